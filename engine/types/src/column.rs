@@ -1,0 +1,136 @@
+//! Column types and the schema of a segment.
+
+use serde::{Deserialize, Serialize};
+
+use crate::granularity::Granularity;
+use crate::metric::MetricSpec;
+
+/// The name of the time column (milliseconds since 1970-01-01T00:00:00Z).
+pub const TIME_COLUMN: &str = "__time";
+
+/// The type of a column, named as Druid names it in JSON (`LONG`, `STRING`, `COMPLEX<HLLSketch>`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ColumnType {
+    /// 64-bit signed integer.
+    Long,
+    /// 32-bit float.
+    Float,
+    /// 64-bit float.
+    Double,
+    /// UTF-8 text, single or multi-value.
+    String,
+    /// A serialised sketch; the name is the sketch's, for example `HLLSketch`.
+    Complex(String),
+}
+
+impl ColumnType {
+    /// True for LONG, FLOAT and DOUBLE.
+    #[must_use]
+    pub fn is_numeric(&self) -> bool {
+        matches!(self, Self::Long | Self::Float | Self::Double)
+    }
+}
+
+impl std::fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Long => f.write_str("LONG"),
+            Self::Float => f.write_str("FLOAT"),
+            Self::Double => f.write_str("DOUBLE"),
+            Self::String => f.write_str("STRING"),
+            Self::Complex(name) => write!(f, "COMPLEX<{name}>"),
+        }
+    }
+}
+
+impl std::str::FromStr for ColumnType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let upper = text.to_ascii_uppercase();
+        match upper.as_str() {
+            "LONG" => Ok(Self::Long),
+            "FLOAT" => Ok(Self::Float),
+            "DOUBLE" => Ok(Self::Double),
+            "STRING" => Ok(Self::String),
+            _ => match (upper.strip_prefix("COMPLEX<"), text.strip_suffix('>')) {
+                (Some(_), Some(head)) => Ok(Self::Complex(head["COMPLEX<".len()..].to_owned())),
+                _ => Err(format!(
+                    "unknown column type '{text}': use LONG, FLOAT, DOUBLE, STRING or COMPLEX<name>"
+                )),
+            },
+        }
+    }
+}
+
+impl Serialize for ColumnType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ColumnType {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a column is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnRole {
+    /// The `__time` column.
+    Time,
+    /// A dimension: part of the roll-up key.
+    Dimension,
+    /// A metric: aggregated on roll-up.
+    Metric,
+}
+
+/// One column of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnSchema {
+    /// The column's name.
+    pub name: String,
+    /// Its type.
+    pub column_type: ColumnType,
+    /// Dimension, metric or time.
+    pub role: ColumnRole,
+    /// True when a row may hold several values (STRING only).
+    pub multi_value: bool,
+    /// False only when the column certainly holds no null.
+    pub has_nulls: bool,
+}
+
+/// The schema of a segment: `__time` first, then dimensions in sort order, then metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentSchema {
+    /// All columns, `__time` first.
+    pub columns: Vec<ColumnSchema>,
+    /// How the metric columns were made, in the order of the metric columns.
+    pub metrics: Vec<MetricSpec>,
+    /// True when rows with equal time bucket and dimensions were combined.
+    pub rollup: bool,
+    /// The granularity timestamps were truncated to.
+    pub query_granularity: Granularity,
+}
+
+impl SegmentSchema {
+    /// Position of a column by name.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|c| c.name == name)
+    }
+
+    /// A column by name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&ColumnSchema> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// The dimension columns, in sort order.
+    pub fn dimensions(&self) -> impl Iterator<Item = &ColumnSchema> {
+        self.columns.iter().filter(|c| c.role == ColumnRole::Dimension)
+    }
+}

@@ -1,0 +1,33 @@
+//! The vocabulary every other package speaks: time, intervals, granularities, column types, values,
+//! segment identity, the versioned timeline and the classes of error.
+//!
+//! Pure and synchronous: no clock, no files, no sockets. See `docs/architecture.md`.
+
+pub mod column;
+pub mod error;
+pub mod granularity;
+pub mod interval;
+pub mod metric;
+pub mod period;
+pub mod segment_id;
+pub mod shard_spec;
+pub mod time;
+pub mod timeline;
+pub mod value;
+pub mod zone;
+
+pub use column::{ColumnRole, ColumnSchema, ColumnType, SegmentSchema, TIME_COLUMN};
+pub use error::{ErrorClass, TypeError};
+pub use granularity::Granularity;
+pub use interval::{Interval, condense};
+pub use metric::{HllType, MetricKind, MetricSpec, NumericOp};
+pub use period::Period;
+pub use segment_id::{SegmentId, Version, encode_path_component, validate_datasource_name};
+pub use shard_spec::ShardSpec;
+pub use time::{
+    MAX_TIME_MS, MIN_TIME_MS, format_timestamp, format_timestamp_in_zone, parse_timestamp_ms,
+    write_timestamp,
+};
+pub use timeline::{Chunk, Timeline, TimelineHolder};
+pub use value::{Value, ValueRef};
+pub use zone::{format_time_zone, parse_time_zone};
