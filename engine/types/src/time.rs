@@ -68,13 +68,13 @@ impl TimestampText {
         let mut text = Self { bytes: [0; 48], length: 0 };
         text.push_local(ms.saturating_add(offset_ms));
         text.push(if offset_ms < 0 { b'-' } else { b'+' });
-        let seconds = offset_ms.unsigned_abs() / 1_000;
-        text.push_two(seconds / 3_600);
+        let seconds = (offset_ms.abs() / SECOND_MS) as u32;
+        text.push_pair(seconds / 3_600);
         text.push(b':');
-        text.push_two(seconds / 60 % 60);
+        text.push_pair(seconds / 60 % 60);
         if !seconds.is_multiple_of(60) {
             text.push(b':');
-            text.push_two(seconds % 60);
+            text.push_pair(seconds % 60);
         }
         text
     }
@@ -89,21 +89,39 @@ impl TimestampText {
 
     fn push_local(&mut self, local_ms: i64) {
         let (year, month, day) = civil_from_days(local_ms.div_euclid(DAY_MS));
-        let ms_of_day = local_ms.rem_euclid(DAY_MS).unsigned_abs();
+        let ms_of_day = local_ms.rem_euclid(DAY_MS) as u32;
+        let seconds = ms_of_day / 1_000;
+        let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+        let ms = ms_of_day % 1_000;
         self.push_year(year);
-        self.push(b'-');
-        self.push_two(u64::from(month));
-        self.push(b'-');
-        self.push_two(u64::from(day));
-        self.push(b'T');
-        self.push_two(ms_of_day / 3_600_000);
-        self.push(b':');
-        self.push_two(ms_of_day / 60_000 % 60);
-        self.push(b':');
-        self.push_two(ms_of_day / 1_000 % 60);
-        self.push(b'.');
-        self.push_digit(ms_of_day / 100 % 10);
-        self.push_two(ms_of_day % 100);
+        // One literal instead of 19 pushes: every position is known, so nothing is checked.
+        let [month_tens, month_ones] = two_digits(month);
+        let [day_tens, day_ones] = two_digits(day);
+        let [hour_tens, hour_ones] = two_digits(hour);
+        let [minute_tens, minute_ones] = two_digits(minute);
+        let [second_tens, second_ones] = two_digits(second);
+        let [ms_tens, ms_ones] = two_digits(ms % 100);
+        self.push_all(&[
+            b'-',
+            month_tens,
+            month_ones,
+            b'-',
+            day_tens,
+            day_ones,
+            b'T',
+            hour_tens,
+            hour_ones,
+            b':',
+            minute_tens,
+            minute_ones,
+            b':',
+            second_tens,
+            second_ones,
+            b'.',
+            b'0' + (ms / 100) as u8,
+            ms_tens,
+            ms_ones,
+        ]);
     }
 
     fn push_year(&mut self, year: i64) {
@@ -112,19 +130,27 @@ impl TimestampText {
             ..0 => self.push(b'-'),
             _ => {}
         }
-        let year = year.unsigned_abs();
-        if year <= 9_999 {
-            self.push_two(year / 100);
-            self.push_two(year % 100);
+        let mut rest = year.unsigned_abs();
+        if let Ok(year @ 0..=9_999) = u32::try_from(rest) {
+            self.push_pair(year / 100);
+            self.push_pair(year % 100);
             return;
         }
         let mut divisor = 10_000;
-        while year / divisor >= 10 {
+        while rest / divisor >= 10 {
             divisor *= 10;
         }
         while divisor > 0 {
-            self.push_digit(year / divisor % 10);
+            self.push(b'0' + (rest / divisor) as u8);
+            rest %= divisor;
             divisor /= 10;
+        }
+    }
+
+    fn push_all<const N: usize>(&mut self, bytes: &[u8; N]) {
+        if let Some(slots) = self.bytes.get_mut(self.length..self.length + N) {
+            slots.copy_from_slice(bytes);
+            self.length += N;
         }
     }
 
@@ -135,12 +161,22 @@ impl TimestampText {
         }
     }
 
-    fn push_digit(&mut self, digit: u64) {
-        self.push(b'0' + (digit % 10) as u8);
+    fn push_pair(&mut self, number: u32) {
+        self.push_all(&two_digits(number));
     }
+}
 
-    fn push_two(&mut self, number: u64) {
-        self.push_digit(number / 10);
-        self.push_digit(number);
-    }
+/// The two digits of a number below 100.
+fn two_digits(number: u32) -> [u8; 2] {
+    // 128 entries, so that masking stands in for the bounds check.
+    const PAIRS: [[u8; 2]; 128] = {
+        let mut pairs = [[b'0'; 2]; 128];
+        let mut number = 0;
+        while number < 100 {
+            pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+            number += 1;
+        }
+        pairs
+    };
+    PAIRS[number as usize & 127]
 }

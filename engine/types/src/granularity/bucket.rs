@@ -19,8 +19,11 @@ const FIRST_MONDAY_MS: i64 = -3 * DAY_MS;
 /// The start of the bucket of fixed length that holds `ms`.
 pub(super) fn fixed_start(ms: i64, length_ms: i64, origin_ms: i64) -> i64 {
     let length_ms = length_ms.max(1);
-    let into_bucket = (i128::from(ms) - i128::from(origin_ms)).rem_euclid(i128::from(length_ms));
-    i64::try_from(i128::from(ms) - into_bucket).unwrap_or(MIN_TIME_MS)
+    match ms.checked_sub(origin_ms) {
+        Some(from_origin) => ms.saturating_sub(from_origin.rem_euclid(length_ms)),
+        // Only an origin beyond the end of time is that far away.
+        None => MIN_TIME_MS,
+    }
 }
 
 /// The start of the bucket of a calendar period that holds `ms`.

@@ -144,6 +144,10 @@ fn h_28_a_day_whose_midnight_is_skipped_starts_when_the_clocks_jump() {
     let bucket = days.bucket(ms("2018-11-04T12:00:00-02:00"));
     assert_eq!(days.format_bucket(bucket.start_ms), "2018-11-04T01:00:00.000-02:00");
     assert_eq!(bucket.duration_ms(), 23 * HOUR_MS);
+    // Toronto once jumped from half past eleven to half past midnight.
+    let days = zoned("P1D", "America/Toronto");
+    let bucket = days.bucket(ms("1919-03-31T12:00:00-04:00"));
+    assert_eq!(days.format_bucket(bucket.start_ms), "1919-03-31T00:30:00.000-04:00");
     // Samoa had no 30 December 2011 at all.
     let days = zoned("P1D", "Pacific/Apia");
     assert_eq!(
@@ -162,6 +166,17 @@ fn h_28_hours_follow_clocks_that_move_by_half_an_hour() {
             "2024-04-07T01:30:00.000+10:30",
             "2024-04-07T02:00:00.000+10:30",
             "2024-04-07T03:00:00.000+10:30"
+        ]
+    );
+    // Venezuela moved from half past two to three o'clock, within an hour.
+    let hours = zoned("PT1H", "America/Caracas");
+    let moved = "2016-05-01T01:30-04:30/2016-05-01T03:30-04:00";
+    assert_eq!(
+        starts(&hours, moved),
+        [
+            "2016-05-01T01:00:00.000-04:30",
+            "2016-05-01T02:00:00.000-04:30",
+            "2016-05-01T03:00:00.000-04:00"
         ]
     );
     let hours = zoned("PT1H", "Asia/Kolkata");
@@ -234,7 +249,7 @@ fn h_30_huge_bucket_counts_are_estimated_without_counting() {
     assert_eq!(Granularity::None.bucket_count_estimate(century), 3_155_760_000_000);
     assert_eq!(Granularity::All.bucket_count_estimate(Interval::ETERNITY), 1);
     assert_eq!(named("day").bucket_count_estimate(century), 36_525);
-    assert_eq!(named("month").bucket_count_estimate(century), 1_200);
+    assert!((1_200..=1_201).contains(&named("month").bucket_count_estimate(century)));
     let count = Granularity::None.bucket_count_estimate(Interval::ETERNITY);
     assert_eq!(count, i64::MAX as u64);
     let empty = Interval::new(5, 5).unwrap();
@@ -297,6 +312,7 @@ fn any_granularity() -> impl Strategy<Value = Granularity> {
         "Pacific/Apia",
         "Pacific/Chatham",
         "Africa/Monrovia",
+        "America/Caracas",
     ];
     let origin = proptest::option::of(-2_000_000_000_000_i64..2_000_000_000_000);
     let period =

@@ -178,6 +178,22 @@ fn writing_appends_what_formatting_gives() {
     assert_eq!(format_timestamp(i64::MAX).chars().last(), Some('Z'));
 }
 
+#[test]
+fn every_day_of_four_centuries_follows_the_one_before() {
+    let (mut year, mut month, mut day) = (1_799, 12, 31);
+    let first = days_from_civil(1_800, 1, 1);
+    for days in first..first + 146_097 {
+        (year, month, day) = match (month, day) {
+            (12, 31) => (year + 1, 1, 1),
+            _ if day == days_in_month(year, month) => (year, month + 1, 1),
+            _ => (year, month, day + 1),
+        };
+        assert_eq!(civil_from_days(days), (year, month, day));
+        assert_eq!(days_from_civil(year, month, day), days);
+    }
+    assert_eq!((year, month, day), (2_199, 12, 31));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

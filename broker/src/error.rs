@@ -1,0 +1,63 @@
+//! Errors of this package.
+
+use henge_exec::ExecError;
+use henge_platform::rpc::NodeError;
+use henge_platform::runtime::PoolError;
+use henge_query::QueryError;
+use henge_types::ErrorClass;
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The query itself is wrong.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// Merging or finalising failed.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    /// A data node failed.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The pool failed.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// Some segments could not be read anywhere: no silent partial answers.
+    #[error("{count} segment(s) are unavailable, first '{first}': the answer would be incomplete")]
+    SegmentsUnavailable {
+        /// How many.
+        count: usize,
+        /// One of them.
+        first: String,
+    },
+    /// Too many queries at once.
+    #[error("too many queries: {waiting} are waiting already; try again later")]
+    TooManyQueries {
+        /// Queries in the queue.
+        waiting: usize,
+    },
+    /// The deadline passed while the query waited or ran.
+    #[error("query timed out after {timeout_ms} ms: raise \"timeout\" in the query's context")]
+    TimedOut {
+        /// The limit.
+        timeout_ms: u64,
+    },
+}
+
+impl BrokerError {
+    /// The class of the error.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Query(error) => error.class(),
+            Self::Exec(error) => error.class(),
+            Self::Node(error) => error.class(),
+            Self::Pool(error) => error.class(),
+            Self::SegmentsUnavailable { .. } => ErrorClass::Unavailable,
+            Self::TooManyQueries { .. } => ErrorClass::Capacity,
+            Self::TimedOut { .. } => ErrorClass::Timeout,
+        }
+    }
+}
+
+/// The package's result.
+pub type Result<T, E = BrokerError> = std::result::Result<T, E>;

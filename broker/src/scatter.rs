@@ -1,0 +1,111 @@
+//! Scatter and gather: asks the servers of all segments at once, asks replicas for what is missing,
+//! and gives partial results only when every segment was answered exactly once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use henge_exec::{CancelFlag, Partial};
+use henge_platform::discovery::ServerId;
+use henge_platform::rpc::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
+use henge_query::Query;
+
+use crate::Broker;
+use crate::error::{BrokerError, Result};
+use crate::route;
+use crate::view::ClusterView;
+
+/// How often missing segments are asked for again, each time on a fresh view.
+const RETRIES: usize = 4;
+
+/// What came back.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Partial results that together hold each segment once.
+    pub partials: Vec<Partial>,
+    /// What it took.
+    pub stats: ReplyStats,
+    /// Segments that nobody has any more: the timeline moved on since the view was taken.
+    pub vanished: Vec<SegmentDescriptor>,
+}
+
+/// One call to one server.
+type Call = (ServerId, Vec<SegmentDescriptor>, Result<SegmentReply, NodeError>);
+
+impl Broker {
+    /// Asks for `segments`. Replicas are tried for segments that a server does not have or cannot
+    /// answer for because it is away; a query that fails on one server fails.
+    ///
+    /// # Errors
+    /// When a node fails the query.
+    pub(crate) async fn scatter(
+        &self,
+        query: &Arc<Query>,
+        view: &Arc<ClusterView>,
+        segments: Vec<SegmentDescriptor>,
+        cancel: &CancelFlag,
+    ) -> Result<Gathered> {
+        let mut gathered = Gathered::default();
+        let mut view = Arc::clone(view);
+        let mut pending = segments;
+        let mut failed: HashSet<(ServerId, SegmentDescriptor)> = HashSet::new();
+        for _ in 0..=RETRIES {
+            let (assigned, without) = route::assign(&view, pending, |server, segment| {
+                failed.contains(&(server.clone(), segment.clone()))
+            });
+            pending = without;
+            let calls = assigned
+                .into_iter()
+                .map(|(server, segments)| self.call(query, server, segments, cancel));
+            for (server, segments, outcome) in join_all(calls).await {
+                match outcome {
+                    Ok(reply) => {
+                        gathered.partials.extend(reply.partials);
+                        gathered.stats += reply.stats;
+                        failed.extend(reply.missing.iter().map(|s| (server.clone(), s.clone())));
+                        pending.extend(reply.missing);
+                    }
+                    Err(NodeError::Unavailable { server: name, reason }) => {
+                        tracing::warn!(server = %name, %reason, "data node is unavailable");
+                        failed.extend(segments.iter().map(|s| (server.clone(), s.clone())));
+                        pending.extend(segments);
+                    }
+                    Err(error) => return Err(BrokerError::Node(error)),
+                }
+            }
+            if pending.is_empty() {
+                return Ok(gathered);
+            }
+            view = self.views.current();
+        }
+        gathered.vanished = pending;
+        Ok(gathered)
+    }
+
+    async fn call(
+        &self,
+        query: &Arc<Query>,
+        server: ServerId,
+        segments: Vec<SegmentDescriptor>,
+        cancel: &CancelFlag,
+    ) -> Call {
+        let node = self.nodes.read().get(&server).cloned();
+        let outcome = match node {
+            Some(node) => {
+                node.run(SegmentQuery {
+                    query: Arc::clone(query),
+                    segments: segments.clone(),
+                    cancel: cancel.clone(),
+                    priority: query.base().context.priority,
+                    memory_budget_bytes: self.options.memory_budget_bytes,
+                })
+                .await
+            }
+            None => Err(NodeError::Unavailable {
+                server: server.to_string(),
+                reason: "not connected".into(),
+            }),
+        };
+        (server, segments, outcome)
+    }
+}

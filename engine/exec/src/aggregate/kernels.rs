@@ -1,0 +1,385 @@
+//! The inner loops of numeric aggregation.
+
+use henge_segment::{NullMask, NumericValues};
+
+use super::batch::Batch;
+use crate::filter::Selection;
+
+/// Values gathered at a time before they are folded.
+const CHUNK: usize = 512;
+
+/// A numeric aggregation.
+pub(crate) trait Op: std::fmt::Debug + 'static {
+    /// What is kept for a group.
+    type State: Copy + PartialEq + std::fmt::Debug + 'static;
+    /// What many values are folded into before they meet a state.
+    type Wide: Copy;
+    /// The state of a group without values.
+    const START: Self::State;
+    /// A fold of no values.
+    const EMPTY: Self::Wide;
+    /// Adds one value; true when the state overflowed.
+    fn add(state: &mut Self::State, value: Self::State) -> bool;
+    /// Folds values, several independent lanes at a time.
+    fn fold(wide: Self::Wide, values: &[Self::State]) -> Self::Wide;
+    /// Folds one value that occurs `count` times.
+    fn fold_repeated(wide: Self::Wide, value: Self::State, count: usize) -> Self::Wide;
+    /// Adds a fold; true when the state overflowed.
+    fn add_wide(state: &mut Self::State, wide: Self::Wide) -> bool;
+}
+
+/// Input types an operation takes.
+pub(crate) trait Input<S>: Copy + 'static {
+    /// Converts to the state's type.
+    fn convert(self) -> S;
+    /// The values as they are, when no conversion is needed.
+    fn as_states(values: &[Self]) -> Option<&[S]>;
+}
+
+macro_rules! input {
+    ($from:ty => $to:ty) => {
+        impl Input<$to> for $from {
+            #[inline]
+            fn convert(self) -> $to {
+                self as $to
+            }
+
+            fn as_states(_: &[Self]) -> Option<&[$to]> {
+                None
+            }
+        }
+    };
+    ($same:ty) => {
+        impl Input<$same> for $same {
+            #[inline]
+            fn convert(self) -> $same {
+                self
+            }
+
+            fn as_states(values: &[Self]) -> Option<&[$same]> {
+                Some(values)
+            }
+        }
+    };
+}
+
+input!(i64);
+input!(f64);
+input!(f32 => i64);
+input!(f64 => i64);
+input!(i64 => f64);
+input!(f32 => f64);
+
+/// Sum of integers: exact, or an error.
+#[derive(Debug)]
+pub(crate) struct LongSum;
+
+impl Op for LongSum {
+    type State = i64;
+    type Wide = i128;
+    const START: i64 = 0;
+    const EMPTY: i128 = 0;
+
+    #[inline]
+    fn add(state: &mut i64, value: i64) -> bool {
+        let (sum, overflow) = state.overflowing_add(value);
+        *state = sum;
+        overflow
+    }
+
+    /// The halves of the values are summed apart: neither can overflow within a block, and both
+    /// sums vectorise.
+    #[inline]
+    fn fold(wide: i128, values: &[i64]) -> i128 {
+        let (mut low, mut high) = (0u64, 0u64);
+        for &value in values {
+            // Flipping the sign bit adds 2^63, so that both halves are unsigned.
+            let biased = value as u64 ^ (1 << 63);
+            low += biased & 0xFFFF_FFFF;
+            high += biased >> 32;
+        }
+        let bias = i128::from(1u64 << 63) * values.len() as i128;
+        wide + (i128::from(high) << 32) + i128::from(low) - bias
+    }
+
+    fn fold_repeated(wide: i128, value: i64, count: usize) -> i128 {
+        wide + i128::from(value) * count as i128
+    }
+
+    fn add_wide(state: &mut i64, wide: i128) -> bool {
+        match i64::try_from(i128::from(*state) + wide) {
+            Ok(sum) => {
+                *state = sum;
+                false
+            }
+            Err(_) => true,
+        }
+    }
+}
+
+/// Sum of doubles, in independent lanes: the order of additions depends only on the rows.
+#[derive(Debug)]
+pub(crate) struct DoubleSum;
+
+const LANES: usize = 16;
+
+impl Op for DoubleSum {
+    type State = f64;
+    type Wide = f64;
+    const START: f64 = 0.0;
+    const EMPTY: f64 = 0.0;
+
+    #[inline]
+    fn add(state: &mut f64, value: f64) -> bool {
+        *state += value;
+        false
+    }
+
+    #[inline]
+    fn fold(wide: f64, values: &[f64]) -> f64 {
+        let mut lanes = [0.0; LANES];
+        let (chunks, rest) = values.as_chunks::<LANES>();
+        for chunk in chunks {
+            for (lane, value) in lanes.iter_mut().zip(chunk) {
+                *lane += value;
+            }
+        }
+        wide + lanes.iter().sum::<f64>() + rest.iter().sum::<f64>()
+    }
+
+    fn fold_repeated(wide: f64, value: f64, count: usize) -> f64 {
+        wide + value * count as f64
+    }
+
+    fn add_wide(state: &mut f64, wide: f64) -> bool {
+        *state += wide;
+        false
+    }
+}
+
+macro_rules! extreme {
+    ($name:ident, $type:ty, $start:expr, $better:tt, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Debug)]
+        pub(crate) struct $name;
+
+        impl Op for $name {
+            type State = $type;
+            type Wide = $type;
+            const START: $type = $start;
+            const EMPTY: $type = $start;
+
+            #[inline]
+            fn add(state: &mut $type, value: $type) -> bool {
+                // A NaN compares false and changes nothing.
+                *state = if value $better *state { value } else { *state };
+                false
+            }
+
+            #[inline]
+            fn fold(wide: $type, values: &[$type]) -> $type {
+                let mut lanes = [wide; 8];
+                let (chunks, rest) = values.as_chunks::<8>();
+                for chunk in chunks {
+                    for (lane, &value) in lanes.iter_mut().zip(chunk) {
+                        *lane = if value $better *lane { value } else { *lane };
+                    }
+                }
+                let mut best = wide;
+                for &value in lanes.iter().chain(rest) {
+                    best = if value $better best { value } else { best };
+                }
+                best
+            }
+
+            fn fold_repeated(mut wide: $type, value: $type, count: usize) -> $type {
+                if count > 0 {
+                    Self::add(&mut wide, value);
+                }
+                wide
+            }
+
+            fn add_wide(state: &mut $type, wide: $type) -> bool {
+                Self::add(state, wide)
+            }
+        }
+    };
+}
+
+extreme!(LongMin, i64, i64::MAX, <, "Smallest integer.");
+extreme!(LongMax, i64, i64::MIN, >, "Largest integer.");
+extreme!(DoubleMin, f64, f64::INFINITY, <, "Smallest double; NaN is ignored.");
+extreme!(DoubleMax, f64, f64::NEG_INFINITY, >, "Largest double; NaN is ignored.");
+
+/// Folds the selected values of a block; also says how many were not null.
+pub(crate) fn fold_block<O: Op, T: Input<O::State>>(
+    selection: Selection<'_>,
+    values: NumericValues<'_, T>,
+    nulls: Option<NullMask<'_>>,
+) -> (O::Wide, usize) {
+    match (values, nulls) {
+        (NumericValues::Constant(value), None) => {
+            let count = selection.len();
+            (O::fold_repeated(O::EMPTY, value.convert(), count), count)
+        }
+        (NumericValues::Constant(value), Some(nulls)) => {
+            let mut count = 0;
+            selection.for_each(|row| count += usize::from(!nulls.is_null(row)));
+            (O::fold_repeated(O::EMPTY, value.convert(), count), count)
+        }
+        (NumericValues::Slice(values), None) => fold_slice::<O, T>(selection, values),
+        (NumericValues::Slice(values), Some(nulls)) => {
+            let mut chunk = Chunk::<O>::new();
+            selection.for_each(|row| {
+                if !nulls.is_null(row) {
+                    chunk.push(values[row].convert());
+                }
+            });
+            chunk.finish()
+        }
+    }
+}
+
+fn fold_slice<O: Op, T: Input<O::State>>(
+    selection: Selection<'_>,
+    values: &[T],
+) -> (O::Wide, usize) {
+    match selection {
+        Selection::Range { start, end } => {
+            let values = &values[start..end];
+            if let Some(states) = T::as_states(values) {
+                return (O::fold(O::EMPTY, states), values.len());
+            }
+            let mut buffer = [O::START; CHUNK];
+            let mut wide = O::EMPTY;
+            for part in values.chunks(CHUNK) {
+                for (slot, &value) in buffer.iter_mut().zip(part) {
+                    *slot = value.convert();
+                }
+                wide = O::fold(wide, &buffer[..part.len()]);
+            }
+            (wide, values.len())
+        }
+        Selection::Rows(rows) => {
+            let mut buffer = [O::START; CHUNK];
+            let mut wide = O::EMPTY;
+            for part in rows.chunks(CHUNK) {
+                for (slot, &row) in buffer.iter_mut().zip(part) {
+                    *slot = values[row as usize].convert();
+                }
+                wide = O::fold(wide, &buffer[..part.len()]);
+            }
+            (wide, rows.len())
+        }
+    }
+}
+
+/// Values on their way to a fold.
+struct Chunk<O: Op> {
+    buffer: [O::State; CHUNK],
+    filled: usize,
+    folded: usize,
+    wide: O::Wide,
+}
+
+impl<O: Op> Chunk<O> {
+    fn new() -> Self {
+        Self { buffer: [O::START; CHUNK], filled: 0, folded: 0, wide: O::EMPTY }
+    }
+
+    #[inline]
+    fn push(&mut self, value: O::State) {
+        self.buffer[self.filled] = value;
+        self.filled += 1;
+        if self.filled == CHUNK {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.wide = O::fold(self.wide, &self.buffer[..self.filled]);
+        self.folded += self.filled;
+        self.filled = 0;
+    }
+
+    fn finish(mut self) -> (O::Wide, usize) {
+        self.flush();
+        (self.wide, self.folded)
+    }
+}
+
+/// Adds the values of a batch to the states of their groups; true when one overflowed.
+pub(crate) fn scatter<O: Op, T: Input<O::State>>(
+    states: &mut [O::State],
+    batch: &Batch<'_>,
+    values: NumericValues<'_, T>,
+) -> bool {
+    let mut overflow = false;
+    match (values, batch) {
+        (NumericValues::Constant(value), _) => {
+            let value = value.convert();
+            batch.visit(|_, group| overflow |= O::add(&mut states[group], value));
+        }
+        (
+            NumericValues::Slice(values),
+            Batch::ByRow { selection: Selection::Range { start, end }, groups },
+        ) => {
+            for (&value, &group) in values[*start..*end].iter().zip(&groups[*start..*end]) {
+                overflow |= O::add(&mut states[group as usize], value.convert());
+            }
+        }
+        (NumericValues::Slice(values), _) => {
+            batch.visit(|row, group| overflow |= O::add(&mut states[group], values[row].convert()));
+        }
+    }
+    overflow
+}
+
+/// As [`scatter`], skipping null rows and marking the groups that got a value.
+pub(crate) fn scatter_nullable<O: Op, T: Input<O::State>>(
+    states: &mut [O::State],
+    valid: &mut [u8],
+    batch: &Batch<'_>,
+    values: NumericValues<'_, T>,
+    nulls: NullMask<'_>,
+) -> bool {
+    let mut overflow = false;
+    batch.visit(|row, group| {
+        if !nulls.is_null(row) {
+            overflow |= O::add(&mut states[group], values.get(row).convert());
+            valid[group] = 1;
+        }
+    });
+    overflow
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_sums_are_exact_beyond_64_bits() {
+        let values = [i64::MAX, i64::MAX, i64::MIN, -1, 7, 0];
+        let expected: i128 = values.iter().map(|&v| i128::from(v)).sum();
+        assert_eq!(LongSum::fold(0, &values), expected);
+        let mut state = 0;
+        assert!(LongSum::add_wide(&mut state, LongSum::fold(0, &[i64::MAX, 1])));
+    }
+
+    #[test]
+    fn folds_agree_over_ranges_rows_and_nulls() {
+        let values: Vec<f64> = (0..2000).map(f64::from).collect();
+        let slice = NumericValues::Slice(&values);
+        let rows: Vec<u16> = (0..2000).filter(|row| row % 3 == 0).collect();
+        let selection = Selection::Rows(&rows);
+        let expected: f64 = rows.iter().map(|&row| f64::from(row)).sum();
+        assert_eq!(fold_block::<DoubleSum, f64>(selection, slice, None), (expected, rows.len()));
+        let mut words = vec![u64::MAX; 32];
+        rows.iter().for_each(|&row| words[row as usize / 64] &= !(1 << (row % 64)));
+        let all = Selection::Range { start: 0, end: 2000 };
+        let nulls = Some(NullMask { words: &words });
+        assert_eq!(fold_block::<DoubleSum, f64>(all, slice, nulls), (expected, rows.len()));
+        assert_eq!(fold_block::<LongMax, f64>(all, slice, nulls), (1998, rows.len()));
+        assert_eq!(fold_block::<DoubleMin, f64>(all, slice, None), (0.0, 2000));
+    }
+}

@@ -1,0 +1,226 @@
+//! Sketches by group, and the aggregators that merge stored ones.
+
+use henge_segment::{BLOCK_ROWS, ComplexColumn};
+use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
+
+use super::batch::Batch;
+use super::build::MakeSketch;
+use super::{Accumulator, BlockInput, gather_owned};
+use crate::column::SlotId;
+use crate::error::{ExecError, Result};
+use crate::group::Scalar;
+use crate::partial::StateColumn;
+
+/// A sketch that aggregators keep.
+pub(super) trait SketchKind: Sketch + std::fmt::Debug + 'static {
+    /// The family that stored columns of this kind name in their type.
+    const FAMILY: &'static [&'static str];
+    /// Adds a value.
+    fn update(&mut self, value: Scalar<'_>);
+    /// The finished column.
+    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn;
+}
+
+impl SketchKind for HllSketch {
+    const FAMILY: &'static [&'static str] = &["hll", "hyperunique"];
+
+    fn update(&mut self, value: Scalar<'_>) {
+        match value {
+            Scalar::Text(text) => self.update_str(text),
+            Scalar::Long(value) => self.update_i64(value),
+            Scalar::Double(value) => self.update_f64(value),
+        }
+    }
+
+    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn {
+        StateColumn::Hll(sketches)
+    }
+}
+
+impl SketchKind for ThetaSketch {
+    const FAMILY: &'static [&'static str] = &["theta"];
+
+    fn update(&mut self, value: Scalar<'_>) {
+        match value {
+            Scalar::Text(text) => self.update_str(text),
+            Scalar::Long(value) => self.update_i64(value),
+            Scalar::Double(value) => self.update_f64(value),
+        }
+    }
+
+    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn {
+        StateColumn::Theta(sketches)
+    }
+}
+
+impl SketchKind for KllSketch {
+    const FAMILY: &'static [&'static str] = &["quantiles", "kll"];
+
+    fn update(&mut self, value: Scalar<'_>) {
+        match value {
+            Scalar::Text(_) => {}
+            Scalar::Long(value) => self.update_f64(value as f64),
+            Scalar::Double(value) => self.update_f64(value),
+        }
+    }
+
+    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn {
+        StateColumn::Kll(sketches)
+    }
+}
+
+/// One sketch a group, made when the first value comes.
+pub(super) struct GroupSketches<S> {
+    sketches: Vec<Option<Box<S>>>,
+    make: MakeSketch<S>,
+    name: String,
+}
+
+impl<S: SketchKind> std::fmt::Debug for GroupSketches<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GroupSketches").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<S: SketchKind> GroupSketches<S> {
+    pub(super) fn new(name: &str, make: MakeSketch<S>) -> Self {
+        Self { sketches: Vec::new(), make, name: name.to_owned() }
+    }
+
+    pub(super) fn resize(&mut self, groups: usize) {
+        self.sketches.resize_with(groups, || None);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sketches.len()
+    }
+
+    /// The sketch of a group.
+    pub(super) fn get(&mut self, group: usize) -> Result<&mut S> {
+        let Self { sketches, make, name } = self;
+        match &mut sketches[group] {
+            Some(sketch) => Ok(sketch),
+            empty => {
+                let sketch = make().map_err(|error| parameter_error(name, &error))?;
+                Ok(empty.insert(Box::new(sketch)))
+            }
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let sketches: usize = self.sketches.iter().flatten().map(|s| s.memory_bytes()).sum();
+        sketches + self.sketches.capacity() * size_of::<usize>()
+    }
+
+    pub(super) fn finish(self, groups: Option<&[u32]>) -> StateColumn {
+        S::column(gather_owned(self.sketches, groups))
+    }
+}
+
+fn parameter_error(name: &str, error: &SketchError) -> ExecError {
+    ExecError::Invalid(format!("aggregator '{name}': {error}"))
+}
+
+/// Merges a stored sketch column.
+pub(super) struct MergeAccumulator<'a, S> {
+    field: String,
+    column: &'a dyn ComplexColumn,
+    sketches: GroupSketches<S>,
+}
+
+impl<S: SketchKind> std::fmt::Debug for MergeAccumulator<'_, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MergeAccumulator").field("field", &self.field).finish_non_exhaustive()
+    }
+}
+
+impl<'a, S: SketchKind> MergeAccumulator<'a, S> {
+    pub(super) fn new(
+        name: &str,
+        field: &str,
+        column: &'a dyn ComplexColumn,
+        make: MakeSketch<S>,
+    ) -> Result<Self> {
+        let type_name = column.type_name().to_ascii_lowercase();
+        if !S::FAMILY.iter().any(|family| type_name.contains(family)) {
+            return Err(ExecError::Invalid(format!(
+                "aggregator '{name}' cannot read column '{field}', which holds {} sketches",
+                column.type_name()
+            )));
+        }
+        Ok(Self { field: field.to_owned(), column, sketches: GroupSketches::new(name, make) })
+    }
+}
+
+impl<S: SketchKind> Accumulator for MergeAccumulator<'_, S> {
+    fn slots(&self) -> Vec<SlotId> {
+        Vec::new()
+    }
+
+    fn resize(&mut self, groups: usize) {
+        self.sketches.resize(groups);
+    }
+
+    fn update(&mut self, batch: &Batch<'_>, input: &BlockInput<'_>) -> Result<()> {
+        let Self { field, column, sketches } = self;
+        let corrupt = |error: SketchError| ExecError::Sketch {
+            column: field.clone(),
+            reason: error.to_string(),
+        };
+        batch.try_visit(|row, group| {
+            if let Some(bytes) = column.get(input.block * BLOCK_ROWS + row)? {
+                let stored = S::from_bytes(&bytes).map_err(corrupt)?;
+                sketches.get(group)?.merge(&stored).map_err(corrupt)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.sketches.memory_bytes()
+    }
+
+    fn finish(self: Box<Self>, groups: Option<&[u32]>) -> Result<StateColumn> {
+        Ok(self.sketches.finish(groups))
+    }
+}
+
+/// Sketches over a column that the segment lacks: all empty.
+#[derive(Debug)]
+pub(super) struct NullSketches<S> {
+    groups: usize,
+    kind: std::marker::PhantomData<S>,
+}
+
+impl<S> Default for NullSketches<S> {
+    fn default() -> Self {
+        Self { groups: 0, kind: std::marker::PhantomData }
+    }
+}
+
+impl<S: SketchKind> Accumulator for NullSketches<S> {
+    fn slots(&self) -> Vec<SlotId> {
+        Vec::new()
+    }
+
+    fn resize(&mut self, groups: usize) {
+        self.groups = groups;
+    }
+
+    fn update(&mut self, _: &Batch<'_>, _: &BlockInput<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn update_by_count(&mut self, _: u32, _: usize) -> bool {
+        true
+    }
+
+    fn memory_bytes(&self) -> usize {
+        0
+    }
+
+    fn finish(self: Box<Self>, groups: Option<&[u32]>) -> Result<StateColumn> {
+        let count = groups.map_or(self.groups, <[u32]>::len);
+        Ok(S::column(std::iter::repeat_with(|| None).take(count).collect()))
+    }
+}

@@ -1,0 +1,105 @@
+//! An open-addressing table from 64-bit keys to ids that count up from 0: the heart of hash
+//! grouping.
+
+/// Gives each distinct key the next id.
+#[derive(Debug)]
+pub(crate) struct IdTable {
+    entries: Vec<Entry>,
+    keys: Vec<u64>,
+    shift: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    key: u64,
+    /// The id plus one; 0 marks a free entry.
+    tag: u32,
+}
+
+const FREE: Entry = Entry { key: 0, tag: 0 };
+const INITIAL_BITS: u32 = 8;
+
+/// Folded multiplication: every bit of the key reaches the high bits that pick the entry.
+#[inline]
+fn hash(key: u64) -> u64 {
+    let product = u128::from(key ^ 0x2D35_8DCC_AA6C_78A5) * 0x9E37_79B9_7F4A_7C15_F39C;
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+impl IdTable {
+    pub(crate) fn new() -> Self {
+        Self { entries: vec![FREE; 1 << INITIAL_BITS], keys: Vec::new(), shift: 64 - INITIAL_BITS }
+    }
+
+    /// The distinct keys, in the order of their ids.
+    pub(crate) fn keys(&self) -> &[u64] {
+        &self.keys
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.entries.len() * size_of::<Entry>() + self.keys.capacity() * 8
+    }
+
+    /// The id of a key, a new one when the key was not seen before.
+    #[inline]
+    pub(crate) fn id_of(&mut self, key: u64) -> u32 {
+        let mask = self.entries.len() - 1;
+        let mut at = (hash(key) >> self.shift) as usize & mask;
+        loop {
+            let entry = self.entries[at & mask];
+            if entry.tag == 0 {
+                return self.insert(at, key);
+            }
+            if entry.key == key {
+                return entry.tag - 1;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    #[cold]
+    fn insert(&mut self, at: usize, key: u64) -> u32 {
+        let id = self.keys.len() as u32;
+        self.keys.push(key);
+        self.entries[at] = Entry { key, tag: id + 1 };
+        if self.keys.len() * 2 > self.entries.len() {
+            self.grow();
+        }
+        id
+    }
+
+    fn grow(&mut self) {
+        self.shift -= 2;
+        let mask = (self.entries.len() * 4) - 1;
+        self.entries = vec![FREE; mask + 1];
+        for (id, &key) in self.keys.iter().enumerate() {
+            let mut at = (hash(key) >> self.shift) as usize;
+            while self.entries[at].tag != 0 {
+                at = (at + 1) & mask;
+            }
+            self.entries[at] = Entry { key, tag: id as u32 + 1 };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_count_up_and_stay() {
+        let mut table = IdTable::new();
+        let keys: Vec<u64> = (0..20_000).map(|i: u64| i.wrapping_mul(i) << (i % 40)).collect();
+        let ids: Vec<u32> = keys.iter().map(|&key| table.id_of(key)).collect();
+        for (key, id) in keys.iter().zip(&ids) {
+            assert_eq!(table.id_of(*key), *id);
+            assert_eq!(table.keys()[*id as usize], *key);
+        }
+        let distinct: std::collections::HashSet<_> = keys.iter().collect();
+        assert_eq!(table.len(), distinct.len());
+    }
+}

@@ -1,0 +1,319 @@
+//! The columns that a query's dimensions and aggregators share: each is decoded once a block.
+
+use henge_expr::number::{double_to_long, parse_double, parse_long};
+use henge_query::AggregatorInput;
+use henge_segment::{
+    BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NullMask, NumericBlock, NumericColumn,
+    NumericStats, NumericValues, StringColumn,
+};
+
+use super::{Columns, DictionaryMemo, ExpressionReader, Source};
+use crate::error::{ExecError, Result};
+use crate::filter::Selection;
+
+/// A column of a [`ColumnSet`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SlotId(usize);
+
+/// The kind of number that text and expressions are turned into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NumericType {
+    Long,
+    Double,
+}
+
+/// One block of a column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Loaded<'b> {
+    /// Not asked for, or the segment lacks the column: all null.
+    Nothing,
+    Long(NumericBlock<'b, i64>),
+    Float(NumericBlock<'b, f32>),
+    Double(NumericBlock<'b, f64>),
+    Ids(IdBlock<'b>),
+    Multi(MultiBlock<'b>),
+}
+
+/// Statistics of one block of a stored numeric column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SlotStats {
+    Long(NumericStats<i64>),
+    Float(NumericStats<f32>),
+    Double(NumericStats<f64>),
+}
+
+enum Slot<'a> {
+    Missing,
+    Long(&'a dyn NumericColumn<i64>, Vec<i64>),
+    Float(&'a dyn NumericColumn<f32>, Vec<f32>),
+    Double(&'a dyn NumericColumn<f64>, Vec<f64>),
+    Ids(&'a dyn StringColumn, Vec<u32>),
+    Multi(&'a dyn StringColumn, MultiScratch),
+    /// Text read as numbers, parsed once per dictionary id.
+    LongText(TextNumbers<'a, i64>),
+    DoubleText(TextNumbers<'a, f64>),
+    /// A virtual column or an aggregator's own expression.
+    LongExpression(ExpressionReader<'a>, Numbers<i64>),
+    DoubleExpression(ExpressionReader<'a>, Numbers<f64>),
+}
+
+/// Columns by slot.
+#[derive(Default)]
+pub(crate) struct ColumnSet<'a> {
+    slots: Vec<Slot<'a>>,
+    names: Vec<(String, SlotId)>,
+}
+
+impl std::fmt::Debug for ColumnSet<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ColumnSet").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+impl<'a> ColumnSet<'a> {
+    /// A slot for what a numeric aggregator reads. Stored numbers keep their type; text and
+    /// expressions become `wanted`.
+    pub(crate) fn numeric_input(
+        &mut self,
+        columns: &Columns<'a>,
+        input: &AggregatorInput,
+        wanted: NumericType,
+    ) -> Result<SlotId> {
+        let key = match input {
+            AggregatorInput::Field(name) => format!("number {wanted:?} {name}"),
+            AggregatorInput::Expression(expr) => format!("expression {wanted:?} {}", expr.text()),
+        };
+        if let Some(slot) = self.find(&key) {
+            return Ok(slot);
+        }
+        let source = match input {
+            AggregatorInput::Field(name) => columns.resolve(name)?,
+            AggregatorInput::Expression(expr) => match expr.as_identifier() {
+                Some(name) => columns.resolve(name)?,
+                None => Source::Expression(columns.bind(expr, None)?),
+            },
+        };
+        let slot = match (source, wanted) {
+            (Source::String(column), NumericType::Long) => {
+                Slot::LongText(TextNumbers::new(column, parse_text_long))
+            }
+            (Source::String(column), NumericType::Double) => {
+                Slot::DoubleText(TextNumbers::new(column, parse_double))
+            }
+            (Source::Expression(source), NumericType::Long) => {
+                Slot::LongExpression(ExpressionReader::new(source), Numbers::default())
+            }
+            (Source::Expression(source), NumericType::Double) => {
+                Slot::DoubleExpression(ExpressionReader::new(source), Numbers::default())
+            }
+            (Source::Complex(_), _) => {
+                return Err(ExecError::Invalid(format!(
+                    "aggregator input '{key}' is a sketch column: use the sketch's own aggregator"
+                )));
+            }
+            (stored, _) => stored_slot(stored),
+        };
+        Ok(self.push(key, slot))
+    }
+
+    /// A slot for a stored column as it is; `source` must not be an expression or a sketch.
+    pub(crate) fn stored(&mut self, name: &str, source: Source<'a>) -> SlotId {
+        let key = format!("stored {name}");
+        match self.find(&key) {
+            Some(slot) => slot,
+            None => self.push(key, stored_slot(source)),
+        }
+    }
+
+    fn find(&self, key: &str) -> Option<SlotId> {
+        self.names.iter().find(|(name, _)| name == key).map(|(_, slot)| *slot)
+    }
+
+    fn push(&mut self, key: String, slot: Slot<'a>) -> SlotId {
+        let id = SlotId(self.slots.len());
+        self.slots.push(slot);
+        self.names.push((key, id));
+        id
+    }
+
+    /// True when a row of the slot may be null.
+    pub(crate) fn has_nulls(&self, slot: SlotId) -> bool {
+        match &self.slots[slot.0] {
+            Slot::Long(column, _) => column.has_nulls(),
+            Slot::Float(column, _) => column.has_nulls(),
+            Slot::Double(column, _) => column.has_nulls(),
+            _ => true,
+        }
+    }
+
+    /// Statistics of a block, when they are kept.
+    pub(crate) fn stats(&self, slot: SlotId, block: usize) -> Result<Option<SlotStats>> {
+        Ok(match &self.slots[slot.0] {
+            Slot::Long(column, _) => column.stats(block)?.map(SlotStats::Long),
+            Slot::Float(column, _) => column.stats(block)?.map(SlotStats::Float),
+            Slot::Double(column, _) => column.stats(block)?.map(SlotStats::Double),
+            _ => None,
+        })
+    }
+
+    /// Decodes the wanted slots of a block. Computed columns are computed for selected rows only.
+    pub(crate) fn load(
+        &mut self,
+        block: usize,
+        selection: Selection<'_>,
+        wanted: &dyn Fn(SlotId) -> bool,
+    ) -> Result<LoadedBlock<'_>> {
+        let mut slots = Vec::with_capacity(self.slots.len());
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            slots.push(if wanted(SlotId(index)) {
+                load_slot(slot, block, selection)?
+            } else {
+                Loaded::Nothing
+            });
+        }
+        Ok(LoadedBlock { slots })
+    }
+}
+
+/// The decoded slots of one block.
+#[derive(Debug)]
+pub(crate) struct LoadedBlock<'b> {
+    slots: Vec<Loaded<'b>>,
+}
+
+impl<'b> LoadedBlock<'b> {
+    pub(crate) fn get(&self, slot: SlotId) -> Loaded<'b> {
+        self.slots[slot.0]
+    }
+}
+
+fn stored_slot(source: Source<'_>) -> Slot<'_> {
+    match source {
+        Source::Long(column) => Slot::Long(column, Vec::new()),
+        Source::Float(column) => Slot::Float(column, Vec::new()),
+        Source::Double(column) => Slot::Double(column, Vec::new()),
+        Source::String(column) if column.is_multi_value() => {
+            Slot::Multi(column, MultiScratch::default())
+        }
+        Source::String(column) => Slot::Ids(column, Vec::new()),
+        Source::Missing | Source::Complex(_) | Source::Expression(_) => Slot::Missing,
+    }
+}
+
+fn load_slot<'b>(
+    slot: &'b mut Slot<'_>,
+    block: usize,
+    selection: Selection<'_>,
+) -> Result<Loaded<'b>> {
+    Ok(match slot {
+        Slot::Missing => Loaded::Nothing,
+        Slot::Long(column, scratch) => Loaded::Long(column.block(block, scratch)?),
+        Slot::Float(column, scratch) => Loaded::Float(column.block(block, scratch)?),
+        Slot::Double(column, scratch) => Loaded::Double(column.block(block, scratch)?),
+        Slot::Ids(column, scratch) => Loaded::Ids(column.id_block(block, scratch)?),
+        Slot::Multi(column, scratch) => Loaded::Multi(column.multi_block(block, scratch)?),
+        Slot::LongText(text) => Loaded::Long(text.load(block, selection)?),
+        Slot::DoubleText(text) => Loaded::Double(text.load(block, selection)?),
+        Slot::LongExpression(reader, numbers) => {
+            numbers.reset();
+            reader.for_each(block, selection, &mut |row, value| {
+                numbers.set(row, value.as_long());
+                Ok(())
+            })?;
+            Loaded::Long(numbers.block())
+        }
+        Slot::DoubleExpression(reader, numbers) => {
+            numbers.reset();
+            reader.for_each(block, selection, &mut |row, value| {
+                numbers.set(row, value.as_double());
+                Ok(())
+            })?;
+            Loaded::Double(numbers.block())
+        }
+    })
+}
+
+/// Text as an integer; decimals are truncated.
+pub(crate) fn parse_text_long(text: &str) -> Option<i64> {
+    parse_long(text).or_else(|| parse_double(text).and_then(double_to_long))
+}
+
+/// A block of computed numbers.
+#[derive(Debug, Default)]
+struct Numbers<T> {
+    values: Vec<T>,
+    nulls: Vec<u64>,
+}
+
+impl<T: Copy + Default> Numbers<T> {
+    fn reset(&mut self) {
+        self.values.resize(BLOCK_ROWS, T::default());
+        self.nulls.clear();
+        self.nulls.resize(BLOCK_ROWS / 64, 0);
+    }
+
+    #[inline]
+    fn set(&mut self, row: usize, value: Option<T>) {
+        match value {
+            Some(value) => self.values[row] = value,
+            None => self.nulls[row / 64] |= 1 << (row % 64),
+        }
+    }
+
+    fn block(&self) -> NumericBlock<'_, T> {
+        NumericBlock {
+            values: NumericValues::Slice(&self.values),
+            nulls: Some(NullMask { words: &self.nulls }),
+        }
+    }
+}
+
+/// A string column read as numbers. A row of several values has no number.
+struct TextNumbers<'a, T> {
+    column: &'a dyn StringColumn,
+    parse: fn(&str) -> Option<T>,
+    memo: DictionaryMemo<Option<T>>,
+    numbers: Numbers<T>,
+    ids: Vec<u32>,
+    multi: MultiScratch,
+}
+
+impl<'a, T: Copy + Default> TextNumbers<'a, T> {
+    fn new(column: &'a dyn StringColumn, parse: fn(&str) -> Option<T>) -> Self {
+        Self {
+            column,
+            parse,
+            memo: DictionaryMemo::new(column.dictionary().len()),
+            numbers: Numbers { values: Vec::new(), nulls: Vec::new() },
+            ids: Vec::new(),
+            multi: MultiScratch::default(),
+        }
+    }
+
+    fn load(&mut self, block: usize, selection: Selection<'_>) -> Result<NumericBlock<'_, T>> {
+        let Self { column, parse, memo, numbers, ids, multi } = self;
+        let dictionary = column.dictionary();
+        let mut number_of = |id: u32| {
+            memo.get(id, || Ok(dictionary.get(id)?.as_deref().and_then(|text| parse(text))))
+        };
+        numbers.reset();
+        if column.is_multi_value() {
+            let lists = column.multi_block(block, multi)?;
+            selection.try_for_each(|row| {
+                let value = match lists.row(row) {
+                    [id] => number_of(*id)?,
+                    _ => None,
+                };
+                numbers.set(row, value);
+                Ok::<_, ExecError>(())
+            })?;
+        } else {
+            let block_ids = column.id_block(block, ids)?;
+            selection.try_for_each(|row| {
+                numbers.set(row, number_of(block_ids.get(row))?);
+                Ok::<_, ExecError>(())
+            })?;
+        }
+        Ok(numbers.block())
+    }
+}

@@ -1,0 +1,56 @@
+//! What execution is told by the outside: cancellation and limits. The engine has no clock; the
+//! caller watches the deadline and sets the flag.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::error::{ExecError, Result};
+
+/// A flag that is checked once a block.
+#[derive(Debug, Clone, Default)]
+pub struct CancelFlag(Arc<AtomicU8>);
+
+impl CancelFlag {
+    /// Stops the work: somebody cancelled it.
+    pub fn cancel(&self) {
+        let _ = self.0.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Stops the work: its deadline passed.
+    pub fn time_out(&self) {
+        let _ = self.0.compare_exchange(0, 2, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Fails when the work is to stop.
+    ///
+    /// # Errors
+    /// `Cancelled` or `TimedOut`.
+    pub fn check(&self) -> Result<()> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            1 => Err(ExecError::Cancelled),
+            _ => Err(ExecError::TimedOut),
+        }
+    }
+}
+
+/// Limits and switches of one query on one node.
+#[derive(Debug, Clone)]
+pub struct ExecContext {
+    /// Checked once a block.
+    pub cancel: CancelFlag,
+    /// Bytes that group keys and states, or queued rows, may take before the query fails.
+    pub memory_budget_bytes: usize,
+    /// Most time buckets that a query may produce.
+    pub max_buckets: usize,
+}
+
+impl Default for ExecContext {
+    fn default() -> Self {
+        Self {
+            cancel: CancelFlag::default(),
+            memory_budget_bytes: 1 << 30,
+            max_buckets: 1_000_000,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Errors of this package.
+
+use henge_segment::SegmentError;
+use henge_types::ErrorClass;
+
+/// Why a query failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// The query asks for something that the data's types do not allow.
+    #[error("{0}")]
+    Invalid(String),
+    /// Not supported by this version.
+    #[error("{0}")]
+    Unsupported(String),
+    /// A limit of this query was reached.
+    #[error("resource limit exceeded: {0}")]
+    ResourceLimit(String),
+    /// The deadline passed.
+    #[error("query timed out")]
+    TimedOut,
+    /// Somebody cancelled the query.
+    #[error("query cancelled")]
+    Cancelled,
+    /// A segment could not be read.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// A sketch could not be read.
+    #[error("corrupt sketch in column '{column}': {reason}")]
+    Sketch {
+        /// Column.
+        column: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A bug.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl ExecError {
+    /// The class of the error.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Invalid(_) => ErrorClass::InvalidInput,
+            Self::Unsupported(_) => ErrorClass::Unsupported,
+            Self::ResourceLimit(_) => ErrorClass::ResourceLimit,
+            Self::TimedOut => ErrorClass::Timeout,
+            Self::Cancelled => ErrorClass::Cancelled,
+            Self::Segment(error) => error.class(),
+            Self::Sketch { .. } => ErrorClass::Corrupt,
+            Self::Internal(_) => ErrorClass::Internal,
+        }
+    }
+}
+
+/// The package's result.
+pub type Result<T, E = ExecError> = std::result::Result<T, E>;

@@ -1,0 +1,147 @@
+//! From a query's filter to a tree of leaves over one segment's columns.
+
+use henge_query::Filter;
+
+use super::comparison::{Comparison, Truth};
+use super::id_test::IdTest;
+use super::leaf::{
+    ExpressionLeaf, IdLeaf, MultiLeaf, NumericLeaf, RowValues, TextLeaf, TextTest, truth_of,
+};
+use super::node::Node;
+use super::numeric_test::NumericValue;
+use crate::column::{Columns, ExpressionReader, ExpressionSource, Source};
+use crate::error::{ExecError, Result};
+
+/// Compiles a filter against a segment.
+pub(super) fn compile<'a>(filter: &'a Filter, columns: &Columns<'a>) -> Result<Node<'a>> {
+    rows_where(filter, Truth::True, columns)
+}
+
+/// The rows for which the filter is true (or is false). De Morgan's laws hold with unknowns too.
+fn rows_where<'a>(
+    filter: &'a Filter,
+    wanted: Truth,
+    columns: &Columns<'a>,
+) -> Result<Node<'a>> {
+    let all = |filters: &'a [Filter]| {
+        filters.iter().map(|inner| rows_where(inner, wanted, columns)).collect::<Result<Vec<_>>>()
+    };
+    match filter {
+        Filter::True | Filter::False => {
+            let holds = matches!(filter, Filter::True) == (wanted == Truth::True);
+            Ok(if holds { Node::Everything } else { Node::Nothing })
+        }
+        Filter::Not(inner) => rows_where(inner, opposite(wanted), columns),
+        Filter::And(filters) if wanted == Truth::True => Ok(Node::and(all(filters)?)),
+        Filter::Or(filters) if wanted == Truth::True => Ok(Node::or(all(filters)?)),
+        Filter::And(filters) => Ok(Node::or(all(filters)?)),
+        Filter::Or(filters) => Ok(Node::and(all(filters)?)),
+        Filter::Expression { expression } => {
+            let test = Box::new(truth_of);
+            match expression.as_identifier() {
+                Some(name) => match columns.resolve(name)? {
+                    Source::Expression(source) => expression_leaf(source, test, wanted, columns),
+                    _ => expression_leaf(columns.bind(expression, None)?, test, wanted, columns),
+                },
+                None => expression_leaf(columns.bind(expression, None)?, test, wanted, columns),
+            }
+        }
+        leaf => match Comparison::of(leaf) {
+            Some((name, comparison)) => compare(name, comparison, wanted, columns),
+            None => Err(ExecError::Internal("filter is no comparison".to_owned())),
+        },
+    }
+}
+
+fn opposite(wanted: Truth) -> Truth {
+    if wanted == Truth::True { Truth::False } else { Truth::True }
+}
+
+fn compare<'a>(
+    name: &str,
+    comparison: Comparison<'a>,
+    wanted: Truth,
+    columns: &Columns<'a>,
+) -> Result<Node<'a>> {
+    match columns.resolve(name)? {
+        Source::Missing => Ok(constant(comparison.of_null() == wanted)),
+        Source::String(column) => {
+            let test = IdTest::compile(&comparison, wanted, column.dictionary())?;
+            string_leaf(column, test, wanted, columns)
+        }
+        Source::Long(column) => Ok(match comparison.numeric_test::<i64>() {
+            Some(test) => Node::Long(numeric(column, test, &comparison, wanted)),
+            None => as_text(RowValues::Long(column), comparison, wanted),
+        }),
+        Source::Float(column) => Ok(match comparison.numeric_test::<f32>() {
+            Some(test) => Node::Float(numeric(column, test, &comparison, wanted)),
+            None => as_text(RowValues::Float(column), comparison, wanted),
+        }),
+        Source::Double(column) => Ok(match comparison.numeric_test::<f64>() {
+            Some(test) => Node::Double(numeric(column, test, &comparison, wanted)),
+            None => as_text(RowValues::Double(column), comparison, wanted),
+        }),
+        Source::Expression(source) => {
+            let test: TextTest<'a> = Box::new(move |value| comparison.of_expr_value(value));
+            expression_leaf(source, test, wanted, columns)
+        }
+        Source::Complex(_) => Err(ExecError::Invalid(format!(
+            "filter on column '{name}': it holds sketches, which cannot be compared"
+        ))),
+    }
+}
+
+fn constant<'a>(holds: bool) -> Node<'a> {
+    if holds { Node::Everything } else { Node::Nothing }
+}
+
+fn numeric<'a, T: NumericValue>(
+    column: &'a dyn henge_segment::NumericColumn<T>,
+    test: super::numeric_test::NumericTest<T>,
+    comparison: &Comparison<'_>,
+    wanted: Truth,
+) -> NumericLeaf<'a, T> {
+    NumericLeaf::new(column, test, wanted, comparison.of_null() == wanted)
+}
+
+fn as_text<'a>(values: RowValues<'a>, comparison: Comparison<'a>, wanted: Truth) -> Node<'a> {
+    let test: TextTest<'a> = Box::new(move |value| comparison.of_expr_value(value));
+    Node::Text(TextLeaf::new(values, test, wanted))
+}
+
+fn string_leaf<'a>(
+    column: &'a dyn henge_segment::StringColumn,
+    test: IdTest,
+    wanted: Truth,
+    columns: &Columns<'a>,
+) -> Result<Node<'a>> {
+    Ok(match test {
+        IdTest::Nothing => Node::Nothing,
+        IdTest::Everything => Node::Everything,
+        test if column.is_multi_value() => {
+            Node::Multi(MultiLeaf::new(columns.view(), column, test, wanted)?)
+        }
+        test => Node::Ids(IdLeaf::new(columns.view(), column, test)?),
+    })
+}
+
+/// Over one string column an expression is a test of dictionary ids; else it is evaluated by row.
+fn expression_leaf<'a>(
+    source: ExpressionSource<'a>,
+    test: TextTest<'a>,
+    wanted: Truth,
+    columns: &Columns<'a>,
+) -> Result<Node<'a>> {
+    if source.is_constant() {
+        return Ok(constant(test(&source.of_text(None)?) == wanted));
+    }
+    if let Some(column) = source.only_string_input()
+        && column.dictionary().len() as usize <= columns.view().row_count()
+    {
+        let ids = IdTest::of_dictionary(column.dictionary(), |text| {
+            Ok(test(&source.of_text(text)?) == wanted)
+        })?;
+        return string_leaf(column, ids, wanted, columns);
+    }
+    Ok(Node::Expression(ExpressionLeaf::new(ExpressionReader::new(source), test, wanted)))
+}

@@ -1,0 +1,134 @@
+//! A compiled filter: a tree that narrows a block's candidate rows.
+
+use super::bits::BlockBits;
+use super::leaf::{ExpressionLeaf, IdLeaf, MultiLeaf, NumericLeaf, TextLeaf};
+use crate::error::Result;
+
+/// A compiled filter. There is no negation: `not` was pushed down to the leaves, which know the
+/// rows that are false as well as those that are true, so unknown needs no set of its own.
+#[derive(Debug)]
+pub(crate) enum Node<'a> {
+    Everything,
+    Nothing,
+    And(Vec<Node<'a>>),
+    Or(Vec<Node<'a>>),
+    Ids(IdLeaf<'a>),
+    Multi(MultiLeaf<'a>),
+    Long(NumericLeaf<'a, i64>),
+    Float(NumericLeaf<'a, f32>),
+    Double(NumericLeaf<'a, f64>),
+    /// A comparison that sees numbers as text.
+    Text(TextLeaf<'a>),
+    Expression(ExpressionLeaf<'a>),
+}
+
+impl<'a> Node<'a> {
+    /// All of them; cheaper ones first, so that dear ones see fewer rows.
+    pub(crate) fn and(nodes: Vec<Self>) -> Self {
+        let mut kept = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            match node {
+                Self::Everything => {}
+                Self::Nothing => return Self::Nothing,
+                Self::And(inner) => kept.extend(inner),
+                other => kept.push(other),
+            }
+        }
+        kept.sort_by_key(Self::cost);
+        match kept.len() {
+            0 => Self::Everything,
+            1 => kept.swap_remove(0),
+            _ => Self::And(kept),
+        }
+    }
+
+    /// Any of them.
+    pub(crate) fn or(nodes: Vec<Self>) -> Self {
+        let mut kept = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            match node {
+                Self::Nothing => {}
+                Self::Everything => return Self::Everything,
+                Self::Or(inner) => kept.extend(inner),
+                other => kept.push(other),
+            }
+        }
+        kept.sort_by_key(Self::cost);
+        match kept.len() {
+            0 => Self::Nothing,
+            1 => kept.swap_remove(0),
+            _ => Self::Or(kept),
+        }
+    }
+
+    /// Rough cost of a row.
+    fn cost(&self) -> u32 {
+        match self {
+            Self::Everything | Self::Nothing => 0,
+            Self::Ids(leaf) if leaf.has_bitmap() => 1,
+            Self::Ids(_) => 2,
+            Self::Long(_) | Self::Float(_) | Self::Double(_) => 3,
+            Self::And(nodes) | Self::Or(nodes) => nodes.iter().map(Self::cost).sum(),
+            Self::Multi(_) => 10,
+            Self::Text(_) => 200,
+            Self::Expression(_) => 500,
+        }
+    }
+
+    /// Removes the candidates of a block that do not match. `spare` lends sets to alternatives.
+    pub(crate) fn narrow(
+        &mut self,
+        block: usize,
+        candidates: &mut BlockBits,
+        spare: &mut Vec<BlockBits>,
+    ) -> Result<()> {
+        match self {
+            Self::Everything => Ok(()),
+            Self::Nothing => {
+                candidates.clear();
+                Ok(())
+            }
+            Self::And(nodes) => {
+                for node in nodes {
+                    node.narrow(block, candidates, spare)?;
+                    if candidates.is_empty() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Self::Or(nodes) => narrow_any(nodes, block, candidates, spare),
+            Self::Ids(leaf) => leaf.narrow(block, candidates, spare),
+            Self::Multi(leaf) => leaf.narrow(block, candidates, spare),
+            Self::Long(leaf) => leaf.narrow(block, candidates),
+            Self::Float(leaf) => leaf.narrow(block, candidates),
+            Self::Double(leaf) => leaf.narrow(block, candidates),
+            Self::Text(leaf) => leaf.narrow(block, candidates),
+            Self::Expression(leaf) => leaf.narrow(block, candidates),
+        }
+    }
+}
+
+/// Each alternative sees only the rows that no earlier one took.
+fn narrow_any(
+    nodes: &mut [Node<'_>],
+    block: usize,
+    candidates: &mut BlockBits,
+    spare: &mut Vec<BlockBits>,
+) -> Result<()> {
+    let mut matched = spare.pop().unwrap_or_else(BlockBits::new);
+    let mut trial = spare.pop().unwrap_or_else(BlockBits::new);
+    matched.clear();
+    for node in nodes {
+        trial.copy_from(candidates);
+        node.narrow(block, &mut trial, spare)?;
+        matched.union(&trial);
+        candidates.subtract(&trial);
+        if candidates.is_empty() {
+            break;
+        }
+    }
+    candidates.copy_from(&matched);
+    spare.extend([matched, trial]);
+    Ok(())
+}

@@ -1,0 +1,348 @@
+//! The fields of result rows: dimensions, aggregators, post-aggregators. A [`Frame`] computes the
+//! ones that are needed, for the rows that are needed.
+
+use henge_query::{AggregatorKind, AggregatorSpec, DimensionSpec, PostAggregator, QueryContext};
+use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
+use henge_types::ColumnType;
+use rustc_hash::FxHashMap;
+
+use crate::error::{ExecError, Result};
+use crate::finalise::column::Column;
+use crate::finalise::post_aggregate;
+use crate::finalise::states::NO_TIME_MS;
+use crate::partial::{GroupedPartial, StateColumn, StringKeys};
+
+/// The fields of a query's rows, in the order of output.
+#[derive(Debug)]
+pub(crate) struct Fields<'q> {
+    time_field: Option<&'q str>,
+    dimensions: &'q [DimensionSpec],
+    aggregations: &'q [AggregatorSpec],
+    post_aggregations: &'q [PostAggregator],
+    finalize: bool,
+    positions: FxHashMap<&'q str, usize>,
+}
+
+impl<'q> Fields<'q> {
+    /// The fields of a query. `time_field` names a field that holds the bucket's time.
+    pub(crate) fn new(
+        time_field: Option<&'q str>,
+        dimensions: &'q [DimensionSpec],
+        aggregations: &'q [AggregatorSpec],
+        post_aggregations: &'q [PostAggregator],
+        context: &QueryContext,
+    ) -> Self {
+        let names = time_field
+            .into_iter()
+            .chain(dimensions.iter().map(|d| d.output_name.as_str()))
+            .chain(aggregations.iter().map(|a| a.name.as_str()))
+            .chain(post_aggregations.iter().map(PostAggregator::name));
+        let positions = names.enumerate().map(|(position, name)| (name, position)).collect();
+        let finalize = context.finalize;
+        Self { time_field, dimensions, aggregations, post_aggregations, finalize, positions }
+    }
+
+    /// Number of fields.
+    pub(crate) fn len(&self) -> usize {
+        self.post_aggregations_start() + self.post_aggregations.len()
+    }
+
+    /// Position of a field.
+    pub(crate) fn position(&self, name: &str) -> Result<usize> {
+        self.positions.get(name).copied().ok_or_else(|| {
+            ExecError::Invalid(format!(
+                "unknown field '{name}': name a dimension, an aggregation or a post-aggregation"
+            ))
+        })
+    }
+
+    fn dimensions_start(&self) -> usize {
+        usize::from(self.time_field.is_some())
+    }
+
+    fn aggregations_start(&self) -> usize {
+        self.dimensions_start() + self.dimensions.len()
+    }
+
+    fn post_aggregations_start(&self) -> usize {
+        self.aggregations_start() + self.aggregations.len()
+    }
+
+    fn name(&self, position: usize) -> &'q str {
+        if let Some(at) = position.checked_sub(self.post_aggregations_start()) {
+            self.post_aggregations[at].name()
+        } else if let Some(at) = position.checked_sub(self.aggregations_start()) {
+            &self.aggregations[at].name
+        } else if let Some(at) = position.checked_sub(self.dimensions_start()) {
+            &self.dimensions[at].output_name
+        } else {
+            self.time_field.unwrap_or_default()
+        }
+    }
+
+    /// The aggregator whose sketches a field passes on as they are.
+    fn sketch_behind(&self, mut position: usize) -> Option<usize> {
+        // Each step goes to an earlier field, so this ends.
+        loop {
+            if let Some(at) = position.checked_sub(self.post_aggregations_start()) {
+                let PostAggregator::FieldAccess { field, .. } = &self.post_aggregations[at] else {
+                    return None;
+                };
+                let next = *self.positions.get(field.as_str())?;
+                if next >= position {
+                    return None;
+                }
+                position = next;
+            } else {
+                let at = position.checked_sub(self.aggregations_start())?;
+                return is_sketch(&self.aggregations[at].kind).then_some(at);
+            }
+        }
+    }
+}
+
+/// Some rows (groups) of a partial and the fields computed for them.
+#[derive(Debug)]
+pub(crate) struct Frame<'a> {
+    fields: &'a Fields<'a>,
+    partial: &'a GroupedPartial,
+    rows: &'a [u32],
+    columns: Vec<Option<Column>>,
+}
+
+impl<'a> Frame<'a> {
+    /// Nothing is computed yet.
+    pub(crate) fn new(fields: &'a Fields<'a>, partial: &'a GroupedPartial, rows: &'a [u32]) -> Self {
+        Self { fields, partial, rows, columns: vec![None; fields.len()] }
+    }
+
+    /// True when there is a field of that name.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        self.fields.position(name).is_ok()
+    }
+
+    /// The rows.
+    pub(crate) fn rows(&self) -> &'a [u32] {
+        self.rows
+    }
+
+    /// Computes a field and what it needs; answers its position.
+    pub(crate) fn require(&mut self, name: &str) -> Result<usize> {
+        let position = self.fields.position(name)?;
+        let mut needed = vec![false; position + 1];
+        needed[position] = true;
+        for at in (self.fields.post_aggregations_start()..=position).rev() {
+            if needed[at] && self.columns[at].is_none() {
+                self.mark_inputs(at, &mut needed)?;
+            }
+        }
+        for at in 0..=position {
+            if needed[at] && self.columns[at].is_none() {
+                self.columns[at] = Some(self.compute(at)?);
+            }
+        }
+        Ok(position)
+    }
+
+    /// Marks the fields that a post-aggregator reads. They must stand before it, as in Druid.
+    fn mark_inputs(&self, position: usize, needed: &mut [bool]) -> Result<()> {
+        let post = &self.fields.post_aggregations[position - self.fields.post_aggregations_start()];
+        let mut names = Vec::new();
+        post_aggregate::collect_inputs(post, &mut names);
+        for name in names {
+            let Ok(input) = self.fields.position(name) else {
+                if matches!(post, PostAggregator::Expression { .. }) {
+                    continue;
+                }
+                return Err(ExecError::Invalid(format!(
+                    "post-aggregation '{}' reads unknown field '{name}'",
+                    post.name()
+                )));
+            };
+            if input >= position {
+                return Err(ExecError::Invalid(format!(
+                    "post-aggregation '{}' reads '{name}', which must stand before it",
+                    post.name()
+                )));
+            }
+            needed[input] = true;
+        }
+        Ok(())
+    }
+
+    fn compute(&self, position: usize) -> Result<Column> {
+        let fields = self.fields;
+        if let Some(at) = position.checked_sub(fields.post_aggregations_start()) {
+            post_aggregate::evaluate(&fields.post_aggregations[at], self)
+        } else if let Some(at) = position.checked_sub(fields.aggregations_start()) {
+            let state = self.state(at)?;
+            Ok(finalised(&fields.aggregations[at].kind, state, self.rows))
+        } else if let Some(at) = position.checked_sub(fields.dimensions_start()) {
+            let keys = self.partial.keys.get(at).ok_or_else(|| missing("dimension", at))?;
+            let float = fields.dimensions[at].output_type == ColumnType::Float;
+            Ok(Column::of_keys(keys, float, self.rows))
+        } else {
+            let time = &self.partial.bucket_start_ms;
+            let times = self.rows.iter().map(|&row| time[row as usize]);
+            Ok(Column::of_longs(times.map(|time| (time != NO_TIME_MS).then_some(time))))
+        }
+    }
+
+    /// A field that was computed.
+    pub(crate) fn column(&self, position: usize) -> Result<&Column> {
+        self.columns[position].as_ref().ok_or_else(|| {
+            ExecError::Internal(format!("field '{}' was not computed", self.fields.name(position)))
+        })
+    }
+
+    /// A field that was computed, if there is one of that name.
+    pub(crate) fn find(&self, name: &str) -> Option<&Column> {
+        self.columns[*self.fields.positions.get(name)?].as_ref()
+    }
+
+    /// The exact estimates of the sketches that a field passes on, if it does.
+    pub(crate) fn sketch_estimates(&self, name: &str) -> Result<Option<Column>> {
+        let Some(at) = self.fields.position(name).ok().and_then(|at| self.fields.sketch_behind(at))
+        else {
+            return Ok(None);
+        };
+        let state = self.state(at)?;
+        Ok(Some(Column::of_doubles(self.rows.iter().map(|&row| Some(estimate(state, row as usize))))))
+    }
+
+    fn state(&self, at: usize) -> Result<&'a StateColumn> {
+        self.partial.states.get(at).ok_or_else(|| missing("aggregator", at))
+    }
+
+    /// All fields as they are shown, with their names.
+    pub(crate) fn into_output(mut self) -> Result<Vec<(&'a str, Column)>> {
+        let fields = self.fields;
+        for position in 0..fields.len() {
+            self.require(fields.name(position))?;
+        }
+        let mut output = Vec::with_capacity(fields.len());
+        for position in 0..fields.len() {
+            let column = match fields.sketch_behind(position) {
+                Some(at) if self.shows_sketch(position, at) => {
+                    Some(encoded(&fields.aggregations[at], self.state(at)?, self.rows)?)
+                }
+                _ => self.columns[position].take(),
+            };
+            let name = fields.name(position);
+            let column = column.ok_or_else(|| {
+                ExecError::Invalid(format!("two fields are named '{name}': rename one"))
+            })?;
+            output.push((name, column));
+        }
+        Ok(output)
+    }
+
+    /// True when a field shows sketches as base64: raw access, or finalising is off.
+    fn shows_sketch(&self, position: usize, aggregator: usize) -> bool {
+        position >= self.fields.post_aggregations_start()
+            || !self.fields.finalize
+            || match &self.fields.aggregations[aggregator].kind {
+                AggregatorKind::Hll { should_finalize, .. }
+                | AggregatorKind::Theta { should_finalize, .. } => !should_finalize,
+                _ => false,
+            }
+    }
+}
+
+fn missing(what: &str, at: usize) -> ExecError {
+    ExecError::Internal(format!("partial lacks {what} {at}"))
+}
+
+fn is_sketch(kind: &AggregatorKind) -> bool {
+    !matches!(kind, AggregatorKind::Count | AggregatorKind::Numeric { .. })
+}
+
+/// Final values of an aggregator's states.
+fn finalised(kind: &AggregatorKind, state: &StateColumn, rows: &[u32]) -> Column {
+    match state {
+        StateColumn::Long { values, valid } => {
+            Column::Long { values: gather(values, rows), valid: gather_valid(valid, rows) }
+        }
+        StateColumn::Double { values, valid, float } => {
+            let (values, valid) = (gather(values, rows), gather_valid(valid, rows));
+            if *float { Column::Float { values, valid } } else { Column::Double { values, valid } }
+        }
+        StateColumn::Hll(_) | StateColumn::Theta(_) | StateColumn::Kll(_) => {
+            let estimates = rows.iter().map(|&row| Some(estimate(state, row as usize)));
+            if is_whole(kind) {
+                Column::of_longs(estimates.map(|e| e.map(|e| e.round() as i64)))
+            } else {
+                Column::of_doubles(estimates)
+            }
+        }
+    }
+}
+
+fn is_whole(kind: &AggregatorKind) -> bool {
+    match kind {
+        AggregatorKind::Hll { round, .. }
+        | AggregatorKind::HyperUnique { round, .. }
+        | AggregatorKind::Cardinality { round, .. } => *round,
+        AggregatorKind::Quantiles { .. } => true,
+        _ => false,
+    }
+}
+
+fn gather<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+    rows.iter().map(|&row| values[row as usize]).collect()
+}
+
+fn gather_valid(valid: &Option<Vec<bool>>, rows: &[u32]) -> Option<Vec<bool>> {
+    valid.as_ref().map(|valid| gather(valid, rows))
+}
+
+/// The estimate of a group's sketch; 0 for none.
+fn estimate(state: &StateColumn, row: usize) -> f64 {
+    fn of<S: Sketch>(sketch: &Option<Box<S>>) -> f64 {
+        sketch.as_ref().map_or(0.0, |sketch| sketch.estimate())
+    }
+    match state {
+        StateColumn::Hll(sketches) => of(&sketches[row]),
+        StateColumn::Theta(sketches) => of(&sketches[row]),
+        StateColumn::Kll(sketches) => of(&sketches[row]),
+        StateColumn::Long { .. } | StateColumn::Double { .. } => 0.0,
+    }
+}
+
+/// Sketches as base64 text; an empty sketch for none.
+fn encoded(spec: &AggregatorSpec, state: &StateColumn, rows: &[u32]) -> Result<Column> {
+    fn bytes<S: Sketch>(
+        sketch: &Option<Box<S>>,
+        empty: impl FnOnce() -> Result<S, SketchError>,
+    ) -> Result<Vec<u8>, SketchError> {
+        Ok(match sketch {
+            Some(sketch) => sketch.to_bytes(),
+            None => empty()?.to_bytes(),
+        })
+    }
+    let mut keys = StringKeys { ids: vec![], ends: vec![], bytes: String::new(), sorted: false };
+    for &row in rows {
+        let row = row as usize;
+        let bytes = match (state, &spec.kind) {
+            (StateColumn::Hll(s), AggregatorKind::Hll { lg_k, hll_type, .. }) => {
+                bytes(&s[row], || HllSketch::new(*lg_k, *hll_type))
+            }
+            (StateColumn::Hll(s), _) => bytes(&s[row], HllSketch::hyper_unique),
+            (StateColumn::Theta(s), AggregatorKind::Theta { size, .. }) => {
+                bytes(&s[row], || ThetaSketch::new(*size))
+            }
+            (StateColumn::Kll(s), AggregatorKind::Quantiles { k, .. }) => {
+                bytes(&s[row], || KllSketch::new(*k))
+            }
+            _ => Ok(Vec::new()),
+        };
+        let bytes = bytes.map_err(|error| ExecError::Sketch {
+            column: spec.name.clone(),
+            reason: error.to_string(),
+        })?;
+        keys.bytes.push_str(&henge_sketch::to_base64(&bytes));
+        keys.ends.push(keys.bytes.len());
+        keys.ids.push(keys.ends.len() as u32);
+    }
+    Ok(Column::Text(keys))
+}

@@ -1,0 +1,220 @@
+//! Values as JSON, straight into a byte buffer.
+
+use std::io::Write;
+
+use henge_expr::ExprValue;
+use henge_types::Value;
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// `null`
+pub(crate) fn write_null(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"null");
+}
+
+/// A whole number.
+pub(crate) fn write_long(out: &mut Vec<u8>, value: i64) {
+    // Digits are made from the right into a buffer that fits the longest, -9223372036854775808.
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// A DOUBLE: always with a point or an exponent; NaN and the infinities, which JSON lacks, as text.
+pub(crate) fn write_double(out: &mut Vec<u8>, value: f64) {
+    if value.is_finite() {
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "{value:?}");
+    } else {
+        write_not_finite(out, value);
+    }
+}
+
+/// A FLOAT: the shortest text that reads back as the same 32-bit number.
+pub(crate) fn write_float(out: &mut Vec<u8>, value: f32) {
+    if value.is_finite() {
+        let _ = write!(out, "{value:?}");
+    } else {
+        write_not_finite(out, f64::from(value));
+    }
+}
+
+fn write_not_finite(out: &mut Vec<u8>, value: f64) {
+    out.extend_from_slice(if value.is_nan() {
+        b"\"NaN\""
+    } else if value > 0.0 {
+        b"\"Infinity\""
+    } else {
+        b"\"-Infinity\""
+    });
+}
+
+/// `true` or `false`
+pub(crate) fn write_bool(out: &mut Vec<u8>, value: bool) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
+/// Text, quoted and escaped.
+pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut written = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[written..at]);
+        written = at + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => {
+                out.extend_from_slice(b"\\u00");
+                out.push(HEX[usize::from(byte >> 4)]);
+                out.push(HEX[usize::from(byte & 15)]);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[written..]);
+    out.push(b'"');
+}
+
+/// Text or null.
+pub(crate) fn write_optional_string(out: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => write_string(out, text),
+        None => write_null(out),
+    }
+}
+
+/// An ISO timestamp in UTC, quoted.
+pub(crate) fn write_timestamp(out: &mut Vec<u8>, ms: i64) {
+    out.push(b'"');
+    henge_types::write_timestamp(out, ms);
+    out.push(b'"');
+}
+
+/// `"name":`
+pub(crate) fn write_key(out: &mut Vec<u8>, name: &str) {
+    write_string(out, name);
+    out.push(b':');
+}
+
+/// The value of an expression.
+pub(crate) fn write_expr_value(out: &mut Vec<u8>, value: &ExprValue) {
+    match value {
+        ExprValue::Null => write_null(out),
+        ExprValue::Long(value) => write_long(out, *value),
+        ExprValue::Double(value) => write_double(out, *value),
+        ExprValue::String(text) => write_string(out, text),
+        ExprValue::Array(items) => {
+            write_list(out, items.iter(), |out, item| write_expr_value(out, item));
+        }
+    }
+}
+
+/// `[item,item]`
+pub(crate) fn write_list<T>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    mut write_item: impl FnMut(&mut Vec<u8>, T),
+) {
+    out.push(b'[');
+    for (position, item) in items.into_iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        write_item(out, item);
+    }
+    out.push(b']');
+}
+
+/// A constant as an expression's value. Sketches have none.
+pub(crate) fn constant_value(value: &Value) -> ExprValue {
+    match value {
+        Value::Null | Value::Complex(_) => ExprValue::Null,
+        Value::Long(value) => ExprValue::Long(*value),
+        Value::Float(value) => ExprValue::Double(f64::from(*value)),
+        Value::Double(value) => ExprValue::Double(*value),
+        Value::String(text) => ExprValue::from(text.as_str()),
+        Value::Multi(items) => {
+            items.iter().map(|item| ExprValue::from(item.as_deref())).collect::<Vec<_>>().into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn whole_numbers() {
+        for value in [0, 7, -1, 10, 99, 100, i64::MAX, i64::MIN] {
+            assert_eq!(text(|out| write_long(out, value)), value.to_string());
+        }
+    }
+
+    #[test]
+    fn doubles_keep_their_point_and_are_valid_json() {
+        for (value, expected) in [
+            (1.0, "1.0"),
+            (-0.0, "-0.0"),
+            (0.1, "0.1"),
+            (1e21, "1e21"),
+            (f64::NAN, "\"NaN\""),
+            (f64::INFINITY, "\"Infinity\""),
+            (f64::NEG_INFINITY, "\"-Infinity\""),
+        ] {
+            let written = text(|out| write_double(out, value));
+            assert_eq!(written, expected);
+            serde_json::from_str::<serde_json::Value>(&written).unwrap();
+        }
+    }
+
+    #[test]
+    fn floats_print_with_their_own_precision() {
+        assert_eq!(text(|out| write_float(out, 0.1)), "0.1");
+        assert_eq!(text(|out| write_float(out, 1_522.043_7)), "1522.0437");
+        assert_eq!(text(|out| write_float(out, 10.0)), "10.0");
+        assert_eq!(text(|out| write_float(out, f32::NAN)), "\"NaN\"");
+    }
+
+    #[test]
+    fn h_70_text_is_escaped() {
+        for value in ["", "plain", "\"\\\n\r\t\u{1}\u{1f}", "é 🙂 \u{7f}", "\u{0}end", "a\"b\"c"] {
+            let written = text(|out| write_string(out, value));
+            assert_eq!(serde_json::from_str::<String>(&written).unwrap(), value);
+        }
+        assert_eq!(text(|out| write_optional_string(out, None)), "null");
+    }
+
+    #[test]
+    fn values_of_expressions() {
+        let list = ExprValue::from(vec![ExprValue::Long(1), ExprValue::Null]);
+        assert_eq!(text(|out| write_expr_value(out, &list)), "[1,null]");
+        let multi = Value::Multi(vec![Some("a".into()), None]);
+        assert_eq!(text(|out| write_expr_value(out, &constant_value(&multi))), "[\"a\",null]");
+    }
+}

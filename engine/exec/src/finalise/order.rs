@@ -1,0 +1,126 @@
+//! The order of result rows: several sort keys, then the natural order of the groups, so that an
+//! answer never depends on the order in which partials were merged.
+
+use std::cmp::Ordering as Cmp;
+
+use crate::finalise::column::double_key;
+use crate::partial::{GroupedPartial, KeyColumn, StringKeys};
+
+/// Sort keys of all groups, the most significant column first.
+#[derive(Debug)]
+pub(crate) struct RowOrder<'a> {
+    keys: Vec<Vec<u64>>,
+    partial: &'a GroupedPartial,
+    dimensions_first: bool,
+}
+
+impl<'a> RowOrder<'a> {
+    /// An order without keys: the natural order of groups, by time then dimensions, or the other
+    /// way round.
+    pub(crate) fn new(partial: &'a GroupedPartial, dimensions_first: bool) -> Self {
+        Self { keys: Vec::new(), partial, dimensions_first }
+    }
+
+    /// Appends a column, as keys that `Column::sort_keys` made of it.
+    pub(crate) fn push(&mut self, mut keys: Vec<u64>, descending: bool) {
+        if descending {
+            keys.iter_mut().for_each(|key| *key = !*key);
+        }
+        self.keys.push(keys);
+    }
+
+    /// Appends a column of ascending keys, if there is one.
+    pub(crate) fn push_optional(&mut self, keys: Option<Vec<u64>>) {
+        self.keys.extend(keys);
+    }
+
+    /// Sorts `rows` and keeps the first `count`: in linear time plus sorting those that are kept.
+    pub(crate) fn keep_first(&self, rows: &mut Vec<u32>, count: usize) {
+        if count == 0 {
+            rows.clear();
+            return;
+        }
+        if count < rows.len() {
+            rows.select_nth_unstable_by(count - 1, |&a, &b| self.compare(a, b));
+            rows.truncate(count);
+        }
+        rows.sort_unstable_by(|&a, &b| self.compare(a, b));
+    }
+
+    fn compare(&self, left: u32, right: u32) -> Cmp {
+        let (left, right) = (left as usize, right as usize);
+        for keys in &self.keys {
+            let order = keys[left].cmp(&keys[right]);
+            if order.is_ne() {
+                return order;
+            }
+        }
+        let time = &self.partial.bucket_start_ms;
+        let by_time = || time[left].cmp(&time[right]);
+        if self.dimensions_first {
+            self.compare_dimensions(left, right).then_with(by_time)
+        } else {
+            by_time().then_with(|| self.compare_dimensions(left, right))
+        }
+    }
+
+    fn compare_dimensions(&self, left: usize, right: usize) -> Cmp {
+        self.partial
+            .keys
+            .iter()
+            .map(|keys| compare_keys(keys, left, right))
+            .find(|order| order.is_ne())
+            .unwrap_or(Cmp::Equal)
+    }
+}
+
+/// Compares two groups by one dimension: null first, then by the type's own order.
+pub(crate) fn compare_keys(keys: &KeyColumn, left: usize, right: usize) -> Cmp {
+    match keys {
+        KeyColumn::String(keys) => compare_text(keys, keys.ids[left], keys.ids[right]),
+        KeyColumn::Long(values) => values[left].cmp(&values[right]),
+        KeyColumn::Double(values) => {
+            values[left].map(double_key).cmp(&values[right].map(double_key))
+        }
+    }
+}
+
+fn compare_text(keys: &StringKeys, left: u32, right: u32) -> Cmp {
+    if keys.sorted || left == right {
+        return left.cmp(&right);
+    }
+    keys.value(left).cmp(&keys.value(right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finalise::testing::{long_keys, partial, text_keys};
+
+    fn sorted(order: &RowOrder<'_>, count: usize) -> Vec<u32> {
+        let mut rows: Vec<u32> = (0..order.partial.group_count() as u32).rev().collect();
+        order.keep_first(&mut rows, count);
+        rows
+    }
+
+    #[test]
+    fn natural_order_is_time_then_dimensions_null_first() {
+        let partial = partial(
+            &[2, 1, 1, 1],
+            vec![text_keys(&[Some("a"), Some("b"), None, Some("b")]), long_keys(&[1, 9, 9, 8])],
+            vec![],
+        );
+        assert_eq!(sorted(&RowOrder::new(&partial, false), 9), [2, 3, 1, 0]);
+        assert_eq!(sorted(&RowOrder::new(&partial, true), 9), [2, 0, 3, 1]);
+    }
+
+    #[test]
+    fn keys_come_first_and_ties_fall_back_to_the_natural_order() {
+        let partial = partial(&[0; 4], vec![text_keys(&[Some("d"), Some("c"), Some("b"), None])], vec![]);
+        let mut order = RowOrder::new(&partial, false);
+        order.push(vec![5, 7, 7, 7], true);
+        assert_eq!(sorted(&order, 9), [3, 2, 1, 0]);
+        assert_eq!(sorted(&order, 2), [3, 2]);
+        assert_eq!(sorted(&order, 0), [] as [u32; 0]);
+    }
+}

@@ -1,0 +1,137 @@
+//! Post-aggregators, evaluated column by column over the rows of a [`Frame`].
+
+use std::borrow::Cow;
+
+use henge_expr::ExprValue;
+use henge_query::{ArithmeticFn, PostAggregator};
+use henge_types::Value;
+
+use crate::error::{ExecError, Result};
+use crate::finalise::column::Column;
+use crate::finalise::fields::Frame;
+use crate::finalise::json::constant_value;
+use crate::partial::StringKeys;
+
+/// The names of the fields that a post-aggregator reads.
+pub(crate) fn collect_inputs<'a>(post: &'a PostAggregator, names: &mut Vec<&'a str>) {
+    match post {
+        PostAggregator::FieldAccess { field, .. }
+        | PostAggregator::FinalizingFieldAccess { field, .. } => names.push(field),
+        PostAggregator::Constant { .. } => {}
+        PostAggregator::SketchEstimate { field, .. } => collect_inputs(field, names),
+        PostAggregator::Expression { expression, .. } => {
+            names.extend(expression.identifiers().iter().map(String::as_str));
+        }
+        PostAggregator::Arithmetic { fields, .. } | PostAggregator::Extreme { fields, .. } => {
+            fields.iter().for_each(|field| collect_inputs(field, names));
+        }
+    }
+}
+
+/// A post-aggregator's values. The fields it reads were computed before.
+pub(crate) fn evaluate(post: &PostAggregator, frame: &Frame<'_>) -> Result<Column> {
+    Ok(operand(post, frame)?.into_owned())
+}
+
+fn operand<'f>(post: &PostAggregator, frame: &'f Frame<'_>) -> Result<Cow<'f, Column>> {
+    let row_count = frame.rows().len();
+    Ok(Cow::Owned(match post {
+        PostAggregator::FinalizingFieldAccess { field, .. } => {
+            return computed(field, frame).map(Cow::Borrowed);
+        }
+        PostAggregator::FieldAccess { field, .. } => match frame.sketch_estimates(field)? {
+            Some(estimates) => estimates,
+            None => return computed(field, frame).map(Cow::Borrowed),
+        },
+        PostAggregator::Constant { value, .. } => constant(value, row_count),
+        PostAggregator::SketchEstimate { field, round, .. } => {
+            let estimates = operand(field, frame)?;
+            let values = (0..row_count).map(|row| estimates.double(row));
+            if *round {
+                Column::of_longs(values.map(|v| v.map(|v| v.round() as i64)))
+            } else {
+                Column::of_doubles(values)
+            }
+        }
+        PostAggregator::Arithmetic { function, fields, .. } => {
+            let operands = operands(fields, frame)?;
+            Column::of_doubles((0..row_count).map(|row| arithmetic(*function, &operands, row)))
+        }
+        PostAggregator::Extreme { greatest, long, fields, .. } => {
+            let operands = operands(fields, frame)?;
+            if *long {
+                Column::of_longs((0..row_count).map(|row| {
+                    let values = operands.iter().filter_map(|o| o.long(row));
+                    if *greatest { values.max() } else { values.min() }
+                }))
+            } else {
+                Column::of_doubles((0..row_count).map(|row| {
+                    let values = operands.iter().filter_map(|o| o.double(row));
+                    values.reduce(if *greatest { f64::max } else { f64::min })
+                }))
+            }
+        }
+        PostAggregator::Expression { name, expression } => expression_column(name, expression, frame)?,
+    }))
+}
+
+fn operands<'f>(
+    fields: &[PostAggregator],
+    frame: &'f Frame<'_>,
+) -> Result<Vec<Cow<'f, Column>>> {
+    fields.iter().map(|field| operand(field, frame)).collect()
+}
+
+fn computed<'f>(name: &str, frame: &'f Frame<'_>) -> Result<&'f Column> {
+    frame.find(name).ok_or_else(|| ExecError::Internal(format!("field '{name}' was not computed")))
+}
+
+fn constant(value: &Value, row_count: usize) -> Column {
+    match value {
+        Value::Long(value) => Column::Long { values: vec![*value; row_count], valid: None },
+        Value::Double(value) => Column::Double { values: vec![*value; row_count], valid: None },
+        Value::String(text) => Column::Text(StringKeys {
+            ids: vec![1; row_count],
+            ends: vec![text.len()],
+            bytes: text.clone(),
+            sorted: true,
+        }),
+        other => Column::Mixed(vec![constant_value(other); row_count]),
+    }
+}
+
+/// Folds the operands from left to right; null when any is null.
+fn arithmetic(function: ArithmeticFn, operands: &[Cow<'_, Column>], row: usize) -> Option<f64> {
+    let (first, rest) = operands.split_first()?;
+    rest.iter().try_fold(first.double(row)?, |left, right| {
+        let right = right.double(row)?;
+        Some(match function {
+            ArithmeticFn::Plus => left + right,
+            ArithmeticFn::Minus => left - right,
+            ArithmeticFn::Multiply => left * right,
+            ArithmeticFn::Divide if right == 0.0 => 0.0,
+            ArithmeticFn::Divide | ArithmeticFn::Quotient => left / right,
+            ArithmeticFn::Pow => left.powf(right),
+        })
+    })
+}
+
+fn expression_column(
+    name: &str,
+    expression: &henge_expr::Expr,
+    frame: &Frame<'_>,
+) -> Result<Column> {
+    let inputs: Vec<Option<&Column>> =
+        expression.identifiers().iter().map(|input| frame.find(input)).collect();
+    let mut slots = vec![ExprValue::Null; inputs.len()];
+    let mut values = Vec::with_capacity(frame.rows().len());
+    for row in 0..frame.rows().len() {
+        for (slot, input) in slots.iter_mut().zip(&inputs) {
+            *slot = input.map_or(ExprValue::Null, |input| input.expr_value(row));
+        }
+        values.push(expression.eval_slots(&slots).map_err(|error| {
+            ExecError::Invalid(format!("post-aggregation '{name}': {error}"))
+        })?);
+    }
+    Ok(Column::Mixed(values))
+}

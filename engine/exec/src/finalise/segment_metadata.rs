@@ -1,0 +1,185 @@
+//! `segmentMetadata`: analyses, one a segment or one for all, field by field as Druid shows them.
+
+use std::collections::BTreeMap;
+
+use henge_query::{Analysis, SegmentMetadataQuery};
+use henge_types::{ColumnType, HllType, MetricKind, MetricSpec, NumericOp};
+
+use crate::finalise::json;
+use crate::partial_rows::{ColumnAnalysis, SegmentAnalysis};
+use crate::rows::segment_metadata::merge_analyses;
+
+/// The finished answer.
+#[derive(Debug, Clone)]
+pub(crate) struct SegmentMetadataResult {
+    analyses: Vec<SegmentAnalysis>,
+    shows_granularity: bool,
+}
+
+/// Finishes the analyses.
+pub(crate) fn finalise(
+    query: &SegmentMetadataQuery,
+    analyses: Vec<SegmentAnalysis>,
+) -> SegmentMetadataResult {
+    SegmentMetadataResult {
+        analyses: merge_analyses(query, analyses),
+        shows_granularity: query.analysis_types.contains(&Analysis::QueryGranularity),
+    }
+}
+
+impl SegmentMetadataResult {
+    /// Number of entries.
+    pub(crate) fn len(&self) -> usize {
+        self.analyses.len()
+    }
+
+    /// `[{"id":..,"intervals":..,"columns":{..},..},..]`
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        json::write_list(out, &self.analyses, |out, analysis| self.write_analysis(out, analysis));
+    }
+
+    fn write_analysis(&self, out: &mut Vec<u8>, analysis: &SegmentAnalysis) {
+        out.extend_from_slice(b"{\"id\":");
+        json::write_string(out, &analysis.id);
+        out.extend_from_slice(b",\"intervals\":");
+        match &analysis.intervals {
+            Some(intervals) => json::write_list(out, intervals, |out, interval| {
+                json::write_string(out, &interval.to_string());
+            }),
+            None => json::write_null(out),
+        }
+        out.extend_from_slice(b",\"columns\":{");
+        for (position, (name, column)) in analysis.columns.iter().enumerate() {
+            if position > 0 {
+                out.push(b',');
+            }
+            json::write_key(out, name);
+            write_column(out, column);
+        }
+        out.extend_from_slice(b"},\"size\":");
+        json::write_long(out, as_long(analysis.size_bytes));
+        out.extend_from_slice(b",\"numRows\":");
+        json::write_long(out, as_long(analysis.row_count));
+        out.extend_from_slice(b",\"aggregators\":");
+        write_aggregators(out, analysis.aggregators.as_ref());
+        out.extend_from_slice(b",\"projections\":null,\"timestampSpec\":null,\"queryGranularity\":");
+        match &analysis.query_granularity {
+            Some(granularity) if self.shows_granularity => {
+                // A granularity always has a JSON form.
+                let text = serde_json::to_vec(granularity).unwrap_or_else(|_| b"null".to_vec());
+                out.extend_from_slice(&text);
+            }
+            _ => json::write_null(out),
+        }
+        out.extend_from_slice(b",\"rollup\":");
+        match analysis.rollup {
+            Some(rollup) => json::write_bool(out, rollup),
+            None => json::write_null(out),
+        }
+        out.push(b'}');
+    }
+}
+
+fn as_long(value: u64) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}
+
+fn write_column(out: &mut Vec<u8>, column: &ColumnAnalysis) {
+    out.extend_from_slice(b"{\"typeSignature\":");
+    json::write_string(out, &column.column_type.to_string());
+    out.extend_from_slice(b",\"type\":");
+    match &column.column_type {
+        ColumnType::Complex(name) => json::write_string(out, name),
+        other => json::write_string(out, &other.to_string()),
+    }
+    out.extend_from_slice(b",\"hasMultipleValues\":");
+    json::write_bool(out, column.has_multiple_values);
+    out.extend_from_slice(b",\"hasNulls\":");
+    json::write_bool(out, column.has_nulls);
+    out.extend_from_slice(b",\"size\":");
+    json::write_long(out, as_long(column.size_bytes));
+    out.extend_from_slice(b",\"cardinality\":");
+    match column.cardinality {
+        Some(cardinality) => json::write_long(out, as_long(cardinality)),
+        None => json::write_null(out),
+    }
+    for (key, text) in [
+        ("minValue", &column.min_value),
+        ("maxValue", &column.max_value),
+        ("errorMessage", &column.error_message),
+    ] {
+        out.push(b',');
+        json::write_key(out, key);
+        json::write_optional_string(out, text.as_deref());
+    }
+    out.push(b'}');
+}
+
+fn write_aggregators(
+    out: &mut Vec<u8>,
+    aggregators: Option<&BTreeMap<String, Option<MetricSpec>>>,
+) {
+    let Some(aggregators) = aggregators else {
+        return json::write_null(out);
+    };
+    out.push(b'{');
+    for (position, (name, metric)) in aggregators.iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        json::write_key(out, name);
+        match metric {
+            Some(metric) => write_combining_aggregator(out, metric),
+            None => json::write_null(out),
+        }
+    }
+    out.push(b'}');
+}
+
+/// The aggregator that combines values that are already stored: it reads its own column.
+fn write_combining_aggregator(out: &mut Vec<u8>, metric: &MetricSpec) {
+    let (kind, options) = combining_form(&metric.kind);
+    out.extend_from_slice(b"{\"type\":");
+    json::write_string(out, &kind);
+    out.extend_from_slice(b",\"name\":");
+    json::write_string(out, &metric.name);
+    out.extend_from_slice(b",\"fieldName\":");
+    json::write_string(out, &metric.name);
+    out.extend_from_slice(options.as_bytes());
+    out.push(b'}');
+}
+
+/// The type of the combining aggregator and its options as JSON members.
+fn combining_form(kind: &MetricKind) -> (String, String) {
+    let layout = |hll_type: &HllType| match hll_type {
+        HllType::Hll4 => "HLL_4",
+        HllType::Hll6 => "HLL_6",
+        HllType::Hll8 => "HLL_8",
+    };
+    match kind {
+        MetricKind::Count => ("longSum".to_owned(), String::new()),
+        MetricKind::Numeric { op, column_type } => {
+            let op = match op {
+                NumericOp::Sum => "Sum",
+                NumericOp::Min => "Min",
+                NumericOp::Max => "Max",
+            };
+            (format!("{}{op}", column_type.to_string().to_ascii_lowercase()), String::new())
+        }
+        MetricKind::HllBuild { lg_k, hll_type } | MetricKind::HllMerge { lg_k, hll_type } => (
+            "HLLSketchMerge".to_owned(),
+            format!(",\"lgK\":{lg_k},\"tgtHllType\":\"{}\",\"round\":false", layout(hll_type)),
+        ),
+        MetricKind::HyperUnique => (
+            "hyperUnique".to_owned(),
+            ",\"isInputHyperUnique\":false,\"round\":false".to_owned(),
+        ),
+        MetricKind::Theta { size, .. } => (
+            "thetaSketch".to_owned(),
+            format!(",\"size\":{size},\"shouldFinalize\":true,\"isInputThetaSketch\":false"),
+        ),
+        MetricKind::Quantiles { k } => {
+            ("quantilesDoublesSketchMerge".to_owned(), format!(",\"k\":{k}"))
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Small partials and queries for the tests of this module.
+
+use henge_query::{
+    AggregatorInput, AggregatorKind, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery, Query,
+    QueryBase, QueryContext, TimeseriesQuery, TopNMetric, TopNQuery,
+};
+use henge_types::{ColumnType, Granularity, Interval, NumericOp};
+
+use crate::context::ExecContext;
+use crate::finalise::finalise;
+use crate::partial::{GroupedPartial, KeyColumn, Partial, StateColumn, StringKeys};
+
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
+pub(crate) fn partial(
+    bucket_start_ms: &[i64],
+    keys: Vec<KeyColumn>,
+    states: Vec<StateColumn>,
+) -> GroupedPartial {
+    let range = bucket_start_ms.iter().min().copied().zip(bucket_start_ms.iter().max().copied());
+    GroupedPartial {
+        bucket_start_ms: bucket_start_ms.to_vec(),
+        keys,
+        states,
+        data_range_ms: vec![range],
+    }
+}
+
+pub(crate) fn text_keys(values: &[Option<&str>]) -> KeyColumn {
+    let mut keys = StringKeys { ids: vec![], ends: vec![], bytes: String::new(), sorted: false };
+    for value in values {
+        match value {
+            Some(value) => {
+                keys.bytes.push_str(value);
+                keys.ends.push(keys.bytes.len());
+                keys.ids.push(keys.ends.len() as u32);
+            }
+            None => keys.ids.push(0),
+        }
+    }
+    KeyColumn::String(keys)
+}
+
+pub(crate) fn long_keys(values: &[i64]) -> KeyColumn {
+    KeyColumn::Long(values.iter().map(|&value| Some(value)).collect())
+}
+
+pub(crate) fn longs(values: &[i64]) -> StateColumn {
+    StateColumn::Long { values: values.to_vec(), valid: None }
+}
+
+pub(crate) fn nullable_longs(values: &[Option<i64>]) -> StateColumn {
+    StateColumn::Long {
+        values: values.iter().map(|value| value.unwrap_or(0)).collect(),
+        valid: Some(values.iter().map(Option::is_some).collect()),
+    }
+}
+
+pub(crate) fn doubles(values: &[f64]) -> StateColumn {
+    StateColumn::Double { values: values.to_vec(), valid: None, float: false }
+}
+
+pub(crate) fn count(name: &str) -> AggregatorSpec {
+    AggregatorSpec { name: name.to_owned(), kind: AggregatorKind::Count, filter: None }
+}
+
+pub(crate) fn long_sum(name: &str, field: &str) -> AggregatorSpec {
+    AggregatorSpec {
+        name: name.to_owned(),
+        kind: AggregatorKind::Numeric {
+            op: NumericOp::Sum,
+            column_type: ColumnType::Long,
+            input: AggregatorInput::Field(field.to_owned()),
+        },
+        filter: None,
+    }
+}
+
+pub(crate) fn dimension(name: &str, output_type: ColumnType) -> DimensionSpec {
+    DimensionSpec { dimension: name.to_owned(), output_name: name.to_owned(), output_type }
+}
+
+pub(crate) fn base(start_ms: i64, end_ms: i64) -> QueryBase {
+    QueryBase {
+        data_source: DataSource::Table("t".to_owned()),
+        intervals: vec![Interval { start_ms, end_ms }],
+        filter: None,
+        virtual_columns: vec![],
+        context: QueryContext::default(),
+    }
+}
+
+pub(crate) fn day() -> Granularity {
+    Granularity::parse_name("day").unwrap()
+}
+
+pub(crate) fn timeseries(aggregations: Vec<AggregatorSpec>) -> TimeseriesQuery {
+    TimeseriesQuery {
+        base: base(0, 10 * DAY_MS),
+        granularity: day(),
+        aggregations,
+        post_aggregations: vec![],
+        descending: false,
+        limit: None,
+    }
+}
+
+pub(crate) fn top_n(
+    dimension: DimensionSpec,
+    metric: TopNMetric,
+    threshold: u64,
+    aggregations: Vec<AggregatorSpec>,
+) -> TopNQuery {
+    TopNQuery {
+        base: base(0, 10 * DAY_MS),
+        granularity: Granularity::All,
+        dimension,
+        metric,
+        threshold,
+        aggregations,
+        post_aggregations: vec![],
+    }
+}
+
+pub(crate) fn group_by(
+    dimensions: Vec<DimensionSpec>,
+    aggregations: Vec<AggregatorSpec>,
+) -> GroupByQuery {
+    GroupByQuery {
+        base: base(0, 10 * DAY_MS),
+        granularity: Granularity::All,
+        dimensions,
+        aggregations,
+        post_aggregations: vec![],
+        having: None,
+        limit_spec: None,
+        subtotals: None,
+    }
+}
+
+/// The JSON text of a finished partial.
+pub(crate) fn text(query: &Query, partial: Partial) -> String {
+    let result = finalise(query, partial, &ExecContext::default()).unwrap();
+    let mut out = Vec::new();
+    result.write_json(&mut out);
+    let text = String::from_utf8(out).unwrap();
+    serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    text
+}
+
+/// The message of a refusal.
+pub(crate) fn refusal(query: &Query, partial: Partial) -> String {
+    finalise(query, partial, &ExecContext::default()).unwrap_err().to_string()
+}

@@ -1,0 +1,124 @@
+//! `timeseries`: one row a time bucket, empty buckets included, with an optional grand total.
+
+use henge_query::TimeseriesQuery;
+use henge_types::Granularity;
+
+use crate::context::ExecContext;
+use crate::error::Result;
+use crate::finalise::buckets::{StampWriter, filled_starts, start_of_all};
+use crate::finalise::fields::{Fields, Frame};
+use crate::finalise::json;
+use crate::finalise::states::{NO_TIME_MS, append, copies, push_identity};
+use crate::finalise::table::Table;
+use crate::merge::regroup;
+use crate::partial::GroupedPartial;
+
+/// The finished answer.
+#[derive(Debug, Clone)]
+pub(crate) struct TimeseriesResult {
+    granularity: Granularity,
+    /// Bucket starts; [`NO_TIME_MS`] is the grand total.
+    times: Vec<i64>,
+    table: Table,
+}
+
+/// Finishes a timeseries.
+pub(crate) fn finalise(
+    query: &TimeseriesQuery,
+    mut partial: GroupedPartial,
+    context: &ExecContext,
+) -> Result<TimeseriesResult> {
+    let mut rows = shown_rows(query, &mut partial, context)?;
+    if query.descending {
+        rows.reverse();
+    }
+    if let Some(limit) = query.limit {
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    if query.base.context.grand_total {
+        rows.push(push_grand_total(query, &mut partial, &rows, context)?);
+    }
+    let time_field = query.base.context.timestamp_result_field.as_deref();
+    let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
+    let fields = Fields::new(time_field, &[], aggregations, posts, &query.base.context);
+    let table = Table::of(Frame::new(&fields, &partial, &rows))?;
+    let times = rows.iter().map(|&row| partial.bucket_start_ms[row as usize]).collect();
+    Ok(TimeseriesResult { granularity: query.granularity.clone(), times, table })
+}
+
+/// The groups to show, oldest first; groups are appended for the empty buckets among them.
+fn shown_rows(
+    query: &TimeseriesQuery,
+    partial: &mut GroupedPartial,
+    context: &ExecContext,
+) -> Result<Vec<u32>> {
+    let skip_empty = query.base.context.skip_empty_buckets;
+    let group_count = partial.group_count();
+    if query.granularity == Granularity::All {
+        let time = start_of_all(&query.base, partial);
+        partial.bucket_start_ms.fill(time);
+        if group_count == 0 && !skip_empty {
+            push_identity(partial, &query.aggregations, time);
+        }
+    } else if !skip_empty {
+        let mut present = partial.bucket_start_ms.clone();
+        present.sort_unstable();
+        for start in filled_starts(&query.granularity, partial, context)? {
+            if present.binary_search(&start).is_err() {
+                push_identity(partial, &query.aggregations, start);
+            }
+        }
+    }
+    let mut rows: Vec<u32> = (0..partial.group_count() as u32).collect();
+    rows.sort_unstable_by_key(|&row| partial.bucket_start_ms[row as usize]);
+    Ok(rows)
+}
+
+/// Appends a group over all shown rows.
+fn push_grand_total(
+    query: &TimeseriesQuery,
+    partial: &mut GroupedPartial,
+    rows: &[u32],
+    context: &ExecContext,
+) -> Result<u32> {
+    let shown = GroupedPartial {
+        bucket_start_ms: vec![NO_TIME_MS; rows.len()],
+        keys: Vec::new(),
+        states: copies(&partial.states, rows, 1),
+        data_range_ms: Vec::new(),
+    };
+    let total = regroup(&query.aggregations, shown, context)?;
+    let row = partial.group_count() as u32;
+    if total.group_count() == 0 {
+        push_identity(partial, &query.aggregations, NO_TIME_MS);
+    } else {
+        partial.bucket_start_ms.push(NO_TIME_MS);
+        for (state, total) in partial.states.iter_mut().zip(&total.states) {
+            append(state, total, &[0]);
+        }
+    }
+    Ok(row)
+}
+
+impl TimeseriesResult {
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// `[{"timestamp":..,"result":{..}},..]`
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        let mut stamps = StampWriter::new(&self.granularity);
+        json::write_list(out, self.times.iter().enumerate(), |out, (row, &time)| {
+            out.extend_from_slice(b"{\"timestamp\":");
+            if time == NO_TIME_MS {
+                json::write_null(out);
+            } else {
+                stamps.write(out, time);
+            }
+            out.extend_from_slice(b",\"result\":");
+            self.table.write_object(out, row);
+            out.push(b'}');
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! `topN`: the best groups of one dimension, by time bucket. Only the groups that are kept are
+//! finished; finding them takes linear time.
+
+use std::collections::BTreeMap;
+
+use henge_query::{Ordering, TopNMetric, TopNQuery};
+use henge_types::Granularity;
+
+use crate::context::ExecContext;
+use crate::error::Result;
+use crate::finalise::buckets::{StampWriter, filled_starts, start_of_all};
+use crate::finalise::column::Column;
+use crate::finalise::fields::{Fields, Frame};
+use crate::finalise::json;
+use crate::finalise::order::RowOrder;
+use crate::finalise::table::Table;
+use crate::ordering::compare_nullable;
+use crate::partial::{GroupedPartial, KeyColumn};
+
+/// The finished answer.
+#[derive(Debug, Clone)]
+pub(crate) struct TopNResult {
+    granularity: Granularity,
+    /// Bucket starts, each with the end of its rows in the table.
+    buckets: Vec<(i64, usize)>,
+    table: Table,
+}
+
+/// Finishes a topN.
+pub(crate) fn finalise(
+    query: &TopNQuery,
+    mut partial: GroupedPartial,
+    context: &ExecContext,
+) -> Result<TopNResult> {
+    if query.granularity == Granularity::All {
+        let time = start_of_all(&query.base, &partial);
+        partial.bucket_start_ms.fill(time);
+    }
+    let dimensions = std::slice::from_ref(&query.dimension);
+    let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
+    let fields = Fields::new(None, dimensions, aggregations, posts, &query.base.context);
+    let metric = Metric::of(&query.metric);
+    let all: Vec<u32> = (0..partial.group_count() as u32).collect();
+    let mut order = RowOrder::new(&partial, false);
+    order.push(metric.sort_keys(&fields, &partial, &all)?, metric.descending);
+
+    let threshold = usize::try_from(query.threshold).unwrap_or(usize::MAX);
+    let mut rows = Vec::new();
+    let mut buckets = Vec::new();
+    for (time, mut bucket_rows) in rows_by_bucket(query, &partial, all, context)? {
+        context.cancel.check()?;
+        metric.drop_until_stop(&partial, &mut bucket_rows);
+        order.keep_first(&mut bucket_rows, threshold);
+        rows.append(&mut bucket_rows);
+        buckets.push((time, rows.len()));
+    }
+    let table = Table::of(Frame::new(&fields, &partial, &rows))?;
+    Ok(TopNResult { granularity: query.granularity.clone(), buckets, table })
+}
+
+/// The groups of each bucket, oldest first, with the empty buckets between the data's ends.
+fn rows_by_bucket(
+    query: &TopNQuery,
+    partial: &GroupedPartial,
+    all: Vec<u32>,
+    context: &ExecContext,
+) -> Result<BTreeMap<i64, Vec<u32>>> {
+    if query.granularity == Granularity::All {
+        return Ok(BTreeMap::from([(start_of_all(&query.base, partial), all)]));
+    }
+    let starts = filled_starts(&query.granularity, partial, context)?;
+    let mut buckets: BTreeMap<i64, Vec<u32>> =
+        starts.into_iter().map(|start| (start, Vec::new())).collect();
+    for row in all {
+        buckets.entry(partial.bucket_start_ms[row as usize]).or_default().push(row);
+    }
+    Ok(buckets)
+}
+
+/// The metric, with inversions counted out.
+struct Metric<'q> {
+    /// An aggregator's name, or `None` for the dimension itself.
+    field: Option<&'q str>,
+    ordering: Ordering,
+    previous_stop: Option<&'q str>,
+    descending: bool,
+}
+
+impl<'q> Metric<'q> {
+    fn of(metric: &'q TopNMetric) -> Self {
+        match metric {
+            TopNMetric::Numeric(field) => Self {
+                field: Some(field),
+                ordering: Ordering::Numeric,
+                previous_stop: None,
+                descending: true,
+            },
+            TopNMetric::Dimension { ordering, previous_stop } => Self {
+                field: None,
+                ordering: *ordering,
+                previous_stop: previous_stop.as_deref(),
+                descending: false,
+            },
+            TopNMetric::Inverted(inner) => {
+                let inner = Self::of(inner);
+                Self { descending: !inner.descending, ..inner }
+            }
+        }
+    }
+
+    fn sort_keys(
+        &self,
+        fields: &Fields<'_>,
+        partial: &GroupedPartial,
+        all: &[u32],
+    ) -> Result<Vec<u64>> {
+        if let Some(field) = self.field {
+            let mut frame = Frame::new(fields, partial, all);
+            let position = frame.require(field)?;
+            return Ok(frame.column(position)?.sort_keys(Ordering::Numeric));
+        }
+        Ok(match partial.keys.first() {
+            // Numbers ordered as text: by their text.
+            Some(keys @ (KeyColumn::Long(_) | KeyColumn::Double(_)))
+                if self.ordering != Ordering::Numeric =>
+            {
+                let column = Column::of_keys(keys, false, all);
+                let texts = all.iter().map(|&row| {
+                    column.expr_value(row as usize).as_text().as_deref().into()
+                });
+                Column::Mixed(texts.collect()).sort_keys(self.ordering)
+            }
+            Some(keys) => Column::of_keys(keys, false, all).sort_keys(self.ordering),
+            None => vec![0; all.len()],
+        })
+    }
+
+    /// Drops the values up to and including the previous page's last.
+    fn drop_until_stop(&self, partial: &GroupedPartial, rows: &mut Vec<u32>) {
+        let (Some(stop), Some(keys)) = (self.previous_stop, partial.keys.first()) else {
+            return;
+        };
+        rows.retain(|&row| {
+            let order = match keys {
+                KeyColumn::String(keys) => {
+                    compare_nullable(self.ordering, keys.get(row as usize), Some(stop))
+                }
+                keys => {
+                    let value = Column::of_keys(keys, false, &[row]).expr_value(0);
+                    compare_nullable(self.ordering, value.as_text().as_deref(), Some(stop))
+                }
+            };
+            if self.descending { order.is_lt() } else { order.is_gt() }
+        });
+    }
+}
+
+impl TopNResult {
+    /// Number of groups shown.
+    pub(crate) fn len(&self) -> usize {
+        self.buckets.last().map_or(0, |(_, end)| *end)
+    }
+
+    /// `[{"timestamp":..,"result":[{..},..]},..]`
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        let mut stamps = StampWriter::new(&self.granularity);
+        let mut start = 0;
+        json::write_list(out, &self.buckets, |out, &(time, end)| {
+            out.extend_from_slice(b"{\"timestamp\":");
+            stamps.write(out, time);
+            out.extend_from_slice(b",\"result\":");
+            json::write_list(out, start..end, |out, row| self.table.write_object(out, row));
+            out.push(b'}');
+            start = end;
+        });
+    }
+}

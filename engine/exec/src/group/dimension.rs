@@ -1,0 +1,355 @@
+//! One dimension of a query: rows become small integer ids, and ids become keys at the end.
+
+use henge_expr::ExprValue;
+use henge_expr::number::parse_double;
+use henge_query::DimensionSpec;
+use henge_segment::{Dictionary, NULL_ID, NumericColumn, StringColumn};
+
+use super::ids::{computed_ids, direct_longs, map_ids, not_loaded, number_ids, widen};
+use super::key_text::{dictionary_keys, direct_keys, for_each_text};
+use super::values::{KeyType, LocalValues, Scalar};
+use crate::column::{
+    ColumnSet, Columns, DictionaryMemo, ExpressionReader, ExpressionSource, Loaded, LoadedBlock,
+    SlotId, Source, parse_text_long,
+};
+use crate::error::{ExecError, Result};
+use crate::filter::Selection;
+use crate::partial::{KeyColumn, StringKeys};
+
+/// Widest range of integers that are numbered directly instead of through a table.
+const MAX_DIRECT_LONGS: u64 = 1 << 20;
+
+/// A dimension over one segment.
+pub(crate) struct Dimension<'a> {
+    kind: Kind<'a>,
+    output: KeyType,
+    ids: Vec<u32>,
+    offsets: Vec<u32>,
+}
+
+enum Kind<'a> {
+    /// Every row is null.
+    Null,
+    /// Ids of a stored dictionary are the dimension's ids.
+    Dictionary { slot: SlotId, column: &'a dyn StringColumn },
+    /// A function of dictionary ids.
+    Mapped { slot: SlotId, map: Mapped<'a>, multi: bool },
+    /// A number, less the smallest, plus one.
+    DirectLongs { slot: SlotId, min: i64, id_count: u32 },
+    /// Numbers through a table.
+    Numbers { slot: SlotId, values: LocalValues, source_float: bool },
+    /// Computed by row.
+    Computed { reader: ExpressionReader<'a>, values: LocalValues },
+}
+
+impl Kind<'_> {
+    fn id_count(&self) -> usize {
+        match self {
+            Self::Null => 1,
+            Self::Dictionary { column, .. } => column.dictionary().len() as usize,
+            Self::DirectLongs { id_count, .. } => *id_count as usize,
+            Self::Mapped { map, .. } => map.values.id_count(),
+            Self::Numbers { values, .. } | Self::Computed { values, .. } => values.id_count(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Dimension<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dimension").field("output", &self.output).finish_non_exhaustive()
+    }
+}
+
+/// A dictionary's values converted to another type, or through an expression.
+pub(super) struct Mapped<'a> {
+    dictionary: &'a dyn Dictionary,
+    expression: Option<ExpressionSource<'a>>,
+    memo: DictionaryMemo<u32>,
+    values: LocalValues,
+    output: KeyType,
+}
+
+impl Mapped<'_> {
+    #[inline]
+    pub(super) fn id(&mut self, id: u32) -> Result<u32> {
+        let Self { dictionary, expression, memo, values, output } = self;
+        memo.get(id, || {
+            let text = dictionary.get(id)?;
+            Ok(match expression {
+                Some(expression) => values.id_of(&expression.of_text(text.as_deref())?, *output),
+                None => values.id_of(&number_in_text(text.as_deref(), *output), *output),
+            })
+        })
+    }
+}
+
+fn number_in_text(text: Option<&str>, output: KeyType) -> ExprValue {
+    match output {
+        KeyType::Long => text.and_then(parse_text_long).into(),
+        _ => text.and_then(parse_double).into(),
+    }
+}
+
+/// The ids of a block's rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum DimensionIds<'b> {
+    /// Every row has this id.
+    Constant(u32),
+    /// `ids[row]`, for selected rows.
+    Rows(&'b [u32]),
+    /// Row `r` has `ids[offsets[r]..offsets[r + 1]]`; none is null. For selected rows.
+    Lists { offsets: &'b [u32], ids: &'b [u32] },
+}
+
+impl<'a> Dimension<'a> {
+    pub(crate) fn new(
+        spec: &DimensionSpec,
+        columns: &Columns<'a>,
+        set: &mut ColumnSet<'a>,
+    ) -> Result<Self> {
+        let output = KeyType::of(&spec.output_type);
+        let source = columns.resolve(&spec.dimension)?;
+        Self::of_source(&spec.dimension, source, output, columns, set)
+    }
+
+    /// The dimension of a column whose keys have the column's own type.
+    pub(crate) fn of_values(
+        name: &str,
+        source: Source<'a>,
+        columns: &Columns<'a>,
+        set: &mut ColumnSet<'a>,
+    ) -> Result<Self> {
+        let output = match &source {
+            Source::Long(_) => KeyType::Long,
+            Source::Float(_) | Source::Double(_) => KeyType::Double,
+            Source::Expression(source) => {
+                source.output_type().map_or(KeyType::Text, KeyType::of)
+            }
+            Source::Missing | Source::String(_) | Source::Complex(_) => KeyType::Text,
+        };
+        Self::of_source(name, source, output, columns, set)
+    }
+
+    fn of_source(
+        name: &str,
+        source: Source<'a>,
+        output: KeyType,
+        columns: &Columns<'a>,
+        set: &mut ColumnSet<'a>,
+    ) -> Result<Self> {
+        let kind = match source {
+            Source::Missing => Kind::Null,
+            Source::String(column) if output == KeyType::Text => {
+                Kind::Dictionary { slot: set.stored(name, Source::String(column)), column }
+            }
+            Source::String(column) => mapped(name, column, None, output, set),
+            Source::Long(column) => long_kind(name, column, output, columns, set)?,
+            Source::Float(_) => numbers(name, source, output, true, set),
+            Source::Double(_) => numbers(name, source, output, false, set),
+            Source::Expression(source) => match source.only_string_input() {
+                Some(column) => mapped(name, column, Some(source), output, set),
+                None => Kind::Computed {
+                    reader: ExpressionReader::new(source),
+                    values: LocalValues::new(output),
+                },
+            },
+            Source::Complex(_) => {
+                return Err(ExecError::Invalid(format!(
+                    "dimension '{name}' holds sketches, which cannot be grouped by"
+                )));
+            }
+        };
+        Ok(Self { kind, output, ids: Vec::new(), offsets: Vec::new() })
+    }
+
+    /// The slot that must be loaded.
+    pub(crate) fn slot(&self) -> Option<SlotId> {
+        match &self.kind {
+            Kind::Null | Kind::Computed { .. } => None,
+            Kind::Dictionary { slot, .. }
+            | Kind::Mapped { slot, .. }
+            | Kind::DirectLongs { slot, .. }
+            | Kind::Numbers { slot, .. } => Some(*slot),
+        }
+    }
+
+    /// All ids are below this; `None` when ids are given as values arrive.
+    pub(crate) fn id_limit(&self) -> Option<u32> {
+        match &self.kind {
+            Kind::Mapped { .. } | Kind::Numbers { .. } | Kind::Computed { .. } => None,
+            fixed => Some(fixed.id_count() as u32),
+        }
+    }
+
+    /// All ids given so far are below this.
+    pub(crate) fn id_count(&self) -> usize {
+        self.kind.id_count()
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match &self.kind {
+            Kind::Null | Kind::Dictionary { .. } | Kind::DirectLongs { .. } => 0,
+            Kind::Mapped { map, .. } => map.values.memory_bytes() + map.memo.memory_bytes(),
+            Kind::Numbers { values, .. } | Kind::Computed { values, .. } => values.memory_bytes(),
+        }
+    }
+
+    /// The ids of a block's selected rows, and the number that all ids so far are below.
+    pub(crate) fn ids<'b>(
+        &'b mut self,
+        block: usize,
+        selection: Selection<'_>,
+        loaded: &LoadedBlock<'b>,
+    ) -> Result<(DimensionIds<'b>, usize)> {
+        let Self { kind, output, ids, offsets } = self;
+        let block_ids = match kind {
+            Kind::Null => DimensionIds::Constant(NULL_ID),
+            Kind::Dictionary { slot, .. } => match loaded.get(*slot) {
+                Loaded::Ids(block_ids) => widen(block_ids, selection, ids),
+                Loaded::Multi(lists) => {
+                    DimensionIds::Lists { offsets: lists.offsets, ids: lists.ids }
+                }
+                _ => return Err(not_loaded()),
+            },
+            Kind::Mapped { slot, map, multi } => {
+                map_ids(loaded.get(*slot), selection, map, *multi, ids, offsets)?
+            }
+            Kind::DirectLongs { slot, min, id_count } => match loaded.get(*slot) {
+                Loaded::Long(values) => direct_longs(&values, selection, *min, *id_count, ids)?,
+                _ => return Err(not_loaded()),
+            },
+            Kind::Numbers { slot, values, .. } => {
+                number_ids(loaded.get(*slot), selection, values, *output, ids)?
+            }
+            Kind::Computed { reader, values } => {
+                computed_ids(reader, block, selection, values, *output, ids, offsets)?
+            }
+        };
+        Ok((block_ids, kind.id_count()))
+    }
+
+    /// The key column of groups whose ids are these.
+    pub(crate) fn into_keys(self, ids: Vec<u32>) -> Result<KeyColumn> {
+        let output = self.output;
+        Ok(match self.kind {
+            Kind::Null => match output {
+                KeyType::Text => KeyColumn::String(StringKeys {
+                    ids,
+                    ends: Vec::new(),
+                    bytes: String::new(),
+                    sorted: true,
+                }),
+                KeyType::Long => KeyColumn::Long(vec![None; ids.len()]),
+                KeyType::Double | KeyType::Float => KeyColumn::Double(vec![None; ids.len()]),
+            },
+            Kind::Dictionary { column, .. } => {
+                KeyColumn::String(dictionary_keys(column.dictionary(), ids)?)
+            }
+            Kind::Mapped { map, .. } => map.values.into_keys(ids, output, false),
+            Kind::Numbers { values, source_float, .. } => {
+                values.into_keys(ids, output, source_float)
+            }
+            Kind::Computed { values, .. } => values.into_keys(ids, output, false),
+            Kind::DirectLongs { min, .. } => direct_keys(&ids, min, output),
+        })
+    }
+
+    /// Calls `visit` with the value of each of these ids that is not null. Ids ascend.
+    pub(crate) fn for_each_value(
+        &self,
+        wanted: &dyn Fn(u32) -> bool,
+        visit: &mut dyn FnMut(u32, Scalar<'_>),
+    ) -> Result<()> {
+        match &self.kind {
+            Kind::Null => {}
+            Kind::Dictionary { column, .. } => {
+                for_each_text(column.dictionary(), wanted, &mut |id, text| {
+                    visit(id, Scalar::Text(text));
+                })?;
+            }
+            Kind::Mapped { map: Mapped { values, .. }, .. }
+            | Kind::Numbers { values, .. }
+            | Kind::Computed { values, .. } => values.for_each(|id, value| {
+                if wanted(id) {
+                    visit(id, value);
+                }
+            }),
+            Kind::DirectLongs { min, id_count, .. } => {
+                for id in (1..*id_count).filter(|&id| wanted(id)) {
+                    visit(id, Scalar::Long(min.wrapping_add(i64::from(id) - 1)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn mapped<'a>(
+    name: &str,
+    column: &'a dyn StringColumn,
+    expression: Option<ExpressionSource<'a>>,
+    output: KeyType,
+    set: &mut ColumnSet<'a>,
+) -> Kind<'a> {
+    let dictionary = column.dictionary();
+    // An expression reads another column than the one it is named after.
+    let name = if expression.is_some() { format!("input of {name}") } else { name.to_owned() };
+    let slot = set.stored(&name, Source::String(column));
+    let memo = DictionaryMemo::new(dictionary.len());
+    let values = LocalValues::new(output);
+    Kind::Mapped {
+        slot,
+        map: Mapped { dictionary, expression, memo, values, output },
+        multi: column.is_multi_value(),
+    }
+}
+
+fn numbers<'a>(
+    name: &str,
+    source: Source<'a>,
+    output: KeyType,
+    source_float: bool,
+    set: &mut ColumnSet<'a>,
+) -> Kind<'a> {
+    let key_type = match (output, &source) {
+        (KeyType::Text, Source::Long(_)) => KeyType::Long,
+        (KeyType::Text, _) => KeyType::Double,
+        (output, _) => output,
+    };
+    let values = LocalValues::new(key_type);
+    Kind::Numbers { slot: set.stored(name, source), values, source_float }
+}
+
+/// Integers within a narrow range, as statistics tell, need no table.
+fn long_kind<'a>(
+    name: &str,
+    column: &'a dyn NumericColumn<i64>,
+    output: KeyType,
+    columns: &Columns<'a>,
+    set: &mut ColumnSet<'a>,
+) -> Result<Kind<'a>> {
+    if matches!(output, KeyType::Long | KeyType::Text) {
+        let mut ends: Option<(i64, i64)> = None;
+        let mut known = true;
+        for block in 0..columns.view().block_count() {
+            match column.stats(block)? {
+                Some(stats) if (stats.null_count as usize) < columns.view().block_rows(block) => {
+                    let (low, high) = ends.unwrap_or((stats.min, stats.max));
+                    ends = Some((low.min(stats.min), high.max(stats.max)));
+                }
+                Some(_) => {}
+                None => {
+                    known = false;
+                    break;
+                }
+            }
+        }
+        let (min, max) = ends.unwrap_or((0, 0));
+        if known && max.abs_diff(min) < MAX_DIRECT_LONGS {
+            let slot = set.stored(name, Source::Long(column));
+            return Ok(Kind::DirectLongs { slot, min, id_count: max.abs_diff(min) as u32 + 2 });
+        }
+    }
+    Ok(numbers(name, Source::Long(column), output, false, set))
+}
+

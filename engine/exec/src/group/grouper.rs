@@ -1,0 +1,274 @@
+//! Rows to groups: the time bucket and the dimensions as parts of one key.
+
+use henge_query::DimensionSpec;
+use henge_segment::{BLOCK_ROWS, NULL_ID};
+
+use super::dimension::{Dimension, DimensionIds};
+use super::key_space::{GroupIds, KeySpace, PartIds, PartSize};
+use crate::aggregate::Batch;
+use crate::column::{ColumnSet, Columns, LoadedBlock, SlotId};
+use crate::error::Result;
+use crate::filter::Selection;
+use crate::partial::KeyColumn;
+
+/// Dense arrays of at most this many groups are always fine.
+const MIN_DENSE_LIMIT: usize = 1 << 20;
+
+/// Assigns groups to rows.
+#[derive(Debug)]
+pub(crate) struct Grouper<'a> {
+    dimensions: Vec<Dimension<'a>>,
+    space: KeySpace,
+    bucket_count: usize,
+    /// Which groups have rows, when groups are positions of a dense array.
+    seen: Vec<u8>,
+    pairs: Pairs,
+}
+
+/// Rows of multi-value dimensions, one entry for each combination of their values.
+#[derive(Debug, Default)]
+struct Pairs {
+    rows: Vec<u16>,
+    parts: Vec<Vec<u32>>,
+    groups: Vec<u32>,
+}
+
+/// What remains of a grouper: the groups that have rows.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    /// Positions of the groups among the accumulators' states; `None` when all have rows.
+    pub(crate) positions: Option<Vec<u32>>,
+    /// Bucket ordinal of each group.
+    pub(crate) buckets: Vec<u32>,
+    /// Keys of each group.
+    pub(crate) keys: Vec<KeyColumn>,
+}
+
+impl<'a> Grouper<'a> {
+    /// `expected_buckets` is `None` when there is one bucket for all rows.
+    pub(crate) fn new(
+        specs: &[DimensionSpec],
+        columns: &Columns<'a>,
+        set: &mut ColumnSet<'a>,
+        expected_buckets: Option<usize>,
+    ) -> Result<Self> {
+        let row_count = columns.view().row_count();
+        let dimensions = specs
+            .iter()
+            .map(|spec| Dimension::new(spec, columns, set))
+            .collect::<Result<Vec<_>>>()?;
+        let bucket = expected_buckets.map_or(PartSize::Fixed(1), PartSize::Growing);
+        let sizes: Vec<PartSize> = std::iter::once(bucket)
+            .chain(dimensions.iter().map(|dimension| match dimension.id_limit() {
+                Some(limit) => PartSize::Fixed(limit),
+                None => PartSize::Growing(row_count),
+            }))
+            .collect();
+        let space = KeySpace::new(&sizes, MIN_DENSE_LIMIT.max(row_count.saturating_mul(2)));
+        Ok(Self { dimensions, space, bucket_count: 0, seen: Vec::new(), pairs: Pairs::default() })
+    }
+
+    /// The slots that must be loaded.
+    pub(crate) fn slots(&self) -> Vec<SlotId> {
+        self.dimensions.iter().filter_map(Dimension::slot).collect()
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let dimensions: usize = self.dimensions.iter().map(Dimension::memory_bytes).sum();
+        dimensions + self.space.memory_bytes() + self.seen.capacity()
+    }
+
+    /// Group numbers are below this.
+    fn group_limit(&self) -> usize {
+        group_limit(&self.space, &self.dimensions, self.bucket_count)
+    }
+
+    /// Hands the selected rows with their groups to `sink`, together with the number that all group
+    /// numbers so far are below.
+    pub(crate) fn assign(
+        &mut self,
+        block: usize,
+        selection: Selection<'_>,
+        buckets: (PartIds<'_>, usize),
+        loaded: &LoadedBlock<'_>,
+        sink: &mut dyn FnMut(&Batch<'_>, usize) -> Result<()>,
+    ) -> Result<()> {
+        self.bucket_count = buckets.1;
+        if self.dimensions.is_empty()
+            && let PartIds::Constant(group) = buckets.0
+        {
+            return self.emit(&Batch::One { selection, group }, sink);
+        }
+        let Self { dimensions, space, bucket_count, seen, pairs } = self;
+        let (mut ids, mut counts) = (Vec::with_capacity(dimensions.len()), vec![*bucket_count]);
+        for dimension in dimensions.iter_mut() {
+            let (part, count) = dimension.ids(block, selection, loaded)?;
+            ids.push(part);
+            counts.push(count);
+        }
+        if ids.iter().any(|ids| matches!(ids, DimensionIds::Lists { .. })) {
+            let mut emit = |pairs: &mut Pairs| {
+                pairs.number(space);
+                let batch = Batch::Pairs { rows: &pairs.rows, groups: &pairs.groups };
+                let limit = space.group_limit(|part| counts[part]);
+                emit_batch(seen, space.is_dense(), limit, &batch, sink)
+            };
+            return pairs.expand(buckets.0, &ids, selection, &mut emit);
+        }
+        let mut parts = Vec::with_capacity(ids.len() + 1);
+        parts.push(buckets.0);
+        parts.extend(ids.iter().map(|ids| match ids {
+            DimensionIds::Constant(id) => PartIds::Constant(*id),
+            DimensionIds::Rows(ids) => PartIds::Rows(ids),
+            DimensionIds::Lists { .. } => PartIds::Constant(NULL_ID),
+        }));
+        let dense = space.is_dense();
+        let dense_limit = space.group_limit(|part| counts[part]);
+        let (groups, hashed_limit) = space.groups(&parts, selection, BLOCK_ROWS);
+        let batch = match groups {
+            GroupIds::One(group) => Batch::One { selection, group },
+            GroupIds::Rows(groups) => Batch::ByRow { selection, groups },
+        };
+        emit_batch(seen, dense, hashed_limit.unwrap_or(dense_limit), &batch, sink)
+    }
+
+    fn emit(
+        &mut self,
+        batch: &Batch<'_>,
+        sink: &mut dyn FnMut(&Batch<'_>, usize) -> Result<()>,
+    ) -> Result<()> {
+        let limit = self.group_limit();
+        emit_batch(&mut self.seen, self.space.is_dense(), limit, batch, sink)
+    }
+
+    /// The groups that have rows.
+    pub(crate) fn finish(self) -> Result<Groups> {
+        let limit = self.group_limit();
+        let Self { dimensions, space, seen, .. } = self;
+        let positions: Option<Vec<u32>> = space.is_dense().then(|| {
+            (0..).zip(&seen).filter(|(_, seen)| **seen != 0).map(|(group, _)| group).collect()
+        });
+        let groups = || -> Box<dyn Iterator<Item = u32> + '_> {
+            match &positions {
+                Some(positions) => Box::new(positions.iter().copied()),
+                None => Box::new(0..limit as u32),
+            }
+        };
+        let buckets = space.part_ids(0, groups());
+        let keys = dimensions
+            .into_iter()
+            .enumerate()
+            .map(|(index, dimension)| dimension.into_keys(space.part_ids(index + 1, groups())))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Groups { positions, buckets, keys })
+    }
+}
+
+fn group_limit(space: &KeySpace, dimensions: &[Dimension<'_>], bucket_count: usize) -> usize {
+    space.group_limit(|part| match part {
+        0 => bucket_count,
+        part => dimensions[part - 1].id_count(),
+    })
+}
+
+fn emit_batch(
+    seen: &mut Vec<u8>,
+    dense: bool,
+    limit: usize,
+    batch: &Batch<'_>,
+    sink: &mut dyn FnMut(&Batch<'_>, usize) -> Result<()>,
+) -> Result<()> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    if dense {
+        seen.resize(seen.len().max(limit), 0);
+        match batch {
+            Batch::One { group, .. } => seen[*group as usize] = 1,
+            batch => batch.visit(|_, group| seen[group] = 1),
+        }
+    }
+    sink(batch, limit)
+}
+
+impl Pairs {
+    /// Fills rows and part ids until there are about a block's worth, then calls `emit`, and so on.
+    fn expand(
+        &mut self,
+        bucket: PartIds<'_>,
+        ids: &[DimensionIds<'_>],
+        selection: Selection<'_>,
+        emit: &mut dyn FnMut(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        self.parts.resize_with(ids.len() + 1, Vec::new);
+        self.clear();
+        selection.try_for_each(|row| {
+            let bucket = match bucket {
+                PartIds::Constant(id) => id,
+                PartIds::Rows(ids) => ids[row],
+            };
+            self.push_row(row, bucket, ids);
+            if self.rows.len() >= BLOCK_ROWS {
+                emit(self)?;
+                self.clear();
+            }
+            Ok::<_, crate::error::ExecError>(())
+        })?;
+        emit(self)
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.parts.iter_mut().for_each(Vec::clear);
+    }
+
+    /// The row once for each combination of its values.
+    fn push_row(&mut self, row: usize, bucket: u32, ids: &[DimensionIds<'_>]) {
+        let first = self.rows.len();
+        self.rows.push(row as u16);
+        self.parts[0].push(bucket);
+        let mut combinations = 1;
+        for (part, ids) in self.parts[1..].iter_mut().zip(ids) {
+            part.resize(first, NULL_ID);
+            let single;
+            let values: &[u32] = match ids {
+                DimensionIds::Constant(id) => {
+                    single = [*id];
+                    &single
+                }
+                DimensionIds::Rows(ids) => std::slice::from_ref(&ids[row]),
+                DimensionIds::Lists { offsets, ids } => {
+                    match &ids[offsets[row] as usize..offsets[row + 1] as usize] {
+                        [] => &[NULL_ID],
+                        values => values,
+                    }
+                }
+            };
+            // Each value in turn for every combination so far.
+            for &value in values {
+                part.extend(std::iter::repeat_n(value, combinations));
+            }
+            combinations *= values.len();
+        }
+        self.rows.resize(first + combinations, row as u16);
+        self.parts[0].resize(first + combinations, bucket);
+        for part in &mut self.parts[1..] {
+            let period = part.len() - first;
+            for at in first + period..first + combinations {
+                part.push(part[at - period]);
+            }
+        }
+    }
+
+    /// Numbers the groups of all entries.
+    fn number(&mut self, space: &mut KeySpace) {
+        let count = self.rows.len();
+        let parts: Vec<PartIds<'_>> = self.parts.iter().map(|ids| PartIds::Rows(ids)).collect();
+        let all = Selection::Range { start: 0, end: count };
+        self.groups.clear();
+        match space.groups(&parts, all, count).0 {
+            GroupIds::One(group) => self.groups.resize(count, group),
+            GroupIds::Rows(groups) => self.groups.extend_from_slice(&groups[..count]),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Grouping: dimensions turn rows into ids, key spaces turn ids into groups.
+
+mod dimension;
+mod grouper;
+mod ids;
+mod key_space;
+mod key_text;
+mod values;
+
+pub(crate) use dimension::{Dimension, DimensionIds};
+pub(crate) use grouper::Grouper;
+pub(crate) use key_space::{GroupIds, KeySpace, PartIds, PartSize};
+pub(crate) use values::Scalar;

@@ -1,0 +1,144 @@
+//! A dimension's values when they do not come straight from a dictionary: ids are given as values
+//! arrive, and turned back into keys at the end.
+
+use henge_expr::ExprValue;
+use henge_expr::number::format_double;
+use henge_types::ColumnType;
+
+use crate::column::{IdTable, StringInterner, double_key, double_of_key};
+use crate::filter::widen_shortest;
+use crate::partial::KeyColumn;
+
+/// Ids from 1 for values (0 is null) of one type.
+#[derive(Debug)]
+pub(crate) enum LocalValues {
+    Text(StringInterner),
+    Long(IdTable),
+    Double(IdTable),
+}
+
+/// The type of a dimension's keys and how its values are rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyType {
+    Text,
+    Long,
+    Double,
+    /// Doubles rounded to floats.
+    Float,
+}
+
+impl KeyType {
+    pub(crate) fn of(column_type: &ColumnType) -> Self {
+        match column_type {
+            ColumnType::Long => Self::Long,
+            ColumnType::Double => Self::Double,
+            ColumnType::Float => Self::Float,
+            ColumnType::String | ColumnType::Complex(_) => Self::Text,
+        }
+    }
+}
+
+impl LocalValues {
+    pub(crate) fn new(key_type: KeyType) -> Self {
+        match key_type {
+            KeyType::Text => Self::Text(StringInterner::default()),
+            KeyType::Long => Self::Long(IdTable::new()),
+            KeyType::Double | KeyType::Float => Self::Double(IdTable::new()),
+        }
+    }
+
+    pub(crate) fn id_count(&self) -> usize {
+        match self {
+            Self::Text(values) => values.id_count(),
+            Self::Long(values) | Self::Double(values) => values.len() + 1,
+        }
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Text(values) => values.memory_bytes(),
+            Self::Long(values) | Self::Double(values) => values.memory_bytes(),
+        }
+    }
+
+    /// The id of a computed value, converted to the dimension's type.
+    pub(crate) fn id_of(&mut self, value: &ExprValue, key_type: KeyType) -> u32 {
+        match self {
+            Self::Text(values) => values.id_of_nullable(value.as_text().as_deref()),
+            Self::Long(values) => value.as_long().map_or(0, |v| values.id_of(v as u64) + 1),
+            Self::Double(values) => {
+                let value = value.as_double().map(|v| round(v, key_type));
+                value.map_or(0, |v| values.id_of(double_key(v)) + 1)
+            }
+        }
+    }
+
+    /// Calls `visit` with each id's value, null's excluded.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(u32, Scalar<'_>)) {
+        match self {
+            Self::Text(values) => (1..values.id_count() as u32)
+                .for_each(|id| visit(id, Scalar::Text(values.value(id).unwrap_or_default()))),
+            Self::Long(values) => (1..)
+                .zip(values.keys())
+                .for_each(|(id, &key)| visit(id, Scalar::Long(key as i64))),
+            Self::Double(values) => (1..)
+                .zip(values.keys())
+                .for_each(|(id, &key)| visit(id, Scalar::Double(double_of_key(key)))),
+        }
+    }
+
+    /// The keys of groups whose ids are these. Numbers become text when that is the output type.
+    pub(crate) fn into_keys(self, ids: Vec<u32>, output: KeyType, source_float: bool) -> KeyColumn {
+        let index = |id: u32| (id as usize).checked_sub(1);
+        match (self, output) {
+            (Self::Text(values), _) => KeyColumn::String(values.into_keys(ids)),
+            (Self::Long(values), KeyType::Text) => {
+                let text = texts(values.keys(), |key| (key as i64).to_string());
+                KeyColumn::String(text.into_keys(ids))
+            }
+            (Self::Double(values), KeyType::Text) => {
+                let text = texts(values.keys(), |key| double_text(double_of_key(key), source_float));
+                KeyColumn::String(text.into_keys(ids))
+            }
+            (Self::Long(values), _) => {
+                let keys = values.keys();
+                KeyColumn::Long(
+                    ids.into_iter().map(|id| index(id).map(|at| keys[at] as i64)).collect(),
+                )
+            }
+            (Self::Double(values), _) => {
+                let keys = values.keys();
+                KeyColumn::Double(
+                    ids.into_iter().map(|id| index(id).map(|at| double_of_key(keys[at]))).collect(),
+                )
+            }
+        }
+    }
+}
+
+/// A value that is not null.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scalar<'v> {
+    Text(&'v str),
+    Long(i64),
+    Double(f64),
+}
+
+/// A double as the dimension's type holds it.
+#[inline]
+pub(crate) fn round(value: f64, key_type: KeyType) -> f64 {
+    if key_type == KeyType::Float { f64::from(value as f32) } else { value }
+}
+
+/// Texts of distinct numbers are distinct, so ids carry over.
+fn texts(keys: &[u64], text: impl Fn(u64) -> String) -> StringInterner {
+    let mut values = StringInterner::default();
+    for &key in keys {
+        values.id_of(&text(key));
+    }
+    values
+}
+
+fn double_text(value: f64, source_float: bool) -> String {
+    format_double(if source_float { widen_shortest(value as f32) } else { value })
+}

@@ -1,0 +1,191 @@
+//! Merging groups: keys get ids of one dictionary, ids get group numbers, states are combined.
+
+use henge_query::{AggregatorSpec, DimensionSpec};
+use henge_types::ColumnType;
+use rustc_hash::FxHashMap;
+
+use super::dictionary::{MergedKeys, merge_keys};
+use super::states::{MergedStates, empty_states};
+use crate::context::ExecContext;
+use crate::error::{ExecError, Result};
+use crate::filter::Selection;
+use crate::group::{GroupIds, KeySpace, PartIds, PartSize};
+use crate::partial::{GroupedPartial, KeyColumn, StringKeys};
+
+/// Group arrays of this size are always fine.
+const MIN_DENSE_LIMIT: usize = 1 << 20;
+
+/// The contribution of no rows.
+pub(super) fn empty(
+    dimensions: &[DimensionSpec],
+    aggregations: &[AggregatorSpec],
+    interval_count: usize,
+) -> GroupedPartial {
+    let keys = dimensions.iter().map(|dimension| match dimension.output_type {
+        ColumnType::Long => KeyColumn::Long(Vec::new()),
+        ColumnType::Double | ColumnType::Float => KeyColumn::Double(Vec::new()),
+        ColumnType::String | ColumnType::Complex(_) => KeyColumn::String(StringKeys {
+            ids: Vec::new(),
+            ends: Vec::new(),
+            bytes: String::new(),
+            sorted: true,
+        }),
+    });
+    GroupedPartial {
+        bucket_start_ms: Vec::new(),
+        keys: keys.collect(),
+        states: aggregations.iter().map(empty_states).collect(),
+        data_range_ms: vec![None; interval_count],
+    }
+}
+
+/// For each interval: smallest and largest time over all partials.
+pub(super) fn data_range(
+    parts: &[GroupedPartial],
+    interval_count: usize,
+) -> Vec<Option<(i64, i64)>> {
+    let mut merged: Vec<Option<(i64, i64)>> = vec![None; interval_count];
+    for part in parts {
+        for (merged, range) in merged.iter_mut().zip(&part.data_range_ms) {
+            if let Some((low, high)) = range {
+                let (min, max) = merged.unwrap_or((*low, *high));
+                *merged = Some((min.min(*low), max.max(*high)));
+            }
+        }
+    }
+    merged
+}
+
+/// Combines the groups of partials of one shape. Keeps the first partial's data range.
+pub(super) fn combine(
+    aggregations: &[AggregatorSpec],
+    mut parts: Vec<GroupedPartial>,
+    ctx: &ExecContext,
+) -> Result<GroupedPartial> {
+    let total: usize = parts.iter().map(GroupedPartial::group_count).sum();
+    let data_range_ms = parts.first().map_or_else(Vec::new, |part| part.data_range_ms.clone());
+    let (starts, buckets) = merge_buckets(&parts);
+    let dimension_count = parts.first().map_or(0, |part| part.keys.len());
+    let mut dictionaries = Vec::with_capacity(dimension_count);
+    let mut ids_by_dimension = Vec::with_capacity(dimension_count);
+    for dimension in 0..dimension_count {
+        ctx.cancel.check()?;
+        let columns = parts
+            .iter_mut()
+            .map(|part| std::mem::replace(&mut part.keys[dimension], KeyColumn::Long(Vec::new())))
+            .collect();
+        let (keys, ids) = merge_keys(columns)?;
+        dictionaries.push(keys);
+        ids_by_dimension.push(ids);
+    }
+    let mut sizes = vec![PartSize::Fixed(starts.len() as u32)];
+    sizes.extend(dictionaries.iter().map(|keys| PartSize::Fixed(keys.id_count() as u32)));
+    let mut space = KeySpace::new(&sizes, MIN_DENSE_LIMIT.max(total.saturating_mul(2)));
+    let mut groups_by_part = Vec::with_capacity(parts.len());
+    for part in 0..parts.len() {
+        ctx.cancel.check()?;
+        let count = buckets[part].len();
+        let mut ids = vec![PartIds::Rows(&buckets[part])];
+        ids.extend(ids_by_dimension.iter().map(|ids| PartIds::Rows(&ids[part])));
+        let all = Selection::Range { start: 0, end: count };
+        groups_by_part.push(match space.groups(&ids, all, count).0 {
+            GroupIds::One(group) => vec![group; count],
+            GroupIds::Rows(groups) => groups[..count].to_vec(),
+        });
+    }
+    combine_states(aggregations, parts, &groups_by_part, &space, ctx).map(|(positions, states)| {
+        finish(&space, &starts, dictionaries, positions.as_deref(), states, data_range_ms)
+    })
+}
+
+/// The distinct bucket starts, ascending, and each group's position among them.
+fn merge_buckets(parts: &[GroupedPartial]) -> (Vec<i64>, Vec<Vec<u32>>) {
+    let mut starts: Vec<i64> = Vec::new();
+    for part in parts {
+        let mut last = None;
+        for &start in &part.bucket_start_ms {
+            if last != Some(start) {
+                starts.push(start);
+                last = Some(start);
+            }
+        }
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    let ordinals: FxHashMap<i64, u32> = starts.iter().copied().zip(0..).collect();
+    let buckets = parts
+        .iter()
+        .map(|part| {
+            let mut last: Option<(i64, u32)> = None;
+            let ordinal = |&start: &i64| match last {
+                Some((seen, ordinal)) if seen == start => ordinal,
+                _ => {
+                    let ordinal = ordinals[&start];
+                    last = Some((start, ordinal));
+                    ordinal
+                }
+            };
+            part.bucket_start_ms.iter().map(ordinal).collect()
+        })
+        .collect();
+    (starts, buckets)
+}
+
+type Combined = (Option<Vec<u32>>, Vec<crate::partial::StateColumn>);
+
+fn combine_states(
+    aggregations: &[AggregatorSpec],
+    mut parts: Vec<GroupedPartial>,
+    groups_by_part: &[Vec<u32>],
+    space: &KeySpace,
+    ctx: &ExecContext,
+) -> Result<Combined> {
+    let group_count = space.group_limit(|_| 0);
+    let positions = space.is_dense().then(|| {
+        let mut seen = vec![false; group_count];
+        groups_by_part.iter().flatten().for_each(|&group| seen[group as usize] = true);
+        (0..).zip(&seen).filter(|(_, seen)| **seen).map(|(group, _)| group).collect::<Vec<u32>>()
+    });
+    let mut states = Vec::with_capacity(aggregations.len());
+    let mut used = 0;
+    for (index, spec) in aggregations.iter().enumerate() {
+        let mut merged = MergedStates::new(spec, group_count);
+        for (part, groups) in parts.iter_mut().zip(groups_by_part) {
+            ctx.cancel.check()?;
+            let from = std::mem::replace(&mut part.states[index], empty_states(spec));
+            merged.add(&spec.name, from, groups)?;
+        }
+        used += merged.memory_bytes();
+        if used > ctx.memory_budget_bytes {
+            return Err(ExecError::ResourceLimit(format!(
+                "merged groups need {used} bytes, the query's memory budget is {}: group by fewer \
+                 values or filter more",
+                ctx.memory_budget_bytes
+            )));
+        }
+        states.push(merged.finish(positions.as_deref()));
+    }
+    Ok((positions, states))
+}
+
+fn finish(
+    space: &KeySpace,
+    starts: &[i64],
+    dictionaries: Vec<MergedKeys>,
+    positions: Option<&[u32]>,
+    states: Vec<crate::partial::StateColumn>,
+    data_range_ms: Vec<Option<(i64, i64)>>,
+) -> GroupedPartial {
+    let groups: Vec<u32> = match positions {
+        Some(positions) => positions.to_vec(),
+        None => (0..space.group_limit(|_| 0) as u32).collect(),
+    };
+    let part = |part: usize| space.part_ids(part, groups.iter().copied());
+    let bucket_start_ms = part(0).into_iter().map(|bucket| starts[bucket as usize]).collect();
+    let keys = dictionaries
+        .into_iter()
+        .enumerate()
+        .map(|(index, keys)| keys.into_keys(part(index + 1)))
+        .collect();
+    GroupedPartial { bucket_start_ms, keys, states, data_range_ms }
+}

@@ -1,0 +1,130 @@
+//! Merging partials, in any order and any grouping: on data nodes and on the broker.
+
+mod dictionary;
+mod grouped;
+mod states;
+
+use henge_query::{AggregatorSpec, Query};
+
+use crate::context::ExecContext;
+use crate::error::{ExecError, Result};
+use crate::partial::{GroupedPartial, Partial};
+use crate::rows::{data_source_metadata, scan, search, segment_metadata};
+
+/// Merges the contributions of several segments or nodes. No contributions give the contribution of
+/// no rows.
+///
+/// # Errors
+/// Limits, cancellation, sums beyond 64 bits, and partials of another query.
+pub fn merge(query: &Query, partials: Vec<Partial>, ctx: &ExecContext) -> Result<Partial> {
+    ctx.cancel.check()?;
+    match query {
+        Query::Timeseries(query) => {
+            grouped(&[], &query.aggregations, query.base.intervals.len(), partials, ctx)
+        }
+        Query::TopN(query) => {
+            let dimensions = std::slice::from_ref(&query.dimension);
+            grouped(dimensions, &query.aggregations, query.base.intervals.len(), partials, ctx)
+        }
+        Query::GroupBy(query) => {
+            let intervals = query.base.intervals.len();
+            grouped(&query.dimensions, &query.aggregations, intervals, partials, ctx)
+        }
+        Query::Scan(query) => {
+            let rows = each(partials, |partial| match partial {
+                Partial::Rows(rows) => Some(rows),
+                _ => None,
+            })?;
+            scan::merge(query, rows, ctx).map(Partial::Rows)
+        }
+        Query::Search(query) => {
+            let hits = each(partials, |partial| match partial {
+                Partial::Search(hits) => Some(hits),
+                _ => None,
+            })?;
+            Ok(Partial::Search(search::merge(query, hits)))
+        }
+        Query::SegmentMetadata(query) => {
+            let analyses = each(partials, |partial| match partial {
+                Partial::SegmentMetadata(analyses) => Some(analyses),
+                _ => None,
+            })?;
+            let analyses = analyses.into_iter().flatten().collect();
+            Ok(Partial::SegmentMetadata(segment_metadata::merge_analyses(query, analyses)))
+        }
+        Query::TimeBoundary(_) => {
+            let ends = each(partials, |partial| match partial {
+                Partial::TimeBoundary { min_ms, max_ms } => Some((min_ms, max_ms)),
+                _ => None,
+            })?;
+            Ok(Partial::TimeBoundary {
+                min_ms: ends.iter().filter_map(|(min, _)| *min).min(),
+                max_ms: ends.iter().filter_map(|(_, max)| *max).max(),
+            })
+        }
+        Query::DataSourceMetadata(_) => {
+            let newest = each(partials, |partial| match partial {
+                Partial::DataSourceMetadata { max_ingested_event_time_ms } => {
+                    Some(max_ingested_event_time_ms)
+                }
+                _ => None,
+            })?;
+            Ok(data_source_metadata::merge(newest))
+        }
+    }
+}
+
+/// Combines groups of one partial whose time buckets and keys are equal.
+///
+/// # Errors
+/// Limits, cancellation, and sums beyond 64 bits.
+pub fn regroup(
+    aggregations: &[AggregatorSpec],
+    partial: GroupedPartial,
+    ctx: &ExecContext,
+) -> Result<GroupedPartial> {
+    grouped::combine(aggregations, vec![partial], ctx)
+}
+
+fn each<T>(partials: Vec<Partial>, of: impl Fn(Partial) -> Option<T>) -> Result<Vec<T>> {
+    partials.into_iter().map(|partial| of(partial).ok_or_else(another_query)).collect()
+}
+
+fn another_query() -> ExecError {
+    ExecError::Internal("a partial is another query's".to_owned())
+}
+
+fn grouped(
+    dimensions: &[henge_query::DimensionSpec],
+    aggregations: &[AggregatorSpec],
+    interval_count: usize,
+    partials: Vec<Partial>,
+    ctx: &ExecContext,
+) -> Result<Partial> {
+    let mut parts = each(partials, |partial| match partial {
+        Partial::Grouped(groups) => Some(groups),
+        _ => None,
+    })?;
+    let fits = |part: &GroupedPartial| {
+        part.keys.len() == dimensions.len() && part.states.len() == aggregations.len()
+    };
+    if !parts.iter().all(fits) {
+        return Err(another_query());
+    }
+    let merged = match parts.len() {
+        0 => grouped::empty(dimensions, aggregations, interval_count),
+        1 => parts.swap_remove(0),
+        _ => {
+            let data_range_ms = grouped::data_range(&parts, interval_count);
+            parts.retain(|part| part.group_count() > 0);
+            let mut merged = match parts.len() {
+                0 => grouped::empty(dimensions, aggregations, interval_count),
+                1 => parts.swap_remove(0),
+                _ => grouped::combine(aggregations, parts, ctx)?,
+            };
+            merged.data_range_ms = data_range_ms;
+            merged
+        }
+    };
+    Ok(Partial::Grouped(merged))
+}

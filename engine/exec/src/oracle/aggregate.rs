@@ -1,0 +1,114 @@
+//! Aggregators over lists of rows.
+
+use std::collections::BTreeSet;
+
+use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, QueryBase};
+use henge_types::{ColumnType, NumericOp};
+
+use super::OracleRow;
+use super::filter::test;
+use super::value::{Cell, column};
+
+/// The aggregator's final value over some rows. Distinct counts are exact.
+pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&OracleRow]) -> Cell {
+    let rows: Vec<&OracleRow> = rows
+        .iter()
+        .copied()
+        .filter(|row| {
+            spec.filter.as_ref().is_none_or(|filter| test(filter, base, row) == Some(true))
+        })
+        .collect();
+    match &spec.kind {
+        AggregatorKind::Count => Cell::Long(rows.len() as i64),
+        AggregatorKind::Numeric { op, column_type, input } => {
+            let cells = rows.iter().filter_map(|row| number(input, base, row));
+            numeric(*op, column_type, &cells.collect::<Vec<_>>())
+        }
+        AggregatorKind::Hll { field, round, .. } => {
+            distinct(values_of(&[field], base, &rows), *round)
+        }
+        AggregatorKind::HyperUnique { field, round } => {
+            distinct(values_of(&[field], base, &rows), *round)
+        }
+        AggregatorKind::Theta { field, .. } => distinct(values_of(&[field], base, &rows), false),
+        AggregatorKind::Cardinality { fields, by_row: false, round } => {
+            let names: Vec<&str> = fields.iter().map(|f| f.dimension.as_str()).collect();
+            distinct(values_of(&names, base, &rows), *round)
+        }
+        AggregatorKind::Cardinality { fields, by_row: true, round } => {
+            let combinations = rows.iter().flat_map(|row| {
+                let mut tuples = vec![String::new()];
+                for field in fields {
+                    let cells = column(base, row, &field.dimension);
+                    tuples = tuples
+                        .iter()
+                        .flat_map(|tuple| cells.iter().map(move |c| format!("{tuple}|{:?}", c.text())))
+                        .collect();
+                }
+                tuples
+            });
+            distinct(combinations.collect(), *round)
+        }
+        AggregatorKind::Quantiles { field, .. } => {
+            let seen = rows.iter().flat_map(|row| column(base, row, field));
+            Cell::Long(seen.filter_map(|cell| cell.double()).count() as i64)
+        }
+    }
+}
+
+fn values_of(names: &[&str], base: &QueryBase, rows: &[&OracleRow]) -> BTreeSet<String> {
+    rows.iter()
+        .flat_map(|row| names.iter().flat_map(|name| column(base, row, name)))
+        .filter_map(|cell| cell.text())
+        .collect()
+}
+
+fn distinct(values: BTreeSet<String>, round: bool) -> Cell {
+    if round { Cell::Long(values.len() as i64) } else { Cell::Double(values.len() as f64) }
+}
+
+/// The number a row contributes. A row of several values has none.
+fn number(input: &AggregatorInput, base: &QueryBase, row: &OracleRow) -> Option<Cell> {
+    let cells = match input {
+        AggregatorInput::Field(name) => column(base, row, name),
+        AggregatorInput::Expression(expression) => {
+            let value = expression.eval(&|name: &str| match column(base, row, name).as_slice() {
+                [one] => one.expr(),
+                _ => henge_expr::ExprValue::Null,
+            });
+            let value = value.unwrap_or_default();
+            vec![match value {
+                henge_expr::ExprValue::Long(value) => Cell::Long(value),
+                other => other.as_double().map_or(Cell::Null, Cell::Double),
+            }]
+        }
+    };
+    match cells.as_slice() {
+        [Cell::Null] => None,
+        [one] => Some(one.clone()),
+        _ => None,
+    }
+}
+
+fn numeric(op: NumericOp, column_type: &ColumnType, cells: &[Cell]) -> Cell {
+    if *column_type == ColumnType::Long {
+        let longs = cells.iter().filter_map(Cell::long);
+        let folded = match op {
+            NumericOp::Sum => longs.reduce(i64::wrapping_add),
+            NumericOp::Min => longs.min(),
+            NumericOp::Max => longs.max(),
+        };
+        return folded.map_or(Cell::Null, Cell::Long);
+    }
+    let doubles = cells.iter().filter_map(Cell::double);
+    let folded = match op {
+        NumericOp::Sum => doubles.reduce(|a, b| a + b),
+        NumericOp::Min => doubles.reduce(f64::min),
+        NumericOp::Max => doubles.reduce(f64::max),
+    };
+    match folded {
+        None => Cell::Null,
+        Some(value) if *column_type == ColumnType::Float => Cell::Float(value as f32),
+        Some(value) => Cell::Double(value),
+    }
+}

@@ -1,0 +1,121 @@
+//! `Partial`: what one segment (or one node) contributes to an answer. Columnar, mergeable in any
+//! order, finalised once.
+
+use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
+
+/// The contribution of some segments to a query's answer.
+#[derive(Debug, Clone)]
+pub enum Partial {
+    /// timeseries, topN and groupBy.
+    Grouped(GroupedPartial),
+    /// scan
+    Rows(crate::partial_rows::RowsPartial),
+    /// search
+    Search(crate::partial_rows::SearchPartial),
+    /// timeBoundary: smallest and largest timestamp seen.
+    TimeBoundary {
+        /// Smallest.
+        min_ms: Option<i64>,
+        /// Largest.
+        max_ms: Option<i64>,
+    },
+    /// segmentMetadata
+    SegmentMetadata(Vec<crate::partial_rows::SegmentAnalysis>),
+    /// dataSourceMetadata
+    DataSourceMetadata {
+        /// Newest event.
+        max_ingested_event_time_ms: Option<i64>,
+    },
+}
+
+/// Groups: the time bucket, the key columns and the state columns all have one entry a group.
+#[derive(Debug, Clone, Default)]
+pub struct GroupedPartial {
+    /// Start of the group's time bucket; for granularity `all` the start of the query's first
+    /// interval (finalising replaces it where Druid shows the data's start).
+    pub bucket_start_ms: Vec<i64>,
+    /// One a dimension.
+    pub keys: Vec<KeyColumn>,
+    /// One an aggregator.
+    pub states: Vec<StateColumn>,
+    /// For each of the query's intervals: the time range of the segments' rows (`time_range`, before
+    /// the filter), clipped to the interval; `None` when they do not meet. Empty buckets are filled
+    /// between them, and granularity `all` shows the first as its timestamp.
+    pub data_range_ms: Vec<Option<(i64, i64)>>,
+}
+
+impl GroupedPartial {
+    /// Number of groups.
+    #[must_use]
+    pub fn group_count(&self) -> usize {
+        self.bucket_start_ms.len()
+    }
+}
+
+/// Values of one dimension, one a group.
+#[derive(Debug, Clone)]
+pub enum KeyColumn {
+    /// Output type STRING.
+    String(StringKeys),
+    /// Output type LONG; `None` is null.
+    Long(Vec<Option<i64>>),
+    /// Output types DOUBLE and FLOAT; `None` is null. -0 was made 0 and NaNs were made one.
+    Double(Vec<Option<f64>>),
+}
+
+/// String keys as ids into a dictionary of the distinct values that occur. Id 0 is null.
+#[derive(Debug, Clone)]
+pub struct StringKeys {
+    /// One id a group.
+    pub ids: Vec<u32>,
+    /// End of value `i + 1` in `bytes` (id 0, null, has no bytes).
+    pub ends: Vec<usize>,
+    /// The values' UTF-8, one behind the other.
+    pub bytes: String,
+    /// True when the values ascend.
+    pub sorted: bool,
+}
+
+impl StringKeys {
+    /// The value of an id; `None` is null.
+    #[must_use]
+    pub fn value(&self, id: u32) -> Option<&str> {
+        let index = (id as usize).checked_sub(1)?;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        Some(&self.bytes[start..self.ends[index]])
+    }
+
+    /// The value of a group.
+    #[must_use]
+    pub fn get(&self, group: usize) -> Option<&str> {
+        self.value(self.ids[group])
+    }
+}
+
+/// States of one aggregator, one a group.
+#[derive(Debug, Clone)]
+pub enum StateColumn {
+    /// count, and long sums, minima and maxima. Null where `valid` says so.
+    Long {
+        /// Values.
+        values: Vec<i64>,
+        /// False where no non-null input was seen; `None` when all are valid.
+        valid: Option<Vec<bool>>,
+    },
+    /// Double and float sums, minima and maxima (floats are aggregated as doubles for sums and
+    /// finalised as floats).
+    Double {
+        /// Values.
+        values: Vec<f64>,
+        /// False where no non-null input was seen; `None` when all are valid.
+        valid: Option<Vec<bool>>,
+        /// True when the result's type is FLOAT.
+        float: bool,
+    },
+    /// HLL sketches (HLLSketchBuild, HLLSketchMerge, hyperUnique, cardinality); `None` is empty.
+    Hll(Vec<Option<Box<HllSketch>>>),
+    /// Theta sketches.
+    Theta(Vec<Option<Box<ThetaSketch>>>),
+    /// KLL sketches.
+    Kll(Vec<Option<Box<KllSketch>>>),
+}

@@ -1,0 +1,167 @@
+//! Time buckets: runs of rows where time is sorted, one look at a cached bucket a row elsewhere.
+
+use std::ops::Range;
+
+use henge_segment::NumericValues;
+use henge_types::{Granularity, Interval};
+use rustc_hash::FxHashMap;
+
+use crate::error::{ExecError, Result};
+use crate::filter::Selection;
+
+/// Numbers the time buckets that rows fall into, in the order they are met.
+#[derive(Debug)]
+pub(super) struct Buckets<'q> {
+    granularity: &'q Granularity,
+    starts: Vec<i64>,
+    ordinals: FxHashMap<i64, u32>,
+    current: Option<(Interval, u32)>,
+    max_buckets: usize,
+}
+
+/// Consecutive rows of one bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) rows: Range<usize>,
+    pub(super) bucket: u32,
+}
+
+impl<'q> Buckets<'q> {
+    /// For granularity `all` there is one bucket, which starts at `all_start_ms`.
+    pub(super) fn new(
+        granularity: &'q Granularity,
+        all_start_ms: i64,
+        max_buckets: usize,
+    ) -> Self {
+        let starts = match granularity {
+            Granularity::All => vec![all_start_ms],
+            _ => Vec::new(),
+        };
+        Self { granularity, starts, ordinals: FxHashMap::default(), current: None, max_buckets }
+    }
+
+    /// True when all rows fall into one bucket.
+    pub(super) fn is_single(&self) -> bool {
+        matches!(self.granularity, Granularity::All)
+    }
+
+    /// The start of each bucket so far.
+    pub(super) fn starts(&self) -> &[i64] {
+        &self.starts
+    }
+
+    /// The bucket of a timestamp.
+    fn bucket(&mut self, ms: i64) -> Result<(Interval, u32)> {
+        if let Some((interval, ordinal)) = self.current
+            && interval.contains(ms)
+        {
+            return Ok((interval, ordinal));
+        }
+        let interval = self.granularity.bucket(ms);
+        let next = self.starts.len() as u32;
+        let ordinal = *self.ordinals.entry(interval.start_ms).or_insert(next);
+        if ordinal == next {
+            if self.starts.len() >= self.max_buckets {
+                return Err(ExecError::ResourceLimit(format!(
+                    "granularity makes more than {} time buckets: use a coarser granularity or a \
+                     shorter interval",
+                    self.max_buckets
+                )));
+            }
+            self.starts.push(interval.start_ms);
+        }
+        self.current = Some((interval, ordinal));
+        Ok((interval, ordinal))
+    }
+
+    /// The runs of a range of rows that is sorted by time; `None` when there are more than `limit`.
+    pub(super) fn runs(
+        &mut self,
+        times: NumericValues<'_, i64>,
+        rows: Range<usize>,
+        limit: usize,
+    ) -> Result<Option<Vec<Run>>> {
+        let mut runs = Vec::new();
+        let mut start = rows.start;
+        while start < rows.end {
+            if runs.len() == limit {
+                return Ok(None);
+            }
+            let (interval, bucket) = self.bucket(times.get(start))?;
+            let end = match times {
+                NumericValues::Constant(_) => rows.end,
+                NumericValues::Slice(times) => {
+                    start + run_length(&times[start..rows.end], interval.end_ms)
+                }
+            };
+            // A corrupt order of rows must not stop progress.
+            let end = end.max(start + 1);
+            runs.push(Run { rows: start..end, bucket });
+            start = end;
+        }
+        Ok(Some(runs))
+    }
+
+    /// Writes the bucket of each selected row to `buckets[row]`.
+    pub(super) fn assign(
+        &mut self,
+        times: NumericValues<'_, i64>,
+        selection: Selection<'_>,
+        buckets: &mut [u32],
+    ) -> Result<()> {
+        selection.try_for_each(|row| {
+            buckets[row] = self.bucket(times.get(row))?.1;
+            Ok(())
+        })
+    }
+}
+
+/// How many leading times are before `end_ms`: steps double until they overshoot, so that the cost
+/// follows the length of the run and not of the block.
+fn run_length(times: &[i64], end_ms: i64) -> usize {
+    let mut step = 1;
+    let mut known = 0;
+    while known + step <= times.len() && times[known + step - 1] < end_ms {
+        known += step;
+        step *= 2;
+    }
+    let limit = (known + step).min(times.len());
+    known + times[known..limit].partition_point(|&ms| ms < end_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_length_finds_the_edge() {
+        let times: Vec<i64> = (0..1000).collect();
+        for end in [0, 1, 2, 3, 500, 999, 1000, 5000] {
+            assert_eq!(run_length(&times, end), end.min(1000) as usize);
+        }
+        assert_eq!(run_length(&[], 5), 0);
+    }
+
+    #[test]
+    fn runs_follow_buckets() {
+        let hour = Granularity::parse_name("hour").expect("a name");
+        let mut buckets = Buckets::new(&hour, 0, 10);
+        let times: Vec<i64> = (0..300).map(|minute| minute * 60_000).collect();
+        let times = NumericValues::Slice(&times);
+        let runs = buckets.runs(times, 30..200, 100).expect("buckets").expect("few runs");
+        let lengths: Vec<usize> = runs.iter().map(|run| run.rows.len()).collect();
+        assert_eq!(lengths, [30, 60, 60, 20]);
+        assert_eq!(buckets.starts(), [0, 3_600_000, 7_200_000, 10_800_000]);
+        assert_eq!(buckets.runs(times, 30..200, 3).expect("buckets"), None);
+    }
+
+    #[test]
+    fn h_30_too_many_buckets_are_refused() {
+        let mut buckets = Buckets::new(&Granularity::None, 0, 10);
+        let times: Vec<i64> = (0..100).collect();
+        let mut ids = vec![0; 100];
+        let all = Selection::Range { start: 0, end: 100 };
+        let error = buckets.assign(NumericValues::Slice(&times), all, &mut ids);
+        assert!(matches!(error, Err(ExecError::ResourceLimit(_))));
+    }
+}

@@ -1,0 +1,271 @@
+//! timeseries, topN and groupBy: the loop over blocks.
+
+use std::ops::Range;
+
+use henge_query::{AggregatorSpec, DimensionSpec, QueryBase};
+use henge_segment::{BLOCK_ROWS, NumericColumn, SegmentView};
+use henge_types::{Granularity, Interval};
+
+use super::buckets::Buckets;
+use super::rows::{SelectedRows, time_column};
+use crate::aggregate::{Aggregator, Batch, BlockInput};
+use crate::column::{ColumnSet, Columns, SlotId};
+use crate::context::ExecContext;
+use crate::error::{ExecError, Result};
+use crate::filter::Selection;
+use crate::group::{Grouper, PartIds};
+use crate::partial::{GroupedPartial, Partial};
+
+/// Runs of one bucket that a block may have before each row gets its bucket's number instead.
+const MAX_RUNS: usize = 64;
+
+/// What timeseries, topN and groupBy have in common.
+#[derive(Debug)]
+pub(super) struct GroupedQuery<'q> {
+    pub(super) base: &'q QueryBase,
+    pub(super) granularity: &'q Granularity,
+    pub(super) dimensions: &'q [DimensionSpec],
+    pub(super) aggregations: &'q [AggregatorSpec],
+    pub(super) needs_data_range: bool,
+}
+
+/// Groups the rows of some blocks.
+pub(super) fn run(
+    query: &GroupedQuery<'_>,
+    view: &dyn SegmentView,
+    blocks: Range<usize>,
+    ctx: &ExecContext,
+) -> Result<Partial> {
+    let mut selector = SelectedRows::new(query.base, view)?;
+    let data_range_ms = if query.needs_data_range {
+        selector.data_range_ms(&blocks)?
+    } else {
+        vec![None; query.base.intervals.len()]
+    };
+    let mut run = GroupedRun::new(query, view, ctx)?;
+    if !selector.is_nothing() {
+        for block in blocks {
+            ctx.cancel.check()?;
+            let selection = selector.block(block)?;
+            if !selection.is_empty() {
+                run.block(block, selection)?;
+            }
+        }
+    }
+    run.finish(data_range_ms).map(Partial::Grouped)
+}
+
+struct GroupedRun<'a> {
+    view: &'a dyn SegmentView,
+    time: Option<&'a dyn NumericColumn<i64>>,
+    times: Vec<i64>,
+    columns: ColumnSet<'a>,
+    buckets: Buckets<'a>,
+    bucket_ids: Vec<u32>,
+    grouper: Grouper<'a>,
+    grouper_slots: Vec<SlotId>,
+    aggregators: Aggregators<'a>,
+    ungrouped: bool,
+    use_statistics: bool,
+    memory_budget_bytes: usize,
+}
+
+/// The aggregators, all with room for the same number of groups.
+struct Aggregators<'a> {
+    all: Vec<Aggregator<'a>>,
+    groups: usize,
+}
+
+impl Aggregators<'_> {
+    fn make_room(&mut self, groups: usize) {
+        if groups > self.groups {
+            self.groups = groups;
+            self.all.iter_mut().for_each(|aggregator| aggregator.resize(groups));
+        }
+    }
+
+    /// Adds a batch to the aggregators that `answered` does not mark.
+    fn update(
+        &mut self,
+        batch: &Batch<'_>,
+        groups: usize,
+        input: &BlockInput<'_>,
+        answered: &[bool],
+    ) -> Result<()> {
+        self.make_room(groups);
+        for (index, aggregator) in self.all.iter_mut().enumerate() {
+            if !answered.get(index).is_some_and(|answered| *answered) {
+                aggregator.update(batch, input)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> GroupedRun<'a> {
+    fn new(
+        query: &GroupedQuery<'a>,
+        view: &'a dyn SegmentView,
+        ctx: &ExecContext,
+    ) -> Result<Self> {
+        let columns = Columns::new(view, &query.base.virtual_columns);
+        let mut set = ColumnSet::default();
+        let all_start = query.base.intervals.first().map_or(0, |interval| interval.start_ms);
+        let buckets = Buckets::new(query.granularity, all_start, ctx.max_buckets);
+        let expected = (!buckets.is_single()).then(|| expected_buckets(query, view));
+        let grouper = Grouper::new(query.dimensions, &columns, &mut set, expected)?;
+        let all = query
+            .aggregations
+            .iter()
+            .map(|spec| Aggregator::new(spec, &columns, &mut set))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            view,
+            time: time_column(view)?,
+            times: Vec::new(),
+            columns: set,
+            buckets,
+            bucket_ids: Vec::new(),
+            grouper_slots: grouper.slots(),
+            grouper,
+            aggregators: Aggregators { all, groups: 0 },
+            ungrouped: query.dimensions.is_empty(),
+            use_statistics: query.base.context.use_block_statistics,
+            memory_budget_bytes: ctx.memory_budget_bytes,
+        })
+    }
+
+    /// Adds a block's selected rows.
+    fn block(&mut self, block: usize, selection: Selection<'_>) -> Result<()> {
+        if self.buckets.is_single() {
+            self.rows_of_buckets(block, selection, PartIds::Constant(0))?;
+            return self.check_memory();
+        }
+        let mut times = std::mem::take(&mut self.times);
+        let result = self.block_by_time(block, selection, &mut times);
+        self.times = times;
+        result?;
+        self.check_memory()
+    }
+
+    fn block_by_time(
+        &mut self,
+        block: usize,
+        selection: Selection<'_>,
+        scratch: &mut Vec<i64>,
+    ) -> Result<()> {
+        let Some(time) = self.time else { return Ok(()) };
+        let times = time.block(block, scratch)?.values;
+        if self.view.is_time_sorted() {
+            let span = selection.span();
+            if let Some(runs) = self.buckets.runs(times, span, MAX_RUNS)? {
+                for run in runs {
+                    let part = selection.within(run.rows);
+                    if !part.is_empty() {
+                        self.rows_of_buckets(block, part, PartIds::Constant(run.bucket))?;
+                    }
+                }
+                return Ok(());
+            }
+        }
+        let mut ids = std::mem::take(&mut self.bucket_ids);
+        ids.resize(BLOCK_ROWS, 0);
+        self.buckets.assign(times, selection, &mut ids)?;
+        let result = self.rows_of_buckets(block, selection, PartIds::Rows(&ids));
+        self.bucket_ids = ids;
+        result
+    }
+
+    /// Adds rows whose buckets are known.
+    fn rows_of_buckets(
+        &mut self,
+        block: usize,
+        selection: Selection<'_>,
+        bucket: PartIds<'_>,
+    ) -> Result<()> {
+        let bucket_count = self.buckets.starts().len();
+        let answered = match bucket {
+            PartIds::Constant(bucket) => self.answer_by_statistics(block, selection, bucket)?,
+            PartIds::Rows(_) => Vec::new(),
+        };
+        let Self { columns, grouper, grouper_slots, aggregators, .. } = self;
+        let wanted = |slot: SlotId| {
+            let mut open = aggregators
+                .all
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| !answered.get(*index).is_some_and(|answered| *answered));
+            grouper_slots.contains(&slot)
+                || open.any(|(_, aggregator)| aggregator.slots().contains(&slot))
+        };
+        let loaded = columns.load(block, selection, &wanted)?;
+        let input = BlockInput { block, loaded: &loaded };
+        grouper.assign(block, selection, (bucket, bucket_count), &loaded, &mut |batch, groups| {
+            aggregators.update(batch, groups, &input, &answered)
+        })
+    }
+
+    /// Lets aggregators without dimensions take a whole block from its statistics. Says which did.
+    fn answer_by_statistics(
+        &mut self,
+        block: usize,
+        selection: Selection<'_>,
+        bucket: u32,
+    ) -> Result<Vec<bool>> {
+        let rows = self.view.block_rows(block);
+        let whole = matches!(selection, Selection::Range { start: 0, end } if end == rows);
+        if !(whole && self.ungrouped && self.use_statistics) {
+            return Ok(Vec::new());
+        }
+        self.aggregators.make_room(self.buckets.starts().len());
+        let columns = &self.columns;
+        self.aggregators
+            .all
+            .iter_mut()
+            .map(|aggregator| aggregator.update_by_stats(bucket, block, rows, columns))
+            .collect()
+    }
+
+    fn check_memory(&self) -> Result<()> {
+        let states: usize = self.aggregators.all.iter().map(Aggregator::memory_bytes).sum();
+        let used = states + self.grouper.memory_bytes();
+        if used > self.memory_budget_bytes {
+            return Err(ExecError::ResourceLimit(format!(
+                "groups need {used} bytes, the query's memory budget is {}: group by fewer values \
+                 or filter more",
+                self.memory_budget_bytes
+            )));
+        }
+        Ok(())
+    }
+
+    fn finish(self, data_range_ms: Vec<Option<(i64, i64)>>) -> Result<GroupedPartial> {
+        let Self { buckets, grouper, mut aggregators, .. } = self;
+        let groups = grouper.finish()?;
+        let starts = buckets.starts();
+        // Aggregators that saw no batch have no states yet.
+        let positions = groups.positions.as_deref();
+        aggregators.make_room(positions.map_or(groups.buckets.len(), |_| aggregators.groups));
+        let states = aggregators
+            .all
+            .into_iter()
+            .map(|aggregator| aggregator.finish(positions))
+            .collect::<Result<Vec<_>>>()?;
+        let bucket_start_ms = groups.buckets.iter().map(|&bucket| starts[bucket as usize]).collect();
+        Ok(GroupedPartial { bucket_start_ms, keys: groups.keys, states, data_range_ms })
+    }
+}
+
+/// About how many buckets the segment's rows can fall into.
+fn expected_buckets(query: &GroupedQuery<'_>, view: &dyn SegmentView) -> usize {
+    let Some((min, max)) = view.time_range() else { return 0 };
+    let data = Interval { start_ms: min, end_ms: max.saturating_add(1) };
+    let count: u64 = query
+        .base
+        .intervals
+        .iter()
+        .filter_map(|interval| interval.intersect(&data))
+        .map(|part| query.granularity.bucket_count_estimate(part))
+        .fold(0, u64::saturating_add);
+    usize::try_from(count).unwrap_or(usize::MAX).min(view.row_count())
+}

@@ -1,0 +1,183 @@
+//! From syntax tree to executable nodes.
+
+use std::collections::BTreeSet;
+
+use crate::ast::Ast;
+use crate::error::{ExprError, Result};
+use crate::functions::apply::Apply;
+use crate::functions::{self, Build};
+use crate::node::{Node, Scope};
+use crate::value::ExprValue;
+
+/// Collects identifiers that no lambda binds.
+pub(crate) fn free_identifiers<'a>(
+    ast: &'a Ast,
+    bound: &mut Vec<&'a [String]>,
+    out: &mut BTreeSet<String>,
+) {
+    match ast {
+        Ast::Literal(_) => {}
+        Ast::Identifier(name) => {
+            if !bound.iter().any(|names| names.contains(name)) {
+                out.insert(name.clone());
+            }
+        }
+        Ast::Unary(_, operand) => free_identifiers(operand, bound, out),
+        Ast::Chain { first, rest } => {
+            free_identifiers(first, bound, out);
+            for (_, operand) in rest {
+                free_identifiers(operand, bound, out);
+            }
+        }
+        Ast::Call { arguments, .. } => {
+            for argument in arguments {
+                free_identifiers(argument, bound, out);
+            }
+        }
+        Ast::Lambda { parameters, body } => {
+            bound.push(parameters);
+            free_identifiers(body, bound, out);
+            bound.pop();
+        }
+    }
+}
+
+/// Compiles a tree whose columns are `identifiers` (sorted).
+pub(crate) fn compile(ast: &Ast, identifiers: &[String]) -> Result<Node> {
+    Compiler { identifiers, lambdas: Vec::new() }.node(ast)
+}
+
+struct Compiler<'a> {
+    identifiers: &'a [String],
+    /// Parameters of the enclosing lambdas, outermost first.
+    lambdas: Vec<&'a [String]>,
+}
+
+impl<'a> Compiler<'a> {
+    fn node(&mut self, ast: &'a Ast) -> Result<Node> {
+        match ast {
+            Ast::Literal(value) => Ok(Node::Literal(value.clone())),
+            Ast::Identifier(name) => Ok(self.identifier(name)),
+            Ast::Unary(op, operand) => {
+                let operand = self.node(operand)?;
+                let constant = operand.literal().is_some();
+                fold(Node::Unary(*op, Box::new(operand)), constant)
+            }
+            Ast::Chain { first, rest } => {
+                let first = self.node(first)?;
+                let rest = rest
+                    .iter()
+                    .map(|(op, operand)| Ok((*op, self.node(operand)?)))
+                    .collect::<Result<Box<[_]>>>()?;
+                let constant = first.literal().is_some()
+                    && rest.iter().all(|(_, operand)| operand.literal().is_some());
+                fold(Node::Chain(Box::new(first), rest), constant)
+            }
+            Ast::Call { name, arguments } => self.call(name, arguments),
+            Ast::Lambda { .. } => Err(ExprError::argument(
+                "->",
+                "a lambda is only allowed as the first argument of map, filter, fold, any, all, \
+                 cartesian_map and cartesian_fold",
+            )),
+        }
+    }
+
+    fn identifier(&self, name: &str) -> Node {
+        for (up, parameters) in self.lambdas.iter().rev().enumerate() {
+            if let Some(index) = parameters.iter().position(|p| p == name) {
+                return Node::Local { up, index };
+            }
+        }
+        let slot = self.identifiers.binary_search_by(|known| known.as_str().cmp(name));
+        slot.map_or(Node::Literal(ExprValue::Null), Node::Slot)
+    }
+
+    fn call(&mut self, name: &str, arguments: &'a [Ast]) -> Result<Node> {
+        if let Some(apply) = Apply::find(name) {
+            return self.apply(apply, arguments);
+        }
+        let special = match name {
+            "if" => Some(("if", 3, 3)),
+            "nvl" => Some(("nvl", 2, 2)),
+            "coalesce" => Some(("coalesce", 1, usize::MAX)),
+            "case_searched" => Some(("case_searched", 2, usize::MAX)),
+            "case_simple" => Some(("case_simple", 3, usize::MAX)),
+            _ => None,
+        };
+        if let Some((name, min, max)) = special {
+            functions::check_count(name, arguments.len(), min, max)?;
+            return self.special(name, arguments);
+        }
+        let Some(function) = functions::find(name) else {
+            return Err(ExprError::UnknownFunction { name: name.to_owned() });
+        };
+        functions::check_count(function.name, arguments.len(), function.min, function.max)?;
+        let nodes = self.nodes(arguments)?;
+        let callable = match function.build {
+            Build::Plain(plain) => Box::new(plain),
+            Build::Prepared(prepare) => {
+                prepare(&nodes.iter().map(Node::literal).collect::<Vec<_>>())?
+            }
+        };
+        let constant = nodes.iter().all(|node| node.literal().is_some());
+        fold(Node::Call(callable, nodes), constant)
+    }
+
+    fn nodes(&mut self, asts: &'a [Ast]) -> Result<Box<[Node]>> {
+        asts.iter().map(|ast| self.node(ast)).collect()
+    }
+
+    /// Functions that evaluate only the arguments they need.
+    fn special(&mut self, name: &str, arguments: &'a [Ast]) -> Result<Node> {
+        let nodes = self.nodes(arguments)?;
+        let constant = nodes.iter().all(|node| node.literal().is_some());
+        let mut nodes = nodes.into_vec();
+        let node = match name {
+            "nvl" | "coalesce" => Node::Coalesce(nodes.into()),
+            "case_simple" => {
+                let subject = nodes.remove(0);
+                let (branches, otherwise) = branches(nodes);
+                Node::CaseSimple(Box::new(subject), branches, otherwise)
+            }
+            _ => {
+                let (branches, otherwise) = branches(nodes);
+                Node::Case(branches, otherwise)
+            }
+        };
+        fold(node, constant)
+    }
+
+    fn apply(&mut self, apply: Apply, arguments: &'a [Ast]) -> Result<Node> {
+        let Some((Ast::Lambda { parameters, body }, arrays)) = arguments.split_first() else {
+            return Err(ExprError::argument(apply.name(), "the first argument must be a lambda"));
+        };
+        apply.check(parameters.len(), arrays.len())?;
+        let arrays = self.nodes(arrays)?;
+        self.lambdas.push(parameters);
+        let body = self.node(body);
+        self.lambdas.pop();
+        Ok(Node::Apply(apply, Box::new(body?), arrays))
+    }
+}
+
+/// Pairs up conditions and results; an odd one at the end is the default.
+fn branches(nodes: Vec<Node>) -> (Box<[(Node, Node)]>, Box<Node>) {
+    let mut pairs = Vec::with_capacity(nodes.len() / 2);
+    let mut nodes = nodes.into_iter();
+    let mut otherwise = Node::Literal(ExprValue::Null);
+    while let Some(first) = nodes.next() {
+        match nodes.next() {
+            Some(second) => pairs.push((first, second)),
+            None => otherwise = first,
+        }
+    }
+    (pairs.into(), Box::new(otherwise))
+}
+
+/// Evaluates now what depends on no column.
+fn fold(node: Node, constant: bool) -> Result<Node> {
+    if !constant {
+        return Ok(node);
+    }
+    node.eval(&Scope { slots: &[], locals: &[], parent: None }).map(Node::Literal)
+}

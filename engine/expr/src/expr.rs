@@ -1,0 +1,127 @@
+//! [`Expr`], a parsed expression ready to be evaluated.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::ast::Ast;
+use crate::compile::{compile, free_identifiers};
+use crate::error::Result;
+use crate::node::{Node, Scope};
+use crate::parser;
+use crate::types::ExprType;
+use crate::value::ExprValue;
+
+/// Looks up identifiers by name. What is unknown is null.
+pub trait Bindings {
+    /// The value of an identifier.
+    fn get(&self, name: &str) -> ExprValue;
+}
+
+impl<F: Fn(&str) -> ExprValue> Bindings for F {
+    fn get(&self, name: &str) -> ExprValue {
+        self(name)
+    }
+}
+
+/// A parsed expression. Cloning is cheap. Two are equal when their texts are.
+#[derive(Clone)]
+pub struct Expr {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    text: String,
+    identifiers: Vec<String>,
+    ast: Ast,
+    root: Node,
+}
+
+impl Expr {
+    /// Parses, checks functions and their arguments, compiles constant patterns, folds constants.
+    ///
+    /// # Errors
+    /// Syntax errors, unknown functions, wrong numbers of arguments, bad constant patterns, periods
+    /// or zones, and texts over the limits of length and depth.
+    pub fn parse(text: &str) -> Result<Self> {
+        let ast = parser::parse(text)?;
+        let mut names = BTreeSet::new();
+        free_identifiers(&ast, &mut Vec::new(), &mut names);
+        let identifiers: Vec<String> = names.into_iter().collect();
+        let root = compile(&ast, &identifiers)?;
+        Ok(Self { inner: Arc::new(Inner { text: text.to_owned(), identifiers, ast, root }) })
+    }
+
+    /// The text it was parsed from.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.inner.text
+    }
+
+    /// The columns it reads: sorted, distinct. Their positions are the slots of
+    /// [`Expr::eval_slots`].
+    #[must_use]
+    pub fn identifiers(&self) -> &[String] {
+        &self.inner.identifiers
+    }
+
+    /// The syntax tree as written, for engines that compile typed kernels from it.
+    #[must_use]
+    pub fn ast(&self) -> &Ast {
+        &self.inner.ast
+    }
+
+    /// The column it is, when it is nothing but a column.
+    #[must_use]
+    pub fn as_identifier(&self) -> Option<&str> {
+        match &self.inner.ast {
+            Ast::Identifier(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The constant it is, after folding.
+    #[must_use]
+    pub fn as_literal(&self) -> Option<&ExprValue> {
+        self.inner.root.literal()
+    }
+
+    /// The type of the result given the types of columns; `None` when it depends on the values.
+    #[must_use]
+    pub fn output_type(&self, column: &dyn Fn(&str) -> Option<ExprType>) -> Option<ExprType> {
+        crate::infer::output_type(&self.inner.ast, column)
+    }
+
+    /// Evaluates over named values.
+    ///
+    /// # Errors
+    /// Only when a result is over the cap of [`crate::MAX_RESULT_BYTES`] or a pattern, period or
+    /// zone that is not constant is malformed.
+    pub fn eval(&self, bindings: &dyn Bindings) -> Result<ExprValue> {
+        let slots: Vec<ExprValue> =
+            self.inner.identifiers.iter().map(|name| bindings.get(name)).collect();
+        self.eval_slots(&slots)
+    }
+
+    /// Evaluates over values in the order of [`Expr::identifiers`]: no look-up by name. Missing
+    /// slots are null.
+    ///
+    /// # Errors
+    /// As [`Expr::eval`].
+    pub fn eval_slots(&self, slots: &[ExprValue]) -> Result<ExprValue> {
+        self.inner.root.eval(&Scope { slots, locals: &[], parent: None })
+    }
+}
+
+impl PartialEq for Expr {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.text == other.inner.text
+    }
+}
+
+impl Eq for Expr {}
+
+impl std::fmt::Debug for Expr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expr").field(&self.inner.text).finish()
+    }
+}

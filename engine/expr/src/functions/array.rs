@@ -1,0 +1,207 @@
+//! Arrays. A scalar where an array belongs is an array of one.
+
+use regex::Regex;
+
+use super::{Function, LONG, Returns, STRING, STRING_ARRAY, plain, prepared};
+use crate::MAX_RESULT_BYTES;
+use crate::error::{ExprError, Result};
+use crate::node::Callable;
+use crate::operators::not_distinct;
+use crate::types::{as_index, cast, type_of, unify_array};
+use crate::value::ExprValue;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    plain("array", 0, usize::MAX, Returns::FirstAsArray, |a| Ok(unify_array(a.to_vec()))),
+    plain("array_length", 1, 1, LONG, |a| Ok(a[0].elements().map(|x| x.len() as i64).into())),
+    plain("array_offset", 2, 2, Returns::FirstElement, |a| Ok(at(a, 0))),
+    plain("array_ordinal", 2, 2, Returns::FirstElement, |a| Ok(at(a, 1))),
+    plain("array_offset_of", 2, 2, LONG, |a| Ok(position(a, 0))),
+    plain("array_ordinal_of", 2, 2, LONG, |a| Ok(position(a, 1))),
+    plain("array_contains", 2, 2, LONG, contains),
+    plain("array_overlap", 2, 2, LONG, overlap),
+    plain("array_append", 2, 2, Returns::First, |a| append(&a[0], &a[1])),
+    plain("array_prepend", 2, 2, Returns::First, |a| {
+        Ok(a[1].elements().map_or(ExprValue::Null, |items| {
+            let mut all = vec![like_elements(items, &a[0])];
+            all.extend_from_slice(items);
+            all.into()
+        }))
+    }),
+    plain("array_concat", 2, 2, Returns::FirstAsArray, |a| {
+        Ok(joined(a).map(ExprValue::from).unwrap_or_default())
+    }),
+    plain("array_set_add", 2, 2, Returns::First, |a| Ok(set_add(a))),
+    plain("array_set_add_all", 2, 2, Returns::First, |a| Ok(set_add(a))),
+    plain("array_slice", 2, 3, Returns::First, slice),
+    plain("array_to_string", 2, 2, STRING, to_string),
+    prepared("string_to_array", 2, 2, STRING_ARRAY, prepare_split),
+];
+
+/// Converts a value to the type of an array's elements; null when it does not fit.
+fn like_elements(items: &[ExprValue], value: &ExprValue) -> ExprValue {
+    match items.iter().find_map(type_of) {
+        Some(element) if !element.is_array() => cast(value, element),
+        _ => value.clone(),
+    }
+}
+
+fn at(arguments: &[ExprValue], first: i64) -> ExprValue {
+    let index = as_index(&arguments[1]).and_then(|index| index.checked_sub(first));
+    match (arguments[0].elements(), index.and_then(|index| usize::try_from(index).ok())) {
+        (Some(items), Some(index)) => items.get(index).cloned().unwrap_or_default(),
+        _ => ExprValue::Null,
+    }
+}
+
+fn position(arguments: &[ExprValue], first: i64) -> ExprValue {
+    let Some(items) = arguments[0].elements() else { return ExprValue::Null };
+    let found = items.iter().position(|item| not_distinct(item, &arguments[1]));
+    found.map(|index| index as i64 + first).into()
+}
+
+/// True when the array holds the value, or all values of an array.
+fn contains(arguments: &[ExprValue]) -> Result<ExprValue> {
+    let Some(items) = arguments[0].elements() else { return Ok(ExprValue::Null) };
+    let wanted = match &arguments[1] {
+        ExprValue::Array(wanted) => wanted.as_ref(),
+        scalar => std::slice::from_ref(scalar),
+    };
+    let holds = |value: &ExprValue| items.iter().any(|item| not_distinct(item, value));
+    Ok(wanted.iter().all(holds).into())
+}
+
+fn overlap(arguments: &[ExprValue]) -> Result<ExprValue> {
+    let Some(items) = arguments[0].elements() else { return Ok(ExprValue::Null) };
+    let wanted = arguments[1].elements().unwrap_or_default();
+    let shared = items.iter().any(|item| wanted.iter().any(|value| not_distinct(item, value)));
+    Ok(shared.into())
+}
+
+fn checked(items: Vec<ExprValue>, function: &'static str) -> Result<ExprValue> {
+    if items.len() > MAX_RESULT_BYTES / 16 {
+        return Err(ExprError::ResultTooLarge { function, limit: MAX_RESULT_BYTES });
+    }
+    Ok(items.into())
+}
+
+fn append(array: &ExprValue, value: &ExprValue) -> Result<ExprValue> {
+    let Some(items) = array.elements() else { return Ok(ExprValue::Null) };
+    let mut all = items.to_vec();
+    all.push(like_elements(items, value));
+    checked(all, "array_append")
+}
+
+/// The elements of both arguments, the second's in the type of the first's.
+fn joined(arguments: &[ExprValue]) -> Option<Vec<ExprValue>> {
+    let first = arguments[0].elements()?;
+    let mut all = first.to_vec();
+    let added = arguments[1].elements().unwrap_or_default();
+    all.extend(added.iter().map(|value| like_elements(first, value)));
+    Some(all)
+}
+
+/// The sorted distinct elements of both arguments, null first.
+fn set_add(arguments: &[ExprValue]) -> ExprValue {
+    let Some(mut all) = joined(arguments) else { return ExprValue::Null };
+    if arguments[1].is_null() {
+        all.push(ExprValue::Null);
+    }
+    all.sort_by(total_order);
+    all.dedup_by(|a, b| not_distinct(a, b));
+    all.into()
+}
+
+/// A total order of values of one type; NaN last.
+fn total_order(a: &ExprValue, b: &ExprValue) -> std::cmp::Ordering {
+    match (a, b) {
+        (ExprValue::Long(a), ExprValue::Long(b)) => a.cmp(b),
+        (ExprValue::Double(a), ExprValue::Double(b)) => a.total_cmp(b),
+        (ExprValue::Null, ExprValue::Null) => std::cmp::Ordering::Equal,
+        (ExprValue::Null, _) => std::cmp::Ordering::Less,
+        (_, ExprValue::Null) => std::cmp::Ordering::Greater,
+        _ => a.as_text().cmp(&b.as_text()),
+    }
+}
+
+/// `array_slice(array, start[, end])`: null when the start is outside; padded with null at the end.
+fn slice(arguments: &[ExprValue]) -> Result<ExprValue> {
+    let (Some(items), Some(start)) = (arguments[0].elements(), as_index(&arguments[1])) else {
+        return Ok(ExprValue::Null);
+    };
+    let end = match arguments.get(2) {
+        None => Some(items.len()),
+        Some(end) => as_index(end).and_then(|end| usize::try_from(end).ok()),
+    };
+    let (Some(start), Some(end)) = (usize::try_from(start).ok(), end) else {
+        return Ok(ExprValue::Null);
+    };
+    if start > items.len() || end < start {
+        return Ok(ExprValue::Null);
+    }
+    if end > items.len().max(MAX_RESULT_BYTES / 16) {
+        let function = "array_slice";
+        return Err(ExprError::ResultTooLarge { function, limit: MAX_RESULT_BYTES });
+    }
+    let mut kept = items[start..end.min(items.len())].to_vec();
+    kept.resize(end - start, ExprValue::Null);
+    Ok(kept.into())
+}
+
+fn to_string(arguments: &[ExprValue]) -> Result<ExprValue> {
+    let (Some(items), Some(delimiter)) = (arguments[0].elements(), arguments[1].as_text()) else {
+        return Ok(ExprValue::Null);
+    };
+    let mut out = String::new();
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push_str(&delimiter);
+        }
+        out.push_str(&item.as_text().unwrap_or("null".into()));
+        if out.len() > MAX_RESULT_BYTES {
+            let function = "array_to_string";
+            return Err(ExprError::ResultTooLarge { function, limit: MAX_RESULT_BYTES });
+        }
+    }
+    Ok(out.into())
+}
+
+/// The delimiter is a regular expression; one without special characters is searched as text.
+enum Delimiter {
+    Text(String),
+    Pattern(Regex),
+}
+
+fn delimiter(text: &str) -> Result<Delimiter> {
+    if regex::escape(text) == text {
+        return Ok(Delimiter::Text(text.to_owned()));
+    }
+    let compiled = regex::RegexBuilder::new(text).size_limit(1 << 20).build();
+    compiled.map(Delimiter::Pattern).map_err(|_| {
+        ExprError::argument("string_to_array", "the delimiter is no regular expression")
+    })
+}
+
+fn split(value: &ExprValue, delimiter: &Delimiter) -> ExprValue {
+    let Some(text) = value.as_text() else { return ExprValue::Null };
+    let parts: Vec<ExprValue> = match delimiter {
+        Delimiter::Text(delimiter) if delimiter.is_empty() => {
+            text.chars().map(|c| ExprValue::from(c.to_string())).collect()
+        }
+        Delimiter::Text(delimiter) => {
+            text.split(delimiter.as_str()).map(ExprValue::from).collect()
+        }
+        Delimiter::Pattern(pattern) => pattern.split(&text).map(ExprValue::from).collect(),
+    };
+    parts.into()
+}
+
+fn prepare_split(literals: &[Option<&ExprValue>]) -> Result<Callable> {
+    if let Some(Some(text)) = literals[1].map(ExprValue::as_text) {
+        let known = delimiter(&text)?;
+        return Ok(Box::new(move |arguments| Ok(split(&arguments[0], &known))));
+    }
+    Ok(Box::new(|arguments| match arguments[1].as_text() {
+        Some(text) => Ok(split(&arguments[0], &delimiter(&text)?)),
+        None => Ok(ExprValue::Null),
+    }))
+}

@@ -1,0 +1,96 @@
+//! The type of an expression from the types of its columns.
+
+use crate::ast::{Ast, BinaryOp, UnaryOp};
+use crate::functions::apply::Apply;
+use crate::functions::{self, Returns};
+use crate::types::{ExprType, type_of};
+use crate::value::ExprValue;
+
+/// Looks up the type of a column.
+type Columns<'a> = &'a dyn Fn(&str) -> Option<ExprType>;
+
+/// The type, or `None` when it is unknown (always null counts as unknown).
+pub(crate) fn output_type(ast: &Ast, column: Columns<'_>) -> Option<ExprType> {
+    match ast {
+        Ast::Literal(value) => type_of(value),
+        Ast::Identifier(name) => column(name),
+        Ast::Unary(UnaryOp::Not, _) => Some(ExprType::Long),
+        Ast::Unary(UnaryOp::Negate, operand) => {
+            output_type(operand, column).map(|t| if t == ExprType::Long { t } else { ExprType::Double })
+        }
+        Ast::Chain { first, rest } => chain(first, rest, column),
+        Ast::Call { name, arguments } => call(name, arguments, column),
+        Ast::Lambda { body, .. } => output_type(body, column),
+    }
+}
+
+fn chain(first: &Ast, rest: &[(BinaryOp, Ast)], column: Columns<'_>) -> Option<ExprType> {
+    let mut result = output_type(first, column);
+    for (op, operand) in rest {
+        result = match op {
+            BinaryOp::Power
+            | BinaryOp::Multiply
+            | BinaryOp::Divide
+            | BinaryOp::Remainder
+            | BinaryOp::Add
+            | BinaryOp::Subtract => match (result?, output_type(operand, column)?) {
+                (ExprType::Long, ExprType::Long) => Some(ExprType::Long),
+                (ExprType::String, ExprType::String) if *op == BinaryOp::Add => {
+                    Some(ExprType::String)
+                }
+                _ => Some(ExprType::Double),
+            },
+            _ => Some(ExprType::Long),
+        };
+    }
+    result
+}
+
+/// The widest of those that are known; unknown when none is.
+fn widest<'a>(asts: impl Iterator<Item = &'a Ast>, column: Columns<'_>) -> Option<ExprType> {
+    asts.filter_map(|ast| output_type(ast, column)).reduce(ExprType::widest)
+}
+
+fn call(name: &str, arguments: &[Ast], column: Columns<'_>) -> Option<ExprType> {
+    let results_after = |start: usize| {
+        // Results alternate with conditions; an odd one at the end is the default.
+        let pairs = &arguments[start.min(arguments.len())..];
+        let last = pairs.len().wrapping_sub(1);
+        let is_result = move |index: usize| index % 2 == 1 || index == last;
+        widest(pairs.iter().enumerate().filter(|(i, _)| is_result(*i)).map(|(_, a)| a), column)
+    };
+    match name {
+        "if" | "case_searched" => return results_after(0),
+        "case_simple" => return results_after(1),
+        "nvl" | "coalesce" => return widest(arguments.iter(), column),
+        _ => {}
+    }
+    let first = || arguments.first().and_then(|ast| output_type(ast, column));
+    if let Some(apply) = Apply::find(name) {
+        return match apply {
+            Apply::Any | Apply::All => Some(ExprType::Long),
+            Apply::Filter => arguments.get(1).and_then(|ast| output_type(ast, column)),
+            Apply::Fold | Apply::CartesianFold => {
+                arguments.last().and_then(|ast| output_type(ast, column))
+            }
+            // A parameter's type is not followed into the body.
+            Apply::Map | Apply::CartesianMap => first().map(ExprType::array_of),
+        };
+    }
+    match functions::find(name)?.returns {
+        Returns::Type(fixed) => Some(fixed),
+        Returns::Number => {
+            let all_long =
+                arguments.iter().all(|a| output_type(a, column) == Some(ExprType::Long));
+            Some(if all_long { ExprType::Long } else { ExprType::Double })
+        }
+        Returns::Widest => widest(arguments.iter(), column),
+        Returns::First => first(),
+        Returns::FirstAsArray => first().map(ExprType::array_of),
+        Returns::FirstElement => first().map(ExprType::element),
+        Returns::Named => match arguments.get(1) {
+            Some(Ast::Literal(ExprValue::String(name))) => ExprType::parse(name),
+            _ => None,
+        },
+    }
+}

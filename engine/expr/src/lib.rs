@@ -1,0 +1,32 @@
+//! Druid's expression language: parse once, resolve identifiers to slots once, evaluate per row.
+//!
+//! Evaluation is total over data: what cannot be computed (text that is no number, integer
+//! overflow, division of integers by zero) is null, as SQL's three-valued logic carries on from
+//! there. The only error at run time is a result beyond [`MAX_RESULT_BYTES`].
+
+pub mod ast;
+mod compile;
+pub mod error;
+mod expr;
+mod functions;
+mod infer;
+pub mod joda;
+mod lexer;
+pub mod like;
+mod node;
+pub mod number;
+mod operators;
+mod parser;
+mod time;
+mod types;
+pub mod value;
+
+pub use ast::{Ast, BinaryOp, UnaryOp};
+pub use error::{ExprError, Result};
+pub use expr::{Bindings, Expr};
+pub use parser::{MAX_DEPTH, MAX_TEXT_BYTES};
+pub use types::ExprType;
+pub use value::ExprValue;
+
+/// The largest text (or array, counted as 16 bytes an element) a function may produce.
+pub const MAX_RESULT_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,182 @@
+//! SQL LIKE without regular expressions: never worse than pattern length times text length.
+
+/// One element of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    /// This character.
+    Char(char),
+    /// `_`: any character.
+    AnyChar,
+    /// `%`: any run of characters.
+    AnyRun,
+}
+
+/// A compiled LIKE pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LikePattern {
+    tokens: Vec<Token>,
+    prefix: String,
+    shape: Shape,
+}
+
+/// Shapes that need no matcher.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shape {
+    /// The prefix is all.
+    Exact,
+    /// The prefix, then anything.
+    Prefix,
+    /// `%text%`
+    Contains(String),
+    /// Anything else.
+    General,
+}
+
+impl LikePattern {
+    /// Compiles a pattern. A trailing escape character stands for itself.
+    #[must_use]
+    pub fn new(pattern: &str, escape: Option<char>) -> Self {
+        let mut tokens = Vec::new();
+        let mut chars = pattern.chars();
+        while let Some(c) = chars.next() {
+            let token = match c {
+                c if Some(c) == escape => Token::Char(chars.next().unwrap_or(c)),
+                '_' => Token::AnyChar,
+                '%' => Token::AnyRun,
+                c => Token::Char(c),
+            };
+            if token != Token::AnyRun || tokens.last() != Some(&Token::AnyRun) {
+                tokens.push(token);
+            }
+        }
+        let prefix: String = literal(&tokens);
+        let shape = match &tokens[prefix.chars().count()..] {
+            [] => Shape::Exact,
+            [Token::AnyRun] => Shape::Prefix,
+            [Token::AnyRun, middle @ .., Token::AnyRun] if prefix.is_empty() => {
+                let text = literal(middle);
+                if text.chars().count() == middle.len() {
+                    Shape::Contains(text)
+                } else {
+                    Shape::General
+                }
+            }
+            _ => Shape::General,
+        };
+        Self { tokens, prefix, shape }
+    }
+
+    /// The literal text every match starts with: a range over a sorted dictionary.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// True when the prefix alone decides: `text%`.
+    #[must_use]
+    pub fn is_prefix_only(&self) -> bool {
+        self.shape == Shape::Prefix
+    }
+
+    /// True when only the prefix itself matches.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.shape == Shape::Exact
+    }
+
+    /// True when the whole text matches.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        match &self.shape {
+            Shape::Exact => text == self.prefix,
+            Shape::Prefix => text.starts_with(&self.prefix),
+            Shape::Contains(middle) => text.contains(middle.as_str()),
+            Shape::General => text.starts_with(&self.prefix) && self.general(text),
+        }
+    }
+
+    /// Greedy matching that backtracks to the last `%` only.
+    fn general(&self, text: &str) -> bool {
+        let mut rest = text.chars();
+        let mut at = 0;
+        let mut retry: Option<(usize, std::str::Chars<'_>)> = None;
+        loop {
+            let mut ahead = rest.clone();
+            match (self.tokens.get(at), ahead.next()) {
+                (None, None) => return true,
+                (Some(Token::AnyRun), _) => {
+                    at += 1;
+                    if at == self.tokens.len() {
+                        return true;
+                    }
+                    retry = Some((at, rest.clone()));
+                    continue;
+                }
+                (Some(Token::AnyChar), Some(_)) => {
+                    at += 1;
+                    rest = ahead;
+                    continue;
+                }
+                (Some(Token::Char(wanted)), Some(found)) if *wanted == found => {
+                    at += 1;
+                    rest = ahead;
+                    continue;
+                }
+                _ => {}
+            }
+            let Some((resume, from)) = &mut retry else { return false };
+            if from.next().is_none() {
+                return false;
+            }
+            at = *resume;
+            rest = from.clone();
+        }
+    }
+}
+
+/// The leading literal characters.
+fn literal(tokens: &[Token]) -> String {
+    tokens
+        .iter()
+        .map_while(|token| match token {
+            Token::Char(c) => Some(*c),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_texts() {
+        for (pattern, text, expected) in [
+            ("f__", "foo", true),
+            ("%o%", "foo", true),
+            ("b%", "foo", false),
+            ("", "", true),
+            ("%", "", true),
+            ("_", "", false),
+            ("%a_c%e", "xxabcde", true),
+            ("%a_c%e", "xxabcdef", false),
+            ("100\\%", "100%", true),
+            ("100\\%", "1000", false),
+            ("ü_%", "üx", true),
+            ("end\\", "end\\", true),
+        ] {
+            assert_eq!(
+                LikePattern::new(pattern, Some('\\')).matches(text),
+                expected,
+                "{pattern} {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn h_82_many_wildcards_stay_cheap() {
+        let pattern = LikePattern::new(&"%a".repeat(500), None);
+        assert!(!pattern.matches(&"b".repeat(32_000)));
+        assert!(!LikePattern::new(&("%a".repeat(200) + "b"), None).matches(&"a".repeat(32_000)));
+    }
+}

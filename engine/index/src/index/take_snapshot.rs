@@ -1,0 +1,75 @@
+//! Taking snapshots of the writer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use henge_types::{ColumnRole, ColumnSchema, ColumnType, SegmentId, SegmentSchema, TIME_COLUMN};
+
+use super::WriteIndex;
+use crate::snapshot::{IndexSnapshot, SnapshotColumn};
+
+impl WriteIndex {
+    /// The rows as they are now. Cheap: it shares all but the newest rows with the writer, and
+    /// nothing the writer does later shows in it.
+    pub fn snapshot(&mut self, id: SegmentId) -> Arc<IndexSnapshot> {
+        if let Some(latest) = self.latest.as_ref().filter(|latest| latest.id == id) {
+            return Arc::clone(latest);
+        }
+        let snapshot = Arc::new(IndexSnapshot {
+            id,
+            schema: self.segment_schema(),
+            row_count: self.rows,
+            event_count: self.events,
+            time_range: self.time_range,
+            max_event_time_ms: self.max_event_time_ms,
+            is_time_sorted: self.is_time_sorted,
+            size_bytes: self.memory_bytes(),
+            columns: self.snapshot_columns(),
+        });
+        self.latest = Some(Arc::clone(&snapshot));
+        snapshot
+    }
+
+    fn snapshot_columns(&mut self) -> HashMap<String, SnapshotColumn> {
+        let mut columns = HashMap::with_capacity(1 + self.dimensions.len() + self.metrics.len());
+        columns.insert(TIME_COLUMN.to_owned(), SnapshotColumn::Long(self.time.snapshot()));
+        for (schema, dimension) in self.schema.dimensions.iter().zip(&mut self.dimensions) {
+            columns.insert(schema.name.clone(), dimension.snapshot());
+        }
+        for metric in &self.metrics {
+            columns.insert(metric.spec().name.clone(), metric.snapshot());
+        }
+        columns
+    }
+
+    fn segment_schema(&self) -> SegmentSchema {
+        let time = ColumnSchema {
+            name: TIME_COLUMN.to_owned(),
+            column_type: ColumnType::Long,
+            role: ColumnRole::Time,
+            multi_value: false,
+            has_nulls: false,
+        };
+        let dimensions = self.schema.dimensions.iter().zip(&self.dimensions);
+        let dimensions = dimensions.map(|(schema, dimension)| ColumnSchema {
+            name: schema.name.clone(),
+            column_type: schema.column_type.clone(),
+            role: ColumnRole::Dimension,
+            multi_value: dimension.is_multi_value(),
+            has_nulls: dimension.has_nulls(),
+        });
+        let metrics = self.metrics.iter().map(|metric| ColumnSchema {
+            name: metric.spec().name.clone(),
+            column_type: metric.spec().kind.column_type(),
+            role: ColumnRole::Metric,
+            multi_value: false,
+            has_nulls: metric.has_nulls(),
+        });
+        SegmentSchema {
+            columns: std::iter::once(time).chain(dimensions).chain(metrics).collect(),
+            metrics: self.schema.metrics.clone(),
+            rollup: self.schema.rollup,
+            query_granularity: self.schema.query_granularity.clone(),
+        }
+    }
+}

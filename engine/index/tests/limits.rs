@@ -1,0 +1,113 @@
+//! Bounded: in rows, in bytes, and in the range of sums.
+
+mod support;
+
+use henge_index::{AddOutcome, DimensionSchema, IndexError, IndexLimits, IndexSchema, WriteIndex};
+use henge_segment::SegmentView;
+use henge_types::{
+    ColumnType, Granularity, HllType, MetricKind, MetricSpec, NumericOp, Value, ValueRef,
+};
+use support::{column, count, index, metric, numeric, rows, segment_id};
+
+fn limited(metrics: Vec<MetricSpec>, rollup: bool, limits: IndexLimits) -> WriteIndex {
+    let schema = IndexSchema {
+        dimensions: vec![DimensionSchema::string("a")],
+        metrics,
+        query_granularity: Granularity::None,
+        rollup,
+    };
+    WriteIndex::new(schema, limits).unwrap()
+}
+
+#[test]
+fn a_full_index_takes_nothing_and_changes_nothing() {
+    let limits = IndexLimits { max_rows: 3, max_bytes: usize::MAX };
+    let mut index = limited(vec![count()], true, limits);
+    for text in ["x", "y", "x", "z"] {
+        assert_ne!(
+            index.add(0, &[ValueRef::String(text), ValueRef::Null]).unwrap(),
+            AddOutcome::Full
+        );
+    }
+    let before = (rows(&*index.snapshot(segment_id())), index.memory_bytes());
+    for text in ["new", "x"] {
+        let outcome = index.add(9, &[ValueRef::String(text), ValueRef::Null]).unwrap();
+        assert_eq!(outcome, AddOutcome::Full);
+    }
+    assert!(index.is_full());
+    assert_eq!((rows(&*index.snapshot(segment_id())), index.memory_bytes()), before);
+    assert_eq!((index.event_count(), index.row_count()), (4, 3));
+}
+
+#[test]
+fn bytes_are_bounded_by_dictionaries() {
+    let limits = IndexLimits { max_rows: usize::MAX, max_bytes: 1 << 20 };
+    let mut index = limited(vec![], false, limits);
+    let mut text_bytes = 0;
+    for number in 0.. {
+        let text = format!("{number:01000}");
+        if index.add(0, &[ValueRef::String(&text)]).unwrap() == AddOutcome::Full {
+            break;
+        }
+        text_bytes += text.len();
+    }
+    assert!((900_000..1 << 20).contains(&text_bytes), "{text_bytes}");
+    assert!(index.memory_bytes() < (1 << 20) + 10_000);
+}
+
+#[test]
+fn bytes_are_bounded_by_rows() {
+    let limits = IndexLimits { max_rows: usize::MAX, max_bytes: 1 << 20 };
+    let mut index = limited(vec![count()], false, limits);
+    while index.add(0, &[ValueRef::Null, ValueRef::Null]).unwrap() != AddOutcome::Full {}
+    // A row is a time, an id and a count.
+    let row_bytes = index.row_count() * 20;
+    assert!((800_000..1 << 20).contains(&row_bytes), "{row_bytes}");
+}
+
+#[test]
+fn bytes_are_bounded_by_sketches_of_rolled_up_rows() {
+    let limits = IndexLimits { max_rows: usize::MAX, max_bytes: 1 << 20 };
+    let kind = MetricKind::HllBuild { lg_k: 14, hll_type: HllType::Hll8 };
+    let mut index = limited(vec![metric("people", kind)], true, limits);
+    let mut number = 0;
+    loop {
+        number += 1;
+        let text = format!("{}", number % 100);
+        let values = [ValueRef::String(&text), ValueRef::Long(number)];
+        if index.add(0, &values).unwrap() == AddOutcome::Full {
+            break;
+        }
+    }
+    assert_eq!(index.row_count(), 100);
+    assert!(number > 100_000 && index.memory_bytes() < (1 << 20) + 20_000, "{number}");
+}
+
+#[test]
+fn h_21_a_sum_that_overflows_refuses_the_row() {
+    let mut index = index(
+        vec![DimensionSchema::string("a")],
+        vec![
+            count(),
+            numeric("total", NumericOp::Sum, ColumnType::Long),
+            numeric("largest", NumericOp::Max, ColumnType::Long),
+        ],
+        true,
+    );
+    let mut add = |a: &str, number: i64| {
+        let number = ValueRef::Long(number);
+        index.add(0, &[ValueRef::String(a), ValueRef::Null, number, number])
+    };
+    add("x", i64::MAX).unwrap();
+    add("y", i64::MIN).unwrap();
+    let error = add("x", 1).unwrap_err();
+    assert!(matches!(&error, IndexError::Overflow { metric } if metric == "total"));
+    assert_eq!(error.class(), henge_types::ErrorClass::InvalidInput);
+    assert!(add("y", -1).is_err());
+    add("x", -1).unwrap();
+    let view = index.snapshot(segment_id());
+    assert_eq!(column(&*view, "total"), [Value::Long(i64::MAX - 1), Value::Long(i64::MIN)]);
+    assert_eq!(column(&*view, "count"), [Value::Long(2), Value::Long(1)]);
+    assert_eq!(view.event_count(), 3);
+    assert_eq!(view.row_count(), 2);
+}

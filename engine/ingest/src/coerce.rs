@@ -1,0 +1,278 @@
+//! From JSON values to the types of columns.
+//!
+//! | JSON          | STRING            | LONG                 | FLOAT, DOUBLE | sketch input |
+//! |---------------|-------------------|----------------------|---------------|--------------|
+//! | text          | itself            | parsed               | parsed        | itself       |
+//! | whole number  | its digits        | itself               | itself        | itself       |
+//! | decimal       | Java's text       | fraction dropped     | itself        | itself       |
+//! | true, false   | `true`, `false`   | 1, 0                 | 1, 0          | text         |
+//! | list          | multi-value       | refused              | refused       | each value   |
+//! | object        | its JSON text     | refused              | refused       | its text     |
+//! | null, empty list | null           | null                 | null          | null         |
+//!
+//! Text that is no number is null in a dimension (and counted) and refuses the event in a metric.
+//! Numbers out of range are always refused, never wrapped or rounded to infinity. `-0.0` is `0.0`.
+
+use std::fmt::Write;
+
+use henge_expr::number::{double_to_long, parse_double, write_double};
+
+use crate::limits::ParseLimits;
+use crate::raw::{EventBuffer, Raw, Span};
+use crate::rejection::RejectReason;
+
+/// What a column takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    String,
+    Long,
+    Float,
+    Double,
+    /// The raw input of a sketch.
+    Sketch,
+    /// Nothing: `count`.
+    None,
+}
+
+/// A value of the right type; text by where it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cell {
+    Null,
+    Long(i64),
+    Double(f64),
+    Text(Span),
+    /// A range of `Cells::parts`.
+    Multi {
+        first: usize,
+        count: usize,
+    },
+}
+
+/// One row's values.
+#[derive(Debug, Default)]
+pub(crate) struct Cells {
+    pub(crate) values: Vec<Cell>,
+    pub(crate) parts: Vec<Option<Span>>,
+    /// Values that became null because they did not fit.
+    pub(crate) nulled: u64,
+}
+
+impl Cells {
+    pub(crate) fn clear(&mut self) {
+        self.values.clear();
+        self.parts.clear();
+        self.nulled = 0;
+    }
+}
+
+/// Converts the value of one column and adds it to the row.
+pub(crate) fn coerce(
+    raw: Raw,
+    column: &Column<'_>,
+    body: &str,
+    buffer: &mut EventBuffer,
+    cells: &mut Cells,
+) -> Result<(), RejectReason> {
+    let cell = match column.target {
+        Target::None => Cell::Null,
+        _ if raw.is_null() => Cell::Null,
+        Target::String => text_cell(raw, column, buffer, cells)?,
+        Target::Long => long_cell(raw, column, body, buffer, cells)?,
+        Target::Double | Target::Float => double_cell(raw, column, body, buffer, cells)?,
+        Target::Sketch => match raw {
+            Raw::Long(value) => Cell::Long(value),
+            Raw::Double(value) => Cell::Double(value + 0.0),
+            _ => text_cell(raw, column, buffer, cells)?,
+        },
+    };
+    cells.values.push(cell);
+    Ok(())
+}
+
+/// What is being filled.
+#[derive(Debug)]
+pub(crate) struct Column<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) target: Target,
+    pub(crate) is_metric: bool,
+    pub(crate) limits: &'a ParseLimits,
+}
+
+impl Column<'_> {
+    fn expected(&self) -> &'static str {
+        match self.target {
+            Target::Long => "a whole number in the range of LONG",
+            Target::Float => "a number in the range of FLOAT",
+            Target::Double => "a finite number",
+            _ => "text",
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, raw: Raw, body: &str, buffer: &EventBuffer) -> RejectReason {
+        RejectReason::WrongType {
+            column: self.name.to_owned(),
+            expected: self.expected(),
+            found: excerpt(&describe(raw, body, buffer)),
+        }
+    }
+
+    /// Text that is no number: null in a dimension, a refusal in a metric.
+    fn not_a_number(
+        &self,
+        raw: Raw,
+        body: &str,
+        buffer: &EventBuffer,
+        cells: &mut Cells,
+    ) -> Result<Cell, RejectReason> {
+        if self.is_metric {
+            return Err(self.refuse(raw, body, buffer));
+        }
+        cells.nulled += 1;
+        Ok(Cell::Null)
+    }
+
+    fn check_length(&self, span: Span) -> Result<Span, RejectReason> {
+        let limit = self.limits.max_string_bytes;
+        if span.length() <= limit {
+            return Ok(span);
+        }
+        let column = self.name.to_owned();
+        Err(RejectReason::ColumnOverLimit { column, what: "bytes of text", limit })
+    }
+}
+
+fn text_cell(
+    raw: Raw,
+    column: &Column<'_>,
+    buffer: &mut EventBuffer,
+    cells: &mut Cells,
+) -> Result<Cell, RejectReason> {
+    let Raw::List { first, count } = raw else {
+        let span = scalar_text(raw, buffer);
+        return match span {
+            Some(span) => column.check_length(span).map(Cell::Text),
+            None => Ok(Cell::Null),
+        };
+    };
+    let start = cells.parts.len();
+    for index in first..first + count {
+        let item = buffer.items.get(index as usize).copied().unwrap_or(Raw::Null);
+        let span = scalar_text(item, buffer);
+        cells.parts.push(span.map(|span| column.check_length(span)).transpose()?);
+    }
+    Ok(match cells.parts[start..] {
+        [] => Cell::Null,
+        [only] => {
+            cells.parts.truncate(start);
+            only.map_or(Cell::Null, Cell::Text)
+        }
+        _ => Cell::Multi { first: start, count: count as usize },
+    })
+}
+
+/// The text of a value that is no list; computed text goes to the arena.
+fn scalar_text(raw: Raw, buffer: &mut EventBuffer) -> Option<Span> {
+    match raw {
+        Raw::Missing | Raw::Null | Raw::List { .. } => None,
+        Raw::Text(span) | Raw::Json(span) | Raw::HugeNumber(span) => Some(span),
+        Raw::Bool(value) => Some(buffer.keep(if value { "true" } else { "false" })),
+        Raw::Long(value) => Some(buffer.keep_with(|arena| {
+            // Writing to a String cannot fail.
+            let _ = write!(arena, "{value}");
+        })),
+        Raw::Double(value) => Some(buffer.keep_with(|arena| write_double(arena, value))),
+    }
+}
+
+fn long_cell(
+    raw: Raw,
+    column: &Column<'_>,
+    body: &str,
+    buffer: &EventBuffer,
+    cells: &mut Cells,
+) -> Result<Cell, RejectReason> {
+    let value = match raw {
+        Raw::Long(value) => Some(value),
+        Raw::Bool(value) => Some(i64::from(value)),
+        Raw::Double(value) => double_to_long(value),
+        Raw::Text(span) => {
+            let text = span.text(body, &buffer.arena).trim();
+            if text.is_empty() {
+                return Ok(Cell::Null);
+            }
+            match text.parse() {
+                Ok(value) => Some(value),
+                Err(_) => match parse_double(text) {
+                    Some(value) => double_to_long(value),
+                    None => return column.not_a_number(raw, body, buffer, cells),
+                },
+            }
+        }
+        _ => None,
+    };
+    value.map(Cell::Long).ok_or_else(|| column.refuse(raw, body, buffer))
+}
+
+fn double_cell(
+    raw: Raw,
+    column: &Column<'_>,
+    body: &str,
+    buffer: &EventBuffer,
+    cells: &mut Cells,
+) -> Result<Cell, RejectReason> {
+    let value = match raw {
+        Raw::Long(value) => Some(value as f64),
+        Raw::Bool(value) => Some(f64::from(u8::from(value))),
+        Raw::Double(value) => Some(value),
+        // An integer beyond 64 bits may still be a fine double.
+        Raw::HugeNumber(span) => span.text(body, &buffer.arena).parse().ok(),
+        Raw::Text(span) => {
+            let text = span.text(body, &buffer.arena).trim();
+            if text.is_empty() {
+                return Ok(Cell::Null);
+            }
+            match parse_double(text) {
+                Some(value) => Some(value),
+                None => return column.not_a_number(raw, body, buffer, cells),
+            }
+        }
+        _ => None,
+    };
+    let in_range = |value: &f64| {
+        value.is_finite() && (column.target != Target::Float || (*value as f32).is_finite())
+    };
+    match value.filter(in_range) {
+        // Adding zero turns -0.0 into 0.0, so that both are one group.
+        Some(value) => Ok(Cell::Double(value + 0.0)),
+        None => Err(column.refuse(raw, body, buffer)),
+    }
+}
+
+/// A value as text, for messages and for numbers in STRING columns.
+pub(crate) fn describe(raw: Raw, body: &str, buffer: &EventBuffer) -> String {
+    match raw {
+        Raw::Missing | Raw::Null => "null".to_owned(),
+        Raw::Bool(value) => value.to_string(),
+        Raw::Long(value) => value.to_string(),
+        Raw::Double(value) => {
+            let mut text = String::new();
+            write_double(&mut text, value);
+            text
+        }
+        Raw::Text(span) | Raw::Json(span) | Raw::HugeNumber(span) => {
+            span.text(body, &buffer.arena).to_owned()
+        }
+        Raw::List { count, .. } => format!("a list of {count} values"),
+    }
+}
+
+/// The first characters of a text, safe to print.
+pub(crate) fn excerpt(text: &str) -> String {
+    const MOST: usize = 60;
+    let mut shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}

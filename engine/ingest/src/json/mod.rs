@@ -1,0 +1,5 @@
+//! Strict JSON, read straight into the fields of a schema.
+
+pub(crate) mod frames;
+pub(crate) mod read;
+pub(crate) mod scan;

@@ -1,0 +1,356 @@
+//! The tokenizer: RFC 8259 to the letter, on text that is known to be UTF-8.
+//!
+//! Strings without escapes are slices of the body. Eight bytes at a time are searched for what ends
+//! a string, so the common short values cost a few instructions.
+
+use crate::raw::{Raw, Span};
+
+/// What is wrong with the text, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) at: usize,
+    pub(crate) kind: FaultKind,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    /// Something else was expected.
+    Expected(&'static str),
+    /// An unescaped control character in a string.
+    ControlCharacter,
+    /// A malformed escape, or half of a surrogate pair.
+    Escape,
+    /// A malformed number.
+    Number,
+    /// A field name with a control character.
+    NameControl,
+    /// A limit.
+    OverLimit(&'static str, usize),
+}
+
+impl FaultKind {
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Expected(what) => format!("expected {what}"),
+            Self::ControlCharacter => "a string holds an unescaped control character".to_owned(),
+            Self::Escape => "a malformed escape or half of a surrogate pair".to_owned(),
+            Self::Number => "a malformed number".to_owned(),
+            Self::NameControl => "a field name holds a control character".to_owned(),
+            Self::OverLimit(what, limit) => format!("over the limit of {limit} {what}"),
+        }
+    }
+}
+
+pub(crate) type Scan<T> = Result<T, Fault>;
+
+/// Reads tokens of one event. Positions are those of the whole body.
+#[derive(Debug)]
+pub(crate) struct Scanner<'b> {
+    text: &'b str,
+    pub(crate) at: usize,
+    /// No byte at or after this one is read.
+    end: usize,
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Marks (at least the first of) the bytes that end a run of plain characters.
+fn special_bytes(word: u64) -> u64 {
+    let equals = |byte: u64| {
+        let difference = word ^ (LOW * byte);
+        difference.wrapping_sub(LOW) & !difference
+    };
+    let control = word.wrapping_sub(LOW * 0x20) & !word;
+    (equals(0x22) | equals(0x5c) | control) & HIGH
+}
+
+impl<'b> Scanner<'b> {
+    pub(crate) fn new(text: &'b str, at: usize, end: usize) -> Self {
+        Self { text, at, end: end.min(text.len()) }
+    }
+
+    pub(crate) fn fault<T>(&self, kind: FaultKind) -> Scan<T> {
+        Err(Fault { at: self.at, kind })
+    }
+
+    #[inline]
+    pub(crate) fn peek(&self) -> Option<u8> {
+        if self.at < self.end { self.text.as_bytes().get(self.at).copied() } else { None }
+    }
+
+    #[inline]
+    pub(crate) fn skip_blanks(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    #[inline]
+    pub(crate) fn expect(&mut self, byte: u8, what: &'static str) -> Scan<()> {
+        if self.take(byte) { Ok(()) } else { self.fault(FaultKind::Expected(what)) }
+    }
+
+    /// Reads a string, after its opening quote. What has escapes is decoded into `arena`.
+    #[inline]
+    pub(crate) fn string(&mut self, arena: &mut String) -> Scan<Span> {
+        let start = self.at;
+        self.plain_run();
+        match self.peek() {
+            Some(b'"') => {
+                self.at += 1;
+                Ok(Span::of_body(start, self.at - 1))
+            }
+            Some(b'\\') => self.escaped_string(start, arena),
+            Some(_) => self.fault(FaultKind::ControlCharacter),
+            None => self.fault(FaultKind::Expected("the closing quote of a string")),
+        }
+    }
+
+    /// Moves to the next quote, backslash or control character (or the end).
+    #[inline]
+    fn plain_run(&mut self) {
+        let bytes = &self.text.as_bytes()[..self.end];
+        while let Some(chunk) = bytes[self.at..].first_chunk::<8>() {
+            let special = special_bytes(u64::from_le_bytes(*chunk));
+            if special != 0 {
+                self.at += special.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+        while let Some(byte) = self.peek() {
+            if byte < 0x20 || byte == b'"' || byte == b'\\' {
+                return;
+            }
+            self.at += 1;
+        }
+    }
+
+    #[cold]
+    fn escaped_string(&mut self, start: usize, arena: &mut String) -> Scan<Span> {
+        let decoded_start = arena.len();
+        let mut run_start = start;
+        loop {
+            arena.push_str(self.text.get(run_start..self.at).unwrap_or_default());
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(Span::of_arena(decoded_start, arena.len()));
+                }
+                Some(b'\\') => {
+                    let decoded = self.escape()?;
+                    arena.push(decoded);
+                }
+                Some(_) => return self.fault(FaultKind::ControlCharacter),
+                None => return self.fault(FaultKind::Expected("the closing quote of a string")),
+            }
+            run_start = self.at;
+            self.plain_run();
+        }
+    }
+
+    fn escape(&mut self) -> Scan<char> {
+        self.at += 1;
+        let decoded = match self.peek() {
+            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => {
+                self.at += 1;
+                return self.unicode_escape();
+            }
+            _ => return self.fault(FaultKind::Escape),
+        };
+        self.at += 1;
+        Ok(decoded)
+    }
+
+    /// Four hexadecimal digits, and the second half when they are the first half of a pair.
+    fn unicode_escape(&mut self) -> Scan<char> {
+        let high = self.hex_unit()?;
+        if !(0xD800..0xDC00).contains(&high) {
+            return match char::from_u32(high) {
+                Some(decoded) => Ok(decoded),
+                None => self.fault(FaultKind::Escape),
+            };
+        }
+        if !(self.take(b'\\') && self.take(b'u')) {
+            return self.fault(FaultKind::Escape);
+        }
+        let low = self.hex_unit()?;
+        if !(0xDC00..0xE000).contains(&low) {
+            return self.fault(FaultKind::Escape);
+        }
+        match char::from_u32(0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00)) {
+            Some(decoded) => Ok(decoded),
+            None => self.fault(FaultKind::Escape),
+        }
+    }
+
+    fn hex_unit(&mut self) -> Scan<u32> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let Some(digit) = self.peek().and_then(|byte| char::from(byte).to_digit(16)) else {
+                return self.fault(FaultKind::Escape);
+            };
+            unit = unit * 16 + digit;
+            self.at += 1;
+        }
+        Ok(unit)
+    }
+
+    /// Reads a number. One that no `i64` or finite double can hold keeps its text.
+    pub(crate) fn number(&mut self) -> Scan<Raw> {
+        let start = self.at;
+        let negative = self.take(b'-');
+        let digits_start = self.at;
+        let mut magnitude = 0_u64;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            magnitude = magnitude.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            self.at += 1;
+        }
+        let digits = self.at - digits_start;
+        let leading_zero = digits > 1 && self.text.as_bytes().get(digits_start) == Some(&b'0');
+        if digits == 0 || leading_zero {
+            return self.fault(FaultKind::Number);
+        }
+        if matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+            return self.fraction(start);
+        }
+        if digits <= 18 {
+            let value = magnitude as i64;
+            return Ok(Raw::Long(if negative { -value } else { value }));
+        }
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        Ok(match text.parse() {
+            Ok(value) => Raw::Long(value),
+            Err(_) => Raw::HugeNumber(Span::of_body(start, self.at)),
+        })
+    }
+
+    fn fraction(&mut self, start: usize) -> Scan<Raw> {
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            if !self.take(b'-') {
+                self.take(b'+');
+            }
+            self.digits()?;
+        }
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Raw::Double(value)),
+            _ => Ok(Raw::HugeNumber(Span::of_body(start, self.at))),
+        }
+    }
+
+    fn digits(&mut self) -> Scan<()> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at > start { Ok(()) } else { self.fault(FaultKind::Number) }
+    }
+
+    /// Reads `true`, `false` or `null`.
+    pub(crate) fn word(&mut self) -> Scan<Raw> {
+        let rest = &self.text.as_bytes()[self.at..self.end];
+        for (word, raw) in
+            [("true", Raw::Bool(true)), ("false", Raw::Bool(false)), ("null", Raw::Null)]
+        {
+            if rest.starts_with(word.as_bytes()) {
+                self.at += word.len();
+                return Ok(raw);
+            }
+        }
+        self.fault(FaultKind::Expected("a JSON value"))
+    }
+
+    /// Passes over a list or an object of any content, checking it on the way, without recursion:
+    /// `depth` levels are open already, the kind of each further one is a bit.
+    pub(crate) fn skip_nested(
+        &mut self,
+        depth: usize,
+        max_depth: usize,
+        scratch: &mut String,
+    ) -> Scan<Span> {
+        const MOST_BITS: usize = 128;
+        let start = self.at;
+        let scratch_length = scratch.len();
+        let mut is_object = 0_u128;
+        let mut level = 0;
+        loop {
+            // A value starts here.
+            let opened = match self.peek() {
+                Some(b'{') => Some(1),
+                Some(b'[') => Some(0),
+                _ => None,
+            };
+            let mut complete = true;
+            if let Some(bit) = opened {
+                level += 1;
+                if depth + level > max_depth || level > MOST_BITS {
+                    return self.fault(FaultKind::OverLimit("levels of nesting", max_depth));
+                }
+                is_object = is_object << 1 | bit;
+                self.at += 1;
+                self.skip_blanks();
+                complete = self.take(if bit == 1 { b'}' } else { b']' });
+                if complete {
+                    is_object >>= 1;
+                    level -= 1;
+                }
+            } else {
+                self.skip_scalar(scratch)?;
+                scratch.truncate(scratch_length);
+            }
+            // A value is complete: close what it completes, up to the next value's start.
+            while complete {
+                if level == 0 {
+                    return Ok(Span::of_body(start, self.at));
+                }
+                self.skip_blanks();
+                if self.take(b',') {
+                    break;
+                }
+                let close = if is_object & 1 == 1 { b'}' } else { b']' };
+                self.expect(close, "',' or the closing bracket")?;
+                is_object >>= 1;
+                level -= 1;
+            }
+            self.skip_blanks();
+            if is_object & 1 == 1 {
+                self.expect(b'"', "a field name in double quotes")?;
+                self.string(scratch)?;
+                scratch.truncate(scratch_length);
+                self.skip_blanks();
+                self.expect(b':', "':' after a field name")?;
+                self.skip_blanks();
+            }
+        }
+    }
+
+    fn skip_scalar(&mut self, scratch: &mut String) -> Scan<()> {
+        match self.peek() {
+            Some(b'"') => {
+                self.at += 1;
+                self.string(scratch).map(|_| ())
+            }
+            Some(b'-' | b'0'..=b'9') => self.number().map(|_| ()),
+            _ => self.word().map(|_| ()),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The schema as positions: which field of an event feeds which column.
+
+use henge_index::{DimensionSchema, MultiValueHandling};
+use henge_query::ingest::{self, DataSchema, DimensionType, IngestDimension};
+use henge_types::{ColumnType, MetricKind, TIME_COLUMN};
+
+use crate::coerce::Target;
+use crate::fields::FieldTable;
+use crate::raw::{EventBuffer, Raw};
+
+/// Where a name gets its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// `__time`
+    Time,
+    /// A field of the event.
+    Field(usize),
+    /// The result of a transform.
+    Transform(usize),
+}
+
+/// A column to fill.
+#[derive(Debug)]
+pub(crate) struct ColumnPlan {
+    pub(crate) name: String,
+    pub(crate) source: Source,
+    pub(crate) target: Target,
+}
+
+/// Everything that is fixed by the schema, and the dimensions discovered so far.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) table: FieldTable,
+    pub(crate) timestamp_field: usize,
+    pub(crate) dimensions: Vec<ColumnPlan>,
+    pub(crate) metrics: Vec<ColumnPlan>,
+    pub(crate) schemas: Vec<DimensionSchema>,
+    /// Names of the transforms, in order.
+    transforms: Vec<String>,
+    /// Declared dimensions whose type their first value decides.
+    pending: Vec<IngestDimension>,
+    /// Unknown fields become dimensions.
+    pub(crate) discovers: bool,
+    typed_discovery: bool,
+    pub(crate) discovered_count: usize,
+}
+
+impl Layout {
+    pub(crate) fn new(schema: &DataSchema) -> Self {
+        let spec = &schema.dimensions_spec;
+        let transforms: Vec<String> =
+            schema.transform_spec.transforms.iter().map(|t| t.name.clone()).collect();
+        let mut table = FieldTable::default();
+        let timestamp_field = table.add(&schema.timestamp_spec.column);
+        let mut layout = Self {
+            table,
+            timestamp_field,
+            dimensions: Vec::new(),
+            metrics: Vec::new(),
+            schemas: Vec::new(),
+            transforms,
+            pending: Vec::new(),
+            discovers: spec.discovers(),
+            typed_discovery: spec.use_schema_discovery,
+            discovered_count: 0,
+        };
+        for dimension in &spec.dimensions {
+            match column_type(dimension.dimension_type) {
+                Some(column_type) => layout.add_dimension(dimension_schema(dimension, column_type)),
+                None => layout.pending.push(dimension.clone()),
+            }
+        }
+        for metric in &schema.metrics_spec {
+            let source = match &metric.field {
+                Some(field) => layout.source(field),
+                None => Source::Time,
+            };
+            // A field named like a stored metric is that metric's business.
+            layout.table.add(&metric.name);
+            let target = metric_target(&metric.kind);
+            layout.metrics.push(ColumnPlan { name: metric.name.clone(), source, target });
+        }
+        for name in spec.exclusions.iter().map(String::as_str).chain([TIME_COLUMN, ""]) {
+            layout.table.add(name);
+        }
+        layout
+    }
+
+    /// Adds what transforms and the filter read, which does not keep a field from becoming a
+    /// dimension, and declared dimensions without a type.
+    pub(crate) fn resolve(&mut self, name: &str) -> Source {
+        if name != TIME_COLUMN && !self.table.contains(name) && self.discovers {
+            let position = self.table.add(name);
+            self.table.set_pending(position);
+        }
+        self.source(name)
+    }
+
+    /// To be called once all names are resolved: a declared dimension is pending even when it is
+    /// also read by something else.
+    pub(crate) fn finish(&mut self) {
+        for index in 0..self.pending.len() {
+            let name = self.pending[index].name.clone();
+            let position = self.table.add(&name);
+            self.table.set_pending(position);
+        }
+    }
+
+    /// The source of a name as columns see it: transforms shadow fields.
+    fn source(&mut self, name: &str) -> Source {
+        match self.transform_of(name) {
+            Some(index) => Source::Transform(index),
+            None => self.field_source(name),
+        }
+    }
+
+    /// The source of a name as transforms see it: the event's own fields.
+    pub(crate) fn field_source(&mut self, name: &str) -> Source {
+        if name == TIME_COLUMN { Source::Time } else { Source::Field(self.table.add(name)) }
+    }
+
+    /// The source of a pending dimension.
+    pub(crate) fn pending_source(&self, position: usize) -> Source {
+        match self.transform_of(self.table.name(position)) {
+            Some(index) => Source::Transform(index),
+            None => Source::Field(position),
+        }
+    }
+
+    /// Adds a dimension behind the others.
+    pub(crate) fn add_dimension(&mut self, schema: DimensionSchema) {
+        let source = self.source(&schema.name);
+        let position = self.table.add(&schema.name);
+        self.table.clear_pending(position);
+        let target = dimension_target(&schema.column_type);
+        self.dimensions.push(ColumnPlan { name: schema.name.clone(), source, target });
+        self.schemas.push(schema);
+    }
+
+    /// The schema of a dimension that is to be discovered, by its first value.
+    pub(crate) fn discovered(&self, name: &str, value: Raw) -> DimensionSchema {
+        let declared = self.pending.iter().find(|dimension| dimension.name == name);
+        let column_type = match value {
+            Raw::Long(_) | Raw::Bool(_) => ColumnType::Long,
+            Raw::Double(_) => ColumnType::Double,
+            _ => ColumnType::String,
+        };
+        match declared {
+            Some(dimension) => dimension_schema(dimension, column_type),
+            None if self.typed_discovery => DimensionSchema::new(name, column_type),
+            None => DimensionSchema::string(name),
+        }
+    }
+
+    /// The position of a transform's result that shadows the field of this name.
+    pub(crate) fn transform_of(&self, name: &str) -> Option<usize> {
+        self.transforms.iter().position(|transform| transform == name)
+    }
+
+    /// True for a dimension that the spec declares: it does not count as discovered.
+    pub(crate) fn is_declared(&self, name: &str) -> bool {
+        self.pending.iter().any(|dimension| dimension.name == name)
+    }
+
+    /// The value of a source.
+    #[inline]
+    pub(crate) fn value(source: Source, timestamp_ms: i64, buffer: &EventBuffer) -> Raw {
+        match source {
+            Source::Time => Raw::Long(timestamp_ms),
+            Source::Field(position) => buffer.fields.get(position).copied().unwrap_or(Raw::Missing),
+            Source::Transform(index) => buffer.computed.get(index).copied().unwrap_or(Raw::Null),
+        }
+    }
+}
+
+fn column_type(dimension_type: DimensionType) -> Option<ColumnType> {
+    match dimension_type {
+        DimensionType::String => Some(ColumnType::String),
+        DimensionType::Long => Some(ColumnType::Long),
+        DimensionType::Float => Some(ColumnType::Float),
+        DimensionType::Double => Some(ColumnType::Double),
+        DimensionType::Auto => None,
+    }
+}
+
+fn dimension_schema(dimension: &IngestDimension, column_type: ColumnType) -> DimensionSchema {
+    DimensionSchema {
+        name: dimension.name.clone(),
+        bitmap: dimension.create_bitmap_index && column_type == ColumnType::String,
+        column_type,
+        multi_value: match dimension.multi_value {
+            ingest::MultiValueHandling::SortedArray => MultiValueHandling::SortedArray,
+            ingest::MultiValueHandling::SortedSet => MultiValueHandling::SortedSet,
+            ingest::MultiValueHandling::Array => MultiValueHandling::Array,
+        },
+    }
+}
+
+pub(crate) fn dimension_target(column_type: &ColumnType) -> Target {
+    match column_type {
+        ColumnType::Long => Target::Long,
+        ColumnType::Float => Target::Float,
+        ColumnType::Double => Target::Double,
+        ColumnType::String | ColumnType::Complex(_) => Target::String,
+    }
+}
+
+fn metric_target(kind: &MetricKind) -> Target {
+    match kind {
+        MetricKind::Count => Target::None,
+        MetricKind::Numeric { column_type: ColumnType::Long, .. } => Target::Long,
+        MetricKind::Numeric { column_type: ColumnType::Float, .. } => Target::Float,
+        MetricKind::Numeric { .. } => Target::Double,
+        MetricKind::Quantiles { .. }
+        | MetricKind::HllBuild { .. }
+        | MetricKind::HllMerge { .. }
+        | MetricKind::HyperUnique
+        | MetricKind::Theta { .. } => Target::Sketch,
+    }
+}

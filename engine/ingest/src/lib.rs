@@ -1,0 +1,29 @@
+//! From bytes to rows: strict JSON parsing, timestamps, transforms, row filters, discovery of
+//! dimensions and coercion to column types.
+//!
+//! [`RowParser`] is pure: the same body, schema, limits (which hold the moment of receipt) and
+//! dimensions discovered so far give the same rows and the same rejections. A log of raw bodies is
+//! therefore enough to rebuild an index.
+
+mod coerce;
+mod error;
+mod fields;
+mod filter;
+mod json;
+mod layout;
+mod limits;
+mod parser;
+mod raw;
+mod rejection;
+mod sink;
+mod timestamp;
+mod transform;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::IngestError;
+pub use limits::ParseLimits;
+pub use parser::RowParser;
+pub use rejection::{BatchCounts, RejectReason, Rejection, RowError, RowSink};
+pub use sink::{ChunkRouter, IndexSink, index_schema};

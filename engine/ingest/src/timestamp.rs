@@ -1,0 +1,112 @@
+//! The timestamp of an event, by the timestampSpec.
+
+use henge_expr::joda::JodaPattern;
+use henge_query::ingest::{TimestampFormat, TimestampSpec};
+use henge_types::parse_timestamp_ms;
+use jiff::tz::TimeZone;
+
+use crate::coerce::{describe, excerpt};
+use crate::error::IngestError;
+use crate::raw::{EventBuffer, Raw};
+use crate::rejection::RejectReason;
+
+/// Reads timestamps of one format.
+#[derive(Debug)]
+pub(crate) struct TimestampReader {
+    spec: TimestampSpec,
+    pattern: Option<JodaPattern>,
+}
+
+impl TimestampReader {
+    pub(crate) fn new(spec: &TimestampSpec) -> Result<Self, IngestError> {
+        let schema_error = |message: String| IngestError::Schema {
+            field: "timestampSpec.format".to_owned(),
+            message,
+        };
+        let pattern = match &spec.format {
+            TimestampFormat::Joda(text) => {
+                let pattern = JodaPattern::parse(text).map_err(schema_error)?;
+                if !pattern.is_readable() {
+                    let message = format!("'{text}' has week-based fields, which cannot be read");
+                    return Err(schema_error(message));
+                }
+                Some(pattern)
+            }
+            _ => None,
+        };
+        Ok(Self { spec: spec.clone(), pattern })
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn read(
+        &self,
+        raw: Raw,
+        body: &str,
+        buffer: &EventBuffer,
+    ) -> Result<i64, RejectReason> {
+        let read = match raw {
+            Raw::Missing | Raw::Null => return self.missing(),
+            Raw::Text(span) => {
+                let text = span.text(body, &buffer.arena);
+                if text.is_empty() {
+                    return self.missing();
+                }
+                self.of_text(text)
+            }
+            Raw::Long(number) => self.of_long(number),
+            Raw::Double(number) => self.of_double(number),
+            Raw::HugeNumber(_) | Raw::Bool(_) | Raw::List { .. } | Raw::Json(_) => None,
+        };
+        read.ok_or_else(|| RejectReason::BadTimestamp {
+            column: self.spec.column.clone(),
+            format: self.spec.format.name().to_owned(),
+            text: excerpt(&describe(raw, body, buffer)),
+        })
+    }
+
+    fn missing(&self) -> Result<i64, RejectReason> {
+        self.spec.missing_value_ms.ok_or_else(|| RejectReason::MissingTimestamp {
+            column: self.spec.column.clone(),
+        })
+    }
+
+    fn of_long(&self, number: i64) -> Option<i64> {
+        match self.spec.format {
+            TimestampFormat::Auto | TimestampFormat::Millis => Some(number),
+            TimestampFormat::Posix | TimestampFormat::Ruby => number.checked_mul(1000),
+            TimestampFormat::Micro => Some(number.div_euclid(1000)),
+            TimestampFormat::Nano => Some(number.div_euclid(1_000_000)),
+            TimestampFormat::Joda(_) => self.of_pattern(&number.to_string()),
+            TimestampFormat::Iso => None,
+        }
+    }
+
+    fn of_double(&self, number: f64) -> Option<i64> {
+        match self.spec.format {
+            TimestampFormat::Ruby => henge_expr::number::double_to_long((number * 1000.0).round()),
+            TimestampFormat::Iso | TimestampFormat::Joda(_) => None,
+            _ => henge_expr::number::double_to_long(number).and_then(|whole| self.of_long(whole)),
+        }
+    }
+
+    fn of_text(&self, text: &str) -> Option<i64> {
+        match self.spec.format {
+            TimestampFormat::Iso => parse_timestamp_ms(text).ok(),
+            TimestampFormat::Joda(_) => self.of_pattern(text),
+            TimestampFormat::Auto if !is_whole_number(text) => parse_timestamp_ms(text).ok(),
+            TimestampFormat::Ruby => {
+                henge_expr::number::parse_double(text).and_then(|number| self.of_double(number))
+            }
+            _ => text.parse().ok().and_then(|number| self.of_long(number)),
+        }
+    }
+
+    fn of_pattern(&self, text: &str) -> Option<i64> {
+        self.pattern.as_ref().and_then(|pattern| pattern.read(text, &TimeZone::UTC))
+    }
+}
+
+fn is_whole_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}

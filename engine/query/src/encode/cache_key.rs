@@ -1,0 +1,30 @@
+//! Cache keys: two queries with the same key have the same answer over the same data.
+
+use serde_json::json;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::query::Query;
+
+impl Query {
+    /// A key of everything that decides the answer: the normal form of the query and the context
+    /// keys that change results. Identity (`queryId`), scheduling (`timeout`, `priority`) and
+    /// caching switches are left out. The data's own version is for the cache to add.
+    #[must_use]
+    pub fn cache_key(&self) -> u128 {
+        let context = &self.base().context;
+        let mut fields = self.body();
+        let deciding = json!({
+            "skipEmptyBuckets": context.skip_empty_buckets,
+            "grandTotal": context.grand_total,
+            "timestampResultField": context.timestamp_result_field,
+            "finalize": context.finalize,
+            "resultAsArray": context.result_as_array,
+            "sortByDimsFirst": context.sort_by_dims_first,
+            "minTopNThreshold": context.min_top_n_threshold,
+            // Sums of doubles may differ in the last bits between the two ways.
+            "useBlockStatistics": context.use_block_statistics,
+        });
+        fields.insert("context".to_owned(), deciding);
+        xxh3_128(serde_json::Value::Object(fields).to_string().as_bytes())
+    }
+}

@@ -1,0 +1,211 @@
+//! `dimensionsSpec`.
+
+use henge_types::{ColumnType, TIME_COLUMN};
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::node::{Node, excerpt};
+use crate::parse::column_type;
+
+/// The dimensions of a datasource.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DimensionsSpec {
+    /// The declared ones, in sort order.
+    pub dimensions: Vec<IngestDimension>,
+    /// Fields that discovery leaves out.
+    pub exclusions: Vec<String>,
+    /// Discover fields, each with the type of its values.
+    pub use_schema_discovery: bool,
+    /// Discover fields beside the declared ones.
+    pub include_all_dimensions: bool,
+}
+
+/// One declared dimension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngestDimension {
+    /// The field, and the column.
+    pub name: String,
+    /// Its type.
+    pub dimension_type: DimensionType,
+    /// Keep a bitmap per value (strings only).
+    pub create_bitmap_index: bool,
+    /// How several values of one row are kept (strings only).
+    pub multi_value: MultiValueHandling,
+}
+
+/// The type of a dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum DimensionType {
+    /// STRING
+    #[default]
+    String,
+    /// LONG
+    Long,
+    /// FLOAT
+    Float,
+    /// DOUBLE
+    Double,
+    /// The type of the values.
+    Auto,
+}
+
+/// How several values of one row are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MultiValueHandling {
+    /// Sorted.
+    #[default]
+    SortedArray,
+    /// Sorted, without duplicates.
+    SortedSet,
+    /// As they come.
+    Array,
+}
+
+impl DimensionsSpec {
+    /// True when fields that are not declared become dimensions: with nothing declared, or when
+    /// the spec asks for it.
+    #[must_use]
+    pub fn discovers(&self) -> bool {
+        self.dimensions.is_empty() || self.use_schema_discovery || self.include_all_dimensions
+    }
+
+    pub(super) fn read(schema: &Node<'_>) -> Result<Self> {
+        let Some(node) = schema.get("dimensionsSpec") else { return Ok(Self::default()) };
+        node.only_fields(&[
+            "dimensions",
+            "dimensionExclusions",
+            "spatialDimensions",
+            "useSchemaDiscovery",
+            "includeAllDimensions",
+            "forceSegmentSortByTime",
+        ])?;
+        if let Some(spatial) = node.get("spatialDimensions")
+            && spatial.items()?.len() > 0
+        {
+            return Err(spatial.unsupported("spatial dimensions are not supported"));
+        }
+        if !node.boolean_or("forceSegmentSortByTime", true)? {
+            node.refuse("forceSegmentSortByTime", "segments are always sorted by time first")?;
+        }
+        Ok(Self {
+            dimensions: node.list("dimensions", dimension)?,
+            exclusions: node.list("dimensionExclusions", |node| node.name())?,
+            use_schema_discovery: node.boolean_or("useSchemaDiscovery", false)?,
+            include_all_dimensions: node.boolean_or("includeAllDimensions", false)?,
+        })
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        json!({
+            "dimensions": self.dimensions.iter().map(IngestDimension::to_value).collect::<Vec<_>>(),
+            "dimensionExclusions": self.exclusions,
+            "useSchemaDiscovery": self.use_schema_discovery,
+            "includeAllDimensions": self.include_all_dimensions,
+        })
+    }
+}
+
+const SUPPORTED: &[&str] = &["string", "long", "float", "double", "auto"];
+
+fn dimension(node: &Node<'_>) -> Result<IngestDimension> {
+    let dimension = if node.value().is_string() {
+        IngestDimension {
+            name: node.name()?,
+            dimension_type: DimensionType::String,
+            create_bitmap_index: true,
+            multi_value: MultiValueHandling::default(),
+        }
+    } else {
+        node.only_fields(&[
+            "name",
+            "type",
+            "createBitmapIndex",
+            "multiValueHandling",
+            "castToType",
+        ])?;
+        let dimension_type = dimension_type(node)?;
+        let may_be_text = matches!(dimension_type, DimensionType::String | DimensionType::Auto);
+        IngestDimension {
+            name: node.require("name", "name the field")?.name()?,
+            dimension_type,
+            create_bitmap_index: node.boolean_or("createBitmapIndex", true)? && may_be_text,
+            multi_value: multi_value(node)?,
+        }
+    };
+    if dimension.name == TIME_COLUMN {
+        return Err(node.invalid("__time is always there; leave it out of the dimensions"));
+    }
+    Ok(dimension)
+}
+
+fn dimension_type(node: &Node<'_>) -> Result<DimensionType> {
+    if node.get("type").is_none() {
+        return Ok(DimensionType::String);
+    }
+    let name = node.type_name(SUPPORTED)?;
+    match name.to_ascii_lowercase().as_str() {
+        "string" => Ok(DimensionType::String),
+        "long" => Ok(DimensionType::Long),
+        "float" => Ok(DimensionType::Float),
+        "double" => Ok(DimensionType::Double),
+        "auto" => match node.get("castToType") {
+            None => Ok(DimensionType::Auto),
+            Some(cast) => Ok(match column_type(&cast)? {
+                ColumnType::Long => DimensionType::Long,
+                ColumnType::Float => DimensionType::Float,
+                ColumnType::Double => DimensionType::Double,
+                ColumnType::String | ColumnType::Complex(_) => DimensionType::String,
+            }),
+        },
+        _ => Err(node.bad_type("dimension", name, SUPPORTED, &["json", "spatial"])),
+    }
+}
+
+fn multi_value(node: &Node<'_>) -> Result<MultiValueHandling> {
+    let Some(node) = node.get("multiValueHandling") else { return Ok(Default::default()) };
+    let name = node.text()?;
+    match name.to_ascii_uppercase().as_str() {
+        "SORTED_ARRAY" => Ok(MultiValueHandling::SortedArray),
+        "SORTED_SET" => Ok(MultiValueHandling::SortedSet),
+        "ARRAY" => Ok(MultiValueHandling::Array),
+        _ => Err(node.invalid(format!(
+            "'{}' is unknown: use SORTED_ARRAY, SORTED_SET or ARRAY",
+            excerpt(name)
+        ))),
+    }
+}
+
+impl DimensionType {
+    /// The name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Long => "long",
+            Self::Float => "float",
+            Self::Double => "double",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+impl IngestDimension {
+    fn to_value(&self) -> Value {
+        if self.dimension_type != DimensionType::String
+            && self.dimension_type != DimensionType::Auto
+        {
+            return json!({"type": self.dimension_type.name(), "name": self.name});
+        }
+        let multi_value = match self.multi_value {
+            MultiValueHandling::SortedArray => "SORTED_ARRAY",
+            MultiValueHandling::SortedSet => "SORTED_SET",
+            MultiValueHandling::Array => "ARRAY",
+        };
+        json!({
+            "type": self.dimension_type.name(),
+            "name": self.name,
+            "multiValueHandling": multi_value,
+            "createBitmapIndex": self.create_bitmap_index,
+        })
+    }
+}

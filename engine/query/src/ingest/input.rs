@@ -1,0 +1,194 @@
+//! `ioConfig`: input sources and input formats.
+
+use crate::error::Result;
+use crate::node::Node;
+
+/// Where events come from and what happens to data that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IoConfig {
+    /// Where events come from.
+    pub input_source: InputSource,
+    /// How they are written.
+    pub input_format: InputFormat,
+    /// True adds to what is there; false replaces the time chunks that events fall into.
+    pub append_to_existing: bool,
+    /// True replaces everything in `granularitySpec.intervals`, also chunks without new events.
+    pub drop_existing: bool,
+}
+
+/// Where events come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputSource {
+    /// In the spec itself.
+    Inline {
+        /// The events.
+        data: String,
+    },
+    /// Files of the server.
+    Local {
+        /// A directory, searched with its sub-directories.
+        base_dir: Option<String>,
+        /// A glob over file names under `base_dir`.
+        filter: String,
+        /// Files by path.
+        files: Vec<String>,
+    },
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputFormat {
+    /// JSON: one object after the other, or lists of objects.
+    Json,
+}
+
+const TYPES: &[&str] = &["index_parallel", "index"];
+
+impl IoConfig {
+    pub(super) fn read(node: &Node<'_>) -> Result<Self> {
+        match node.type_name(TYPES)? {
+            "index_parallel" | "index" => {}
+            other => return Err(node.bad_type("ioConfig", other, TYPES, &[])),
+        }
+        if let Some(firehose) = node.get("firehose") {
+            return Err(firehose.unsupported(
+                "firehoses were removed from Druid; use inputSource and inputFormat",
+            ));
+        }
+        node.only_fields(&[
+            "type",
+            "inputSource",
+            "inputFormat",
+            "appendToExisting",
+            "dropExisting",
+        ])?;
+        let append_to_existing = node.boolean_or("appendToExisting", false)?;
+        let drop_existing = node.boolean_or("dropExisting", false)?;
+        if append_to_existing && drop_existing {
+            return Err(node.invalid("appendToExisting and dropExisting exclude each other"));
+        }
+        let source_hint = "give {\"type\":\"inline\",…} or {\"type\":\"local\",…}";
+        Ok(Self {
+            input_source: input_source(&node.require("inputSource", source_hint)?)?,
+            input_format: input_format(&node.require("inputFormat", "give {\"type\":\"json\"}")?)?,
+            append_to_existing,
+            drop_existing,
+        })
+    }
+}
+
+fn input_source(node: &Node<'_>) -> Result<InputSource> {
+    const SUPPORTED: &[&str] = &["inline", "local"];
+    const PLANNED: &[&str] = &[
+        "http",
+        "s3",
+        "google",
+        "azure",
+        "azureStorage",
+        "hdfs",
+        "druid",
+        "sql",
+        "combining",
+        "delta",
+        "iceberg",
+        "generator",
+    ];
+    match node.type_name(SUPPORTED)? {
+        "inline" => {
+            node.only_fields(&["type", "data"])?;
+            let data = node.require("data", "give the events")?.text()?.to_owned();
+            Ok(InputSource::Inline { data })
+        }
+        "local" => local(node),
+        other => Err(node.bad_type("inputSource", other, SUPPORTED, PLANNED)),
+    }
+}
+
+fn local(node: &Node<'_>) -> Result<InputSource> {
+    node.only_fields(&["type", "baseDir", "filter", "files"])?;
+    let base_dir = node.optional_name("baseDir")?;
+    let files = node.list("files", |node| node.name())?;
+    if base_dir.is_none() && files.is_empty() {
+        return Err(node.missing("files", "give files, or baseDir and filter"));
+    }
+    if base_dir.is_some() && !files.is_empty() {
+        return Err(node.invalid("give files, or baseDir and filter, not both"));
+    }
+    if base_dir.is_some() && node.get("filter").is_none() {
+        return Err(node.missing("filter", "give a glob, for example \"*.json\""));
+    }
+    let filter = node.optional_name("filter")?.unwrap_or_else(|| "*".to_owned());
+    Ok(InputSource::Local { base_dir, filter, files })
+}
+
+fn input_format(node: &Node<'_>) -> Result<InputFormat> {
+    const SUPPORTED: &[&str] = &["json"];
+    const PLANNED: &[&str] = &[
+        "csv",
+        "tsv",
+        "regex",
+        "lines",
+        "javascript",
+        "kafka",
+        "kinesis",
+        "orc",
+        "parquet",
+        "avro_stream",
+        "avro_ocf",
+        "protobuf",
+        "thrift",
+        "influx",
+        "druid_segment",
+    ];
+    match node.type_name(SUPPORTED)? {
+        "json" => {}
+        other => return Err(node.bad_type("inputFormat", other, SUPPORTED, PLANNED)),
+    }
+    node.only_fields(&[
+        "type",
+        "flattenSpec",
+        "featureSpec",
+        "keepNullColumns",
+        "assumeNewlineDelimited",
+        "useJsonNodeReader",
+    ])?;
+    for flag in ["keepNullColumns", "assumeNewlineDelimited", "useJsonNodeReader"] {
+        node.boolean_or(flag, false)?;
+    }
+    if let Some(features) = node.get("featureSpec")
+        && !features.object()?.is_empty()
+    {
+        return Err(features.unsupported("parser features are not supported; leave them out"));
+    }
+    flatten_spec(node)?;
+    Ok(InputFormat::Json)
+}
+
+/// Fields at the root are read anyway; anything that reaches deeper is refused.
+fn flatten_spec(format: &Node<'_>) -> Result<()> {
+    let Some(node) = format.get("flattenSpec") else { return Ok(()) };
+    node.only_fields(&["useFieldDiscovery", "fields"])?;
+    if !node.boolean_or("useFieldDiscovery", true)? {
+        node.refuse("useFieldDiscovery", "fields are always discovered; leave it out")?;
+    }
+    let field = |item: &Node<'_>| -> Result<()> {
+        if item.value().is_string() {
+            return Ok(());
+        }
+        match item.type_name(&["root"])? {
+            "root" => {}
+            other => {
+                let planned = &["path", "jq", "tree"];
+                return Err(item.bad_type("flattenSpec field", other, &["root"], planned));
+            }
+        }
+        let name = item.require("name", "name the field")?.name()?;
+        match item.get("expr") {
+            Some(expr) if expr.text()? != name => {
+                Err(expr.unsupported("a root field cannot be renamed; use transformSpec"))
+            }
+            _ => Ok(()),
+        }
+    };
+    node.list("fields", field).map(|_| ())
+}

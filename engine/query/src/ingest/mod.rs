@@ -1,0 +1,28 @@
+//! Ingestion specs: what a datasource's events look like (`dataSchema`), and batch tasks.
+//!
+//! Stricter than queries: a field nobody knows is refused, with the known ones listed, because a
+//! silently ignored setting stores wrong data for good.
+
+mod dimensions;
+mod granularity;
+mod input;
+mod metrics;
+mod schema;
+mod task;
+mod timestamp;
+mod transform;
+mod tuning;
+
+#[cfg(test)]
+mod tests;
+
+pub use dimensions::{DimensionType, DimensionsSpec, IngestDimension, MultiValueHandling};
+pub use granularity::GranularitySpec;
+pub use input::{InputFormat, InputSource, IoConfig};
+pub use metrics::{combining_metric_to_value, metric_to_value};
+pub(crate) use metrics::{hll_type_name, numeric_type_name};
+pub use schema::DataSchema;
+pub use task::{IndexTask, IndexTaskSpec, IndexTaskType};
+pub use timestamp::{TimestampFormat, TimestampSpec};
+pub use transform::{Transform, TransformSpec};
+pub use tuning::TuningConfig;

@@ -1,0 +1,39 @@
+//! The native query model and its JSON (Druid's native queries), and the ingestion specs.
+//!
+//! This package owns a public contract: what it accepts and refuses is what clients see. Parsing is
+//! strict where Druid is (unknown types, wrong value types) and lenient where clients rely on it
+//! (booleans as strings, numbers as strings in the context).
+
+pub mod aggregator;
+pub mod context;
+pub mod datasource;
+pub mod dimension;
+mod encode;
+pub mod error;
+pub mod filter;
+pub mod having;
+pub mod ingest;
+pub mod limit;
+pub mod limits;
+mod node;
+mod parse;
+pub mod post_aggregator;
+pub mod query;
+mod validate;
+pub mod virtual_column;
+
+pub use aggregator::{AggregatorInput, AggregatorKind, AggregatorSpec};
+pub use context::QueryContext;
+pub use datasource::DataSource;
+pub use dimension::DimensionSpec;
+pub use error::{QueryError, Result};
+pub use filter::{Filter, Literal, Ordering, RangeBound};
+pub use having::Having;
+pub use limit::{Direction, LimitSpec, OrderByColumn};
+pub use post_aggregator::{ArithmeticFn, PostAggregator};
+pub use query::{
+    Analysis, Bound, ColumnInclusion, DataSourceMetadataQuery, GroupByQuery, Query, QueryBase,
+    ResultFormat, ScanOrder, ScanQuery, SearchMatch, SearchQuery, SearchSort, SegmentMetadataQuery,
+    TimeBoundaryQuery, TimeseriesQuery, TopNMetric, TopNQuery,
+};
+pub use virtual_column::VirtualColumn;

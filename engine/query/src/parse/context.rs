@@ -1,0 +1,114 @@
+//! The query context: typed, lenient about spelling (`"true"`, `"1000"`), strict about meaning.
+
+use crate::context::QueryContext;
+use crate::error::Result;
+use crate::limits::{MAX_QUERY_ID_BYTES, MAX_TIMEOUT_MS};
+use crate::node::Node;
+
+/// Boolean keys of Druid's that are accepted without effect here; a wrong type is still an error.
+const OTHER_FLAGS: &[&str] = &[
+    "bySegment",
+    "serializeDateTimeAsLong",
+    "serializeDateTimeAsLongInner",
+    "enableParallelMerge",
+    "useFilterCNF",
+    "secondaryPartitionPruning",
+    "debug",
+    "setProcessingThreadNames",
+    "forceHashAggregation",
+    "forceLimitPushDown",
+    "forcePushDownNestedQuery",
+    "applyLimitPushDown",
+    "applyLimitPushDownToSegment",
+    "groupByIsSingleThreaded",
+    "noProjections",
+    "forceProjections",
+    "writeExceptionBodyAsResponseRow",
+];
+
+/// Number keys of Druid's that are accepted without effect here.
+const OTHER_NUMBERS: &[&str] = &[
+    "perSegmentTimeout",
+    "maxScatterGatherBytes",
+    "maxQueuedBytes",
+    "maxSubqueryRows",
+    "parallelMergeParallelism",
+    "parallelMergeInitialYieldRows",
+    "parallelMergeSmallBatchRows",
+    "vectorSize",
+    "numRetriesOnMissingSegments",
+    "maxRowsQueuedForOrdering",
+    "maxSegmentPartitionsOrderedInMemory",
+    "maxSpillFileCount",
+    "bufferGrouperInitialBuckets",
+    "intermediateCombineDegree",
+    "numParallelCombineThreads",
+    "joinFilterRewriteMaxSize",
+];
+
+pub(super) fn context(query: &Node<'_>) -> Result<QueryContext> {
+    let mut context = QueryContext::default();
+    let Some(node) = query.get("context") else { return Ok(context) };
+    for (key, value) in node.object()? {
+        context.raw.insert(key.clone(), value.clone());
+    }
+    for key in OTHER_FLAGS {
+        node.boolean_or(key, false)?;
+    }
+    for key in OTHER_NUMBERS {
+        node.optional_unsigned(key)?;
+    }
+    if node.boolean_or("bySegment", false)? {
+        let message = "results by segment are not supported; leave bySegment out";
+        node.refuse("bySegment", message)?;
+    }
+    identity(&node, &mut context)?;
+    scheduling(&node, &mut context)?;
+    shape(&node, &mut context)?;
+    Ok(context)
+}
+
+fn identity(node: &Node<'_>, context: &mut QueryContext) -> Result<()> {
+    context.query_id = node.optional_scalar_text("queryId")?;
+    if let Some(id) = &context.query_id
+        && (id.len() > MAX_QUERY_ID_BYTES || id.chars().any(char::is_control))
+    {
+        let path = node.get("queryId").unwrap_or(*node);
+        return Err(path.invalid(format!(
+            "must have at most {MAX_QUERY_ID_BYTES} bytes and no control characters"
+        )));
+    }
+    Ok(())
+}
+
+fn scheduling(node: &Node<'_>, context: &mut QueryContext) -> Result<()> {
+    context.timeout_ms = node.optional_unsigned("timeout")?.map(|ms| ms.min(MAX_TIMEOUT_MS));
+    if let Some(priority) = node.get("priority") {
+        let bounded = priority.integer()?.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+        context.priority = i32::try_from(bounded).unwrap_or(0);
+    }
+    context.lane = node.optional_scalar_text("lane")?;
+    context.use_cache = node.boolean_or("useCache", true)?;
+    context.populate_cache = node.boolean_or("populateCache", true)?;
+    context.use_result_level_cache = node.boolean_or("useResultLevelCache", true)?;
+    context.populate_result_level_cache = node.boolean_or("populateResultLevelCache", true)?;
+    context.use_block_statistics = node.boolean_or("useBlockStatistics", true)?;
+    context.return_partial_results = node.boolean_or("returnPartialResults", false)?;
+    if let Some(limit) = node.get("uncoveredIntervalsLimit") {
+        context.uncovered_intervals_limit = limit.within(0, i64::from(i32::MAX))?;
+    }
+    Ok(())
+}
+
+fn shape(node: &Node<'_>, context: &mut QueryContext) -> Result<()> {
+    context.skip_empty_buckets = node.boolean_or("skipEmptyBuckets", false)?;
+    context.grand_total = node.boolean_or("grandTotal", false)?;
+    context.timestamp_result_field = node.optional_name("timestampResultField")?;
+    context.finalize = node.boolean_or("finalize", true)?;
+    context.result_as_array = node.boolean_or("resultAsArray", false)?;
+    context.sort_by_dims_first = node.boolean_or("sortByDimsFirst", false)?;
+    if let Some(threshold) = node.optional_unsigned("minTopNThreshold")? {
+        context.min_top_n_threshold = threshold;
+    }
+    Ok(())
+}

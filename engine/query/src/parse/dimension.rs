@@ -1,0 +1,54 @@
+//! Dimension specs and column types.
+
+use henge_types::ColumnType;
+
+use crate::dimension::DimensionSpec;
+use crate::error::Result;
+use crate::node::{Node, excerpt};
+
+const SUPPORTED: &[&str] = &["default"];
+const PLANNED: &[&str] =
+    &["extraction", "lookup", "listFiltered", "regexFiltered", "prefixFiltered"];
+
+/// A bare column name or `{"type":"default"}` (the type may be left out).
+pub(super) fn dimension(node: &Node<'_>) -> Result<DimensionSpec> {
+    if node.value().is_string() {
+        let dimension = node.name()?;
+        let output_name = dimension.clone();
+        return Ok(DimensionSpec { dimension, output_name, output_type: ColumnType::String });
+    }
+    node.object()?;
+    if node.get("type").is_some() {
+        match node.type_name(SUPPORTED)? {
+            "default" => {}
+            other => return Err(node.bad_type("dimension", other, SUPPORTED, PLANNED)),
+        }
+    }
+    let dimension = node.require("dimension", "name the column to group by")?.name()?;
+    let output_name = node.optional_name("outputName")?.unwrap_or_else(|| dimension.clone());
+    let output_type = match node.get("outputType") {
+        Some(output_type) => column_type(&output_type)?,
+        None => ColumnType::String,
+    };
+    Ok(DimensionSpec { dimension, output_name, output_type })
+}
+
+/// STRING, LONG, FLOAT or DOUBLE in any case.
+pub(crate) fn column_type(node: &Node<'_>) -> Result<ColumnType> {
+    let name = node.text()?;
+    match name.to_ascii_uppercase().as_str() {
+        "STRING" => Ok(ColumnType::String),
+        "LONG" => Ok(ColumnType::Long),
+        "FLOAT" => Ok(ColumnType::Float),
+        "DOUBLE" => Ok(ColumnType::Double),
+        other if other.starts_with("ARRAY") || other.starts_with("COMPLEX") => Err(node
+            .unsupported(format!(
+                "type {} is not supported here; supported: STRING, LONG, FLOAT, DOUBLE",
+                excerpt(name)
+            ))),
+        _ => Err(node.invalid(format!(
+            "unknown type \"{}\"; known: STRING, LONG, FLOAT, DOUBLE",
+            excerpt(name)
+        ))),
+    }
+}

@@ -1,0 +1,197 @@
+//! Filters.
+
+use henge_types::ColumnType;
+
+use super::dimension::column_type;
+use super::intervals::interval_list;
+use super::literal::literal;
+use super::ordering::{ordering, regex};
+use super::virtual_column::expression;
+use crate::error::Result;
+use crate::filter::{Filter, Literal, Ordering, RangeBound};
+use crate::node::Node;
+
+const SUPPORTED: &[&str] = &[
+    "selector",
+    "equals",
+    "in",
+    "bound",
+    "range",
+    "null",
+    "like",
+    "regex",
+    "interval",
+    "and",
+    "or",
+    "not",
+    "true",
+    "false",
+    "expression",
+];
+const PLANNED: &[&str] = &[
+    "search",
+    "columnComparison",
+    "inType",
+    "typedIn",
+    "arrayContainsElement",
+    "spatial",
+    "javascript",
+    "extraction",
+    "bloom",
+    "istrue",
+    "isfalse",
+];
+
+/// An optional filter.
+pub(crate) fn optional_filter(parent: &Node<'_>, name: &str) -> Result<Option<Filter>> {
+    parent.get(name).map(|node| filter(&node)).transpose()
+}
+
+/// One filter, with everything below it.
+pub(crate) fn filter(node: &Node<'_>) -> Result<Filter> {
+    node.spend_filter()?;
+    let type_name = node.type_name(SUPPORTED)?;
+    if SUPPORTED.contains(&type_name) {
+        let hint =
+            "extraction functions are not supported; use a virtual column of type expression";
+        node.refuse("extractionFn", hint)?;
+    }
+    match type_name {
+        "selector" => Ok(Filter::Selector {
+            column: dimension_name(node)?,
+            value: node.optional_scalar_text("value")?,
+        }),
+        "equals" => equals(node),
+        "in" => Ok(Filter::In { column: dimension_name(node)?, values: in_values(node)? }),
+        "bound" => bound(node),
+        "range" => range(node),
+        "null" => Ok(Filter::IsNull { column: column_name(node)? }),
+        "like" => like(node),
+        "regex" => {
+            let pattern = node.require("pattern", "give a regular expression")?;
+            Ok(Filter::Regex {
+                column: dimension_name(node)?,
+                pattern: pattern.text()?.to_owned(),
+                regex: regex(&pattern)?,
+            })
+        }
+        "interval" => Ok(Filter::Interval {
+            column: dimension_name(node)?,
+            intervals: interval_list(&node.require("intervals", "give a list of intervals")?)?,
+        }),
+        "and" => fields(node).map(Filter::And),
+        "or" => fields(node).map(Filter::Or),
+        "not" => Ok(Filter::Not(Box::new(filter(&node.require("field", "give a filter")?)?))),
+        "true" => Ok(Filter::True),
+        "false" => Ok(Filter::False),
+        "expression" => Ok(Filter::Expression {
+            expression: expression(&node.require("expression", "give an expression")?)?,
+        }),
+        other => Err(node.bad_type("filter", other, SUPPORTED, PLANNED)),
+    }
+}
+
+fn dimension_name(node: &Node<'_>) -> Result<String> {
+    node.require("dimension", "name the column to filter on")?.name()
+}
+
+fn column_name(node: &Node<'_>) -> Result<String> {
+    node.require("column", "name the column to filter on")?.name()
+}
+
+fn fields(node: &Node<'_>) -> Result<Vec<Filter>> {
+    let list = node.require("fields", "give a list of filters")?;
+    let fields: Vec<Filter> = list
+        .items()?
+        .filter(|item| !item.value().is_null())
+        .map(|item| filter(&item))
+        .collect::<Result<_>>()?;
+    if fields.is_empty() {
+        return Err(list.invalid("must hold at least one filter"));
+    }
+    Ok(fields)
+}
+
+fn match_type(node: &Node<'_>) -> Result<ColumnType> {
+    let hint = "give the type of the value, for example \"STRING\" or \"LONG\"";
+    column_type(&node.require("matchValueType", hint)?)
+}
+
+fn equals(node: &Node<'_>) -> Result<Filter> {
+    let match_type = match_type(node)?;
+    let hint = "give the value to match; for null use {\"type\":\"null\"}";
+    let value = literal(&node.require("matchValue", hint)?, &match_type)?;
+    Ok(Filter::Equals { column: column_name(node)?, match_type, value })
+}
+
+/// Sorted and free of duplicates, null first. A million values take one sort.
+fn in_values(node: &Node<'_>) -> Result<Vec<Option<String>>> {
+    let list = node.require("values", "give a list of values")?;
+    let mut values = list
+        .items()?
+        .map(|item| if item.value().is_null() { Ok(None) } else { item.scalar_text().map(Some) })
+        .collect::<Result<Vec<_>>>()?;
+    values.sort_unstable();
+    values.dedup();
+    Ok(values)
+}
+
+fn bound(node: &Node<'_>) -> Result<Filter> {
+    let end = |name: &str, strict: &str| -> Result<Option<RangeBound<String>>> {
+        let strict = node.boolean_or(strict, false)?;
+        Ok(node.optional_scalar_text(name)?.map(|value| RangeBound { value, strict }))
+    };
+    let lower = end("lower", "lowerStrict")?;
+    let upper = end("upper", "upperStrict")?;
+    if lower.is_none() && upper.is_none() {
+        return Err(node.missing("lower", "give lower, upper or both"));
+    }
+    let ordering = match node.get("ordering") {
+        Some(name) => ordering(&name)?,
+        None if node.boolean_or("alphaNumeric", false)? => Ordering::Alphanumeric,
+        None => Ordering::Lexicographic,
+    };
+    Ok(Filter::Bound { column: dimension_name(node)?, lower, upper, ordering })
+}
+
+fn range(node: &Node<'_>) -> Result<Filter> {
+    let match_type = match_type(node)?;
+    let end = |name: &str, open: &str| -> Result<Option<RangeBound<Literal>>> {
+        let strict = node.boolean_or(open, false)?;
+        let Some(value) = node.get(name) else { return Ok(None) };
+        Ok(Some(RangeBound { value: literal(&value, &match_type)?, strict }))
+    };
+    let lower = end("lower", "lowerOpen")?;
+    let upper = end("upper", "upperOpen")?;
+    if lower.is_none() && upper.is_none() {
+        return Err(node.missing("lower", "give lower, upper or both"));
+    }
+    Ok(Filter::Range { column: column_name(node)?, match_type, lower, upper })
+}
+
+fn like(node: &Node<'_>) -> Result<Filter> {
+    let pattern_node = node.require("pattern", "give a pattern, for example \"%air%\"")?;
+    let pattern = pattern_node.scalar_text()?;
+    let escape = match node.get("escape") {
+        None => None,
+        Some(escape) => {
+            let mut chars = escape.text()?.chars();
+            match (chars.next(), chars.next()) {
+                (first, None) => first,
+                _ => return Err(escape.invalid("must be a single character")),
+            }
+        }
+    };
+    if let Some(escape) = escape
+        && ends_in_open_escape(&pattern, escape)
+    {
+        return Err(pattern_node.invalid(format!(
+            "ends in the escape character '{escape}'; write it twice to match it"
+        )));
+    }
+    Ok(Filter::Like { column: dimension_name(node)?, pattern, escape })
+}
+
+fn ends_in_open_escape(pattern: &str, escape: char) -> bool {
+    pattern.chars().fold(false, |open, c| !open && c == escape)
+}

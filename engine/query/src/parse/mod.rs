@@ -1,0 +1,139 @@
+//! From JSON to the query model: a hand-written walk, so that each error names its path and fix.
+//!
+//! Unknown fields are ignored, as Druid does; unknown `type`s and wrong value types are errors.
+
+mod aggregator;
+mod context;
+mod datasource;
+mod dimension;
+mod filter;
+mod grouped;
+mod having;
+mod intervals;
+mod literal;
+mod metadata;
+mod ordering;
+mod post_aggregator;
+mod rows;
+mod virtual_column;
+
+#[cfg(test)]
+mod tests;
+
+use henge_types::Interval;
+use serde_json::Value;
+
+pub(crate) use aggregator::{
+    DEFAULT_KLL_K, DEFAULT_QUANTILES_K, field_name, hll_lg_k, hll_type, numeric_type, quantiles_k,
+    theta_size,
+};
+pub(crate) use dimension::column_type;
+pub(crate) use filter::optional_filter;
+pub(crate) use intervals::{granularity, interval_list};
+pub(crate) use virtual_column::expression;
+
+use crate::error::{QueryError, Result};
+use crate::limits::MAX_LIST_ENTRIES;
+use crate::node::{Budget, Node, parse_json};
+use crate::query::{Query, QueryBase};
+
+const SUPPORTED: &[&str] = &[
+    "timeseries",
+    "topN",
+    "groupBy",
+    "scan",
+    "search",
+    "timeBoundary",
+    "segmentMetadata",
+    "dataSourceMetadata",
+];
+
+impl Query {
+    /// Reads and validates a native query.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its path and how to put it right.
+    pub fn parse(json: &[u8]) -> Result<Self> {
+        Self::from_value(&parse_json(json)?)
+    }
+
+    /// Reads and validates a native query that was parsed as JSON before.
+    ///
+    /// # Errors
+    /// As [`Query::parse`].
+    pub fn from_value(value: &Value) -> Result<Self> {
+        let budget = Budget::default();
+        let root = Node::root(value, &budget)?;
+        let query = read(&root)?;
+        query.validate()?;
+        Ok(query)
+    }
+}
+
+fn read(root: &Node<'_>) -> Result<Query> {
+    let hint = format!("give one of {}", SUPPORTED.join(", "));
+    let type_node = root.require("queryType", &hint)?;
+    match type_node.text()? {
+        "timeseries" => grouped::timeseries(root).map(Query::Timeseries),
+        "topN" => grouped::top_n(root).map(Query::TopN),
+        "groupBy" => grouped::group_by(root).map(Query::GroupBy),
+        "scan" => rows::scan(root).map(Query::Scan),
+        "search" => rows::search(root).map(Query::Search),
+        "timeBoundary" => metadata::time_boundary(root).map(Query::TimeBoundary),
+        "segmentMetadata" => metadata::segment_metadata(root).map(Query::SegmentMetadata),
+        "dataSourceMetadata" => metadata::data_source_metadata(root).map(Query::DataSourceMetadata),
+        "select" => {
+            Err(type_node.unsupported("select was removed from Druid; use a scan query instead"))
+        }
+        other @ ("movingAverage" | "windowOperator" | "unionQuery") => Err(type_node.unsupported(
+            format!("query type \"{other}\" is not supported; supported: {}", SUPPORTED.join(", ")),
+        )),
+        other => Err(type_node.invalid(format!(
+            "unknown query type \"{}\"; known: {}",
+            crate::node::excerpt(other),
+            SUPPORTED.join(", ")
+        ))),
+    }
+}
+
+/// What to do when a query gives no intervals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WithoutIntervals {
+    Refuse,
+    Eternity,
+}
+
+fn base(root: &Node<'_>, without: WithoutIntervals) -> Result<QueryBase> {
+    let data_source = datasource::data_source(root)?;
+    let intervals = match intervals::query_intervals(root)? {
+        Some(intervals) => intervals,
+        None if without == WithoutIntervals::Eternity => vec![Interval::ETERNITY],
+        None => {
+            let hint = "give the time to query, for example [\"2015-09-12/2015-09-13\"]";
+            return Err(root.missing("intervals", hint));
+        }
+    };
+    Ok(QueryBase {
+        data_source,
+        intervals,
+        filter: filter::optional_filter(root, "filter")?,
+        virtual_columns: bounded_list(root, "virtualColumns", virtual_column::virtual_column)?,
+        context: context::context(root)?,
+    })
+}
+
+/// An optional list that may not grow without bound.
+fn bounded_list<T>(
+    parent: &Node<'_>,
+    name: &str,
+    read: impl Fn(&Node<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let list = parent.list(name, read)?;
+    if list.len() > MAX_LIST_ENTRIES {
+        return Err(QueryError::invalid(
+            name,
+            format!("holds {} entries; at most {MAX_LIST_ENTRIES} are allowed", list.len()),
+        ));
+    }
+    Ok(list)
+}

@@ -1,0 +1,180 @@
+//! Post-aggregators.
+
+use henge_types::Value;
+
+use super::virtual_column::expression;
+use crate::aggregator::{AggregatorKind, AggregatorSpec};
+use crate::error::Result;
+use crate::node::{Node, excerpt};
+use crate::post_aggregator::{ArithmeticFn, PostAggregator};
+
+const SUPPORTED: &[&str] = &[
+    "arithmetic",
+    "fieldAccess",
+    "finalizingFieldAccess",
+    "constant",
+    "expression",
+    "hyperUniqueCardinality",
+    "HLLSketchEstimate",
+    "longGreatest",
+    "longLeast",
+    "doubleGreatest",
+    "doubleLeast",
+];
+const PLANNED: &[&str] = &[
+    "javascript",
+    "HLLSketchEstimateWithBounds",
+    "HLLSketchUnion",
+    "HLLSketchToString",
+    "thetaSketchEstimate",
+    "thetaSketchSetOp",
+    "thetaSketchConstant",
+    "thetaSketchToString",
+    "thetaSketchToBase64String",
+    "quantilesDoublesSketchToQuantile",
+    "quantilesDoublesSketchToQuantiles",
+    "quantilesDoublesSketchToHistogram",
+    "quantilesDoublesSketchToRank",
+    "quantilesDoublesSketchToCDF",
+    "quantilesDoublesSketchToString",
+    "KllDoublesSketchToQuantile",
+    "KllDoublesSketchToQuantiles",
+    "KllDoublesSketchToHistogram",
+    "KllDoublesSketchToRank",
+    "KllDoublesSketchToCDF",
+    "KllDoublesSketchToString",
+    "stddev",
+    "quantile",
+    "quantiles",
+    "buckets",
+    "equalBuckets",
+    "customBuckets",
+    "min",
+    "max",
+];
+
+/// A post-aggregator of the query. `aggregations` tells how sketches that it reads are rounded.
+pub(super) fn post_aggregator(
+    node: &Node<'_>,
+    aggregations: &[AggregatorSpec],
+) -> Result<PostAggregator> {
+    node.type_name(SUPPORTED)?;
+    node.require("name", "give the post-aggregator a name for the result")?.name()?;
+    operand(node, aggregations)
+}
+
+/// Operands need no name.
+fn operand(node: &Node<'_>, aggregations: &[AggregatorSpec]) -> Result<PostAggregator> {
+    let name = node.optional_scalar_text("name")?.unwrap_or_default();
+    match node.type_name(SUPPORTED)? {
+        "arithmetic" => arithmetic(node, name, aggregations),
+        "fieldAccess" => {
+            let field = field_name(node)?;
+            Ok(PostAggregator::FieldAccess { name: or_field(name, &field), field })
+        }
+        "finalizingFieldAccess" => {
+            let field = field_name(node)?;
+            Ok(PostAggregator::FinalizingFieldAccess { name: or_field(name, &field), field })
+        }
+        "constant" => Ok(PostAggregator::Constant { name, value: constant(node)? }),
+        "expression" => Ok(PostAggregator::Expression {
+            name,
+            expression: expression(&node.require("expression", "give an expression")?)?,
+        }),
+        "hyperUniqueCardinality" => {
+            let field = field_name(node)?;
+            let round = aggregations.iter().any(|spec| spec.name == field && rounds(&spec.kind));
+            let name = or_field(name, &field);
+            let access = PostAggregator::FieldAccess { name: field.clone(), field };
+            Ok(PostAggregator::SketchEstimate { name, field: Box::new(access), round })
+        }
+        "HLLSketchEstimate" => Ok(PostAggregator::SketchEstimate {
+            name,
+            field: Box::new(operand(&node.require("field", FIELD_HINT)?, aggregations)?),
+            round: node.boolean_or("round", false)?,
+        }),
+        "longGreatest" => extreme(node, name, true, true, aggregations),
+        "longLeast" => extreme(node, name, false, true, aggregations),
+        "doubleGreatest" => extreme(node, name, true, false, aggregations),
+        "doubleLeast" => extreme(node, name, false, false, aggregations),
+        other => Err(node.bad_type("post-aggregator", other, SUPPORTED, PLANNED)),
+    }
+}
+
+const FIELD_HINT: &str = "give a post-aggregator, for example \
+     {\"type\":\"fieldAccess\",\"fieldName\":\"users\"}";
+
+fn or_field(name: String, field: &str) -> String {
+    if name.is_empty() { field.to_owned() } else { name }
+}
+
+fn field_name(node: &Node<'_>) -> Result<String> {
+    node.require("fieldName", "name the aggregator to read")?.name()
+}
+
+fn rounds(kind: &AggregatorKind) -> bool {
+    match kind {
+        AggregatorKind::Hll { round, .. }
+        | AggregatorKind::HyperUnique { round, .. }
+        | AggregatorKind::Cardinality { round, .. } => *round,
+        _ => false,
+    }
+}
+
+fn operands(
+    node: &Node<'_>,
+    at_least: usize,
+    aggregations: &[AggregatorSpec],
+) -> Result<Vec<PostAggregator>> {
+    let list = node.require("fields", "give a list of post-aggregators")?;
+    let items = list.items()?;
+    if items.len() < at_least {
+        return Err(list.invalid(format!("must hold at least {at_least} post-aggregators")));
+    }
+    items.map(|item| operand(&item, aggregations)).collect()
+}
+
+fn arithmetic(
+    node: &Node<'_>,
+    name: String,
+    aggregations: &[AggregatorSpec],
+) -> Result<PostAggregator> {
+    const HINT: &str = "use one of + - * / quotient pow";
+    let fn_node = node.require("fn", HINT)?;
+    let function = match fn_node.text()? {
+        "+" => ArithmeticFn::Plus,
+        "-" => ArithmeticFn::Minus,
+        "*" => ArithmeticFn::Multiply,
+        "/" => ArithmeticFn::Divide,
+        "quotient" => ArithmeticFn::Quotient,
+        "pow" => ArithmeticFn::Pow,
+        other => {
+            let message = format!("unknown function \"{}\"; {HINT}", excerpt(other));
+            return Err(fn_node.invalid(message));
+        }
+    };
+    Ok(PostAggregator::Arithmetic { name, function, fields: operands(node, 2, aggregations)? })
+}
+
+fn extreme(
+    node: &Node<'_>,
+    name: String,
+    greatest: bool,
+    long: bool,
+    aggregations: &[AggregatorSpec],
+) -> Result<PostAggregator> {
+    let fields = operands(node, 1, aggregations)?;
+    Ok(PostAggregator::Extreme { name, greatest, long, fields })
+}
+
+fn constant(node: &Node<'_>) -> Result<Value> {
+    let Some(value) = node.get("value") else { return Ok(Value::Null) };
+    match value.value() {
+        serde_json::Value::String(text) => Ok(Value::String(text.clone())),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(long) => Ok(Value::Long(long)),
+            None => value.number().map(Value::Double),
+        },
+        _ => Err(value.invalid("must be a number, a string or null")),
+    }
+}

@@ -1,0 +1,135 @@
+//! The queries that return values instead of aggregates: scan and search.
+
+use henge_types::{Granularity, TIME_COLUMN};
+
+use super::dimension::dimension;
+use super::intervals::granularity;
+use super::ordering::{ordering, regex};
+use super::{WithoutIntervals, base, bounded_list};
+use crate::error::Result;
+use crate::filter::Ordering;
+use crate::node::{Node, excerpt};
+use crate::query::{ResultFormat, ScanOrder, ScanQuery, SearchMatch, SearchQuery, SearchSort};
+
+const DEFAULT_BATCH_SIZE: u64 = 20_480;
+const DEFAULT_SEARCH_LIMIT: u64 = 1_000;
+
+pub(super) fn scan(root: &Node<'_>) -> Result<ScanQuery> {
+    if root.boolean_or("legacy", false)? {
+        root.refuse("legacy", "the legacy format was removed from Druid; leave the field out")?;
+    }
+    let batch_size = match root.get("batchSize") {
+        None => DEFAULT_BATCH_SIZE,
+        Some(size) => size.within(1, i64::from(i32::MAX))?,
+    };
+    Ok(ScanQuery {
+        base: base(root, WithoutIntervals::Refuse)?,
+        columns: bounded_list(root, "columns", |node| node.name())?,
+        result_format: result_format(root)?,
+        batch_size,
+        // Druid takes 0 for no limit here.
+        limit: root.optional_unsigned("limit")?.filter(|limit| *limit > 0),
+        offset: root.optional_unsigned("offset")?.unwrap_or(0),
+        order: scan_order(root)?,
+    })
+}
+
+fn result_format(root: &Node<'_>) -> Result<ResultFormat> {
+    let Some(node) = root.get("resultFormat") else { return Ok(ResultFormat::List) };
+    match node.text()? {
+        "list" => Ok(ResultFormat::List),
+        "compactedList" => Ok(ResultFormat::CompactedList),
+        "valueVector" => {
+            Err(node.unsupported("valueVector is not supported; use list or compactedList"))
+        }
+        other => Err(node.invalid(format!(
+            "unknown result format \"{}\"; use list or compactedList",
+            excerpt(other)
+        ))),
+    }
+}
+
+fn scan_order(root: &Node<'_>) -> Result<ScanOrder> {
+    if let Some(node) = root.get("order") {
+        let order = named_order(&node)?;
+        if order != ScanOrder::None {
+            return Ok(order);
+        }
+    }
+    // The newer spelling; only an order by time can be answered.
+    let Some(list) = root.get("orderBy") else { return Ok(ScanOrder::None) };
+    let mut order = ScanOrder::None;
+    for (position, item) in list.items()?.enumerate() {
+        let column = item.require("columnName", "name the column to order by")?;
+        if position > 0 || column.text()? != TIME_COLUMN {
+            return Err(column.unsupported("scans can only be ordered by __time"));
+        }
+        order = item.get("order").map_or(Ok(ScanOrder::Ascending), |node| named_order(&node))?;
+    }
+    Ok(order)
+}
+
+fn named_order(node: &Node<'_>) -> Result<ScanOrder> {
+    match node.text()?.to_ascii_lowercase().as_str() {
+        "none" => Ok(ScanOrder::None),
+        "ascending" => Ok(ScanOrder::Ascending),
+        "descending" => Ok(ScanOrder::Descending),
+        other => Err(node.invalid(format!(
+            "unknown order \"{}\"; use none, ascending or descending",
+            excerpt(other)
+        ))),
+    }
+}
+
+pub(super) fn search(root: &Node<'_>) -> Result<SearchQuery> {
+    let search_dimensions = match root.get("searchDimensions") {
+        Some(node) if node.value().is_string() => vec![dimension(&node)?],
+        _ => bounded_list(root, "searchDimensions", dimension)?,
+    };
+    let sort = match root.get("sort") {
+        Some(node) => ordering(&node)?,
+        None => Ordering::Lexicographic,
+    };
+    Ok(SearchQuery {
+        base: base(root, WithoutIntervals::Refuse)?,
+        granularity: granularity(root, "granularity")?.unwrap_or(Granularity::All),
+        search_dimensions,
+        query: root.get("query").map_or(Ok(SearchMatch::All), |node| search_match(&node))?,
+        sort: SearchSort(sort),
+        limit: match root.optional_unsigned("limit")? {
+            None | Some(0) => DEFAULT_SEARCH_LIMIT,
+            Some(limit) => limit,
+        },
+    })
+}
+
+fn search_match(node: &Node<'_>) -> Result<SearchMatch> {
+    const SUPPORTED: &[&str] = &["contains", "insensitive_contains", "fragment", "regex", "all"];
+    // Druid's documents spell case_sensitive, its code reads caseSensitive.
+    let case_sensitive = || -> Result<bool> {
+        let documented = node.boolean_or("case_sensitive", false)?;
+        node.boolean_or("caseSensitive", documented)
+    };
+    let value = || node.require("value", "give the text to look for")?.scalar_text();
+    match node.type_name(SUPPORTED)? {
+        "all" => Ok(SearchMatch::All),
+        "contains" => {
+            Ok(SearchMatch::Contains { value: value()?, case_sensitive: case_sensitive()? })
+        }
+        "insensitive_contains" => {
+            Ok(SearchMatch::Contains { value: value()?, case_sensitive: false })
+        }
+        "fragment" => {
+            node.require("values", "give a list of texts to look for")?;
+            Ok(SearchMatch::Fragment {
+                values: bounded_list(node, "values", |node| node.scalar_text())?,
+                case_sensitive: case_sensitive()?,
+            })
+        }
+        "regex" => {
+            let pattern = node.require("pattern", "give a regular expression")?;
+            regex(&pattern).map(SearchMatch::Regex)
+        }
+        other => Err(node.bad_type("search query", other, SUPPORTED, &[])),
+    }
+}

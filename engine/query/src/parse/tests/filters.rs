@@ -1,0 +1,166 @@
+//! Every filter, and what is refused.
+
+use henge_types::{ColumnType, ErrorClass};
+use serde_json::{Value, json};
+
+use super::{assert_refused, parse, refused, with};
+use crate::{Filter, Literal, Ordering, Query};
+
+fn scan(filter: &Value) -> Value {
+    with("scan", json!({"filter": filter}))
+}
+
+fn filter(filter: &Value) -> Filter {
+    match parse(&scan(filter)) {
+        Query::Scan(query) => query.base.filter.expect("a filter"),
+        other => panic!("wrong type {other:?}"),
+    }
+}
+
+#[test]
+fn every_supported_filter_survives_the_round_trip() {
+    let day = "2015-09-12T00:00:00.000Z/2015-09-13T00:00:00.000Z";
+    let filters = [
+        json!({"type": "true"}),
+        json!({"type": "false"}),
+        json!({"type": "selector", "dimension": "a", "value": "x"}),
+        json!({"type": "selector", "dimension": "a", "value": null}),
+        json!({"type": "equals", "column": "a", "matchValueType": "LONG", "matchValue": 3}),
+        json!({"type": "equals", "column": "a", "matchValueType": "STRING", "matchValue": "x"}),
+        json!({"type": "equals", "column": "a", "matchValueType": "FLOAT", "matchValue": 0.5}),
+        json!({"type": "null", "column": "a"}),
+        json!({"type": "in", "dimension": "a", "values": [null, "", "x"]}),
+        json!({"type": "in", "dimension": "a", "values": []}),
+        json!({"type": "bound", "dimension": "a", "lower": "1", "lowerStrict": true, "upper": null,
+               "upperStrict": false, "ordering": "numeric"}),
+        json!({"type": "range", "column": "a", "matchValueType": "DOUBLE", "lower": null,
+               "lowerOpen": false, "upper": 2.0, "upperOpen": true}),
+        json!({"type": "like", "dimension": "a", "pattern": "50!%%", "escape": "!"}),
+        json!({"type": "like", "dimension": "a", "pattern": "x%", "escape": null}),
+        json!({"type": "regex", "dimension": "a", "pattern": "^x.*"}),
+        json!({"type": "interval", "dimension": "__time", "intervals": [day]}),
+        json!({"type": "expression", "expression": "a + b > 3"}),
+        json!({"type": "and", "fields": [{"type": "true"}, {"type": "or", "fields": [
+            {"type": "not", "field": {"type": "null", "column": "a"}}]}]}),
+    ];
+    for value in filters {
+        assert_eq!(filter(&value).to_value(), value);
+    }
+}
+
+#[test]
+fn scalars_are_read_leniently() {
+    let selector =
+        |value: Value| match filter(&json!({"type": "selector", "dimension": "a", "value": value}))
+        {
+            Filter::Selector { value, .. } => value,
+            other => panic!("wrong filter {other:?}"),
+        };
+    assert_eq!(selector(json!(5)).as_deref(), Some("5"));
+    assert_eq!(selector(json!(true)).as_deref(), Some("true"));
+    assert_eq!(selector(json!("")).as_deref(), Some(""), "the empty string is not null");
+    assert_eq!(selector(json!(9_007_199_254_740_993i64)).as_deref(), Some("9007199254740993"));
+    let number_as_text =
+        json!({"type": "equals", "column": "a", "matchValueType": "long", "matchValue": "7"});
+    assert!(matches!(
+        filter(&number_as_text),
+        Filter::Equals { match_type: ColumnType::Long, value: Literal::Long(7), .. }
+    ));
+    // What pydruid sends.
+    let bound = json!({"type": "bound", "dimension": "a", "lower": 1, "lowerStrict": "false",
+                       "upper": 5, "upperStrict": false, "alphaNumeric": true});
+    assert!(matches!(filter(&bound), Filter::Bound { ordering: Ordering::Alphanumeric, .. }));
+}
+
+#[test]
+fn in_values_become_a_sorted_set() {
+    let values = match filter(&json!({"type": "in", "dimension": "a",
+                                     "values": ["b", null, "a", 10, "b", null, "", false]}))
+    {
+        Filter::In { values, .. } => values,
+        other => panic!("wrong filter {other:?}"),
+    };
+    let texts: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
+    assert_eq!(texts, [None, Some(""), Some("10"), Some("a"), Some("b"), Some("false")]);
+}
+
+#[test]
+fn wrong_filters_name_path_and_fix() {
+    let cases = [
+        (
+            json!({"type": "equals", "column": "a", "matchValueType": "LONG", "matchValue": 1.5}),
+            "filter.matchValue: must be a whole number, not 1.5",
+        ),
+        (
+            json!({"type": "equals", "column": "a", "matchValueType": "LONG", "matchValue": 1e19}),
+            "filter.matchValue: does not fit into a LONG",
+        ),
+        (
+            json!({"type": "equals", "column": "a", "matchValueType": "LONG", "matchValue": u64::MAX}),
+            "filter.matchValue: does not fit into a LONG",
+        ),
+        (
+            json!({"type": "equals", "column": "a", "matchValue": 1}),
+            "filter.matchValueType: missing",
+        ),
+        (
+            json!({"type": "equals", "column": "a", "matchValueType": "LONG"}),
+            "filter.matchValue: missing; give the value to match; for null use",
+        ),
+        (
+            json!({"type": "bound", "dimension": "a"}),
+            "filter.lower: missing; give lower, upper or both",
+        ),
+        (
+            json!({"type": "bound", "dimension": "a", "lower": "1", "ordering": "size"}),
+            "filter.ordering: unknown ordering \"size\"; known: lexicographic",
+        ),
+        (
+            json!({"type": "selector", "dimension": "a", "value": ["x"]}),
+            "filter.value: must be a string, not a list",
+        ),
+        (json!({"type": "selector", "value": "x"}), "filter.dimension: missing"),
+        (json!({"type": "and", "fields": []}), "filter.fields: must hold at least one filter"),
+        (json!({"type": "or", "fields": [{"type": "not"}]}), "filter.fields[0].field: missing"),
+        (
+            json!({"type": "not", "field": {"type": "in", "dimension": "a", "values": [{}]}}),
+            "filter.field.values[0]: must be a string, not an object",
+        ),
+        (
+            json!({"type": "like", "dimension": "a", "pattern": "x", "escape": "ab"}),
+            "filter.escape: must be a single character",
+        ),
+        (
+            json!({"type": "interval", "dimension": "a", "intervals": ["2016/2015"]}),
+            "filter.intervals[0]: ",
+        ),
+        (json!({"dimension": "a"}), "filter.type: missing; give one of selector, equals"),
+        (json!({"type": "selektor"}), "filter.type: unknown filter type \"selektor\"; known: "),
+        (json!("a = 1"), "filter: must be an object, not a string"),
+    ];
+    for (filter, beginning) in cases {
+        assert_refused(&scan(&filter), beginning);
+    }
+}
+
+#[test]
+fn filters_of_druid_that_are_missing_say_so() {
+    for name in ["search", "columnComparison", "inType", "javascript", "spatial", "bloom"] {
+        let error = refused(&scan(&json!({"type": name, "dimension": "a"})));
+        assert_eq!(error.class(), ErrorClass::Unsupported, "{name}");
+        assert!(error.to_string().contains("is not supported; supported: selector"), "{error}");
+    }
+    // Ignoring this one would give other rows.
+    let filter = json!({"type": "selector", "dimension": "a", "value": "x",
+                        "extractionFn": {"type": "upper"}});
+    assert_eq!(refused(&scan(&filter)).path(), Some("filter.extractionFn"));
+}
+
+#[test]
+fn h_82_like_with_an_open_escape_is_refused() {
+    let like = |pattern: &str| json!({"type": "like", "dimension": "a", "pattern": pattern, "escape": "\\"});
+    filter(&like("a\\\\"));
+    filter(&like("\\%a\\\\\\_"));
+    assert_refused(&scan(&like("a\\")), "filter.pattern: ends in the escape character");
+    assert_refused(&scan(&like("a\\\\\\")), "filter.pattern: ends in the escape character");
+}

@@ -1,0 +1,20 @@
+//! Sorted string dictionaries.
+//!
+//! Values are front-coded in buckets of [`BUCKET_VALUES`]; buckets are gathered in pages of about
+//! [`PAGE_BYTES`], the unit of codec and checksum. An index piece holds, for each page, its number
+//! of values and a separator: the shortest text that is greater than the last value before the page
+//! and not greater than its first. A lookup searches separators, then bucket heads, then a bucket.
+//!
+//! A page is the offsets of its buckets (`u32` each), then the buckets. The first value of a bucket
+//! is a length and bytes, each other a length shared with its predecessor, a length, and bytes.
+
+pub(crate) mod page;
+pub(crate) mod reader;
+pub(crate) mod table;
+pub(crate) mod writer;
+
+/// Values in a bucket.
+pub(crate) const BUCKET_VALUES: usize = 16;
+
+/// Raw bytes after which a page is closed.
+pub(crate) const PAGE_BYTES: usize = 16 << 10;

@@ -1,0 +1,196 @@
+//! Reading a dictionary: the index once, pages when asked for.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use crate::dictionary::page::PageView;
+use crate::error::Result;
+use crate::format::bytes::ByteReader;
+use crate::format::corrupt;
+use crate::format::piece::{Piece, Source, VerifiedBits};
+use crate::reader::cache::{self, PageKey};
+use crate::view::Dictionary;
+
+/// A dictionary in a segment.
+#[derive(Debug)]
+pub(crate) struct DictionaryReader {
+    source: Arc<Source>,
+    column: u32,
+    length: u32,
+    page_count: usize,
+    index: Piece,
+    pages: OnceLock<Pages>,
+}
+
+/// The loaded index.
+#[derive(Debug)]
+struct Pages {
+    container: Vec<u8>,
+    entries: Vec<Page>,
+    verified: VerifiedBits,
+}
+
+#[derive(Debug)]
+struct Page {
+    first_id: u32,
+    values: u32,
+    separator: Range<usize>,
+    piece: Piece,
+}
+
+impl DictionaryReader {
+    pub(crate) fn read(
+        source: &Arc<Source>,
+        column: u32,
+        reader: &mut ByteReader<'_>,
+    ) -> Result<Self> {
+        let length = reader.varint_u32()?;
+        let page_count = reader.varint_usize()?;
+        let index = Piece::read(reader)?;
+        if length == 0 || (length == 1) != (page_count == 0) || page_count > index.raw_length() {
+            return Err(corrupt("a dictionary's length contradicts its pages"));
+        }
+        let source = Arc::clone(source);
+        Ok(Self { source, column, length, page_count, index, pages: OnceLock::new() })
+    }
+
+    pub(crate) fn index_piece(&self) -> &Piece {
+        &self.index
+    }
+
+    /// The pieces of all pages.
+    pub(crate) fn page_pieces(&self) -> Result<impl Iterator<Item = &Piece>> {
+        Ok(self.pages()?.entries.iter().map(|page| &page.piece))
+    }
+
+    fn pages(&self) -> Result<&Pages> {
+        if let Some(pages) = self.pages.get() {
+            return Ok(pages);
+        }
+        let loaded = self.load()?;
+        Ok(self.pages.get_or_init(|| loaded))
+    }
+
+    fn load(&self) -> Result<Pages> {
+        let container = self.source.raw_to_vec(&self.index, &self.source.footer)?;
+        let mut reader = ByteReader::new(&container);
+        let mut entries = Vec::with_capacity(self.page_count.min(container.len()));
+        let mut next_id = 1_u32;
+        for _ in 0..self.page_count {
+            let values = reader.varint_u32()?;
+            let text = reader.text()?;
+            let separator = reader.position() - text.len()..reader.position();
+            let piece = Piece::read(&mut reader)?;
+            entries.push(Page { first_id: next_id, values, separator, piece });
+            next_id = next_id
+                .checked_add(values)
+                .filter(|next| *next <= self.length && values > 0)
+                .ok_or_else(|| corrupt("dictionary pages hold more values than the dictionary"))?;
+        }
+        reader.finish("a dictionary index")?;
+        if next_id != self.length {
+            return Err(corrupt("dictionary pages hold fewer values than the dictionary"));
+        }
+        let verified = VerifiedBits::new(entries.len());
+        Ok(Pages { container, entries, verified })
+    }
+
+    /// Calls `read` with the page's values, decompressed at most once while it stays cached.
+    fn with_page<R>(
+        &self,
+        pages: &Pages,
+        number: usize,
+        read: impl FnOnce(PageView<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let page = pages.entries.get(number).ok_or_else(|| corrupt("no such dictionary page"))?;
+        let key = PageKey::dictionary(self.column, number);
+        let verified = pages.verified.get(number);
+        cache::with_raw(&self.source, &page.piece, &pages.container, verified, key, |raw| {
+            pages.verified.set(number);
+            read(PageView::new(raw, page.values as usize)?)
+        })
+    }
+
+    /// The first id whose value is not less than `value`, and whether it is equal.
+    fn search(&self, value: &str) -> Result<(u32, bool)> {
+        if self.length <= 1 {
+            return Ok((1, false));
+        }
+        let pages = self.pages()?;
+        let number = pages
+            .entries
+            .partition_point(|page| {
+                pages.container.get(page.separator.clone()).is_some_and(|s| s <= value.as_bytes())
+            })
+            .saturating_sub(1);
+        let (position, equal) =
+            self.with_page(pages, number, |page| page.lower_bound(value))?;
+        let first_id = pages.entries.get(number).map_or(1, |page| page.first_id);
+        Ok((first_id + position as u32, equal))
+    }
+}
+
+impl Dictionary for DictionaryReader {
+    fn len(&self) -> u32 {
+        self.length
+    }
+
+    fn is_sorted(&self) -> bool {
+        true
+    }
+
+    fn get(&self, id: u32) -> Result<Option<Cow<'_, str>>> {
+        if id == 0 {
+            return Ok(None);
+        }
+        if id >= self.length {
+            return Err(corrupt(format!("id {id} of a dictionary of {}", self.length)));
+        }
+        let pages = self.pages()?;
+        let number = pages.entries.partition_point(|page| page.first_id <= id) - 1;
+        let position = (id - pages.entries[number].first_id) as usize;
+        self.with_page(pages, number, |page| page.get(position))
+            .map(|value| Some(Cow::Owned(value)))
+    }
+
+    fn lookup(&self, value: &str) -> Result<Option<u32>> {
+        let (id, equal) = self.search(value)?;
+        Ok(equal.then_some(id))
+    }
+
+    fn lower_bound(&self, value: &str) -> Result<u32> {
+        Ok(self.search(value)?.0)
+    }
+
+    fn for_each(
+        &self,
+        ids: Range<u32>,
+        visit: &mut dyn FnMut(u32, Option<&str>),
+    ) -> Result<()> {
+        if ids.end > self.length {
+            return Err(corrupt(format!("ids {ids:?} of a dictionary of {}", self.length)));
+        }
+        if ids.start == 0 && ids.end > 0 {
+            visit(0, None);
+        }
+        let mut id = ids.start.max(1);
+        if id >= ids.end {
+            return Ok(());
+        }
+        let pages = self.pages()?;
+        let mut number = pages.entries.partition_point(|page| page.first_id <= id) - 1;
+        while id < ids.end {
+            let first_id = pages.entries.get(number).map_or(0, |page| page.first_id);
+            let (from, to) = ((id - first_id) as usize, (ids.end - first_id) as usize);
+            self.with_page(pages, number, |page| {
+                page.for_each(from, to, &mut |value| {
+                    visit(id, Some(value));
+                    id += 1;
+                })
+            })?;
+            number += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! The immutable columnar segment: format, encodings, writer, reader and merger, and
+//! [`SegmentView`], the one read interface that the write-optimised index shares.
+//!
+//! The byte layout is described in `docs/segment-format.md`.
+
+mod bitmap;
+mod dictionary;
+pub mod encoding;
+pub mod error;
+mod format;
+mod inspect;
+mod merge;
+mod number;
+mod reader;
+mod rewrite;
+mod verify;
+pub mod view;
+mod writer;
+
+pub use dictionary::table::StringTable;
+pub use error::{Result, SegmentError};
+pub use format::codec::{ALL_CODECS, BlockCodec};
+pub use format::piece::SegmentBytes;
+pub use format::{FORMAT_VERSION, MAGIC, MAX_BLOCK_VALUES, MAX_COMPLEX_BYTES, MAX_STRING_BYTES};
+pub use inspect::{ColumnReport, InspectReport};
+pub use merge::{MergeOptions, combine_schemas, merge};
+pub use reader::MappedSegment;
+pub use rewrite::{rewrite_identity, transcode};
+pub use verify::VerifyReport;
+pub use view::{
+    BLOCK_ROWS, ColumnView, ComplexColumn, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID,
+    NullMask, NumericBlock, NumericColumn, NumericStats, NumericSum, NumericValues, SegmentView,
+    StringColumn,
+};
+pub use writer::{
+    ColumnData, ComplexRows, SegmentSummary, SegmentWriter, WriteGoal, WriteOptions,
+};

@@ -1,0 +1,257 @@
+//! The numeric types of the format, and the statistics kept of their blocks.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use crate::encoding::float::{self, Float};
+use crate::encoding::{Candidate, Encoding, integer};
+use crate::error::Result;
+use crate::format::bytes::{ByteReader, ByteWriter};
+use crate::format::corrupt;
+use crate::view::{NumericStats, NumericSum};
+
+/// `i64`, `f32` or `f64`: the values of LONG, FLOAT and DOUBLE columns.
+pub(crate) trait Number:
+    Copy + FromBytes + IntoBytes + Immutable + Send + Sync + std::fmt::Debug + 'static
+{
+    /// Zero.
+    const ZERO: Self;
+    /// The bits, for comparison.
+    fn bits(self) -> u64;
+    /// True for a float that is not a number.
+    fn is_nan(self) -> bool;
+    /// The value as text.
+    fn text(self) -> String;
+    /// True when `next` is less than `self`.
+    fn descends(self, next: Self) -> bool;
+    /// Encodings to choose from; see [`integer::candidates`] and [`float::candidates`].
+    fn candidates(values: &[Self], aligned: bool) -> Vec<Candidate>;
+    /// Decodes a block.
+    ///
+    /// # Errors
+    /// `Corrupt` when the bytes do not encode exactly `out.len()` values.
+    fn decode(encoding: Encoding, raw: &[u8], out: &mut [Self]) -> Result<()>;
+    /// Statistics of the rows that are not null.
+    fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self>;
+    /// Appends the value as the directory keeps it.
+    fn write(self, out: &mut Vec<u8>);
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// `Corrupt` when the bytes end.
+    fn read(bytes: &mut FieldReader<'_, '_>) -> Result<Self>;
+    /// Appends a sum.
+    fn write_sum(sum: NumericSum, out: &mut Vec<u8>);
+    /// Reads a sum.
+    ///
+    /// # Errors
+    /// `Corrupt` when the bytes end.
+    fn read_sum(bytes: &mut FieldReader<'_, '_>) -> Result<NumericSum>;
+}
+
+/// Where directory fields are read from.
+#[derive(Debug)]
+pub(crate) struct FieldReader<'r, 'a>(pub(crate) &'r mut ByteReader<'a>);
+
+impl Number for i64 {
+    const ZERO: Self = 0;
+
+    fn bits(self) -> u64 {
+        self as u64
+    }
+
+    fn is_nan(self) -> bool {
+        false
+    }
+
+    fn text(self) -> String {
+        self.to_string()
+    }
+
+    fn descends(self, next: Self) -> bool {
+        next < self
+    }
+
+    fn candidates(values: &[Self], aligned: bool) -> Vec<Candidate> {
+        integer::candidates(values, aligned)
+    }
+
+    fn decode(encoding: Encoding, raw: &[u8], out: &mut [Self]) -> Result<()> {
+        integer::decode(encoding, raw, out)
+    }
+
+    fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {
+        let (mut min, mut max, mut sum) = (i64::MAX, i64::MIN, 0_i128);
+        let null_count = for_each_present(values, nulls, |value| {
+            min = min.min(value);
+            max = max.max(value);
+            sum += i128::from(value);
+        });
+        if null_count as usize == values.len() {
+            (min, max) = (0, 0);
+        }
+        let sum = i64::try_from(sum).ok().map(NumericSum::Long);
+        NumericStats { null_count, min, max, sum }
+    }
+
+    fn write(self, out: &mut Vec<u8>) {
+        out.put_zigzag(self);
+    }
+
+    fn read(bytes: &mut FieldReader<'_, '_>) -> Result<Self> {
+        bytes.0.zigzag()
+    }
+
+    fn write_sum(sum: NumericSum, out: &mut Vec<u8>) {
+        match sum {
+            NumericSum::Long(sum) => out.put_zigzag(sum),
+            NumericSum::Double(sum) => out.put_zigzag(sum as i64),
+        }
+    }
+
+    fn read_sum(bytes: &mut FieldReader<'_, '_>) -> Result<NumericSum> {
+        bytes.0.zigzag().map(NumericSum::Long)
+    }
+}
+
+macro_rules! impl_float {
+    ($float:ty) => {
+        impl Number for $float {
+            const ZERO: Self = 0.0;
+
+            fn bits(self) -> u64 {
+                Float::bits(self)
+            }
+
+            fn is_nan(self) -> bool {
+                <$float>::is_nan(self)
+            }
+
+            fn text(self) -> String {
+                self.to_string()
+            }
+
+            fn descends(self, next: Self) -> bool {
+                next < self
+            }
+
+            fn candidates(values: &[Self], aligned: bool) -> Vec<Candidate> {
+                float::candidates(values, aligned)
+            }
+
+            fn decode(encoding: Encoding, raw: &[u8], out: &mut [Self]) -> Result<()> {
+                float::decode(encoding, raw, out)
+            }
+
+            fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {
+                float_stats(values, nulls, <$float>::NAN)
+            }
+
+            fn write(self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
+            }
+
+            fn read(bytes: &mut FieldReader<'_, '_>) -> Result<Self> {
+                Ok(Self::from_le_bytes(bytes.0.array()?))
+            }
+
+            fn write_sum(sum: NumericSum, out: &mut Vec<u8>) {
+                let sum = match sum {
+                    NumericSum::Long(sum) => sum as f64,
+                    NumericSum::Double(sum) => sum,
+                };
+                out.extend_from_slice(&sum.to_le_bytes());
+            }
+
+            fn read_sum(bytes: &mut FieldReader<'_, '_>) -> Result<NumericSum> {
+                Ok(NumericSum::Double(f64::from_le_bytes(bytes.0.array()?)))
+            }
+        }
+    };
+}
+
+impl_float!(f32);
+impl_float!(f64);
+
+/// Minimum and maximum stay NaN when there is nothing but NaN: no comparison then prunes the block.
+fn float_stats<F: Float + PartialOrd>(
+    values: &[F],
+    nulls: Option<&[u64]>,
+    nan: F,
+) -> NumericStats<F> {
+    let (mut min, mut max, mut sum) = (nan, nan, 0.0);
+    let null_count = for_each_present(values, nulls, |value| {
+        sum += value.to_f64();
+        if value < min || min != min {
+            min = value;
+        }
+        if value > max || max != max {
+            max = value;
+        }
+    });
+    NumericStats { null_count, min, max, sum: Some(NumericSum::Double(sum)) }
+}
+
+/// Visits the values that are not null, in row order, and counts the others.
+fn for_each_present<T: Copy>(
+    values: &[T],
+    nulls: Option<&[u64]>,
+    mut visit: impl FnMut(T),
+) -> u32 {
+    let Some(words) = nulls else {
+        values.iter().for_each(|value| visit(*value));
+        return 0;
+    };
+    let mut null_count = 0;
+    for (values, word) in values.chunks(64).zip(words) {
+        for (bit, value) in values.iter().enumerate() {
+            if word >> bit & 1 == 1 {
+                null_count += 1;
+            } else {
+                visit(*value);
+            }
+        }
+    }
+    null_count
+}
+
+/// Checks the statistics kept of a block against its values. The sum is left out where a scan is
+/// about to compute it anyway.
+pub(crate) fn check_stats<T: Number>(
+    values: &[T],
+    nulls: Option<&[u64]>,
+    kept: &NumericStats<T>,
+    with_sum: bool,
+) -> Result<()> {
+    let found = T::stats(values, nulls);
+    let all_null = found.null_count as usize == values.len();
+    let bounds = |stats: &NumericStats<T>| (stats.min.bits(), stats.max.bits());
+    let same = found.null_count == kept.null_count
+        && (all_null || bounds(&found) == bounds(kept))
+        && (!with_sum || sum_bits(found.sum) == sum_bits(kept.sum));
+    match same {
+        true => Ok(()),
+        false => Err(corrupt("the statistics of a block do not match its values")),
+    }
+}
+
+fn sum_bits(sum: Option<NumericSum>) -> Option<u64> {
+    sum.map(|sum| match sum {
+        NumericSum::Long(sum) => sum as u64,
+        NumericSum::Double(sum) => sum.to_bits(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_skip_nulls_and_nan() {
+        let stats = f64::stats(&[f64::NAN, 3.0, 1.0, 9.0], Some(&[0b1000]));
+        assert_eq!((stats.null_count, stats.min, stats.max), (1, 1.0, 3.0));
+        let longs = i64::stats(&[i64::MAX, 5, -5], Some(&[1]));
+        assert_eq!((longs.min, longs.max, longs.sum), (-5, 5, Some(NumericSum::Long(0))));
+        assert_eq!(i64::stats(&[i64::MAX, 1], None).sum, None);
+        assert!(f32::stats(&[f32::NAN], None).min.is_nan());
+    }
+}

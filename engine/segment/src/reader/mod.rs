@@ -1,0 +1,168 @@
+//! Reading a segment from bytes that the caller maps. Opening reads and verifies header, trailer and
+//! footer; each piece is verified when it is first read, and the columns check what they decode.
+
+pub(crate) mod cache;
+pub(crate) mod complex;
+pub(crate) mod numeric;
+pub(crate) mod pieces;
+pub(crate) mod string;
+
+use std::sync::Arc;
+
+use henge_types::{ColumnType, SegmentId, SegmentSchema, TIME_COLUMN};
+use rustc_hash::FxHashMap;
+
+use crate::error::Result;
+use crate::format::bytes::ByteReader;
+use crate::format::corrupt;
+use crate::format::footer::{Footer, RowSummary};
+use crate::format::piece::{SegmentBytes, Source};
+use crate::format::trailer::Trailer;
+use crate::reader::complex::ComplexReader;
+use crate::reader::numeric::NumericReader;
+use crate::reader::string::StringReader;
+use crate::view::{BLOCK_ROWS, ColumnView, SegmentView};
+
+/// An open segment file.
+#[derive(Debug)]
+pub struct MappedSegment {
+    pub(crate) source: Arc<Source>,
+    id: SegmentId,
+    schema: SegmentSchema,
+    pub(crate) rows: RowSummary,
+    pub(crate) columns: Vec<Column>,
+    positions: FxHashMap<String, usize>,
+}
+
+/// A column, by type.
+#[derive(Debug)]
+pub(crate) enum Column {
+    Long(NumericReader<i64>),
+    Float(NumericReader<f32>),
+    Double(NumericReader<f64>),
+    String(Box<StringReader>),
+    Complex(ComplexReader),
+}
+
+impl MappedSegment {
+    /// Opens a segment.
+    ///
+    /// # Errors
+    /// `UnknownVersion` for a file of another format version, `Corrupt` for anything else that is not
+    /// a sound header, trailer and footer.
+    pub fn open(bytes: SegmentBytes) -> Result<Self> {
+        let file = (*bytes).as_ref();
+        let raw = Trailer::read(file)?.footer(file)?;
+        let Footer { id, schema, rows, directories } = Footer::parse(&raw)?;
+        let source = Arc::new(Source::new(Arc::clone(&bytes), raw, rows.row_count));
+        let mut columns = Vec::with_capacity(schema.columns.len());
+        let mut positions = FxHashMap::default();
+        for (position, (column, directory)) in schema.columns.iter().zip(directories).enumerate() {
+            let mut reader = ByteReader::new(&source.footer[..directory.end]);
+            reader.take(directory.start)?;
+            let read = read_column(&source, position, column, &rows, &mut reader)
+                .and_then(|read| reader.finish("the directory").map(|()| read))
+                .map_err(|error| corrupt(format!("column '{}': {error}", column.name)))?;
+            columns.push(read);
+            positions.insert(column.name.clone(), position);
+        }
+        Ok(Self { source, id, schema, rows, columns, positions })
+    }
+
+    /// Opens a segment and checks that it is the one expected: a right file under a wrong name, or an
+    /// old version under a new one, is refused.
+    ///
+    /// # Errors
+    /// As [`MappedSegment::open`], and `Corrupt` for another identity.
+    pub fn open_as(bytes: SegmentBytes, id: &SegmentId) -> Result<Self> {
+        let segment = Self::open(bytes)?;
+        match segment.id == *id {
+            true => Ok(segment),
+            false => Err(corrupt(format!("the file holds {}, {id} is expected", segment.id))),
+        }
+    }
+}
+
+fn read_column(
+    source: &Arc<Source>,
+    position: usize,
+    column: &henge_types::ColumnSchema,
+    rows: &RowSummary,
+    reader: &mut ByteReader<'_>,
+) -> Result<Column> {
+    let sorted = column.name == TIME_COLUMN && rows.time_sorted;
+    let number = position as u32;
+    Ok(match &column.column_type {
+        ColumnType::Long => {
+            let long = NumericReader::read(source, reader, sorted)?;
+            if column.name == TIME_COLUMN {
+                check_time_range(&long, rows)?;
+            }
+            Column::Long(long)
+        }
+        ColumnType::Float => Column::Float(NumericReader::read(source, reader, false)?),
+        ColumnType::Double => Column::Double(NumericReader::read(source, reader, false)?),
+        ColumnType::String => {
+            Column::String(Box::new(StringReader::read(source, number, column, reader)?))
+        }
+        ColumnType::Complex(name) => {
+            Column::Complex(ComplexReader::read(source, number, name, reader)?)
+        }
+    })
+}
+
+/// Pruning trusts the time range, so it must be what the blocks say.
+fn check_time_range(time: &NumericReader<i64>, rows: &RowSummary) -> Result<()> {
+    let min = time.block_stats().map(|stats| stats.min).min();
+    let max = time.block_stats().map(|stats| stats.max).max();
+    if min.zip(max) != rows.time_range || time.block_stats().any(|stats| stats.null_count > 0) {
+        return Err(corrupt("the time range is not that of the blocks"));
+    }
+    let ranges: Vec<_> = time.block_stats().map(|stats| (stats.min, stats.max)).collect();
+    if rows.time_sorted && ranges.windows(2).any(|pair| pair[0].1 > pair[1].0) {
+        return Err(corrupt("the time blocks do not ascend"));
+    }
+    Ok(())
+}
+
+/// Rows of one block of a segment.
+pub(crate) fn block_rows(row_count: usize, block: usize) -> usize {
+    row_count.saturating_sub(block * BLOCK_ROWS).min(BLOCK_ROWS)
+}
+
+impl SegmentView for MappedSegment {
+    fn id(&self) -> &SegmentId {
+        &self.id
+    }
+
+    fn schema(&self) -> &SegmentSchema {
+        &self.schema
+    }
+
+    fn row_count(&self) -> usize {
+        self.rows.row_count
+    }
+
+    fn time_range(&self) -> Option<(i64, i64)> {
+        self.rows.time_range
+    }
+
+    fn is_time_sorted(&self) -> bool {
+        self.rows.time_sorted
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.source.file().len() as u64
+    }
+
+    fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>> {
+        let position = self.positions.get(name).copied();
+        Ok(position.and_then(|position| self.columns.get(position)).map(|column| match column {
+            Column::Long(column) => ColumnView::Long(column),
+            Column::Float(column) => ColumnView::Float(column),
+            Column::Double(column) => ColumnView::Double(column),
+            Column::String(column) => ColumnView::String(column.as_ref()),
+            Column::Complex(column) => ColumnView::Complex(column),
+        }))
+    }
+}

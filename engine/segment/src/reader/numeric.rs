@@ -1,0 +1,217 @@
+//! Reading a LONG, FLOAT or DOUBLE column.
+
+use std::sync::Arc;
+
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::encoding::Encoding;
+use crate::error::Result;
+use crate::format::bytes::ByteReader;
+use crate::format::codec::BlockCodec;
+use crate::format::corrupt;
+use crate::format::piece::{Piece, Source, VerifiedBits};
+use crate::number::{FieldReader, Number, check_stats};
+use crate::reader::block_rows;
+use crate::view::{BLOCK_ROWS, NullMask, NumericBlock, NumericColumn, NumericStats, NumericValues};
+use crate::writer::mask_is_implied;
+
+/// The mask of a block in which every row is null.
+static ALL_NULL: [u64; BLOCK_ROWS / 64] = [u64::MAX; BLOCK_ROWS / 64];
+
+/// A numeric column of a segment.
+#[derive(Debug)]
+pub(crate) struct NumericReader<T> {
+    source: Arc<Source>,
+    blocks: Vec<NumericMeta<T>>,
+    verified: VerifiedBits,
+    sorted: bool,
+}
+
+/// The directory entry of a block.
+#[derive(Debug)]
+pub(crate) struct NumericMeta<T> {
+    pub(crate) encoding: Encoding,
+    pub(crate) stats: NumericStats<T>,
+    pub(crate) mask: Option<Piece>,
+    pub(crate) data: Option<Piece>,
+}
+
+impl<T: Number> NumericReader<T> {
+    pub(crate) fn read(
+        source: &Arc<Source>,
+        reader: &mut ByteReader<'_>,
+        sorted: bool,
+    ) -> Result<Self> {
+        let block_count = source.row_count.div_ceil(BLOCK_ROWS);
+        let mut blocks = Vec::with_capacity(block_count.min(reader.remaining()));
+        for block in 0..block_count {
+            blocks.push(NumericMeta::read(reader, block_rows(source.row_count, block))?);
+        }
+        let verified = VerifiedBits::new(block_count);
+        Ok(Self { source: Arc::clone(source), blocks, verified, sorted })
+    }
+
+    /// The statistics of all blocks.
+    pub(crate) fn block_stats(&self) -> impl Iterator<Item = &NumericStats<T>> {
+        self.blocks.iter().map(|block| &block.stats)
+    }
+
+    pub(crate) fn metas(&self) -> &[NumericMeta<T>] {
+        &self.blocks
+    }
+
+    fn meta(&self, block: usize) -> Result<&NumericMeta<T>> {
+        self.blocks.get(block).ok_or_else(|| corrupt(format!("no block {block} in the column")))
+    }
+
+    /// What a block claims against what it holds, once: pruning trusts the claims.
+    fn check(&self, block: usize, values: &NumericBlock<'_, T>) -> Result<()> {
+        let meta = self.meta(block)?;
+        let nulls = values.nulls.map(|mask| mask.words);
+        match values.values {
+            NumericValues::Constant(_) => {
+                let set: u32 =
+                    nulls.unwrap_or_default().iter().map(|word| word.count_ones()).sum();
+                if meta.stats.null_count != set {
+                    return Err(corrupt("a null mask has another number of nulls"));
+                }
+            }
+            NumericValues::Slice(slice) => {
+                check_stats(slice, nulls, &meta.stats, false)?;
+                if self.sorted && slice.windows(2).any(|pair| T::descends(pair[0], pair[1])) {
+                    return Err(corrupt("a block of sorted times descends"));
+                }
+            }
+        }
+        self.verified.set(block);
+        Ok(())
+    }
+}
+
+impl<T: Number> NumericMeta<T> {
+    fn read(reader: &mut ByteReader<'_>, rows: usize) -> Result<Self> {
+        let encoding = Encoding::from_byte(reader.u8()?)?;
+        let null_count = reader.varint_u32()?;
+        if null_count as usize > rows {
+            return Err(corrupt(format!("{null_count} nulls in a block of {rows} rows")));
+        }
+        let mask = match null_count > 0 && !mask_is_implied(null_count, rows) {
+            true => Some(Piece::read(reader)?),
+            false => None,
+        };
+        let mut fields = FieldReader(reader);
+        let (min, max) = (T::read(&mut fields)?, T::read(&mut fields)?);
+        let sum = match fields.0.u8()? {
+            0 => None,
+            _ => Some(T::read_sum(&mut fields)?),
+        };
+        let data = match encoding {
+            Encoding::Constant if min.bits() != max.bits() && !min.is_nan() => {
+                return Err(corrupt("a constant block has two values"));
+            }
+            Encoding::Constant => None,
+            _ => Some(Piece::read(reader)?),
+        };
+        let stats = NumericStats { null_count, min, max, sum };
+        Ok(Self { encoding, stats, mask, data })
+    }
+}
+
+impl<T: Number> NumericColumn<T> for NumericReader<T> {
+    fn block<'s>(&'s self, block: usize, scratch: &'s mut Vec<T>) -> Result<NumericBlock<'s, T>> {
+        let meta = self.meta(block)?;
+        let rows = block_rows(self.source.row_count, block);
+        let verified = self.verified.get(block);
+        let words = rows.div_ceil(64);
+        // Values first, then room for the mask with slack to align it to eight bytes.
+        let mask_cells = (words * 8 + 8).div_ceil(size_of::<T>());
+        let needed = match (&meta.data, &meta.mask) {
+            (Some(_), _) => rows + mask_cells,
+            (None, Some(_)) => mask_cells,
+            (None, None) => 0,
+        };
+        if scratch.len() < needed {
+            scratch.resize(needed, T::ZERO);
+        }
+        let value_cells = if meta.data.is_some() { rows } else { 0 };
+        let (value_room, mask_room) = scratch.split_at_mut(value_cells);
+        let values = match &meta.data {
+            None => NumericValues::Constant(meta.stats.min),
+            Some(piece) => {
+                NumericValues::Slice(self.values(meta.encoding, piece, verified, value_room)?)
+            }
+        };
+        let nulls = match &meta.mask {
+            Some(piece) => Some(self.mask(piece, verified, mask_room, words)?),
+            None if meta.stats.null_count > 0 => Some(&ALL_NULL[..words]),
+            None => None,
+        };
+        let decoded = NumericBlock { values, nulls: nulls.map(|words| NullMask { words }) };
+        if !verified {
+            self.check(block, &decoded)?;
+        }
+        Ok(decoded)
+    }
+
+    fn stats(&self, block: usize) -> Result<Option<NumericStats<T>>> {
+        Ok(Some(self.meta(block)?.stats))
+    }
+
+    fn has_nulls(&self) -> bool {
+        self.block_stats().any(|stats| stats.null_count > 0)
+    }
+}
+
+impl<T: Number> NumericReader<T> {
+    /// The values of a block, in place where they are plain, uncompressed and aligned.
+    fn values<'s>(
+        &'s self,
+        encoding: Encoding,
+        piece: &Piece,
+        verified: bool,
+        room: &'s mut [T],
+    ) -> Result<&'s [T]> {
+        let source = &self.source;
+        if encoding == Encoding::Plain {
+            if piece.codec() == BlockCodec::None
+                && let Ok(values) =
+                    <[T]>::ref_from_bytes(source.stored(piece, &source.footer, verified)?)
+                && values.len() == room.len()
+            {
+                return Ok(values);
+            }
+            source.decompress_into(piece, &source.footer, verified, room.as_mut_bytes())?;
+        } else {
+            source.with_raw(piece, &source.footer, verified, |raw| {
+                T::decode(encoding, raw, room)
+            })?;
+        }
+        Ok(room)
+    }
+
+    /// The words of a null mask, in place where possible, else in the eight-byte aligned part of
+    /// `room`.
+    fn mask<'s>(
+        &'s self,
+        piece: &Piece,
+        verified: bool,
+        room: &'s mut [T],
+        words: usize,
+    ) -> Result<&'s [u64]> {
+        let source = &self.source;
+        if piece.codec() == BlockCodec::None
+            && let Ok(mask) =
+                <[u64]>::ref_from_bytes(source.stored(piece, &source.footer, verified)?)
+            && mask.len() == words
+        {
+            return Ok(mask);
+        }
+        let bytes = room.as_mut_bytes();
+        let skip = bytes.as_ptr().align_offset(8);
+        let room = bytes
+            .get_mut(skip..skip.saturating_add(8 * words))
+            .ok_or_else(|| corrupt("no room for a null mask"))?;
+        source.decompress_into(piece, &source.footer, verified, room)?;
+        <[u64]>::ref_from_bytes(room).map_err(|_| corrupt("a null mask is not aligned"))
+    }
+}

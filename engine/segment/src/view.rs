@@ -1,0 +1,261 @@
+//! `SegmentView`: the one read interface of mapped segments and of snapshots of the write-optimised
+//! index. Query execution sees nothing else.
+//!
+//! Rows come in blocks of [`BLOCK_ROWS`], so that block *i* of a column meets container *i* of a
+//! roaring bitmap. Dispatch is dynamic once a block, never once a row: a block hands out slices.
+
+use std::borrow::Cow;
+
+use henge_types::{SegmentId, SegmentSchema};
+use roaring::RoaringBitmap;
+
+use crate::error::Result;
+
+/// Rows in a block: the size of a roaring container.
+pub const BLOCK_ROWS: usize = 65_536;
+
+/// The dictionary id of null, in every string column, whether or not null occurs.
+pub const NULL_ID: u32 = 0;
+
+/// A readable set of rows: a mapped segment or a snapshot of the index.
+pub trait SegmentView: Send + Sync + std::fmt::Debug {
+    /// Identity.
+    fn id(&self) -> &SegmentId;
+    /// Columns, metrics, roll-up.
+    fn schema(&self) -> &SegmentSchema;
+    /// Number of rows; at most `u32::MAX`.
+    fn row_count(&self) -> usize;
+    /// Smallest and largest `__time`, both inclusive; `None` when there are no rows.
+    fn time_range(&self) -> Option<(i64, i64)>;
+    /// True when rows are sorted by `__time` ascending.
+    fn is_time_sorted(&self) -> bool;
+    /// Bytes of the segment, or of the memory the snapshot holds.
+    fn size_bytes(&self) -> u64;
+    /// A column by name (`__time` is a [`ColumnView::Long`]); `None` when the segment lacks it.
+    fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>>;
+
+    /// Number of blocks.
+    fn block_count(&self) -> usize {
+        self.row_count().div_ceil(BLOCK_ROWS)
+    }
+
+    /// Rows of one block: all full but the last.
+    fn block_rows(&self, block: usize) -> usize {
+        self.row_count().saturating_sub(block * BLOCK_ROWS).min(BLOCK_ROWS)
+    }
+}
+
+/// A column, by type.
+#[derive(Clone, Copy)]
+pub enum ColumnView<'a> {
+    /// LONG
+    Long(&'a dyn NumericColumn<i64>),
+    /// FLOAT
+    Float(&'a dyn NumericColumn<f32>),
+    /// DOUBLE
+    Double(&'a dyn NumericColumn<f64>),
+    /// STRING
+    String(&'a dyn StringColumn),
+    /// COMPLEX
+    Complex(&'a dyn ComplexColumn),
+}
+
+impl std::fmt::Debug for ColumnView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Long(_) => "Long",
+            Self::Float(_) => "Float",
+            Self::Double(_) => "Double",
+            Self::String(_) => "String",
+            Self::Complex(_) => "Complex",
+        })
+    }
+}
+
+/// Statistics of one block of a numeric column. Floats ignore NaN in `min` and `max`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NumericStats<T> {
+    /// Rows that are null.
+    pub null_count: u32,
+    /// Smallest non-null value (unspecified when all rows are null).
+    pub min: T,
+    /// Largest non-null value (unspecified when all rows are null).
+    pub max: T,
+    /// Sum of the non-null values: `i64` sums are exact (`None` when they overflow), floats are
+    /// summed in row order as `f64`.
+    pub sum: Option<NumericSum>,
+}
+
+/// A block's sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum NumericSum {
+    /// Of a LONG column.
+    Long(i64),
+    /// Of a FLOAT or DOUBLE column.
+    Double(f64),
+}
+
+/// A LONG, FLOAT or DOUBLE column.
+pub trait NumericColumn<T: Copy>: Send + Sync {
+    /// One block's values. `scratch` is used when they must be decoded; its content is overwritten.
+    fn block<'s>(&'s self, block: usize, scratch: &'s mut Vec<T>) -> Result<NumericBlock<'s, T>>;
+    /// One block's statistics, when they are kept (segments do, the index does not).
+    fn stats(&self, block: usize) -> Result<Option<NumericStats<T>>>;
+    /// False only when no row is null.
+    fn has_nulls(&self) -> bool;
+}
+
+/// One decoded block of a numeric column.
+#[derive(Debug, Clone, Copy)]
+pub struct NumericBlock<'a, T> {
+    /// Values; unspecified (but initialised) where null.
+    pub values: NumericValues<'a, T>,
+    /// Null rows, `None` when the block has none.
+    pub nulls: Option<NullMask<'a>>,
+}
+
+/// Values of a block.
+#[derive(Debug, Clone, Copy)]
+pub enum NumericValues<'a, T> {
+    /// Every row has this value.
+    Constant(T),
+    /// One value a row; the slice's length is the block's number of rows.
+    Slice(&'a [T]),
+}
+
+impl<T: Copy> NumericValues<'_, T> {
+    /// The value of a row of the block.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, row: usize) -> T {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Slice(values) => values[row],
+        }
+    }
+}
+
+/// A set of null rows of a block: bit `row % 64` of word `row / 64` is set when the row is null.
+#[derive(Debug, Clone, Copy)]
+pub struct NullMask<'a> {
+    /// `rows.div_ceil(64)` words.
+    pub words: &'a [u64],
+}
+
+impl NullMask<'_> {
+    /// True when the row is null.
+    #[inline]
+    #[must_use]
+    pub fn is_null(&self, row: usize) -> bool {
+        self.words[row / 64] >> (row % 64) & 1 == 1
+    }
+}
+
+/// A STRING column: ids into a dictionary. Id 0 ([`NULL_ID`]) is null.
+pub trait StringColumn: Send + Sync {
+    /// The values.
+    fn dictionary(&self) -> &dyn Dictionary;
+    /// True when rows may hold several values: then [`StringColumn::multi_block`] is to be used
+    /// (and works); `id_block` fails.
+    fn is_multi_value(&self) -> bool;
+    /// One block's ids (single-value columns).
+    fn id_block<'s>(&'s self, block: usize, scratch: &'s mut Vec<u32>) -> Result<IdBlock<'s>>;
+    /// One block's lists of ids (multi-value columns). An empty list reads as null.
+    fn multi_block<'s>(&'s self, block: usize, scratch: &'s mut MultiScratch)
+    -> Result<MultiBlock<'s>>;
+    /// The rows that hold the id (for multi-value columns: hold it among others), over the whole
+    /// segment; `None` when the column has no bitmap index.
+    fn bitmap(&self, id: u32) -> Result<Option<Cow<'_, RoaringBitmap>>>;
+    /// Smallest and largest id in a block, when kept. Only for single-value columns.
+    fn id_range(&self, block: usize) -> Result<Option<(u32, u32)>>;
+    /// False only when no row is null.
+    fn has_nulls(&self) -> bool;
+}
+
+/// Dictionary ids of a block of a single-value column.
+#[derive(Debug, Clone, Copy)]
+pub enum IdBlock<'a> {
+    /// Every row has this id.
+    Constant(u32),
+    /// One byte an id.
+    U8(&'a [u8]),
+    /// Two bytes an id.
+    U16(&'a [u16]),
+    /// Four bytes an id.
+    U32(&'a [u32]),
+}
+
+impl IdBlock<'_> {
+    /// The id of a row of the block.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, row: usize) -> u32 {
+        match self {
+            Self::Constant(id) => *id,
+            Self::U8(ids) => u32::from(ids[row]),
+            Self::U16(ids) => u32::from(ids[row]),
+            Self::U32(ids) => ids[row],
+        }
+    }
+}
+
+/// Scratch space of [`StringColumn::multi_block`].
+#[derive(Debug, Default)]
+pub struct MultiScratch {
+    /// Offsets.
+    pub offsets: Vec<u32>,
+    /// Ids.
+    pub ids: Vec<u32>,
+}
+
+/// Lists of dictionary ids of a block: row `r` holds `ids[offsets[r]..offsets[r + 1]]`.
+#[derive(Debug, Clone, Copy)]
+pub struct MultiBlock<'a> {
+    /// `rows + 1` offsets, ascending, the first 0.
+    pub offsets: &'a [u32],
+    /// Ids of all rows.
+    pub ids: &'a [u32],
+}
+
+impl MultiBlock<'_> {
+    /// The ids of a row of the block.
+    #[inline]
+    #[must_use]
+    pub fn row(&self, row: usize) -> &[u32] {
+        &self.ids[self.offsets[row] as usize..self.offsets[row + 1] as usize]
+    }
+}
+
+/// The distinct values of a STRING column. Id 0 is null, values have ids `1..len`.
+pub trait Dictionary: Send + Sync {
+    /// Number of ids, null's included: at least 1.
+    fn len(&self) -> u32;
+    /// True when ids ascend with the values' UTF-8 bytes.
+    fn is_sorted(&self) -> bool;
+    /// The value of an id; `None` is null. Fails for ids out of range and corrupt bytes.
+    fn get(&self, id: u32) -> Result<Option<Cow<'_, str>>>;
+    /// The id of a value, if present: O(log n) when sorted, O(1) by hash in the index.
+    fn lookup(&self, value: &str) -> Result<Option<u32>>;
+    /// For sorted dictionaries: the first id (1 or more) whose value is not less than `value`
+    /// (`len()` when there is none).
+    fn lower_bound(&self, value: &str) -> Result<u32>;
+    /// Calls `visit` for each id in `ids`, in order: the cheap way to see many values. Null is
+    /// visited as `None` when the range includes id 0.
+    fn for_each(
+        &self,
+        ids: std::ops::Range<u32>,
+        visit: &mut dyn FnMut(u32, Option<&str>),
+    ) -> Result<()>;
+    /// True when only null exists.
+    fn is_empty(&self) -> bool {
+        self.len() <= 1
+    }
+}
+
+/// A COMPLEX column: one serialised sketch a row.
+pub trait ComplexColumn: Send + Sync {
+    /// The sketch's name, for example `HLLSketch`.
+    fn type_name(&self) -> &str;
+    /// The bytes of a row (an absolute row of the segment); `None` is null.
+    fn get(&self, row: usize) -> Result<Option<Cow<'_, [u8]>>>;
+}

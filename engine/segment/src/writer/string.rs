@@ -1,0 +1,122 @@
+//! Writing a STRING column: dictionary, bitmap index, blocks of ids.
+//!
+//! Directory: dictionary; a byte that says whether a bitmap index follows, and the index; the blocks.
+//! A block of ids is encoding, smallest id, largest id, ids (a piece, unless constant). A block of a
+//! multi-value column is the number of its values, the block of its rows' counts, the block of ids.
+
+use std::io::Write;
+
+use crate::bitmap::writer::{self as bitmaps, Postings};
+use crate::dictionary::table::StringTable;
+use crate::dictionary::writer as dictionary_writer;
+use crate::encoding::{Encoding, ids as id_encoding};
+use crate::error::{Result, SegmentError};
+use crate::format::MAX_BLOCK_VALUES;
+use crate::format::bytes::ByteWriter;
+use crate::format::codec::BlockCodec;
+use crate::format::sink::FileSink;
+use crate::view::{BLOCK_ROWS, NULL_ID};
+use crate::writer::{WriteOptions, choose};
+
+/// The rows of a multi-value column.
+pub(super) struct Lists<'a> {
+    pub(super) offsets: &'a [u32],
+    pub(super) ids: &'a [u32],
+}
+
+/// Writes a single-value column; true when it has nulls.
+pub(super) fn write_single<W: Write>(
+    sink: &mut FileSink<W>,
+    options: &WriteOptions,
+    table: &StringTable,
+    ids: &[u32],
+    bitmaps: bool,
+    directory: &mut Vec<u8>,
+) -> Result<bool> {
+    check_ids(table, ids)?;
+    dictionary_writer::write(sink, options, table, directory)?;
+    directory.push(u8::from(bitmaps));
+    if bitmaps {
+        bitmaps::write(sink, options, &Postings::of_ids(ids, table.len() + 1), directory)?;
+    }
+    for ids in ids.chunks(BLOCK_ROWS) {
+        write_ids(sink, options, ids, directory)?;
+    }
+    Ok(ids.contains(&NULL_ID))
+}
+
+/// Writes a multi-value column; true when a row is empty or holds null.
+pub(super) fn write_multi<W: Write>(
+    sink: &mut FileSink<W>,
+    options: &WriteOptions,
+    table: &StringTable,
+    lists: &Lists<'_>,
+    bitmaps: bool,
+    directory: &mut Vec<u8>,
+) -> Result<bool> {
+    let Lists { offsets, ids } = *lists;
+    check_ids(table, ids)?;
+    let ends = (offsets.first(), offsets.last().map(|end| *end as usize));
+    if ends != (Some(&0), Some(ids.len())) || !offsets.is_sorted() {
+        return Err(SegmentError::Invalid(
+            "offsets must ascend from 0 to the number of values".into(),
+        ));
+    }
+    dictionary_writer::write(sink, options, table, directory)?;
+    directory.push(u8::from(bitmaps));
+    if bitmaps {
+        let postings = Postings::of_lists(offsets, ids, table.len() + 1);
+        bitmaps::write(sink, options, &postings, directory)?;
+    }
+    let rows = offsets.len() - 1;
+    for start in (0..rows).step_by(BLOCK_ROWS) {
+        let offsets = &offsets[start..=(start + BLOCK_ROWS).min(rows)];
+        let ids = &ids[offsets[0] as usize..offsets[offsets.len() - 1] as usize];
+        if ids.len() > MAX_BLOCK_VALUES {
+            return Err(SegmentError::Limit(format!(
+                "{} values in a block of a multi-value column: at most {MAX_BLOCK_VALUES}",
+                ids.len()
+            )));
+        }
+        let counts: Vec<u32> = offsets.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        directory.put_varint(ids.len() as u64);
+        write_ids(sink, options, &counts, directory)?;
+        write_ids(sink, options, ids, directory)?;
+    }
+    Ok(ids.contains(&NULL_ID) || offsets.windows(2).any(|pair| pair[0] == pair[1]))
+}
+
+fn check_ids(table: &StringTable, ids: &[u32]) -> Result<()> {
+    match ids.iter().copied().max() {
+        Some(max) if max as usize > table.len() => Err(SegmentError::Invalid(format!(
+            "id {max} of a dictionary of {} values",
+            table.len()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes one block of ids or counts.
+pub(super) fn write_ids<W: Write>(
+    sink: &mut FileSink<W>,
+    options: &WriteOptions,
+    ids: &[u32],
+    directory: &mut Vec<u8>,
+) -> Result<()> {
+    let min = ids.iter().copied().min().unwrap_or(0);
+    let max = ids.iter().copied().max().unwrap_or(0);
+    let chosen = match min == max {
+        true => None,
+        false => {
+            let codec = options.codec != BlockCodec::None;
+            choose::choose(options, id_encoding::candidates(ids, codec))
+        }
+    };
+    directory.push(chosen.as_ref().map_or(Encoding::Constant, |(encoding, _)| *encoding) as u8);
+    directory.put_varint(u64::from(min));
+    directory.put_varint(u64::from(max));
+    match chosen {
+        Some((_, packed)) => sink.put(&packed, directory),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,200 @@
+//! What is written is read back, whatever the codec, the size and the memory alignment.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{mix, open, read_all, read_column, rich_schema, segment_id, write_rich};
+use henge_segment::{
+    ALL_CODECS, BlockCodec, ColumnData, ColumnView, IdBlock, MappedSegment, NumericValues,
+    SegmentView, SegmentWriter, StringTable, WriteGoal, WriteOptions, rewrite_identity, transcode,
+};
+use henge_types::{ColumnRole, ColumnType, SegmentId, Value, Version};
+
+fn all_options() -> Vec<WriteOptions> {
+    let codecs = ALL_CODECS.map(|codec| WriteOptions { codec, ..WriteOptions::default() });
+    codecs.into_iter().chain([WriteOptions::hot()]).collect()
+}
+
+#[test]
+fn every_type_reads_back_under_every_codec() {
+    let (plain, _) = write_rich(4_000, WriteOptions::hot());
+    let expected = read_all(&open(plain).unwrap()).unwrap();
+    assert_eq!(expected["user"][3], "Null");
+    assert_eq!(expected["one"][5], "Long(1)");
+    assert_eq!(expected["wide"][17], format!("Long({})", mix(17) as i64));
+    for options in all_options() {
+        let (bytes, summary) = write_rich(4_000, options);
+        assert_eq!(summary.size_bytes, bytes.len() as u64);
+        assert_eq!(summary.checksum, xxhash_rust::xxh3::xxh3_64(&bytes));
+        let segment = open(bytes).unwrap();
+        assert_eq!(segment.row_count(), 4_000);
+        assert_eq!(segment.time_range(), summary.time_range);
+        assert!(segment.is_time_sorted());
+        assert_eq!(read_all(&segment).unwrap(), expected, "{options:?}");
+        segment.verify().unwrap();
+    }
+}
+
+#[test]
+fn several_blocks_read_back() {
+    let rows = 2 * henge_segment::BLOCK_ROWS + 77;
+    let (bytes, _) = write_rich(rows, WriteOptions::default());
+    let segment = open(bytes).unwrap();
+    assert_eq!(segment.block_count(), 3);
+    let wide = read_column(&segment, "wide").unwrap();
+    assert!(wide.iter().enumerate().all(|(row, v)| *v == Value::Long(mix(row) as i64)));
+    segment.verify().unwrap();
+    let mut hot = Vec::new();
+    transcode(&segment, WriteOptions::hot(), &mut hot).unwrap();
+    let hot = open(hot).unwrap();
+    hot.verify().unwrap();
+    assert_eq!(read_all(&hot).unwrap(), read_all(&segment).unwrap());
+    assert_eq!(hot.id(), segment.id());
+    assert!(string(&hot, "run").bitmap(1).unwrap().is_none());
+}
+
+fn string<'a>(segment: &'a MappedSegment, name: &str) -> &'a dyn henge_segment::StringColumn {
+    match segment.column(name).unwrap() {
+        Some(ColumnView::String(column)) => column,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn small_segments_are_small() {
+    for rows in [0, 1, 3, 10] {
+        let (bytes, _) = write_rich(rows, WriteOptions::default());
+        assert!(bytes.len() < 3_000, "{rows} rows take {} bytes", bytes.len());
+        let segment = open(bytes).unwrap();
+        segment.verify().unwrap();
+        assert_eq!(read_all(&segment).unwrap()["one"].len(), rows);
+        assert_eq!(segment.time_range().is_none(), rows == 0);
+    }
+}
+
+#[test]
+fn uncompressed_blocks_are_read_in_place() {
+    let (bytes, _) = write_rich(70_000, WriteOptions::hot());
+    let segment = open(bytes).unwrap();
+    let Some(ColumnView::Double(noise)) = segment.column("noise").unwrap() else { panic!() };
+    let mut scratch = Vec::new();
+    assert!(matches!(noise.block(0, &mut scratch).unwrap().values, NumericValues::Slice(_)));
+    let mut ids = Vec::new();
+    let country = string(&segment, "country");
+    assert!(matches!(country.id_block(1, &mut ids).unwrap(), IdBlock::U8(_)));
+    assert!(ids.is_empty(), "byte-aligned ids need no scratch");
+    assert_eq!(string(&segment, "empty").id_range(0).unwrap(), Some((0, 0)));
+}
+
+#[test]
+fn misaligned_memory_reads_the_same() {
+    let (bytes, _) = write_rich(3_000, WriteOptions::hot());
+    let expected = read_all(&open(bytes.clone()).unwrap()).unwrap();
+    struct Shifted(Vec<u8>, usize);
+    impl AsRef<[u8]> for Shifted {
+        fn as_ref(&self) -> &[u8] {
+            &self.0[self.1..]
+        }
+    }
+    for shift in [1, 2, 4] {
+        let mut shifted = vec![0; shift];
+        shifted.extend(&bytes);
+        let segment = MappedSegment::open(Arc::new(Shifted(shifted, shift))).unwrap();
+        assert_eq!(read_all(&segment).unwrap(), expected, "shift {shift}");
+    }
+}
+
+#[test]
+fn dictionaries_find_every_value() {
+    let values: Vec<String> = (0..20_000).map(|i| format!("prefix/{:06}/ü", i * 3)).collect();
+    let table: StringTable = values.iter().map(String::as_str).collect();
+    let ids: Vec<u32> = (1..=20_000).collect();
+    for codec in ALL_CODECS {
+        let schema =
+            common::schema(vec![common::column("s", ColumnType::String, ColumnRole::Dimension)]);
+        let options = WriteOptions { codec, ..WriteOptions::default() };
+        let mut writer =
+            SegmentWriter::new(Vec::new(), segment_id(), schema, 20_000, options).unwrap();
+        let times = vec![common::START_MS; 20_000];
+        writer.write_column("__time", ColumnData::Long { values: &times, nulls: None }).unwrap();
+        let data = ColumnData::String { dictionary: &table, ids: &ids, bitmaps: true };
+        writer.write_column("s", data).unwrap();
+        let segment = open(writer.finish_into().unwrap().1).unwrap();
+        let column = string(&segment, "s");
+        let dictionary = column.dictionary();
+        assert_eq!(dictionary.len(), 20_001);
+        for id in (1..=20_000).step_by(37) {
+            let value = dictionary.get(id).unwrap().unwrap().into_owned();
+            assert_eq!(value, values[id as usize - 1]);
+            assert_eq!(dictionary.lookup(&value).unwrap(), Some(id));
+            assert_eq!(dictionary.lower_bound(&format!("{value}x")).unwrap(), id + 1);
+            assert_eq!(dictionary.lookup(&format!("{value}x")).unwrap(), None);
+            let rows: Vec<u32> = column.bitmap(id).unwrap().unwrap().iter().collect();
+            assert_eq!(rows, [id - 1]);
+        }
+        assert_eq!(dictionary.lower_bound("").unwrap(), 1);
+        assert_eq!(dictionary.lower_bound("z").unwrap(), 20_001);
+        let mut seen = Vec::new();
+        dictionary.for_each(5_000..5_100, &mut |id, v| seen.push((id, v.map(str::to_owned)))).unwrap();
+        assert_eq!(seen.len(), 100);
+        assert_eq!(seen[99], (5_099, Some(values[5_098].clone())));
+        assert!(dictionary.get(20_001).is_err());
+        assert!(column.bitmap(20_001).is_err());
+    }
+}
+
+#[test]
+fn h_52_identity_is_checked_and_can_be_rewritten() {
+    let (bytes, _) = write_rich(500, WriteOptions::default());
+    let other = SegmentId { version: Version(8), partition: 0, ..segment_id() };
+    assert!(MappedSegment::open_as(Arc::new(bytes.clone()), &other).is_err());
+    let mut renamed = Vec::new();
+    let summary = rewrite_identity(&bytes, &other, &mut renamed).unwrap();
+    assert_eq!(summary.checksum, xxhash_rust::xxh3::xxh3_64(&renamed));
+    let segment = MappedSegment::open_as(Arc::new(renamed), &other).unwrap();
+    segment.verify().unwrap();
+    assert_eq!(read_all(&segment).unwrap(), read_all(&open(bytes).unwrap()).unwrap());
+}
+
+#[test]
+fn the_writer_refuses_what_contradicts_the_schema() {
+    let start = || {
+        let options = WriteOptions::default();
+        SegmentWriter::new(Vec::new(), segment_id(), rich_schema(), 2, options).unwrap()
+    };
+    let long = |values| ColumnData::Long { values, nulls: None };
+    let mut writer = start();
+    assert!(writer.write_column("nope", long(&[1, 2])).is_err());
+    assert!(writer.write_column("page", long(&[1, 2])).is_err());
+    assert!(writer.write_column("one", long(&[1])).is_err());
+    assert!(writer.write_column("__time", long(&[0, 1])).is_err(), "outside the interval");
+    writer.write_column("one", long(&[1, 2])).unwrap();
+    assert!(writer.write_column("one", long(&[1, 2])).is_err(), "twice");
+    let unsorted: StringTable = ["b", "a"].into_iter().collect();
+    for (dictionary, ids) in [(&unsorted, [0, 1]), (&StringTable::new(), [0, 1])] {
+        let data = ColumnData::String { dictionary, ids: &ids, bitmaps: true };
+        assert!(writer.write_column("page", data).is_err());
+    }
+    assert!(writer.finish().is_err(), "columns are missing");
+}
+
+#[test]
+fn inspection_adds_up() {
+    let options = WriteOptions { goal: WriteGoal::Size, codec: BlockCodec::Zstd, zstd_level: 3 };
+    let (bytes, _) = write_rich(50_000, options);
+    let size = bytes.len() as u64;
+    let report = open(bytes).unwrap().inspect().unwrap();
+    let parts: u64 = report
+        .columns
+        .iter()
+        .map(|c| c.data_bytes + c.null_bytes + c.dictionary_bytes + c.bitmap_bytes)
+        .sum();
+    assert!(parts < size + 2_000 && parts > size / 2, "{parts} of {size}");
+    let column = |name: &str| report.columns.iter().find(|c| c.name == name).unwrap();
+    assert_eq!(column("country").cardinality, Some(5));
+    assert_eq!(column("one").encodings["constant"], 1);
+    assert_eq!(column("none").null_count, Some(50_000));
+    assert!(column("page").bitmap_bytes > 0 && column("run").bitmap_bytes == 0);
+    assert!(serde_json::to_string(&report).unwrap().contains("\"encodings\""));
+}

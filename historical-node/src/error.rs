@@ -1,0 +1,75 @@
+//! Errors of this package.
+
+use std::path::PathBuf;
+
+use henge_platform::discovery::DiscoveryError;
+use henge_platform::storage::StorageError;
+use henge_segment::SegmentError;
+use henge_types::ErrorClass;
+
+/// Why a segment is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoricalError {
+    /// The cache folder or a file in it cannot be used.
+    #[error("segment cache {}: {source}", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// The operating system's word.
+        source: std::io::Error,
+    },
+    /// The file is not as large as recorded.
+    #[error("segment cache {}: not {expected_bytes} bytes, as recorded", path.display())]
+    WrongSize {
+        /// The path.
+        path: PathBuf,
+        /// The recorded size.
+        expected_bytes: u64,
+    },
+    /// There is no room.
+    #[error(
+        "segment needs {needed_bytes} bytes, {free_bytes} of the tier's capacity are free: \
+         raise historical.capacity_bytes or add a node"
+    )]
+    Full {
+        /// Size of the segment.
+        needed_bytes: u64,
+        /// What is left.
+        free_bytes: u64,
+    },
+    /// The file is a segment, but another one.
+    #[error("the file holds segment '{found}', the metadata say '{expected}'")]
+    WrongIdentity {
+        /// What was asked for.
+        expected: String,
+        /// What the footer says.
+        found: String,
+    },
+    /// The bytes failed verification.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// Deep storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Discovery failed.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+}
+
+impl HistoricalError {
+    /// The class of the error.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Io { .. } => ErrorClass::Internal,
+            Self::WrongSize { .. } | Self::WrongIdentity { .. } => ErrorClass::Corrupt,
+            Self::Full { .. } => ErrorClass::Capacity,
+            Self::Segment(error) => error.class(),
+            Self::Storage(error) => error.class(),
+            Self::Discovery(error) => error.class(),
+        }
+    }
+}
+
+/// The package's result.
+pub type Result<T, E = HistoricalError> = std::result::Result<T, E>;

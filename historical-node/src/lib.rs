@@ -1,0 +1,70 @@
+//! The historical role: holds published segments in mapped files and answers queries over them.
+
+pub mod cache;
+pub mod error;
+pub mod load;
+pub mod query;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use henge_platform::discovery::{Discovery, ServerId};
+use henge_platform::runtime::CpuPool;
+use henge_platform::storage::DeepStorage;
+use henge_segment::MappedSegment;
+use henge_types::SegmentId;
+use parking_lot::RwLock;
+
+pub use error::{HistoricalError, Result};
+
+use crate::cache::SegmentCache;
+
+/// Settings of a historical node.
+#[derive(Debug, Clone)]
+pub struct HistoricalOptions {
+    /// Name in discovery.
+    pub server_id: ServerId,
+    /// Tier.
+    pub tier: Arc<str>,
+    /// Preference among replicas.
+    pub priority: i32,
+    /// Where segment files are kept.
+    pub cache_dir: PathBuf,
+    /// Bytes that they may take; a load beyond is refused.
+    pub capacity_bytes: u64,
+}
+
+/// The historical role.
+#[derive(Debug)]
+pub struct HistoricalNode {
+    pub(crate) options: HistoricalOptions,
+    pub(crate) discovery: Arc<dyn Discovery>,
+    pub(crate) storage: Arc<dyn DeepStorage>,
+    pub(crate) pool: CpuPool,
+    pub(crate) cache: SegmentCache,
+    pub(crate) loaded: RwLock<HashMap<SegmentId, Arc<MappedSegment>>>,
+}
+
+impl HistoricalNode {
+    /// Opens the node's cache and joins the cluster. Nothing is loaded until the coordinator says.
+    ///
+    /// # Errors
+    /// When the cache folder cannot be made or discovery is away.
+    pub fn open(
+        options: HistoricalOptions,
+        discovery: Arc<dyn Discovery>,
+        storage: Arc<dyn DeepStorage>,
+        pool: CpuPool,
+    ) -> Result<Self> {
+        let cache = SegmentCache::open(options.cache_dir.clone(), options.capacity_bytes)?;
+        discovery.join(&options.server_id)?;
+        Ok(Self { options, discovery, storage, pool, cache, loaded: RwLock::default() })
+    }
+
+    /// Number of segments that are served.
+    #[must_use]
+    pub fn segment_count(&self) -> usize {
+        self.loaded.read().len()
+    }
+}

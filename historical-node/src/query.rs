@@ -1,0 +1,35 @@
+//! Queries over the mapped segments.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use henge_platform::discovery::ServerId;
+use henge_platform::rpc::{DataNode, NodeError, SegmentQuery, SegmentReply, run_views};
+use henge_segment::SegmentView;
+
+use crate::HistoricalNode;
+
+#[async_trait]
+impl DataNode for HistoricalNode {
+    fn server_id(&self) -> &ServerId {
+        &self.options.server_id
+    }
+
+    async fn run(&self, request: SegmentQuery) -> Result<SegmentReply, NodeError> {
+        let mut found = Vec::new();
+        let mut missing = Vec::new();
+        {
+            let loaded = self.loaded.read();
+            for descriptor in &request.segments {
+                match loaded.get(&descriptor.id) {
+                    Some(mapped) => {
+                        let view: Arc<dyn SegmentView> = Arc::clone(mapped) as _;
+                        found.push((descriptor.clone(), vec![view]));
+                    }
+                    None => missing.push(descriptor.clone()),
+                }
+            }
+        }
+        run_views(&self.pool, &request, found, missing).await
+    }
+}

@@ -1,0 +1,192 @@
+//! Inflating what clients send, with a bound on what comes out: the declared size of a compressed
+//! body is never believed, and a bomb stops at the limit, not at the end of memory.
+
+use std::io::Read;
+
+use henge_types::ErrorClass;
+
+/// The `Content-Encoding`s that requests may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ContentEncoding {
+    /// As it is.
+    Identity,
+    /// RFC 1952, one member or several.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+    /// RFC 1950 (zlib), as HTTP's `deflate` is defined.
+    Deflate,
+}
+
+impl ContentEncoding {
+    /// The encoding of a header's value; an empty one is identity.
+    ///
+    /// # Errors
+    /// `UnknownEncoding` for other names and for several encodings on top of each other.
+    pub fn parse(value: &str) -> Result<Self, InflateError> {
+        match value.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Ok(Self::Identity),
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            "zstd" => Ok(Self::Zstd),
+            "deflate" => Ok(Self::Deflate),
+            _ => Err(InflateError::UnknownEncoding(value.trim().chars().take(64).collect())),
+        }
+    }
+}
+
+/// Bounds of inflating one body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InflateLimits {
+    /// Most bytes that may come out.
+    pub max_inflated_bytes: usize,
+    /// Most bytes out a byte in, once `ratio_grace_bytes` have come out.
+    pub max_ratio: usize,
+    /// Highly compressible small bodies are fine: the ratio counts from here.
+    pub ratio_grace_bytes: usize,
+}
+
+impl Default for InflateLimits {
+    fn default() -> Self {
+        Self { max_inflated_bytes: 64 << 20, max_ratio: 100, ratio_grace_bytes: 100 << 10 }
+    }
+}
+
+/// Why a body could not be inflated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InflateError {
+    /// Not an encoding that is accepted.
+    #[error("content-encoding '{0}' is not supported: use identity, gzip, zstd or deflate")]
+    UnknownEncoding(String),
+    /// More comes out than allowed.
+    #[error("the body inflates to more than {0} bytes: send smaller batches")]
+    TooLarge(usize),
+    /// More comes out of each byte than any honest body gives.
+    #[error("the body inflates to more than {0} times its size")]
+    Ratio(usize),
+    /// Not what the header says.
+    #[error("the body is not valid {encoding:?}: {reason}")]
+    Malformed {
+        /// What the header says.
+        encoding: ContentEncoding,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl InflateError {
+    /// The class of the error.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::UnknownEncoding(_) => ErrorClass::Unsupported,
+            Self::TooLarge(_) | Self::Ratio(_) => ErrorClass::ResourceLimit,
+            Self::Malformed { .. } => ErrorClass::InvalidInput,
+        }
+    }
+}
+
+/// zstd windows above 8 MiB are refused, as RFC 9659 asks of HTTP: a header of a few bytes must not
+/// make the decoder allocate more.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Inflates a whole body.
+///
+/// # Errors
+/// When the body is malformed, ends early, has anything behind its end, or passes a limit.
+pub fn inflate(
+    encoding: ContentEncoding,
+    body: &[u8],
+    limits: InflateLimits,
+) -> Result<Vec<u8>, InflateError> {
+    let mut out = Vec::new();
+    match encoding {
+        ContentEncoding::Identity => {
+            if body.len() > limits.max_inflated_bytes {
+                return Err(InflateError::TooLarge(limits.max_inflated_bytes));
+            }
+            out.extend_from_slice(body);
+        }
+        ContentEncoding::Gzip => inflate_gzip(body, limits, &mut out)?,
+        ContentEncoding::Deflate => {
+            let mut decoder = flate2::bufread::ZlibDecoder::new(body);
+            drain(&mut decoder, encoding, body.len(), limits, &mut out)?;
+            refuse_rest(decoder.into_inner(), encoding)?;
+        }
+        ContentEncoding::Zstd => inflate_zstd(body, limits, &mut out)?,
+    }
+    Ok(out)
+}
+
+fn inflate_gzip(
+    body: &[u8],
+    limits: InflateLimits,
+    out: &mut Vec<u8>,
+) -> Result<(), InflateError> {
+    let mut rest = body;
+    loop {
+        let mut decoder = flate2::bufread::GzDecoder::new(rest);
+        drain(&mut decoder, ContentEncoding::Gzip, body.len(), limits, out)?;
+        rest = decoder.into_inner();
+        // Members may follow each other; anything else behind a member is garbage.
+        if !rest.starts_with(&[0x1f, 0x8b]) {
+            return refuse_rest(rest, ContentEncoding::Gzip);
+        }
+    }
+}
+
+fn inflate_zstd(
+    body: &[u8],
+    limits: InflateLimits,
+    out: &mut Vec<u8>,
+) -> Result<(), InflateError> {
+    let encoding = ContentEncoding::Zstd;
+    if body.is_empty() {
+        return Err(malformed(encoding, "it is empty"));
+    }
+    // Reads frame after frame and fails on anything that is not a frame.
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(body)
+        .map_err(|error| malformed(encoding, error))?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| malformed(encoding, error))?;
+    drain(&mut decoder, encoding, body.len(), limits, out)
+}
+
+fn drain(
+    decoder: &mut impl Read,
+    encoding: ContentEncoding,
+    body_bytes: usize,
+    limits: InflateLimits,
+    out: &mut Vec<u8>,
+) -> Result<(), InflateError> {
+    let by_ratio = body_bytes.saturating_mul(limits.max_ratio).max(limits.ratio_grace_bytes);
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let read = match decoder.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(malformed(encoding, error)),
+        };
+        let total = out.len() + read;
+        if total > limits.max_inflated_bytes {
+            return Err(InflateError::TooLarge(limits.max_inflated_bytes));
+        }
+        if total > by_ratio {
+            return Err(InflateError::Ratio(limits.max_ratio));
+        }
+        out.extend_from_slice(&buffer[..read]);
+    }
+}
+
+fn refuse_rest(rest: &[u8], encoding: ContentEncoding) -> Result<(), InflateError> {
+    if rest.is_empty() {
+        return Ok(());
+    }
+    Err(malformed(encoding, format!("{} bytes behind its end", rest.len())))
+}
+
+fn malformed(encoding: ContentEncoding, reason: impl ToString) -> InflateError {
+    InflateError::Malformed { encoding, reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! H-15: bombs stop at the limit; wrong encodings and trailing garbage are refused.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+
+use super::*;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 3).unwrap()
+}
+
+fn compressors() -> [(ContentEncoding, fn(&[u8]) -> Vec<u8>); 3] {
+    [
+        (ContentEncoding::Gzip, gzip),
+        (ContentEncoding::Deflate, zlib),
+        (ContentEncoding::Zstd, zstd),
+    ]
+}
+
+#[test]
+fn round_trips() {
+    let text = br#"{"a":1}"#.repeat(10);
+    for (encoding, compress) in compressors() {
+        let out = inflate(encoding, &compress(&text), InflateLimits::default()).unwrap();
+        assert_eq!(out, text, "{encoding:?}");
+    }
+    assert_eq!(inflate(ContentEncoding::Identity, b"x", InflateLimits::default()).unwrap(), b"x");
+}
+
+#[test]
+fn names_of_encodings() {
+    assert_eq!(ContentEncoding::parse(" GZIP ").unwrap(), ContentEncoding::Gzip);
+    assert_eq!(ContentEncoding::parse("").unwrap(), ContentEncoding::Identity);
+    for bad in ["br", "gzip, gzip", "utf-8"] {
+        assert_eq!(ContentEncoding::parse(bad).unwrap_err().class(), ErrorClass::Unsupported);
+    }
+}
+
+#[test]
+fn h_15_a_bomb_stops_at_the_ratio_and_at_the_size() {
+    let zeros = vec![0; 8 << 20];
+    for (encoding, compress) in compressors() {
+        let bomb = compress(&zeros);
+        let by_ratio = inflate(encoding, &bomb, InflateLimits::default()).unwrap_err();
+        assert_eq!(by_ratio, InflateError::Ratio(100), "{encoding:?}");
+        let limits = InflateLimits {
+            max_inflated_bytes: 1 << 20,
+            max_ratio: usize::MAX,
+            ..InflateLimits::default()
+        };
+        let by_size = inflate(encoding, &bomb, limits).unwrap_err();
+        assert_eq!(by_size, InflateError::TooLarge(1 << 20), "{encoding:?}");
+    }
+}
+
+#[test]
+fn h_15_the_limits_are_exact() {
+    let text = vec![b'a'; 1_000];
+    for (encoding, compress) in compressors() {
+        let body = compress(&text);
+        let at = |max| InflateLimits { max_inflated_bytes: max, ..InflateLimits::default() };
+        assert!(inflate(encoding, &body, at(1_001)).is_ok());
+        assert!(inflate(encoding, &body, at(1_000)).is_ok());
+        assert_eq!(inflate(encoding, &body, at(999)), Err(InflateError::TooLarge(999)));
+    }
+    let limits = InflateLimits { max_inflated_bytes: 3, ..InflateLimits::default() };
+    assert!(inflate(ContentEncoding::Identity, b"1234", limits).is_err());
+}
+
+#[test]
+fn h_15_trailing_garbage_is_refused() {
+    for (encoding, compress) in compressors() {
+        let mut body = compress(b"hello");
+        body.extend_from_slice(b"garbage");
+        let error = inflate(encoding, &body, InflateLimits::default()).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::InvalidInput, "{encoding:?}");
+    }
+}
+
+#[test]
+fn h_15_a_wrong_or_truncated_body_is_refused() {
+    let text = b"hello hello hello";
+    for (encoding, compress) in compressors() {
+        let body = compress(text);
+        for end in 0..body.len() {
+            assert!(inflate(encoding, &body[..end], InflateLimits::default()).is_err());
+        }
+        assert!(inflate(encoding, b"[1,2,3]", InflateLimits::default()).is_err());
+    }
+}
+
+#[test]
+fn gzip_members_and_zstd_frames_may_follow_each_other() {
+    for (encoding, compress) in [compressors()[0], compressors()[2]] {
+        let body = [compress(b"one "), compress(b"two")].concat();
+        assert_eq!(inflate(encoding, &body, InflateLimits::default()).unwrap(), b"one two");
+    }
+}

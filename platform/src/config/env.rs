@@ -1,0 +1,55 @@
+//! `HENGE_PORT=8889` sets `port`; `HENGE_QUERY__TIMEOUT_MS=1000` sets `query.timeout_ms`.
+
+use super::{ConfigError, ServerConfig};
+
+const PREFIX: &str = "HENGE_";
+
+/// Sets what the variables say over what the file says.
+pub(super) fn apply(
+    table: &mut toml::Table,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<(), ConfigError> {
+    // The defaults know every name and its type.
+    let known = toml::Table::try_from(ServerConfig::default())
+        .map_err(|error| ConfigError::Parse(error.to_string()))?;
+    for (name, text) in variables {
+        let Some(path) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
+        let path = path.to_ascii_lowercase();
+        set(table, &known, &path, &text)
+            .map_err(|reason| ConfigError::Variable { name: name.clone(), reason })?;
+    }
+    Ok(())
+}
+
+fn set(
+    table: &mut toml::Table,
+    known: &toml::Table,
+    path: &str,
+    text: &str,
+) -> Result<(), String> {
+    if let Some((section, rest)) = path.split_once("__") {
+        let unknown = || format!("there is no section '{section}'");
+        let known = known.get(section).and_then(toml::Value::as_table).ok_or_else(unknown)?;
+        let inner = table
+            .entry(section)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| format!("'{section}' is not a section in the file"))?;
+        return set(inner, known, rest, text);
+    }
+    let default = known.get(path).ok_or_else(|| {
+        format!("there is no setting '{path}'; sections are parted by two underscores")
+    })?;
+    let value = match default {
+        toml::Value::Integer(_) => {
+            let number = text.trim().parse().map_err(|_| format!("'{text}' is not a number"))?;
+            toml::Value::Integer(number)
+        }
+        toml::Value::Table(_) => return Err(format!("'{path}' is a section: add __ and a name")),
+        _ => toml::Value::String(text.to_owned()),
+    };
+    table.insert(path.to_owned(), value);
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Layers, unknown names and values that cannot work.
+
+use super::*;
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn load(text: &str, pairs: &[(&str, &str)]) -> Result<ServerConfig, ConfigError> {
+    ServerConfig::from_parts(text, variables(pairs))
+}
+
+#[test]
+fn nothing_gives_the_defaults_and_they_are_valid() {
+    let config = load("", &[("PATH", "/bin")]).unwrap();
+    assert_eq!(config, ServerConfig::default());
+    assert_eq!((config.host.as_str(), config.port), ("127.0.0.1", 8888));
+    assert_eq!(config.query.timeout_ms, 300_000);
+}
+
+#[test]
+fn variables_win_over_the_file() {
+    let text = "port = 9000\n[query]\ntimeout_ms = 1\nthreads = 3\n";
+    let config = load(
+        text,
+        &[("HENGE_PORT", "9001"), ("HENGE_QUERY__TIMEOUT_MS", "7"), ("HENGE_DATA_DIR", "/d")],
+    )
+    .unwrap();
+    assert_eq!(config.port, 9001);
+    assert_eq!((config.query.timeout_ms, config.query.threads), (7, 3));
+    assert_eq!(config.data_dir, PathBuf::from("/d"));
+}
+
+#[test]
+fn errors_name_the_field() {
+    let message = |text: &str, pairs: &[(&str, &str)]| load(text, pairs).unwrap_err().to_string();
+    assert!(message("prot = 1", &[]).contains("prot"));
+    assert!(message("[query]\ntimeout = 1", &[]).contains("timeout"));
+    assert!(message("port = 70000", &[]).contains("70000"));
+    assert!(message("port = ", &[]).contains("configuration"));
+    assert!(message("", &[("HENGE_PROT", "1")]).contains("'prot'"));
+    assert!(message("", &[("HENGE_PORT", "x")]).contains("'x' is not a number"));
+    assert!(message("", &[("HENGE_QUERIES__A", "1")]).contains("'queries'"));
+    assert!(message("[query]\ntimeout_ms = 0", &[]).contains("query.timeout_ms"));
+    assert!(message("[limits]\nevent_bytes = 0", &[]).contains("limits.event_bytes"));
+    assert!(message("[limits]\ninflated_body_bytes = 1", &[]).contains("inflated_body_bytes"));
+    assert!(message("[ingestion]\nhandoff_rows = 5000000000", &[]).contains("handoff_rows"));
+}
+
+#[test]
+fn h_77_only_loopback_without_authentication() {
+    for host in ["127.0.0.1", "127.1.2.3", "::1", "localhost"] {
+        assert!(load(&format!("host = '{host}'"), &[]).is_ok(), "{host}");
+    }
+    for host in ["0.0.0.0", "::", "10.0.0.1", "example.org", "localhost.example.org", ""] {
+        let error = load(&format!("host = '{host}'"), &[]).unwrap_err();
+        assert!(error.to_string().contains("host"), "{host}");
+    }
+}
+
+#[test]
+fn what_is_rendered_is_read_back() {
+    let config = load("port = 9000", &[]).unwrap();
+    assert_eq!(load(&config.render(), &[]).unwrap(), config);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = ServerConfig::load(Some(Path::new("/no/such/henge.toml"))).unwrap_err();
+    assert!(error.to_string().contains("/no/such/henge.toml"));
+}

@@ -1,0 +1,126 @@
+//! What every registry must do.
+
+use henge_types::{Interval, Version};
+
+use super::*;
+
+fn segment(day: i64) -> AnnouncedSegment {
+    let day_ms = 86_400_000;
+    let interval = Interval { start_ms: day * day_ms, end_ms: (day + 1) * day_ms };
+    AnnouncedSegment {
+        id: SegmentId::new("events", interval, Version(1), 0),
+        shard_spec: ShardSpec::appended(0),
+        tier: Arc::from("_default_tier"),
+        priority: 0,
+        realtime: false,
+        size_bytes: 10,
+    }
+}
+
+fn days(snapshot: &DiscoverySnapshot, server: &str) -> Vec<i64> {
+    let segments = snapshot.servers.get(server).expect("the server is known");
+    segments.keys().map(|id| id.interval.start_ms / 86_400_000).collect()
+}
+
+fn announces_and_withdraws(discovery: &dyn Discovery) {
+    let server: ServerId = Arc::from("h1");
+    discovery.announce(&server, vec![segment(1), segment(2)]).unwrap();
+    let before = discovery.snapshot();
+    let changes = ChangeSet { add: vec![segment(3)], remove: vec![segment(1).id, segment(9).id] };
+    let version = discovery.apply(&server, changes).unwrap();
+    let after = discovery.snapshot();
+    assert_eq!(days(&after, "h1"), [2, 3]);
+    assert_eq!(after.version, version);
+    // An earlier snapshot stays as it was.
+    assert_eq!(days(&before, "h1"), [1, 2]);
+    discovery.unannounce(&server, vec![segment(2).id]).unwrap();
+    assert_eq!(days(&discovery.snapshot(), "h1"), [3]);
+}
+
+fn servers_join_and_leave(discovery: &dyn Discovery) {
+    let server: ServerId = Arc::from("h2");
+    discovery.join(&server).unwrap();
+    assert_eq!(days(&discovery.snapshot(), "h2"), [0_i64; 0]);
+    discovery.announce(&server, vec![segment(1)]).unwrap();
+    discovery.join(&server).unwrap();
+    assert_eq!(days(&discovery.snapshot(), "h2"), [1]);
+    let version = discovery.leave(&server).unwrap();
+    assert!(!discovery.snapshot().servers.contains_key("h2"));
+    assert_eq!(discovery.leave(&server).unwrap(), version);
+    let changes = discovery.changes_since(version - 1).unwrap();
+    assert!(changes[0].left);
+    assert_eq!(changes[0].changes.remove, [segment(1).id]);
+}
+
+/// A follower that applies changes sees what a snapshot shows.
+fn changes_lead_to_the_snapshot(discovery: &dyn Discovery) {
+    let server: ServerId = Arc::from("h3");
+    let start = discovery.snapshot();
+    for day in 0..20 {
+        let remove = vec![segment(day / 2).id];
+        discovery.apply(&server, ChangeSet { add: vec![segment(day)], remove }).unwrap();
+    }
+    let mut followed: BTreeMap<SegmentId, AnnouncedSegment> = BTreeMap::new();
+    let changes = discovery.changes_since(start.version).unwrap();
+    for (change, expected) in changes.iter().zip(start.version + 1..) {
+        assert_eq!(change.version, expected);
+        for id in &change.changes.remove {
+            followed.remove(id);
+        }
+        followed.extend(change.changes.add.iter().map(|s| (s.id.clone(), s.clone())));
+    }
+    let end = discovery.snapshot();
+    assert_eq!(followed, **end.servers.get("h3").unwrap());
+    assert!(discovery.changes_since(end.version).unwrap().is_empty());
+    assert!(discovery.changes_since(end.version + 1).is_none());
+}
+
+async fn watchers_wake(discovery: &dyn Discovery) {
+    let mut watch = discovery.watch();
+    watch.mark_unchanged();
+    let version = discovery.announce(&Arc::from("h4"), vec![segment(1)]).unwrap();
+    watch.changed().await.unwrap();
+    assert_eq!(*watch.borrow_and_update(), version);
+}
+
+#[tokio::test]
+async fn in_process() {
+    let discovery = InProcessDiscovery::new();
+    announces_and_withdraws(&discovery);
+    servers_join_and_leave(&discovery);
+    changes_lead_to_the_snapshot(&discovery);
+    watchers_wake(&discovery).await;
+}
+
+#[test]
+fn a_follower_too_far_behind_is_told_to_take_a_snapshot() {
+    let discovery = InProcessDiscovery::new();
+    let server: ServerId = Arc::from("h1");
+    for _ in 0..5_000 {
+        discovery.apply(&server, ChangeSet::default()).unwrap();
+    }
+    assert!(discovery.changes_since(1).is_none());
+    assert_eq!(discovery.changes_since(4_990).unwrap().len(), 10);
+}
+
+/// I-02: while a segment moves, no observer sees it on no server, because the new server announces
+/// it before the old one withdraws it, and each change set is atomic.
+#[test]
+fn i_02_a_change_set_is_seen_whole() {
+    let discovery = Arc::new(InProcessDiscovery::new());
+    let server: ServerId = Arc::from("h1");
+    discovery.announce(&server, vec![segment(0)]).unwrap();
+    let writer = {
+        let (discovery, server) = (Arc::clone(&discovery), Arc::clone(&server));
+        std::thread::spawn(move || {
+            for day in 0..2_000 {
+                let remove = vec![segment(day).id];
+                discovery.apply(&server, ChangeSet { add: vec![segment(day + 1)], remove }).unwrap();
+            }
+        })
+    };
+    while !writer.is_finished() {
+        assert_eq!(discovery.snapshot().servers["h1"].len(), 1);
+    }
+    writer.join().unwrap();
+}

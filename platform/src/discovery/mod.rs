@@ -1,0 +1,134 @@
+//! Who serves what: data nodes announce their segments, brokers and coordinators watch.
+//!
+//! Every change set is atomic: an observer sees all of it or nothing, so a hand-off never shows a
+//! moment with a segment on no server.
+
+mod memory;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use henge_types::{ErrorClass, SegmentId, ShardSpec};
+
+pub use memory::InProcessDiscovery;
+
+/// Names a server; unique within the cluster.
+pub type ServerId = Arc<str>;
+
+/// A segment that a server answers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnnouncedSegment {
+    /// Identity.
+    pub id: SegmentId,
+    /// Place among the chunk's partitions.
+    pub shard_spec: ShardSpec,
+    /// The server's tier.
+    pub tier: Arc<str>,
+    /// Larger is preferred among the servers of one segment.
+    pub priority: i32,
+    /// True while the segment still grows in a write-optimised index.
+    pub realtime: bool,
+    /// Size on the server; 0 while it grows.
+    pub size_bytes: u64,
+}
+
+/// What changes on one server, at one instant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangeSet {
+    /// Announced; replaces an announcement of the same id.
+    pub add: Vec<AnnouncedSegment>,
+    /// Withdrawn; ids that are not announced are ignored.
+    pub remove: Vec<SegmentId>,
+}
+
+/// A change as an observer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscoveryChange {
+    /// The version of the view after this change.
+    pub version: u64,
+    /// The server that changed.
+    pub server: ServerId,
+    /// What changed.
+    pub changes: ChangeSet,
+    /// True when the server left; `changes.remove` then names all it had.
+    pub left: bool,
+}
+
+/// All announcements at one instant.
+#[derive(Debug, Clone, Default)]
+pub struct DiscoverySnapshot {
+    /// Grows by one with each change.
+    pub version: u64,
+    /// Servers and their segments.
+    pub servers: BTreeMap<ServerId, Arc<BTreeMap<SegmentId, AnnouncedSegment>>>,
+}
+
+/// Why discovery failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoveryError {
+    /// The registry is away.
+    #[error("discovery unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl DiscoveryError {
+    /// The class of the error.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        ErrorClass::Unavailable
+    }
+}
+
+/// The registry of announcements. Implementations pass the suite in `contract.rs`.
+pub trait Discovery: Send + Sync + Debug {
+    /// Makes a server known, with no segments; does nothing when it is known.
+    ///
+    /// # Errors
+    /// When the registry is away.
+    fn join(&self, server: &ServerId) -> Result<u64, DiscoveryError>;
+
+    /// Applies a change set whole and gives the version after it. An unknown server joins.
+    ///
+    /// # Errors
+    /// When the registry is away; then nothing changed.
+    fn apply(&self, server: &ServerId, changes: ChangeSet) -> Result<u64, DiscoveryError>;
+
+    /// Withdraws a server and all it announced.
+    ///
+    /// # Errors
+    /// When the registry is away.
+    fn leave(&self, server: &ServerId) -> Result<u64, DiscoveryError>;
+
+    /// Everything at this instant; cheap, shares memory with the registry.
+    fn snapshot(&self) -> DiscoverySnapshot;
+
+    /// The changes after `version`, in order; `None` when they are no longer kept: take a snapshot.
+    fn changes_since(&self, version: u64) -> Option<Vec<Arc<DiscoveryChange>>>;
+
+    /// Follows the version, to wake up on changes.
+    fn watch(&self) -> tokio::sync::watch::Receiver<u64>;
+
+    /// Announces segments.
+    ///
+    /// # Errors
+    /// When the registry is away.
+    fn announce(
+        &self,
+        server: &ServerId,
+        segments: Vec<AnnouncedSegment>,
+    ) -> Result<u64, DiscoveryError> {
+        self.apply(server, ChangeSet { add: segments, remove: Vec::new() })
+    }
+
+    /// Withdraws segments.
+    ///
+    /// # Errors
+    /// When the registry is away.
+    fn unannounce(&self, server: &ServerId, ids: Vec<SegmentId>) -> Result<u64, DiscoveryError> {
+        self.apply(server, ChangeSet { add: Vec::new(), remove: ids })
+    }
+}
+
+#[cfg(test)]
+mod contract;

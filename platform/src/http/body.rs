@@ -1,0 +1,153 @@
+//! Request bodies: bounded on the wire, bounded when inflated, and not slower than a minimum.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::{HeaderMap, StatusCode};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use henge_types::ErrorClass;
+use tokio::time::{Instant, timeout_at};
+
+use super::error::DruidError;
+use crate::compression::{ContentEncoding, InflateLimits, inflate};
+
+/// Bounds of one request's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Most bytes on the wire.
+    pub max_body_bytes: usize,
+    /// Bounds of inflating it.
+    pub inflate: InflateLimits,
+    /// Longest silence between two pieces.
+    pub idle_timeout: Duration,
+    /// After `idle_timeout`, a body slower than this is cut off.
+    pub min_bytes_per_second: u64,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 16 << 20,
+            inflate: InflateLimits::default(),
+            idle_timeout: Duration::from_secs(10),
+            min_bytes_per_second: 1_024,
+        }
+    }
+}
+
+/// Bodies above this are inflated off the network's threads.
+const INFLATE_INLINE_BYTES: usize = 16 << 10;
+
+/// Reads and inflates a body.
+///
+/// # Errors
+/// 413 as soon as a limit is passed, 415 for an unknown encoding, 400 for a malformed body, 408 for
+/// one that comes too slowly.
+pub async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    limits: BodyLimits,
+) -> Result<Bytes, DruidError> {
+    let encoding = content_encoding(headers)?;
+    let wire = read_wire(body, limits).await?;
+    if encoding == ContentEncoding::Identity {
+        return Ok(wire);
+    }
+    let inflated = if wire.len() <= INFLATE_INLINE_BYTES {
+        inflate(encoding, &wire, limits.inflate)?
+    } else {
+        tokio::task::spawn_blocking(move || inflate(encoding, &wire, limits.inflate))
+            .await
+            .map_err(|error| DruidError::new(ErrorClass::Internal, error.to_string()))??
+    };
+    Ok(inflated.into())
+}
+
+/// The inflated body, under the [`BodyLimits`] that the router carries as an extension.
+#[derive(Debug, Clone)]
+pub struct LimitedBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for LimitedBody {
+    type Rejection = DruidError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, DruidError> {
+        let (parts, body) = request.into_parts();
+        let limits = parts.extensions.get::<Arc<BodyLimits>>().map(|limits| **limits);
+        read_body(&parts.headers, body, limits.unwrap_or_default()).await.map(Self)
+    }
+}
+
+fn content_encoding(headers: &HeaderMap) -> Result<ContentEncoding, DruidError> {
+    let mut values = headers.get_all(CONTENT_ENCODING).iter();
+    let Some(value) = values.next() else {
+        return Ok(ContentEncoding::Identity);
+    };
+    if values.next().is_some() {
+        return Err(DruidError::invalid("content-encoding is given twice: send it once"));
+    }
+    let text = value
+        .to_str()
+        .map_err(|_| DruidError::invalid("content-encoding is not printable ASCII"))?;
+    Ok(ContentEncoding::parse(text)?)
+}
+
+async fn read_wire(body: Body, limits: BodyLimits) -> Result<Bytes, DruidError> {
+    let started = Instant::now();
+    let mut pieces = body.into_data_stream();
+    let mut first: Option<Bytes> = None;
+    let mut joined = BytesMut::new();
+    let mut total = 0;
+    loop {
+        let deadline = piece_deadline(started, total, limits);
+        let piece = match timeout_at(deadline, pieces.next()).await {
+            Err(_) => return Err(too_slow()),
+            Ok(None) => break,
+            Ok(Some(Err(error))) => {
+                return Err(DruidError::invalid(format!("the body broke off: {error}")));
+            }
+            Ok(Some(Ok(piece))) => piece,
+        };
+        total += piece.len();
+        if total > limits.max_body_bytes {
+            return Err(too_large(limits.max_body_bytes));
+        }
+        // The common body of one piece is passed on without a copy.
+        if joined.is_empty() && first.is_none() {
+            first = Some(piece);
+        } else {
+            if let Some(first) = first.take() {
+                joined.extend_from_slice(&first);
+            }
+            joined.extend_from_slice(&piece);
+        }
+    }
+    Ok(first.unwrap_or_else(|| joined.freeze()))
+}
+
+/// The next piece must come within the idle time, and the whole must keep up with the minimum rate.
+fn piece_deadline(started: Instant, received: usize, limits: BodyLimits) -> Instant {
+    let idle = Instant::now() + limits.idle_timeout;
+    let rate = limits.min_bytes_per_second.max(1);
+    let earned = Duration::from_secs(received as u64 / rate);
+    idle.min(started + limits.idle_timeout + earned)
+}
+
+fn too_large(limit: usize) -> DruidError {
+    DruidError::new(
+        ErrorClass::ResourceLimit,
+        format!("the body has more than {limit} bytes: send smaller batches"),
+    )
+    .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+fn too_slow() -> DruidError {
+    DruidError::new(ErrorClass::Timeout, "the body came too slowly")
+        .with_status(StatusCode::REQUEST_TIMEOUT)
+}
+
+#[cfg(test)]
+mod tests;

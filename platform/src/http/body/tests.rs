@@ -1,0 +1,83 @@
+//! H-15 and H-60: bodies are bounded while they are read.
+
+use std::io::Write;
+
+use axum::http::HeaderValue;
+use futures::stream;
+
+use super::*;
+
+fn limits() -> BodyLimits {
+    BodyLimits { max_body_bytes: 100, ..BodyLimits::default() }
+}
+
+fn pieces(sizes: &[usize]) -> Body {
+    let pieces: Vec<Result<Bytes, std::io::Error>> =
+        sizes.iter().map(|&size| Ok(Bytes::from(vec![b'x'; size]))).collect();
+    Body::from_stream(stream::iter(pieces))
+}
+
+fn encoded(value: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_str(value).unwrap());
+    headers
+}
+
+#[tokio::test]
+async fn h_60_the_limit_is_exact_and_holds_while_reading() {
+    let headers = HeaderMap::new();
+    assert_eq!(read_body(&headers, pieces(&[40, 59]), limits()).await.unwrap().len(), 99);
+    assert_eq!(read_body(&headers, pieces(&[40, 60]), limits()).await.unwrap().len(), 100);
+    let error = read_body(&headers, pieces(&[40, 61]), limits()).await.unwrap_err();
+    assert_eq!(error.status, 413);
+    // A body without end and without length is cut off as well.
+    let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"xxxx")));
+    let error = read_body(&headers, Body::from_stream(endless), limits()).await.unwrap_err();
+    assert_eq!(error.status, 413);
+}
+
+#[tokio::test]
+async fn an_empty_body_is_empty() {
+    assert!(read_body(&HeaderMap::new(), Body::empty(), limits()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn h_15_encodings() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(b"[1,2,3]").unwrap();
+    let gzip = encoder.finish().unwrap();
+    let read = read_body(&encoded("gzip"), Body::from(gzip.clone()), limits()).await.unwrap();
+    assert_eq!(&read[..], b"[1,2,3]");
+    let wrong = read_body(&encoded("zstd"), Body::from(gzip), limits()).await.unwrap_err();
+    assert_eq!(wrong.status, 400);
+    let unknown = read_body(&encoded("br"), Body::empty(), limits()).await.unwrap_err();
+    assert_eq!(unknown.status, 415);
+    let mut twice = encoded("gzip");
+    twice.append(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    let error = read_body(&twice, Body::empty(), limits()).await.unwrap_err();
+    assert_eq!(error.status, 400);
+}
+
+#[tokio::test]
+async fn h_15_a_large_bomb_is_413() {
+    let bomb = zstd::encode_all(&vec![0; 64 << 20][..], 1).unwrap();
+    let limits = BodyLimits { max_body_bytes: 16 << 20, ..BodyLimits::default() };
+    let error = read_body(&encoded("zstd"), Body::from(bomb), limits).await.unwrap_err();
+    assert_eq!(error.status, 413);
+}
+
+#[tokio::test]
+async fn h_54_a_slow_body_is_cut_off() {
+    let limits = BodyLimits { idle_timeout: Duration::from_millis(200), ..limits() };
+    let drip = stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
+    });
+    let started = Instant::now();
+    let error = read_body(&HeaderMap::new(), Body::from_stream(drip), limits).await.unwrap_err();
+    assert_eq!(error.status, 408);
+    let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+    let error = read_body(&HeaderMap::new(), silent, limits).await.unwrap_err();
+    assert_eq!(error.status, 408);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}

@@ -1,0 +1,285 @@
+//! The one place where an error becomes an HTTP answer.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use henge_types::ErrorClass;
+use serde::Serialize;
+
+/// How a class of error is shown to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorMapping {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Druid's `error` text; some clients compare it literally.
+    pub error: &'static str,
+    /// `errorCode`.
+    pub code: &'static str,
+    /// `category`.
+    pub category: &'static str,
+    /// `persona`: who can do something about it.
+    pub persona: &'static str,
+    /// `errorClass`, as older clients know it.
+    pub class_name: &'static str,
+}
+
+const EXCEPTION: &str = "druidException";
+
+/// The mapping of a class.
+#[must_use]
+pub fn mapping(class: ErrorClass) -> ErrorMapping {
+    let of = |status, error, code, category, persona, class_name| ErrorMapping {
+        status,
+        error,
+        code,
+        category,
+        persona,
+        class_name,
+    };
+    match class {
+        ErrorClass::InvalidInput => of(
+            StatusCode::BAD_REQUEST,
+            EXCEPTION,
+            "invalidInput",
+            "INVALID_INPUT",
+            "USER",
+            "java.lang.IllegalArgumentException",
+        ),
+        ErrorClass::NotFound => {
+            of(StatusCode::NOT_FOUND, EXCEPTION, "notFound", "NOT_FOUND", "USER", "NotFound")
+        }
+        ErrorClass::Unsupported => of(
+            StatusCode::NOT_IMPLEMENTED,
+            "Unsupported operation",
+            "unsupported",
+            "UNSUPPORTED",
+            "USER",
+            "org.apache.druid.query.QueryUnsupportedException",
+        ),
+        ErrorClass::ResourceLimit => of(
+            StatusCode::BAD_REQUEST,
+            "Resource limit exceeded",
+            "resourceLimitExceeded",
+            "INVALID_INPUT",
+            "USER",
+            "org.apache.druid.query.ResourceLimitExceededException",
+        ),
+        ErrorClass::Capacity => of(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Query capacity exceeded",
+            "capacityExceeded",
+            "CAPACITY_EXCEEDED",
+            "OPERATOR",
+            "org.apache.druid.query.QueryCapacityExceededException",
+        ),
+        ErrorClass::Timeout => of(
+            StatusCode::GATEWAY_TIMEOUT,
+            "Query timeout",
+            "timeout",
+            "TIMEOUT",
+            "USER",
+            "org.apache.druid.query.QueryTimeoutException",
+        ),
+        ErrorClass::Cancelled => of(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Query cancelled",
+            "canceled",
+            "CANCELED",
+            "USER",
+            "org.apache.druid.query.QueryInterruptedException",
+        ),
+        ErrorClass::Unavailable => of(
+            StatusCode::SERVICE_UNAVAILABLE,
+            EXCEPTION,
+            "unavailable",
+            "RUNTIME_FAILURE",
+            "OPERATOR",
+            "Unavailable",
+        ),
+        ErrorClass::Conflict => {
+            of(StatusCode::CONFLICT, EXCEPTION, "conflict", "INVALID_INPUT", "USER", "Conflict")
+        }
+        ErrorClass::Corrupt => of(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Unknown exception",
+            "corrupt",
+            "RUNTIME_FAILURE",
+            "OPERATOR",
+            "Corrupt",
+        ),
+        ErrorClass::Internal => of(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Unknown exception",
+            "general",
+            "DEFENSIVE",
+            "DEVELOPER",
+            "java.lang.RuntimeException",
+        ),
+    }
+}
+
+/// An error as clients read it: every field that any known client looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DruidError {
+    /// HTTP status.
+    #[serde(skip)]
+    pub status: StatusCode,
+    /// Classic code, for example `Query timeout`.
+    pub error: &'static str,
+    /// Newer code.
+    pub error_code: &'static str,
+    /// Who can do something about it.
+    pub persona: &'static str,
+    /// Kind of error.
+    pub category: &'static str,
+    /// What happened, and how to put it right.
+    pub error_message: String,
+    /// Details by name.
+    pub context: BTreeMap<String, String>,
+    /// Class name as older clients know it.
+    pub error_class: &'static str,
+    /// The server that failed.
+    pub host: Option<String>,
+}
+
+impl DruidError {
+    /// An error of a class.
+    #[must_use]
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        let shown = mapping(class);
+        Self {
+            status: shown.status,
+            error: shown.error,
+            error_code: shown.code,
+            persona: shown.persona,
+            category: shown.category,
+            error_message: message.into(),
+            context: BTreeMap::new(),
+            error_class: shown.class_name,
+            host: None,
+        }
+    }
+
+    /// The caller sent something wrong.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorClass::InvalidInput, message)
+    }
+
+    /// Nothing there under this name.
+    #[must_use]
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorClass::NotFound, message)
+    }
+
+    /// The same error with another status, for example 413 or 415.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same error with another classic code, for example `SQL parse failed`.
+    #[must_use]
+    pub fn with_error(mut self, error: &'static str) -> Self {
+        self.error = error;
+        self
+    }
+
+    /// The same error with a detail.
+    #[must_use]
+    pub fn with_context(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.context.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same error with the server that failed.
+    #[must_use]
+    pub fn with_host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+}
+
+impl IntoResponse for DruidError {
+    fn into_response(self) -> Response {
+        if self.status.is_server_error() {
+            tracing::warn!(status = self.status.as_u16(), code = self.error_code, "{}",
+                self.error_message);
+        }
+        (self.status, Json(self)).into_response()
+    }
+}
+
+/// Lets a handler use `?` on any error of the workspace that answers `class()`.
+macro_rules! druid_error_from {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for DruidError {
+            fn from(error: $error) -> Self {
+                Self::new(error.class(), error.to_string())
+            }
+        }
+    )*};
+}
+
+druid_error_from!(
+    crate::discovery::DiscoveryError,
+    crate::metadata::MetadataError,
+    crate::rpc::NodeError,
+    crate::runtime::PoolError,
+    crate::storage::StorageError,
+    crate::wal::WalError,
+    henge_exec::ExecError,
+    henge_query::QueryError,
+    henge_types::TypeError,
+);
+
+impl From<crate::compression::InflateError> for DruidError {
+    fn from(error: crate::compression::InflateError) -> Self {
+        use crate::compression::InflateError;
+        let status = match error {
+            InflateError::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            InflateError::TooLarge(_) | InflateError::Ratio(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            InflateError::Malformed { .. } => StatusCode::BAD_REQUEST,
+        };
+        Self::new(error.class(), error.to_string()).with_status(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_that_clients_compare_literally() {
+        let timeout = mapping(ErrorClass::Timeout);
+        assert_eq!((timeout.status.as_u16(), timeout.error), (504, "Query timeout"));
+        let capacity = mapping(ErrorClass::Capacity);
+        assert_eq!((capacity.status.as_u16(), capacity.error), (429, "Query capacity exceeded"));
+        let limit = mapping(ErrorClass::ResourceLimit);
+        assert_eq!((limit.status.as_u16(), limit.error), (400, "Resource limit exceeded"));
+        let unsupported = mapping(ErrorClass::Unsupported);
+        assert_eq!((unsupported.status.as_u16(), unsupported.error), (501, "Unsupported operation"));
+        let cancelled = mapping(ErrorClass::Cancelled);
+        assert_eq!((cancelled.status.as_u16(), cancelled.error), (500, "Query cancelled"));
+    }
+
+    #[test]
+    fn the_body_has_every_field_that_clients_read() {
+        let error = DruidError::invalid("field 'x' is wrong")
+            .with_context("field", "x")
+            .with_host("127.0.0.1:8888");
+        let body = serde_json::to_value(&error).unwrap();
+        for field in [
+            "error", "errorCode", "persona", "category", "errorMessage", "errorClass", "host",
+        ] {
+            assert!(body[field].is_string(), "{field}");
+        }
+        assert_eq!(body["category"], "INVALID_INPUT");
+        assert_eq!(body["context"]["field"], "x");
+        assert_eq!(error.into_response().status(), 400);
+    }
+}

@@ -1,0 +1,14 @@
+//! HTTP as all roles speak it: one mapping of error classes to answers, bounded bodies, request
+//! ids, JSON for unknown routes, and a server loop with timers against slow clients.
+
+mod body;
+mod error;
+mod fallback;
+mod request_id;
+mod serve;
+
+pub use body::{BodyLimits, LimitedBody, read_body};
+pub use error::{DruidError, ErrorMapping, mapping};
+pub use fallback::with_fallbacks;
+pub use request_id::{RequestId, assign_request_id};
+pub use serve::{ServeOptions, serve};

@@ -1,0 +1,16 @@
+//! Everything of Henge that touches the world, each behind a trait: configuration, metadata, deep
+//! storage, the write-ahead log, discovery, calls between roles, HTTP, telemetry and the runtime.
+//!
+//! Every swappable part has a trait, an implementation in memory for tests, and one contract
+//! test-suite that runs against all implementations. See the module map in `README.md`.
+
+pub mod compression;
+pub mod config;
+pub mod discovery;
+pub mod http;
+pub mod metadata;
+pub mod rpc;
+pub mod runtime;
+pub mod storage;
+pub mod telemetry;
+pub mod wal;

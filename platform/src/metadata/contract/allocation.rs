@@ -1,0 +1,120 @@
+//! Ids are unique for ever, and versions come from a sequence.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[tokio::test]
+async fn appends_share_a_version_and_number_their_partitions() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let first = allocate(&*store, day(1)).await;
+        let second = allocate(&*store, day(1)).await;
+        let other_day = allocate(&*store, day(2)).await;
+        assert_eq!(first.id.version, second.id.version);
+        assert_eq!((first.id.partition, second.id.partition), (0, 1));
+        assert!(other_day.id.version > first.id.version);
+        assert_eq!(first.shard_spec, ShardSpec::appended(0));
+        // Published or not makes no difference to the next number.
+        store.publish(&append("t1", &[second])).await.unwrap();
+        assert_eq!(allocate(&*store, day(1)).await.id.partition, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn f_30_concurrent_allocations_get_one_id_each() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let tasks: Vec<_> = (0..40)
+            .map(|number| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { allocate(&*store, day(number % 2)).await.id })
+            })
+            .collect();
+        let mut ids = BTreeSet::new();
+        for task in tasks {
+            assert!(ids.insert(task.await.unwrap()));
+        }
+        let versions: BTreeSet<_> = ids.iter().map(|id| id.version).collect();
+        assert_eq!((ids.len(), versions.len()), (40, 2));
+    }
+}
+
+#[tokio::test]
+async fn f_32_appending_to_a_chunk_whose_segments_are_all_unused_gives_a_new_id() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let first = allocate(&*store, day(1)).await;
+        store.publish(&append("t1", std::slice::from_ref(&first))).await.unwrap();
+        store.mark_unused(&[first.id.clone()]).await.unwrap();
+        let next = allocate(&*store, day(1)).await;
+        assert!(next.id.version > first.id.version);
+        store.publish(&append("t2", std::slice::from_ref(&next))).await.unwrap();
+        assert_eq!(used_ids(&*store).await, [next.id]);
+    }
+}
+
+#[tokio::test]
+async fn appends_go_under_the_version_that_replaced() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let old = allocate(&*store, day(1)).await;
+        store.publish(&append("t1", std::slice::from_ref(&old))).await.unwrap();
+        let version = store.allocate_version().await.unwrap();
+        let outcome = store.publish(&replace("t2", version, day(1))).await.unwrap();
+        assert_eq!(outcome.replaced, [old.id]);
+        let appended = allocate(&*store, day(1)).await;
+        assert_eq!((appended.id.version, appended.id.partition), (version, 1));
+        assert_eq!(appended.shard_spec, ShardSpec::numbered(1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_keeps_the_interval_that_it_has() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let whole_day = allocate(&*store, day(1)).await;
+        store.publish(&append("t1", &[whole_day])).await.unwrap();
+        // An hour of that day goes under the day; a day over hours is refused.
+        assert_eq!(allocate(&*store, hour(25)).await.id.interval, day(1));
+        let one_hour = allocate(&*store, hour(50)).await;
+        assert_eq!(one_hour.id.interval, hour(50));
+        store.publish(&append("t2", &[one_hour])).await.unwrap();
+        let error =
+            store.allocate_segment(DS, day(2), AllocationMode::Append).await.unwrap_err();
+        assert!(
+            matches!(&error, MetadataError::IntervalConflict { existing, .. } if *existing == [hour(50)]),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn f_20_versions_ascend_also_across_restarts() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut last = Version(0);
+    for _ in 0..3 {
+        let store = open_sqlite(&directory).await.unwrap();
+        for _ in 0..3 {
+            let version = store.allocate_version().await.unwrap();
+            assert!(version > last);
+            last = version;
+        }
+        // No orderly end.
+        drop(store);
+    }
+}
+
+#[tokio::test]
+async fn h_32_names_that_are_refused_reach_no_table() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        for name in ["", "../x", "a/b", "a\0b"] {
+            assert!(store.put_datasource(name, "{}").await.is_err(), "{name:?}");
+            let allocated = store.allocate_segment(name, day(1), AllocationMode::Append).await;
+            assert!(allocated.is_err(), "{name:?}");
+        }
+        let empty = Interval { start_ms: 5, end_ms: 5 };
+        assert!(store.allocate_segment(DS, empty, AllocationMode::Append).await.is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! What every metadata store must do. Each test runs against all implementations.
+
+mod allocation;
+mod interleavings;
+mod publishing;
+mod sqlite_faults;
+mod tables;
+
+use std::sync::Arc;
+
+use henge_types::{Interval, SegmentId, ShardSpec, Version};
+
+use super::*;
+
+pub(super) const HOUR_MS: i64 = 3_600_000;
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
+pub(super) const DS: &str = "events";
+
+pub(super) fn day(number: i64) -> Interval {
+    Interval { start_ms: number * DAY_MS, end_ms: (number + 1) * DAY_MS }
+}
+
+pub(super) fn hour(number: i64) -> Interval {
+    Interval { start_ms: number * HOUR_MS, end_ms: (number + 1) * HOUR_MS }
+}
+
+/// All implementations; the directory keeps the file of the one that has one.
+pub(super) async fn stores() -> (tempfile::TempDir, Vec<Arc<dyn MetadataStore>>) {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = open_sqlite(&directory).await.unwrap();
+    (directory, vec![Arc::new(MemoryMetadataStore::new()), Arc::new(sqlite)])
+}
+
+pub(super) async fn open_sqlite(directory: &tempfile::TempDir) -> Result<SqliteMetadataStore> {
+    SqliteMetadataStore::open(SqliteOptions::new(directory.path().join("metadata.db"))).await
+}
+
+/// A segment with one row at the start of its interval.
+pub(super) fn published(id: SegmentId, shard_spec: ShardSpec) -> PublishedSegment {
+    let time = id.interval.start_ms;
+    published_at(id, shard_spec, time)
+}
+
+pub(super) fn published_at(
+    id: SegmentId,
+    shard_spec: ShardSpec,
+    time_ms: i64,
+) -> PublishedSegment {
+    PublishedSegment {
+        object_key: format!("segments/{}", id.version),
+        id,
+        shard_spec,
+        size_bytes: 100,
+        checksum: u64::MAX,
+        row_count: 1,
+        min_time_ms: time_ms,
+        max_time_ms: time_ms,
+        schema_json: "{}".into(),
+    }
+}
+
+pub(super) async fn allocate(store: &dyn MetadataStore, interval: Interval) -> PublishedSegment {
+    let pending = store.allocate_segment(DS, interval, AllocationMode::Append).await.unwrap();
+    published(pending.id, pending.shard_spec)
+}
+
+pub(super) fn append(transaction_id: &str, segments: &[PublishedSegment]) -> PublishRequest {
+    PublishRequest {
+        transaction_id: transaction_id.into(),
+        segments: segments.to_vec(),
+        ..PublishRequest::default()
+    }
+}
+
+/// One segment that replaces an interval.
+pub(super) fn replace(
+    transaction_id: &str,
+    version: Version,
+    interval: Interval,
+) -> PublishRequest {
+    let id = SegmentId::new(DS, interval, version, 0);
+    PublishRequest {
+        replace: Some(ReplaceScope {
+            datasource: DS.into(),
+            intervals: vec![interval],
+            inputs: None,
+        }),
+        ..append(transaction_id, &[published(id, ShardSpec::SINGLE)])
+    }
+}
+
+pub(super) async fn used_ids(store: &dyn MetadataStore) -> Vec<SegmentId> {
+    let snapshot = store.used_segments().await.unwrap();
+    assert!(snapshot.complete);
+    snapshot.segments.into_iter().map(|segment| segment.id).collect()
+}

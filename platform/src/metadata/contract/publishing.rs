@@ -1,0 +1,227 @@
+//! Segments, source position and idempotency keys change together or not at all.
+
+use super::*;
+
+fn advance(expected: u64, next: u64) -> Option<SourceAdvance> {
+    Some(SourceAdvance { source_id: "wal/events".into(), expected, next })
+}
+
+fn record(key: &str, created_ms: i64) -> IdempotencyRecord {
+    IdempotencyRecord {
+        datasource: DS.into(),
+        key: key.into(),
+        response_json: format!("{{\"at\":{created_ms}}}"),
+        created_ms,
+    }
+}
+
+#[tokio::test]
+async fn one_transaction_brings_segments_position_and_keys() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let segment = allocate(&*store, day(1)).await;
+        let request = PublishRequest {
+            source: advance(0, 10),
+            idempotency: vec![record("k1", 5), record("k2", 6)],
+            ..append("t1", std::slice::from_ref(&segment))
+        };
+        let outcome = store.publish(&request).await.unwrap();
+        assert!(!outcome.already_published);
+        assert_eq!(store.source_position("wal/events").await.unwrap(), Some(10));
+        assert_eq!(store.source_position("wal/other").await.unwrap(), None);
+        assert_eq!(store.used_segments().await.unwrap().segments, [segment]);
+        assert_eq!(store.find_idempotency(DS, "k2").await.unwrap(), Some(record("k2", 6)));
+        assert_eq!(store.find_idempotency("other", "k2").await.unwrap(), None);
+        assert_eq!(store.prune_idempotency(6).await.unwrap(), 1);
+        assert_eq!(store.find_idempotency(DS, "k1").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn f_05_a_transaction_whose_answer_was_lost_is_asked_again() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let segment = allocate(&*store, day(1)).await;
+        let request = PublishRequest { source: advance(0, 10), ..append("t1", &[segment]) };
+        assert_eq!(store.publication("t1").await.unwrap(), None);
+        let first = store.publish(&request).await.unwrap();
+        let again = store.publish(&request).await.unwrap();
+        assert!(again.already_published);
+        assert_eq!(again.sequence, first.sequence);
+        assert_eq!(store.publication("t1").await.unwrap(), Some(again));
+        assert_eq!(used_ids(&*store).await.len(), 1);
+        // Another content under the same id is a mistake of the caller.
+        let other = allocate(&*store, day(2)).await;
+        let error = store.publish(&append("t1", &[other])).await.unwrap_err();
+        assert!(matches!(error, MetadataError::TransactionReused(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn f_06_of_two_publishing_the_same_range_one_wins_and_the_other_learns_where_it_is() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let (a, b) = (allocate(&*store, day(1)).await, allocate(&*store, day(1)).await);
+        let winner = PublishRequest { source: advance(0, 10), ..append("a", &[a]) };
+        let loser = PublishRequest { source: advance(0, 10), ..append("b", &[b]) };
+        let (first, second) = tokio::join!(store.publish(&winner), store.publish(&loser));
+        let errors: Vec<_> = [first, second].into_iter().filter_map(Result::err).collect();
+        assert!(
+            matches!(&errors[..], [MetadataError::SourceConflict { expected: 0, actual: 10, .. }]),
+            "{errors:?}"
+        );
+        assert_eq!(used_ids(&*store).await.len(), 1);
+        assert_eq!(store.source_position("wal/events").await.unwrap(), Some(10));
+    }
+}
+
+#[tokio::test]
+async fn f_29_what_fails_changes_nothing() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let stale = allocate(&*store, day(1)).await;
+        let version = store.allocate_version().await.unwrap();
+        store.publish(&replace("r", version, day(1))).await.unwrap();
+        let before = store.used_segments().await.unwrap();
+        let fresh = allocate(&*store, day(2)).await;
+        let request = PublishRequest {
+            source: advance(0, 10),
+            idempotency: vec![record("k", 1)],
+            ..append("t", &[fresh, stale.clone()])
+        };
+        let error = store.publish(&request).await.unwrap_err();
+        assert!(
+            matches!(&error, MetadataError::VersionConflict { ids } if *ids == [stale.id]),
+            "{error}"
+        );
+        assert_eq!(store.used_segments().await.unwrap(), before);
+        assert_eq!(store.source_position("wal/events").await.unwrap(), None);
+        assert_eq!(store.find_idempotency(DS, "k").await.unwrap(), None);
+        assert_eq!(store.publication("t").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn an_append_that_would_hide_older_segments_is_refused() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        // Two allocations before either is published: an hour, then the day around it.
+        let narrow = allocate(&*store, hour(25)).await;
+        let wide = allocate(&*store, day(1)).await;
+        assert!(wide.id.version > narrow.id.version);
+        store.publish(&append("narrow", &[narrow])).await.unwrap();
+        let error = store.publish(&append("wide", &[wide])).await.unwrap_err();
+        assert!(matches!(error, MetadataError::VersionConflict { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_replace_drops_only_what_lies_wholly_inside() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let (one, two) = (allocate(&*store, day(1)).await, allocate(&*store, day(2)).await);
+        store.publish(&append("t1", &[one.clone(), two.clone()])).await.unwrap();
+        let version = store.allocate_version().await.unwrap();
+        let an_hour_of_day_two = hour(49);
+        let mut request = replace("t2", version, an_hour_of_day_two);
+        if let Some(scope) = &mut request.replace {
+            scope.intervals = vec![day(1), an_hour_of_day_two];
+        }
+        let outcome = store.publish(&request).await.unwrap();
+        assert_eq!(outcome.replaced, [one.id]);
+        assert_eq!(used_ids(&*store).await, [two.id, request.segments[0].id.clone()]);
+    }
+}
+
+#[tokio::test]
+async fn a_replace_that_began_earlier_loses_and_compaction_notices_late_appends() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let first = allocate(&*store, day(1)).await;
+        store.publish(&append("t1", std::slice::from_ref(&first))).await.unwrap();
+        let (early, late) =
+            (store.allocate_version().await.unwrap(), store.allocate_version().await.unwrap());
+        let mut compaction = replace("late", late, day(1));
+        if let Some(scope) = &mut compaction.replace {
+            scope.inputs = Some(vec![first.id]);
+        }
+        let appended = allocate(&*store, day(1)).await;
+        store.publish(&append("t2", &[appended])).await.unwrap();
+        let error = store.publish(&compaction).await.unwrap_err();
+        assert!(matches!(error, MetadataError::InputsChanged), "{error}");
+        store.publish(&replace("late", late, day(1))).await.unwrap();
+        let error = store.publish(&replace("early", early, day(1))).await.unwrap_err();
+        assert!(matches!(error, MetadataError::VersionConflict { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn malformed_requests_are_refused() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let segment = allocate(&*store, day(1)).await;
+        let outside = PublishedSegment { max_time_ms: 0, ..segment.clone() };
+        let other_partition =
+            PublishedSegment { shard_spec: ShardSpec::appended(9), ..segment.clone() };
+        let elsewhere = PublishRequest {
+            replace: replace("x", Version(1), day(5)).replace,
+            ..append("t", std::slice::from_ref(&segment))
+        };
+        let requests = [
+            append("", std::slice::from_ref(&segment)),
+            append("t", &[segment.clone(), segment.clone()]),
+            append("t", &[outside]),
+            append("t", &[other_partition]),
+            elsewhere,
+            PublishRequest { source: advance(5, 4), ..append("t", &[]) },
+        ];
+        for request in requests {
+            let error = store.publish(&request).await.unwrap_err();
+            assert!(matches!(error, MetadataError::Invalid(_)), "{error}");
+        }
+        store.publish(&append("t", std::slice::from_ref(&segment))).await.unwrap();
+        let error = store.publish(&append("u", &[segment])).await.unwrap_err();
+        assert!(matches!(error, MetadataError::SegmentExists(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn f_36_incremental_polls_lead_to_the_snapshot() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let start = store.used_segments().await.unwrap();
+        assert!(start.complete && start.segments.is_empty());
+        let mut segments = Vec::new();
+        for number in 0..7 {
+            segments.push(allocate(&*store, day(number)).await);
+        }
+        store.publish(&append("t1", &segments)).await.unwrap();
+        let gone = [segments[2].id.clone(), segments[3].id.clone()];
+        assert_eq!(store.mark_unused(&gone).await.unwrap(), 2);
+        assert_eq!(store.mark_unused(&gone).await.unwrap(), 0);
+        let mut followed = std::collections::BTreeMap::new();
+        let mut sequence = start.sequence;
+        loop {
+            let polled = store.segment_changes(sequence, 3).await.unwrap();
+            assert!(polled.changes.len() <= 3 && polled.sequence >= sequence);
+            sequence = polled.sequence;
+            for change in polled.changes {
+                match change {
+                    SegmentChange::Used(segment) => {
+                        followed.insert(segment.id.clone(), *segment);
+                    }
+                    SegmentChange::Unused(id) => {
+                        followed.remove(&id);
+                    }
+                }
+            }
+            if !polled.more {
+                break;
+            }
+        }
+        let end = store.used_segments().await.unwrap();
+        assert_eq!(followed.into_values().collect::<Vec<_>>(), end.segments);
+        assert_eq!(sequence, end.sequence);
+        assert_eq!(store.segment_changes(sequence, 3).await.unwrap().changes, []);
+    }
+}

@@ -1,0 +1,138 @@
+//! Datasources, tasks, dead letters, the cluster's identity.
+
+use super::*;
+
+#[tokio::test]
+async fn schemas_are_versioned() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        assert_eq!(store.put_datasource("b", "{\"a\":1}").await.unwrap(), 1);
+        assert_eq!(store.put_datasource("b", "{\"a\":1}").await.unwrap(), 1);
+        assert_eq!(store.put_datasource("b", "{\"a\":2}").await.unwrap(), 2);
+        assert_eq!(store.put_datasource("a", "{}").await.unwrap(), 1);
+        let newest = store.get_datasource("b").await.unwrap().unwrap();
+        assert_eq!((newest.schema_version, newest.schema_json.as_str()), (2, "{\"a\":2}"));
+        let first = store.get_datasource_version("b", 1).await.unwrap().unwrap();
+        assert_eq!(first.schema_json, "{\"a\":1}");
+        for missing in [0, 3] {
+            assert_eq!(store.get_datasource_version("b", missing).await.unwrap(), None);
+        }
+        assert_eq!(store.get_datasource("c").await.unwrap(), None);
+        let listed = store.list_datasources().await.unwrap();
+        let listed: Vec<_> = listed.iter().map(|d| (d.name.as_str(), d.schema_version)).collect();
+        assert_eq!(listed, [("a", 1), ("b", 2)]);
+    }
+}
+
+#[tokio::test]
+async fn h_38_h_39_text_is_only_ever_a_value() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let name = "x'; DROP TABLE datasources; --";
+        store.put_datasource(name, "'\"`$;").await.unwrap();
+        assert_eq!(store.get_datasource(name).await.unwrap().unwrap().schema_json, "'\"`$;");
+        assert_eq!(store.list_datasources().await.unwrap().len(), 1);
+    }
+}
+
+fn task(id: &str, created_ms: i64, status: TaskStatus) -> TaskRecord {
+    TaskRecord {
+        id: id.into(),
+        task_type: "index_parallel".into(),
+        datasource: if id < "c" { "x".into() } else { "y".into() },
+        created_ms,
+        status,
+        error: None,
+        duration_ms: None,
+        payload_json: "{}".into(),
+        progress: TaskProgress::default(),
+    }
+}
+
+#[tokio::test]
+async fn tasks_are_listed_newest_first() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        for (id, created_ms) in [("a", 1), ("b", 3), ("c", 2)] {
+            store.put_task(&task(id, created_ms, TaskStatus::Running)).await.unwrap();
+        }
+        assert!(store.put_task(&task("a", 9, TaskStatus::Running)).await.is_err());
+        let update = TaskUpdate {
+            status: TaskStatus::Failed,
+            error: Some("no such file".into()),
+            duration_ms: Some(12),
+            progress: TaskProgress { received: 5, rejected: 2, ..TaskProgress::default() },
+        };
+        store.update_task("b", &update).await.unwrap();
+        assert!(matches!(
+            store.update_task("z", &update).await,
+            Err(MetadataError::NotFound(_))
+        ));
+        let changed = store.get_task("b").await.unwrap().unwrap();
+        assert_eq!((changed.status, changed.duration_ms), (TaskStatus::Failed, Some(12)));
+        assert_eq!((changed.error, changed.progress), (update.error, update.progress));
+        assert_eq!(changed.payload_json, "{}");
+        assert_eq!(store.get_task("z").await.unwrap(), None);
+        let ids = |filter: TaskFilter| {
+            let store = Arc::clone(&store);
+            async move {
+                let tasks = store.list_tasks(&filter).await.unwrap();
+                tasks.into_iter().map(|task| task.id).collect::<Vec<_>>()
+            }
+        };
+        assert_eq!(ids(TaskFilter::default()).await, ["b", "c", "a"]);
+        let running = TaskFilter { status: Some(TaskStatus::Running), ..TaskFilter::default() };
+        assert_eq!(ids(running).await, ["c", "a"]);
+        let of_x =
+            TaskFilter { datasource: Some("x".into()), limit: 1, ..TaskFilter::default() };
+        assert_eq!(ids(of_x).await, ["b"]);
+    }
+}
+
+fn letter(position: u64) -> DeadLetter {
+    DeadLetter {
+        received_ms: 1,
+        origin: "push".into(),
+        position,
+        offset_bytes: position * 10,
+        reason: "timestamp is missing".into(),
+        raw: "{\"a\":\"\u{0}\"}".into(),
+    }
+}
+
+#[tokio::test]
+async fn i_16_dead_letters_are_bounded_and_the_dropped_are_counted() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let first: Vec<_> = (0..4).map(letter).collect();
+        let totals = store.append_dead_letters(DS, &first, 5).await.unwrap();
+        assert_eq!(totals, DeadLetterTotals { received: 4, kept: 4, dropped: 0 });
+        let second: Vec<_> = (4..7).map(letter).collect();
+        let totals = store.append_dead_letters(DS, &second, 5).await.unwrap();
+        assert_eq!(totals, DeadLetterTotals { received: 7, kept: 5, dropped: 2 });
+        assert_eq!(store.dead_letter_totals(DS).await.unwrap(), totals);
+        let page = store.list_dead_letters(DS, 0, 2).await.unwrap();
+        assert_eq!(page.iter().map(|stored| stored.number).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(page[0].letter, letter(2));
+        let rest = store.list_dead_letters(DS, 4, 100).await.unwrap();
+        assert_eq!(rest.iter().map(|stored| stored.number).collect::<Vec<_>>(), [5, 6, 7]);
+        assert!(store.list_dead_letters("other", 0, 10).await.unwrap().is_empty());
+        assert_eq!(store.dead_letter_totals("other").await.unwrap(), DeadLetterTotals::default());
+    }
+}
+
+#[tokio::test]
+async fn f_34_the_cluster_has_one_identity() {
+    let (_directory, stores) = stores().await;
+    let mut seen = Vec::new();
+    for store in stores {
+        let uuid = store.cluster_uuid().await.unwrap();
+        assert_eq!(uuid.len(), 36);
+        assert!(!seen.contains(&uuid));
+        seen.push(uuid);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let first = open_sqlite(&directory).await.unwrap().cluster_uuid().await.unwrap();
+    let second = open_sqlite(&directory).await.unwrap().cluster_uuid().await.unwrap();
+    assert_eq!(first, second);
+}

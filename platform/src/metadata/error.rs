@@ -1,0 +1,90 @@
+//! Errors of the metadata store.
+
+use henge_types::{ErrorClass, Interval, SegmentId};
+
+/// Why a metadata operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// The source position moved under the caller: re-read and verify, or resume from `actual`.
+    #[error("source '{source_id}' is at position {actual}, not at the expected {expected}")]
+    SourceConflict {
+        /// The source.
+        source_id: String,
+        /// Where the caller thought it was.
+        expected: u64,
+        /// Where it is; 0 when nothing was ever published from it.
+        actual: u64,
+    },
+    /// The time chunk of these segments was replaced, or another version came first: allocate new
+    /// ids, rewrite the identities and publish again.
+    #[error("{} segment(s) belong to a version that lost their time chunk, first '{}'",
+        ids.len(), ids.first().map(ToString::to_string).unwrap_or_default())]
+    VersionConflict {
+        /// The ids that cannot be published.
+        ids: Vec<SegmentId>,
+    },
+    /// The requested chunk cuts through existing segments: allocate in one of their intervals.
+    #[error("interval {requested} cuts through existing segments, first {}",
+        existing.first().map(ToString::to_string).unwrap_or_default())]
+    IntervalConflict {
+        /// What was asked for.
+        requested: Interval,
+        /// The existing intervals that overlap it.
+        existing: Vec<Interval>,
+    },
+    /// A replace would drop segments it has not read (they came after it began).
+    #[error("the segments to replace have changed since they were read")]
+    InputsChanged,
+    /// The segment was published before, by another transaction. Its id is never used again.
+    #[error("segment '{0}' was already published by another transaction")]
+    SegmentExists(SegmentId),
+    /// A transaction id was used again with other segments.
+    #[error("transaction '{0}' was already used for other segments")]
+    TransactionReused(String),
+    /// The commit was sent and its outcome is not known: ask `publication(transaction_id)`.
+    #[error("outcome of transaction '{transaction_id}' is unknown: {reason}")]
+    OutcomeUnknown {
+        /// The transaction.
+        transaction_id: String,
+        /// What happened.
+        reason: String,
+    },
+    /// Nothing there under this name.
+    #[error("{0} not found")]
+    NotFound(String),
+    /// The caller sent something wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// The store is busy or away; the same call may succeed later.
+    #[error("metadata store unavailable: {0}")]
+    Unavailable(String),
+    /// Stored data failed verification; the store refuses to start and touches nothing.
+    #[error("metadata store corrupt: {0}")]
+    Corrupt(String),
+    /// An unexpected failure.
+    #[error("metadata store: {0}")]
+    Internal(String),
+}
+
+impl MetadataError {
+    /// The class of the error.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::SourceConflict { .. }
+            | Self::VersionConflict { .. }
+            | Self::IntervalConflict { .. }
+            | Self::InputsChanged
+            | Self::SegmentExists(_)
+            | Self::TransactionReused(_) => ErrorClass::Conflict,
+            Self::OutcomeUnknown { .. } | Self::Unavailable(_) => ErrorClass::Unavailable,
+            Self::NotFound(_) => ErrorClass::NotFound,
+            Self::Invalid(_) => ErrorClass::InvalidInput,
+            Self::Corrupt(_) => ErrorClass::Corrupt,
+            Self::Internal(_) => ErrorClass::Internal,
+        }
+    }
+}
+
+/// The module's result.
+pub type Result<T, E = MetadataError> = std::result::Result<T, E>;

@@ -1,0 +1,219 @@
+//! The metadata store in memory, for tests: the same promises but durability.
+
+mod state;
+
+use async_trait::async_trait;
+use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
+use parking_lot::Mutex;
+
+use self::state::State;
+use super::error::{MetadataError, Result};
+use super::records::{
+    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
+    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+};
+use super::rules::invalid;
+use super::store::MetadataStore;
+
+/// A store that ends with the process.
+#[derive(Debug)]
+pub struct MemoryMetadataStore {
+    cluster_uuid: String,
+    state: Mutex<State>,
+}
+
+impl MemoryMetadataStore {
+    /// An empty store of a new cluster.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { cluster_uuid: super::new_cluster_uuid(), state: Mutex::default() }
+    }
+}
+
+impl Default for MemoryMetadataStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl MetadataStore for MemoryMetadataStore {
+    async fn cluster_uuid(&self) -> Result<String> {
+        Ok(self.cluster_uuid.clone())
+    }
+
+    async fn put_datasource(&self, name: &str, schema_json: &str) -> Result<u64> {
+        validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
+        let mut state = self.state.lock();
+        let schemas = state.datasources.entry(name.to_owned()).or_default();
+        if schemas.last().is_none_or(|newest| newest != schema_json) {
+            schemas.push(schema_json.to_owned());
+        }
+        Ok(schemas.len() as u64)
+    }
+
+    async fn get_datasource(&self, name: &str) -> Result<Option<DatasourceRecord>> {
+        let state = self.state.lock();
+        Ok(state.datasources.get(name).and_then(|schemas| newest_schema(name, schemas)))
+    }
+
+    async fn get_datasource_version(
+        &self,
+        name: &str,
+        schema_version: u64,
+    ) -> Result<Option<DatasourceRecord>> {
+        let state = self.state.lock();
+        let index = usize::try_from(schema_version).ok().and_then(|v| v.checked_sub(1));
+        let schema = index.and_then(|index| state.datasources.get(name)?.get(index));
+        Ok(schema.map(|schema_json| DatasourceRecord {
+            name: name.to_owned(),
+            schema_json: schema_json.clone(),
+            schema_version,
+        }))
+    }
+
+    async fn list_datasources(&self) -> Result<Vec<DatasourceRecord>> {
+        let state = self.state.lock();
+        let newest = state.datasources.iter().filter_map(|(name, s)| newest_schema(name, s));
+        Ok(newest.collect())
+    }
+
+    async fn allocate_segment(
+        &self,
+        datasource: &str,
+        interval: Interval,
+        mode: AllocationMode,
+    ) -> Result<PendingSegment> {
+        let AllocationMode::Append = mode;
+        super::check_allocation(datasource, interval)?;
+        self.state.lock().allocate_append(datasource, interval)
+    }
+
+    async fn allocate_version(&self) -> Result<Version> {
+        Ok(self.state.lock().next_version())
+    }
+
+    async fn publish(&self, request: &PublishRequest) -> Result<PublishOutcome> {
+        self.state.lock().publish(request)
+    }
+
+    async fn publication(&self, transaction_id: &str) -> Result<Option<PublishOutcome>> {
+        let state = self.state.lock();
+        let outcome = state.publications.get(transaction_id).map(|(_, outcome)| outcome);
+        Ok(outcome.map(|outcome| PublishOutcome { already_published: true, ..outcome.clone() }))
+    }
+
+    async fn source_position(&self, source_id: &str) -> Result<Option<u64>> {
+        Ok(self.state.lock().sources.get(source_id).copied())
+    }
+
+    async fn used_segments(&self) -> Result<SegmentSnapshot> {
+        Ok(self.state.lock().snapshot())
+    }
+
+    async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges> {
+        Ok(self.state.lock().changes(sequence, limit))
+    }
+
+    async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
+        Ok(self.state.lock().mark_unused(ids))
+    }
+
+    async fn find_idempotency(
+        &self,
+        datasource: &str,
+        key: &str,
+    ) -> Result<Option<IdempotencyRecord>> {
+        let state = self.state.lock();
+        Ok(state.idempotency.get(&(datasource.to_owned(), key.to_owned())).cloned())
+    }
+
+    async fn prune_idempotency(&self, created_before_ms: i64) -> Result<usize> {
+        let mut state = self.state.lock();
+        let before = state.idempotency.len();
+        state.idempotency.retain(|_, record| record.created_ms >= created_before_ms);
+        Ok(before - state.idempotency.len())
+    }
+
+    async fn put_task(&self, task: &TaskRecord) -> Result<()> {
+        let mut state = self.state.lock();
+        if state.tasks.contains_key(&task.id) {
+            return Err(invalid(format!("task id '{}' is taken", task.id)));
+        }
+        state.tasks.insert(task.id.clone(), task.clone());
+        Ok(())
+    }
+
+    async fn update_task(&self, id: &str, update: &TaskUpdate) -> Result<()> {
+        let mut state = self.state.lock();
+        let not_found = || MetadataError::NotFound(format!("task '{id}'"));
+        let task = state.tasks.get_mut(id).ok_or_else(not_found)?;
+        task.status = update.status;
+        task.error.clone_from(&update.error);
+        task.duration_ms = update.duration_ms;
+        task.progress = update.progress;
+        Ok(())
+    }
+
+    async fn get_task(&self, id: &str) -> Result<Option<TaskRecord>> {
+        Ok(self.state.lock().tasks.get(id).cloned())
+    }
+
+    async fn list_tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
+        let state = self.state.lock();
+        let matches = |task: &&TaskRecord| {
+            filter.status.is_none_or(|status| task.status == status)
+                && filter.datasource.as_ref().is_none_or(|name| task.datasource == *name)
+        };
+        let mut tasks: Vec<_> = state.tasks.values().filter(matches).cloned().collect();
+        tasks.sort_by(|a, b| b.created_ms.cmp(&a.created_ms).then_with(|| a.id.cmp(&b.id)));
+        tasks.truncate(filter.limit);
+        Ok(tasks)
+    }
+
+    async fn append_dead_letters(
+        &self,
+        datasource: &str,
+        letters: &[DeadLetter],
+        keep_at_most: u64,
+    ) -> Result<DeadLetterTotals> {
+        let mut state = self.state.lock();
+        let kept = state.dead_letters.entry(datasource.to_owned()).or_default();
+        for letter in letters {
+            kept.received += 1;
+            kept.letters.push_back(StoredDeadLetter {
+                number: kept.received,
+                letter: letter.clone(),
+            });
+        }
+        while kept.letters.len() as u64 > keep_at_most {
+            kept.letters.pop_front();
+        }
+        Ok(kept.totals())
+    }
+
+    async fn list_dead_letters(
+        &self,
+        datasource: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredDeadLetter>> {
+        let state = self.state.lock();
+        let kept = state.dead_letters.get(datasource).into_iter().flat_map(|kept| &kept.letters);
+        Ok(kept.filter(|stored| stored.number > after).take(limit).cloned().collect())
+    }
+
+    async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals> {
+        let state = self.state.lock();
+        Ok(state.dead_letters.get(datasource).map(state::DeadLetters::totals).unwrap_or_default())
+    }
+}
+
+fn newest_schema(name: &str, schemas: &[String]) -> Option<DatasourceRecord> {
+    schemas.last().map(|schema_json| DatasourceRecord {
+        name: name.to_owned(),
+        schema_json: schema_json.clone(),
+        schema_version: schemas.len() as u64,
+    })
+}

@@ -1,0 +1,225 @@
+//! The tables in memory, and the operations that decide: allocate and publish.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use henge_types::{Interval, SegmentId, ShardSpec, Version};
+
+use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::records::{
+    DeadLetterTotals, IdempotencyRecord, PendingSegment, PublishOutcome, PublishRequest,
+    PublishedSegment, SegmentChange, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskRecord,
+};
+use crate::metadata::rules::{
+    ChunkState, Placement, UsedSegment, append_conflicts, check_request, fingerprint, place_append,
+    replaced_segments,
+};
+
+type ChunkVersion = (String, Interval, Version);
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub datasources: BTreeMap<String, Vec<String>>,
+    pub publications: BTreeMap<String, (String, PublishOutcome)>,
+    pub sources: BTreeMap<String, u64>,
+    pub idempotency: BTreeMap<(String, String), IdempotencyRecord>,
+    pub tasks: BTreeMap<String, TaskRecord>,
+    pub dead_letters: BTreeMap<String, DeadLetters>,
+    segments: BTreeMap<SegmentId, Stored>,
+    /// Change sequence to the segment that it changed last.
+    changes: BTreeMap<u64, SegmentId>,
+    next_partitions: BTreeMap<ChunkVersion, u32>,
+    pending: BTreeSet<SegmentId>,
+    version: u64,
+    sequence: u64,
+}
+
+#[derive(Debug)]
+struct Stored {
+    segment: PublishedSegment,
+    used: bool,
+    sequence: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct DeadLetters {
+    pub letters: VecDeque<StoredDeadLetter>,
+    pub received: u64,
+}
+
+impl DeadLetters {
+    pub(super) fn totals(&self) -> DeadLetterTotals {
+        let kept = self.letters.len() as u64;
+        DeadLetterTotals { received: self.received, kept, dropped: self.received - kept }
+    }
+}
+
+impl State {
+    pub(super) fn next_version(&mut self) -> Version {
+        self.version += 1;
+        Version(self.version)
+    }
+
+    pub(super) fn allocate_append(
+        &mut self,
+        datasource: &str,
+        requested: Interval,
+    ) -> Result<PendingSegment> {
+        let chunk = self.chunk(datasource, requested);
+        let (interval, version, core_partitions) = match place_append(requested, &chunk)? {
+            Placement::Existing { interval, version, core_partitions } => {
+                (interval, version, core_partitions)
+            }
+            Placement::New => (requested, self.next_version(), 0),
+        };
+        let next =
+            self.next_partitions.entry((datasource.to_owned(), interval, version)).or_default();
+        let partition = *next;
+        *next += 1;
+        let id = SegmentId::new(datasource, interval, version, partition);
+        self.pending.insert(id.clone());
+        Ok(PendingSegment { id, shard_spec: ShardSpec::numbered(partition, core_partitions) })
+    }
+
+    fn chunk(&self, datasource: &str, interval: Interval) -> ChunkState {
+        let overlaps =
+            |id: &SegmentId| *id.datasource == *datasource && id.interval.overlaps(&interval);
+        let published = self.segments.keys().filter(|id| overlaps(id));
+        let pending = self.pending.iter().filter(|id| overlaps(id));
+        ChunkState {
+            used: self.used_overlapping(datasource, &[interval]),
+            pending: pending.map(|id| (id.interval, id.version)).collect(),
+            highest_published: published.map(|id| id.version).max(),
+        }
+    }
+
+    fn used_overlapping(&self, datasource: &str, intervals: &[Interval]) -> Vec<UsedSegment> {
+        let overlaps = |id: &SegmentId| {
+            *id.datasource == *datasource && intervals.iter().any(|i| id.interval.overlaps(i))
+        };
+        self.segments
+            .values()
+            .filter(|stored| stored.used && overlaps(&stored.segment.id))
+            .map(|stored| UsedSegment {
+                id: stored.segment.id.clone(),
+                shard_spec: stored.segment.shard_spec,
+            })
+            .collect()
+    }
+
+    pub(super) fn publish(&mut self, request: &PublishRequest) -> Result<PublishOutcome> {
+        check_request(request)?;
+        let fingerprint = fingerprint(request);
+        if let Some((published, outcome)) = self.publications.get(&request.transaction_id) {
+            if *published != fingerprint {
+                return Err(MetadataError::TransactionReused(request.transaction_id.clone()));
+            }
+            return Ok(PublishOutcome { already_published: true, ..outcome.clone() });
+        }
+        self.check_source(request)?;
+        let replaced = self.check_segments(request)?;
+        // Nothing below fails: the change is applied whole.
+        self.mark_unused(&replaced);
+        for segment in &request.segments {
+            self.insert(segment.clone());
+        }
+        if let Some(source) = &request.source {
+            self.sources.insert(source.source_id.clone(), source.next);
+        }
+        for record in &request.idempotency {
+            let key = (record.datasource.clone(), record.key.clone());
+            self.idempotency.entry(key).or_insert_with(|| record.clone());
+        }
+        let outcome =
+            PublishOutcome { already_published: false, replaced, sequence: self.sequence };
+        self.publications
+            .insert(request.transaction_id.clone(), (fingerprint, outcome.clone()));
+        Ok(outcome)
+    }
+
+    fn check_source(&self, request: &PublishRequest) -> Result<()> {
+        let Some(source) = &request.source else {
+            return Ok(());
+        };
+        let actual = self.sources.get(&source.source_id).copied().unwrap_or(0);
+        if actual == source.expected {
+            return Ok(());
+        }
+        Err(MetadataError::SourceConflict {
+            source_id: source.source_id.clone(),
+            expected: source.expected,
+            actual,
+        })
+    }
+
+    /// Gives the segments that the request replaces.
+    fn check_segments(&self, request: &PublishRequest) -> Result<Vec<SegmentId>> {
+        let exists = |segment: &&PublishedSegment| self.segments.contains_key(&segment.id);
+        if let Some(segment) = request.segments.iter().find(exists) {
+            return Err(MetadataError::SegmentExists(segment.id.clone()));
+        }
+        if let Some(scope) = &request.replace {
+            let used = self.used_overlapping(&scope.datasource, &scope.intervals);
+            return replaced_segments(scope, &request.segments, &used);
+        }
+        let used: Vec<_> = request
+            .segments
+            .iter()
+            .flat_map(|s| self.used_overlapping(&s.id.datasource, &[s.id.interval]))
+            .collect();
+        let ids = append_conflicts(&request.segments, &used);
+        if ids.is_empty() { Ok(Vec::new()) } else { Err(MetadataError::VersionConflict { ids }) }
+    }
+
+    fn insert(&mut self, segment: PublishedSegment) {
+        let id = segment.id.clone();
+        self.pending.remove(&id);
+        let chunk = (id.datasource.to_string(), id.interval, id.version);
+        let next = self.next_partitions.entry(chunk).or_default();
+        *next = (*next).max(id.partition.saturating_add(1));
+        self.sequence += 1;
+        let sequence = self.sequence;
+        self.changes.insert(sequence, id.clone());
+        self.segments.insert(id, Stored { segment, used: true, sequence });
+    }
+
+    pub(super) fn mark_unused(&mut self, ids: &[SegmentId]) -> usize {
+        let mut marked = 0;
+        for id in ids {
+            let Some(stored) = self.segments.get_mut(id).filter(|stored| stored.used) else {
+                continue;
+            };
+            self.sequence += 1;
+            self.changes.remove(&stored.sequence);
+            self.changes.insert(self.sequence, id.clone());
+            stored.used = false;
+            stored.sequence = self.sequence;
+            marked += 1;
+        }
+        marked
+    }
+
+    pub(super) fn snapshot(&self) -> SegmentSnapshot {
+        let used = self.segments.values().filter(|stored| stored.used);
+        SegmentSnapshot {
+            segments: used.map(|stored| stored.segment.clone()).collect(),
+            sequence: self.sequence,
+            complete: true,
+        }
+    }
+
+    pub(super) fn changes(&self, after: u64, limit: usize) -> SegmentChanges {
+        let mut answer = SegmentChanges { sequence: after, ..SegmentChanges::default() };
+        for (sequence, id) in self.changes.range(after.saturating_add(1)..) {
+            if answer.changes.len() == limit {
+                answer.more = true;
+                break;
+            }
+            answer.sequence = *sequence;
+            answer.changes.extend(self.segments.get(id).map(|stored| match stored.used {
+                true => SegmentChange::Used(Box::new(stored.segment.clone())),
+                false => SegmentChange::Unused(id.clone()),
+            }));
+        }
+        answer
+    }
+}

@@ -1,0 +1,45 @@
+//! The metadata store: datasources, segments, source positions, tasks and dead letters.
+//!
+//! Segments and the source position that they contain are published in one transaction, which is
+//! what makes ingestion exactly-once; versions come from a sequence, never from a clock.
+
+mod error;
+mod memory;
+mod records;
+mod rules;
+mod sqlite;
+mod store;
+
+pub use error::{MetadataError, Result};
+pub use memory::MemoryMetadataStore;
+pub use records::{
+    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentChange,
+    SegmentChanges, SegmentSnapshot, SourceAdvance, StoredDeadLetter, TaskFilter, TaskProgress,
+    TaskRecord, TaskStatus, TaskUpdate,
+};
+pub use sqlite::{SqliteMetadataStore, SqliteOptions};
+pub use store::MetadataStore;
+
+use henge_types::{Interval, validate_datasource_name};
+
+/// Identifies a new cluster.
+fn new_cluster_uuid() -> String {
+    let mut bytes: [u8; 16] = rand::random();
+    // The version and variant bits of a random UUID.
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+fn check_allocation(datasource: &str, interval: Interval) -> Result<()> {
+    validate_datasource_name(datasource).map_err(|error| rules::invalid(error.to_string()))?;
+    if interval.is_empty() {
+        return Err(rules::invalid(format!("the interval {interval} is empty")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod contract;

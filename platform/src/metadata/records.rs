@@ -1,0 +1,289 @@
+//! What the metadata store keeps.
+
+use henge_types::{Interval, SegmentId, ShardSpec};
+use serde::{Deserialize, Serialize};
+
+/// A datasource and one version of its schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasourceRecord {
+    /// Its name.
+    pub name: String,
+    /// The schema's JSON, kept as it was sent.
+    pub schema_json: String,
+    /// Counts the schemas this datasource had, from 1.
+    pub schema_version: u64,
+}
+
+/// How an allocation meets what is already in the time chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AllocationMode {
+    /// Add to what is there.
+    Append,
+}
+
+/// A place for one segment that will be published later. Its id is never given out again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingSegment {
+    /// The identity. Its interval may be wider than asked for when the chunk already has a wider one.
+    pub id: SegmentId,
+    /// Its place among the chunk's partitions.
+    pub shard_spec: ShardSpec,
+}
+
+/// A segment as it is published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedSegment {
+    /// Identity.
+    pub id: SegmentId,
+    /// Place among the chunk's partitions.
+    pub shard_spec: ShardSpec,
+    /// Key of the object in deep storage.
+    pub object_key: String,
+    /// Size of the object.
+    pub size_bytes: u64,
+    /// xxh3-64 of the object.
+    pub checksum: u64,
+    /// Number of stored rows.
+    pub row_count: u64,
+    /// Smallest timestamp.
+    pub min_time_ms: i64,
+    /// Largest timestamp.
+    pub max_time_ms: i64,
+    /// The segment's schema as JSON.
+    pub schema_json: String,
+}
+
+/// Moves a source's committed position, by compare-and-swap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceAdvance {
+    /// Which source: a write-ahead log, a stream's partition.
+    pub source_id: String,
+    /// Where it must be now; 0 when nothing was ever published from it.
+    pub expected: u64,
+    /// Where it goes.
+    pub next: u64,
+}
+
+/// A remembered push request and the answer it got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyRecord {
+    /// The datasource pushed to.
+    pub datasource: String,
+    /// The client's key.
+    pub key: String,
+    /// The answer to repeat.
+    pub response_json: String,
+    /// When it was first answered; old records are pruned.
+    pub created_ms: i64,
+}
+
+/// What a publish replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplaceScope {
+    /// The datasource.
+    pub datasource: String,
+    /// Used segments of older versions wholly inside one of these are marked unused.
+    pub intervals: Vec<Interval>,
+    /// When given, the used segments overlapping the intervals must be exactly these, else the
+    /// publish fails: what compaction needs so that a late append is not lost.
+    pub inputs: Option<Vec<SegmentId>>,
+}
+
+/// One all-or-nothing change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishRequest {
+    /// Chosen by the caller and never used for anything else; asking again with the same id and
+    /// the same segments is answered without doing it twice.
+    pub transaction_id: String,
+    /// The new segments.
+    pub segments: Vec<PublishedSegment>,
+    /// The source position that they contain.
+    pub source: Option<SourceAdvance>,
+    /// The push requests that they contain.
+    pub idempotency: Vec<IdempotencyRecord>,
+    /// What they replace; `None` appends.
+    pub replace: Option<ReplaceScope>,
+}
+
+/// What a publish did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishOutcome {
+    /// True when the transaction had been committed before.
+    pub already_published: bool,
+    /// The segments that it marked unused.
+    pub replaced: Vec<SegmentId>,
+    /// The change sequence after it.
+    pub sequence: u64,
+}
+
+/// One change of the set of used segments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SegmentChange {
+    /// The segment is used.
+    Used(Box<PublishedSegment>),
+    /// The segment is no longer used.
+    Unused(SegmentId),
+}
+
+/// An answer to an incremental poll.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SegmentChanges {
+    /// Changes in the order they were made; of several changes of one segment only the last.
+    pub changes: Vec<SegmentChange>,
+    /// Ask for the changes after this next time.
+    pub sequence: u64,
+    /// True when more changes wait.
+    pub more: bool,
+}
+
+/// All used segments at one instant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SegmentSnapshot {
+    /// The segments.
+    pub segments: Vec<PublishedSegment>,
+    /// Incremental polls go on from here.
+    pub sequence: u64,
+    /// Only a complete view may lead to drops and deletions: "unknown" is not "empty".
+    pub complete: bool,
+}
+
+/// State of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum TaskStatus {
+    /// At work.
+    Running,
+    /// Done.
+    Success,
+    /// Failed; the record's `error` says why.
+    Failed,
+}
+
+impl TaskStatus {
+    /// The name as in Druid's API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Success => "SUCCESS",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// The status of a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Running, Self::Success, Self::Failed].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TaskProgress {
+    /// Bytes to read in all; 0 while unknown.
+    pub total_bytes: u64,
+    /// Bytes read.
+    pub processed_bytes: u64,
+    /// Events read.
+    pub received: u64,
+    /// Events stored.
+    pub accepted: u64,
+    /// Events refused.
+    pub rejected: u64,
+    /// Events left out by the spec's filter.
+    pub filtered: u64,
+    /// Segments published.
+    pub segments: u64,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRecord {
+    /// Its id.
+    pub id: String,
+    /// Druid's task type, for example `index_parallel`.
+    pub task_type: String,
+    /// The datasource it works on.
+    pub datasource: String,
+    /// When it was accepted.
+    pub created_ms: i64,
+    /// State.
+    pub status: TaskStatus,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// How long it ran, once it ended.
+    pub duration_ms: Option<i64>,
+    /// The spec as sent.
+    pub payload_json: String,
+    /// How far it is.
+    pub progress: TaskProgress,
+}
+
+/// What changes in a task's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskUpdate {
+    /// New state.
+    pub status: TaskStatus,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// How long it ran, once it ended.
+    pub duration_ms: Option<i64>,
+    /// How far it is.
+    pub progress: TaskProgress,
+}
+
+/// Which tasks to list; newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// Only this state.
+    pub status: Option<TaskStatus>,
+    /// Only this datasource.
+    pub datasource: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Default for TaskFilter {
+    fn default() -> Self {
+        Self { status: None, datasource: None, limit: 1_000 }
+    }
+}
+
+/// An event that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// When it came.
+    pub received_ms: i64,
+    /// Which request, log or file it came in.
+    pub origin: String,
+    /// Index of the event in its request.
+    pub position: u64,
+    /// Offset of the event in its request.
+    pub offset_bytes: u64,
+    /// Why it was refused.
+    pub reason: String,
+    /// The event as sent, cut to a bounded length.
+    pub raw: String,
+}
+
+/// A kept dead letter and its number within the datasource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDeadLetter {
+    /// Counts from 1 within the datasource and is never reused.
+    pub number: u64,
+    /// The letter.
+    pub letter: DeadLetter,
+}
+
+/// How many dead letters a datasource had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetterTotals {
+    /// All that ever came.
+    pub received: u64,
+    /// Those that can still be listed.
+    pub kept: u64,
+    /// Those dropped because the datasource had too many; `received = kept + dropped`.
+    pub dropped: u64,
+}
+

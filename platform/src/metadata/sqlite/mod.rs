@@ -1,0 +1,382 @@
+//! The metadata store in one SQLite file: write-ahead journal, `synchronous = FULL`, one writing
+//! connection with `BEGIN IMMEDIATE`, several reading ones.
+
+mod convert;
+mod open;
+mod segments;
+
+use async_trait::async_trait;
+use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
+use sqlx::Sqlite;
+use sqlx::sqlite::SqliteConnection;
+
+use self::convert::{get_u64, store_error, to_i64, to_json};
+use self::open::Pools;
+use super::error::{MetadataError, Result};
+use super::records::{
+    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
+    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+};
+use super::rules::{check_request, invalid};
+use super::store::MetadataStore;
+use crate::runtime::crash_point;
+
+pub use open::SqliteOptions;
+
+/// The embedded default: one file, nothing to install.
+pub struct SqliteMetadataStore {
+    pools: Pools,
+    cluster_uuid: String,
+}
+
+impl SqliteMetadataStore {
+    /// Opens or creates a store. An existing file is verified before anything is changed.
+    ///
+    /// # Errors
+    /// `Corrupt` when the file is damaged, is not Henge's, or comes from a newer version: do not
+    /// start. `Unavailable` when it cannot be reached.
+    pub async fn open(options: SqliteOptions) -> Result<Self> {
+        let pools = open::open(&options).await?;
+        let cluster_uuid = sqlx::query_scalar("SELECT uuid FROM cluster")
+            .fetch_one(&pools.readers)
+            .await
+            .map_err(store_error)?;
+        Ok(Self { pools, cluster_uuid })
+    }
+
+    /// Closes all connections, which folds the journal into the file. A crash instead is fine.
+    pub async fn close(&self) {
+        self.pools.readers.close().await;
+        self.pools.writer.close().await;
+    }
+
+    async fn begin(&self) -> Result<sqlx::Transaction<'static, Sqlite>> {
+        self.pools.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
+    }
+
+    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<Sqlite>> {
+        self.pools.readers.acquire().await.map_err(store_error)
+    }
+}
+
+impl std::fmt::Debug for SqliteMetadataStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteMetadataStore")
+            .field("cluster_uuid", &self.cluster_uuid)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl MetadataStore for SqliteMetadataStore {
+    async fn cluster_uuid(&self) -> Result<String> {
+        Ok(self.cluster_uuid.clone())
+    }
+
+    async fn put_datasource(&self, name: &str, schema_json: &str) -> Result<u64> {
+        validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
+        let mut transaction = self.begin().await?;
+        let newest = newest_schema(&mut transaction, name).await?;
+        if let Some(newest) = newest.as_ref().filter(|newest| newest.schema_json == schema_json) {
+            return Ok(newest.schema_version);
+        }
+        let schema_version = newest.map_or(1, |newest| newest.schema_version + 1);
+        sqlx::query("INSERT INTO datasources VALUES (?, ?, ?)")
+            .bind(name)
+            .bind(to_i64(schema_version, "schema version")?)
+            .bind(schema_json)
+            .execute(&mut *transaction)
+            .await
+            .map_err(store_error)?;
+        transaction.commit().await.map_err(store_error)?;
+        Ok(schema_version)
+    }
+
+    async fn get_datasource(&self, name: &str) -> Result<Option<DatasourceRecord>> {
+        newest_schema(&mut *self.reader().await?, name).await
+    }
+
+    async fn get_datasource_version(
+        &self,
+        name: &str,
+        schema_version: u64,
+    ) -> Result<Option<DatasourceRecord>> {
+        let row = sqlx::query("SELECT * FROM datasources WHERE name = ? AND schema_version = ?")
+            .bind(name)
+            .bind(to_i64(schema_version, "schema version")?)
+            .fetch_optional(&self.pools.readers)
+            .await
+            .map_err(store_error)?;
+        row.map(|row| convert::datasource(&row)).transpose()
+    }
+
+    async fn list_datasources(&self) -> Result<Vec<DatasourceRecord>> {
+        let rows = sqlx::query(
+            "SELECT * FROM datasources AS d WHERE schema_version = \
+             (SELECT max(schema_version) FROM datasources WHERE name = d.name) ORDER BY name",
+        )
+        .fetch_all(&self.pools.readers)
+        .await
+        .map_err(store_error)?;
+        rows.iter().map(convert::datasource).collect()
+    }
+
+    async fn allocate_segment(
+        &self,
+        datasource: &str,
+        interval: Interval,
+        mode: AllocationMode,
+    ) -> Result<PendingSegment> {
+        let AllocationMode::Append = mode;
+        super::check_allocation(datasource, interval)?;
+        let mut transaction = self.begin().await?;
+        let pending = segments::allocate_append(&mut transaction, datasource, interval).await?;
+        transaction.commit().await.map_err(store_error)?;
+        Ok(pending)
+    }
+
+    async fn allocate_version(&self) -> Result<Version> {
+        let mut transaction = self.begin().await?;
+        let version = segments::next_counter(&mut transaction, "version").await?;
+        transaction.commit().await.map_err(store_error)?;
+        Ok(Version(version))
+    }
+
+    async fn publish(&self, request: &PublishRequest) -> Result<PublishOutcome> {
+        check_request(request)?;
+        let mut transaction = self.begin().await?;
+        let outcome = segments::publish(&mut transaction, request).await?;
+        if outcome.already_published {
+            return Ok(outcome);
+        }
+        crash_point("metadata/before-commit");
+        transaction.commit().await.map_err(|error| MetadataError::OutcomeUnknown {
+            transaction_id: request.transaction_id.clone(),
+            reason: error.to_string(),
+        })?;
+        crash_point("metadata/after-commit");
+        Ok(outcome)
+    }
+
+    async fn publication(&self, transaction_id: &str) -> Result<Option<PublishOutcome>> {
+        // On the writer's connection, so that a commit still under way is waited for.
+        let mut writer = self.pools.writer.acquire().await.map_err(store_error)?;
+        let publication = segments::publication(&mut writer, transaction_id).await?;
+        Ok(publication.map(|(_, outcome)| outcome))
+    }
+
+    async fn source_position(&self, source_id: &str) -> Result<Option<u64>> {
+        segments::source_position(&mut *self.reader().await?, source_id).await
+    }
+
+    async fn used_segments(&self) -> Result<SegmentSnapshot> {
+        // One read transaction, so that the sequence and the rows belong together.
+        let mut transaction = self.pools.readers.begin().await.map_err(store_error)?;
+        segments::snapshot(&mut transaction).await
+    }
+
+    async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges> {
+        segments::changes(&mut *self.reader().await?, sequence, limit).await
+    }
+
+    async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
+        let mut transaction = self.begin().await?;
+        let marked = segments::mark_unused(&mut transaction, ids).await?;
+        transaction.commit().await.map_err(store_error)?;
+        Ok(marked)
+    }
+
+    async fn find_idempotency(
+        &self,
+        datasource: &str,
+        key: &str,
+    ) -> Result<Option<IdempotencyRecord>> {
+        let row = sqlx::query("SELECT * FROM idempotency WHERE datasource = ? AND key = ?")
+            .bind(datasource)
+            .bind(key)
+            .fetch_optional(&self.pools.readers)
+            .await
+            .map_err(store_error)?;
+        row.map(|row| convert::idempotency(&row)).transpose()
+    }
+
+    async fn prune_idempotency(&self, created_before_ms: i64) -> Result<usize> {
+        let deleted = sqlx::query("DELETE FROM idempotency WHERE created_ms < ?")
+            .bind(created_before_ms)
+            .execute(&self.pools.writer)
+            .await
+            .map_err(store_error)?;
+        Ok(usize::try_from(deleted.rows_affected()).unwrap_or(usize::MAX))
+    }
+
+    async fn put_task(&self, task: &TaskRecord) -> Result<()> {
+        let inserted = sqlx::query(
+            "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(&task.id)
+        .bind(&task.task_type)
+        .bind(&task.datasource)
+        .bind(task.created_ms)
+        .bind(task.status.as_str())
+        .bind(&task.error)
+        .bind(task.duration_ms)
+        .bind(&task.payload_json)
+        .bind(to_json(&task.progress)?)
+        .execute(&self.pools.writer)
+        .await
+        .map_err(store_error)?;
+        match inserted.rows_affected() {
+            0 => Err(invalid(format!("task id '{}' is taken", task.id))),
+            _ => Ok(()),
+        }
+    }
+
+    async fn update_task(&self, id: &str, update: &TaskUpdate) -> Result<()> {
+        let updated = sqlx::query(
+            "UPDATE tasks SET status = ?, error = ?, duration_ms = ?, progress = ? WHERE id = ?",
+        )
+        .bind(update.status.as_str())
+        .bind(&update.error)
+        .bind(update.duration_ms)
+        .bind(to_json(&update.progress)?)
+        .bind(id)
+        .execute(&self.pools.writer)
+        .await
+        .map_err(store_error)?;
+        match updated.rows_affected() {
+            0 => Err(MetadataError::NotFound(format!("task '{id}'"))),
+            _ => Ok(()),
+        }
+    }
+
+    async fn get_task(&self, id: &str) -> Result<Option<TaskRecord>> {
+        let row = sqlx::query("SELECT * FROM tasks WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&self.pools.readers)
+            .await
+            .map_err(store_error)?;
+        row.map(|row| convert::task(&row)).transpose()
+    }
+
+    async fn list_tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
+        let rows = sqlx::query(
+            "SELECT * FROM tasks WHERE (?1 IS NULL OR status = ?1) \
+             AND (?2 IS NULL OR datasource = ?2) ORDER BY created_ms DESC, id LIMIT ?3",
+        )
+        .bind(filter.status.map(super::TaskStatus::as_str))
+        .bind(filter.datasource.as_deref())
+        .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.pools.readers)
+        .await
+        .map_err(store_error)?;
+        rows.iter().map(convert::task).collect()
+    }
+
+    async fn append_dead_letters(
+        &self,
+        datasource: &str,
+        letters: &[DeadLetter],
+        keep_at_most: u64,
+    ) -> Result<DeadLetterTotals> {
+        let mut transaction = self.begin().await?;
+        let received = append_letters(&mut transaction, datasource, letters).await?;
+        sqlx::query("DELETE FROM dead_letters WHERE datasource = ? AND number <= ?")
+            .bind(datasource)
+            .bind(to_i64(received.saturating_sub(keep_at_most), "dead letter number")?)
+            .execute(&mut *transaction)
+            .await
+            .map_err(store_error)?;
+        let totals = letter_totals(&mut transaction, datasource).await?;
+        transaction.commit().await.map_err(store_error)?;
+        Ok(totals)
+    }
+
+    async fn list_dead_letters(
+        &self,
+        datasource: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredDeadLetter>> {
+        let rows = sqlx::query(
+            "SELECT * FROM dead_letters WHERE datasource = ? AND number > ? \
+             ORDER BY number LIMIT ?",
+        )
+        .bind(datasource)
+        .bind(to_i64(after, "dead letter number")?)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.pools.readers)
+        .await
+        .map_err(store_error)?;
+        rows.iter().map(convert::dead_letter).collect()
+    }
+
+    async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals> {
+        letter_totals(&mut *self.reader().await?, datasource).await
+    }
+}
+
+async fn newest_schema(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<Option<DatasourceRecord>> {
+    let row = sqlx::query(
+        "SELECT * FROM datasources WHERE name = ? ORDER BY schema_version DESC LIMIT 1",
+    )
+    .bind(name)
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(|row| convert::datasource(&row)).transpose()
+}
+
+/// Gives the number of letters that the datasource has ever had.
+async fn append_letters(
+    connection: &mut SqliteConnection,
+    datasource: &str,
+    letters: &[DeadLetter],
+) -> Result<u64> {
+    let row = sqlx::query(
+        "INSERT INTO dead_letter_totals VALUES (?, ?) ON CONFLICT DO UPDATE \
+         SET received = received + excluded.received RETURNING received",
+    )
+    .bind(datasource)
+    .bind(to_i64(letters.len() as u64, "number of dead letters")?)
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    let received = get_u64(&row, "received")?;
+    let first = received - letters.len() as u64 + 1;
+    for (number, letter) in (first..).zip(letters) {
+        sqlx::query("INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+            .bind(datasource)
+            .bind(to_i64(number, "dead letter number")?)
+            .bind(letter.received_ms)
+            .bind(&letter.origin)
+            .bind(to_i64(letter.position, "position")?)
+            .bind(to_i64(letter.offset_bytes, "offset")?)
+            .bind(&letter.reason)
+            .bind(&letter.raw)
+            .execute(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    }
+    Ok(received)
+}
+
+async fn letter_totals(
+    connection: &mut SqliteConnection,
+    datasource: &str,
+) -> Result<DeadLetterTotals> {
+    let row = sqlx::query(
+        "SELECT coalesce((SELECT received FROM dead_letter_totals WHERE datasource = ?1), 0) \
+         AS received, (SELECT count(*) FROM dead_letters WHERE datasource = ?1) AS kept",
+    )
+    .bind(datasource)
+    .fetch_one(connection)
+    .await
+    .map_err(store_error)?;
+    let received = get_u64(&row, "received")?;
+    let kept = get_u64(&row, "kept")?;
+    Ok(DeadLetterTotals { received, kept, dropped: received - kept })
+}

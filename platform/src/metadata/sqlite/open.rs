@@ -1,0 +1,154 @@
+//! Opening the database: verify before anything is changed, then bring the schema up to date.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{Connection, Row};
+
+use super::convert::store_error;
+use crate::metadata::error::{MetadataError, Result};
+use crate::runtime::files::create_dir_durably;
+use crate::runtime::files::parent;
+
+/// The schema's history; entry `n` brings version `n` to `n + 1`. Published entries never change.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// Marks a file as Henge's metadata ("HNGE").
+const APPLICATION_ID: i64 = 0x484e_4745;
+
+/// Settings of the store.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The database file.
+    pub path: PathBuf,
+    /// How long a statement waits for a lock before it fails as unavailable.
+    pub busy_timeout: Duration,
+    /// Connections for reading.
+    pub readers: u32,
+}
+
+impl SqliteOptions {
+    /// The usual settings for a file.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), busy_timeout: Duration::from_secs(5), readers: 4 }
+    }
+}
+
+/// A writer of one connection, so that writes queue here and not on locks, and readers.
+pub(super) struct Pools {
+    pub writer: SqlitePool,
+    pub readers: SqlitePool,
+}
+
+pub(super) async fn open(options: &SqliteOptions) -> Result<Pools> {
+    let directory = parent(&options.path).to_owned();
+    create_dir_durably(&directory).map_err(|error| {
+        MetadataError::Unavailable(format!("cannot make '{}': {error}", directory.display()))
+    })?;
+    let exists = std::fs::metadata(&options.path).is_ok_and(|file| file.len() > 0);
+    if exists {
+        verify(&options.path, options.busy_timeout).await?;
+    }
+    let connect = SqliteConnectOptions::new()
+        .filename(&options.path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(options.busy_timeout)
+        .foreign_keys(true);
+    let pool = |connections: u32| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(options.busy_timeout + Duration::from_secs(25))
+    };
+    let writer = pool(1).connect_with(connect.clone()).await.map_err(store_error)?;
+    migrate(&writer).await?;
+    let readers = pool(options.readers.max(1))
+        .connect_with(connect.create_if_missing(false))
+        .await
+        .map_err(store_error)?;
+    Ok(Pools { writer, readers })
+}
+
+/// Refuses a damaged file, a stranger's file, and one from a newer version, and changes nothing.
+async fn verify(path: &Path, busy_timeout: Duration) -> Result<()> {
+    let options =
+        SqliteConnectOptions::new().filename(path).busy_timeout(busy_timeout).foreign_keys(false);
+    let mut connection =
+        SqliteConnection::connect_with(&options).await.map_err(|e| refuse(path, &e))?;
+    let problems = sqlx::query("PRAGMA integrity_check(5)")
+        .fetch_all(&mut connection)
+        .await
+        .map_err(|error| refuse(path, &error))?;
+    let problems: Vec<String> =
+        problems.iter().filter_map(|row| row.try_get::<String, _>(0).ok()).collect();
+    if problems != ["ok"] {
+        return Err(MetadataError::Corrupt(format!(
+            "'{}' fails its integrity check ({}); restore a backup, nothing was changed",
+            path.display(),
+            problems.join("; ")
+        )));
+    }
+    let application_id = pragma(&mut connection, "PRAGMA application_id").await?;
+    let version = pragma(&mut connection, "PRAGMA user_version").await?;
+    if application_id != APPLICATION_ID {
+        return Err(MetadataError::Corrupt(format!(
+            "'{}' is a database of another application; nothing was changed",
+            path.display()
+        )));
+    }
+    if version > MIGRATIONS.len() as i64 {
+        return Err(MetadataError::Corrupt(format!(
+            "'{}' has schema version {version}, this program knows {}: use a newer one",
+            path.display(),
+            MIGRATIONS.len()
+        )));
+    }
+    connection.close().await.map_err(store_error)
+}
+
+fn refuse(path: &Path, error: &sqlx::Error) -> MetadataError {
+    match super::convert::is_transient(error) {
+        true => MetadataError::Unavailable(error.to_string()),
+        false => MetadataError::Corrupt(format!(
+            "'{}' cannot be read ({error}); restore a backup, nothing was changed",
+            path.display()
+        )),
+    }
+}
+
+async fn pragma(connection: &mut SqliteConnection, statement: &'static str) -> Result<i64> {
+    let row = sqlx::query(statement).fetch_one(connection).await.map_err(store_error)?;
+    row.try_get(0).map_err(store_error)
+}
+
+async fn migrate(writer: &SqlitePool) -> Result<()> {
+    let mut transaction = writer.begin_with("BEGIN EXCLUSIVE").await.map_err(store_error)?;
+    let version = pragma(&mut transaction, "PRAGMA user_version").await?;
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    for statements in MIGRATIONS.iter().skip(done) {
+        sqlx::raw_sql(*statements).execute(&mut *transaction).await.map_err(store_error)?;
+    }
+    if done < MIGRATIONS.len() {
+        // A pragma takes no bound parameters; both numbers are constants of this program.
+        let stamp = format!(
+            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}",
+            MIGRATIONS.len()
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(stamp))
+            .execute(&mut *transaction)
+            .await
+            .map_err(store_error)?;
+    }
+    sqlx::query("INSERT INTO cluster (uuid) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM cluster)")
+        .bind(crate::metadata::new_cluster_uuid())
+        .execute(&mut *transaction)
+        .await
+        .map_err(store_error)?;
+    transaction.commit().await.map_err(store_error)
+}

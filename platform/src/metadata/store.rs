@@ -1,0 +1,116 @@
+//! The contract of a metadata store.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use henge_types::{Interval, SegmentId, Version};
+
+use super::error::Result;
+use super::records::{
+    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
+    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+};
+
+/// The truth about what is published. Every change is one transaction, durable when the call
+/// returns. Implementations pass the suite in `contract.rs`.
+#[async_trait]
+pub trait MetadataStore: Send + Sync + Debug {
+    /// Identifies the cluster; made once, when the store is created.
+    async fn cluster_uuid(&self) -> Result<String>;
+
+    /// Sets a datasource's schema and gives its version; the same schema again keeps the version.
+    async fn put_datasource(&self, name: &str, schema_json: &str) -> Result<u64>;
+
+    /// A datasource with its newest schema.
+    async fn get_datasource(&self, name: &str) -> Result<Option<DatasourceRecord>>;
+
+    /// One version of a datasource's schema: what replaying a log needs.
+    async fn get_datasource_version(
+        &self,
+        name: &str,
+        schema_version: u64,
+    ) -> Result<Option<DatasourceRecord>>;
+
+    /// All datasources with their newest schemas, by name.
+    async fn list_datasources(&self) -> Result<Vec<DatasourceRecord>>;
+
+    /// Reserves the identity of a segment to be published later.
+    ///
+    /// Appends to the version that is used in the chunk, else to the one that is pending there,
+    /// else starts a new version. Ids are never given out twice, also when their segments are
+    /// unused by now. Fails with `IntervalConflict` when the chunk cuts through existing segments.
+    async fn allocate_segment(
+        &self,
+        datasource: &str,
+        interval: Interval,
+        mode: AllocationMode,
+    ) -> Result<PendingSegment>;
+
+    /// A version above all versions given out before, for replacing. From a sequence, not a clock.
+    async fn allocate_version(&self) -> Result<Version>;
+
+    /// Publishes segments, the source position and the idempotency keys in one transaction.
+    ///
+    /// An append fails with `VersionConflict` when rows would be hidden by a newer version or
+    /// would hide an older one; a replace fails with it when a newer version is used in its
+    /// intervals.
+    async fn publish(&self, request: &PublishRequest) -> Result<PublishOutcome>;
+
+    /// The outcome of a committed transaction: how to resolve `OutcomeUnknown`.
+    async fn publication(&self, transaction_id: &str) -> Result<Option<PublishOutcome>>;
+
+    /// The committed position of a source; `None` when nothing was ever published from it.
+    async fn source_position(&self, source_id: &str) -> Result<Option<u64>>;
+
+    /// All used segments, with the sequence to poll on from.
+    async fn used_segments(&self) -> Result<SegmentSnapshot>;
+
+    /// Up to `limit` changes of the used segments after `sequence`.
+    async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges>;
+
+    /// Marks segments unused; gives how many were used before. Unknown ids are ignored.
+    async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize>;
+
+    /// The answer that a push with this key got.
+    async fn find_idempotency(
+        &self,
+        datasource: &str,
+        key: &str,
+    ) -> Result<Option<IdempotencyRecord>>;
+
+    /// Forgets idempotency keys and publications older than this; gives how many keys went.
+    async fn prune_idempotency(&self, created_before_ms: i64) -> Result<usize>;
+
+    /// Adds a task; `Invalid` when its id is taken.
+    async fn put_task(&self, task: &TaskRecord) -> Result<()>;
+
+    /// Changes a task's state; `NotFound` when there is none.
+    async fn update_task(&self, id: &str, update: &TaskUpdate) -> Result<()>;
+
+    /// One task.
+    async fn get_task(&self, id: &str) -> Result<Option<TaskRecord>>;
+
+    /// Tasks, newest first.
+    async fn list_tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>>;
+
+    /// Keeps refused events, at most `keep_at_most` a datasource; the oldest are dropped and
+    /// counted.
+    async fn append_dead_letters(
+        &self,
+        datasource: &str,
+        letters: &[DeadLetter],
+        keep_at_most: u64,
+    ) -> Result<DeadLetterTotals>;
+
+    /// Kept dead letters with a number above `after`, oldest first.
+    async fn list_dead_letters(
+        &self,
+        datasource: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredDeadLetter>>;
+
+    /// How many dead letters a datasource had.
+    async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals>;
+}

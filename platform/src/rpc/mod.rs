@@ -1,0 +1,142 @@
+//! Calls between roles. In one process a call passes [`Partial`]s without serialising them.
+
+mod host;
+mod local;
+mod memory;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use henge_exec::{CancelFlag, ExecError, Partial};
+use henge_query::Query;
+use henge_types::{ErrorClass, Interval, SegmentId};
+
+use crate::discovery::ServerId;
+use crate::runtime::{PoolError, Priority};
+
+pub use host::{HostError, SegmentHost};
+pub use local::{DescriptorViews, run_views};
+pub use memory::MemoryDataNode;
+
+/// A segment and the part of its interval that is visible: a newer version may hide the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SegmentDescriptor {
+    /// Identity.
+    pub id: SegmentId,
+    /// Rows outside are hidden.
+    pub visible: Interval,
+}
+
+impl SegmentDescriptor {
+    /// The query as this segment is to answer it: its intervals cut to the visible part. Intervals
+    /// keep their places (one that is cut away becomes empty), so that partials still line up.
+    #[must_use]
+    pub fn restrict(&self, query: &Arc<Query>) -> Arc<Query> {
+        // Most often the visible part is all that the query wants of the segment anyway.
+        let unaffected = query.base().intervals.iter().all(|interval| {
+            interval
+                .intersect(&self.id.interval)
+                .is_none_or(|wanted| self.visible.contains_interval(&wanted))
+        });
+        if unaffected {
+            return Arc::clone(query);
+        }
+        let mut restricted = Query::clone(query);
+        for interval in &mut restricted.base_mut().intervals {
+            interval.start_ms = interval.start_ms.max(self.visible.start_ms);
+            interval.end_ms = interval.end_ms.min(self.visible.end_ms).max(interval.start_ms);
+        }
+        Arc::new(restricted)
+    }
+}
+
+/// A query for some segments of one data node.
+#[derive(Debug, Clone)]
+pub struct SegmentQuery {
+    /// The query.
+    pub query: Arc<Query>,
+    /// The segments to answer for, each exactly once or named as missing.
+    pub segments: Vec<SegmentDescriptor>,
+    /// Set when the client went away, somebody cancelled, or the deadline passed.
+    pub cancel: CancelFlag,
+    /// Larger runs first.
+    pub priority: Priority,
+    /// Bytes that this query may take on the node.
+    pub memory_budget_bytes: usize,
+}
+
+/// A data node's answer.
+#[derive(Debug, Default)]
+pub struct SegmentReply {
+    /// Partial results, merged or one a segment; together they hold each answered segment once.
+    pub partials: Vec<Partial>,
+    /// Segments that the node does not have (any more): ask a replica.
+    pub missing: Vec<SegmentDescriptor>,
+    /// What it took.
+    pub stats: ReplyStats,
+}
+
+/// What answering took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReplyStats {
+    /// Segments read.
+    pub segments_scanned: u64,
+    /// Rows of those segments.
+    pub rows_scanned: u64,
+    /// Time on the CPU pool.
+    pub cpu_time_us: u64,
+    /// Time in the CPU pool's queue.
+    pub queue_time_us: u64,
+}
+
+impl std::ops::AddAssign for ReplyStats {
+    fn add_assign(&mut self, other: Self) {
+        self.segments_scanned += other.segments_scanned;
+        self.rows_scanned += other.rows_scanned;
+        self.cpu_time_us += other.cpu_time_us;
+        self.queue_time_us += other.queue_time_us;
+    }
+}
+
+/// Why a data node gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The query failed on the node; a replica would fail as well.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    /// A task of the query panicked or the node is stopping.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The node is away: ask a replica.
+    #[error("data node '{server}' is unavailable: {reason}")]
+    Unavailable {
+        /// The node.
+        server: String,
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl NodeError {
+    /// The class of the error.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Exec(error) => error.class(),
+            Self::Pool(error) => error.class(),
+            Self::Unavailable { .. } => ErrorClass::Unavailable,
+        }
+    }
+}
+
+/// A node that answers queries for segments: realtime or historical.
+#[async_trait]
+pub trait DataNode: Send + Sync + Debug {
+    /// The node's name, as in discovery.
+    fn server_id(&self) -> &ServerId;
+
+    /// Answers for the segments asked for. A segment that the node does not have is named in
+    /// `missing`, never silently left out.
+    async fn run(&self, request: SegmentQuery) -> Result<SegmentReply, NodeError>;
+}

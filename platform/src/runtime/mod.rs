@@ -1,0 +1,13 @@
+//! The machine under the roles: time, the CPU pool, durable files and crash points for tests.
+
+pub mod clock;
+pub mod cpu_pool;
+pub mod crash_point;
+pub mod files;
+pub mod mapping;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use cpu_pool::{CpuPool, CpuTask, PoolError, Priority};
+pub use crash_point::crash_point;
+pub use mapping::{SharedBytes, map_file};
+pub use files::{remove_temporary_files, sync_dir, write_atomically};

@@ -1,0 +1,180 @@
+//! What every deep storage must do.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use henge_types::ErrorClass;
+
+use super::*;
+
+fn payload(text: &'static str) -> Payload {
+    Payload::Bytes(Bytes::from_static(text.as_bytes()))
+}
+
+fn file_count(directory: &Path) -> usize {
+    std::fs::read_dir(directory).unwrap().count()
+}
+
+async fn round_trip(storage: &dyn DeepStorage) {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("source");
+    std::fs::write(&source, vec![7; 600_000]).unwrap();
+    let pushed = storage.push("a/file", Payload::File(source.clone())).await.unwrap();
+    assert_eq!(pushed, checksum_file(&source).unwrap());
+    assert_eq!(pushed, checksum_bytes(&vec![7; 600_000]));
+    let destination = directory.path().join("new/folder/pulled");
+    storage.pull("a/file", pushed, &destination).await.unwrap();
+    assert_eq!(std::fs::read(&destination).unwrap(), vec![7; 600_000]);
+    assert_eq!(file_count(destination.parent().unwrap()), 1);
+    let empty = storage.push("a/empty", payload("")).await.unwrap();
+    storage.pull("a/empty", empty, &directory.path().join("empty")).await.unwrap();
+}
+
+async fn metadata_and_deletion(storage: &dyn DeepStorage) {
+    storage.push("list/b/2", payload("22")).await.unwrap();
+    storage.push("list/a/1", payload("1")).await.unwrap();
+    storage.push("listing", payload("x")).await.unwrap();
+    let listed = storage.list("list").await.unwrap();
+    let expected = [("list/a/1", 1), ("list/b/2", 2)]
+        .map(|(key, size_bytes)| ObjectInfo { key: key.into(), size_bytes });
+    assert_eq!(listed, expected);
+    assert!(storage.list("nothing").await.unwrap().is_empty());
+    assert_eq!(storage.head("list/b/2").await.unwrap().unwrap().size_bytes, 2);
+    assert!(storage.exists("listing").await.unwrap());
+    assert!(!storage.exists("list").await.unwrap());
+    storage.delete("list/a/1").await.unwrap();
+    storage.delete("list/a/1").await.unwrap();
+    assert!(!storage.exists("list/a/1").await.unwrap());
+}
+
+/// F-07 and F-37: a key keeps its first content; the same content again is no error.
+async fn a_key_is_written_once(storage: &dyn DeepStorage) {
+    let first = storage.push("once", payload("first")).await.unwrap();
+    assert_eq!(storage.push("once", payload("first")).await.unwrap(), first);
+    let error = storage.push("once", payload("other")).await.unwrap_err();
+    assert!(matches!(error, StorageError::Conflict(_)), "{error}");
+    let directory = tempfile::tempdir().unwrap();
+    storage.pull("once", first, &directory.path().join("once")).await.unwrap();
+    assert_eq!(storage.list("").await.unwrap_err().class(), ErrorClass::InvalidInput);
+}
+
+/// F-39: what is pulled is what was recorded, or nothing is there.
+async fn pulls_are_verified(storage: &dyn DeepStorage) {
+    let directory = tempfile::tempdir().unwrap();
+    let destination = directory.path().join("pulled");
+    let pushed = storage.push("verified", payload("content")).await.unwrap();
+    let wrong = [
+        PushedObject { checksum: pushed.checksum ^ 1, ..pushed },
+        PushedObject { size_bytes: pushed.size_bytes + 1, ..pushed },
+        PushedObject { size_bytes: pushed.size_bytes - 1, ..pushed },
+    ];
+    for expected in wrong {
+        let error = storage.pull("verified", expected, &destination).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Corrupt);
+        assert_eq!(file_count(directory.path()), 0);
+    }
+    let error = storage.pull("no/such", pushed, &destination).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::NotFound);
+    assert_eq!(file_count(directory.path()), 0);
+}
+
+async fn h_32_bad_keys_are_refused(storage: &dyn DeepStorage) {
+    for key in ["../x", "/etc/passwd", "a//b", "a/../../b", ""] {
+        let error = storage.push(key, payload("x")).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::InvalidInput, "{key}");
+    }
+}
+
+async fn contract(storage: &dyn DeepStorage) {
+    round_trip(storage).await;
+    metadata_and_deletion(storage).await;
+    a_key_is_written_once(storage).await;
+    pulls_are_verified(storage).await;
+    h_32_bad_keys_are_refused(storage).await;
+}
+
+#[tokio::test]
+async fn local() {
+    let directory = tempfile::tempdir().unwrap();
+    contract(&LocalDeepStorage::open(directory.path().join("deep")).unwrap()).await;
+}
+
+#[tokio::test]
+async fn object_store_in_memory() {
+    contract(&ObjectDeepStorage::in_memory()).await;
+}
+
+#[tokio::test]
+async fn unreliable_without_faults() {
+    let inner = Arc::new(ObjectDeepStorage::in_memory());
+    contract(&UnreliableStorage::new(inner, FaultPlan::default(), 1)).await;
+}
+
+#[tokio::test]
+async fn f_39_damaged_transfers_are_refused_and_a_retry_succeeds() {
+    let inner: Arc<dyn DeepStorage> = Arc::new(ObjectDeepStorage::in_memory());
+    let pushed = inner.push("k", Payload::Bytes(vec![5; 10_000].into())).await.unwrap();
+    for plan in [
+        FaultPlan { flip_bit: 1.0, ..FaultPlan::default() },
+        FaultPlan { truncate: 1.0, ..FaultPlan::default() },
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = UnreliableStorage::new(Arc::clone(&inner), plan, 7);
+        let destination = directory.path().join("pulled");
+        for _ in 0..20 {
+            let error = storage.pull("k", pushed, &destination).await.unwrap_err();
+            assert_eq!(error.class(), ErrorClass::Corrupt);
+            assert_eq!(file_count(directory.path()), 0);
+        }
+        storage.set_plan(FaultPlan::default());
+        storage.pull("k", pushed, &destination).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn f_37_a_push_whose_answer_was_lost_is_repeated_without_a_second_object() {
+    let inner: Arc<dyn DeepStorage> = Arc::new(ObjectDeepStorage::in_memory());
+    let plan = FaultPlan { lose_answer: 0.5, refuse: 0.2, ..FaultPlan::default() };
+    let storage = UnreliableStorage::new(Arc::clone(&inner), plan, 3);
+    for number in 0..30 {
+        let key = format!("o/{number}");
+        let content = Bytes::from(vec![number; 100]);
+        let mut attempts = 0;
+        while storage.push(&key, Payload::Bytes(content.clone())).await.is_err() {
+            attempts += 1;
+            assert!(attempts < 100);
+        }
+    }
+    assert_eq!(inner.list("o").await.unwrap().len(), 30);
+}
+
+#[tokio::test]
+async fn f_46_a_flipped_bit_in_the_stored_file_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("deep");
+    let storage = LocalDeepStorage::open(&root).unwrap();
+    let pushed = storage.push("k", payload("some content")).await.unwrap();
+    let mut bytes = std::fs::read(root.join("k")).unwrap();
+    bytes[3] ^= 16;
+    std::fs::write(root.join("k"), bytes).unwrap();
+    let error = storage.pull("k", pushed, &directory.path().join("p")).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Corrupt);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn h_36_links_and_directories_are_not_objects() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("deep");
+    let storage = LocalDeepStorage::open(&root).unwrap();
+    let secret = directory.path().join("secret");
+    std::fs::write(&secret, b"secret").unwrap();
+    std::os::unix::fs::symlink(&secret, root.join("link")).unwrap();
+    std::fs::create_dir(root.join("folder")).unwrap();
+    let expected = checksum_bytes(b"secret");
+    for key in ["link", "folder"] {
+        assert!(storage.pull(key, expected, &directory.path().join("out")).await.is_err());
+        assert!(!storage.exists(key).await.unwrap());
+    }
+}

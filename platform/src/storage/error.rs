@@ -1,0 +1,58 @@
+//! Errors of deep storage.
+
+use henge_types::ErrorClass;
+
+/// Why a deep-storage operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The key is empty, absolute or climbs out of the store.
+    #[error("object key '{0}' is not allowed")]
+    InvalidKey(String),
+    /// No such object.
+    #[error("object '{0}' not found")]
+    NotFound(String),
+    /// Another content is already stored under the key; it is left as it is.
+    #[error("object '{0}' already exists with another content")]
+    Conflict(String),
+    /// What was pulled is not what was recorded.
+    #[error("object '{key}' is corrupt: {reason}")]
+    Corrupt {
+        /// The key.
+        key: String,
+        /// What differs.
+        reason: String,
+    },
+    /// The store is busy or away; the same call may succeed later.
+    #[error("deep storage unavailable: {0}")]
+    Unavailable(String),
+    /// A local file failed.
+    #[error("file '{path}': {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What happened.
+        source: std::io::Error,
+    },
+}
+
+impl StorageError {
+    /// The class of the error.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::InvalidKey(_) => ErrorClass::InvalidInput,
+            Self::NotFound(_) => ErrorClass::NotFound,
+            Self::Conflict(_) => ErrorClass::Conflict,
+            Self::Corrupt { .. } => ErrorClass::Corrupt,
+            Self::Unavailable(_) => ErrorClass::Unavailable,
+            Self::Io { .. } => ErrorClass::Internal,
+        }
+    }
+
+    pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.display().to_string(), source }
+    }
+}
+
+/// The module's result.
+pub type Result<T, E = StorageError> = std::result::Result<T, E>;

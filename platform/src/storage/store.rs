@@ -1,0 +1,106 @@
+//! The contract of deep storage.
+
+use std::fmt::Debug;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::error::{Result, StorageError};
+
+/// What is stored.
+#[derive(Debug, Clone)]
+pub enum Payload {
+    /// The content of a local file.
+    File(PathBuf),
+    /// Bytes.
+    Bytes(Bytes),
+}
+
+/// Size and checksum: recorded when an object is pushed, verified when it is pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PushedObject {
+    /// Size.
+    pub size_bytes: u64,
+    /// xxh3-64 of the content.
+    pub checksum: u64,
+}
+
+/// What the store says of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Key.
+    pub key: String,
+    /// Size.
+    pub size_bytes: u64,
+}
+
+/// A store of immutable objects. Implementations pass the suite in `contract.rs`.
+#[async_trait]
+pub trait DeepStorage: Send + Sync + Debug {
+    /// Stores an object, durably, unless the key is taken: the same content again is fine (an
+    /// earlier call may have succeeded without its answer arriving), another one is a `Conflict`.
+    async fn push(&self, key: &str, payload: Payload) -> Result<PushedObject>;
+
+    /// Fetches an object to `destination`: under a temporary name, verified, synced, renamed.
+    /// After a failure nothing is at `destination` that was not there before.
+    async fn pull(&self, key: &str, expected: PushedObject, destination: &Path) -> Result<()>;
+
+    /// Deletes an object; deleting what is not there succeeds.
+    async fn delete(&self, key: &str) -> Result<()>;
+
+    /// What is known of an object; `None` when it is not there.
+    async fn head(&self, key: &str) -> Result<Option<ObjectInfo>>;
+
+    /// All objects under a folder of keys. No decision to delete may rest on this alone.
+    async fn list(&self, folder: &str) -> Result<Vec<ObjectInfo>>;
+
+    /// True when the object is there.
+    async fn exists(&self, key: &str) -> Result<bool> {
+        Ok(self.head(key).await?.is_some())
+    }
+}
+
+/// Size and checksum of bytes.
+#[must_use]
+pub fn checksum_bytes(bytes: &[u8]) -> PushedObject {
+    PushedObject { size_bytes: bytes.len() as u64, checksum: xxh3_64(bytes) }
+}
+
+/// Size and checksum of a file, read in pieces.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn checksum_file(path: &Path) -> Result<PushedObject> {
+    let mut file = std::fs::File::open(path).map_err(|e| StorageError::io(path, e))?;
+    let mut hasher = Xxh3::new();
+    let mut buffer = vec![0; 256 * 1024];
+    let mut size_bytes = 0;
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => {
+                hasher.update(&buffer[..read]);
+                size_bytes += read as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(StorageError::io(path, error)),
+        }
+    }
+    Ok(PushedObject { size_bytes, checksum: hasher.digest() })
+}
+
+/// Fails unless what was read is what was recorded.
+pub(super) fn verify(key: &str, expected: PushedObject, actual: PushedObject) -> Result<()> {
+    if actual == expected {
+        return Ok(());
+    }
+    let reason = if actual.size_bytes == expected.size_bytes {
+        format!("checksum {:016x}, recorded {:016x}", actual.checksum, expected.checksum)
+    } else {
+        format!("{} bytes, recorded {}", actual.size_bytes, expected.size_bytes)
+    };
+    Err(StorageError::Corrupt { key: key.to_owned(), reason })
+}

@@ -1,0 +1,259 @@
+//! The bytes of the log: a file header, then frames of records.
+//!
+//! Checksums are seeded with the file's random salt, so that bytes of a payload or of another file
+//! can never pass for a frame of this one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::options::WalCodec;
+use super::{WalEntry, WalRecord};
+
+/// Bytes of a file's header.
+pub(super) const FILE_HEADER_BYTES: usize = 40;
+/// Bytes of a frame's header.
+pub(super) const FRAME_HEADER_BYTES: usize = 56;
+/// Most bytes of a frame's body, stored or raw.
+pub(super) const MAX_BODY_BYTES: usize = 512 << 20;
+
+const FILE_MAGIC: &[u8; 8] = b"HENGEWAL";
+const FILE_VERSION: u32 = 1;
+const FRAME_MAGIC: u32 = 0x4d52_4648;
+const RECORD_HEADER_BYTES: usize = 32;
+const CODEC_NONE: u32 = 0;
+const CODEC_LZ4: u32 = 1;
+
+/// What a file begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileHeader {
+    /// No record of the file has a smaller sequence.
+    pub first_sequence: u64,
+    /// Seeds the file's checksums.
+    pub salt: u64,
+}
+
+impl FileHeader {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(FILE_HEADER_BYTES);
+        out.extend_from_slice(FILE_MAGIC);
+        out.extend_from_slice(&FILE_VERSION.to_le_bytes());
+        out.extend_from_slice(&0u32.to_le_bytes());
+        out.extend_from_slice(&self.first_sequence.to_le_bytes());
+        out.extend_from_slice(&self.salt.to_le_bytes());
+        out.extend_from_slice(&xxh3_64_with_seed(&out, 0).to_le_bytes());
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let bytes = bytes.get(..FILE_HEADER_BYTES).ok_or("the file header is incomplete")?;
+        let mut fields = Fields(bytes);
+        if fields.take(8) != Some(FILE_MAGIC.as_slice()) {
+            return Err("not a write-ahead log".to_owned());
+        }
+        let version = fields.u32();
+        let _reserved = fields.u32();
+        let header = Self {
+            first_sequence: fields.u64().unwrap_or_default(),
+            salt: fields.u64().unwrap_or_default(),
+        };
+        if fields.u64() != Some(xxh3_64_with_seed(&bytes[..FILE_HEADER_BYTES - 8], 0)) {
+            return Err("the file header's checksum is wrong".to_owned());
+        }
+        match version {
+            Some(FILE_VERSION) => Ok(header),
+            other => Err(format!("format version {other:?} is unknown")),
+        }
+    }
+}
+
+/// What a frame begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FrameHeader {
+    codec: u32,
+    /// Bytes of the body in the file.
+    pub stored_bytes: usize,
+    raw_bytes: usize,
+    /// Of its first record.
+    pub first_sequence: u64,
+    /// Of its last record.
+    pub last_sequence: u64,
+    /// Number of records.
+    pub record_count: u32,
+    body_checksum: u64,
+}
+
+impl FrameHeader {
+    fn encode(&self, salt: u64, out: &mut [u8]) {
+        let mut bytes = Vec::with_capacity(FRAME_HEADER_BYTES);
+        bytes.extend_from_slice(&FRAME_MAGIC.to_le_bytes());
+        bytes.extend_from_slice(&self.codec.to_le_bytes());
+        bytes.extend_from_slice(&(self.stored_bytes as u32).to_le_bytes());
+        bytes.extend_from_slice(&(self.raw_bytes as u32).to_le_bytes());
+        bytes.extend_from_slice(&self.first_sequence.to_le_bytes());
+        bytes.extend_from_slice(&self.last_sequence.to_le_bytes());
+        bytes.extend_from_slice(&self.record_count.to_le_bytes());
+        bytes.extend_from_slice(&0u32.to_le_bytes());
+        bytes.extend_from_slice(&self.body_checksum.to_le_bytes());
+        bytes.extend_from_slice(&xxh3_64_with_seed(&bytes, salt).to_le_bytes());
+        out.copy_from_slice(&bytes);
+    }
+
+    /// `None` unless the bytes are a whole, unharmed header.
+    pub(super) fn decode(bytes: &[u8], salt: u64) -> Option<Self> {
+        let bytes = bytes.get(..FRAME_HEADER_BYTES)?;
+        let mut fields = Fields(bytes);
+        if fields.u32()? != FRAME_MAGIC {
+            return None;
+        }
+        let codec = fields.u32()?;
+        let stored_bytes = fields.u32()? as usize;
+        let raw_bytes = fields.u32()? as usize;
+        let first_sequence = fields.u64()?;
+        let last_sequence = fields.u64()?;
+        let record_count = fields.u32()?;
+        let _reserved = fields.u32()?;
+        let body_checksum = fields.u64()?;
+        let checksum = xxh3_64_with_seed(&bytes[..FRAME_HEADER_BYTES - 8], salt);
+        let sane = stored_bytes <= MAX_BODY_BYTES
+            && raw_bytes <= MAX_BODY_BYTES
+            && first_sequence <= last_sequence;
+        (sane && fields.u64()? == checksum).then_some(Self {
+            codec,
+            stored_bytes,
+            raw_bytes,
+            first_sequence,
+            last_sequence,
+            record_count,
+            body_checksum,
+        })
+    }
+
+    /// True when the body is what was written.
+    pub(super) fn body_is_intact(&self, body: &[u8], salt: u64) -> bool {
+        body.len() == self.stored_bytes && xxh3_64_with_seed(body, salt) == self.body_checksum
+    }
+
+    /// The records of a body that is intact.
+    pub(super) fn records(&self, body: Vec<u8>) -> Result<Vec<WalRecord>, String> {
+        let raw: Bytes = match self.codec {
+            CODEC_NONE => body.into(),
+            CODEC_LZ4 => lz4_flex::block::decompress(&body, self.raw_bytes)
+                .map_err(|error| format!("the frame does not decompress: {error}"))?
+                .into(),
+            other => return Err(format!("codec {other} is unknown")),
+        };
+        if raw.len() != self.raw_bytes {
+            return Err(format!("the frame has {} bytes, not {}", raw.len(), self.raw_bytes));
+        }
+        let mut records = Vec::new();
+        let mut offset = 0;
+        for _ in 0..self.record_count {
+            let (record, end) =
+                decode_record(&raw, offset).ok_or("a record passes the frame's end")?;
+            records.push(record);
+            offset = end;
+        }
+        let ascending = records.windows(2).all(|pair| pair[0].sequence < pair[1].sequence);
+        let bounds = records.first().map(|r| r.sequence) == Some(self.first_sequence)
+            && records.last().map(|r| r.sequence) == Some(self.last_sequence);
+        if offset != raw.len() || !ascending || !bounds {
+            return Err("the frame's records contradict its header".to_owned());
+        }
+        Ok(records)
+    }
+}
+
+/// Writes one frame of these records, which are not empty and have ascending sequences.
+pub(super) fn encode_frame(records: &[WalRecord], codec: WalCodec, salt: u64) -> Vec<u8> {
+    let payload_bytes: usize = records.iter().map(|r| encoded_bytes(&r.entry)).sum();
+    let mut out = vec![0; FRAME_HEADER_BYTES];
+    out.reserve(payload_bytes);
+    for record in records {
+        encode_record(record, &mut out);
+    }
+    let raw_bytes = out.len() - FRAME_HEADER_BYTES;
+    let mut stored_codec = CODEC_NONE;
+    if codec == WalCodec::Lz4 {
+        let compressed = lz4_flex::block::compress(&out[FRAME_HEADER_BYTES..]);
+        if compressed.len() < raw_bytes {
+            stored_codec = CODEC_LZ4;
+            out.truncate(FRAME_HEADER_BYTES);
+            out.extend_from_slice(&compressed);
+        }
+    }
+    let header = FrameHeader {
+        codec: stored_codec,
+        stored_bytes: out.len() - FRAME_HEADER_BYTES,
+        raw_bytes,
+        first_sequence: records.first().map_or(0, |r| r.sequence),
+        last_sequence: records.last().map_or(0, |r| r.sequence),
+        record_count: records.len() as u32,
+        body_checksum: xxh3_64_with_seed(&out[FRAME_HEADER_BYTES..], salt),
+    };
+    header.encode(salt, &mut out[..FRAME_HEADER_BYTES]);
+    out
+}
+
+/// Bytes that an entry takes in a frame before compression.
+pub(super) fn encoded_bytes(entry: &WalEntry) -> usize {
+    let key_bytes = entry.idempotency_key.as_ref().map_or(0, |key| key.len());
+    RECORD_HEADER_BYTES + key_bytes + entry.payload.len()
+}
+
+fn encode_record(record: &WalRecord, out: &mut Vec<u8>) {
+    let entry = &record.entry;
+    let key = entry.idempotency_key.as_deref();
+    out.extend_from_slice(&record.sequence.to_le_bytes());
+    out.extend_from_slice(&entry.received_at_ms.to_le_bytes());
+    out.extend_from_slice(&entry.schema_version.to_le_bytes());
+    out.extend_from_slice(&[entry.flags, u8::from(key.is_some())]);
+    out.extend_from_slice(&(key.map_or(0, str::len) as u16).to_le_bytes());
+    out.extend_from_slice(&(entry.payload.len() as u32).to_le_bytes());
+    out.extend_from_slice(key.unwrap_or_default().as_bytes());
+    out.extend_from_slice(&entry.payload);
+}
+
+/// A record and the offset behind it. The payload shares the frame's memory.
+fn decode_record(raw: &Bytes, offset: usize) -> Option<(WalRecord, usize)> {
+    let mut fields = Fields(raw.get(offset..)?);
+    let sequence = fields.u64()?;
+    let received_at_ms = fields.u64()? as i64;
+    let schema_version = fields.u64()?;
+    let flags = *fields.take(1)?.first()?;
+    let has_key = *fields.take(1)?.first()? != 0;
+    let key_bytes = usize::from(u16::from_le_bytes(fields.take(2)?.try_into().ok()?));
+    let payload_bytes = fields.u32()? as usize;
+    let key = std::str::from_utf8(fields.take(key_bytes)?).ok()?;
+    fields.take(payload_bytes)?;
+    let payload_start = offset + RECORD_HEADER_BYTES + key_bytes;
+    let end = payload_start + payload_bytes;
+    let entry = WalEntry {
+        received_at_ms,
+        schema_version,
+        flags,
+        idempotency_key: has_key.then(|| Arc::from(key)),
+        payload: raw.slice(payload_start..end),
+    };
+    Some((WalRecord { sequence, entry }, end))
+}
+
+/// Reads little-endian fields one behind the other.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+}

@@ -1,0 +1,39 @@
+//! Settings of a log.
+
+/// How payloads are compressed within frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WalCodec {
+    /// As they come.
+    None,
+    /// LZ4, when it makes the frame smaller.
+    #[default]
+    Lz4,
+}
+
+/// Settings of a log.
+#[derive(Debug, Clone)]
+pub struct WalOptions {
+    /// A new file is begun when the current one is larger.
+    pub max_file_bytes: u64,
+    /// Entries beyond this many payload bytes wait for the next group.
+    pub max_group_bytes: usize,
+    /// Appends are refused while more payload bytes wait.
+    pub max_waiting_bytes: u64,
+    /// Compression.
+    pub codec: WalCodec,
+    /// The first sequence is at least this: one above the committed source position, so that a
+    /// lost log directory can never give out a sequence that counts as published.
+    pub minimum_next_sequence: u64,
+}
+
+impl Default for WalOptions {
+    fn default() -> Self {
+        Self {
+            max_file_bytes: 128 << 20,
+            max_group_bytes: 8 << 20,
+            max_waiting_bytes: 128 << 20,
+            codec: WalCodec::default(),
+            minimum_next_sequence: 1,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Errors of this package.
+
+use std::path::{Path, PathBuf};
+
+use henge_index::IndexError;
+use henge_ingest::IngestError;
+use henge_platform::discovery::DiscoveryError;
+use henge_platform::metadata::MetadataError;
+use henge_platform::runtime::PoolError;
+use henge_platform::storage::StorageError;
+use henge_platform::wal::WalError;
+use henge_query::QueryError;
+use henge_segment::SegmentError;
+use henge_types::{ErrorClass, Interval};
+
+/// Why ingestion did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RealtimeError {
+    /// The request is wrong; the message names the field and the fix.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// Ingestion is at its limit: the source has to wait.
+    #[error("{0}")]
+    Busy(String),
+    /// A datasource stopped taking events.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Rows of one chunk would have to be published into chunks of another size.
+    #[error(
+        "cannot publish rows of {chunk}: newer segments cut that interval up; \
+         use the same segmentGranularity for pushes and tasks of one datasource"
+    )]
+    ChunkCutUp {
+        /// The chunk of the rows.
+        chunk: Interval,
+    },
+    /// A local file failed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's word.
+        source: std::io::Error,
+    },
+    /// A spec is wrong.
+    #[error(transparent)]
+    Spec(#[from] QueryError),
+    /// Events could not be parsed at all.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// A row could not be stored.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A segment could not be written or read.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// The log failed.
+    #[error(transparent)]
+    Wal(#[from] WalError),
+    /// The metadata store failed.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// Deep storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Discovery failed.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// The pool failed.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+impl RealtimeError {
+    /// The class of the error.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Invalid(_) => ErrorClass::InvalidInput,
+            Self::NotFound(_) => ErrorClass::NotFound,
+            Self::Busy(_) => ErrorClass::Capacity,
+            Self::Unavailable(_) => ErrorClass::Unavailable,
+            Self::ChunkCutUp { .. } => ErrorClass::Conflict,
+            Self::Io { .. } => ErrorClass::Internal,
+            Self::Spec(error) => error.class(),
+            Self::Ingest(error) => error.class(),
+            Self::Index(error) => error.class(),
+            Self::Segment(error) => error.class(),
+            Self::Wal(error) => error.class(),
+            Self::Metadata(error) => error.class(),
+            Self::Storage(error) => error.class(),
+            Self::Discovery(error) => error.class(),
+            Self::Pool(error) => error.class(),
+        }
+    }
+
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// The package's result.
+pub type Result<T, E = RealtimeError> = std::result::Result<T, E>;

@@ -1,0 +1,84 @@
+//! Hand-off: merge a closed generation into segments, push them to deep storage, publish them with
+//! the log position, wait until a historical node serves them, and only then let go.
+
+mod publish;
+mod retire;
+
+use std::sync::Arc;
+
+use henge_platform::wal::Wal;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Shared;
+use crate::push::generation::Generation;
+use crate::push::keys::PushKeys;
+
+/// A generation that takes no more rows.
+#[derive(Debug)]
+pub struct ClosedGeneration {
+    /// What it holds.
+    pub generation: Generation,
+    /// Told once it is published.
+    pub done: Option<oneshot::Sender<()>>,
+}
+
+/// The way to a datasource's hand-off task. Generations are published in the order they come.
+#[derive(Debug)]
+pub struct Handoff {
+    queue: mpsc::Sender<ClosedGeneration>,
+}
+
+/// What the hand-off task works with.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) datasource: Arc<str>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) wal: Wal,
+    pub(crate) keys: PushKeys,
+}
+
+impl Handoff {
+    /// Starts the task.
+    #[must_use]
+    pub fn start(datasource: Arc<str>, shared: Arc<Shared>, wal: Wal, keys: PushKeys) -> Self {
+        let (queue, mut waiting) =
+            mpsc::channel::<ClosedGeneration>(shared.options.max_unpublished_generations.max(1));
+        let worker = Worker { datasource, shared, wal, keys };
+        tokio::spawn(async move {
+            while let Some(closed) = waiting.recv().await {
+                worker.hand_off(closed.generation).await;
+                if let Some(done) = closed.done {
+                    let _ = done.send(());
+                }
+            }
+        });
+        Self { queue }
+    }
+
+    /// Queues a generation; waits while too many are unpublished, which is how a slow deep storage
+    /// slows the source down instead of filling memory and disk.
+    pub async fn submit(&self, closed: ClosedGeneration) {
+        let unsent = self.queue.send(closed).await;
+        if unsent.is_err() {
+            tracing::error!("hand-off has stopped; events stay in the log");
+        }
+    }
+}
+
+impl Worker {
+    async fn hand_off(&self, generation: Generation) {
+        if generation.is_empty() {
+            return;
+        }
+        let ids = self.publish(&generation).await;
+        self.keys.forget(generation.keys.iter().map(|record| record.key.as_str()));
+        self.shared.published.notify_one();
+        let (wal, next) = (self.wal.clone(), generation.end_position + 1);
+        let truncated = tokio::task::spawn_blocking(move || wal.truncate_before(next)).await;
+        if let Ok(Err(error)) = truncated {
+            tracing::warn!(datasource = %self.datasource, %error, "failed to cut the log, will try again at the next hand-off");
+        }
+        let sinks: Vec<_> = generation.sinks.into_values().collect();
+        tokio::spawn(retire::retire(Arc::clone(&self.shared), sinks, ids));
+    }
+}

@@ -1,0 +1,198 @@
+//! Publishing: every step may fail and is tried again until it succeeds; nothing is lost meanwhile,
+//! the rows stay queryable where they are.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use henge_platform::metadata::{
+    AllocationMode, MetadataError, PublishRequest, PublishedSegment, SourceAdvance,
+};
+use henge_platform::runtime::crash_point;
+use henge_platform::storage::{Payload, segment_object_key};
+use henge_segment::SegmentView;
+use henge_types::SegmentId;
+
+use super::Worker;
+use crate::error::{RealtimeError, Result};
+use crate::push::PushDatasource;
+use crate::push::accept::INGEST_PRIORITY;
+use crate::push::generation::Generation;
+use crate::sink::{PartFiles, Sink, map_segment};
+
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// A merged sink on its way.
+struct Merged {
+    sink: Arc<Sink>,
+    path: PathBuf,
+    published: PublishedSegment,
+    pushed: bool,
+}
+
+impl Worker {
+    /// Publishes a generation; gives the ids of its segments.
+    pub(super) async fn publish(&self, generation: &Generation) -> Vec<SegmentId> {
+        let files = generation.part_files(&self.shared.options);
+        let mut merged: Vec<Merged> = Vec::new();
+        let mut attempt = 0;
+        let mut wait = FIRST_WAIT;
+        loop {
+            attempt += 1;
+            match self.try_publish(generation, &files, &mut merged, attempt).await {
+                Ok(()) => return merged.into_iter().map(|m| m.published.id).collect(),
+                Err(RealtimeError::Metadata(MetadataError::VersionConflict { ids })) => {
+                    if let Err(error) = self.retarget(&mut merged, &ids).await {
+                        tracing::error!(datasource = %self.datasource, %error, "failed to follow a replaced chunk, will try again");
+                        tokio::time::sleep(wait).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(datasource = %self.datasource, %error, "hand-off failed, will try again");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+            }
+        }
+    }
+
+    async fn try_publish(
+        &self,
+        generation: &Generation,
+        files: &PartFiles,
+        merged: &mut Vec<Merged>,
+        attempt: u32,
+    ) -> Result<()> {
+        if merged.is_empty() {
+            *merged = self.merge(generation, files).await?;
+        }
+        for segment in merged.iter_mut().filter(|segment| !segment.pushed) {
+            let object_key = segment_object_key(&segment.published.id, rand::random());
+            let payload = Payload::File(segment.path.clone());
+            let pushed = self.shared.storage.push(&object_key, payload).await?;
+            segment.published.object_key = object_key;
+            segment.published.size_bytes = pushed.size_bytes;
+            segment.published.checksum = pushed.checksum;
+            segment.pushed = true;
+        }
+        crash_point("handoff::pushed");
+        self.commit(generation, merged, attempt).await?;
+        crash_point("handoff::published");
+        Ok(())
+    }
+
+    async fn merge(&self, generation: &Generation, files: &PartFiles) -> Result<Vec<Merged>> {
+        let mut merged = Vec::new();
+        for sink in generation.sinks.values() {
+            let (work_sink, work_files) = (Arc::clone(sink), files.clone());
+            let work = move || merge_sink(&work_sink, &work_files);
+            if let Some((path, published)) =
+                self.shared.pool.spawn(INGEST_PRIORITY, work).await??
+            {
+                merged.push(Merged { sink: Arc::clone(sink), path, published, pushed: false });
+            }
+        }
+        Ok(merged)
+    }
+
+    async fn commit(
+        &self,
+        generation: &Generation,
+        merged: &[Merged],
+        attempt: u32,
+    ) -> Result<()> {
+        let (start, end) = (generation.start_position, generation.end_position);
+        let source_id = PushDatasource::source_id(&self.datasource);
+        let request = PublishRequest {
+            // Random, because a restart may publish the same positions with other segments.
+            transaction_id: format!("{source_id}:{start}-{end}:{attempt}:{:x}", rand::random::<u64>()),
+            segments: merged.iter().map(|segment| segment.published.clone()).collect(),
+            source: Some(SourceAdvance { source_id, expected: start, next: end }),
+            idempotency: generation.keys.clone(),
+            replace: None,
+        };
+        match self.shared.metadata.publish(&request).await {
+            Ok(_) => Ok(()),
+            Err(MetadataError::OutcomeUnknown { .. }) => self.resolve(&request).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The answer to a commit was lost: ask until it is known, before anything is tried again.
+    async fn resolve(&self, request: &PublishRequest) -> Result<()> {
+        loop {
+            match self.shared.metadata.publication(&request.transaction_id).await {
+                Ok(Some(_)) => return Ok(()),
+                Ok(None) => {
+                    return Err(RealtimeError::Unavailable("the commit did not happen".into()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "outcome of a commit is unknown, asking again");
+                    tokio::time::sleep(FIRST_WAIT).await;
+                }
+            }
+        }
+    }
+
+    /// A task replaced the chunks of these segments: they get new identities under the new version.
+    async fn retarget(&self, merged: &mut [Merged], ids: &[SegmentId]) -> Result<()> {
+        for segment in merged.iter_mut().filter(|s| ids.contains(&s.published.id)) {
+            let old = segment.published.id.clone();
+            let metadata = &self.shared.metadata;
+            let target = match metadata
+                .allocate_segment(&self.datasource, old.interval, AllocationMode::Append)
+                .await
+            {
+                Ok(target) => target,
+                Err(MetadataError::IntervalConflict { .. }) => {
+                    return Err(RealtimeError::ChunkCutUp { chunk: old.interval });
+                }
+                Err(error) => return Err(error.into()),
+            };
+            rewrite(&segment.path, &target.id)?;
+            self.shared.serving.retarget(&segment.sink, target.clone())?;
+            segment.published.id = target.id;
+            segment.published.shard_spec = target.shard_spec;
+            segment.pushed = false;
+        }
+        Ok(())
+    }
+}
+
+fn merge_sink(
+    sink: &Arc<Sink>,
+    files: &PartFiles,
+) -> Result<Option<(PathBuf, PublishedSegment)>> {
+    let views = sink.views();
+    if views.is_empty() {
+        return Ok(None);
+    }
+    let target = sink.target();
+    let path = files.segment_path(&target.id);
+    let summary = files.write_segment(&views, target.id.clone(), &path)?;
+    let mapped = map_segment(&path)?;
+    let schema_json = serde_json::to_string(mapped.schema()).unwrap_or_default();
+    sink.replace_all(mapped, path.clone())?;
+    let (min_time_ms, max_time_ms) = summary.time_range.unwrap_or_default();
+    let published = PublishedSegment {
+        id: target.id,
+        shard_spec: target.shard_spec,
+        object_key: String::new(),
+        size_bytes: summary.size_bytes,
+        checksum: summary.checksum,
+        row_count: summary.row_count as u64,
+        min_time_ms,
+        max_time_ms,
+        schema_json,
+    };
+    Ok(Some((path, published)))
+}
+
+/// Gives a segment file another identity, without encoding its rows again.
+fn rewrite(path: &std::path::Path, id: &SegmentId) -> Result<()> {
+    let bytes = std::fs::read(path).map_err(RealtimeError::io(path))?;
+    let rewritten = henge_segment::rewrite_identity(&bytes, id.clone())?;
+    // The old file may be mapped by readers: write beside it and rename.
+    henge_platform::runtime::write_atomically(path, &rewritten).map_err(RealtimeError::io(path))
+}

@@ -1,0 +1,122 @@
+//! The realtime role: takes pushed events and batch tasks, makes them queryable at once from the
+//! write-optimised index, and hands them off as immutable segments.
+//!
+//! A push is acknowledged when its record in the write-ahead log is durable and its rows are in the
+//! index. Segments and the log position that they contain are published in one transaction.
+
+pub mod api;
+pub mod error;
+pub mod handoff;
+pub mod options;
+pub mod push;
+pub mod query;
+pub mod serving;
+pub mod sink;
+pub mod task;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use henge_platform::discovery::{Discovery, ServerId};
+use henge_platform::metadata::MetadataStore;
+use henge_platform::runtime::{Clock, CpuPool};
+use henge_platform::storage::DeepStorage;
+use parking_lot::RwLock;
+use tokio::sync::Notify;
+
+pub use error::{RealtimeError, Result};
+pub use options::RealtimeOptions;
+
+use crate::push::PushDatasource;
+use crate::serving::Serving;
+use crate::task::TaskQueue;
+
+/// Everything the parts of the role share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Settings.
+    pub options: RealtimeOptions,
+    /// Metadata.
+    pub metadata: Arc<dyn MetadataStore>,
+    /// Deep storage.
+    pub storage: Arc<dyn DeepStorage>,
+    /// Announcements.
+    pub discovery: Arc<dyn Discovery>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where parsing, adding, persisting and queries run.
+    pub pool: CpuPool,
+    /// What is announced and queryable.
+    pub serving: Serving,
+    /// Told after each publish, so that the coordinator looks at once.
+    pub published: Arc<Notify>,
+}
+
+/// The realtime role.
+#[derive(Debug)]
+pub struct RealtimeNode {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) datasources: RwLock<BTreeMap<String, Arc<PushDatasource>>>,
+    pub(crate) creating: tokio::sync::Mutex<()>,
+    pub(crate) tasks: TaskQueue,
+}
+
+/// What a realtime node is made of.
+#[derive(Debug, Clone)]
+pub struct Dependencies {
+    /// Metadata.
+    pub metadata: Arc<dyn MetadataStore>,
+    /// Deep storage.
+    pub storage: Arc<dyn DeepStorage>,
+    /// Announcements.
+    pub discovery: Arc<dyn Discovery>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// CPU threads.
+    pub pool: CpuPool,
+    /// Told after each publish.
+    pub published: Arc<Notify>,
+}
+
+impl RealtimeNode {
+    /// Starts the role: opens the logs, replays what was acknowledged but not published, and takes
+    /// up tasks that a restart interrupted. What was queryable before is queryable when this returns.
+    ///
+    /// # Errors
+    /// When a log is corrupt, or the metadata store or a local folder cannot be used.
+    pub async fn start(options: RealtimeOptions, deps: Dependencies) -> Result<Arc<Self>> {
+        let server: ServerId = Arc::clone(&options.server_id);
+        deps.discovery.join(&server)?;
+        options.prepare_folders()?;
+        let shared = Arc::new(Shared {
+            serving: Serving::new(server, Arc::clone(&deps.discovery)),
+            options,
+            metadata: deps.metadata,
+            storage: deps.storage,
+            discovery: deps.discovery,
+            clock: deps.clock,
+            pool: deps.pool,
+            published: deps.published,
+        });
+        let node = Arc::new(Self {
+            tasks: TaskQueue::new(Arc::clone(&shared)),
+            shared,
+            datasources: RwLock::default(),
+            creating: tokio::sync::Mutex::default(),
+        });
+        for record in node.shared.metadata.list_datasources().await? {
+            node.open_datasource(record).await?;
+        }
+        node.tasks.resume().await?;
+        Ok(node)
+    }
+
+    /// Persists and publishes everything that is buffered, and waits for it. For orderly shutdowns
+    /// and tests; a kill is as safe, it only leaves more to replay.
+    pub async fn flush(&self) {
+        let datasources: Vec<_> = self.datasources.read().values().cloned().collect();
+        for datasource in datasources {
+            datasource.flush().await;
+        }
+    }
+}

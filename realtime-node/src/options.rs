@@ -1,0 +1,74 @@
+//! Settings of a realtime node.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use henge_platform::discovery::ServerId;
+use henge_segment::WriteOptions;
+
+use crate::error::{RealtimeError, Result};
+
+/// Settings of a realtime node.
+#[derive(Debug, Clone)]
+pub struct RealtimeOptions {
+    /// Name in discovery.
+    pub server_id: ServerId,
+    /// Tier in discovery.
+    pub tier: Arc<str>,
+    /// Where the logs are.
+    pub wal_dir: PathBuf,
+    /// Where parts of unpublished segments are kept; emptied at every start.
+    pub spill_dir: PathBuf,
+    /// Rows of one datasource in memory before they are persisted to a local part.
+    pub max_rows_in_memory: usize,
+    /// Bytes of one datasource in memory before they are persisted to a local part.
+    pub max_bytes_in_memory: usize,
+    /// Rows after which buffered chunks are handed off.
+    pub handoff_rows: usize,
+    /// Age after which buffered chunks are handed off.
+    pub handoff_period_ms: u64,
+    /// Handed-off generations that may wait for publishing before pushes have to wait.
+    pub max_unpublished_generations: usize,
+    /// Time chunks that may be open at once in one datasource.
+    pub max_open_chunks: usize,
+    /// Pushes that may wait in one datasource.
+    pub max_waiting_pushes: usize,
+    /// Refused events kept a datasource.
+    pub dead_letters_kept: u64,
+    /// How long an idempotency key is remembered after its push was published.
+    pub idempotency_retention_ms: i64,
+    /// How segments for deep storage are written.
+    pub segment: WriteOptions,
+}
+
+impl RealtimeOptions {
+    /// Defaults, with all folders under `data_dir`.
+    #[must_use]
+    pub fn under(data_dir: &std::path::Path) -> Self {
+        Self {
+            server_id: "realtime-0".into(),
+            tier: "_realtime".into(),
+            wal_dir: data_dir.join("wal"),
+            spill_dir: data_dir.join("spill"),
+            max_rows_in_memory: 250_000,
+            max_bytes_in_memory: 128 << 20,
+            handoff_rows: 2_000_000,
+            handoff_period_ms: 600_000,
+            max_unpublished_generations: 4,
+            max_open_chunks: 1_000,
+            max_waiting_pushes: 64,
+            dead_letters_kept: 10_000,
+            idempotency_retention_ms: 24 * 3_600_000,
+            segment: WriteOptions::default(),
+        }
+    }
+
+    pub(crate) fn prepare_folders(&self) -> Result<()> {
+        std::fs::create_dir_all(&self.wal_dir).map_err(RealtimeError::io(&self.wal_dir))?;
+        // Parts are remade from the log: after a restart none of them is known any more.
+        if self.spill_dir.exists() {
+            std::fs::remove_dir_all(&self.spill_dir).map_err(RealtimeError::io(&self.spill_dir))?;
+        }
+        std::fs::create_dir_all(&self.spill_dir).map_err(RealtimeError::io(&self.spill_dir))
+    }
+}

@@ -1,0 +1,91 @@
+//! A generation: all that a datasource buffers between two hand-offs. It covers a range of log
+//! positions and is published as a whole, with the position it ends at.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use henge_index::{DimensionSchema, IndexSchema};
+use henge_platform::metadata::IdempotencyRecord;
+use henge_types::Interval;
+
+use crate::options::RealtimeOptions;
+use crate::push::schema::PushSchema;
+use crate::sink::{PartFiles, Sink};
+
+/// What is buffered between two hand-offs.
+#[derive(Debug)]
+pub struct Generation {
+    /// How its events became rows.
+    pub schema: Arc<PushSchema>,
+    /// Log position before its first record.
+    pub start_position: u64,
+    /// Log position of its last record.
+    pub end_position: u64,
+    /// Sinks by the start of their chunk.
+    pub sinks: BTreeMap<i64, Arc<Sink>>,
+    /// Events added.
+    pub events: usize,
+    /// When the first event was added.
+    pub opened_ms: Option<i64>,
+    /// Idempotency keys of its pushes, with their answers.
+    pub keys: Vec<IdempotencyRecord>,
+    /// Dimensions that events brought, beyond those of the schema.
+    pub discovered: Vec<DimensionSchema>,
+}
+
+impl Generation {
+    /// An empty one that goes on where the last one ended.
+    #[must_use]
+    pub fn new(
+        schema: Arc<PushSchema>,
+        start_position: u64,
+        discovered: Vec<DimensionSchema>,
+    ) -> Self {
+        Self {
+            schema,
+            start_position,
+            end_position: start_position,
+            sinks: BTreeMap::new(),
+            events: 0,
+            opened_ms: None,
+            keys: Vec::new(),
+            discovered,
+        }
+    }
+
+    /// The sink whose chunk holds all of `chunk`.
+    #[must_use]
+    pub fn sink_for(&self, chunk: Interval) -> Option<&Arc<Sink>> {
+        let (_, sink) = self.sinks.range(..=chunk.start_ms).next_back()?;
+        sink.chunk.contains_interval(&chunk).then_some(sink)
+    }
+
+    /// Rows and bytes in the indexes in front of the sinks.
+    #[must_use]
+    pub fn in_memory(&self) -> (usize, usize) {
+        self.sinks
+            .values()
+            .map(|sink| sink.in_memory())
+            .fold((0, 0), |(rows, bytes), (r, b)| (rows + r, bytes + b))
+    }
+
+    /// The columns that sinks have now.
+    #[must_use]
+    pub fn index_schema(&self) -> IndexSchema {
+        let mut schema = self.schema.index_schema.clone();
+        schema.dimensions.extend(self.discovered.iter().cloned());
+        schema
+    }
+
+    /// How parts and segments of its sinks are written.
+    #[must_use]
+    pub fn part_files(&self, options: &RealtimeOptions) -> PartFiles {
+        PartFiles::new(&self.index_schema(), options)
+    }
+
+    /// True when there is nothing to publish, not even a position.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.end_position == self.start_position
+    }
+}

@@ -1,0 +1,179 @@
+//! Pushed events of one datasource: parse, log, wait for the disk, add, answer.
+//!
+//! Requests are parsed and logged in one order and added in that order by the datasource's writer
+//! (see [`writer`]), so that a log position divides what is published from what is not.
+
+pub mod accept;
+pub mod dead_letter;
+pub mod generation;
+pub mod keys;
+pub mod open;
+pub mod row_buffer;
+pub mod schema;
+pub mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use henge_ingest::RowParser;
+use henge_platform::wal::Wal;
+use henge_types::encode_path_component;
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::Shared;
+use crate::push::keys::PushKeys;
+use crate::push::row_buffer::RejectedEvent;
+use crate::push::schema::PushSchema;
+use crate::push::writer::Command;
+
+/// Rejections named in an answer; all of them are in the dead letter.
+const ERRORS_IN_REPLY: usize = 10;
+
+/// The answer to a push.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PushReply {
+    /// Events in the request.
+    pub received: u64,
+    /// Events stored.
+    pub accepted: u64,
+    /// Events refused; see `errors` and the datasource's dead letter.
+    pub rejected: u64,
+    /// Events that the transformSpec's filter left out.
+    pub filtered: u64,
+    /// True when an earlier request with the same idempotency key was stored; this one was not.
+    pub duplicate: bool,
+    /// The first refused events and why.
+    pub errors: Vec<EventError>,
+}
+
+/// A refused event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventError {
+    /// Index of the event in the request, from 0.
+    pub position: u64,
+    /// Byte offset of the event in the request.
+    pub offset_bytes: u64,
+    /// What is wrong and how to mend it.
+    pub reason: String,
+}
+
+impl From<&RejectedEvent> for EventError {
+    fn from(rejection: &RejectedEvent) -> Self {
+        Self {
+            position: rejection.position,
+            offset_bytes: rejection.offset_bytes,
+            reason: rejection.reason.clone(),
+        }
+    }
+}
+
+/// Events since the start of the process: `received = accepted + rejected + filtered`.
+#[derive(Debug, Default)]
+pub struct Totals {
+    received: AtomicU64,
+    accepted: AtomicU64,
+    rejected: AtomicU64,
+    filtered: AtomicU64,
+    duplicates: AtomicU64,
+}
+
+/// [`Totals`] at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TotalsSnapshot {
+    /// Events in answered requests.
+    pub received: u64,
+    /// Stored.
+    pub accepted: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// Left out by the filter.
+    pub filtered: u64,
+    /// Requests that repeated an earlier one.
+    pub duplicate_requests: u64,
+}
+
+/// One datasource that takes pushes.
+#[derive(Debug)]
+pub struct PushDatasource {
+    pub(crate) name: Arc<str>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) wal: Wal,
+    pub(crate) intake: Arc<tokio::sync::Mutex<Intake>>,
+    pub(crate) schema: RwLock<Arc<PushSchema>>,
+    pub(crate) keys: PushKeys,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) totals: Arc<Totals>,
+}
+
+/// What requests pass through one after the other.
+pub struct Intake {
+    pub(crate) schema: Arc<PushSchema>,
+    pub(crate) parser: RowParser,
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intake").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl PushDatasource {
+    /// The name under which the log's position is kept.
+    #[must_use]
+    pub fn source_id(datasource: &str) -> String {
+        format!("push:{datasource}")
+    }
+
+    /// The folder of a datasource's log.
+    #[must_use]
+    pub fn wal_dir(shared: &Shared, datasource: &str) -> PathBuf {
+        shared.options.wal_dir.join(encode_path_component(datasource))
+    }
+
+    /// The schema that pushes are accepted under now.
+    #[must_use]
+    pub fn schema(&self) -> Arc<PushSchema> {
+        Arc::clone(&self.schema.read())
+    }
+
+    /// Events since the start.
+    #[must_use]
+    pub fn totals(&self) -> TotalsSnapshot {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TotalsSnapshot {
+            received: get(&self.totals.received),
+            accepted: get(&self.totals.accepted),
+            rejected: get(&self.totals.rejected),
+            filtered: get(&self.totals.filtered),
+            duplicate_requests: get(&self.totals.duplicates),
+        }
+    }
+
+    /// Hands off what is buffered and waits until it is published.
+    pub async fn flush(&self) {
+        let (done, published) = oneshot::channel();
+        if self.commands.send(Command::Close { done: Some(done) }).await.is_ok() {
+            let _ = published.await;
+        }
+    }
+}
+
+impl Totals {
+    pub(crate) fn count(&self, reply: &PushReply) {
+        if reply.duplicate {
+            self.duplicates.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.received.fetch_add(reply.received, Ordering::Relaxed);
+        self.accepted.fetch_add(reply.accepted, Ordering::Relaxed);
+        self.rejected.fetch_add(reply.rejected, Ordering::Relaxed);
+        self.filtered.fetch_add(reply.filtered, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,164 @@
+//! Opening a datasource for pushes: its log, its parser, its writer, and the replay of what was
+//! acknowledged but not published before the process ended.
+
+use std::sync::Arc;
+
+use henge_ingest::{ParseLimits, RowParser};
+use henge_platform::metadata::DatasourceRecord;
+use henge_platform::wal::{Wal, WalOptions, WalRecord};
+use parking_lot::RwLock;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::error::{RealtimeError, Result};
+use crate::handoff::Handoff;
+use crate::push::accept::{INGEST_PRIORITY, parse_body};
+use crate::push::keys::PushKeys;
+use crate::push::schema::PushSchema;
+use crate::push::writer::{Batch, Writer};
+use crate::push::{Intake, PushDatasource};
+use crate::{RealtimeNode, Shared};
+
+impl RealtimeNode {
+    /// Opens a datasource that the metadata know; what its log holds is queryable afterwards.
+    pub(crate) async fn open_datasource(
+        &self,
+        record: DatasourceRecord,
+    ) -> Result<Arc<PushDatasource>> {
+        let datasource = PushDatasource::open(Arc::clone(&self.shared), record).await?;
+        self.datasources.write().insert(datasource.name.to_string(), Arc::clone(&datasource));
+        Ok(datasource)
+    }
+}
+
+impl PushDatasource {
+    async fn open(shared: Arc<Shared>, record: DatasourceRecord) -> Result<Arc<Self>> {
+        let name: Arc<str> = record.name.as_str().into();
+        let schema = Arc::new(PushSchema::parse(record.schema_version, &record.schema_json)?);
+        let source_id = Self::source_id(&name);
+        let position = shared.metadata.source_position(&source_id).await?.unwrap_or(0);
+        let wal = open_wal(&shared, &name, position).await?;
+        let keys = PushKeys::default();
+        let handoff = Handoff::start(Arc::clone(&name), Arc::clone(&shared), wal.clone(), keys.clone());
+        let mut writer = Writer::new(
+            Arc::clone(&name),
+            Arc::clone(&shared),
+            keys.clone(),
+            Arc::clone(&schema),
+            position,
+            handoff,
+        );
+        let intake = replay(&shared, &mut writer, &wal, position, &schema).await?;
+        let (commands, receiver) = mpsc::channel(shared.options.max_waiting_pushes);
+        tokio::spawn(writer.run(receiver));
+        Ok(Arc::new(Self {
+            name,
+            places: Arc::new(Semaphore::new(shared.options.max_waiting_pushes)),
+            shared,
+            wal,
+            intake: Arc::new(tokio::sync::Mutex::new(intake)),
+            schema: RwLock::new(schema),
+            keys,
+            commands,
+            totals: Arc::default(),
+        }))
+    }
+}
+
+impl Intake {
+    pub(crate) fn new(schema: Arc<PushSchema>) -> Result<Self> {
+        let parser = RowParser::new(Arc::clone(&schema.data_schema), ParseLimits::default())?;
+        Ok(Self { schema, parser })
+    }
+}
+
+async fn open_wal(shared: &Arc<Shared>, name: &Arc<str>, position: u64) -> Result<Wal> {
+    let directory = PushDatasource::wal_dir(shared, name);
+    let options = WalOptions { minimum_next_sequence: position + 1, ..WalOptions::default() };
+    let opened = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&directory).map_err(RealtimeError::io(&directory))?;
+        Ok::<_, RealtimeError>(Wal::open(&directory, options)?)
+    });
+    let (wal, report) =
+        opened.await.map_err(|e| RealtimeError::Unavailable(format!("open log: {e}")))??;
+    if report.torn_bytes > 0 {
+        tracing::info!(datasource = %name, bytes = report.torn_bytes, "cut off an unfinished write at the end of the log");
+    }
+    Ok(wal)
+}
+
+/// Adds everything after `position` to the writer. Gives an intake that knows the dimensions that
+/// the replayed events brought, so that new events line up with the sinks.
+async fn replay(
+    shared: &Arc<Shared>,
+    writer: &mut Writer,
+    wal: &Wal,
+    position: u64,
+    newest: &Arc<PushSchema>,
+) -> Result<Intake> {
+    let mut records = wal.replay(position + 1);
+    let mut intake = Intake::new(Arc::clone(newest))?;
+    let mut replayed = 0_u64;
+    while let Some(record) = next_record(&mut records).await? {
+        if record.entry.schema_version != intake.schema.version {
+            let version = record.entry.schema_version;
+            intake = Intake::new(schema_version(shared, &writer.datasource, version).await?)?;
+        }
+        let (returned, batch) = parse_record(shared, intake, record).await?;
+        intake = returned;
+        if let Some(batch) = batch {
+            replayed += batch.reply.accepted;
+            writer.apply(batch).await;
+        }
+    }
+    if replayed > 0 {
+        tracing::info!(datasource = %writer.datasource, events = replayed, "replayed the log");
+    }
+    if intake.schema.version == newest.version {
+        return Ok(intake);
+    }
+    Intake::new(Arc::clone(newest))
+}
+
+async fn next_record(
+    records: &mut henge_platform::wal::Replay,
+) -> Result<Option<WalRecord>> {
+    // One file's worth of records is read at a time; blocking here delays nobody yet.
+    tokio::task::block_in_place(|| records.next().transpose()).map_err(RealtimeError::from)
+}
+
+async fn schema_version(
+    shared: &Shared,
+    datasource: &str,
+    version: u64,
+) -> Result<Arc<PushSchema>> {
+    let record = shared.metadata.get_datasource_version(datasource, version).await?;
+    let record = record.ok_or_else(|| {
+        RealtimeError::Unavailable(format!(
+            "the log of '{datasource}' refers to schema version {version}, which is not in the metadata"
+        ))
+    })?;
+    Ok(Arc::new(PushSchema::parse(version, &record.schema_json)?))
+}
+
+async fn parse_record(
+    shared: &Arc<Shared>,
+    mut intake: Intake,
+    record: WalRecord,
+) -> Result<(Intake, Option<Batch>)> {
+    let max_chunks = shared.options.max_open_chunks;
+    let work = move || {
+        let entry = record.entry;
+        let parsed = parse_body(&mut intake, &entry.payload, entry.received_at_ms, max_chunks);
+        let batch = parsed.ok().map(|parsed| Batch {
+            sequence: record.sequence,
+            schema: Arc::clone(&intake.schema),
+            received_at_ms: entry.received_at_ms,
+            key: entry.idempotency_key,
+            buffer: parsed.buffer,
+            reply: parsed.reply,
+            live: None,
+        });
+        (intake, batch)
+    };
+    Ok(shared.pool.spawn(INGEST_PRIORITY, work).await?)
+}

@@ -1,0 +1,32 @@
+//! One version of a datasource's schema, in the forms that the parts of ingestion need.
+
+use std::sync::Arc;
+
+use henge_index::IndexSchema;
+use henge_ingest::index_schema;
+use henge_query::ingest::DataSchema;
+
+use crate::error::Result;
+
+/// One version of a datasource's schema.
+#[derive(Debug)]
+pub struct PushSchema {
+    /// Counts the schemas of the datasource, from 1.
+    pub version: u64,
+    /// The schema.
+    pub data_schema: Arc<DataSchema>,
+    /// The columns of its indexes; discovered dimensions come on top.
+    pub index_schema: IndexSchema,
+}
+
+impl PushSchema {
+    /// Parses a stored schema.
+    ///
+    /// # Errors
+    /// When the stored schema is not valid (any more).
+    pub fn parse(version: u64, schema_json: &str) -> Result<Self> {
+        let data_schema = DataSchema::parse(schema_json.as_bytes())?;
+        let index_schema = index_schema(&data_schema);
+        Ok(Self { version, data_schema: Arc::new(data_schema), index_schema })
+    }
+}

@@ -1,0 +1,319 @@
+//! The writer of a datasource: one task that adds logged requests to the sinks in the order of the
+//! log, opens sinks, persists indexes that are full, and closes generations for hand-off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use henge_index::{IndexLimits, IndexSchema};
+use henge_platform::metadata::{AllocationMode, IdempotencyRecord, MetadataError, PendingSegment};
+use henge_platform::wal::AppendTicket;
+use henge_types::{ErrorClass, Interval};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::error::{RealtimeError, Result};
+use crate::handoff::{ClosedGeneration, Handoff};
+use crate::push::accept::INGEST_PRIORITY;
+use crate::push::generation::Generation;
+use crate::push::keys::PushKeys;
+use crate::push::row_buffer::{RejectedEvent, RowBuffer};
+use crate::push::schema::PushSchema;
+use crate::push::{ERRORS_IN_REPLY, EventError, PushReply, dead_letter};
+use crate::sink::{FrozenIndex, Sink};
+use crate::Shared;
+
+/// Frozen indexes of one datasource that may wait to be written; then additions wait.
+const PENDING_PERSISTS: usize = 2;
+/// How often the age of the buffered rows is looked at.
+const AGE_CHECK: Duration = Duration::from_millis(500);
+/// Wait after the first failure to reserve an identity; doubles up to the longest.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Add a logged request.
+    Apply(Box<Batch>),
+    /// Hand off what is buffered; `done` is told when it is published.
+    Close {
+        /// Told once published.
+        done: Option<oneshot::Sender<()>>,
+    },
+}
+
+/// A parsed request that is in the log, or about to be.
+#[derive(Debug)]
+pub struct Batch {
+    pub(crate) sequence: u64,
+    pub(crate) schema: Arc<PushSchema>,
+    pub(crate) received_at_ms: i64,
+    pub(crate) key: Option<Arc<str>>,
+    pub(crate) buffer: RowBuffer,
+    pub(crate) reply: PushReply,
+    /// `None` when it was read back from the log: it is durable and nobody waits for an answer.
+    pub(crate) live: Option<LiveRequest>,
+}
+
+/// A request whose client waits.
+#[derive(Debug)]
+pub struct LiveRequest {
+    pub(crate) durable: AppendTicket,
+    pub(crate) done: oneshot::Sender<Result<PushReply>>,
+}
+
+/// The writer's state.
+#[derive(Debug)]
+pub struct Writer {
+    pub(crate) datasource: Arc<str>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) keys: PushKeys,
+    pub(crate) generation: Generation,
+    pub(crate) handoff: Handoff,
+    pub(crate) persists: Arc<Semaphore>,
+}
+
+/// What adding a request's rows gave.
+#[derive(Debug, Default)]
+struct Added {
+    refused: Vec<RejectedEvent>,
+    frozen: Vec<(Arc<Sink>, FrozenIndex)>,
+}
+
+impl Writer {
+    /// A writer that goes on after `position` of the log.
+    #[must_use]
+    pub fn new(
+        datasource: Arc<str>,
+        shared: Arc<Shared>,
+        keys: PushKeys,
+        schema: Arc<PushSchema>,
+        position: u64,
+        handoff: Handoff,
+    ) -> Self {
+        Self {
+            datasource,
+            shared,
+            keys,
+            generation: Generation::new(schema, position, Vec::new()),
+            handoff,
+            persists: Arc::new(Semaphore::new(PENDING_PERSISTS)),
+        }
+    }
+
+    /// Works until all senders of commands are gone.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut age = tokio::time::interval(AGE_CHECK);
+        age.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Apply(batch)) => self.apply(*batch).await,
+                    Some(Command::Close { done }) => self.close(done).await,
+                    None => return,
+                },
+                _ = age.tick() => if self.is_old() { self.close(None).await },
+            }
+        }
+    }
+
+    /// Adds one request, answers it, and closes the generation when that made it large enough.
+    pub(crate) async fn apply(&mut self, mut batch: Batch) {
+        if batch.schema.version != self.generation.schema.version {
+            self.close(None).await;
+            let position = self.generation.start_position;
+            self.generation = Generation::new(Arc::clone(&batch.schema), position, Vec::new());
+        }
+        // The parser knows these dimensions from now on, whatever becomes of the request.
+        let discovered = batch.buffer.discovered.iter().cloned();
+        self.generation.discovered.extend(discovered);
+        let (key, live) = (batch.key.clone(), batch.live.take());
+        let (durable, done) = live.map(|live| (live.durable, live.done)).unzip();
+        let outcome = match durability(durable).await {
+            Ok(()) => self.add(batch, done.is_some()).await,
+            Err(error) => Err(error),
+        };
+        match (&outcome, &key) {
+            (Ok(reply), Some(key)) => self.keys.finish(key, reply.clone()),
+            (Err(error), Some(key)) => self.keys.abandon(key, &error.to_string()),
+            _ => {}
+        }
+        if let Some(done) = done {
+            // The client may have gone away; what it sent is stored all the same.
+            let _ = done.send(outcome);
+        }
+        if self.generation.events >= self.shared.options.handoff_rows {
+            self.close(None).await;
+        }
+    }
+
+    async fn add(&mut self, batch: Batch, is_live: bool) -> Result<PushReply> {
+        let sinks = self.sinks_for(&batch.buffer.chunks).await?;
+        let (buffer, added) = self.add_rows(batch.buffer, sinks).await?;
+        let reply = corrected(batch.reply, &added.refused);
+        self.generation.end_position = batch.sequence;
+        self.generation.events += reply.accepted as usize;
+        self.generation.opened_ms.get_or_insert(self.shared.clock.now_ms());
+        if let Some(key) = &batch.key {
+            self.generation.keys.push(IdempotencyRecord {
+                datasource: self.datasource.to_string(),
+                key: key.to_string(),
+                response_json: serde_json::to_string(&reply).unwrap_or_default(),
+                created_ms: batch.received_at_ms,
+            });
+        }
+        if is_live {
+            let refused = [buffer.rejections, added.refused].concat();
+            let origin = format!("push, log sequence {}", batch.sequence);
+            let (shared, received_ms) = (&self.shared, batch.received_at_ms);
+            dead_letter::keep(shared, &self.datasource, &refused, &origin, received_ms).await;
+        }
+        self.persist_what_is_full(added.frozen).await?;
+        Ok(reply)
+    }
+
+    /// The sink of each chunk, opened where needed. `None` where existing segments cut the chunk up.
+    async fn sinks_for(&mut self, chunks: &[Interval]) -> Result<Vec<Option<Arc<Sink>>>> {
+        let mut sinks = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            let sink = match self.generation.sink_for(*chunk) {
+                Some(sink) => Some(Arc::clone(sink)),
+                None => self.open_sink(*chunk).await?,
+            };
+            sinks.push(sink);
+        }
+        Ok(sinks)
+    }
+
+    async fn open_sink(&mut self, chunk: Interval) -> Result<Option<Arc<Sink>>> {
+        let Some(target) = self.allocate(chunk).await else { return Ok(None) };
+        let options = &self.shared.options;
+        let limits = IndexLimits {
+            max_rows: options.max_rows_in_memory,
+            max_bytes: options.max_bytes_in_memory,
+        };
+        let schema = self.generation.index_schema();
+        let sink = Arc::new(Sink::new(target.clone(), schema, limits)?);
+        self.shared.serving.open(&sink)?;
+        self.generation.sinks.insert(sink.chunk.start_ms, Arc::clone(&sink));
+        Ok(Some(sink))
+    }
+
+    /// Reserves an identity, as often as it takes: what is in the log must find its place.
+    async fn allocate(&self, chunk: Interval) -> Option<PendingSegment> {
+        let mut wait = FIRST_RETRY;
+        loop {
+            let metadata = &self.shared.metadata;
+            match metadata.allocate_segment(&self.datasource, chunk, AllocationMode::Append).await {
+                Ok(pending) => return Some(pending),
+                Err(MetadataError::IntervalConflict { .. }) => return None,
+                Err(error) => {
+                    tracing::error!(datasource = %self.datasource, %error, "failed to allocate a segment, will try again");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_RETRY);
+                }
+            }
+        }
+    }
+
+    async fn add_rows(
+        &self,
+        buffer: RowBuffer,
+        sinks: Vec<Option<Arc<Sink>>>,
+    ) -> Result<(RowBuffer, Added)> {
+        let schema = self.generation.index_schema();
+        let work = move || {
+            let added = add_to_sinks(&buffer, &sinks, &schema);
+            (buffer, added)
+        };
+        let (buffer, added) = self.shared.pool.spawn(INGEST_PRIORITY, work).await?;
+        Ok((buffer, added?))
+    }
+
+    /// Starts writing full indexes to parts; waits only when too many are under way.
+    async fn persist_what_is_full(&self, mut frozen: Vec<(Arc<Sink>, FrozenIndex)>) -> Result<()> {
+        let (rows, bytes) = self.generation.in_memory();
+        let options = &self.shared.options;
+        if rows >= options.max_rows_in_memory || bytes >= options.max_bytes_in_memory {
+            for sink in self.generation.sinks.values() {
+                frozen.extend(sink.freeze()?.map(|index| (Arc::clone(sink), index)));
+            }
+        }
+        let files = self.generation.part_files(&self.shared.options);
+        for (sink, index) in frozen {
+            let closed = |_| RealtimeError::Unavailable("ingestion is shutting down".into());
+            let place = Arc::clone(&self.persists).acquire_owned().await.map_err(closed)?;
+            let files = files.clone();
+            let task = self.shared.pool.spawn(INGEST_PRIORITY, move || {
+                let _place = place;
+                if let Err(error) = sink.persist(&index, &files) {
+                    tracing::error!(segment = %sink.id(), %error, "failed to persist, rows stay in memory");
+                }
+            });
+            tokio::spawn(task);
+        }
+        Ok(())
+    }
+
+    fn is_old(&self) -> bool {
+        let age_ms = |opened_ms| self.shared.clock.now_ms().saturating_sub(opened_ms);
+        self.generation
+            .opened_ms
+            .is_some_and(|opened| age_ms(opened) >= self.shared.options.handoff_period_ms as i64)
+    }
+
+    /// Gives what is buffered to the hand-off and goes on with an empty generation.
+    async fn close(&mut self, done: Option<oneshot::Sender<()>>) {
+        let next = Generation::new(
+            Arc::clone(&self.generation.schema),
+            self.generation.end_position,
+            self.generation.discovered.clone(),
+        );
+        let closed = std::mem::replace(&mut self.generation, next);
+        self.handoff.submit(ClosedGeneration { generation: closed, done }).await;
+    }
+}
+
+async fn durability(ticket: Option<AppendTicket>) -> Result<()> {
+    match ticket {
+        Some(ticket) => Ok(ticket.await.map(drop)?),
+        None => Ok(()),
+    }
+}
+
+/// Adds all rows of a buffer; rows that an index refuses are given back with the reason.
+fn add_to_sinks(
+    buffer: &RowBuffer,
+    sinks: &[Option<Arc<Sink>>],
+    schema: &IndexSchema,
+) -> Result<Added> {
+    let mut added = Added::default();
+    for sink in sinks.iter().flatten() {
+        sink.widen(&schema.dimensions)?;
+    }
+    buffer.for_each(schema.dimensions.len(), schema.metrics.len(), |row| {
+        let outcome = match &sinks[row.chunk] {
+            Some(sink) => sink.add(row.timestamp_ms, row.values).map(|frozen| {
+                added.frozen.extend(frozen.map(|index| (Arc::clone(sink), index)));
+            }),
+            None => Err(RealtimeError::ChunkCutUp { chunk: buffer.chunks[row.chunk] }),
+        };
+        match outcome {
+            Err(error) if error.class() == ErrorClass::Internal => Err(error),
+            Err(error) => {
+                added.refused.push(RejectedEvent::without_text(row.position, error.to_string()));
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    })?;
+    Ok(added)
+}
+
+/// The reply after some of the accepted rows were refused after all.
+fn corrected(mut reply: PushReply, refused: &[RejectedEvent]) -> PushReply {
+    reply.accepted -= refused.len() as u64;
+    reply.rejected += refused.len() as u64;
+    let room = ERRORS_IN_REPLY.saturating_sub(reply.errors.len());
+    reply.errors.extend(refused.iter().take(room).map(EventError::from));
+    reply
+}

@@ -1,0 +1,151 @@
+//! Parts: what a sink has taken out of its index, in memory first, then in a mapped local file.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use henge_index::{IndexSchema, IndexSnapshot};
+use henge_platform::runtime::map_file;
+use henge_segment::{
+    MappedSegment, MergeOptions, SegmentSummary, SegmentView, WriteOptions, combine_schemas, merge,
+};
+use henge_types::{SegmentId, encode_path_component};
+
+use crate::error::{RealtimeError, Result};
+use crate::options::RealtimeOptions;
+
+/// Rows that take no more additions.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// Still in memory.
+    Frozen {
+        /// Number within the sink.
+        number: u64,
+        /// The rows.
+        snapshot: Arc<IndexSnapshot>,
+    },
+    /// In a local file.
+    Persisted {
+        /// Number within the sink.
+        number: u64,
+        /// The rows.
+        view: Arc<MappedSegment>,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Part {
+    pub(super) fn number(&self) -> u64 {
+        match self {
+            Self::Frozen { number, .. } | Self::Persisted { number, .. } => *number,
+        }
+    }
+
+    pub(super) fn view(&self) -> Arc<dyn SegmentView> {
+        match self {
+            Self::Frozen { snapshot, .. } => Arc::clone(snapshot) as _,
+            Self::Persisted { view, .. } => Arc::clone(view) as _,
+        }
+    }
+}
+
+/// Where and how parts and segments are written.
+#[derive(Debug, Clone)]
+pub struct PartFiles {
+    folder: PathBuf,
+    unindexed: Vec<String>,
+    segment: WriteOptions,
+}
+
+impl PartFiles {
+    /// For sinks with these columns.
+    #[must_use]
+    pub fn new(schema: &IndexSchema, options: &RealtimeOptions) -> Self {
+        let unindexed = schema.dimensions.iter().filter(|dimension| !dimension.bitmap);
+        Self {
+            folder: options.spill_dir.clone(),
+            unindexed: unindexed.map(|dimension| dimension.name.clone()).collect(),
+            segment: options.segment,
+        }
+    }
+
+    /// The file of a part.
+    #[must_use]
+    pub fn part_path(&self, id: &SegmentId, number: u64) -> PathBuf {
+        self.folder.join(format!("{}-{number}.part", file_stem(id)))
+    }
+
+    /// The file of a whole segment on its way to deep storage.
+    #[must_use]
+    pub fn segment_path(&self, id: &SegmentId) -> PathBuf {
+        self.folder.join(format!("{}.segment", file_stem(id)))
+    }
+
+    /// Writes an index as a part and maps it. Parts scan fast and are not compressed: they are read
+    /// again soon and live short.
+    ///
+    /// # Errors
+    /// When merging or writing fails.
+    pub fn write_part(
+        &self,
+        view: &dyn SegmentView,
+        id: SegmentId,
+        path: &Path,
+    ) -> Result<Arc<MappedSegment>> {
+        self.write(&[view], id, path, WriteOptions::hot())?;
+        map_segment(path)
+    }
+
+    /// Writes all views of a sink as the segment that is published.
+    ///
+    /// # Errors
+    /// When merging or writing fails.
+    pub fn write_segment(
+        &self,
+        views: &[Arc<dyn SegmentView>],
+        id: SegmentId,
+        path: &Path,
+    ) -> Result<SegmentSummary> {
+        let views: Vec<&dyn SegmentView> = views.iter().map(AsRef::as_ref).collect();
+        self.write(&views, id, path, self.segment)
+    }
+
+    fn write(
+        &self,
+        views: &[&dyn SegmentView],
+        id: SegmentId,
+        path: &Path,
+        write: WriteOptions,
+    ) -> Result<SegmentSummary> {
+        let schemas: Vec<_> = views.iter().map(|view| view.schema()).collect();
+        let options = MergeOptions {
+            write,
+            unindexed: self.unindexed.clone(),
+            ..MergeOptions::new(combine_schemas(&schemas)?)
+        };
+        let file = File::create(path).map_err(RealtimeError::io(path))?;
+        Ok(merge(views, id, &options, BufWriter::with_capacity(1 << 20, file))?)
+    }
+}
+
+/// Maps and opens a segment file.
+///
+/// # Errors
+/// When it cannot be mapped or is no segment.
+pub fn map_segment(path: &Path) -> Result<Arc<MappedSegment>> {
+    let bytes = map_file(path).map_err(RealtimeError::io(path))?;
+    Ok(Arc::new(MappedSegment::open(bytes)?))
+}
+
+fn file_stem(id: &SegmentId) -> String {
+    format!(
+        "{}_{}_{}_{}_{}",
+        encode_path_component(&id.datasource),
+        id.interval.start_ms,
+        id.interval.end_ms,
+        id.version,
+        id.partition
+    )
+}

@@ -1,0 +1,175 @@
+//! `layers`: arrows between packages point inward only.
+//!
+//! The table is the design; `cargo metadata` is what was built. A new package must be added here on
+//! purpose, and an engine package may not reach for the world outside.
+
+use anyhow::{Context, bail};
+use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+
+use crate::sources;
+
+/// What a package may depend on.
+struct Layer {
+    package: &'static str,
+    allowed: &'static [&'static str],
+    /// Allowed for its tests alone, beside `allowed`.
+    in_tests: &'static [&'static str],
+}
+
+const fn layer(package: &'static str, allowed: &'static [&'static str]) -> Layer {
+    Layer { package, allowed, in_tests: &[] }
+}
+
+const TYPES: &str = "henge-types";
+const EXPR: &str = "henge-expr";
+const SKETCH: &str = "henge-sketch";
+const QUERY: &str = "henge-query";
+const SEGMENT: &str = "henge-segment";
+const INDEX: &str = "henge-index";
+const INGEST: &str = "henge-ingest";
+const EXEC: &str = "henge-exec";
+const PLATFORM: &str = "henge-platform";
+
+/// Pure packages: bytes and values in, values out.
+const ENGINE: [Layer; 8] = [
+    layer(TYPES, &[]),
+    layer(EXPR, &[TYPES]),
+    layer(SKETCH, &[TYPES]),
+    layer(QUERY, &[TYPES, EXPR]),
+    layer(SEGMENT, &[TYPES, SKETCH]),
+    layer(INDEX, &[TYPES, SKETCH, SEGMENT]),
+    layer(INGEST, &[TYPES, EXPR, QUERY, INDEX]),
+    Layer { package: EXEC, allowed: &[TYPES, EXPR, QUERY, SKETCH, SEGMENT], in_tests: &[INDEX] },
+];
+
+/// What a role composes: no role depends on another role.
+const ROLE: &[&str] = &[TYPES, EXPR, SKETCH, QUERY, SEGMENT, INDEX, INGEST, EXEC, PLATFORM];
+
+/// Everything around the engine. The binary and the packages of tests and benchmarks use what they
+/// like; nothing depends on them.
+const OUTER: [Layer; 6] = [
+    layer(PLATFORM, &[TYPES, QUERY, EXEC]),
+    layer("henge-realtime-node", ROLE),
+    layer("henge-historical-node", ROLE),
+    layer("henge-broker", ROLE),
+    layer("henge-coordinator", ROLE),
+    layer("xtask", &[]),
+];
+const UNRESTRICTED: [&str; 3] = ["henge-server", "henge-tests", "henge-benches"];
+
+/// Libraries that touch sockets, files or run threads, which no engine package may use.
+const NOT_IN_ENGINE: [&str; 10] = [
+    "tokio",
+    "axum",
+    "sqlx",
+    "object_store",
+    "tonic",
+    "memmap2",
+    "hyper",
+    "reqwest",
+    "tower",
+    "tower-http",
+];
+
+/// Fails when an edge of the workspace is not in the table.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let metadata = MetadataCommand::new()
+        .manifest_path(sources::root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .context("running cargo metadata")?;
+    let mut faults = Vec::new();
+    let mut edges = 0;
+    for package in metadata.workspace_packages() {
+        for edge in edges_of(package) {
+            edges += usize::from(is_ours(edge.dependency));
+            faults.extend(fault(&edge));
+        }
+        if find(&package.name).is_none() && !UNRESTRICTED.contains(&&**package.name) {
+            faults.push(format!("{} is not in the table of xtask/src/layers.rs", package.name));
+        }
+    }
+    for fault in &faults {
+        println!("{fault}");
+    }
+    if !faults.is_empty() {
+        bail!("{} edges between packages are not allowed", faults.len());
+    }
+    println!("layers: {edges} edges between packages, all inward");
+    Ok(())
+}
+
+/// A dependency of a package.
+struct Edge<'a> {
+    package: &'a str,
+    dependency: &'a str,
+    in_tests_only: bool,
+}
+
+fn edges_of(package: &Package) -> impl Iterator<Item = Edge<'_>> {
+    package.dependencies.iter().map(|dependency| Edge {
+        package: &package.name,
+        dependency: &dependency.name,
+        in_tests_only: dependency.kind == DependencyKind::Development,
+    })
+}
+
+fn is_ours(package: &str) -> bool {
+    package.starts_with("henge-") || package == "xtask"
+}
+
+fn find(package: &str) -> Option<&'static Layer> {
+    static LAYERS: ([Layer; 8], [Layer; 6]) = (ENGINE, OUTER);
+    LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
+}
+
+/// What is wrong with an edge, if anything is.
+fn fault(edge: &Edge<'_>) -> Option<String> {
+    let Edge { package, dependency, in_tests_only } = edge;
+    let layer = find(package)?;
+    if !is_ours(dependency) {
+        let is_engine = ENGINE.iter().any(|layer| layer.package == *package);
+        return (is_engine && NOT_IN_ENGINE.contains(dependency)).then(|| {
+            format!("{package} may not use {dependency}: engine packages are pure and synchronous")
+        });
+    }
+    let allowed = layer.allowed.contains(dependency)
+        || (*in_tests_only && layer.in_tests.contains(dependency));
+    (!allowed).then(|| match layer.in_tests.contains(dependency) {
+        true => format!("{package} may depend on {dependency} in its tests only"),
+        false => format!("{package} may not depend on {dependency}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Edge, fault};
+
+    fn check(package: &str, dependency: &str, in_tests_only: bool) -> bool {
+        fault(&Edge { package, dependency, in_tests_only }).is_none()
+    }
+
+    #[test]
+    fn arrows_point_inward() {
+        assert!(check("henge-exec", "henge-segment", false));
+        assert!(!check("henge-segment", "henge-exec", false));
+        assert!(!check("henge-types", "henge-query", true));
+        assert!(check("henge-server", "henge-broker", false));
+        assert!(!check("henge-broker", "henge-historical-node", false));
+        assert!(!check("henge-platform", "henge-broker", true));
+    }
+
+    #[test]
+    fn some_arrows_are_for_tests_alone() {
+        assert!(check("henge-exec", "henge-index", true));
+        assert!(!check("henge-exec", "henge-index", false));
+    }
+
+    #[test]
+    fn the_engine_does_not_touch_the_world() {
+        assert!(!check("henge-index", "tokio", false));
+        assert!(!check("henge-index", "memmap2", true));
+        assert!(check("henge-index", "roaring", false));
+        assert!(check("henge-platform", "tokio", false));
+    }
+}

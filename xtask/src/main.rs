@@ -1,0 +1,41 @@
+//! Checks of the workspace that cargo does not make: `cargo xtask layers | tidy | coverage-ids`.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod coverage_ids;
+mod functions;
+mod layers;
+mod sources;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+usage: cargo xtask <command>
+
+  layers        fail when a package depends on one it may not depend on
+  tidy          fail on missing module docs and leftover markers; list what is longest
+  coverage-ids  list which fault, hostile-input and invariant ids tests quote";
+
+fn main() -> ExitCode {
+    let command = std::env::args().nth(1).unwrap_or_default();
+    let outcome = match command.as_str() {
+        "layers" => layers::run(),
+        "tidy" => tidy::run(),
+        "coverage-ids" => coverage_ids::run(),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("unknown command '{command}'\n\n{HELP}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
