@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_exec::{CancelFlag, ExecContext};
+use henge_exec::{CancelFlag, ExecContext, ExecError, Partial};
 use henge_platform::rpc::ReplyStats;
 use henge_query::Query;
 
@@ -69,24 +69,39 @@ impl Broker {
 
     async fn answer(&self, query: Arc<Query>, cancel: CancelFlag) -> Result<(Vec<u8>, ReplyStats)> {
         let gathered = self.gather(&query, &cancel).await?;
-        let context = ExecContext {
+        let stats = gathered.stats;
+        let context = self.exec_context(cancel);
+        let priority = query.base().context.priority;
+        let work = move || {
+            let merged = henge_exec::merge(&query, gathered.partials, &context)?;
+            let result = henge_exec::finalise(&query, merged, &context)?;
+            let mut body = Vec::new();
+            result.write_json(&mut body);
+            Ok::<_, ExecError>(body)
+        };
+        let body = self.pool.spawn(priority, work).await??;
+        Ok((body, stats))
+    }
+
+    /// The merged partial result of a query, for those who want more than its JSON.
+    ///
+    /// # Errors
+    /// As [`Broker::execute`].
+    pub(crate) async fn merged(&self, query: Query) -> Result<Partial> {
+        let query = Arc::new(query);
+        let cancel = CancelFlag::default();
+        let gathered = self.gather(&query, &cancel).await?;
+        let context = self.exec_context(cancel);
+        let work = move || henge_exec::merge(&query, gathered.partials, &context);
+        Ok(self.pool.spawn(0, work).await??)
+    }
+
+    fn exec_context(&self, cancel: CancelFlag) -> ExecContext {
+        ExecContext {
             cancel,
             memory_budget_bytes: self.options.memory_budget_bytes,
             max_buckets: self.options.max_buckets,
-        };
-        let stats = gathered.stats;
-        let priority = query.base().context.priority;
-        let body = self
-            .pool
-            .spawn(priority, move || {
-                let merged = henge_exec::merge(&query, gathered.partials, &context)?;
-                let result = henge_exec::finalise(&query, merged, &context)?;
-                let mut body = Vec::new();
-                result.write_json(&mut body);
-                Ok::<_, henge_exec::ExecError>(body)
-            })
-            .await??;
-        Ok((body, stats))
+        }
     }
 
     /// Gathers from one view; when segments vanished under the query (a replace or a drop came in

@@ -18,7 +18,7 @@ use henge_platform::metadata::MetadataStore;
 use henge_platform::rpc::SegmentHost;
 use henge_platform::runtime::Clock;
 use parking_lot::RwLock;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 pub use error::{CoordinatorError, Result};
 pub use plan::{Action, plan};
@@ -47,12 +47,11 @@ pub struct Coordinator {
     pub(crate) hosts: RwLock<Vec<Arc<dyn SegmentHost>>>,
     pub(crate) inventory: tokio::sync::Mutex<Inventory>,
     pub(crate) attempts: Attempts,
-    pub(crate) wake: Notify,
     pub(crate) progress: watch::Sender<Progress>,
 }
 
 impl Coordinator {
-    /// A coordinator without hosts; nothing happens before [`Coordinator::run`].
+    /// A coordinator without hosts; nothing happens before [`Coordinator::run_once`].
     #[must_use]
     pub fn new(
         metadata: Arc<dyn MetadataStore>,
@@ -66,7 +65,6 @@ impl Coordinator {
             hosts: RwLock::default(),
             inventory: tokio::sync::Mutex::default(),
             attempts: Attempts::default(),
-            wake: Notify::new(),
             progress: watch::Sender::default(),
         }
     }
@@ -74,12 +72,6 @@ impl Coordinator {
     /// Adds a node that can hold segments.
     pub fn connect(&self, host: Arc<dyn SegmentHost>) {
         self.hosts.write().push(host);
-        self.notify();
-    }
-
-    /// Something changed: run soon.
-    pub fn notify(&self) {
-        self.wake.notify_one();
     }
 
     /// Follows the progress.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use henge_platform::discovery::ServerId;
+use tokio::sync::Notify;
 
 use crate::error::Result;
 use crate::plan::plan;
@@ -13,13 +14,13 @@ use crate::{Coordinator, Progress};
 const PERIOD: Duration = Duration::from_secs(2);
 
 impl Coordinator {
-    /// Runs until the future is dropped.
-    pub async fn run(&self) {
+    /// Runs until the future is dropped: on every notice of `published`, and every few seconds.
+    pub async fn run_woken_by(&self, published: &Notify) {
         loop {
+            let _ = tokio::time::timeout(PERIOD, published.notified()).await;
             if let Err(error) = self.run_once().await {
                 tracing::error!(%error, "coordinator run failed, nothing was decided");
             }
-            let _ = tokio::time::timeout(PERIOD, self.wake.notified()).await;
         }
     }
 

@@ -1,1 +1,6 @@
-//! Placeholder.
+//! The one binary: all roles in one process on embedded defaults, and the command line.
+
+pub mod compose;
+pub mod status;
+
+pub use compose::{Running, start};

@@ -48,7 +48,7 @@ const ROLE: &[&str] = &[TYPES, EXPR, SKETCH, QUERY, SEGMENT, INDEX, INGEST, EXEC
 /// Everything around the engine. The binary and the packages of tests and benchmarks use what they
 /// like; nothing depends on them.
 const OUTER: [Layer; 6] = [
-    layer(PLATFORM, &[TYPES, QUERY, EXEC]),
+    layer(PLATFORM, &[TYPES, QUERY, SEGMENT, EXEC]),
     layer("henge-realtime-node", ROLE),
     layer("henge-historical-node", ROLE),
     layer("henge-broker", ROLE),
@@ -156,6 +156,7 @@ mod tests {
         assert!(!check("henge-types", "henge-query", true));
         assert!(check("henge-server", "henge-broker", false));
         assert!(!check("henge-broker", "henge-historical-node", false));
+        assert!(check("henge-platform", "henge-segment", false));
         assert!(!check("henge-platform", "henge-broker", true));
     }
 
@@ -171,5 +172,6 @@ mod tests {
         assert!(!check("henge-index", "memmap2", true));
         assert!(check("henge-index", "roaring", false));
         assert!(check("henge-platform", "tokio", false));
+        assert!(check("henge-platform", "memmap2", false));
     }
 }

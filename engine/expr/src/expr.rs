@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::ast::Ast;
 use crate::compile::{compile, free_identifiers};
 use crate::error::Result;
+use crate::multi_value;
 use crate::node::{Node, Scope};
 use crate::parser;
 use crate::types::ExprType;
@@ -32,6 +33,8 @@ pub struct Expr {
 struct Inner {
     text: String,
     identifiers: Vec<String>,
+    /// Slots of columns that stand for a scalar.
+    mapped: Vec<usize>,
     ast: Ast,
     root: Node,
 }
@@ -48,7 +51,15 @@ impl Expr {
         free_identifiers(&ast, &mut Vec::new(), &mut names);
         let identifiers: Vec<String> = names.into_iter().collect();
         let root = compile(&ast, &identifiers)?;
-        Ok(Self { inner: Arc::new(Inner { text: text.to_owned(), identifiers, ast, root }) })
+        let mut scalar_names = BTreeSet::new();
+        // A column by itself is passed on as it is.
+        if !matches!(ast, Ast::Identifier(_)) {
+            multi_value::scalar_uses(&ast, &mut scalar_names);
+        }
+        let is_scalar = |(_, name): &(usize, &String)| scalar_names.contains(*name);
+        let mapped = identifiers.iter().enumerate().filter(is_scalar).map(|(slot, _)| slot).collect();
+        let text = text.to_owned();
+        Ok(Self { inner: Arc::new(Inner { text, identifiers, mapped, ast, root }) })
     }
 
     /// The text it was parsed from.
@@ -109,6 +120,16 @@ impl Expr {
     /// As [`Expr::eval`].
     pub fn eval_slots(&self, slots: &[ExprValue]) -> Result<ExprValue> {
         self.inner.root.eval(&Scope { slots, locals: &[], parent: None })
+    }
+
+    /// As [`Expr::eval_slots`], for rows of multi-value columns: where a column with an array stands
+    /// for a scalar, the expression is evaluated for each of its values and the result is an array.
+    /// A filter then holds when one of the elements is true.
+    ///
+    /// # Errors
+    /// As [`Expr::eval`].
+    pub fn eval_multi_value(&self, slots: &[ExprValue]) -> Result<ExprValue> {
+        multi_value::eval(self, &self.inner.mapped, slots)
     }
 }
 

@@ -13,6 +13,7 @@ mod infer;
 pub mod joda;
 mod lexer;
 pub mod like;
+mod multi_value;
 mod node;
 pub mod number;
 mod operators;
@@ -30,3 +31,6 @@ pub use value::ExprValue;
 
 /// The largest text (or array, counted as 16 bytes an element) a function may produce.
 pub const MAX_RESULT_BYTES: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

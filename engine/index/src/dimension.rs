@@ -48,14 +48,22 @@ impl Dimension {
         }
     }
 
-    /// Coerces and looks up a value without changing anything.
+    /// Coerces a value, and hashes it when it is text.
     #[inline]
-    pub(crate) fn resolve(&self, value: &ValueRef<'_>, scratch: &mut RowScratch) -> Cell {
+    pub(crate) fn coerce(&self, value: &ValueRef<'_>) -> Cell {
         match self {
-            Self::String(column) => Cell::Text(column.resolve(value, scratch)),
+            Self::String(column) => Cell::Text(column.hash(value)),
             Self::Long(_) => Cell::Long(coerce::as_long(value)),
             Self::Float(_) => Cell::Float(coerce::as_float(value)),
             Self::Double(_) => Cell::Double(coerce::as_double(value)),
+        }
+    }
+
+    /// Finds the number of a coerced value without changing anything.
+    #[inline]
+    pub(crate) fn look_up(&self, value: &ValueRef<'_>, cell: &mut Cell, scratch: &mut RowScratch) {
+        if let (Self::String(column), Cell::Text(resolved)) = (self, cell) {
+            *resolved = column.resolve(value, *resolved, scratch);
         }
     }
 

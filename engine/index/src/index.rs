@@ -158,6 +158,12 @@ impl WriteIndex {
             }
             None => {
                 self.append(time_ms, dimension_values, inputs)?;
+                if let Some(keys) = &mut self.row_keys {
+                    if !is_known {
+                        keys.build(&mut self.key, time_ms, &self.cells);
+                    }
+                    keys.push(&self.key);
+                }
                 AddOutcome::Appended
             }
         };
@@ -170,30 +176,25 @@ impl WriteIndex {
     /// Coerces and looks up the dimensions' values; true when the index knows them all.
     #[inline]
     fn resolve(&mut self, values: &[ValueRef<'_>]) -> bool {
+        // All hashes first: then the look-ups, which wait for memory, overlap.
         self.cells.clear();
-        let mut is_known = true;
         for (dimension, value) in self.dimensions.iter().zip(values) {
-            let cell = dimension.resolve(value, &mut self.scratch);
+            self.cells.push(dimension.coerce(value));
+        }
+        let mut is_known = true;
+        for ((dimension, value), cell) in self.dimensions.iter().zip(values).zip(&mut self.cells) {
+            dimension.look_up(value, cell, &mut self.scratch);
             is_known &= !cell.is_new();
-            self.cells.push(cell);
         }
         is_known
     }
 
-    #[inline]
-    fn build_key(&mut self, time_ms: i64) {
-        self.key.start(time_ms);
-        self.cells.iter().for_each(|cell| cell.add_to(&mut self.key));
-        self.key.finish();
-    }
-
+    /// The row to roll up into, if rows are rolled up and there is one.
     #[inline]
     fn find_row(&mut self, time_ms: i64) -> Option<usize> {
-        if self.row_keys.is_some() {
-            self.build_key(time_ms);
-        }
         let keys = self.row_keys.as_ref()?;
-        keys.find(&self.key, keys.hash(&self.key))
+        keys.build(&mut self.key, time_ms, &self.cells);
+        keys.find(&self.key)
     }
 
     fn roll_up(&mut self, row: usize, inputs: &[ValueRef<'_>]) -> Result<()> {
@@ -223,12 +224,6 @@ impl WriteIndex {
             self.variable_bytes += metric.push(row, input)?;
         }
         self.time.push(row, Some(time_ms));
-        if self.row_keys.is_some() {
-            self.build_key(time_ms);
-        }
-        if let Some(keys) = &mut self.row_keys {
-            keys.push(&self.key, keys.hash(&self.key));
-        }
         self.rows += 1;
         self.is_time_sorted &= self.last_time_ms <= time_ms;
         self.last_time_ms = time_ms;

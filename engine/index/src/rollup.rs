@@ -8,17 +8,18 @@ use std::hash::{BuildHasher, Hasher};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::dictionary::Slot;
+use crate::dimension::Cell;
 
 /// Builds one row's key after the other in the same memory.
 #[derive(Debug, Default)]
 pub(crate) struct KeyBuilder {
     words: Vec<u32>,
+    hash: u32,
 }
 
 impl KeyBuilder {
-    /// Starts a key.
     #[inline]
-    pub(crate) fn start(&mut self, time_ms: i64) {
+    fn start(&mut self, time_ms: i64) {
         self.words.clear();
         self.two_words(time_ms as u64);
     }
@@ -41,11 +42,17 @@ impl KeyBuilder {
         self.words.push((bits >> 32) as u32);
     }
 
-    /// Ends the key.
     #[inline]
-    pub(crate) fn finish(&mut self) {
+    fn finish(&mut self, hasher: &DefaultHashBuilder) {
         let end = self.words.iter().rposition(|word| *word != 0).map_or(0, |last| last + 1);
         self.words.truncate(end);
+        let mut hasher = hasher.build_hasher();
+        let (pairs, rest) = self.words.as_chunks::<2>();
+        for [low, high] in pairs {
+            hasher.write_u64(u64::from(*high) << 32 | u64::from(*low));
+        }
+        rest.iter().for_each(|word| hasher.write_u32(*word));
+        self.hash = hasher.finish() as u32;
     }
 }
 
@@ -69,15 +76,12 @@ impl RowKeys {
         }
     }
 
+    /// Builds the key of a row whose values all have numbers.
     #[inline]
-    pub(crate) fn hash(&self, key: &KeyBuilder) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
-        let (pairs, rest) = key.words.as_chunks::<2>();
-        for [low, high] in pairs {
-            hasher.write_u64(u64::from(*high) << 32 | u64::from(*low));
-        }
-        rest.iter().for_each(|word| hasher.write_u32(*word));
-        hasher.finish() as u32
+    pub(crate) fn build(&self, key: &mut KeyBuilder, time_ms: i64, cells: &[Cell]) {
+        key.start(time_ms);
+        cells.iter().for_each(|cell| cell.add_to(key));
+        key.finish(&self.hasher);
     }
 
     fn key(&self, row: u32) -> &[u32] {
@@ -86,20 +90,20 @@ impl RowKeys {
         &self.words[start..self.ends[row] as usize]
     }
 
-    /// The row of a key, given the key's hash.
+    /// The row of a key.
     #[inline]
-    pub(crate) fn find(&self, key: &KeyBuilder, hash: u32) -> Option<usize> {
-        let same = |slot: &Slot| slot.hash == hash && self.key(slot.number) == key.words;
-        self.slots.find(Slot::spread(hash), same).map(|slot| slot.number as usize)
+    pub(crate) fn find(&self, key: &KeyBuilder) -> Option<usize> {
+        let same = |slot: &Slot| slot.hash == key.hash && self.key(slot.number) == key.words;
+        self.slots.find(Slot::spread(key.hash), same).map(|slot| slot.number as usize)
     }
 
     /// Records the key of the next row.
-    pub(crate) fn push(&mut self, key: &KeyBuilder, hash: u32) {
+    pub(crate) fn push(&mut self, key: &KeyBuilder) {
         let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         self.words.extend_from_slice(&key.words);
         self.ends.push(u32::try_from(self.words.len()).unwrap_or(u32::MAX));
-        let slot = Slot { hash, number };
-        self.slots.insert_unique(Slot::spread(hash), slot, |slot| Slot::spread(slot.hash));
+        let slot = Slot { hash: key.hash, number };
+        self.slots.insert_unique(Slot::spread(key.hash), slot, |slot| Slot::spread(slot.hash));
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -112,34 +116,35 @@ impl RowKeys {
 mod tests {
     use super::*;
 
-    fn key(time_ms: i64, numbers: &[u32], wide: &[Option<u64>]) -> KeyBuilder {
-        let mut key = KeyBuilder::default();
-        key.start(time_ms);
-        numbers.iter().for_each(|number| key.number(*number));
-        wide.iter().for_each(|bits| key.wide(*bits));
-        key.finish();
-        key
-    }
+    use crate::string_dimension::Resolved::Known;
 
     #[test]
     fn trailing_nulls_do_not_count_but_zeros_do() {
         let mut rows = RowKeys::new();
-        let keys = [
-            key(0, &[], &[]),
-            key(0, &[1, 0], &[None]),
-            key(0, &[0, 1], &[None]),
-            key(0, &[1, 0], &[Some(0)]),
-            key(1 << 40, &[1, 0], &[Some(u64::MAX)]),
-            key(-1, &[], &[]),
+        let key = |rows: &RowKeys, time_ms: i64, cells: &[Cell]| {
+            let mut key = KeyBuilder::default();
+            rows.build(&mut key, time_ms, cells);
+            key
+        };
+        let text = |number| Cell::Text(Known(number));
+        let cells: [(i64, &[Cell]); 7] = [
+            (0, &[]),
+            (0, &[text(1), text(0), Cell::Long(None)]),
+            (0, &[text(0), text(1), Cell::Long(None)]),
+            (0, &[text(1), text(0), Cell::Long(Some(0))]),
+            (1 << 40, &[text(1), text(0), Cell::Long(Some(-1))]),
+            (-1, &[]),
+            (0, &[text(1), text(0), Cell::Double(Some(f64::MIN))]),
         ];
-        for (row, key) in keys.iter().enumerate() {
-            let hash = rows.hash(key);
-            assert_eq!(rows.find(key, hash), None);
-            rows.push(key, hash);
-            assert_eq!(rows.find(key, hash), Some(row));
+        for (row, (time_ms, cells)) in cells.into_iter().enumerate() {
+            let key = key(&rows, time_ms, cells);
+            assert_eq!(rows.find(&key), None);
+            rows.push(&key);
+            assert_eq!(rows.find(&key), Some(row));
         }
-        for (row, longer) in [(0, key(0, &[0, 0, 0], &[None])), (1, key(0, &[1], &[]))] {
-            assert_eq!(rows.find(&longer, rows.hash(&longer)), Some(row));
-        }
+        let longer = key(&rows, 0, &[text(0), text(0), Cell::Long(None), Cell::Float(None)]);
+        assert_eq!(rows.find(&longer), Some(0));
+        let shorter = key(&rows, 0, &[text(1)]);
+        assert_eq!(rows.find(&shorter), Some(1));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use henge_segment::{BLOCK_ROWS, ComplexColumn, SegmentError};
 use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch, from_base64};
-use henge_types::{HllType, MetricKind, ValueRef};
+use henge_types::{MetricKind, ValueRef};
 
 use crate::chunked::{Chunked, ChunkedSnapshot};
 use crate::coerce;
@@ -33,7 +33,7 @@ impl MetricSketch for HllSketch {
             MetricKind::HllBuild { lg_k, hll_type } | MetricKind::HllMerge { lg_k, hll_type } => {
                 Self::new(*lg_k, *hll_type)
             }
-            _ => Self::new(henge_sketch::HYPER_UNIQUE_LG_K, HllType::Hll4),
+            _ => Self::hyper_unique(),
         }
     }
 

@@ -28,6 +28,8 @@ pub(crate) enum Resolved {
     NewValue(u32),
     /// It is a new list.
     NewList,
+    /// It is a list or a number, and was not looked up yet.
+    Unhashed,
 }
 
 /// Space for one row's work.
@@ -64,9 +66,34 @@ impl StringDimension {
         }
     }
 
-    /// Finds the number of a value without changing anything.
+    /// Hashes the commonest kind of value; others are hashed when they are looked up.
     #[inline]
-    pub(crate) fn resolve(&self, value: &ValueRef<'_>, scratch: &mut RowScratch) -> Resolved {
+    pub(crate) fn hash(&self, value: &ValueRef<'_>) -> Resolved {
+        match value {
+            ValueRef::String(text) => Resolved::NewValue(self.dictionary.hash(text)),
+            ValueRef::Null => Resolved::Known(NULL_ID),
+            _ => Resolved::Unhashed,
+        }
+    }
+
+    /// Finds the number of a hashed value without changing anything.
+    #[inline]
+    pub(crate) fn resolve(
+        &self,
+        value: &ValueRef<'_>,
+        hashed: Resolved,
+        scratch: &mut RowScratch,
+    ) -> Resolved {
+        match (hashed, value) {
+            (Resolved::Known(_), _) => hashed,
+            (Resolved::NewValue(hash), ValueRef::String(text)) => {
+                self.dictionary.find(text, hash).map_or(hashed, Resolved::Known)
+            }
+            _ => self.resolve_rare(value, scratch),
+        }
+    }
+
+    fn resolve_rare(&self, value: &ValueRef<'_>, scratch: &mut RowScratch) -> Resolved {
         if let ValueRef::Multi(list) = value
             && list.len() > 1
         {
@@ -126,7 +153,7 @@ impl StringDimension {
                 }
                 None => (NULL_ID, 0),
             },
-            Resolved::NewList => match value {
+            Resolved::NewList | Resolved::Unhashed => match value {
                 ValueRef::Multi(list) => self.intern_list(list, scratch),
                 _ => (NULL_ID, 0),
             },

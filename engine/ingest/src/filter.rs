@@ -8,7 +8,7 @@ use henge_expr::Expr;
 use henge_expr::like::LikePattern;
 use henge_expr::number::{double_to_long, parse_double};
 use henge_query::{Filter, Literal, Ordering, RangeBound};
-use henge_types::{ColumnType, Interval};
+use henge_types::Interval;
 
 use crate::coerce::describe;
 use crate::error::IngestError;
@@ -35,7 +35,7 @@ pub(crate) enum Test {
     Selector(String),
     In(Vec<Option<String>>),
     Bound(Option<RangeBound<String>>, Option<RangeBound<String>>, Ordering),
-    Range(ColumnType, Option<RangeBound<Literal>>, Option<RangeBound<Literal>>),
+    Range(Option<RangeBound<Literal>>, Option<RangeBound<Literal>>),
     Like(LikePattern),
     Regex(regex::Regex),
     Interval(Vec<Interval>),
@@ -78,8 +78,8 @@ impl RowFilter {
                 }
                 test(column, Test::Bound(lower.clone(), upper.clone(), *ordering))
             }
-            Filter::Range { column, match_type, lower, upper } => {
-                test(column, Test::Range(match_type.clone(), lower.clone(), upper.clone()))
+            Filter::Range { column, lower, upper, .. } => {
+                test(column, Test::Range(lower.clone(), upper.clone()))
             }
             Filter::Like { column, pattern, escape } => {
                 test(column, Test::Like(LikePattern::new(pattern, *escape)))
@@ -199,7 +199,7 @@ impl Test {
                 let order = |bound: &RangeBound<String>| compare_text(&text, &bound.value, *ordering);
                 inside(lower, upper, order)
             }
-            Self::Range(_, lower, upper) => {
+            Self::Range(lower, upper) => {
                 let order = |bound: &RangeBound<Literal>| compare(raw, &bound.value, row);
                 inside(lower, upper, order)
             }

@@ -35,3 +35,14 @@ pub use view::{
 pub use writer::{
     ColumnData, ComplexRows, SegmentSummary, SegmentWriter, WriteGoal, WriteOptions,
 };
+
+// The sample segments of the integration tests name this crate as others do.
+#[cfg(test)]
+extern crate self as henge_segment;
+
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+#[cfg(test)]
+mod hostile_tests;

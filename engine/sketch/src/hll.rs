@@ -72,7 +72,7 @@ impl HllSketch {
     /// # Errors
     /// None in practice; the parameters are fixed.
     pub fn hyper_unique() -> Result<Self> {
-        Self::new(HYPER_UNIQUE_LG_K, HllType::Hll8)
+        Self::new(HYPER_UNIQUE_LG_K, HllType::Hll4)
     }
 
     /// log2 of the number of buckets asked for; merging a smaller sketch lowers what is used.

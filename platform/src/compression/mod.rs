@@ -117,11 +117,7 @@ pub fn inflate(
     Ok(out)
 }
 
-fn inflate_gzip(
-    body: &[u8],
-    limits: InflateLimits,
-    out: &mut Vec<u8>,
-) -> Result<(), InflateError> {
+fn inflate_gzip(body: &[u8], limits: InflateLimits, out: &mut Vec<u8>) -> Result<(), InflateError> {
     let mut rest = body;
     loop {
         let mut decoder = flate2::bufread::GzDecoder::new(rest);
@@ -134,19 +130,17 @@ fn inflate_gzip(
     }
 }
 
-fn inflate_zstd(
-    body: &[u8],
-    limits: InflateLimits,
-    out: &mut Vec<u8>,
-) -> Result<(), InflateError> {
+fn inflate_zstd(body: &[u8], limits: InflateLimits, out: &mut Vec<u8>) -> Result<(), InflateError> {
     let encoding = ContentEncoding::Zstd;
     if body.is_empty() {
         return Err(malformed(encoding, "it is empty"));
     }
     // Reads frame after frame and fails on anything that is not a frame.
     let mut decoder = zstd::stream::read::Decoder::with_buffer(body)
-        .map_err(|error| malformed(encoding, error))?;
-    decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| malformed(encoding, error))?;
+        .map_err(|error| malformed(encoding, error.to_string()))?;
+    decoder
+        .window_log_max(ZSTD_WINDOW_LOG_MAX)
+        .map_err(|error| malformed(encoding, error.to_string()))?;
     drain(&mut decoder, encoding, body.len(), limits, out)
 }
 
@@ -164,7 +158,7 @@ fn drain(
             Ok(0) => return Ok(()),
             Ok(read) => read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(malformed(encoding, error)),
+            Err(error) => return Err(malformed(encoding, error.to_string())),
         };
         let total = out.len() + read;
         if total > limits.max_inflated_bytes {
@@ -184,8 +178,8 @@ fn refuse_rest(rest: &[u8], encoding: ContentEncoding) -> Result<(), InflateErro
     Err(malformed(encoding, format!("{} bytes behind its end", rest.len())))
 }
 
-fn malformed(encoding: ContentEncoding, reason: impl ToString) -> InflateError {
-    InflateError::Malformed { encoding, reason: reason.to_string() }
+fn malformed(encoding: ContentEncoding, reason: impl Into<String>) -> InflateError {
+    InflateError::Malformed { encoding, reason: reason.into() }
 }
 
 #[cfg(test)]

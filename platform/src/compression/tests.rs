@@ -23,12 +23,10 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 3).unwrap()
 }
 
-fn compressors() -> [(ContentEncoding, fn(&[u8]) -> Vec<u8>); 3] {
-    [
-        (ContentEncoding::Gzip, gzip),
-        (ContentEncoding::Deflate, zlib),
-        (ContentEncoding::Zstd, zstd),
-    ]
+type Compress = fn(&[u8]) -> Vec<u8>;
+
+fn compressors() -> [(ContentEncoding, Compress); 3] {
+    [(ContentEncoding::Gzip, gzip), (ContentEncoding::Deflate, zlib), (ContentEncoding::Zstd, zstd)]
 }
 
 #[test]

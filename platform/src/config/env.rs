@@ -23,12 +23,7 @@ pub(super) fn apply(
     Ok(())
 }
 
-fn set(
-    table: &mut toml::Table,
-    known: &toml::Table,
-    path: &str,
-    text: &str,
-) -> Result<(), String> {
+fn set(table: &mut toml::Table, known: &toml::Table, path: &str, text: &str) -> Result<(), String> {
     if let Some((section, rest)) = path.split_once("__") {
         let unknown = || format!("there is no section '{section}'");
         let known = known.get(section).and_then(toml::Value::as_table).ok_or_else(unknown)?;

@@ -221,8 +221,11 @@ impl ServerConfig {
             host.map_or_else(|| self.host == "localhost", |address| address.is_loopback());
         // Without authentication, whoever reaches the port may do anything.
         check(is_loopback, "host", || {
-            format!("'{}' is not a loopback address and there is no authentication yet: \
-                use 127.0.0.1 and put a proxy in front", self.host)
+            format!(
+                "'{}' is not a loopback address and there is no authentication yet: \
+                use 127.0.0.1 and put a proxy in front",
+                self.host
+            )
         })?;
         check(!self.data_dir.as_os_str().is_empty(), "data_dir", || "is empty".into())?;
         let limits = &self.limits;

@@ -115,7 +115,9 @@ fn i_02_a_change_set_is_seen_whole() {
         std::thread::spawn(move || {
             for day in 0..2_000 {
                 let remove = vec![segment(day).id];
-                discovery.apply(&server, ChangeSet { add: vec![segment(day + 1)], remove }).unwrap();
+                discovery
+                    .apply(&server, ChangeSet { add: vec![segment(day + 1)], remove })
+                    .unwrap();
             }
         })
     };

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use henge_types::ErrorClass;
 use serde::Serialize;
+use serde::ser::SerializeStruct;
 
 /// How a class of error is shown to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,29 +121,37 @@ pub fn mapping(class: ErrorClass) -> ErrorMapping {
     }
 }
 
-/// An error as clients read it: every field that any known client looks at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// An error as clients read it: its JSON has every field that any known client looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DruidError {
     /// HTTP status.
-    #[serde(skip)]
     pub status: StatusCode,
+    /// Who is at fault.
+    pub class: ErrorClass,
     /// Classic code, for example `Query timeout`.
     pub error: &'static str,
-    /// Newer code.
-    pub error_code: &'static str,
-    /// Who can do something about it.
-    pub persona: &'static str,
-    /// Kind of error.
-    pub category: &'static str,
     /// What happened, and how to put it right.
     pub error_message: String,
     /// Details by name.
     pub context: BTreeMap<String, String>,
-    /// Class name as older clients know it.
-    pub error_class: &'static str,
     /// The server that failed.
     pub host: Option<String>,
+}
+
+impl Serialize for DruidError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shown = mapping(self.class);
+        let mut body = serializer.serialize_struct("DruidError", 8)?;
+        body.serialize_field("error", self.error)?;
+        body.serialize_field("errorCode", shown.code)?;
+        body.serialize_field("persona", shown.persona)?;
+        body.serialize_field("category", shown.category)?;
+        body.serialize_field("errorMessage", &self.error_message)?;
+        body.serialize_field("context", &self.context)?;
+        body.serialize_field("errorClass", shown.class_name)?;
+        body.serialize_field("host", &self.host)?;
+        body.end()
+    }
 }
 
 impl DruidError {
@@ -152,13 +161,10 @@ impl DruidError {
         let shown = mapping(class);
         Self {
             status: shown.status,
+            class,
             error: shown.error,
-            error_code: shown.code,
-            persona: shown.persona,
-            category: shown.category,
             error_message: message.into(),
             context: BTreeMap::new(),
-            error_class: shown.class_name,
             host: None,
         }
     }
@@ -207,8 +213,12 @@ impl DruidError {
 impl IntoResponse for DruidError {
     fn into_response(self) -> Response {
         if self.status.is_server_error() {
-            tracing::warn!(status = self.status.as_u16(), code = self.error_code, "{}",
-                self.error_message);
+            tracing::warn!(
+                status = self.status.as_u16(),
+                class = ?self.class,
+                "{}",
+                self.error_message
+            );
         }
         (self.status, Json(self)).into_response()
     }
@@ -262,7 +272,10 @@ mod tests {
         let limit = mapping(ErrorClass::ResourceLimit);
         assert_eq!((limit.status.as_u16(), limit.error), (400, "Resource limit exceeded"));
         let unsupported = mapping(ErrorClass::Unsupported);
-        assert_eq!((unsupported.status.as_u16(), unsupported.error), (501, "Unsupported operation"));
+        assert_eq!(
+            (unsupported.status.as_u16(), unsupported.error),
+            (501, "Unsupported operation")
+        );
         let cancelled = mapping(ErrorClass::Cancelled);
         assert_eq!((cancelled.status.as_u16(), cancelled.error), (500, "Query cancelled"));
     }
@@ -273,9 +286,9 @@ mod tests {
             .with_context("field", "x")
             .with_host("127.0.0.1:8888");
         let body = serde_json::to_value(&error).unwrap();
-        for field in [
-            "error", "errorCode", "persona", "category", "errorMessage", "errorClass", "host",
-        ] {
+        for field in
+            ["error", "errorCode", "persona", "category", "errorMessage", "errorClass", "host"]
+        {
             assert!(body[field].is_string(), "{field}");
         }
         assert_eq!(body["category"], "INVALID_INPUT");

@@ -24,7 +24,7 @@ pub struct ServeOptions {
     pub max_connections: usize,
     /// Time for a request's headers to arrive, also between requests of one connection.
     pub header_timeout: Duration,
-    /// Most bytes of headers.
+    /// Most bytes of headers; the buffer may grow somewhat beyond before it is looked at.
     pub max_header_bytes: usize,
     /// Most headers.
     pub max_headers: usize,

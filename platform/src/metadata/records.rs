@@ -286,4 +286,3 @@ pub struct DeadLetterTotals {
     /// Those dropped because the datasource had too many; `received = kept + dropped`.
     pub dropped: u64,
 }
-

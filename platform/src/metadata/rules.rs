@@ -1,10 +1,11 @@
 //! What may be allocated and published: decisions without storage, shared by all implementations.
 //!
-//! Two rules keep appended rows visible through every interleaving of append, replace and drop:
-//! an append never begins a version above used segments that it would hide, and its rows are never
-//! below a newer version that would hide them. Who loses allocates again.
+//! Three rules keep appended rows visible through every interleaving of append, replace and drop:
+//! an append never begins a version above visible segments that it would hide, its rows are never
+//! below a newer version that would hide them, and the core partitions it joins are still there.
+//! Who loses allocates again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use henge_types::{Interval, SegmentId, ShardSpec, Version, condense, validate_datasource_name};
 
@@ -18,14 +19,20 @@ pub(super) struct UsedSegment {
     pub shard_spec: ShardSpec,
 }
 
-/// What an allocation sees of its chunk: everything that overlaps it.
+/// What an allocation sees of its chunk.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ChunkState {
+    /// What is used within the span of the chunk and of all that is pending in it.
     pub used: Vec<UsedSegment>,
-    /// Allocated and not published.
+    /// Allocated in the chunk and not published.
     pub pending: Vec<(Interval, Version)>,
-    /// The highest version ever published there, used or not.
+    /// The highest version ever published in the chunk, used or not.
     pub highest_published: Option<Version>,
+}
+
+/// Where the used segments that matter to an allocation may lie.
+pub(super) fn allocation_span(requested: Interval, pending: &[(Interval, Version)]) -> Interval {
+    pending.iter().fold(requested, |span, (interval, _)| span.span(interval))
 }
 
 /// Where an allocation goes.
@@ -38,33 +45,45 @@ pub(super) enum Placement {
 }
 
 pub(super) fn place_append(requested: Interval, chunk: &ChunkState) -> Result<Placement> {
-    if let Some(version) = chunk.used.iter().map(|segment| segment.id.version).max() {
-        let newest = || chunk.used.iter().filter(|segment| segment.id.version == version);
-        return match newest().find(|s| s.id.interval.contains_interval(&requested)) {
+    let visible = complete_sets(&chunk.used);
+    let overlapping = || visible.iter().filter(|s| s.id.interval.overlaps(&requested));
+    if let Some(version) = overlapping().map(|segment| segment.id.version).max() {
+        let mut newest = overlapping().filter(|segment| segment.id.version == version);
+        return match newest.find(|s| s.id.interval.contains_interval(&requested)) {
             Some(segment) => Ok(Placement::Existing {
                 interval: segment.id.interval,
                 version,
                 core_partitions: segment.shard_spec.core_partitions(),
             }),
             None => {
-                let existing: BTreeSet<_> = chunk.used.iter().map(|s| s.id.interval).collect();
+                let existing: BTreeSet<_> = overlapping().map(|s| s.id.interval).collect();
                 let existing = existing.into_iter().collect();
                 Err(MetadataError::IntervalConflict { requested, existing })
             }
         };
     }
-    // A pending version below one that was published and dropped could come to be hidden again.
-    let pending = chunk
-        .pending
-        .iter()
-        .filter(|(_, version)| chunk.highest_published.is_none_or(|highest| *version > highest))
-        .max_by_key(|(_, version)| *version);
-    match pending {
-        Some((interval, version)) if interval.contains_interval(&requested) => {
-            Ok(Placement::Existing { interval: *interval, version: *version, core_partitions: 0 })
+    let newest = chunk.pending.iter().max_by_key(|(_, version)| *version);
+    Ok(match newest {
+        Some((interval, version)) if may_share(requested, *interval, *version, chunk, &visible) => {
+            Placement::Existing { interval: *interval, version: *version, core_partitions: 0 }
         }
-        _ => Ok(Placement::New),
-    }
+        _ => Placement::New,
+    })
+}
+
+/// True when the partitions of a pending version could still be published.
+fn may_share(
+    requested: Interval,
+    interval: Interval,
+    version: Version,
+    chunk: &ChunkState,
+    visible: &[&UsedSegment],
+) -> bool {
+    // Below a version that was published and dropped, it could come to be hidden again.
+    let is_newest = chunk.highest_published.is_none_or(|highest| version > highest);
+    // A wider interval may meanwhile have got segments that this version would hide.
+    let hides_nothing = !visible.iter().any(|s| s.id.interval.overlaps(&interval));
+    interval.contains_interval(&requested) && is_newest && hides_nothing
 }
 
 /// Checks all that does not depend on what is stored.
@@ -111,23 +130,45 @@ fn check_segment(segment: &PublishedSegment) -> Result<()> {
     Ok(())
 }
 
+/// Leaves out versions of a chunk whose core partitions are not all used: nobody sees those.
+fn complete_sets(used: &[UsedSegment]) -> Vec<&UsedSegment> {
+    let mut core_partitions: BTreeMap<(&str, Interval, Version), BTreeSet<u32>> = BTreeMap::new();
+    let set = |id: &SegmentId| (id.interval, id.version);
+    for segment in used {
+        let (interval, version) = set(&segment.id);
+        let core = core_partitions.entry((&segment.id.datasource, interval, version)).or_default();
+        if segment.id.partition < segment.shard_spec.core_partitions() {
+            core.insert(segment.id.partition);
+        }
+    }
+    let is_complete = |segment: &&UsedSegment| {
+        let (interval, version) = set(&segment.id);
+        let core = core_partitions.get(&(&*segment.id.datasource, interval, version));
+        core.map_or(0, BTreeSet::len) >= segment.shard_spec.core_partitions() as usize
+    };
+    used.iter().filter(is_complete).collect()
+}
+
 /// The ids of an append that cannot be published, given the used segments that overlap them.
 pub(super) fn append_conflicts(
     segments: &[PublishedSegment],
     used: &[UsedSegment],
 ) -> Vec<SegmentId> {
+    let visible = complete_sets(used);
     let conflicts = |segment: &&PublishedSegment| {
         let id = &segment.id;
-        let same_datasource = || used.iter().filter(|u| u.id.datasource == id.datasource);
+        let same_datasource = || visible.iter().filter(|u| u.id.datasource == id.datasource);
         let rows = rows_interval(segment);
         let hidden =
             same_datasource().any(|u| u.id.version > id.version && u.id.interval.overlaps(&rows));
-        let version_is_used = same_datasource()
-            .any(|u| u.id.version == id.version && u.id.interval == id.interval);
-        let hides = !version_is_used
+        let version_is_visible =
+            same_datasource().any(|u| u.id.version == id.version && u.id.interval == id.interval);
+        let hides = !version_is_visible
             && same_datasource()
                 .any(|u| u.id.version < id.version && u.id.interval.overlaps(&id.interval));
-        hidden || hides
+        // Without its core partitions, which were dropped meanwhile, nobody would see it.
+        let incomplete = !version_is_visible && segment.shard_spec.core_partitions() > 0;
+        hidden || hides || incomplete
     };
     segments.iter().filter(conflicts).map(|segment| segment.id.clone()).collect()
 }

@@ -28,10 +28,7 @@ pub fn segment_object_key(id: &SegmentId, unique: u64) -> String {
 pub fn validate_key(key: &str) -> Result<()> {
     let plain = |c: char| !c.is_control() && !"\\:".contains(c);
     let part_is_fine = |part: &str| {
-        !part.is_empty()
-            && part.len() <= 255
-            && !part.starts_with('.')
-            && part.chars().all(plain)
+        !part.is_empty() && part.len() <= 255 && !part.starts_with('.') && part.chars().all(plain)
     };
     if key.len() <= MAX_KEY_BYTES && key.split('/').all(part_is_fine) {
         return Ok(());

@@ -17,8 +17,7 @@ pub fn init_logging(filter: &str, color: bool) -> Result<(), LoggingError> {
     use tracing_subscriber::util::SubscriberInitExt;
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| LoggingError::Filter(filter.to_owned(), error.to_string()))?;
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color);
     tracing_subscriber::registry().with(filter).with(lines).try_init()?;
     Ok(())
 }

@@ -26,8 +26,10 @@ pub enum WalError {
     },
     /// Stored bytes failed verification in the middle of the log. Nothing was changed: restore the
     /// file, or move it away and accept the loss.
-    #[error("write-ahead log file '{path}' is corrupt at byte {offset}: {reason}; \
-        restore the file, or move it away and accept the loss")]
+    #[error(
+        "write-ahead log file '{path}' is corrupt at byte {offset}: {reason}; \
+        restore the file, or move it away and accept the loss"
+    )]
     Corrupt {
         /// The file.
         path: String,

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Result, WalError};
 use super::frame::{FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FileHeader, FrameHeader};
-use crate::runtime::files::{create_dir_durably, remove_temporary_files, sync_dir, write_atomically};
+use crate::runtime::files::{
+    create_dir_durably, remove_temporary_files, sync_dir, write_atomically,
+};
 
 const FILE_ENDING: &str = "wal";
 /// Unfinished writes are kept here, out of the log, for whoever wants to look.

@@ -10,7 +10,6 @@ use henge_platform::metadata::{
 };
 use henge_platform::runtime::crash_point;
 use henge_platform::storage::{Payload, segment_object_key};
-use henge_segment::SegmentView;
 use henge_types::SegmentId;
 
 use super::Worker;
@@ -18,7 +17,7 @@ use crate::error::{RealtimeError, Result};
 use crate::push::PushDatasource;
 use crate::push::accept::INGEST_PRIORITY;
 use crate::push::generation::Generation;
-use crate::sink::{PartFiles, Sink, map_segment};
+use crate::sink::{PartFiles, Sink, WrittenSegment};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -87,9 +86,8 @@ impl Worker {
         for sink in generation.sinks.values() {
             let (work_sink, work_files) = (Arc::clone(sink), files.clone());
             let work = move || merge_sink(&work_sink, &work_files);
-            if let Some((path, published)) =
-                self.shared.pool.spawn(INGEST_PRIORITY, work).await??
-            {
+            if let Some(written) = self.shared.pool.spawn(INGEST_PRIORITY, work).await?? {
+                let WrittenSegment { path, published, .. } = written;
                 merged.push(Merged { sink: Arc::clone(sink), path, published, pushed: false });
             }
         }
@@ -160,39 +158,21 @@ impl Worker {
     }
 }
 
-fn merge_sink(
-    sink: &Arc<Sink>,
-    files: &PartFiles,
-) -> Result<Option<(PathBuf, PublishedSegment)>> {
+fn merge_sink(sink: &Arc<Sink>, files: &PartFiles) -> Result<Option<WrittenSegment>> {
     let views = sink.views();
     if views.is_empty() {
         return Ok(None);
     }
-    let target = sink.target();
-    let path = files.segment_path(&target.id);
-    let summary = files.write_segment(&views, target.id.clone(), &path)?;
-    let mapped = map_segment(&path)?;
-    let schema_json = serde_json::to_string(mapped.schema()).unwrap_or_default();
-    sink.replace_all(mapped, path.clone())?;
-    let (min_time_ms, max_time_ms) = summary.time_range.unwrap_or_default();
-    let published = PublishedSegment {
-        id: target.id,
-        shard_spec: target.shard_spec,
-        object_key: String::new(),
-        size_bytes: summary.size_bytes,
-        checksum: summary.checksum,
-        row_count: summary.row_count as u64,
-        min_time_ms,
-        max_time_ms,
-        schema_json,
-    };
-    Ok(Some((path, published)))
+    let written = files.write_segment(&views, sink.target())?;
+    sink.replace_all(Arc::clone(&written.view), written.path.clone())?;
+    Ok(Some(written))
 }
 
 /// Gives a segment file another identity, without encoding its rows again.
 fn rewrite(path: &std::path::Path, id: &SegmentId) -> Result<()> {
     let bytes = std::fs::read(path).map_err(RealtimeError::io(path))?;
-    let rewritten = henge_segment::rewrite_identity(&bytes, id.clone())?;
+    let mut rewritten = Vec::with_capacity(bytes.len());
+    henge_segment::rewrite_identity(&bytes, id, &mut rewritten)?;
     // The old file may be mapped by readers: write beside it and rename.
     henge_platform::runtime::write_atomically(path, &rewritten).map_err(RealtimeError::io(path))
 }

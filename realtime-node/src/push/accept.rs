@@ -155,7 +155,8 @@ pub(crate) fn parse_body(
 ) -> Result<Parsed> {
     let granularity = intake.schema.data_schema.granularity_spec.segment_granularity.clone();
     let mut buffer = RowBuffer::new(granularity, max_chunks);
-    let counts = intake.parser.parse_batch(body, received_at_ms, &mut buffer)?;
+    intake.parser.set_now_ms(received_at_ms);
+    let counts = intake.parser.parse_batch(body, &mut buffer)?;
     let errors = buffer.rejections.iter().take(ERRORS_IN_REPLY).map(EventError::from);
     let reply = PushReply {
         received: counts.received,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use henge_ingest::{ParseLimits, RowParser};
 use henge_platform::metadata::DatasourceRecord;
 use henge_platform::wal::{Wal, WalOptions, WalRecord};
+use henge_query::ingest::DataSchema;
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -30,7 +31,46 @@ impl RealtimeNode {
     }
 }
 
+impl RealtimeNode {
+    /// Creates a datasource or changes its schema; gives the schema's version. Rows that are
+    /// buffered under the old schema are handed off under it.
+    ///
+    /// # Errors
+    /// When the schema cannot be used or the metadata store fails.
+    pub async fn put_datasource(&self, schema: &DataSchema) -> Result<u64> {
+        // Fails before anything is stored when the parser cannot work with the schema.
+        let json = schema.to_value().to_string();
+        PushSchema::parse(0, &json)?;
+        let _one_at_a_time = self.creating.lock().await;
+        let name = &schema.data_source;
+        let version = self.shared.metadata.put_datasource(name, &json).await?;
+        let existing = self.datasources.read().get(name).cloned();
+        match existing {
+            Some(datasource) => datasource.change_schema(version, &json).await?,
+            None => {
+                let record = DatasourceRecord {
+                    name: name.clone(),
+                    schema_json: json,
+                    schema_version: version,
+                };
+                self.open_datasource(record).await?;
+            }
+        }
+        Ok(version)
+    }
+}
+
 impl PushDatasource {
+    async fn change_schema(&self, version: u64, json: &str) -> Result<()> {
+        let mut intake = self.intake.lock().await;
+        if intake.schema.version != version {
+            let schema = Arc::new(PushSchema::parse(version, json)?);
+            *intake = Intake::new(Arc::clone(&schema))?;
+            *self.schema.write() = schema;
+        }
+        Ok(())
+    }
+
     async fn open(shared: Arc<Shared>, record: DatasourceRecord) -> Result<Arc<Self>> {
         let name: Arc<str> = record.name.as_str().into();
         let schema = Arc::new(PushSchema::parse(record.schema_version, &record.schema_json)?);

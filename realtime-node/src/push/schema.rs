@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use henge_index::IndexSchema;
-use henge_ingest::index_schema;
+use henge_ingest::{ParseLimits, RowParser, index_schema};
 use henge_query::ingest::DataSchema;
 
 use crate::error::Result;
@@ -26,7 +26,9 @@ impl PushSchema {
     /// When the stored schema is not valid (any more).
     pub fn parse(version: u64, schema_json: &str) -> Result<Self> {
         let data_schema = DataSchema::parse(schema_json.as_bytes())?;
-        let index_schema = index_schema(&data_schema);
-        Ok(Self { version, data_schema: Arc::new(data_schema), index_schema })
+        let data_schema = Arc::new(data_schema);
+        let parser = RowParser::new(Arc::clone(&data_schema), ParseLimits::default())?;
+        let index_schema = index_schema(&data_schema, parser.dimensions());
+        Ok(Self { version, data_schema, index_schema })
     }
 }

@@ -12,7 +12,7 @@ use henge_segment::{MappedSegment, SegmentView};
 use henge_types::{Interval, SegmentId, ValueRef};
 use parking_lot::Mutex;
 
-pub use part::{PartFiles, map_segment};
+pub use part::{PartFiles, WrittenSegment};
 
 use crate::error::Result;
 use part::Part;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use henge_index::{IndexSchema, IndexSnapshot};
+use henge_platform::metadata::{PendingSegment, PublishedSegment};
 use henge_platform::runtime::map_file;
 use henge_segment::{
     MappedSegment, MergeOptions, SegmentSummary, SegmentView, WriteOptions, combine_schemas, merge,
@@ -98,18 +99,32 @@ impl PartFiles {
         map_segment(path)
     }
 
-    /// Writes all views of a sink as the segment that is published.
+    /// Writes all rows of a sink as the segment that is to be published as `target`.
     ///
     /// # Errors
     /// When merging or writing fails.
     pub fn write_segment(
         &self,
         views: &[Arc<dyn SegmentView>],
-        id: SegmentId,
-        path: &Path,
-    ) -> Result<SegmentSummary> {
+        target: PendingSegment,
+    ) -> Result<WrittenSegment> {
+        let path = self.segment_path(&target.id);
         let views: Vec<&dyn SegmentView> = views.iter().map(AsRef::as_ref).collect();
-        self.write(&views, id, path, self.segment)
+        let summary = self.write(&views, target.id.clone(), &path, self.segment)?;
+        let view = map_segment(&path)?;
+        let (min_time_ms, max_time_ms) = summary.time_range.unwrap_or_default();
+        let published = PublishedSegment {
+            id: target.id,
+            shard_spec: target.shard_spec,
+            object_key: String::new(),
+            size_bytes: summary.size_bytes,
+            checksum: summary.checksum,
+            row_count: summary.row_count as u64,
+            min_time_ms,
+            max_time_ms,
+            schema_json: serde_json::to_string(view.schema()).unwrap_or_default(),
+        };
+        Ok(WrittenSegment { path, view, published })
     }
 
     fn write(
@@ -130,11 +145,22 @@ impl PartFiles {
     }
 }
 
+/// A whole segment in a local file.
+#[derive(Debug)]
+pub struct WrittenSegment {
+    /// The file.
+    pub path: PathBuf,
+    /// Its rows.
+    pub view: Arc<MappedSegment>,
+    /// What to publish; the object's key is still missing.
+    pub published: PublishedSegment,
+}
+
 /// Maps and opens a segment file.
 ///
 /// # Errors
 /// When it cannot be mapped or is no segment.
-pub fn map_segment(path: &Path) -> Result<Arc<MappedSegment>> {
+fn map_segment(path: &Path) -> Result<Arc<MappedSegment>> {
     let bytes = map_file(path).map_err(RealtimeError::io(path))?;
     Ok(Arc::new(MappedSegment::open(bytes)?))
 }

@@ -22,7 +22,7 @@ const INITIAL_BITS: u32 = 8;
 /// Folded multiplication: every bit of the key reaches the high bits that pick the entry.
 #[inline]
 fn hash(key: u64) -> u64 {
-    let product = u128::from(key ^ 0x2D35_8DCC_AA6C_78A5) * 0x9E37_79B9_7F4A_7C15_F39C;
+    let product = u128::from(key ^ 0x2D35_8DCC_AA6C_78A5) * 0x9E37_79B9_7F4A_7C15;
     (product as u64) ^ ((product >> 64) as u64)
 }
 

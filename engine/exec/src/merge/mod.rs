@@ -9,7 +9,6 @@ use henge_query::{AggregatorSpec, Query};
 use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
 use crate::partial::{GroupedPartial, Partial};
-use crate::rows::{data_source_metadata, scan, search, segment_metadata};
 
 /// Merges the contributions of several segments or nodes. No contributions give the contribution of
 /// no rows.
@@ -30,28 +29,6 @@ pub fn merge(query: &Query, partials: Vec<Partial>, ctx: &ExecContext) -> Result
             let intervals = query.base.intervals.len();
             grouped(&query.dimensions, &query.aggregations, intervals, partials, ctx)
         }
-        Query::Scan(query) => {
-            let rows = each(partials, |partial| match partial {
-                Partial::Rows(rows) => Some(rows),
-                _ => None,
-            })?;
-            scan::merge(query, rows, ctx).map(Partial::Rows)
-        }
-        Query::Search(query) => {
-            let hits = each(partials, |partial| match partial {
-                Partial::Search(hits) => Some(hits),
-                _ => None,
-            })?;
-            Ok(Partial::Search(search::merge(query, hits)))
-        }
-        Query::SegmentMetadata(query) => {
-            let analyses = each(partials, |partial| match partial {
-                Partial::SegmentMetadata(analyses) => Some(analyses),
-                _ => None,
-            })?;
-            let analyses = analyses.into_iter().flatten().collect();
-            Ok(Partial::SegmentMetadata(segment_metadata::merge_analyses(query, analyses)))
-        }
         Query::TimeBoundary(_) => {
             let ends = each(partials, |partial| match partial {
                 Partial::TimeBoundary { min_ms, max_ms } => Some((min_ms, max_ms)),
@@ -62,15 +39,10 @@ pub fn merge(query: &Query, partials: Vec<Partial>, ctx: &ExecContext) -> Result
                 max_ms: ends.iter().filter_map(|(_, max)| *max).max(),
             })
         }
-        Query::DataSourceMetadata(_) => {
-            let newest = each(partials, |partial| match partial {
-                Partial::DataSourceMetadata { max_ingested_event_time_ms } => {
-                    Some(max_ingested_event_time_ms)
-                }
-                _ => None,
-            })?;
-            Ok(data_source_metadata::merge(newest))
-        }
+        Query::Scan(_)
+        | Query::Search(_)
+        | Query::SegmentMetadata(_)
+        | Query::DataSourceMetadata(_) => crate::rows::merge(query, partials, ctx),
     }
 }
 

@@ -36,16 +36,14 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
             distinct(values_of(&names, base, &rows), *round)
         }
         AggregatorKind::Cardinality { fields, by_row: true, round } => {
-            let combinations = rows.iter().flat_map(|row| {
-                let mut tuples = vec![String::new()];
-                for field in fields {
-                    let cells = column(base, row, &field.dimension);
-                    tuples = tuples
-                        .iter()
-                        .flat_map(|tuple| cells.iter().map(move |c| format!("{tuple}|{:?}", c.text())))
-                        .collect();
-                }
-                tuples
+            // A row of several values is one combination, whatever their order.
+            let combinations = rows.iter().map(|row| {
+                let cells = fields.iter().map(|field| {
+                    let mut cells = column(base, row, &field.dimension);
+                    cells.sort_by(Cell::compare);
+                    cells
+                });
+                format!("{:?}", cells.collect::<Vec<_>>())
             });
             distinct(combinations.collect(), *round)
         }
@@ -56,10 +54,12 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
     }
 }
 
+/// The distinct values; the number 1 and the text "1" are two.
 fn values_of(names: &[&str], base: &QueryBase, rows: &[&OracleRow]) -> BTreeSet<String> {
     rows.iter()
         .flat_map(|row| names.iter().flat_map(|name| column(base, row, name)))
-        .filter_map(|cell| cell.text())
+        .filter(|cell| *cell != Cell::Null)
+        .map(|cell| format!("{cell:?}"))
         .collect()
 }
 

@@ -82,15 +82,15 @@ impl Grouping<'_> {
         }
     }
 
-    /// The keys of a row: one, or several when dimensions hold several values.
+    /// The keys of a row: one, or several when dimensions hold several values. A dimension that is
+    /// not included still multiplies them, as grouping sets are made from the finer groups.
     fn keys(&self, row: &OracleRow, included: &[usize]) -> Vec<Vec<Cell>> {
         let mut all = vec![Vec::new()];
         for (position, dimension) in self.dimensions.iter().enumerate() {
-            let cells = if included.contains(&position) {
-                column(self.base, row, &dimension.dimension)
-            } else {
-                vec![Cell::Null]
-            };
+            let mut cells = column(self.base, row, &dimension.dimension);
+            if !included.contains(&position) {
+                cells.fill(Cell::Null);
+            }
             all = all
                 .into_iter()
                 .flat_map(|keys| {

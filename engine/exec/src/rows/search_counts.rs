@@ -6,7 +6,7 @@ use std::sync::Arc;
 use henge_expr::number::format_double;
 use henge_query::SearchMatch;
 use henge_segment::{
-    BLOCK_ROWS, ColumnView, MultiScratch, NULL_ID, NumericBlock, NumericColumn, SegmentView,
+    ColumnView, MultiScratch, NULL_ID, NumericBlock, NumericColumn, SegmentView,
     StringColumn,
 };
 use henge_types::{Granularity, TIME_COLUMN};

@@ -38,7 +38,7 @@ pub(super) fn run(
 ) -> Result<Partial> {
     let mut selector = SelectedRows::new(query.base, view)?;
     let data_range_ms = if query.needs_data_range {
-        selector.data_range_ms(&blocks)?
+        data_ranges(query.base, view)
     } else {
         vec![None; query.base.intervals.len()]
     };
@@ -53,6 +53,17 @@ pub(super) fn run(
         }
     }
     run.finish(data_range_ms).map(Partial::Grouped)
+}
+
+/// The view's time range clipped to each interval, which is what empty buckets are filled between.
+fn data_ranges(base: &QueryBase, view: &dyn SegmentView) -> Vec<Option<(i64, i64)>> {
+    let time_range = view.time_range();
+    let clip = |interval: &Interval| {
+        let (min, max) = time_range?;
+        (min < interval.end_ms && max >= interval.start_ms)
+            .then(|| (min.max(interval.start_ms), max.min(interval.end_ms - 1)))
+    };
+    base.intervals.iter().map(clip).collect()
 }
 
 struct GroupedRun<'a> {

@@ -13,7 +13,6 @@ use henge_segment::SegmentView;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::partial::Partial;
-use crate::rows::{data_source_metadata, scan, search, segment_metadata};
 
 
 /// What one segment contributes to the query's answer.
@@ -78,11 +77,6 @@ pub fn run_blocks(
         Query::TimeBoundary(query) => time_boundary::run(query, view, blocks, ctx),
         // These look at the whole segment, once.
         _ if blocks.start > 0 => crate::merge::merge(query, Vec::new(), ctx),
-        Query::Scan(query) => scan::run(query, view, ctx).map(Partial::Rows),
-        Query::Search(query) => search::run(query, view, ctx).map(Partial::Search),
-        Query::SegmentMetadata(query) => {
-            segment_metadata::run(query, view, ctx).map(Partial::SegmentMetadata)
-        }
-        Query::DataSourceMetadata(_) => Ok(data_source_metadata::run(view)),
+        _ => crate::rows::run(query, view, ctx),
     }
 }

@@ -107,6 +107,12 @@ pub(crate) fn find(name: &str) -> Option<&'static Function> {
     .find(|function| function.name == name)
 }
 
+/// True for functions that work on a whole array.
+pub(crate) fn takes_arrays(name: &str) -> bool {
+    let mut tables = [array::FUNCTIONS, multi_value::FUNCTIONS].into_iter().flatten();
+    tables.any(|function| function.name == name)
+}
+
 /// Refuses a wrong number of arguments.
 pub(crate) fn check_count(
     name: &'static str,

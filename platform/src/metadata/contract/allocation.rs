@@ -46,7 +46,7 @@ async fn f_32_appending_to_a_chunk_whose_segments_are_all_unused_gives_a_new_id(
     for store in stores {
         let first = allocate(&*store, day(1)).await;
         store.publish(&append("t1", std::slice::from_ref(&first))).await.unwrap();
-        store.mark_unused(&[first.id.clone()]).await.unwrap();
+        store.mark_unused(std::slice::from_ref(&first.id)).await.unwrap();
         let next = allocate(&*store, day(1)).await;
         assert!(next.id.version > first.id.version);
         store.publish(&append("t2", std::slice::from_ref(&next))).await.unwrap();
@@ -80,8 +80,7 @@ async fn a_chunk_keeps_the_interval_that_it_has() {
         let one_hour = allocate(&*store, hour(50)).await;
         assert_eq!(one_hour.id.interval, hour(50));
         store.publish(&append("t2", &[one_hour])).await.unwrap();
-        let error =
-            store.allocate_segment(DS, day(2), AllocationMode::Append).await.unwrap_err();
+        let error = store.allocate_segment(DS, day(2), AllocationMode::Append).await.unwrap_err();
         assert!(
             matches!(&error, MetadataError::IntervalConflict { existing, .. } if *existing == [hour(50)]),
             "{error}"

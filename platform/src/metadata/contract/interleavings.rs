@@ -186,7 +186,8 @@ impl World {
         let mut seen = Vec::new();
         for holder in timeline.lookup(Interval::ETERNITY) {
             for chunk in &holder.chunks {
-                let inside = chunk.payload.iter().filter(|(_, time)| holder.interval.contains(**time));
+                let inside =
+                    chunk.payload.iter().filter(|(_, time)| holder.interval.contains(**time));
                 seen.extend(inside.map(|(row, time)| (*row, *time)));
             }
         }

@@ -41,11 +41,7 @@ pub(super) fn published(id: SegmentId, shard_spec: ShardSpec) -> PublishedSegmen
     published_at(id, shard_spec, time)
 }
 
-pub(super) fn published_at(
-    id: SegmentId,
-    shard_spec: ShardSpec,
-    time_ms: i64,
-) -> PublishedSegment {
+pub(super) fn published_at(id: SegmentId, shard_spec: ShardSpec, time_ms: i64) -> PublishedSegment {
     PublishedSegment {
         object_key: format!("segments/{}", id.version),
         id,

@@ -53,8 +53,7 @@ async fn i_12_a_flipped_bit_in_a_segment_s_record_is_found() {
 async fn f_34_a_stranger_s_database_is_refused_and_left_untouched() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metadata.db");
-    let options =
-        sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
     let stranger = sqlx::SqlitePool::connect_with(options).await.unwrap();
     sqlx::query("CREATE TABLE bookmarks (url TEXT)").execute(&stranger).await.unwrap();
     stranger.close().await;

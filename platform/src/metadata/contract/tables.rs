@@ -64,10 +64,7 @@ async fn tasks_are_listed_newest_first() {
             progress: TaskProgress { received: 5, rejected: 2, ..TaskProgress::default() },
         };
         store.update_task("b", &update).await.unwrap();
-        assert!(matches!(
-            store.update_task("z", &update).await,
-            Err(MetadataError::NotFound(_))
-        ));
+        assert!(matches!(store.update_task("z", &update).await, Err(MetadataError::NotFound(_))));
         let changed = store.get_task("b").await.unwrap().unwrap();
         assert_eq!((changed.status, changed.duration_ms), (TaskStatus::Failed, Some(12)));
         assert_eq!((changed.error, changed.progress), (update.error, update.progress));
@@ -83,8 +80,7 @@ async fn tasks_are_listed_newest_first() {
         assert_eq!(ids(TaskFilter::default()).await, ["b", "c", "a"]);
         let running = TaskFilter { status: Some(TaskStatus::Running), ..TaskFilter::default() };
         assert_eq!(ids(running).await, ["c", "a"]);
-        let of_x =
-            TaskFilter { datasource: Some("x".into()), limit: 1, ..TaskFilter::default() };
+        let of_x = TaskFilter { datasource: Some("x".into()), limit: 1, ..TaskFilter::default() };
         assert_eq!(ids(of_x).await, ["b"]);
     }
 }

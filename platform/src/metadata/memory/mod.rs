@@ -182,10 +182,8 @@ impl MetadataStore for MemoryMetadataStore {
         let kept = state.dead_letters.entry(datasource.to_owned()).or_default();
         for letter in letters {
             kept.received += 1;
-            kept.letters.push_back(StoredDeadLetter {
-                number: kept.received,
-                letter: letter.clone(),
-            });
+            kept.letters
+                .push_back(StoredDeadLetter { number: kept.received, letter: letter.clone() });
         }
         while kept.letters.len() as u64 > keep_at_most {
             kept.letters.pop_front();

@@ -10,8 +10,8 @@ use crate::metadata::records::{
     PublishedSegment, SegmentChange, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskRecord,
 };
 use crate::metadata::rules::{
-    ChunkState, Placement, UsedSegment, append_conflicts, check_request, fingerprint, place_append,
-    replaced_segments,
+    ChunkState, Placement, UsedSegment, allocation_span, append_conflicts, check_request,
+    fingerprint, place_append, replaced_segments,
 };
 
 type ChunkVersion = (String, Interval, Version);
@@ -85,9 +85,11 @@ impl State {
             |id: &SegmentId| *id.datasource == *datasource && id.interval.overlaps(&interval);
         let published = self.segments.keys().filter(|id| overlaps(id));
         let pending = self.pending.iter().filter(|id| overlaps(id));
+        let pending: Vec<_> = pending.map(|id| (id.interval, id.version)).collect();
+        let span = allocation_span(interval, &pending);
         ChunkState {
-            used: self.used_overlapping(datasource, &[interval]),
-            pending: pending.map(|id| (id.interval, id.version)).collect(),
+            used: self.used_overlapping(datasource, &[span]),
+            pending,
             highest_published: published.map(|id| id.version).max(),
         }
     }
@@ -131,8 +133,7 @@ impl State {
         }
         let outcome =
             PublishOutcome { already_published: false, replaced, sequence: self.sequence };
-        self.publications
-            .insert(request.transaction_id.clone(), (fingerprint, outcome.clone()));
+        self.publications.insert(request.transaction_id.clone(), (fingerprint, outcome.clone()));
         Ok(outcome)
     }
 

@@ -27,10 +27,7 @@ fn primary_code(error: &sqlx::Error) -> Option<i64> {
 pub(super) fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => true,
-        other => matches!(
-            primary_code(other),
-            Some(BUSY | LOCKED | IO_ERROR | FULL | CANNOT_OPEN)
-        ),
+        other => matches!(primary_code(other), Some(BUSY | LOCKED | IO_ERROR | FULL | CANNOT_OPEN)),
     }
 }
 

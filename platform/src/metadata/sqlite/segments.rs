@@ -4,17 +4,15 @@ use henge_types::{Interval, SegmentId, ShardSpec, Version};
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use super::convert::{
-    from_json, get_u64, payload_checksum, segment, store_error, to_i64, to_json,
-};
+use super::convert::{from_json, get_u64, payload_checksum, segment, store_error, to_i64, to_json};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
     IdempotencyRecord, PendingSegment, PublishOutcome, PublishRequest, PublishedSegment,
     SegmentChange, SegmentChanges, SegmentSnapshot, SourceAdvance,
 };
 use crate::metadata::rules::{
-    ChunkState, Placement, UsedSegment, append_conflicts, fingerprint, place_append,
-    replaced_segments,
+    ChunkState, Placement, UsedSegment, allocation_span, append_conflicts, fingerprint,
+    place_append, replaced_segments,
 };
 
 /// Committed transactions are remembered this long, counted in transactions.
@@ -85,7 +83,6 @@ async fn chunk(
     datasource: &str,
     interval: Interval,
 ) -> Result<ChunkState> {
-    let used = used_overlapping(connection, datasource, &[interval]).await?;
     let pending = sqlx::query(
         "SELECT DISTINCT start_ms, end_ms, version FROM pending_segments \
          WHERE datasource = ? AND end_ms > ? AND start_ms < ?",
@@ -103,7 +100,9 @@ async fn chunk(
             let end_ms = row.try_get("end_ms").map_err(store_error)?;
             Ok((Interval { start_ms, end_ms }, Version(get_u64(row, "version")?)))
         })
-        .collect::<Result<_>>()?;
+        .collect::<Result<Vec<_>>>()?;
+    let span = allocation_span(interval, &pending);
+    let used = used_overlapping(connection, datasource, &[span]).await?;
     let row = sqlx::query(
         "SELECT max(version) AS version FROM segments \
          WHERE datasource = ? AND used IN (0, 1) AND end_ms > ? AND start_ms < ?",
@@ -338,26 +337,31 @@ pub(super) async fn mark_unused(
 ) -> Result<usize> {
     let mut marked = 0;
     for id in ids {
-        let sequence = next_counter(connection, "sequence").await?;
-        let changed =
-            sqlx::query("UPDATE segments SET used = 0, sequence = ? WHERE id = ? AND used = 1")
-                .bind(to_i64(sequence, "sequence")?)
-                .bind(id.to_string())
-                .execute(&mut *connection)
-                .await
-                .map_err(store_error)?;
-        marked += usize::try_from(changed.rows_affected()).unwrap_or(usize::MAX);
+        let changed = sqlx::query(
+            "UPDATE segments SET used = 0, \
+             sequence = (SELECT value + 1 FROM counters WHERE name = 'sequence') \
+             WHERE id = ? AND used = 1",
+        )
+        .bind(id.to_string())
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
+        if changed.rows_affected() > 0 {
+            next_counter(connection, "sequence").await?;
+            marked += 1;
+        }
     }
     Ok(marked)
 }
 
 pub(super) async fn snapshot(connection: &mut SqliteConnection) -> Result<SegmentSnapshot> {
     let sequence = sequence(connection).await?;
-    let rows =
-        sqlx::query("SELECT id, payload, payload_checksum FROM segments WHERE used = 1 ORDER BY id")
-            .fetch_all(connection)
-            .await
-            .map_err(store_error)?;
+    let rows = sqlx::query(
+        "SELECT id, payload, payload_checksum FROM segments WHERE used = 1 ORDER BY id",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)?;
     let segments = rows.iter().map(segment).collect::<Result<_>>()?;
     Ok(SegmentSnapshot { segments, sequence, complete: true })
 }

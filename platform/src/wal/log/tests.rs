@@ -57,7 +57,10 @@ async fn what_was_appended_is_replayed_after_a_restart() {
         }
     }
     let (wal, report) = open(directory.path());
-    assert_eq!((report.records, report.first_sequence, report.last_sequence), (8, Some(1), Some(8)));
+    assert_eq!(
+        (report.records, report.first_sequence, report.last_sequence),
+        (8, Some(1), Some(8))
+    );
     assert_eq!(report.torn_bytes, 0);
     let records: Vec<_> = wal.replay(0).collect::<Result<_>>().unwrap();
     for (index, record) in records.iter().enumerate() {

@@ -81,7 +81,8 @@ async fn h_53_swapped_repeated_and_removed_frames_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let (file, starts) = written(directory.path()).await;
     let bytes = std::fs::read(&file).unwrap();
-    let frame = |index: usize| &bytes[starts[index]..*starts.get(index + 1).unwrap_or(&bytes.len())];
+    let frame =
+        |index: usize| &bytes[starts[index]..*starts.get(index + 1).unwrap_or(&bytes.len())];
     let head = &bytes[..starts[0]];
     let swapped = [head, frame(0), frame(2), frame(1), frame(3)].concat();
     let repeated = [head, frame(0), frame(1), frame(1), frame(2), frame(3)].concat();

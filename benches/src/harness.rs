@@ -1,0 +1,95 @@
+//! What the benchmarks share: settings, a big segment, and queries over it.
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up should stop")]
+
+use std::time::Duration;
+
+use criterion::Criterion;
+use henge_exec::{ExecContext, Partial, finalise, merge, run};
+use henge_query::Query;
+use henge_segment::{MappedSegment, SegmentView, WriteOptions};
+use serde_json::{Value, json};
+
+use crate::page_views::{Columns, DATA_SOURCE, PageViews, Texts};
+
+/// Settings: few samples and short ones, so that all benchmarks take minutes.
+#[must_use]
+pub fn criterion() -> Criterion {
+    Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1_000))
+        .configure_from_args()
+}
+
+/// The standard table as a segment for a hot tier, with its columns for checking answers.
+#[derive(Debug)]
+pub struct Table {
+    /// Values of the STRING fields.
+    pub texts: Texts,
+    /// The rows.
+    pub columns: Columns,
+    /// The same rows, uncompressed, in encodings that scan fast.
+    pub segment: MappedSegment,
+}
+
+impl Table {
+    /// The first rows of the standard table.
+    #[must_use]
+    pub fn of_rows(rows: usize) -> Self {
+        let texts = Texts::new();
+        let columns: Columns = PageViews::standard().take(rows).collect();
+        let segment = columns.segment(&texts, WriteOptions::hot()).unwrap();
+        Self { texts, columns, segment }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn row_count(&self) -> usize {
+        self.columns.row_count()
+    }
+
+    /// One data node's part of a query: no caches, and no answers from block statistics.
+    #[must_use]
+    pub fn run(&self, query: &Query) -> Partial {
+        run(query, &self.segment, &ExecContext::default()).unwrap()
+    }
+
+    /// The whole answer to a query.
+    #[must_use]
+    pub fn answer(&self, query: &Query) -> Value {
+        let ctx = ExecContext::default();
+        let merged = merge(query, vec![self.run(query)], &ctx).unwrap();
+        let mut out = Vec::new();
+        finalise(query, merged, &ctx).unwrap().write_json(&mut out);
+        serde_json::from_slice(&out).unwrap()
+    }
+}
+
+/// A query over the whole table, from the fields that differ. Whole blocks are not answered from
+/// their statistics: that is no scan.
+#[must_use]
+pub fn query(fields: &Value) -> Query {
+    let mut query = json!({
+        "dataSource": DATA_SOURCE,
+        "intervals": "2026-01-01/2027-01-01",
+        "granularity": "all",
+        "context": {"useBlockStatistics": false},
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        query[name] = value.clone();
+    }
+    Query::parse(query.to_string().as_bytes()).unwrap()
+}
+
+/// Bytes of one block-encoded column of a segment as stored, without indexes.
+#[must_use]
+pub fn stored_bytes(segment: &MappedSegment, column: &str) -> u64 {
+    let report = segment.inspect().unwrap();
+    report.columns.iter().find(|report| report.name == column).unwrap().data_bytes
+}
+
+/// Blocks of a segment: benchmarks read them one by one.
+#[must_use]
+pub fn blocks(segment: &MappedSegment) -> std::ops::Range<usize> {
+    0..segment.block_count()
+}

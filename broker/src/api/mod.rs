@@ -1,0 +1,34 @@
+//! The HTTP endpoints of the broker, one group a file.
+
+mod cancel;
+mod datasources;
+mod native;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{delete, get, post};
+use henge_platform::http::DruidError;
+
+use crate::Broker;
+use crate::error::BrokerError;
+
+/// The routes of the role.
+pub fn router(broker: Arc<Broker>) -> Router {
+    Router::new()
+        .route("/druid/v2", post(native::query))
+        .route("/druid/v2/", post(native::query))
+        .route("/druid/v2/{query_id}", delete(cancel::cancel))
+        .route("/druid/v2/datasources", get(datasources::list))
+        .route("/druid/v2/datasources/", get(datasources::list))
+        .route("/druid/v2/datasources/{name}", get(datasources::columns))
+        .route("/druid/v2/datasources/{name}/dimensions", get(datasources::dimensions))
+        .route("/druid/v2/datasources/{name}/metrics", get(datasources::metrics))
+        .with_state(broker)
+}
+
+impl From<BrokerError> for DruidError {
+    fn from(error: BrokerError) -> Self {
+        Self::new(error.class(), error.to_string())
+    }
+}

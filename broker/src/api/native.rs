@@ -1,0 +1,75 @@
+//! `POST /druid/v2`: native queries.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use henge_platform::http::{DruidError, LimitedBody};
+use henge_query::Query;
+
+use crate::Broker;
+use crate::execute::QueryResponse;
+
+const QUERY_ID: &str = "x-druid-query-id";
+const RESPONSE_CONTEXT: &str = "x-druid-response-context";
+
+/// Answers a native query.
+pub(super) async fn query(
+    State(broker): State<Arc<Broker>>,
+    RawQuery(parameters): RawQuery,
+    LimitedBody(body): LimitedBody,
+) -> Response {
+    let parsed = parse(&broker, body).await;
+    let query = match parsed {
+        Ok(query) => query,
+        Err(error) => return error.into_response(),
+    };
+    let query_id = query
+        .base()
+        .context
+        .query_id
+        .clone()
+        .unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
+    match broker.execute(query, &query_id).await {
+        Ok(response) => respond(response, wants_pretty(parameters.as_deref())),
+        Err(error) => with_id(DruidError::from(error).into_response(), &query_id),
+    }
+}
+
+/// Parses on the pool: an IN list may have a million values.
+async fn parse(broker: &Broker, body: bytes::Bytes) -> Result<Query, DruidError> {
+    const INLINE_BYTES: usize = 64 << 10;
+    if body.len() <= INLINE_BYTES {
+        return Ok(Query::parse(&body)?);
+    }
+    Ok(broker.pool.spawn(0, move || Query::parse(&body)).await??)
+}
+
+fn respond(response: QueryResponse, pretty: bool) -> Response {
+    let body = if pretty { indent(response.body) } else { response.body };
+    let mut http = Response::new(Body::from(body));
+    let headers = http.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(RESPONSE_CONTEXT, HeaderValue::from_static("{}"));
+    with_id(http, &response.query_id)
+}
+
+fn with_id(mut response: Response, query_id: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(query_id) {
+        response.headers_mut().insert(QUERY_ID, value);
+    }
+    response
+}
+
+fn wants_pretty(parameters: Option<&str>) -> bool {
+    let names = parameters.unwrap_or_default().split('&');
+    names.filter_map(|parameter| parameter.split('=').next()).any(|name| name == "pretty")
+}
+
+fn indent(body: Vec<u8>) -> Vec<u8> {
+    serde_json::from_slice::<serde_json::Value>(&body)
+        .and_then(|value| serde_json::to_vec_pretty(&value))
+        .unwrap_or(body)
+}

@@ -1,0 +1,163 @@
+//! Rows a second that one thread aggregates, over a mapped segment of a few million rows:
+//! `cargo run --release -p henge-exec --example scan_rate [rows]`.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people to run")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use henge_exec::{ExecContext, finalise, merge, run};
+use henge_query::Query;
+use henge_segment::{
+    ColumnData, MappedSegment, SegmentView, SegmentWriter, StringTable, WriteOptions,
+};
+use henge_types::{
+    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, SegmentId, SegmentSchema, Version,
+};
+
+const DAY_MS: i64 = 86_400_000;
+const PARTS: usize = 1_000_000;
+const MODES: [&str; 7] = ["AIR", "FOB", "MAIL", "RAIL", "REG AIR", "SHIP", "TRUCK"];
+const SUMS: &str = r#"{"type":"doubleSum","name":"a","fieldName":"price"},
+    {"type":"doubleSum","name":"b","fieldName":"discount"},
+    {"type":"doubleSum","name":"c","fieldName":"tax"},
+    {"type":"longSum","name":"d","fieldName":"quantity"}"#;
+
+fn main() {
+    let rows = std::env::args().nth(1).map_or(5_000_000, |text| text.parse().unwrap());
+    let segment = segment(rows);
+    println!("{rows} rows, {} MB", segment.size_bytes() / 1_000_000);
+    for (name, query) in queries() {
+        measure(name, &query, &segment, rows);
+    }
+}
+
+fn queries() -> Vec<(&'static str, String)> {
+    let base = r#""dataSource":"t","intervals":"2020-01-01/2021-01-01",
+        "context":{"useBlockStatistics":false}"#;
+    let timeseries = |rest: &str, aggregations: &str| {
+        format!(r#"{{"queryType":"timeseries",{base},{rest},"aggregations":[{aggregations}]}}"#)
+    };
+    let sum = r#"{"type":"doubleSum","name":"a","fieldName":"price"}"#;
+    let count = r#"{"type":"count","name":"n"}"#;
+    let all = r#""granularity":"all""#;
+    let filter = |filter: &str| format!(r#"{all},"filter":{filter}"#);
+    let top = |dimension: &str, aggregations: &str| {
+        format!(
+            r#"{{"queryType":"topN",{base},{all},"dimension":"{dimension}","metric":"a",
+            "threshold":100,"aggregations":[{aggregations}]}}"#
+        )
+    };
+    let group = |dimensions: &str| {
+        format!(
+            r#"{{"queryType":"groupBy",{base},{all},"dimensions":[{dimensions}],
+            "aggregations":[{sum},{count}]}}"#
+        )
+    };
+    let regex = filter(r#"{"type":"regex","dimension":"mode","pattern":".*AIR.*"}"#);
+    let rare = filter(r#"{"type":"selector","dimension":"part","value":"part 0000777"}"#);
+    let range = filter(r#"{"type":"bound","dimension":"price","lower":"25","upper":"75","ordering":"numeric"}"#);
+    let distinct = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"part"}"#;
+    vec![
+        ("sum(double)", timeseries(all, sum)),
+        ("four sums", timeseries(all, SUMS)),
+        ("four sums by hour", timeseries(r#""granularity":"hour""#, SUMS)),
+        ("four sums by minute", timeseries(r#""granularity":"minute""#, SUMS)),
+        ("four sums, regex on 7 values", timeseries(&regex, SUMS)),
+        ("one sum, one value of 1 M", timeseries(&rare, sum)),
+        ("one sum, double range", timeseries(&range, sum)),
+        ("distinct of 1 M values", timeseries(all, distinct)),
+        ("top 100 of 1 M groups", top("part", sum)),
+        ("top 100 of 1 M groups, four sums", top("part", SUMS)),
+        ("top 100 of 7 groups", top("mode", sum)),
+        ("group by 7 values and 50", group(r#""mode","quantity""#)),
+        ("group by 7 values and 1 M", group(r#""mode","part""#)),
+        ("sum of an expression", timeseries(all, r#"{"type":"doubleSum","name":"a","expression":"price * (1 - discount)"}"#)),
+    ]
+}
+
+fn measure(name: &str, query: &str, segment: &MappedSegment, rows: usize) {
+    let query = Query::parse(query.as_bytes()).unwrap();
+    let ctx = ExecContext::default();
+    let (mut best_run, mut best_all) = (Duration::MAX, Duration::MAX);
+    for _ in 0..5 {
+        let start = Instant::now();
+        let partial = run(&query, segment, &ctx).unwrap();
+        best_run = best_run.min(start.elapsed());
+        let merged = merge(&query, vec![partial], &ctx).unwrap();
+        let mut out = Vec::new();
+        finalise(&query, merged, &ctx).unwrap().write_json(&mut out);
+        best_all = best_all.min(start.elapsed());
+    }
+    let rate = |time: Duration| rows as f64 / time.as_secs_f64() / 1e6;
+    println!(
+        "{name:36} {:9.1} M rows/s run {:9.1} ms   {:9.1} M rows/s with result",
+        rate(best_run),
+        best_run.as_secs_f64() * 1e3,
+        rate(best_all),
+    );
+}
+
+/// A generator of repeatable noise.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 33) % below
+    }
+}
+
+fn segment(rows: usize) -> MappedSegment {
+    let mut noise = Noise(7);
+    let start = 18_262 * DAY_MS;
+    let times: Vec<i64> = (0..rows as i64).map(|row| start + row * 7 * DAY_MS / rows as i64).collect();
+    let doubles = |noise: &mut Noise| -> Vec<f64> {
+        (0..rows).map(|_| noise.next(1 << 30) as f64 / 1e7).collect()
+    };
+    let (price, discount, tax) = (doubles(&mut noise), doubles(&mut noise), doubles(&mut noise));
+    let quantity: Vec<i64> = (0..rows).map(|_| noise.next(50) as i64 + 1).collect();
+    let mode: Vec<u32> = (0..rows).map(|_| noise.next(7) as u32 + 1).collect();
+    let part: Vec<u32> = (0..rows).map(|_| noise.next(PARTS as u64) as u32 + 1).collect();
+    let (mut modes, mut parts) = (StringTable::new(), StringTable::new());
+    MODES.iter().for_each(|mode| modes.push(mode));
+    (0..PARTS).for_each(|part| parts.push(&format!("part {part:07}")));
+    let interval = Interval { start_ms: start, end_ms: start + 7 * DAY_MS };
+    let id = SegmentId::new("t", interval, Version(1), 0);
+    let mut writer =
+        SegmentWriter::new(Vec::new(), id, schema(), rows, WriteOptions::hot()).unwrap();
+    let mut write = |name: &str, data: ColumnData<'_>| writer.write_column(name, data).unwrap();
+    write("__time", ColumnData::Long { values: &times, nulls: None });
+    write("mode", ColumnData::String { dictionary: &modes, ids: &mode, bitmaps: true });
+    write("part", ColumnData::String { dictionary: &parts, ids: &part, bitmaps: true });
+    write("quantity", ColumnData::Long { values: &quantity, nulls: None });
+    for (name, values) in [("price", &price), ("discount", &discount), ("tax", &tax)] {
+        write(name, ColumnData::Double { values, nulls: None });
+    }
+    let (_, bytes) = writer.finish_into().unwrap();
+    MappedSegment::open(Arc::new(bytes)).unwrap()
+}
+
+fn schema() -> SegmentSchema {
+    let column = |name: &str, column_type: ColumnType, role: ColumnRole| ColumnSchema {
+        name: name.to_owned(),
+        column_type,
+        role,
+        multi_value: false,
+        has_nulls: false,
+    };
+    SegmentSchema {
+        columns: vec![
+            column("__time", ColumnType::Long, ColumnRole::Time),
+            column("mode", ColumnType::String, ColumnRole::Dimension),
+            column("part", ColumnType::String, ColumnRole::Dimension),
+            column("quantity", ColumnType::Long, ColumnRole::Dimension),
+            column("price", ColumnType::Double, ColumnRole::Dimension),
+            column("discount", ColumnType::Double, ColumnRole::Dimension),
+            column("tax", ColumnType::Double, ColumnRole::Dimension),
+        ],
+        metrics: Vec::new(),
+        rollup: false,
+        query_granularity: Granularity::None,
+    }
+}

@@ -1,0 +1,201 @@
+//! Random rows over small alphabets, and their split into segments of either kind.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use henge_exec::oracle::OracleRow;
+use henge_index::{DimensionSchema, IndexLimits, IndexSchema, MultiValueHandling, WriteIndex};
+use henge_segment::{MappedSegment, MergeOptions, SegmentView};
+use henge_types::{
+    ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId, Value,
+    ValueRef, Version,
+};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// The first moment that rows may have: 2024-03-09, the day before Los Angeles changes its clocks.
+pub const START_MS: i64 = 1_709_942_400_000;
+/// The span of the rows' times.
+pub const SPAN_MS: i64 = 3 * 86_400_000;
+
+/// How a segment is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// A snapshot of the write-optimised index.
+    Index,
+    /// Persisted and mapped.
+    File,
+}
+
+/// Rows of one segment.
+#[derive(Debug, Clone)]
+pub struct Part {
+    pub rows: Vec<OracleRow>,
+    pub storage: Storage,
+}
+
+/// One to four segments.
+pub fn parts() -> impl Strategy<Value = Vec<Part>> {
+    let storage = prop_oneof![Just(Storage::Index), Just(Storage::File)];
+    let part = (prop::collection::vec(row(), 0..14), storage);
+    let part = part.prop_map(|(rows, storage)| Part { rows, storage });
+    prop::collection::vec(part, 1..=4)
+}
+
+fn text() -> impl Strategy<Value = String> {
+    select(vec!["", "a", "b", "B", "ab", "10", "9", "-3", "é", "1.5"]).prop_map(str::to_owned)
+}
+
+fn row() -> impl Strategy<Value = OracleRow> {
+    let single = prop_oneof![1 => Just(Value::Null), 4 => text().prop_map(Value::String)];
+    let multi = prop_oneof![
+        1 => Just(Value::Null),
+        3 => text().prop_map(Value::String),
+        3 => prop::collection::vec(prop::option::weighted(0.8, text()), 2..4).prop_map(Value::Multi),
+    ];
+    let longs = vec![-3, 0, 1, 2, 9, 10, 1_000_000_007, i64::MAX, i64::MIN];
+    let long = prop_oneof![1 => Just(Value::Null), 4 => select(longs).prop_map(Value::Long)];
+    // Sums of eighths are exact in any order.
+    let double = (-20_i32..20).prop_map(|n| Value::Double(f64::from(n) / 8.0));
+    let double = prop_oneof![1 => Just(Value::Null), 4 => double];
+    let small = prop_oneof![1 => Just(Value::Null), 4 => (-5_i64..50).prop_map(Value::Long)];
+    let float = (-20_i16..20).prop_map(|n| Value::Float(f32::from(n) / 8.0));
+    let float = prop_oneof![1 => Just(Value::Null), 3 => float];
+    let measure = (-20_i32..20).prop_map(|n| Value::Double(f64::from(n) / 4.0));
+    let measure = prop_oneof![1 => Just(Value::Null), 4 => measure];
+    let sketched = prop_oneof![1 => Just(Value::Null), 4 => text().prop_map(Value::String)];
+    let time = prop_oneof![
+        3 => (0..SPAN_MS / 21_600_000).prop_map(|n| START_MS + n * 21_600_000),
+        1 => (0..SPAN_MS).prop_map(|n| START_MS + n),
+    ];
+    (time, single, multi, long, double, small, float, measure, sketched).prop_map(
+        |(time_ms, s, m, l, d, lm, fm, dm, hm)| {
+            let named = [("s", s), ("m", m), ("l", l), ("d", d), ("lm", lm), ("fm", fm), ("dm", dm), ("hm", hm)];
+            let values: BTreeMap<String, Value> =
+                named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            OracleRow { time_ms, values }
+        },
+    )
+}
+
+fn schema() -> IndexSchema {
+    let multi = DimensionSchema {
+        multi_value: MultiValueHandling::Array,
+        ..DimensionSchema::string("m")
+    };
+    let sum = |name: &str, column_type| MetricSpec {
+        name: name.to_owned(),
+        field: Some(name.to_owned()),
+        kind: MetricKind::Numeric { op: NumericOp::Sum, column_type },
+    };
+    IndexSchema {
+        dimensions: vec![
+            DimensionSchema::string("s"),
+            multi,
+            DimensionSchema::new("l", ColumnType::Long),
+            DimensionSchema::new("d", ColumnType::Double),
+        ],
+        metrics: vec![
+            sum("lm", ColumnType::Long),
+            sum("fm", ColumnType::Float),
+            sum("dm", ColumnType::Double),
+            MetricSpec {
+                name: "hm".to_owned(),
+                field: Some("hm".to_owned()),
+                kind: MetricKind::HllBuild { lg_k: 12, hll_type: HllType::Hll4 },
+            },
+        ],
+        query_granularity: Granularity::None,
+        rollup: false,
+    }
+}
+
+/// The segment of some rows.
+pub fn view(part: &Part, number: usize) -> Box<dyn SegmentView> {
+    let limits = IndexLimits { max_rows: 1_000_000, max_bytes: 1 << 30 };
+    let mut index = WriteIndex::new(schema(), limits).unwrap();
+    for row in &part.rows {
+        let cells: Vec<Cell<'_>> = ["s", "m", "l", "d", "lm", "fm", "dm", "hm"]
+            .iter()
+            .map(|name| Cell::of(&row.values[*name]))
+            .collect();
+        let values: Vec<ValueRef<'_>> = cells.iter().map(Cell::value).collect();
+        index.add(row.time_ms, &values).unwrap();
+    }
+    let interval = Interval { start_ms: START_MS, end_ms: START_MS + SPAN_MS };
+    let id = SegmentId {
+        datasource: Arc::from("t"),
+        interval,
+        version: Version(1),
+        partition: number as u32,
+    };
+    let snapshot = index.snapshot(id.clone());
+    match part.storage {
+        Storage::Index => Box::new(Shared(snapshot)),
+        Storage::File => {
+            let mut bytes = Vec::new();
+            let options = MergeOptions::new(snapshot.schema().clone());
+            henge_segment::merge(&[&*snapshot], id, &options, &mut bytes).unwrap();
+            Box::new(MappedSegment::open(Arc::new(bytes)).unwrap())
+        }
+    }
+}
+
+/// A borrowed form of a value; lists of text need a place for their borrowed elements.
+enum Cell<'a> {
+    One(ValueRef<'a>),
+    Several(Vec<Option<&'a str>>),
+}
+
+impl<'a> Cell<'a> {
+    fn of(value: &'a Value) -> Self {
+        Self::One(match value {
+            Value::Null | Value::Complex(_) => ValueRef::Null,
+            Value::Long(value) => ValueRef::Long(*value),
+            Value::Float(value) => ValueRef::Double(f64::from(*value)),
+            Value::Double(value) => ValueRef::Double(*value),
+            Value::String(text) => ValueRef::String(text),
+            Value::Multi(items) => {
+                return Self::Several(items.iter().map(Option::as_deref).collect());
+            }
+        })
+    }
+
+    fn value(&self) -> ValueRef<'_> {
+        match self {
+            Self::One(value) => *value,
+            Self::Several(items) => ValueRef::Multi(items),
+        }
+    }
+}
+
+/// A shared snapshot as a view of its own.
+#[derive(Debug)]
+struct Shared(Arc<henge_index::IndexSnapshot>);
+
+impl SegmentView for Shared {
+    fn id(&self) -> &SegmentId {
+        self.0.id()
+    }
+    fn schema(&self) -> &henge_types::SegmentSchema {
+        self.0.schema()
+    }
+    fn row_count(&self) -> usize {
+        self.0.row_count()
+    }
+    fn time_range(&self) -> Option<(i64, i64)> {
+        self.0.time_range()
+    }
+    fn is_time_sorted(&self) -> bool {
+        self.0.is_time_sorted()
+    }
+    fn size_bytes(&self) -> u64 {
+        self.0.size_bytes()
+    }
+    fn column(
+        &self,
+        name: &str,
+    ) -> henge_segment::Result<Option<henge_segment::ColumnView<'_>>> {
+        self.0.column(name)
+    }
+}

@@ -1,0 +1,184 @@
+//! The law that holds execution together: for any rows, any query and any split of the rows into
+//! segments, in memory or on file, `finalise(merge(run(q, s_i))) == oracle(q, rows)`; and neither
+//! the order nor the grouping of merges shows in the answer.
+
+mod compare;
+mod data;
+mod queries;
+
+use henge_exec::oracle::{OracleRow, answer_segments};
+use henge_exec::{ExecContext, Partial, finalise, merge, run};
+use henge_query::Query;
+use henge_segment::SegmentView;
+use proptest::prelude::*;
+
+use data::{Part, Storage};
+
+fn parse(query: &serde_json::Value) -> Query {
+    let text = query.to_string();
+    Query::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// How the partials of segments come together.
+#[derive(Debug, Clone, Copy)]
+enum Merging {
+    /// All at once.
+    Together,
+    /// One more at a time.
+    OneByOne,
+    /// From the last to the first, each through a merge of its own.
+    Backwards,
+    /// Two halves, merged.
+    Halves,
+}
+
+fn merged(query: &Query, mut partials: Vec<Partial>, merging: Merging, ctx: &ExecContext) -> Partial {
+    match merging {
+        Merging::Together => merge(query, partials, ctx).unwrap(),
+        Merging::OneByOne => {
+            let empty = merge(query, Vec::new(), ctx).unwrap();
+            partials.into_iter().fold(empty, |whole, part| merge(query, vec![whole, part], ctx).unwrap())
+        }
+        Merging::Backwards => {
+            partials.reverse();
+            let each = partials.into_iter().map(|part| merge(query, vec![part], ctx).unwrap());
+            let each = each.collect();
+            merge(query, each, ctx).unwrap()
+        }
+        Merging::Halves => {
+            let second = partials.split_off(partials.len() / 2);
+            let halves = vec![
+                merge(query, partials, ctx).unwrap(),
+                merge(query, second, ctx).unwrap(),
+            ];
+            merge(query, halves, ctx).unwrap()
+        }
+    }
+}
+
+fn execute(
+    query: &Query,
+    views: &[Box<dyn SegmentView>],
+    merging: Merging,
+) -> Result<serde_json::Value, String> {
+    let ctx = ExecContext::default();
+    let partials: Vec<Partial> = views
+        .iter()
+        .map(|view| run(query, view.as_ref(), &ctx).map_err(|error| error.to_string()))
+        .collect::<Result<_, _>>()?;
+    let result = finalise(query, merged(query, partials, merging, &ctx), &ctx);
+    let mut json = Vec::new();
+    result.map_err(|error| error.to_string())?.write_json(&mut json);
+    serde_json::from_slice(&json).map_err(|error| format!("{error}: {json:?}"))
+}
+
+fn check(parts: &[Part], query: &serde_json::Value, merging: Merging) -> Result<(), TestCaseError> {
+    let parsed = parse(query);
+    let views: Vec<Box<dyn SegmentView>> =
+        parts.iter().enumerate().map(|(number, part)| data::view(part, number)).collect();
+    let rows: Vec<&[OracleRow]> = parts.iter().map(|part| part.rows.as_slice()).collect();
+    let expected = answer_segments(&parsed, &rows);
+    let actual = execute(&parsed, &views, merging)
+        .map_err(|error| TestCaseError::fail(format!("{error}\nquery {query}")))?;
+    compare::same_answer(&parsed, &expected, &actual).map_err(|difference| {
+        TestCaseError::fail(format!(
+            "{difference}\nquery {query}\nexpected {expected}\nactual {actual}"
+        ))
+    })
+}
+
+fn merging() -> impl Strategy<Value = Merging> {
+    prop_oneof![
+        Just(Merging::Together),
+        Just(Merging::OneByOne),
+        Just(Merging::Backwards),
+        Just(Merging::Halves),
+    ]
+}
+
+/// `PROPTEST_CASES` asks for more cases than the default.
+fn config(cases: u32) -> ProptestConfig {
+    let standard = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => standard,
+        None => ProptestConfig { cases, ..standard },
+    }
+}
+
+proptest! {
+    #![proptest_config(config(150))]
+
+    #[test]
+    fn timeseries_answers_as_the_oracle(
+        parts in data::parts(), query in queries::timeseries(), merging in merging(),
+    ) {
+        check(&parts, &query, merging)?;
+    }
+
+    #[test]
+    fn top_n_answers_as_the_oracle(
+        parts in data::parts(), query in queries::top_n(), merging in merging(),
+    ) {
+        check(&parts, &query, merging)?;
+    }
+
+    #[test]
+    fn group_by_answers_as_the_oracle(
+        parts in data::parts(), query in queries::group_by(), merging in merging(),
+    ) {
+        check(&parts, &query, merging)?;
+    }
+
+    #[test]
+    fn scan_answers_as_the_oracle(
+        parts in data::parts(), query in queries::scan(), merging in merging(),
+    ) {
+        check(&parts, &query, merging)?;
+    }
+
+    #[test]
+    fn search_answers_as_the_oracle(
+        parts in data::parts(), query in queries::search(), merging in merging(),
+    ) {
+        check(&parts, &query, merging)?;
+    }
+
+    #[test]
+    fn time_boundary_answers_as_the_oracle(
+        parts in data::parts(), query in queries::time_boundary(), merging in merging(),
+    ) {
+        check(&parts, &query, merging)?;
+    }
+
+    #[test]
+    fn i_10_storage_and_merging_do_not_show(
+        parts in data::parts(), query in queries::any_query(),
+    ) {
+        let parsed = parse(&query);
+        let answers = [
+            (Storage::Index, Merging::Together),
+            (Storage::File, Merging::Together),
+            (Storage::File, Merging::OneByOne),
+            (Storage::Index, Merging::Backwards),
+            (Storage::File, Merging::Halves),
+        ];
+        let answers = answers.map(|(storage, merging)| {
+            let views: Vec<Box<dyn SegmentView>> = parts
+                .iter()
+                .enumerate()
+                .map(|(number, part)| data::view(&Part { storage, ..part.clone() }, number))
+                .collect();
+            execute(&parsed, &views, merging)
+        });
+        for answer in &answers[1..] {
+            let same = match (&answers[0], answer) {
+                // Files are sorted by time and indexes are not, so which of several equally good
+                // rows a scan shows may differ between them.
+                (Ok(_), Ok(_)) if matches!(parsed, Query::Scan(_)) => true,
+                (Ok(first), Ok(other)) => compare::same_json(first, other, "").is_ok(),
+                (first, other) => first == other,
+            };
+            prop_assert!(same, "query {query}\n{:?}\n{answer:?}", answers[0]);
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! Random queries as the JSON that clients send.
+
+use henge_types::format_timestamp;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::{Value, json};
+
+use crate::data::{SPAN_MS, START_MS};
+
+/// Any query.
+pub fn any_query() -> impl Strategy<Value = Value> {
+    prop_oneof![timeseries(), top_n(), group_by(), scan(), search(), time_boundary()]
+}
+
+pub fn timeseries() -> impl Strategy<Value = Value> {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let limit = prop::option::weighted(0.3, 1_u64..5);
+    (base(), granularity(), aggregations(), flags, limit).prop_map(
+        |(mut query, granularity, (aggregations, posts), flags, limit)| {
+            query["queryType"] = json!("timeseries");
+            query["granularity"] = granularity;
+            query["aggregations"] = aggregations;
+            query["postAggregations"] = posts;
+            query["descending"] = json!(flags.0);
+            query["context"]["skipEmptyBuckets"] = json!(flags.1);
+            query["context"]["grandTotal"] = json!(flags.2);
+            if flags.3 {
+                query["context"]["timestampResultField"] = json!("t");
+            }
+            if let Some(limit) = limit {
+                query["limit"] = json!(limit);
+            }
+            query
+        },
+    )
+}
+
+pub fn top_n() -> impl Strategy<Value = Value> {
+    let ordering = select(vec!["lexicographic", "numeric", "strlen", "alphanumeric"]);
+    let stop = prop::option::of(select(vec!["", "a", "10", "5"]));
+    let by_dimension = (ordering, stop).prop_map(|(ordering, stop)| {
+        json!({"type": "dimension", "ordering": ordering, "previousStop": stop})
+    });
+    let metric = prop_oneof![
+        3 => Just(json!("n")),
+        2 => Just(json!({"type": "numeric", "metric": "a0"})),
+        1 => Just(json!({"type": "numeric", "metric": "p0"})),
+        2 => by_dimension,
+    ];
+    let metric = (metric, any::<bool>()).prop_map(|(metric, inverted)| match inverted {
+        true => json!({"type": "inverted", "metric": metric}),
+        false => metric,
+    });
+    (base(), granularity(), dimension(), metric, 1_u64..6, aggregations()).prop_map(
+        |(mut query, granularity, dimension, metric, threshold, (aggregations, posts))| {
+            query["queryType"] = json!("topN");
+            query["granularity"] = granularity;
+            query["dimension"] = dimension;
+            query["metric"] = metric;
+            query["threshold"] = json!(threshold);
+            query["aggregations"] = aggregations;
+            query["postAggregations"] = posts;
+            query
+        },
+    )
+}
+
+pub fn group_by() -> impl Strategy<Value = Value> {
+    let dimensions = subsequence(all_dimensions(), 0..=3).prop_shuffle();
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let having = prop::option::weighted(0.4, having());
+    let limit = (prop::option::of(0_u64..6), prop::option::of(0_u64..3), any::<[bool; 4]>());
+    (base(), granularity(), dimensions, aggregations(), having, limit, flags).prop_map(
+        |(mut query, granularity, dimensions, (aggregations, posts), having, limit, flags)| {
+            query["queryType"] = json!("groupBy");
+            query["granularity"] = granularity;
+            let names: Vec<Value> = dimensions.iter().map(|d| d["outputName"].clone()).collect();
+            query["dimensions"] = json!(dimensions);
+            query["aggregations"] = aggregations;
+            query["postAggregations"] = posts;
+            query["having"] = json!(having);
+            query["context"]["resultAsArray"] = json!(flags.0);
+            query["context"]["sortByDimsFirst"] = json!(flags.1);
+            if flags.2 && !names.is_empty() {
+                query["subtotalsSpec"] = json!([names, [names[0]], []]);
+            }
+            let (count, offset, choices) = limit;
+            if choices[0] {
+                let direction = if choices[1] { "descending" } else { "ascending" };
+                let mut columns = vec![json!({"dimension": "a0", "direction": direction})];
+                if choices[2] && !names.is_empty() {
+                    columns.insert(0, json!({"dimension": names[0], "dimensionOrder": "numeric"}));
+                }
+                let columns = if choices[3] { columns } else { vec![] };
+                query["limitSpec"] = json!({
+                    "type": "default", "limit": count.map(|n| n + 1), "offset": offset, "columns": columns
+                });
+            }
+            query
+        },
+    )
+}
+
+pub fn scan() -> impl Strategy<Value = Value> {
+    let columns = vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "absent"];
+    let columns = subsequence(columns, 0..=10).prop_shuffle();
+    let order = select(vec!["none", "ascending", "descending"]);
+    let format = select(vec!["list", "compactedList"]);
+    let cut = (prop::option::of(1_u64..30), 0_u64..4, 1_u64..9);
+    (base(), columns, order, format, cut).prop_map(
+        |(mut query, mut columns, order, format, (limit, offset, batch_size))| {
+            columns.insert(columns.len() / 2, "__time");
+            query["queryType"] = json!("scan");
+            query["columns"] = json!(columns);
+            query["order"] = json!(order);
+            query["resultFormat"] = json!(format);
+            query["batchSize"] = json!(batch_size);
+            query["offset"] = json!(offset);
+            if let Some(limit) = limit {
+                query["limit"] = json!(limit);
+            }
+            query
+        },
+    )
+}
+
+pub fn search() -> impl Strategy<Value = Value> {
+    let part = select(vec!["", "a", "A", "1", "é", "É", ".5"]);
+    let looked_for = prop_oneof![
+        (part.clone(), any::<bool>()).prop_map(|(value, case)| {
+            json!({"type": "contains", "value": value, "caseSensitive": case})
+        }),
+        part.clone().prop_map(|value| json!({"type": "insensitive_contains", "value": value})),
+        part.prop_map(|value| json!({"type": "fragment", "values": [value, "b"]})),
+        Just(json!({"type": "regex", "pattern": "^[a-b]"})),
+        Just(json!({"type": "all"})),
+    ];
+    let dimensions = subsequence(vec!["s", "m", "l", "d", "v", "w"], 1..=6);
+    let sort = select(vec!["lexicographic", "alphanumeric", "strlen", "numeric"]);
+    let simple = any::<bool>();
+    (base(), granularity(), looked_for, dimensions, sort, 1_u64..20, simple).prop_map(
+        |(mut query, granularity, looked_for, dimensions, sort, limit, simple)| {
+            query["queryType"] = json!("search");
+            query["granularity"] = granularity;
+            query["query"] = looked_for;
+            query["searchDimensions"] = json!(dimensions);
+            query["sort"] = json!({"type": sort});
+            query["limit"] = json!(limit);
+            if simple {
+                // Without filter and over all time, values are counted from bitmaps.
+                query["filter"] = Value::Null;
+                query["granularity"] = json!("all");
+                query["intervals"] = json!(["2000-01-01/2100-01-01"]);
+            }
+            query
+        },
+    )
+}
+
+pub fn time_boundary() -> impl Strategy<Value = Value> {
+    let bound = prop::option::of(select(vec!["minTime", "maxTime"]));
+    (base(), bound).prop_map(|(mut query, bound)| {
+        query["queryType"] = json!("timeBoundary");
+        if let Some(bound) = bound {
+            query["bound"] = json!(bound);
+        }
+        query
+    })
+}
+
+/// What all queries have: intervals, a filter, virtual columns, a context.
+fn base() -> impl Strategy<Value = Value> {
+    let edge = (0..=SPAN_MS / 10_800_000).prop_map(|n| START_MS + n * 10_800_000);
+    let interval = (edge.clone(), edge).prop_filter_map("an empty interval", |(a, b)| {
+        let (start, end) = (format_timestamp(a.min(b)), format_timestamp(a.max(b)));
+        (a != b).then(|| json!(format!("{start}/{end}")))
+    });
+    let intervals = prop_oneof![
+        2 => Just(json!(["2000-01-01/2100-01-01"])),
+        3 => prop::collection::vec(interval, 1..3).prop_map(Value::from),
+    ];
+    let filter = prop::option::weighted(0.6, filter());
+    (intervals, filter, any::<bool>()).prop_map(|(intervals, filter, statistics)| {
+        json!({
+            "dataSource": "t",
+            "intervals": intervals,
+            "filter": filter,
+            "virtualColumns": [
+                {"type": "expression", "name": "v", "expression": "concat(s, '-', l)", "outputType": "STRING"},
+                {"type": "expression", "name": "w", "expression": "lm * 2 + nvl(strlen(s), 7)", "outputType": "LONG"},
+            ],
+            "context": {"useBlockStatistics": statistics},
+        })
+    })
+}
+
+fn granularity() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        3 => Just(json!("all")),
+        1 => Just(json!("none")),
+        2 => Just(json!("day")),
+        2 => Just(json!("six_hour")),
+        1 => Just(json!({"type": "duration", "duration": 18_000_000, "origin": "1970-01-01T01:00:00Z"})),
+        1 => Just(json!({"type": "period", "period": "P1D", "timeZone": "America/Los_Angeles"})),
+    ]
+}
+
+fn all_dimensions() -> Vec<Value> {
+    let spec = |column: &str, name: &str, output: &str| {
+        json!({"type": "default", "dimension": column, "outputName": name, "outputType": output})
+    };
+    vec![
+        spec("s", "ds", "STRING"),
+        spec("m", "dm", "STRING"),
+        spec("l", "dl", "LONG"),
+        spec("l", "dlt", "STRING"),
+        spec("d", "dd", "DOUBLE"),
+        spec("d", "ddt", "STRING"),
+        spec("fm", "df", "FLOAT"),
+        spec("s", "dsl", "LONG"),
+        spec("v", "dv", "STRING"),
+        spec("w", "dw", "LONG"),
+        spec("__time", "dt", "LONG"),
+        spec("absent", "da", "STRING"),
+    ]
+}
+
+fn dimension() -> impl Strategy<Value = Value> {
+    select(all_dimensions())
+}
+
+/// Aggregations `n` (count), `a0` and more, and post-aggregations `p0` and more. Names of
+/// approximate ones start with h.
+fn aggregations() -> impl Strategy<Value = (Value, Value)> {
+    let numeric = numeric_aggregation();
+    let more = prop::collection::vec(prop_oneof![numeric.clone(), sketch_aggregation()], 0..3);
+    (numeric, more, any::<[bool; 3]>()).prop_map(|(mut first, more, chosen)| {
+        rename(&mut first, "a0");
+        let mut all = vec![json!({"type": "count", "name": "n"}), first];
+        for (at, mut next) in more.into_iter().enumerate() {
+            let prefix = if next.to_string().contains("\"h\"") { "h" } else { "b" };
+            rename(&mut next, &format!("{prefix}{at}"));
+            all.push(next);
+        }
+        let field = |name: &str| json!({"type": "fieldAccess", "fieldName": name});
+        let mut posts = vec![json!({
+            "type": "arithmetic", "name": "p0", "fn": if chosen[0] { "/" } else { "-" },
+            "fields": [field("a0"), field("n")],
+        })];
+        if chosen[1] {
+            posts.push(json!({"type": "expression", "name": "p1", "expression": "nvl(a0, -1) + n"}));
+        }
+        if chosen[2] {
+            posts.push(json!({
+                "type": "doubleGreatest", "name": "p2",
+                "fields": [field("n"), {"type": "constant", "value": 2}, field("p0")],
+            }));
+        }
+        (json!(all), json!(posts))
+    })
+}
+
+fn rename(aggregation: &mut Value, name: &str) {
+    aggregation["name"] = json!(name);
+    if aggregation.get("aggregator").is_some() {
+        rename(&mut aggregation["aggregator"], name);
+    }
+}
+
+fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {
+    let long = (select(vec!["longSum", "longMin", "longMax"]), select(vec!["lm", "l", "s", "w", "__time"]));
+    let double = (
+        select(vec!["doubleSum", "doubleMin", "doubleMax"]),
+        select(vec!["dm", "d", "fm", "lm", "s", "m", "absent"]),
+    );
+    let float = (select(vec!["floatSum", "floatMin", "floatMax"]), select(vec!["fm", "dm"]));
+    let simple = prop_oneof![3 => long, 3 => double, 2 => float];
+    let simple = simple.prop_map(|(kind, field)| {
+        // Sums of the largest longs would overflow.
+        let field = if kind == "longSum" && field == "l" { "lm" } else { field };
+        json!({"type": kind, "name": "x", "fieldName": field})
+    });
+    let expression = select(vec!["dm * 2 + nvl(lm, 3)", "lm - 1", "if(s == 'a', lm, null)"])
+        .prop_map(|text| json!({"type": "doubleSum", "name": "x", "expression": text}));
+    let plain = prop_oneof![4 => simple, 1 => expression, 1 => Just(json!({"type": "count", "name": "x"}))];
+    let filtered = (plain.clone(), filter()).prop_map(|(aggregator, filter)| {
+        json!({"type": "filtered", "name": "x", "filter": filter, "aggregator": aggregator})
+    });
+    prop_oneof![3 => plain, 1 => filtered].boxed()
+}
+
+fn sketch_aggregation() -> impl Strategy<Value = Value> + Clone {
+    let hll = select(vec!["s", "m", "l", "v", "hm"]).prop_map(|field| {
+        json!({"type": "HLLSketchBuild", "name": "h", "fieldName": field, "round": true})
+    });
+    let merge = Just(json!({"type": "HLLSketchMerge", "name": "h", "fieldName": "hm"}));
+    let cardinality = (any::<bool>(), subsequence(vec!["s", "m", "l"], 1..=3)).prop_map(
+        |(by_row, fields)| {
+            json!({"type": "cardinality", "name": "h", "fields": fields, "byRow": by_row})
+        },
+    );
+    let theta = select(vec!["s", "m", "l"])
+        .prop_map(|field| json!({"type": "thetaSketch", "name": "h", "fieldName": field}));
+    let quantiles = select(vec!["dm", "lm", "fm"]).prop_map(|field| {
+        json!({"type": "quantilesDoublesSketch", "name": "h", "fieldName": field})
+    });
+    prop_oneof![hll, merge, cardinality, theta, quantiles].boxed()
+}
+
+fn having() -> impl Strategy<Value = Value> {
+    let number = (select(vec!["greaterThan", "lessThan", "equalTo"]), select(vec!["n", "a0", "p0"]), -2..5);
+    let number = number.prop_map(|(kind, field, value)| {
+        json!({"type": kind, "aggregation": field, "value": value})
+    });
+    let filter = (select(vec!["n", "a0"]), 0..5).prop_map(|(field, lower)| {
+        json!({"type": "filter", "filter": {
+            "type": "range", "column": field, "matchValueType": "DOUBLE", "lower": lower,
+        }})
+    });
+    let null = Just(json!({"type": "filter", "filter": {"type": "null", "column": "a0"}}));
+    let leaf = prop_oneof![number, filter, null].boxed();
+    prop_oneof![
+        3 => leaf.clone(),
+        1 => leaf.clone().prop_map(|inner| json!({"type": "not", "havingSpec": inner})),
+        1 => (leaf.clone(), leaf).prop_map(|(a, b)| json!({"type": "or", "havingSpecs": [a, b]})),
+    ]
+}
+
+fn filter() -> impl Strategy<Value = Value> + Clone {
+    leaf_filter().prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..4)
+                .prop_map(|fields| json!({"type": "and", "fields": fields})),
+            prop::collection::vec(inner.clone(), 1..4)
+                .prop_map(|fields| json!({"type": "or", "fields": fields})),
+            inner.prop_map(|field| json!({"type": "not", "field": field})),
+        ]
+    })
+}
+
+fn leaf_filter() -> impl Strategy<Value = Value> + Clone {
+    let text_column = select(vec!["s", "m", "v", "absent"]);
+    let any_column = select(vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "absent"]);
+    let text = select(vec!["", "a", "b", "B", "10", "9", "-3", "1.5", "é", "a-10", "zz"]);
+    let number = select(vec!["-3", "0", "1", "9", "10", "0.5", "-1.25", "1000000007"]);
+    let value = prop_oneof![text.clone(), number.clone()];
+    let ordering = select(vec!["lexicographic", "numeric", "strlen", "alphanumeric"]);
+    let selector = (any_column.clone(), prop::option::weighted(0.85, value.clone())).prop_map(
+        |(column, value)| json!({"type": "selector", "dimension": column, "value": value}),
+    );
+    let listed = prop::option::weighted(0.9, value.clone());
+    let within = (any_column.clone(), prop::collection::vec(listed, 0..5)).prop_map(
+        |(column, values)| json!({"type": "in", "dimension": column, "values": values}),
+    );
+    let null = any_column.clone().prop_map(|column| json!({"type": "null", "column": column}));
+    let equals_text = (text_column.clone(), text.clone()).prop_map(|(column, value)| {
+        json!({"type": "equals", "column": column, "matchValueType": "STRING", "matchValue": value})
+    });
+    let equals_long = (select(vec!["l", "lm", "w", "d"]), -3_i64..12).prop_map(|(column, value)| {
+        json!({"type": "equals", "column": column, "matchValueType": "LONG", "matchValue": value})
+    });
+    let ends = (prop::option::of(value.clone()), prop::option::of(value), any::<bool>(), any::<bool>());
+    let bound = (any_column, ends.clone(), ordering).prop_map(|(column, (lower, upper, a, b), ordering)| {
+        let mut filter = json!({
+            "type": "bound", "dimension": column, "lowerStrict": a, "upperStrict": b, "ordering": ordering,
+        });
+        if lower.is_some() || upper.is_none() {
+            filter["lower"] = json!(lower.unwrap_or("5"));
+        }
+        if let Some(upper) = upper {
+            filter["upper"] = json!(upper);
+        }
+        filter
+    });
+    let text_ends = (text_column.clone(), text.clone(), any::<bool>(), any::<bool>());
+    let text_range = text_ends.prop_map(|(column, lower, open, has_upper)| {
+        let mut filter = json!({
+            "type": "range", "column": column, "matchValueType": "STRING", "lower": lower, "lowerOpen": open,
+        });
+        if has_upper {
+            filter["upper"] = json!("b");
+        }
+        filter
+    });
+    let number_ends = (select(vec!["l", "d", "lm", "fm", "dm", "w"]), -5_i64..12, any::<bool>());
+    let number_range = number_ends.prop_map(|(column, upper, open)| {
+        json!({
+            "type": "range", "column": column, "matchValueType": "DOUBLE", "upper": upper, "upperOpen": open,
+        })
+    });
+    let like = (text_column.clone(), select(vec!["%", "a%", "%b", "_", "%-%", "", "é%", "1!%%"]))
+        .prop_map(|(column, pattern)| {
+            json!({"type": "like", "dimension": column, "pattern": pattern, "escape": "!"})
+        });
+    let regex = (text_column, select(vec!["^a", "b$", "[0-9]+", "^$"]))
+        .prop_map(|(column, pattern)| json!({"type": "regex", "dimension": column, "pattern": pattern}));
+    let time = (0..SPAN_MS / 21_600_000).prop_map(|n| {
+        let start = START_MS + n * 21_600_000;
+        let interval = format!("{}/{}", format_timestamp(start), format_timestamp(start + 43_200_000));
+        json!({"type": "interval", "dimension": "__time", "intervals": [interval]})
+    });
+    let expression = select(vec!["l > 3", "s == 'a'", "lm + 1 == 2", "strlen(s) < 2 || l == 10"])
+        .prop_map(|text| json!({"type": "expression", "expression": text}));
+    prop_oneof![
+        3 => selector,
+        2 => within,
+        1 => null,
+        1 => equals_text,
+        1 => equals_long,
+        2 => bound,
+        1 => text_range,
+        2 => number_range,
+        1 => like,
+        1 => regex,
+        1 => time,
+        1 => expression,
+        1 => Just(json!({"type": "true"})),
+        1 => Just(json!({"type": "false"})),
+    ]
+    .boxed()
+}

@@ -1,0 +1,45 @@
+//! `/v1/datasources`: schemas of datasources that take pushes.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use henge_platform::http::{DruidError, LimitedBody};
+use henge_query::ingest::DataSchema;
+use serde_json::{Value, json};
+
+use super::events::datasource;
+use crate::RealtimeNode;
+
+/// Creates a datasource or changes its schema.
+pub(super) async fn put(
+    State(node): State<Arc<RealtimeNode>>,
+    Path(name): Path<String>,
+    LimitedBody(body): LimitedBody,
+) -> Result<Json<Value>, DruidError> {
+    let value: Value = serde_json::from_slice(&body)
+        .map_err(|error| DruidError::invalid(format!("the body is not JSON: {error}")))?;
+    let schema = DataSchema::from_value_named(&value, &name)?;
+    let version = node.put_datasource(&schema).await?;
+    Ok(Json(json!({ "datasource": name, "schemaVersion": version })))
+}
+
+/// A datasource's schema and what became of its events.
+pub(super) async fn get(
+    State(node): State<Arc<RealtimeNode>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, DruidError> {
+    let datasource = datasource(&node, &name)?;
+    let schema = datasource.schema();
+    Ok(Json(json!({
+        "datasource": name,
+        "schemaVersion": schema.version,
+        "schema": schema.data_schema.to_value(),
+        "eventsSinceStart": datasource.totals(),
+    })))
+}
+
+/// The names of the datasources that take pushes.
+pub(super) async fn list(State(node): State<Arc<RealtimeNode>>) -> Json<Vec<String>> {
+    Json(node.datasources.read().keys().cloned().collect())
+}

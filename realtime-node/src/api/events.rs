@@ -1,0 +1,94 @@
+//! `POST /v1/datasources/{name}/events` and the dead letter.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use henge_platform::http::{DruidError, LimitedBody};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::RealtimeNode;
+use crate::push::accept::MAX_KEY_BYTES;
+use crate::push::{PushDatasource, PushReply};
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const MAX_LETTERS: usize = 10_000;
+
+/// Stores events; answers once they are durable and queryable.
+pub(super) async fn push(
+    State(node): State<Arc<RealtimeNode>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    LimitedBody(body): LimitedBody,
+) -> Result<Json<PushReply>, DruidError> {
+    let key = idempotency_key(&headers)?;
+    let datasource = datasource(&node, &name)?;
+    Ok(Json(datasource.push(body, key).await?))
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LetterRange {
+    #[serde(default)]
+    after: u64,
+    #[serde(default = "default_limit")]
+    limit: usize,
+}
+
+fn default_limit() -> usize {
+    100
+}
+
+/// Lists refused events, oldest first.
+pub(super) async fn dead_letters(
+    State(node): State<Arc<RealtimeNode>>,
+    Path(name): Path<String>,
+    range: Result<Query<LetterRange>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, DruidError> {
+    let Query(range) = range.map_err(|error| DruidError::invalid(error.body_text()))?;
+    let metadata = &node.shared.metadata;
+    let limit = range.limit.min(MAX_LETTERS);
+    let letters = metadata.list_dead_letters(&name, range.after, limit).await?;
+    let totals = metadata.dead_letter_totals(&name).await?;
+    let letters: Vec<Value> = letters
+        .into_iter()
+        .map(|stored| {
+            json!({
+                "number": stored.number,
+                "received": henge_types::format_timestamp(stored.letter.received_ms),
+                "origin": stored.letter.origin,
+                "position": stored.letter.position,
+                "offsetBytes": stored.letter.offset_bytes,
+                "reason": stored.letter.reason,
+                "raw": stored.letter.raw,
+            })
+        })
+        .collect();
+    Ok(Json(json!({ "datasource": name, "totals": totals, "deadLetters": letters })))
+}
+
+pub(super) fn datasource(
+    node: &RealtimeNode,
+    name: &str,
+) -> Result<Arc<PushDatasource>, DruidError> {
+    node.datasources.read().get(name).cloned().ok_or_else(|| {
+        DruidError::not_found(format!(
+            "datasource '{}' takes no pushes: create it with PUT /v1/datasources/NAME \
+             and a dataSchema first",
+            name.escape_debug()
+        ))
+    })
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Arc<str>>, DruidError> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if !key.is_empty() && key.len() <= MAX_KEY_BYTES => Ok(Some(key.into())),
+        _ => Err(DruidError::invalid(format!(
+            "Idempotency-Key must be 1 to {MAX_KEY_BYTES} printable ASCII characters"
+        ))),
+    }
+}

@@ -1,0 +1,34 @@
+//! The HTTP endpoints of the realtime role, one group a file.
+
+mod datasources;
+mod events;
+mod tasks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post, put};
+use henge_platform::http::DruidError;
+
+use crate::RealtimeNode;
+use crate::error::RealtimeError;
+
+/// The routes of the role.
+pub fn router(node: Arc<RealtimeNode>) -> Router {
+    Router::new()
+        .route("/v1/datasources", get(datasources::list))
+        .route("/v1/datasources/{name}", put(datasources::put).get(datasources::get))
+        .route("/v1/datasources/{name}/events", post(events::push))
+        .route("/v1/datasources/{name}/dead-letters", get(events::dead_letters))
+        .route("/druid/indexer/v1/task", post(tasks::submit))
+        .route("/druid/indexer/v1/task/{id}", get(tasks::payload))
+        .route("/druid/indexer/v1/task/{id}/status", get(tasks::status))
+        .route("/druid/indexer/v1/tasks", get(tasks::list))
+        .with_state(node)
+}
+
+impl From<RealtimeError> for DruidError {
+    fn from(error: RealtimeError) -> Self {
+        Self::new(error.class(), error.to_string())
+    }
+}

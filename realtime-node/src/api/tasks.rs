@@ -1,0 +1,99 @@
+//! `/druid/indexer/v1`: batch tasks.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use henge_platform::http::{DruidError, LimitedBody};
+use henge_platform::metadata::{TaskFilter, TaskRecord, TaskStatus};
+use henge_types::format_timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::RealtimeNode;
+
+const MAX_LISTED: usize = 10_000;
+
+/// Accepts a task.
+pub(super) async fn submit(
+    State(node): State<Arc<RealtimeNode>>,
+    LimitedBody(body): LimitedBody,
+) -> Result<Json<Value>, DruidError> {
+    let id = node.tasks.submit(&body).await?;
+    Ok(Json(json!({ "task": id })))
+}
+
+/// A task as it was sent.
+pub(super) async fn payload(
+    State(node): State<Arc<RealtimeNode>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, DruidError> {
+    let record = node.tasks.get(&id).await?;
+    let payload: Value = serde_json::from_str(&record.payload_json).unwrap_or_default();
+    Ok(Json(json!({ "task": id, "payload": payload })))
+}
+
+/// How a task stands.
+pub(super) async fn status(
+    State(node): State<Arc<RealtimeNode>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, DruidError> {
+    let record = node.tasks.get(&id).await?;
+    Ok(Json(json!({ "task": id, "status": status_json(&record) })))
+}
+
+/// What to list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListParameters {
+    state: Option<String>,
+    datasource: Option<String>,
+    max: Option<usize>,
+}
+
+/// Lists tasks, newest first.
+pub(super) async fn list(
+    State(node): State<Arc<RealtimeNode>>,
+    parameters: Result<Query<ListParameters>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Vec<Value>>, DruidError> {
+    let Query(parameters) =
+        parameters.map_err(|error| DruidError::invalid(error.body_text()))?;
+    let (state, datasource) = (parameters.state.as_deref(), parameters.datasource);
+    let status = match state {
+        None | Some("complete") => None,
+        Some("running") => Some(TaskStatus::Running),
+        // A task runs from the moment it is accepted, as far as clients can tell.
+        Some("pending" | "waiting") => return Ok(Json(Vec::new())),
+        Some(other) => {
+            return Err(DruidError::invalid(format!(
+                "state '{}' is unknown: use running, complete, pending or waiting",
+                other.escape_debug()
+            )));
+        }
+    };
+    let limit = parameters.max.unwrap_or(1_000).min(MAX_LISTED);
+    let mut records = node.tasks.list(&TaskFilter { status, datasource, limit }).await?;
+    if state == Some("complete") {
+        records.retain(|record| record.status != TaskStatus::Running);
+    }
+    Ok(Json(records.iter().map(status_json).collect()))
+}
+
+fn status_json(record: &TaskRecord) -> Value {
+    let running = record.status == TaskStatus::Running;
+    json!({
+        "id": record.id,
+        "groupId": record.id,
+        "type": record.task_type,
+        "createdTime": format_timestamp(record.created_ms),
+        "queueInsertionTime": format_timestamp(record.created_ms),
+        "statusCode": record.status.as_str(),
+        "status": record.status.as_str(),
+        "runnerStatusCode": if running { "RUNNING" } else { "NONE" },
+        "duration": record.duration_ms.unwrap_or(-1),
+        "location": { "host": null, "port": -1, "tlsPort": -1 },
+        "dataSource": record.datasource,
+        "errorMsg": record.error,
+        "progress": record.progress,
+    })
+}

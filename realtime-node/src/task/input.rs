@@ -1,0 +1,212 @@
+//! Reading a task's input piece by piece, so that memory does not grow with the file. Pieces end
+//! between events.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use henge_query::ingest::InputSource;
+
+use crate::error::{RealtimeError, Result};
+
+/// Bytes of a piece, unless one event or list is larger.
+const PIECE_BYTES: usize = 4 << 20;
+/// A list or an object that never ends is refused here.
+const MAX_PIECE_BYTES: usize = 512 << 20;
+
+/// One input: a name for messages, its size on disk, and its bytes.
+pub(super) struct Input {
+    pub(super) name: String,
+    reader: Box<dyn Read + Send>,
+    pending: Vec<u8>,
+    at_end: bool,
+}
+
+/// The inputs of a source with the sum of their sizes.
+pub(super) fn open_all(source: &InputSource) -> Result<(Vec<InputRef>, u64)> {
+    match source {
+        InputSource::Inline { data } => {
+            let size_bytes = data.len() as u64;
+            Ok((vec![InputRef::Inline(data.clone())], size_bytes))
+        }
+        InputSource::Local { base_dir, filter, files } => {
+            let mut paths: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+            if let Some(base_dir) = base_dir {
+                find_files(Path::new(base_dir), filter, &mut paths)?;
+            }
+            paths.sort();
+            paths.dedup();
+            if paths.is_empty() {
+                return Err(RealtimeError::Invalid(format!(
+                    "ioConfig.inputSource: no file matches filter '{filter}'"
+                )));
+            }
+            let mut size_bytes = 0;
+            for path in &paths {
+                size_bytes += std::fs::metadata(path).map_err(RealtimeError::io(path))?.len();
+            }
+            Ok((paths.into_iter().map(InputRef::File).collect(), size_bytes))
+        }
+    }
+}
+
+/// An input that is not open yet.
+#[derive(Debug)]
+pub(super) enum InputRef {
+    Inline(String),
+    File(PathBuf),
+}
+
+impl InputRef {
+    /// Opens it. Files that end in `.gz` are inflated.
+    pub(super) fn open(self) -> Result<Input> {
+        let (name, reader): (String, Box<dyn Read + Send>) = match self {
+            Self::Inline(data) => ("inline".into(), Box::new(std::io::Cursor::new(data))),
+            Self::File(path) => {
+                let file = File::open(&path).map_err(RealtimeError::io(&path))?;
+                let file = BufReader::with_capacity(1 << 20, file);
+                let name = path.display().to_string();
+                match path.extension().and_then(|e| e.to_str()) {
+                    Some("gz") => (name, Box::new(MultiGzDecoder::new(file))),
+                    _ => (name, Box::new(file)),
+                }
+            }
+        };
+        Ok(Input { name, reader, pending: Vec::new(), at_end: false })
+    }
+
+    /// Its size on disk.
+    pub(super) fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Inline(data) => data.len() as u64,
+            Self::File(path) => std::fs::metadata(path).map_or(0, |metadata| metadata.len()),
+        }
+    }
+}
+
+impl Input {
+    /// The next piece; `None` at the end.
+    pub(super) fn next_piece(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut wanted = PIECE_BYTES;
+        loop {
+            self.fill(wanted)?;
+            if self.at_end {
+                let rest = std::mem::take(&mut self.pending);
+                return Ok(Some(rest).filter(|rest| !rest.iter().all(u8::is_ascii_whitespace)));
+            }
+            if let Some(end) = last_boundary(&self.pending) {
+                let rest = self.pending.split_off(end);
+                return Ok(Some(std::mem::replace(&mut self.pending, rest)));
+            }
+            if wanted >= MAX_PIECE_BYTES {
+                return Err(RealtimeError::Invalid(format!(
+                    "{}: no end of an event within {MAX_PIECE_BYTES} bytes; \
+                     send one event a line",
+                    self.name
+                )));
+            }
+            wanted *= 2;
+        }
+    }
+
+    fn fill(&mut self, wanted: usize) -> Result<()> {
+        let missing = wanted.saturating_sub(self.pending.len()) as u64;
+        let read = (&mut self.reader)
+            .take(missing)
+            .read_to_end(&mut self.pending)
+            .map_err(RealtimeError::io(Path::new(&self.name)))?;
+        self.at_end = (read as u64) < missing;
+        Ok(())
+    }
+}
+
+/// The last place between two events: after a `}` that is followed by a line break and then by `{`.
+/// Within a list events are separated by commas, so a list is never cut.
+fn last_boundary(bytes: &[u8]) -> Option<usize> {
+    let mut end = bytes.len();
+    while let Some(open) = bytes[..end].iter().rposition(|byte| *byte == b'{') {
+        let gap_start =
+            bytes[..open].iter().rposition(|byte| !byte.is_ascii_whitespace()).map(|at| at + 1)?;
+        let gap = &bytes[gap_start..open];
+        if bytes[gap_start - 1] == b'}' && gap.contains(&b'\n') {
+            return Some(open);
+        }
+        end = open;
+    }
+    None
+}
+
+/// Files under a directory whose names match the glob (`*` and `?`). Links are not followed.
+fn find_files(directory: &Path, glob: &str, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(directory).map_err(RealtimeError::io(directory))? {
+        let entry = entry.map_err(RealtimeError::io(directory))?;
+        let file_type = entry.file_type().map_err(RealtimeError::io(directory))?;
+        let name = entry.file_name();
+        if file_type.is_dir() {
+            find_files(&entry.path(), glob, found)?;
+        } else if file_type.is_file() && matches_glob(glob, &name.to_string_lossy()) {
+            found.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn matches_glob(glob: &str, name: &str) -> bool {
+    let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
+    let (mut g, mut n) = (0, 0);
+    let mut star = None;
+    while n < name.len() {
+        match glob.get(g) {
+            Some('*') => {
+                star = Some((g, n));
+                g += 1;
+            }
+            Some('?') => (g, n) = (g + 1, n + 1),
+            Some(c) if *c == name[n] => (g, n) = (g + 1, n + 1),
+            _ => match star {
+                Some((star_g, star_n)) => {
+                    star = Some((star_g, star_n + 1));
+                    (g, n) = (star_g + 1, star_n + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    glob[g..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boundaries_are_between_events_and_never_inside_lists() {
+        assert_eq!(last_boundary(b"{\"a\":1}\n{\"a\":2}\n{\"a"), Some(16));
+        assert_eq!(last_boundary(b"[{\"a\":1},\n{\"a\":2}"), None);
+        assert_eq!(last_boundary(b"{\"a\":\n{\"b\":1}}\r\n {\"a\":2"), Some(18));
+        assert_eq!(last_boundary(b""), None);
+        assert_eq!(last_boundary(b"   {"), None);
+    }
+
+    #[test]
+    fn pieces_hold_all_bytes_in_order() {
+        let data: String = (0..600_000).map(|i| format!("{{\"n\":{i}}}\n")).collect();
+        let mut input = InputRef::Inline(data.clone()).open().unwrap();
+        let mut joined = Vec::new();
+        let mut pieces = 0;
+        while let Some(piece) = input.next_piece().unwrap() {
+            assert!(piece.starts_with(b"{") && piece.len() <= PIECE_BYTES);
+            joined.extend(piece);
+            pieces += 1;
+        }
+        assert!(pieces > 1);
+        assert_eq!(joined, data.as_bytes());
+    }
+
+    #[test]
+    fn globs() {
+        assert!(matches_glob("*", "x") && matches_glob("*.json*", "a.json.gz"));
+        assert!(matches_glob("a?c*", "abcd") && !matches_glob("*.json", "a.jsonx"));
+    }
+}

@@ -1,0 +1,59 @@
+//! `henge server`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use henge_platform::config::ServerConfig;
+use henge_platform::telemetry::init_logging;
+
+/// Options of `henge server`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  henge server --data-dir ./data\n  henge server --config henge.toml\n  HENGE_QUERY__TIMEOUT_MS=60000 henge server")]
+pub(crate) struct ServerArgs {
+    /// A TOML file with settings; see `henge config check`.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where everything is kept.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Port to listen on; 0 takes a free one and prints it.
+    #[arg(long)]
+    port: Option<u16>,
+    /// Log filter, for example `info` or `henge_broker=debug`.
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+/// Runs until Ctrl-C or SIGTERM.
+#[allow(clippy::print_stdout)]
+pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
+    let mut config = ServerConfig::load(args.config.as_deref())?;
+    config.data_dir = args.data_dir.unwrap_or(config.data_dir);
+    config.port = args.port.unwrap_or(config.port);
+    config.log.filter = args.log.unwrap_or(config.log.filter);
+    init_logging(&config.log.filter, false).context("start logging")?;
+    let running = henge_server::start(&config).await?;
+    println!(
+        "henge is ready on {} ({} segments, {} ms, data in {})",
+        running.url,
+        running.segments,
+        running.startup.as_millis(),
+        config.data_dir.display()
+    );
+    wait_for_stop().await?;
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(crate) async fn wait_for_stop() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("listen for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
+}

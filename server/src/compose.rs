@@ -1,0 +1,199 @@
+//! Puts the roles together: SQLite metadata, a local directory as deep storage, discovery and calls
+//! within the process.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use axum::{Extension, Router};
+use henge_broker::{Broker, BrokerOptions};
+use henge_coordinator::Coordinator;
+use henge_historical_node::{HistoricalNode, HistoricalOptions};
+use henge_platform::compression::InflateLimits;
+use henge_platform::config::ServerConfig;
+use henge_platform::discovery::InProcessDiscovery;
+use henge_platform::http::{BodyLimits, ServeOptions, assign_request_id, with_fallbacks};
+use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
+use henge_platform::runtime::{Clock, CpuPool, SystemClock};
+use henge_platform::storage::LocalDeepStorage;
+use henge_realtime_node::{Dependencies, RealtimeNode, RealtimeOptions};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, oneshot};
+
+use crate::status;
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens, with the port it really got.
+    pub url: String,
+    /// How long it took from the start until it was ready.
+    pub startup: Duration,
+    /// Segments served at the start.
+    pub segments: usize,
+    stop: oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+    realtime: Arc<RealtimeNode>,
+}
+
+impl Running {
+    /// Stops taking requests, finishes those at work, and waits for it. What is buffered stays in the
+    /// log.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.served.await;
+    }
+
+    /// Hands off everything that is buffered.
+    pub async fn flush(&self) {
+        self.realtime.flush().await;
+    }
+}
+
+/// The roles of one process.
+struct Roles {
+    broker: Arc<Broker>,
+    realtime: Arc<RealtimeNode>,
+    historical: Arc<HistoricalNode>,
+}
+
+/// Starts all roles and the HTTP server; returns when everything that was stored is queryable.
+///
+/// # Errors
+/// When the data directory cannot be used, stored state is damaged or the port is taken.
+pub async fn start(config: &ServerConfig) -> Result<Running> {
+    let started = Instant::now();
+    let listener = TcpListener::bind((config.host.as_str(), config.port)).await.with_context(
+        || format!("listen on {}:{}: is another server running there?", config.host, config.port),
+    )?;
+    let address = listener.local_addr().context("read the port")?;
+    let roles = start_roles(config).await?;
+    let router = router(config, &roles);
+    let options = ServeOptions {
+        max_connections: config.limits.connections as usize,
+        header_timeout: Duration::from_millis(config.limits.header_timeout_ms),
+        ..ServeOptions::default()
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let shutdown = async move {
+        let _ = stopped.await;
+    };
+    let served = tokio::spawn(henge_platform::http::serve(listener, router, options, shutdown));
+    Ok(Running {
+        url: format!("http://{address}"),
+        startup: started.elapsed(),
+        segments: roles.historical.segment_count(),
+        stop,
+        served,
+        realtime: roles.realtime,
+    })
+}
+
+async fn start_roles(config: &ServerConfig) -> Result<Roles> {
+    let data_dir = &config.data_dir;
+    std::fs::create_dir_all(data_dir)
+        .with_context(|| format!("create the data directory {}", data_dir.display()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let pool = CpuPool::new(config.query.threads as usize).context("start the CPU pool")?;
+    let metadata = open_metadata(data_dir).await?;
+    let storage = Arc::new(
+        LocalDeepStorage::open(data_dir.join("deep-storage")).context("open deep storage")?,
+    );
+    let discovery = Arc::new(InProcessDiscovery::new());
+    let historical = Arc::new(
+        HistoricalNode::open(
+            historical_options(data_dir),
+            discovery.clone(),
+            storage.clone(),
+            pool.clone(),
+        )
+        .context("open the segment cache")?,
+    );
+    let coordinator =
+        Arc::new(Coordinator::new(metadata.clone(), discovery.clone(), Arc::clone(&clock)));
+    coordinator.connect(historical.clone());
+    coordinator.run_once().await.context("load segments")?;
+    let published = Arc::new(Notify::new());
+    let dependencies = Dependencies {
+        metadata,
+        storage,
+        discovery: discovery.clone(),
+        clock: Arc::clone(&clock),
+        pool: pool.clone(),
+        published: Arc::clone(&published),
+    };
+    tokio::spawn(async move { coordinator.run_woken_by(&published).await });
+    let realtime = RealtimeNode::start(realtime_options(config), dependencies)
+        .await
+        .context("start ingestion")?;
+    let broker = Arc::new(Broker::new(broker_options(config), discovery, clock, pool));
+    broker.connect(historical.clone());
+    broker.connect(realtime.clone());
+    Ok(Roles { broker, realtime, historical })
+}
+
+async fn open_metadata(data_dir: &Path) -> Result<Arc<dyn MetadataStore>> {
+    let path = data_dir.join("metadata.sqlite");
+    let store = SqliteMetadataStore::open(SqliteOptions::new(&path))
+        .await
+        .with_context(|| format!("open the metadata store {}", path.display()))?;
+    Ok(Arc::new(store))
+}
+
+fn router(config: &ServerConfig, roles: &Roles) -> Router {
+    let limits = &config.limits;
+    let body_limits = BodyLimits {
+        max_body_bytes: limits.request_body_bytes as usize,
+        inflate: InflateLimits {
+            max_inflated_bytes: limits.inflated_body_bytes as usize,
+            max_ratio: limits.inflate_ratio as usize,
+            ..InflateLimits::default()
+        },
+        idle_timeout: Duration::from_millis(limits.body_idle_timeout_ms),
+        ..BodyLimits::default()
+    };
+    let router = Router::new()
+        .merge(henge_broker::api::router(Arc::clone(&roles.broker)))
+        .merge(henge_realtime_node::api::router(Arc::clone(&roles.realtime)))
+        .merge(status::router());
+    with_fallbacks(router)
+        .layer(Extension(Arc::new(body_limits)))
+        .layer(axum::middleware::from_fn(assign_request_id))
+}
+
+fn historical_options(data_dir: &Path) -> HistoricalOptions {
+    HistoricalOptions {
+        server_id: "historical-0".into(),
+        tier: "_default_tier".into(),
+        priority: 0,
+        cache_dir: data_dir.join("segment-cache"),
+        capacity_bytes: u64::MAX,
+    }
+}
+
+fn realtime_options(config: &ServerConfig) -> RealtimeOptions {
+    let ingestion = &config.ingestion;
+    RealtimeOptions {
+        max_rows_in_memory: ingestion.max_rows_in_memory as usize,
+        max_bytes_in_memory: ingestion.max_bytes_in_memory as usize,
+        handoff_rows: ingestion.handoff_rows as usize,
+        handoff_period_ms: ingestion.handoff_age_ms,
+        max_open_chunks: ingestion.open_chunks_per_datasource as usize,
+        dead_letters_kept: config.limits.dead_letters_per_datasource,
+        idempotency_retention_ms: ingestion.idempotency_window_ms as i64,
+        ..RealtimeOptions::under(&config.data_dir)
+    }
+}
+
+fn broker_options(config: &ServerConfig) -> BrokerOptions {
+    let query = &config.query;
+    BrokerOptions {
+        default_timeout_ms: query.timeout_ms,
+        max_timeout_ms: query.max_timeout_ms,
+        memory_budget_bytes: query.memory_budget_bytes as usize,
+        max_buckets: query.max_buckets as usize,
+        max_running_queries: query.max_concurrent as usize,
+        ..BrokerOptions::default()
+    }
+}
