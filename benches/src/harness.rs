@@ -6,7 +6,7 @@ use std::time::Duration;
 use criterion::Criterion;
 use henge_exec::{ExecContext, Partial, finalise, merge, run};
 use henge_query::Query;
-use henge_segment::{MappedSegment, SegmentView, WriteOptions};
+use henge_segment::{MappedSegment, WriteOptions};
 use serde_json::{Value, json};
 
 use crate::page_views::{Columns, DATA_SOURCE, PageViews, Texts};
@@ -88,8 +88,8 @@ pub fn stored_bytes(segment: &MappedSegment, column: &str) -> u64 {
     report.columns.iter().find(|report| report.name == column).unwrap().data_bytes
 }
 
-/// Blocks of a segment: benchmarks read them one by one.
-#[must_use]
-pub fn blocks(segment: &MappedSegment) -> std::ops::Range<usize> {
-    0..segment.block_count()
+/// Prints what a figure is to be read with: sizes, numbers of rows and groups.
+#[allow(clippy::print_stdout, reason = "it stands among the figures, which are printed too")]
+pub fn note(text: &str) {
+    println!("note: {text}");
 }

@@ -45,7 +45,13 @@ fn the_first_view_of_the_standard_table_is_known() {
     assert_eq!(String::from_utf8(line).unwrap(), FIRST_LINE);
 }
 
-const FIRST_LINE: &str = "";
+const FIRST_LINE: &str = concat!(
+    r#"{"time":"2026-01-01T00:00:00.222Z","site":"www.example.com","uri":"/profile/page-0853","#,
+    r#""referrer":null,"country":"ZA","browser":"Chrome","device":"tablet","#,
+    r#""visitor_id":"visitor-339931","event_type":"view","#,
+    r#""duration_ms":71889,"bytes":27236,"revenue":0.000172}"#,
+    "\n"
+);
 
 #[test]
 fn fields_are_distributed_as_documented() {

@@ -1,5 +1,5 @@
 //! Rows a second that one thread aggregates, over a mapped segment of a few million rows:
-//! `cargo run --release -p henge-exec --example scan_rate [rows]`.
+//! `cargo run --release -p henge-exec --example scan_rate [rows [part of a query's name]]`.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people to run")]
 
@@ -27,7 +27,8 @@ fn main() {
     let rows = std::env::args().nth(1).map_or(5_000_000, |text| text.parse().unwrap());
     let segment = segment(rows);
     println!("{rows} rows, {} MB", segment.size_bytes() / 1_000_000);
-    for (name, query) in queries() {
+    let wanted = std::env::args().nth(2).unwrap_or_default();
+    for (name, query) in queries().into_iter().filter(|(name, _)| name.contains(&wanted)) {
         measure(name, &query, &segment, rows);
     }
 }
@@ -60,6 +61,7 @@ fn queries() -> Vec<(&'static str, String)> {
     let distinct = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"part"}"#;
     vec![
         ("sum(double)", timeseries(all, sum)),
+        ("sum(long)", timeseries(all, r#"{"type":"longSum","name":"a","fieldName":"quantity"}"#)),
         ("four sums", timeseries(all, SUMS)),
         ("four sums by hour", timeseries(r#""granularity":"hour""#, SUMS)),
         ("four sums by minute", timeseries(r#""granularity":"minute""#, SUMS)),
@@ -80,7 +82,7 @@ fn measure(name: &str, query: &str, segment: &MappedSegment, rows: usize) {
     let query = Query::parse(query.as_bytes()).unwrap();
     let ctx = ExecContext::default();
     let (mut best_run, mut best_all) = (Duration::MAX, Duration::MAX);
-    for _ in 0..5 {
+    for _ in 0..9 {
         let start = Instant::now();
         let partial = run(&query, segment, &ctx).unwrap();
         best_run = best_run.min(start.elapsed());

@@ -57,7 +57,8 @@ impl Expr {
             multi_value::scalar_uses(&ast, &mut scalar_names);
         }
         let is_scalar = |(_, name): &(usize, &String)| scalar_names.contains(*name);
-        let mapped = identifiers.iter().enumerate().filter(is_scalar).map(|(slot, _)| slot).collect();
+        let mapped =
+            identifiers.iter().enumerate().filter(is_scalar).map(|(slot, _)| slot).collect();
         let text = text.to_owned();
         Ok(Self { inner: Arc::new(Inner { text, identifiers, mapped, ast, root }) })
     }

@@ -15,9 +15,8 @@ pub(crate) fn output_type(ast: &Ast, column: Columns<'_>) -> Option<ExprType> {
         Ast::Literal(value) => type_of(value),
         Ast::Identifier(name) => column(name),
         Ast::Unary(UnaryOp::Not, _) => Some(ExprType::Long),
-        Ast::Unary(UnaryOp::Negate, operand) => {
-            output_type(operand, column).map(|t| if t == ExprType::Long { t } else { ExprType::Double })
-        }
+        Ast::Unary(UnaryOp::Negate, operand) => output_type(operand, column)
+            .map(|t| if t == ExprType::Long { t } else { ExprType::Double }),
         Ast::Chain { first, rest } => chain(first, rest, column),
         Ast::Call { name, arguments } => call(name, arguments, column),
         Ast::Lambda { body, .. } => output_type(body, column),
@@ -80,8 +79,7 @@ fn call(name: &str, arguments: &[Ast], column: Columns<'_>) -> Option<ExprType> 
     match functions::find(name)?.returns {
         Returns::Type(fixed) => Some(fixed),
         Returns::Number => {
-            let all_long =
-                arguments.iter().all(|a| output_type(a, column) == Some(ExprType::Long));
+            let all_long = arguments.iter().all(|a| output_type(a, column) == Some(ExprType::Long));
             Some(if all_long { ExprType::Long } else { ExprType::Double })
         }
         Returns::Widest => widest(arguments.iter(), column),

@@ -10,8 +10,18 @@ use jiff::tz::TimeZone;
 use crate::time::Civil;
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -54,7 +64,9 @@ impl JodaPattern {
                     parts.push(Part::Field(c, count));
                 }
                 c if c.is_ascii_alphabetic() => {
-                    return Err(format!("the time pattern '{pattern}' has the unknown letter '{c}'"));
+                    return Err(format!(
+                        "the time pattern '{pattern}' has the unknown letter '{c}'"
+                    ));
                 }
                 c => push_text(&mut parts, c.encode_utf8(&mut [0; 4])),
             }
@@ -235,8 +247,10 @@ impl Fields {
             'D' => 3,
             _ => 2,
         };
-        let (digits, rest) =
-            take_digits(&text[usize::from(negative)..], if digits_follow { count } else { widest })?;
+        let (digits, rest) = take_digits(
+            &text[usize::from(negative)..],
+            if digits_follow { count } else { widest },
+        )?;
         let number: i64 = digits.parse().ok()?;
         match letter {
             'y' | 'Y' if count == 2 && digits.len() == 2 => {
@@ -248,7 +262,9 @@ impl Fields {
             'D' => self.day_of_year = Some(number),
             'H' => self.hour = number,
             'k' => self.hour = if number == 24 { 0 } else { number },
-            'h' => self.half_day_hour = Some(number).filter(|h| (1..=12).contains(h)).map(|h| h % 12),
+            'h' => {
+                self.half_day_hour = Some(number).filter(|h| (1..=12).contains(h)).map(|h| h % 12)
+            }
             'K' => self.half_day_hour = Some(number).filter(|h| *h < 12),
             'm' => self.minute = number,
             's' => self.second = number,

@@ -122,8 +122,7 @@ fn chain(first: ExprValue, rest: &[(BinaryOp, Node)], scope: &Scope<'_>) -> Resu
 
 fn call(callable: &Callable, arguments: &[Node], scope: &Scope<'_>) -> Result<ExprValue> {
     if arguments.len() > INLINE_ARGUMENTS {
-        let values =
-            arguments.iter().map(|a| a.eval(scope)).collect::<Result<Vec<ExprValue>>>()?;
+        let values = arguments.iter().map(|a| a.eval(scope)).collect::<Result<Vec<ExprValue>>>()?;
         return callable(&values);
     }
     let mut values: [ExprValue; INLINE_ARGUMENTS] = Default::default();

@@ -13,8 +13,9 @@ pub fn parse_long(text: &str) -> Option<i64> {
 #[must_use]
 pub fn parse_double(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let plain =
-        unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let plain = unsigned
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
     if plain || unsigned == "NaN" || unsigned == "Infinity" { text.parse().ok() } else { None }
 }
 
@@ -24,6 +25,14 @@ pub fn double_to_long(value: f64) -> Option<i64> {
     // -2^63 is exact as a double, 2^63 is the first value above the range.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     (value >= -LIMIT && value < LIMIT).then_some(value as i64)
+}
+
+/// The integer that decimal text stands for: whole numbers exactly, others truncated. Whole numbers
+/// out of range are none, even where the nearest double is in range.
+#[must_use]
+pub fn text_to_long(text: &str, as_double: f64) -> Option<i64> {
+    let is_whole = !text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
+    if is_whole { parse_long(text) } else { double_to_long(as_double) }
 }
 
 /// Writes a double as Java does: `1.0`, `0.001`, `1.0E7`, `1.0E-4`, `NaN`, `Infinity`.
@@ -89,5 +98,8 @@ mod tests {
         assert_eq!(double_to_long(-9_223_372_036_854_775_808.0), Some(i64::MIN));
         assert_eq!(double_to_long(f64::NAN), None);
         assert_eq!(double_to_long(-1.9), Some(-1));
+        let below = "-9223372036854775809";
+        assert_eq!(text_to_long(below, below.parse().unwrap()), None);
+        assert_eq!(text_to_long("-1e3", -1e3), Some(-1000));
     }
 }

@@ -224,11 +224,33 @@ fn types_are_inferred() {
 #[test]
 fn what_is_malformed_is_refused_with_a_position() {
     for text in [
-        "", "1 +", "(1", "1)", "'open", "\"open", "foo(", "foo(1", "1 2", "x y", "a = b", "a & b",
-        "#", "'\\d'", "[1, x]", "99999999999999999999", "nosuch(1)", "substring(x)",
-        "timestamp_floor(t, 'P0D')", "timestamp_floor(t, 'nope')", "cast(x, 'BLOB')",
-        "regexp_like(x, '(')", "timestamp_extract(t, 'FORTNIGHT')", "timestamp_format(t, 'QQQ')",
-        "timestamp_floor(t, 'P1D', null, 'Mars/Base')", "x -> x", "lpad()",
+        "",
+        "1 +",
+        "(1",
+        "1)",
+        "'open",
+        "\"open",
+        "foo(",
+        "foo(1",
+        "1 2",
+        "x y",
+        "a = b",
+        "a & b",
+        "#",
+        "'\\d'",
+        "[1, x]",
+        "99999999999999999999",
+        "nosuch(1)",
+        "substring(x)",
+        "timestamp_floor(t, 'P0D')",
+        "timestamp_floor(t, 'nope')",
+        "cast(x, 'BLOB')",
+        "regexp_like(x, '(')",
+        "timestamp_extract(t, 'FORTNIGHT')",
+        "timestamp_format(t, 'QQQ')",
+        "timestamp_floor(t, 'P1D', null, 'Mars/Base')",
+        "x -> x",
+        "lpad()",
     ] {
         assert!(Expr::parse(text).is_err(), "{text}");
     }

@@ -1,8 +1,8 @@
 //! Civil fields of instants, and reading ISO text whose missing zone is not UTC.
 
+use henge_types::parse_timestamp_ms;
 use henge_types::time::{civil_from_days, days_from_civil};
 use henge_types::zone::{local_to_instant, offset_ms_at};
-use henge_types::parse_timestamp_ms;
 use jiff::tz::TimeZone;
 
 const DAY_MS: i64 = 86_400_000;
@@ -74,7 +74,6 @@ pub(crate) fn parse_iso(text: &str, zone: &TimeZone) -> Option<i64> {
         return parse_timestamp_ms(&format!("{}T00{}", &text[..at], &text[at + 1..])).ok();
     }
     let ms = parse_timestamp_ms(text).ok()?;
-    let has_zone =
-        split.is_some_and(|at| text[at + 1..].contains(['Z', 'z', '+', '-', 'U', 'G']));
+    let has_zone = split.is_some_and(|at| text[at + 1..].contains(['Z', 'z', '+', '-', 'U', 'G']));
     Some(if has_zone { ms } else { local_to_instant(zone, ms) })
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::number::{double_to_long, format_double, parse_double, parse_long};
+use crate::number::{double_to_long, format_double, parse_double, text_to_long};
 
 /// A value. Cloning is cheap: text and arrays are shared.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -62,9 +62,7 @@ impl ExprValue {
             Self::Null => None,
             Self::Long(value) => Some(*value),
             Self::Double(value) => double_to_long(*value),
-            Self::String(text) => {
-                parse_long(text).or_else(|| parse_double(text).and_then(double_to_long))
-            }
+            Self::String(text) => text_to_long(text, parse_double(text)?),
             Self::Array(items) => single(items)?.as_long(),
         }
     }

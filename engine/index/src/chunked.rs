@@ -31,10 +31,12 @@ impl<T: Clone, const BLOCK: usize, const PIECE: usize> Chunked<T, BLOCK, PIECE> 
         let sealed = len.saturating_sub(1);
         let (blocks, pieces) = (sealed / BLOCK, sealed % BLOCK / PIECE);
         if blocks > 0 {
-            column.blocks = vec![Arc::new(vec![value.clone(); BLOCK]); blocks];
+            let block = Arc::new(vec![value.clone(); BLOCK]);
+            column.blocks = std::iter::repeat_n(block, blocks).collect();
         }
         if pieces > 0 {
-            column.pieces = vec![Arc::new(vec![value.clone(); PIECE]); pieces];
+            let piece = Arc::new(vec![value.clone(); PIECE]);
+            column.pieces = std::iter::repeat_n(piece, pieces).collect();
         }
         column.tail = vec![value.clone(); len - blocks * BLOCK - pieces * PIECE];
         column

@@ -64,7 +64,7 @@ fn single<'a>(value: &ValueRef<'a>) -> ValueRef<'a> {
 /// Nothing wraps and nothing saturates: what a LONG cannot hold is null.
 fn truncate(value: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    (value >= -LIMIT && value < LIMIT).then_some(value as i64)
+    (-LIMIT..LIMIT).contains(&value).then_some(value as i64)
 }
 
 /// A decimal number, `NaN` or `Infinity`; not `inf`, not hexadecimal.

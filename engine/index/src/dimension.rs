@@ -12,7 +12,7 @@ use crate::string_dimension::{Resolved, RowScratch, StringDimension};
 /// A growing dimension.
 #[derive(Debug)]
 pub(crate) enum Dimension {
-    String(StringDimension),
+    String(Box<StringDimension>),
     Long(GrowingNumeric<i64>),
     Float(GrowingNumeric<f32>),
     Double(GrowingNumeric<f64>),
@@ -35,7 +35,7 @@ impl Dimension {
             ColumnType::Float => Self::Float(GrowingNumeric::new(rows)),
             ColumnType::Double => Self::Double(GrowingNumeric::new(rows)),
             ColumnType::String | ColumnType::Complex(_) => {
-                Self::String(StringDimension::new(rows, schema.multi_value))
+                Self::String(Box::new(StringDimension::new(rows, schema.multi_value)))
             }
         }
     }

@@ -25,7 +25,7 @@ impl Nulls {
             return Self::new();
         }
         let mut words = Chunked::filled(rows.div_ceil(64), &u64::MAX);
-        if rows % 64 != 0 {
+        if !rows.is_multiple_of(64) {
             *words.get_mut(rows / 64) = (1 << (rows % 64)) - 1;
         }
         Self { words: Some(words), count: rows }
@@ -96,9 +96,10 @@ mod tests {
             for leading_null in [false, true] {
                 let mut nulls = if leading_null { Nulls::all(start) } else { Nulls::new() };
                 for row in start..start + 300 {
-                    nulls.push(row, row % 3 == 0);
+                    nulls.push(row, row.is_multiple_of(3));
                 }
-                let expected = |row: usize| if row < start { leading_null } else { row % 3 == 0 };
+                let expected =
+                    |row: usize| if row < start { leading_null } else { row.is_multiple_of(3) };
                 let snapshot = nulls.snapshot();
                 let mask = snapshot.block(0).unwrap();
                 assert_eq!(mask.words.len(), (start + 300).div_ceil(64));

@@ -15,7 +15,7 @@
 
 use std::fmt::Write;
 
-use henge_expr::number::{double_to_long, parse_double, write_double};
+use henge_expr::number::{double_to_long, parse_double, text_to_long, write_double};
 
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw, Span};
@@ -201,12 +201,9 @@ fn long_cell(
             if text.is_empty() {
                 return Ok(Cell::Null);
             }
-            match text.parse() {
-                Ok(value) => Some(value),
-                Err(_) => match parse_double(text) {
-                    Some(value) => double_to_long(value),
-                    None => return column.not_a_number(raw, body, buffer, cells),
-                },
+            match parse_double(text) {
+                None => return column.not_a_number(raw, body, buffer, cells),
+                Some(value) => text_to_long(text, value),
             }
         }
         _ => None,

@@ -58,19 +58,15 @@ impl FieldTable {
         &self.pending
     }
 
-    /// The field of a name met as the `place`-th of an event.
+    /// The field that stood at this place of an event last time, if it has this name.
     #[inline]
-    pub(crate) fn find(&mut self, name: &str, place: usize) -> Option<usize> {
-        if let Some(&expected) = self.expected.get(place)
-            && let Some(known) = self.names.get(expected as usize)
-            && known.as_ref() == name
-        {
-            return Some(expected as usize);
-        }
-        self.find_by_hash(name, place)
+    pub(crate) fn find_expected(&self, name: &str, place: usize) -> Option<usize> {
+        let expected = *self.expected.get(place)? as usize;
+        self.names.get(expected).is_some_and(|known| known.as_ref() == name).then_some(expected)
     }
 
-    fn find_by_hash(&mut self, name: &str, place: usize) -> Option<usize> {
+    /// The field of this name, which is expected at this place from now on.
+    pub(crate) fn find(&mut self, name: &str, place: usize) -> Option<usize> {
         let found = self.positions.get(name).copied();
         // Places are bounded by the limit on fields.
         if self.expected.len() <= place {

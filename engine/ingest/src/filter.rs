@@ -67,7 +67,11 @@ impl RowFilter {
             Filter::In { column, values } => {
                 let has_null = values.first().is_some_and(Option::is_none);
                 let found = test(column, Test::In(values.clone()));
-                if has_null { Self::Or(vec![Self::IsNull(layout.resolve(column)), found]) } else { found }
+                if has_null {
+                    Self::Or(vec![Self::IsNull(layout.resolve(column)), found])
+                } else {
+                    found
+                }
             }
             Filter::Bound { column, lower, upper, ordering } => {
                 if matches!(ordering, Ordering::Alphanumeric | Ordering::Version) {
@@ -196,7 +200,8 @@ impl Test {
             }
             Self::Bound(lower, upper, ordering) => {
                 let text = row.text(raw);
-                let order = |bound: &RangeBound<String>| compare_text(&text, &bound.value, *ordering);
+                let order =
+                    |bound: &RangeBound<String>| compare_text(&text, &bound.value, *ordering);
                 inside(lower, upper, order)
             }
             Self::Range(lower, upper) => {

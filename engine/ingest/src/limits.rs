@@ -60,9 +60,8 @@ impl ParseLimits {
     /// The earliest and (exclusive) latest timestamps that are taken.
     pub(crate) fn time_window(&self) -> (i64, i64) {
         let from = self.late_window_ms.map(|late| self.now_ms.saturating_sub(late));
-        let to = self.early_window_ms.map(|early| {
-            self.now_ms.saturating_add(early).saturating_add(1)
-        });
+        let to =
+            self.early_window_ms.map(|early| self.now_ms.saturating_add(early).saturating_add(1));
         (
             from.map_or(self.min_time_ms, |from| from.max(self.min_time_ms)),
             to.map_or(self.max_time_ms, |to| to.min(self.max_time_ms)),

@@ -384,9 +384,7 @@ fn fault_reason(
     }
     match fault.kind {
         FaultKind::OverLimit(what, limit) => RejectReason::OverLimit { what, limit },
-        FaultKind::NameControl => {
-            RejectReason::FieldName { message: "holds a control character" }
-        }
+        FaultKind::NameControl => RejectReason::FieldName { message: "holds a control character" },
         ref kind => RejectReason::Syntax { offset: fault.at, message: kind.message() },
     }
 }

@@ -65,9 +65,9 @@ impl TimestampReader {
     }
 
     fn missing(&self) -> Result<i64, RejectReason> {
-        self.spec.missing_value_ms.ok_or_else(|| RejectReason::MissingTimestamp {
-            column: self.spec.column.clone(),
-        })
+        self.spec
+            .missing_value_ms
+            .ok_or_else(|| RejectReason::MissingTimestamp { column: self.spec.column.clone() })
     }
 
     fn of_long(&self, number: i64) -> Option<i64> {

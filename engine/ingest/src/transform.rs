@@ -58,7 +58,9 @@ impl Transforms {
         for (index, plan) in self.plans.iter().enumerate() {
             self.slots.clear();
             self.slots.extend(
-                plan.inputs.iter().map(|s| expr_value(Layout::value(*s, timestamp_ms, buffer), body, buffer)),
+                plan.inputs
+                    .iter()
+                    .map(|s| expr_value(Layout::value(*s, timestamp_ms, buffer), body, buffer)),
             );
             let result = plan.expression.eval_slots(&self.slots).map_err(|error| {
                 RejectReason::Transform { name: plan.name.clone(), message: error.to_string() }

@@ -9,6 +9,7 @@ use crate::finalise::buckets::StampWriter;
 use crate::finalise::column::Column;
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
+use crate::finalise::states::push_identity;
 use crate::finalise::table::Table;
 use crate::finalise::{having, json, subtotals};
 use crate::partial::GroupedPartial;
@@ -33,7 +34,7 @@ pub(crate) fn finalise(
             let expanded = subtotals::expand(query, sets, &partial, context)?;
             (expanded.partial, Some(expanded.set_of_group))
         }
-        None => (partial, None),
+        None => (over_nothing(query, partial), None),
     };
     let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
     let fields = Fields::new(None, &query.dimensions, aggregations, posts, &query.base.context);
@@ -58,6 +59,16 @@ pub(crate) fn finalise(
     let times = rows.iter().map(|&row| partial.bucket_start_ms[row as usize]).collect();
     let as_arrays = query.base.context.result_as_array;
     Ok(GroupByResult { granularity: query.granularity.clone(), as_arrays, times, table })
+}
+
+/// Without dimensions and time buckets there is one group, also over no rows.
+fn over_nothing(query: &GroupByQuery, mut partial: GroupedPartial) -> GroupedPartial {
+    let is_single = query.dimensions.is_empty() && query.granularity == Granularity::All;
+    if is_single && partial.group_count() == 0 {
+        let start_ms = query.base.intervals.first().map_or(0, |interval| interval.start_ms);
+        push_identity(&mut partial, &query.aggregations, start_ms);
+    }
+    partial
 }
 
 /// The order of rows. Without columns: grouping set, time, dimensions. With columns: time before

@@ -12,7 +12,7 @@ use crate::column::{
     ColumnSet, Columns, DictionaryMemo, ExpressionReader, ExpressionSource, Loaded, LoadedBlock,
     SlotId, Source, parse_text_long,
 };
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::filter::Selection;
 use crate::partial::{KeyColumn, StringKeys};
 
@@ -138,7 +138,8 @@ impl<'a> Dimension<'a> {
         set: &mut ColumnSet<'a>,
     ) -> Result<Self> {
         let kind = match source {
-            Source::Missing => Kind::Null,
+            // A sketch has no value to group by: it reads as null, as in Druid.
+            Source::Missing | Source::Complex(_) => Kind::Null,
             Source::String(column) if output == KeyType::Text => {
                 Kind::Dictionary { slot: set.stored(name, Source::String(column)), column }
             }
@@ -153,11 +154,6 @@ impl<'a> Dimension<'a> {
                     values: LocalValues::new(output),
                 },
             },
-            Source::Complex(_) => {
-                return Err(ExecError::Invalid(format!(
-                    "dimension '{name}' holds sketches, which cannot be grouped by"
-                )));
-            }
         };
         Ok(Self { kind, output, ids: Vec::new(), offsets: Vec::new() })
     }

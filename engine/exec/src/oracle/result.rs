@@ -202,6 +202,11 @@ pub(crate) fn group_by(query: &GroupByQuery, rows: &[&OracleRow]) -> Value {
     let mut groups: Vec<Group> = Vec::new();
     for set in &sets {
         let mut of_set = grouping.groups(rows, set);
+        let is_single = query.dimensions.is_empty() && query.granularity == Granularity::All;
+        if of_set.is_empty() && is_single && query.subtotals.is_none() {
+            let start_ms = query.base.intervals.first().map_or(0, |interval| interval.start_ms);
+            of_set.push(grouping.group(start_ms, Vec::new(), &[]));
+        }
         if dimensions_first {
             of_set.sort_by(|a, b| {
                 compare_keys(&a.keys, &b.keys).then(a.bucket_ms.cmp(&b.bucket_ms))

@@ -59,7 +59,12 @@ impl<'q> Buckets<'q> {
         }
         let interval = self.granularity.bucket(ms);
         let next = self.starts.len() as u32;
-        let ordinal = *self.ordinals.entry(interval.start_ms).or_insert(next);
+        let ordinal = if self.starts.last().is_none_or(|last| *last < interval.start_ms) {
+            // Sorted rows only ever come here.
+            next
+        } else {
+            self.known_ordinal(interval.start_ms).unwrap_or(next)
+        };
         if ordinal == next {
             if self.starts.len() >= self.max_buckets {
                 return Err(ExecError::ResourceLimit(format!(
@@ -72,6 +77,14 @@ impl<'q> Buckets<'q> {
         }
         self.current = Some((interval, ordinal));
         Ok((interval, ordinal))
+    }
+
+    /// Looks a bucket up by its start. The map lags behind `starts` and catches up when needed.
+    fn known_ordinal(&mut self, start_ms: i64) -> Option<u32> {
+        for ordinal in self.ordinals.len()..self.starts.len() {
+            self.ordinals.insert(self.starts[ordinal], ordinal as u32);
+        }
+        self.ordinals.get(&start_ms).copied()
     }
 
     /// The runs of a range of rows that is sorted by time; `None` when there are more than `limit`.
@@ -87,19 +100,40 @@ impl<'q> Buckets<'q> {
             if runs.len() == limit {
                 return Ok(None);
             }
-            let (interval, bucket) = self.bucket(times.get(start))?;
-            let end = match times {
-                NumericValues::Constant(_) => rows.end,
-                NumericValues::Slice(times) => {
-                    start + run_length(&times[start..rows.end], interval.end_ms)
-                }
-            };
-            // A corrupt order of rows must not stop progress.
-            let end = end.max(start + 1);
-            runs.push(Run { rows: start..end, bucket });
-            start = end;
+            let run = self.run(times, start, rows.end)?;
+            start = run.rows.end;
+            runs.push(run);
         }
         Ok(Some(runs))
+    }
+
+    /// Writes the bucket of each row of a range that is sorted by time to `buckets[row]`.
+    pub(super) fn assign_sorted(
+        &mut self,
+        times: NumericValues<'_, i64>,
+        rows: Range<usize>,
+        buckets: &mut [u32],
+    ) -> Result<()> {
+        let mut start = rows.start;
+        while start < rows.end {
+            let run = self.run(times, start, rows.end)?;
+            start = run.rows.end;
+            buckets[run.rows].fill(run.bucket);
+        }
+        Ok(())
+    }
+
+    /// The run that starts at a row.
+    fn run(&mut self, times: NumericValues<'_, i64>, start: usize, limit: usize) -> Result<Run> {
+        let (interval, bucket) = self.bucket(times.get(start))?;
+        let end = match times {
+            NumericValues::Constant(_) => limit,
+            NumericValues::Slice(times) => {
+                start + run_length(&times[start..limit], interval.end_ms)
+            }
+        };
+        // A corrupt order of rows must not stop progress.
+        Ok(Run { rows: start..end.max(start + 1), bucket })
     }
 
     /// Writes the bucket of each selected row to `buckets[row]`.

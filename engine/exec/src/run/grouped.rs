@@ -6,7 +6,7 @@ use henge_query::{AggregatorSpec, DimensionSpec, QueryBase};
 use henge_segment::{BLOCK_ROWS, NumericColumn, SegmentView};
 use henge_types::{Granularity, Interval};
 
-use super::buckets::Buckets;
+use super::buckets::{Buckets, Run};
 use super::rows::{SelectedRows, time_column};
 use crate::aggregate::{Aggregator, Batch, BlockInput};
 use crate::column::{ColumnSet, Columns, SlotId};
@@ -17,7 +17,20 @@ use crate::group::{Grouper, PartIds};
 use crate::partial::{GroupedPartial, Partial};
 
 /// Runs of one bucket that a block may have before each row gets its bucket's number instead.
-const MAX_RUNS: usize = 64;
+const MAX_RUNS: usize = 1024;
+/// The same when there are dimensions, which cost more a run.
+const MAX_GROUPED_RUNS: usize = 8;
+
+/// Where the time buckets of a block's rows are.
+enum BlockBuckets {
+    /// In runs of rows.
+    Runs(Vec<Run>),
+    /// Row by row in the run's scratch space.
+    ByRow,
+}
+
+/// Takes rows of a block with their buckets.
+type AssignRows<'f> = dyn FnMut(Selection<'_>, PartIds<'_>) -> Result<()> + 'f;
 
 /// What timeseries, topN and groupBy have in common.
 #[derive(Debug)]
@@ -148,57 +161,80 @@ impl<'a> GroupedRun<'a> {
 
     /// Adds a block's selected rows.
     fn block(&mut self, block: usize, selection: Selection<'_>) -> Result<()> {
-        if self.buckets.is_single() {
-            self.rows_of_buckets(block, selection, PartIds::Constant(0))?;
-            return self.check_memory();
-        }
         let mut times = std::mem::take(&mut self.times);
-        let result = self.block_by_time(block, selection, &mut times);
+        let mut ids = std::mem::take(&mut self.bucket_ids);
+        let result = self.buckets_of_block(block, selection, &mut times, &mut ids);
+        let result = result.and_then(|buckets| match buckets {
+            BlockBuckets::Runs(runs) => self.runs_of_block(block, selection, &runs),
+            BlockBuckets::ByRow => {
+                self.load_and_assign(block, selection, &[], |assign| {
+                    assign(selection, PartIds::Rows(&ids))
+                })
+            }
+        });
         self.times = times;
+        self.bucket_ids = ids;
         result?;
         self.check_memory()
     }
 
-    fn block_by_time(
+    /// Finds the time buckets of a block's selected rows: as runs of rows, or by row in `ids`.
+    fn buckets_of_block(
         &mut self,
         block: usize,
         selection: Selection<'_>,
         scratch: &mut Vec<i64>,
-    ) -> Result<()> {
-        let Some(time) = self.time else { return Ok(()) };
+        ids: &mut Vec<u32>,
+    ) -> Result<BlockBuckets> {
+        let span = selection.span();
+        let (Some(time), false) = (self.time, self.buckets.is_single()) else {
+            return Ok(BlockBuckets::Runs(vec![Run { rows: span, bucket: 0 }]));
+        };
         let times = time.block(block, scratch)?.values;
         if self.view.is_time_sorted() {
-            let span = selection.span();
-            if let Some(runs) = self.buckets.runs(times, span, MAX_RUNS)? {
-                for run in runs {
-                    let part = selection.within(run.rows);
-                    if !part.is_empty() {
-                        self.rows_of_buckets(block, part, PartIds::Constant(run.bucket))?;
-                    }
-                }
-                return Ok(());
+            let limit = if self.ungrouped { MAX_RUNS } else { MAX_GROUPED_RUNS };
+            if let Some(runs) = self.buckets.runs(times, span.clone(), limit)? {
+                return Ok(BlockBuckets::Runs(runs));
             }
+            ids.resize(BLOCK_ROWS, 0);
+            self.buckets.assign_sorted(times, span, ids)?;
+            return Ok(BlockBuckets::ByRow);
         }
-        let mut ids = std::mem::take(&mut self.bucket_ids);
         ids.resize(BLOCK_ROWS, 0);
-        self.buckets.assign(times, selection, &mut ids)?;
-        let result = self.rows_of_buckets(block, selection, PartIds::Rows(&ids));
-        self.bucket_ids = ids;
-        result
+        self.buckets.assign(times, selection, ids)?;
+        Ok(BlockBuckets::ByRow)
     }
 
-    /// Adds rows whose buckets are known.
-    fn rows_of_buckets(
+    fn runs_of_block(
         &mut self,
         block: usize,
         selection: Selection<'_>,
-        bucket: PartIds<'_>,
+        runs: &[Run],
+    ) -> Result<()> {
+        let answered = match runs {
+            [only] => self.answer_by_statistics(block, selection, only.bucket)?,
+            _ => Vec::new(),
+        };
+        self.load_and_assign(block, selection, &answered, |assign| {
+            for run in runs {
+                let part = selection.within(run.rows.clone());
+                if !part.is_empty() {
+                    assign(part, PartIds::Constant(run.bucket))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Decodes the columns that are needed of a block once, then lets `parts` hand over its rows.
+    fn load_and_assign(
+        &mut self,
+        block: usize,
+        selection: Selection<'_>,
+        answered: &[bool],
+        parts: impl FnOnce(&mut AssignRows<'_>) -> Result<()>,
     ) -> Result<()> {
         let bucket_count = self.buckets.starts().len();
-        let answered = match bucket {
-            PartIds::Constant(bucket) => self.answer_by_statistics(block, selection, bucket)?,
-            PartIds::Rows(_) => Vec::new(),
-        };
         let Self { columns, grouper, grouper_slots, aggregators, .. } = self;
         let wanted = |slot: SlotId| {
             let mut open = aggregators
@@ -211,8 +247,10 @@ impl<'a> GroupedRun<'a> {
         };
         let loaded = columns.load(block, selection, &wanted)?;
         let input = BlockInput { block, loaded: &loaded };
-        grouper.assign(block, selection, (bucket, bucket_count), &loaded, &mut |batch, groups| {
-            aggregators.update(batch, groups, &input, &answered)
+        parts(&mut |part, bucket| {
+            grouper.assign(block, part, (bucket, bucket_count), &loaded, &mut |batch, groups| {
+                aggregators.update(batch, groups, &input, answered)
+            })
         })
     }
 

@@ -14,13 +14,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// The first moment that rows may have: 2024-03-09, the day before Los Angeles changes its clocks.
-pub const START_MS: i64 = 1_709_942_400_000;
+pub(crate) const START_MS: i64 = 1_709_942_400_000;
 /// The span of the rows' times.
-pub const SPAN_MS: i64 = 3 * 86_400_000;
+pub(crate) const SPAN_MS: i64 = 3 * 86_400_000;
 
 /// How a segment is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Storage {
+pub(crate) enum Storage {
     /// A snapshot of the write-optimised index.
     Index,
     /// Persisted and mapped.
@@ -29,13 +29,13 @@ pub enum Storage {
 
 /// Rows of one segment.
 #[derive(Debug, Clone)]
-pub struct Part {
-    pub rows: Vec<OracleRow>,
-    pub storage: Storage,
+pub(crate) struct Part {
+    pub(crate) rows: Vec<OracleRow>,
+    pub(crate) storage: Storage,
 }
 
 /// One to four segments.
-pub fn parts() -> impl Strategy<Value = Vec<Part>> {
+pub(crate) fn parts() -> impl Strategy<Value = Vec<Part>> {
     let storage = prop_oneof![Just(Storage::Index), Just(Storage::File)];
     let part = (prop::collection::vec(row(), 0..14), storage);
     let part = part.prop_map(|(rows, storage)| Part { rows, storage });
@@ -111,7 +111,7 @@ fn schema() -> IndexSchema {
 }
 
 /// The segment of some rows.
-pub fn view(part: &Part, number: usize) -> Box<dyn SegmentView> {
+pub(crate) fn view(part: &Part, number: usize) -> Box<dyn SegmentView> {
     let limits = IndexLimits { max_rows: 1_000_000, max_bytes: 1 << 30 };
     let mut index = WriteIndex::new(schema(), limits).unwrap();
     for row in &part.rows {

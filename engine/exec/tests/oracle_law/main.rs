@@ -4,6 +4,7 @@
 
 mod compare;
 mod data;
+mod large;
 mod queries;
 
 use henge_exec::oracle::{OracleRow, answer_segments};
@@ -106,7 +107,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(150))]
+    #![proptest_config(config(100))]
 
     #[test]
     fn timeseries_answers_as_the_oracle(

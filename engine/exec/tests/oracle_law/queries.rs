@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use crate::data::{SPAN_MS, START_MS};
 
 /// Any query.
-pub fn any_query() -> impl Strategy<Value = Value> {
+pub(crate) fn any_query() -> impl Strategy<Value = Value> {
     prop_oneof![timeseries(), top_n(), group_by(), scan(), search(), time_boundary()]
 }
 
-pub fn timeseries() -> impl Strategy<Value = Value> {
+pub(crate) fn timeseries() -> impl Strategy<Value = Value> {
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let limit = prop::option::weighted(0.3, 1_u64..5);
     (base(), granularity(), aggregations(), flags, limit).prop_map(
@@ -35,7 +35,7 @@ pub fn timeseries() -> impl Strategy<Value = Value> {
     )
 }
 
-pub fn top_n() -> impl Strategy<Value = Value> {
+pub(crate) fn top_n() -> impl Strategy<Value = Value> {
     let ordering = select(vec!["lexicographic", "numeric", "strlen", "alphanumeric"]);
     let stop = prop::option::of(select(vec!["", "a", "10", "5"]));
     let by_dimension = (ordering, stop).prop_map(|(ordering, stop)| {
@@ -65,7 +65,7 @@ pub fn top_n() -> impl Strategy<Value = Value> {
     )
 }
 
-pub fn group_by() -> impl Strategy<Value = Value> {
+pub(crate) fn group_by() -> impl Strategy<Value = Value> {
     let dimensions = subsequence(all_dimensions(), 0..=3).prop_shuffle();
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let having = prop::option::weighted(0.4, having());
@@ -101,7 +101,7 @@ pub fn group_by() -> impl Strategy<Value = Value> {
     )
 }
 
-pub fn scan() -> impl Strategy<Value = Value> {
+pub(crate) fn scan() -> impl Strategy<Value = Value> {
     let columns = vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "absent"];
     let columns = subsequence(columns, 0..=10).prop_shuffle();
     let order = select(vec!["none", "ascending", "descending"]);
@@ -124,7 +124,7 @@ pub fn scan() -> impl Strategy<Value = Value> {
     )
 }
 
-pub fn search() -> impl Strategy<Value = Value> {
+pub(crate) fn search() -> impl Strategy<Value = Value> {
     let part = select(vec!["", "a", "A", "1", "é", "É", ".5"]);
     let looked_for = prop_oneof![
         (part.clone(), any::<bool>()).prop_map(|(value, case)| {
@@ -157,7 +157,7 @@ pub fn search() -> impl Strategy<Value = Value> {
     )
 }
 
-pub fn time_boundary() -> impl Strategy<Value = Value> {
+pub(crate) fn time_boundary() -> impl Strategy<Value = Value> {
     let bound = prop::option::of(select(vec!["minTime", "maxTime"]));
     (base(), bound).prop_map(|(mut query, bound)| {
         query["queryType"] = json!("timeBoundary");

@@ -187,9 +187,7 @@ fn split(value: &ExprValue, delimiter: &Delimiter) -> ExprValue {
         Delimiter::Text(delimiter) if delimiter.is_empty() => {
             text.chars().map(|c| ExprValue::from(c.to_string())).collect()
         }
-        Delimiter::Text(delimiter) => {
-            text.split(delimiter.as_str()).map(ExprValue::from).collect()
-        }
+        Delimiter::Text(delimiter) => text.split(delimiter.as_str()).map(ExprValue::from).collect(),
         Delimiter::Pattern(pattern) => pattern.split(&text).map(ExprValue::from).collect(),
     };
     parts.into()

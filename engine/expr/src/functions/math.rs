@@ -29,9 +29,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("log1p", 1, 1, DOUBLE, |a| Ok(unary(&a[0], f64::ln_1p))),
     plain("nextup", 1, 1, DOUBLE, |a| Ok(unary(&a[0], f64::next_up))),
     plain("rint", 1, 1, DOUBLE, |a| Ok(unary(&a[0], f64::round_ties_even))),
-    plain("signum", 1, 1, DOUBLE, |a| {
-        Ok(unary(&a[0], |x| if x == 0.0 { x } else { x.signum() }))
-    }),
+    plain("signum", 1, 1, DOUBLE, |a| Ok(unary(&a[0], |x| if x == 0.0 { x } else { x.signum() }))),
     plain("sin", 1, 1, DOUBLE, |a| Ok(unary(&a[0], f64::sin))),
     plain("sinh", 1, 1, DOUBLE, |a| Ok(unary(&a[0], f64::sinh))),
     plain("sqrt", 1, 1, DOUBLE, |a| Ok(unary(&a[0], f64::sqrt))),
@@ -48,12 +46,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("copysign", 2, 2, DOUBLE, |a| Ok(doubles(a, f64::copysign))),
     plain("hypot", 2, 2, DOUBLE, |a| Ok(doubles(a, f64::hypot))),
     plain("nextafter", 2, 2, DOUBLE, |a| {
-        Ok(doubles(a, |x, y| if y > x { x.next_up() } else if y < x { x.next_down() } else { y }))
+        Ok(doubles(a, |x, y| {
+            if y > x {
+                x.next_up()
+            } else if y < x {
+                x.next_down()
+            } else {
+                y
+            }
+        }))
     }),
     plain("pow", 2, 2, DOUBLE, |a| Ok(doubles(a, f64::powf))),
-    plain("remainder", 2, 2, DOUBLE, |a| {
-        Ok(doubles(a, |x, y| x - (x / y).round_ties_even() * y))
-    }),
+    plain("remainder", 2, 2, DOUBLE, |a| Ok(doubles(a, |x, y| x - (x / y).round_ties_even() * y))),
     plain("scalb", 2, 2, DOUBLE, |a| Ok(doubles(a, |x, y| x * y.trunc().exp2()))),
     plain("div", 2, 2, LONG, |a| {
         Ok(numbers(a, i64::checked_div, |x, y| double_to_long(x / y).into()))

@@ -114,12 +114,7 @@ pub(crate) fn takes_arrays(name: &str) -> bool {
 }
 
 /// Refuses a wrong number of arguments.
-pub(crate) fn check_count(
-    name: &'static str,
-    count: usize,
-    min: usize,
-    max: usize,
-) -> Result<()> {
+pub(crate) fn check_count(name: &'static str, count: usize, min: usize, max: usize) -> Result<()> {
     if (min..=max).contains(&count) {
         return Ok(());
     }

@@ -89,8 +89,7 @@ fn extract(regex: &Regex, text: &str, group: &ExprValue) -> Result<ExprValue> {
         value => match as_index(value).and_then(|index| usize::try_from(index).ok()) {
             Some(index) if index < regex.captures_len() => index,
             _ => {
-                let message =
-                    format!("the pattern has {} groups only", regex.captures_len() - 1);
+                let message = format!("the pattern has {} groups only", regex.captures_len() - 1);
                 return Err(ExprError::argument("regexp_extract", message));
             }
         },
@@ -124,7 +123,9 @@ fn replace(regex: &Regex, text: &str, replacement: &ExprValue) -> Result<ExprVal
         for piece in &pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
-                Piece::Group(group) => out.push_str(captures.get(*group).map_or("", |m| m.as_str())),
+                Piece::Group(group) => {
+                    out.push_str(captures.get(*group).map_or("", |m| m.as_str()))
+                }
             }
         }
         out

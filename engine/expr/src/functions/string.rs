@@ -46,9 +46,7 @@ fn too_large(function: &'static str) -> ExprError {
 fn concat(arguments: &[ExprValue]) -> Result<ExprValue> {
     let texts: Option<Vec<_>> = arguments.iter().map(ExprValue::as_text).collect();
     match texts {
-        Some(texts) => {
-            operators::concat(&texts.iter().map(AsRef::as_ref).collect::<Vec<&str>>())
-        }
+        Some(texts) => operators::concat(&texts.iter().map(AsRef::as_ref).collect::<Vec<&str>>()),
         None => Ok(ExprValue::Null),
     }
 }
@@ -72,6 +70,10 @@ fn substring(arguments: &[ExprValue]) -> Result<ExprValue> {
         return Ok(ExprValue::Null);
     };
     let rest = &text[byte_of(&text, count(start))..];
+    if rest.is_empty() {
+        // Druid has nothing to cut out beyond the end, not even the empty text.
+        return Ok(ExprValue::Null);
+    }
     let length = match arguments.get(2) {
         None => -1,
         Some(length) => match as_index(length) {

@@ -163,8 +163,7 @@ fn format_setup(function: &'static str, arguments: &[ExprValue]) -> Result<Forma
     let pattern = match argument(arguments, 1).as_text() {
         None => None,
         Some(text) => Some(
-            JodaPattern::parse(&text)
-                .map_err(|message| ExprError::argument(function, message))?,
+            JodaPattern::parse(&text).map_err(|message| ExprError::argument(function, message))?,
         ),
     };
     Ok((pattern, time_zone(function, argument(arguments, 2))?))

@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_truncated_line_costs_only_itself() {
         let seen = walk("{\"a\":1}\n{\"a\":BAD\n{\"a\":3}\n{\"a\":\"BAD\n{\"a\":5}");
-        assert_eq!(seen, ["{\"a\":1}", "bad 8..17", "{\"a\":3}", "bad 25..34", "{\"a\":5}"]);
+        assert_eq!(seen, ["{\"a\":1}", "bad 8..17", "{\"a\":3}", "bad 25..35", "{\"a\":5}"]);
     }
 
     #[test]
@@ -280,9 +280,23 @@ mod tests {
     }
 
     #[test]
-    fn h_03_unbalanced_nesting_is_passed_in_linear_time() {
-        assert_eq!(walk(&"[".repeat(100_000)).len(), 2);
-        assert_eq!(walk(&"{\"a\":BAD\n".repeat(50_000)).len(), 50_000);
-        assert_eq!(walk(&"{\"a\":BAD}".repeat(50_000)).len(), 50_000);
+    fn h_03_broken_bodies_are_passed_in_linear_time() {
+        let broken = |text: &str| {
+            let mut frames = Frames::new(text, 0);
+            let mut count = 0;
+            loop {
+                match frames.next() {
+                    Frame::End => return count,
+                    Frame::Event(start) => frames.recover(start),
+                    Frame::Broken { .. } => {}
+                }
+                count += 1;
+            }
+        };
+        assert_eq!(broken(&"[".repeat(100_000)), 2);
+        assert_eq!(broken(&"{\"a\":".repeat(100_000)), 1);
+        assert_eq!(broken(&"{\"a\":[\n".repeat(100_000)), 100_000);
+        assert_eq!(broken(&"{\"a\":BAD}".repeat(100_000)), 100_000);
+        assert_eq!(broken(&format!("[{}", "{\"a\":BAD},".repeat(100_000))), 100_001);
     }
 }

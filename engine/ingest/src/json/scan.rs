@@ -48,9 +48,9 @@ pub(crate) type Scan<T> = Result<T, Fault>;
 #[derive(Debug)]
 pub(crate) struct Scanner<'b> {
     text: &'b str,
+    /// The body up to where this event must have ended.
+    bytes: &'b [u8],
     pub(crate) at: usize,
-    /// No byte at or after this one is read.
-    end: usize,
 }
 
 const LOW: u64 = 0x0101_0101_0101_0101;
@@ -68,7 +68,8 @@ fn special_bytes(word: u64) -> u64 {
 
 impl<'b> Scanner<'b> {
     pub(crate) fn new(text: &'b str, at: usize, end: usize) -> Self {
-        Self { text, at, end: end.min(text.len()) }
+        let bytes = text.as_bytes();
+        Self { text, bytes: bytes.get(..end).unwrap_or(bytes), at }
     }
 
     pub(crate) fn fault<T>(&self, kind: FaultKind) -> Scan<T> {
@@ -77,7 +78,7 @@ impl<'b> Scanner<'b> {
 
     #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
-        if self.at < self.end { self.text.as_bytes().get(self.at).copied() } else { None }
+        self.bytes.get(self.at).copied()
     }
 
     #[inline]
@@ -118,8 +119,7 @@ impl<'b> Scanner<'b> {
     /// Moves to the next quote, backslash or control character (or the end).
     #[inline]
     fn plain_run(&mut self) {
-        let bytes = &self.text.as_bytes()[..self.end];
-        while let Some(chunk) = bytes[self.at..].first_chunk::<8>() {
+        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
             let special = special_bytes(u64::from_le_bytes(*chunk));
             if special != 0 {
                 self.at += special.trailing_zeros() as usize / 8;
@@ -222,7 +222,7 @@ impl<'b> Scanner<'b> {
             self.at += 1;
         }
         let digits = self.at - digits_start;
-        let leading_zero = digits > 1 && self.text.as_bytes().get(digits_start) == Some(&b'0');
+        let leading_zero = digits > 1 && self.bytes.get(digits_start) == Some(&b'0');
         if digits == 0 || leading_zero {
             return self.fault(FaultKind::Number);
         }
@@ -267,7 +267,7 @@ impl<'b> Scanner<'b> {
 
     /// Reads `true`, `false` or `null`.
     pub(crate) fn word(&mut self) -> Scan<Raw> {
-        let rest = &self.text.as_bytes()[self.at..self.end];
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
         for (word, raw) in
             [("true", Raw::Bool(true)), ("false", Raw::Bool(false)), ("null", Raw::Null)]
         {

@@ -30,8 +30,7 @@ fn h_02_a_truncated_event_is_never_a_row() {
     let event = r#"{"t":1,"a":["x","é\n"],"b":{"c":[1.5e3,true,null]}}"#;
     let schema = one_dimension();
     for end in 1..event.len() {
-        let (counts, sink) =
-            parse_with(&schema, ParseLimits::default(), &event.as_bytes()[..end]);
+        let (counts, sink) = parse_with(&schema, ParseLimits::default(), &event.as_bytes()[..end]);
         assert_eq!(counts.unwrap().rejected, 1, "{end}");
         assert!(sink.rows.is_empty(), "{end}");
         // Followed by a whole event on the next line, only the broken one is lost.
@@ -184,7 +183,8 @@ fn h_10_json_is_strict() {
 
 #[test]
 fn h_10_lines_lists_and_blanks_mix() {
-    let body = "\u{feff}{\"t\":1}\r\n\r\n{\"t\":2}{\"t\":3}\n [{\"t\":4} , {\"t\":5}]\n\t{\n\"t\"\n:6}";
+    let body =
+        "\u{feff}{\"t\":1}\r\n\r\n{\"t\":2}{\"t\":3}\n [{\"t\":4} , {\"t\":5}]\n\t{\n\"t\"\n:6}";
     let times: Vec<i64> = parse(&one_dimension(), body).rows.iter().map(|r| r.0).collect();
     assert_eq!(times, [1, 2, 3, 4, 5, 6]);
     // A byte-order mark belongs to the start only.
@@ -213,8 +213,18 @@ fn h_11_texts_are_equal_by_bytes_only() {
 #[test]
 fn h_12_values_take_the_type_of_their_column() {
     let values = [
-        "\"x\"", "7", "1.50", "1e20", "true", "null", "[]", "[\"p\",2,null,true]", "[\"one\"]",
-        "{\"k\": [1, 2]}", "[[1],{\"k\":2}]", "12345678901234567890123",
+        "\"x\"",
+        "7",
+        "1.50",
+        "1e20",
+        "true",
+        "null",
+        "[]",
+        "[\"p\",2,null,true]",
+        "[\"one\"]",
+        "{\"k\": [1, 2]}",
+        "[[1],{\"k\":2}]",
+        "12345678901234567890123",
     ];
     let lines: Vec<String> = values.iter().map(|v| format!("{{\"t\":1,\"a\":{v}}}")).collect();
     let body = lines.join("\n");

@@ -55,7 +55,8 @@ fn h_24_missing_and_unreadable_timestamps_are_refused() {
     }));
     assert_eq!(parse(&filled, "{}").rows[0].0, 946_684_800_000);
     assert_eq!(parse(&filled, "{\"t\":\"soon\"}").codes(), ["bad_timestamp"]);
-    let reason = &parse(&schema(json!({"timestampSpec": {"column": "when"}})), "{}").rejections[0].2;
+    let reason =
+        &parse(&schema(json!({"timestampSpec": {"column": "when"}})), "{}").rejections[0].2;
     assert!(reason.to_string().contains("'when'"), "{reason}");
 }
 

@@ -31,10 +31,9 @@ fn transforms_shadow_fields_and_do_not_see_each_other() {
 #[test]
 fn a_transform_may_set_the_time() {
     let schema = schema(with_transforms(
-        json!([
-            transform("__time", "timestamp_shift(__time, 'P1D', n)"),
-            transform("b", "__time"),
-        ]),
+        json!(
+            [transform("__time", "timestamp_shift(__time, 'P1D', n)"), transform("b", "__time"),]
+        ),
         json!(null),
     ));
     let sink = parse(&schema, r#"{"t":1000,"n":2}{"t":1000}"#);
@@ -62,10 +61,7 @@ fn transforms_see_lists_booleans_and_objects() {
 
 #[test]
 fn h_89_a_transform_that_fails_refuses_its_event() {
-    let schema = schema(with_transforms(
-        json!([transform("a", "repeat('x', n)")]),
-        json!(null),
-    ));
+    let schema = schema(with_transforms(json!([transform("a", "repeat('x', n)")]), json!(null)));
     let sink = parse(&schema, r#"{"t":1,"n":1000000000}{"t":2,"n":2}"#);
     assert_eq!(sink.codes(), ["transform"]);
     assert_eq!(sink.rows, [(2, vec![text("xx"), Value::Null])]);
@@ -83,7 +79,8 @@ fn the_filter_keeps_only_what_is_true() {
         assert_eq!(counts.unwrap().filtered, 4 - sink.rows.len() as u64);
         sink.rows.iter().map(|row| row.0).collect()
     };
-    let selector = |value: serde_json::Value| json!({"type": "selector", "dimension": "a", "value": value});
+    let selector =
+        |value: serde_json::Value| json!({"type": "selector", "dimension": "a", "value": value});
     let n = |extra: serde_json::Value| {
         let mut filter = extra;
         filter["dimension"] = json!("n");
@@ -101,13 +98,28 @@ fn the_filter_keeps_only_what_is_true() {
         (json!({"type": "selector", "dimension": "up", "value": "X"}), vec![0]),
         (n(json!({"type": "selector", "value": "5"})), vec![0]),
         (n(json!({"type": "bound", "lower": "5", "ordering": "numeric"})), vec![0, 1, 3]),
-        (n(json!({"type": "bound", "lower": "5", "lowerStrict": true, "ordering": "numeric"})), vec![1, 3]),
+        (
+            n(json!({"type": "bound", "lower": "5", "lowerStrict": true, "ordering": "numeric"})),
+            vec![1, 3],
+        ),
         (n(json!({"type": "bound", "upper": "5"})), vec![0, 1, 2]),
-        (json!({"type": "range", "column": "n", "matchValueType": "LONG", "lower": 3, "upper": 7}), vec![0, 3]),
-        (json!({"type": "equals", "column": "n", "matchValueType": "DOUBLE", "matchValue": 2.5}), vec![2]),
-        (json!({"type": "interval", "dimension": "__time", "intervals": ["1970-01-01T00:00:00.001/1970-01-01T00:00:00.003"]}), vec![1, 2]),
+        (
+            json!({"type": "range", "column": "n", "matchValueType": "LONG", "lower": 3, "upper": 7}),
+            vec![0, 3],
+        ),
+        (
+            json!({"type": "equals", "column": "n", "matchValueType": "DOUBLE", "matchValue": 2.5}),
+            vec![2],
+        ),
+        (
+            json!({"type": "interval", "dimension": "__time", "intervals": ["1970-01-01T00:00:00.001/1970-01-01T00:00:00.003"]}),
+            vec![1, 2],
+        ),
         (json!({"type": "expression", "expression": "n > 5"}), vec![1, 3]),
-        (json!({"type": "and", "fields": [selector(json!("x")), {"type": "expression", "expression": "n > 3"}]}), vec![0]),
+        (
+            json!({"type": "and", "fields": [selector(json!("x")), {"type": "expression", "expression": "n > 3"}]}),
+            vec![0],
+        ),
         (json!({"type": "or", "fields": [selector(json!("")), selector(json!(null))]}), vec![1, 3]),
     ] {
         assert_eq!(kept(filter.clone()), expected, "{filter}");
