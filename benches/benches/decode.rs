@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::hint::black_box;
 
-use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
-use henge_benches::harness;
+use criterion::{BenchmarkGroup, BenchmarkId, Throughput};
+use henge_benches::cpu_time::CpuTime;
+use henge_benches::harness::{self, Runner};
 use henge_benches::page_views::{Columns, PageViews, Texts};
 use henge_benches::shapes::{FloatShape, IdShape, IntegerShape};
 use henge_segment::encoding::{Candidate, Encoding, float, ids, integer};
@@ -18,23 +18,23 @@ use henge_segment::{
 const CODEC_ROWS: usize = 4 * BLOCK_ROWS;
 
 fn main() {
-    let mut criterion = harness::criterion();
+    let mut runner = harness::runner();
     let mut seen = BTreeSet::new();
-    integers(&mut criterion, &mut seen);
-    floats(&mut criterion, &mut seen);
-    dictionary_ids(&mut criterion, &mut seen);
+    integers(&mut runner, &mut seen);
+    floats(&mut runner, &mut seen);
+    dictionary_ids(&mut runner, &mut seen);
     let missing: Vec<_> = henge_segment::encoding::ALL_ENCODINGS
         .iter()
         // A constant block has no bytes to decode.
         .filter(|encoding| **encoding != Encoding::Constant && !seen.contains(*encoding))
         .collect();
     assert!(missing.is_empty(), "no shape of values leads to {missing:?}");
-    columns(&mut criterion);
-    criterion.final_summary();
+    columns(&mut runner);
+    runner.final_summary();
 }
 
-fn integers(criterion: &mut Criterion, seen: &mut BTreeSet<Encoding>) {
-    let mut group = criterion.benchmark_group("decode/integers");
+fn integers(runner: &mut Runner, seen: &mut BTreeSet<Encoding>) {
+    let mut group = runner.benchmark_group("decode/integers");
     for shape in IntegerShape::ALL {
         let values = shape.values();
         let candidates = integer::candidates(&values, true);
@@ -44,8 +44,8 @@ fn integers(criterion: &mut Criterion, seen: &mut BTreeSet<Encoding>) {
     group.finish();
 }
 
-fn floats(criterion: &mut Criterion, seen: &mut BTreeSet<Encoding>) {
-    let mut group = criterion.benchmark_group("decode/doubles");
+fn floats(runner: &mut Runner, seen: &mut BTreeSet<Encoding>) {
+    let mut group = runner.benchmark_group("decode/doubles");
     for shape in FloatShape::ALL {
         let values = shape.values();
         let candidates = float::candidates(&values, true);
@@ -55,8 +55,8 @@ fn floats(criterion: &mut Criterion, seen: &mut BTreeSet<Encoding>) {
     group.finish();
 }
 
-fn dictionary_ids(criterion: &mut Criterion, seen: &mut BTreeSet<Encoding>) {
-    let mut group = criterion.benchmark_group("decode/ids");
+fn dictionary_ids(runner: &mut Runner, seen: &mut BTreeSet<Encoding>) {
+    let mut group = runner.benchmark_group("decode/ids");
     for shape in IdShape::ALL {
         let values = shape.values();
         let candidates = ids::candidates(&values, true);
@@ -68,7 +68,7 @@ fn dictionary_ids(criterion: &mut Criterion, seen: &mut BTreeSet<Encoding>) {
 
 /// One benchmark a candidate; those of one encoding differ in size, so the size is in the name.
 fn kernels<T: Copy + Default + PartialEq + std::fmt::Debug>(
-    group: &mut BenchmarkGroup<'_, WallTime>,
+    group: &mut BenchmarkGroup<'_, CpuTime>,
     shape: &str,
     values: &[T],
     candidates: &[Candidate],
@@ -92,7 +92,7 @@ fn kernels<T: Copy + Default + PartialEq + std::fmt::Debug>(
 
 /// Columns of the page views through the mapped segment: codec, decoder, and a sum over the values,
 /// so that what is read in place is read at all.
-fn columns(criterion: &mut Criterion) {
+fn columns(runner: &mut Runner) {
     let texts = Texts::new();
     let columns: Columns = PageViews::standard().take(CODEC_ROWS).collect();
     let reference = columns.segment(&texts, WriteOptions::hot()).unwrap();
@@ -105,7 +105,7 @@ fn columns(criterion: &mut Criterion) {
         ("zstd", compact),
     ] {
         let segment = columns.segment(&texts, options).unwrap();
-        let mut group = criterion.benchmark_group(format!("decode/column/{form}"));
+        let mut group = runner.benchmark_group(format!("decode/column/{form}"));
         for (name, value_bytes) in [
             ("__time", 8),
             ("bytes", 8),

@@ -4,20 +4,20 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
-use henge_benches::harness;
+use criterion::Throughput;
+use henge_benches::harness::{self, Runner};
 use henge_benches::page_views::{Columns, PageViews, Texts};
 use henge_benches::shapes::{FloatShape, IdShape, IntegerShape};
 use henge_segment::encoding::{float, ids, integer};
 use henge_segment::{BLOCK_ROWS, BlockCodec, MappedSegment, SegmentView, WriteOptions};
 
 fn main() {
-    let mut criterion = harness::criterion();
-    integers(&mut criterion);
-    floats(&mut criterion);
-    dictionary_ids(&mut criterion);
-    segments(&mut criterion);
-    criterion.final_summary();
+    let mut runner = harness::runner();
+    integers(&mut runner);
+    floats(&mut runner);
+    dictionary_ids(&mut runner);
+    segments(&mut runner);
+    runner.final_summary();
 }
 
 fn throughput(bytes_a_row: usize) -> Throughput {
@@ -25,8 +25,8 @@ fn throughput(bytes_a_row: usize) -> Throughput {
     Throughput::ElementsAndBytes { elements: BLOCK_ROWS as u64, bytes }
 }
 
-fn integers(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("encode/integers");
+fn integers(runner: &mut Runner) {
+    let mut group = runner.benchmark_group("encode/integers");
     group.throughput(throughput(size_of::<i64>()));
     for shape in IntegerShape::ALL {
         let values = shape.values();
@@ -42,8 +42,8 @@ fn integers(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn floats(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("encode/doubles");
+fn floats(runner: &mut Runner) {
+    let mut group = runner.benchmark_group("encode/doubles");
     group.throughput(throughput(size_of::<f64>()));
     for shape in FloatShape::ALL {
         let values = shape.values();
@@ -59,8 +59,8 @@ fn floats(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn dictionary_ids(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("encode/ids");
+fn dictionary_ids(runner: &mut Runner) {
+    let mut group = runner.benchmark_group("encode/ids");
     group.throughput(throughput(size_of::<u32>()));
     for shape in IdShape::ALL {
         let values = shape.values();
@@ -77,11 +77,11 @@ fn dictionary_ids(criterion: &mut Criterion) {
 }
 
 /// Two blocks of all twelve columns, with dictionaries and bitmap indexes.
-fn segments(criterion: &mut Criterion) {
+fn segments(runner: &mut Runner) {
     let texts = Texts::new();
     let columns: Columns = PageViews::standard().take(2 * BLOCK_ROWS).collect();
     let compact = WriteOptions::default();
-    let mut group = criterion.benchmark_group("encode/segment");
+    let mut group = runner.benchmark_group("encode/segment");
     group.throughput(Throughput::ElementsAndBytes {
         elements: columns.row_count() as u64,
         bytes: columns.value_bytes() as u64,

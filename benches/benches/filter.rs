@@ -1,8 +1,8 @@
 //! Filters: how many rows of the page views pass, through one data node's run of a timeseries.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up should stop")]
 
-use criterion::{Criterion, Throughput};
-use henge_benches::harness::{self, Table};
+use criterion::Throughput;
+use henge_benches::harness::{self, Runner, Table};
 use henge_benches::page_views::TextField;
 use serde_json::{Value, json};
 
@@ -19,9 +19,9 @@ struct Case {
 }
 
 fn main() {
-    let mut criterion = harness::criterion();
+    let mut runner = harness::runner();
     let table = Table::of_rows(ROWS);
-    let mut group = criterion.benchmark_group("filter");
+    let mut group = runner.benchmark_group("filter");
     for Case { name, filter, passes } in cases() {
         let query = harness::query(&json!({
             "queryType": "timeseries",
@@ -35,13 +35,13 @@ fn main() {
         group.bench_function(name, |bencher| bencher.iter(|| table.run(&query)));
     }
     group.finish();
-    sums_of_filtered_rows(&mut criterion, &table);
-    criterion.final_summary();
+    sums_of_filtered_rows(&mut runner, &table);
+    runner.final_summary();
 }
 
 /// What it costs to hand the rows on: one sum over those that pass.
-fn sums_of_filtered_rows(criterion: &mut Criterion, table: &Table) {
-    let mut group = criterion.benchmark_group("filter/then_sum");
+fn sums_of_filtered_rows(runner: &mut Runner, table: &Table) {
+    let mut group = runner.benchmark_group("filter/then_sum");
     for Case { name, filter, passes } in cases() {
         let query = harness::query(&json!({
             "queryType": "timeseries",

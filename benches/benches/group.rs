@@ -1,11 +1,10 @@
 //! Aggregation: timeseries, topN and groupBy over the page views, one thread, one segment.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up should stop")]
 
-use std::collections::{HashMap, HashSet};
-
-use criterion::{Criterion, Throughput};
-use henge_benches::harness::{self, Table};
+use criterion::Throughput;
+use henge_benches::harness::{self, Runner, Table};
 use henge_benches::page_views::TextField;
+use henge_exec::{GroupedPartial, KeyColumn, Partial, StateColumn};
 use henge_query::Query;
 use serde_json::{Value, json};
 
@@ -13,23 +12,17 @@ use serde_json::{Value, json};
 const ROWS: usize = 4_000_000;
 
 fn main() {
-    let mut criterion = harness::criterion();
+    let mut runner = harness::runner();
     let table = Table::of_rows(ROWS);
-    timeseries(&mut criterion, &table);
-    top_n(&mut criterion, &table);
-    group_by(&mut criterion, &table);
-    criterion.final_summary();
+    timeseries(&mut runner, &table);
+    top_n(&mut runner, &table);
+    group_by(&mut runner, &table);
+    runner.final_summary();
 }
 
-fn measure(
-    criterion: &mut Criterion,
-    name: &str,
-    table: &Table,
-    query: &Query,
-    bytes_a_row: usize,
-) {
+fn measure(runner: &mut Runner, name: &str, table: &Table, query: &Query, bytes_a_row: usize) {
     let (group, name) = name.split_once('/').unwrap();
-    let mut group = criterion.benchmark_group(group);
+    let mut group = runner.benchmark_group(group);
     let bytes = (ROWS * bytes_a_row) as u64;
     group.throughput(Throughput::ElementsAndBytes { elements: ROWS as u64, bytes });
     group.bench_function(name, |bencher| bencher.iter(|| table.run(query)));
@@ -56,7 +49,7 @@ fn assert_close(actual: &Value, expected: f64) {
     assert!((actual - expected).abs() <= tolerance, "{actual} is not {expected}");
 }
 
-fn timeseries(criterion: &mut Criterion, table: &Table) {
+fn timeseries(runner: &mut Runner, table: &Table) {
     let columns = &table.columns;
     let revenue: f64 = columns.revenue.iter().sum();
     let bytes: i64 = columns.bytes.iter().sum();
@@ -66,18 +59,18 @@ fn timeseries(criterion: &mut Criterion, table: &Table) {
     };
     let one = query("all", Value::Null, json!([sum("doubleSum", "revenue", "revenue")]));
     assert_close(&table.answer(&one)[0]["result"]["revenue"], revenue);
-    measure(criterion, "timeseries/sum_double", table, &one, 8);
+    measure(runner, "timeseries/sum_double", table, &one, 8);
 
     let long = query("all", Value::Null, json!([sum("longSum", "bytes", "bytes")]));
     assert_eq!(table.answer(&long)[0]["result"]["bytes"], bytes);
-    measure(criterion, "timeseries/sum_long", table, &long, 8);
+    measure(runner, "timeseries/sum_long", table, &long, 8);
 
     let four = query("all", Value::Null, four_sums());
     let answer = table.answer(&four);
     assert_close(&answer[0]["result"]["revenue"], revenue);
     assert_close(&answer[0]["result"]["bytes_as_double"], bytes as f64);
     assert_eq!(answer[0]["result"]["bytes"], bytes);
-    measure(criterion, "timeseries/four_sums", table, &four, 24);
+    measure(runner, "timeseries/four_sums", table, &four, 24);
 
     for (name, filter, is_in) in [
         ("timeseries/four_sums_of_a_third", "US", "country"),
@@ -87,7 +80,7 @@ fn timeseries(criterion: &mut Criterion, table: &Table) {
         let filtered = query("all", selector, four_sums());
         let expected = filtered_bytes(table, is_in, filter);
         assert_eq!(table.answer(&filtered)[0]["result"]["bytes"], expected, "{name}");
-        measure(criterion, name, table, &filtered, 28);
+        measure(runner, name, table, &filtered, 28);
     }
 
     for granularity in ["hour", "minute"] {
@@ -97,7 +90,7 @@ fn timeseries(criterion: &mut Criterion, table: &Table) {
         let total: i64 = sums.filter_map(|row| row["result"]["bytes"].as_i64()).sum();
         assert_eq!(total, bytes);
         let name = format!("timeseries/four_sums_by_{granularity}");
-        measure(criterion, &name, table, &by_time, 32);
+        measure(runner, &name, table, &by_time, 32);
     }
 }
 
@@ -109,7 +102,7 @@ fn filtered_bytes(table: &Table, name: &str, value: &str) -> i64 {
     kept.map(|(_, bytes)| bytes).sum()
 }
 
-fn top_n(criterion: &mut Criterion, table: &Table) {
+fn top_n(runner: &mut Runner, table: &Table) {
     for (name, field, id_bytes) in [
         ("top_n/of_60_countries", TextField::Country, 1),
         ("top_n/of_20_thousand_uris", TextField::Uri, 2),
@@ -126,7 +119,7 @@ fn top_n(criterion: &mut Criterion, table: &Table) {
         let rows = answer[0]["result"].as_array().unwrap();
         let top: Vec<i64> = rows.iter().map(|row| row["bytes"].as_i64().unwrap()).collect();
         assert_eq!(top, largest_sums(table, field, 100), "{name}");
-        measure(criterion, name, table, &query, id_bytes + 8);
+        measure(runner, name, table, &query, id_bytes + 8);
     }
     let query = harness::query(&json!({
         "queryType": "topN",
@@ -137,7 +130,7 @@ fn top_n(criterion: &mut Criterion, table: &Table) {
     }));
     let answer = table.answer(&query);
     assert_eq!(answer[0]["result"][0]["bytes"], largest_sums(table, TextField::VisitorId, 1)[0]);
-    measure(criterion, "top_n/of_a_million_visitors_four_sums", table, &query, 28);
+    measure(runner, "top_n/of_a_million_visitors_four_sums", table, &query, 28);
 }
 
 /// The largest sums of bytes by a field, largest first.
@@ -152,7 +145,7 @@ fn largest_sums(table: &Table, field: TextField, count: usize) -> Vec<i64> {
     sums
 }
 
-fn group_by(criterion: &mut Criterion, table: &Table) {
+fn group_by(runner: &mut Runner, table: &Table) {
     for (name, fields, bytes_a_row) in [
         ("group_by/country_and_browser", [TextField::Country, TextField::Browser], 10),
         ("group_by/uri_and_country", [TextField::Uri, TextField::Country], 11),
@@ -163,39 +156,45 @@ fn group_by(criterion: &mut Criterion, table: &Table) {
             "dimensions": fields.map(TextField::name),
             "aggregations": [sum("longSum", "bytes", "bytes"), {"type": "count", "name": "rows"}],
         }));
-        let answer = table.answer(&query);
-        let groups = answer.as_array().unwrap();
-        let (first, second) =
-            (table.columns.text_ids(fields[0]), table.columns.text_ids(fields[1]));
-        let pairs: HashSet<(u32, u32)> =
-            first.iter().copied().zip(second.iter().copied()).collect();
-        assert_eq!(groups.len(), pairs.len(), "{name}");
-        assert_eq!(total(groups, "rows"), ROWS as i64);
-        assert_eq!(total(groups, "bytes"), table.columns.bytes.iter().sum::<i64>());
-        check_one_group(table, fields, groups);
-        harness::note(&format!("{name}: {} groups", groups.len()));
-        measure(criterion, name, table, &query, bytes_a_row);
+        let Partial::Grouped(groups) = table.run(&query) else { panic!("{name} has no groups") };
+        assert_eq!(groups.group_count(), distinct_pairs(table, fields), "{name}");
+        let [bytes, rows] = [0, 1].map(|state| long_states(&groups, state));
+        assert_eq!(rows.iter().sum::<i64>(), ROWS as i64);
+        assert_eq!(bytes.iter().sum::<i64>(), table.columns.bytes.iter().sum::<i64>());
+        check_one_group(table, fields, &groups);
+        harness::note(&format!("{name}: {} groups", groups.group_count()));
+        measure(runner, name, table, &query, bytes_a_row);
     }
 }
 
-/// The sum of a field over all groups.
-fn total(groups: &[Value], field: &str) -> i64 {
-    groups.iter().map(|row| row["event"][field].as_i64().unwrap()).sum()
+fn distinct_pairs(table: &Table, fields: [TextField; 2]) -> usize {
+    let [first, second] = fields.map(|field| table.columns.text_ids(field));
+    let mut pairs: Vec<u64> =
+        first.iter().zip(second).map(|(a, b)| u64::from(*a) << 32 | u64::from(*b)).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs.len()
+}
+
+fn long_states(groups: &GroupedPartial, state: usize) -> &[i64] {
+    match &groups.states[state] {
+        StateColumn::Long { values, .. } => values,
+        other => panic!("{other:?} is not LONG"),
+    }
 }
 
 /// Compares the group of the table's first row.
-fn check_one_group(table: &Table, fields: [TextField; 2], groups: &[Value]) {
+fn check_one_group(table: &Table, fields: [TextField; 2], groups: &GroupedPartial) {
     let ids = fields.map(|field| table.columns.text_ids(field));
-    let key = ids.map(|ids| ids[0]);
-    let rows = (0..ROWS).filter(|row| ids[0][*row] == key[0] && ids[1][*row] == key[1]);
+    let rows = (0..ROWS).filter(|row| ids.iter().all(|ids| ids[*row] == ids[0]));
     let expected: i64 = rows.map(|row| table.columns.bytes[row]).sum();
-    let texts: HashMap<&str, Option<&str>> = fields
-        .iter()
-        .zip(key)
-        .map(|(field, id)| (field.name(), table.texts.get(*field, id)))
-        .collect();
-    let matches =
-        |row: &&Value| texts.iter().all(|(name, text)| row["event"][name].as_str() == *text);
-    let group = groups.iter().find(matches).unwrap();
-    assert_eq!(group["event"]["bytes"], expected);
+    let key = fields.map(|field| table.texts.get(field, table.columns.text_ids(field)[0]));
+    let is_key = |group: &usize| {
+        groups.keys.iter().zip(key).all(|(column, text)| match column {
+            KeyColumn::String(keys) => keys.get(*group) == text,
+            _ => false,
+        })
+    };
+    let group = (0..groups.group_count()).find(is_key).unwrap();
+    assert_eq!(long_states(groups, 0)[group], expected);
 }

@@ -1,10 +1,11 @@
 //! The write-optimised index: rows a second on one core, and how long a snapshot takes.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up should stop")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use criterion::{BatchSize, Criterion, Throughput};
-use henge_benches::harness;
+use criterion::{BatchSize, Throughput};
+use henge_benches::cpu_time;
+use henge_benches::harness::{self, Runner};
 use henge_benches::page_views::{
     DATA_SOURCE, PageViews, Rows, TEXT_FIELDS, TextField, Texts, segment_schema,
 };
@@ -20,13 +21,13 @@ const SNAPSHOTS: usize = 100;
 const BATCH_ROWS: usize = 1_000;
 
 fn main() {
-    let mut criterion = harness::criterion();
+    let mut runner = harness::runner();
     let texts = Texts::new();
     let rows = Rows::new(PageViews::standard().take(ROWS + SNAPSHOTS * BATCH_ROWS), &texts);
     drop(texts);
-    add(&mut criterion, &rows);
-    snapshot(&mut criterion, &rows);
-    criterion.final_summary();
+    add(&mut runner, &rows);
+    snapshot(&mut runner, &rows);
+    runner.final_summary();
 }
 
 /// What is left out of the index that rolls up: rows that differ by page or visitor never meet.
@@ -73,8 +74,8 @@ fn fill_rolled_up(index: &mut WriteIndex, rows: &Rows) {
     }
 }
 
-fn add(criterion: &mut Criterion, rows: &Rows) {
-    let mut group = criterion.benchmark_group("index/add");
+fn add(runner: &mut Runner, rows: &Rows) {
+    let mut group = runner.benchmark_group("index/add");
     let bytes = rows.value_bytes() * ROWS / rows.len();
     group.throughput(Throughput::ElementsAndBytes { elements: ROWS as u64, bytes: bytes as u64 });
     let mut measure = |name: &str, rollup: bool, fill: &dyn Fn(&mut WriteIndex)| {
@@ -104,8 +105,8 @@ fn add(criterion: &mut Criterion, rows: &Rows) {
 }
 
 /// The time of one snapshot, by how many rows were added since the last, which is still held.
-fn snapshot(criterion: &mut Criterion, rows: &Rows) {
-    let mut group = criterion.benchmark_group("index/snapshot_of_200_thousand_rows");
+fn snapshot(runner: &mut Runner, rows: &Rows) {
+    let mut group = runner.benchmark_group("index/snapshot_of_200_thousand_rows");
     for added in [1, BATCH_ROWS] {
         group.bench_function(format!("after_{added}_more"), |bencher| {
             bencher.iter_custom(|iterations| {
@@ -129,9 +130,9 @@ fn snapshots(rows: &Rows, added: usize, count: usize) -> Duration {
         for (time_ms, values) in more.by_ref().take(added) {
             index.add(time_ms, &values).unwrap();
         }
-        let started = Instant::now();
+        let started = cpu_time::now();
         let snapshot = index.snapshot(id());
-        spent += started.elapsed();
+        spent += cpu_time::now().saturating_sub(started);
         held = snapshot;
     }
     assert_eq!(held.row_count(), ROWS + count * added);

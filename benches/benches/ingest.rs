@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use criterion::{BatchSize, Criterion, Throughput};
+use criterion::{BatchSize, Throughput};
 use henge_benches::harness;
 use henge_benches::page_views::{self, PageViews, Texts};
 use henge_index::{DimensionSchema, IndexLimits, WriteIndex};
@@ -52,10 +52,10 @@ impl RowSink for OneIndex {
 }
 
 fn main() {
-    let mut criterion = harness::criterion();
+    let mut runner = harness::runner();
     let body = page_views::json_lines(PageViews::standard().take(ROWS), &Texts::new());
     harness::note(&format!("ingest: {} bytes an event", body.len() / ROWS));
-    let mut group = criterion.benchmark_group("ingest");
+    let mut group = runner.benchmark_group("ingest");
     group.throughput(Throughput::ElementsAndBytes {
         elements: ROWS as u64,
         bytes: body.len() as u64,
@@ -82,7 +82,7 @@ fn main() {
         bencher.iter_batched(|| OneIndex(index()), ingest, BatchSize::PerIteration);
     });
     group.finish();
-    criterion.final_summary();
+    runner.final_summary();
 }
 
 fn parser() -> RowParser {

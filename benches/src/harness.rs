@@ -9,12 +9,17 @@ use henge_query::Query;
 use henge_segment::{MappedSegment, WriteOptions};
 use serde_json::{Value, json};
 
+use crate::cpu_time::CpuTime;
 use crate::page_views::{Columns, DATA_SOURCE, PageViews, Texts};
+
+/// The runner of the benchmarks, which measures the thread's time.
+pub type Runner = Criterion<CpuTime>;
 
 /// Settings: few samples and short ones, so that all benchmarks take minutes.
 #[must_use]
-pub fn criterion() -> Criterion {
+pub fn runner() -> Runner {
     Criterion::default()
+        .with_measurement(CpuTime)
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(1_000))

@@ -23,7 +23,7 @@ impl Random {
 
     /// A number in `0..limit`, all equally likely; 0 when `limit` is 0.
     pub fn below(&mut self, limit: u32) -> u32 {
-        ((self.bits() >> 32) * u64::from(limit) >> 32) as u32
+        (((self.bits() >> 32) * u64::from(limit)) >> 32) as u32
     }
 
     /// A number in `0..limit`, small ones far more often than large ones: half of the draws fall

@@ -21,11 +21,7 @@ impl QueryRegistry {
     pub fn register(&self, query_id: &str) -> RunningQuery {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let cancel = CancelFlag::default();
-        self.running
-            .lock()
-            .entry(query_id.to_owned())
-            .or_default()
-            .push((number, cancel.clone()));
+        self.running.lock().entry(query_id.to_owned()).or_default().push((number, cancel.clone()));
         RunningQuery {
             running: Arc::clone(&self.running),
             query_id: query_id.to_owned(),

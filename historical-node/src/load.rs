@@ -56,8 +56,7 @@ impl HistoricalNode {
             std::fs::create_dir_all(parent)
                 .map_err(|source| HistoricalError::Io { path: parent.to_owned(), source })?;
         }
-        let expected =
-            PushedObject { size_bytes: segment.size_bytes, checksum: segment.checksum };
+        let expected = PushedObject { size_bytes: segment.size_bytes, checksum: segment.checksum };
         self.storage.pull(&segment.object_key, expected, &path).await?;
         self.map(segment)
     }

@@ -64,9 +64,10 @@ struct Roles {
 /// When the data directory cannot be used, stored state is damaged or the port is taken.
 pub async fn start(config: &ServerConfig) -> Result<Running> {
     let started = Instant::now();
-    let listener = TcpListener::bind((config.host.as_str(), config.port)).await.with_context(
-        || format!("listen on {}:{}: is another server running there?", config.host, config.port),
-    )?;
+    let listener =
+        TcpListener::bind((config.host.as_str(), config.port)).await.with_context(|| {
+            format!("listen on {}:{}: is another server running there?", config.host, config.port)
+        })?;
     let address = listener.local_addr().context("read the port")?;
     let roles = start_roles(config).await?;
     let router = router(config, &roles);

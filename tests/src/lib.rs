@@ -1,1 +1,121 @@
-//! Placeholder.
+//! A server in this process, for tests: real HTTP on a free port, a temporary data directory.
+#![allow(clippy::expect_used, clippy::missing_panics_doc)]
+
+use henge_platform::config::ServerConfig;
+use henge_server::Running;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// A server and its data directory. Restarting keeps the data.
+#[derive(Debug)]
+pub struct TestServer {
+    runtime: Runtime,
+    running: Option<Running>,
+    config: ServerConfig,
+    agent: ureq::Agent,
+    _data_dir: TempDir,
+}
+
+impl TestServer {
+    /// Starts with small hand-off limits, so that tests see hand-offs.
+    #[must_use]
+    pub fn start() -> Self {
+        let data_dir = tempfile::tempdir().expect("make a temporary directory");
+        let mut config = ServerConfig { port: 0, ..ServerConfig::default() };
+        config.data_dir = data_dir.path().to_owned();
+        config.query.threads = 2;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("start a runtime");
+        let running = runtime.block_on(henge_server::start(&config)).expect("start the server");
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        Self { runtime, running: Some(running), config, agent, _data_dir: data_dir }
+    }
+
+    /// Stops and starts again on the same data.
+    pub fn restart(&mut self) {
+        if let Some(running) = self.running.take() {
+            self.runtime.block_on(running.stop());
+        }
+        let started = self.runtime.block_on(henge_server::start(&self.config));
+        self.running = Some(started.expect("start the server again"));
+    }
+
+    /// Hands off everything that is buffered.
+    pub fn flush(&self) {
+        self.runtime.block_on(self.running().flush());
+    }
+
+    /// The server.
+    #[must_use]
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().expect("the server runs")
+    }
+
+    /// Sends a request; gives the status and the answer's JSON (null when it is none).
+    #[must_use]
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> (u16, Value) {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.running().url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).expect("build the request");
+        let mut response = self.agent.run(request).expect("send the request");
+        let status = response.status().as_u16();
+        let text = response.body_mut().read_to_vec().expect("read the answer");
+        (status, serde_json::from_slice(&text).unwrap_or(Value::Null))
+    }
+
+    /// Posts JSON and wants a 200.
+    #[must_use]
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.call("POST", path, &[], body.to_string().as_bytes());
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    /// Creates a datasource with string dimensions `a` and `b` and a LONG dimension `x`.
+    pub fn create(&self, datasource: &str) {
+        let schema = json!({
+            "timestampSpec": { "column": "t", "format": "auto" },
+            "dimensionsSpec": { "dimensions": ["a", "b", { "type": "long", "name": "x" }] },
+            "granularitySpec": { "segmentGranularity": "hour", "rollup": false },
+        });
+        let path = format!("/v1/datasources/{datasource}");
+        let (status, answer) = self.call("PUT", &path, &[], schema.to_string().as_bytes());
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Pushes a body.
+    #[must_use]
+    pub fn push(&self, datasource: &str, body: &[u8]) -> (u16, Value) {
+        self.call("POST", &format!("/v1/datasources/{datasource}/events"), &[], body)
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn count(&self, datasource: &str) -> u64 {
+        let answer = self.post("/druid/v2", &count_query(datasource));
+        answer[0]["result"]["rows"].as_u64().unwrap_or(0)
+    }
+}
+
+/// Counts the rows of a datasource.
+#[must_use]
+pub fn count_query(datasource: &str) -> Value {
+    json!({
+        "queryType": "timeseries", "dataSource": datasource, "intervals": ["1000/3000"],
+        "granularity": "all", "aggregations": [{ "type": "count", "name": "rows" }],
+    })
+}

@@ -22,10 +22,8 @@ pub fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
             return Vec::new();
         };
         *size_bytes += segment.size_bytes;
-        actions.push(Action::Load {
-            server: ServerId::clone(server),
-            segment: Arc::clone(segment),
-        });
+        actions
+            .push(Action::Load { server: ServerId::clone(server), segment: Arc::clone(segment) });
     }
     actions
 }

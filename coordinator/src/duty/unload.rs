@@ -15,9 +15,11 @@ pub fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
         waiting.entry(&id.datasource).or_default().push(id);
     }
     let is_awaited = |old: &SegmentId| {
-        waiting.get(&*old.datasource).into_iter().flatten().any(|new| {
-            new.version > old.version && new.interval.overlaps(&old.interval)
-        })
+        waiting
+            .get(&*old.datasource)
+            .into_iter()
+            .flatten()
+            .any(|new| new.version > old.version && new.interval.overlaps(&old.interval))
     };
     let mut actions = Vec::new();
     for (server, state) in &snapshot.servers {

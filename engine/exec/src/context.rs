@@ -47,10 +47,6 @@ pub struct ExecContext {
 
 impl Default for ExecContext {
     fn default() -> Self {
-        Self {
-            cancel: CancelFlag::default(),
-            memory_budget_bytes: 1 << 30,
-            max_buckets: 1_000_000,
-        }
+        Self { cancel: CancelFlag::default(), memory_budget_bytes: 1 << 30, max_buckets: 1_000_000 }
     }
 }

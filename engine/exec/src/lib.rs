@@ -25,4 +25,4 @@ pub use error::{ExecError, Result};
 pub use finalise::{FinalResult, finalise};
 pub use merge::{merge, regroup};
 pub use partial::{GroupedPartial, KeyColumn, Partial, StateColumn, StringKeys};
-pub use run::{run, run_blocks};
+pub use run::{run, run_blocks, run_only_segment};

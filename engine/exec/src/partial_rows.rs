@@ -111,9 +111,7 @@ impl RowValues {
             Self::Double { values, valid } => values.len() * 8 + validity(valid),
             Self::String(keys) => keys_bytes(keys),
             Self::Multi { offsets, keys } => offsets.len() * 8 + keys_bytes(keys),
-            Self::Complex(values) => {
-                values.iter().map(|v| 24 + v.as_ref().map_or(0, Vec::len)).sum()
-            }
+            Self::Complex(values) => values.iter().map(|v| complex_bytes(v.as_deref())).sum(),
             Self::Mixed(values) => values.iter().map(expr_bytes).sum(),
         }
     }
@@ -145,11 +143,17 @@ fn truncate_both<T>(values: &mut Vec<T>, valid: &mut Option<Vec<bool>>, row_coun
     }
 }
 
+/// Bytes of memory of a serialised sketch, roughly.
+pub(crate) fn complex_bytes(bytes: Option<&[u8]>) -> usize {
+    size_of::<Option<Vec<u8>>>() + bytes.map_or(0, <[u8]>::len)
+}
+
 fn keys_bytes(keys: &StringKeys) -> usize {
     keys.ids.len() * 4 + keys.ends.len() * 8 + keys.bytes.len()
 }
 
-fn expr_bytes(value: &ExprValue) -> usize {
+/// Bytes of memory of an expression's value, roughly.
+pub(crate) fn expr_bytes(value: &ExprValue) -> usize {
     let inner = match value {
         ExprValue::String(text) => text.len(),
         ExprValue::Array(items) => items.iter().map(expr_bytes).sum(),

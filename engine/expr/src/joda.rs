@@ -263,7 +263,7 @@ impl Fields {
             'H' => self.hour = number,
             'k' => self.hour = if number == 24 { 0 } else { number },
             'h' => {
-                self.half_day_hour = Some(number).filter(|h| (1..=12).contains(h)).map(|h| h % 12)
+                self.half_day_hour = Some(number).filter(|h| (1..=12).contains(h)).map(|h| h % 12);
             }
             'K' => self.half_day_hour = Some(number).filter(|h| *h < 12),
             'm' => self.minute = number,

@@ -24,7 +24,7 @@ pub fn parse_double(text: &str) -> Option<f64> {
 pub fn double_to_long(value: f64) -> Option<i64> {
     // -2^63 is exact as a double, 2^63 is the first value above the range.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    (value >= -LIMIT && value < LIMIT).then_some(value as i64)
+    (-LIMIT..LIMIT).contains(&value).then_some(value as i64)
 }
 
 /// The integer that decimal text stands for: whole numbers exactly, others truncated. Whole numbers

@@ -63,7 +63,7 @@ fn run(events: &Events, rollup: bool, snapshot_every: usize) -> Result<(), Index
         }
         spent.0 += started.0.elapsed();
         spent.1 += cpu_time().zip(started.1).map_or(Duration::ZERO, |(now, then)| now - then);
-        if (start + BATCH_ROWS) % snapshot_every == 0 {
+        if (start + BATCH_ROWS).is_multiple_of(snapshot_every) {
             let started = Instant::now();
             held = Some(index.snapshot(id()));
             snapshots.push(started.elapsed());

@@ -1,5 +1,7 @@
 //! Types, coercions, nulls and discovered dimensions.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use henge_index::{DimensionSchema, IndexError, IndexSchema, MultiValueHandling, WriteIndex};

@@ -1,5 +1,7 @@
 //! Roll-up against a naive model: a map from time and dimensions to metrics.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeMap;

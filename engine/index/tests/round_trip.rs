@@ -1,5 +1,7 @@
 //! A persisted snapshot holds the rows of the index.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::sync::Arc;

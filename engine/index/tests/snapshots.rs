@@ -1,5 +1,7 @@
 //! Snapshots never change, whoever writes and whenever.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::sync::mpsc;

@@ -47,7 +47,7 @@ fn body(events: u64) -> String {
             out,
             r#"{{"timestamp":"2024-05-0{}T{:02}:{:02}:{:02}.{:03}Z","page":"/articles/{}/some-title","site":"site{}.example.org","user":"u{:08x}","country":"Czech Republic","city":"Prague","browser":"Firefox 12{}","device":"desktop","referrer":"https://search.example.com/?q={}","status":{},"bytes":{},"load_time":{}.{}}}"#,
             1 + i % 7, r % 24, r % 60, i % 60, i % 1000, r % 5000, r % 20, r, r % 10, r % 997,
-            if r % 50 == 0 { 404 } else { 200 }, r % 100_000, r % 9, r % 1000,
+            if r.is_multiple_of(50) { 404 } else { 200 }, r % 100_000, r % 9, r % 1000,
         )
         .unwrap();
     }

@@ -6,11 +6,11 @@
 //! | whole number  | its digits        | itself               | itself        | itself       |
 //! | decimal       | Java's text       | fraction dropped     | itself        | itself       |
 //! | true, false   | `true`, `false`   | 1, 0                 | 1, 0          | text         |
-//! | list          | multi-value       | refused              | refused       | each value   |
-//! | object        | its JSON text     | refused              | refused       | its text     |
+//! | list          | multi-value       | no number            | no number     | each value   |
+//! | object        | its JSON text     | no number            | no number     | its text     |
 //! | null, empty list | null           | null                 | null          | null         |
 //!
-//! Text that is no number is null in a dimension (and counted) and refuses the event in a metric.
+//! What is no number is null in a dimension (and counted) and refuses the event in a metric.
 //! Numbers out of range are always refused, never wrapped or rounded to infinity. `-0.0` is `0.0`.
 
 use std::fmt::Write;
@@ -75,7 +75,7 @@ pub(crate) fn coerce(
 ) -> Result<(), RejectReason> {
     let cell = match column.target {
         Target::None => Cell::Null,
-        _ if raw.is_null() => Cell::Null,
+        _ if raw.is_null() || matches!(raw, Raw::List { count: 0, .. }) => Cell::Null,
         Target::String => text_cell(raw, column, buffer, cells)?,
         Target::Long => long_cell(raw, column, body, buffer, cells)?,
         Target::Double | Target::Float => double_cell(raw, column, body, buffer, cells)?,
@@ -117,7 +117,7 @@ impl Column<'_> {
         }
     }
 
-    /// Text that is no number: null in a dimension, a refusal in a metric.
+    /// Something that is no number: null in a dimension, a refusal in a metric.
     fn not_a_number(
         &self,
         raw: Raw,
@@ -206,7 +206,10 @@ fn long_cell(
                 Some(value) => text_to_long(text, value),
             }
         }
-        _ => None,
+        Raw::List { .. } | Raw::Json(_) => {
+            return column.not_a_number(raw, body, buffer, cells);
+        }
+        Raw::Missing | Raw::Null | Raw::HugeNumber(_) => None,
     };
     value.map(Cell::Long).ok_or_else(|| column.refuse(raw, body, buffer))
 }
@@ -234,7 +237,10 @@ fn double_cell(
                 None => return column.not_a_number(raw, body, buffer, cells),
             }
         }
-        _ => None,
+        Raw::List { .. } | Raw::Json(_) => {
+            return column.not_a_number(raw, body, buffer, cells);
+        }
+        Raw::Missing | Raw::Null => None,
     };
     let in_range = |value: &f64| {
         value.is_finite() && (column.target != Target::Float || (*value as f32).is_finite())

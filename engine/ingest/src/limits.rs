@@ -1,6 +1,6 @@
 //! What one event may be. Every limit is a refusal with a reason, never a truncation.
 
-/// Ten thousand years in milliseconds would overflow nothing, but nobody's clock is there.
+/// Years of four digits: what lies outside is seconds or nanoseconds taken for milliseconds.
 const YEAR_0001_MS: i64 = -62_135_596_800_000;
 const YEAR_10000_MS: i64 = 253_402_300_800_000;
 

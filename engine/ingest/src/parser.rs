@@ -248,8 +248,8 @@ impl RowParser {
             found.push((layout.discovered(name, value), value));
         }
         let limit = self.limits.max_discovered_dimensions;
-        let new = found.iter().filter(|(schema, _)| !layout.is_declared(&schema.name));
-        if let Some((schema, _)) = new.skip(limit.saturating_sub(layout.discovered_count)).next() {
+        let mut new = found.iter().filter(|(schema, _)| !layout.is_declared(&schema.name));
+        if let Some((schema, _)) = new.nth(limit.saturating_sub(layout.discovered_count)) {
             let name = schema.name.clone();
             return Err(RejectReason::TooManyDimensions { name, limit });
         }

@@ -92,12 +92,12 @@ fn add(
     values: &[ValueRef<'_>],
 ) -> Result<AddOutcome, RowError> {
     for missing in dimensions.get(index.dimensions().len()..).unwrap_or_default() {
-        index.add_dimension(missing.clone()).map_err(row_error)?;
+        index.add_dimension(missing.clone()).map_err(|error| row_error(&error))?;
     }
-    index.add(timestamp_ms, values).map_err(row_error)
+    index.add(timestamp_ms, values).map_err(|error| row_error(&error))
 }
 
-fn row_error(error: IndexError) -> RowError {
+fn row_error(error: &IndexError) -> RowError {
     match error {
         IndexError::Overflow { .. } | IndexError::Sketch { .. } => {
             RowError::Reject(RejectReason::Index { message: error.to_string() })

@@ -1,4 +1,5 @@
 //! Tests of whole batches.
+#![allow(clippy::needless_pass_by_value, reason = "specs are written as json! literals in place")]
 
 mod discovery;
 mod hostile_json;

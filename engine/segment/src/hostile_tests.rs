@@ -57,12 +57,12 @@ fn raw_footer(file: &[u8]) -> Vec<u8> {
 fn h_50_signed_nonsense_never_panics() {
     // So few rows that every piece lies in the footer: damage reaches each decoder.
     let mut survivors = 0;
-    for rows in [1, 12] {
+    for rows in [1, 8] {
         let (file, _) = write_rich(rows, WriteOptions::default());
         let raw = raw_footer(&file);
         assert!(use_all(with_footer(&file, &raw)));
         for at in 0..raw.len() {
-            for change in [raw[at] ^ 1 << (mix(at) % 8), 0, 0xff, mix(at + 9) as u8] {
+            for change in [raw[at] ^ 1 << (mix(at) % 8), mix(at + 9) as u8] {
                 let mut damaged = raw.clone();
                 damaged[at] = change;
                 survivors += usize::from(use_all(with_footer(&file, &damaged)));
@@ -97,7 +97,7 @@ fn h_46_signed_pieces_never_panic() {
         }
         assert!(pieces.len() > 10);
         for (number, piece) in pieces.iter().enumerate() {
-            for round in 0..3 {
+            for round in 0..2 {
                 damage_and_sign(&file, &raw, piece, number * 100 + round);
             }
         }

@@ -157,7 +157,8 @@ impl ColumnReport {
         metas.iter().for_each(|meta| self.count_encoding(meta.encoding));
         self.null_count = Some(metas.iter().map(|meta| u64::from(meta.stats.null_count)).sum());
         let bounds = || column.block_stats().filter(|stats| !stats.min.is_nan());
-        let least = bounds().map(|stats| stats.min).reduce(|a, b| if a.descends(b) { b } else { a });
+        let least =
+            bounds().map(|stats| stats.min).reduce(|a, b| if a.descends(b) { b } else { a });
         let most = bounds().map(|stats| stats.max).reduce(|a, b| if b.descends(a) { b } else { a });
         self.min = least.map(|value| value.text());
         self.max = most.map(|value| value.text());

@@ -30,6 +30,8 @@ pub(crate) trait Number:
     /// # Errors
     /// `Corrupt` when the bytes do not encode exactly `out.len()` values.
     fn decode(encoding: Encoding, raw: &[u8], out: &mut [Self]) -> Result<()>;
+    /// [`Number::stats`] without the sum.
+    fn bounds(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self>;
     /// Statistics of the rows that are not null.
     fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self>;
     /// Appends the value as the directory keeps it.
@@ -80,17 +82,22 @@ impl Number for i64 {
     }
 
     fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {
-        let (mut min, mut max, mut sum) = (i64::MAX, i64::MIN, 0_i128);
+        let mut sum = 0_i128;
+        for_each_present(values, nulls, |value| sum += i128::from(value));
+        let sum = i64::try_from(sum).ok().map(NumericSum::Long);
+        NumericStats { sum, ..Self::bounds(values, nulls) }
+    }
+
+    fn bounds(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {
+        let (mut min, mut max) = (i64::MAX, i64::MIN);
         let null_count = for_each_present(values, nulls, |value| {
             min = min.min(value);
             max = max.max(value);
-            sum += i128::from(value);
         });
         if null_count as usize == values.len() {
             (min, max) = (0, 0);
         }
-        let sum = i64::try_from(sum).ok().map(NumericSum::Long);
-        NumericStats { null_count, min, max, sum }
+        NumericStats { null_count, min, max, sum: None }
     }
 
     fn write(self, out: &mut Vec<u8>) {
@@ -143,7 +150,14 @@ macro_rules! impl_float {
             }
 
             fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {
-                float_stats(values, nulls, <$float>::NAN)
+                let mut sum = 0.0;
+                for_each_present(values, nulls, |value| sum += Float::to_f64(value));
+                let sum = Some(NumericSum::Double(sum));
+                NumericStats { sum, ..Self::bounds(values, nulls) }
+            }
+
+            fn bounds(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {
+                float_bounds(values, nulls, <$float>::NAN)
             }
 
             fn write(self, out: &mut Vec<u8>) {
@@ -173,30 +187,25 @@ impl_float!(f32);
 impl_float!(f64);
 
 /// Minimum and maximum stay NaN when there is nothing but NaN: no comparison then prunes the block.
-fn float_stats<F: Float + PartialOrd>(
+fn float_bounds<F: Float + PartialOrd>(
     values: &[F],
     nulls: Option<&[u64]>,
     nan: F,
 ) -> NumericStats<F> {
-    let (mut min, mut max, mut sum) = (nan, nan, 0.0);
+    let (mut min, mut max) = (nan, nan);
     let null_count = for_each_present(values, nulls, |value| {
-        sum += value.to_f64();
-        if value < min || min != min {
+        if value < min || min.to_f64().is_nan() {
             min = value;
         }
-        if value > max || max != max {
+        if value > max || max.to_f64().is_nan() {
             max = value;
         }
     });
-    NumericStats { null_count, min, max, sum: Some(NumericSum::Double(sum)) }
+    NumericStats { null_count, min, max, sum: None }
 }
 
 /// Visits the values that are not null, in row order, and counts the others.
-fn for_each_present<T: Copy>(
-    values: &[T],
-    nulls: Option<&[u64]>,
-    mut visit: impl FnMut(T),
-) -> u32 {
+fn for_each_present<T: Copy>(values: &[T], nulls: Option<&[u64]>, mut visit: impl FnMut(T)) -> u32 {
     let Some(words) = nulls else {
         values.iter().for_each(|value| visit(*value));
         return 0;
@@ -222,7 +231,10 @@ pub(crate) fn check_stats<T: Number>(
     kept: &NumericStats<T>,
     with_sum: bool,
 ) -> Result<()> {
-    let found = T::stats(values, nulls);
+    let found = match with_sum {
+        true => T::stats(values, nulls),
+        false => T::bounds(values, nulls),
+    };
     let all_null = found.null_count as usize == values.len();
     let bounds = |stats: &NumericStats<T>| (stats.min.bits(), stats.max.bits());
     let same = found.null_count == kept.null_count

@@ -161,8 +161,11 @@ pub trait StringColumn: Send + Sync {
     /// One block's ids (single-value columns).
     fn id_block<'s>(&'s self, block: usize, scratch: &'s mut Vec<u32>) -> Result<IdBlock<'s>>;
     /// One block's lists of ids (multi-value columns). An empty list reads as null.
-    fn multi_block<'s>(&'s self, block: usize, scratch: &'s mut MultiScratch)
-    -> Result<MultiBlock<'s>>;
+    fn multi_block<'s>(
+        &'s self,
+        block: usize,
+        scratch: &'s mut MultiScratch,
+    ) -> Result<MultiBlock<'s>>;
     /// The rows that hold the id (for multi-value columns: hold it among others), over the whole
     /// segment; `None` when the column has no bitmap index.
     fn bitmap(&self, id: u32) -> Result<Option<Cow<'_, RoaringBitmap>>>;

@@ -3,6 +3,8 @@
 //! `UPDATE_GOLDEN=1 cargo test -p henge-segment --test golden` writes the fixture anew, which is right
 //! only before a format version is released.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{open, read_all, write_rich};

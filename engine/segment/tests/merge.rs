@@ -1,5 +1,7 @@
 //! Merging: order, dictionaries, roll-up, conversions; checked against a plain model.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -238,8 +240,7 @@ fn one_column(
 ) -> MappedSegment {
     let columns = schema(vec![column(name, column_type, ColumnRole::Dimension)]);
     let options = WriteOptions::default();
-    let mut writer =
-        SegmentWriter::new(Vec::new(), segment_id(), columns, rows, options).unwrap();
+    let mut writer = SegmentWriter::new(Vec::new(), segment_id(), columns, rows, options).unwrap();
     let times: Vec<i64> = (0..rows as i64).map(|row| START_MS + row).collect();
     writer.write_column("__time", ColumnData::Long { values: &times, nulls: None }).unwrap();
     data(&mut writer);

@@ -1,7 +1,7 @@
 //! Named places where a test makes the process die as `kill -9` would: no unwinding, no flushing.
 //!
 //! Compiled to nothing unless the feature `crash-points` is on. A test binary arms one point with
-//! [`arm`]; the n-th visit then aborts the process.
+//! `arm`; the n-th visit then aborts the process.
 
 #[cfg(feature = "crash-points")]
 static ARMED: parking_lot::Mutex<Option<(String, u32)>> = parking_lot::Mutex::new(None);

@@ -56,8 +56,7 @@ pub(super) async fn list(
     State(node): State<Arc<RealtimeNode>>,
     parameters: Result<Query<ListParameters>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Vec<Value>>, DruidError> {
-    let Query(parameters) =
-        parameters.map_err(|error| DruidError::invalid(error.body_text()))?;
+    let Query(parameters) = parameters.map_err(|error| DruidError::invalid(error.body_text()))?;
     let (state, datasource) = (parameters.state.as_deref(), parameters.datasource);
     let status = match state {
         None | Some("complete") => None,

@@ -94,17 +94,15 @@ impl Worker {
         Ok(merged)
     }
 
-    async fn commit(
-        &self,
-        generation: &Generation,
-        merged: &[Merged],
-        attempt: u32,
-    ) -> Result<()> {
+    async fn commit(&self, generation: &Generation, merged: &[Merged], attempt: u32) -> Result<()> {
         let (start, end) = (generation.start_position, generation.end_position);
         let source_id = PushDatasource::source_id(&self.datasource);
         let request = PublishRequest {
             // Random, because a restart may publish the same positions with other segments.
-            transaction_id: format!("{source_id}:{start}-{end}:{attempt}:{:x}", rand::random::<u64>()),
+            transaction_id: format!(
+                "{source_id}:{start}-{end}:{attempt}:{:x}",
+                rand::random::<u64>()
+            ),
             segments: merged.iter().map(|segment| segment.published.clone()).collect(),
             source: Some(SourceAdvance { source_id, expected: start, next: end }),
             idempotency: generation.keys.clone(),

@@ -37,9 +37,10 @@ fn are_served_elsewhere(shared: &Shared, ids: &[SegmentId]) -> bool {
         }
         let mut timeline = Timeline::new();
         timeline.add(id.clone(), ShardSpec::appended(id.partition), ());
-        let newer = others.iter().flat_map(|(_, segments)| segments.values()).filter(|other| {
-            other.id.datasource == id.datasource && other.id.version > id.version
-        });
+        let newer = others
+            .iter()
+            .flat_map(|(_, segments)| segments.values())
+            .filter(|other| other.id.datasource == id.datasource && other.id.version > id.version);
         for other in newer {
             timeline.add(other.id.clone(), other.shard_spec.clone(), ());
         }

@@ -78,7 +78,8 @@ impl PushDatasource {
         let position = shared.metadata.source_position(&source_id).await?.unwrap_or(0);
         let wal = open_wal(&shared, &name, position).await?;
         let keys = PushKeys::default();
-        let handoff = Handoff::start(Arc::clone(&name), Arc::clone(&shared), wal.clone(), keys.clone());
+        let handoff =
+            Handoff::start(Arc::clone(&name), Arc::clone(&shared), wal.clone(), keys.clone());
         let mut writer = Writer::new(
             Arc::clone(&name),
             Arc::clone(&shared),
@@ -159,9 +160,7 @@ async fn replay(
     Intake::new(Arc::clone(newest))
 }
 
-async fn next_record(
-    records: &mut henge_platform::wal::Replay,
-) -> Result<Option<WalRecord>> {
+async fn next_record(records: &mut henge_platform::wal::Replay) -> Result<Option<WalRecord>> {
     // One file's worth of records is read at a time; blocking here delays nobody yet.
     tokio::task::block_in_place(|| records.next().transpose()).map_err(RealtimeError::from)
 }

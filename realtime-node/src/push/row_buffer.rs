@@ -116,9 +116,7 @@ impl RowBuffer {
                 StoredValue::Double(value) => ValueRef::Double(*value),
                 StoredValue::Text(span) => ValueRef::String(text(span)),
                 StoredValue::Multi(span) => ValueRef::Multi(&elements[span.start..span.end]),
-                StoredValue::Complex(span) => {
-                    ValueRef::Complex(&self.bytes[span.start..span.end])
-                }
+                StoredValue::Complex(span) => ValueRef::Complex(&self.bytes[span.start..span.end]),
             }));
             start = row.values_end;
             let missing = (dimensions + metrics).saturating_sub(values.len());
@@ -193,11 +191,7 @@ pub struct RowRef<'a> {
 }
 
 impl RowSink for RowBuffer {
-    fn row(
-        &mut self,
-        timestamp_ms: i64,
-        values: &[ValueRef<'_>],
-    ) -> Result<(), RowError> {
+    fn row(&mut self, timestamp_ms: i64, values: &[ValueRef<'_>]) -> Result<(), RowError> {
         let open = self.chunks.len();
         let position = (self.rows.len() + self.rejections.len()) as u64;
         let chunk = self

@@ -10,6 +10,7 @@ use henge_platform::wal::AppendTicket;
 use henge_types::{ErrorClass, Interval};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::Shared;
 use crate::error::{RealtimeError, Result};
 use crate::handoff::{ClosedGeneration, Handoff};
 use crate::push::accept::INGEST_PRIORITY;
@@ -19,7 +20,6 @@ use crate::push::row_buffer::{RejectedEvent, RowBuffer};
 use crate::push::schema::PushSchema;
 use crate::push::{ERRORS_IN_REPLY, EventError, PushReply, dead_letter};
 use crate::sink::{FrozenIndex, Sink};
-use crate::Shared;
 
 /// Frozen indexes of one datasource that may wait to be written; then additions wait.
 const PENDING_PERSISTS: usize = 2;

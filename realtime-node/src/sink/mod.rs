@@ -50,9 +50,10 @@ impl Sink {
     /// # Errors
     /// When the schema contradicts itself.
     pub fn new(target: PendingSegment, schema: IndexSchema, limits: IndexLimits) -> Result<Self> {
-        let live = WriteIndex::new(schema.clone(), limits)?;
+        let chunk = target.id.interval;
+        let live = new_index(&schema, limits, chunk)?;
         Ok(Self {
-            chunk: target.id.interval,
+            chunk,
             target: Mutex::new(target),
             state: Mutex::new(State { schema, limits, live, parts: Vec::new(), next_part: 0 }),
         })
@@ -124,7 +125,7 @@ impl Sink {
         if state.live.row_count() == 0 {
             return Ok(None);
         }
-        let fresh = WriteIndex::new(state.schema.clone(), state.limits)?;
+        let fresh = new_index(&state.schema, state.limits, self.chunk)?;
         let mut full = std::mem::replace(&mut state.live, fresh);
         let snapshot = full.snapshot(self.target.lock().id.clone());
         let number = state.next_part;
@@ -155,8 +156,7 @@ impl Sink {
     /// Never in practice: the schema was accepted before.
     pub fn replace_all(&self, view: Arc<MappedSegment>, path: PathBuf) -> Result<()> {
         let mut state = self.state.lock();
-        let empty = WriteIndex::new(state.schema.clone(), state.limits)?;
-        state.live = empty;
+        state.live = new_index(&state.schema, state.limits, self.chunk)?;
         let number = state.next_part;
         state.next_part += 1;
         let whole = vec![Part::Persisted { number, view, path }];
@@ -176,6 +176,13 @@ impl Sink {
     pub fn id(&self) -> SegmentId {
         self.target.lock().id.clone()
     }
+}
+
+/// An empty index. Timestamps are not truncated to before the chunk's start.
+fn new_index(schema: &IndexSchema, limits: IndexLimits, chunk: Interval) -> Result<WriteIndex> {
+    let mut index = WriteIndex::new(schema.clone(), limits)?;
+    index.set_min_time_ms(chunk.start_ms);
+    Ok(index)
 }
 
 fn remove_files(parts: &[Part]) {

@@ -76,8 +76,7 @@ impl Chunks {
 
     /// How parts and segments are written.
     pub(super) fn files(&self) -> PartFiles {
-        let options =
-            RealtimeOptions { spill_dir: self.folder.clone(), ..self.options.clone() };
+        let options = RealtimeOptions { spill_dir: self.folder.clone(), ..self.options.clone() };
         PartFiles::new(&index_schema(&self.schema, &self.dimensions), &options)
     }
 

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 use henge_query::ingest::InputSource;
@@ -15,9 +17,10 @@ const PIECE_BYTES: usize = 4 << 20;
 /// A list or an object that never ends is refused here.
 const MAX_PIECE_BYTES: usize = 512 << 20;
 
-/// One input: a name for messages, its size on disk, and its bytes.
+/// One input: a name for messages, and its bytes.
 pub(super) struct Input {
     pub(super) name: String,
+    stored_bytes_read: Arc<AtomicU64>,
     reader: Box<dyn Read + Send>,
     pending: Vec<u8>,
     at_end: bool,
@@ -61,11 +64,16 @@ pub(super) enum InputRef {
 impl InputRef {
     /// Opens it. Files that end in `.gz` are inflated.
     pub(super) fn open(self) -> Result<Input> {
+        let count = Arc::<AtomicU64>::default();
+        let stored_bytes_read = Arc::clone(&count);
         let (name, reader): (String, Box<dyn Read + Send>) = match self {
-            Self::Inline(data) => ("inline".into(), Box::new(std::io::Cursor::new(data))),
+            Self::Inline(data) => {
+                let inner = std::io::Cursor::new(data);
+                ("inline".into(), Box::new(Counted { inner, count }))
+            }
             Self::File(path) => {
-                let file = File::open(&path).map_err(RealtimeError::io(&path))?;
-                let file = BufReader::with_capacity(1 << 20, file);
+                let inner = File::open(&path).map_err(RealtimeError::io(&path))?;
+                let file = BufReader::with_capacity(1 << 20, Counted { inner, count });
                 let name = path.display().to_string();
                 match path.extension().and_then(|e| e.to_str()) {
                     Some("gz") => (name, Box::new(MultiGzDecoder::new(file))),
@@ -73,7 +81,7 @@ impl InputRef {
                 }
             }
         };
-        Ok(Input { name, reader, pending: Vec::new(), at_end: false })
+        Ok(Input { name, stored_bytes_read, reader, pending: Vec::new(), at_end: false })
     }
 
     /// Its size on disk.
@@ -85,7 +93,26 @@ impl InputRef {
     }
 }
 
+/// Counts the bytes that are read through it.
+struct Counted<R> {
+    inner: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
 impl Input {
+    /// How much of [`InputRef::size_bytes`] was read: compressed bytes, of a compressed file.
+    pub(super) fn stored_bytes_read(&self) -> u64 {
+        self.stored_bytes_read.load(Ordering::Relaxed)
+    }
+
     /// The next piece; `None` at the end.
     pub(super) fn next_piece(&mut self) -> Result<Option<Vec<u8>>> {
         let mut wanted = PIECE_BYTES;
@@ -202,6 +229,7 @@ mod tests {
         }
         assert!(pieces > 1);
         assert_eq!(joined, data.as_bytes());
+        assert_eq!(input.stored_bytes_read(), data.len() as u64);
     }
 
     #[test]

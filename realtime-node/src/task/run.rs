@@ -110,7 +110,7 @@ impl Run {
             self.progress.accepted += counts.accepted;
             self.progress.rejected += counts.rejected;
             self.progress.filtered += counts.filtered;
-            self.progress.processed_bytes += counts.bytes;
+            self.progress.processed_bytes = done_before + counts.stored_bytes_read;
             self.show();
             self.keep_letters(&mut reading.chunks).await;
             self.check_rejections()?;
@@ -128,9 +128,7 @@ impl Run {
         let datasource = &self.task.spec.data_schema.data_source;
         let keep_at_most = self.shared.options.dead_letters_kept;
         let metadata = &self.shared.metadata;
-        if let Err(error) =
-            metadata.append_dead_letters(datasource, &letters, keep_at_most).await
-        {
+        if let Err(error) = metadata.append_dead_letters(datasource, &letters, keep_at_most).await {
             tracing::error!(task = %self.id, %error, "failed to keep dead letters");
         }
     }
@@ -178,8 +176,7 @@ impl Run {
         });
         let (replaced, version) =
             (replaced.collect(), self.shared.metadata.allocate_version().await?);
-        let replacement =
-            self.shared.serving.begin_replacement(&datasource, version, replaced)?;
+        let replacement = self.shared.serving.begin_replacement(&datasource, version, replaced)?;
         let planned = plan_replace(chunks, version);
         let ids: Vec<SegmentId> = planned.iter().map(|p| p.target.id.clone()).collect();
         let outcome = self.publish(planned, &files, Some(scope)).await;
@@ -258,14 +255,14 @@ impl Run {
     }
 }
 
-/// Counts of one piece and its size.
+/// Counts of one piece, and how far the input is.
 #[derive(Default)]
 struct PieceCounts {
     received: u64,
     accepted: u64,
     rejected: u64,
     filtered: u64,
-    bytes: u64,
+    stored_bytes_read: u64,
 }
 
 fn read_piece(input: &mut input::Input, reading: &mut Reading) -> Result<Option<PieceCounts>> {
@@ -277,7 +274,7 @@ fn read_piece(input: &mut input::Input, reading: &mut Reading) -> Result<Option<
         accepted: counts.accepted,
         rejected: counts.rejected,
         filtered: counts.filtered,
-        bytes: piece.len() as u64,
+        stored_bytes_read: input.stored_bytes_read(),
     }))
 }
 

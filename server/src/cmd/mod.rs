@@ -1,5 +1,11 @@
 //! The commands, one a file.
 
+mod config;
+mod demo;
+mod http;
+mod ingest;
+mod output;
+mod segment;
 mod server;
 
 use std::process::ExitCode;
@@ -11,15 +17,37 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "henge", version, about, max_term_width = 100)]
 pub(crate) enum Command {
+    /// Start a server with live sample events and print a few answers.
+    ///
+    /// Page views of the last hours are pushed over HTTP and handed off as segments; then live ones
+    /// go on until Ctrl-C.
+    Demo(demo::DemoArgs),
     /// Run a server with all roles in this process.
     Server(server::ServerArgs),
+    /// Load files into a datasource, with a progress bar.
+    Ingest(ingest::IngestArgs),
+    /// Look into segment files, or verify them.
+    #[command(subcommand)]
+    Segment(segment::SegmentCommand),
+    /// Check settings.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
 }
 
 impl Command {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<ExitCode> {
-        match self {
+        let outcome = match self {
+            Self::Demo(args) => on_runtime(demo::run(args)),
             Self::Server(args) => on_runtime(server::run(args)),
+            Self::Ingest(args) => ingest::run(&args),
+            Self::Segment(command) => segment::run(&command),
+            Self::Config(command) => config::run(&command),
+        };
+        match outcome {
+            // Whoever read the output has seen enough, as with `| head`.
+            Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+            outcome => outcome,
         }
     }
 }
@@ -27,15 +55,23 @@ impl Command {
 /// Errors go to standard error, with their causes, one a line.
 #[allow(clippy::print_stderr)]
 pub(crate) fn print_error(error: &anyhow::Error) {
-    eprintln!("error: {error}");
-    for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
+    let mut shown = error.to_string();
+    eprintln!("error: {}", shown.trim_end());
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some errors quote their cause.
+        if !shown.contains(&cause) {
+            eprintln!("  because: {}", cause.trim_end());
+        }
+        shown = cause;
     }
 }
 
-fn on_runtime(
-    work: impl Future<Output = Result<ExitCode>>,
-) -> Result<ExitCode> {
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn on_runtime(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -10,7 +10,9 @@ use henge_platform::telemetry::init_logging;
 
 /// Options of `henge server`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  henge server --data-dir ./data\n  henge server --config henge.toml\n  HENGE_QUERY__TIMEOUT_MS=60000 henge server")]
+#[command(
+    after_help = "Examples:\n  henge server --data-dir ./data\n  henge server --config henge.toml\n  HENGE_QUERY__TIMEOUT_MS=60000 henge server"
+)]
 pub(crate) struct ServerArgs {
     /// A TOML file with settings; see `henge config check`.
     #[arg(long, value_name = "FILE")]

@@ -121,7 +121,7 @@ fn distinct<'a, S: SketchKind>(
         Source::Missing => Box::new(NullSketches::<S>::default()),
         Source::Complex(column) => Box::new(MergeAccumulator::new(name, field, column, make)?),
         source @ (Source::Long(_) | Source::Float(_) | Source::Double(_)) => {
-            Box::new(NumberSketches::new(name, set.stored(field, source), make))
+            Box::new(NumberSketches::new(name, set.stored(field, &source), make))
         }
         source => {
             let dimension = Dimension::of_values(field, source, columns, set)?;

@@ -139,7 +139,10 @@ pub(super) fn gather<T: Copy>(states: Vec<T>, groups: Option<&[u32]>) -> Vec<T> 
 }
 
 /// The entries of these groups, moved out; groups ascend.
-pub(super) fn gather_owned<T>(mut states: Vec<Option<T>>, groups: Option<&[u32]>) -> Vec<Option<T>> {
+pub(super) fn gather_owned<T>(
+    mut states: Vec<Option<T>>,
+    groups: Option<&[u32]>,
+) -> Vec<Option<T>> {
     match groups {
         None => states,
         Some(groups) => {

@@ -106,9 +106,11 @@ fn expression_error(error: &henge_expr::ExprError) -> ExecError {
 fn cast(value: ExprValue, output_type: Option<&ColumnType>) -> ExprValue {
     let Some(output_type) = output_type else { return value };
     match (value, output_type) {
-        (ExprValue::Array(items), _) => {
-            items.iter().map(|item| cast(item.clone(), Some(output_type))).collect::<Vec<_>>().into()
-        }
+        (ExprValue::Array(items), _) => items
+            .iter()
+            .map(|item| cast(item.clone(), Some(output_type)))
+            .collect::<Vec<_>>()
+            .into(),
         (value, ColumnType::Long) => value.as_long().into(),
         (value, ColumnType::Double) => value.as_double().into(),
         (value, ColumnType::Float) => value.as_double().map(|v| f64::from(v as f32)).into(),
@@ -132,7 +134,10 @@ fn uses_arrays(ast: &Ast) -> bool {
             name.starts_with("array")
                 || name.starts_with("mv_")
                 || name.starts_with("cartesian_")
-                || matches!(name.as_str(), "string_to_array" | "map" | "filter" | "fold" | "any" | "all")
+                || matches!(
+                    name.as_str(),
+                    "string_to_array" | "map" | "filter" | "fold" | "any" | "all"
+                )
                 || arguments.iter().any(uses_arrays)
         }
     }
@@ -208,9 +213,7 @@ impl Input<'_> {
             Self::Multi(lists, decoder) => match lists.row(row) {
                 [] => ExprValue::Null,
                 [id] => decoder.value(*id)?,
-                ids => {
-                    ids.iter().map(|id| decoder.value(*id)).collect::<Result<Vec<_>>>()?.into()
-                }
+                ids => ids.iter().map(|id| decoder.value(*id)).collect::<Result<Vec<_>>>()?.into(),
             },
             Self::Values(values) => values[row].clone(),
         })

@@ -15,7 +15,9 @@ pub(crate) struct StringInterner {
 
 impl StringInterner {
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>() + self.table.capacity() * 5
+        self.bytes.capacity()
+            + self.ends.capacity() * size_of::<usize>()
+            + self.table.capacity() * 5
     }
 
     /// Number of ids, null's included.

@@ -96,8 +96,7 @@ impl<'a> Columns<'a> {
                 return self.resolve_outside(other, open);
             }
             open.push(name.to_owned());
-            let source =
-                self.bind_outside(&column.expression, column.output_type.clone(), open)?;
+            let source = self.bind_outside(&column.expression, column.output_type.clone(), open)?;
             open.pop();
             return Ok(Source::Expression(source));
         }

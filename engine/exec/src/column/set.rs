@@ -111,13 +111,13 @@ impl<'a> ColumnSet<'a> {
                     "aggregator input '{key}' is a sketch column: use the sketch's own aggregator"
                 )));
             }
-            (stored, _) => stored_slot(stored),
+            (stored, _) => stored_slot(&stored),
         };
         Ok(self.push(key, slot))
     }
 
     /// A slot for a stored column as it is; `source` must not be an expression or a sketch.
-    pub(crate) fn stored(&mut self, name: &str, source: Source<'a>) -> SlotId {
+    pub(crate) fn stored(&mut self, name: &str, source: &Source<'a>) -> SlotId {
         let key = format!("stored {name}");
         match self.find(&key) {
             Some(slot) => slot,
@@ -187,8 +187,8 @@ impl<'b> LoadedBlock<'b> {
     }
 }
 
-fn stored_slot(source: Source<'_>) -> Slot<'_> {
-    match source {
+fn stored_slot<'a>(source: &Source<'a>) -> Slot<'a> {
+    match *source {
         Source::Long(column) => Slot::Long(column, Vec::new()),
         Source::Float(column) => Slot::Float(column, Vec::new()),
         Source::Double(column) => Slot::Double(column, Vec::new()),
@@ -293,9 +293,8 @@ impl<'a, T: Copy + Default> TextNumbers<'a, T> {
     fn load(&mut self, block: usize, selection: Selection<'_>) -> Result<NumericBlock<'_, T>> {
         let Self { column, parse, memo, numbers, ids, multi } = self;
         let dictionary = column.dictionary();
-        let mut number_of = |id: u32| {
-            memo.get(id, || Ok(dictionary.get(id)?.as_deref().and_then(|text| parse(text))))
-        };
+        let mut number_of =
+            |id: u32| memo.get(id, || Ok(dictionary.get(id)?.as_deref().and_then(*parse)));
         numbers.reset();
         if column.is_multi_value() {
             let lists = column.multi_block(block, multi)?;

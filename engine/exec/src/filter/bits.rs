@@ -17,10 +17,6 @@ impl BlockBits {
         Self { words: vec![0; WORDS] }
     }
 
-    pub(crate) fn words(&self) -> &[u64] {
-        &self.words
-    }
-
     /// Becomes exactly the rows of the range.
     pub(crate) fn set_only(&mut self, rows: Range<usize>) {
         self.words.fill(0);
@@ -198,7 +194,7 @@ mod tests {
         slow.copy_from(&fast);
         fast.retain_values(&values, |v| v < 30);
         slow.retain(|row| values[row] < 30);
-        assert_eq!(fast.words(), slow.words());
+        assert_eq!(fast.words, slow.words);
         assert!(fast.count() > 100);
     }
 }

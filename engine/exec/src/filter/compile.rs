@@ -18,11 +18,7 @@ pub(super) fn compile<'a>(filter: &'a Filter, columns: &Columns<'a>) -> Result<N
 }
 
 /// The rows for which the filter is true (or is false). De Morgan's laws hold with unknowns too.
-fn rows_where<'a>(
-    filter: &'a Filter,
-    wanted: Truth,
-    columns: &Columns<'a>,
-) -> Result<Node<'a>> {
+fn rows_where<'a>(filter: &'a Filter, wanted: Truth, columns: &Columns<'a>) -> Result<Node<'a>> {
     let all = |filters: &'a [Filter]| {
         filters.iter().map(|inner| rows_where(inner, wanted, columns)).collect::<Result<Vec<_>>>()
     };

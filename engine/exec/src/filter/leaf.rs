@@ -219,16 +219,14 @@ impl<'a, T: NumericValue> NumericLeaf<'a, T> {
     pub(crate) fn narrow(&mut self, block: usize, candidates: &mut BlockBits) -> Result<()> {
         if let Some(stats) = self.column.stats(block)? {
             match self.test.of_all_between(stats.min, stats.max) {
+                // What statistics overlook (NaN) fails every range: they can be trusted that far.
+                Some(true) if !T::STATS_SEE_ALL => {}
                 Some(verdict) if verdict == self.inverted && !self.null => {
-                    if !verdict || T::STATS_SEE_ALL {
-                        candidates.clear();
-                        return Ok(());
-                    }
+                    candidates.clear();
+                    return Ok(());
                 }
                 Some(verdict) if verdict != self.inverted && stats.null_count == 0 => {
-                    if !verdict || T::STATS_SEE_ALL {
-                        return Ok(());
-                    }
+                    return Ok(());
                 }
                 _ => {}
             }

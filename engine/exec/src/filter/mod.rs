@@ -54,7 +54,11 @@ impl<'a> CompiledFilter<'a> {
     }
 
     /// The rows among a range of a block's rows that pass.
-    pub(crate) fn select_range(&mut self, block: usize, rows: Range<usize>) -> Result<Selection<'_>> {
+    pub(crate) fn select_range(
+        &mut self,
+        block: usize,
+        rows: Range<usize>,
+    ) -> Result<Selection<'_>> {
         self.select(block, Selection::Range { start: rows.start, end: rows.end })
     }
 

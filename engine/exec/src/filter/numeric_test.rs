@@ -214,7 +214,7 @@ impl<T: NumericValue> NumericTest<T> {
 }
 
 /// True when the value is in one of the ranges.
-pub(crate) fn in_ranges<T: PartialOrd>(ranges: &[(T, T)], value: T) -> bool {
+pub(crate) fn in_ranges<T: Copy + PartialOrd>(ranges: &[(T, T)], value: T) -> bool {
     let next = ranges.get(ranges.partition_point(|(_, high)| *high < value));
     next.is_some_and(|(low, high)| value >= *low && value <= *high)
 }

@@ -109,10 +109,7 @@ impl Column {
     /// `ordering` says, numbers as numbers. Equal values have equal numbers.
     pub(crate) fn sort_keys(&self, ordering: Ordering) -> Vec<u64> {
         match self {
-            Self::Text(keys) => {
-                let ranks = text_ranks(keys, ordering);
-                keys.ids.iter().map(|&id| ranks[id as usize]).collect()
-            }
+            Self::Text(keys) => text_sort_keys(keys, ordering),
             Self::Long { values, valid: None } => values.iter().map(|&v| long_key(v)).collect(),
             // Null needs a key below that of the smallest long, so longs with nulls are ranked.
             Self::Long { .. } => ranks_by(self.len(), |a, b| self.long(a).cmp(&self.long(b))),
@@ -191,13 +188,28 @@ fn split_optional<T: Copy + Default>(
     (values, valid)
 }
 
+/// [`Column::sort_keys`] of a dimension's values, without making a column of them.
+pub(crate) fn dimension_sort_keys(keys: &KeyColumn, ordering: Ordering) -> Vec<u64> {
+    match keys {
+        KeyColumn::String(keys) => text_sort_keys(keys, ordering),
+        KeyColumn::Long(values) => Column::of_longs(values.iter().copied()).sort_keys(ordering),
+        KeyColumn::Double(values) => {
+            values.iter().map(|value| value.map_or(0, double_key)).collect()
+        }
+    }
+}
+
+fn text_sort_keys(keys: &StringKeys, ordering: Ordering) -> Vec<u64> {
+    if keys.sorted && ordering == Ordering::Lexicographic {
+        return keys.ids.iter().map(|&id| u64::from(id)).collect();
+    }
+    let ranks = text_ranks(keys, ordering);
+    keys.ids.iter().map(|&id| ranks[id as usize]).collect()
+}
+
 /// For each dictionary id the rank of its value; null has rank 0.
 fn text_ranks(keys: &StringKeys, ordering: Ordering) -> Vec<u64> {
-    let id_count = keys.ends.len() + 1;
-    if keys.sorted && ordering == Ordering::Lexicographic {
-        return (0..id_count as u64).collect();
-    }
-    ranks_by(id_count, |a, b| {
+    ranks_by(keys.ends.len() + 1, |a, b| {
         compare_nullable(ordering, keys.value(a as u32), keys.value(b as u32))
     })
 }
@@ -255,7 +267,8 @@ mod tests {
     use super::*;
 
     fn text(values: &[Option<&str>]) -> Column {
-        let mut keys = StringKeys { ids: vec![], ends: vec![], bytes: String::new(), sorted: false };
+        let mut keys =
+            StringKeys { ids: vec![], ends: vec![], bytes: String::new(), sorted: false };
         for value in values {
             match value {
                 Some(value) => {

@@ -112,7 +112,11 @@ pub(crate) struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// Nothing is computed yet.
-    pub(crate) fn new(fields: &'a Fields<'a>, partial: &'a GroupedPartial, rows: &'a [u32]) -> Self {
+    pub(crate) fn new(
+        fields: &'a Fields<'a>,
+        partial: &'a GroupedPartial,
+        rows: &'a [u32],
+    ) -> Self {
         Self { fields, partial, rows, columns: vec![None; fields.len()] }
     }
 
@@ -136,8 +140,8 @@ impl<'a> Frame<'a> {
                 self.mark_inputs(at, &mut needed)?;
             }
         }
-        for at in 0..=position {
-            if needed[at] && self.columns[at].is_none() {
+        for (at, needed) in needed.into_iter().enumerate() {
+            if needed && self.columns[at].is_none() {
                 self.columns[at] = Some(self.compute(at)?);
             }
         }
@@ -207,7 +211,9 @@ impl<'a> Frame<'a> {
             return Ok(None);
         };
         let state = self.state(at)?;
-        Ok(Some(Column::of_doubles(self.rows.iter().map(|&row| Some(estimate(state, row as usize))))))
+        Ok(Some(Column::of_doubles(
+            self.rows.iter().map(|&row| Some(estimate(state, row as usize))),
+        )))
     }
 
     fn state(&self, at: usize) -> Result<&'a StateColumn> {

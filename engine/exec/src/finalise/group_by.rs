@@ -6,7 +6,7 @@ use henge_types::Granularity;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::finalise::buckets::StampWriter;
-use crate::finalise::column::Column;
+use crate::finalise::column::{Column, dimension_sort_keys};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
 use crate::finalise::states::push_identity;
@@ -95,9 +95,8 @@ fn row_order<'p>(
         // Ranks make a full sort integer work; for a few rows the natural order's own comparison
         // is cheaper than ranking every value.
         if limit.limit.is_none() {
-            for dimension in &query.dimensions {
-                let position = frame.require(&dimension.output_name)?;
-                order.push(frame.column(position)?.sort_keys(Default::default()), false);
+            for keys in &partial.keys {
+                order.push(dimension_sort_keys(keys, Default::default()), false);
             }
         }
         return Ok(order);

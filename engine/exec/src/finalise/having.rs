@@ -95,11 +95,7 @@ fn compile_all<'f>(parts: &'f [Having], frame: &'f Frame<'_>) -> Result<Vec<RowT
     parts.iter().map(|part| compile(part, frame)).collect()
 }
 
-fn compare<'f>(
-    name: &str,
-    frame: &'f Frame<'_>,
-    test: impl Fn(f64) -> bool + 'f,
-) -> RowTest<'f> {
+fn compare<'f>(name: &str, frame: &'f Frame<'_>, test: impl Fn(f64) -> bool + 'f) -> RowTest<'f> {
     let column = frame.find(name);
     Box::new(move |row| Some(column.and_then(|column| column.double(row)).is_some_and(&test)))
 }

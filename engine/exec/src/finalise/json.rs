@@ -1,7 +1,5 @@
 //! Values as JSON, straight into a byte buffer.
 
-use std::io::Write;
-
 use henge_expr::ExprValue;
 use henge_types::Value;
 
@@ -35,9 +33,17 @@ pub(crate) fn write_long(out: &mut Vec<u8>, value: i64) {
 
 /// A DOUBLE: always with a point or an exponent; NaN and the infinities, which JSON lacks, as text.
 pub(crate) fn write_double(out: &mut Vec<u8>, value: f64) {
-    if value.is_finite() {
-        // Writing to a vector cannot fail.
-        let _ = write!(out, "{value:?}");
+    // Whole numbers that doubles hold exactly are written as such, but for -0.
+    let whole = value as i64;
+    if whole as f64 == value
+        && whole.unsigned_abs() < 1 << 53
+        && (whole != 0 || value.is_sign_positive())
+    {
+        write_long(out, whole);
+        out.extend_from_slice(b".0");
+    } else if value.is_finite() {
+        // Writing a number to a vector cannot fail.
+        let _ = serde_json::to_writer(out, &value);
     } else {
         write_not_finite(out, value);
     }
@@ -46,7 +52,7 @@ pub(crate) fn write_double(out: &mut Vec<u8>, value: f64) {
 /// A FLOAT: the shortest text that reads back as the same 32-bit number.
 pub(crate) fn write_float(out: &mut Vec<u8>, value: f32) {
     if value.is_finite() {
-        let _ = write!(out, "{value:?}");
+        let _ = serde_json::to_writer(out, &value);
     } else {
         write_not_finite(out, f64::from(value));
     }
@@ -124,7 +130,7 @@ pub(crate) fn write_expr_value(out: &mut Vec<u8>, value: &ExprValue) {
         ExprValue::Double(value) => write_double(out, *value),
         ExprValue::String(text) => write_string(out, text),
         ExprValue::Array(items) => {
-            write_list(out, items.iter(), |out, item| write_expr_value(out, item));
+            write_list(out, items.iter(), write_expr_value);
         }
     }
 }
@@ -182,7 +188,11 @@ mod tests {
             (1.0, "1.0"),
             (-0.0, "-0.0"),
             (0.1, "0.1"),
+            (-3.0, "-3.0"),
+            (9_007_199_254_740_992.0, "9007199254740992.0"),
+            (-9.3e18, "-9.3e+18"),
             (1e21, "1e21"),
+            (5e-324, "5e-324"),
             (f64::NAN, "\"NaN\""),
             (f64::INFINITY, "\"Infinity\""),
             (f64::NEG_INFINITY, "\"-Infinity\""),
@@ -203,7 +213,8 @@ mod tests {
 
     #[test]
     fn h_70_text_is_escaped() {
-        for value in ["", "plain", "\"\\\n\r\t\u{1}\u{1f}", "é 🙂 \u{7f}", "\u{0}end", "a\"b\"c"] {
+        for value in ["", "plain", "\"\\\n\r\t\u{1}\u{1f}", "é 🙂 \u{7f}", "\u{0}end", "a\"b\"c"]
+        {
             let written = text(|out| write_string(out, value));
             assert_eq!(serde_json::from_str::<String>(&written).unwrap(), value);
         }

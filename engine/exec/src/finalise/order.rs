@@ -34,17 +34,38 @@ impl<'a> RowOrder<'a> {
         self.keys.extend(keys);
     }
 
-    /// Sorts `rows` and keeps the first `count`: in linear time plus sorting those that are kept.
+    /// Sorts `rows` and keeps the first `count`, in linear time plus sorting those that are kept.
     pub(crate) fn keep_first(&self, rows: &mut Vec<u32>, count: usize) {
-        if count == 0 {
-            rows.clear();
-            return;
-        }
         if count < rows.len() {
-            rows.select_nth_unstable_by(count - 1, |&a, &b| self.compare(a, b));
-            rows.truncate(count);
+            *rows = self.first(rows, count);
         }
         rows.sort_unstable_by(|&a, &b| self.compare(a, b));
+    }
+
+    /// The first `count` rows, unsorted: one pass that drops whatever comes after the worst row
+    /// kept so far, which soon is nearly everything.
+    fn first(&self, rows: &[u32], count: usize) -> Vec<u32> {
+        let room = count.saturating_mul(2).max(1_024);
+        let mut kept: Vec<u32> = Vec::with_capacity(room.min(rows.len()));
+        let mut worst: Option<u32> = None;
+        let cut = |kept: &mut Vec<u32>| {
+            if let Some(last) = count.checked_sub(1).filter(|last| *last < kept.len()) {
+                kept.select_nth_unstable_by(last, |&a, &b| self.compare(a, b));
+            }
+            kept.truncate(count);
+        };
+        for &row in rows {
+            if worst.is_some_and(|worst| self.compare(row, worst).is_gt()) {
+                continue;
+            }
+            kept.push(row);
+            if kept.len() == room {
+                cut(&mut kept);
+                worst = kept.last().copied();
+            }
+        }
+        cut(&mut kept);
+        kept
     }
 
     fn compare(&self, left: u32, right: u32) -> Cmp {
@@ -116,11 +137,25 @@ mod tests {
 
     #[test]
     fn keys_come_first_and_ties_fall_back_to_the_natural_order() {
-        let partial = partial(&[0; 4], vec![text_keys(&[Some("d"), Some("c"), Some("b"), None])], vec![]);
+        let partial =
+            partial(&[0; 4], vec![text_keys(&[Some("d"), Some("c"), Some("b"), None])], vec![]);
         let mut order = RowOrder::new(&partial, false);
         order.push(vec![5, 7, 7, 7], true);
         assert_eq!(sorted(&order, 9), [3, 2, 1, 0]);
         assert_eq!(sorted(&order, 2), [3, 2]);
         assert_eq!(sorted(&order, 0), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn the_best_of_many_are_those_that_sorting_would_put_first() {
+        // Scattered by an odd factor, with ties.
+        let values: Vec<i64> = (0..10_000).map(|n: i64| n * 7_919 % 10_007 / 3).collect();
+        let partial = partial(&[0; 10_000], vec![long_keys(&values)], vec![]);
+        let mut order = RowOrder::new(&partial, false);
+        order.push((0..10_000).map(|n: u64| n * 31 % 97).collect(), true);
+        let all = sorted(&order, usize::MAX);
+        for count in [1, 10, 511, 512, 513, 3_000, 9_999] {
+            assert_eq!(sorted(&order, count), all[..count], "{count}");
+        }
     }
 }

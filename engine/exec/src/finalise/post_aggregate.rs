@@ -71,14 +71,13 @@ fn operand<'f>(post: &PostAggregator, frame: &'f Frame<'_>) -> Result<Cow<'f, Co
                 }))
             }
         }
-        PostAggregator::Expression { name, expression } => expression_column(name, expression, frame)?,
+        PostAggregator::Expression { name, expression } => {
+            expression_column(name, expression, frame)?
+        }
     }))
 }
 
-fn operands<'f>(
-    fields: &[PostAggregator],
-    frame: &'f Frame<'_>,
-) -> Result<Vec<Cow<'f, Column>>> {
+fn operands<'f>(fields: &[PostAggregator], frame: &'f Frame<'_>) -> Result<Vec<Cow<'f, Column>>> {
     fields.iter().map(|field| operand(field, frame)).collect()
 }
 
@@ -129,9 +128,11 @@ fn expression_column(
         for (slot, input) in slots.iter_mut().zip(&inputs) {
             *slot = input.map_or(ExprValue::Null, |input| input.expr_value(row));
         }
-        values.push(expression.eval_slots(&slots).map_err(|error| {
-            ExecError::Invalid(format!("post-aggregation '{name}': {error}"))
-        })?);
+        values.push(
+            expression.eval_slots(&slots).map_err(|error| {
+                ExecError::Invalid(format!("post-aggregation '{name}': {error}"))
+            })?,
+        );
     }
     Ok(Column::Mixed(values))
 }

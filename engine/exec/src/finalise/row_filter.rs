@@ -87,9 +87,11 @@ pub(crate) fn compile<'f>(filter: &'f Filter, frame: &'f Frame<'_>) -> Result<Ro
 
 fn compile_comparison<'f>(filter: &'f Filter, frame: &'f Frame<'_>) -> Result<RowTest<'f>> {
     Ok(match filter {
-        Filter::Equals { column, match_type, value } => over_values(frame.find(column), move |found| {
-            compare_literal(found, match_type, value).map(std::cmp::Ordering::is_eq)
-        }),
+        Filter::Equals { column, match_type, value } => {
+            over_values(frame.find(column), move |found| {
+                compare_literal(found, match_type, value).map(std::cmp::Ordering::is_eq)
+            })
+        }
         Filter::Range { column, match_type, lower, upper } => {
             over_values(frame.find(column), move |found| {
                 within(lower, upper, |literal| compare_literal(found, match_type, literal))

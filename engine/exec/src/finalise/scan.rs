@@ -78,9 +78,10 @@ pub(crate) fn finalise(
 }
 
 fn all_rows(batches: &[RowBatch]) -> impl Iterator<Item = (u32, u32)> {
-    batches.iter().enumerate().flat_map(|(batch, rows)| {
-        (0..rows.row_count as u32).map(move |row| (batch as u32, row))
-    })
+    batches
+        .iter()
+        .enumerate()
+        .flat_map(|(batch, rows)| (0..rows.row_count as u32).map(move |row| (batch as u32, row)))
 }
 
 /// Rows by time; ties by segment, then as stored.

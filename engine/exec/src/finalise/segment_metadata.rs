@@ -62,7 +62,9 @@ impl SegmentMetadataResult {
         json::write_long(out, as_long(analysis.row_count));
         out.extend_from_slice(b",\"aggregators\":");
         write_aggregators(out, analysis.aggregators.as_ref());
-        out.extend_from_slice(b",\"projections\":null,\"timestampSpec\":null,\"queryGranularity\":");
+        out.extend_from_slice(
+            b",\"projections\":null,\"timestampSpec\":null,\"queryGranularity\":",
+        );
         match &analysis.query_granularity {
             Some(granularity) if self.shows_granularity => {
                 // A granularity always has a JSON form.
@@ -170,10 +172,9 @@ fn combining_form(kind: &MetricKind) -> (String, String) {
             "HLLSketchMerge".to_owned(),
             format!(",\"lgK\":{lg_k},\"tgtHllType\":\"{}\",\"round\":false", layout(hll_type)),
         ),
-        MetricKind::HyperUnique => (
-            "hyperUnique".to_owned(),
-            ",\"isInputHyperUnique\":false,\"round\":false".to_owned(),
-        ),
+        MetricKind::HyperUnique => {
+            ("hyperUnique".to_owned(), ",\"isInputHyperUnique\":false,\"round\":false".to_owned())
+        }
         MetricKind::Theta { size, .. } => (
             "thetaSketch".to_owned(),
             format!(",\"size\":{size},\"shouldFinalize\":true,\"isInputThetaSketch\":false"),

@@ -121,7 +121,10 @@ mod tests {
         let from = StateColumn::Long { values: vec![1, 2], valid: Some(vec![true, false]) };
         let copied = copies(&[from], &[1, 0], 2);
         let StateColumn::Long { values, valid: Some(valid) } = &copied[0] else { panic!() };
-        assert_eq!((values.as_slice(), valid.as_slice()), (&[2, 1, 2, 1][..], &[false, true, false, true][..]));
+        assert_eq!(
+            (values.as_slice(), valid.as_slice()),
+            (&[2, 1, 2, 1][..], &[false, true, false, true][..])
+        );
     }
 
     fn long_state(values: &[i64]) -> StateColumn {

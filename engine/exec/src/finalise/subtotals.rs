@@ -3,7 +3,7 @@
 use henge_query::GroupByQuery;
 
 use crate::context::ExecContext;
-use crate::error::Result;
+use crate::error::{ExecError, Result};
 use crate::finalise::states::copies;
 use crate::merge::regroup;
 use crate::partial::{GroupedPartial, KeyColumn, StringKeys};
@@ -24,6 +24,7 @@ pub(crate) fn expand(
     partial: &GroupedPartial,
     context: &ExecContext,
 ) -> Result<Expanded> {
+    check_memory(sets.len(), partial, context)?;
     let rows: Vec<u32> = (0..partial.group_count() as u32).collect();
     let mut keys: Vec<KeyColumn> = partial
         .keys
@@ -48,6 +49,22 @@ pub(crate) fn expand(
         _ => vec![0; partial.group_count()],
     };
     Ok(Expanded { partial, set_of_group })
+}
+
+/// Refuses sets whose copies of the groups would not fit.
+fn check_memory(set_count: usize, partial: &GroupedPartial, context: &ExecContext) -> Result<()> {
+    // Time, 16 bytes a key or state and the set: a lower bound, as sketches take more.
+    let group_bytes = 24 + 16 * (partial.keys.len() + partial.states.len());
+    let bytes = partial.group_count().saturating_mul(set_count).saturating_mul(group_bytes);
+    if bytes > context.memory_budget_bytes {
+        return Err(ExecError::ResourceLimit(format!(
+            "subtotalsSpec makes {set_count} copies of {} groups, more than fit in {} bytes: use \
+             fewer grouping sets or dimensions",
+            partial.group_count(),
+            context.memory_budget_bytes
+        )));
+    }
+    Ok(())
 }
 
 /// The keys once a set, null for the sets that leave the dimension out.

@@ -1,8 +1,8 @@
 //! Small partials and queries for the tests of this module.
 
 use henge_query::{
-    AggregatorInput, AggregatorKind, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery, Query,
-    QueryBase, QueryContext, TimeseriesQuery, TopNMetric, TopNQuery,
+    AggregatorInput, AggregatorKind, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery,
+    Query, QueryBase, QueryContext, TimeseriesQuery, TopNMetric, TopNQuery,
 };
 use henge_types::{ColumnType, Granularity, Interval, NumericOp};
 

@@ -26,7 +26,9 @@ fn tops(query: henge_query::TopNQuery, partial: GroupedPartial) -> String {
 fn field(json: &str, name: &str) -> Vec<serde_json::Value> {
     fn walk(value: &serde_json::Value, name: &str, found: &mut Vec<serde_json::Value>) {
         match value {
-            serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, name, found)),
+            serde_json::Value::Array(items) => {
+                items.iter().for_each(|item| walk(item, name, found));
+            }
             serde_json::Value::Object(map) => {
                 found.extend(map.get(name).cloned());
                 map.values().for_each(|value| walk(value, name, found));
@@ -135,7 +137,10 @@ fn top_n_keeps_the_best_and_breaks_ties_by_value() {
     assert_eq!(field(&tops(all, data.clone()), "d").last().unwrap(), "a");
     let mut inverted = query;
     inverted.metric = TopNMetric::Inverted(Box::new(TopNMetric::Numeric("s".into())));
-    assert_eq!(field(&tops(inverted, data), "d"), serde_json::json!(["a", null, "b"]).as_array().unwrap()[..]);
+    assert_eq!(
+        field(&tops(inverted, data), "d"),
+        serde_json::json!(["a", null, "b"]).as_array().unwrap()[..]
+    );
 }
 
 #[test]
@@ -146,7 +151,8 @@ fn top_n_by_dimension_starts_after_the_previous_stop() {
     };
     let d = dimension("d", ColumnType::String);
     let query = top_n(d, metric(Some("9"), Ordering::Numeric), 9, vec![]);
-    let data = partial(&[0; 4], vec![text_keys(&[Some("10"), Some("9"), Some("8"), Some("11")])], vec![]);
+    let data =
+        partial(&[0; 4], vec![text_keys(&[Some("10"), Some("9"), Some("8"), Some("11")])], vec![]);
     assert_eq!(field(&tops(query.clone(), data.clone()), "d"), ["10", "11"]);
     let mut inverted = query;
     inverted.metric = TopNMetric::Inverted(Box::new(metric(Some("9"), Ordering::Lexicographic)));
@@ -258,7 +264,10 @@ fn having_keeps_rows_and_null_is_neither_more_nor_less() {
         column: "s".to_owned(),
         match_type: ColumnType::Long,
         lower: None,
-        upper: Some(henge_query::RangeBound { value: henge_query::Literal::Long(5), strict: false }),
+        upper: Some(henge_query::RangeBound {
+            value: henge_query::Literal::Long(5),
+            strict: false,
+        }),
     };
     let expression = Filter::Expression { expression: Expr::parse("s == n + 4").unwrap() };
     for (having, expected) in [

@@ -9,7 +9,7 @@ use henge_types::Granularity;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::finalise::buckets::{StampWriter, filled_starts, start_of_all};
-use crate::finalise::column::Column;
+use crate::finalise::column::{Column, dimension_sort_keys};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::json;
 use crate::finalise::order::RowOrder;
@@ -125,12 +125,12 @@ impl<'q> Metric<'q> {
                 if self.ordering != Ordering::Numeric =>
             {
                 let column = Column::of_keys(keys, false, all);
-                let texts = all.iter().map(|&row| {
-                    column.expr_value(row as usize).as_text().as_deref().into()
-                });
+                let texts = all
+                    .iter()
+                    .map(|&row| column.expr_value(row as usize).as_text().as_deref().into());
                 Column::Mixed(texts.collect()).sort_keys(self.ordering)
             }
-            Some(keys) => Column::of_keys(keys, false, all).sort_keys(self.ordering),
+            Some(keys) => dimension_sort_keys(keys, self.ordering),
             None => vec![0; all.len()],
         })
     }

@@ -122,9 +122,7 @@ impl<'a> Dimension<'a> {
         let output = match &source {
             Source::Long(_) => KeyType::Long,
             Source::Float(_) | Source::Double(_) => KeyType::Double,
-            Source::Expression(source) => {
-                source.output_type().map_or(KeyType::Text, KeyType::of)
-            }
+            Source::Expression(source) => source.output_type().map_or(KeyType::Text, KeyType::of),
             Source::Missing | Source::String(_) | Source::Complex(_) => KeyType::Text,
         };
         Self::of_source(name, source, output, columns, set)
@@ -141,12 +139,12 @@ impl<'a> Dimension<'a> {
             // A sketch has no value to group by: it reads as null, as in Druid.
             Source::Missing | Source::Complex(_) => Kind::Null,
             Source::String(column) if output == KeyType::Text => {
-                Kind::Dictionary { slot: set.stored(name, Source::String(column)), column }
+                Kind::Dictionary { slot: set.stored(name, &Source::String(column)), column }
             }
             Source::String(column) => mapped(name, column, None, output, set),
             Source::Long(column) => long_kind(name, column, output, columns, set)?,
-            Source::Float(_) => numbers(name, source, output, true, set),
-            Source::Double(_) => numbers(name, source, output, false, set),
+            Source::Float(_) => numbers(name, &source, output, true, set),
+            Source::Double(_) => numbers(name, &source, output, false, set),
             Source::Expression(source) => match source.only_string_input() {
                 Some(column) => mapped(name, column, Some(source), output, set),
                 None => Kind::Computed {
@@ -290,7 +288,7 @@ fn mapped<'a>(
     let dictionary = column.dictionary();
     // An expression reads another column than the one it is named after.
     let name = if expression.is_some() { format!("input of {name}") } else { name.to_owned() };
-    let slot = set.stored(&name, Source::String(column));
+    let slot = set.stored(&name, &Source::String(column));
     let memo = DictionaryMemo::new(dictionary.len());
     let values = LocalValues::new(output);
     Kind::Mapped {
@@ -302,12 +300,12 @@ fn mapped<'a>(
 
 fn numbers<'a>(
     name: &str,
-    source: Source<'a>,
+    source: &Source<'a>,
     output: KeyType,
     source_float: bool,
     set: &mut ColumnSet<'a>,
 ) -> Kind<'a> {
-    let key_type = match (output, &source) {
+    let key_type = match (output, source) {
         (KeyType::Text, Source::Long(_)) => KeyType::Long,
         (KeyType::Text, _) => KeyType::Double,
         (output, _) => output,
@@ -342,10 +340,9 @@ fn long_kind<'a>(
         }
         let (min, max) = ends.unwrap_or((0, 0));
         if known && max.abs_diff(min) < MAX_DIRECT_LONGS {
-            let slot = set.stored(name, Source::Long(column));
+            let slot = set.stored(name, &Source::Long(column));
             return Ok(Kind::DirectLongs { slot, min, id_count: max.abs_diff(min) as u32 + 2 });
         }
     }
-    Ok(numbers(name, Source::Long(column), output, false, set))
+    Ok(numbers(name, &Source::Long(column), output, false, set))
 }
-

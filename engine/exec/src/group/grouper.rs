@@ -33,17 +33,6 @@ struct Pairs {
     groups: Vec<u32>,
 }
 
-/// What remains of a grouper: the groups that have rows.
-#[derive(Debug)]
-pub(crate) struct Groups {
-    /// Positions of the groups among the accumulators' states; `None` when all have rows.
-    pub(crate) positions: Option<Vec<u32>>,
-    /// Bucket ordinal of each group.
-    pub(crate) buckets: Vec<u32>,
-    /// Keys of each group.
-    pub(crate) keys: Vec<KeyColumn>,
-}
-
 impl<'a> Grouper<'a> {
     /// `expected_buckets` is `None` when there is one bucket for all rows.
     pub(crate) fn new(
@@ -141,26 +130,29 @@ impl<'a> Grouper<'a> {
         emit_batch(&mut self.seen, self.space.is_dense(), limit, batch, sink)
     }
 
-    /// The groups that have rows.
-    pub(crate) fn finish(self) -> Result<Groups> {
-        let limit = self.group_limit();
-        let Self { dimensions, space, seen, .. } = self;
-        let positions: Option<Vec<u32>> = space.is_dense().then(|| {
-            (0..).zip(&seen).filter(|(_, seen)| **seen != 0).map(|(group, _)| group).collect()
-        });
-        let groups = || -> Box<dyn Iterator<Item = u32> + '_> {
-            match &positions {
-                Some(positions) => Box::new(positions.iter().copied()),
-                None => Box::new(0..limit as u32),
-            }
-        };
-        let buckets = space.part_ids(0, groups());
+    /// The groups that have rows, when groups are positions among which there are empty ones.
+    pub(crate) fn positions(&self) -> Option<Vec<u32>> {
+        self.space.is_dense().then(|| {
+            let seen = (0..).zip(&self.seen).filter(|(_, seen)| **seen != 0);
+            seen.map(|(group, _)| group).collect()
+        })
+    }
+
+    /// Number of groups, when all have rows.
+    pub(crate) fn group_count(&self) -> usize {
+        self.group_limit()
+    }
+
+    /// The bucket and the keys of each of some groups.
+    pub(crate) fn into_keys(self, groups: &[u32]) -> Result<(Vec<u32>, Vec<KeyColumn>)> {
+        let Self { dimensions, space, .. } = self;
+        let part = |part: usize| space.part_ids(part, groups.iter().copied());
         let keys = dimensions
             .into_iter()
             .enumerate()
-            .map(|(index, dimension)| dimension.into_keys(space.part_ids(index + 1, groups())))
+            .map(|(index, dimension)| dimension.into_keys(part(index + 1)))
             .collect::<Result<Vec<_>>>()?;
-        Ok(Groups { positions, buckets, keys })
+        Ok((part(0), keys))
     }
 }
 

@@ -143,9 +143,11 @@ pub(super) fn number_ids<'b>(
         (Loaded::Long(block), LocalValues::Long(table)) => {
             fill(&block, selection, ids, |value| table.id_of(value as u64));
         }
-        (Loaded::Long(block), LocalValues::Double(table)) => fill(&block, selection, ids, |value| {
-            table.id_of(double_key(round(value as f64, output)))
-        }),
+        (Loaded::Long(block), LocalValues::Double(table)) => {
+            fill(&block, selection, ids, |value| {
+                table.id_of(double_key(round(value as f64, output)))
+            });
+        }
         (Loaded::Float(block), LocalValues::Double(table)) => {
             fill(&block, selection, ids, |value| table.id_of(double_key(f64::from(value))));
         }

@@ -45,7 +45,11 @@ pub(crate) struct KeySpace {
 #[derive(Debug)]
 enum Mode {
     /// Part `p` contributes `id * strides[p]`.
-    Dense { strides: Vec<u32>, sizes: Vec<PartSize>, limit: usize },
+    Dense {
+        strides: Vec<u32>,
+        sizes: Vec<PartSize>,
+        limit: usize,
+    },
     Hash(Vec<Stage>),
 }
 

@@ -32,7 +32,10 @@ pub(super) fn for_each_text(
 }
 
 /// String keys of the ids that occur, renumbered without gaps in the dictionary's order.
-pub(super) fn dictionary_keys(dictionary: &dyn Dictionary, mut ids: Vec<u32>) -> Result<StringKeys> {
+pub(super) fn dictionary_keys(
+    dictionary: &dyn Dictionary,
+    mut ids: Vec<u32>,
+) -> Result<StringKeys> {
     let mut renumbered = vec![0u32; dictionary.len() as usize];
     for &id in &ids {
         match renumbered.get_mut(id as usize) {

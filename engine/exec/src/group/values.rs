@@ -76,14 +76,21 @@ impl LocalValues {
     /// Calls `visit` with each id's value, null's excluded.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(u32, Scalar<'_>)) {
         match self {
-            Self::Text(values) => (1..values.id_count() as u32)
-                .for_each(|id| visit(id, Scalar::Text(values.value(id).unwrap_or_default()))),
-            Self::Long(values) => (1..)
-                .zip(values.keys())
-                .for_each(|(id, &key)| visit(id, Scalar::Long(key as i64))),
-            Self::Double(values) => (1..)
-                .zip(values.keys())
-                .for_each(|(id, &key)| visit(id, Scalar::Double(double_of_key(key)))),
+            Self::Text(values) => {
+                for id in 1..values.id_count() as u32 {
+                    visit(id, Scalar::Text(values.value(id).unwrap_or_default()));
+                }
+            }
+            Self::Long(values) => {
+                for (id, &key) in (1..).zip(values.keys()) {
+                    visit(id, Scalar::Long(key as i64));
+                }
+            }
+            Self::Double(values) => {
+                for (id, &key) in (1..).zip(values.keys()) {
+                    visit(id, Scalar::Double(double_of_key(key)));
+                }
+            }
         }
     }
 
@@ -97,7 +104,8 @@ impl LocalValues {
                 KeyColumn::String(text.into_keys(ids))
             }
             (Self::Double(values), KeyType::Text) => {
-                let text = texts(values.keys(), |key| double_text(double_of_key(key), source_float));
+                let text =
+                    texts(values.keys(), |key| double_text(double_of_key(key), source_float));
                 KeyColumn::String(text.into_keys(ids))
             }
             (Self::Long(values), _) => {

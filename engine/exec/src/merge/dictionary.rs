@@ -46,9 +46,9 @@ pub(super) fn merge_keys(columns: Vec<KeyColumn>) -> Result<(MergedKeys, Vec<Vec
         Some(KeyColumn::Long(_)) => {
             let mut table = IdTable::new();
             let ids = numbers(columns, |column| match column {
-                KeyColumn::Long(values) => Some(renumber(values, |value| {
-                    table.id_of(value as u64)
-                })),
+                KeyColumn::Long(values) => {
+                    Some(renumber(values, |value| table.id_of(value as u64)))
+                }
                 _ => None,
             })?;
             Ok((MergedKeys::Long(table.keys().to_vec()), ids))
@@ -56,9 +56,9 @@ pub(super) fn merge_keys(columns: Vec<KeyColumn>) -> Result<(MergedKeys, Vec<Vec
         Some(KeyColumn::Double(_)) => {
             let mut table = IdTable::new();
             let ids = numbers(columns, |column| match column {
-                KeyColumn::Double(values) => Some(renumber(values, |value| {
-                    table.id_of(double_key(value))
-                })),
+                KeyColumn::Double(values) => {
+                    Some(renumber(values, |value| table.id_of(double_key(value))))
+                }
                 _ => None,
             })?;
             Ok((MergedKeys::Double(table.keys().to_vec()), ids))
@@ -77,8 +77,7 @@ fn numbers<T>(
     columns: Vec<KeyColumn>,
     mut of: impl FnMut(KeyColumn) -> Option<T>,
 ) -> Result<Vec<T>> {
-    let mixed =
-        || ExecError::Internal("partials have keys of different types".to_owned());
+    let mixed = || ExecError::Internal("partials have keys of different types".to_owned());
     columns.into_iter().map(|column| of(column).ok_or_else(mixed)).collect()
 }
 

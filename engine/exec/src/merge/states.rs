@@ -125,9 +125,7 @@ impl MergedStates {
         fn take<T>(mut values: Vec<Option<T>>, groups: Option<&[u32]>) -> Vec<Option<T>> {
             match groups {
                 None => values,
-                Some(groups) => {
-                    groups.iter().map(|&group| values[group as usize].take()).collect()
-                }
+                Some(groups) => groups.iter().map(|&group| values[group as usize].take()).collect(),
             }
         }
         let flags = |valid: Vec<bool>| {

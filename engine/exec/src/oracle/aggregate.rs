@@ -25,15 +25,15 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
             numeric(*op, column_type, &cells.collect::<Vec<_>>())
         }
         AggregatorKind::Hll { field, round, .. } => {
-            distinct(values_of(&[field], base, &rows), *round)
+            distinct(&values_of(&[field], base, &rows), *round)
         }
         AggregatorKind::HyperUnique { field, round } => {
-            distinct(values_of(&[field], base, &rows), *round)
+            distinct(&values_of(&[field], base, &rows), *round)
         }
-        AggregatorKind::Theta { field, .. } => distinct(values_of(&[field], base, &rows), false),
+        AggregatorKind::Theta { field, .. } => distinct(&values_of(&[field], base, &rows), false),
         AggregatorKind::Cardinality { fields, by_row: false, round } => {
             let names: Vec<&str> = fields.iter().map(|f| f.dimension.as_str()).collect();
-            distinct(values_of(&names, base, &rows), *round)
+            distinct(&values_of(&names, base, &rows), *round)
         }
         AggregatorKind::Cardinality { fields, by_row: true, round } => {
             // A row of several values is one combination, whatever their order.
@@ -45,7 +45,7 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
                 });
                 format!("{:?}", cells.collect::<Vec<_>>())
             });
-            distinct(combinations.collect(), *round)
+            distinct(&combinations.collect(), *round)
         }
         AggregatorKind::Quantiles { field, .. } => {
             let seen = rows.iter().flat_map(|row| column(base, row, field));
@@ -63,7 +63,7 @@ fn values_of(names: &[&str], base: &QueryBase, rows: &[&OracleRow]) -> BTreeSet<
         .collect()
 }
 
-fn distinct(values: BTreeSet<String>, round: bool) -> Cell {
+fn distinct(values: &BTreeSet<String>, round: bool) -> Cell {
     if round { Cell::Long(values.len() as i64) } else { Cell::Double(values.len() as f64) }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn test_with(filter: &Filter, get: &dyn Fn(&str) -> Vec<Cell>) -> Opt
                 Some(true)
             }
         }
-        Filter::Or(parts) => or(parts.iter().map(|part| test_with(part, get)).collect()),
+        Filter::Or(parts) => or(&parts.iter().map(|part| test_with(part, get)).collect::<Vec<_>>()),
         Filter::Not(inner) => test_with(inner, get).map(|truth| !truth),
         Filter::Expression { expression } => {
             let value = expression.eval(&|name: &str| match get(name).as_slice() {
@@ -47,13 +47,13 @@ pub(crate) fn test_with(filter: &Filter, get: &dyn Fn(&str) -> Vec<Cell>) -> Opt
         | Filter::Like { column, .. }
         | Filter::Regex { column, .. }
         | Filter::Interval { column, .. } => {
-            or(get(column).iter().map(|cell| leaf(filter, cell)).collect())
+            or(&get(column).iter().map(|cell| leaf(filter, cell)).collect::<Vec<_>>())
         }
     }
 }
 
 /// True when any is, unknown when none is but some might be.
-fn or(truths: Vec<Option<bool>>) -> Option<bool> {
+fn or(truths: &[Option<bool>]) -> Option<bool> {
     if truths.contains(&Some(true)) {
         Some(true)
     } else if truths.contains(&None) {

@@ -40,16 +40,18 @@ pub(crate) fn evaluate(post: &PostAggregator, fields: &BTreeMap<String, Cell>) -
             let mut cells: Vec<Cell> = cells.filter(|cell| *cell != Cell::Null).collect();
             cells.sort_by(Cell::compare);
             let chosen = if *greatest { cells.last() } else { cells.first() };
-            let number = chosen.map(|cell| if *long {
-                cell.long().map_or(Cell::Null, Cell::Long)
-            } else {
-                cell.double().map_or(Cell::Null, Cell::Double)
+            let number = chosen.map(|cell| {
+                if *long {
+                    cell.long().map_or(Cell::Null, Cell::Long)
+                } else {
+                    cell.double().map_or(Cell::Null, Cell::Double)
+                }
             });
             number.unwrap_or(Cell::Null)
         }
         PostAggregator::Expression { expression, .. } => {
-            let value = expression
-                .eval(&|name: &str| fields.get(name).map_or(ExprValue::Null, Cell::expr));
+            let value =
+                expression.eval(&|name: &str| fields.get(name).map_or(ExprValue::Null, Cell::expr));
             match value.unwrap_or_default() {
                 ExprValue::Long(value) => Cell::Long(value),
                 ExprValue::Double(value) => Cell::Double(value),

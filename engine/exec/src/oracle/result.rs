@@ -20,7 +20,8 @@ use super::value::Cell;
 fn shown_buckets(base: &QueryBase, granularity: &Granularity, ranges: &[(i64, i64)]) -> Vec<i64> {
     let mut buckets = std::collections::BTreeSet::new();
     for interval in &base.intervals {
-        let meeting = ranges.iter().filter(|(min, max)| *min < interval.end_ms && *max >= interval.start_ms);
+        let meeting =
+            ranges.iter().filter(|(min, max)| *min < interval.end_ms && *max >= interval.start_ms);
         let clipped: Vec<(i64, i64)> = meeting
             .map(|(min, max)| ((*min).max(interval.start_ms), (*max).min(interval.end_ms - 1)))
             .collect();
@@ -52,7 +53,11 @@ fn start_of_all(base: &QueryBase, ranges: &[(i64, i64)]) -> i64 {
 }
 
 fn object(fields: &BTreeMap<String, Cell>) -> Value {
-    fields.iter().map(|(name, cell)| (name.clone(), cell.json())).collect::<serde_json::Map<_, _>>().into()
+    fields
+        .iter()
+        .map(|(name, cell)| (name.clone(), cell.json()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// timeseries
@@ -208,9 +213,8 @@ pub(crate) fn group_by(query: &GroupByQuery, rows: &[&OracleRow]) -> Value {
             of_set.push(grouping.group(start_ms, Vec::new(), &[]));
         }
         if dimensions_first {
-            of_set.sort_by(|a, b| {
-                compare_keys(&a.keys, &b.keys).then(a.bucket_ms.cmp(&b.bucket_ms))
-            });
+            of_set
+                .sort_by(|a, b| compare_keys(&a.keys, &b.keys).then(a.bucket_ms.cmp(&b.bucket_ms)));
         }
         groups.extend(of_set);
     }
@@ -268,7 +272,9 @@ fn keeps(having: &Having, group: &Group) -> bool {
         Having::And(parts) => parts.iter().all(|part| keeps(part, group)),
         Having::Or(parts) => parts.iter().any(|part| keeps(part, group)),
         Having::Not(inner) => !keeps(inner, group),
-        Having::GreaterThan { aggregation, value } => number(aggregation).is_some_and(|n| n > *value),
+        Having::GreaterThan { aggregation, value } => {
+            number(aggregation).is_some_and(|n| n > *value)
+        }
         Having::LessThan { aggregation, value } => number(aggregation).is_some_and(|n| n < *value),
         Having::EqualTo { aggregation, value } => number(aggregation).is_some_and(|n| n == *value),
         Having::DimSelector { dimension, value } => {

@@ -31,12 +31,9 @@ pub(crate) fn scan(query: &ScanQuery, rows: &[&OracleRow]) -> Value {
             }
         });
         match query.result_format {
-            ResultFormat::List => names
-                .iter()
-                .cloned()
-                .zip(values)
-                .collect::<serde_json::Map<String, Value>>()
-                .into(),
+            ResultFormat::List => {
+                names.iter().cloned().zip(values).collect::<serde_json::Map<String, Value>>().into()
+            }
             ResultFormat::CompactedList => values.collect::<Value>(),
         }
     });
@@ -47,7 +44,8 @@ fn scanned_columns(query: &ScanQuery, rows: &[&OracleRow]) -> Vec<String> {
     if !query.columns.is_empty() {
         return query.columns.clone();
     }
-    let mut names: BTreeSet<String> = rows.iter().flat_map(|row| row.values.keys().cloned()).collect();
+    let mut names: BTreeSet<String> =
+        rows.iter().flat_map(|row| row.values.keys().cloned()).collect();
     names.insert(TIME_COLUMN.to_owned());
     names.extend(query.base.virtual_columns.iter().map(|column| column.name.clone()));
     names.into_iter().collect()
@@ -62,7 +60,8 @@ pub(crate) fn search(query: &SearchQuery, rows: &[&OracleRow], ranges: &[(i64, i
         for dimension in &query.search_dimensions {
             let cells = column(&query.base, row, &dimension.dimension);
             let values: BTreeSet<Option<String>> = cells.iter().map(Cell::text).collect();
-            for value in values.into_iter().filter(|value| matches(&query.query, value.as_deref())) {
+            for value in values.into_iter().filter(|value| matches(&query.query, value.as_deref()))
+            {
                 *counts.entry((bucket, value, dimension.output_name.clone())).or_default() += 1;
             }
         }

@@ -77,8 +77,12 @@ impl Cell {
                 Self::Float(value) => Self::Double(f64::from(*value)),
                 other => other.double().map_or(Self::Null, Self::Double),
             },
-            ColumnType::Float => self.double().map_or(Self::Null, |value| Self::Float(value as f32)),
-            ColumnType::String | ColumnType::Complex(_) => self.text().map_or(Self::Null, Self::Text),
+            ColumnType::Float => {
+                self.double().map_or(Self::Null, |value| Self::Float(value as f32))
+            }
+            ColumnType::String | ColumnType::Complex(_) => {
+                self.text().map_or(Self::Null, Self::Text)
+            }
         }
     }
 

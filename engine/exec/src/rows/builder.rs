@@ -13,7 +13,7 @@ use crate::column::{Columns, ExpressionReader, Source};
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::partial::StringKeys;
-use crate::partial_rows::{RowColumn, RowValues};
+use crate::partial_rows::{RowColumn, RowValues, complex_bytes, expr_bytes};
 
 /// One column under construction.
 pub(crate) struct ColumnBuilder<'a> {
@@ -21,6 +21,8 @@ pub(crate) struct ColumnBuilder<'a> {
     column_type: Option<ColumnType>,
     values: RowValues,
     reader: Reader<'a>,
+    /// Bytes of values that have their own memory each: too many to add up again and again.
+    heap_bytes: usize,
 }
 
 enum Reader<'a> {
@@ -40,7 +42,8 @@ type LocalIds = FxHashMap<u32, u32>;
 impl<'a> ColumnBuilder<'a> {
     /// A column of the view or of the query's virtual columns.
     pub(crate) fn new(name: &str, columns: &Columns<'a>) -> Result<Self> {
-        let no_keys = || StringKeys { ids: vec![], ends: vec![], bytes: String::new(), sorted: false };
+        let no_keys =
+            || StringKeys { ids: vec![], ends: vec![], bytes: String::new(), sorted: false };
         let (reader, column_type, values) = match columns.resolve(name)? {
             Source::Missing => (Reader::Missing, None, RowValues::Null),
             Source::Long(column) => {
@@ -78,11 +81,12 @@ impl<'a> ColumnBuilder<'a> {
                 (Reader::Expression(ExpressionReader::new(source)), column_type, values)
             }
         };
-        Ok(Self { name: Arc::from(name), column_type, values, reader })
+        Ok(Self { name: Arc::from(name), column_type, values, reader, heap_bytes: 0 })
     }
 
     /// Appends the selected rows of a block.
     pub(crate) fn append(&mut self, block: usize, rows: Selection<'_>) -> Result<()> {
+        let heap_bytes = &mut self.heap_bytes;
         match (&mut self.reader, &mut self.values) {
             (Reader::Long(column, scratch), RowValues::Long { values, valid }) => {
                 append_numbers(&column.block(block, scratch)?, rows, values, valid);
@@ -108,12 +112,14 @@ impl<'a> ColumnBuilder<'a> {
             (Reader::Complex(column), RowValues::Complex(values)) => {
                 rows.try_for_each(|row| {
                     let bytes = column.get(block * BLOCK_ROWS + row)?;
+                    *heap_bytes += complex_bytes(bytes.as_deref());
                     values.push(bytes.map(std::borrow::Cow::into_owned));
                     Ok::<_, crate::error::ExecError>(())
                 })?;
             }
             (Reader::Expression(reader), values) => {
                 reader.for_each(block, rows, &mut |_, value| {
+                    *heap_bytes += expr_bytes(value);
                     push_value(values, value);
                     Ok(())
                 })?;
@@ -125,7 +131,10 @@ impl<'a> ColumnBuilder<'a> {
 
     /// Bytes of memory, roughly.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.values.memory_bytes()
+        match &self.values {
+            RowValues::Complex(_) | RowValues::Mixed(_) => self.heap_bytes,
+            values => values.memory_bytes(),
+        }
     }
 
     /// The finished column, its rows in another order: row `i` is row `order[i]` of those appended.
@@ -239,10 +248,7 @@ fn reordered(values: &RowValues, order: &[u32]) -> RowValues {
                 ids.extend_from_slice(&keys.ids[offsets[row]..offsets[row + 1]]);
                 new_offsets.push(ids.len());
             }
-            RowValues::Multi {
-                offsets: new_offsets,
-                keys: StringKeys { ids, ..keys.clone() },
-            }
+            RowValues::Multi { offsets: new_offsets, keys: StringKeys { ids, ..keys.clone() } }
         }
         RowValues::Complex(values) => RowValues::Complex(pick(values, order)),
         RowValues::Mixed(values) => RowValues::Mixed(pick(values, order)),

@@ -70,9 +70,8 @@ pub(crate) fn merge(query: &Query, partials: Vec<Partial>, ctx: &ExecContext) ->
 
 fn collect<T>(partials: Vec<Partial>, pick: impl Fn(Partial) -> Option<T>) -> Result<Vec<T>> {
     let picked = partials.into_iter().map(|partial| {
-        pick(partial).ok_or_else(|| {
-            ExecError::Internal("the partial is of another query type".to_owned())
-        })
+        pick(partial)
+            .ok_or_else(|| ExecError::Internal("the partial is of another query type".to_owned()))
     });
     picked.collect()
 }

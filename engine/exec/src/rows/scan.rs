@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use henge_query::{ScanOrder, ScanQuery};
 use henge_segment::{BLOCK_ROWS, SegmentView};
-use henge_types::TIME_COLUMN;
 
 use crate::column::Columns;
 use crate::context::ExecContext;
@@ -13,7 +12,7 @@ use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 use crate::partial_rows::{RowBatch, RowsPartial};
 use crate::rows::builder::ColumnBuilder;
-use crate::run::rows::SelectedRows;
+use crate::run::rows::{SelectedRows, time_column};
 
 /// The rows of one segment.
 pub(crate) fn run(
@@ -162,7 +161,8 @@ fn best_rows(
     }
     let descending = order == ScanOrder::Descending;
     let mut selected = SelectedRows::new(&query.base, view)?;
-    let mut time = TimeReader::new(view)?;
+    let Some(time) = time_column(view)? else { return Ok(Vec::new()) };
+    let mut scratch = Vec::new();
     let mut best: Vec<(i64, u32)> = Vec::new();
     for step in 0..view.block_count() {
         context.cancel.check()?;
@@ -173,9 +173,11 @@ fn best_rows(
         if rows.is_empty() {
             continue;
         }
-        time.for_each(block, rows, |row, ms| {
+        let times = time.block(block, &mut scratch)?.values;
+        rows.for_each(|row| {
+            let ms = times.get(row);
             best.push((if descending { !ms } else { ms }, first_row + row as u32));
-        })?;
+        });
         check_memory(best.len() * size_of::<(i64, u32)>(), context)?;
         if best.len() < cap {
             continue;
@@ -193,34 +195,6 @@ fn best_rows(
     }
     best.sort_unstable();
     Ok(best)
-}
-
-/// Reads `__time`.
-struct TimeReader<'a> {
-    column: &'a dyn henge_segment::NumericColumn<i64>,
-    scratch: Vec<i64>,
-}
-
-impl<'a> TimeReader<'a> {
-    fn new(view: &'a dyn SegmentView) -> Result<Self> {
-        match view.column(TIME_COLUMN)? {
-            Some(henge_segment::ColumnView::Long(column)) => {
-                Ok(Self { column, scratch: Vec::new() })
-            }
-            _ => Err(ExecError::Internal(format!("segment {} has no time column", view.id()))),
-        }
-    }
-
-    fn for_each(
-        &mut self,
-        block: usize,
-        rows: Selection<'_>,
-        mut visit: impl FnMut(usize, i64),
-    ) -> Result<()> {
-        let values = self.column.block(block, &mut self.scratch)?.values;
-        rows.for_each(|row| visit(row, values.get(row)));
-        Ok(())
-    }
 }
 
 /// Puts batches in the order of their segments and drops the rows that the limit cannot reach.

@@ -104,10 +104,8 @@ fn whole_segment_bucket(query: &SearchQuery, view: &dyn SegmentView) -> Option<i
     let (min_ms, max_ms) = view.time_range()?;
     let covered = query.base.intervals.iter().any(|i| i.contains(min_ms) && i.contains(max_ms));
     let bucket = bucket_start(&query.granularity, min_ms);
-    (query.base.filter.is_none()
-        && covered
-        && bucket == bucket_start(&query.granularity, max_ms))
-    .then_some(bucket)
+    (query.base.filter.is_none() && covered && bucket == bucket_start(&query.granularity, max_ms))
+        .then_some(bucket)
 }
 
 /// The start of a bucket; one constant for `all`.

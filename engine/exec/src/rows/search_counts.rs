@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use henge_expr::ExprValue;
 use henge_expr::number::format_double;
 use henge_query::SearchMatch;
 use henge_segment::{
-    ColumnView, MultiScratch, NULL_ID, NumericBlock, NumericColumn, SegmentView,
-    StringColumn,
+    MultiScratch, NULL_ID, NumericBlock, NumericColumn, SegmentView, StringColumn,
 };
-use henge_types::{Granularity, TIME_COLUMN};
+use henge_types::Granularity;
 use rustc_hash::FxHashMap;
 
 use crate::column::{ExpressionReader, Source};
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::filter::{Selection, widen_shortest};
 use crate::partial_rows::SearchHit;
 use crate::rows::search::{bucket_start, matches_value};
+use crate::run::rows::time_column;
 
 /// Splits the selected rows of a block by time bucket.
 pub(crate) struct Buckets<'a> {
@@ -46,14 +47,8 @@ impl BucketRows<'_> {
 impl<'a> Buckets<'a> {
     /// Buckets of a granularity; `all` does not read the time.
     pub(crate) fn new(granularity: &'a Granularity, view: &'a dyn SegmentView) -> Result<Self> {
-        let time = match view.column(TIME_COLUMN)? {
-            _ if *granularity == Granularity::All => None,
-            Some(ColumnView::Long(column)) => Some(column),
-            _ => {
-                let message = format!("segment {} has no time column", view.id());
-                return Err(ExecError::Internal(message));
-            }
-        };
+        let all = *granularity == Granularity::All;
+        let time = if all { None } else { time_column(view)? };
         Ok(Self { granularity, time, scratch: Vec::new() })
     }
 
@@ -97,12 +92,31 @@ enum Reader<'a> {
     Long(&'a dyn NumericColumn<i64>, Counts<Option<i64>>, Vec<i64>),
     Float(&'a dyn NumericColumn<f32>, Counts<Option<u32>>, Vec<f32>),
     Double(&'a dyn NumericColumn<f64>, Counts<Option<u64>>, Vec<f64>),
-    Expression(Box<ExpressionReader<'a>>, Counts<Option<String>>),
+    Expression(Box<ExpressionReader<'a>>, TextCounts),
     Nothing,
 }
 
 /// Rows by bucket and value.
 type Counts<K> = FxHashMap<(i64, K), u64>;
+
+/// Rows by bucket and text, and the bytes of the texts.
+#[derive(Default)]
+struct TextCounts {
+    counts: Counts<Option<String>>,
+    text_bytes: usize,
+}
+
+impl TextCounts {
+    fn add(&mut self, bucket: i64, value: &ExprValue) {
+        let text = value.as_text().map(String::from);
+        let bytes = text.as_ref().map_or(0, String::len);
+        let known = self.counts.len();
+        add(&mut self.counts, bucket, text);
+        if self.counts.len() > known {
+            self.text_bytes += bytes;
+        }
+    }
+}
 
 impl<'a> DimensionCounter<'a> {
     /// Nothing counted yet.
@@ -116,7 +130,7 @@ impl<'a> DimensionCounter<'a> {
             Source::Float(column) => Reader::Float(column, Counts::default(), vec![]),
             Source::Double(column) => Reader::Double(column, Counts::default(), vec![]),
             Source::Expression(source) => {
-                Reader::Expression(Box::new(ExpressionReader::new(source)), Counts::default())
+                Reader::Expression(Box::new(ExpressionReader::new(source)), TextCounts::default())
             }
             Source::Missing | Source::Complex(_) => Reader::Nothing,
         };
@@ -163,10 +177,10 @@ impl<'a> DimensionCounter<'a> {
             Reader::Expression(reader, counts) => {
                 reader.for_each(block, rows, &mut |_, value| {
                     match value {
-                        henge_expr::ExprValue::Array(items) => items.iter().for_each(|item| {
-                            add(counts, bucket, item.as_text().map(String::from));
-                        }),
-                        value => add(counts, bucket, value.as_text().map(String::from)),
+                        ExprValue::Array(items) => {
+                            items.iter().for_each(|item| counts.add(bucket, item));
+                        }
+                        value => counts.add(bucket, value),
                     }
                     Ok(())
                 })?;
@@ -184,10 +198,7 @@ impl<'a> DimensionCounter<'a> {
             Reader::Long(_, counts, _) => counts.len() * ENTRY_BYTES,
             Reader::Float(_, counts, _) => counts.len() * ENTRY_BYTES,
             Reader::Double(_, counts, _) => counts.len() * ENTRY_BYTES,
-            Reader::Expression(_, counts) => {
-                let text = counts.keys().map(|(_, text)| text.as_ref().map_or(0, String::len));
-                counts.len() * 2 * ENTRY_BYTES + text.sum::<usize>()
-            }
+            Reader::Expression(_, texts) => texts.counts.len() * 2 * ENTRY_BYTES + texts.text_bytes,
             Reader::Nothing => 0,
         }
     }
@@ -207,9 +218,11 @@ impl<'a> DimensionCounter<'a> {
                     push(bucket, column.dictionary().get(id)?.map(String::from), count);
                 }
             }
-            Reader::Long(_, counts, _) => counts.into_iter().for_each(|((bucket, value), count)| {
-                push(bucket, value.map(|value| value.to_string()), count);
-            }),
+            Reader::Long(_, counts, _) => {
+                counts.into_iter().for_each(|((bucket, value), count)| {
+                    push(bucket, value.map(|value| value.to_string()), count);
+                });
+            }
             Reader::Float(_, counts, _) => {
                 counts.into_iter().for_each(|((bucket, bits), count)| {
                     let text = bits.map(|bits| format_double(widen_shortest(f32::from_bits(bits))));
@@ -221,8 +234,11 @@ impl<'a> DimensionCounter<'a> {
                     push(bucket, bits.map(|bits| format_double(f64::from_bits(bits))), count);
                 });
             }
-            Reader::Expression(_, counts) => {
-                counts.into_iter().for_each(|((bucket, text), count)| push(bucket, text, count));
+            Reader::Expression(_, texts) => {
+                texts
+                    .counts
+                    .into_iter()
+                    .for_each(|((bucket, text), count)| push(bucket, text, count));
             }
             Reader::Nothing => {}
         }

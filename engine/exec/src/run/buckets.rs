@@ -15,6 +15,7 @@ pub(super) struct Buckets<'q> {
     granularity: &'q Granularity,
     starts: Vec<i64>,
     ordinals: FxHashMap<i64, u32>,
+    newest: Option<i64>,
     current: Option<(Interval, u32)>,
     max_buckets: usize,
 }
@@ -28,16 +29,13 @@ pub(super) struct Run {
 
 impl<'q> Buckets<'q> {
     /// For granularity `all` there is one bucket, which starts at `all_start_ms`.
-    pub(super) fn new(
-        granularity: &'q Granularity,
-        all_start_ms: i64,
-        max_buckets: usize,
-    ) -> Self {
+    pub(super) fn new(granularity: &'q Granularity, all_start_ms: i64, max_buckets: usize) -> Self {
         let starts = match granularity {
             Granularity::All => vec![all_start_ms],
             _ => Vec::new(),
         };
-        Self { granularity, starts, ordinals: FxHashMap::default(), current: None, max_buckets }
+        let ordinals = FxHashMap::default();
+        Self { granularity, starts, ordinals, newest: None, current: None, max_buckets }
     }
 
     /// True when all rows fall into one bucket.
@@ -59,8 +57,9 @@ impl<'q> Buckets<'q> {
         }
         let interval = self.granularity.bucket(ms);
         let next = self.starts.len() as u32;
-        let ordinal = if self.starts.last().is_none_or(|last| *last < interval.start_ms) {
-            // Sorted rows only ever come here.
+        let ordinal = if self.newest.is_none_or(|newest| newest < interval.start_ms) {
+            // Rows sorted by time only ever come here.
+            self.newest = Some(interval.start_ms);
             next
         } else {
             self.known_ordinal(interval.start_ms).unwrap_or(next)
@@ -187,6 +186,16 @@ mod tests {
         assert_eq!(lengths, [30, 60, 60, 20]);
         assert_eq!(buckets.starts(), [0, 3_600_000, 7_200_000, 10_800_000]);
         assert_eq!(buckets.runs(times, 30..200, 3).expect("buckets"), None);
+    }
+
+    #[test]
+    fn unsorted_rows_find_their_buckets_again() {
+        let mut buckets = Buckets::new(&Granularity::None, 0, 10);
+        let mut ids = vec![0; 6];
+        let all = Selection::Range { start: 0, end: 6 };
+        let times = NumericValues::Slice(&[9, 11, 10, 11, 9, 10]);
+        buckets.assign(times, all, &mut ids).expect("few buckets");
+        assert_eq!(ids, [0, 1, 2, 1, 0, 2]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use henge_types::{Granularity, Interval};
 
 use super::buckets::{Buckets, Run};
 use super::rows::{SelectedRows, time_column};
+use super::top::{TopCut, pick};
 use crate::aggregate::{Aggregator, Batch, BlockInput};
 use crate::column::{ColumnSet, Columns, SlotId};
 use crate::context::ExecContext;
@@ -40,6 +41,8 @@ pub(super) struct GroupedQuery<'q> {
     pub(super) dimensions: &'q [DimensionSpec],
     pub(super) aggregations: &'q [AggregatorSpec],
     pub(super) needs_data_range: bool,
+    /// Groups that need not be kept.
+    pub(super) cut: Option<&'q TopCut>,
 }
 
 /// Groups the rows of some blocks.
@@ -65,7 +68,7 @@ pub(super) fn run(
             }
         }
     }
-    run.finish(data_range_ms).map(Partial::Grouped)
+    run.finish(data_range_ms, query.cut).map(Partial::Grouped)
 }
 
 /// The view's time range clipped to each interval, which is what empty buckets are filled between.
@@ -127,11 +130,7 @@ impl Aggregators<'_> {
 }
 
 impl<'a> GroupedRun<'a> {
-    fn new(
-        query: &GroupedQuery<'a>,
-        view: &'a dyn SegmentView,
-        ctx: &ExecContext,
-    ) -> Result<Self> {
+    fn new(query: &GroupedQuery<'a>, view: &'a dyn SegmentView, ctx: &ExecContext) -> Result<Self> {
         let columns = Columns::new(view, &query.base.virtual_columns);
         let mut set = ColumnSet::default();
         let all_start = query.base.intervals.first().map_or(0, |interval| interval.start_ms);
@@ -166,11 +165,9 @@ impl<'a> GroupedRun<'a> {
         let result = self.buckets_of_block(block, selection, &mut times, &mut ids);
         let result = result.and_then(|buckets| match buckets {
             BlockBuckets::Runs(runs) => self.runs_of_block(block, selection, &runs),
-            BlockBuckets::ByRow => {
-                self.load_and_assign(block, selection, &[], |assign| {
-                    assign(selection, PartIds::Rows(&ids))
-                })
-            }
+            BlockBuckets::ByRow => self.load_and_assign(block, selection, &[], |assign| {
+                assign(selection, PartIds::Rows(&ids))
+            }),
         });
         self.times = times;
         self.bucket_ids = ids;
@@ -288,20 +285,36 @@ impl<'a> GroupedRun<'a> {
         Ok(())
     }
 
-    fn finish(self, data_range_ms: Vec<Option<(i64, i64)>>) -> Result<GroupedPartial> {
+    fn finish(
+        self,
+        data_range_ms: Vec<Option<(i64, i64)>>,
+        cut: Option<&TopCut>,
+    ) -> Result<GroupedPartial> {
         let Self { buckets, grouper, mut aggregators, .. } = self;
-        let groups = grouper.finish()?;
-        let starts = buckets.starts();
-        // Aggregators that saw no batch have no states yet.
-        let positions = groups.positions.as_deref();
-        aggregators.make_room(positions.map_or(groups.buckets.len(), |_| aggregators.groups));
+        let positions = grouper.positions();
+        if positions.is_none() {
+            // Without rows the aggregators were never given room.
+            aggregators.make_room(grouper.group_count());
+        }
         let states = aggregators
             .all
             .into_iter()
-            .map(|aggregator| aggregator.finish(positions))
+            .map(|aggregator| aggregator.finish(positions.as_deref()))
             .collect::<Result<Vec<_>>>()?;
-        let bucket_start_ms = groups.buckets.iter().map(|&bucket| starts[bucket as usize]).collect();
-        Ok(GroupedPartial { bucket_start_ms, keys: groups.keys, states, data_range_ms })
+        let groups = positions.unwrap_or_else(|| (0..grouper.group_count() as u32).collect());
+        // Each time bucket has an answer of its own: one bucket is the case that matters.
+        let best = cut.filter(|_| buckets.is_single()).and_then(|cut| cut.best(&states));
+        let (groups, states) = match best {
+            None => (groups, states),
+            Some(best) => (
+                best.iter().map(|&group| groups[group as usize]).collect(),
+                states.into_iter().map(|states| pick(states, &best)).collect(),
+            ),
+        };
+        let (bucket_ids, keys) = grouper.into_keys(&groups)?;
+        let starts = buckets.starts();
+        let bucket_start_ms = bucket_ids.iter().map(|&bucket| starts[bucket as usize]).collect();
+        Ok(GroupedPartial { bucket_start_ms, keys, states, data_range_ms })
     }
 }
 

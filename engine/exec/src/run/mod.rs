@@ -4,6 +4,7 @@ mod buckets;
 mod grouped;
 pub(crate) mod rows;
 mod time_boundary;
+mod top;
 
 use std::ops::Range;
 
@@ -14,13 +15,29 @@ use crate::context::ExecContext;
 use crate::error::Result;
 use crate::partial::Partial;
 
-
 /// What one segment contributes to the query's answer.
 ///
 /// # Errors
 /// Limits, cancellation, corrupt segments, and what the query asks of the wrong types.
 pub fn run(query: &Query, view: &dyn SegmentView, ctx: &ExecContext) -> Result<Partial> {
     run_blocks(query, view, 0..view.block_count(), ctx)
+}
+
+/// As [`run`], when no other segment holds rows of the query: a topN then leaves out the groups that
+/// cannot be in the answer, so the result must not be merged with others.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_only_segment(
+    query: &Query,
+    view: &dyn SegmentView,
+    ctx: &ExecContext,
+) -> Result<Partial> {
+    let cut = match query {
+        Query::TopN(query) => top::TopCut::of(query),
+        _ => None,
+    };
+    run_with_cut(query, view, 0..view.block_count(), cut.as_ref(), ctx)
 }
 
 /// As [`run`], over some of the segment's blocks only: the parts' contributions, merged, are the
@@ -35,45 +52,52 @@ pub fn run_blocks(
     blocks: Range<usize>,
     ctx: &ExecContext,
 ) -> Result<Partial> {
+    run_with_cut(query, view, blocks, None, ctx)
+}
+
+fn run_with_cut(
+    query: &Query,
+    view: &dyn SegmentView,
+    blocks: Range<usize>,
+    cut: Option<&top::TopCut>,
+    ctx: &ExecContext,
+) -> Result<Partial> {
     ctx.cancel.check()?;
     let blocks = blocks.start..blocks.end.min(view.block_count());
     match query {
-        Query::Timeseries(query) => grouped::run(
-            &grouped::GroupedQuery {
+        Query::Timeseries(query) => {
+            let grouped = grouped::GroupedQuery {
                 base: &query.base,
                 granularity: &query.granularity,
                 dimensions: &[],
                 aggregations: &query.aggregations,
                 needs_data_range: true,
-            },
-            view,
-            blocks,
-            ctx,
-        ),
-        Query::TopN(query) => grouped::run(
-            &grouped::GroupedQuery {
+                cut: None,
+            };
+            grouped::run(&grouped, view, blocks, ctx)
+        }
+        Query::TopN(query) => {
+            let grouped = grouped::GroupedQuery {
                 base: &query.base,
                 granularity: &query.granularity,
                 dimensions: std::slice::from_ref(&query.dimension),
                 aggregations: &query.aggregations,
                 needs_data_range: true,
-            },
-            view,
-            blocks,
-            ctx,
-        ),
-        Query::GroupBy(query) => grouped::run(
-            &grouped::GroupedQuery {
+                cut,
+            };
+            grouped::run(&grouped, view, blocks, ctx)
+        }
+        Query::GroupBy(query) => {
+            let grouped = grouped::GroupedQuery {
                 base: &query.base,
                 granularity: &query.granularity,
                 dimensions: &query.dimensions,
                 aggregations: &query.aggregations,
                 needs_data_range: false,
-            },
-            view,
-            blocks,
-            ctx,
-        ),
+                cut: None,
+            };
+            grouped::run(&grouped, view, blocks, ctx)
+        }
         Query::TimeBoundary(query) => time_boundary::run(query, view, blocks, ctx),
         // These look at the whole segment, once.
         _ if blocks.start > 0 => crate::merge::merge(query, Vec::new(), ctx),

@@ -40,7 +40,7 @@ impl std::fmt::Debug for SelectedRows<'_> {
 }
 
 /// The segment's `__time`.
-pub(super) fn time_column(view: &dyn SegmentView) -> Result<Option<&dyn NumericColumn<i64>>> {
+pub(crate) fn time_column(view: &dyn SegmentView) -> Result<Option<&dyn NumericColumn<i64>>> {
     match view.column(TIME_COLUMN)? {
         Some(ColumnView::Long(column)) => Ok(Some(column)),
         None if view.row_count() == 0 => Ok(None),
@@ -206,11 +206,7 @@ fn time_rows(
 }
 
 /// The first row whose time is not before `ms`, in a segment sorted by time.
-fn lower_bound(
-    view: &dyn SegmentView,
-    time: &dyn NumericColumn<i64>,
-    ms: i64,
-) -> Result<usize> {
+fn lower_bound(view: &dyn SegmentView, time: &dyn NumericColumn<i64>, ms: i64) -> Result<usize> {
     match view.time_range() {
         Some((min, _)) if ms <= min => return Ok(0),
         Some((_, max)) if ms > max => return Ok(view.row_count()),

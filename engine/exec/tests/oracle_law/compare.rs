@@ -22,12 +22,12 @@ pub(crate) fn same_json(expected: &Value, actual: &Value, path: &str) -> Result<
             let mut pairs = e.iter().zip(a).enumerate();
             pairs.try_for_each(|(at, (e, a))| same_json(e, a, &format!("{path}/{at}")))
         }
-        (Value::Object(e), Value::Object(a)) if e.len() == a.len() => e.iter().try_for_each(
-            |(key, value)| match a.get(key) {
+        (Value::Object(e), Value::Object(a)) if e.len() == a.len() => {
+            e.iter().try_for_each(|(key, value)| match a.get(key) {
                 Some(found) => same_json(value, found, &format!("{path}/{key}")),
                 None => differs(),
-            },
-        ),
+            })
+        }
         (Value::Number(e), Value::Number(a)) => {
             if e == a {
                 return Ok(());
@@ -37,7 +37,11 @@ pub(crate) fn same_json(expected: &Value, actual: &Value, path: &str) -> Result<
             }
             let (e, a) = (e.as_f64().unwrap_or(f64::NAN), a.as_f64().unwrap_or(f64::NAN));
             let tolerance = tolerance(path);
-            if (e - a).abs() <= tolerance * e.abs().max(a.abs()).max(1.0) { Ok(()) } else { differs() }
+            if (e - a).abs() <= tolerance * e.abs().max(a.abs()).max(1.0) {
+                Ok(())
+            } else {
+                differs()
+            }
         }
         _ if expected == actual => Ok(()),
         _ => differs(),
@@ -87,7 +91,10 @@ fn same_scan(query: &ScanQuery, expected: &Value, actual: &Value) -> Result<(), 
     for entry in actual.as_array().into_iter().flatten() {
         let rows = entry["events"].as_array().map_or(0, Vec::len);
         let names_segment = query.order == ScanOrder::None;
-        if rows == 0 || rows as u64 > query.batch_size || entry["segmentId"].is_string() != names_segment {
+        if rows == 0
+            || rows as u64 > query.batch_size
+            || entry["segmentId"].is_string() != names_segment
+        {
             return Err(format!("malformed entry {entry}"));
         }
     }

@@ -7,8 +7,8 @@ use henge_exec::oracle::OracleRow;
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema, MultiValueHandling, WriteIndex};
 use henge_segment::{MappedSegment, MergeOptions, SegmentView};
 use henge_types::{
-    ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId, Value,
-    ValueRef, Version,
+    ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId,
+    Value, ValueRef, Version,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -70,7 +70,16 @@ fn row() -> impl Strategy<Value = OracleRow> {
     ];
     (time, single, multi, long, double, small, float, measure, sketched).prop_map(
         |(time_ms, s, m, l, d, lm, fm, dm, hm)| {
-            let named = [("s", s), ("m", m), ("l", l), ("d", d), ("lm", lm), ("fm", fm), ("dm", dm), ("hm", hm)];
+            let named = [
+                ("s", s),
+                ("m", m),
+                ("l", l),
+                ("d", d),
+                ("lm", lm),
+                ("fm", fm),
+                ("dm", dm),
+                ("hm", hm),
+            ];
             let values: BTreeMap<String, Value> =
                 named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             OracleRow { time_ms, values }
@@ -79,10 +88,8 @@ fn row() -> impl Strategy<Value = OracleRow> {
 }
 
 fn schema() -> IndexSchema {
-    let multi = DimensionSchema {
-        multi_value: MultiValueHandling::Array,
-        ..DimensionSchema::string("m")
-    };
+    let multi =
+        DimensionSchema { multi_value: MultiValueHandling::Array, ..DimensionSchema::string("m") };
     let sum = |name: &str, column_type| MetricSpec {
         name: name.to_owned(),
         field: Some(name.to_owned()),
@@ -192,10 +199,7 @@ impl SegmentView for Shared {
     fn size_bytes(&self) -> u64 {
         self.0.size_bytes()
     }
-    fn column(
-        &self,
-        name: &str,
-    ) -> henge_segment::Result<Option<henge_segment::ColumnView<'_>>> {
+    fn column(&self, name: &str) -> henge_segment::Result<Option<henge_segment::ColumnView<'_>>> {
         self.0.column(name)
     }
 }

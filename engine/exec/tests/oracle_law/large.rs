@@ -20,8 +20,10 @@ fn rows(sorted: bool) -> Vec<OracleRow> {
             let scattered = number.wrapping_mul(2_654_435_761) % 1_000_003;
             let step = if sorted { number / 3 } else { scattered % (count / 3) };
             let text = |n: usize| Value::String(format!("v{n}"));
-            let long = if scattered % 7 == 0 { Value::Null } else { Value::Long((scattered % 50) as i64) };
-            let multi = Value::Multi(vec![Some(format!("v{}", scattered % 3)), Some("b".to_owned())]);
+            let long =
+                if scattered % 7 == 0 { Value::Null } else { Value::Long((scattered % 50) as i64) };
+            let multi =
+                Value::Multi(vec![Some(format!("v{}", scattered % 3)), Some("b".to_owned())]);
             let named = [
                 ("s", text(scattered % 5)),
                 ("m", if scattered % 11 == 0 { multi } else { text(scattered % 4) }),
@@ -101,10 +103,10 @@ fn check(rows: Vec<OracleRow>, storage: Storage) {
         let parsed = parse(&query);
         let expected = answer_segments(&parsed, &[&part.rows]);
         // In one go, and block by block, as a pool of threads would.
-        for split in [vec![0..2], vec![1..2, 0..1]] {
+        for split in [&[(0, 2)][..], &[(1, 2), (0, 1)]] {
             let partials: Vec<Partial> = split
-                .into_iter()
-                .map(|blocks| run_blocks(&parsed, view.as_ref(), blocks, &ctx).unwrap())
+                .iter()
+                .map(|&(from, to)| run_blocks(&parsed, view.as_ref(), from..to, &ctx).unwrap())
                 .collect();
             let whole = merge(&parsed, partials, &ctx).unwrap();
             let mut json = Vec::new();

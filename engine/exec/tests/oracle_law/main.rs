@@ -2,8 +2,11 @@
 //! segments, in memory or on file, `finalise(merge(run(q, s_i))) == oracle(q, rows)`; and neither
 //! the order nor the grouping of merges shows in the answer.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod compare;
 mod data;
+mod filters;
 mod large;
 mod queries;
 
@@ -33,12 +36,19 @@ enum Merging {
     Halves,
 }
 
-fn merged(query: &Query, mut partials: Vec<Partial>, merging: Merging, ctx: &ExecContext) -> Partial {
+fn merged(
+    query: &Query,
+    mut partials: Vec<Partial>,
+    merging: Merging,
+    ctx: &ExecContext,
+) -> Partial {
     match merging {
         Merging::Together => merge(query, partials, ctx).unwrap(),
         Merging::OneByOne => {
             let empty = merge(query, Vec::new(), ctx).unwrap();
-            partials.into_iter().fold(empty, |whole, part| merge(query, vec![whole, part], ctx).unwrap())
+            partials
+                .into_iter()
+                .fold(empty, |whole, part| merge(query, vec![whole, part], ctx).unwrap())
         }
         Merging::Backwards => {
             partials.reverse();
@@ -48,10 +58,8 @@ fn merged(query: &Query, mut partials: Vec<Partial>, merging: Merging, ctx: &Exe
         }
         Merging::Halves => {
             let second = partials.split_off(partials.len() / 2);
-            let halves = vec![
-                merge(query, partials, ctx).unwrap(),
-                merge(query, second, ctx).unwrap(),
-            ];
+            let halves =
+                vec![merge(query, partials, ctx).unwrap(), merge(query, second, ctx).unwrap()];
             merge(query, halves, ctx).unwrap()
         }
     }

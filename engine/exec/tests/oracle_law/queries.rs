@@ -6,6 +6,7 @@ use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
 use crate::data::{SPAN_MS, START_MS};
+use crate::filters::filter;
 
 /// Any query.
 pub(crate) fn any_query() -> impl Strategy<Value = Value> {
@@ -38,9 +39,9 @@ pub(crate) fn timeseries() -> impl Strategy<Value = Value> {
 pub(crate) fn top_n() -> impl Strategy<Value = Value> {
     let ordering = select(vec!["lexicographic", "numeric", "strlen", "alphanumeric"]);
     let stop = prop::option::of(select(vec!["", "a", "10", "5"]));
-    let by_dimension = (ordering, stop).prop_map(|(ordering, stop)| {
-        json!({"type": "dimension", "ordering": ordering, "previousStop": stop})
-    });
+    let by_dimension = (ordering, stop).prop_map(
+        |(ordering, stop)| json!({"type": "dimension", "ordering": ordering, "previousStop": stop}),
+    );
     let metric = prop_oneof![
         3 => Just(json!("n")),
         2 => Just(json!({"type": "numeric", "metric": "a0"})),
@@ -206,9 +207,7 @@ fn granularity() -> impl Strategy<Value = Value> {
 }
 
 fn all_dimensions() -> Vec<Value> {
-    let spec = |column: &str, name: &str, output: &str| {
-        json!({"type": "default", "dimension": column, "outputName": name, "outputType": output})
-    };
+    let spec = |column: &str, name: &str, output: &str| json!({"type": "default", "dimension": column, "outputName": name, "outputType": output});
     vec![
         spec("s", "ds", "STRING"),
         spec("m", "dm", "STRING"),
@@ -248,7 +247,8 @@ fn aggregations() -> impl Strategy<Value = (Value, Value)> {
             "fields": [field("a0"), field("n")],
         })];
         if chosen[1] {
-            posts.push(json!({"type": "expression", "name": "p1", "expression": "nvl(a0, -1) + n"}));
+            posts
+                .push(json!({"type": "expression", "name": "p1", "expression": "nvl(a0, -1) + n"}));
         }
         if chosen[2] {
             posts.push(json!({
@@ -268,7 +268,10 @@ fn rename(aggregation: &mut Value, name: &str) {
 }
 
 fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {
-    let long = (select(vec!["longSum", "longMin", "longMax"]), select(vec!["lm", "l", "s", "w", "__time"]));
+    let long = (
+        select(vec!["longSum", "longMin", "longMax"]),
+        select(vec!["lm", "l", "s", "w", "__time"]),
+    );
     let double = (
         select(vec!["doubleSum", "doubleMin", "doubleMax"]),
         select(vec!["dm", "d", "fm", "lm", "s", "m", "absent"]),
@@ -282,7 +285,8 @@ fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {
     });
     let expression = select(vec!["dm * 2 + nvl(lm, 3)", "lm - 1", "if(s == 'a', lm, null)"])
         .prop_map(|text| json!({"type": "doubleSum", "name": "x", "expression": text}));
-    let plain = prop_oneof![4 => simple, 1 => expression, 1 => Just(json!({"type": "count", "name": "x"}))];
+    let plain =
+        prop_oneof![4 => simple, 1 => expression, 1 => Just(json!({"type": "count", "name": "x"}))];
     let filtered = (plain.clone(), filter()).prop_map(|(aggregator, filter)| {
         json!({"type": "filtered", "name": "x", "filter": filter, "aggregator": aggregator})
     });
@@ -290,9 +294,9 @@ fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {
 }
 
 fn sketch_aggregation() -> impl Strategy<Value = Value> + Clone {
-    let hll = select(vec!["s", "m", "l", "v", "hm"]).prop_map(|field| {
-        json!({"type": "HLLSketchBuild", "name": "h", "fieldName": field, "round": true})
-    });
+    let hll = select(vec!["s", "m", "l", "v", "hm"]).prop_map(
+        |field| json!({"type": "HLLSketchBuild", "name": "h", "fieldName": field, "round": true}),
+    );
     let merge = Just(json!({"type": "HLLSketchMerge", "name": "h", "fieldName": "hm"}));
     let cardinality = (any::<bool>(), subsequence(vec!["s", "m", "l"], 1..=3)).prop_map(
         |(by_row, fields)| {
@@ -301,17 +305,18 @@ fn sketch_aggregation() -> impl Strategy<Value = Value> + Clone {
     );
     let theta = select(vec!["s", "m", "l"])
         .prop_map(|field| json!({"type": "thetaSketch", "name": "h", "fieldName": field}));
-    let quantiles = select(vec!["dm", "lm", "fm"]).prop_map(|field| {
-        json!({"type": "quantilesDoublesSketch", "name": "h", "fieldName": field})
-    });
+    let quantiles = select(vec!["dm", "lm", "fm"]).prop_map(
+        |field| json!({"type": "quantilesDoublesSketch", "name": "h", "fieldName": field}),
+    );
     prop_oneof![hll, merge, cardinality, theta, quantiles].boxed()
 }
 
 fn having() -> impl Strategy<Value = Value> {
-    let number = (select(vec!["greaterThan", "lessThan", "equalTo"]), select(vec!["n", "a0", "p0"]), -2..5);
-    let number = number.prop_map(|(kind, field, value)| {
-        json!({"type": kind, "aggregation": field, "value": value})
-    });
+    let number =
+        (select(vec!["greaterThan", "lessThan", "equalTo"]), select(vec!["n", "a0", "p0"]), -2..5);
+    let number = number.prop_map(
+        |(kind, field, value)| json!({"type": kind, "aggregation": field, "value": value}),
+    );
     let filter = (select(vec!["n", "a0"]), 0..5).prop_map(|(field, lower)| {
         json!({"type": "filter", "filter": {
             "type": "range", "column": field, "matchValueType": "DOUBLE", "lower": lower,
@@ -324,98 +329,4 @@ fn having() -> impl Strategy<Value = Value> {
         1 => leaf.clone().prop_map(|inner| json!({"type": "not", "havingSpec": inner})),
         1 => (leaf.clone(), leaf).prop_map(|(a, b)| json!({"type": "or", "havingSpecs": [a, b]})),
     ]
-}
-
-fn filter() -> impl Strategy<Value = Value> + Clone {
-    leaf_filter().prop_recursive(3, 8, 3, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 1..4)
-                .prop_map(|fields| json!({"type": "and", "fields": fields})),
-            prop::collection::vec(inner.clone(), 1..4)
-                .prop_map(|fields| json!({"type": "or", "fields": fields})),
-            inner.prop_map(|field| json!({"type": "not", "field": field})),
-        ]
-    })
-}
-
-fn leaf_filter() -> impl Strategy<Value = Value> + Clone {
-    let text_column = select(vec!["s", "m", "v", "absent"]);
-    let any_column = select(vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "absent"]);
-    let text = select(vec!["", "a", "b", "B", "10", "9", "-3", "1.5", "é", "a-10", "zz"]);
-    let number = select(vec!["-3", "0", "1", "9", "10", "0.5", "-1.25", "1000000007"]);
-    let value = prop_oneof![text.clone(), number.clone()];
-    let ordering = select(vec!["lexicographic", "numeric", "strlen", "alphanumeric"]);
-    let selector = (any_column.clone(), prop::option::weighted(0.85, value.clone())).prop_map(
-        |(column, value)| json!({"type": "selector", "dimension": column, "value": value}),
-    );
-    let listed = prop::option::weighted(0.9, value.clone());
-    let within = (any_column.clone(), prop::collection::vec(listed, 0..5)).prop_map(
-        |(column, values)| json!({"type": "in", "dimension": column, "values": values}),
-    );
-    let null = any_column.clone().prop_map(|column| json!({"type": "null", "column": column}));
-    let equals_text = (text_column.clone(), text.clone()).prop_map(|(column, value)| {
-        json!({"type": "equals", "column": column, "matchValueType": "STRING", "matchValue": value})
-    });
-    let equals_long = (select(vec!["l", "lm", "w", "d"]), -3_i64..12).prop_map(|(column, value)| {
-        json!({"type": "equals", "column": column, "matchValueType": "LONG", "matchValue": value})
-    });
-    let ends = (prop::option::of(value.clone()), prop::option::of(value), any::<bool>(), any::<bool>());
-    let bound = (any_column, ends.clone(), ordering).prop_map(|(column, (lower, upper, a, b), ordering)| {
-        let mut filter = json!({
-            "type": "bound", "dimension": column, "lowerStrict": a, "upperStrict": b, "ordering": ordering,
-        });
-        if lower.is_some() || upper.is_none() {
-            filter["lower"] = json!(lower.unwrap_or("5"));
-        }
-        if let Some(upper) = upper {
-            filter["upper"] = json!(upper);
-        }
-        filter
-    });
-    let text_ends = (text_column.clone(), text.clone(), any::<bool>(), any::<bool>());
-    let text_range = text_ends.prop_map(|(column, lower, open, has_upper)| {
-        let mut filter = json!({
-            "type": "range", "column": column, "matchValueType": "STRING", "lower": lower, "lowerOpen": open,
-        });
-        if has_upper {
-            filter["upper"] = json!("b");
-        }
-        filter
-    });
-    let number_ends = (select(vec!["l", "d", "lm", "fm", "dm", "w"]), -5_i64..12, any::<bool>());
-    let number_range = number_ends.prop_map(|(column, upper, open)| {
-        json!({
-            "type": "range", "column": column, "matchValueType": "DOUBLE", "upper": upper, "upperOpen": open,
-        })
-    });
-    let like = (text_column.clone(), select(vec!["%", "a%", "%b", "_", "%-%", "", "é%", "1!%%"]))
-        .prop_map(|(column, pattern)| {
-            json!({"type": "like", "dimension": column, "pattern": pattern, "escape": "!"})
-        });
-    let regex = (text_column, select(vec!["^a", "b$", "[0-9]+", "^$"]))
-        .prop_map(|(column, pattern)| json!({"type": "regex", "dimension": column, "pattern": pattern}));
-    let time = (0..SPAN_MS / 21_600_000).prop_map(|n| {
-        let start = START_MS + n * 21_600_000;
-        let interval = format!("{}/{}", format_timestamp(start), format_timestamp(start + 43_200_000));
-        json!({"type": "interval", "dimension": "__time", "intervals": [interval]})
-    });
-    let expression = select(vec!["l > 3", "s == 'a'", "lm + 1 == 2", "strlen(s) < 2 || l == 10"])
-        .prop_map(|text| json!({"type": "expression", "expression": text}));
-    prop_oneof![
-        3 => selector,
-        2 => within,
-        1 => null,
-        1 => equals_text,
-        1 => equals_long,
-        2 => bound,
-        1 => text_range,
-        2 => number_range,
-        1 => like,
-        1 => regex,
-        1 => time,
-        1 => expression,
-        1 => Just(json!({"type": "true"})),
-        1 => Just(json!({"type": "false"})),
-    ]
-    .boxed()
 }

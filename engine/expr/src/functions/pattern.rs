@@ -124,7 +124,7 @@ fn replace(regex: &Regex, text: &str, replacement: &ExprValue) -> Result<ExprVal
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Group(group) => {
-                    out.push_str(captures.get(*group).map_or("", |m| m.as_str()))
+                    out.push_str(captures.get(*group).map_or("", |m| m.as_str()));
                 }
             }
         }

@@ -279,78 +279,110 @@ impl<'b> Scanner<'b> {
         self.fault(FaultKind::Expected("a JSON value"))
     }
 
-    /// Passes over a list or an object of any content, checking it on the way, without recursion:
-    /// `depth` levels are open already, the kind of each further one is a bit.
+    /// Passes over a list or an object of any content, checking it on the way, without recursion;
+    /// `depth` levels are open already.
     pub(crate) fn skip_nested(
         &mut self,
         depth: usize,
         max_depth: usize,
         scratch: &mut String,
     ) -> Scan<Span> {
-        const MOST_BITS: usize = 128;
         let start = self.at;
-        let scratch_length = scratch.len();
-        let mut is_object = 0_u128;
-        let mut level = 0;
+        let mut open = OpenBrackets::default();
         loop {
             // A value starts here.
-            let opened = match self.peek() {
-                Some(b'{') => Some(1),
-                Some(b'[') => Some(0),
-                _ => None,
+            let complete = match self.peek() {
+                Some(bracket @ (b'{' | b'[')) => {
+                    if !open.push(bracket == b'{', max_depth.saturating_sub(depth)) {
+                        return self.fault(FaultKind::OverLimit("levels of nesting", max_depth));
+                    }
+                    self.at += 1;
+                    self.skip_blanks();
+                    let empty = self.take(open.closing());
+                    if empty {
+                        open.pop();
+                    }
+                    empty
+                }
+                _ => {
+                    self.skip_scalar(scratch)?;
+                    true
+                }
             };
-            let mut complete = true;
-            if let Some(bit) = opened {
-                level += 1;
-                if depth + level > max_depth || level > MOST_BITS {
-                    return self.fault(FaultKind::OverLimit("levels of nesting", max_depth));
-                }
-                is_object = is_object << 1 | bit;
-                self.at += 1;
-                self.skip_blanks();
-                complete = self.take(if bit == 1 { b'}' } else { b']' });
-                if complete {
-                    is_object >>= 1;
-                    level -= 1;
-                }
-            } else {
-                self.skip_scalar(scratch)?;
-                scratch.truncate(scratch_length);
-            }
-            // A value is complete: close what it completes, up to the next value's start.
-            while complete {
-                if level == 0 {
-                    return Ok(Span::of_body(start, self.at));
-                }
-                self.skip_blanks();
-                if self.take(b',') {
-                    break;
-                }
-                let close = if is_object & 1 == 1 { b'}' } else { b']' };
-                self.expect(close, "',' or the closing bracket")?;
-                is_object >>= 1;
-                level -= 1;
+            if complete && self.close_complete(&mut open)? {
+                return Ok(Span::of_body(start, self.at));
             }
             self.skip_blanks();
-            if is_object & 1 == 1 {
-                self.expect(b'"', "a field name in double quotes")?;
-                self.string(scratch)?;
-                scratch.truncate(scratch_length);
-                self.skip_blanks();
-                self.expect(b':', "':' after a field name")?;
-                self.skip_blanks();
+            if open.in_object() {
+                self.skip_name(scratch)?;
             }
         }
+    }
+
+    /// Behind a value: closes what it completes, up to a comma. True when everything is closed.
+    fn close_complete(&mut self, open: &mut OpenBrackets) -> Scan<bool> {
+        while open.level > 0 {
+            self.skip_blanks();
+            if self.take(b',') {
+                return Ok(false);
+            }
+            self.expect(open.closing(), "',' or the closing bracket")?;
+            open.pop();
+        }
+        Ok(true)
+    }
+
+    fn skip_name(&mut self, scratch: &mut String) -> Scan<()> {
+        let length = scratch.len();
+        self.expect(b'"', "a field name in double quotes")?;
+        self.string(scratch)?;
+        scratch.truncate(length);
+        self.skip_blanks();
+        self.expect(b':', "':' after a field name")?;
+        self.skip_blanks();
+        Ok(())
     }
 
     fn skip_scalar(&mut self, scratch: &mut String) -> Scan<()> {
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
-                self.string(scratch).map(|_| ())
+                let length = scratch.len();
+                self.string(scratch)?;
+                scratch.truncate(length);
+                Ok(())
             }
             Some(b'-' | b'0'..=b'9') => self.number().map(|_| ()),
             _ => self.word().map(|_| ()),
         }
+    }
+}
+
+/// The kinds of the open brackets, one bit each.
+#[derive(Default)]
+struct OpenBrackets {
+    is_object: u128,
+    level: usize,
+}
+
+impl OpenBrackets {
+    /// False when one more would be over the limit.
+    fn push(&mut self, is_object: bool, limit: usize) -> bool {
+        self.level += 1;
+        self.is_object = self.is_object << 1 | u128::from(is_object);
+        self.level <= limit.min(u128::BITS as usize)
+    }
+
+    fn pop(&mut self) {
+        self.level -= 1;
+        self.is_object >>= 1;
+    }
+
+    fn in_object(&self) -> bool {
+        self.is_object & 1 == 1
+    }
+
+    fn closing(&self) -> u8 {
+        if self.in_object() { b'}' } else { b']' }
     }
 }

@@ -124,8 +124,7 @@ impl DictionaryReader {
                 pages.container.get(page.separator.clone()).is_some_and(|s| s <= value.as_bytes())
             })
             .saturating_sub(1);
-        let (position, equal) =
-            self.with_page(pages, number, |page| page.lower_bound(value))?;
+        let (position, equal) = self.with_page(pages, number, |page| page.lower_bound(value))?;
         let first_id = pages.entries.get(number).map_or(1, |page| page.first_id);
         Ok((first_id + position as u32, equal))
     }
@@ -163,11 +162,7 @@ impl Dictionary for DictionaryReader {
         Ok(self.search(value)?.0)
     }
 
-    fn for_each(
-        &self,
-        ids: Range<u32>,
-        visit: &mut dyn FnMut(u32, Option<&str>),
-    ) -> Result<()> {
+    fn for_each(&self, ids: Range<u32>, visit: &mut dyn FnMut(u32, Option<&str>)) -> Result<()> {
         if ids.end > self.length {
             return Err(corrupt(format!("ids {ids:?} of a dictionary of {}", self.length)));
         }

@@ -38,9 +38,9 @@ impl StringTable {
     /// A value by position, `""` beyond the end.
     #[must_use]
     pub fn get(&self, position: usize) -> &str {
-        let start = position.checked_sub(1).map_or(0, |before| {
-            self.ends.get(before).copied().unwrap_or(self.text.len())
-        });
+        let start = position
+            .checked_sub(1)
+            .map_or(0, |before| self.ends.get(before).copied().unwrap_or(self.text.len()));
         let end = self.ends.get(position).copied().unwrap_or(self.text.len());
         self.text.get(start..end).unwrap_or_default()
     }

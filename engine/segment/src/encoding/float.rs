@@ -17,8 +17,18 @@ const POWERS: [f64; 19] = [
     1e17, 1e18,
 ];
 
-/// Integers beyond this are not exact in a double.
-const MAX_INTEGER: f64 = (1_u64 << 53) as f64;
+/// Integers up to this are exact in a double and survive [`to_double`].
+const MAX_INTEGER: f64 = (1_u64 << 51) as f64;
+
+/// 1.5 times 2^52: added to an integer of at most 51 bits, it leaves the integer in the mantissa.
+const SHIFTER: f64 = 6_755_399_441_055_744.0;
+
+/// An integer of at most [`MAX_INTEGER`] as a double, by an addition that every vector unit has; few
+/// have the conversion itself. Other integers give some other number.
+#[inline]
+fn to_double(integer: i64) -> f64 {
+    f64::from_bits(SHIFTER.to_bits().wrapping_add(integer as u64)) - SHIFTER
+}
 
 /// A float type of the format.
 pub trait Float: Copy + FromBytes + IntoBytes + Immutable + PartialEq + 'static {
@@ -107,7 +117,7 @@ fn to_integer<F: Float>(value: F, power: f64) -> Option<i64> {
     // Through the integer, as decoding will: it is there that -0.0 is lost.
     let integer = scaled as i64;
     let exact = scaled.abs() <= MAX_INTEGER
-        && F::from_f64(integer as f64 / power).bits() == value.bits();
+        && F::from_f64(to_double(integer) / power).bits() == value.bits();
     exact.then_some(integer)
 }
 
@@ -197,19 +207,19 @@ fn decode_decimal<F: Float>(raw: &[u8], out: &mut [F]) -> Result<()> {
         integers.resize(out.len(), 0);
         integer::decode(encoding, reader.rest(), integers)?;
         match exponent {
-            0 => out.iter_mut().zip(&*integers).for_each(|(o, i)| *o = F::from_f64(*i as f64)),
+            0 => out.iter_mut().zip(&*integers).for_each(|(o, i)| *o = F::from_f64(to_double(*i))),
             _ => out
                 .iter_mut()
                 .zip(&*integers)
-                .for_each(|(o, i)| *o = F::from_f64(*i as f64 / power)),
+                .for_each(|(o, i)| *o = F::from_f64(to_double(*i) / power)),
         }
         Ok(())
     })?;
     for row in rows {
         let value = F::read_from_bytes(exceptions.take(size_of::<F>())?)
             .map_err(|_| corrupt("a decimal exception is cut short"))?;
-        *out.get_mut(row as usize).ok_or_else(|| corrupt("a decimal exception outside the block"))? =
-            value;
+        *out.get_mut(row as usize)
+            .ok_or_else(|| corrupt("a decimal exception outside the block"))? = value;
     }
     Ok(())
 }

@@ -84,7 +84,9 @@ pub fn decode(encoding: Encoding, raw: &[u8], out: &mut [u32]) -> Result<()> {
                 raw.split_first().ok_or_else(|| corrupt("a packed block is empty"))?;
             match bitpack::unpack(packed, u32::from(*width), out) {
                 true => Ok(()),
-                false => Err(corrupt(format!("a packed block of width {width} has a wrong length"))),
+                false => {
+                    Err(corrupt(format!("a packed block of width {width} has a wrong length")))
+                }
             }
         }
         Encoding::IdsRunLength => {

@@ -126,10 +126,8 @@ fn encode_delta(values: &[i64], delta: &Delta, layout: Layout) -> Vec<u8> {
     let mut raw = Vec::new();
     raw.put_zigzag(delta.first);
     delta.frame.write(&mut raw);
-    let residuals: Vec<u64> = values
-        .windows(2)
-        .map(|pair| delta.frame.residual(pair[1].wrapping_sub(pair[0])))
-        .collect();
+    let residuals: Vec<u64> =
+        values.windows(2).map(|pair| delta.frame.residual(pair[1].wrapping_sub(pair[0]))).collect();
     residual::encode(&residuals, layout, &mut raw);
     raw
 }

@@ -134,8 +134,9 @@ mod tests {
         for width in 0..=64_u32 {
             let mask = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
             for count in [1, 100, 1024, 2500] {
-                let mut values: Vec<u64> =
-                    (1..=count).map(|i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) & mask).collect();
+                let mut values: Vec<u64> = (1..=count)
+                    .map(|i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) & mask)
+                    .collect();
                 values[0] = mask;
                 for layout in [Layout::Packed, Layout::Aligned] {
                     let mut stream = Vec::new();

@@ -14,10 +14,7 @@ pub(super) fn count<T>(values: &[T], equal: impl Fn(&T, &T) -> bool) -> usize {
 }
 
 /// The first value of each run, and the lengths of the runs less one.
-pub(super) fn split<T: Copy>(
-    values: &[T],
-    equal: impl Fn(&T, &T) -> bool,
-) -> (Vec<T>, Vec<u64>) {
+pub(super) fn split<T: Copy>(values: &[T], equal: impl Fn(&T, &T) -> bool) -> (Vec<T>, Vec<u64>) {
     values.chunk_by(equal).map(|run| (run[0], run.len() as u64 - 1)).unzip()
 }
 

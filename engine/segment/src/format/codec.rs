@@ -15,7 +15,7 @@ use crate::format::corrupt;
 pub enum BlockCodec {
     /// No compression: pieces are read in place.
     None = 0,
-    /// LZ4 block format: about 20 % larger than ZSTD here, several times faster to decode.
+    /// LZ4 block format: a fifth larger than ZSTD, several times faster to decode.
     Lz4 = 1,
     /// ZSTD: the compact form, the default of deep storage.
     #[default]
@@ -46,7 +46,8 @@ pub(crate) fn plausible(raw_length: usize, stored_length: usize) -> bool {
     raw_length <= 1 << 20 || raw_length / 1024 <= stored_length
 }
 
-/// The compressed bytes, or `None` when the codec does not save at least a thirty-second.
+/// The compressed bytes, or `None` when the codec does not save a twelfth: decompressing costs every
+/// reader more than that is worth.
 pub(crate) fn compress(codec: BlockCodec, zstd_level: i32, raw: &[u8]) -> Option<Vec<u8>> {
     let stored = match codec {
         BlockCodec::None => return None,
@@ -54,7 +55,7 @@ pub(crate) fn compress(codec: BlockCodec, zstd_level: i32, raw: &[u8]) -> Option
         BlockCodec::Snappy => snap::raw::Encoder::new().compress_vec(raw).ok()?,
         BlockCodec::Zstd => zstd_compress(zstd_level, raw)?,
     };
-    let kept = stored.len() < raw.len() - raw.len() / 32 && plausible(raw.len(), stored.len());
+    let kept = stored.len() < raw.len() - raw.len() / 12 && plausible(raw.len(), stored.len());
     kept.then_some(stored)
 }
 

@@ -170,8 +170,8 @@ impl Source {
         }
         let mut buffer = BUFFER.take();
         buffer.resize(piece.raw_length(), 0);
-        let result = codec::decompress(piece.codec(), stored, &mut buffer)
-            .and_then(|()| use_raw(&buffer));
+        let result =
+            codec::decompress(piece.codec(), stored, &mut buffer).and_then(|()| use_raw(&buffer));
         if buffer.capacity() <= BUFFER_KEPT_BYTES {
             BUFFER.set(buffer);
         }

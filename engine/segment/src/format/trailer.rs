@@ -80,7 +80,13 @@ impl Trailer {
         let raw_length = reader.u32_le()?;
         let codec = BlockCodec::from_byte(reader.u8()?)?;
         reader.take(7)?;
-        Ok(Self { footer_offset, stored_length, raw_length, codec, footer_checksum: reader.u64_le()? })
+        Ok(Self {
+            footer_offset,
+            stored_length,
+            raw_length,
+            codec,
+            footer_checksum: reader.u64_le()?,
+        })
     }
 
     /// The verified, decompressed footer.

@@ -14,7 +14,7 @@ pub(super) fn numbers<T: Arithmetic>(
     order: &RowOrder,
 ) -> Result<NumericRows<T>> {
     let Some(metric) = metric else {
-        return Ok(collect(order.heads().map(|row| rows.get(row)), order.output_rows()));
+        return collect(order.heads().map(|row| Ok(rows.get(row))), order.output_rows());
     };
     let combine = match &metric.kind {
         MetricKind::Count => T::add,
@@ -29,59 +29,66 @@ pub(super) fn numbers<T: Arithmetic>(
         }
     };
     let combined = order.groups().map(|group| {
-        group.iter().filter_map(|row| rows.get(*row as usize)).reduce(combine)
+        let mut values = group.iter().filter_map(|row| rows.get(*row as usize));
+        let Some(first) = values.next() else { return Ok(None) };
+        let sum = values.try_fold(first, combine);
+        sum.map(Some).ok_or_else(|| {
+            SegmentError::Limit(format!("metric '{}' overflows LONG", metric.name))
+        })
     });
-    Ok(collect(combined, order.output_rows()))
+    collect(combined, order.output_rows())
 }
 
 fn collect<T: FromView>(
-    values: impl Iterator<Item = Option<T>>,
+    values: impl Iterator<Item = Result<Option<T>>>,
     row_count: usize,
-) -> NumericRows<T> {
+) -> Result<NumericRows<T>> {
     let mut rows = NumericRows { values: Vec::with_capacity(row_count), nulls: None };
-    values.for_each(|value| rows.push(value, row_count));
-    rows
+    for value in values {
+        rows.push(value?, row_count);
+    }
+    Ok(rows)
 }
 
-/// What metrics do with two values.
+/// What metrics do with two values; `None` when the result has no place in the type.
 pub(super) trait Arithmetic: FromView {
-    fn add(self, other: Self) -> Self;
-    fn least(self, other: Self) -> Self;
-    fn greatest(self, other: Self) -> Self;
+    fn add(self, other: Self) -> Option<Self>;
+    fn least(self, other: Self) -> Option<Self>;
+    fn greatest(self, other: Self) -> Option<Self>;
 }
 
 impl Arithmetic for i64 {
-    fn add(self, other: Self) -> Self {
-        self.wrapping_add(other)
+    fn add(self, other: Self) -> Option<Self> {
+        self.checked_add(other)
     }
-    fn least(self, other: Self) -> Self {
-        self.min(other)
+    fn least(self, other: Self) -> Option<Self> {
+        Some(self.min(other))
     }
-    fn greatest(self, other: Self) -> Self {
-        self.max(other)
+    fn greatest(self, other: Self) -> Option<Self> {
+        Some(self.max(other))
     }
 }
 
 impl Arithmetic for f32 {
-    fn add(self, other: Self) -> Self {
-        self + other
+    fn add(self, other: Self) -> Option<Self> {
+        Some(self + other)
     }
-    fn least(self, other: Self) -> Self {
-        self.min(other)
+    fn least(self, other: Self) -> Option<Self> {
+        Some(self.min(other))
     }
-    fn greatest(self, other: Self) -> Self {
-        self.max(other)
+    fn greatest(self, other: Self) -> Option<Self> {
+        Some(self.max(other))
     }
 }
 
 impl Arithmetic for f64 {
-    fn add(self, other: Self) -> Self {
-        self + other
+    fn add(self, other: Self) -> Option<Self> {
+        Some(self + other)
     }
-    fn least(self, other: Self) -> Self {
-        self.min(other)
+    fn least(self, other: Self) -> Option<Self> {
+        Some(self.min(other))
     }
-    fn greatest(self, other: Self) -> Self {
-        self.max(other)
+    fn greatest(self, other: Self) -> Option<Self> {
+        Some(self.max(other))
     }
 }

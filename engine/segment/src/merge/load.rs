@@ -79,11 +79,7 @@ impl FromView for f32 {
 
 impl<T: FromView> NumericRows<T> {
     /// Loads a column; a view without it gives nulls.
-    pub(super) fn load(
-        views: &[&dyn SegmentView],
-        name: &str,
-        row_count: usize,
-    ) -> Result<Self> {
+    pub(super) fn load(views: &[&dyn SegmentView], name: &str, row_count: usize) -> Result<Self> {
         let mut rows = Self { values: Vec::with_capacity(row_count), nulls: None };
         for view in views {
             match view.column(name)? {

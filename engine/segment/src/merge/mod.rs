@@ -169,10 +169,7 @@ impl<'a> Merger<'a> {
         writer.finish()
     }
 
-    fn numbers<T: Number + load::FromView>(
-        &self,
-        column: &ColumnSchema,
-    ) -> Result<NumericRows<T>> {
+    fn numbers<T: Number + load::FromView>(&self, column: &ColumnSchema) -> Result<NumericRows<T>> {
         NumericRows::load(self.views, &column.name, self.row_count)
     }
 

@@ -35,14 +35,20 @@ impl RowOrder {
     }
 
     pub(super) fn sort_by_time(&mut self, times: &[i64]) {
-        self.refine(|rows| rows.sort_by_key(|row| times[*row as usize]), |a, b| times[a] == times[b]);
+        self.refine(
+            |rows| rows.sort_by_key(|row| times[*row as usize]),
+            |a, b| times[a] == times[b],
+        );
     }
 
     pub(super) fn refine_strings(&mut self, column: &StringRows) {
         match &column.offsets {
             None => {
                 let ids = &column.ids;
-                self.refine(|rows| rows.sort_by_key(|row| ids[*row as usize]), |a, b| ids[a] == ids[b]);
+                self.refine(
+                    |rows| rows.sort_by_key(|row| ids[*row as usize]),
+                    |a, b| ids[a] == ids[b],
+                );
             }
             Some(_) => self.refine(
                 |rows| rows.sort_by(|a, b| column.list(*a as usize).cmp(column.list(*b as usize))),

@@ -69,9 +69,9 @@ impl<'a> SketchRows<'a> {
         }
         let sketch = |error: SketchError| corrupt(format!("combine sketches: {error}"));
         let combined = match self.kind {
-            Some(MetricKind::HllBuild { lg_k, hll_type } | MetricKind::HllMerge { lg_k, hll_type }) => {
-                HllSketch::new(*lg_k, *hll_type).and_then(|empty| merge_all(empty, &present))
-            }
+            Some(
+                MetricKind::HllBuild { lg_k, hll_type } | MetricKind::HllMerge { lg_k, hll_type },
+            ) => HllSketch::new(*lg_k, *hll_type).and_then(|empty| merge_all(empty, &present)),
             Some(MetricKind::HyperUnique) => {
                 HllSketch::hyper_unique().and_then(|empty| merge_all(empty, &present))
             }

@@ -51,10 +51,9 @@ impl MappedSegment {
     /// `UnknownVersion` for a file of another format version, `Corrupt` for anything else that is not
     /// a sound header, trailer and footer.
     pub fn open(bytes: SegmentBytes) -> Result<Self> {
-        let file = (*bytes).as_ref();
-        let raw = Trailer::read(file)?.footer(file)?;
+        let raw = footer_of((*bytes).as_ref())?;
         let Footer { id, schema, rows, directories } = Footer::parse(&raw)?;
-        let source = Arc::new(Source::new(Arc::clone(&bytes), raw, rows.row_count));
+        let source = Arc::new(Source::new(bytes, raw, rows.row_count));
         let mut columns = Vec::with_capacity(schema.columns.len());
         let mut positions = FxHashMap::default();
         for (position, (column, directory)) in schema.columns.iter().zip(directories).enumerate() {
@@ -81,6 +80,11 @@ impl MappedSegment {
             false => Err(corrupt(format!("the file holds {}, {id} is expected", segment.id))),
         }
     }
+}
+
+/// The verified raw footer.
+fn footer_of(file: &[u8]) -> Result<Vec<u8>> {
+    Trailer::read(file)?.footer(file)
 }
 
 fn read_column(

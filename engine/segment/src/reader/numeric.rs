@@ -70,8 +70,7 @@ impl<T: Number> NumericReader<T> {
         let nulls = values.nulls.map(|mask| mask.words);
         match values.values {
             NumericValues::Constant(_) => {
-                let set: u32 =
-                    nulls.unwrap_or_default().iter().map(|word| word.count_ones()).sum();
+                let set: u32 = nulls.unwrap_or_default().iter().map(|word| word.count_ones()).sum();
                 if meta.stats.null_count != set {
                     return Err(corrupt("a null mask has another number of nulls"));
                 }
@@ -182,9 +181,8 @@ impl<T: Number> NumericReader<T> {
             }
             source.decompress_into(piece, &source.footer, verified, room.as_mut_bytes())?;
         } else {
-            source.with_raw(piece, &source.footer, verified, |raw| {
-                T::decode(encoding, raw, room)
-            })?;
+            source
+                .with_raw(piece, &source.footer, verified, |raw| T::decode(encoding, raw, room))?;
         }
         Ok(room)
     }

@@ -68,7 +68,8 @@ impl StringReader {
             let rows = block_rows(source.row_count, block);
             blocks.push(StringMeta::read(reader, rows, column.multi_value, id_count)?);
         }
-        let has_null_id = blocks.iter().any(|block| block.ids.count > 0 && block.ids.min == NULL_ID);
+        let has_null_id =
+            blocks.iter().any(|block| block.ids.count > 0 && block.ids.min == NULL_ID);
         if !column.has_nulls && has_null_id {
             return Err(corrupt("a column without nulls holds the id of null"));
         }
@@ -177,7 +178,10 @@ impl IdMeta {
         };
         match (min, max) == (self.min, self.max) {
             true => Ok(()),
-            false => Err(corrupt(format!("ids {min} to {max} in a block of {} to {}", self.min, self.max))),
+            false => Err(corrupt(format!(
+                "ids {min} to {max} in a block of {} to {}",
+                self.min, self.max
+            ))),
         }
     }
 }

@@ -41,8 +41,10 @@ pub enum WriteGoal {
 }
 
 impl Default for WriteOptions {
+    /// The compact form: ZSTD at level 1. Level 3 saves another 0.1 to 1.4 % and takes half as long
+    /// again to write; LZ4 is 18 to 25 % larger.
     fn default() -> Self {
-        Self { codec: BlockCodec::Zstd, zstd_level: 3, goal: WriteGoal::Size }
+        Self { codec: BlockCodec::Zstd, zstd_level: 1, goal: WriteGoal::Size }
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) fn write<W: Write, T: Number>(
     let mut has_nulls = false;
     for (block, values) in values.chunks(BLOCK_ROWS).enumerate() {
         let start = block * (BLOCK_ROWS / 64);
-        let nulls = nulls.map(|words| mask(&words[start..start + values.len().div_ceil(64)], values.len()));
+        let nulls =
+            nulls.map(|words| mask(&words[start..start + values.len().div_ceil(64)], values.len()));
         has_nulls |= write_block(sink, options, values, nulls.as_deref(), directory)?;
     }
     Ok(has_nulls)
@@ -44,7 +45,7 @@ pub(crate) fn mask_is_implied(null_count: u32, rows: usize) -> bool {
 /// A block's mask with the bits beyond the last row cleared.
 fn mask(words: &[u64], rows: usize) -> Vec<u64> {
     let mut words = words.to_vec();
-    if let (Some(last), true) = (words.last_mut(), rows % 64 != 0) {
+    if let (Some(last), true) = (words.last_mut(), !rows.is_multiple_of(64)) {
         *last &= u64::MAX >> (64 - rows % 64);
     }
     words

@@ -1,5 +1,5 @@
 //! Sample segments, and reading any view back into plain values.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -54,7 +54,9 @@ pub fn mask(rows: usize, is_null: impl Fn(usize) -> bool) -> Vec<u64> {
 }
 
 /// Ids and dictionary of optional strings.
-pub fn strings<'a>(values: impl Iterator<Item = Option<&'a str>> + Clone) -> (StringTable, Vec<u32>) {
+pub fn strings<'a>(
+    values: impl Iterator<Item = Option<&'a str>> + Clone,
+) -> (StringTable, Vec<u32>) {
     let sorted: BTreeMap<&str, u32> = values.clone().flatten().map(|v| (v, 0)).collect();
     let table: StringTable = sorted.keys().copied().collect();
     let ids: BTreeMap<&str, u32> =
@@ -105,7 +107,8 @@ pub fn write_rich(rows: usize, options: WriteOptions) -> (Vec<u8>, SegmentSummar
         ("run", (0..rows).map(|row| countries.get(row / 500 % 6).copied()).collect()),
     ] {
         let (dictionary, ids) = strings(values.iter().copied());
-        let data = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: name != "run" };
+        let data =
+            ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: name != "run" };
         writer.write_column(name, data).unwrap();
     }
     write_tags(&mut writer, rows);
@@ -121,9 +124,8 @@ pub fn write_rich(rows: usize, options: WriteOptions) -> (Vec<u8>, SegmentSummar
         writer.write_column(name, ColumnData::Long { values: &values, nulls: None }).unwrap();
     }
     write_floats(&mut writer, rows);
-    let mut sketches = (0..rows).map(|row| {
-        Ok((row % 5 != 1).then(|| Cow::Owned(vec![row as u8; mix(row) as usize % 40])))
-    });
+    let mut sketches = (0..rows)
+        .map(|row| Ok((row % 5 != 1).then(|| Cow::Owned(vec![row as u8; mix(row) as usize % 40]))));
     writer.write_column("sketch", ColumnData::Complex { rows: &mut sketches }).unwrap();
     let (summary, bytes) = writer.finish_into().unwrap();
     (bytes, summary)
@@ -147,7 +149,7 @@ fn write_tags(writer: &mut SegmentWriter<Vec<u8>>, rows: usize) {
 }
 
 fn write_floats(writer: &mut SegmentWriter<Vec<u8>>, rows: usize) {
-    let nulls = mask(rows, |row| mix(row) % 7 == 0);
+    let nulls = mask(rows, |row| mix(row).is_multiple_of(7));
     let prices: Vec<f64> = (0..rows)
         .map(|row| match mix(row) % 100 {
             0 => f64::NAN,
@@ -178,13 +180,19 @@ pub fn read_column(view: &dyn SegmentView, name: &str) -> henge_segment::Result<
     let (mut longs, mut floats, mut doubles) = (Vec::new(), Vec::new(), Vec::new());
     let (mut ids, mut lists) = (Vec::new(), MultiScratch::default());
     for block in 0..view.block_count() {
-        for_block(view, block, column, &mut Scratch {
-            longs: &mut longs,
-            floats: &mut floats,
-            doubles: &mut doubles,
-            ids: &mut ids,
-            lists: &mut lists,
-        }, &mut values)?;
+        for_block(
+            view,
+            block,
+            column,
+            &mut Scratch {
+                longs: &mut longs,
+                floats: &mut floats,
+                doubles: &mut doubles,
+                ids: &mut ids,
+                lists: &mut lists,
+            },
+            &mut values,
+        )?;
     }
     Ok(values)
 }

@@ -1,0 +1,283 @@
+//! Limits and hostile inputs: what must be refused, and how.
+
+use std::sync::Arc;
+
+use henge_exec::{ExecContext, ExecError, KeyColumn, Partial, StateColumn, merge, run, run_blocks};
+use henge_query::Query;
+use henge_segment::{
+    BLOCK_ROWS, ColumnData, MappedSegment, SegmentView, SegmentWriter, StringTable, WriteOptions,
+};
+use henge_types::{
+    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, SegmentId, SegmentSchema, Version,
+};
+use serde_json::{Value, json};
+
+/// A segment of `__time` (a millisecond a row), `key` (LONG), `sum` (LONG), `double`, `text`.
+fn segment(rows: usize, key: impl Fn(usize) -> i64, sum: impl Fn(usize) -> i64) -> MappedSegment {
+    let times: Vec<i64> = (0..rows as i64).collect();
+    let keys: Vec<i64> = (0..rows).map(key).collect();
+    let sums: Vec<i64> = (0..rows).map(sum).collect();
+    let doubles: Vec<f64> = keys.iter().map(|&key| key as f64 / 2.0).collect();
+    let mut texts = StringTable::new();
+    ["", "10", "9", "x"].iter().for_each(|text| texts.push(text));
+    let ids: Vec<u32> = (0..rows as u32).map(|row| row % 5).collect();
+    let column = |name: &str, column_type, role| ColumnSchema {
+        name: name.to_owned(),
+        column_type,
+        role,
+        multi_value: false,
+        has_nulls: true,
+    };
+    let schema = SegmentSchema {
+        columns: vec![
+            column("__time", ColumnType::Long, ColumnRole::Time),
+            column("key", ColumnType::Long, ColumnRole::Dimension),
+            column("text", ColumnType::String, ColumnRole::Dimension),
+            column("sum", ColumnType::Long, ColumnRole::Dimension),
+            column("double", ColumnType::Double, ColumnRole::Dimension),
+        ],
+        metrics: Vec::new(),
+        rollup: false,
+        query_granularity: Granularity::None,
+    };
+    let interval = Interval { start_ms: 0, end_ms: 86_400_000 };
+    let id = SegmentId::new("t", interval, Version(1), 0);
+    let mut writer =
+        SegmentWriter::new(Vec::new(), id, schema, rows, WriteOptions::default()).unwrap();
+    let long = |values| ColumnData::Long { values, nulls: None };
+    writer.write_column("__time", long(&times)).unwrap();
+    writer.write_column("key", long(&keys)).unwrap();
+    let text = ColumnData::String { dictionary: &texts, ids: &ids, bitmaps: true };
+    writer.write_column("text", text).unwrap();
+    writer.write_column("sum", long(&sums)).unwrap();
+    let double = ColumnData::Double { values: &doubles, nulls: None };
+    writer.write_column("double", double).unwrap();
+    let (_, bytes) = writer.finish_into().unwrap();
+    MappedSegment::open(Arc::new(bytes)).unwrap()
+}
+
+fn query(query_type: &str, fields: Value) -> Query {
+    let mut query = json!({
+        "queryType": query_type, "dataSource": "t", "intervals": "1970-01-01/1970-01-02",
+        "granularity": "all",
+    });
+    if let (Value::Object(query), Value::Object(fields)) = (&mut query, fields) {
+        query.extend(fields);
+    }
+    Query::parse(query.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn long_sum() -> Value {
+    json!([{"type": "longSum", "name": "s", "fieldName": "sum"}])
+}
+
+/// The long states of the only aggregator, by group.
+fn longs(partial: &Partial) -> Vec<i64> {
+    match partial {
+        Partial::Grouped(groups) => match &groups.states[0] {
+            StateColumn::Long { values, .. } => values.clone(),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn h_21_long_sums_never_wrap() {
+    let ctx = ExecContext::default();
+    let large = segment(10, |row| row as i64 % 2, |_| i64::MAX / 4);
+    for fields in [
+        json!({"aggregations": long_sum()}),
+        json!({"aggregations": long_sum(), "context": {"useBlockStatistics": false}}),
+        json!({"aggregations": long_sum(), "granularity": "day"}),
+    ] {
+        let error = run(&query("timeseries", fields), &large, &ctx).unwrap_err();
+        assert!(error.to_string().contains("aggregator 's'"), "{error}");
+    }
+    let grouped = query("groupBy", json!({"aggregations": long_sum(), "dimensions": ["key"]}));
+    assert!(matches!(run(&grouped, &large, &ctx), Err(ExecError::Invalid(_))));
+    // Neither half overflows, their merge does.
+    let half = segment(3, |_| 0, |_| i64::MAX / 4);
+    let sum = query("timeseries", json!({"aggregations": long_sum()}));
+    let partials = (0..2).map(|_| run(&sum, &half, &ctx).unwrap()).collect();
+    assert!(matches!(merge(&sum, partials, &ctx), Err(ExecError::Invalid(_))));
+}
+
+#[test]
+fn h_21_sums_that_come_back_into_range_are_exact() {
+    let segment = segment(3, |_| 0, |row| [i64::MAX, 5, -7][row]);
+    let sum = query(
+        "timeseries",
+        json!({"aggregations": long_sum(), "context": {"useBlockStatistics": false}}),
+    );
+    assert_eq!(longs(&run(&sum, &segment, &ExecContext::default()).unwrap()), [i64::MAX - 2]);
+}
+
+#[test]
+fn h_30_too_many_buckets_are_refused() {
+    let segment = segment(5_000, |_| 0, |_| 1);
+    let ctx = ExecContext { max_buckets: 1_000, ..ExecContext::default() };
+    for query_type in ["timeseries", "groupBy"] {
+        let fields = json!({"aggregations": long_sum(), "dimensions": [], "granularity": "none"});
+        let mut fields = fields;
+        if query_type == "timeseries" {
+            fields.as_object_mut().unwrap().remove("dimensions");
+        }
+        let error = run(&query(query_type, fields), &segment, &ctx).unwrap_err();
+        assert!(matches!(error, ExecError::ResourceLimit(_)), "{error}");
+    }
+}
+
+#[test]
+fn h_83_groups_beyond_the_memory_budget_are_refused() {
+    let segment = segment(200_000, |row| row as i64 * 1_000_003, |_| 1);
+    let ctx = ExecContext { memory_budget_bytes: 1 << 20, ..ExecContext::default() };
+    let dimensions = json!({"dimensions": ["key", "text"], "aggregations": long_sum()});
+    let error = run(&query("groupBy", dimensions), &segment, &ctx).unwrap_err();
+    assert!(matches!(error, ExecError::ResourceLimit(_)), "{error}");
+}
+
+#[test]
+fn cancelling_stops_a_run() {
+    let segment = segment(10, |_| 0, |_| 1);
+    let ctx = ExecContext::default();
+    ctx.cancel.time_out();
+    let sum = query("timeseries", json!({"aggregations": long_sum()}));
+    assert!(matches!(run(&sum, &segment, &ctx), Err(ExecError::TimedOut)));
+}
+
+#[test]
+fn h_20_signed_zeros_are_one_group() {
+    let segment = segment(4, |row| [0, 1, 0, -1][row], |_| 1);
+    // Multiplying by -1 makes a negative zero of the first row and a positive one of the third.
+    let virtual_columns = json!([{
+        "type": "expression", "name": "v", "expression": "double * (if(__time == 0, -1.0, 1.0))",
+        "outputType": "DOUBLE",
+    }]);
+    let grouped = query(
+        "groupBy",
+        json!({
+            "virtualColumns": virtual_columns, "aggregations": long_sum(),
+            "dimensions": [{"dimension": "v", "outputType": "DOUBLE"}],
+        }),
+    );
+    let Partial::Grouped(groups) = run(&grouped, &segment, &ExecContext::default()).unwrap() else {
+        panic!("groups");
+    };
+    let KeyColumn::Double(keys) = &groups.keys[0] else { panic!("doubles") };
+    assert_eq!(keys.len(), 3);
+    assert!(keys.iter().flatten().all(|key| key.to_bits() != (-0.0f64).to_bits()));
+}
+
+#[test]
+fn ranges_of_blocks_add_up() {
+    let rows = 2 * BLOCK_ROWS + 17;
+    let segment = segment(rows, |row| row as i64 % 300_007, |row| row as i64);
+    let ctx = ExecContext::default();
+    for dimensions in [json!([]), json!(["text"]), json!(["key", "text"])] {
+        let fields = json!({"aggregations": long_sum(), "dimensions": dimensions});
+        let grouped = query("groupBy", fields);
+        let total = |partial: &Partial| longs(partial).iter().sum::<i64>();
+        let whole = run(&grouped, &segment, &ctx).unwrap();
+        let parts = (0..segment.block_count())
+            .map(|block| run_blocks(&grouped, &segment, block..block + 1, &ctx).unwrap())
+            .collect();
+        let merged = merge(&grouped, parts, &ctx).unwrap();
+        assert_eq!(longs(&merged).len(), longs(&whole).len());
+        assert_eq!(total(&merged), total(&whole));
+        assert_eq!(total(&whole), (0..rows as i64).sum::<i64>());
+    }
+}
+
+#[test]
+fn statistics_and_scans_agree() {
+    let segment =
+        segment(BLOCK_ROWS + 100, |row| row as i64 % 977 - 400, |row| row as i64 * 3 - 70_000);
+    let aggregations = json!([
+        {"type": "longSum", "name": "a", "fieldName": "sum"},
+        {"type": "longMin", "name": "b", "fieldName": "sum"},
+        {"type": "longMax", "name": "c", "fieldName": "key"},
+        {"type": "count", "name": "d"},
+    ]);
+    // The interval cuts the second block: the first is answered by its statistics, the rest not.
+    let answer = |statistics: bool| {
+        let fields = json!({
+            "aggregations": aggregations, "intervals": "1970-01-01/1970-01-01T00:01:05.570Z",
+            "context": {"useBlockStatistics": statistics},
+        });
+        let partial = run(&query("timeseries", fields), &segment, &ExecContext::default()).unwrap();
+        format!("{partial:?}")
+    };
+    assert_eq!(answer(true), answer(false));
+}
+
+/// How many rows a filter keeps.
+fn kept(segment: &MappedSegment, filter: &Value) -> i64 {
+    let count = json!([{"type": "count", "name": "n"}]);
+    let counting = query("timeseries", json!({"aggregations": count, "filter": filter}));
+    longs(&run(&counting, segment, &ExecContext::default()).unwrap()).first().copied().unwrap_or(0)
+}
+
+#[test]
+fn null_is_neither_in_nor_out() {
+    // Rows cycle through null, '', '10', '9', 'x'.
+    let segment = segment(50, |row| row as i64, |_| 1);
+    let not = |filter: &Value| json!({"type": "not", "field": filter});
+    for (filter, matching, opposite) in [
+        (json!({"type": "selector", "dimension": "text", "value": "x"}), 10, 30),
+        (json!({"type": "selector", "dimension": "text", "value": null}), 10, 40),
+        (json!({"type": "in", "dimension": "text", "values": ["x", null]}), 20, 30),
+        (json!({"type": "bound", "dimension": "text", "lower": "10"}), 30, 10),
+        (
+            json!({"type": "bound", "dimension": "text", "lower": "10", "upper": "9", "upperStrict": true}),
+            10,
+            30,
+        ),
+        (
+            json!({"type": "bound", "dimension": "text", "lower": "9", "upper": "10", "ordering": "numeric"}),
+            20,
+            20,
+        ),
+        (json!({"type": "range", "column": "text", "matchValueType": "LONG", "lower": 10}), 10, 30),
+        (
+            json!({"type": "equals", "column": "text", "matchValueType": "LONG", "matchValue": 9}),
+            10,
+            30,
+        ),
+        (json!({"type": "like", "dimension": "text", "pattern": "%"}), 40, 0),
+        (json!({"type": "like", "dimension": "text", "pattern": "1_"}), 10, 30),
+        (json!({"type": "regex", "dimension": "text", "pattern": "^[0-9]+$"}), 20, 20),
+        (json!({"type": "null", "column": "absent"}), 50, 0),
+        (json!({"type": "selector", "dimension": "absent", "value": "x"}), 0, 0),
+        (json!({"type": "selector", "dimension": "key", "value": "7.0"}), 1, 49),
+        (json!({"type": "selector", "dimension": "key", "value": "seven"}), 0, 50),
+        (json!({"type": "bound", "dimension": "key", "lower": "10", "upper": "19"}), 10, 40),
+        (
+            json!({"type": "bound", "dimension": "key", "lower": "10.5", "ordering": "numeric"}),
+            39,
+            11,
+        ),
+        (json!({"type": "like", "dimension": "double", "pattern": "1_.%"}), 20, 30),
+        (
+            json!({"type": "range", "column": "double", "matchValueType": "DOUBLE", "lower": 1.0, "upper": 2.0, "lowerOpen": true}),
+            2,
+            48,
+        ),
+        (json!({"type": "expression", "expression": "key % 2 == 1"}), 25, 25),
+        (json!({"type": "expression", "expression": "strlen(text) == 2"}), 10, 30),
+    ] {
+        assert_eq!(kept(&segment, &filter), matching, "{filter}");
+        assert_eq!(kept(&segment, &not(&filter)), opposite, "not {filter}");
+        assert_eq!(kept(&segment, &not(&not(&filter))), matching, "not not {filter}");
+    }
+}
+
+#[test]
+fn h_80_long_lists_are_cheap_and_null_keeps_not_in_empty() {
+    let segment = segment(BLOCK_ROWS, |row| row as i64, |_| 1);
+    let values: Vec<Value> = (0..20_000).map(|n| json!(n.to_string())).collect();
+    let in_list = json!({"type": "in", "dimension": "key", "values": values});
+    assert_eq!(kept(&segment, &in_list), 20_000);
+    let in_list = json!({"type": "in", "dimension": "text", "values": values});
+    assert_eq!(kept(&segment, &in_list), 2 * (BLOCK_ROWS as i64 / 5));
+}

@@ -1,0 +1,122 @@
+//! Random filters as JSON.
+
+use henge_types::format_timestamp;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+
+use crate::data::{SPAN_MS, START_MS};
+
+/// A tree of filters.
+pub(crate) fn filter() -> impl Strategy<Value = Value> + Clone {
+    let leaf = prop_oneof![8 => by_value(), 6 => by_range(), 4 => by_pattern()];
+    leaf.prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..4)
+                .prop_map(|fields| json!({"type": "and", "fields": fields})),
+            prop::collection::vec(inner.clone(), 1..4)
+                .prop_map(|fields| json!({"type": "or", "fields": fields})),
+            inner.prop_map(|field| json!({"type": "not", "field": field})),
+        ]
+    })
+}
+
+fn any_column() -> impl Strategy<Value = &'static str> + Clone {
+    select(vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "absent"])
+}
+
+fn text_column() -> impl Strategy<Value = &'static str> + Clone {
+    select(vec!["s", "m", "v", "absent"])
+}
+
+fn text() -> impl Strategy<Value = &'static str> + Clone {
+    select(vec!["", "a", "b", "B", "10", "9", "-3", "1.5", "é", "a-10", "zz"])
+}
+
+fn value() -> impl Strategy<Value = &'static str> + Clone {
+    let number = select(vec!["-3", "0", "1", "9", "10", "0.5", "-1.25", "1000000007"]);
+    prop_oneof![text(), number]
+}
+
+fn by_value() -> BoxedStrategy<Value> {
+    let selector = (any_column(), prop::option::weighted(0.85, value())).prop_map(
+        |(column, value)| json!({"type": "selector", "dimension": column, "value": value}),
+    );
+    let listed = prop::collection::vec(prop::option::weighted(0.9, value()), 0..5);
+    let within = (any_column(), listed)
+        .prop_map(|(column, values)| json!({"type": "in", "dimension": column, "values": values}));
+    let null = any_column().prop_map(|column| json!({"type": "null", "column": column}));
+    let equals = |column: &str, value_type: &str, value: Value| {
+        json!({
+            "type": "equals", "column": column, "matchValueType": value_type, "matchValue": value,
+        })
+    };
+    let equals_text = (text_column(), text())
+        .prop_map(move |(column, value)| equals(column, "STRING", json!(value)));
+    let equals_long = (select(vec!["l", "lm", "w", "d"]), -3_i64..12)
+        .prop_map(move |(column, value)| equals(column, "LONG", json!(value)));
+    prop_oneof![3 => selector, 2 => within, 1 => null, 1 => equals_text, 1 => equals_long].boxed()
+}
+
+fn by_range() -> BoxedStrategy<Value> {
+    let ends = (prop::option::of(value()), prop::option::of(value()));
+    let ordering = select(vec!["lexicographic", "numeric", "strlen", "alphanumeric"]);
+    let strict = any::<(bool, bool)>();
+    let bound = (any_column(), ends, strict, ordering).prop_map(
+        |(column, (lower, upper), strict, ordering)| {
+            let mut filter = json!({
+                "type": "bound", "dimension": column, "ordering": ordering,
+                "lowerStrict": strict.0, "upperStrict": strict.1,
+            });
+            if lower.is_some() || upper.is_none() {
+                filter["lower"] = json!(lower.unwrap_or("5"));
+            }
+            if let Some(upper) = upper {
+                filter["upper"] = json!(upper);
+            }
+            filter
+        },
+    );
+    let text_range = (text_column(), text(), any::<bool>(), any::<bool>()).prop_map(
+        |(column, lower, open, has_upper)| {
+            let mut filter = json!({
+                "type": "range", "column": column, "matchValueType": "STRING",
+                "lower": lower, "lowerOpen": open,
+            });
+            if has_upper {
+                filter["upper"] = json!("b");
+            }
+            filter
+        },
+    );
+    let number_column = select(vec!["l", "d", "lm", "fm", "dm", "w"]);
+    let number_range =
+        (number_column, -5_i64..12, any::<bool>()).prop_map(|(column, upper, open)| {
+            json!({
+                "type": "range", "column": column, "matchValueType": "DOUBLE",
+                "upper": upper, "upperOpen": open,
+            })
+        });
+    let time = (0..SPAN_MS / 21_600_000).prop_map(|n| {
+        let start = START_MS + n * 21_600_000;
+        let interval =
+            format!("{}/{}", format_timestamp(start), format_timestamp(start + 43_200_000));
+        json!({"type": "interval", "dimension": "__time", "intervals": [interval]})
+    });
+    prop_oneof![2 => bound, 1 => text_range, 2 => number_range, 1 => time].boxed()
+}
+
+fn by_pattern() -> BoxedStrategy<Value> {
+    let like = select(vec!["%", "a%", "%b", "_", "%-%", "", "é%", "1!%%"]);
+    let like = (text_column(), like).prop_map(|(column, pattern)| {
+        json!({"type": "like", "dimension": column, "pattern": pattern, "escape": "!"})
+    });
+    let regex = select(vec!["^a", "b$", "[0-9]+", "^$"]);
+    let regex = (text_column(), regex).prop_map(
+        |(column, pattern)| json!({"type": "regex", "dimension": column, "pattern": pattern}),
+    );
+    let expression = select(vec!["l > 3", "s == 'a'", "lm + 1 == 2", "strlen(s) < 2 || l == 10"])
+        .prop_map(|text| json!({"type": "expression", "expression": text}));
+    let constant = select(vec!["true", "false"]).prop_map(|name| json!({"type": name}));
+    prop_oneof![1 => like, 1 => regex, 1 => expression, 1 => constant].boxed()
+}

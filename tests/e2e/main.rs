@@ -1,0 +1,5 @@
+//! End to end: a real server over HTTP, as a user meets it.
+
+mod handoff;
+mod hostile;
+mod tasks;

@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""Runs the scripts that need a real server process: conformance, kill loop, hand-off probe.
+
+    run_all.py [--quick]
+"""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def main():
+    quick = '--quick' in sys.argv[1:]
+    runs = [
+        ['conformance.py'],
+        ['kill_loop.py', '--kills', '25' if quick else '100'],
+        ['handoff_probe.py', '--seconds', '10' if quick else '30'],
+    ]
+    failed = 0
+    for script, *arguments in runs:
+        print(f'-- {script}', flush=True)
+        failed += subprocess.run([sys.executable, os.path.join(HERE, script), *arguments], check=False).returncode != 0
+    print(f'{len(runs) - failed} passed, {failed} failed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
