@@ -1,4 +1,5 @@
 """What the scripts of this folder share: a server process, and HTTP to it. Standard library only."""
+import atexit
 import http.client
 import json
 import os
@@ -35,6 +36,7 @@ class Server:
         started = time.monotonic()
         command = [binary(), 'server', '--data-dir', self.data_dir, '--port', '0', '--log', self.log]
         self.process = subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)  # no server outlives its script
         guard = threading.Timer(timeout, self.process.kill)
         guard.start()
         line = self.process.stdout.readline()
@@ -67,11 +69,17 @@ class Server:
 class Client:
     """One keep-alive connection. Not to be shared between threads."""
 
+    # The server closes connections that are idle for longer than its header timeout.
+    IDLE_SECONDS = 10
+
     def __init__(self, url, timeout=60):
-        self.netloc, self.timeout, self.connection = urllib.parse.urlsplit(url).netloc, timeout, None
+        self.netloc, self.timeout, self.connection, self.used = urllib.parse.urlsplit(url).netloc, timeout, None, 0.0
 
     def call(self, method, path, body=None, headers=None):
         """(status, decoded JSON or text)"""
+        if self.connection and time.monotonic() - self.used > self.IDLE_SECONDS:
+            self.connection.close()
+            self.connection = None
         if self.connection is None:
             self.connection = http.client.HTTPConnection(self.netloc, timeout=self.timeout)
         if body is not None and not isinstance(body, bytes):
@@ -80,6 +88,7 @@ class Client:
             self.connection.request(method, path, body, {'Content-Type': 'application/json', **(headers or {})})
             response = self.connection.getresponse()
             data = response.read()
+            self.used = time.monotonic()
         except BaseException:
             self.connection.close()
             self.connection = None

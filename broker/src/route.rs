@@ -25,7 +25,7 @@ pub fn segments_of(query: &Query, table: &TableView) -> Vec<SegmentDescriptor> {
         && holders.len() > 2
     {
         // Only the outermost chunks can hold the first and the last timestamp.
-        holders = vec![holders.swap_remove(0), holders.swap_remove(holders.len() - 1)];
+        holders.drain(1..holders.len() - 1);
     }
     descriptors(holders)
 }
@@ -89,4 +89,43 @@ pub fn assign(
         }
     }
     (by_server, without)
+}
+
+#[cfg(test)]
+mod tests {
+    use henge_platform::discovery::{AnnouncedSegment, ChangeSet};
+    use henge_types::{SegmentId, ShardSpec, Version};
+
+    use super::*;
+
+    fn announced(hour: i64, partition: u32) -> AnnouncedSegment {
+        let interval = Interval { start_ms: hour * 3_600_000, end_ms: (hour + 1) * 3_600_000 };
+        AnnouncedSegment {
+            id: SegmentId::new("t", interval, Version(1), partition),
+            shard_spec: ShardSpec::Numbered { partition, core_partitions: 0 },
+            tier: "hot".into(),
+            priority: 0,
+            realtime: false,
+            size_bytes: 1,
+        }
+    }
+
+    /// Hour and partition of the segments that a time boundary reads.
+    fn read(announcements: &[(i64, u32)]) -> Vec<(i64, u32)> {
+        let add = announcements.iter().map(|(hour, part)| announced(*hour, *part)).collect();
+        let mut view = ClusterView::default();
+        view.apply(&"s".into(), &ChangeSet { add, remove: Vec::new() });
+        let query = Query::parse(br#"{"queryType":"timeBoundary","dataSource":"t"}"#).unwrap();
+        let segments = segments_of(&query, &view.tables["t"]);
+        segments.iter().map(|s| (s.id.interval.start_ms / 3_600_000, s.id.partition)).collect()
+    }
+
+    #[test]
+    fn a_time_boundary_reads_the_first_and_the_last_chunk() {
+        let all: Vec<(i64, u32)> = (0..6).map(|hour| (hour, 0)).chain([(5, 1)]).collect();
+        assert_eq!(read(&all), [(0, 0), (5, 0), (5, 1)]);
+        assert_eq!(read(&all[..3]), [(0, 0), (2, 0)]);
+        assert_eq!(read(&all[..2]), [(0, 0), (1, 0)]);
+        assert_eq!(read(&all[..1]), [(0, 0)]);
+    }
 }

@@ -89,26 +89,37 @@ fn queries() -> Vec<(&'static str, String)> {
 fn measure(name: &str, query: &str, segment: &MappedSegment, rows: usize) {
     let query = Query::parse(query.as_bytes()).unwrap();
     let ctx = ExecContext::default();
-    let (mut best_run, mut best_answer) = (Duration::MAX, Duration::MAX);
-    for _ in 0..9 {
-        let start = cpu_time();
+    let run_time = mean_time(|| {
         std::hint::black_box(run(&query, segment, &ctx).unwrap());
-        best_run = best_run.min(cpu_time() - start);
-        let start = cpu_time();
+    });
+    let answer_time = mean_time(|| {
         let partial = run_only_segment(&query, segment, &ctx).unwrap();
         let merged = merge(&query, vec![partial], &ctx).unwrap();
         let mut out = Vec::new();
         finalise(&query, merged, &ctx).unwrap().write_json(&mut out);
-        best_answer = best_answer.min(cpu_time() - start);
-    }
+    });
     let rate = |time: Duration| rows as f64 / time.as_secs_f64() / 1e6;
     println!(
         "{name:36} run {:9.1} M rows/s {:9.1} ms   answer {:9.1} M rows/s {:9.1} ms",
-        rate(best_run),
-        best_run.as_secs_f64() * 1e3,
-        rate(best_answer),
-        best_answer.as_secs_f64() * 1e3,
+        rate(run_time),
+        run_time.as_secs_f64() * 1e3,
+        rate(answer_time),
+        answer_time.as_secs_f64() * 1e3,
     );
+}
+
+/// The mean running time of some work, over enough rounds that the clock's ticks do not show.
+fn mean_time(mut work: impl FnMut()) -> Duration {
+    work();
+    let (start, mut rounds) = (cpu_time(), 0);
+    loop {
+        work();
+        rounds += 1;
+        let passed = cpu_time() - start;
+        if passed > Duration::from_millis(400) {
+            return passed / rounds;
+        }
+    }
 }
 
 /// The time this thread has been running, so that other programs do not count; elsewhere than on

@@ -5,6 +5,7 @@ use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
 use serde::Serialize;
 
 use crate::bitmap::writer::Postings;
+use crate::dictionary::reader::DictionaryReader;
 use crate::error::{Result, SegmentError};
 use crate::format::piece::Piece;
 use crate::format::trailer::Trailer;
@@ -128,14 +129,13 @@ impl MappedSegment {
             return Err(corrupt("a column without nulls holds null"));
         }
         let Some(bitmaps) = &column.bitmaps else { return Ok(()) };
-        for id in 0..column.dictionary.len() {
+        bitmaps.for_each(&mut |id, bitmap| {
             let rows = postings.rows_of(id as usize);
-            let bitmap = bitmaps.get(id)?;
-            if bitmap.len() != rows.len() as u64 || !bitmap.iter().eq(rows.iter().copied()) {
-                return Err(corrupt(format!("the bitmap of id {id} does not match the rows")));
+            match bitmap.len() == rows.len() as u64 && bitmap.iter().eq(rows.iter().copied()) {
+                true => Ok(()),
+                false => Err(corrupt(format!("the bitmap of id {id} does not match the rows"))),
             }
-        }
-        Ok(())
+        })
     }
 
     fn all_ids(&self, column: &StringReader) -> Result<Vec<u32>> {
@@ -174,7 +174,7 @@ impl MappedSegment {
     }
 }
 
-fn verify_dictionary(dictionary: &dyn Dictionary) -> Result<()> {
+fn verify_dictionary(dictionary: &DictionaryReader) -> Result<()> {
     let mut before: Option<String> = None;
     let mut sorted = true;
     dictionary.for_each(1..dictionary.len().max(1), &mut |_, value| {
@@ -187,8 +187,8 @@ fn verify_dictionary(dictionary: &dyn Dictionary) -> Result<()> {
     if !sorted {
         return Err(corrupt("dictionary values do not ascend"));
     }
-    // Lookups go through separators and bucket heads, which a sequential read does not see.
-    for id in 1..dictionary.len() {
+    // Lookups choose the page by separators, which a sequential read does not see.
+    for id in dictionary.page_bounds()?.flat_map(|(first, last)| [first, last]) {
         let value = dictionary.get(id)?;
         if value.map(|value| dictionary.lookup(&value)).transpose()?.flatten() != Some(id) {
             return Err(corrupt(format!("the dictionary does not find value {id}")));

@@ -6,6 +6,7 @@ use henge_segment::{
     BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NullMask, NumericBlock, NumericColumn,
     NumericStats, NumericValues, StringColumn,
 };
+use rustc_hash::FxHashMap;
 
 use super::{Columns, DictionaryMemo, ExpressionReader, Source};
 use crate::error::{ExecError, Result};
@@ -61,7 +62,8 @@ enum Slot<'a> {
 #[derive(Default)]
 pub(crate) struct ColumnSet<'a> {
     slots: Vec<Slot<'a>>,
-    names: Vec<(String, SlotId)>,
+    names: FxHashMap<String, SlotId>,
+    wanted: Vec<bool>,
 }
 
 impl std::fmt::Debug for ColumnSet<'_> {
@@ -126,13 +128,13 @@ impl<'a> ColumnSet<'a> {
     }
 
     fn find(&self, key: &str) -> Option<SlotId> {
-        self.names.iter().find(|(name, _)| name == key).map(|(_, slot)| *slot)
+        self.names.get(key).copied()
     }
 
     fn push(&mut self, key: String, slot: Slot<'a>) -> SlotId {
         let id = SlotId(self.slots.len());
         self.slots.push(slot);
-        self.names.push((key, id));
+        self.names.insert(key, id);
         id
     }
 
@@ -156,20 +158,19 @@ impl<'a> ColumnSet<'a> {
         })
     }
 
-    /// Decodes the wanted slots of a block. Computed columns are computed for selected rows only.
+    /// Decodes some slots of a block. Computed columns are computed for selected rows only.
     pub(crate) fn load(
         &mut self,
         block: usize,
         selection: Selection<'_>,
-        wanted: &dyn Fn(SlotId) -> bool,
+        wanted: impl Iterator<Item = SlotId>,
     ) -> Result<LoadedBlock<'_>> {
+        self.wanted.clear();
+        self.wanted.resize(self.slots.len(), false);
+        wanted.for_each(|slot| self.wanted[slot.0] = true);
         let mut slots = Vec::with_capacity(self.slots.len());
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            slots.push(if wanted(SlotId(index)) {
-                load_slot(slot, block, selection)?
-            } else {
-                Loaded::Nothing
-            });
+        for (slot, wanted) in self.slots.iter_mut().zip(&self.wanted) {
+            slots.push(if *wanted { load_slot(slot, block, selection)? } else { Loaded::Nothing });
         }
         Ok(LoadedBlock { slots })
     }

@@ -233,16 +233,14 @@ impl<'a> GroupedRun<'a> {
     ) -> Result<()> {
         let bucket_count = self.buckets.starts().len();
         let Self { columns, grouper, grouper_slots, aggregators, .. } = self;
-        let wanted = |slot: SlotId| {
-            let mut open = aggregators
-                .all
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| !answered.get(*index).is_some_and(|answered| *answered));
-            grouper_slots.contains(&slot)
-                || open.any(|(_, aggregator)| aggregator.slots().contains(&slot))
-        };
-        let loaded = columns.load(block, selection, &wanted)?;
+        let open = aggregators
+            .all
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !answered.get(*index).is_some_and(|answered| *answered))
+            .flat_map(|(_, aggregator)| aggregator.slots());
+        let wanted = grouper_slots.iter().chain(open).copied();
+        let loaded = columns.load(block, selection, wanted)?;
         let input = BlockInput { block, loaded: &loaded };
         parts(&mut |part, bucket| {
             grouper.assign(block, part, (bucket, bucket_count), &loaded, &mut |batch, groups| {

@@ -29,14 +29,103 @@ pub(crate) fn encode(rows: &[&[u32]]) -> Vec<u8> {
     if lists.len() < mixed.len() { lists } else { mixed }
 }
 
-/// The rows of id number `wanted` among the bucket's `ids`.
-pub(crate) fn decode(bytes: &[u8], ids: usize, wanted: usize) -> Result<RoaringBitmap> {
-    let mut reader = ByteReader::new(bytes);
-    match reader.u8()? {
-        MIXED => decode_mixed(reader, ids, wanted),
-        LISTS => decode_lists(reader, ids, wanted),
-        layout => Err(corrupt(format!("unknown layout {layout} of a bitmap bucket"))),
+/// A parsed bucket: where the rows of each id are.
+#[derive(Debug)]
+pub(crate) enum Bucket<'a> {
+    Mixed { heads: Vec<Head>, bodies: &'a [u8] },
+    Lists { ends: Vec<u32>, firsts: Vec<u64>, differences: Vec<u64> },
+}
+
+/// Kind and extent of the rows of one id in a mixed bucket.
+#[derive(Debug)]
+pub(crate) struct Head {
+    kind: u64,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Bucket<'a> {
+    pub(crate) fn parse(bytes: &'a [u8], ids: usize) -> Result<Self> {
+        let mut reader = ByteReader::new(bytes);
+        let layout = reader.u8()?;
+        if ids > BUCKET_IDS {
+            return Err(corrupt("a bitmap bucket of too many ids"));
+        }
+        match layout {
+            MIXED => Self::parse_mixed(reader, ids),
+            LISTS => Self::parse_lists(reader, ids),
+            _ => Err(corrupt(format!("unknown layout {layout} of a bitmap bucket"))),
+        }
     }
+
+    fn parse_mixed(mut reader: ByteReader<'a>, ids: usize) -> Result<Self> {
+        let mut heads = Vec::with_capacity(ids);
+        let mut end = 0_usize;
+        for _ in 0..ids {
+            let head = reader.varint()?;
+            let start = end;
+            end = start.saturating_add((head >> 1) as usize);
+            heads.push(Head { kind: head & 1, start, end });
+        }
+        Ok(Self::Mixed { heads, bodies: reader.rest() })
+    }
+
+    fn parse_lists(mut reader: ByteReader<'a>, ids: usize) -> Result<Self> {
+        let mut stream = |count: usize| -> Result<Vec<u64>> {
+            let length = reader.varint_usize()?;
+            let mut values = vec![0; count];
+            residual::decode_with(reader.take(length)?, &mut values, |value| value)?;
+            Ok(values)
+        };
+        let counts = stream(ids)?;
+        let firsts = stream(ids)?;
+        let mut total = 0_u64;
+        let mut ends = Vec::with_capacity(ids);
+        for count in counts {
+            total = total.saturating_add(count);
+            if total > BUCKET_ROWS as u64 {
+                return Err(corrupt("a bitmap bucket of too many rows"));
+            }
+            ends.push(total as u32);
+        }
+        Ok(Self::Lists { ends, firsts, differences: stream(total as usize)? })
+    }
+
+    /// The rows of id number `wanted` of the bucket.
+    pub(crate) fn rows(&self, wanted: usize) -> Result<RoaringBitmap> {
+        let missing = || corrupt("no such id in a bitmap bucket");
+        match self {
+            Self::Mixed { heads, bodies } => {
+                let head = heads.get(wanted).ok_or_else(missing)?;
+                decode_body(head.kind, bodies.get(head.start..head.end).ok_or_else(missing)?)
+            }
+            Self::Lists { ends, firsts, differences } => {
+                let end = *ends.get(wanted).ok_or_else(missing)? as usize;
+                let start = wanted.checked_sub(1).map_or(0, |before| ends[before] as usize);
+                let mut rows = RowList::default();
+                rows.push_difference(firsts[wanted])?;
+                for difference in &differences[start..end] {
+                    rows.push_difference(difference.saturating_add(1))?;
+                }
+                rows.into_bitmap()
+            }
+        }
+    }
+}
+
+/// The rows of an id in a mixed bucket.
+fn decode_body(kind: u64, body: &[u8]) -> Result<RoaringBitmap> {
+    if kind == ROARING {
+        // Reads no further than `body`: hostile counts run out of bytes.
+        return RoaringBitmap::deserialize_from(body)
+            .map_err(|error| corrupt(format!("bitmap: {error}")));
+    }
+    let mut body = ByteReader::new(body);
+    let mut rows = RowList::default();
+    while body.remaining() > 0 {
+        rows.push_difference(body.varint()?)?;
+    }
+    rows.into_bitmap()
 }
 
 fn encode_mixed(rows: &[&[u32]]) -> Vec<u8> {
@@ -71,38 +160,6 @@ fn roaring_bytes(rows: &[u32]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn decode_mixed(mut reader: ByteReader<'_>, ids: usize, wanted: usize) -> Result<RoaringBitmap> {
-    let (mut before, mut found) = (0_usize, None);
-    for id in 0..ids {
-        let head = reader.varint()?;
-        let length = (head >> 1) as usize;
-        if id == wanted {
-            found = Some((head & 1, length));
-        } else if found.is_none() {
-            before = before.saturating_add(length);
-        }
-    }
-    let (kind, length) = found.ok_or_else(|| corrupt("no such id in a bitmap bucket"))?;
-    reader.take(before)?;
-    let body = reader.take(length)?;
-    match kind {
-        ROARING => {
-            // Reads no further than `body`: hostile counts run out of bytes.
-            let mut rest = body;
-            RoaringBitmap::deserialize_from(&mut rest)
-                .map_err(|error| corrupt(format!("bitmap: {error}")))
-        }
-        _ => {
-            let mut body = ByteReader::new(body);
-            let mut rows = RowList::default();
-            while body.remaining() > 0 {
-                rows.push_difference(body.varint()?)?;
-            }
-            rows.into_bitmap()
-        }
-    }
-}
-
 fn encode_lists(rows: &[&[u32]]) -> Vec<u8> {
     let counts: Vec<u64> = rows.iter().map(|rows| rows.len() as u64 - 1).collect();
     let firsts: Vec<u64> = rows.iter().map(|rows| u64::from(rows[0])).collect();
@@ -118,31 +175,6 @@ fn encode_lists(rows: &[&[u32]]) -> Vec<u8> {
         bytes.extend(encoded);
     }
     bytes
-}
-
-fn decode_lists(mut reader: ByteReader<'_>, ids: usize, wanted: usize) -> Result<RoaringBitmap> {
-    if ids > BUCKET_IDS || wanted >= ids {
-        return Err(corrupt("a bitmap bucket of too many ids"));
-    }
-    let mut stream = |count: usize| -> Result<Vec<u64>> {
-        let length = reader.varint_usize()?;
-        let mut values = vec![0; count];
-        residual::decode_with(reader.take(length)?, &mut values, |value| value)?;
-        Ok(values)
-    };
-    let counts = stream(ids)?;
-    let firsts = stream(ids)?;
-    let total = counts.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
-    if total > BUCKET_ROWS as u64 {
-        return Err(corrupt("a bitmap bucket of too many rows"));
-    }
-    let differences = stream(total as usize)?;
-    let before: u64 = counts[..wanted].iter().sum();
-    let own = &differences[before as usize..][..counts[wanted] as usize];
-    let mut rows = RowList::default();
-    rows.push_difference(firsts[wanted])?;
-    own.iter().try_for_each(|difference| rows.push_difference(difference.saturating_add(1)))?;
-    rows.into_bitmap()
 }
 
 /// Rows that must ascend.
@@ -170,6 +202,10 @@ impl RowList {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decode(bytes: &[u8], ids: usize, wanted: usize) -> Result<RoaringBitmap> {
+        Bucket::parse(bytes, ids)?.rows(wanted)
+    }
 
     fn check(rows: &[Vec<u32>]) -> u8 {
         let slices: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 
-use crate::bitmap::bucket;
+use crate::bitmap::bucket::Bucket;
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
@@ -25,12 +25,12 @@ pub(crate) struct BitmapReader {
 #[derive(Debug)]
 struct Buckets {
     container: Vec<u8>,
-    entries: Vec<Bucket>,
+    entries: Vec<Entry>,
     verified: VerifiedBits,
 }
 
 #[derive(Debug)]
-struct Bucket {
+struct Entry {
     first_id: u32,
     ids: u32,
     piece: Piece,
@@ -68,18 +68,46 @@ impl BitmapReader {
         }
         let buckets = self.buckets()?;
         let number = buckets.entries.partition_point(|bucket| bucket.first_id <= id) - 1;
-        let entry = &buckets.entries[number];
-        let wanted = (id - entry.first_id) as usize;
+        let wanted = id - buckets.entries[number].first_id;
+        self.with_bucket(buckets, number, |bucket| self.rows(bucket, wanted as usize))
+    }
+
+    /// Visits all ids with their rows, in order; each bucket is parsed once.
+    pub(crate) fn for_each(
+        &self,
+        visit: &mut dyn FnMut(u32, RoaringBitmap) -> Result<()>,
+    ) -> Result<()> {
+        let buckets = self.buckets()?;
+        for (number, entry) in buckets.entries.iter().enumerate() {
+            self.with_bucket(buckets, number, |bucket| {
+                (0..entry.ids).try_for_each(|wanted| {
+                    visit(entry.first_id + wanted, self.rows(bucket, wanted as usize)?)
+                })
+            })?;
+        }
+        Ok(())
+    }
+
+    fn with_bucket<R>(
+        &self,
+        buckets: &Buckets,
+        number: usize,
+        read: impl FnOnce(&Bucket<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let entry =
+            buckets.entries.get(number).ok_or_else(|| corrupt("no such bucket of bitmaps"))?;
         let key = PageKey::bitmaps(self.column, number);
-        let verified = buckets.verified.get(number);
-        let container = &buckets.container;
-        let read = |raw: &[u8]| {
+        let (container, verified) = (&buckets.container, buckets.verified.get(number));
+        cache::with_raw(&self.source, &entry.piece, container, verified, key, |raw| {
             buckets.verified.set(number);
-            bucket::decode(raw, entry.ids as usize, wanted)
-        };
-        let bitmap = cache::with_raw(&self.source, &entry.piece, container, verified, key, read)?;
+            read(&Bucket::parse(raw, entry.ids as usize)?)
+        })
+    }
+
+    fn rows(&self, bucket: &Bucket<'_>, wanted: usize) -> Result<RoaringBitmap> {
+        let bitmap = bucket.rows(wanted)?;
         if bitmap.max().is_some_and(|row| row as usize >= self.source.row_count) {
-            return Err(corrupt(format!("the bitmap of id {id} holds rows beyond the segment")));
+            return Err(corrupt("a bitmap holds rows beyond the segment"));
         }
         Ok(bitmap)
     }
@@ -99,7 +127,7 @@ impl BitmapReader {
         let mut next_id = 0_u32;
         for _ in 0..self.bucket_count {
             let ids = reader.varint_u32()?;
-            entries.push(Bucket { first_id: next_id, ids, piece: Piece::read(&mut reader)? });
+            entries.push(Entry { first_id: next_id, ids, piece: Piece::read(&mut reader)? });
             next_id = next_id
                 .checked_add(ids)
                 .filter(|next| *next <= self.id_count && ids > 0)

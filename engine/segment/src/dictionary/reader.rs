@@ -64,6 +64,12 @@ impl DictionaryReader {
         Ok(self.pages()?.entries.iter().map(|page| &page.piece))
     }
 
+    /// The first and the last id of each page.
+    pub(crate) fn page_bounds(&self) -> Result<impl Iterator<Item = (u32, u32)>> {
+        let entries = &self.pages()?.entries;
+        Ok(entries.iter().map(|page| (page.first_id, page.first_id + page.values - 1)))
+    }
+
     fn pages(&self) -> Result<&Pages> {
         if let Some(pages) = self.pages.get() {
             return Ok(pages);

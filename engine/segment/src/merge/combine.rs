@@ -32,9 +32,8 @@ pub(super) fn numbers<T: Arithmetic>(
         let mut values = group.iter().filter_map(|row| rows.get(*row as usize));
         let Some(first) = values.next() else { return Ok(None) };
         let sum = values.try_fold(first, combine);
-        sum.map(Some).ok_or_else(|| {
-            SegmentError::Limit(format!("metric '{}' overflows LONG", metric.name))
-        })
+        sum.map(Some)
+            .ok_or_else(|| SegmentError::Limit(format!("metric '{}' overflows LONG", metric.name)))
     });
     collect(combined, order.output_rows())
 }

@@ -21,7 +21,7 @@ const COUNTRIES: [&str; 16] = [
 ];
 const BROWSERS: [&str; 5] = ["Chrome", "Safari", "Firefox", "Edge", "Opera"];
 const DEVICES: [&str; 3] = ["mobile", "desktop", "tablet"];
-const VISITORS: u32 = 60_000;
+const VISITORS: u32 = 400_000;
 const MAX_DURATION_MS: u32 = 300_000;
 const MAX_BYTES: u32 = 500_000;
 const MAX_PURCHASE_CENTS: u32 = 40_000;
@@ -81,7 +81,7 @@ impl PageViews {
         text(out, ",\"country\":\"", random.skewed(&COUNTRIES));
         text(out, "\",\"browser\":\"", random.skewed(&BROWSERS));
         text(out, "\",\"device\":\"", random.skewed(&DEVICES));
-        let visitor = random.below(VISITORS);
+        let visitor = random.skewed_below(VISITORS);
         let cents = match event_type {
             "purchase" => 500 + random.skewed_below(MAX_PURCHASE_CENTS),
             _ => 0,
@@ -89,7 +89,7 @@ impl PageViews {
         number(
             out,
             format_args!(
-                "\",\"visitor_id\":\"v{visitor:05}\",\"event_type\":\"{event_type}\",\
+                "\",\"visitor_id\":\"v{visitor:06}\",\"event_type\":\"{event_type}\",\
                  \"duration_ms\":{},\"bytes\":{},\"revenue\":{}.{:02}}}\n",
                 random.skewed_below(MAX_DURATION_MS),
                 200 + random.skewed_below(MAX_BYTES),

@@ -161,11 +161,12 @@ fn load(client: &Client, count: u64, stop: &StopFlag) -> Result<(Interval, u64)>
     let count = (count as f64 * part).round() as u64;
     let started = Instant::now();
     backfill(client, interval, count, stop)?;
-    let seconds = started.elapsed().as_secs_f64();
+    let elapsed = started.elapsed();
     say(format!(
-        "events     {} pushed and durable in {seconds:.1} s ({}/s), one request at a time",
+        "events     {} pushed and durable after {} ({}/s), one request at a time",
         grouped(count),
-        counted((count as f64 / seconds) as u64, "event"),
+        duration(elapsed),
+        counted((count as f64 / elapsed.as_secs_f64()) as u64, "event"),
     ))?;
     Ok((interval, count))
 }

@@ -102,8 +102,9 @@ impl Progress {
 /// Drawn only when standard error is a terminal.
 fn progress_bar(datasource: &str) -> ProgressBar {
     let bar = ProgressBar::no_length();
-    let style =
-        ProgressStyle::with_template("{prefix} {bar:30} {bytes}/{total_bytes}  {msg}  {elapsed_precise}");
+    let style = ProgressStyle::with_template(
+        "{prefix} {bar:30} {bytes}/{total_bytes}  {msg}  {elapsed_precise}",
+    );
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_prefix(datasource.to_owned());
     bar.enable_steady_tick(LAST_POLL);
