@@ -67,6 +67,7 @@ fn dictionary_ids(runner: &mut Runner, seen: &mut BTreeSet<Encoding>) {
 }
 
 /// One benchmark a candidate; those of one encoding differ in size, so the size is in the name.
+/// Where even that is equal, the second is the one of whole bytes.
 fn kernels<T: Copy + Default + PartialEq + std::fmt::Debug>(
     group: &mut BenchmarkGroup<'_, CpuTime>,
     shape: &str,
@@ -79,12 +80,16 @@ fn kernels<T: Copy + Default + PartialEq + std::fmt::Debug>(
         bytes: size_of_val(values) as u64,
     });
     let mut out = vec![T::default(); values.len()];
+    let mut names = BTreeSet::new();
     for Candidate { encoding, raw, .. } in candidates {
         decode(*encoding, raw, &mut out).unwrap();
         assert_eq!(out, values);
         let bits_a_row = raw.len() as f64 * 8.0 / values.len() as f64;
-        let id = BenchmarkId::new(shape, format!("{}_{bits_a_row:.1}_bits", encoding.name()));
-        group.bench_function(id, |bencher| {
+        let mut name = format!("{}_{bits_a_row:.1}_bits", encoding.name());
+        if !names.insert(name.clone()) {
+            name.push_str("_aligned");
+        }
+        group.bench_function(BenchmarkId::new(shape, name), |bencher| {
             bencher.iter(|| decode(*encoding, black_box(raw), &mut out).unwrap());
         });
     }

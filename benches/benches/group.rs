@@ -73,7 +73,7 @@ fn timeseries(runner: &mut Runner, table: &Table) {
     measure(runner, "timeseries/four_sums", table, &four, 24);
 
     for (name, filter, is_in) in [
-        ("timeseries/four_sums_of_a_third", "US", "country"),
+        ("timeseries/four_sums_of_a_quarter", "US", "country"),
         ("timeseries/four_sums_of_a_percent", "purchase", "event_type"),
     ] {
         let selector = json!({"type": "selector", "dimension": is_in, "value": filter});

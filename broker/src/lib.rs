@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::rpc::DataNode;
-use henge_platform::runtime::{Clock, CpuPool};
+use henge_platform::runtime::CpuPool;
 use parking_lot::RwLock;
 
 pub use error::{BrokerError, Result};
@@ -59,7 +59,6 @@ impl Default for BrokerOptions {
 #[derive(Debug)]
 pub struct Broker {
     pub(crate) options: BrokerOptions,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pool: CpuPool,
     pub(crate) views: ClusterViews,
     pub(crate) nodes: RwLock<BTreeMap<ServerId, Arc<dyn DataNode>>>,
@@ -70,16 +69,10 @@ pub struct Broker {
 impl Broker {
     /// A broker over the announcements of `discovery`.
     #[must_use]
-    pub fn new(
-        options: BrokerOptions,
-        discovery: Arc<dyn Discovery>,
-        clock: Arc<dyn Clock>,
-        pool: CpuPool,
-    ) -> Self {
+    pub fn new(options: BrokerOptions, discovery: Arc<dyn Discovery>, pool: CpuPool) -> Self {
         let admission = Admission::new(options.max_running_queries, options.max_waiting_queries);
         Self {
             options,
-            clock,
             pool,
             views: ClusterViews::new(discovery),
             nodes: RwLock::default(),

@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use henge_exec::CancelFlag;
 use parking_lot::Mutex;
 
+/// Flags by query id; the number tells queries of one id apart.
+type Running = Arc<Mutex<HashMap<String, Vec<(u64, CancelFlag)>>>>;
+
 /// Running queries by id. Several may share an id; all of them are cancelled.
 #[derive(Debug, Default)]
 pub struct QueryRegistry {
-    running: Arc<Mutex<HashMap<String, Vec<(u64, CancelFlag)>>>>,
+    running: Running,
     next: AtomicU64,
 }
 
@@ -45,7 +48,7 @@ impl QueryRegistry {
 /// A registered query.
 #[derive(Debug)]
 pub struct RunningQuery {
-    running: Arc<Mutex<HashMap<String, Vec<(u64, CancelFlag)>>>>,
+    running: Running,
     query_id: String,
     number: u64,
     /// Its flag.

@@ -102,7 +102,7 @@ impl TableView {
     fn add(&mut self, server: &ServerId, segment: &AnnouncedSegment) {
         let replicas = self.replicas.entry(segment.id.clone()).or_default();
         if replicas.is_empty() {
-            self.timeline.add(segment.id.clone(), segment.shard_spec.clone(), ());
+            self.timeline.add(segment.id.clone(), segment.shard_spec, ());
         }
         replicas.retain(|replica| replica.server != *server);
         replicas.push(Replica { server: server.clone(), segment: segment.clone() });

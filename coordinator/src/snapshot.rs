@@ -44,9 +44,7 @@ impl ClusterSnapshot {
             let announced = discovery.servers.get(host);
             let loaded = announced.into_iter().flat_map(|segments| segments.values());
             ServerState {
-                loaded: loaded
-                    .map(|s| (s.id.clone(), (s.shard_spec.clone(), s.size_bytes)))
-                    .collect(),
+                loaded: loaded.map(|s| (s.id.clone(), (s.shard_spec, s.size_bytes))).collect(),
             }
         };
         hosts.iter().map(|host| (host.clone(), state(host))).collect()

@@ -78,7 +78,7 @@ impl HistoricalNode {
     fn announcement(&self, segment: &PublishedSegment) -> AnnouncedSegment {
         AnnouncedSegment {
             id: segment.id.clone(),
-            shard_spec: segment.shard_spec.clone(),
+            shard_spec: segment.shard_spec,
             tier: Arc::clone(&self.options.tier),
             priority: self.options.priority,
             realtime: false,

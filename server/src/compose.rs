@@ -128,7 +128,7 @@ async fn start_roles(config: &ServerConfig) -> Result<Roles> {
     let realtime = RealtimeNode::start(realtime_options(config), dependencies)
         .await
         .context("start ingestion")?;
-    let broker = Arc::new(Broker::new(broker_options(config), discovery, clock, pool));
+    let broker = Arc::new(Broker::new(broker_options(config), discovery, pool));
     broker.connect(historical.clone());
     broker.connect(realtime.clone());
     Ok(Roles { broker, realtime, historical })

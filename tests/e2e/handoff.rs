@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 fn events() -> Vec<u8> {
     let event = |i: u64| {
-        let b = if i % 3 == 0 { json!(null) } else { json!(format!("b{}", i % 5)) };
+        let b = if i.is_multiple_of(3) { json!(null) } else { json!(format!("b{}", i % 5)) };
         json!({ "t": 1_700_000_000_000_u64 + i * 60_000, "a": format!("a{}", i % 7), "b": b, "x": i })
     };
     (0..300).map(|i| event(i).to_string() + "\n").collect::<String>().into_bytes()

@@ -15,7 +15,7 @@ pub fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
         for (id, (shard_spec, _)) in &server.loaded {
             if snapshot.used.contains_key(id) {
                 let timeline = timelines.entry(&id.datasource).or_default();
-                timeline.add(id.clone(), shard_spec.clone(), ());
+                timeline.add(id.clone(), *shard_spec, ());
             }
         }
     }

@@ -1,3 +1,5 @@
+//! Plans over hand-made clusters.
+
 use std::collections::BTreeMap;
 
 use henge_types::{Interval, ShardSpec, Version};
@@ -29,10 +31,7 @@ fn cluster(
     servers: &[(&str, &[&Arc<PublishedSegment>])],
 ) -> ClusterSnapshot {
     let state = |segments: &[&Arc<PublishedSegment>]| ServerState {
-        loaded: segments
-            .iter()
-            .map(|s| (s.id.clone(), (s.shard_spec.clone(), s.size_bytes)))
-            .collect(),
+        loaded: segments.iter().map(|s| (s.id.clone(), (s.shard_spec, s.size_bytes))).collect(),
     };
     ClusterSnapshot {
         complete: true,

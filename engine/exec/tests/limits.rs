@@ -283,3 +283,39 @@ fn h_80_long_lists_are_cheap_and_null_keeps_not_in_empty() {
     let in_list = json!({"type": "in", "dimension": "text", "values": values});
     assert_eq!(kept(&segment, &in_list), 2 * (BLOCK_ROWS as i64 / 5));
 }
+
+#[test]
+fn arithmetic_agrees_with_evaluation_by_row() {
+    let segment = segment(3_000, |row| row as i64 % 97 - 40, |row| row as i64 % 3 - 1);
+    for expression in [
+        "double * (1 - sum)",
+        "key + sum * 3 - 7",
+        "key / sum",
+        "key % sum",
+        "-key * 9223372036854775807",
+        "double / (sum - sum)",
+        "-double + key",
+        "key / 2 + 0.5",
+        "3 * 4 - sum",
+    ] {
+        for column_type in ["double", "long"] {
+            let aggregations = |expression: &str| {
+                let spec = |op: &str| {
+                    let kind = format!("{column_type}{op}");
+                    json!({"type": kind, "name": op, "expression": expression})
+                };
+                json!([spec("Sum"), spec("Min"), spec("Max")])
+            };
+            let filter =
+                json!({"type": "bound", "dimension": "key", "lower": "-39", "ordering": "numeric"});
+            let answer = |expression: &str| {
+                let fields = json!({"aggregations": aggregations(expression), "filter": filter});
+                let partial = run(&query("timeseries", fields), &segment, &ExecContext::default());
+                partial.map(|partial| format!("{partial:?}")).map_err(|error| error.to_string())
+            };
+            // `if` makes it more than arithmetic, and changes nothing.
+            let by_row = format!("if(key == key, {expression}, null)");
+            assert_eq!(answer(expression), answer(&by_row), "{column_type} {expression}");
+        }
+    }
+}

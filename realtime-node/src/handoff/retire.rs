@@ -42,7 +42,7 @@ fn are_served_elsewhere(shared: &Shared, ids: &[SegmentId]) -> bool {
             .flat_map(|(_, segments)| segments.values())
             .filter(|other| other.id.datasource == id.datasource && other.id.version > id.version);
         for other in newer {
-            timeline.add(other.id.clone(), other.shard_spec.clone(), ());
+            timeline.add(other.id.clone(), other.shard_spec, ());
         }
         timeline.is_overshadowed(id)
     })

@@ -92,7 +92,7 @@ impl Serving {
                 add.push((target.id, target.shard_spec));
             }
         }
-        self.change(&mut state, sink, add, Vec::new())
+        self.change(&mut state, sink, add, &[])
     }
 
     /// Announces a sink under a new target instead of the transient ids of the same version.
@@ -103,8 +103,8 @@ impl Serving {
         let mut state = self.state.lock();
         let version = target.id.version;
         let remove = state.ids_of(sink, |id| id.version == version);
-        let add = vec![(target.id.clone(), target.shard_spec.clone())];
-        self.change(&mut state, sink, add, remove)?;
+        let add = vec![(target.id.clone(), target.shard_spec)];
+        self.change(&mut state, sink, add, &remove)?;
         sink.retarget(target);
         Ok(())
     }
@@ -130,19 +130,19 @@ impl Serving {
         state: &mut State,
         sink: &Arc<Sink>,
         add: Vec<Announcement>,
-        remove: Vec<SegmentId>,
+        remove: &[SegmentId],
     ) -> Result<()> {
         let announced = add.iter().map(|(id, shard_spec)| AnnouncedSegment {
             id: id.clone(),
-            shard_spec: shard_spec.clone(),
+            shard_spec: *shard_spec,
             tier: "_realtime".into(),
             priority: -1,
             realtime: true,
             size_bytes: 0,
         });
-        let changes = ChangeSet { add: announced.collect(), remove: remove.clone() };
+        let changes = ChangeSet { add: announced.collect(), remove: remove.to_vec() };
         self.discovery.apply(&self.server_id, changes)?;
-        for id in &remove {
+        for id in remove {
             state.sinks.remove(id);
         }
         for (id, _) in add {
@@ -159,7 +159,7 @@ impl Serving {
         for segment in announced.filter(|s| {
             s.id.datasource == target.id.datasource && s.id.interval.overlaps(&target.id.interval)
         }) {
-            timeline.add(segment.id.clone(), segment.shard_spec.clone(), ());
+            timeline.add(segment.id.clone(), segment.shard_spec, ());
         }
         timeline.lookup(target.id.interval).first().map(|holder| holder.version)
     }

@@ -74,7 +74,7 @@ impl Serving {
         for (sink, target) in state.distinct_sinks() {
             let Some(chunk) = replacement.chunk_of(&target) else { continue };
             let add = vec![state.transient(&replacement.id_like(&target), chunk.core_partitions)];
-            self.change(&mut state, &sink, add, Vec::new())?;
+            self.change(&mut state, &sink, add, &[])?;
         }
         Ok(replacement)
     }
@@ -99,7 +99,7 @@ impl Serving {
             let others = state.ids_of(&sink, |id| id.version == Version(0));
             let pending = sink.target();
             let add = vec![(pending.id, pending.shard_spec)];
-            self.change(&mut state, &sink, add, [remove, others].concat())?;
+            self.change(&mut state, &sink, add, &[remove, others].concat())?;
         }
         Ok(())
     }

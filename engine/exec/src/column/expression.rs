@@ -8,6 +8,7 @@ use henge_types::ColumnType;
 use rustc_hash::FxHashMap;
 
 use super::Source;
+use super::arithmetic::Arithmetic;
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 
@@ -32,6 +33,16 @@ impl<'a> ExpressionSource<'a> {
     ) -> Self {
         let per_element = !uses_arrays(expression.ast());
         Self { expression, inputs, output_type, per_element }
+    }
+
+    /// The expression as arithmetic over stored numbers, when it is no more than that.
+    pub(super) fn arithmetic(&self) -> Option<Arithmetic<'a>> {
+        Arithmetic::compile(
+            self.expression.ast(),
+            self.expression.identifiers(),
+            &self.inputs,
+            self.output_type.as_ref(),
+        )
     }
 
     /// The declared type.

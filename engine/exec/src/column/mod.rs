@@ -1,6 +1,7 @@
 //! Columns as queries name them: stored ones, virtual ones that shadow them, and missing ones,
 //! which read as null.
 
+mod arithmetic;
 mod expression;
 mod id_table;
 mod interner;

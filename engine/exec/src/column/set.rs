@@ -8,6 +8,7 @@ use henge_segment::{
 };
 use rustc_hash::FxHashMap;
 
+use super::arithmetic::{Arithmetic, Number};
 use super::{Columns, DictionaryMemo, ExpressionReader, Source};
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
@@ -56,6 +57,9 @@ enum Slot<'a> {
     /// A virtual column or an aggregator's own expression.
     LongExpression(ExpressionReader<'a>, Numbers<i64>),
     DoubleExpression(ExpressionReader<'a>, Numbers<f64>),
+    /// The same, when it is plain arithmetic.
+    LongArithmetic(Arithmetic<'a>, Numbers<i64>),
+    DoubleArithmetic(Arithmetic<'a>, Numbers<f64>),
 }
 
 /// Columns by slot.
@@ -102,12 +106,14 @@ impl<'a> ColumnSet<'a> {
             (Source::String(column), NumericType::Double) => {
                 Slot::DoubleText(TextNumbers::new(column, parse_double))
             }
-            (Source::Expression(source), NumericType::Long) => {
-                Slot::LongExpression(ExpressionReader::new(source), Numbers::default())
-            }
-            (Source::Expression(source), NumericType::Double) => {
-                Slot::DoubleExpression(ExpressionReader::new(source), Numbers::default())
-            }
+            (Source::Expression(source), NumericType::Long) => match source.arithmetic() {
+                Some(arithmetic) => Slot::LongArithmetic(arithmetic, Numbers::default()),
+                None => Slot::LongExpression(ExpressionReader::new(source), Numbers::default()),
+            },
+            (Source::Expression(source), NumericType::Double) => match source.arithmetic() {
+                Some(arithmetic) => Slot::DoubleArithmetic(arithmetic, Numbers::default()),
+                None => Slot::DoubleExpression(ExpressionReader::new(source), Numbers::default()),
+            },
             (Source::Complex(_), _) => {
                 return Err(ExecError::Invalid(format!(
                     "aggregator input '{key}' is a sketch column: use the sketch's own aggregator"
@@ -231,6 +237,20 @@ fn load_slot<'b>(
             })?;
             Loaded::Double(numbers.block())
         }
+        Slot::LongArithmetic(arithmetic, numbers) => {
+            numbers.reset();
+            arithmetic.for_each(block, selection, &mut |row, number| {
+                numbers.set(row, number.and_then(Number::as_long));
+            })?;
+            Loaded::Long(numbers.block())
+        }
+        Slot::DoubleArithmetic(arithmetic, numbers) => {
+            numbers.reset();
+            arithmetic.for_each(block, selection, &mut |row, number| {
+                numbers.set(row, number.map(Number::as_double));
+            })?;
+            Loaded::Double(numbers.block())
+        }
     })
 }
 
@@ -244,6 +264,7 @@ pub(crate) fn parse_text_long(text: &str) -> Option<i64> {
 struct Numbers<T> {
     values: Vec<T>,
     nulls: Vec<u64>,
+    any_null: bool,
 }
 
 impl<T: Copy + Default> Numbers<T> {
@@ -251,20 +272,24 @@ impl<T: Copy + Default> Numbers<T> {
         self.values.resize(BLOCK_ROWS, T::default());
         self.nulls.clear();
         self.nulls.resize(BLOCK_ROWS / 64, 0);
+        self.any_null = false;
     }
 
     #[inline]
     fn set(&mut self, row: usize, value: Option<T>) {
         match value {
             Some(value) => self.values[row] = value,
-            None => self.nulls[row / 64] |= 1 << (row % 64),
+            None => {
+                self.nulls[row / 64] |= 1 << (row % 64);
+                self.any_null = true;
+            }
         }
     }
 
     fn block(&self) -> NumericBlock<'_, T> {
         NumericBlock {
             values: NumericValues::Slice(&self.values),
-            nulls: Some(NullMask { words: &self.nulls }),
+            nulls: self.any_null.then_some(NullMask { words: &self.nulls }),
         }
     }
 }
@@ -285,7 +310,7 @@ impl<'a, T: Copy + Default> TextNumbers<'a, T> {
             column,
             parse,
             memo: DictionaryMemo::new(column.dictionary().len()),
-            numbers: Numbers { values: Vec::new(), nulls: Vec::new() },
+            numbers: Numbers::default(),
             ids: Vec::new(),
             multi: MultiScratch::default(),
         }

@@ -1,3 +1,5 @@
+//! Tests of this module, by hand-made partials and views.
+
 use henge_expr::Expr;
 use henge_query::{
     ArithmeticFn, Direction, Filter, Having, LimitSpec, OrderByColumn, Ordering, PostAggregator,

@@ -1,3 +1,5 @@
+//! Tests of this module, by hand-made partials and views.
+
 use std::sync::Arc;
 
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};

@@ -1,0 +1,357 @@
+//! Arithmetic over stored numeric columns, a chunk of rows at a time. The results are those of
+//! evaluating the expression by row: integers that overflow are null, as is what involves null.
+
+use henge_expr::number::double_to_long;
+use henge_expr::{Ast, BinaryOp, ExprValue, UnaryOp};
+use henge_segment::{NumericBlock, NumericColumn};
+use henge_types::ColumnType;
+
+use super::Source;
+use crate::error::Result;
+use crate::filter::Selection;
+
+/// Rows computed at a time: a few vectors of them stay in the first cache.
+const CHUNK: usize = 1024;
+
+/// An expression of `+ - * / %` and negation over numeric columns and constants.
+pub(crate) struct Arithmetic<'a> {
+    root: Term,
+    inputs: Vec<Input<'a>>,
+    output_type: Option<ColumnType>,
+}
+
+enum Term {
+    Long(i64),
+    Double(f64),
+    Input(usize),
+    Negate(Box<Term>),
+    Chain(Box<Term>, Vec<(BinaryOp, Term)>),
+}
+
+enum Input<'a> {
+    Long(&'a dyn NumericColumn<i64>, Vec<i64>),
+    Float(&'a dyn NumericColumn<f32>, Vec<f32>),
+    Double(&'a dyn NumericColumn<f64>, Vec<f64>),
+}
+
+enum Block<'b> {
+    Long(NumericBlock<'b, i64>),
+    Float(NumericBlock<'b, f32>),
+    Double(NumericBlock<'b, f64>),
+}
+
+/// Values of a chunk's rows.
+struct Vector {
+    values: Values,
+    /// True where null; `None` when no row is.
+    nulls: Option<Vec<bool>>,
+}
+
+enum Values {
+    Long(Operand<i64>),
+    Double(Operand<f64>),
+}
+
+enum Operand<T> {
+    Constant(T),
+    Each(Vec<T>),
+}
+
+impl std::fmt::Debug for Arithmetic<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Arithmetic").field("inputs", &self.inputs.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Arithmetic<'a> {
+    /// Compiles an expression; `None` when it is more than arithmetic over stored numbers.
+    pub(super) fn compile(
+        ast: &Ast,
+        identifiers: &[String],
+        sources: &[Source<'a>],
+        output_type: Option<&ColumnType>,
+    ) -> Option<Self> {
+        if output_type.is_some_and(|output_type| !output_type.is_numeric()) {
+            return None;
+        }
+        let inputs = sources
+            .iter()
+            .map(|source| match source {
+                Source::Long(column) => Some(Input::Long(*column, Vec::new())),
+                Source::Float(column) => Some(Input::Float(*column, Vec::new())),
+                Source::Double(column) => Some(Input::Double(*column, Vec::new())),
+                _ => None,
+            })
+            .collect::<Option<Vec<_>>>()?;
+        let root = term(ast, identifiers)?;
+        Some(Self { root, inputs, output_type: output_type.cloned() })
+    }
+
+    /// Computes the selected rows of a block and hands each row's value to the sink of its type.
+    pub(super) fn for_each(
+        &mut self,
+        block: usize,
+        selection: Selection<'_>,
+        sink: &mut dyn FnMut(usize, Option<Number>),
+    ) -> Result<()> {
+        let Self { root, inputs, output_type } = self;
+        let blocks = inputs
+            .iter_mut()
+            .map(|input| {
+                Ok(match input {
+                    Input::Long(column, scratch) => Block::Long(column.block(block, scratch)?),
+                    Input::Float(column, scratch) => Block::Float(column.block(block, scratch)?),
+                    Input::Double(column, scratch) => Block::Double(column.block(block, scratch)?),
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let mut chunk = |rows: Selection<'_>| {
+            let vector = evaluate(root, &blocks, rows);
+            emit(&vector, rows, output_type.as_ref(), sink);
+        };
+        match selection {
+            Selection::Range { start, end } => {
+                for start in (start..end).step_by(CHUNK) {
+                    chunk(Selection::Range { start, end: end.min(start + CHUNK) });
+                }
+            }
+            Selection::Rows(rows) => {
+                rows.chunks(CHUNK).for_each(|rows| chunk(Selection::Rows(rows)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A computed number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Number {
+    Long(i64),
+    Double(f64),
+}
+
+impl Number {
+    pub(super) fn as_long(self) -> Option<i64> {
+        match self {
+            Self::Long(value) => Some(value),
+            Self::Double(value) => double_to_long(value),
+        }
+    }
+
+    pub(super) fn as_double(self) -> f64 {
+        match self {
+            Self::Long(value) => value as f64,
+            Self::Double(value) => value,
+        }
+    }
+}
+
+fn term(ast: &Ast, identifiers: &[String]) -> Option<Term> {
+    Some(match ast {
+        Ast::Literal(ExprValue::Long(value)) => Term::Long(*value),
+        Ast::Literal(ExprValue::Double(value)) => Term::Double(*value),
+        Ast::Identifier(name) => Term::Input(identifiers.iter().position(|other| other == name)?),
+        Ast::Unary(UnaryOp::Negate, operand) => Term::Negate(Box::new(term(operand, identifiers)?)),
+        Ast::Chain { first, rest } => {
+            let rest = rest
+                .iter()
+                .map(|(op, operand)| {
+                    let known = matches!(
+                        op,
+                        BinaryOp::Add
+                            | BinaryOp::Subtract
+                            | BinaryOp::Multiply
+                            | BinaryOp::Divide
+                            | BinaryOp::Remainder
+                    );
+                    known.then(|| Some((*op, term(operand, identifiers)?))).flatten()
+                })
+                .collect::<Option<Vec<_>>>()?;
+            Term::Chain(Box::new(term(first, identifiers)?), rest)
+        }
+        _ => return None,
+    })
+}
+
+fn evaluate(term: &Term, blocks: &[Block<'_>], rows: Selection<'_>) -> Vector {
+    let constant = |values| Vector { values, nulls: None };
+    match term {
+        Term::Long(value) => constant(Values::Long(Operand::Constant(*value))),
+        Term::Double(value) => constant(Values::Double(Operand::Constant(*value))),
+        Term::Input(input) => match &blocks[*input] {
+            Block::Long(block) => {
+                let (values, nulls) = gather(block, rows, |value| value);
+                Vector { values: Values::Long(values), nulls }
+            }
+            Block::Float(block) => {
+                let (values, nulls) = gather(block, rows, f64::from);
+                Vector { values: Values::Double(values), nulls }
+            }
+            Block::Double(block) => {
+                let (values, nulls) = gather(block, rows, |value| value);
+                Vector { values: Values::Double(values), nulls }
+            }
+        },
+        Term::Negate(operand) => match evaluate(operand, blocks, rows) {
+            // Zero less the value overflows just where negation does.
+            Vector { values: Values::Long(values), nulls } => {
+                let zero = Vector { values: Values::Long(Operand::Constant(0)), nulls: None };
+                let operand = Vector { values: Values::Long(values), nulls };
+                combine(BinaryOp::Subtract, zero, operand, rows.len())
+            }
+            Vector { values: Values::Double(values), nulls } => {
+                let minus = Operand::Constant(-1.0);
+                Vector { values: Values::Double(zip(&values, &minus, |a, b| a * b)), nulls }
+            }
+        },
+        Term::Chain(first, rest) => {
+            let first = evaluate(first, blocks, rows);
+            rest.iter().fold(first, |left, (op, right)| {
+                combine(*op, left, evaluate(right, blocks, rows), rows.len())
+            })
+        }
+    }
+}
+
+/// A column's values of some rows.
+fn gather<T: Copy, S: Copy>(
+    block: &NumericBlock<'_, T>,
+    rows: Selection<'_>,
+    convert: impl Fn(T) -> S,
+) -> (Operand<S>, Option<Vec<bool>>) {
+    let nulls = block.nulls.map(|mask| {
+        let mut nulls = Vec::with_capacity(rows.len());
+        rows.for_each(|row| nulls.push(mask.is_null(row)));
+        nulls
+    });
+    let values = match (block.values, rows) {
+        (henge_segment::NumericValues::Constant(value), _) => Operand::Constant(convert(value)),
+        (henge_segment::NumericValues::Slice(values), Selection::Range { start, end }) => {
+            Operand::Each(values[start..end].iter().map(|&value| convert(value)).collect())
+        }
+        (henge_segment::NumericValues::Slice(values), Selection::Rows(rows)) => {
+            Operand::Each(rows.iter().map(|&row| convert(values[row as usize])).collect())
+        }
+    };
+    (values, nulls)
+}
+
+fn combine(op: BinaryOp, left: Vector, right: Vector, count: usize) -> Vector {
+    let nulls = match (left.nulls, right.nulls) {
+        (Some(mut nulls), Some(others)) => {
+            nulls.iter_mut().zip(others).for_each(|(null, other)| *null |= other);
+            Some(nulls)
+        }
+        (nulls, None) | (None, nulls) => nulls,
+    };
+    match (left.values, right.values) {
+        (Values::Long(left), Values::Long(right)) => combine_longs(op, &left, &right, nulls, count),
+        (left, right) => {
+            let (left, right) = (doubles(left), doubles(right));
+            let values = match op {
+                BinaryOp::Add => zip(&left, &right, |a, b| a + b),
+                BinaryOp::Subtract => zip(&left, &right, |a, b| a - b),
+                BinaryOp::Multiply => zip(&left, &right, |a, b| a * b),
+                BinaryOp::Divide => zip(&left, &right, |a, b| a / b),
+                _ => zip(&left, &right, |a, b| a % b),
+            };
+            Vector { values: Values::Double(values), nulls }
+        }
+    }
+}
+
+/// Integer results, and null where one overflows or is divided by zero.
+fn combine_longs(
+    op: BinaryOp,
+    left: &Operand<i64>,
+    right: &Operand<i64>,
+    nulls: Option<Vec<bool>>,
+    count: usize,
+) -> Vector {
+    let results = match op {
+        BinaryOp::Add => zip(left, right, i64::overflowing_add),
+        BinaryOp::Subtract => zip(left, right, i64::overflowing_sub),
+        BinaryOp::Multiply => zip(left, right, i64::overflowing_mul),
+        BinaryOp::Divide => zip(left, right, |a, b| failing(a.checked_div(b))),
+        _ => zip(left, right, |a, b| match b {
+            -1 => (0, false),
+            b => failing(a.checked_rem(b)),
+        }),
+    };
+    match results {
+        Operand::Constant((value, failed)) => {
+            let nulls = if failed { Some(vec![true; count]) } else { nulls };
+            Vector { values: Values::Long(Operand::Constant(value)), nulls }
+        }
+        Operand::Each(results) => {
+            let failed = results.iter().any(|(_, failed)| *failed);
+            let nulls = if failed {
+                let mut nulls = nulls.unwrap_or_else(|| vec![false; count]);
+                nulls.iter_mut().zip(&results).for_each(|(null, (_, failed))| *null |= failed);
+                Some(nulls)
+            } else {
+                nulls
+            };
+            let values = results.into_iter().map(|(value, _)| value).collect();
+            Vector { values: Values::Long(Operand::Each(values)), nulls }
+        }
+    }
+}
+
+fn failing(result: Option<i64>) -> (i64, bool) {
+    (result.unwrap_or(0), result.is_none())
+}
+
+fn doubles(values: Values) -> Operand<f64> {
+    match values {
+        Values::Double(values) => values,
+        Values::Long(Operand::Constant(value)) => Operand::Constant(value as f64),
+        Values::Long(Operand::Each(values)) => {
+            Operand::Each(values.into_iter().map(|value| value as f64).collect())
+        }
+    }
+}
+
+/// Applies an operation; one loop a shape.
+#[inline]
+fn zip<T: Copy, R>(left: &Operand<T>, right: &Operand<T>, op: impl Fn(T, T) -> R) -> Operand<R> {
+    match (left, right) {
+        (Operand::Constant(a), Operand::Constant(b)) => Operand::Constant(op(*a, *b)),
+        (Operand::Each(a), Operand::Constant(b)) => {
+            Operand::Each(a.iter().map(|&a| op(a, *b)).collect())
+        }
+        (Operand::Constant(a), Operand::Each(b)) => {
+            Operand::Each(b.iter().map(|&b| op(*a, b)).collect())
+        }
+        (Operand::Each(a), Operand::Each(b)) => {
+            Operand::Each(a.iter().zip(b).map(|(&a, &b)| op(a, b)).collect())
+        }
+    }
+}
+
+/// Hands a chunk's values on, rounded to the declared type.
+fn emit(
+    vector: &Vector,
+    rows: Selection<'_>,
+    output_type: Option<&ColumnType>,
+    sink: &mut dyn FnMut(usize, Option<Number>),
+) {
+    let value = |index: usize| match &vector.values {
+        Values::Long(Operand::Constant(value)) => Number::Long(*value),
+        Values::Long(Operand::Each(values)) => Number::Long(values[index]),
+        Values::Double(Operand::Constant(value)) => Number::Double(*value),
+        Values::Double(Operand::Each(values)) => Number::Double(values[index]),
+    };
+    let mut index = 0;
+    rows.for_each(|row| {
+        let null = vector.nulls.as_ref().is_some_and(|nulls| nulls[index]);
+        let number = (!null).then(|| value(index)).and_then(|number| match output_type {
+            None => Some(number),
+            Some(ColumnType::Long) => number.as_long().map(Number::Long),
+            Some(ColumnType::Float) => Some(Number::Double(f64::from(number.as_double() as f32))),
+            Some(_) => Some(Number::Double(number.as_double())),
+        });
+        sink(row, number);
+        index += 1;
+    });
+}
