@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{BenchmarkGroup, BenchmarkId, Throughput};
 use henge_benches::cpu_time::CpuTime;
@@ -79,6 +80,7 @@ fn kernels<T: Copy + Default + PartialEq + std::fmt::Debug>(
         elements: values.len() as u64,
         bytes: size_of_val(values) as u64,
     });
+    group.warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(400));
     let mut out = vec![T::default(); values.len()];
     let mut names = BTreeSet::new();
     for Candidate { encoding, raw, .. } in candidates {

@@ -21,38 +21,46 @@ struct Case {
 fn main() {
     let mut runner = harness::runner();
     let table = Table::of_rows(ROWS);
+    rows_that_pass(&mut runner, &table);
+    sums_of_rows_that_pass(&mut runner, &table);
+    runner.final_summary();
+}
+
+fn rows_that_pass(runner: &mut Runner, table: &Table) {
     let mut group = runner.benchmark_group("filter");
+    group.throughput(Throughput::Elements(ROWS as u64));
     for Case { name, filter, passes } in cases() {
         let query = harness::query(&json!({
             "queryType": "timeseries",
             "filter": filter,
             "aggregations": [{"type": "count", "name": "rows"}],
         }));
-        let expected = (0..ROWS).filter(|row| passes(&table, *row)).count();
-        assert_eq!(table.answer(&query)[0]["result"]["rows"], expected, "{name}");
-        harness::note(&format!("filter/{name}: {expected} of {ROWS} rows"));
-        group.throughput(Throughput::Elements(ROWS as u64));
-        group.bench_function(name, |bencher| bencher.iter(|| table.run(&query)));
+        let check = || {
+            let expected = (0..ROWS).filter(|row| passes(table, *row)).count();
+            assert_eq!(table.answer(&query)[0]["result"]["rows"], expected, "{name}");
+            harness::note(&format!("filter/{name}: {expected} of {ROWS} rows"));
+        };
+        harness::bench_checked(&mut group, name, check, || table.run(&query));
     }
     group.finish();
-    sums_of_filtered_rows(&mut runner, &table);
-    runner.final_summary();
 }
 
 /// What it costs to hand the rows on: one sum over those that pass.
-fn sums_of_filtered_rows(runner: &mut Runner, table: &Table) {
+fn sums_of_rows_that_pass(runner: &mut Runner, table: &Table) {
     let mut group = runner.benchmark_group("filter/then_sum");
+    group.throughput(Throughput::Elements(ROWS as u64));
     for Case { name, filter, passes } in cases() {
         let query = harness::query(&json!({
             "queryType": "timeseries",
             "filter": filter,
             "aggregations": [{"type": "longSum", "name": "bytes", "fieldName": "bytes"}],
         }));
-        let bytes = &table.columns.bytes;
-        let expected: i64 = (0..ROWS).filter(|row| passes(table, *row)).map(|row| bytes[row]).sum();
-        assert_eq!(table.answer(&query)[0]["result"]["bytes"], expected, "{name}");
-        group.throughput(Throughput::Elements(ROWS as u64));
-        group.bench_function(name, |bencher| bencher.iter(|| table.run(&query)));
+        let check = || {
+            let passing = (0..ROWS).filter(|row| passes(table, *row));
+            let expected: i64 = passing.map(|row| table.columns.bytes[row]).sum();
+            assert_eq!(table.answer(&query)[0]["result"]["bytes"], expected, "{name}");
+        };
+        harness::bench_checked(&mut group, name, check, || table.run(&query));
     }
     group.finish();
 }

@@ -4,7 +4,7 @@
 use criterion::Throughput;
 use henge_benches::harness::{self, Runner, Table};
 use henge_benches::page_views::TextField;
-use henge_exec::{GroupedPartial, KeyColumn, Partial, StateColumn};
+use henge_exec::{ExecContext, GroupedPartial, KeyColumn, Partial, StateColumn, run_only_segment};
 use henge_query::Query;
 use serde_json::{Value, json};
 
@@ -20,13 +20,36 @@ fn main() {
     runner.final_summary();
 }
 
-fn measure(runner: &mut Runner, name: &str, table: &Table, query: &Query, bytes_a_row: usize) {
-    let (group, name) = name.split_once('/').unwrap();
-    let mut group = runner.benchmark_group(group);
-    let bytes = (ROWS * bytes_a_row) as u64;
-    group.throughput(Throughput::ElementsAndBytes { elements: ROWS as u64, bytes });
-    group.bench_function(name, |bencher| bencher.iter(|| table.run(query)));
-    group.finish();
+/// A query, and how many bytes of plain values it reads a row.
+struct Case {
+    name: String,
+    query: Query,
+    bytes_a_row: usize,
+}
+
+impl Case {
+    fn new(name: &str, bytes_a_row: usize, fields: &Value) -> Self {
+        Self { name: name.to_owned(), query: harness::query(fields), bytes_a_row }
+    }
+
+    /// Compares the answer, then times one node's run.
+    fn measure(&self, runner: &mut Runner, table: &Table, check: impl FnOnce(&Query)) {
+        self.measure_as(runner, check, || table.run(&self.query));
+    }
+
+    fn measure_as(
+        &self,
+        runner: &mut Runner,
+        check: impl FnOnce(&Query),
+        routine: impl FnMut() -> Partial,
+    ) {
+        let (group, name) = self.name.split_once('/').unwrap();
+        let mut group = runner.benchmark_group(group);
+        let bytes = (ROWS * self.bytes_a_row) as u64;
+        group.throughput(Throughput::ElementsAndBytes { elements: ROWS as u64, bytes });
+        harness::bench_checked(&mut group, name, || check(&self.query), routine);
+        group.finish();
+    }
 }
 
 fn sum(kind: &str, name: &str, field: &str) -> Value {
@@ -51,86 +74,89 @@ fn assert_close(actual: &Value, expected: f64) {
 
 fn timeseries(runner: &mut Runner, table: &Table) {
     let columns = &table.columns;
-    let revenue: f64 = columns.revenue.iter().sum();
-    let bytes: i64 = columns.bytes.iter().sum();
-    let query = |granularity: &str, filter: Value, aggregations: Value| {
-        harness::query(&json!({"queryType": "timeseries", "granularity": granularity,
-            "filter": filter, "aggregations": aggregations}))
+    let case = |name: &str, bytes_a_row, granularity: &str, filter: Value, sums: Value| {
+        let fields = json!({"queryType": "timeseries", "granularity": granularity,
+            "filter": filter, "aggregations": sums});
+        Case::new(&format!("timeseries/{name}"), bytes_a_row, &fields)
     };
-    let one = query("all", Value::Null, json!([sum("doubleSum", "revenue", "revenue")]));
-    assert_close(&table.answer(&one)[0]["result"]["revenue"], revenue);
-    measure(runner, "timeseries/sum_double", table, &one, 8);
-
-    let long = query("all", Value::Null, json!([sum("longSum", "bytes", "bytes")]));
-    assert_eq!(table.answer(&long)[0]["result"]["bytes"], bytes);
-    measure(runner, "timeseries/sum_long", table, &long, 8);
-
-    let four = query("all", Value::Null, four_sums());
-    let answer = table.answer(&four);
-    assert_close(&answer[0]["result"]["revenue"], revenue);
-    assert_close(&answer[0]["result"]["bytes_as_double"], bytes as f64);
-    assert_eq!(answer[0]["result"]["bytes"], bytes);
-    measure(runner, "timeseries/four_sums", table, &four, 24);
-
-    for (name, filter, is_in) in [
-        ("timeseries/four_sums_of_a_quarter", "US", "country"),
-        ("timeseries/four_sums_of_a_percent", "purchase", "event_type"),
+    let one = json!([sum("doubleSum", "revenue", "revenue")]);
+    case("sum_double", 8, "all", Value::Null, one).measure(runner, table, |query| {
+        let answer = table.answer(query);
+        assert_close(&answer[0]["result"]["revenue"], columns.revenue.iter().sum());
+    });
+    let one = json!([sum("longSum", "bytes", "bytes")]);
+    case("sum_long", 8, "all", Value::Null, one).measure(runner, table, |query| {
+        assert_eq!(table.answer(query)[0]["result"]["bytes"], columns.bytes.iter().sum::<i64>());
+    });
+    case("four_sums", 24, "all", Value::Null, four_sums()).measure(runner, table, |query| {
+        let result = &table.answer(query)[0]["result"];
+        let bytes: i64 = columns.bytes.iter().sum();
+        assert_close(&result["revenue"], columns.revenue.iter().sum());
+        assert_close(&result["bytes_as_double"], bytes as f64);
+        assert_eq!(result["bytes"], bytes);
+    });
+    for (name, field, value) in [
+        ("four_sums_of_a_quarter", TextField::Country, "US"),
+        ("four_sums_of_a_percent", TextField::EventType, "purchase"),
     ] {
-        let selector = json!({"type": "selector", "dimension": is_in, "value": filter});
-        let filtered = query("all", selector, four_sums());
-        let expected = filtered_bytes(table, is_in, filter);
-        assert_eq!(table.answer(&filtered)[0]["result"]["bytes"], expected, "{name}");
-        measure(runner, name, table, &filtered, 28);
+        let filter = json!({"type": "selector", "dimension": field.name(), "value": value});
+        case(name, 28, "all", filter, four_sums()).measure(runner, table, |query| {
+            let expected = filtered_bytes(table, field, value);
+            assert_eq!(table.answer(query)[0]["result"]["bytes"], expected, "{name}");
+        });
     }
-
     for granularity in ["hour", "minute"] {
-        let by_time = query(granularity, Value::Null, four_sums());
-        let answer = table.answer(&by_time);
-        let sums = answer.as_array().unwrap().iter();
-        let total: i64 = sums.filter_map(|row| row["result"]["bytes"].as_i64()).sum();
-        assert_eq!(total, bytes);
-        let name = format!("timeseries/four_sums_by_{granularity}");
-        measure(runner, &name, table, &by_time, 32);
+        let name = format!("four_sums_by_{granularity}");
+        case(&name, 32, granularity, Value::Null, four_sums()).measure(runner, table, |query| {
+            let answer = table.answer(query);
+            let sums = answer.as_array().unwrap().iter();
+            let total: i64 = sums.filter_map(|row| row["result"]["bytes"].as_i64()).sum();
+            assert_eq!(total, columns.bytes.iter().sum::<i64>());
+        });
     }
 }
 
-fn filtered_bytes(table: &Table, name: &str, value: &str) -> i64 {
-    let fields = [TextField::Country, TextField::EventType];
-    let field = fields.into_iter().find(|field| field.name() == name).unwrap();
+fn filtered_bytes(table: &Table, field: TextField, value: &str) -> i64 {
     let rows = table.columns.text_ids(field).iter().zip(&table.columns.bytes);
     let kept = rows.filter(|(id, _)| table.texts.get(field, **id) == Some(value));
     kept.map(|(_, bytes)| bytes).sum()
 }
 
 fn top_n(runner: &mut Runner, table: &Table) {
-    for (name, field, id_bytes) in [
-        ("top_n/of_60_countries", TextField::Country, 1),
-        ("top_n/of_20_thousand_uris", TextField::Uri, 2),
-        ("top_n/of_a_million_visitors", TextField::VisitorId, 4),
+    let case = |name: &str, bytes_a_row, field: TextField, sums: Value| {
+        let fields = json!({"queryType": "topN", "dimension": field.name(), "metric": "bytes",
+            "threshold": 100, "aggregations": sums});
+        Case::new(&format!("top_n/{name}"), bytes_a_row, &fields)
+    };
+    let bytes = || json!([sum("longSum", "bytes", "bytes")]);
+    let visitor = TextField::VisitorId;
+    for (case, field) in [
+        (case("of_60_countries", 9, TextField::Country, bytes()), TextField::Country),
+        (case("of_20_thousand_uris", 10, TextField::Uri, bytes()), TextField::Uri),
+        (case("of_a_million_visitors", 12, visitor, bytes()), visitor),
+        (case("of_a_million_visitors_four_sums", 28, visitor, four_sums()), visitor),
     ] {
-        let query = harness::query(&json!({
-            "queryType": "topN",
-            "dimension": field.name(),
-            "metric": "bytes",
-            "threshold": 100,
-            "aggregations": [sum("longSum", "bytes", "bytes")],
-        }));
-        let answer = table.answer(&query);
-        let rows = answer[0]["result"].as_array().unwrap();
-        let top: Vec<i64> = rows.iter().map(|row| row["bytes"].as_i64().unwrap()).collect();
-        assert_eq!(top, largest_sums(table, field, 100), "{name}");
-        measure(runner, name, table, &query, id_bytes + 8);
+        case.measure(runner, table, |query| check_top(table, field, table.run(query), query));
     }
-    let query = harness::query(&json!({
-        "queryType": "topN",
-        "dimension": "visitor_id",
-        "metric": "bytes",
-        "threshold": 100,
-        "aggregations": four_sums(),
-    }));
-    let answer = table.answer(&query);
-    assert_eq!(answer[0]["result"][0]["bytes"], largest_sums(table, TextField::VisitorId, 1)[0]);
-    measure(runner, "top_n/of_a_million_visitors_four_sums", table, &query, 28);
+    // Where no other segment has rows, only groups that can win are kept.
+    for (name, bytes_a_row, sums) in [
+        ("of_a_million_visitors_only_segment", 12, bytes()),
+        ("of_a_million_visitors_four_sums_only_segment", 28, four_sums()),
+    ] {
+        let case = case(name, bytes_a_row, visitor, sums);
+        let run = |query: &Query| {
+            run_only_segment(query, &table.segment, &ExecContext::default()).unwrap()
+        };
+        let check = |query: &Query| check_top(table, visitor, run(query), query);
+        case.measure_as(runner, check, || run(&case.query));
+    }
+}
+
+fn check_top(table: &Table, field: TextField, partial: Partial, query: &Query) {
+    let answer = harness::finish(query, partial);
+    let rows = answer[0]["result"].as_array().unwrap();
+    let top: Vec<i64> = rows.iter().map(|row| row["bytes"].as_i64().unwrap()).collect();
+    assert_eq!(top, largest_sums(table, field, 100), "{}", field.name());
 }
 
 /// The largest sums of bytes by a field, largest first.
@@ -151,19 +177,24 @@ fn group_by(runner: &mut Runner, table: &Table) {
         ("group_by/uri_and_country", [TextField::Uri, TextField::Country], 11),
         ("group_by/visitor_and_device", [TextField::VisitorId, TextField::Device], 13),
     ] {
-        let query = harness::query(&json!({
-            "queryType": "groupBy",
-            "dimensions": fields.map(TextField::name),
-            "aggregations": [sum("longSum", "bytes", "bytes"), {"type": "count", "name": "rows"}],
-        }));
-        let Partial::Grouped(groups) = table.run(&query) else { panic!("{name} has no groups") };
-        assert_eq!(groups.group_count(), distinct_pairs(table, fields), "{name}");
-        let [bytes, rows] = [0, 1].map(|state| long_states(&groups, state));
-        assert_eq!(rows.iter().sum::<i64>(), ROWS as i64);
-        assert_eq!(bytes.iter().sum::<i64>(), table.columns.bytes.iter().sum::<i64>());
-        check_one_group(table, fields, &groups);
-        harness::note(&format!("{name}: {} groups", groups.group_count()));
-        measure(runner, name, table, &query, bytes_a_row);
+        let case = Case::new(
+            name,
+            bytes_a_row,
+            &json!({
+                "queryType": "groupBy",
+                "dimensions": fields.map(TextField::name),
+                "aggregations": [sum("longSum", "bytes", "bytes"), {"type": "count", "name": "rows"}],
+            }),
+        );
+        case.measure(runner, table, |query| {
+            let Partial::Grouped(groups) = table.run(query) else { panic!("{name}: no groups") };
+            assert_eq!(groups.group_count(), distinct_pairs(table, fields), "{name}");
+            let [bytes, rows] = [0, 1].map(|state| long_states(&groups, state));
+            assert_eq!(rows.iter().sum::<i64>(), ROWS as i64);
+            assert_eq!(bytes.iter().sum::<i64>(), table.columns.bytes.iter().sum::<i64>());
+            check_one_group(table, fields, &groups);
+            harness::note(&format!("{name}: {} groups", groups.group_count()));
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use criterion::Criterion;
+use criterion::{BenchmarkGroup, Criterion};
 use henge_exec::{ExecContext, Partial, finalise, merge, run};
 use henge_query::Query;
 use henge_segment::{MappedSegment, WriteOptions};
@@ -62,12 +62,18 @@ impl Table {
     /// The whole answer to a query.
     #[must_use]
     pub fn answer(&self, query: &Query) -> Value {
-        let ctx = ExecContext::default();
-        let merged = merge(query, vec![self.run(query)], &ctx).unwrap();
-        let mut out = Vec::new();
-        finalise(query, merged, &ctx).unwrap().write_json(&mut out);
-        serde_json::from_slice(&out).unwrap()
+        finish(query, self.run(query))
     }
+}
+
+/// The answer when a node's part is all there is.
+#[must_use]
+pub fn finish(query: &Query, partial: Partial) -> Value {
+    let ctx = ExecContext::default();
+    let merged = merge(query, vec![partial], &ctx).unwrap();
+    let mut out = Vec::new();
+    finalise(query, merged, &ctx).unwrap().write_json(&mut out);
+    serde_json::from_slice(&out).unwrap()
 }
 
 /// A query over the whole table, from the fields that differ. Whole blocks are not answered from
@@ -91,6 +97,22 @@ pub fn query(fields: &Value) -> Query {
 pub fn stored_bytes(segment: &MappedSegment, column: &str) -> u64 {
     let report = segment.inspect().unwrap();
     report.columns.iter().find(|report| report.name == column).unwrap().data_bytes
+}
+
+/// Times a routine, once it was checked. What the command line leaves out is not checked either.
+pub fn bench_checked<T>(
+    group: &mut BenchmarkGroup<'_, CpuTime>,
+    name: &str,
+    check: impl FnOnce(),
+    mut routine: impl FnMut() -> T,
+) {
+    let mut check = Some(check);
+    group.bench_function(name, |bencher| {
+        if let Some(check) = check.take() {
+            check();
+        }
+        bencher.iter(&mut routine);
+    });
 }
 
 /// Prints what a figure is to be read with: sizes, numbers of rows and groups.

@@ -211,7 +211,7 @@ mod tests {
     fn boundaries_are_between_events_and_never_inside_lists() {
         assert_eq!(last_boundary(b"{\"a\":1}\n{\"a\":2}\n{\"a"), Some(16));
         assert_eq!(last_boundary(b"[{\"a\":1},\n{\"a\":2}"), None);
-        assert_eq!(last_boundary(b"{\"a\":\n{\"b\":1}}\r\n {\"a\":2"), Some(18));
+        assert_eq!(last_boundary(b"{\"a\":\n{\"b\":1}}\r\n {\"a\":2"), Some(17));
         assert_eq!(last_boundary(b""), None);
         assert_eq!(last_boundary(b"   {"), None);
     }
