@@ -141,7 +141,10 @@ impl Writer {
             // The client may have gone away; what it sent is stored all the same.
             let _ = done.send(outcome);
         }
-        if self.generation.events >= self.shared.options.handoff_rows {
+        let options = &self.shared.options;
+        let is_large = self.generation.events >= options.handoff_rows;
+        // One event in every hour of a century must not keep a century of hours open.
+        if is_large || self.generation.sinks.len() >= options.max_open_chunks {
             self.close(None).await;
         }
     }
