@@ -79,7 +79,7 @@ fn h_50_signed_nonsense_never_panics() {
 }
 
 #[test]
-fn h_46_signed_pieces_never_panic() {
+fn h_44_h_45_h_46_signed_pieces_never_panic() {
     for codec in [BlockCodec::None, BlockCodec::Zstd, BlockCodec::Lz4, BlockCodec::Snappy] {
         let (file, _) = write_rich(1_030, WriteOptions { codec, ..WriteOptions::default() });
         let raw = raw_footer(&file);
@@ -122,7 +122,7 @@ fn damage_and_sign(file: &[u8], raw: &[u8], piece: &StoredPiece, seed: usize) {
 }
 
 #[test]
-fn h_41_to_h_43_huge_claims_are_refused() {
+fn h_41_h_42_h_43_huge_claims_are_refused() {
     let (file, _) = write_rich(6, WriteOptions::default());
     let raw = raw_footer(&file);
     for claim in [7, 1 << 20, u64::from(u32::MAX), 1 << 63] {
