@@ -46,7 +46,7 @@ impl MappedSegment {
         let mut extents = Vec::new();
         for position in 0..self.columns.len() {
             let name = self.schema().columns.get(position).map_or("", |column| &column.name);
-            let within = |error: SegmentError| corrupt(format!("column '{name}': {error}"));
+            let within = |error: SegmentError| error.at(format_args!("column '{name}'"));
             self.for_each_piece(position, &mut |_, piece| {
                 if let Piece::Stored(stored) = piece {
                     self.source.stored(piece, &[], false)?;
