@@ -1,7 +1,11 @@
 //! `Partial`: what one segment (or one node) contributes to an answer. Columnar, mergeable in any
 //! order, finalised once.
 
+use std::sync::Arc;
+
 use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
+
+use crate::node::{NodeDictionary, NodeValues};
 
 /// The contribution of some segments to a query's answer.
 #[derive(Debug, Clone)]
@@ -57,10 +61,31 @@ impl GroupedPartial {
 pub enum KeyColumn {
     /// Output type STRING.
     String(StringKeys),
+    /// Output type STRING, as ids of a node-wide dictionary. Never leaves the process.
+    Node(NodeKeys),
     /// Output type LONG; `None` is null.
     Long(Vec<Option<i64>>),
     /// Output types DOUBLE and FLOAT; `None` is null. -0 was made 0 and NaNs were made one.
     Double(Vec<Option<f64>>),
+}
+
+/// String keys as ids of a node-wide dictionary. Id 0 is null.
+#[derive(Debug, Clone)]
+pub struct NodeKeys {
+    /// One id a group.
+    pub ids: Vec<u32>,
+    /// The numbering.
+    pub dictionary: Arc<NodeDictionary>,
+    /// Values of at least those ids.
+    pub values: Arc<NodeValues>,
+}
+
+impl NodeKeys {
+    /// The value of a group.
+    #[must_use]
+    pub fn get(&self, group: usize) -> Option<&str> {
+        self.values.get(self.ids[group])
+    }
 }
 
 /// String keys as ids into a dictionary of the distinct values that occur. Id 0 is null.
