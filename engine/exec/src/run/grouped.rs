@@ -7,7 +7,7 @@ use henge_types::{Granularity, Interval};
 use super::Blocks;
 use super::buckets::{Buckets, Run};
 use super::rows::{SelectedRows, time_column};
-use super::top::{TopCut, pick};
+use super::top::TopCut;
 use crate::aggregate::{Aggregator, Batch, BlockInput};
 use crate::column::{ColumnSet, Columns, SlotId};
 use crate::context::ExecContext;
@@ -346,7 +346,7 @@ impl<'a> GroupedRun<'a> {
             None => (groups, states),
             Some(best) => (
                 best.iter().map(|&group| groups[group as usize]).collect(),
-                states.into_iter().map(|states| pick(states, &best)).collect(),
+                states.into_iter().map(|states| states.pick(&best)).collect(),
             ),
         };
         let (bucket_ids, keys) = grouper.into_keys(&groups, scope)?;

@@ -10,6 +10,7 @@ mod top;
 use std::ops::Range;
 
 pub use shared::{SharedRun, Worker};
+pub(crate) use top::TopCut;
 
 use henge_query::Query;
 use henge_segment::SegmentView;
