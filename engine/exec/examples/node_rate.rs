@@ -30,7 +30,7 @@ fn main() {
     for (name, query) in queries().into_iter().filter(|(name, _)| name.contains(&wanted)) {
         let query = Arc::new(Query::parse(query.as_bytes()).unwrap());
         let first = measure(&query, &views, &dictionaries);
-        let again = (0..5).map(|_| measure(&query, &views, &dictionaries)).min().unwrap();
+        let again = (0..20).map(|_| measure(&query, &views, &dictionaries)).min().unwrap();
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         println!(
             "{name:28} run and merge {:8.1} ms, finish {:6.1} ms, {:6.1} M rows/s; first {:8.1} ms",
