@@ -11,6 +11,8 @@ pub mod integer;
 pub mod residual;
 mod runs;
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::format::corrupt;
 
@@ -81,6 +83,14 @@ impl Encoding {
             Self::IdsPacked => "ids_packed",
             Self::IdsRunLength => "ids_run_length",
         }
+    }
+}
+
+/// The rows that `length` values from `first` on are, of a block of `count`.
+fn check_rows(count: usize, first: usize, length: usize) -> Result<Range<usize>> {
+    match first.checked_add(length) {
+        Some(end) if end <= count => Ok(first..end),
+        _ => Err(corrupt(format!("{length} rows from {first} on of a block of {count}"))),
     }
 }
 
