@@ -72,7 +72,10 @@ impl Run {
     }
 
     /// Reads everything; gives the chunks by time.
-    pub(super) async fn read(&mut self, mut reading: Reading) -> Result<(Reading, Vec<ReadyChunk>)> {
+    pub(super) async fn read(
+        &mut self,
+        mut reading: Reading,
+    ) -> Result<(Reading, Vec<ReadyChunk>)> {
         let spec = &self.task.spec;
         let max_rows = usize::try_from(spec.tuning_config.max_rows_per_segment);
         let max_rows = max_rows.unwrap_or(usize::MAX);

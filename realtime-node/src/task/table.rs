@@ -139,14 +139,20 @@ impl TableInput {
         parser: &mut RowParser,
         store: &mut Store,
     ) -> Result<Option<BatchCounts>> {
-        let Some(batch) = self.reader.next_batch().map_err(at(&self.path))? else { return Ok(None) };
+        let Some(batch) = self.reader.next_batch().map_err(at(&self.path))? else {
+            return Ok(None);
+        };
         let rows_before = self.rows_read;
         self.rows_read += batch.row_count;
         if let (Some(plan), Rows::Columns(loader)) = (&self.plan, &mut store.rows)
             && loader.add_batch(&batch, plan)
         {
             let rows = batch.row_count as u64;
-            return Ok(Some(BatchCounts { received: rows, accepted: rows, ..BatchCounts::default() }));
+            return Ok(Some(BatchCounts {
+                received: rows,
+                accepted: rows,
+                ..BatchCounts::default()
+            }));
         }
         self.read_rows(&batch, rows_before, parser, store).map(Some)
     }
