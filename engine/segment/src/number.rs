@@ -8,6 +8,7 @@ use crate::encoding::{Encoding, Profile};
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
+use crate::packed::PackedInts;
 use crate::view::{NumericStats, NumericSum};
 
 /// `i64`, `f32` or `f64`: the values of LONG, FLOAT and DOUBLE columns.
@@ -28,11 +29,28 @@ pub(crate) trait Number:
     type Profile<'a>: Profile;
     /// Looks a block over.
     fn profile(values: &[Self]) -> Self::Profile<'_>;
-    /// Decodes a block.
+    /// Decodes the values of a block of `count` from row `first` on.
     ///
     /// # Errors
-    /// `Corrupt` when the bytes do not encode exactly `out.len()` values.
-    fn decode(encoding: Encoding, raw: &[u8], out: &mut [Self]) -> Result<()>;
+    /// `Corrupt` when the bytes do not encode exactly `count` values.
+    fn decode_rows(
+        encoding: Encoding,
+        raw: &[u8],
+        count: usize,
+        first: usize,
+        out: &mut [Self],
+    ) -> Result<()>;
+    /// The block as packed integers and their divisor, when it is stored so.
+    ///
+    /// # Errors
+    /// `Corrupt` when the bytes do not encode exactly `count` values.
+    fn packed(
+        encoding: Encoding,
+        raw: &[u8],
+        count: usize,
+    ) -> Result<Option<(PackedInts<'_>, f64)>>;
+    /// The value of a packed integer.
+    fn of_packed(integer: i64, divisor: f64) -> Self;
     /// [`Number::stats`] without the sum.
     fn bounds(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self>;
     /// Statistics of the rows that are not null.
@@ -82,8 +100,29 @@ impl Number for i64 {
         Integers::of(values)
     }
 
-    fn decode(encoding: Encoding, raw: &[u8], out: &mut [Self]) -> Result<()> {
-        integer::decode(encoding, raw, out)
+    fn decode_rows(
+        encoding: Encoding,
+        raw: &[u8],
+        count: usize,
+        first: usize,
+        out: &mut [Self],
+    ) -> Result<()> {
+        integer::decode_rows(encoding, raw, count, first, out)
+    }
+
+    fn packed(
+        encoding: Encoding,
+        raw: &[u8],
+        count: usize,
+    ) -> Result<Option<(PackedInts<'_>, f64)>> {
+        match encoding {
+            Encoding::Frame => Ok(integer::packed(raw, count)?.map(|ints| (ints, 1.0))),
+            _ => Ok(None),
+        }
+    }
+
+    fn of_packed(integer: i64, _divisor: f64) -> Self {
+        integer
     }
 
     fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {
@@ -157,8 +196,29 @@ macro_rules! impl_float {
                 Floats::of(values)
             }
 
-            fn decode(encoding: Encoding, raw: &[u8], out: &mut [Self]) -> Result<()> {
-                float::decode(encoding, raw, out)
+            fn decode_rows(
+                encoding: Encoding,
+                raw: &[u8],
+                count: usize,
+                first: usize,
+                out: &mut [Self],
+            ) -> Result<()> {
+                float::decode_rows(encoding, raw, count, first, out)
+            }
+
+            fn packed(
+                encoding: Encoding,
+                raw: &[u8],
+                count: usize,
+            ) -> Result<Option<(PackedInts<'_>, f64)>> {
+                match encoding {
+                    Encoding::Decimal => float::packed::<Self>(raw, count),
+                    _ => Ok(None),
+                }
+            }
+
+            fn of_packed(integer: i64, divisor: f64) -> Self {
+                Float::from_f64(integer as f64 / divisor)
             }
 
             fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {

@@ -8,11 +8,13 @@ use std::ops::Range;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::encoding::decimal::Decimal;
-use crate::encoding::residual::Layout;
-use crate::encoding::{Candidate, CodecUse, Encoding, Plan, Profile, integer, residual, runs};
+use crate::encoding::residual::{Layout, Stream, for_each_chunk};
+use crate::encoding::{Candidate, CodecUse, Encoding, Plan, Profile, integer, runs};
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
+use crate::packed::PackedInts;
+use crate::simd::{Level, kernels};
 
 /// Powers of ten that a double holds exactly.
 pub(super) const POWERS: [f64; 19] = [
@@ -49,6 +51,15 @@ pub trait Float: Copy + FromBytes + IntoBytes + Immutable + PartialEq + 'static 
     fn from_f64(value: f64) -> Self;
     /// The bits, for comparison.
     fn bits(self) -> u64;
+    /// `(base + unit * residual) / divisor` for each residual.
+    fn of_residuals(
+        level: Level,
+        residuals: &[u32],
+        base: i64,
+        unit: u64,
+        divisor: f64,
+        out: &mut [Self],
+    );
 }
 
 impl Float for f64 {
@@ -62,6 +73,16 @@ impl Float for f64 {
     fn bits(self) -> u64 {
         self.to_bits()
     }
+    fn of_residuals(
+        level: Level,
+        residuals: &[u32],
+        base: i64,
+        unit: u64,
+        divisor: f64,
+        out: &mut [Self],
+    ) {
+        kernels::to_doubles(level, residuals, base, unit, divisor, out);
+    }
 }
 
 impl Float for f32 {
@@ -74,6 +95,16 @@ impl Float for f32 {
     }
     fn bits(self) -> u64 {
         u64::from(self.to_bits())
+    }
+    fn of_residuals(
+        level: Level,
+        residuals: &[u32],
+        base: i64,
+        unit: u64,
+        divisor: f64,
+        out: &mut [Self],
+    ) {
+        kernels::to_floats(level, residuals, base, unit, divisor, out);
     }
 }
 
@@ -137,52 +168,129 @@ pub fn candidates<F: Float>(values: &[F], aligned: bool) -> Vec<Candidate> {
 /// # Errors
 /// `Corrupt` when the bytes do not encode exactly `out.len()` values.
 pub fn decode<F: Float>(encoding: Encoding, raw: &[u8], out: &mut [F]) -> Result<()> {
+    decode_rows(encoding, raw, out.len(), 0, out)
+}
+
+/// Decodes the values of a block of `count` from row `first` on, as many as `out` holds.
+///
+/// # Errors
+/// `Corrupt` when the bytes do not encode exactly `count` values, or `out` reaches beyond them.
+pub fn decode_rows<F: Float>(
+    encoding: Encoding,
+    raw: &[u8],
+    count: usize,
+    first: usize,
+    out: &mut [F],
+) -> Result<()> {
+    let rows = super::check_rows(count, first, out.len())?;
     match encoding {
-        Encoding::Plain => {
-            if raw.len() != size_of_val(out) {
-                return Err(corrupt("a plain block has another length than its rows"));
-            }
-            out.as_mut_bytes().copy_from_slice(raw);
+        Encoding::Plain => decode_plain(raw, count, rows, out),
+        Encoding::RunLength => {
+            let mut reader = ByteReader::new(raw);
+            let runs = runs::read(&mut reader, count, &rows)?;
+            let mut heads = vec![F::ZERO; runs.lengths.len()];
+            let needed = runs.first..runs.first + heads.len();
+            decode_plain(reader.rest(), runs.count, needed, &mut heads)?;
+            runs::fill(&runs.lengths, &heads, out);
             Ok(())
         }
-        Encoding::RunLength => decode_runs(raw, out),
-        Encoding::Decimal => decode_decimal(raw, out),
+        Encoding::Decimal => decode_decimal(raw, count, first, out),
         _ => Err(corrupt(format!("{} is no encoding of floats", encoding.name()))),
     }
 }
 
-fn decode_decimal<F: Float>(raw: &[u8], out: &mut [F]) -> Result<()> {
-    let mut reader = ByteReader::new(raw);
-    let exponent = usize::from(reader.u8()?);
-    let power = *POWERS.get(exponent).ok_or_else(|| corrupt("a decimal exponent above 18"))?;
-    let count = reader.count(size_of::<F>())?;
-    let mut rows = vec![0_u64; count];
-    let mut exceptions = ByteReader::new(&[]);
-    if count > 0 {
-        let stream_length = reader.varint_usize()?;
-        residual::decode_with(reader.take(stream_length)?, &mut rows, |row| row)?;
-        exceptions = ByteReader::new(reader.take(count * size_of::<F>())?);
+/// The integers and the divisor of an [`Encoding::Decimal`] block, when it is packed and without
+/// exceptions.
+///
+/// # Errors
+/// `Corrupt` when the bytes do not encode exactly `count` values.
+pub(crate) fn packed<F: Float>(raw: &[u8], count: usize) -> Result<Option<(PackedInts<'_>, f64)>> {
+    let stored = StoredDecimal::parse::<F>(raw)?;
+    if stored.encoding != Encoding::Frame || stored.exception_rows.is_some() {
+        return Ok(None);
     }
-    let encoding = Encoding::from_byte(reader.u8()?)?;
-    INTEGERS.with_borrow_mut(|integers| -> Result<()> {
-        integers.resize(out.len(), 0);
-        integer::decode(encoding, reader.rest(), integers)?;
-        match exponent {
-            0 => out.iter_mut().zip(&*integers).for_each(|(o, i)| *o = F::from_f64(to_double(*i))),
-            _ => out
-                .iter_mut()
-                .zip(&*integers)
-                .for_each(|(o, i)| *o = F::from_f64(to_double(*i) / power)),
+    Ok(integer::packed(stored.integers, count)?.map(|ints| (ints, stored.power)))
+}
+
+fn decode_plain<F: Float>(
+    raw: &[u8],
+    count: usize,
+    rows: Range<usize>,
+    out: &mut [F],
+) -> Result<()> {
+    let each = size_of::<F>();
+    if raw.len() != each * count {
+        return Err(corrupt("a plain block has another length than its rows"));
+    }
+    out.as_mut_bytes().copy_from_slice(&raw[each * rows.start..each * rows.end]);
+    Ok(())
+}
+
+/// A decimal block as stored.
+struct StoredDecimal<'a> {
+    power: f64,
+    /// Rows of the exceptions, ascending.
+    exception_rows: Option<Stream<'a>>,
+    exceptions: &'a [u8],
+    encoding: Encoding,
+    integers: &'a [u8],
+}
+
+impl<'a> StoredDecimal<'a> {
+    fn parse<F: Float>(raw: &'a [u8]) -> Result<Self> {
+        let mut reader = ByteReader::new(raw);
+        let power = *POWERS
+            .get(usize::from(reader.u8()?))
+            .ok_or_else(|| corrupt("a decimal exponent above 18"))?;
+        let count = reader.count(size_of::<F>())?;
+        let (mut exception_rows, mut exceptions) = (None, [].as_slice());
+        if count > 0 {
+            let stream_length = reader.varint_usize()?;
+            exception_rows = Some(Stream::parse(reader.take(stream_length)?, count)?);
+            exceptions = reader.take(count * size_of::<F>())?;
+        }
+        let encoding = Encoding::from_byte(reader.u8()?)?;
+        Ok(Self { power, exception_rows, exceptions, encoding, integers: reader.rest() })
+    }
+
+    /// Overwrites the exceptions among the rows from `first` on.
+    fn patch<F: Float>(&self, count: usize, first: usize, out: &mut [F]) -> Result<()> {
+        let Some(rows) = &self.exception_rows else { return Ok(()) };
+        let each = size_of::<F>();
+        for index in rows.first_at_least(first as u64)..rows.len() {
+            let row = rows.get(index);
+            if row >= count as u64 {
+                return Err(corrupt("a decimal exception outside the block"));
+            }
+            let Some(value) = out.get_mut((row as usize).wrapping_sub(first)) else { break };
+            *value = F::read_from_bytes(&self.exceptions[each * index..each * (index + 1)])
+                .map_err(|_| corrupt("a decimal exception is cut short"))?;
         }
         Ok(())
-    })?;
-    for row in rows {
-        let value = F::read_from_bytes(exceptions.take(size_of::<F>())?)
-            .map_err(|_| corrupt("a decimal exception is cut short"))?;
-        *out.get_mut(row as usize)
-            .ok_or_else(|| corrupt("a decimal exception outside the block"))? = value;
     }
-    Ok(())
+}
+
+fn decode_decimal<F: Float>(raw: &[u8], count: usize, first: usize, out: &mut [F]) -> Result<()> {
+    let stored = StoredDecimal::parse::<F>(raw)?;
+    let packed = match stored.encoding {
+        Encoding::Frame => integer::packed(stored.integers, count)?,
+        _ => None,
+    };
+    match packed {
+        Some(ints) => for_each_chunk(&ints, first, out, |residuals, out| {
+            let (base, unit) = (ints.base(), ints.unit());
+            F::of_residuals(ints.level(), residuals, base, unit, stored.power, out);
+        }),
+        None => INTEGERS.with_borrow_mut(|integers| -> Result<()> {
+            integers.resize(out.len(), 0);
+            integer::decode_rows(stored.encoding, stored.integers, count, first, integers)?;
+            for (value, integer) in out.iter_mut().zip(integers.iter()) {
+                *value = F::from_f64(to_double(*integer) / stored.power);
+            }
+            Ok(())
+        })?,
+    }
+    stored.patch(count, first, out)
 }
 
 thread_local! {
@@ -195,15 +303,6 @@ fn encode_runs<F: Float>(values: &[F]) -> Vec<u8> {
     runs::write_lengths(&lengths, &mut raw);
     raw.extend_from_slice(heads.as_bytes());
     raw
-}
-
-fn decode_runs<F: Float>(raw: &[u8], out: &mut [F]) -> Result<()> {
-    let mut reader = ByteReader::new(raw);
-    let lengths = runs::read_lengths(&mut reader, out.len())?;
-    let mut heads = vec![F::ZERO; lengths.len()];
-    decode(Encoding::Plain, reader.rest(), &mut heads)?;
-    runs::fill(&lengths, &heads, out);
-    Ok(())
 }
 
 #[cfg(test)]

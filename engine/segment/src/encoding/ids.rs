@@ -5,11 +5,12 @@ use std::ops::Range;
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::encoding::bitpack::width_of;
-use crate::encoding::residual::{self, Layout};
+use crate::encoding::residual::{self, Layout, Stream, for_each_chunk};
 use crate::encoding::{Candidate, CodecUse, Encoding, Plan, Profile, bitpack, runs};
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
+use crate::packed::PackedInts;
 use crate::view::IdBlock;
 
 /// A byte-aligned block is read in place by whoever scans it.
@@ -156,54 +157,81 @@ pub fn view(encoding: Encoding, raw: &[u8], count: usize) -> Option<IdBlock<'_>>
 /// # Errors
 /// `Corrupt` when the bytes do not encode exactly `out.len()` ids.
 pub fn decode(encoding: Encoding, raw: &[u8], out: &mut [u32]) -> Result<()> {
+    decode_rows(encoding, raw, out.len(), 0, out)
+}
+
+/// Decodes the ids of a block of `count` from row `first` on, as many as `out` holds.
+///
+/// # Errors
+/// `Corrupt` when the bytes do not encode exactly `count` ids, or `out` reaches beyond them.
+pub fn decode_rows(
+    encoding: Encoding,
+    raw: &[u8],
+    count: usize,
+    first: usize,
+    out: &mut [u32],
+) -> Result<()> {
+    let rows = super::check_rows(count, first, out.len())?;
     match encoding {
         Encoding::IdsPacked => {
-            let (width, packed) =
-                raw.split_first().ok_or_else(|| corrupt("a packed block is empty"))?;
-            match bitpack::unpack(packed, u32::from(*width), out) {
-                true => Ok(()),
-                false => {
-                    Err(corrupt(format!("a packed block of width {width} has a wrong length")))
-                }
-            }
+            let ints = packed(encoding, raw, count)?;
+            for_each_chunk(&ints, first, out, |values, out| out.copy_from_slice(values));
+            Ok(())
         }
         Encoding::IdsFrame => {
-            let mut reader = ByteReader::new(raw);
-            let base = reader.varint_u32()?;
-            let width = reader.u8()?;
-            if !bitpack::unpack(reader.rest(), u32::from(width), out) {
-                return Err(corrupt(format!("a framed block of width {width} has a wrong length")));
-            }
-            out.iter_mut().for_each(|id| *id = id.wrapping_add(base));
+            let ints = packed(encoding, raw, count)?;
+            let base = ints.base() as u32;
+            for_each_chunk(&ints, first, out, |values, out| {
+                out.iter_mut().zip(values).for_each(|(id, value)| *id = base.wrapping_add(*value));
+            });
             Ok(())
         }
         Encoding::IdsRunLength => {
             let mut reader = ByteReader::new(raw);
-            let lengths = runs::read_lengths(&mut reader, out.len())?;
-            let mut heads = vec![0; lengths.len()];
-            residual::decode_with(reader.rest(), &mut heads, |id| {
-                u32::try_from(id).unwrap_or(u32::MAX)
-            })?;
-            runs::fill(&lengths, &heads, out);
+            let runs = runs::read(&mut reader, count, &rows)?;
+            let stream = Stream::parse(reader.rest(), runs.count)?;
+            let mut heads = vec![0; runs.lengths.len()];
+            stream.decode(runs.first, &mut heads, |id| u32::try_from(id).unwrap_or(u32::MAX));
+            runs::fill(&runs.lengths, &heads, out);
             Ok(())
         }
-        _ => decode_aligned(encoding, raw, out),
+        _ => decode_aligned(encoding, raw, count, &rows, out),
     }
 }
 
-fn decode_aligned(encoding: Encoding, raw: &[u8], out: &mut [u32]) -> Result<()> {
-    let expected = aligned_bytes(encoding, out.len())
+/// The ids of an [`Encoding::IdsPacked`] or [`Encoding::IdsFrame`] block as they are stored.
+///
+/// # Errors
+/// `Corrupt` when the bytes do not encode exactly `count` ids.
+pub(crate) fn packed(encoding: Encoding, raw: &[u8], count: usize) -> Result<PackedInts<'_>> {
+    let mut reader = ByteReader::new(raw);
+    let base = if encoding == Encoding::IdsFrame { reader.varint_u32()? } else { 0 };
+    let width = reader.u8()?;
+    PackedInts::new(reader.rest(), u32::from(width), count, i64::from(base), 1)
+        .ok_or_else(|| corrupt(format!("a packed block of width {width} has a wrong length")))
+}
+
+fn decode_aligned(
+    encoding: Encoding,
+    raw: &[u8],
+    count: usize,
+    rows: &Range<usize>,
+    out: &mut [u32],
+) -> Result<()> {
+    let expected = aligned_bytes(encoding, count)
         .ok_or_else(|| corrupt(format!("{} is no encoding of ids", encoding.name())))?;
     if raw.len() != expected {
         return Err(corrupt("a block of ids has another length than its rows"));
     }
     match encoding {
-        Encoding::Ids8 => out.iter_mut().zip(raw).for_each(|(o, id)| *o = u32::from(*id)),
+        Encoding::Ids8 => {
+            out.iter_mut().zip(&raw[rows.clone()]).for_each(|(o, id)| *o = u32::from(*id));
+        }
         Encoding::Ids16 => {
-            let (chunks, _) = raw.as_chunks::<2>();
+            let chunks = &raw.as_chunks::<2>().0[rows.clone()];
             out.iter_mut().zip(chunks).for_each(|(o, id)| *o = u32::from(u16::from_le_bytes(*id)));
         }
-        _ => out.as_mut_bytes().copy_from_slice(raw),
+        _ => out.as_mut_bytes().copy_from_slice(&raw[4 * rows.start..4 * rows.end]),
     }
     Ok(())
 }
@@ -219,6 +247,12 @@ mod tests {
             decode(candidate.encoding, &candidate.raw, &mut out).unwrap();
             assert_eq!(out, ids, "{:?}", candidate.encoding);
             assert!(decode(candidate.encoding, &candidate.raw, &mut out[8..]).is_err());
+            for first in [1, 1024, 2000] {
+                let mut out = vec![9; 700];
+                decode_rows(candidate.encoding, &candidate.raw, ids.len(), first, &mut out)
+                    .unwrap();
+                assert_eq!(out, ids[first..first + 700], "{:?}", candidate.encoding);
+            }
             let cut = &candidate.raw[..candidate.raw.len() - 1];
             assert!(decode(candidate.encoding, cut, &mut vec![0; ids.len()]).is_err());
         }

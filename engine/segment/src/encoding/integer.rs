@@ -3,11 +3,14 @@
 
 use std::ops::Range;
 
+use crate::encoding::residual::{Stream, for_each_chunk};
 use crate::encoding::shape::Shape;
-use crate::encoding::{Candidate, Encoding, Plan, Profile, residual, runs};
+use crate::encoding::{Candidate, Encoding, Plan, Profile, runs};
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
+use crate::packed::PackedInts;
+use crate::simd::kernels;
 
 /// A block of integers and what is known of it.
 #[derive(Debug)]
@@ -51,45 +54,92 @@ pub fn candidates(values: &[i64], aligned: bool) -> Vec<Candidate> {
 /// # Errors
 /// `Corrupt` when the bytes do not encode exactly `out.len()` values.
 pub fn decode(encoding: Encoding, raw: &[u8], out: &mut [i64]) -> Result<()> {
+    decode_rows(encoding, raw, out.len(), 0, out)
+}
+
+/// Decodes the values of a block of `count` from row `first` on, as many as `out` holds.
+///
+/// # Errors
+/// `Corrupt` when the bytes do not encode exactly `count` values, or `out` reaches beyond them.
+pub fn decode_rows(
+    encoding: Encoding,
+    raw: &[u8],
+    count: usize,
+    first: usize,
+    out: &mut [i64],
+) -> Result<()> {
+    let rows = super::check_rows(count, first, out.len())?;
     match encoding {
-        Encoding::Plain => decode_plain(raw, out),
-        Encoding::Frame => decode_frame(raw, out),
-        Encoding::Delta => decode_delta(raw, out),
-        Encoding::RunLength => decode_runs(raw, out),
+        Encoding::Plain => decode_plain(raw, count, &rows, out),
+        Encoding::Frame => {
+            StoredFrame::parse(raw, count)?.decode(first, out);
+            Ok(())
+        }
+        Encoding::Delta => decode_delta(raw, count, first, out),
+        Encoding::RunLength => decode_runs(raw, count, &rows, out),
         _ => Err(corrupt(format!("{} is no encoding of integers", encoding.name()))),
     }
 }
 
-fn decode_plain(raw: &[u8], out: &mut [i64]) -> Result<()> {
-    if raw.len() != size_of_val(out) {
+/// The values of an [`Encoding::Frame`] block as packed integers, when they are stored so.
+///
+/// # Errors
+/// `Corrupt` when the bytes do not encode exactly `count` values.
+pub(crate) fn packed(raw: &[u8], count: usize) -> Result<Option<PackedInts<'_>>> {
+    let frame = StoredFrame::parse(raw, count)?;
+    Ok(frame.stream.packed().map(|ints| ints.framed(frame.base, frame.unit)))
+}
+
+fn decode_plain(raw: &[u8], count: usize, rows: &Range<usize>, out: &mut [i64]) -> Result<()> {
+    if raw.len() != 8 * count {
         return Err(corrupt("a plain block has another length than its rows"));
     }
-    let (chunks, _) = raw.as_chunks::<8>();
+    let chunks = &raw.as_chunks::<8>().0[rows.clone()];
     out.iter_mut().zip(chunks).for_each(|(o, chunk)| *o = i64::from_le_bytes(*chunk));
     Ok(())
 }
 
-fn decode_frame(raw: &[u8], out: &mut [i64]) -> Result<()> {
-    let mut reader = ByteReader::new(raw);
-    let base = reader.zigzag()?;
-    let unit = reader.varint()?;
-    let stream = reader.rest();
-    // A loop without the multiplication is a good deal faster, and the usual case.
-    match unit {
-        1 => residual::decode_with(stream, out, |r| base.wrapping_add(r as i64)),
-        _ => residual::decode_with(stream, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64)),
+/// A frame as stored.
+struct StoredFrame<'a> {
+    base: i64,
+    unit: u64,
+    stream: Stream<'a>,
+}
+
+impl<'a> StoredFrame<'a> {
+    fn parse(raw: &'a [u8], count: usize) -> Result<Self> {
+        let mut reader = ByteReader::new(raw);
+        let (base, unit) = (reader.zigzag()?, reader.varint()?);
+        Ok(Self { base, unit, stream: Stream::parse(reader.rest(), count)? })
+    }
+
+    fn decode(&self, first: usize, out: &mut [i64]) {
+        let Self { base, unit, .. } = *self;
+        match self.stream.packed() {
+            Some(ints) => for_each_chunk(ints, first, out, |residuals, out| {
+                kernels::to_longs(ints.level(), residuals, base, unit, out);
+            }),
+            None => {
+                self.stream.decode(first, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64))
+            }
+        }
     }
 }
 
-fn decode_delta(raw: &[u8], out: &mut [i64]) -> Result<()> {
-    let mut reader = ByteReader::new(raw);
-    let first = reader.zigzag()?;
-    let Some((head, tail)) = out.split_first_mut() else {
+/// Differences are added up from the row before `first`, whose value is the sum of those before it.
+fn decode_delta(raw: &[u8], count: usize, first: usize, out: &mut [i64]) -> Result<()> {
+    if count == 0 {
         return Err(corrupt("a delta block has no rows"));
-    };
-    *head = first;
-    decode_frame(reader.rest(), tail)?;
-    let mut value = first;
+    }
+    let mut reader = ByteReader::new(raw);
+    let start = reader.zigzag()?;
+    let differences = StoredFrame::parse(reader.rest(), count - 1)?;
+    let StoredFrame { base, unit, stream } = &differences;
+    let Some((head, tail)) = out.split_first_mut() else { return Ok(()) };
+    let before = stream.sum_of_first(first).wrapping_mul(*unit) as i64;
+    let mut value = start.wrapping_add(base.wrapping_mul(first as i64)).wrapping_add(before);
+    *head = value;
+    differences.decode(first, tail);
     for difference in tail {
         value = value.wrapping_add(*difference);
         *difference = value;
@@ -97,12 +147,12 @@ fn decode_delta(raw: &[u8], out: &mut [i64]) -> Result<()> {
     Ok(())
 }
 
-fn decode_runs(raw: &[u8], out: &mut [i64]) -> Result<()> {
+fn decode_runs(raw: &[u8], count: usize, rows: &Range<usize>, out: &mut [i64]) -> Result<()> {
     let mut reader = ByteReader::new(raw);
-    let lengths = runs::read_lengths(&mut reader, out.len())?;
-    let mut heads = vec![0; lengths.len()];
-    decode_frame(reader.rest(), &mut heads)?;
-    runs::fill(&lengths, &heads, out);
+    let runs = runs::read(&mut reader, count, rows)?;
+    let mut heads = vec![0; runs.lengths.len()];
+    StoredFrame::parse(reader.rest(), runs.count)?.decode(runs.first, &mut heads);
+    runs::fill(&runs.lengths, &heads, out);
     Ok(())
 }
 
@@ -158,6 +208,11 @@ mod tests {
                 let mut out = vec![0; values.len()];
                 decode(candidate.encoding, &candidate.raw, &mut out).unwrap();
                 prop_assert_eq!(&out, &values);
+                let half = values.len() / 2;
+                let mut out = vec![0; values.len() - half];
+                decode_rows(candidate.encoding, &candidate.raw, values.len(), half, &mut out)
+                    .unwrap();
+                prop_assert_eq!(&out, &values[half..]);
             }
         }
     }
