@@ -87,8 +87,8 @@ fn uncompressed_blocks_are_read_in_place() {
     let mut scratch = Vec::new();
     assert!(matches!(noise.block(0, &mut scratch).unwrap().values, NumericValues::Slice(_)));
     let mut ids = Vec::new();
-    let country = string(&segment, "country");
-    assert!(matches!(country.id_block(0, &mut ids).unwrap(), IdBlock::U8(_)));
+    let hue = string(&segment, "hue");
+    assert!(matches!(hue.id_block(0, &mut ids).unwrap(), IdBlock::U8(_)));
     assert!(ids.is_empty(), "byte-aligned ids need no scratch");
     assert_eq!(string(&segment, "empty").id_range(0).unwrap(), Some((0, 0)));
 }

@@ -275,7 +275,9 @@ impl StringColumn for StringReader {
         let raw = self.source.stored(piece, &self.source.footer, verified)?;
         let ints = ids::packed(meta.encoding, raw, meta.count)?;
         if !verified {
-            meta.check_bounds(ints.least_and_most(0..ints.rows()).unwrap_or((u32::MAX, 0)))?;
+            let (least, most) = ints.min_max(0..ints.rows()).unwrap_or((i64::MAX, 0));
+            let id = |integer| u32::try_from(integer).unwrap_or(u32::MAX);
+            meta.check_bounds((id(least), id(most)))?;
             self.verified.set(2 * block);
         }
         Ok(Some(ints))

@@ -15,6 +15,9 @@ const SAMPLE_ROWS: usize = 8192;
 /// to save a quarter.
 const COMPRESSED_WEIGHT: f32 = 1.33;
 
+/// No kernel works on integers wider than 32 bits: reading plain values is then faster.
+const PLAIN_SCAN_WEIGHT: f32 = 0.6;
+
 /// A plan, with or without the codec, and its cost.
 struct Choice {
     cost: f32,
@@ -84,13 +87,11 @@ fn cost(options: &WriteOptions, plan: &Plan, stored: usize, compressed: bool) ->
     stored as f32 * plan.weight * codec_weight * scan_weight(options, plan.encoding)
 }
 
-/// Preferences of [`WriteGoal::Scan`]: ids that are read in place are worth several times their
-/// bytes. Numbers stay packed: kernels work on them as they are stored, and fewer bytes pass by.
+/// Preferences of [`WriteGoal::Scan`]: what kernels can work on as it is stored.
 fn scan_weight(options: &WriteOptions, encoding: Encoding) -> f32 {
     match (options.goal, encoding) {
-        (WriteGoal::Scan, Encoding::Ids8 | Encoding::Ids16 | Encoding::Ids32) => 0.25,
-        (WriteGoal::Scan, Encoding::Plain) => 0.6,
-        (WriteGoal::Scan, Encoding::Delta) => 2.0,
+        (WriteGoal::Scan, Encoding::Plain) => PLAIN_SCAN_WEIGHT,
+        (WriteGoal::Scan, Encoding::Delta) => f32::INFINITY,
         _ => 1.0,
     }
 }

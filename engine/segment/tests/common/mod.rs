@@ -73,6 +73,7 @@ pub fn rich_schema() -> SegmentSchema {
         column("page", ColumnType::String, Dimension),
         column("country", ColumnType::String, Dimension),
         column("late", ColumnType::String, Dimension),
+        column("hue", ColumnType::String, Dimension),
         column("empty", ColumnType::String, Dimension),
         column("run", ColumnType::String, Dimension),
         tags,
@@ -134,13 +135,15 @@ pub fn write_rich(rows: usize, options: WriteOptions) -> (Vec<u8>, SegmentSummar
     (bytes, summary)
 }
 
-/// Ids of a narrow range far from the first.
+/// Ids of a narrow range far from the first, and ids that fill bytes.
 fn write_late(writer: &mut SegmentWriter<Vec<u8>>, rows: usize) {
-    let texts: Vec<String> = (0..200).map(|value| format!("late {value:03}")).collect();
+    let texts: Vec<String> = (0..255).map(|value| format!("late {value:03}")).collect();
     let dictionary: StringTable = texts.iter().map(String::as_str).collect();
-    let ids: Vec<u32> = (0..rows).map(|row| 150 + mix(row) as u32 % 20).collect();
-    let data = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
-    writer.write_column("late", data).unwrap();
+    for (name, first, range) in [("late", 150, 20), ("hue", 1, 255)] {
+        let ids: Vec<u32> = (0..rows).map(|row| first + mix(row) as u32 % range).collect();
+        let data = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
+        writer.write_column(name, data).unwrap();
+    }
 }
 
 fn write_tags(writer: &mut SegmentWriter<Vec<u8>>, rows: usize) {
