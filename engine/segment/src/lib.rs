@@ -11,6 +11,7 @@ mod format;
 mod inspect;
 mod merge;
 mod number;
+mod projection;
 mod reader;
 mod rewrite;
 mod verify;
@@ -22,10 +23,11 @@ pub use error::{Result, SegmentError};
 pub use format::codec::{ALL_CODECS, BlockCodec};
 pub use format::piece::SegmentBytes;
 pub use format::{FORMAT_VERSION, MAGIC, MAX_BLOCK_VALUES, MAX_COMPLEX_BYTES, MAX_STRING_BYTES};
-pub use inspect::{ColumnReport, InspectReport};
+pub use inspect::{ColumnReport, InspectReport, ProjectionReport};
 pub use merge::{MergeOptions, combine_schemas, merge};
+pub use projection::{Projection, ProjectionFile};
 pub use reader::MappedSegment;
-pub use rewrite::{rewrite_identity, transcode};
+pub use rewrite::{add_projections, rewrite_identity, transcode};
 pub use verify::VerifyReport;
 pub use view::{
     BLOCK_ROWS, ColumnView, ComplexColumn, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID,

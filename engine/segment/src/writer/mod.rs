@@ -16,6 +16,7 @@ use crate::format::codec::BlockCodec;
 use crate::format::footer::{self, RowSummary};
 use crate::format::sink::FileSink;
 use crate::format::trailer;
+use crate::projection::{ProjectionFile, StoredProjection};
 
 pub(crate) use numeric::mask_is_implied;
 
@@ -144,6 +145,7 @@ pub struct SegmentWriter<W: Write> {
     options: WriteOptions,
     directories: Vec<Option<Vec<u8>>>,
     time: Option<(bool, Option<(i64, i64)>)>,
+    projections: Vec<StoredProjection>,
 }
 
 impl<W: Write> std::fmt::Debug for SegmentWriter<W> {
@@ -178,7 +180,8 @@ impl<W: Write> SegmentWriter<W> {
         let mut sink = FileSink::new(out);
         sink.append(&trailer::header())?;
         let directories = vec![None; schema.columns.len()];
-        Ok(Self { sink, id, schema, row_count, options, directories, time: None })
+        let projections = Vec::new();
+        Ok(Self { sink, id, schema, row_count, options, directories, time: None, projections })
     }
 
     /// Writes one column.
@@ -210,6 +213,19 @@ impl<W: Write> SegmentWriter<W> {
         Ok(())
     }
 
+    /// Embeds a projection of the rows.
+    ///
+    /// # Errors
+    /// `Invalid` when another one has its name, `Io`.
+    pub fn write_projection(&mut self, file: &ProjectionFile) -> Result<()> {
+        let name = &file.definition.name;
+        if self.projections.iter().any(|known| known.definition.name == *name) {
+            return Err(SegmentError::Invalid(format!("projection '{name}' is already written")));
+        }
+        self.projections.push(StoredProjection::write(&mut self.sink, file)?);
+        Ok(())
+    }
+
     /// Writes the footer.
     ///
     /// # Errors
@@ -230,7 +246,8 @@ impl<W: Write> SegmentWriter<W> {
         let (time_sorted, time_range) = self.time.unwrap_or((true, None));
         let rows = RowSummary { row_count: self.row_count, time_sorted, time_range };
         let directories: Vec<Vec<u8>> = self.directories.into_iter().flatten().collect();
-        let raw = footer::write(&self.id, &self.schema, &rows, &directories)?;
+        let mut raw = footer::write(&self.id, &self.schema, &rows, &directories)?;
+        footer::write_projections(&mut raw, &self.projections)?;
         footer::append(&mut self.sink, &raw)?;
         let summary = SegmentSummary {
             size_bytes: self.sink.position(),
