@@ -6,6 +6,8 @@ pub(crate) mod rows;
 mod time_boundary;
 mod top;
 
+pub(crate) use grouped::data_ranges;
+
 use std::ops::Range;
 
 use henge_query::Query;
@@ -14,8 +16,10 @@ use henge_segment::SegmentView;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::partial::Partial;
+use crate::projection;
 
-/// What one segment contributes to the query's answer.
+/// What one segment contributes to the query's answer, from one of its projections where that is
+/// possible.
 ///
 /// # Errors
 /// Limits, cancellation, corrupt segments, and what the query asks of the wrong types.
@@ -41,7 +45,7 @@ pub fn run_only_segment(
 }
 
 /// As [`run`], over some of the segment's blocks only: the parts' contributions, merged, are the
-/// segment's. Metadata queries and scans always look at the whole segment, when `blocks` starts
+/// segment's. When a projection answers, they are blocks of the projection, which has no more. Metadata queries and scans always look at the whole segment, when `blocks` starts
 /// at 0, and at nothing otherwise.
 ///
 /// # Errors
@@ -63,6 +67,11 @@ fn run_with_cut(
     ctx: &ExecContext,
 ) -> Result<Partial> {
     ctx.cancel.check()?;
+    if let Some(plan) = projection::plan(query, view)? {
+        let cut = cut.filter(|_| plan.can_cut());
+        let partial = run_with_cut(plan.query(), plan.view(), blocks, cut, ctx)?;
+        return Ok(plan.finish(query, view, partial));
+    }
     let blocks = blocks.start..blocks.end.min(view.block_count());
     match query {
         Query::Timeseries(query) => {

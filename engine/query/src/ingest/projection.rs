@@ -189,7 +189,26 @@ impl ProjectionSpec {
         if let Some(message) = unknown {
             return Err(node.invalid(message));
         }
+        self.check_types(node, schema)
+    }
+
+    fn check_types(&self, node: &Node<'_>, schema: &DataSchema) -> Result<()> {
         for column in &self.grouping_columns {
+            let computed = self.virtual_columns.iter().find(|known| known.name == column.name);
+            if let Some(computed) = computed
+                && (computed.output_type.is_none()
+                    || column
+                        .column_type
+                        .as_ref()
+                        .is_some_and(|t| computed.output_type.as_ref() != Some(t)))
+            {
+                let message = format!(
+                    "virtual column '{}' is grouped by: give its outputType, the same as the \
+                     grouping column's",
+                    column.name
+                );
+                return Err(node.invalid(message));
+            }
             let stored = stored_type(schema, &column.name).flatten();
             if let (Some(given), Some(stored)) = (&column.column_type, &stored)
                 && given != stored
