@@ -30,9 +30,9 @@ pub use reader::MappedSegment;
 pub use rewrite::{add_projections, rewrite_identity, transcode};
 pub use verify::VerifyReport;
 pub use view::{
-    BLOCK_ROWS, ColumnView, ComplexColumn, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID,
-    NullMask, NumericBlock, NumericColumn, NumericStats, NumericSum, NumericValues, SegmentView,
-    StringColumn,
+    BLOCK_ROWS, ColumnView, ComplexColumn, Dictionary, DictionaryInstance, IdBlock, MultiBlock,
+    MultiScratch, NULL_ID, NullMask, NumericBlock, NumericColumn, NumericStats, NumericSum,
+    NumericValues, SegmentView, StringColumn,
 };
 pub use writer::{ColumnData, ComplexRows, SegmentSummary, SegmentWriter, WriteGoal, WriteOptions};
 

@@ -235,6 +235,15 @@ impl MultiBlock<'_> {
     }
 }
 
+/// Tells the dictionaries of this process apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DictionaryInstance {
+    /// Of the segment: a number that is given once, when it is opened.
+    pub segment: u64,
+    /// Position of the column.
+    pub column: u32,
+}
+
 /// The distinct values of a STRING column. Id 0 is null, values have ids `1..len`.
 pub trait Dictionary: Send + Sync {
     /// Number of ids, null's included: at least 1.
@@ -255,6 +264,11 @@ pub trait Dictionary: Send + Sync {
         ids: std::ops::Range<u32>,
         visit: &mut dyn FnMut(u32, Option<&str>),
     ) -> Result<()>;
+    /// What no other dictionary of this process has: what is derived from the values may be kept
+    /// under it. `None` when values may still be added.
+    fn instance(&self) -> Option<DictionaryInstance> {
+        None
+    }
     /// True when only null exists.
     fn is_empty(&self) -> bool {
         self.len() <= 1

@@ -34,7 +34,7 @@ pub fn build(
     ctx: &ExecContext,
 ) -> Result<ProjectionFile> {
     let columns = grouping_types(view, spec)?;
-    let ctx = ExecContext { max_buckets: usize::MAX, ..ctx.clone() };
+    let ctx = ExecContext { max_buckets: usize::MAX, dictionaries: None, ..ctx.clone() };
     let groups = Groups::of(view, spec, &columns, &ctx)?;
     let bytes = groups.write(view, spec, &columns, write)?;
     Ok(ProjectionFile { definition: spec.definition(), bytes })
@@ -224,6 +224,7 @@ fn sort_dictionary(keys: &mut KeyColumn) {
 fn compare(keys: &KeyColumn, a: usize, b: usize) -> Ordering {
     match keys {
         KeyColumn::String(keys) => keys.ids[a].cmp(&keys.ids[b]),
+        KeyColumn::Node(keys) => keys.get(a).cmp(&keys.get(b)),
         KeyColumn::Long(values) => values[a].cmp(&values[b]),
         KeyColumn::Double(values) => match (values[a], values[b]) {
             (Some(a), Some(b)) => a.total_cmp(&b),
@@ -246,6 +247,9 @@ fn write_keys(
             let ids: Vec<u32> = order.iter().map(|group| keys.ids[*group]).collect();
             let data = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
             writer.write_column(name, data)?;
+        }
+        KeyColumn::Node(_) => {
+            return Err(ExecError::Internal("keys of the node in one segment".to_owned()));
         }
         KeyColumn::Long(values) => {
             let nulls = mask(order, |group| values[group].is_none());

@@ -36,6 +36,7 @@ pub(super) enum Answered<'p> {
 /// A projection that can answer a query.
 #[derive(Debug)]
 pub(super) struct Candidate<'v> {
+    pub(super) position: usize,
     pub(super) projection: &'v Projection,
     /// Positions of the filter's conjuncts that all rows of the projection pass.
     pub(super) implied: Vec<usize>,
@@ -119,7 +120,7 @@ impl<'v> Candidate<'v> {
     pub(super) fn new(
         shape: &Shape<'_>,
         keys: &QueryKeys,
-        projection: &'v Projection,
+        (position, projection): (usize, &'v Projection),
         time_range: (i64, i64),
     ) -> Result<Self, Misfit> {
         let definition = &projection.definition;
@@ -130,8 +131,8 @@ impl<'v> Candidate<'v> {
             require(&available, &dimension.dimension)?;
         }
         let conjuncts = shape.base.filter.iter().flat_map(|filter| filter.conjuncts());
-        for (position, filter) in conjuncts.enumerate() {
-            if !implied.contains(&position) {
+        for (at, filter) in conjuncts.enumerate() {
+            if !implied.contains(&at) {
                 let mut missing = None;
                 filter.for_each_column(&mut |name| {
                     missing = missing.take().or(lacks(&available, name))
@@ -146,7 +147,7 @@ impl<'v> Candidate<'v> {
             .zip(&keys.aggregators)
             .map(|(spec, keys)| answered(spec, keys, definition, &available))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { projection, implied, aggregators })
+        Ok(Self { position, projection, implied, aggregators })
     }
 }
 

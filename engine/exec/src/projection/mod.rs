@@ -22,19 +22,20 @@ use crate::run::data_ranges;
 
 /// A query over a segment, in terms of one of the segment's projections.
 #[derive(Debug)]
-pub struct ProjectionPlan<'v> {
-    projection: &'v Projection,
+pub struct ProjectionPlan {
+    /// The projection's position in the segment.
+    position: usize,
+    name: String,
     query: Query,
     /// Positions of aggregators that count rows.
     counts: Vec<usize>,
-    counts_filtered: bool,
 }
 
 /// Chooses the projection of a segment that answers a query with the fewest rows, if there is one.
 ///
 /// # Errors
 /// When the context asks for a projection (`useProjection`, `forceProjections`) and none can answer.
-pub fn plan<'v>(query: &Query, view: &'v dyn SegmentView) -> Result<Option<ProjectionPlan<'v>>> {
+pub fn plan(query: &Query, view: &dyn SegmentView) -> Result<Option<ProjectionPlan>> {
     let context = &query.base().context;
     let must = context.force_projections || context.use_projection.is_some();
     if context.no_projections || (view.projections().is_empty() && !must) {
@@ -44,9 +45,9 @@ pub fn plan<'v>(query: &Query, view: &'v dyn SegmentView) -> Result<Option<Proje
         return Ok(None);
     };
     let keys = choose::QueryKeys::new(&shape);
-    let mut best: Option<Candidate<'v>> = None;
+    let mut best: Option<Candidate<'_>> = None;
     let mut reason = None;
-    for projection in view.projections() {
+    for (position, projection) in view.projections().iter().enumerate() {
         let name = &projection.definition.name;
         if context.use_projection.as_ref().is_some_and(|wanted| wanted != name) {
             continue;
@@ -55,7 +56,7 @@ pub fn plan<'v>(query: &Query, view: &'v dyn SegmentView) -> Result<Option<Proje
         if best.as_ref().is_some_and(|best| best.projection.view().row_count() <= rows) {
             continue;
         }
-        match Candidate::new(&shape, &keys, projection, time_range) {
+        match Candidate::new(&shape, &keys, (position, projection), time_range) {
             Ok(candidate) => best = Some(candidate),
             Err(misfit) => reason = reason.or(Some(misfit.to_string())),
         }
@@ -78,27 +79,22 @@ fn refusal(base: &QueryBase, view: &dyn SegmentView, reason: Option<String>) -> 
     })
 }
 
-impl<'v> ProjectionPlan<'v> {
+impl ProjectionPlan {
     /// The projection's name.
     #[must_use]
-    pub fn name(&self) -> &'v str {
-        &self.projection.definition.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// The rows that are read.
+    /// The rows that are read instead of the segment's.
     #[must_use]
-    pub fn view(&self) -> &'v dyn SegmentView {
-        self.projection.view()
+    pub fn view<'v>(&self, segment: &'v dyn SegmentView) -> &'v dyn SegmentView {
+        segment.projections().get(self.position).map_or(segment, Projection::view)
     }
 
     /// The query over those rows.
     pub(crate) fn query(&self) -> &Query {
         &self.query
-    }
-
-    /// False when groups must not be cut before [`ProjectionPlan::finish`], which changes their order.
-    pub(crate) fn can_cut(&self) -> bool {
-        !self.counts_filtered
     }
 
     /// Makes what the projection gave for its query what the segment would have given for `query`.

@@ -8,14 +8,13 @@ use super::choose::{Answered, Candidate};
 use super::keys::Available;
 
 /// The query over the projection's rows.
-pub(super) fn plan<'v>(
+pub(super) fn plan(
     query: &Query,
-    candidate: &Candidate<'v>,
+    candidate: &Candidate<'_>,
     time_range: (i64, i64),
-) -> ProjectionPlan<'v> {
+) -> ProjectionPlan {
     let mut query = query.clone();
     let mut counts = Vec::new();
-    let mut counts_filtered = false;
     let aggregations = match &mut query {
         Query::Timeseries(query) => query.aggregations.as_mut_slice(),
         Query::TopN(query) => query.aggregations.as_mut_slice(),
@@ -28,7 +27,6 @@ pub(super) fn plan<'v>(
         let Answered::Stored { column, filtered } = answered else { continue };
         if matches!(spec.kind, AggregatorKind::Count) {
             counts.push(position);
-            counts_filtered |= spec.filter.is_some();
         }
         combine_stored(spec, column, *filtered);
     }
@@ -45,7 +43,8 @@ pub(super) fn plan<'v>(
     base.context.no_projections = true;
     base.context.use_projection = None;
     base.context.force_projections = false;
-    ProjectionPlan { projection: candidate.projection, query, counts, counts_filtered }
+    let (position, name) = (candidate.position, definition.name.clone());
+    ProjectionPlan { position, name, query, counts }
 }
 
 /// The aggregator that combines stored states into those the given one makes of rows.

@@ -47,6 +47,12 @@ pub(crate) enum Column {
 }
 
 impl MappedSegment {
+    /// The number in the [`crate::view::DictionaryInstance`] of all columns.
+    #[must_use]
+    pub fn instance(&self) -> u64 {
+        self.source.instance
+    }
+
     /// Opens a segment.
     ///
     /// # Errors
