@@ -16,6 +16,8 @@ pub(super) struct DatasourceTotals {
     size_bytes: u64,
     bytes_per_row: f64,
     columns: Vec<ColumnTotals>,
+    /// Bytes of the projections, their own footers included.
+    projection_bytes: u64,
     /// Bytes of no column: schema, identity, padding; less what the codec of footers saves.
     other_bytes: i64,
 }
@@ -62,6 +64,8 @@ impl DatasourceTotals {
         self.segments += 1;
         self.row_count += report.row_count as u64;
         self.size_bytes += report.size_bytes;
+        self.projection_bytes +=
+            report.projections.iter().map(|projection| projection.segment.size_bytes).sum::<u64>();
         for column in &report.columns {
             let known = self.columns.iter().position(|totals| totals.name == column.name);
             let position = known.unwrap_or_else(|| {
@@ -82,7 +86,7 @@ impl DatasourceTotals {
             column.share = column.total_bytes as f64 / self.size_bytes.max(1) as f64;
         }
         let columns: u64 = self.columns.iter().map(|column| column.total_bytes).sum();
-        self.other_bytes = self.size_bytes as i64 - columns as i64;
+        self.other_bytes = self.size_bytes as i64 - (columns + self.projection_bytes) as i64;
     }
 
     /// The columns, one a line, and their sum.
@@ -102,35 +106,38 @@ impl DatasourceTotals {
         for column in &self.columns {
             table.row(column.cells());
         }
-        let rows = self.row_count.max(1) as f64;
-        let sum = |part: fn(&ColumnTotals) -> u64| self.columns.iter().map(part).sum::<u64>();
-        let other = self.other_bytes.unsigned_abs();
-        let sign = if self.other_bytes < 0 { "-" } else { "" };
-        let row = |cells: [String; 7]| {
-            let [name, data, dictionary, index, total, each, share] = cells;
-            let none = String::new;
-            [name, none(), none(), none(), data, dictionary, index, total, each, share]
-        };
-        let none = String::new;
-        table.row(row([
-            "footers, padding".to_owned(),
-            none(),
-            none(),
-            none(),
-            format!("{sign}{}", size(other)),
-            format!("{:.2}", self.other_bytes as f64 / rows),
-            percent(self.other_bytes as f64 / self.size_bytes.max(1) as f64),
-        ]));
-        table.row(row([
-            format!("{} in all", self.columns.len()),
-            size(sum(|column| column.data_bytes)),
-            size(sum(|column| column.dictionary_bytes)),
-            size(sum(|column| column.index_bytes)),
-            size(self.size_bytes),
-            format!("{:.2}", self.bytes_per_row),
-            percent(1.0),
-        ]));
+        let sum = |part: fn(&ColumnTotals) -> u64| size(self.columns.iter().map(part).sum());
+        if self.projection_bytes > 0 {
+            table.row(self.line("projections", Default::default(), self.projection_bytes as i64));
+        }
+        table.row(self.line("footers, padding", Default::default(), self.other_bytes));
+        let parts = [
+            sum(|column| column.data_bytes),
+            sum(|column| column.dictionary_bytes),
+            sum(|column| column.index_bytes),
+        ];
+        let name = format!("{} in all", self.columns.len());
+        table.row(self.line(&name, parts, self.size_bytes as i64));
         table
+    }
+
+    /// A line that is no column's.
+    fn line(&self, name: &str, parts: [String; 3], bytes: i64) -> [String; 10] {
+        let [data, dictionary, index] = parts;
+        let none = String::new;
+        let sign = if bytes < 0 { "-" } else { "" };
+        [
+            name.to_owned(),
+            none(),
+            none(),
+            none(),
+            data,
+            dictionary,
+            index,
+            format!("{sign}{}", size(bytes.unsigned_abs())),
+            format!("{:.2}", bytes as f64 / self.row_count.max(1) as f64),
+            percent(bytes as f64 / self.size_bytes.max(1) as f64),
+        ]
     }
 
     /// The line above the table.
@@ -214,6 +221,7 @@ mod tests {
             time_sorted: true,
             rollup: false,
             columns: vec![column],
+            projections: Vec::new(),
         }
     }
 
