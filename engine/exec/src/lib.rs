@@ -16,13 +16,18 @@ mod aggregate;
 mod column;
 mod filter;
 mod group;
+mod memory;
 mod merge;
+mod partial_size;
 mod rows;
 mod run;
+mod spill;
 
 pub use context::{CancelFlag, ExecContext};
 pub use error::{ExecError, Result};
 pub use finalise::{FinalResult, finalise};
+pub use memory::{MemoryLease, MemoryPool, QueryMemory};
 pub use merge::{merge, regroup};
 pub use partial::{GroupedPartial, KeyColumn, Partial, StateColumn, StringKeys};
 pub use run::{run, run_blocks, run_only_segment};
+pub use spill::{decode_groups, encode_groups, merge_partition, partition_groups};

@@ -37,6 +37,10 @@ pub struct QueryContext {
     pub populate_result_level_cache: bool,
     /// `useBlockStatistics`: answer whole blocks from their statistics where that is exact.
     pub use_block_statistics: bool,
+    /// `profile`: tell in the answer's headers what the query took.
+    pub profile: bool,
+    /// `maxOnDiskStorage`: bytes that a groupBy may spill; `None` is the server's setting.
+    pub max_on_disk_storage_bytes: Option<u64>,
     /// `returnPartialResults`: mark an incomplete answer instead of failing.
     pub return_partial_results: bool,
     /// `uncoveredIntervalsLimit`.
@@ -64,6 +68,8 @@ impl Default for QueryContext {
             use_result_level_cache: true,
             populate_result_level_cache: true,
             use_block_statistics: true,
+            profile: false,
+            max_on_disk_storage_bytes: None,
             return_partial_results: false,
             uncovered_intervals_limit: 0,
             raw: BTreeMap::new(),

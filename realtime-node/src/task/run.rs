@@ -103,7 +103,7 @@ impl Run {
                 (input, reading, outcome)
             };
             let (input_back, reading_back, outcome) =
-                self.shared.pool.spawn(INGEST_PRIORITY, work).await?;
+                self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?;
             (input, reading) = (input_back, reading_back);
             let Some(counts) = outcome? else { break };
             self.progress.received += counts.received;
@@ -231,7 +231,7 @@ impl Run {
             let files = files.clone();
             let work = move || write_segment(segment, &files);
             let WrittenSegment { path, mut published, .. } =
-                self.shared.pool.spawn(INGEST_PRIORITY, work).await??;
+                self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await??;
             published.object_key = segment_object_key(&published.id, rand::random());
             let payload = Payload::File(path);
             let pushed = self.shared.storage.push(&published.object_key, payload).await?;
