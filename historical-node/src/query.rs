@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::{DataNode, NodeError, SegmentQuery, SegmentReply, run_views};
+use henge_platform::rpc::{DataNode, NodeAids, NodeError, SegmentQuery, SegmentReply, run_views};
 use henge_segment::SegmentView;
 
 use crate::HistoricalNode;
@@ -30,6 +30,8 @@ impl DataNode for HistoricalNode {
                 }
             }
         }
-        run_views(&self.pool, Some(&self.dictionaries), &request, found, missing).await
+        let aids =
+            NodeAids { dictionaries: Some(&self.dictionaries), partials: self.partials.as_ref() };
+        run_views(&self.pool, &request, found, missing, aids).await
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::{DataNode, NodeError, SegmentQuery, SegmentReply, run_views};
+use henge_platform::rpc::{DataNode, NodeAids, NodeError, SegmentQuery, SegmentReply, run_views};
 
 use crate::RealtimeNode;
 
@@ -21,6 +21,6 @@ impl DataNode for RealtimeNode {
                 None => missing.push(descriptor.clone()),
             }
         }
-        run_views(&self.shared.pool, None, &request, found, missing).await
+        run_views(&self.shared.pool, &request, found, missing, NodeAids::default()).await
     }
 }

@@ -80,7 +80,7 @@ fn measure(
     let start = cpu_time();
     let views = views.iter().map(|view| (Arc::clone(query), Arc::clone(view))).collect();
     let mut worker = Worker::new(Arc::new(SharedRun::new(Arc::clone(query), views)));
-    while worker.step(&ctx).unwrap() {}
+    while worker.step(&ctx, &mut |_, _| {}).unwrap() {}
     let merged = worker.into_merger().finish(&ctx).unwrap();
     let ran = cpu_time() - start;
     let mut out = Vec::new();

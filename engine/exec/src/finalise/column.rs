@@ -140,7 +140,7 @@ impl Column {
 }
 
 /// Text keys of some groups, with the whole dictionary while that is not much larger.
-fn gather_text(keys: &StringKeys, rows: &[u32]) -> StringKeys {
+pub(crate) fn gather_text(keys: &StringKeys, rows: &[u32]) -> StringKeys {
     if rows.len() * 2 >= keys.ends.len() {
         let ids = rows.iter().map(|&row| keys.ids[row as usize]).collect();
         return StringKeys {

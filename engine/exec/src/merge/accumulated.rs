@@ -62,9 +62,13 @@ impl Accumulated {
         Ok(())
     }
 
+    /// Bytes of the states.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.states.iter().map(MergedStates::memory_bytes).sum::<usize>() + self.seen.len()
+    }
+
     fn check_memory(&self, ctx: &ExecContext) -> Result<()> {
-        let states: usize = self.states.iter().map(MergedStates::memory_bytes).sum();
-        let used = states + self.seen.len();
+        let used = self.memory_bytes();
         if used > ctx.memory_budget_bytes {
             return Err(ExecError::ResourceLimit(format!(
                 "merged groups need {used} bytes, the query's memory budget is {}: group by fewer \

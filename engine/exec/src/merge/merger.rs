@@ -79,6 +79,13 @@ impl Merger {
         Ok(())
     }
 
+    /// Bytes of what was added.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let dense = self.dense.as_ref().map_or(0, |dense| dense.accumulated.memory_bytes());
+        dense + self.waiting.iter().map(Partial::memory_bytes).sum::<usize>()
+    }
+
     /// Everything added, as one partial.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 use crate::group::{Grouper, PartIds};
+use crate::memory::MemoryLease;
 use crate::node::NodeScope;
 use crate::partial::{GroupedPartial, Partial};
 
@@ -134,6 +135,7 @@ struct GroupedRun<'a> {
     ungrouped: bool,
     use_statistics: bool,
     memory_budget_bytes: usize,
+    lease: MemoryLease,
 }
 
 /// The aggregators, all with room for the same number of groups.
@@ -194,6 +196,7 @@ impl<'a> GroupedRun<'a> {
             ungrouped: query.dimensions.is_empty(),
             use_statistics: query.base.context.use_block_statistics,
             memory_budget_bytes: ctx.memory_budget_bytes,
+            lease: ctx.memory.lease(),
         })
     }
 
@@ -309,17 +312,17 @@ impl<'a> GroupedRun<'a> {
             .collect()
     }
 
-    fn check_memory(&self) -> Result<()> {
+    fn check_memory(&mut self) -> Result<()> {
         let states: usize = self.aggregators.all.iter().map(Aggregator::memory_bytes).sum();
         let used = states + self.grouper.memory_bytes();
         if used > self.memory_budget_bytes {
             return Err(ExecError::ResourceLimit(format!(
-                "groups need {used} bytes, the query's memory budget is {}: group by fewer values \
-                 or filter more",
+                "groups need {used} bytes, the query's memory budget is {}: group by fewer values, \
+                 filter more, or raise query.memory_budget_bytes",
                 self.memory_budget_bytes
             )));
         }
-        Ok(())
+        self.lease.set(used)
     }
 
     fn finish(

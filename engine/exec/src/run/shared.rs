@@ -2,7 +2,7 @@
 //! none left it helps with the blocks of one that another still works on, so that all cores are
 //! busy to the end, also when there is a single big segment.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use henge_query::Query;
@@ -12,6 +12,7 @@ use super::grouped::{self, GroupedQuery};
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::merge::Merger;
+use crate::partial::Partial;
 use crate::projection::{self, ProjectionPlan};
 
 /// Blocks that a worker takes at a time.
@@ -31,12 +32,16 @@ pub struct SharedRun {
 /// A segment and how far its blocks are taken.
 #[derive(Debug)]
 struct Item {
+    /// Its place among the views that the run was made of.
+    position: usize,
     query: Arc<Query>,
     view: Arc<dyn SegmentView>,
     /// The projection that is read instead of the segment, once that is known.
     plan: OnceLock<Option<ProjectionPlan>>,
     /// Of the projection, or of the segment.
     next_block: AtomicUsize,
+    /// True when several workers have parts of it.
+    is_helped: AtomicBool,
 }
 
 impl Item {
@@ -68,11 +73,14 @@ impl SharedRun {
     pub fn new(query: Arc<Query>, views: Vec<(Arc<Query>, Arc<dyn SegmentView>)>) -> Self {
         let mut items: Vec<Item> = views
             .into_iter()
-            .map(|(query, view)| Item {
+            .enumerate()
+            .map(|(position, (query, view))| Item {
+                position,
                 query,
                 view,
                 plan: OnceLock::new(),
                 next_block: AtomicUsize::new(0),
+                is_helped: AtomicBool::new(false),
             })
             .collect();
         // What takes longest begins first.
@@ -117,11 +125,16 @@ impl Worker {
         Self { run, merger, segments: 0, rows: 0 }
     }
 
-    /// Does a piece of the work: a segment, or some blocks of one. False when nothing was left.
+    /// Does a piece of the work: a segment, or some blocks of one. False when nothing was left. `keep`
+    /// sees what whole segments contribute, with their positions among the run's views.
     ///
     /// # Errors
     /// As [`super::run`].
-    pub fn step(&mut self, ctx: &ExecContext) -> Result<bool> {
+    pub fn step(
+        &mut self,
+        ctx: &ExecContext,
+        keep: &mut dyn FnMut(usize, &Partial),
+    ) -> Result<bool> {
         let run = Arc::clone(&self.run);
         let next = run.next_item.fetch_add(1, Ordering::Relaxed);
         let (item, first) = match run.items.get(next) {
@@ -131,6 +144,7 @@ impl Worker {
                 None => return Ok(false),
             },
         };
+        item.is_helped.fetch_or(!first, Ordering::Release);
         let plan = item.plan()?;
         if first {
             self.segments += 1;
@@ -146,7 +160,7 @@ impl Worker {
                     &grouped,
                     rows,
                     &mut || {
-                        let start = item.next_block.fetch_add(CLAIM_BLOCKS, Ordering::Relaxed);
+                        let start = item.next_block.fetch_add(CLAIM_BLOCKS, Ordering::AcqRel);
                         (start < count).then(|| start..(start + CLAIM_BLOCKS).min(count))
                     },
                     ctx,
@@ -158,8 +172,17 @@ impl Worker {
             Some(plan) => plan.finish(&item.query, item.view.as_ref(), partial),
             None => partial,
         };
+        if !item.is_helped.load(Ordering::Acquire) {
+            keep(item.position, &partial);
+        }
         self.merger.add(partial, ctx)?;
         Ok(true)
+    }
+
+    /// Bytes of what was found so far.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.merger.memory_bytes()
     }
 
     /// Segments that this worker was the first to take, and their rows.

@@ -88,7 +88,7 @@ fn run_shared(
     while busy {
         busy = false;
         for worker in &mut workers {
-            busy |= worker.step(&ctx).map_err(|error| error.to_string())?;
+            busy |= worker.step(&ctx, &mut |_, _| {}).map_err(|error| error.to_string())?;
         }
     }
     let mut all = Merger::new(query);
