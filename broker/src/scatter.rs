@@ -55,8 +55,11 @@ impl Broker {
                 failed.contains(&(server.clone(), segment.clone()))
             });
             pending = without;
-            let calls =
-                assigned.into_iter().map(|(server, segments)| self.call(running, server, segments));
+            let is_complete =
+                assigned.len() == 1 && pending.is_empty() && gathered.partials.is_empty();
+            let calls = assigned
+                .into_iter()
+                .map(|(server, segments)| self.call(running, server, segments, is_complete));
             for (server, segments, outcome) in join_all(calls).await {
                 match outcome {
                     Ok(reply) => {
@@ -66,7 +69,10 @@ impl Broker {
                         failed.extend(reply.missing.iter().map(|s| (server.clone(), s.clone())));
                         pending.extend(reply.missing);
                     }
-                    Err(NodeError::Unavailable { server: name, reason }) => {
+                    // What it put on disk before cannot be told from what others did.
+                    Err(NodeError::Unavailable { server: name, reason })
+                        if running.spilled_bytes() == 0 =>
+                    {
                         tracing::warn!(server = %name, %reason, "data node is unavailable");
                         failed.extend(segments.iter().map(|s| (server.clone(), s.clone())));
                         pending.extend(segments);
@@ -88,6 +94,7 @@ impl Broker {
         running: &Running,
         server: ServerId,
         segments: Vec<SegmentDescriptor>,
+        is_complete: bool,
     ) -> Call {
         let node = self.nodes.read().get(&server).cloned();
         let outcome = match node {
@@ -100,6 +107,7 @@ impl Broker {
                     memory_budget_bytes: running.context.memory_budget_bytes,
                     memory: running.context.memory.clone(),
                     spill: running.spill.clone(),
+                    is_complete,
                 })
                 .await
             }

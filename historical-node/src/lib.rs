@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use henge_exec::NodeDictionaries;
 use henge_platform::cache::PartialCache;
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::runtime::CpuPool;
@@ -34,6 +35,8 @@ pub struct HistoricalOptions {
     pub cache_dir: PathBuf,
     /// Bytes that they may take; a load beyond is refused.
     pub capacity_bytes: u64,
+    /// Bytes that node-wide dictionaries may take.
+    pub dictionary_budget_bytes: usize,
 }
 
 /// The historical role.
@@ -45,6 +48,7 @@ pub struct HistoricalNode {
     pub(crate) pool: CpuPool,
     pub(crate) cache: SegmentCache,
     pub(crate) partials: Option<Arc<dyn PartialCache>>,
+    pub(crate) dictionaries: Arc<NodeDictionaries>,
     pub(crate) loaded: RwLock<HashMap<SegmentId, Arc<MappedSegment>>>,
 }
 
@@ -63,7 +67,9 @@ impl HistoricalNode {
     ) -> Result<Self> {
         let cache = SegmentCache::open(options.cache_dir.clone(), options.capacity_bytes)?;
         discovery.join(&options.server_id)?;
-        Ok(Self { options, discovery, storage, pool, cache, partials, loaded: RwLock::default() })
+        let dictionaries = Arc::new(NodeDictionaries::new(options.dictionary_budget_bytes));
+        let loaded = RwLock::default();
+        Ok(Self { options, discovery, storage, pool, cache, dictionaries, partials, loaded })
     }
 
     /// Number of segments that are served.

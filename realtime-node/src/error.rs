@@ -11,6 +11,7 @@ use henge_platform::storage::StorageError;
 use henge_platform::wal::WalError;
 use henge_query::QueryError;
 use henge_segment::SegmentError;
+use henge_tabular::TabularError;
 use henge_types::{ErrorClass, Interval};
 
 /// Why ingestion did not do as asked.
@@ -51,6 +52,17 @@ pub enum RealtimeError {
     /// Events could not be parsed at all.
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    /// A table could not be read.
+    #[error(transparent)]
+    Table(#[from] TabularError),
+    /// An input file is at fault.
+    #[error("{name}: {error}")]
+    Input {
+        /// The file.
+        name: String,
+        /// What is wrong.
+        error: Box<RealtimeError>,
+    },
     /// A row could not be stored.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -87,6 +99,8 @@ impl RealtimeError {
             Self::Io { .. } => ErrorClass::Internal,
             Self::Spec(error) => error.class(),
             Self::Ingest(error) => error.class(),
+            Self::Table(error) => error.class(),
+            Self::Input { error, .. } => error.class(),
             Self::Index(error) => error.class(),
             Self::Segment(error) => error.class(),
             Self::Wal(error) => error.class(),

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::error::{ExecError, Result};
 use crate::memory::QueryMemory;
+use crate::node::NodeDictionaries;
+use crate::spill::Spill;
 
 /// A flag that is checked once a block.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +48,10 @@ pub struct ExecContext {
     pub memory: QueryMemory,
     /// Most time buckets that a query may produce.
     pub max_buckets: usize,
+    /// The node's dictionaries, when the groups of several segments are to be merged.
+    pub dictionaries: Option<Arc<NodeDictionaries>>,
+    /// Where groups go that do not fit into memory.
+    pub spill: Option<Spill>,
 }
 
 impl Default for ExecContext {
@@ -55,6 +61,8 @@ impl Default for ExecContext {
             memory_budget_bytes: 1 << 30,
             memory: QueryMemory::default(),
             max_buckets: 1_000_000,
+            dictionaries: None,
+            spill: None,
         }
     }
 }

@@ -40,6 +40,8 @@ impl KeyColumn {
                     + size_of_val(keys.ends.as_slice())
                     + keys.bytes.len()
             }
+            // The values are the node's.
+            Self::Node(keys) => size_of_val(keys.ids.as_slice()),
             Self::Long(values) => size_of_val(values.as_slice()),
             Self::Double(values) => size_of_val(values.as_slice()),
         }

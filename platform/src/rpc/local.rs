@@ -1,188 +1,107 @@
-//! Runs a query over views in this process, on the CPU pool: one task a view, or one for all when
-//! there is little to read.
+//! Runs a query over views in this process: what the cache knows is taken from there, the rest is
+//! shared by a few workers on the CPU pool.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use henge_exec::{ExecContext, ExecError, MemoryLease, Partial};
+use henge_exec::{
+    ExecContext, MemoryLease, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Spill,
+    Worker,
+};
 use henge_query::Query;
 use henge_segment::SegmentView;
+use henge_types::Interval;
 
 use super::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
 use crate::cache::{PartialCache, PartialCaching};
-use crate::runtime::CpuPool;
-use crate::spill::GroupSpill;
+use crate::runtime::{CpuPool, Step, Turn};
 
 /// What a node found for one descriptor: the views that together hold its rows, each row once.
 pub type DescriptorViews = (SegmentDescriptor, Vec<Arc<dyn SegmentView>>);
 
 /// Waking a second thread costs more than reading this many rows.
-const ONE_TASK_ROWS: usize = 16 << 10;
+const ONE_WORKER_ROWS: usize = 16 << 10;
+/// What is merged on the spot: handing it to another thread would take longer.
+const INLINE_BYTES: usize = 64 << 10;
 
-/// Answers `request` from `found`; `missing` is passed through. `cache` is for views of immutable
-/// segments only, one a descriptor.
+/// What a node runs queries with.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeState<'n> {
+    /// CPU threads.
+    pub pool: &'n CpuPool,
+    /// Dictionaries for all segments.
+    pub dictionaries: Option<&'n Arc<NodeDictionaries>>,
+    /// What segments contributed before; for views of immutable segments only, one a descriptor.
+    pub partials: Option<&'n Arc<dyn PartialCache>>,
+}
+
+/// Answers `request` from `found`; `missing` is passed through.
 ///
 /// # Errors
 /// When one view fails: then the whole call fails, never a part of it.
 pub async fn run_views(
-    pool: &CpuPool,
+    node: NodeState<'_>,
     request: &SegmentQuery,
     found: Vec<DescriptorViews>,
     missing: Vec<SegmentDescriptor>,
-    cache: Option<&Arc<dyn PartialCache>>,
 ) -> Result<SegmentReply, NodeError> {
-    let mut reply = SegmentReply { missing, ..SegmentReply::default() };
-    let caching = PartialCaching::of(cache, &request.query);
-    let (mut work, mut partials) = (Vec::new(), Vec::new());
-    for (position, (descriptor, views)) in found.into_iter().enumerate() {
+    let Sorted { known, items, mut stats } = sort(node, request, found);
+    let context = context_of(node, request, items.len() + known.len());
+    let query = &request.query;
+    let workers = worker_count(node.pool, query, &items);
+    let run = Arc::new(SharedRun::new(Arc::clone(query), items));
+    let workers = (0..workers.min(run.worker_limit()))
+        .map(|_| work(node.pool, request, Worker::new(Arc::clone(&run)), &context));
+    let mut mergers = Vec::new();
+    for (merger, spent) in try_join_all(workers).await? {
+        mergers.push(merger);
+        stats += spent;
+    }
+    let is_small = known.iter().map(Partial::memory_bytes).sum::<usize>()
+        + mergers.iter().map(Merger::memory_bytes).sum::<usize>()
+        <= INLINE_BYTES;
+    let complete = request.is_complete && missing.is_empty();
+    let query = Arc::clone(query);
+    let gather = move || gather(query, mergers, known, complete, &context);
+    let (partials, lease) = match is_small {
+        true => gather()?,
+        false => node.pool.spawn(request.priority, gather).await??,
+    };
+    Ok(SegmentReply { partials, leases: vec![lease], missing, stats })
+}
+
+/// Segments by what is to be done about them.
+#[derive(Default)]
+struct Sorted {
+    known: Vec<Partial>,
+    items: Vec<SharedItem>,
+    stats: ReplyStats,
+}
+
+fn sort(node: NodeState<'_>, request: &SegmentQuery, found: Vec<DescriptorViews>) -> Sorted {
+    let mut sorted = Sorted::default();
+    let caching = PartialCaching::of(node.partials, &request.query).map(Arc::new);
+    for (descriptor, views) in found {
         if let Some(partial) = caching.as_ref().and_then(|caching| caching.get(&descriptor)) {
-            partials.push((position, partial));
-            reply.stats.segments_cached += 1;
+            sorted.known.push(partial);
+            sorted.stats.segments_cached += 1;
             continue;
         }
         let query = descriptor.restrict(&request.query);
         for view in views {
             if is_outside(&query, view.as_ref()) {
-                reply.stats.segments_pruned += 1;
-            } else {
-                work.push((position, descriptor.clone(), Arc::clone(&query), view));
+                sorted.stats.segments_pruned += 1;
+                continue;
             }
+            let whole = caching.as_ref().map(|caching| {
+                let (caching, descriptor) = (Arc::clone(caching), descriptor.clone());
+                Box::new(move |partial: &Partial| caching.put(&descriptor, partial)) as _
+            });
+            sorted.items.push(SharedItem { query: Arc::clone(&query), view, whole });
         }
     }
-    let rows: usize = work.iter().map(|(_, _, _, view)| view.row_count()).sum();
-    let tasks: Vec<Vec<_>> = match rows <= ONE_TASK_ROWS {
-        true if work.is_empty() => Vec::new(),
-        true => vec![work],
-        false => work.into_iter().map(|one| vec![one]).collect(),
-    };
-    let tasks = tasks.into_iter().map(|views| {
-        let task = Task::new(request, caching.clone(), pool.threads());
-        pool.spawn(request.priority, move || task.run(views))
-    });
-    for outcome in try_join_all(tasks).await? {
-        let done = outcome?;
-        partials.extend(done.partials);
-        reply.leases.push(done.lease);
-        reply.stats += done.stats;
-    }
-    // Sums of doubles depend on the order: it is not to tell what came from the cache.
-    partials.sort_by_key(|(position, _)| *position);
-    reply.partials = partials.into_iter().map(|(_, partial)| partial).collect();
-    Ok(reply)
-}
-
-type Work = (usize, SegmentDescriptor, Arc<Query>, Arc<dyn SegmentView>);
-
-/// Reads some views one after the other.
-struct Task {
-    context: ExecContext,
-    caching: Option<PartialCaching>,
-    spill: Option<Arc<GroupSpill>>,
-    /// What one block may take, which cannot be read in parts.
-    block_budget_bytes: usize,
-    queued: Instant,
-    partials: Vec<(usize, Partial)>,
-    held_bytes: usize,
-    lease: MemoryLease,
-    stats: ReplyStats,
-}
-
-impl Task {
-    fn new(request: &SegmentQuery, caching: Option<PartialCaching>, threads: usize) -> Self {
-        // What goes to disk in pieces is to leave room for the pieces of the other threads.
-        let share = if request.spill.is_some() { 4 * threads.max(1) } else { 1 };
-        let context = ExecContext {
-            cancel: request.cancel.clone(),
-            memory_budget_bytes: request.memory_budget_bytes / share,
-            memory: request.memory.clone(),
-            ..ExecContext::default()
-        };
-        Self {
-            lease: context.memory.lease(),
-            context,
-            caching,
-            spill: request.spill.clone(),
-            block_budget_bytes: request.memory_budget_bytes,
-            queued: Instant::now(),
-            partials: Vec::new(),
-            held_bytes: 0,
-            stats: ReplyStats::default(),
-        }
-    }
-
-    fn run(mut self, views: Vec<Work>) -> Result<Self, NodeError> {
-        let started = Instant::now();
-        for (position, descriptor, query, view) in views {
-            let whole = 0..view.block_count();
-            match self.read(&query, view.as_ref(), whole.clone(), &self.context) {
-                Ok(partial) => {
-                    if let Some(caching) = &self.caching {
-                        caching.put(&descriptor, &partial);
-                    }
-                    self.keep(position, partial)?;
-                }
-                Err(error) => self.read_parts(&query, view.as_ref(), whole, (position, error))?,
-            }
-            self.stats.segments_scanned += 1;
-            self.stats.rows_scanned += view.row_count() as u64;
-        }
-        self.stats.queue_time_us = micros(started - self.queued);
-        self.stats.cpu_time_us = micros(started.elapsed());
-        Ok(self)
-    }
-
-    fn read(
-        &self,
-        query: &Query,
-        view: &dyn SegmentView,
-        blocks: Range<usize>,
-        context: &ExecContext,
-    ) -> Result<Partial, ExecError> {
-        context.cancel.check()?;
-        henge_exec::run_blocks(query, view, blocks, context)
-    }
-
-    /// After blocks had too many groups for memory: reads them in parts, each of which goes to disk.
-    fn read_parts(
-        &mut self,
-        query: &Query,
-        view: &dyn SegmentView,
-        blocks: Range<usize>,
-        (position, error): (usize, ExecError),
-    ) -> Result<(), ExecError> {
-        if self.spill.is_none() || !matches!(error, ExecError::ResourceLimit(_)) {
-            return Err(error);
-        }
-        if blocks.len() <= 1 {
-            let memory_budget_bytes = self.block_budget_bytes;
-            let context = ExecContext { memory_budget_bytes, ..self.context.clone() };
-            let partial = self.read(query, view, blocks, &context)?;
-            return self.keep(position, partial);
-        }
-        let middle = blocks.start + blocks.len() / 2;
-        for half in [blocks.start..middle, middle..blocks.end] {
-            match self.read(query, view, half.clone(), &self.context) {
-                Ok(partial) => self.keep(position, partial)?,
-                Err(error) => self.read_parts(query, view, half, (position, error))?,
-            }
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, position: usize, partial: Partial) -> Result<(), ExecError> {
-        let kept = match &self.spill {
-            Some(spill) => spill.offer(partial)?,
-            None => Some(partial),
-        };
-        if let Some(partial) = kept {
-            self.held_bytes += partial.memory_bytes();
-            self.lease.set(self.held_bytes)?;
-            self.partials.push((position, partial));
-        }
-        Ok(())
-    }
+    sorted
 }
 
 /// True when no row of the view can lie in the query's intervals. Metadata queries say of segments,
@@ -192,8 +111,101 @@ fn is_outside(query: &Query, view: &dyn SegmentView) -> bool {
         return false;
     }
     let Some((first_ms, last_ms)) = view.time_range() else { return true };
-    let meets = |i: &henge_types::Interval| i.start_ms <= last_ms && first_ms < i.end_ms;
+    let meets = |i: &Interval| i.start_ms <= last_ms && first_ms < i.end_ms;
     !query.base().intervals.iter().any(meets)
+}
+
+fn worker_count(pool: &CpuPool, query: &Query, items: &[SharedItem]) -> usize {
+    let rows: usize = items.iter().map(|item| item.view.row_count()).sum();
+    let by_footer = matches!(query, Query::TimeBoundary(_) | Query::DataSourceMetadata(_));
+    if rows <= ONE_WORKER_ROWS || by_footer { 1 } else { pool.threads() }
+}
+
+fn context_of(node: NodeState<'_>, request: &SegmentQuery, segments: usize) -> ExecContext {
+    // Workers together hold half of the budget: merging takes as much again.
+    let above_bytes = request.memory_budget_bytes / (2 * node.pool.threads().max(1));
+    ExecContext {
+        cancel: request.cancel.clone(),
+        memory_budget_bytes: request.memory_budget_bytes,
+        memory: request.memory.clone(),
+        // One segment's groups are merged with nobody's.
+        dictionaries: node.dictionaries.filter(|_| segments > 1).cloned(),
+        spill: request.spill.clone().map(|sink| Spill { sink, above_bytes }),
+        ..ExecContext::default()
+    }
+}
+
+/// Merges what was known and what the workers found.
+fn gather(
+    query: Arc<Query>,
+    mergers: Vec<Merger>,
+    known: Vec<Partial>,
+    complete: bool,
+    context: &ExecContext,
+) -> Result<(Vec<Partial>, MemoryLease), NodeError> {
+    let mut lease = context.memory.lease();
+    let mut mergers = mergers.into_iter();
+    let mut all = match mergers.next() {
+        Some(first) => first,
+        None if known.is_empty() => return Ok((Vec::new(), lease)),
+        None => Merger::new(query),
+    };
+    mergers.try_for_each(|merger| all.absorb(merger, context))?;
+    known.into_iter().try_for_each(|partial| all.add(partial, context))?;
+    let merged = match complete {
+        true => all.finish_complete(context)?,
+        false => all.finish(context)?,
+    };
+    lease.set(merged.memory_bytes())?;
+    Ok((vec![merged], lease))
+}
+
+/// Lets a worker do all it can, in as many turns as it takes.
+async fn work(
+    pool: &CpuPool,
+    request: &SegmentQuery,
+    worker: Worker,
+    context: &ExecContext,
+) -> Result<(Merger, ReplyStats), NodeError> {
+    let (mut worker, context) = (Some(worker), context.clone());
+    let mut spent = ReplyStats::default();
+    let mut queued = Instant::now();
+    let turn = move |turn: &Turn<'_>| {
+        let started = Instant::now();
+        spent.queue_time_us += micros(started - queued);
+        let more = work_a_turn(&mut worker, turn, &context);
+        queued = Instant::now();
+        spent.cpu_time_us += micros(queued - started);
+        match more {
+            Err(error) => Step::Done(Err(error)),
+            Ok(None) => Step::Again,
+            Ok(Some((merger, (segments, rows)))) => {
+                spent.segments_scanned += segments;
+                spent.rows_scanned += rows;
+                Step::Done(Ok((merger, spent)))
+            }
+        }
+    };
+    pool.spawn_steps(request.priority, turn).await?
+}
+
+type Finished = (Merger, (u64, u64));
+
+/// Works until others should have the thread; gives what was found once all is done.
+fn work_a_turn(
+    place: &mut Option<Worker>,
+    turn: &Turn<'_>,
+    context: &ExecContext,
+) -> Result<Option<Finished>, NodeError> {
+    let Some(mut worker) = place.take() else { return Ok(None) };
+    while worker.step(context, &|| turn.should_yield())? {
+        if turn.should_yield() {
+            *place = Some(worker);
+            return Ok(None);
+        }
+    }
+    let scanned = worker.scanned();
+    Ok(Some((worker.into_merger(), scanned)))
 }
 
 fn micros(duration: Duration) -> u64 {

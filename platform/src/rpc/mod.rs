@@ -17,7 +17,7 @@ use crate::runtime::{PoolError, Priority};
 use crate::spill::GroupSpill;
 
 pub use host::{HostError, SegmentHost};
-pub use local::{DescriptorViews, run_views};
+pub use local::{DescriptorViews, NodeState, run_views};
 pub use memory::MemoryDataNode;
 
 /// A segment and the part of its interval that is visible: a newer version may hide the rest.
@@ -69,6 +69,9 @@ pub struct SegmentQuery {
     pub memory: QueryMemory,
     /// Where groups go that do not fit, if they may go anywhere.
     pub spill: Option<Arc<GroupSpill>>,
+    /// True when these are all segments of the query: the node then need not send what cannot be in
+    /// the answer, as long as it has every one of them.
+    pub is_complete: bool,
 }
 
 /// A data node's answer.

@@ -29,6 +29,10 @@ fn hashes(partial: &GroupedPartial) -> Vec<u64> {
                     (0..=keys.ends.len() as u32).map(|id| hash(&keys.value(id))).collect();
                 mix(&mut hashes, keys.ids.iter().map(|&id| by_id[id as usize]));
             }
+            KeyColumn::Node(keys) => {
+                let values = (0..keys.ids.len()).map(|group| hash(&keys.get(group)));
+                mix(&mut hashes, values);
+            }
             KeyColumn::Long(values) => mix(&mut hashes, values.iter().map(hash)),
             KeyColumn::Double(values) => {
                 mix(&mut hashes, values.iter().map(|value| hash(&value.map(f64::to_bits))));
