@@ -61,6 +61,11 @@ impl Running {
             _ => context.priority,
         }
     }
+
+    /// Bytes that are on disk.
+    pub(crate) fn spilled_bytes(&self) -> u64 {
+        self.spill.as_ref().map_or(0, |spill| spill.written_bytes())
+    }
 }
 
 /// What a view of the cluster has for a query.
@@ -101,7 +106,6 @@ impl Broker {
         };
         let outcome = self.within(timeout_ms, &registered.cancel, work).await;
         profile.total_micros = micros(started.elapsed());
-        profile.spilled_bytes = running.spill.as_ref().map_or(0, |spill| spill.written_bytes());
         self.report(&running.query, query_id, &profile, outcome.as_ref().err());
         let Answer { body, etag } = outcome?;
         Ok(QueryResponse { query_id: query_id.to_owned(), body, etag, profile })
@@ -125,21 +129,20 @@ impl Broker {
             memory_budget_bytes: options.memory_budget_bytes,
             memory: QueryMemory::new(Arc::clone(&self.memory), options.memory_budget_bytes),
             max_buckets: options.max_buckets,
-            dictionaries: None,
+            ..ExecContext::default()
         };
+        Running { query, context, spill: None }
+    }
+
+    /// Room on disk for the groups of one attempt.
+    fn spill_of(&self, query: &Query) -> Option<Arc<GroupSpill>> {
+        let options = &self.options;
         let disk_bytes = query.base().context.max_on_disk_storage_bytes;
         let disk_bytes = disk_bytes.unwrap_or(u64::MAX).min(options.max_on_disk_storage_bytes);
-        let may_spill = disk_bytes > 0 && matches!(&*query, Query::GroupBy(_));
-        let spill = self.spill.as_ref().filter(|_| may_spill).map(|storage| {
-            let spill = SpillOptions {
-                // Half for contributions, the rest for merging them.
-                memory_bytes: options.memory_budget_bytes / 2,
-                disk_bytes,
-                partitions: SPILL_PARTITIONS,
-            };
-            Arc::new(GroupSpill::new(Arc::clone(storage), spill))
-        });
-        Running { query, context, spill }
+        let may_spill = disk_bytes > 0 && matches!(query, Query::GroupBy(_));
+        let options = SpillOptions { disk_bytes, partitions: SPILL_PARTITIONS };
+        let storage = self.spill.as_ref().filter(|_| may_spill)?;
+        Some(Arc::new(GroupSpill::new(Arc::clone(storage), options)))
     }
 
     /// 0 in the context asks for no limit, which here is the server's maximum.
@@ -183,10 +186,12 @@ impl Broker {
             if let Some(known) = self.known(running, &plan, if_none_match, profile) {
                 return Ok(Answer { body: known, etag });
             }
-            let gathered = self.scatter(running, &plan.view, plan.segments).await?;
+            let attempt = Running { spill: self.spill_of(&running.query), ..running.clone() };
+            let gathered = self.scatter(&attempt, &plan.view, plan.segments).await?;
             profile.add(gathered.stats);
+            profile.spilled_bytes += attempt.spilled_bytes();
             if gathered.vanished.is_empty() {
-                let body = Bytes::from(self.finish(running, gathered, profile).await?);
+                let body = Bytes::from(self.finish(&attempt, gathered, profile).await?);
                 profile.result_bytes = body.len() as u64;
                 let keeps = running.query.base().context.populate_result_level_cache;
                 if let (Some(id), true) = (plan.id, keeps) {
@@ -248,7 +253,7 @@ impl Broker {
         profile: &mut Profile,
     ) -> Result<Vec<u8>> {
         let bytes: usize = gathered.partials.iter().map(Partial::memory_bytes).sum();
-        let spilled = running.spill.as_ref().is_some_and(|spill| spill.written_bytes() > 0);
+        let spilled = running.spilled_bytes() > 0;
         let queued = Instant::now();
         if bytes <= INLINE_BYTES && !spilled {
             let body = finish(running, gathered)?;

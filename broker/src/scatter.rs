@@ -69,7 +69,10 @@ impl Broker {
                         failed.extend(reply.missing.iter().map(|s| (server.clone(), s.clone())));
                         pending.extend(reply.missing);
                     }
-                    Err(NodeError::Unavailable { server: name, reason }) => {
+                    // What it put on disk before cannot be told from what others did.
+                    Err(NodeError::Unavailable { server: name, reason })
+                        if running.spilled_bytes() == 0 =>
+                    {
                         tracing::warn!(server = %name, %reason, "data node is unavailable");
                         failed.extend(segments.iter().map(|s| (server.clone(), s.clone())));
                         pending.extend(segments);

@@ -47,8 +47,8 @@ pub struct HistoricalNode {
     pub(crate) storage: Arc<dyn DeepStorage>,
     pub(crate) pool: CpuPool,
     pub(crate) cache: SegmentCache,
-    pub(crate) dictionaries: Arc<NodeDictionaries>,
     pub(crate) partials: Option<Arc<dyn PartialCache>>,
+    pub(crate) dictionaries: Arc<NodeDictionaries>,
     pub(crate) loaded: RwLock<HashMap<SegmentId, Arc<MappedSegment>>>,
 }
 

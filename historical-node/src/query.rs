@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::{DataNode, NodeAids, NodeError, SegmentQuery, SegmentReply, run_views};
+use henge_platform::rpc::{DataNode, NodeError, NodeState, SegmentQuery, SegmentReply, run_views};
 use henge_segment::SegmentView;
 
 use crate::HistoricalNode;
@@ -30,8 +30,11 @@ impl DataNode for HistoricalNode {
                 }
             }
         }
-        let aids =
-            NodeAids { dictionaries: Some(&self.dictionaries), partials: self.partials.as_ref() };
-        run_views(&self.pool, &request, found, missing, aids).await
+        let node = NodeState {
+            pool: &self.pool,
+            dictionaries: Some(&self.dictionaries),
+            partials: self.partials.as_ref(),
+        };
+        run_views(node, &request, found, missing).await
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use crate::error::{ExecError, Result};
 use crate::memory::QueryMemory;
 use crate::node::NodeDictionaries;
+use crate::spill::Spill;
 
 /// A flag that is checked once a block.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +50,8 @@ pub struct ExecContext {
     pub max_buckets: usize,
     /// The node's dictionaries, when the groups of several segments are to be merged.
     pub dictionaries: Option<Arc<NodeDictionaries>>,
+    /// Where groups go that do not fit into memory.
+    pub spill: Option<Spill>,
 }
 
 impl Default for ExecContext {
@@ -59,6 +62,7 @@ impl Default for ExecContext {
             memory: QueryMemory::default(),
             max_buckets: 1_000_000,
             dictionaries: None,
+            spill: None,
         }
     }
 }

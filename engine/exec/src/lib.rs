@@ -32,5 +32,7 @@ pub use memory::{MemoryLease, MemoryPool, QueryMemory};
 pub use merge::{Merger, merge, regroup};
 pub use node::NodeDictionaries;
 pub use partial::{GroupedPartial, KeyColumn, NodeKeys, Partial, StateColumn, StringKeys};
-pub use run::{SharedRun, Worker, run, run_blocks, run_only_segment};
-pub use spill::{decode_groups, encode_groups, merge_partition, partition_groups};
+pub use run::{SharedItem, SharedRun, Worker, run, run_blocks, run_only_segment};
+pub use spill::{
+    GroupSink, Spill, decode_groups, encode_groups, merge_partition, partition_groups,
+};

@@ -40,7 +40,7 @@ impl KeyColumn {
                     + size_of_val(keys.ends.as_slice())
                     + keys.bytes.len()
             }
-            // The dictionary is the node's.
+            // The values are the node's.
             Self::Node(keys) => size_of_val(keys.ids.as_slice()),
             Self::Long(values) => size_of_val(values.as_slice()),
             Self::Double(values) => size_of_val(values.as_slice()),

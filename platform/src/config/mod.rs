@@ -102,13 +102,13 @@ pub struct QueryConfig {
     pub max_timeout_ms: u64,
     /// Bytes that one query may take on a node.
     pub memory_budget_bytes: u64,
-    /// Bytes that node-wide dictionaries, which make merging segments fast, may take.
-    pub dictionary_budget_bytes: u64,
     /// Bytes that all queries may take together; queries beyond are refused with 429.
     pub total_memory_bytes: u64,
     /// Bytes that one groupBy may put into temporary files once its memory is full; 0 switches it
     /// off. `maxOnDiskStorage` in a query's context lowers it.
     pub max_on_disk_storage_bytes: u64,
+    /// Bytes that node-wide dictionaries, which make merging segments fast, may take.
+    pub dictionary_budget_bytes: u64,
     /// Queries at work at once; more wait.
     pub max_concurrent: u32,
     /// Queries that may wait; more are refused with 429.
@@ -201,10 +201,10 @@ impl Default for QueryConfig {
             threads: 0,
             timeout_ms: 5 * MINUTE_MS,
             max_timeout_ms: 60 * MINUTE_MS,
-            memory_budget_bytes: 512 * MIB,
-            dictionary_budget_bytes: 1024 * MIB,
-            total_memory_bytes: 2_048 * MIB,
+            memory_budget_bytes: 1_024 * MIB,
+            total_memory_bytes: 4_096 * MIB,
             max_on_disk_storage_bytes: 4_096 * MIB,
+            dictionary_budget_bytes: 1024 * MIB,
             max_concurrent: 64,
             max_waiting: 1_000,
             lanes: BTreeMap::from([("low".to_owned(), 50)]),

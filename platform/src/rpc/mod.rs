@@ -19,7 +19,7 @@ use crate::runtime::{PoolError, Priority};
 use crate::spill::GroupSpill;
 
 pub use host::{HostError, SegmentHost};
-pub use local::{DescriptorViews, NodeAids, run_views};
+pub use local::{DescriptorViews, NodeState, run_views};
 pub use memory::MemoryDataNode;
 
 /// A segment and the part of its interval that is visible: a newer version may hide the rest.
@@ -67,13 +67,13 @@ pub struct SegmentQuery {
     pub priority: Priority,
     /// Bytes that one task of this query may take on the node.
     pub memory_budget_bytes: usize,
-    /// True when these are all segments of the query: the node then need not send what cannot be in
-    /// the answer, as long as it has every one of them.
-    pub is_complete: bool,
     /// What the query holds altogether is accounted for here.
     pub memory: QueryMemory,
     /// Where groups go that do not fit, if they may go anywhere.
     pub spill: Option<Arc<GroupSpill>>,
+    /// True when these are all segments of the query: the node then need not send what cannot be in
+    /// the answer, as long as it has every one of them.
+    pub is_complete: bool,
 }
 
 /// A data node's answer.

@@ -1,14 +1,14 @@
-//! The groups of one query beyond its memory: contributions are kept as they come while they fit and
-//! written to disk, cut into partitions by key, when they do not. At the end each partition is merged
-//! by itself, so that memory holds one of them at a time and what can be in the answer.
+//! The groups of one query beyond its memory: written to disk, cut into partitions by key. At the end
+//! each partition is merged by itself with what stayed in memory, so that memory holds one of them at
+//! a time and what can be in the answer.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use henge_exec::{
-    ExecContext, ExecError, GroupedPartial, Partial, decode_groups, encode_groups, merge,
-    merge_partition, partition_groups,
+    ExecContext, ExecError, GroupSink, GroupedPartial, Partial, decode_groups, encode_groups,
+    merge, merge_partition, partition_groups,
 };
 use henge_query::Query;
 use parking_lot::Mutex;
@@ -18,8 +18,6 @@ use super::{SpillFile, SpillStorage};
 /// Bounds of one query.
 #[derive(Debug, Clone, Copy)]
 pub struct SpillOptions {
-    /// Contributions are kept in memory up to here.
-    pub memory_bytes: usize,
     /// Bytes that may be written.
     pub disk_bytes: u64,
     /// Partitions: each is to fit into memory when merged.
@@ -40,7 +38,6 @@ struct Written {
 pub struct GroupSpill {
     storage: Arc<dyn SpillStorage>,
     options: SpillOptions,
-    held_bytes: AtomicUsize,
     written_bytes: AtomicU64,
     written: Mutex<Written>,
 }
@@ -49,29 +46,7 @@ impl GroupSpill {
     /// Room for one query.
     #[must_use]
     pub fn new(storage: Arc<dyn SpillStorage>, options: SpillOptions) -> Self {
-        Self {
-            storage,
-            options,
-            held_bytes: AtomicUsize::new(0),
-            written_bytes: AtomicU64::new(0),
-            written: Mutex::default(),
-        }
-    }
-
-    /// Takes a contribution: gives it back to be kept in memory, or `None` when it went to disk.
-    ///
-    /// # Errors
-    /// When the disk, or the query's share of it, is full.
-    pub fn offer(&self, partial: Partial) -> Result<Option<Partial>, ExecError> {
-        let Partial::Grouped(groups) = partial else { return Ok(Some(partial)) };
-        let bytes = groups.memory_bytes();
-        let fits =
-            |held: usize| held.checked_add(bytes).filter(|sum| *sum <= self.options.memory_bytes);
-        if self.held_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
-            return Ok(Some(Partial::Grouped(groups)));
-        }
-        self.write(&groups)?;
-        Ok(None)
+        Self { storage, options, written_bytes: AtomicU64::new(0), written: Mutex::default() }
     }
 
     /// Bytes on disk.
@@ -80,7 +55,7 @@ impl GroupSpill {
         self.written_bytes.load(Ordering::Relaxed)
     }
 
-    /// Merges `kept`, what was given back, with what is on disk.
+    /// Merges `kept`, what stayed in memory, with what is on disk.
     ///
     /// # Errors
     /// Limits, cancellation, and files that cannot be read: never an answer without them.
@@ -118,9 +93,11 @@ impl GroupSpill {
         }
         merge(query, merged, context)
     }
+}
 
-    fn write(&self, groups: &GroupedPartial) -> Result<(), ExecError> {
-        let runs: Vec<Vec<u8>> = partition_groups(groups, self.options.partitions)
+impl GroupSink for GroupSpill {
+    fn put(&self, groups: GroupedPartial) -> Result<(), ExecError> {
+        let runs: Vec<Vec<u8>> = partition_groups(&groups, self.options.partitions)
             .iter()
             .map(|part| if part.group_count() == 0 { Vec::new() } else { encode_groups(part) })
             .collect();

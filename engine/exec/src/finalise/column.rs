@@ -154,7 +154,7 @@ pub(crate) fn gather_text(keys: &StringKeys, rows: &[u32]) -> StringKeys {
 }
 
 /// Keys that hold each value of their own.
-fn text_of<'v>(values: impl Iterator<Item = Option<&'v str>>) -> StringKeys {
+pub(crate) fn text_of<'v>(values: impl Iterator<Item = Option<&'v str>>) -> StringKeys {
     let mut keys =
         StringKeys { ids: Vec::new(), ends: Vec::new(), bytes: String::new(), sorted: false };
     for value in values {

@@ -62,9 +62,10 @@ impl Accumulated {
         Ok(())
     }
 
-    /// Bytes of the states.
+    /// Bytes of memory, roughly.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.states.iter().map(MergedStates::memory_bytes).sum::<usize>() + self.seen.len()
+        let states: usize = self.states.iter().map(MergedStates::memory_bytes).sum();
+        states + self.seen.len()
     }
 
     fn check_memory(&self, ctx: &ExecContext) -> Result<()> {

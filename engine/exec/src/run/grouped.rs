@@ -93,7 +93,10 @@ pub(super) fn run(
         vec![None; query.base.intervals.len()]
     };
     let mut run = GroupedRun::new(query, view, ctx)?;
-    if !selector.is_nothing() {
+    if selector.is_nothing() {
+        // Whoever counts what is left of the segment is to see that nothing is.
+        while blocks().is_some() {}
+    } else {
         while let Some(blocks) = blocks() {
             for block in blocks {
                 ctx.cancel.check()?;
@@ -101,6 +104,9 @@ pub(super) fn run(
                 if !selection.is_empty() {
                     run.block(block, selection)?;
                 }
+            }
+            if ctx.spill.as_ref().is_some_and(|spill| run.used_bytes > spill.above_bytes) {
+                break;
             }
         }
     }
@@ -135,6 +141,7 @@ struct GroupedRun<'a> {
     ungrouped: bool,
     use_statistics: bool,
     memory_budget_bytes: usize,
+    used_bytes: usize,
     lease: MemoryLease,
 }
 
@@ -196,6 +203,7 @@ impl<'a> GroupedRun<'a> {
             ungrouped: query.dimensions.is_empty(),
             use_statistics: query.base.context.use_block_statistics,
             memory_budget_bytes: ctx.memory_budget_bytes,
+            used_bytes: 0,
             lease: ctx.memory.lease(),
         })
     }
@@ -322,6 +330,7 @@ impl<'a> GroupedRun<'a> {
                 self.memory_budget_bytes
             )));
         }
+        self.used_bytes = used;
         self.lease.set(used)
     }
 

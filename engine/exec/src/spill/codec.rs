@@ -5,6 +5,7 @@ use henge_sketch::{HllSketch, KllSketch, Sketch, ThetaSketch};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{ExecError, Result};
+use crate::finalise::text_of;
 use crate::partial::{GroupedPartial, KeyColumn, StateColumn, StringKeys};
 
 const CHECKSUM_BYTES: usize = 8;
@@ -82,6 +83,10 @@ fn state_count(states: &StateColumn) -> usize {
 
 fn write_keys(out: &mut Writer, keys: &KeyColumn) {
     match keys {
+        KeyColumn::Node(keys) => {
+            let values = text_of((0..keys.ids.len()).map(|group| keys.get(group)));
+            write_keys(out, &KeyColumn::String(values));
+        }
         KeyColumn::String(keys) => {
             out.byte(0);
             out.list(&keys.ids, |out, id| out.0.extend_from_slice(&id.to_le_bytes()));

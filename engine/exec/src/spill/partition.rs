@@ -30,7 +30,8 @@ fn hashes(partial: &GroupedPartial) -> Vec<u64> {
                 mix(&mut hashes, keys.ids.iter().map(|&id| by_id[id as usize]));
             }
             KeyColumn::Node(keys) => {
-                mix(&mut hashes, (0..keys.ids.len()).map(|group| hash(&keys.get(group))));
+                let values = (0..keys.ids.len()).map(|group| hash(&keys.get(group)));
+                mix(&mut hashes, values);
             }
             KeyColumn::Long(values) => mix(&mut hashes, values.iter().map(hash)),
             KeyColumn::Double(values) => {

@@ -54,17 +54,22 @@ fn answer(query: &Query, partial: Partial) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn spill(storage: &Arc<MemorySpillStorage>, memory_bytes: usize, disk_bytes: u64) -> GroupSpill {
-    let options = SpillOptions { memory_bytes, disk_bytes, partitions: 5 };
+fn spill(storage: &Arc<MemorySpillStorage>, disk_bytes: u64) -> GroupSpill {
+    let options = SpillOptions { disk_bytes, partitions: 5 };
     GroupSpill::new(Arc::clone(storage) as _, options)
 }
 
-fn run(spill: &GroupSpill, query: &Query) -> Result<Partial, ExecError> {
-    let mut kept = Vec::new();
-    for number in 0..PARTS {
-        kept.extend(spill.offer(part(number))?);
-    }
-    spill.merge(query, kept, &ExecContext::default())
+/// Merges all parts, of which the first `kept` stay in memory.
+fn run(spill: &GroupSpill, query: &Query, kept: u64) -> Result<Partial, ExecError> {
+    put(spill, kept)?;
+    spill.merge(query, (0..kept).map(part).collect(), &ExecContext::default())
+}
+
+fn put(spill: &GroupSpill, kept: u64) -> Result<(), ExecError> {
+    (kept..PARTS).try_for_each(|number| match part(number) {
+        Partial::Grouped(groups) => spill.put(groups),
+        _ => Ok(()),
+    })
 }
 
 #[test]
@@ -81,11 +86,11 @@ fn f_63_a_spilled_answer_is_the_one_from_memory() {
         let parts: Vec<Partial> = (0..PARTS).map(part).collect();
         let expected = answer(&query, merge(&query, parts, &ExecContext::default()).unwrap());
         assert!(expected.len() > 100);
-        for memory_bytes in [0, 20_000, usize::MAX] {
+        for kept in [0, 3, PARTS] {
             let storage = Arc::new(MemorySpillStorage::new(usize::MAX));
-            let spill = spill(&storage, memory_bytes, u64::MAX);
-            assert_eq!(answer(&query, run(&spill, &query).unwrap()), expected, "{more}");
-            assert_eq!(spill.written_bytes() > 0, memory_bytes < usize::MAX);
+            let spill = spill(&storage, u64::MAX);
+            assert_eq!(answer(&query, run(&spill, &query, kept).unwrap()), expected, "{more}");
+            assert_eq!(spill.written_bytes() > 0, kept < PARTS);
             assert_eq!(storage.file_count(), 0, "the file goes with the merge");
         }
     }
@@ -94,20 +99,20 @@ fn f_63_a_spilled_answer_is_the_one_from_memory() {
 #[test]
 fn f_64_a_full_disk_or_share_fails_the_query_and_frees_its_file() {
     let storage = Arc::new(MemorySpillStorage::new(30_000));
-    let full = spill(&storage, 0, u64::MAX);
-    let error = run(&full, &query("")).unwrap_err();
+    let full = spill(&storage, u64::MAX);
+    let error = run(&full, &query(""), 0).unwrap_err();
     assert!(matches!(error, ExecError::Spill(_)), "{error}");
     drop(full);
     assert_eq!(storage.file_count(), 0);
-    let share = spill(&storage, 0, 10_000);
-    let error = run(&share, &query("")).unwrap_err().to_string();
+    let share = spill(&storage, 10_000);
+    let error = run(&share, &query(""), 0).unwrap_err().to_string();
     assert!(error.contains("maxOnDiskStorage"), "{error}");
 }
 
 #[test]
 fn f_64_damaged_files_are_errors() {
     let storage = Arc::new(MemorySpillStorage::damaged());
-    let error = run(&spill(&storage, 20_000, u64::MAX), &query("")).unwrap_err();
+    let error = run(&spill(&storage, u64::MAX), &query(""), 3).unwrap_err();
     assert!(matches!(error, ExecError::Corrupt(_)), "{error}");
 }
 
@@ -115,13 +120,13 @@ fn f_64_damaged_files_are_errors() {
 fn an_answer_beyond_memory_names_the_fix_and_cancelling_stops() {
     let storage = Arc::new(MemorySpillStorage::new(usize::MAX));
     let small = ExecContext { memory_budget_bytes: 20_000, ..ExecContext::default() };
-    let full = spill(&storage, 0, u64::MAX);
-    (0..PARTS).for_each(|number| drop(full.offer(part(number)).unwrap()));
+    let full = spill(&storage, u64::MAX);
+    put(&full, 0).unwrap();
     let error = full.merge(&query(""), Vec::new(), &small).unwrap_err().to_string();
     assert!(error.contains("add a limit"), "{error}");
 
-    let stopped = spill(&storage, 0, u64::MAX);
-    (0..PARTS).for_each(|number| drop(stopped.offer(part(number)).unwrap()));
+    let stopped = spill(&storage, u64::MAX);
+    put(&stopped, 0).unwrap();
     let cancel = CancelFlag::default();
     cancel.cancel();
     let context = ExecContext { cancel, ..ExecContext::default() };
