@@ -2,7 +2,7 @@
 //! shared by a few workers on the CPU pool.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use henge_exec::{
@@ -13,7 +13,7 @@ use henge_query::Query;
 use henge_segment::SegmentView;
 use henge_types::Interval;
 
-use super::{NodeError, SegmentDescriptor, SegmentQuery, SegmentReply, spilled, workers};
+use super::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
 use crate::cache::{PartialCache, PartialCaching};
 use crate::runtime::{CpuPool, Step, Turn};
 

@@ -3,8 +3,6 @@
 mod host;
 mod local;
 mod memory;
-mod spilled;
-mod workers;
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -94,7 +94,6 @@ fn write_keys(out: &mut Writer, keys: &KeyColumn) {
             out.bytes(keys.bytes.as_bytes());
             out.byte(u8::from(keys.sorted));
         }
-        KeyColumn::Node(keys) => write_keys(out, &KeyColumn::String(keys.to_text())),
         KeyColumn::Long(values) => {
             out.byte(1);
             out.list(values, |out, value| out.option(value.as_ref(), |out, v| out.long(*v)));
