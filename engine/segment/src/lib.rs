@@ -35,7 +35,10 @@ pub use view::{
     NullMask, NumericBlock, NumericColumn, NumericStats, NumericSum, NumericValues, SegmentView,
     StringColumn,
 };
-pub use writer::{ColumnData, ComplexRows, SegmentSummary, SegmentWriter, WriteGoal, WriteOptions};
+pub use writer::{
+    ColumnData, ColumnEncoder, ComplexRows, EncodedColumn, IndexPolicy, SegmentSummary,
+    SegmentWriter, WriteGoal, WriteOptions,
+};
 
 // The sample segments of the integration tests name this crate as others do.
 #[cfg(test)]

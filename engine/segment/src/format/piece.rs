@@ -77,6 +77,7 @@ impl Piece {
         let offset = reader
             .varint()?
             .checked_mul(SMALL_ALIGNMENT as u64)
+            .and_then(|offset| offset.checked_add(reader.base()))
             .ok_or_else(|| corrupt("a piece lies outside the file"))?;
         let stored_length = reader.varint_u32()?;
         let raw_length = match codec {
