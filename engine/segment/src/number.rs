@@ -44,8 +44,11 @@ pub(crate) trait Number:
     ///
     /// # Errors
     /// `Corrupt` when the bytes do not encode exactly `count` values.
-    fn packed(encoding: Encoding, raw: &[u8], count: usize)
-    -> Result<Option<(PackedInts<'_>, f64)>>;
+    fn packed(
+        encoding: Encoding,
+        raw: &[u8],
+        count: usize,
+    ) -> Result<Option<(PackedInts<'_>, f64)>>;
     /// The value of a packed integer.
     fn of_packed(integer: i64, divisor: f64) -> Self;
     /// [`Number::stats`] without the sum.

@@ -10,7 +10,7 @@ use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::reader::cache::{self, PageKey};
-use crate::view::Dictionary;
+use crate::view::{Dictionary, DictionaryInstance};
 
 /// A dictionary in a segment.
 #[derive(Debug)]
@@ -144,6 +144,10 @@ impl Dictionary for DictionaryReader {
 
     fn is_sorted(&self) -> bool {
         true
+    }
+
+    fn instance(&self) -> Option<DictionaryInstance> {
+        Some(DictionaryInstance { segment: self.source.instance, column: self.column })
     }
 
     fn get(&self, id: u32) -> Result<Option<Cow<'_, str>>> {

@@ -212,7 +212,12 @@ pub(crate) fn packed<F: Float>(raw: &[u8], count: usize) -> Result<Option<(Packe
     Ok(integer::packed(stored.integers, count)?.map(|ints| (ints, stored.power)))
 }
 
-fn decode_plain<F: Float>(raw: &[u8], count: usize, rows: Range<usize>, out: &mut [F]) -> Result<()> {
+fn decode_plain<F: Float>(
+    raw: &[u8],
+    count: usize,
+    rows: Range<usize>,
+    out: &mut [F],
+) -> Result<()> {
     let each = size_of::<F>();
     if raw.len() != each * count {
         return Err(corrupt("a plain block has another length than its rows"));

@@ -173,12 +173,16 @@ pub fn decode_rows(
 ) -> Result<()> {
     let rows = super::check_rows(count, first, out.len())?;
     match encoding {
-        Encoding::IdsPacked | Encoding::IdsFrame => {
+        Encoding::IdsPacked => {
+            let ints = packed(encoding, raw, count)?;
+            for_each_chunk(&ints, first, out, |values, out| out.copy_from_slice(values));
+            Ok(())
+        }
+        Encoding::IdsFrame => {
             let ints = packed(encoding, raw, count)?;
             let base = ints.base() as u32;
-            for_each_chunk(&ints, first, out, |residuals, out| match base {
-                0 => out.copy_from_slice(residuals),
-                _ => out.iter_mut().zip(residuals).for_each(|(o, r)| *o = base.wrapping_add(*r)),
+            for_each_chunk(&ints, first, out, |values, out| {
+                out.iter_mut().zip(values).for_each(|(id, value)| *id = base.wrapping_add(*value));
             });
             Ok(())
         }
@@ -195,16 +199,13 @@ pub fn decode_rows(
     }
 }
 
-/// The ids of a packed or framed block as they are stored.
+/// The ids of an [`Encoding::IdsPacked`] or [`Encoding::IdsFrame`] block as they are stored.
 ///
 /// # Errors
 /// `Corrupt` when the bytes do not encode exactly `count` ids.
 pub(crate) fn packed(encoding: Encoding, raw: &[u8], count: usize) -> Result<PackedInts<'_>> {
     let mut reader = ByteReader::new(raw);
-    let base = match encoding {
-        Encoding::IdsFrame => reader.varint_u32()?,
-        _ => 0,
-    };
+    let base = if encoding == Encoding::IdsFrame { reader.varint_u32()? } else { 0 };
     let width = reader.u8()?;
     PackedInts::new(reader.rest(), u32::from(width), count, i64::from(base), 1)
         .ok_or_else(|| corrupt(format!("a packed block of width {width} has a wrong length")))
@@ -248,7 +249,8 @@ mod tests {
             assert!(decode(candidate.encoding, &candidate.raw, &mut out[8..]).is_err());
             for first in [1, 1024, 2000] {
                 let mut out = vec![9; 700];
-                decode_rows(candidate.encoding, &candidate.raw, ids.len(), first, &mut out).unwrap();
+                decode_rows(candidate.encoding, &candidate.raw, ids.len(), first, &mut out)
+                    .unwrap();
                 assert_eq!(out, ids[first..first + 700], "{:?}", candidate.encoding);
             }
             let cut = &candidate.raw[..candidate.raw.len() - 1];

@@ -119,9 +119,9 @@ impl<'a> StoredFrame<'a> {
             Some(ints) => for_each_chunk(ints, first, out, |residuals, out| {
                 kernels::to_longs(ints.level(), residuals, base, unit, out);
             }),
-            None => self
-                .stream
-                .decode(first, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64)),
+            None => {
+                self.stream.decode(first, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64))
+            }
         }
     }
 }

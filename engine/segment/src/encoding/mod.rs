@@ -93,6 +93,14 @@ impl Encoding {
     }
 }
 
+/// The rows that `length` values from `first` on are, of a block of `count`.
+fn check_rows(count: usize, first: usize, length: usize) -> Result<Range<usize>> {
+    match first.checked_add(length) {
+        Some(end) if end <= count => Ok(first..end),
+        _ => Err(corrupt(format!("{length} rows from {first} on of a block of {count}"))),
+    }
+}
+
 /// Whether a block codec is worth trying on an encoded block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodecUse {
@@ -140,14 +148,6 @@ pub trait Profile {
                 weight: plan.weight,
             })
             .collect()
-    }
-}
-
-/// The rows that `length` values from `first` on are, of a block of `count`.
-fn check_rows(count: usize, first: usize, length: usize) -> Result<Range<usize>> {
-    match first.checked_add(length) {
-        Some(end) if end <= count => Ok(first..end),
-        _ => Err(corrupt(format!("{length} rows from {first} on of a block of {count}"))),
     }
 }
 

@@ -207,9 +207,9 @@ impl<'a> Stream<'a> {
     pub(crate) fn sum_of_first(&self, count: usize) -> u64 {
         match &self.values {
             Values::Narrow(ints) => ints.sum_of_residuals(0..count),
-            Values::Wide { low, high } => low
-                .sum_of_residuals(0..count)
-                .wrapping_add(high.sum_of_residuals(0..count) << 32),
+            Values::Wide { low, high } => {
+                low.sum_of_residuals(0..count).wrapping_add(high.sum_of_residuals(0..count) << 32)
+            }
             Values::Bytes { .. } => {
                 (0..count.min(self.count)).fold(0, |sum, at| self.get(at).wrapping_add(sum))
             }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Result;
-use crate::format::recent;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::{self, BlockCodec};
+use crate::format::recent;
 use crate::format::{SMALL_ALIGNMENT, checksum, corrupt};
 
 /// The bytes of a segment file: a memory map, a vector, anything shared that stays put.

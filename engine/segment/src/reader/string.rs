@@ -19,8 +19,7 @@ use crate::format::{MAX_BLOCK_VALUES, corrupt};
 use crate::packed::PackedInts;
 use crate::reader::block_rows;
 use crate::view::{
-    BLOCK_ROWS, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, StringColumn,
-    check_start,
+    BLOCK_ROWS, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, StringColumn, check_start,
 };
 
 /// A string column of a segment.
