@@ -1,5 +1,6 @@
 //! End to end: a real server over HTTP, as a user meets it.
 
+mod formats;
 mod handoff;
 mod hostile;
 mod tasks;

@@ -202,11 +202,7 @@ impl Run {
     }
 }
 
-fn plan_replace(
-    datasource: &Arc<str>,
-    chunks: Vec<ReadyChunk>,
-    version: Version,
-) -> Vec<Planned> {
+fn plan_replace(datasource: &Arc<str>, chunks: Vec<ReadyChunk>, version: Version) -> Vec<Planned> {
     let mut planned = Vec::new();
     for chunk in chunks {
         let (core, interval) = (chunk.partitions.len() as u32, chunk.interval);
