@@ -101,6 +101,7 @@ impl Broker {
             cancel,
             memory_budget_bytes: self.options.memory_budget_bytes,
             max_buckets: self.options.max_buckets,
+            ..ExecContext::default()
         }
     }
 

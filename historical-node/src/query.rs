@@ -30,6 +30,6 @@ impl DataNode for HistoricalNode {
                 }
             }
         }
-        run_views(&self.pool, &request, found, missing).await
+        run_views(&self.pool, Some(&self.dictionaries), &request, found, missing).await
     }
 }

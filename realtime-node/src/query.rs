@@ -21,6 +21,6 @@ impl DataNode for RealtimeNode {
                 None => missing.push(descriptor.clone()),
             }
         }
-        run_views(&self.shared.pool, &request, found, missing).await
+        run_views(&self.shared.pool, None, &request, found, missing).await
     }
 }

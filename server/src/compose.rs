@@ -104,7 +104,7 @@ async fn start_roles(config: &ServerConfig) -> Result<Roles> {
     let discovery = Arc::new(InProcessDiscovery::new());
     let historical = Arc::new(
         HistoricalNode::open(
-            historical_options(data_dir),
+            historical_options(config, data_dir),
             discovery.clone(),
             storage.clone(),
             pool.clone(),
@@ -163,13 +163,14 @@ fn router(config: &ServerConfig, roles: &Roles) -> Router {
         .layer(axum::middleware::from_fn(assign_request_id))
 }
 
-fn historical_options(data_dir: &Path) -> HistoricalOptions {
+fn historical_options(config: &ServerConfig, data_dir: &Path) -> HistoricalOptions {
     HistoricalOptions {
         server_id: "historical-0".into(),
         tier: "_default_tier".into(),
         priority: 0,
         cache_dir: data_dir.join("segment-cache"),
         capacity_bytes: u64::MAX,
+        dictionary_budget_bytes: config.query.dictionary_budget_bytes as usize,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::error::{ExecError, Result};
+use crate::node::NodeDictionaries;
 
 /// A flag that is checked once a block.
 #[derive(Debug, Clone, Default)]
@@ -43,10 +44,17 @@ pub struct ExecContext {
     pub memory_budget_bytes: usize,
     /// Most time buckets that a query may produce.
     pub max_buckets: usize,
+    /// The node's dictionaries, when the groups of several segments are to be merged.
+    pub dictionaries: Option<Arc<NodeDictionaries>>,
 }
 
 impl Default for ExecContext {
     fn default() -> Self {
-        Self { cancel: CancelFlag::default(), memory_budget_bytes: 1 << 30, max_buckets: 1_000_000 }
+        Self {
+            cancel: CancelFlag::default(),
+            memory_budget_bytes: 1 << 30,
+            max_buckets: 1_000_000,
+            dictionaries: None,
+        }
     }
 }

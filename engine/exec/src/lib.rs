@@ -7,6 +7,7 @@
 pub mod context;
 pub mod error;
 pub mod finalise;
+pub mod node;
 pub mod oracle;
 pub mod ordering;
 pub mod partial;
@@ -23,6 +24,7 @@ mod run;
 pub use context::{CancelFlag, ExecContext};
 pub use error::{ExecError, Result};
 pub use finalise::{FinalResult, finalise};
-pub use merge::{merge, regroup};
-pub use partial::{GroupedPartial, KeyColumn, Partial, StateColumn, StringKeys};
-pub use run::{run, run_blocks, run_only_segment};
+pub use merge::{Merger, merge, regroup};
+pub use node::NodeDictionaries;
+pub use partial::{GroupedPartial, KeyColumn, NodeKeys, Partial, StateColumn, StringKeys};
+pub use run::{SharedRun, Worker, run, run_blocks, run_only_segment};

@@ -1,7 +1,11 @@
 //! `Partial`: what one segment (or one node) contributes to an answer. Columnar, mergeable in any
 //! order, finalised once.
 
+use std::sync::Arc;
+
 use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
+
+use crate::node::{NodeDictionary, NodeValues};
 
 /// The contribution of some segments to a query's answer.
 #[derive(Debug, Clone)]
@@ -45,6 +49,29 @@ pub struct GroupedPartial {
 }
 
 impl GroupedPartial {
+    /// Some groups, each at most once.
+    pub(crate) fn pick(self, groups: &[u32]) -> Self {
+        fn copy<T: Copy>(values: &[T], groups: &[u32]) -> Vec<T> {
+            groups.iter().map(|&group| values[group as usize]).collect()
+        }
+        let keys = self.keys.into_iter().map(|keys| match keys {
+            KeyColumn::String(keys) => {
+                KeyColumn::String(StringKeys { ids: copy(&keys.ids, groups), ..keys })
+            }
+            KeyColumn::Node(keys) => {
+                KeyColumn::Node(NodeKeys { ids: copy(&keys.ids, groups), ..keys })
+            }
+            KeyColumn::Long(values) => KeyColumn::Long(copy(&values, groups)),
+            KeyColumn::Double(values) => KeyColumn::Double(copy(&values, groups)),
+        });
+        Self {
+            bucket_start_ms: copy(&self.bucket_start_ms, groups),
+            keys: keys.collect(),
+            states: self.states.into_iter().map(|states| states.pick(groups)).collect(),
+            data_range_ms: self.data_range_ms,
+        }
+    }
+
     /// Number of groups.
     #[must_use]
     pub fn group_count(&self) -> usize {
@@ -57,10 +84,31 @@ impl GroupedPartial {
 pub enum KeyColumn {
     /// Output type STRING.
     String(StringKeys),
+    /// Output type STRING, as ids of a node-wide dictionary. Never leaves the process.
+    Node(NodeKeys),
     /// Output type LONG; `None` is null.
     Long(Vec<Option<i64>>),
     /// Output types DOUBLE and FLOAT; `None` is null. -0 was made 0 and NaNs were made one.
     Double(Vec<Option<f64>>),
+}
+
+/// String keys as ids of a node-wide dictionary. Id 0 is null.
+#[derive(Debug, Clone)]
+pub struct NodeKeys {
+    /// One id a group.
+    pub ids: Vec<u32>,
+    /// The numbering.
+    pub dictionary: Arc<NodeDictionary>,
+    /// Values of at least those ids.
+    pub values: Arc<NodeValues>,
+}
+
+impl NodeKeys {
+    /// The value of a group.
+    #[must_use]
+    pub fn get(&self, group: usize) -> Option<&str> {
+        self.values.get(self.ids[group])
+    }
 }
 
 /// String keys as ids into a dictionary of the distinct values that occur. Id 0 is null.
@@ -118,4 +166,28 @@ pub enum StateColumn {
     Theta(Vec<Option<Box<ThetaSketch>>>),
     /// KLL sketches.
     Kll(Vec<Option<Box<KllSketch>>>),
+}
+
+impl StateColumn {
+    /// The states of some groups, each at most once.
+    pub(crate) fn pick(self, groups: &[u32]) -> Self {
+        fn copy<T: Copy>(values: &[T], groups: &[u32]) -> Vec<T> {
+            groups.iter().map(|&group| values[group as usize]).collect()
+        }
+        fn take<T>(mut values: Vec<Option<T>>, groups: &[u32]) -> Vec<Option<T>> {
+            groups.iter().map(|&group| values[group as usize].take()).collect()
+        }
+        let flags = |valid: Option<Vec<bool>>| valid.map(|valid| copy(&valid, groups));
+        match self {
+            StateColumn::Long { values, valid } => {
+                StateColumn::Long { values: copy(&values, groups), valid: flags(valid) }
+            }
+            StateColumn::Double { values, valid, float } => {
+                StateColumn::Double { values: copy(&values, groups), valid: flags(valid), float }
+            }
+            StateColumn::Hll(sketches) => StateColumn::Hll(take(sketches, groups)),
+            StateColumn::Theta(sketches) => StateColumn::Theta(take(sketches, groups)),
+            StateColumn::Kll(sketches) => StateColumn::Kll(take(sketches, groups)),
+        }
+    }
 }

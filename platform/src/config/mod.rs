@@ -95,6 +95,8 @@ pub struct QueryConfig {
     pub max_timeout_ms: u64,
     /// Bytes that one query may take on a node.
     pub memory_budget_bytes: u64,
+    /// Bytes that node-wide dictionaries, which make merging segments fast, may take.
+    pub dictionary_budget_bytes: u64,
     /// Queries at work at once; more are refused with 429.
     pub max_concurrent: u32,
     /// Most time buckets of one query.
@@ -167,6 +169,7 @@ impl Default for QueryConfig {
             timeout_ms: 5 * MINUTE_MS,
             max_timeout_ms: 60 * MINUTE_MS,
             memory_budget_bytes: 512 * MIB,
+            dictionary_budget_bytes: 1024 * MIB,
             max_concurrent: 256,
             max_buckets: 1_000_000,
         }

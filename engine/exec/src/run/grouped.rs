@@ -1,20 +1,20 @@
 //! timeseries, topN and groupBy: the loop over blocks.
 
-use std::ops::Range;
-
-use henge_query::{AggregatorSpec, DimensionSpec, QueryBase};
+use henge_query::{AggregatorSpec, DimensionSpec, Query, QueryBase};
 use henge_segment::{BLOCK_ROWS, NumericColumn, SegmentView};
 use henge_types::{Granularity, Interval};
 
+use super::Blocks;
 use super::buckets::{Buckets, Run};
 use super::rows::{SelectedRows, time_column};
-use super::top::{TopCut, pick};
+use super::top::TopCut;
 use crate::aggregate::{Aggregator, Batch, BlockInput};
 use crate::column::{ColumnSet, Columns, SlotId};
 use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 use crate::group::{Grouper, PartIds};
+use crate::node::NodeScope;
 use crate::partial::{GroupedPartial, Partial};
 
 /// Runs of one bucket that a block may have before each row gets its bucket's number instead.
@@ -45,11 +45,44 @@ pub(super) struct GroupedQuery<'q> {
     pub(super) cut: Option<&'q TopCut>,
 }
 
+impl<'q> GroupedQuery<'q> {
+    /// What a query groups; `None` for one that does not.
+    pub(super) fn of(query: &'q Query, cut: Option<&'q TopCut>) -> Option<Self> {
+        Some(match query {
+            Query::Timeseries(query) => Self {
+                base: &query.base,
+                granularity: &query.granularity,
+                dimensions: &[],
+                aggregations: &query.aggregations,
+                needs_data_range: true,
+                cut: None,
+            },
+            Query::TopN(query) => Self {
+                base: &query.base,
+                granularity: &query.granularity,
+                dimensions: std::slice::from_ref(&query.dimension),
+                aggregations: &query.aggregations,
+                needs_data_range: true,
+                cut,
+            },
+            Query::GroupBy(query) => Self {
+                base: &query.base,
+                granularity: &query.granularity,
+                dimensions: &query.dimensions,
+                aggregations: &query.aggregations,
+                needs_data_range: false,
+                cut: None,
+            },
+            _ => return None,
+        })
+    }
+}
+
 /// Groups the rows of some blocks.
 pub(super) fn run(
     query: &GroupedQuery<'_>,
     view: &dyn SegmentView,
-    blocks: Range<usize>,
+    blocks: &mut Blocks<'_>,
     ctx: &ExecContext,
 ) -> Result<Partial> {
     let mut selector = SelectedRows::new(query.base, view)?;
@@ -60,15 +93,21 @@ pub(super) fn run(
     };
     let mut run = GroupedRun::new(query, view, ctx)?;
     if !selector.is_nothing() {
-        for block in blocks {
-            ctx.cancel.check()?;
-            let selection = selector.block(block)?;
-            if !selection.is_empty() {
-                run.block(block, selection)?;
+        while let Some(blocks) = blocks() {
+            for block in blocks {
+                ctx.cancel.check()?;
+                let selection = selector.block(block)?;
+                if !selection.is_empty() {
+                    run.block(block, selection)?;
+                }
             }
         }
     }
-    run.finish(data_range_ms, query.cut).map(Partial::Grouped)
+    let scope = ctx
+        .dictionaries
+        .as_deref()
+        .map(|dictionaries| NodeScope { dictionaries, datasource: &view.id().datasource });
+    run.finish(data_range_ms, query.cut, scope).map(Partial::Grouped)
 }
 
 /// The view's time range clipped to each interval, which is what empty buckets are filled between.
@@ -287,6 +326,7 @@ impl<'a> GroupedRun<'a> {
         self,
         data_range_ms: Vec<Option<(i64, i64)>>,
         cut: Option<&TopCut>,
+        scope: Option<NodeScope<'_>>,
     ) -> Result<GroupedPartial> {
         let Self { buckets, grouper, mut aggregators, .. } = self;
         let positions = grouper.positions();
@@ -306,10 +346,10 @@ impl<'a> GroupedRun<'a> {
             None => (groups, states),
             Some(best) => (
                 best.iter().map(|&group| groups[group as usize]).collect(),
-                states.into_iter().map(|states| pick(states, &best)).collect(),
+                states.into_iter().map(|states| states.pick(&best)).collect(),
             ),
         };
-        let (bucket_ids, keys) = grouper.into_keys(&groups)?;
+        let (bucket_ids, keys) = grouper.into_keys(&groups, scope)?;
         let starts = buckets.starts();
         let bucket_start_ms = bucket_ids.iter().map(|&bucket| starts[bucket as usize]).collect();
         Ok(GroupedPartial { bucket_start_ms, keys, states, data_range_ms })

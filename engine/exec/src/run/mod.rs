@@ -3,10 +3,14 @@
 mod buckets;
 mod grouped;
 pub(crate) mod rows;
+mod shared;
 mod time_boundary;
 mod top;
 
 use std::ops::Range;
+
+pub use shared::{SharedRun, Worker};
+pub(crate) use top::TopCut;
 
 use henge_query::Query;
 use henge_segment::SegmentView;
@@ -14,6 +18,7 @@ use henge_segment::SegmentView;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::partial::Partial;
+use grouped::GroupedQuery;
 
 /// What one segment contributes to the query's answer.
 ///
@@ -55,6 +60,9 @@ pub fn run_blocks(
     run_with_cut(query, view, blocks, None, ctx)
 }
 
+/// Gives the next blocks to run over, until there are none.
+type Blocks<'b> = dyn FnMut() -> Option<Range<usize>> + 'b;
+
 fn run_with_cut(
     query: &Query,
     view: &dyn SegmentView,
@@ -64,40 +72,11 @@ fn run_with_cut(
 ) -> Result<Partial> {
     ctx.cancel.check()?;
     let blocks = blocks.start..blocks.end.min(view.block_count());
+    if let Some(grouped) = GroupedQuery::of(query, cut) {
+        let mut blocks = Some(blocks);
+        return grouped::run(&grouped, view, &mut || blocks.take(), ctx);
+    }
     match query {
-        Query::Timeseries(query) => {
-            let grouped = grouped::GroupedQuery {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: &[],
-                aggregations: &query.aggregations,
-                needs_data_range: true,
-                cut: None,
-            };
-            grouped::run(&grouped, view, blocks, ctx)
-        }
-        Query::TopN(query) => {
-            let grouped = grouped::GroupedQuery {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: std::slice::from_ref(&query.dimension),
-                aggregations: &query.aggregations,
-                needs_data_range: true,
-                cut,
-            };
-            grouped::run(&grouped, view, blocks, ctx)
-        }
-        Query::GroupBy(query) => {
-            let grouped = grouped::GroupedQuery {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: &query.dimensions,
-                aggregations: &query.aggregations,
-                needs_data_range: false,
-                cut: None,
-            };
-            grouped::run(&grouped, view, blocks, ctx)
-        }
         Query::TimeBoundary(query) => time_boundary::run(query, view, blocks, ctx),
         // These look at the whole segment, once.
         _ if blocks.start > 0 => crate::merge::merge(query, Vec::new(), ctx),

@@ -96,7 +96,9 @@ impl IoConfig {
         let source_hint = "give {\"type\":\"inline\",…} or {\"type\":\"local\",…}";
         Ok(Self {
             input_source: input_source(&node.require("inputSource", source_hint)?)?,
-            input_format: input_format(&node.require("inputFormat", "give {\"type\":\"json\"}, csv, tsv or parquet")?)?,
+            input_format: input_format(
+                &node.require("inputFormat", "give {\"type\":\"json\"}, csv, tsv or parquet")?,
+            )?,
             append_to_existing,
             drop_existing,
         })

@@ -14,10 +14,10 @@ use rustc_hash::FxHashMap;
 
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
-use crate::format::corrupt;
 use crate::format::footer::{Footer, RowSummary};
 use crate::format::piece::{SegmentBytes, Source};
 use crate::format::trailer::Trailer;
+use crate::format::{LARGE_ALIGNMENT, corrupt};
 use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
 use crate::reader::string::StringReader;
@@ -45,6 +45,12 @@ pub(crate) enum Column {
 }
 
 impl MappedSegment {
+    /// The number in the [`crate::view::DictionaryInstance`] of all columns.
+    #[must_use]
+    pub fn instance(&self) -> u64 {
+        self.source.instance
+    }
+
     /// Opens a segment.
     ///
     /// # Errors
@@ -59,6 +65,8 @@ impl MappedSegment {
         for (position, (column, directory)) in schema.columns.iter().zip(directories).enumerate() {
             let mut reader = ByteReader::new(&source.footer[..directory.end]);
             reader.take(directory.start)?;
+            let base = reader.varint()?.saturating_mul(LARGE_ALIGNMENT as u64);
+            let mut reader = reader.with_base(base);
             let read = read_column(&source, position, column, &rows, &mut reader)
                 .and_then(|read| reader.finish("the directory").map(|()| read))
                 .map_err(|error| corrupt(format!("column '{}': {error}", column.name)))?;
