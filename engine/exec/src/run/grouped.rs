@@ -111,7 +111,7 @@ pub(super) fn run(
 }
 
 /// The view's time range clipped to each interval, which is what empty buckets are filled between.
-fn data_ranges(base: &QueryBase, view: &dyn SegmentView) -> Vec<Option<(i64, i64)>> {
+pub(crate) fn data_ranges(base: &QueryBase, view: &dyn SegmentView) -> Vec<Option<(i64, i64)>> {
     let time_range = view.time_range();
     let clip = |interval: &Interval| {
         let (min, max) = time_range?;
