@@ -54,9 +54,11 @@ impl Broker {
                 failed.contains(&(server.clone(), segment.clone()))
             });
             pending = without;
+            let is_complete =
+                assigned.len() == 1 && pending.is_empty() && gathered.partials.is_empty();
             let calls = assigned
                 .into_iter()
-                .map(|(server, segments)| self.call(query, server, segments, cancel));
+                .map(|(server, segments)| self.call(query, server, segments, is_complete, cancel));
             for (server, segments, outcome) in join_all(calls).await {
                 match outcome {
                     Ok(reply) => {
@@ -87,6 +89,7 @@ impl Broker {
         query: &Arc<Query>,
         server: ServerId,
         segments: Vec<SegmentDescriptor>,
+        is_complete: bool,
         cancel: &CancelFlag,
     ) -> Call {
         let node = self.nodes.read().get(&server).cloned();
@@ -98,6 +101,7 @@ impl Broker {
                     cancel: cancel.clone(),
                     priority: query.base().context.priority,
                     memory_budget_bytes: self.options.memory_budget_bytes,
+                    is_complete,
                 })
                 .await
             }

@@ -91,6 +91,9 @@ impl HistoricalNode {
         if let Some(mapped) = self.loaded.write().remove(id) {
             self.cache.remove(id, mapped.size_bytes());
             self.dictionaries.forget(mapped.instance());
+            for projection in mapped.projections() {
+                self.dictionaries.forget(projection.segment.instance());
+            }
         }
         Ok(())
     }

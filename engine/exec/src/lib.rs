@@ -12,6 +12,7 @@ pub mod oracle;
 pub mod ordering;
 pub mod partial;
 pub mod partial_rows;
+pub mod projection;
 
 mod aggregate;
 mod column;

@@ -49,6 +49,29 @@ pub struct GroupedPartial {
 }
 
 impl GroupedPartial {
+    /// Some groups, each at most once.
+    pub(crate) fn pick(self, groups: &[u32]) -> Self {
+        fn copy<T: Copy>(values: &[T], groups: &[u32]) -> Vec<T> {
+            groups.iter().map(|&group| values[group as usize]).collect()
+        }
+        let keys = self.keys.into_iter().map(|keys| match keys {
+            KeyColumn::String(keys) => {
+                KeyColumn::String(StringKeys { ids: copy(&keys.ids, groups), ..keys })
+            }
+            KeyColumn::Node(keys) => {
+                KeyColumn::Node(NodeKeys { ids: copy(&keys.ids, groups), ..keys })
+            }
+            KeyColumn::Long(values) => KeyColumn::Long(copy(&values, groups)),
+            KeyColumn::Double(values) => KeyColumn::Double(copy(&values, groups)),
+        });
+        Self {
+            bucket_start_ms: copy(&self.bucket_start_ms, groups),
+            keys: keys.collect(),
+            states: self.states.into_iter().map(|states| states.pick(groups)).collect(),
+            data_range_ms: self.data_range_ms,
+        }
+    }
+
     /// Number of groups.
     #[must_use]
     pub fn group_count(&self) -> usize {
@@ -143,4 +166,28 @@ pub enum StateColumn {
     Theta(Vec<Option<Box<ThetaSketch>>>),
     /// KLL sketches.
     Kll(Vec<Option<Box<KllSketch>>>),
+}
+
+impl StateColumn {
+    /// The states of some groups, each at most once.
+    pub(crate) fn pick(self, groups: &[u32]) -> Self {
+        fn copy<T: Copy>(values: &[T], groups: &[u32]) -> Vec<T> {
+            groups.iter().map(|&group| values[group as usize]).collect()
+        }
+        fn take<T>(mut values: Vec<Option<T>>, groups: &[u32]) -> Vec<Option<T>> {
+            groups.iter().map(|&group| values[group as usize].take()).collect()
+        }
+        let flags = |valid: Option<Vec<bool>>| valid.map(|valid| copy(&valid, groups));
+        match self {
+            StateColumn::Long { values, valid } => {
+                StateColumn::Long { values: copy(&values, groups), valid: flags(valid) }
+            }
+            StateColumn::Double { values, valid, float } => {
+                StateColumn::Double { values: copy(&values, groups), valid: flags(valid), float }
+            }
+            StateColumn::Hll(sketches) => StateColumn::Hll(take(sketches, groups)),
+            StateColumn::Theta(sketches) => StateColumn::Theta(take(sketches, groups)),
+            StateColumn::Kll(sketches) => StateColumn::Kll(take(sketches, groups)),
+        }
+    }
 }

@@ -37,6 +37,12 @@ pub struct QueryContext {
     pub populate_result_level_cache: bool,
     /// `useBlockStatistics`: answer whole blocks from their statistics where that is exact.
     pub use_block_statistics: bool,
+    /// `useProjection`: segments must answer from the projection of this name.
+    pub use_projection: Option<String>,
+    /// `noProjections`: always read the rows themselves.
+    pub no_projections: bool,
+    /// `forceProjections`: fail where no projection can answer.
+    pub force_projections: bool,
     /// `returnPartialResults`: mark an incomplete answer instead of failing.
     pub return_partial_results: bool,
     /// `uncoveredIntervalsLimit`.
@@ -64,6 +70,9 @@ impl Default for QueryContext {
             use_result_level_cache: true,
             populate_result_level_cache: true,
             use_block_statistics: true,
+            use_projection: None,
+            no_projections: false,
+            force_projections: false,
             return_partial_results: false,
             uncovered_intervals_limit: 0,
             raw: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use henge_types::{ColumnRole, format_timestamp};
+use henge_types::{ColumnRole, ProjectionDefinition, format_timestamp};
 use serde::Serialize;
 
 use crate::encoding::Encoding;
@@ -39,6 +39,17 @@ pub struct InspectReport {
     pub rollup: bool,
     /// The columns, in the order of the schema.
     pub columns: Vec<ColumnReport>,
+    /// The projections.
+    pub projections: Vec<ProjectionReport>,
+}
+
+/// One projection.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProjectionReport {
+    /// What it holds.
+    pub definition: ProjectionDefinition,
+    /// The segment it is.
+    pub segment: InspectReport,
 }
 
 /// One column.
@@ -87,6 +98,14 @@ impl MappedSegment {
         let columns = (0..self.columns.len())
             .map(|position| self.inspect_column(position))
             .collect::<Result<Vec<_>>>()?;
+        let projections = self
+            .projections
+            .iter()
+            .map(|projection| {
+                let definition = projection.definition.clone();
+                Ok(ProjectionReport { definition, segment: projection.segment.inspect()? })
+            })
+            .collect::<Result<Vec<_>>>()?;
         let time = self.time_range();
         Ok(InspectReport {
             id: self.id().to_string(),
@@ -100,6 +119,7 @@ impl MappedSegment {
             time_sorted: self.is_time_sorted(),
             rollup: self.schema().rollup,
             columns,
+            projections,
         })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use henge_exec::{ExecContext, NodeDictionaries, Partial, SharedRun, Worker};
+use henge_exec::{ExecContext, Merger, NodeDictionaries, Partial, SharedRun, Worker};
 use henge_segment::SegmentView;
 
 use super::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
@@ -43,18 +43,37 @@ pub async fn run_views(
     let run = Arc::new(SharedRun::new(Arc::clone(&request.query), views));
     let workers = (0..pool.threads().min(run.worker_limit()))
         .map(|_| work(pool, request.priority, Worker::new(Arc::clone(&run)), &context));
-    let mut reply = SegmentReply { missing, ..SegmentReply::default() };
-    for (partial, stats) in try_join_all(workers).await? {
-        reply.partials.push(partial);
-        reply.stats += stats;
+    let mut stats = ReplyStats::default();
+    let mut mergers = Vec::new();
+    for (merger, spent) in try_join_all(workers).await? {
+        mergers.push(merger);
+        stats += spent;
     }
-    Ok(reply)
+    let complete = request.is_complete && missing.is_empty();
+    let gather = move || gather(mergers, complete, &context);
+    let partials = pool.spawn(request.priority, gather).await??;
+    Ok(SegmentReply { partials, missing, stats })
+}
+
+/// Merges what the workers found.
+fn gather(
+    mergers: Vec<Merger>,
+    complete: bool,
+    context: &ExecContext,
+) -> Result<Vec<Partial>, NodeError> {
+    let mut mergers = mergers.into_iter();
+    let Some(mut all) = mergers.next() else { return Ok(Vec::new()) };
+    mergers.try_for_each(|merger| all.absorb(merger, context))?;
+    Ok(vec![match complete {
+        true => all.finish_complete(context)?,
+        false => all.finish(context)?,
+    }])
 }
 
 /// How far a worker came in its time slice.
 enum Progress {
     Paused(Box<Worker>),
-    Done(Partial, ReplyStats),
+    Done(Box<Merger>, ReplyStats),
 }
 
 /// Lets a worker do all it can, a time slice after the other.
@@ -63,7 +82,7 @@ async fn work(
     priority: Priority,
     mut worker: Worker,
     context: &ExecContext,
-) -> Result<(Partial, ReplyStats), NodeError> {
+) -> Result<(Merger, ReplyStats), NodeError> {
     let mut spent = ReplyStats::default();
     loop {
         let (context, queued) = (context.clone(), Instant::now());
@@ -82,9 +101,9 @@ async fn work(
         spent += times;
         match progress {
             Progress::Paused(paused) => worker = *paused,
-            Progress::Done(partial, scanned) => {
+            Progress::Done(merger, scanned) => {
                 spent += scanned;
-                return Ok((partial, spent));
+                return Ok((*merger, spent));
             }
         }
     }
@@ -102,5 +121,5 @@ fn run_slice(
     }
     let (segments_scanned, rows_scanned) = worker.scanned();
     let stats = ReplyStats { segments_scanned, rows_scanned, ..ReplyStats::default() };
-    Ok(Progress::Done(worker.into_merger().finish(context)?, stats))
+    Ok(Progress::Done(Box::new(worker.into_merger()), stats))
 }

@@ -64,6 +64,9 @@ pub struct SegmentQuery {
     pub priority: Priority,
     /// Bytes that this query may take on the node.
     pub memory_budget_bytes: usize,
+    /// True when these are all segments of the query: the node then need not send what cannot be in
+    /// the answer, as long as it has every one of them.
+    pub is_complete: bool,
 }
 
 /// A data node's answer.

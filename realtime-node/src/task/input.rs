@@ -84,6 +84,14 @@ impl InputRef {
         Ok(Input { name, stored_bytes_read, reader, pending: Vec::new(), at_end: false })
     }
 
+    /// The file's path; `None` for events in the spec.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Inline(_) => None,
+            Self::File(path) => Some(path),
+        }
+    }
+
     /// Its size on disk.
     pub(super) fn size_bytes(&self) -> u64 {
         match self {

@@ -2,7 +2,13 @@
 
 mod chunks;
 mod input;
+mod letters;
+mod pieces;
+mod read;
+mod ready;
 mod run;
+mod store;
+mod table;
 
 use std::collections::HashMap;
 use std::sync::Arc;

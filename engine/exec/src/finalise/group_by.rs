@@ -38,12 +38,17 @@ pub(crate) fn finalise(
     };
     let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
     let fields = Fields::new(None, &query.dimensions, aggregations, posts, &query.base.context);
-    let all: Vec<u32> = (0..partial.group_count() as u32).collect();
+    let mut all: Vec<u32> = (0..partial.group_count() as u32).collect();
+    let (mut partial, mut sets) = (partial, sets);
+    if let Some(having) = &query.having {
+        let rows = having::keep_rows(having, &mut Frame::new(&fields, &partial, &all))?;
+        // What is left is put in order, the rest need not be.
+        sets = sets.map(|sets| rows.iter().map(|&row| sets[row as usize]).collect());
+        partial = partial.pick(&rows);
+        all.truncate(rows.len());
+    }
     let mut frame = Frame::new(&fields, &partial, &all);
-    let mut rows = match &query.having {
-        Some(having) => having::keep_rows(having, &mut frame)?,
-        None => all.clone(),
-    };
+    let mut rows = all.clone();
     context.cancel.check()?;
 
     let default_limit = LimitSpec::default();

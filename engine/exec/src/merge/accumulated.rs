@@ -48,6 +48,20 @@ impl Accumulated {
         self.check_memory(ctx)
     }
 
+    /// Adds other states of the same groups.
+    pub(super) fn absorb(&mut self, mut other: Self, ctx: &ExecContext) -> Result<()> {
+        let groups = self.seen.len().max(other.seen.len());
+        self.make_room(groups);
+        other.make_room(groups);
+        let Self { names, states, seen } = self;
+        for ((name, states), from) in names.iter().zip(states).zip(other.states) {
+            ctx.cancel.check()?;
+            states.absorb(name, from, seen, &other.seen)?;
+        }
+        seen.iter_mut().zip(&other.seen).for_each(|(seen, other)| *seen |= other);
+        Ok(())
+    }
+
     fn check_memory(&self, ctx: &ExecContext) -> Result<()> {
         let states: usize = self.states.iter().map(MergedStates::memory_bytes).sum();
         let used = states + self.seen.len();

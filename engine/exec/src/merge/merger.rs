@@ -12,6 +12,7 @@ use crate::context::ExecContext;
 use crate::error::Result;
 use crate::node::{NodeDictionary, NodeValues};
 use crate::partial::{GroupedPartial, KeyColumn, NodeKeys, Partial};
+use crate::run::TopCut;
 
 /// Waiting groups that are merged before more come.
 const MAX_WAITING_GROUPS: usize = 1 << 20;
@@ -82,9 +83,28 @@ impl Merger {
     ///
     /// # Errors
     /// As [`merge`].
-    pub fn finish(mut self, ctx: &ExecContext) -> Result<Partial> {
+    pub fn finish(self, ctx: &ExecContext) -> Result<Partial> {
+        self.finish_with_cut(None, ctx)
+    }
+
+    /// As [`Merger::finish`], when nothing else will be merged with it: a topN then leaves out the
+    /// groups that cannot be in the answer.
+    ///
+    /// # Errors
+    /// As [`merge`].
+    pub fn finish_complete(self, ctx: &ExecContext) -> Result<Partial> {
+        let query = Arc::clone(&self.query);
+        match query.as_ref() {
+            Query::TopN(query) => self.finish_with_cut(TopCut::of(query).as_ref(), ctx),
+            _ => self.finish(ctx),
+        }
+    }
+
+    fn finish_with_cut(mut self, cut: Option<&TopCut>, ctx: &ExecContext) -> Result<Partial> {
         if let Some(dense) = self.dense.take() {
-            self.waiting.push(Partial::Grouped(dense.finish()));
+            // What waits may add to any group.
+            let cut = cut.filter(|_| self.waiting.is_empty());
+            self.waiting.push(Partial::Grouped(dense.finish(cut)));
         }
         merge(&self.query, self.waiting, ctx)
     }
@@ -94,8 +114,11 @@ impl Merger {
     /// # Errors
     /// As [`merge`].
     pub fn absorb(&mut self, mut other: Self, ctx: &ExecContext) -> Result<()> {
-        if let Some(dense) = other.dense.take() {
-            self.add(Partial::Grouped(dense.finish()), ctx)?;
+        match (&mut self.dense, other.dense.take()) {
+            (_, None) => {}
+            (Some(dense), Some(from)) if dense.is_alike(&from) => dense.absorb(from, ctx)?,
+            (empty @ None, Some(from)) => *empty = Some(from),
+            (_, Some(from)) => self.add(Partial::Grouped(from.finish(None)), ctx)?,
         }
         other.waiting.into_iter().try_for_each(|partial| self.add(partial, ctx))
     }
@@ -142,9 +165,26 @@ impl Merger {
 }
 
 impl Dense {
-    fn finish(self) -> GroupedPartial {
+    fn is_alike(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.dictionary, &other.dictionary)
+            && self.bucket_start_ms == other.bucket_start_ms
+    }
+
+    fn absorb(&mut self, other: Self, ctx: &ExecContext) -> Result<()> {
+        if other.values.id_count() > self.values.id_count() {
+            self.values = other.values;
+        }
+        widen_range(&mut self.data_range_ms, &other.data_range_ms);
+        self.accumulated.absorb(other.accumulated, ctx)
+    }
+
+    fn finish(self, cut: Option<&TopCut>) -> GroupedPartial {
         let Self { dictionary, values, bucket_start_ms, data_range_ms, accumulated } = self;
-        let (ids, states) = accumulated.finish();
+        let (mut ids, mut states) = accumulated.finish();
+        if let Some(best) = cut.and_then(|cut| cut.best(&states)) {
+            ids = best.iter().map(|&group| ids[group as usize]).collect();
+            states = states.into_iter().map(|states| states.pick(&best)).collect();
+        }
         GroupedPartial {
             bucket_start_ms: vec![bucket_start_ms; ids.len()],
             keys: vec![KeyColumn::Node(NodeKeys { ids, dictionary, values })],

@@ -108,9 +108,7 @@ impl MergedStates {
                     NumericOp::Max => numbers.add(&from, ok, groups, seen, i64::max),
                 }
                 if overflow {
-                    return Err(ExecError::Invalid(format!(
-                        "aggregator '{name}': the sum is beyond 64 bits: use doubleSum"
-                    )));
+                    return Err(beyond_64_bits(name));
                 }
                 Ok(())
             }
@@ -168,6 +166,62 @@ impl MergedStates {
             Self::Kll(states) => StateColumn::Kll(take(states, groups)),
         }
     }
+}
+
+impl MergedStates {
+    /// Adds other states of the same groups. `seen` and `other_seen` tell the groups of each.
+    pub(super) fn absorb(
+        &mut self,
+        name: &str,
+        other: Self,
+        seen: &[bool],
+        other_seen: &[bool],
+    ) -> Result<()> {
+        match (self, other) {
+            (Self::Long { numbers, op }, Self::Long { numbers: from, .. })
+                if from.valid.is_none() && numbers.valid.is_none() =>
+            {
+                let pairs = numbers.values.iter_mut().zip(&from.values);
+                match op {
+                    NumericOp::Sum => {
+                        let mut overflow = false;
+                        pairs.for_each(|(state, value)| {
+                            let (sum, over) = state.overflowing_add(*value);
+                            *state = sum;
+                            overflow |= over;
+                        });
+                        if overflow {
+                            return Err(beyond_64_bits(name));
+                        }
+                    }
+                    NumericOp::Min => pairs.for_each(|(state, value)| *state = *value.min(state)),
+                    NumericOp::Max => pairs.for_each(|(state, value)| *state = *value.max(state)),
+                }
+                Ok(())
+            }
+            (Self::Double { numbers, op, .. }, Self::Double { numbers: from, .. })
+                if from.valid.is_none() && numbers.valid.is_none() =>
+            {
+                let pairs = numbers.values.iter_mut().zip(&from.values);
+                match op {
+                    NumericOp::Sum => pairs.for_each(|(state, value)| *state += value),
+                    NumericOp::Min => pairs.for_each(|(state, value)| *state = state.min(*value)),
+                    NumericOp::Max => pairs.for_each(|(state, value)| *state = state.max(*value)),
+                }
+                Ok(())
+            }
+            (states, other) => {
+                let groups: Vec<u32> =
+                    (0..).zip(other_seen).filter(|(_, seen)| **seen).map(|(g, _)| g).collect();
+                let other = other.finish(&groups);
+                states.add(name, other, &groups, seen)
+            }
+        }
+    }
+}
+
+fn beyond_64_bits(name: &str) -> ExecError {
+    ExecError::Invalid(format!("aggregator '{name}': the sum is beyond 64 bits: use doubleSum"))
 }
 
 impl<T: Copy> Numbers<T> {

@@ -124,3 +124,105 @@ impl NodeDictionaries {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use henge_segment::DictionaryInstance;
+
+    use super::*;
+
+    /// Some sorted values of the segment of a number.
+    struct Values(u64, Vec<String>);
+
+    impl Dictionary for Values {
+        fn len(&self) -> u32 {
+            self.1.len() as u32 + 1
+        }
+        fn is_sorted(&self) -> bool {
+            true
+        }
+        fn get(&self, id: u32) -> henge_segment::Result<Option<Cow<'_, str>>> {
+            Ok((id > 0).then(|| self.1[id as usize - 1].as_str().into()))
+        }
+        fn lookup(&self, _: &str) -> henge_segment::Result<Option<u32>> {
+            Ok(None)
+        }
+        fn lower_bound(&self, _: &str) -> henge_segment::Result<u32> {
+            Ok(1)
+        }
+        fn for_each(
+            &self,
+            ids: std::ops::Range<u32>,
+            visit: &mut dyn FnMut(u32, Option<&str>),
+        ) -> henge_segment::Result<()> {
+            ids.for_each(|id| visit(id, Some(&self.1[id as usize - 1])));
+            Ok(())
+        }
+        fn instance(&self) -> Option<DictionaryInstance> {
+            Some(DictionaryInstance { segment: self.0, column: 0 })
+        }
+    }
+
+    fn segment(number: u64, values: std::ops::Range<u32>) -> Values {
+        Values(number, values.map(|value| format!("value {value:06}")).collect())
+    }
+
+    #[test]
+    fn equal_values_of_all_segments_have_one_id() {
+        let dictionaries = NodeDictionaries::new(1 << 24);
+        let datasource: Arc<str> = "t".into();
+        let first = segment(1, 0..1_000);
+        let second = segment(2, 500..2_000);
+        let map = |segment: &Values| {
+            let mapped = dictionaries.map_of(&datasource, "c", segment, 1).unwrap().unwrap();
+            assert_eq!(mapped.1.ids.len(), segment.len() as usize);
+            for id in 0..segment.len() {
+                let text = segment.get(id).unwrap();
+                assert_eq!(mapped.1.values.get(mapped.1.ids[id as usize]), text.as_deref());
+            }
+            mapped
+        };
+        let (node, maps) = map(&first);
+        let (same, other) = map(&second);
+        assert!(Arc::ptr_eq(&node, &same));
+        assert_eq!(maps.ids[501], other.ids[1]);
+        assert_eq!(other.values.id_count(), 2_001);
+        assert!(node.memory_bytes() > 0);
+        dictionaries.forget(1);
+        assert!(node.map(DictionaryInstance { segment: 1, column: 0 }).is_none());
+        assert!(node.map(DictionaryInstance { segment: 2, column: 0 }).is_some());
+    }
+
+    #[test]
+    fn large_dictionaries_are_mapped_only_for_queries_that_meet_much_of_them() {
+        let dictionaries = NodeDictionaries::new(1 << 24);
+        let large = segment(1, 0..10_000);
+        let mapped = |groups| dictionaries.map_of(&"t".into(), "c", &large, groups).unwrap();
+        assert!(mapped(10).is_none());
+        assert!(mapped(1_000).is_some());
+        assert!(mapped(10).is_some(), "it is there now");
+    }
+
+    #[test]
+    fn the_budget_holds_and_what_alone_exceeds_it_is_not_built_again() {
+        let dictionaries = NodeDictionaries::new(200_000);
+        let datasource: Arc<str> = "t".into();
+        for (number, column) in ["a", "b", "c"].into_iter().enumerate() {
+            let values = segment(number as u64, 0..2_000);
+            dictionaries.map_of(&datasource, column, &values, 2_000).unwrap();
+            assert!(dictionaries.memory_bytes() <= 200_000, "{column}");
+        }
+        // Segment by segment it grows beyond the budget.
+        for number in 10..20 {
+            let values = segment(number, number as u32 * 3_000..number as u32 * 3_000 + 3_000);
+            dictionaries.map_of(&datasource, "d", &values, 3_000).unwrap();
+            assert!(dictionaries.memory_bytes() <= 200_000);
+        }
+        let again = segment(10, 30_000..33_000);
+        assert!(dictionaries.map_of(&datasource, "d", &again, 3_000).unwrap().is_none());
+        dictionaries.forget(10);
+        assert!(dictionaries.map_of(&datasource, "d", &again, 3_000).unwrap().is_some());
+    }
+}

@@ -7,7 +7,7 @@ use henge_types::{Granularity, Interval};
 use super::Blocks;
 use super::buckets::{Buckets, Run};
 use super::rows::{SelectedRows, time_column};
-use super::top::{TopCut, pick};
+use super::top::TopCut;
 use crate::aggregate::{Aggregator, Batch, BlockInput};
 use crate::column::{ColumnSet, Columns, SlotId};
 use crate::context::ExecContext;
@@ -111,7 +111,7 @@ pub(super) fn run(
 }
 
 /// The view's time range clipped to each interval, which is what empty buckets are filled between.
-fn data_ranges(base: &QueryBase, view: &dyn SegmentView) -> Vec<Option<(i64, i64)>> {
+pub(crate) fn data_ranges(base: &QueryBase, view: &dyn SegmentView) -> Vec<Option<(i64, i64)>> {
     let time_range = view.time_range();
     let clip = |interval: &Interval| {
         let (min, max) = time_range?;
@@ -346,7 +346,7 @@ impl<'a> GroupedRun<'a> {
             None => (groups, states),
             Some(best) => (
                 best.iter().map(|&group| groups[group as usize]).collect(),
-                states.into_iter().map(|states| pick(states, &best)).collect(),
+                states.into_iter().map(|states| states.pick(&best)).collect(),
             ),
         };
         let (bucket_ids, keys) = grouper.into_keys(&groups, scope)?;

@@ -2,8 +2,8 @@
 //! none left it helps with the blocks of one that another still works on, so that all cores are
 //! busy to the end, also when there is a single big segment.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use henge_query::Query;
 use henge_segment::SegmentView;
@@ -12,6 +12,7 @@ use super::grouped::{self, GroupedQuery};
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::merge::Merger;
+use crate::projection::{self, ProjectionPlan};
 
 /// Blocks that a worker takes at a time.
 const CLAIM_BLOCKS: usize = 4;
@@ -32,12 +33,31 @@ pub struct SharedRun {
 struct Item {
     query: Arc<Query>,
     view: Arc<dyn SegmentView>,
+    /// The projection that is read instead of the segment, once that is known.
+    plan: OnceLock<Option<ProjectionPlan>>,
+    /// Of the projection, or of the segment.
     next_block: AtomicUsize,
 }
 
 impl Item {
+    fn plan(&self) -> Result<Option<&ProjectionPlan>> {
+        if let Some(plan) = self.plan.get() {
+            return Ok(plan.as_ref());
+        }
+        let plan = projection::plan(&self.query, self.view.as_ref())?;
+        Ok(self.plan.get_or_init(|| plan).as_ref())
+    }
+
+    /// The rows that are read.
+    fn rows(&self) -> &dyn SegmentView {
+        match self.plan.get() {
+            Some(Some(plan)) => plan.view(self.view.as_ref()),
+            _ => self.view.as_ref(),
+        }
+    }
+
     fn blocks_left(&self) -> usize {
-        self.view.block_count().saturating_sub(self.next_block.load(Ordering::Relaxed))
+        self.rows().block_count().saturating_sub(self.next_block.load(Ordering::Relaxed))
     }
 }
 
@@ -48,7 +68,12 @@ impl SharedRun {
     pub fn new(query: Arc<Query>, views: Vec<(Arc<Query>, Arc<dyn SegmentView>)>) -> Self {
         let mut items: Vec<Item> = views
             .into_iter()
-            .map(|(query, view)| Item { query, view, next_block: AtomicUsize::new(0) })
+            .map(|(query, view)| Item {
+                query,
+                view,
+                plan: OnceLock::new(),
+                next_block: AtomicUsize::new(0),
+            })
             .collect();
         // What takes longest begins first.
         items.sort_by_key(|item| std::cmp::Reverse(item.view.row_count()));
@@ -106,18 +131,20 @@ impl Worker {
                 None => return Ok(false),
             },
         };
+        let plan = item.plan()?;
         if first {
             self.segments += 1;
-            self.rows += item.view.row_count() as u64;
+            self.rows += item.rows().row_count() as u64;
         }
-        let view = item.view.as_ref();
-        let partial = match GroupedQuery::of(&item.query, None) {
+        let rows = item.rows();
+        let query = plan.map_or(item.query.as_ref(), ProjectionPlan::query);
+        let partial = match GroupedQuery::of(query, None) {
             Some(grouped) => {
                 ctx.cancel.check()?;
-                let count = view.block_count();
+                let count = rows.block_count();
                 grouped::run(
                     &grouped,
-                    view,
+                    rows,
                     &mut || {
                         let start = item.next_block.fetch_add(CLAIM_BLOCKS, Ordering::Relaxed);
                         (start < count).then(|| start..(start + CLAIM_BLOCKS).min(count))
@@ -125,7 +152,11 @@ impl Worker {
                     ctx,
                 )?
             }
-            None => super::run(&item.query, view, ctx)?,
+            None => super::run(&item.query, item.view.as_ref(), ctx)?,
+        };
+        let partial = match plan {
+            Some(plan) => plan.finish(&item.query, item.view.as_ref(), partial),
+            None => partial,
         };
         self.merger.add(partial, ctx)?;
         Ok(true)

@@ -95,7 +95,7 @@ fn run_shared(
     for worker in workers {
         all.absorb(worker.into_merger(), &ctx).map_err(|error| error.to_string())?;
     }
-    all.finish(&ctx).map_err(|error| error.to_string())
+    all.finish_complete(&ctx).map_err(|error| error.to_string())
 }
 
 fn execute(

@@ -188,7 +188,6 @@ fn what_is_not_supported_is_named() {
         json!({"dimensionsSpec": {"spatialDimensions": [{"dimName": "a"}]}}),
         json!({"dimensionsSpec": {"forceSegmentSortByTime": false}}),
         json!({"granularitySpec": {"type": "arbitrary"}}),
-        json!({"projections": [{"name": "p"}]}),
         json!({"parser": {"type": "string"}}),
     ];
     for fields in cases {
