@@ -110,18 +110,38 @@ def differences(entry, rows, body):
     got = [row for part in listed for row in (part if isinstance(part, list) else [part])]
     aggregations = native['aggregations']
     last = len(aggregations) + len(native.get('postAggregations', []))
-    positions = entry.get('cols') or range(-last, len(aggregations) - last)
+    positions = dict(zip(map(name_of, aggregations), entry.get('cols') or range(-last, len(aggregations) - last)))
     wrong = []
     if native['queryType'] != 'timeseries' and len(got) != len(rows):  # a time series has its empty buckets too
         wrong.append(f'{len(got)} rows for {len(rows)}')
-    for position, aggregation in zip(positions, aggregations):
-        inner = aggregation.get('aggregator', aggregation)
-        name = aggregation.get('name') or inner['name']
-        expected = math.fsum(float(row[position] or 0) for row in rows)
-        actual = math.fsum(float(row.get(name) or 0) for row in got)
+    metric, limit = cut(native)
+    worst = min(float(row[positions[metric]] or 0) for row in rows) if metric in positions and len(rows) == limit else None
+    for aggregation in aggregations:
+        name, inner = name_of(aggregation), aggregation.get('aggregator', aggregation)
+        # Which of the groups that tie for the last place are shown is up to each engine.
+        above = None if name == metric else worst
+        expected = total(((row[positions[name]], row[positions.get(metric, 0)]) for row in rows), above)
+        actual = total(((row.get(name), row.get(metric)) for row in got), above)
         if abs(expected - actual) > (0.03 if inner['type'] in SKETCHES else 1e-9) * max(abs(expected), 1e-9):
             wrong.append(f'{name} {actual:g} for {expected:g}')
     return '; '.join(wrong)
+
+
+def total(pairs, above):
+    """The sum of the first values, where the second is above a number, if one is given."""
+    return math.fsum(float(value or 0) for value, order in pairs if above is None or float(order or 0) > above * (1 + 1e-9))
+
+
+def name_of(aggregation):
+    return aggregation.get('name') or aggregation['aggregator']['name']
+
+
+def cut(native):
+    """The aggregation that rows are ordered by, best first, and how many are shown; (None, None) when all are."""
+    if native['queryType'] == 'topN':
+        return native['metric'], native['threshold']
+    limits = native.get('limitSpec', {})
+    return (limits['columns'][0]['dimension'], limits['limit']) if 'limit' in limits else (None, None)
 
 
 def summary(medians, differing):
