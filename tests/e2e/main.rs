@@ -1,5 +1,7 @@
 //! End to end: a real server over HTTP, as a user meets it.
 
+mod caches;
 mod handoff;
 mod hostile;
+mod memory;
 mod tasks;

@@ -6,13 +6,13 @@ use henge_types::Granularity;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::finalise::buckets::StampWriter;
-use crate::finalise::column::{Column, dimension_sort_keys};
+use crate::finalise::column::{Column, dimension_sort_keys, gather_text, text_of};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
-use crate::finalise::states::push_identity;
+use crate::finalise::states::{copies, push_identity};
 use crate::finalise::table::Table;
 use crate::finalise::{having, json, subtotals};
-use crate::partial::GroupedPartial;
+use crate::partial::{GroupedPartial, KeyColumn, NodeKeys};
 
 /// The finished answer.
 #[derive(Debug, Clone)]
@@ -36,10 +36,60 @@ pub(crate) fn finalise(
         }
         None => (over_nothing(query, partial), None),
     };
+    let (partial, mut rows) = first_rows(query, partial, sets, context)?;
+    let offset = query.limit_spec.as_ref().map_or(0, |limit| limit.offset);
+    rows.drain(..usize::try_from(offset).unwrap_or(usize::MAX).min(rows.len()));
+
+    let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
+    let fields = Fields::new(None, &query.dimensions, aggregations, posts, &query.base.context);
+    let table = Table::of(Frame::new(&fields, &partial, &rows))?;
+    let times = rows.iter().map(|&row| partial.bucket_start_ms[row as usize]).collect();
+    let as_arrays = query.base.context.result_as_array;
+    Ok(GroupByResult { granularity: query.granularity.clone(), as_arrays, times, table })
+}
+
+/// The groups of a part of the answer that can be in the whole of it. Not for grouping sets.
+pub(crate) fn cut(
+    query: &GroupByQuery,
+    partial: GroupedPartial,
+    context: &ExecContext,
+) -> Result<GroupedPartial> {
+    let (partial, rows) = first_rows(query, partial, None, context)?;
+    Ok(pick_groups(&partial, &rows))
+}
+
+/// Some groups of a partial, with no more text than theirs.
+pub(crate) fn pick_groups(partial: &GroupedPartial, rows: &[u32]) -> GroupedPartial {
+    fn pick<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+        rows.iter().map(|&row| values[row as usize]).collect()
+    }
+    let keys = partial.keys.iter().map(|keys| match keys {
+        KeyColumn::String(keys) => KeyColumn::String(gather_text(keys, rows)),
+        KeyColumn::Node(keys) => {
+            KeyColumn::String(text_of(rows.iter().map(|&row| keys.get(row as usize))))
+        }
+        KeyColumn::Long(values) => KeyColumn::Long(pick(values, rows)),
+        KeyColumn::Double(values) => KeyColumn::Double(pick(values, rows)),
+    });
+    GroupedPartial {
+        bucket_start_ms: pick(&partial.bucket_start_ms, rows),
+        keys: keys.collect(),
+        states: copies(&partial.states, rows, 1),
+        data_range_ms: partial.data_range_ms.clone(),
+    }
+}
+
+/// The groups that `having` lets through and, in the answer's order, as many of them as limit and
+/// offset want.
+fn first_rows(
+    query: &GroupByQuery,
+    mut partial: GroupedPartial,
+    mut sets: Option<Vec<u64>>,
+    context: &ExecContext,
+) -> Result<(GroupedPartial, Vec<u32>)> {
     let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
     let fields = Fields::new(None, &query.dimensions, aggregations, posts, &query.base.context);
     let mut all: Vec<u32> = (0..partial.group_count() as u32).collect();
-    let (mut partial, mut sets) = (partial, sets);
     if let Some(having) = &query.having {
         let rows = having::keep_rows(having, &mut Frame::new(&fields, &partial, &all))?;
         // What is left is put in order, the rest need not be.
@@ -47,23 +97,18 @@ pub(crate) fn finalise(
         partial = partial.pick(&rows);
         all.truncate(rows.len());
     }
-    let mut frame = Frame::new(&fields, &partial, &all);
-    let mut rows = all.clone();
     context.cancel.check()?;
-
-    let default_limit = LimitSpec::default();
-    let limit = query.limit_spec.as_ref().unwrap_or(&default_limit);
-    let order = row_order(query, limit, &partial, sets, &mut frame)?;
-    let offset = usize::try_from(limit.offset).unwrap_or(usize::MAX);
-    let count = limit.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-    order.keep_first(&mut rows, count.saturating_add(offset));
-    rows.drain(..offset.min(rows.len()));
-
-    drop(frame);
-    let table = Table::of(Frame::new(&fields, &partial, &rows))?;
-    let times = rows.iter().map(|&row| partial.bucket_start_ms[row as usize]).collect();
-    let as_arrays = query.base.context.result_as_array;
-    Ok(GroupByResult { granularity: query.granularity.clone(), as_arrays, times, table })
+    let mut rows = all.clone();
+    {
+        let default_limit = LimitSpec::default();
+        let limit = query.limit_spec.as_ref().unwrap_or(&default_limit);
+        let mut frame = Frame::new(&fields, &partial, &all);
+        let order = row_order(query, limit, &partial, sets, &mut frame)?;
+        let offset = usize::try_from(limit.offset).unwrap_or(usize::MAX);
+        let count = limit.limit.and_then(|limit| usize::try_from(limit).ok());
+        order.keep_first(&mut rows, count.unwrap_or(usize::MAX).saturating_add(offset));
+    }
+    Ok((partial, rows))
 }
 
 /// Without dimensions and time buckets there is one group, also over no rows.
