@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use henge_query::{Analysis, ColumnInclusion, SegmentMetadataQuery};
-use henge_segment::{ColumnView, MultiScratch, NULL_ID, SegmentView, StringColumn};
+use henge_segment::{ColumnView, MultiScratch, SegmentView, StringColumn};
 use henge_types::{ColumnSchema, ColumnType, MetricSpec, condense};
 
 use crate::context::ExecContext;
@@ -126,21 +126,21 @@ fn ends(column: &dyn StringColumn) -> Result<(Option<String>, Option<String>)> {
 /// Bytes of the values of all rows as text.
 fn text_bytes(view: &dyn SegmentView, column: &dyn StringColumn) -> Result<u64> {
     let dictionary = column.dictionary();
-    let mut lengths = vec![0; dictionary.len() as usize];
-    dictionary.for_each(NULL_ID + 1..dictionary.len(), &mut |id, value| {
-        lengths[id as usize] = value.map_or(0, str::len) as u64;
+    let mut lengths = Vec::with_capacity(dictionary.len() as usize);
+    dictionary.for_each(0..dictionary.len(), &mut |_, value| {
+        lengths.push(value.map_or(0, str::len) as u64);
     })?;
+    let length = |id: u32| lengths.get(id as usize).copied().unwrap_or(0);
     let mut total = 0;
-    let (mut ids, mut lists) = (Vec::new(), MultiScratch::default());
+    let (mut ids, mut multi) = (Vec::new(), MultiScratch::default());
     for block in 0..view.block_count() {
-        if column.is_multi_value() {
-            let values = column.multi_block(block, &mut lists)?.ids;
-            total += values.iter().map(|id| lengths[*id as usize]).sum::<u64>();
+        total += if column.is_multi_value() {
+            let lists = column.multi_block(block, &mut multi)?;
+            lists.ids.iter().map(|id| length(*id)).sum::<u64>()
         } else {
-            let values = column.id_block(block, &mut ids)?;
-            let rows = 0..view.block_rows(block);
-            total += rows.map(|row| lengths[values.get(row) as usize]).sum::<u64>();
-        }
+            let ids = column.id_block(block, &mut ids)?;
+            (0..view.block_rows(block)).map(|row| length(ids.get(row))).sum()
+        };
     }
     Ok(total)
 }
