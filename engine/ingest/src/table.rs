@@ -127,7 +127,12 @@ impl RowParser {
     }
 
     /// Counts and reports a row that could not even be read.
-    pub fn refuse_row(&mut self, reason: RejectReason, origin: RowOrigin<'_>, sink: &mut dyn RowSink) {
+    pub fn refuse_row(
+        &mut self,
+        reason: RejectReason,
+        origin: RowOrigin<'_>,
+        sink: &mut dyn RowSink,
+    ) {
         let mut raw = (origin.raw)();
         let mut end = raw.len().min(self.limits.max_raw_bytes);
         while !raw.is_char_boundary(end) {

@@ -11,9 +11,11 @@ mod format;
 mod inspect;
 mod merge;
 mod number;
+pub mod packed;
 mod projection;
 mod reader;
 mod rewrite;
+pub mod simd;
 mod verify;
 pub mod view;
 mod writer;
@@ -25,6 +27,7 @@ pub use format::piece::SegmentBytes;
 pub use format::{FORMAT_VERSION, MAGIC, MAX_BLOCK_VALUES, MAX_COMPLEX_BYTES, MAX_STRING_BYTES};
 pub use inspect::{ColumnReport, InspectReport, ProjectionReport};
 pub use merge::{MergeOptions, combine_schemas, merge};
+pub use packed::{PackedBlock, PackedInts};
 pub use projection::{Projection, ProjectionFile};
 pub use reader::MappedSegment;
 pub use rewrite::{add_projections, rewrite_identity, transcode};
@@ -34,7 +37,10 @@ pub use view::{
     MultiScratch, NULL_ID, NullMask, NumericBlock, NumericColumn, NumericStats, NumericSum,
     NumericValues, SegmentView, StringColumn,
 };
-pub use writer::{ColumnData, ComplexRows, SegmentSummary, SegmentWriter, WriteGoal, WriteOptions};
+pub use writer::{
+    ColumnData, ColumnEncoder, ComplexRows, EncodedColumn, IndexPolicy, SegmentSummary,
+    SegmentWriter, WriteGoal, WriteOptions,
+};
 
 // The sample segments of the integration tests name this crate as others do.
 #[cfg(test)]

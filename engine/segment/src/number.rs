@@ -2,11 +2,13 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::encoding::float::{self, Float};
-use crate::encoding::{Candidate, Encoding, integer};
+use crate::encoding::float::{self, Float, Floats};
+use crate::encoding::integer::{self, Integers};
+use crate::encoding::{Encoding, Profile};
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
+use crate::packed::PackedInts;
 use crate::view::{NumericStats, NumericSum};
 
 /// `i64`, `f32` or `f64`: the values of LONG, FLOAT and DOUBLE columns.
@@ -23,13 +25,32 @@ pub(crate) trait Number:
     fn text(self) -> String;
     /// True when `next` is less than `self`.
     fn descends(self, next: Self) -> bool;
-    /// Encodings to choose from; see [`integer::candidates`] and [`float::candidates`].
-    fn candidates(values: &[Self], aligned: bool) -> Vec<Candidate>;
-    /// Decodes a block.
+    /// What is known of a block.
+    type Profile<'a>: Profile;
+    /// Looks a block over.
+    fn profile(values: &[Self]) -> Self::Profile<'_>;
+    /// Decodes the values of a block of `count` from row `first` on.
     ///
     /// # Errors
-    /// `Corrupt` when the bytes do not encode exactly `out.len()` values.
-    fn decode(encoding: Encoding, raw: &[u8], out: &mut [Self]) -> Result<()>;
+    /// `Corrupt` when the bytes do not encode exactly `count` values.
+    fn decode_rows(
+        encoding: Encoding,
+        raw: &[u8],
+        count: usize,
+        first: usize,
+        out: &mut [Self],
+    ) -> Result<()>;
+    /// The block as packed integers and their divisor, when it is stored so.
+    ///
+    /// # Errors
+    /// `Corrupt` when the bytes do not encode exactly `count` values.
+    fn packed(
+        encoding: Encoding,
+        raw: &[u8],
+        count: usize,
+    ) -> Result<Option<(PackedInts<'_>, f64)>>;
+    /// The value of a packed integer.
+    fn of_packed(integer: i64, divisor: f64) -> Self;
     /// [`Number::stats`] without the sum.
     fn bounds(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self>;
     /// Statistics of the rows that are not null.
@@ -73,17 +94,45 @@ impl Number for i64 {
         next < self
     }
 
-    fn candidates(values: &[Self], aligned: bool) -> Vec<Candidate> {
-        integer::candidates(values, aligned)
+    type Profile<'a> = Integers<'a>;
+
+    fn profile(values: &[Self]) -> Integers<'_> {
+        Integers::of(values)
     }
 
-    fn decode(encoding: Encoding, raw: &[u8], out: &mut [Self]) -> Result<()> {
-        integer::decode(encoding, raw, out)
+    fn decode_rows(
+        encoding: Encoding,
+        raw: &[u8],
+        count: usize,
+        first: usize,
+        out: &mut [Self],
+    ) -> Result<()> {
+        integer::decode_rows(encoding, raw, count, first, out)
+    }
+
+    fn packed(
+        encoding: Encoding,
+        raw: &[u8],
+        count: usize,
+    ) -> Result<Option<(PackedInts<'_>, f64)>> {
+        match encoding {
+            Encoding::Frame => Ok(integer::packed(raw, count)?.map(|ints| (ints, 1.0))),
+            _ => Ok(None),
+        }
+    }
+
+    fn of_packed(integer: i64, _divisor: f64) -> Self {
+        integer
     }
 
     fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {
-        let mut sum = 0_i128;
-        for_each_present(values, nulls, |value| sum += i128::from(value));
+        // In two halves, so that a block is added up in 64-bit lanes without overflowing.
+        let (mut low, mut high) = (0_u64, 0_i64);
+        for_each_present(values, nulls, |value| {
+            low += value as u64 & u64::from(u32::MAX);
+            high += value >> 32;
+        });
+        let sum = (i128::from(high) << 32) + i128::from(low);
         let sum = i64::try_from(sum).ok().map(NumericSum::Long);
         NumericStats { sum, ..Self::bounds(values, nulls) }
     }
@@ -141,12 +190,35 @@ macro_rules! impl_float {
                 next < self
             }
 
-            fn candidates(values: &[Self], aligned: bool) -> Vec<Candidate> {
-                float::candidates(values, aligned)
+            type Profile<'a> = Floats<'a, $float>;
+
+            fn profile(values: &[Self]) -> Floats<'_, $float> {
+                Floats::of(values)
             }
 
-            fn decode(encoding: Encoding, raw: &[u8], out: &mut [Self]) -> Result<()> {
-                float::decode(encoding, raw, out)
+            fn decode_rows(
+                encoding: Encoding,
+                raw: &[u8],
+                count: usize,
+                first: usize,
+                out: &mut [Self],
+            ) -> Result<()> {
+                float::decode_rows(encoding, raw, count, first, out)
+            }
+
+            fn packed(
+                encoding: Encoding,
+                raw: &[u8],
+                count: usize,
+            ) -> Result<Option<(PackedInts<'_>, f64)>> {
+                match encoding {
+                    Encoding::Decimal => float::packed::<Self>(raw, count),
+                    _ => Ok(None),
+                }
+            }
+
+            fn of_packed(integer: i64, divisor: f64) -> Self {
+                Float::from_f64(integer as f64 / divisor)
             }
 
             fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {

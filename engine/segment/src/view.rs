@@ -5,11 +5,14 @@
 //! roaring bitmap. Dispatch is dynamic once a block, never once a row: a block hands out slices.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use henge_types::{SegmentId, SegmentSchema};
 use roaring::RoaringBitmap;
 
-use crate::error::Result;
+use crate::encoding::bitpack::GROUP;
+use crate::error::{Result, SegmentError};
+use crate::packed::{PackedBlock, PackedInts};
 use crate::projection::Projection;
 
 /// Rows in a block: the size of a roaring container.
@@ -105,6 +108,22 @@ pub enum NumericSum {
 pub trait NumericColumn<T: Copy>: Send + Sync {
     /// One block's values. `scratch` is used when they must be decoded; its content is overwritten.
     fn block<'s>(&'s self, block: usize, scratch: &'s mut Vec<T>) -> Result<NumericBlock<'s, T>>;
+    /// The values of some rows of a block, decoding little else. `rows` starts at a multiple of
+    /// 1,024; values and nulls of the result count from there, and null bits beyond its end mean
+    /// nothing.
+    fn rows<'s>(
+        &'s self,
+        block: usize,
+        rows: Range<usize>,
+        scratch: &'s mut Vec<T>,
+    ) -> Result<NumericBlock<'s, T>> {
+        self.block(block, scratch)?.cut(rows)
+    }
+    /// The block as packed integers, to be summed or filtered without decoding; `None` when it is
+    /// stored in another way.
+    fn packed(&self, _block: usize) -> Result<Option<PackedBlock<'_>>> {
+        Ok(None)
+    }
     /// One block's statistics, when they are kept (segments do, the index does not).
     fn stats(&self, block: usize) -> Result<Option<NumericStats<T>>>;
     /// False only when no row is null.
@@ -118,6 +137,36 @@ pub struct NumericBlock<'a, T> {
     pub values: NumericValues<'a, T>,
     /// Null rows, `None` when the block has none.
     pub nulls: Option<NullMask<'a>>,
+}
+
+impl<'a, T> NumericBlock<'a, T> {
+    /// Some rows of the block; they start at a multiple of 1,024.
+    pub(crate) fn cut(self, rows: Range<usize>) -> Result<Self> {
+        check_start(&rows)?;
+        let values = match self.values {
+            NumericValues::Slice(values) => NumericValues::Slice(cut_slice(values, &rows)?),
+            constant @ NumericValues::Constant(_) => constant,
+        };
+        let nulls = self.nulls.map(|mask| mask.cut(&rows)).transpose()?;
+        Ok(Self { values, nulls })
+    }
+}
+
+/// Ranges of rows start where a group of packed values does.
+pub(crate) fn check_start(rows: &Range<usize>) -> Result<()> {
+    match rows.start.is_multiple_of(GROUP) {
+        true => Ok(()),
+        false => Err(SegmentError::Invalid(format!(
+            "rows from {}: a range starts at a multiple of {GROUP}",
+            rows.start
+        ))),
+    }
+}
+
+fn cut_slice<'a, T>(values: &'a [T], rows: &Range<usize>) -> Result<&'a [T]> {
+    values.get(rows.clone()).ok_or_else(|| {
+        SegmentError::Invalid(format!("rows {rows:?} of a block of {}", values.len()))
+    })
 }
 
 /// Values of a block.
@@ -148,7 +197,12 @@ pub struct NullMask<'a> {
     pub words: &'a [u64],
 }
 
-impl NullMask<'_> {
+impl<'a> NullMask<'a> {
+    pub(crate) fn cut(self, rows: &Range<usize>) -> Result<Self> {
+        let words = cut_slice(self.words, &(rows.start / 64..rows.end.div_ceil(64)))?;
+        Ok(NullMask { words })
+    }
+
     /// True when the row is null.
     #[inline]
     #[must_use]
@@ -166,6 +220,21 @@ pub trait StringColumn: Send + Sync {
     fn is_multi_value(&self) -> bool;
     /// One block's ids (single-value columns).
     fn id_block<'s>(&'s self, block: usize, scratch: &'s mut Vec<u32>) -> Result<IdBlock<'s>>;
+    /// The ids of some rows of a block (single-value columns), decoding little else. `rows` starts
+    /// at a multiple of 1,024; the ids of the result count from there.
+    fn id_rows<'s>(
+        &'s self,
+        block: usize,
+        rows: Range<usize>,
+        scratch: &'s mut Vec<u32>,
+    ) -> Result<IdBlock<'s>> {
+        self.id_block(block, scratch)?.cut(rows)
+    }
+    /// The block's ids packed (single-value columns), to be filtered without decoding; `None` when
+    /// they are stored in another way.
+    fn packed_ids(&self, _block: usize) -> Result<Option<PackedInts<'_>>> {
+        Ok(None)
+    }
     /// One block's lists of ids (multi-value columns). An empty list reads as null.
     fn multi_block<'s>(
         &'s self,
@@ -194,7 +263,18 @@ pub enum IdBlock<'a> {
     U32(&'a [u32]),
 }
 
-impl IdBlock<'_> {
+impl<'a> IdBlock<'a> {
+    /// Some rows of the block; they start at a multiple of 1,024.
+    pub(crate) fn cut(self, rows: Range<usize>) -> Result<IdBlock<'a>> {
+        check_start(&rows)?;
+        Ok(match self {
+            Self::Constant(id) => Self::Constant(id),
+            Self::U8(ids) => Self::U8(cut_slice(ids, &rows)?),
+            Self::U16(ids) => Self::U16(cut_slice(ids, &rows)?),
+            Self::U32(ids) => Self::U32(cut_slice(ids, &rows)?),
+        })
+    }
+
     /// The id of a row of the block.
     #[inline]
     #[must_use]

@@ -188,7 +188,12 @@ fn the_writer_refuses_what_contradicts_the_schema() {
 
 #[test]
 fn inspection_adds_up() {
-    let options = WriteOptions { goal: WriteGoal::Size, codec: BlockCodec::Zstd, zstd_level: 3 };
+    let options = WriteOptions {
+        goal: WriteGoal::Size,
+        codec: BlockCodec::Zstd,
+        zstd_level: 3,
+        ..WriteOptions::default()
+    };
     let (bytes, _) = write_rich(5_000, options);
     let size = bytes.len() as u64;
     let report = open(bytes).unwrap().inspect().unwrap();

@@ -94,7 +94,8 @@ impl ColumnBatch {
         mut take: impl FnMut(usize, &[FieldValue<'_>]) -> Result<(), E>,
     ) -> Result<(), E> {
         for row in 0..self.row_count {
-            let lists: Vec<Vec<FieldValue<'_>>> = self.columns.iter().map(|c| list(c, row)).collect();
+            let lists: Vec<Vec<FieldValue<'_>>> =
+                self.columns.iter().map(|c| list(c, row)).collect();
             let values: Vec<FieldValue<'_>> = self
                 .columns
                 .iter()

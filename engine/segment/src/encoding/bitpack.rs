@@ -5,6 +5,9 @@
 //! unpacked with the same shift in every lane, which compiles to plain vector code on any CPU. What
 //! does not fill a group follows as one bit stream, least significant bit first.
 
+use crate::simd::Level;
+use crate::simd::kernels;
+
 /// Values in a group.
 pub const GROUP: usize = 1024;
 
@@ -81,40 +84,18 @@ pub fn unpack(packed: &[u8], width: u32, out: &mut [u32]) -> bool {
         out.fill(0);
         return true;
     }
+    let level = Level::best();
     let (groups, tail) = out.as_chunks_mut::<GROUP>();
     let (packed_groups, packed_tail) = packed.split_at(groups.len() * (GROUP / 8) * width as usize);
     for (bytes, group) in packed_groups.chunks_exact(GROUP / 8 * width as usize).zip(groups) {
-        unpack_group(bytes, width, group);
+        kernels::unpack(level, bytes, width, group);
     }
     unpack_tail(packed_tail, width, tail);
     true
 }
 
-/// Unpacks one group from its `128 * width` bytes.
-pub fn unpack_group(bytes: &[u8], width: u32, out: &mut [u32; GROUP]) {
-    let (words, _) = bytes.as_chunks::<4>();
-    let (lanes, _) = words.as_chunks::<LANES>();
-    let mask = u32::MAX >> (32 - width);
-    let (rows, _) = out.as_chunks_mut::<LANES>();
-    for (row, values) in rows.iter_mut().enumerate() {
-        let bit = row * width as usize;
-        let (word, shift) = (bit / 32, bit as u32 % 32);
-        let low = &lanes[word];
-        if shift + width <= 32 {
-            for (value, low) in values.iter_mut().zip(low) {
-                *value = u32::from_le_bytes(*low) >> shift & mask;
-            }
-        } else {
-            let high = &lanes[word + 1];
-            for ((value, low), high) in values.iter_mut().zip(low).zip(high) {
-                let low = u32::from_le_bytes(*low) >> shift;
-                *value = (low | u32::from_le_bytes(*high) << (32 - shift)) & mask;
-            }
-        }
-    }
-}
-
-fn unpack_tail(bytes: &[u8], width: u32, out: &mut [u32]) {
+/// Unpacks the values beyond the last group.
+pub(crate) fn unpack_tail(bytes: &[u8], width: u32, out: &mut [u32]) {
     let mask = u64::from(u32::MAX >> (32 - width));
     let mut next = bytes.iter();
     let mut bits = 0_u64;
@@ -128,6 +109,16 @@ fn unpack_tail(bytes: &[u8], width: u32, out: &mut [u32]) {
         bits >>= width;
         filled -= width;
     }
+}
+
+/// One of the values beyond the last group.
+pub(crate) fn unpack_one(bytes: &[u8], width: u32, index: usize) -> u32 {
+    let bit = index * width as usize;
+    let mut word = [0; 8];
+    let taken = bytes.get(bit / 8..).unwrap_or_default();
+    let length = taken.len().min(8);
+    word[..length].copy_from_slice(&taken[..length]);
+    (u64::from_le_bytes(word) >> (bit % 8)) as u32 & u32::MAX >> (32 - width)
 }
 
 #[cfg(test)]

@@ -1,41 +1,52 @@
 //! Encodings of 64-bit integers: frame of reference, delta and run length, each in units of the
 //! greatest common divisor, so that hourly timestamps or amounts in whole hundreds take few bits.
 
-use crate::encoding::residual::{self, Layout};
-use crate::encoding::{Candidate, Encoding, runs};
-use crate::error::Result;
-use crate::format::bytes::{ByteReader, ByteWriter};
-use crate::format::corrupt;
+use std::ops::Range;
 
-/// The encodings worth comparing for a block that is not constant. `aligned` adds the layouts that
-/// a block codec shrinks further.
-#[must_use]
-pub fn candidates(values: &[i64], aligned: bool) -> Vec<Candidate> {
-    let mut candidates = Vec::new();
-    let frame = Frame::of(values);
-    let delta = Delta::of(values);
-    let mut push = |encoding, weight, raw| candidates.push(Candidate { encoding, raw, weight });
-    let layouts: &[Layout] =
-        if aligned { &[Layout::Packed, Layout::Aligned] } else { &[Layout::Packed] };
-    for layout in layouts {
-        push(Encoding::Frame, 1.0, encode_frame(values, &frame, *layout));
-        if delta.width() + 1 < frame.width() {
-            push(Encoding::Delta, 1.05, encode_delta(values, &delta, *layout));
-        }
-    }
-    if runs::count(values, |a, b| a == b) < values.len() / 4 {
-        push(Encoding::RunLength, 0.95, encode_runs(values));
-    }
-    if frame.width() > 48 {
-        push(Encoding::Plain, 0.9, encode_plain(values));
-    }
-    candidates
+use crate::encoding::residual::{Stream, for_each_chunk};
+use crate::encoding::shape::Shape;
+use crate::encoding::{Candidate, Encoding, Plan, Profile, runs};
+use crate::error::Result;
+use crate::format::bytes::ByteReader;
+use crate::format::corrupt;
+use crate::packed::PackedInts;
+use crate::simd::kernels;
+
+/// A block of integers and what is known of it.
+#[derive(Debug)]
+pub struct Integers<'a> {
+    values: &'a [i64],
+    shape: Shape,
 }
 
-/// The values as they are in memory.
+impl<'a> Integers<'a> {
+    /// Looks a block over.
+    #[must_use]
+    pub fn of(values: &'a [i64]) -> Self {
+        Self { values, shape: Shape::of(values) }
+    }
+}
+
+impl Profile for Integers<'_> {
+    fn rows(&self) -> usize {
+        self.values.len()
+    }
+
+    fn plans(&self) -> Vec<Plan> {
+        self.shape.plans(self.values.len())
+    }
+
+    fn encode(&self, plan: &Plan, rows: Range<usize>) -> Vec<u8> {
+        let mut raw = Vec::new();
+        self.shape.encode(plan, &self.values[rows], &mut raw);
+        raw
+    }
+}
+
+/// Every encoding worth comparing for a block that is not constant.
 #[must_use]
-pub fn encode_plain(values: &[i64]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+pub fn candidates(values: &[i64], aligned: bool) -> Vec<Candidate> {
+    Integers::of(values).candidates(aligned)
 }
 
 /// Decodes any integer encoding but `Constant`, which has no bytes.
@@ -43,133 +54,92 @@ pub fn encode_plain(values: &[i64]) -> Vec<u8> {
 /// # Errors
 /// `Corrupt` when the bytes do not encode exactly `out.len()` values.
 pub fn decode(encoding: Encoding, raw: &[u8], out: &mut [i64]) -> Result<()> {
+    decode_rows(encoding, raw, out.len(), 0, out)
+}
+
+/// Decodes the values of a block of `count` from row `first` on, as many as `out` holds.
+///
+/// # Errors
+/// `Corrupt` when the bytes do not encode exactly `count` values, or `out` reaches beyond them.
+pub fn decode_rows(
+    encoding: Encoding,
+    raw: &[u8],
+    count: usize,
+    first: usize,
+    out: &mut [i64],
+) -> Result<()> {
+    let rows = super::check_rows(count, first, out.len())?;
     match encoding {
-        Encoding::Plain => decode_plain(raw, out),
-        Encoding::Frame => decode_frame(raw, out),
-        Encoding::Delta => decode_delta(raw, out),
-        Encoding::RunLength => decode_runs(raw, out),
+        Encoding::Plain => decode_plain(raw, count, &rows, out),
+        Encoding::Frame => {
+            StoredFrame::parse(raw, count)?.decode(first, out);
+            Ok(())
+        }
+        Encoding::Delta => decode_delta(raw, count, first, out),
+        Encoding::RunLength => decode_runs(raw, count, &rows, out),
         _ => Err(corrupt(format!("{} is no encoding of integers", encoding.name()))),
     }
 }
 
-/// Smallest value and unit of a frame.
-struct Frame {
-    base: i64,
-    unit: u64,
-    max_residual: u64,
+/// The values of an [`Encoding::Frame`] block as packed integers, when they are stored so.
+///
+/// # Errors
+/// `Corrupt` when the bytes do not encode exactly `count` values.
+pub(crate) fn packed(raw: &[u8], count: usize) -> Result<Option<PackedInts<'_>>> {
+    let frame = StoredFrame::parse(raw, count)?;
+    Ok(frame.stream.packed().map(|ints| ints.framed(frame.base, frame.unit)))
 }
 
-impl Frame {
-    fn of(values: &[i64]) -> Self {
-        let base = values.iter().copied().min().unwrap_or(0);
-        let max = values.iter().copied().max().unwrap_or(0);
-        let unit = common_divisor(values.iter().map(|value| value.wrapping_sub(base) as u64));
-        Self { base, unit, max_residual: max.wrapping_sub(base) as u64 / unit }
-    }
-
-    fn width(&self) -> u32 {
-        u64::BITS - self.max_residual.leading_zeros()
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        out.put_zigzag(self.base);
-        out.put_varint(self.unit);
-    }
-
-    fn residual(&self, value: i64) -> u64 {
-        value.wrapping_sub(self.base) as u64 / self.unit
-    }
-}
-
-/// The first value, and the frame of the differences.
-struct Delta {
-    first: i64,
-    frame: Frame,
-}
-
-impl Delta {
-    fn of(values: &[i64]) -> Self {
-        let differences: Vec<i64> =
-            values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
-        Self { first: values.first().copied().unwrap_or(0), frame: Frame::of(&differences) }
-    }
-
-    fn width(&self) -> u32 {
-        self.frame.width()
-    }
-}
-
-fn common_divisor(values: impl Iterator<Item = u64>) -> u64 {
-    let mut divisor = 0_u64;
-    for value in values {
-        let (mut a, mut b) = (divisor, value);
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        divisor = a;
-        if divisor == 1 {
-            return 1;
-        }
-    }
-    divisor.max(1)
-}
-
-fn encode_frame(values: &[i64], frame: &Frame, layout: Layout) -> Vec<u8> {
-    let mut raw = Vec::new();
-    frame.write(&mut raw);
-    let residuals: Vec<u64> = values.iter().map(|value| frame.residual(*value)).collect();
-    residual::encode(&residuals, layout, &mut raw);
-    raw
-}
-
-fn encode_delta(values: &[i64], delta: &Delta, layout: Layout) -> Vec<u8> {
-    let mut raw = Vec::new();
-    raw.put_zigzag(delta.first);
-    delta.frame.write(&mut raw);
-    let residuals: Vec<u64> =
-        values.windows(2).map(|pair| delta.frame.residual(pair[1].wrapping_sub(pair[0]))).collect();
-    residual::encode(&residuals, layout, &mut raw);
-    raw
-}
-
-fn encode_runs(values: &[i64]) -> Vec<u8> {
-    let (heads, lengths) = runs::split(values, |a, b| a == b);
-    let mut raw = Vec::new();
-    runs::write_lengths(&lengths, &mut raw);
-    raw.extend(encode_frame(&heads, &Frame::of(&heads), Layout::Aligned));
-    raw
-}
-
-fn decode_plain(raw: &[u8], out: &mut [i64]) -> Result<()> {
-    if raw.len() != size_of_val(out) {
+fn decode_plain(raw: &[u8], count: usize, rows: &Range<usize>, out: &mut [i64]) -> Result<()> {
+    if raw.len() != 8 * count {
         return Err(corrupt("a plain block has another length than its rows"));
     }
-    let (chunks, _) = raw.as_chunks::<8>();
+    let chunks = &raw.as_chunks::<8>().0[rows.clone()];
     out.iter_mut().zip(chunks).for_each(|(o, chunk)| *o = i64::from_le_bytes(*chunk));
     Ok(())
 }
 
-fn decode_frame(raw: &[u8], out: &mut [i64]) -> Result<()> {
-    let mut reader = ByteReader::new(raw);
-    let base = reader.zigzag()?;
-    let unit = reader.varint()?;
-    let stream = reader.rest();
-    // A loop without the multiplication is a good deal faster, and the usual case.
-    match unit {
-        1 => residual::decode_with(stream, out, |r| base.wrapping_add(r as i64)),
-        _ => residual::decode_with(stream, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64)),
+/// A frame as stored.
+struct StoredFrame<'a> {
+    base: i64,
+    unit: u64,
+    stream: Stream<'a>,
+}
+
+impl<'a> StoredFrame<'a> {
+    fn parse(raw: &'a [u8], count: usize) -> Result<Self> {
+        let mut reader = ByteReader::new(raw);
+        let (base, unit) = (reader.zigzag()?, reader.varint()?);
+        Ok(Self { base, unit, stream: Stream::parse(reader.rest(), count)? })
+    }
+
+    fn decode(&self, first: usize, out: &mut [i64]) {
+        let Self { base, unit, .. } = *self;
+        match self.stream.packed() {
+            Some(ints) => for_each_chunk(ints, first, out, |residuals, out| {
+                kernels::to_longs(ints.level(), residuals, base, unit, out);
+            }),
+            None => {
+                self.stream.decode(first, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64))
+            }
+        }
     }
 }
 
-fn decode_delta(raw: &[u8], out: &mut [i64]) -> Result<()> {
-    let mut reader = ByteReader::new(raw);
-    let first = reader.zigzag()?;
-    let Some((head, tail)) = out.split_first_mut() else {
+/// Differences are added up from the row before `first`, whose value is the sum of those before it.
+fn decode_delta(raw: &[u8], count: usize, first: usize, out: &mut [i64]) -> Result<()> {
+    if count == 0 {
         return Err(corrupt("a delta block has no rows"));
-    };
-    *head = first;
-    decode_frame(reader.rest(), tail)?;
-    let mut value = first;
+    }
+    let mut reader = ByteReader::new(raw);
+    let start = reader.zigzag()?;
+    let differences = StoredFrame::parse(reader.rest(), count - 1)?;
+    let StoredFrame { base, unit, stream } = &differences;
+    let Some((head, tail)) = out.split_first_mut() else { return Ok(()) };
+    let before = stream.sum_of_first(first).wrapping_mul(*unit) as i64;
+    let mut value = start.wrapping_add(base.wrapping_mul(first as i64)).wrapping_add(before);
+    *head = value;
+    differences.decode(first, tail);
     for difference in tail {
         value = value.wrapping_add(*difference);
         *difference = value;
@@ -177,12 +147,12 @@ fn decode_delta(raw: &[u8], out: &mut [i64]) -> Result<()> {
     Ok(())
 }
 
-fn decode_runs(raw: &[u8], out: &mut [i64]) -> Result<()> {
+fn decode_runs(raw: &[u8], count: usize, rows: &Range<usize>, out: &mut [i64]) -> Result<()> {
     let mut reader = ByteReader::new(raw);
-    let lengths = runs::read_lengths(&mut reader, out.len())?;
-    let mut heads = vec![0; lengths.len()];
-    decode_frame(reader.rest(), &mut heads)?;
-    runs::fill(&lengths, &heads, out);
+    let runs = runs::read(&mut reader, count, rows)?;
+    let mut heads = vec![0; runs.lengths.len()];
+    StoredFrame::parse(reader.rest(), runs.count)?.decode(runs.first, &mut heads);
+    runs::fill(&runs.lengths, &heads, out);
     Ok(())
 }
 
@@ -238,6 +208,11 @@ mod tests {
                 let mut out = vec![0; values.len()];
                 decode(candidate.encoding, &candidate.raw, &mut out).unwrap();
                 prop_assert_eq!(&out, &values);
+                let half = values.len() / 2;
+                let mut out = vec![0; values.len() - half];
+                decode_rows(candidate.encoding, &candidate.raw, values.len(), half, &mut out)
+                    .unwrap();
+                prop_assert_eq!(&out, &values[half..]);
             }
         }
     }

@@ -7,6 +7,7 @@
 use crate::encoding::bitpack::{self, GROUP, packed_bytes};
 use crate::error::Result;
 use crate::format::corrupt;
+use crate::packed::PackedInts;
 
 const ALIGNED: u8 = 128;
 
@@ -42,28 +43,71 @@ pub fn data_bytes(header: u8, count: usize) -> Result<usize> {
     }
 }
 
-/// Appends a stream: header and data.
-pub fn encode(values: &[u64], layout: Layout, out: &mut Vec<u8>) {
-    let header = header(values.iter().copied().max().unwrap_or(0), layout);
-    out.push(header);
-    match header {
-        0..=64 => encode_packed(values, u32::from(header), out),
-        129 => out.extend(values.iter().map(|v| *v as u8)),
-        130 => values.iter().for_each(|v| out.extend_from_slice(&(*v as u16).to_le_bytes())),
-        132 => values.iter().for_each(|v| out.extend_from_slice(&(*v as u32).to_le_bytes())),
-        _ => values.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
+/// Bytes of a stream of `count` values up to `max`, header included.
+#[must_use]
+pub fn bytes(count: usize, max: u64, layout: Layout) -> usize {
+    let header = header(max, layout);
+    1 + match header {
+        0..=32 => packed_bytes(count, u32::from(header)),
+        33..=64 => 4 * count + packed_bytes(count, u32::from(header) - 32),
+        _ => count * usize::from(header - ALIGNED),
     }
 }
 
-fn encode_packed(values: &[u64], width: u32, out: &mut Vec<u8>) {
-    let mut parts: Vec<u32> = values.iter().map(|v| *v as u32).collect();
-    if width > 32 {
-        bitpack::pack(&parts, 32, out);
-        parts.iter_mut().zip(values).for_each(|(part, v)| *part = (v >> 32) as u32);
-        bitpack::pack(&parts, width - 32, out);
-    } else {
-        bitpack::pack(&parts, width, out);
+/// Appends a stream: header and data.
+pub fn encode(values: &[u64], layout: Layout, out: &mut Vec<u8>) {
+    let max = values.iter().copied().max().unwrap_or(0);
+    encode_map(values, max, layout, out, |value| value);
+}
+
+/// Appends a stream of what `map` makes of values, each at most `max`.
+pub fn encode_map<T: Copy>(
+    values: &[T],
+    max: u64,
+    layout: Layout,
+    out: &mut Vec<u8>,
+    map: impl Fn(T) -> u64,
+) {
+    let header = header(max, layout);
+    out.push(header);
+    match header {
+        0..=32 => pack_map(values, u32::from(header), out, |value| map(value) as u32),
+        33..=64 => {
+            pack_map(values, 32, out, |value| map(value) as u32);
+            pack_map(values, u32::from(header) - 32, out, |value| (map(value) >> 32) as u32);
+        }
+        129 => out.extend(values.iter().map(|v| map(*v) as u8)),
+        130 => extend_chunks(out, values, |v| (map(v) as u16).to_le_bytes()),
+        132 => extend_chunks(out, values, |v| (map(v) as u32).to_le_bytes()),
+        _ => extend_chunks(out, values, |v| map(v).to_le_bytes()),
     }
+}
+
+/// Packs what `map` makes of values, group by group.
+pub(crate) fn pack_map<T: Copy>(
+    values: &[T],
+    width: u32,
+    out: &mut Vec<u8>,
+    map: impl Fn(T) -> u32,
+) {
+    out.reserve(packed_bytes(values.len(), width));
+    let mut group = [0_u32; GROUP];
+    for values in values.chunks(GROUP) {
+        let group = &mut group[..values.len()];
+        group.iter_mut().zip(values).for_each(|(slot, value)| *slot = map(*value));
+        bitpack::pack(group, width, out);
+    }
+}
+
+fn extend_chunks<T: Copy, const N: usize>(
+    out: &mut Vec<u8>,
+    values: &[T],
+    map: impl Fn(T) -> [u8; N],
+) {
+    let start = out.len();
+    out.resize(start + N * values.len(), 0);
+    let (chunks, _) = out[start..].as_chunks_mut::<N>();
+    chunks.iter_mut().zip(values).for_each(|(chunk, value)| *chunk = map(*value));
 }
 
 /// Decodes a stream (header and data) of exactly `out.len()` values, mapping each residual to an
@@ -72,25 +116,134 @@ fn encode_packed(values: &[u64], width: u32, out: &mut Vec<u8>) {
 /// # Errors
 /// `Corrupt` when the header is unknown or the length does not match.
 pub fn decode_with<T>(stream: &[u8], out: &mut [T], map: impl Fn(u64) -> T) -> Result<()> {
-    let (header, data) =
-        stream.split_first().ok_or_else(|| corrupt("a residual stream is empty"))?;
-    if data.len() != data_bytes(*header, out.len())? {
-        return Err(corrupt(format!(
-            "{} bytes of residuals for {} values of layout {header}",
-            data.len(),
-            out.len()
-        )));
-    }
-    match header {
-        0 => out.iter_mut().for_each(|o| *o = map(0)),
-        1..=32 => decode_narrow(data, u32::from(*header), out, map),
-        33..=64 => decode_wide(data, u32::from(*header) - 32, out, map),
-        129 => out.iter_mut().zip(data).for_each(|(o, byte)| *o = map(u64::from(*byte))),
-        130 => zip_chunks(data, out, |bytes| map(u64::from(u16::from_le_bytes(bytes)))),
-        132 => zip_chunks(data, out, |bytes| map(u64::from(u32::from_le_bytes(bytes)))),
-        _ => zip_chunks(data, out, |bytes| map(u64::from_le_bytes(bytes))),
-    }
+    Stream::parse(stream, out.len())?.decode(0, out, map);
     Ok(())
+}
+
+/// A stream whose length was checked: any part of it can be read.
+#[derive(Debug)]
+pub(crate) struct Stream<'a> {
+    count: usize,
+    values: Values<'a>,
+}
+
+#[derive(Debug)]
+enum Values<'a> {
+    Narrow(PackedInts<'a>),
+    Wide { low: PackedInts<'a>, high: PackedInts<'a> },
+    Bytes { data: &'a [u8], each: usize },
+}
+
+impl<'a> Stream<'a> {
+    /// A stream (header and data) of `count` values.
+    pub(crate) fn parse(stream: &'a [u8], count: usize) -> Result<Self> {
+        let (header, data) =
+            stream.split_first().ok_or_else(|| corrupt("a residual stream is empty"))?;
+        if data.len() != data_bytes(*header, count)? {
+            return Err(corrupt(format!(
+                "{} bytes of residuals for {count} values of layout {header}",
+                data.len(),
+            )));
+        }
+        let packed = |data, width| {
+            PackedInts::new(data, width, count, 0, 1).ok_or_else(|| corrupt("packed residuals"))
+        };
+        let values = match *header {
+            width @ 0..=32 => Values::Narrow(packed(data, u32::from(width))?),
+            width @ 33..=64 => {
+                let (low, high) = data.split_at(4 * count);
+                Values::Wide { low: packed(low, 32)?, high: packed(high, u32::from(width) - 32)? }
+            }
+            header => Values::Bytes { data, each: usize::from(header - ALIGNED) },
+        };
+        Ok(Self { count, values })
+    }
+
+    /// Number of values.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The stream as packed integers, when it is packed to at most 32 bits.
+    pub(crate) fn packed(&self) -> Option<&PackedInts<'a>> {
+        match &self.values {
+            Values::Narrow(ints) => Some(ints),
+            Values::Wide { .. } | Values::Bytes { .. } => None,
+        }
+    }
+
+    /// One value; zero beyond the last.
+    pub(crate) fn get(&self, index: usize) -> u64 {
+        if index >= self.count {
+            return 0;
+        }
+        match &self.values {
+            Values::Narrow(ints) => u64::from(ints.residual(index)),
+            Values::Wide { low, high } => {
+                u64::from(high.residual(index)) << 32 | u64::from(low.residual(index))
+            }
+            Values::Bytes { data, each } => {
+                let mut bytes = [0; 8];
+                bytes[..*each].copy_from_slice(&data[index * each..(index + 1) * each]);
+                u64::from_le_bytes(bytes)
+            }
+        }
+    }
+
+    /// The first place whose value is not less, in an ascending stream.
+    pub(crate) fn first_at_least(&self, value: u64) -> usize {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.get(middle) < value {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        low
+    }
+
+    /// The wrapping sum of the first values.
+    pub(crate) fn sum_of_first(&self, count: usize) -> u64 {
+        match &self.values {
+            Values::Narrow(ints) => ints.sum_of_residuals(0..count),
+            Values::Wide { low, high } => {
+                low.sum_of_residuals(0..count).wrapping_add(high.sum_of_residuals(0..count) << 32)
+            }
+            Values::Bytes { .. } => {
+                (0..count.min(self.count)).fold(0, |sum, at| self.get(at).wrapping_add(sum))
+            }
+        }
+    }
+
+    /// Decodes the values from `first` on; those beyond the last are left as they are.
+    pub(crate) fn decode<T>(&self, first: usize, out: &mut [T], map: impl Fn(u64) -> T) {
+        match &self.values {
+            Values::Narrow(ints) => for_each_chunk(ints, first, out, |values, out: &mut [T]| {
+                out.iter_mut().zip(values).for_each(|(o, v)| *o = map(u64::from(*v)));
+            }),
+            Values::Wide { low, high } => {
+                let mut highs = [0_u32; GROUP];
+                let mut row = first;
+                for_each_chunk(low, first, out, |lows, out: &mut [T]| {
+                    let highs = &high.unpack_group(row / GROUP, &mut highs)[row % GROUP..];
+                    for ((o, low), high) in out.iter_mut().zip(lows).zip(highs) {
+                        *o = map(u64::from(*high) << 32 | u64::from(*low));
+                    }
+                    row += out.len();
+                });
+            }
+            Values::Bytes { data, each } => {
+                let data = data.get(first * each..).unwrap_or_default();
+                match each {
+                    1 => out.iter_mut().zip(data).for_each(|(o, byte)| *o = map(u64::from(*byte))),
+                    2 => zip_chunks(data, out, |bytes| map(u64::from(u16::from_le_bytes(bytes)))),
+                    4 => zip_chunks(data, out, |bytes| map(u64::from(u32::from_le_bytes(bytes)))),
+                    _ => zip_chunks(data, out, |bytes| map(u64::from_le_bytes(bytes))),
+                }
+            }
+        }
+    }
 }
 
 fn zip_chunks<T, const N: usize>(data: &[u8], out: &mut [T], map: impl Fn([u8; N]) -> T) {
@@ -98,30 +251,22 @@ fn zip_chunks<T, const N: usize>(data: &[u8], out: &mut [T], map: impl Fn([u8; N
     out.iter_mut().zip(chunks).for_each(|(o, chunk)| *o = map(*chunk));
 }
 
-fn decode_narrow<T>(data: &[u8], width: u32, out: &mut [T], map: impl Fn(u64) -> T) {
+/// Visits the residuals from row `first` on with the places of `out` they are for, a group or less
+/// at a time.
+pub(crate) fn for_each_chunk<T>(
+    ints: &PackedInts<'_>,
+    first: usize,
+    mut out: &mut [T],
+    mut visit: impl FnMut(&[u32], &mut [T]),
+) {
     let mut group = [0_u32; GROUP];
-    let group_bytes = GROUP / 8 * width as usize;
-    for (bytes, out) in data.chunks(group_bytes).zip(out.chunks_mut(GROUP)) {
-        // Lengths were checked as a whole, so a short last group fits its short last chunk.
-        let values = &mut group[..out.len()];
-        let _ = bitpack::unpack(bytes, width, values);
-        out.iter_mut().zip(values).for_each(|(o, v)| *o = map(u64::from(*v)));
-    }
-}
-
-fn decode_wide<T>(data: &[u8], high_width: u32, out: &mut [T], map: impl Fn(u64) -> T) {
-    let (low, high) = data.split_at(4 * out.len());
-    let mut lows = [0_u32; GROUP];
-    let mut highs = [0_u32; GROUP];
-    let high_bytes = GROUP / 8 * high_width as usize;
-    let chunks = low.chunks(4 * GROUP).zip(high.chunks(high_bytes)).zip(out.chunks_mut(GROUP));
-    for ((low, high), out) in chunks {
-        let (lows, highs) = (&mut lows[..out.len()], &mut highs[..out.len()]);
-        let _ = bitpack::unpack(low, 32, lows);
-        let _ = bitpack::unpack(high, high_width, highs);
-        for ((o, low), high) in out.iter_mut().zip(lows).zip(highs) {
-            *o = map(u64::from(*high) << 32 | u64::from(*low));
-        }
+    let mut row = first;
+    while !out.is_empty() && row < ints.rows() {
+        let values = &ints.unpack_group(row / GROUP, &mut group)[row % GROUP..];
+        let (chunk, rest) = out.split_at_mut(values.len().min(out.len()));
+        visit(&values[..chunk.len()], chunk);
+        row += chunk.len();
+        out = rest;
     }
 }
 
@@ -142,9 +287,15 @@ mod tests {
                     let mut stream = Vec::new();
                     encode(&values, layout, &mut stream);
                     assert_eq!(stream.len() - 1, data_bytes(stream[0], values.len()).unwrap());
-                    let mut out = vec![1; values.len()];
-                    decode_with(&stream, &mut out, |v| v).unwrap();
-                    assert_eq!(out, values, "width {width} {layout:?}");
+                    let parsed = Stream::parse(&stream, values.len()).unwrap();
+                    for first in [0, 1, 70, 1024, 1700].into_iter().filter(|f| *f < values.len()) {
+                        let mut out = vec![1; values.len() - first];
+                        parsed.decode(first, &mut out, |v| v);
+                        assert_eq!(out, values[first..], "width {width} {layout:?}");
+                        assert_eq!(parsed.get(first), values[first]);
+                        let sum = values[..first].iter().fold(0, |sum, v| v.wrapping_add(sum));
+                        assert_eq!(parsed.sum_of_first(first), sum);
+                    }
                 }
             }
         }

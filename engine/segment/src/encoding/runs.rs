@@ -1,6 +1,8 @@
 //! Runs of equal values: finding them, and filling a block from them.
 
-use crate::encoding::residual::{self, Layout};
+use std::ops::Range;
+
+use crate::encoding::residual::{self, Layout, Stream};
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
@@ -27,22 +29,51 @@ pub(super) fn write_lengths(lengths: &[u64], out: &mut Vec<u8>) {
     out.extend_from_slice(&stream);
 }
 
-/// Reads the lengths of runs that cover `rows` rows.
-pub(super) fn read_lengths(reader: &mut ByteReader<'_>, rows: usize) -> Result<Vec<u32>> {
-    let runs = reader.varint_usize()?;
-    if runs > rows {
-        return Err(corrupt(format!("{runs} runs in a block of {rows} rows")));
+/// The runs that some rows of a block lie in.
+pub(super) struct Runs {
+    /// The first of them.
+    pub(super) first: usize,
+    /// Rows of each.
+    pub(super) lengths: Vec<u32>,
+    /// Runs of the whole block.
+    pub(super) count: usize,
+}
+
+/// Finds the runs of some rows of a block of `block_rows` rows.
+pub(super) fn read(
+    reader: &mut ByteReader<'_>,
+    block_rows: usize,
+    rows: &Range<usize>,
+) -> Result<Runs> {
+    let count = reader.varint_usize()?;
+    if count > block_rows {
+        return Err(corrupt(format!("{count} runs in a block of {block_rows} rows")));
     }
     let stream_length = reader.varint_usize()?;
-    let stream = reader.take(stream_length)?;
-    let mut lengths = vec![0_u32; runs];
-    residual::decode_with(stream, &mut lengths, |length| {
-        u32::try_from(length).unwrap_or(u32::MAX).saturating_add(1)
-    })?;
-    if lengths.iter().map(|length| u64::from(*length)).sum::<u64>() != rows as u64 {
+    let stream = Stream::parse(reader.take(stream_length)?, count)?;
+    let mut runs = Runs { first: 0, lengths: Vec::new(), count };
+    let mut chunk = [0_u64; 256];
+    let (mut run, mut start) = (0, 0_u64);
+    while run < count && (start < rows.end as u64 || rows.end == block_rows) {
+        let taken = chunk.len().min(count - run);
+        stream.decode(run, &mut chunk[..taken], |length| length);
+        for length in &chunk[..taken] {
+            let end = start.saturating_add(*length).saturating_add(1);
+            let (from, to) = (start.max(rows.start as u64), end.min(rows.end as u64));
+            if to > from {
+                runs.lengths.push((to - from) as u32);
+            } else if runs.lengths.is_empty() {
+                runs.first += 1;
+            }
+            start = end;
+        }
+        run += taken;
+    }
+    let covered: u64 = runs.lengths.iter().map(|length| u64::from(*length)).sum();
+    if covered != rows.len() as u64 || (rows.end == block_rows && start != block_rows as u64) {
         return Err(corrupt("run lengths do not add up to the rows of the block"));
     }
-    Ok(lengths)
+    Ok(runs)
 }
 
 /// Fills `out` from runs whose lengths add up to its length.

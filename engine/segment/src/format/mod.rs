@@ -11,6 +11,7 @@ pub(crate) mod bytes;
 pub(crate) mod codec;
 pub(crate) mod footer;
 pub(crate) mod piece;
+mod recent;
 pub(crate) mod sink;
 pub(crate) mod trailer;
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::{self, BlockCodec};
+use crate::format::recent;
 use crate::format::{SMALL_ALIGNMENT, checksum, corrupt};
 
 /// The bytes of a segment file: a memory map, a vector, anything shared that stays put.
@@ -76,6 +77,7 @@ impl Piece {
         let offset = reader
             .varint()?
             .checked_mul(SMALL_ALIGNMENT as u64)
+            .and_then(|offset| offset.checked_add(reader.base()))
             .ok_or_else(|| corrupt("a piece lies outside the file"))?;
         let stored_length = reader.varint_u32()?;
         let raw_length = match codec {
@@ -176,6 +178,23 @@ impl Source {
             BUFFER.set(buffer);
         }
         result
+    }
+
+    /// [`Source::with_raw`] for a piece in the footer. Unless the whole of it is `used`, its
+    /// decompressed bytes stay with the thread for the next part.
+    pub(crate) fn with_rows<R>(
+        &self,
+        piece: &Piece,
+        verified: bool,
+        used: bool,
+        use_raw: impl FnOnce(&[u8]) -> Result<R>,
+    ) -> Result<R> {
+        match piece {
+            Piece::Stored(stored) if stored.codec != BlockCodec::None && !used => {
+                recent::with_raw(self, piece, stored.offset, verified, use_raw)
+            }
+            _ => self.with_raw(piece, &self.footer, verified, use_raw),
+        }
     }
 
     /// Decompresses into `raw`, whose length must be the piece's.

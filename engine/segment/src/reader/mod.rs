@@ -14,10 +14,10 @@ use rustc_hash::FxHashMap;
 
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
-use crate::format::corrupt;
 use crate::format::footer::{Footer, RowSummary};
 use crate::format::piece::{SegmentBytes, Source};
 use crate::format::trailer::Trailer;
+use crate::format::{LARGE_ALIGNMENT, corrupt};
 use crate::projection::Projection;
 use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
@@ -84,6 +84,8 @@ impl MappedSegment {
         for (position, (column, directory)) in schema.columns.iter().zip(directories).enumerate() {
             let mut reader = ByteReader::new(&source.footer[..directory.end]);
             reader.take(directory.start)?;
+            let base = reader.varint()?.saturating_mul(LARGE_ALIGNMENT as u64);
+            let mut reader = reader.with_base(base);
             let read = read_column(&source, position, column, &rows, &mut reader)
                 .and_then(|read| reader.finish("the directory").map(|()| read))
                 .map_err(|error| corrupt(format!("column '{}': {error}", column.name)))?;

@@ -1,5 +1,6 @@
 //! Reading a LONG, FLOAT or DOUBLE column.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use zerocopy::{FromBytes, IntoBytes};
@@ -11,8 +12,11 @@ use crate::format::codec::BlockCodec;
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::number::{FieldReader, Number, check_stats};
+use crate::packed::{PackedBlock, PackedInts};
 use crate::reader::block_rows;
-use crate::view::{BLOCK_ROWS, NullMask, NumericBlock, NumericColumn, NumericStats, NumericValues};
+use crate::view::{
+    BLOCK_ROWS, NullMask, NumericBlock, NumericColumn, NumericStats, NumericValues, check_start,
+};
 use crate::writer::mask_is_implied;
 
 /// The mask of a block in which every row is null.
@@ -118,38 +122,51 @@ impl<T: Number> NumericMeta<T> {
 
 impl<T: Number> NumericColumn<T> for NumericReader<T> {
     fn block<'s>(&'s self, block: usize, scratch: &'s mut Vec<T>) -> Result<NumericBlock<'s, T>> {
-        let meta = self.meta(block)?;
         let rows = block_rows(self.source.row_count, block);
         let verified = self.verified.get(block);
-        let words = rows.div_ceil(64);
-        // Values first, then room for the mask with slack to align it to eight bytes.
-        let mask_cells = (words * 8 + 8).div_ceil(size_of::<T>());
-        let needed = match (&meta.data, &meta.mask) {
-            (Some(_), _) => rows + mask_cells,
-            (None, Some(_)) => mask_cells,
-            (None, None) => 0,
-        };
-        if scratch.len() < needed {
-            scratch.resize(needed, T::ZERO);
-        }
-        let value_cells = if meta.data.is_some() { rows } else { 0 };
-        let (value_room, mask_room) = scratch.split_at_mut(value_cells);
-        let values = match &meta.data {
-            None => NumericValues::Constant(meta.stats.min),
-            Some(piece) => {
-                NumericValues::Slice(self.values(meta.encoding, piece, verified, value_room)?)
-            }
-        };
-        let nulls = match &meta.mask {
-            Some(piece) => Some(self.mask(piece, verified, mask_room, words)?),
-            None if meta.stats.null_count > 0 => Some(&ALL_NULL[..words]),
-            None => None,
-        };
-        let decoded = NumericBlock { values, nulls: nulls.map(|words| NullMask { words }) };
+        let decoded = self.read_rows(block, 0..rows, verified, scratch)?;
         if !verified {
             self.check(block, &decoded)?;
         }
         Ok(decoded)
+    }
+
+    fn rows<'s>(
+        &'s self,
+        block: usize,
+        rows: Range<usize>,
+        scratch: &'s mut Vec<T>,
+    ) -> Result<NumericBlock<'s, T>> {
+        check_start(&rows)?;
+        self.verify_block(block, scratch)?;
+        self.read_rows(block, rows, true, scratch)
+    }
+
+    fn packed(&self, block: usize) -> Result<Option<PackedBlock<'_>>> {
+        let meta = self.meta(block)?;
+        let Some(piece) = meta.data.as_ref().filter(|piece| piece.codec() == BlockCodec::None)
+        else {
+            return Ok(None);
+        };
+        let rows = block_rows(self.source.row_count, block);
+        let words = rows.div_ceil(64);
+        let verified = self.verified.get(block);
+        let nulls = match &meta.mask {
+            None if meta.stats.null_count == 0 => None,
+            None => Some(&ALL_NULL[..words]),
+            Some(mask) => match self.mask_in_place(mask, verified, words)? {
+                None => return Ok(None),
+                in_place => in_place,
+            },
+        };
+        let raw = self.source.stored(piece, &self.source.footer, verified)?;
+        let Some((ints, divisor)) = T::packed(meta.encoding, raw, rows)? else { return Ok(None) };
+        if !verified && (nulls.is_some() || self.sorted) {
+            self.verify_block(block, &mut Vec::new())?;
+        } else if !verified {
+            self.check_packed(block, &ints, divisor)?;
+        }
+        Ok(Some(PackedBlock { ints, divisor, nulls: nulls.map(|words| NullMask { words }) }))
     }
 
     fn stats(&self, block: usize) -> Result<Option<NumericStats<T>>> {
@@ -162,12 +179,76 @@ impl<T: Number> NumericColumn<T> for NumericReader<T> {
 }
 
 impl<T: Number> NumericReader<T> {
-    /// The values of a block, in place where they are plain, uncompressed and aligned.
+    /// Makes sure that a block was checked once.
+    fn verify_block(&self, block: usize, scratch: &mut Vec<T>) -> Result<()> {
+        match self.verified.get(block) {
+            true => Ok(()),
+            false => self.block(block, scratch).map(|_| ()),
+        }
+    }
+
+    /// [`NumericReader::check`] without decoding, for a block without nulls.
+    fn check_packed(&self, block: usize, ints: &PackedInts<'_>, divisor: f64) -> Result<()> {
+        let stats = &self.meta(block)?.stats;
+        let bounds = ints.min_max(0..ints.rows()).map(|(least, most)| {
+            (T::of_packed(least, divisor).bits(), T::of_packed(most, divisor).bits())
+        });
+        if bounds != Some((stats.min.bits(), stats.max.bits())) {
+            return Err(corrupt("the statistics of a block do not match its values"));
+        }
+        self.verified.set(block);
+        Ok(())
+    }
+
+    fn read_rows<'s>(
+        &'s self,
+        block: usize,
+        rows: Range<usize>,
+        verified: bool,
+        scratch: &'s mut Vec<T>,
+    ) -> Result<NumericBlock<'s, T>> {
+        let meta = self.meta(block)?;
+        let block_rows = block_rows(self.source.row_count, block);
+        if rows.start > rows.end || rows.end > block_rows {
+            return Err(corrupt(format!("rows {rows:?} of a block of {block_rows}")));
+        }
+        let words = block_rows.div_ceil(64);
+        // Values first, then room for the whole mask with slack to align it to eight bytes.
+        let value_cells = if meta.data.is_some() { rows.len() } else { 0 };
+        let mask_cells = match &meta.mask {
+            Some(_) => (words * 8 + 8).div_ceil(size_of::<T>()),
+            None => 0,
+        };
+        if scratch.len() < value_cells + mask_cells {
+            scratch.resize(value_cells + mask_cells, T::ZERO);
+        }
+        let (value_room, mask_room) = scratch.split_at_mut(value_cells);
+        let values = match &meta.data {
+            None => NumericValues::Constant(meta.stats.min),
+            Some(piece) => NumericValues::Slice(self.values(
+                (meta.encoding, piece),
+                verified,
+                block_rows,
+                rows.start,
+                value_room,
+            )?),
+        };
+        let nulls = match &meta.mask {
+            Some(piece) => Some(self.mask(piece, verified, mask_room, words)?),
+            None if meta.stats.null_count > 0 => Some(&ALL_NULL[..words]),
+            None => None,
+        };
+        let nulls = nulls.map(|words| NullMask { words }.cut(&rows)).transpose()?;
+        Ok(NumericBlock { values, nulls })
+    }
+
+    /// Values from row `first` on, in place where they are plain, uncompressed and aligned.
     fn values<'s>(
         &'s self,
-        encoding: Encoding,
-        piece: &Piece,
+        (encoding, piece): (Encoding, &Piece),
         verified: bool,
+        count: usize,
+        first: usize,
         room: &'s mut [T],
     ) -> Result<&'s [T]> {
         let source = &self.source;
@@ -175,16 +256,28 @@ impl<T: Number> NumericReader<T> {
             if piece.codec() == BlockCodec::None
                 && let Ok(values) =
                     <[T]>::ref_from_bytes(source.stored(piece, &source.footer, verified)?)
-                && values.len() == room.len()
+                && values.len() == count
             {
-                return Ok(values);
+                return Ok(&values[first..first + room.len()]);
             }
-            source.decompress_into(piece, &source.footer, verified, room.as_mut_bytes())?;
-        } else {
-            source
-                .with_raw(piece, &source.footer, verified, |raw| T::decode(encoding, raw, room))?;
+            if room.len() == count {
+                source.decompress_into(piece, &source.footer, verified, room.as_mut_bytes())?;
+                return Ok(room);
+            }
         }
+        let whole = room.len() == count;
+        let decode = |raw: &[u8]| T::decode_rows(encoding, raw, count, first, room);
+        source.with_rows(piece, verified, whole, decode)?;
         Ok(room)
+    }
+
+    /// The words of a null mask where they are uncompressed and aligned.
+    fn mask_in_place(&self, piece: &Piece, verified: bool, words: usize) -> Result<Option<&[u64]>> {
+        if piece.codec() != BlockCodec::None {
+            return Ok(None);
+        }
+        let stored = self.source.stored(piece, &self.source.footer, verified)?;
+        Ok(<[u64]>::ref_from_bytes(stored).ok().filter(|mask| mask.len() == words))
     }
 
     /// The words of a null mask, in place where possible, else in the eight-byte aligned part of
@@ -196,14 +289,10 @@ impl<T: Number> NumericReader<T> {
         room: &'s mut [T],
         words: usize,
     ) -> Result<&'s [u64]> {
-        let source = &self.source;
-        if piece.codec() == BlockCodec::None
-            && let Ok(mask) =
-                <[u64]>::ref_from_bytes(source.stored(piece, &source.footer, verified)?)
-            && mask.len() == words
-        {
+        if let Some(mask) = self.mask_in_place(piece, verified, words)? {
             return Ok(mask);
         }
+        let source = &self.source;
         let bytes = room.as_mut_bytes();
         let skip = bytes.as_ptr().align_offset(8);
         let room = bytes

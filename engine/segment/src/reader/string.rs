@@ -1,6 +1,7 @@
 //! Reading a STRING column.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use henge_types::ColumnSchema;
@@ -15,9 +16,10 @@ use crate::format::bytes::ByteReader;
 use crate::format::codec::BlockCodec;
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::{MAX_BLOCK_VALUES, corrupt};
+use crate::packed::PackedInts;
 use crate::reader::block_rows;
 use crate::view::{
-    BLOCK_ROWS, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, StringColumn,
+    BLOCK_ROWS, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, StringColumn, check_start,
 };
 
 /// A string column of a segment.
@@ -86,6 +88,14 @@ impl StringReader {
 
     fn meta(&self, block: usize) -> Result<&StringMeta> {
         self.blocks.get(block).ok_or_else(|| corrupt(format!("no block {block} in the column")))
+    }
+
+    /// The entry of a block of single ids.
+    fn single(&self, block: usize) -> Result<&StringMeta> {
+        match self.multi_value {
+            true => Err(SegmentError::Invalid("a multi-value column has no single ids".into())),
+            false => self.meta(block),
+        }
     }
 
     /// Decodes all of a block's ids or counts into `out`. `bit` is the place among the verified.
@@ -170,12 +180,15 @@ impl IdMeta {
 
     /// Ids are what the directory says, and so inside the dictionary.
     fn check(&self, block: &IdBlock<'_>) -> Result<()> {
-        let (min, max) = match block {
+        self.check_bounds(match block {
             IdBlock::Constant(id) => (*id, *id),
             IdBlock::U8(ids) => bounds(ids),
             IdBlock::U16(ids) => bounds(ids),
             IdBlock::U32(ids) => bounds(ids),
-        };
+        })
+    }
+
+    fn check_bounds(&self, (min, max): (u32, u32)) -> Result<()> {
         match (min, max) == (self.min, self.max) {
             true => Ok(()),
             false => Err(corrupt(format!(
@@ -203,10 +216,7 @@ impl StringColumn for StringReader {
     }
 
     fn id_block<'s>(&'s self, block: usize, scratch: &'s mut Vec<u32>) -> Result<IdBlock<'s>> {
-        if self.multi_value {
-            return Err(SegmentError::Invalid("a multi-value column has no single ids".into()));
-        }
-        let meta = &self.meta(block)?.ids;
+        let meta = &self.single(block)?.ids;
         let Some(piece) = &meta.data else { return Ok(IdBlock::Constant(meta.min)) };
         let bit = 2 * block;
         let Some(length) = ids::aligned_bytes(meta.encoding, meta.count) else {
@@ -221,6 +231,54 @@ impl StringColumn for StringReader {
             self.verified.set(bit);
         }
         Ok(decoded)
+    }
+
+    fn id_rows<'s>(
+        &'s self,
+        block: usize,
+        rows: Range<usize>,
+        scratch: &'s mut Vec<u32>,
+    ) -> Result<IdBlock<'s>> {
+        check_start(&rows)?;
+        if !self.verified.get(2 * block) {
+            self.id_block(block, scratch)?;
+        }
+        let meta = &self.single(block)?.ids;
+        let Some(piece) = &meta.data else { return Ok(IdBlock::Constant(meta.min)) };
+        let source = &self.source;
+        if piece.codec() == BlockCodec::None {
+            let stored = source.stored(piece, &source.footer, true)?;
+            if let Some(block) = ids::view(meta.encoding, stored, meta.count) {
+                return block.cut(rows);
+            }
+        }
+        let room = rows.len();
+        if scratch.len() < room {
+            scratch.resize(room, 0);
+        }
+        let room = &mut scratch[..room];
+        source.with_rows(piece, true, room.len() == meta.count, |raw| {
+            ids::decode_rows(meta.encoding, raw, meta.count, rows.start, room)
+        })?;
+        Ok(IdBlock::U32(room))
+    }
+
+    fn packed_ids(&self, block: usize) -> Result<Option<PackedInts<'_>>> {
+        let meta = &self.single(block)?.ids;
+        let Some(piece) = meta.data.as_ref().filter(|piece| {
+            piece.codec() == BlockCodec::None
+                && matches!(meta.encoding, Encoding::IdsPacked | Encoding::IdsFrame)
+        }) else {
+            return Ok(None);
+        };
+        let verified = self.verified.get(2 * block);
+        let raw = self.source.stored(piece, &self.source.footer, verified)?;
+        let ints = ids::packed(meta.encoding, raw, meta.count)?;
+        if !verified {
+            meta.check_bounds(ints.least_and_most(0..ints.rows()).unwrap_or((u32::MAX, 0)))?;
+            self.verified.set(2 * block);
+        }
+        Ok(Some(ints))
     }
 
     fn multi_block<'s>(

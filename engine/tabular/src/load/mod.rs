@@ -247,8 +247,7 @@ impl ColumnLoader {
         while let Some(first) = times.get(start) {
             let known = runs.iter().rev().take(16).map(|(interval, _)| *interval);
             let known = known.into_iter().find(|interval| interval.contains(*first));
-            let interval =
-                known.unwrap_or_else(|| self.options.segment_granularity.bucket(*first));
+            let interval = known.unwrap_or_else(|| self.options.segment_granularity.bucket(*first));
             let rest = &times[start..];
             let length = rest.iter().position(|time| !interval.contains(*time));
             let end = start + length.unwrap_or(rest.len());

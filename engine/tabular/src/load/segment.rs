@@ -89,13 +89,15 @@ impl SortedChunk {
         write: WriteOptions,
     ) -> Result<SegmentSummary> {
         let count = self.times.len();
-        let share = |partition: usize| (count as u64 * partition as u64 / self.partitions as u64) as usize;
+        let share =
+            |partition: usize| (count as u64 * partition as u64 / self.partitions as u64) as usize;
         let range = share(partition)..share(partition + 1);
         let is_last = partition + 1 == self.partitions;
         let rows = Rows { order: self.order.as_deref(), range, is_all: self.partitions == 1 };
         let mut writer = SegmentWriter::new(out, id, self.schema(), rows.range.len(), write)?;
         let times = rows.pick(&self.times);
-        writer.write_column(TIME_COLUMN, ColumnData::Long { values: times.as_ref(), nulls: None })?;
+        writer
+            .write_column(TIME_COLUMN, ColumnData::Long { values: times.as_ref(), nulls: None })?;
         for (schema, column) in &mut self.columns {
             if let Some(column) = column {
                 column.write(&mut writer, schema, &rows)?;

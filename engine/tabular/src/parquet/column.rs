@@ -52,8 +52,10 @@ impl OpenColumn {
                 let widen = |v: i32| if unsigned { i64::from(v as u32) } else { i64::from(v) };
                 decoded.map(widen).assemble(column, rows, |values| convert::longs(values, column))
             }
-            ColumnReader::Int64ColumnReader(reader) => decode(reader, column, rows)?
-                .assemble(column, rows, |values| convert::longs(values, column)),
+            ColumnReader::Int64ColumnReader(reader) => {
+                decode(reader, column, rows)?
+                    .assemble(column, rows, |values| convert::longs(values, column))
+            }
             ColumnReader::Int96ColumnReader(reader) => {
                 let decoded = decode(reader, column, rows)?;
                 decoded.map(|time: Int96| time.to_millis()).assemble(column, rows, Values::Long)
@@ -140,10 +142,14 @@ impl<T: Default + Clone> Decoded<T> {
             TabularError::Corrupt(format!("column '{name}' of the Parquet file has wrong levels"))
         };
         if field.is_list {
-            let offsets = list_offsets(field, rows, &definitions, &repetitions).ok_or_else(wrong)?;
-            let present: Vec<i16> =
-                definitions.into_iter().filter(|level| *level + 1 >= field.max_definition).collect();
-            let (values, nulls) = fill(values, &present, field.max_definition, filler).ok_or_else(wrong)?;
+            let offsets =
+                list_offsets(field, rows, &definitions, &repetitions).ok_or_else(wrong)?;
+            let present: Vec<i16> = definitions
+                .into_iter()
+                .filter(|level| *level + 1 >= field.max_definition)
+                .collect();
+            let (values, nulls) =
+                fill(values, &present, field.max_definition, filler).ok_or_else(wrong)?;
             if offsets.last().map(|end| *end as usize) != Some(values.len()) {
                 return Err(wrong());
             }

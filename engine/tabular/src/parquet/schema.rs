@@ -108,7 +108,9 @@ fn field(name: &str, leaf: usize, column: &ColumnDescriptor) -> ParquetField {
         _ if kind == Kind::Unsupported => Some(type_name(column)),
         (1, 0 | 1) => None,
         // list (LIST) > repeated group > element, or the older list > repeated element.
-        (2 | 3, 1) if column.self_type().get_basic_info().has_repetition() => is_struct_list(column),
+        (2 | 3, 1) if column.self_type().get_basic_info().has_repetition() => {
+            is_struct_list(column)
+        }
         (_, 0) => Some("a struct".to_owned()),
         _ => Some("a list of lists or of structs".to_owned()),
     };
@@ -152,9 +154,7 @@ fn kind(column: &ColumnDescriptor) -> Kind {
         (Type::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::Uuid)) => Kind::Uuid,
         (
             _,
-            Some(
-                LogicalType::Variant(_) | LogicalType::Geometry(_) | LogicalType::Geography(_),
-            ),
+            Some(LogicalType::Variant(_) | LogicalType::Geometry(_) | LogicalType::Geography(_)),
         ) => Kind::Unsupported,
         (physical_type, _) => converted(physical_type, column),
     }
