@@ -2,4 +2,5 @@
 
 mod handoff;
 mod hostile;
+mod projections;
 mod tasks;
