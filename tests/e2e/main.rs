@@ -1,6 +1,8 @@
 //! End to end: a real server over HTTP, as a user meets it.
 
+mod caches;
 mod handoff;
 mod hostile;
+mod memory;
 mod projections;
 mod tasks;

@@ -56,7 +56,7 @@ impl Run {
             })?;
             let asked = schema.clone();
             let work = move || survey(&paths, &asked);
-            found = self.shared.pool.spawn(INGEST_PRIORITY, work).await??;
+            found = self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await??;
             found.adapt(&mut schema);
             self.progress.total_rows = found.row_count;
         }
@@ -80,7 +80,7 @@ impl Run {
         let max_rows = usize::try_from(spec.tuning_config.max_rows_per_segment);
         let max_rows = max_rows.unwrap_or(usize::MAX);
         let datasource = spec.data_schema.data_source.clone();
-        let mut pieces = Pieces::new(self.shared.pool.clone(), &datasource, max_rows);
+        let mut pieces = Pieces::new(self.shared.ingest_pool.clone(), &datasource, max_rows);
         for (number, input) in std::mem::take(&mut reading.inputs).into_iter().enumerate() {
             let size_bytes = input.size_bytes();
             let done_before = self.progress.processed_bytes;
@@ -91,7 +91,7 @@ impl Run {
                     (source, reading, outcome)
                 };
                 let (source_back, reading_back, outcome) =
-                    self.shared.pool.spawn(INGEST_PRIORITY, work).await?;
+                    self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?;
                 (source, reading) = (source_back, reading_back);
                 let Some(piece) = outcome? else { break };
                 self.count(&piece, done_before);

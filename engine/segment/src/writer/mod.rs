@@ -202,8 +202,7 @@ impl<W: Write> SegmentWriter<W> {
         sink.append(&trailer::header())?;
         let directories = vec![None; schema.columns.len()];
         let encoder = ColumnEncoder::new(id, schema.clone(), row_count, options);
-        let projections = Vec::new();
-        Ok(Self { sink, encoder, schema, directories, time: None, projections })
+        Ok(Self { sink, encoder, schema, directories, time: None, projections: Vec::new() })
     }
 
     /// What encodes columns apart from this writer, several at a time on threads of the caller's.
