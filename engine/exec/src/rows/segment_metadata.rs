@@ -1,4 +1,5 @@
-//! `segmentMetadata`: what segments hold, from their schemas and dictionaries; rows are not read.
+//! `segmentMetadata`: what segments hold, from their schemas and dictionaries; rows are read for the
+//! size of text alone.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
