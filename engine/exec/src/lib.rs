@@ -20,9 +20,9 @@ mod merge;
 mod rows;
 mod run;
 
-pub use context::{CancelFlag, ExecContext};
+pub use context::{CancelFlag, ExecContext, Grouping, Tuning};
 pub use error::{ExecError, Result};
 pub use finalise::{FinalResult, finalise};
 pub use merge::{merge, regroup};
 pub use partial::{GroupedPartial, KeyColumn, Partial, StateColumn, StringKeys};
-pub use run::{run, run_blocks, run_only_segment};
+pub use run::{run, run_blocks, run_only_segment, run_tuned};

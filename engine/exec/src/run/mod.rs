@@ -6,12 +6,14 @@ pub(crate) mod rows;
 mod time_boundary;
 mod top;
 
+pub(crate) use top::pick;
+
 use std::ops::Range;
 
 use henge_query::Query;
 use henge_segment::SegmentView;
 
-use crate::context::ExecContext;
+use crate::context::{ExecContext, Tuning};
 use crate::error::Result;
 use crate::partial::Partial;
 
@@ -37,7 +39,7 @@ pub fn run_only_segment(
         Query::TopN(query) => top::TopCut::of(query),
         _ => None,
     };
-    run_with_cut(query, view, 0..view.block_count(), cut.as_ref(), ctx)
+    run_with_cut(query, view, 0..view.block_count(), cut.as_ref(), ctx, &Tuning::default())
 }
 
 /// As [`run`], over some of the segment's blocks only: the parts' contributions, merged, are the
@@ -52,7 +54,21 @@ pub fn run_blocks(
     blocks: Range<usize>,
     ctx: &ExecContext,
 ) -> Result<Partial> {
-    run_with_cut(query, view, blocks, None, ctx)
+    run_with_cut(query, view, blocks, None, ctx, &Tuning::default())
+}
+
+/// As [`run_blocks`], in the way that `tuning` asks for: the answer is the same.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_tuned(
+    query: &Query,
+    view: &dyn SegmentView,
+    blocks: Range<usize>,
+    ctx: &ExecContext,
+    tuning: &Tuning,
+) -> Result<Partial> {
+    run_with_cut(query, view, blocks, None, ctx, tuning)
 }
 
 fn run_with_cut(
@@ -61,6 +77,7 @@ fn run_with_cut(
     blocks: Range<usize>,
     cut: Option<&top::TopCut>,
     ctx: &ExecContext,
+    tuning: &Tuning,
 ) -> Result<Partial> {
     ctx.cancel.check()?;
     let blocks = blocks.start..blocks.end.min(view.block_count());
@@ -74,7 +91,7 @@ fn run_with_cut(
                 needs_data_range: true,
                 cut: None,
             };
-            grouped::run(&grouped, view, blocks, ctx)
+            grouped::run(&grouped, view, blocks, ctx, tuning)
         }
         Query::TopN(query) => {
             let grouped = grouped::GroupedQuery {
@@ -85,7 +102,7 @@ fn run_with_cut(
                 needs_data_range: true,
                 cut,
             };
-            grouped::run(&grouped, view, blocks, ctx)
+            grouped::run(&grouped, view, blocks, ctx, tuning)
         }
         Query::GroupBy(query) => {
             let grouped = grouped::GroupedQuery {
@@ -96,7 +113,7 @@ fn run_with_cut(
                 needs_data_range: false,
                 cut: None,
             };
-            grouped::run(&grouped, view, blocks, ctx)
+            grouped::run(&grouped, view, blocks, ctx, tuning)
         }
         Query::TimeBoundary(query) => time_boundary::run(query, view, blocks, ctx),
         // These look at the whole segment, once.

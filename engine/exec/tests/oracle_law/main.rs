@@ -11,7 +11,7 @@ mod large;
 mod queries;
 
 use henge_exec::oracle::{OracleRow, answer_segments};
-use henge_exec::{ExecContext, Partial, finalise, merge, run};
+use henge_exec::{ExecContext, Grouping, Partial, Tuning, finalise, merge, run_tuned};
 use henge_query::Query;
 use henge_segment::SegmentView;
 use proptest::prelude::*;
@@ -65,15 +65,26 @@ fn merged(
     }
 }
 
+/// Ways to go through the rows.
+const TUNINGS: [Tuning; 3] = [
+    Tuning { batch_rows: 4096, grouping: Grouping::Auto },
+    Tuning { batch_rows: 1, grouping: Grouping::Dense },
+    Tuning { batch_rows: 2048, grouping: Grouping::Hashed },
+];
+
 fn execute(
     query: &Query,
     views: &[Box<dyn SegmentView>],
     merging: Merging,
+    tuning: &Tuning,
 ) -> Result<serde_json::Value, String> {
     let ctx = ExecContext::default();
     let partials: Vec<Partial> = views
         .iter()
-        .map(|view| run(query, view.as_ref(), &ctx).map_err(|error| error.to_string()))
+        .map(|view| {
+            let blocks = 0..view.block_count();
+            run_tuned(query, view.as_ref(), blocks, &ctx, tuning).map_err(|error| error.to_string())
+        })
         .collect::<Result<_, _>>()?;
     let result = finalise(query, merged(query, partials, merging, &ctx), &ctx);
     let mut json = Vec::new();
@@ -87,13 +98,16 @@ fn check(parts: &[Part], query: &serde_json::Value, merging: Merging) -> Result<
         parts.iter().enumerate().map(|(number, part)| data::view(part, number)).collect();
     let rows: Vec<&[OracleRow]> = parts.iter().map(|part| part.rows.as_slice()).collect();
     let expected = answer_segments(&parsed, &rows);
-    let actual = execute(&parsed, &views, merging)
-        .map_err(|error| TestCaseError::fail(format!("{error}\nquery {query}")))?;
-    compare::same_answer(&parsed, &expected, &actual).map_err(|difference| {
-        TestCaseError::fail(format!(
-            "{difference}\nquery {query}\nexpected {expected}\nactual {actual}"
-        ))
-    })
+    for tuning in &TUNINGS {
+        let actual = execute(&parsed, &views, merging, tuning)
+            .map_err(|error| TestCaseError::fail(format!("{error}\nquery {query}")))?;
+        compare::same_answer(&parsed, &expected, &actual).map_err(|difference| {
+            TestCaseError::fail(format!(
+                "{difference}\nquery {query}\n{tuning:?}\nexpected {expected}\nactual {actual}"
+            ))
+        })?;
+    }
+    Ok(())
 }
 
 fn merging() -> impl Strategy<Value = Merging> {
@@ -177,7 +191,7 @@ proptest! {
                 .enumerate()
                 .map(|(number, part)| data::view(&Part { storage, ..part.clone() }, number))
                 .collect();
-            execute(&parsed, &views, merging)
+            execute(&parsed, &views, merging, &TUNINGS[0])
         });
         for answer in &answers[1..] {
             let same = match (&answers[0], answer) {
