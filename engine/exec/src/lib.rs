@@ -25,7 +25,7 @@ mod rows;
 mod run;
 mod spill;
 
-pub use context::{CancelFlag, ExecContext};
+pub use context::{CancelFlag, ExecContext, Grouping, Tuning};
 pub use error::{ExecError, Result};
 pub use finalise::{FinalResult, finalise};
 pub use memory::{MemoryLease, MemoryPool, QueryMemory};

@@ -2,7 +2,6 @@
 
 use henge_segment::{NullMask, NumericValues};
 
-use super::batch::Batch;
 use crate::filter::Selection;
 
 /// Values gathered at a time before they are folded.
@@ -16,6 +15,12 @@ pub(crate) trait Op: std::fmt::Debug + 'static {
     type Wide: Copy;
     /// The state of a group without values.
     const START: Self::State;
+    /// True when states are integers.
+    const INTEGERS: bool = false;
+    /// A state as a table's word; the start is 0.
+    fn to_word(state: Self::State) -> u64;
+    /// The state of a table's word.
+    fn of_word(word: u64) -> Self::State;
     /// A fold of no values.
     const EMPTY: Self::Wide;
     /// Adds one value; true when the state overflowed.
@@ -77,8 +82,19 @@ pub(crate) struct LongSum;
 impl Op for LongSum {
     type State = i64;
     type Wide = i128;
+    const INTEGERS: bool = true;
     const START: i64 = 0;
     const EMPTY: i128 = 0;
+
+    #[inline]
+    fn to_word(state: i64) -> u64 {
+        (state ^ Self::START) as u64
+    }
+
+    #[inline]
+    fn of_word(word: u64) -> i64 {
+        word as i64 ^ Self::START
+    }
 
     #[inline]
     fn add(state: &mut i64, value: i64) -> bool {
@@ -130,6 +146,16 @@ impl Op for DoubleSum {
     const EMPTY: f64 = 0.0;
 
     #[inline]
+    fn to_word(state: f64) -> u64 {
+        state.to_bits() ^ Self::START.to_bits()
+    }
+
+    #[inline]
+    fn of_word(word: u64) -> f64 {
+        f64::from_bits(word ^ Self::START.to_bits())
+    }
+
+    #[inline]
     fn add(state: &mut f64, value: f64) -> bool {
         *state += value;
         false
@@ -158,7 +184,7 @@ impl Op for DoubleSum {
 }
 
 macro_rules! extreme {
-    ($name:ident, $type:ty, $start:expr, $better:tt, $doc:literal) => {
+    ($name:ident, $type:ty, $integers:literal, $start:expr, $better:tt, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug)]
         pub(crate) struct $name;
@@ -166,8 +192,21 @@ macro_rules! extreme {
         impl Op for $name {
             type State = $type;
             type Wide = $type;
+            const INTEGERS: bool = $integers;
             const START: $type = $start;
             const EMPTY: $type = $start;
+
+            #[inline]
+            fn to_word(state: $type) -> u64 {
+                u64::from_ne_bytes(state.to_ne_bytes())
+                    ^ u64::from_ne_bytes(Self::START.to_ne_bytes())
+            }
+
+            #[inline]
+            fn of_word(word: u64) -> $type {
+                let start = u64::from_ne_bytes(Self::START.to_ne_bytes());
+                <$type>::from_ne_bytes((word ^ start).to_ne_bytes())
+            }
 
             #[inline]
             fn add(state: &mut $type, value: $type) -> bool {
@@ -206,10 +245,10 @@ macro_rules! extreme {
     };
 }
 
-extreme!(LongMin, i64, i64::MAX, <, "Smallest integer.");
-extreme!(LongMax, i64, i64::MIN, >, "Largest integer.");
-extreme!(DoubleMin, f64, f64::INFINITY, <, "Smallest double; NaN is ignored.");
-extreme!(DoubleMax, f64, f64::NEG_INFINITY, >, "Largest double; NaN is ignored.");
+extreme!(LongMin, i64, true, i64::MAX, <, "Smallest integer.");
+extreme!(LongMax, i64, true, i64::MIN, >, "Largest integer.");
+extreme!(DoubleMin, f64, false, f64::INFINITY, <, "Smallest double; NaN is ignored.");
+extreme!(DoubleMax, f64, false, f64::NEG_INFINITY, >, "Largest double; NaN is ignored.");
 
 /// Folds the selected values of a block; also says how many were not null.
 pub(crate) fn fold_block<O: Op, T: Input<O::State>>(
@@ -306,51 +345,6 @@ impl<O: Op> Chunk<O> {
         self.flush();
         (self.wide, self.folded)
     }
-}
-
-/// Adds the values of a batch to the states of their groups; true when one overflowed.
-pub(crate) fn scatter<O: Op, T: Input<O::State>>(
-    states: &mut [O::State],
-    batch: &Batch<'_>,
-    values: NumericValues<'_, T>,
-) -> bool {
-    let mut overflow = false;
-    match (values, batch) {
-        (NumericValues::Constant(value), _) => {
-            let value = value.convert();
-            batch.visit(|_, group| overflow |= O::add(&mut states[group], value));
-        }
-        (
-            NumericValues::Slice(values),
-            Batch::ByRow { selection: Selection::Range { start, end }, groups },
-        ) => {
-            for (&value, &group) in values[*start..*end].iter().zip(&groups[*start..*end]) {
-                overflow |= O::add(&mut states[group as usize], value.convert());
-            }
-        }
-        (NumericValues::Slice(values), _) => {
-            batch.visit(|row, group| overflow |= O::add(&mut states[group], values[row].convert()));
-        }
-    }
-    overflow
-}
-
-/// As [`scatter`], skipping null rows and marking the groups that got a value.
-pub(crate) fn scatter_nullable<O: Op, T: Input<O::State>>(
-    states: &mut [O::State],
-    valid: &mut [u8],
-    batch: &Batch<'_>,
-    values: NumericValues<'_, T>,
-    nulls: NullMask<'_>,
-) -> bool {
-    let mut overflow = false;
-    batch.visit(|row, group| {
-        if !nulls.is_null(row) {
-            overflow |= O::add(&mut states[group], values.get(row).convert());
-            valid[group] = 1;
-        }
-    });
-    overflow
 }
 
 #[cfg(test)]

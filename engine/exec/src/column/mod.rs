@@ -7,6 +7,7 @@ mod id_table;
 mod interner;
 mod memo;
 mod set;
+mod window;
 
 use henge_expr::Expr;
 use henge_query::VirtualColumn;
@@ -22,6 +23,7 @@ pub(crate) use memo::DictionaryMemo;
 pub(crate) use set::{
     ColumnSet, Loaded, LoadedBlock, NumericType, SlotId, SlotStats, parse_text_long,
 };
+pub(crate) use window::Window;
 
 /// Where a column's values come from.
 pub(crate) enum Source<'a> {

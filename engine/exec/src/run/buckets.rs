@@ -6,6 +6,7 @@ use henge_segment::NumericValues;
 use henge_types::{Granularity, Interval};
 use rustc_hash::FxHashMap;
 
+use crate::aggregate::Run;
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 
@@ -18,13 +19,6 @@ pub(super) struct Buckets<'q> {
     newest: Option<i64>,
     current: Option<(Interval, u32)>,
     max_buckets: usize,
-}
-
-/// Consecutive rows of one bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) rows: Range<usize>,
-    pub(super) bucket: u32,
 }
 
 impl<'q> Buckets<'q> {
@@ -46,6 +40,14 @@ impl<'q> Buckets<'q> {
     /// The start of each bucket so far.
     pub(super) fn starts(&self) -> &[i64] {
         &self.starts
+    }
+
+    /// The bucket that two times share, if they do.
+    pub(super) fn common(&mut self, min: i64, max: i64) -> Result<Option<u32>> {
+        if !self.granularity.bucket(min).contains(max) {
+            return Ok(None);
+        }
+        Ok(Some(self.bucket(min)?.1))
     }
 
     /// The bucket of a timestamp.
