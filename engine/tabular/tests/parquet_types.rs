@@ -29,6 +29,8 @@ const SCHEMA: &str = "message m {
     optional fixed_len_byte_array(16) id (UUID);
     optional fixed_len_byte_array(2) half (FLOAT16);
     optional group tags (LIST) { repeated group list { optional binary element (STRING); } }
+    required group strict (LIST) { repeated group list { required binary element (STRING); } }
+    repeated int32 plain;
 }";
 
 /// Two rows: one with every value, one with those that must be there.
@@ -57,6 +59,16 @@ fn columns() -> Vec<Column> {
             values: texts(&["b", "a"]),
             definitions: Some(vec![3, 2, 3, 0]),
             repetitions: Some(vec![0, 1, 1, 0]),
+        },
+        Column {
+            values: texts(&["only"]),
+            definitions: Some(vec![1, 0]),
+            repetitions: Some(vec![0, 0]),
+        },
+        Column {
+            values: Plain::Int32(vec![2, 1]),
+            definitions: Some(vec![1, 1, 0]),
+            repetitions: Some(vec![0, 1, 0]),
         },
     ]
 }
@@ -100,6 +112,7 @@ fn every_type_becomes_what_the_table_says() {
             "single": f64::from(0.1_f32), "decimal": 0.0, "price": -12.34, "long_price": 12.345,
             "huge": "18446744073709551615", "name": "é", "raw": "/wA=", "half": -2.0,
             "id": "00010203-0405-0607-0809-0a0b0c0d0e0f", "tags": [null, "a", "b"],
+            "strict": "only", "plain": ["1", "2"],
         }),
     ];
     for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
