@@ -19,17 +19,17 @@ impl DataNode for HistoricalNode {
         let mut found = Vec::new();
         let mut missing = Vec::new();
         {
-            let loaded = self.loaded.read();
+            let loaded = self.serving.loaded.read();
             for descriptor in &request.segments {
                 match loaded.get(&descriptor.id) {
-                    Some(mapped) => {
-                        let view: Arc<dyn SegmentView> = Arc::clone(mapped) as _;
+                    Some(loaded) => {
+                        let view: Arc<dyn SegmentView> = Arc::clone(&loaded.mapped) as _;
                         found.push((descriptor.clone(), vec![view]));
                     }
                     None => missing.push(descriptor.clone()),
                 }
             }
         }
-        run_views(&self.pool, Some(&self.dictionaries), &request, found, missing).await
+        run_views(&self.pool, Some(&self.serving.dictionaries), &request, found, missing).await
     }
 }
