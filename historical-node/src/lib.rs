@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use henge_exec::NodeDictionaries;
+use henge_platform::cache::PartialCache;
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::DeepStorage;
@@ -60,6 +61,7 @@ pub struct HistoricalNode {
     pub(crate) discovery: Arc<dyn Discovery>,
     pub(crate) storage: Arc<dyn DeepStorage>,
     pub(crate) pool: CpuPool,
+    pub(crate) partials: Option<Arc<dyn PartialCache>>,
     pub(crate) serving: Arc<Serving>,
     /// One segment is transcoded at a time, so that queries keep the other threads.
     pub(crate) transcoding: Arc<Semaphore>,
@@ -82,7 +84,8 @@ pub(crate) struct Loaded {
 }
 
 impl HistoricalNode {
-    /// Opens the node's cache and joins the cluster. Nothing is loaded until the coordinator says.
+    /// Opens the node's cache of files and joins the cluster. Nothing is loaded until the coordinator says.
+    /// `partials` keeps what segments contribute to queries.
     ///
     /// # Errors
     /// When the cache folder cannot be made or discovery is away.
@@ -91,6 +94,7 @@ impl HistoricalNode {
         discovery: Arc<dyn Discovery>,
         storage: Arc<dyn DeepStorage>,
         pool: CpuPool,
+        partials: Option<Arc<dyn PartialCache>>,
     ) -> Result<Self> {
         let cache =
             Arc::new(SegmentCache::open(options.cache_dir.clone(), options.capacity_bytes)?);
@@ -98,7 +102,7 @@ impl HistoricalNode {
         let dictionaries = Arc::new(NodeDictionaries::new(options.dictionary_budget_bytes));
         let serving = Arc::new(Serving { cache, dictionaries, loaded: RwLock::default() });
         let transcoding = Arc::new(Semaphore::new(1));
-        Ok(Self { options, discovery, storage, pool, serving, transcoding })
+        Ok(Self { options, discovery, storage, pool, partials, serving, transcoding })
     }
 
     /// Number of segments that are served.

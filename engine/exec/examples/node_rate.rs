@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use henge_exec::{ExecContext, NodeDictionaries, SharedRun, Worker, finalise};
+use henge_exec::{ExecContext, NodeDictionaries, SharedItem, SharedRun, Worker, finalise};
 use henge_query::Query;
 use henge_segment::{
     ColumnData, MappedSegment, SegmentView, SegmentWriter, StringTable, WriteOptions,
@@ -78,9 +78,14 @@ fn measure(
     let ctx =
         ExecContext { dictionaries: Some(Arc::clone(dictionaries)), ..ExecContext::default() };
     let start = cpu_time();
-    let views = views.iter().map(|view| (Arc::clone(query), Arc::clone(view))).collect();
+    let item = |view: &Arc<dyn SegmentView>| SharedItem {
+        query: Arc::clone(query),
+        view: Arc::clone(view),
+        whole: None,
+    };
+    let views = views.iter().map(item).collect();
     let mut worker = Worker::new(Arc::new(SharedRun::new(Arc::clone(query), views)));
-    while worker.step(&ctx).unwrap() {}
+    while worker.step(&ctx, &|| false).unwrap() {}
     let merged = worker.into_merger().finish(&ctx).unwrap();
     let ran = cpu_time() - start;
     let mut out = Vec::new();

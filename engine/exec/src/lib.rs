@@ -18,14 +18,21 @@ mod aggregate;
 mod column;
 mod filter;
 mod group;
+mod memory;
 mod merge;
+mod partial_size;
 mod rows;
 mod run;
+mod spill;
 
 pub use context::{CancelFlag, ExecContext};
 pub use error::{ExecError, Result};
 pub use finalise::{FinalResult, finalise};
+pub use memory::{MemoryLease, MemoryPool, QueryMemory};
 pub use merge::{Merger, merge, regroup};
 pub use node::NodeDictionaries;
 pub use partial::{GroupedPartial, KeyColumn, NodeKeys, Partial, StateColumn, StringKeys};
-pub use run::{SharedRun, Worker, run, run_blocks, run_only_segment};
+pub use run::{SharedItem, SharedRun, Worker, run, run_blocks, run_only_segment};
+pub use spill::{
+    GroupSink, Spill, decode_groups, encode_groups, merge_partition, partition_groups,
+};

@@ -43,6 +43,10 @@ pub struct QueryContext {
     pub no_projections: bool,
     /// `forceProjections`: fail where no projection can answer.
     pub force_projections: bool,
+    /// `profile`: tell in the answer's headers what the query took.
+    pub profile: bool,
+    /// `maxOnDiskStorage`: bytes that a groupBy may spill; `None` is the server's setting.
+    pub max_on_disk_storage_bytes: Option<u64>,
     /// `returnPartialResults`: mark an incomplete answer instead of failing.
     pub return_partial_results: bool,
     /// `uncoveredIntervalsLimit`.
@@ -73,6 +77,8 @@ impl Default for QueryContext {
             use_projection: None,
             no_projections: false,
             force_projections: false,
+            profile: false,
+            max_on_disk_storage_bytes: None,
             return_partial_results: false,
             uncovered_intervals_limit: 0,
             raw: BTreeMap::new(),

@@ -19,6 +19,8 @@ use crate::view::{Dictionary, SegmentView};
 pub struct InspectReport {
     /// Identity.
     pub id: String,
+    /// Datasource.
+    pub datasource: String,
     /// Format version.
     pub format_version: u32,
     /// Bytes of the file.
@@ -85,6 +87,9 @@ pub struct ColumnReport {
     pub dictionary_bytes: u64,
     /// Stored bytes of the bitmap index.
     pub bitmap_bytes: u64,
+    /// Bytes of the directory in the footer, before the footer's codec: statistics of blocks,
+    /// references to pieces, and the pieces that are kept inline.
+    pub directory_bytes: u64,
     /// Bytes of all pieces before the codec.
     pub raw_bytes: u64,
 }
@@ -109,6 +114,7 @@ impl MappedSegment {
         let time = self.time_range();
         Ok(InspectReport {
             id: self.id().to_string(),
+            datasource: self.id().datasource.to_string(),
             format_version: FORMAT_VERSION,
             size_bytes: self.size_bytes(),
             footer_bytes: self.source.footer.len(),
@@ -147,6 +153,7 @@ impl MappedSegment {
             }
             Some(Column::Complex(_)) | None => {}
         }
+        report.directory_bytes = self.directory_bytes(position);
         self.for_each_piece(position, &mut |role, piece| {
             let stored = piece.stored_length() as u64;
             match role {

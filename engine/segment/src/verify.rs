@@ -50,7 +50,7 @@ impl MappedSegment {
         let mut extents = Vec::new();
         for position in 0..self.columns.len() {
             let name = self.schema().columns.get(position).map_or("", |column| &column.name);
-            let within = |error: SegmentError| corrupt(format!("column '{name}': {error}"));
+            let within = |error: SegmentError| error.at(format_args!("column '{name}'"));
             self.for_each_piece(position, &mut |_, piece| {
                 if let Piece::Stored(stored) = piece {
                     self.source.stored(piece, &[], false)?;
@@ -87,7 +87,7 @@ impl MappedSegment {
             let report = projection
                 .segment
                 .verify()
-                .map_err(|error| corrupt(format!("projection '{name}': {error}")))?;
+                .map_err(|error| error.at(format_args!("projection '{name}'")))?;
             let offset = projection.segment.source.file().as_ptr() as usize - file;
             extents.push((offset as u64, report.size_bytes));
             bytes += report.size_bytes;

@@ -80,8 +80,8 @@ impl Setup {
             dictionary_budget_bytes: 1 << 20,
         };
         let discovery = Arc::new(InProcessDiscovery::new());
-        HistoricalNode::open(options, discovery, self.storage.clone(), CpuPool::new(1).unwrap())
-            .unwrap()
+        let pool = CpuPool::new(1).unwrap();
+        HistoricalNode::open(options, discovery, self.storage.clone(), pool, None).unwrap()
     }
 
     /// Names of the files in the datasource's folder.

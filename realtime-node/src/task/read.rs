@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use henge_ingest::{BatchCounts, ParseLimits, RowParser};
 use henge_query::ingest::{DataSchema, InputFormat};
-use henge_tabular::ChunkRows;
+use henge_tabular::{ChunkRows, DelimitedReader};
 
 use super::input::{self, Input, InputRef};
 use super::pieces::Pieces;
@@ -28,6 +28,7 @@ pub(super) struct Reading {
 /// An input of any format.
 enum Source {
     Json(Input),
+    Lines(Input, Box<DelimitedReader>),
     Table(Box<TableInput>),
 }
 
@@ -56,7 +57,7 @@ impl Run {
             })?;
             let asked = schema.clone();
             let work = move || survey(&paths, &asked);
-            found = self.shared.pool.spawn(INGEST_PRIORITY, work).await??;
+            found = self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await??;
             found.adapt(&mut schema);
             self.progress.total_rows = found.row_count;
         }
@@ -80,7 +81,7 @@ impl Run {
         let max_rows = usize::try_from(spec.tuning_config.max_rows_per_segment);
         let max_rows = max_rows.unwrap_or(usize::MAX);
         let datasource = spec.data_schema.data_source.clone();
-        let mut pieces = Pieces::new(self.shared.pool.clone(), &datasource, max_rows);
+        let mut pieces = Pieces::new(self.shared.ingest_pool.clone(), &datasource, max_rows);
         for (number, input) in std::mem::take(&mut reading.inputs).into_iter().enumerate() {
             let size_bytes = input.size_bytes();
             let done_before = self.progress.processed_bytes;
@@ -91,7 +92,7 @@ impl Run {
                     (source, reading, outcome)
                 };
                 let (source_back, reading_back, outcome) =
-                    self.shared.pool.spawn(INGEST_PRIORITY, work).await?;
+                    self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?;
                 (source, reading) = (source_back, reading_back);
                 let Some(piece) = outcome? else { break };
                 self.count(&piece, done_before);
@@ -121,6 +122,10 @@ impl Run {
                 let times_after = reading.survey.times_after(number);
                 let table = TableInput::open(path, schema, parser, *binary_as_string, times_after)?;
                 Ok(Source::Table(Box::new(table)))
+            }
+            (InputFormat::Delimited(format), _) => {
+                let reader = Box::new(DelimitedReader::new(format.clone()));
+                Ok(Source::Lines(input.open()?, reader))
             }
             _ => Ok(Source::Json(input.open()?)),
         }
@@ -162,6 +167,11 @@ impl Source {
             Self::Json(input) => {
                 let Some(piece) = input.next_piece()? else { return Ok(None) };
                 (parser.parse_batch(&piece, store)?, input.stored_bytes_read(), None)
+            }
+            Self::Lines(input, reader) => {
+                let piece = input.next_cut(|bytes| Ok(reader.last_boundary(bytes)?))?;
+                let Some(piece) = piece else { return Ok(None) };
+                (reader.read(&piece, parser, store)?, input.stored_bytes_read(), None)
             }
             Self::Table(table) => {
                 let Some(counts) = table.read_piece(parser, store)? else { return Ok(None) };

@@ -140,7 +140,7 @@ impl Column {
 }
 
 /// Text keys of some groups, with the whole dictionary while that is not much larger.
-fn gather_text(keys: &StringKeys, rows: &[u32]) -> StringKeys {
+pub(crate) fn gather_text(keys: &StringKeys, rows: &[u32]) -> StringKeys {
     if rows.len() * 2 >= keys.ends.len() {
         let ids = rows.iter().map(|&row| keys.ids[row as usize]).collect();
         return StringKeys {
@@ -154,7 +154,7 @@ fn gather_text(keys: &StringKeys, rows: &[u32]) -> StringKeys {
 }
 
 /// Keys that hold each value of their own.
-fn text_of<'v>(values: impl Iterator<Item = Option<&'v str>>) -> StringKeys {
+pub(crate) fn text_of<'v>(values: impl Iterator<Item = Option<&'v str>>) -> StringKeys {
     let mut keys =
         StringKeys { ids: Vec::new(), ends: Vec::new(), bytes: String::new(), sorted: false };
     for value in values {

@@ -62,9 +62,14 @@ impl Accumulated {
         Ok(())
     }
 
-    fn check_memory(&self, ctx: &ExecContext) -> Result<()> {
+    /// Bytes of memory, roughly.
+    pub(super) fn memory_bytes(&self) -> usize {
         let states: usize = self.states.iter().map(MergedStates::memory_bytes).sum();
-        let used = states + self.seen.len();
+        states + self.seen.len()
+    }
+
+    fn check_memory(&self, ctx: &ExecContext) -> Result<()> {
+        let used = self.memory_bytes();
         if used > ctx.memory_budget_bytes {
             return Err(ExecError::ResourceLimit(format!(
                 "merged groups need {used} bytes, the query's memory budget is {}: group by fewer \

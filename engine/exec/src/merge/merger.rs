@@ -26,6 +26,7 @@ pub struct Merger {
     dense: Option<Dense>,
     waiting: Vec<Partial>,
     waiting_groups: usize,
+    waiting_bytes: usize,
 }
 
 /// Groups of one dimension in one time bucket, numbered by a node-wide dictionary: the ids are the
@@ -48,7 +49,7 @@ impl Merger {
     /// Nothing merged yet.
     #[must_use]
     pub fn new(query: Arc<Query>) -> Self {
-        Self { query, dense: None, waiting: Vec::new(), waiting_groups: 0 }
+        Self { query, dense: None, waiting: Vec::new(), waiting_groups: 0, waiting_bytes: 0 }
     }
 
     /// Adds a partial of the query.
@@ -66,6 +67,7 @@ impl Merger {
         if let Partial::Grouped(groups) = &partial {
             self.waiting_groups += groups.group_count();
         }
+        self.waiting_bytes += partial.memory_bytes();
         self.waiting.push(partial);
         if self.waiting_groups > MAX_WAITING_GROUPS && self.waiting.len() > 1 {
             let merged = merge(&self.query, std::mem::take(&mut self.waiting), ctx)?;
@@ -74,9 +76,17 @@ impl Merger {
                 Partial::Grouped(groups) => MAX_WAITING_GROUPS.saturating_sub(groups.group_count()),
                 _ => 0,
             };
+            self.waiting_bytes = merged.memory_bytes();
             self.waiting.push(merged);
         }
         Ok(())
+    }
+
+    /// Bytes of memory, roughly.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let dense = self.dense.as_ref().map_or(0, |dense| dense.accumulated.memory_bytes());
+        self.waiting_bytes + dense
     }
 
     /// Everything added, as one partial.

@@ -14,6 +14,7 @@ use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 use crate::group::{Grouper, PartIds};
+use crate::memory::MemoryLease;
 use crate::node::NodeScope;
 use crate::partial::{GroupedPartial, Partial};
 
@@ -92,7 +93,10 @@ pub(super) fn run(
         vec![None; query.base.intervals.len()]
     };
     let mut run = GroupedRun::new(query, view, ctx)?;
-    if !selector.is_nothing() {
+    if selector.is_nothing() {
+        // Whoever counts what is left of the segment is to see that nothing is.
+        while blocks().is_some() {}
+    } else {
         while let Some(blocks) = blocks() {
             for block in blocks {
                 ctx.cancel.check()?;
@@ -100,6 +104,9 @@ pub(super) fn run(
                 if !selection.is_empty() {
                     run.block(block, selection)?;
                 }
+            }
+            if ctx.spill.as_ref().is_some_and(|spill| run.used_bytes > spill.above_bytes) {
+                break;
             }
         }
     }
@@ -134,6 +141,8 @@ struct GroupedRun<'a> {
     ungrouped: bool,
     use_statistics: bool,
     memory_budget_bytes: usize,
+    used_bytes: usize,
+    lease: MemoryLease,
 }
 
 /// The aggregators, all with room for the same number of groups.
@@ -194,6 +203,8 @@ impl<'a> GroupedRun<'a> {
             ungrouped: query.dimensions.is_empty(),
             use_statistics: query.base.context.use_block_statistics,
             memory_budget_bytes: ctx.memory_budget_bytes,
+            used_bytes: 0,
+            lease: ctx.memory.lease(),
         })
     }
 
@@ -309,17 +320,18 @@ impl<'a> GroupedRun<'a> {
             .collect()
     }
 
-    fn check_memory(&self) -> Result<()> {
+    fn check_memory(&mut self) -> Result<()> {
         let states: usize = self.aggregators.all.iter().map(Aggregator::memory_bytes).sum();
         let used = states + self.grouper.memory_bytes();
         if used > self.memory_budget_bytes {
             return Err(ExecError::ResourceLimit(format!(
-                "groups need {used} bytes, the query's memory budget is {}: group by fewer values \
-                 or filter more",
+                "groups need {used} bytes, the query's memory budget is {}: group by fewer values, \
+                 filter more, or raise query.memory_budget_bytes",
                 self.memory_budget_bytes
             )));
         }
-        Ok(())
+        self.used_bytes = used;
+        self.lease.set(used)
     }
 
     fn finish(

@@ -2,6 +2,7 @@
 //! none left it helps with the blocks of one that another still works on, so that all cores are
 //! busy to the end, also when there is a single big segment.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +12,9 @@ use henge_segment::SegmentView;
 use super::grouped::{self, GroupedQuery};
 use crate::context::ExecContext;
 use crate::error::Result;
+use crate::memory::MemoryLease;
 use crate::merge::Merger;
+use crate::partial::Partial;
 use crate::projection::{self, ProjectionPlan};
 
 /// Blocks that a worker takes at a time.
@@ -19,6 +22,9 @@ const CLAIM_BLOCKS: usize = 4;
 
 /// What is left of a segment must be worth the set-up and the merging of another worker's part.
 const MIN_HELPED_BLOCKS: usize = 8;
+
+/// Stopping in the middle of a segment means another partial to merge: not after less than this.
+const MIN_TURN_BLOCKS: usize = 16;
 
 /// The segments of a query, being worked on.
 #[derive(Debug)]
@@ -28,15 +34,46 @@ pub struct SharedRun {
     next_item: AtomicUsize,
 }
 
+/// A segment of a shared run.
+pub struct SharedItem {
+    /// The query as the segment is to answer it.
+    pub query: Arc<Query>,
+    /// Its rows.
+    pub view: Arc<dyn SegmentView>,
+    /// Told what the whole segment contributes, if one worker found all of it.
+    pub whole: Option<Box<dyn Fn(&Partial) + Send + Sync>>,
+}
+
+impl std::fmt::Debug for SharedItem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedItem").field("segment", self.view.id()).finish_non_exhaustive()
+    }
+}
+
+impl SharedItem {
+    fn found_all(&self, partial: &Partial) {
+        if let Some(whole) = &self.whole {
+            whole(partial);
+        }
+    }
+}
+
 /// A segment and how far its blocks are taken.
 #[derive(Debug)]
 struct Item {
-    query: Arc<Query>,
-    view: Arc<dyn SegmentView>,
+    shared: SharedItem,
     /// The projection that is read instead of the segment, once that is known.
     plan: OnceLock<Option<ProjectionPlan>>,
     /// Of the projection, or of the segment.
     next_block: AtomicUsize,
+}
+
+impl Deref for Item {
+    type Target = SharedItem;
+
+    fn deref(&self) -> &SharedItem {
+        &self.shared
+    }
 }
 
 impl Item {
@@ -62,18 +99,12 @@ impl Item {
 }
 
 impl SharedRun {
-    /// The work of `query`. Each view comes with the query as it is to answer it; together they hold
-    /// each row once.
+    /// The work of `query` over segments that together hold each row once.
     #[must_use]
-    pub fn new(query: Arc<Query>, views: Vec<(Arc<Query>, Arc<dyn SegmentView>)>) -> Self {
-        let mut items: Vec<Item> = views
+    pub fn new(query: Arc<Query>, items: Vec<SharedItem>) -> Self {
+        let mut items: Vec<Item> = items
             .into_iter()
-            .map(|(query, view)| Item {
-                query,
-                view,
-                plan: OnceLock::new(),
-                next_block: AtomicUsize::new(0),
-            })
+            .map(|shared| Item { shared, plan: OnceLock::new(), next_block: AtomicUsize::new(0) })
             .collect();
         // What takes longest begins first.
         items.sort_by_key(|item| std::cmp::Reverse(item.view.row_count()));
@@ -91,12 +122,12 @@ impl SharedRun {
     }
 
     /// The segment with most blocks left, when that is worth helping with.
-    fn to_help(&self) -> Option<&Item> {
-        self.items
-            .iter()
-            .filter(|item| GroupedQuery::of(&item.query, None).is_some())
-            .max_by_key(|item| item.blocks_left())
-            .filter(|item| item.blocks_left() >= MIN_HELPED_BLOCKS)
+    fn to_help(&self) -> Option<usize> {
+        let grouped = |item: &Item| GroupedQuery::of(&item.query, None).is_some();
+        let most = self.items.iter().enumerate().filter(|(_, item)| grouped(item));
+        most.max_by_key(|(_, item)| item.blocks_left())
+            .filter(|(_, item)| item.blocks_left() >= MIN_HELPED_BLOCKS)
+            .map(|(index, _)| index)
     }
 }
 
@@ -105,6 +136,9 @@ impl SharedRun {
 pub struct Worker {
     run: Arc<SharedRun>,
     merger: Merger,
+    /// A segment that it stopped in the middle of.
+    current: Option<usize>,
+    lease: Option<MemoryLease>,
     segments: u64,
     rows: u64,
 }
@@ -114,52 +148,86 @@ impl Worker {
     #[must_use]
     pub fn new(run: Arc<SharedRun>) -> Self {
         let merger = Merger::new(Arc::clone(&run.query));
-        Self { run, merger, segments: 0, rows: 0 }
+        Self { run, merger, current: None, lease: None, segments: 0, rows: 0 }
     }
 
-    /// Does a piece of the work: a segment, or some blocks of one. False when nothing was left.
+    /// Does a piece of the work: a segment, or some blocks of one. It stops early, at a price, when
+    /// `should_yield` says so. False when nothing was left.
     ///
     /// # Errors
     /// As [`super::run`].
-    pub fn step(&mut self, ctx: &ExecContext) -> Result<bool> {
+    pub fn step(&mut self, ctx: &ExecContext, should_yield: &dyn Fn() -> bool) -> Result<bool> {
         let run = Arc::clone(&self.run);
-        let next = run.next_item.fetch_add(1, Ordering::Relaxed);
-        let (item, first) = match run.items.get(next) {
-            Some(item) => (item, true),
-            None => match run.to_help() {
-                Some(item) => (item, false),
-                None => return Ok(false),
-            },
-        };
+        let Some(index) = self.next_index() else { return Ok(false) };
+        let item = &run.items[index];
+        ctx.cancel.check()?;
         let plan = item.plan()?;
-        if first {
-            self.segments += 1;
+        if item.next_block.load(Ordering::Relaxed) == 0 {
             self.rows += item.rows().row_count() as u64;
         }
-        let rows = item.rows();
         let query = plan.map_or(item.query.as_ref(), ProjectionPlan::query);
         let partial = match GroupedQuery::of(query, None) {
             Some(grouped) => {
-                ctx.cancel.check()?;
-                let count = rows.block_count();
-                grouped::run(
-                    &grouped,
-                    rows,
-                    &mut || {
-                        let start = item.next_block.fetch_add(CLAIM_BLOCKS, Ordering::Relaxed);
-                        (start < count).then(|| start..(start + CLAIM_BLOCKS).min(count))
-                    },
-                    ctx,
-                )?
+                let count = item.rows().block_count();
+                let mut claimed = 0;
+                let mut claim = || {
+                    if claimed >= MIN_TURN_BLOCKS && should_yield() {
+                        return None;
+                    }
+                    let start = item.next_block.fetch_add(CLAIM_BLOCKS, Ordering::Relaxed);
+                    let blocks =
+                        (start < count).then(|| start..(start + CLAIM_BLOCKS).min(count))?;
+                    claimed += blocks.len();
+                    Some(blocks)
+                };
+                let partial = grouped::run(&grouped, item.rows(), &mut claim, ctx)?;
+                let partial = match plan {
+                    Some(plan) => plan.finish(&item.query, item.view.as_ref(), partial),
+                    None => partial,
+                };
+                if claimed == count {
+                    item.found_all(&partial);
+                }
+                self.current = (item.blocks_left() > 0).then_some(index);
+                partial
             }
-            None => super::run(&item.query, item.view.as_ref(), ctx)?,
-        };
-        let partial = match plan {
-            Some(plan) => plan.finish(&item.query, item.view.as_ref(), partial),
-            None => partial,
+            None => {
+                let partial = super::run(&item.query, item.view.as_ref(), ctx)?;
+                item.found_all(&partial);
+                partial
+            }
         };
         self.merger.add(partial, ctx)?;
+        self.account(ctx)?;
         Ok(true)
+    }
+
+    /// The segment it was at, the next one, or one to help with.
+    fn next_index(&mut self) -> Option<usize> {
+        if let Some(index) = self.current.take() {
+            return Some(index);
+        }
+        let next = self.run.next_item.fetch_add(1, Ordering::Relaxed);
+        if next >= self.run.items.len() {
+            return self.run.to_help();
+        }
+        self.segments += 1;
+        Some(next)
+    }
+
+    /// Tells what it holds, and puts that aside when it is too much.
+    fn account(&mut self, ctx: &ExecContext) -> Result<()> {
+        let mut held = self.merger.memory_bytes();
+        if let Some(spill) = ctx.spill.as_ref().filter(|spill| held > spill.above_bytes) {
+            let empty = Merger::new(Arc::clone(&self.run.query));
+            if let Partial::Grouped(groups) =
+                std::mem::replace(&mut self.merger, empty).finish(ctx)?
+            {
+                spill.sink.put(groups)?;
+            }
+            held = 0;
+        }
+        self.lease.get_or_insert_with(|| ctx.memory.lease()).set(held)
     }
 
     /// Segments that this worker was the first to take, and their rows.

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use henge_exec::oracle::{OracleRow, answer_segments};
 use henge_exec::{
-    ExecContext, Merger, NodeDictionaries, Partial, SharedRun, Worker, finalise, merge, run,
+    ExecContext, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Worker, finalise, merge,
+    run,
 };
 use henge_query::Query;
 use henge_segment::SegmentView;
@@ -81,14 +82,19 @@ fn run_shared(
     let dictionaries = Some(Arc::new(NodeDictionaries::new(dictionary_bytes)));
     let ctx = ExecContext { dictionaries, ..ExecContext::default() };
     let query = Arc::new(query.clone());
-    let views = views.iter().map(|view| (Arc::clone(&query), Arc::clone(view))).collect();
+    let item = |view: &Arc<dyn SegmentView>| SharedItem {
+        query: Arc::clone(&query),
+        view: Arc::clone(view),
+        whole: None,
+    };
+    let views = views.iter().map(item).collect();
     let shared = Arc::new(SharedRun::new(Arc::clone(&query), views));
     let mut workers = [Worker::new(Arc::clone(&shared)), Worker::new(shared)];
     let mut busy = true;
     while busy {
         busy = false;
         for worker in &mut workers {
-            busy |= worker.step(&ctx).map_err(|error| error.to_string())?;
+            busy |= worker.step(&ctx, &|| false).map_err(|error| error.to_string())?;
         }
     }
     let mut all = Merger::new(query);

@@ -315,8 +315,8 @@ fn wrong_tasks_name_path_and_fix() {
         ),
         (
             "/spec/ioConfig/inputFormat",
-            json!({"type": "csv"}),
-            "spec.ioConfig.inputFormat.type: inputFormat type \"csv\" is not supported; supported: json",
+            json!({"type": "orc"}),
+            "spec.ioConfig.inputFormat.type: inputFormat type \"orc\" is not supported; supported: json",
         ),
         (
             "/spec/ioConfig/inputFormat/flattenSpec/fields/1",

@@ -7,6 +7,7 @@ pub(crate) mod numeric;
 pub(crate) mod pieces;
 pub(crate) mod string;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use henge_types::{ColumnType, SegmentId, SegmentSchema, TIME_COLUMN};
@@ -33,6 +34,7 @@ pub struct MappedSegment {
     pub(crate) rows: RowSummary,
     pub(crate) columns: Vec<Column>,
     positions: FxHashMap<String, usize>,
+    directories: Vec<Range<usize>>,
     pub(crate) projections: Vec<Projection>,
 }
 
@@ -81,18 +83,18 @@ impl MappedSegment {
         let source = Arc::new(Source::new(bytes, raw, rows.row_count));
         let mut columns = Vec::with_capacity(schema.columns.len());
         let mut positions = FxHashMap::default();
-        for (position, (column, directory)) in schema.columns.iter().zip(directories).enumerate() {
+        for (position, (column, directory)) in schema.columns.iter().zip(&directories).enumerate() {
             let mut reader = ByteReader::new(&source.footer[..directory.end]);
             reader.take(directory.start)?;
             let base = reader.varint()?.saturating_mul(LARGE_ALIGNMENT as u64);
             let mut reader = reader.with_base(base);
             let read = read_column(&source, position, column, &rows, &mut reader)
                 .and_then(|read| reader.finish("the directory").map(|()| read))
-                .map_err(|error| corrupt(format!("column '{}': {error}", column.name)))?;
+                .map_err(|error| error.at(format_args!("column '{}'", column.name)))?;
             columns.push(read);
             positions.insert(column.name.clone(), position);
         }
-        Ok(Self { source, id, schema, rows, columns, positions, projections })
+        Ok(Self { source, id, schema, rows, columns, positions, directories, projections })
     }
 
     /// Opens a segment and checks that it is the one expected: a right file under a wrong name, or an
@@ -106,6 +108,13 @@ impl MappedSegment {
             true => Ok(segment),
             false => Err(corrupt(format!("the file holds {}, {id} is expected", segment.id))),
         }
+    }
+}
+
+impl MappedSegment {
+    /// Bytes of a column's directory in the raw footer.
+    pub(crate) fn directory_bytes(&self, column: usize) -> u64 {
+        self.directories.get(column).map_or(0, |directory| directory.len() as u64)
     }
 }
 
