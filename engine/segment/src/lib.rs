@@ -16,6 +16,7 @@ mod projection;
 mod reader;
 mod rewrite;
 pub mod simd;
+mod transcode;
 mod verify;
 pub mod view;
 mod writer;
@@ -30,7 +31,8 @@ pub use merge::{MergeOptions, combine_schemas, merge};
 pub use packed::{PackedBlock, PackedInts};
 pub use projection::{Projection, ProjectionFile};
 pub use reader::MappedSegment;
-pub use rewrite::{add_projections, rewrite_identity, transcode};
+pub use rewrite::{add_projections, rewrite_identity};
+pub use transcode::transcode;
 pub use verify::VerifyReport;
 pub use view::{
     BLOCK_ROWS, ColumnView, ComplexColumn, Dictionary, DictionaryInstance, IdBlock, MultiBlock,

@@ -1,5 +1,4 @@
-//! Rewriting a segment without sorting it again: under another identity, under another codec, or
-//! with projections.
+//! Rewriting a segment's footer: under another identity, or with projections.
 
 use std::io::Write;
 
@@ -9,10 +8,8 @@ use crate::error::{Result, SegmentError};
 use crate::format::footer::{self, Footer, IDENTITY, RowSummary};
 use crate::format::sink::FileSink;
 use crate::format::trailer::Trailer;
-use crate::merge::{MergeOptions, copy_rows};
 use crate::projection::{ProjectionFile, StoredProjection};
-use crate::view::{ColumnView, NULL_ID, SegmentView};
-use crate::writer::{SegmentSummary, WriteOptions};
+use crate::writer::SegmentSummary;
 
 /// Copies a segment under another identity: pieces unchanged, a new footer. Published again under
 /// another version or partition, a segment need not be encoded again. Damaged pieces stay detectable.
@@ -84,32 +81,4 @@ fn finish<W: Write>(
     };
     sink.finish()?;
     Ok(summary)
-}
-
-/// Copies a view column by column under other write options: a hot tier turns the compact form into
-/// one that is read in place. Rows keep their order, the segment its identity, schema and projections.
-///
-/// # Errors
-/// `Corrupt` from reading, `Io` from writing.
-pub fn transcode<W: Write>(
-    view: &dyn SegmentView,
-    write: WriteOptions,
-    out: W,
-) -> Result<SegmentSummary> {
-    let mut unindexed = Vec::new();
-    for column in &view.schema().columns {
-        if let Some(ColumnView::String(strings)) = view.column(&column.name)?
-            && strings.bitmap(NULL_ID)?.is_none()
-        {
-            unindexed.push(column.name.clone());
-        }
-    }
-    let mut projections = Vec::with_capacity(view.projections().len());
-    for projection in view.projections() {
-        let mut bytes = Vec::new();
-        transcode(projection.view(), write, &mut bytes)?;
-        projections.push(ProjectionFile { definition: projection.definition.clone(), bytes });
-    }
-    let options = MergeOptions { write, unindexed, ..MergeOptions::new(view.schema().clone()) };
-    copy_rows(view, &options, &projections, out)
 }

@@ -71,22 +71,6 @@ pub fn merge<W: Write>(
     merger.write(sorted, &[], out)
 }
 
-/// Copies a view's rows in the order they have, and adds projections of them.
-pub(crate) fn copy_rows<W: Write>(
-    view: &dyn SegmentView,
-    options: &MergeOptions,
-    projections: &[ProjectionFile],
-    out: W,
-) -> Result<SegmentSummary> {
-    let views = [view];
-    let merger = Merger::new(&views, view.id().clone(), options)?;
-    let times = load::times(&views)?;
-    let mut order = RowOrder::new(&times, None);
-    order.keep_all_rows();
-    let kept = options.schema.columns.iter().map(|_| None).collect();
-    merger.write(Sorted { order, times, kept }, projections, out)
-}
-
 /// String columns are kept between sorting and writing while they take no more than this.
 const KEPT_BYTES: usize = 256 << 20;
 

@@ -45,9 +45,9 @@ pub(crate) struct StringMeta {
 #[derive(Debug)]
 pub(crate) struct IdMeta {
     pub(crate) encoding: Encoding,
-    count: usize,
-    min: u32,
-    max: u32,
+    pub(crate) count: usize,
+    pub(crate) min: u32,
+    pub(crate) max: u32,
     pub(crate) data: Option<Piece>,
 }
 

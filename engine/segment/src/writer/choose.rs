@@ -23,7 +23,7 @@ struct Choice {
 }
 
 /// The block encoded in the cheapest way, by stored bytes times weight.
-pub(super) fn choose(options: &WriteOptions, profile: &impl Profile) -> Option<(Encoding, Packed)> {
+pub(crate) fn choose(options: &WriteOptions, profile: &impl Profile) -> Option<(Encoding, Packed)> {
     let mut choices = choices(options, profile);
     choices.sort_by(|a, b| a.cost.total_cmp(&b.cost));
     let mut choices = choices.into_iter();

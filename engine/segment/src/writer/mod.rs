@@ -22,8 +22,10 @@ use crate::format::trailer;
 use crate::projection::{ProjectionFile, StoredProjection};
 use crate::writer::column::TimeSummary;
 
+pub(crate) use choose::choose;
 pub use column::{ColumnEncoder, EncodedColumn};
-pub(crate) use numeric::mask_is_implied;
+pub(crate) use numeric::{mask_is_implied, put_block};
+pub(crate) use string::write_ids;
 
 /// How a segment is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
