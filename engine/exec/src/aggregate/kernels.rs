@@ -17,6 +17,8 @@ pub(crate) trait Op: std::fmt::Debug + 'static {
     const START: Self::State;
     /// True when states are integers.
     const INTEGERS: bool = false;
+    /// True of sums of doubles, several of which are added to together.
+    const SUMS_DOUBLES: bool = false;
     /// A state as a table's word; the start is 0.
     fn to_word(state: Self::State) -> u64;
     /// The state of a table's word.
@@ -142,6 +144,7 @@ const LANES: usize = 16;
 impl Op for DoubleSum {
     type State = f64;
     type Wide = f64;
+    const SUMS_DOUBLES: bool = true;
     const START: f64 = 0.0;
     const EMPTY: f64 = 0.0;
 

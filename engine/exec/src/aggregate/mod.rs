@@ -17,14 +17,16 @@ mod table;
 use std::ops::Range;
 
 use henge_query::AggregatorSpec;
+use henge_segment::{NumericBlock, NumericValues};
 
-use crate::column::{ColumnSet, Columns, LoadedBlock, SlotId, SlotStats, Window};
+use crate::column::{ColumnSet, Columns, Loaded, LoadedBlock, SlotId, SlotStats, Window};
 use crate::error::Result;
 use crate::filter::{CompiledFilter, RowSet};
 use crate::partial::StateColumn;
 
 pub(crate) use batch::Batch;
 use batch::OwnFilter;
+use scatter::PlainSum;
 pub(crate) use set::Aggregators;
 use table::{Layout, StateTable};
 
@@ -83,6 +85,10 @@ pub(crate) trait Accumulator: std::fmt::Debug {
     fn update_by_count(&mut self, _group: u32, _rows: usize, _states: &mut StateTable) -> bool {
         false
     }
+    /// The slot and the state's word of a sum of doubles that needs no flags.
+    fn plain_sum(&self) -> Option<(SlotId, usize)> {
+        None
+    }
     /// Bytes of the states that are not in the table.
     fn memory_bytes(&self) -> usize;
     /// The states of these groups; of all groups for `None`.
@@ -116,8 +122,16 @@ impl<'a> Aggregator<'a> {
         Ok(Self { filter, accumulator, slots })
     }
 
-    pub(crate) fn has_filter(&self) -> bool {
-        self.filter.is_some()
+    /// The window's values, when each is to be added to its group's sum of doubles.
+    fn plain_sum<'b>(&self, input: &BlockInput<'b>) -> Option<PlainSum<'b>> {
+        let unfiltered = self.filter.is_none();
+        let (slot, word) = self.accumulator.plain_sum().filter(|_| unfiltered)?;
+        match input.loaded.get(slot) {
+            Loaded::Double(NumericBlock { values: NumericValues::Slice(values), nulls: None }) => {
+                Some(PlainSum { values, word })
+            }
+            _ => None,
+        }
     }
 
     /// The slots that must be loaded.

@@ -300,6 +300,11 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
         Ok(true)
     }
 
+    fn plain_sum(&self) -> Option<(SlotId, usize)> {
+        let NumericInput { slot, place, .. } = self.input;
+        (O::SUMS_DOUBLES && place.valid.is_none()).then_some((slot, place.state))
+    }
+
     fn memory_bytes(&self) -> usize {
         0
     }

@@ -70,6 +70,30 @@ pub(super) fn scatter_nullable<O: Op, T: Input<O::State>>(
     overflow
 }
 
+/// A sum of doubles of which none is null: the values of a window, and the word of its state.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlainSum<'b> {
+    pub(super) values: &'b [f64],
+    pub(super) word: usize,
+}
+
+/// Adds several columns' values in one pass, so that each row's group is found once.
+pub(super) fn add_sums<const N: usize>(
+    states: &mut StateTable,
+    batch: &Batch<'_>,
+    sums: [PlainSum<'_>; N],
+) {
+    let (words, stride) = states.rows_mut();
+    batch.visit(|row, group| {
+        let group_words = &mut words[group * stride..][..stride];
+        for sum in &sums {
+            let word = &mut group_words[sum.word];
+            // A sum's start is the word 0, which is the double 0.
+            *word = (f64::from_bits(*word) + sum.values[row]).to_bits();
+        }
+    });
+}
+
 #[inline]
 fn add<O: Op>(word: &mut u64, value: O::State) -> bool {
     let mut state = O::of_word(*word);

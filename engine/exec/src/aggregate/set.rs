@@ -2,11 +2,15 @@
 
 use henge_query::AggregatorSpec;
 
+use super::scatter::{PlainSum, add_sums};
 use super::{Aggregator, Batch, BlockInput, Layout, StateTable};
 use crate::column::{ColumnSet, Columns, SlotId};
 use crate::error::Result;
 use crate::filter::{BlockBits, RowSet};
 use crate::partial::StateColumn;
+
+/// Sums that one pass adds to.
+const MAX_SUMS_TOGETHER: usize = 4;
 
 /// The aggregators of a query, all with room for the same number of groups.
 #[derive(Debug)]
@@ -47,11 +51,6 @@ impl<'a> Aggregators<'a> {
     pub(crate) fn memory_bytes(&self) -> usize {
         let others: usize = self.all.iter().map(Aggregator::memory_bytes).sum();
         self.states.memory_bytes() + others
-    }
-
-    /// True when an aggregator takes only some of the selected rows.
-    pub(crate) fn have_filters(&self) -> bool {
-        self.all.iter().any(Aggregator::has_filter)
     }
 
     /// Makes room for groups up to this number.
@@ -126,12 +125,35 @@ impl<'a> Aggregators<'a> {
         input: &BlockInput<'_>,
     ) -> Result<()> {
         self.make_room(groups);
-        for (aggregator, answered) in self.all.iter_mut().zip(&self.answered) {
-            if !answered {
+        let together = self.update_sums(batch, input);
+        for (index, aggregator) in self.all.iter_mut().enumerate() {
+            if !self.answered[index] && !together.contains(&index) {
                 aggregator.update(batch, input, &mut self.states)?;
             }
         }
         Ok(())
+    }
+
+    /// Adds to several sums of doubles in one pass over the rows. Returns which aggregators did.
+    fn update_sums(&mut self, batch: &Batch<'_>, input: &BlockInput<'_>) -> Vec<usize> {
+        let mut sums: Vec<(usize, PlainSum<'_>)> = Vec::new();
+        if let Batch::ByRow { .. } = batch {
+            let open = self.all.iter().enumerate().filter(|(index, _)| !self.answered[*index]);
+            sums.extend(open.filter_map(|(index, one)| Some((index, one.plain_sum(input)?))));
+        }
+        if sums.len() < 2 {
+            return Vec::new();
+        }
+        for sums in sums.chunks(MAX_SUMS_TOGETHER) {
+            let states = &mut self.states;
+            match sums {
+                [(_, a), (_, b), (_, c), (_, d)] => add_sums(states, batch, [*a, *b, *c, *d]),
+                [(_, a), (_, b), (_, c)] => add_sums(states, batch, [*a, *b, *c]),
+                [(_, a), (_, b)] => add_sums(states, batch, [*a, *b]),
+                rest => rest.iter().for_each(|(_, sum)| add_sums(states, batch, [*sum])),
+            }
+        }
+        sums.into_iter().map(|(index, _)| index).collect()
     }
 
     /// The states of these groups (of all for `None`). When `best` picks some of them by the states

@@ -26,10 +26,8 @@ const GROUP_ROWS: usize = 1024;
 const MAX_RUNS: usize = 1024;
 /// The same when there are dimensions, which cost more a run.
 const MAX_GROUPED_RUNS: usize = 8;
-/// Runs that are added to as they are stored, each as a whole: shorter ones are better decoded.
-const MAX_PACKED_RUNS: usize = 256;
-/// The same for rows with holes, which each run has to be cut out of.
-const MAX_PACKED_CUTS: usize = 16;
+/// Rows that a run should have to be added as it is stored: shorter ones are better decoded.
+const MIN_PACKED_RUN: usize = 4096;
 
 /// Where the time buckets of a block's rows are.
 enum BlockBuckets {
@@ -233,6 +231,11 @@ impl<'a> GroupedRun<'a> {
         {
             return Ok(BlockBuckets::Runs(vec![Run { rows: span, bucket }]));
         }
+        if self.view.is_time_sorted()
+            && let Some(runs) = self.buckets.runs_by_search(time, block, span.clone(), scratch)?
+        {
+            return Ok(BlockBuckets::Runs(runs));
+        }
         let times = time.block(block, scratch)?.values;
         if self.view.is_time_sorted() {
             let limit = if self.ungrouped { MAX_RUNS } else { MAX_GROUPED_RUNS };
@@ -262,8 +265,7 @@ impl<'a> GroupedRun<'a> {
         if let ([only], true, true) = (runs, whole, self.use_statistics) {
             aggregators.answer_by_stats(only.bucket, block, block_rows, columns)?;
         }
-        let holes = matches!(rows, RowSet::Bits { .. }) || aggregators.have_filters();
-        if runs.len() <= if holes { MAX_PACKED_CUTS } else { MAX_PACKED_RUNS } {
+        if runs.len() == 1 || rows.span().len() / runs.len() >= MIN_PACKED_RUN {
             aggregators.answer_by_packed(runs, block, rows, columns)?;
         }
         if !aggregators.all_answered() {
