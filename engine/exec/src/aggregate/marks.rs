@@ -4,6 +4,7 @@ use super::sketches::{GroupSketches, SketchKind};
 use crate::column::IdTable;
 use crate::error::Result;
 use crate::group::Dimension;
+use henge_segment::NULL_ID;
 
 /// Largest bitmap of marks, in bits.
 const MAX_DENSE_MARKS: usize = 1 << 26;
@@ -169,6 +170,19 @@ fn add_to_one<S: SketchKind>(
     dimension: &Dimension<'_>,
     sketches: &mut GroupSketches<S>,
 ) -> Result<()> {
+    let count = words.iter().map(|word| word.count_ones() as usize).sum();
+    if count == 0 {
+        return Ok(());
+    }
+    if let Some(hashes) = S::kept_hashes(dimension, count)? {
+        let sketch = sketches.get(0)?;
+        for_each_bit(words, |id| {
+            if let Some(hash) = hashes.get(id).filter(|_| id != NULL_ID as usize) {
+                sketch.update_hash(*hash);
+            }
+        });
+        return Ok(());
+    }
     let mut result = Ok(());
     dimension.for_each_value(&|id| has_bit(words, id), &mut |_, value| match sketches.get(0) {
         Ok(sketch) => sketch.update(value),
@@ -179,6 +193,10 @@ fn add_to_one<S: SketchKind>(
 
 /// The hash of every value, by id: then rows go into sketches one by one.
 pub(super) fn all_hashes<S: SketchKind>(dimension: &Dimension<'_>) -> Result<Vec<Option<S::Hash>>> {
+    if let Some(kept) = S::kept_hashes(dimension, dimension.id_count())? {
+        let hashes = kept.iter().enumerate();
+        return Ok(hashes.map(|(id, hash)| (id != NULL_ID as usize).then_some(*hash)).collect());
+    }
     let mut hashes = vec![None; dimension.id_count()];
     dimension.for_each_value(&|_| true, &mut |id, value| hashes[id as usize] = S::hash(value))?;
     Ok(hashes)

@@ -1,6 +1,7 @@
 //! Sketches by group, and the aggregators that merge stored ones.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use henge_segment::ComplexColumn;
 use henge_sketch::{HllHash, HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
@@ -10,7 +11,7 @@ use super::build::MakeSketch;
 use super::{Accumulator, BlockInput, StateTable, gather_owned};
 use crate::column::SlotId;
 use crate::error::{ExecError, Result};
-use crate::group::Scalar;
+use crate::group::{Dimension, Scalar};
 use crate::partial::StateColumn;
 
 /// A sketch that aggregators keep.
@@ -27,6 +28,10 @@ pub(super) trait SketchKind: Sketch + std::fmt::Debug + 'static {
     fn hash(value: Scalar<'_>) -> Option<Self::Hash>;
     /// Adds a value by its hash.
     fn update_hash(&mut self, hash: Self::Hash);
+    /// The hashes of a dimension's values by id, where the node keeps them.
+    fn kept_hashes(_: &Dimension<'_>, _wanted: usize) -> Result<Option<Arc<[Self::Hash]>>> {
+        Ok(None)
+    }
     /// The finished column.
     fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn;
 }
@@ -47,6 +52,10 @@ impl SketchKind for HllSketch {
     #[inline]
     fn update_hash(&mut self, hash: HllHash) {
         Self::update_hash(self, hash);
+    }
+
+    fn kept_hashes(dimension: &Dimension<'_>, wanted: usize) -> Result<Option<Arc<[HllHash]>>> {
+        dimension.kept_hashes(wanted)
     }
 
     fn update(&mut self, value: Scalar<'_>) {

@@ -1,9 +1,12 @@
 //! One dimension of a query: rows become small integer ids, and ids become keys at the end.
 
+use std::sync::Arc;
+
 use henge_expr::ExprValue;
 use henge_expr::number::parse_double;
 use henge_query::DimensionSpec;
 use henge_segment::{Dictionary, NULL_ID, NumericColumn, StringColumn};
+use henge_sketch::HllHash;
 
 use super::ids::{FramedIds, computed_ids, direct_longs, map_ids, not_loaded, number_ids, widen};
 use super::key_text::{dictionary_keys, direct_keys, for_each_text};
@@ -14,7 +17,7 @@ use crate::column::{
 };
 use crate::error::Result;
 use crate::filter::Selection;
-use crate::node::NodeScope;
+use crate::node::{NodeDictionaries, NodeScope};
 use crate::partial::{KeyColumn, StringKeys};
 
 /// Widest range of integers that are numbered directly instead of through a table.
@@ -32,7 +35,12 @@ enum Kind<'a> {
     /// Every row is null.
     Null,
     /// Ids of a stored dictionary are the dimension's ids.
-    Dictionary { slot: SlotId, name: String, column: &'a dyn StringColumn },
+    Dictionary {
+        slot: SlotId,
+        name: String,
+        column: &'a dyn StringColumn,
+        node: Option<Arc<NodeDictionaries>>,
+    },
     /// A function of dictionary ids.
     Mapped { slot: SlotId, map: Mapped<'a>, multi: bool },
     /// A number, less the smallest, plus one.
@@ -141,7 +149,8 @@ impl<'a> Dimension<'a> {
             Source::Missing | Source::Complex(_) => Kind::Null,
             Source::String(column) if output == KeyType::Text => {
                 let slot = set.stored(name, &Source::String(column));
-                Kind::Dictionary { slot, name: name.to_owned(), column }
+                let node = columns.dictionaries().cloned();
+                Kind::Dictionary { slot, name: name.to_owned(), column, node }
             }
             Source::String(column) => mapped(name, column, None, output, set),
             Source::Long(column) => long_kind(name, column, output, columns, set)?,
@@ -281,6 +290,16 @@ impl<'a> Dimension<'a> {
             Kind::Computed { values, .. } => values.into_keys(ids, output, false),
             Kind::DirectLongs { min, .. } => direct_keys(&ids, min, output),
         })
+    }
+
+    /// The hashes of the values by id, when the node keeps them or `wanted` are enough to.
+    pub(crate) fn kept_hashes(&self, wanted: usize) -> Result<Option<Arc<[HllHash]>>> {
+        match &self.kind {
+            Kind::Dictionary { column, node: Some(node), .. } => {
+                node.hashes_of(column.dictionary(), wanted)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Calls `visit` with the value of each of these ids that is not null. Ids ascend.

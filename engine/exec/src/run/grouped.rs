@@ -158,7 +158,8 @@ impl<'a> GroupedRun<'a> {
         expected_rows: usize,
         ctx: &ExecContext,
     ) -> Result<Self> {
-        let columns = Columns::new(view, &query.base.virtual_columns);
+        let columns =
+            Columns::new(view, &query.base.virtual_columns).on_node(ctx.dictionaries.as_ref());
         let mut set = ColumnSet::default();
         let all_start = query.base.intervals.first().map_or(0, |interval| interval.start_ms);
         let buckets = Buckets::new(query.granularity, all_start, ctx.max_buckets);
