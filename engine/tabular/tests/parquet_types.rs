@@ -94,6 +94,8 @@ fn typed() -> Arc<DataSchema> {
         "id",
         double("half"),
         "tags",
+        "strict",
+        "plain",
         "not_there",
     ]))
 }
