@@ -1,5 +1,7 @@
 //! Every type of Parquet against the values it is to become, through both ways of loading.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use henge_query::ingest::DataSchema;

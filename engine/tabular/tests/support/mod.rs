@@ -1,6 +1,7 @@
 //! Parquet files made in memory, and segments read back as rows.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::sync::Arc;
 
@@ -124,6 +125,7 @@ fn write(writer: &mut ColumnWriter<'_>, column: &Column) {
 }
 
 /// A schema with `t` as timestamp.
+#[allow(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
 pub(crate) fn schema(dimensions: Value) -> Arc<DataSchema> {
     let schema = json!({
         "dataSource": "d",
