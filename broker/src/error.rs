@@ -30,9 +30,17 @@ pub enum BrokerError {
         first: String,
     },
     /// Too many queries at once.
-    #[error("too many queries: {waiting} are waiting already; try again later")]
+    #[error(
+        "too many concurrent queries{}, query capacity of {capacity} exceeded and {waiting} may \
+         wait: try again later, or raise query.max_concurrent or query.max_waiting",
+        lane.as_ref().map(|lane| format!(" for lane '{lane}'")).unwrap_or_default()
+    )]
     TooManyQueries {
-        /// Queries in the queue.
+        /// The lane that is full.
+        lane: Option<String>,
+        /// Places.
+        capacity: usize,
+        /// Places in the queue.
         waiting: usize,
     },
     /// The deadline passed while the query waited or ran.

@@ -5,7 +5,9 @@ pub mod admission;
 pub mod api;
 pub mod error;
 pub mod execute;
+pub mod profile;
 pub mod registry;
+pub mod results;
 pub mod route;
 pub mod scatter;
 pub mod view;
@@ -13,16 +15,21 @@ pub mod view;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use henge_exec::MemoryPool;
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::rpc::DataNode;
 use henge_platform::runtime::CpuPool;
+use henge_platform::spill::SpillStorage;
+use henge_platform::telemetry::Metrics;
 use parking_lot::RwLock;
 
 pub use error::{BrokerError, Result};
 pub use execute::QueryResponse;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, LOW_LANE};
+use crate::profile::{QueryMetrics, show_cache};
 use crate::registry::QueryRegistry;
+use crate::results::ResultCache;
 use crate::view::ClusterViews;
 
 /// Limits and defaults of queries.
@@ -34,12 +41,24 @@ pub struct BrokerOptions {
     pub max_timeout_ms: u64,
     /// Bytes that one query may take.
     pub memory_budget_bytes: usize,
+    /// Bytes that all queries together may take.
+    pub total_memory_bytes: usize,
+    /// Bytes that one groupBy may put into temporary files.
+    pub max_on_disk_storage_bytes: u64,
     /// Most time buckets of one query.
     pub max_buckets: usize,
     /// Queries at work at once.
     pub max_running_queries: usize,
     /// Queries that wait for a place; more are refused.
     pub max_waiting_queries: usize,
+    /// The share of both that a lane may have, in percent.
+    pub lane_percents: BTreeMap<String, u32>,
+    /// Queries that take longer are logged.
+    pub slow_query_ms: u64,
+    /// Bytes of whole answers that are kept.
+    pub result_cache_bytes: usize,
+    /// Larger answers are not kept.
+    pub max_cached_result_bytes: usize,
 }
 
 impl Default for BrokerOptions {
@@ -47,10 +66,16 @@ impl Default for BrokerOptions {
         Self {
             default_timeout_ms: 300_000,
             max_timeout_ms: 3_600_000,
-            memory_budget_bytes: 2 << 30,
+            memory_budget_bytes: 512 << 20,
+            total_memory_bytes: 2 << 30,
+            max_on_disk_storage_bytes: 0,
             max_buckets: 1_000_000,
             max_running_queries: 64,
             max_waiting_queries: 1_000,
+            lane_percents: BTreeMap::from([(LOW_LANE.to_owned(), 50)]),
+            slow_query_ms: 1_000,
+            result_cache_bytes: 64 << 20,
+            max_cached_result_bytes: 1 << 20,
         }
     }
 }
@@ -63,22 +88,61 @@ pub struct Broker {
     pub(crate) views: ClusterViews,
     pub(crate) nodes: RwLock<BTreeMap<ServerId, Arc<dyn DataNode>>>,
     pub(crate) registry: QueryRegistry,
-    pub(crate) admission: Admission,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) memory: Arc<MemoryPool>,
+    pub(crate) spill: Option<Arc<dyn SpillStorage>>,
+    pub(crate) results: Arc<ResultCache>,
+    pub(crate) metrics: QueryMetrics,
 }
 
 impl Broker {
-    /// A broker over the announcements of `discovery`.
+    /// A broker over the announcements of `discovery`. Without `spill`, groups stay in memory.
     #[must_use]
-    pub fn new(options: BrokerOptions, discovery: Arc<dyn Discovery>, pool: CpuPool) -> Self {
-        let admission = Admission::new(options.max_running_queries, options.max_waiting_queries);
-        Self {
+    pub fn new(
+        options: BrokerOptions,
+        discovery: Arc<dyn Discovery>,
+        pool: CpuPool,
+        spill: Option<Arc<dyn SpillStorage>>,
+        metrics: &Metrics,
+    ) -> Self {
+        let broker = Self {
+            admission: Arc::new(Admission::new(
+                options.max_running_queries,
+                options.max_waiting_queries,
+                &options.lane_percents,
+            )),
+            memory: Arc::new(MemoryPool::new(options.total_memory_bytes)),
+            results: Arc::new(ResultCache::new(
+                options.result_cache_bytes,
+                options.max_cached_result_bytes,
+            )),
             options,
             pool,
             views: ClusterViews::new(discovery),
             nodes: RwLock::default(),
             registry: QueryRegistry::default(),
-            admission,
-        }
+            spill,
+            metrics: QueryMetrics::new(metrics),
+        };
+        broker.show(metrics);
+        broker
+    }
+
+    fn show(&self, metrics: &Metrics) {
+        let results = Arc::clone(&self.results);
+        show_cache(metrics, "result", move || results.stats());
+        let admission = Arc::clone(&self.admission);
+        metrics.gauge("henge_queries_running", "Queries at work now.", &[], move || {
+            admission.running_and_waiting().0 as u64
+        });
+        let admission = Arc::clone(&self.admission);
+        metrics.gauge("henge_queries_waiting", "Queries that wait for a place.", &[], move || {
+            admission.running_and_waiting().1 as u64
+        });
+        let memory = Arc::clone(&self.memory);
+        metrics.gauge("henge_query_memory_bytes", "Bytes that queries hold.", &[], move || {
+            memory.used_bytes() as u64
+        });
     }
 
     /// Makes a data node reachable under its name.

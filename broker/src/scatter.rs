@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use henge_exec::{CancelFlag, Partial};
+use henge_exec::{MemoryLease, Partial};
 use henge_platform::discovery::ServerId;
 use henge_platform::rpc::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
-use henge_query::Query;
 
 use crate::Broker;
 use crate::error::{BrokerError, Result};
+use crate::execute::Running;
 use crate::route;
 use crate::view::ClusterView;
 
@@ -23,6 +23,8 @@ const RETRIES: usize = 4;
 pub struct Gathered {
     /// Partial results that together hold each segment once.
     pub partials: Vec<Partial>,
+    /// What the partial results hold; to be kept as long as they are.
+    pub leases: Vec<MemoryLease>,
     /// What it took.
     pub stats: ReplyStats,
     /// Segments that nobody has any more: the timeline moved on since the view was taken.
@@ -40,10 +42,9 @@ impl Broker {
     /// When a node fails the query.
     pub(crate) async fn scatter(
         &self,
-        query: &Arc<Query>,
+        running: &Running,
         view: &Arc<ClusterView>,
         segments: Vec<SegmentDescriptor>,
-        cancel: &CancelFlag,
     ) -> Result<Gathered> {
         let mut gathered = Gathered::default();
         let mut view = Arc::clone(view);
@@ -54,18 +55,24 @@ impl Broker {
                 failed.contains(&(server.clone(), segment.clone()))
             });
             pending = without;
+            let is_complete =
+                assigned.len() == 1 && pending.is_empty() && gathered.partials.is_empty();
             let calls = assigned
                 .into_iter()
-                .map(|(server, segments)| self.call(query, server, segments, cancel));
+                .map(|(server, segments)| self.call(running, server, segments, is_complete));
             for (server, segments, outcome) in join_all(calls).await {
                 match outcome {
                     Ok(reply) => {
                         gathered.partials.extend(reply.partials);
+                        gathered.leases.extend(reply.leases);
                         gathered.stats += reply.stats;
                         failed.extend(reply.missing.iter().map(|s| (server.clone(), s.clone())));
                         pending.extend(reply.missing);
                     }
-                    Err(NodeError::Unavailable { server: name, reason }) => {
+                    // What it put on disk before cannot be told from what others did.
+                    Err(NodeError::Unavailable { server: name, reason })
+                        if running.spilled_bytes() == 0 =>
+                    {
                         tracing::warn!(server = %name, %reason, "data node is unavailable");
                         failed.extend(segments.iter().map(|s| (server.clone(), s.clone())));
                         pending.extend(segments);
@@ -84,20 +91,23 @@ impl Broker {
 
     async fn call(
         &self,
-        query: &Arc<Query>,
+        running: &Running,
         server: ServerId,
         segments: Vec<SegmentDescriptor>,
-        cancel: &CancelFlag,
+        is_complete: bool,
     ) -> Call {
         let node = self.nodes.read().get(&server).cloned();
         let outcome = match node {
             Some(node) => {
                 node.run(SegmentQuery {
-                    query: Arc::clone(query),
+                    query: Arc::clone(&running.query),
                     segments: segments.clone(),
-                    cancel: cancel.clone(),
-                    priority: query.base().context.priority,
-                    memory_budget_bytes: self.options.memory_budget_bytes,
+                    cancel: running.context.cancel.clone(),
+                    priority: running.priority(),
+                    memory_budget_bytes: running.context.memory_budget_bytes,
+                    memory: running.context.memory.clone(),
+                    spill: running.spill.clone(),
+                    is_complete,
                 })
                 .await
             }

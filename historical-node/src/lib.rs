@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use henge_exec::NodeDictionaries;
+use henge_platform::cache::PartialCache;
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::DeepStorage;
@@ -33,6 +35,8 @@ pub struct HistoricalOptions {
     pub cache_dir: PathBuf,
     /// Bytes that they may take; a load beyond is refused.
     pub capacity_bytes: u64,
+    /// Bytes that node-wide dictionaries may take.
+    pub dictionary_budget_bytes: usize,
 }
 
 /// The historical role.
@@ -43,11 +47,14 @@ pub struct HistoricalNode {
     pub(crate) storage: Arc<dyn DeepStorage>,
     pub(crate) pool: CpuPool,
     pub(crate) cache: SegmentCache,
+    pub(crate) partials: Option<Arc<dyn PartialCache>>,
+    pub(crate) dictionaries: Arc<NodeDictionaries>,
     pub(crate) loaded: RwLock<HashMap<SegmentId, Arc<MappedSegment>>>,
 }
 
 impl HistoricalNode {
-    /// Opens the node's cache and joins the cluster. Nothing is loaded until the coordinator says.
+    /// Opens the node's cache of files and joins the cluster. Nothing is loaded until the coordinator says.
+    /// `partials` keeps what segments contribute to queries.
     ///
     /// # Errors
     /// When the cache folder cannot be made or discovery is away.
@@ -56,10 +63,13 @@ impl HistoricalNode {
         discovery: Arc<dyn Discovery>,
         storage: Arc<dyn DeepStorage>,
         pool: CpuPool,
+        partials: Option<Arc<dyn PartialCache>>,
     ) -> Result<Self> {
         let cache = SegmentCache::open(options.cache_dir.clone(), options.capacity_bytes)?;
         discovery.join(&options.server_id)?;
-        Ok(Self { options, discovery, storage, pool, cache, loaded: RwLock::default() })
+        let dictionaries = Arc::new(NodeDictionaries::new(options.dictionary_budget_bytes));
+        let loaded = RwLock::default();
+        Ok(Self { options, discovery, storage, pool, cache, dictionaries, partials, loaded })
     }
 
     /// Number of segments that are served.

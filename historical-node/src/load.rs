@@ -90,6 +90,10 @@ impl HistoricalNode {
         self.discovery.unannounce(&self.options.server_id, vec![id.clone()])?;
         if let Some(mapped) = self.loaded.write().remove(id) {
             self.cache.remove(id, mapped.size_bytes());
+            self.dictionaries.forget(mapped.instance());
+            for projection in mapped.projections() {
+                self.dictionaries.forget(projection.segment.instance());
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::{DataNode, NodeError, SegmentQuery, SegmentReply, run_views};
+use henge_platform::rpc::{DataNode, NodeError, NodeState, SegmentQuery, SegmentReply, run_views};
 use henge_segment::SegmentView;
 
 use crate::HistoricalNode;
@@ -30,6 +30,11 @@ impl DataNode for HistoricalNode {
                 }
             }
         }
-        run_views(&self.pool, &request, found, missing).await
+        let node = NodeState {
+            pool: &self.pool,
+            dictionaries: Some(&self.dictionaries),
+            partials: self.partials.as_ref(),
+        };
+        run_views(node, &request, found, missing).await
     }
 }

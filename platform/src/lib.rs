@@ -4,6 +4,7 @@
 //! Every swappable part has a trait, an implementation in memory for tests, and one contract
 //! test-suite that runs against all implementations. See the module map in `README.md`.
 
+pub mod cache;
 pub mod compression;
 pub mod config;
 pub mod discovery;
@@ -11,6 +12,7 @@ pub mod http;
 pub mod metadata;
 pub mod rpc;
 pub mod runtime;
+pub mod spill;
 pub mod storage;
 pub mod telemetry;
 pub mod wal;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use henge_exec::ExecError;
 use henge_index::IndexError;
 use henge_ingest::IngestError;
 use henge_platform::discovery::DiscoveryError;
@@ -11,6 +12,7 @@ use henge_platform::storage::StorageError;
 use henge_platform::wal::WalError;
 use henge_query::QueryError;
 use henge_segment::SegmentError;
+use henge_tabular::TabularError;
 use henge_types::{ErrorClass, Interval};
 
 /// Why ingestion did not do as asked.
@@ -51,12 +53,26 @@ pub enum RealtimeError {
     /// Events could not be parsed at all.
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    /// A table could not be read.
+    #[error(transparent)]
+    Table(#[from] TabularError),
+    /// An input file is at fault.
+    #[error("{name}: {error}")]
+    Input {
+        /// The file.
+        name: String,
+        /// What is wrong.
+        error: Box<RealtimeError>,
+    },
     /// A row could not be stored.
     #[error(transparent)]
     Index(#[from] IndexError),
     /// A segment could not be written or read.
     #[error(transparent)]
     Segment(#[from] SegmentError),
+    /// A projection could not be built.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
     /// The log failed.
     #[error(transparent)]
     Wal(#[from] WalError),
@@ -87,8 +103,11 @@ impl RealtimeError {
             Self::Io { .. } => ErrorClass::Internal,
             Self::Spec(error) => error.class(),
             Self::Ingest(error) => error.class(),
+            Self::Table(error) => error.class(),
+            Self::Input { error, .. } => error.class(),
             Self::Index(error) => error.class(),
             Self::Segment(error) => error.class(),
+            Self::Exec(error) => error.class(),
             Self::Wal(error) => error.class(),
             Self::Metadata(error) => error.class(),
             Self::Storage(error) => error.class(),

@@ -44,7 +44,9 @@ pub struct Shared {
     pub discovery: Arc<dyn Discovery>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Where parsing, adding, persisting and queries run.
+    /// Where parsing, adding and persisting run.
+    pub ingest_pool: CpuPool,
+    /// Where queries run.
     pub pool: CpuPool,
     /// What is announced and queryable.
     pub serving: Serving,
@@ -72,7 +74,9 @@ pub struct Dependencies {
     pub discovery: Arc<dyn Discovery>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// CPU threads.
+    /// CPU threads of ingestion.
+    pub ingest_pool: CpuPool,
+    /// CPU threads of queries.
     pub pool: CpuPool,
     /// Told after each publish.
     pub published: Arc<Notify>,
@@ -95,6 +99,7 @@ impl RealtimeNode {
             storage: deps.storage,
             discovery: deps.discovery,
             clock: deps.clock,
+            ingest_pool: deps.ingest_pool,
             pool: deps.pool,
             published: deps.published,
         });

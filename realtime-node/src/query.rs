@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::{DataNode, NodeError, SegmentQuery, SegmentReply, run_views};
+use henge_platform::rpc::{DataNode, NodeError, NodeState, SegmentQuery, SegmentReply, run_views};
 
 use crate::RealtimeNode;
 
@@ -21,6 +21,7 @@ impl DataNode for RealtimeNode {
                 None => missing.push(descriptor.clone()),
             }
         }
-        run_views(&self.shared.pool, &request, found, missing).await
+        let node = NodeState { pool: &self.shared.pool, dictionaries: None, partials: None };
+        run_views(node, &request, found, missing).await
     }
 }

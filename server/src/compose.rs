@@ -7,16 +7,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::{Extension, Router};
+use henge_broker::profile::show_cache;
 use henge_broker::{Broker, BrokerOptions};
 use henge_coordinator::Coordinator;
 use henge_historical_node::{HistoricalNode, HistoricalOptions};
+use henge_platform::cache::{MemoryPartialCache, PartialCache};
 use henge_platform::compression::InflateLimits;
 use henge_platform::config::ServerConfig;
 use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::http::{BodyLimits, ServeOptions, assign_request_id, with_fallbacks};
 use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
-use henge_platform::runtime::{Clock, CpuPool, SystemClock};
+use henge_platform::runtime::{Clock, CpuPool, PoolOptions, SystemClock};
+use henge_platform::spill::LocalSpillStorage;
 use henge_platform::storage::LocalDeepStorage;
+use henge_platform::telemetry::Metrics;
 use henge_realtime_node::{Dependencies, RealtimeNode, RealtimeOptions};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
@@ -56,6 +60,7 @@ struct Roles {
     broker: Arc<Broker>,
     realtime: Arc<RealtimeNode>,
     historical: Arc<HistoricalNode>,
+    metrics: Metrics,
 }
 
 /// Starts all roles and the HTTP server; returns when everything that was stored is queryable.
@@ -96,7 +101,11 @@ async fn start_roles(config: &ServerConfig) -> Result<Roles> {
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("create the data directory {}", data_dir.display()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = Metrics::default();
     let pool = CpuPool::new(config.query.threads as usize).context("start the CPU pool")?;
+    let ingest_pool = ingest_pool(config)?;
+    show_pools(&metrics, &pool, &ingest_pool);
+    let partials = partial_cache(config, &metrics);
     let metadata = open_metadata(data_dir).await?;
     let storage = Arc::new(
         LocalDeepStorage::open(data_dir.join("deep-storage")).context("open deep storage")?,
@@ -104,10 +113,11 @@ async fn start_roles(config: &ServerConfig) -> Result<Roles> {
     let discovery = Arc::new(InProcessDiscovery::new());
     let historical = Arc::new(
         HistoricalNode::open(
-            historical_options(data_dir),
+            historical_options(config, data_dir),
             discovery.clone(),
             storage.clone(),
             pool.clone(),
+            partials,
         )
         .context("open the segment cache")?,
     );
@@ -121,6 +131,7 @@ async fn start_roles(config: &ServerConfig) -> Result<Roles> {
         storage,
         discovery: discovery.clone(),
         clock: Arc::clone(&clock),
+        ingest_pool,
         pool: pool.clone(),
         published: Arc::clone(&published),
     };
@@ -128,10 +139,44 @@ async fn start_roles(config: &ServerConfig) -> Result<Roles> {
     let realtime = RealtimeNode::start(realtime_options(config), dependencies)
         .await
         .context("start ingestion")?;
-    let broker = Arc::new(Broker::new(broker_options(config), discovery, pool));
+    let spill =
+        LocalSpillStorage::open(&data_dir.join("spill")).context("open the spill folder")?;
+    let broker =
+        Broker::new(broker_options(config), discovery, pool, Some(Arc::new(spill)), &metrics);
+    let broker = Arc::new(broker);
     broker.connect(historical.clone());
     broker.connect(realtime.clone());
-    Ok(Roles { broker, realtime, historical })
+    Ok(Roles { broker, realtime, historical, metrics })
+}
+
+/// Ingestion has threads of its own, which the operating system prefers less than those of queries.
+fn ingest_pool(config: &ServerConfig) -> Result<CpuPool> {
+    let ingestion = &config.ingestion;
+    let options = PoolOptions {
+        threads: ingestion.threads as usize,
+        name: "henge-ingest",
+        nice: i32::try_from(ingestion.nice).unwrap_or(19),
+    };
+    CpuPool::with_options(options).context("start the threads of ingestion")
+}
+
+fn show_pools(metrics: &Metrics, queries: &CpuPool, ingestion: &CpuPool) {
+    for (name, pool) in [("query", queries), ("ingest", ingestion)] {
+        let pool = pool.clone();
+        let help = "Tasks that wait for a CPU thread.";
+        metrics.gauge("henge_pool_waiting_tasks", help, &[("pool", name)], move || {
+            pool.queue_depth() as u64
+        });
+    }
+}
+
+fn partial_cache(config: &ServerConfig, metrics: &Metrics) -> Option<Arc<dyn PartialCache>> {
+    let (bytes, entry) =
+        (config.cache.segment_bytes as usize, config.cache.max_entry_bytes as usize);
+    let cache = (bytes > 0).then(|| Arc::new(MemoryPartialCache::new(bytes, entry)))?;
+    let shown = Arc::clone(&cache);
+    show_cache(metrics, "segment", move || shown.stats());
+    Some(cache)
 }
 
 async fn open_metadata(data_dir: &Path) -> Result<Arc<dyn MetadataStore>> {
@@ -157,19 +202,20 @@ fn router(config: &ServerConfig, roles: &Roles) -> Router {
     let router = Router::new()
         .merge(henge_broker::api::router(Arc::clone(&roles.broker)))
         .merge(henge_realtime_node::api::router(Arc::clone(&roles.realtime)))
-        .merge(status::router());
+        .merge(status::router(roles.metrics.clone()));
     with_fallbacks(router)
         .layer(Extension(Arc::new(body_limits)))
         .layer(axum::middleware::from_fn(assign_request_id))
 }
 
-fn historical_options(data_dir: &Path) -> HistoricalOptions {
+fn historical_options(config: &ServerConfig, data_dir: &Path) -> HistoricalOptions {
     HistoricalOptions {
         server_id: "historical-0".into(),
         tier: "_default_tier".into(),
         priority: 0,
         cache_dir: data_dir.join("segment-cache"),
         capacity_bytes: u64::MAX,
+        dictionary_budget_bytes: config.query.dictionary_budget_bytes as usize,
     }
 }
 
@@ -195,6 +241,12 @@ fn broker_options(config: &ServerConfig) -> BrokerOptions {
         memory_budget_bytes: query.memory_budget_bytes as usize,
         max_buckets: query.max_buckets as usize,
         max_running_queries: query.max_concurrent as usize,
-        ..BrokerOptions::default()
+        max_waiting_queries: query.max_waiting as usize,
+        total_memory_bytes: query.total_memory_bytes as usize,
+        max_on_disk_storage_bytes: query.max_on_disk_storage_bytes,
+        lane_percents: query.lanes.clone(),
+        slow_query_ms: query.slow_ms,
+        result_cache_bytes: config.cache.result_bytes as usize,
+        max_cached_result_bytes: config.cache.max_entry_bytes as usize,
     }
 }

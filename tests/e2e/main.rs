@@ -1,5 +1,8 @@
 //! End to end: a real server over HTTP, as a user meets it.
 
+mod caches;
+mod formats;
 mod handoff;
 mod hostile;
+mod memory;
 mod tasks;

@@ -21,10 +21,17 @@ impl TestServer {
     /// Starts with small hand-off limits, so that tests see hand-offs.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(|_| ())
+    }
+
+    /// As [`TestServer::start`], with other settings.
+    #[must_use]
+    pub fn start_with(change: impl FnOnce(&mut ServerConfig)) -> Self {
         let data_dir = tempfile::tempdir().expect("make a temporary directory");
         let mut config = ServerConfig { port: 0, ..ServerConfig::default() };
         config.data_dir = data_dir.path().to_owned();
         config.query.threads = 2;
+        change(&mut config);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -75,6 +82,33 @@ impl TestServer {
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_vec().expect("read the answer");
         (status, serde_json::from_slice(&text).unwrap_or(Value::Null))
+    }
+
+    /// Posts a query; gives the status, the headers and the answer's text.
+    #[must_use]
+    pub fn query(
+        &self,
+        query: &Value,
+        headers: &[(&str, &str)],
+    ) -> (u16, ureq::http::HeaderMap, String) {
+        let mut request = ureq::http::Request::builder()
+            .method("POST")
+            .uri(format!("{}/druid/v2", self.running().url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(query.to_string()).expect("build the request");
+        let mut response = self.agent.run(request).expect("send the request");
+        let text = response.body_mut().read_to_string().expect("read the answer");
+        (response.status().as_u16(), response.headers().clone(), text)
+    }
+
+    /// Gets a text.
+    #[must_use]
+    pub fn text(&self, path: &str) -> String {
+        let url = format!("{}{path}", self.running().url);
+        let mut response = self.agent.get(url).call().expect("send the request");
+        response.body_mut().read_to_string().expect("read the answer")
     }
 
     /// Posts JSON and wants a 200.

@@ -27,11 +27,12 @@ const QUERY: &str = "henge-query";
 const SEGMENT: &str = "henge-segment";
 const INDEX: &str = "henge-index";
 const INGEST: &str = "henge-ingest";
+const TABULAR: &str = "henge-tabular";
 const EXEC: &str = "henge-exec";
 const PLATFORM: &str = "henge-platform";
 
 /// Pure packages: bytes and values in, values out.
-const ENGINE: [Layer; 8] = [
+const ENGINE: [Layer; 9] = [
     layer(TYPES, &[]),
     layer(EXPR, &[TYPES]),
     layer(SKETCH, &[TYPES]),
@@ -39,11 +40,13 @@ const ENGINE: [Layer; 8] = [
     layer(SEGMENT, &[TYPES, SKETCH]),
     layer(INDEX, &[TYPES, SKETCH, SEGMENT]),
     layer(INGEST, &[TYPES, EXPR, QUERY, INDEX]),
+    layer(TABULAR, &[TYPES, EXPR, QUERY, SEGMENT, INDEX, INGEST]),
     Layer { package: EXEC, allowed: &[TYPES, EXPR, QUERY, SKETCH, SEGMENT], in_tests: &[INDEX] },
 ];
 
 /// What a role composes: no role depends on another role.
-const ROLE: &[&str] = &[TYPES, EXPR, SKETCH, QUERY, SEGMENT, INDEX, INGEST, EXEC, PLATFORM];
+const ROLE: &[&str] =
+    &[TYPES, EXPR, SKETCH, QUERY, SEGMENT, INDEX, INGEST, TABULAR, EXEC, PLATFORM];
 
 /// Everything around the engine. The binary and the packages of tests and benchmarks use what they
 /// like; nothing depends on them.

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_query::Query;
 
 use crate::Broker;
 use crate::execute::QueryResponse;
 
+const DRUID_ETAG: &str = "x-druid-etag";
+const PROFILE: &str = "x-henge-profile";
 const QUERY_ID: &str = "x-druid-query-id";
 const RESPONSE_CONTEXT: &str = "x-druid-response-context";
 
@@ -19,6 +22,7 @@ const RESPONSE_CONTEXT: &str = "x-druid-response-context";
 pub(super) async fn query(
     State(broker): State<Arc<Broker>>,
     RawQuery(parameters): RawQuery,
+    headers: HeaderMap,
     LimitedBody(body): LimitedBody,
 ) -> Response {
     let parsed = parse(&broker, body).await;
@@ -32,14 +36,16 @@ pub(super) async fn query(
         .query_id
         .clone()
         .unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
-    match broker.execute(query, &query_id).await {
-        Ok(response) => respond(response, wants_pretty(parameters.as_deref())),
+    let wants_profile = query.base().context.profile;
+    let if_none_match = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    match broker.execute(query, &query_id, if_none_match).await {
+        Ok(response) => respond(response, wants_pretty(parameters.as_deref()), wants_profile),
         Err(error) => with_id(DruidError::from(error).into_response(), &query_id),
     }
 }
 
 /// Parses on the pool: an IN list may have a million values.
-async fn parse(broker: &Broker, body: bytes::Bytes) -> Result<Query, DruidError> {
+async fn parse(broker: &Broker, body: Bytes) -> Result<Query, DruidError> {
     const INLINE_BYTES: usize = 64 << 10;
     if body.len() <= INLINE_BYTES {
         return Ok(Query::parse(&body)?);
@@ -47,12 +53,27 @@ async fn parse(broker: &Broker, body: bytes::Bytes) -> Result<Query, DruidError>
     Ok(broker.pool.spawn(0, move || Query::parse(&body)).await??)
 }
 
-fn respond(response: QueryResponse, pretty: bool) -> Response {
-    let body = if pretty { indent(response.body) } else { response.body };
-    let mut http = Response::new(Body::from(body));
+fn respond(response: QueryResponse, pretty: bool, wants_profile: bool) -> Response {
+    let mut http = match response.body {
+        Some(body) if pretty => Response::new(Body::from(indent(body))),
+        Some(body) => Response::new(Body::from(body)),
+        None => {
+            let mut http = Response::new(Body::empty());
+            *http.status_mut() = StatusCode::NOT_MODIFIED;
+            http
+        }
+    };
     let headers = http.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(RESPONSE_CONTEXT, HeaderValue::from_static("{}"));
+    if let Some(Ok(etag)) = response.etag.map(HeaderValue::try_from) {
+        headers.insert(DRUID_ETAG, etag.clone());
+        headers.insert(header::ETAG, etag);
+    }
+    if let (true, Ok(profile)) = (wants_profile, HeaderValue::try_from(response.profile.to_json()))
+    {
+        headers.insert(PROFILE, profile);
+    }
     with_id(http, &response.query_id)
 }
 
@@ -68,8 +89,8 @@ fn wants_pretty(parameters: Option<&str>) -> bool {
     names.filter_map(|parameter| parameter.split('=').next()).any(|name| name == "pretty")
 }
 
-fn indent(body: Vec<u8>) -> Vec<u8> {
+fn indent(body: Bytes) -> Bytes {
     serde_json::from_slice::<serde_json::Value>(&body)
         .and_then(|value| serde_json::to_vec_pretty(&value))
-        .unwrap_or(body)
+        .map_or(body, Bytes::from)
 }

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::error::{ExecError, Result};
+use crate::memory::QueryMemory;
+use crate::node::NodeDictionaries;
+use crate::spill::Spill;
 
 /// A flag that is checked once a block.
 #[derive(Debug, Clone, Default)]
@@ -75,12 +78,25 @@ pub struct ExecContext {
     pub cancel: CancelFlag,
     /// Bytes that group keys and states, or queued rows, may take before the query fails.
     pub memory_budget_bytes: usize,
+    /// Where what the query holds on this node is accounted for.
+    pub memory: QueryMemory,
     /// Most time buckets that a query may produce.
     pub max_buckets: usize,
+    /// The node's dictionaries, when the groups of several segments are to be merged.
+    pub dictionaries: Option<Arc<NodeDictionaries>>,
+    /// Where groups go that do not fit into memory.
+    pub spill: Option<Spill>,
 }
 
 impl Default for ExecContext {
     fn default() -> Self {
-        Self { cancel: CancelFlag::default(), memory_budget_bytes: 1 << 30, max_buckets: 1_000_000 }
+        Self {
+            cancel: CancelFlag::default(),
+            memory_budget_bytes: 1 << 30,
+            memory: QueryMemory::default(),
+            max_buckets: 1_000_000,
+            dictionaries: None,
+            spill: None,
+        }
     }
 }

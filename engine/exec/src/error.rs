@@ -15,6 +15,15 @@ pub enum ExecError {
     /// A limit of this query was reached.
     #[error("resource limit exceeded: {0}")]
     ResourceLimit(String),
+    /// The server has no room for the query now.
+    #[error("{0}")]
+    Capacity(String),
+    /// What was put aside on disk cannot be read back.
+    #[error("{0}")]
+    Corrupt(String),
+    /// Putting groups aside on disk failed.
+    #[error("spilling failed: {0}")]
+    Spill(String),
     /// The deadline passed.
     #[error("query timed out")]
     TimedOut,
@@ -45,6 +54,9 @@ impl ExecError {
             Self::Invalid(_) => ErrorClass::InvalidInput,
             Self::Unsupported(_) => ErrorClass::Unsupported,
             Self::ResourceLimit(_) => ErrorClass::ResourceLimit,
+            Self::Capacity(_) => ErrorClass::Capacity,
+            Self::Corrupt(_) => ErrorClass::Corrupt,
+            Self::Spill(_) => ErrorClass::Unavailable,
             Self::TimedOut => ErrorClass::Timeout,
             Self::Cancelled => ErrorClass::Cancelled,
             Self::Segment(error) => error.class(),

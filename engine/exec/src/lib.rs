@@ -7,22 +7,32 @@
 pub mod context;
 pub mod error;
 pub mod finalise;
+pub mod node;
 pub mod oracle;
 pub mod ordering;
 pub mod partial;
 pub mod partial_rows;
+pub mod projection;
 
 mod aggregate;
 mod column;
 mod filter;
 mod group;
+mod memory;
 mod merge;
+mod partial_size;
 mod rows;
 mod run;
+mod spill;
 
 pub use context::{CancelFlag, ExecContext, Grouping, Tuning};
 pub use error::{ExecError, Result};
 pub use finalise::{FinalResult, finalise};
-pub use merge::{merge, regroup};
-pub use partial::{GroupedPartial, KeyColumn, Partial, StateColumn, StringKeys};
-pub use run::{run, run_blocks, run_only_segment, run_tuned};
+pub use memory::{MemoryLease, MemoryPool, QueryMemory};
+pub use merge::{Merger, merge, regroup};
+pub use node::NodeDictionaries;
+pub use partial::{GroupedPartial, KeyColumn, NodeKeys, Partial, StateColumn, StringKeys};
+pub use run::{SharedItem, SharedRun, Worker, run, run_blocks, run_only_segment, run_tuned};
+pub use spill::{
+    GroupSink, Spill, decode_groups, encode_groups, merge_partition, partition_groups,
+};

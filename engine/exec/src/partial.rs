@@ -1,7 +1,12 @@
 //! `Partial`: what one segment (or one node) contributes to an answer. Columnar, mergeable in any
 //! order, finalised once.
 
+use std::sync::Arc;
+
 use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
+
+use crate::column::StringInterner;
+use crate::node::{NodeDictionary, NodeValues};
 
 /// The contribution of some segments to a query's answer.
 #[derive(Debug, Clone)]
@@ -57,10 +62,40 @@ impl GroupedPartial {
 pub enum KeyColumn {
     /// Output type STRING.
     String(StringKeys),
+    /// Output type STRING, as ids of a node-wide dictionary. Never leaves the process.
+    Node(NodeKeys),
     /// Output type LONG; `None` is null.
     Long(Vec<Option<i64>>),
     /// Output types DOUBLE and FLOAT; `None` is null. -0 was made 0 and NaNs were made one.
     Double(Vec<Option<f64>>),
+}
+
+/// String keys as ids of a node-wide dictionary. Id 0 is null.
+#[derive(Debug, Clone)]
+pub struct NodeKeys {
+    /// One id a group.
+    pub ids: Vec<u32>,
+    /// The numbering.
+    pub dictionary: Arc<NodeDictionary>,
+    /// Values of at least those ids.
+    pub values: Arc<NodeValues>,
+}
+
+impl NodeKeys {
+    /// The value of a group.
+    #[must_use]
+    pub fn get(&self, group: usize) -> Option<&str> {
+        self.values.get(self.ids[group])
+    }
+
+    /// The keys with their text, independent of the dictionary.
+    #[must_use]
+    pub fn to_text(&self) -> StringKeys {
+        let mut interner = StringInterner::default();
+        let ids = (0..self.ids.len()).map(|group| interner.id_of_nullable(self.get(group)));
+        let ids = ids.collect();
+        interner.into_keys(ids)
+    }
 }
 
 /// String keys as ids into a dictionary of the distinct values that occur. Id 0 is null.
@@ -118,4 +153,28 @@ pub enum StateColumn {
     Theta(Vec<Option<Box<ThetaSketch>>>),
     /// KLL sketches.
     Kll(Vec<Option<Box<KllSketch>>>),
+}
+
+impl StateColumn {
+    /// The states of some groups, each at most once.
+    pub(crate) fn pick(self, groups: &[u32]) -> Self {
+        fn copy<T: Copy>(values: &[T], groups: &[u32]) -> Vec<T> {
+            groups.iter().map(|&group| values[group as usize]).collect()
+        }
+        fn take<T>(mut values: Vec<Option<T>>, groups: &[u32]) -> Vec<Option<T>> {
+            groups.iter().map(|&group| values[group as usize].take()).collect()
+        }
+        let flags = |valid: Option<Vec<bool>>| valid.map(|valid| copy(&valid, groups));
+        match self {
+            StateColumn::Long { values, valid } => {
+                StateColumn::Long { values: copy(&values, groups), valid: flags(valid) }
+            }
+            StateColumn::Double { values, valid, float } => {
+                StateColumn::Double { values: copy(&values, groups), valid: flags(valid), float }
+            }
+            StateColumn::Hll(sketches) => StateColumn::Hll(take(sketches, groups)),
+            StateColumn::Theta(sketches) => StateColumn::Theta(take(sketches, groups)),
+            StateColumn::Kll(sketches) => StateColumn::Kll(take(sketches, groups)),
+        }
+    }
 }

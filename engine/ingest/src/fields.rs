@@ -37,6 +37,16 @@ impl FieldTable {
         self.names.get(position).map_or("", AsRef::as_ref)
     }
 
+    /// The position of a name.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.positions.get(name).map(|position| *position as usize)
+    }
+
+    /// Whether a field waits for its first value to become a dimension.
+    pub(crate) fn is_pending(&self, name: &str) -> bool {
+        self.position(name).is_some_and(|position| self.pending.contains(&position))
+    }
+
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.positions.contains_key(name)
     }

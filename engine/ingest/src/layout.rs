@@ -1,5 +1,7 @@
 //! The schema as positions: which field of an event feeds which column.
 
+use std::collections::BTreeSet;
+
 use henge_index::{DimensionSchema, MultiValueHandling};
 use henge_query::ingest::{self, DataSchema, DimensionType, IngestDimension};
 use henge_types::{ColumnType, MetricKind, TIME_COLUMN};
@@ -43,6 +45,8 @@ pub(crate) struct Layout {
     pub(crate) discovers: bool,
     typed_discovery: bool,
     pub(crate) discovered_count: usize,
+    /// Positions of the fields that something reads.
+    read: BTreeSet<usize>,
 }
 
 impl Layout {
@@ -63,6 +67,7 @@ impl Layout {
             discovers: spec.discovers(),
             typed_discovery: spec.use_schema_discovery,
             discovered_count: 0,
+            read: BTreeSet::from([timestamp_field]),
         };
         for dimension in &spec.dimensions {
             match column_type(dimension.dimension_type) {
@@ -116,7 +121,17 @@ impl Layout {
 
     /// The source of a name as transforms see it: the event's own fields.
     pub(crate) fn field_source(&mut self, name: &str) -> Source {
-        if name == TIME_COLUMN { Source::Time } else { Source::Field(self.table.add(name)) }
+        if name == TIME_COLUMN {
+            return Source::Time;
+        }
+        let position = self.table.add(name);
+        self.read.insert(position);
+        Source::Field(position)
+    }
+
+    /// The names of the fields that something reads: what a format with columns has to provide.
+    pub(crate) fn fields_read(&self) -> impl Iterator<Item = &str> {
+        self.read.iter().map(|position| self.table.name(*position))
     }
 
     /// The source of a pending dimension.

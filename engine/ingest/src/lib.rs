@@ -16,6 +16,7 @@ mod parser;
 mod raw;
 mod rejection;
 mod sink;
+mod table;
 mod timestamp;
 mod transform;
 
@@ -27,3 +28,4 @@ pub use limits::ParseLimits;
 pub use parser::RowParser;
 pub use rejection::{BatchCounts, RejectReason, Rejection, RowError, RowSink};
 pub use sink::{ChunkRouter, IndexSink, index_schema};
+pub use table::{FieldValue, RowOrigin, TableFields};

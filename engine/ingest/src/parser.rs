@@ -26,17 +26,17 @@ const MAX_BODY_BYTES: usize = u32::MAX as usize / 2;
 /// Turns bodies into rows of one schema. Its buffers are reused from event to event.
 #[derive(Debug)]
 pub struct RowParser {
-    schema: Arc<DataSchema>,
-    limits: ParseLimits,
-    layout: Layout,
+    pub(crate) schema: Arc<DataSchema>,
+    pub(crate) limits: ParseLimits,
+    pub(crate) layout: Layout,
     timestamps: TimestampReader,
     transforms: Transforms,
     filter: Option<RowFilter>,
-    buffer: EventBuffer,
+    pub(crate) buffer: EventBuffer,
     cells: Cells,
     values: Vec<ValueRef<'static>>,
     parts: Vec<Option<&'static str>>,
-    counts: BatchCounts,
+    pub(crate) counts: BatchCounts,
 }
 
 /// What becomes of an event that is well-formed.
@@ -148,22 +148,31 @@ impl RowParser {
             return Ok(());
         }
         frames.accept(scanner.at);
-        match self.store(text, sink) {
+        if let Err(reason) = self.store_counted(text, sink)? {
+            self.reject(reason, start..scanner.at, body, sink);
+        }
+        Ok(())
+    }
+
+    /// Turns the event in the buffer into a row, unless it is refused, and counts it.
+    pub(crate) fn store_counted(
+        &mut self,
+        body: &str,
+        sink: &mut dyn RowSink,
+    ) -> Result<Result<(), RejectReason>, IngestError> {
+        match self.store(body, sink) {
             Ok(Outcome::Accepted) => {
                 self.counts.accepted += 1;
                 self.counts.nulled_values += self.cells.nulled;
             }
             Ok(Outcome::Filtered) => self.counts.filtered += 1,
-            Err(RowError::Reject(reason)) => {
-                self.reject(reason, start..scanner.at, body, sink);
-                return Ok(());
-            }
+            Err(RowError::Reject(reason)) => return Ok(Err(reason)),
             Err(RowError::Stop(message)) => {
                 return Err(IngestError::Stopped { position: self.counts.received, message });
             }
         }
         self.counts.received += 1;
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn reject(
@@ -217,7 +226,7 @@ impl RowParser {
         Err(RejectReason::OutsideWindow { timestamp_ms, from_ms, to_ms })
     }
 
-    fn add_dimension(&mut self, schema: DimensionSchema) {
+    pub(crate) fn add_dimension(&mut self, schema: DimensionSchema) {
         if !self.layout.is_declared(&schema.name) {
             self.layout.discovered_count += 1;
         }

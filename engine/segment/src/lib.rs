@@ -12,6 +12,7 @@ mod inspect;
 mod merge;
 mod number;
 pub mod packed;
+mod projection;
 mod reader;
 mod rewrite;
 pub mod simd;
@@ -24,18 +25,22 @@ pub use error::{Result, SegmentError};
 pub use format::codec::{ALL_CODECS, BlockCodec};
 pub use format::piece::SegmentBytes;
 pub use format::{FORMAT_VERSION, MAGIC, MAX_BLOCK_VALUES, MAX_COMPLEX_BYTES, MAX_STRING_BYTES};
-pub use inspect::{ColumnReport, InspectReport};
+pub use inspect::{ColumnReport, InspectReport, ProjectionReport};
 pub use merge::{MergeOptions, combine_schemas, merge};
 pub use packed::{PackedBlock, PackedInts};
+pub use projection::{Projection, ProjectionFile};
 pub use reader::MappedSegment;
-pub use rewrite::{rewrite_identity, transcode};
+pub use rewrite::{add_projections, rewrite_identity, transcode};
 pub use verify::VerifyReport;
 pub use view::{
-    BLOCK_ROWS, ColumnView, ComplexColumn, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID,
-    NullMask, NumericBlock, NumericColumn, NumericStats, NumericSum, NumericValues, SegmentView,
-    StringColumn,
+    BLOCK_ROWS, ColumnView, ComplexColumn, Dictionary, DictionaryInstance, IdBlock, MultiBlock,
+    MultiScratch, NULL_ID, NullMask, NumericBlock, NumericColumn, NumericStats, NumericSum,
+    NumericValues, SegmentView, StringColumn,
 };
-pub use writer::{ColumnData, ComplexRows, SegmentSummary, SegmentWriter, WriteGoal, WriteOptions};
+pub use writer::{
+    ColumnData, ColumnEncoder, ComplexRows, EncodedColumn, IndexPolicy, SegmentSummary,
+    SegmentWriter, WriteGoal, WriteOptions,
+};
 
 // The sample segments of the integration tests name this crate as others do.
 #[cfg(test)]

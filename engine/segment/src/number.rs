@@ -2,8 +2,9 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::encoding::float::{self, Float};
-use crate::encoding::{Candidate, Encoding, integer};
+use crate::encoding::float::{self, Float, Floats};
+use crate::encoding::integer::{self, Integers};
+use crate::encoding::{Encoding, Profile};
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
@@ -24,8 +25,10 @@ pub(crate) trait Number:
     fn text(self) -> String;
     /// True when `next` is less than `self`.
     fn descends(self, next: Self) -> bool;
-    /// Encodings to choose from; see [`integer::candidates`] and [`float::candidates`].
-    fn candidates(values: &[Self], aligned: bool) -> Vec<Candidate>;
+    /// What is known of a block.
+    type Profile<'a>: Profile;
+    /// Looks a block over.
+    fn profile(values: &[Self]) -> Self::Profile<'_>;
     /// Decodes the values of a block of `count` from row `first` on.
     ///
     /// # Errors
@@ -41,8 +44,11 @@ pub(crate) trait Number:
     ///
     /// # Errors
     /// `Corrupt` when the bytes do not encode exactly `count` values.
-    fn packed(encoding: Encoding, raw: &[u8], count: usize)
-    -> Result<Option<(PackedInts<'_>, f64)>>;
+    fn packed(
+        encoding: Encoding,
+        raw: &[u8],
+        count: usize,
+    ) -> Result<Option<(PackedInts<'_>, f64)>>;
     /// The value of a packed integer.
     fn of_packed(integer: i64, divisor: f64) -> Self;
     /// [`Number::stats`] without the sum.
@@ -88,8 +94,10 @@ impl Number for i64 {
         next < self
     }
 
-    fn candidates(values: &[Self], aligned: bool) -> Vec<Candidate> {
-        integer::candidates(values, aligned)
+    type Profile<'a> = Integers<'a>;
+
+    fn profile(values: &[Self]) -> Integers<'_> {
+        Integers::of(values)
     }
 
     fn decode_rows(
@@ -118,8 +126,13 @@ impl Number for i64 {
     }
 
     fn stats(values: &[Self], nulls: Option<&[u64]>) -> NumericStats<Self> {
-        let mut sum = 0_i128;
-        for_each_present(values, nulls, |value| sum += i128::from(value));
+        // In two halves, so that a block is added up in 64-bit lanes without overflowing.
+        let (mut low, mut high) = (0_u64, 0_i64);
+        for_each_present(values, nulls, |value| {
+            low += value as u64 & u64::from(u32::MAX);
+            high += value >> 32;
+        });
+        let sum = (i128::from(high) << 32) + i128::from(low);
         let sum = i64::try_from(sum).ok().map(NumericSum::Long);
         NumericStats { sum, ..Self::bounds(values, nulls) }
     }
@@ -177,8 +190,10 @@ macro_rules! impl_float {
                 next < self
             }
 
-            fn candidates(values: &[Self], aligned: bool) -> Vec<Candidate> {
-                float::candidates(values, aligned)
+            type Profile<'a> = Floats<'a, $float>;
+
+            fn profile(values: &[Self]) -> Floats<'_, $float> {
+                Floats::of(values)
             }
 
             fn decode_rows(

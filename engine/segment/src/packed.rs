@@ -239,14 +239,16 @@ impl<'a> PackedInts<'a> {
     }
 
     /// Least and greatest residual of some rows.
-    pub(crate) fn least_and_most(&self, rows: Range<usize>) -> Option<(u32, u32)> {
+    fn least_and_most(&self, rows: Range<usize>) -> Option<(u32, u32)> {
         let mut bounds = None;
         self.for_each_part(rows, |part| {
             let (least, most) = match part {
                 Part::Groups(groups) => kernels::min_max(self.level, groups, self.width),
-                Part::Values(values) => values
-                    .iter()
-                    .fold((u32::MAX, 0), |(least, most), value| (least.min(*value), most.max(*value))),
+                Part::Values(values) => {
+                    values.iter().fold((u32::MAX, 0), |(least, most), value| {
+                        (least.min(*value), most.max(*value))
+                    })
+                }
             };
             let (low, high) = bounds.unwrap_or((least, most));
             bounds = Some((least.min(low), most.max(high)));

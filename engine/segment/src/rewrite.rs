@@ -1,14 +1,16 @@
-//! Rewriting a segment without sorting it again: under another identity, or under another codec.
+//! Rewriting a segment without sorting it again: under another identity, under another codec, or
+//! with projections.
 
 use std::io::Write;
 
 use henge_types::SegmentId;
 
 use crate::error::{Result, SegmentError};
-use crate::format::footer::{self, Footer, IDENTITY};
+use crate::format::footer::{self, Footer, IDENTITY, RowSummary};
 use crate::format::sink::FileSink;
 use crate::format::trailer::Trailer;
 use crate::merge::{MergeOptions, copy_rows};
+use crate::projection::{ProjectionFile, StoredProjection};
 use crate::view::{ColumnView, NULL_ID, SegmentView};
 use crate::writer::{SegmentSummary, WriteOptions};
 
@@ -35,7 +37,45 @@ pub fn rewrite_identity<W: Write>(file: &[u8], id: &SegmentId, out: W) -> Result
     }
     let mut sink = FileSink::new(out);
     sink.append(&file[..trailer.footer_offset as usize])?;
-    footer::append(&mut sink, &rewritten)?;
+    finish(sink, &rewritten, &rows)
+}
+
+/// Copies a segment and embeds projections of its rows behind the columns, which stay as they are.
+///
+/// # Errors
+/// `Corrupt` when header, trailer or footer are damaged, `Invalid` when the segment has projections
+/// already or two have the same name, `Io`.
+pub fn add_projections<W: Write>(
+    file: &[u8],
+    projections: &[ProjectionFile],
+    out: W,
+) -> Result<SegmentSummary> {
+    let trailer = Trailer::read(file)?;
+    let mut raw = trailer.footer(file)?;
+    let footer = Footer::parse(&raw)?;
+    if !footer.projections.is_empty() {
+        return Err(SegmentError::Invalid("the segment has projections already".into()));
+    }
+    let mut sink = FileSink::new(out);
+    sink.append(&file[..trailer.footer_offset as usize])?;
+    let mut stored: Vec<StoredProjection> = Vec::with_capacity(projections.len());
+    for projection in projections {
+        let name = &projection.definition.name;
+        if stored.iter().any(|known| known.definition.name == *name) {
+            return Err(SegmentError::Invalid(format!("two projections are named '{name}'")));
+        }
+        stored.push(StoredProjection::write(&mut sink, projection)?);
+    }
+    footer::write_projections(&mut raw, &stored)?;
+    finish(sink, &raw, &footer.rows)
+}
+
+fn finish<W: Write>(
+    mut sink: FileSink<W>,
+    raw: &[u8],
+    rows: &RowSummary,
+) -> Result<SegmentSummary> {
+    footer::append(&mut sink, raw)?;
     let summary = SegmentSummary {
         size_bytes: sink.position(),
         checksum: sink.checksum(),
@@ -47,7 +87,7 @@ pub fn rewrite_identity<W: Write>(file: &[u8], id: &SegmentId, out: W) -> Result
 }
 
 /// Copies a view column by column under other write options: a hot tier turns the compact form into
-/// one that is read in place. Rows keep their order, the segment its identity and schema.
+/// one that is read in place. Rows keep their order, the segment its identity, schema and projections.
 ///
 /// # Errors
 /// `Corrupt` from reading, `Io` from writing.
@@ -64,6 +104,12 @@ pub fn transcode<W: Write>(
             unindexed.push(column.name.clone());
         }
     }
+    let mut projections = Vec::with_capacity(view.projections().len());
+    for projection in view.projections() {
+        let mut bytes = Vec::new();
+        transcode(projection.view(), write, &mut bytes)?;
+        projections.push(ProjectionFile { definition: projection.definition.clone(), bytes });
+    }
     let options = MergeOptions { write, unindexed, ..MergeOptions::new(view.schema().clone()) };
-    copy_rows(view, &options, out)
+    copy_rows(view, &options, &projections, out)
 }

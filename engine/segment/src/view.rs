@@ -13,6 +13,7 @@ use roaring::RoaringBitmap;
 use crate::encoding::bitpack::GROUP;
 use crate::error::{Result, SegmentError};
 use crate::packed::{PackedBlock, PackedInts};
+use crate::projection::Projection;
 
 /// Rows in a block: the size of a roaring container.
 pub const BLOCK_ROWS: usize = 65_536;
@@ -36,6 +37,11 @@ pub trait SegmentView: Send + Sync + std::fmt::Debug {
     fn size_bytes(&self) -> u64;
     /// A column by name (`__time` is a [`ColumnView::Long`]); `None` when the segment lacks it.
     fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>>;
+
+    /// Rolled-up copies of the rows that can answer some queries in their place.
+    fn projections(&self) -> &[Projection] {
+        &[]
+    }
 
     /// Number of blocks.
     fn block_count(&self) -> usize {
@@ -309,6 +315,15 @@ impl MultiBlock<'_> {
     }
 }
 
+/// Tells the dictionaries of this process apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DictionaryInstance {
+    /// Of the segment: a number that is given once, when it is opened.
+    pub segment: u64,
+    /// Position of the column.
+    pub column: u32,
+}
+
 /// The distinct values of a STRING column. Id 0 is null, values have ids `1..len`.
 pub trait Dictionary: Send + Sync {
     /// Number of ids, null's included: at least 1.
@@ -329,6 +344,11 @@ pub trait Dictionary: Send + Sync {
         ids: std::ops::Range<u32>,
         visit: &mut dyn FnMut(u32, Option<&str>),
     ) -> Result<()>;
+    /// What no other dictionary of this process has: what is derived from the values may be kept
+    /// under it. `None` when values may still be added.
+    fn instance(&self) -> Option<DictionaryInstance> {
+        None
+    }
     /// True when only null exists.
     fn is_empty(&self) -> bool {
         self.len() <= 1

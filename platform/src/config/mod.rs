@@ -4,6 +4,7 @@
 mod env;
 mod error;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,8 @@ pub struct ServerConfig {
     pub ingestion: IngestionConfig,
     /// Queries.
     pub query: QueryConfig,
+    /// Caches of query results.
+    pub cache: CacheConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -61,6 +64,10 @@ pub struct LimitsConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IngestionConfig {
+    /// Threads that parse, index and write; 0 means one a core.
+    pub threads: u32,
+    /// How much the operating system prefers other threads to them, 0 to 19.
+    pub nice: u32,
     /// Rows of one write-optimised index before it is persisted.
     pub max_rows_in_memory: u64,
     /// Bytes of one write-optimised index before it is persisted.
@@ -95,10 +102,35 @@ pub struct QueryConfig {
     pub max_timeout_ms: u64,
     /// Bytes that one query may take on a node.
     pub memory_budget_bytes: u64,
-    /// Queries at work at once; more are refused with 429.
+    /// Bytes that all queries may take together; queries beyond are refused with 429.
+    pub total_memory_bytes: u64,
+    /// Bytes that one groupBy may put into temporary files once its memory is full; 0 switches it
+    /// off. `maxOnDiskStorage` in a query's context lowers it.
+    pub max_on_disk_storage_bytes: u64,
+    /// Bytes that node-wide dictionaries, which make merging segments fast, may take.
+    pub dictionary_budget_bytes: u64,
+    /// Queries at work at once; more wait.
     pub max_concurrent: u32,
+    /// Queries that may wait; more are refused with 429.
+    pub max_waiting: u32,
+    /// By lane, the share of both in percent. Queries with a priority below 0 run in lane `low`.
+    pub lanes: BTreeMap<String, u32>,
+    /// Queries that take longer are logged.
+    pub slow_ms: u64,
     /// Most time buckets of one query.
     pub max_buckets: u64,
+}
+
+/// Caches of query results. 0 bytes switch one off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheConfig {
+    /// Bytes of what single segments contributed to queries.
+    pub segment_bytes: u64,
+    /// Bytes of whole answers.
+    pub result_bytes: u64,
+    /// Larger entries are kept in neither.
+    pub max_entry_bytes: u64,
 }
 
 /// Logs.
@@ -121,6 +153,7 @@ impl Default for ServerConfig {
             limits: LimitsConfig::default(),
             ingestion: IngestionConfig::default(),
             query: QueryConfig::default(),
+            cache: CacheConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -146,6 +179,8 @@ impl Default for LimitsConfig {
 impl Default for IngestionConfig {
     fn default() -> Self {
         Self {
+            threads: 0,
+            nice: 5,
             max_rows_in_memory: 1_000_000,
             max_bytes_in_memory: 128 * MIB,
             total_bytes_in_memory: 512 * MIB,
@@ -166,10 +201,22 @@ impl Default for QueryConfig {
             threads: 0,
             timeout_ms: 5 * MINUTE_MS,
             max_timeout_ms: 60 * MINUTE_MS,
-            memory_budget_bytes: 512 * MIB,
-            max_concurrent: 256,
+            memory_budget_bytes: 1_024 * MIB,
+            total_memory_bytes: 4_096 * MIB,
+            max_on_disk_storage_bytes: 4_096 * MIB,
+            dictionary_budget_bytes: 1024 * MIB,
+            max_concurrent: 64,
+            max_waiting: 1_000,
+            lanes: BTreeMap::from([("low".to_owned(), 50)]),
+            slow_ms: 2_000,
             max_buckets: 1_000_000,
         }
+    }
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { segment_bytes: 256 * MIB, result_bytes: 64 * MIB, max_entry_bytes: MIB }
     }
 }
 
@@ -274,7 +321,19 @@ impl ServerConfig {
         let query = &self.query;
         not_zero("query.timeout_ms", query.timeout_ms)?;
         not_zero("query.memory_budget_bytes", query.memory_budget_bytes)?;
+        check(
+            query.total_memory_bytes >= query.memory_budget_bytes,
+            "query.total_memory_bytes",
+            || "is below query.memory_budget_bytes".into(),
+        )?;
         not_zero("query.max_concurrent", query.max_concurrent.into())?;
+        check(
+            query.lanes.values().all(|percent| (1..=100).contains(percent)),
+            "query.lanes",
+            || "is a lane's share in percent: from 1 to 100".into(),
+        )?;
+        check(ingestion.nice <= 19, "ingestion.nice", || "is above 19".into())?;
+        check(ingestion.threads <= 1_024, "ingestion.threads", || "is above 1024".into())?;
         not_zero("query.max_buckets", query.max_buckets)?;
         check(query.threads <= 1_024, "query.threads", || "is above 1024".into())?;
         check(query.max_timeout_ms >= query.timeout_ms, "query.max_timeout_ms", || {

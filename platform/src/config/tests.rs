@@ -29,6 +29,9 @@ fn variables_win_over_the_file() {
     assert_eq!(config.port, 9001);
     assert_eq!((config.query.timeout_ms, config.query.threads), (7, 3));
     assert_eq!(config.data_dir, PathBuf::from("/d"));
+    let config = load("[query.lanes]\nreporting = 25\n", &[("HENGE_QUERY__LANES__LOW", "10")]);
+    let lanes = config.unwrap().query.lanes;
+    assert_eq!((lanes["reporting"], lanes["low"]), (25, 10));
 }
 
 #[test]
@@ -45,6 +48,8 @@ fn errors_name_the_field() {
     assert!(message("[limits]\nevent_bytes = 0", &[]).contains("limits.event_bytes"));
     assert!(message("[limits]\ninflated_body_bytes = 1", &[]).contains("inflated_body_bytes"));
     assert!(message("[ingestion]\nhandoff_rows = 5000000000", &[]).contains("handoff_rows"));
+    assert!(message("[query.lanes]\nlow = 0", &[]).contains("query.lanes"));
+    assert!(message("", &[("HENGE_QUERY__TOTAL_MEMORY_BYTES", "1")]).contains("total_memory"));
 }
 
 #[test]

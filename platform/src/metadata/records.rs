@@ -185,6 +185,8 @@ pub struct TaskProgress {
     pub total_bytes: u64,
     /// Bytes read.
     pub processed_bytes: u64,
+    /// Events to read in all; 0 where the input does not say.
+    pub total_rows: u64,
     /// Events read.
     pub received: u64,
     /// Events stored.

@@ -8,15 +8,16 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use henge_exec::{CancelFlag, ExecError, Partial};
+use henge_exec::{CancelFlag, ExecError, MemoryLease, Partial, QueryMemory};
 use henge_query::Query;
 use henge_types::{ErrorClass, Interval, SegmentId};
 
 use crate::discovery::ServerId;
 use crate::runtime::{PoolError, Priority};
+use crate::spill::GroupSpill;
 
 pub use host::{HostError, SegmentHost};
-pub use local::{DescriptorViews, run_views};
+pub use local::{DescriptorViews, NodeState, run_views};
 pub use memory::MemoryDataNode;
 
 /// A segment and the part of its interval that is visible: a newer version may hide the rest.
@@ -62,8 +63,15 @@ pub struct SegmentQuery {
     pub cancel: CancelFlag,
     /// Larger runs first.
     pub priority: Priority,
-    /// Bytes that this query may take on the node.
+    /// Bytes that one task of this query may take on the node.
     pub memory_budget_bytes: usize,
+    /// What the query holds altogether is accounted for here.
+    pub memory: QueryMemory,
+    /// Where groups go that do not fit, if they may go anywhere.
+    pub spill: Option<Arc<GroupSpill>>,
+    /// True when these are all segments of the query: the node then need not send what cannot be in
+    /// the answer, as long as it has every one of them.
+    pub is_complete: bool,
 }
 
 /// A data node's answer.
@@ -71,6 +79,8 @@ pub struct SegmentQuery {
 pub struct SegmentReply {
     /// Partial results, merged or one a segment; together they hold each answered segment once.
     pub partials: Vec<Partial>,
+    /// What the partial results hold; to be kept as long as they are.
+    pub leases: Vec<MemoryLease>,
     /// Segments that the node does not have (any more): ask a replica.
     pub missing: Vec<SegmentDescriptor>,
     /// What it took.
@@ -82,6 +92,10 @@ pub struct SegmentReply {
 pub struct ReplyStats {
     /// Segments read.
     pub segments_scanned: u64,
+    /// Segments whose contribution was known.
+    pub segments_cached: u64,
+    /// Segments whose rows all lie outside of the query's intervals.
+    pub segments_pruned: u64,
     /// Rows of those segments.
     pub rows_scanned: u64,
     /// Time on the CPU pool.
@@ -93,6 +107,8 @@ pub struct ReplyStats {
 impl std::ops::AddAssign for ReplyStats {
     fn add_assign(&mut self, other: Self) {
         self.segments_scanned += other.segments_scanned;
+        self.segments_cached += other.segments_cached;
+        self.segments_pruned += other.segments_pruned;
         self.rows_scanned += other.rows_scanned;
         self.cpu_time_us += other.cpu_time_us;
         self.queue_time_us += other.queue_time_us;

@@ -1,20 +1,51 @@
-//! Threads for work that computes: one a core, apart from the network's threads, fed by a priority
-//! queue, so that a heavy query never delays an accept, a heartbeat or a commit.
+//! Threads for work that computes: one a core, apart from the network's threads, so that a heavy
+//! query never delays an accept, a heartbeat or a commit. What runs next is decided in `queue`; long
+//! work is cut into turns, so that short work is not stuck behind it.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+mod queue;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use henge_types::ErrorClass;
-use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-/// Larger runs first; equal priorities run in the order they came. Druid's default is 0.
+pub use queue::Turn;
+use queue::{Next, Queue, Run};
+
+/// Larger runs first. Among equals the order is that of arrival, but what has run for long stands
+/// back behind what came since. Below 0, work never takes the last free thread. Druid's default is 0.
 pub type Priority = i32;
+
+/// What a turn of long work comes to.
+#[derive(Debug)]
+pub enum Step<T> {
+    /// The result.
+    Done(T),
+    /// There is more to do: the work goes back into the queue.
+    Again,
+}
+
+/// How a pool's threads are made.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolOptions {
+    /// Number of threads; 0 means one a core.
+    pub threads: usize,
+    /// The start of their names.
+    pub name: &'static str,
+    /// Added to the process's niceness, 0 to 19: the operating system prefers other threads.
+    pub nice: i32,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self { threads: 0, name: "henge-cpu", nice: 0 }
+    }
+}
 
 /// Why a task gave no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,17 +81,31 @@ impl CpuPool {
     /// # Errors
     /// When the operating system refuses a thread.
     pub fn new(threads: usize) -> std::io::Result<Self> {
-        let threads = match threads {
+        Self::with_options(PoolOptions { threads, ..PoolOptions::default() })
+    }
+
+    /// A pool as described.
+    ///
+    /// # Errors
+    /// When the operating system refuses a thread.
+    pub fn with_options(options: PoolOptions) -> std::io::Result<Self> {
+        let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             n => n,
         };
-        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new() });
-        let owner = Arc::new(Owner { shared: Arc::clone(&shared), threads });
+        let queue = Arc::new(Queue::new(threads));
+        let owner = Arc::new(Owner { queue: Arc::clone(&queue), threads });
         for index in 0..threads {
-            let shared = Arc::clone(&shared);
-            std::thread::Builder::new()
-                .name(format!("henge-cpu-{index}"))
-                .spawn(move || shared.work())?;
+            let queue = Arc::clone(&queue);
+            std::thread::Builder::new().name(format!("{}-{index}", options.name)).spawn(
+                move || {
+                    // On Linux this is the thread's own; elsewhere the work is merely less polite.
+                    if options.nice > 0 {
+                        let _ = rustix::process::nice(options.nice);
+                    }
+                    queue.work();
+                },
+            )?;
         }
         Ok(Self { owner })
     }
@@ -74,7 +119,7 @@ impl CpuPool {
     /// Number of tasks that wait for a thread.
     #[must_use]
     pub fn queue_depth(&self) -> usize {
-        self.owner.shared.state.lock().queue.len()
+        self.owner.queue.depth()
     }
 
     /// Queues `work`. Dropping the returned future never blocks: work that has not begun is then
@@ -84,17 +129,37 @@ impl CpuPool {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
+        let mut work = Some(work);
+        self.spawn_steps(priority, move |_| match work.take() {
+            Some(work) => Step::Done(work()),
+            None => Step::Again,
+        })
+    }
+
+    /// As [`CpuPool::spawn`], for work that may take long: `work` is called again and again until it
+    /// is done, and is to give [`Step::Again`] when [`Turn::should_yield`] says so, once a block or
+    /// every few milliseconds.
+    pub fn spawn_steps<T, F>(&self, priority: Priority, mut work: F) -> CpuTask<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Turn<'_>) -> Step<T> + Send + 'static,
+    {
         let (sender, receiver) = oneshot::channel();
-        let run = Box::new(move || {
-            if sender.is_closed() {
-                return;
+        let mut sender = Some(sender);
+        let run: Run = Box::new(move |turn| {
+            if sender.as_ref().is_none_or(oneshot::Sender::is_closed) {
+                return Next::Finished;
             }
-            let result = catch_unwind(AssertUnwindSafe(work))
-                .map_err(|panic| PoolError::Panicked(panic_message(&*panic)));
+            let result = match catch_unwind(AssertUnwindSafe(|| work(turn))) {
+                Ok(Step::Again) => return Next::Again,
+                Ok(Step::Done(value)) => Ok(value),
+                Err(panic) => Err(PoolError::Panicked(panic_message(&*panic))),
+            };
             // The receiver may have gone meanwhile; then nobody wants the result.
-            let _ = sender.send(result);
+            let _ = sender.take().map(|sender| sender.send(result));
+            Next::Finished
         });
-        self.owner.shared.push(priority, run);
+        self.owner.queue.push(priority, run, Duration::ZERO);
         CpuTask { receiver }
     }
 }
@@ -122,90 +187,14 @@ impl<T> Future for CpuTask<T> {
     }
 }
 
-type Run = Box<dyn FnOnce() + Send>;
-
-struct Job {
-    priority: Priority,
-    sequence: u64,
-    run: Run,
-}
-
-impl PartialEq for Job {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Job {}
-
-impl PartialOrd for Job {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Job {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.priority.cmp(&other.priority).then_with(|| other.sequence.cmp(&self.sequence))
-    }
-}
-
-#[derive(Default)]
-struct State {
-    queue: BinaryHeap<Job>,
-    next_sequence: u64,
-    closed: bool,
-}
-
-struct Shared {
-    state: Mutex<State>,
-    wake: Condvar,
-}
-
-impl Shared {
-    fn push(&self, priority: Priority, run: Run) {
-        let mut state = self.state.lock();
-        let sequence = state.next_sequence;
-        state.next_sequence += 1;
-        state.queue.push(Job { priority, sequence, run });
-        drop(state);
-        self.wake.notify_one();
-    }
-
-    fn work(&self) {
-        while let Some(job) = self.next() {
-            (job.run)();
-        }
-    }
-
-    fn next(&self) -> Option<Job> {
-        let mut state = self.state.lock();
-        loop {
-            if state.closed {
-                return None;
-            }
-            if let Some(job) = state.queue.pop() {
-                return Some(job);
-            }
-            self.wake.wait(&mut state);
-        }
-    }
-}
-
 struct Owner {
-    shared: Arc<Shared>,
+    queue: Arc<Queue>,
     threads: usize,
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let mut state = self.shared.state.lock();
-        state.closed = true;
-        // Dropping the closures drops their senders, which tells the waiters.
-        let abandoned = std::mem::take(&mut state.queue);
-        drop(state);
-        drop(abandoned);
-        self.shared.wake.notify_all();
+        self.queue.close();
     }
 }
 

@@ -86,7 +86,7 @@ impl Worker {
         for sink in generation.sinks.values() {
             let (work_sink, work_files) = (Arc::clone(sink), files.clone());
             let work = move || merge_sink(&work_sink, &work_files);
-            if let Some(written) = self.shared.pool.spawn(INGEST_PRIORITY, work).await?? {
+            if let Some(written) = self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?? {
                 let WrittenSegment { path, published, .. } = written;
                 merged.push(Merged { sink: Arc::clone(sink), path, published, pushed: false });
             }

@@ -118,7 +118,7 @@ impl PushDatasource {
         let max_chunks = self.shared.options.max_open_chunks;
         let (intake, parsed) = self
             .shared
-            .pool
+            .ingest_pool
             .spawn(INGEST_PRIORITY, move || {
                 let parsed = parse_body(&mut intake, &body, received_at_ms, max_chunks);
                 (intake, parsed)

@@ -199,5 +199,5 @@ async fn parse_record(
         });
         (intake, batch)
     };
-    Ok(shared.pool.spawn(INGEST_PRIORITY, work).await?)
+    Ok(shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?)
 }

@@ -228,7 +228,7 @@ impl Writer {
             let added = add_to_sinks(&buffer, &sinks, &schema);
             (buffer, added)
         };
-        let (buffer, added) = self.shared.pool.spawn(INGEST_PRIORITY, work).await?;
+        let (buffer, added) = self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?;
         Ok((buffer, added?))
     }
 
@@ -246,7 +246,7 @@ impl Writer {
             let closed = |_| RealtimeError::Unavailable("ingestion is shutting down".into());
             let place = Arc::clone(&self.persists).acquire_owned().await.map_err(closed)?;
             let files = files.clone();
-            let task = self.shared.pool.spawn(INGEST_PRIORITY, move || {
+            let task = self.shared.ingest_pool.spawn(INGEST_PRIORITY, move || {
                 let _place = place;
                 if let Err(error) = sink.persist(&index, &files) {
                     tracing::error!(segment = %sink.id(), %error, "failed to persist, rows stay in memory");

@@ -8,13 +8,17 @@ use std::sync::Arc;
 use henge_index::{IndexSchema, IndexSnapshot};
 use henge_platform::metadata::{PendingSegment, PublishedSegment};
 use henge_platform::runtime::map_file;
+use henge_query::ingest::ProjectionSpec;
 use henge_segment::{
     MappedSegment, MergeOptions, SegmentSummary, SegmentView, WriteOptions, combine_schemas, merge,
+    rewrite_identity,
 };
-use henge_types::{SegmentId, encode_path_component};
+use henge_tabular::SortedChunk;
+use henge_types::{Interval, SegmentId, encode_path_component};
 
 use crate::error::{RealtimeError, Result};
 use crate::options::RealtimeOptions;
+use crate::sink::project::add_projections;
 
 /// Rows that take no more additions.
 #[derive(Debug)]
@@ -58,17 +62,23 @@ pub struct PartFiles {
     folder: PathBuf,
     unindexed: Vec<String>,
     segment: WriteOptions,
+    projections: Arc<[ProjectionSpec]>,
 }
 
 impl PartFiles {
-    /// For sinks with these columns.
+    /// For sinks with these columns and projections.
     #[must_use]
-    pub fn new(schema: &IndexSchema, options: &RealtimeOptions) -> Self {
+    pub fn new(
+        schema: &IndexSchema,
+        projections: &[ProjectionSpec],
+        options: &RealtimeOptions,
+    ) -> Self {
         let unindexed = schema.dimensions.iter().filter(|dimension| !dimension.bitmap);
         Self {
             folder: options.spill_dir.clone(),
             unindexed: unindexed.map(|dimension| dimension.name.clone()).collect(),
             segment: options.segment,
+            projections: projections.into(),
         }
     }
 
@@ -108,23 +118,81 @@ impl PartFiles {
         views: &[Arc<dyn SegmentView>],
         target: PendingSegment,
     ) -> Result<WrittenSegment> {
+        self.write_within(views, None, target)
+    }
+
+    /// Writes the rows of some views whose time lies in an interval.
+    ///
+    /// # Errors
+    /// When merging or writing fails.
+    pub fn write_within(
+        &self,
+        views: &[Arc<dyn SegmentView>],
+        interval: Option<Interval>,
+        target: PendingSegment,
+    ) -> Result<WrittenSegment> {
         let path = self.segment_path(&target.id);
         let views: Vec<&dyn SegmentView> = views.iter().map(AsRef::as_ref).collect();
-        let summary = self.write(&views, target.id.clone(), &path, self.segment)?;
-        let view = map_segment(&path)?;
-        let (min_time_ms, max_time_ms) = summary.time_range.unwrap_or_default();
-        let published = PublishedSegment {
-            id: target.id,
-            shard_spec: target.shard_spec,
-            object_key: String::new(),
-            size_bytes: summary.size_bytes,
-            checksum: summary.checksum,
-            row_count: summary.row_count as u64,
-            min_time_ms,
-            max_time_ms,
-            schema_json: serde_json::to_string(view.schema()).unwrap_or_default(),
+        let options = MergeOptions { interval, ..self.merge_options(&views, self.segment)? };
+        let summary = merge(&views, target.id.clone(), &options, create(&path)?)?;
+        self.finish(path, target, summary)
+    }
+
+    /// Writes a partition of a sorted chunk to a file of any name, without a target so far.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn write_sorted(
+        &self,
+        chunk: &mut SortedChunk,
+        partition: usize,
+        name: &str,
+        stand_in: PendingSegment,
+    ) -> Result<WrittenSegment> {
+        let path = self.folder.join(format!("{name}.segment"));
+        let out = create(&path)?;
+        let summary = chunk.write(partition, stand_in.id.clone(), out, self.segment)?;
+        self.finish(path, stand_in, summary)
+    }
+
+    /// Gives a segment in a local file its identity.
+    ///
+    /// # Errors
+    /// When copying fails.
+    pub fn rename(
+        &self,
+        segment: &WrittenSegment,
+        target: PendingSegment,
+    ) -> Result<WrittenSegment> {
+        let path = self.segment_path(&target.id);
+        let bytes = map_file(&segment.path).map_err(RealtimeError::io(&segment.path))?;
+        let summary = rewrite_identity((*bytes).as_ref(), &target.id, create(&path)?)?;
+        std::fs::remove_file(&segment.path).map_err(RealtimeError::io(&segment.path))?;
+        written(path, target, summary)
+    }
+
+    /// Adds the projections to a segment file and opens it.
+    fn finish(
+        &self,
+        path: PathBuf,
+        target: PendingSegment,
+        summary: SegmentSummary,
+    ) -> Result<WrittenSegment> {
+        let summary = match self.projections.is_empty() {
+            true => summary,
+            false => add_projections(&path, &self.projections, self.segment)?,
         };
-        Ok(WrittenSegment { path, view, published })
+        written(path, target, summary)
+    }
+
+    fn merge_options(
+        &self,
+        views: &[&dyn SegmentView],
+        write: WriteOptions,
+    ) -> Result<MergeOptions> {
+        let schemas: Vec<_> = views.iter().map(|view| view.schema()).collect();
+        let unindexed = self.unindexed.clone();
+        Ok(MergeOptions { write, unindexed, ..MergeOptions::new(combine_schemas(&schemas)?) })
     }
 
     fn write(
@@ -134,15 +202,36 @@ impl PartFiles {
         path: &Path,
         write: WriteOptions,
     ) -> Result<SegmentSummary> {
-        let schemas: Vec<_> = views.iter().map(|view| view.schema()).collect();
-        let options = MergeOptions {
-            write,
-            unindexed: self.unindexed.clone(),
-            ..MergeOptions::new(combine_schemas(&schemas)?)
-        };
-        let file = File::create(path).map_err(RealtimeError::io(path))?;
-        Ok(merge(views, id, &options, BufWriter::with_capacity(1 << 20, file))?)
+        let options = self.merge_options(views, write)?;
+        Ok(merge(views, id, &options, create(path)?)?)
     }
+}
+
+pub(super) fn create(path: &Path) -> Result<BufWriter<File>> {
+    let file = File::create(path).map_err(RealtimeError::io(path))?;
+    Ok(BufWriter::with_capacity(1 << 20, file))
+}
+
+/// Opens what was written and says what is to be published.
+fn written(
+    path: PathBuf,
+    target: PendingSegment,
+    summary: SegmentSummary,
+) -> Result<WrittenSegment> {
+    let view = map_segment(&path)?;
+    let (min_time_ms, max_time_ms) = summary.time_range.unwrap_or_default();
+    let published = PublishedSegment {
+        id: target.id,
+        shard_spec: target.shard_spec,
+        object_key: String::new(),
+        size_bytes: summary.size_bytes,
+        checksum: summary.checksum,
+        row_count: summary.row_count as u64,
+        min_time_ms,
+        max_time_ms,
+        schema_json: serde_json::to_string(view.schema()).unwrap_or_default(),
+    };
+    Ok(WrittenSegment { path, view, published })
 }
 
 /// A whole segment in a local file.
@@ -160,7 +249,7 @@ pub struct WrittenSegment {
 ///
 /// # Errors
 /// When it cannot be mapped or is no segment.
-fn map_segment(path: &Path) -> Result<Arc<MappedSegment>> {
+pub(super) fn map_segment(path: &Path) -> Result<Arc<MappedSegment>> {
     let bytes = map_file(path).map_err(RealtimeError::io(path))?;
     Ok(Arc::new(MappedSegment::open(bytes)?))
 }

@@ -1,21 +1,18 @@
 //! The time chunks of a task: each a list of partitions, the last of which takes rows.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use henge_index::{DimensionSchema, IndexLimits};
 use henge_ingest::{RejectReason, Rejection, RowError, RowSink, index_schema};
-use henge_platform::metadata::{DeadLetter, PendingSegment};
+use henge_platform::metadata::PendingSegment;
 use henge_query::ingest::{DataSchema, TuningConfig};
 use henge_types::{ErrorClass, Interval, SegmentId, ShardSpec, ValueRef, Version};
 
-use crate::error::{RealtimeError, Result};
+use crate::error::Result;
 use crate::options::RealtimeOptions;
 use crate::sink::{PartFiles, Sink};
-
-/// Refused events that are kept of one piece of input.
-const LETTERS_PER_PIECE: usize = 1_000;
 
 /// What a task has read so far.
 pub(super) struct Chunks {
@@ -27,10 +24,6 @@ pub(super) struct Chunks {
     options: RealtimeOptions,
     folder: PathBuf,
     chunks: BTreeMap<i64, Chunk>,
-    origin: String,
-    /// Refused events since the last call of [`Chunks::take_letters`].
-    letters: Vec<DeadLetter>,
-    received_ms: i64,
 }
 
 /// One time chunk.
@@ -51,8 +44,7 @@ impl Chunks {
         dimensions: &[DimensionSchema],
         tuning: &TuningConfig,
         options: &RealtimeOptions,
-        task_id: &str,
-        received_ms: i64,
+        folder: &Path,
     ) -> Self {
         let max_bytes = tuning.max_bytes_in_memory.unwrap_or(u64::MAX);
         let limits = IndexLimits {
@@ -66,28 +58,16 @@ impl Chunks {
             max_rows_per_segment: tuning.max_rows_per_segment as usize,
             max_chunks: options.max_open_chunks,
             options: options.clone(),
-            folder: options.spill_dir.join(format!("task-{:016x}", rand::random::<u64>())),
+            folder: folder.to_owned(),
             chunks: BTreeMap::new(),
-            origin: format!("task {task_id}"),
-            letters: Vec::new(),
-            received_ms,
         }
     }
 
     /// How parts and segments are written.
     pub(super) fn files(&self) -> PartFiles {
         let options = RealtimeOptions { spill_dir: self.folder.clone(), ..self.options.clone() };
-        PartFiles::new(&index_schema(&self.schema, &self.dimensions), &options)
-    }
-
-    /// The folder of the task's files, which is to be removed at the end.
-    pub(super) fn folder(&self) -> &PathBuf {
-        &self.folder
-    }
-
-    /// Makes the folder.
-    pub(super) fn prepare(&self) -> Result<()> {
-        std::fs::create_dir_all(&self.folder).map_err(RealtimeError::io(&self.folder))
+        let columns = index_schema(&self.schema, &self.dimensions);
+        PartFiles::new(&columns, &self.schema.projections, &options)
     }
 
     /// Writes indexes to parts when all together take too much memory.
@@ -108,14 +88,9 @@ impl Chunks {
         Ok(())
     }
 
-    /// The refused events since the last call.
-    pub(super) fn take_letters(&mut self) -> Vec<DeadLetter> {
-        std::mem::take(&mut self.letters)
-    }
-
     /// All chunks, by time.
-    pub(super) fn into_chunks(self) -> Vec<Chunk> {
-        self.chunks.into_values().collect()
+    pub(super) fn take_chunks(&mut self) -> Vec<Chunk> {
+        std::mem::take(&mut self.chunks).into_values().collect()
     }
 
     fn partition(&mut self, timestamp_ms: i64) -> Result<&mut Partition, RowError> {
@@ -188,18 +163,7 @@ impl RowSink for Chunks {
         }
     }
 
-    fn rejected(&mut self, rejection: Rejection<'_>) {
-        if self.letters.len() < LETTERS_PER_PIECE {
-            self.letters.push(DeadLetter {
-                received_ms: self.received_ms,
-                origin: self.origin.clone(),
-                position: rejection.position,
-                offset_bytes: rejection.offset_bytes as u64,
-                reason: rejection.reason.to_string(),
-                raw: String::from_utf8_lossy(rejection.raw).into_owned(),
-            });
-        }
-    }
+    fn rejected(&mut self, _: Rejection<'_>) {}
 
     fn new_dimension(&mut self, dimension: &DimensionSchema) {
         self.dimensions.push(dimension.clone());

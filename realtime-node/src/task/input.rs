@@ -84,6 +84,14 @@ impl InputRef {
         Ok(Input { name, stored_bytes_read, reader, pending: Vec::new(), at_end: false })
     }
 
+    /// The file's path; `None` for events in the spec.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Inline(_) => None,
+            Self::File(path) => Some(path),
+        }
+    }
+
     /// Its size on disk.
     pub(super) fn size_bytes(&self) -> u64 {
         match self {
@@ -113,8 +121,16 @@ impl Input {
         self.stored_bytes_read.load(Ordering::Relaxed)
     }
 
-    /// The next piece; `None` at the end.
+    /// The next piece of JSON; `None` at the end.
     pub(super) fn next_piece(&mut self) -> Result<Option<Vec<u8>>> {
+        self.next_cut(|bytes| Ok(last_boundary(bytes)))
+    }
+
+    /// The next piece, which ends where `boundary` finds the last place to cut; `None` at the end.
+    pub(super) fn next_cut(
+        &mut self,
+        mut boundary: impl FnMut(&[u8]) -> Result<Option<usize>>,
+    ) -> Result<Option<Vec<u8>>> {
         let mut wanted = PIECE_BYTES;
         loop {
             self.fill(wanted)?;
@@ -122,7 +138,7 @@ impl Input {
                 let rest = std::mem::take(&mut self.pending);
                 return Ok(Some(rest).filter(|rest| !rest.iter().all(u8::is_ascii_whitespace)));
             }
-            if let Some(end) = last_boundary(&self.pending) {
+            if let Some(end) = boundary(&self.pending)? {
                 let rest = self.pending.split_off(end);
                 return Ok(Some(std::mem::replace(&mut self.pending, rest)));
             }

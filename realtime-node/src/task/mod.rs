@@ -1,8 +1,15 @@
 //! Batch tasks: a queue of one at a time, with progress, that survives restarts.
 
 mod chunks;
+mod file;
 mod input;
+mod letters;
+mod pieces;
+mod read;
+mod ready;
 mod run;
+mod store;
+mod table;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +21,8 @@ use henge_query::ingest::IndexTask;
 use henge_types::format_timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+
+pub use file::LocalFile;
 
 use crate::Shared;
 use crate::error::{RealtimeError, Result};

@@ -8,7 +8,9 @@ use crate::column::{ColumnSet, Columns, SlotId};
 use crate::error::Result;
 use crate::filter::{BlockBits, RowSet};
 use crate::partial::StateColumn;
-use crate::run::pick;
+
+/// Picks groups by the states of an aggregator; `None` picks all.
+type PickGroups<'p> = &'p dyn Fn(&StateColumn) -> Option<Vec<u32>>;
 
 /// Sums that one pass adds to.
 const MAX_SUMS_TOGETHER: usize = 4;
@@ -162,7 +164,7 @@ impl<'a> Aggregators<'a> {
     pub(crate) fn finish(
         self,
         groups: Option<&[u32]>,
-        best: Option<(usize, &dyn Fn(&StateColumn) -> Option<Vec<u32>>)>,
+        best: Option<(usize, PickGroups<'_>)>,
     ) -> Result<(Vec<StateColumn>, Option<Vec<u32>>)> {
         let Self { all, states, .. } = self;
         let mut all: Vec<Option<Aggregator<'_>>> = all.into_iter().map(Some).collect();
@@ -177,7 +179,7 @@ impl<'a> Aggregators<'a> {
         let (first, picked) = match first {
             None => (None, None),
             Some((column, None)) => (Some(column), None),
-            Some((column, Some(picked))) => (Some(pick(column, &picked)), Some(picked)),
+            Some((column, Some(picked))) => (Some(column.pick(&picked)), Some(picked)),
         };
         let kept: Option<Vec<u32>> = picked.as_ref().map(|picked| match groups {
             None => picked.clone(),

@@ -2,10 +2,11 @@
 
 use henge_expr::ExprValue;
 use henge_query::Ordering;
+use rustc_hash::FxHashMap;
 
 use crate::finalise::json;
 use crate::ordering::compare_nullable;
-use crate::partial::{KeyColumn, StringKeys};
+use crate::partial::{KeyColumn, NodeKeys, StringKeys};
 
 /// Values of one field. `valid` is false where a value is null, absent when none is.
 #[derive(Debug, Clone)]
@@ -27,6 +28,9 @@ impl Column {
     pub(crate) fn of_keys(keys: &KeyColumn, float: bool, rows: &[u32]) -> Self {
         match keys {
             KeyColumn::String(keys) => Self::Text(gather_text(keys, rows)),
+            KeyColumn::Node(keys) => {
+                Self::Text(text_of(rows.iter().map(|&row| keys.get(row as usize))))
+            }
             KeyColumn::Long(values) => {
                 let (values, valid) = gather_optional(values, rows);
                 Self::Long { values, valid }
@@ -136,7 +140,7 @@ impl Column {
 }
 
 /// Text keys of some groups, with the whole dictionary while that is not much larger.
-fn gather_text(keys: &StringKeys, rows: &[u32]) -> StringKeys {
+pub(crate) fn gather_text(keys: &StringKeys, rows: &[u32]) -> StringKeys {
     if rows.len() * 2 >= keys.ends.len() {
         let ids = rows.iter().map(|&row| keys.ids[row as usize]).collect();
         return StringKeys {
@@ -146,19 +150,24 @@ fn gather_text(keys: &StringKeys, rows: &[u32]) -> StringKeys {
             sorted: keys.sorted,
         };
     }
-    let mut gathered =
+    text_of(rows.iter().map(|&row| keys.get(row as usize)))
+}
+
+/// Keys that hold each value of their own.
+pub(crate) fn text_of<'v>(values: impl Iterator<Item = Option<&'v str>>) -> StringKeys {
+    let mut keys =
         StringKeys { ids: Vec::new(), ends: Vec::new(), bytes: String::new(), sorted: false };
-    for &row in rows {
-        match keys.get(row as usize) {
+    for value in values {
+        match value {
             Some(text) => {
-                gathered.bytes.push_str(text);
-                gathered.ends.push(gathered.bytes.len());
-                gathered.ids.push(gathered.ends.len() as u32);
+                keys.bytes.push_str(text);
+                keys.ends.push(keys.bytes.len());
+                keys.ids.push(keys.ends.len() as u32);
             }
-            None => gathered.ids.push(0),
+            None => keys.ids.push(0),
         }
     }
-    gathered
+    keys
 }
 
 fn gather_optional<T: Copy + Default>(
@@ -192,6 +201,7 @@ fn split_optional<T: Copy + Default>(
 pub(crate) fn dimension_sort_keys(keys: &KeyColumn, ordering: Ordering) -> Vec<u64> {
     match keys {
         KeyColumn::String(keys) => text_sort_keys(keys, ordering),
+        KeyColumn::Node(keys) => node_sort_keys(keys, ordering),
         KeyColumn::Long(values) => Column::of_longs(values.iter().copied()).sort_keys(ordering),
         KeyColumn::Double(values) => {
             values.iter().map(|value| value.map_or(0, double_key)).collect()
@@ -207,11 +217,46 @@ fn text_sort_keys(keys: &StringKeys, ordering: Ordering) -> Vec<u64> {
     keys.ids.iter().map(|&id| ranks[id as usize]).collect()
 }
 
+/// Ranks among the values that occur: the dictionary may hold many more.
+fn node_sort_keys(keys: &NodeKeys, ordering: Ordering) -> Vec<u64> {
+    let mut occurring = keys.ids.clone();
+    occurring.sort_unstable();
+    occurring.dedup();
+    let texts: Vec<Option<&str>> = occurring.iter().map(|id| keys.values.get(*id)).collect();
+    let ranks = match ordering {
+        Ordering::Lexicographic => lexicographic_ranks(&texts),
+        _ => ranks_by(texts.len(), |a, b| compare_nullable(ordering, texts[a], texts[b])),
+    };
+    let rank_of: FxHashMap<u32, u64> = occurring.into_iter().zip(ranks).collect();
+    keys.ids.iter().map(|id| rank_of[id]).collect()
+}
+
 /// For each dictionary id the rank of its value; null has rank 0.
 fn text_ranks(keys: &StringKeys, ordering: Ordering) -> Vec<u64> {
     ranks_by(keys.ends.len() + 1, |a, b| {
         compare_nullable(ordering, keys.value(a as u32), keys.value(b as u32))
     })
+}
+
+/// Dense ranks of distinct texts, null first. Most pairs differ in their first eight bytes, which
+/// compare as a number without leaving the cache.
+fn lexicographic_ranks(texts: &[Option<&str>]) -> Vec<u64> {
+    let prefix = |text: &str| {
+        let mut bytes = [0; 8];
+        let length = text.len().min(8);
+        bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+        u64::from_be_bytes(bytes)
+    };
+    let mut order: Vec<(u64, u32)> =
+        texts.iter().map(|text| text.map_or(0, prefix)).zip(0..).collect();
+    order.sort_unstable_by(|a, b| {
+        a.0.cmp(&b.0).then_with(|| texts[a.1 as usize].cmp(&texts[b.1 as usize]))
+    });
+    let mut ranks = vec![0; texts.len()];
+    for ((_, position), rank) in order.into_iter().zip(0..) {
+        ranks[position as usize] = rank;
+    }
+    ranks
 }
 
 /// Dense ranks of `count` items under a comparison.

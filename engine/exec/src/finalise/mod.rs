@@ -27,6 +27,9 @@ mod top_n;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use column::text_of;
+pub(crate) use group_by::{cut as cut_groups, pick_groups};
+
 use henge_query::Query;
 
 use crate::context::ExecContext;

@@ -99,6 +99,8 @@ impl<'a> RowOrder<'a> {
 pub(crate) fn compare_keys(keys: &KeyColumn, left: usize, right: usize) -> Cmp {
     match keys {
         KeyColumn::String(keys) => compare_text(keys, keys.ids[left], keys.ids[right]),
+        KeyColumn::Node(keys) if keys.ids[left] == keys.ids[right] => Cmp::Equal,
+        KeyColumn::Node(keys) => keys.get(left).cmp(&keys.get(right)),
         KeyColumn::Long(values) => values[left].cmp(&values[right]),
         KeyColumn::Double(values) => {
             values[left].map(double_key).cmp(&values[right].map(double_key))

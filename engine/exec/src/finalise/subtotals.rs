@@ -6,7 +6,7 @@ use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
 use crate::finalise::states::copies;
 use crate::merge::regroup;
-use crate::partial::{GroupedPartial, KeyColumn, StringKeys};
+use crate::partial::{GroupedPartial, KeyColumn, NodeKeys, StringKeys};
 
 /// The groups of all sets.
 #[derive(Debug)]
@@ -83,6 +83,9 @@ fn repeat(keys: &KeyColumn, included: impl Iterator<Item = bool>) -> KeyColumn {
             bytes: keys.bytes.clone(),
             sorted: keys.sorted,
         }),
+        KeyColumn::Node(keys) => {
+            KeyColumn::Node(NodeKeys { ids: values(&keys.ids, included), ..keys.clone() })
+        }
         KeyColumn::Long(keys) => KeyColumn::Long(values(keys, included)),
         KeyColumn::Double(keys) => KeyColumn::Double(values(keys, included)),
     }

@@ -14,6 +14,7 @@ use crate::column::{
 };
 use crate::error::Result;
 use crate::filter::Selection;
+use crate::node::NodeScope;
 use crate::partial::{KeyColumn, StringKeys};
 
 /// Widest range of integers that are numbered directly instead of through a table.
@@ -31,7 +32,7 @@ enum Kind<'a> {
     /// Every row is null.
     Null,
     /// Ids of a stored dictionary are the dimension's ids.
-    Dictionary { slot: SlotId, column: &'a dyn StringColumn },
+    Dictionary { slot: SlotId, name: String, column: &'a dyn StringColumn },
     /// A function of dictionary ids.
     Mapped { slot: SlotId, map: Mapped<'a>, multi: bool },
     /// A number, less the smallest, plus one.
@@ -139,7 +140,8 @@ impl<'a> Dimension<'a> {
             // A sketch has no value to group by: it reads as null, as in Druid.
             Source::Missing | Source::Complex(_) => Kind::Null,
             Source::String(column) if output == KeyType::Text => {
-                Kind::Dictionary { slot: set.stored(name, &Source::String(column)), column }
+                let slot = set.stored(name, &Source::String(column));
+                Kind::Dictionary { slot, name: name.to_owned(), column }
             }
             Source::String(column) => mapped(name, column, None, output, set),
             Source::Long(column) => long_kind(name, column, output, columns, set)?,
@@ -251,8 +253,12 @@ impl<'a> Dimension<'a> {
         Ok((block_ids, kind.id_count()))
     }
 
-    /// The key column of groups whose ids are these.
-    pub(crate) fn into_keys(self, ids: Vec<u32>) -> Result<KeyColumn> {
+    /// The key column of groups whose ids are these, numbered by the node where it pays.
+    pub(crate) fn into_keys(
+        self,
+        ids: Vec<u32>,
+        scope: Option<NodeScope<'_>>,
+    ) -> Result<KeyColumn> {
         let output = self.output;
         Ok(match self.kind {
             Kind::Null => match output {
@@ -265,8 +271,8 @@ impl<'a> Dimension<'a> {
                 KeyType::Long => KeyColumn::Long(vec![None; ids.len()]),
                 KeyType::Double | KeyType::Float => KeyColumn::Double(vec![None; ids.len()]),
             },
-            Kind::Dictionary { column, .. } => {
-                KeyColumn::String(dictionary_keys(column.dictionary(), ids)?)
+            Kind::Dictionary { name, column, .. } => {
+                dictionary_keys(&name, column.dictionary(), ids, scope)?
             }
             Kind::Mapped { map, .. } => map.values.into_keys(ids, output, false),
             Kind::Numbers { values, source_float, .. } => {

@@ -10,6 +10,7 @@ use crate::column::{ColumnSet, Columns, LoadedBlock, SlotId, Window};
 use crate::context::Grouping;
 use crate::error::Result;
 use crate::filter::Selection;
+use crate::node::NodeScope;
 use crate::partial::KeyColumn;
 
 /// Dense arrays of at most this many groups are always fine.
@@ -183,13 +184,17 @@ impl<'a> Grouper<'a> {
     }
 
     /// The bucket and the keys of each of some groups.
-    pub(crate) fn into_keys(self, groups: &[u32]) -> Result<(Vec<u32>, Vec<KeyColumn>)> {
+    pub(crate) fn into_keys(
+        self,
+        groups: &[u32],
+        scope: Option<NodeScope<'_>>,
+    ) -> Result<(Vec<u32>, Vec<KeyColumn>)> {
         let Self { dimensions, space, .. } = self;
         let part = |part: usize| space.part_ids(part, groups.iter().copied());
         let keys = dimensions
             .into_iter()
             .enumerate()
-            .map(|(index, dimension)| dimension.into_keys(part(index + 1)))
+            .map(|(index, dimension)| dimension.into_keys(part(index + 1), scope))
             .collect::<Result<Vec<_>>>()?;
         Ok((part(0), keys))
     }

@@ -1,11 +1,14 @@
 //! From a dimension's ids back to keys.
 
+use std::sync::Arc;
+
 use henge_segment::{Dictionary, NULL_ID};
 
 use super::values::KeyType;
 use crate::column::StringInterner;
 use crate::error::Result;
-use crate::partial::{KeyColumn, StringKeys};
+use crate::node::NodeScope;
+use crate::partial::{KeyColumn, NodeKeys, StringKeys};
 
 /// Visits the wanted values: in one sweep when they are many, one by one when they are few.
 pub(super) fn for_each_text(
@@ -31,21 +34,37 @@ pub(super) fn for_each_text(
     Ok(())
 }
 
-/// String keys of the ids that occur, renumbered without gaps in the dictionary's order.
+/// The keys of groups whose ids are these: numbered by the node where it pays, else as text.
 pub(super) fn dictionary_keys(
+    column: &str,
     dictionary: &dyn Dictionary,
     mut ids: Vec<u32>,
-) -> Result<StringKeys> {
-    let mut renumbered = vec![0u32; dictionary.len() as usize];
-    for &id in &ids {
-        match renumbered.get_mut(id as usize) {
-            Some(slot) => *slot = 1,
-            None => {
-                let reason = format!("dictionary id {id} is out of range");
-                return Err(henge_segment::SegmentError::Corrupt(reason).into());
-            }
-        }
+    scope: Option<NodeScope<'_>>,
+) -> Result<KeyColumn> {
+    if ids.iter().any(|id| *id >= dictionary.len()) {
+        let reason = format!("an id of column '{column}' is beyond its dictionary");
+        return Err(henge_segment::SegmentError::Corrupt(reason).into());
     }
+    let mapped = match scope {
+        Some(NodeScope { dictionaries, datasource }) => {
+            dictionaries.map_of(datasource, column, dictionary, ids.len())?
+        }
+        None => None,
+    };
+    Ok(match mapped {
+        Some((node, map)) => {
+            ids.iter_mut().for_each(|id| *id = map.ids[*id as usize]);
+            let values = Arc::clone(&map.values);
+            KeyColumn::Node(NodeKeys { ids, dictionary: node, values })
+        }
+        None => KeyColumn::String(text_keys(dictionary, ids)?),
+    })
+}
+
+/// String keys of the ids that occur, renumbered without gaps in the dictionary's order.
+fn text_keys(dictionary: &dyn Dictionary, mut ids: Vec<u32>) -> Result<StringKeys> {
+    let mut renumbered = vec![0u32; dictionary.len() as usize];
+    ids.iter().for_each(|id| renumbered[*id as usize] = 1);
     let (mut ends, mut bytes) = (Vec::new(), String::new());
     {
         let occurs = &renumbered;

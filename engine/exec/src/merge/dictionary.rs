@@ -2,14 +2,17 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use crate::column::{IdTable, double_key, double_of_key};
 use crate::error::{ExecError, Result};
-use crate::partial::{KeyColumn, StringKeys};
+use crate::node::{NodeDictionary, NodeValues};
+use crate::partial::{KeyColumn, NodeKeys, StringKeys};
 
 /// The distinct keys of one dimension over all partials. Id 0 is null.
 pub(super) enum MergedKeys {
     String { ends: Vec<usize>, bytes: String },
+    Node { dictionary: Arc<NodeDictionary>, values: Arc<NodeValues> },
     Long(Vec<u64>),
     Double(Vec<u64>),
 }
@@ -19,6 +22,7 @@ impl MergedKeys {
     pub(super) fn id_count(&self) -> usize {
         1 + match self {
             Self::String { ends, .. } => ends.len(),
+            Self::Node { values, .. } => values.id_count() - 1,
             Self::Long(values) | Self::Double(values) => values.len(),
         }
     }
@@ -29,6 +33,9 @@ impl MergedKeys {
         match self {
             Self::String { ends, bytes } => {
                 KeyColumn::String(StringKeys { ids, ends, bytes, sorted: true })
+            }
+            Self::Node { dictionary, values } => {
+                KeyColumn::Node(NodeKeys { ids, dictionary, values })
             }
             Self::Long(values) => KeyColumn::Long(
                 ids.into_iter().map(|id| index(id).map(|at| values[at] as i64)).collect(),
@@ -64,13 +71,59 @@ pub(super) fn merge_keys(columns: Vec<KeyColumn>) -> Result<(MergedKeys, Vec<Vec
             Ok((MergedKeys::Double(table.keys().to_vec()), ids))
         }
         _ => {
-            let columns = numbers(columns, |column| match column {
-                KeyColumn::String(keys) => Some(keys),
+            let node = columns.iter().find_map(|column| match column {
+                KeyColumn::Node(keys) => Some(Arc::clone(&keys.dictionary)),
                 _ => None,
-            })?;
-            Ok(merge_strings(columns))
+            });
+            match node {
+                Some(node) => number_by_node(columns, node),
+                None => Ok(merge_strings(numbers(columns, |column| match column {
+                    KeyColumn::String(keys) => Some(keys),
+                    _ => None,
+                })?)),
+            }
         }
     }
+}
+
+/// Gives all keys the ids of one node-wide dictionary.
+fn number_by_node(
+    columns: Vec<KeyColumn>,
+    dictionary: Arc<NodeDictionary>,
+) -> Result<(MergedKeys, Vec<Vec<u32>>)> {
+    let mut latest = Arc::new(NodeValues::default());
+    let mut later = |values: Arc<NodeValues>| {
+        if values.id_count() > latest.id_count() {
+            latest = values;
+        }
+    };
+    let ids = numbers(columns, |column| match column {
+        KeyColumn::Node(keys) if Arc::ptr_eq(&keys.dictionary, &dictionary) => {
+            later(keys.values);
+            Some(keys.ids)
+        }
+        // Of a dictionary that was dropped and built again meanwhile.
+        KeyColumn::Node(keys) => {
+            let values: Vec<&str> = keys.ids.iter().filter_map(|id| keys.values.get(*id)).collect();
+            let (interned, values) = dictionary.intern(values.into_iter());
+            later(values);
+            let mut interned = interned.into_iter();
+            let id = |id: &u32| if *id == 0 { 0 } else { interned.next().unwrap_or(0) };
+            Some(keys.ids.iter().map(id).collect())
+        }
+        KeyColumn::String(mut keys) => {
+            let values = (1..=keys.ends.len() as u32).map(|id| keys.value(id).unwrap_or_default());
+            let values: Vec<&str> = values.collect();
+            let (interned, values) = dictionary.intern(values.into_iter());
+            later(values);
+            for id in keys.ids.iter_mut().filter(|id| **id != 0) {
+                *id = interned[*id as usize - 1];
+            }
+            Some(keys.ids)
+        }
+        KeyColumn::Long(_) | KeyColumn::Double(_) => None,
+    })?;
+    Ok((MergedKeys::Node { dictionary, values: latest }, ids))
 }
 
 fn numbers<T>(

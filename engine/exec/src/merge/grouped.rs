@@ -4,10 +4,11 @@ use henge_query::{AggregatorSpec, DimensionSpec};
 use henge_types::ColumnType;
 use rustc_hash::FxHashMap;
 
-use super::dictionary::{MergedKeys, merge_keys};
-use super::states::{MergedStates, empty_states};
+use super::accumulated::Accumulated;
+use super::dictionary::merge_keys;
+use super::states::empty_states;
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::filter::Selection;
 use crate::group::{GroupIds, KeySpace, PartIds, PartSize};
 use crate::partial::{GroupedPartial, KeyColumn, StringKeys};
@@ -45,15 +46,18 @@ pub(super) fn data_range(
     interval_count: usize,
 ) -> Vec<Option<(i64, i64)>> {
     let mut merged: Vec<Option<(i64, i64)>> = vec![None; interval_count];
-    for part in parts {
-        for (merged, range) in merged.iter_mut().zip(&part.data_range_ms) {
-            if let Some((low, high)) = range {
-                let (min, max) = merged.unwrap_or((*low, *high));
-                *merged = Some((min.min(*low), max.max(*high)));
-            }
+    parts.iter().for_each(|part| widen_range(&mut merged, &part.data_range_ms));
+    merged
+}
+
+/// Widens each interval's time range to include another.
+pub(super) fn widen_range(merged: &mut [Option<(i64, i64)>], by: &[Option<(i64, i64)>]) {
+    for (merged, range) in merged.iter_mut().zip(by) {
+        if let Some((low, high)) = range {
+            let (min, max) = merged.unwrap_or((*low, *high));
+            *merged = Some((min.min(*low), max.max(*high)));
         }
     }
-    merged
 }
 
 /// Combines the groups of partials of one shape. Keeps the first partial's data range.
@@ -93,9 +97,19 @@ pub(super) fn combine(
             GroupIds::Rows(groups) => groups[..count].to_vec(),
         });
     }
-    combine_states(aggregations, parts, &groups_by_part, &space, ctx).map(|(positions, states)| {
-        finish(&space, &starts, dictionaries, positions.as_deref(), states, data_range_ms)
-    })
+    let mut accumulated = Accumulated::new(aggregations, space.group_limit(|_| 0));
+    for (part, groups) in parts.into_iter().zip(&groups_by_part) {
+        accumulated.add(part.states, groups, ctx)?;
+    }
+    let (groups, states) = accumulated.finish();
+    let part = |part: usize| space.part_ids(part, groups.iter().copied());
+    let bucket_start_ms = part(0).into_iter().map(|bucket| starts[bucket as usize]).collect();
+    let keys = dictionaries
+        .into_iter()
+        .enumerate()
+        .map(|(index, keys)| keys.into_keys(part(index + 1)))
+        .collect();
+    Ok(GroupedPartial { bucket_start_ms, keys, states, data_range_ms })
 }
 
 /// The distinct bucket starts, ascending, and each group's position among them.
@@ -129,63 +143,4 @@ fn merge_buckets(parts: &[GroupedPartial]) -> (Vec<i64>, Vec<Vec<u32>>) {
         })
         .collect();
     (starts, buckets)
-}
-
-type Combined = (Option<Vec<u32>>, Vec<crate::partial::StateColumn>);
-
-fn combine_states(
-    aggregations: &[AggregatorSpec],
-    mut parts: Vec<GroupedPartial>,
-    groups_by_part: &[Vec<u32>],
-    space: &KeySpace,
-    ctx: &ExecContext,
-) -> Result<Combined> {
-    let group_count = space.group_limit(|_| 0);
-    let positions = space.is_dense().then(|| {
-        let mut seen = vec![false; group_count];
-        groups_by_part.iter().flatten().for_each(|&group| seen[group as usize] = true);
-        (0..).zip(&seen).filter(|(_, seen)| **seen).map(|(group, _)| group).collect::<Vec<u32>>()
-    });
-    let mut states = Vec::with_capacity(aggregations.len());
-    let mut used = 0;
-    for (index, spec) in aggregations.iter().enumerate() {
-        let mut merged = MergedStates::new(spec, group_count);
-        for (part, groups) in parts.iter_mut().zip(groups_by_part) {
-            ctx.cancel.check()?;
-            let from = std::mem::replace(&mut part.states[index], empty_states(spec));
-            merged.add(&spec.name, from, groups)?;
-        }
-        used += merged.memory_bytes();
-        if used > ctx.memory_budget_bytes {
-            return Err(ExecError::ResourceLimit(format!(
-                "merged groups need {used} bytes, the query's memory budget is {}: group by fewer \
-                 values or filter more",
-                ctx.memory_budget_bytes
-            )));
-        }
-        states.push(merged.finish(positions.as_deref()));
-    }
-    Ok((positions, states))
-}
-
-fn finish(
-    space: &KeySpace,
-    starts: &[i64],
-    dictionaries: Vec<MergedKeys>,
-    positions: Option<&[u32]>,
-    states: Vec<crate::partial::StateColumn>,
-    data_range_ms: Vec<Option<(i64, i64)>>,
-) -> GroupedPartial {
-    let groups: Vec<u32> = match positions {
-        Some(positions) => positions.to_vec(),
-        None => (0..space.group_limit(|_| 0) as u32).collect(),
-    };
-    let part = |part: usize| space.part_ids(part, groups.iter().copied());
-    let bucket_start_ms = part(0).into_iter().map(|bucket| starts[bucket as usize]).collect();
-    let keys = dictionaries
-        .into_iter()
-        .enumerate()
-        .map(|(index, keys)| keys.into_keys(part(index + 1)))
-        .collect();
-    GroupedPartial { bucket_start_ms, keys, states, data_range_ms }
 }

@@ -1,8 +1,12 @@
 //! Merging partials, in any order and any grouping: on data nodes and on the broker.
 
+mod accumulated;
 mod dictionary;
 mod grouped;
+mod merger;
 mod states;
+
+pub use merger::Merger;
 
 use henge_query::{AggregatorSpec, Query};
 

@@ -9,11 +9,20 @@ use crate::partial::StateColumn;
 
 /// States of one aggregator that take in others.
 pub(super) enum MergedStates {
-    Long { values: Vec<i64>, valid: Vec<bool>, op: NumericOp },
-    Double { values: Vec<f64>, valid: Vec<bool>, op: NumericOp, float: bool },
+    Long { numbers: Numbers<i64>, op: NumericOp },
+    Double { numbers: Numbers<f64>, op: NumericOp, float: bool },
     Hll(Vec<Option<Box<HllSketch>>>),
     Theta(Vec<Option<Box<ThetaSketch>>>),
     Kll(Vec<Option<Box<KllSketch>>>),
+}
+
+/// Numbers by group, from the operation's identity on.
+pub(super) struct Numbers<T> {
+    values: Vec<T>,
+    identity: T,
+    /// Which groups have a value. Kept only once a state without one was seen: until then it is
+    /// every group that was added to.
+    valid: Option<Vec<bool>>,
 }
 
 /// The states of no groups.
@@ -43,52 +52,76 @@ impl MergedStates {
             AggregatorKind::Numeric { op, .. } => *op,
             _ => NumericOp::Sum,
         };
-        fn none<T>(groups: usize) -> Vec<Option<T>> {
-            std::iter::repeat_with(|| None).take(groups).collect()
-        }
-        match empty_states(spec) {
+        let mut states = match empty_states(spec) {
             StateColumn::Long { .. } => {
-                Self::Long { values: vec![0; groups], valid: vec![false; groups], op }
+                let identity = match op {
+                    NumericOp::Sum => 0,
+                    NumericOp::Min => i64::MAX,
+                    NumericOp::Max => i64::MIN,
+                };
+                Self::Long { numbers: Numbers::new(identity), op }
             }
             StateColumn::Double { float, .. } => {
-                Self::Double { values: vec![0.0; groups], valid: vec![false; groups], op, float }
+                // NaN is the identity of minima and maxima that pass over NaN.
+                let identity = if op == NumericOp::Sum { 0.0 } else { f64::NAN };
+                Self::Double { numbers: Numbers::new(identity), op, float }
             }
-            StateColumn::Hll(_) => Self::Hll(none(groups)),
-            StateColumn::Theta(_) => Self::Theta(none(groups)),
-            StateColumn::Kll(_) => Self::Kll(none(groups)),
+            StateColumn::Hll(_) => Self::Hll(Vec::new()),
+            StateColumn::Theta(_) => Self::Theta(Vec::new()),
+            StateColumn::Kll(_) => Self::Kll(Vec::new()),
+        };
+        states.resize(groups);
+        states
+    }
+
+    /// Makes room for so many groups.
+    pub(super) fn resize(&mut self, groups: usize) {
+        match self {
+            Self::Long { numbers, .. } => numbers.resize(groups),
+            Self::Double { numbers, .. } => numbers.resize(groups),
+            Self::Hll(states) => states.resize_with(groups, || None),
+            Self::Theta(states) => states.resize_with(groups, || None),
+            Self::Kll(states) => states.resize_with(groups, || None),
         }
     }
 
-    /// Adds a partial's states; `groups[i]` is the group of its state `i`.
-    pub(super) fn add(&mut self, name: &str, states: StateColumn, groups: &[u32]) -> Result<()> {
+    /// Adds a partial's states; `groups[i]` is the group of its state `i`, `seen` tells the groups
+    /// that were added to before.
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        states: StateColumn,
+        groups: &[u32],
+        seen: &[bool],
+    ) -> Result<()> {
         match (self, states) {
-            (Self::Long { values, valid, op }, StateColumn::Long { values: from, valid: ok }) => {
+            (Self::Long { numbers, op }, StateColumn::Long { values: from, valid: ok }) => {
                 let mut overflow = false;
-                combine(values, valid, &from, ok.as_deref(), groups, |state, value| match op {
-                    NumericOp::Sum => {
+                let ok = ok.as_deref();
+                match op {
+                    NumericOp::Sum => numbers.add(&from, ok, groups, seen, |state, value| {
                         let (sum, over) = state.overflowing_add(value);
                         overflow |= over;
                         sum
-                    }
-                    NumericOp::Min => state.min(value),
-                    NumericOp::Max => state.max(value),
-                });
+                    }),
+                    NumericOp::Min => numbers.add(&from, ok, groups, seen, i64::min),
+                    NumericOp::Max => numbers.add(&from, ok, groups, seen, i64::max),
+                }
                 if overflow {
-                    return Err(ExecError::Invalid(format!(
-                        "aggregator '{name}': the sum is beyond 64 bits: use doubleSum"
-                    )));
+                    return Err(beyond_64_bits(name));
                 }
                 Ok(())
             }
             (
-                Self::Double { values, valid, op, .. },
+                Self::Double { numbers, op, .. },
                 StateColumn::Double { values: from, valid: ok, .. },
             ) => {
-                combine(values, valid, &from, ok.as_deref(), groups, |state, value| match op {
-                    NumericOp::Sum => state + value,
-                    NumericOp::Min => state.min(value),
-                    NumericOp::Max => state.max(value),
-                });
+                let ok = ok.as_deref();
+                match op {
+                    NumericOp::Sum => numbers.add(&from, ok, groups, seen, |a, b| a + b),
+                    NumericOp::Min => numbers.add(&from, ok, groups, seen, f64::min),
+                    NumericOp::Max => numbers.add(&from, ok, groups, seen, f64::max),
+                }
                 Ok(())
             }
             (Self::Hll(to), StateColumn::Hll(from)) => combine_sketches(name, to, from, groups),
@@ -106,38 +139,27 @@ impl MergedStates {
             held + size_of_val(sketches)
         }
         match self {
-            Self::Long { values, .. } => values.len() * 9,
-            Self::Double { values, .. } => values.len() * 9,
+            Self::Long { numbers, .. } => numbers.values.len() * 8,
+            Self::Double { numbers, .. } => numbers.values.len() * 8,
             Self::Hll(states) => sketches(states),
             Self::Theta(states) => sketches(states),
             Self::Kll(states) => sketches(states),
         }
     }
 
-    /// The states of these groups, ascending; of all groups for `None`.
-    pub(super) fn finish(self, groups: Option<&[u32]>) -> StateColumn {
-        fn pick<T: Copy>(values: Vec<T>, groups: Option<&[u32]>) -> Vec<T> {
-            match groups {
-                None => values,
-                Some(groups) => groups.iter().map(|&group| values[group as usize]).collect(),
-            }
+    /// The states of these groups, ascending.
+    pub(super) fn finish(self, groups: &[u32]) -> StateColumn {
+        fn take<T>(mut values: Vec<Option<T>>, groups: &[u32]) -> Vec<Option<T>> {
+            groups.iter().map(|&group| values[group as usize].take()).collect()
         }
-        fn take<T>(mut values: Vec<Option<T>>, groups: Option<&[u32]>) -> Vec<Option<T>> {
-            match groups {
-                None => values,
-                Some(groups) => groups.iter().map(|&group| values[group as usize].take()).collect(),
-            }
-        }
-        let flags = |valid: Vec<bool>| {
-            let valid = pick(valid, groups);
-            valid.iter().any(|valid| !valid).then_some(valid)
-        };
         match self {
-            Self::Long { values, valid, .. } => {
-                StateColumn::Long { values: pick(values, groups), valid: flags(valid) }
+            Self::Long { numbers, .. } => {
+                let (values, valid) = numbers.finish(groups);
+                StateColumn::Long { values, valid }
             }
-            Self::Double { values, valid, float, .. } => {
-                StateColumn::Double { values: pick(values, groups), valid: flags(valid), float }
+            Self::Double { numbers, float, .. } => {
+                let (values, valid) = numbers.finish(groups);
+                StateColumn::Double { values, valid, float }
             }
             Self::Hll(states) => StateColumn::Hll(take(states, groups)),
             Self::Theta(states) => StateColumn::Theta(take(states, groups)),
@@ -146,21 +168,124 @@ impl MergedStates {
     }
 }
 
-fn combine<T: Copy>(
-    values: &mut [T],
-    valid: &mut [bool],
-    from: &[T],
-    from_valid: Option<&[bool]>,
-    groups: &[u32],
-    mut op: impl FnMut(T, T) -> T,
-) {
-    for (index, (&value, &group)) in from.iter().zip(groups).enumerate() {
-        if from_valid.is_some_and(|valid| !valid[index]) {
-            continue;
+impl MergedStates {
+    /// Adds other states of the same groups. `seen` and `other_seen` tell the groups of each.
+    pub(super) fn absorb(
+        &mut self,
+        name: &str,
+        other: Self,
+        seen: &[bool],
+        other_seen: &[bool],
+    ) -> Result<()> {
+        match (self, other) {
+            (Self::Long { numbers, op }, Self::Long { numbers: from, .. })
+                if from.valid.is_none() && numbers.valid.is_none() =>
+            {
+                let pairs = numbers.values.iter_mut().zip(&from.values);
+                match op {
+                    NumericOp::Sum => {
+                        let mut overflow = false;
+                        pairs.for_each(|(state, value)| {
+                            let (sum, over) = state.overflowing_add(*value);
+                            *state = sum;
+                            overflow |= over;
+                        });
+                        if overflow {
+                            return Err(beyond_64_bits(name));
+                        }
+                    }
+                    NumericOp::Min => pairs.for_each(|(state, value)| *state = *value.min(state)),
+                    NumericOp::Max => pairs.for_each(|(state, value)| *state = *value.max(state)),
+                }
+                Ok(())
+            }
+            (Self::Double { numbers, op, .. }, Self::Double { numbers: from, .. })
+                if from.valid.is_none() && numbers.valid.is_none() =>
+            {
+                let pairs = numbers.values.iter_mut().zip(&from.values);
+                match op {
+                    NumericOp::Sum => pairs.for_each(|(state, value)| *state += value),
+                    NumericOp::Min => pairs.for_each(|(state, value)| *state = state.min(*value)),
+                    NumericOp::Max => pairs.for_each(|(state, value)| *state = state.max(*value)),
+                }
+                Ok(())
+            }
+            (states, other) => {
+                let groups: Vec<u32> =
+                    (0..).zip(other_seen).filter(|(_, seen)| **seen).map(|(g, _)| g).collect();
+                let other = other.finish(&groups);
+                states.add(name, other, &groups, seen)
+            }
         }
-        let group = group as usize;
-        values[group] = if valid[group] { op(values[group], value) } else { value };
-        valid[group] = true;
+    }
+}
+
+fn beyond_64_bits(name: &str) -> ExecError {
+    ExecError::Invalid(format!("aggregator '{name}': the sum is beyond 64 bits: use doubleSum"))
+}
+
+impl<T: Copy> Numbers<T> {
+    fn new(identity: T) -> Self {
+        Self { values: Vec::new(), identity, valid: None }
+    }
+
+    fn resize(&mut self, groups: usize) {
+        if self.values.is_empty() {
+            // One allocation that the system may hand out zeroed.
+            self.values = vec![self.identity; groups];
+        } else {
+            self.values.resize(groups, self.identity);
+        }
+        if let Some(valid) = &mut self.valid {
+            valid.resize(groups, false);
+        }
+    }
+
+    #[inline]
+    fn add(
+        &mut self,
+        from: &[T],
+        from_valid: Option<&[bool]>,
+        groups: &[u32],
+        seen: &[bool],
+        mut op: impl FnMut(T, T) -> T,
+    ) {
+        if from_valid.is_some() && self.valid.is_none() {
+            self.valid = Some(seen.to_vec());
+        }
+        let values = &mut self.values[..];
+        match (&mut self.valid, from_valid) {
+            (None, _) => {
+                for (&value, &group) in from.iter().zip(groups) {
+                    let state = &mut values[group as usize];
+                    *state = op(*state, value);
+                }
+            }
+            (Some(valid), from_valid) => {
+                for (index, (&value, &group)) in from.iter().zip(groups).enumerate() {
+                    if from_valid.is_none_or(|valid| valid[index]) {
+                        let state = &mut values[group as usize];
+                        *state = op(*state, value);
+                        valid[group as usize] = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn finish(self, groups: &[u32]) -> (Vec<T>, Option<Vec<bool>>) {
+        let whole = groups.len() == self.values.len();
+        let Self { values, valid, .. } = self;
+        // Groups ascend: as many as there are values are all of them.
+        let pick = |values: Vec<T>| match whole {
+            true => values,
+            false => groups.iter().map(|&group| values[group as usize]).collect(),
+        };
+        let valid = valid.and_then(|valid| {
+            let valid: Vec<bool> = groups.iter().map(|&group| valid[group as usize]).collect();
+            valid.iter().any(|valid| !valid).then_some(valid)
+        });
+        (pick(values), valid)
     }
 }
 

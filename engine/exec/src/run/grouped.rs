@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use henge_query::{AggregatorSpec, DimensionSpec, QueryBase};
+use henge_query::{AggregatorSpec, DimensionSpec, Query, QueryBase};
 use henge_segment::{BLOCK_ROWS, NumericColumn, SegmentView};
 use henge_types::{Granularity, Interval};
 
+use super::Blocks;
 use super::buckets::Buckets;
 use super::rows::{SelectedRows, time_column};
 use super::top::TopCut;
@@ -15,6 +16,8 @@ use crate::context::{ExecContext, Tuning};
 use crate::error::{ExecError, Result};
 use crate::filter::{BlockBits, RowSet, Selection};
 use crate::group::{Grouper, GroupingSize, PartIds};
+use crate::memory::MemoryLease;
+use crate::node::NodeScope;
 use crate::partial::{GroupedPartial, Partial, StateColumn};
 
 /// Windows start at multiples of this.
@@ -46,11 +49,44 @@ pub(super) struct GroupedQuery<'q> {
     pub(super) cut: Option<&'q TopCut>,
 }
 
+impl<'q> GroupedQuery<'q> {
+    /// What a query groups; `None` for one that does not.
+    pub(super) fn of(query: &'q Query, cut: Option<&'q TopCut>) -> Option<Self> {
+        Some(match query {
+            Query::Timeseries(query) => Self {
+                base: &query.base,
+                granularity: &query.granularity,
+                dimensions: &[],
+                aggregations: &query.aggregations,
+                needs_data_range: true,
+                cut: None,
+            },
+            Query::TopN(query) => Self {
+                base: &query.base,
+                granularity: &query.granularity,
+                dimensions: std::slice::from_ref(&query.dimension),
+                aggregations: &query.aggregations,
+                needs_data_range: true,
+                cut,
+            },
+            Query::GroupBy(query) => Self {
+                base: &query.base,
+                granularity: &query.granularity,
+                dimensions: &query.dimensions,
+                aggregations: &query.aggregations,
+                needs_data_range: false,
+                cut: None,
+            },
+            _ => return None,
+        })
+    }
+}
+
 /// Groups the rows of some blocks.
 pub(super) fn run(
     query: &GroupedQuery<'_>,
     view: &dyn SegmentView,
-    blocks: Range<usize>,
+    blocks: &mut Blocks<'_>,
     ctx: &ExecContext,
     tuning: &Tuning,
 ) -> Result<Partial> {
@@ -60,22 +96,34 @@ pub(super) fn run(
     } else {
         vec![None; query.base.intervals.len()]
     };
-    let expected_rows = selector.expected_rows(&blocks);
+    let expected_rows = selector.expected_rows(&(0..view.block_count()));
     let mut run = GroupedRun::new(query, view, expected_rows, ctx, tuning)?;
-    if !selector.is_nothing() {
-        for block in blocks {
-            ctx.cancel.check()?;
-            let rows = selector.row_set(block)?;
-            if !rows.is_empty() {
-                run.block(block, rows)?;
+    if selector.is_nothing() {
+        // Whoever counts what is left of the segment is to see that nothing is.
+        while blocks().is_some() {}
+    } else {
+        while let Some(blocks) = blocks() {
+            for block in blocks {
+                ctx.cancel.check()?;
+                let rows = selector.row_set(block)?;
+                if !rows.is_empty() {
+                    run.block(block, rows)?;
+                }
+            }
+            if ctx.spill.as_ref().is_some_and(|spill| run.used_bytes > spill.above_bytes) {
+                break;
             }
         }
     }
-    run.finish(data_range_ms, query.cut).map(Partial::Grouped)
+    let scope = ctx
+        .dictionaries
+        .as_deref()
+        .map(|dictionaries| NodeScope { dictionaries, datasource: &view.id().datasource });
+    run.finish(data_range_ms, query.cut, scope).map(Partial::Grouped)
 }
 
 /// The view's time range clipped to each interval, which is what empty buckets are filled between.
-fn data_ranges(base: &QueryBase, view: &dyn SegmentView) -> Vec<Option<(i64, i64)>> {
+pub(crate) fn data_ranges(base: &QueryBase, view: &dyn SegmentView) -> Vec<Option<(i64, i64)>> {
     let time_range = view.time_range();
     let clip = |interval: &Interval| {
         let (min, max) = time_range?;
@@ -100,6 +148,8 @@ struct GroupedRun<'a> {
     use_statistics: bool,
     batch_rows: usize,
     memory_budget_bytes: usize,
+    used_bytes: usize,
+    lease: MemoryLease,
 }
 
 impl<'a> GroupedRun<'a> {
@@ -140,6 +190,8 @@ impl<'a> GroupedRun<'a> {
             // Lists are decoded a block at a time.
             batch_rows: if lists { BLOCK_ROWS } else { tuning.batch_rows() },
             memory_budget_bytes: ctx.memory_budget_bytes,
+            used_bytes: 0,
+            lease: ctx.memory.lease(),
         })
     }
 
@@ -279,22 +331,24 @@ impl<'a> GroupedRun<'a> {
         Ok(())
     }
 
-    fn check_memory(&self) -> Result<()> {
+    fn check_memory(&mut self) -> Result<()> {
         let used = self.aggregators.memory_bytes() + self.grouper.memory_bytes();
         if used > self.memory_budget_bytes {
             return Err(ExecError::ResourceLimit(format!(
-                "groups need {used} bytes, the query's memory budget is {}: group by fewer values \
-                 or filter more",
+                "groups need {used} bytes, the query's memory budget is {}: group by fewer values, \
+                 filter more, or raise query.memory_budget_bytes",
                 self.memory_budget_bytes
             )));
         }
-        Ok(())
+        self.used_bytes = used;
+        self.lease.set(used)
     }
 
     fn finish(
         self,
         data_range_ms: Vec<Option<(i64, i64)>>,
         cut: Option<&TopCut>,
+        scope: Option<NodeScope<'_>>,
     ) -> Result<GroupedPartial> {
         let Self { buckets, grouper, mut aggregators, .. } = self;
         let positions = grouper.positions();
@@ -304,7 +358,7 @@ impl<'a> GroupedRun<'a> {
         }
         // Each time bucket has an answer of its own: one bucket is the case that matters.
         let cut = cut.filter(|_| buckets.is_single());
-        let best = cut.map(|cut| move |states: &StateColumn| cut.best(states));
+        let best = cut.map(|cut| move |states: &StateColumn| cut.best_of(states));
         let best = cut.zip(best.as_ref()).map(|(cut, best)| (cut.aggregator(), best as &_));
         let (states, best) = aggregators.finish(positions.as_deref(), best)?;
         let groups = match (positions, best) {
@@ -315,7 +369,7 @@ impl<'a> GroupedRun<'a> {
                 best.iter().map(|&index| positions[index as usize]).collect()
             }
         };
-        let (bucket_ids, keys) = grouper.into_keys(&groups)?;
+        let (bucket_ids, keys) = grouper.into_keys(&groups, scope)?;
         let starts = buckets.starts();
         let bucket_start_ms = bucket_ids.iter().map(|&bucket| starts[bucket as usize]).collect();
         Ok(GroupedPartial { bucket_start_ms, keys, states, data_range_ms })

@@ -3,12 +3,16 @@
 mod buckets;
 mod grouped;
 pub(crate) mod rows;
+mod shared;
 mod time_boundary;
 mod top;
 
-pub(crate) use top::pick;
+pub(crate) use grouped::data_ranges;
 
 use std::ops::Range;
+
+pub use shared::{SharedItem, SharedRun, Worker};
+pub(crate) use top::TopCut;
 
 use henge_query::Query;
 use henge_segment::SegmentView;
@@ -16,8 +20,11 @@ use henge_segment::SegmentView;
 use crate::context::{ExecContext, Tuning};
 use crate::error::Result;
 use crate::partial::Partial;
+use crate::projection;
+use grouped::GroupedQuery;
 
-/// What one segment contributes to the query's answer.
+/// What one segment contributes to the query's answer, from one of its projections where that is
+/// possible.
 ///
 /// # Errors
 /// Limits, cancellation, corrupt segments, and what the query asks of the wrong types.
@@ -43,8 +50,9 @@ pub fn run_only_segment(
 }
 
 /// As [`run`], over some of the segment's blocks only: the parts' contributions, merged, are the
-/// segment's. Metadata queries and scans always look at the whole segment, when `blocks` starts
-/// at 0, and at nothing otherwise.
+/// segment's. When a projection answers, they are blocks of the projection, which has no more.
+/// Metadata queries and scans always look at the whole segment, when `blocks` starts at 0, and at
+/// nothing otherwise.
 ///
 /// # Errors
 /// As [`run`].
@@ -71,6 +79,9 @@ pub fn run_tuned(
     run_with_cut(query, view, blocks, None, ctx, tuning)
 }
 
+/// Gives the next blocks to run over, until there are none.
+type Blocks<'b> = dyn FnMut() -> Option<Range<usize>> + 'b;
+
 fn run_with_cut(
     query: &Query,
     view: &dyn SegmentView,
@@ -80,41 +91,16 @@ fn run_with_cut(
     tuning: &Tuning,
 ) -> Result<Partial> {
     ctx.cancel.check()?;
+    if let Some(plan) = projection::plan(query, view)? {
+        let partial = run_with_cut(plan.query(), plan.view(view), blocks, cut, ctx, tuning)?;
+        return Ok(plan.finish(query, view, partial));
+    }
     let blocks = blocks.start..blocks.end.min(view.block_count());
+    if let Some(grouped) = GroupedQuery::of(query, cut) {
+        let mut blocks = Some(blocks);
+        return grouped::run(&grouped, view, &mut || blocks.take(), ctx, tuning);
+    }
     match query {
-        Query::Timeseries(query) => {
-            let grouped = grouped::GroupedQuery {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: &[],
-                aggregations: &query.aggregations,
-                needs_data_range: true,
-                cut: None,
-            };
-            grouped::run(&grouped, view, blocks, ctx, tuning)
-        }
-        Query::TopN(query) => {
-            let grouped = grouped::GroupedQuery {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: std::slice::from_ref(&query.dimension),
-                aggregations: &query.aggregations,
-                needs_data_range: true,
-                cut,
-            };
-            grouped::run(&grouped, view, blocks, ctx, tuning)
-        }
-        Query::GroupBy(query) => {
-            let grouped = grouped::GroupedQuery {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: &query.dimensions,
-                aggregations: &query.aggregations,
-                needs_data_range: false,
-                cut: None,
-            };
-            grouped::run(&grouped, view, blocks, ctx, tuning)
-        }
         Query::TimeBoundary(query) => time_boundary::run(query, view, blocks, ctx),
         // These look at the whole segment, once.
         _ if blocks.start > 0 => crate::merge::merge(query, Vec::new(), ctx),

@@ -6,7 +6,7 @@ use crate::partial::StateColumn;
 
 /// Keeps the best groups by one aggregator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TopCut {
+pub(crate) struct TopCut {
     aggregator: usize,
     smallest: bool,
     threshold: usize,
@@ -14,7 +14,7 @@ pub(super) struct TopCut {
 
 impl TopCut {
     /// The cut of a query that is ordered by one of its aggregators.
-    pub(super) fn of(query: &TopNQuery) -> Option<Self> {
+    pub(crate) fn of(query: &TopNQuery) -> Option<Self> {
         let (metric, smallest) = match &query.metric {
             TopNMetric::Inverted(inner) => (inner.as_ref(), true),
             metric => (metric, false),
@@ -33,7 +33,12 @@ impl TopCut {
 
     /// The groups to keep, ascending: the best ones and all that tie with the last of them. `None`
     /// keeps all, also when values that have no place in a plain order (null, NaN) occur.
-    pub(super) fn best(&self, states: &StateColumn) -> Option<Vec<u32>> {
+    pub(crate) fn best(&self, states: &[StateColumn]) -> Option<Vec<u32>> {
+        self.best_of(states.get(self.aggregator)?)
+    }
+
+    /// As [`TopCut::best`], by the states of the aggregator that decides.
+    pub(super) fn best_of(&self, states: &StateColumn) -> Option<Vec<u32>> {
         match states {
             StateColumn::Long { values, valid: None } => self.of_values(values),
             StateColumn::Double { values, valid: None, float: false }
@@ -49,62 +54,40 @@ impl TopCut {
         if self.threshold == 0 || values.len() <= self.threshold {
             return None;
         }
-        let last = match self.smallest {
-            true => last_of_best(values, self.threshold, |a, b| a < b),
-            false => last_of_best(values, self.threshold, |a, b| a > b),
-        }?;
-        let kept = (0..).zip(values).filter(|(_, value)| match self.smallest {
-            true => **value <= last,
-            false => **value >= last,
-        });
+        let last = if self.smallest {
+            nth_of(values, self.threshold, |a, b| a < b)?
+        } else {
+            nth_of(values, self.threshold, |a, b| a > b)?
+        };
+        let is_worse = |value: &T| if self.smallest { *value > last } else { *value < last };
+        let kept = (0..).zip(values).filter(|(_, value)| !is_worse(value));
         Some(kept.map(|(group, _)| group).collect())
     }
 }
 
-/// The worst of the `count` best values. Most values are only compared with the worst of the best
-/// so far; those that are better are collected until there are enough to choose among again.
-fn last_of_best<T: Copy>(values: &[T], count: usize, better: impl Fn(T, T) -> bool) -> Option<T> {
-    let order = |a: &T, b: &T| match (better(*a, *b), better(*b, *a)) {
+/// The value at place `count` (from 1) when the better ones come first. One pass that drops whatever
+/// is no better than the worst value kept, which soon is nearly everything.
+fn nth_of<T: Copy>(values: &[T], count: usize, is_better: impl Fn(T, T) -> bool) -> Option<T> {
+    let order = |a: &T, b: &T| match (is_better(*a, *b), is_better(*b, *a)) {
         (true, _) => std::cmp::Ordering::Less,
         (_, true) => std::cmp::Ordering::Greater,
         _ => std::cmp::Ordering::Equal,
     };
-    let (first, rest) = values.split_at_checked(count)?;
-    let mut best = first.to_vec();
-    let mut last = *best.select_nth_unstable_by(count.checked_sub(1)?, order).1;
-    let room = count.saturating_mul(2).max(1024);
-    for &value in rest {
-        if better(value, last) {
-            best.push(value);
-            if best.len() >= room.saturating_add(count) {
-                last = *best.select_nth_unstable_by(count - 1, order).1;
-                best.truncate(count);
+    let room = count.saturating_mul(2).max(1_024);
+    let mut kept: Vec<T> = Vec::with_capacity(room.min(values.len()));
+    let mut worst: Option<T> = None;
+    for &value in values {
+        if worst.is_none_or(|worst| is_better(value, worst)) {
+            kept.push(value);
+            if kept.len() == room {
+                kept.select_nth_unstable_by(count - 1, order);
+                kept.truncate(count);
+                worst = kept.last().copied();
             }
         }
     }
-    Some(*best.select_nth_unstable_by(count - 1, order).1)
-}
-
-/// The states of some groups.
-pub(crate) fn pick(states: StateColumn, groups: &[u32]) -> StateColumn {
-    fn copy<T: Copy>(values: &[T], groups: &[u32]) -> Vec<T> {
-        groups.iter().map(|&group| values[group as usize]).collect()
-    }
-    fn take<T>(mut values: Vec<Option<T>>, groups: &[u32]) -> Vec<Option<T>> {
-        groups.iter().map(|&group| values[group as usize].take()).collect()
-    }
-    let flags = |valid: Option<Vec<bool>>| valid.map(|valid| copy(&valid, groups));
-    match states {
-        StateColumn::Long { values, valid } => {
-            StateColumn::Long { values: copy(&values, groups), valid: flags(valid) }
-        }
-        StateColumn::Double { values, valid, float } => {
-            StateColumn::Double { values: copy(&values, groups), valid: flags(valid), float }
-        }
-        StateColumn::Hll(sketches) => StateColumn::Hll(take(sketches, groups)),
-        StateColumn::Theta(sketches) => StateColumn::Theta(take(sketches, groups)),
-        StateColumn::Kll(sketches) => StateColumn::Kll(take(sketches, groups)),
-    }
+    let last = count.checked_sub(1).filter(|last| *last < kept.len())?;
+    Some(*kept.select_nth_unstable_by(last, order).1)
 }
 
 #[cfg(test)]
@@ -113,12 +96,23 @@ mod tests {
 
     #[test]
     fn ties_with_the_last_are_kept() {
-        let states = StateColumn::Long { values: vec![5, 1, 3, 3, 9, 2], valid: None };
+        let states = [StateColumn::Long { values: vec![5, 1, 3, 3, 9, 2], valid: None }];
         let cut = |smallest, threshold| TopCut { aggregator: 0, smallest, threshold };
         assert_eq!(cut(false, 3).best(&states), Some(vec![0, 2, 3, 4]));
         assert_eq!(cut(true, 2).best(&states), Some(vec![1, 5]));
         assert_eq!(cut(false, 6).best(&states), None);
-        let nulls = StateColumn::Long { values: vec![5, 1], valid: Some(vec![true, false]) };
+        let nulls = [StateColumn::Long { values: vec![5, 1], valid: Some(vec![true, false]) }];
         assert_eq!(cut(false, 1).best(&nulls), None);
+        // Scattered by an odd factor: many replacements of the worst value kept.
+        let values: Vec<i64> = (0..50_000).map(|n: i64| n * 7_919 % 50_021 / 3).collect();
+        let mut sorted = values.clone();
+        sorted.sort_unstable();
+        for threshold in [1, 100, 1_024, 5_000, 49_999] {
+            let states = [StateColumn::Long { values: values.clone(), valid: None }];
+            let kept = cut(true, threshold).best(&states).unwrap();
+            let last = sorted[threshold - 1];
+            assert!(kept.iter().all(|group| values[*group as usize] <= last));
+            assert_eq!(kept.len(), values.iter().filter(|value| **value <= last).count());
+        }
     }
 }

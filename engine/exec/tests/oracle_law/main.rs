@@ -10,8 +10,13 @@ mod filters;
 mod large;
 mod queries;
 
+use std::sync::Arc;
+
 use henge_exec::oracle::{OracleRow, answer_segments};
-use henge_exec::{ExecContext, Grouping, Partial, Tuning, finalise, merge, run_tuned};
+use henge_exec::{
+    ExecContext, Grouping, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Tuning,
+    Worker, finalise, merge, run_tuned,
+};
 use henge_query::Query;
 use henge_segment::SegmentView;
 use proptest::prelude::*;
@@ -34,6 +39,8 @@ enum Merging {
     Backwards,
     /// Two halves, merged.
     Halves,
+    /// Two workers in turn, with node-wide dictionaries of at most so many bytes.
+    Workers { dictionary_bytes: usize },
 }
 
 fn merged(
@@ -62,7 +69,39 @@ fn merged(
                 vec![merge(query, partials, ctx).unwrap(), merge(query, second, ctx).unwrap()];
             merge(query, halves, ctx).unwrap()
         }
+        Merging::Workers { .. } => unreachable!("workers merge as they run"),
     }
+}
+
+/// Runs as a node does: workers that share the segments, one dictionary for all.
+fn run_shared(
+    query: &Query,
+    views: &[Arc<dyn SegmentView>],
+    dictionary_bytes: usize,
+) -> Result<Partial, String> {
+    let dictionaries = Some(Arc::new(NodeDictionaries::new(dictionary_bytes)));
+    let ctx = ExecContext { dictionaries, ..ExecContext::default() };
+    let query = Arc::new(query.clone());
+    let item = |view: &Arc<dyn SegmentView>| SharedItem {
+        query: Arc::clone(&query),
+        view: Arc::clone(view),
+        whole: None,
+    };
+    let views = views.iter().map(item).collect();
+    let shared = Arc::new(SharedRun::new(Arc::clone(&query), views));
+    let mut workers = [Worker::new(Arc::clone(&shared)), Worker::new(shared)];
+    let mut busy = true;
+    while busy {
+        busy = false;
+        for worker in &mut workers {
+            busy |= worker.step(&ctx, &|| false).map_err(|error| error.to_string())?;
+        }
+    }
+    let mut all = Merger::new(query);
+    for worker in workers {
+        all.absorb(worker.into_merger(), &ctx).map_err(|error| error.to_string())?;
+    }
+    all.finish_complete(&ctx).map_err(|error| error.to_string())
 }
 
 /// Ways to go through the rows.
@@ -74,19 +113,26 @@ const TUNINGS: [Tuning; 3] = [
 
 fn execute(
     query: &Query,
-    views: &[Box<dyn SegmentView>],
+    views: &[Arc<dyn SegmentView>],
     merging: Merging,
     tuning: &Tuning,
 ) -> Result<serde_json::Value, String> {
     let ctx = ExecContext::default();
-    let partials: Vec<Partial> = views
-        .iter()
-        .map(|view| {
-            let blocks = 0..view.block_count();
-            run_tuned(query, view.as_ref(), blocks, &ctx, tuning).map_err(|error| error.to_string())
-        })
-        .collect::<Result<_, _>>()?;
-    let result = finalise(query, merged(query, partials, merging, &ctx), &ctx);
+    let merged = match merging {
+        Merging::Workers { dictionary_bytes } => run_shared(query, views, dictionary_bytes)?,
+        merging => {
+            let partials = views
+                .iter()
+                .map(|view| {
+                    let blocks = 0..view.block_count();
+                    run_tuned(query, view.as_ref(), blocks, &ctx, tuning)
+                        .map_err(|error| error.to_string())
+                })
+                .collect::<Result<_, _>>()?;
+            merged(query, partials, merging, &ctx)
+        }
+    };
+    let result = finalise(query, merged, &ctx);
     let mut json = Vec::new();
     result.map_err(|error| error.to_string())?.write_json(&mut json);
     serde_json::from_slice(&json).map_err(|error| format!("{error}: {json:?}"))
@@ -94,8 +140,8 @@ fn execute(
 
 fn check(parts: &[Part], query: &serde_json::Value, merging: Merging) -> Result<(), TestCaseError> {
     let parsed = parse(query);
-    let views: Vec<Box<dyn SegmentView>> =
-        parts.iter().enumerate().map(|(number, part)| data::view(part, number)).collect();
+    let views: Vec<Arc<dyn SegmentView>> =
+        parts.iter().enumerate().map(|(number, part)| data::view(part, number).into()).collect();
     let rows: Vec<&[OracleRow]> = parts.iter().map(|part| part.rows.as_slice()).collect();
     let expected = answer_segments(&parsed, &rows);
     for tuning in &TUNINGS {
@@ -116,6 +162,9 @@ fn merging() -> impl Strategy<Value = Merging> {
         Just(Merging::OneByOne),
         Just(Merging::Backwards),
         Just(Merging::Halves),
+        Just(Merging::Workers { dictionary_bytes: 1 << 20 }),
+        // Built, dropped and refused all the time.
+        Just(Merging::Workers { dictionary_bytes: 200 }),
     ]
 }
 
@@ -184,12 +233,13 @@ proptest! {
             (Storage::File, Merging::OneByOne),
             (Storage::Index, Merging::Backwards),
             (Storage::File, Merging::Halves),
+            (Storage::File, Merging::Workers { dictionary_bytes: 1 << 20 }),
         ];
         let answers = answers.map(|(storage, merging)| {
-            let views: Vec<Box<dyn SegmentView>> = parts
+            let views: Vec<Arc<dyn SegmentView>> = parts
                 .iter()
                 .enumerate()
-                .map(|(number, part)| data::view(&Part { storage, ..part.clone() }, number))
+                .map(|(number, part)| data::view(&Part { storage, ..part.clone() }, number).into())
                 .collect();
             execute(&parsed, &views, merging, &TUNINGS[0])
         });

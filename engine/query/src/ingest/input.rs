@@ -36,10 +36,36 @@ pub enum InputSource {
 }
 
 /// How events are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputFormat {
     /// JSON: one object after the other, or lists of objects.
     Json,
+    /// Lines of values, comma-separated with quotes or (TSV) separated by a delimiter without.
+    Delimited(DelimitedFormat),
+    /// Apache Parquet.
+    Parquet {
+        /// Bytes that are not marked as text are text nevertheless; otherwise they are Base64.
+        binary_as_string: bool,
+    },
+}
+
+/// How lines of values are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DelimitedFormat {
+    /// Values may be quoted, and then hold delimiters and line breaks: CSV.
+    pub quoting: bool,
+    /// What separates values.
+    pub delimiter: char,
+    /// What separates the values of one field.
+    pub list_delimiter: String,
+    /// The fields; `None` takes them from the header.
+    pub columns: Option<Vec<String>>,
+    /// The first line (after those that are skipped) names the fields.
+    pub has_header: bool,
+    /// Lines at the start of each file that are passed over.
+    pub skip_header_rows: u64,
+    /// Values that look like numbers are numbers.
+    pub try_parse_numbers: bool,
 }
 
 const TYPES: &[&str] = &["index_parallel", "index"];
@@ -70,7 +96,9 @@ impl IoConfig {
         let source_hint = "give {\"type\":\"inline\",…} or {\"type\":\"local\",…}";
         Ok(Self {
             input_source: input_source(&node.require("inputSource", source_hint)?)?,
-            input_format: input_format(&node.require("inputFormat", "give {\"type\":\"json\"}")?)?,
+            input_format: input_format(
+                &node.require("inputFormat", "give {\"type\":\"json\"}, csv, tsv or parquet")?,
+            )?,
             append_to_existing,
             drop_existing,
         })
@@ -122,17 +150,14 @@ fn local(node: &Node<'_>) -> Result<InputSource> {
 }
 
 fn input_format(node: &Node<'_>) -> Result<InputFormat> {
-    const SUPPORTED: &[&str] = &["json"];
+    const SUPPORTED: &[&str] = &["json", "csv", "tsv", "parquet"];
     const PLANNED: &[&str] = &[
-        "csv",
-        "tsv",
         "regex",
         "lines",
         "javascript",
         "kafka",
         "kinesis",
         "orc",
-        "parquet",
         "avro_stream",
         "avro_ocf",
         "protobuf",
@@ -141,9 +166,20 @@ fn input_format(node: &Node<'_>) -> Result<InputFormat> {
         "druid_segment",
     ];
     match node.type_name(SUPPORTED)? {
-        "json" => {}
-        other => return Err(node.bad_type("inputFormat", other, SUPPORTED, PLANNED)),
+        "json" => json(node),
+        "csv" => delimited(node, true),
+        "tsv" => delimited(node, false),
+        "parquet" => {
+            node.only_fields(&["type", "flattenSpec", "binaryAsString"])?;
+            flatten_spec(node)?;
+            let binary_as_string = node.boolean_or("binaryAsString", false)?;
+            Ok(InputFormat::Parquet { binary_as_string })
+        }
+        other => Err(node.bad_type("inputFormat", other, SUPPORTED, PLANNED)),
     }
+}
+
+fn json(node: &Node<'_>) -> Result<InputFormat> {
     node.only_fields(&[
         "type",
         "flattenSpec",
@@ -162,6 +198,75 @@ fn input_format(node: &Node<'_>) -> Result<InputFormat> {
     }
     flatten_spec(node)?;
     Ok(InputFormat::Json)
+}
+
+/// What separates the values of a field unless the spec says otherwise: Ctrl-A.
+const LIST_DELIMITER: &str = "\u{1}";
+
+fn delimited(node: &Node<'_>, is_csv: bool) -> Result<InputFormat> {
+    let mut known = vec![
+        "type",
+        "columns",
+        "findColumnsFromHeader",
+        "hasHeaderRow",
+        "skipHeaderRows",
+        "listDelimiter",
+        "tryParseNumbers",
+    ];
+    if !is_csv {
+        known.push("delimiter");
+    }
+    node.only_fields(&known)?;
+    let columns = match node.get("columns") {
+        Some(_) => Some(node.list("columns", |column| column.name())?),
+        None => None,
+    };
+    let has_header = node.boolean_or("findColumnsFromHeader", false)?
+        || node.boolean_or("hasHeaderRow", false)?;
+    if columns.as_ref().is_none_or(Vec::is_empty) && !has_header {
+        let hint = "name the columns, or set findColumnsFromHeader to true";
+        return Err(node.missing("columns", hint));
+    }
+    if let Some((at, name)) = duplicate(columns.as_deref().unwrap_or_default()) {
+        let message = format!("column {at} is '{name}' again; names must differ");
+        return Err(node.invalid(message));
+    }
+    let text = |name: &str| node.get(name).map(|text| text.text().map(str::to_owned)).transpose();
+    let delimiter = match text("delimiter")? {
+        None if is_csv => ',',
+        None => '\t',
+        Some(text) => one_character(node, "delimiter", &text)?,
+    };
+    let list_delimiter = text("listDelimiter")?.unwrap_or_else(|| LIST_DELIMITER.to_owned());
+    if list_delimiter.is_empty() || list_delimiter.contains(delimiter) {
+        return Err(node.invalid("listDelimiter must differ from the delimiter and not be empty"));
+    }
+    Ok(InputFormat::Delimited(DelimitedFormat {
+        quoting: is_csv,
+        delimiter,
+        list_delimiter,
+        columns: columns.filter(|columns| !columns.is_empty() && !has_header),
+        has_header,
+        skip_header_rows: node.optional_unsigned("skipHeaderRows")?.unwrap_or(0),
+        try_parse_numbers: node.boolean_or("tryParseNumbers", false)?,
+    }))
+}
+
+/// Line breaks end lines, and a NUL is in no text file.
+fn one_character(node: &Node<'_>, field: &str, text: &str) -> Result<char> {
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(one), None) if one.is_ascii() && !matches!(one, '\n' | '\r' | '\0' | '"') => Ok(one),
+        _ => Err(node.invalid(format!(
+            "{field} must be one ASCII character, not a line break, a quote or NUL"
+        ))),
+    }
+}
+
+fn duplicate(names: &[String]) -> Option<(usize, &str)> {
+    let mut known = std::collections::HashSet::new();
+    let mut repeated = names.iter().enumerate().filter(|(_, name)| !known.insert(name.as_str()));
+    repeated.next().map(|(at, name)| (at, name.as_str()))
 }
 
 /// Fields at the root are read anyway; anything that reaches deeper is refused.

@@ -188,7 +188,6 @@ fn what_is_not_supported_is_named() {
         json!({"dimensionsSpec": {"spatialDimensions": [{"dimName": "a"}]}}),
         json!({"dimensionsSpec": {"forceSegmentSortByTime": false}}),
         json!({"granularitySpec": {"type": "arbitrary"}}),
-        json!({"projections": [{"name": "p"}]}),
         json!({"parser": {"type": "string"}}),
     ];
     for fields in cases {
@@ -316,8 +315,8 @@ fn wrong_tasks_name_path_and_fix() {
         ),
         (
             "/spec/ioConfig/inputFormat",
-            json!({"type": "csv"}),
-            "spec.ioConfig.inputFormat.type: inputFormat type \"csv\" is not supported; supported: json",
+            json!({"type": "orc"}),
+            "spec.ioConfig.inputFormat.type: inputFormat type \"orc\" is not supported; supported: json",
         ),
         (
             "/spec/ioConfig/inputFormat/flattenSpec/fields/1",

@@ -18,6 +18,7 @@ pub(crate) struct BitmapReader {
     column: u32,
     id_count: u32,
     bucket_count: usize,
+    base: u64,
     index: Piece,
     buckets: OnceLock<Buckets>,
 }
@@ -48,8 +49,8 @@ impl BitmapReader {
         if bucket_count > index.raw_length() {
             return Err(corrupt("a bitmap index is too short for its buckets"));
         }
-        let source = Arc::clone(source);
-        Ok(Self { source, column, id_count, bucket_count, index, buckets: OnceLock::new() })
+        let (source, base) = (Arc::clone(source), reader.base());
+        Ok(Self { source, column, id_count, bucket_count, base, index, buckets: OnceLock::new() })
     }
 
     pub(crate) fn index_piece(&self) -> &Piece {
@@ -122,7 +123,7 @@ impl BitmapReader {
 
     fn load(&self) -> Result<Buckets> {
         let container = self.source.raw_to_vec(&self.index, &self.source.footer)?;
-        let mut reader = ByteReader::new(&container);
+        let mut reader = ByteReader::new(&container).with_base(self.base);
         let mut entries = Vec::with_capacity(self.bucket_count.min(container.len()));
         let mut next_id = 0_u32;
         for _ in 0..self.bucket_count {

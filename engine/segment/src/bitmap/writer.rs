@@ -1,12 +1,10 @@
 //! Writing a bitmap index: rows are brought together by id with a counting sort, then written
 //! bucket by bucket.
 
-use std::io::Write;
-
 use crate::bitmap::{BUCKET_IDS, BUCKET_ROWS, bucket};
 use crate::error::Result;
 use crate::format::bytes::ByteWriter;
-use crate::format::sink::{FileSink, Packed};
+use crate::format::sink::{Packed, PieceSink};
 use crate::view::NULL_ID;
 use crate::writer::WriteOptions;
 
@@ -20,8 +18,17 @@ pub(crate) struct Postings {
 impl Postings {
     /// Of a single-value column.
     pub(crate) fn of_ids(ids: &[u32], id_count: usize) -> Self {
-        let pairs = || ids.iter().enumerate().map(|(row, id)| (row as u32, *id));
-        Self::gather(pairs, id_count)
+        let mut starts = vec![0_u32; id_count + 1];
+        ids.iter().for_each(|id| starts[*id as usize + 1] += 1);
+        add_up(&mut starts);
+        let mut rows = vec![0; ids.len()];
+        let mut next = starts.clone();
+        for (row, id) in ids.iter().enumerate() {
+            let at = &mut next[*id as usize];
+            rows[*at as usize] = row as u32;
+            *at += 1;
+        }
+        Self { starts, rows }
     }
 
     /// Of a multi-value column; a row that holds an id twice counts once, and an empty one has the
@@ -47,9 +54,7 @@ impl Postings {
                 starts[id as usize + 1] += 1;
             }
         }
-        for id in 0..id_count {
-            starts[id + 1] += starts[id];
-        }
+        add_up(&mut starts);
         let mut rows = vec![0; starts[id_count] as usize];
         let mut next = starts.clone();
         for (row, id) in pairs() {
@@ -69,9 +74,18 @@ impl Postings {
     }
 }
 
+/// Turns counts, each one place late, into starts.
+fn add_up(counts: &mut [u32]) {
+    let mut total = 0;
+    for count in counts {
+        total += *count;
+        *count = total;
+    }
+}
+
 /// Writes the buckets and their index.
-pub(crate) fn write<W: Write>(
-    sink: &mut FileSink<W>,
+pub(crate) fn write(
+    sink: &mut PieceSink,
     options: &WriteOptions,
     postings: &Postings,
     directory: &mut Vec<u8>,

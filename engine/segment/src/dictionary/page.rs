@@ -1,67 +1,139 @@
-//! Reading one dictionary page: front-coded buckets behind a table of their offsets.
+//! One dictionary page, written and read.
+//!
+//! The numbers of shared and of further bytes lie apart from the bytes: like next to like is what a
+//! codec compresses best, and the start of a bucket is the sum of the lengths before it.
 
 use std::cmp::Ordering;
 
-use crate::dictionary::BUCKET_VALUES;
+use crate::dictionary::table::StringTable;
+use crate::dictionary::{BUCKET_VALUES, PAGE_BYTES};
 use crate::error::Result;
-use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
+
+/// The raw bytes of the page that starts at a value, and the value it ends before.
+pub(crate) fn encode(table: &StringTable, start: usize) -> (Vec<u8>, usize) {
+    let mut bytes: Vec<u8> = Vec::with_capacity(PAGE_BYTES);
+    let mut shared: Vec<usize> = Vec::new();
+    let mut further: Vec<usize> = Vec::new();
+    let mut end = start;
+    while end < table.len() && bytes.len() + 2 * shared.len() < PAGE_BYTES {
+        let value = table.get(end);
+        let count = match (end - start) % BUCKET_VALUES {
+            0 => 0,
+            _ => shared_bytes(table.get(end - 1), value),
+        };
+        shared.push(count);
+        further.push(value.len() - count);
+        bytes.extend_from_slice(&value.as_bytes()[count..]);
+        end += 1;
+    }
+    let longest = shared.iter().chain(&further).copied().max().unwrap_or(0);
+    let width = match longest {
+        0..=0xff => 1,
+        0x100..=0xffff => 2,
+        _ => 4,
+    };
+    let mut raw = Vec::with_capacity(1 + 2 * width * shared.len() + bytes.len());
+    raw.push(width as u8);
+    for length in shared.iter().chain(&further) {
+        raw.extend_from_slice(&length.to_le_bytes()[..width]);
+    }
+    raw.extend(bytes);
+    (raw, end)
+}
+
+/// Number of leading bytes that two values have in common.
+pub(crate) fn shared_bytes(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let (a_words, b_words) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
+    let mut shared = 0;
+    for (a, b) in a_words.iter().zip(b_words) {
+        let differing = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differing != 0 {
+            return shared + differing.trailing_zeros() as usize / 8;
+        }
+        shared += 8;
+    }
+    shared + a[shared..].iter().zip(&b[shared..]).take_while(|(a, b)| a == b).count()
+}
 
 /// A page of `values` values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageView<'a> {
+    shared: Lengths<'a>,
+    further: Lengths<'a>,
     bytes: &'a [u8],
     values: usize,
 }
 
-impl<'a> PageView<'a> {
-    pub(crate) fn new(bytes: &'a [u8], values: usize) -> Result<Self> {
-        if values == 0 || values.div_ceil(BUCKET_VALUES) > bytes.len() / 4 {
-            return Err(corrupt("a dictionary page is too short for its values"));
+/// Numbers of one, two or four bytes.
+#[derive(Debug, Clone, Copy)]
+struct Lengths<'a> {
+    bytes: &'a [u8],
+    width: usize,
+}
+
+impl Lengths<'_> {
+    #[inline]
+    fn get(&self, position: usize) -> usize {
+        let at = position * self.width;
+        let length = self.bytes.get(at..at + self.width).unwrap_or_default();
+        length.iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte))
+    }
+
+    /// The sum of the lengths at some positions.
+    fn sum(&self, positions: std::ops::Range<usize>) -> usize {
+        match self.width {
+            1 => self.bytes[positions].iter().map(|byte| usize::from(*byte)).sum(),
+            _ => positions.map(|position| self.get(position)).sum(),
         }
-        Ok(Self { bytes, values })
     }
+}
 
-    fn buckets(&self) -> usize {
-        self.values.div_ceil(BUCKET_VALUES)
-    }
-
-    fn bucket(&self, bucket: usize) -> Result<Bucket<'a>> {
-        let offset = ByteReader::new(&self.bytes[4 * bucket..]).u32_le()? as usize;
-        let bytes = self
-            .bytes
-            .get(offset..)
-            .ok_or_else(|| corrupt("a dictionary bucket lies outside its page"))?;
-        let left = BUCKET_VALUES.min(self.values - bucket * BUCKET_VALUES);
-        Ok(Bucket { reader: ByteReader::new(bytes), value: Vec::new(), first: true, left })
+impl<'a> PageView<'a> {
+    pub(crate) fn new(raw: &'a [u8], values: usize) -> Result<Self> {
+        let too_short = || corrupt("a dictionary page is too short for its values");
+        let (width, rest) = raw.split_first().ok_or_else(too_short)?;
+        let width = usize::from(*width);
+        if !matches!(width, 1 | 2 | 4) {
+            return Err(corrupt(format!("a dictionary page has lengths of {width} bytes")));
+        }
+        let table = values.saturating_mul(width);
+        if values == 0 || table > rest.len() / 2 {
+            return Err(too_short());
+        }
+        let (shared, rest) = rest.split_at(table);
+        let (further, bytes) = rest.split_at(table);
+        let lengths = |bytes| Lengths { bytes, width };
+        Ok(Self { shared: lengths(shared), further: lengths(further), bytes, values })
     }
 
     /// The value at a position of the page.
     pub(crate) fn get(&self, position: usize) -> Result<String> {
-        let mut bucket = self.bucket(position / BUCKET_VALUES)?;
+        let mut cursor = self.cursor(position / BUCKET_VALUES);
         for _ in 0..=position % BUCKET_VALUES {
-            bucket.advance()?;
+            cursor.advance()?;
         }
-        String::from_utf8(bucket.value).map_err(|_| corrupt("a dictionary value is not UTF-8"))
+        String::from_utf8(cursor.value).map_err(|_| not_text())
     }
 
     /// The position of the first value that is not less than `value` (the number of values when
     /// there is none), and whether it is equal.
     pub(crate) fn lower_bound(&self, value: &str) -> Result<(usize, bool)> {
-        let (mut low, mut high) = (0, self.buckets());
+        let starts = self.bucket_starts();
+        let (mut low, mut high) = (0, starts.len());
         while low + 1 < high {
             let middle = usize::midpoint(low, high);
-            let mut reader = self.bucket(middle)?.reader;
-            let length = reader.varint_usize()?;
-            match reader.take(length)? <= value.as_bytes() {
+            let length = self.further.get(middle * BUCKET_VALUES);
+            match self.slice(starts[middle], length)? <= value.as_bytes() {
                 true => low = middle,
                 false => high = middle,
             }
         }
-        let mut bucket = self.bucket(low)?;
+        let mut cursor = self.cursor(low);
         let mut position = low * BUCKET_VALUES;
-        while bucket.advance()? {
-            match bucket.value.as_slice().cmp(value.as_bytes()) {
+        while cursor.advance()? {
+            match cursor.value.as_slice().cmp(value.as_bytes()) {
                 Ordering::Less => position += 1,
                 Ordering::Equal => return Ok((position, true)),
                 Ordering::Greater => break,
@@ -79,46 +151,120 @@ impl<'a> PageView<'a> {
     ) -> Result<()> {
         let to = to.min(self.values);
         let mut position = from - from % BUCKET_VALUES;
-        while position < to {
-            let mut bucket = self.bucket(position / BUCKET_VALUES)?;
-            while position < to && bucket.advance()? {
-                if position >= from {
-                    visit(bucket.text()?);
-                }
-                position += 1;
+        let mut cursor = self.cursor(position / BUCKET_VALUES);
+        while position < to && cursor.advance()? {
+            if position >= from {
+                visit(std::str::from_utf8(&cursor.value).map_err(|_| not_text())?);
             }
+            position += 1;
         }
         Ok(())
     }
+
+    /// Where the bytes of each bucket start.
+    fn bucket_starts(&self) -> Vec<usize> {
+        let mut start = 0;
+        let firsts = (0..self.values).step_by(BUCKET_VALUES);
+        let starts = firsts.map(|first| {
+            let end = (first + BUCKET_VALUES).min(self.values);
+            let next = start + self.further.sum(first..end);
+            std::mem::replace(&mut start, next)
+        });
+        starts.collect()
+    }
+
+    fn slice(&self, start: usize, length: usize) -> Result<&'a [u8]> {
+        self.bytes
+            .get(start..start.saturating_add(length))
+            .ok_or_else(|| corrupt("a dictionary value lies outside its page"))
+    }
+
+    /// A cursor before the first value of a bucket.
+    fn cursor(&self, bucket: usize) -> Cursor<'a> {
+        let position = (bucket * BUCKET_VALUES).min(self.values);
+        let offset = self.further.sum(0..position);
+        Cursor { page: *self, position, offset, value: Vec::new() }
+    }
 }
 
-/// A cursor over the values of a bucket.
-struct Bucket<'a> {
-    reader: ByteReader<'a>,
+fn not_text() -> crate::error::SegmentError {
+    corrupt("a dictionary value is not UTF-8")
+}
+
+/// A cursor over the values of a page.
+struct Cursor<'a> {
+    page: PageView<'a>,
+    position: usize,
+    offset: usize,
     value: Vec<u8>,
-    first: bool,
-    left: usize,
 }
 
-impl Bucket<'_> {
+impl Cursor<'_> {
     /// Moves to the next value; false behind the last.
     fn advance(&mut self) -> Result<bool> {
-        if self.left == 0 {
+        if self.position == self.page.values {
             return Ok(false);
         }
-        self.left -= 1;
-        let shared = if self.first { 0 } else { self.reader.varint_usize()? };
-        self.first = false;
+        let shared = self.page.shared.get(self.position);
         if shared > self.value.len() {
             return Err(corrupt("a dictionary value shares more than its predecessor has"));
         }
-        let length = self.reader.varint_usize()?;
+        let length = self.page.further.get(self.position);
         self.value.truncate(shared);
-        self.value.extend_from_slice(self.reader.take(length)?);
+        self.value.extend_from_slice(self.page.slice(self.offset, length)?);
+        self.offset += length;
+        self.position += 1;
         Ok(true)
     }
+}
 
-    fn text(&self) -> Result<&str> {
-        std::str::from_utf8(&self.value).map_err(|_| corrupt("a dictionary value is not UTF-8"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(values: &[String]) {
+        let table: StringTable = values.iter().map(String::as_str).collect();
+        let mut start = 0;
+        while start < table.len() {
+            let (raw, end) = encode(&table, start);
+            let page = PageView::new(&raw, end - start).unwrap();
+            let mut visited = Vec::new();
+            page.for_each(0, usize::MAX, &mut |value| visited.push(value.to_owned())).unwrap();
+            assert_eq!(visited, values[start..end]);
+            for (position, value) in values[start..end].iter().enumerate() {
+                assert_eq!(page.get(position).unwrap(), *value);
+                assert_eq!(page.lower_bound(value).unwrap(), (position, true));
+                assert_eq!(page.lower_bound(&format!("{value}\0")).unwrap(), (position + 1, false));
+            }
+            start = end;
+        }
+    }
+
+    #[test]
+    fn values_of_every_length_round_trip() {
+        check(&(0..3000).map(|i| format!("{i:05}")).collect::<Vec<_>>());
+        check(&[String::new(), "a".repeat(300), "a".repeat(301), "b".repeat(70_000)]);
+        let mut long: Vec<String> =
+            (0..100).map(|i| format!("{}{i:03}", "x".repeat(254))).collect();
+        long.push("y".into());
+        check(&long);
+    }
+
+    #[test]
+    fn h_45_damaged_pages_are_refused() {
+        let table: StringTable = ["ab", "abc", "b"].into_iter().collect();
+        let (raw, _) = encode(&table, 0);
+        let read =
+            |raw: &[u8], values| PageView::new(raw, values)?.for_each(0, values, &mut |_| {});
+        read(&raw, 3).unwrap();
+        for cut in 0..raw.len() {
+            assert!(read(&raw[..cut], 3).is_err());
+        }
+        for (at, byte) in [(0, 3), (1, 9), (2, 200), (4, 255), (7, 0xff)] {
+            let mut damaged = raw.clone();
+            damaged[at] = byte;
+            assert!(read(&damaged, 3).is_err(), "{at}");
+        }
+        assert!(read(&raw, usize::MAX).is_err() && read(&raw, 0).is_err());
     }
 }

@@ -10,7 +10,7 @@ use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::reader::cache::{self, PageKey};
-use crate::view::Dictionary;
+use crate::view::{Dictionary, DictionaryInstance};
 
 /// A dictionary in a segment.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(crate) struct DictionaryReader {
     column: u32,
     length: u32,
     page_count: usize,
+    base: u64,
     index: Piece,
     pages: OnceLock<Pages>,
 }
@@ -51,8 +52,8 @@ impl DictionaryReader {
         if length == 0 || (length == 1) != (page_count == 0) || page_count > index.raw_length() {
             return Err(corrupt("a dictionary's length contradicts its pages"));
         }
-        let source = Arc::clone(source);
-        Ok(Self { source, column, length, page_count, index, pages: OnceLock::new() })
+        let (source, base) = (Arc::clone(source), reader.base());
+        Ok(Self { source, column, length, page_count, base, index, pages: OnceLock::new() })
     }
 
     pub(crate) fn index_piece(&self) -> &Piece {
@@ -80,7 +81,7 @@ impl DictionaryReader {
 
     fn load(&self) -> Result<Pages> {
         let container = self.source.raw_to_vec(&self.index, &self.source.footer)?;
-        let mut reader = ByteReader::new(&container);
+        let mut reader = ByteReader::new(&container).with_base(self.base);
         let mut entries = Vec::with_capacity(self.page_count.min(container.len()));
         let mut next_id = 1_u32;
         for _ in 0..self.page_count {
@@ -143,6 +144,10 @@ impl Dictionary for DictionaryReader {
 
     fn is_sorted(&self) -> bool {
         true
+    }
+
+    fn instance(&self) -> Option<DictionaryInstance> {
+        Some(DictionaryInstance { segment: self.source.instance, column: self.column })
     }
 
     fn get(&self, id: u32) -> Result<Option<Cow<'_, str>>> {

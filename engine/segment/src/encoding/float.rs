@@ -7,32 +7,39 @@ use std::ops::Range;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+use crate::encoding::decimal::Decimal;
 use crate::encoding::residual::{Layout, Stream, for_each_chunk};
-use crate::encoding::{Candidate, Encoding, integer, residual, runs};
+use crate::encoding::{Candidate, CodecUse, Encoding, Plan, Profile, integer, runs};
 use crate::error::Result;
-use crate::format::bytes::{ByteReader, ByteWriter};
+use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
 use crate::packed::PackedInts;
 use crate::simd::{Level, kernels};
 
 /// Powers of ten that a double holds exactly.
-const POWERS: [f64; 19] = [
+pub(super) const POWERS: [f64; 19] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
     1e17, 1e18,
 ];
 
 /// Integers up to this are exact in a double and survive [`to_double`].
-const MAX_INTEGER: f64 = (1_u64 << 51) as f64;
+pub(super) const MAX_INTEGER: u64 = 1 << 51;
 
 /// 1.5 times 2^52: added to an integer of at most 51 bits, it leaves the integer in the mantissa.
-const SHIFTER: f64 = 6_755_399_441_055_744.0;
+pub(super) const SHIFTER: f64 = 6_755_399_441_055_744.0;
 
 /// An integer of at most [`MAX_INTEGER`] as a double, by an addition that every vector unit has; few
 /// have the conversion itself. Other integers give some other number.
 #[inline]
-fn to_double(integer: i64) -> f64 {
+pub(super) fn to_double(integer: i64) -> f64 {
     f64::from_bits(SHIFTER.to_bits().wrapping_add(integer as u64)) - SHIFTER
 }
+
+/// Plain values are read in place.
+const PLAIN_WEIGHT: f32 = 0.9;
+
+/// Runs are filled faster than anything is unpacked.
+const RUNS_WEIGHT: f32 = 0.95;
 
 /// A float type of the format.
 pub trait Float: Copy + FromBytes + IntoBytes + Immutable + PartialEq + 'static {
@@ -101,27 +108,59 @@ impl Float for f32 {
     }
 }
 
-/// The encodings worth comparing for a block that is not constant.
-#[must_use]
-pub fn candidates<F: Float>(values: &[F], aligned: bool) -> Vec<Candidate> {
-    let mut candidates =
-        vec![Candidate { encoding: Encoding::Plain, raw: values.as_bytes().to_vec(), weight: 0.9 }];
-    if runs::count(values, |a, b| a.bits() == b.bits()) < values.len() / 4 {
-        let raw = encode_runs(values);
-        candidates.push(Candidate { encoding: Encoding::RunLength, raw, weight: 0.95 });
+/// A block of floats and what is known of it.
+#[derive(Debug)]
+pub struct Floats<'a, F> {
+    values: &'a [F],
+    runs: usize,
+    decimal: Option<Decimal>,
+}
+
+impl<'a, F: Float> Floats<'a, F> {
+    /// Looks a block over.
+    #[must_use]
+    pub fn of(values: &'a [F]) -> Self {
+        let runs = runs::count(values, |a, b| a.bits() == b.bits());
+        Self { values, runs, decimal: Decimal::of(values) }
     }
-    if let Some(exponent) = best_exponent(values) {
-        let decimal = Decimal::of(values, exponent);
-        if decimal.exceptions.len() < values.len() / 8 {
-            let layouts: &[bool] = if aligned { &[false, true] } else { &[false] };
-            for aligned in layouts {
-                for (weight, raw) in decimal.encode(values, *aligned) {
-                    candidates.push(Candidate { encoding: Encoding::Decimal, raw, weight });
-                }
+}
+
+impl<F: Float> Profile for Floats<'_, F> {
+    fn rows(&self) -> usize {
+        self.values.len()
+    }
+
+    fn plans(&self) -> Vec<Plan> {
+        let rows = self.values.len();
+        let mut plans = Vec::new();
+        let mut push = |encoding, raw_bytes, weight| {
+            let (layout, codec) = (Layout::Aligned, CodecUse::Either);
+            plans.push(Plan { encoding, integers: encoding, layout, raw_bytes, weight, codec });
+        };
+        push(Encoding::Plain, size_of_val(self.values), PLAIN_WEIGHT);
+        if self.runs < rows / 4 {
+            push(Encoding::RunLength, (size_of::<F>() + 1) * self.runs, RUNS_WEIGHT);
+        }
+        let decimals = self.decimal.as_ref().map(Decimal::plans::<F>).unwrap_or_default();
+        plans.extend(decimals);
+        plans
+    }
+
+    fn encode(&self, plan: &Plan, rows: Range<usize>) -> Vec<u8> {
+        match &self.decimal {
+            Some(decimal) if plan.encoding == Encoding::Decimal => {
+                decimal.encode(self.values, plan, rows)
             }
+            _ if plan.encoding == Encoding::RunLength => encode_runs(&self.values[rows]),
+            _ => self.values[rows].as_bytes().to_vec(),
         }
     }
-    candidates
+}
+
+/// Every encoding worth comparing for a block that is not constant.
+#[must_use]
+pub fn candidates<F: Float>(values: &[F], aligned: bool) -> Vec<Candidate> {
+    Floats::of(values).candidates(aligned)
 }
 
 /// Decodes any float encoding but `Constant`, which has no bytes.
@@ -173,87 +212,12 @@ pub(crate) fn packed<F: Float>(raw: &[u8], count: usize) -> Result<Option<(Packe
     Ok(integer::packed(stored.integers, count)?.map(|ints| (ints, stored.power)))
 }
 
-/// The integer that stands for a value at an exponent, if it does so exactly.
-#[inline]
-fn to_integer<F: Float>(value: F, power: f64) -> Option<i64> {
-    let scaled = (value.to_f64() * power).round_ties_even();
-    // Through the integer, as decoding will: it is there that -0.0 is lost.
-    let integer = scaled as i64;
-    let exact = scaled.abs() <= MAX_INTEGER
-        && F::from_f64(to_double(integer) / power).bits() == value.bits();
-    exact.then_some(integer)
-}
-
-/// The smallest exponent that represents most values of a sample, if one represents three quarters.
-fn best_exponent<F: Float>(values: &[F]) -> Option<usize> {
-    let step = (values.len() / 256).max(1);
-    let sample: Vec<F> = values.iter().copied().step_by(step).collect();
-    let hits = |exponent: usize| {
-        sample.iter().filter(|value| to_integer(**value, POWERS[exponent]).is_some()).count()
-    };
-    let mut best = (0, 0);
-    for exponent in 0..POWERS.len() {
-        let count = hits(exponent);
-        if count > best.0 {
-            best = (count, exponent);
-        }
-        if count == sample.len() {
-            break;
-        }
-    }
-    (best.0 * 4 >= sample.len() * 3).then_some(best.1)
-}
-
-struct Decimal {
-    exponent: usize,
-    integers: Vec<i64>,
-    exceptions: Vec<usize>,
-}
-
-impl Decimal {
-    fn of<F: Float>(values: &[F], exponent: usize) -> Self {
-        let mut exceptions = Vec::new();
-        let mut integers = Vec::with_capacity(values.len());
-        let mut last = None;
-        for (row, value) in values.iter().enumerate() {
-            let integer = to_integer(*value, POWERS[exponent]);
-            if integer.is_none() {
-                exceptions.push(row);
-            }
-            // An exception repeats its neighbour, so that it widens no frame.
-            last = integer.or(last);
-            integers.push(last.unwrap_or(i64::MIN));
-        }
-        let first = integers.iter().copied().find(|integer| *integer != i64::MIN).unwrap_or(0);
-        integers.iter_mut().take_while(|i| **i == i64::MIN).for_each(|i| *i = first);
-        Self { exponent, integers, exceptions }
-    }
-
-    /// The encoded block for each integer encoding, with the weight of each.
-    fn encode<F: Float>(&self, values: &[F], aligned: bool) -> Vec<(f32, Vec<u8>)> {
-        let mut head = vec![self.exponent as u8];
-        head.put_varint(self.exceptions.len() as u64);
-        if !self.exceptions.is_empty() {
-            let rows: Vec<u64> = self.exceptions.iter().map(|row| *row as u64).collect();
-            let mut stream = Vec::new();
-            residual::encode(&rows, Layout::Packed, &mut stream);
-            head.put_varint(stream.len() as u64);
-            head.extend(stream);
-            self.exceptions.iter().for_each(|row| head.extend_from_slice(values[*row].as_bytes()));
-        }
-        integer::candidates(&self.integers, aligned)
-            .into_iter()
-            .map(|candidate| {
-                let mut raw = head.clone();
-                raw.push(candidate.encoding as u8);
-                raw.extend(candidate.raw);
-                (candidate.weight, raw)
-            })
-            .collect()
-    }
-}
-
-fn decode_plain<F: Float>(raw: &[u8], count: usize, rows: Range<usize>, out: &mut [F]) -> Result<()> {
+fn decode_plain<F: Float>(
+    raw: &[u8],
+    count: usize,
+    rows: Range<usize>,
+    out: &mut [F],
+) -> Result<()> {
     let each = size_of::<F>();
     if raw.len() != each * count {
         return Err(corrupt("a plain block has another length than its rows"));

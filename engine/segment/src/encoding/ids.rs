@@ -6,48 +6,124 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::encoding::bitpack::width_of;
 use crate::encoding::residual::{self, Layout, Stream, for_each_chunk};
-use crate::encoding::{Candidate, Encoding, bitpack, runs};
+use crate::encoding::{Candidate, CodecUse, Encoding, Plan, Profile, bitpack, runs};
 use crate::error::Result;
-use crate::format::bytes::ByteReader;
+use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
 use crate::packed::PackedInts;
 use crate::view::IdBlock;
 
-/// A byte-aligned block is read in place by whoever scans it: worth a third more bytes when nothing
-/// has to be decompressed, and a little when it has.
-const ALIGNED_WEIGHT: f32 = 0.74;
-const ALIGNED_WEIGHT_UNDER_CODEC: f32 = 0.95;
+/// A byte-aligned block is read in place by whoever scans it.
+const ALIGNED_WEIGHT: f32 = 0.98;
 
-/// The encodings worth comparing for a block that is not constant.
-#[must_use]
-pub fn candidates(ids: &[u32], codec: bool) -> Vec<Candidate> {
-    let max = ids.iter().copied().max().unwrap_or(0);
-    let width = width_of(max);
-    let mut candidates = vec![aligned(ids, width, codec)];
-    if !matches!(width, 8 | 16 | 32) {
-        let mut raw = vec![width as u8];
-        bitpack::pack(ids, width, &mut raw);
-        candidates.push(Candidate { encoding: Encoding::IdsPacked, raw, weight: 1.0 });
-    }
-    if runs::count(ids, |a, b| a == b) < ids.len() / 4 {
-        let (heads, lengths) = runs::split(ids, |a, b| a == b);
-        let heads: Vec<u64> = heads.into_iter().map(u64::from).collect();
-        let mut raw = Vec::new();
-        runs::write_lengths(&lengths, &mut raw);
-        residual::encode(&heads, Layout::Aligned, &mut raw);
-        candidates.push(Candidate { encoding: Encoding::IdsRunLength, raw, weight: 0.95 });
-    }
-    candidates
+/// Runs are filled faster than anything is unpacked.
+const RUNS_WEIGHT: f32 = 0.95;
+
+/// A block of ids and what is known of it.
+#[derive(Debug)]
+pub struct Ids<'a> {
+    ids: &'a [u32],
+    min: u32,
+    max: u32,
+    runs: usize,
 }
 
-fn aligned(ids: &[u32], width: u32, codec: bool) -> Candidate {
-    let (encoding, raw) = match width {
-        0..=8 => (Encoding::Ids8, ids.iter().map(|id| *id as u8).collect()),
-        9..=16 => (Encoding::Ids16, ids.iter().flat_map(|id| (*id as u16).to_le_bytes()).collect()),
-        _ => (Encoding::Ids32, ids.as_bytes().to_vec()),
-    };
-    let weight = if codec { ALIGNED_WEIGHT_UNDER_CODEC } else { ALIGNED_WEIGHT };
-    Candidate { encoding, raw, weight }
+impl<'a> Ids<'a> {
+    /// Looks a block over.
+    #[must_use]
+    pub fn of(ids: &'a [u32]) -> Self {
+        let (min, max) =
+            ids.iter().fold((u32::MAX, 0), |(min, max), id| (min.min(*id), max.max(*id)));
+        Self { ids, min: min.min(max), max, runs: runs::count(ids, |a, b| a == b) }
+    }
+
+    /// The smallest id.
+    #[must_use]
+    pub fn min(&self) -> u32 {
+        self.min
+    }
+
+    /// The largest id.
+    #[must_use]
+    pub fn max(&self) -> u32 {
+        self.max
+    }
+}
+
+impl Profile for Ids<'_> {
+    fn rows(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn plans(&self) -> Vec<Plan> {
+        let rows = self.ids.len();
+        let width = width_of(self.max);
+        let framed_width = width_of(self.max - self.min);
+        let mut plans = Vec::new();
+        let mut push = |encoding, raw_bytes, weight, codec| {
+            plans.push(Plan {
+                encoding,
+                integers: encoding,
+                layout: Layout::Aligned,
+                raw_bytes,
+                weight,
+                codec,
+            });
+        };
+        let (encoding, each) = match width {
+            0..=8 => (Encoding::Ids8, 1),
+            9..=16 => (Encoding::Ids16, 2),
+            _ => (Encoding::Ids32, 4),
+        };
+        push(encoding, each * rows, ALIGNED_WEIGHT, CodecUse::Either);
+        if framed_width < width {
+            let bytes = 5 + bitpack::packed_bytes(rows, framed_width);
+            push(Encoding::IdsFrame, bytes, 1.0, CodecUse::Never);
+        } else if !matches!(width, 8 | 16 | 32) {
+            let bytes = 1 + bitpack::packed_bytes(rows, width);
+            push(Encoding::IdsPacked, bytes, 1.0, CodecUse::Never);
+        }
+        if self.runs < rows / 4 {
+            let lengths = residual::bytes(self.runs, (rows / self.runs) as u64, Layout::Aligned);
+            let heads = residual::bytes(self.runs, u64::from(self.max), Layout::Aligned);
+            push(Encoding::IdsRunLength, lengths + heads, RUNS_WEIGHT, CodecUse::Either);
+        }
+        plans
+    }
+
+    fn encode(&self, plan: &Plan, rows: Range<usize>) -> Vec<u8> {
+        let ids = &self.ids[rows];
+        let mut raw = Vec::new();
+        match plan.encoding {
+            Encoding::Ids8 => raw.extend(ids.iter().map(|id| *id as u8)),
+            Encoding::Ids16 => ids.iter().for_each(|id| raw.extend((*id as u16).to_le_bytes())),
+            Encoding::IdsFrame => {
+                let width = width_of(self.max - self.min);
+                raw.put_varint(u64::from(self.min));
+                raw.push(width as u8);
+                residual::pack_map(ids, width, &mut raw, |id| id - self.min);
+            }
+            Encoding::IdsPacked => {
+                let width = width_of(self.max);
+                raw.push(width as u8);
+                bitpack::pack(ids, width, &mut raw);
+            }
+            Encoding::IdsRunLength => {
+                let (heads, lengths) = runs::split(ids, |a, b| a == b);
+                runs::write_lengths(&lengths, &mut raw);
+                let max = u64::from(self.max);
+                residual::encode_map(&heads, max, Layout::Aligned, &mut raw, u64::from);
+            }
+            _ => raw.extend_from_slice(ids.as_bytes()),
+        }
+        raw
+    }
+}
+
+/// Every encoding worth comparing for a block that is not constant.
+#[must_use]
+pub fn candidates(ids: &[u32], codec: bool) -> Vec<Candidate> {
+    Ids::of(ids).candidates(codec)
 }
 
 /// Bytes that `count` byte-aligned ids take; `None` for encodings that need decoding.
@@ -98,8 +174,16 @@ pub fn decode_rows(
     let rows = super::check_rows(count, first, out.len())?;
     match encoding {
         Encoding::IdsPacked => {
-            let ints = packed(raw, count)?;
+            let ints = packed(encoding, raw, count)?;
             for_each_chunk(&ints, first, out, |values, out| out.copy_from_slice(values));
+            Ok(())
+        }
+        Encoding::IdsFrame => {
+            let ints = packed(encoding, raw, count)?;
+            let base = ints.base() as u32;
+            for_each_chunk(&ints, first, out, |values, out| {
+                out.iter_mut().zip(values).for_each(|(id, value)| *id = base.wrapping_add(*value));
+            });
             Ok(())
         }
         Encoding::IdsRunLength => {
@@ -115,13 +199,15 @@ pub fn decode_rows(
     }
 }
 
-/// The ids of an [`Encoding::IdsPacked`] block as they are stored.
+/// The ids of an [`Encoding::IdsPacked`] or [`Encoding::IdsFrame`] block as they are stored.
 ///
 /// # Errors
 /// `Corrupt` when the bytes do not encode exactly `count` ids.
-pub(crate) fn packed(raw: &[u8], count: usize) -> Result<PackedInts<'_>> {
-    let (width, bytes) = raw.split_first().ok_or_else(|| corrupt("a packed block is empty"))?;
-    PackedInts::new(bytes, u32::from(*width), count, 0, 1)
+pub(crate) fn packed(encoding: Encoding, raw: &[u8], count: usize) -> Result<PackedInts<'_>> {
+    let mut reader = ByteReader::new(raw);
+    let base = if encoding == Encoding::IdsFrame { reader.varint_u32()? } else { 0 };
+    let width = reader.u8()?;
+    PackedInts::new(reader.rest(), u32::from(width), count, i64::from(base), 1)
         .ok_or_else(|| corrupt(format!("a packed block of width {width} has a wrong length")))
 }
 
@@ -163,7 +249,8 @@ mod tests {
             assert!(decode(candidate.encoding, &candidate.raw, &mut out[8..]).is_err());
             for first in [1, 1024, 2000] {
                 let mut out = vec![9; 700];
-                decode_rows(candidate.encoding, &candidate.raw, ids.len(), first, &mut out).unwrap();
+                decode_rows(candidate.encoding, &candidate.raw, ids.len(), first, &mut out)
+                    .unwrap();
                 assert_eq!(out, ids[first..first + 700], "{:?}", candidate.encoding);
             }
             let cut = &candidate.raw[..candidate.raw.len() - 1];

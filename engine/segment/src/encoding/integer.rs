@@ -3,43 +3,50 @@
 
 use std::ops::Range;
 
-use crate::encoding::residual::{self, Layout, Stream, for_each_chunk};
-use crate::encoding::{Candidate, Encoding, runs};
+use crate::encoding::residual::{Stream, for_each_chunk};
+use crate::encoding::shape::Shape;
+use crate::encoding::{Candidate, Encoding, Plan, Profile, runs};
 use crate::error::Result;
-use crate::format::bytes::{ByteReader, ByteWriter};
+use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
 use crate::packed::PackedInts;
 use crate::simd::kernels;
 
-/// The encodings worth comparing for a block that is not constant. `aligned` adds the layouts that
-/// a block codec shrinks further.
-#[must_use]
-pub fn candidates(values: &[i64], aligned: bool) -> Vec<Candidate> {
-    let mut candidates = Vec::new();
-    let frame = Frame::of(values);
-    let delta = Delta::of(values);
-    let mut push = |encoding, weight, raw| candidates.push(Candidate { encoding, raw, weight });
-    let layouts: &[Layout] =
-        if aligned { &[Layout::Packed, Layout::Aligned] } else { &[Layout::Packed] };
-    for layout in layouts {
-        push(Encoding::Frame, 1.0, encode_frame(values, &frame, *layout));
-        if delta.width() + 1 < frame.width() {
-            push(Encoding::Delta, 1.05, encode_delta(values, &delta, *layout));
-        }
-    }
-    if runs::count(values, |a, b| a == b) < values.len() / 4 {
-        push(Encoding::RunLength, 0.95, encode_runs(values));
-    }
-    if frame.width() > 48 {
-        push(Encoding::Plain, 0.9, encode_plain(values));
-    }
-    candidates
+/// A block of integers and what is known of it.
+#[derive(Debug)]
+pub struct Integers<'a> {
+    values: &'a [i64],
+    shape: Shape,
 }
 
-/// The values as they are in memory.
+impl<'a> Integers<'a> {
+    /// Looks a block over.
+    #[must_use]
+    pub fn of(values: &'a [i64]) -> Self {
+        Self { values, shape: Shape::of(values) }
+    }
+}
+
+impl Profile for Integers<'_> {
+    fn rows(&self) -> usize {
+        self.values.len()
+    }
+
+    fn plans(&self) -> Vec<Plan> {
+        self.shape.plans(self.values.len())
+    }
+
+    fn encode(&self, plan: &Plan, rows: Range<usize>) -> Vec<u8> {
+        let mut raw = Vec::new();
+        self.shape.encode(plan, &self.values[rows], &mut raw);
+        raw
+    }
+}
+
+/// Every encoding worth comparing for a block that is not constant.
 #[must_use]
-pub fn encode_plain(values: &[i64]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+pub fn candidates(values: &[i64], aligned: bool) -> Vec<Candidate> {
+    Integers::of(values).candidates(aligned)
 }
 
 /// Decodes any integer encoding but `Constant`, which has no bytes.
@@ -83,94 +90,6 @@ pub(crate) fn packed(raw: &[u8], count: usize) -> Result<Option<PackedInts<'_>>>
     Ok(frame.stream.packed().map(|ints| ints.framed(frame.base, frame.unit)))
 }
 
-/// Smallest value and unit of a frame.
-struct Frame {
-    base: i64,
-    unit: u64,
-    max_residual: u64,
-}
-
-impl Frame {
-    fn of(values: &[i64]) -> Self {
-        let base = values.iter().copied().min().unwrap_or(0);
-        let max = values.iter().copied().max().unwrap_or(0);
-        let unit = common_divisor(values.iter().map(|value| value.wrapping_sub(base) as u64));
-        Self { base, unit, max_residual: max.wrapping_sub(base) as u64 / unit }
-    }
-
-    fn width(&self) -> u32 {
-        u64::BITS - self.max_residual.leading_zeros()
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        out.put_zigzag(self.base);
-        out.put_varint(self.unit);
-    }
-
-    fn residual(&self, value: i64) -> u64 {
-        value.wrapping_sub(self.base) as u64 / self.unit
-    }
-}
-
-/// The first value, and the frame of the differences.
-struct Delta {
-    first: i64,
-    frame: Frame,
-}
-
-impl Delta {
-    fn of(values: &[i64]) -> Self {
-        let differences: Vec<i64> =
-            values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
-        Self { first: values.first().copied().unwrap_or(0), frame: Frame::of(&differences) }
-    }
-
-    fn width(&self) -> u32 {
-        self.frame.width()
-    }
-}
-
-fn common_divisor(values: impl Iterator<Item = u64>) -> u64 {
-    let mut divisor = 0_u64;
-    for value in values {
-        let (mut a, mut b) = (divisor, value);
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        divisor = a;
-        if divisor == 1 {
-            return 1;
-        }
-    }
-    divisor.max(1)
-}
-
-fn encode_frame(values: &[i64], frame: &Frame, layout: Layout) -> Vec<u8> {
-    let mut raw = Vec::new();
-    frame.write(&mut raw);
-    let residuals: Vec<u64> = values.iter().map(|value| frame.residual(*value)).collect();
-    residual::encode(&residuals, layout, &mut raw);
-    raw
-}
-
-fn encode_delta(values: &[i64], delta: &Delta, layout: Layout) -> Vec<u8> {
-    let mut raw = Vec::new();
-    raw.put_zigzag(delta.first);
-    delta.frame.write(&mut raw);
-    let residuals: Vec<u64> =
-        values.windows(2).map(|pair| delta.frame.residual(pair[1].wrapping_sub(pair[0]))).collect();
-    residual::encode(&residuals, layout, &mut raw);
-    raw
-}
-
-fn encode_runs(values: &[i64]) -> Vec<u8> {
-    let (heads, lengths) = runs::split(values, |a, b| a == b);
-    let mut raw = Vec::new();
-    runs::write_lengths(&lengths, &mut raw);
-    raw.extend(encode_frame(&heads, &Frame::of(&heads), Layout::Aligned));
-    raw
-}
-
 fn decode_plain(raw: &[u8], count: usize, rows: &Range<usize>, out: &mut [i64]) -> Result<()> {
     if raw.len() != 8 * count {
         return Err(corrupt("a plain block has another length than its rows"));
@@ -200,9 +119,9 @@ impl<'a> StoredFrame<'a> {
             Some(ints) => for_each_chunk(ints, first, out, |residuals, out| {
                 kernels::to_longs(ints.level(), residuals, base, unit, out);
             }),
-            None => self
-                .stream
-                .decode(first, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64)),
+            None => {
+                self.stream.decode(first, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64))
+            }
         }
     }
 }

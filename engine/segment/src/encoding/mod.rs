@@ -5,14 +5,17 @@
 //! turns them into vector code.
 
 pub mod bitpack;
+mod decimal;
 pub mod float;
 pub mod ids;
 pub mod integer;
 pub mod residual;
 mod runs;
+mod shape;
 
 use std::ops::Range;
 
+use crate::encoding::residual::Layout;
 use crate::error::Result;
 use crate::format::corrupt;
 
@@ -42,10 +45,12 @@ pub enum Encoding {
     IdsPacked = 9,
     /// Runs of equal dictionary ids.
     IdsRunLength = 10,
+    /// Dictionary ids packed as offsets from the smallest.
+    IdsFrame = 11,
 }
 
 /// Every encoding, for tests and reports.
-pub const ALL_ENCODINGS: [Encoding; 11] = [
+pub const ALL_ENCODINGS: [Encoding; 12] = [
     Encoding::Constant,
     Encoding::Plain,
     Encoding::Frame,
@@ -57,6 +62,7 @@ pub const ALL_ENCODINGS: [Encoding; 11] = [
     Encoding::Ids32,
     Encoding::IdsPacked,
     Encoding::IdsRunLength,
+    Encoding::IdsFrame,
 ];
 
 impl Encoding {
@@ -82,6 +88,7 @@ impl Encoding {
             Self::Ids32 => "ids32",
             Self::IdsPacked => "ids_packed",
             Self::IdsRunLength => "ids_run_length",
+            Self::IdsFrame => "ids_frame",
         }
     }
 }
@@ -91,6 +98,56 @@ fn check_rows(count: usize, first: usize, length: usize) -> Result<Range<usize>>
     match first.checked_add(length) {
         Some(end) if end <= count => Ok(first..end),
         _ => Err(corrupt(format!("{length} rows from {first} on of a block of {count}"))),
+    }
+}
+
+/// Whether a block codec is worth trying on an encoded block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodecUse {
+    /// Nothing is left to compress.
+    Never,
+    /// Only the codec makes this encoding small.
+    Always,
+    /// With or without.
+    Either,
+}
+
+/// One way to encode a block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plan {
+    /// How it is encoded.
+    pub encoding: Encoding,
+    /// How the integers of [`Encoding::Decimal`] are encoded; elsewhere the same as `encoding`.
+    pub integers: Encoding,
+    /// How residuals are laid out, where there are some.
+    pub layout: Layout,
+    /// Bytes of the encoded block, or nearly.
+    pub raw_bytes: usize,
+    /// See [`Candidate::weight`].
+    pub weight: f32,
+    /// Whether a codec is to be tried.
+    pub codec: CodecUse,
+}
+
+/// A block that has been looked over once: how it can be encoded, and at what size, is known before
+/// anything is encoded.
+pub trait Profile {
+    /// Rows of the block.
+    fn rows(&self) -> usize;
+    /// The encodings worth comparing for a block that is not constant.
+    fn plans(&self) -> Vec<Plan>;
+    /// Encodes the block, or some rows of it as a sample, by one of its plans.
+    fn encode(&self, plan: &Plan, rows: Range<usize>) -> Vec<u8>;
+    /// All plans carried out; `codec` adds those that only a codec makes small.
+    fn candidates(&self, codec: bool) -> Vec<Candidate> {
+        let plans = self.plans().into_iter().filter(|plan| codec || plan.codec != CodecUse::Always);
+        plans
+            .map(|plan| Candidate {
+                encoding: plan.encoding,
+                raw: self.encode(&plan, 0..self.rows()),
+                weight: plan.weight,
+            })
+            .collect()
     }
 }
 

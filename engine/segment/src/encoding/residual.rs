@@ -43,28 +43,71 @@ pub fn data_bytes(header: u8, count: usize) -> Result<usize> {
     }
 }
 
-/// Appends a stream: header and data.
-pub fn encode(values: &[u64], layout: Layout, out: &mut Vec<u8>) {
-    let header = header(values.iter().copied().max().unwrap_or(0), layout);
-    out.push(header);
-    match header {
-        0..=64 => encode_packed(values, u32::from(header), out),
-        129 => out.extend(values.iter().map(|v| *v as u8)),
-        130 => values.iter().for_each(|v| out.extend_from_slice(&(*v as u16).to_le_bytes())),
-        132 => values.iter().for_each(|v| out.extend_from_slice(&(*v as u32).to_le_bytes())),
-        _ => values.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
+/// Bytes of a stream of `count` values up to `max`, header included.
+#[must_use]
+pub fn bytes(count: usize, max: u64, layout: Layout) -> usize {
+    let header = header(max, layout);
+    1 + match header {
+        0..=32 => packed_bytes(count, u32::from(header)),
+        33..=64 => 4 * count + packed_bytes(count, u32::from(header) - 32),
+        _ => count * usize::from(header - ALIGNED),
     }
 }
 
-fn encode_packed(values: &[u64], width: u32, out: &mut Vec<u8>) {
-    let mut parts: Vec<u32> = values.iter().map(|v| *v as u32).collect();
-    if width > 32 {
-        bitpack::pack(&parts, 32, out);
-        parts.iter_mut().zip(values).for_each(|(part, v)| *part = (v >> 32) as u32);
-        bitpack::pack(&parts, width - 32, out);
-    } else {
-        bitpack::pack(&parts, width, out);
+/// Appends a stream: header and data.
+pub fn encode(values: &[u64], layout: Layout, out: &mut Vec<u8>) {
+    let max = values.iter().copied().max().unwrap_or(0);
+    encode_map(values, max, layout, out, |value| value);
+}
+
+/// Appends a stream of what `map` makes of values, each at most `max`.
+pub fn encode_map<T: Copy>(
+    values: &[T],
+    max: u64,
+    layout: Layout,
+    out: &mut Vec<u8>,
+    map: impl Fn(T) -> u64,
+) {
+    let header = header(max, layout);
+    out.push(header);
+    match header {
+        0..=32 => pack_map(values, u32::from(header), out, |value| map(value) as u32),
+        33..=64 => {
+            pack_map(values, 32, out, |value| map(value) as u32);
+            pack_map(values, u32::from(header) - 32, out, |value| (map(value) >> 32) as u32);
+        }
+        129 => out.extend(values.iter().map(|v| map(*v) as u8)),
+        130 => extend_chunks(out, values, |v| (map(v) as u16).to_le_bytes()),
+        132 => extend_chunks(out, values, |v| (map(v) as u32).to_le_bytes()),
+        _ => extend_chunks(out, values, |v| map(v).to_le_bytes()),
     }
+}
+
+/// Packs what `map` makes of values, group by group.
+pub(crate) fn pack_map<T: Copy>(
+    values: &[T],
+    width: u32,
+    out: &mut Vec<u8>,
+    map: impl Fn(T) -> u32,
+) {
+    out.reserve(packed_bytes(values.len(), width));
+    let mut group = [0_u32; GROUP];
+    for values in values.chunks(GROUP) {
+        let group = &mut group[..values.len()];
+        group.iter_mut().zip(values).for_each(|(slot, value)| *slot = map(*value));
+        bitpack::pack(group, width, out);
+    }
+}
+
+fn extend_chunks<T: Copy, const N: usize>(
+    out: &mut Vec<u8>,
+    values: &[T],
+    map: impl Fn(T) -> [u8; N],
+) {
+    let start = out.len();
+    out.resize(start + N * values.len(), 0);
+    let (chunks, _) = out[start..].as_chunks_mut::<N>();
+    chunks.iter_mut().zip(values).for_each(|(chunk, value)| *chunk = map(*value));
 }
 
 /// Decodes a stream (header and data) of exactly `out.len()` values, mapping each residual to an
@@ -164,9 +207,9 @@ impl<'a> Stream<'a> {
     pub(crate) fn sum_of_first(&self, count: usize) -> u64 {
         match &self.values {
             Values::Narrow(ints) => ints.sum_of_residuals(0..count),
-            Values::Wide { low, high } => low
-                .sum_of_residuals(0..count)
-                .wrapping_add(high.sum_of_residuals(0..count) << 32),
+            Values::Wide { low, high } => {
+                low.sum_of_residuals(0..count).wrapping_add(high.sum_of_residuals(0..count) << 32)
+            }
             Values::Bytes { .. } => {
                 (0..count.min(self.count)).fold(0, |sum, at| self.get(at).wrapping_add(sum))
             }

@@ -8,11 +8,21 @@ use crate::format::corrupt;
 pub(crate) struct ByteReader<'a> {
     bytes: &'a [u8],
     position: usize,
+    base: u64,
 }
 
 impl<'a> ByteReader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
+        Self { bytes, position: 0, base: 0 }
+    }
+
+    /// The place in the file that references to pieces count from.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    pub(crate) fn with_base(self, base: u64) -> Self {
+        Self { base, ..self }
     }
 
     pub(crate) fn position(&self) -> usize {
@@ -40,7 +50,7 @@ impl<'a> ByteReader<'a> {
     pub(crate) fn sub(&mut self, length: usize) -> Result<Self> {
         let start = self.position;
         self.take(length)?;
-        Ok(Self { bytes: &self.bytes[..self.position], position: start })
+        Ok(Self { bytes: &self.bytes[..self.position], position: start, base: self.base })
     }
 
     /// The rest of the bytes.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Result;
-use crate::format::recent;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::{self, BlockCodec};
+use crate::format::recent;
 use crate::format::{SMALL_ALIGNMENT, checksum, corrupt};
 
 /// The bytes of a segment file: a memory map, a vector, anything shared that stays put.
@@ -77,6 +77,7 @@ impl Piece {
         let offset = reader
             .varint()?
             .checked_mul(SMALL_ALIGNMENT as u64)
+            .and_then(|offset| offset.checked_add(reader.base()))
             .ok_or_else(|| corrupt("a piece lies outside the file"))?;
         let stored_length = reader.varint_u32()?;
         let raw_length = match codec {

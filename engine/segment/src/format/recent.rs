@@ -44,9 +44,11 @@ pub(super) fn with_raw<R>(
                 false => recent.remove(0).raw,
             };
             raw.resize(piece.raw_length(), 0);
-            source
-                .decompress_into(piece, &source.footer, verified, &mut raw)
-                .map(|()| Recent { instance: source.instance, offset, raw })
+            source.decompress_into(piece, &source.footer, verified, &mut raw).map(|()| Recent {
+                instance: source.instance,
+                offset,
+                raw,
+            })
         }
     };
     let result = taken.and_then(|block| {

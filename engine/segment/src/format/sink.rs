@@ -1,4 +1,4 @@
-//! The writing side of pieces: compress, align, hash, append.
+//! The writing side: pieces are compressed and gathered by column, columns hashed and appended.
 
 use std::io::Write;
 
@@ -30,6 +30,43 @@ impl Packed {
     /// Bytes the piece will take.
     pub(crate) fn stored_length(&self) -> usize {
         self.compressed.as_ref().map_or(self.raw.len(), Vec::len)
+    }
+}
+
+/// The pieces of one column, to be placed anywhere in a file at a multiple of [`LARGE_ALIGNMENT`]:
+/// references count from their start.
+#[derive(Debug, Default)]
+pub(crate) struct PieceSink {
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl PieceSink {
+    /// Stores a piece, or keeps it inline in `container` when it is small, and writes the
+    /// reference to it into `container`.
+    pub(crate) fn put(&mut self, piece: &Packed, container: &mut Vec<u8>) -> Result<()> {
+        if piece.raw.len() <= INLINE_BYTES {
+            container.push(0);
+            container.put_varint(piece.raw.len() as u64);
+            container.extend_from_slice(&piece.raw);
+            return Ok(());
+        }
+        let (bytes, codec) = match &piece.compressed {
+            Some(compressed) => (compressed, piece.codec),
+            None => (&piece.raw, BlockCodec::None),
+        };
+        let length = |bytes: &[u8]| {
+            u32::try_from(bytes.len())
+                .map_err(|_| SegmentError::Limit(format!("a piece of {} bytes", bytes.len())))
+        };
+        let (stored_length, raw_length) = (length(bytes)?, length(&piece.raw)?);
+        let large = bytes.len() >= LARGE_PIECE_BYTES;
+        let alignment = if large { LARGE_ALIGNMENT } else { SMALL_ALIGNMENT };
+        self.bytes.resize(self.bytes.len().next_multiple_of(alignment), 0);
+        let offset = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(bytes);
+        StoredPiece { offset, stored_length, raw_length, codec, checksum: checksum(bytes) }
+            .write(container);
+        Ok(())
     }
 }
 
@@ -68,33 +105,6 @@ impl<W: Write> FileSink<W> {
             0 => Ok(()),
             _ => self.append(&[0; LARGE_ALIGNMENT][..alignment - over]),
         }
-    }
-
-    /// Stores a piece, or keeps it inline in `container` when it is small, and writes the
-    /// reference to it into `container`.
-    pub(crate) fn put(&mut self, piece: &Packed, container: &mut Vec<u8>) -> Result<()> {
-        if piece.raw.len() <= INLINE_BYTES {
-            container.push(0);
-            container.put_varint(piece.raw.len() as u64);
-            container.extend_from_slice(&piece.raw);
-            return Ok(());
-        }
-        let (bytes, codec) = match &piece.compressed {
-            Some(compressed) => (compressed, piece.codec),
-            None => (&piece.raw, BlockCodec::None),
-        };
-        let length = |bytes: &[u8]| {
-            u32::try_from(bytes.len())
-                .map_err(|_| SegmentError::Limit(format!("a piece of {} bytes", bytes.len())))
-        };
-        let (stored_length, raw_length) = (length(bytes)?, length(&piece.raw)?);
-        let large = bytes.len() >= LARGE_PIECE_BYTES;
-        self.align(if large { LARGE_ALIGNMENT } else { SMALL_ALIGNMENT })?;
-        let offset = self.position;
-        self.append(bytes)?;
-        StoredPiece { offset, stored_length, raw_length, codec, checksum: checksum(bytes) }
-            .write(container);
-        Ok(())
     }
 
     pub(crate) fn finish(mut self) -> Result<W> {

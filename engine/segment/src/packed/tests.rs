@@ -5,7 +5,8 @@ use proptest::prelude::*;
 fn sample(width: u32, rows: usize, seed: u32) -> (Vec<u32>, Vec<u8>) {
     let mask = if width == 0 { 0 } else { u32::MAX >> (32 - width) };
     let mix = |row: u32| (row ^ seed).wrapping_mul(0x9E37_79B1).rotate_left(15);
-    let mut values: Vec<u32> = (0..rows as u32).map(|row| mix(row).wrapping_mul(77) & mask).collect();
+    let mut values: Vec<u32> =
+        (0..rows as u32).map(|row| mix(row).wrapping_mul(77) & mask).collect();
     if let Some(value) = values.last_mut() {
         *value = mask;
     }
@@ -23,7 +24,8 @@ fn bits(rows: usize, is_set: impl Fn(usize) -> bool) -> Vec<u64> {
 /// Every operation against a plain loop over the residuals.
 fn check(ints: PackedInts<'_>, values: &[u32], range: Range<usize>) {
     let rows = values.len();
-    let integer = |value: &u32| i128::from(ints.base()) + i128::from(ints.unit()) * i128::from(*value);
+    let integer =
+        |value: &u32| i128::from(ints.base()) + i128::from(ints.unit()) * i128::from(*value);
     let mut group = [7; GROUP];
     for index in 0..ints.group_count() + 1 {
         let start = (index * GROUP).min(rows);

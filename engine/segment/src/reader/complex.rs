@@ -18,6 +18,7 @@ pub(crate) struct ComplexReader {
     column: u32,
     type_name: String,
     chunk_count: usize,
+    base: u64,
     index: Piece,
     chunks: OnceLock<Chunks>,
 }
@@ -53,6 +54,7 @@ impl ComplexReader {
             column,
             type_name: type_name.to_owned(),
             chunk_count,
+            base: reader.base(),
             index,
             chunks: OnceLock::new(),
         })
@@ -77,7 +79,7 @@ impl ComplexReader {
 
     fn load(&self) -> Result<Chunks> {
         let container = self.source.raw_to_vec(&self.index, &self.source.footer)?;
-        let mut reader = ByteReader::new(&container);
+        let mut reader = ByteReader::new(&container).with_base(self.base);
         let mut entries = Vec::with_capacity(self.chunk_count.min(container.len()));
         let mut next_row = 0_usize;
         for _ in 0..self.chunk_count {

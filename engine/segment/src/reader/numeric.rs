@@ -272,12 +272,7 @@ impl<T: Number> NumericReader<T> {
     }
 
     /// The words of a null mask where they are uncompressed and aligned.
-    fn mask_in_place(
-        &self,
-        piece: &Piece,
-        verified: bool,
-        words: usize,
-    ) -> Result<Option<&[u64]>> {
+    fn mask_in_place(&self, piece: &Piece, verified: bool, words: usize) -> Result<Option<&[u64]>> {
         if piece.codec() != BlockCodec::None {
             return Ok(None);
         }

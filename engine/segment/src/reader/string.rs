@@ -19,8 +19,7 @@ use crate::format::{MAX_BLOCK_VALUES, corrupt};
 use crate::packed::PackedInts;
 use crate::reader::block_rows;
 use crate::view::{
-    BLOCK_ROWS, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, StringColumn,
-    check_start,
+    BLOCK_ROWS, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, StringColumn, check_start,
 };
 
 /// A string column of a segment.
@@ -267,15 +266,18 @@ impl StringColumn for StringReader {
     fn packed_ids(&self, block: usize) -> Result<Option<PackedInts<'_>>> {
         let meta = &self.single(block)?.ids;
         let Some(piece) = meta.data.as_ref().filter(|piece| {
-            piece.codec() == BlockCodec::None && meta.encoding == Encoding::IdsPacked
+            piece.codec() == BlockCodec::None
+                && matches!(meta.encoding, Encoding::IdsPacked | Encoding::IdsFrame)
         }) else {
             return Ok(None);
         };
         let verified = self.verified.get(2 * block);
         let raw = self.source.stored(piece, &self.source.footer, verified)?;
-        let ints = ids::packed(raw, meta.count)?;
+        let ints = ids::packed(meta.encoding, raw, meta.count)?;
         if !verified {
-            meta.check_bounds(ints.least_and_most(0..ints.rows()).unwrap_or((u32::MAX, 0)))?;
+            let id = |id| u32::try_from(id).unwrap_or(u32::MAX);
+            let bounds = ints.min_max(0..ints.rows()).map(|(least, most)| (id(least), id(most)));
+            meta.check_bounds(bounds.unwrap_or((u32::MAX, 0)))?;
             self.verified.set(2 * block);
         }
         Ok(Some(ints))

@@ -89,13 +89,9 @@ impl Row for Avx2 {
     #[inline(always)]
     fn keep(self, lanes: u32) -> Self {
         let [a, b, c, d] = self.0;
-        let part = |values: __m256i, first: i32| unsafe {
-            let own = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-            let own = _mm256_sll_epi32(own, _mm_cvtsi32_si128(first));
-            let chosen = _mm256_and_si256(_mm256_set1_epi32(lanes as i32), own);
-            _mm256_and_si256(values, _mm256_cmpeq_epi32(chosen, own))
-        };
-        Self([part(a, 0), part(b, 8), part(c, 16), part(d, 24)])
+        Self(unsafe {
+            [kept(a, lanes), kept(b, lanes >> 8), kept(c, lanes >> 16), kept(d, lanes >> 24)]
+        })
     }
 
     #[inline(always)]
@@ -105,23 +101,21 @@ impl Row for Avx2 {
 
     #[inline(always)]
     fn in_table(self, table: &Table<'_>) -> u32 {
-        let found = |numbers: __m256i| unsafe {
-            let index = _mm256_srli_epi32::<5>(numbers);
-            let (words, count) = match table {
-                Table::Small(words) => (words.as_ptr().cast::<i32>(), words.len()),
-                // Indices are below 2^27, as is the greatest limit.
-                Table::Large(words) => {
-                    (words.as_ptr().cast::<i32>(), (2 * words.len()).min(1 << 27))
-                }
-            };
-            let inside = _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), index);
-            let zero = _mm256_setzero_si256();
-            let word = _mm256_mask_i32gather_epi32::<4>(zero, words, index, inside);
-            let place = _mm256_and_si256(numbers, _mm256_set1_epi32(31));
-            let bit = _mm256_sllv_epi32(_mm256_set1_epi32(1), place);
-            _mm256_cmpeq_epi32(_mm256_and_si256(word, bit), bit)
+        let (words, count) = match table {
+            Table::Small(words) => (words.as_ptr().cast::<i32>(), words.len()),
+            // Indices are below 2^27, so more words than that need no check.
+            Table::Large(words) => (words.as_ptr().cast::<i32>(), (2 * words.len()).min(1 << 27)),
         };
-        Self(self.0.map(found)).bits()
+        let [a, b, c, d] = self.0;
+        Self(unsafe {
+            [
+                found(a, words, count),
+                found(b, words, count),
+                found(c, words, count),
+                found(d, words, count),
+            ]
+        })
+        .bits()
     }
 
     #[inline(always)]
@@ -130,5 +124,29 @@ impl Row for Avx2 {
         for (part, lanes) in self.0.into_iter().enumerate() {
             unsafe { _mm256_storeu_si256(to.add(part), lanes) };
         }
+    }
+}
+
+/// All ones where a number's bit is set among `count` words; words beyond are not read.
+#[inline(always)]
+unsafe fn found(numbers: __m256i, words: *const i32, count: usize) -> __m256i {
+    unsafe {
+        let index = _mm256_srli_epi32::<5>(numbers);
+        let inside = _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), index);
+        let zero = _mm256_setzero_si256();
+        let word = _mm256_mask_i32gather_epi32::<4>(zero, words, index, inside);
+        let place = _mm256_and_si256(numbers, _mm256_set1_epi32(31));
+        let bit = _mm256_sllv_epi32(_mm256_set1_epi32(1), place);
+        _mm256_cmpeq_epi32(_mm256_and_si256(word, bit), bit)
+    }
+}
+
+/// Zero in the lanes whose bit, one of the lowest eight, is not set.
+#[inline(always)]
+unsafe fn kept(values: __m256i, lanes: u32) -> __m256i {
+    unsafe {
+        let own = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+        let chosen = _mm256_and_si256(_mm256_set1_epi32(lanes as i32), own);
+        _mm256_and_si256(values, _mm256_cmpeq_epi32(chosen, own))
     }
 }

@@ -18,11 +18,6 @@ impl Avx512 {
     fn zip(self, other: Self, combine: impl Fn(__m512i, __m512i) -> __m512i) -> Self {
         Self([combine(self.0[0], other.0[0]), combine(self.0[1], other.0[1])])
     }
-
-    #[inline(always)]
-    fn bits(self, test: impl Fn(__m512i) -> __mmask16) -> u32 {
-        u32::from(test(self.0[0])) | u32::from(test(self.0[1])) << 16
-    }
 }
 
 impl Row for Avx512 {
@@ -100,27 +95,12 @@ impl Row for Avx512 {
 
     #[inline(always)]
     fn in_table(self, table: &Table<'_>) -> u32 {
-        match table {
-            Table::Small(words) => self.bits(|numbers| unsafe {
-                let from = words.as_ptr().cast::<__m512i>();
-                let (low, high) = (_mm512_loadu_si512(from), _mm512_loadu_si512(from.add(1)));
-                let index = _mm512_srli_epi32::<5>(numbers);
-                let inside = _mm512_cmplt_epu32_mask(index, _mm512_set1_epi32(words.len() as i32));
-                let word = _mm512_permutex2var_epi32(low, index, high);
-                _mm512_mask_test_epi32_mask(inside, word, bit_of(numbers))
-            }),
-            Table::Large(words) => self.bits(|numbers| unsafe {
-                let index = _mm512_srli_epi32::<5>(numbers);
-                // Indices are below 2^27, so their comparison as signed numbers is right, and the
-                // words of a set are at most 2^26.
-                let count = (2 * words.len()).min(1 << 27);
-                let inside = _mm512_cmplt_epu32_mask(index, _mm512_set1_epi32(count as i32));
-                let zero = _mm512_setzero_si512();
-                let from = words.as_ptr().cast::<i32>();
-                let word = _mm512_mask_i32gather_epi32::<4>(zero, inside, index, from);
-                _mm512_test_epi32_mask(word, bit_of(numbers))
-            }),
-        }
+        let [low, high] = self.0;
+        let (low, high) = match table {
+            Table::Small(words) => unsafe { (in_small(low, words), in_small(high, words)) },
+            Table::Large(words) => unsafe { (in_large(low, words), in_large(high, words)) },
+        };
+        u32::from(low) | u32::from(high) << 16
     }
 
     #[inline(always)]
@@ -130,6 +110,34 @@ impl Row for Avx512 {
             _mm512_storeu_si512(to, self.0[0]);
             _mm512_storeu_si512(to.add(1), self.0[1]);
         }
+    }
+}
+
+/// The numbers that are in a table of two registers.
+#[inline(always)]
+unsafe fn in_small(numbers: __m512i, words: &[u32; 32]) -> __mmask16 {
+    unsafe {
+        let from = words.as_ptr().cast::<__m512i>();
+        let (low, high) = (_mm512_loadu_si512(from), _mm512_loadu_si512(from.add(1)));
+        let index = _mm512_srli_epi32::<5>(numbers);
+        let inside = _mm512_cmplt_epu32_mask(index, _mm512_set1_epi32(words.len() as i32));
+        let word = _mm512_permutex2var_epi32(low, index, high);
+        _mm512_mask_test_epi32_mask(inside, word, bit_of(numbers))
+    }
+}
+
+/// The numbers that are in a table in memory; words beyond its end are not read.
+#[inline(always)]
+unsafe fn in_large(numbers: __m512i, words: &[u64]) -> __mmask16 {
+    unsafe {
+        let index = _mm512_srli_epi32::<5>(numbers);
+        // Indices are below 2^27, so more words than that need no check.
+        let count = (2 * words.len()).min(1 << 27);
+        let inside = _mm512_cmplt_epu32_mask(index, _mm512_set1_epi32(count as i32));
+        let zero = _mm512_setzero_si512();
+        let from = words.as_ptr().cast::<i32>();
+        let word = _mm512_mask_i32gather_epi32::<4>(zero, inside, index, from);
+        _mm512_test_epi32_mask(word, bit_of(numbers))
     }
 }
 

@@ -38,9 +38,7 @@ pub(super) fn to_decimals<R: Row, F: Float>(
             F::from_f64(divide(integer, divisor, reciprocal))
         });
     } else {
-        each(residuals, out, |residual| {
-            F::from_f64((base + unit * f64::from(residual)) / divisor)
-        });
+        each(residuals, out, |residual| F::from_f64((base + unit * f64::from(residual)) / divisor));
     }
 }
 

@@ -3,10 +3,10 @@
 #![allow(unsafe_code)]
 
 use crate::encoding::bitpack::GROUP;
+use crate::simd::row::{LANES, Row, Table};
+use crate::simd::{Instructions, Level, convert};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{avx2::Avx2, avx512::Avx512};
-use crate::simd::{Instructions, Level, convert};
-use crate::simd::row::{LANES, Row, Table};
 
 /// Words of a set of a group's rows.
 pub(crate) const GROUP_WORDS: usize = GROUP / 64;
@@ -216,12 +216,7 @@ mod bodies {
     }
 
     #[inline(always)]
-    pub(super) fn select_in<R: Row>(
-        groups: &[u8],
-        width: u32,
-        table: &Table<'_>,
-        out: &mut [u64],
-    ) {
+    pub(super) fn select_in<R: Row>(groups: &[u8], width: u32, table: &Table<'_>, out: &mut [u64]) {
         select(groups, width, out, |values: R| values.in_table(table));
     }
 }

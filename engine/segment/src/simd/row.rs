@@ -77,6 +77,14 @@ impl<'a> Table<'a> {
     }
 }
 
+#[inline(always)]
+fn each(mut a: [u32; LANES], b: [u32; LANES], map: impl Fn(u32, u32) -> u32) -> [u32; LANES] {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a = map(*a, b);
+    }
+    a
+}
+
 /// For every CPU: the compiler finds vectors in the loops.
 impl Row for [u32; LANES] {
     const FUSES: bool = cfg!(target_arch = "aarch64");
@@ -93,37 +101,37 @@ impl Row for [u32; LANES] {
 
     #[inline(always)]
     fn shift_right(self, bits: u32) -> Self {
-        self.map(|lane| lane >> bits)
+        each(self, self, |lane, _| lane >> bits)
     }
 
     #[inline(always)]
     fn funnel(low: Self, high: Self, bits: u32) -> Self {
-        std::array::from_fn(|lane| low[lane] >> bits | high[lane] << (32 - bits))
+        each(low, high, |low, high| low >> bits | high << (32 - bits))
     }
 
     #[inline(always)]
     fn and(self, other: Self) -> Self {
-        std::array::from_fn(|lane| self[lane] & other[lane])
+        each(self, other, |a, b| a & b)
     }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        std::array::from_fn(|lane| self[lane].wrapping_add(other[lane]))
+        each(self, other, |a, b| a.wrapping_add(b))
     }
 
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        std::array::from_fn(|lane| self[lane].wrapping_sub(other[lane]))
+        each(self, other, |a, b| a.wrapping_sub(b))
     }
 
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        std::array::from_fn(|lane| self[lane].min(other[lane]))
+        each(self, other, |a, b| a.min(b))
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        std::array::from_fn(|lane| self[lane].max(other[lane]))
+        each(self, other, |a, b| a.max(b))
     }
 
     #[inline(always)]

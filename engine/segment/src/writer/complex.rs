@@ -5,20 +5,18 @@
 //! where the row is null, then the bytes. Directory: number of chunks, then a piece that holds for
 //! each chunk its number of rows and its piece.
 
-use std::io::Write;
-
 use crate::error::{Result, SegmentError};
 use crate::format::MAX_COMPLEX_BYTES;
 use crate::format::bytes::ByteWriter;
-use crate::format::sink::{FileSink, Packed};
+use crate::format::sink::{Packed, PieceSink};
 use crate::writer::{ComplexRows, WriteOptions};
 
 /// Raw bytes after which a chunk is closed.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// Writes the column; true when it has nulls.
-pub(super) fn write<W: Write>(
-    sink: &mut FileSink<W>,
+pub(super) fn write(
+    sink: &mut PieceSink,
     options: &WriteOptions,
     rows: &mut ComplexRows<'_>,
     row_count: usize,
@@ -74,9 +72,9 @@ impl Chunk {
         Ok(())
     }
 
-    fn write<W: Write>(
+    fn write(
         &mut self,
-        sink: &mut FileSink<W>,
+        sink: &mut PieceSink,
         options: &WriteOptions,
         index: &mut Vec<u8>,
     ) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Writing a segment, column by column, so that memory holds one column at a time.
 
 mod choose;
+mod column;
 mod complex;
 mod numeric;
 mod string;
@@ -12,11 +13,16 @@ use henge_types::{ColumnType, SegmentId, SegmentSchema, TIME_COLUMN};
 
 use crate::dictionary::table::StringTable;
 use crate::error::{Result, SegmentError};
+use crate::format::LARGE_ALIGNMENT;
+use crate::format::bytes::ByteWriter;
 use crate::format::codec::BlockCodec;
 use crate::format::footer::{self, RowSummary};
 use crate::format::sink::FileSink;
 use crate::format::trailer;
+use crate::projection::{ProjectionFile, StoredProjection};
+use crate::writer::column::TimeSummary;
 
+pub use column::{ColumnEncoder, EncodedColumn};
 pub(crate) use numeric::mask_is_implied;
 
 /// How a segment is written.
@@ -28,6 +34,19 @@ pub struct WriteOptions {
     pub zstd_level: i32,
     /// What to prefer where the two conflict.
     pub goal: WriteGoal,
+    /// Which columns get a bitmap index, among those that may have one.
+    pub index: IndexPolicy,
+}
+
+/// Which STRING columns get a bitmap index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IndexPolicy {
+    /// Those where it pays: values so rare among the rows in question that scanning ids would read
+    /// much more, but not so rare that the index is as large as the column.
+    #[default]
+    WherePaying,
+    /// All.
+    Always,
 }
 
 /// What encodings are chosen for.
@@ -44,7 +63,12 @@ impl Default for WriteOptions {
     /// The compact form: ZSTD at level 1. Level 3 saves another 0.1 to 1.4 % and takes a third
     /// longer to write; LZ4 is 17 to 26 % larger.
     fn default() -> Self {
-        Self { codec: BlockCodec::Zstd, zstd_level: 1, goal: WriteGoal::Size }
+        Self {
+            codec: BlockCodec::Zstd,
+            zstd_level: 1,
+            goal: WriteGoal::Size,
+            index: IndexPolicy::WherePaying,
+        }
     }
 }
 
@@ -88,7 +112,7 @@ pub enum ColumnData<'a> {
         dictionary: &'a StringTable,
         /// One id a row.
         ids: &'a [u32],
-        /// Whether to write a bitmap index.
+        /// Whether to write a bitmap index, if [`WriteOptions::index`] agrees.
         bitmaps: bool,
     },
     /// STRING with several values a row.
@@ -99,7 +123,7 @@ pub enum ColumnData<'a> {
         offsets: &'a [u32],
         /// The ids of all rows.
         ids: &'a [u32],
-        /// Whether to write a bitmap index.
+        /// Whether to write a bitmap index, if [`WriteOptions::index`] agrees.
         bitmaps: bool,
     },
     /// COMPLEX.
@@ -138,17 +162,16 @@ pub struct SegmentSummary {
 /// Writes one segment to `out`.
 pub struct SegmentWriter<W: Write> {
     sink: FileSink<W>,
-    id: SegmentId,
+    encoder: ColumnEncoder,
     schema: SegmentSchema,
-    row_count: usize,
-    options: WriteOptions,
     directories: Vec<Option<Vec<u8>>>,
-    time: Option<(bool, Option<(i64, i64)>)>,
+    time: Option<TimeSummary>,
+    projections: Vec<StoredProjection>,
 }
 
 impl<W: Write> std::fmt::Debug for SegmentWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SegmentWriter").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("SegmentWriter").field("encoder", &self.encoder).finish_non_exhaustive()
     }
 }
 
@@ -178,7 +201,14 @@ impl<W: Write> SegmentWriter<W> {
         let mut sink = FileSink::new(out);
         sink.append(&trailer::header())?;
         let directories = vec![None; schema.columns.len()];
-        Ok(Self { sink, id, schema, row_count, options, directories, time: None })
+        let encoder = ColumnEncoder::new(id, schema.clone(), row_count, options);
+        Ok(Self { sink, encoder, schema, directories, time: None, projections: Vec::new() })
+    }
+
+    /// What encodes columns apart from this writer, several at a time on threads of the caller's.
+    #[must_use]
+    pub fn encoder(&self) -> ColumnEncoder {
+        self.encoder.clone()
     }
 
     /// Writes one column.
@@ -187,26 +217,56 @@ impl<W: Write> SegmentWriter<W> {
     /// `Invalid` when the column is unknown, already written, of another type or length, or when
     /// `__time` has nulls or leaves the segment's interval; `Limit` and `Io`.
     pub fn write_column(&mut self, name: &str, data: ColumnData<'_>) -> Result<()> {
-        let position = self
-            .schema
-            .position(name)
-            .ok_or_else(|| SegmentError::Invalid(format!("no column '{name}' in the schema")))?;
-        if self.directories[position].is_some() {
+        if self.schema.position(name).is_some_and(|position| self.directories[position].is_some()) {
             return Err(SegmentError::Invalid(format!("column '{name}' is already written")));
         }
-        self.check_type(position, &data)?;
-        if name == TIME_COLUMN {
-            self.time = Some(self.check_time(&data)?);
+        let column = self.encoder.encode(name, data)?;
+        self.append(column)
+    }
+
+    /// Appends a column that [`SegmentWriter::encoder`] has encoded. The order of columns decides
+    /// where they lie in the file: keep to one order, and equal input gives equal bytes.
+    ///
+    /// # Errors
+    /// `Invalid` when the column is already written, `Io`.
+    pub fn append(&mut self, column: EncodedColumn) -> Result<()> {
+        let EncodedColumn { position, pieces, directory, has_nulls, time } = column;
+        let (Some(slot), Some(schema)) =
+            (self.directories.get_mut(position), self.schema.columns.get_mut(position))
+        else {
+            return Err(SegmentError::Invalid("a column of another segment".into()));
+        };
+        if slot.is_some() {
+            return Err(SegmentError::Invalid(format!(
+                "column '{}' is already written",
+                schema.name
+            )));
         }
-        let mut directory = Vec::new();
-        let has_nulls = self.write_data(data, &mut directory).map_err(|error| match error {
-            SegmentError::Invalid(what) => {
-                SegmentError::Invalid(format!("column '{name}': {what}"))
-            }
-            other => other,
-        })?;
-        self.schema.columns[position].has_nulls = has_nulls;
-        self.directories[position] = Some(directory);
+        let mut placed = Vec::with_capacity(directory.len() + 5);
+        if pieces.is_empty() {
+            placed.put_varint(0);
+        } else {
+            self.sink.align(LARGE_ALIGNMENT)?;
+            placed.put_varint(self.sink.position() / LARGE_ALIGNMENT as u64);
+            self.sink.append(&pieces)?;
+        }
+        placed.extend(directory);
+        *slot = Some(placed);
+        schema.has_nulls = has_nulls;
+        self.time = time.or(self.time);
+        Ok(())
+    }
+
+    /// Embeds a projection of the rows.
+    ///
+    /// # Errors
+    /// `Invalid` when another one has its name, `Io`.
+    pub fn write_projection(&mut self, file: &ProjectionFile) -> Result<()> {
+        let name = &file.definition.name;
+        if self.projections.iter().any(|known| known.definition.name == *name) {
+            return Err(SegmentError::Invalid(format!("projection '{name}' is already written")));
+        }
+        self.projections.push(StoredProjection::write(&mut self.sink, file)?);
         Ok(())
     }
 
@@ -228,96 +288,18 @@ impl<W: Write> SegmentWriter<W> {
             return Err(SegmentError::Invalid(format!("column '{}' is not written", column.name)));
         }
         let (time_sorted, time_range) = self.time.unwrap_or((true, None));
-        let rows = RowSummary { row_count: self.row_count, time_sorted, time_range };
+        let row_count = self.encoder.row_count();
+        let rows = RowSummary { row_count, time_sorted, time_range };
         let directories: Vec<Vec<u8>> = self.directories.into_iter().flatten().collect();
-        let raw = footer::write(&self.id, &self.schema, &rows, &directories)?;
+        let mut raw = footer::write(self.encoder.id(), &self.schema, &rows, &directories)?;
+        footer::write_projections(&mut raw, &self.projections)?;
         footer::append(&mut self.sink, &raw)?;
         let summary = SegmentSummary {
             size_bytes: self.sink.position(),
             checksum: self.sink.checksum(),
-            row_count: self.row_count,
+            row_count,
             time_range,
         };
         Ok((summary, self.sink.finish()?))
-    }
-
-    fn check_type(&self, position: usize, data: &ColumnData<'_>) -> Result<()> {
-        let column = &self.schema.columns[position];
-        let (matches, rows) = match data {
-            ColumnData::Long { values, .. } => {
-                (column.column_type == ColumnType::Long, values.len())
-            }
-            ColumnData::Float { values, .. } => {
-                (column.column_type == ColumnType::Float, values.len())
-            }
-            ColumnData::Double { values, .. } => {
-                (column.column_type == ColumnType::Double, values.len())
-            }
-            ColumnData::String { ids, .. } => {
-                (column.column_type == ColumnType::String && !column.multi_value, ids.len())
-            }
-            ColumnData::MultiString { offsets, .. } => (
-                column.column_type == ColumnType::String && column.multi_value,
-                offsets.len().wrapping_sub(1),
-            ),
-            ColumnData::Complex { .. } => {
-                (matches!(column.column_type, ColumnType::Complex(_)), self.row_count)
-            }
-        };
-        if !matches {
-            return Err(SegmentError::Invalid(format!(
-                "column '{}' is {} in the schema, the data is not",
-                column.name, column.column_type
-            )));
-        }
-        if rows != self.row_count {
-            return Err(SegmentError::Invalid(format!(
-                "column '{}' has {rows} rows, the segment {}",
-                column.name, self.row_count
-            )));
-        }
-        Ok(())
-    }
-
-    /// Whether time ascends, and its range.
-    fn check_time(&self, data: &ColumnData<'_>) -> Result<(bool, Option<(i64, i64)>)> {
-        let ColumnData::Long { values, nulls: None } = data else {
-            return Err(SegmentError::Invalid("__time has nulls".into()));
-        };
-        let range = values.iter().copied().min().zip(values.iter().copied().max());
-        if let Some((min, max)) = range
-            && !(self.id.interval.contains(min) && self.id.interval.contains(max))
-        {
-            return Err(SegmentError::Invalid(format!(
-                "__time from {min} to {max} leaves the segment's interval {}",
-                self.id.interval
-            )));
-        }
-        Ok((values.is_sorted(), range))
-    }
-
-    fn write_data(&mut self, data: ColumnData<'_>, directory: &mut Vec<u8>) -> Result<bool> {
-        let (sink, options) = (&mut self.sink, &self.options);
-        match data {
-            ColumnData::Long { values, nulls } => {
-                numeric::write(sink, options, values, nulls, directory)
-            }
-            ColumnData::Float { values, nulls } => {
-                numeric::write(sink, options, values, nulls, directory)
-            }
-            ColumnData::Double { values, nulls } => {
-                numeric::write(sink, options, values, nulls, directory)
-            }
-            ColumnData::String { dictionary, ids, bitmaps } => {
-                string::write_single(sink, options, dictionary, ids, bitmaps, directory)
-            }
-            ColumnData::MultiString { dictionary, offsets, ids, bitmaps } => {
-                let lists = string::Lists { offsets, ids };
-                string::write_multi(sink, options, dictionary, &lists, bitmaps, directory)
-            }
-            ColumnData::Complex { rows } => {
-                complex::write(sink, options, rows, self.row_count, directory)
-            }
-        }
     }
 }

@@ -4,21 +4,19 @@
 //! a multiple of 64 are null), minimum, maximum, sum, values (a piece, unless constant).
 
 use std::borrow::Cow;
-use std::io::Write;
-
 use zerocopy::IntoBytes;
 
 use crate::encoding::Encoding;
 use crate::error::{Result, SegmentError};
 use crate::format::bytes::ByteWriter;
-use crate::format::sink::{FileSink, Packed};
+use crate::format::sink::{Packed, PieceSink};
 use crate::number::Number;
 use crate::view::BLOCK_ROWS;
 use crate::writer::{WriteOptions, choose};
 
 /// Writes the column; true when it has nulls.
-pub(super) fn write<W: Write, T: Number>(
-    sink: &mut FileSink<W>,
+pub(super) fn write<T: Number>(
+    sink: &mut PieceSink,
     options: &WriteOptions,
     values: &[T],
     nulls: Option<&[u64]>,
@@ -51,8 +49,8 @@ fn mask(words: &[u64], rows: usize) -> Vec<u64> {
     words
 }
 
-fn write_block<W: Write, T: Number>(
-    sink: &mut FileSink<W>,
+fn write_block<T: Number>(
+    sink: &mut PieceSink,
     options: &WriteOptions,
     values: &[T],
     nulls: Option<&[u64]>,
@@ -68,7 +66,7 @@ fn write_block<W: Write, T: Number>(
     let constant = values.iter().all(|value| Some(value.bits()) == first);
     let chosen = match constant {
         true => None,
-        false => choose::choose(options, T::candidates(&values, choose::tries_aligned(options))),
+        false => choose::choose(options, &T::profile(&values)),
     };
     directory.push(chosen.as_ref().map_or(Encoding::Constant, |(encoding, _)| *encoding) as u8);
     directory.put_varint(u64::from(stats.null_count));

@@ -4,19 +4,17 @@
 //! A block of ids is encoding, smallest id, largest id, ids (a piece, unless constant). A block of a
 //! multi-value column is the number of its values, the block of its rows' counts, the block of ids.
 
-use std::io::Write;
-
 use crate::bitmap::writer::{self as bitmaps, Postings};
 use crate::dictionary::table::StringTable;
 use crate::dictionary::writer as dictionary_writer;
-use crate::encoding::{Encoding, ids as id_encoding};
+use crate::encoding::Encoding;
+use crate::encoding::ids::Ids;
 use crate::error::{Result, SegmentError};
 use crate::format::MAX_BLOCK_VALUES;
 use crate::format::bytes::ByteWriter;
-use crate::format::codec::BlockCodec;
-use crate::format::sink::FileSink;
+use crate::format::sink::PieceSink;
 use crate::view::{BLOCK_ROWS, NULL_ID};
-use crate::writer::{WriteOptions, choose};
+use crate::writer::{IndexPolicy, WriteOptions, choose};
 
 /// The rows of a multi-value column.
 pub(super) struct Lists<'a> {
@@ -25,8 +23,8 @@ pub(super) struct Lists<'a> {
 }
 
 /// Writes a single-value column; true when it has nulls.
-pub(super) fn write_single<W: Write>(
-    sink: &mut FileSink<W>,
+pub(super) fn write_single(
+    sink: &mut PieceSink,
     options: &WriteOptions,
     table: &StringTable,
     ids: &[u32],
@@ -35,6 +33,7 @@ pub(super) fn write_single<W: Write>(
 ) -> Result<bool> {
     check_ids(table, ids)?;
     dictionary_writer::write(sink, options, table, directory)?;
+    let bitmaps = bitmaps && index_pays(options, ids.chunks(BLOCK_ROWS), table.len());
     directory.push(u8::from(bitmaps));
     if bitmaps {
         bitmaps::write(sink, options, &Postings::of_ids(ids, table.len() + 1), directory)?;
@@ -46,8 +45,8 @@ pub(super) fn write_single<W: Write>(
 }
 
 /// Writes a multi-value column; true when a row is empty or holds null.
-pub(super) fn write_multi<W: Write>(
-    sink: &mut FileSink<W>,
+pub(super) fn write_multi(
+    sink: &mut PieceSink,
     options: &WriteOptions,
     table: &StringTable,
     lists: &Lists<'_>,
@@ -63,12 +62,17 @@ pub(super) fn write_multi<W: Write>(
         ));
     }
     dictionary_writer::write(sink, options, table, directory)?;
+    let rows = offsets.len() - 1;
+    let blocks = (0..rows).step_by(BLOCK_ROWS).map(|start| {
+        let end = (start + BLOCK_ROWS).min(rows);
+        &ids[offsets[start] as usize..offsets[end] as usize]
+    });
+    let bitmaps = bitmaps && index_pays(options, blocks, table.len());
     directory.push(u8::from(bitmaps));
     if bitmaps {
         let postings = Postings::of_lists(offsets, ids, table.len() + 1);
         bitmaps::write(sink, options, &postings, directory)?;
     }
-    let rows = offsets.len() - 1;
     for start in (0..rows).step_by(BLOCK_ROWS) {
         let offsets = &offsets[start..=(start + BLOCK_ROWS).min(rows)];
         let ids = &ids[offsets[0] as usize..offsets[offsets.len() - 1] as usize];
@@ -86,6 +90,31 @@ pub(super) fn write_multi<W: Write>(
     Ok(ids.contains(&NULL_ID) || offsets.windows(2).any(|pair| pair[0] == pair[1]))
 }
 
+/// Rows that scanning reads for each row that an average value has, in the blocks that may hold it:
+/// with fewer than this, bitmaps find rows no sooner than packed ids do.
+const MIN_SCANNED_PER_ROW: u64 = 256;
+
+/// Rows an average value must have: with fewer, the index is about as large as the ids.
+const MIN_ROWS_PER_VALUE: usize = 32;
+
+/// Whether a bitmap index is worth its bytes.
+fn index_pays<'a>(
+    options: &WriteOptions,
+    blocks: impl Iterator<Item = &'a [u32]>,
+    values: usize,
+) -> bool {
+    if options.index == IndexPolicy::Always {
+        return true;
+    }
+    let (mut rows, mut scanned) = (0, 0);
+    for ids in blocks.filter(|ids| !ids.is_empty()) {
+        let profile = Ids::of(ids);
+        rows += ids.len();
+        scanned += (u64::from(profile.max() - profile.min()) + 1) * ids.len() as u64;
+    }
+    rows >= MIN_ROWS_PER_VALUE * values && scanned >= MIN_SCANNED_PER_ROW * rows as u64
+}
+
 fn check_ids(table: &StringTable, ids: &[u32]) -> Result<()> {
     match ids.iter().copied().max() {
         Some(max) if max as usize > table.len() => Err(SegmentError::Invalid(format!(
@@ -97,24 +126,20 @@ fn check_ids(table: &StringTable, ids: &[u32]) -> Result<()> {
 }
 
 /// Writes one block of ids or counts.
-pub(super) fn write_ids<W: Write>(
-    sink: &mut FileSink<W>,
+pub(super) fn write_ids(
+    sink: &mut PieceSink,
     options: &WriteOptions,
     ids: &[u32],
     directory: &mut Vec<u8>,
 ) -> Result<()> {
-    let min = ids.iter().copied().min().unwrap_or(0);
-    let max = ids.iter().copied().max().unwrap_or(0);
-    let chosen = match min == max {
+    let profile = Ids::of(ids);
+    let chosen = match profile.min() == profile.max() {
         true => None,
-        false => {
-            let codec = options.codec != BlockCodec::None;
-            choose::choose(options, id_encoding::candidates(ids, codec))
-        }
+        false => choose::choose(options, &profile),
     };
     directory.push(chosen.as_ref().map_or(Encoding::Constant, |(encoding, _)| *encoding) as u8);
-    directory.put_varint(u64::from(min));
-    directory.put_varint(u64::from(max));
+    directory.put_varint(u64::from(profile.min()));
+    directory.put_varint(u64::from(profile.max()));
     match chosen {
         Some((_, packed)) => sink.put(&packed, directory),
         None => Ok(()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -78,4 +79,103 @@ async fn dropping_the_pool_tells_the_waiters() {
     assert_eq!(waiting.await, Err(PoolError::ShutDown));
     drop(release);
     gate.await.unwrap();
+}
+
+/// Long work in turns, each of which burns until it is to yield.
+fn burn(pool: &CpuPool, priority: Priority, turns: usize) -> (Arc<AtomicUsize>, CpuTask<()>) {
+    let done = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&done);
+    let task = pool.spawn_steps(priority, move |turn| {
+        let started = std::time::Instant::now();
+        while !turn.should_yield() && started.elapsed() < Duration::from_millis(10) {
+            std::hint::spin_loop();
+        }
+        if counter.fetch_add(1, Ordering::SeqCst) + 1 < turns {
+            Step::Again
+        } else {
+            Step::Done(())
+        }
+    });
+    (done, task)
+}
+
+#[tokio::test]
+async fn h_63_short_work_overtakes_long_work_of_its_own_priority() {
+    let pool = CpuPool::new(1).unwrap();
+    let (turns, long) = burn(&pool, 0, 20);
+    while turns.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let before = turns.load(Ordering::SeqCst);
+    for _ in 0..3 {
+        pool.spawn(0, || ()).await.unwrap();
+    }
+    assert!(turns.load(Ordering::SeqCst) <= before + 6, "a turn or two for each short one");
+    long.await.unwrap();
+    assert_eq!(turns.load(Ordering::SeqCst), 20);
+}
+
+#[tokio::test]
+async fn a_higher_priority_ends_the_turn_and_a_lower_one_does_not() {
+    let pool = CpuPool::new(1).unwrap();
+    let (started_sender, started) = mpsc::channel();
+    let mut first = true;
+    let long = pool.spawn_steps(0, move |turn| {
+        if !std::mem::take(&mut first) {
+            return Step::Done("yielded");
+        }
+        started_sender.send(()).unwrap();
+        let began = std::time::Instant::now();
+        while began.elapsed() < Duration::from_secs(20) {
+            if turn.should_yield() {
+                return Step::Again;
+            }
+        }
+        Step::Done("kept the thread")
+    });
+    started.recv().unwrap();
+    let low = pool.spawn(-1, || ());
+    let high = pool.spawn(1, || ());
+    high.await.unwrap();
+    assert_eq!(long.await, Ok("yielded"));
+    low.await.unwrap();
+}
+
+#[tokio::test]
+async fn h_63_low_priorities_never_take_the_last_thread() {
+    let pool = CpuPool::new(2).unwrap();
+    let (release, gate) = mpsc::channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    let running = Arc::new(AtomicUsize::new(0));
+    let low: Vec<_> = (0..4)
+        .map(|_| {
+            let (gate, running) = (Arc::clone(&gate), Arc::clone(&running));
+            pool.spawn(-1, move || {
+                running.fetch_add(1, Ordering::SeqCst);
+                let _ = gate.lock().recv();
+            })
+        })
+        .collect();
+    for _ in 0..10 {
+        pool.spawn(0, || ()).await.unwrap();
+    }
+    assert_eq!(running.load(Ordering::SeqCst), 1);
+    drop(release);
+    for task in low {
+        task.await.unwrap();
+    }
+    assert_eq!(running.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn a_panic_in_a_later_turn_is_an_error() {
+    let pool = CpuPool::new(1).unwrap();
+    let mut turns = 0;
+    let failed = pool.spawn_steps(0, move |_| -> Step<()> {
+        turns += 1;
+        assert!(turns < 3, "boom");
+        Step::Again
+    });
+    assert_eq!(failed.await, Err(PoolError::Panicked("boom".into())));
+    assert_eq!(pool.spawn(0, || 1).await, Ok(1));
 }

@@ -1,0 +1,178 @@
+//! Whole answers, kept under the query and the exact set of immutable segments that they were
+//! computed from: an answer over data that still grows is never kept and has no ETag.
+
+use bytes::Bytes;
+use henge_platform::cache::{BoundedCache, CacheStats};
+use henge_platform::rpc::SegmentDescriptor;
+use henge_query::Query;
+use henge_types::SegmentId;
+use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::view::ClusterView;
+
+/// What an answer depends on: equal identities, equal bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AnswerId(u128);
+
+impl AnswerId {
+    /// The identity of the answer over these segments; `None` when one of them still grows.
+    #[must_use]
+    pub fn of(query: &Query, view: &ClusterView, segments: &[SegmentDescriptor]) -> Option<Self> {
+        if !segments.iter().all(|segment| is_immutable(view, &segment.id)) {
+            return None;
+        }
+        // The order in which intervals found the segments says nothing.
+        let mut sorted: Vec<&SegmentDescriptor> = segments.iter().collect();
+        sorted.sort_unstable_by_key(|segment| (&segment.id, segment.visible));
+        let mut hasher = Xxh3Default::new();
+        hasher.update(&query.cache_key().to_le_bytes());
+        for SegmentDescriptor { id, visible } in sorted {
+            hasher.update(&(id.datasource.len() as u64).to_le_bytes());
+            hasher.update(id.datasource.as_bytes());
+            for number in [
+                id.interval.start_ms,
+                id.interval.end_ms,
+                id.version.0.cast_signed(),
+                i64::from(id.partition),
+                visible.start_ms,
+                visible.end_ms,
+            ] {
+                hasher.update(&number.to_le_bytes());
+            }
+        }
+        Some(Self(hasher.digest128()))
+    }
+
+    /// As an ETag, quotes included.
+    #[must_use]
+    pub fn etag(self) -> String {
+        format!("\"{:032x}\"", self.0)
+    }
+
+    /// True when an `If-None-Match` names this answer. `*` does not count: it asks whether there is
+    /// any answer at all, and there always is one.
+    #[must_use]
+    pub fn is_named_by(self, if_none_match: &str) -> bool {
+        let etag = self.etag();
+        let tags = if_none_match.split(',').map(str::trim);
+        tags.map(|tag| tag.strip_prefix("W/").unwrap_or(tag)).any(|tag| {
+            // Some clients strip the quotes.
+            tag == etag || tag == etag.trim_matches('"')
+        })
+    }
+}
+
+/// A segment that a historical node answers for is published, and then it never changes.
+fn is_immutable(view: &ClusterView, id: &SegmentId) -> bool {
+    let table = view.tables.get(&id.datasource);
+    let replicas = table.and_then(|table| table.replicas.get(id));
+    replicas.and_then(|replicas| replicas.first()).is_some_and(|first| !first.segment.realtime)
+}
+
+/// Bodies by identity.
+#[derive(Debug)]
+pub struct ResultCache {
+    bodies: BoundedCache<AnswerId, Bytes>,
+}
+
+impl ResultCache {
+    /// A cache of `capacity_bytes`, of answers of at most `max_entry_bytes`.
+    #[must_use]
+    pub fn new(capacity_bytes: usize, max_entry_bytes: usize) -> Self {
+        Self { bodies: BoundedCache::new(capacity_bytes, max_entry_bytes) }
+    }
+
+    /// The answer, if it is known.
+    #[must_use]
+    pub fn get(&self, id: AnswerId) -> Option<Bytes> {
+        self.bodies.get(&id)
+    }
+
+    /// Keeps an answer, unless it is too large.
+    pub fn put(&self, id: AnswerId, body: &Bytes) {
+        self.bodies.put(id, body.clone(), body.len());
+    }
+
+    /// How the cache does.
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        self.bodies.stats()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use henge_platform::discovery::{AnnouncedSegment, ChangeSet};
+    use henge_types::{Interval, ShardSpec, Version};
+
+    use super::*;
+
+    fn segment(version: u64, partition: u32) -> SegmentId {
+        SegmentId::new("t", Interval { start_ms: 0, end_ms: 10 }, Version(version), partition)
+    }
+
+    fn view(segments: &[(SegmentId, bool)]) -> ClusterView {
+        let add = segments.iter().map(|(id, realtime)| AnnouncedSegment {
+            id: id.clone(),
+            shard_spec: ShardSpec::Numbered { partition: id.partition, core_partitions: 0 },
+            tier: "hot".into(),
+            priority: 0,
+            realtime: *realtime,
+            size_bytes: 1,
+        });
+        let mut view = ClusterView::default();
+        view.apply(&"s".into(), &ChangeSet { add: add.collect(), remove: Vec::new() });
+        view
+    }
+
+    fn id(view: &ClusterView, segments: &[(SegmentId, i64)], limit: u64) -> Option<AnswerId> {
+        let text = format!(
+            r#"{{"queryType":"scan","dataSource":"t","intervals":"1970/1971","limit":{limit}}}"#
+        );
+        let query = Query::parse(text.as_bytes()).unwrap();
+        let visible = |&(ref id, end_ms): &(SegmentId, i64)| SegmentDescriptor {
+            id: id.clone(),
+            visible: Interval { start_ms: 0, end_ms },
+        };
+        AnswerId::of(&query, view, &segments.iter().map(visible).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn f_67_the_identity_holds_every_segment_its_version_and_what_is_visible() {
+        let (a, b, newer) = (segment(1, 0), segment(1, 1), segment(2, 0));
+        let all = view(&[(a.clone(), false), (b.clone(), false), (newer.clone(), false)]);
+        let first = id(&all, &[(a.clone(), 10), (b.clone(), 10)], 1).unwrap();
+        assert_eq!(id(&all, &[(b.clone(), 10), (a.clone(), 10)], 1), Some(first));
+        for other in [
+            id(&all, &[(a.clone(), 10)], 1),
+            id(&all, &[(newer, 10), (b.clone(), 10)], 1),
+            id(&all, &[(a.clone(), 9), (b.clone(), 10)], 1),
+            id(&all, &[(a, 10), (b, 10)], 2),
+            id(&all, &[], 1),
+        ] {
+            assert!(other.is_some() && other != Some(first));
+        }
+    }
+
+    #[test]
+    fn f_67_what_still_grows_has_no_identity() {
+        let (old, growing) = (segment(1, 0), segment(1, 1));
+        let all = view(&[(old.clone(), false), (growing.clone(), true)]);
+        assert!(id(&all, &[(old.clone(), 10)], 1).is_some());
+        assert!(id(&all, &[(old, 10), (growing, 10)], 1).is_none());
+        assert!(id(&all, &[(segment(7, 7), 10)], 1).is_none(), "nobody announces it");
+    }
+
+    #[test]
+    fn etags_are_matched_as_clients_send_them() {
+        let id = AnswerId(0xabc);
+        let etag = id.etag();
+        let bare = etag.trim_matches('"');
+        for sent in [etag.clone(), format!("W/{etag}"), format!("\"x\", {etag}"), bare.to_owned()] {
+            assert!(id.is_named_by(&sent), "{sent}");
+        }
+        for sent in ["*", "", "\"abc\""] {
+            assert!(!id.is_named_by(sent), "{sent}");
+        }
+    }
+}

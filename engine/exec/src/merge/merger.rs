@@ -1,0 +1,214 @@
+//! Merging as partials come: a worker that runs over many segments keeps one state a group instead
+//! of one a group and segment.
+
+use std::sync::Arc;
+
+use henge_query::{AggregatorSpec, Query};
+
+use super::accumulated::Accumulated;
+use super::grouped::widen_range;
+use super::merge;
+use crate::context::ExecContext;
+use crate::error::Result;
+use crate::node::{NodeDictionary, NodeValues};
+use crate::partial::{GroupedPartial, KeyColumn, NodeKeys, Partial};
+use crate::run::TopCut;
+
+/// Waiting groups that are merged before more come.
+const MAX_WAITING_GROUPS: usize = 1 << 20;
+
+/// A partial goes to the array of all the dictionary's ids when it has at least this share of them.
+const DENSE_SHARE: usize = 16;
+
+/// Partials of one query, merged.
+pub struct Merger {
+    query: Arc<Query>,
+    dense: Option<Dense>,
+    waiting: Vec<Partial>,
+    waiting_groups: usize,
+    waiting_bytes: usize,
+}
+
+/// Groups of one dimension in one time bucket, numbered by a node-wide dictionary: the ids are the
+/// positions of their states.
+struct Dense {
+    dictionary: Arc<NodeDictionary>,
+    values: Arc<NodeValues>,
+    bucket_start_ms: i64,
+    data_range_ms: Vec<Option<(i64, i64)>>,
+    accumulated: Accumulated,
+}
+
+impl std::fmt::Debug for Merger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Merger").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+    }
+}
+
+impl Merger {
+    /// Nothing merged yet.
+    #[must_use]
+    pub fn new(query: Arc<Query>) -> Self {
+        Self { query, dense: None, waiting: Vec::new(), waiting_groups: 0, waiting_bytes: 0 }
+    }
+
+    /// Adds a partial of the query.
+    ///
+    /// # Errors
+    /// As [`merge`].
+    pub fn add(&mut self, partial: Partial, ctx: &ExecContext) -> Result<()> {
+        let partial = match partial {
+            Partial::Grouped(groups) => match self.add_dense(groups, ctx)? {
+                Some(groups) => Partial::Grouped(groups),
+                None => return Ok(()),
+            },
+            partial => partial,
+        };
+        if let Partial::Grouped(groups) = &partial {
+            self.waiting_groups += groups.group_count();
+        }
+        self.waiting_bytes += partial.memory_bytes();
+        self.waiting.push(partial);
+        if self.waiting_groups > MAX_WAITING_GROUPS && self.waiting.len() > 1 {
+            let merged = merge(&self.query, std::mem::take(&mut self.waiting), ctx)?;
+            self.waiting_groups = match &merged {
+                // What does not shrink is merged again only after as much again has come.
+                Partial::Grouped(groups) => MAX_WAITING_GROUPS.saturating_sub(groups.group_count()),
+                _ => 0,
+            };
+            self.waiting_bytes = merged.memory_bytes();
+            self.waiting.push(merged);
+        }
+        Ok(())
+    }
+
+    /// Bytes of memory, roughly.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let dense = self.dense.as_ref().map_or(0, |dense| dense.accumulated.memory_bytes());
+        self.waiting_bytes + dense
+    }
+
+    /// Everything added, as one partial.
+    ///
+    /// # Errors
+    /// As [`merge`].
+    pub fn finish(self, ctx: &ExecContext) -> Result<Partial> {
+        self.finish_with_cut(None, ctx)
+    }
+
+    /// As [`Merger::finish`], when nothing else will be merged with it: a topN then leaves out the
+    /// groups that cannot be in the answer.
+    ///
+    /// # Errors
+    /// As [`merge`].
+    pub fn finish_complete(self, ctx: &ExecContext) -> Result<Partial> {
+        let query = Arc::clone(&self.query);
+        match query.as_ref() {
+            Query::TopN(query) => self.finish_with_cut(TopCut::of(query).as_ref(), ctx),
+            _ => self.finish(ctx),
+        }
+    }
+
+    fn finish_with_cut(mut self, cut: Option<&TopCut>, ctx: &ExecContext) -> Result<Partial> {
+        if let Some(dense) = self.dense.take() {
+            // What waits may add to any group.
+            let cut = cut.filter(|_| self.waiting.is_empty());
+            self.waiting.push(Partial::Grouped(dense.finish(cut)));
+        }
+        merge(&self.query, self.waiting, ctx)
+    }
+
+    /// Adds what another merger of the same query has.
+    ///
+    /// # Errors
+    /// As [`merge`].
+    pub fn absorb(&mut self, mut other: Self, ctx: &ExecContext) -> Result<()> {
+        match (&mut self.dense, other.dense.take()) {
+            (_, None) => {}
+            (Some(dense), Some(from)) if dense.is_alike(&from) => dense.absorb(from, ctx)?,
+            (empty @ None, Some(from)) => *empty = Some(from),
+            (_, Some(from)) => self.add(Partial::Grouped(from.finish(None)), ctx)?,
+        }
+        other.waiting.into_iter().try_for_each(|partial| self.add(partial, ctx))
+    }
+
+    /// Adds groups to the array, or gives them back.
+    fn add_dense(
+        &mut self,
+        groups: GroupedPartial,
+        ctx: &ExecContext,
+    ) -> Result<Option<GroupedPartial>> {
+        let ([KeyColumn::Node(keys)], Some(&start)) =
+            (groups.keys.as_slice(), groups.bucket_start_ms.first())
+        else {
+            return Ok(Some(groups));
+        };
+        let fits = match &self.dense {
+            Some(dense) => {
+                Arc::ptr_eq(&dense.dictionary, &keys.dictionary) && dense.bucket_start_ms == start
+            }
+            None => groups.group_count().saturating_mul(DENSE_SHARE) >= keys.values.id_count(),
+        };
+        if !fits || groups.bucket_start_ms.iter().any(|other| *other != start) {
+            return Ok(Some(groups));
+        }
+        let aggregations = aggregations_of(&self.query);
+        let dense = self.dense.get_or_insert_with(|| Dense {
+            dictionary: Arc::clone(&keys.dictionary),
+            values: Arc::clone(&keys.values),
+            bucket_start_ms: start,
+            data_range_ms: vec![None; groups.data_range_ms.len()],
+            accumulated: Accumulated::new(aggregations, keys.values.id_count()),
+        });
+        if keys.values.id_count() > dense.values.id_count() {
+            dense.values = Arc::clone(&keys.values);
+        }
+        dense.accumulated.make_room(dense.values.id_count());
+        widen_range(&mut dense.data_range_ms, &groups.data_range_ms);
+        let GroupedPartial { keys, states, .. } = groups;
+        if let Some(KeyColumn::Node(keys)) = keys.into_iter().next() {
+            dense.accumulated.add(states, &keys.ids, ctx)?;
+        }
+        Ok(None)
+    }
+}
+
+impl Dense {
+    fn is_alike(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.dictionary, &other.dictionary)
+            && self.bucket_start_ms == other.bucket_start_ms
+    }
+
+    fn absorb(&mut self, other: Self, ctx: &ExecContext) -> Result<()> {
+        if other.values.id_count() > self.values.id_count() {
+            self.values = other.values;
+        }
+        widen_range(&mut self.data_range_ms, &other.data_range_ms);
+        self.accumulated.absorb(other.accumulated, ctx)
+    }
+
+    fn finish(self, cut: Option<&TopCut>) -> GroupedPartial {
+        let Self { dictionary, values, bucket_start_ms, data_range_ms, accumulated } = self;
+        let (mut ids, mut states) = accumulated.finish();
+        if let Some(best) = cut.and_then(|cut| cut.best(&states)) {
+            ids = best.iter().map(|&group| ids[group as usize]).collect();
+            states = states.into_iter().map(|states| states.pick(&best)).collect();
+        }
+        GroupedPartial {
+            bucket_start_ms: vec![bucket_start_ms; ids.len()],
+            keys: vec![KeyColumn::Node(NodeKeys { ids, dictionary, values })],
+            states,
+            data_range_ms,
+        }
+    }
+}
+
+fn aggregations_of(query: &Query) -> &[AggregatorSpec] {
+    match query {
+        Query::Timeseries(query) => &query.aggregations,
+        Query::TopN(query) => &query.aggregations,
+        Query::GroupBy(query) => &query.aggregations,
+        _ => &[],
+    }
+}

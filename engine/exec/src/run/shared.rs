@@ -1,0 +1,245 @@
+//! One query over many segments by several workers: each takes the next segment, and when there is
+//! none left it helps with the blocks of one that another still works on, so that all cores are
+//! busy to the end, also when there is a single big segment.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use henge_query::Query;
+use henge_segment::SegmentView;
+
+use super::grouped::{self, GroupedQuery};
+use crate::context::{ExecContext, Tuning};
+use crate::error::Result;
+use crate::memory::MemoryLease;
+use crate::merge::Merger;
+use crate::partial::Partial;
+use crate::projection::{self, ProjectionPlan};
+
+/// Blocks that a worker takes at a time.
+const CLAIM_BLOCKS: usize = 4;
+
+/// What is left of a segment must be worth the set-up and the merging of another worker's part.
+const MIN_HELPED_BLOCKS: usize = 8;
+
+/// Stopping in the middle of a segment means another partial to merge: not after less than this.
+const MIN_TURN_BLOCKS: usize = 16;
+
+/// The segments of a query, being worked on.
+#[derive(Debug)]
+pub struct SharedRun {
+    query: Arc<Query>,
+    items: Vec<Item>,
+    next_item: AtomicUsize,
+}
+
+/// A segment of a shared run.
+pub struct SharedItem {
+    /// The query as the segment is to answer it.
+    pub query: Arc<Query>,
+    /// Its rows.
+    pub view: Arc<dyn SegmentView>,
+    /// Told what the whole segment contributes, if one worker found all of it.
+    pub whole: Option<Box<dyn Fn(&Partial) + Send + Sync>>,
+}
+
+impl std::fmt::Debug for SharedItem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedItem").field("segment", self.view.id()).finish_non_exhaustive()
+    }
+}
+
+impl SharedItem {
+    fn found_all(&self, partial: &Partial) {
+        if let Some(whole) = &self.whole {
+            whole(partial);
+        }
+    }
+}
+
+/// A segment and how far its blocks are taken.
+#[derive(Debug)]
+struct Item {
+    shared: SharedItem,
+    /// The projection that is read instead of the segment, once that is known.
+    plan: OnceLock<Option<ProjectionPlan>>,
+    /// Of the projection, or of the segment.
+    next_block: AtomicUsize,
+}
+
+impl Deref for Item {
+    type Target = SharedItem;
+
+    fn deref(&self) -> &SharedItem {
+        &self.shared
+    }
+}
+
+impl Item {
+    fn plan(&self) -> Result<Option<&ProjectionPlan>> {
+        if let Some(plan) = self.plan.get() {
+            return Ok(plan.as_ref());
+        }
+        let plan = projection::plan(&self.query, self.view.as_ref())?;
+        Ok(self.plan.get_or_init(|| plan).as_ref())
+    }
+
+    /// The rows that are read.
+    fn rows(&self) -> &dyn SegmentView {
+        match self.plan.get() {
+            Some(Some(plan)) => plan.view(self.view.as_ref()),
+            _ => self.view.as_ref(),
+        }
+    }
+
+    fn blocks_left(&self) -> usize {
+        self.rows().block_count().saturating_sub(self.next_block.load(Ordering::Relaxed))
+    }
+}
+
+impl SharedRun {
+    /// The work of `query` over segments that together hold each row once.
+    #[must_use]
+    pub fn new(query: Arc<Query>, items: Vec<SharedItem>) -> Self {
+        let mut items: Vec<Item> = items
+            .into_iter()
+            .map(|shared| Item { shared, plan: OnceLock::new(), next_block: AtomicUsize::new(0) })
+            .collect();
+        // What takes longest begins first.
+        items.sort_by_key(|item| std::cmp::Reverse(item.view.row_count()));
+        Self { query, items, next_item: AtomicUsize::new(0) }
+    }
+
+    /// The most workers that find something to do.
+    #[must_use]
+    pub fn worker_limit(&self) -> usize {
+        let parts = |item: &Item| match GroupedQuery::of(&item.query, None) {
+            Some(_) => (item.view.block_count() / MIN_HELPED_BLOCKS).max(1),
+            None => 1,
+        };
+        self.items.iter().map(parts).sum()
+    }
+
+    /// The segment with most blocks left, when that is worth helping with.
+    fn to_help(&self) -> Option<usize> {
+        let grouped = |item: &Item| GroupedQuery::of(&item.query, None).is_some();
+        let most = self.items.iter().enumerate().filter(|(_, item)| grouped(item));
+        most.max_by_key(|(_, item)| item.blocks_left())
+            .filter(|(_, item)| item.blocks_left() >= MIN_HELPED_BLOCKS)
+            .map(|(index, _)| index)
+    }
+}
+
+/// One worker's part of a shared run.
+#[derive(Debug)]
+pub struct Worker {
+    run: Arc<SharedRun>,
+    merger: Merger,
+    /// A segment that it stopped in the middle of.
+    current: Option<usize>,
+    lease: Option<MemoryLease>,
+    segments: u64,
+    rows: u64,
+}
+
+impl Worker {
+    /// A worker that has done nothing yet.
+    #[must_use]
+    pub fn new(run: Arc<SharedRun>) -> Self {
+        let merger = Merger::new(Arc::clone(&run.query));
+        Self { run, merger, current: None, lease: None, segments: 0, rows: 0 }
+    }
+
+    /// Does a piece of the work: a segment, or some blocks of one. It stops early, at a price, when
+    /// `should_yield` says so. False when nothing was left.
+    ///
+    /// # Errors
+    /// As [`super::run`].
+    pub fn step(&mut self, ctx: &ExecContext, should_yield: &dyn Fn() -> bool) -> Result<bool> {
+        let run = Arc::clone(&self.run);
+        let Some(index) = self.next_index() else { return Ok(false) };
+        let item = &run.items[index];
+        ctx.cancel.check()?;
+        let plan = item.plan()?;
+        if item.next_block.load(Ordering::Relaxed) == 0 {
+            self.rows += item.rows().row_count() as u64;
+        }
+        let query = plan.map_or(item.query.as_ref(), ProjectionPlan::query);
+        let partial = match GroupedQuery::of(query, None) {
+            Some(grouped) => {
+                let count = item.rows().block_count();
+                let mut claimed = 0;
+                let mut claim = || {
+                    if claimed >= MIN_TURN_BLOCKS && should_yield() {
+                        return None;
+                    }
+                    let start = item.next_block.fetch_add(CLAIM_BLOCKS, Ordering::Relaxed);
+                    let blocks =
+                        (start < count).then(|| start..(start + CLAIM_BLOCKS).min(count))?;
+                    claimed += blocks.len();
+                    Some(blocks)
+                };
+                let partial =
+                    grouped::run(&grouped, item.rows(), &mut claim, ctx, &Tuning::default())?;
+                let partial = match plan {
+                    Some(plan) => plan.finish(&item.query, item.view.as_ref(), partial),
+                    None => partial,
+                };
+                if claimed == count {
+                    item.found_all(&partial);
+                }
+                self.current = (item.blocks_left() > 0).then_some(index);
+                partial
+            }
+            None => {
+                let partial = super::run(&item.query, item.view.as_ref(), ctx)?;
+                item.found_all(&partial);
+                partial
+            }
+        };
+        self.merger.add(partial, ctx)?;
+        self.account(ctx)?;
+        Ok(true)
+    }
+
+    /// The segment it was at, the next one, or one to help with.
+    fn next_index(&mut self) -> Option<usize> {
+        if let Some(index) = self.current.take() {
+            return Some(index);
+        }
+        let next = self.run.next_item.fetch_add(1, Ordering::Relaxed);
+        if next >= self.run.items.len() {
+            return self.run.to_help();
+        }
+        self.segments += 1;
+        Some(next)
+    }
+
+    /// Tells what it holds, and puts that aside when it is too much.
+    fn account(&mut self, ctx: &ExecContext) -> Result<()> {
+        let mut held = self.merger.memory_bytes();
+        if let Some(spill) = ctx.spill.as_ref().filter(|spill| held > spill.above_bytes) {
+            let empty = Merger::new(Arc::clone(&self.run.query));
+            if let Partial::Grouped(groups) =
+                std::mem::replace(&mut self.merger, empty).finish(ctx)?
+            {
+                spill.sink.put(groups)?;
+            }
+            held = 0;
+        }
+        self.lease.get_or_insert_with(|| ctx.memory.lease()).set(held)
+    }
+
+    /// Segments that this worker was the first to take, and their rows.
+    #[must_use]
+    pub fn scanned(&self) -> (u64, u64) {
+        (self.segments, self.rows)
+    }
+
+    /// What this worker found.
+    #[must_use]
+    pub fn into_merger(self) -> Merger {
+        self.merger
+    }
+}

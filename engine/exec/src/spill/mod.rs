@@ -1,0 +1,61 @@
+//! Groups beyond memory: cut into partitions by the hash of their keys, written as bytes, read back
+//! and merged one partition after the other. Where the bytes go is the caller's business.
+
+mod codec;
+mod partition;
+
+pub use codec::{decode_groups, encode_groups};
+pub use partition::partition_groups;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use henge_query::{GroupByQuery, Query};
+
+use crate::context::ExecContext;
+use crate::error::Result;
+use crate::finalise::cut_groups;
+use crate::merge::merge;
+use crate::partial::{GroupedPartial, Partial};
+
+/// Takes groups that do not fit into memory.
+pub trait GroupSink: Send + Sync + Debug {
+    /// Puts groups aside.
+    ///
+    /// # Errors
+    /// When there is no room for them either.
+    fn put(&self, groups: GroupedPartial) -> Result<()>;
+}
+
+/// When and where to groups are put aside.
+#[derive(Debug, Clone)]
+pub struct Spill {
+    /// Where to.
+    pub sink: Arc<dyn GroupSink>,
+    /// What one worker may hold before.
+    pub above_bytes: usize,
+}
+
+/// Merges what belongs to one partition and leaves out the groups that cannot be in the answer.
+///
+/// # Errors
+/// As [`merge`].
+pub fn merge_partition(
+    query: &Query,
+    parts: Vec<GroupedPartial>,
+    ctx: &ExecContext,
+) -> Result<Partial> {
+    let parts = parts.into_iter().map(Partial::Grouped).collect();
+    match (query, merge(query, parts, ctx)?) {
+        (Query::GroupBy(query), Partial::Grouped(groups)) if may_cut(query) => {
+            cut_groups(query, groups, ctx).map(Partial::Grouped)
+        }
+        (_, merged) => Ok(merged),
+    }
+}
+
+/// Grouping sets add groups of several partitions up: all of them are needed until then.
+fn may_cut(query: &GroupByQuery) -> bool {
+    let has_limit = query.limit_spec.as_ref().is_some_and(|limit| limit.limit.is_some());
+    query.subtotals.is_none() && (query.having.is_some() || has_limit)
+}

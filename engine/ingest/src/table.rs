@@ -1,0 +1,209 @@
+//! Rows that come as typed values, from formats with columns: the same steps as for JSON, without
+//! JSON text.
+
+use henge_types::ColumnType;
+
+use crate::error::IngestError;
+use crate::parser::RowParser;
+use crate::raw::{EventBuffer, Raw, UnknownField};
+use crate::rejection::{BatchCounts, RejectReason, Rejection, RowSink};
+
+/// A value of a typed row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FieldValue<'a> {
+    /// No value.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Long(i64),
+    /// A decimal.
+    Double(f64),
+    /// Text.
+    Text(&'a str),
+    /// Several values; lists within are null.
+    List(&'a [FieldValue<'a>]),
+}
+
+/// The columns of a table and where their values belong.
+#[derive(Debug, Default)]
+pub struct TableFields {
+    names: Vec<String>,
+    /// Positions in the layout; `None` for fields that it does not know.
+    positions: Vec<Option<usize>>,
+    /// How many names the layout had when the positions were looked up.
+    known_names: usize,
+}
+
+impl TableFields {
+    /// The columns, in the order in which rows give their values.
+    #[must_use]
+    pub fn new(names: Vec<String>) -> Self {
+        Self { names, positions: Vec::new(), known_names: usize::MAX }
+    }
+}
+
+/// Where a typed row comes from, for the message when it is refused.
+#[derive(Clone, Copy)]
+pub struct RowOrigin<'a> {
+    /// Byte of the input at which it starts; the row's number where rows have no bytes.
+    pub offset: usize,
+    /// The row as people can read it.
+    pub raw: &'a dyn Fn() -> String,
+}
+
+impl std::fmt::Debug for RowOrigin<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RowOrigin").field("offset", &self.offset).finish_non_exhaustive()
+    }
+}
+
+impl RowParser {
+    /// Makes a field a dimension before its first value, when discovery would take it or when it is
+    /// declared without a type.
+    pub fn discover_field(&mut self, name: &str, column_type: &ColumnType) {
+        let layout = &self.layout;
+        let is_new = layout.discovers && !layout.table.contains(name);
+        if !(is_new || layout.table.is_pending(name)) || layout.transform_of(name).is_some() {
+            return;
+        }
+        let sample = match column_type {
+            ColumnType::Long => Raw::Long(0),
+            ColumnType::Float | ColumnType::Double => Raw::Double(0.0),
+            ColumnType::String | ColumnType::Complex(_) => Raw::Null,
+        };
+        let schema = layout.discovered(name, sample);
+        self.add_dimension(schema);
+    }
+
+    /// The fields that rows need: of the timestamp, the dimensions known so far, the metrics, the
+    /// transforms and the filter.
+    #[must_use]
+    pub fn fields_read(&self) -> Vec<String> {
+        self.layout.fields_read().map(str::to_owned).collect()
+    }
+
+    /// True when nothing but types stands between a field and its column: no transform, no filter,
+    /// no intervals.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let schema = &self.schema;
+        schema.transform_spec.transforms.is_empty()
+            && schema.transform_spec.filter.is_none()
+            && schema.granularity_spec.intervals.is_empty()
+    }
+
+    /// Starts a batch of typed rows.
+    pub fn begin_rows(&mut self) {
+        self.counts = BatchCounts::default();
+    }
+
+    /// What became of the rows since [`RowParser::begin_rows`].
+    #[must_use]
+    pub fn counts(&self) -> BatchCounts {
+        self.counts
+    }
+
+    /// Takes a row of typed values, one a field. A row that is refused is reported to the sink.
+    ///
+    /// # Errors
+    /// When the sink stops.
+    pub fn parse_row(
+        &mut self,
+        fields: &mut TableFields,
+        values: &[FieldValue<'_>],
+        origin: RowOrigin<'_>,
+        sink: &mut dyn RowSink,
+    ) -> Result<(), IngestError> {
+        self.bind(fields);
+        if let Err(reason) = self.take_values(fields, values) {
+            self.refuse_row(reason, origin, sink);
+            return Ok(());
+        }
+        if let Err(reason) = self.store_counted("", sink)? {
+            self.refuse_row(reason, origin, sink);
+        }
+        Ok(())
+    }
+
+    /// Counts and reports a row that could not even be read.
+    pub fn refuse_row(
+        &mut self,
+        reason: RejectReason,
+        origin: RowOrigin<'_>,
+        sink: &mut dyn RowSink,
+    ) {
+        let mut raw = (origin.raw)();
+        let mut end = raw.len().min(self.limits.max_raw_bytes);
+        while !raw.is_char_boundary(end) {
+            end -= 1;
+        }
+        raw.truncate(end);
+        let position = self.counts.received;
+        let rejection =
+            Rejection { position, offset_bytes: origin.offset, reason, raw: raw.as_bytes() };
+        sink.rejected(rejection);
+        self.counts.received += 1;
+        self.counts.rejected += 1;
+    }
+
+    /// Looks the names up again when discovery has added some.
+    fn bind(&self, fields: &mut TableFields) {
+        let table = &self.layout.table;
+        if fields.known_names != table.len() {
+            fields.known_names = table.len();
+            fields.positions = fields.names.iter().map(|name| table.position(name)).collect();
+        }
+    }
+
+    fn take_values(
+        &mut self,
+        fields: &TableFields,
+        values: &[FieldValue<'_>],
+    ) -> Result<(), RejectReason> {
+        let buffer = &mut self.buffer;
+        buffer.clear(self.layout.table.len());
+        let named = fields.names.iter().zip(&fields.positions);
+        for ((name, position), value) in named.zip(values) {
+            let raw = raw_value(*value, buffer, self.limits.max_multi_values)?;
+            match position {
+                Some(position) => buffer.fields[*position] = raw,
+                None if self.layout.discovers && !raw.is_null() => {
+                    let name = buffer.keep(name);
+                    buffer.unknown.push(UnknownField { name, value: raw });
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn raw_value(
+    value: FieldValue<'_>,
+    buffer: &mut EventBuffer,
+    max_multi_values: usize,
+) -> Result<Raw, RejectReason> {
+    Ok(match value {
+        FieldValue::Null => Raw::Null,
+        FieldValue::Bool(value) => Raw::Bool(value),
+        FieldValue::Long(value) => Raw::Long(value),
+        FieldValue::Double(value) => Raw::Double(value),
+        FieldValue::Text(text) => Raw::Text(buffer.keep(text)),
+        FieldValue::List(values) => {
+            if values.len() > max_multi_values {
+                let limit = max_multi_values;
+                return Err(RejectReason::OverLimit { what: "values in a list", limit });
+            }
+            let first = buffer.items.len() as u32;
+            for value in values {
+                let item = match value {
+                    FieldValue::List(_) => Raw::Null,
+                    scalar => raw_value(*scalar, buffer, max_multi_values)?,
+                };
+                buffer.items.push(item);
+            }
+            Raw::List { first, count: values.len() as u32 }
+        }
+    })
+}

@@ -1,0 +1,267 @@
+//! One column of one row group, a slice of rows at a time.
+
+use henge_segment::StringTable;
+use parquet::basic::Type;
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{AsBytes, ByteArray, DataType, FixedLenByteArray, Int96};
+use rustc_hash::FxHashMap;
+
+use super::convert;
+use super::schema::{Kind, ParquetField};
+use crate::batch::{BatchColumn, Values};
+use crate::error::{Result, TabularError};
+
+/// How a column is to be read.
+#[derive(Debug, Clone)]
+pub(super) struct ReadColumn {
+    pub(super) field: ParquetField,
+    /// The column is stored as text: decimals keep their digits.
+    pub(super) as_text: bool,
+    pub(super) binary_as_text: bool,
+}
+
+/// A column of the row group that is being read.
+pub(super) struct OpenColumn {
+    reader: ColumnReader,
+    has_dictionary: bool,
+}
+
+/// Values that are there, and the levels that say where.
+struct Decoded<T> {
+    values: Vec<T>,
+    definitions: Vec<i16>,
+    repetitions: Vec<i16>,
+}
+
+impl OpenColumn {
+    pub(super) fn new(reader: ColumnReader, has_dictionary: bool) -> Self {
+        Self { reader, has_dictionary }
+    }
+
+    /// The next `rows` rows.
+    pub(super) fn read(&mut self, column: &ReadColumn, rows: usize) -> Result<BatchColumn> {
+        let has_dictionary = self.has_dictionary;
+        match &mut self.reader {
+            ColumnReader::BoolColumnReader(reader) => {
+                decode(reader, column, rows)?.assemble(column, rows, Values::Bool)
+            }
+            ColumnReader::Int32ColumnReader(reader) => {
+                let kind = column.field.kind;
+                let decoded = decode(reader, column, rows)?;
+                let unsigned = kind == Kind::UnsignedInt;
+                let widen = |v: i32| if unsigned { i64::from(v as u32) } else { i64::from(v) };
+                decoded.map(widen).assemble(column, rows, |values| convert::longs(values, column))
+            }
+            ColumnReader::Int64ColumnReader(reader) => {
+                decode(reader, column, rows)?
+                    .assemble(column, rows, |values| convert::longs(values, column))
+            }
+            ColumnReader::Int96ColumnReader(reader) => {
+                let decoded = decode(reader, column, rows)?;
+                decoded.map(|time: Int96| time.to_millis()).assemble(column, rows, Values::Long)
+            }
+            ColumnReader::FloatColumnReader(reader) => {
+                let decoded = decode(reader, column, rows)?;
+                decoded.assemble(column, rows, |values| convert::floats(&values, column))
+            }
+            ColumnReader::DoubleColumnReader(reader) => {
+                decode(reader, column, rows)?.assemble(column, rows, Values::Double)
+            }
+            ColumnReader::ByteArrayColumnReader(reader) => {
+                let decoded = decode(reader, column, rows)?;
+                let decoded = decoded.map(|value: ByteArray| value);
+                bytes(decoded, column, rows, has_dictionary)
+            }
+            ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+                let decoded = decode(reader, column, rows)?;
+                let decoded = decoded.map(|value: FixedLenByteArray| ByteArray::from(value));
+                bytes(decoded, column, rows, has_dictionary)
+            }
+        }
+    }
+}
+
+fn decode<D: DataType>(
+    reader: &mut ColumnReaderImpl<D>,
+    column: &ReadColumn,
+    rows: usize,
+) -> Result<Decoded<D::T>> {
+    let mut decoded = Decoded {
+        values: Vec::with_capacity(rows),
+        definitions: Vec::new(),
+        repetitions: Vec::new(),
+    };
+    let mut read = 0;
+    while read < rows {
+        let (records, _, levels) = reader.read_records(
+            rows - read,
+            Some(&mut decoded.definitions),
+            Some(&mut decoded.repetitions),
+            &mut decoded.values,
+        )?;
+        if records == 0 && levels == 0 {
+            return Err(TabularError::Corrupt(format!(
+                "column '{}' of the Parquet file ends after {read} of {rows} rows",
+                column.field.name
+            )));
+        }
+        read += records;
+    }
+    Ok(decoded)
+}
+
+impl<T> Decoded<T> {
+    fn map<U>(self, convert: impl Fn(T) -> U) -> Decoded<U> {
+        let Self { values, definitions, repetitions } = self;
+        Decoded { values: values.into_iter().map(convert).collect(), definitions, repetitions }
+    }
+}
+
+impl<T: Default + Clone> Decoded<T> {
+    fn assemble(
+        self,
+        column: &ReadColumn,
+        rows: usize,
+        convert: impl FnOnce(Vec<T>) -> Values,
+    ) -> Result<BatchColumn> {
+        self.spread(column, rows, T::default(), |values| Ok(convert(values)))
+    }
+
+    /// Puts values where their rows are, with a filler in the rows without one.
+    fn spread(
+        self,
+        column: &ReadColumn,
+        rows: usize,
+        filler: T,
+        convert: impl FnOnce(Vec<T>) -> Result<Values>,
+    ) -> Result<BatchColumn> {
+        let field = &column.field;
+        let Self { values, definitions, repetitions } = self;
+        let wrong = || {
+            let name = &field.name;
+            TabularError::Corrupt(format!("column '{name}' of the Parquet file has wrong levels"))
+        };
+        if field.is_list {
+            let offsets =
+                list_offsets(field, rows, &definitions, &repetitions).ok_or_else(wrong)?;
+            let present: Vec<i16> = definitions
+                .into_iter()
+                .filter(|level| *level + 1 >= field.max_definition)
+                .collect();
+            let (values, nulls) =
+                fill(values, &present, field.max_definition, filler).ok_or_else(wrong)?;
+            if offsets.last().map(|end| *end as usize) != Some(values.len()) {
+                return Err(wrong());
+            }
+            let items = Box::new(BatchColumn { values: convert(values)?, nulls });
+            return Ok(BatchColumn { values: Values::List { offsets, items }, nulls: None });
+        }
+        let (values, nulls) = match field.max_definition {
+            0 => (values, None),
+            max => fill(values, &definitions, max, filler).ok_or_else(wrong)?,
+        };
+        if values.len() != rows {
+            return Err(wrong());
+        }
+        if nulls.as_deref().is_some_and(|words| count(words) == rows) {
+            return Ok(BatchColumn::null());
+        }
+        Ok(BatchColumn { values: convert(values)?, nulls })
+    }
+}
+
+fn count(words: &[u64]) -> usize {
+    words.iter().map(|word| word.count_ones() as usize).sum()
+}
+
+/// Values and null mask by definition levels.
+fn fill<T: Clone>(
+    values: Vec<T>,
+    definitions: &[i16],
+    max: i16,
+    filler: T,
+) -> Option<(Vec<T>, Option<Vec<u64>>)> {
+    if values.len() == definitions.len() {
+        return Some((values, None));
+    }
+    let mut nulls = vec![0_u64; definitions.len().div_ceil(64)];
+    let mut filled = Vec::with_capacity(definitions.len());
+    let mut values = values.into_iter();
+    for (row, level) in definitions.iter().enumerate() {
+        if *level == max {
+            filled.push(values.next()?);
+        } else {
+            nulls[row / 64] |= 1 << (row % 64);
+            filled.push(filler.clone());
+        }
+    }
+    values.next().is_none().then_some((filled, Some(nulls)))
+}
+
+/// Where the elements of each row begin. The level below the highest is an element that is null,
+/// where elements can be; below that the list is empty or null.
+fn list_offsets(
+    field: &ParquetField,
+    rows: usize,
+    definitions: &[i16],
+    repetitions: &[i16],
+) -> Option<Vec<u32>> {
+    let mut offsets = Vec::with_capacity(rows + 1);
+    let mut items = 0;
+    for (definition, repetition) in definitions.iter().zip(repetitions) {
+        if *repetition == 0 {
+            offsets.push(items);
+        }
+        items += u32::from(*definition + 1 >= field.max_definition);
+    }
+    offsets.push(items);
+    (offsets.len() == rows + 1 && definitions.len() == repetitions.len()).then_some(offsets)
+}
+
+/// Columns of bytes. Values of a dictionary are slices of one buffer: the same place is the same
+/// value, so that each is looked at once a batch.
+fn bytes(
+    decoded: Decoded<ByteArray>,
+    column: &ReadColumn,
+    rows: usize,
+    has_dictionary: bool,
+) -> Result<BatchColumn> {
+    let kind = column.field.kind;
+    match kind {
+        Kind::Decimal(scale) if !column.as_text => {
+            let decoded = decoded.map(|value| convert::decimal_bytes(value.as_bytes(), scale));
+            return decoded.assemble(column, rows, Values::Double);
+        }
+        Kind::Float16 => {
+            let decoded = decoded.map(|value| convert::half(value.as_bytes()));
+            return decoded.assemble(column, rows, Values::Double);
+        }
+        _ => {}
+    }
+    let mut texts = StringTable::new();
+    let mut known: FxHashMap<(usize, usize), u32> = FxHashMap::default();
+    let mut ids = Vec::with_capacity(decoded.values.len());
+    for value in &decoded.values {
+        // Only a value that was never set has no data; the library gives none such.
+        let data: &[u8] = if value.is_empty() { &[] } else { value.data() };
+        let place = (data.as_ptr() as usize, data.len());
+        if has_dictionary && let Some(id) = known.get(&place) {
+            ids.push(*id);
+            continue;
+        }
+        let id = texts.len() as u32;
+        convert::push_text(&mut texts, data, column)?;
+        if has_dictionary {
+            known.insert(place, id);
+        }
+        ids.push(id);
+    }
+    let Decoded { definitions, repetitions, .. } = decoded;
+    let ids = Decoded { values: ids, definitions, repetitions };
+    ids.assemble(column, rows, |ids| Values::Text { texts, ids, repeats: has_dictionary })
+}
+
+/// Whether the library can read this column at all.
+pub(super) fn is_readable(physical_type: Type, type_length: i32) -> bool {
+    physical_type != Type::FIXED_LEN_BYTE_ARRAY || (1..=1 << 16).contains(&type_length)
+}

@@ -1,0 +1,82 @@
+//! Checks on pages before the library decodes them: it allocates by what a page says of itself.
+
+use parquet::basic::{Encoding, Type};
+use parquet::column::page::{Page, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+
+/// Values of one page. A page of nulls or of one repeated value has few bytes, so that its size
+/// alone bounds nothing.
+const MAX_PAGE_VALUES: u32 = 64 << 20;
+
+/// A page reader that refuses pages which promise more than they can hold.
+pub(super) struct GuardedPages {
+    pub(super) inner: Box<dyn PageReader>,
+    pub(super) physical_type: Type,
+    pub(super) type_length: i32,
+}
+
+impl GuardedPages {
+    fn check(&self, page: &Page) -> Result<()> {
+        let (values, fits) = match page {
+            Page::DictionaryPage { buf, num_values, .. } => {
+                (*num_values, self.holds(buf.len(), *num_values))
+            }
+            Page::DataPage { num_values, .. } | Page::DataPageV2 { num_values, .. } => {
+                (*num_values, *num_values <= MAX_PAGE_VALUES)
+            }
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(ParquetError::General(format!("a page promises {values} values but cannot hold them")))
+    }
+
+    /// Whether so many values fit into a plainly encoded dictionary of this size.
+    fn holds(&self, size_bytes: usize, values: u32) -> bool {
+        let least_bytes = match self.physical_type {
+            Type::BOOLEAN => 1,
+            Type::INT32 | Type::FLOAT | Type::BYTE_ARRAY => 4,
+            Type::INT64 | Type::DOUBLE => 8,
+            Type::INT96 => 12,
+            Type::FIXED_LEN_BYTE_ARRAY => usize::try_from(self.type_length).unwrap_or(0).max(1),
+        };
+        values as usize <= size_bytes / least_bytes
+    }
+}
+
+impl Iterator for GuardedPages {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl PageReader for GuardedPages {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        let page = self.inner.get_next_page()?;
+        if let Some(page) = &page {
+            self.check(page)?;
+        }
+        Ok(page)
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.inner.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        self.inner.skip_next_page()
+    }
+
+    fn at_record_boundary(&mut self) -> Result<bool> {
+        self.inner.at_record_boundary()
+    }
+}
+
+/// Encodings of dictionary indices.
+pub(super) fn is_dictionary(encoding: Encoding) -> bool {
+    #[allow(deprecated)]
+    let plain = Encoding::PLAIN_DICTIONARY;
+    encoding == Encoding::RLE_DICTIONARY || encoding == plain
+}

@@ -1,0 +1,56 @@
+//! Caches of query results: of what one immutable segment contributes (data nodes), and the bounded
+//! store that whole results (brokers) use as well.
+
+mod bounded;
+#[cfg(test)]
+mod contract;
+mod memory;
+mod partials;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use henge_exec::Partial;
+use henge_types::SegmentId;
+
+pub use bounded::BoundedCache;
+pub use memory::MemoryPartialCache;
+pub use partials::PartialCaching;
+
+/// Names the contribution of one segment to one query. Segment ids carry a version that is never
+/// given out twice, so an entry can become useless but never wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PartialKey {
+    /// The segment, with its version.
+    pub segment: SegmentId,
+    /// The query, its intervals within the segment, and the visible part of the segment.
+    pub query: u128,
+}
+
+/// How a cache does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Lookups that found something.
+    pub hits: u64,
+    /// Lookups that did not.
+    pub misses: u64,
+    /// Entries now.
+    pub entries: u64,
+    /// Bytes now.
+    pub bytes: u64,
+}
+
+/// Contributions of immutable segments.
+pub trait PartialCache: Send + Sync + Debug {
+    /// What was put under the key, unless it was dropped since.
+    fn get(&self, key: &PartialKey) -> Option<Arc<Partial>>;
+
+    /// Keeps a contribution, if there is room and it is not too large.
+    fn put(&self, key: PartialKey, partial: Arc<Partial>);
+
+    /// Larger contributions are not kept: do not copy them for `put`.
+    fn max_entry_bytes(&self) -> usize;
+
+    /// How the cache does.
+    fn stats(&self) -> CacheStats;
+}

@@ -1,0 +1,206 @@
+//! What runs next: the highest priority; among equals, what came first, except that work goes to
+//! the back by several times what it has used already. So a short query overtakes long ones at once,
+//! and long ones still get their share of every second.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicI32, Ordering as Memory};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::Priority;
+
+/// A turn ends after this long if an equal waits.
+const TURN: Duration = Duration::from_millis(5);
+/// Work that has used a second lets through what arrives in the next four.
+const STAND_BACK: u32 = 4;
+/// But not by more than this: under a flood of short work, long work still moves.
+const MAX_STAND_BACK: Duration = Duration::from_millis(100);
+/// The waiting priority while nothing waits.
+const NOBODY: i32 = i32::MIN;
+
+/// One turn of work, and whether it wants another.
+pub(super) type Run = Box<dyn FnMut(&Turn<'_>) -> Next + Send>;
+
+/// What to do with work after a turn.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Finished,
+    Again,
+}
+
+/// The present turn of a task.
+#[derive(Debug)]
+pub struct Turn<'q> {
+    queue: &'q Queue,
+    priority: Priority,
+    started: Instant,
+}
+
+impl Turn<'_> {
+    /// True when others should have the thread: something of a higher priority waits, or this turn
+    /// has been long and an equal waits. Costs next to nothing while nobody waits.
+    #[must_use]
+    pub fn should_yield(&self) -> bool {
+        let waiting = self.queue.waiting.load(Memory::Relaxed);
+        waiting > self.priority
+            || (waiting == self.priority && waiting != NOBODY && self.started.elapsed() >= TURN)
+    }
+}
+
+struct Job {
+    priority: Priority,
+    /// When its turn is due among its equals.
+    due: Instant,
+    sequence: u64,
+    used: Duration,
+    run: Run,
+}
+
+impl Job {
+    fn rank(&self) -> (Priority, Reverse<Instant>, Reverse<u64>) {
+        (self.priority, Reverse(self.due), Reverse(self.sequence))
+    }
+}
+
+impl PartialEq for Job {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Job {}
+
+impl PartialOrd for Job {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Job {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+#[derive(Default)]
+struct State {
+    jobs: BinaryHeap<Job>,
+    next_sequence: u64,
+    /// Threads at work below priority 0.
+    low_running: usize,
+    closed: bool,
+}
+
+/// The queue of a pool.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+    /// The highest priority that waits for a thread.
+    waiting: AtomicI32,
+    /// Threads that work below priority 0 may take.
+    low_limit: usize,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("low_limit", &self.low_limit).finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    pub(super) fn new(threads: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            waiting: AtomicI32::new(NOBODY),
+            low_limit: threads.saturating_sub(1).max(1),
+        }
+    }
+
+    /// Number of jobs that wait.
+    pub(super) fn depth(&self) -> usize {
+        self.state.lock().jobs.len()
+    }
+
+    /// Queues work that has used so much time in earlier turns.
+    pub(super) fn push(&self, priority: Priority, run: Run, used: Duration) {
+        let due = Instant::now() + (used * STAND_BACK).min(MAX_STAND_BACK);
+        let mut state = self.state.lock();
+        if state.closed {
+            // Dropped outside the lock: that tells whoever waits for it.
+            drop(state);
+            return;
+        }
+        let sequence = state.next_sequence;
+        state.next_sequence += 1;
+        state.jobs.push(Job { priority, due, sequence, used, run });
+        self.note_waiting(&state);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Works until the queue is closed.
+    pub(super) fn work(&self) {
+        while let Some(mut job) = self.next() {
+            let turn = Turn { queue: self, priority: job.priority, started: Instant::now() };
+            let next = (job.run)(&turn);
+            let used = job.used + turn.started.elapsed();
+            if job.priority < 0 {
+                self.end_low();
+            }
+            if next == Next::Again {
+                self.push(job.priority, job.run, used);
+            }
+        }
+    }
+
+    /// Lets everybody go; what waits is dropped.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let abandoned = std::mem::take(&mut state.jobs);
+        drop(state);
+        // Dropping the closures drops their senders, which tells the waiters.
+        drop(abandoned);
+        self.wake.notify_all();
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if self.may_start(&state)
+                && let Some(job) = state.jobs.pop()
+            {
+                state.low_running += usize::from(job.priority < 0);
+                self.note_waiting(&state);
+                return Some(job);
+            }
+            self.wake.wait(&mut state);
+        }
+    }
+
+    /// The first job is the highest: when it has to wait for a thread, so have all.
+    fn may_start(&self, state: &State) -> bool {
+        let is_low = state.jobs.peek().is_some_and(|job| job.priority < 0);
+        !is_low || state.low_running < self.low_limit
+    }
+
+    fn end_low(&self) {
+        let mut state = self.state.lock();
+        state.low_running -= 1;
+        self.note_waiting(&state);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Low jobs that may not start make nobody yield, but for the low ones that are in their way.
+    fn note_waiting(&self, state: &State) {
+        let waiting = state.jobs.peek().map_or(NOBODY, |job| job.priority);
+        self.waiting.store(waiting, Memory::Relaxed);
+    }
+}

@@ -1,0 +1,184 @@
+//! Reading a task's inputs, piece by piece, while the chunks that are complete are written.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use henge_ingest::{BatchCounts, ParseLimits, RowParser};
+use henge_query::ingest::{DataSchema, InputFormat};
+use henge_tabular::{ChunkRows, DelimitedReader};
+
+use super::input::{self, Input, InputRef};
+use super::pieces::Pieces;
+use super::ready::ReadyChunk;
+use super::run::Run;
+use super::store::{Rows, Store};
+use super::table::{Survey, TableInput, survey};
+use crate::error::{RealtimeError, Result};
+use crate::push::accept::INGEST_PRIORITY;
+
+/// What a task reads and has read so far.
+pub(super) struct Reading {
+    pub(super) store: Store,
+    parser: RowParser,
+    schema: Arc<DataSchema>,
+    inputs: Vec<InputRef>,
+    survey: Survey,
+}
+
+/// An input of any format.
+enum Source {
+    Json(Input),
+    Lines(Input, Box<DelimitedReader>),
+    Table(Box<TableInput>),
+}
+
+/// What came of one piece.
+struct Piece {
+    counts: BatchCounts,
+    stored_bytes_read: u64,
+    /// Chunks that are to be written.
+    ready: Vec<ChunkRows>,
+}
+
+impl Run {
+    /// Opens the inputs as far as the schema depends on them.
+    pub(super) async fn start_reading(&mut self) -> Result<Reading> {
+        let spec = self.task.spec.clone();
+        let (inputs, total_bytes) = input::open_all(&spec.io_config.input_source)?;
+        self.progress.total_bytes = total_bytes;
+        let mut schema = spec.data_schema.clone();
+        let mut found = Survey::default();
+        let is_table = matches!(spec.io_config.input_format, InputFormat::Parquet { .. });
+        if is_table {
+            let paths = inputs.iter().map(|input| input.path().map(PathBuf::from));
+            let paths = paths.collect::<Option<Vec<_>>>().ok_or_else(|| {
+                let message = "ioConfig.inputSource: Parquet is read from files; use type local";
+                RealtimeError::Invalid(message.into())
+            })?;
+            let asked = schema.clone();
+            let work = move || survey(&paths, &asked);
+            found = self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await??;
+            found.adapt(&mut schema);
+            self.progress.total_rows = found.row_count;
+        }
+        self.show();
+        let schema = Arc::new(schema);
+        let now_ms = self.shared.clock.now_ms();
+        let limits = ParseLimits { now_ms, ..ParseLimits::default() };
+        let mut parser = RowParser::new(Arc::clone(&schema), limits.clone())?;
+        found.discover(&mut parser);
+        let options = &self.shared.options;
+        let store = Store::new(&spec, parser.dimensions(), options, &self.id, &limits)?;
+        Ok(Reading { store, parser, schema, inputs, survey: found })
+    }
+
+    /// Reads everything; gives the chunks by time.
+    pub(super) async fn read(
+        &mut self,
+        mut reading: Reading,
+    ) -> Result<(Reading, Vec<ReadyChunk>)> {
+        let spec = &self.task.spec;
+        let max_rows = usize::try_from(spec.tuning_config.max_rows_per_segment);
+        let max_rows = max_rows.unwrap_or(usize::MAX);
+        let datasource = spec.data_schema.data_source.clone();
+        let mut pieces = Pieces::new(self.shared.ingest_pool.clone(), &datasource, max_rows);
+        for (number, input) in std::mem::take(&mut reading.inputs).into_iter().enumerate() {
+            let size_bytes = input.size_bytes();
+            let done_before = self.progress.processed_bytes;
+            let mut source = self.open(&reading, number, input)?;
+            loop {
+                let work = move || {
+                    let outcome = source.read_piece(&mut reading);
+                    (source, reading, outcome)
+                };
+                let (source_back, reading_back, outcome) =
+                    self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?;
+                (source, reading) = (source_back, reading_back);
+                let Some(piece) = outcome? else { break };
+                self.count(&piece, done_before);
+                self.keep_letters(&mut reading.store).await;
+                self.check_rejections()?;
+                self.write(&mut reading.store, piece.ready, &mut pieces).await?;
+            }
+            self.progress.processed_bytes = done_before + size_bytes;
+            self.show();
+        }
+        self.check_counts()?;
+        let rest = match &mut reading.store.rows {
+            Rows::Columns(loader) => loader.finish(),
+            Rows::Indexed(chunks) => {
+                let chunks = chunks.take_chunks();
+                return Ok((reading, chunks.into_iter().map(ReadyChunk::from).collect()));
+            }
+        };
+        self.write(&mut reading.store, rest, &mut pieces).await?;
+        Ok((reading, pieces.finish().await?))
+    }
+
+    fn open(&self, reading: &Reading, number: usize, input: InputRef) -> Result<Source> {
+        match (&self.task.spec.io_config.input_format, input.path()) {
+            (InputFormat::Parquet { binary_as_string }, Some(path)) => {
+                let (schema, parser) = (&reading.schema, &reading.parser);
+                let times_after = reading.survey.times_after(number);
+                let table = TableInput::open(path, schema, parser, *binary_as_string, times_after)?;
+                Ok(Source::Table(Box::new(table)))
+            }
+            (InputFormat::Delimited(format), _) => {
+                let reader = Box::new(DelimitedReader::new(format.clone()));
+                Ok(Source::Lines(input.open()?, reader))
+            }
+            _ => Ok(Source::Json(input.open()?)),
+        }
+    }
+
+    fn count(&mut self, piece: &Piece, done_before: u64) {
+        self.progress.received += piece.counts.received;
+        self.progress.accepted += piece.counts.accepted;
+        self.progress.rejected += piece.counts.rejected;
+        self.progress.filtered += piece.counts.filtered;
+        self.progress.processed_bytes = done_before + piece.stored_bytes_read;
+        self.show();
+    }
+
+    async fn write(
+        &mut self,
+        store: &mut Store,
+        chunks: Vec<ChunkRows>,
+        pieces: &mut Pieces,
+    ) -> Result<()> {
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        let files = store.files(&self.task.spec, &self.shared.options);
+        for chunk in chunks {
+            pieces.write(chunk, &files).await?;
+            self.progress.segments = pieces.segment_count();
+            self.show();
+        }
+        Ok(())
+    }
+}
+
+impl Source {
+    /// Reads a piece; `None` at the end.
+    fn read_piece(&mut self, reading: &mut Reading) -> Result<Option<Piece>> {
+        let Reading { parser, store, .. } = reading;
+        let (counts, stored_bytes_read, upcoming) = match self {
+            Self::Json(input) => {
+                let Some(piece) = input.next_piece()? else { return Ok(None) };
+                (parser.parse_batch(&piece, store)?, input.stored_bytes_read(), None)
+            }
+            Self::Lines(input, reader) => {
+                let piece = input.next_cut(|bytes| Ok(reader.last_boundary(bytes)?))?;
+                let Some(piece) = piece else { return Ok(None) };
+                (reader.read(&piece, parser, store)?, input.stored_bytes_read(), None)
+            }
+            Self::Table(table) => {
+                let Some(counts) = table.read_piece(parser, store)? else { return Ok(None) };
+                (counts, table.stored_bytes_read(), table.upcoming())
+            }
+        };
+        let ready = store.relieve(upcoming)?;
+        Ok(Some(Piece { counts, stored_bytes_read, ready }))
+    }
+}

@@ -1,0 +1,58 @@
+//! Chunks whose rows are all read: what is to be published, before it has an identity.
+
+use std::sync::Arc;
+
+use henge_platform::metadata::PendingSegment;
+use henge_segment::SegmentView;
+use henge_types::Interval;
+
+use super::chunks::Chunk;
+use crate::error::Result;
+use crate::sink::{PartFiles, Sink, WrittenSegment};
+
+/// One time chunk.
+pub(super) struct ReadyChunk {
+    pub(super) interval: Interval,
+    pub(super) partitions: Vec<ReadyRows>,
+}
+
+/// The rows of one segment to be.
+pub(super) enum ReadyRows {
+    /// In an index and its parts.
+    Indexed(Box<Sink>),
+    /// Written, all but the identity.
+    Written(WrittenSegment),
+    /// The rows of an interval of several files.
+    Merge { segments: Arc<Vec<WrittenSegment>>, interval: Interval },
+}
+
+impl From<Chunk> for ReadyChunk {
+    fn from(chunk: Chunk) -> Self {
+        let sinks = chunk.partitions.into_iter().map(|partition| Box::new(partition.sink));
+        Self { interval: chunk.interval, partitions: sinks.map(ReadyRows::Indexed).collect() }
+    }
+}
+
+impl ReadyRows {
+    /// Writes the segment that is to be published as `target`.
+    pub(super) fn write(self, target: PendingSegment, files: &PartFiles) -> Result<WrittenSegment> {
+        match self {
+            Self::Indexed(sink) => {
+                let written = files.write_segment(&sink.views(), target)?;
+                sink.remove_files();
+                Ok(written)
+            }
+            Self::Written(segment) => files.rename(&segment, target),
+            Self::Merge { segments, interval } => {
+                let inside = segments.iter().filter(|segment| {
+                    let published = &segment.published;
+                    published.min_time_ms < interval.end_ms
+                        && published.max_time_ms >= interval.start_ms
+                });
+                let views: Vec<Arc<dyn SegmentView>> =
+                    inside.map(|segment| Arc::clone(&segment.view) as _).collect();
+                files.write_within(&views, Some(interval), target)
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Reading Parquet files: what they hold first, then their rows, a batch at a time.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use henge_index::DimensionSchema;
+use henge_ingest::{BatchCounts, FieldValue, RowOrigin, RowParser, TableFields};
+use henge_query::ingest::{DataSchema, TimestampFormat};
+use henge_tabular::{BatchPlan, ColumnBatch, ParquetReader, ParquetTable, TimeUnit, WantedField};
+use henge_types::ColumnType;
+use serde_json::{Map, Value};
+
+use super::file::LocalFile;
+use super::store::{Rows, Store};
+use crate::error::{RealtimeError, Result};
+
+/// What the files of a task hold together.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Names and types, in order of first appearance.
+    fields: Vec<(String, ColumnType)>,
+    pub(super) row_count: u64,
+    /// The field of the timestamps is a point in time in every file that has it.
+    has_native_time: bool,
+    /// First and last timestamp of each file, where its statistics tell.
+    times: Vec<Option<(i64, i64)>>,
+}
+
+/// Looks at the metadata of all files.
+pub(super) fn survey(paths: &[PathBuf], schema: &DataSchema) -> Result<Survey> {
+    let mut survey = Survey { has_native_time: true, ..Survey::default() };
+    let time_column = &schema.timestamp_spec.column;
+    for path in paths {
+        let table = open(path)?;
+        for field in table.fields() {
+            if field.name == *time_column {
+                survey.has_native_time &= field.is_time();
+            }
+            if survey.fields.iter().all(|(name, _)| *name != field.name) {
+                survey.fields.push((field.name.clone(), field.column_type()));
+            }
+        }
+        survey.row_count += table.row_count();
+        let time = WantedField { name: time_column.clone(), as_text: false };
+        let reader = table.read(&[time], false).map_err(at(path))?;
+        survey.times.push(reader.upcoming_times(0));
+    }
+    Ok(survey)
+}
+
+impl Survey {
+    /// Points in time are milliseconds, whatever the spec says of the column.
+    pub(super) fn adapt(&self, schema: &mut DataSchema) {
+        if self.has_native_time {
+            schema.timestamp_spec.format = TimestampFormat::Millis;
+        }
+    }
+
+    /// Makes the fields of the files dimensions where the schema discovers them.
+    pub(super) fn discover(&self, parser: &mut RowParser) {
+        for (name, column_type) in &self.fields {
+            parser.discover_field(name, column_type);
+        }
+    }
+
+    /// First and last timestamp of the files behind one.
+    pub(super) fn times_after(&self, file: usize) -> Option<(i64, i64)> {
+        let none = (i64::MAX, i64::MIN);
+        self.times.iter().skip(file + 1).try_fold(none, |(low, high), times| {
+            times.map(|(first, last)| (low.min(first), high.max(last)))
+        })
+    }
+}
+
+/// A Parquet file that is being read.
+#[derive(Debug)]
+pub(super) struct TableInput {
+    path: PathBuf,
+    reader: ParquetReader,
+    fields: TableFields,
+    names: Vec<String>,
+    /// How batches become columns, when no row needs a closer look.
+    plan: Option<BatchPlan>,
+    times_after: Option<(i64, i64)>,
+    rows_read: usize,
+}
+
+impl TableInput {
+    pub(super) fn open(
+        path: &Path,
+        schema: &DataSchema,
+        parser: &RowParser,
+        binary_as_string: bool,
+        times_after: Option<(i64, i64)>,
+    ) -> Result<Self> {
+        let names = parser.fields_read();
+        let dimensions = parser.dimensions();
+        let is_text = |name: &String| {
+            let known = dimensions.iter().find(|dimension| dimension.name == *name);
+            known.is_some_and(|dimension| dimension.column_type == ColumnType::String)
+        };
+        let wanted: Vec<WantedField> = names
+            .iter()
+            .map(|name| WantedField { name: name.clone(), as_text: is_text(name) })
+            .collect();
+        let reader = open(path)?.read(&wanted, binary_as_string).map_err(at(path))?;
+        let plan = if parser.is_plain() { plan(schema, dimensions, &names) } else { None };
+        let fields = TableFields::new(names.clone());
+        let path = path.to_owned();
+        Ok(Self { path, reader, fields, names, plan, times_after, rows_read: 0 })
+    }
+
+    /// Reads a batch; `None` at the end.
+    pub(super) fn read_piece(
+        &mut self,
+        parser: &mut RowParser,
+        store: &mut Store,
+    ) -> Result<Option<BatchCounts>> {
+        let Some(batch) = self.reader.next_batch().map_err(at(&self.path))? else {
+            return Ok(None);
+        };
+        let rows_before = self.rows_read;
+        self.rows_read += batch.row_count;
+        if let (Some(plan), Rows::Columns(loader)) = (&self.plan, &mut store.rows)
+            && loader.add_batch(&batch, plan)
+        {
+            let rows = batch.row_count as u64;
+            return Ok(Some(BatchCounts {
+                received: rows,
+                accepted: rows,
+                ..BatchCounts::default()
+            }));
+        }
+        self.read_rows(&batch, rows_before, parser, store).map(Some)
+    }
+
+    fn read_rows(
+        &mut self,
+        batch: &ColumnBatch,
+        rows_before: usize,
+        parser: &mut RowParser,
+        store: &mut Store,
+    ) -> Result<BatchCounts> {
+        parser.begin_rows();
+        let (fields, names) = (&mut self.fields, &self.names);
+        batch.for_each_row(|row, values| {
+            let raw = || row_text(names, values);
+            let origin = RowOrigin { offset: rows_before + row, raw: &raw };
+            parser.parse_row(fields, values, origin, store)
+        })?;
+        Ok(parser.counts())
+    }
+
+    pub(super) fn stored_bytes_read(&self) -> u64 {
+        self.reader.stored_bytes_read()
+    }
+
+    /// First and last timestamp of the rows that are still to come, in this file and behind it.
+    pub(super) fn upcoming(&self) -> Option<(i64, i64)> {
+        let plan = self.plan.as_ref().filter(|plan| plan.unit == TimeUnit::Millis)?;
+        let (first, last) = self.reader.upcoming_times(plan.time)?;
+        let (first_after, last_after) = self.times_after?;
+        Some((first.min(first_after), last.max(last_after)))
+    }
+}
+
+/// The columns of a batch as those of the store; `None` when timestamps are no plain numbers.
+fn plan(
+    schema: &DataSchema,
+    dimensions: &[DimensionSchema],
+    names: &[String],
+) -> Option<BatchPlan> {
+    let unit = match schema.timestamp_spec.format {
+        TimestampFormat::Auto | TimestampFormat::Millis => TimeUnit::Millis,
+        TimestampFormat::Posix => TimeUnit::Seconds,
+        TimestampFormat::Micro => TimeUnit::Micros,
+        TimestampFormat::Nano => TimeUnit::Nanos,
+        TimestampFormat::Iso | TimestampFormat::Ruby | TimestampFormat::Joda(_) => return None,
+    };
+    let position = |wanted: &str| names.iter().position(|name| name == wanted);
+    let time = position(&schema.timestamp_spec.column)?;
+    let dimensions = dimensions.iter().map(|dimension| position(&dimension.name));
+    Some(BatchPlan { time, unit, dimensions: dimensions.collect::<Option<Vec<_>>>()? })
+}
+
+fn open(path: &Path) -> Result<ParquetTable> {
+    let file = LocalFile::open(path).map_err(RealtimeError::io(path))?;
+    ParquetTable::open(Arc::new(file)).map_err(at(path))
+}
+
+/// Names the file in an error.
+fn at<E: Into<RealtimeError>>(path: &Path) -> impl FnOnce(E) -> RealtimeError {
+    let name = path.display().to_string();
+    move |error| RealtimeError::Input { name, error: Box::new(error.into()) }
+}
+
+/// A row as JSON, for the dead letter.
+fn row_text(names: &[String], values: &[FieldValue<'_>]) -> String {
+    fn json(value: &FieldValue<'_>) -> Value {
+        match value {
+            FieldValue::Null => Value::Null,
+            FieldValue::Bool(value) => (*value).into(),
+            FieldValue::Long(value) => (*value).into(),
+            FieldValue::Double(value) => (*value).into(),
+            FieldValue::Text(text) => (*text).into(),
+            FieldValue::List(values) => values.iter().map(json).collect(),
+        }
+    }
+    let fields = names.iter().zip(values).map(|(name, value)| (name.clone(), json(value)));
+    Value::Object(fields.collect::<Map<String, Value>>()).to_string()
+}
