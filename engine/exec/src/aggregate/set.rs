@@ -21,6 +21,7 @@ pub(crate) struct Aggregators<'a> {
     all: Vec<Aggregator<'a>>,
     states: StateTable,
     groups: usize,
+    seen_word: Option<usize>,
     /// Those that took the current block as a whole.
     answered: Vec<bool>,
     clipped: BlockBits,
@@ -38,12 +39,23 @@ impl<'a> Aggregators<'a> {
             .map(|spec| Aggregator::new(spec, columns, set, &mut layout))
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
+            seen_word: all.iter().find_map(Aggregator::seen_word),
             answered: vec![false; all.len()],
             all,
             states: StateTable::new(&layout),
             groups: 0,
             clipped: BlockBits::new(),
         })
+    }
+
+    /// True when states tell which groups have rows, so that nobody else needs to.
+    pub(crate) fn know_seen(&self) -> bool {
+        self.seen_word.is_some()
+    }
+
+    /// The groups that have rows, if states tell.
+    pub(crate) fn seen(&self) -> Option<Vec<u32>> {
+        self.seen_word.map(|word| self.states.groups_with(word))
     }
 
     /// Bytes of a group's states of fixed width.
