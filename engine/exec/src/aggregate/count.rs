@@ -67,6 +67,10 @@ impl Accumulator for CountAccumulator {
         true
     }
 
+    fn seen_word(&self) -> Option<usize> {
+        Some(self.word)
+    }
+
     fn memory_bytes(&self) -> usize {
         0
     }

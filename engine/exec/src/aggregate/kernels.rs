@@ -17,12 +17,16 @@ pub(crate) trait Op: std::fmt::Debug + 'static {
     const START: Self::State;
     /// True when states are integers.
     const INTEGERS: bool = false;
-    /// True of sums of doubles, several of which are added to together.
+    /// True of sums of doubles: several are added to together, and no value leaves the word at 0.
     const SUMS_DOUBLES: bool = false;
     /// A state as a table's word; the start is 0.
     fn to_word(state: Self::State) -> u64;
     /// The state of a table's word.
     fn of_word(word: u64) -> Self::State;
+    /// The result of a table's word.
+    fn result(word: u64) -> Self::State {
+        Self::of_word(word)
+    }
     /// A fold of no values.
     const EMPTY: Self::Wide;
     /// Adds one value; true when the state overflowed.
@@ -140,6 +144,8 @@ impl Op for LongSum {
 pub(crate) struct DoubleSum;
 
 const LANES: usize = 16;
+/// The word of a sum of 0.
+const ZERO_SUM: u64 = 1 << 63;
 
 impl Op for DoubleSum {
     type State = f64;
@@ -148,14 +154,24 @@ impl Op for DoubleSum {
     const START: f64 = 0.0;
     const EMPTY: f64 = 0.0;
 
+    /// A sum that began at 0 is never -0, so that -0 can stand for a sum of 0: the word 0 is left
+    /// to groups without values.
     #[inline]
     fn to_word(state: f64) -> u64 {
-        state.to_bits() ^ Self::START.to_bits()
+        match state.to_bits() {
+            0 => ZERO_SUM,
+            bits => bits,
+        }
     }
 
     #[inline]
     fn of_word(word: u64) -> f64 {
-        f64::from_bits(word ^ Self::START.to_bits())
+        f64::from_bits(word)
+    }
+
+    fn result(word: u64) -> f64 {
+        // Adding 0 turns -0 into 0.
+        f64::from_bits(word) + 0.0
     }
 
     #[inline]
@@ -361,6 +377,19 @@ mod tests {
         assert_eq!(LongSum::fold(0, &values), expected);
         let mut state = 0;
         assert!(LongSum::add_wide(&mut state, LongSum::fold(0, &[i64::MAX, 1])));
+    }
+
+    #[test]
+    fn a_sum_of_zero_differs_from_no_sum() {
+        let mut state = DoubleSum::of_word(0);
+        DoubleSum::add(&mut state, -0.0);
+        let word = DoubleSum::to_word(state);
+        assert_ne!(word, 0);
+        assert_eq!(DoubleSum::result(word).to_bits(), 0);
+        let mut state = DoubleSum::of_word(word);
+        DoubleSum::add(&mut state, 1.5);
+        assert_eq!(DoubleSum::result(DoubleSum::to_word(state)), 1.5);
+        assert_eq!(DoubleSum::result(0).to_bits(), 0);
     }
 
     #[test]

@@ -89,6 +89,10 @@ pub(crate) trait Accumulator: std::fmt::Debug {
     fn plain_sum(&self) -> Option<(SlotId, usize)> {
         None
     }
+    /// A word of the table that any row makes other than 0.
+    fn seen_word(&self) -> Option<usize> {
+        None
+    }
     /// Bytes of the states that are not in the table.
     fn memory_bytes(&self) -> usize;
     /// The states of these groups; of all groups for `None`.
@@ -120,6 +124,11 @@ impl<'a> Aggregator<'a> {
         let accumulator = build::accumulator(spec, filter.is_some(), columns, set, layout)?;
         let slots = accumulator.slots();
         Ok(Self { filter, accumulator, slots })
+    }
+
+    /// A word of the table that is 0 just for groups without rows.
+    fn seen_word(&self) -> Option<usize> {
+        self.accumulator.seen_word().filter(|_| self.filter.is_none())
     }
 
     /// The window's values, when each is to be added to its group's sum of doubles.

@@ -305,13 +305,17 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
         (O::SUMS_DOUBLES && place.valid.is_none()).then_some((slot, place.state))
     }
 
+    fn seen_word(&self) -> Option<usize> {
+        self.plain_sum().map(|(_, word)| word)
+    }
+
     fn memory_bytes(&self) -> usize {
         0
     }
 
     fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<StateColumn> {
         let NumericInput { place, float, .. } = self.input;
-        let values = states.column(place.state, groups, O::of_word);
+        let values = states.column(place.state, groups, O::result);
         Ok(O::column(values, states.valid(place, groups), float))
     }
 }

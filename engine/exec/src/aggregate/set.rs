@@ -9,6 +9,9 @@ use crate::error::Result;
 use crate::filter::{BlockBits, RowSet};
 use crate::partial::StateColumn;
 
+/// Picks groups by the states of an aggregator; `None` picks all.
+type PickGroups<'p> = &'p dyn Fn(&StateColumn) -> Option<Vec<u32>>;
+
 /// Sums that one pass adds to.
 const MAX_SUMS_TOGETHER: usize = 4;
 
@@ -18,6 +21,7 @@ pub(crate) struct Aggregators<'a> {
     all: Vec<Aggregator<'a>>,
     states: StateTable,
     groups: usize,
+    seen_word: Option<usize>,
     /// Those that took the current block as a whole.
     answered: Vec<bool>,
     clipped: BlockBits,
@@ -35,12 +39,23 @@ impl<'a> Aggregators<'a> {
             .map(|spec| Aggregator::new(spec, columns, set, &mut layout))
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
+            seen_word: all.iter().find_map(Aggregator::seen_word),
             answered: vec![false; all.len()],
             all,
             states: StateTable::new(&layout),
             groups: 0,
             clipped: BlockBits::new(),
         })
+    }
+
+    /// True when states tell which groups have rows, so that nobody else needs to.
+    pub(crate) fn know_seen(&self) -> bool {
+        self.seen_word.is_some()
+    }
+
+    /// The groups that have rows, if states tell.
+    pub(crate) fn seen(&self) -> Option<Vec<u32>> {
+        self.seen_word.map(|word| self.states.groups_with(word))
     }
 
     /// Bytes of a group's states of fixed width.
@@ -161,7 +176,7 @@ impl<'a> Aggregators<'a> {
     pub(crate) fn finish(
         self,
         groups: Option<&[u32]>,
-        best: Option<(usize, &dyn Fn(&StateColumn) -> Option<Vec<u32>>)>,
+        best: Option<(usize, PickGroups<'_>)>,
     ) -> Result<(Vec<StateColumn>, Option<Vec<u32>>)> {
         let Self { all, states, .. } = self;
         let mut all: Vec<Option<Aggregator<'_>>> = all.into_iter().map(Some).collect();

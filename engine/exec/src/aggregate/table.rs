@@ -125,6 +125,12 @@ impl StateTable {
         }
     }
 
+    /// The groups whose word is not 0.
+    pub(crate) fn groups_with(&self, word: usize) -> Vec<u32> {
+        let rows = self.words[self.start..].chunks_exact(self.stride).take(self.groups);
+        (0..).zip(rows).filter(|(_, row)| row[word] != 0).map(|(group, _)| group).collect()
+    }
+
     /// The flags of each of some groups; `None` when all have one.
     pub(crate) fn valid(&self, place: Place, groups: Option<&[u32]>) -> Option<Vec<bool>> {
         let (word, bit) = place.valid?;
@@ -154,5 +160,6 @@ mod tests {
         assert_eq!(table.valid(places[2], Some(&[0, 499])), None);
         assert_eq!(table.valid(places[2], Some(&[0, 1])), Some(vec![true, false]));
         assert_eq!(table.column(0, None, |word| word).len(), 500);
+        assert_eq!(table.groups_with(places[1].state), [0, 4, 5, 499]);
     }
 }

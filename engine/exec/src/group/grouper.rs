@@ -27,6 +27,8 @@ pub(crate) struct GroupingSize {
     pub(crate) expected_rows: usize,
     /// Bytes of a group's states.
     pub(crate) row_bytes: usize,
+    /// True when states tell which groups have rows.
+    pub(crate) states_know_seen: bool,
     /// Bytes that all states may take.
     pub(crate) budget_bytes: usize,
     /// What the caller asks for.
@@ -37,7 +39,7 @@ impl GroupingSize {
     /// Most groups that a dense array may have.
     fn dense_limit(&self) -> usize {
         let wanted = self.expected_rows.saturating_mul(DENSE_GROUPS_A_ROW).max(MIN_DENSE_LIMIT);
-        let affordable = self.budget_bytes / (4 * (self.row_bytes + 1));
+        let affordable = self.budget_bytes / (2 * (self.row_bytes + 1));
         match self.grouping {
             Grouping::Auto => wanted.min(affordable),
             Grouping::Dense => affordable,
@@ -52,8 +54,8 @@ pub(crate) struct Grouper<'a> {
     dimensions: Vec<Dimension<'a>>,
     space: KeySpace,
     bucket_count: usize,
-    /// Which groups have rows, when groups are positions of a dense array.
-    seen: Vec<u8>,
+    /// Which groups have rows, when groups are positions of a dense array and states do not tell.
+    seen: Option<Vec<u8>>,
     pairs: Pairs,
 }
 
@@ -84,8 +86,9 @@ impl<'a> Grouper<'a> {
                 None => PartSize::Growing(row_count),
             }))
             .collect();
+        let seen = (!size.states_know_seen).then(Vec::new);
         let space = KeySpace::new(&sizes, size.dense_limit());
-        Ok(Self { dimensions, space, bucket_count: 0, seen: Vec::new(), pairs: Pairs::default() })
+        Ok(Self { dimensions, space, bucket_count: 0, seen, pairs: Pairs::default() })
     }
 
     /// The slots that must be loaded of a block.
@@ -101,7 +104,7 @@ impl<'a> Grouper<'a> {
 
     pub(crate) fn memory_bytes(&self) -> usize {
         let dimensions: usize = self.dimensions.iter().map(Dimension::memory_bytes).sum();
-        dimensions + self.space.memory_bytes() + self.seen.capacity()
+        dimensions + self.space.memory_bytes() + self.seen.as_ref().map_or(0, Vec::capacity)
     }
 
     /// Group numbers are below this.
@@ -161,20 +164,31 @@ impl<'a> Grouper<'a> {
     }
 
     /// Marks the time bucket's group, when there are no dimensions: rows of it were added to the
-    /// states already. Returns the number that all groups are below.
-    pub(crate) fn mark_bucket(&mut self, bucket: u32, bucket_count: usize) -> usize {
+    /// states already.
+    pub(crate) fn mark_bucket(&mut self, bucket: u32, bucket_count: usize) {
         self.bucket_count = bucket_count;
         let limit = self.group_limit();
-        self.seen.resize(self.seen.len().max(limit), 0);
-        self.seen[bucket as usize] = 1;
-        limit
+        if let Some(seen) = &mut self.seen {
+            seen.resize(seen.len().max(limit), 0);
+            seen[bucket as usize] = 1;
+        }
     }
 
-    /// The groups that have rows, when groups are positions among which there are empty ones.
-    pub(crate) fn positions(&self) -> Option<Vec<u32>> {
-        self.space.is_dense().then(|| {
-            let seen = (0..).zip(&self.seen).filter(|(_, seen)| **seen != 0);
-            seen.map(|(group, _)| group).collect()
+    /// The groups that have rows, when groups are positions among which there are empty ones;
+    /// `of_states` are those that states tell of.
+    pub(crate) fn positions(
+        &self,
+        of_states: impl FnOnce() -> Option<Vec<u32>>,
+    ) -> Option<Vec<u32>> {
+        if !self.space.is_dense() {
+            return None;
+        }
+        Some(match &self.seen {
+            None => of_states().unwrap_or_default(),
+            Some(seen) => {
+                let seen = (0..).zip(seen).filter(|(_, seen)| **seen != 0);
+                seen.map(|(group, _)| group).collect()
+            }
         })
     }
 
@@ -208,7 +222,7 @@ fn group_limit(space: &KeySpace, dimensions: &[Dimension<'_>], bucket_count: usi
 }
 
 fn emit_batch(
-    seen: &mut Vec<u8>,
+    seen: &mut Option<Vec<u8>>,
     dense: bool,
     limit: usize,
     batch: &Batch<'_>,
@@ -217,7 +231,7 @@ fn emit_batch(
     if batch.is_empty() {
         return Ok(());
     }
-    if dense {
+    if let (true, Some(seen)) = (dense, seen) {
         seen.resize(seen.len().max(limit), 0);
         match batch {
             Batch::One { group, .. } => seen[*group as usize] = 1,

@@ -168,6 +168,7 @@ impl<'a> GroupedRun<'a> {
             expected_buckets: (!buckets.is_single()).then(|| expected_buckets(query, view)),
             expected_rows,
             row_bytes: aggregators.row_bytes(),
+            states_know_seen: aggregators.know_seen(),
             budget_bytes: ctx.memory_budget_bytes,
             grouping: ctx.tuning.grouping,
         };
@@ -350,7 +351,7 @@ impl<'a> GroupedRun<'a> {
         scope: Option<NodeScope<'_>>,
     ) -> Result<GroupedPartial> {
         let Self { buckets, grouper, mut aggregators, .. } = self;
-        let positions = grouper.positions();
+        let positions = grouper.positions(|| aggregators.seen());
         if positions.is_none() {
             // Without rows the aggregators were never given room.
             aggregators.make_room(grouper.group_count());
