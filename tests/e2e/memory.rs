@@ -3,8 +3,8 @@
 use henge_tests::TestServer;
 use serde_json::{Value, json};
 
-const HOURS: u32 = 12;
-const ROWS_PER_HOUR: u32 = 2_000;
+const HOURS: u32 = 24;
+const ROWS_PER_HOUR: u32 = 1_000;
 
 /// Many distinct values in several segments, with a memory budget of 1 MiB.
 fn server(total_bytes: u64) -> TestServer {
