@@ -55,7 +55,7 @@ fn answer(query: &Query, partial: Partial) -> String {
 }
 
 fn spill(storage: &Arc<MemorySpillStorage>, disk_bytes: u64) -> GroupSpill {
-    let options = SpillOptions { disk_bytes, partitions: 5 };
+    let options = SpillOptions { disk_bytes, partitions: 19 };
     GroupSpill::new(Arc::clone(storage) as _, options)
 }
 
