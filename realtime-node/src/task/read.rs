@@ -84,6 +84,7 @@ impl Run {
         let mut pieces = Pieces::new(self.shared.ingest_pool.clone(), &datasource, max_rows);
         for (number, input) in std::mem::take(&mut reading.inputs).into_iter().enumerate() {
             let size_bytes = input.size_bytes();
+            let name = input.path().map_or_else(|| "inline".into(), |p| p.display().to_string());
             let done_before = self.progress.processed_bytes;
             let mut source = self.open(&reading, number, input)?;
             loop {
@@ -91,8 +92,11 @@ impl Run {
                     let outcome = source.read_piece(&mut reading);
                     (source, reading, outcome)
                 };
-                let (source_back, reading_back, outcome) =
-                    self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?;
+                // The Parquet library may panic on a damaged file: the pool makes an error of it.
+                let done = self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await;
+                let (source_back, reading_back, outcome) = done.map_err(|error| {
+                    RealtimeError::Input { name: name.clone(), error: Box::new(error.into()) }
+                })?;
                 (source, reading) = (source_back, reading_back);
                 let Some(piece) = outcome? else { break };
                 self.count(&piece, done_before);
