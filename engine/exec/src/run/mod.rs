@@ -9,7 +9,7 @@ mod top;
 
 use std::ops::Range;
 
-pub use shared::{SharedItem, SharedRun, Worker};
+pub use shared::{SharedItem, SharedRun, TellWhole, Worker};
 pub(crate) use top::TopCut;
 
 use henge_query::Query;
