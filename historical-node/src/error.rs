@@ -26,6 +26,12 @@ pub enum HistoricalError {
         /// The recorded size.
         expected_bytes: u64,
     },
+    /// A file that was just written does not read back as it was written.
+    #[error("segment cache {}: does not read back as written: check the disk", path.display())]
+    WrittenWrong {
+        /// The path.
+        path: PathBuf,
+    },
     /// There is no room.
     #[error(
         "segment needs {needed_bytes} bytes, {free_bytes} of the tier's capacity are free: \
@@ -62,7 +68,9 @@ impl HistoricalError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Io { .. } => ErrorClass::Internal,
-            Self::WrongSize { .. } | Self::WrongIdentity { .. } => ErrorClass::Corrupt,
+            Self::WrongSize { .. } | Self::WrittenWrong { .. } | Self::WrongIdentity { .. } => {
+                ErrorClass::Corrupt
+            }
             Self::Full { .. } => ErrorClass::Capacity,
             Self::Segment(error) => error.class(),
             Self::Storage(error) => error.class(),

@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod error;
+pub mod hot;
 pub mod load;
 pub mod query;
 
@@ -17,10 +18,11 @@ use henge_platform::storage::DeepStorage;
 use henge_segment::MappedSegment;
 use henge_types::SegmentId;
 use parking_lot::RwLock;
+use tokio::sync::Semaphore;
 
 pub use error::{HistoricalError, Result};
 
-use crate::cache::SegmentCache;
+use crate::cache::{Reservation, SegmentCache};
 
 /// Settings of a historical node.
 #[derive(Debug, Clone)]
@@ -35,8 +37,21 @@ pub struct HistoricalOptions {
     pub cache_dir: PathBuf,
     /// Bytes that they may take; a load beyond is refused.
     pub capacity_bytes: u64,
+    /// The form that segments are served in.
+    pub form: ServedForm,
     /// Bytes that node-wide dictionaries may take.
     pub dictionary_budget_bytes: usize,
+}
+
+/// The form of the segments of a tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ServedForm {
+    /// Uncompressed, in encodings that are scanned as they are: made from the stored form once it is
+    /// served. Takes more disk and page cache.
+    #[default]
+    Hot,
+    /// As deep storage has it.
+    AsStored,
 }
 
 /// The historical role.
@@ -46,10 +61,26 @@ pub struct HistoricalNode {
     pub(crate) discovery: Arc<dyn Discovery>,
     pub(crate) storage: Arc<dyn DeepStorage>,
     pub(crate) pool: CpuPool,
-    pub(crate) cache: SegmentCache,
     pub(crate) partials: Option<Arc<dyn PartialCache>>,
+    pub(crate) serving: Arc<Serving>,
+    /// One segment is transcoded at a time, so that queries keep the other threads.
+    pub(crate) transcoding: Arc<Semaphore>,
+}
+
+/// What the node serves; shared with transcoding in the background.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) cache: Arc<SegmentCache>,
     pub(crate) dictionaries: Arc<NodeDictionaries>,
-    pub(crate) loaded: RwLock<HashMap<SegmentId, Arc<MappedSegment>>>,
+    pub(crate) loaded: RwLock<HashMap<SegmentId, Arc<Loaded>>>,
+}
+
+/// A segment that is served, its file, and the room the file takes.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) mapped: Arc<MappedSegment>,
+    pub(crate) path: PathBuf,
+    pub(crate) room: Reservation,
 }
 
 impl HistoricalNode {
@@ -65,16 +96,18 @@ impl HistoricalNode {
         pool: CpuPool,
         partials: Option<Arc<dyn PartialCache>>,
     ) -> Result<Self> {
-        let cache = SegmentCache::open(options.cache_dir.clone(), options.capacity_bytes)?;
+        let cache =
+            Arc::new(SegmentCache::open(options.cache_dir.clone(), options.capacity_bytes)?);
         discovery.join(&options.server_id)?;
         let dictionaries = Arc::new(NodeDictionaries::new(options.dictionary_budget_bytes));
-        let loaded = RwLock::default();
-        Ok(Self { options, discovery, storage, pool, cache, dictionaries, partials, loaded })
+        let serving = Arc::new(Serving { cache, dictionaries, loaded: RwLock::default() });
+        let transcoding = Arc::new(Semaphore::new(1));
+        Ok(Self { options, discovery, storage, pool, partials, serving, transcoding })
     }
 
     /// Number of segments that are served.
     #[must_use]
     pub fn segment_count(&self) -> usize {
-        self.loaded.read().len()
+        self.serving.loaded.read().len()
     }
 }

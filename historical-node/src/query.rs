@@ -19,11 +19,11 @@ impl DataNode for HistoricalNode {
         let mut found = Vec::new();
         let mut missing = Vec::new();
         {
-            let loaded = self.loaded.read();
+            let loaded = self.serving.loaded.read();
             for descriptor in &request.segments {
                 match loaded.get(&descriptor.id) {
-                    Some(mapped) => {
-                        let view: Arc<dyn SegmentView> = Arc::clone(mapped) as _;
+                    Some(loaded) => {
+                        let view: Arc<dyn SegmentView> = Arc::clone(&loaded.mapped) as _;
                         found.push((descriptor.clone(), vec![view]));
                     }
                     None => missing.push(descriptor.clone()),
@@ -32,7 +32,7 @@ impl DataNode for HistoricalNode {
         }
         let node = NodeState {
             pool: &self.pool,
-            dictionaries: Some(&self.dictionaries),
+            dictionaries: Some(&self.serving.dictionaries),
             partials: self.partials.as_ref(),
         };
         run_views(node, &request, found, missing).await

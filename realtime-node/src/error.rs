@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use henge_exec::ExecError;
 use henge_index::IndexError;
 use henge_ingest::IngestError;
 use henge_platform::discovery::DiscoveryError;
@@ -69,6 +70,9 @@ pub enum RealtimeError {
     /// A segment could not be written or read.
     #[error(transparent)]
     Segment(#[from] SegmentError),
+    /// A projection could not be built.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
     /// The log failed.
     #[error(transparent)]
     Wal(#[from] WalError),
@@ -103,6 +107,7 @@ impl RealtimeError {
             Self::Input { error, .. } => error.class(),
             Self::Index(error) => error.class(),
             Self::Segment(error) => error.class(),
+            Self::Exec(error) => error.class(),
             Self::Wal(error) => error.class(),
             Self::Metadata(error) => error.class(),
             Self::Storage(error) => error.class(),

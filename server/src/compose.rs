@@ -10,10 +10,10 @@ use axum::{Extension, Router};
 use henge_broker::profile::show_cache;
 use henge_broker::{Broker, BrokerOptions};
 use henge_coordinator::Coordinator;
-use henge_historical_node::{HistoricalNode, HistoricalOptions};
+use henge_historical_node::{HistoricalNode, HistoricalOptions, ServedForm};
 use henge_platform::cache::{MemoryPartialCache, PartialCache};
 use henge_platform::compression::InflateLimits;
-use henge_platform::config::ServerConfig;
+use henge_platform::config::{ServerConfig, TierCodec};
 use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::http::{BodyLimits, ServeOptions, assign_request_id, with_fallbacks};
 use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
@@ -215,6 +215,10 @@ fn historical_options(config: &ServerConfig, data_dir: &Path) -> HistoricalOptio
         priority: 0,
         cache_dir: data_dir.join("segment-cache"),
         capacity_bytes: u64::MAX,
+        form: match config.historical.codec {
+            TierCodec::None => ServedForm::Hot,
+            TierCodec::AsStored => ServedForm::AsStored,
+        },
         dictionary_budget_bytes: config.query.dictionary_budget_bytes as usize,
     }
 }

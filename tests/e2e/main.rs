@@ -1,7 +1,9 @@
 //! End to end: a real server over HTTP, as a user meets it.
 
 mod caches;
+mod formats;
 mod handoff;
 mod hostile;
 mod memory;
+mod projections;
 mod tasks;

@@ -1,6 +1,8 @@
-//! Checks of the workspace that cargo does not make: `cargo xtask layers | tidy | coverage-ids`.
+//! What cargo does not do for the workspace: checks (`cargo xtask layers | tidy | coverage-ids`) and the
+//! comparison with peers (`cargo xtask bench-peers`).
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench_peers;
 mod coverage_ids;
 mod functions;
 mod layers;
@@ -14,7 +16,8 @@ usage: cargo xtask <command>
 
   layers        fail when a package depends on one it may not depend on
   tidy          fail on missing module docs and leftover markers; list what is longest
-  coverage-ids  list which fault, hostile-input and invariant ids tests quote";
+  coverage-ids  list which fault, hostile-input and invariant ids tests quote
+  bench-peers   time Henge beside DuckDB, ClickHouse and DataFusion; `bench-peers --help` lists options";
 
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
         "layers" => layers::run(),
         "tidy" => tidy::run(),
         "coverage-ids" => coverage_ids::run(),
+        "bench-peers" => bench_peers::run(std::env::args().skip(2)),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             return ExitCode::SUCCESS;

@@ -12,6 +12,7 @@ pub mod oracle;
 pub mod ordering;
 pub mod partial;
 pub mod partial_rows;
+pub mod projection;
 
 mod aggregate;
 mod column;
@@ -24,7 +25,7 @@ mod rows;
 mod run;
 mod spill;
 
-pub use context::{CancelFlag, ExecContext};
+pub use context::{CancelFlag, ExecContext, Grouping, Tuning};
 pub use error::{ExecError, Result};
 pub use finalise::{FinalResult, finalise};
 pub use memory::{MemoryLease, MemoryPool, QueryMemory};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
 
+use crate::column::StringInterner;
 use crate::node::{NodeDictionary, NodeValues};
 
 /// The contribution of some segments to a query's answer.
@@ -49,29 +50,6 @@ pub struct GroupedPartial {
 }
 
 impl GroupedPartial {
-    /// Some groups, each at most once.
-    pub(crate) fn pick(self, groups: &[u32]) -> Self {
-        fn copy<T: Copy>(values: &[T], groups: &[u32]) -> Vec<T> {
-            groups.iter().map(|&group| values[group as usize]).collect()
-        }
-        let keys = self.keys.into_iter().map(|keys| match keys {
-            KeyColumn::String(keys) => {
-                KeyColumn::String(StringKeys { ids: copy(&keys.ids, groups), ..keys })
-            }
-            KeyColumn::Node(keys) => {
-                KeyColumn::Node(NodeKeys { ids: copy(&keys.ids, groups), ..keys })
-            }
-            KeyColumn::Long(values) => KeyColumn::Long(copy(&values, groups)),
-            KeyColumn::Double(values) => KeyColumn::Double(copy(&values, groups)),
-        });
-        Self {
-            bucket_start_ms: copy(&self.bucket_start_ms, groups),
-            keys: keys.collect(),
-            states: self.states.into_iter().map(|states| states.pick(groups)).collect(),
-            data_range_ms: self.data_range_ms,
-        }
-    }
-
     /// Number of groups.
     #[must_use]
     pub fn group_count(&self) -> usize {
@@ -108,6 +86,15 @@ impl NodeKeys {
     #[must_use]
     pub fn get(&self, group: usize) -> Option<&str> {
         self.values.get(self.ids[group])
+    }
+
+    /// The keys with their text, independent of the dictionary.
+    #[must_use]
+    pub fn to_text(&self) -> StringKeys {
+        let mut interner = StringInterner::default();
+        let ids = (0..self.ids.len()).map(|group| interner.id_of_nullable(self.get(group)));
+        let ids = ids.collect();
+        interner.into_keys(ids)
     }
 }
 

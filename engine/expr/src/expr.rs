@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use henge_types::Granularity;
+
 use crate::ast::Ast;
 use crate::compile::{compile, free_identifiers};
 use crate::error::Result;
+use crate::functions;
 use crate::multi_value;
 use crate::node::{Node, Scope};
 use crate::parser;
@@ -95,6 +98,22 @@ impl Expr {
     #[must_use]
     pub fn as_literal(&self) -> Option<&ExprValue> {
         self.inner.root.literal()
+    }
+
+    /// The column and the buckets of `timestamp_floor(column, 'PT1H')` with constant arguments.
+    #[must_use]
+    pub fn as_time_floor(&self) -> Option<(&str, Granularity)> {
+        let Ast::Call { name, arguments } = &self.inner.ast else { return None };
+        let [Ast::Identifier(column), constants @ ..] = arguments.as_slice() else { return None };
+        if name != "timestamp_floor" {
+            return None;
+        }
+        let mut values = vec![ExprValue::Null];
+        for constant in constants {
+            let Ast::Literal(value) = constant else { return None };
+            values.push(value.clone());
+        }
+        functions::time_buckets(&values).ok().map(|granularity| (column.as_str(), granularity))
     }
 
     /// The type of the result given the types of columns; `None` when it depends on the values.

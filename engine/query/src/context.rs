@@ -37,6 +37,12 @@ pub struct QueryContext {
     pub populate_result_level_cache: bool,
     /// `useBlockStatistics`: answer whole blocks from their statistics where that is exact.
     pub use_block_statistics: bool,
+    /// `useProjection`: segments must answer from the projection of this name.
+    pub use_projection: Option<String>,
+    /// `noProjections`: always read the rows themselves.
+    pub no_projections: bool,
+    /// `forceProjections`: fail where no projection can answer.
+    pub force_projections: bool,
     /// `profile`: tell in the answer's headers what the query took.
     pub profile: bool,
     /// `maxOnDiskStorage`: bytes that a groupBy may spill; `None` is the server's setting.
@@ -68,6 +74,9 @@ impl Default for QueryContext {
             use_result_level_cache: true,
             populate_result_level_cache: true,
             use_block_statistics: true,
+            use_projection: None,
+            no_projections: false,
+            force_projections: false,
             profile: false,
             max_on_disk_storage_bytes: None,
             return_partial_results: false,

@@ -19,6 +19,7 @@ mod node;
 mod parse;
 pub mod post_aggregator;
 pub mod query;
+mod references;
 mod validate;
 pub mod virtual_column;
 

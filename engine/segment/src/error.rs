@@ -23,6 +23,15 @@ pub enum SegmentError {
 }
 
 impl SegmentError {
+    /// The same error with the place it was found at; only what is corrupt says where.
+    #[must_use]
+    pub(crate) fn at(self, place: impl std::fmt::Display) -> Self {
+        match self {
+            Self::Corrupt(what) => Self::Corrupt(format!("{place}: {what}")),
+            other => other,
+        }
+    }
+
     /// The class of the error.
     #[must_use]
     pub fn class(&self) -> ErrorClass {

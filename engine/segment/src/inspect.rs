@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use henge_types::{ColumnRole, format_timestamp};
+use henge_types::{ColumnRole, ProjectionDefinition, format_timestamp};
 use serde::Serialize;
 
 use crate::encoding::Encoding;
@@ -19,6 +19,8 @@ use crate::view::{Dictionary, SegmentView};
 pub struct InspectReport {
     /// Identity.
     pub id: String,
+    /// Datasource.
+    pub datasource: String,
     /// Format version.
     pub format_version: u32,
     /// Bytes of the file.
@@ -39,6 +41,17 @@ pub struct InspectReport {
     pub rollup: bool,
     /// The columns, in the order of the schema.
     pub columns: Vec<ColumnReport>,
+    /// The projections.
+    pub projections: Vec<ProjectionReport>,
+}
+
+/// One projection.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProjectionReport {
+    /// What it holds.
+    pub definition: ProjectionDefinition,
+    /// The segment it is.
+    pub segment: InspectReport,
 }
 
 /// One column.
@@ -74,6 +87,9 @@ pub struct ColumnReport {
     pub dictionary_bytes: u64,
     /// Stored bytes of the bitmap index.
     pub bitmap_bytes: u64,
+    /// Bytes of the directory in the footer, before the footer's codec: statistics of blocks,
+    /// references to pieces, and the pieces that are kept inline.
+    pub directory_bytes: u64,
     /// Bytes of all pieces before the codec.
     pub raw_bytes: u64,
 }
@@ -87,9 +103,18 @@ impl MappedSegment {
         let columns = (0..self.columns.len())
             .map(|position| self.inspect_column(position))
             .collect::<Result<Vec<_>>>()?;
+        let projections = self
+            .projections
+            .iter()
+            .map(|projection| {
+                let definition = projection.definition.clone();
+                Ok(ProjectionReport { definition, segment: projection.segment.inspect()? })
+            })
+            .collect::<Result<Vec<_>>>()?;
         let time = self.time_range();
         Ok(InspectReport {
             id: self.id().to_string(),
+            datasource: self.id().datasource.to_string(),
             format_version: FORMAT_VERSION,
             size_bytes: self.size_bytes(),
             footer_bytes: self.source.footer.len(),
@@ -100,6 +125,7 @@ impl MappedSegment {
             time_sorted: self.is_time_sorted(),
             rollup: self.schema().rollup,
             columns,
+            projections,
         })
     }
 
@@ -127,6 +153,7 @@ impl MappedSegment {
             }
             Some(Column::Complex(_)) | None => {}
         }
+        report.directory_bytes = self.directory_bytes(position);
         self.for_each_piece(position, &mut |role, piece| {
             let stored = piece.stored_length() as u64;
             match role {

@@ -12,9 +12,11 @@ mod inspect;
 mod merge;
 mod number;
 pub mod packed;
+mod projection;
 mod reader;
 mod rewrite;
 pub mod simd;
+mod transcode;
 mod verify;
 pub mod view;
 mod writer;
@@ -24,11 +26,13 @@ pub use error::{Result, SegmentError};
 pub use format::codec::{ALL_CODECS, BlockCodec};
 pub use format::piece::SegmentBytes;
 pub use format::{FORMAT_VERSION, MAGIC, MAX_BLOCK_VALUES, MAX_COMPLEX_BYTES, MAX_STRING_BYTES};
-pub use inspect::{ColumnReport, InspectReport};
+pub use inspect::{ColumnReport, InspectReport, ProjectionReport};
 pub use merge::{MergeOptions, combine_schemas, merge};
 pub use packed::{PackedBlock, PackedInts};
+pub use projection::{Projection, ProjectionFile};
 pub use reader::MappedSegment;
-pub use rewrite::{rewrite_identity, transcode};
+pub use rewrite::{add_projections, rewrite_identity};
+pub use transcode::transcode;
 pub use verify::VerifyReport;
 pub use view::{
     BLOCK_ROWS, ColumnView, ComplexColumn, Dictionary, DictionaryInstance, IdBlock, MultiBlock,

@@ -239,7 +239,7 @@ impl<'a> PackedInts<'a> {
     }
 
     /// Least and greatest residual of some rows.
-    pub(crate) fn least_and_most(&self, rows: Range<usize>) -> Option<(u32, u32)> {
+    fn least_and_most(&self, rows: Range<usize>) -> Option<(u32, u32)> {
         let mut bounds = None;
         self.for_each_part(rows, |part| {
             let (least, most) = match part {

@@ -1,16 +1,15 @@
-//! Rewriting a segment without sorting it again: under another identity, or under another codec.
+//! Rewriting a segment's footer: under another identity, or with projections.
 
 use std::io::Write;
 
 use henge_types::SegmentId;
 
 use crate::error::{Result, SegmentError};
-use crate::format::footer::{self, Footer, IDENTITY};
+use crate::format::footer::{self, Footer, IDENTITY, RowSummary};
 use crate::format::sink::FileSink;
 use crate::format::trailer::Trailer;
-use crate::merge::{MergeOptions, copy_rows};
-use crate::view::{ColumnView, NULL_ID, SegmentView};
-use crate::writer::{SegmentSummary, WriteOptions};
+use crate::projection::{ProjectionFile, StoredProjection};
+use crate::writer::SegmentSummary;
 
 /// Copies a segment under another identity: pieces unchanged, a new footer. Published again under
 /// another version or partition, a segment need not be encoded again. Damaged pieces stay detectable.
@@ -35,7 +34,45 @@ pub fn rewrite_identity<W: Write>(file: &[u8], id: &SegmentId, out: W) -> Result
     }
     let mut sink = FileSink::new(out);
     sink.append(&file[..trailer.footer_offset as usize])?;
-    footer::append(&mut sink, &rewritten)?;
+    finish(sink, &rewritten, &rows)
+}
+
+/// Copies a segment and embeds projections of its rows behind the columns, which stay as they are.
+///
+/// # Errors
+/// `Corrupt` when header, trailer or footer are damaged, `Invalid` when the segment has projections
+/// already or two have the same name, `Io`.
+pub fn add_projections<W: Write>(
+    file: &[u8],
+    projections: &[ProjectionFile],
+    out: W,
+) -> Result<SegmentSummary> {
+    let trailer = Trailer::read(file)?;
+    let mut raw = trailer.footer(file)?;
+    let footer = Footer::parse(&raw)?;
+    if !footer.projections.is_empty() {
+        return Err(SegmentError::Invalid("the segment has projections already".into()));
+    }
+    let mut sink = FileSink::new(out);
+    sink.append(&file[..trailer.footer_offset as usize])?;
+    let mut stored: Vec<StoredProjection> = Vec::with_capacity(projections.len());
+    for projection in projections {
+        let name = &projection.definition.name;
+        if stored.iter().any(|known| known.definition.name == *name) {
+            return Err(SegmentError::Invalid(format!("two projections are named '{name}'")));
+        }
+        stored.push(StoredProjection::write(&mut sink, projection)?);
+    }
+    footer::write_projections(&mut raw, &stored)?;
+    finish(sink, &raw, &footer.rows)
+}
+
+fn finish<W: Write>(
+    mut sink: FileSink<W>,
+    raw: &[u8],
+    rows: &RowSummary,
+) -> Result<SegmentSummary> {
+    footer::append(&mut sink, raw)?;
     let summary = SegmentSummary {
         size_bytes: sink.position(),
         checksum: sink.checksum(),
@@ -44,26 +81,4 @@ pub fn rewrite_identity<W: Write>(file: &[u8], id: &SegmentId, out: W) -> Result
     };
     sink.finish()?;
     Ok(summary)
-}
-
-/// Copies a view column by column under other write options: a hot tier turns the compact form into
-/// one that is read in place. Rows keep their order, the segment its identity and schema.
-///
-/// # Errors
-/// `Corrupt` from reading, `Io` from writing.
-pub fn transcode<W: Write>(
-    view: &dyn SegmentView,
-    write: WriteOptions,
-    out: W,
-) -> Result<SegmentSummary> {
-    let mut unindexed = Vec::new();
-    for column in &view.schema().columns {
-        if let Some(ColumnView::String(strings)) = view.column(&column.name)?
-            && strings.bitmap(NULL_ID)?.is_none()
-        {
-            unindexed.push(column.name.clone());
-        }
-    }
-    let options = MergeOptions { write, unindexed, ..MergeOptions::new(view.schema().clone()) };
-    copy_rows(view, &options, out)
 }

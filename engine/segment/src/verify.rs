@@ -29,6 +29,10 @@ pub struct VerifyReport {
     pub row_count: usize,
     /// Columns.
     pub column_count: usize,
+    /// Projections.
+    pub projection_count: usize,
+    /// Their bytes.
+    pub projection_bytes: u64,
     /// Pieces whose checksums were computed.
     pub piece_count: usize,
     /// Their stored bytes.
@@ -46,7 +50,7 @@ impl MappedSegment {
         let mut extents = Vec::new();
         for position in 0..self.columns.len() {
             let name = self.schema().columns.get(position).map_or("", |column| &column.name);
-            let within = |error: SegmentError| corrupt(format!("column '{name}': {error}"));
+            let within = |error: SegmentError| error.at(format_args!("column '{name}'"));
             self.for_each_piece(position, &mut |_, piece| {
                 if let Piece::Stored(stored) = piece {
                     self.source.stored(piece, &[], false)?;
@@ -57,16 +61,38 @@ impl MappedSegment {
             .map_err(within)?;
             self.verify_column(position).map_err(within)?;
         }
+        let (piece_count, piece_bytes) =
+            (extents.len(), extents.iter().map(|(_, length)| length).sum());
+        let projection_bytes = self.verify_projections(&mut extents)?;
         extents.sort_unstable();
         Ok(VerifyReport {
             id: self.id().to_string(),
             size_bytes: self.size_bytes(),
             row_count: self.row_count(),
             column_count: self.columns.len(),
-            piece_count: extents.len(),
-            piece_bytes: extents.iter().map(|(_, length)| length).sum(),
+            projection_count: self.projections.len(),
+            projection_bytes,
+            piece_count,
+            piece_bytes,
             padding_bytes: self.verify_padding(&extents)?,
         })
+    }
+
+    /// Verifies the projections as the segments they are, and adds where they lie.
+    fn verify_projections(&self, extents: &mut Vec<(u64, u64)>) -> Result<u64> {
+        let mut bytes = 0;
+        let file = self.source.file().as_ptr() as usize;
+        for projection in &self.projections {
+            let name = &projection.definition.name;
+            let report = projection
+                .segment
+                .verify()
+                .map_err(|error| error.at(format_args!("projection '{name}'")))?;
+            let offset = projection.segment.source.file().as_ptr() as usize - file;
+            extents.push((offset as u64, report.size_bytes));
+            bytes += report.size_bytes;
+        }
+        Ok(bytes)
     }
 
     /// Pieces must not overlap, and between them are zeros: no byte of the file is unaccounted for.

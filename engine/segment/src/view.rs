@@ -13,6 +13,7 @@ use roaring::RoaringBitmap;
 use crate::encoding::bitpack::GROUP;
 use crate::error::{Result, SegmentError};
 use crate::packed::{PackedBlock, PackedInts};
+use crate::projection::Projection;
 
 /// Rows in a block: the size of a roaring container.
 pub const BLOCK_ROWS: usize = 65_536;
@@ -36,6 +37,11 @@ pub trait SegmentView: Send + Sync + std::fmt::Debug {
     fn size_bytes(&self) -> u64;
     /// A column by name (`__time` is a [`ColumnView::Long`]); `None` when the segment lacks it.
     fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>>;
+
+    /// Rolled-up copies of the rows that can answer some queries in their place.
+    fn projections(&self) -> &[Projection] {
+        &[]
+    }
 
     /// Number of blocks.
     fn block_count(&self) -> usize {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use common::{mix, open, read_all, read_column, rich_schema, segment_id, write_rich};
 use henge_segment::{
-    ALL_CODECS, BlockCodec, ColumnData, ColumnView, IdBlock, MappedSegment, NumericValues,
-    SegmentView, SegmentWriter, StringTable, WriteGoal, WriteOptions, rewrite_identity, transcode,
+    ALL_CODECS, BlockCodec, ColumnData, ColumnView, IdBlock, IndexPolicy, MappedSegment,
+    NumericValues, SegmentView, SegmentWriter, StringTable, WriteGoal, WriteOptions,
+    rewrite_identity, transcode,
 };
 use henge_types::{ColumnRole, ColumnType, SegmentId, Value, Version};
 
@@ -86,8 +87,8 @@ fn uncompressed_blocks_are_read_in_place() {
     let mut scratch = Vec::new();
     assert!(matches!(noise.block(0, &mut scratch).unwrap().values, NumericValues::Slice(_)));
     let mut ids = Vec::new();
-    let country = string(&segment, "country");
-    assert!(matches!(country.id_block(0, &mut ids).unwrap(), IdBlock::U8(_)));
+    let hue = string(&segment, "hue");
+    assert!(matches!(hue.id_block(0, &mut ids).unwrap(), IdBlock::U8(_)));
     assert!(ids.is_empty(), "byte-aligned ids need no scratch");
     assert_eq!(string(&segment, "empty").id_range(0).unwrap(), Some((0, 0)));
 }
@@ -118,7 +119,8 @@ fn dictionaries_find_every_value() {
     for codec in ALL_CODECS {
         let schema =
             common::schema(vec![common::column("s", ColumnType::String, ColumnRole::Dimension)]);
-        let options = WriteOptions { codec, ..WriteOptions::default() };
+        let index = IndexPolicy::Always;
+        let options = WriteOptions { codec, index, ..WriteOptions::default() };
         let mut writer =
             SegmentWriter::new(Vec::new(), segment_id(), schema, 3_000, options).unwrap();
         let times = vec![common::START_MS; 3_000];
@@ -206,7 +208,82 @@ fn inspection_adds_up() {
     let column = |name: &str| report.columns.iter().find(|c| c.name == name).unwrap();
     assert_eq!(column("country").cardinality, Some(5));
     assert_eq!(column("one").encodings["constant"], 1);
+    assert_eq!(column("late").encodings["ids_frame"], 1);
+    assert!(report.columns.iter().all(|c| c.directory_bytes > 0));
     assert_eq!(column("none").null_count, Some(5_000));
     assert!(column("page").bitmap_bytes > 0 && column("run").bitmap_bytes == 0);
     assert!(serde_json::to_string(&report).unwrap().contains("\"encodings\""));
+}
+
+#[test]
+fn projections_survive_renaming_and_transcoding() {
+    let file = common::write_projected(200, WriteOptions::default());
+    let original = open(file.clone()).unwrap();
+    let mut renamed = Vec::new();
+    let other = SegmentId { version: Version(9), ..segment_id() };
+    rewrite_identity(&file, &other, &mut renamed).unwrap();
+    let mut hot = Vec::new();
+    transcode(&original, WriteOptions::hot(), &mut hot).unwrap();
+    for copy in [renamed, hot] {
+        let copy = open(copy).unwrap();
+        let report = copy.verify().unwrap();
+        assert_eq!(report.projection_count, 2);
+        assert!(report.projection_bytes > 0 && report.projection_bytes < report.size_bytes);
+        for (before, after) in original.projections().iter().zip(copy.projections()) {
+            assert_eq!(before.definition, after.definition);
+            assert_eq!(read_all(before.view()).unwrap(), read_all(after.view()).unwrap());
+        }
+        assert_eq!(copy.inspect().unwrap().projections[1].segment.row_count, 3);
+    }
+}
+
+/// A segment of one STRING column, row `r` holding value `id_of(r)` of `values`.
+fn string_segment(values: u32, rows: usize, id_of: impl Fn(usize) -> u32) -> MappedSegment {
+    let schema =
+        common::schema(vec![common::column("s", ColumnType::String, ColumnRole::Dimension)]);
+    let options = WriteOptions::default();
+    let mut writer = SegmentWriter::new(Vec::new(), segment_id(), schema, rows, options).unwrap();
+    let times = vec![common::START_MS; rows];
+    let texts: Vec<String> = (0..values).map(|value| format!("{value:08}")).collect();
+    let dictionary: StringTable = texts.iter().map(String::as_str).collect();
+    let ids: Vec<u32> = (0..rows).map(id_of).collect();
+    // In another order than the schema, encoded apart.
+    let encoder = writer.encoder();
+    let time = encoder.encode("__time", ColumnData::Long { values: &times, nulls: None }).unwrap();
+    let data = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
+    let column = encoder.encode("s", data).unwrap();
+    assert!(column.size_bytes() > 0);
+    writer.append(column).unwrap();
+    writer.append(time).unwrap();
+    let segment = open(writer.finish_into().unwrap().1).unwrap();
+    segment.verify().unwrap();
+    segment
+}
+
+#[test]
+fn bitmaps_are_written_where_they_pay() {
+    let rows = 100_000;
+    let indexed = |segment: &MappedSegment| string(segment, "s").bitmap(1).unwrap().is_some();
+    assert!(indexed(&string_segment(2_000, rows, |row| 1 + mix(row) as u32 % 2_000)));
+    let few = string_segment(50, rows, |row| 1 + mix(row) as u32 % 50);
+    assert!(!indexed(&few), "scanning reads little more than bitmaps would");
+    let rare = string_segment(50_000, rows, |row| 1 + row as u32 % 50_000);
+    assert!(!indexed(&rare), "the index would be as large as the column");
+    let clustered = string_segment(2_000, rows, |row| 1 + row as u32 / 50);
+    assert!(indexed(&clustered));
+}
+
+#[test]
+fn columns_encoded_apart_are_appended_once() {
+    let schema = common::schema(Vec::new());
+    let options = WriteOptions::default();
+    let mut writer = SegmentWriter::new(Vec::new(), segment_id(), schema, 1, options).unwrap();
+    let times = [common::START_MS];
+    let encode = |encoder: &henge_segment::ColumnEncoder| {
+        encoder.encode("__time", ColumnData::Long { values: &times, nulls: None }).unwrap()
+    };
+    let encoder = writer.encoder();
+    writer.append(encode(&encoder)).unwrap();
+    assert!(writer.append(encode(&encoder)).is_err());
+    assert_eq!(writer.finish().unwrap().row_count, 1);
 }

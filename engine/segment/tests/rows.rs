@@ -65,7 +65,7 @@ fn check_string(column: &dyn StringColumn, name: &str) -> bool {
         }
     }
     let Some(packed) = packed else { return false };
-    assert!((0..ROWS).all(|row| packed.residual(row) == block.get(row)));
+    assert!((0..ROWS).all(|row| packed.integer(packed.residual(row)) == i64::from(block.get(row))));
     true
 }
 

@@ -1,11 +1,13 @@
-//! Tables of columns, from Parquet files, into segments without going through rows.
+//! Formats with columns (Parquet, CSV, TSV), and rows of columns into segments without an index.
 
 mod batch;
+mod delimited;
 mod error;
 mod load;
 mod parquet;
 
 pub use batch::{BatchColumn, ColumnBatch, Values};
+pub use delimited::{DelimitedReader, MAX_RECORD_BYTES};
 pub use error::{Result, TabularError};
 pub use load::{BatchPlan, ChunkRows, ColumnLoader, LoadOptions, SortedChunk, TimeUnit};
 pub use parquet::{ParquetField, ParquetReader, ParquetTable, TableFile, WantedField};

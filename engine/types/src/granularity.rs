@@ -5,6 +5,7 @@
 
 mod bucket;
 mod json;
+mod refine;
 #[cfg(test)]
 mod tests;
 

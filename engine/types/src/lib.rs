@@ -9,6 +9,7 @@ pub mod granularity;
 pub mod interval;
 pub mod metric;
 pub mod period;
+pub mod projection;
 pub mod segment_id;
 pub mod shard_spec;
 pub mod time;
@@ -22,6 +23,9 @@ pub use granularity::Granularity;
 pub use interval::{Interval, condense};
 pub use metric::{HllType, MetricKind, MetricSpec, NumericOp};
 pub use period::Period;
+pub use projection::{
+    ProjectionAggregator, ProjectionColumn, ProjectionDefinition, ProjectionVirtualColumn,
+};
 pub use segment_id::{SegmentId, Version, encode_path_component, validate_datasource_name};
 pub use shard_spec::ShardSpec;
 pub use time::{

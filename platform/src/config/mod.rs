@@ -26,6 +26,8 @@ pub struct ServerConfig {
     pub limits: LimitsConfig,
     /// Realtime ingestion.
     pub ingestion: IngestionConfig,
+    /// Serving published segments.
+    pub historical: HistoricalConfig,
     /// Queries.
     pub query: QueryConfig,
     /// Caches of query results.
@@ -90,6 +92,25 @@ pub struct IngestionConfig {
     pub idempotency_window_ms: u64,
 }
 
+/// Serving published segments.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistoricalConfig {
+    /// The codec of the segments that are served.
+    pub codec: TierCodec,
+}
+
+/// The codec of the segments that a tier serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TierCodec {
+    /// None: the fastest to scan. Segments are rewritten on the node's disk after loading.
+    #[default]
+    None,
+    /// That of deep storage: the smallest.
+    AsStored,
+}
+
 /// Queries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -152,6 +173,7 @@ impl Default for ServerConfig {
             data_dir: "./data".into(),
             limits: LimitsConfig::default(),
             ingestion: IngestionConfig::default(),
+            historical: HistoricalConfig::default(),
             query: QueryConfig::default(),
             cache: CacheConfig::default(),
             log: LogConfig::default(),

@@ -9,5 +9,5 @@ pub mod mapping;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cpu_pool::{CpuPool, CpuTask, PoolError, PoolOptions, Priority, Step, Turn};
 pub use crash_point::crash_point;
-pub use files::{remove_temporary_files, sync_dir, write_atomically};
+pub use files::{TemporaryFile, remove_temporary_files, sync_dir, write_atomically};
 pub use mapping::{SharedBytes, map_file};

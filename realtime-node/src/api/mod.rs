@@ -23,6 +23,7 @@ pub fn router(node: Arc<RealtimeNode>) -> Router {
         .route("/druid/indexer/v1/task", post(tasks::submit))
         .route("/druid/indexer/v1/task/{id}", get(tasks::payload))
         .route("/druid/indexer/v1/task/{id}/status", get(tasks::status))
+        .route("/druid/indexer/v1/task/{id}/reports", get(tasks::reports))
         .route("/druid/indexer/v1/tasks", get(tasks::list))
         .with_state(node)
 }

@@ -42,6 +42,37 @@ pub(super) async fn status(
     Ok(Json(json!({ "task": id, "status": status_json(&record) })))
 }
 
+/// What a task has done so far, as Druid reports it.
+pub(super) async fn reports(
+    State(node): State<Arc<RealtimeNode>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, DruidError> {
+    let record = node.tasks.get(&id).await?;
+    let progress = record.progress;
+    let state = if record.status == TaskStatus::Running { "BUILD_SEGMENTS" } else { "COMPLETED" };
+    let totals = json!({
+        "processed": progress.accepted,
+        "processedBytes": progress.processed_bytes,
+        "processedWithError": 0,
+        "thrownAway": progress.filtered,
+        "unparseable": progress.rejected,
+    });
+    let payload = json!({
+        "ingestionState": state,
+        "unparseableEvents": {},
+        "rowStats": { "totals": { "buildSegments": totals } },
+        "errorMsg": record.error,
+        "segmentsPublished": progress.segments,
+        "totalRows": progress.total_rows,
+        "totalBytes": progress.total_bytes,
+    });
+    Ok(Json(json!({
+        "ingestionStatsAndErrors": {
+            "taskId": record.id, "type": "ingestionStatsAndErrors", "payload": payload,
+        },
+    })))
+}
+
 /// What to list.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -80,7 +80,8 @@ impl Generation {
     /// How parts and segments of its sinks are written.
     #[must_use]
     pub fn part_files(&self, options: &RealtimeOptions) -> PartFiles {
-        PartFiles::new(&self.index_schema(), options)
+        let projections = &self.schema.data_schema.projections;
+        PartFiles::new(&self.index_schema(), projections, options)
     }
 
     /// True when there is nothing to publish, not even a position.

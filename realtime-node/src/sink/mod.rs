@@ -2,6 +2,7 @@
 //! behind it. Readers see every row once, also while an index turns into a part.
 
 mod part;
+mod project;
 
 use std::path::PathBuf;
 use std::sync::Arc;

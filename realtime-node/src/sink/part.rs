@@ -8,6 +8,7 @@ use std::sync::Arc;
 use henge_index::{IndexSchema, IndexSnapshot};
 use henge_platform::metadata::{PendingSegment, PublishedSegment};
 use henge_platform::runtime::map_file;
+use henge_query::ingest::ProjectionSpec;
 use henge_segment::{
     MappedSegment, MergeOptions, SegmentSummary, SegmentView, WriteOptions, combine_schemas, merge,
     rewrite_identity,
@@ -17,6 +18,7 @@ use henge_types::{Interval, SegmentId, encode_path_component};
 
 use crate::error::{RealtimeError, Result};
 use crate::options::RealtimeOptions;
+use crate::sink::project::add_projections;
 
 /// Rows that take no more additions.
 #[derive(Debug)]
@@ -60,17 +62,23 @@ pub struct PartFiles {
     folder: PathBuf,
     unindexed: Vec<String>,
     segment: WriteOptions,
+    projections: Arc<[ProjectionSpec]>,
 }
 
 impl PartFiles {
-    /// For sinks with these columns.
+    /// For sinks with these columns and projections.
     #[must_use]
-    pub fn new(schema: &IndexSchema, options: &RealtimeOptions) -> Self {
+    pub fn new(
+        schema: &IndexSchema,
+        projections: &[ProjectionSpec],
+        options: &RealtimeOptions,
+    ) -> Self {
         let unindexed = schema.dimensions.iter().filter(|dimension| !dimension.bitmap);
         Self {
             folder: options.spill_dir.clone(),
             unindexed: unindexed.map(|dimension| dimension.name.clone()).collect(),
             segment: options.segment,
+            projections: projections.into(),
         }
     }
 
@@ -127,7 +135,7 @@ impl PartFiles {
         let views: Vec<&dyn SegmentView> = views.iter().map(AsRef::as_ref).collect();
         let options = MergeOptions { interval, ..self.merge_options(&views, self.segment)? };
         let summary = merge(&views, target.id.clone(), &options, create(&path)?)?;
-        written(path, target, summary)
+        self.finish(path, target, summary)
     }
 
     /// Writes a partition of a sorted chunk to a file of any name, without a target so far.
@@ -144,7 +152,7 @@ impl PartFiles {
         let path = self.folder.join(format!("{name}.segment"));
         let out = create(&path)?;
         let summary = chunk.write(partition, stand_in.id.clone(), out, self.segment)?;
-        written(path, stand_in, summary)
+        self.finish(path, stand_in, summary)
     }
 
     /// Gives a segment in a local file its identity.
@@ -160,7 +168,21 @@ impl PartFiles {
         let bytes = map_file(&segment.path).map_err(RealtimeError::io(&segment.path))?;
         let summary = rewrite_identity((*bytes).as_ref(), &target.id, create(&path)?)?;
         std::fs::remove_file(&segment.path).map_err(RealtimeError::io(&segment.path))?;
-        written(path, target, summary)
+        written(path, target, &summary)
+    }
+
+    /// Adds the projections to a segment file and opens it.
+    fn finish(
+        &self,
+        path: PathBuf,
+        target: PendingSegment,
+        summary: SegmentSummary,
+    ) -> Result<WrittenSegment> {
+        let summary = match self.projections.is_empty() {
+            true => summary,
+            false => add_projections(&path, &self.projections, self.segment)?,
+        };
+        written(path, target, &summary)
     }
 
     fn merge_options(
@@ -185,7 +207,7 @@ impl PartFiles {
     }
 }
 
-fn create(path: &Path) -> Result<BufWriter<File>> {
+pub(super) fn create(path: &Path) -> Result<BufWriter<File>> {
     let file = File::create(path).map_err(RealtimeError::io(path))?;
     Ok(BufWriter::with_capacity(1 << 20, file))
 }
@@ -194,7 +216,7 @@ fn create(path: &Path) -> Result<BufWriter<File>> {
 fn written(
     path: PathBuf,
     target: PendingSegment,
-    summary: SegmentSummary,
+    summary: &SegmentSummary,
 ) -> Result<WrittenSegment> {
     let view = map_segment(&path)?;
     let (min_time_ms, max_time_ms) = summary.time_range.unwrap_or_default();
@@ -227,7 +249,7 @@ pub struct WrittenSegment {
 ///
 /// # Errors
 /// When it cannot be mapped or is no segment.
-fn map_segment(path: &Path) -> Result<Arc<MappedSegment>> {
+pub(super) fn map_segment(path: &Path) -> Result<Arc<MappedSegment>> {
     let bytes = map_file(path).map_err(RealtimeError::io(path))?;
     Ok(Arc::new(MappedSegment::open(bytes)?))
 }

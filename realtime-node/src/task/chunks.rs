@@ -66,7 +66,8 @@ impl Chunks {
     /// How parts and segments are written.
     pub(super) fn files(&self) -> PartFiles {
         let options = RealtimeOptions { spill_dir: self.folder.clone(), ..self.options.clone() };
-        PartFiles::new(&index_schema(&self.schema, &self.dimensions), &options)
+        let columns = index_schema(&self.schema, &self.dimensions);
+        PartFiles::new(&columns, &self.schema.projections, &options)
     }
 
     /// Writes indexes to parts when all together take too much memory.

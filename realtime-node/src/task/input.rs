@@ -121,8 +121,16 @@ impl Input {
         self.stored_bytes_read.load(Ordering::Relaxed)
     }
 
-    /// The next piece; `None` at the end.
+    /// The next piece of JSON; `None` at the end.
     pub(super) fn next_piece(&mut self) -> Result<Option<Vec<u8>>> {
+        self.next_cut(|bytes| Ok(last_boundary(bytes)))
+    }
+
+    /// The next piece, which ends where `boundary` finds the last place to cut; `None` at the end.
+    pub(super) fn next_cut(
+        &mut self,
+        mut boundary: impl FnMut(&[u8]) -> Result<Option<usize>>,
+    ) -> Result<Option<Vec<u8>>> {
         let mut wanted = PIECE_BYTES;
         loop {
             self.fill(wanted)?;
@@ -130,7 +138,7 @@ impl Input {
                 let rest = std::mem::take(&mut self.pending);
                 return Ok(Some(rest).filter(|rest| !rest.iter().all(u8::is_ascii_whitespace)));
             }
-            if let Some(end) = last_boundary(&self.pending) {
+            if let Some(end) = boundary(&self.pending)? {
                 let rest = self.pending.split_off(end);
                 return Ok(Some(std::mem::replace(&mut self.pending, rest)));
             }

@@ -1,6 +1,7 @@
 //! Batch tasks: a queue of one at a time, with progress, that survives restarts.
 
 mod chunks;
+mod file;
 mod input;
 mod letters;
 mod pieces;
@@ -20,6 +21,8 @@ use henge_query::ingest::IndexTask;
 use henge_types::format_timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+
+pub use file::LocalFile;
 
 use crate::Shared;
 use crate::error::{RealtimeError, Result};

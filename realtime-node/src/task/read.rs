@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use henge_ingest::{BatchCounts, ParseLimits, RowParser};
 use henge_query::ingest::{DataSchema, InputFormat};
-use henge_tabular::ChunkRows;
+use henge_tabular::{ChunkRows, DelimitedReader};
 
 use super::input::{self, Input, InputRef};
 use super::pieces::Pieces;
@@ -28,6 +28,7 @@ pub(super) struct Reading {
 /// An input of any format.
 enum Source {
     Json(Input),
+    Lines(Input, Box<DelimitedReader>),
     Table(Box<TableInput>),
 }
 
@@ -122,6 +123,10 @@ impl Run {
                 let table = TableInput::open(path, schema, parser, *binary_as_string, times_after)?;
                 Ok(Source::Table(Box::new(table)))
             }
+            (InputFormat::Delimited(format), _) => {
+                let reader = Box::new(DelimitedReader::new(format.clone()));
+                Ok(Source::Lines(input.open()?, reader))
+            }
             _ => Ok(Source::Json(input.open()?)),
         }
     }
@@ -162,6 +167,11 @@ impl Source {
             Self::Json(input) => {
                 let Some(piece) = input.next_piece()? else { return Ok(None) };
                 (parser.parse_batch(&piece, store)?, input.stored_bytes_read(), None)
+            }
+            Self::Lines(input, reader) => {
+                let piece = input.next_cut(|bytes| Ok(reader.last_boundary(bytes)?))?;
+                let Some(piece) = piece else { return Ok(None) };
+                (reader.read(&piece, parser, store)?, input.stored_bytes_read(), None)
             }
             Self::Table(table) => {
                 let Some(counts) = table.read_piece(parser, store)? else { return Ok(None) };

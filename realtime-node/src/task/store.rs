@@ -86,7 +86,8 @@ impl Store {
             Rows::Columns(loader) => loader.dimensions(),
         };
         let options = RealtimeOptions { spill_dir: self.folder.clone(), ..options.clone() };
-        PartFiles::new(&index_schema(&spec.data_schema, dimensions), &options)
+        let schema = &spec.data_schema;
+        PartFiles::new(&index_schema(schema, dimensions), &schema.projections, &options)
     }
 }
 
@@ -99,7 +100,7 @@ impl RowSink for Store {
     }
 
     fn rejected(&mut self, rejection: Rejection<'_>) {
-        self.letters.add(rejection);
+        self.letters.add(&rejection);
     }
 
     fn new_dimension(&mut self, dimension: &DimensionSchema) {

@@ -1,41 +1,18 @@
 //! Reading Parquet files: what they hold first, then their rows, a batch at a time.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use henge_index::DimensionSchema;
 use henge_ingest::{BatchCounts, FieldValue, RowOrigin, RowParser, TableFields};
 use henge_query::ingest::{DataSchema, TimestampFormat};
-use henge_tabular::{
-    BatchPlan, ColumnBatch, ParquetReader, ParquetTable, TableFile, TimeUnit, WantedField,
-};
+use henge_tabular::{BatchPlan, ColumnBatch, ParquetReader, ParquetTable, TimeUnit, WantedField};
 use henge_types::ColumnType;
 use serde_json::{Map, Value};
 
+use super::file::LocalFile;
 use super::store::{Rows, Store};
 use crate::error::{RealtimeError, Result};
-
-/// A file of the server as the reader wants it.
-#[derive(Debug)]
-struct LocalFile {
-    file: File,
-    size_bytes: u64,
-}
-
-impl TableFile for LocalFile {
-    fn size_bytes(&self) -> u64 {
-        self.size_bytes
-    }
-
-    fn read_at(&self, offset: u64, length: usize) -> std::io::Result<Bytes> {
-        let mut buffer = vec![0; length];
-        self.file.read_exact_at(&mut buffer, offset)?;
-        Ok(buffer.into())
-    }
-}
 
 /// What the files of a task hold together.
 #[derive(Debug, Default)]
@@ -207,12 +184,7 @@ fn plan(
 }
 
 fn open(path: &Path) -> Result<ParquetTable> {
-    let file = File::open(path).map_err(RealtimeError::io(path))?;
-    let metadata = file.metadata().map_err(RealtimeError::io(path))?;
-    if !metadata.is_file() {
-        return Err(RealtimeError::Invalid(format!("{} is not a regular file", path.display())));
-    }
-    let file = LocalFile { file, size_bytes: metadata.len() };
+    let file = LocalFile::open(path).map_err(RealtimeError::io(path))?;
     ParquetTable::open(Arc::new(file)).map_err(at(path))
 }
 

@@ -6,13 +6,13 @@ use henge_types::Granularity;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::finalise::buckets::StampWriter;
-use crate::finalise::column::{Column, dimension_sort_keys, gather_text, text_of};
+use crate::finalise::column::{Column, dimension_sort_keys, gather_text};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
 use crate::finalise::states::{copies, push_identity};
 use crate::finalise::table::Table;
 use crate::finalise::{having, json, subtotals};
-use crate::partial::{GroupedPartial, KeyColumn};
+use crate::partial::{GroupedPartial, KeyColumn, NodeKeys};
 
 /// The finished answer.
 #[derive(Debug, Clone)]
@@ -36,9 +36,10 @@ pub(crate) fn finalise(
         }
         None => (over_nothing(query, partial), None),
     };
-    let (partial, mut rows) = first_rows(query, partial, sets, context)?;
-    let offset = query.limit_spec.as_ref().map_or(0, |limit| limit.offset);
-    rows.drain(..usize::try_from(offset).unwrap_or(usize::MAX).min(rows.len()));
+    let limit = query.limit_spec.clone().unwrap_or_default();
+    let mut rows = first_rows(query, &limit, &partial, sets, context)?;
+    let offset = usize::try_from(limit.offset).unwrap_or(usize::MAX);
+    rows.drain(..offset.min(rows.len()));
 
     let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
     let fields = Fields::new(None, &query.dimensions, aggregations, posts, &query.base.context);
@@ -54,11 +55,12 @@ pub(crate) fn cut(
     partial: GroupedPartial,
     context: &ExecContext,
 ) -> Result<GroupedPartial> {
-    let (partial, rows) = first_rows(query, partial, None, context)?;
+    let limit = query.limit_spec.clone().unwrap_or_default();
+    let rows = first_rows(query, &limit, &partial, None, context)?;
     Ok(pick_groups(&partial, &rows))
 }
 
-/// Some groups of a partial, with no more text than theirs.
+/// Some groups of a partial.
 pub(crate) fn pick_groups(partial: &GroupedPartial, rows: &[u32]) -> GroupedPartial {
     fn pick<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
         rows.iter().map(|&row| values[row as usize]).collect()
@@ -66,7 +68,7 @@ pub(crate) fn pick_groups(partial: &GroupedPartial, rows: &[u32]) -> GroupedPart
     let keys = partial.keys.iter().map(|keys| match keys {
         KeyColumn::String(keys) => KeyColumn::String(gather_text(keys, rows)),
         KeyColumn::Node(keys) => {
-            KeyColumn::String(text_of(rows.iter().map(|&row| keys.get(row as usize))))
+            KeyColumn::Node(NodeKeys { ids: pick(&keys.ids, rows), ..keys.clone() })
         }
         KeyColumn::Long(values) => KeyColumn::Long(pick(values, rows)),
         KeyColumn::Double(values) => KeyColumn::Double(pick(values, rows)),
@@ -79,36 +81,53 @@ pub(crate) fn pick_groups(partial: &GroupedPartial, rows: &[u32]) -> GroupedPart
     }
 }
 
-/// The groups that `having` lets through and, in the answer's order, as many of them as limit and
-/// offset want.
+/// The groups that `having` lets through, as many as limit and offset want, in the answer's order.
 fn first_rows(
     query: &GroupByQuery,
-    mut partial: GroupedPartial,
-    mut sets: Option<Vec<u64>>,
+    limit: &LimitSpec,
+    partial: &GroupedPartial,
+    sets: Option<Vec<u64>>,
     context: &ExecContext,
-) -> Result<(GroupedPartial, Vec<u32>)> {
+) -> Result<Vec<u32>> {
     let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
     let fields = Fields::new(None, &query.dimensions, aggregations, posts, &query.base.context);
-    let mut all: Vec<u32> = (0..partial.group_count() as u32).collect();
-    if let Some(having) = &query.having {
-        let rows = having::keep_rows(having, &mut Frame::new(&fields, &partial, &all))?;
-        // What is left is put in order, the rest need not be.
-        sets = sets.map(|sets| rows.iter().map(|&row| sets[row as usize]).collect());
-        partial = partial.pick(&rows);
-        all.truncate(rows.len());
-    }
+    let all: Vec<u32> = (0..partial.group_count() as u32).collect();
+    let count = limit.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let offset = usize::try_from(limit.offset).unwrap_or(usize::MAX);
+    let count = count.saturating_add(offset);
+    let Some(having) = &query.having else {
+        return in_order(
+            query,
+            limit,
+            partial,
+            sets,
+            &mut Frame::new(&fields, partial, &all),
+            count,
+        );
+    };
+    // What is left is put in order, the rest need not be.
+    let kept = having::keep_rows(having, &mut Frame::new(&fields, partial, &all))?;
     context.cancel.check()?;
-    let mut rows = all.clone();
-    {
-        let default_limit = LimitSpec::default();
-        let limit = query.limit_spec.as_ref().unwrap_or(&default_limit);
-        let mut frame = Frame::new(&fields, &partial, &all);
-        let order = row_order(query, limit, &partial, sets, &mut frame)?;
-        let offset = usize::try_from(limit.offset).unwrap_or(usize::MAX);
-        let count = limit.limit.and_then(|limit| usize::try_from(limit).ok());
-        order.keep_first(&mut rows, count.unwrap_or(usize::MAX).saturating_add(offset));
-    }
-    Ok((partial, rows))
+    let sets = sets.map(|sets| kept.iter().map(|&row| sets[row as usize]).collect());
+    let left = pick_groups(partial, &kept);
+    let mut frame = Frame::new(&fields, &left, &all[..kept.len()]);
+    let rows = in_order(query, limit, &left, sets, &mut frame, count)?;
+    Ok(rows.into_iter().map(|row| kept[row as usize]).collect())
+}
+
+/// The first groups in the answer's order.
+fn in_order(
+    query: &GroupByQuery,
+    limit: &LimitSpec,
+    partial: &GroupedPartial,
+    sets: Option<Vec<u64>>,
+    frame: &mut Frame<'_>,
+    count: usize,
+) -> Result<Vec<u32>> {
+    let mut rows = frame.rows().to_vec();
+    let order = row_order(query, limit, partial, sets, frame)?;
+    order.keep_first(&mut rows, count);
+    Ok(rows)
 }
 
 /// Without dimensions and time buckets there is one group, also over no rows.

@@ -1,11 +1,12 @@
-//! `segmentMetadata`: what segments hold, from their schemas and dictionaries; rows are not read.
+//! `segmentMetadata`: what segments hold, from their schemas and dictionaries; rows are read for the
+//! size of text alone.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use henge_query::{Analysis, ColumnInclusion, SegmentMetadataQuery};
-use henge_segment::{ColumnView, NULL_ID, SegmentView, StringColumn};
-use henge_types::{ColumnSchema, ColumnType, MetricSpec, condense};
+use henge_segment::{ColumnView, MultiScratch, SegmentView, StringColumn};
+use henge_types::{ColumnSchema, ColumnType, MetricSpec, ProjectionDefinition, condense};
 
 use crate::context::ExecContext;
 use crate::error::Result;
@@ -43,7 +44,16 @@ pub(crate) fn run(
         aggregators,
         query_granularity: granularity,
         rollup: asked(Analysis::Rollup).then_some(schema.rollup),
+        projections: asked(Analysis::Projections).then(|| projections(view)),
     }])
+}
+
+fn projections(view: &dyn SegmentView) -> BTreeMap<String, (Option<ProjectionDefinition>, u64)> {
+    let stored = view.projections().iter().map(|projection| {
+        let definition = projection.definition.clone();
+        (definition.name.clone(), (Some(definition), projection.view().row_count() as u64))
+    });
+    stored.collect()
 }
 
 fn analyse(
@@ -71,7 +81,7 @@ fn analyse(
                 (analysis.min_value, analysis.max_value) = ends(strings)?;
             }
             if asked(Analysis::Size) {
-                analysis.size_bytes = text_bytes(strings)?;
+                analysis.size_bytes = text_bytes(view, strings)?;
             }
         }
         Some(ColumnView::Long(numbers)) => {
@@ -122,17 +132,24 @@ fn ends(column: &dyn StringColumn) -> Result<(Option<String>, Option<String>)> {
     Ok((min, max))
 }
 
-/// Bytes of the values of all rows as text; counted from bitmaps, 0 without them.
-fn text_bytes(column: &dyn StringColumn) -> Result<u64> {
+/// Bytes of the values of all rows as text.
+fn text_bytes(view: &dyn SegmentView, column: &dyn StringColumn) -> Result<u64> {
     let dictionary = column.dictionary();
-    let mut lengths = Vec::new();
-    dictionary.for_each(NULL_ID + 1..dictionary.len(), &mut |id, value| {
-        lengths.push((id, value.map_or(0, str::len) as u64));
+    let mut lengths = Vec::with_capacity(dictionary.len() as usize);
+    dictionary.for_each(0..dictionary.len(), &mut |_, value| {
+        lengths.push(value.map_or(0, str::len) as u64);
     })?;
+    let length = |id: u32| lengths.get(id as usize).copied().unwrap_or(0);
     let mut total = 0;
-    for (id, length) in lengths {
-        let Some(bitmap) = column.bitmap(id)? else { return Ok(0) };
-        total += length * bitmap.len();
+    let (mut ids, mut multi) = (Vec::new(), MultiScratch::default());
+    for block in 0..view.block_count() {
+        total += if column.is_multi_value() {
+            let lists = column.multi_block(block, &mut multi)?;
+            lists.ids.iter().map(|id| length(*id)).sum::<u64>()
+        } else {
+            let ids = column.id_block(block, &mut ids)?;
+            (0..view.block_rows(block)).map(|row| length(ids.get(row))).sum()
+        };
     }
     Ok(total)
 }
@@ -180,6 +197,7 @@ fn merge_two(
         aggregators,
         query_granularity: a.query_granularity.filter(|g| b.query_granularity.as_ref() == Some(g)),
         rollup: a.rollup.filter(|rollup| b.rollup == Some(*rollup)),
+        projections: merge_projections(a.projections, b.projections),
     }
 }
 
@@ -216,6 +234,27 @@ fn merge_column(known: &mut ColumnAnalysis, other: &ColumnAnalysis) {
         (a, b) => a.or_else(|| b.clone()),
     };
     known.max_value = known.max_value.take().max(other.max_value.clone());
+}
+
+type Projections = Option<BTreeMap<String, (Option<ProjectionDefinition>, u64)>>;
+
+fn merge_projections(a: Projections, b: Projections) -> Projections {
+    let (Some(mut a), Some(b)) = (a, b) else { return None };
+    for (name, (definition, rows)) in b {
+        match a.entry(name) {
+            Entry::Occupied(mut known) => {
+                let (known, known_rows) = known.get_mut();
+                *known_rows += rows;
+                if *known != definition {
+                    *known = None;
+                }
+            }
+            Entry::Vacant(free) => {
+                free.insert((definition, rows));
+            }
+        }
+    }
+    Some(a)
 }
 
 type Aggregators = Option<BTreeMap<String, Option<MetricSpec>>>;

@@ -7,6 +7,8 @@ mod shared;
 mod time_boundary;
 mod top;
 
+pub(crate) use grouped::data_ranges;
+
 use std::ops::Range;
 
 pub use shared::{SharedItem, SharedRun, TellWhole, Worker};
@@ -18,9 +20,11 @@ use henge_segment::SegmentView;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::partial::Partial;
+use crate::projection;
 use grouped::GroupedQuery;
 
-/// What one segment contributes to the query's answer.
+/// What one segment contributes to the query's answer, from one of its projections where that is
+/// possible.
 ///
 /// # Errors
 /// Limits, cancellation, corrupt segments, and what the query asks of the wrong types.
@@ -46,8 +50,9 @@ pub fn run_only_segment(
 }
 
 /// As [`run`], over some of the segment's blocks only: the parts' contributions, merged, are the
-/// segment's. Metadata queries and scans always look at the whole segment, when `blocks` starts
-/// at 0, and at nothing otherwise.
+/// segment's. When a projection answers, they are blocks of the projection, which has no more.
+/// Metadata queries and scans always look at the whole segment, when `blocks` starts at 0, and at
+/// nothing otherwise.
 ///
 /// # Errors
 /// As [`run`].
@@ -71,6 +76,10 @@ fn run_with_cut(
     ctx: &ExecContext,
 ) -> Result<Partial> {
     ctx.cancel.check()?;
+    if let Some(plan) = projection::plan(query, view)? {
+        let partial = run_with_cut(plan.query(), plan.view(view), blocks, cut, ctx)?;
+        return Ok(plan.finish(query, view, partial));
+    }
     let blocks = blocks.start..blocks.end.min(view.block_count());
     if let Some(grouped) = GroupedQuery::of(query, cut) {
         let mut blocks = Some(blocks);

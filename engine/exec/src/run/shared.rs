@@ -3,8 +3,8 @@
 //! busy to the end, also when there is a single big segment.
 
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use henge_query::Query;
 use henge_segment::SegmentView;
@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::memory::MemoryLease;
 use crate::merge::Merger;
 use crate::partial::Partial;
+use crate::projection::{self, ProjectionPlan};
 
 /// Blocks that a worker takes at a time.
 const CLAIM_BLOCKS: usize = 4;
@@ -64,6 +65,9 @@ impl SharedItem {
 #[derive(Debug)]
 struct Item {
     shared: SharedItem,
+    /// The projection that is read instead of the segment, once that is known.
+    plan: OnceLock<Option<ProjectionPlan>>,
+    /// Of the projection, or of the segment.
     next_block: AtomicUsize,
 }
 
@@ -76,8 +80,24 @@ impl Deref for Item {
 }
 
 impl Item {
+    fn plan(&self) -> Result<Option<&ProjectionPlan>> {
+        if let Some(plan) = self.plan.get() {
+            return Ok(plan.as_ref());
+        }
+        let plan = projection::plan(&self.query, self.view.as_ref())?;
+        Ok(self.plan.get_or_init(|| plan).as_ref())
+    }
+
+    /// The rows that are read.
+    fn rows(&self) -> &dyn SegmentView {
+        match self.plan.get() {
+            Some(Some(plan)) => plan.view(self.view.as_ref()),
+            _ => self.view.as_ref(),
+        }
+    }
+
     fn blocks_left(&self) -> usize {
-        self.view.block_count().saturating_sub(self.next_block.load(Ordering::Relaxed))
+        self.rows().block_count().saturating_sub(self.next_block.load(Ordering::Relaxed))
     }
 }
 
@@ -87,7 +107,7 @@ impl SharedRun {
     pub fn new(query: Arc<Query>, items: Vec<SharedItem>) -> Self {
         let mut items: Vec<Item> = items
             .into_iter()
-            .map(|shared| Item { shared, next_block: AtomicUsize::new(0) })
+            .map(|shared| Item { shared, plan: OnceLock::new(), next_block: AtomicUsize::new(0) })
             .collect();
         // What takes longest begins first.
         items.sort_by_key(|item| std::cmp::Reverse(item.view.row_count()));
@@ -144,9 +164,14 @@ impl Worker {
         let Some(index) = self.next_index() else { return Ok(false) };
         let item = &run.items[index];
         ctx.cancel.check()?;
-        let partial = match GroupedQuery::of(&item.query, None) {
+        let plan = item.plan()?;
+        if item.next_block.load(Ordering::Relaxed) == 0 {
+            self.rows += item.rows().row_count() as u64;
+        }
+        let query = plan.map_or(item.query.as_ref(), ProjectionPlan::query);
+        let partial = match GroupedQuery::of(query, None) {
             Some(grouped) => {
-                let count = item.view.block_count();
+                let count = item.rows().block_count();
                 let mut claimed = 0;
                 let mut claim = || {
                     if claimed >= MIN_TURN_BLOCKS && should_yield() {
@@ -158,7 +183,11 @@ impl Worker {
                     claimed += blocks.len();
                     Some(blocks)
                 };
-                let partial = grouped::run(&grouped, item.view.as_ref(), &mut claim, ctx)?;
+                let partial = grouped::run(&grouped, item.rows(), &mut claim, ctx)?;
+                let partial = match plan {
+                    Some(plan) => plan.finish(&item.query, item.view.as_ref(), partial),
+                    None => partial,
+                };
                 if claimed == count {
                     item.found_all(&partial);
                 }
@@ -182,9 +211,10 @@ impl Worker {
             return Some(index);
         }
         let next = self.run.next_item.fetch_add(1, Ordering::Relaxed);
-        let Some(item) = self.run.items.get(next) else { return self.run.to_help() };
+        if next >= self.run.items.len() {
+            return self.run.to_help();
+        }
         self.segments += 1;
-        self.rows += item.view.row_count() as u64;
         Some(next)
     }
 

@@ -119,6 +119,22 @@ fn schema() -> IndexSchema {
 
 /// The segment of some rows.
 pub(crate) fn view(part: &Part, number: usize) -> Box<dyn SegmentView> {
+    match part.storage {
+        Storage::Index => Box::new(Shared(snapshot(part, number))),
+        Storage::File => Box::new(MappedSegment::open(Arc::new(file(part, number))).unwrap()),
+    }
+}
+
+/// The segment file of some rows.
+pub(crate) fn file(part: &Part, number: usize) -> Vec<u8> {
+    let snapshot = snapshot(part, number);
+    let mut bytes = Vec::new();
+    let options = MergeOptions::new(snapshot.schema().clone());
+    henge_segment::merge(&[&*snapshot], snapshot.id().clone(), &options, &mut bytes).unwrap();
+    bytes
+}
+
+fn snapshot(part: &Part, number: usize) -> Arc<henge_index::IndexSnapshot> {
     let limits = IndexLimits { max_rows: 1_000_000, max_bytes: 1 << 30 };
     let mut index = WriteIndex::new(schema(), limits).unwrap();
     for row in &part.rows {
@@ -136,16 +152,7 @@ pub(crate) fn view(part: &Part, number: usize) -> Box<dyn SegmentView> {
         version: Version(1),
         partition: number as u32,
     };
-    let snapshot = index.snapshot(id.clone());
-    match part.storage {
-        Storage::Index => Box::new(Shared(snapshot)),
-        Storage::File => {
-            let mut bytes = Vec::new();
-            let options = MergeOptions::new(snapshot.schema().clone());
-            henge_segment::merge(&[&*snapshot], id, &options, &mut bytes).unwrap();
-            Box::new(MappedSegment::open(Arc::new(bytes)).unwrap())
-        }
-    }
+    index.snapshot(id)
 }
 
 /// A borrowed form of a value; lists of text need a place for their borrowed elements.

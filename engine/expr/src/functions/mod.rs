@@ -13,6 +13,8 @@ mod time;
 
 pub(crate) mod apply;
 
+pub(crate) use time::time_buckets;
+
 use crate::error::{ExprError, Result};
 use crate::node::Callable;
 use crate::types::ExprType;

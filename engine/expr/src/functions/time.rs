@@ -100,6 +100,14 @@ fn granularity(function: &'static str, arguments: &[ExprValue]) -> Result<Granul
         .map_err(|error| ExprError::argument(function, error.to_string()))
 }
 
+/// The buckets that the constant arguments of `timestamp_floor` describe.
+pub(crate) fn time_buckets(arguments: &[ExprValue]) -> Result<Granularity> {
+    match arguments.len() {
+        2..=4 => granularity("timestamp_floor", arguments),
+        _ => Err(ExprError::argument("timestamp_floor", "it takes two to four arguments")),
+    }
+}
+
 fn ceil(granularity: &Granularity, ms: i64) -> i64 {
     let start = granularity.bucket_start(ms);
     if start == ms { ms } else { granularity.next_bucket(start) }

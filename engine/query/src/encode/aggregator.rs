@@ -7,7 +7,30 @@ use crate::aggregator::{AggregatorInput, AggregatorKind, AggregatorSpec};
 use crate::ingest::{hll_type_name, numeric_type_name};
 
 pub(super) fn all(aggregations: &[AggregatorSpec]) -> Vec<Value> {
-    aggregations.iter().map(aggregator).collect()
+    aggregations.iter().map(AggregatorSpec::to_value).collect()
+}
+
+impl AggregatorSpec {
+    /// The aggregator as Druid's JSON.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        aggregator(self)
+    }
+
+    /// What decides the states: the aggregator without its name, its filter and how it is finalised.
+    pub(crate) fn state_value(&self) -> Value {
+        let mut value = kind(&self.kind);
+        if let Value::Object(fields) = &mut value {
+            for finalising in ["round", "shouldFinalize"] {
+                fields.remove(finalising);
+            }
+            if matches!(self.kind, AggregatorKind::Hll { .. }) {
+                // Building and merging differ in nothing but the name.
+                fields.insert("type".to_owned(), "HLLSketch".into());
+            }
+        }
+        value
+    }
 }
 
 fn aggregator(spec: &AggregatorSpec) -> Value {

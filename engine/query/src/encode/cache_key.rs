@@ -35,8 +35,13 @@ impl Query {
             "resultAsArray": context.result_as_array,
             "sortByDimsFirst": context.sort_by_dims_first,
             "minTopNThreshold": context.min_top_n_threshold,
-            // Sums of doubles may differ in the last bits between the two ways.
+            // Sums of doubles may differ in the last bits between the ways.
             "useBlockStatistics": context.use_block_statistics,
+            "projections": [
+                json!(context.use_projection),
+                json!(context.no_projections),
+                json!(context.force_projections),
+            ],
         });
         fields.insert("context".to_owned(), deciding);
         xxh3_128(serde_json::Value::Object(fields).to_string().as_bytes())

@@ -18,6 +18,7 @@ use crate::query::{
     ScanQuery, SearchMatch, SearchQuery, SegmentMetadataQuery, TimeseriesQuery, TopNMetric,
     TopNQuery,
 };
+use crate::virtual_column::VirtualColumn;
 
 impl Query {
     /// The query as JSON, in normal form, with its context as it came.
@@ -63,7 +64,7 @@ fn common(base: &QueryBase) -> Map<String, Value> {
         fields.insert("filter".to_owned(), filter.to_value());
     }
     if !base.virtual_columns.is_empty() {
-        let columns = base.virtual_columns.iter().map(parts::virtual_column).collect();
+        let columns = base.virtual_columns.iter().map(VirtualColumn::to_value).collect();
         fields.insert("virtualColumns".to_owned(), columns);
     }
     fields

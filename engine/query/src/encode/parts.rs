@@ -25,13 +25,17 @@ pub(super) fn granularity(granularity: &Granularity) -> Value {
     serde_json::to_value(granularity).unwrap_or_default()
 }
 
-pub(super) fn virtual_column(column: &VirtualColumn) -> Value {
-    json!({
-        "type": "expression",
-        "name": column.name,
-        "expression": column.expression.text(),
-        "outputType": column.output_type,
-    })
+impl VirtualColumn {
+    /// The virtual column as Druid's JSON.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        json!({
+            "type": "expression",
+            "name": self.name,
+            "expression": self.expression.text(),
+            "outputType": self.output_type,
+        })
+    }
 }
 
 pub(super) fn dimension(dimension: &DimensionSpec) -> Value {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::dimensions::DimensionsSpec;
 use super::granularity::GranularitySpec;
 use super::metrics::{metric, metric_to_value};
+use super::projection::{ProjectionSpec, projections};
 use super::timestamp::TimestampSpec;
 use super::transform::TransformSpec;
 use crate::error::{QueryError, Result};
@@ -39,6 +40,8 @@ pub struct DataSchema {
     pub granularity_spec: GranularitySpec,
     /// Computed fields and the row filter.
     pub transform_spec: TransformSpec,
+    /// Rolled-up copies of the rows that each segment holds.
+    pub projections: Vec<ProjectionSpec>,
 }
 
 impl DataSchema {
@@ -77,20 +80,17 @@ impl DataSchema {
             ));
         }
         node.only_fields(KNOWN)?;
-        if let Some(projections) = node.get("projections")
-            && projections.items()?.len() > 0
-        {
-            return Err(projections.unsupported("projections are not supported; leave them out"));
-        }
-        let schema = Self {
+        let mut schema = Self {
             data_source: data_source(node, given_name)?,
             timestamp_spec: TimestampSpec::read(node)?,
             dimensions_spec: DimensionsSpec::read(node)?,
             metrics_spec: node.list("metricsSpec", metric)?,
             granularity_spec: GranularitySpec::read(node)?,
             transform_spec: TransformSpec::read(node)?,
+            projections: Vec::new(),
         };
         schema.check_names(node)?;
+        schema.projections = projections(node, &schema)?;
         Ok(schema)
     }
 
@@ -120,6 +120,7 @@ impl DataSchema {
     /// The schema as Druid's JSON. Reading it again gives the same schema.
     #[must_use]
     pub fn to_value(&self) -> Value {
+        let projections = self.projections.iter().map(ProjectionSpec::to_value);
         json!({
             "dataSource": self.data_source,
             "timestampSpec": self.timestamp_spec.to_value(),
@@ -127,6 +128,7 @@ impl DataSchema {
             "metricsSpec": self.metrics_spec.iter().map(metric_to_value).collect::<Vec<_>>(),
             "granularitySpec": self.granularity_spec.to_value(),
             "transformSpec": self.transform_spec.to_value(),
+            "projections": projections.collect::<Vec<_>>(),
         })
     }
 }

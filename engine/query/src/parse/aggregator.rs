@@ -64,7 +64,7 @@ const PLANNED: &[&str] = &[
     "bloom",
 ];
 
-pub(super) fn aggregator(node: &Node<'_>) -> Result<AggregatorSpec> {
+pub(crate) fn aggregator(node: &Node<'_>) -> Result<AggregatorSpec> {
     named_aggregator(node, None)
 }
 

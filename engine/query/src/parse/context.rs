@@ -21,8 +21,6 @@ const OTHER_FLAGS: &[&str] = &[
     "applyLimitPushDown",
     "applyLimitPushDownToSegment",
     "groupByIsSingleThreaded",
-    "noProjections",
-    "forceProjections",
     "writeExceptionBodyAsResponseRow",
 ];
 
@@ -93,6 +91,9 @@ fn scheduling(node: &Node<'_>, context: &mut QueryContext) -> Result<()> {
     context.use_result_level_cache = node.boolean_or("useResultLevelCache", true)?;
     context.populate_result_level_cache = node.boolean_or("populateResultLevelCache", true)?;
     context.use_block_statistics = node.boolean_or("useBlockStatistics", true)?;
+    context.use_projection = node.optional_name("useProjection")?;
+    context.no_projections = node.boolean_or("noProjections", false)?;
+    context.force_projections = node.boolean_or("forceProjections", false)?;
     context.profile = node.boolean_or("profile", false)?;
     context.max_on_disk_storage_bytes = node.optional_unsigned("maxOnDiskStorage")?;
     context.return_partial_results = node.boolean_or("returnPartialResults", false)?;

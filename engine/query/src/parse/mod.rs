@@ -24,13 +24,13 @@ use henge_types::Interval;
 use serde_json::Value;
 
 pub(crate) use aggregator::{
-    DEFAULT_KLL_K, DEFAULT_QUANTILES_K, field_name, hll_lg_k, hll_type, numeric_type, quantiles_k,
-    theta_size,
+    DEFAULT_KLL_K, DEFAULT_QUANTILES_K, aggregator, field_name, hll_lg_k, hll_type, numeric_type,
+    quantiles_k, theta_size,
 };
 pub(crate) use dimension::column_type;
 pub(crate) use filter::optional_filter;
 pub(crate) use intervals::{granularity, interval_list};
-pub(crate) use virtual_column::expression;
+pub(crate) use virtual_column::{expression, virtual_column};
 
 use crate::error::{QueryError, Result};
 use crate::limits::MAX_LIST_ENTRIES;

@@ -19,7 +19,7 @@ const PLANNED: &[&str] = &[
     "fallback",
 ];
 
-pub(super) fn virtual_column(node: &Node<'_>) -> Result<VirtualColumn> {
+pub(crate) fn virtual_column(node: &Node<'_>) -> Result<VirtualColumn> {
     match node.type_name(SUPPORTED)? {
         "expression" => {}
         other => return Err(node.bad_type("virtual column", other, SUPPORTED, PLANNED)),

@@ -6,10 +6,12 @@ use roaring::RoaringBitmap;
 
 use crate::bitmap::bucket::Bucket;
 use crate::error::Result;
-use crate::format::bytes::ByteReader;
+use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
+use crate::format::sink::{Packed, PieceSink};
 use crate::reader::cache::{self, PageKey};
+use crate::writer::WriteOptions;
 
 /// The bitmap index of one column.
 #[derive(Debug)]
@@ -60,6 +62,24 @@ impl BitmapReader {
     /// The pieces of all buckets.
     pub(crate) fn bucket_pieces(&self) -> Result<impl Iterator<Item = &Piece>> {
         Ok(self.buckets()?.entries.iter().map(|bucket| &bucket.piece))
+    }
+
+    /// Writes the index again as it is, but for the codec.
+    pub(crate) fn copy(
+        &self,
+        sink: &mut PieceSink,
+        options: &WriteOptions,
+        directory: &mut Vec<u8>,
+    ) -> Result<()> {
+        let buckets = self.buckets()?;
+        let mut index = Vec::new();
+        for bucket in &buckets.entries {
+            index.put_varint(u64::from(bucket.ids));
+            let raw = self.source.raw_to_vec(&bucket.piece, &buckets.container)?;
+            sink.put(&Packed::new(raw, options.codec, options.zstd_level), &mut index)?;
+        }
+        directory.put_varint(buckets.entries.len() as u64);
+        sink.put(&Packed::new(index, options.codec, options.zstd_level), directory)
     }
 
     /// The rows that hold an id.

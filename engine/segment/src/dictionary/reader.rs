@@ -6,11 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use crate::dictionary::page::PageView;
 use crate::error::Result;
-use crate::format::bytes::ByteReader;
+use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
+use crate::format::sink::{Packed, PieceSink};
 use crate::reader::cache::{self, PageKey};
 use crate::view::{Dictionary, DictionaryInstance};
+use crate::writer::WriteOptions;
 
 /// A dictionary in a segment.
 #[derive(Debug)]
@@ -69,6 +71,27 @@ impl DictionaryReader {
     pub(crate) fn page_bounds(&self) -> Result<impl Iterator<Item = (u32, u32)>> {
         let entries = &self.pages()?.entries;
         Ok(entries.iter().map(|page| (page.first_id, page.first_id + page.values - 1)))
+    }
+
+    /// Writes the dictionary again as it is, but for the codec.
+    pub(crate) fn copy(
+        &self,
+        sink: &mut PieceSink,
+        options: &WriteOptions,
+        directory: &mut Vec<u8>,
+    ) -> Result<()> {
+        let pages = self.pages()?;
+        let mut index = Vec::new();
+        for page in &pages.entries {
+            index.put_varint(u64::from(page.values));
+            index.put_varint(page.separator.len() as u64);
+            index.extend_from_slice(&pages.container[page.separator.clone()]);
+            let raw = self.source.raw_to_vec(&page.piece, &pages.container)?;
+            sink.put(&Packed::new(raw, options.codec, options.zstd_level), &mut index)?;
+        }
+        directory.put_varint(u64::from(self.length));
+        directory.put_varint(pages.entries.len() as u64);
+        sink.put(&Packed::new(index, options.codec, options.zstd_level), directory)
     }
 
     fn pages(&self) -> Result<&Pages> {

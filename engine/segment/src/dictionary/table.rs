@@ -1,5 +1,6 @@
 //! A compact list of strings: what the writer takes dictionaries from.
 
+use crate::dictionary::sort;
 use crate::error::{Result, SegmentError};
 use crate::format::MAX_STRING_BYTES;
 
@@ -48,6 +49,30 @@ impl StringTable {
     /// All values.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|position| self.get(position))
+    }
+
+    /// The distinct values in ascending order, as a dictionary, and the id of each value of this
+    /// table in it: what [`ColumnData::String`](crate::ColumnData::String) takes.
+    ///
+    /// # Errors
+    /// `Limit` for more than `u32::MAX - 1` values.
+    pub fn sorted(&self) -> Result<(Self, Vec<u32>)> {
+        if self.len() >= u32::MAX as usize {
+            return Err(SegmentError::Limit(format!("{} strings in a dictionary", self.len())));
+        }
+        let mut sorted = Self {
+            text: String::with_capacity(self.text.len()),
+            ends: Vec::with_capacity(self.len()),
+        };
+        let mut ids = vec![0; self.len()];
+        for position in sort::sorted_positions(self) {
+            let value = self.get(position as usize);
+            if sorted.is_empty() || sorted.get(sorted.len() - 1) != value {
+                sorted.push(value);
+            }
+            ids[position as usize] = sorted.len() as u32;
+        }
+        Ok((sorted, ids))
     }
 
     /// Checks that values ascend strictly and that none is too long.

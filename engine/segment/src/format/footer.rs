@@ -1,7 +1,7 @@
 //! The footer: a list of typed, versioned sections.
 //!
 //! A reader skips sections it does not know unless they are marked as required, so that later
-//! versions can add some (projections have kind 5 reserved) without a new format version.
+//! versions can add some without a new format version.
 
 use std::io::Write;
 use std::ops::Range;
@@ -16,12 +16,14 @@ use crate::format::codec::{self, BlockCodec};
 use crate::format::sink::FileSink;
 use crate::format::trailer::Trailer;
 use crate::format::{SMALL_ALIGNMENT, checksum, corrupt};
+use crate::projection::StoredProjection;
 
-/// Kinds of sections; 5 is reserved for projections.
+/// Kinds of sections.
 pub(crate) const IDENTITY: u64 = 1;
 const SCHEMA: u64 = 2;
 const ROWS: u64 = 3;
 const COLUMNS: u64 = 4;
+pub(crate) const PROJECTIONS: u64 = 5;
 
 const SECTION_VERSION: u8 = 1;
 const REQUIRED: u8 = 1;
@@ -41,6 +43,7 @@ pub(crate) struct Footer {
     pub(crate) schema: SegmentSchema,
     pub(crate) rows: RowSummary,
     pub(crate) directories: Vec<Range<usize>>,
+    pub(crate) projections: Vec<StoredProjection>,
 }
 
 /// A section as it lies in the raw footer.
@@ -87,6 +90,16 @@ pub(crate) fn write_identity(out: &mut Vec<u8>, id: &SegmentId) {
     body.put_varint(id.version.0);
     body.put_varint(u64::from(id.partition));
     write_section(out, IDENTITY, SECTION_VERSION, REQUIRED, &body);
+}
+
+/// Appends the section of the projections, if there are any.
+pub(crate) fn write_projections(out: &mut Vec<u8>, projections: &[StoredProjection]) -> Result<()> {
+    if !projections.is_empty() {
+        let body = StoredProjection::write_all(projections)?;
+        // Not required: whoever does not know projections answers from the rows.
+        write_section(out, PROJECTIONS, SECTION_VERSION, 0, &body);
+    }
+    Ok(())
 }
 
 /// The raw footer.
@@ -143,6 +156,7 @@ pub(crate) fn append<W: Write>(sink: &mut FileSink<W>, raw: &[u8]) -> Result<()>
 impl Footer {
     pub(crate) fn parse(raw: &[u8]) -> Result<Self> {
         let (mut id, mut schema, mut rows, mut columns) = (None, None, None, None);
+        let mut projections = None;
         for section in sections(raw)? {
             let known = section.version == SECTION_VERSION;
             let repeated = match section.kind {
@@ -150,6 +164,9 @@ impl Footer {
                 SCHEMA if known => schema.replace(read_schema(section.body)?).is_some(),
                 ROWS if known => rows.replace(read_rows(section.body)?).is_some(),
                 COLUMNS if known => columns.replace(section.body).is_some(),
+                PROJECTIONS if known => {
+                    projections.replace(StoredProjection::read_all(section.body)?).is_some()
+                }
                 kind if section.flags & REQUIRED != 0 => {
                     return Err(corrupt(format!(
                         "footer section {kind} version {} is required and unknown",
@@ -166,7 +183,8 @@ impl Footer {
             (Some(id), Some(schema), Some(rows), Some(columns)) => {
                 check_rows(&id, &rows)?;
                 let directories = read_directories(columns, schema.columns.len())?;
-                Ok(Self { id, schema, rows, directories })
+                let projections = projections.unwrap_or_default();
+                Ok(Self { id, schema, rows, directories, projections })
             }
             _ => Err(corrupt("the footer lacks a section")),
         }

@@ -25,6 +25,7 @@ use crate::merge::load::NumericRows;
 use crate::merge::order::RowOrder;
 use crate::merge::strings::StringRows;
 use crate::number::Number;
+use crate::projection::ProjectionFile;
 use crate::view::SegmentView;
 use crate::writer::{ColumnData, SegmentSummary, SegmentWriter, WriteOptions};
 
@@ -53,7 +54,8 @@ impl MergeOptions {
 ///
 /// Rows come out sorted by `__time` (truncated to the target's query granularity, but never to before
 /// the segment's interval), then by dimensions, nulls first. A column that a view lacks reads as
-/// null; one of another type is converted where that is possible.
+/// null; one of another type is converted where that is possible. Projections are left behind: they
+/// are built anew from the rows of the result, because roll-up changes what they count.
 ///
 /// # Errors
 /// `Invalid` when types cannot be reconciled or a time leaves the segment's interval, `Limit`,
@@ -66,22 +68,7 @@ pub fn merge<W: Write>(
 ) -> Result<SegmentSummary> {
     let merger = Merger::new(views, id, options)?;
     let sorted = merger.sort()?;
-    merger.write(sorted, out)
-}
-
-/// Copies a view's rows in the order they have.
-pub(crate) fn copy_rows<W: Write>(
-    view: &dyn SegmentView,
-    options: &MergeOptions,
-    out: W,
-) -> Result<SegmentSummary> {
-    let views = [view];
-    let merger = Merger::new(&views, view.id().clone(), options)?;
-    let times = load::times(&views)?;
-    let mut order = RowOrder::new(&times, None);
-    order.keep_all_rows();
-    let kept = options.schema.columns.iter().map(|_| None).collect();
-    merger.write(Sorted { order, times, kept }, out)
+    merger.write(sorted, &[], out)
 }
 
 /// String columns are kept between sorting and writing while they take no more than this.
@@ -151,7 +138,12 @@ impl<'a> Merger<'a> {
         Ok(Sorted { order, times, kept })
     }
 
-    fn write<W: Write>(&self, sorted: Sorted, out: W) -> Result<SegmentSummary> {
+    fn write<W: Write>(
+        &self,
+        sorted: Sorted,
+        projections: &[ProjectionFile],
+        out: W,
+    ) -> Result<SegmentSummary> {
         let Sorted { order, times, mut kept } = sorted;
         let (schema, write) = (&self.options.schema, self.options.write);
         let row_count = order.output_rows();
@@ -166,6 +158,7 @@ impl<'a> Merger<'a> {
                 self.write_column(&mut writer, column, &order, kept.take())?;
             }
         }
+        projections.iter().try_for_each(|file| writer.write_projection(file))?;
         writer.finish()
     }
 

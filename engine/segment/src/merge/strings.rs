@@ -195,25 +195,23 @@ impl StringRows {
     /// Renumbers all parts to one sorted dictionary of the values that occur.
     fn unite(&mut self, parts: &[Part<'_>]) -> Result<()> {
         let mut arena = StringTable::new();
-        // Position in the arena, part, own id.
-        let mut occurring: Vec<(usize, usize, u32)> = Vec::new();
+        // Part and own id of each value of the arena.
+        let mut occurring: Vec<(usize, u32)> = Vec::new();
         let mut maps: Vec<Vec<u32>> = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             let used = self.used(part)?;
             part.texts.for_each(used.len() as u32, &mut |id, text| {
                 if used[id as usize] {
-                    occurring.push((arena.len(), number, id));
+                    occurring.push((number, id));
                     arena.push(text);
                 }
             })?;
             maps.push(vec![NULL_ID; used.len()]);
         }
-        occurring.sort_by(|a, b| arena.get(a.0).cmp(arena.get(b.0)));
-        for same in occurring.chunk_by(|a, b| arena.get(a.0) == arena.get(b.0)) {
-            self.table.push(arena.get(same[0].0));
-            for (_, part, id) in same {
-                maps[*part][*id as usize] = self.table.len() as u32;
-            }
+        let (table, ids) = arena.sorted()?;
+        self.table = table;
+        for ((part, own), id) in occurring.into_iter().zip(ids) {
+            maps[part][own as usize] = id;
         }
         for (part, map) in parts.iter().zip(&maps) {
             self.ids[part.ids.clone()].iter_mut().for_each(|id| *id = map[*id as usize]);

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Result;
-use crate::format::bytes::ByteReader;
+use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::BlockCodec;
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
+use crate::format::sink::{Packed, PieceSink};
 use crate::reader::cache::{self, PageKey};
 use crate::view::ComplexColumn;
+use crate::writer::WriteOptions;
 
 /// A complex column of a segment.
 #[derive(Debug)]
@@ -67,6 +69,24 @@ impl ComplexReader {
     /// The pieces of all chunks.
     pub(crate) fn chunk_pieces(&self) -> Result<impl Iterator<Item = &Piece>> {
         Ok(self.chunks()?.entries.iter().map(|chunk| &chunk.piece))
+    }
+
+    /// Writes the column again as it is, but for the codec.
+    pub(crate) fn copy(
+        &self,
+        sink: &mut PieceSink,
+        options: &WriteOptions,
+        directory: &mut Vec<u8>,
+    ) -> Result<()> {
+        let chunks = self.chunks()?;
+        let mut index = Vec::new();
+        for chunk in &chunks.entries {
+            index.put_varint(chunk.rows as u64);
+            let raw = self.source.raw_to_vec(&chunk.piece, &chunks.container)?;
+            sink.put(&Packed::new(raw, options.codec, options.zstd_level), &mut index)?;
+        }
+        directory.put_varint(chunks.entries.len() as u64);
+        sink.put(&Packed::new(index, options.codec, options.zstd_level), directory)
     }
 
     fn chunks(&self) -> Result<&Chunks> {

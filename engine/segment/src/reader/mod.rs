@@ -7,6 +7,7 @@ pub(crate) mod numeric;
 pub(crate) mod pieces;
 pub(crate) mod string;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use henge_types::{ColumnType, SegmentId, SegmentSchema, TIME_COLUMN};
@@ -18,6 +19,7 @@ use crate::format::footer::{Footer, RowSummary};
 use crate::format::piece::{SegmentBytes, Source};
 use crate::format::trailer::Trailer;
 use crate::format::{LARGE_ALIGNMENT, corrupt};
+use crate::projection::Projection;
 use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
 use crate::reader::string::StringReader;
@@ -32,6 +34,8 @@ pub struct MappedSegment {
     pub(crate) rows: RowSummary,
     pub(crate) columns: Vec<Column>,
     positions: FxHashMap<String, usize>,
+    directories: Vec<Range<usize>>,
+    pub(crate) projections: Vec<Projection>,
 }
 
 /// A column, by type.
@@ -57,23 +61,40 @@ impl MappedSegment {
     /// `UnknownVersion` for a file of another format version, `Corrupt` for anything else that is not
     /// a sound header, trailer and footer.
     pub fn open(bytes: SegmentBytes) -> Result<Self> {
-        let raw = footer_of((*bytes).as_ref())?;
-        let Footer { id, schema, rows, directories } = Footer::parse(&raw)?;
+        let footer = read_footer(&bytes)?;
+        Self::from_footer(bytes, footer)
+    }
+
+    /// Opens a projection: a segment inside another, which has no projections of its own.
+    pub(crate) fn open_embedded(bytes: SegmentBytes) -> Result<Self> {
+        let footer = read_footer(&bytes)?;
+        match footer.1.projections.is_empty() {
+            true => Self::from_footer(bytes, footer),
+            false => Err(corrupt("a projection holds projections")),
+        }
+    }
+
+    fn from_footer(bytes: SegmentBytes, (raw, footer): (Vec<u8>, Footer)) -> Result<Self> {
+        let Footer { id, schema, rows, directories, projections } = footer;
+        let projections = projections
+            .into_iter()
+            .map(|projection| projection.open(&bytes))
+            .collect::<Result<Vec<_>>>()?;
         let source = Arc::new(Source::new(bytes, raw, rows.row_count));
         let mut columns = Vec::with_capacity(schema.columns.len());
         let mut positions = FxHashMap::default();
-        for (position, (column, directory)) in schema.columns.iter().zip(directories).enumerate() {
+        for (position, (column, directory)) in schema.columns.iter().zip(&directories).enumerate() {
             let mut reader = ByteReader::new(&source.footer[..directory.end]);
             reader.take(directory.start)?;
             let base = reader.varint()?.saturating_mul(LARGE_ALIGNMENT as u64);
             let mut reader = reader.with_base(base);
             let read = read_column(&source, position, column, &rows, &mut reader)
                 .and_then(|read| reader.finish("the directory").map(|()| read))
-                .map_err(|error| corrupt(format!("column '{}': {error}", column.name)))?;
+                .map_err(|error| error.at(format_args!("column '{}'", column.name)))?;
             columns.push(read);
             positions.insert(column.name.clone(), position);
         }
-        Ok(Self { source, id, schema, rows, columns, positions })
+        Ok(Self { source, id, schema, rows, columns, positions, directories, projections })
     }
 
     /// Opens a segment and checks that it is the one expected: a right file under a wrong name, or an
@@ -90,9 +111,19 @@ impl MappedSegment {
     }
 }
 
-/// The verified raw footer.
-fn footer_of(file: &[u8]) -> Result<Vec<u8>> {
-    Trailer::read(file)?.footer(file)
+impl MappedSegment {
+    /// Bytes of a column's directory in the raw footer.
+    pub(crate) fn directory_bytes(&self, column: usize) -> u64 {
+        self.directories.get(column).map_or(0, |directory| directory.len() as u64)
+    }
+}
+
+/// The verified footer, raw and parsed.
+fn read_footer(bytes: &SegmentBytes) -> Result<(Vec<u8>, Footer)> {
+    let file = (**bytes).as_ref();
+    let raw = Trailer::read(file)?.footer(file)?;
+    let footer = Footer::parse(&raw)?;
+    Ok((raw, footer))
 }
 
 fn read_column(
@@ -165,6 +196,10 @@ impl SegmentView for MappedSegment {
 
     fn size_bytes(&self) -> u64 {
         self.source.file().len() as u64
+    }
+
+    fn projections(&self) -> &[Projection] {
+        &self.projections
     }
 
     fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>> {

@@ -60,6 +60,11 @@ impl<T: Number> NumericReader<T> {
         self.blocks.iter().map(|block| &block.stats)
     }
 
+    /// The file.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
     pub(crate) fn metas(&self) -> &[NumericMeta<T>] {
         &self.blocks
     }

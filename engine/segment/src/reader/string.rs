@@ -45,9 +45,9 @@ pub(crate) struct StringMeta {
 #[derive(Debug)]
 pub(crate) struct IdMeta {
     pub(crate) encoding: Encoding,
-    count: usize,
-    min: u32,
-    max: u32,
+    pub(crate) count: usize,
+    pub(crate) min: u32,
+    pub(crate) max: u32,
     pub(crate) data: Option<Piece>,
 }
 
@@ -275,7 +275,9 @@ impl StringColumn for StringReader {
         let raw = self.source.stored(piece, &self.source.footer, verified)?;
         let ints = ids::packed(meta.encoding, raw, meta.count)?;
         if !verified {
-            meta.check_bounds(ints.least_and_most(0..ints.rows()).unwrap_or((u32::MAX, 0)))?;
+            let id = |id| u32::try_from(id).unwrap_or(u32::MAX);
+            let bounds = ints.min_max(0..ints.rows()).map(|(least, most)| (id(least), id(most)));
+            meta.check_bounds(bounds.unwrap_or((u32::MAX, 0)))?;
             self.verified.set(2 * block);
         }
         Ok(Some(ints))

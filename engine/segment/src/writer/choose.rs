@@ -23,7 +23,7 @@ struct Choice {
 }
 
 /// The block encoded in the cheapest way, by stored bytes times weight.
-pub(super) fn choose(options: &WriteOptions, profile: &impl Profile) -> Option<(Encoding, Packed)> {
+pub(crate) fn choose(options: &WriteOptions, profile: &impl Profile) -> Option<(Encoding, Packed)> {
     let mut choices = choices(options, profile);
     choices.sort_by(|a, b| a.cost.total_cmp(&b.cost));
     let mut choices = choices.into_iter();
@@ -81,16 +81,21 @@ fn encode(options: &WriteOptions, profile: &impl Profile, choice: &Choice) -> Pa
 
 fn cost(options: &WriteOptions, plan: &Plan, stored: usize, compressed: bool) -> f32 {
     let codec_weight = if compressed { COMPRESSED_WEIGHT } else { 1.0 };
-    stored as f32 * plan.weight * codec_weight * scan_weight(options, plan.encoding)
+    stored as f32 * plan.weight * codec_weight * scan_weight(options, plan)
 }
 
-/// Preferences of [`WriteGoal::Scan`]: ids that are read in place are worth several times their
-/// bytes. Numbers stay packed: kernels work on them as they are stored, and fewer bytes pass by.
-fn scan_weight(options: &WriteOptions, encoding: Encoding) -> f32 {
-    match (options.goal, encoding) {
-        (WriteGoal::Scan, Encoding::Ids8 | Encoding::Ids16 | Encoding::Ids32) => 0.25,
-        (WriteGoal::Scan, Encoding::Plain) => 0.6,
-        (WriteGoal::Scan, Encoding::Delta) => 2.0,
+/// Preferences of [`WriteGoal::Scan`]: packed values are summed and filtered as they are stored, so
+/// the fewest bytes are the fastest. Ids of nearly whole bytes and wide numbers are read in place,
+/// and what must be decoded from its beginning, or into memory, is the last resort.
+fn scan_weight(options: &WriteOptions, plan: &Plan) -> f32 {
+    match (options.goal, plan.integers) {
+        (WriteGoal::Size, _) => 1.0,
+        (_, Encoding::Ids8 | Encoding::Ids16 | Encoding::Ids32) => 0.87,
+        (_, Encoding::Plain) => 0.6,
+        (_, Encoding::Delta | Encoding::RunLength | Encoding::IdsRunLength) => LAST_RESORT_WEIGHT,
         _ => 1.0,
     }
 }
+
+/// More than any block shrinks.
+const LAST_RESORT_WEIGHT: f32 = 1e6;

@@ -7,7 +7,7 @@ use crate::format::sink::PieceSink;
 use crate::writer::{ColumnData, WriteOptions, complex, numeric, string};
 
 /// Whether time ascends, and its range.
-pub(super) type TimeSummary = (bool, Option<(i64, i64)>);
+pub(crate) type TimeSummary = (bool, Option<(i64, i64)>);
 
 /// Encodes columns of one segment. It shares nothing with the writer: give a clone to each thread.
 #[derive(Debug, Clone)]
@@ -21,11 +21,11 @@ pub struct ColumnEncoder {
 /// A column on its way into a file.
 #[derive(Debug)]
 pub struct EncodedColumn {
-    pub(super) position: usize,
-    pub(super) pieces: Vec<u8>,
-    pub(super) directory: Vec<u8>,
-    pub(super) has_nulls: bool,
-    pub(super) time: Option<TimeSummary>,
+    pub(crate) position: usize,
+    pub(crate) pieces: Vec<u8>,
+    pub(crate) directory: Vec<u8>,
+    pub(crate) has_nulls: bool,
+    pub(crate) time: Option<TimeSummary>,
 }
 
 impl EncodedColumn {

@@ -19,10 +19,13 @@ use crate::format::codec::BlockCodec;
 use crate::format::footer::{self, RowSummary};
 use crate::format::sink::FileSink;
 use crate::format::trailer;
+use crate::projection::{ProjectionFile, StoredProjection};
 use crate::writer::column::TimeSummary;
 
+pub(crate) use choose::choose;
 pub use column::{ColumnEncoder, EncodedColumn};
-pub(crate) use numeric::mask_is_implied;
+pub(crate) use numeric::{mask_is_implied, put_block};
+pub(crate) use string::write_ids;
 
 /// How a segment is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +168,7 @@ pub struct SegmentWriter<W: Write> {
     schema: SegmentSchema,
     directories: Vec<Option<Vec<u8>>>,
     time: Option<TimeSummary>,
+    projections: Vec<StoredProjection>,
 }
 
 impl<W: Write> std::fmt::Debug for SegmentWriter<W> {
@@ -200,7 +204,7 @@ impl<W: Write> SegmentWriter<W> {
         sink.append(&trailer::header())?;
         let directories = vec![None; schema.columns.len()];
         let encoder = ColumnEncoder::new(id, schema.clone(), row_count, options);
-        Ok(Self { sink, encoder, schema, directories, time: None })
+        Ok(Self { sink, encoder, schema, directories, time: None, projections: Vec::new() })
     }
 
     /// What encodes columns apart from this writer, several at a time on threads of the caller's.
@@ -255,6 +259,19 @@ impl<W: Write> SegmentWriter<W> {
         Ok(())
     }
 
+    /// Embeds a projection of the rows.
+    ///
+    /// # Errors
+    /// `Invalid` when another one has its name, `Io`.
+    pub fn write_projection(&mut self, file: &ProjectionFile) -> Result<()> {
+        let name = &file.definition.name;
+        if self.projections.iter().any(|known| known.definition.name == *name) {
+            return Err(SegmentError::Invalid(format!("projection '{name}' is already written")));
+        }
+        self.projections.push(StoredProjection::write(&mut self.sink, file)?);
+        Ok(())
+    }
+
     /// Writes the footer.
     ///
     /// # Errors
@@ -276,7 +293,8 @@ impl<W: Write> SegmentWriter<W> {
         let row_count = self.encoder.row_count();
         let rows = RowSummary { row_count, time_sorted, time_range };
         let directories: Vec<Vec<u8>> = self.directories.into_iter().flatten().collect();
-        let raw = footer::write(self.encoder.id(), &self.schema, &rows, &directories)?;
+        let mut raw = footer::write(self.encoder.id(), &self.schema, &rows, &directories)?;
+        footer::write_projections(&mut raw, &self.projections)?;
         footer::append(&mut self.sink, &raw)?;
         let summary = SegmentSummary {
             size_bytes: self.sink.position(),

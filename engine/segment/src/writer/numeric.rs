@@ -11,7 +11,7 @@ use crate::error::{Result, SegmentError};
 use crate::format::bytes::ByteWriter;
 use crate::format::sink::{Packed, PieceSink};
 use crate::number::Number;
-use crate::view::BLOCK_ROWS;
+use crate::view::{BLOCK_ROWS, NumericStats};
 use crate::writer::{WriteOptions, choose};
 
 /// Writes the column; true when it has nulls.
@@ -68,11 +68,29 @@ fn write_block<T: Number>(
         true => None,
         false => choose::choose(options, &T::profile(&values)),
     };
-    directory.push(chosen.as_ref().map_or(Encoding::Constant, |(encoding, _)| *encoding) as u8);
+    let mask = match nulls {
+        Some(words) if !mask_is_implied(stats.null_count, values.len()) => {
+            Some(words.as_bytes().to_vec())
+        }
+        _ => None,
+    };
+    put_block(sink, options, &stats, mask, chosen, directory)?;
+    Ok(stats.null_count > 0)
+}
+
+/// Puts a block's parts where they belong; one without values is constant.
+pub(crate) fn put_block<T: Number>(
+    sink: &mut PieceSink,
+    options: &WriteOptions,
+    stats: &NumericStats<T>,
+    mask: Option<Vec<u8>>,
+    values: Option<(Encoding, Packed)>,
+    directory: &mut Vec<u8>,
+) -> Result<()> {
+    directory.push(values.as_ref().map_or(Encoding::Constant, |(encoding, _)| *encoding) as u8);
     directory.put_varint(u64::from(stats.null_count));
-    if let (Some(words), false) = (nulls, mask_is_implied(stats.null_count, values.len())) {
-        let raw = words.as_bytes().to_vec();
-        sink.put(&Packed::new(raw, options.codec, options.zstd_level), directory)?;
+    if let Some(mask) = mask {
+        sink.put(&Packed::new(mask, options.codec, options.zstd_level), directory)?;
     }
     stats.min.write(directory);
     stats.max.write(directory);
@@ -80,10 +98,10 @@ fn write_block<T: Number>(
     if let Some(sum) = stats.sum {
         T::write_sum(sum, directory);
     }
-    if let Some((_, packed)) = chosen {
+    if let Some((_, packed)) = values {
         sink.put(&packed, directory)?;
     }
-    Ok(stats.null_count > 0)
+    Ok(())
 }
 
 /// The values with null rows repeating their neighbour: it widens no frame and ends no run.

@@ -126,7 +126,7 @@ fn check_ids(table: &StringTable, ids: &[u32]) -> Result<()> {
 }
 
 /// Writes one block of ids or counts.
-pub(super) fn write_ids(
+pub(crate) fn write_ids(
     sink: &mut PieceSink,
     options: &WriteOptions,
     ids: &[u32],

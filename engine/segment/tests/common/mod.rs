@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_segment::{
-    ColumnData, ColumnView, MappedSegment, MultiScratch, SegmentSummary, SegmentView,
-    SegmentWriter, StringTable, WriteOptions,
+    ColumnData, ColumnView, IndexPolicy, MappedSegment, MultiScratch, ProjectionFile,
+    SegmentSummary, SegmentView, SegmentWriter, StringTable, WriteOptions, add_projections,
 };
 use henge_types::{
-    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, SegmentId, SegmentSchema, Value,
-    Version,
+    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, ProjectionAggregator,
+    ProjectionColumn, ProjectionDefinition, SegmentId, SegmentSchema, Value, Version,
 };
 
 pub const START_MS: i64 = 1_442_016_000_000;
@@ -72,6 +72,8 @@ pub fn rich_schema() -> SegmentSchema {
     schema(vec![
         column("page", ColumnType::String, Dimension),
         column("country", ColumnType::String, Dimension),
+        column("late", ColumnType::String, Dimension),
+        column("hue", ColumnType::String, Dimension),
         column("empty", ColumnType::String, Dimension),
         column("run", ColumnType::String, Dimension),
         tags,
@@ -90,6 +92,7 @@ pub fn rich_schema() -> SegmentSchema {
 
 /// Writes `rows` rows of [`rich_schema`].
 pub fn write_rich(rows: usize, options: WriteOptions) -> (Vec<u8>, SegmentSummary) {
+    let options = WriteOptions { index: IndexPolicy::Always, ..options };
     let mut writer =
         SegmentWriter::new(Vec::new(), segment_id(), rich_schema(), rows, options).unwrap();
     let longs = |f: &dyn Fn(usize) -> i64| (0..rows).map(f).collect::<Vec<i64>>();
@@ -111,6 +114,7 @@ pub fn write_rich(rows: usize, options: WriteOptions) -> (Vec<u8>, SegmentSummar
             ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: name != "run" };
         writer.write_column(name, data).unwrap();
     }
+    write_late(&mut writer, rows);
     write_tags(&mut writer, rows);
     let users = longs(&|row| (mix(row) % 900) as i64 * 1000 - 5);
     let nulls = mask(rows, |row| row % 10 == 3);
@@ -129,6 +133,17 @@ pub fn write_rich(rows: usize, options: WriteOptions) -> (Vec<u8>, SegmentSummar
     writer.write_column("sketch", ColumnData::Complex { rows: &mut sketches }).unwrap();
     let (summary, bytes) = writer.finish_into().unwrap();
     (bytes, summary)
+}
+
+/// Ids of a narrow range far from the first, and ids that fill bytes.
+fn write_late(writer: &mut SegmentWriter<Vec<u8>>, rows: usize) {
+    let texts: Vec<String> = (0..255).map(|value| format!("late {value:03}")).collect();
+    let dictionary: StringTable = texts.iter().map(String::as_str).collect();
+    for (name, first, range) in [("late", 150, 20), ("hue", 1, 255)] {
+        let ids: Vec<u32> = (0..rows).map(|row| first + mix(row) as u32 % range).collect();
+        let data = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
+        writer.write_column(name, data).unwrap();
+    }
 }
 
 fn write_tags(writer: &mut SegmentWriter<Vec<u8>>, rows: usize) {
@@ -167,6 +182,36 @@ fn write_floats(writer: &mut SegmentWriter<Vec<u8>>, rows: usize) {
     let all = mask(rows, |_| true);
     let none = ColumnData::Double { values: &noise, nulls: Some(&all) };
     writer.write_column("none", none).unwrap();
+}
+
+/// A definition; what the rows hold does not matter to the format.
+pub fn definition(name: &str) -> ProjectionDefinition {
+    ProjectionDefinition {
+        name: name.into(),
+        filters: vec![r#"{"type":"true"}"#.into()],
+        virtual_columns: Vec::new(),
+        granularity: Granularity::parse_name("hour").unwrap(),
+        grouping_columns: vec![ProjectionColumn {
+            name: "page".into(),
+            column_type: Some(ColumnType::String),
+        }],
+        aggregators: vec![ProjectionAggregator {
+            name: "added".into(),
+            spec: r#"{"type":"longSum","name":"added","fieldName":"added"}"#.into(),
+            key: "added".into(),
+        }],
+    }
+}
+
+/// [`write_rich`], with two projections.
+pub fn write_projected(rows: usize, options: WriteOptions) -> Vec<u8> {
+    let projections = [("hourly", rows / 4 + 1), ("daily", 3)].map(|(name, rows)| ProjectionFile {
+        definition: definition(name),
+        bytes: write_rich(rows, options).0,
+    });
+    let mut file = Vec::new();
+    add_projections(&write_rich(rows, options).0, &projections, &mut file).unwrap();
+    file
 }
 
 pub fn open(bytes: Vec<u8>) -> henge_segment::Result<MappedSegment> {

@@ -25,6 +25,8 @@ const ETERNITY: &str = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.
 pub(super) struct Progress {
     pub(super) total_bytes: u64,
     pub(super) processed_bytes: u64,
+    pub(super) total_rows: u64,
+    pub(super) received: u64,
     pub(super) accepted: u64,
     pub(super) rejected: u64,
     pub(super) filtered: u64,
@@ -91,6 +93,8 @@ impl Progress {
         Self {
             total_bytes: number("totalBytes"),
             processed_bytes: number("processedBytes"),
+            total_rows: number("totalRows"),
+            received: number("received"),
             accepted: number("accepted"),
             rejected: number("rejected"),
             filtered: number("filtered"),
@@ -103,7 +107,7 @@ impl Progress {
 fn progress_bar(datasource: &str) -> ProgressBar {
     let bar = ProgressBar::no_length();
     let style = ProgressStyle::with_template(
-        "{prefix} {bar:30} {bytes}/{total_bytes}  {msg}  {elapsed_precise}",
+        "{prefix} {bar:30} {bytes}/{total_bytes}  {msg}  {elapsed_precise}, {eta} to go",
     );
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_prefix(datasource.to_owned());
@@ -119,7 +123,10 @@ fn show(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
     }
     bar.set_length(progress.total_bytes);
     bar.set_position(progress.processed_bytes.min(progress.total_bytes));
-    let mut message = counted(progress.accepted, "event");
+    let mut message = match progress.total_rows {
+        0 => counted(progress.accepted, "event"),
+        total => format!("{} of {}", grouped(progress.received), counted(total, "row")),
+    };
     if progress.rejected > 0 {
         message.push_str(&format!(", {} refused", grouped(progress.rejected)));
     }

@@ -1,6 +1,7 @@
 //! `henge ingest`: files into a datasource, as a batch task of the server.
 
 mod follow;
+mod guess;
 mod spec;
 
 use std::path::{Path, PathBuf};
@@ -35,24 +36,34 @@ a flat object:
 The time chunks that events fall into are replaced, unless --append is given. Refused events do not
 stop the rest; they are listed with reasons under /v1/datasources/NAME/dead-letters.
 
+Without --spec, columns and types are taken from the first file: from the schema of a Parquet file, \
+from the first rows of others (CSV and TSV need a header). Time chunks are days then, and rows are \
+kept as they are.
+
 Examples:
+  henge ingest trips.parquet
+  henge ingest --datasource trips --timestamp-column pickup trips/*.csv.gz
   henge ingest --datasource wikipedia --spec wikipedia.spec.json edits.json.gz
   henge ingest --datasource wikipedia --spec wikipedia.spec.json --append more/*.json"
 )]
 pub(crate) struct IngestArgs {
-    /// The datasource to write; by default the one that the spec names.
+    /// The datasource to write; by default the one that the spec names, or the name of the file.
     #[arg(long, value_name = "NAME")]
     datasource: Option<String>,
-    /// What the events look like.
+    /// What the events look like; by default what the first file looks like.
     #[arg(long, value_name = "SPEC.json")]
-    spec: PathBuf,
+    spec: Option<PathBuf>,
+    /// The column of the time, without --spec; by default the likeliest one.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
+    timestamp_column: Option<String>,
     /// The server, which has to run on this machine: it reads the files itself.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8888")]
     url: String,
     /// Add to what is there instead of replacing the time chunks that events fall into.
     #[arg(long)]
     append: bool,
-    /// JSON files, one event after the other or lists of events, plain or .gz.
+    /// Parquet, CSV, TSV or JSON (one event after the other, or lists of events); all but Parquet
+    /// also as .gz.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -60,13 +71,24 @@ pub(crate) struct IngestArgs {
 /// Runs the command.
 pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
     let client = Client::new(&args.url)?;
-    let spec = read_spec(&args.spec)?;
+    let spec = match &args.spec {
+        Some(path) => read_spec(path)?,
+        None => guessed_spec(args)?,
+    };
     let files =
         args.files.iter().map(|file| absolute_file(file)).collect::<Result<Vec<String>>>()?;
-    let options =
-        TaskOptions { datasource: args.datasource.as_deref(), files: &files, append: args.append };
-    let (task, datasource) = spec::task(spec, &options)
-        .with_context(|| format!("cannot use the spec {}", args.spec.display()))?;
+    let format = args.files.first().map(|file| guess::input_format(file)).transpose();
+    let options = TaskOptions {
+        datasource: args.datasource.as_deref(),
+        files: &files,
+        // A spec that names its format needs no guess.
+        format: format.ok().flatten(),
+        append: args.append,
+    };
+    let (task, datasource) = spec::task(spec, &options).with_context(|| match &args.spec {
+        Some(path) => format!("cannot use the spec {}", path.display()),
+        None => "cannot make a task of the files".to_owned(),
+    })?;
     let before = follow::segment_ids(&client, &datasource)?;
     let started = Instant::now();
     let reply = client.post("/druid/indexer/v1/task", &task)?;
@@ -137,6 +159,18 @@ fn reasons(client: &Client, datasource: &str, id: &str) -> Vec<String> {
 
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A spec by the first file, with the datasource named like it.
+fn guessed_spec(args: &IngestArgs) -> Result<Value> {
+    let Some(first) = args.files.first() else { bail!("nothing to read: name at least one FILE") };
+    let mut spec = guess::spec(first, args.timestamp_column.as_deref())?;
+    let name = first.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.split('.').next().filter(|name| !name.is_empty()).unwrap_or("data");
+    if args.datasource.is_none() {
+        spec["dataSource"] = name.into();
+    }
+    Ok(spec)
 }
 
 fn read_spec(path: &Path) -> Result<Value> {

@@ -13,12 +13,14 @@ const FORMS: &str = "give a task ({\"type\": \"index_parallel\", \"spec\": {...}
 granularitySpec";
 
 /// What the command line adds to a spec.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct TaskOptions<'a> {
     /// Goes before the spec's own.
     pub(super) datasource: Option<&'a str>,
     /// Go before the spec's own input source.
     pub(super) files: &'a [String],
+    /// What the files look like, where the spec does not say.
+    pub(super) format: Option<Value>,
     /// Add instead of replacing.
     pub(super) append: bool,
 }
@@ -58,8 +60,10 @@ fn from_flat(mut flat: Map<String, Value>) -> Result<Map<String, Value>> {
     for key in INFORMATION {
         flat.remove(key);
     }
-    let format = flat.remove("inputFormat").unwrap_or_else(|| json!({ "type": "json" }));
-    let io = json!({ "type": TASK_TYPE, "inputFormat": format });
+    let mut io = json!({ "type": TASK_TYPE });
+    if let Some(format) = flat.remove("inputFormat") {
+        io["inputFormat"] = format;
+    }
     let tuning = flat.remove("tuningConfig");
     let mut spec = Map::from_iter([
         ("dataSchema".to_owned(), Value::Object(flat)),
@@ -88,7 +92,8 @@ fn set_input(spec: &mut Map<String, Value>, options: &TaskOptions<'_>) -> Result
     if !options.files.is_empty() {
         let source = json!({ "type": "local", "files": options.files });
         io.insert("inputSource".to_owned(), source);
-        io.entry("inputFormat").or_insert_with(|| json!({ "type": "json" }));
+        let guess = options.format.clone().unwrap_or_else(|| json!({ "type": "json" }));
+        io.entry("inputFormat").or_insert(guess);
     } else if !io.contains_key("inputSource") {
         bail!("nothing to read: name at least one FILE");
     }
@@ -102,11 +107,12 @@ fn set_input(spec: &mut Map<String, Value>, options: &TaskOptions<'_>) -> Result
 mod tests {
     use super::*;
 
-    const NO_OPTIONS: TaskOptions<'_> = TaskOptions { datasource: None, files: &[], append: false };
+    const NO_OPTIONS: TaskOptions<'_> =
+        TaskOptions { datasource: None, files: &[], format: None, append: false };
 
     fn with_file(spec: Value) -> (Value, String) {
         let files = ["/data/a.json".to_owned()];
-        task(spec, &TaskOptions { datasource: Some("d"), files: &files, append: false }).unwrap()
+        task(spec, &TaskOptions { datasource: Some("d"), files: &files, ..NO_OPTIONS }).unwrap()
     }
 
     fn refused(spec: Value) -> String {

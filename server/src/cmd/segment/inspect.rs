@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use henge_segment::{ColumnReport, InspectReport};
 
-use super::{InspectArgs, find_segments, open};
+use super::{InspectArgs, find_segments, open, totals};
 use crate::cmd::output::{Align, TextTable, counted, grouped, say, size};
 
 pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
@@ -15,29 +15,42 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     let mut reports = Vec::with_capacity(paths.len());
     for path in &paths {
         let report = inspect(path)?;
-        if args.json {
-            say(serde_json::to_string(&report).context("write JSON")?)?;
+        if args.json && !args.columns {
+            say(json(&report)?)?;
         }
         reports.push(report);
     }
-    if args.json {
-        return Ok(ExitCode::SUCCESS);
+    match (args.columns, args.json) {
+        (true, true) => totals::add_up(&reports).iter().try_for_each(|all| Ok(say(json(all)?)?)),
+        (true, false) => totals::add_up(&reports).iter().try_for_each(|all| {
+            say(all.heading())?;
+            say(all.table())?;
+            Ok(say("")?)
+        }),
+        (false, true) => Ok(()),
+        (false, false) => show(&reports),
     }
-    if args.columns || reports.len() == 1 {
-        for report in &reports {
-            say(heading(report))?;
-            say(columns(report))?;
-            say("")?;
+    .map(|()| ExitCode::SUCCESS)
+}
+
+fn json(report: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(report).context("write JSON")
+}
+
+/// One segment with all that is known of its columns, several as a list.
+fn show(reports: &[InspectReport]) -> Result<()> {
+    if let [report] = reports {
+        say(heading(report))?;
+        say(columns(report))?;
+        if !report.projections.is_empty() {
+            say(projections(report))?;
         }
+        return Ok(());
     }
-    if reports.len() > 1 {
-        say(summary(&reports))?;
-        say(totals(&reports))?;
-        if !args.columns {
-            say("--columns shows the columns of each.")?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    say(summary(reports))?;
+    say(sums(reports))?;
+    say("--columns adds up the columns of all.")?;
+    Ok(())
 }
 
 fn inspect(path: &Path) -> Result<InspectReport> {
@@ -108,6 +121,31 @@ fn columns(report: &InspectReport) -> TextTable {
     table
 }
 
+fn projections(report: &InspectReport) -> TextTable {
+    let mut table = TextTable::new(&[
+        ("projection", Align::Left),
+        ("grouped by", Align::Left),
+        ("aggregates", Align::Left),
+        ("rows", Align::Right),
+        ("size", Align::Right),
+    ]);
+    for projection in &report.projections {
+        let definition = &projection.definition;
+        let grouping: Vec<&str> =
+            definition.grouping_columns.iter().map(|column| column.name.as_str()).collect();
+        let aggregates: Vec<&str> =
+            definition.aggregators.iter().map(|stored| stored.name.as_str()).collect();
+        table.row([
+            definition.name.clone(),
+            grouping.join(", "),
+            aggregates.join(", "),
+            grouped(projection.segment.row_count as u64),
+            size(projection.segment.size_bytes),
+        ]);
+    }
+    table
+}
+
 fn column_type(column: &ColumnReport) -> String {
     match column.multi_value {
         true => format!("{}, multi-value", column.column_type),
@@ -172,7 +210,7 @@ fn summary(reports: &[InspectReport]) -> TextTable {
     table
 }
 
-fn totals(reports: &[InspectReport]) -> String {
+fn sums(reports: &[InspectReport]) -> String {
     let rows: u64 = reports.iter().map(|report| report.row_count as u64).sum();
     let size_bytes: u64 = reports.iter().map(|report| report.size_bytes).sum();
     format!(

@@ -1,6 +1,7 @@
 //! `henge segment`: what is inside segment files, and whether they are whole.
 
 mod inspect;
+mod totals;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -30,11 +31,11 @@ pub(crate) enum SegmentCommand {
   henge segment inspect --columns ./data/deep-storage/segments/wikipedia
   henge segment inspect --json 0_5a52e9f3cf1f376e.segment")]
 pub(crate) struct InspectArgs {
-    /// Print the columns of each segment; a single segment always shows them.
+    /// Print where the bytes are, column by column, added up over the segments of each datasource.
     #[arg(long)]
     columns: bool,
-    /// Print everything as JSON, one segment a line.
-    #[arg(long, conflicts_with = "columns")]
+    /// Print everything as JSON, one segment a line; with --columns, one datasource a line.
+    #[arg(long)]
     json: bool,
     /// Segment files, or directories that hold some.
     #[arg(required = true, value_name = "FILE")]

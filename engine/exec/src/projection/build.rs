@@ -1,0 +1,377 @@
+//! Building a projection: the rows are grouped as a groupBy query would group them, and the states
+//! are written as the columns of a little segment.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use henge_query::ingest::ProjectionSpec;
+use henge_query::{
+    AggregatorKind, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery, Query, QueryBase,
+    QueryContext, TimeseriesQuery,
+};
+use henge_segment::{
+    ColumnData, ColumnView, ProjectionFile, SegmentView, SegmentWriter, StringTable, WriteOptions,
+};
+use henge_sketch::Sketch;
+use henge_types::{
+    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, MetricKind, MetricSpec,
+    SegmentSchema, TIME_COLUMN,
+};
+
+use crate::context::ExecContext;
+use crate::error::{ExecError, Result};
+use crate::partial::{GroupedPartial, KeyColumn, Partial, StateColumn, StringKeys};
+
+/// Builds a projection of a segment's rows.
+///
+/// # Errors
+/// `Unsupported` when rows have several values in a grouping column, limits, and what is wrong with
+/// the segment. A segment can always do without the projection.
+pub fn build(
+    view: &dyn SegmentView,
+    spec: &ProjectionSpec,
+    write: WriteOptions,
+    ctx: &ExecContext,
+) -> Result<ProjectionFile> {
+    let columns = grouping_types(view, spec)?;
+    let ctx = ExecContext { max_buckets: usize::MAX, dictionaries: None, ..ctx.clone() };
+    let groups = Groups::of(view, spec, &columns, &ctx)?;
+    let bytes = groups.write(view, spec, &columns, write)?;
+    Ok(ProjectionFile { definition: spec.definition(), bytes })
+}
+
+/// The type of each grouping column: that of the segment's column, which the answer depends on.
+fn grouping_types(view: &dyn SegmentView, spec: &ProjectionSpec) -> Result<Vec<ColumnType>> {
+    let column_type = |name: &str, declared: &Option<ColumnType>| {
+        let computed = spec.virtual_columns.iter().find(|column| column.name == name);
+        if let Some(column) = computed {
+            return Ok(column.output_type.clone().unwrap_or(ColumnType::String));
+        }
+        Ok(match view.column(name)? {
+            None => declared.clone().unwrap_or(ColumnType::String),
+            Some(ColumnView::Long(_)) => ColumnType::Long,
+            Some(ColumnView::Float(_)) => ColumnType::Float,
+            Some(ColumnView::Double(_)) => ColumnType::Double,
+            Some(ColumnView::String(column)) if !column.is_multi_value() => ColumnType::String,
+            Some(ColumnView::String(_)) => return Err(several_values(&spec.name)),
+            Some(ColumnView::Complex(_)) => {
+                return Err(ExecError::Unsupported(format!(
+                    "projection '{}': column '{name}' holds sketches and cannot be grouped by",
+                    spec.name
+                )));
+            }
+        })
+    };
+    spec.grouping_columns.iter().map(|c| column_type(&c.name, &c.column_type)).collect()
+}
+
+fn several_values(projection: &str) -> ExecError {
+    ExecError::Unsupported(format!(
+        "projection '{projection}': rows have several values in a grouping column"
+    ))
+}
+
+/// The groups of the rows, in the order they are written.
+struct Groups {
+    partial: GroupedPartial,
+    /// Groups that have rows, sorted by time and keys.
+    order: Vec<usize>,
+}
+
+impl Groups {
+    fn of(
+        view: &dyn SegmentView,
+        spec: &ProjectionSpec,
+        columns: &[ColumnType],
+        ctx: &ExecContext,
+    ) -> Result<Self> {
+        let mut partial = grouped(crate::run::run(&group_query(spec, columns), view, ctx)?)?;
+        let rows = grouped(crate::run::run(&count_query(spec), view, ctx)?)?;
+        let (counts, selected) = (counts(&partial), counts(&rows));
+        if counts.iter().sum::<i64>() != selected.iter().sum::<i64>() {
+            return Err(several_values(&spec.name));
+        }
+        let first_ms = view.time_range().map_or(0, |(first, _)| first);
+        for start_ms in &mut partial.bucket_start_ms {
+            // So that no bucket of a query begins between the time of a stored row and its rows.
+            *start_ms = (*start_ms).max(first_ms);
+        }
+        partial.keys.iter_mut().for_each(sort_dictionary);
+        let mut order: Vec<usize> =
+            (0..partial.group_count()).filter(|group| counts[*group] > 0).collect();
+        order.sort_unstable_by(|a, b| {
+            let by_time = partial.bucket_start_ms[*a].cmp(&partial.bucket_start_ms[*b]);
+            let keys = || partial.keys.iter().map(|keys| compare(keys, *a, *b));
+            by_time.then_with(|| keys().find(|o| o.is_ne()).unwrap_or(Ordering::Equal))
+        });
+        Ok(Self { partial, order })
+    }
+
+    fn write(
+        self,
+        view: &dyn SegmentView,
+        spec: &ProjectionSpec,
+        columns: &[ColumnType],
+        write: WriteOptions,
+    ) -> Result<Vec<u8>> {
+        let Self { partial, order } = self;
+        let schema = schema(spec, columns);
+        let rows = order.len();
+        let mut writer = SegmentWriter::new(Vec::new(), view.id().clone(), schema, rows, write)?;
+        let times: Vec<i64> = order.iter().map(|group| partial.bucket_start_ms[*group]).collect();
+        writer.write_column(TIME_COLUMN, ColumnData::Long { values: &times, nulls: None })?;
+        let keys = spec.grouping_columns.iter().zip(columns).zip(partial.keys);
+        for ((column, column_type), keys) in keys {
+            write_keys(&mut writer, &column.name, column_type, &keys, &order)?;
+        }
+        for (aggregator, states) in spec.aggregators.iter().zip(&partial.states) {
+            write_states(&mut writer, &aggregator.name, states, &order)?;
+        }
+        let (_, bytes) = writer.finish_into()?;
+        Ok(bytes)
+    }
+}
+
+/// The query whose groups are the projection's rows; its last aggregator counts the rows of each.
+fn group_query(spec: &ProjectionSpec, columns: &[ColumnType]) -> Query {
+    let dimension = |name: &String, output_type: &ColumnType| DimensionSpec {
+        dimension: name.clone(),
+        output_name: name.clone(),
+        output_type: output_type.clone(),
+    };
+    let dimensions =
+        spec.grouping_columns.iter().zip(columns).map(|(c, given)| dimension(&c.name, given));
+    let mut aggregations = spec.aggregators.clone();
+    aggregations.push(row_count());
+    Query::GroupBy(GroupByQuery {
+        base: base(spec),
+        granularity: spec.granularity.clone(),
+        dimensions: dimensions.collect(),
+        aggregations,
+        post_aggregations: Vec::new(),
+        having: None,
+        limit_spec: None,
+        subtotals: None,
+    })
+}
+
+/// The query for the number of rows.
+fn count_query(spec: &ProjectionSpec) -> Query {
+    Query::Timeseries(TimeseriesQuery {
+        base: base(spec),
+        granularity: Granularity::All,
+        aggregations: vec![row_count()],
+        post_aggregations: Vec::new(),
+        descending: false,
+        limit: None,
+    })
+}
+
+fn base(spec: &ProjectionSpec) -> QueryBase {
+    QueryBase {
+        data_source: DataSource::Table(String::new()),
+        intervals: vec![Interval::ETERNITY],
+        filter: spec.filter.clone(),
+        virtual_columns: spec.virtual_columns.clone(),
+        context: QueryContext { no_projections: true, ..QueryContext::default() },
+    }
+}
+
+fn row_count() -> AggregatorSpec {
+    AggregatorSpec { name: String::new(), kind: AggregatorKind::Count, filter: None }
+}
+
+fn grouped(partial: Partial) -> Result<GroupedPartial> {
+    match partial {
+        Partial::Grouped(grouped) => Ok(grouped),
+        _ => Err(ExecError::Internal("a groupBy query gave no groups".to_owned())),
+    }
+}
+
+/// The states of the last aggregator.
+fn counts(partial: &GroupedPartial) -> Vec<i64> {
+    match partial.states.last() {
+        Some(StateColumn::Long { values, .. }) => values.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// Makes ids ascend with their values.
+fn sort_dictionary(keys: &mut KeyColumn) {
+    let KeyColumn::String(keys) = keys else { return };
+    if keys.sorted {
+        return;
+    }
+    let count = keys.ends.len() as u32;
+    let mut ids: Vec<u32> = (1..=count).collect();
+    ids.sort_unstable_by_key(|id| keys.value(*id));
+    let mut sorted =
+        StringKeys { ids: Vec::new(), ends: Vec::new(), bytes: String::new(), sorted: true };
+    let mut position = vec![0; ids.len() + 1];
+    for (rank, id) in ids.iter().enumerate() {
+        sorted.bytes.push_str(keys.value(*id).unwrap_or_default());
+        sorted.ends.push(sorted.bytes.len());
+        position[*id as usize] = rank as u32 + 1;
+    }
+    sorted.ids = keys.ids.iter().map(|id| position[*id as usize]).collect();
+    *keys = sorted;
+}
+
+/// Nulls first.
+fn compare(keys: &KeyColumn, a: usize, b: usize) -> Ordering {
+    match keys {
+        KeyColumn::String(keys) => keys.ids[a].cmp(&keys.ids[b]),
+        KeyColumn::Node(keys) => keys.get(a).cmp(&keys.get(b)),
+        KeyColumn::Long(values) => values[a].cmp(&values[b]),
+        KeyColumn::Double(values) => match (values[a], values[b]) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        },
+    }
+}
+
+fn write_keys(
+    writer: &mut SegmentWriter<Vec<u8>>,
+    name: &str,
+    column_type: &ColumnType,
+    keys: &KeyColumn,
+    order: &[usize],
+) -> Result<()> {
+    match keys {
+        KeyColumn::String(keys) => {
+            let dictionary: StringTable =
+                (1..=keys.ends.len() as u32).filter_map(|id| keys.value(id)).collect();
+            let ids: Vec<u32> = order.iter().map(|group| keys.ids[*group]).collect();
+            let data = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
+            writer.write_column(name, data)?;
+        }
+        KeyColumn::Node(_) => {
+            return Err(ExecError::Internal("keys of the node in one segment".to_owned()));
+        }
+        KeyColumn::Long(values) => {
+            let nulls = mask(order, |group| values[group].is_none());
+            let values: Vec<i64> = order.iter().map(|g| values[*g].unwrap_or(0)).collect();
+            let data = ColumnData::Long { values: &values, nulls: nulls.as_deref() };
+            writer.write_column(name, data)?;
+        }
+        KeyColumn::Double(values) => {
+            let nulls = mask(order, |group| values[group].is_none());
+            let nulls = nulls.as_deref();
+            let doubles = order.iter().map(|group| values[*group].unwrap_or(0.0));
+            if *column_type == ColumnType::Float {
+                let values: Vec<f32> = doubles.map(|value| value as f32).collect();
+                writer.write_column(name, ColumnData::Float { values: &values, nulls })?;
+            } else {
+                let values: Vec<f64> = doubles.collect();
+                writer.write_column(name, ColumnData::Double { values: &values, nulls })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_states(
+    writer: &mut SegmentWriter<Vec<u8>>,
+    name: &str,
+    states: &StateColumn,
+    order: &[usize],
+) -> Result<()> {
+    let nulls = |valid: &Option<Vec<bool>>| {
+        valid.as_ref().and_then(|valid| mask(order, |group| !valid[group]))
+    };
+    match states {
+        StateColumn::Long { values, valid } => {
+            let nulls = nulls(valid);
+            let values: Vec<i64> = order.iter().map(|group| values[*group]).collect();
+            let data = ColumnData::Long { values: &values, nulls: nulls.as_deref() };
+            writer.write_column(name, data)?;
+        }
+        StateColumn::Double { values, valid, .. } => {
+            let nulls = nulls(valid);
+            let values: Vec<f64> = order.iter().map(|group| values[*group]).collect();
+            let data = ColumnData::Double { values: &values, nulls: nulls.as_deref() };
+            writer.write_column(name, data)?;
+        }
+        StateColumn::Hll(sketches) => write_sketches(writer, name, sketches, order)?,
+        StateColumn::Theta(sketches) => write_sketches(writer, name, sketches, order)?,
+        StateColumn::Kll(sketches) => write_sketches(writer, name, sketches, order)?,
+    }
+    Ok(())
+}
+
+fn write_sketches<S: Sketch>(
+    writer: &mut SegmentWriter<Vec<u8>>,
+    name: &str,
+    sketches: &[Option<Box<S>>],
+    order: &[usize],
+) -> Result<()> {
+    let image = |sketch: &S| Cow::<[u8]>::Owned(sketch.to_bytes());
+    let mut rows = order.iter().map(|group| Ok(sketches[*group].as_deref().map(image)));
+    writer.write_column(name, ColumnData::Complex { rows: &mut rows })?;
+    Ok(())
+}
+
+/// Null words of the groups; `None` without nulls.
+fn mask(order: &[usize], is_null: impl Fn(usize) -> bool) -> Option<Vec<u64>> {
+    let mut words = vec![0_u64; order.len().div_ceil(64)];
+    let mut any = false;
+    for (row, group) in order.iter().enumerate() {
+        if is_null(*group) {
+            words[row / 64] |= 1 << (row % 64);
+            any = true;
+        }
+    }
+    any.then_some(words)
+}
+
+fn schema(spec: &ProjectionSpec, columns: &[ColumnType]) -> SegmentSchema {
+    let column = |name: &str, column_type: ColumnType, role| ColumnSchema {
+        name: name.to_owned(),
+        column_type,
+        role,
+        multi_value: false,
+        has_nulls: true,
+    };
+    let mut all = vec![column(TIME_COLUMN, ColumnType::Long, ColumnRole::Time)];
+    for (grouping, column_type) in spec.grouping_columns.iter().zip(columns) {
+        all.push(column(&grouping.name, column_type.clone(), ColumnRole::Dimension));
+    }
+    let metrics: Vec<MetricSpec> = spec
+        .aggregators
+        .iter()
+        .map(|aggregator| MetricSpec {
+            name: aggregator.name.clone(),
+            field: Some(aggregator.name.clone()),
+            kind: metric_kind(&aggregator.kind),
+        })
+        .collect();
+    for metric in &metrics {
+        all.push(column(&metric.name, metric.kind.column_type(), ColumnRole::Metric));
+    }
+    let query_granularity = spec.granularity.clone();
+    SegmentSchema { columns: all, metrics, rollup: true, query_granularity }
+}
+
+/// How stored states combine. States of floats are doubles.
+fn metric_kind(kind: &AggregatorKind) -> MetricKind {
+    match kind {
+        AggregatorKind::Count => MetricKind::Count,
+        AggregatorKind::Numeric { op, column_type, .. } => {
+            let column_type = match column_type {
+                ColumnType::Long => ColumnType::Long,
+                _ => ColumnType::Double,
+            };
+            MetricKind::Numeric { op: *op, column_type }
+        }
+        AggregatorKind::Hll { lg_k, hll_type, .. } => {
+            MetricKind::HllMerge { lg_k: *lg_k, hll_type: *hll_type }
+        }
+        AggregatorKind::HyperUnique { .. } | AggregatorKind::Cardinality { .. } => {
+            MetricKind::HyperUnique
+        }
+        AggregatorKind::Theta { size, .. } => {
+            MetricKind::Theta { size: *size, input_is_sketch: true }
+        }
+        AggregatorKind::Quantiles { k, .. } => MetricKind::Quantiles { k: *k },
+    }
+}

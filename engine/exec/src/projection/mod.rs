@@ -1,0 +1,131 @@
+//! Projections: rolled-up copies of a segment's rows. [`plan`] finds the smallest one that gives the
+//! same answer to a query and puts the query in its terms; [`build()`] makes one from the rows.
+//!
+//! The law that the tests hold: with projections and without them, answers are the same (sums of
+//! doubles but for the order of addition, quantiles but for their error).
+
+mod build;
+mod choose;
+mod keys;
+mod rewrite;
+
+use henge_query::{Query, QueryBase};
+use henge_segment::{Projection, SegmentView};
+use henge_types::Granularity;
+
+pub use build::build;
+use choose::{Candidate, Shape};
+
+use crate::error::{ExecError, Result};
+use crate::partial::{Partial, StateColumn};
+use crate::run::data_ranges;
+
+/// A query over a segment, in terms of one of the segment's projections.
+#[derive(Debug)]
+pub struct ProjectionPlan {
+    /// The projection's position in the segment.
+    position: usize,
+    name: String,
+    query: Query,
+    /// Positions of aggregators that count rows.
+    counts: Vec<usize>,
+}
+
+/// Chooses the projection of a segment that answers a query with the fewest rows, if there is one.
+///
+/// # Errors
+/// When the context asks for a projection (`useProjection`, `forceProjections`) and none can answer.
+pub fn plan(query: &Query, view: &dyn SegmentView) -> Result<Option<ProjectionPlan>> {
+    let context = &query.base().context;
+    let must = context.force_projections || context.use_projection.is_some();
+    if context.no_projections || (view.projections().is_empty() && !must) {
+        return Ok(None);
+    }
+    let (Some(shape), Some(time_range)) = (Shape::of(query), view.time_range()) else {
+        return Ok(None);
+    };
+    let keys = choose::QueryKeys::new(&shape);
+    let mut best: Option<Candidate<'_>> = None;
+    let mut reason = None;
+    for (position, projection) in view.projections().iter().enumerate() {
+        let name = &projection.definition.name;
+        if context.use_projection.as_ref().is_some_and(|wanted| wanted != name) {
+            continue;
+        }
+        let rows = projection.view().row_count();
+        if best.as_ref().is_some_and(|best| best.projection.view().row_count() <= rows) {
+            continue;
+        }
+        match Candidate::new(&shape, &keys, (position, projection), time_range) {
+            Ok(candidate) => best = Some(candidate),
+            Err(misfit) => reason = reason.or(Some(misfit.to_string())),
+        }
+    }
+    match best {
+        Some(candidate) => Ok(Some(rewrite::plan(query, &candidate, time_range))),
+        None if must => Err(refusal(query.base(), view, reason)),
+        None => Ok(None),
+    }
+}
+
+fn refusal(base: &QueryBase, view: &dyn SegmentView, reason: Option<String>) -> ExecError {
+    let reason = reason.unwrap_or_else(|| "the segment does not have it".to_owned());
+    let segment = view.id();
+    ExecError::Invalid(match &base.context.use_projection {
+        Some(name) => {
+            format!("useProjection: projection '{name}' cannot answer over {segment}: {reason}")
+        }
+        None => format!("forceProjections: no projection can answer over {segment}: {reason}"),
+    })
+}
+
+impl ProjectionPlan {
+    /// The projection's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The rows that are read instead of the segment's.
+    #[must_use]
+    pub fn view<'v>(&self, segment: &'v dyn SegmentView) -> &'v dyn SegmentView {
+        segment.projections().get(self.position).map_or(segment, Projection::view)
+    }
+
+    /// The query over those rows.
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// Makes what the projection gave for its query what the segment would have given for `query`.
+    pub(crate) fn finish(
+        &self,
+        query: &Query,
+        view: &dyn SegmentView,
+        partial: Partial,
+    ) -> Partial {
+        let Partial::Grouped(mut grouped) = partial else { return partial };
+        for &position in &self.counts {
+            // A sum over no rows is null, their number is not.
+            if let Some(StateColumn::Long { valid, .. }) = grouped.states.get_mut(position) {
+                *valid = None;
+            }
+        }
+        let granularity = match query {
+            Query::Timeseries(query) => Some(&query.granularity),
+            Query::TopN(query) => Some(&query.granularity),
+            Query::GroupBy(query) => Some(&query.granularity),
+            _ => None,
+        };
+        let base = query.base();
+        if granularity == Some(&Granularity::All) {
+            let start_ms = base.intervals.first().map_or(0, |interval| interval.start_ms);
+            grouped.bucket_start_ms.fill(start_ms);
+        }
+        grouped.data_range_ms = match query {
+            Query::GroupBy(_) => vec![None; base.intervals.len()],
+            _ => data_ranges(base, view),
+        };
+        Partial::Grouped(grouped)
+    }
+}

@@ -1,0 +1,86 @@
+//! Putting a query in the terms of a projection. Intervals and granularity stay: the time of a stored
+//! row lies between the segment's first row and its own rows, and nothing of the query cuts there.
+
+use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, Filter, Query};
+use henge_types::{ColumnType, NumericOp};
+
+use super::ProjectionPlan;
+use super::choose::{Answered, Candidate};
+use super::keys::Available;
+
+/// The query over the projection's rows.
+pub(super) fn plan(
+    query: &Query,
+    candidate: &Candidate<'_>,
+    time_range: (i64, i64),
+) -> ProjectionPlan {
+    let mut query = query.clone();
+    let mut counts = Vec::new();
+    let aggregations = match &mut query {
+        Query::Timeseries(query) => query.aggregations.as_mut_slice(),
+        Query::TopN(query) => query.aggregations.as_mut_slice(),
+        Query::GroupBy(query) => query.aggregations.as_mut_slice(),
+        _ => &mut [],
+    };
+    for (position, (spec, answered)) in
+        aggregations.iter_mut().zip(&candidate.aggregators).enumerate()
+    {
+        let Answered::Stored { column, filtered } = answered else { continue };
+        if matches!(spec.kind, AggregatorKind::Count) {
+            counts.push(position);
+        }
+        combine_stored(spec, column, *filtered);
+    }
+    let definition = &candidate.projection.definition;
+    let base = query.base_mut();
+    base.filter = remaining_filter(base.filter.as_ref(), &candidate.implied);
+    let available = Available { definition, virtual_columns: &base.virtual_columns, time_range };
+    let stored: Vec<bool> =
+        base.virtual_columns.iter().map(|column| available.stores(column)).collect();
+    let mut stored = stored.into_iter();
+    base.virtual_columns.retain(|_| !stored.next().unwrap_or(false));
+    base.context.no_projections = true;
+    base.context.use_projection = None;
+    base.context.force_projections = false;
+    let (position, name) = (candidate.position, definition.name.clone());
+    ProjectionPlan { position, name, query, counts }
+}
+
+/// The aggregator that combines stored states into those the given one makes of rows.
+fn combine_stored(spec: &mut AggregatorSpec, column: &str, filtered: bool) {
+    if !filtered {
+        spec.filter = None;
+    }
+    match &mut spec.kind {
+        AggregatorKind::Count => {
+            spec.kind = AggregatorKind::Numeric {
+                op: NumericOp::Sum,
+                column_type: ColumnType::Long,
+                input: AggregatorInput::Field(column.to_owned()),
+            };
+        }
+        AggregatorKind::Numeric { input, .. } => {
+            *input = AggregatorInput::Field(column.to_owned());
+        }
+        AggregatorKind::Hll { field, .. }
+        | AggregatorKind::HyperUnique { field, .. }
+        | AggregatorKind::Theta { field, .. }
+        | AggregatorKind::Quantiles { field, .. } => column.clone_into(field),
+        AggregatorKind::Cardinality { round, .. } => {
+            let (field, round) = (column.to_owned(), *round);
+            spec.kind = AggregatorKind::HyperUnique { field, round };
+        }
+    }
+}
+
+/// The filter without the conjuncts that all rows of the projection pass.
+fn remaining_filter(filter: Option<&Filter>, implied: &[usize]) -> Option<Filter> {
+    let conjuncts = filter?.conjuncts();
+    let kept = conjuncts.into_iter().enumerate().filter(|(at, _)| !implied.contains(at));
+    let mut kept: Vec<Filter> = kept.map(|(_, filter)| filter.clone()).collect();
+    match kept.len() {
+        0 => None,
+        1 => kept.pop(),
+        _ => Some(Filter::And(kept)),
+    }
+}

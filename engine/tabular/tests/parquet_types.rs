@@ -1,0 +1,231 @@
+//! Every type of Parquet against the values it is to become, through both ways of loading.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use henge_query::ingest::DataSchema;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterVersion;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use support::{Column, DEFAULT, Layout, Plain, load, optional, parquet, required, schema, texts};
+
+const DAY_MS: i64 = 86_400_000;
+const SCHEMA: &str = "message m {
+    required int64 t (TIMESTAMP(MICROS,false));
+    optional boolean flag;
+    optional int32 small (INTEGER(8,true));
+    optional int32 unsigned (INTEGER(32,false));
+    optional int64 big;
+    optional int64 huge (INTEGER(64,false));
+    optional int64 nanos (TIMESTAMP(NANOS,true));
+    optional int96 old_time;
+    optional int32 day (DATE);
+    optional float single;
+    optional double decimal;
+    optional int64 price (DECIMAL(18,2));
+    optional binary long_price (DECIMAL(38,3));
+    required binary name (STRING);
+    optional binary raw;
+    optional fixed_len_byte_array(16) id (UUID);
+    optional fixed_len_byte_array(2) half (FLOAT16);
+    optional group tags (LIST) { repeated group list { optional binary element (STRING); } }
+    required group strict (LIST) { repeated group list { required binary element (STRING); } }
+    repeated int32 plain;
+}";
+
+/// Two rows: one with every value, one with those that must be there.
+fn columns() -> Vec<Column> {
+    let first = [true, false];
+    let some = |values| optional(values, &first);
+    vec![
+        required(Plain::Int64(vec![1_700_000_000_123_456, -1])),
+        some(Plain::Bool(vec![true])),
+        some(Plain::Int32(vec![-7])),
+        some(Plain::Int32(vec![-1])),
+        some(Plain::Int64(vec![i64::MIN])),
+        some(Plain::Int64(vec![-1])),
+        some(Plain::Int64(vec![-1])),
+        some(Plain::Int96(vec![[1_000_000, 0, 2_440_589]])),
+        some(Plain::Int32(vec![-1])),
+        some(Plain::Float(vec![0.1])),
+        some(Plain::Double(vec![-0.0])),
+        some(Plain::Int64(vec![-1234])),
+        some(Plain::Bytes(vec![vec![0x30, 0x39]])),
+        required(texts(&["é", ""])),
+        some(Plain::Bytes(vec![vec![0xff, 0x00]])),
+        some(Plain::Fixed(vec![(0..16).collect()])),
+        some(Plain::Fixed(vec![vec![0x00, 0xc0]])),
+        Column {
+            values: texts(&["b", "a"]),
+            definitions: Some(vec![3, 2, 3, 0]),
+            repetitions: Some(vec![0, 1, 1, 0]),
+        },
+        Column {
+            values: texts(&["only"]),
+            definitions: Some(vec![1, 0]),
+            repetitions: Some(vec![0, 0]),
+        },
+        Column {
+            values: Plain::Int32(vec![2, 1]),
+            definitions: Some(vec![1, 1, 0]),
+            repetitions: Some(vec![0, 1, 0]),
+        },
+    ]
+}
+
+fn typed() -> Arc<DataSchema> {
+    let long = |name: &str| json!({ "name": name, "type": "long" });
+    let double = |name: &str| json!({ "name": name, "type": "double" });
+    schema(json!([
+        long("flag"),
+        long("small"),
+        long("unsigned"),
+        long("big"),
+        long("nanos"),
+        long("old_time"),
+        long("day"),
+        double("single"),
+        double("decimal"),
+        double("price"),
+        double("long_price"),
+        "huge",
+        "name",
+        "raw",
+        "id",
+        double("half"),
+        "tags",
+        "strict",
+        "plain",
+        "not_there",
+    ]))
+}
+
+fn as_text() -> Arc<DataSchema> {
+    schema(json!(["flag", "small", "day", "single", "decimal", "price", "long_price", "half"]))
+}
+
+#[test]
+fn every_type_becomes_what_the_table_says() {
+    let expected = vec![
+        json!({ "__time": -1, "name": "" }),
+        json!({
+            "__time": 1_700_000_000_123_i64, "flag": 1, "small": -7, "unsigned": 4_294_967_295_u32,
+            "big": i64::MIN, "nanos": -1, "old_time": DAY_MS + 1, "day": -DAY_MS,
+            "single": f64::from(0.1_f32), "decimal": 0.0, "price": -12.34, "long_price": 12.345,
+            "huge": "18446744073709551615", "name": "é", "raw": "/wA=", "half": -2.0,
+            "id": "00010203-0405-0607-0809-0a0b0c0d0e0f", "tags": [null, "a", "b"],
+            "strict": "only", "plain": ["1", "2"],
+        }),
+    ];
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        for dictionary in [true, false] {
+            let layout = Layout { dictionary, version, ..DEFAULT };
+            let file = parquet(SCHEMA, &[columns()], layout);
+            let loaded = load(&[file], &typed(), false);
+            assert_eq!(loaded.reasons, Vec::<String>::new());
+            assert_eq!(loaded.rows, expected);
+        }
+    }
+}
+
+#[test]
+fn numbers_become_text_in_string_columns() {
+    let file = parquet(SCHEMA, &[columns()], DEFAULT);
+    let by_columns = load(std::slice::from_ref(&file), &as_text(), false);
+    assert_eq!(by_columns.whole_batches, 1);
+    assert_eq!(
+        by_columns.rows,
+        vec![
+            json!({ "__time": -1 }),
+            json!({
+                "__time": 1_700_000_000_123_i64, "flag": "true", "small": "-7",
+                "day": "-86400000", "single": "0.1", "decimal": "-0.0", "price": "-12.34",
+                "long_price": "12.345", "half": "-2.0",
+            }),
+        ]
+    );
+    assert_eq!(load(&[file], &as_text(), true).rows, by_columns.rows);
+}
+
+/// A table whose rows are many, unsorted, with ties and nulls.
+fn many(rows: i64) -> Vec<Column> {
+    let next = |row: i64, salt: i64| (row * 2_654_435_761 + salt * 40_503).rem_euclid(1 << 31);
+    let present: Vec<bool> = (0..rows).map(|row| next(row, 1) % 5 > 0).collect();
+    let kept = |values: Vec<i64>| -> Vec<i64> {
+        values
+            .into_iter()
+            .zip(&present)
+            .filter(|(_, kept)| **kept)
+            .map(|(value, _)| value)
+            .collect()
+    };
+    let times = (0..rows).map(|row| next(row, 2) % 40 * DAY_MS / 10).collect();
+    let numbers = kept((0..rows).map(|row| next(row, 3) % 9 - 4).collect());
+    let words: Vec<String> = (0..rows).map(|row| format!("word {}", next(row, 4) % 50)).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let decimals = (0..rows).map(|row| next(row, 5) as f64 / 8.0).collect();
+    vec![
+        required(Plain::Int64(times)),
+        optional(Plain::Int64(numbers), &present),
+        required(texts(&words)),
+        required(Plain::Double(decimals)),
+    ]
+}
+
+const MANY: &str = "message m { required int64 t; optional int64 n; required binary w (STRING);
+    required double d; }";
+
+#[test]
+fn column_wise_and_row_wise_give_the_same_segments() {
+    let dimensions = json!(["w", { "name": "n", "type": "long" }, { "name": "d", "type": "double" },
+        { "name": "f", "type": "float" }]);
+    for compression in [
+        Compression::SNAPPY,
+        Compression::LZ4_RAW,
+        Compression::ZSTD(Default::default()),
+        Compression::GZIP(Default::default()),
+        Compression::BROTLI(Default::default()),
+    ] {
+        let layout = Layout { compression, ..DEFAULT };
+        let files = [
+            parquet(MANY, &[many(700), many(1), many(900)], layout),
+            parquet(MANY, &[many(300)], layout),
+        ];
+        let by_columns = load(&files, &schema(dimensions.clone()), false);
+        let by_rows = load(&files, &schema(dimensions.clone()), true);
+        assert_eq!((by_columns.whole_batches, by_rows.whole_batches), (4, 0));
+        assert_eq!(by_columns.rows.len(), 1_901);
+        assert_eq!(by_columns.rows, by_rows.rows);
+        let key = |row: &Value| {
+            (row["__time"].as_i64(), row["w"].as_str().map(str::to_owned), row["n"].as_i64())
+        };
+        assert!(by_columns.rows.is_sorted_by_key(key), "time, then dimensions, nulls first");
+    }
+}
+
+#[test]
+fn dimensions_are_discovered_from_the_file() {
+    let file = parquet(MANY, &[many(10)], DEFAULT);
+    let discovered = load(std::slice::from_ref(&file), &schema(json!([])), false);
+    let declared = load(&[file], &schema(json!(["n", "w", "d"])), false);
+    assert_eq!(discovered.rows, declared.rows);
+    assert!(discovered.rows[0]["w"].is_string());
+}
+
+#[test]
+fn rows_that_are_refused_have_reasons_and_the_others_are_stored() {
+    let schema = schema(json!([{ "name": "d", "type": "double" }]));
+    let columns = vec![
+        optional(Plain::Int64(vec![1, 2, i64::MAX]), &[true, false, true, true]),
+        required(Plain::Double(vec![1.0, 2.0, f64::NAN, 4.0])),
+    ];
+    let file = parquet("message m { optional int64 t; required double d; }", &[columns], DEFAULT);
+    let loaded = load(&[file], &schema, false);
+    assert_eq!(loaded.whole_batches, 0);
+    assert_eq!(loaded.rows, vec![json!({ "__time": 1, "d": 1.0 })]);
+    assert_eq!(loaded.reasons.len(), 3, "{:?}", loaded.reasons);
+    assert!(loaded.reasons[0].starts_with("1: the timestamp column 't' is missing"));
+    assert!(loaded.reasons[1].contains("'d'") && loaded.reasons[2].contains("window"));
+}

@@ -1,0 +1,182 @@
+use std::time::Duration;
+
+use henge_platform::discovery::InProcessDiscovery;
+use henge_platform::rpc::SegmentHost;
+use henge_platform::runtime::CpuPool;
+use henge_platform::storage::{DeepStorage, LocalDeepStorage, Payload};
+use henge_segment::{ColumnData, ColumnView, SegmentWriter};
+use henge_types::{
+    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, SegmentId, SegmentSchema,
+    ShardSpec, Version,
+};
+
+use super::*;
+use crate::HistoricalOptions;
+
+const ROWS: usize = 20_000;
+const KEY: &str = "wiki/segment";
+
+fn segment_file(id: &SegmentId) -> Vec<u8> {
+    let column = |name: &str, column_type, role| ColumnSchema {
+        name: name.into(),
+        column_type,
+        role,
+        multi_value: false,
+        has_nulls: false,
+    };
+    let schema = SegmentSchema {
+        columns: vec![
+            column("__time", ColumnType::Long, ColumnRole::Time),
+            column("added", ColumnType::Long, ColumnRole::Metric),
+        ],
+        metrics: Vec::new(),
+        rollup: false,
+        query_granularity: Granularity::None,
+    };
+    let options = WriteOptions::default();
+    let mut writer = SegmentWriter::new(Vec::new(), id.clone(), schema, ROWS, options).unwrap();
+    let times: Vec<i64> = (0..ROWS as i64).collect();
+    let added: Vec<i64> = (0..ROWS as i64).map(|row| row % 7 * 100 + row % 13).collect();
+    for (name, values) in [("__time", &times), ("added", &added)] {
+        writer.write_column(name, ColumnData::Long { values, nulls: None }).unwrap();
+    }
+    writer.finish_into().unwrap().1
+}
+
+struct Setup {
+    dir: tempfile::TempDir,
+    storage: Arc<LocalDeepStorage>,
+    segment: PublishedSegment,
+}
+
+async fn setup() -> Setup {
+    let dir = tempfile::tempdir().unwrap();
+    let id = SegmentId::new("wiki", Interval::new(0, 1 << 20).unwrap(), Version(3), 0);
+    let storage = Arc::new(LocalDeepStorage::open(dir.path().join("deep")).unwrap());
+    let pushed = storage.push(KEY, Payload::Bytes(segment_file(&id).into())).await.unwrap();
+    let segment = PublishedSegment {
+        id,
+        shard_spec: ShardSpec::Numbered { partition: 0, core_partitions: 0 },
+        object_key: KEY.into(),
+        size_bytes: pushed.size_bytes,
+        checksum: pushed.checksum,
+        row_count: ROWS as u64,
+        min_time_ms: 0,
+        max_time_ms: ROWS as i64 - 1,
+        schema_json: String::new(),
+    };
+    Setup { dir, storage, segment }
+}
+
+impl Setup {
+    fn node(&self, form: ServedForm, capacity_bytes: u64) -> HistoricalNode {
+        let options = HistoricalOptions {
+            server_id: "historical-0".into(),
+            tier: "hot".into(),
+            priority: 0,
+            cache_dir: self.dir.path().join("cache"),
+            capacity_bytes,
+            form,
+            dictionary_budget_bytes: 1 << 20,
+        };
+        let discovery = Arc::new(InProcessDiscovery::new());
+        let pool = CpuPool::new(1).unwrap();
+        HistoricalNode::open(options, discovery, self.storage.clone(), pool, None).unwrap()
+    }
+
+    /// Names of the files in the datasource's folder.
+    fn files(&self) -> Vec<String> {
+        let folder = self.dir.path().join("cache").join("wiki");
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// True when the one segment is served with its values packed.
+fn is_hot(node: &HistoricalNode) -> bool {
+    let loaded = node.serving.loaded.read();
+    let mapped = &loaded.values().next().unwrap().mapped;
+    let Some(ColumnView::Long(added)) = mapped.column("added").unwrap() else { return false };
+    let mut scratch = Vec::new();
+    let block = added.block(0, &mut scratch).unwrap();
+    assert!((0..ROWS as i64).all(|r| block.values.get(r as usize) == r % 7 * 100 + r % 13));
+    loaded.values().next().unwrap().path.extension().is_some_and(|name| name == "hot")
+}
+
+async fn wait_until_hot(node: &HistoricalNode) {
+    for _ in 0..1_000 {
+        if is_hot(node) && Arc::strong_count(&node.transcoding) == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the segment stays in its stored form");
+}
+
+#[tokio::test]
+async fn the_hot_form_takes_the_place_of_the_stored() {
+    let setup = setup().await;
+    let node = setup.node(ServedForm::Hot, 1 << 30);
+    node.load(&setup.segment).await.unwrap();
+    wait_until_hot(&node).await;
+    assert_eq!(setup.files().len(), 1);
+    let loaded = Arc::clone(node.serving.loaded.read().values().next().unwrap());
+    loaded.mapped.verify().unwrap();
+    assert_eq!(loaded.room.size_bytes(), std::fs::metadata(&loaded.path).unwrap().len());
+    drop(loaded);
+
+    // After a restart it is served at once, without deep storage.
+    let object = setup.storage.head(KEY).await.unwrap();
+    assert!(object.is_some());
+    setup.storage.delete(KEY).await.unwrap();
+    let restarted = setup.node(ServedForm::Hot, 1 << 30);
+    restarted.load(&setup.segment).await.unwrap();
+    assert!(is_hot(&restarted));
+    restarted.unload(&setup.segment.id).await.unwrap();
+    assert!(setup.files().is_empty());
+    restarted.serving.cache.reserve(1 << 30).unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_hot_file_is_made_again() {
+    let setup = setup().await;
+    let node = setup.node(ServedForm::Hot, 1 << 30);
+    node.load(&setup.segment).await.unwrap();
+    wait_until_hot(&node).await;
+    let path = node.serving.cache.hot_path(&setup.segment.id, setup.segment.checksum);
+    drop(node);
+    for damaged in [Vec::new(), vec![7; 5_000]] {
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, damaged).unwrap();
+        let restarted = setup.node(ServedForm::Hot, 1 << 30);
+        restarted.load(&setup.segment).await.unwrap();
+        wait_until_hot(&restarted).await;
+    }
+    // A file of another stored object is not taken for this one's.
+    let other = PublishedSegment { checksum: setup.segment.checksum ^ 1, ..setup.segment.clone() };
+    let restarted = setup.node(ServedForm::Hot, 1 << 30);
+    assert!(restarted.open_hot(&other).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn without_room_or_wish_the_stored_form_stays() {
+    let setup = setup().await;
+    let node = setup.node(ServedForm::Hot, setup.segment.size_bytes + 1_000);
+    node.load(&setup.segment).await.unwrap();
+    for _ in 0..1_000 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if Arc::strong_count(&node.transcoding) == 1 {
+            break;
+        }
+    }
+    assert!(!is_hot(&node));
+    assert_eq!(setup.files().len(), 1);
+    drop(node);
+    let node = setup.node(ServedForm::AsStored, 1 << 30);
+    node.load(&setup.segment).await.unwrap();
+    assert!(!is_hot(&node));
+    assert_eq!(Arc::strong_count(&node.transcoding), 1);
+}
