@@ -32,7 +32,7 @@ pub use memory::{MemoryLease, MemoryPool, QueryMemory};
 pub use merge::{Merger, merge, regroup};
 pub use node::NodeDictionaries;
 pub use partial::{GroupedPartial, KeyColumn, NodeKeys, Partial, StateColumn, StringKeys};
-pub use run::{SharedItem, SharedRun, Worker, run, run_blocks, run_only_segment};
+pub use run::{SharedItem, SharedRun, TellWhole, Worker, run, run_blocks, run_only_segment};
 pub use spill::{
     GroupSink, Spill, decode_groups, encode_groups, may_cut, merge_partition, partition_groups,
 };

@@ -167,7 +167,7 @@ impl Metrics {
                     Metric::Counter(counter) => line(&mut out, name, labels, counter.get()),
                     Metric::Read { read, .. } => line(&mut out, name, labels, read()),
                     Metric::Histogram(histogram) => {
-                        render_histogram(&mut out, name, labels, histogram)
+                        render_histogram(&mut out, name, labels, histogram);
                     }
                 }
             }

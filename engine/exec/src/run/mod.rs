@@ -11,7 +11,7 @@ pub(crate) use grouped::data_ranges;
 
 use std::ops::Range;
 
-pub use shared::{SharedItem, SharedRun, Worker};
+pub use shared::{SharedItem, SharedRun, TellWhole, Worker};
 pub(crate) use top::TopCut;
 
 use henge_query::Query;

@@ -34,6 +34,9 @@ pub struct SharedRun {
     next_item: AtomicUsize,
 }
 
+/// Takes what a whole segment contributes.
+pub type TellWhole = Box<dyn Fn(&Partial) + Send + Sync>;
+
 /// A segment of a shared run.
 pub struct SharedItem {
     /// The query as the segment is to answer it.
@@ -41,7 +44,7 @@ pub struct SharedItem {
     /// Its rows.
     pub view: Arc<dyn SegmentView>,
     /// Told what the whole segment contributes, if one worker found all of it.
-    pub whole: Option<Box<dyn Fn(&Partial) + Send + Sync>>,
+    pub whole: Option<TellWhole>,
 }
 
 impl std::fmt::Debug for SharedItem {

@@ -21,7 +21,7 @@ pub fn partition_groups(partial: &GroupedPartial, partitions: usize) -> Vec<Grou
 
 /// A hash of each group's bucket and keys, the same in every partial.
 fn hashes(partial: &GroupedPartial) -> Vec<u64> {
-    let mut hashes: Vec<u64> = partial.bucket_start_ms.iter().map(|start| hash(start)).collect();
+    let mut hashes: Vec<u64> = partial.bucket_start_ms.iter().map(hash).collect();
     for keys in &partial.keys {
         match keys {
             KeyColumn::String(keys) => {
