@@ -26,14 +26,21 @@ def spec_of(table, projections):
 
 
 class Henge:
-    """A server of its own with the tables loaded through the task API. `loads` tells what each took."""
+    """A server of its own with the tables loaded through the task API. `loads` tells what each took.
 
-    def __init__(self, data, tables, projections=False):
-        self.folder = tempfile.mkdtemp(prefix='henge-peers-')
+    Its data stay when a folder is given, and a table that is there from an earlier run is not loaded again.
+    """
+
+    def __init__(self, data, tables, projections=False, folder=None):
+        self.folder, self.kept = folder or tempfile.mkdtemp(prefix='henge-peers-'), bool(folder)
         self.server = harness.Server(self.folder, {'QUERY__THREADS': engines.THREADS}).start()
         self.url, self.loads = self.server.url, {}
+        client = harness.Client(self.url)
         for table in tables:
-            self.loads[table] = self.load(data, table, projections)
+            if self.kept and rows(client, table):
+                print(f'# {table}: there already', flush=True)
+            else:
+                self.loads[table] = self.load(data, table, projections)
 
     def load(self, data, table, projections):
         with open(spec_of(table, projections), encoding='utf-8') as file:
@@ -54,7 +61,8 @@ class Henge:
 
     def stop(self):
         self.server.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self.kept:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Peak:

@@ -2,12 +2,13 @@
 """Compares Henge with its peers and writes a Markdown table.
 
     report.py [--data DIR] [--rows N] [--henge URL | --start] [--only PREFIX] [--n 5] [--out FILE.md]
-              [--lists base,star,dashboards] [--engines duck,ch,df] [--modes scans,statistics,projections] [--load]
+              [--lists base,star,dashboards] [--engines duck,ch,df] [--modes scans,statistics,projections] [--keep DIR] [--load]
 
 Tables that are missing in DIR (default $DATA, else ~/.cache/henge-bench) are made first; --rows makes and takes small
 ones, in a folder of their own. --start runs a server on a free port, loads the tables through the task API from
 ../specs and measures three modes: `scans` (block statistics prune but answer nothing), `statistics`, and `projections`
-(a second server, with the *_projections.json specs). --henge measures the first two on a server that has the tables.
+(a second server, with the *_projections.json specs). --keep leaves the servers' data in a folder, from which the next
+run takes them instead of loading again. --henge measures the first two on a server that has the tables.
 --load also measures what loading takes, for DuckDB and ClickHouse too.
 
 The harness is shared/bench/bench_peers.py and its list when they lie beside the project, else compare.py and queries.py.
@@ -64,6 +65,7 @@ def arguments():
     parser.add_argument('--lists', type=names, default=['base', 'star', 'dashboards'])
     parser.add_argument('--engines', type=names, default=['duck', 'ch', 'df'])
     parser.add_argument('--modes', type=names, default=list(CONTEXTS))
+    parser.add_argument('--keep', metavar='DIR')
     parser.add_argument('--load', action='store_true')
     parser.add_argument('--out', metavar='FILE.md')
     options = parser.parse_args()
@@ -112,8 +114,10 @@ def run_modes(options, harness, lists, wanted, result):
             if loaded != projections:
                 if server:
                     server.stop()
-                server, loaded = loading.Henge(options.data, with_specs, projections), projections
-                result.add_loads('Henge with projections' if projections else 'Henge', server.loads)
+                folder = options.keep and os.path.join(options.keep, 'projections' if projections else 'plain')
+                server, loaded = loading.Henge(options.data, with_specs, projections, folder), projections
+                if server.loads:
+                    result.add_loads('Henge with projections' if projections else 'Henge', server.loads)
         else:
             with_specs = wanted
         run_lists(options, harness, lists, result, mode, options.henge or server.url, peers, with_specs)

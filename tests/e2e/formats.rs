@@ -1,6 +1,8 @@
 //! Batch tasks over Parquet, CSV and TSV files: the same rows give the same answers whatever format
 //! they come in and whichever way they take.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -5,4 +5,5 @@ mod formats;
 mod handoff;
 mod hostile;
 mod memory;
+mod projections;
 mod tasks;

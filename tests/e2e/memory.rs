@@ -3,8 +3,8 @@
 use henge_tests::TestServer;
 use serde_json::{Value, json};
 
-const HOURS: u32 = 12;
-const ROWS_PER_HOUR: u32 = 2_000;
+const HOURS: u32 = 24;
+const ROWS_PER_HOUR: u32 = 1_000;
 
 /// Many distinct values in several segments, with a memory budget of 1 MiB.
 fn server(total_bytes: u64) -> TestServer {
@@ -16,14 +16,17 @@ fn server(total_bytes: u64) -> TestServer {
     for hour in 0..HOURS {
         let row = |row: u32| {
             let value = (hour * ROWS_PER_HOUR + row) % 20_000;
-            format!(
-                "{{\"t\":\"2020-01-01T{hour:02}:00\",\"a\":\"some value {value}\",\"x\":{row}}}"
-            )
+            format!("{{\"t\":\"2020-01-01T{hour:02}:00\",\"a\":\"{}\",\"x\":{row}}}", text(value))
         };
         let rows: Vec<String> = (0..ROWS_PER_HOUR).map(row).collect();
         assert_eq!(server.push("t", rows.join("\n").as_bytes()).0, 200);
     }
     server
+}
+
+/// A value so long that all of them together do not fit.
+fn text(value: u32) -> String {
+    format!("some value {value} {}", "-".repeat(60))
 }
 
 fn group_by(extra: &Value, context: &Value) -> Value {
@@ -44,7 +47,7 @@ fn expected(count: usize) -> Vec<(String, u64)> {
     for hour in 0..HOURS {
         for row in 0..ROWS_PER_HOUR {
             let value = (hour * ROWS_PER_HOUR + row) % 20_000;
-            *sums.entry(format!("some value {value}")).or_insert(0) += u64::from(row);
+            *sums.entry(text(value)).or_insert(0) += u64::from(row);
         }
     }
     sums.into_iter().take(count).collect()

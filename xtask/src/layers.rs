@@ -122,7 +122,7 @@ fn is_ours(package: &str) -> bool {
 }
 
 fn find(package: &str) -> Option<&'static Layer> {
-    static LAYERS: ([Layer; 8], [Layer; 6]) = (ENGINE, OUTER);
+    static LAYERS: ([Layer; 9], [Layer; 6]) = (ENGINE, OUTER);
     LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
 }
 

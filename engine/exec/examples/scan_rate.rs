@@ -17,11 +17,15 @@ use henge_types::{
 
 const DAY_MS: i64 = 86_400_000;
 const PARTS: usize = 1_000_000;
+const DATES: usize = 2_500;
 const MODES: [&str; 7] = ["AIR", "FOB", "MAIL", "RAIL", "REG AIR", "SHIP", "TRUCK"];
 const SUMS: &str = r#"{"type":"doubleSum","name":"a","fieldName":"price"},
     {"type":"doubleSum","name":"b","fieldName":"discount"},
     {"type":"doubleSum","name":"c","fieldName":"tax"},
     {"type":"longSum","name":"d","fieldName":"quantity"}"#;
+
+const EXTREMES: &str = r#"{"type":"doubleMin","name":"a","fieldName":"price"},
+    {"type":"doubleMax","name":"b","fieldName":"price"}"#;
 
 fn main() {
     let rows = std::env::args().nth(1).map_or(5_000_000, |text| text.parse().unwrap());
@@ -49,28 +53,42 @@ fn queries() -> Vec<(&'static str, String)> {
             "threshold":100,"aggregations":[{aggregations}]}}"#
         )
     };
-    let group = |dimensions: &str| {
+    let group_of = |dimensions: &str, aggregations: &str| {
         format!(
             r#"{{"queryType":"groupBy",{base},{all},"dimensions":[{dimensions}],
-            "aggregations":[{sum},{count}]}}"#
+            "aggregations":[{aggregations}]}}"#
         )
     };
+    let group = |dimensions: &str| group_of(dimensions, &format!("{sum},{count}"));
     let regex = filter(r#"{"type":"regex","dimension":"mode","pattern":".*AIR.*"}"#);
     let rare = filter(r#"{"type":"selector","dimension":"part","value":"part 0000777"}"#);
     let range = filter(
-        r#"{"type":"bound","dimension":"price","lower":"25","upper":"75","ordering":"numeric"}"#,
+        r#"{"type":"bound","dimension":"price","lower":"25000","upper":"75000","ordering":"numeric"}"#,
     );
+    let like = filter(r#"{"type":"like","dimension":"mode","pattern":"%AIR%"}"#);
+    let two = filter(r#"{"type":"in","dimension":"mode","values":["AIR","SHIP"]}"#);
+    let noisy = r#"{"type":"doubleSum","name":"a","fieldName":"noisy"}"#;
     let distinct = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"part"}"#;
+    let distinct_dates = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"date"}"#;
     vec![
         ("sum(double)", timeseries(all, sum)),
         ("sum(long)", timeseries(all, r#"{"type":"longSum","name":"a","fieldName":"quantity"}"#)),
+        ("sum(double) of 30 bits", timeseries(all, noisy)),
+        ("min and max(double)", timeseries(all, EXTREMES)),
         ("four sums", timeseries(all, SUMS)),
+        ("count, sum by hour", timeseries(r#""granularity":"hour""#, &format!("{count},{sum}"))),
+        ("four sums, like on 7 values", timeseries(&like, SUMS)),
+        ("four sums, 2 of 7 values", timeseries(&two, SUMS)),
+        ("top 100 of 2,500 groups", top("date", sum)),
+        ("top 100 of 2,500 groups, four sums", top("date", SUMS)),
         ("four sums by hour", timeseries(r#""granularity":"hour""#, SUMS)),
         ("four sums by minute", timeseries(r#""granularity":"minute""#, SUMS)),
         ("four sums, regex on 7 values", timeseries(&regex, SUMS)),
         ("one sum, one value of 1 M", timeseries(&rare, sum)),
         ("one sum, double range", timeseries(&range, sum)),
         ("distinct of 1 M values", timeseries(all, distinct)),
+        ("distinct of 1 M values by date", group_of(r#""date""#, distinct)),
+        ("distinct of 2,500 values by mode", group_of(r#""mode""#, distinct_dates)),
         ("top 100 of 1 M groups", top("part", sum)),
         ("top 100 of 1 M groups, four sums", top("part", SUMS)),
         ("top 100 of 7 groups", top("mode", sum)),
@@ -150,13 +168,21 @@ fn segment(rows: usize) -> MappedSegment {
     let doubles = |noise: &mut Noise| -> Vec<f64> {
         (0..rows).map(|_| noise.next(1 << 30) as f64 / 1e7).collect()
     };
-    let (price, discount, tax) = (doubles(&mut noise), doubles(&mut noise), doubles(&mut noise));
+    let noisy = doubles(&mut noise);
+    let mut cents = |from: u64, to: u64| -> Vec<f64> {
+        (0..rows).map(|_| (from + noise.next(to - from)) as f64 / 100.0).collect()
+    };
+    // As TPC-H has them: prices of 24 bits, discounts and taxes of 4.
+    let (price, discount, tax) = (cents(90_000, 10_500_000), cents(0, 11), cents(0, 9));
     let quantity: Vec<i64> = (0..rows).map(|_| noise.next(50) as i64 + 1).collect();
     let mode: Vec<u32> = (0..rows).map(|_| noise.next(7) as u32 + 1).collect();
     let part: Vec<u32> = (0..rows).map(|_| noise.next(PARTS as u64) as u32 + 1).collect();
     let (mut modes, mut parts) = (StringTable::new(), StringTable::new());
     MODES.iter().for_each(|mode| modes.push(mode));
     (0..PARTS).for_each(|part| parts.push(&format!("part {part:07}")));
+    let date: Vec<u32> = (0..rows).map(|_| noise.next(DATES as u64) as u32 + 1).collect();
+    let mut dates = StringTable::new();
+    (0..DATES).for_each(|date| dates.push(&format!("date {date:04}")));
     let interval = Interval { start_ms: start, end_ms: start + 7 * DAY_MS };
     let id = SegmentId::new("t", interval, Version(1), 0);
     let mut writer =
@@ -165,8 +191,11 @@ fn segment(rows: usize) -> MappedSegment {
     write("__time", ColumnData::Long { values: &times, nulls: None });
     write("mode", ColumnData::String { dictionary: &modes, ids: &mode, bitmaps: true });
     write("part", ColumnData::String { dictionary: &parts, ids: &part, bitmaps: true });
+    write("date", ColumnData::String { dictionary: &dates, ids: &date, bitmaps: true });
     write("quantity", ColumnData::Long { values: &quantity, nulls: None });
-    for (name, values) in [("price", &price), ("discount", &discount), ("tax", &tax)] {
+    for (name, values) in
+        [("price", &price), ("discount", &discount), ("tax", &tax), ("noisy", &noisy)]
+    {
         write(name, ColumnData::Double { values, nulls: None });
     }
     let (_, bytes) = writer.finish_into().unwrap();
@@ -190,6 +219,8 @@ fn schema() -> SegmentSchema {
             column("price", ColumnType::Double, ColumnRole::Dimension),
             column("discount", ColumnType::Double, ColumnRole::Dimension),
             column("tax", ColumnType::Double, ColumnRole::Dimension),
+            column("noisy", ColumnType::Double, ColumnRole::Dimension),
+            column("date", ColumnType::String, ColumnRole::Dimension),
         ],
         metrics: Vec::new(),
         rollup: false,

@@ -37,6 +37,40 @@ impl CancelFlag {
     }
 }
 
+/// How groups get their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Grouping {
+    /// As expected to be fastest.
+    #[default]
+    Auto,
+    /// As positions in dense arrays, wherever ids allow it.
+    Dense,
+    /// By hash tables, wherever there are dimensions.
+    Hashed,
+}
+
+/// How rows are gone through. Answers do not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tuning {
+    /// Rows that are decoded and aggregated together, rounded up to a multiple of 1,024.
+    pub batch_rows: usize,
+    /// How groups get their numbers.
+    pub grouping: Grouping,
+}
+
+impl Tuning {
+    pub(crate) fn batch_rows(&self) -> usize {
+        self.batch_rows.clamp(1, henge_segment::BLOCK_ROWS).next_multiple_of(1024)
+    }
+}
+
+impl Default for Tuning {
+    /// Batches that stay in the first and second cache.
+    fn default() -> Self {
+        Self { batch_rows: 4096, grouping: Grouping::Auto }
+    }
+}
+
 /// Limits and switches of one query on one node.
 #[derive(Debug, Clone)]
 pub struct ExecContext {
@@ -48,6 +82,8 @@ pub struct ExecContext {
     pub memory: QueryMemory,
     /// Most time buckets that a query may produce.
     pub max_buckets: usize,
+    /// How rows are gone through.
+    pub tuning: Tuning,
     /// The node's dictionaries, when the groups of several segments are to be merged.
     pub dictionaries: Option<Arc<NodeDictionaries>>,
     /// Where groups go that do not fit into memory.
@@ -61,6 +97,7 @@ impl Default for ExecContext {
             memory_budget_bytes: 1 << 30,
             memory: QueryMemory::default(),
             max_buckets: 1_000_000,
+            tuning: Tuning::default(),
             dictionaries: None,
             spill: None,
         }

@@ -25,7 +25,7 @@ mod rows;
 mod run;
 mod spill;
 
-pub use context::{CancelFlag, ExecContext};
+pub use context::{CancelFlag, ExecContext, Grouping, Tuning};
 pub use error::{ExecError, Result};
 pub use finalise::{FinalResult, finalise};
 pub use memory::{MemoryLease, MemoryPool, QueryMemory};
@@ -34,5 +34,5 @@ pub use node::NodeDictionaries;
 pub use partial::{GroupedPartial, KeyColumn, NodeKeys, Partial, StateColumn, StringKeys};
 pub use run::{SharedItem, SharedRun, Worker, run, run_blocks, run_only_segment};
 pub use spill::{
-    GroupSink, Spill, decode_groups, encode_groups, merge_partition, partition_groups,
+    GroupSink, Spill, decode_groups, encode_groups, may_cut, merge_partition, partition_groups,
 };

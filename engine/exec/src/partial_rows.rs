@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_expr::ExprValue;
-use henge_types::{ColumnType, Granularity, Interval, MetricSpec, SegmentId};
+use henge_types::{ColumnType, Granularity, Interval, MetricSpec, ProjectionDefinition, SegmentId};
 
 use crate::partial::StringKeys;
 
@@ -205,6 +205,9 @@ pub struct SegmentAnalysis {
     pub query_granularity: Option<Granularity>,
     /// Whether rows were rolled up, when asked for and agreed on.
     pub rollup: Option<bool>,
+    /// Projections by name, with the rows of each, when asked for. Of definitions that differ under
+    /// one name only the rows are left.
+    pub projections: Option<BTreeMap<String, (Option<ProjectionDefinition>, u64)>>,
 }
 
 /// What segmentMetadata says about a column.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::common::{mix, read_all, write_rich};
+use crate::common::{mix, read_all, write_projected, write_rich};
 use crate::format::bytes::ByteWriter;
 use crate::format::footer;
 use crate::format::piece::StoredPiece;
@@ -14,7 +14,7 @@ use crate::reader::MappedSegment;
 use crate::reader::pieces::PieceRole;
 use crate::view::{ColumnView, SegmentView};
 use crate::writer::WriteOptions;
-use crate::{BlockCodec, Result};
+use crate::{BlockCodec, ProjectionFile, Result};
 
 /// The file with another raw footer, signed.
 fn with_footer(file: &[u8], raw: &[u8]) -> Vec<u8> {
@@ -31,6 +31,9 @@ fn use_all(file: Vec<u8>) -> bool {
     let read = || -> Result<()> {
         segment.inspect()?;
         read_all(&segment)?;
+        for projection in segment.projections() {
+            read_all(projection.view())?;
+        }
         for column in &segment.schema().columns {
             if let Some(ColumnView::String(strings)) = segment.column(&column.name)? {
                 let dictionary = strings.dictionary();
@@ -76,6 +79,35 @@ fn h_50_signed_nonsense_never_panics() {
     }
     // Values, names and sketches may read as others; most of the rest contradicts itself.
     println!("signed nonsense: {survivors} read as something");
+}
+
+#[test]
+fn h_50_signed_nonsense_about_projections_never_panics() {
+    let file = write_projected(2, WriteOptions::default());
+    let raw = raw_footer(&file);
+    assert!(use_all(with_footer(&file, &raw)));
+    for at in 0..raw.len() {
+        let mut damaged = raw.clone();
+        damaged[at] = mix(at + 3) as u8;
+        use_all(with_footer(&file, &damaged));
+    }
+}
+
+#[test]
+fn projections_do_not_nest_and_have_names_of_their_own() {
+    let file = write_projected(2, WriteOptions::default());
+    let inner = |name: &str, bytes: &[u8]| ProjectionFile {
+        definition: crate::common::definition(name),
+        bytes: bytes.to_vec(),
+    };
+    let (plain, _) = write_rich(2, WriteOptions::default());
+    let mut nested = Vec::new();
+    crate::add_projections(&plain, &[inner("outer", &file)], &mut nested).unwrap();
+    let error = MappedSegment::open(Arc::new(nested)).unwrap_err().to_string();
+    assert!(error.contains("projection 'outer'") && error.contains("holds projections"), "{error}");
+    let twice = [inner("same", &plain), inner("same", &plain)];
+    assert!(crate::add_projections(&plain, &twice, Vec::new()).is_err());
+    assert!(crate::add_projections(&file, &twice[..1], Vec::new()).is_err());
 }
 
 #[test]

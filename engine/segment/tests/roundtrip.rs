@@ -215,6 +215,28 @@ fn inspection_adds_up() {
     assert!(serde_json::to_string(&report).unwrap().contains("\"encodings\""));
 }
 
+#[test]
+fn projections_survive_renaming_and_transcoding() {
+    let file = common::write_projected(200, WriteOptions::default());
+    let original = open(file.clone()).unwrap();
+    let mut renamed = Vec::new();
+    let other = SegmentId { version: Version(9), ..segment_id() };
+    rewrite_identity(&file, &other, &mut renamed).unwrap();
+    let mut hot = Vec::new();
+    transcode(&original, WriteOptions::hot(), &mut hot).unwrap();
+    for copy in [renamed, hot] {
+        let copy = open(copy).unwrap();
+        let report = copy.verify().unwrap();
+        assert_eq!(report.projection_count, 2);
+        assert!(report.projection_bytes > 0 && report.projection_bytes < report.size_bytes);
+        for (before, after) in original.projections().iter().zip(copy.projections()) {
+            assert_eq!(before.definition, after.definition);
+            assert_eq!(read_all(before.view()).unwrap(), read_all(after.view()).unwrap());
+        }
+        assert_eq!(copy.inspect().unwrap().projections[1].segment.row_count, 3);
+    }
+}
+
 /// A segment of one STRING column, row `r` holding value `id_of(r)` of `values`.
 fn string_segment(values: u32, rows: usize, id_of: impl Fn(usize) -> u32) -> MappedSegment {
     let schema =

@@ -12,14 +12,23 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use common::{mix, open, read_all, write_rich};
+use common::{mix, open, read_all, write_projected, write_rich};
 use henge_segment::{BlockCodec, ColumnView, MappedSegment, Result, SegmentView, WriteOptions};
 
 type Everything = (BTreeMap<String, Vec<String>>, Vec<u64>);
 
 /// Everything a reader can see: values, and the sizes of all bitmaps.
 fn read_everything(segment: &MappedSegment) -> Result<Everything> {
-    let values = read_all(segment)?;
+    let mut values = read_all(segment)?;
+    for projection in segment.projections() {
+        for (column, rows) in read_all(projection.view())? {
+            values.insert(format!("{}/{column}", projection.definition.name), rows);
+        }
+        values.insert(
+            projection.definition.name.clone(),
+            vec![format!("{:?}", projection.definition)],
+        );
+    }
     let mut bitmaps = Vec::new();
     for column in &segment.schema().columns {
         if let Some(ColumnView::String(strings)) = segment.column(&column.name)? {
@@ -139,6 +148,7 @@ fn h_40_to_h_52_damage_is_detected() {
         let options = WriteOptions { codec, ..WriteOptions::default() };
         sweep(&write_rich(rows, options).0, count, &mut totals);
     }
+    sweep(&write_projected(40 * scale, WriteOptions::default()), count, &mut totals);
     let _ = std::panic::take_hook();
     println!(
         "sweep: {} mutations, {} detected, {} harmless, {} silent",

@@ -1,5 +1,7 @@
 //! CSV and TSV against the rows they are to become, and hostile ones.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use std::sync::Arc;
@@ -69,6 +71,7 @@ fn read(
     Ok(Read { rows, reasons: sink.reasons, counts: total })
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
 fn rows(format: DelimitedFormat, text: &str, dimensions: Value) -> Vec<Value> {
     let read = read(format, text.as_bytes(), &schema(dimensions), usize::MAX).unwrap();
     assert_eq!(read.reasons, Vec::<String>::new());

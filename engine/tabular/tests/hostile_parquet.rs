@@ -1,5 +1,7 @@
 //! Damaged and hostile Parquet files: an error that says what is wrong, and nothing else.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,7 @@
 //! Every type of Parquet against the values it is to become, through both ways of loading.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use henge_query::ingest::DataSchema;
@@ -29,6 +31,8 @@ const SCHEMA: &str = "message m {
     optional fixed_len_byte_array(16) id (UUID);
     optional fixed_len_byte_array(2) half (FLOAT16);
     optional group tags (LIST) { repeated group list { optional binary element (STRING); } }
+    required group strict (LIST) { repeated group list { required binary element (STRING); } }
+    repeated int32 plain;
 }";
 
 /// Two rows: one with every value, one with those that must be there.
@@ -58,6 +62,16 @@ fn columns() -> Vec<Column> {
             definitions: Some(vec![3, 2, 3, 0]),
             repetitions: Some(vec![0, 1, 1, 0]),
         },
+        Column {
+            values: texts(&["only"]),
+            definitions: Some(vec![1, 0]),
+            repetitions: Some(vec![0, 0]),
+        },
+        Column {
+            values: Plain::Int32(vec![2, 1]),
+            definitions: Some(vec![1, 1, 0]),
+            repetitions: Some(vec![0, 1, 0]),
+        },
     ]
 }
 
@@ -82,6 +96,8 @@ fn typed() -> Arc<DataSchema> {
         "id",
         double("half"),
         "tags",
+        "strict",
+        "plain",
         "not_there",
     ]))
 }
@@ -100,6 +116,7 @@ fn every_type_becomes_what_the_table_says() {
             "single": f64::from(0.1_f32), "decimal": 0.0, "price": -12.34, "long_price": 12.345,
             "huge": "18446744073709551615", "name": "é", "raw": "/wA=", "half": -2.0,
             "id": "00010203-0405-0607-0809-0a0b0c0d0e0f", "tags": [null, "a", "b"],
+            "strict": "only", "plain": ["1", "2"],
         }),
     ];
     for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {

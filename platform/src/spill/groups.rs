@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use henge_exec::{
     ExecContext, ExecError, GroupSink, GroupedPartial, Partial, decode_groups, encode_groups,
-    merge, merge_partition, partition_groups,
+    may_cut, merge, merge_partition, partition_groups,
 };
 use henge_query::Query;
 use parking_lot::Mutex;
@@ -23,6 +23,9 @@ pub struct SpillOptions {
     /// Partitions: each is to fit into memory when merged.
     pub partitions: usize,
 }
+
+/// Partitions whose best groups are held before the best of all of them are chosen.
+const CUT_PARTITIONS: usize = 8;
 
 /// Where one partition's runs are in the file.
 type Runs = Vec<(u64, usize)>;
@@ -74,24 +77,33 @@ impl GroupSpill {
             let parts = partition_groups(&groups, self.options.partitions);
             in_memory.iter_mut().zip(parts).for_each(|(all, part)| all.push(part));
         }
-        let mut merged = Vec::with_capacity(self.options.partitions);
+        let mut merged: Vec<GroupedPartial> = Vec::with_capacity(self.options.partitions);
         let mut lease = context.memory.lease();
-        let mut held_bytes = 0;
         for (runs, mut parts) in written.runs.into_iter().zip(in_memory) {
             context.cancel.check()?;
             for (offset, length) in runs {
                 let bytes = file.read(offset, length).map_err(|error| read_failed(&error))?;
                 parts.push(decode_groups(&bytes)?);
             }
-            let partition = merge_partition(query, parts, context)?;
-            held_bytes += partition.memory_bytes();
+            let Partial::Grouped(partition) = merge_partition(query, parts, context)? else {
+                continue;
+            };
+            merged.push(partition);
+            if merged.len() >= CUT_PARTITIONS && may_cut(query) {
+                // The best of several partitions are as few as those of one.
+                let best = merge_partition(query, std::mem::take(&mut merged), context)?;
+                merged.extend(match best {
+                    Partial::Grouped(groups) => Some(groups),
+                    _ => None,
+                });
+            }
+            let held_bytes: usize = merged.iter().map(GroupedPartial::memory_bytes).sum();
             lease.set(held_bytes)?;
             if held_bytes > context.memory_budget_bytes {
                 return Err(answer_too_large(context.memory_budget_bytes));
             }
-            merged.push(partition);
         }
-        merge(query, merged, context)
+        merge(query, merged.into_iter().map(Partial::Grouped).collect(), context)
     }
 }
 

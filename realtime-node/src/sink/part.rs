@@ -168,7 +168,7 @@ impl PartFiles {
         let bytes = map_file(&segment.path).map_err(RealtimeError::io(&segment.path))?;
         let summary = rewrite_identity((*bytes).as_ref(), &target.id, create(&path)?)?;
         std::fs::remove_file(&segment.path).map_err(RealtimeError::io(&segment.path))?;
-        written(path, target, summary)
+        written(path, target, &summary)
     }
 
     /// Adds the projections to a segment file and opens it.
@@ -182,7 +182,7 @@ impl PartFiles {
             true => summary,
             false => add_projections(&path, &self.projections, self.segment)?,
         };
-        written(path, target, summary)
+        written(path, target, &summary)
     }
 
     fn merge_options(
@@ -216,7 +216,7 @@ pub(super) fn create(path: &Path) -> Result<BufWriter<File>> {
 fn written(
     path: PathBuf,
     target: PendingSegment,
-    summary: SegmentSummary,
+    summary: &SegmentSummary,
 ) -> Result<WrittenSegment> {
     let view = map_segment(&path)?;
     let (min_time_ms, max_time_ms) = summary.time_range.unwrap_or_default();

@@ -19,7 +19,7 @@ impl Letters {
         Self { origin: format!("task {task_id}"), received_ms, letters: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, rejection: Rejection<'_>) {
+    pub(super) fn add(&mut self, rejection: &Rejection<'_>) {
         if self.letters.len() < LETTERS_PER_PIECE {
             self.letters.push(DeadLetter {
                 received_ms: self.received_ms,

@@ -100,7 +100,7 @@ impl RowSink for Store {
     }
 
     fn rejected(&mut self, rejection: Rejection<'_>) {
-        self.letters.add(rejection);
+        self.letters.add(&rejection);
     }
 
     fn new_dimension(&mut self, dimension: &DimensionSchema) {

@@ -1,8 +1,10 @@
-//! Selected rows of a block with the groups they belong to.
+//! Selected rows of a window with the groups they belong to.
 
-use crate::filter::{BlockBits, CompiledFilter, Selection};
+use std::ops::Range;
 
-/// Selected rows of one block with their groups.
+use crate::filter::{BlockBits, CompiledFilter, RowSet, Selection};
+
+/// Selected rows of one window with their groups.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Batch<'b> {
     /// All rows belong to one group.
@@ -59,47 +61,88 @@ impl<'b> Batch<'b> {
     }
 }
 
-/// Space for the part of a batch that passes an aggregator's own filter.
+/// An aggregator's own filter with the rows of the current block that pass it.
 #[derive(Debug)]
-pub(crate) struct FilteredBatch {
+pub(crate) struct OwnFilter<'a> {
+    filter: CompiledFilter<'a>,
     passing: BlockBits,
+    clipped: BlockBits,
     rows: Vec<u16>,
     groups: Vec<u32>,
 }
 
-impl FilteredBatch {
-    pub(crate) fn new() -> Self {
-        Self { passing: BlockBits::new(), rows: Vec::new(), groups: Vec::new() }
+impl<'a> OwnFilter<'a> {
+    pub(crate) fn new(filter: CompiledFilter<'a>) -> Self {
+        Self {
+            filter,
+            passing: BlockBits::new(),
+            clipped: BlockBits::new(),
+            rows: Vec::new(),
+            groups: Vec::new(),
+        }
     }
 
-    /// The part of the batch that passes the filter.
-    pub(crate) fn filter<'s>(
-        &'s mut self,
-        batch: &Batch<'s>,
+    /// Finds the rows of a block that pass.
+    pub(crate) fn start_block(
+        &mut self,
         block: usize,
-        filter: &'s mut CompiledFilter<'_>,
-    ) -> crate::error::Result<Batch<'s>> {
-        Ok(match *batch {
+        rows: RowSet<'_>,
+    ) -> crate::error::Result<()> {
+        if self.filter.is_nothing() {
+            self.passing.clear();
+        } else {
+            self.filter.select(block, rows)?.to_bits(&mut self.passing);
+        }
+        Ok(())
+    }
+
+    /// The passing rows among some of the block.
+    pub(crate) fn within(&mut self, rows: RowSet<'_>) -> RowSet<'_> {
+        let Self { passing, clipped, .. } = self;
+        // Batches are spans of the block's selected rows, and so are these.
+        RowSet::of(passing).clip(rows.span(), clipped)
+    }
+
+    /// The part of a batch that passes; its window starts at a row of the block.
+    pub(crate) fn batch<'s>(&'s mut self, batch: &Batch<'s>, window_start: usize) -> Batch<'s> {
+        let Self { passing, rows: kept, groups: kept_groups, .. } = self;
+        match *batch {
             Batch::One { selection, group } => {
-                Batch::One { selection: filter.select(block, selection)?, group }
+                let selection = passing_of(passing, selection, window_start, kept);
+                Batch::One { selection, group }
             }
             Batch::ByRow { selection, groups } => {
-                Batch::ByRow { selection: filter.select(block, selection)?, groups }
+                let selection = passing_of(passing, selection, window_start, kept);
+                Batch::ByRow { selection, groups }
             }
             Batch::Pairs { rows, groups } => {
-                let Self { passing, rows: kept_rows, groups: kept_groups } = self;
-                Selection::Rows(rows).to_bits(passing);
-                filter.select_bits(block, passing)?;
-                kept_rows.clear();
+                kept.clear();
                 kept_groups.clear();
                 for (&row, &group) in rows.iter().zip(groups) {
-                    if passing.contains(row as usize) {
-                        kept_rows.push(row);
+                    if passing.contains(window_start + row as usize) {
+                        kept.push(row);
                         kept_groups.push(group);
                     }
                 }
-                Batch::Pairs { rows: kept_rows, groups: kept_groups }
+                Batch::Pairs { rows: kept, groups: kept_groups }
             }
-        })
+        }
     }
+}
+
+/// The selected rows that pass. The passing rows of a selection's span are all selected: they were
+/// taken from the block's selected rows, and batches part these into spans.
+fn passing_of<'s>(
+    passing: &BlockBits,
+    selection: Selection<'_>,
+    window_start: usize,
+    rows: &'s mut Vec<u16>,
+) -> Selection<'s> {
+    let Range { start, end } = selection.span();
+    let first_word = start / 64 * 64;
+    passing.positions_within(window_start + first_word..window_start + end, rows);
+    let before = rows.partition_point(|&row| (row as usize) < start - first_word);
+    rows.drain(..before);
+    rows.iter_mut().for_each(|row| *row += first_word as u16);
+    Selection::Rows(rows)
 }

@@ -4,14 +4,14 @@ use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec};
 use henge_sketch::{HllSketch, KllSketch, SketchError, ThetaSketch};
 use henge_types::{ColumnType, NumericOp};
 
-use super::Accumulator;
 use super::cardinality::RowCardinality;
 use super::count::CountAccumulator;
 use super::distinct::{DistinctAccumulator, NumberSketches};
 use super::kernels::{DoubleMax, DoubleMin, DoubleSum, LongMax, LongMin, LongSum};
-use super::numeric::NumericAccumulator;
+use super::numeric::{NumericAccumulator, NumericInput};
 use super::quantiles::QuantilesAccumulator;
 use super::sketches::{MergeAccumulator, NullSketches, SketchKind};
+use super::{Accumulator, Layout};
 use crate::column::{ColumnSet, Columns, NumericType, Source};
 use crate::error::{ExecError, Result};
 use crate::group::Dimension;
@@ -22,12 +22,16 @@ pub(super) fn accumulator<'a>(
     filtered: bool,
     columns: &Columns<'a>,
     set: &mut ColumnSet<'a>,
+    layout: &mut Layout,
 ) -> Result<Box<dyn Accumulator + 'a>> {
     let name = &spec.name;
     match &spec.kind {
-        AggregatorKind::Count => Ok(Box::new(CountAccumulator::default())),
+        AggregatorKind::Count => Ok(Box::new(CountAccumulator::new(layout))),
         AggregatorKind::Numeric { op, column_type, input } => {
-            numeric(name, *op, column_type, input, filtered, columns, set)
+            let (wanted, float) = number_type(name, column_type)?;
+            let slot = set.numeric_input(columns, input, wanted)?;
+            let place = layout.place(filtered || set.has_nulls(slot));
+            Ok(numeric(*op, wanted, NumericInput { name: name.clone(), slot, place, float }))
         }
         AggregatorKind::Hll { field, lg_k, hll_type, .. } => {
             let (lg_k, hll_type) = (*lg_k, *hll_type);
@@ -72,40 +76,30 @@ pub(super) fn accumulator<'a>(
 /// Makes an empty sketch.
 pub(super) type MakeSketch<S> = Box<dyn Fn() -> Result<S, SketchError>>;
 
-fn numeric<'a>(
-    name: &str,
-    op: NumericOp,
-    column_type: &ColumnType,
-    input: &AggregatorInput,
-    filtered: bool,
-    columns: &Columns<'a>,
-    set: &mut ColumnSet<'a>,
-) -> Result<Box<dyn Accumulator + 'a>> {
-    let (long, float) = match column_type {
-        ColumnType::Long => (true, false),
-        ColumnType::Double => (false, false),
-        ColumnType::Float => (false, true),
-        other => {
-            return Err(ExecError::Invalid(format!(
-                "aggregator '{name}' has type {other}: use LONG, FLOAT or DOUBLE"
-            )));
-        }
-    };
-    let wanted = if long { NumericType::Long } else { NumericType::Double };
-    let slot = set.numeric_input(columns, input, wanted)?;
-    let track = filtered || set.has_nulls(slot);
-    macro_rules! boxed {
-        ($op:ty) => {
-            Ok(Box::new(NumericAccumulator::<$op>::new(name, slot, track, float)))
-        };
+/// What an aggregator of a type computes with, and whether its result is a FLOAT.
+fn number_type(name: &str, column_type: &ColumnType) -> Result<(NumericType, bool)> {
+    match column_type {
+        ColumnType::Long => Ok((NumericType::Long, false)),
+        ColumnType::Double => Ok((NumericType::Double, false)),
+        ColumnType::Float => Ok((NumericType::Double, true)),
+        other => Err(ExecError::Invalid(format!(
+            "aggregator '{name}' has type {other}: use LONG, FLOAT or DOUBLE"
+        ))),
     }
-    match (op, long) {
-        (NumericOp::Sum, true) => boxed!(LongSum),
-        (NumericOp::Min, true) => boxed!(LongMin),
-        (NumericOp::Max, true) => boxed!(LongMax),
-        (NumericOp::Sum, false) => boxed!(DoubleSum),
-        (NumericOp::Min, false) => boxed!(DoubleMin),
-        (NumericOp::Max, false) => boxed!(DoubleMax),
+}
+
+fn numeric<'a>(
+    op: NumericOp,
+    number: NumericType,
+    input: NumericInput,
+) -> Box<dyn Accumulator + 'a> {
+    match (op, number) {
+        (NumericOp::Sum, NumericType::Long) => Box::new(NumericAccumulator::<LongSum>::new(input)),
+        (NumericOp::Min, NumericType::Long) => Box::new(NumericAccumulator::<LongMin>::new(input)),
+        (NumericOp::Max, NumericType::Long) => Box::new(NumericAccumulator::<LongMax>::new(input)),
+        (NumericOp::Sum, _) => Box::new(NumericAccumulator::<DoubleSum>::new(input)),
+        (NumericOp::Min, _) => Box::new(NumericAccumulator::<DoubleMin>::new(input)),
+        (NumericOp::Max, _) => Box::new(NumericAccumulator::<DoubleMax>::new(input)),
     }
 }
 

@@ -5,7 +5,7 @@ use henge_sketch::HllSketch;
 use super::batch::Batch;
 use super::distinct::selection_of;
 use super::sketches::GroupSketches;
-use super::{Accumulator, BlockInput};
+use super::{Accumulator, BlockInput, StateTable};
 use crate::column::SlotId;
 use crate::error::Result;
 use crate::filter::Selection;
@@ -95,14 +95,19 @@ impl Accumulator for RowCardinality<'_> {
         self.sketches.resize(groups);
     }
 
-    fn update(&mut self, batch: &Batch<'_>, input: &BlockInput<'_>) -> Result<()> {
+    fn update(
+        &mut self,
+        batch: &Batch<'_>,
+        input: &BlockInput<'_>,
+        _: &mut StateTable,
+    ) -> Result<()> {
         let Self { dimensions, space, lists, .. } = self;
         let mut distinct_rows = Vec::new();
         let selection = selection_of(batch, &mut distinct_rows);
         for (dimension, numbers) in dimensions.iter_mut().zip(lists.iter_mut()) {
-            let (ids, _) = dimension.ids(input.block, selection, input.loaded)?;
+            let (ids, _) = dimension.ids(input.window, selection, input.loaded)?;
             let mut rows = std::mem::take(&mut numbers.rows);
-            rows.resize(henge_segment::BLOCK_ROWS, 0);
+            rows.resize(input.window.capacity(), 0);
             selection.for_each(|row| {
                 rows[row] = match ids {
                     DimensionIds::Constant(id) => numbers.number(&[id]),
@@ -137,7 +142,7 @@ impl Accumulator for RowCardinality<'_> {
         dimensions + lists + self.space.memory_bytes() + self.sketches.memory_bytes()
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>) -> Result<StateColumn> {
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
         let Self { dimensions, space, lists, mut sketches } = *self;
         let texts = dimensions
             .iter()

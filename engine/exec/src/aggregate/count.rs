@@ -1,15 +1,24 @@
 //! `count`: rows.
 
 use super::batch::Batch;
-use super::{Accumulator, BlockInput, gather};
-use crate::column::SlotId;
+use super::table::{Layout, Place, StateTable};
+use super::{Accumulator, BlockInput};
+use crate::column::{ColumnSet, SlotId};
 use crate::error::Result;
+use crate::filter::RowSet;
 use crate::partial::StateColumn;
 
 /// Counts rows by group.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CountAccumulator {
-    counts: Vec<i64>,
+    word: usize,
+}
+
+impl CountAccumulator {
+    pub(super) fn new(layout: &mut Layout) -> Self {
+        let Place { state, .. } = layout.place(false);
+        Self { word: state }
+    }
 }
 
 impl Accumulator for CountAccumulator {
@@ -17,29 +26,57 @@ impl Accumulator for CountAccumulator {
         Vec::new()
     }
 
-    fn resize(&mut self, groups: usize) {
-        self.counts.resize(groups, 0);
-    }
+    fn resize(&mut self, _: usize) {}
 
-    fn update(&mut self, batch: &Batch<'_>, _: &BlockInput<'_>) -> Result<()> {
-        let counts = &mut self.counts;
+    fn update(
+        &mut self,
+        batch: &Batch<'_>,
+        _: &BlockInput<'_>,
+        states: &mut StateTable,
+    ) -> Result<()> {
+        let (words, stride) = states.rows_mut();
+        let word = self.word;
         match batch {
-            Batch::One { selection, group } => counts[*group as usize] += selection.len() as i64,
-            batch => batch.visit(|_, group| counts[group] += 1),
+            Batch::One { selection, group } => {
+                words[*group as usize * stride + word] += selection.len() as u64;
+            }
+            Batch::ByRow { selection: crate::filter::Selection::Range { start, end }, groups }
+                if stride == 1 =>
+            {
+                groups[*start..*end].iter().for_each(|&group| words[group as usize] += 1);
+            }
+            batch => batch.visit(|_, group| words[group * stride + word] += 1),
         }
         Ok(())
     }
 
-    fn update_by_count(&mut self, group: u32, rows: usize) -> bool {
-        self.counts[group as usize] += rows as i64;
+    fn update_packed(
+        &mut self,
+        group: u32,
+        _: usize,
+        rows: RowSet<'_>,
+        _: &ColumnSet<'_>,
+        states: &mut StateTable,
+    ) -> Result<bool> {
+        *states.word_mut(group as usize, self.word) += rows.len() as u64;
+        Ok(true)
+    }
+
+    fn update_by_count(&mut self, group: u32, rows: usize, states: &mut StateTable) -> bool {
+        *states.word_mut(group as usize, self.word) += rows as u64;
         true
     }
 
-    fn memory_bytes(&self) -> usize {
-        self.counts.capacity() * 8
+    fn seen_word(&self) -> Option<usize> {
+        Some(self.word)
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>) -> Result<StateColumn> {
-        Ok(StateColumn::Long { values: gather(self.counts, groups), valid: None })
+    fn memory_bytes(&self) -> usize {
+        0
+    }
+
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<StateColumn> {
+        let values = states.column(self.word, groups, |count| count as i64);
+        Ok(StateColumn::Long { values, valid: None })
     }
 }

@@ -3,140 +3,60 @@
 
 use super::batch::Batch;
 use super::build::MakeSketch;
+use super::marks::{Marks, all_hashes};
 use super::sketches::{GroupSketches, SketchKind};
-use super::{Accumulator, BlockInput};
+use super::{Accumulator, BlockInput, StateTable};
 use crate::column::{IdTable, Loaded, SlotId};
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::group::{Dimension, DimensionIds, Scalar};
 use crate::partial::StateColumn;
 
-/// Largest bitmap of marks, in bits.
-const MAX_DENSE_MARKS: usize = 1 << 26;
-/// Pairs that are collected before they are added to the sketches.
-const MAX_PAIRS: usize = 1 << 20;
-
-/// Pairs of group and id that occurred.
-#[derive(Debug)]
-enum Marks {
-    /// Bit `group * id_limit + id`.
-    Dense { words: Vec<u64>, id_limit: usize },
-    /// Keys are `group << 32 | id`.
-    Pairs(IdTable),
-}
-
-impl Marks {
-    fn new(dimension: &Dimension<'_>) -> Self {
-        match dimension.id_limit() {
-            Some(limit) => Self::Dense { words: Vec::new(), id_limit: limit as usize },
-            None => Self::Pairs(IdTable::new()),
-        }
-    }
-
-    /// Makes room; false when the marks must be drained first because the bitmap would be too large.
-    fn resize(&mut self, groups: usize) -> bool {
-        match self {
-            Self::Dense { id_limit, .. } if groups.saturating_mul(*id_limit) > MAX_DENSE_MARKS => {
-                false
-            }
-            Self::Dense { words, id_limit } => {
-                let needed = (groups * *id_limit).div_ceil(64);
-                words.resize(needed.max(words.len()), 0);
-                true
-            }
-            Self::Pairs(_) => true,
-        }
-    }
-
-    #[inline]
-    fn mark(&mut self, group: usize, id: u32) {
-        match self {
-            Self::Dense { words, id_limit } => {
-                let bit = group * *id_limit + id as usize;
-                words[bit / 64] |= 1 << (bit % 64);
-            }
-            Self::Pairs(table) => {
-                table.id_of((group as u64) << 32 | u64::from(id));
-            }
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        matches!(self, Self::Pairs(table) if table.len() >= MAX_PAIRS)
-    }
-
-    fn memory_bytes(&self) -> usize {
-        match self {
-            Self::Dense { words, .. } => words.capacity() * 8,
-            Self::Pairs(table) => table.memory_bytes(),
-        }
-    }
-
-    /// All marks as id and group, by id.
-    fn pairs(&self) -> Vec<(u32, u32)> {
-        let mut pairs: Vec<(u32, u32)> = match self {
-            Self::Dense { words, id_limit } => words
-                .iter()
-                .enumerate()
-                .flat_map(|(index, &word)| {
-                    (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| index * 64 + bit)
-                })
-                .map(|bit| ((bit % id_limit) as u32, (bit / id_limit) as u32))
-                .collect(),
-            Self::Pairs(table) => {
-                table.keys().iter().map(|&key| (key as u32, (key >> 32) as u32)).collect()
-            }
-        };
-        pairs.sort_unstable();
-        pairs
-    }
-}
-
 /// Distinct values of one or several dimensions.
 #[derive(Debug)]
 pub(super) struct DistinctAccumulator<'a, S: SketchKind> {
-    dimensions: Vec<(Dimension<'a>, Marks)>,
+    dimensions: Vec<Counted<'a, S>>,
     sketches: GroupSketches<S>,
+}
+
+/// A dimension whose values are counted.
+struct Counted<'a, S: SketchKind> {
+    dimension: Dimension<'a>,
+    marks: Marks,
+    /// The hashes of all its values, when pairs are too many to be collected.
+    hashes: Option<Vec<Option<S::Hash>>>,
+}
+
+impl<S: SketchKind> std::fmt::Debug for Counted<'_, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Counted").field("dimension", &self.dimension).finish_non_exhaustive()
+    }
 }
 
 impl<'a, S: SketchKind> DistinctAccumulator<'a, S> {
     pub(super) fn new(name: &str, dimensions: Vec<Dimension<'a>>, make: MakeSketch<S>) -> Self {
         let dimensions = dimensions.into_iter().map(|dimension| {
             let marks = Marks::new(&dimension);
-            (dimension, marks)
+            Counted { dimension, marks, hashes: None }
         });
         Self { dimensions: dimensions.collect(), sketches: GroupSketches::new(name, make) }
     }
 }
 
-/// Adds the marked values to the sketches.
-fn drain<S: SketchKind>(
-    dimension: &Dimension<'_>,
-    marks: &Marks,
-    sketches: &mut GroupSketches<S>,
-) -> Result<()> {
-    let pairs = marks.pairs();
-    let highest = pairs.last().map_or(0, |(id, _)| *id as usize);
-    let mut occurs = vec![0u64; highest / 64 + 1];
-    for (id, _) in &pairs {
-        occurs[*id as usize / 64] |= 1 << (id % 64);
-    }
-    let wanted =
-        |id: u32| occurs.get(id as usize / 64).is_some_and(|word| word >> (id % 64) & 1 == 1);
-    let (mut next, mut failure) = (0, None);
-    dimension.for_each_value(&wanted, &mut |id, value| {
-        while pairs.get(next).is_some_and(|pair| pair.0 < id) {
-            next += 1;
-        }
-        while let Some((_, group)) = pairs.get(next).filter(|pair| pair.0 == id) {
-            match sketches.get(*group as usize) {
-                Ok(sketch) => sketch.update(value),
-                Err(error) => failure = Some(error),
+impl<S: SketchKind> Counted<'_, S> {
+    /// Makes room for a batch's pairs: moves those so far into the sketches where they are many.
+    fn make_room(&mut self, sketches: &mut GroupSketches<S>) -> Result<()> {
+        let Self { dimension, marks, hashes } = self;
+        let full = marks.is_full(dimension.id_limit());
+        if full || !marks.resize(sketches.len()) {
+            marks.drain(dimension, sketches)?;
+            *marks = Marks::Pairs(IdTable::new());
+            if full && S::BY_HASH && dimension.id_limit().is_some() {
+                *hashes = Some(all_hashes::<S>(dimension)?);
             }
-            next += 1;
         }
-    })?;
-    failure.map_or(Ok(()), Err)
+        Ok(())
+    }
 }
 
 /// Calls `visit` with each group and id of a batch.
@@ -172,40 +92,61 @@ pub(super) fn selection_of<'b>(batch: &Batch<'b>, rows: &'b mut Vec<u16>) -> Sel
 
 impl<S: SketchKind> Accumulator for DistinctAccumulator<'_, S> {
     fn slots(&self) -> Vec<SlotId> {
-        self.dimensions.iter().filter_map(|(dimension, _)| dimension.slot()).collect()
+        self.dimensions.iter().filter_map(|counted| counted.dimension.slot()).collect()
     }
 
     fn resize(&mut self, groups: usize) {
         self.sketches.resize(groups);
     }
 
-    fn update(&mut self, batch: &Batch<'_>, input: &BlockInput<'_>) -> Result<()> {
+    fn update(
+        &mut self,
+        batch: &Batch<'_>,
+        input: &BlockInput<'_>,
+        _: &mut StateTable,
+    ) -> Result<()> {
         let Self { dimensions, sketches } = self;
         let mut rows = Vec::new();
         let selection = selection_of(batch, &mut rows);
-        for (dimension, marks) in dimensions {
-            if marks.is_full() || !marks.resize(sketches.len()) {
-                drain(dimension, marks, sketches)?;
-                *marks = Marks::Pairs(IdTable::new());
+        for counted in dimensions {
+            if counted.hashes.is_none() {
+                counted.make_room(sketches)?;
             }
-            let (ids, _) = dimension.ids(input.block, selection, input.loaded)?;
-            visit_ids(batch, ids, |group, id| marks.mark(group, id));
+            let Counted { dimension, marks, hashes } = counted;
+            let (ids, _) = dimension.ids(input.window, selection, input.loaded)?;
+            match hashes {
+                None => visit_ids(batch, ids, |group, id| marks.mark(group, id)),
+                Some(hashes) => {
+                    let mut result = Ok(());
+                    visit_ids(batch, ids, |group, id| {
+                        if let Some(hash) = hashes[id as usize] {
+                            match sketches.get(group) {
+                                Ok(sketch) => sketch.update_hash(hash),
+                                Err(error) => result = Err(error),
+                            }
+                        }
+                    });
+                    result?;
+                }
+            }
         }
         Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
-        let marks = self
-            .dimensions
-            .iter()
-            .map(|(dimension, marks)| dimension.memory_bytes() + marks.memory_bytes());
-        marks.sum::<usize>() + self.sketches.memory_bytes()
+        let bytes = |counted: &Counted<'_, S>| {
+            let hashes = counted.hashes.as_ref().map_or(0, Vec::capacity);
+            counted.dimension.memory_bytes()
+                + counted.marks.memory_bytes()
+                + hashes * size_of::<Option<S::Hash>>()
+        };
+        self.dimensions.iter().map(bytes).sum::<usize>() + self.sketches.memory_bytes()
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>) -> Result<StateColumn> {
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
         let Self { dimensions, mut sketches } = *self;
-        for (dimension, marks) in &dimensions {
-            drain(dimension, marks, &mut sketches)?;
+        for Counted { dimension, marks, .. } in &dimensions {
+            marks.drain(dimension, &mut sketches)?;
         }
         Ok(sketches.finish(groups))
     }
@@ -233,7 +174,12 @@ impl<S: SketchKind> Accumulator for NumberSketches<S> {
         self.sketches.resize(groups);
     }
 
-    fn update(&mut self, batch: &Batch<'_>, input: &BlockInput<'_>) -> Result<()> {
+    fn update(
+        &mut self,
+        batch: &Batch<'_>,
+        input: &BlockInput<'_>,
+        _: &mut StateTable,
+    ) -> Result<()> {
         let sketches = &mut self.sketches;
         match input.loaded.get(self.slot) {
             Loaded::Long(block) => add_numbers(sketches, batch, &block, Scalar::Long),
@@ -249,7 +195,7 @@ impl<S: SketchKind> Accumulator for NumberSketches<S> {
         self.sketches.memory_bytes()
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>) -> Result<StateColumn> {
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
         Ok(self.sketches.finish(groups))
     }
 }

@@ -2,7 +2,6 @@
 
 use henge_segment::{NullMask, NumericValues};
 
-use super::batch::Batch;
 use crate::filter::Selection;
 
 /// Values gathered at a time before they are folded.
@@ -16,6 +15,18 @@ pub(crate) trait Op: std::fmt::Debug + 'static {
     type Wide: Copy;
     /// The state of a group without values.
     const START: Self::State;
+    /// True when states are integers.
+    const INTEGERS: bool = false;
+    /// True of sums of doubles: several are added to together, and no value leaves the word at 0.
+    const SUMS_DOUBLES: bool = false;
+    /// A state as a table's word; the start is 0.
+    fn to_word(state: Self::State) -> u64;
+    /// The state of a table's word.
+    fn of_word(word: u64) -> Self::State;
+    /// The result of a table's word.
+    fn result(word: u64) -> Self::State {
+        Self::of_word(word)
+    }
     /// A fold of no values.
     const EMPTY: Self::Wide;
     /// Adds one value; true when the state overflowed.
@@ -77,8 +88,19 @@ pub(crate) struct LongSum;
 impl Op for LongSum {
     type State = i64;
     type Wide = i128;
+    const INTEGERS: bool = true;
     const START: i64 = 0;
     const EMPTY: i128 = 0;
+
+    #[inline]
+    fn to_word(state: i64) -> u64 {
+        (state ^ Self::START) as u64
+    }
+
+    #[inline]
+    fn of_word(word: u64) -> i64 {
+        word as i64 ^ Self::START
+    }
 
     #[inline]
     fn add(state: &mut i64, value: i64) -> bool {
@@ -122,12 +144,35 @@ impl Op for LongSum {
 pub(crate) struct DoubleSum;
 
 const LANES: usize = 16;
+/// The word of a sum of 0.
+const ZERO_SUM: u64 = 1 << 63;
 
 impl Op for DoubleSum {
     type State = f64;
     type Wide = f64;
+    const SUMS_DOUBLES: bool = true;
     const START: f64 = 0.0;
     const EMPTY: f64 = 0.0;
+
+    /// A sum that began at 0 is never -0, so that -0 can stand for a sum of 0: the word 0 is left
+    /// to groups without values.
+    #[inline]
+    fn to_word(state: f64) -> u64 {
+        match state.to_bits() {
+            0 => ZERO_SUM,
+            bits => bits,
+        }
+    }
+
+    #[inline]
+    fn of_word(word: u64) -> f64 {
+        f64::from_bits(word)
+    }
+
+    fn result(word: u64) -> f64 {
+        // Adding 0 turns -0 into 0.
+        f64::from_bits(word) + 0.0
+    }
 
     #[inline]
     fn add(state: &mut f64, value: f64) -> bool {
@@ -158,7 +203,7 @@ impl Op for DoubleSum {
 }
 
 macro_rules! extreme {
-    ($name:ident, $type:ty, $start:expr, $better:tt, $doc:literal) => {
+    ($name:ident, $type:ty, $integers:literal, $start:expr, $better:tt, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug)]
         pub(crate) struct $name;
@@ -166,8 +211,21 @@ macro_rules! extreme {
         impl Op for $name {
             type State = $type;
             type Wide = $type;
+            const INTEGERS: bool = $integers;
             const START: $type = $start;
             const EMPTY: $type = $start;
+
+            #[inline]
+            fn to_word(state: $type) -> u64 {
+                u64::from_ne_bytes(state.to_ne_bytes())
+                    ^ u64::from_ne_bytes(Self::START.to_ne_bytes())
+            }
+
+            #[inline]
+            fn of_word(word: u64) -> $type {
+                let start = u64::from_ne_bytes(Self::START.to_ne_bytes());
+                <$type>::from_ne_bytes((word ^ start).to_ne_bytes())
+            }
 
             #[inline]
             fn add(state: &mut $type, value: $type) -> bool {
@@ -206,10 +264,10 @@ macro_rules! extreme {
     };
 }
 
-extreme!(LongMin, i64, i64::MAX, <, "Smallest integer.");
-extreme!(LongMax, i64, i64::MIN, >, "Largest integer.");
-extreme!(DoubleMin, f64, f64::INFINITY, <, "Smallest double; NaN is ignored.");
-extreme!(DoubleMax, f64, f64::NEG_INFINITY, >, "Largest double; NaN is ignored.");
+extreme!(LongMin, i64, true, i64::MAX, <, "Smallest integer.");
+extreme!(LongMax, i64, true, i64::MIN, >, "Largest integer.");
+extreme!(DoubleMin, f64, false, f64::INFINITY, <, "Smallest double; NaN is ignored.");
+extreme!(DoubleMax, f64, false, f64::NEG_INFINITY, >, "Largest double; NaN is ignored.");
 
 /// Folds the selected values of a block; also says how many were not null.
 pub(crate) fn fold_block<O: Op, T: Input<O::State>>(
@@ -308,51 +366,6 @@ impl<O: Op> Chunk<O> {
     }
 }
 
-/// Adds the values of a batch to the states of their groups; true when one overflowed.
-pub(crate) fn scatter<O: Op, T: Input<O::State>>(
-    states: &mut [O::State],
-    batch: &Batch<'_>,
-    values: NumericValues<'_, T>,
-) -> bool {
-    let mut overflow = false;
-    match (values, batch) {
-        (NumericValues::Constant(value), _) => {
-            let value = value.convert();
-            batch.visit(|_, group| overflow |= O::add(&mut states[group], value));
-        }
-        (
-            NumericValues::Slice(values),
-            Batch::ByRow { selection: Selection::Range { start, end }, groups },
-        ) => {
-            for (&value, &group) in values[*start..*end].iter().zip(&groups[*start..*end]) {
-                overflow |= O::add(&mut states[group as usize], value.convert());
-            }
-        }
-        (NumericValues::Slice(values), _) => {
-            batch.visit(|row, group| overflow |= O::add(&mut states[group], values[row].convert()));
-        }
-    }
-    overflow
-}
-
-/// As [`scatter`], skipping null rows and marking the groups that got a value.
-pub(crate) fn scatter_nullable<O: Op, T: Input<O::State>>(
-    states: &mut [O::State],
-    valid: &mut [u8],
-    batch: &Batch<'_>,
-    values: NumericValues<'_, T>,
-    nulls: NullMask<'_>,
-) -> bool {
-    let mut overflow = false;
-    batch.visit(|row, group| {
-        if !nulls.is_null(row) {
-            overflow |= O::add(&mut states[group], values.get(row).convert());
-            valid[group] = 1;
-        }
-    });
-    overflow
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,6 +377,19 @@ mod tests {
         assert_eq!(LongSum::fold(0, &values), expected);
         let mut state = 0;
         assert!(LongSum::add_wide(&mut state, LongSum::fold(0, &[i64::MAX, 1])));
+    }
+
+    #[test]
+    fn a_sum_of_zero_differs_from_no_sum() {
+        let mut state = DoubleSum::of_word(0);
+        DoubleSum::add(&mut state, -0.0);
+        let word = DoubleSum::to_word(state);
+        assert_ne!(word, 0);
+        assert_eq!(DoubleSum::result(word).to_bits(), 0);
+        let mut state = DoubleSum::of_word(word);
+        DoubleSum::add(&mut state, 1.5);
+        assert_eq!(DoubleSum::result(DoubleSum::to_word(state)), 1.5);
+        assert_eq!(DoubleSum::result(0).to_bits(), 0);
     }
 
     #[test]

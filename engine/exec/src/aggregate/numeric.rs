@@ -1,109 +1,148 @@
 //! Sums, minima and maxima.
 
-use henge_segment::{NumericBlock, NumericSum};
+use henge_segment::{NumericBlock, NumericSum, PackedBlock};
 
 use super::batch::Batch;
-use super::kernels::{Input, Op, fold_block, scatter, scatter_nullable};
-use super::{Accumulator, BlockInput, gather, gather_flags};
-use crate::column::{Loaded, SlotId, SlotStats};
+use super::kernels::{Input, Op, fold_block};
+use super::scatter::{scatter, scatter_nullable};
+use super::table::{Place, StateTable};
+use super::{Accumulator, BlockInput};
+use crate::column::{ColumnSet, Loaded, SlotId, SlotStats};
 use crate::error::{ExecError, Result};
+use crate::filter::{BlockBits, RowSet};
 use crate::partial::StateColumn;
 
 /// What distinguishes one numeric aggregation from another, beside the operation.
 pub(crate) trait NumericState: Op {
-    /// Adds the values of a block.
-    fn update(states: &mut NumericStates<Self>, batch: &Batch<'_>, input: Loaded<'_>) -> bool
-    where
-        Self: Sized;
+    /// Adds the values of a window; true when a state overflowed.
+    fn update(states: &mut StateTable, place: Place, batch: &Batch<'_>, input: Loaded<'_>) -> bool;
     /// The fold of a whole block as its statistics say it, when they can.
     fn of_stats(stats: &SlotStats) -> Option<Self::Wide>;
+    /// False when packed values must be decoded.
+    fn takes_packed(packed: &PackedBlock<'_>) -> bool;
+    /// The fold of rows of a block, none of them null, as they are stored; `None` of no rows.
+    fn of_packed(packed: &PackedBlock<'_>, rows: RowSet<'_>) -> Option<Self::Wide>;
     /// The finished column.
-    fn column(states: Vec<Self::State>, valid: Option<Vec<bool>>, float: bool) -> StateColumn;
+    fn column(values: Vec<Self::State>, valid: Option<Vec<bool>>, float: bool) -> StateColumn;
 }
 
-/// States by group, and which groups got a value.
+fn update<O: Op, T: Input<O::State>>(
+    states: &mut StateTable,
+    place: Place,
+    batch: &Batch<'_>,
+    block: NumericBlock<'_, T>,
+) -> bool {
+    match (batch, block.nulls) {
+        (Batch::One { selection, group }, nulls) => {
+            let (wide, count) = fold_block::<O, T>(*selection, block.values, nulls);
+            add_fold::<O>(states, place, *group as usize, wide, count)
+        }
+        (batch, None) => scatter::<O, T>(states, place, batch, block.values),
+        (batch, Some(nulls)) => scatter_nullable::<O, T>(states, place, batch, block.values, nulls),
+    }
+}
+
+/// Adds a fold of so many values to a group; true when the state overflowed.
+fn add_fold<O: Op>(
+    states: &mut StateTable,
+    place: Place,
+    group: usize,
+    wide: O::Wide,
+    count: usize,
+) -> bool {
+    if count == 0 {
+        return false;
+    }
+    if let Some((word, bit)) = place.valid {
+        *states.word_mut(group, word) |= bit;
+    }
+    let word = states.word_mut(group, place.state);
+    let mut state = O::of_word(*word);
+    let overflow = O::add_wide(&mut state, wide);
+    *word = O::to_word(state);
+    overflow
+}
+
+/// The exact sum of the rows' integers.
+fn packed_sum(packed: &PackedBlock<'_>, rows: RowSet<'_>) -> i128 {
+    match rows {
+        RowSet::Range { start, end } => packed.ints.sum(start..end),
+        RowSet::Bits { bits, .. } => packed.ints.sum_selected(bits.words()),
+    }
+}
+
+/// The smallest and the largest integer of the rows, of which there is one at least.
+fn packed_ends(packed: &PackedBlock<'_>, rows: RowSet<'_>) -> Option<(i64, i64)> {
+    match rows {
+        RowSet::Range { start, end } => packed.ints.min_max(start..end),
+        RowSet::Bits { bits, .. } => {
+            let mut ends: Option<(u32, u32)> = None;
+            bits.for_each(|row| {
+                let residual = packed.ints.residual(row);
+                let (low, high) = ends.unwrap_or((residual, residual));
+                ends = Some((low.min(residual), high.max(residual)));
+            });
+            ends.map(|(low, high)| (packed.ints.integer(low), packed.ints.integer(high)))
+        }
+    }
+}
+
+/// What a numeric aggregator reads and where it keeps its states.
 #[derive(Debug)]
-pub(crate) struct NumericStates<O: Op> {
-    states: Vec<O::State>,
-    valid: Vec<u8>,
-}
-
-impl<O: Op> NumericStates<O> {
-    fn update<T: Input<O::State>>(
-        &mut self,
-        batch: &Batch<'_>,
-        block: NumericBlock<'_, T>,
-        track: bool,
-    ) -> bool {
-        let Self { states, valid } = self;
-        match (batch, block.nulls) {
-            (Batch::One { selection, group }, nulls) => {
-                let (wide, count) = fold_block::<O, T>(*selection, block.values, nulls);
-                self.add_fold(*group as usize, wide, count)
-            }
-            (batch, None) => {
-                if track {
-                    batch.visit(|_, group| valid[group] = 1);
-                }
-                scatter::<O, T>(states, batch, block.values)
-            }
-            (batch, Some(nulls)) => {
-                scatter_nullable::<O, T>(states, valid, batch, block.values, nulls)
-            }
-        }
-    }
-
-    fn add_fold(&mut self, group: usize, wide: O::Wide, count: usize) -> bool {
-        if count == 0 {
-            return false;
-        }
-        if let Some(valid) = self.valid.get_mut(group) {
-            *valid = 1;
-        }
-        O::add_wide(&mut self.states[group], wide)
-    }
+pub(crate) struct NumericInput {
+    pub(crate) name: String,
+    pub(crate) slot: SlotId,
+    pub(crate) place: Place,
+    /// True when the result is a FLOAT.
+    pub(crate) float: bool,
 }
 
 /// An accumulator of one numeric aggregation.
 #[derive(Debug)]
 pub(crate) struct NumericAccumulator<O: Op> {
-    name: String,
-    slot: SlotId,
-    /// False when every group is certain to have a value: then none is marked.
-    track_valid: bool,
-    float: bool,
-    data: NumericStates<O>,
+    input: NumericInput,
+    not_null: BlockBits,
+    op: std::marker::PhantomData<O>,
 }
 
 impl<O: Op> NumericAccumulator<O> {
-    pub(crate) fn new(name: &str, slot: SlotId, track_valid: bool, float: bool) -> Self {
-        let data = NumericStates { states: Vec::new(), valid: Vec::new() };
-        Self { name: name.to_owned(), slot, track_valid, float, data }
+    pub(crate) fn new(input: NumericInput) -> Self {
+        Self { input, not_null: BlockBits::new(), op: std::marker::PhantomData }
     }
 
     fn overflow(&self) -> ExecError {
         ExecError::Invalid(format!(
             "aggregator '{}': the sum is beyond 64 bits: use doubleSum",
-            self.name
+            self.input.name
         ))
     }
 }
 
 macro_rules! numeric_state {
-    ($op:ident, $state:ty, |$states:ident, $valid:ident, $float:ident| $column:expr, |$stats:ident| $of_stats:expr) => {
+    ($op:ident, $state:ty, |$states:ident, $valid:ident, $float:ident| $column:expr, |$stats:ident| $of_stats:expr,
+     |$packed:ident, $rows:ident| $of_packed:expr) => {
         impl NumericState for super::kernels::$op {
             fn update(
-                data: &mut NumericStates<Self>,
+                states: &mut StateTable,
+                place: Place,
                 batch: &Batch<'_>,
                 input: Loaded<'_>,
             ) -> bool {
-                let track = !data.valid.is_empty();
                 match input {
-                    Loaded::Long(block) => data.update(batch, block, track),
-                    Loaded::Float(block) => data.update(batch, block, track),
-                    Loaded::Double(block) => data.update(batch, block, track),
+                    Loaded::Long(block) => update::<Self, _>(states, place, batch, block),
+                    Loaded::Float(block) => update::<Self, _>(states, place, batch, block),
+                    Loaded::Double(block) => update::<Self, _>(states, place, batch, block),
                     Loaded::Nothing | Loaded::Ids(_) | Loaded::Multi(_) => false,
                 }
+            }
+
+            fn takes_packed(packed: &PackedBlock<'_>) -> bool {
+                // Fractions become integers one by one.
+                !Self::INTEGERS || packed.divisor == 1.0
+            }
+
+            fn of_packed($packed: &PackedBlock<'_>, $rows: RowSet<'_>) -> Option<Self::Wide> {
+                $of_packed
             }
 
             fn of_stats($stats: &SlotStats) -> Option<Self::Wide> {
@@ -131,7 +170,8 @@ numeric_state!(
             NumericSum::Double(_) => None,
         },
         _ => None,
-    }
+    },
+    |packed, rows| Some(packed_sum(packed, rows))
 );
 numeric_state!(
     LongMin,
@@ -140,7 +180,8 @@ numeric_state!(
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.min),
         _ => None,
-    }
+    },
+    |packed, rows| packed_ends(packed, rows).map(|(min, _)| min)
 );
 numeric_state!(
     LongMax,
@@ -149,7 +190,8 @@ numeric_state!(
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.max),
         _ => None,
-    }
+    },
+    |packed, rows| packed_ends(packed, rows).map(|(_, max)| max)
 );
 numeric_state!(
     DoubleSum,
@@ -162,7 +204,8 @@ numeric_state!(
             NumericSum::Double(sum) => Some(sum),
             NumericSum::Long(_) => None,
         },
-    }
+    },
+    |packed, rows| Some(packed_sum(packed, rows) as f64 / packed.divisor)
 );
 numeric_state!(
     DoubleMin,
@@ -172,7 +215,8 @@ numeric_state!(
         SlotStats::Long(stats) => Some(stats.min as f64),
         SlotStats::Float(stats) => Some(f64::from(stats.min)),
         SlotStats::Double(stats) => Some(stats.min),
-    }
+    },
+    |packed, rows| packed_ends(packed, rows).map(|(min, _)| min as f64 / packed.divisor)
 );
 numeric_state!(
     DoubleMax,
@@ -182,29 +226,64 @@ numeric_state!(
         SlotStats::Long(stats) => Some(stats.max as f64),
         SlotStats::Float(stats) => Some(f64::from(stats.max)),
         SlotStats::Double(stats) => Some(stats.max),
-    }
+    },
+    |packed, rows| packed_ends(packed, rows).map(|(_, max)| max as f64 / packed.divisor)
 );
-
 impl<O: NumericState> Accumulator for NumericAccumulator<O> {
     fn slots(&self) -> Vec<SlotId> {
-        vec![self.slot]
+        vec![self.input.slot]
     }
 
-    fn resize(&mut self, groups: usize) {
-        self.data.states.resize(groups, O::START);
-        if self.track_valid {
-            self.data.valid.resize(groups, 0);
-        }
-    }
+    fn resize(&mut self, _: usize) {}
 
-    fn update(&mut self, batch: &Batch<'_>, input: &BlockInput<'_>) -> Result<()> {
-        if O::update(&mut self.data, batch, input.loaded.get(self.slot)) {
+    fn update(
+        &mut self,
+        batch: &Batch<'_>,
+        input: &BlockInput<'_>,
+        states: &mut StateTable,
+    ) -> Result<()> {
+        let NumericInput { slot, place, .. } = self.input;
+        if O::update(states, place, batch, input.loaded.get(slot)) {
             return Err(self.overflow());
         }
         Ok(())
     }
 
-    fn update_by_stats(&mut self, group: u32, rows: usize, stats: &SlotStats) -> Result<bool> {
+    fn update_packed(
+        &mut self,
+        group: u32,
+        block: usize,
+        rows: RowSet<'_>,
+        columns: &ColumnSet<'_>,
+        states: &mut StateTable,
+    ) -> Result<bool> {
+        let NumericInput { slot, place, .. } = self.input;
+        let Some(packed) = columns.packed(slot, block)? else { return Ok(false) };
+        let rows = match packed.nulls {
+            None => rows,
+            Some(nulls) => {
+                rows.to_bits(&mut self.not_null);
+                self.not_null.intersect_mask(nulls.words, true);
+                RowSet::of(&self.not_null)
+            }
+        };
+        if !O::takes_packed(&packed) {
+            return Ok(false);
+        }
+        let Some(wide) = O::of_packed(&packed, rows) else { return Ok(true) };
+        if add_fold::<O>(states, place, group as usize, wide, rows.len()) {
+            return Err(self.overflow());
+        }
+        Ok(true)
+    }
+
+    fn update_by_stats(
+        &mut self,
+        group: u32,
+        rows: usize,
+        stats: &SlotStats,
+        states: &mut StateTable,
+    ) -> Result<bool> {
         let nulls = match stats {
             SlotStats::Long(stats) => stats.null_count,
             SlotStats::Float(stats) => stats.null_count,
@@ -215,20 +294,28 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
             return Ok(true);
         }
         let Some(wide) = O::of_stats(stats) else { return Ok(false) };
-        if self.data.add_fold(group as usize, wide, count) {
+        if add_fold::<O>(states, self.input.place, group as usize, wide, count) {
             return Err(self.overflow());
         }
         Ok(true)
     }
 
-    fn memory_bytes(&self) -> usize {
-        self.data.states.capacity() * size_of::<O::State>() + self.data.valid.capacity()
+    fn plain_sum(&self) -> Option<(SlotId, usize)> {
+        let NumericInput { slot, place, .. } = self.input;
+        (O::SUMS_DOUBLES && place.valid.is_none()).then_some((slot, place.state))
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>) -> Result<StateColumn> {
-        let Self { track_valid, float, data, .. } = *self;
-        let valid = track_valid.then(|| gather_flags(data.valid, groups));
-        let valid = valid.filter(|valid| valid.iter().any(|valid| !valid));
-        Ok(O::column(gather(data.states, groups), valid, float))
+    fn seen_word(&self) -> Option<usize> {
+        self.plain_sum().map(|(_, word)| word)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        0
+    }
+
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<StateColumn> {
+        let NumericInput { place, float, .. } = self.input;
+        let values = states.column(place.state, groups, O::result);
+        Ok(O::column(values, states.valid(place, groups), float))
     }
 }

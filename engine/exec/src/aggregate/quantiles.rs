@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::build::MakeSketch;
 use super::distinct::add_numbers;
 use super::sketches::GroupSketches;
-use super::{Accumulator, BlockInput};
+use super::{Accumulator, BlockInput, StateTable};
 use crate::column::{Loaded, SlotId};
 use crate::error::Result;
 use crate::group::Scalar;
@@ -34,7 +34,12 @@ impl Accumulator for QuantilesAccumulator {
         self.sketches.resize(groups);
     }
 
-    fn update(&mut self, batch: &Batch<'_>, input: &BlockInput<'_>) -> Result<()> {
+    fn update(
+        &mut self,
+        batch: &Batch<'_>,
+        input: &BlockInput<'_>,
+        _: &mut StateTable,
+    ) -> Result<()> {
         let sketches = &mut self.sketches;
         match input.loaded.get(self.slot) {
             Loaded::Long(block) => add_numbers(sketches, batch, &block, Scalar::Long),
@@ -50,7 +55,7 @@ impl Accumulator for QuantilesAccumulator {
         self.sketches.memory_bytes()
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>) -> Result<StateColumn> {
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
         Ok(self.sketches.finish(groups))
     }
 }

@@ -1,28 +1,62 @@
 //! Sketches by group, and the aggregators that merge stored ones.
 
-use henge_segment::{BLOCK_ROWS, ComplexColumn};
-use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use henge_segment::ComplexColumn;
+use henge_sketch::{HllHash, HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
 
 use super::batch::Batch;
 use super::build::MakeSketch;
-use super::{Accumulator, BlockInput, gather_owned};
+use super::{Accumulator, BlockInput, StateTable, gather_owned};
 use crate::column::SlotId;
 use crate::error::{ExecError, Result};
-use crate::group::Scalar;
+use crate::group::{Dimension, Scalar};
 use crate::partial::StateColumn;
 
 /// A sketch that aggregators keep.
 pub(super) trait SketchKind: Sketch + std::fmt::Debug + 'static {
     /// The family that stored columns of this kind name in their type.
     const FAMILY: &'static [&'static str];
+    /// What a value is hashed to.
+    type Hash: Copy;
+    /// True when values can be added by their hashes.
+    const BY_HASH: bool;
     /// Adds a value.
     fn update(&mut self, value: Scalar<'_>);
+    /// The hash of a value, where values can be added so.
+    fn hash(value: Scalar<'_>) -> Option<Self::Hash>;
+    /// Adds a value by its hash.
+    fn update_hash(&mut self, hash: Self::Hash);
+    /// The hashes of a dimension's values by id, where the node keeps them.
+    fn kept_hashes(_: &Dimension<'_>, _wanted: usize) -> Result<Option<Arc<[Self::Hash]>>> {
+        Ok(None)
+    }
     /// The finished column.
     fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn;
 }
 
 impl SketchKind for HllSketch {
     const FAMILY: &'static [&'static str] = &["hll", "hyperunique"];
+    type Hash = HllHash;
+    const BY_HASH: bool = true;
+
+    fn hash(value: Scalar<'_>) -> Option<HllHash> {
+        Some(match value {
+            Scalar::Text(text) => HllHash::of_str(text),
+            Scalar::Long(value) => HllHash::of_i64(value),
+            Scalar::Double(value) => HllHash::of_f64(value),
+        })
+    }
+
+    #[inline]
+    fn update_hash(&mut self, hash: HllHash) {
+        Self::update_hash(self, hash);
+    }
+
+    fn kept_hashes(dimension: &Dimension<'_>, wanted: usize) -> Result<Option<Arc<[HllHash]>>> {
+        dimension.kept_hashes(wanted)
+    }
 
     fn update(&mut self, value: Scalar<'_>) {
         match value {
@@ -39,6 +73,16 @@ impl SketchKind for HllSketch {
 
 impl SketchKind for ThetaSketch {
     const FAMILY: &'static [&'static str] = &["theta"];
+    type Hash = Infallible;
+    const BY_HASH: bool = false;
+
+    fn hash(_: Scalar<'_>) -> Option<Infallible> {
+        None
+    }
+
+    fn update_hash(&mut self, hash: Infallible) {
+        match hash {}
+    }
 
     fn update(&mut self, value: Scalar<'_>) {
         match value {
@@ -55,6 +99,16 @@ impl SketchKind for ThetaSketch {
 
 impl SketchKind for KllSketch {
     const FAMILY: &'static [&'static str] = &["quantiles", "kll"];
+    type Hash = Infallible;
+    const BY_HASH: bool = false;
+
+    fn hash(_: Scalar<'_>) -> Option<Infallible> {
+        None
+    }
+
+    fn update_hash(&mut self, hash: Infallible) {
+        match hash {}
+    }
 
     fn update(&mut self, value: Scalar<'_>) {
         match value {
@@ -161,14 +215,19 @@ impl<S: SketchKind> Accumulator for MergeAccumulator<'_, S> {
         self.sketches.resize(groups);
     }
 
-    fn update(&mut self, batch: &Batch<'_>, input: &BlockInput<'_>) -> Result<()> {
+    fn update(
+        &mut self,
+        batch: &Batch<'_>,
+        input: &BlockInput<'_>,
+        _: &mut StateTable,
+    ) -> Result<()> {
         let Self { field, column, sketches } = self;
         let corrupt = |error: SketchError| ExecError::Sketch {
             column: field.clone(),
             reason: error.to_string(),
         };
         batch.try_visit(|row, group| {
-            if let Some(bytes) = column.get(input.block * BLOCK_ROWS + row)? {
+            if let Some(bytes) = column.get(input.window.absolute(row))? {
                 let stored = S::from_bytes(&bytes).map_err(corrupt)?;
                 sketches.get(group)?.merge(&stored).map_err(corrupt)?;
             }
@@ -180,7 +239,7 @@ impl<S: SketchKind> Accumulator for MergeAccumulator<'_, S> {
         self.sketches.memory_bytes()
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>) -> Result<StateColumn> {
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
         Ok(self.sketches.finish(groups))
     }
 }
@@ -207,11 +266,11 @@ impl<S: SketchKind> Accumulator for NullSketches<S> {
         self.groups = groups;
     }
 
-    fn update(&mut self, _: &Batch<'_>, _: &BlockInput<'_>) -> Result<()> {
+    fn update(&mut self, _: &Batch<'_>, _: &BlockInput<'_>, _: &mut StateTable) -> Result<()> {
         Ok(())
     }
 
-    fn update_by_count(&mut self, _: u32, _: usize) -> bool {
+    fn update_by_count(&mut self, _: u32, _: usize, _: &mut StateTable) -> bool {
         true
     }
 
@@ -219,7 +278,7 @@ impl<S: SketchKind> Accumulator for NullSketches<S> {
         0
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>) -> Result<StateColumn> {
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
         let count = groups.map_or(self.groups, <[u32]>::len);
         Ok(S::column(std::iter::repeat_with(|| None).take(count).collect()))
     }

@@ -6,7 +6,7 @@ use henge_expr::{Ast, BinaryOp, ExprValue, UnaryOp};
 use henge_segment::{NumericBlock, NumericColumn};
 use henge_types::ColumnType;
 
-use super::Source;
+use super::{Source, Window};
 use crate::error::Result;
 use crate::filter::Selection;
 
@@ -87,21 +87,25 @@ impl<'a> Arithmetic<'a> {
         Some(Self { root, inputs, output_type: output_type.cloned() })
     }
 
-    /// Computes the selected rows of a block and hands each row's value to the sink of its type.
+    /// Computes the selected rows of a window and hands their values on.
     pub(super) fn for_each(
         &mut self,
-        block: usize,
+        window: Window,
         selection: Selection<'_>,
-        sink: &mut dyn FnMut(usize, Option<Number>),
+        sink: &mut impl NumberSink,
     ) -> Result<()> {
         let Self { root, inputs, output_type } = self;
         let blocks = inputs
             .iter_mut()
             .map(|input| {
                 Ok(match input {
-                    Input::Long(column, scratch) => Block::Long(column.block(block, scratch)?),
-                    Input::Float(column, scratch) => Block::Float(column.block(block, scratch)?),
-                    Input::Double(column, scratch) => Block::Double(column.block(block, scratch)?),
+                    Input::Long(column, scratch) => Block::Long(window.numbers(*column, scratch)?),
+                    Input::Float(column, scratch) => {
+                        Block::Float(window.numbers(*column, scratch)?)
+                    }
+                    Input::Double(column, scratch) => {
+                        Block::Double(window.numbers(*column, scratch)?)
+                    }
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -120,6 +124,18 @@ impl<'a> Arithmetic<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Where computed numbers go.
+pub(super) trait NumberSink {
+    /// A row's number; `None` is null.
+    fn number(&mut self, row: usize, number: Option<Number>);
+    /// Doubles of rows from `start` on.
+    fn doubles(&mut self, start: usize, values: &[f64]) {
+        for (row, &value) in (start..).zip(values) {
+            self.number(row, Some(Number::Double(value)));
+        }
     }
 }
 
@@ -334,8 +350,14 @@ fn emit(
     vector: &Vector,
     rows: Selection<'_>,
     output_type: Option<&ColumnType>,
-    sink: &mut dyn FnMut(usize, Option<Number>),
+    sink: &mut impl NumberSink,
 ) {
+    let as_is = matches!(output_type, None | Some(ColumnType::Double));
+    if let (Values::Double(Operand::Each(values)), None, Selection::Range { start, .. }, true) =
+        (&vector.values, &vector.nulls, rows, as_is)
+    {
+        return sink.doubles(start, values);
+    }
     let value = |index: usize| match &vector.values {
         Values::Long(Operand::Constant(value)) => Number::Long(*value),
         Values::Long(Operand::Each(values)) => Number::Long(values[index]),
@@ -351,7 +373,7 @@ fn emit(
             Some(ColumnType::Float) => Some(Number::Double(f64::from(number.as_double() as f32))),
             Some(_) => Some(Number::Double(number.as_double())),
         });
-        sink(row, number);
+        sink.number(row, number);
         index += 1;
     });
 }

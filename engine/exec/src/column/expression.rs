@@ -7,8 +7,8 @@ use henge_segment::{
 use henge_types::ColumnType;
 use rustc_hash::FxHashMap;
 
-use super::Source;
 use super::arithmetic::Arithmetic;
+use super::{Source, Window};
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 
@@ -43,6 +43,15 @@ impl<'a> ExpressionSource<'a> {
             &self.inputs,
             self.output_type.as_ref(),
         )
+    }
+
+    /// True when a row of an input may hold several values.
+    pub(crate) fn reads_lists(&self) -> bool {
+        self.inputs.iter().any(|input| match input {
+            Source::String(column) => column.is_multi_value(),
+            Source::Expression(inner) => inner.reads_lists(),
+            _ => false,
+        })
     }
 
     /// The declared type.
@@ -256,22 +265,28 @@ impl<'a> ExpressionReader<'a> {
         Self { source, scratch, nested }
     }
 
-    /// Calls `visit` with the value of each selected row of a block.
+    /// True when a row of an input may hold several values.
+    pub(crate) fn reads_lists(&self) -> bool {
+        let nested = |inner: &Nested<'_>| inner.reader.reads_lists();
+        self.source.reads_lists() || self.nested.iter().flatten().any(|inner| nested(inner))
+    }
+
+    /// Calls `visit` with the value of each selected row of a window.
     pub(crate) fn for_each(
         &mut self,
-        block: usize,
+        window: Window,
         selection: Selection<'_>,
         visit: &mut dyn FnMut(usize, &ExprValue) -> Result<()>,
     ) -> Result<()> {
         let Self { source, scratch, nested } = self;
         for inner in nested.iter_mut().flatten() {
-            inner.fill(block, selection)?;
+            inner.fill(window, selection)?;
         }
         let mut inputs = Vec::with_capacity(scratch.len());
         for ((input, scratch), nested) in source.inputs.iter().zip(scratch).zip(nested.iter()) {
             inputs.push(match nested {
                 Some(inner) => Input::Values(&inner.values),
-                None => load(input, block, scratch)?,
+                None => load(input, window, scratch)?,
             });
         }
         let mut slots = vec![ExprValue::Null; inputs.len()];
@@ -301,30 +316,30 @@ impl<'a> ExpressionReader<'a> {
 }
 
 impl Nested<'_> {
-    fn fill(&mut self, block: usize, selection: Selection<'_>) -> Result<()> {
+    fn fill(&mut self, window: Window, selection: Selection<'_>) -> Result<()> {
         let Self { reader, values } = self;
         values.clear();
-        values.resize(henge_segment::BLOCK_ROWS, ExprValue::Null);
-        reader.for_each(block, selection, &mut |row, value| {
+        values.resize(window.capacity(), ExprValue::Null);
+        reader.for_each(window, selection, &mut |row, value| {
             values[row] = value.clone();
             Ok(())
         })
     }
 }
 
-fn load<'b>(source: &'b Source<'_>, block: usize, scratch: &'b mut Scratch) -> Result<Input<'b>> {
+fn load<'b>(source: &'b Source<'_>, window: Window, scratch: &'b mut Scratch) -> Result<Input<'b>> {
     Ok(match source {
         Source::Missing | Source::Expression(_) => Input::Null,
-        Source::Long(column) => Input::Long(column.block(block, &mut scratch.longs)?),
-        Source::Float(column) => Input::Float(column.block(block, &mut scratch.floats)?),
-        Source::Double(column) => Input::Double(column.block(block, &mut scratch.doubles)?),
+        Source::Long(column) => Input::Long(window.numbers(*column, &mut scratch.longs)?),
+        Source::Float(column) => Input::Float(window.numbers(*column, &mut scratch.floats)?),
+        Source::Double(column) => Input::Double(window.numbers(*column, &mut scratch.doubles)?),
         Source::String(column) => {
             let decoder =
                 Decoder { dictionary: column.dictionary(), decoded: &mut scratch.decoded };
             if column.is_multi_value() {
-                Input::Multi(column.multi_block(block, &mut scratch.multi)?, decoder)
+                Input::Multi(window.lists(*column, &mut scratch.multi)?, decoder)
             } else {
-                Input::Ids(column.id_block(block, &mut scratch.ids)?, decoder)
+                Input::Ids(window.ids(*column, &mut scratch.ids)?, decoder)
             }
         }
         Source::Complex(_) => {

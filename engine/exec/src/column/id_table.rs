@@ -18,6 +18,10 @@ struct Entry {
 
 const FREE: Entry = Entry { key: 0, tag: 0 };
 const INITIAL_BITS: u32 = 8;
+/// Keys that are looked up together.
+const TOUCHED_KEYS: usize = 256;
+/// Tables of more entries exceed the first cache many times over.
+const LARGE_ENTRIES: usize = 1 << 14;
 
 /// Folded multiplication: every bit of the key reaches the high bits that pick the entry.
 #[inline]
@@ -61,6 +65,33 @@ impl IdTable {
         }
     }
 
+    /// The ids of several keys.
+    pub(crate) fn ids_of(&mut self, keys: &[u64], ids: &mut [u32]) {
+        let mut last = None;
+        for (keys, ids) in keys.chunks(TOUCHED_KEYS).zip(ids.chunks_mut(TOUCHED_KEYS)) {
+            self.touch(keys);
+            for (id, &key) in ids.iter_mut().zip(keys) {
+                *id = match last {
+                    Some((seen, id)) if seen == key => id,
+                    _ => self.id_of(key),
+                };
+                last = Some((key, *id));
+            }
+        }
+    }
+
+    /// Reads where keys should be, so that a large table's cache misses overlap: no branch stops
+    /// the processor from reading ahead.
+    fn touch(&self, keys: &[u64]) {
+        if self.entries.len() < LARGE_ENTRIES {
+            return;
+        }
+        let mask = self.entries.len() - 1;
+        let tags =
+            keys.iter().map(|&key| self.entries[(hash(key) >> self.shift) as usize & mask].tag);
+        std::hint::black_box(tags.fold(0, |sum: u32, tag| sum.wrapping_add(tag)));
+    }
+
     #[cold]
     fn insert(&mut self, at: usize, key: u64) -> u32 {
         let id = self.keys.len() as u32;
@@ -99,6 +130,9 @@ mod tests {
             assert_eq!(table.id_of(*key), *id);
             assert_eq!(table.keys()[*id as usize], *key);
         }
+        let mut together = vec![0; keys.len()];
+        IdTable::new().ids_of(&keys, &mut together);
+        assert_eq!(together, ids);
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(table.len(), distinct.len());
     }

@@ -7,6 +7,9 @@ mod id_table;
 mod interner;
 mod memo;
 mod set;
+mod window;
+
+use std::sync::Arc;
 
 use henge_expr::Expr;
 use henge_query::VirtualColumn;
@@ -14,6 +17,7 @@ use henge_segment::{ColumnView, ComplexColumn, NumericColumn, SegmentView, Strin
 use henge_types::ColumnType;
 
 use crate::error::{ExecError, Result};
+use crate::node::NodeDictionaries;
 
 pub(crate) use expression::{ExpressionReader, ExpressionSource};
 pub(crate) use id_table::IdTable;
@@ -22,6 +26,7 @@ pub(crate) use memo::DictionaryMemo;
 pub(crate) use set::{
     ColumnSet, Loaded, LoadedBlock, NumericType, SlotId, SlotStats, parse_text_long,
 };
+pub(crate) use window::Window;
 
 /// Where a column's values come from.
 pub(crate) enum Source<'a> {
@@ -56,15 +61,27 @@ impl std::fmt::Debug for Source<'_> {
 }
 
 /// The columns of a view, with the query's virtual columns over them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Columns<'a> {
     view: &'a dyn SegmentView,
     virtual_columns: &'a [VirtualColumn],
+    dictionaries: Option<Arc<NodeDictionaries>>,
 }
 
 impl<'a> Columns<'a> {
     pub(crate) fn new(view: &'a dyn SegmentView, virtual_columns: &'a [VirtualColumn]) -> Self {
-        Self { view, virtual_columns }
+        Self { view, virtual_columns, dictionaries: None }
+    }
+
+    /// The same columns on a node that keeps what is derived from dictionaries.
+    pub(crate) fn on_node(mut self, dictionaries: Option<&Arc<NodeDictionaries>>) -> Self {
+        self.dictionaries = dictionaries.cloned();
+        self
+    }
+
+    /// What the node keeps.
+    pub(crate) fn dictionaries(&self) -> Option<&Arc<NodeDictionaries>> {
+        self.dictionaries.as_ref()
     }
 
     pub(crate) fn view(&self) -> &'a dyn SegmentView {

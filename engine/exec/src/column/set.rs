@@ -3,13 +3,13 @@
 use henge_expr::number::{double_to_long, parse_double, parse_long};
 use henge_query::AggregatorInput;
 use henge_segment::{
-    BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NullMask, NumericBlock, NumericColumn,
-    NumericStats, NumericValues, StringColumn,
+    IdBlock, MultiBlock, MultiScratch, NullMask, NumericBlock, NumericColumn, NumericStats,
+    NumericValues, PackedBlock, StringColumn,
 };
 use rustc_hash::FxHashMap;
 
-use super::arithmetic::{Arithmetic, Number};
-use super::{Columns, DictionaryMemo, ExpressionReader, Source};
+use super::arithmetic::{Arithmetic, Number, NumberSink};
+use super::{Columns, DictionaryMemo, ExpressionReader, Source, Window};
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 
@@ -24,7 +24,7 @@ pub(crate) enum NumericType {
     Double,
 }
 
-/// One block of a column.
+/// A window of a column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Loaded<'b> {
     /// Not asked for, or the segment lacks the column: all null.
@@ -164,10 +164,32 @@ impl<'a> ColumnSet<'a> {
         })
     }
 
-    /// Decodes some slots of a block. Computed columns are computed for selected rows only.
+    /// A stored column's block as packed integers whose quotients are the values, when it is
+    /// stored so. Floats are not the quotients but what these round to.
+    pub(crate) fn packed(&self, slot: SlotId, block: usize) -> Result<Option<PackedBlock<'_>>> {
+        Ok(match &self.slots[slot.0] {
+            Slot::Long(column, _) => column.packed(block)?,
+            Slot::Double(column, _) => column.packed(block)?,
+            _ => None,
+        })
+    }
+
+    /// True when a slot reads lists of ids, which are decoded a block at a time.
+    pub(crate) fn reads_lists(&self) -> bool {
+        self.slots.iter().any(|slot| match slot {
+            Slot::Multi(..) => true,
+            Slot::LongText(text) => text.column.is_multi_value(),
+            Slot::DoubleText(text) => text.column.is_multi_value(),
+            Slot::LongExpression(reader, _) => reader.reads_lists(),
+            Slot::DoubleExpression(reader, _) => reader.reads_lists(),
+            _ => false,
+        })
+    }
+
+    /// Decodes some slots of a window. Computed columns are computed for selected rows only.
     pub(crate) fn load(
         &mut self,
-        block: usize,
+        window: Window,
         selection: Selection<'_>,
         wanted: impl Iterator<Item = SlotId>,
     ) -> Result<LoadedBlock<'_>> {
@@ -176,13 +198,13 @@ impl<'a> ColumnSet<'a> {
         wanted.for_each(|slot| self.wanted[slot.0] = true);
         let mut slots = Vec::with_capacity(self.slots.len());
         for (slot, wanted) in self.slots.iter_mut().zip(&self.wanted) {
-            slots.push(if *wanted { load_slot(slot, block, selection)? } else { Loaded::Nothing });
+            slots.push(if *wanted { load_slot(slot, window, selection)? } else { Loaded::Nothing });
         }
         Ok(LoadedBlock { slots })
     }
 }
 
-/// The decoded slots of one block.
+/// The decoded slots of a window.
 #[derive(Debug)]
 pub(crate) struct LoadedBlock<'b> {
     slots: Vec<Loaded<'b>>,
@@ -209,46 +231,42 @@ fn stored_slot<'a>(source: &Source<'a>) -> Slot<'a> {
 
 fn load_slot<'b>(
     slot: &'b mut Slot<'_>,
-    block: usize,
+    window: Window,
     selection: Selection<'_>,
 ) -> Result<Loaded<'b>> {
     Ok(match slot {
         Slot::Missing => Loaded::Nothing,
-        Slot::Long(column, scratch) => Loaded::Long(column.block(block, scratch)?),
-        Slot::Float(column, scratch) => Loaded::Float(column.block(block, scratch)?),
-        Slot::Double(column, scratch) => Loaded::Double(column.block(block, scratch)?),
-        Slot::Ids(column, scratch) => Loaded::Ids(column.id_block(block, scratch)?),
-        Slot::Multi(column, scratch) => Loaded::Multi(column.multi_block(block, scratch)?),
-        Slot::LongText(text) => Loaded::Long(text.load(block, selection)?),
-        Slot::DoubleText(text) => Loaded::Double(text.load(block, selection)?),
+        Slot::Long(column, scratch) => Loaded::Long(window.numbers(*column, scratch)?),
+        Slot::Float(column, scratch) => Loaded::Float(window.numbers(*column, scratch)?),
+        Slot::Double(column, scratch) => Loaded::Double(window.numbers(*column, scratch)?),
+        Slot::Ids(column, scratch) => Loaded::Ids(window.ids(*column, scratch)?),
+        Slot::Multi(column, scratch) => Loaded::Multi(window.lists(*column, scratch)?),
+        Slot::LongText(text) => Loaded::Long(text.load(window, selection)?),
+        Slot::DoubleText(text) => Loaded::Double(text.load(window, selection)?),
         Slot::LongExpression(reader, numbers) => {
-            numbers.reset();
-            reader.for_each(block, selection, &mut |row, value| {
+            numbers.reset(window.capacity());
+            reader.for_each(window, selection, &mut |row, value| {
                 numbers.set(row, value.as_long());
                 Ok(())
             })?;
             Loaded::Long(numbers.block())
         }
         Slot::DoubleExpression(reader, numbers) => {
-            numbers.reset();
-            reader.for_each(block, selection, &mut |row, value| {
+            numbers.reset(window.capacity());
+            reader.for_each(window, selection, &mut |row, value| {
                 numbers.set(row, value.as_double());
                 Ok(())
             })?;
             Loaded::Double(numbers.block())
         }
         Slot::LongArithmetic(arithmetic, numbers) => {
-            numbers.reset();
-            arithmetic.for_each(block, selection, &mut |row, number| {
-                numbers.set(row, number.and_then(Number::as_long));
-            })?;
+            numbers.reset(window.capacity());
+            arithmetic.for_each(window, selection, numbers)?;
             Loaded::Long(numbers.block())
         }
         Slot::DoubleArithmetic(arithmetic, numbers) => {
-            numbers.reset();
-            arithmetic.for_each(block, selection, &mut |row, number| {
-                numbers.set(row, number.map(Number::as_double));
-            })?;
+            numbers.reset(window.capacity());
+            arithmetic.for_each(window, selection, numbers)?;
             Loaded::Double(numbers.block())
         }
     })
@@ -259,7 +277,7 @@ pub(crate) fn parse_text_long(text: &str) -> Option<i64> {
     parse_long(text).or_else(|| parse_double(text).and_then(double_to_long))
 }
 
-/// A block of computed numbers.
+/// A window of computed numbers.
 #[derive(Debug, Default)]
 struct Numbers<T> {
     values: Vec<T>,
@@ -268,10 +286,10 @@ struct Numbers<T> {
 }
 
 impl<T: Copy + Default> Numbers<T> {
-    fn reset(&mut self) {
-        self.values.resize(BLOCK_ROWS, T::default());
+    fn reset(&mut self, rows: usize) {
+        self.values.resize(rows, T::default());
         self.nulls.clear();
-        self.nulls.resize(BLOCK_ROWS / 64, 0);
+        self.nulls.resize(rows.div_ceil(64), 0);
         self.any_null = false;
     }
 
@@ -291,6 +309,24 @@ impl<T: Copy + Default> Numbers<T> {
             values: NumericValues::Slice(&self.values),
             nulls: self.any_null.then_some(NullMask { words: &self.nulls }),
         }
+    }
+}
+
+impl NumberSink for Numbers<i64> {
+    #[inline]
+    fn number(&mut self, row: usize, number: Option<Number>) {
+        self.set(row, number.and_then(Number::as_long));
+    }
+}
+
+impl NumberSink for Numbers<f64> {
+    #[inline]
+    fn number(&mut self, row: usize, number: Option<Number>) {
+        self.set(row, number.map(Number::as_double));
+    }
+
+    fn doubles(&mut self, start: usize, values: &[f64]) {
+        self.values[start..start + values.len()].copy_from_slice(values);
     }
 }
 
@@ -316,14 +352,14 @@ impl<'a, T: Copy + Default> TextNumbers<'a, T> {
         }
     }
 
-    fn load(&mut self, block: usize, selection: Selection<'_>) -> Result<NumericBlock<'_, T>> {
+    fn load(&mut self, window: Window, selection: Selection<'_>) -> Result<NumericBlock<'_, T>> {
         let Self { column, parse, memo, numbers, ids, multi } = self;
         let dictionary = column.dictionary();
         let mut number_of =
             |id: u32| memo.get(id, || Ok(dictionary.get(id)?.as_deref().and_then(*parse)));
-        numbers.reset();
+        numbers.reset(window.capacity());
         if column.is_multi_value() {
-            let lists = column.multi_block(block, multi)?;
+            let lists = window.lists(*column, multi)?;
             selection.try_for_each(|row| {
                 let value = match lists.row(row) {
                     [id] => number_of(*id)?,
@@ -333,7 +369,7 @@ impl<'a, T: Copy + Default> TextNumbers<'a, T> {
                 Ok::<_, ExecError>(())
             })?;
         } else {
-            let block_ids = column.id_block(block, ids)?;
+            let block_ids = window.ids(*column, ids)?;
             selection.try_for_each(|row| {
                 numbers.set(row, number_of(block_ids.get(row))?);
                 Ok::<_, ExecError>(())

@@ -137,9 +137,75 @@ impl BlockBits {
 
     /// Replaces `rows` by the positions of the set.
     pub(crate) fn positions(&self, rows: &mut Vec<u16>) {
-        rows.clear();
-        self.for_each(|row| rows.push(row as u16));
+        self.positions_within(0..BLOCK_ROWS, rows);
     }
+
+    /// Replaces `rows` by the positions of the set's part within a range, counted from its start,
+    /// which is a multiple of 64.
+    pub(crate) fn positions_within(&self, range: Range<usize>, rows: &mut Vec<u16>) {
+        let words = &self.words[range.start / 64..range.end.div_ceil(64)];
+        rows.resize(range.len() + 64 + 8, 0);
+        let mut found = 0;
+        for (index, &word) in words.iter().enumerate() {
+            let rest = range.len() - index * 64;
+            let word = if rest < 64 { word & ((1 << rest) - 1) } else { word };
+            if word == u64::MAX {
+                for (row, slot) in (index * 64..).zip(&mut rows[found..found + 64]) {
+                    *slot = row as u16;
+                }
+                found += 64;
+                continue;
+            }
+            if word != 0 {
+                found = push_positions(word, index * 64, rows, found);
+            }
+        }
+        rows.truncate(found);
+    }
+
+    /// The words: bit `row % 64` of word `row / 64`.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// The words, to be written.
+    pub(crate) fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.words
+    }
+}
+
+/// The positions of a byte's bits, and how many there are.
+const BYTE_POSITIONS: [([u16; 8], usize); 256] = {
+    let mut table = [([0; 8], 0); 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut bit = 0;
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                let count = table[byte].1;
+                table[byte].0[count] = bit as u16;
+                table[byte].1 += 1;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// Writes the positions of a word's bits, plus `base`, from `rows[found]` on: eight at a time, of
+/// which those that are too many are overwritten by the next.
+#[inline]
+fn push_positions(word: u64, base: usize, rows: &mut [u16], mut found: usize) -> usize {
+    for (index, byte) in word.to_le_bytes().into_iter().enumerate() {
+        let (positions, count) = &BYTE_POSITIONS[usize::from(byte)];
+        let first = (base + index * 8) as u16;
+        for (slot, position) in rows[found..found + 8].iter_mut().zip(positions) {
+            *slot = first + position;
+        }
+        found += count;
+    }
+    found
 }
 
 /// The test's results of up to 64 values as a word.
@@ -183,6 +249,23 @@ mod tests {
             assert_eq!(bits.count(), range.len(), "{range:?}");
             let expected = if range.is_empty() { 0..0 } else { range };
             assert_eq!(bits.span(), expected);
+        }
+    }
+
+    #[test]
+    fn positions_and_counts_are_those_of_the_set() {
+        let mut bits = BlockBits::new();
+        bits.set_only(100..400);
+        bits.insert_range(65_000..65_536);
+        (0..3_000).filter(|row| row * 7919 % 11 < 4).for_each(|row| bits.insert(row));
+        let mut all = Vec::new();
+        bits.for_each(|row| all.push(row));
+        let mut rows = Vec::new();
+        for range in [0..65_536, 64..1_000, 128..129, 64_960..65_500, 1_024..1_024] {
+            bits.positions_within(range.clone(), &mut rows);
+            let found: Vec<usize> = rows.iter().map(|&r| r as usize + range.start).collect();
+            let expected: Vec<usize> = all.iter().copied().filter(|r| range.contains(r)).collect();
+            assert_eq!(found, expected, "{range:?}");
         }
     }
 

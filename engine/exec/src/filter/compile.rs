@@ -3,11 +3,11 @@
 use henge_query::Filter;
 
 use super::comparison::{Comparison, Truth};
+use super::id_leaf::{IdLeaf, MultiLeaf};
 use super::id_test::IdTest;
-use super::leaf::{
-    ExpressionLeaf, IdLeaf, MultiLeaf, NumericLeaf, RowValues, TextLeaf, TextTest, truth_of,
-};
+use super::leaf::{ExpressionLeaf, RowValues, TextLeaf, TextTest, truth_of};
 use super::node::Node;
+use super::numeric_leaf::NumericLeaf;
 use super::numeric_test::NumericValue;
 use crate::column::{Columns, ExpressionReader, ExpressionSource, Source};
 use crate::error::{ExecError, Result};

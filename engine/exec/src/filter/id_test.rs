@@ -47,6 +47,18 @@ impl IdTest {
         }
     }
 
+    /// The part of all ids that the test holds of.
+    pub(crate) fn share(&self, id_count: u32) -> f64 {
+        let held = match self {
+            Self::Nothing => 0,
+            Self::Everything => id_count,
+            Self::Range(start, end) => end - start,
+            Self::OutsideRange(start, end) => id_count.saturating_sub(end - start),
+            Self::Set(words) => words.iter().map(|word| word.count_ones()).sum(),
+        };
+        f64::from(held) / f64::from(id_count.max(1))
+    }
+
     /// The ids, when there are at most `limit` of them and null is not among them.
     pub(crate) fn few(&self, limit: usize) -> Option<Vec<u32>> {
         match self {

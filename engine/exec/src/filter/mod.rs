@@ -8,13 +8,13 @@
 mod bits;
 mod comparison;
 mod compile;
+mod id_leaf;
 mod id_test;
 mod leaf;
 mod node;
+mod numeric_leaf;
 mod numeric_test;
 mod selection;
-
-use std::ops::Range;
 
 use henge_query::Filter;
 
@@ -23,7 +23,7 @@ use crate::error::Result;
 
 pub(crate) use bits::BlockBits;
 pub(crate) use leaf::widen_shortest;
-pub(crate) use selection::Selection;
+pub(crate) use selection::{RowSet, Selection};
 
 /// A filter compiled against one segment.
 #[derive(Debug)]
@@ -31,7 +31,6 @@ pub(crate) struct CompiledFilter<'a> {
     root: node::Node<'a>,
     candidates: BlockBits,
     spare: Vec<BlockBits>,
-    rows: Vec<u16>,
 }
 
 impl<'a> CompiledFilter<'a> {
@@ -40,7 +39,7 @@ impl<'a> CompiledFilter<'a> {
             None => node::Node::Everything,
             Some(filter) => compile::compile(filter, columns)?,
         };
-        Ok(Self { root, candidates: BlockBits::new(), spare: Vec::new(), rows: Vec::new() })
+        Ok(Self { root, candidates: BlockBits::new(), spare: Vec::new() })
     }
 
     /// True when every row passes.
@@ -48,37 +47,24 @@ impl<'a> CompiledFilter<'a> {
         matches!(self.root, node::Node::Everything)
     }
 
+    /// About which part of the rows passes.
+    pub(crate) fn selectivity(&self) -> f64 {
+        self.root.selectivity()
+    }
+
     /// True when no row passes.
     pub(crate) fn is_nothing(&self) -> bool {
         matches!(self.root, node::Node::Nothing)
     }
 
-    /// The rows among a range of a block's rows that pass.
-    pub(crate) fn select_range(
-        &mut self,
-        block: usize,
-        rows: Range<usize>,
-    ) -> Result<Selection<'_>> {
-        self.select(block, Selection::Range { start: rows.start, end: rows.end })
-    }
-
-    /// The rows among a selection that pass.
-    pub(crate) fn select<'s>(
-        &'s mut self,
-        block: usize,
-        selection: Selection<'s>,
-    ) -> Result<Selection<'s>> {
-        if self.is_everything() || selection.is_empty() {
-            return Ok(selection);
+    /// The rows of a block's set that pass.
+    pub(crate) fn select<'s>(&'s mut self, block: usize, rows: RowSet<'s>) -> Result<RowSet<'s>> {
+        if self.is_everything() || rows.is_empty() {
+            return Ok(rows);
         }
-        let Self { root, candidates, spare, rows } = self;
-        selection.to_bits(candidates);
+        let Self { root, candidates, spare } = self;
+        rows.to_bits(candidates);
         root.narrow(block, candidates, spare)?;
-        Ok(Selection::from_bits(candidates, rows))
-    }
-
-    /// The rows among a set that pass, as a set.
-    pub(crate) fn select_bits(&mut self, block: usize, rows: &mut BlockBits) -> Result<()> {
-        self.root.narrow(block, rows, &mut self.spare)
+        Ok(RowSet::of(candidates))
     }
 }

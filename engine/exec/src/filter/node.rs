@@ -1,7 +1,9 @@
 //! A compiled filter: a tree that narrows a block's candidate rows.
 
 use super::bits::BlockBits;
-use super::leaf::{ExpressionLeaf, IdLeaf, MultiLeaf, NumericLeaf, TextLeaf};
+use super::id_leaf::{IdLeaf, MultiLeaf};
+use super::leaf::{ExpressionLeaf, TextLeaf};
+use super::numeric_leaf::NumericLeaf;
 use crate::error::Result;
 
 /// A compiled filter. There is no negation: `not` was pushed down to the leaves, which know the
@@ -75,6 +77,19 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// About which part of the rows passes.
+    pub(crate) fn selectivity(&self) -> f64 {
+        match self {
+            Self::Everything => 1.0,
+            Self::Nothing => 0.0,
+            Self::And(nodes) => nodes.iter().map(Self::selectivity).product(),
+            Self::Or(nodes) => nodes.iter().map(Self::selectivity).sum::<f64>().min(1.0),
+            Self::Ids(leaf) => leaf.selectivity(),
+            // Nothing is known; a guess that is too high costs less than one that is too low.
+            _ => 0.5,
+        }
+    }
+
     /// Removes the candidates of a block that do not match. `spare` lends sets to alternatives.
     pub(crate) fn narrow(
         &mut self,
@@ -100,9 +115,9 @@ impl<'a> Node<'a> {
             Self::Or(nodes) => narrow_any(nodes, block, candidates, spare),
             Self::Ids(leaf) => leaf.narrow(block, candidates, spare),
             Self::Multi(leaf) => leaf.narrow(block, candidates, spare),
-            Self::Long(leaf) => leaf.narrow(block, candidates),
-            Self::Float(leaf) => leaf.narrow(block, candidates),
-            Self::Double(leaf) => leaf.narrow(block, candidates),
+            Self::Long(leaf) => leaf.narrow(block, candidates, spare),
+            Self::Float(leaf) => leaf.narrow(block, candidates, spare),
+            Self::Double(leaf) => leaf.narrow(block, candidates, spare),
             Self::Text(leaf) => leaf.narrow(block, candidates),
             Self::Expression(leaf) => leaf.narrow(block, candidates),
         }

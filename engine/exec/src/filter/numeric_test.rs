@@ -40,6 +40,10 @@ pub(crate) trait NumericValue: Copy + PartialOrd + std::fmt::Debug + 'static {
     fn at_least(number: Number, strict: bool) -> Option<Self>;
     /// The largest value not above (strict: below) the number.
     fn at_most(number: Number, strict: bool) -> Option<Self>;
+    /// True when [`NumericValue::of_packed`] is what decoding gives.
+    const PACKED_IS_EXACT: bool;
+    /// The value of a packed integer.
+    fn of_packed(integer: i64, divisor: f64) -> Self;
     /// Equal values have equal keys.
     fn key(self) -> u64;
 }
@@ -49,6 +53,11 @@ const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
 impl NumericValue for i64 {
     const ENDS: (Self, Self) = (i64::MIN, i64::MAX);
     const STATS_SEE_ALL: bool = true;
+    const PACKED_IS_EXACT: bool = true;
+
+    fn of_packed(integer: i64, _: f64) -> Self {
+        integer
+    }
 
     fn equal_to(number: Number) -> Option<Self> {
         match number {
@@ -93,10 +102,15 @@ impl NumericValue for i64 {
 }
 
 macro_rules! float_value {
-    ($float:ty) => {
+    ($float:ty, $exact:literal) => {
         impl NumericValue for $float {
             const ENDS: (Self, Self) = (<$float>::NEG_INFINITY, <$float>::INFINITY);
             const STATS_SEE_ALL: bool = false;
+            const PACKED_IS_EXACT: bool = $exact;
+
+            fn of_packed(integer: i64, divisor: f64) -> Self {
+                (integer as f64 / divisor) as $float
+            }
 
             fn equal_to(number: Number) -> Option<Self> {
                 Some(match number {
@@ -130,8 +144,9 @@ macro_rules! float_value {
     };
 }
 
-float_value!(f32);
-float_value!(f64);
+// A float is rounded once more on its way to the column.
+float_value!(f32, false);
+float_value!(f64, true);
 
 /// A test of a value that is not null. A NaN is in no range.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,10 +1,115 @@
-//! Which rows of a block are read on.
+//! Which rows of a block are read on: as a set of the block, and window by window.
 
 use std::ops::Range;
 
+use henge_segment::BLOCK_ROWS;
+
 use crate::filter::bits::BlockBits;
 
-/// Rows of one block, ascending.
+/// Rows of a whole block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RowSet<'a> {
+    /// All rows from `start` up to `end`.
+    Range {
+        /// First row.
+        start: usize,
+        /// One past the last row.
+        end: usize,
+    },
+    /// So many rows, all within the span.
+    Bits {
+        /// The rows.
+        bits: &'a BlockBits,
+        /// How many they are.
+        count: usize,
+        /// First row, and one past the last.
+        span: (usize, usize),
+    },
+}
+
+impl<'a> RowSet<'a> {
+    /// No row.
+    pub(crate) const EMPTY: Self = Self::Range { start: 0, end: 0 };
+
+    /// Chooses the representation: a range when there are no holes.
+    pub(crate) fn of(bits: &'a BlockBits) -> Self {
+        let (span, count) = (bits.span(), bits.count());
+        if count == span.len() {
+            return Self::Range { start: span.start, end: span.end };
+        }
+        Self::Bits { bits, count, span: (span.start, span.end) }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Range { start, end } => end - start,
+            Self::Bits { count, .. } => *count,
+        }
+    }
+
+    /// The smallest range that holds all rows.
+    pub(crate) fn span(&self) -> Range<usize> {
+        match *self {
+            Self::Range { start, end } | Self::Bits { span: (start, end), .. } => start..end,
+        }
+    }
+
+    /// The rows within a range, counted from its start, which is a multiple of 64.
+    pub(crate) fn within<'s>(&self, range: Range<usize>, rows: &'s mut Vec<u16>) -> Selection<'s> {
+        match *self {
+            Self::Range { start, end } => {
+                let start = start.clamp(range.start, range.end) - range.start;
+                let end = end.clamp(range.start, range.end) - range.start;
+                Selection::Range { start, end: end.max(start) }
+            }
+            Self::Bits { bits, .. } => {
+                bits.positions_within(range.clone(), rows);
+                if rows.len() == range.len() {
+                    return Selection::Range { start: 0, end: range.len() };
+                }
+                Selection::Rows(rows)
+            }
+        }
+    }
+
+    /// All rows, as positions in the block.
+    pub(crate) fn selection<'s>(&self, rows: &'s mut Vec<u16>) -> Selection<'s> {
+        self.within(0..BLOCK_ROWS, rows)
+    }
+
+    /// The rows within a range; `scratch` holds them when they are cut off.
+    pub(crate) fn clip<'s>(self, range: Range<usize>, scratch: &'s mut BlockBits) -> RowSet<'s>
+    where
+        'a: 's,
+    {
+        match self {
+            Self::Range { start, end } => {
+                let start = start.max(range.start);
+                Self::Range { start, end: end.min(range.end).max(start) }
+            }
+            Self::Bits { span, .. } if range.start <= span.0 && range.end >= span.1 => self,
+            Self::Bits { bits, .. } => {
+                scratch.set_only(range);
+                scratch.intersect(bits);
+                RowSet::of(scratch)
+            }
+        }
+    }
+
+    /// Makes `bits` the same set.
+    pub(crate) fn to_bits(self, bits: &mut BlockBits) {
+        match self {
+            Self::Range { start, end } => bits.set_only(start..end),
+            Self::Bits { bits: other, .. } => bits.copy_from(other),
+        }
+    }
+}
+
+/// Rows of a block or of a window, ascending.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Selection<'a> {
     /// All rows from `start` up to `end`.
@@ -18,20 +123,7 @@ pub(crate) enum Selection<'a> {
     Rows(&'a [u16]),
 }
 
-impl<'a> Selection<'a> {
-    /// No row.
-    pub(crate) const EMPTY: Self = Self::Range { start: 0, end: 0 };
-
-    /// Chooses the representation for a set: a range when it has no holes.
-    pub(crate) fn from_bits(bits: &BlockBits, rows: &'a mut Vec<u16>) -> Self {
-        let span = bits.span();
-        if bits.count() == span.len() {
-            return Self::Range { start: span.start, end: span.end };
-        }
-        bits.positions(rows);
-        Self::Rows(rows)
-    }
-
+impl Selection<'_> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Range { start, end } => end - start,
@@ -87,17 +179,6 @@ impl<'a> Selection<'a> {
         match *self {
             Self::Range { start, end } => (start..end).try_for_each(visit),
             Self::Rows(rows) => rows.iter().try_for_each(|&row| visit(row as usize)),
-        }
-    }
-
-    /// Makes `bits` the set of the selected rows.
-    pub(crate) fn to_bits(self, bits: &mut BlockBits) {
-        match self {
-            Self::Range { start, end } => bits.set_only(start..end),
-            Self::Rows(rows) => {
-                bits.clear();
-                rows.iter().for_each(|&row| bits.insert(row as usize));
-            }
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use henge_query::{Analysis, SegmentMetadataQuery};
-use henge_types::{ColumnType, HllType, MetricKind, MetricSpec, NumericOp};
+use henge_types::{ColumnType, HllType, MetricKind, MetricSpec, NumericOp, ProjectionDefinition};
+use serde_json::{Value, json};
 
 use crate::finalise::json;
 use crate::partial_rows::{ColumnAnalysis, SegmentAnalysis};
@@ -62,9 +63,9 @@ impl SegmentMetadataResult {
         json::write_long(out, as_long(analysis.row_count));
         out.extend_from_slice(b",\"aggregators\":");
         write_aggregators(out, analysis.aggregators.as_ref());
-        out.extend_from_slice(
-            b",\"projections\":null,\"timestampSpec\":null,\"queryGranularity\":",
-        );
+        out.extend_from_slice(b",\"projections\":");
+        write_projections(out, analysis);
+        out.extend_from_slice(b",\"timestampSpec\":null,\"queryGranularity\":");
         match &analysis.query_granularity {
             Some(granularity) if self.shows_granularity => {
                 // A granularity always has a JSON form.
@@ -80,6 +81,32 @@ impl SegmentMetadataResult {
         }
         out.push(b'}');
     }
+}
+
+/// `{"name":{"type":"aggregate","schema":{..},"numRows":..},..}`
+fn write_projections(out: &mut Vec<u8>, analysis: &SegmentAnalysis) {
+    let Some(projections) = &analysis.projections else { return json::write_null(out) };
+    let shown = projections.iter().map(|(name, (definition, rows))| {
+        let schema = definition.as_ref().map(projection_schema);
+        let shown = json!({"type": "aggregate", "schema": schema, "numRows": rows});
+        (name.clone(), shown)
+    });
+    let shown: serde_json::Map<String, Value> = shown.collect();
+    out.extend_from_slice(Value::Object(shown).to_string().as_bytes());
+}
+
+fn projection_schema(definition: &ProjectionDefinition) -> Value {
+    // Kept as text, which is JSON again.
+    let parsed = |text: &String| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let aggregators = definition.aggregators.iter().map(|stored| parsed(&stored.spec));
+    json!({
+        "name": definition.name,
+        "granularity": definition.granularity,
+        "virtualColumns": definition.virtual_columns,
+        "groupingColumns": definition.grouping_columns,
+        "aggregators": aggregators.collect::<Vec<_>>(),
+        "filters": definition.filters.iter().map(parsed).collect::<Vec<_>>(),
+    })
 }
 
 fn as_long(value: u64) -> i64 {

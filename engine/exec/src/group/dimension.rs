@@ -1,20 +1,23 @@
 //! One dimension of a query: rows become small integer ids, and ids become keys at the end.
 
+use std::sync::Arc;
+
 use henge_expr::ExprValue;
 use henge_expr::number::parse_double;
 use henge_query::DimensionSpec;
 use henge_segment::{Dictionary, NULL_ID, NumericColumn, StringColumn};
+use henge_sketch::HllHash;
 
-use super::ids::{computed_ids, direct_longs, map_ids, not_loaded, number_ids, widen};
+use super::ids::{FramedIds, computed_ids, direct_longs, map_ids, not_loaded, number_ids, widen};
 use super::key_text::{dictionary_keys, direct_keys, for_each_text};
 use super::values::{KeyType, LocalValues, Scalar};
 use crate::column::{
     ColumnSet, Columns, DictionaryMemo, ExpressionReader, ExpressionSource, Loaded, LoadedBlock,
-    SlotId, Source, parse_text_long,
+    SlotId, Source, Window, parse_text_long,
 };
 use crate::error::Result;
 use crate::filter::Selection;
-use crate::node::NodeScope;
+use crate::node::{NodeDictionaries, NodeScope};
 use crate::partial::{KeyColumn, StringKeys};
 
 /// Widest range of integers that are numbered directly instead of through a table.
@@ -32,11 +35,16 @@ enum Kind<'a> {
     /// Every row is null.
     Null,
     /// Ids of a stored dictionary are the dimension's ids.
-    Dictionary { slot: SlotId, name: String, column: &'a dyn StringColumn },
+    Dictionary {
+        slot: SlotId,
+        name: String,
+        column: &'a dyn StringColumn,
+        node: Option<Arc<NodeDictionaries>>,
+    },
     /// A function of dictionary ids.
     Mapped { slot: SlotId, map: Mapped<'a>, multi: bool },
     /// A number, less the smallest, plus one.
-    DirectLongs { slot: SlotId, min: i64, id_count: u32 },
+    DirectLongs { slot: SlotId, column: &'a dyn NumericColumn<i64>, min: i64, id_count: u32 },
     /// Numbers through a table.
     Numbers { slot: SlotId, values: LocalValues, source_float: bool },
     /// Computed by row.
@@ -91,7 +99,7 @@ fn number_in_text(text: Option<&str>, output: KeyType) -> ExprValue {
     }
 }
 
-/// The ids of a block's rows.
+/// The ids of a window's rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DimensionIds<'b> {
     /// Every row has this id.
@@ -141,7 +149,8 @@ impl<'a> Dimension<'a> {
             Source::Missing | Source::Complex(_) => Kind::Null,
             Source::String(column) if output == KeyType::Text => {
                 let slot = set.stored(name, &Source::String(column));
-                Kind::Dictionary { slot, name: name.to_owned(), column }
+                let node = columns.dictionaries().cloned();
+                Kind::Dictionary { slot, name: name.to_owned(), column, node }
             }
             Source::String(column) => mapped(name, column, None, output, set),
             Source::Long(column) => long_kind(name, column, output, columns, set)?,
@@ -158,7 +167,17 @@ impl<'a> Dimension<'a> {
         Ok(Self { kind, output, ids: Vec::new(), offsets: Vec::new() })
     }
 
-    /// The slot that must be loaded.
+    /// The slot that must be loaded of a block.
+    pub(crate) fn slot_of(&self, block: usize) -> Result<Option<SlotId>> {
+        if let Kind::DirectLongs { column, min, .. } = &self.kind
+            && FramedIds::of(*column, block, *min)?.is_some()
+        {
+            return Ok(None);
+        }
+        Ok(self.slot())
+    }
+
+    /// The slot that must be loaded, whatever the block.
     pub(crate) fn slot(&self) -> Option<SlotId> {
         match &self.kind {
             Kind::Null | Kind::Computed { .. } => None,
@@ -166,6 +185,16 @@ impl<'a> Dimension<'a> {
             | Kind::Mapped { slot, .. }
             | Kind::DirectLongs { slot, .. }
             | Kind::Numbers { slot, .. } => Some(*slot),
+        }
+    }
+
+    /// True when rows may have several ids.
+    pub(crate) fn has_lists(&self) -> bool {
+        match &self.kind {
+            Kind::Dictionary { column, .. } => column.is_multi_value(),
+            Kind::Mapped { multi, .. } => *multi,
+            Kind::Computed { reader, .. } => reader.reads_lists(),
+            Kind::Null | Kind::DirectLongs { .. } | Kind::Numbers { .. } => false,
         }
     }
 
@@ -190,10 +219,10 @@ impl<'a> Dimension<'a> {
         }
     }
 
-    /// The ids of a block's selected rows, and the number that all ids so far are below.
+    /// The ids of a window's selected rows, and the number that all ids so far are below.
     pub(crate) fn ids<'b>(
         &'b mut self,
-        block: usize,
+        window: Window,
         selection: Selection<'_>,
         loaded: &LoadedBlock<'b>,
     ) -> Result<(DimensionIds<'b>, usize)> {
@@ -201,24 +230,33 @@ impl<'a> Dimension<'a> {
         let block_ids = match kind {
             Kind::Null => DimensionIds::Constant(NULL_ID),
             Kind::Dictionary { slot, .. } => match loaded.get(*slot) {
-                Loaded::Ids(block_ids) => widen(block_ids, selection, ids),
+                Loaded::Ids(block_ids) => widen(block_ids, selection, window.capacity(), ids),
                 Loaded::Multi(lists) => {
                     DimensionIds::Lists { offsets: lists.offsets, ids: lists.ids }
                 }
                 _ => return Err(not_loaded()),
             },
             Kind::Mapped { slot, map, multi } => {
-                map_ids(loaded.get(*slot), selection, map, *multi, ids, offsets)?
+                map_ids(loaded.get(*slot), window, selection, map, *multi, ids, offsets)?
             }
-            Kind::DirectLongs { slot, min, id_count } => match loaded.get(*slot) {
-                Loaded::Long(values) => direct_longs(&values, selection, *min, *id_count, ids)?,
-                _ => return Err(not_loaded()),
-            },
+            Kind::DirectLongs { slot, column, min, id_count } => {
+                ids.resize(window.capacity(), NULL_ID);
+                match (FramedIds::of(*column, window.block(), *min)?, loaded.get(*slot)) {
+                    (Some(packed), _) => packed.read(window.start(), *id_count, ids)?,
+                    (None, Loaded::Long(values)) => {
+                        direct_longs(&values, selection, *min, *id_count, ids)?;
+                    }
+                    _ => return Err(not_loaded()),
+                }
+                DimensionIds::Rows(ids)
+            }
             Kind::Numbers { slot, values, .. } => {
-                number_ids(loaded.get(*slot), selection, values, *output, ids)?
+                ids.resize(window.capacity(), NULL_ID);
+                number_ids(loaded.get(*slot), selection, values, *output, ids)?;
+                DimensionIds::Rows(ids)
             }
             Kind::Computed { reader, values } => {
-                computed_ids(reader, block, selection, values, *output, ids, offsets)?
+                computed_ids(reader, window, selection, values, *output, ids, offsets)?
             }
         };
         Ok((block_ids, kind.id_count()))
@@ -252,6 +290,16 @@ impl<'a> Dimension<'a> {
             Kind::Computed { values, .. } => values.into_keys(ids, output, false),
             Kind::DirectLongs { min, .. } => direct_keys(&ids, min, output),
         })
+    }
+
+    /// The hashes of the values by id, when the node keeps them or `wanted` are enough to.
+    pub(crate) fn kept_hashes(&self, wanted: usize) -> Result<Option<Arc<[HllHash]>>> {
+        match &self.kind {
+            Kind::Dictionary { column, node: Some(node), .. } => {
+                node.hashes_of(column.dictionary(), wanted)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Calls `visit` with the value of each of these ids that is not null. Ids ascend.
@@ -347,7 +395,8 @@ fn long_kind<'a>(
         let (min, max) = ends.unwrap_or((0, 0));
         if known && max.abs_diff(min) < MAX_DIRECT_LONGS {
             let slot = set.stored(name, &Source::Long(column));
-            return Ok(Kind::DirectLongs { slot, min, id_count: max.abs_diff(min) as u32 + 2 });
+            let id_count = max.abs_diff(min) as u32 + 2;
+            return Ok(Kind::DirectLongs { slot, column, min, id_count });
         }
     }
     Ok(numbers(name, &Source::Long(column), output, false, set))

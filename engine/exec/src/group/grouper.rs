@@ -6,14 +6,47 @@ use henge_segment::{BLOCK_ROWS, NULL_ID};
 use super::dimension::{Dimension, DimensionIds};
 use super::key_space::{GroupIds, KeySpace, PartIds, PartSize};
 use crate::aggregate::Batch;
-use crate::column::{ColumnSet, Columns, LoadedBlock, SlotId};
+use crate::column::{ColumnSet, Columns, LoadedBlock, SlotId, Window};
+use crate::context::Grouping;
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::node::NodeScope;
 use crate::partial::KeyColumn;
 
 /// Dense arrays of at most this many groups are always fine.
-const MIN_DENSE_LIMIT: usize = 1 << 20;
+const MIN_DENSE_LIMIT: usize = 1 << 16;
+/// Groups a row that dense arrays may have: touching fresh memory costs about as much as hashing.
+const DENSE_GROUPS_A_ROW: usize = 32;
+
+/// What decides how groups are numbered.
+#[derive(Debug)]
+pub(crate) struct GroupingSize {
+    /// `None` when there is one bucket for all rows.
+    pub(crate) expected_buckets: Option<usize>,
+    /// About how many rows will be grouped.
+    pub(crate) expected_rows: usize,
+    /// Bytes of a group's states.
+    pub(crate) row_bytes: usize,
+    /// True when states tell which groups have rows.
+    pub(crate) states_know_seen: bool,
+    /// Bytes that all states may take.
+    pub(crate) budget_bytes: usize,
+    /// What the caller asks for.
+    pub(crate) grouping: Grouping,
+}
+
+impl GroupingSize {
+    /// Most groups that a dense array may have.
+    fn dense_limit(&self) -> usize {
+        let wanted = self.expected_rows.saturating_mul(DENSE_GROUPS_A_ROW).max(MIN_DENSE_LIMIT);
+        let affordable = self.budget_bytes / (2 * (self.row_bytes + 1));
+        match self.grouping {
+            Grouping::Auto => wanted.min(affordable),
+            Grouping::Dense => affordable,
+            Grouping::Hashed => 1,
+        }
+    }
+}
 
 /// Assigns groups to rows.
 #[derive(Debug)]
@@ -21,8 +54,8 @@ pub(crate) struct Grouper<'a> {
     dimensions: Vec<Dimension<'a>>,
     space: KeySpace,
     bucket_count: usize,
-    /// Which groups have rows, when groups are positions of a dense array.
-    seen: Vec<u8>,
+    /// Which groups have rows, when groups are positions of a dense array and states do not tell.
+    seen: Option<Vec<u8>>,
     pairs: Pairs,
 }
 
@@ -35,37 +68,43 @@ struct Pairs {
 }
 
 impl<'a> Grouper<'a> {
-    /// `expected_buckets` is `None` when there is one bucket for all rows.
     pub(crate) fn new(
         specs: &[DimensionSpec],
         columns: &Columns<'a>,
         set: &mut ColumnSet<'a>,
-        expected_buckets: Option<usize>,
+        size: &GroupingSize,
     ) -> Result<Self> {
         let row_count = columns.view().row_count();
         let dimensions = specs
             .iter()
             .map(|spec| Dimension::new(spec, columns, set))
             .collect::<Result<Vec<_>>>()?;
-        let bucket = expected_buckets.map_or(PartSize::Fixed(1), PartSize::Growing);
+        let bucket = size.expected_buckets.map_or(PartSize::Fixed(1), PartSize::Growing);
         let sizes: Vec<PartSize> = std::iter::once(bucket)
             .chain(dimensions.iter().map(|dimension| match dimension.id_limit() {
                 Some(limit) => PartSize::Fixed(limit),
                 None => PartSize::Growing(row_count),
             }))
             .collect();
-        let space = KeySpace::new(&sizes, MIN_DENSE_LIMIT.max(row_count.saturating_mul(2)));
-        Ok(Self { dimensions, space, bucket_count: 0, seen: Vec::new(), pairs: Pairs::default() })
+        let seen = (!size.states_know_seen).then(Vec::new);
+        let space = KeySpace::new(&sizes, size.dense_limit());
+        Ok(Self { dimensions, space, bucket_count: 0, seen, pairs: Pairs::default() })
     }
 
-    /// The slots that must be loaded.
-    pub(crate) fn slots(&self) -> Vec<SlotId> {
-        self.dimensions.iter().filter_map(Dimension::slot).collect()
+    /// The slots that must be loaded of a block.
+    pub(crate) fn slots_of(&self, block: usize) -> Result<Vec<SlotId>> {
+        let slots = self.dimensions.iter().map(|dimension| dimension.slot_of(block));
+        slots.filter_map(Result::transpose).collect()
+    }
+
+    /// True when rows may have several values in a dimension.
+    pub(crate) fn has_lists(&self) -> bool {
+        self.dimensions.iter().any(Dimension::has_lists)
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
         let dimensions: usize = self.dimensions.iter().map(Dimension::memory_bytes).sum();
-        dimensions + self.space.memory_bytes() + self.seen.capacity()
+        dimensions + self.space.memory_bytes() + self.seen.as_ref().map_or(0, Vec::capacity)
     }
 
     /// Group numbers are below this.
@@ -77,7 +116,7 @@ impl<'a> Grouper<'a> {
     /// numbers so far are below.
     pub(crate) fn assign(
         &mut self,
-        block: usize,
+        window: Window,
         selection: Selection<'_>,
         buckets: (PartIds<'_>, usize),
         loaded: &LoadedBlock<'_>,
@@ -87,12 +126,14 @@ impl<'a> Grouper<'a> {
         if self.dimensions.is_empty()
             && let PartIds::Constant(group) = buckets.0
         {
-            return self.emit(&Batch::One { selection, group }, sink);
+            let limit = self.group_limit();
+            let batch = Batch::One { selection, group };
+            return emit_batch(&mut self.seen, self.space.is_dense(), limit, &batch, sink);
         }
         let Self { dimensions, space, bucket_count, seen, pairs } = self;
         let (mut ids, mut counts) = (Vec::with_capacity(dimensions.len()), vec![*bucket_count]);
         for dimension in dimensions.iter_mut() {
-            let (part, count) = dimension.ids(block, selection, loaded)?;
+            let (part, count) = dimension.ids(window, selection, loaded)?;
             ids.push(part);
             counts.push(count);
         }
@@ -114,7 +155,7 @@ impl<'a> Grouper<'a> {
         }));
         let dense = space.is_dense();
         let dense_limit = space.group_limit(|part| counts[part]);
-        let (groups, hashed_limit) = space.groups(&parts, selection, BLOCK_ROWS);
+        let (groups, hashed_limit) = space.groups(&parts, selection, window.capacity());
         let batch = match groups {
             GroupIds::One(group) => Batch::One { selection, group },
             GroupIds::Rows(groups) => Batch::ByRow { selection, groups },
@@ -122,20 +163,32 @@ impl<'a> Grouper<'a> {
         emit_batch(seen, dense, hashed_limit.unwrap_or(dense_limit), &batch, sink)
     }
 
-    fn emit(
-        &mut self,
-        batch: &Batch<'_>,
-        sink: &mut dyn FnMut(&Batch<'_>, usize) -> Result<()>,
-    ) -> Result<()> {
+    /// Marks the time bucket's group, when there are no dimensions: rows of it were added to the
+    /// states already.
+    pub(crate) fn mark_bucket(&mut self, bucket: u32, bucket_count: usize) {
+        self.bucket_count = bucket_count;
         let limit = self.group_limit();
-        emit_batch(&mut self.seen, self.space.is_dense(), limit, batch, sink)
+        if let Some(seen) = &mut self.seen {
+            seen.resize(seen.len().max(limit), 0);
+            seen[bucket as usize] = 1;
+        }
     }
 
-    /// The groups that have rows, when groups are positions among which there are empty ones.
-    pub(crate) fn positions(&self) -> Option<Vec<u32>> {
-        self.space.is_dense().then(|| {
-            let seen = (0..).zip(&self.seen).filter(|(_, seen)| **seen != 0);
-            seen.map(|(group, _)| group).collect()
+    /// The groups that have rows, when groups are positions among which there are empty ones;
+    /// `of_states` are those that states tell of.
+    pub(crate) fn positions(
+        &self,
+        of_states: impl FnOnce() -> Option<Vec<u32>>,
+    ) -> Option<Vec<u32>> {
+        if !self.space.is_dense() {
+            return None;
+        }
+        Some(match &self.seen {
+            None => of_states().unwrap_or_default(),
+            Some(seen) => {
+                let seen = (0..).zip(seen).filter(|(_, seen)| **seen != 0);
+                seen.map(|(group, _)| group).collect()
+            }
         })
     }
 
@@ -169,7 +222,7 @@ fn group_limit(space: &KeySpace, dimensions: &[Dimension<'_>], bucket_count: usi
 }
 
 fn emit_batch(
-    seen: &mut Vec<u8>,
+    seen: &mut Option<Vec<u8>>,
     dense: bool,
     limit: usize,
     batch: &Batch<'_>,
@@ -178,7 +231,7 @@ fn emit_batch(
     if batch.is_empty() {
         return Ok(());
     }
-    if dense {
+    if let (true, Some(seen)) = (dense, seen) {
         seen.resize(seen.len().max(limit), 0);
         match batch {
             Batch::One { group, .. } => seen[*group as usize] = 1,

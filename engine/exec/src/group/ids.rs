@@ -1,11 +1,13 @@
-//! From a block's values to a dimension's ids.
+//! From a window's values to a dimension's ids.
 
 use henge_expr::ExprValue;
-use henge_segment::{BLOCK_ROWS, IdBlock, NULL_ID, NumericBlock};
+use henge_segment::{
+    IdBlock, NULL_ID, NumericBlock, NumericColumn, NumericValues, PackedBlock, PackedInts,
+};
 
 use super::dimension::{DimensionIds, Mapped};
 use super::values::{KeyType, LocalValues, round};
-use crate::column::{ExpressionReader, Loaded, double_key};
+use crate::column::{ExpressionReader, Loaded, Window, double_key};
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 
@@ -17,10 +19,10 @@ pub(super) fn not_loaded() -> ExecError {
 pub(super) fn widen<'b>(
     block: IdBlock<'b>,
     selection: Selection<'_>,
+    capacity: usize,
     scratch: &'b mut Vec<u32>,
 ) -> DimensionIds<'b> {
-    fn copy<T: Copy + Into<u32>>(ids: &[T], selection: Selection<'_>, scratch: &mut Vec<u32>) {
-        scratch.resize(BLOCK_ROWS, NULL_ID);
+    fn copy<T: Copy + Into<u32>>(ids: &[T], selection: Selection<'_>, scratch: &mut [u32]) {
         match selection {
             Selection::Range { start, end } => {
                 for (wide, &id) in scratch[start..end].iter_mut().zip(&ids[start..end]) {
@@ -34,6 +36,7 @@ pub(super) fn widen<'b>(
             }
         }
     }
+    scratch.resize(capacity, NULL_ID);
     match block {
         IdBlock::Constant(id) => return DimensionIds::Constant(id),
         IdBlock::U32(ids) => return DimensionIds::Rows(ids),
@@ -45,6 +48,7 @@ pub(super) fn widen<'b>(
 
 pub(super) fn map_ids<'b>(
     loaded: Loaded<'_>,
+    window: Window,
     selection: Selection<'_>,
     map: &mut Mapped<'_>,
     multi: bool,
@@ -54,7 +58,7 @@ pub(super) fn map_ids<'b>(
     match loaded {
         Loaded::Ids(IdBlock::Constant(id)) => Ok(DimensionIds::Constant(map.id(id)?)),
         Loaded::Ids(block) => {
-            ids.resize(BLOCK_ROWS, NULL_ID);
+            ids.resize(window.capacity(), NULL_ID);
             selection.try_for_each(|row| {
                 ids[row] = map.id(block.get(row))?;
                 Ok::<_, ExecError>(())
@@ -106,39 +110,91 @@ impl<'b> ListBuilder<'b> {
     }
 }
 
-pub(super) fn direct_longs<'b>(
+/// The ids of integers: their distances from the smallest, plus one.
+pub(super) fn direct_longs(
     block: &NumericBlock<'_, i64>,
     selection: Selection<'_>,
     min: i64,
     id_count: u32,
-    ids: &'b mut Vec<u32>,
-) -> Result<DimensionIds<'b>> {
+    ids: &mut [u32],
+) -> Result<()> {
     let (span, mut outside) = (u64::from(id_count) - 1, false);
-    ids.resize(BLOCK_ROWS, NULL_ID);
-    selection.for_each(|row| {
-        ids[row] = if block.nulls.is_some_and(|nulls| nulls.is_null(row)) {
-            NULL_ID
-        } else {
-            let offset = block.values.get(row).wrapping_sub(min) as u64;
-            outside |= offset >= span;
-            offset as u32 + 1
-        };
-    });
-    if outside {
-        let reason = "a value lies outside its block's statistics".to_owned();
-        return Err(henge_segment::SegmentError::Corrupt(reason).into());
+    let mut id_of = |value: i64| {
+        let offset = value.wrapping_sub(min) as u64;
+        outside |= offset >= span;
+        offset as u32 + 1
+    };
+    match (block.values, block.nulls, selection) {
+        (NumericValues::Slice(values), None, Selection::Range { start, end }) => {
+            for (id, &value) in ids[start..end].iter_mut().zip(&values[start..end]) {
+                *id = id_of(value);
+            }
+        }
+        (values, nulls, selection) => selection.for_each(|row| {
+            let null = nulls.is_some_and(|nulls| nulls.is_null(row));
+            ids[row] = if null { NULL_ID } else { id_of(values.get(row)) };
+        }),
     }
-    Ok(DimensionIds::Rows(ids))
+    if outside {
+        return Err(outside_statistics());
+    }
+    Ok(())
 }
 
-pub(super) fn number_ids<'b>(
+/// A block of packed integers whose residuals become ids without decoding.
+pub(super) struct FramedIds<'a> {
+    ints: PackedInts<'a>,
+    first: u32,
+    unit: u32,
+}
+
+impl<'a> FramedIds<'a> {
+    /// `None` when the block is not packed, has nulls, or its integers do not fit 32 bits.
+    pub(super) fn of(
+        column: &'a dyn NumericColumn<i64>,
+        block: usize,
+        min: i64,
+    ) -> Result<Option<Self>> {
+        let Some(PackedBlock { ints, nulls: None, .. }) = column.packed(block)? else {
+            return Ok(None);
+        };
+        let most = u32::MAX.checked_shr(32 - ints.width()).unwrap_or(0);
+        let first = i128::from(ints.base()) - i128::from(min) + 1;
+        let last = first + i128::from(ints.unit()) * i128::from(most);
+        let fits = first > 0 && last <= i128::from(u32::MAX);
+        Ok(fits.then(|| Self { ints, first: first as u32, unit: ints.unit() as u32 }))
+    }
+
+    /// Writes the ids of the rows from `start` on.
+    pub(super) fn read(&self, start: usize, id_count: u32, ids: &mut [u32]) -> Result<()> {
+        let (mut group, mut largest) = ([0; 1024], 0);
+        for (index, ids) in ids.chunks_mut(1024).enumerate() {
+            let residuals = self.ints.unpack_group(start / 1024 + index, &mut group);
+            for (id, residual) in ids.iter_mut().zip(residuals) {
+                *id = self.first + self.unit.wrapping_mul(*residual);
+                largest = largest.max(*id);
+            }
+        }
+        if largest >= id_count {
+            return Err(outside_statistics());
+        }
+        Ok(())
+    }
+}
+
+fn outside_statistics() -> ExecError {
+    let reason = "a value lies outside its block's statistics".to_owned();
+    henge_segment::SegmentError::Corrupt(reason).into()
+}
+
+/// The ids of numbers in a table.
+pub(super) fn number_ids(
     loaded: Loaded<'_>,
     selection: Selection<'_>,
     values: &mut LocalValues,
     output: KeyType,
-    ids: &'b mut Vec<u32>,
-) -> Result<DimensionIds<'b>> {
-    ids.resize(BLOCK_ROWS, NULL_ID);
+    ids: &mut [u32],
+) -> Result<()> {
     match (loaded, values) {
         (Loaded::Long(block), LocalValues::Long(table)) => {
             fill(&block, selection, ids, |value| table.id_of(value as u64));
@@ -162,7 +218,7 @@ pub(super) fn number_ids<'b>(
         }
         _ => return Err(not_loaded()),
     }
-    Ok(DimensionIds::Rows(ids))
+    Ok(())
 }
 
 /// Gives ids to a block's values; repeats of the last value are not looked up again.
@@ -193,7 +249,7 @@ fn fill<T: Copy + PartialEq>(
 
 pub(super) fn computed_ids<'b>(
     reader: &mut ExpressionReader<'_>,
-    block: usize,
+    window: Window,
     selection: Selection<'_>,
     values: &mut LocalValues,
     output: KeyType,
@@ -202,7 +258,7 @@ pub(super) fn computed_ids<'b>(
 ) -> Result<DimensionIds<'b>> {
     let mut builder = ListBuilder::new(ids, offsets);
     let mut lists = false;
-    reader.for_each(block, selection, &mut |row, value| {
+    reader.for_each(window, selection, &mut |row, value| {
         builder.start(row);
         match value {
             ExprValue::Array(items) if !items.is_empty() => {
@@ -220,7 +276,7 @@ pub(super) fn computed_ids<'b>(
     // One id a row: spread them from the back, so that the list becomes the row's slot.
     let ListBuilder { ids, .. } = builder;
     let mut next = ids.len();
-    ids.resize(ids.len().max(BLOCK_ROWS), NULL_ID);
+    ids.resize(ids.len().max(window.capacity()), NULL_ID);
     let mut place = |row: usize| {
         next -= 1;
         ids[row] = ids[next];

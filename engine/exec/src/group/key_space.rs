@@ -267,7 +267,12 @@ impl Stage {
                 selection.for_each(|row| keys[row] |= u64::from(ids[row]) << shift);
             }
         }
-        selection.for_each(|row| groups[row] = table.id_of(keys[row]));
+        match selection {
+            Selection::Range { start, end } => {
+                table.ids_of(&keys[start..end], &mut groups[start..end]);
+            }
+            rows => rows.for_each(|row| groups[row] = table.id_of(keys[row])),
+        }
     }
 }
 

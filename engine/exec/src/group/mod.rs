@@ -8,6 +8,6 @@ mod key_text;
 mod values;
 
 pub(crate) use dimension::{Dimension, DimensionIds};
-pub(crate) use grouper::Grouper;
+pub(crate) use grouper::{Grouper, GroupingSize};
 pub(crate) use key_space::{GroupIds, KeySpace, PartIds, PartSize};
 pub(crate) use values::Scalar;

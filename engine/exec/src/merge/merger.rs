@@ -191,7 +191,7 @@ impl Dense {
     fn finish(self, cut: Option<&TopCut>) -> GroupedPartial {
         let Self { dictionary, values, bucket_start_ms, data_range_ms, accumulated } = self;
         let (mut ids, mut states) = accumulated.finish();
-        if let Some(best) = cut.and_then(|cut| cut.best(&states)) {
+        if let Some(best) = cut.and_then(|cut| cut.best(states.get(cut.aggregator())?)) {
             ids = best.iter().map(|&group| ids[group as usize]).collect();
             states = states.into_iter().map(|states| states.pick(&best)).collect();
         }

@@ -6,6 +6,7 @@
 //! them, and given up when all dictionaries together outgrow their budget.
 
 mod dictionary;
+mod hashes;
 mod registry;
 mod table;
 mod values;

@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use henge_segment::Dictionary;
+use henge_sketch::HllHash;
 use rustc_hash::FxHashMap;
 
 use super::dictionary::{NodeDictionary, NodeMap};
+use super::hashes::TextHashes;
 use crate::error::Result;
 
 /// Dictionaries of at most this many values are mapped whenever they are met: it costs next to
@@ -15,6 +17,9 @@ const SMALL_DICTIONARY: u32 = 1 << 12;
 
 /// A larger dictionary is mapped when a query met at least this share of its values.
 const WORTH_MAPPING: usize = 16;
+
+/// The share of the budget that is for hashes.
+const HASHES_SHARE: usize = 4;
 
 /// Bytes that a value takes in a dictionary, its text aside: table, end, maps.
 const VALUE_BYTES: usize = 48;
@@ -35,15 +40,35 @@ type ByColumn = FxHashMap<(Arc<str>, String), Arc<NodeDictionary>>;
 #[derive(Debug)]
 pub struct NodeDictionaries {
     columns: Mutex<ByColumn>,
+    hashes: TextHashes,
     budget_bytes: usize,
     clock: AtomicU64,
 }
 
 impl NodeDictionaries {
-    /// No dictionaries yet, at most `budget_bytes` of them later.
+    /// No dictionaries yet, at most `budget_bytes` of them and of values' hashes later.
     #[must_use]
     pub fn new(budget_bytes: usize) -> Self {
-        Self { columns: Mutex::default(), budget_bytes, clock: AtomicU64::new(0) }
+        let hashes_bytes = budget_bytes / HASHES_SHARE;
+        Self {
+            columns: Mutex::default(),
+            hashes: TextHashes::new(hashes_bytes),
+            budget_bytes: budget_bytes - hashes_bytes,
+            clock: AtomicU64::new(0),
+        }
+    }
+
+    /// The hash of each of a dictionary's values by id (that of null means nothing), when they are
+    /// kept or worth keeping for a query that met `wanted` of the values.
+    ///
+    /// # Errors
+    /// When the segment is corrupt.
+    pub fn hashes_of(
+        &self,
+        dictionary: &dyn Dictionary,
+        wanted: usize,
+    ) -> Result<Option<Arc<[HllHash]>>> {
+        self.hashes.of(dictionary, wanted)
     }
 
     /// The map of a segment's dictionary, when there is one or it is worth making for a query that
@@ -85,12 +110,14 @@ impl NodeDictionaries {
         let mut columns = self.columns();
         columns.retain(|_, node| !node.is_refused());
         columns.values().for_each(|node| node.forget(segment));
+        self.hashes.forget(segment);
     }
 
-    /// Bytes of memory of all dictionaries, roughly.
+    /// Bytes of memory of all dictionaries and hashes, roughly.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.columns().values().map(|node| node.memory_bytes()).sum()
+        let dictionaries: usize = self.columns().values().map(|node| node.memory_bytes()).sum();
+        dictionaries + self.hashes.memory_bytes()
     }
 
     fn columns(&self) -> MutexGuard<'_, ByColumn> {
@@ -207,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_budget_holds_and_what_alone_exceeds_it_is_not_built_again() {
-        let dictionaries = NodeDictionaries::new(200_000);
+        let dictionaries = NodeDictionaries::new(266_666);
         let datasource: Arc<str> = "t".into();
         for (number, column) in ["a", "b", "c"].into_iter().enumerate() {
             let values = segment(number as u64, 0..2_000);

@@ -92,12 +92,9 @@ impl Groups {
             return Err(several_values(&spec.name));
         }
         let first_ms = view.time_range().map_or(0, |(first, _)| first);
-        let earliest_ms = view.id().interval.start_ms;
         for start_ms in &mut partial.bucket_start_ms {
-            *start_ms = match spec.granularity {
-                Granularity::All => first_ms,
-                _ => (*start_ms).max(earliest_ms),
-            };
+            // So that no bucket of a query begins between the time of a stored row and its rows.
+            *start_ms = (*start_ms).max(first_ms);
         }
         partial.keys.iter_mut().for_each(sort_dictionary);
         let mut order: Vec<usize> =

@@ -1,7 +1,8 @@
-//! Putting a query in the terms of a projection.
+//! Putting a query in the terms of a projection. Intervals and granularity stay: the time of a stored
+//! row lies between the segment's first row and its own rows, and nothing of the query cuts there.
 
 use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, Filter, Query};
-use henge_types::{ColumnType, Interval, NumericOp};
+use henge_types::{ColumnType, NumericOp};
 
 use super::ProjectionPlan;
 use super::choose::{Answered, Candidate};
@@ -38,8 +39,6 @@ pub(super) fn plan(
         base.virtual_columns.iter().map(|column| available.stores(column)).collect();
     let mut stored = stored.into_iter();
     base.virtual_columns.retain(|_| !stored.next().unwrap_or(false));
-    let first_row_ms = candidate.projection.view().time_range().map_or(time_range.0, |r| r.0);
-    base.intervals = widened(&base.intervals, time_range, first_row_ms);
     base.context.no_projections = true;
     base.context.use_projection = None;
     base.context.force_projections = false;
@@ -84,21 +83,4 @@ fn remaining_filter(filter: Option<&Filter>, implied: &[usize]) -> Option<Filter
         1 => kept.pop(),
         _ => Some(Filter::And(kept)),
     }
-}
-
-/// Rows of the projection stand at the start of their bucket, which may be before an interval that
-/// takes all of the bucket's rows. Intervals that no row lies in are left out.
-fn widened(
-    intervals: &[Interval],
-    (first_ms, last_ms): (i64, i64),
-    first_row_ms: i64,
-) -> Vec<Interval> {
-    let meeting = intervals.iter().filter(|i| i.start_ms <= last_ms && i.end_ms > first_ms);
-    let widen = |interval: &Interval| {
-        let before_all = interval.start_ms <= first_ms;
-        let start_ms =
-            if before_all { interval.start_ms.min(first_row_ms) } else { interval.start_ms };
-        Interval { start_ms, end_ms: interval.end_ms }
-    };
-    meeting.map(widen).collect()
 }

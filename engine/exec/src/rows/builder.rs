@@ -9,7 +9,7 @@ use henge_segment::{
 use henge_types::ColumnType;
 use rustc_hash::FxHashMap;
 
-use crate::column::{Columns, ExpressionReader, Source};
+use crate::column::{Columns, ExpressionReader, Source, Window};
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::partial::StringKeys;
@@ -118,7 +118,7 @@ impl<'a> ColumnBuilder<'a> {
                 })?;
             }
             (Reader::Expression(reader), values) => {
-                reader.for_each(block, rows, &mut |_, value| {
+                reader.for_each(Window::whole(block), rows, &mut |_, value| {
                     *heap_bytes += expr_bytes(value);
                     push_value(values, value);
                     Ok(())

@@ -12,7 +12,7 @@ use henge_segment::{
 use henge_types::Granularity;
 use rustc_hash::FxHashMap;
 
-use crate::column::{ExpressionReader, Source};
+use crate::column::{ExpressionReader, Source, Window};
 use crate::error::Result;
 use crate::filter::{Selection, widen_shortest};
 use crate::partial_rows::SearchHit;
@@ -175,7 +175,7 @@ impl<'a> DimensionCounter<'a> {
                 });
             }
             Reader::Expression(reader, counts) => {
-                reader.for_each(block, rows, &mut |_, value| {
+                reader.for_each(Window::whole(block), rows, &mut |_, value| {
                     match value {
                         ExprValue::Array(items) => {
                             items.iter().for_each(|item| counts.add(bucket, item));

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 
 use henge_query::{Analysis, ColumnInclusion, SegmentMetadataQuery};
 use henge_segment::{ColumnView, MultiScratch, SegmentView, StringColumn};
-use henge_types::{ColumnSchema, ColumnType, MetricSpec, condense};
+use henge_types::{ColumnSchema, ColumnType, MetricSpec, ProjectionDefinition, condense};
 
 use crate::context::ExecContext;
 use crate::error::Result;
@@ -44,7 +44,16 @@ pub(crate) fn run(
         aggregators,
         query_granularity: granularity,
         rollup: asked(Analysis::Rollup).then_some(schema.rollup),
+        projections: asked(Analysis::Projections).then(|| projections(view)),
     }])
+}
+
+fn projections(view: &dyn SegmentView) -> BTreeMap<String, (Option<ProjectionDefinition>, u64)> {
+    let stored = view.projections().iter().map(|projection| {
+        let definition = projection.definition.clone();
+        (definition.name.clone(), (Some(definition), projection.view().row_count() as u64))
+    });
+    stored.collect()
 }
 
 fn analyse(
@@ -188,6 +197,7 @@ fn merge_two(
         aggregators,
         query_granularity: a.query_granularity.filter(|g| b.query_granularity.as_ref() == Some(g)),
         rollup: a.rollup.filter(|rollup| b.rollup == Some(*rollup)),
+        projections: merge_projections(a.projections, b.projections),
     }
 }
 
@@ -224,6 +234,27 @@ fn merge_column(known: &mut ColumnAnalysis, other: &ColumnAnalysis) {
         (a, b) => a.or_else(|| b.clone()),
     };
     known.max_value = known.max_value.take().max(other.max_value.clone());
+}
+
+type Projections = Option<BTreeMap<String, (Option<ProjectionDefinition>, u64)>>;
+
+fn merge_projections(a: Projections, b: Projections) -> Projections {
+    let (Some(mut a), Some(b)) = (a, b) else { return None };
+    for (name, (definition, rows)) in b {
+        match a.entry(name) {
+            Entry::Occupied(mut known) => {
+                let (known, known_rows) = known.get_mut();
+                *known_rows += rows;
+                if *known != definition {
+                    *known = None;
+                }
+            }
+            Entry::Vacant(free) => {
+                free.insert((definition, rows));
+            }
+        }
+    }
+    Some(a)
 }
 
 type Aggregators = Option<BTreeMap<String, Option<MetricSpec>>>;

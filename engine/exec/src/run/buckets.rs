@@ -2,12 +2,18 @@
 
 use std::ops::Range;
 
-use henge_segment::NumericValues;
+use henge_segment::{NumericColumn, NumericValues};
 use henge_types::{Granularity, Interval};
 use rustc_hash::FxHashMap;
 
+use crate::aggregate::Run;
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
+
+/// Rows whose times are read together in search of a bucket's end.
+const SEARCH_ROWS: usize = 1024;
+/// Most bucket lengths that a block's times span to be searched instead of read.
+const MAX_SEARCHED_RUNS: u64 = 8;
 
 /// Numbers the time buckets that rows fall into, in the order they are met.
 #[derive(Debug)]
@@ -18,13 +24,6 @@ pub(super) struct Buckets<'q> {
     newest: Option<i64>,
     current: Option<(Interval, u32)>,
     max_buckets: usize,
-}
-
-/// Consecutive rows of one bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) rows: Range<usize>,
-    pub(super) bucket: u32,
 }
 
 impl<'q> Buckets<'q> {
@@ -46,6 +45,14 @@ impl<'q> Buckets<'q> {
     /// The start of each bucket so far.
     pub(super) fn starts(&self) -> &[i64] {
         &self.starts
+    }
+
+    /// The bucket that two times share, if they do.
+    pub(super) fn common(&mut self, min: i64, max: i64) -> Result<Option<u32>> {
+        if !self.granularity.bucket(min).contains(max) {
+            return Ok(None);
+        }
+        Ok(Some(self.bucket(min)?.1))
     }
 
     /// The bucket of a timestamp.
@@ -106,6 +113,54 @@ impl<'q> Buckets<'q> {
         Ok(Some(runs))
     }
 
+    /// The runs of a range of a block's rows, which are sorted by time; `None` when statistics do
+    /// not say that runs are long. Then few times are read, in search of where buckets end.
+    pub(super) fn runs_by_search(
+        &mut self,
+        time: &dyn NumericColumn<i64>,
+        block: usize,
+        rows: Range<usize>,
+        scratch: &mut Vec<i64>,
+    ) -> Result<Option<Vec<Run>>> {
+        let Some(stats) = time.stats(block)?.filter(|stats| stats.null_count == 0) else {
+            return Ok(None);
+        };
+        let first = self.granularity.bucket(stats.min);
+        let length_ms = first.end_ms.abs_diff(first.start_ms).max(1);
+        if stats.max.abs_diff(stats.min) / length_ms >= MAX_SEARCHED_RUNS {
+            return Ok(None);
+        }
+        let source = SortedTimes { time, block, rows: rows.end };
+        let mut runs = Vec::new();
+        let mut start = rows.start;
+        while start < rows.end {
+            let (window, values) = source.window(start / SEARCH_ROWS, scratch)?;
+            let (interval, bucket) = self.bucket(values.get(start - window.start))?;
+            // The last window that begins before the bucket's end holds the run's end.
+            let (mut low, mut high) = (start / SEARCH_ROWS, (rows.end - 1) / SEARCH_ROWS);
+            while low < high {
+                let middle = low + (high - low).div_ceil(2);
+                if source.window(middle, scratch)?.1.get(0) < interval.end_ms {
+                    low = middle;
+                } else {
+                    high = middle - 1;
+                }
+            }
+            let (window, values) = source.window(low, scratch)?;
+            let end = match values {
+                NumericValues::Constant(_) => window.end,
+                NumericValues::Slice(times) => {
+                    window.start + times.partition_point(|&ms| ms < interval.end_ms)
+                }
+            };
+            // A corrupt order of rows must not stop progress.
+            let end = end.clamp(start + 1, rows.end);
+            runs.push(Run { rows: start..end, bucket });
+            start = end;
+        }
+        Ok(Some(runs))
+    }
+
     /// Writes the bucket of each row of a range that is sorted by time to `buckets[row]`.
     pub(super) fn assign_sorted(
         &mut self,
@@ -146,6 +201,25 @@ impl<'q> Buckets<'q> {
             buckets[row] = self.bucket(times.get(row))?.1;
             Ok(())
         })
+    }
+}
+
+/// The times of a block's rows up to a row, which ascend.
+struct SortedTimes<'a> {
+    time: &'a dyn NumericColumn<i64>,
+    block: usize,
+    rows: usize,
+}
+
+impl SortedTimes<'_> {
+    /// Some rows of the block, and their times.
+    fn window<'s>(
+        &'s self,
+        window: usize,
+        scratch: &'s mut Vec<i64>,
+    ) -> Result<(Range<usize>, NumericValues<'s, i64>)> {
+        let rows = window * SEARCH_ROWS..((window + 1) * SEARCH_ROWS).min(self.rows);
+        Ok((rows.clone(), self.time.rows(self.block, rows, scratch)?.values))
     }
 }
 

@@ -1,27 +1,33 @@
 //! timeseries, topN and groupBy: the loop over blocks.
 
+use std::ops::Range;
+
 use henge_query::{AggregatorSpec, DimensionSpec, Query, QueryBase};
 use henge_segment::{BLOCK_ROWS, NumericColumn, SegmentView};
 use henge_types::{Granularity, Interval};
 
 use super::Blocks;
-use super::buckets::{Buckets, Run};
+use super::buckets::Buckets;
 use super::rows::{SelectedRows, time_column};
 use super::top::TopCut;
-use crate::aggregate::{Aggregator, Batch, BlockInput};
-use crate::column::{ColumnSet, Columns, SlotId};
+use crate::aggregate::{Aggregators, BlockInput, Run};
+use crate::column::{ColumnSet, Columns, Window};
 use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
-use crate::filter::Selection;
-use crate::group::{Grouper, PartIds};
+use crate::filter::{BlockBits, RowSet, Selection};
+use crate::group::{Grouper, GroupingSize, PartIds};
 use crate::memory::MemoryLease;
 use crate::node::NodeScope;
-use crate::partial::{GroupedPartial, Partial};
+use crate::partial::{GroupedPartial, Partial, StateColumn};
 
+/// Windows start at multiples of this.
+const GROUP_ROWS: usize = 1024;
 /// Runs of one bucket that a block may have before each row gets its bucket's number instead.
 const MAX_RUNS: usize = 1024;
 /// The same when there are dimensions, which cost more a run.
 const MAX_GROUPED_RUNS: usize = 8;
+/// Rows that a run should have to be added as it is stored: shorter ones are better decoded.
+const MIN_PACKED_RUN: usize = 4096;
 
 /// Where the time buckets of a block's rows are.
 enum BlockBuckets {
@@ -30,9 +36,6 @@ enum BlockBuckets {
     /// Row by row in the run's scratch space.
     ByRow,
 }
-
-/// Takes rows of a block with their buckets.
-type AssignRows<'f> = dyn FnMut(Selection<'_>, PartIds<'_>) -> Result<()> + 'f;
 
 /// What timeseries, topN and groupBy have in common.
 #[derive(Debug)]
@@ -92,7 +95,8 @@ pub(super) fn run(
     } else {
         vec![None; query.base.intervals.len()]
     };
-    let mut run = GroupedRun::new(query, view, ctx)?;
+    let expected_rows = selector.expected_rows(&(0..view.block_count()));
+    let mut run = GroupedRun::new(query, view, expected_rows, ctx)?;
     if selector.is_nothing() {
         // Whoever counts what is left of the segment is to see that nothing is.
         while blocks().is_some() {}
@@ -100,9 +104,9 @@ pub(super) fn run(
         while let Some(blocks) = blocks() {
             for block in blocks {
                 ctx.cancel.check()?;
-                let selection = selector.block(block)?;
-                if !selection.is_empty() {
-                    run.block(block, selection)?;
+                let rows = selector.row_set(block)?;
+                if !rows.is_empty() {
+                    run.block(block, rows)?;
                 }
             }
             if ctx.spill.as_ref().is_some_and(|spill| run.used_bytes > spill.above_bytes) {
@@ -135,61 +139,41 @@ struct GroupedRun<'a> {
     columns: ColumnSet<'a>,
     buckets: Buckets<'a>,
     bucket_ids: Vec<u32>,
+    positions: Vec<u16>,
+    run_rows: BlockBits,
     grouper: Grouper<'a>,
-    grouper_slots: Vec<SlotId>,
     aggregators: Aggregators<'a>,
     ungrouped: bool,
     use_statistics: bool,
+    batch_rows: usize,
     memory_budget_bytes: usize,
     used_bytes: usize,
     lease: MemoryLease,
 }
 
-/// The aggregators, all with room for the same number of groups.
-struct Aggregators<'a> {
-    all: Vec<Aggregator<'a>>,
-    groups: usize,
-}
-
-impl Aggregators<'_> {
-    fn make_room(&mut self, groups: usize) {
-        if groups > self.groups {
-            self.groups = groups;
-            self.all.iter_mut().for_each(|aggregator| aggregator.resize(groups));
-        }
-    }
-
-    /// Adds a batch to the aggregators that `answered` does not mark.
-    fn update(
-        &mut self,
-        batch: &Batch<'_>,
-        groups: usize,
-        input: &BlockInput<'_>,
-        answered: &[bool],
-    ) -> Result<()> {
-        self.make_room(groups);
-        for (index, aggregator) in self.all.iter_mut().enumerate() {
-            if !answered.get(index).is_some_and(|answered| *answered) {
-                aggregator.update(batch, input)?;
-            }
-        }
-        Ok(())
-    }
-}
-
 impl<'a> GroupedRun<'a> {
-    fn new(query: &GroupedQuery<'a>, view: &'a dyn SegmentView, ctx: &ExecContext) -> Result<Self> {
-        let columns = Columns::new(view, &query.base.virtual_columns);
+    fn new(
+        query: &GroupedQuery<'a>,
+        view: &'a dyn SegmentView,
+        expected_rows: usize,
+        ctx: &ExecContext,
+    ) -> Result<Self> {
+        let columns =
+            Columns::new(view, &query.base.virtual_columns).on_node(ctx.dictionaries.as_ref());
         let mut set = ColumnSet::default();
         let all_start = query.base.intervals.first().map_or(0, |interval| interval.start_ms);
         let buckets = Buckets::new(query.granularity, all_start, ctx.max_buckets);
-        let expected = (!buckets.is_single()).then(|| expected_buckets(query, view));
-        let grouper = Grouper::new(query.dimensions, &columns, &mut set, expected)?;
-        let all = query
-            .aggregations
-            .iter()
-            .map(|spec| Aggregator::new(spec, &columns, &mut set))
-            .collect::<Result<Vec<_>>>()?;
+        let aggregators = Aggregators::new(query.aggregations, &columns, &mut set)?;
+        let size = GroupingSize {
+            expected_buckets: (!buckets.is_single()).then(|| expected_buckets(query, view)),
+            expected_rows,
+            row_bytes: aggregators.row_bytes(),
+            states_know_seen: aggregators.know_seen(),
+            budget_bytes: ctx.memory_budget_bytes,
+            grouping: ctx.tuning.grouping,
+        };
+        let grouper = Grouper::new(query.dimensions, &columns, &mut set, &size)?;
+        let lists = set.reads_lists() || grouper.has_lists();
         Ok(Self {
             view,
             time: time_column(view)?,
@@ -197,11 +181,14 @@ impl<'a> GroupedRun<'a> {
             columns: set,
             buckets,
             bucket_ids: Vec::new(),
-            grouper_slots: grouper.slots(),
+            positions: Vec::new(),
+            run_rows: BlockBits::new(),
             grouper,
-            aggregators: Aggregators { all, groups: 0 },
+            aggregators,
             ungrouped: query.dimensions.is_empty(),
             use_statistics: query.base.context.use_block_statistics,
+            // Lists are decoded a block at a time.
+            batch_rows: if lists { BLOCK_ROWS } else { ctx.tuning.batch_rows() },
             memory_budget_bytes: ctx.memory_budget_bytes,
             used_bytes: 0,
             lease: ctx.memory.lease(),
@@ -209,15 +196,18 @@ impl<'a> GroupedRun<'a> {
     }
 
     /// Adds a block's selected rows.
-    fn block(&mut self, block: usize, selection: Selection<'_>) -> Result<()> {
+    fn block(&mut self, block: usize, rows: RowSet<'_>) -> Result<()> {
+        self.aggregators.start_block(block, rows)?;
         let mut times = std::mem::take(&mut self.times);
         let mut ids = std::mem::take(&mut self.bucket_ids);
-        let result = self.buckets_of_block(block, selection, &mut times, &mut ids);
-        let result = result.and_then(|buckets| match buckets {
-            BlockBuckets::Runs(runs) => self.runs_of_block(block, selection, &runs),
-            BlockBuckets::ByRow => self.load_and_assign(block, selection, &[], |assign| {
-                assign(selection, PartIds::Rows(&ids))
-            }),
+        let result = self.buckets_of_block(block, rows, &mut times, &mut ids);
+        let result = result.and_then(|buckets| {
+            if let BlockBuckets::Runs(runs) = &buckets
+                && self.answer_whole(block, rows, runs)?
+            {
+                return Ok(());
+            }
+            self.windows_of_block(block, rows, &buckets, &ids)
         });
         self.times = times;
         self.bucket_ids = ids;
@@ -229,14 +219,25 @@ impl<'a> GroupedRun<'a> {
     fn buckets_of_block(
         &mut self,
         block: usize,
-        selection: Selection<'_>,
+        rows: RowSet<'_>,
         scratch: &mut Vec<i64>,
         ids: &mut Vec<u32>,
     ) -> Result<BlockBuckets> {
-        let span = selection.span();
+        let span = rows.span();
         let (Some(time), false) = (self.time, self.buckets.is_single()) else {
             return Ok(BlockBuckets::Runs(vec![Run { rows: span, bucket: 0 }]));
         };
+        if let Some(stats) = time.stats(block)?
+            && stats.null_count == 0
+            && let Some(bucket) = self.buckets.common(stats.min, stats.max)?
+        {
+            return Ok(BlockBuckets::Runs(vec![Run { rows: span, bucket }]));
+        }
+        if self.view.is_time_sorted()
+            && let Some(runs) = self.buckets.runs_by_search(time, block, span.clone(), scratch)?
+        {
+            return Ok(BlockBuckets::Runs(runs));
+        }
         let times = time.block(block, scratch)?.values;
         if self.view.is_time_sorted() {
             let limit = if self.ungrouped { MAX_RUNS } else { MAX_GROUPED_RUNS };
@@ -248,81 +249,90 @@ impl<'a> GroupedRun<'a> {
             return Ok(BlockBuckets::ByRow);
         }
         ids.resize(BLOCK_ROWS, 0);
-        self.buckets.assign(times, selection, ids)?;
+        self.buckets.assign(times, rows.selection(&mut self.positions), ids)?;
         Ok(BlockBuckets::ByRow)
     }
 
-    fn runs_of_block(
+    /// Lets aggregators without dimensions take a block as its statistics say it, or as it is
+    /// stored. True when all did.
+    fn answer_whole(&mut self, block: usize, rows: RowSet<'_>, runs: &[Run]) -> Result<bool> {
+        let Self { view, buckets, columns, grouper, aggregators, .. } = self;
+        if !self.ungrouped {
+            return Ok(false);
+        }
+        let bucket_count = buckets.starts().len();
+        aggregators.make_room(bucket_count);
+        let block_rows = view.block_rows(block);
+        let whole = matches!(rows, RowSet::Range { start: 0, end } if end == block_rows);
+        if let ([only], true, true) = (runs, whole, self.use_statistics) {
+            aggregators.answer_by_stats(only.bucket, block, block_rows, columns)?;
+        }
+        if runs.len() == 1 || rows.span().len() / runs.len() >= MIN_PACKED_RUN {
+            aggregators.answer_by_packed(runs, block, rows, columns)?;
+        }
+        if !aggregators.all_answered() {
+            return Ok(false);
+        }
+        for run in runs {
+            if !matches!(rows, RowSet::Bits { .. })
+                || !rows.clip(run.rows.clone(), &mut self.run_rows).is_empty()
+            {
+                grouper.mark_bucket(run.bucket, bucket_count);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Decodes a block window by window and adds its rows.
+    fn windows_of_block(
         &mut self,
         block: usize,
-        selection: Selection<'_>,
-        runs: &[Run],
+        rows: RowSet<'_>,
+        buckets: &BlockBuckets,
+        ids: &[u32],
     ) -> Result<()> {
-        let answered = match runs {
-            [only] => self.answer_by_statistics(block, selection, only.bucket)?,
-            _ => Vec::new(),
-        };
-        self.load_and_assign(block, selection, &answered, |assign| {
-            for run in runs {
-                let part = selection.within(run.rows.clone());
-                if !part.is_empty() {
-                    assign(part, PartIds::Constant(run.bucket))?;
+        let block_rows = self.view.block_rows(block);
+        let bucket_count = self.buckets.starts().len();
+        let Self { columns, grouper, aggregators, positions, batch_rows, .. } = self;
+        let mut slots = grouper.slots_of(block)?;
+        slots.extend(aggregators.open_slots());
+        let span = rows.span();
+        let first = span.start / GROUP_ROWS * GROUP_ROWS;
+        for start in (first..span.end).step_by(*batch_rows) {
+            let end = (start + *batch_rows).min(block_rows);
+            let selection = rows.within(start..end, positions);
+            if selection.is_empty() {
+                continue;
+            }
+            let window = match end - start == block_rows {
+                true => Window::whole(block),
+                false => Window::part(block, start..end),
+            };
+            let loaded = columns.load(window, selection, slots.iter().copied())?;
+            let input = BlockInput { window, loaded: &loaded };
+            let mut add = |part: Selection<'_>, bucket| {
+                let buckets = (bucket, bucket_count);
+                grouper.assign(window, part, buckets, &loaded, &mut |batch, groups| {
+                    aggregators.update(batch, groups, &input)
+                })
+            };
+            match buckets {
+                BlockBuckets::ByRow => add(selection, PartIds::Rows(&ids[start..end]))?,
+                BlockBuckets::Runs(runs) => {
+                    for run in runs_within(runs, start..end) {
+                        let part = selection.within(run.rows);
+                        if !part.is_empty() {
+                            add(part, PartIds::Constant(run.bucket))?;
+                        }
+                    }
                 }
             }
-            Ok(())
-        })
-    }
-
-    /// Decodes the columns that are needed of a block once, then lets `parts` hand over its rows.
-    fn load_and_assign(
-        &mut self,
-        block: usize,
-        selection: Selection<'_>,
-        answered: &[bool],
-        parts: impl FnOnce(&mut AssignRows<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let bucket_count = self.buckets.starts().len();
-        let Self { columns, grouper, grouper_slots, aggregators, .. } = self;
-        let open = aggregators
-            .all
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !answered.get(*index).is_some_and(|answered| *answered))
-            .flat_map(|(_, aggregator)| aggregator.slots());
-        let wanted = grouper_slots.iter().chain(open).copied();
-        let loaded = columns.load(block, selection, wanted)?;
-        let input = BlockInput { block, loaded: &loaded };
-        parts(&mut |part, bucket| {
-            grouper.assign(block, part, (bucket, bucket_count), &loaded, &mut |batch, groups| {
-                aggregators.update(batch, groups, &input, answered)
-            })
-        })
-    }
-
-    /// Lets aggregators without dimensions take a whole block from its statistics. Says which did.
-    fn answer_by_statistics(
-        &mut self,
-        block: usize,
-        selection: Selection<'_>,
-        bucket: u32,
-    ) -> Result<Vec<bool>> {
-        let rows = self.view.block_rows(block);
-        let whole = matches!(selection, Selection::Range { start: 0, end } if end == rows);
-        if !(whole && self.ungrouped && self.use_statistics) {
-            return Ok(Vec::new());
         }
-        self.aggregators.make_room(self.buckets.starts().len());
-        let columns = &self.columns;
-        self.aggregators
-            .all
-            .iter_mut()
-            .map(|aggregator| aggregator.update_by_stats(bucket, block, rows, columns))
-            .collect()
+        Ok(())
     }
 
     fn check_memory(&mut self) -> Result<()> {
-        let states: usize = self.aggregators.all.iter().map(Aggregator::memory_bytes).sum();
-        let used = states + self.grouper.memory_bytes();
+        let used = self.aggregators.memory_bytes() + self.grouper.memory_bytes();
         if used > self.memory_budget_bytes {
             return Err(ExecError::ResourceLimit(format!(
                 "groups need {used} bytes, the query's memory budget is {}: group by fewer values, \
@@ -341,31 +351,38 @@ impl<'a> GroupedRun<'a> {
         scope: Option<NodeScope<'_>>,
     ) -> Result<GroupedPartial> {
         let Self { buckets, grouper, mut aggregators, .. } = self;
-        let positions = grouper.positions();
+        let positions = grouper.positions(|| aggregators.seen());
         if positions.is_none() {
             // Without rows the aggregators were never given room.
             aggregators.make_room(grouper.group_count());
         }
-        let states = aggregators
-            .all
-            .into_iter()
-            .map(|aggregator| aggregator.finish(positions.as_deref()))
-            .collect::<Result<Vec<_>>>()?;
-        let groups = positions.unwrap_or_else(|| (0..grouper.group_count() as u32).collect());
         // Each time bucket has an answer of its own: one bucket is the case that matters.
-        let best = cut.filter(|_| buckets.is_single()).and_then(|cut| cut.best(&states));
-        let (groups, states) = match best {
-            None => (groups, states),
-            Some(best) => (
-                best.iter().map(|&group| groups[group as usize]).collect(),
-                states.into_iter().map(|states| states.pick(&best)).collect(),
-            ),
+        let cut = cut.filter(|_| buckets.is_single());
+        let best = cut.map(|cut| move |states: &StateColumn| cut.best(states));
+        let best = cut.zip(best.as_ref()).map(|(cut, best)| (cut.aggregator(), best as &_));
+        let (states, best) = aggregators.finish(positions.as_deref(), best)?;
+        let groups = match (positions, best) {
+            (None, None) => (0..grouper.group_count() as u32).collect(),
+            (None, Some(best)) => best,
+            (Some(positions), None) => positions,
+            (Some(positions), Some(best)) => {
+                best.iter().map(|&index| positions[index as usize]).collect()
+            }
         };
         let (bucket_ids, keys) = grouper.into_keys(&groups, scope)?;
         let starts = buckets.starts();
         let bucket_start_ms = bucket_ids.iter().map(|&bucket| starts[bucket as usize]).collect();
         Ok(GroupedPartial { bucket_start_ms, keys, states, data_range_ms })
     }
+}
+
+/// The parts of ascending runs that lie within a range, counted from its start.
+fn runs_within(runs: &[Run], range: Range<usize>) -> impl Iterator<Item = Run> {
+    let first = runs.partition_point(|run| run.rows.end <= range.start);
+    runs[first..].iter().take_while(move |run| run.rows.start < range.end).map(move |run| {
+        let rows = run.rows.start.max(range.start)..run.rows.end.min(range.end);
+        Run { rows: rows.start - range.start..rows.end - range.start, bucket: run.bucket }
+    })
 }
 
 /// About how many buckets the segment's rows can fall into.

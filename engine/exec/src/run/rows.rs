@@ -10,7 +10,7 @@ use henge_types::{Interval, TIME_COLUMN};
 
 use crate::column::Columns;
 use crate::error::Result;
-use crate::filter::{BlockBits, CompiledFilter, Selection};
+use crate::filter::{BlockBits, CompiledFilter, RowSet, Selection};
 
 /// Selects rows by time and filter.
 pub(crate) struct SelectedRows<'a> {
@@ -75,9 +75,40 @@ impl<'a> SelectedRows<'a> {
         no_time || self.filter.is_nothing()
     }
 
-    /// The selected rows of a block.
+    /// About how many rows of some blocks are selected.
+    pub(crate) fn expected_rows(&self, blocks: &Range<usize>) -> usize {
+        let all = blocks.start * BLOCK_ROWS..self.view.row_count().min(blocks.end * BLOCK_ROWS);
+        let in_time = match &self.rows {
+            TimeRows::Compare => all.len(),
+            TimeRows::Ranges(ranges) => ranges
+                .iter()
+                .map(|(rows, _)| rows.start.max(all.start)..rows.end.min(all.end))
+                .map(|rows| rows.len())
+                .sum(),
+        };
+        (in_time as f64 * self.filter.selectivity()).ceil() as usize
+    }
+
+    /// The selected rows of a block, as positions.
     pub(crate) fn block(&mut self, block: usize) -> Result<Selection<'_>> {
-        let Self { view, time, intervals, rows, filter, bits, positions, scratch } = self;
+        let mut positions = std::mem::take(&mut self.positions);
+        let range = match self.row_set(block)? {
+            RowSet::Range { start, end } => Some((start, end)),
+            rows => {
+                rows.selection(&mut positions);
+                None
+            }
+        };
+        self.positions = positions;
+        Ok(match range {
+            Some((start, end)) => Selection::Range { start, end },
+            None => Selection::Rows(&self.positions),
+        })
+    }
+
+    /// The selected rows of a block.
+    pub(crate) fn row_set(&mut self, block: usize) -> Result<RowSet<'_>> {
+        let Self { view, time, intervals, rows, filter, bits, scratch, .. } = self;
         let in_block = match rows {
             TimeRows::Ranges(ranges) => {
                 let mut parts = ranges
@@ -85,28 +116,31 @@ impl<'a> SelectedRows<'a> {
                     .map(|(range, _)| rows_of_block(range, block))
                     .filter(|part| !part.is_empty());
                 match (parts.next(), parts.next()) {
-                    (None, _) => return Ok(Selection::EMPTY),
-                    (Some(only), None) => return filter.select_range(block, only),
+                    (None, _) => return Ok(RowSet::EMPTY),
+                    (Some(only), None) => {
+                        let only = RowSet::Range { start: only.start, end: only.end };
+                        return filter.select(block, only);
+                    }
                     (Some(first), Some(second)) => {
                         bits.set_only(first);
                         bits.insert_range(second);
                         parts.for_each(|part| bits.insert_range(part));
                     }
                 }
-                Selection::from_bits(bits, positions)
+                RowSet::of(bits)
             }
             TimeRows::Compare => {
-                let Some(time) = time else { return Ok(Selection::EMPTY) };
+                let Some(time) = time else { return Ok(RowSet::EMPTY) };
                 bits.set_only(0..view.block_rows(block));
                 if let Some(stats) = time.stats(block)?
                     && stats.null_count == 0
                     && !intervals.iter().any(|i| stats.min < i.end_ms && stats.max >= i.start_ms)
                 {
-                    return Ok(Selection::EMPTY);
+                    return Ok(RowSet::EMPTY);
                 }
                 let values = time.block(block, scratch)?.values;
                 retain_in_intervals(bits, values, intervals);
-                Selection::from_bits(bits, positions)
+                RowSet::of(bits)
             }
         };
         filter.select(block, in_block)

@@ -26,10 +26,15 @@ impl TopCut {
         Some(Self { aggregator, smallest, threshold })
     }
 
+    /// The aggregator that decides.
+    pub(crate) fn aggregator(&self) -> usize {
+        self.aggregator
+    }
+
     /// The groups to keep, ascending: the best ones and all that tie with the last of them. `None`
     /// keeps all, also when values that have no place in a plain order (null, NaN) occur.
-    pub(crate) fn best(&self, states: &[StateColumn]) -> Option<Vec<u32>> {
-        match states.get(self.aggregator)? {
+    pub(crate) fn best(&self, states: &StateColumn) -> Option<Vec<u32>> {
+        match states {
             StateColumn::Long { values, valid: None } => self.of_values(values),
             StateColumn::Double { values, valid: None, float: false }
                 if values.iter().all(|value| !value.is_nan()) =>
@@ -86,19 +91,19 @@ mod tests {
 
     #[test]
     fn ties_with_the_last_are_kept() {
-        let states = [StateColumn::Long { values: vec![5, 1, 3, 3, 9, 2], valid: None }];
+        let states = StateColumn::Long { values: vec![5, 1, 3, 3, 9, 2], valid: None };
         let cut = |smallest, threshold| TopCut { aggregator: 0, smallest, threshold };
         assert_eq!(cut(false, 3).best(&states), Some(vec![0, 2, 3, 4]));
         assert_eq!(cut(true, 2).best(&states), Some(vec![1, 5]));
         assert_eq!(cut(false, 6).best(&states), None);
-        let nulls = [StateColumn::Long { values: vec![5, 1], valid: Some(vec![true, false]) }];
+        let nulls = StateColumn::Long { values: vec![5, 1], valid: Some(vec![true, false]) };
         assert_eq!(cut(false, 1).best(&nulls), None);
         // Scattered by an odd factor: many replacements of the worst value kept.
         let values: Vec<i64> = (0..50_000).map(|n: i64| n * 7_919 % 50_021 / 3).collect();
         let mut sorted = values.clone();
         sorted.sort_unstable();
         for threshold in [1, 100, 1_024, 5_000, 49_999] {
-            let states = [StateColumn::Long { values: values.clone(), valid: None }];
+            let states = StateColumn::Long { values: values.clone(), valid: None };
             let kept = cut(true, threshold).best(&states).unwrap();
             let last = sorted[threshold - 1];
             assert!(kept.iter().all(|group| values[*group as usize] <= last));

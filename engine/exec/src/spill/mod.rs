@@ -10,7 +10,7 @@ pub use partition::partition_groups;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use henge_query::{GroupByQuery, Query};
+use henge_query::Query;
 
 use crate::context::ExecContext;
 use crate::error::Result;
@@ -47,15 +47,18 @@ pub fn merge_partition(
 ) -> Result<Partial> {
     let parts = parts.into_iter().map(Partial::Grouped).collect();
     match (query, merge(query, parts, ctx)?) {
-        (Query::GroupBy(query), Partial::Grouped(groups)) if may_cut(query) => {
-            cut_groups(query, groups, ctx).map(Partial::Grouped)
+        (Query::GroupBy(grouped), Partial::Grouped(groups)) if may_cut(query) => {
+            cut_groups(grouped, groups, ctx).map(Partial::Grouped)
         }
         (_, merged) => Ok(merged),
     }
 }
 
-/// Grouping sets add groups of several partitions up: all of them are needed until then.
-fn may_cut(query: &GroupByQuery) -> bool {
+/// True when a part of the groups can do without those that cannot be in the answer. Grouping sets
+/// add groups of several partitions up: all of them are needed until then.
+#[must_use]
+pub fn may_cut(query: &Query) -> bool {
+    let Query::GroupBy(query) = query else { return false };
     let has_limit = query.limit_spec.as_ref().is_some_and(|limit| limit.limit.is_some());
     query.subtotals.is_none() && (query.having.is_some() || has_limit)
 }

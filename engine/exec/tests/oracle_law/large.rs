@@ -9,7 +9,7 @@ use henge_types::Value;
 use serde_json::json;
 
 use crate::data::{self, Part, START_MS, Storage};
-use crate::{compare, parse};
+use crate::{TUNINGS, compare, parse};
 
 /// Rows of a bit more than one block, their times ascending with ties, or not ascending at all.
 fn rows(sorted: bool) -> Vec<OracleRow> {
@@ -81,6 +81,25 @@ fn queries() -> Vec<serde_json::Value> {
             "queryType": "topN", "dataSource": "t", "intervals": [middle], "granularity": "thirty_minute",
             "dimension": "s", "metric": "a", "threshold": 3, "aggregations": aggregations,
         }),
+        json!({
+            "queryType": "timeseries", "dataSource": "t", "intervals": [middle],
+            "granularity": "hour", "aggregations": aggregations,
+            "filter": {"type": "in", "dimension": "s", "values": ["v1", "v3"]},
+            "context": {"useBlockStatistics": false},
+        }),
+        json!({
+            "queryType": "timeseries", "dataSource": "t", "intervals": ["2000/2100"],
+            "granularity": "day", "context": {"useBlockStatistics": false},
+            "aggregations": [
+                {"type": "count", "name": "n"},
+                {"type": "filtered", "filter": filter,
+                    "aggregator": {"type": "doubleSum", "name": "b", "fieldName": "dm"}},
+                {"type": "filtered", "filter": filter,
+                    "aggregator": {"type": "doubleMin", "name": "c", "fieldName": "d"}},
+                {"type": "filtered", "filter": filter,
+                    "aggregator": {"type": "longSum", "name": "e", "fieldName": "l"}},
+            ],
+        }),
         scan("none", 4_000, 100),
         scan("ascending", 4_000, 500),
         scan("descending", 2_500, 3),
@@ -103,7 +122,9 @@ fn check(rows: Vec<OracleRow>, storage: Storage) {
         let parsed = parse(&query);
         let expected = answer_segments(&parsed, &[&part.rows]);
         // In one go, and block by block, as a pool of threads would.
-        for split in [&[(0, 2)][..], &[(1, 2), (0, 1)]] {
+        let splits = [&[(0, 2)][..], &[(1, 2), (0, 1)], &[(0, 1), (1, 2)]];
+        for (split, tuning) in splits.into_iter().zip(&TUNINGS) {
+            let ctx = ExecContext { tuning: *tuning, ..ctx.clone() };
             let partials: Vec<Partial> = split
                 .iter()
                 .map(|&(from, to)| run_blocks(&parsed, view.as_ref(), from..to, &ctx).unwrap())

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use henge_exec::oracle::{OracleRow, answer_segments};
 use henge_exec::{
-    ExecContext, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Worker, finalise, merge,
-    run,
+    ExecContext, Grouping, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Tuning,
+    Worker, finalise, merge, run,
 };
 use henge_query::Query;
 use henge_segment::SegmentView;
@@ -73,14 +73,22 @@ fn merged(
     }
 }
 
+/// Ways to go through the rows.
+const TUNINGS: [Tuning; 3] = [
+    Tuning { batch_rows: 4096, grouping: Grouping::Auto },
+    Tuning { batch_rows: 1, grouping: Grouping::Dense },
+    Tuning { batch_rows: 2048, grouping: Grouping::Hashed },
+];
+
 /// Runs as a node does: workers that share the segments, one dictionary for all.
 fn run_shared(
     query: &Query,
     views: &[Arc<dyn SegmentView>],
     dictionary_bytes: usize,
+    tuning: Tuning,
 ) -> Result<Partial, String> {
     let dictionaries = Some(Arc::new(NodeDictionaries::new(dictionary_bytes)));
-    let ctx = ExecContext { dictionaries, ..ExecContext::default() };
+    let ctx = ExecContext { dictionaries, tuning, ..ExecContext::default() };
     let query = Arc::new(query.clone());
     let item = |view: &Arc<dyn SegmentView>| SharedItem {
         query: Arc::clone(&query),
@@ -108,10 +116,13 @@ fn execute(
     query: &Query,
     views: &[Arc<dyn SegmentView>],
     merging: Merging,
+    tuning: &Tuning,
 ) -> Result<serde_json::Value, String> {
-    let ctx = ExecContext::default();
+    let ctx = ExecContext { tuning: *tuning, ..ExecContext::default() };
     let merged = match merging {
-        Merging::Workers { dictionary_bytes } => run_shared(query, views, dictionary_bytes)?,
+        Merging::Workers { dictionary_bytes } => {
+            run_shared(query, views, dictionary_bytes, *tuning)?
+        }
         merging => {
             let partials = views
                 .iter()
@@ -132,13 +143,16 @@ fn check(parts: &[Part], query: &serde_json::Value, merging: Merging) -> Result<
         parts.iter().enumerate().map(|(number, part)| data::view(part, number).into()).collect();
     let rows: Vec<&[OracleRow]> = parts.iter().map(|part| part.rows.as_slice()).collect();
     let expected = answer_segments(&parsed, &rows);
-    let actual = execute(&parsed, &views, merging)
-        .map_err(|error| TestCaseError::fail(format!("{error}\nquery {query}")))?;
-    compare::same_answer(&parsed, &expected, &actual).map_err(|difference| {
-        TestCaseError::fail(format!(
-            "{difference}\nquery {query}\nexpected {expected}\nactual {actual}"
-        ))
-    })
+    for tuning in &TUNINGS {
+        let actual = execute(&parsed, &views, merging, tuning)
+            .map_err(|error| TestCaseError::fail(format!("{error}\nquery {query}")))?;
+        compare::same_answer(&parsed, &expected, &actual).map_err(|difference| {
+            TestCaseError::fail(format!(
+                "{difference}\nquery {query}\n{tuning:?}\nexpected {expected}\nactual {actual}"
+            ))
+        })?;
+    }
+    Ok(())
 }
 
 fn merging() -> impl Strategy<Value = Merging> {
@@ -226,7 +240,7 @@ proptest! {
                 .enumerate()
                 .map(|(number, part)| data::view(&Part { storage, ..part.clone() }, number).into())
                 .collect();
-            execute(&parsed, &views, merging)
+            execute(&parsed, &views, merging, &TUNINGS[0])
         });
         for answer in &answers[1..] {
             let same = match (&answers[0], answer) {

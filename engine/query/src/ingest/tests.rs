@@ -354,3 +354,70 @@ fn wrong_tasks_name_path_and_fix() {
         assert!(error.starts_with(beginning), "got: {error}\nnot: {beginning}");
     }
 }
+
+#[test]
+fn projections_say_the_time_in_three_ways() {
+    let projection = |time: Value| {
+        let mut spec = json!({
+            "type": "aggregate", "name": "p", "groupingColumns": ["a"],
+            "aggregators": [{"type": "count", "name": "rows"}],
+        });
+        spec.as_object_mut().expect("an object").extend(time.as_object().cloned().expect("one"));
+        schema_with(json!({"projections": [spec]}))
+    };
+    let floor = json!({
+        "groupingColumns": [{"type": "long", "name": "__gran"}, {"type": "string", "name": "a"}],
+        "virtualColumns": [{
+            "type": "expression", "name": "__gran", "outputType": "LONG",
+            "expression": "timestamp_floor(__time, 'PT1H')",
+        }],
+    });
+    for (time, expected) in [
+        (json!({"granularity": "hour"}), "PT1H"),
+        (floor, "PT1H"),
+        (json!({"groupingColumns": ["__time", "a"]}), "none"),
+        (json!({}), "all"),
+    ] {
+        let schema = DataSchema::from_value(&projection(time)).expect("a schema");
+        let spec = &schema.projections[0];
+        let granularity = serde_json::to_value(&spec.granularity).expect("JSON").to_string();
+        assert!(granularity.contains(expected), "{granularity}");
+        assert_eq!(spec.grouping_columns.len(), 1);
+        assert!(spec.virtual_columns.is_empty());
+        let again = DataSchema::from_value(&schema.to_value()).expect("its own JSON");
+        assert_eq!(again.projections[0].definition(), spec.definition());
+    }
+}
+
+#[test]
+fn projections_must_fit_the_table() {
+    let refused = |change: Value, beginning: &str| {
+        let mut spec = json!({"type": "aggregate", "name": "p", "groupingColumns": ["a"]});
+        spec.as_object_mut().expect("an object").extend(change.as_object().cloned().expect("one"));
+        let fields = json!({
+            "dimensionsSpec": {"dimensions": ["a", {"type": "long", "name": "l"}]},
+            "projections": [spec],
+        });
+        assert_schema_refused(fields, beginning);
+    };
+    refused(json!({"type": "join"}), "projections[0].type: unknown projection type");
+    refused(json!({"groupingColumns": ["b"]}), "projections[0]: groupingColumns names 'b'");
+    refused(
+        json!({"aggregators": [{"type": "longSum", "name": "s", "fieldName": "b"}]}),
+        "projections[0]: aggregators names 'b'",
+    );
+    refused(
+        json!({"aggregators": [{"type": "longSum", "name": "a", "fieldName": "l"}]}),
+        "projections[0]: there is another column 'a'",
+    );
+    refused(
+        json!({"aggregators": [{"type": "stringLast", "name": "s", "fieldName": "a"}]}),
+        "projections[0].aggregators[0].type: aggregator type \"stringLast\" is not supported",
+    );
+    refused(
+        json!({"groupingColumns": ["v"], "virtualColumns": [
+            {"type": "expression", "name": "v", "expression": "upper(a)"},
+        ]}),
+        "projections[0]: virtual column 'v' is grouped by: give its outputType",
+    );
+}

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_segment::{
-    ColumnData, ColumnView, IndexPolicy, MappedSegment, MultiScratch, SegmentSummary, SegmentView,
-    SegmentWriter, StringTable, WriteOptions,
+    ColumnData, ColumnView, IndexPolicy, MappedSegment, MultiScratch, ProjectionFile,
+    SegmentSummary, SegmentView, SegmentWriter, StringTable, WriteOptions, add_projections,
 };
 use henge_types::{
-    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, SegmentId, SegmentSchema, Value,
-    Version,
+    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, ProjectionAggregator,
+    ProjectionColumn, ProjectionDefinition, SegmentId, SegmentSchema, Value, Version,
 };
 
 pub const START_MS: i64 = 1_442_016_000_000;
@@ -182,6 +182,36 @@ fn write_floats(writer: &mut SegmentWriter<Vec<u8>>, rows: usize) {
     let all = mask(rows, |_| true);
     let none = ColumnData::Double { values: &noise, nulls: Some(&all) };
     writer.write_column("none", none).unwrap();
+}
+
+/// A definition; what the rows hold does not matter to the format.
+pub fn definition(name: &str) -> ProjectionDefinition {
+    ProjectionDefinition {
+        name: name.into(),
+        filters: vec![r#"{"type":"true"}"#.into()],
+        virtual_columns: Vec::new(),
+        granularity: Granularity::parse_name("hour").unwrap(),
+        grouping_columns: vec![ProjectionColumn {
+            name: "page".into(),
+            column_type: Some(ColumnType::String),
+        }],
+        aggregators: vec![ProjectionAggregator {
+            name: "added".into(),
+            spec: r#"{"type":"longSum","name":"added","fieldName":"added"}"#.into(),
+            key: "added".into(),
+        }],
+    }
+}
+
+/// [`write_rich`], with two projections.
+pub fn write_projected(rows: usize, options: WriteOptions) -> Vec<u8> {
+    let projections = [("hourly", rows / 4 + 1), ("daily", 3)].map(|(name, rows)| ProjectionFile {
+        definition: definition(name),
+        bytes: write_rich(rows, options).0,
+    });
+    let mut file = Vec::new();
+    add_projections(&write_rich(rows, options).0, &projections, &mut file).unwrap();
+    file
 }
 
 pub fn open(bytes: Vec<u8>) -> henge_segment::Result<MappedSegment> {

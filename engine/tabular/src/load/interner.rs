@@ -52,11 +52,8 @@ impl Interner {
     pub(super) fn into_sorted(self) -> (StringTable, Vec<u32>) {
         let Self { texts, slots, .. } = self;
         drop(slots);
-        let mut order: Vec<(u64, u32)> =
-            (0..texts.len()).map(|id| (prefix(texts.get(id)), id as u32)).collect();
-        order.sort_unstable_by(|a, b| {
-            a.0.cmp(&b.0).then_with(|| texts.get(a.1 as usize).cmp(texts.get(b.1 as usize)))
-        });
+        let mut order: Vec<(u64, u32)> = (0..texts.len() as u32).map(|id| (0, id)).collect();
+        sort_from(&texts, &mut order, 0);
         let mut sorted = StringTable::new();
         let mut places = vec![0; texts.len()];
         for (place, (_, id)) in order.into_iter().enumerate() {
@@ -73,13 +70,37 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// The first bytes as a number that sorts as they do: most comparisons need no more. Texts that
-/// differ in no more than zero bytes at their ends are told apart by comparing them in full.
-fn prefix(text: &str) -> u64 {
-    let mut bytes = [0; 8];
-    let length = text.len().min(8);
-    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
-    u64::from_be_bytes(bytes)
+/// Beyond so many bytes that are equal, texts are compared in full.
+const MAX_KEYED_BYTES: usize = 64;
+
+/// Sorts texts that are equal up to a place. The next bytes of each are taken once, as a number that
+/// sorts as they do: comparing the texts themselves would fetch both from memory each time.
+fn sort_from(texts: &StringTable, order: &mut [(u64, u32)], start: usize) {
+    for (key, id) in order.iter_mut() {
+        *key = key_at(texts.get(*id as usize).as_bytes(), start);
+    }
+    order.sort_unstable();
+    for equal in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|equal| equal.len() > 1) {
+        let key = equal.first().map_or(0, |(key, _)| *key);
+        // A key that ends in zero may stand for a text that ends, or for one with zero bytes.
+        if key & 0xff == 0 || start >= MAX_KEYED_BYTES {
+            equal.sort_unstable_by(|a, b| texts.get(a.1 as usize).cmp(texts.get(b.1 as usize)));
+        } else {
+            sort_from(texts, equal, start + 8);
+        }
+    }
+}
+
+fn key_at(bytes: &[u8], start: usize) -> u64 {
+    let rest = bytes.get(start..).unwrap_or_default();
+    match rest.first_chunk::<8>() {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => {
+            let mut padded = [0; 8];
+            padded[..rest.len()].copy_from_slice(rest);
+            u64::from_be_bytes(padded)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -89,7 +110,24 @@ mod tests {
     #[test]
     fn texts_sort_by_bytes_whatever_order_they_came_in() {
         let mut interner = Interner::default();
-        let texts = ["b", "", "abcdefgh\0", "abcdefgh", "é", "abcdefghi", "a", "abcdefgh\u{1}"];
+        let long = |end: &str| "abcdefgh".repeat(12) + end;
+        let (long_a, long_b) = (long("a"), long("b"));
+        let texts = [
+            "b",
+            "",
+            "abcdefgh\0",
+            "abcdefgh",
+            "é",
+            "abcdefghi",
+            "a",
+            "abcdefgh\u{1}",
+            &long_b,
+            "abcdefg",
+            &long_a,
+            "abcdefghijklmnopq",
+            "abcdefghijklmnop",
+            "abcdefg\0",
+        ];
         for (id, text) in texts.iter().enumerate() {
             assert_eq!(interner.intern(text), id as u32);
         }

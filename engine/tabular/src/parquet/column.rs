@@ -7,6 +7,7 @@ use parquet::data_type::{AsBytes, ByteArray, DataType, FixedLenByteArray, Int96}
 use rustc_hash::FxHashMap;
 
 use super::convert;
+use super::guard::ListBudget;
 use super::schema::{Kind, ParquetField};
 use crate::batch::{BatchColumn, Values};
 use crate::error::{Result, TabularError};
@@ -24,6 +25,7 @@ pub(super) struct ReadColumn {
 pub(super) struct OpenColumn {
     reader: ColumnReader,
     has_dictionary: bool,
+    budget: ListBudget,
 }
 
 /// Values that are there, and the levels that say where.
@@ -34,13 +36,14 @@ struct Decoded<T> {
 }
 
 impl OpenColumn {
-    pub(super) fn new(reader: ColumnReader, has_dictionary: bool) -> Self {
-        Self { reader, has_dictionary }
+    pub(super) fn new(reader: ColumnReader, has_dictionary: bool, budget: ListBudget) -> Self {
+        Self { reader, has_dictionary, budget }
     }
 
     /// The next `rows` rows.
     pub(super) fn read(&mut self, column: &ReadColumn, rows: usize) -> Result<BatchColumn> {
         let has_dictionary = self.has_dictionary;
+        self.budget.reset();
         match &mut self.reader {
             ColumnReader::BoolColumnReader(reader) => {
                 decode(reader, column, rows)?.assemble(column, rows, Values::Bool)
@@ -144,10 +147,8 @@ impl<T: Default + Clone> Decoded<T> {
         if field.is_list {
             let offsets =
                 list_offsets(field, rows, &definitions, &repetitions).ok_or_else(wrong)?;
-            let present: Vec<i16> = definitions
-                .into_iter()
-                .filter(|level| *level + 1 >= field.max_definition)
-                .collect();
+            let present: Vec<i16> =
+                definitions.into_iter().filter(|level| *level >= field.item_definition).collect();
             let (values, nulls) =
                 fill(values, &present, field.max_definition, filler).ok_or_else(wrong)?;
             if offsets.last().map(|end| *end as usize) != Some(values.len()) {
@@ -198,8 +199,7 @@ fn fill<T: Clone>(
     values.next().is_none().then_some((filled, Some(nulls)))
 }
 
-/// Where the elements of each row begin. The level below the highest is an element that is null,
-/// where elements can be; below that the list is empty or null.
+/// Where the elements of each row begin. Below the level of elements the list is empty or null.
 fn list_offsets(
     field: &ParquetField,
     rows: usize,
@@ -212,7 +212,7 @@ fn list_offsets(
         if *repetition == 0 {
             offsets.push(items);
         }
-        items += u32::from(*definition + 1 >= field.max_definition);
+        items += u32::from(*definition >= field.item_definition);
     }
     offsets.push(items);
     (offsets.len() == rows + 1 && definitions.len() == repetitions.len()).then_some(offsets)

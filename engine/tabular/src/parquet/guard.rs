@@ -1,5 +1,8 @@
 //! Checks on pages before the library decodes them: it allocates by what a page says of itself.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use parquet::basic::{Encoding, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
@@ -8,8 +11,31 @@ use parquet::errors::{ParquetError, Result};
 /// alone bounds nothing.
 const MAX_PAGE_VALUES: u32 = 64 << 20;
 
+/// Values of the pages that one batch of a list column may need: a row is read as a whole, however
+/// many pages it goes on for.
+const MAX_LIST_VALUES: u64 = 32 << 20;
+
+/// Values that pages may still bring until the next batch begins.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ListBudget(Arc<AtomicU64>);
+
+impl ListBudget {
+    /// A new batch begins.
+    pub(super) fn reset(&self) {
+        self.0.store(MAX_LIST_VALUES, Ordering::Relaxed);
+    }
+
+    fn take(&self, values: u32) -> bool {
+        let left = self.0.load(Ordering::Relaxed).checked_sub(u64::from(values));
+        self.0.store(left.unwrap_or(0), Ordering::Relaxed);
+        left.is_some()
+    }
+}
+
 /// A page reader that refuses pages which promise more than they can hold.
 pub(super) struct GuardedPages {
+    /// For list columns.
+    pub(super) budget: Option<ListBudget>,
     pub(super) inner: Box<dyn PageReader>,
     pub(super) physical_type: Type,
     pub(super) type_length: i32,
@@ -22,13 +48,16 @@ impl GuardedPages {
                 (*num_values, self.holds(buf.len(), *num_values))
             }
             Page::DataPage { num_values, .. } | Page::DataPageV2 { num_values, .. } => {
-                (*num_values, *num_values <= MAX_PAGE_VALUES)
+                let in_budget = self.budget.as_ref().is_none_or(|b| b.take(*num_values));
+                (*num_values, *num_values <= MAX_PAGE_VALUES && in_budget)
             }
         };
         if fits {
             return Ok(());
         }
-        Err(ParquetError::General(format!("a page promises {values} values but cannot hold them")))
+        Err(ParquetError::General(format!(
+            "a page promises {values} values, more than it can hold or than are taken at once"
+        )))
     }
 
     /// Whether so many values fit into a plainly encoded dictionary of this size.

@@ -20,7 +20,7 @@ use crate::batch::{BatchColumn, ColumnBatch};
 use crate::error::{Result, TabularError};
 use column::{OpenColumn, ReadColumn};
 use file::Ranges;
-use guard::GuardedPages;
+use guard::{GuardedPages, ListBudget};
 use schema::Kind;
 
 /// Rows of a batch, unless the row group ends before.
@@ -205,7 +205,9 @@ impl ParquetReader {
         self.check_place(chunk)?;
         let file = Arc::new(self.table.file.clone());
         let pages = SerializedPageReader::new(file, chunk, rows, None)?;
+        let budget = ListBudget::default();
         let pages = GuardedPages {
+            budget: (description.max_rep_level() > 0).then(|| budget.clone()),
             inner: Box::new(pages),
             physical_type: description.physical_type(),
             type_length: description.type_length(),
@@ -214,7 +216,8 @@ impl ParquetReader {
             return Err(TabularError::Corrupt("a column of fixed length has none".into()));
         }
         let has_dictionary = chunk.encodings().any(guard::is_dictionary);
-        Ok(OpenColumn::new(get_column_reader(description, Box::new(pages)), has_dictionary))
+        let reader = get_column_reader(description, Box::new(pages));
+        Ok(OpenColumn::new(reader, has_dictionary, budget))
     }
 
     /// The library takes the place of a column at its word.

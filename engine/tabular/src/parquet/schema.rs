@@ -49,6 +49,8 @@ pub struct ParquetField {
     pub(super) kind: Kind,
     /// Definition level of a value that is there.
     pub(super) max_definition: i16,
+    /// Definition level from which on a list has an element, which may be null.
+    pub(super) item_definition: i16,
     pub(super) is_list: bool,
     /// What it is, for messages, when it cannot be taken.
     pub(super) refused: Option<String>,
@@ -103,6 +105,7 @@ pub(super) fn fields(schema: &SchemaDescriptor) -> Vec<ParquetField> {
 
 fn field(name: &str, leaf: usize, column: &ColumnDescriptor) -> ParquetField {
     let kind = kind(column);
+    let is_optional = column.self_type().get_basic_info().repetition() == Repetition::OPTIONAL;
     let depth = column.path().parts().len();
     let refused = match (depth, column.max_rep_level()) {
         _ if kind == Kind::Unsupported => Some(type_name(column)),
@@ -119,6 +122,7 @@ fn field(name: &str, leaf: usize, column: &ColumnDescriptor) -> ParquetField {
         leaf,
         kind,
         max_definition: column.max_def_level(),
+        item_definition: column.max_def_level() - i16::from(is_optional),
         is_list: column.max_rep_level() == 1,
         refused,
     }

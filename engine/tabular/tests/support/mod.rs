@@ -1,6 +1,7 @@
 //! Parquet files made in memory, and segments read back as rows.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::sync::Arc;
 
@@ -24,14 +25,14 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 
 /// The values of a column that are there, and its levels.
-pub struct Column {
-    pub values: Plain,
-    pub definitions: Option<Vec<i16>>,
-    pub repetitions: Option<Vec<i16>>,
+pub(crate) struct Column {
+    pub(crate) values: Plain,
+    pub(crate) definitions: Option<Vec<i16>>,
+    pub(crate) repetitions: Option<Vec<i16>>,
 }
 
 /// Values by physical type.
-pub enum Plain {
+pub(crate) enum Plain {
     Bool(Vec<bool>),
     Int32(Vec<i32>),
     Int64(Vec<i64>),
@@ -43,36 +44,36 @@ pub enum Plain {
 }
 
 /// A required column.
-pub fn required(values: Plain) -> Column {
+pub(crate) fn required(values: Plain) -> Column {
     Column { values, definitions: None, repetitions: None }
 }
 
 /// An optional column; `present` says which rows have a value.
-pub fn optional(values: Plain, present: &[bool]) -> Column {
+pub(crate) fn optional(values: Plain, present: &[bool]) -> Column {
     let definitions = present.iter().map(|present| i16::from(*present)).collect();
     Column { values, definitions: Some(definitions), repetitions: None }
 }
 
-pub fn texts(values: &[&str]) -> Plain {
+pub(crate) fn texts(values: &[&str]) -> Plain {
     Plain::Bytes(values.iter().map(|text| text.as_bytes().to_vec()).collect())
 }
 
 /// How a file is written.
 #[derive(Clone, Copy)]
-pub struct Layout {
-    pub compression: Compression,
-    pub dictionary: bool,
-    pub version: WriterVersion,
+pub(crate) struct Layout {
+    pub(crate) compression: Compression,
+    pub(crate) dictionary: bool,
+    pub(crate) version: WriterVersion,
 }
 
-pub const DEFAULT: Layout = Layout {
+pub(crate) const DEFAULT: Layout = Layout {
     compression: Compression::UNCOMPRESSED,
     dictionary: true,
     version: WriterVersion::PARQUET_1_0,
 };
 
 /// A file of row groups, each with all columns.
-pub fn parquet(schema: &str, groups: &[Vec<Column>], layout: Layout) -> Vec<u8> {
+pub(crate) fn parquet(schema: &str, groups: &[Vec<Column>], layout: Layout) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let properties = WriterProperties::builder()
         .set_compression(layout.compression)
@@ -124,7 +125,8 @@ fn write(writer: &mut ColumnWriter<'_>, column: &Column) {
 }
 
 /// A schema with `t` as timestamp.
-pub fn schema(dimensions: Value) -> Arc<DataSchema> {
+#[allow(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
+pub(crate) fn schema(dimensions: Value) -> Arc<DataSchema> {
     let schema = json!({
         "dataSource": "d",
         "timestampSpec": { "column": "t", "format": "auto" },
@@ -134,10 +136,10 @@ pub fn schema(dimensions: Value) -> Arc<DataSchema> {
     Arc::new(DataSchema::from_value(&schema).unwrap())
 }
 
-pub fn options() -> LoadOptions {
+pub(crate) fn options() -> LoadOptions {
     let limits = ParseLimits::default();
     LoadOptions {
-        segment_granularity: Granularity::Day,
+        segment_granularity: Granularity::parse_name("day").unwrap(),
         query_granularity: Granularity::None,
         time_window: (limits.min_time_ms, limits.max_time_ms),
         max_text_bytes: limits.max_string_bytes,
@@ -147,9 +149,9 @@ pub fn options() -> LoadOptions {
 }
 
 /// Takes rows into a loader and remembers why others were refused.
-pub struct LoaderSink {
-    pub loader: ColumnLoader,
-    pub reasons: Vec<String>,
+pub(crate) struct LoaderSink {
+    pub(crate) loader: ColumnLoader,
+    pub(crate) reasons: Vec<String>,
 }
 
 impl RowSink for LoaderSink {
@@ -168,16 +170,16 @@ impl RowSink for LoaderSink {
 }
 
 /// What a load gave.
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// Rows of the segments, in order.
-    pub rows: Vec<Value>,
-    pub reasons: Vec<String>,
+    pub(crate) rows: Vec<Value>,
+    pub(crate) reasons: Vec<String>,
     /// Batches that were taken as a whole.
-    pub whole_batches: usize,
+    pub(crate) whole_batches: usize,
 }
 
 /// Loads files, column by column where that is possible, or row by row.
-pub fn load(files: &[Vec<u8>], schema: &Arc<DataSchema>, by_rows: bool) -> Loaded {
+pub(crate) fn load(files: &[Vec<u8>], schema: &Arc<DataSchema>, by_rows: bool) -> Loaded {
     let mut parser = RowParser::new(Arc::clone(schema), ParseLimits::default()).unwrap();
     for file in files {
         let table = ParquetTable::open(Arc::new(Bytes::from(file.clone()))).unwrap();
@@ -226,7 +228,7 @@ pub fn load(files: &[Vec<u8>], schema: &Arc<DataSchema>, by_rows: bool) -> Loade
 }
 
 /// The segments of a chunk.
-pub fn segments(chunk: ChunkRows, max_rows: usize) -> Vec<MappedSegment> {
+pub(crate) fn segments(chunk: ChunkRows, max_rows: usize) -> Vec<MappedSegment> {
     let interval = chunk.interval();
     let mut sorted = chunk.sort(max_rows).unwrap();
     (0..sorted.partitions())
@@ -246,7 +248,7 @@ pub fn segments(chunk: ChunkRows, max_rows: usize) -> Vec<MappedSegment> {
 }
 
 /// Every row of a segment as an object; null values are left out.
-pub fn rows_of(segment: &MappedSegment) -> Vec<Value> {
+pub(crate) fn rows_of(segment: &MappedSegment) -> Vec<Value> {
     let mut rows = vec![json!({}); segment.row_count()];
     for column in &segment.schema().columns {
         for block in 0..segment.block_count() {

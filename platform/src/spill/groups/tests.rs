@@ -55,7 +55,7 @@ fn answer(query: &Query, partial: Partial) -> String {
 }
 
 fn spill(storage: &Arc<MemorySpillStorage>, disk_bytes: u64) -> GroupSpill {
-    let options = SpillOptions { disk_bytes, partitions: 5 };
+    let options = SpillOptions { disk_bytes, partitions: 19 };
     GroupSpill::new(Arc::clone(storage) as _, options)
 }
 
@@ -117,13 +117,13 @@ fn f_64_damaged_files_are_errors() {
 }
 
 #[test]
-fn an_answer_beyond_memory_names_the_fix_and_cancelling_stops() {
+fn f_63_an_answer_beyond_memory_is_refused_and_cancelling_stops() {
     let storage = Arc::new(MemorySpillStorage::new(usize::MAX));
     let small = ExecContext { memory_budget_bytes: 20_000, ..ExecContext::default() };
     let full = spill(&storage, u64::MAX);
     put(&full, 0).unwrap();
-    let error = full.merge(&query(""), Vec::new(), &small).unwrap_err().to_string();
-    assert!(error.contains("add a limit"), "{error}");
+    let error = full.merge(&query(""), Vec::new(), &small).unwrap_err();
+    assert!(matches!(error, ExecError::ResourceLimit(_)), "{error}");
 
     let stopped = spill(&storage, u64::MAX);
     put(&stopped, 0).unwrap();

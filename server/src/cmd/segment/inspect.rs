@@ -42,6 +42,9 @@ fn show(reports: &[InspectReport]) -> Result<()> {
     if let [report] = reports {
         say(heading(report))?;
         say(columns(report))?;
+        if !report.projections.is_empty() {
+            say(projections(report))?;
+        }
         return Ok(());
     }
     say(summary(reports))?;
@@ -115,6 +118,31 @@ fn columns(report: &InspectReport) -> TextTable {
         bytes(sum(|column| column.bitmap_bytes)),
         format!("{:.2}", sum(stored_bytes) as f64 / rows),
     ]);
+    table
+}
+
+fn projections(report: &InspectReport) -> TextTable {
+    let mut table = TextTable::new(&[
+        ("projection", Align::Left),
+        ("grouped by", Align::Left),
+        ("aggregates", Align::Left),
+        ("rows", Align::Right),
+        ("size", Align::Right),
+    ]);
+    for projection in &report.projections {
+        let definition = &projection.definition;
+        let grouping: Vec<&str> =
+            definition.grouping_columns.iter().map(|column| column.name.as_str()).collect();
+        let aggregates: Vec<&str> =
+            definition.aggregators.iter().map(|stored| stored.name.as_str()).collect();
+        table.row([
+            definition.name.clone(),
+            grouping.join(", "),
+            aggregates.join(", "),
+            grouped(projection.segment.row_count as u64),
+            size(projection.segment.size_bytes),
+        ]);
+    }
     table
 }
 
