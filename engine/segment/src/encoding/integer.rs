@@ -120,7 +120,7 @@ impl<'a> StoredFrame<'a> {
                 kernels::to_longs(ints.level(), residuals, base, unit, out);
             }),
             None => {
-                self.stream.decode(first, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64))
+                self.stream.decode(first, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64));
             }
         }
     }

@@ -111,7 +111,7 @@ mod bodies {
     }
 
     #[inline(always)]
-    fn for_each_group<'a>(groups: &'a [u8], width: u32) -> impl Iterator<Item = &'a [u8]> {
+    fn for_each_group(groups: &[u8], width: u32) -> impl Iterator<Item = &[u8]> {
         groups.chunks_exact(GROUP / 8 * width as usize)
     }
 
