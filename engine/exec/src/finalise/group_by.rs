@@ -52,12 +52,12 @@ pub(crate) fn finalise(
 /// The groups of a part of the answer that can be in the whole of it. Not for grouping sets.
 pub(crate) fn cut(
     query: &GroupByQuery,
-    partial: GroupedPartial,
+    partial: &GroupedPartial,
     context: &ExecContext,
 ) -> Result<GroupedPartial> {
     let limit = query.limit_spec.clone().unwrap_or_default();
-    let rows = first_rows(query, &limit, &partial, None, context)?;
-    Ok(pick_groups(&partial, &rows))
+    let rows = first_rows(query, &limit, partial, None, context)?;
+    Ok(pick_groups(partial, &rows))
 }
 
 /// Some groups of a partial.

@@ -48,7 +48,7 @@ pub fn merge_partition(
     let parts = parts.into_iter().map(Partial::Grouped).collect();
     match (query, merge(query, parts, ctx)?) {
         (Query::GroupBy(grouped), Partial::Grouped(groups)) if may_cut(query) => {
-            cut_groups(grouped, groups, ctx).map(Partial::Grouped)
+            cut_groups(grouped, &groups, ctx).map(Partial::Grouped)
         }
         (_, merged) => Ok(merged),
     }
