@@ -3,6 +3,8 @@
 //! Estimates use the composite estimator, which depends only on the registers: the same values
 //! give the same answer, bit for bit, in whatever order and through however many merges they came.
 
+use std::hash::{Hash, Hasher};
+
 use datasketches::hash::value::{canonical_float, raw_bytes};
 use datasketches::hll as ds;
 use henge_types::HllType;
@@ -42,6 +44,53 @@ impl HllHash {
     }
 }
 
+impl HllHash {
+    /// The register's value in the upper six bits, the slot in the lower 26.
+    #[inline]
+    fn bits(self) -> u32 {
+        /// Keeps the one number that a coupon hashes.
+        struct Bits(u32);
+        impl Hasher for Bits {
+            fn write(&mut self, _: &[u8]) {}
+            #[inline]
+            fn write_u32(&mut self, bits: u32) {
+                self.0 = bits;
+            }
+            fn finish(&self) -> u64 {
+                u64::from(self.0)
+            }
+        }
+        let mut bits = Bits(0);
+        self.0.hash(&mut bits);
+        bits.0
+    }
+}
+
+/// Adds many distinct values to a sketch. Once it is full of registers most values change none, and
+/// are passed over without asking it.
+#[derive(Debug)]
+pub struct HllBulk<'s> {
+    sketch: &'s mut HllSketch,
+    registers: Vec<u8>,
+    before_filtering: usize,
+}
+
+impl HllBulk<'_> {
+    /// Adds a value by its hash.
+    #[inline]
+    pub fn update(&mut self, hash: HllHash) {
+        let bits = hash.bits();
+        let slot = bits as usize & (self.registers.len() - 1);
+        let value = (bits >> 26) as u8;
+        if self.before_filtering == 0 && self.registers[slot] >= value {
+            return;
+        }
+        self.before_filtering = self.before_filtering.saturating_sub(1);
+        self.registers[slot] = self.registers[slot].max(value);
+        self.sketch.update_hash(hash);
+    }
+}
+
 /// A HyperLogLog sketch.
 #[derive(Debug, Clone)]
 pub struct HllSketch {
@@ -73,6 +122,15 @@ impl HllSketch {
     /// None in practice; the parameters are fixed.
     pub fn hyper_unique() -> Result<Self> {
         Self::new(HYPER_UNIQUE_LG_K, HllType::Hll4)
+    }
+
+    /// Adds many values, of which few are equal.
+    #[must_use]
+    pub fn bulk(&mut self) -> HllBulk<'_> {
+        let buckets = 1 << self.lg_k;
+        // A small sketch lists its values one by one, and is to get all of them until it has turned
+        // into registers, which four values a bucket make sure of.
+        HllBulk { sketch: self, registers: vec![0; buckets], before_filtering: 4 * buckets }
     }
 
     /// log2 of the number of buckets asked for; merging a smaller sketch lowers what is used.

@@ -114,9 +114,14 @@ impl<S: SketchKind> Accumulator for DistinctAccumulator<'_, S> {
             }
             let Counted { dimension, marks, hashes } = counted;
             let (ids, _) = dimension.ids(input.window, selection, input.loaded)?;
-            match hashes {
-                None => visit_ids(batch, ids, |group, id| marks.mark(group, id)),
-                Some(hashes) => {
+            match (hashes, batch, ids) {
+                (
+                    None,
+                    Batch::One { selection: Selection::Range { start, end }, group },
+                    DimensionIds::Rows(ids),
+                ) => marks.mark_all(*group as usize, &ids[*start..*end]),
+                (None, ..) => visit_ids(batch, ids, |group, id| marks.mark(group, id)),
+                (Some(hashes), ..) => {
                     let mut result = Ok(());
                     visit_ids(batch, ids, |group, id| {
                         if let Some(hash) = hashes[id as usize] {

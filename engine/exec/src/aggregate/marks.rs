@@ -48,6 +48,20 @@ impl Marks {
         }
     }
 
+    /// Marks ids of one group.
+    pub(super) fn mark_all(&mut self, group: usize, ids: &[u32]) {
+        match self {
+            Self::Dense { words, id_limit } => {
+                let first = group * *id_limit;
+                for &id in ids {
+                    let bit = first + id as usize;
+                    words[bit / 64] |= 1 << (bit % 64);
+                }
+            }
+            Self::Pairs(_) => ids.iter().for_each(|&id| self.mark(group, id)),
+        }
+    }
+
     #[inline]
     pub(super) fn mark(&mut self, group: usize, id: u32) {
         match self {
@@ -175,12 +189,11 @@ fn add_to_one<S: SketchKind>(
         return Ok(());
     }
     if let Some(hashes) = S::kept_hashes(dimension, count)? {
-        let sketch = sketches.get(0)?;
-        for_each_bit(words, |id| {
-            if let Some(hash) = hashes.get(id).filter(|_| id != NULL_ID as usize) {
-                sketch.update_hash(*hash);
-            }
-        });
+        let mut marked = words[..hashes.len().div_ceil(64).min(words.len())].to_vec();
+        if let Some(first) = marked.first_mut() {
+            *first &= !(1 << NULL_ID);
+        }
+        sketches.get(0)?.update_marked(&marked, &hashes);
         return Ok(());
     }
     let mut result = Ok(());
@@ -207,7 +220,7 @@ fn has_bit(words: &[u64], bit: u32) -> bool {
     words.get(bit as usize / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
 }
 
-fn for_each_bit(words: &[u64], mut visit: impl FnMut(usize)) {
+pub(super) fn for_each_bit(words: &[u64], mut visit: impl FnMut(usize)) {
     for (index, &word) in words.iter().enumerate() {
         let mut rest = word;
         while rest != 0 {

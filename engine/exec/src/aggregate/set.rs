@@ -6,7 +6,7 @@ use super::scatter::{PlainSum, add_sums};
 use super::{Aggregator, Batch, BlockInput, Layout, StateTable};
 use crate::column::{ColumnSet, Columns, SlotId};
 use crate::error::Result;
-use crate::filter::{BlockBits, RowSet};
+use crate::filter::{BlockBits, RowSet, Selection};
 use crate::partial::StateColumn;
 
 /// Picks groups by the states of an aggregator; `None` picks all.
@@ -140,6 +140,9 @@ impl<'a> Aggregators<'a> {
         input: &BlockInput<'_>,
     ) -> Result<()> {
         self.make_room(groups);
+        if let Batch::ByRow { selection: Selection::Range { start, end }, groups } = batch {
+            self.states.touch(&groups[*start..*end]);
+        }
         let together = self.update_sums(batch, input);
         for (index, aggregator) in self.all.iter_mut().enumerate() {
             if !self.answered[index] && !together.contains(&index) {

@@ -8,6 +8,7 @@ use henge_sketch::{HllHash, HllSketch, KllSketch, Sketch, SketchError, ThetaSket
 
 use super::batch::Batch;
 use super::build::MakeSketch;
+use super::marks::for_each_bit;
 use super::{Accumulator, BlockInput, StateTable, gather_owned};
 use crate::column::SlotId;
 use crate::error::{ExecError, Result};
@@ -32,6 +33,10 @@ pub(super) trait SketchKind: Sketch + std::fmt::Debug + 'static {
     fn kept_hashes(_: &Dimension<'_>, _wanted: usize) -> Result<Option<Arc<[Self::Hash]>>> {
         Ok(None)
     }
+    /// Adds the values whose bits are set, by the hashes of all.
+    fn update_marked(&mut self, marked: &[u64], hashes: &[Self::Hash]) {
+        for_each_bit(marked, |id| self.update_hash(hashes[id]));
+    }
     /// The finished column.
     fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn;
 }
@@ -52,6 +57,11 @@ impl SketchKind for HllSketch {
     #[inline]
     fn update_hash(&mut self, hash: HllHash) {
         Self::update_hash(self, hash);
+    }
+
+    fn update_marked(&mut self, marked: &[u64], hashes: &[HllHash]) {
+        let mut bulk = self.bulk();
+        for_each_bit(marked, |id| bulk.update(hashes[id]));
     }
 
     fn kept_hashes(dimension: &Dimension<'_>, wanted: usize) -> Result<Option<Arc<[HllHash]>>> {

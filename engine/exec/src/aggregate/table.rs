@@ -4,6 +4,9 @@
 /// Words of a cache line.
 const LINE_WORDS: usize = 8;
 
+/// Tables of fewer bytes stay in the cache.
+const TOUCHED_BYTES: usize = 2 << 20;
+
 /// Where an aggregator's state is within a group's row.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Place {
@@ -128,7 +131,27 @@ impl StateTable {
     /// The groups whose word is not 0.
     pub(crate) fn groups_with(&self, word: usize) -> Vec<u32> {
         let rows = self.words[self.start..].chunks_exact(self.stride).take(self.groups);
-        (0..).zip(rows).filter(|(_, row)| row[word] != 0).map(|(group, _)| group).collect()
+        // Every number is written and the next one put over it where there was no row: which groups
+        // have rows is hard to predict.
+        let mut groups = vec![0; self.groups + 1];
+        let mut count = 0;
+        for (group, row) in (0..).zip(rows) {
+            groups[count] = group;
+            count += usize::from(row[word] != 0);
+        }
+        groups.truncate(count);
+        groups
+    }
+
+    /// Reads the rows of some groups, so that what is added to them next finds them in the cache:
+    /// reads wait for memory side by side, which additions to unknown places do less.
+    pub(crate) fn touch(&self, groups: &[u32]) {
+        if self.memory_bytes() < TOUCHED_BYTES {
+            return;
+        }
+        let words = &self.words[self.start..];
+        let sum = groups.iter().fold(0, |sum, &group| sum ^ words[group as usize * self.stride]);
+        std::hint::black_box(sum);
     }
 
     /// The flags of each of some groups; `None` when all have one.

@@ -197,20 +197,24 @@ impl<'a> Grouper<'a> {
         self.group_limit()
     }
 
-    /// The bucket and the keys of each of some groups.
+    /// The bucket of each of some groups.
+    pub(crate) fn buckets_of(&self, groups: &[u32]) -> impl Iterator<Item = u32> {
+        self.space.part_ids(0, groups.iter().copied()).into_iter()
+    }
+
+    /// The keys of each of some groups.
     pub(crate) fn into_keys(
         self,
         groups: &[u32],
         scope: Option<NodeScope<'_>>,
-    ) -> Result<(Vec<u32>, Vec<KeyColumn>)> {
+    ) -> Result<Vec<KeyColumn>> {
         let Self { dimensions, space, .. } = self;
         let part = |part: usize| space.part_ids(part, groups.iter().copied());
-        let keys = dimensions
+        dimensions
             .into_iter()
             .enumerate()
             .map(|(index, dimension)| dimension.into_keys(part(index + 1), scope))
-            .collect::<Result<Vec<_>>>()?;
-        Ok((part(0), keys))
+            .collect()
     }
 }
 

@@ -139,7 +139,14 @@ impl KeySpace {
         match &self.mode {
             Mode::Dense { strides, sizes, .. } => {
                 let (stride, size) = (strides[part].max(1), sizes[part]);
+                let is_one = |size: &PartSize| matches!(size, PartSize::Fixed(0 | 1));
+                let others = sizes.iter().enumerate().filter(|(other, _)| *other != part);
                 match size {
+                    size if is_one(&size) => groups.map(|_| 0).collect(),
+                    // The only part with several ids: its ids are the groups.
+                    _ if stride == 1 && others.map(|(_, size)| size).all(is_one) => {
+                        groups.collect()
+                    }
                     PartSize::Fixed(size) => groups.map(|g| g / stride % size.max(1)).collect(),
                     PartSize::Growing(_) => groups.map(|group| group / stride).collect(),
                 }

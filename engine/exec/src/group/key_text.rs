@@ -41,7 +41,8 @@ pub(super) fn dictionary_keys(
     mut ids: Vec<u32>,
     scope: Option<NodeScope<'_>>,
 ) -> Result<KeyColumn> {
-    if ids.iter().any(|id| *id >= dictionary.len()) {
+    let length = dictionary.len();
+    if ids.iter().copied().max().is_some_and(|id| id >= length) {
         let reason = format!("an id of column '{column}' is beyond its dictionary");
         return Err(henge_segment::SegmentError::Corrupt(reason).into());
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use henge_query::{AggregatorSpec, Query};
+use henge_types::Granularity;
 
 use super::accumulated::Accumulated;
 use super::grouped::widen_range;
@@ -26,6 +27,8 @@ pub struct Merger {
     dense: Option<Dense>,
     waiting: Vec<Partial>,
     waiting_groups: usize,
+    /// The query's granularity makes one time bucket of all rows.
+    has_one_bucket: bool,
     waiting_bytes: usize,
 }
 
@@ -49,7 +52,19 @@ impl Merger {
     /// Nothing merged yet.
     #[must_use]
     pub fn new(query: Arc<Query>) -> Self {
-        Self { query, dense: None, waiting: Vec::new(), waiting_groups: 0, waiting_bytes: 0 }
+        let has_one_bucket = match query.as_ref() {
+            Query::TopN(query) => query.granularity == Granularity::All,
+            Query::GroupBy(query) => query.granularity == Granularity::All,
+            _ => false,
+        };
+        Self {
+            query,
+            has_one_bucket,
+            dense: None,
+            waiting: Vec::new(),
+            waiting_groups: 0,
+            waiting_bytes: 0,
+        }
     }
 
     /// Adds a partial of the query.
@@ -150,7 +165,8 @@ impl Merger {
             }
             None => groups.group_count().saturating_mul(DENSE_SHARE) >= keys.values.id_count(),
         };
-        if !fits || groups.bucket_start_ms.iter().any(|other| *other != start) {
+        let is_single = || groups.bucket_start_ms.iter().all(|other| *other == start);
+        if !fits || !(self.has_one_bucket || is_single()) {
             return Ok(Some(groups));
         }
         let aggregations = aggregations_of(&self.query);

@@ -369,9 +369,12 @@ impl<'a> GroupedRun<'a> {
                 best.iter().map(|&index| positions[index as usize]).collect()
             }
         };
-        let (bucket_ids, keys) = grouper.into_keys(&groups, scope)?;
         let starts = buckets.starts();
-        let bucket_start_ms = bucket_ids.iter().map(|&bucket| starts[bucket as usize]).collect();
+        let bucket_start_ms = match starts {
+            [start] => vec![*start; groups.len()],
+            starts => grouper.buckets_of(&groups).map(|bucket| starts[bucket as usize]).collect(),
+        };
+        let keys = grouper.into_keys(&groups, scope)?;
         Ok(GroupedPartial { bucket_start_ms, keys, states, data_range_ms })
     }
 }

@@ -214,3 +214,24 @@ proptest! {
         HllSketch::from_bytes(&bytes).into_iter().for_each(exercise);
     }
 }
+
+#[test]
+fn values_added_in_bulk_make_the_same_sketch() {
+    for lg_k in [4, 8, 12] {
+        for count in [0_u32, 3, 100, 20_000] {
+            let mut one_by_one = HllSketch::new(lg_k, HllType::Hll4).unwrap();
+            // Half of the values were there before.
+            let mut in_bulk = one_by_one.clone();
+            for value in 0..count / 2 {
+                in_bulk.update_i64(i64::from(value));
+            }
+            let mut bulk = in_bulk.bulk();
+            for value in 0..count {
+                let hash = HllHash::of_i64(i64::from(value));
+                one_by_one.update_hash(hash);
+                bulk.update(hash);
+            }
+            assert_eq!(in_bulk.estimate(), one_by_one.estimate(), "{lg_k} {count}");
+        }
+    }
+}
