@@ -30,7 +30,10 @@ pub(super) fn scatter<O: Op, T: Input<O::State>>(
             Batch::ByRow { selection: Selection::Range { start, end }, groups },
         ) => {
             let rows = values[*start..*end].iter().zip(&groups[*start..*end]);
-            if stride == 1 {
+            if stride == 1 && words.len() <= INTERLEAVED_GROUPS {
+                let (values, groups) = (&values[*start..*end], &groups[*start..*end]);
+                overflow |= scatter_interleaved::<O, T>(words, values, groups);
+            } else if stride == 1 {
                 for (&value, &group) in rows {
                     overflow |= add::<O>(&mut words[group as usize], value.convert());
                 }
@@ -44,6 +47,35 @@ pub(super) fn scatter<O: Op, T: Input<O::State>>(
         (NumericValues::Slice(values), _) => batch.visit(|row, group| {
             overflow |= add::<O>(&mut words[group * stride + at], values[row].convert());
         }),
+    }
+    overflow
+}
+
+/// Tables of at most so many groups are kept twice.
+const INTERLEAVED_GROUPS: usize = 2 << 10;
+
+/// Adds every other row to a second table, which is added to the first at the end: rows next to each
+/// other often are of one group, and an addition has to wait for the one before it to the same word.
+fn scatter_interleaved<O: Op, T: Input<O::State>>(
+    words: &mut [u64],
+    values: &[T],
+    groups: &[u32],
+) -> bool {
+    let mut second = [0u64; INTERLEAVED_GROUPS];
+    let second = &mut second[..words.len()];
+    let mut overflow = false;
+    let (value_pairs, value_rest) = values.as_chunks::<2>();
+    let (group_pairs, group_rest) = groups.as_chunks::<2>();
+    for (values, groups) in value_pairs.iter().zip(group_pairs) {
+        overflow |= add::<O>(&mut words[groups[0] as usize], values[0].convert());
+        overflow |= add::<O>(&mut second[groups[1] as usize], values[1].convert());
+    }
+    for (value, group) in value_rest.iter().zip(group_rest) {
+        overflow |= add::<O>(&mut words[*group as usize], value.convert());
+    }
+    // The word 0 is that of a group without values.
+    for (word, other) in words.iter_mut().zip(second).filter(|(_, other)| **other != 0) {
+        overflow |= add::<O>(word, O::of_word(*other));
     }
     overflow
 }
