@@ -78,8 +78,8 @@ fn sum<T: Copy>(segment: &MappedSegment, column: &dyn NumericColumn<T>, number: 
             .map(|at| block(at).map_or(0.0, |b| b.ints.sum(0..b.ints.rows()) as f64 / b.divisor))
             .sum::<f64>()
     };
-    let mut add = |batch| (0..PASSES).map(|_| add(batch)).last().unwrap();
-    let fused = || (0..PASSES).map(|_| fused()).last().unwrap();
+    let mut add = |batch| (0..PASSES).fold(0.0, |_, _| add(batch));
+    let fused = || (0..PASSES).fold(0.0, |_, _| fused());
     let rate = |seconds: f64| (PASSES * rows) as f64 / seconds / 1e9;
     let start = running_seconds();
     let from_blocks = add(BLOCK_ROWS);
