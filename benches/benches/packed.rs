@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Throughput};
+use criterion::Throughput;
 use henge_benches::harness::{self, Runner, bench_checked};
 use henge_segment::encoding::bitpack;
 use henge_segment::simd::Level;
@@ -49,7 +49,7 @@ fn one_width(runner: &mut Runner, level: Level, width: u32) {
         elements: BLOCK_ROWS as u64,
         bytes: bytes.len() as u64,
     });
-    let name = |what: &str| BenchmarkId::new(what, format!("{width}_bits")).to_string();
+    let name = |what: &str| format!("{what}/{width}_bits");
     let mut residuals = [0; bitpack::GROUP];
     group.bench_function(name("unpack"), |bencher| {
         bencher.iter(|| {

@@ -113,7 +113,7 @@ impl Serving {
         let room = self.cache.reserve(0)?;
         let file = temporary.file().map_err(io)?;
         let mut out = Metered { out: BufWriter::new(file), written_bytes: 0, room };
-        let summary = transcode(&*stored.mapped, WriteOptions::hot(), &mut out)?;
+        let summary = transcode(&stored.mapped, WriteOptions::hot(), &mut out)?;
         out.flush().map_err(io)?;
         let Metered { mut room, .. } = out;
         let written = map_file(temporary.path()).map_err(io)?;

@@ -104,6 +104,9 @@ fn cpu_time() -> Duration {
     }
 }
 
+/// The text of a value.
+type Text = fn(u32) -> String;
+
 /// A generator of repeatable noise.
 struct Noise(u64);
 
@@ -133,7 +136,7 @@ fn segment(day: usize, rows: usize) -> MappedSegment {
     let mut writer =
         SegmentWriter::new(Vec::new(), id, schema(), rows, WriteOptions::hot()).unwrap();
     writer.write_column("__time", ColumnData::Long { values: &times, nulls: None }).unwrap();
-    let texts: [(&str, &[u32], fn(u32) -> String); 2] = [
+    let texts: [(&str, &[u32], Text); 2] = [
         ("visitor", &visitors, |visitor| format!("v{visitor}")),
         ("uri", &uris, |uri| format!("/s{}/page/{}", uri / 20_000, uri % 20_000)),
     ];
@@ -148,7 +151,7 @@ fn segment(day: usize, rows: usize) -> MappedSegment {
 }
 
 /// A sorted dictionary of the values' texts, and the ids of the rows.
-fn encode(values: &[u32], text: fn(u32) -> String) -> (StringTable, Vec<u32>) {
+fn encode(values: &[u32], text: Text) -> (StringTable, Vec<u32>) {
     let sorted: BTreeMap<String, u32> = values.iter().map(|value| (text(*value), *value)).collect();
     let mut dictionary = StringTable::new();
     let mut id_of = BTreeMap::new();

@@ -43,7 +43,7 @@ impl Filter {
     /// Filters with the same key select the same rows. The virtual columns they read are part of it.
     #[must_use]
     pub fn key(&self, virtual_columns: &[VirtualColumn]) -> String {
-        key(self.to_value(), virtual_columns, |visit| self.for_each_column(visit))
+        key(&self.to_value(), virtual_columns, |visit| self.for_each_column(visit))
     }
 }
 
@@ -72,7 +72,7 @@ impl AggregatorSpec {
     pub fn state_key(&self, virtual_columns: &[VirtualColumn]) -> String {
         let filter = self.filter.as_ref().map(Filter::to_value);
         let state = json!({"aggregator": self.state_value(), "filter": filter});
-        key(state, virtual_columns, |visit| {
+        key(&state, virtual_columns, |visit| {
             self.for_each_input(visit);
             if let Some(filter) = &self.filter {
                 filter.for_each_column(visit);
@@ -87,7 +87,7 @@ fn visit_all(expression: &Expr, visit: &mut dyn FnMut(&str)) {
 
 /// The text of a value and of all virtual columns that its meaning depends on.
 fn key(
-    value: Value,
+    value: &Value,
     virtual_columns: &[VirtualColumn],
     columns: impl FnOnce(&mut dyn FnMut(&str)),
 ) -> String {

@@ -1,3 +1,5 @@
+//! The hot form is served after the stored one, survives a restart, and is never trusted unread.
+
 use std::time::Duration;
 
 use henge_platform::discovery::InProcessDiscovery;

@@ -48,7 +48,8 @@ pub struct LimitsConfig {
     pub inflate_ratio: u64,
     /// Most connections at once.
     pub connections: u32,
-    /// Time for a request's headers to arrive.
+    /// Time for a request's headers to arrive, counted from the answer before: how long a connection
+    /// may be idle.
     pub header_timeout_ms: u64,
     /// Longest silence within a body; after it, 1 KiB a second is the least.
     pub body_idle_timeout_ms: u64,
@@ -188,7 +189,7 @@ impl Default for LimitsConfig {
             inflated_body_bytes: 64 * MIB,
             inflate_ratio: 100,
             connections: 10_000,
-            header_timeout_ms: 30_000,
+            header_timeout_ms: 5 * MINUTE_MS,
             body_idle_timeout_ms: 10_000,
             event_bytes: MIB,
             fields_per_event: 2_000,

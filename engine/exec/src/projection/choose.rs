@@ -135,7 +135,7 @@ impl<'v> Candidate<'v> {
             if !implied.contains(&at) {
                 let mut missing = None;
                 filter.for_each_column(&mut |name| {
-                    missing = missing.take().or(lacks(&available, name))
+                    missing = missing.take().or(lacks(&available, name));
                 });
                 missing.map_or(Ok(()), Err)?;
             }

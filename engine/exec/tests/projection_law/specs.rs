@@ -96,7 +96,7 @@ fn columns_of(filter: &Value, columns: &mut Vec<String>) {
                     }
                     Some("") | None => columns_of(value, columns),
                     Some(_) if key == "expression" => {
-                        columns.extend(["s", "l", "d"].map(str::to_owned))
+                        columns.extend(["s", "l", "d"].map(str::to_owned));
                     }
                     Some(_) => {}
                 }

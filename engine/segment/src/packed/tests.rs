@@ -1,3 +1,5 @@
+//! Packed integers against plain loops over the decoded block.
+
 use super::*;
 use proptest::prelude::*;
 
