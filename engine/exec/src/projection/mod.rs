@@ -10,8 +10,8 @@ mod keys;
 mod rewrite;
 
 use henge_query::{Query, QueryBase};
-use henge_segment::{Projection, SegmentView};
-use henge_types::Granularity;
+use henge_segment::{ColumnView, Projection, SegmentView};
+use henge_types::{Granularity, TIME_COLUMN};
 
 pub use build::build;
 use choose::{Candidate, Shape};
@@ -63,9 +63,24 @@ pub fn plan(query: &Query, view: &dyn SegmentView) -> Result<Option<ProjectionPl
     }
     match best {
         Some(candidate) => Ok(Some(rewrite::plan(query, &candidate, time_range))),
-        None if must => Err(refusal(query.base(), view, reason)),
+        // A segment without rows to answer for need not have the projection.
+        None if must && has_rows(query.base(), view)? => Err(refusal(query.base(), view, reason)),
         None => Ok(None),
     }
+}
+
+/// True when a row lies in the query's intervals.
+fn has_rows(base: &QueryBase, view: &dyn SegmentView) -> Result<bool> {
+    let Some(ColumnView::Long(time)) = view.column(TIME_COLUMN)? else { return Ok(true) };
+    let mut scratch = Vec::new();
+    for block in 0..view.block_count() {
+        let times = time.block(block, &mut scratch)?.values;
+        let inside = |row| base.intervals.iter().any(|interval| interval.contains(times.get(row)));
+        if (0..view.block_rows(block)).any(inside) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn refusal(base: &QueryBase, view: &dyn SegmentView, reason: Option<String>) -> ExecError {
