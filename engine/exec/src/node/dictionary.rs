@@ -19,8 +19,6 @@ const BATCH: usize = 128;
 pub struct NodeDictionary {
     state: Mutex<State>,
     maps: Mutex<FxHashMap<DictionaryInstance, Arc<NodeMap>>>,
-    /// Values that queries met of dictionaries without a map.
-    met: Mutex<FxHashMap<DictionaryInstance, usize>>,
     memory_bytes: AtomicUsize,
     pub(super) last_used: AtomicU64,
     refused: bool,
@@ -47,7 +45,6 @@ impl Default for NodeDictionary {
         Self {
             state: Mutex::new(State { table: HashIds::new(), values }),
             maps: Mutex::default(),
-            met: Mutex::default(),
             memory_bytes: AtomicUsize::new(0),
             last_used: AtomicU64::new(0),
             refused: false,
@@ -105,7 +102,6 @@ impl NodeDictionary {
         })?;
         writer.ids_of(&mut batch, &mut ids[next..]);
         let values = writer.finish();
-        lock(&self.met).remove(&instance);
         let map = Arc::new(NodeMap { ids, values });
         let mut maps = lock(&self.maps);
         maps.insert(instance, Arc::clone(&map));
@@ -135,18 +131,9 @@ impl NodeDictionary {
         (ids, writer.finish())
     }
 
-    /// Counts the values that a query met of a dictionary. Gives those of all queries so far.
-    pub(super) fn met(&self, instance: DictionaryInstance, values: usize) -> usize {
-        let mut met = lock(&self.met);
-        let count = met.entry(instance).or_default();
-        *count = count.saturating_add(values);
-        *count
-    }
-
     /// Forgets a segment that is no longer served.
     pub(super) fn forget(&self, segment: u64) {
         lock(&self.maps).retain(|instance, _| instance.segment != segment);
-        lock(&self.met).retain(|instance, _| instance.segment != segment);
     }
 
     /// Bytes of memory, roughly.

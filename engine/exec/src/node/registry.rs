@@ -15,9 +15,8 @@ use crate::error::Result;
 /// nothing.
 const SMALL_DICTIONARY: u32 = 1 << 12;
 
-/// A larger dictionary is mapped once queries have met at least this share of its values, each time
-/// counted: until then their text is cheaper.
-const WORTH_MAPPING: usize = 48;
+/// A larger dictionary is mapped when a query met at least this share of its values.
+const WORTH_MAPPING: usize = 16;
 
 /// The share of the budget that is for hashes.
 const HASHES_SHARE: usize = 4;
@@ -97,7 +96,7 @@ impl NodeDictionaries {
             return Ok(Some((node, map)));
         }
         let worth = dictionary.len() <= SMALL_DICTIONARY
-            || node.met(instance, group_count).saturating_mul(WORTH_MAPPING) >= length;
+            || group_count.saturating_mul(WORTH_MAPPING) >= length;
         if !worth {
             return Ok(None);
         }
@@ -228,10 +227,9 @@ mod tests {
         let dictionaries = NodeDictionaries::new(1 << 24);
         let large = segment(1, 0..10_000);
         let mapped = |groups| dictionaries.map_of(&"t".into(), "c", &large, groups).unwrap();
-        assert!(mapped(100).is_none());
-        assert!(mapped(100).is_none());
-        assert!(mapped(100).is_some(), "the third query pays for all that come");
-        assert!(mapped(1).is_some(), "it is there now");
+        assert!(mapped(10).is_none());
+        assert!(mapped(1_000).is_some());
+        assert!(mapped(10).is_some(), "it is there now");
     }
 
     #[test]
