@@ -1,6 +1,6 @@
 //! Which vector instructions the kernels use, decided when the program runs.
 //!
-//! Each kernel is one generic body over [`row::Row`], thirty-two lanes of `u32`. It is compiled once
+//! Each kernel is one generic body over `row::Row`, thirty-two lanes of `u32`. It is compiled once
 //! for every [`Level`], with that level's instructions enabled, and a call chooses among the copies.
 
 #[cfg(target_arch = "x86_64")]
