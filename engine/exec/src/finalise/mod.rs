@@ -19,7 +19,7 @@ mod states;
 mod subtotals;
 mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod time;
 mod timeseries;
 mod top_n;

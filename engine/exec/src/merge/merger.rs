@@ -27,8 +27,9 @@ pub struct Merger {
     dense: Option<Dense>,
     waiting: Vec<Partial>,
     waiting_groups: usize,
-    /// The query's granularity makes one time bucket of all rows.
-    has_one_bucket: bool,
+    /// The start of the only time bucket, for granularity `all`. Segments of which a part is hidden
+    /// answer for other intervals, whose start is not the query's.
+    start_of_all_ms: Option<i64>,
     waiting_bytes: usize,
 }
 
@@ -52,14 +53,16 @@ impl Merger {
     /// Nothing merged yet.
     #[must_use]
     pub fn new(query: Arc<Query>) -> Self {
-        let has_one_bucket = match query.as_ref() {
-            Query::TopN(query) => query.granularity == Granularity::All,
-            Query::GroupBy(query) => query.granularity == Granularity::All,
-            _ => false,
+        let granularity = match query.as_ref() {
+            Query::Timeseries(query) => Some(&query.granularity),
+            Query::TopN(query) => Some(&query.granularity),
+            Query::GroupBy(query) => Some(&query.granularity),
+            _ => None,
         };
+        let first = query.base().intervals.first().map_or(0, |interval| interval.start_ms);
         Self {
+            start_of_all_ms: granularity.filter(|g| **g == Granularity::All).map(|_| first),
             query,
-            has_one_bucket,
             dense: None,
             waiting: Vec::new(),
             waiting_groups: 0,
@@ -73,10 +76,16 @@ impl Merger {
     /// As [`merge`].
     pub fn add(&mut self, partial: Partial, ctx: &ExecContext) -> Result<()> {
         let partial = match partial {
-            Partial::Grouped(groups) => match self.add_dense(groups, ctx)? {
-                Some(groups) => Partial::Grouped(groups),
-                None => return Ok(()),
-            },
+            Partial::Grouped(mut groups) => {
+                let differs = |start| groups.bucket_start_ms.first().is_some_and(|s| *s != start);
+                if let Some(start) = self.start_of_all_ms.filter(|start| differs(*start)) {
+                    groups.bucket_start_ms.fill(start);
+                }
+                match self.add_dense(groups, ctx)? {
+                    Some(groups) => Partial::Grouped(groups),
+                    None => return Ok(()),
+                }
+            }
             partial => partial,
         };
         if let Partial::Grouped(groups) = &partial {
@@ -166,7 +175,7 @@ impl Merger {
             None => groups.group_count().saturating_mul(DENSE_SHARE) >= keys.values.id_count(),
         };
         let is_single = || groups.bucket_start_ms.iter().all(|other| *other == start);
-        if !fits || !(self.has_one_bucket || is_single()) {
+        if !fits || !(self.start_of_all_ms.is_some() || is_single()) {
             return Ok(Some(groups));
         }
         let aggregations = aggregations_of(&self.query);
@@ -226,5 +235,37 @@ fn aggregations_of(query: &Query) -> &[AggregatorSpec] {
         Query::TopN(query) => &query.aggregations,
         Query::GroupBy(query) => &query.aggregations,
         _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::finalise::testing::{partial, text_keys};
+    use crate::partial::StateColumn;
+
+    /// A segment of which a newer version hides the beginning answers from a later start on.
+    #[test]
+    fn segments_that_are_partly_hidden_add_to_the_same_bucket() {
+        let query = json!({
+            "queryType": "groupBy", "dataSource": "t", "intervals": "1970-01-01/1970-01-03",
+            "granularity": "all", "dimensions": ["a"],
+            "aggregations": [{"type": "count", "name": "n"}],
+        });
+        let query = Arc::new(Query::parse(query.to_string().as_bytes()).unwrap());
+        let of = |start, count| {
+            let states = vec![StateColumn::Long { values: vec![count], valid: None }];
+            Partial::Grouped(partial(&[start], vec![text_keys(&[Some("x")])], states))
+        };
+        let ctx = ExecContext::default();
+        let mut merger = Merger::new(query);
+        merger.add(of(0, 2), &ctx).unwrap();
+        merger.add(of(86_400_000, 3), &ctx).unwrap();
+        let Partial::Grouped(groups) = merger.finish(&ctx).unwrap() else { panic!("groups") };
+        assert_eq!(groups.bucket_start_ms, [0]);
+        let StateColumn::Long { values, .. } = &groups.states[0] else { panic!("counts") };
+        assert_eq!(values, &[5]);
     }
 }
