@@ -70,7 +70,16 @@ fn queries() -> Vec<(&'static str, String)> {
     let noisy = r#"{"type":"doubleSum","name":"a","fieldName":"noisy"}"#;
     let distinct = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"part"}"#;
     let distinct_dates = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"date"}"#;
+    // The interval cuts every block's seconds apart from the others', so that times are compared.
+    let within = base.replace("2020-01-01/2021-01-01", "2020-01-01T10:00:00/2020-01-07T03:30:00");
+    let unsorted =
+        r#"{"type":"bound","dimension":"quantity","lower":"10","upper":"40","ordering":"numeric"}"#;
     vec![
+        (
+            "count over an interval",
+            format!(r#"{{"queryType":"timeseries",{within},{all},"aggregations":[{count}]}}"#),
+        ),
+        ("count, integer range", timeseries(&filter(unsorted), count)),
         ("sum(double)", timeseries(all, sum)),
         ("sum(long)", timeseries(all, r#"{"type":"longSum","name":"a","fieldName":"quantity"}"#)),
         ("sum(double) of 30 bits", timeseries(all, noisy)),
@@ -92,6 +101,8 @@ fn queries() -> Vec<(&'static str, String)> {
         ("top 100 of 1 M groups", top("part", sum)),
         ("top 100 of 1 M groups, four sums", top("part", SUMS)),
         ("top 100 of 7 groups", top("mode", sum)),
+        ("four sums by 7 values", group_of(r#""mode""#, SUMS)),
+        ("count, one sum by 7 values", group(r#""mode""#)),
         ("group by 7 values and 50", group(r#""mode","quantity""#)),
         ("group by 7 values and 1 M", group(r#""mode","part""#)),
         (

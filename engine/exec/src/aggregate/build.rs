@@ -31,7 +31,9 @@ pub(super) fn accumulator<'a>(
             let (wanted, float) = number_type(name, column_type)?;
             let slot = set.numeric_input(columns, input, wanted)?;
             let place = layout.place(filtered || set.has_nulls(slot));
-            Ok(numeric(*op, wanted, NumericInput { name: name.clone(), slot, place, float }))
+            let positive = set.is_positive(slot, columns.view().block_count())?;
+            let name = name.clone();
+            Ok(numeric(*op, wanted, NumericInput { name, slot, place, positive, float }))
         }
         AggregatorKind::Hll { field, lg_k, hll_type, .. } => {
             let (lg_k, hll_type) = (*lg_k, *hll_type);

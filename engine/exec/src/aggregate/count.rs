@@ -1,6 +1,7 @@
 //! `count`: rows.
 
 use super::batch::Batch;
+use super::group_marks::GroupMarks;
 use super::table::{Layout, Place, StateTable};
 use super::{Accumulator, BlockInput};
 use crate::column::{ColumnSet, SlotId};
@@ -65,6 +66,19 @@ impl Accumulator for CountAccumulator {
     fn update_by_count(&mut self, group: u32, rows: usize, states: &mut StateTable) -> bool {
         *states.word_mut(group as usize, self.word) += rows as u64;
         true
+    }
+
+    fn update_marked(
+        &mut self,
+        marks: &GroupMarks,
+        _: &BlockInput<'_>,
+        states: &mut StateTable,
+    ) -> Result<bool> {
+        for (group, marks) in marks.groups() {
+            let count: u64 = marks.iter().map(|word| u64::from(word.count_ones())).sum();
+            *states.word_mut(group, self.word) += count;
+        }
+        Ok(true)
     }
 
     fn seen_word(&self) -> Option<usize> {

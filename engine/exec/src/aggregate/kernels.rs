@@ -1,5 +1,6 @@
 //! The inner loops of numeric aggregation.
 
+use henge_segment::simd::{Level, marked};
 use henge_segment::{NullMask, NumericValues};
 
 use crate::filter::Selection;
@@ -19,6 +20,8 @@ pub(crate) trait Op: std::fmt::Debug + 'static {
     const INTEGERS: bool = false;
     /// True of sums of doubles: several are added to together, and no value leaves the word at 0.
     const SUMS_DOUBLES: bool = false;
+    /// True of exact sums of integers.
+    const SUMS_LONGS: bool = false;
     /// A state as a table's word; the start is 0.
     fn to_word(state: Self::State) -> u64;
     /// The state of a table's word.
@@ -33,6 +36,8 @@ pub(crate) trait Op: std::fmt::Debug + 'static {
     fn add(state: &mut Self::State, value: Self::State) -> bool;
     /// Folds values, several independent lanes at a time.
     fn fold(wide: Self::Wide, values: &[Self::State]) -> Self::Wide;
+    /// Folds the marked values: bit `i % 64` of word `i / 64` marks value `i`.
+    fn fold_marked(values: &[Self::State], marks: &[u64]) -> Self::Wide;
     /// Folds one value that occurs `count` times.
     fn fold_repeated(wide: Self::Wide, value: Self::State, count: usize) -> Self::Wide;
     /// Adds a fold; true when the state overflowed.
@@ -89,6 +94,7 @@ impl Op for LongSum {
     type State = i64;
     type Wide = i128;
     const INTEGERS: bool = true;
+    const SUMS_LONGS: bool = true;
     const START: i64 = 0;
     const EMPTY: i128 = 0;
 
@@ -122,6 +128,10 @@ impl Op for LongSum {
         }
         let bias = i128::from(1u64 << 63) * values.len() as i128;
         wide + (i128::from(high) << 32) + i128::from(low) - bias
+    }
+
+    fn fold_marked(values: &[i64], marks: &[u64]) -> i128 {
+        marked::sum_longs(Level::best(), values, marks)
     }
 
     fn fold_repeated(wide: i128, value: i64, count: usize) -> i128 {
@@ -192,6 +202,10 @@ impl Op for DoubleSum {
         wide + lanes.iter().sum::<f64>() + rest.iter().sum::<f64>()
     }
 
+    fn fold_marked(values: &[f64], marks: &[u64]) -> f64 {
+        marked::sum_doubles(Level::best(), values, marks)
+    }
+
     fn fold_repeated(wide: f64, value: f64, count: usize) -> f64 {
         wide + value * count as f64
     }
@@ -203,7 +217,7 @@ impl Op for DoubleSum {
 }
 
 macro_rules! extreme {
-    ($name:ident, $type:ty, $integers:literal, $start:expr, $better:tt, $doc:literal) => {
+    ($name:ident, $type:ty, $integers:literal, $start:expr, $better:tt, $marked:ident, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug)]
         pub(crate) struct $name;
@@ -250,6 +264,10 @@ macro_rules! extreme {
                 best
             }
 
+            fn fold_marked(values: &[$type], marks: &[u64]) -> $type {
+                marked::$marked(Level::best(), values, marks, Self::START)
+            }
+
             fn fold_repeated(mut wide: $type, value: $type, count: usize) -> $type {
                 if count > 0 {
                     Self::add(&mut wide, value);
@@ -264,10 +282,10 @@ macro_rules! extreme {
     };
 }
 
-extreme!(LongMin, i64, true, i64::MAX, <, "Smallest integer.");
-extreme!(LongMax, i64, true, i64::MIN, >, "Largest integer.");
-extreme!(DoubleMin, f64, false, f64::INFINITY, <, "Smallest double; NaN is ignored.");
-extreme!(DoubleMax, f64, false, f64::NEG_INFINITY, >, "Largest double; NaN is ignored.");
+extreme!(LongMin, i64, true, i64::MAX, <, least_long, "Smallest integer.");
+extreme!(LongMax, i64, true, i64::MIN, >, greatest_long, "Largest integer.");
+extreme!(DoubleMin, f64, false, f64::INFINITY, <, least_double, "Smallest double; NaN is ignored.");
+extreme!(DoubleMax, f64, false, f64::NEG_INFINITY, >, greatest_double, "Largest double; NaN is ignored.");
 
 /// Folds the selected values of a block; also says how many were not null.
 pub(crate) fn fold_block<O: Op, T: Input<O::State>>(

@@ -5,6 +5,7 @@ mod build;
 mod cardinality;
 mod count;
 mod distinct;
+mod group_marks;
 mod kernels;
 mod marks;
 mod numeric;
@@ -26,6 +27,7 @@ use crate::partial::StateColumn;
 
 pub(crate) use batch::Batch;
 use batch::OwnFilter;
+pub(crate) use group_marks::GroupMarks;
 use scatter::PlainSum;
 pub(crate) use set::Aggregators;
 use table::{Layout, StateTable};
@@ -88,6 +90,15 @@ pub(crate) trait Accumulator: std::fmt::Debug {
     /// The slot and the state's word of a sum of doubles that needs no flags.
     fn plain_sum(&self) -> Option<(SlotId, usize)> {
         None
+    }
+    /// Adds marked rows of a window to their groups; false when they must be added row by row.
+    fn update_marked(
+        &mut self,
+        _marks: &GroupMarks,
+        _input: &BlockInput<'_>,
+        _states: &mut StateTable,
+    ) -> Result<bool> {
+        Ok(false)
     }
     /// A word of the table that any row makes other than 0.
     fn seen_word(&self) -> Option<usize> {
@@ -218,6 +229,19 @@ impl<'a> Aggregator<'a> {
                 }
                 self.accumulator.update(&passing, input, states)
             }
+        }
+    }
+
+    /// Adds marked rows of a window; false when they must be added row by row.
+    pub(crate) fn update_marked(
+        &mut self,
+        marks: &GroupMarks,
+        input: &BlockInput<'_>,
+        states: &mut StateTable,
+    ) -> Result<bool> {
+        match &self.filter {
+            None => self.accumulator.update_marked(marks, input, states),
+            Some(_) => Ok(false),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Sums, minima and maxima.
 
-use henge_segment::{NumericBlock, NumericSum, PackedBlock};
+use henge_segment::{NumericBlock, NumericSum, NumericValues, PackedBlock};
 
 use super::batch::Batch;
+use super::group_marks::GroupMarks;
 use super::kernels::{Input, Op, fold_block};
 use super::scatter::{scatter, scatter_nullable};
 use super::table::{Place, StateTable};
@@ -16,6 +17,8 @@ use crate::partial::StateColumn;
 pub(crate) trait NumericState: Op {
     /// Adds the values of a window; true when a state overflowed.
     fn update(states: &mut StateTable, place: Place, batch: &Batch<'_>, input: Loaded<'_>) -> bool;
+    /// The values of a window as states, when they lie so and none is null.
+    fn plain_values<'b>(input: Loaded<'b>) -> Option<&'b [Self::State]>;
     /// The fold of a whole block as its statistics say it, when they can.
     fn of_stats(stats: &SlotStats) -> Option<Self::Wide>;
     /// False when packed values must be decoded.
@@ -93,6 +96,8 @@ pub(crate) struct NumericInput {
     pub(crate) name: String,
     pub(crate) slot: SlotId,
     pub(crate) place: Place,
+    /// True when every value is above 0.
+    pub(crate) positive: bool,
     /// True when the result is a FLOAT.
     pub(crate) float: bool,
 }
@@ -119,7 +124,7 @@ impl<O: Op> NumericAccumulator<O> {
 }
 
 macro_rules! numeric_state {
-    ($op:ident, $state:ty, |$states:ident, $valid:ident, $float:ident| $column:expr, |$stats:ident| $of_stats:expr,
+    ($op:ident, $state:ty, $loaded:ident, |$states:ident, $valid:ident, $float:ident| $column:expr, |$stats:ident| $of_stats:expr,
      |$packed:ident, $rows:ident| $of_packed:expr) => {
         impl NumericState for super::kernels::$op {
             fn update(
@@ -133,6 +138,16 @@ macro_rules! numeric_state {
                     Loaded::Float(block) => update::<Self, _>(states, place, batch, block),
                     Loaded::Double(block) => update::<Self, _>(states, place, batch, block),
                     Loaded::Nothing | Loaded::Ids(_) | Loaded::Multi(_) => false,
+                }
+            }
+
+            fn plain_values<'b>(input: Loaded<'b>) -> Option<&'b [$state]> {
+                match input {
+                    Loaded::$loaded(NumericBlock {
+                        values: NumericValues::Slice(values),
+                        nulls: None,
+                    }) => Some(values),
+                    _ => None,
                 }
             }
 
@@ -163,6 +178,7 @@ macro_rules! numeric_state {
 numeric_state!(
     LongSum,
     i64,
+    Long,
     |values, valid, _float| StateColumn::Long { values, valid },
     |stats| match stats {
         SlotStats::Long(stats) => match stats.sum? {
@@ -176,6 +192,7 @@ numeric_state!(
 numeric_state!(
     LongMin,
     i64,
+    Long,
     |values, valid, _float| StateColumn::Long { values, valid },
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.min),
@@ -186,6 +203,7 @@ numeric_state!(
 numeric_state!(
     LongMax,
     i64,
+    Long,
     |values, valid, _float| StateColumn::Long { values, valid },
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.max),
@@ -196,6 +214,7 @@ numeric_state!(
 numeric_state!(
     DoubleSum,
     f64,
+    Double,
     |values, valid, float| StateColumn::Double { values, valid, float },
     |stats| match stats {
         SlotStats::Long(_) => None,
@@ -210,6 +229,7 @@ numeric_state!(
 numeric_state!(
     DoubleMin,
     f64,
+    Double,
     |values, valid, float| StateColumn::Double { values, valid, float },
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.min as f64),
@@ -221,6 +241,7 @@ numeric_state!(
 numeric_state!(
     DoubleMax,
     f64,
+    Double,
     |values, valid, float| StateColumn::Double { values, valid, float },
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.max as f64),
@@ -305,8 +326,31 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
         (O::SUMS_DOUBLES && place.valid.is_none()).then_some((slot, place.state))
     }
 
+    fn update_marked(
+        &mut self,
+        marks: &GroupMarks,
+        input: &BlockInput<'_>,
+        states: &mut StateTable,
+    ) -> Result<bool> {
+        let NumericInput { slot, place, .. } = self.input;
+        let Some(values) = O::plain_values(input.loaded.get(slot)) else { return Ok(false) };
+        for (group, marks) in marks.groups() {
+            let wide = O::fold_marked(values, marks);
+            // Groups have a mark at least.
+            if add_fold::<O>(states, place, group, wide, 1) {
+                return Err(self.overflow());
+            }
+        }
+        Ok(true)
+    }
+
     fn seen_word(&self) -> Option<usize> {
-        self.plain_sum().map(|(_, word)| word)
+        // A sum of values above 0 is never the 0 that it begins with: beyond 64 bits is an error.
+        let grows = O::SUMS_LONGS && self.input.positive;
+        (O::SUMS_DOUBLES || grows)
+            .then_some(self.input.place)
+            .filter(|place| place.valid.is_none())
+            .map(|place| place.state)
     }
 
     fn memory_bytes(&self) -> usize {

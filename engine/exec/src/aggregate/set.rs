@@ -2,6 +2,7 @@
 
 use henge_query::AggregatorSpec;
 
+use super::group_marks::GroupMarks;
 use super::scatter::{PlainSum, add_sums};
 use super::{Aggregator, Batch, BlockInput, Layout, StateTable};
 use crate::column::{ColumnSet, Columns, SlotId};
@@ -11,6 +12,9 @@ use crate::partial::StateColumn;
 
 /// Picks groups by the states of an aggregator; `None` picks all.
 type PickGroups<'p> = &'p dyn Fn(&StateColumn) -> Option<Vec<u32>>;
+
+/// Rows that are added at a time when states are not all in the cache.
+const COLD_ROWS: usize = 512;
 
 /// Sums that one pass adds to.
 const MAX_SUMS_TOGETHER: usize = 4;
@@ -25,6 +29,7 @@ pub(crate) struct Aggregators<'a> {
     /// Those that took the current block as a whole.
     answered: Vec<bool>,
     clipped: BlockBits,
+    marks: GroupMarks,
 }
 
 impl<'a> Aggregators<'a> {
@@ -45,6 +50,7 @@ impl<'a> Aggregators<'a> {
             states: StateTable::new(&layout),
             groups: 0,
             clipped: BlockBits::new(),
+            marks: GroupMarks::default(),
         })
     }
 
@@ -132,7 +138,7 @@ impl<'a> Aggregators<'a> {
         open.flat_map(|(aggregator, _)| aggregator.slots().iter().copied())
     }
 
-    /// Adds a batch of the current block.
+    /// Adds a batch of the current block; its groups are below `groups`.
     pub(crate) fn update(
         &mut self,
         batch: &Batch<'_>,
@@ -140,13 +146,57 @@ impl<'a> Aggregators<'a> {
         input: &BlockInput<'_>,
     ) -> Result<()> {
         self.make_room(groups);
-        if let Batch::ByRow { selection: Selection::Range { start, end }, groups } = batch {
-            self.states.touch(&groups[*start..*end]);
+        let Batch::ByRow { selection, groups: of_row } = *batch else {
+            return self.update_each(batch, input, &[]);
+        };
+        if GroupMarks::pay(selection, input.window.capacity(), groups) {
+            return self.update_marked(selection, of_row, groups, input);
         }
+        if !self.states.is_large() {
+            return self.update_together(batch, input);
+        }
+        // The states of some rows are brought into the cache, and all aggregators find them there.
+        for part in selection.parts(COLD_ROWS) {
+            self.states.touch(part, of_row);
+            self.update_together(&Batch::ByRow { selection: part, groups: of_row }, input)?;
+        }
+        Ok(())
+    }
+
+    fn update_together(&mut self, batch: &Batch<'_>, input: &BlockInput<'_>) -> Result<()> {
         let together = self.update_sums(batch, input);
+        self.update_each(batch, input, &together)
+    }
+
+    /// Lets aggregators add a batch, but for those that did.
+    fn update_each(
+        &mut self,
+        batch: &Batch<'_>,
+        input: &BlockInput<'_>,
+        done: &[usize],
+    ) -> Result<()> {
         for (index, aggregator) in self.all.iter_mut().enumerate() {
-            if !self.answered[index] && !together.contains(&index) {
+            if !self.answered[index] && !done.contains(&index) {
                 aggregator.update(batch, input, &mut self.states)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the rows of few groups, those of one group after those of another.
+    fn update_marked(
+        &mut self,
+        selection: Selection<'_>,
+        of_row: &[u32],
+        groups: usize,
+        input: &BlockInput<'_>,
+    ) -> Result<()> {
+        let Self { all, states, answered, marks, .. } = self;
+        marks.mark(selection, of_row, groups);
+        let batch = Batch::ByRow { selection, groups: of_row };
+        for (aggregator, answered) in all.iter_mut().zip(answered) {
+            if !*answered && !aggregator.update_marked(marks, input, states)? {
+                aggregator.update(&batch, input, states)?;
             }
         }
         Ok(())

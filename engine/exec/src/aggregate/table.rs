@@ -1,11 +1,13 @@
 //! States of fixed width, by group: one row of words a group, so that all of a group's states share
 //! a cache line. Zero is the start of every state, so that fresh memory needs no writing.
 
+use crate::filter::Selection;
+
 /// Words of a cache line.
 const LINE_WORDS: usize = 8;
 
 /// Tables of fewer bytes stay in the cache.
-const TOUCHED_BYTES: usize = 2 << 20;
+const LARGE_BYTES: usize = 1 << 20;
 
 /// Where an aggregator's state is within a group's row.
 #[derive(Debug, Clone, Copy, Default)]
@@ -143,14 +145,17 @@ impl StateTable {
         groups
     }
 
-    /// Reads the rows of some groups, so that what is added to them next finds them in the cache:
-    /// reads wait for memory side by side, which additions to unknown places do less.
-    pub(crate) fn touch(&self, groups: &[u32]) {
-        if self.memory_bytes() < TOUCHED_BYTES {
-            return;
-        }
+    /// True when the states may not all be in the cache.
+    pub(crate) fn is_large(&self) -> bool {
+        self.memory_bytes() >= LARGE_BYTES
+    }
+
+    /// Reads the states of some rows' groups, so that what is added to them next finds them in the
+    /// cache: reads wait for memory side by side, which additions to unknown places do less.
+    pub(crate) fn touch(&self, rows: Selection<'_>, groups: &[u32]) {
         let words = &self.words[self.start..];
-        let sum = groups.iter().fold(0, |sum, &group| sum ^ words[group as usize * self.stride]);
+        let mut sum = 0;
+        rows.for_each(|row| sum ^= words[groups[row] as usize * self.stride]);
         std::hint::black_box(sum);
     }
 

@@ -154,6 +154,17 @@ impl<'a> ColumnSet<'a> {
         }
     }
 
+    /// True when statistics say that a slot holds integers above 0 only.
+    pub(crate) fn is_positive(&self, slot: SlotId, block_count: usize) -> Result<bool> {
+        let Slot::Long(column, _) = &self.slots[slot.0] else { return Ok(false) };
+        for block in 0..block_count {
+            if !column.stats(block)?.is_some_and(|stats| stats.min > 0 && stats.null_count == 0) {
+                return Ok(false);
+            }
+        }
+        Ok(block_count > 0)
+    }
+
     /// Statistics of a block, when they are kept.
     pub(crate) fn stats(&self, slot: SlotId, block: usize) -> Result<Option<SlotStats>> {
         Ok(match &self.slots[slot.0] {

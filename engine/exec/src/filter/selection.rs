@@ -161,6 +161,16 @@ impl Selection<'_> {
         }
     }
 
+    /// The same rows in parts of so many.
+    pub(crate) fn parts(self, rows: usize) -> impl Iterator<Item = Self> {
+        (0..self.len()).step_by(rows).map(move |first| match self {
+            Self::Range { start, end } => {
+                Self::Range { start: start + first, end: end.min(start + first + rows) }
+            }
+            Self::Rows(all) => Self::Rows(&all[first..all.len().min(first + rows)]),
+        })
+    }
+
     /// Calls `visit` for each row.
     #[inline]
     pub(crate) fn for_each(&self, mut visit: impl FnMut(usize)) {

@@ -4,7 +4,7 @@
 
 use crate::encoding::bitpack::GROUP;
 use crate::simd::row::{LANES, Row, Table};
-use crate::simd::{Instructions, Level, convert};
+use crate::simd::{Instructions, Level, convert, marked};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{avx2::Avx2, avx512::Avx512};
 
@@ -59,12 +59,57 @@ kernels! {
     fn to_doubles(residuals: &[u32], base: i64, unit: u64, divisor: f64, out: &mut [f64]);
     /// See [`convert::to_decimals`].
     fn to_floats(residuals: &[u32], base: i64, unit: u64, divisor: f64, out: &mut [f32]);
+    /// See [`marked::mark_equal`]; these take whole words of marks only.
+    fn mark_equal(numbers: &[u32], wanted: u32, marks: &mut [u64]);
+    /// See [`marked::sum_doubles`].
+    fn sum_marked_doubles(values: &[f64], marks: &[u64]) -> f64;
+    /// See [`marked::sum_longs`].
+    fn sum_marked_longs(values: &[i64], marks: &[u64]) -> (i64, i64);
+    /// See [`marked::least_long`].
+    fn least_marked_long(values: &[i64], marks: &[u64], start: i64) -> i64;
+    /// See [`marked::greatest_long`].
+    fn greatest_marked_long(values: &[i64], marks: &[u64], start: i64) -> i64;
+    /// See [`marked::least_double`].
+    fn least_marked_double(values: &[f64], marks: &[u64], start: f64) -> f64;
+    /// See [`marked::greatest_double`].
+    fn greatest_marked_double(values: &[f64], marks: &[u64], start: f64) -> f64;
 }
 
 mod bodies {
-    use super::{GROUP, GROUP_WORDS, LANES, Row, Table, convert};
+    use super::{GROUP, GROUP_WORDS, LANES, Row, Table, convert, marked};
 
     pub(super) use convert::to_longs;
+    pub(super) use marked::equal as mark_equal;
+
+    #[inline(always)]
+    pub(super) fn sum_marked_doubles<R: Row>(values: &[f64], marks: &[u64]) -> f64 {
+        marked::sum_f64(values, marks)
+    }
+
+    #[inline(always)]
+    pub(super) fn sum_marked_longs<R: Row>(values: &[i64], marks: &[u64]) -> (i64, i64) {
+        marked::sum_i64(values, marks)
+    }
+
+    #[inline(always)]
+    pub(super) fn least_marked_long<R: Row>(values: &[i64], marks: &[u64], start: i64) -> i64 {
+        marked::best(values, marks, start, |value, best| value < best)
+    }
+
+    #[inline(always)]
+    pub(super) fn greatest_marked_long<R: Row>(values: &[i64], marks: &[u64], start: i64) -> i64 {
+        marked::best(values, marks, start, |value, best| value > best)
+    }
+
+    #[inline(always)]
+    pub(super) fn least_marked_double<R: Row>(values: &[f64], marks: &[u64], start: f64) -> f64 {
+        marked::best(values, marks, start, |value, best| value < best)
+    }
+
+    #[inline(always)]
+    pub(super) fn greatest_marked_double<R: Row>(values: &[f64], marks: &[u64], start: f64) -> f64 {
+        marked::best(values, marks, start, |value, best| value > best)
+    }
 
     #[inline(always)]
     pub(super) fn to_doubles<R: Row>(

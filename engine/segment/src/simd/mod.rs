@@ -9,6 +9,7 @@ mod avx2;
 mod avx512;
 mod convert;
 pub(crate) mod kernels;
+pub mod marked;
 pub(crate) mod row;
 
 /// A set of vector instructions that this CPU has. Only levels that were detected can be named, so
