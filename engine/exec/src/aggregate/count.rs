@@ -1,5 +1,7 @@
 //! `count`: rows.
 
+use henge_segment::simd::{Level, marked};
+
 use super::batch::Batch;
 use super::group_marks::GroupMarks;
 use super::table::{Layout, Place, StateTable};
@@ -75,8 +77,8 @@ impl Accumulator for CountAccumulator {
         states: &mut StateTable,
     ) -> Result<bool> {
         for (group, marks) in marks.groups() {
-            let count: u64 = marks.iter().map(|word| u64::from(word.count_ones())).sum();
-            *states.word_mut(group, self.word) += count;
+            let count = marked::count(Level::best(), marks);
+            *states.word_mut(group, self.word) += count as u64;
         }
         Ok(true)
     }

@@ -152,7 +152,8 @@ impl<'a> Aggregators<'a> {
         if GroupMarks::pay(selection, input.window.capacity(), groups) {
             return self.update_marked(selection, of_row, groups, input);
         }
-        if !self.states.is_large() {
+        // One aggregator alone reads and adds at once.
+        if self.all.len() == 1 || !self.states.is_large() {
             return self.update_together(batch, input);
         }
         // The states of some rows are brought into the cache, and all aggregators find them there.

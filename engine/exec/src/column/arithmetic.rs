@@ -131,10 +131,28 @@ impl<'a> Arithmetic<'a> {
 pub(super) trait NumberSink {
     /// A row's number; `None` is null.
     fn number(&mut self, row: usize, number: Option<Number>);
-    /// Doubles of rows from `start` on.
-    fn doubles(&mut self, start: usize, values: &[f64]) {
-        for (row, &value) in (start..).zip(values) {
-            self.number(row, Some(Number::Double(value)));
+    /// One double a row.
+    fn doubles(&mut self, rows: Selection<'_>, values: &[f64]) {
+        for_each_value(rows, values, |row, value| self.number(row, Some(Number::Double(value))));
+    }
+    /// One integer a row.
+    fn longs(&mut self, rows: Selection<'_>, values: &[i64]) {
+        for_each_value(rows, values, |row, value| self.number(row, Some(Number::Long(value))));
+    }
+}
+
+/// Calls `visit` with each row and its value.
+pub(super) fn for_each_value<T: Copy>(
+    rows: Selection<'_>,
+    values: &[T],
+    mut visit: impl FnMut(usize, T),
+) {
+    match rows {
+        Selection::Range { start, .. } => {
+            (start..).zip(values).for_each(|(row, value)| visit(row, *value));
+        }
+        Selection::Rows(rows) => {
+            rows.iter().zip(values).for_each(|(row, value)| visit(usize::from(*row), *value));
         }
     }
 }
@@ -352,11 +370,14 @@ fn emit(
     output_type: Option<&ColumnType>,
     sink: &mut impl NumberSink,
 ) {
-    let as_is = matches!(output_type, None | Some(ColumnType::Double));
-    if let (Values::Double(Operand::Each(values)), None, Selection::Range { start, .. }, true) =
-        (&vector.values, &vector.nulls, rows, as_is)
-    {
-        return sink.doubles(start, values);
+    match (&vector.values, &vector.nulls, output_type) {
+        (Values::Double(Operand::Each(values)), None, None | Some(ColumnType::Double)) => {
+            return sink.doubles(rows, values);
+        }
+        (Values::Long(Operand::Each(values)), None, None | Some(ColumnType::Long)) => {
+            return sink.longs(rows, values);
+        }
+        _ => {}
     }
     let value = |index: usize| match &vector.values {
         Values::Long(Operand::Constant(value)) => Number::Long(*value),

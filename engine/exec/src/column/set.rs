@@ -8,7 +8,7 @@ use henge_segment::{
 };
 use rustc_hash::FxHashMap;
 
-use super::arithmetic::{Arithmetic, Number, NumberSink};
+use super::arithmetic::{Arithmetic, Number, NumberSink, for_each_value};
 use super::{Columns, DictionaryMemo, ExpressionReader, Source, Window};
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
@@ -328,6 +328,10 @@ impl NumberSink for Numbers<i64> {
     fn number(&mut self, row: usize, number: Option<Number>) {
         self.set(row, number.and_then(Number::as_long));
     }
+
+    fn longs(&mut self, rows: Selection<'_>, values: &[i64]) {
+        for_each_value(rows, values, |row, value| self.values[row] = value);
+    }
 }
 
 impl NumberSink for Numbers<f64> {
@@ -336,8 +340,12 @@ impl NumberSink for Numbers<f64> {
         self.set(row, number.map(Number::as_double));
     }
 
-    fn doubles(&mut self, start: usize, values: &[f64]) {
-        self.values[start..start + values.len()].copy_from_slice(values);
+    fn doubles(&mut self, rows: Selection<'_>, values: &[f64]) {
+        for_each_value(rows, values, |row, value| self.values[row] = value);
+    }
+
+    fn longs(&mut self, rows: Selection<'_>, values: &[i64]) {
+        for_each_value(rows, values, |row, value| self.values[row] = value as f64);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use henge_segment::BLOCK_ROWS;
+use henge_segment::simd::{Level, marked};
 
 const WORDS: usize = BLOCK_ROWS / 64;
 
@@ -54,7 +55,7 @@ impl BlockBits {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.words.iter().map(|word| word.count_ones() as usize).sum()
+        marked::count(Level::best(), &self.words)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -60,6 +60,12 @@ fn sparse_bitmap(
     Ok(Some(union))
 }
 
+/// A block's rows in the segment.
+fn block_rows(block: usize) -> std::ops::RangeInclusive<u32> {
+    let start = (block * BLOCK_ROWS) as u32;
+    start..=start + (BLOCK_ROWS as u32 - 1)
+}
+
 /// Narrows by the bitmap's rows of a block.
 fn narrow_by_bitmap(
     bitmap: &RoaringBitmap,
@@ -67,8 +73,8 @@ fn narrow_by_bitmap(
     candidates: &mut BlockBits,
     spare: &mut Vec<BlockBits>,
 ) {
-    let start = (block * BLOCK_ROWS) as u32;
-    let rows = start..=start + (BLOCK_ROWS as u32 - 1);
+    let rows = block_rows(block);
+    let start = *rows.start();
     if bitmap.range_cardinality(rows.clone()) == 0 {
         candidates.clear();
         return;
@@ -102,6 +108,15 @@ impl<'a> IdLeaf<'a> {
         self.bitmap.is_some()
     }
 
+    /// What holds of all rows of a block.
+    pub(crate) fn verdict(&self, block: usize) -> Result<Option<bool>> {
+        if let Some(bitmap) = &self.bitmap {
+            return Ok((bitmap.range_cardinality(block_rows(block)) == 0).then_some(false));
+        }
+        let range = self.column.id_range(block)?;
+        Ok(range.and_then(|(min, max)| self.test.of_all_between(min, max)))
+    }
+
     pub(crate) fn narrow(
         &mut self,
         block: usize,
@@ -112,15 +127,13 @@ impl<'a> IdLeaf<'a> {
             narrow_by_bitmap(bitmap, block, candidates, spare);
             return Ok(());
         }
-        if let Some((min, max)) = self.column.id_range(block)? {
-            match self.test.of_all_between(min, max) {
-                Some(true) => return Ok(()),
-                Some(false) => {
-                    candidates.clear();
-                    return Ok(());
-                }
-                None => {}
+        match self.verdict(block)? {
+            Some(true) => return Ok(()),
+            Some(false) => {
+                candidates.clear();
+                return Ok(());
             }
+            None => {}
         }
         if let Some(ids) = self.column.packed_ids(block)? {
             narrow_packed(&self.test, &ids, candidates, spare);

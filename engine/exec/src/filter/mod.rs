@@ -63,6 +63,11 @@ impl<'a> CompiledFilter<'a> {
             return Ok(rows);
         }
         let Self { root, candidates, spare } = self;
+        match root.verdict(block)? {
+            Some(true) => return Ok(rows),
+            Some(false) => return Ok(RowSet::EMPTY),
+            None => {}
+        }
         rows.to_bits(candidates);
         root.narrow(block, candidates, spare)?;
         Ok(RowSet::of(candidates))

@@ -90,6 +90,22 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// What holds of all rows of a block, as statistics tell without looking at rows: that they
+    /// match, or that they do not.
+    pub(crate) fn verdict(&self, block: usize) -> Result<Option<bool>> {
+        match self {
+            Self::Everything => Ok(Some(true)),
+            Self::Nothing => Ok(Some(false)),
+            Self::And(nodes) => common_verdict(nodes, block, true),
+            Self::Or(nodes) => common_verdict(nodes, block, false),
+            Self::Ids(leaf) => leaf.verdict(block),
+            Self::Long(leaf) => leaf.verdict(block),
+            Self::Float(leaf) => leaf.verdict(block),
+            Self::Double(leaf) => leaf.verdict(block),
+            Self::Multi(_) | Self::Text(_) | Self::Expression(_) => Ok(None),
+        }
+    }
+
     /// Removes the candidates of a block that do not match. `spare` lends sets to alternatives.
     pub(crate) fn narrow(
         &mut self,
@@ -122,6 +138,19 @@ impl<'a> Node<'a> {
             Self::Expression(leaf) => leaf.narrow(block, candidates),
         }
     }
+}
+
+/// `neutral` when all nodes say that, the opposite as soon as one says so.
+fn common_verdict(nodes: &[Node<'_>], block: usize, neutral: bool) -> Result<Option<bool>> {
+    let mut common = Some(neutral);
+    for node in nodes {
+        match node.verdict(block)? {
+            Some(verdict) if verdict != neutral => return Ok(Some(verdict)),
+            Some(_) => {}
+            None => common = None,
+        }
+    }
+    Ok(common)
 }
 
 /// Each alternative sees only the rows that no earlier one took.

@@ -34,25 +34,32 @@ impl<'a, T: NumericValue> NumericLeaf<'a, T> {
         Self { column, test, inverted: wanted == Truth::False, null, scratch: Vec::new() }
     }
 
+    /// What holds of all rows of a block.
+    pub(crate) fn verdict(&self, block: usize) -> Result<Option<bool>> {
+        let Some(stats) = self.column.stats(block)? else { return Ok(None) };
+        let keeps = match self.test.of_all_between(stats.min, stats.max) {
+            // What statistics overlook (NaN) fails every range: they can be trusted that far.
+            Some(true) if !T::STATS_SEE_ALL => return Ok(None),
+            Some(verdict) => verdict != self.inverted,
+            None => return Ok(None),
+        };
+        // Null rows are kept or not whatever is said of values.
+        Ok((keeps == self.null || stats.null_count == 0).then_some(keeps))
+    }
+
     pub(crate) fn narrow(
         &mut self,
         block: usize,
         candidates: &mut BlockBits,
         spare: &mut Vec<BlockBits>,
     ) -> Result<()> {
-        if let Some(stats) = self.column.stats(block)? {
-            match self.test.of_all_between(stats.min, stats.max) {
-                // What statistics overlook (NaN) fails every range: they can be trusted that far.
-                Some(true) if !T::STATS_SEE_ALL => {}
-                Some(verdict) if verdict == self.inverted && !self.null => {
-                    candidates.clear();
-                    return Ok(());
-                }
-                Some(verdict) if verdict != self.inverted && stats.null_count == 0 => {
-                    return Ok(());
-                }
-                _ => {}
+        match self.verdict(block)? {
+            Some(true) => return Ok(()),
+            Some(false) => {
+                candidates.clear();
+                return Ok(());
             }
+            None => {}
         }
         if let (NumericTest::Range(low, high), true) = (&self.test, T::PACKED_IS_EXACT)
             && let Some(packed) = self.column.packed(block)?

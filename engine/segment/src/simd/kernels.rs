@@ -61,6 +61,8 @@ kernels! {
     fn to_floats(residuals: &[u32], base: i64, unit: u64, divisor: f64, out: &mut [f32]);
     /// See [`marked::mark_equal`]; these take whole words of marks only.
     fn mark_equal(numbers: &[u32], wanted: u32, marks: &mut [u64]);
+    /// See [`marked::count`].
+    fn count_marks(marks: &[u64]) -> usize;
     /// See [`marked::sum_doubles`].
     fn sum_marked_doubles(values: &[f64], marks: &[u64]) -> f64;
     /// See [`marked::sum_longs`].
@@ -80,6 +82,11 @@ mod bodies {
 
     pub(super) use convert::to_longs;
     pub(super) use marked::equal as mark_equal;
+
+    #[inline(always)]
+    pub(super) fn count_marks<R: Row>(marks: &[u64]) -> usize {
+        marks.iter().map(|word| word.count_ones() as usize).sum()
+    }
 
     #[inline(always)]
     pub(super) fn sum_marked_doubles<R: Row>(values: &[f64], marks: &[u64]) -> f64 {

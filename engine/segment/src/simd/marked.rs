@@ -20,6 +20,12 @@ pub fn mark_equal(level: Level, numbers: &[u32], wanted: u32, marks: &mut [u64])
     }
 }
 
+/// How many values are marked.
+#[must_use]
+pub fn count(level: Level, marks: &[u64]) -> usize {
+    kernels::count_marks(level, marks)
+}
+
 /// The sum of the marked values.
 #[must_use]
 pub fn sum_doubles(level: Level, values: &[f64], marks: &[u64]) -> f64 {
@@ -214,6 +220,7 @@ mod tests {
                     assert_eq!((0..count).filter(marked).collect::<Vec<_>>(), rows);
                     let of =
                         |values: &[i64]| rows.iter().map(|row| values[*row]).collect::<Vec<_>>();
+                    assert_eq!(super::count(level, &marks), rows.len());
                     let (kept, name) = (of(&longs), level.name());
                     let sum: i128 = kept.iter().map(|v| i128::from(*v)).sum();
                     assert_eq!(sum_longs(level, &longs, &marks), sum, "{name} {count}");
