@@ -47,6 +47,20 @@ fn queries() -> Vec<(&'static str, String)> {
     let count = r#"{"type":"count","name":"n"}"#;
     let all = r#""granularity":"all""#;
     let filter = |filter: &str| format!(r#"{all},"filter":{filter}"#);
+    let computed = |expression: &str, output: &str, rest: &str| {
+        format!(
+            r#"{{{base},{all},"virtualColumns":[{{"type":"expression","name":"v",
+            "expression":"{expression}","outputType":"{output}"}}],{rest}}}"#
+        )
+    };
+    let by_computed =
+        format!(r#""queryType":"groupBy","dimensions":["v"],"aggregations":[{count}]"#);
+    let of_computed = |kind: &str| {
+        format!(
+            r#""queryType":"timeseries","aggregations":[{{"type":"{kind}","name":"a",
+            "fieldName":"v"}}]"#
+        )
+    };
     let top = |dimension: &str, aggregations: &str| {
         format!(
             r#"{{"queryType":"topN",{base},{all},"dimension":"{dimension}","metric":"a",
@@ -111,6 +125,31 @@ fn queries() -> Vec<(&'static str, String)> {
                 all,
                 r#"{"type":"doubleSum","name":"a","expression":"price * (1 - discount)"}"#,
             ),
+        ),
+        (
+            "computed: group by hour of day",
+            computed("timestamp_extract(__time, 'HOUR', 'UTC')", "LONG", &by_computed),
+        ),
+        (
+            "computed: sum of hour in New York",
+            computed(
+                "timestamp_extract(__time, 'HOUR', 'America/New_York')",
+                "LONG",
+                &of_computed("longSum"),
+            ),
+        ),
+        (
+            "computed: distinct pairs",
+            computed("concat(date, '|', mode)", "STRING", &of_computed("HLLSketchBuild")),
+        ),
+        ("computed: text's beginning", computed("substring(date, 0, 7)", "STRING", &by_computed)),
+        (
+            "computed: case of numbers",
+            computed("case_searched(quantity > 24, 'many', 'few')", "STRING", &by_computed),
+        ),
+        (
+            "computed: distinct parts and modes",
+            computed("concat(part, '|', mode)", "STRING", &of_computed("HLLSketchBuild")),
         ),
     ]
 }

@@ -12,6 +12,7 @@ use crate::functions;
 use crate::multi_value;
 use crate::node::{Node, Scope};
 use crate::parser;
+use crate::pieces::TimePieces;
 use crate::types::ExprType;
 use crate::value::ExprValue;
 
@@ -114,6 +115,13 @@ impl Expr {
             values.push(value.clone());
         }
         functions::time_buckets(&values).ok().map(|granularity| (column.as_str(), granularity))
+    }
+
+    /// Where in time the result stays the same while all columns but this one do: when the column is
+    /// only read by functions of time such as `timestamp_extract(column, 'HOUR')`.
+    #[must_use]
+    pub fn time_pieces(&self, column: &str) -> Option<TimePieces> {
+        TimePieces::of(&self.inner.ast, column)
     }
 
     /// The type of the result given the types of columns; `None` when it depends on the values.

@@ -7,7 +7,7 @@ use henge_types::time::{days_from_civil, days_in_month};
 use henge_types::zone::local_to_instant;
 use jiff::tz::TimeZone;
 
-use crate::time::Civil;
+use crate::time::{Civil, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -78,6 +78,23 @@ impl JodaPattern {
     #[must_use]
     pub fn is_readable(&self) -> bool {
         !self.parts.iter().any(|part| matches!(part, Part::Field('x' | 'w' | 'e', _)))
+    }
+
+    /// While the local clock stays within one such unit (a second, a minute, an hour or a day) and
+    /// keeps its offset, texts stay the same; `None` when they show milliseconds.
+    pub(crate) fn unit_ms(&self) -> Option<i64> {
+        let mut unit_ms = DAY_MS;
+        for part in &self.parts {
+            let Part::Field(letter, _) = part else { continue };
+            unit_ms = unit_ms.min(match letter {
+                'S' => return None,
+                's' => SECOND_MS,
+                'm' => MINUTE_MS,
+                'a' | 'H' | 'h' | 'k' | 'K' => HOUR_MS,
+                _ => DAY_MS,
+            });
+        }
+        Some(unit_ms)
     }
 
     /// Writes an instant as local time of a zone.

@@ -18,6 +18,7 @@ mod node;
 pub mod number;
 mod operators;
 mod parser;
+mod pieces;
 mod time;
 mod types;
 pub mod value;
@@ -26,6 +27,7 @@ pub use ast::{Ast, BinaryOp, UnaryOp};
 pub use error::{ExprError, Result};
 pub use expr::{Bindings, Expr};
 pub use parser::{MAX_DEPTH, MAX_TEXT_BYTES};
+pub use pieces::TimePieces;
 pub use types::ExprType;
 pub use value::ExprValue;
 

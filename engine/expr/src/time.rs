@@ -5,7 +5,10 @@ use henge_types::time::{civil_from_days, days_from_civil};
 use henge_types::zone::{local_to_instant, offset_ms_at};
 use jiff::tz::TimeZone;
 
-const DAY_MS: i64 = 86_400_000;
+pub(crate) const SECOND_MS: i64 = 1_000;
+pub(crate) const MINUTE_MS: i64 = 60_000;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// An instant on the calendar and clock of a zone.
 #[derive(Debug, Clone, Copy)]

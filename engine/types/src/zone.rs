@@ -69,6 +69,21 @@ pub fn offset_ms_at(time_zone: &TimeZone, ms: i64) -> i64 {
     }
 }
 
+/// The offset at an instant, with the first and the last instant around it between which it does
+/// not change. All within the years for which rules are known.
+#[must_use]
+pub fn offset_span_ms(time_zone: &TimeZone, ms: i64) -> (i64, i64, i64) {
+    if let Some(offset) = fixed_offset_ms(time_zone) {
+        return (offset, i64::MIN, i64::MAX);
+    }
+    let mut following = time_zone.following(clamped_timestamp(ms));
+    (
+        offset_ms_at(time_zone, ms),
+        last_transition_ms(time_zone, ms).unwrap_or(i64::MIN),
+        following.next().map_or(i64::MAX, |next| next.timestamp().as_millisecond() - 1),
+    )
+}
+
 /// The instant of a local time. The first of two when clocks went back; when clocks went forward
 /// over it, the instant they did.
 pub fn local_to_instant(time_zone: &TimeZone, local_ms: i64) -> i64 {

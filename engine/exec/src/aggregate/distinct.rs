@@ -44,11 +44,17 @@ impl<'a, S: SketchKind> DistinctAccumulator<'a, S> {
 }
 
 impl<S: SketchKind> Counted<'_, S> {
-    /// Makes room for a batch's pairs: moves those so far into the sketches where they are many.
-    fn make_room(&mut self, sketches: &mut GroupSketches<S>) -> Result<()> {
+    /// Makes room for the pairs of some rows: moves those so far into the sketches where they are
+    /// many.
+    fn make_room(&mut self, rows: usize, sketches: &mut GroupSketches<S>) -> Result<()> {
         let Self { dimension, marks, hashes } = self;
         let full = marks.is_full(dimension.id_limit());
-        if full || !marks.resize(sketches.len()) {
+        // Where ids are given as values arrive, each row may bring a new one.
+        let id_count = match dimension.id_limit() {
+            Some(limit) => limit as usize,
+            None => dimension.id_count() + rows,
+        };
+        if full || !marks.resize(sketches.len(), id_count) {
             marks.drain(dimension, sketches)?;
             *marks = Marks::Pairs(IdTable::new());
             if full && S::BY_HASH && dimension.id_limit().is_some() {
@@ -110,10 +116,11 @@ impl<S: SketchKind> Accumulator for DistinctAccumulator<'_, S> {
         let selection = selection_of(batch, &mut rows);
         for counted in dimensions {
             if counted.hashes.is_none() {
-                counted.make_room(sketches)?;
+                counted.make_room(selection.len(), sketches)?;
             }
             let Counted { dimension, marks, hashes } = counted;
-            let (ids, _) = dimension.ids(input.window, selection, input.loaded)?;
+            let (ids, id_count) = dimension.ids(input.window, selection, input.loaded)?;
+            marks.widen(sketches.len(), id_count);
             match (hashes, batch, ids) {
                 (
                     None,

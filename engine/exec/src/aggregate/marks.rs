@@ -8,6 +8,8 @@ use henge_segment::NULL_ID;
 
 /// Largest bitmap of marks, in bits.
 const MAX_DENSE_MARKS: usize = 1 << 26;
+/// The same when it grows with the ids that arrive, of which there may be few.
+const MAX_GROWING_MARKS: usize = 1 << 23;
 /// Pairs that are collected before they are added to the sketches.
 const MAX_PAIRS: usize = 1 << 20;
 /// All values of a dictionary are hashed at once when pairs are more than one of so many values.
@@ -16,7 +18,8 @@ const HASH_ALL_OF: usize = 8;
 /// Pairs of group and id that occurred.
 #[derive(Debug)]
 pub(super) enum Marks {
-    /// Bit `group * id_limit + id`.
+    /// Bit `group * id_limit + id`. The limit grows with the ids of a dimension that gives them as
+    /// values arrive.
     Dense { words: Vec<u64>, id_limit: usize },
     /// Keys are `group << 32 | id`.
     Pairs(IdTable),
@@ -26,17 +29,27 @@ impl Marks {
     pub(super) fn new(dimension: &Dimension<'_>) -> Self {
         match dimension.id_limit() {
             Some(limit) => Self::Dense { words: Vec::new(), id_limit: limit as usize },
-            None => Self::Pairs(IdTable::new()),
+            None if dimension.has_lists() => Self::Pairs(IdTable::new()),
+            None => Self::Dense { words: Vec::new(), id_limit: 0 },
         }
     }
 
-    /// Makes room; false when the marks must be drained first because the bitmap would be too large.
-    pub(super) fn resize(&mut self, groups: usize) -> bool {
+    /// Makes room for ids below `id_count`; false when the marks must be drained first because the
+    /// bitmap would be too large.
+    pub(super) fn resize(&mut self, groups: usize, id_count: usize) -> bool {
         match self {
-            Self::Dense { id_limit, .. } if groups.saturating_mul(*id_limit) > MAX_DENSE_MARKS => {
-                false
-            }
             Self::Dense { words, id_limit } => {
+                if id_count > *id_limit {
+                    let wider = id_count.next_power_of_two();
+                    if groups.saturating_mul(wider) > MAX_GROWING_MARKS {
+                        return false;
+                    }
+                    self.widen(groups, id_count);
+                    return true;
+                }
+                if groups.saturating_mul(*id_limit) > MAX_DENSE_MARKS {
+                    return false;
+                }
                 let needed = (groups * *id_limit).div_ceil(64);
                 if words.is_empty() {
                     *words = vec![0; needed];
@@ -45,6 +58,18 @@ impl Marks {
                 true
             }
             Self::Pairs(_) => true,
+        }
+    }
+
+    /// Makes room for ids below `id_count` whatever it takes: lists may have brought more ids than
+    /// there are rows.
+    pub(super) fn widen(&mut self, groups: usize, id_count: usize) {
+        if let Self::Dense { words, id_limit } = self
+            && id_count > *id_limit
+        {
+            let wider = id_count.next_power_of_two();
+            *words = widened(words, *id_limit, wider, groups);
+            *id_limit = wider;
         }
     }
 
@@ -176,6 +201,21 @@ impl Marks {
         })?;
         result
     }
+}
+
+/// The same marks with more room for the ids of each group.
+fn widened(words: &[u64], id_limit: usize, wider: usize, groups: usize) -> Vec<u64> {
+    let mut result = vec![0; (groups * wider).div_ceil(64)];
+    let (mut group, mut first) = (0, 0);
+    for_each_bit(words, |bit| {
+        while bit >= first + id_limit {
+            group += 1;
+            first += id_limit;
+        }
+        let bit = group * wider + bit - first;
+        result[bit / 64] |= 1 << (bit % 64);
+    });
+    result
 }
 
 /// Adds the values whose bits are set to the only sketch.

@@ -1,25 +1,19 @@
-//! Expressions over columns, evaluated row by row with what can be remembered remembered.
+//! Expressions with the columns they read.
 
 use henge_expr::{Ast, Expr, ExprValue};
-use henge_segment::{
-    Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, NumericBlock, StringColumn,
-};
+use henge_segment::StringColumn;
 use henge_types::ColumnType;
-use rustc_hash::FxHashMap;
 
+use super::Source;
 use super::arithmetic::Arithmetic;
-use super::{Source, Window};
+use super::part::Part;
 use crate::error::{ExecError, Result};
-use crate::filter::Selection;
-
-/// Values of a dictionary that were decoded already. Emptied when it grows past this many.
-const MAX_DECODED_VALUES: usize = 1 << 16;
 
 /// An expression with the sources of its identifiers.
 #[derive(Debug)]
 pub(crate) struct ExpressionSource<'a> {
     expression: Expr,
-    inputs: Vec<Source<'a>>,
+    pub(super) inputs: Vec<Source<'a>>,
     output_type: Option<ColumnType>,
     /// True when no function works on arrays: then a multi-value input is mapped by element.
     per_element: bool,
@@ -72,6 +66,26 @@ impl<'a> ExpressionSource<'a> {
         }
     }
 
+    /// Adds the stored columns that it reads, and those that the virtual columns in it read, as
+    /// parts of what its result depends on; `None` when a row's result may be several values.
+    pub(super) fn collect_parts(&self, parts: &mut Vec<Part<'a>>) -> Option<()> {
+        for (name, input) in self.expression.identifiers().iter().zip(&self.inputs) {
+            parts.push(match input {
+                Source::Missing => continue,
+                Source::Expression(inner) => {
+                    inner.collect_parts(parts)?;
+                    continue;
+                }
+                Source::String(column) if !column.is_multi_value() => Part::text(*column),
+                Source::Long(column) => Part::long(*column, self.expression.time_pieces(name)),
+                Source::Float(column) => Part::float(*column),
+                Source::Double(column) => Part::double(*column),
+                Source::String(_) | Source::Complex(_) => return None,
+            });
+        }
+        self.per_element.then_some(())
+    }
+
     /// True when the result is the same for every row.
     pub(crate) fn is_constant(&self) -> bool {
         self.inputs.iter().all(|input| matches!(input, Source::Missing))
@@ -96,7 +110,7 @@ impl<'a> ExpressionSource<'a> {
     }
 
     /// Evaluates over slots of which some may be arrays that came from multi-value columns.
-    fn eval_elements(&self, slots: &mut [ExprValue], from: usize) -> Result<ExprValue> {
+    pub(super) fn eval_elements(&self, slots: &mut [ExprValue], from: usize) -> Result<ExprValue> {
         let found = slots[from..].iter().position(|slot| matches!(slot, ExprValue::Array(_)));
         let Some(position) = found.filter(|_| self.per_element) else {
             return self.eval(slots);
@@ -161,189 +175,4 @@ fn uses_arrays(ast: &Ast) -> bool {
                 || arguments.iter().any(uses_arrays)
         }
     }
-}
-
-/// Evaluates an expression over rows of blocks.
-#[derive(Debug)]
-pub(crate) struct ExpressionReader<'a> {
-    source: ExpressionSource<'a>,
-    scratch: Vec<Scratch>,
-    nested: Vec<Option<Box<Nested<'a>>>>,
-}
-
-/// Space to decode an input's block in, and what is kept between blocks.
-#[derive(Debug, Default)]
-struct Scratch {
-    longs: Vec<i64>,
-    floats: Vec<f32>,
-    doubles: Vec<f64>,
-    ids: Vec<u32>,
-    multi: MultiScratch,
-    decoded: FxHashMap<u32, ExprValue>,
-}
-
-/// Another virtual column as an input: its values by row.
-#[derive(Debug)]
-struct Nested<'a> {
-    reader: ExpressionReader<'a>,
-    values: Vec<ExprValue>,
-}
-
-/// One block of an input.
-enum Input<'b> {
-    Null,
-    Long(NumericBlock<'b, i64>),
-    Float(NumericBlock<'b, f32>),
-    Double(NumericBlock<'b, f64>),
-    Ids(IdBlock<'b>, Decoder<'b>),
-    Multi(MultiBlock<'b>, Decoder<'b>),
-    Values(&'b [ExprValue]),
-}
-
-struct Decoder<'b> {
-    dictionary: &'b dyn Dictionary,
-    decoded: &'b mut FxHashMap<u32, ExprValue>,
-}
-
-impl Decoder<'_> {
-    fn value(&mut self, id: u32) -> Result<ExprValue> {
-        if id == NULL_ID {
-            return Ok(ExprValue::Null);
-        }
-        if let Some(value) = self.decoded.get(&id) {
-            return Ok(value.clone());
-        }
-        let value = self.dictionary.get(id)?.as_deref().map_or(ExprValue::Null, ExprValue::from);
-        if self.decoded.len() >= MAX_DECODED_VALUES {
-            self.decoded.clear();
-        }
-        self.decoded.insert(id, value.clone());
-        Ok(value)
-    }
-}
-
-impl Input<'_> {
-    fn value(&mut self, row: usize) -> Result<ExprValue> {
-        Ok(match self {
-            Self::Null => ExprValue::Null,
-            Self::Long(block) => numeric(block, row).into(),
-            Self::Float(block) => numeric(block, row).map(f64::from).into(),
-            Self::Double(block) => numeric(block, row).into(),
-            Self::Ids(ids, decoder) => decoder.value(ids.get(row))?,
-            Self::Multi(lists, decoder) => match lists.row(row) {
-                [] => ExprValue::Null,
-                [id] => decoder.value(*id)?,
-                ids => ids.iter().map(|id| decoder.value(*id)).collect::<Result<Vec<_>>>()?.into(),
-            },
-            Self::Values(values) => values[row].clone(),
-        })
-    }
-}
-
-fn numeric<T: Copy>(block: &NumericBlock<'_, T>, row: usize) -> Option<T> {
-    let null = block.nulls.is_some_and(|nulls| nulls.is_null(row));
-    (!null).then(|| block.values.get(row))
-}
-
-impl<'a> ExpressionReader<'a> {
-    pub(crate) fn new(mut source: ExpressionSource<'a>) -> Self {
-        let scratch = source.inputs.iter().map(|_| Scratch::default()).collect();
-        let nested = source
-            .inputs
-            .iter_mut()
-            .map(|input| match std::mem::replace(input, Source::Missing) {
-                Source::Expression(inner) => Some(Box::new(Nested {
-                    reader: ExpressionReader::new(inner),
-                    values: Vec::new(),
-                })),
-                stored => {
-                    *input = stored;
-                    None
-                }
-            })
-            .collect();
-        Self { source, scratch, nested }
-    }
-
-    /// True when a row of an input may hold several values.
-    pub(crate) fn reads_lists(&self) -> bool {
-        let nested = |inner: &Nested<'_>| inner.reader.reads_lists();
-        self.source.reads_lists() || self.nested.iter().flatten().any(|inner| nested(inner))
-    }
-
-    /// Calls `visit` with the value of each selected row of a window.
-    pub(crate) fn for_each(
-        &mut self,
-        window: Window,
-        selection: Selection<'_>,
-        visit: &mut dyn FnMut(usize, &ExprValue) -> Result<()>,
-    ) -> Result<()> {
-        let Self { source, scratch, nested } = self;
-        for inner in nested.iter_mut().flatten() {
-            inner.fill(window, selection)?;
-        }
-        let mut inputs = Vec::with_capacity(scratch.len());
-        for ((input, scratch), nested) in source.inputs.iter().zip(scratch).zip(nested.iter()) {
-            inputs.push(match nested {
-                Some(inner) => Input::Values(&inner.values),
-                None => load(input, window, scratch)?,
-            });
-        }
-        let mut slots = vec![ExprValue::Null; inputs.len()];
-        let mut last: Option<(Vec<ExprValue>, ExprValue)> = None;
-        selection.try_for_each(|row| {
-            for (slot, input) in slots.iter_mut().zip(&mut inputs) {
-                *slot = input.value(row)?;
-            }
-            // Sorted columns repeat their values: evaluating again would give the same.
-            if let Some((seen, value)) = &last
-                && *seen == slots
-            {
-                return visit(row, value);
-            }
-            let value = source.eval_elements(&mut slots, 0)?;
-            visit(row, &value)?;
-            match &mut last {
-                Some((seen, old)) => {
-                    seen.clone_from_slice(&slots);
-                    *old = value;
-                }
-                None => last = Some((slots.clone(), value)),
-            }
-            Ok(())
-        })
-    }
-}
-
-impl Nested<'_> {
-    fn fill(&mut self, window: Window, selection: Selection<'_>) -> Result<()> {
-        let Self { reader, values } = self;
-        values.clear();
-        values.resize(window.capacity(), ExprValue::Null);
-        reader.for_each(window, selection, &mut |row, value| {
-            values[row] = value.clone();
-            Ok(())
-        })
-    }
-}
-
-fn load<'b>(source: &'b Source<'_>, window: Window, scratch: &'b mut Scratch) -> Result<Input<'b>> {
-    Ok(match source {
-        Source::Missing | Source::Expression(_) => Input::Null,
-        Source::Long(column) => Input::Long(window.numbers(*column, &mut scratch.longs)?),
-        Source::Float(column) => Input::Float(window.numbers(*column, &mut scratch.floats)?),
-        Source::Double(column) => Input::Double(window.numbers(*column, &mut scratch.doubles)?),
-        Source::String(column) => {
-            let decoder =
-                Decoder { dictionary: column.dictionary(), decoded: &mut scratch.decoded };
-            if column.is_multi_value() {
-                Input::Multi(window.lists(*column, &mut scratch.multi)?, decoder)
-            } else {
-                Input::Ids(window.ids(*column, &mut scratch.ids)?, decoder)
-            }
-        }
-        Source::Complex(_) => {
-            return Err(ExecError::Invalid("an expression cannot read a sketch column".to_owned()));
-        }
-    })
 }

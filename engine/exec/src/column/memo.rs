@@ -30,8 +30,4 @@ impl<T: Copy> DictionaryMemo<T> {
         }
         Ok(value)
     }
-
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.values.capacity() * size_of::<Option<T>>()
-    }
 }

@@ -2,10 +2,15 @@
 //! which read as null.
 
 mod arithmetic;
+mod combined;
 mod expression;
+mod id_memo;
 mod id_table;
 mod interner;
 mod memo;
+mod part;
+mod pieces;
+mod reader;
 mod set;
 mod window;
 
@@ -19,10 +24,12 @@ use henge_types::ColumnType;
 use crate::error::{ExecError, Result};
 use crate::node::NodeDictionaries;
 
-pub(crate) use expression::{ExpressionReader, ExpressionSource};
+pub(crate) use expression::ExpressionSource;
+pub(crate) use id_memo::{IdMemo, widen_ids};
 pub(crate) use id_table::IdTable;
 pub(crate) use interner::{StringInterner, double_key, double_of_key};
 pub(crate) use memo::DictionaryMemo;
+pub(crate) use reader::ExpressionReader;
 pub(crate) use set::{
     ColumnSet, Loaded, LoadedBlock, NumericType, SlotId, SlotStats, parse_text_long,
 };

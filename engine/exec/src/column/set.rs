@@ -1,5 +1,6 @@
 //! The columns that a query's dimensions and aggregators share: each is decoded once a block.
 
+use henge_expr::ExprValue;
 use henge_expr::number::{double_to_long, parse_double, parse_long};
 use henge_query::AggregatorInput;
 use henge_segment::{
@@ -12,6 +13,7 @@ use super::arithmetic::{Arithmetic, Number, NumberSink, for_each_value};
 use super::{Columns, DictionaryMemo, ExpressionReader, Source, Window};
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
+use crate::group::PartIds;
 
 /// A column of a [`ColumnSet`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,19 +257,11 @@ fn load_slot<'b>(
         Slot::LongText(text) => Loaded::Long(text.load(window, selection)?),
         Slot::DoubleText(text) => Loaded::Double(text.load(window, selection)?),
         Slot::LongExpression(reader, numbers) => {
-            numbers.reset(window.capacity());
-            reader.for_each(window, selection, &mut |row, value| {
-                numbers.set(row, value.as_long());
-                Ok(())
-            })?;
+            numbers.compute(reader, window, selection, ExprValue::as_long)?;
             Loaded::Long(numbers.block())
         }
         Slot::DoubleExpression(reader, numbers) => {
-            numbers.reset(window.capacity());
-            reader.for_each(window, selection, &mut |row, value| {
-                numbers.set(row, value.as_double());
-                Ok(())
-            })?;
+            numbers.compute(reader, window, selection, ExprValue::as_double)?;
             Loaded::Double(numbers.block())
         }
         Slot::LongArithmetic(arithmetic, numbers) => {
@@ -294,6 +288,8 @@ struct Numbers<T> {
     values: Vec<T>,
     nulls: Vec<u64>,
     any_null: bool,
+    /// Results of an expression, by the numbers its reader has for them.
+    results: Vec<Option<T>>,
 }
 
 impl<T: Copy + Default> Numbers<T> {
@@ -313,6 +309,40 @@ impl<T: Copy + Default> Numbers<T> {
                 self.any_null = true;
             }
         }
+    }
+
+    /// Computes an expression for selected rows.
+    fn compute(
+        &mut self,
+        reader: &mut ExpressionReader<'_>,
+        window: Window,
+        selection: Selection<'_>,
+        convert: fn(&ExprValue) -> Option<T>,
+    ) -> Result<()> {
+        self.reset(window.capacity());
+        let results = &mut self.results;
+        let few = reader.number(window, selection, &mut |value| {
+            results.push(convert(value));
+            results.len() as u32 - 1
+        })?;
+        if !few {
+            self.results = Vec::new();
+            return reader.for_each(window, selection, &mut |row, value| {
+                self.set(row, convert(value));
+                Ok(())
+            });
+        }
+        let results = std::mem::take(&mut self.results);
+        match reader.numbers() {
+            PartIds::Constant(number) => {
+                selection.for_each(|row| self.set(row, results[number as usize]));
+            }
+            PartIds::Rows(numbers) => {
+                selection.for_each(|row| self.set(row, results[numbers[row] as usize]));
+            }
+        }
+        self.results = results;
+        Ok(())
     }
 
     fn block(&self) -> NumericBlock<'_, T> {

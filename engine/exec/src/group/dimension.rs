@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use henge_expr::ExprValue;
-use henge_expr::number::parse_double;
 use henge_query::DimensionSpec;
-use henge_segment::{Dictionary, NULL_ID, NumericColumn, StringColumn};
+use henge_segment::{NULL_ID, NumericColumn, StringColumn};
 use henge_sketch::HllHash;
 
 use super::ids::{FramedIds, computed_ids, direct_longs, map_ids, not_loaded, number_ids, widen};
 use super::key_text::{dictionary_keys, direct_keys, for_each_text};
+use super::mapped::Mapped;
 use super::values::{KeyType, LocalValues, Scalar};
 use crate::column::{
-    ColumnSet, Columns, DictionaryMemo, ExpressionReader, ExpressionSource, Loaded, LoadedBlock,
-    SlotId, Source, Window, parse_text_long,
+    ColumnSet, Columns, ExpressionReader, ExpressionSource, Loaded, LoadedBlock, SlotId, Source,
+    Window,
 };
 use crate::error::Result;
 use crate::filter::Selection;
@@ -57,7 +56,7 @@ impl Kind<'_> {
             Self::Null => 1,
             Self::Dictionary { column, .. } => column.dictionary().len() as usize,
             Self::DirectLongs { id_count, .. } => *id_count as usize,
-            Self::Mapped { map, .. } => map.values.id_count(),
+            Self::Mapped { map, .. } => map.values().id_count(),
             Self::Numbers { values, .. } | Self::Computed { values, .. } => values.id_count(),
         }
     }
@@ -66,36 +65,6 @@ impl Kind<'_> {
 impl std::fmt::Debug for Dimension<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Dimension").field("output", &self.output).finish_non_exhaustive()
-    }
-}
-
-/// A dictionary's values converted to another type, or through an expression.
-pub(super) struct Mapped<'a> {
-    dictionary: &'a dyn Dictionary,
-    expression: Option<ExpressionSource<'a>>,
-    memo: DictionaryMemo<u32>,
-    values: LocalValues,
-    output: KeyType,
-}
-
-impl Mapped<'_> {
-    #[inline]
-    pub(super) fn id(&mut self, id: u32) -> Result<u32> {
-        let Self { dictionary, expression, memo, values, output } = self;
-        memo.get(id, || {
-            let text = dictionary.get(id)?;
-            Ok(match expression {
-                Some(expression) => values.id_of(&expression.of_text(text.as_deref())?, *output),
-                None => values.id_of(&number_in_text(text.as_deref(), *output), *output),
-            })
-        })
-    }
-}
-
-fn number_in_text(text: Option<&str>, output: KeyType) -> ExprValue {
-    match output {
-        KeyType::Long => text.and_then(parse_text_long).into(),
-        _ => text.and_then(parse_double).into(),
     }
 }
 
@@ -214,8 +183,9 @@ impl<'a> Dimension<'a> {
     pub(crate) fn memory_bytes(&self) -> usize {
         match &self.kind {
             Kind::Null | Kind::Dictionary { .. } | Kind::DirectLongs { .. } => 0,
-            Kind::Mapped { map, .. } => map.values.memory_bytes() + map.memo.memory_bytes(),
-            Kind::Numbers { values, .. } | Kind::Computed { values, .. } => values.memory_bytes(),
+            Kind::Mapped { map, .. } => map.memory_bytes(),
+            Kind::Numbers { values, .. } => values.memory_bytes(),
+            Kind::Computed { reader, values } => reader.memory_bytes() + values.memory_bytes(),
         }
     }
 
@@ -256,7 +226,9 @@ impl<'a> Dimension<'a> {
                 DimensionIds::Rows(ids)
             }
             Kind::Computed { reader, values } => {
-                computed_ids(reader, window, selection, values, *output, ids, offsets)?
+                let block_ids =
+                    computed_ids(reader, window, selection, values, *output, ids, offsets)?;
+                return Ok((block_ids, values.id_count()));
             }
         };
         Ok((block_ids, kind.id_count()))
@@ -283,7 +255,7 @@ impl<'a> Dimension<'a> {
             Kind::Dictionary { name, column, .. } => {
                 dictionary_keys(&name, column.dictionary(), ids, scope)?
             }
-            Kind::Mapped { map, .. } => map.values.into_keys(ids, output, false),
+            Kind::Mapped { map, .. } => map.into_values().into_keys(ids, output, false),
             Kind::Numbers { values, source_float, .. } => {
                 values.into_keys(ids, output, source_float)
             }
@@ -315,13 +287,10 @@ impl<'a> Dimension<'a> {
                     visit(id, Scalar::Text(text));
                 })?;
             }
-            Kind::Mapped { map: Mapped { values, .. }, .. }
-            | Kind::Numbers { values, .. }
-            | Kind::Computed { values, .. } => values.for_each(|id, value| {
-                if wanted(id) {
-                    visit(id, value);
-                }
-            }),
+            Kind::Mapped { map, .. } => map.values().for_each(wanted, visit),
+            Kind::Numbers { values, .. } | Kind::Computed { values, .. } => {
+                values.for_each(wanted, visit);
+            }
             Kind::DirectLongs { min, id_count, .. } => {
                 for id in (1..*id_count).filter(|&id| wanted(id)) {
                     visit(id, Scalar::Long(min.wrapping_add(i64::from(id) - 1)));
@@ -339,17 +308,11 @@ fn mapped<'a>(
     output: KeyType,
     set: &mut ColumnSet<'a>,
 ) -> Kind<'a> {
-    let dictionary = column.dictionary();
     // An expression reads another column than the one it is named after.
     let name = if expression.is_some() { format!("input of {name}") } else { name.to_owned() };
     let slot = set.stored(&name, &Source::String(column));
-    let memo = DictionaryMemo::new(dictionary.len());
-    let values = LocalValues::new(output);
-    Kind::Mapped {
-        slot,
-        map: Mapped { dictionary, expression, memo, values, output },
-        multi: column.is_multi_value(),
-    }
+    let map = Mapped::new(column.dictionary(), expression, output);
+    Kind::Mapped { slot, map, multi: column.is_multi_value() }
 }
 
 fn numbers<'a>(

@@ -5,9 +5,11 @@ use henge_segment::{
     IdBlock, NULL_ID, NumericBlock, NumericColumn, NumericValues, PackedBlock, PackedInts,
 };
 
-use super::dimension::{DimensionIds, Mapped};
+use super::dimension::DimensionIds;
+use super::key_space::PartIds;
+use super::mapped::Mapped;
 use super::values::{KeyType, LocalValues, round};
-use crate::column::{ExpressionReader, Loaded, Window, double_key};
+use crate::column::{ExpressionReader, Loaded, Window, double_key, widen_ids};
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 
@@ -22,28 +24,15 @@ pub(super) fn widen<'b>(
     capacity: usize,
     scratch: &'b mut Vec<u32>,
 ) -> DimensionIds<'b> {
-    fn copy<T: Copy + Into<u32>>(ids: &[T], selection: Selection<'_>, scratch: &mut [u32]) {
-        match selection {
-            Selection::Range { start, end } => {
-                for (wide, &id) in scratch[start..end].iter_mut().zip(&ids[start..end]) {
-                    *wide = id.into();
-                }
-            }
-            Selection::Rows(rows) => {
-                for &row in rows {
-                    scratch[row as usize] = ids[row as usize].into();
-                }
-            }
-        }
+    // The widest need no copy.
+    if let IdBlock::U32(ids) = block {
+        return DimensionIds::Rows(ids);
     }
     scratch.resize(capacity, NULL_ID);
-    match block {
-        IdBlock::Constant(id) => return DimensionIds::Constant(id),
-        IdBlock::U32(ids) => return DimensionIds::Rows(ids),
-        IdBlock::U8(ids) => copy(ids, selection, scratch),
-        IdBlock::U16(ids) => copy(ids, selection, scratch),
+    match widen_ids(block, selection, scratch) {
+        Some(id) => DimensionIds::Constant(id),
+        None => DimensionIds::Rows(scratch),
     }
-    DimensionIds::Rows(scratch)
 }
 
 pub(super) fn map_ids<'b>(
@@ -56,14 +45,10 @@ pub(super) fn map_ids<'b>(
     offsets: &'b mut Vec<u32>,
 ) -> Result<DimensionIds<'b>> {
     match loaded {
-        Loaded::Ids(IdBlock::Constant(id)) => Ok(DimensionIds::Constant(map.id(id)?)),
         Loaded::Ids(block) => {
             ids.resize(window.capacity(), NULL_ID);
-            selection.try_for_each(|row| {
-                ids[row] = map.id(block.get(row))?;
-                Ok::<_, ExecError>(())
-            })?;
-            Ok(DimensionIds::Rows(ids))
+            let constant = map.map_block(block, selection, ids)?;
+            Ok(constant.map_or(DimensionIds::Rows(ids), DimensionIds::Constant))
         }
         Loaded::Multi(lists) if multi => {
             let mut builder = ListBuilder::new(ids, offsets);
@@ -248,7 +233,7 @@ fn fill<T: Copy + PartialEq>(
 }
 
 pub(super) fn computed_ids<'b>(
-    reader: &mut ExpressionReader<'_>,
+    reader: &'b mut ExpressionReader<'_>,
     window: Window,
     selection: Selection<'_>,
     values: &mut LocalValues,
@@ -256,6 +241,12 @@ pub(super) fn computed_ids<'b>(
     ids: &'b mut Vec<u32>,
     offsets: &'b mut Vec<u32>,
 ) -> Result<DimensionIds<'b>> {
+    if reader.number(window, selection, &mut |value| values.id_of(value, output))? {
+        return Ok(match reader.numbers() {
+            PartIds::Constant(id) => DimensionIds::Constant(id),
+            PartIds::Rows(ids) => DimensionIds::Rows(ids),
+        });
+    }
     let mut builder = ListBuilder::new(ids, offsets);
     let mut lists = false;
     reader.for_each(window, selection, &mut |row, value| {

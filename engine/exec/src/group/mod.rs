@@ -5,6 +5,7 @@ mod grouper;
 mod ids;
 mod key_space;
 mod key_text;
+mod mapped;
 mod values;
 
 pub(crate) use dimension::{Dimension, DimensionIds};

@@ -73,24 +73,22 @@ impl LocalValues {
         }
     }
 
-    /// Calls `visit` with each id's value, null's excluded.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(u32, Scalar<'_>)) {
-        match self {
-            Self::Text(values) => {
-                for id in 1..values.id_count() as u32 {
-                    visit(id, Scalar::Text(values.value(id).unwrap_or_default()));
-                }
-            }
-            Self::Long(values) => {
-                for (id, &key) in (1..).zip(values.keys()) {
-                    visit(id, Scalar::Long(key as i64));
-                }
-            }
-            Self::Double(values) => {
-                for (id, &key) in (1..).zip(values.keys()) {
-                    visit(id, Scalar::Double(double_of_key(key)));
-                }
-            }
+    /// Calls `visit` with the value of each wanted id, null's excluded.
+    pub(crate) fn for_each(
+        &self,
+        wanted: &dyn Fn(u32) -> bool,
+        visit: &mut dyn FnMut(u32, Scalar<'_>),
+    ) {
+        for id in (1..self.id_count() as u32).filter(|&id| wanted(id)) {
+            let index = id as usize - 1;
+            visit(
+                id,
+                match self {
+                    Self::Text(values) => Scalar::Text(values.value(id).unwrap_or_default()),
+                    Self::Long(values) => Scalar::Long(values.keys()[index] as i64),
+                    Self::Double(values) => Scalar::Double(double_of_key(values.keys()[index])),
+                },
+            );
         }
     }
 

@@ -22,11 +22,11 @@ pub(crate) fn filter() -> impl Strategy<Value = Value> + Clone {
 }
 
 fn any_column() -> impl Strategy<Value = &'static str> + Clone {
-    select(vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "absent"])
+    select(vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "h", "absent"])
 }
 
 fn text_column() -> impl Strategy<Value = &'static str> + Clone {
-    select(vec!["s", "m", "v", "absent"])
+    select(vec!["s", "m", "v", "p", "absent"])
 }
 
 fn text() -> impl Strategy<Value = &'static str> + Clone {
@@ -53,7 +53,7 @@ fn by_value() -> BoxedStrategy<Value> {
     };
     let equals_text = (text_column(), text())
         .prop_map(move |(column, value)| equals(column, "STRING", json!(value)));
-    let equals_long = (select(vec!["l", "lm", "w", "d"]), -3_i64..12)
+    let equals_long = (select(vec!["l", "lm", "w", "h", "d"]), -3_i64..12)
         .prop_map(move |(column, value)| equals(column, "LONG", json!(value)));
     prop_oneof![3 => selector, 2 => within, 1 => null, 1 => equals_text, 1 => equals_long].boxed()
 }
@@ -115,8 +115,14 @@ fn by_pattern() -> BoxedStrategy<Value> {
     let regex = (text_column(), regex).prop_map(
         |(column, pattern)| json!({"type": "regex", "dimension": column, "pattern": pattern}),
     );
-    let expression = select(vec!["l > 3", "s == 'a'", "lm + 1 == 2", "strlen(s) < 2 || l == 10"])
-        .prop_map(|text| json!({"type": "expression", "expression": text}));
+    let expression = select(vec![
+        "l > 3",
+        "s == 'a'",
+        "lm + 1 == 2",
+        "strlen(s) < 2 || l == 10",
+        "strlen(p) + h > 20",
+    ])
+    .prop_map(|text| json!({"type": "expression", "expression": text}));
     let constant = select(vec!["true", "false"]).prop_map(|name| json!({"type": name}));
     prop_oneof![1 => like, 1 => regex, 1 => expression, 1 => constant].boxed()
 }

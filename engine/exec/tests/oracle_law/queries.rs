@@ -8,6 +8,12 @@ use serde_json::{Value, json};
 use crate::data::{SPAN_MS, START_MS};
 use crate::filters::filter;
 
+/// The hour of the day, where clocks change within the data.
+const HOUR: &str = "timestamp_extract(__time, 'HOUR', 'America/Los_Angeles')";
+/// Depends on a text and on the day.
+const TEXT_AND_TIME: &str =
+    "concat(s, timestamp_format(__time, ' EEE a ZZ', 'America/Los_Angeles'))";
+
 /// Any query.
 pub(crate) fn any_query() -> impl Strategy<Value = Value> {
     prop_oneof![timeseries(), top_n(), group_by(), scan(), search(), time_boundary()]
@@ -103,8 +109,8 @@ pub(crate) fn group_by() -> impl Strategy<Value = Value> {
 }
 
 pub(crate) fn scan() -> impl Strategy<Value = Value> {
-    let columns = vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "absent"];
-    let columns = subsequence(columns, 0..=10).prop_shuffle();
+    let columns = vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "h", "p", "q", "absent"];
+    let columns = subsequence(columns, 0..=13).prop_shuffle();
     let order = select(vec!["none", "ascending", "descending"]);
     let format = select(vec!["list", "compactedList"]);
     let cut = (prop::option::of(1_u64..30), 0_u64..4, 1_u64..9);
@@ -136,7 +142,7 @@ pub(crate) fn search() -> impl Strategy<Value = Value> {
         Just(json!({"type": "regex", "pattern": "^[a-b]"})),
         Just(json!({"type": "all"})),
     ];
-    let dimensions = subsequence(vec!["s", "m", "l", "d", "v", "w"], 1..=6);
+    let dimensions = subsequence(vec!["s", "m", "l", "d", "v", "w", "h", "p"], 1..=8);
     let sort = select(vec!["lexicographic", "alphanumeric", "strlen", "numeric"]);
     let simple = any::<bool>();
     (base(), granularity(), looked_for, dimensions, sort, 1_u64..20, simple).prop_map(
@@ -189,6 +195,9 @@ fn base() -> impl Strategy<Value = Value> {
             "virtualColumns": [
                 {"type": "expression", "name": "v", "expression": "concat(s, '-', l)", "outputType": "STRING"},
                 {"type": "expression", "name": "w", "expression": "lm * 2 + nvl(strlen(s), 7)", "outputType": "LONG"},
+                {"type": "expression", "name": "h", "expression": HOUR, "outputType": "LONG"},
+                {"type": "expression", "name": "p", "expression": TEXT_AND_TIME, "outputType": "STRING"},
+                {"type": "expression", "name": "q", "expression": "case_searched(h > 12, concat(p, lm), d < 0, s)"},
             ],
             "context": {"useBlockStatistics": statistics},
         })
@@ -219,6 +228,9 @@ fn all_dimensions() -> Vec<Value> {
         spec("s", "dsl", "LONG"),
         spec("v", "dv", "STRING"),
         spec("w", "dw", "LONG"),
+        spec("h", "dh", "LONG"),
+        spec("p", "dp", "STRING"),
+        spec("q", "dq", "STRING"),
         spec("__time", "dt", "LONG"),
         spec("absent", "da", "STRING"),
     ]
@@ -270,11 +282,11 @@ fn rename(aggregation: &mut Value, name: &str) {
 fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {
     let long = (
         select(vec!["longSum", "longMin", "longMax"]),
-        select(vec!["lm", "l", "s", "w", "__time"]),
+        select(vec!["lm", "l", "s", "w", "h", "__time"]),
     );
     let double = (
         select(vec!["doubleSum", "doubleMin", "doubleMax"]),
-        select(vec!["dm", "d", "fm", "lm", "s", "m", "absent"]),
+        select(vec!["dm", "d", "fm", "lm", "s", "m", "h", "absent"]),
     );
     let float = (select(vec!["floatSum", "floatMin", "floatMax"]), select(vec!["fm", "dm"]));
     let simple = prop_oneof![3 => long, 3 => double, 2 => float];
@@ -294,7 +306,7 @@ fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {
 }
 
 fn sketch_aggregation() -> impl Strategy<Value = Value> + Clone {
-    let hll = select(vec!["s", "m", "l", "v", "hm"]).prop_map(
+    let hll = select(vec!["s", "m", "l", "v", "p", "hm"]).prop_map(
         |field| json!({"type": "HLLSketchBuild", "name": "h", "fieldName": field, "round": true}),
     );
     let merge = Just(json!({"type": "HLLSketchMerge", "name": "h", "fieldName": "hm"}));

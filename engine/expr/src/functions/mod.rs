@@ -13,7 +13,7 @@ mod time;
 
 pub(crate) mod apply;
 
-pub(crate) use time::time_buckets;
+pub(crate) use time::{clock_unit, fixed_shift_ms, time_buckets};
 
 use crate::error::{ExprError, Result};
 use crate::node::Callable;

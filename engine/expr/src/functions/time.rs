@@ -7,7 +7,7 @@ use super::{Function, LONG, STRING, argument, plain, prepared};
 use crate::error::{ExprError, Result};
 use crate::joda::JodaPattern;
 use crate::node::Callable;
-use crate::time::{Civil, parse_iso};
+use crate::time::{Civil, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, parse_iso};
 use crate::types::as_index;
 use crate::value::ExprValue;
 
@@ -98,6 +98,33 @@ fn granularity(function: &'static str, arguments: &[ExprValue]) -> Result<Granul
     };
     Granularity::period(period, zone, origin)
         .map_err(|error| ExprError::argument(function, error.to_string()))
+}
+
+/// The zone and the unit of the local clock within which calls of `timestamp_extract` and
+/// `timestamp_format` with these constant arguments give the same; `None` when it is below a second.
+pub(crate) fn clock_unit(name: &str, arguments: &[ExprValue]) -> Option<(TimeZone, i64)> {
+    if name == "timestamp_format" {
+        let (pattern, zone) = format_setup("timestamp_format", arguments).ok()?;
+        return Some((zone, pattern?.unit_ms()?));
+    }
+    let (_, zone) = extract_setup("timestamp_extract", arguments).ok()?;
+    let unit_ms = match arguments.get(1)?.as_text()?.to_ascii_uppercase().as_str() {
+        "MICROSECOND" | "MILLISECOND" => return None,
+        "EPOCH" | "SECOND" => SECOND_MS,
+        "MINUTE" => MINUTE_MS,
+        "HOUR" => HOUR_MS,
+        _ => DAY_MS,
+    };
+    Some((zone, unit_ms))
+}
+
+/// How far `timestamp_shift` with these constant arguments moves every instant, when it is equally
+/// far.
+pub(crate) fn fixed_shift_ms(arguments: &[ExprValue]) -> Option<i64> {
+    let (period, zone) = shift_setup("timestamp_shift", arguments).ok()?;
+    let days_are_fixed = period.total_days() == 0 || zone == TimeZone::UTC;
+    let length_ms = period.fixed_length_ms().filter(|_| days_are_fixed)?;
+    length_ms.checked_mul(as_index(arguments.get(2)?)?)
 }
 
 /// The buckets that the constant arguments of `timestamp_floor` describe.
