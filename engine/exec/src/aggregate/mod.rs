@@ -5,6 +5,7 @@ mod build;
 mod cardinality;
 mod count;
 mod distinct;
+mod distinct_numbers;
 mod kernels;
 mod marks;
 mod numeric;
