@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use henge_exec::{ExecContext, finalise, merge, run, run_only_segment};
+use henge_exec::{
+    ExecContext, Merger, NodeDictionaries, SharedItem, SharedRun, Worker, finalise, run,
+};
 use henge_query::Query;
 use henge_segment::{
     ColumnData, MappedSegment, SegmentView, SegmentWriter, StringTable, WriteOptions,
@@ -29,7 +31,7 @@ const EXTREMES: &str = r#"{"type":"doubleMin","name":"a","fieldName":"price"},
 
 fn main() {
     let rows = std::env::args().nth(1).map_or(5_000_000, |text| text.parse().unwrap());
-    let segment = segment(rows);
+    let segment = Arc::new(segment(rows));
     println!("{rows} rows, {} MB", segment.size_bytes() / 1_000_000);
     let wanted = std::env::args().nth(2).unwrap_or_default();
     for (name, query) in queries().into_iter().filter(|(name, _)| name.contains(&wanted)) {
@@ -88,12 +90,31 @@ fn queries() -> Vec<(&'static str, String)> {
     let within = base.replace("2020-01-01/2021-01-01", "2020-01-01T10:00:00/2020-01-07T03:30:00");
     let unsorted =
         r#"{"type":"bound","dimension":"quantity","lower":"10","upper":"40","ordering":"numeric"}"#;
+    let distinct_longs = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"order"}"#;
+    // About as many rows as arrive in five minutes and in an hour.
+    let recent = |query: String, seconds: u32| {
+        let start =
+            format!("2020-01-07T{:02}:{:02}:00", 23 - seconds / 3600, 59 - seconds / 60 % 60);
+        query.replace("2020-01-01/2021-01-01", &format!("{start}/2021-01-01"))
+    };
     vec![
         (
             "count over an interval",
             format!(r#"{{"queryType":"timeseries",{within},{all},"aggregations":[{count}]}}"#),
         ),
         ("count, integer range", timeseries(&filter(unsorted), count)),
+        ("distinct of 1 M values, few rows", recent(timeseries(all, distinct), 300)),
+        (
+            "distinct of 1 M values by minute, few",
+            recent(timeseries(r#""granularity":"minute""#, distinct), 300),
+        ),
+        ("distinct of longs", timeseries(all, distinct_longs)),
+        ("distinct of longs by hour", timeseries(r#""granularity":"hour""#, distinct_longs)),
+        ("distinct of 1 M values by 50", group_of(r#""quantity""#, distinct)),
+        ("distinct: top 20 of 1 M, few rows", {
+            let top = top("part", count).replace(r#""metric":"a""#, r#""metric":"n""#);
+            recent(top.replace(r#""threshold":100"#, r#""threshold":20"#), 3600)
+        }),
         ("sum(double)", timeseries(all, sum)),
         ("sum(long)", timeseries(all, r#"{"type":"longSum","name":"a","fieldName":"quantity"}"#)),
         ("sum(double) of 30 bits", timeseries(all, noisy)),
@@ -154,15 +175,24 @@ fn queries() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn measure(name: &str, query: &str, segment: &MappedSegment, rows: usize) {
-    let query = Query::parse(query.as_bytes()).unwrap();
+fn measure(name: &str, query: &str, segment: &Arc<MappedSegment>, rows: usize) {
+    let query = Arc::new(Query::parse(query.as_bytes()).unwrap());
     let ctx = ExecContext::default();
     let run_time = mean_time(|| {
-        std::hint::black_box(run(&query, segment, &ctx).unwrap());
+        std::hint::black_box(run(&query, segment.as_ref(), &ctx).unwrap());
     });
+    // Values' hashes are kept, as a node does.
+    let dictionaries = Some(Arc::new(NodeDictionaries::new(1 << 28)));
+    let ctx = ExecContext { dictionaries, ..ExecContext::default() };
     let answer_time = mean_time(|| {
-        let partial = run_only_segment(&query, segment, &ctx).unwrap();
-        let merged = merge(&query, vec![partial], &ctx).unwrap();
+        let view = Arc::clone(segment) as Arc<dyn SegmentView>;
+        let item = SharedItem { query: Arc::clone(&query), view, whole: None };
+        let run = SharedRun::new(Arc::clone(&query), vec![item]).alone();
+        let mut worker = Worker::new(Arc::new(run));
+        while worker.step(&ctx, &|| false).unwrap() {}
+        let mut merger = Merger::new(Arc::clone(&query));
+        merger.absorb(worker.into_merger(), &ctx).unwrap();
+        let merged = merger.finish_complete(&ctx).unwrap();
         let mut out = Vec::new();
         finalise(&query, merged, &ctx).unwrap().write_json(&mut out);
     });
@@ -225,6 +255,8 @@ fn segment(rows: usize) -> MappedSegment {
     // As TPC-H has them: prices of 24 bits, discounts and taxes of 4.
     let (price, discount, tax) = (cents(90_000, 10_500_000), cents(0, 11), cents(0, 9));
     let quantity: Vec<i64> = (0..rows).map(|_| noise.next(50) as i64 + 1).collect();
+    // An order's rows follow each other.
+    let order: Vec<i64> = (0..rows as i64).map(|row| row / 4 * 7919).collect();
     let mode: Vec<u32> = (0..rows).map(|_| noise.next(7) as u32 + 1).collect();
     let part: Vec<u32> = (0..rows).map(|_| noise.next(PARTS as u64) as u32 + 1).collect();
     let (mut modes, mut parts) = (StringTable::new(), StringTable::new());
@@ -243,6 +275,7 @@ fn segment(rows: usize) -> MappedSegment {
     write("part", ColumnData::String { dictionary: &parts, ids: &part, bitmaps: true });
     write("date", ColumnData::String { dictionary: &dates, ids: &date, bitmaps: true });
     write("quantity", ColumnData::Long { values: &quantity, nulls: None });
+    write("order", ColumnData::Long { values: &order, nulls: None });
     for (name, values) in
         [("price", &price), ("discount", &discount), ("tax", &tax), ("noisy", &noisy)]
     {
@@ -266,6 +299,7 @@ fn schema() -> SegmentSchema {
             column("mode", ColumnType::String, ColumnRole::Dimension),
             column("part", ColumnType::String, ColumnRole::Dimension),
             column("quantity", ColumnType::Long, ColumnRole::Dimension),
+            column("order", ColumnType::Long, ColumnRole::Dimension),
             column("price", ColumnType::Double, ColumnRole::Dimension),
             column("discount", ColumnType::Double, ColumnRole::Dimension),
             column("tax", ColumnType::Double, ColumnRole::Dimension),

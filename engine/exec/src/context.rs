@@ -84,7 +84,7 @@ pub struct ExecContext {
     pub max_buckets: usize,
     /// How rows are gone through.
     pub tuning: Tuning,
-    /// The node's dictionaries, when the groups of several segments are to be merged.
+    /// The node's dictionaries, and the hashes of values that it keeps.
     pub dictionaries: Option<Arc<NodeDictionaries>>,
     /// Where groups go that do not fit into memory.
     pub spill: Option<Spill>,

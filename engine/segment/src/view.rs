@@ -344,6 +344,16 @@ pub trait Dictionary: Send + Sync {
         ids: std::ops::Range<u32>,
         visit: &mut dyn FnMut(u32, Option<&str>),
     ) -> Result<()>;
+    /// Calls `visit` with the values of some ids, which ascend: the cheap way to see few values.
+    /// Null is passed over.
+    fn for_ids(&self, ids: &[u32], visit: &mut dyn FnMut(u32, &str)) -> Result<()> {
+        for &id in ids {
+            if let Some(text) = self.get(id)? {
+                visit(id, &text);
+            }
+        }
+        Ok(())
+    }
     /// What no other dictionary of this process has: what is derived from the values may be kept
     /// under it. `None` when values may still be added.
     fn instance(&self) -> Option<DictionaryInstance> {

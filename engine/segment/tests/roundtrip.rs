@@ -148,6 +148,15 @@ fn dictionaries_find_every_value() {
             .unwrap();
         assert_eq!(seen.len(), 100);
         assert_eq!(seen[99], (2_099, Some(values[2_098].clone())));
+        let some: Vec<u32> = (0..3_001).filter(|id| id % 7 == 0 || id / 300 == 4).collect();
+        let mut visited = Vec::new();
+        let mut visit = |id: u32, value: &str| {
+            assert_eq!(value, values[id as usize - 1]);
+            visited.push(id);
+        };
+        dictionary.for_ids(&some, &mut visit).unwrap();
+        assert_eq!(visited, some[1..]);
+        assert!(dictionary.for_ids(&[5, 3_001], &mut |_, _| {}).is_err());
         assert!(dictionary.get(3_001).is_err());
         assert!(column.bitmap(3_001).is_err());
     }

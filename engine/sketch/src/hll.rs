@@ -12,7 +12,14 @@ use henge_types::HllType;
 use crate::error::{Result, SketchError};
 use crate::{HYPER_UNIQUE_LG_K, Sketch, hll_image};
 
+mod registers;
+
+pub use registers::HllRegisters;
+
 const NAME: &str = "HLL";
+
+/// A hash is a slot of so many bits, and above them the register's value.
+const SLOT_BITS: u32 = 26;
 
 /// The hash of a value, to be computed once and used for many sketches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,9 +49,17 @@ impl HllHash {
     pub fn of_f64(value: f64) -> Self {
         Self(ds::Coupon::from_value(canonical_float::from_f64(value)))
     }
-}
 
-impl HllHash {
+    /// The eight bytes that [`HllRegisters::update_words`] hashes as [`Self::of_f64`] does.
+    #[inline]
+    #[must_use]
+    pub fn word_of_f64(value: f64) -> u64 {
+        /// Java's only NaN.
+        const NAN: u64 = 0x7ff8_0000_0000_0000;
+        // Adding 0 makes -0 of the same bits as 0.
+        if value.is_nan() { NAN } else { (value + 0.0).to_bits() }
+    }
+
     /// The register's value in the upper six bits, the slot in the lower 26.
     #[inline]
     fn bits(self) -> u32 {
@@ -63,31 +78,6 @@ impl HllHash {
         let mut bits = Bits(0);
         self.0.hash(&mut bits);
         bits.0
-    }
-}
-
-/// Adds many distinct values to a sketch. Once it is full of registers most values change none, and
-/// are passed over without asking it.
-#[derive(Debug)]
-pub struct HllBulk<'s> {
-    sketch: &'s mut HllSketch,
-    registers: Vec<u8>,
-    before_filtering: usize,
-}
-
-impl HllBulk<'_> {
-    /// Adds a value by its hash.
-    #[inline]
-    pub fn update(&mut self, hash: HllHash) {
-        let bits = hash.bits();
-        let slot = bits as usize & (self.registers.len() - 1);
-        let value = (bits >> 26) as u8;
-        if self.before_filtering == 0 && self.registers[slot] >= value {
-            return;
-        }
-        self.before_filtering = self.before_filtering.saturating_sub(1);
-        self.registers[slot] = self.registers[slot].max(value);
-        self.sketch.update_hash(hash);
     }
 }
 
@@ -122,15 +112,6 @@ impl HllSketch {
     /// None in practice; the parameters are fixed.
     pub fn hyper_unique() -> Result<Self> {
         Self::new(HYPER_UNIQUE_LG_K, HllType::Hll4)
-    }
-
-    /// Adds many values, of which few are equal.
-    #[must_use]
-    pub fn bulk(&mut self) -> HllBulk<'_> {
-        let buckets = 1 << self.lg_k;
-        // A small sketch lists its values one by one, and is to get all of them until it has turned
-        // into registers, which four values a bucket make sure of.
-        HllBulk { sketch: self, registers: vec![0; buckets], before_filtering: 4 * buckets }
     }
 
     /// log2 of the number of buckets asked for; merging a smaller sketch lowers what is used.

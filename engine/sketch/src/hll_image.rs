@@ -1,4 +1,4 @@
-//! Checks an HLL image before the library reads it.
+//! Checks an HLL image before the library reads it, and writes images of what is counted without it.
 //!
 //! The library trusts the registers of an image: values beyond 63, exceptions that are listed but
 //! absent, or wrong counters make later updates and merges panic. So every register is looked at
@@ -6,11 +6,15 @@
 
 use std::borrow::Cow;
 
+use henge_types::HllType;
+
 const HEADER_BYTES: usize = 8;
 const SET_HEADER_BYTES: usize = 12;
 const HLL_HEADER_BYTES: usize = 40;
+const FAMILY: u8 = 7;
 const FLAG_EMPTY: u8 = 4;
 const FLAG_COMPACT: u8 = 8;
+const FLAG_OUT_OF_ORDER: u8 = 16;
 const LIST_CAPACITY: usize = 8;
 const MIN_LG_SET: u8 = 5;
 const MAX_REGISTER: u8 = 63;
@@ -18,6 +22,43 @@ const MAX_REGISTER: u8 = 63;
 const EXCEPTION: u8 = 15;
 
 type Check<T> = Result<T, String>;
+
+/// The image of a sketch that lists its distinct values: ascending slots and register values.
+pub(crate) fn of_coupons(lg_k: u8, hll_type: HllType, coupons: &[u32]) -> Vec<u8> {
+    let count = coupons.len();
+    let layout = match hll_type {
+        HllType::Hll4 => 0,
+        HllType::Hll6 => 1,
+        HllType::Hll8 => 2,
+    };
+    let mut image = if count < LIST_CAPACITY {
+        let flags = FLAG_COMPACT | if count == 0 { FLAG_EMPTY } else { 0 };
+        vec![2, 1, FAMILY, lg_k, 3, flags, count as u8, layout << 2]
+    } else {
+        let lg_max = lg_k.saturating_sub(3);
+        let lg_table = (MIN_LG_SET..lg_max).find(|lg| 4 * count <= 3 << lg).unwrap_or(lg_max);
+        let mut image = vec![3, 1, FAMILY, lg_k, lg_table, FLAG_COMPACT, 0, 1 | layout << 2];
+        image.extend((count as u32).to_le_bytes());
+        image
+    };
+    image.extend(coupons.iter().flat_map(|coupon| coupon.to_le_bytes()));
+    image
+}
+
+/// The image of a sketch of registers of a byte each, in no known order of updates.
+pub(crate) fn of_registers(lg_k: u8, registers: &[u8]) -> Vec<u8> {
+    let mut histogram = [0_u32; 64];
+    registers.iter().for_each(|register| histogram[usize::from(register & MAX_REGISTER)] += 1);
+    let mut image = Vec::with_capacity(HLL_HEADER_BYTES + registers.len());
+    image.extend([10, 1, FAMILY, lg_k, 0, FLAG_OUT_OF_ORDER, 0, 2 | 2 << 2]);
+    for sum in [0.0, sum_of_powers(&histogram, 0..32), sum_of_powers(&histogram, 32..64)] {
+        image.extend(sum.to_le_bytes());
+    }
+    image.extend(histogram[0].to_le_bytes());
+    image.extend(0_u32.to_le_bytes());
+    image.extend(registers);
+    image
+}
 
 /// The image, made canonical where several images mean the same.
 pub(crate) fn checked(bytes: &[u8]) -> Check<Cow<'_, [u8]>> {
@@ -121,10 +162,7 @@ fn registers(bytes: &[u8], lg_k: u8) -> Check<Cow<'_, [u8]>> {
         return Err("no register has the lowest value".into());
     }
     // Sums of powers of two are exact, so equality is the test.
-    let sum = |values: std::ops::Range<usize>| -> f64 {
-        values.map(|value| f64::from(histogram[value]) / (1_u64 << value) as f64).sum()
-    };
-    let (large, small) = (sum(0..32), sum(32..64));
+    let (large, small) = (sum_of_powers(&histogram, 0..32), sum_of_powers(&histogram, 32..64));
     let same = read_f64(bytes, 16)? == large
         && read_f64(bytes, 24)? == small
         && read_u32(bytes, 32)? == at_lowest;
@@ -140,6 +178,11 @@ fn registers(bytes: &[u8], lg_k: u8) -> Check<Cow<'_, [u8]>> {
 
 fn payload(bytes: &[u8], length: usize) -> Check<&[u8]> {
     bytes.get(HLL_HEADER_BYTES..HLL_HEADER_BYTES + length).ok_or("image is cut short".into())
+}
+
+/// The sum of `2^-register` over the registers with some values.
+fn sum_of_powers(histogram: &[u32; 64], values: std::ops::Range<usize>) -> f64 {
+    values.map(|value| f64::from(histogram[value]) / (1_u64 << value) as f64).sum()
 }
 
 fn histogram_8(bytes: &[u8], lg_k: u8) -> Check<[u32; 64]> {

@@ -14,7 +14,7 @@ mod theta;
 
 pub use crate::base64::{from_base64, to_base64};
 pub use crate::error::{Result, SketchError};
-pub use crate::hll::{HllHash, HllSketch};
+pub use crate::hll::{HllHash, HllRegisters, HllSketch};
 pub use crate::kll::KllSketch;
 pub use crate::theta::ThetaSketch;
 

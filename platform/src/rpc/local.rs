@@ -47,10 +47,12 @@ pub async fn run_views(
     missing: Vec<SegmentDescriptor>,
 ) -> Result<SegmentReply, NodeError> {
     let Sorted { known, items, mut stats } = sort(node, request, found);
-    let context = context_of(node, request, items.len() + known.len());
+    let context = context_of(node, request);
     let query = &request.query;
     let workers = worker_count(node.pool, query, &items);
-    let run = Arc::new(SharedRun::new(Arc::clone(query), items));
+    let run = SharedRun::new(Arc::clone(query), items);
+    // One segment's groups are merged with nobody's.
+    let run = Arc::new(if known.is_empty() { run.alone() } else { run });
     let workers = (0..workers.min(run.worker_limit()))
         .map(|_| work(node.pool, request, Worker::new(Arc::clone(&run)), &context));
     let mut mergers = Vec::new();
@@ -121,15 +123,14 @@ fn worker_count(pool: &CpuPool, query: &Query, items: &[SharedItem]) -> usize {
     if rows <= ONE_WORKER_ROWS || by_footer { 1 } else { pool.threads() }
 }
 
-fn context_of(node: NodeState<'_>, request: &SegmentQuery, segments: usize) -> ExecContext {
+fn context_of(node: NodeState<'_>, request: &SegmentQuery) -> ExecContext {
     // Workers together hold half of the budget: merging takes as much again.
     let above_bytes = request.memory_budget_bytes / (2 * node.pool.threads().max(1));
     ExecContext {
         cancel: request.cancel.clone(),
         memory_budget_bytes: request.memory_budget_bytes,
         memory: request.memory.clone(),
-        // One segment's groups are merged with nobody's.
-        dictionaries: node.dictionaries.filter(|_| segments > 1).cloned(),
+        dictionaries: node.dictionaries.cloned(),
         spill: request.spill.clone().map(|sink| Spill { sink, above_bytes }),
         ..ExecContext::default()
     }

@@ -6,7 +6,8 @@ use henge_types::{ColumnType, NumericOp};
 
 use super::cardinality::RowCardinality;
 use super::count::CountAccumulator;
-use super::distinct::{DistinctAccumulator, NumberSketches};
+use super::distinct::DistinctAccumulator;
+use super::distinct_numbers::NumberSketches;
 use super::kernels::{DoubleMax, DoubleMin, DoubleSum, LongMax, LongMin, LongSum};
 use super::numeric::{NumericAccumulator, NumericInput};
 use super::quantiles::QuantilesAccumulator;

@@ -56,7 +56,7 @@ impl<'a> RowCardinality<'a> {
     /// The bytes that are hashed for each list of a dimension.
     fn texts(dimension: &Dimension<'_>, lists: &ListNumbers) -> Result<Vec<Vec<u8>>> {
         let mut values = vec![vec![0u8]; dimension.id_count()];
-        dimension.for_each_value(&|_| true, &mut |id, value| {
+        dimension.for_each_value(None, &mut |id, value| {
             let text = &mut values[id as usize];
             text.clear();
             match value {
@@ -160,6 +160,6 @@ impl Accumulator for RowCardinality<'_> {
             }
             sketches.get(parts[0][entry] as usize)?.update_bytes(&bytes);
         }
-        Ok(sketches.finish(groups))
+        sketches.finish(groups)
     }
 }

@@ -1,68 +1,104 @@
-//! Distinct counts: pairs of group and value id are marked first, and each distinct value is hashed
-//! once for each group it occurs in.
+//! Distinct counts of dimensions: pairs of group and value id are marked first, and each distinct
+//! value is hashed once. Where marks would take too much room, or more than hashes that are kept
+//! anyway, rows go to the sketches by their values' hashes.
+
+use std::sync::Arc;
+
+use henge_segment::NULL_ID;
+use henge_sketch::HllHash;
 
 use super::batch::Batch;
 use super::build::MakeSketch;
 use super::marks::{Marks, all_hashes};
 use super::sketches::{GroupSketches, SketchKind};
 use super::{Accumulator, BlockInput, StateTable};
-use crate::column::{IdTable, Loaded, SlotId};
+use crate::column::SlotId;
 use crate::error::Result;
 use crate::filter::Selection;
-use crate::group::{Dimension, DimensionIds, Scalar};
+use crate::group::{Dimension, DimensionIds};
 use crate::partial::StateColumn;
+
+/// A bitmap of marks that is smaller stays in the cache, where marking is cheaper than fetching
+/// hashes.
+const CACHED_MARKS: usize = 1 << 23;
 
 /// Distinct values of one or several dimensions.
 #[derive(Debug)]
 pub(super) struct DistinctAccumulator<'a, S: SketchKind> {
-    dimensions: Vec<Counted<'a, S>>,
+    dimensions: Vec<Counted<'a>>,
     sketches: GroupSketches<S>,
 }
 
 /// A dimension whose values are counted.
-struct Counted<'a, S: SketchKind> {
+#[derive(Debug)]
+struct Counted<'a> {
     dimension: Dimension<'a>,
     marks: Marks,
-    /// The hashes of all its values, when pairs are too many to be collected.
-    hashes: Option<Vec<Option<S::Hash>>>,
-}
-
-impl<S: SketchKind> std::fmt::Debug for Counted<'_, S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Counted").field("dimension", &self.dimension).finish_non_exhaustive()
-    }
+    /// The hashes of all its values by id, when rows go to the sketches without being marked.
+    hashes: Option<Arc<[HllHash]>>,
 }
 
 impl<'a, S: SketchKind> DistinctAccumulator<'a, S> {
     pub(super) fn new(name: &str, dimensions: Vec<Dimension<'a>>, make: MakeSketch<S>) -> Self {
-        let dimensions = dimensions.into_iter().map(|dimension| {
-            let marks = Marks::new(&dimension);
-            Counted { dimension, marks, hashes: None }
-        });
+        let dimensions = dimensions.into_iter();
+        let dimensions =
+            dimensions.map(|dimension| Counted { dimension, marks: Marks::new(), hashes: None });
         Self { dimensions: dimensions.collect(), sketches: GroupSketches::new(name, make) }
     }
 }
 
-impl<S: SketchKind> Counted<'_, S> {
-    /// Makes room for the pairs of some rows: moves those so far into the sketches where they are
-    /// many.
-    fn make_room(&mut self, rows: usize, sketches: &mut GroupSketches<S>) -> Result<()> {
-        let Self { dimension, marks, hashes } = self;
-        let full = marks.is_full(dimension.id_limit());
-        // Where ids are given as values arrive, each row may bring a new one.
-        let id_count = match dimension.id_limit() {
-            Some(limit) => limit as usize,
-            None => dimension.id_count() + rows,
-        };
-        if full || !marks.resize(sketches.len(), id_count) {
-            marks.drain(dimension, sketches)?;
-            *marks = Marks::Pairs(IdTable::new());
-            if full && S::BY_HASH && dimension.id_limit().is_some() {
-                *hashes = Some(all_hashes::<S>(dimension)?);
-            }
+impl Counted<'_> {
+    /// Makes room for a batch's pairs: moves those so far into the sketches where they are many.
+    fn make_room<S: SketchKind>(
+        &mut self,
+        rows: usize,
+        sketches: &mut GroupSketches<S>,
+    ) -> Result<()> {
+        if self.hashes.is_some() || self.marks.are_few() {
+            return Ok(());
+        }
+        let (groups, limit) = (sketches.len(), self.dimension.id_limit());
+        let is_large = limit.is_some_and(|ids| Marks::dense_bits(groups, ids) > CACHED_MARKS);
+        if is_large && S::BY_HASH {
+            self.hashes = self.dimension.kept_hashes(0)?;
+        }
+        let full = self.marks.is_full(limit);
+        let room = limit.or_else(|| Marks::growing_limit(groups, self.dimension.id_count() + rows));
+        if self.hashes.is_some() || full || !self.marks.resize(groups, room) {
+            std::mem::replace(&mut self.marks, Marks::pairs()).drain(&self.dimension, sketches)?;
+        }
+        if self.hashes.is_none() && full && S::BY_HASH && limit.is_some() {
+            self.hashes = Some(all_hashes::<S>(&self.dimension)?);
         }
         Ok(())
     }
+}
+
+/// Adds a batch's values to the sketches by their hashes.
+fn add_by_hash<S: SketchKind>(
+    hashes: &[HllHash],
+    batch: &Batch<'_>,
+    ids: DimensionIds<'_>,
+    sketches: &mut GroupSketches<S>,
+) -> Result<()> {
+    if let Some(registers) = sketches.registers()? {
+        visit_ids(batch, ids, |group, id| {
+            if id != NULL_ID {
+                registers.update(group, hashes[id as usize]);
+            }
+        });
+        return Ok(());
+    }
+    let mut result = Ok(());
+    visit_ids(batch, ids, |group, id| {
+        if id != NULL_ID {
+            match sketches.get(group) {
+                Ok(sketch) => sketch.update_hash(hashes[id as usize]),
+                Err(error) => result = Err(error),
+            }
+        }
+    });
+    result
 }
 
 /// Calls `visit` with each group and id of a batch.
@@ -115,114 +151,36 @@ impl<S: SketchKind> Accumulator for DistinctAccumulator<'_, S> {
         let mut rows = Vec::new();
         let selection = selection_of(batch, &mut rows);
         for counted in dimensions {
-            if counted.hashes.is_none() {
-                counted.make_room(selection.len(), sketches)?;
-            }
+            counted.make_room(selection.len(), sketches)?;
             let Counted { dimension, marks, hashes } = counted;
             let (ids, id_count) = dimension.ids(input.window, selection, input.loaded)?;
-            marks.widen(sketches.len(), id_count);
+            marks.make_room(id_count);
             match (hashes, batch, ids) {
+                (Some(hashes), ..) => add_by_hash(hashes, batch, ids, sketches)?,
                 (
                     None,
                     Batch::One { selection: Selection::Range { start, end }, group },
                     DimensionIds::Rows(ids),
                 ) => marks.mark_all(*group as usize, &ids[*start..*end]),
                 (None, ..) => visit_ids(batch, ids, |group, id| marks.mark(group, id)),
-                (Some(hashes), ..) => {
-                    let mut result = Ok(());
-                    visit_ids(batch, ids, |group, id| {
-                        if let Some(hash) = hashes[id as usize] {
-                            match sketches.get(group) {
-                                Ok(sketch) => sketch.update_hash(hash),
-                                Err(error) => result = Err(error),
-                            }
-                        }
-                    });
-                    result?;
-                }
             }
         }
         Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
-        let bytes = |counted: &Counted<'_, S>| {
-            let hashes = counted.hashes.as_ref().map_or(0, Vec::capacity);
-            counted.dimension.memory_bytes()
-                + counted.marks.memory_bytes()
-                + hashes * size_of::<Option<S::Hash>>()
+        let bytes = |counted: &Counted<'_>| {
+            let hashes = counted.hashes.as_ref().map_or(0, |hashes| size_of_val(&**hashes));
+            counted.dimension.memory_bytes() + counted.marks.memory_bytes() + hashes
         };
         self.dimensions.iter().map(bytes).sum::<usize>() + self.sketches.memory_bytes()
     }
 
     fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
         let Self { dimensions, mut sketches } = *self;
-        for Counted { dimension, marks, .. } in &dimensions {
-            marks.drain(dimension, &mut sketches)?;
+        for Counted { dimension, marks, .. } in dimensions {
+            marks.drain(&dimension, &mut sketches)?;
         }
-        Ok(sketches.finish(groups))
+        sketches.finish(groups)
     }
-}
-
-/// Distinct values of a stored numeric column, hashed row by row.
-#[derive(Debug)]
-pub(super) struct NumberSketches<S: SketchKind> {
-    slot: SlotId,
-    sketches: GroupSketches<S>,
-}
-
-impl<S: SketchKind> NumberSketches<S> {
-    pub(super) fn new(name: &str, slot: SlotId, make: MakeSketch<S>) -> Self {
-        Self { slot, sketches: GroupSketches::new(name, make) }
-    }
-}
-
-impl<S: SketchKind> Accumulator for NumberSketches<S> {
-    fn slots(&self) -> Vec<SlotId> {
-        vec![self.slot]
-    }
-
-    fn resize(&mut self, groups: usize) {
-        self.sketches.resize(groups);
-    }
-
-    fn update(
-        &mut self,
-        batch: &Batch<'_>,
-        input: &BlockInput<'_>,
-        _: &mut StateTable,
-    ) -> Result<()> {
-        let sketches = &mut self.sketches;
-        match input.loaded.get(self.slot) {
-            Loaded::Long(block) => add_numbers(sketches, batch, &block, Scalar::Long),
-            Loaded::Float(block) => {
-                add_numbers(sketches, batch, &block, |value| Scalar::Double(f64::from(value)))
-            }
-            Loaded::Double(block) => add_numbers(sketches, batch, &block, Scalar::Double),
-            Loaded::Nothing | Loaded::Ids(_) | Loaded::Multi(_) => Ok(()),
-        }
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.sketches.memory_bytes()
-    }
-
-    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
-        Ok(self.sketches.finish(groups))
-    }
-}
-
-/// Adds the values of a batch that are not null.
-pub(super) fn add_numbers<S: SketchKind, T: Copy>(
-    sketches: &mut GroupSketches<S>,
-    batch: &Batch<'_>,
-    block: &henge_segment::NumericBlock<'_, T>,
-    scalar: impl Fn(T) -> Scalar<'static>,
-) -> Result<()> {
-    batch.try_visit(|row, group| {
-        if !block.nulls.is_some_and(|nulls| nulls.is_null(row)) {
-            sketches.get(group)?.update(scalar(block.values.get(row)));
-        }
-        Ok(())
-    })
 }

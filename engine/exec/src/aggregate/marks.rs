@@ -1,15 +1,21 @@
 //! Which values occurred in which groups, before they are hashed.
 
+use std::sync::Arc;
+
+use henge_segment::NULL_ID;
+use henge_sketch::HllHash;
+
 use super::sketches::{GroupSketches, SketchKind};
 use crate::column::IdTable;
 use crate::error::Result;
 use crate::group::Dimension;
-use henge_segment::NULL_ID;
 
 /// Largest bitmap of marks, in bits.
 const MAX_DENSE_MARKS: usize = 1 << 26;
 /// The same when it grows with the ids that arrive, of which there may be few.
 const MAX_GROWING_MARKS: usize = 1 << 23;
+/// Marks that are listed one by one: fewer than a bitmap of all ids has words to look through.
+const MAX_LISTED: usize = 1 << 14;
 /// Pairs that are collected before they are added to the sketches.
 const MAX_PAIRS: usize = 1 << 20;
 /// All values of a dictionary are hashed at once when pairs are more than one of so many values.
@@ -18,84 +24,98 @@ const HASH_ALL_OF: usize = 8;
 /// Pairs of group and id that occurred.
 #[derive(Debug)]
 pub(super) enum Marks {
-    /// Bit `group * id_limit + id`. The limit grows with the ids of a dimension that gives them as
-    /// values arrive.
-    Dense { words: Vec<u64>, id_limit: usize },
+    /// Keys are `group << 32 | id`, in the order of rows. Until there are many.
+    Listed(Vec<u64>),
+    /// Bit `group * stride + id`; the stride is a multiple of 64.
+    Dense { words: Vec<u64>, stride: usize },
     /// Keys are `group << 32 | id`.
     Pairs(IdTable),
 }
 
 impl Marks {
-    pub(super) fn new(dimension: &Dimension<'_>) -> Self {
-        match dimension.id_limit() {
-            Some(limit) => Self::Dense { words: Vec::new(), id_limit: limit as usize },
-            None if dimension.has_lists() => Self::Pairs(IdTable::new()),
-            None => Self::Dense { words: Vec::new(), id_limit: 0 },
-        }
+    pub(super) fn new() -> Self {
+        Self::Listed(Vec::new())
     }
 
-    /// Makes room for ids below `id_count`; false when the marks must be drained first because the
-    /// bitmap would be too large.
-    pub(super) fn resize(&mut self, groups: usize, id_count: usize) -> bool {
+    /// For marks that are not dense.
+    pub(super) fn pairs() -> Self {
+        Self::Pairs(IdTable::new())
+    }
+
+    /// Bits that a bitmap takes.
+    pub(super) fn dense_bits(groups: usize, id_limit: u32) -> usize {
+        groups.saturating_mul((id_limit as usize).next_multiple_of(64))
+    }
+
+    /// True while the marks are listed and may go on so.
+    pub(super) fn are_few(&self) -> bool {
+        matches!(self, Self::Listed(keys) if keys.len() < MAX_LISTED)
+    }
+
+    /// Makes room; false when the marks must be drained first because a bitmap would be too large.
+    pub(super) fn resize(&mut self, groups: usize, id_limit: Option<u32>) -> bool {
+        if let Self::Listed(keys) = self {
+            let keys = std::mem::take(keys);
+            *self = match id_limit {
+                Some(limit) if Self::dense_bits(groups, limit) <= MAX_DENSE_MARKS => {
+                    let stride = (limit as usize).next_multiple_of(64);
+                    Self::Dense { words: vec![0; groups * stride / 64], stride }
+                }
+                _ => Self::pairs(),
+            };
+            keys.into_iter().for_each(|key| self.mark((key >> 32) as usize, key as u32));
+        }
         match self {
-            Self::Dense { words, id_limit } => {
-                if id_count > *id_limit {
-                    let wider = id_count.next_power_of_two();
-                    if groups.saturating_mul(wider) > MAX_GROWING_MARKS {
-                        return false;
-                    }
-                    self.widen(groups, id_count);
-                    return true;
-                }
-                if groups.saturating_mul(*id_limit) > MAX_DENSE_MARKS {
-                    return false;
-                }
-                let needed = (groups * *id_limit).div_ceil(64);
-                if words.is_empty() {
-                    *words = vec![0; needed];
-                }
-                words.resize(needed.max(words.len()), 0);
+            Self::Dense { .. } if id_limit.is_none() => false,
+            Self::Dense { stride, .. } if groups.saturating_mul(*stride) > MAX_DENSE_MARKS => false,
+            Self::Dense { words, stride } => {
+                widen(words, stride, id_limit.map_or(0, |limit| limit as usize));
+                words.resize((groups * *stride / 64).max(words.len()), 0);
                 true
             }
-            Self::Pairs(_) => true,
+            Self::Listed(_) | Self::Pairs(_) => true,
         }
     }
 
-    /// Makes room for ids below `id_count` whatever it takes: lists may have brought more ids than
-    /// there are rows.
-    pub(super) fn widen(&mut self, groups: usize, id_count: usize) {
-        if let Self::Dense { words, id_limit } = self
-            && id_count > *id_limit
-        {
-            let wider = id_count.next_power_of_two();
-            *words = widened(words, *id_limit, wider, groups);
-            *id_limit = wider;
+    /// Ids that a bitmap is to have room for when a dimension gives ids as values arrive, and has
+    /// `id_count` after the next rows: `None` when too many.
+    pub(super) fn growing_limit(groups: usize, id_count: usize) -> Option<u32> {
+        let limit = id_count.next_power_of_two().max(64);
+        (groups.saturating_mul(limit) <= MAX_GROWING_MARKS).then_some(limit as u32)
+    }
+
+    /// Makes room for ids below `id_count` whatever it takes: lists may bring more ids than there
+    /// are rows.
+    pub(super) fn make_room(&mut self, id_count: usize) {
+        if let Self::Dense { words, stride } = self {
+            widen(words, stride, id_count);
         }
     }
 
     /// Marks ids of one group.
     pub(super) fn mark_all(&mut self, group: usize, ids: &[u32]) {
         match self {
-            Self::Dense { words, id_limit } => {
-                let first = group * *id_limit;
+            Self::Dense { words, stride } => {
+                let words = &mut words[group * *stride / 64..];
                 for &id in ids {
-                    let bit = first + id as usize;
-                    words[bit / 64] |= 1 << (bit % 64);
+                    words[id as usize / 64] |= 1 << (id % 64);
                 }
             }
-            Self::Pairs(_) => ids.iter().for_each(|&id| self.mark(group, id)),
+            _ => ids.iter().for_each(|&id| self.mark(group, id)),
         }
     }
 
     #[inline]
     pub(super) fn mark(&mut self, group: usize, id: u32) {
+        let key = (group as u64) << 32 | u64::from(id);
         match self {
-            Self::Dense { words, id_limit } => {
-                let bit = group * *id_limit + id as usize;
+            Self::Dense { words, stride } => {
+                let bit = group * *stride + id as usize;
                 words[bit / 64] |= 1 << (bit % 64);
             }
+            Self::Listed(keys) => keys.push(key),
             Self::Pairs(table) => {
-                table.id_of((group as u64) << 32 | u64::from(id));
+                table.id_of(key);
             }
         }
     }
@@ -108,62 +128,135 @@ impl Marks {
 
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
+            Self::Listed(keys) => keys.capacity() * 8,
             Self::Dense { words, .. } => words.capacity() * 8,
             Self::Pairs(table) => table.memory_bytes(),
         }
     }
 
-    /// Calls `visit` with all marks, by group.
-    fn for_each(&self, mut visit: impl FnMut(u32, u32)) {
-        match self {
-            Self::Dense { words, id_limit } => {
-                let (mut group, mut first) = (0, 0);
-                for_each_bit(words, |bit| {
-                    while bit >= first + id_limit {
-                        group += 1;
-                        first += id_limit;
-                    }
-                    visit(group, (bit - first) as u32);
-                });
-            }
-            Self::Pairs(table) => {
-                let mut keys = table.keys().to_vec();
-                keys.sort_unstable();
-                keys.into_iter().for_each(|key| visit((key >> 32) as u32, key as u32));
-            }
-        }
-    }
-
     /// Adds the marked values to the sketches of their groups.
     pub(super) fn drain<S: SketchKind>(
-        &self,
+        self,
         dimension: &Dimension<'_>,
         sketches: &mut GroupSketches<S>,
     ) -> Result<()> {
+        let marks = self.sorted();
+        if S::BY_HASH {
+            return marks.add_hashes(dimension, sketches);
+        }
+        marks.add_values(dimension, sketches)
+    }
+
+    /// Keys in order, each once.
+    fn sorted(self) -> Self {
+        let mut keys = match self {
+            Self::Listed(keys) => keys,
+            Self::Pairs(table) => table.keys().to_vec(),
+            dense => return dense,
+        };
+        keys.sort_unstable();
+        keys.dedup();
+        Self::Listed(keys)
+    }
+
+    /// Calls `visit` with all marks of values that are not null, by group. Marks are sorted.
+    fn for_each(&self, mut visit: impl FnMut(u32, u32)) {
         match self {
-            Self::Dense { words, .. } if sketches.len() == 1 => {
-                add_to_one(words, dimension, sketches)
+            Self::Dense { words, stride } => {
+                for (group, words) in (0..).zip(words.chunks(stride / 64)) {
+                    for_each_bit(words, |id| {
+                        if id != NULL_ID as usize {
+                            visit(group, id as u32);
+                        }
+                    });
+                }
             }
-            marks if S::BY_HASH => marks.add_hashes(dimension, sketches),
-            marks => marks.add_values(dimension, sketches),
+            Self::Listed(keys) => {
+                for &key in keys.iter().filter(|key| **key as u32 != NULL_ID) {
+                    visit((key >> 32) as u32, key as u32);
+                }
+            }
+            Self::Pairs(_) => {}
         }
     }
 
-    /// Hashes each value once, however many groups it is in.
+    /// The ids that are marked in any group, ascending.
+    fn ids(&self) -> Vec<u32> {
+        let mut ids = Vec::new();
+        match self {
+            Self::Dense { words, stride } => {
+                let mut any = vec![0; stride / 64];
+                for words in words.chunks(stride / 64) {
+                    any.iter_mut().zip(words).for_each(|(any, word)| *any |= word);
+                }
+                for_each_bit(&any, |id| ids.push(id as u32));
+            }
+            marks => {
+                marks.for_each(|_, id| ids.push(id));
+                ids.sort_unstable();
+                ids.dedup();
+            }
+        }
+        ids
+    }
+
+    /// About how many values are marked: those of several groups are not counted twice where it
+    /// costs much to know.
+    fn about_count(&self, id_count: usize) -> usize {
+        let marks = match self {
+            Self::Dense { words, .. } => words.iter().map(|word| word.count_ones() as usize).sum(),
+            Self::Listed(keys) => keys.len(),
+            Self::Pairs(table) => table.len(),
+        };
+        marks.min(id_count)
+    }
+
+    /// Hashes each value once, however many groups it is in, or not at all where hashes are kept.
     fn add_hashes<S: SketchKind>(
         &self,
         dimension: &Dimension<'_>,
         sketches: &mut GroupSketches<S>,
     ) -> Result<()> {
-        let mut occurs = vec![0u64; dimension.id_count().div_ceil(64)];
-        self.for_each(|_, id| occurs[id as usize / 64] |= 1 << (id % 64));
-        let mut hashes = vec![None; dimension.id_count()];
-        dimension.for_each_value(&|id| has_bit(&occurs, id), &mut |id, value| {
-            hashes[id as usize] = S::hash(value);
+        let about = self.about_count(dimension.id_count());
+        if about == 0 {
+            return Ok(());
+        }
+        if let Some(hashes) = dimension.kept_hashes(about)? {
+            return self.add_by(sketches, |id| hashes.get(id as usize).copied());
+        }
+        let ids = self.ids();
+        let mut hashes = Vec::with_capacity(ids.len());
+        dimension.for_each_value(Some(&ids), &mut |id, value| {
+            hashes.extend(S::hash(value).map(|hash| (id, hash)));
         })?;
+        if let Self::Listed(_) = self {
+            return self.add_by(sketches, |id| {
+                let at = hashes.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+                Some(hashes[at].1)
+            });
+        }
+        let mut by_id = vec![None; dimension.id_count()];
+        hashes.into_iter().for_each(|(id, hash)| by_id[id as usize] = Some(hash));
+        self.add_by(sketches, |id| by_id[id as usize])
+    }
+
+    /// Adds all marks by the hashes of ids.
+    fn add_by<S: SketchKind>(
+        &self,
+        sketches: &mut GroupSketches<S>,
+        hash_of: impl Fn(u32) -> Option<HllHash>,
+    ) -> Result<()> {
+        if let Some(registers) = sketches.registers()? {
+            self.for_each(|group, id| {
+                if let Some(hash) = hash_of(id) {
+                    registers.update(group as usize, hash);
+                }
+            });
+            return Ok(());
+        }
         let mut result = Ok(());
         self.for_each(|group, id| {
-            if let Some(hash) = hashes[id as usize] {
+            if let Some(hash) = hash_of(id) {
                 match sketches.get(group as usize) {
                     Ok(sketch) => sketch.update_hash(hash),
                     Err(error) => result = Err(error),
@@ -179,15 +272,12 @@ impl Marks {
         dimension: &Dimension<'_>,
         sketches: &mut GroupSketches<S>,
     ) -> Result<()> {
-        let mut occurs = vec![0u64; dimension.id_count().div_ceil(64)];
+        let ids = self.ids();
         let mut pairs = Vec::new();
-        self.for_each(|group, id| {
-            occurs[id as usize / 64] |= 1 << (id % 64);
-            pairs.push((id, group));
-        });
+        self.for_each(|group, id| pairs.push((id, group)));
         pairs.sort_unstable();
         let (mut next, mut result) = (0, Ok(()));
-        dimension.for_each_value(&|id| has_bit(&occurs, id), &mut |id, value| {
+        dimension.for_each_value(Some(&ids), &mut |id, value| {
             while pairs.get(next).is_some_and(|pair| pair.0 < id) {
                 next += 1;
             }
@@ -203,64 +293,35 @@ impl Marks {
     }
 }
 
-/// The same marks with more room for the ids of each group.
-fn widened(words: &[u64], id_limit: usize, wider: usize, groups: usize) -> Vec<u64> {
-    let mut result = vec![0; (groups * wider).div_ceil(64)];
-    let (mut group, mut first) = (0, 0);
-    for_each_bit(words, |bit| {
-        while bit >= first + id_limit {
-            group += 1;
-            first += id_limit;
-        }
-        let bit = group * wider + bit - first;
-        result[bit / 64] |= 1 << (bit % 64);
-    });
-    result
+/// Gives each group room for more ids.
+fn widen(words: &mut Vec<u64>, stride: &mut usize, id_count: usize) {
+    if id_count <= *stride {
+        return;
+    }
+    let wider = id_count.next_multiple_of(64);
+    let (old_words, new_words) = (*stride / 64, wider / 64);
+    let mut widened = vec![0; words.len() / old_words.max(1) * new_words];
+    let groups = widened.chunks_exact_mut(new_words).zip(words.chunks_exact(old_words.max(1)));
+    groups.for_each(|(to, from)| to[..old_words].copy_from_slice(from));
+    (*words, *stride) = (widened, wider);
 }
 
-/// Adds the values whose bits are set to the only sketch.
-fn add_to_one<S: SketchKind>(
-    words: &[u64],
-    dimension: &Dimension<'_>,
-    sketches: &mut GroupSketches<S>,
-) -> Result<()> {
-    let count = words.iter().map(|word| word.count_ones() as usize).sum();
-    if count == 0 {
-        return Ok(());
+/// The hash of every value by id (that of null means nothing): then rows go into sketches one by
+/// one.
+pub(super) fn all_hashes<S: SketchKind>(dimension: &Dimension<'_>) -> Result<Arc<[HllHash]>> {
+    if let Some(kept) = dimension.kept_hashes(dimension.id_count())? {
+        return Ok(kept);
     }
-    if let Some(hashes) = S::kept_hashes(dimension, count)? {
-        let mut marked = words[..hashes.len().div_ceil(64).min(words.len())].to_vec();
-        if let Some(first) = marked.first_mut() {
-            *first &= !(1 << NULL_ID);
+    let mut hashes = vec![HllHash::of_str(""); dimension.id_count()];
+    dimension.for_each_value(None, &mut |id, value| {
+        if let Some(hash) = S::hash(value) {
+            hashes[id as usize] = hash;
         }
-        sketches.get(0)?.update_marked(&marked, &hashes);
-        return Ok(());
-    }
-    let mut result = Ok(());
-    dimension.for_each_value(&|id| has_bit(words, id), &mut |_, value| match sketches.get(0) {
-        Ok(sketch) => sketch.update(value),
-        Err(error) => result = Err(error),
     })?;
-    result
+    Ok(hashes.into())
 }
 
-/// The hash of every value, by id: then rows go into sketches one by one.
-pub(super) fn all_hashes<S: SketchKind>(dimension: &Dimension<'_>) -> Result<Vec<Option<S::Hash>>> {
-    if let Some(kept) = S::kept_hashes(dimension, dimension.id_count())? {
-        let hashes = kept.iter().enumerate();
-        return Ok(hashes.map(|(id, hash)| (id != NULL_ID as usize).then_some(*hash)).collect());
-    }
-    let mut hashes = vec![None; dimension.id_count()];
-    dimension.for_each_value(&|_| true, &mut |id, value| hashes[id as usize] = S::hash(value))?;
-    Ok(hashes)
-}
-
-#[inline]
-fn has_bit(words: &[u64], bit: u32) -> bool {
-    words.get(bit as usize / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
-}
-
-pub(super) fn for_each_bit(words: &[u64], mut visit: impl FnMut(usize)) {
+fn for_each_bit(words: &[u64], mut visit: impl FnMut(usize)) {
     for (index, &word) in words.iter().enumerate() {
         let mut rest = word;
         while rest != 0 {

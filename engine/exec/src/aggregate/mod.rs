@@ -5,6 +5,7 @@ mod build;
 mod cardinality;
 mod count;
 mod distinct;
+mod distinct_numbers;
 mod group_marks;
 mod kernels;
 mod marks;

@@ -4,7 +4,7 @@ use henge_sketch::KllSketch;
 
 use super::batch::Batch;
 use super::build::MakeSketch;
-use super::distinct::add_numbers;
+use super::distinct_numbers::add_numbers;
 use super::sketches::GroupSketches;
 use super::{Accumulator, BlockInput, StateTable};
 use crate::column::{Loaded, SlotId};
@@ -56,6 +56,6 @@ impl Accumulator for QuantilesAccumulator {
     }
 
     fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
-        Ok(self.sketches.finish(groups))
+        self.sketches.finish(groups)
     }
 }

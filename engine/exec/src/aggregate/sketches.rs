@@ -1,41 +1,37 @@
 //! Sketches by group, and the aggregators that merge stored ones.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-
 use henge_segment::ComplexColumn;
-use henge_sketch::{HllHash, HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
+use henge_sketch::{HllHash, HllRegisters, HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
 
 use super::batch::Batch;
 use super::build::MakeSketch;
-use super::marks::for_each_bit;
 use super::{Accumulator, BlockInput, StateTable, gather_owned};
 use crate::column::SlotId;
 use crate::error::{ExecError, Result};
-use crate::group::{Dimension, Scalar};
+use crate::group::Scalar;
 use crate::partial::StateColumn;
 
 /// A sketch that aggregators keep.
 pub(super) trait SketchKind: Sketch + std::fmt::Debug + 'static {
     /// The family that stored columns of this kind name in their type.
     const FAMILY: &'static [&'static str];
-    /// What a value is hashed to.
-    type Hash: Copy;
     /// True when values can be added by their hashes.
     const BY_HASH: bool;
     /// Adds a value.
     fn update(&mut self, value: Scalar<'_>);
     /// The hash of a value, where values can be added so.
-    fn hash(value: Scalar<'_>) -> Option<Self::Hash>;
-    /// Adds a value by its hash.
-    fn update_hash(&mut self, hash: Self::Hash);
-    /// The hashes of a dimension's values by id, where the node keeps them.
-    fn kept_hashes(_: &Dimension<'_>, _wanted: usize) -> Result<Option<Arc<[Self::Hash]>>> {
-        Ok(None)
+    fn hash(_: Scalar<'_>) -> Option<HllHash> {
+        None
     }
-    /// Adds the values whose bits are set, by the hashes of all.
-    fn update_marked(&mut self, marked: &[u64], hashes: &[Self::Hash]) {
-        for_each_bit(marked, |id| self.update_hash(hashes[id]));
+    /// Adds a value by its hash, where that can be done.
+    fn update_hash(&mut self, _: HllHash) {}
+    /// Registers for many sketches like this one, where there is such a thing.
+    fn registers(&self) -> Option<HllRegisters> {
+        None
+    }
+    /// A sketch that was counted in registers.
+    fn of_registers(_: HllSketch) -> Option<Self> {
+        None
     }
     /// The finished column.
     fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn;
@@ -43,7 +39,6 @@ pub(super) trait SketchKind: Sketch + std::fmt::Debug + 'static {
 
 impl SketchKind for HllSketch {
     const FAMILY: &'static [&'static str] = &["hll", "hyperunique"];
-    type Hash = HllHash;
     const BY_HASH: bool = true;
 
     fn hash(value: Scalar<'_>) -> Option<HllHash> {
@@ -59,13 +54,12 @@ impl SketchKind for HllSketch {
         Self::update_hash(self, hash);
     }
 
-    fn update_marked(&mut self, marked: &[u64], hashes: &[HllHash]) {
-        let mut bulk = self.bulk();
-        for_each_bit(marked, |id| bulk.update(hashes[id]));
+    fn registers(&self) -> Option<HllRegisters> {
+        Some(HllRegisters::like(self))
     }
 
-    fn kept_hashes(dimension: &Dimension<'_>, wanted: usize) -> Result<Option<Arc<[HllHash]>>> {
-        dimension.kept_hashes(wanted)
+    fn of_registers(sketch: HllSketch) -> Option<Self> {
+        Some(sketch)
     }
 
     fn update(&mut self, value: Scalar<'_>) {
@@ -83,16 +77,7 @@ impl SketchKind for HllSketch {
 
 impl SketchKind for ThetaSketch {
     const FAMILY: &'static [&'static str] = &["theta"];
-    type Hash = Infallible;
     const BY_HASH: bool = false;
-
-    fn hash(_: Scalar<'_>) -> Option<Infallible> {
-        None
-    }
-
-    fn update_hash(&mut self, hash: Infallible) {
-        match hash {}
-    }
 
     fn update(&mut self, value: Scalar<'_>) {
         match value {
@@ -109,16 +94,7 @@ impl SketchKind for ThetaSketch {
 
 impl SketchKind for KllSketch {
     const FAMILY: &'static [&'static str] = &["quantiles", "kll"];
-    type Hash = Infallible;
     const BY_HASH: bool = false;
-
-    fn hash(_: Scalar<'_>) -> Option<Infallible> {
-        None
-    }
-
-    fn update_hash(&mut self, hash: Infallible) {
-        match hash {}
-    }
 
     fn update(&mut self, value: Scalar<'_>) {
         match value {
@@ -133,9 +109,16 @@ impl SketchKind for KllSketch {
     }
 }
 
+/// Registers take at most so many bytes: of more groups, most have few values.
+const MAX_REGISTER_BYTES: usize = 16 << 20;
+
 /// One sketch a group, made when the first value comes.
 pub(super) struct GroupSketches<S> {
     sketches: Vec<Option<Box<S>>>,
+    /// Where values that come as hashes go, while groups are few.
+    registers: Option<HllRegisters>,
+    /// Whether there may be registers from now on.
+    may_have_registers: bool,
     make: MakeSketch<S>,
     name: String,
 }
@@ -148,7 +131,13 @@ impl<S: SketchKind> std::fmt::Debug for GroupSketches<S> {
 
 impl<S: SketchKind> GroupSketches<S> {
     pub(super) fn new(name: &str, make: MakeSketch<S>) -> Self {
-        Self { sketches: Vec::new(), make, name: name.to_owned() }
+        Self {
+            sketches: Vec::new(),
+            registers: None,
+            may_have_registers: S::BY_HASH,
+            make,
+            name: name.to_owned(),
+        }
     }
 
     pub(super) fn resize(&mut self, groups: usize) {
@@ -159,9 +148,9 @@ impl<S: SketchKind> GroupSketches<S> {
         self.sketches.len()
     }
 
-    /// The sketch of a group.
+    /// The sketch of a group, to add values to that do not come as hashes.
     pub(super) fn get(&mut self, group: usize) -> Result<&mut S> {
-        let Self { sketches, make, name } = self;
+        let Self { sketches, make, name, .. } = self;
         match &mut sketches[group] {
             Some(sketch) => Ok(sketch),
             empty => {
@@ -171,13 +160,44 @@ impl<S: SketchKind> GroupSketches<S> {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        let sketches: usize = self.sketches.iter().flatten().map(|s| s.memory_bytes()).sum();
-        sketches + self.sketches.capacity() * size_of::<usize>()
+    /// Registers for all groups, unless these are too many.
+    pub(super) fn registers(&mut self) -> Result<Option<&mut HllRegisters>> {
+        let groups = self.len();
+        if std::mem::take(&mut self.may_have_registers) {
+            let empty = (self.make)().map_err(|error| parameter_error(&self.name, &error))?;
+            self.registers = empty.registers();
+        }
+        let too_many =
+            |registers: &HllRegisters| groups * registers.group_bytes() > MAX_REGISTER_BYTES;
+        if self.registers.as_ref().is_some_and(too_many) {
+            self.make_sketches()?;
+        }
+        if let Some(registers) = &mut self.registers {
+            registers.resize(groups);
+        }
+        Ok(self.registers.as_mut())
     }
 
-    pub(super) fn finish(self, groups: Option<&[u32]>) -> StateColumn {
-        S::column(gather_owned(self.sketches, groups))
+    /// Gives up registers.
+    fn make_sketches(&mut self) -> Result<()> {
+        let Some(registers) = self.registers.take() else { return Ok(()) };
+        for (group, sketch) in self.sketches.iter_mut().enumerate() {
+            let counted = registers.sketch(group);
+            let counted = counted.map_err(|error| parameter_error(&self.name, &error))?;
+            *sketch = counted.and_then(S::of_registers).map(Box::new);
+        }
+        Ok(())
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let sketches: usize = self.sketches.iter().flatten().map(|s| s.memory_bytes()).sum();
+        let registers = self.registers.as_ref().map_or(0, HllRegisters::memory_bytes);
+        sketches + registers + self.sketches.capacity() * size_of::<usize>()
+    }
+
+    pub(super) fn finish(mut self, groups: Option<&[u32]>) -> Result<StateColumn> {
+        self.make_sketches()?;
+        Ok(S::column(gather_owned(self.sketches, groups)))
     }
 }
 
@@ -250,7 +270,7 @@ impl<S: SketchKind> Accumulator for MergeAccumulator<'_, S> {
     }
 
     fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
-        Ok(self.sketches.finish(groups))
+        self.sketches.finish(groups)
     }
 }
 

@@ -7,7 +7,7 @@ use henge_segment::{NULL_ID, NumericColumn, StringColumn};
 use henge_sketch::HllHash;
 
 use super::ids::{FramedIds, computed_ids, direct_longs, map_ids, not_loaded, number_ids, widen};
-use super::key_text::{dictionary_keys, direct_keys, for_each_text};
+use super::key_text::{KeyScope, Wanted, dictionary_keys, direct_keys, for_each_text};
 use super::mapped::Mapped;
 use super::values::{KeyType, LocalValues, Scalar};
 use crate::column::{
@@ -16,7 +16,7 @@ use crate::column::{
 };
 use crate::error::Result;
 use crate::filter::Selection;
-use crate::node::{NodeDictionaries, NodeScope};
+use crate::node::NodeDictionaries;
 use crate::partial::{KeyColumn, StringKeys};
 
 /// Widest range of integers that are numbered directly instead of through a table.
@@ -234,12 +234,8 @@ impl<'a> Dimension<'a> {
         Ok((block_ids, kind.id_count()))
     }
 
-    /// The key column of groups whose ids are these, numbered by the node where it pays.
-    pub(crate) fn into_keys(
-        self,
-        ids: Vec<u32>,
-        scope: Option<NodeScope<'_>>,
-    ) -> Result<KeyColumn> {
+    /// The key column of groups whose ids are these.
+    pub(crate) fn into_keys(self, ids: Vec<u32>, scope: KeyScope<'_>) -> Result<KeyColumn> {
         let output = self.output;
         Ok(match self.kind {
             Kind::Null => match output {
@@ -264,7 +260,8 @@ impl<'a> Dimension<'a> {
         })
     }
 
-    /// The hashes of the values by id, when the node keeps them or `wanted` are enough to.
+    /// The hashes of the values by id, when the node keeps them or `wanted` are enough
+    /// for it to.
     pub(crate) fn kept_hashes(&self, wanted: usize) -> Result<Option<Arc<[HllHash]>>> {
         match &self.kind {
             Kind::Dictionary { column, node: Some(node), .. } => {
@@ -274,25 +271,27 @@ impl<'a> Dimension<'a> {
         }
     }
 
-    /// Calls `visit` with the value of each of these ids that is not null. Ids ascend.
+    /// Calls `visit` with the value of each of these ids, which ascend (of all ids for `None`), that
+    /// is not null.
     pub(crate) fn for_each_value(
         &self,
-        wanted: &dyn Fn(u32) -> bool,
+        ids: Option<&[u32]>,
         visit: &mut dyn FnMut(u32, Scalar<'_>),
     ) -> Result<()> {
         match &self.kind {
             Kind::Null => {}
             Kind::Dictionary { column, .. } => {
-                for_each_text(column.dictionary(), wanted, &mut |id, text| {
+                for_each_text(column.dictionary(), ids, &mut |id, text| {
                     visit(id, Scalar::Text(text));
                 })?;
             }
-            Kind::Mapped { map, .. } => map.values().for_each(wanted, visit),
+            Kind::Mapped { map, .. } => map.values().for_each(ids, visit),
             Kind::Numbers { values, .. } | Kind::Computed { values, .. } => {
-                values.for_each(wanted, visit);
+                values.for_each(ids, visit);
             }
             Kind::DirectLongs { min, id_count, .. } => {
-                for id in (1..*id_count).filter(|&id| wanted(id)) {
+                let mut wanted = Wanted::new(ids);
+                for id in (1..*id_count).filter(|&id| wanted.has(id)) {
                     visit(id, Scalar::Long(min.wrapping_add(i64::from(id) - 1)));
                 }
             }

@@ -5,12 +5,12 @@ use henge_segment::{BLOCK_ROWS, NULL_ID};
 
 use super::dimension::{Dimension, DimensionIds};
 use super::key_space::{GroupIds, KeySpace, PartIds, PartSize};
+use super::key_text::KeyScope;
 use crate::aggregate::Batch;
 use crate::column::{ColumnSet, Columns, LoadedBlock, SlotId, Window};
 use crate::context::Grouping;
 use crate::error::Result;
 use crate::filter::Selection;
-use crate::node::NodeScope;
 use crate::partial::KeyColumn;
 
 /// Dense arrays of at most this many groups are always fine.
@@ -203,11 +203,7 @@ impl<'a> Grouper<'a> {
     }
 
     /// The keys of each of some groups.
-    pub(crate) fn into_keys(
-        self,
-        groups: &[u32],
-        scope: Option<NodeScope<'_>>,
-    ) -> Result<Vec<KeyColumn>> {
+    pub(crate) fn into_keys(self, groups: &[u32], scope: KeyScope<'_>) -> Result<Vec<KeyColumn>> {
         let Self { dimensions, space, .. } = self;
         let part = |part: usize| space.part_ids(part, groups.iter().copied());
         dimensions

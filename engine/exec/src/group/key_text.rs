@@ -2,44 +2,97 @@
 
 use std::sync::Arc;
 
+use henge_query::DimensionSpec;
 use henge_segment::{Dictionary, NULL_ID};
 
 use super::values::KeyType;
-use crate::column::StringInterner;
+use crate::column::{Columns, Source, StringInterner};
 use crate::error::Result;
 use crate::node::NodeScope;
 use crate::partial::{KeyColumn, NodeKeys, StringKeys};
 
-/// Visits the wanted values: in one sweep when they are many, one by one when they are few.
+/// What string keys are to become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum KeyScope<'a> {
+    /// Text.
+    Text,
+    /// The ids of the segment's dictionary, as LONG keys: for groups that are merged with none but
+    /// the same segment's.
+    Ids,
+    /// Numbers of the node where it pays, else text.
+    Node(NodeScope<'a>),
+}
+
+/// All values are gone through when at least one of so many is wanted: it costs less a value.
+const SWEEP_FROM: usize = 4;
+
+/// Which ids are wanted, asked in their order.
+pub(super) struct Wanted<'i> {
+    ids: Option<&'i [u32]>,
+}
+
+impl<'i> Wanted<'i> {
+    /// Some ids, which ascend, or all.
+    pub(super) fn new(ids: Option<&'i [u32]>) -> Self {
+        Self { ids }
+    }
+
+    /// True when an id is wanted that is greater than all that were asked for before.
+    #[inline]
+    pub(super) fn has(&mut self, id: u32) -> bool {
+        let Some(ids) = &mut self.ids else { return true };
+        while let [first, rest @ ..] = *ids
+            && *first <= id
+        {
+            *ids = rest;
+            if *first == id {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Visits the values of some ids, which ascend, or of all: in one sweep when they are many, page by
+/// page when they are few.
 pub(super) fn for_each_text(
     dictionary: &dyn Dictionary,
-    wanted: &dyn Fn(u32) -> bool,
+    ids: Option<&[u32]>,
     visit: &mut dyn FnMut(u32, &str),
 ) -> Result<()> {
     let all = 1..dictionary.len();
-    let count = all.clone().filter(|&id| wanted(id)).count();
-    if count * 8 >= all.len() {
-        dictionary.for_each(all, &mut |id, text| {
-            if wanted(id) {
-                visit(id, text.unwrap_or_default());
-            }
-        })?;
+    if let Some(ids) = ids.filter(|ids| ids.len() * SWEEP_FROM < all.len()) {
+        dictionary.for_ids(ids, visit)?;
         return Ok(());
     }
-    for id in all.filter(|&id| wanted(id)) {
-        if let Some(text) = dictionary.get(id)? {
-            visit(id, &text);
+    let mut wanted = Wanted::new(ids);
+    dictionary.for_each(all, &mut |id, text| {
+        if wanted.has(id) {
+            visit(id, text.unwrap_or_default());
         }
-    }
+    })?;
     Ok(())
 }
 
-/// The keys of groups whose ids are these: numbered by the node where it pays, else as text.
+/// The dictionary whose ids are a dimension's ids, if it is such a dimension.
+pub(crate) fn dictionary_of<'a>(
+    spec: &DimensionSpec,
+    columns: &Columns<'a>,
+) -> Result<Option<&'a dyn Dictionary>> {
+    Ok(match columns.resolve(&spec.dimension)? {
+        Source::String(column) if KeyType::of(&spec.output_type) == KeyType::Text => {
+            Some(column.dictionary())
+        }
+        _ => None,
+    })
+}
+
+/// The keys of groups whose ids are these.
 pub(super) fn dictionary_keys(
     column: &str,
     dictionary: &dyn Dictionary,
     mut ids: Vec<u32>,
-    scope: Option<NodeScope<'_>>,
+    scope: KeyScope<'_>,
 ) -> Result<KeyColumn> {
     let length = dictionary.len();
     if ids.iter().copied().max().is_some_and(|id| id >= length) {
@@ -47,10 +100,14 @@ pub(super) fn dictionary_keys(
         return Err(henge_segment::SegmentError::Corrupt(reason).into());
     }
     let mapped = match scope {
-        Some(NodeScope { dictionaries, datasource }) => {
+        KeyScope::Node(NodeScope { dictionaries, datasource }) => {
             dictionaries.map_of(datasource, column, dictionary, ids.len())?
         }
-        None => None,
+        KeyScope::Ids => {
+            let key = |id: u32| (id != NULL_ID).then_some(i64::from(id));
+            return Ok(KeyColumn::Long(ids.into_iter().map(key).collect()));
+        }
+        KeyScope::Text => None,
     };
     Ok(match mapped {
         Some((node, map)) => {
@@ -63,25 +120,39 @@ pub(super) fn dictionary_keys(
 }
 
 /// String keys of the ids that occur, renumbered without gaps in the dictionary's order.
-fn text_keys(dictionary: &dyn Dictionary, mut ids: Vec<u32>) -> Result<StringKeys> {
-    let mut renumbered = vec![0u32; dictionary.len() as usize];
-    ids.iter().for_each(|id| renumbered[*id as usize] = 1);
-    let (mut ends, mut bytes) = (Vec::new(), String::new());
-    {
-        let occurs = &renumbered;
-        for_each_text(dictionary, &|id| occurs[id as usize] != 0, &mut |_, text| {
-            bytes.push_str(text);
-            ends.push(bytes.len());
-        })?;
+pub(crate) fn text_keys(dictionary: &dyn Dictionary, mut ids: Vec<u32>) -> Result<StringKeys> {
+    let length = dictionary.len() as usize;
+    // A table of all ids is quick to look up in, and long to fill.
+    let mut renumbered = vec![NULL_ID; if ids.len() * SWEEP_FROM >= length { length } else { 0 }];
+    let distinct = distinct_ids(&ids, &mut renumbered);
+    let (mut ends, mut bytes) = (Vec::with_capacity(distinct.len()), String::new());
+    for_each_text(dictionary, Some(&distinct), &mut |_, text| {
+        bytes.push_str(text);
+        ends.push(bytes.len());
+    })?;
+    if renumbered.is_empty() {
+        let place = |id: u32| distinct.binary_search(&id).map_or(NULL_ID, |at| at as u32 + 1);
+        ids.iter_mut().for_each(|id| *id = place(*id));
+    } else {
+        for (new, id) in (1..).zip(&distinct) {
+            renumbered[*id as usize] = new;
+        }
+        ids.iter_mut().for_each(|id| *id = renumbered[*id as usize]);
     }
-    let mut next = 0;
-    for slot in renumbered.iter_mut().skip(1).filter(|slot| **slot != 0) {
-        next += 1;
-        *slot = next;
-    }
-    renumbered[NULL_ID as usize] = NULL_ID;
-    ids.iter_mut().for_each(|id| *id = renumbered[*id as usize]);
     Ok(StringKeys { ids, ends, bytes, sorted: dictionary.is_sorted() })
+}
+
+/// The distinct ids but null's, ascending; those that occur are marked in a table, if there is one.
+fn distinct_ids(ids: &[u32], table: &mut [u32]) -> Vec<u32> {
+    if table.is_empty() {
+        let mut distinct: Vec<u32> = ids.iter().copied().filter(|id| *id != NULL_ID).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        return distinct;
+    }
+    ids.iter().for_each(|id| table[*id as usize] = 1);
+    table[NULL_ID as usize] = NULL_ID;
+    (0..).zip(&*table).filter(|(_, occurs)| **occurs != 0).map(|(id, _)| id).collect()
 }
 
 /// Keys of integers that were numbered directly.

@@ -5,6 +5,7 @@ use henge_expr::ExprValue;
 use henge_expr::number::format_double;
 use henge_types::ColumnType;
 
+use super::key_text::Wanted;
 use crate::column::{IdTable, StringInterner, double_key, double_of_key};
 use crate::filter::widen_shortest;
 use crate::partial::KeyColumn;
@@ -74,12 +75,9 @@ impl LocalValues {
     }
 
     /// Calls `visit` with the value of each wanted id, null's excluded.
-    pub(crate) fn for_each(
-        &self,
-        wanted: &dyn Fn(u32) -> bool,
-        visit: &mut dyn FnMut(u32, Scalar<'_>),
-    ) {
-        for id in (1..self.id_count() as u32).filter(|&id| wanted(id)) {
+    pub(crate) fn for_each(&self, ids: Option<&[u32]>, visit: &mut dyn FnMut(u32, Scalar<'_>)) {
+        let mut wanted = Wanted::new(ids);
+        for id in (1..self.id_count() as u32).filter(|&id| wanted.has(id)) {
             let index = id as usize - 1;
             visit(
                 id,

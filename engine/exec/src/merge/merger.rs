@@ -4,13 +4,16 @@
 use std::sync::Arc;
 
 use henge_query::{AggregatorSpec, Query};
+use henge_segment::SegmentView;
 use henge_types::Granularity;
 
 use super::accumulated::Accumulated;
 use super::grouped::widen_range;
 use super::merge;
+use super::segment_ids::text_of_ids;
 use crate::context::ExecContext;
 use crate::error::Result;
+use crate::finalise::pick_groups;
 use crate::node::{NodeDictionary, NodeValues};
 use crate::partial::{GroupedPartial, KeyColumn, NodeKeys, Partial};
 use crate::run::TopCut;
@@ -31,6 +34,10 @@ pub struct Merger {
     /// answer for other intervals, whose start is not the query's.
     start_of_all_ms: Option<i64>,
     waiting_bytes: usize,
+    /// While all that was added is of this one segment: string keys are its ids then, as LONG keys.
+    segment: Option<Arc<dyn SegmentView>>,
+    /// Groups were put aside that may be the same as those here.
+    is_part: bool,
 }
 
 /// Groups of one dimension in one time bucket, numbered by a node-wide dictionary: the ids are the
@@ -67,7 +74,15 @@ impl Merger {
             waiting: Vec::new(),
             waiting_groups: 0,
             waiting_bytes: 0,
+            segment: None,
+            is_part: false,
         }
+    }
+
+    /// Takes what is here out, to be put aside.
+    pub(crate) fn take(&mut self) -> Self {
+        let rest = Self { is_part: true, ..Self::new(Arc::clone(&self.query)) };
+        std::mem::replace(self, rest)
     }
 
     /// Adds a partial of the query.
@@ -75,6 +90,44 @@ impl Merger {
     /// # Errors
     /// As [`merge`].
     pub fn add(&mut self, partial: Partial, ctx: &ExecContext) -> Result<()> {
+        self.leave_segment()?;
+        self.push(partial, ctx)
+    }
+
+    /// Adds a partial whose string keys are ids of the segment's dictionaries.
+    pub(crate) fn add_of_segment(
+        &mut self,
+        segment: &Arc<dyn SegmentView>,
+        partial: Partial,
+        ctx: &ExecContext,
+    ) -> Result<()> {
+        if self.is_empty() {
+            self.segment = Some(Arc::clone(segment));
+        }
+        match &self.segment {
+            Some(own) if Arc::ptr_eq(own, segment) => self.push(partial, ctx),
+            _ => self.add(text_of_ids(&self.query, segment.as_ref(), partial)?, ctx),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.dense.is_none() && self.waiting.is_empty()
+    }
+
+    /// Makes text of ids: other segments' groups are to be added.
+    fn leave_segment(&mut self) -> Result<()> {
+        if let Some(segment) = self.segment.take() {
+            for partial in &mut self.waiting {
+                let empty = Partial::Grouped(GroupedPartial::default());
+                let ids = std::mem::replace(partial, empty);
+                *partial = text_of_ids(&self.query, segment.as_ref(), ids)?;
+            }
+            self.waiting_bytes = self.waiting.iter().map(Partial::memory_bytes).sum();
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, partial: Partial, ctx: &ExecContext) -> Result<()> {
         let partial = match partial {
             Partial::Grouped(mut groups) => {
                 let differs = |start| groups.bucket_start_ms.first().is_some_and(|s| *s != start);
@@ -121,17 +174,14 @@ impl Merger {
         self.finish_with_cut(None, ctx)
     }
 
-    /// As [`Merger::finish`], when nothing else will be merged with it: a topN then leaves out the
-    /// groups that cannot be in the answer.
+    /// As [`Merger::finish`], when nothing else will be merged with it: a topN, or a groupBy with a
+    /// limit, then leaves out groups that cannot be in the answer.
     ///
     /// # Errors
     /// As [`merge`].
     pub fn finish_complete(self, ctx: &ExecContext) -> Result<Partial> {
-        let query = Arc::clone(&self.query);
-        match query.as_ref() {
-            Query::TopN(query) => self.finish_with_cut(TopCut::of(query).as_ref(), ctx),
-            _ => self.finish(ctx),
-        }
+        let cut = TopCut::of(&self.query).filter(|_| !self.is_part);
+        self.finish_with_cut(cut.as_ref(), ctx)
     }
 
     fn finish_with_cut(mut self, cut: Option<&TopCut>, ctx: &ExecContext) -> Result<Partial> {
@@ -140,7 +190,18 @@ impl Merger {
             let cut = cut.filter(|_| self.waiting.is_empty());
             self.waiting.push(Partial::Grouped(dense.finish(cut)));
         }
-        merge(&self.query, self.waiting, ctx)
+        let merged = merge(&self.query, self.waiting, ctx)?;
+        let (Some(segment), Partial::Grouped(groups)) = (self.segment, &merged) else {
+            return Ok(merged);
+        };
+        // Each time bucket has an answer of its own.
+        let cut = cut.filter(|_| self.start_of_all_ms.is_some());
+        let best = cut.and_then(|cut| cut.best(groups.states.get(cut.aggregator())?));
+        let merged = match best {
+            Some(best) => Partial::Grouped(pick_groups(groups, &best)),
+            None => merged,
+        };
+        text_of_ids(&self.query, segment.as_ref(), merged)
     }
 
     /// Adds what another merger of the same query has.
@@ -148,13 +209,23 @@ impl Merger {
     /// # Errors
     /// As [`merge`].
     pub fn absorb(&mut self, mut other: Self, ctx: &ExecContext) -> Result<()> {
+        self.is_part |= other.is_part;
+        match (&self.segment, &other.segment) {
+            (None, None) => {}
+            (Some(own), Some(others)) if Arc::ptr_eq(own, others) => {}
+            (None, Some(_)) if self.is_empty() => self.segment = other.segment.take(),
+            _ => {
+                self.leave_segment()?;
+                other.leave_segment()?;
+            }
+        }
         match (&mut self.dense, other.dense.take()) {
             (_, None) => {}
             (Some(dense), Some(from)) if dense.is_alike(&from) => dense.absorb(from, ctx)?,
             (empty @ None, Some(from)) => *empty = Some(from),
-            (_, Some(from)) => self.add(Partial::Grouped(from.finish(None)), ctx)?,
+            (_, Some(from)) => self.push(Partial::Grouped(from.finish(None)), ctx)?,
         }
-        other.waiting.into_iter().try_for_each(|partial| self.add(partial, ctx))
+        other.waiting.into_iter().try_for_each(|partial| self.push(partial, ctx))
     }
 
     /// Adds groups to the array, or gives them back.

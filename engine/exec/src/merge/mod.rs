@@ -4,9 +4,11 @@ mod accumulated;
 mod dictionary;
 mod grouped;
 mod merger;
+mod segment_ids;
 mod states;
 
 pub use merger::Merger;
+pub(crate) use segment_ids::text_of_ids;
 
 use henge_query::{AggregatorSpec, Query};
 

@@ -15,7 +15,7 @@ use crate::column::{ColumnSet, Columns, Window};
 use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
 use crate::filter::{BlockBits, RowSet, Selection};
-use crate::group::{Grouper, GroupingSize, PartIds};
+use crate::group::{Grouper, GroupingSize, KeyScope, PartIds};
 use crate::memory::MemoryLease;
 use crate::node::NodeScope;
 use crate::partial::{GroupedPartial, Partial, StateColumn};
@@ -47,6 +47,19 @@ pub(super) struct GroupedQuery<'q> {
     pub(super) needs_data_range: bool,
     /// Groups that need not be kept.
     pub(super) cut: Option<&'q TopCut>,
+    /// What string keys become.
+    pub(super) keys: KeyForm,
+}
+
+/// What string keys become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyForm {
+    /// Numbers of the node's dictionaries, if the context has any, else text.
+    OfNode,
+    /// Text.
+    Text,
+    /// Ids of the segment's dictionaries, see [`KeyScope::Ids`].
+    Ids,
 }
 
 impl<'q> GroupedQuery<'q> {
@@ -60,6 +73,7 @@ impl<'q> GroupedQuery<'q> {
                 aggregations: &query.aggregations,
                 needs_data_range: true,
                 cut: None,
+                keys: KeyForm::OfNode,
             },
             Query::TopN(query) => Self {
                 base: &query.base,
@@ -68,6 +82,7 @@ impl<'q> GroupedQuery<'q> {
                 aggregations: &query.aggregations,
                 needs_data_range: true,
                 cut,
+                keys: KeyForm::OfNode,
             },
             Query::GroupBy(query) => Self {
                 base: &query.base,
@@ -75,7 +90,8 @@ impl<'q> GroupedQuery<'q> {
                 dimensions: &query.dimensions,
                 aggregations: &query.aggregations,
                 needs_data_range: false,
-                cut: None,
+                cut,
+                keys: KeyForm::OfNode,
             },
             _ => return None,
         })
@@ -114,10 +130,13 @@ pub(super) fn run(
             }
         }
     }
-    let scope = ctx
-        .dictionaries
-        .as_deref()
-        .map(|dictionaries| NodeScope { dictionaries, datasource: &view.id().datasource });
+    let scope = match (query.keys, ctx.dictionaries.as_deref()) {
+        (KeyForm::Ids, _) => KeyScope::Ids,
+        (KeyForm::OfNode, Some(dictionaries)) => {
+            KeyScope::Node(NodeScope { dictionaries, datasource: &view.id().datasource })
+        }
+        (KeyForm::OfNode, None) | (KeyForm::Text, _) => KeyScope::Text,
+    };
     run.finish(data_range_ms, query.cut, scope).map(Partial::Grouped)
 }
 
@@ -348,7 +367,7 @@ impl<'a> GroupedRun<'a> {
         self,
         data_range_ms: Vec<Option<(i64, i64)>>,
         cut: Option<&TopCut>,
-        scope: Option<NodeScope<'_>>,
+        scope: KeyScope<'_>,
     ) -> Result<GroupedPartial> {
         let Self { buckets, grouper, mut aggregators, .. } = self;
         let positions = grouper.positions(|| aggregators.seen());

@@ -32,8 +32,8 @@ pub fn run(query: &Query, view: &dyn SegmentView, ctx: &ExecContext) -> Result<P
     run_blocks(query, view, 0..view.block_count(), ctx)
 }
 
-/// As [`run`], when no other segment holds rows of the query: a topN then leaves out the groups that
-/// cannot be in the answer, so the result must not be merged with others.
+/// As [`run`], when no other segment holds rows of the query: a topN, or a groupBy with a limit, then
+/// leaves out the groups that cannot be in the answer, so the result must not be merged with others.
 ///
 /// # Errors
 /// As [`run`].
@@ -42,10 +42,7 @@ pub fn run_only_segment(
     view: &dyn SegmentView,
     ctx: &ExecContext,
 ) -> Result<Partial> {
-    let cut = match query {
-        Query::TopN(query) => top::TopCut::of(query),
-        _ => None,
-    };
+    let cut = top::TopCut::of(query);
     run_with_cut(query, view, 0..view.block_count(), cut.as_ref(), ctx)
 }
 

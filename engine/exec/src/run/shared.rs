@@ -9,11 +9,11 @@ use std::sync::{Arc, OnceLock};
 use henge_query::Query;
 use henge_segment::SegmentView;
 
-use super::grouped::{self, GroupedQuery};
+use super::grouped::{self, GroupedQuery, KeyForm};
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::memory::MemoryLease;
-use crate::merge::Merger;
+use crate::merge::{Merger, text_of_ids};
 use crate::partial::Partial;
 use crate::projection::{self, ProjectionPlan};
 
@@ -26,12 +26,17 @@ const MIN_HELPED_BLOCKS: usize = 8;
 /// Stopping in the middle of a segment means another partial to merge: not after less than this.
 const MIN_TURN_BLOCKS: usize = 16;
 
+/// The groups of a single segment are not told of when they are more: naming them takes longer than
+/// finding them again.
+const MAX_TOLD_GROUPS: usize = 1 << 12;
+
 /// The segments of a query, being worked on.
 #[derive(Debug)]
 pub struct SharedRun {
     query: Arc<Query>,
     items: Vec<Item>,
     next_item: AtomicUsize,
+    is_alone: bool,
 }
 
 /// Takes what a whole segment contributes.
@@ -96,6 +101,31 @@ impl Item {
         }
     }
 
+    /// What string keys become; a projection has dictionaries of its own.
+    fn key_form(&self, is_alone: bool) -> KeyForm {
+        match self.plan.get() {
+            _ if !is_alone => KeyForm::OfNode,
+            Some(None) => KeyForm::Ids,
+            _ => KeyForm::Text,
+        }
+    }
+
+    /// Tells what the whole segment contributes.
+    fn tell(&self, partial: &Partial, form: KeyForm) -> Result<()> {
+        match (&self.whole, form, partial) {
+            (None, ..) => {}
+            (Some(_), KeyForm::Ids, Partial::Grouped(groups))
+                if groups.group_count() > MAX_TOLD_GROUPS => {}
+            (Some(_), KeyForm::Ids, _) => {
+                // Whoever is told keeps it longer than the segment.
+                let partial = text_of_ids(&self.query, self.view.as_ref(), partial.clone())?;
+                self.found_all(&partial);
+            }
+            (Some(_), KeyForm::OfNode | KeyForm::Text, _) => self.found_all(partial),
+        }
+        Ok(())
+    }
+
     fn blocks_left(&self) -> usize {
         self.rows().block_count().saturating_sub(self.next_block.load(Ordering::Relaxed))
     }
@@ -111,7 +141,16 @@ impl SharedRun {
             .collect();
         // What takes longest begins first.
         items.sort_by_key(|item| std::cmp::Reverse(item.view.row_count()));
-        Self { query, items, next_item: AtomicUsize::new(0) }
+        Self { query, items, next_item: AtomicUsize::new(0), is_alone: false }
+    }
+
+    /// The same work, when what the segments contribute is merged with nothing else. The groups of a
+    /// single segment then keep the segment's ids as keys until all are merged, and need no numbers
+    /// of the node.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.is_alone = self.items.len() == 1;
+        self
     }
 
     /// The most workers that find something to do.
@@ -169,8 +208,9 @@ impl Worker {
             self.rows += item.rows().row_count() as u64;
         }
         let query = plan.map_or(item.query.as_ref(), ProjectionPlan::query);
-        let partial = match GroupedQuery::of(query, None) {
-            Some(grouped) => {
+        let (partial, form, is_whole) = match GroupedQuery::of(query, None) {
+            Some(mut grouped) => {
+                grouped.keys = item.key_form(run.is_alone);
                 let count = item.rows().block_count();
                 let mut claimed = 0;
                 let mut claim = || {
@@ -188,19 +228,21 @@ impl Worker {
                     Some(plan) => plan.finish(&item.query, item.view.as_ref(), partial),
                     None => partial,
                 };
-                if claimed == count {
-                    item.found_all(&partial);
-                }
                 self.current = (item.blocks_left() > 0).then_some(index);
-                partial
+                (partial, grouped.keys, claimed == count)
             }
             None => {
                 let partial = super::run(&item.query, item.view.as_ref(), ctx)?;
-                item.found_all(&partial);
-                partial
+                (partial, KeyForm::OfNode, true)
             }
         };
-        self.merger.add(partial, ctx)?;
+        if is_whole {
+            item.tell(&partial, form)?;
+        }
+        match form {
+            KeyForm::Ids => self.merger.add_of_segment(&item.view, partial, ctx)?,
+            KeyForm::OfNode | KeyForm::Text => self.merger.add(partial, ctx)?,
+        }
         self.account(ctx)?;
         Ok(true)
     }
@@ -222,10 +264,7 @@ impl Worker {
     fn account(&mut self, ctx: &ExecContext) -> Result<()> {
         let mut held = self.merger.memory_bytes();
         if let Some(spill) = ctx.spill.as_ref().filter(|spill| held > spill.above_bytes) {
-            let empty = Merger::new(Arc::clone(&self.run.query));
-            if let Partial::Grouped(groups) =
-                std::mem::replace(&mut self.merger, empty).finish(ctx)?
-            {
+            if let Partial::Grouped(groups) = self.merger.take().finish(ctx)? {
                 spill.sink.put(groups)?;
             }
             held = 0;

@@ -1,6 +1,6 @@
 //! The groups of a topN that can be in its answer, when nothing else will be merged with them.
 
-use henge_query::{TopNMetric, TopNQuery};
+use henge_query::{Direction, GroupByQuery, Query, TopNMetric, TopNQuery};
 
 use crate::partial::StateColumn;
 
@@ -13,8 +13,16 @@ pub(crate) struct TopCut {
 }
 
 impl TopCut {
-    /// The cut of a query that is ordered by one of its aggregators.
-    pub(crate) fn of(query: &TopNQuery) -> Option<Self> {
+    /// The cut of a query that wants the first groups in the order of one of its aggregators.
+    pub(crate) fn of(query: &Query) -> Option<Self> {
+        match query {
+            Query::TopN(query) => Self::of_top_n(query),
+            Query::GroupBy(query) => Self::of_group_by(query),
+            _ => None,
+        }
+    }
+
+    fn of_top_n(query: &TopNQuery) -> Option<Self> {
         let (metric, smallest) = match &query.metric {
             TopNMetric::Inverted(inner) => (inner.as_ref(), true),
             metric => (metric, false),
@@ -24,6 +32,25 @@ impl TopCut {
         let aggregator = query.aggregations.iter().position(|spec| spec.name == *name)?;
         let threshold = usize::try_from(query.threshold).ok().filter(|_| !shadowed)?;
         Some(Self { aggregator, smallest, threshold })
+    }
+
+    /// Ties with the last group are kept, so what decides between them does not matter.
+    fn of_group_by(query: &GroupByQuery) -> Option<Self> {
+        let limit = query.limit_spec.as_ref()?;
+        let first = limit.columns.first()?;
+        if query.having.is_some() || query.subtotals.is_some() {
+            return None;
+        }
+        let name = &first.column;
+        let shadowed = query.post_aggregations.iter().any(|post| post.name() == name)
+            || query.dimensions.iter().any(|dimension| dimension.output_name == *name);
+        let aggregator = query.aggregations.iter().position(|spec| spec.name == *name)?;
+        let threshold = usize::try_from(limit.limit?.checked_add(limit.offset)?).ok();
+        Some(Self {
+            aggregator,
+            smallest: first.direction == Direction::Ascending,
+            threshold: threshold.filter(|_| !shadowed)?,
+        })
     }
 
     /// The aggregator that decides.

@@ -96,7 +96,7 @@ fn run_shared(
         whole: None,
     };
     let views = views.iter().map(item).collect();
-    let shared = Arc::new(SharedRun::new(Arc::clone(&query), views));
+    let shared = Arc::new(SharedRun::new(Arc::clone(&query), views).alone());
     let mut workers = [Worker::new(Arc::clone(&shared)), Worker::new(shared)];
     let mut busy = true;
     while busy {

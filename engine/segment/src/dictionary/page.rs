@@ -110,11 +110,32 @@ impl<'a> PageView<'a> {
 
     /// The value at a position of the page.
     pub(crate) fn get(&self, position: usize) -> Result<String> {
-        let mut cursor = self.cursor(position / BUCKET_VALUES);
-        for _ in 0..=position % BUCKET_VALUES {
-            cursor.advance()?;
+        let mut value = Vec::new();
+        let position = position.min(self.values - 1);
+        self.assemble(position, self.further.sum(0..position), &mut value)?;
+        String::from_utf8(value).map_err(|_| not_text())
+    }
+
+    /// Visits the values of ids that ascend, when that of the page's first value is `first_id`.
+    pub(crate) fn for_ids(
+        &self,
+        first_id: u32,
+        ids: &[u32],
+        visit: &mut dyn FnMut(u32, &str),
+    ) -> Result<()> {
+        let mut value = Vec::new();
+        let (mut position, mut offset) = (0, 0);
+        for &id in ids {
+            let next = id.wrapping_sub(first_id) as usize;
+            if next < position || next >= self.values {
+                return Err(corrupt("ids of a dictionary page do not ascend within it"));
+            }
+            offset += self.further.sum(position..next);
+            position = next;
+            self.assemble(position, offset, &mut value)?;
+            visit(id, std::str::from_utf8(&value).map_err(|_| not_text())?);
         }
-        String::from_utf8(cursor.value).map_err(|_| not_text())
+        Ok(())
     }
 
     /// The position of the first value that is not less than `value` (the number of values when
@@ -171,6 +192,35 @@ impl<'a> PageView<'a> {
             std::mem::replace(&mut start, next)
         });
         starts.collect()
+    }
+
+    /// Puts together the value at a position whose further bytes start at `offset`. It goes back
+    /// from value to value, so that only bytes which no later value replaces are copied.
+    fn assemble(&self, position: usize, offset: usize, value: &mut Vec<u8>) -> Result<()> {
+        let (mut shared, further) = (self.shared.get(position), self.further.get(position));
+        let shares_too_much = || corrupt("a dictionary value shares more than its predecessor has");
+        if shared > self.bytes.len() {
+            return Err(shares_too_much());
+        }
+        value.clear();
+        value.resize(shared, 0);
+        value.extend_from_slice(self.slice(offset, further)?);
+        let (mut before, mut start) = (position, offset);
+        while shared > 0 {
+            if before % BUCKET_VALUES == 0 {
+                return Err(shares_too_much());
+            }
+            before -= 1;
+            let (kept, further) = (self.shared.get(before), self.further.get(before));
+            start = start.checked_sub(further).ok_or_else(shares_too_much)?;
+            if kept < shared {
+                let bytes = self.slice(start, further)?;
+                let bytes = bytes.get(..shared - kept).ok_or_else(shares_too_much)?;
+                value[kept..shared].copy_from_slice(bytes);
+                shared = kept;
+            }
+        }
+        Ok(())
     }
 
     fn slice(&self, start: usize, length: usize) -> Result<&'a [u8]> {
@@ -233,6 +283,18 @@ mod tests {
             assert_eq!(visited, values[start..end]);
             for (position, value) in values[start..end].iter().enumerate() {
                 assert_eq!(page.get(position).unwrap(), *value);
+                let last = end - start - 1;
+                for ids in
+                    [vec![position as u32 + 7], vec![7, position as u32 + 7, last as u32 + 7]]
+                {
+                    let mut visited = Vec::new();
+                    page.for_ids(7, &ids, &mut |id, value| {
+                        assert_eq!(value, values[start + id as usize - 7]);
+                        visited.push(id);
+                    })
+                    .unwrap();
+                    assert_eq!(visited, ids);
+                }
                 assert_eq!(page.lower_bound(value).unwrap(), (position, true));
                 assert_eq!(page.lower_bound(&format!("{value}\0")).unwrap(), (position + 1, false));
             }
@@ -256,6 +318,7 @@ mod tests {
         let (raw, _) = encode(&table, 0);
         let read =
             |raw: &[u8], values| PageView::new(raw, values)?.for_each(0, values, &mut |_| {});
+        let get = |raw: &[u8], at| PageView::new(raw, 3)?.get(at);
         read(&raw, 3).unwrap();
         for cut in 0..raw.len() {
             assert!(read(&raw[..cut], 3).is_err());
@@ -264,6 +327,7 @@ mod tests {
             let mut damaged = raw.clone();
             damaged[at] = byte;
             assert!(read(&damaged, 3).is_err(), "{at}");
+            assert!((0..3).any(|position| get(&damaged, position).is_err()), "{at}");
         }
         assert!(read(&raw, usize::MAX).is_err() && read(&raw, 0).is_err());
     }

@@ -222,4 +222,23 @@ impl Dictionary for DictionaryReader {
         }
         Ok(())
     }
+
+    fn for_ids(&self, ids: &[u32], visit: &mut dyn FnMut(u32, &str)) -> Result<()> {
+        let mut rest = &ids[ids.partition_point(|id| *id == 0)..];
+        if rest.last().is_some_and(|last| *last >= self.length) {
+            return Err(corrupt(format!("an id of a dictionary of {}", self.length)));
+        }
+        let pages = self.pages()?;
+        let mut number = 0;
+        while let Some(&id) = rest.first() {
+            let later = pages.entries[number..].partition_point(|page| page.first_id <= id);
+            number += later.saturating_sub(1);
+            let page = &pages.entries[number];
+            let end = page.first_id + page.values;
+            let (here, beyond) = rest.split_at(rest.partition_point(|id| *id < end).max(1));
+            self.with_page(pages, number, |view| view.for_ids(page.first_id, here, visit))?;
+            rest = beyond;
+        }
+        Ok(())
+    }
 }

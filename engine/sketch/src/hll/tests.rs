@@ -216,22 +216,56 @@ proptest! {
 }
 
 #[test]
-fn values_added_in_bulk_make_the_same_sketch() {
-    for lg_k in [4, 8, 12] {
-        for count in [0_u32, 3, 100, 20_000] {
-            let mut one_by_one = HllSketch::new(lg_k, HllType::Hll4).unwrap();
-            // Half of the values were there before.
-            let mut in_bulk = one_by_one.clone();
-            for value in 0..count / 2 {
-                in_bulk.update_i64(i64::from(value));
+fn words_hash_as_the_library_hashes_them() {
+    let numbers = (0..1_000_i64)
+        .flat_map(|n| [n, -n, n << 40, n.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64)]);
+    for number in numbers {
+        assert_eq!(registers::bits_of_word(number as u64), HllHash::of_i64(number).bits());
+        let double = number as f64 / 7.0;
+        assert_eq!(
+            registers::bits_of_word(HllHash::word_of_f64(double)),
+            HllHash::of_f64(double).bits()
+        );
+    }
+    for double in [0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::MIN] {
+        assert_eq!(
+            registers::bits_of_word(HllHash::word_of_f64(double)),
+            HllHash::of_f64(double).bits()
+        );
+    }
+}
+
+#[test]
+fn registers_make_the_same_sketches_as_the_library() {
+    for hll_type in TYPES {
+        for lg_k in [4, 7, 8, 12, 14] {
+            let empty = HllSketch::new(lg_k, hll_type).unwrap();
+            let mut registers = HllRegisters::like(&empty);
+            let counts = [0, 1, 7, 8, 9, 23, 24, 25, 26, 383, 384, 385, 386, 1_000, 20_000];
+            registers.resize(2);
+            registers.resize(counts.len());
+            for (group, count) in counts.into_iter().enumerate() {
+                let expected = filled(lg_k, hll_type, 0..count);
+                // Twice, in another order, in both ways.
+                (0..count).rev().for_each(|value| registers.update(group, HllHash::of_i64(value)));
+                let words: Vec<u64> = (0..count as u64).collect();
+                registers.update_words(group, &words[..count as usize / 2]);
+                registers.update_words_of(&vec![group as u32; words.len()], &words);
+                let Some(sketch) = registers.sketch(group).unwrap() else {
+                    assert_eq!(count, 0);
+                    continue;
+                };
+                assert_eq!(sketch.estimate(), expected.estimate(), "{lg_k} {count}");
+                let read = HllSketch::from_bytes(&sketch.to_bytes()).unwrap();
+                assert_eq!(read.estimate(), expected.estimate());
+                assert_eq!(read.hll_type(), hll_type);
+                let mut more = sketch.clone();
+                (0..count + 100).for_each(|value| more.update_i64(value));
+                more.merge(&sketch).unwrap();
+                assert_eq!(more.estimate(), filled(lg_k, hll_type, 0..count + 100).estimate());
             }
-            let mut bulk = in_bulk.bulk();
-            for value in 0..count {
-                let hash = HllHash::of_i64(i64::from(value));
-                one_by_one.update_hash(hash);
-                bulk.update(hash);
-            }
-            assert_eq!(in_bulk.estimate(), one_by_one.estimate(), "{lg_k} {count}");
+            assert!(registers.sketch(counts.len()).unwrap().is_none());
+            assert!(registers.memory_bytes() >= counts.len() << lg_k);
         }
     }
 }
