@@ -205,6 +205,13 @@ fn groups_of_one_segment_are_named_when_all_are_merged() {
             let Partial::Grouped(groups) = &cut else { panic!("groups") };
             assert!(groups.group_count() < 10_000, "groups were cut before they were named");
             assert_eq!(answer(&query, cut), expected);
+            // A worker that found nothing to do changes nothing.
+            let mut with_idle = run_alone(&query, &view, told);
+            with_idle.absorb(Merger::new(Arc::clone(&query)), &ctx).unwrap();
+            let Partial::Grouped(groups) = with_idle.finish_complete(&ctx).unwrap() else {
+                panic!("groups")
+            };
+            assert!(groups.group_count() < 10_000, "groups were cut before they were named");
             let whole = run_alone(&query, &view, told).finish(&ctx).unwrap();
             assert_eq!(answer(&query, whole), expected);
             // Others come later, before, or by themselves.

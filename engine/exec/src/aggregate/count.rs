@@ -4,6 +4,8 @@ use henge_segment::simd::{Level, marked};
 
 use super::batch::Batch;
 use super::group_marks::GroupMarks;
+use super::kernels::LongSum;
+use super::scatter::{add_in_lanes, lanes_pay};
 use super::table::{Layout, Place, StateTable};
 use super::{Accumulator, BlockInput};
 use crate::column::{ColumnSet, SlotId};
@@ -43,10 +45,9 @@ impl Accumulator for CountAccumulator {
             Batch::One { selection, group } => {
                 words[*group as usize * stride + word] += selection.len() as u64;
             }
-            Batch::ByRow { selection: crate::filter::Selection::Range { start, end }, groups }
-                if stride == 1 =>
-            {
-                groups[*start..*end].iter().for_each(|&group| words[group as usize] += 1);
+            Batch::ByRow { selection, groups } if lanes_pay(words.len() / stride, *selection) => {
+                // A count is a sum of ones, of which none overflows.
+                add_in_lanes::<LongSum>(states, word, *selection, groups, |_| 1);
             }
             batch => batch.visit(|_, group| words[group * stride + word] += 1),
         }

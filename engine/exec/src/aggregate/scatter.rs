@@ -25,23 +25,18 @@ pub(super) fn scatter<O: Op, T: Input<O::State>>(
             let value = value.convert();
             batch.visit(|_, group| overflow |= add::<O>(&mut words[group * stride + at], value));
         }
+        (NumericValues::Slice(values), Batch::ByRow { selection, groups })
+            if lanes_pay(words.len() / stride, *selection) =>
+        {
+            let values = |row: usize| values[row].convert();
+            return add_in_lanes::<O>(states, at, *selection, groups, values);
+        }
         (
             NumericValues::Slice(values),
             Batch::ByRow { selection: Selection::Range { start, end }, groups },
         ) => {
-            let rows = values[*start..*end].iter().zip(&groups[*start..*end]);
-            if stride == 1 && words.len() <= INTERLEAVED_GROUPS {
-                let (values, groups) = (&values[*start..*end], &groups[*start..*end]);
-                overflow |= scatter_interleaved::<O, T>(words, values, groups);
-            } else if stride == 1 {
-                for (&value, &group) in rows {
-                    overflow |= add::<O>(&mut words[group as usize], value.convert());
-                }
-            } else {
-                for (&value, &group) in rows {
-                    let word = &mut words[group as usize * stride + at];
-                    overflow |= add::<O>(word, value.convert());
-                }
+            for (&value, &group) in values[*start..*end].iter().zip(&groups[*start..*end]) {
+                overflow |= add::<O>(&mut words[group as usize * stride + at], value.convert());
             }
         }
         (NumericValues::Slice(values), _) => batch.visit(|row, group| {
@@ -51,31 +46,56 @@ pub(super) fn scatter<O: Op, T: Input<O::State>>(
     overflow
 }
 
-/// Tables of at most so many groups are kept twice.
-const INTERLEAVED_GROUPS: usize = 2 << 10;
+/// Tables that rows are dealt out to.
+const LANES: usize = 4;
 
-/// Adds every other row to a second table, which is added to the first at the end: rows next to each
+/// Groups of a lane's table.
+const LANE_GROUPS: usize = 128;
+
+/// True when rows are many and groups few enough for tables of their own.
+pub(super) fn lanes_pay(groups: usize, selection: Selection<'_>) -> bool {
+    groups <= LANE_GROUPS && selection.len() >= 4 * LANE_GROUPS
+}
+
+/// Deals rows out to several tables, which are added to the states at the end: rows next to each
 /// other often are of one group, and an addition has to wait for the one before it to the same word.
-fn scatter_interleaved<O: Op, T: Input<O::State>>(
-    words: &mut [u64],
-    values: &[T],
+/// True when a state overflowed.
+pub(super) fn add_in_lanes<O: Op>(
+    states: &mut StateTable,
+    word: usize,
+    selection: Selection<'_>,
     groups: &[u32],
+    value: impl Fn(usize) -> O::State,
 ) -> bool {
-    let mut second = [0u64; INTERLEAVED_GROUPS];
-    let second = &mut second[..words.len()];
+    let mut lanes = [[0u64; LANE_GROUPS]; LANES];
     let mut overflow = false;
-    let (value_pairs, value_rest) = values.as_chunks::<2>();
-    let (group_pairs, group_rest) = groups.as_chunks::<2>();
-    for (values, groups) in value_pairs.iter().zip(group_pairs) {
-        overflow |= add::<O>(&mut words[groups[0] as usize], values[0].convert());
-        overflow |= add::<O>(&mut second[groups[1] as usize], values[1].convert());
+    let mut deal = |lane: usize, row: usize| {
+        // Groups are below the table's size; saying so again saves the check.
+        let state = &mut lanes[lane][groups[row] as usize % LANE_GROUPS];
+        overflow |= add::<O>(state, value(row));
+    };
+    match selection {
+        Selection::Range { start, end } => {
+            let whole = start + (end - start) / LANES * LANES;
+            for row in (start..whole).step_by(LANES) {
+                (0..LANES).for_each(|lane| deal(lane, row + lane));
+            }
+            (whole..end).for_each(|row| deal(0, row));
+        }
+        Selection::Rows(rows) => {
+            let (fours, rest) = rows.as_chunks::<LANES>();
+            for four in fours {
+                (0..LANES).for_each(|lane| deal(lane, usize::from(four[lane])));
+            }
+            rest.iter().for_each(|row| deal(0, usize::from(*row)));
+        }
     }
-    for (value, group) in value_rest.iter().zip(group_rest) {
-        overflow |= add::<O>(&mut words[*group as usize], value.convert());
-    }
-    // The word 0 is that of a group without values.
-    for (word, other) in words.iter_mut().zip(second).filter(|(_, other)| **other != 0) {
-        overflow |= add::<O>(word, O::of_word(*other));
+    let (words, stride) = states.rows_mut();
+    for (group, row) in words.chunks_exact_mut(stride).enumerate() {
+        // The word 0 is that of a group without values.
+        for other in lanes.iter().map(|lane| lane[group]).filter(|other| *other != 0) {
+            overflow |= add::<O>(&mut row[word], O::of_word(other));
+        }
     }
     overflow
 }

@@ -149,6 +149,10 @@ impl<'a> Aggregators<'a> {
         let Batch::ByRow { selection, groups: of_row } = *batch else {
             return self.update_each(batch, input, &[]);
         };
+        // Rows in order of time often are of one group by their time.
+        if let Some(group) = common_group(selection, of_row) {
+            return self.update_each(&Batch::One { selection, group }, input, &[]);
+        }
         if GroupMarks::pay(selection, input.window.capacity(), groups) {
             return self.update_marked(selection, of_row, groups, input);
         }
@@ -262,4 +266,13 @@ impl<'a> Aggregators<'a> {
             .collect::<Result<Vec<_>>>()?;
         Ok((columns, picked))
     }
+}
+
+/// The group of all rows of a range, when they have the same.
+fn common_group(selection: Selection<'_>, of_row: &[u32]) -> Option<u32> {
+    let Selection::Range { start, end } = selection else { return None };
+    let of_row = &of_row[start..end];
+    let (first, last) = (*of_row.first()?, *of_row.last()?);
+    let alike = first == last && of_row[of_row.len() / 2] == first;
+    (alike && of_row.iter().all(|group| *group == first)).then_some(first)
 }

@@ -1,6 +1,8 @@
 //! Arithmetic over stored numeric columns, a chunk of rows at a time. The results are those of
 //! evaluating the expression by row: integers that overflow are null, as is what involves null.
 
+use std::borrow::Cow;
+
 use henge_expr::number::double_to_long;
 use henge_expr::{Ast, BinaryOp, ExprValue, UnaryOp};
 use henge_segment::{NumericBlock, NumericColumn};
@@ -41,20 +43,21 @@ enum Block<'b> {
 }
 
 /// Values of a chunk's rows.
-struct Vector {
-    values: Values,
+struct Vector<'b> {
+    values: Values<'b>,
     /// True where null; `None` when no row is.
     nulls: Option<Vec<bool>>,
 }
 
-enum Values {
-    Long(Operand<i64>),
-    Double(Operand<f64>),
+enum Values<'b> {
+    Long(Operand<'b, i64>),
+    Double(Operand<'b, f64>),
 }
 
-enum Operand<T> {
+enum Operand<'b, T: Clone> {
     Constant(T),
-    Each(Vec<T>),
+    /// A column's own values, or computed ones.
+    Each(Cow<'b, [T]>),
 }
 
 impl std::fmt::Debug for Arithmetic<'_> {
@@ -207,22 +210,23 @@ fn term(ast: &Ast, identifiers: &[String]) -> Option<Term> {
     })
 }
 
-fn evaluate(term: &Term, blocks: &[Block<'_>], rows: Selection<'_>) -> Vector {
+fn evaluate<'b>(term: &Term, blocks: &[Block<'b>], rows: Selection<'_>) -> Vector<'b> {
     let constant = |values| Vector { values, nulls: None };
     match term {
         Term::Long(value) => constant(Values::Long(Operand::Constant(*value))),
         Term::Double(value) => constant(Values::Double(Operand::Constant(*value))),
         Term::Input(input) => match &blocks[*input] {
             Block::Long(block) => {
-                let (values, nulls) = gather(block, rows, |value| value);
+                let (values, nulls) = gather(block, rows, |values| Cow::Borrowed(values), |v| v);
                 Vector { values: Values::Long(values), nulls }
             }
             Block::Float(block) => {
-                let (values, nulls) = gather(block, rows, f64::from);
+                let widen = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect();
+                let (values, nulls) = gather(block, rows, widen, f64::from);
                 Vector { values: Values::Double(values), nulls }
             }
             Block::Double(block) => {
-                let (values, nulls) = gather(block, rows, |value| value);
+                let (values, nulls) = gather(block, rows, |values| Cow::Borrowed(values), |v| v);
                 Vector { values: Values::Double(values), nulls }
             }
         },
@@ -247,12 +251,13 @@ fn evaluate(term: &Term, blocks: &[Block<'_>], rows: Selection<'_>) -> Vector {
     }
 }
 
-/// A column's values of some rows.
-fn gather<T: Copy, S: Copy>(
-    block: &NumericBlock<'_, T>,
+/// A column's values of some rows: `all` makes them of those of a range, `convert` of single ones.
+fn gather<'b, T: Copy, S: Copy>(
+    block: &NumericBlock<'b, T>,
     rows: Selection<'_>,
+    all: impl Fn(&'b [T]) -> Cow<'b, [S]>,
     convert: impl Fn(T) -> S,
-) -> (Operand<S>, Option<Vec<bool>>) {
+) -> (Operand<'b, S>, Option<Vec<bool>>) {
     let nulls = block.nulls.map(|mask| {
         let mut nulls = Vec::with_capacity(rows.len());
         rows.for_each(|row| nulls.push(mask.is_null(row)));
@@ -261,7 +266,7 @@ fn gather<T: Copy, S: Copy>(
     let values = match (block.values, rows) {
         (henge_segment::NumericValues::Constant(value), _) => Operand::Constant(convert(value)),
         (henge_segment::NumericValues::Slice(values), Selection::Range { start, end }) => {
-            Operand::Each(values[start..end].iter().map(|&value| convert(value)).collect())
+            Operand::Each(all(&values[start..end]))
         }
         (henge_segment::NumericValues::Slice(values), Selection::Rows(rows)) => {
             Operand::Each(rows.iter().map(|&row| convert(values[row as usize])).collect())
@@ -270,7 +275,7 @@ fn gather<T: Copy, S: Copy>(
     (values, nulls)
 }
 
-fn combine(op: BinaryOp, left: Vector, right: Vector, count: usize) -> Vector {
+fn combine<'b>(op: BinaryOp, left: Vector<'b>, right: Vector<'b>, count: usize) -> Vector<'b> {
     let nulls = match (left.nulls, right.nulls) {
         (Some(mut nulls), Some(others)) => {
             nulls.iter_mut().zip(others).for_each(|(null, other)| *null |= other);
@@ -295,13 +300,13 @@ fn combine(op: BinaryOp, left: Vector, right: Vector, count: usize) -> Vector {
 }
 
 /// Integer results, and null where one overflows or is divided by zero.
-fn combine_longs(
+fn combine_longs<'b>(
     op: BinaryOp,
-    left: &Operand<i64>,
-    right: &Operand<i64>,
+    left: &Operand<'_, i64>,
+    right: &Operand<'_, i64>,
     nulls: Option<Vec<bool>>,
     count: usize,
-) -> Vector {
+) -> Vector<'b> {
     let results = match op {
         BinaryOp::Add => zip(left, right, i64::overflowing_add),
         BinaryOp::Subtract => zip(left, right, i64::overflowing_sub),
@@ -321,12 +326,15 @@ fn combine_longs(
             let failed = results.iter().any(|(_, failed)| *failed);
             let nulls = if failed {
                 let mut nulls = nulls.unwrap_or_else(|| vec![false; count]);
-                nulls.iter_mut().zip(&results).for_each(|(null, (_, failed))| *null |= failed);
+                nulls
+                    .iter_mut()
+                    .zip(results.iter())
+                    .for_each(|(null, (_, failed))| *null |= failed);
                 Some(nulls)
             } else {
                 nulls
             };
-            let values = results.into_iter().map(|(value, _)| value).collect();
+            let values = results.iter().map(|(value, _)| *value).collect();
             Vector { values: Values::Long(Operand::Each(values)), nulls }
         }
     }
@@ -336,19 +344,23 @@ fn failing(result: Option<i64>) -> (i64, bool) {
     (result.unwrap_or(0), result.is_none())
 }
 
-fn doubles(values: Values) -> Operand<f64> {
+fn doubles(values: Values<'_>) -> Operand<'_, f64> {
     match values {
         Values::Double(values) => values,
         Values::Long(Operand::Constant(value)) => Operand::Constant(value as f64),
         Values::Long(Operand::Each(values)) => {
-            Operand::Each(values.into_iter().map(|value| value as f64).collect())
+            Operand::Each(values.iter().map(|value| *value as f64).collect())
         }
     }
 }
 
 /// Applies an operation; one loop a shape.
 #[inline]
-fn zip<T: Copy, R>(left: &Operand<T>, right: &Operand<T>, op: impl Fn(T, T) -> R) -> Operand<R> {
+fn zip<'b, T: Copy, R: Clone>(
+    left: &Operand<'_, T>,
+    right: &Operand<'_, T>,
+    op: impl Fn(T, T) -> R,
+) -> Operand<'b, R> {
     match (left, right) {
         (Operand::Constant(a), Operand::Constant(b)) => Operand::Constant(op(*a, *b)),
         (Operand::Each(a), Operand::Constant(b)) => {
@@ -358,14 +370,14 @@ fn zip<T: Copy, R>(left: &Operand<T>, right: &Operand<T>, op: impl Fn(T, T) -> R
             Operand::Each(b.iter().map(|&b| op(*a, b)).collect())
         }
         (Operand::Each(a), Operand::Each(b)) => {
-            Operand::Each(a.iter().zip(b).map(|(&a, &b)| op(a, b)).collect())
+            Operand::Each(a.iter().zip(b.iter()).map(|(&a, &b)| op(a, b)).collect())
         }
     }
 }
 
 /// Hands a chunk's values on, rounded to the declared type.
 fn emit(
-    vector: &Vector,
+    vector: &Vector<'_>,
     rows: Selection<'_>,
     output_type: Option<&ColumnType>,
     sink: &mut impl NumberSink,

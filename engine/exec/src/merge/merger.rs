@@ -210,6 +210,9 @@ impl Merger {
     /// As [`merge`].
     pub fn absorb(&mut self, mut other: Self, ctx: &ExecContext) -> Result<()> {
         self.is_part |= other.is_part;
+        if other.is_empty() {
+            return Ok(());
+        }
         match (&self.segment, &other.segment) {
             (None, None) => {}
             (Some(own), Some(others)) if Arc::ptr_eq(own, others) => {}
