@@ -3,18 +3,19 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people to run")]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use henge_exec::{ExecContext, NodeDictionaries, SharedItem, SharedRun, Worker, finalise};
 use henge_query::Query;
 use henge_segment::{
     ColumnData, MappedSegment, SegmentView, SegmentWriter, StringTable, WriteOptions,
 };
-use henge_types::{
-    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, SegmentId, SegmentSchema, Version,
-};
+use henge_types::{ColumnType, Interval, SegmentId, SegmentSchema, Version};
+use support::{Noise, cpu_time};
 
 const DAY_MS: i64 = 86_400_000;
 const VISITORS: f64 = 2_000_000.0;
@@ -94,27 +95,12 @@ fn measure(
     (whole, ran, whole - ran)
 }
 
-/// The time this thread has been running, so that other programs do not count; elsewhere than on
-/// Linux the time of day.
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    match stat.split_whitespace().next().and_then(|nanoseconds| nanoseconds.parse().ok()) {
-        Some(nanoseconds) => Duration::from_nanos(nanoseconds),
-        None => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap(),
-    }
-}
-
 /// The text of a value.
 type Text = fn(u32) -> String;
 
-/// A generator of repeatable noise.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
+/// A number from 0 to 1.
+fn fraction(noise: &mut Noise) -> f64 {
+    noise.bits() as f64 / (1_u64 << 53) as f64
 }
 
 /// A day's page views, skewed as the views of real sites are.
@@ -122,13 +108,14 @@ fn segment(day: usize, rows: usize) -> MappedSegment {
     let mut noise = Noise(7 + day as u64);
     let start = (18_262 + day as i64) * DAY_MS;
     let times: Vec<i64> = (0..rows as i64).map(|row| start + row * DAY_MS / rows as i64).collect();
-    let duration: Vec<i64> = (0..rows).map(|_| (noise.next().powi(4) * 6e5) as i64).collect();
+    let duration: Vec<i64> =
+        (0..rows).map(|_| (fraction(&mut noise).powi(4) * 6e5) as i64).collect();
     let visitors: Vec<u32> =
-        (0..rows).map(|_| (noise.next().powf(1.6) * VISITORS) as u32).collect();
+        (0..rows).map(|_| (fraction(&mut noise).powf(1.6) * VISITORS) as u32).collect();
     let uris: Vec<u32> = (0..rows)
         .map(|_| {
-            let site = (noise.next().powi(3) * 200.0) as u32;
-            site * 20_000 + (noise.next().powi(4) * 20_000.0) as u32
+            let site = (fraction(&mut noise).powi(3) * 200.0) as u32;
+            site * 20_000 + (fraction(&mut noise).powi(4) * 20_000.0) as u32
         })
         .collect();
     let interval = Interval { start_ms: start, end_ms: start + DAY_MS };
@@ -163,22 +150,9 @@ fn encode(values: &[u32], text: Text) -> (StringTable, Vec<u32>) {
 }
 
 fn schema() -> SegmentSchema {
-    let column = |name: &str, column_type: ColumnType, role: ColumnRole| ColumnSchema {
-        name: name.to_owned(),
-        column_type,
-        role,
-        multi_value: false,
-        has_nulls: false,
-    };
-    SegmentSchema {
-        columns: vec![
-            column("__time", ColumnType::Long, ColumnRole::Time),
-            column("visitor", ColumnType::String, ColumnRole::Dimension),
-            column("uri", ColumnType::String, ColumnRole::Dimension),
-            column("duration", ColumnType::Long, ColumnRole::Dimension),
-        ],
-        metrics: Vec::new(),
-        rollup: false,
-        query_granularity: Granularity::None,
-    }
+    support::schema(&[
+        ("visitor", ColumnType::String),
+        ("uri", ColumnType::String),
+        ("duration", ColumnType::Long),
+    ])
 }

@@ -3,8 +3,10 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people to run")]
 
+mod support;
+
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use henge_exec::{
     ExecContext, Merger, NodeDictionaries, SharedItem, SharedRun, Worker, finalise, run,
@@ -13,9 +15,8 @@ use henge_query::Query;
 use henge_segment::{
     ColumnData, MappedSegment, SegmentView, SegmentWriter, StringTable, WriteOptions,
 };
-use henge_types::{
-    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, SegmentId, SegmentSchema, Version,
-};
+use henge_types::{ColumnType, Interval, SegmentId, SegmentSchema, Version};
+use support::{Noise, cpu_time};
 
 const DAY_MS: i64 = 86_400_000;
 const PARTS: usize = 1_000_000;
@@ -220,24 +221,9 @@ fn mean_time(mut work: impl FnMut()) -> Duration {
     }
 }
 
-/// The time this thread has been running, so that other programs do not count; elsewhere than on
-/// Linux the time of day.
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    match stat.split_whitespace().next().and_then(|nanoseconds| nanoseconds.parse().ok()) {
-        Some(nanoseconds) => Duration::from_nanos(nanoseconds),
-        None => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap(),
-    }
-}
-
-/// A generator of repeatable noise.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (self.0 >> 33) % below
-    }
+/// A random number below another.
+fn below(noise: &mut Noise, limit: u64) -> u64 {
+    noise.bits() % limit
 }
 
 fn segment(rows: usize) -> MappedSegment {
@@ -246,23 +232,23 @@ fn segment(rows: usize) -> MappedSegment {
     let times: Vec<i64> =
         (0..rows as i64).map(|row| start + row * 7 * DAY_MS / rows as i64).collect();
     let doubles = |noise: &mut Noise| -> Vec<f64> {
-        (0..rows).map(|_| noise.next(1 << 30) as f64 / 1e7).collect()
+        (0..rows).map(|_| below(noise, 1 << 30) as f64 / 1e7).collect()
     };
     let noisy = doubles(&mut noise);
     let mut cents = |from: u64, to: u64| -> Vec<f64> {
-        (0..rows).map(|_| (from + noise.next(to - from)) as f64 / 100.0).collect()
+        (0..rows).map(|_| (from + below(&mut noise, to - from)) as f64 / 100.0).collect()
     };
     // As TPC-H has them: prices of 24 bits, discounts and taxes of 4.
     let (price, discount, tax) = (cents(90_000, 10_500_000), cents(0, 11), cents(0, 9));
-    let quantity: Vec<i64> = (0..rows).map(|_| noise.next(50) as i64 + 1).collect();
+    let quantity: Vec<i64> = (0..rows).map(|_| below(&mut noise, 50) as i64 + 1).collect();
     // An order's rows follow each other.
     let order: Vec<i64> = (0..rows as i64).map(|row| row / 4 * 7919).collect();
-    let mode: Vec<u32> = (0..rows).map(|_| noise.next(7) as u32 + 1).collect();
-    let part: Vec<u32> = (0..rows).map(|_| noise.next(PARTS as u64) as u32 + 1).collect();
+    let mode: Vec<u32> = (0..rows).map(|_| below(&mut noise, 7) as u32 + 1).collect();
+    let part: Vec<u32> = (0..rows).map(|_| below(&mut noise, PARTS as u64) as u32 + 1).collect();
     let (mut modes, mut parts) = (StringTable::new(), StringTable::new());
     MODES.iter().for_each(|mode| modes.push(mode));
     (0..PARTS).for_each(|part| parts.push(&format!("part {part:07}")));
-    let date: Vec<u32> = (0..rows).map(|_| noise.next(DATES as u64) as u32 + 1).collect();
+    let date: Vec<u32> = (0..rows).map(|_| below(&mut noise, DATES as u64) as u32 + 1).collect();
     let mut dates = StringTable::new();
     (0..DATES).for_each(|date| dates.push(&format!("date {date:04}")));
     let interval = Interval { start_ms: start, end_ms: start + 7 * DAY_MS };
@@ -286,28 +272,15 @@ fn segment(rows: usize) -> MappedSegment {
 }
 
 fn schema() -> SegmentSchema {
-    let column = |name: &str, column_type: ColumnType, role: ColumnRole| ColumnSchema {
-        name: name.to_owned(),
-        column_type,
-        role,
-        multi_value: false,
-        has_nulls: false,
-    };
-    SegmentSchema {
-        columns: vec![
-            column("__time", ColumnType::Long, ColumnRole::Time),
-            column("mode", ColumnType::String, ColumnRole::Dimension),
-            column("part", ColumnType::String, ColumnRole::Dimension),
-            column("quantity", ColumnType::Long, ColumnRole::Dimension),
-            column("order", ColumnType::Long, ColumnRole::Dimension),
-            column("price", ColumnType::Double, ColumnRole::Dimension),
-            column("discount", ColumnType::Double, ColumnRole::Dimension),
-            column("tax", ColumnType::Double, ColumnRole::Dimension),
-            column("noisy", ColumnType::Double, ColumnRole::Dimension),
-            column("date", ColumnType::String, ColumnRole::Dimension),
-        ],
-        metrics: Vec::new(),
-        rollup: false,
-        query_granularity: Granularity::None,
-    }
+    support::schema(&[
+        ("mode", ColumnType::String),
+        ("part", ColumnType::String),
+        ("quantity", ColumnType::Long),
+        ("order", ColumnType::Long),
+        ("price", ColumnType::Double),
+        ("discount", ColumnType::Double),
+        ("tax", ColumnType::Double),
+        ("noisy", ColumnType::Double),
+        ("date", ColumnType::String),
+    ])
 }

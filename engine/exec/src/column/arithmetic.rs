@@ -217,7 +217,7 @@ fn evaluate<'b>(term: &Term, blocks: &[Block<'b>], rows: Selection<'_>) -> Vecto
         Term::Double(value) => constant(Values::Double(Operand::Constant(*value))),
         Term::Input(input) => match &blocks[*input] {
             Block::Long(block) => {
-                let (values, nulls) = gather(block, rows, |values| Cow::Borrowed(values), |v| v);
+                let (values, nulls) = gather(block, rows, Cow::Borrowed, |v| v);
                 Vector { values: Values::Long(values), nulls }
             }
             Block::Float(block) => {
@@ -226,7 +226,7 @@ fn evaluate<'b>(term: &Term, blocks: &[Block<'b>], rows: Selection<'_>) -> Vecto
                 Vector { values: Values::Double(values), nulls }
             }
             Block::Double(block) => {
-                let (values, nulls) = gather(block, rows, |values| Cow::Borrowed(values), |v| v);
+                let (values, nulls) = gather(block, rows, Cow::Borrowed, |v| v);
                 Vector { values: Values::Double(values), nulls }
             }
         },

@@ -105,7 +105,7 @@ impl PageReader for GuardedPages {
 
 /// Encodings of dictionary indices.
 pub(super) fn is_dictionary(encoding: Encoding) -> bool {
-    #[allow(deprecated)]
+    #[allow(deprecated, reason = "old writers' files have it")]
     let plain = Encoding::PLAIN_DICTIONARY;
     encoding == Encoding::RLE_DICTIONARY || encoding == plain
 }
