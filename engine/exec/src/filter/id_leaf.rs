@@ -127,14 +127,6 @@ impl<'a> IdLeaf<'a> {
             narrow_by_bitmap(bitmap, block, candidates, spare);
             return Ok(());
         }
-        match self.verdict(block)? {
-            Some(true) => return Ok(()),
-            Some(false) => {
-                candidates.clear();
-                return Ok(());
-            }
-            None => {}
-        }
         if let Some(ids) = self.column.packed_ids(block)? {
             narrow_packed(&self.test, &ids, candidates, spare);
             return Ok(());

@@ -113,6 +113,15 @@ impl<'a> Node<'a> {
         candidates: &mut BlockBits,
         spare: &mut Vec<BlockBits>,
     ) -> Result<()> {
+        // Branches ask their leaves.
+        if !matches!(self, Self::And(_) | Self::Or(_))
+            && let Some(passes) = self.verdict(block)?
+        {
+            if !passes {
+                candidates.clear();
+            }
+            return Ok(());
+        }
         match self {
             Self::Everything => Ok(()),
             Self::Nothing => {

@@ -53,14 +53,6 @@ impl<'a, T: NumericValue> NumericLeaf<'a, T> {
         candidates: &mut BlockBits,
         spare: &mut Vec<BlockBits>,
     ) -> Result<()> {
-        match self.verdict(block)? {
-            Some(true) => return Ok(()),
-            Some(false) => {
-                candidates.clear();
-                return Ok(());
-            }
-            None => {}
-        }
         if let (NumericTest::Range(low, high), true) = (&self.test, T::PACKED_IS_EXACT)
             && let Some(packed) = self.column.packed(block)?
         {
