@@ -118,9 +118,21 @@ fn is_outside(query: &Query, view: &dyn SegmentView) -> bool {
 }
 
 fn worker_count(pool: &CpuPool, query: &Query, items: &[SharedItem]) -> usize {
-    let rows: usize = items.iter().map(|item| item.view.row_count()).sum();
+    let expected = |item: &SharedItem| expected_rows(&item.query, item.view.as_ref());
+    let rows: usize = items.iter().map(expected).sum();
     let by_footer = matches!(query, Query::TimeBoundary(_) | Query::DataSourceMetadata(_));
     if rows <= ONE_WORKER_ROWS || by_footer { 1 } else { pool.threads() }
+}
+
+/// About how many rows of the view lie in the query's intervals, as if they were spread evenly.
+fn expected_rows(query: &Query, view: &dyn SegmentView) -> usize {
+    let Some((first_ms, last_ms)) = view.time_range() else { return 0 };
+    let end_ms = last_ms.saturating_add(1);
+    let within =
+        |i: &Interval| i.end_ms.min(end_ms).saturating_sub(i.start_ms.max(first_ms)).max(0);
+    let within_ms: f64 = query.base().intervals.iter().map(|i| within(i) as f64).sum();
+    let share = within_ms / end_ms.saturating_sub(first_ms).max(1) as f64;
+    (view.row_count() as f64 * share.min(1.0)).ceil() as usize
 }
 
 fn context_of(node: NodeState<'_>, request: &SegmentQuery) -> ExecContext {

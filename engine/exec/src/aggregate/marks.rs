@@ -224,15 +224,16 @@ impl Marks {
         if let Some(hashes) = dimension.kept_hashes(about)? {
             return self.add_by(sketches, |id| hashes.get(id as usize).copied());
         }
-        let ids = self.ids();
-        let mut hashes = Vec::with_capacity(ids.len());
-        dimension.for_each_value(Some(&ids), &mut |id, value| {
-            hashes.extend(S::hash(value).map(|hash| (id, hash)));
-        })?;
+        let hashes = dimension.hashes_of_ids(&self.ids(), S::hash)?;
         if let Self::Listed(_) = self {
+            let mut next = 0;
             return self.add_by(sketches, |id| {
-                let at = hashes.binary_search_by_key(&id, |(id, _)| *id).ok()?;
-                Some(hashes[at].1)
+                // Of one group, all follow each other.
+                if hashes.get(next).is_none_or(|(at, _)| *at != id) {
+                    next = hashes.binary_search_by_key(&id, |(at, _)| *at).ok()?;
+                }
+                next += 1;
+                Some(hashes[next - 1].1)
             });
         }
         let mut by_id = vec![None; dimension.id_count()];
@@ -244,7 +245,7 @@ impl Marks {
     fn add_by<S: SketchKind>(
         &self,
         sketches: &mut GroupSketches<S>,
-        hash_of: impl Fn(u32) -> Option<HllHash>,
+        mut hash_of: impl FnMut(u32) -> Option<HllHash>,
     ) -> Result<()> {
         if let Some(registers) = sketches.registers()? {
             self.for_each(|group, id| {

@@ -271,6 +271,28 @@ impl<'a> Dimension<'a> {
         }
     }
 
+    /// These ids, which ascend and are not that of null, with their values' hashes: the node remembers
+    /// those of a dictionary.
+    pub(crate) fn hashes_of_ids(
+        &self,
+        ids: &[u32],
+        hash: impl Fn(Scalar<'_>) -> Option<HllHash>,
+    ) -> Result<Vec<(u32, HllHash)>> {
+        let make = |ids: &[u32]| {
+            let mut hashes = Vec::with_capacity(ids.len());
+            self.for_each_value(Some(ids), &mut |id, value| {
+                hashes.extend(hash(value).map(|hash| (id, hash)));
+            })?;
+            Ok(hashes)
+        };
+        match &self.kind {
+            Kind::Dictionary { column, node: Some(node), .. } => {
+                node.hashes_of_ids(column.dictionary(), ids, make)
+            }
+            _ => make(ids),
+        }
+    }
+
     /// Calls `visit` with the value of each of these ids, which ascend (of all ids for `None`), that
     /// is not null.
     pub(crate) fn for_each_value(

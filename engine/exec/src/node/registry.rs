@@ -71,6 +71,20 @@ impl NodeDictionaries {
         self.hashes.of(dictionary, wanted)
     }
 
+    /// Some ids of a dictionary, which ascend and are not that of null, with their hashes: those that
+    /// no query met before are made by `hash`, which is given their ids.
+    ///
+    /// # Errors
+    /// Those of `hash`.
+    pub fn hashes_of_ids(
+        &self,
+        dictionary: &dyn Dictionary,
+        ids: &[u32],
+        hash: impl FnOnce(&[u32]) -> Result<Vec<(u32, HllHash)>>,
+    ) -> Result<Vec<(u32, HllHash)>> {
+        self.hashes.of_ids(dictionary, ids, hash)
+    }
+
     /// The map of a segment's dictionary, when there is one or it is worth making for a query that
     /// met `group_count` of its values.
     ///
@@ -184,7 +198,9 @@ mod tests {
             ids: std::ops::Range<u32>,
             visit: &mut dyn FnMut(u32, Option<&str>),
         ) -> henge_segment::Result<()> {
-            ids.for_each(|id| visit(id, Some(&self.1[id as usize - 1])));
+            ids.for_each(|id| {
+                visit(id, self.1.get((id as usize).wrapping_sub(1)).map(String::as_str))
+            });
             Ok(())
         }
         fn instance(&self) -> Option<DictionaryInstance> {
@@ -230,6 +246,49 @@ mod tests {
         assert!(mapped(10).is_none());
         assert!(mapped(1_000).is_some());
         assert!(mapped(10).is_some(), "it is there now");
+    }
+
+    #[test]
+    fn a_value_is_hashed_once_and_many_that_were_met_make_all_worth_it() {
+        let dictionaries = NodeDictionaries::new(1 << 20);
+        let values = segment(1, 0..1_000);
+        let hash_of = |id: u32| HllHash::of_str(&values.1[id as usize - 1]);
+        let hashes = |ids: &[u32], new: &[u32]| {
+            let made = dictionaries.hashes_of_ids(&values, ids, |missing| {
+                assert_eq!(missing, new);
+                Ok(missing.iter().map(|&id| (id, hash_of(id))).collect())
+            });
+            let expected: Vec<_> = ids.iter().map(|&id| (id, hash_of(id))).collect();
+            assert_eq!(made.unwrap(), expected);
+        };
+        hashes(&[3, 5, 900], &[3, 5, 900]);
+        hashes(&[1, 3, 5, 700, 900, 1_000], &[1, 700, 1_000]);
+        hashes(&[3, 1_000], &[]);
+        assert!(dictionaries.hashes_of(&values, 6).unwrap().is_none());
+        hashes(&Vec::from_iter(100..160), &Vec::from_iter(100..160));
+        let all = dictionaries.hashes_of(&values, 1).unwrap().unwrap();
+        assert!(all.len() == 1_001 && all[900] == hash_of(900));
+        hashes(&[899, 900], &[]);
+        dictionaries.forget(1);
+        assert_eq!(dictionaries.memory_bytes(), 0);
+    }
+
+    #[test]
+    fn hashes_beyond_the_budget_are_made_again() {
+        let dictionaries = NodeDictionaries::new(4 * 100 * 16);
+        let values = segment(1, 0..1_000);
+        for (ids, kept) in [(1..101, true), (101..102, false)] {
+            let ids: Vec<u32> = ids.collect();
+            let make = |missing: &[u32]| {
+                Ok(missing.iter().map(|&id| (id, HllHash::of_str("x"))).collect())
+            };
+            assert_eq!(dictionaries.hashes_of_ids(&values, &ids, make).unwrap().len(), ids.len());
+            let again = dictionaries.hashes_of_ids(&values, &ids, |missing| {
+                assert_eq!(missing.is_empty(), kept);
+                make(missing)
+            });
+            assert_eq!(again.unwrap().len(), ids.len());
+        }
     }
 
     #[test]

@@ -76,6 +76,9 @@ struct Lengths<'a> {
 impl Lengths<'_> {
     #[inline]
     fn get(&self, position: usize) -> usize {
+        if self.width == 1 {
+            return self.bytes.get(position).copied().map_or(0, usize::from);
+        }
         let at = position * self.width;
         let length = self.bytes.get(at..at + self.width).unwrap_or_default();
         length.iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte))
@@ -84,10 +87,28 @@ impl Lengths<'_> {
     /// The sum of the lengths at some positions.
     fn sum(&self, positions: std::ops::Range<usize>) -> usize {
         match self.width {
-            1 => self.bytes[positions].iter().map(|byte| usize::from(*byte)).sum(),
+            1 => sum_of_bytes(&self.bytes[positions]),
             _ => positions.map(|position| self.get(position)).sum(),
         }
     }
+}
+
+/// Eight bytes at a time, in lanes of sixteen bits.
+fn sum_of_bytes(bytes: &[u8]) -> usize {
+    const EVEN: u64 = 0x00ff_00ff_00ff_00ff;
+    /// So many sums of two bytes fit a lane.
+    const WORDS: usize = 128;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let lanes = |words: &[[u8; 8]]| {
+        let add = |sum, word: &[u8; 8]| {
+            let word = u64::from_le_bytes(*word);
+            sum + (word & EVEN) + (word >> 8 & EVEN)
+        };
+        let sum = words.iter().fold(0, add);
+        (0..4).map(|lane| (sum >> (16 * lane) & 0xffff) as usize).sum::<usize>()
+    };
+    let whole: usize = words.chunks(WORDS).map(lanes).sum();
+    whole + rest.iter().map(|byte| usize::from(*byte)).sum::<usize>()
 }
 
 impl<'a> PageView<'a> {
@@ -214,9 +235,10 @@ impl<'a> PageView<'a> {
             let (kept, further) = (self.shared.get(before), self.further.get(before));
             start = start.checked_sub(further).ok_or_else(shares_too_much)?;
             if kept < shared {
-                let bytes = self.slice(start, further)?;
-                let bytes = bytes.get(..shared - kept).ok_or_else(shares_too_much)?;
-                value[kept..shared].copy_from_slice(bytes);
+                if shared - kept > further {
+                    return Err(shares_too_much());
+                }
+                value[kept..shared].copy_from_slice(self.slice(start, shared - kept)?);
                 shared = kept;
             }
         }
@@ -310,6 +332,15 @@ mod tests {
             (0..100).map(|i| format!("{}{i:03}", "x".repeat(254))).collect();
         long.push("y".into());
         check(&long);
+    }
+
+    #[test]
+    fn bytes_are_summed_without_overflow() {
+        for count in [0, 1, 7, 8, 9, 1_023, 1_024, 1_025, 10_000] {
+            assert_eq!(sum_of_bytes(&vec![255; count]), 255 * count);
+        }
+        let bytes: Vec<u8> = (0..=255).collect();
+        assert_eq!(sum_of_bytes(&bytes[3..]), (3..=255).sum::<usize>());
     }
 
     #[test]
