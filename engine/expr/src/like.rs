@@ -16,6 +16,7 @@ enum Token {
 pub struct LikePattern {
     tokens: Vec<Token>,
     prefix: String,
+    contained: String,
     shape: Shape,
 }
 
@@ -27,7 +28,7 @@ enum Shape {
     /// The prefix, then anything.
     Prefix,
     /// `%text%`
-    Contains(String),
+    Contains,
     /// Anything else.
     General,
 }
@@ -53,23 +54,33 @@ impl LikePattern {
         let shape = match &tokens[prefix.chars().count()..] {
             [] => Shape::Exact,
             [Token::AnyRun] => Shape::Prefix,
-            [Token::AnyRun, middle @ .., Token::AnyRun] if prefix.is_empty() => {
-                let text = literal(middle);
-                if text.chars().count() == middle.len() {
-                    Shape::Contains(text)
-                } else {
-                    Shape::General
-                }
+            [Token::AnyRun, middle @ .., Token::AnyRun]
+                if prefix.is_empty() && middle.iter().all(|t| matches!(t, Token::Char(_))) =>
+            {
+                Shape::Contains
             }
             _ => Shape::General,
         };
-        Self { tokens, prefix, shape }
+        let contained = longest_literal(&tokens);
+        Self { tokens, prefix, contained, shape }
     }
 
     /// The literal text every match starts with: a range over a sorted dictionary.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// The longest literal text that every match contains; empty when there is none.
+    #[must_use]
+    pub fn contained(&self) -> &str {
+        &self.contained
+    }
+
+    /// True when all texts match that contain [`Self::contained`]: `%text%`.
+    #[must_use]
+    pub fn is_contained_only(&self) -> bool {
+        self.shape == Shape::Contains
     }
 
     /// True when the prefix alone decides: `text%`.
@@ -90,7 +101,7 @@ impl LikePattern {
         match &self.shape {
             Shape::Exact => text == self.prefix,
             Shape::Prefix => text.starts_with(&self.prefix),
-            Shape::Contains(middle) => text.contains(middle.as_str()),
+            Shape::Contains => text.contains(&self.contained),
             Shape::General => text.starts_with(&self.prefix) && self.general(text),
         }
     }
@@ -145,6 +156,11 @@ fn literal(tokens: &[Token]) -> String {
         .collect()
 }
 
+fn longest_literal(tokens: &[Token]) -> String {
+    let runs = tokens.split(|token| !matches!(token, Token::Char(_))).map(literal);
+    runs.max_by_key(String::len).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +185,25 @@ mod tests {
                 LikePattern::new(pattern, Some('\\')).matches(text),
                 expected,
                 "{pattern} {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_every_match_contains_is_known() {
+        for (pattern, contained, only) in [
+            ("%special%requests%", "requests", false),
+            ("%express%", "express", true),
+            ("%a\\%b%", "a%b", true),
+            ("ab_c%", "ab", false),
+            ("%_%", "", false),
+            ("%", "", false),
+        ] {
+            let like = LikePattern::new(pattern, Some('\\'));
+            assert_eq!(
+                (like.contained(), like.is_contained_only()),
+                (contained, only),
+                "{pattern}"
             );
         }
     }

@@ -37,7 +37,7 @@ pub use verify::VerifyReport;
 pub use view::{
     BLOCK_ROWS, ColumnView, ComplexColumn, Dictionary, DictionaryInstance, IdBlock, MultiBlock,
     MultiScratch, NULL_ID, NullMask, NumericBlock, NumericColumn, NumericStats, NumericSum,
-    NumericValues, SegmentView, StringColumn,
+    NumericValues, SegmentView, StringColumn, TextRun,
 };
 pub use writer::{
     ColumnData, ColumnEncoder, ComplexRows, EncodedColumn, IndexPolicy, SegmentSummary,

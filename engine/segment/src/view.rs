@@ -324,6 +324,33 @@ pub struct DictionaryInstance {
     pub column: u32,
 }
 
+/// Some values of a dictionary, one behind the other: what is looked for in all of them can be looked
+/// for at once.
+#[derive(Debug, Clone, Copy)]
+pub struct TextRun<'a> {
+    /// The id of the first value; those of the others follow.
+    pub first_id: u32,
+    /// The values, perhaps with others before them.
+    pub text: &'a str,
+    /// Where the first value starts in `text`.
+    pub start: u32,
+    /// Where each value ends and the next starts, ascending.
+    pub ends: &'a [u32],
+}
+
+impl<'a> TextRun<'a> {
+    /// The ids with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &'a str)> {
+        let text = self.text;
+        let mut start = self.start as usize;
+        let values = self.ends.iter().map(move |&end| {
+            let end = end as usize;
+            &text[std::mem::replace(&mut start, end)..end]
+        });
+        (self.first_id..).zip(values)
+    }
+}
+
 /// The distinct values of a STRING column. Id 0 is null, values have ids `1..len`.
 pub trait Dictionary: Send + Sync {
     /// Number of ids, null's included: at least 1.
@@ -344,6 +371,19 @@ pub trait Dictionary: Send + Sync {
         ids: std::ops::Range<u32>,
         visit: &mut dyn FnMut(u32, Option<&str>),
     ) -> Result<()>;
+    /// Calls `visit` with the values of `ids`, in order, many at a time: the cheapest way. Null is
+    /// passed over.
+    fn for_each_run(
+        &self,
+        ids: std::ops::Range<u32>,
+        visit: &mut dyn FnMut(&TextRun<'_>),
+    ) -> Result<()> {
+        self.for_each(ids, &mut |id, text| {
+            let Some(text) = text else { return };
+            let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            visit(&TextRun { first_id: id, text, start: 0, ends: &[end] });
+        })
+    }
     /// Calls `visit` with the values of some ids, which ascend: the cheap way to see few values.
     /// Null is passed over.
     fn for_ids(&self, ids: &[u32], visit: &mut dyn FnMut(u32, &str)) -> Result<()> {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use henge_segment::NULL_ID;
-use henge_sketch::HllHash;
+use henge_sketch::{HllHash, HllRegisters};
 
 use super::batch::Batch;
 use super::build::MakeSketch;
@@ -21,6 +21,9 @@ use crate::partial::StateColumn;
 /// A bitmap of marks that is smaller stays in the cache, where marking is cheaper than fetching
 /// hashes.
 const CACHED_MARKS: usize = 1 << 23;
+
+/// Pairs whose hashes are fetched together.
+const GATHERED: usize = 256;
 
 /// Distinct values of one or several dimensions.
 #[derive(Debug)]
@@ -82,11 +85,13 @@ fn add_by_hash<S: SketchKind>(
     sketches: &mut GroupSketches<S>,
 ) -> Result<()> {
     if let Some(registers) = sketches.registers()? {
+        let mut gathered = Gathered::new(hashes);
         visit_ids(batch, ids, |group, id| {
             if id != NULL_ID {
-                registers.update(group, hashes[id as usize]);
+                gathered.push(registers, group, id);
             }
         });
+        gathered.flush(registers);
         return Ok(());
     }
     let mut result = Ok(());
@@ -99,6 +104,43 @@ fn add_by_hash<S: SketchKind>(
         }
     });
     result
+}
+
+/// Pairs of group and id on their way to registers. Hashes of many are fetched before the first
+/// register is written: else each fetch would wait until the processor knows that no write before
+/// it meant the same place.
+struct Gathered<'h> {
+    hashes: &'h [HllHash],
+    groups: [u32; GATHERED],
+    ids: [u32; GATHERED],
+    count: usize,
+}
+
+impl<'h> Gathered<'h> {
+    fn new(hashes: &'h [HllHash]) -> Self {
+        Self { hashes, groups: [0; GATHERED], ids: [0; GATHERED], count: 0 }
+    }
+
+    #[inline]
+    fn push(&mut self, registers: &mut HllRegisters, group: usize, id: u32) {
+        self.groups[self.count] = group as u32;
+        self.ids[self.count] = id;
+        self.count += 1;
+        if self.count == GATHERED {
+            self.flush(registers);
+        }
+    }
+
+    #[inline(never)]
+    fn flush(&mut self, registers: &mut HllRegisters) {
+        let Some(&of_null) = self.hashes.first() else { return };
+        let mut found = [of_null; GATHERED];
+        let ids = &self.ids[..self.count];
+        found.iter_mut().zip(ids).for_each(|(found, id)| *found = self.hashes[*id as usize]);
+        let pairs = self.groups[..self.count].iter().zip(&found);
+        pairs.for_each(|(group, hash)| registers.update(*group as usize, *hash));
+        self.count = 0;
+    }
 }
 
 /// Calls `visit` with each group and id of a batch.

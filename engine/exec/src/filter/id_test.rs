@@ -4,6 +4,7 @@ use henge_query::Ordering;
 use henge_segment::{Dictionary, NULL_ID};
 
 use super::comparison::{Comparison, Truth};
+use super::text_search::TextSearch;
 use crate::error::Result;
 
 /// A set of dictionary ids.
@@ -283,6 +284,17 @@ fn matching_values(
                     set.insert(id);
                 }
             }
+        }
+        Comparison::Like(pattern) if !pattern.contained().is_empty() => {
+            let (search, decided) =
+                (TextSearch::new(pattern.contained()), pattern.is_contained_only());
+            dictionary.for_each_run(candidates, &mut |run| {
+                search.for_each(run, |id, text| {
+                    if decided || pattern.matches(text) {
+                        set.insert(id);
+                    }
+                });
+            })?;
         }
         _ => {
             let test = comparison.prepared();

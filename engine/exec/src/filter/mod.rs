@@ -15,6 +15,7 @@ mod node;
 mod numeric_leaf;
 mod numeric_test;
 mod selection;
+mod text_search;
 
 use henge_query::Filter;
 

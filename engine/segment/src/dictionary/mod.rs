@@ -12,6 +12,7 @@ pub(crate) mod page;
 pub(crate) mod reader;
 mod sort;
 pub(crate) mod table;
+pub(crate) mod texts;
 pub(crate) mod writer;
 
 /// Values in a bucket.

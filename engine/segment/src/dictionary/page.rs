@@ -6,9 +6,11 @@
 use std::cmp::Ordering;
 
 use crate::dictionary::table::StringTable;
+use crate::dictionary::texts::Texts;
 use crate::dictionary::{BUCKET_VALUES, PAGE_BYTES};
 use crate::error::Result;
 use crate::format::corrupt;
+use crate::view::TextRun;
 
 /// The raw bytes of the page that starts at a value, and the value it ends before.
 pub(crate) fn encode(table: &StringTable, start: usize) -> (Vec<u8>, usize) {
@@ -184,23 +186,46 @@ impl<'a> PageView<'a> {
         Ok((position, false))
     }
 
-    /// Visits the values at positions `from..to`, in order.
-    pub(crate) fn for_each(
+    /// Visits the values at positions `from..to`, in order, many at a time; `first_id` is the id of
+    /// the page's first value.
+    pub(crate) fn for_each_run(
         &self,
         from: usize,
         to: usize,
-        visit: &mut dyn FnMut(&str),
+        first_id: u32,
+        texts: &mut Texts,
+        visit: &mut dyn FnMut(&TextRun<'_>),
     ) -> Result<()> {
         let to = to.min(self.values);
-        let mut position = from - from % BUCKET_VALUES;
-        let mut cursor = self.cursor(position / BUCKET_VALUES);
-        while position < to && cursor.advance()? {
-            if position >= from {
-                visit(std::str::from_utf8(&cursor.value).map_err(|_| not_text())?);
+        let mut first = from - from % BUCKET_VALUES;
+        let mut position = first;
+        let mut bytes = self.bytes_from(self.further.sum(0..position.min(self.values)))?;
+        texts.clear();
+        while position < to {
+            if position % BUCKET_VALUES == 0 {
+                if texts.is_full() {
+                    visit(
+                        &texts
+                            .run(from.saturating_sub(first), first_id + from.max(first) as u32)?,
+                    );
+                    first = position;
+                    texts.clear();
+                }
+                texts.start_bucket();
             }
+            let further = self.further.get(position);
+            texts.push(self.shared.get(position), bytes, further)?;
+            bytes = &bytes[further..];
             position += 1;
         }
+        if !texts.is_empty() {
+            visit(&texts.run(from.saturating_sub(first), first_id + from.max(first) as u32)?);
+        }
         Ok(())
+    }
+
+    fn bytes_from(&self, offset: usize) -> Result<&'a [u8]> {
+        self.bytes.get(offset..).ok_or_else(outside)
     }
 
     /// Where the bytes of each bucket start.
@@ -246,9 +271,7 @@ impl<'a> PageView<'a> {
     }
 
     fn slice(&self, start: usize, length: usize) -> Result<&'a [u8]> {
-        self.bytes
-            .get(start..start.saturating_add(length))
-            .ok_or_else(|| corrupt("a dictionary value lies outside its page"))
+        self.bytes.get(start..start.saturating_add(length)).ok_or_else(outside)
     }
 
     /// A cursor before the first value of a bucket.
@@ -257,6 +280,10 @@ impl<'a> PageView<'a> {
         let offset = self.further.sum(0..position);
         Cursor { page: *self, position, offset, value: Vec::new() }
     }
+}
+
+fn outside() -> crate::error::SegmentError {
+    corrupt("a dictionary value lies outside its page")
 }
 
 fn not_text() -> crate::error::SegmentError {
@@ -301,8 +328,16 @@ mod tests {
             let (raw, end) = encode(&table, start);
             let page = PageView::new(&raw, end - start).unwrap();
             let mut visited = Vec::new();
-            page.for_each(0, usize::MAX, &mut |value| visited.push(value.to_owned())).unwrap();
-            assert_eq!(visited, values[start..end]);
+            let mut texts = Texts::default();
+            for from in [0, 1, 31, 33].into_iter().filter(|from| *from < end - start) {
+                visited.clear();
+                let mut visit = |run: &TextRun<'_>| {
+                    visited.extend(run.iter().map(|(id, value)| (id, value.to_owned())));
+                };
+                page.for_each_run(from, usize::MAX, 7, &mut texts, &mut visit).unwrap();
+                let expected = (7 + from as u32..).zip(values[start + from..end].iter().cloned());
+                assert!(visited.iter().cloned().eq(expected), "from {from}");
+            }
             for (position, value) in values[start..end].iter().enumerate() {
                 assert_eq!(page.get(position).unwrap(), *value);
                 let last = end - start - 1;
@@ -347,8 +382,10 @@ mod tests {
     fn h_45_damaged_pages_are_refused() {
         let table: StringTable = ["ab", "abc", "b"].into_iter().collect();
         let (raw, _) = encode(&table, 0);
-        let read =
-            |raw: &[u8], values| PageView::new(raw, values)?.for_each(0, values, &mut |_| {});
+        let read = |raw: &[u8], values| {
+            let page = PageView::new(raw, values)?;
+            page.for_each_run(0, values, 1, &mut Texts::default(), &mut |_| {})
+        };
         let get = |raw: &[u8], at| PageView::new(raw, 3)?.get(at);
         read(&raw, 3).unwrap();
         for cut in 0..raw.len() {

@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use crate::dictionary::page::PageView;
+use crate::dictionary::texts::Texts;
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::sink::{Packed, PieceSink};
 use crate::reader::cache::{self, PageKey};
-use crate::view::{Dictionary, DictionaryInstance};
+use crate::view::{Dictionary, DictionaryInstance, TextRun};
 use crate::writer::WriteOptions;
 
 /// A dictionary in a segment.
@@ -197,28 +198,33 @@ impl Dictionary for DictionaryReader {
     }
 
     fn for_each(&self, ids: Range<u32>, visit: &mut dyn FnMut(u32, Option<&str>)) -> Result<()> {
-        if ids.end > self.length {
-            return Err(corrupt(format!("ids {ids:?} of a dictionary of {}", self.length)));
-        }
         if ids.start == 0 && ids.end > 0 {
             visit(0, None);
+        }
+        self.for_each_run(ids, &mut |run| run.iter().for_each(|(id, text)| visit(id, Some(text))))
+    }
+
+    fn for_each_run(&self, ids: Range<u32>, visit: &mut dyn FnMut(&TextRun<'_>)) -> Result<()> {
+        if ids.end > self.length {
+            return Err(corrupt(format!("ids {ids:?} of a dictionary of {}", self.length)));
         }
         let mut id = ids.start.max(1);
         if id >= ids.end {
             return Ok(());
         }
         let pages = self.pages()?;
-        let mut number = pages.entries.partition_point(|page| page.first_id <= id) - 1;
-        while id < ids.end {
-            let first_id = pages.entries.get(number).map_or(0, |page| page.first_id);
-            let (from, to) = ((id - first_id) as usize, (ids.end - first_id) as usize);
-            self.with_page(pages, number, |page| {
-                page.for_each(from, to, &mut |value| {
-                    visit(id, Some(value));
-                    id += 1;
-                })
+        let mut texts = Texts::default();
+        let first = pages.entries.partition_point(|page| page.first_id <= id) - 1;
+        for (number, page) in pages.entries.iter().enumerate().skip(first) {
+            if page.first_id >= ids.end {
+                break;
+            }
+            let from = id.saturating_sub(page.first_id) as usize;
+            let to = (ids.end - page.first_id) as usize;
+            self.with_page(pages, number, |view| {
+                view.for_each_run(from, to, page.first_id, &mut texts, visit)
             })?;
-            number += 1;
+            id = page.first_id + page.values;
         }
         Ok(())
     }
