@@ -13,6 +13,7 @@ use crate::error::{Result, SketchError};
 use crate::{HYPER_UNIQUE_LG_K, Sketch, hll_image};
 
 mod registers;
+mod words;
 
 pub use registers::HllRegisters;
 

@@ -171,7 +171,7 @@ fn write_pieces(
     match (block.values, block.nulls, selection) {
         (NumericValues::Constant(value), None, _) => return Some(pieces.id_of(value)),
         (NumericValues::Slice(values), None, Selection::Range { start, end }) => {
-            pieces.write_ids(&values[start..end], &mut ids[start..end]);
+            return pieces.write_ids(&values[start..end], &mut ids[start..end]);
         }
         (values, nulls, selection) => selection.for_each(|row| {
             let null = nulls.is_some_and(|nulls| nulls.is_null(row));

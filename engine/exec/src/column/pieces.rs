@@ -7,6 +7,9 @@ use henge_expr::TimePieces;
 /// Recently met pieces, by the bits of instants above those of a piece's length.
 const CACHED_PIECES: usize = 1 << 12;
 
+/// Instants that are compared with a piece before the next look at the result.
+const CHECKED: usize = 512;
+
 /// Gives each piece that occurs the next id, from 1 on: 0 is null.
 #[derive(Debug)]
 pub(super) struct PieceIds {
@@ -32,6 +35,13 @@ impl Piece {
     #[inline]
     fn holds(&self, value: i64) -> bool {
         self.first <= value && value <= self.last
+    }
+
+    /// Without a branch for each value.
+    fn holds_all(&self, values: &[i64]) -> bool {
+        let span = self.last.wrapping_sub(self.first) as u64;
+        let is_beyond = |&value: &i64| value.wrapping_sub(self.first) as u64 > span;
+        !values.iter().fold(false, |any, value| any | is_beyond(value))
     }
 }
 
@@ -76,8 +86,13 @@ impl PieceIds {
         self.current.holds(max).then_some(id)
     }
 
-    /// Writes the ids of instants.
-    pub(super) fn write_ids(&mut self, values: &[i64], ids: &mut [u32]) {
+    /// Writes the ids of instants, or finds that they all have the same: rows are in the order of
+    /// time more often than not, and pieces longer than a window.
+    pub(super) fn write_ids(&mut self, values: &[i64], ids: &mut [u32]) -> Option<u32> {
+        let id = self.id_of(*values.first()?);
+        if values.chunks(CHECKED).all(|values| self.current.holds_all(values)) {
+            return Some(id);
+        }
         let mut piece = self.current;
         for (id, &value) in ids.iter_mut().zip(values) {
             if !piece.holds(value) {
@@ -86,6 +101,7 @@ impl PieceIds {
             *id = piece.id;
         }
         self.current = piece;
+        None
     }
 
     #[inline(never)]
@@ -129,7 +145,7 @@ mod tests {
         let mut mixed = PieceIds::new(expression.time_pieces("t").unwrap());
         let values: Vec<i64> = (-20_000..20_000).map(|n| n * 600_000).collect();
         let mut ids = vec![0; values.len()];
-        sorted.write_ids(&values, &mut ids);
+        assert_eq!(sorted.write_ids(&values, &mut ids), None);
         let hours: std::collections::BTreeSet<i64> =
             values.iter().map(|value| value.div_euclid(HOUR_MS)).collect();
         assert_eq!(sorted.id_count() - 1, hours.len());
@@ -146,5 +162,8 @@ mod tests {
         assert_eq!(mixed.example(0), None);
         assert_eq!(mixed.id_of_range(0, HOUR_MS - 1), Some(mixed.id_of(1)));
         assert_eq!(mixed.id_of_range(0, HOUR_MS), None);
+        let of_one: Vec<i64> = (0..3_000).map(|n| n * 7_919 % HOUR_MS).collect();
+        assert_eq!(mixed.write_ids(&of_one, &mut ids), Some(mixed.id_of(1)));
+        assert_eq!(mixed.write_ids(&[], &mut ids), None);
     }
 }

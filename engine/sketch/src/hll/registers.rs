@@ -4,6 +4,7 @@
 use datasketches::hll as ds;
 use henge_types::HllType;
 
+use super::words::{WORDS, bits_of_words};
 use super::{HllHash, HllSketch, NAME, SLOT_BITS, State};
 use crate::error::{Result, SketchError};
 use crate::hll_image;
@@ -62,22 +63,30 @@ impl HllRegisters {
 
     /// Adds the values of words, as [`HllHash::of_i64`] hashes them, to a group.
     pub fn update_words(&mut self, group: usize, words: &[u64]) {
-        if !self.groups[group].is_full {
-            words.iter().for_each(|&word| self.update_bits(group, bits_of_word(word)));
-            return;
-        }
-        let registers = &mut self.registers[group << self.lg_k..][..1 << self.lg_k];
-        for &word in words {
-            let bits = bits_of_word(word);
-            let at = bits as usize & (registers.len() - 1);
-            registers[at] = registers[at].max((bits >> SLOT_BITS) as u8);
+        let mut all_bits = [0; WORDS];
+        for words in words.chunks(WORDS) {
+            let all_bits = &mut all_bits[..words.len()];
+            bits_of_words(words, all_bits);
+            if !self.groups[group].is_full {
+                all_bits.iter().for_each(|&bits| self.update_bits(group, bits));
+                continue;
+            }
+            let registers = &mut self.registers[group << self.lg_k..][..1 << self.lg_k];
+            for &bits in &*all_bits {
+                let at = bits as usize & (registers.len() - 1);
+                registers[at] = registers[at].max((bits >> SLOT_BITS) as u8);
+            }
         }
     }
 
     /// Adds the values of words to a group each.
     pub fn update_words_of(&mut self, groups: &[u32], words: &[u64]) {
-        for (&group, &word) in groups.iter().zip(words) {
-            self.update_bits(group as usize, bits_of_word(word));
+        let mut all_bits = [0; WORDS];
+        for (groups, words) in groups.chunks(WORDS).zip(words.chunks(WORDS)) {
+            bits_of_words(words, &mut all_bits);
+            for (&group, &bits) in groups.iter().zip(&all_bits) {
+                self.update_bits(group as usize, bits);
+            }
         }
     }
 
@@ -147,28 +156,4 @@ impl HllRegisters {
             .map_err(|error| SketchError::corrupt(NAME, error.message()))?;
         Ok(Some(HllSketch { lg_k, hll_type, state: State::Single(single) }))
     }
-}
-
-/// Slot and register value of a word: the library's hash of eight bytes, spelled out so that the
-/// multiplications of several values overlap.
-#[inline(always)]
-pub(super) fn bits_of_word(word: u64) -> u32 {
-    const SEED: u64 = 9001;
-    let first = word.wrapping_mul(0x87c3_7b91_1142_53d5).rotate_left(31);
-    let low = SEED ^ first.wrapping_mul(0x4cf5_ad43_2745_937f) ^ 8;
-    let high = SEED ^ 8;
-    let low = low.wrapping_add(high);
-    let high = high.wrapping_add(low);
-    let (low, high) = (mix(low), mix(high));
-    let low = low.wrapping_add(high);
-    let high = high.wrapping_add(low);
-    let value = high.leading_zeros().min(62) + 1;
-    value << SLOT_BITS | low as u32 & ((1 << SLOT_BITS) - 1)
-}
-
-#[inline(always)]
-fn mix(word: u64) -> u64 {
-    let word = (word ^ word >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    let word = (word ^ word >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    word ^ word >> 33
 }

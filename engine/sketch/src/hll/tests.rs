@@ -216,26 +216,6 @@ proptest! {
 }
 
 #[test]
-fn words_hash_as_the_library_hashes_them() {
-    let numbers = (0..1_000_i64)
-        .flat_map(|n| [n, -n, n << 40, n.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64)]);
-    for number in numbers {
-        assert_eq!(registers::bits_of_word(number as u64), HllHash::of_i64(number).bits());
-        let double = number as f64 / 7.0;
-        assert_eq!(
-            registers::bits_of_word(HllHash::word_of_f64(double)),
-            HllHash::of_f64(double).bits()
-        );
-    }
-    for double in [0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::MIN] {
-        assert_eq!(
-            registers::bits_of_word(HllHash::word_of_f64(double)),
-            HllHash::of_f64(double).bits()
-        );
-    }
-}
-
-#[test]
 fn registers_make_the_same_sketches_as_the_library() {
     for hll_type in TYPES {
         for lg_k in [4, 7, 8, 12, 14] {

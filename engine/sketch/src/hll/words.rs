@@ -1,0 +1,114 @@
+//! Hashes of many words of eight bytes: one loop without branches, compiled for the vector
+//! instructions that the processor has.
+#![allow(unsafe_code)]
+
+use super::SLOT_BITS;
+
+/// Words that are hashed at a time.
+pub(super) const WORDS: usize = 256;
+
+/// Writes slot and register value of each word to the same place of `bits`, as far as both reach.
+pub(super) fn bits_of_words(words: &[u64], bits: &mut [u32]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512cd")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+        {
+            // SAFETY: the processor has these instructions.
+            return unsafe { avx512(words, bits) };
+        }
+        if is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+        {
+            // SAFETY: as above.
+            return unsafe { avx2(words, bits) };
+        }
+    }
+    each(words, bits);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512cd,avx512dq,avx512vl,bmi2,lzcnt")]
+fn avx512(words: &[u64], bits: &mut [u32]) {
+    each(words, bits);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi2,lzcnt")]
+fn avx2(words: &[u64], bits: &mut [u32]) {
+    each(words, bits);
+}
+
+#[inline(always)]
+fn each(words: &[u64], bits: &mut [u32]) {
+    bits.iter_mut().zip(words).for_each(|(bits, word)| *bits = bits_of_word(*word));
+}
+
+/// Slot and register value of a word: the library's hash of eight bytes, spelled out so that the
+/// multiplications of several values overlap.
+#[inline(always)]
+pub(super) fn bits_of_word(word: u64) -> u32 {
+    const SEED: u64 = 9001;
+    let first = word.wrapping_mul(0x87c3_7b91_1142_53d5).rotate_left(31);
+    let low = SEED ^ first.wrapping_mul(0x4cf5_ad43_2745_937f) ^ 8;
+    let high = SEED ^ 8;
+    let low = low.wrapping_add(high);
+    let high = high.wrapping_add(low);
+    let (low, high) = (mix(low), mix(high));
+    let low = low.wrapping_add(high);
+    let high = high.wrapping_add(low);
+    let value = high.leading_zeros().min(62) + 1;
+    value << SLOT_BITS | low as u32 & ((1 << SLOT_BITS) - 1)
+}
+
+#[inline(always)]
+fn mix(word: u64) -> u64 {
+    let word = (word ^ word >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let word = (word ^ word >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    word ^ word >> 33
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::HllHash;
+    use super::*;
+
+    #[test]
+    fn words_hash_as_the_library_hashes_them_with_all_instructions() {
+        let numbers: Vec<i64> = (0..1_001_i64)
+            .flat_map(|n| [n, -n, n << 40, n.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64)])
+            .collect();
+        let doubles = numbers.iter().map(|number| *number as f64 / 7.0);
+        let doubles: Vec<f64> =
+            doubles.chain([0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::MIN]).collect();
+        let words: Vec<u64> = numbers
+            .iter()
+            .map(|number| *number as u64)
+            .chain(doubles.iter().map(|double| HllHash::word_of_f64(*double)))
+            .collect();
+        let expected: Vec<u32> = numbers
+            .iter()
+            .map(|number| HllHash::of_i64(*number).bits())
+            .chain(doubles.iter().map(|double| HllHash::of_f64(*double).bits()))
+            .collect();
+        let mut bits = vec![0; words.len()];
+        bits_of_words(&words, &mut bits);
+        assert_eq!(bits, expected);
+        bits.fill(0);
+        each(&words, &mut bits);
+        assert_eq!(bits, expected);
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+        {
+            bits.fill(0);
+            // SAFETY: the processor has these instructions.
+            unsafe { avx2(&words, &mut bits) };
+            assert_eq!(bits, expected);
+        }
+    }
+}
