@@ -5,15 +5,16 @@ mod build;
 mod cardinality;
 mod count;
 mod distinct;
-mod distinct_numbers;
 mod group_marks;
 mod kernels;
 mod marks;
+mod number_sketches;
 mod numeric;
-mod quantiles;
 mod scatter;
 mod set;
+mod sketch_kind;
 mod sketches;
+mod stored_sketches;
 mod table;
 
 use std::ops::Range;
