@@ -32,8 +32,8 @@ pub(super) fn accumulator<'a>(
         AggregatorKind::Numeric { op, column_type, input } => {
             let (wanted, float) = number_type(name, column_type)?;
             let slot = set.numeric_input(columns, input, wanted)?;
-            let place = layout.place(filtered || set.has_nulls(slot));
-            let positive = set.is_positive(slot, columns.view().block_count())?;
+            let place = layout.place(filtered || set.slot(slot).has_nulls());
+            let positive = set.slot(slot).is_positive(columns.view().block_count())?;
             let name = name.clone();
             Ok(numeric(*op, wanted, NumericInput { name, slot, place, positive, float }))
         }

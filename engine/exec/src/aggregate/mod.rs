@@ -188,7 +188,7 @@ impl<'a> Aggregator<'a> {
         }
         match self.slots.as_slice() {
             [] => Ok(self.accumulator.update_by_count(group, rows, states)),
-            [slot] => match set.stats(*slot, block)? {
+            [slot] => match set.slot(*slot).stats(block)? {
                 Some(stats) => self.accumulator.update_by_stats(group, rows, &stats, states),
                 None => Ok(false),
             },
