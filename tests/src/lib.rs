@@ -1,5 +1,5 @@
 //! A server in this process, for tests: real HTTP on a free port, a temporary data directory.
-#![allow(clippy::expect_used, clippy::missing_panics_doc)]
+#![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 use henge_platform::config::ServerConfig;
 use henge_server::Running;

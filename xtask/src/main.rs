@@ -1,6 +1,6 @@
 //! What cargo does not do for the workspace: checks (`cargo xtask layers | tidy | coverage-ids`) and the
 //! comparison with peers (`cargo xtask bench-peers`).
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to run")]
 
 mod bench_peers;
 mod coverage_ids;

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,15 +13,12 @@ use henge_exec::{
     run,
 };
 use henge_query::Query;
-use henge_segment::{
-    BLOCK_ROWS, ColumnData, MappedSegment, SegmentView, SegmentWriter, StringTable, WriteOptions,
-};
+use henge_segment::{BLOCK_ROWS, ColumnData, SegmentView, StringTable};
 use henge_sketch::{HllSketch, Sketch, ThetaSketch};
-use henge_types::{
-    ColumnRole, ColumnSchema, ColumnType, Granularity, HllType, Interval, SegmentId, SegmentSchema,
-    Version,
-};
+use henge_types::HllType;
 use serde_json::{Value, json};
+
+use support::{doubles, longs};
 
 /// Distinct values of each STRING column: bitmaps of them by `site` and `page` exceed the cache and
 /// what is allowed.
@@ -41,43 +40,22 @@ fn text_of(column: usize, id: u32) -> String {
 }
 
 fn segment(rows: usize) -> Arc<dyn SegmentView> {
-    let column = |name: &str, column_type, role| ColumnSchema {
-        name: name.to_owned(),
-        column_type,
-        role,
-        multi_value: false,
-        has_nulls: true,
+    let dictionary = |(column, count)| {
+        let texts: Vec<String> = (1..=count).map(|id| text_of(column, id)).collect();
+        texts.iter().map(String::as_str).collect::<StringTable>()
     };
-    let mut columns = vec![column("__time", ColumnType::Long, ColumnRole::Time)];
-    columns
-        .extend(COLUMNS.map(|(name, _)| column(name, ColumnType::String, ColumnRole::Dimension)));
-    columns.push(column("order", ColumnType::Long, ColumnRole::Dimension));
-    columns.push(column("price", ColumnType::Double, ColumnRole::Dimension));
-    let schema = SegmentSchema {
-        columns,
-        metrics: Vec::new(),
-        rollup: false,
-        query_granularity: Granularity::None,
-    };
-    let interval = Interval { start_ms: 0, end_ms: 86_400_000 };
-    let id = SegmentId::new("t", interval, Version(1), 0);
-    let options = WriteOptions::default();
-    let mut writer = SegmentWriter::new(Vec::new(), id, schema, rows, options).unwrap();
-    let times: Vec<i64> = (0..rows as i64).collect();
-    writer.write_column("__time", ColumnData::Long { values: &times, nulls: None }).unwrap();
-    for (position, (name, count)) in COLUMNS.into_iter().enumerate() {
-        let texts: Vec<String> = (1..=count).map(|id| text_of(position, id)).collect();
-        let dictionary: StringTable = texts.iter().map(String::as_str).collect();
-        let ids: Vec<u32> = (0..rows).map(|row| id_of(position, row)).collect();
-        let data = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: false };
-        writer.write_column(name, data).unwrap();
-    }
+    let counts = COLUMNS.map(|(_, count)| count);
+    let dictionaries: Vec<StringTable> = (0..).zip(counts).map(dictionary).collect();
+    let ids_of = |column| (0..rows).map(|row| id_of(column, row)).collect::<Vec<u32>>();
+    let ids: Vec<Vec<u32>> = (0..COLUMNS.len()).map(ids_of).collect();
     let orders: Vec<i64> = (0..rows).map(order_of).collect();
-    writer.write_column("order", ColumnData::Long { values: &orders, nulls: None }).unwrap();
     let prices: Vec<f64> = orders.iter().map(|order| *order as f64 / 8.0).collect();
-    writer.write_column("price", ColumnData::Double { values: &prices, nulls: None }).unwrap();
-    let (_, bytes) = writer.finish_into().unwrap();
-    Arc::new(MappedSegment::open(Arc::new(bytes)).unwrap())
+    let texts = COLUMNS.iter().zip(dictionaries.iter().zip(&ids));
+    let texts = texts.map(|((name, _), (dictionary, ids))| {
+        (*name, ColumnData::String { dictionary, ids, bitmaps: false })
+    });
+    let numbers = [("order", longs(&orders)), ("price", doubles(&prices))];
+    Arc::new(support::segment(rows, texts.chain(numbers)))
 }
 
 fn answer(query: &Query, partial: Partial) -> Value {

@@ -2,60 +2,27 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+mod support;
 
 use henge_exec::{ExecContext, ExecError, KeyColumn, Partial, StateColumn, merge, run, run_blocks};
 use henge_query::Query;
-use henge_segment::{
-    BLOCK_ROWS, ColumnData, MappedSegment, SegmentView, SegmentWriter, StringTable, WriteOptions,
-};
-use henge_types::{
-    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, SegmentId, SegmentSchema, Version,
-};
+use henge_segment::{BLOCK_ROWS, ColumnData, MappedSegment, SegmentView, StringTable};
 use serde_json::{Value, json};
+
+use support::longs;
 
 /// A segment of `__time` (a millisecond a row), `key` (LONG), `sum` (LONG), `double`, `text`.
 fn segment(rows: usize, key: impl Fn(usize) -> i64, sum: impl Fn(usize) -> i64) -> MappedSegment {
-    let times: Vec<i64> = (0..rows as i64).collect();
     let keys: Vec<i64> = (0..rows).map(key).collect();
     let sums: Vec<i64> = (0..rows).map(sum).collect();
-    let doubles: Vec<f64> = keys.iter().map(|&key| key as f64 / 2.0).collect();
-    let mut texts = StringTable::new();
-    ["", "10", "9", "x"].iter().for_each(|text| texts.push(text));
+    let halves: Vec<f64> = keys.iter().map(|&key| key as f64 / 2.0).collect();
+    let dictionary: StringTable = ["", "10", "9", "x"].into_iter().collect();
     let ids: Vec<u32> = (0..rows as u32).map(|row| row % 5).collect();
-    let column = |name: &str, column_type, role| ColumnSchema {
-        name: name.to_owned(),
-        column_type,
-        role,
-        multi_value: false,
-        has_nulls: true,
-    };
-    let schema = SegmentSchema {
-        columns: vec![
-            column("__time", ColumnType::Long, ColumnRole::Time),
-            column("key", ColumnType::Long, ColumnRole::Dimension),
-            column("text", ColumnType::String, ColumnRole::Dimension),
-            column("sum", ColumnType::Long, ColumnRole::Dimension),
-            column("double", ColumnType::Double, ColumnRole::Dimension),
-        ],
-        metrics: Vec::new(),
-        rollup: false,
-        query_granularity: Granularity::None,
-    };
-    let interval = Interval { start_ms: 0, end_ms: 86_400_000 };
-    let id = SegmentId::new("t", interval, Version(1), 0);
-    let mut writer =
-        SegmentWriter::new(Vec::new(), id, schema, rows, WriteOptions::default()).unwrap();
-    let long = |values| ColumnData::Long { values, nulls: None };
-    writer.write_column("__time", long(&times)).unwrap();
-    writer.write_column("key", long(&keys)).unwrap();
-    let text = ColumnData::String { dictionary: &texts, ids: &ids, bitmaps: true };
-    writer.write_column("text", text).unwrap();
-    writer.write_column("sum", long(&sums)).unwrap();
-    let double = ColumnData::Double { values: &doubles, nulls: None };
-    writer.write_column("double", double).unwrap();
-    let (_, bytes) = writer.finish_into().unwrap();
-    MappedSegment::open(Arc::new(bytes)).unwrap()
+    let text = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
+    let double = support::doubles(&halves);
+    let columns =
+        [("key", longs(&keys)), ("text", text), ("sum", longs(&sums)), ("double", double)];
+    support::segment(rows, columns)
 }
 
 fn query(query_type: &str, fields: Value) -> Query {
@@ -74,7 +41,7 @@ fn long_sum() -> Value {
 }
 
 /// The long states of the only aggregator, by group.
-fn longs(partial: &Partial) -> Vec<i64> {
+fn states_of(partial: &Partial) -> Vec<i64> {
     match partial {
         Partial::Grouped(groups) => match &groups.states[0] {
             StateColumn::Long { values, .. } => values.clone(),
@@ -112,7 +79,7 @@ fn h_21_sums_that_come_back_into_range_are_exact() {
         "timeseries",
         json!({"aggregations": long_sum(), "context": {"useBlockStatistics": false}}),
     );
-    assert_eq!(longs(&run(&sum, &segment, &ExecContext::default()).unwrap()), [i64::MAX - 2]);
+    assert_eq!(states_of(&run(&sum, &segment, &ExecContext::default()).unwrap()), [i64::MAX - 2]);
 }
 
 #[test]
@@ -179,13 +146,13 @@ fn ranges_of_blocks_add_up() {
     for dimensions in [json!([]), json!(["text"]), json!(["key", "text"])] {
         let fields = json!({"aggregations": long_sum(), "dimensions": dimensions});
         let grouped = query("groupBy", fields);
-        let total = |partial: &Partial| longs(partial).iter().sum::<i64>();
+        let total = |partial: &Partial| states_of(partial).iter().sum::<i64>();
         let whole = run(&grouped, &segment, &ctx).unwrap();
         let parts = (0..segment.block_count())
             .map(|block| run_blocks(&grouped, &segment, block..block + 1, &ctx).unwrap())
             .collect();
         let merged = merge(&grouped, parts, &ctx).unwrap();
-        assert_eq!(longs(&merged).len(), longs(&whole).len());
+        assert_eq!(states_of(&merged).len(), states_of(&whole).len());
         assert_eq!(total(&merged), total(&whole));
         assert_eq!(total(&whole), (0..rows as i64).sum::<i64>());
     }
@@ -217,7 +184,10 @@ fn statistics_and_scans_agree() {
 fn kept(segment: &MappedSegment, filter: &Value) -> i64 {
     let count = json!([{"type": "count", "name": "n"}]);
     let counting = query("timeseries", json!({"aggregations": count, "filter": filter}));
-    longs(&run(&counting, segment, &ExecContext::default()).unwrap()).first().copied().unwrap_or(0)
+    states_of(&run(&counting, segment, &ExecContext::default()).unwrap())
+        .first()
+        .copied()
+        .unwrap_or(0)
 }
 
 #[test]

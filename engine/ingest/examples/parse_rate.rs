@@ -3,7 +3,7 @@
 //!
 //! Batches are short, and the best and the median are printed, so that other work on the machine
 //! shows in their distance and not in the best.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people to run")]
 
 use std::fmt::Write;
 use std::hint::black_box;

@@ -105,7 +105,7 @@ fn numbers<T: Number>(
             return Ok(chosen);
         }
     }
-    Ok((meta.encoding, Packed::new(raw, options.codec, options.zstd_level)))
+    Ok((meta.encoding, options.pack(raw)))
 }
 
 fn string(
@@ -151,7 +151,7 @@ fn id_block(
     directory.put_varint(u64::from(meta.min));
     directory.put_varint(u64::from(meta.max));
     match meta.data {
-        Some(_) => sink.put(&Packed::new(raw, options.codec, options.zstd_level), directory),
+        Some(_) => sink.put(&options.pack(raw), directory),
         None => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 //! `UPDATE_GOLDEN=1 cargo test -p henge-segment --test golden` writes the fixture anew, which is right
 //! only before a format version is released.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! What is written is read back, whatever the codec, the size and the memory alignment.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

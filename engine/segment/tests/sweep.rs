@@ -4,7 +4,7 @@
 //! `SWEEP=full cargo test --release -p henge-segment --test sweep -- --nocapture` takes more and
 //! smaller regions of larger files.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

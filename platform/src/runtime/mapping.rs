@@ -22,7 +22,7 @@ pub fn map_file(path: &Path) -> Result<SharedBytes> {
     Ok(Arc::new(map(&File::open(path)?)?))
 }
 
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "only the caller knows that nobody changes a mapped file")]
 fn map(file: &File) -> Result<Mmap> {
     // SAFETY: segment files are immutable once renamed into place, in folders that belong to this
     // process alone; they are deleted but never truncated or written while mapped.

@@ -53,7 +53,7 @@ impl Command {
 }
 
 /// Errors go to standard error, with their causes, one a line.
-#[allow(clippy::print_stderr)]
+#[expect(clippy::print_stderr, reason = "it is for whoever gave the command")]
 pub(crate) fn print_error(error: &anyhow::Error) {
     let mut shown = error.to_string();
     eprintln!("error: {}", shown.trim_end());

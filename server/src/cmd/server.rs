@@ -29,7 +29,7 @@ pub(crate) struct ServerArgs {
 }
 
 /// Runs until Ctrl-C or SIGTERM.
-#[allow(clippy::print_stdout)]
+#[expect(clippy::print_stdout, reason = "whoever started it waits for the line that says where")]
 pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
     let mut config = ServerConfig::load(args.config.as_deref())?;
     config.data_dir = args.data_dir.unwrap_or(config.data_dir);

@@ -6,12 +6,13 @@ use henge_types::{ColumnType, NumericOp};
 
 use super::cardinality::RowCardinality;
 use super::count::CountAccumulator;
-use super::distinct::DistinctAccumulator;
-use super::distinct_numbers::NumberSketches;
+use super::distinct::DistinctValues;
 use super::kernels::{DoubleMax, DoubleMin, DoubleSum, LongMax, LongMin, LongSum};
+use super::number_sketches::NumberSketches;
 use super::numeric::{NumericAccumulator, NumericInput};
-use super::quantiles::QuantilesAccumulator;
-use super::sketches::{MergeAccumulator, NullSketches, SketchKind};
+use super::sketch_kind::SketchKind;
+use super::sketches::{SketchAccumulator, SketchInput};
+use super::stored_sketches::{NullSketches, StoredSketches};
 use super::{Accumulator, Layout};
 use crate::column::{ColumnSet, Columns, NumericType, Source};
 use crate::error::{ExecError, Result};
@@ -31,8 +32,8 @@ pub(super) fn accumulator<'a>(
         AggregatorKind::Numeric { op, column_type, input } => {
             let (wanted, float) = number_type(name, column_type)?;
             let slot = set.numeric_input(columns, input, wanted)?;
-            let place = layout.place(filtered || set.has_nulls(slot));
-            let positive = set.is_positive(slot, columns.view().block_count())?;
+            let place = layout.place(filtered || set.slot(slot).has_nulls());
+            let positive = set.slot(slot).is_positive(columns.view().block_count())?;
             let name = name.clone();
             Ok(numeric(*op, wanted, NumericInput { name, slot, place, positive, float }))
         }
@@ -53,12 +54,13 @@ pub(super) fn accumulator<'a>(
             let make = Box::new(move || KllSketch::new(k));
             match columns.resolve(field)? {
                 Source::Complex(column) => {
-                    Ok(Box::new(MergeAccumulator::new(name, field, column, make)?))
+                    let stored = StoredSketches::of::<KllSketch>(name, field, column)?;
+                    Ok(sketched(name, make, stored))
                 }
                 _ => {
                     let input = AggregatorInput::Field(field.clone());
                     let slot = set.numeric_input(columns, &input, NumericType::Double)?;
-                    Ok(Box::new(QuantilesAccumulator::new(name, slot, make)))
+                    Ok(sketched(name, make, NumberSketches::new(slot)))
                 }
             }
         }
@@ -67,11 +69,11 @@ pub(super) fn accumulator<'a>(
                 .iter()
                 .map(|spec| Dimension::new(spec, columns, set))
                 .collect::<Result<Vec<_>>>()?;
-            if *by_row {
-                return Ok(Box::new(RowCardinality::new(name, dimensions)));
-            }
             let make = Box::new(HllSketch::hyper_unique);
-            Ok(Box::new(DistinctAccumulator::new(name, dimensions, make)))
+            Ok(match by_row {
+                true => sketched(name, make, RowCardinality::new(dimensions)),
+                false => sketched(name, make, DistinctValues::new(dimensions)),
+            })
         }
     }
 }
@@ -106,6 +108,15 @@ fn numeric<'a>(
     }
 }
 
+/// Sketches of an input.
+fn sketched<'a, S: SketchKind>(
+    name: &str,
+    make: MakeSketch<S>,
+    input: impl SketchInput<S> + 'a,
+) -> Box<dyn Accumulator + 'a> {
+    Box::new(SketchAccumulator::new(name, make, input))
+}
+
 /// A distinct count: merges stored sketches, hashes anything else.
 fn distinct<'a, S: SketchKind>(
     name: &str,
@@ -116,13 +127,15 @@ fn distinct<'a, S: SketchKind>(
 ) -> Result<Box<dyn Accumulator + 'a>> {
     Ok(match columns.resolve(field)? {
         Source::Missing => Box::new(NullSketches::<S>::default()),
-        Source::Complex(column) => Box::new(MergeAccumulator::new(name, field, column, make)?),
+        Source::Complex(column) => {
+            sketched(name, make, StoredSketches::of::<S>(name, field, column)?)
+        }
         source @ (Source::Long(_) | Source::Float(_) | Source::Double(_)) => {
-            Box::new(NumberSketches::new(name, set.stored(field, &source), make))
+            sketched(name, make, NumberSketches::new(set.stored(field, &source)))
         }
         source => {
             let dimension = Dimension::of_values(field, source, columns, set)?;
-            Box::new(DistinctAccumulator::new(name, vec![dimension], make))
+            sketched(name, make, DistinctValues::new(vec![dimension]))
         }
     })
 }

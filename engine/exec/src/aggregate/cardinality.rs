@@ -2,15 +2,14 @@
 
 use henge_sketch::HllSketch;
 
+use super::BlockInput;
 use super::batch::Batch;
 use super::distinct::selection_of;
-use super::sketches::GroupSketches;
-use super::{Accumulator, BlockInput, StateTable};
+use super::sketches::{GroupSketches, SketchInput};
 use crate::column::SlotId;
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::group::{Dimension, DimensionIds, KeySpace, PartIds, PartSize, Scalar};
-use crate::partial::StateColumn;
 
 /// Counts distinct combinations. They are numbered first and hashed once at the end, each as its
 /// values' bytes with lengths, so that every segment hashes a combination alike.
@@ -20,7 +19,6 @@ pub(super) struct RowCardinality<'a> {
     /// Numbers combinations of group (part 0) and one list number a dimension.
     space: KeySpace,
     lists: Vec<ListNumbers>,
-    sketches: GroupSketches<HllSketch>,
 }
 
 /// Numbers for the lists of ids that rows of a dimension hold.
@@ -44,13 +42,12 @@ impl ListNumbers {
 }
 
 impl<'a> RowCardinality<'a> {
-    pub(super) fn new(name: &str, dimensions: Vec<Dimension<'a>>) -> Self {
+    pub(super) fn new(dimensions: Vec<Dimension<'a>>) -> Self {
         // Nothing is dense: combinations must be few enough to be listed.
         let sizes = vec![PartSize::Growing(usize::MAX); dimensions.len() + 1];
         let space = KeySpace::new(&sizes, 0);
         let lists = dimensions.iter().map(|_| ListNumbers::default()).collect();
-        let make = Box::new(HllSketch::hyper_unique);
-        Self { dimensions, space, lists, sketches: GroupSketches::new(name, make) }
+        Self { dimensions, space, lists }
     }
 
     /// The bytes that are hashed for each list of a dimension.
@@ -86,22 +83,18 @@ impl<'a> RowCardinality<'a> {
     }
 }
 
-impl Accumulator for RowCardinality<'_> {
+impl SketchInput<HllSketch> for RowCardinality<'_> {
     fn slots(&self) -> Vec<SlotId> {
         self.dimensions.iter().filter_map(Dimension::slot).collect()
-    }
-
-    fn resize(&mut self, groups: usize) {
-        self.sketches.resize(groups);
     }
 
     fn update(
         &mut self,
         batch: &Batch<'_>,
         input: &BlockInput<'_>,
-        _: &mut StateTable,
+        _: &mut GroupSketches<HllSketch>,
     ) -> Result<()> {
-        let Self { dimensions, space, lists, .. } = self;
+        let Self { dimensions, space, lists } = self;
         let mut distinct_rows = Vec::new();
         let selection = selection_of(batch, &mut distinct_rows);
         for (dimension, numbers) in dimensions.iter_mut().zip(lists.iter_mut()) {
@@ -139,11 +132,11 @@ impl Accumulator for RowCardinality<'_> {
     fn memory_bytes(&self) -> usize {
         let dimensions: usize = self.dimensions.iter().map(Dimension::memory_bytes).sum();
         let lists: usize = self.lists.iter().map(|lists| lists.lists.len() * 64).sum();
-        dimensions + lists + self.space.memory_bytes() + self.sketches.memory_bytes()
+        dimensions + lists + self.space.memory_bytes()
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
-        let Self { dimensions, space, lists, mut sketches } = *self;
+    fn finish(self, sketches: &mut GroupSketches<HllSketch>) -> Result<()> {
+        let Self { dimensions, space, lists } = self;
         let texts = dimensions
             .iter()
             .zip(&lists)
@@ -160,6 +153,6 @@ impl Accumulator for RowCardinality<'_> {
             }
             sketches.get(parts[0][entry] as usize)?.update_bytes(&bytes);
         }
-        sketches.finish(groups)
+        Ok(())
     }
 }

@@ -7,16 +7,15 @@ use std::sync::Arc;
 use henge_segment::NULL_ID;
 use henge_sketch::{HllHash, HllRegisters};
 
+use super::BlockInput;
 use super::batch::Batch;
-use super::build::MakeSketch;
 use super::marks::{Marks, all_hashes};
-use super::sketches::{GroupSketches, SketchKind};
-use super::{Accumulator, BlockInput, StateTable};
+use super::sketch_kind::SketchKind;
+use super::sketches::{GroupSketches, SketchInput};
 use crate::column::SlotId;
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::group::{Dimension, DimensionIds};
-use crate::partial::StateColumn;
 
 /// A bitmap of marks that is smaller stays in the cache, where marking is cheaper than fetching
 /// hashes.
@@ -27,9 +26,8 @@ const GATHERED: usize = 256;
 
 /// Distinct values of one or several dimensions.
 #[derive(Debug)]
-pub(super) struct DistinctAccumulator<'a, S: SketchKind> {
+pub(super) struct DistinctValues<'a> {
     dimensions: Vec<Counted<'a>>,
-    sketches: GroupSketches<S>,
 }
 
 /// A dimension whose values are counted.
@@ -41,12 +39,10 @@ struct Counted<'a> {
     hashes: Option<Arc<[HllHash]>>,
 }
 
-impl<'a, S: SketchKind> DistinctAccumulator<'a, S> {
-    pub(super) fn new(name: &str, dimensions: Vec<Dimension<'a>>, make: MakeSketch<S>) -> Self {
-        let dimensions = dimensions.into_iter();
-        let dimensions =
-            dimensions.map(|dimension| Counted { dimension, marks: Marks::new(), hashes: None });
-        Self { dimensions: dimensions.collect(), sketches: GroupSketches::new(name, make) }
+impl<'a> DistinctValues<'a> {
+    pub(super) fn new(dimensions: Vec<Dimension<'a>>) -> Self {
+        let counted = |dimension| Counted { dimension, marks: Marks::new(), hashes: None };
+        Self { dimensions: dimensions.into_iter().map(counted).collect() }
     }
 }
 
@@ -174,25 +170,20 @@ pub(super) fn selection_of<'b>(batch: &Batch<'b>, rows: &'b mut Vec<u16>) -> Sel
     }
 }
 
-impl<S: SketchKind> Accumulator for DistinctAccumulator<'_, S> {
+impl<S: SketchKind> SketchInput<S> for DistinctValues<'_> {
     fn slots(&self) -> Vec<SlotId> {
         self.dimensions.iter().filter_map(|counted| counted.dimension.slot()).collect()
-    }
-
-    fn resize(&mut self, groups: usize) {
-        self.sketches.resize(groups);
     }
 
     fn update(
         &mut self,
         batch: &Batch<'_>,
         input: &BlockInput<'_>,
-        _: &mut StateTable,
+        sketches: &mut GroupSketches<S>,
     ) -> Result<()> {
-        let Self { dimensions, sketches } = self;
         let mut rows = Vec::new();
         let selection = selection_of(batch, &mut rows);
-        for counted in dimensions {
+        for counted in &mut self.dimensions {
             counted.make_room(selection.len(), sketches)?;
             let Counted { dimension, marks, hashes } = counted;
             let (ids, id_count) = dimension.ids(input.window, selection, input.loaded)?;
@@ -215,14 +206,11 @@ impl<S: SketchKind> Accumulator for DistinctAccumulator<'_, S> {
             let hashes = counted.hashes.as_ref().map_or(0, |hashes| size_of_val(&**hashes));
             counted.dimension.memory_bytes() + counted.marks.memory_bytes() + hashes
         };
-        self.dimensions.iter().map(bytes).sum::<usize>() + self.sketches.memory_bytes()
+        self.dimensions.iter().map(bytes).sum()
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
-        let Self { dimensions, mut sketches } = *self;
-        for Counted { dimension, marks, .. } in dimensions {
-            marks.drain(&dimension, &mut sketches)?;
-        }
-        sketches.finish(groups)
+    fn finish(self, sketches: &mut GroupSketches<S>) -> Result<()> {
+        let mut dimensions = self.dimensions.into_iter();
+        dimensions.try_for_each(|counted| counted.marks.drain(&counted.dimension, sketches))
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use henge_segment::NULL_ID;
 use henge_sketch::HllHash;
 
-use super::sketches::{GroupSketches, SketchKind};
+use super::sketch_kind::SketchKind;
+use super::sketches::GroupSketches;
 use crate::column::IdTable;
 use crate::error::Result;
 use crate::group::Dimension;

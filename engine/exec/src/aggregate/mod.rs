@@ -5,15 +5,16 @@ mod build;
 mod cardinality;
 mod count;
 mod distinct;
-mod distinct_numbers;
 mod group_marks;
 mod kernels;
 mod marks;
+mod number_sketches;
 mod numeric;
-mod quantiles;
 mod scatter;
 mod set;
+mod sketch_kind;
 mod sketches;
+mod stored_sketches;
 mod table;
 
 use std::ops::Range;
@@ -187,7 +188,7 @@ impl<'a> Aggregator<'a> {
         }
         match self.slots.as_slice() {
             [] => Ok(self.accumulator.update_by_count(group, rows, states)),
-            [slot] => match set.stats(*slot, block)? {
+            [slot] => match set.slot(*slot).stats(block)? {
                 Some(stats) => self.accumulator.update_by_stats(group, rows, &stats, states),
                 None => Ok(false),
             },

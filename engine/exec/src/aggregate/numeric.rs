@@ -279,7 +279,7 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
         states: &mut StateTable,
     ) -> Result<bool> {
         let NumericInput { slot, place, .. } = self.input;
-        let Some(packed) = columns.packed(slot, block)? else { return Ok(false) };
+        let Some(packed) = columns.slot(slot).packed(block)? else { return Ok(false) };
         let rows = match packed.nulls {
             None => rows,
             Some(nulls) => {

@@ -1,113 +1,14 @@
-//! Sketches by group, and the aggregators that merge stored ones.
+//! Sketches by group, and the accumulator of all aggregators that keep them.
 
-use henge_segment::ComplexColumn;
-use henge_sketch::{HllHash, HllRegisters, HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
+use henge_sketch::{HllRegisters, SketchError};
 
 use super::batch::Batch;
 use super::build::MakeSketch;
+use super::sketch_kind::SketchKind;
 use super::{Accumulator, BlockInput, StateTable, gather_owned};
 use crate::column::SlotId;
 use crate::error::{ExecError, Result};
-use crate::group::Scalar;
 use crate::partial::StateColumn;
-
-/// A sketch that aggregators keep.
-pub(super) trait SketchKind: Sketch + std::fmt::Debug + 'static {
-    /// The family that stored columns of this kind name in their type.
-    const FAMILY: &'static [&'static str];
-    /// True when values can be added by their hashes.
-    const BY_HASH: bool;
-    /// Adds a value.
-    fn update(&mut self, value: Scalar<'_>);
-    /// The hash of a value, where values can be added so.
-    fn hash(_: Scalar<'_>) -> Option<HllHash> {
-        None
-    }
-    /// Adds a value by its hash, where that can be done.
-    fn update_hash(&mut self, _: HllHash) {}
-    /// Registers for many sketches like this one, where there is such a thing.
-    fn registers(&self) -> Option<HllRegisters> {
-        None
-    }
-    /// A sketch that was counted in registers.
-    fn of_registers(_: HllSketch) -> Option<Self> {
-        None
-    }
-    /// The finished column.
-    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn;
-}
-
-impl SketchKind for HllSketch {
-    const FAMILY: &'static [&'static str] = &["hll", "hyperunique"];
-    const BY_HASH: bool = true;
-
-    fn hash(value: Scalar<'_>) -> Option<HllHash> {
-        Some(match value {
-            Scalar::Text(text) => HllHash::of_str(text),
-            Scalar::Long(value) => HllHash::of_i64(value),
-            Scalar::Double(value) => HllHash::of_f64(value),
-        })
-    }
-
-    #[inline]
-    fn update_hash(&mut self, hash: HllHash) {
-        Self::update_hash(self, hash);
-    }
-
-    fn registers(&self) -> Option<HllRegisters> {
-        Some(HllRegisters::like(self))
-    }
-
-    fn of_registers(sketch: HllSketch) -> Option<Self> {
-        Some(sketch)
-    }
-
-    fn update(&mut self, value: Scalar<'_>) {
-        match value {
-            Scalar::Text(text) => self.update_str(text),
-            Scalar::Long(value) => self.update_i64(value),
-            Scalar::Double(value) => self.update_f64(value),
-        }
-    }
-
-    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn {
-        StateColumn::Hll(sketches)
-    }
-}
-
-impl SketchKind for ThetaSketch {
-    const FAMILY: &'static [&'static str] = &["theta"];
-    const BY_HASH: bool = false;
-
-    fn update(&mut self, value: Scalar<'_>) {
-        match value {
-            Scalar::Text(text) => self.update_str(text),
-            Scalar::Long(value) => self.update_i64(value),
-            Scalar::Double(value) => self.update_f64(value),
-        }
-    }
-
-    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn {
-        StateColumn::Theta(sketches)
-    }
-}
-
-impl SketchKind for KllSketch {
-    const FAMILY: &'static [&'static str] = &["quantiles", "kll"];
-    const BY_HASH: bool = false;
-
-    fn update(&mut self, value: Scalar<'_>) {
-        match value {
-            Scalar::Text(_) => {}
-            Scalar::Long(value) => self.update_f64(value as f64),
-            Scalar::Double(value) => self.update_f64(value),
-        }
-    }
-
-    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn {
-        StateColumn::Kll(sketches)
-    }
-}
 
 /// Registers take at most so many bytes: of more groups, most have few values.
 const MAX_REGISTER_BYTES: usize = 16 << 20;
@@ -130,7 +31,7 @@ impl<S: SketchKind> std::fmt::Debug for GroupSketches<S> {
 }
 
 impl<S: SketchKind> GroupSketches<S> {
-    pub(super) fn new(name: &str, make: MakeSketch<S>) -> Self {
+    fn new(name: &str, make: MakeSketch<S>) -> Self {
         Self {
             sketches: Vec::new(),
             registers: None,
@@ -140,7 +41,7 @@ impl<S: SketchKind> GroupSketches<S> {
         }
     }
 
-    pub(super) fn resize(&mut self, groups: usize) {
+    fn resize(&mut self, groups: usize) {
         self.sketches.resize_with(groups, || None);
     }
 
@@ -189,13 +90,13 @@ impl<S: SketchKind> GroupSketches<S> {
         Ok(())
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    fn memory_bytes(&self) -> usize {
         let sketches: usize = self.sketches.iter().flatten().map(|s| s.memory_bytes()).sum();
         let registers = self.registers.as_ref().map_or(0, HllRegisters::memory_bytes);
         sketches + registers + self.sketches.capacity() * size_of::<usize>()
     }
 
-    pub(super) fn finish(mut self, groups: Option<&[u32]>) -> Result<StateColumn> {
+    fn finish(mut self, groups: Option<&[u32]>) -> Result<StateColumn> {
         self.make_sketches()?;
         Ok(S::column(gather_owned(self.sketches, groups)))
     }
@@ -205,40 +106,43 @@ fn parameter_error(name: &str, error: &SketchError) -> ExecError {
     ExecError::Invalid(format!("aggregator '{name}': {error}"))
 }
 
-/// Merges a stored sketch column.
-pub(super) struct MergeAccumulator<'a, S> {
-    field: String,
-    column: &'a dyn ComplexColumn,
+/// What an aggregator's sketches are made from.
+pub(super) trait SketchInput<S: SketchKind>: std::fmt::Debug + Sized {
+    /// The slots that must be loaded.
+    fn slots(&self) -> Vec<SlotId>;
+    /// Adds rows to the sketches of their groups, or puts them aside.
+    fn update(
+        &mut self,
+        batch: &Batch<'_>,
+        input: &BlockInput<'_>,
+        sketches: &mut GroupSketches<S>,
+    ) -> Result<()>;
+    /// Bytes of what is not in the sketches.
+    fn memory_bytes(&self) -> usize {
+        0
+    }
+    /// Adds what was put aside.
+    fn finish(self, _: &mut GroupSketches<S>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// An accumulator whose states are sketches.
+#[derive(Debug)]
+pub(super) struct SketchAccumulator<S: SketchKind, I> {
+    input: I,
     sketches: GroupSketches<S>,
 }
 
-impl<S: SketchKind> std::fmt::Debug for MergeAccumulator<'_, S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MergeAccumulator").field("field", &self.field).finish_non_exhaustive()
+impl<S: SketchKind, I: SketchInput<S>> SketchAccumulator<S, I> {
+    pub(super) fn new(name: &str, make: MakeSketch<S>, input: I) -> Self {
+        Self { input, sketches: GroupSketches::new(name, make) }
     }
 }
 
-impl<'a, S: SketchKind> MergeAccumulator<'a, S> {
-    pub(super) fn new(
-        name: &str,
-        field: &str,
-        column: &'a dyn ComplexColumn,
-        make: MakeSketch<S>,
-    ) -> Result<Self> {
-        let type_name = column.type_name().to_ascii_lowercase();
-        if !S::FAMILY.iter().any(|family| type_name.contains(family)) {
-            return Err(ExecError::Invalid(format!(
-                "aggregator '{name}' cannot read column '{field}', which holds {} sketches",
-                column.type_name()
-            )));
-        }
-        Ok(Self { field: field.to_owned(), column, sketches: GroupSketches::new(name, make) })
-    }
-}
-
-impl<S: SketchKind> Accumulator for MergeAccumulator<'_, S> {
+impl<S: SketchKind, I: SketchInput<S>> Accumulator for SketchAccumulator<S, I> {
     fn slots(&self) -> Vec<SlotId> {
-        Vec::new()
+        self.input.slots()
     }
 
     fn resize(&mut self, groups: usize) {
@@ -251,65 +155,16 @@ impl<S: SketchKind> Accumulator for MergeAccumulator<'_, S> {
         input: &BlockInput<'_>,
         _: &mut StateTable,
     ) -> Result<()> {
-        let Self { field, column, sketches } = self;
-        let corrupt = |error: SketchError| ExecError::Sketch {
-            column: field.clone(),
-            reason: error.to_string(),
-        };
-        batch.try_visit(|row, group| {
-            if let Some(bytes) = column.get(input.window.absolute(row))? {
-                let stored = S::from_bytes(&bytes).map_err(corrupt)?;
-                sketches.get(group)?.merge(&stored).map_err(corrupt)?;
-            }
-            Ok(())
-        })
+        self.input.update(batch, input, &mut self.sketches)
     }
 
     fn memory_bytes(&self) -> usize {
-        self.sketches.memory_bytes()
+        self.input.memory_bytes() + self.sketches.memory_bytes()
     }
 
     fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
-        self.sketches.finish(groups)
-    }
-}
-
-/// Sketches over a column that the segment lacks: all empty.
-#[derive(Debug)]
-pub(super) struct NullSketches<S> {
-    groups: usize,
-    kind: std::marker::PhantomData<S>,
-}
-
-impl<S> Default for NullSketches<S> {
-    fn default() -> Self {
-        Self { groups: 0, kind: std::marker::PhantomData }
-    }
-}
-
-impl<S: SketchKind> Accumulator for NullSketches<S> {
-    fn slots(&self) -> Vec<SlotId> {
-        Vec::new()
-    }
-
-    fn resize(&mut self, groups: usize) {
-        self.groups = groups;
-    }
-
-    fn update(&mut self, _: &Batch<'_>, _: &BlockInput<'_>, _: &mut StateTable) -> Result<()> {
-        Ok(())
-    }
-
-    fn update_by_count(&mut self, _: u32, _: usize, _: &mut StateTable) -> bool {
-        true
-    }
-
-    fn memory_bytes(&self) -> usize {
-        0
-    }
-
-    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
-        let count = groups.map_or(self.groups, <[u32]>::len);
-        Ok(S::column(std::iter::repeat_with(|| None).take(count).collect()))
+        let Self { input, mut sketches } = *self;
+        input.finish(&mut sketches)?;
+        sketches.finish(groups)
     }
 }

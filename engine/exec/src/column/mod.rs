@@ -7,11 +7,12 @@ mod expression;
 mod id_memo;
 mod id_table;
 mod interner;
-mod memo;
+mod numbers;
 mod part;
 mod pieces;
 mod reader;
 mod set;
+mod slot;
 mod window;
 
 use std::sync::Arc;
@@ -28,11 +29,10 @@ pub(crate) use expression::ExpressionSource;
 pub(crate) use id_memo::{IdMemo, widen_ids};
 pub(crate) use id_table::IdTable;
 pub(crate) use interner::{StringInterner, double_key, double_of_key};
-pub(crate) use memo::DictionaryMemo;
+pub(crate) use numbers::parse_text_long;
 pub(crate) use reader::ExpressionReader;
-pub(crate) use set::{
-    ColumnSet, Loaded, LoadedBlock, NumericType, SlotId, SlotStats, parse_text_long,
-};
+pub(crate) use set::{ColumnSet, LoadedBlock, NumericType, SlotId};
+pub(crate) use slot::{Loaded, SlotStats};
 pub(crate) use window::Window;
 
 /// Where a column's values come from.

@@ -7,22 +7,17 @@ use henge_query::{AggregatorSpec, Query};
 use henge_segment::SegmentView;
 use henge_types::Granularity;
 
-use super::accumulated::Accumulated;
-use super::grouped::widen_range;
+use super::dense::Dense;
 use super::merge;
 use super::segment_ids::text_of_ids;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::finalise::pick_groups;
-use crate::node::{NodeDictionary, NodeValues};
-use crate::partial::{GroupedPartial, KeyColumn, NodeKeys, Partial};
+use crate::partial::{GroupedPartial, Partial};
 use crate::run::TopCut;
 
 /// Waiting groups that are merged before more come.
 const MAX_WAITING_GROUPS: usize = 1 << 20;
-
-/// A partial goes to the array of all the dictionary's ids when it has at least this share of them.
-const DENSE_SHARE: usize = 16;
 
 /// Partials of one query, merged.
 pub struct Merger {
@@ -38,16 +33,6 @@ pub struct Merger {
     segment: Option<Arc<dyn SegmentView>>,
     /// Groups were put aside that may be the same as those here.
     is_part: bool,
-}
-
-/// Groups of one dimension in one time bucket, numbered by a node-wide dictionary: the ids are the
-/// positions of their states.
-struct Dense {
-    dictionary: Arc<NodeDictionary>,
-    values: Arc<NodeValues>,
-    bucket_start_ms: i64,
-    data_range_ms: Vec<Option<(i64, i64)>>,
-    accumulated: Accumulated,
 }
 
 impl std::fmt::Debug for Merger {
@@ -162,7 +147,7 @@ impl Merger {
     /// Bytes of memory, roughly.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let dense = self.dense.as_ref().map_or(0, |dense| dense.accumulated.memory_bytes());
+        let dense = self.dense.as_ref().map_or(0, Dense::memory_bytes);
         self.waiting_bytes + dense
     }
 
@@ -237,68 +222,17 @@ impl Merger {
         groups: GroupedPartial,
         ctx: &ExecContext,
     ) -> Result<Option<GroupedPartial>> {
-        let ([KeyColumn::Node(keys)], Some(&start)) =
-            (groups.keys.as_slice(), groups.bucket_start_ms.first())
-        else {
-            return Ok(Some(groups));
-        };
-        let fits = match &self.dense {
-            Some(dense) => {
-                Arc::ptr_eq(&dense.dictionary, &keys.dictionary) && dense.bucket_start_ms == start
-            }
-            None => groups.group_count().saturating_mul(DENSE_SHARE) >= keys.values.id_count(),
-        };
-        let is_single = || groups.bucket_start_ms.iter().all(|other| *other == start);
-        if !fits || !(self.start_of_all_ms.is_some() || is_single()) {
+        let starts = &groups.bucket_start_ms;
+        let is_single = || starts.iter().all(|start| Some(start) == starts.first());
+        if !(self.start_of_all_ms.is_some() || is_single()) {
             return Ok(Some(groups));
         }
-        let aggregations = aggregations_of(&self.query);
-        let dense = self.dense.get_or_insert_with(|| Dense {
-            dictionary: Arc::clone(&keys.dictionary),
-            values: Arc::clone(&keys.values),
-            bucket_start_ms: start,
-            data_range_ms: vec![None; groups.data_range_ms.len()],
-            accumulated: Accumulated::new(aggregations, keys.values.id_count()),
-        });
-        if keys.values.id_count() > dense.values.id_count() {
-            dense.values = Arc::clone(&keys.values);
+        if self.dense.is_none() {
+            self.dense = Dense::for_groups(&groups, aggregations_of(&self.query));
         }
-        dense.accumulated.make_room(dense.values.id_count());
-        widen_range(&mut dense.data_range_ms, &groups.data_range_ms);
-        let GroupedPartial { keys, states, .. } = groups;
-        if let Some(KeyColumn::Node(keys)) = keys.into_iter().next() {
-            dense.accumulated.add(states, &keys.ids, ctx)?;
-        }
-        Ok(None)
-    }
-}
-
-impl Dense {
-    fn is_alike(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.dictionary, &other.dictionary)
-            && self.bucket_start_ms == other.bucket_start_ms
-    }
-
-    fn absorb(&mut self, other: Self, ctx: &ExecContext) -> Result<()> {
-        if other.values.id_count() > self.values.id_count() {
-            self.values = other.values;
-        }
-        widen_range(&mut self.data_range_ms, &other.data_range_ms);
-        self.accumulated.absorb(other.accumulated, ctx)
-    }
-
-    fn finish(self, cut: Option<&TopCut>) -> GroupedPartial {
-        let Self { dictionary, values, bucket_start_ms, data_range_ms, accumulated } = self;
-        let (mut ids, mut states) = accumulated.finish();
-        if let Some(best) = cut.and_then(|cut| cut.best(states.get(cut.aggregator())?)) {
-            ids = best.iter().map(|&group| ids[group as usize]).collect();
-            states = states.into_iter().map(|states| states.pick(&best)).collect();
-        }
-        GroupedPartial {
-            bucket_start_ms: vec![bucket_start_ms; ids.len()],
-            keys: vec![KeyColumn::Node(NodeKeys { ids, dictionary, values })],
-            states,
-            data_range_ms,
+        match &mut self.dense {
+            Some(dense) if dense.takes(&groups) => dense.add(groups, ctx).map(|()| None),
+            _ => Ok(Some(groups)),
         }
     }
 }

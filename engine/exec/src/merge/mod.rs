@@ -1,6 +1,7 @@
 //! Merging partials, in any order and any grouping: on data nodes and on the broker.
 
 mod accumulated;
+mod dense;
 mod dictionary;
 mod grouped;
 mod merger;

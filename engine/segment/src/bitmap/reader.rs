@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
-use crate::format::sink::{Packed, PieceSink};
+use crate::format::sink::PieceSink;
 use crate::reader::cache::{self, PageKey};
 use crate::writer::WriteOptions;
 
@@ -75,11 +75,11 @@ impl BitmapReader {
         let mut index = Vec::new();
         for bucket in &buckets.entries {
             index.put_varint(u64::from(bucket.ids));
-            let raw = self.source.raw_to_vec(&bucket.piece, &buckets.container)?;
-            sink.put(&Packed::new(raw, options.codec, options.zstd_level), &mut index)?;
+            let packed = options.pack_again(&self.source, &bucket.piece, &buckets.container)?;
+            sink.put(&packed, &mut index)?;
         }
         directory.put_varint(buckets.entries.len() as u64);
-        sink.put(&Packed::new(index, options.codec, options.zstd_level), directory)
+        sink.put(&options.pack(index), directory)
     }
 
     /// The rows that hold an id.

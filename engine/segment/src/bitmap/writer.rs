@@ -4,7 +4,7 @@
 use crate::bitmap::{BUCKET_IDS, BUCKET_ROWS, bucket};
 use crate::error::Result;
 use crate::format::bytes::ByteWriter;
-use crate::format::sink::{Packed, PieceSink};
+use crate::format::sink::PieceSink;
 use crate::view::NULL_ID;
 use crate::writer::WriteOptions;
 
@@ -98,13 +98,12 @@ pub(crate) fn write(
         let end = bucket_end(postings, start, id_count);
         let rows: Vec<&[u32]> = (start..end).map(|id| postings.rows_of(id)).collect();
         index.put_varint((end - start) as u64);
-        let packed = Packed::new(bucket::encode(&rows), options.codec, options.zstd_level);
-        sink.put(&packed, &mut index)?;
+        sink.put(&options.pack(bucket::encode(&rows)), &mut index)?;
         buckets += 1;
         start = end;
     }
     directory.put_varint(buckets);
-    sink.put(&Packed::new(index, options.codec, options.zstd_level), directory)
+    sink.put(&options.pack(index), directory)
 }
 
 /// The id that the bucket starting at `start` ends before.

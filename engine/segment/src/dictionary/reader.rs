@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
-use crate::format::sink::{Packed, PieceSink};
+use crate::format::sink::PieceSink;
 use crate::reader::cache::{self, PageKey};
 use crate::view::{Dictionary, DictionaryInstance, TextRun};
 use crate::writer::WriteOptions;
@@ -87,12 +87,12 @@ impl DictionaryReader {
             index.put_varint(u64::from(page.values));
             index.put_varint(page.separator.len() as u64);
             index.extend_from_slice(&pages.container[page.separator.clone()]);
-            let raw = self.source.raw_to_vec(&page.piece, &pages.container)?;
-            sink.put(&Packed::new(raw, options.codec, options.zstd_level), &mut index)?;
+            let packed = options.pack_again(&self.source, &page.piece, &pages.container)?;
+            sink.put(&packed, &mut index)?;
         }
         directory.put_varint(u64::from(self.length));
         directory.put_varint(pages.entries.len() as u64);
-        sink.put(&Packed::new(index, options.codec, options.zstd_level), directory)
+        sink.put(&options.pack(index), directory)
     }
 
     fn pages(&self) -> Result<&Pages> {

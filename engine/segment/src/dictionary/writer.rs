@@ -32,7 +32,7 @@ pub(crate) fn write(
     }
     directory.put_varint(table.len() as u64 + 1);
     directory.put_varint(pages);
-    sink.put(&Packed::new(index, options.codec, options.zstd_level), directory)
+    sink.put(&options.pack(index), directory)
 }
 
 /// The shortest prefix of the page's first value that is greater than the value before the page.

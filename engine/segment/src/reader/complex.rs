@@ -8,7 +8,7 @@ use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::BlockCodec;
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
-use crate::format::sink::{Packed, PieceSink};
+use crate::format::sink::PieceSink;
 use crate::reader::cache::{self, PageKey};
 use crate::view::ComplexColumn;
 use crate::writer::WriteOptions;
@@ -82,11 +82,11 @@ impl ComplexReader {
         let mut index = Vec::new();
         for chunk in &chunks.entries {
             index.put_varint(chunk.rows as u64);
-            let raw = self.source.raw_to_vec(&chunk.piece, &chunks.container)?;
-            sink.put(&Packed::new(raw, options.codec, options.zstd_level), &mut index)?;
+            let packed = options.pack_again(&self.source, &chunk.piece, &chunks.container)?;
+            sink.put(&packed, &mut index)?;
         }
         directory.put_varint(chunks.entries.len() as u64);
-        sink.put(&Packed::new(index, options.codec, options.zstd_level), directory)
+        sink.put(&options.pack(index), directory)
     }
 
     fn chunks(&self) -> Result<&Chunks> {

@@ -1,5 +1,5 @@
 //! A row in four registers of AVX2.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "vector loads and stores take raw pointers")]
 
 use std::arch::x86_64::*;
 

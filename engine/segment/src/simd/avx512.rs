@@ -1,5 +1,5 @@
 //! A row in two registers of AVX-512.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "vector loads and stores take raw pointers")]
 
 use std::arch::x86_64::*;
 

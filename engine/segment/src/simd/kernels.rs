@@ -1,6 +1,6 @@
 //! Kernels over whole groups of packed values: `groups` holds groups of `128 * width` bytes, `width`
 //! is 1 to 32.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "code for detected instructions is called where the CPU has them")]
 
 use crate::encoding::bitpack::GROUP;
 use crate::simd::row::{LANES, Row, Table};

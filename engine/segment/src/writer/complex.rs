@@ -8,7 +8,7 @@
 use crate::error::{Result, SegmentError};
 use crate::format::MAX_COMPLEX_BYTES;
 use crate::format::bytes::ByteWriter;
-use crate::format::sink::{Packed, PieceSink};
+use crate::format::sink::PieceSink;
 use crate::writer::{ComplexRows, WriteOptions};
 
 /// Raw bytes after which a chunk is closed.
@@ -45,7 +45,7 @@ pub(super) fn write(
         chunks += 1;
     }
     directory.put_varint(chunks);
-    sink.put(&Packed::new(index, options.codec, options.zstd_level), directory)?;
+    sink.put(&options.pack(index), directory)?;
     Ok(has_nulls)
 }
 
@@ -81,6 +81,6 @@ impl Chunk {
         let Self { rows, mut ends, bytes } = std::mem::take(self);
         ends.extend(bytes);
         index.put_varint(rows);
-        sink.put(&Packed::new(ends, options.codec, options.zstd_level), index)
+        sink.put(&options.pack(ends), index)
     }
 }

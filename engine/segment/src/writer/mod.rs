@@ -4,6 +4,7 @@ mod choose;
 mod column;
 mod complex;
 mod numeric;
+mod options;
 mod string;
 
 use std::borrow::Cow;
@@ -15,7 +16,6 @@ use crate::dictionary::table::StringTable;
 use crate::error::{Result, SegmentError};
 use crate::format::LARGE_ALIGNMENT;
 use crate::format::bytes::ByteWriter;
-use crate::format::codec::BlockCodec;
 use crate::format::footer::{self, RowSummary};
 use crate::format::sink::FileSink;
 use crate::format::trailer;
@@ -25,62 +25,8 @@ use crate::writer::column::TimeSummary;
 pub(crate) use choose::choose;
 pub use column::{ColumnEncoder, EncodedColumn};
 pub(crate) use numeric::{mask_is_implied, put_block};
+pub use options::{IndexPolicy, WriteGoal, WriteOptions};
 pub(crate) use string::write_ids;
-
-/// How a segment is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WriteOptions {
-    /// The block codec.
-    pub codec: BlockCodec,
-    /// The level of [`BlockCodec::Zstd`].
-    pub zstd_level: i32,
-    /// What to prefer where the two conflict.
-    pub goal: WriteGoal,
-    /// Which columns get a bitmap index, among those that may have one.
-    pub index: IndexPolicy,
-}
-
-/// Which STRING columns get a bitmap index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum IndexPolicy {
-    /// Those where it pays: values so rare among the rows in question that scanning ids would read
-    /// much more, but not so rare that the index is as large as the column.
-    #[default]
-    WherePaying,
-    /// All.
-    Always,
-}
-
-/// What encodings are chosen for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WriteGoal {
-    /// The fewest bytes: for deep storage and for tiers that are short of memory.
-    #[default]
-    Size,
-    /// The fastest scan: for tiers that read the map in place.
-    Scan,
-}
-
-impl Default for WriteOptions {
-    /// The compact form: ZSTD at level 1. Level 3 saves another 0.1 to 1.4 % and takes a third
-    /// longer to write; LZ4 is 17 to 26 % larger.
-    fn default() -> Self {
-        Self {
-            codec: BlockCodec::Zstd,
-            zstd_level: 1,
-            goal: WriteGoal::Size,
-            index: IndexPolicy::WherePaying,
-        }
-    }
-}
-
-impl WriteOptions {
-    /// For serving from the map: no codec, encodings that scan fast.
-    #[must_use]
-    pub fn hot() -> Self {
-        Self { codec: BlockCodec::None, goal: WriteGoal::Scan, ..Self::default() }
-    }
-}
 
 /// Rows of a complex column, in order; `None` is null.
 pub type ComplexRows<'a> = dyn Iterator<Item = Result<Option<Cow<'a, [u8]>>>> + 'a;

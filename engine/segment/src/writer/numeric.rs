@@ -90,7 +90,7 @@ pub(crate) fn put_block<T: Number>(
     directory.push(values.as_ref().map_or(Encoding::Constant, |(encoding, _)| *encoding) as u8);
     directory.put_varint(u64::from(stats.null_count));
     if let Some(mask) = mask {
-        sink.put(&Packed::new(mask, options.codec, options.zstd_level), directory)?;
+        sink.put(&options.pack(mask), directory)?;
     }
     stats.min.write(directory);
     stats.max.write(directory);

@@ -1,5 +1,6 @@
 //! Sample segments, and reading any view back into plain values.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

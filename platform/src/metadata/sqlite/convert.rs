@@ -31,8 +31,7 @@ pub(super) fn is_transient(error: &sqlx::Error) -> bool {
     }
 }
 
-// Taken by value so that it can be passed to `map_err` by name.
-#[allow(clippy::needless_pass_by_value)]
+#[expect(clippy::needless_pass_by_value, reason = "passed to `map_err` by name")]
 pub(super) fn store_error(error: sqlx::Error) -> MetadataError {
     if is_transient(&error) {
         return MetadataError::Unavailable(error.to_string());

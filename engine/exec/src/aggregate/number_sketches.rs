@@ -1,64 +1,59 @@
-//! Distinct counts of stored numbers.
+//! Sketches of numbers: of stored ones that are counted, of any whose distribution is sketched.
 
 use henge_segment::{NumericBlock, NumericValues};
 use henge_sketch::HllHash;
 
+use super::BlockInput;
 use super::batch::Batch;
-use super::build::MakeSketch;
-use super::sketches::{GroupSketches, SketchKind};
-use super::{Accumulator, BlockInput, StateTable};
+use super::sketch_kind::SketchKind;
+use super::sketches::{GroupSketches, SketchInput};
 use crate::column::{Loaded, SlotId};
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::group::Scalar;
-use crate::partial::StateColumn;
 
-/// Distinct values of a stored numeric column.
+/// A numeric column.
 #[derive(Debug)]
-pub(super) struct NumberSketches<S: SketchKind> {
+pub(super) struct NumberSketches {
     slot: SlotId,
-    sketches: GroupSketches<S>,
     words: Words,
 }
 
+impl NumberSketches {
+    pub(super) fn new(slot: SlotId) -> Self {
+        Self { slot, words: Words::default() }
+    }
+}
+
 /// A batch's values as the words that are hashed, repetitions of the last one left out: hashing is
-/// then a loop over a slice.
+/// then a loop over a slice. Only sketches that have registers take them.
 #[derive(Debug, Default)]
 struct Words {
     words: Vec<u64>,
     groups: Vec<u32>,
 }
 
-impl<S: SketchKind> NumberSketches<S> {
-    pub(super) fn new(name: &str, slot: SlotId, make: MakeSketch<S>) -> Self {
-        Self { slot, sketches: GroupSketches::new(name, make), words: Words::default() }
-    }
-
-    fn add<T: Copy>(
+impl Words {
+    /// Adds a batch, as words where the sketches take these.
+    fn add<S: SketchKind, T: Copy>(
         &mut self,
         batch: &Batch<'_>,
         block: &NumericBlock<'_, T>,
+        sketches: &mut GroupSketches<S>,
         word: impl Fn(T) -> u64,
         scalar: impl Fn(T) -> Scalar<'static>,
     ) -> Result<()> {
-        let Self { sketches, words, .. } = self;
-        match sketches.registers()? {
-            None => add_numbers(sketches, batch, block, scalar),
-            Some(registers) => {
-                words.fill(batch, block, word);
-                match batch {
-                    Batch::One { group, .. } => {
-                        registers.update_words(*group as usize, &words.words);
-                    }
-                    _ => registers.update_words_of(&words.groups, &words.words),
-                }
-                Ok(())
-            }
+        let Some(registers) = sketches.registers()? else {
+            return add_numbers(sketches, batch, block, scalar);
+        };
+        self.fill(batch, block, word);
+        match batch {
+            Batch::One { group, .. } => registers.update_words(*group as usize, &self.words),
+            _ => registers.update_words_of(&self.groups, &self.words),
         }
+        Ok(())
     }
-}
 
-impl Words {
     fn fill<T: Copy>(
         &mut self,
         batch: &Batch<'_>,
@@ -104,44 +99,40 @@ fn fill_changes<T: Copy>(words: &mut Vec<u64>, values: &[T], word: impl Fn(T) ->
     words.truncate(count);
 }
 
-impl<S: SketchKind> Accumulator for NumberSketches<S> {
+impl<S: SketchKind> SketchInput<S> for NumberSketches {
     fn slots(&self) -> Vec<SlotId> {
         vec![self.slot]
-    }
-
-    fn resize(&mut self, groups: usize) {
-        self.sketches.resize(groups);
     }
 
     fn update(
         &mut self,
         batch: &Batch<'_>,
         input: &BlockInput<'_>,
-        _: &mut StateTable,
+        sketches: &mut GroupSketches<S>,
     ) -> Result<()> {
+        let words = &mut self.words;
         let float = |value: f32| Scalar::Double(f64::from(value));
+        let float_word = |value: f32| HllHash::word_of_f64(f64::from(value));
         match input.loaded.get(self.slot) {
-            Loaded::Long(block) => self.add(batch, &block, |value| value as u64, Scalar::Long),
-            Loaded::Float(block) => {
-                self.add(batch, &block, |value| HllHash::word_of_f64(f64::from(value)), float)
+            Loaded::Long(block) => {
+                words.add(batch, &block, sketches, |value| value as u64, Scalar::Long)
             }
-            Loaded::Double(block) => self.add(batch, &block, HllHash::word_of_f64, Scalar::Double),
+            Loaded::Float(block) => words.add(batch, &block, sketches, float_word, float),
+            Loaded::Double(block) => {
+                words.add(batch, &block, sketches, HllHash::word_of_f64, Scalar::Double)
+            }
             Loaded::Nothing | Loaded::Ids(_) | Loaded::Multi(_) => Ok(()),
         }
     }
 
     fn memory_bytes(&self) -> usize {
         let Words { words, groups } = &self.words;
-        self.sketches.memory_bytes() + words.capacity() * 8 + groups.capacity() * 4
-    }
-
-    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
-        self.sketches.finish(groups)
+        words.capacity() * 8 + groups.capacity() * 4
     }
 }
 
 /// Adds the values of a batch that are not null.
-pub(super) fn add_numbers<S: SketchKind, T: Copy>(
+fn add_numbers<S: SketchKind, T: Copy>(
     sketches: &mut GroupSketches<S>,
     batch: &Batch<'_>,
     block: &NumericBlock<'_, T>,
