@@ -133,8 +133,7 @@ impl<'h> Gathered<'h> {
         let mut found = [of_null; GATHERED];
         let ids = &self.ids[..self.count];
         found.iter_mut().zip(ids).for_each(|(found, id)| *found = self.hashes[*id as usize]);
-        let pairs = self.groups[..self.count].iter().zip(&found);
-        pairs.for_each(|(group, hash)| registers.update(*group as usize, *hash));
+        registers.update_each(&self.groups[..self.count], &found[..self.count]);
         self.count = 0;
     }
 }

@@ -199,7 +199,7 @@ mod tests {
             visit: &mut dyn FnMut(u32, Option<&str>),
         ) -> henge_segment::Result<()> {
             ids.for_each(|id| {
-                visit(id, self.1.get((id as usize).wrapping_sub(1)).map(String::as_str))
+                visit(id, self.1.get((id as usize).wrapping_sub(1)).map(String::as_str));
             });
             Ok(())
         }

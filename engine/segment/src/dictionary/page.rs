@@ -202,7 +202,7 @@ impl<'a> PageView<'a> {
         let mut bytes = self.bytes_from(self.further.sum(0..position.min(self.values)))?;
         texts.clear();
         while position < to {
-            if position % BUCKET_VALUES == 0 {
+            if position.is_multiple_of(BUCKET_VALUES) {
                 if texts.is_full() {
                     visit(
                         &texts

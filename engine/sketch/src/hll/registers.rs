@@ -61,6 +61,15 @@ impl HllRegisters {
         self.update_bits(group, hash.bits());
     }
 
+    /// Adds values to a group each.
+    pub fn update_each(&mut self, groups: &[u32], hashes: &[HllHash]) {
+        let mut all_bits = [0; WORDS];
+        for (groups, hashes) in groups.chunks(WORDS).zip(hashes.chunks(WORDS)) {
+            all_bits.iter_mut().zip(hashes).for_each(|(bits, hash)| *bits = hash.bits());
+            self.update_all_bits(groups, &all_bits);
+        }
+    }
+
     /// Adds the values of words, as [`HllHash::of_i64`] hashes them, to a group.
     pub fn update_words(&mut self, group: usize, words: &[u64]) {
         let mut all_bits = [0; WORDS];
@@ -84,8 +93,23 @@ impl HllRegisters {
         let mut all_bits = [0; WORDS];
         for (groups, words) in groups.chunks(WORDS).zip(words.chunks(WORDS)) {
             bits_of_words(words, &mut all_bits);
-            for (&group, &bits) in groups.iter().zip(&all_bits) {
-                self.update_bits(group as usize, bits);
+            self.update_all_bits(groups, &all_bits);
+        }
+    }
+
+    /// Registers first, then lists: the shorter a loop, the more of it the processor does at once.
+    fn update_all_bits(&mut self, groups: &[u32], all_bits: &[u32; WORDS]) {
+        let mut places = [0; WORDS];
+        let slots = (1 << self.lg_k) - 1;
+        for (place, (group, bits)) in places.iter_mut().zip(groups.iter().zip(all_bits)) {
+            *place = (*group as usize) << self.lg_k | (bits & slots) as usize;
+        }
+        for (place, bits) in places[..groups.len()].iter().zip(all_bits) {
+            self.registers[*place] = self.registers[*place].max((bits >> SLOT_BITS) as u8);
+        }
+        for (group, bits) in groups.iter().zip(all_bits) {
+            if !self.groups[*group as usize].is_full {
+                self.list(*group as usize, *bits);
             }
         }
     }

@@ -226,11 +226,16 @@ fn registers_make_the_same_sketches_as_the_library() {
             registers.resize(counts.len());
             for (group, count) in counts.into_iter().enumerate() {
                 let expected = filled(lg_k, hll_type, 0..count);
-                // Twice, in another order, in both ways.
-                (0..count).rev().for_each(|value| registers.update(group, HllHash::of_i64(value)));
-                let words: Vec<u64> = (0..count as u64).collect();
-                registers.update_words(group, &words[..count as usize / 2]);
-                registers.update_words_of(&vec![group as u32; words.len()], &words);
+                // A quarter of the values in each way, in another order, then some again.
+                let quarter = |part: i64| (0..count).rev().filter(move |value| value % 4 == part);
+                let words = |part| quarter(part).map(|value| value as u64).collect::<Vec<_>>();
+                let hashes: Vec<HllHash> = quarter(1).map(HllHash::of_i64).collect();
+                let groups = vec![group as u32; count as usize];
+                quarter(0).for_each(|value| registers.update(group, HllHash::of_i64(value)));
+                registers.update_each(&groups[..hashes.len()], &hashes);
+                registers.update_words(group, &words(2));
+                registers.update_words_of(&groups[..words(3).len()], &words(3));
+                registers.update_words(group, &words(1));
                 let Some(sketch) = registers.sketch(group).unwrap() else {
                     assert_eq!(count, 0);
                     continue;
