@@ -19,19 +19,19 @@ use henge_segment::{
 const CODEC_ROWS: usize = 4 * BLOCK_ROWS;
 
 fn main() {
-    let mut runner = harness::runner();
-    let mut seen = BTreeSet::new();
-    integers(&mut runner, &mut seen);
-    floats(&mut runner, &mut seen);
-    dictionary_ids(&mut runner, &mut seen);
-    let missing: Vec<_> = henge_segment::encoding::ALL_ENCODINGS
-        .iter()
-        // A constant block has no bytes to decode.
-        .filter(|encoding| **encoding != Encoding::Constant && !seen.contains(*encoding))
-        .collect();
-    assert!(missing.is_empty(), "no shape of values leads to {missing:?}");
-    columns(&mut runner);
-    runner.final_summary();
+    harness::run_benchmarks(|runner| {
+        let mut seen = BTreeSet::new();
+        integers(runner, &mut seen);
+        floats(runner, &mut seen);
+        dictionary_ids(runner, &mut seen);
+        let missing: Vec<_> = henge_segment::encoding::ALL_ENCODINGS
+            .iter()
+            // A constant block has no bytes to decode.
+            .filter(|encoding| **encoding != Encoding::Constant && !seen.contains(*encoding))
+            .collect();
+        assert!(missing.is_empty(), "no shape of values leads to {missing:?}");
+        columns(runner);
+    });
 }
 
 fn integers(runner: &mut Runner, seen: &mut BTreeSet<Encoding>) {

@@ -12,12 +12,12 @@ use henge_segment::encoding::{float, ids, integer};
 use henge_segment::{BLOCK_ROWS, BlockCodec, MappedSegment, SegmentView, WriteOptions};
 
 fn main() {
-    let mut runner = harness::runner();
-    integers(&mut runner);
-    floats(&mut runner);
-    dictionary_ids(&mut runner);
-    segments(&mut runner);
-    runner.final_summary();
+    harness::run_benchmarks(|runner| {
+        integers(runner);
+        floats(runner);
+        dictionary_ids(runner);
+        segments(runner);
+    });
 }
 
 fn throughput(bytes_a_row: usize) -> Throughput {

@@ -19,11 +19,11 @@ struct Case {
 }
 
 fn main() {
-    let mut runner = harness::runner();
-    let table = Table::of_rows(ROWS);
-    rows_that_pass(&mut runner, &table);
-    sums_of_rows_that_pass(&mut runner, &table);
-    runner.final_summary();
+    harness::run_benchmarks(|runner| {
+        let table = Table::of_rows(ROWS);
+        rows_that_pass(runner, &table);
+        sums_of_rows_that_pass(runner, &table);
+    });
 }
 
 fn rows_that_pass(runner: &mut Runner, table: &Table) {
@@ -106,6 +106,11 @@ fn cases() -> Vec<Case> {
             "prefix",
             json!({"type": "like", "dimension": "uri", "pattern": "/products/%"}),
             |table, row| text(table, TextField::Uri, row).starts_with("/products/"),
+        ),
+        case(
+            "contains",
+            json!({"type": "like", "dimension": "uri", "pattern": "%ts/77%"}),
+            |table, row| text(table, TextField::Uri, row).contains("ts/77"),
         ),
         case(
             "regex",

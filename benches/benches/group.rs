@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 const ROWS: usize = 4_000_000;
 
 fn main() {
-    let mut runner = harness::runner();
-    let table = Table::of_rows(ROWS);
-    timeseries(&mut runner, &table);
-    top_n(&mut runner, &table);
-    group_by(&mut runner, &table);
-    runner.final_summary();
+    harness::run_benchmarks(|runner| {
+        let table = Table::of_rows(ROWS);
+        timeseries(runner, &table);
+        top_n(runner, &table);
+        group_by(runner, &table);
+    });
 }
 
 /// A query, and how many bytes of plain values it reads a row.

@@ -21,13 +21,13 @@ const SNAPSHOTS: usize = 100;
 const BATCH_ROWS: usize = 1_000;
 
 fn main() {
-    let mut runner = harness::runner();
-    let texts = Texts::new();
-    let rows = Rows::new(PageViews::standard().take(ROWS + SNAPSHOTS * BATCH_ROWS), &texts);
-    drop(texts);
-    add(&mut runner, &rows);
-    snapshot(&mut runner, &rows);
-    runner.final_summary();
+    harness::run_benchmarks(|runner| {
+        let texts = Texts::new();
+        let rows = Rows::new(PageViews::standard().take(ROWS + SNAPSHOTS * BATCH_ROWS), &texts);
+        drop(texts);
+        add(runner, &rows);
+        snapshot(runner, &rows);
+    });
 }
 
 /// What is left out of the index that rolls up: rows that differ by page or visitor never meet.

@@ -52,37 +52,37 @@ impl RowSink for OneIndex {
 }
 
 fn main() {
-    let mut runner = harness::runner();
-    let body = page_views::json_lines(PageViews::standard().take(ROWS), &Texts::new());
-    harness::note(&format!("ingest: {} bytes an event", body.len() / ROWS));
-    let mut group = runner.benchmark_group("ingest");
-    group.throughput(Throughput::ElementsAndBytes {
-        elements: ROWS as u64,
-        bytes: body.len() as u64,
-    });
+    harness::run_benchmarks(|runner| {
+        let body = page_views::json_lines(PageViews::standard().take(ROWS), &Texts::new());
+        harness::note(&format!("ingest: {} bytes an event", body.len() / ROWS));
+        let mut group = runner.benchmark_group("ingest");
+        group.throughput(Throughput::ElementsAndBytes {
+            elements: ROWS as u64,
+            bytes: body.len() as u64,
+        });
 
-    let mut sink = Discard::default();
-    let counts = parser().parse_batch(&body, &mut sink).unwrap();
-    assert_eq!((counts.accepted, counts.nulled_values), (ROWS as u64, 0));
-    assert_eq!((sink.rows, sink.values), (ROWS, ROWS * 11));
-    group.bench_function("parse", |bencher| {
-        let mut parser = parser();
-        bencher.iter(|| parser.parse_batch(&body, &mut Discard::default()).unwrap());
-    });
+        let mut sink = Discard::default();
+        let counts = parser().parse_batch(&body, &mut sink).unwrap();
+        assert_eq!((counts.accepted, counts.nulled_values), (ROWS as u64, 0));
+        assert_eq!((sink.rows, sink.values), (ROWS, ROWS * 11));
+        group.bench_function("parse", |bencher| {
+            let mut parser = parser();
+            bencher.iter(|| parser.parse_batch(&body, &mut Discard::default()).unwrap());
+        });
 
-    let mut sink = OneIndex(index());
-    parser().parse_batch(&body, &mut sink).unwrap();
-    assert_eq!(sink.0.row_count(), ROWS);
-    group.bench_function("parse_and_index", |bencher| {
-        let mut parser = parser();
-        let ingest = |mut sink: OneIndex| {
-            parser.parse_batch(&body, &mut sink).unwrap();
-            sink
-        };
-        bencher.iter_batched(|| OneIndex(index()), ingest, BatchSize::PerIteration);
+        let mut sink = OneIndex(index());
+        parser().parse_batch(&body, &mut sink).unwrap();
+        assert_eq!(sink.0.row_count(), ROWS);
+        group.bench_function("parse_and_index", |bencher| {
+            let mut parser = parser();
+            let ingest = |mut sink: OneIndex| {
+                parser.parse_batch(&body, &mut sink).unwrap();
+                sink
+            };
+            bencher.iter_batched(|| OneIndex(index()), ingest, BatchSize::PerIteration);
+        });
+        group.finish();
     });
-    group.finish();
-    runner.final_summary();
 }
 
 fn parser() -> RowParser {

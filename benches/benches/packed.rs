@@ -14,13 +14,13 @@ use henge_segment::{BLOCK_ROWS, PackedInts};
 const WIDTHS: [u32; 7] = [1, 4, 8, 12, 17, 24, 32];
 
 fn main() {
-    let mut runner = harness::runner();
-    for level in Level::all() {
-        for width in WIDTHS {
-            one_width(&mut runner, level, width);
+    harness::run_benchmarks(|runner| {
+        for level in Level::all() {
+            for width in WIDTHS {
+                one_width(runner, level, width);
+            }
         }
-    }
-    runner.final_summary();
+    });
 }
 
 fn one_width(runner: &mut Runner, level: Level, width: u32) {

@@ -1,7 +1,8 @@
 //! What the benchmarks share: settings, a big segment, and queries over it.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up should stop")]
 
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use criterion::{BenchmarkGroup, Criterion};
 use henge_exec::{ExecContext, Partial, finalise, merge, run};
@@ -11,19 +12,32 @@ use serde_json::{Value, json};
 
 use crate::cpu_time::CpuTime;
 use crate::page_views::{Columns, DATA_SOURCE, PageViews, Texts};
+use crate::summary;
 
 /// The runner of the benchmarks, which measures the thread's time.
 pub type Runner = Criterion<CpuTime>;
 
-/// Settings: few samples and short ones, so that all benchmarks take minutes.
-#[must_use]
-pub fn runner() -> Runner {
-    Criterion::default()
+/// Runs benchmarks, few samples of each and short ones, so that all of them take minutes; a table of
+/// their figures follows.
+pub fn run_benchmarks(benchmarks: impl FnOnce(&mut Runner)) {
+    let (started, directory) = (SystemTime::now(), output_directory());
+    let mut runner = Criterion::default()
         .with_measurement(CpuTime)
+        .output_directory(&directory)
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(1_000))
-        .configure_from_args()
+        .configure_from_args();
+    benchmarks(&mut runner);
+    runner.final_summary();
+    summary::print(&directory, started);
+}
+
+/// Where criterion keeps its figures: below the folder that cargo builds in.
+fn output_directory() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let of_workspace = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    target.unwrap_or_else(of_workspace).join("criterion")
 }
 
 /// The standard table as a segment for a hot tier, with its columns for checking answers.
