@@ -135,6 +135,9 @@ fn queries() -> Vec<(&'static str, String)> {
         ("distinct of 1 M values by date", group_of(r#""date""#, distinct)),
         ("distinct of 2,500 values by mode", group_of(r#""mode""#, distinct_dates)),
         ("top 100 of 1 M groups", top("part", sum)),
+        ("top 100 of 1 M groups by count", {
+            top("part", count).replace(r#""metric":"a""#, r#""metric":"n""#)
+        }),
         ("top 100 of 1 M groups, four sums", top("part", SUMS)),
         ("top 100 of 7 groups", top("mode", sum)),
         ("four sums by 7 values", group_of(r#""mode""#, SUMS)),
