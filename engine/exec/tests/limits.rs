@@ -4,7 +4,9 @@
 
 mod support;
 
-use henge_exec::{ExecContext, ExecError, KeyColumn, Partial, StateColumn, merge, run, run_blocks};
+use henge_exec::{
+    ExecContext, ExecError, KeyColumn, Partial, StateColumn, finalise, merge, run, run_blocks,
+};
 use henge_query::Query;
 use henge_segment::{BLOCK_ROWS, ColumnData, MappedSegment, SegmentView, StringTable};
 use serde_json::{Value, json};
@@ -286,6 +288,24 @@ fn arithmetic_agrees_with_evaluation_by_row() {
             // `if` makes it more than arithmetic, and changes nothing.
             let by_row = format!("if(key == key, {expression}, null)");
             assert_eq!(answer(expression), answer(&by_row), "{column_type} {expression}");
+            for output_type in ["LONG", "DOUBLE", "STRING"] {
+                let groups = |expression: &str| {
+                    let column = json!([{"type": "expression", "name": "v",
+                        "expression": expression, "outputType": column_type}]);
+                    let dimension = json!([{"type": "default", "dimension": "v",
+                        "outputName": "v", "outputType": output_type}]);
+                    let fields = json!({"virtualColumns": column, "dimensions": dimension,
+                        "aggregations": [{"type": "count", "name": "n"}], "filter": filter});
+                    let query = query("groupBy", fields);
+                    let ctx = ExecContext::default();
+                    let merged = merge(&query, vec![run(&query, &segment, &ctx).unwrap()], &ctx);
+                    let mut json = Vec::new();
+                    finalise(&query, merged.unwrap(), &ctx).unwrap().write_json(&mut json);
+                    String::from_utf8(json).unwrap()
+                };
+                let by_row = groups(&by_row);
+                assert_eq!(groups(expression), by_row, "{column_type} {expression} {output_type}");
+            }
         }
     }
 }

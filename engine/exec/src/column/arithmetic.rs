@@ -30,6 +30,20 @@ enum Term {
     Chain(Box<Term>, Vec<(BinaryOp, Term)>),
 }
 
+impl Term {
+    fn is_long(&self, inputs: &[Input<'_>]) -> bool {
+        match self {
+            Self::Long(_) => true,
+            Self::Double(_) => false,
+            Self::Input(input) => matches!(inputs[*input], Input::Long(..)),
+            Self::Negate(operand) => operand.is_long(inputs),
+            Self::Chain(first, rest) => {
+                first.is_long(inputs) && rest.iter().all(|(_, operand)| operand.is_long(inputs))
+            }
+        }
+    }
+}
+
 enum Input<'a> {
     Long(&'a dyn NumericColumn<i64>, Vec<i64>),
     Float(&'a dyn NumericColumn<f32>, Vec<f32>),
@@ -88,6 +102,14 @@ impl<'a> Arithmetic<'a> {
             .collect::<Option<Vec<_>>>()?;
         let root = term(ast, identifiers)?;
         Some(Self { root, inputs, output_type: output_type.cloned() })
+    }
+
+    /// True when no result is a double.
+    pub(crate) fn yields_longs(&self) -> bool {
+        match &self.output_type {
+            Some(output_type) => *output_type == ColumnType::Long,
+            None => self.root.is_long(&self.inputs),
+        }
     }
 
     /// Computes the selected rows of a window and hands their values on.
@@ -307,41 +329,51 @@ fn combine_longs<'b>(
     nulls: Option<Vec<bool>>,
     count: usize,
 ) -> Vector<'b> {
-    let results = match op {
-        BinaryOp::Add => zip(left, right, i64::overflowing_add),
-        BinaryOp::Subtract => zip(left, right, i64::overflowing_sub),
-        BinaryOp::Multiply => zip(left, right, i64::overflowing_mul),
-        BinaryOp::Divide => zip(left, right, |a, b| failing(a.checked_div(b))),
-        _ => zip(left, right, |a, b| match b {
+    let failing = |result: Option<i64>| (result.unwrap_or(0), result.is_none());
+    let (values, failed) = match (op, right) {
+        (BinaryOp::Add, _) => zip_checked(left, right, i64::overflowing_add),
+        (BinaryOp::Subtract, _) => zip_checked(left, right, i64::overflowing_sub),
+        (BinaryOp::Multiply, _) => zip_checked(left, right, i64::overflowing_mul),
+        // Other constants divide everything.
+        (BinaryOp::Divide, Operand::Constant(by)) if !matches!(by, 0 | -1) => {
+            (zip(left, right, |a, b| a / b), None)
+        }
+        (BinaryOp::Divide, _) => zip_checked(left, right, |a, b| failing(a.checked_div(b))),
+        _ => zip_checked(left, right, |a, b| match b {
             -1 => (0, false),
             b => failing(a.checked_rem(b)),
         }),
     };
-    match results {
-        Operand::Constant((value, failed)) => {
-            let nulls = if failed { Some(vec![true; count]) } else { nulls };
-            Vector { values: Values::Long(Operand::Constant(value)), nulls }
+    let nulls = match failed {
+        None => nulls,
+        Some(Operand::Constant(failed)) => failed.then(|| vec![true; count]).or(nulls),
+        Some(Operand::Each(failed)) => {
+            let mut nulls = nulls.unwrap_or_else(|| vec![false; count]);
+            nulls.iter_mut().zip(failed.iter()).for_each(|(null, failed)| *null |= failed);
+            Some(nulls)
         }
-        Operand::Each(results) => {
-            let failed = results.iter().any(|(_, failed)| *failed);
-            let nulls = if failed {
-                let mut nulls = nulls.unwrap_or_else(|| vec![false; count]);
-                nulls
-                    .iter_mut()
-                    .zip(results.iter())
-                    .for_each(|(null, (_, failed))| *null |= failed);
-                Some(nulls)
-            } else {
-                nulls
-            };
-            let values = results.iter().map(|(value, _)| *value).collect();
-            Vector { values: Values::Long(Operand::Each(values)), nulls }
-        }
-    }
+    };
+    Vector { values: Values::Long(values), nulls }
 }
 
-fn failing(result: Option<i64>) -> (i64, bool) {
-    (result.unwrap_or(0), result.is_none())
+/// The values of an operation, and where it failed if it did anywhere.
+#[inline]
+fn zip_checked<'b>(
+    left: &Operand<'_, i64>,
+    right: &Operand<'_, i64>,
+    op: impl Fn(i64, i64) -> (i64, bool) + Copy,
+) -> (Operand<'b, i64>, Option<Operand<'b, bool>>) {
+    let values = zip(left, right, |a, b| op(a, b).0);
+    // Failures are rare: it is cheaper to compute twice than to write down each result.
+    let any = match (left, right) {
+        (Operand::Constant(a), Operand::Constant(b)) => op(*a, *b).1,
+        (Operand::Each(a), Operand::Constant(b)) => a.iter().fold(false, |f, a| f | op(*a, *b).1),
+        (Operand::Constant(a), Operand::Each(b)) => b.iter().fold(false, |f, b| f | op(*a, *b).1),
+        (Operand::Each(a), Operand::Each(b)) => {
+            a.iter().zip(b.iter()).fold(false, |f, (a, b)| f | op(*a, *b).1)
+        }
+    };
+    (values, any.then(|| zip(left, right, |a, b| op(a, b).1)))
 }
 
 fn doubles(values: Values<'_>) -> Operand<'_, f64> {

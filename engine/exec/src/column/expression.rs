@@ -30,7 +30,7 @@ impl<'a> ExpressionSource<'a> {
     }
 
     /// The expression as arithmetic over stored numbers, when it is no more than that.
-    pub(super) fn arithmetic(&self) -> Option<Arithmetic<'a>> {
+    pub(crate) fn arithmetic(&self) -> Option<Arithmetic<'a>> {
         Arithmetic::compile(
             self.expression.ast(),
             self.expression.identifiers(),

@@ -25,6 +25,7 @@ use henge_types::ColumnType;
 use crate::error::{ExecError, Result};
 use crate::node::NodeDictionaries;
 
+pub(crate) use arithmetic::Arithmetic;
 pub(crate) use expression::ExpressionSource;
 pub(crate) use id_memo::{IdMemo, widen_ids};
 pub(crate) use id_table::IdTable;

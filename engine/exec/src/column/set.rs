@@ -4,6 +4,7 @@ use henge_expr::number::parse_double;
 use henge_query::AggregatorInput;
 use rustc_hash::FxHashMap;
 
+use super::arithmetic::Arithmetic;
 use super::numbers::{Numbers, TextNumbers, parse_text_long};
 use super::slot::{Loaded, Slot};
 use super::{Columns, ExpressionReader, Source, Window};
@@ -89,6 +90,15 @@ impl<'a> ColumnSet<'a> {
         match self.find(&key) {
             Some(slot) => slot,
             None => self.push(key, Slot::stored(source)),
+        }
+    }
+
+    /// A slot for the integers of a virtual column that is plain arithmetic.
+    pub(crate) fn computed_longs(&mut self, name: &str, arithmetic: Arithmetic<'a>) -> SlotId {
+        let key = format!("number {:?} {name}", NumericType::Long);
+        match self.find(&key) {
+            Some(slot) => slot,
+            None => self.push(key, Slot::LongArithmetic(arithmetic, Numbers::default())),
         }
     }
 

@@ -11,8 +11,8 @@ use super::key_text::{KeyScope, Wanted, dictionary_keys, direct_keys, for_each_t
 use super::mapped::Mapped;
 use super::values::{KeyType, LocalValues, Scalar};
 use crate::column::{
-    ColumnSet, Columns, ExpressionReader, ExpressionSource, Loaded, LoadedBlock, SlotId, Source,
-    Window,
+    Arithmetic, ColumnSet, Columns, ExpressionReader, ExpressionSource, Loaded, LoadedBlock,
+    SlotId, Source, Window,
 };
 use crate::error::Result;
 use crate::filter::Selection;
@@ -127,10 +127,7 @@ impl<'a> Dimension<'a> {
             Source::Double(_) => numbers(name, &source, output, false, set),
             Source::Expression(source) => match source.only_string_input() {
                 Some(column) => mapped(name, column, Some(source), output, set),
-                None => Kind::Computed {
-                    reader: ExpressionReader::new(source),
-                    values: LocalValues::new(output),
-                },
+                None => computed(name, source, output, set),
             },
         };
         Ok(Self { kind, output, ids: Vec::new(), offsets: Vec::new() })
@@ -334,6 +331,27 @@ fn mapped<'a>(
     let slot = set.stored(&name, &Source::String(column));
     let map = Mapped::new(column.dictionary(), expression, output);
     Kind::Mapped { slot, map, multi: column.is_multi_value() }
+}
+
+/// Arithmetic that gives integers is computed a window at a time, as stored ones are decoded; any
+/// other expression by row, or by what its inputs have in common.
+fn computed<'a>(
+    name: &str,
+    source: ExpressionSource<'a>,
+    output: KeyType,
+    set: &mut ColumnSet<'a>,
+) -> Kind<'a> {
+    if matches!(output, KeyType::Long | KeyType::Text)
+        && let Some(arithmetic) = source.arithmetic().filter(Arithmetic::yields_longs)
+    {
+        let slot = set.computed_longs(name, arithmetic);
+        return Kind::Numbers {
+            slot,
+            values: LocalValues::new(KeyType::Long),
+            source_float: false,
+        };
+    }
+    Kind::Computed { reader: ExpressionReader::new(source), values: LocalValues::new(output) }
 }
 
 fn numbers<'a>(

@@ -9,7 +9,7 @@ use super::dimension::DimensionIds;
 use super::key_space::PartIds;
 use super::mapped::Mapped;
 use super::values::{KeyType, LocalValues, round};
-use crate::column::{ExpressionReader, Loaded, Window, double_key, widen_ids};
+use crate::column::{ExpressionReader, IdTable, Loaded, Window, double_key, widen_ids};
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 
@@ -182,54 +182,64 @@ pub(super) fn number_ids(
 ) -> Result<()> {
     match (loaded, values) {
         (Loaded::Long(block), LocalValues::Long(table)) => {
-            fill(&block, selection, ids, |value| table.id_of(value as u64));
+            fill(&block, selection, ids, table, |value| value as u64);
         }
         (Loaded::Long(block), LocalValues::Double(table)) => {
-            fill(&block, selection, ids, |value| {
-                table.id_of(double_key(round(value as f64, output)))
-            });
+            fill(&block, selection, ids, table, |value| double_key(round(value as f64, output)));
         }
         (Loaded::Float(block), LocalValues::Double(table)) => {
-            fill(&block, selection, ids, |value| table.id_of(double_key(f64::from(value))));
+            fill(&block, selection, ids, table, |value| double_key(f64::from(value)));
         }
         (Loaded::Double(block), LocalValues::Double(table)) => {
-            fill(&block, selection, ids, |value| table.id_of(double_key(round(value, output))));
+            fill(&block, selection, ids, table, |value| double_key(round(value, output)));
         }
         (Loaded::Float(block), LocalValues::Long(table)) => {
-            fill(&block, selection, ids, |value| table.id_of(value as i64 as u64));
+            fill(&block, selection, ids, table, |value| value as i64 as u64);
         }
         (Loaded::Double(block), LocalValues::Long(table)) => {
-            fill(&block, selection, ids, |value| table.id_of(value as i64 as u64));
+            fill(&block, selection, ids, table, |value| value as i64 as u64);
         }
         _ => return Err(not_loaded()),
     }
     Ok(())
 }
 
-/// Gives ids to a block's values; repeats of the last value are not looked up again.
+/// Rows whose keys are looked up together.
+const FILLED: usize = 256;
+
+/// Gives ids to a block's values by their keys in a table.
 #[inline]
-fn fill<T: Copy + PartialEq>(
+fn fill<T: Copy>(
     block: &NumericBlock<'_, T>,
     selection: Selection<'_>,
     ids: &mut [u32],
-    mut id_of: impl FnMut(T) -> u32,
+    table: &mut IdTable,
+    key_of: impl Fn(T) -> u64,
 ) {
-    let mut last: Option<(T, u32)> = None;
-    selection.for_each(|row| {
-        ids[row] = if block.nulls.is_some_and(|nulls| nulls.is_null(row)) {
-            NULL_ID
-        } else {
-            let value = block.values.get(row);
-            match last {
-                Some((seen, id)) if seen == value => id,
-                _ => {
-                    let id = id_of(value) + 1;
-                    last = Some((value, id));
-                    id
-                }
+    let (mut keys, mut found) = ([0; FILLED], [0; FILLED]);
+    match (block.values, block.nulls, selection) {
+        (NumericValues::Slice(values), None, Selection::Range { start, end }) => {
+            let values = values[start..end].chunks(FILLED);
+            for (ids, values) in ids[start..end].chunks_mut(FILLED).zip(values) {
+                keys.iter_mut().zip(values).for_each(|(key, value)| *key = key_of(*value));
+                table.ids_of(&keys[..values.len()], ids);
+                ids.iter_mut().for_each(|id| *id += 1);
             }
-        };
-    });
+        }
+        (NumericValues::Slice(values), None, Selection::Rows(rows)) => {
+            for rows in rows.chunks(FILLED) {
+                let all = keys.iter_mut().zip(rows);
+                all.for_each(|(key, row)| *key = key_of(values[usize::from(*row)]));
+                table.ids_of(&keys[..rows.len()], &mut found);
+                let all = rows.iter().zip(&found);
+                all.for_each(|(row, id)| ids[usize::from(*row)] = id + 1);
+            }
+        }
+        (values, nulls, selection) => selection.for_each(|row| {
+            let null = nulls.is_some_and(|nulls| nulls.is_null(row));
+            ids[row] = if null { NULL_ID } else { table.id_of(key_of(values.get(row))) + 1 };
+        }),
+    }
 }
 
 pub(super) fn computed_ids<'b>(
