@@ -141,26 +141,40 @@ impl Marks {
         dimension: &Dimension<'_>,
         sketches: &mut GroupSketches<S>,
     ) -> Result<()> {
-        let marks = self.sorted();
         if S::BY_HASH {
-            return marks.add_hashes(dimension, sketches);
+            return self.listed().add_hashes(dimension, sketches);
         }
-        marks.add_values(dimension, sketches)
+        self.listed().sorted().add_values(dimension, sketches)
+    }
+
+    /// Keys one by one instead of in a table.
+    fn listed(self) -> Self {
+        match self {
+            Self::Pairs(table) => Self::Listed(table.keys().to_vec()),
+            marks => marks,
+        }
     }
 
     /// Keys in order, each once.
     fn sorted(self) -> Self {
-        let mut keys = match self {
-            Self::Listed(keys) => keys,
-            Self::Pairs(table) => table.keys().to_vec(),
-            dense => return dense,
-        };
-        keys.sort_unstable();
-        keys.dedup();
-        Self::Listed(keys)
+        match self {
+            Self::Listed(mut keys) => {
+                keys.sort_unstable();
+                keys.dedup();
+                Self::Listed(keys)
+            }
+            marks => marks,
+        }
     }
 
-    /// Calls `visit` with all marks of values that are not null, by group. Marks are sorted.
+    /// The group of all listed marks, when it is the same.
+    fn only_group(&self) -> Option<usize> {
+        let Self::Listed(keys) = self else { return None };
+        let group = keys.first()? >> 32;
+        keys.iter().all(|key| key >> 32 == group).then_some(group as usize)
+    }
+
+    /// Calls `visit` with all marks of values that are not null, in the order that they lie in.
     fn for_each(&self, mut visit: impl FnMut(u32, u32)) {
         match self {
             Self::Dense { words, stride } => {
@@ -214,7 +228,7 @@ impl Marks {
 
     /// Hashes each value once, however many groups it is in, or not at all where hashes are kept.
     fn add_hashes<S: SketchKind>(
-        &self,
+        self,
         dimension: &Dimension<'_>,
         sketches: &mut GroupSketches<S>,
     ) -> Result<()> {
@@ -226,9 +240,12 @@ impl Marks {
             return self.add_by(sketches, |id| hashes.get(id as usize).copied());
         }
         let hashes = dimension.hashes_of_ids(&self.ids(), S::hash)?;
+        if let Some(group) = self.only_group() {
+            return add_all(sketches, group, &hashes);
+        }
         if let Self::Listed(_) = self {
             let mut next = 0;
-            return self.add_by(sketches, |id| {
+            return self.sorted().add_by(sketches, |id| {
                 // Of one group, all follow each other.
                 if hashes.get(next).is_none_or(|(at, _)| *at != id) {
                     next = hashes.binary_search_by_key(&id, |(at, _)| *at).ok()?;
@@ -293,6 +310,24 @@ impl Marks {
         })?;
         result
     }
+}
+
+/// Adds hashes to a group's sketch.
+fn add_all<S: SketchKind>(
+    sketches: &mut GroupSketches<S>,
+    group: usize,
+    hashes: &[(u32, HllHash)],
+) -> Result<()> {
+    if hashes.is_empty() {
+        return Ok(());
+    }
+    if let Some(registers) = sketches.registers()? {
+        hashes.iter().for_each(|(_, hash)| registers.update(group, *hash));
+        return Ok(());
+    }
+    let sketch = sketches.get(group)?;
+    hashes.iter().for_each(|(_, hash)| sketch.update_hash(*hash));
+    Ok(())
 }
 
 /// Gives each group room for more ids.
