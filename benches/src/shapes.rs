@@ -130,13 +130,16 @@ pub enum IdShape {
     Bits14,
     /// Up to 20 bits.
     Bits20,
+    /// Up to 10 bits above a large one, as a column has that follows the order of time.
+    Frame,
     /// Runs of about a hundred.
     Runs,
 }
 
 impl IdShape {
     /// All shapes.
-    pub const ALL: [Self; 5] = [Self::Bits6, Self::Bits8, Self::Bits14, Self::Bits20, Self::Runs];
+    pub const ALL: [Self; 6] =
+        [Self::Bits6, Self::Bits8, Self::Bits14, Self::Bits20, Self::Frame, Self::Runs];
 
     /// The name that reports use.
     #[must_use]
@@ -146,6 +149,7 @@ impl IdShape {
             Self::Bits8 => "8_bits",
             Self::Bits14 => "14_bits",
             Self::Bits20 => "20_bits",
+            Self::Frame => "frame",
             Self::Runs => "runs",
         }
     }
@@ -161,6 +165,7 @@ impl IdShape {
                 Self::Bits8 => random.below(1 << 8),
                 Self::Bits14 => random.below(1 << 14),
                 Self::Bits20 => random.below(1 << 20),
+                Self::Frame => 700_000 + random.below(1 << 10),
                 Self::Runs => {
                     if random.chance(10) {
                         last = random.below(1 << 14);
