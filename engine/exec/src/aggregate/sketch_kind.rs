@@ -11,8 +11,12 @@ pub(super) trait SketchKind: Sketch + std::fmt::Debug + 'static {
     const FAMILY: &'static [&'static str];
     /// True when values can be added by their hashes.
     const BY_HASH: bool;
-    /// Adds a value.
-    fn update(&mut self, value: Scalar<'_>);
+    /// Adds a value: by its hash, unless the kind has another way.
+    fn update(&mut self, value: Scalar<'_>) {
+        if let Some(hash) = Self::hash(value) {
+            self.update_hash(hash);
+        }
+    }
     /// The hash of a value, where values can be added so.
     fn hash(_: Scalar<'_>) -> Option<HllHash> {
         None
@@ -54,14 +58,6 @@ impl SketchKind for HllSketch {
 
     fn of_registers(sketch: HllSketch) -> Option<Self> {
         Some(sketch)
-    }
-
-    fn update(&mut self, value: Scalar<'_>) {
-        match value {
-            Scalar::Text(text) => self.update_str(text),
-            Scalar::Long(value) => self.update_i64(value),
-            Scalar::Double(value) => self.update_f64(value),
-        }
     }
 
     fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn {

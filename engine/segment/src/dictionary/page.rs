@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use crate::dictionary::table::StringTable;
-use crate::dictionary::texts::Texts;
+use crate::dictionary::texts::{Texts, not_text, outside, shares_too_much};
 use crate::dictionary::{BUCKET_VALUES, PAGE_BYTES};
 use crate::error::Result;
 use crate::format::corrupt;
@@ -200,14 +200,15 @@ impl<'a> PageView<'a> {
         let mut first = from - from % BUCKET_VALUES;
         let mut position = first;
         let mut bytes = self.bytes_from(self.further.sum(0..position.min(self.values)))?;
+        let run_from = |first: usize, texts: &Texts, visit: &mut dyn FnMut(&TextRun<'_>)| {
+            let id = first_id + from.max(first) as u32;
+            texts.run(from.saturating_sub(first), id).map(|run| visit(&run))
+        };
         texts.clear();
         while position < to {
             if position.is_multiple_of(BUCKET_VALUES) {
                 if texts.is_full() {
-                    visit(
-                        &texts
-                            .run(from.saturating_sub(first), first_id + from.max(first) as u32)?,
-                    );
+                    run_from(first, texts, visit)?;
                     first = position;
                     texts.clear();
                 }
@@ -219,7 +220,7 @@ impl<'a> PageView<'a> {
             position += 1;
         }
         if !texts.is_empty() {
-            visit(&texts.run(from.saturating_sub(first), first_id + from.max(first) as u32)?);
+            run_from(first, texts, visit)?;
         }
         Ok(())
     }
@@ -244,7 +245,6 @@ impl<'a> PageView<'a> {
     /// from value to value, so that only bytes which no later value replaces are copied.
     fn assemble(&self, position: usize, offset: usize, value: &mut Vec<u8>) -> Result<()> {
         let (mut shared, further) = (self.shared.get(position), self.further.get(position));
-        let shares_too_much = || corrupt("a dictionary value shares more than its predecessor has");
         if shared > self.bytes.len() {
             return Err(shares_too_much());
         }
@@ -282,14 +282,6 @@ impl<'a> PageView<'a> {
     }
 }
 
-fn outside() -> crate::error::SegmentError {
-    corrupt("a dictionary value lies outside its page")
-}
-
-fn not_text() -> crate::error::SegmentError {
-    corrupt("a dictionary value is not UTF-8")
-}
-
 /// A cursor over the values of a page.
 struct Cursor<'a> {
     page: PageView<'a>,
@@ -306,7 +298,7 @@ impl Cursor<'_> {
         }
         let shared = self.page.shared.get(self.position);
         if shared > self.value.len() {
-            return Err(corrupt("a dictionary value shares more than its predecessor has"));
+            return Err(shares_too_much());
         }
         let length = self.page.further.get(self.position);
         self.value.truncate(shared);

@@ -1,7 +1,7 @@
 //! Values of a dictionary one after another, as those who look for something in many of them want
 //! them.
 
-use crate::error::Result;
+use crate::error::{Result, SegmentError};
 use crate::format::corrupt;
 use crate::view::TextRun;
 
@@ -44,10 +44,10 @@ impl Texts {
     #[inline]
     pub(crate) fn push(&mut self, shared: usize, further: &[u8], count: usize) -> Result<()> {
         if shared > self.length - self.last {
-            return Err(corrupt("a dictionary value shares more than its predecessor has"));
+            return Err(shares_too_much());
         }
         if count > further.len() {
-            return Err(corrupt("a dictionary value lies outside its page"));
+            return Err(outside());
         }
         let start = self.length;
         let room = start + shared + count + 2 * SHORT;
@@ -70,7 +70,6 @@ impl Texts {
     /// The values but for the first `skipped`, when the first of them has the id `first_id`.
     pub(crate) fn run(&self, skipped: usize, first_id: u32) -> Result<TextRun<'_>> {
         let start = skipped.checked_sub(1).map_or(0, |last| self.ends[last]);
-        let not_text = || corrupt("a dictionary value is not UTF-8");
         let text = std::str::from_utf8(&self.bytes[..self.length]).map_err(|_| not_text())?;
         if !self.ends.iter().all(|end| text.is_char_boundary(*end as usize)) {
             return Err(not_text());
@@ -79,7 +78,19 @@ impl Texts {
     }
 }
 
-fn too_long() -> crate::error::SegmentError {
+pub(super) fn shares_too_much() -> SegmentError {
+    corrupt("a dictionary value shares more than its predecessor has")
+}
+
+pub(super) fn outside() -> SegmentError {
+    corrupt("a dictionary value lies outside its page")
+}
+
+pub(super) fn not_text() -> SegmentError {
+    corrupt("a dictionary value is not UTF-8")
+}
+
+fn too_long() -> SegmentError {
     corrupt("values of a dictionary take more than 4 GB")
 }
 

@@ -58,6 +58,7 @@ impl WriteOptions {
     pub fn hot() -> Self {
         Self { codec: BlockCodec::None, goal: WriteGoal::Scan, ..Self::default() }
     }
+
     /// Raw bytes on their way into a file.
     pub(crate) fn pack(&self, raw: Vec<u8>) -> Packed {
         Packed::new(raw, self.codec, self.zstd_level)

@@ -1,6 +1,6 @@
 //! Hashes of many words of eight bytes: one loop without branches, compiled for the vector
 //! instructions that the processor has.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "code for detected instructions is called where the CPU has them")]
 
 use super::SLOT_BITS;
 
@@ -19,23 +19,32 @@ pub(super) fn bits_of_words(words: &[u64], bits: &mut [u32]) {
     let bits = &mut bits[..words.len()];
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512cd")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
+        if has_avx512() {
             // SAFETY: the processor has these instructions.
             return unsafe { avx512(words, bits) };
         }
-        if is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("lzcnt")
-        {
+        if has_avx2() {
             // SAFETY: as above.
             return unsafe { avx2(words, bits) };
         }
     }
     each(words, bits);
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("lzcnt")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    has_avx2()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512cd")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -134,10 +143,7 @@ mod tests {
         each(&words, &mut bits);
         assert_eq!(bits, expected);
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("lzcnt")
-        {
+        if has_avx2() {
             bits.fill(0);
             // SAFETY: the processor has these instructions.
             unsafe { avx2(&words, &mut bits) };
