@@ -27,7 +27,9 @@ pub struct AnnouncedSegment {
     pub tier: Arc<str>,
     /// Larger is preferred among the servers of one segment.
     pub priority: i32,
-    /// True while the segment still grows in a write-optimised index.
+    /// True while the rows are buffered: not published yet, so visible whatever their version (ADR
+    /// 7). False for published segments, of which the versions decide, and for those of a
+    /// publication under way, which nobody may see before the metadata call them used.
     pub realtime: bool,
     /// Size on the server; 0 while it grows.
     pub size_bytes: u64,
