@@ -29,3 +29,4 @@ pub use parser::RowParser;
 pub use rejection::{BatchCounts, RejectReason, Rejection, RowError, RowSink};
 pub use sink::{ChunkRouter, IndexSink, index_schema};
 pub use table::{FieldValue, RowOrigin, TableFields};
+pub use timestamp::auto_long_ms;

@@ -20,6 +20,7 @@ mod parse;
 pub mod post_aggregator;
 pub mod query;
 mod references;
+mod suggest;
 mod validate;
 pub mod virtual_column;
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{QueryError, Result};
 use crate::limits::{MAX_FILTER_NODES, MAX_JSON_DEPTH, MAX_REGEXES};
+use crate::suggest::closest;
 
 /// What one document may still use up. Shared by all nodes of the document.
 #[derive(Debug)]
@@ -287,11 +288,14 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Refuses fields that are not in the list.
+    /// Refuses fields that are not in the list, with the one that was meant where one is near.
     pub(crate) fn only_fields(&self, known: &[&str]) -> Result<()> {
         for name in self.object()?.keys() {
             if !known.contains(&name.as_str()) {
-                let message = format!("unknown field; known fields: {}", known.join(", "));
+                let meant = closest(name, known.iter().copied());
+                let meant =
+                    meant.map(|near| format!("did you mean '{near}'? ")).unwrap_or_default();
+                let message = format!("unknown field; {meant}known fields: {}", known.join(", "));
                 return Err(QueryError::invalid(self.child_path(excerpt(name)), message));
             }
         }

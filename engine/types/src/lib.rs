@@ -29,8 +29,8 @@ pub use projection::{
 pub use segment_id::{SegmentId, Version, encode_path_component, validate_datasource_name};
 pub use shard_spec::ShardSpec;
 pub use time::{
-    MAX_TIME_MS, MIN_TIME_MS, format_timestamp, format_timestamp_in_zone, parse_timestamp_ms,
-    write_timestamp,
+    MAX_TIME_MS, MIN_TIME_MS, days_from_civil, days_in_month, format_timestamp,
+    format_timestamp_in_zone, parse_timestamp_ms, write_timestamp,
 };
 pub use timeline::{Chunk, Timeline, TimelineHolder};
 pub use value::{Value, ValueRef};

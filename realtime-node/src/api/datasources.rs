@@ -19,7 +19,7 @@ pub(super) async fn put(
 ) -> Result<Json<Value>, DruidError> {
     let value: Value = serde_json::from_slice(&body)
         .map_err(|error| DruidError::invalid(format!("the body is not JSON: {error}")))?;
-    let schema = DataSchema::from_value_named(&value, &name)?;
+    let schema = DataSchema::for_pushes(&value, &name)?;
     let version = node.put_datasource(&schema).await?;
     Ok(Json(json!({ "datasource": name, "schemaVersion": version })))
 }

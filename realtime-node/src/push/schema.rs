@@ -25,7 +25,7 @@ impl PushSchema {
     /// # Errors
     /// When the stored schema is not valid (any more).
     pub fn parse(version: u64, schema_json: &str) -> Result<Self> {
-        let data_schema = DataSchema::parse(schema_json.as_bytes())?;
+        let data_schema = DataSchema::parse_stored(schema_json.as_bytes())?;
         let data_schema = Arc::new(data_schema);
         let parser = RowParser::new(Arc::clone(&data_schema), ParseLimits::default())?;
         let index_schema = index_schema(&data_schema, parser.dimensions());

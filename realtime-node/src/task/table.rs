@@ -171,7 +171,8 @@ fn plan(
     names: &[String],
 ) -> Option<BatchPlan> {
     let unit = match schema.timestamp_spec.format {
-        TimestampFormat::Auto | TimestampFormat::Millis => TimeUnit::Millis,
+        TimestampFormat::Auto => TimeUnit::Auto,
+        TimestampFormat::AutoV1 | TimestampFormat::Millis => TimeUnit::Millis,
         TimestampFormat::Posix => TimeUnit::Seconds,
         TimestampFormat::Micro => TimeUnit::Micros,
         TimestampFormat::Nano => TimeUnit::Nanos,

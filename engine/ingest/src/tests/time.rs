@@ -1,5 +1,8 @@
 //! H-24 to H-28: timestamps.
 
+use std::sync::Arc;
+
+use henge_query::ingest::DataSchema;
 use serde_json::json;
 
 use super::{Collector, parse, parse_with, schema};
@@ -68,12 +71,14 @@ fn h_25_absurd_times_are_refused() {
         "-9223372036854775808",
         "253402300800000",
         "-62135596800001",
-        "\"146140482-04-24T15:36:27.903Z\"",
     ] {
-        assert_eq!(read("auto", value), Err("outside_window"), "{value}");
+        assert_eq!(read("millis", value), Err("outside_window"), "{value}");
     }
-    assert_eq!(read("auto", "253402300799999"), Ok(253_402_300_799_999));
-    assert_eq!(read("auto", "0"), Ok(0));
+    assert_eq!(read("auto", "\"146140482-04-24T15:36:27.903Z\""), Err("outside_window"));
+    assert_eq!(read("millis", "253402300799999"), Ok(253_402_300_799_999));
+    for format in ["auto", "millis"] {
+        assert_eq!(read(format, "0"), Ok(0));
+    }
 }
 
 fn in_window(limits: ParseLimits, times: &[i64]) -> Collector {
@@ -149,4 +154,75 @@ fn events_outside_of_the_intervals_are_filtered() {
     let (counts, _) = parse_with(&schema, ParseLimits::default(), body);
     let counts = counts.unwrap();
     assert_eq!((counts.accepted, counts.filtered), (1, 2));
+}
+
+#[test]
+fn h_25_auto_tells_units_by_size_and_digits_of_dates() {
+    let (day, second) = (1_793_491_200_000, 1_793_536_245_000);
+    for (value, expected) in [
+        // 2026-11-01T12:30:45Z in every unit.
+        ("1793536245", second),
+        ("\"1793536245\"", second),
+        ("1793536245.5", second + 500),
+        ("\"1793536245.5\"", second + 500),
+        ("\"1793536245.123\"", second + 123),
+        ("1793536245.123456", second + 123),
+        ("1.793536245E9", second),
+        ("1793536245000", second),
+        ("1793536245000.7", second),
+        ("1793536245000999", second),
+        ("1793536245000999999", second),
+        ("\"1793536245000999999\"", second),
+        ("20261101123045", second),
+        ("\"20261101123045\"", second),
+        ("20261101", day),
+        ("\"20261101\"", day),
+        ("\"2026-11-01\"", day),
+        // No dates: the sizes decide.
+        ("20261301", 20_261_301),
+        ("20260230", 20_260_230),
+        ("18991231", 18_991_231),
+        ("20261101250000", 20_261_101_250_000),
+        ("20240229", 1_709_164_800_000),
+        // Before 1970.
+        ("-1793536245", -second),
+        ("-1793536245.5", -second - 500),
+        ("-1793536245000", -second),
+        ("-1793536245000001", -second - 1),
+        ("-20261101", -20_261_101),
+        // The borders.
+        ("99999999", 99_999_999),
+        ("100000000", 100_000_000_000),
+        ("99999999999", 99_999_999_999_000),
+        ("100000000000", 100_000_000_000),
+        ("99999999999999", 99_999_999_999_999),
+        ("100000000000000", 100_000_000_000),
+        ("99999999999999999", 99_999_999_999_999),
+        ("100000000000000000", 100_000_000_000),
+        ("9223372036854775807", 9_223_372_036_854),
+    ] {
+        assert_eq!(read("auto", value), Ok(expected), "{value}");
+    }
+    for value in ["\"1e400\"", "\"NaN\"", "\"17:30\"", "\"1-2\"", "\"12.5.2026\""] {
+        assert_eq!(read("auto", value), Err("bad_timestamp"), "{value}");
+    }
+}
+
+#[test]
+fn schemas_stored_before_auto_had_a_version_read_as_they_did() {
+    let stored = json!({
+        "dataSource": "d",
+        "timestampSpec": {"column": "t", "format": "auto"},
+        "dimensionsSpec": {"dimensions": ["d"]},
+    });
+    let schema = Arc::new(DataSchema::parse_stored(stored.to_string().as_bytes()).unwrap());
+    for (value, expected) in [("20261101", 20_261_101), ("1793536245", 1_793_536_245)] {
+        assert_eq!(parse(&schema, format!("{{\"t\":{value}}}")).rows[0].0, expected);
+    }
+    // What is written out of it still means the same, and so does what this version stores.
+    let again = Arc::new(DataSchema::from_value(&schema.to_value()).unwrap());
+    assert_eq!(parse(&again, "{\"t\":20261101}").rows[0].0, 20_261_101);
+    let new = DataSchema::from_value(&stored).unwrap().to_value().to_string();
+    let new = Arc::new(DataSchema::parse_stored(new.as_bytes()).unwrap());
+    assert_eq!(parse(&new, "{\"t\":20261101}").rows[0].0, 1_793_491_200_000);
 }

@@ -62,6 +62,17 @@ impl DataSchema {
         Self::read(&Node::root(value, &budget)?, None)
     }
 
+    /// Reads what [`DataSchema::to_value`] gave, by this version or an earlier one, so that events
+    /// are read as they were read under it.
+    ///
+    /// # Errors
+    /// As [`DataSchema::parse`].
+    pub fn parse_stored(json: &[u8]) -> Result<Self> {
+        let mut value = parse_json(json)?;
+        TimestampSpec::mark_stored(&mut value);
+        Self::from_value(&value)
+    }
+
     /// Like [`DataSchema::from_value`] where the name comes from elsewhere (a URL): the spec may
     /// leave `dataSource` out, but may not give another one.
     ///
@@ -70,6 +81,20 @@ impl DataSchema {
     pub fn from_value_named(value: &Value, data_source: &str) -> Result<Self> {
         let budget = Budget::default();
         Self::read(&Node::root(value, &budget)?, Some(data_source))
+    }
+
+    /// Reads the schema of a datasource that takes pushes. Without metrics rows are kept as they
+    /// are unless the spec asks for roll-up, which would lose how many there were.
+    ///
+    /// # Errors
+    /// As [`DataSchema::parse`].
+    pub fn for_pushes(value: &Value, data_source: &str) -> Result<Self> {
+        let mut schema = Self::from_value_named(value, data_source)?;
+        let asked = value.pointer("/granularitySpec/rollup").is_some_and(|asked| !asked.is_null());
+        if !asked && schema.metrics_spec.is_empty() {
+            schema.granularity_spec.rollup = false;
+        }
+        Ok(schema)
     }
 
     pub(super) fn read(node: &Node<'_>, given_name: Option<&str>) -> Result<Self> {

@@ -87,7 +87,8 @@ impl IndexTask {
             "index" => IndexTaskType::Index,
             other => return Err(node.bad_type("task", other, SUPPORTED, PLANNED)),
         };
-        node.only_fields(&["type", "id", "groupId", "resource", "spec", "context"])?;
+        // Druid writes the datasource beside the spec when it gives a task back.
+        node.only_fields(&["type", "id", "groupId", "resource", "spec", "context", "dataSource"])?;
         if let Some(context) = node.get("context") {
             context.object()?;
         }

@@ -116,6 +116,24 @@ fn the_name_may_come_from_outside() {
 }
 
 #[test]
+fn pushed_rows_are_rolled_up_only_where_it_is_asked_for() {
+    let rollup = |fields: Value| {
+        DataSchema::for_pushes(&fields, "events").expect("a schema").granularity_spec.rollup
+    };
+    let hour = json!({"segmentGranularity": "hour"});
+    let metrics = json!([{"type": "count", "name": "count"}]);
+    assert!(!rollup(json!({})));
+    assert!(!rollup(json!({"granularitySpec": hour, "metricsSpec": []})));
+    assert!(!rollup(json!({"granularitySpec": {"rollup": null}})));
+    assert!(rollup(json!({"granularitySpec": {"rollup": true}})));
+    assert!(rollup(json!({"granularitySpec": hour, "metricsSpec": metrics})));
+    assert!(!rollup(json!({"granularitySpec": {"rollup": false}, "metricsSpec": metrics})));
+    // Druid's tasks keep Druid's default.
+    let task = DataSchema::from_value(&schema_with(json!({}))).expect("a schema");
+    assert!(task.granularity_spec.rollup);
+}
+
+#[test]
 fn timestamp_formats() {
     let format = |format: &str| {
         let fields = json!({"timestampSpec": {"column": "t", "format": format}});
@@ -141,11 +159,14 @@ fn timestamp_formats() {
 fn h_72_unknown_fields_are_refused_with_the_known_ones_listed() {
     assert_schema_refused(
         json!({"metricSpec": []}),
-        "metricSpec: unknown field; known fields: dataSource, timestampSpec, dimensionsSpec, metricsSpec",
+        "metricSpec: unknown field; did you mean 'metricsSpec'? known fields: dataSource, timestampSpec, dimensionsSpec, metricsSpec",
     );
     let cases = [
         (json!({"timestampSpec": {"col": "t"}}), "timestampSpec.col: unknown field"),
-        (json!({"dimensionsSpec": {"dimension": []}}), "dimensionsSpec.dimension: unknown field"),
+        (
+            json!({"dimensionsSpec": {"dimension": []}}),
+            "dimensionsSpec.dimension: unknown field; did you mean 'dimensions'?",
+        ),
         (
             json!({"dimensionsSpec": {"dimensions": [{"name": "a", "kind": "long"}]}}),
             "dimensionsSpec.dimensions[0].kind: unknown field",

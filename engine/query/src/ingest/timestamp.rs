@@ -21,9 +21,12 @@ pub struct TimestampSpec {
 /// How a time is written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TimestampFormat {
-    /// Milliseconds when it is a whole number, else ISO 8601.
+    /// By what it looks like: a number's unit by its size, digits of a date, or ISO 8601.
     #[default]
     Auto,
+    /// `auto` as schemas mean it that were stored before it had a version: milliseconds when it is
+    /// a whole number, else ISO 8601.
+    AutoV1,
     /// ISO 8601.
     Iso,
     /// Seconds since 1970.
@@ -41,6 +44,11 @@ pub enum TimestampFormat {
     Joda(String),
 }
 
+/// Says in a stored schema which rules `auto` follows.
+const AUTO_VERSION: &str = "autoVersion";
+/// The rules of [`TimestampFormat::Auto`].
+const NEWEST_AUTO: i64 = 2;
+
 impl Default for TimestampSpec {
     fn default() -> Self {
         Self {
@@ -55,12 +63,18 @@ impl TimestampSpec {
     pub(super) fn read(schema: &Node<'_>) -> Result<Self> {
         let mut spec = Self::default();
         let Some(node) = schema.get("timestampSpec") else { return Ok(spec) };
-        node.only_fields(&["column", "format", "missingValue"])?;
+        node.only_fields(&["column", "format", "missingValue", AUTO_VERSION])?;
         if let Some(column) = node.optional_name("column")? {
             spec.column = column;
         }
         if let Some(format) = node.get("format") {
             spec.format = read_format(&format)?;
+        }
+        if let Some(version) = node.get(AUTO_VERSION)
+            && version.within::<i64>(1, NEWEST_AUTO)? == 1
+            && spec.format == TimestampFormat::Auto
+        {
+            spec.format = TimestampFormat::AutoV1;
         }
         if let Some(missing) = node.get("missingValue") {
             let ms = parse_timestamp_ms(missing.text()?);
@@ -70,11 +84,27 @@ impl TimestampSpec {
     }
 
     pub(super) fn to_value(&self) -> Value {
-        json!({
+        let mut value = json!({
             "column": self.column,
             "format": self.format.name(),
             "missingValue": self.missing_value_ms.map(format_timestamp),
-        })
+        });
+        match self.format {
+            TimestampFormat::Auto => value[AUTO_VERSION] = NEWEST_AUTO.into(),
+            TimestampFormat::AutoV1 => value[AUTO_VERSION] = 1.into(),
+            _ => {}
+        }
+        value
+    }
+
+    /// Writes into a stored schema what its `auto` means: without a version it was stored before
+    /// there were any, and its log has to be read again as it was read then.
+    pub(super) fn mark_stored(schema: &mut Value) {
+        let Some(schema) = schema.as_object_mut() else { return };
+        let spec = schema.entry("timestampSpec").or_insert_with(|| json!({}));
+        if let Some(spec) = spec.as_object_mut() {
+            spec.entry(AUTO_VERSION).or_insert(1.into());
+        }
     }
 }
 
@@ -83,7 +113,7 @@ impl TimestampFormat {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Auto => "auto",
+            Self::Auto | Self::AutoV1 => "auto",
             Self::Iso => "iso",
             Self::Posix => "posix",
             Self::Millis => "millis",

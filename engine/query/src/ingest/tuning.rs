@@ -39,6 +39,10 @@ const KNOWN: &[&str] = &[
     "reportParseExceptions",
     // Taken, because common specs hold them; one node works through one task at its own pace.
     "maxTotalRows",
+    "targetPartitionSize",
+    "numShards",
+    "partitionDimensions",
+    "maxNumSegmentsToMerge",
     "maxSavedParseExceptions",
     "logParseExceptions",
     "forceGuaranteedRollup",

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use henge_index::DimensionSchema;
-use henge_ingest::{RejectReason, RowError};
+use henge_ingest::{RejectReason, RowError, auto_long_ms};
 use henge_types::{Granularity, Interval, ValueRef};
 
 pub use segment::SortedChunk;
@@ -42,6 +42,8 @@ pub struct LoadOptions {
 /// Units of numeric timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeUnit {
+    /// Whatever each number looks like.
+    Auto,
     /// Seconds.
     Seconds,
     /// Milliseconds.
@@ -230,6 +232,7 @@ impl ColumnLoader {
         let column = batch.columns.get(plan.time)?;
         let (Values::Long(values), None) = (&column.values, &column.nulls) else { return None };
         let convert = |value: i64| match plan.unit {
+            TimeUnit::Auto => Some(auto_long_ms(value)),
             TimeUnit::Millis => Some(value),
             TimeUnit::Seconds => value.checked_mul(1_000),
             TimeUnit::Micros => Some(value.div_euclid(1_000)),

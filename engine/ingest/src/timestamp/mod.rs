@@ -1,9 +1,13 @@
 //! The timestamp of an event, by the timestampSpec.
 
+mod auto;
+
 use henge_expr::joda::JodaPattern;
 use henge_query::ingest::{TimestampFormat, TimestampSpec};
 use henge_types::parse_timestamp_ms;
 use jiff::tz::TimeZone;
+
+pub use auto::auto_long_ms;
 
 use crate::coerce::{describe, excerpt};
 use crate::error::IngestError;
@@ -72,7 +76,8 @@ impl TimestampReader {
 
     fn of_long(&self, number: i64) -> Option<i64> {
         match self.spec.format {
-            TimestampFormat::Auto | TimestampFormat::Millis => Some(number),
+            TimestampFormat::Auto => Some(auto_long_ms(number)),
+            TimestampFormat::AutoV1 | TimestampFormat::Millis => Some(number),
             TimestampFormat::Posix | TimestampFormat::Ruby => number.checked_mul(1000),
             TimestampFormat::Micro => Some(number.div_euclid(1000)),
             TimestampFormat::Nano => Some(number.div_euclid(1_000_000)),
@@ -83,6 +88,7 @@ impl TimestampReader {
 
     fn of_double(&self, number: f64) -> Option<i64> {
         match self.spec.format {
+            TimestampFormat::Auto => auto::auto_double_ms(number),
             TimestampFormat::Ruby => henge_expr::number::double_to_long((number * 1000.0).round()),
             TimestampFormat::Iso | TimestampFormat::Joda(_) => None,
             _ => henge_expr::number::double_to_long(number).and_then(|whole| self.of_long(whole)),
@@ -93,7 +99,15 @@ impl TimestampReader {
         match self.spec.format {
             TimestampFormat::Iso => parse_timestamp_ms(text).ok(),
             TimestampFormat::Joda(_) => self.of_pattern(text),
-            TimestampFormat::Auto if !is_whole_number(text) => parse_timestamp_ms(text).ok(),
+            TimestampFormat::Auto if !is_whole_number(text) => match parse_timestamp_ms(text) {
+                Ok(ms) => Some(ms),
+                Err(_) if is_number(text) => {
+                    let number = henge_expr::number::parse_double(text);
+                    number.and_then(auto::auto_double_ms)
+                }
+                Err(_) => None,
+            },
+            TimestampFormat::AutoV1 if !is_whole_number(text) => parse_timestamp_ms(text).ok(),
             TimestampFormat::Ruby => {
                 henge_expr::number::parse_double(text).and_then(|number| self.of_double(number))
             }
@@ -104,6 +118,13 @@ impl TimestampReader {
     fn of_pattern(&self, text: &str) -> Option<i64> {
         self.pattern.as_ref().and_then(|pattern| pattern.read(text, &TimeZone::UTC))
     }
+}
+
+/// Digits with a fraction or an exponent: no `NaN`, no `Infinity`, no blanks.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
 }
 
 fn is_whole_number(text: &str) -> bool {
