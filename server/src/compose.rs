@@ -1,7 +1,6 @@
 //! Puts the roles together: SQLite metadata, a local directory as deep storage, discovery and calls
 //! within the process.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +24,7 @@ use henge_realtime_node::{Dependencies, RealtimeNode, RealtimeOptions};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 
+use crate::data_folder::{DataFolder, DataFolderLock};
 use crate::status;
 
 /// A server at work.
@@ -39,14 +39,16 @@ pub struct Running {
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<()>,
     realtime: Arc<RealtimeNode>,
+    lock: DataFolderLock,
 }
 
 impl Running {
     /// Stops taking requests, finishes those at work, and waits for it. What is buffered stays in the
-    /// log.
-    pub async fn stop(self) {
+    /// log. The data folder is free for others once the lock is dropped.
+    pub async fn stop(self) -> DataFolderLock {
         let _ = self.stop.send(());
         let _ = self.served.await;
+        self.lock
     }
 
     /// Hands off everything that is buffered.
@@ -66,15 +68,18 @@ struct Roles {
 /// Starts all roles and the HTTP server; returns when everything that was stored is queryable.
 ///
 /// # Errors
-/// When the data directory cannot be used, stored state is damaged or the port is taken.
+/// When the data directory cannot be used or belongs to another server, stored state is damaged or
+/// the port is taken.
 pub async fn start(config: &ServerConfig) -> Result<Running> {
     let started = Instant::now();
+    let folder = DataFolder::new(&config.data_dir);
+    let lock = folder.own()?;
     let listener =
         TcpListener::bind((config.host.as_str(), config.port)).await.with_context(|| {
             format!("listen on {}:{}: is another server running there?", config.host, config.port)
         })?;
     let address = listener.local_addr().context("read the port")?;
-    let roles = start_roles(config).await?;
+    let roles = start_roles(config, &folder).await?;
     let router = router(config, &roles);
     let options = ServeOptions {
         max_connections: config.limits.connections as usize,
@@ -93,27 +98,24 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
         stop,
         served,
         realtime: roles.realtime,
+        lock,
     })
 }
 
-async fn start_roles(config: &ServerConfig) -> Result<Roles> {
-    let data_dir = &config.data_dir;
-    std::fs::create_dir_all(data_dir)
-        .with_context(|| format!("create the data directory {}", data_dir.display()))?;
+async fn start_roles(config: &ServerConfig, folder: &DataFolder) -> Result<Roles> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Metrics::default();
     let pool = CpuPool::new(config.query.threads as usize).context("start the CPU pool")?;
     let ingest_pool = ingest_pool(config)?;
     show_pools(&metrics, &pool, &ingest_pool);
     let partials = partial_cache(config, &metrics);
-    let metadata = open_metadata(data_dir).await?;
-    let storage = Arc::new(
-        LocalDeepStorage::open(data_dir.join("deep-storage")).context("open deep storage")?,
-    );
+    let metadata = open_metadata(folder).await?;
+    let storage =
+        Arc::new(LocalDeepStorage::open(folder.deep_storage()).context("open deep storage")?);
     let discovery = Arc::new(InProcessDiscovery::new());
     let historical = Arc::new(
         HistoricalNode::open(
-            historical_options(config, data_dir),
+            historical_options(config, folder),
             discovery.clone(),
             storage.clone(),
             pool.clone(),
@@ -139,8 +141,7 @@ async fn start_roles(config: &ServerConfig) -> Result<Roles> {
     let realtime = RealtimeNode::start(realtime_options(config), dependencies)
         .await
         .context("start ingestion")?;
-    let spill =
-        LocalSpillStorage::open(&data_dir.join("spill")).context("open the spill folder")?;
+    let spill = LocalSpillStorage::open(&folder.spill()).context("open the spill folder")?;
     let broker =
         Broker::new(broker_options(config), discovery, pool, Some(Arc::new(spill)), &metrics);
     let broker = Arc::new(broker);
@@ -179,8 +180,8 @@ fn partial_cache(config: &ServerConfig, metrics: &Metrics) -> Option<Arc<dyn Par
     Some(cache)
 }
 
-async fn open_metadata(data_dir: &Path) -> Result<Arc<dyn MetadataStore>> {
-    let path = data_dir.join("metadata.sqlite");
+async fn open_metadata(folder: &DataFolder) -> Result<Arc<dyn MetadataStore>> {
+    let path = folder.metadata();
     let store = SqliteMetadataStore::open(SqliteOptions::new(&path))
         .await
         .with_context(|| format!("open the metadata store {}", path.display()))?;
@@ -208,12 +209,12 @@ fn router(config: &ServerConfig, roles: &Roles) -> Router {
         .layer(axum::middleware::from_fn(assign_request_id))
 }
 
-fn historical_options(config: &ServerConfig, data_dir: &Path) -> HistoricalOptions {
+fn historical_options(config: &ServerConfig, folder: &DataFolder) -> HistoricalOptions {
     HistoricalOptions {
         server_id: "historical-0".into(),
         tier: "_default_tier".into(),
         priority: 0,
-        cache_dir: data_dir.join("segment-cache"),
+        cache_dir: folder.segment_cache(),
         capacity_bytes: u64::MAX,
         form: match config.historical.codec {
             TierCodec::None => ServedForm::Hot,

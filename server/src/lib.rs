@@ -1,6 +1,7 @@
 //! The one binary: all roles in one process on embedded defaults, and the command line.
 
 pub mod compose;
+pub mod data_folder;
 pub mod status;
 
 pub use compose::{Running, start};

@@ -45,7 +45,7 @@ impl TestServer {
     /// Stops and starts again on the same data.
     pub fn restart(&mut self) {
         if let Some(running) = self.running.take() {
-            self.runtime.block_on(running.stop());
+            drop(self.runtime.block_on(running.stop()));
         }
         let started = self.runtime.block_on(henge_server::start(&self.config));
         self.running = Some(started.expect("start the server again"));

@@ -46,7 +46,8 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
     );
     wait_for_stop().await?;
     tracing::info!("stopping");
-    running.stop().await;
+    // Work in the background ends with the process and not before: until then the folder is ours.
+    std::mem::forget(running.stop().await);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -97,7 +97,8 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
         stopped = wait_for_stop() => stopped,
     };
     stop.store(true, Ordering::Relaxed);
-    running.stop().await;
+    // The folder is ours until the process ends.
+    std::mem::forget(running.stop().await);
     outcome?;
     Ok(ExitCode::SUCCESS)
 }

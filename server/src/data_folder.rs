@@ -1,0 +1,84 @@
+//! The data folder: what lies where in it, and whose it is.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use henge_platform::runtime::files::create_dir_durably;
+use henge_platform::runtime::{Clock, FolderLock, FolderOwner, SystemClock};
+
+/// The paths within a data folder.
+#[derive(Debug, Clone)]
+pub struct DataFolder {
+    root: PathBuf,
+}
+
+/// A data folder that is ours: with everything in it, also behind links.
+#[derive(Debug)]
+#[must_use = "dropping it lets others in"]
+pub struct DataFolderLock {
+    _locks: Vec<FolderLock>,
+}
+
+impl DataFolder {
+    /// The paths under `root`; nothing is made.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The metadata store's file.
+    #[must_use]
+    pub fn metadata(&self) -> PathBuf {
+        self.root.join("metadata.sqlite")
+    }
+
+    /// The logs of pushes, a folder a datasource.
+    #[must_use]
+    pub fn wal(&self) -> PathBuf {
+        self.root.join("wal")
+    }
+
+    /// Published segments.
+    #[must_use]
+    pub fn deep_storage(&self) -> PathBuf {
+        self.root.join("deep-storage")
+    }
+
+    /// Local copies of segments.
+    #[must_use]
+    pub fn segment_cache(&self) -> PathBuf {
+        self.root.join("segment-cache")
+    }
+
+    /// Temporary files of queries and ingestion.
+    #[must_use]
+    pub fn spill(&self) -> PathBuf {
+        self.root.join("spill")
+    }
+
+    /// Makes what is missing and takes it all for this process.
+    ///
+    /// # Errors
+    /// At once when any of it belongs to another process, which the error names, or cannot be made.
+    pub fn own(&self) -> Result<DataFolderLock> {
+        let make = |folder: &Path| {
+            create_dir_durably(folder)
+                .with_context(|| format!("create the folder {}", folder.display()))
+        };
+        make(&self.root)?;
+        let owner = FolderOwner::this_process(SystemClock.now_ms());
+        let mut locks = vec![FolderLock::own(&self.root, &owner)?];
+        // Each may be a link to the same folder of another data folder.
+        for folder in [self.wal(), self.deep_storage(), self.segment_cache()] {
+            make(&folder)?;
+            locks.push(FolderLock::exclusive(&folder)?);
+        }
+        Ok(DataFolderLock { _locks: locks })
+    }
+}
