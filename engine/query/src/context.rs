@@ -19,6 +19,9 @@ pub struct QueryContext {
     pub grand_total: bool,
     /// `timestampResultField` (timeseries).
     pub timestamp_result_field: Option<String>,
+    /// `serializeDateTimeAsLong`: times are written as milliseconds; also with
+    /// `serializeDateTimeAsLongInner` when `finalize` is false, as in Druid.
+    pub times_as_numbers: bool,
     /// `finalize`: false keeps sketches in results.
     pub finalize: bool,
     /// `resultAsArray` (groupBy).
@@ -65,6 +68,7 @@ impl Default for QueryContext {
             skip_empty_buckets: false,
             grand_total: false,
             timestamp_result_field: None,
+            times_as_numbers: false,
             finalize: true,
             result_as_array: false,
             sort_by_dims_first: false,

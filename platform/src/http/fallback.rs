@@ -1,24 +1,40 @@
-//! JSON answers for routes and methods that do not exist.
+//! JSON answers for routes and methods that do not exist, and for those that Druid has.
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use henge_types::ErrorClass;
 
 use super::error::DruidError;
+use super::unbuilt;
 
-/// Adds JSON answers for unknown routes (404) and methods (405). Call it after all routes.
+/// Adds JSON answers for unknown routes (404), unknown methods (405) and either where Druid has what
+/// is not built (501). Call it after all routes.
 pub fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
 }
 
 async fn not_found(method: Method, uri: Uri) -> DruidError {
+    if let Some(error) = unbuilt_error(&uri) {
+        return error;
+    }
     DruidError::not_found(format!("no such resource: {method} {}", shown_path(&uri)))
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> DruidError {
+    // `/druid/v2/sql` would otherwise be a query's id with the wrong method.
+    if let Some(error) = unbuilt_error(&uri) {
+        return error;
+    }
     let path = shown_path(&uri);
     DruidError::new(ErrorClass::Unsupported, format!("method {method} is not allowed on {path}"))
         .with_status(StatusCode::METHOD_NOT_ALLOWED)
+}
+
+fn unbuilt_error(uri: &Uri) -> Option<DruidError> {
+    let purpose = unbuilt::purpose(uri.path())?;
+    let message =
+        format!("{} is not built yet: {purpose}; docs/http-api.md lists what is", shown_path(uri));
+    Some(DruidError::new(ErrorClass::Unsupported, message))
 }
 
 fn shown_path(uri: &Uri) -> String {

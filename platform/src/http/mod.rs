@@ -6,6 +6,7 @@ mod error;
 mod fallback;
 mod request_id;
 mod serve;
+mod unbuilt;
 
 pub use body::{BodyLimits, LimitedBody, read_body};
 pub use error::{DruidError, ErrorMapping, mapping};

@@ -30,8 +30,8 @@ pub struct SegmentDescriptor {
 }
 
 impl SegmentDescriptor {
-    /// The query as this segment is to answer it: its intervals cut to the visible part. Intervals
-    /// keep their places (one that is cut away becomes empty), so that partials still line up.
+    /// The query as this segment is to answer it: its intervals cut to the visible part, see
+    /// [`Query::clip_to`].
     #[must_use]
     pub fn restrict(&self, query: &Arc<Query>) -> Arc<Query> {
         // Most often the visible part is all that the query wants of the segment anyway.
@@ -44,10 +44,7 @@ impl SegmentDescriptor {
             return Arc::clone(query);
         }
         let mut restricted = Query::clone(query);
-        for interval in &mut restricted.base_mut().intervals {
-            interval.start_ms = interval.start_ms.max(self.visible.start_ms);
-            interval.end_ms = interval.end_ms.min(self.visible.end_ms).max(interval.start_ms);
-        }
+        restricted.clip_to(self.visible);
         Arc::new(restricted)
     }
 }

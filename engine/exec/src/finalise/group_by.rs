@@ -5,7 +5,7 @@ use henge_types::Granularity;
 
 use crate::context::ExecContext;
 use crate::error::Result;
-use crate::finalise::buckets::StampWriter;
+use crate::finalise::buckets::{StampWriter, TimeForm};
 use crate::finalise::column::{Column, dimension_sort_keys, gather_text};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
@@ -192,8 +192,8 @@ impl GroupByResult {
     }
 
     /// `[{"version":"v1","timestamp":..,"event":{..}},..]`, or arrays.
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
-        let mut stamps = StampWriter::new(&self.granularity);
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>, form: TimeForm) {
+        let mut stamps = StampWriter::new(&self.granularity, form);
         let has_buckets = self.granularity != Granularity::All;
         json::write_list(out, self.times.iter().enumerate(), |out, (row, &time)| {
             if self.as_arrays {

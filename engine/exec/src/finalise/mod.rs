@@ -34,11 +34,15 @@ use henge_query::Query;
 
 use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
+use crate::finalise::buckets::TimeForm;
 use crate::partial::Partial;
 
 /// A finished answer.
 #[derive(Debug, Clone)]
-pub struct FinalResult(Kind);
+pub struct FinalResult {
+    kind: Kind,
+    times: TimeForm,
+}
 
 #[derive(Debug, Clone)]
 enum Kind {
@@ -59,7 +63,7 @@ enum Kind {
 /// another query's.
 pub fn finalise(query: &Query, partial: Partial, ctx: &ExecContext) -> Result<FinalResult> {
     ctx.cancel.check()?;
-    Ok(FinalResult(match (query, partial) {
+    let kind = match (query, partial) {
         (Query::Timeseries(query), Partial::Grouped(partial)) => {
             Kind::Timeseries(timeseries::finalise(query, partial, ctx)?)
         }
@@ -86,21 +90,24 @@ pub fn finalise(query: &Query, partial: Partial, ctx: &ExecContext) -> Result<Fi
             Partial::DataSourceMetadata { max_ingested_event_time_ms },
         ) => Kind::DataSourceMetadata(max_ingested_event_time_ms),
         _ => return Err(ExecError::Internal("the partial is of another query type".to_owned())),
-    }))
+    };
+    Ok(FinalResult { kind, times: TimeForm::of(query.base()) })
 }
 
 impl FinalResult {
     /// Appends Druid's result JSON: an array.
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        match &self.0 {
-            Kind::Timeseries(result) => result.write_json(out),
-            Kind::TopN(result) => result.write_json(out),
-            Kind::GroupBy(result) => result.write_json(out),
+        match &self.kind {
+            Kind::Timeseries(result) => result.write_json(out, self.times),
+            Kind::TopN(result) => result.write_json(out, self.times),
+            Kind::GroupBy(result) => result.write_json(out, self.times),
             Kind::Scan(result) => result.write_json(out),
-            Kind::Search(result) => result.write_json(out),
-            Kind::TimeBoundary(result) => result.write_json(out),
+            Kind::Search(result) => result.write_json(out, self.times),
+            Kind::TimeBoundary(result) => result.write_json(out, self.times),
             Kind::SegmentMetadata(result) => result.write_json(out),
-            Kind::DataSourceMetadata(max_ms) => time::write_data_source_metadata(out, *max_ms),
+            Kind::DataSourceMetadata(max_ms) => {
+                time::write_data_source_metadata(out, *max_ms, self.times);
+            }
         }
     }
 
@@ -108,7 +115,7 @@ impl FinalResult {
     /// a search, entries of the others.
     #[must_use]
     pub fn row_count(&self) -> usize {
-        match &self.0 {
+        match &self.kind {
             Kind::Timeseries(result) => result.len(),
             Kind::TopN(result) => result.len(),
             Kind::GroupBy(result) => result.len(),

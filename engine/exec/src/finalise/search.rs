@@ -3,7 +3,7 @@
 use henge_query::SearchQuery;
 use henge_types::Granularity;
 
-use crate::finalise::buckets::StampWriter;
+use crate::finalise::buckets::{StampWriter, TimeForm};
 use crate::finalise::json;
 use crate::partial_rows::{SearchHit, SearchPartial};
 use crate::rows::search::order_and_limit;
@@ -32,8 +32,8 @@ impl SearchResult {
     }
 
     /// `[{"timestamp":..,"result":[{"dimension":..,"value":..,"count":..},..]},..]`
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
-        let mut stamps = StampWriter::new(&self.granularity);
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>, form: TimeForm) {
+        let mut stamps = StampWriter::new(&self.granularity, form);
         if let Some(time) = self.all_ms {
             json::write_list(out, [&self.hits], |out, hits| {
                 write_bucket(out, &mut stamps, time, hits);

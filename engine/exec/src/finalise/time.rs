@@ -2,6 +2,7 @@
 
 use henge_query::Bound;
 
+use crate::finalise::buckets::TimeForm;
 use crate::finalise::json;
 
 /// The finished `timeBoundary`: empty when there is no data.
@@ -26,21 +27,21 @@ impl TimeBoundaryResult {
     }
 
     /// `[{"timestamp":..,"result":{"minTime":..,"maxTime":..}}]`
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>, form: TimeForm) {
         json::write_list(out, self.min_ms.or(self.max_ms), |out, timestamp| {
             out.extend_from_slice(b"{\"timestamp\":");
-            json::write_timestamp(out, timestamp);
+            form.write(out, timestamp);
             out.extend_from_slice(b",\"result\":{");
             if let Some(min_ms) = self.min_ms {
                 json::write_key(out, "minTime");
-                json::write_timestamp(out, min_ms);
+                form.write(out, min_ms);
             }
             if let Some(max_ms) = self.max_ms {
                 if self.min_ms.is_some() {
                     out.push(b',');
                 }
                 json::write_key(out, "maxTime");
-                json::write_timestamp(out, max_ms);
+                form.write(out, max_ms);
             }
             out.extend_from_slice(b"}}");
         });
@@ -48,12 +49,12 @@ impl TimeBoundaryResult {
 }
 
 /// `[{"timestamp":..,"result":{"maxIngestedEventTime":..}}]`, empty when nothing was ingested.
-pub(crate) fn write_data_source_metadata(out: &mut Vec<u8>, max_ms: Option<i64>) {
+pub(crate) fn write_data_source_metadata(out: &mut Vec<u8>, max_ms: Option<i64>, form: TimeForm) {
     json::write_list(out, max_ms, |out, max_ms| {
         out.extend_from_slice(b"{\"timestamp\":");
-        json::write_timestamp(out, max_ms);
+        form.write(out, max_ms);
         out.extend_from_slice(b",\"result\":{\"maxIngestedEventTime\":");
-        json::write_timestamp(out, max_ms);
+        form.write(out, max_ms);
         out.extend_from_slice(b"}}");
     });
 }

@@ -5,7 +5,7 @@ use henge_types::Granularity;
 
 use crate::context::ExecContext;
 use crate::error::Result;
-use crate::finalise::buckets::{StampWriter, filled_starts, start_of_all};
+use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::json;
 use crate::finalise::states::{NO_TIME_MS, append, copies, push_identity};
@@ -107,8 +107,8 @@ impl TimeseriesResult {
     }
 
     /// `[{"timestamp":..,"result":{..}},..]`
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
-        let mut stamps = StampWriter::new(&self.granularity);
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>, form: TimeForm) {
+        let mut stamps = StampWriter::new(&self.granularity, form);
         json::write_list(out, self.times.iter().enumerate(), |out, (row, &time)| {
             out.extend_from_slice(b"{\"timestamp\":");
             if time == NO_TIME_MS {

@@ -8,7 +8,7 @@ use henge_types::Granularity;
 
 use crate::context::ExecContext;
 use crate::error::Result;
-use crate::finalise::buckets::{StampWriter, filled_starts, start_of_all};
+use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
 use crate::finalise::column::{Column, dimension_sort_keys};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::json;
@@ -162,8 +162,8 @@ impl TopNResult {
     }
 
     /// `[{"timestamp":..,"result":[{..},..]},..]`
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
-        let mut stamps = StampWriter::new(&self.granularity);
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>, form: TimeForm) {
+        let mut stamps = StampWriter::new(&self.granularity, form);
         let mut start = 0;
         json::write_list(out, &self.buckets, |out, &(time, end)| {
             out.extend_from_slice(b"{\"timestamp\":");

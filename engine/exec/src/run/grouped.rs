@@ -141,11 +141,12 @@ pub(super) fn run(
 }
 
 /// The view's time range clipped to each interval, which is what empty buckets are filled between.
+/// An interval that was cut away (see [`Query::clip_to`]) is empty and holds no data, wherever it lies.
 pub(crate) fn data_ranges(base: &QueryBase, view: &dyn SegmentView) -> Vec<Option<(i64, i64)>> {
     let time_range = view.time_range();
     let clip = |interval: &Interval| {
         let (min, max) = time_range?;
-        (min < interval.end_ms && max >= interval.start_ms)
+        (!interval.is_empty() && min < interval.end_ms && max >= interval.start_ms)
             .then(|| (min.max(interval.start_ms), max.min(interval.end_ms - 1)))
     };
     base.intervals.iter().map(clip).collect()

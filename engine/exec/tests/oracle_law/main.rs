@@ -19,6 +19,7 @@ use henge_exec::{
 };
 use henge_query::Query;
 use henge_segment::SegmentView;
+use henge_types::Interval;
 use proptest::prelude::*;
 
 use data::{Part, Storage};
@@ -41,6 +42,34 @@ enum Merging {
     Halves,
     /// Two workers in turn, with node-wide dictionaries of at most so many bytes.
     Workers { dictionary_bytes: usize },
+}
+
+/// A segment as the broker asks for it: once for each part of time that it is visible in.
+struct Visible {
+    query: Arc<Query>,
+    view: Arc<dyn SegmentView>,
+}
+
+/// Cuts time at some moments, as newer segments over parts of older ones do.
+fn visible(query: &Query, views: &[Arc<dyn SegmentView>], cuts: &[i64]) -> Vec<Visible> {
+    let mut edges = cuts.to_vec();
+    edges.extend([i64::MIN, i64::MAX]);
+    edges.sort_unstable();
+    edges.dedup();
+    let parts: Vec<Arc<Query>> = edges
+        .windows(2)
+        .map(|edge| {
+            let mut part = query.clone();
+            part.clip_to(Interval { start_ms: edge[0], end_ms: edge[1] });
+            Arc::new(part)
+        })
+        .collect();
+    let of = |view: &Arc<dyn SegmentView>| {
+        let part =
+            |query: &Arc<Query>| Visible { query: Arc::clone(query), view: Arc::clone(view) };
+        parts.iter().map(part).collect::<Vec<_>>()
+    };
+    views.iter().flat_map(of).collect()
 }
 
 fn merged(
@@ -83,19 +112,19 @@ const TUNINGS: [Tuning; 3] = [
 /// Runs as a node does: workers that share the segments, one dictionary for all.
 fn run_shared(
     query: &Query,
-    views: &[Arc<dyn SegmentView>],
+    parts: &[Visible],
     dictionary_bytes: usize,
     tuning: Tuning,
 ) -> Result<Partial, String> {
     let dictionaries = Some(Arc::new(NodeDictionaries::new(dictionary_bytes)));
     let ctx = ExecContext { dictionaries, tuning, ..ExecContext::default() };
     let query = Arc::new(query.clone());
-    let item = |view: &Arc<dyn SegmentView>| SharedItem {
-        query: Arc::clone(&query),
-        view: Arc::clone(view),
+    let item = |part: &Visible| SharedItem {
+        query: Arc::clone(&part.query),
+        view: Arc::clone(&part.view),
         whole: None,
     };
-    let views = views.iter().map(item).collect();
+    let views = parts.iter().map(item).collect();
     let shared = Arc::new(SharedRun::new(Arc::clone(&query), views).alone());
     let mut workers = [Worker::new(Arc::clone(&shared)), Worker::new(shared)];
     let mut busy = true;
@@ -114,19 +143,27 @@ fn run_shared(
 
 fn execute(
     query: &Query,
-    views: &[Arc<dyn SegmentView>],
+    parts: &[Visible],
     merging: Merging,
     tuning: &Tuning,
 ) -> Result<serde_json::Value, String> {
     let ctx = ExecContext { tuning: *tuning, ..ExecContext::default() };
     let merged = match merging {
         Merging::Workers { dictionary_bytes } => {
-            run_shared(query, views, dictionary_bytes, *tuning)?
+            run_shared(query, parts, dictionary_bytes, *tuning)?
         }
         merging => {
-            let partials = views
-                .iter()
-                .map(|view| run(query, view.as_ref(), &ctx).map_err(|error| error.to_string()))
+            // A node merges what the parts of one segment contribute.
+            let of_segment = |parts: &[Visible]| {
+                let mut whole = Merger::new(Arc::new(query.clone()));
+                for part in parts {
+                    whole.add(run(&part.query, part.view.as_ref(), &ctx)?, &ctx)?;
+                }
+                whole.finish(&ctx)
+            };
+            let partials = parts
+                .chunk_by(|a, b| Arc::ptr_eq(&a.view, &b.view))
+                .map(|parts| of_segment(parts).map_err(|error| error.to_string()))
                 .collect::<Result<_, _>>()?;
             merged(query, partials, merging, &ctx)
         }
@@ -137,26 +174,32 @@ fn execute(
     serde_json::from_slice(&json).map_err(|error| format!("{error}: {json:?}"))
 }
 
-fn check(parts: &[Part], query: &serde_json::Value, merging: Merging) -> Result<(), TestCaseError> {
+fn check(
+    parts: &[Part],
+    query: &serde_json::Value,
+    (merging, cuts): (Merging, Vec<i64>),
+) -> Result<(), TestCaseError> {
     let parsed = parse(query);
     let views: Vec<Arc<dyn SegmentView>> =
         parts.iter().enumerate().map(|(number, part)| data::view(part, number).into()).collect();
     let rows: Vec<&[OracleRow]> = parts.iter().map(|part| part.rows.as_slice()).collect();
     let expected = answer_segments(&parsed, &rows);
+    let views = visible(&parsed, &views, &cuts);
     for tuning in &TUNINGS {
         let actual = execute(&parsed, &views, merging, tuning)
             .map_err(|error| TestCaseError::fail(format!("{error}\nquery {query}")))?;
         compare::same_answer(&parsed, &expected, &actual).map_err(|difference| {
             TestCaseError::fail(format!(
-                "{difference}\nquery {query}\n{tuning:?}\nexpected {expected}\nactual {actual}"
+                "{difference}\nquery {query}\n{tuning:?} {cuts:?}\nexpected {expected}\nactual {actual}"
             ))
         })?;
     }
     Ok(())
 }
 
-fn merging() -> impl Strategy<Value = Merging> {
-    prop_oneof![
+/// How partials come together, and where time is cut.
+fn merging() -> impl Strategy<Value = (Merging, Vec<i64>)> {
+    let merging = prop_oneof![
         Just(Merging::Together),
         Just(Merging::OneByOne),
         Just(Merging::Backwards),
@@ -164,7 +207,10 @@ fn merging() -> impl Strategy<Value = Merging> {
         Just(Merging::Workers { dictionary_bytes: 1 << 20 }),
         // Built, dropped and refused all the time.
         Just(Merging::Workers { dictionary_bytes: 200 }),
-    ]
+    ];
+    let cut = (0..data::SPAN_MS / 10_800_000).prop_map(|n| data::START_MS + n * 10_800_000);
+    let cuts = prop_oneof![1 => Just(Vec::new()), 1 => prop::collection::vec(cut, 1..4)];
+    (merging, cuts)
 }
 
 /// `PROPTEST_CASES` asks for more cases than the default.
@@ -240,7 +286,7 @@ proptest! {
                 .enumerate()
                 .map(|(number, part)| data::view(&Part { storage, ..part.clone() }, number).into())
                 .collect();
-            execute(&parsed, &views, merging, &TUNINGS[0])
+            execute(&parsed, &visible(&parsed, &views, &[]), merging, &TUNINGS[0])
         });
         for answer in &answers[1..] {
             let same = match (&answers[0], answer) {

@@ -184,7 +184,7 @@ fn base() -> impl Strategy<Value = Value> {
     });
     let intervals = prop_oneof![
         2 => Just(json!(["2000-01-01/2100-01-01"])),
-        3 => prop::collection::vec(interval, 1..3).prop_map(Value::from),
+        3 => prop::collection::vec(interval, 1..5).prop_map(Value::from),
     ];
     let filter = prop::option::weighted(0.6, filter());
     (intervals, filter, any::<bool>()).prop_map(|(intervals, filter, statistics)| {

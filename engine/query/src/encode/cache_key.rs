@@ -31,6 +31,7 @@ impl Query {
             "skipEmptyBuckets": context.skip_empty_buckets,
             "grandTotal": context.grand_total,
             "timestampResultField": context.timestamp_result_field,
+            "timesAsNumbers": context.times_as_numbers,
             "finalize": context.finalize,
             "resultAsArray": context.result_as_array,
             "sortByDimsFirst": context.sort_by_dims_first,

@@ -5,11 +5,9 @@ use crate::error::Result;
 use crate::limits::{MAX_QUERY_ID_BYTES, MAX_TIMEOUT_MS};
 use crate::node::Node;
 
-/// Boolean keys of Druid's that are accepted without effect here; a wrong type is still an error.
+/// Boolean keys of Druid's that change how a query runs there and never its answer: accepted without
+/// effect here; a wrong type is still an error.
 const OTHER_FLAGS: &[&str] = &[
-    "bySegment",
-    "serializeDateTimeAsLong",
-    "serializeDateTimeAsLongInner",
     "enableParallelMerge",
     "useFilterCNF",
     "secondaryPartitionPruning",
@@ -24,7 +22,7 @@ const OTHER_FLAGS: &[&str] = &[
     "writeExceptionBodyAsResponseRow",
 ];
 
-/// Number keys of Druid's that are accepted without effect here.
+/// Number keys of Druid's of the same kind: sizes of its buffers, and limits that it sets itself.
 const OTHER_NUMBERS: &[&str] = &[
     "perSegmentTimeout",
     "maxScatterGatherBytes",
@@ -56,14 +54,35 @@ pub(super) fn context(query: &Node<'_>) -> Result<QueryContext> {
     for key in OTHER_NUMBERS {
         node.optional_unsigned(key)?;
     }
-    if node.boolean_or("bySegment", false)? {
-        let message = "results by segment are not supported; leave bySegment out";
-        node.refuse("bySegment", message)?;
-    }
+    refuse_other_answers(&node)?;
     identity(&node, &mut context)?;
     scheduling(&node, &mut context)?;
     shape(&node, &mut context)?;
     Ok(context)
+}
+
+/// Flags under which Druid gives another answer than this version can.
+fn refuse_other_answers(node: &Node<'_>) -> Result<()> {
+    for (key, ordinary, message) in [
+        ("bySegment", false, "results by segment are not supported; leave bySegment out"),
+        (
+            "realtimeSegmentsOnly",
+            false,
+            "answering from buffered rows alone is not supported; leave realtimeSegmentsOnly out",
+        ),
+        (
+            "groupByEnableMultiValueUnnesting",
+            true,
+            "grouping by lists as they are is not supported; leave \
+             groupByEnableMultiValueUnnesting out, or group by an expression such as \
+             array_to_string(column, ',')",
+        ),
+    ] {
+        if node.boolean_or(key, ordinary)? != ordinary {
+            node.refuse(key, message)?;
+        }
+    }
+    Ok(())
 }
 
 fn identity(node: &Node<'_>, context: &mut QueryContext) -> Result<()> {
@@ -108,6 +127,9 @@ fn shape(node: &Node<'_>, context: &mut QueryContext) -> Result<()> {
     context.grand_total = node.boolean_or("grandTotal", false)?;
     context.timestamp_result_field = node.optional_name("timestampResultField")?;
     context.finalize = node.boolean_or("finalize", true)?;
+    let inner = node.boolean_or("serializeDateTimeAsLongInner", false)?;
+    context.times_as_numbers =
+        node.boolean_or("serializeDateTimeAsLong", false)? || (inner && !context.finalize);
     context.result_as_array = node.boolean_or("resultAsArray", false)?;
     context.sort_by_dims_first = node.boolean_or("sortByDimsFirst", false)?;
     if let Some(threshold) = node.optional_unsigned("minTopNThreshold")? {

@@ -1,7 +1,7 @@
 //! Real sockets: fallbacks, request ids, slow headers, shutdown.
 
 use axum::middleware::from_fn;
-use axum::routing::get;
+use axum::routing::{delete, get};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
@@ -15,7 +15,10 @@ struct Server {
 }
 
 async fn start(options: ServeOptions) -> Server {
-    let router = Router::new().route("/ok", get(|| async { "fine" })).route(
+    // Takes `sql` for an id.
+    let by_id = delete(|| async { "deleted" });
+    let router = Router::new().route("/ok", get(|| async { "fine" }));
+    let router = router.route("/druid/v2/{id}", by_id).route(
         "/slow",
         get(|| async {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -58,6 +61,21 @@ async fn unknown_routes_and_methods_answer_json() {
     let method = exchange(server.address, &request("DELETE", "/ok")).await;
     assert!(method.starts_with("HTTP/1.1 405"), "{method}");
     assert!(method.contains("\"errorMessage\":\"method DELETE is not allowed"), "{method}");
+}
+
+#[tokio::test]
+async fn what_druid_has_and_is_not_built_says_so_whatever_the_method() {
+    let server = start(ServeOptions::default()).await;
+    for (method, path) in [
+        ("POST", "/druid/v2/sql"),
+        ("POST", "/druid/v2/sql/"),
+        ("GET", "/druid/v2/sql"),
+        ("GET", "/druid/indexer/v1/supervisor"),
+    ] {
+        let answer = exchange(server.address, &request(method, path)).await;
+        assert!(answer.starts_with("HTTP/1.1 501"), "{method} {path}: {answer}");
+        assert!(answer.contains("is not built yet"), "{method} {path}: {answer}");
+    }
 }
 
 #[tokio::test]

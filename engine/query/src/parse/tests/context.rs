@@ -77,7 +77,25 @@ fn h_94_huge_values_are_capped() {
 }
 
 #[test]
-fn results_by_segment_are_unsupported() {
-    assert_eq!(refused(&query(&json!({"bySegment": true}))).class(), ErrorClass::Unsupported);
-    context(&json!({"bySegment": false}));
+fn flags_that_would_change_the_answer_are_unsupported() {
+    for flags in [
+        json!({"bySegment": true}),
+        json!({"realtimeSegmentsOnly": "true"}),
+        json!({"groupByEnableMultiValueUnnesting": false}),
+    ] {
+        assert_eq!(refused(&query(&flags)).class(), ErrorClass::Unsupported, "{flags}");
+    }
+    context(&json!({"bySegment": false, "groupByEnableMultiValueUnnesting": true}));
+}
+
+#[test]
+fn times_are_numbers_when_asked_for_and_another_answer_for_caches() {
+    let inner = json!({"serializeDateTimeAsLongInner": true});
+    assert!(!context(&inner).times_as_numbers, "only between Druid's servers");
+    let raw = json!({"serializeDateTimeAsLongInner": true, "finalize": false});
+    assert!(context(&raw).times_as_numbers);
+    let asked = json!({"serializeDateTimeAsLong": "true"});
+    assert!(context(&asked).times_as_numbers);
+    let (plain, asked) = (parse(&query(&json!({}))), parse(&query(&asked)));
+    assert_ne!(plain.cache_key(), asked.cache_key());
 }
