@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -23,11 +24,15 @@ def binary():
     return path
 
 
+# Servers that were started; a script that ends them early clears the list.
+RUNNING = []
+
+
 class Server:
     """`henge server` on a free port. `settings` are HENGE_ variables without the prefix."""
 
-    def __init__(self, data_dir, settings=None, log='warn'):
-        self.data_dir, self.log = data_dir, log
+    def __init__(self, data_dir, settings=None, log='warn', handles=None):
+        self.data_dir, self.log, self.handles = data_dir, log, handles
         self.env = dict(os.environ, **{f'HENGE_{k}': str(v) for k, v in (settings or {}).items()})
         self.process = self.url = self.ready_line = None
         self.ready_ms = 0
@@ -35,8 +40,9 @@ class Server:
     def start(self, timeout=120):
         started = time.monotonic()
         command = [binary(), 'server', '--data-dir', self.data_dir, '--port', '0', '--log', self.log]
-        self.process = subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True, preexec_fn=self.limit)
         atexit.register(self.process.kill)  # no server outlives its script
+        RUNNING.append(self)
         guard = threading.Timer(timeout, self.process.kill)
         guard.start()
         line = self.process.stdout.readline()
@@ -47,6 +53,10 @@ class Server:
         self.ready_ms = (time.monotonic() - started) * 1000
         self.url, self.ready_line = found.group(0), line.strip()
         return self
+
+    def limit(self):
+        if self.handles:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.handles, self.handles))
 
     def kill(self):
         """kill -9"""

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the scripts that need a real server process: conformance, kill loop, hand-off probe.
+"""Runs the scripts that need a real server process.
 
     run_all.py [--quick]
 """
@@ -14,7 +14,10 @@ def main():
     quick = '--quick' in sys.argv[1:]
     runs = [
         ['conformance.py'],
-        ['kill_loop.py', '--kills', '25' if quick else '100'],
+        ['answers.py'],
+        ['old_folders.py'],
+        ['attacks.py'],
+        ['kill_loop.py', '--kills', '40' if quick else '300'],
         ['handoff_probe.py', '--seconds', '10' if quick else '30'],
     ]
     failed = 0

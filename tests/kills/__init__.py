@@ -1,0 +1,1 @@
+"""The parts of kill_loop.py: what must be (model), who acts (actors), what breaks (damage)."""
