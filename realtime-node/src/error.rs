@@ -7,7 +7,7 @@ use henge_index::IndexError;
 use henge_ingest::IngestError;
 use henge_platform::discovery::DiscoveryError;
 use henge_platform::metadata::MetadataError;
-use henge_platform::runtime::PoolError;
+use henge_platform::runtime::{AccountFull, PoolError};
 use henge_platform::storage::StorageError;
 use henge_platform::wal::WalError;
 use henge_query::QueryError;
@@ -88,6 +88,9 @@ pub enum RealtimeError {
     /// The pool failed.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// An account of memory is full.
+    #[error(transparent)]
+    Memory(#[from] AccountFull),
 }
 
 impl RealtimeError {
@@ -113,6 +116,7 @@ impl RealtimeError {
             Self::Storage(error) => error.class(),
             Self::Discovery(error) => error.class(),
             Self::Pool(error) => error.class(),
+            Self::Memory(full) => full.class(),
         }
     }
 

@@ -19,8 +19,9 @@ use std::sync::Arc;
 
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::MetadataStore;
-use henge_platform::runtime::{Clock, CpuPool};
+use henge_platform::runtime::{Clock, CpuPool, MemoryAccount};
 use henge_platform::storage::DeepStorage;
+use henge_platform::wal::LogHandles;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 
@@ -50,6 +51,10 @@ pub struct Shared {
     pub pool: CpuPool,
     /// What is announced and queryable.
     pub serving: Serving,
+    /// What requests are charged to until their rows are in the index.
+    pub requests: MemoryAccount,
+    /// The open files of the logs.
+    pub log_handles: LogHandles,
     /// Told after each publish, so that the coordinator looks at once.
     pub published: Arc<Notify>,
 }
@@ -80,6 +85,8 @@ pub struct Dependencies {
     pub pool: CpuPool,
     /// Told after each publish.
     pub published: Arc<Notify>,
+    /// What requests are charged to.
+    pub requests: MemoryAccount,
 }
 
 impl RealtimeNode {
@@ -102,6 +109,8 @@ impl RealtimeNode {
             ingest_pool: deps.ingest_pool,
             pool: deps.pool,
             published: deps.published,
+            requests: deps.requests,
+            log_handles: LogHandles::default(),
         });
         let node = Arc::new(Self {
             tasks: TaskQueue::new(Arc::clone(&shared)),

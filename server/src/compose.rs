@@ -14,9 +14,13 @@ use henge_platform::cache::{MemoryPartialCache, PartialCache};
 use henge_platform::compression::InflateLimits;
 use henge_platform::config::{ServerConfig, TierCodec};
 use henge_platform::discovery::InProcessDiscovery;
-use henge_platform::http::{BodyLimits, ServeOptions, assign_request_id, with_fallbacks};
+use henge_platform::http::{
+    BodyLimits, ReadPace, ServeOptions, assign_request_id, charge_answers, with_fallbacks,
+};
 use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
-use henge_platform::runtime::{Clock, CpuPool, PoolOptions, SystemClock};
+use henge_platform::runtime::{
+    Clock, CpuPool, HandleLimit, PoolOptions, SystemClock, raise_handle_limit,
+};
 use henge_platform::spill::LocalSpillStorage;
 use henge_platform::storage::LocalDeepStorage;
 use henge_platform::telemetry::Metrics;
@@ -25,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 
 use crate::data_folder::{DataFolder, DataFolderLock};
+use crate::memory::{self, Accounts};
 use crate::status;
 
 /// A server at work.
@@ -63,7 +68,11 @@ struct Roles {
     realtime: Arc<RealtimeNode>,
     historical: Arc<HistoricalNode>,
     metrics: Metrics,
+    accounts: Accounts,
 }
+
+/// File handles that are kept from connections for files: databases, logs, segments on their way, spills.
+const HANDLES_FOR_FILES: u64 = 512;
 
 /// Starts all roles and the HTTP server; returns when everything that was stored is queryable.
 ///
@@ -74,6 +83,8 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
     let started = Instant::now();
     let folder = DataFolder::new(&config.data_dir);
     let lock = folder.own()?;
+    let config = &memory::fitted(config);
+    let handles = raise_handle_limit();
     let listener =
         TcpListener::bind((config.host.as_str(), config.port)).await.with_context(|| {
             format!("listen on {}:{}: is another server running there?", config.host, config.port)
@@ -81,11 +92,7 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
     let address = listener.local_addr().context("read the port")?;
     let roles = start_roles(config, &folder).await?;
     let router = router(config, &roles);
-    let options = ServeOptions {
-        max_connections: config.limits.connections as usize,
-        header_timeout: Duration::from_millis(config.limits.header_timeout_ms),
-        ..ServeOptions::default()
-    };
+    let options = serve_options(config, handles);
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async move {
         let _ = stopped.await;
@@ -102,9 +109,35 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
     })
 }
 
+fn serve_options(config: &ServerConfig, handles: HandleLimit) -> ServeOptions {
+    let limits = &config.limits;
+    let left = handles.now.saturating_sub(HANDLES_FOR_FILES).max(handles.now / 2);
+    let max_connections = u64::from(limits.connections).min(left);
+    if max_connections < u64::from(limits.connections) {
+        tracing::warn!(
+            handles = handles.now,
+            connections = max_connections,
+            "the operating system allows few file handles: limits.connections is lowered to fit; \
+             raise the hard limit (ulimit -Hn)"
+        );
+    }
+    let defaults = ServeOptions::default();
+    ServeOptions {
+        max_connections: usize::try_from(max_connections).unwrap_or(usize::MAX),
+        header_timeout: Duration::from_millis(limits.header_timeout_ms),
+        read_pace: ReadPace {
+            grace: Duration::from_millis(limits.answer_idle_timeout_ms),
+            ..defaults.read_pace
+        },
+        ..defaults
+    }
+}
+
 async fn start_roles(config: &ServerConfig, folder: &DataFolder) -> Result<Roles> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Metrics::default();
+    let accounts = Accounts::new(config);
+    accounts.show(&metrics);
     let pool = CpuPool::new(config.query.threads as usize).context("start the CPU pool")?;
     let ingest_pool = ingest_pool(config)?;
     show_pools(&metrics, &pool, &ingest_pool);
@@ -136,6 +169,7 @@ async fn start_roles(config: &ServerConfig, folder: &DataFolder) -> Result<Roles
         ingest_pool,
         pool: pool.clone(),
         published: Arc::clone(&published),
+        requests: accounts.requests.clone(),
     };
     tokio::spawn(async move { coordinator.run_woken_by(&published).await });
     let realtime = RealtimeNode::start(realtime_options(config), dependencies)
@@ -147,7 +181,7 @@ async fn start_roles(config: &ServerConfig, folder: &DataFolder) -> Result<Roles
     let broker = Arc::new(broker);
     broker.connect(historical.clone());
     broker.connect(realtime.clone());
-    Ok(Roles { broker, realtime, historical, metrics })
+    Ok(Roles { broker, realtime, historical, metrics, accounts })
 }
 
 /// Ingestion has threads of its own, which the operating system prefers less than those of queries.
@@ -198,13 +232,16 @@ fn router(config: &ServerConfig, roles: &Roles) -> Router {
             ..InflateLimits::default()
         },
         idle_timeout: Duration::from_millis(limits.body_idle_timeout_ms),
+        account: roles.accounts.requests.clone(),
         ..BodyLimits::default()
     };
     let router = Router::new()
         .merge(henge_broker::api::router(Arc::clone(&roles.broker)))
         .merge(henge_realtime_node::api::router(Arc::clone(&roles.realtime)))
         .merge(status::router(roles.metrics.clone()));
+    let answers = roles.accounts.answers.clone();
     with_fallbacks(router)
+        .layer(axum::middleware::from_fn_with_state(answers, charge_answers))
         .layer(Extension(Arc::new(body_limits)))
         .layer(axum::middleware::from_fn(assign_request_id))
 }

@@ -2,6 +2,7 @@
 
 pub mod compose;
 pub mod data_folder;
+mod memory;
 pub mod status;
 
 pub use compose::{Running, start};

@@ -5,6 +5,8 @@ use std::io::Read;
 
 use henge_types::ErrorClass;
 
+use crate::runtime::{AccountFull, Charge, MemoryAccount};
+
 /// The `Content-Encoding`s that requests may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ContentEncoding {
@@ -63,6 +65,9 @@ pub enum InflateError {
     /// More comes out of each byte than any honest body gives.
     #[error("the body inflates to more than {0} times its size")]
     Ratio(usize),
+    /// There is no memory for what comes out.
+    #[error(transparent)]
+    Memory(#[from] AccountFull),
     /// Not what the header says.
     #[error("the body is not valid {encoding:?}: {reason}")]
     Malformed {
@@ -80,6 +85,7 @@ impl InflateError {
         match self {
             Self::UnknownEncoding(_) => ErrorClass::Unsupported,
             Self::TooLarge(_) | Self::Ratio(_) => ErrorClass::ResourceLimit,
+            Self::Memory(full) => full.class(),
             Self::Malformed { .. } => ErrorClass::InvalidInput,
         }
     }
@@ -89,7 +95,7 @@ impl InflateError {
 /// make the decoder allocate more.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// Inflates a whole body.
+/// Inflates a whole body, and charges what comes out to an account before it is there.
 ///
 /// # Errors
 /// When the body is malformed, ends early, has anything behind its end, or passes a limit.
@@ -97,14 +103,15 @@ pub fn inflate(
     encoding: ContentEncoding,
     body: &[u8],
     limits: InflateLimits,
-) -> Result<Vec<u8>, InflateError> {
-    let mut out = Vec::new();
+    account: &MemoryAccount,
+) -> Result<(Vec<u8>, Charge), InflateError> {
+    let mut out = Inflated { bytes: Vec::new(), charge: account.nothing() };
     match encoding {
         ContentEncoding::Identity => {
             if body.len() > limits.max_inflated_bytes {
                 return Err(InflateError::TooLarge(limits.max_inflated_bytes));
             }
-            out.extend_from_slice(body);
+            out.append(body, limits)?;
         }
         ContentEncoding::Gzip => inflate_gzip(body, limits, &mut out)?,
         ContentEncoding::Deflate => {
@@ -114,10 +121,34 @@ pub fn inflate(
         }
         ContentEncoding::Zstd => inflate_zstd(body, limits, &mut out)?,
     }
-    Ok(out)
+    Ok((out.bytes, out.charge))
 }
 
-fn inflate_gzip(body: &[u8], limits: InflateLimits, out: &mut Vec<u8>) -> Result<(), InflateError> {
+/// What came out so far.
+struct Inflated {
+    bytes: Vec<u8>,
+    charge: Charge,
+}
+
+impl Inflated {
+    /// Appends a piece that the limits allow. Room doubles, as a vector's does, up to the limit.
+    fn append(&mut self, piece: &[u8], limits: InflateLimits) -> Result<(), InflateError> {
+        let total = self.bytes.len() + piece.len();
+        if total > self.bytes.capacity() {
+            let room = (self.bytes.capacity() * 2).min(limits.max_inflated_bytes).max(total);
+            self.charge.set(room)?;
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+}
+
+fn inflate_gzip(
+    body: &[u8],
+    limits: InflateLimits,
+    out: &mut Inflated,
+) -> Result<(), InflateError> {
     let mut rest = body;
     loop {
         let mut decoder = flate2::bufread::GzDecoder::new(rest);
@@ -130,7 +161,11 @@ fn inflate_gzip(body: &[u8], limits: InflateLimits, out: &mut Vec<u8>) -> Result
     }
 }
 
-fn inflate_zstd(body: &[u8], limits: InflateLimits, out: &mut Vec<u8>) -> Result<(), InflateError> {
+fn inflate_zstd(
+    body: &[u8],
+    limits: InflateLimits,
+    out: &mut Inflated,
+) -> Result<(), InflateError> {
     let encoding = ContentEncoding::Zstd;
     if body.is_empty() {
         return Err(malformed(encoding, "it is empty"));
@@ -149,7 +184,7 @@ fn drain(
     encoding: ContentEncoding,
     body_bytes: usize,
     limits: InflateLimits,
-    out: &mut Vec<u8>,
+    out: &mut Inflated,
 ) -> Result<(), InflateError> {
     let by_ratio = body_bytes.saturating_mul(limits.max_ratio).max(limits.ratio_grace_bytes);
     let mut buffer = [0; 16 * 1024];
@@ -160,14 +195,14 @@ fn drain(
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(malformed(encoding, error.to_string())),
         };
-        let total = out.len() + read;
+        let total = out.bytes.len() + read;
         if total > limits.max_inflated_bytes {
             return Err(InflateError::TooLarge(limits.max_inflated_bytes));
         }
         if total > by_ratio {
             return Err(InflateError::Ratio(limits.max_ratio));
         }
-        out.extend_from_slice(&buffer[..read]);
+        out.append(&buffer[..read], limits)?;
     }
 }
 

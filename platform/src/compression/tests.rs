@@ -7,6 +7,14 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 
 use super::*;
 
+fn inflated(
+    encoding: ContentEncoding,
+    body: &[u8],
+    limits: InflateLimits,
+) -> Result<Vec<u8>, InflateError> {
+    inflate(encoding, body, limits, &MemoryAccount::unbounded()).map(|(bytes, _)| bytes)
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
@@ -33,10 +41,10 @@ fn compressors() -> [(ContentEncoding, Compress); 3] {
 fn round_trips() {
     let text = br#"{"a":1}"#.repeat(10);
     for (encoding, compress) in compressors() {
-        let out = inflate(encoding, &compress(&text), InflateLimits::default()).unwrap();
+        let out = inflated(encoding, &compress(&text), InflateLimits::default()).unwrap();
         assert_eq!(out, text, "{encoding:?}");
     }
-    assert_eq!(inflate(ContentEncoding::Identity, b"x", InflateLimits::default()).unwrap(), b"x");
+    assert_eq!(inflated(ContentEncoding::Identity, b"x", InflateLimits::default()).unwrap(), b"x");
 }
 
 #[test]
@@ -53,14 +61,14 @@ fn h_15_a_bomb_stops_at_the_ratio_and_at_the_size() {
     let zeros = vec![0; 8 << 20];
     for (encoding, compress) in compressors() {
         let bomb = compress(&zeros);
-        let by_ratio = inflate(encoding, &bomb, InflateLimits::default()).unwrap_err();
+        let by_ratio = inflated(encoding, &bomb, InflateLimits::default()).unwrap_err();
         assert_eq!(by_ratio, InflateError::Ratio(100), "{encoding:?}");
         let limits = InflateLimits {
             max_inflated_bytes: 1 << 20,
             max_ratio: usize::MAX,
             ..InflateLimits::default()
         };
-        let by_size = inflate(encoding, &bomb, limits).unwrap_err();
+        let by_size = inflated(encoding, &bomb, limits).unwrap_err();
         assert_eq!(by_size, InflateError::TooLarge(1 << 20), "{encoding:?}");
     }
 }
@@ -71,12 +79,12 @@ fn h_15_the_limits_are_exact() {
     for (encoding, compress) in compressors() {
         let body = compress(&text);
         let at = |max| InflateLimits { max_inflated_bytes: max, ..InflateLimits::default() };
-        assert!(inflate(encoding, &body, at(1_001)).is_ok());
-        assert!(inflate(encoding, &body, at(1_000)).is_ok());
-        assert_eq!(inflate(encoding, &body, at(999)), Err(InflateError::TooLarge(999)));
+        assert!(inflated(encoding, &body, at(1_001)).is_ok());
+        assert!(inflated(encoding, &body, at(1_000)).is_ok());
+        assert_eq!(inflated(encoding, &body, at(999)), Err(InflateError::TooLarge(999)));
     }
     let limits = InflateLimits { max_inflated_bytes: 3, ..InflateLimits::default() };
-    assert!(inflate(ContentEncoding::Identity, b"1234", limits).is_err());
+    assert!(inflated(ContentEncoding::Identity, b"1234", limits).is_err());
 }
 
 #[test]
@@ -84,7 +92,7 @@ fn h_15_trailing_garbage_is_refused() {
     for (encoding, compress) in compressors() {
         let mut body = compress(b"hello");
         body.extend_from_slice(b"garbage");
-        let error = inflate(encoding, &body, InflateLimits::default()).unwrap_err();
+        let error = inflated(encoding, &body, InflateLimits::default()).unwrap_err();
         assert_eq!(error.class(), ErrorClass::InvalidInput, "{encoding:?}");
     }
 }
@@ -95,9 +103,9 @@ fn h_15_a_wrong_or_truncated_body_is_refused() {
     for (encoding, compress) in compressors() {
         let body = compress(text);
         for end in 0..body.len() {
-            assert!(inflate(encoding, &body[..end], InflateLimits::default()).is_err());
+            assert!(inflated(encoding, &body[..end], InflateLimits::default()).is_err());
         }
-        assert!(inflate(encoding, b"[1,2,3]", InflateLimits::default()).is_err());
+        assert!(inflated(encoding, b"[1,2,3]", InflateLimits::default()).is_err());
     }
 }
 
@@ -105,6 +113,23 @@ fn h_15_a_wrong_or_truncated_body_is_refused() {
 fn gzip_members_and_zstd_frames_may_follow_each_other() {
     for (encoding, compress) in [compressors()[0], compressors()[2]] {
         let body = [compress(b"one "), compress(b"two")].concat();
-        assert_eq!(inflate(encoding, &body, InflateLimits::default()).unwrap(), b"one two");
+        assert_eq!(inflated(encoding, &body, InflateLimits::default()).unwrap(), b"one two");
     }
+}
+
+#[test]
+fn h_15_a_bomb_is_charged_while_it_grows_and_stops_at_the_account() {
+    let account = MemoryAccount::root("requests", "memory.requests_bytes", 300_000);
+    let text = vec![b'x'; 1 << 20];
+    for (encoding, compress) in compressors() {
+        let limits = InflateLimits { max_ratio: usize::MAX, ..InflateLimits::default() };
+        let body = compress(&text);
+        let full = inflate(encoding, &body, limits, &account).unwrap_err();
+        assert!(full.to_string().contains("memory.requests_bytes"), "{full}");
+        assert_eq!(account.used_bytes(), 0, "{encoding:?}");
+        let (bytes, charge) =
+            inflate(encoding, &compress(&text[..1_000]), limits, &account).unwrap();
+        assert!(bytes.capacity() <= charge.bytes());
+    }
+    assert!(account.peak_bytes() <= 300_000);
 }

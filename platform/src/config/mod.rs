@@ -24,6 +24,8 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// Bounds on what clients send.
     pub limits: LimitsConfig,
+    /// Bounds on the memory of the process.
+    pub memory: MemoryConfig,
     /// Realtime ingestion.
     pub ingestion: IngestionConfig,
     /// Serving published segments.
@@ -53,6 +55,8 @@ pub struct LimitsConfig {
     pub header_timeout_ms: u64,
     /// Longest silence within a body; after it, 1 KiB a second is the least.
     pub body_idle_timeout_ms: u64,
+    /// How long a client may take nothing of its answer; beyond, 16 KiB a second is the least.
+    pub answer_idle_timeout_ms: u64,
     /// Most bytes of one event.
     pub event_bytes: u64,
     /// Most fields of one event.
@@ -61,6 +65,22 @@ pub struct LimitsConfig {
     pub columns_per_datasource: u32,
     /// Dead letters kept of a datasource.
     pub dead_letters_per_datasource: u64,
+}
+
+/// Bounds on the memory of the process. What is 0 follows from the machine, or from the control group
+/// that the process runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemoryConfig {
+    /// Bytes that everything which requests make the server hold may take together; 0 means 60 % of
+    /// the memory there is. Settings of single parts are lowered to their share of it.
+    pub total_bytes: u64,
+    /// Bytes of requests: bodies, and the rows that were parsed from them; 0 means a quarter of the
+    /// total. Requests beyond are refused with 429.
+    pub requests_bytes: u64,
+    /// Bytes of answers that their clients have not read yet; 0 means a quarter of the total. Answers
+    /// beyond become a 429.
+    pub answers_bytes: u64,
 }
 
 /// Realtime ingestion.
@@ -173,6 +193,7 @@ impl Default for ServerConfig {
             port: 8888,
             data_dir: "./data".into(),
             limits: LimitsConfig::default(),
+            memory: MemoryConfig::default(),
             ingestion: IngestionConfig::default(),
             historical: HistoricalConfig::default(),
             query: QueryConfig::default(),
@@ -191,6 +212,7 @@ impl Default for LimitsConfig {
             connections: 10_000,
             header_timeout_ms: 5 * MINUTE_MS,
             body_idle_timeout_ms: 10_000,
+            answer_idle_timeout_ms: 30_000,
             event_bytes: MIB,
             fields_per_event: 2_000,
             columns_per_datasource: 10_000,
@@ -304,6 +326,7 @@ impl ServerConfig {
         not_zero("limits.connections", limits.connections.into())?;
         not_zero("limits.header_timeout_ms", limits.header_timeout_ms)?;
         not_zero("limits.body_idle_timeout_ms", limits.body_idle_timeout_ms)?;
+        not_zero("limits.answer_idle_timeout_ms", limits.answer_idle_timeout_ms)?;
         not_zero("limits.fields_per_event", limits.fields_per_event.into())?;
         not_zero("limits.columns_per_datasource", limits.columns_per_datasource.into())?;
         let inflated = limits.inflated_body_bytes;

@@ -14,9 +14,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::DruidError;
 use crate::compression::{ContentEncoding, InflateLimits, inflate};
+use crate::runtime::{AccountFull, Charge, MemoryAccount};
 
 /// Bounds of one request's body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct BodyLimits {
     /// Most bytes on the wire.
     pub max_body_bytes: usize,
@@ -26,6 +27,8 @@ pub struct BodyLimits {
     pub idle_timeout: Duration,
     /// After `idle_timeout`, a body slower than this is cut off.
     pub min_bytes_per_second: u64,
+    /// What bodies are charged to, from their first byte until nothing of them is left.
+    pub account: MemoryAccount,
 }
 
 impl Default for BodyLimits {
@@ -35,6 +38,7 @@ impl Default for BodyLimits {
             inflate: InflateLimits::default(),
             idle_timeout: Duration::from_secs(10),
             min_bytes_per_second: 1_024,
+            account: MemoryAccount::unbounded(),
         }
     }
 }
@@ -42,29 +46,38 @@ impl Default for BodyLimits {
 /// Bodies above this are inflated off the network's threads.
 const INFLATE_INLINE_BYTES: usize = 16 << 10;
 
-/// Reads and inflates a body.
+/// Reads and inflates a body. The bytes are charged to the limits' account until their last clone is
+/// gone, whoever holds it.
 ///
 /// # Errors
 /// 413 as soon as a limit is passed, 415 for an unknown encoding, 400 for a malformed body, 408 for
-/// one that comes too slowly.
+/// one that comes too slowly, 429 when all bodies together take too much memory.
 pub async fn read_body(
     headers: &HeaderMap,
     body: Body,
-    limits: BodyLimits,
+    limits: &BodyLimits,
 ) -> Result<Bytes, DruidError> {
     let encoding = content_encoding(headers)?;
-    let wire = read_wire(body, limits).await?;
+    let (wire, wire_charge) = read_wire(body, limits).await?;
     if encoding == ContentEncoding::Identity {
-        return Ok(wire);
+        return Ok(wire_charge.hold(wire));
     }
-    let inflated = if wire.len() <= INFLATE_INLINE_BYTES {
-        inflate(encoding, &wire, limits.inflate)?
+    let (bounds, account) = (limits.inflate, limits.account.clone());
+    let (inflated, charge) = if wire.len() <= INFLATE_INLINE_BYTES {
+        inflate(encoding, &wire, bounds, &account)?
     } else {
-        tokio::task::spawn_blocking(move || inflate(encoding, &wire, limits.inflate))
+        tokio::task::spawn_blocking(move || inflate(encoding, &wire, bounds, &account))
             .await
             .map_err(|error| DruidError::new(ErrorClass::Internal, error.to_string()))??
     };
-    Ok(inflated.into())
+    drop(wire_charge);
+    Ok(charge.hold(inflated.into()))
+}
+
+impl From<AccountFull> for DruidError {
+    fn from(full: AccountFull) -> Self {
+        Self::new(full.class(), full.to_string())
+    }
 }
 
 /// The inflated body, under the [`BodyLimits`] that the router carries as an extension.
@@ -76,8 +89,8 @@ impl<S: Send + Sync> FromRequest<S> for LimitedBody {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, DruidError> {
         let (parts, body) = request.into_parts();
-        let limits = parts.extensions.get::<Arc<BodyLimits>>().map(|limits| **limits);
-        read_body(&parts.headers, body, limits.unwrap_or_default()).await.map(Self)
+        let limits = parts.extensions.get::<Arc<BodyLimits>>().cloned().unwrap_or_default();
+        read_body(&parts.headers, body, &limits).await.map(Self)
     }
 }
 
@@ -95,7 +108,8 @@ fn content_encoding(headers: &HeaderMap) -> Result<ContentEncoding, DruidError> 
     Ok(ContentEncoding::parse(text)?)
 }
 
-async fn read_wire(body: Body, limits: BodyLimits) -> Result<Bytes, DruidError> {
+async fn read_wire(body: Body, limits: &BodyLimits) -> Result<(Bytes, Charge), DruidError> {
+    let mut charge = limits.account.nothing();
     let started = Instant::now();
     let mut pieces = body.into_data_stream();
     let mut first: Option<Bytes> = None;
@@ -115,6 +129,8 @@ async fn read_wire(body: Body, limits: BodyLimits) -> Result<Bytes, DruidError> 
         if total > limits.max_body_bytes {
             return Err(too_large(limits.max_body_bytes));
         }
+        // Joined pieces lie in a buffer that doubles: it may be twice what came.
+        charge.set(if first.is_none() && joined.is_empty() { total } else { 2 * total })?;
         // The common body of one piece is passed on without a copy.
         if joined.is_empty() && first.is_none() {
             first = Some(piece);
@@ -125,11 +141,11 @@ async fn read_wire(body: Body, limits: BodyLimits) -> Result<Bytes, DruidError> 
             joined.extend_from_slice(&piece);
         }
     }
-    Ok(first.unwrap_or_else(|| joined.freeze()))
+    Ok((first.unwrap_or_else(|| joined.freeze()), charge))
 }
 
 /// The next piece must come within the idle time, and the whole must keep up with the minimum rate.
-fn piece_deadline(started: Instant, received: usize, limits: BodyLimits) -> Instant {
+fn piece_deadline(started: Instant, received: usize, limits: &BodyLimits) -> Instant {
     let idle = Instant::now() + limits.idle_timeout;
     let rate = limits.min_bytes_per_second.max(1);
     let earned = Duration::from_secs(received as u64 / rate);

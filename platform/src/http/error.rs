@@ -250,10 +250,11 @@ druid_error_from!(
 impl From<crate::compression::InflateError> for DruidError {
     fn from(error: crate::compression::InflateError) -> Self {
         use crate::compression::InflateError;
-        let status = match error {
+        let status = match &error {
             InflateError::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             InflateError::TooLarge(_) | InflateError::Ratio(_) => StatusCode::PAYLOAD_TOO_LARGE,
             InflateError::Malformed { .. } => StatusCode::BAD_REQUEST,
+            InflateError::Memory(full) => mapping(full.class()).status,
         };
         Self::new(error.class(), error.to_string()).with_status(status)
     }

@@ -1,15 +1,20 @@
 //! HTTP as all roles speak it: one mapping of error classes to answers, bounded bodies, request
-//! ids, JSON for unknown routes, and a server loop with timers against slow clients.
+//! ids, JSON for unknown routes, answers charged until they are read, and a server loop with timers
+//! against slow clients.
 
+mod answers;
 mod body;
 mod error;
 mod fallback;
+mod paced;
 mod request_id;
 mod serve;
 mod unbuilt;
 
+pub use answers::charge_answers;
 pub use body::{BodyLimits, LimitedBody, read_body};
 pub use error::{DruidError, ErrorMapping, mapping};
 pub use fallback::with_fallbacks;
+pub use paced::ReadPace;
 pub use request_id::{RequestId, assign_request_id};
 pub use serve::{ServeOptions, serve};

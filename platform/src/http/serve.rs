@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -16,6 +16,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
+
+use super::paced::{Paced, ReadPace};
 
 /// Bounds of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,12 @@ pub struct ServeOptions {
     pub max_headers: usize,
     /// How long a shutdown waits for requests at work.
     pub shutdown_grace: Duration,
+    /// How fast clients have to read their answers.
+    pub read_pace: ReadPace,
 }
+
+/// Failures to accept are logged no more often.
+const ACCEPT_LOG_EVERY: Duration = Duration::from_secs(1);
 
 impl Default for ServeOptions {
     fn default() -> Self {
@@ -40,6 +47,7 @@ impl Default for ServeOptions {
             max_header_bytes: 64 << 10,
             max_headers: 128,
             shutdown_grace: Duration::from_secs(10),
+            read_pace: ReadPace { grace: Duration::from_secs(30), min_bytes_per_second: 16 << 10 },
         }
     }
 }
@@ -54,6 +62,7 @@ pub async fn serve(
 ) {
     let places = Arc::new(Semaphore::new(options.max_connections));
     let (stop_sender, stop) = watch::channel(false);
+    let mut logged: Option<Instant> = None;
     tokio::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -70,8 +79,12 @@ pub async fn serve(
                 tokio::spawn(serve_one(stream, address, router, options, stop.clone(), place));
             }
             Err(error) => {
-                // Out of file handles, or the peer went away between SYN and accept.
-                tracing::warn!(%error, "could not accept a connection");
+                // Out of file handles, or the peer went away between SYN and accept. Waiting lets
+                // others give handles back instead of spinning.
+                if logged.is_none_or(|at| at.elapsed() >= ACCEPT_LOG_EVERY) {
+                    tracing::warn!(%error, "could not accept a connection");
+                    logged = Some(Instant::now());
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
@@ -102,7 +115,7 @@ async fn serve_one(
         .header_read_timeout(options.header_timeout)
         .max_buf_size(options.max_header_bytes.max(8_192))
         .max_headers(options.max_headers)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Paced::new(stream, options.read_pace)), service);
     tokio::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,

@@ -36,6 +36,12 @@ pub trait WalIo: Send + Sync + Debug {
     /// # Errors
     /// When it could not be made; then it is not there.
     fn create(&self, path: &Path, header: &[u8]) -> io::Result<Box<dyn WalFile>>;
+
+    /// Opens a file that was closed, to append to it.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn reopen(&self, path: &Path) -> io::Result<Box<dyn WalFile>>;
 }
 
 /// The real thing.
@@ -47,6 +53,10 @@ impl WalIo for DiskWalIo {
         let temporary = TemporaryFile::create(path)?;
         temporary.file()?.write_all(header)?;
         temporary.commit()?;
+        self.reopen(path)
+    }
+
+    fn reopen(&self, path: &Path) -> io::Result<Box<dyn WalFile>> {
         Ok(Box::new(DiskWalFile(OpenOptions::new().append(true).open(path)?)))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::error::{Result, WalError};
 use super::frame::{FILE_HEADER_BYTES, FileHeader, MAX_BODY_BYTES, encode_frame, encoded_bytes};
+use super::handles::ParkedFile;
 use super::io::{DiskWalIo, WalFile, WalIo};
 use super::options::WalOptions;
 use super::recovery::{LogFile, RecoveryReport, file_path, recover};
@@ -64,13 +65,14 @@ impl Wal {
         if let Some(empty) = empty.filter(|file| file.first_sequence != next_sequence) {
             std::fs::remove_file(&empty.path).map_err(|e| WalError::io(&empty.path, &e))?;
         }
-        let inner = Inner {
+        let inner = Arc::new(Inner {
             options,
             runtime,
             queue: Mutex::new(Queue::new(next_sequence)),
             writer: Mutex::new(writer),
-        };
-        Ok((Self { inner: Arc::new(inner) }, report))
+        });
+        inner.note_open_file();
+        Ok((Self { inner }, report))
     }
 
     /// Appends an entry; its sequence comes back once it is durable.
@@ -90,7 +92,10 @@ impl Wal {
         let (ticket, start_writer) = self.inner.enqueue(entry)?;
         if start_writer {
             let inner = Arc::clone(&self.inner);
-            self.inner.runtime.spawn_blocking(move || inner.write_waiting());
+            self.inner.runtime.spawn_blocking(move || {
+                inner.write_waiting();
+                inner.note_open_file();
+            });
         }
         Ok(ticket)
     }
@@ -271,6 +276,23 @@ impl Inner {
     fn stopped(&self) -> Option<WalError> {
         self.queue.lock().stopped.clone()
     }
+
+    /// Counts this log's file among the open ones of the process, which may close that of another.
+    fn note_open_file(self: &Arc<Self>) {
+        let log: Weak<Self> = Arc::downgrade(self);
+        self.options.handles.note_use(log);
+    }
+}
+
+impl ParkedFile for Inner {
+    fn close_file(&self) -> bool {
+        // A log that is being written to is in use.
+        let Some(mut writer) = self.writer.try_lock() else { return false };
+        if let Some(open) = &mut writer.open {
+            open.file = None;
+        }
+        true
+    }
 }
 
 fn check_entry(entry: &WalEntry) -> Result<()> {
@@ -295,7 +317,8 @@ struct Writer {
 
 #[derive(Debug)]
 struct OpenFile {
-    file: Box<dyn WalFile>,
+    /// `None` while it is closed to spare a handle.
+    file: Option<Box<dyn WalFile>>,
     salt: u64,
     length: u64,
 }
@@ -321,7 +344,7 @@ impl Writer {
             .create(&path, &bytes)
             .map_err(|error| WalError::WriteFailed(error.to_string().into()))?;
         let length = bytes.len() as u64;
-        self.open = Some(OpenFile { file, salt: header.salt, length });
+        self.open = Some(OpenFile { file: Some(file), salt: header.salt, length });
         self.files.push(LogFile { path, first_sequence, length });
         Ok(())
     }
@@ -342,9 +365,16 @@ impl Writer {
         };
         let frame = encode_frame(records, options.codec, open.salt);
         crash_point("wal/before-append");
-        open.append(&frame)?;
+        let file = match &mut open.file {
+            Some(file) => file,
+            closed => {
+                let file = self.io.reopen(&entry.path);
+                closed.insert(file.map_err(|e| WalError::WriteFailed(e.to_string().into()))?)
+            }
+        };
+        append(file.as_mut(), open.length, &frame)?;
         crash_point("wal/before-sync");
-        open.file.sync().map_err(|error| {
+        file.sync().map_err(|error| {
             WalError::Stopped(format!("fsync failed, so nothing more is promised: {error}").into())
         })?;
         crash_point("wal/after-sync");
@@ -382,18 +412,16 @@ impl Writer {
     }
 }
 
-impl OpenFile {
-    /// Appends whole or not at all; what cannot be undone stops the log.
-    fn append(&mut self, frame: &[u8]) -> Result<()> {
-        let Err(error) = self.file.append(frame) else {
-            return Ok(());
-        };
-        match self.file.truncate(self.length) {
-            Ok(()) => Err(WalError::WriteFailed(error.to_string().into())),
-            Err(undo) => Err(WalError::Stopped(
-                format!("a write failed ({error}) and could not be undone ({undo})").into(),
-            )),
-        }
+/// Appends to a file of `length` bytes whole or not at all; what cannot be undone stops the log.
+fn append(file: &mut dyn WalFile, length: u64, frame: &[u8]) -> Result<()> {
+    let Err(error) = file.append(frame) else {
+        return Ok(());
+    };
+    match file.truncate(length) {
+        Ok(()) => Err(WalError::WriteFailed(error.to_string().into())),
+        Err(undo) => Err(WalError::Stopped(
+            format!("a write failed ({error}) and could not be undone ({undo})").into(),
+        )),
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod error;
 mod frame;
+mod handles;
 mod io;
 mod log;
 mod options;
@@ -14,6 +15,7 @@ mod recovery;
 mod replay;
 
 pub use error::{Result, WalError};
+pub use handles::LogHandles;
 pub use io::{DiskWalIo, WalFile, WalIo};
 pub use log::{AppendTicket, Wal};
 pub use options::{WalCodec, WalOptions};

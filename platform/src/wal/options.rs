@@ -1,5 +1,7 @@
 //! Settings of a log.
 
+use super::handles::LogHandles;
+
 /// How payloads are compressed within frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WalCodec {
@@ -24,6 +26,8 @@ pub struct WalOptions {
     /// The first sequence is at least this: one above the committed source position, so that a
     /// lost log directory can never give out a sequence that counts as published.
     pub minimum_next_sequence: u64,
+    /// The open files of all logs of the process.
+    pub handles: LogHandles,
 }
 
 impl Default for WalOptions {
@@ -34,6 +38,7 @@ impl Default for WalOptions {
             max_waiting_bytes: 128 << 20,
             codec: WalCodec::default(),
             minimum_next_sequence: 1,
+            handles: LogHandles::default(),
         }
     }
 }

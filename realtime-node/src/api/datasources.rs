@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::events::datasource;
 use crate::RealtimeNode;
+use crate::push::accept::PUSH_PRIORITY;
 
 /// Creates a datasource or changes its schema.
 pub(super) async fn put(
@@ -17,11 +18,17 @@ pub(super) async fn put(
     Path(name): Path<String>,
     LimitedBody(body): LimitedBody,
 ) -> Result<Json<Value>, DruidError> {
-    let value: Value = serde_json::from_slice(&body)
-        .map_err(|error| DruidError::invalid(format!("the body is not JSON: {error}")))?;
-    let schema = DataSchema::for_pushes(&value, &name)?;
+    let (asked, pool) = (name.clone(), &node.shared.ingest_pool);
+    let schema = pool.spawn(PUSH_PRIORITY, move || parse(&body, &asked)).await??;
     let version = node.put_datasource(&schema).await?;
     Ok(Json(json!({ "datasource": name, "schemaVersion": version })))
+}
+
+/// A schema may have megabytes: this is work for a CPU thread.
+fn parse(body: &[u8], name: &str) -> Result<DataSchema, DruidError> {
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| DruidError::invalid(format!("the body is not JSON: {error}")))?;
+    Ok(DataSchema::for_pushes(&value, name)?)
 }
 
 /// A datasource's schema and what became of its events.

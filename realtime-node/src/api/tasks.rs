@@ -19,7 +19,7 @@ pub(super) async fn submit(
     State(node): State<Arc<RealtimeNode>>,
     LimitedBody(body): LimitedBody,
 ) -> Result<Json<Value>, DruidError> {
-    let id = node.tasks.submit(&body).await?;
+    let id = node.tasks.submit(body).await?;
     Ok(Json(json!({ "task": id })))
 }
 

@@ -15,7 +15,7 @@ use henge_types::SegmentId;
 use super::Worker;
 use crate::error::{RealtimeError, Result};
 use crate::push::PushDatasource;
-use crate::push::accept::INGEST_PRIORITY;
+use crate::push::accept::MERGE_PRIORITY;
 use crate::push::generation::Generation;
 use crate::sink::{PartFiles, Sink, WrittenSegment};
 
@@ -86,7 +86,7 @@ impl Worker {
         for sink in generation.sinks.values() {
             let (work_sink, work_files) = (Arc::clone(sink), files.clone());
             let work = move || merge_sink(&work_sink, &work_files);
-            if let Some(written) = self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?? {
+            if let Some(written) = self.shared.ingest_pool.spawn(MERGE_PRIORITY, work).await?? {
                 let WrittenSegment { path, published, .. } = written;
                 merged.push(Merged { sink: Arc::clone(sink), path, published, pushed: false });
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use henge_platform::runtime::MemoryAccount;
 use henge_platform::wal::WalEntry;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
@@ -10,10 +11,14 @@ use crate::error::{RealtimeError, Result};
 use crate::push::keys::{KeyState, first_answer};
 use crate::push::row_buffer::RowBuffer;
 use crate::push::writer::{Batch, Command, LiveRequest};
-use crate::push::{ERRORS_IN_REPLY, EventError, Intake, PushDatasource, PushReply, dead_letter};
+use crate::push::{ERRORS_IN_REPLY, Intake, PushDatasource, PushReply, dead_letter};
 
-/// Ingestion yields to queries on the CPU pool.
-pub(crate) const INGEST_PRIORITY: i32 = -1;
+/// Pushes come first among the work of ingestion: their clients wait.
+pub(crate) const PUSH_PRIORITY: i32 = 0;
+/// Persisting and merging never take the last free thread, which is left to pushes.
+pub(crate) const MERGE_PRIORITY: i32 = -1;
+/// Batch loads come last: they may take long, and nobody waits for a single piece of them.
+pub(crate) const LOAD_PRIORITY: i32 = -2;
 
 /// Longest idempotency key.
 pub const MAX_KEY_BYTES: usize = 255;
@@ -116,11 +121,15 @@ impl PushDatasource {
         received_at_ms: i64,
     ) -> Result<(OwnedMutexGuard<Intake>, Parsed)> {
         let max_chunks = self.shared.options.max_open_chunks;
+        let account = self.shared.requests.clone();
         let (intake, parsed) = self
             .shared
             .ingest_pool
-            .spawn(INGEST_PRIORITY, move || {
-                let parsed = parse_body(&mut intake, &body, received_at_ms, max_chunks);
+            .spawn(PUSH_PRIORITY, move || {
+                let known = intake.parser.dimensions().len();
+                let parsed = parse_body(&mut intake, &body, received_at_ms, max_chunks, &account);
+                // What is refused as a whole is not in the log: nothing may be learned from it.
+                let parsed = parsed.or_else(|error| intake.forget_beyond(known).and(Err(error)));
                 (intake, parsed)
             })
             .await?;
@@ -133,7 +142,7 @@ impl PushDatasource {
         key: Option<Arc<str>>,
         received_at_ms: i64,
     ) -> PushReply {
-        let refused = &parsed.buffer.rejections;
+        let refused = parsed.buffer.refusals;
         dead_letter::keep(&self.shared, &self.name, refused, "push", received_at_ms).await;
         if let Some(key) = key {
             self.keys.forget([&*key]);
@@ -146,18 +155,23 @@ impl PushDatasource {
 /// that replaying the log gives the same rows again.
 ///
 /// # Errors
-/// When the body is not JSON at all.
+/// When the body is not JSON at all, or the account that the rows are charged to is full.
 pub(crate) fn parse_body(
     intake: &mut Intake,
     body: &[u8],
     received_at_ms: i64,
     max_chunks: usize,
+    account: &MemoryAccount,
 ) -> Result<Parsed> {
     let granularity = intake.schema.data_schema.granularity_spec.segment_granularity.clone();
-    let mut buffer = RowBuffer::new(granularity, max_chunks);
+    let mut buffer = RowBuffer::new(granularity, max_chunks, account);
     intake.parser.set_now_ms(received_at_ms);
-    let counts = intake.parser.parse_batch(body, &mut buffer)?;
-    let errors = buffer.rejections.iter().take(ERRORS_IN_REPLY).map(EventError::from);
+    let parsed = intake.parser.parse_batch(body, &mut buffer);
+    if let Some(full) = buffer.take_full() {
+        return Err(full.into());
+    }
+    let counts = parsed?;
+    let errors = buffer.refusals.first(ERRORS_IN_REPLY);
     let reply = PushReply {
         received: counts.received,
         accepted: counts.accepted,

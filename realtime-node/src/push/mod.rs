@@ -8,6 +8,7 @@ pub mod dead_letter;
 pub mod generation;
 pub mod keys;
 pub mod open;
+pub mod refusals;
 pub mod row_buffer;
 pub mod schema;
 pub mod writer;
@@ -25,7 +26,6 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::Shared;
 use crate::push::keys::PushKeys;
-use crate::push::row_buffer::RejectedEvent;
 use crate::push::schema::PushSchema;
 use crate::push::writer::Command;
 
@@ -60,16 +60,6 @@ pub struct EventError {
     pub offset_bytes: u64,
     /// What is wrong and how to mend it.
     pub reason: String,
-}
-
-impl From<&RejectedEvent> for EventError {
-    fn from(rejection: &RejectedEvent) -> Self {
-        Self {
-            position: rejection.position,
-            offset_bytes: rejection.offset_bytes,
-            reason: rejection.reason.clone(),
-        }
-    }
 }
 
 /// Events since the start of the process: `received = accepted + rejected + filtered`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use henge_ingest::{ParseLimits, RowParser};
 use henge_platform::metadata::DatasourceRecord;
+use henge_platform::runtime::MemoryAccount;
 use henge_platform::wal::{Wal, WalOptions, WalRecord};
 use henge_query::ingest::DataSchema;
 use parking_lot::RwLock;
@@ -12,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::{RealtimeError, Result};
 use crate::handoff::Handoff;
-use crate::push::accept::{INGEST_PRIORITY, parse_body};
+use crate::push::accept::{PUSH_PRIORITY, parse_body};
 use crate::push::keys::PushKeys;
 use crate::push::schema::PushSchema;
 use crate::push::writer::{Batch, Writer};
@@ -39,8 +40,10 @@ impl RealtimeNode {
     /// When the schema cannot be used or the metadata store fails.
     pub async fn put_datasource(&self, schema: &DataSchema) -> Result<u64> {
         // Fails before anything is stored when the parser cannot work with the schema.
-        let json = schema.to_value().to_string();
-        PushSchema::parse(0, &json)?;
+        let asked = schema.clone();
+        let write = move || asked.to_value().to_string();
+        let json = self.shared.ingest_pool.spawn(PUSH_PRIORITY, write).await?;
+        parse_schema(&self.shared, 0, &json).await?;
         let _one_at_a_time = self.creating.lock().await;
         let name = &schema.data_source;
         let version = self.shared.metadata.put_datasource(name, &json).await?;
@@ -64,7 +67,7 @@ impl PushDatasource {
     async fn change_schema(&self, version: u64, json: &str) -> Result<()> {
         let mut intake = self.intake.lock().await;
         if intake.schema.version != version {
-            let schema = Arc::new(PushSchema::parse(version, json)?);
+            let schema = parse_schema(&self.shared, version, json).await?;
             *intake = Intake::new(Arc::clone(&schema))?;
             *self.schema.write() = schema;
         }
@@ -73,7 +76,7 @@ impl PushDatasource {
 
     async fn open(shared: Arc<Shared>, record: DatasourceRecord) -> Result<Arc<Self>> {
         let name: Arc<str> = record.name.as_str().into();
-        let schema = Arc::new(PushSchema::parse(record.schema_version, &record.schema_json)?);
+        let schema = parse_schema(&shared, record.schema_version, &record.schema_json).await?;
         let source_id = Self::source_id(&name);
         let position = shared.metadata.source_position(&source_id).await?.unwrap_or(0);
         let wal = open_wal(&shared, &name, position).await?;
@@ -110,11 +113,35 @@ impl Intake {
         let parser = RowParser::new(Arc::clone(&schema.data_schema), ParseLimits::default())?;
         Ok(Self { schema, parser })
     }
+
+    /// Forgets the dimensions beyond the first `known`.
+    ///
+    /// # Errors
+    /// Never in practice: the schema was accepted before.
+    pub(crate) fn forget_beyond(&mut self, known: usize) -> Result<()> {
+        if self.parser.dimensions().len() > known {
+            let dimensions = self.parser.dimensions()[..known].to_vec();
+            *self = Self::new(Arc::clone(&self.schema))?;
+            self.parser.add_known_dimensions(&dimensions);
+        }
+        Ok(())
+    }
+}
+
+/// A schema may have megabytes: it is parsed on a CPU thread.
+async fn parse_schema(shared: &Shared, version: u64, json: &str) -> Result<Arc<PushSchema>> {
+    let json = json.to_owned();
+    let work = move || PushSchema::parse(version, &json);
+    Ok(Arc::new(shared.ingest_pool.spawn(PUSH_PRIORITY, work).await??))
 }
 
 async fn open_wal(shared: &Arc<Shared>, name: &Arc<str>, position: u64) -> Result<Wal> {
     let directory = PushDatasource::wal_dir(shared, name);
-    let options = WalOptions { minimum_next_sequence: position + 1, ..WalOptions::default() };
+    let options = WalOptions {
+        minimum_next_sequence: position + 1,
+        handles: shared.log_handles.clone(),
+        ..WalOptions::default()
+    };
     let opened = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&directory).map_err(RealtimeError::io(&directory))?;
         Ok::<_, RealtimeError>(Wal::open(&directory, options)?)
@@ -176,7 +203,7 @@ async fn schema_version(
             "the log of '{datasource}' refers to schema version {version}, which is not in the metadata"
         ))
     })?;
-    Ok(Arc::new(PushSchema::parse(version, &record.schema_json)?))
+    parse_schema(shared, version, &record.schema_json).await
 }
 
 async fn parse_record(
@@ -185,9 +212,12 @@ async fn parse_record(
     record: WalRecord,
 ) -> Result<(Intake, Option<Batch>)> {
     let max_chunks = shared.options.max_open_chunks;
+    // It fitted once, and nobody else asks for memory yet: what was acknowledged is not refused.
+    let account = MemoryAccount::unbounded();
     let work = move || {
         let entry = record.entry;
-        let parsed = parse_body(&mut intake, &entry.payload, entry.received_at_ms, max_chunks);
+        let received_at_ms = entry.received_at_ms;
+        let parsed = parse_body(&mut intake, &entry.payload, received_at_ms, max_chunks, &account);
         let batch = parsed.ok().map(|parsed| Batch {
             sequence: record.sequence,
             schema: Arc::clone(&intake.schema),
@@ -199,5 +229,5 @@ async fn parse_record(
         });
         (intake, batch)
     };
-    Ok(shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?)
+    Ok(shared.ingest_pool.spawn(PUSH_PRIORITY, work).await?)
 }

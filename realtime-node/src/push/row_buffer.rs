@@ -3,7 +3,10 @@
 
 use henge_index::DimensionSchema;
 use henge_ingest::{RejectReason, Rejection, RowError, RowSink};
+use henge_platform::runtime::{AccountFull, Charge, MemoryAccount};
 use henge_types::{Granularity, Interval, ValueRef};
+
+use crate::push::refusals::Refusals;
 
 /// Parsed rows of one request.
 #[derive(Debug)]
@@ -20,28 +23,10 @@ pub struct RowBuffer {
     /// Dimensions discovered on the way.
     pub discovered: Vec<DimensionSchema>,
     /// Refused events.
-    pub rejections: Vec<RejectedEvent>,
-}
-
-/// A refused event, owned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectedEvent {
-    /// Index of the event in the request.
-    pub position: u64,
-    /// Offset of the event in the request.
-    pub offset_bytes: u64,
-    /// Why.
-    pub reason: String,
-    /// The event, cut to a bounded length.
-    pub raw: String,
-}
-
-impl RejectedEvent {
-    /// A row that was refused after parsing, when its text is no longer at hand.
-    #[must_use]
-    pub fn without_text(position: u64, reason: String) -> Self {
-        Self { position, offset_bytes: 0, reason, raw: String::new() }
-    }
+    pub refusals: Refusals,
+    charge: Charge,
+    /// Why no further row was taken.
+    full: Option<AccountFull>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +45,8 @@ struct Span {
 
 #[derive(Debug, Clone, Copy)]
 enum StoredValue {
-    Null,
+    /// So many nulls in a row: a sparse row of a wide table costs what it has.
+    Nulls(usize),
     Long(i64),
     Double(f64),
     Text(Span),
@@ -69,9 +55,10 @@ enum StoredValue {
 }
 
 impl RowBuffer {
-    /// An empty buffer. Rows that would open more than `max_chunks` time chunks are refused.
+    /// An empty buffer. Rows that would open more than `max_chunks` time chunks are refused; what the
+    /// buffer holds is charged to an account, and no row is taken that finds it full.
     #[must_use]
-    pub fn new(granularity: Granularity, max_chunks: usize) -> Self {
+    pub fn new(granularity: Granularity, max_chunks: usize, account: &MemoryAccount) -> Self {
         Self {
             granularity,
             max_chunks,
@@ -82,8 +69,37 @@ impl RowBuffer {
             bytes: Vec::new(),
             chunks: Vec::new(),
             discovered: Vec::new(),
-            rejections: Vec::new(),
+            refusals: Refusals::default(),
+            charge: account.nothing(),
+            full: None,
         }
+    }
+
+    /// Why the buffer stopped taking rows, when it did.
+    pub fn take_full(&mut self) -> Option<AccountFull> {
+        self.full.take()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<Row>()
+            + self.values.capacity() * size_of::<StoredValue>()
+            + self.elements.capacity() * size_of::<Option<Span>>()
+            + self.text.capacity()
+            + self.bytes.capacity()
+            + self.refusals.memory_bytes()
+    }
+
+    /// Charges what was added; most rows fit into room that is there already.
+    fn charge_growth(&mut self) -> Result<(), RowError> {
+        let bytes = self.memory_bytes();
+        if bytes == self.charge.bytes() {
+            return Ok(());
+        }
+        self.charge.set(bytes).map_err(|full| {
+            let message = full.to_string();
+            self.full = Some(full);
+            RowError::Stop(message)
+        })
     }
 
     /// Number of rows.
@@ -110,14 +126,21 @@ impl RowBuffer {
         let mut start = 0;
         for row in &self.rows {
             values.clear();
-            values.extend(self.values[start..row.values_end].iter().map(|value| match value {
-                StoredValue::Null => ValueRef::Null,
-                StoredValue::Long(value) => ValueRef::Long(*value),
-                StoredValue::Double(value) => ValueRef::Double(*value),
-                StoredValue::Text(span) => ValueRef::String(text(span)),
-                StoredValue::Multi(span) => ValueRef::Multi(&elements[span.start..span.end]),
-                StoredValue::Complex(span) => ValueRef::Complex(&self.bytes[span.start..span.end]),
-            }));
+            for value in &self.values[start..row.values_end] {
+                values.push(match value {
+                    StoredValue::Nulls(count) => {
+                        values.resize(values.len() + count, ValueRef::Null);
+                        continue;
+                    }
+                    StoredValue::Long(value) => ValueRef::Long(*value),
+                    StoredValue::Double(value) => ValueRef::Double(*value),
+                    StoredValue::Text(span) => ValueRef::String(text(span)),
+                    StoredValue::Multi(span) => ValueRef::Multi(&elements[span.start..span.end]),
+                    StoredValue::Complex(span) => {
+                        ValueRef::Complex(&self.bytes[span.start..span.end])
+                    }
+                });
+            }
             start = row.values_end;
             let missing = (dimensions + metrics).saturating_sub(values.len());
             if missing > 0 {
@@ -134,9 +157,16 @@ impl RowBuffer {
         Ok(())
     }
 
-    fn store(&mut self, value: ValueRef<'_>) -> StoredValue {
-        match value {
-            ValueRef::Null => StoredValue::Null,
+    /// Stores a value of the row whose values begin at `start`.
+    fn store(&mut self, value: ValueRef<'_>, start: usize) {
+        let stored = match value {
+            ValueRef::Null => match self.values[start..].last_mut() {
+                Some(StoredValue::Nulls(count)) => {
+                    *count += 1;
+                    return;
+                }
+                _ => StoredValue::Nulls(1),
+            },
             ValueRef::Long(value) => StoredValue::Long(value),
             ValueRef::Double(value) => StoredValue::Double(value),
             ValueRef::String(text) => StoredValue::Text(self.store_text(text)),
@@ -149,7 +179,8 @@ impl RowBuffer {
                 }
                 StoredValue::Multi(Span { start, end: self.elements.len() })
             }
-        }
+        };
+        self.values.push(stored);
     }
 
     fn store_bytes(&mut self, bytes: &[u8]) -> Span {
@@ -193,28 +224,75 @@ pub struct RowRef<'a> {
 impl RowSink for RowBuffer {
     fn row(&mut self, timestamp_ms: i64, values: &[ValueRef<'_>]) -> Result<(), RowError> {
         let open = self.chunks.len();
-        let position = (self.rows.len() + self.rejections.len()) as u64;
+        let position = self.rows.len() as u64 + self.refusals.count();
         let chunk = self
             .chunk_index(timestamp_ms)
             .ok_or(RowError::Reject(RejectReason::TooManyChunks { open }))?;
+        let start = self.values.len();
         for value in values {
-            let stored = self.store(*value);
-            self.values.push(stored);
+            self.store(*value, start);
         }
         self.rows.push(Row { timestamp_ms, position, chunk, values_end: self.values.len() });
-        Ok(())
+        self.charge_growth()
     }
 
     fn rejected(&mut self, rejection: Rejection<'_>) {
-        self.rejections.push(RejectedEvent {
-            position: rejection.position,
-            offset_bytes: rejection.offset_bytes as u64,
-            reason: rejection.reason.to_string(),
-            raw: String::from_utf8_lossy(rejection.raw).into_owned(),
-        });
+        self.refusals.add(&rejection);
     }
 
     fn new_dimension(&mut self, dimension: &DimensionSchema) {
         self.discovered.push(dimension.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn buffer(account: &MemoryAccount) -> RowBuffer {
+        RowBuffer::new(Granularity::All, 10, account)
+    }
+
+    #[test]
+    fn h_07_sparse_rows_of_a_wide_table_cost_what_they_have() {
+        let account = MemoryAccount::root("requests", "memory.requests_bytes", 1 << 20);
+        let mut buffer = buffer(&account);
+        let mut values = vec![ValueRef::Null; 2_001];
+        for number in 0..2_000 {
+            values[number] = ValueRef::String("x");
+            values[2_000] = ValueRef::Long(number as i64);
+            buffer.row(number as i64, &values).unwrap();
+            values[number] = ValueRef::Null;
+        }
+        let mut seen = 0;
+        let Ok(()) = buffer.for_each(2_002, 1, |row| {
+            let expected = |at| match at {
+                at if at == seen => ValueRef::String("x"),
+                2_002 => ValueRef::Long(seen as i64),
+                _ => ValueRef::Null,
+            };
+            assert_eq!(row.values.len(), 2_003);
+            assert!((0..2_003).all(|at| row.values[at] == expected(at)), "{seen}");
+            seen += 1;
+            Ok::<(), Infallible>(())
+        });
+        assert_eq!(seen, 2_000);
+    }
+
+    #[test]
+    fn i_11_a_buffer_stops_at_its_account_and_gives_back_what_it_held() {
+        let account = MemoryAccount::root("requests", "memory.requests_bytes", 100_000);
+        let mut buffer = buffer(&account);
+        let values = [ValueRef::String("0123456789"), ValueRef::Null, ValueRef::Long(1)];
+        let outcome = (0..100_000).try_for_each(|time| buffer.row(time, &values));
+        assert!(matches!(outcome, Err(RowError::Stop(_))), "{outcome:?}");
+        assert!(buffer.row_count() > 100);
+        let full = buffer.take_full().unwrap();
+        assert_eq!(full.setting, "memory.requests_bytes");
+        assert!(account.used_bytes() > 50_000);
+        drop(buffer);
+        assert_eq!(account.used_bytes(), 0);
     }
 }

@@ -13,12 +13,13 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::Shared;
 use crate::error::{RealtimeError, Result};
 use crate::handoff::{ClosedGeneration, Handoff};
-use crate::push::accept::INGEST_PRIORITY;
+use crate::push::accept::{MERGE_PRIORITY, PUSH_PRIORITY};
 use crate::push::generation::Generation;
 use crate::push::keys::PushKeys;
-use crate::push::row_buffer::{RejectedEvent, RowBuffer};
+use crate::push::refusals::Refusals;
+use crate::push::row_buffer::RowBuffer;
 use crate::push::schema::PushSchema;
-use crate::push::{ERRORS_IN_REPLY, EventError, PushReply, dead_letter};
+use crate::push::{ERRORS_IN_REPLY, PushReply, dead_letter};
 use crate::sink::{FrozenIndex, Sink};
 
 /// Frozen indexes of one datasource that may wait to be written; then additions wait.
@@ -75,7 +76,7 @@ pub struct Writer {
 /// What adding a request's rows gave.
 #[derive(Debug, Default)]
 struct Added {
-    refused: Vec<RejectedEvent>,
+    refused: Refusals,
     frozen: Vec<(Arc<Sink>, FrozenIndex)>,
 }
 
@@ -151,7 +152,7 @@ impl Writer {
 
     async fn add(&mut self, batch: Batch, is_live: bool) -> Result<PushReply> {
         let sinks = self.sinks_for(&batch.buffer.chunks).await?;
-        let (buffer, added) = self.add_rows(batch.buffer, sinks).await?;
+        let (mut buffer, added) = self.add_rows(batch.buffer, sinks).await?;
         let reply = corrected(batch.reply, &added.refused);
         self.generation.end_position = batch.sequence;
         self.generation.events += reply.accepted as usize;
@@ -165,10 +166,11 @@ impl Writer {
             });
         }
         if is_live {
-            let refused = [buffer.rejections, added.refused].concat();
+            let mut refused = std::mem::take(&mut buffer.refusals);
+            refused.extend(added.refused);
             let origin = format!("push, log sequence {}", batch.sequence);
             let (shared, received_ms) = (&self.shared, batch.received_at_ms);
-            dead_letter::keep(shared, &self.datasource, &refused, &origin, received_ms).await;
+            dead_letter::keep(shared, &self.datasource, refused, &origin, received_ms).await;
         }
         self.persist_what_is_full(added.frozen).await?;
         Ok(reply)
@@ -228,7 +230,7 @@ impl Writer {
             let added = add_to_sinks(&buffer, &sinks, &schema);
             (buffer, added)
         };
-        let (buffer, added) = self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await?;
+        let (buffer, added) = self.shared.ingest_pool.spawn(PUSH_PRIORITY, work).await?;
         Ok((buffer, added?))
     }
 
@@ -246,7 +248,7 @@ impl Writer {
             let closed = |_| RealtimeError::Unavailable("ingestion is shutting down".into());
             let place = Arc::clone(&self.persists).acquire_owned().await.map_err(closed)?;
             let files = files.clone();
-            let task = self.shared.ingest_pool.spawn(INGEST_PRIORITY, move || {
+            let task = self.shared.ingest_pool.spawn(MERGE_PRIORITY, move || {
                 let _place = place;
                 if let Err(error) = sink.persist(&index, &files) {
                     tracing::error!(segment = %sink.id(), %error, "failed to persist, rows stay in memory");
@@ -303,7 +305,7 @@ fn add_to_sinks(
         match outcome {
             Err(error) if error.class() == ErrorClass::Internal => Err(error),
             Err(error) => {
-                added.refused.push(RejectedEvent::without_text(row.position, error.to_string()));
+                added.refused.add_row(row.position, || error.to_string());
                 Ok(())
             }
             Ok(()) => Ok(()),
@@ -313,10 +315,10 @@ fn add_to_sinks(
 }
 
 /// The reply after some of the accepted rows were refused after all.
-fn corrected(mut reply: PushReply, refused: &[RejectedEvent]) -> PushReply {
-    reply.accepted -= refused.len() as u64;
-    reply.rejected += refused.len() as u64;
+fn corrected(mut reply: PushReply, refused: &Refusals) -> PushReply {
+    reply.accepted -= refused.count();
+    reply.rejected += refused.count();
     let room = ERRORS_IN_REPLY.saturating_sub(reply.errors.len());
-    reply.errors.extend(refused.iter().take(room).map(EventError::from));
+    reply.errors.extend(refused.first(room));
     reply
 }

@@ -14,6 +14,7 @@ mod table;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use henge_platform::metadata::{
     MetadataError, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate,
 };
@@ -26,6 +27,7 @@ pub use file::LocalFile;
 
 use crate::Shared;
 use crate::error::{RealtimeError, Result};
+use crate::push::accept::PUSH_PRIORITY;
 
 /// Live progress of the tasks at work, by task id.
 pub(crate) type ProgressBoard = Arc<Mutex<HashMap<String, TaskProgress>>>;
@@ -49,8 +51,8 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When the spec is wrong or the id is taken.
-    pub async fn submit(&self, json: &[u8]) -> Result<String> {
-        let task = IndexTask::parse(json)?;
+    pub async fn submit(&self, json: Bytes) -> Result<String> {
+        let (task, json) = self.parse(json).await?;
         let created_ms = self.shared.clock.now_ms();
         let schema = &task.spec.data_schema;
         let id = task.id.clone().unwrap_or_else(|| {
@@ -66,7 +68,7 @@ impl TaskQueue {
             status: TaskStatus::Running,
             error: None,
             duration_ms: None,
-            payload_json: String::from_utf8_lossy(json).into_owned(),
+            payload_json: json,
             progress: TaskProgress::default(),
         };
         match self.shared.metadata.put_task(&record).await {
@@ -117,6 +119,15 @@ impl TaskQueue {
         let mut records = self.shared.metadata.list_tasks(filter).await?;
         records.iter_mut().for_each(|record| self.add_progress(record));
         Ok(records)
+    }
+
+    /// A spec may have megabytes, most of them inline data: it is parsed on a CPU thread.
+    async fn parse(&self, json: Bytes) -> Result<(IndexTask, String)> {
+        let work = move || {
+            let task = IndexTask::parse(&json)?;
+            Ok::<_, RealtimeError>((task, String::from_utf8_lossy(&json).into_owned()))
+        };
+        self.shared.ingest_pool.spawn(PUSH_PRIORITY, work).await?
     }
 
     fn add_progress(&self, record: &mut TaskRecord) {

@@ -12,7 +12,7 @@ use henge_types::{Interval, SegmentId, ShardSpec, TIME_COLUMN, Version};
 
 use super::ready::{ReadyChunk, ReadyRows};
 use crate::error::Result;
-use crate::push::accept::INGEST_PRIORITY;
+use crate::push::accept::LOAD_PRIORITY;
 use crate::sink::{PartFiles, WrittenSegment};
 
 /// The segments of one chunk that were written at once.
@@ -58,7 +58,7 @@ impl Pieces {
         let (datasource, number) = (Arc::clone(&self.datasource), self.count);
         self.count += 1;
         let work = move || write_piece(chunk, &files, max_rows, &datasource, number);
-        self.being_written.push_back(self.pool.spawn(INGEST_PRIORITY, work));
+        self.being_written.push_back(self.pool.spawn(LOAD_PRIORITY, work));
         Ok(())
     }
 
@@ -77,7 +77,7 @@ impl Pieces {
                 let segments = pieces.into_iter().flat_map(|piece| piece.segments).collect();
                 let max_rows = self.max_rows_per_segment;
                 let work = move || plan_merges(segments, interval, max_rows);
-                self.pool.spawn(INGEST_PRIORITY, work).await??
+                self.pool.spawn(LOAD_PRIORITY, work).await??
             };
             chunks.push(ReadyChunk { interval, partitions });
         }

@@ -14,7 +14,7 @@ use super::run::Run;
 use super::store::{Rows, Store};
 use super::table::{Survey, TableInput, survey};
 use crate::error::{RealtimeError, Result};
-use crate::push::accept::INGEST_PRIORITY;
+use crate::push::accept::LOAD_PRIORITY;
 
 /// What a task reads and has read so far.
 pub(super) struct Reading {
@@ -57,7 +57,7 @@ impl Run {
             })?;
             let asked = schema.clone();
             let work = move || survey(&paths, &asked);
-            found = self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await??;
+            found = self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await??;
             found.adapt(&mut schema);
             self.progress.total_rows = found.row_count;
         }
@@ -93,7 +93,7 @@ impl Run {
                     (source, reading, outcome)
                 };
                 // The Parquet library may panic on a damaged file: the pool makes an error of it.
-                let done = self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await;
+                let done = self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await;
                 let (source_back, reading_back, outcome) = done.map_err(|error| {
                     RealtimeError::Input { name: name.clone(), error: Box::new(error.into()) }
                 })?;

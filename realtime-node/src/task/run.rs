@@ -16,7 +16,7 @@ use super::ready::{ReadyChunk, ReadyRows};
 use super::store::Store;
 use crate::Shared;
 use crate::error::{RealtimeError, Result};
-use crate::push::accept::INGEST_PRIORITY;
+use crate::push::accept::LOAD_PRIORITY;
 use crate::serving::{ReplacedChunk, Replacement};
 use crate::sink::{PartFiles, WrittenSegment};
 
@@ -178,7 +178,7 @@ impl Run {
             let files = files.clone();
             let work = move || segment.rows.write(segment.target, &files);
             let WrittenSegment { path, mut published, .. } =
-                self.shared.ingest_pool.spawn(INGEST_PRIORITY, work).await??;
+                self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await??;
             published.object_key = segment_object_key(&published.id, rand::random());
             let payload = Payload::File(path);
             let pushed = self.shared.storage.push(&published.object_key, payload).await?;

@@ -26,19 +26,19 @@ fn encoded(value: &str) -> HeaderMap {
 #[tokio::test]
 async fn h_60_the_limit_is_exact_and_holds_while_reading() {
     let headers = HeaderMap::new();
-    assert_eq!(read_body(&headers, pieces(&[40, 59]), limits()).await.unwrap().len(), 99);
-    assert_eq!(read_body(&headers, pieces(&[40, 60]), limits()).await.unwrap().len(), 100);
-    let error = read_body(&headers, pieces(&[40, 61]), limits()).await.unwrap_err();
+    assert_eq!(read_body(&headers, pieces(&[40, 59]), &limits()).await.unwrap().len(), 99);
+    assert_eq!(read_body(&headers, pieces(&[40, 60]), &limits()).await.unwrap().len(), 100);
+    let error = read_body(&headers, pieces(&[40, 61]), &limits()).await.unwrap_err();
     assert_eq!(error.status, 413);
     // A body without end and without length is cut off as well.
     let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"xxxx")));
-    let error = read_body(&headers, Body::from_stream(endless), limits()).await.unwrap_err();
+    let error = read_body(&headers, Body::from_stream(endless), &limits()).await.unwrap_err();
     assert_eq!(error.status, 413);
 }
 
 #[tokio::test]
 async fn an_empty_body_is_empty() {
-    assert!(read_body(&HeaderMap::new(), Body::empty(), limits()).await.unwrap().is_empty());
+    assert!(read_body(&HeaderMap::new(), Body::empty(), &limits()).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -46,15 +46,15 @@ async fn h_15_encodings() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(b"[1,2,3]").unwrap();
     let gzip = encoder.finish().unwrap();
-    let read = read_body(&encoded("gzip"), Body::from(gzip.clone()), limits()).await.unwrap();
+    let read = read_body(&encoded("gzip"), Body::from(gzip.clone()), &limits()).await.unwrap();
     assert_eq!(&read[..], b"[1,2,3]");
-    let wrong = read_body(&encoded("zstd"), Body::from(gzip), limits()).await.unwrap_err();
+    let wrong = read_body(&encoded("zstd"), Body::from(gzip), &limits()).await.unwrap_err();
     assert_eq!(wrong.status, 400);
-    let unknown = read_body(&encoded("br"), Body::empty(), limits()).await.unwrap_err();
+    let unknown = read_body(&encoded("br"), Body::empty(), &limits()).await.unwrap_err();
     assert_eq!(unknown.status, 415);
     let mut twice = encoded("gzip");
     twice.append(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    let error = read_body(&twice, Body::empty(), limits()).await.unwrap_err();
+    let error = read_body(&twice, Body::empty(), &limits()).await.unwrap_err();
     assert_eq!(error.status, 400);
 }
 
@@ -62,7 +62,7 @@ async fn h_15_encodings() {
 async fn h_15_a_large_bomb_is_413() {
     let bomb = zstd::encode_all(&vec![0; 64 << 20][..], 1).unwrap();
     let limits = BodyLimits { max_body_bytes: 16 << 20, ..BodyLimits::default() };
-    let error = read_body(&encoded("zstd"), Body::from(bomb), limits).await.unwrap_err();
+    let error = read_body(&encoded("zstd"), Body::from(bomb), &limits).await.unwrap_err();
     assert_eq!(error.status, 413);
 }
 
@@ -74,10 +74,27 @@ async fn h_54_a_slow_body_is_cut_off() {
         Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
     });
     let started = Instant::now();
-    let error = read_body(&HeaderMap::new(), Body::from_stream(drip), limits).await.unwrap_err();
+    let error = read_body(&HeaderMap::new(), Body::from_stream(drip), &limits).await.unwrap_err();
     assert_eq!(error.status, 408);
     let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-    let error = read_body(&HeaderMap::new(), silent, limits).await.unwrap_err();
+    let error = read_body(&HeaderMap::new(), silent, &limits).await.unwrap_err();
     assert_eq!(error.status, 408);
     assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn h_60_all_bodies_together_are_bounded_until_nothing_of_them_is_left() {
+    let account = MemoryAccount::root("requests", "memory.requests_bytes", 150);
+    let limits = BodyLimits { account: account.clone(), ..limits() };
+    let headers = HeaderMap::new();
+    let first = read_body(&headers, pieces(&[100]), &limits).await.unwrap();
+    let refused = read_body(&headers, pieces(&[51]), &limits).await.unwrap_err();
+    assert_eq!(refused.status, 429);
+    assert!(refused.error_message.contains("memory.requests_bytes"), "{}", refused.error_message);
+    let kept = first.slice(3..4);
+    drop(first);
+    assert_eq!(account.used_bytes(), 100);
+    drop(kept);
+    assert_eq!(account.used_bytes(), 0);
+    assert_eq!(read_body(&headers, pieces(&[30, 30]), &limits).await.unwrap().len(), 60);
 }

@@ -5,6 +5,7 @@ mod faults;
 
 use bytes::Bytes;
 
+use super::super::handles::LogHandles;
 use super::super::options::WalCodec;
 use super::*;
 
@@ -156,4 +157,27 @@ async fn bad_entries_are_refused() {
     let long_key = WalEntry { idempotency_key: Some(Arc::from(key)), ..entry("x") };
     assert!(matches!(wal.append(long_key).await, Err(WalError::Invalid(_))));
     assert_eq!(wal.append(entry("x")).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn i_11_logs_share_few_open_files_and_go_on_where_they_were() {
+    let handles = LogHandles::new(1);
+    let directories: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let open = |directory: &Path| {
+        let options = WalOptions { handles: handles.clone(), ..WalOptions::default() };
+        Wal::open(directory, options).unwrap().0
+    };
+    let logs: Vec<Wal> = directories.iter().map(|directory| open(directory.path())).collect();
+    for round in 1..=3 {
+        for log in &logs {
+            assert_eq!(log.append(entry(vec![b'x'; round])).await.unwrap(), round as u64);
+        }
+    }
+    assert_eq!(logs.iter().map(|log| sequences(log, 1)).collect::<Vec<_>>(), [[1, 2, 3]; 3]);
+    // One file a log: closing and opening again begins no new one.
+    assert!(directories.iter().all(|directory| log_files(directory.path()).len() == 1));
+    drop(logs);
+    for directory in &directories {
+        assert_eq!(sequences(&open(directory.path()), 1), [1, 2, 3]);
+    }
 }

@@ -34,6 +34,10 @@ impl WalIo for FaultyIo {
         self.check(CREATE)?;
         Ok(Box::new(FaultyFile { inner: DiskWalIo.create(path, header)?, io: self.clone() }))
     }
+
+    fn reopen(&self, path: &Path) -> io::Result<Box<dyn WalFile>> {
+        Ok(Box::new(FaultyFile { inner: DiskWalIo.reopen(path)?, io: self.clone() }))
+    }
 }
 
 #[derive(Debug)]

@@ -1,0 +1,104 @@
+//! What the machine gives this process: memory and file handles.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// File handles that the process may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandleLimit {
+    /// When it was started.
+    pub at_start: u64,
+    /// Now: what the operating system allows at most.
+    pub now: u64,
+}
+
+/// Raises the number of file handles to what the operating system allows at most. It never fails:
+/// when it cannot be raised, it stays what it was.
+#[must_use]
+pub fn raise_handle_limit() -> HandleLimit {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let at_start = current.unwrap_or(u64::MAX);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let now = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if let Err(error) = raised {
+        tracing::warn!(limit = now, %error, "could not raise the number of file handles");
+    }
+    HandleLimit { at_start, now }
+}
+
+/// Bytes of memory that this process may use: those of the machine, or fewer when it runs in a
+/// control group. `None` when neither can be read.
+#[must_use]
+pub fn memory_bytes() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let limits = limit_files(&groups, Path::new("/sys/fs/cgroup"));
+    let limits =
+        limits.iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
+    let physical = fs::read_to_string("/proc/meminfo").ok();
+    let physical = physical.as_deref().and_then(total_of);
+    limits.chain(physical).min()
+}
+
+/// The files that may hold the limits of the control groups named by `/proc/self/cgroup`: each group's
+/// and those of all groups above.
+fn limit_files(groups: &str, mount: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for line in groups.lines() {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(group)) = (parts.next(), parts.next()) else { continue };
+        let (folder, name) = match controllers {
+            "" => (mount.to_owned(), "memory.max"),
+            _ if controllers.split(',').any(|controller| controller == "memory") => {
+                (mount.join("memory"), "memory.limit_in_bytes")
+            }
+            _ => continue,
+        };
+        let group = Path::new(group.trim_start_matches('/'));
+        files.extend(group.ancestors().map(|above| folder.join(above).join(name)));
+    }
+    files
+}
+
+/// `MemTotal` of `/proc/meminfo`, in bytes.
+fn total_of(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_both_versions_of_control_groups_are_found() {
+        let groups = "5:cpu,cpuacct:/x\n4:memory:/a/b\n0::/c\nnonsense\n";
+        let files = limit_files(groups, Path::new("/m"));
+        let expected = [
+            "/m/memory/a/b/memory.limit_in_bytes",
+            "/m/memory/a/memory.limit_in_bytes",
+            "/m/memory/memory.limit_in_bytes",
+            "/m/c/memory.max",
+            "/m/memory.max",
+        ];
+        assert_eq!(files, expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn total_memory_is_read_in_bytes() {
+        assert_eq!(
+            total_of("MemTotal:       24682548 kB\nMemFree: 1 kB\n"),
+            Some(24_682_548 << 10)
+        );
+        assert_eq!(total_of("MemFree: 1 kB\n"), None);
+    }
+
+    #[test]
+    fn f_25_the_handle_limit_is_what_the_system_allows() {
+        let limit = raise_handle_limit();
+        assert!(limit.now >= limit.at_start);
+        assert_eq!(raise_handle_limit(), HandleLimit { at_start: limit.now, now: limit.now });
+    }
+}

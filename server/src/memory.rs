@@ -1,0 +1,138 @@
+//! How the memory of the process is shared out: one account for all that requests make it hold, parts
+//! below it, and settings of single parts lowered to what the machine has.
+
+use henge_platform::config::ServerConfig;
+use henge_platform::runtime::{MemoryAccount, machine};
+use henge_platform::telemetry::Metrics;
+
+/// Memory of a machine that does not say how much it has.
+const UNKNOWN_MACHINE_BYTES: u64 = 4 << 30;
+
+/// The accounts of a process.
+#[derive(Debug, Clone)]
+pub(crate) struct Accounts {
+    all: MemoryAccount,
+    /// Bodies and the rows that were parsed from them.
+    pub(crate) requests: MemoryAccount,
+    /// Answers that were not read yet.
+    pub(crate) answers: MemoryAccount,
+}
+
+impl Accounts {
+    /// The accounts that a configuration asks for, whose zeros were filled in.
+    pub(crate) fn new(config: &ServerConfig) -> Self {
+        let memory = &config.memory;
+        let setting = "memory.total_bytes";
+        let all = MemoryAccount::root("everything", setting, bytes(memory.total_bytes));
+        let requests = all.part("requests", "memory.requests_bytes", bytes(memory.requests_bytes));
+        let answers = all.part("answers", "memory.answers_bytes", bytes(memory.answers_bytes));
+        Self { all, requests, answers }
+    }
+
+    /// Shows all accounts among the process's numbers.
+    pub(crate) fn show(&self, metrics: &Metrics) {
+        for account in [&self.all, &self.requests, &self.answers] {
+            account.show(metrics);
+        }
+    }
+}
+
+fn bytes(setting: u64) -> usize {
+    usize::try_from(setting).unwrap_or(usize::MAX)
+}
+
+/// The configuration as this machine can bear it.
+pub(crate) fn fitted(config: &ServerConfig) -> ServerConfig {
+    fitted_to(config, machine::memory_bytes().unwrap_or(UNKNOWN_MACHINE_BYTES))
+}
+
+fn fitted_to(config: &ServerConfig, machine_bytes: u64) -> ServerConfig {
+    let mut config = config.clone();
+    let memory = &mut config.memory;
+    fill(&mut memory.total_bytes, machine_bytes / 10 * 6);
+    let total = memory.total_bytes;
+    fill(&mut memory.requests_bytes, total / 4);
+    fill(&mut memory.answers_bytes, total / 4);
+    let ingestion = &mut config.ingestion;
+    let total_name = "ingestion.total_bytes_in_memory";
+    lower(&mut ingestion.total_bytes_in_memory, total / 4, total_name);
+    let one_name = "ingestion.max_bytes_in_memory";
+    lower(&mut ingestion.max_bytes_in_memory, ingestion.total_bytes_in_memory / 2, one_name);
+    let query = &mut config.query;
+    lower(&mut query.total_memory_bytes, total / 2, "query.total_memory_bytes");
+    lower(
+        &mut query.memory_budget_bytes,
+        query.total_memory_bytes / 2,
+        "query.memory_budget_bytes",
+    );
+    lower(&mut query.dictionary_budget_bytes, total / 8, "query.dictionary_budget_bytes");
+    lower(&mut config.cache.segment_bytes, total / 8, "cache.segment_bytes");
+    lower(&mut config.cache.result_bytes, total / 16, "cache.result_bytes");
+    config
+}
+
+fn fill(setting: &mut u64, share: u64) {
+    if *setting == 0 {
+        *setting = share;
+    }
+}
+
+/// Lowers a setting to its share of the memory.
+fn lower(setting: &mut u64, share: u64, name: &str) {
+    if *setting > share {
+        tracing::info!(
+            setting = name,
+            asked_bytes = *setting,
+            given_bytes = share,
+            "lowered to what memory.total_bytes has room for"
+        );
+        *setting = share;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_machine_keeps_the_defaults_and_fills_in_what_is_0() {
+        let asked = ServerConfig::default();
+        let fitted = fitted_to(&asked, 64 << 30);
+        assert_eq!((&fitted.query, &fitted.cache), (&asked.query, &asked.cache));
+        assert_eq!(fitted.ingestion, asked.ingestion);
+        assert!(fitted.memory.total_bytes > 38 << 30);
+        assert_eq!(fitted.memory.requests_bytes, fitted.memory.total_bytes / 4);
+    }
+
+    #[test]
+    fn i_11_a_small_machine_lowers_every_part_to_its_share() {
+        let mut asked = ServerConfig::default();
+        asked.memory.answers_bytes = 7;
+        let fitted = fitted_to(&asked, 1 << 30);
+        let total = fitted.memory.total_bytes;
+        assert!(total < 700 << 20);
+        assert_eq!(fitted.memory.answers_bytes, 7);
+        assert_eq!(fitted.query.total_memory_bytes, total / 2);
+        assert_eq!(fitted.ingestion.total_bytes_in_memory, total / 4);
+        assert!(fitted.query.memory_budget_bytes <= total / 4);
+        fitted.validate().unwrap();
+    }
+
+    #[test]
+    fn accounts_are_shown_with_their_ceilings() {
+        let mut config = ServerConfig::default();
+        config.memory.total_bytes = 1_000;
+        let accounts = Accounts::new(&fitted_to(&config, 1 << 30));
+        let _held = accounts.requests.charge(100).unwrap();
+        let metrics = Metrics::default();
+        accounts.show(&metrics);
+        let text = metrics.render();
+        for line in [
+            "henge_memory_bytes{account=\"requests\"} 100\n",
+            "henge_memory_bytes{account=\"everything\"} 100\n",
+            "henge_memory_limit_bytes{account=\"answers\"} 250\n",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+}
