@@ -5,6 +5,7 @@
 //! index. Segments and the log position that they contain are published in one transaction.
 
 pub mod api;
+mod commit;
 pub mod error;
 pub mod handoff;
 pub mod options;

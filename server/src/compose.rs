@@ -17,12 +17,13 @@ use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::http::{
     BodyLimits, ReadPace, ServeOptions, assign_request_id, charge_answers, with_fallbacks,
 };
+use henge_platform::metadata::manifest::ManifestedStore;
 use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
 use henge_platform::runtime::{
     Clock, CpuPool, HandleLimit, PoolOptions, SystemClock, raise_handle_limit,
 };
 use henge_platform::spill::LocalSpillStorage;
-use henge_platform::storage::LocalDeepStorage;
+use henge_platform::storage::{DeepStorage, LocalDeepStorage};
 use henge_platform::telemetry::Metrics;
 use henge_realtime_node::{Dependencies, RealtimeNode, RealtimeOptions};
 use tokio::net::TcpListener;
@@ -142,9 +143,9 @@ async fn start_roles(config: &ServerConfig, folder: &DataFolder) -> Result<Roles
     let ingest_pool = ingest_pool(config)?;
     show_pools(&metrics, &pool, &ingest_pool);
     let partials = partial_cache(config, &metrics);
-    let metadata = open_metadata(folder).await?;
     let storage =
         Arc::new(LocalDeepStorage::open(folder.deep_storage()).context("open deep storage")?);
+    let metadata = open_metadata(folder, storage.clone()).await?;
     let discovery = Arc::new(InProcessDiscovery::new());
     let historical = Arc::new(
         HistoricalNode::open(
@@ -214,11 +215,20 @@ fn partial_cache(config: &ServerConfig, metrics: &Metrics) -> Option<Arc<dyn Par
     Some(cache)
 }
 
-async fn open_metadata(folder: &DataFolder) -> Result<Arc<dyn MetadataStore>> {
+/// A store without a manifest, new or from an earlier version, first says all it knows.
+async fn open_metadata(
+    folder: &DataFolder,
+    storage: Arc<dyn DeepStorage>,
+) -> Result<Arc<dyn MetadataStore>> {
     let path = folder.metadata();
     let store = SqliteMetadataStore::open(SqliteOptions::new(&path))
         .await
         .with_context(|| format!("open the metadata store {}", path.display()))?;
+    if store.manifest_state().await?.complete == 0 {
+        store.make_complete_manifest().await?;
+    }
+    let store = ManifestedStore::new(Arc::new(store), storage);
+    store.write_manifests().await.context("write what the metadata say to deep storage")?;
     Ok(Arc::new(store))
 }
 

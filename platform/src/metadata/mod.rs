@@ -4,6 +4,7 @@
 //! what makes ingestion exactly-once; versions come from a sequence, never from a clock.
 
 mod error;
+pub mod manifest;
 mod memory;
 mod records;
 mod rules;

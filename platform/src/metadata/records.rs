@@ -4,7 +4,8 @@ use henge_types::{Interval, SegmentId, ShardSpec};
 use serde::{Deserialize, Serialize};
 
 /// A datasource and one version of its schema.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DatasourceRecord {
     /// Its name.
     pub name: String,
@@ -65,7 +66,8 @@ pub struct SourceAdvance {
 }
 
 /// A remembered push request and the answer it got.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct IdempotencyRecord {
     /// The datasource pushed to.
     pub datasource: String,

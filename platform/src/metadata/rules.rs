@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use henge_types::{Interval, SegmentId, ShardSpec, Version, condense, validate_datasource_name};
 
 use super::error::{MetadataError, Result};
-use super::records::{PublishRequest, PublishedSegment, ReplaceScope};
+use super::manifest::{FinishedTransaction, Manifest, SourcePosition};
+use super::records::{PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope};
 
 /// A segment that was published and is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,4 +221,31 @@ pub(super) fn fingerprint(request: &PublishRequest) -> String {
     let mut ids: Vec<_> = request.segments.iter().map(|segment| segment.id.to_string()).collect();
     ids.sort_unstable();
     format!("{:016x}", xxhash_rust::xxh3::xxh3_64(ids.join("\n").as_bytes()))
+}
+
+/// What a publication changes. The id of one with a source is never asked for again by another
+/// process, so it is not kept.
+pub(super) fn manifest_of(
+    request: &PublishRequest,
+    fingerprint: &str,
+    outcome: &PublishOutcome,
+) -> Manifest {
+    let source = request.source.as_ref();
+    let transaction = source.is_none().then(|| FinishedTransaction {
+        id: request.transaction_id.clone(),
+        fingerprint: fingerprint.to_owned(),
+        outcome: outcome.clone(),
+    });
+    let position = source.map(|source| SourcePosition {
+        source_id: source.source_id.clone(),
+        position: source.next,
+    });
+    Manifest {
+        segments: request.segments.clone(),
+        unused: outcome.replaced.clone(),
+        positions: position.into_iter().collect(),
+        keys: request.idempotency.clone(),
+        transactions: transaction.into_iter().collect(),
+        ..Manifest::default()
+    }
 }

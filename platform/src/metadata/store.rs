@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version};
 
 use super::error::Result;
+use super::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
     AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
     PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
@@ -63,6 +64,9 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// The committed position of a source; `None` when nothing was ever published from it.
     async fn source_position(&self, source_id: &str) -> Result<Option<u64>>;
 
+    /// The committed positions of all sources, by id.
+    async fn source_positions(&self) -> Result<Vec<SourcePosition>>;
+
     /// All used segments, with the sequence to poll on from.
     async fn used_segments(&self) -> Result<SegmentSnapshot>;
 
@@ -113,4 +117,20 @@ pub trait MetadataStore: Send + Sync + Debug {
 
     /// How many dead letters a datasource had.
     async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals>;
+
+    /// How far the manifests are.
+    async fn manifest_state(&self) -> Result<ManifestState>;
+
+    /// Puts a manifest of everything into the outbox; gives its number.
+    async fn make_complete_manifest(&self) -> Result<u64>;
+
+    /// Manifests that are not known to be in deep storage, oldest first. Each was put there by the
+    /// transaction of its change.
+    async fn waiting_manifests(&self, limit: usize) -> Result<Vec<WaitingManifest>>;
+
+    /// Those up to a number are in deep storage.
+    async fn manifests_written(&self, up_to: u64) -> Result<()>;
+
+    /// Every folder of the cluster carries its identity from now on.
+    async fn mark_cluster(&self) -> Result<()>;
 }

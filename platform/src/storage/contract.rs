@@ -27,6 +27,9 @@ async fn round_trip(storage: &dyn DeepStorage) {
     storage.pull("a/file", pushed, &destination).await.unwrap();
     assert_eq!(std::fs::read(&destination).unwrap(), vec![7; 600_000]);
     assert_eq!(file_count(destination.parent().unwrap()), 1);
+    assert_eq!(storage.read("a/file").await.unwrap(), vec![7; 600_000]);
+    let error = storage.read("a/nothing").await.unwrap_err();
+    assert!(matches!(error, StorageError::NotFound(_)), "{error}");
     let empty = storage.push("a/empty", payload("")).await.unwrap();
     storage.pull("a/empty", empty, &directory.path().join("empty")).await.unwrap();
 }

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::{Result, StorageError};
@@ -53,6 +54,17 @@ impl DeepStorage for LocalDeepStorage {
         let path = self.path(key)?;
         let (key, destination) = (key.to_owned(), destination.to_owned());
         blocking(move || pull(&key, &path, expected, &destination)).await
+    }
+
+    async fn read(&self, key: &str) -> Result<Bytes> {
+        let path = self.path(key)?;
+        let key = key.to_owned();
+        blocking(move || match fs::read(&path) {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(error) if is_missing(&error) => Err(StorageError::NotFound(key)),
+            Err(error) => Err(StorageError::io(&path, error)),
+        })
+        .await
     }
 
     async fn delete(&self, key: &str) -> Result<()> {

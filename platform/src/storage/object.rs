@@ -93,6 +93,10 @@ impl DeepStorage for ObjectDeepStorage {
             .map_err(io_error)
     }
 
+    async fn read(&self, key: &str) -> Result<Bytes> {
+        self.get(key).await
+    }
+
     async fn delete(&self, key: &str) -> Result<()> {
         match self.store.delete(&object_path(key)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),

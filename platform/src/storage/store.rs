@@ -48,6 +48,9 @@ pub trait DeepStorage: Send + Sync + Debug {
     /// After a failure nothing is at `destination` that was not there before.
     async fn pull(&self, key: &str, expected: PushedObject, destination: &Path) -> Result<()>;
 
+    /// The content of a small object.
+    async fn read(&self, key: &str) -> Result<Bytes>;
+
     /// Deletes an object; deleting what is not there succeeds.
     async fn delete(&self, key: &str) -> Result<()>;
 

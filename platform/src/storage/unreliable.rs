@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -105,6 +106,11 @@ impl DeepStorage for UnreliableStorage {
             return self.pull_damaged(key, expected, destination, true).await;
         }
         self.inner.pull(key, expected, destination).await
+    }
+
+    async fn read(&self, key: &str) -> Result<Bytes> {
+        self.refuse()?;
+        self.inner.read(key).await
     }
 
     async fn delete(&self, key: &str) -> Result<()> {

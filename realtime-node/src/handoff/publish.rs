@@ -13,6 +13,7 @@ use henge_platform::storage::{Payload, segment_object_key};
 use henge_types::SegmentId;
 
 use super::Worker;
+use crate::commit::commit;
 use crate::error::{RealtimeError, Result};
 use crate::push::PushDatasource;
 use crate::push::accept::MERGE_PRIORITY;
@@ -108,27 +109,8 @@ impl Worker {
             idempotency: generation.keys.clone(),
             replace: None,
         };
-        match self.shared.metadata.publish(&request).await {
-            Ok(_) => Ok(()),
-            Err(MetadataError::OutcomeUnknown { .. }) => self.resolve(&request).await,
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The answer to a commit was lost: ask until it is known, before anything is tried again.
-    async fn resolve(&self, request: &PublishRequest) -> Result<()> {
-        loop {
-            match self.shared.metadata.publication(&request.transaction_id).await {
-                Ok(Some(_)) => return Ok(()),
-                Ok(None) => {
-                    return Err(RealtimeError::Unavailable("the commit did not happen".into()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "outcome of a commit is unknown, asking again");
-                    tokio::time::sleep(FIRST_WAIT).await;
-                }
-            }
-        }
+        commit(&*self.shared.metadata, &request).await?;
+        Ok(())
     }
 
     /// A task replaced the chunks of these segments: they get new identities under the new version.

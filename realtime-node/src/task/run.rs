@@ -15,6 +15,7 @@ use super::read::Reading;
 use super::ready::{ReadyChunk, ReadyRows};
 use super::store::Store;
 use crate::Shared;
+use crate::commit::commit;
 use crate::error::{RealtimeError, Result};
 use crate::push::accept::LOAD_PRIORITY;
 use crate::serving::{ReplacedChunk, Replacement};
@@ -196,7 +197,7 @@ impl Run {
             idempotency: Vec::new(),
             replace,
         };
-        self.shared.metadata.publish(&request).await?;
+        commit(&*self.shared.metadata, &request).await?;
         self.shared.published.notify_one();
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::*;
 
 /// What may happen next. Numbers choose among hours, or among what is under way.
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     /// Allocates for a row; the flag asks for the whole day instead of the hour.
     BeginAppend(i64, bool),
     FinishAppend(usize),
@@ -22,7 +22,7 @@ enum Step {
     DropAll,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let hour = 0..4_i64;
     let step = prop_oneof![
         4 => (hour.clone(), any::<bool>()).prop_map(|(h, d)| Step::BeginAppend(h, d)),
@@ -39,7 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// A row is its number and its time.
 type Rows = BTreeMap<u64, i64>;
 
-struct World {
+pub(super) struct World {
     store: Arc<dyn MetadataStore>,
     /// What was committed: the truth.
     visible: Rows,
@@ -52,7 +52,7 @@ struct World {
 }
 
 impl World {
-    fn new(store: Arc<dyn MetadataStore>) -> Self {
+    pub(super) fn new(store: Arc<dyn MetadataStore>) -> Self {
         Self {
             store,
             visible: Rows::new(),
@@ -82,7 +82,7 @@ impl World {
         panic!("an hour could not be allocated");
     }
 
-    async fn step(&mut self, step: Step) {
+    pub(super) async fn step(&mut self, step: Step) {
         match step {
             Step::BeginAppend(hour, whole_day) => {
                 let segment = self.allocate(hour * HOUR_MS + 5, whole_day).await;
@@ -205,7 +205,7 @@ async fn run(store: Arc<dyn MetadataStore>, steps: &[Step]) {
     }
 }
 
-fn in_runtime(test: impl Future<Output = ()>) {
+pub(super) fn in_runtime(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 

@@ -2,6 +2,7 @@
 
 mod allocation;
 mod interleavings;
+mod manifests;
 mod publishing;
 mod sqlite_faults;
 mod tables;

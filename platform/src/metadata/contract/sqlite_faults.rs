@@ -113,3 +113,51 @@ async fn everything_committed_is_there_after_an_end_without_closing() {
     assert_eq!(recovered.used_segments().await.unwrap().segments, [segment]);
     assert_eq!(recovered.source_position("s").await.unwrap(), Some(7));
 }
+
+/// A database as a killed process leaves it, with many commits in SQLite's journal.
+async fn killed() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let store = open_sqlite(&directory).await.unwrap();
+    for number in 0..30 {
+        let segment = allocate(&store, day(number)).await;
+        store.publish(&append(&format!("t{number}"), &[segment])).await.unwrap();
+    }
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    copy
+}
+
+#[tokio::test]
+async fn f_35_damage_in_sqlite_s_journal_is_refused_or_costs_the_last_commit_at_most() {
+    let killed = killed().await;
+    let journal = killed.path().join("metadata.db-wal");
+    let bytes = std::fs::read(&journal).unwrap();
+    assert!(bytes.len() > 100_000, "{}", bytes.len());
+    let made = open_sqlite_copy(&killed, &bytes).await.unwrap();
+    let mut refused = 0;
+    for step in 0..60 {
+        let mut changed = bytes.clone();
+        let at = bytes.len() / 60 * step + step * 7;
+        changed[at] ^= 1 << (step % 8);
+        match open_sqlite_copy(&killed, &changed).await {
+            // The manifests' numbers tell what SQLite does not.
+            Ok(after) => assert!(after >= made - 1, "byte {at}: {after} of {made}"),
+            Err(error) => {
+                assert!(matches!(error, MetadataError::Corrupt(_)), "byte {at}: {error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 40, "{refused}");
+}
+
+/// Opens a copy with another journal; the number of manifests that it knows.
+async fn open_sqlite_copy(killed: &tempfile::TempDir, journal: &[u8]) -> Result<u64> {
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(killed.path().join("metadata.db"), copy.path().join("metadata.db")).unwrap();
+    std::fs::write(copy.path().join("metadata.db-wal"), journal).unwrap();
+    Ok(open_sqlite(&copy).await?.manifest_state().await?.made)
+}

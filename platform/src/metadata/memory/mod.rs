@@ -1,5 +1,6 @@
 //! The metadata store in memory, for tests: the same promises but durability.
 
+mod manifests;
 mod state;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use parking_lot::Mutex;
 
 use self::state::State;
 use super::error::{MetadataError, Result};
+use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
     AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
     PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
@@ -47,10 +49,19 @@ impl MetadataStore for MemoryMetadataStore {
         validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
         let mut state = self.state.lock();
         let schemas = state.datasources.entry(name.to_owned()).or_default();
-        if schemas.last().is_none_or(|newest| newest != schema_json) {
-            schemas.push(schema_json.to_owned());
+        if schemas.last().is_some_and(|newest| newest == schema_json) {
+            return Ok(schemas.len() as u64);
         }
-        Ok(schemas.len() as u64)
+        schemas.push(schema_json.to_owned());
+        let schema = DatasourceRecord {
+            name: name.to_owned(),
+            schema_json: schema_json.to_owned(),
+            schema_version: schemas.len() as u64,
+        };
+        let version = schema.schema_version;
+        let change = Manifest { schemas: vec![schema], ..Manifest::default() };
+        state.enqueue(&self.cluster_uuid, change)?;
+        Ok(version)
     }
 
     async fn get_datasource(&self, name: &str) -> Result<Option<DatasourceRecord>> {
@@ -95,7 +106,7 @@ impl MetadataStore for MemoryMetadataStore {
     }
 
     async fn publish(&self, request: &PublishRequest) -> Result<PublishOutcome> {
-        self.state.lock().publish(request)
+        self.state.lock().publish(&self.cluster_uuid, request)
     }
 
     async fn publication(&self, transaction_id: &str) -> Result<Option<PublishOutcome>> {
@@ -108,6 +119,10 @@ impl MetadataStore for MemoryMetadataStore {
         Ok(self.state.lock().sources.get(source_id).copied())
     }
 
+    async fn source_positions(&self) -> Result<Vec<SourcePosition>> {
+        Ok(self.state.lock().source_positions())
+    }
+
     async fn used_segments(&self) -> Result<SegmentSnapshot> {
         Ok(self.state.lock().snapshot())
     }
@@ -117,7 +132,13 @@ impl MetadataStore for MemoryMetadataStore {
     }
 
     async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
-        Ok(self.state.lock().mark_unused(ids))
+        let mut state = self.state.lock();
+        let unused = state.mark_unused(ids);
+        let marked = unused.len();
+        if marked > 0 {
+            state.enqueue(&self.cluster_uuid, Manifest { unused, ..Manifest::default() })?;
+        }
+        Ok(marked)
     }
 
     async fn find_idempotency(
@@ -205,6 +226,30 @@ impl MetadataStore for MemoryMetadataStore {
     async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals> {
         let state = self.state.lock();
         Ok(state.dead_letters.get(datasource).map(state::DeadLetters::totals).unwrap_or_default())
+    }
+
+    async fn manifest_state(&self) -> Result<ManifestState> {
+        Ok(self.state.lock().manifest_state())
+    }
+
+    async fn make_complete_manifest(&self) -> Result<u64> {
+        let mut state = self.state.lock();
+        let all = state.everything();
+        state.enqueue(&self.cluster_uuid, all)
+    }
+
+    async fn waiting_manifests(&self, limit: usize) -> Result<Vec<WaitingManifest>> {
+        Ok(self.state.lock().waiting_manifests(limit))
+    }
+
+    async fn manifests_written(&self, up_to: u64) -> Result<()> {
+        self.state.lock().manifests.waiting.retain(|number, _| *number > up_to);
+        Ok(())
+    }
+
+    async fn mark_cluster(&self) -> Result<()> {
+        self.state.lock().manifests.marked = true;
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::metadata::records::{
 };
 use crate::metadata::rules::{
     ChunkState, Placement, UsedSegment, allocation_span, append_conflicts, check_request,
-    fingerprint, place_append, replaced_segments,
+    fingerprint, manifest_of, place_append, replaced_segments,
 };
 
 type ChunkVersion = (String, Interval, Version);
@@ -24,19 +24,29 @@ pub(super) struct State {
     pub idempotency: BTreeMap<(String, String), IdempotencyRecord>,
     pub tasks: BTreeMap<String, TaskRecord>,
     pub dead_letters: BTreeMap<String, DeadLetters>,
-    segments: BTreeMap<SegmentId, Stored>,
+    pub segments: BTreeMap<SegmentId, Stored>,
     /// Change sequence to the segment that it changed last.
     changes: BTreeMap<u64, SegmentId>,
     next_partitions: BTreeMap<ChunkVersion, u32>,
     pending: BTreeSet<SegmentId>,
-    version: u64,
-    sequence: u64,
+    pub version: u64,
+    pub sequence: u64,
+    pub manifests: Manifests,
+}
+
+/// The outbox.
+#[derive(Debug, Default)]
+pub(super) struct Manifests {
+    pub waiting: BTreeMap<u64, String>,
+    pub made: u64,
+    pub complete: u64,
+    pub marked: bool,
 }
 
 #[derive(Debug)]
-struct Stored {
-    segment: PublishedSegment,
-    used: bool,
+pub(super) struct Stored {
+    pub segment: PublishedSegment,
+    pub used: bool,
     sequence: u64,
 }
 
@@ -108,7 +118,11 @@ impl State {
             .collect()
     }
 
-    pub(super) fn publish(&mut self, request: &PublishRequest) -> Result<PublishOutcome> {
+    pub(super) fn publish(
+        &mut self,
+        cluster_uuid: &str,
+        request: &PublishRequest,
+    ) -> Result<PublishOutcome> {
         check_request(request)?;
         let fingerprint = fingerprint(request);
         if let Some((published, outcome)) = self.publications.get(&request.transaction_id) {
@@ -133,6 +147,7 @@ impl State {
         }
         let outcome =
             PublishOutcome { already_published: false, replaced, sequence: self.sequence };
+        self.enqueue(cluster_uuid, manifest_of(request, &fingerprint, &outcome))?;
         self.publications.insert(request.transaction_id.clone(), (fingerprint, outcome.clone()));
         Ok(outcome)
     }
@@ -183,8 +198,9 @@ impl State {
         self.segments.insert(id, Stored { segment, used: true, sequence });
     }
 
-    pub(super) fn mark_unused(&mut self, ids: &[SegmentId]) -> usize {
-        let mut marked = 0;
+    /// Gives those that were used before.
+    pub(super) fn mark_unused(&mut self, ids: &[SegmentId]) -> Vec<SegmentId> {
+        let mut marked = Vec::new();
         for id in ids {
             let Some(stored) = self.segments.get_mut(id).filter(|stored| stored.used) else {
                 continue;
@@ -194,7 +210,7 @@ impl State {
             self.changes.insert(self.sequence, id.clone());
             stored.used = false;
             stored.sequence = self.sequence;
-            marked += 1;
+            marked.push(id.clone());
         }
         marked
     }

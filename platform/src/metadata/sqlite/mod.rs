@@ -2,6 +2,8 @@
 //! connection with `BEGIN IMMEDIATE`, several reading ones.
 
 mod convert;
+mod journal;
+mod manifests;
 mod open;
 mod segments;
 
@@ -13,6 +15,7 @@ use sqlx::sqlite::SqliteConnection;
 use self::convert::{get_u64, store_error, to_i64, to_json};
 use self::open::Pools;
 use super::error::{MetadataError, Result};
+use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
     AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
     PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
@@ -43,6 +46,28 @@ impl SqliteMetadataStore {
             .await
             .map_err(store_error)?;
         Ok(Self { pools, cluster_uuid })
+    }
+
+    /// Makes a store at a path where none is, from what a complete manifest says. Versions up to
+    /// `version` and the ids in `reserved` will not be given out.
+    ///
+    /// # Errors
+    /// `Invalid` when something is at the path; else as [`open`](Self::open).
+    pub async fn restore(
+        options: SqliteOptions,
+        all: &Manifest,
+        version: Version,
+        reserved: &[SegmentId],
+    ) -> Result<Self> {
+        if options.path.exists() {
+            return Err(invalid(format!("'{}' exists", options.path.display())));
+        }
+        let mut store = Self::open(options).await?;
+        let mut transaction = store.begin().await?;
+        manifests::restore(&mut transaction, all, version, reserved).await?;
+        transaction.commit().await.map_err(store_error)?;
+        store.cluster_uuid.clone_from(&all.cluster_uuid);
+        Ok(store)
     }
 
     /// Closes all connections, which folds the journal into the file. A crash instead is fine.
@@ -89,6 +114,13 @@ impl MetadataStore for SqliteMetadataStore {
             .execute(&mut *transaction)
             .await
             .map_err(store_error)?;
+        let schema = DatasourceRecord {
+            name: name.to_owned(),
+            schema_json: schema_json.to_owned(),
+            schema_version,
+        };
+        let change = Manifest { schemas: vec![schema], ..Manifest::default() };
+        manifests::enqueue(&mut transaction, change).await?;
         transaction.commit().await.map_err(store_error)?;
         Ok(schema_version)
     }
@@ -170,6 +202,10 @@ impl MetadataStore for SqliteMetadataStore {
         segments::source_position(&mut *self.reader().await?, source_id).await
     }
 
+    async fn source_positions(&self) -> Result<Vec<SourcePosition>> {
+        manifests::source_positions(&mut *self.reader().await?).await
+    }
+
     async fn used_segments(&self) -> Result<SegmentSnapshot> {
         // One read transaction, so that the sequence and the rows belong together.
         let mut transaction = self.pools.readers.begin().await.map_err(store_error)?;
@@ -182,7 +218,12 @@ impl MetadataStore for SqliteMetadataStore {
 
     async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
         let mut transaction = self.begin().await?;
-        let marked = segments::mark_unused(&mut transaction, ids).await?;
+        let unused = segments::mark_unused(&mut transaction, ids).await?;
+        let marked = unused.len();
+        if marked > 0 {
+            let change = Manifest { unused, ..Manifest::default() };
+            manifests::enqueue(&mut transaction, change).await?;
+        }
         transaction.commit().await.map_err(store_error)?;
         Ok(marked)
     }
@@ -313,6 +354,38 @@ impl MetadataStore for SqliteMetadataStore {
 
     async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals> {
         letter_totals(&mut *self.reader().await?, datasource).await
+    }
+
+    async fn manifest_state(&self) -> Result<ManifestState> {
+        manifests::state(&mut *self.reader().await?).await
+    }
+
+    async fn make_complete_manifest(&self) -> Result<u64> {
+        let mut transaction = self.begin().await?;
+        let all = manifests::everything(&mut transaction).await?;
+        let number = manifests::enqueue(&mut transaction, all).await?;
+        transaction.commit().await.map_err(store_error)?;
+        Ok(number)
+    }
+
+    async fn waiting_manifests(&self, limit: usize) -> Result<Vec<WaitingManifest>> {
+        manifests::waiting(&mut *self.reader().await?, limit).await
+    }
+
+    async fn manifests_written(&self, up_to: u64) -> Result<()> {
+        sqlx::query("DELETE FROM manifests_waiting WHERE number <= ?")
+            .bind(to_i64(up_to, "manifest number")?)
+            .execute(&self.pools.writer)
+            .await
+            .map_err(store_error)?;
+        Ok(())
+    }
+
+    async fn mark_cluster(&self) -> Result<()> {
+        for statement in ["UPDATE cluster SET marked = 1", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+            sqlx::query(statement).execute(&self.pools.writer).await.map_err(store_error)?;
+        }
+        Ok(())
     }
 }
 

@@ -10,12 +10,14 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Row};
 
 use super::convert::store_error;
+use super::journal::check_journal;
 use crate::metadata::error::{MetadataError, Result};
 use crate::runtime::files::create_dir_durably;
 use crate::runtime::files::parent;
 
 /// The schema's history; entry `n` brings version `n` to `n + 1`. Published entries never change.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_manifests.sql")];
 
 /// Marks a file as Henge's metadata ("HNGE").
 const APPLICATION_ID: i64 = 0x484e_4745;
@@ -77,6 +79,11 @@ pub(super) async fn open(options: &SqliteOptions) -> Result<Pools> {
 
 /// Refuses a damaged file, a stranger's file, and one from a newer version, and changes nothing.
 async fn verify(path: &Path, busy_timeout: Duration) -> Result<()> {
+    let journal = path.to_owned();
+    tokio::task::spawn_blocking(move || check_journal(&journal))
+        .await
+        .map_err(|error| MetadataError::Internal(error.to_string()))?
+        .map_err(|reason| MetadataError::Corrupt(format!("{reason}; nothing was changed")))?;
     let options =
         SqliteConnectOptions::new().filename(path).busy_timeout(busy_timeout).foreign_keys(false);
     let mut connection =

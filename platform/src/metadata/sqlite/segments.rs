@@ -5,11 +5,13 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::convert::{from_json, get_u64, payload_checksum, segment, store_error, to_i64, to_json};
+use super::manifests::{enqueue, reserve};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
     IdempotencyRecord, PendingSegment, PublishOutcome, PublishRequest, PublishedSegment,
     SegmentChange, SegmentChanges, SegmentSnapshot, SourceAdvance,
 };
+use crate::metadata::rules;
 use crate::metadata::rules::{
     ChunkState, Placement, UsedSegment, allocation_span, append_conflicts, fingerprint,
     place_append, replaced_segments,
@@ -168,6 +170,7 @@ pub(super) async fn publish(
     }
     let sequence = sequence(connection).await?;
     let outcome = PublishOutcome { already_published: false, replaced, sequence };
+    enqueue(connection, rules::manifest_of(request, &fingerprint, &outcome)).await?;
     sqlx::query("INSERT INTO publications (transaction_id, fingerprint, outcome) VALUES (?, ?, ?)")
         .bind(&request.transaction_id)
         .bind(fingerprint)
@@ -264,7 +267,7 @@ async fn check_segments(
     if ids.is_empty() { Ok(Vec::new()) } else { Err(MetadataError::VersionConflict { ids }) }
 }
 
-async fn insert_segment(
+pub(super) async fn insert_segment(
     connection: &mut SqliteConnection,
     segment: &PublishedSegment,
 ) -> Result<()> {
@@ -301,22 +304,10 @@ async fn insert_segment(
     .execute(&mut *connection)
     .await
     .map_err(store_error)?;
-    sqlx::query(
-        "INSERT INTO chunk_versions VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE \
-         SET next_partition = max(next_partition, excluded.next_partition)",
-    )
-    .bind(&*id.datasource)
-    .bind(id.interval.start_ms)
-    .bind(id.interval.end_ms)
-    .bind(version)
-    .bind(i64::from(id.partition) + 1)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+    reserve(connection, id).await
 }
 
-async fn insert_idempotency(
+pub(super) async fn insert_idempotency(
     connection: &mut SqliteConnection,
     record: &IdempotencyRecord,
 ) -> Result<()> {
@@ -331,11 +322,12 @@ async fn insert_idempotency(
     Ok(())
 }
 
+/// Gives those that were used before.
 pub(super) async fn mark_unused(
     connection: &mut SqliteConnection,
     ids: &[SegmentId],
-) -> Result<usize> {
-    let mut marked = 0;
+) -> Result<Vec<SegmentId>> {
+    let mut marked = Vec::new();
     for id in ids {
         let changed = sqlx::query(
             "UPDATE segments SET used = 0, \
@@ -348,7 +340,7 @@ pub(super) async fn mark_unused(
         .map_err(store_error)?;
         if changed.rows_affected() > 0 {
             next_counter(connection, "sequence").await?;
-            marked += 1;
+            marked.push(id.clone());
         }
     }
     Ok(marked)

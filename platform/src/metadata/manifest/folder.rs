@@ -1,0 +1,62 @@
+//! The manifests that deep storage has.
+
+use super::record::{MANIFEST_FOLDER, Manifest, manifest_key};
+use crate::metadata::error::{MetadataError, Result};
+use crate::storage::DeepStorage;
+
+/// The numbers of the manifests in deep storage.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ManifestList {
+    /// In ascending order.
+    pub numbers: Vec<u64>,
+}
+
+impl ManifestList {
+    /// The last one's number; 0 when there is none.
+    #[must_use]
+    pub fn highest(&self) -> u64 {
+        self.numbers.last().copied().unwrap_or(0)
+    }
+
+    /// The first number from `from` to `to` that is not there.
+    #[must_use]
+    pub fn first_missing(&self, from: u64, to: u64) -> Option<u64> {
+        (from..=to).find(|number| self.numbers.binary_search(number).is_err())
+    }
+}
+
+/// Lists them.
+///
+/// # Errors
+/// When deep storage cannot be read.
+pub async fn list_manifests(storage: &dyn DeepStorage) -> Result<ManifestList> {
+    let objects = storage.list(MANIFEST_FOLDER).await.map_err(|e| unavailable(&e))?;
+    let number = |key: &str| -> Option<u64> {
+        let name = key.strip_prefix(MANIFEST_FOLDER)?.strip_prefix('/')?;
+        name.strip_suffix(".json")?.parse().ok()
+    };
+    let mut numbers: Vec<u64> = objects.iter().filter_map(|object| number(&object.key)).collect();
+    numbers.sort_unstable();
+    Ok(ManifestList { numbers })
+}
+
+/// Reads one.
+///
+/// # Errors
+/// `Corrupt` when a byte of it changed; `Unavailable` when it cannot be read.
+pub async fn read_manifest(storage: &dyn DeepStorage, number: u64) -> Result<Manifest> {
+    let key = manifest_key(number);
+    let bytes = storage.read(&key).await.map_err(|e| unavailable(&e))?;
+    let manifest = Manifest::decode(&key, &bytes)?;
+    if manifest.number != number {
+        return Err(MetadataError::Corrupt(format!(
+            "manifest '{key}' says that it is number {}",
+            manifest.number
+        )));
+    }
+    Ok(manifest)
+}
+
+pub(super) fn unavailable(error: &crate::storage::StorageError) -> MetadataError {
+    MetadataError::Unavailable(format!("manifests in deep storage: {error}"))
+}

@@ -1,0 +1,233 @@
+//! A metadata store whose changes are answered once their manifests are in deep storage.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use henge_types::{Interval, SegmentId, Version};
+use tokio::sync::Mutex;
+
+use super::folder::unavailable;
+use super::record::{ManifestState, SourcePosition, WaitingManifest, manifest_key};
+use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::records::{
+    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
+    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+};
+use crate::metadata::store::MetadataStore;
+use crate::runtime::crash_point;
+use crate::storage::{DeepStorage, Payload, StorageError};
+
+/// Manifests written at a time.
+const BATCH: usize = 100;
+/// After so many manifests one says everything again, unless that would be longer than they are.
+const COMPLETE_EVERY: u64 = 1_000;
+
+/// Writes the outbox of a store to deep storage.
+#[derive(Debug)]
+pub struct ManifestedStore {
+    inner: Arc<dyn MetadataStore>,
+    storage: Arc<dyn DeepStorage>,
+    /// One writes at a time, so that manifests come into being in their order.
+    writing: Mutex<()>,
+}
+
+impl ManifestedStore {
+    /// Over a store and where its manifests go.
+    #[must_use]
+    pub fn new(inner: Arc<dyn MetadataStore>, storage: Arc<dyn DeepStorage>) -> Self {
+        Self { inner, storage, writing: Mutex::default() }
+    }
+
+    /// Writes every manifest that waits.
+    ///
+    /// # Errors
+    /// `Unavailable` when deep storage or the store is; `Corrupt` when deep storage has another
+    /// manifest under a number: someone else writes there.
+    pub async fn write_manifests(&self) -> Result<()> {
+        let _one_at_a_time = self.writing.lock().await;
+        loop {
+            let waiting = self.inner.waiting_manifests(BATCH).await?;
+            let Some(last) = waiting.last().map(|manifest| manifest.number) else {
+                return Ok(());
+            };
+            for manifest in waiting {
+                self.write(manifest).await?;
+            }
+            crash_point("metadata/manifest-written");
+            self.inner.manifests_written(last).await?;
+            let state = self.inner.manifest_state().await?;
+            let since = state.made - state.complete;
+            // Only now and then, and never more than what was written since.
+            if since >= COMPLETE_EVERY.max(state.segments) {
+                self.inner.make_complete_manifest().await?;
+            }
+        }
+    }
+
+    async fn write(&self, manifest: WaitingManifest) -> Result<()> {
+        let key = manifest_key(manifest.number);
+        match self.storage.push(&key, Payload::Bytes(manifest.text.into())).await {
+            Ok(_) => Ok(()),
+            Err(StorageError::Conflict(_)) => Err(MetadataError::Corrupt(format!(
+                "deep storage has another manifest '{key}': another server writes there, or the \
+                 metadata are older than it; see `henge metadata check`"
+            ))),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+}
+
+#[async_trait]
+impl MetadataStore for ManifestedStore {
+    async fn cluster_uuid(&self) -> Result<String> {
+        self.inner.cluster_uuid().await
+    }
+
+    async fn put_datasource(&self, name: &str, schema_json: &str) -> Result<u64> {
+        let version = self.inner.put_datasource(name, schema_json).await?;
+        self.write_manifests().await?;
+        Ok(version)
+    }
+
+    async fn get_datasource(&self, name: &str) -> Result<Option<DatasourceRecord>> {
+        self.inner.get_datasource(name).await
+    }
+
+    async fn get_datasource_version(
+        &self,
+        name: &str,
+        schema_version: u64,
+    ) -> Result<Option<DatasourceRecord>> {
+        self.inner.get_datasource_version(name, schema_version).await
+    }
+
+    async fn list_datasources(&self) -> Result<Vec<DatasourceRecord>> {
+        self.inner.list_datasources().await
+    }
+
+    async fn allocate_segment(
+        &self,
+        datasource: &str,
+        interval: Interval,
+        mode: AllocationMode,
+    ) -> Result<PendingSegment> {
+        self.inner.allocate_segment(datasource, interval, mode).await
+    }
+
+    async fn allocate_version(&self) -> Result<Version> {
+        self.inner.allocate_version().await
+    }
+
+    /// `OutcomeUnknown` when it is committed and its manifest is not written yet:
+    /// [`publication`](MetadataStore::publication) writes it.
+    async fn publish(&self, request: &PublishRequest) -> Result<PublishOutcome> {
+        let outcome = self.inner.publish(request).await?;
+        crash_point("metadata/before-manifest");
+        self.write_manifests().await.map_err(|error| MetadataError::OutcomeUnknown {
+            transaction_id: request.transaction_id.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(outcome)
+    }
+
+    async fn publication(&self, transaction_id: &str) -> Result<Option<PublishOutcome>> {
+        let outcome = self.inner.publication(transaction_id).await?;
+        if outcome.is_some() {
+            self.write_manifests().await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn source_position(&self, source_id: &str) -> Result<Option<u64>> {
+        self.inner.source_position(source_id).await
+    }
+
+    async fn source_positions(&self) -> Result<Vec<SourcePosition>> {
+        self.inner.source_positions().await
+    }
+
+    async fn used_segments(&self) -> Result<SegmentSnapshot> {
+        self.inner.used_segments().await
+    }
+
+    async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges> {
+        self.inner.segment_changes(sequence, limit).await
+    }
+
+    async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
+        let marked = self.inner.mark_unused(ids).await?;
+        self.write_manifests().await?;
+        Ok(marked)
+    }
+
+    async fn find_idempotency(
+        &self,
+        datasource: &str,
+        key: &str,
+    ) -> Result<Option<IdempotencyRecord>> {
+        self.inner.find_idempotency(datasource, key).await
+    }
+
+    async fn prune_idempotency(&self, created_before_ms: i64) -> Result<usize> {
+        self.inner.prune_idempotency(created_before_ms).await
+    }
+
+    async fn put_task(&self, task: &TaskRecord) -> Result<()> {
+        self.inner.put_task(task).await
+    }
+
+    async fn update_task(&self, id: &str, update: &TaskUpdate) -> Result<()> {
+        self.inner.update_task(id, update).await
+    }
+
+    async fn get_task(&self, id: &str) -> Result<Option<TaskRecord>> {
+        self.inner.get_task(id).await
+    }
+
+    async fn list_tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
+        self.inner.list_tasks(filter).await
+    }
+
+    async fn append_dead_letters(
+        &self,
+        datasource: &str,
+        letters: &[DeadLetter],
+        keep_at_most: u64,
+    ) -> Result<DeadLetterTotals> {
+        self.inner.append_dead_letters(datasource, letters, keep_at_most).await
+    }
+
+    async fn list_dead_letters(
+        &self,
+        datasource: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredDeadLetter>> {
+        self.inner.list_dead_letters(datasource, after, limit).await
+    }
+
+    async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals> {
+        self.inner.dead_letter_totals(datasource).await
+    }
+
+    async fn manifest_state(&self) -> Result<ManifestState> {
+        self.inner.manifest_state().await
+    }
+
+    async fn make_complete_manifest(&self) -> Result<u64> {
+        self.inner.make_complete_manifest().await
+    }
+
+    async fn waiting_manifests(&self, limit: usize) -> Result<Vec<WaitingManifest>> {
+        self.inner.waiting_manifests(limit).await
+    }
+
+    async fn manifests_written(&self, up_to: u64) -> Result<()> {
+        self.inner.manifests_written(up_to).await
+    }
+
+    async fn mark_cluster(&self) -> Result<()> {
+        self.inner.mark_cluster().await
+    }
+}
