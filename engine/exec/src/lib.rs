@@ -9,7 +9,6 @@ pub mod error;
 pub mod finalise;
 pub mod node;
 pub mod oracle;
-pub mod ordering;
 pub mod partial;
 pub mod partial_rows;
 pub mod projection;

@@ -1,6 +1,6 @@
 //! Having: filters over finished result rows of groupBy.
 
-use crate::filter::Filter;
+use crate::filter::{Filter, Literal};
 
 /// A having clause.
 #[derive(Debug, Clone)]
@@ -19,22 +19,22 @@ pub enum Having {
     GreaterThan {
         /// Aggregator or post-aggregator name.
         aggregation: String,
-        /// Value.
-        value: f64,
+        /// The number; decimal text where neither LONG nor DOUBLE holds it exactly.
+        value: Literal,
     },
     /// The aggregation is less than the value.
     LessThan {
         /// Aggregator or post-aggregator name.
         aggregation: String,
-        /// Value.
-        value: f64,
+        /// The number; decimal text where neither LONG nor DOUBLE holds it exactly.
+        value: Literal,
     },
     /// The aggregation equals the value.
     EqualTo {
         /// Aggregator or post-aggregator name.
         aggregation: String,
-        /// Value.
-        value: f64,
+        /// The number; decimal text where neither LONG nor DOUBLE holds it exactly.
+        value: Literal,
     },
     /// The dimension has the value.
     DimSelector {

@@ -5,6 +5,7 @@
 //! (booleans as strings, numbers as strings in the context).
 
 pub mod aggregator;
+pub mod comparison;
 pub mod context;
 pub mod datasource;
 pub mod dimension;

@@ -59,17 +59,6 @@ fn text<'a>(ends: &[usize], bytes: &'a str, id: u32) -> &'a str {
     &bytes[start..ends[index]]
 }
 
-/// A double as a key: equal keys are equal groups. Zeros become one, NaNs become one.
-#[inline]
-pub(crate) fn double_key(value: f64) -> u64 {
-    if value.is_nan() {
-        f64::NAN.to_bits()
-    } else {
-        // Adding positive zero turns -0 into 0.
-        (value + 0.0).to_bits()
-    }
-}
-
 /// The double of a key.
 pub(crate) fn double_of_key(key: u64) -> f64 {
     f64::from_bits(key)
@@ -91,12 +80,5 @@ mod tests {
         assert_eq!(keys.get(0), None);
         assert_eq!(keys.get(1), Some(""));
         assert_eq!(keys.get(5), Some("b"));
-    }
-
-    #[test]
-    fn zeros_and_nans_are_one_key() {
-        assert_eq!(double_key(-0.0), double_key(0.0));
-        assert_eq!(double_key(f64::NAN), double_key(-f64::NAN));
-        assert_ne!(double_key(1.0), double_key(2.0));
     }
 }

@@ -1,14 +1,16 @@
 //! From a query's filter to a tree of leaves over one segment's columns.
 
+use henge_expr::ExprValue;
 use henge_query::Filter;
+use henge_query::comparison::{Comparison, FilterValue, Leaf, NumericTest, Truth};
+use henge_types::ColumnType;
 
-use super::comparison::{Comparison, Truth};
+use super::block_value::BlockValue;
 use super::id_leaf::{IdLeaf, MultiLeaf};
 use super::id_test::IdTest;
-use super::leaf::{ExpressionLeaf, RowValues, TextLeaf, TextTest, truth_of};
+use super::leaf::{ExpressionLeaf, RowValues, TextLeaf, ValueTest};
 use super::node::Node;
 use super::numeric_leaf::NumericLeaf;
-use super::numeric_test::NumericValue;
 use crate::column::{Columns, ExpressionReader, ExpressionSource, Source};
 use crate::error::{ExecError, Result};
 
@@ -27,13 +29,13 @@ fn rows_where<'a>(filter: &'a Filter, wanted: Truth, columns: &Columns<'a>) -> R
             let holds = matches!(filter, Filter::True) == (wanted == Truth::True);
             Ok(if holds { Node::Everything } else { Node::Nothing })
         }
-        Filter::Not(inner) => rows_where(inner, opposite(wanted), columns),
+        Filter::Not(inner) => rows_where(inner, !wanted, columns),
         Filter::And(filters) if wanted == Truth::True => Ok(Node::and(all(filters)?)),
         Filter::Or(filters) if wanted == Truth::True => Ok(Node::or(all(filters)?)),
         Filter::And(filters) => Ok(Node::or(all(filters)?)),
         Filter::Or(filters) => Ok(Node::and(all(filters)?)),
         Filter::Expression { expression } => {
-            let test = Box::new(truth_of);
+            let test = Box::new(Truth::of_expr_value);
             match expression.as_identifier() {
                 Some(name) => match columns.resolve(name)? {
                     Source::Expression(source) => expression_leaf(source, test, wanted, columns),
@@ -47,10 +49,6 @@ fn rows_where<'a>(filter: &'a Filter, wanted: Truth, columns: &Columns<'a>) -> R
             None => Err(ExecError::Internal("filter is no comparison".to_owned())),
         },
     }
-}
-
-fn opposite(wanted: Truth) -> Truth {
-    if wanted == Truth::True { Truth::False } else { Truth::True }
 }
 
 fn compare<'a>(
@@ -78,7 +76,11 @@ fn compare<'a>(
             None => as_text(RowValues::Double(column), comparison, wanted),
         }),
         Source::Expression(source) => {
-            let test: TextTest<'a> = Box::new(move |value| comparison.of_expr_value(value));
+            let leaf = Leaf::new(comparison);
+            let test: ValueTest<'a> = match source.output_type() {
+                Some(ColumnType::Float) => Box::new(move |value| of_float(&leaf, value)),
+                _ => Box::new(move |value| leaf.of_expr_value(value)),
+            };
             expression_leaf(source, test, wanted, columns)
         }
         Source::Complex(_) => Err(ExecError::Invalid(format!(
@@ -91,9 +93,9 @@ fn constant<'a>(holds: bool) -> Node<'a> {
     if holds { Node::Everything } else { Node::Nothing }
 }
 
-fn numeric<'a, T: NumericValue>(
+fn numeric<'a, T: BlockValue>(
     column: &'a dyn henge_segment::NumericColumn<T>,
-    test: super::numeric_test::NumericTest<T>,
+    test: NumericTest<T>,
     comparison: &Comparison<'_>,
     wanted: Truth,
 ) -> NumericLeaf<'a, T> {
@@ -101,8 +103,18 @@ fn numeric<'a, T: NumericValue>(
 }
 
 fn as_text<'a>(values: RowValues<'a>, comparison: Comparison<'a>, wanted: Truth) -> Node<'a> {
-    let test: TextTest<'a> = Box::new(move |value| comparison.of_expr_value(value));
-    Node::Text(TextLeaf::new(values, test, wanted))
+    Node::Text(TextLeaf::new(values, Leaf::new(comparison), wanted))
+}
+
+/// Expressions compute floats as doubles; they compare as floats.
+fn of_float(leaf: &Leaf<'_>, value: &ExprValue) -> Truth {
+    match value {
+        ExprValue::Double(value) => leaf.truth(FilterValue::Float(*value as f32)),
+        ExprValue::Array(items) if !items.is_empty() => {
+            Truth::any(items.iter().map(|item| of_float(leaf, item)))
+        }
+        other => leaf.of_expr_value(other),
+    }
 }
 
 fn string_leaf<'a>(
@@ -124,7 +136,7 @@ fn string_leaf<'a>(
 /// Over one string column an expression is a test of dictionary ids; else it is evaluated by row.
 fn expression_leaf<'a>(
     source: ExpressionSource<'a>,
-    test: TextTest<'a>,
+    test: ValueTest<'a>,
     wanted: Truth,
     columns: &Columns<'a>,
 ) -> Result<Node<'a>> {

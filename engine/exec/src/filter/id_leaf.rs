@@ -1,12 +1,12 @@
 //! Leaves over string columns: rows whose dictionary ids are in a set.
 
+use henge_query::comparison::Truth;
 use henge_segment::{
     BLOCK_ROWS, IdBlock, MultiScratch, NULL_ID, PackedInts, SegmentView, StringColumn,
 };
 use roaring::RoaringBitmap;
 
 use super::bits::BlockBits;
-use super::comparison::Truth;
 use super::id_test::{IdTest, set_contains};
 use crate::error::Result;
 

@@ -1,9 +1,9 @@
 //! A comparison turned into a test of dictionary ids: strings are looked at once per distinct value.
 
 use henge_query::Ordering;
+use henge_query::comparison::{Comparison, Truth, literal_text};
 use henge_segment::{Dictionary, NULL_ID};
 
-use super::comparison::{Comparison, Truth};
 use super::text_search::TextSearch;
 use crate::error::Result;
 
@@ -195,13 +195,13 @@ fn values_range(
     };
     match comparison {
         Comparison::IsNull => Ok(Some((0, 0))),
-        Comparison::OneOf(values) => match values.as_slice() {
+        Comparison::OneOf(values) => match values.as_ref() {
             [None] => Ok(Some((0, 0))),
             [Some(value)] | [None, Some(value)] => one(value),
             _ => Ok(None),
         },
         Comparison::Equals(literal, match_type) if !match_type.is_numeric() => {
-            one(&super::comparison::literal_text(literal))
+            one(&literal_text(literal))
         }
         Comparison::Like(pattern) if pattern.is_exact() => one(pattern.prefix()),
         Comparison::Like(pattern) if pattern.is_prefix_only() && dictionary.is_sorted() => {
@@ -297,9 +297,9 @@ fn matching_values(
             })?;
         }
         _ => {
-            let test = comparison.prepared();
+            let test = comparison.text_test();
             dictionary.for_each(candidates, &mut |id, value| {
-                if value.is_some_and(&test) {
+                if value.is_some_and(|text| test.matches(text)) {
                     set.insert(id);
                 }
             })?;

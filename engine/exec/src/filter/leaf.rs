@@ -1,22 +1,21 @@
 //! Leaves that evaluate values one by one: numbers seen as text, and expressions.
 
 use henge_expr::ExprValue;
+use henge_query::comparison::{FilterValue, Leaf, NumericValue, Truth};
 use henge_segment::NumericColumn;
 
 use super::bits::BlockBits;
-use super::comparison::{Truth, any};
-use super::numeric_test::NumericValue;
 use super::selection::Selection;
 use crate::column::{ExpressionReader, Window};
 use crate::error::Result;
 
-/// Says whether a value's text passes.
-pub(crate) type TextTest<'a> = Box<dyn Fn(&ExprValue) -> Truth + 'a>;
+/// What is said of an expression's value.
+pub(crate) type ValueTest<'a> = Box<dyn Fn(&ExprValue) -> Truth + 'a>;
 
 /// A numeric column seen as text (LIKE over a LONG column): slow, and rare.
 pub(crate) struct TextLeaf<'a> {
     values: RowValues<'a>,
-    test: TextTest<'a>,
+    leaf: Leaf<'a>,
     wanted: Truth,
 }
 
@@ -34,33 +33,23 @@ impl std::fmt::Debug for TextLeaf<'_> {
 }
 
 impl<'a> TextLeaf<'a> {
-    pub(crate) fn new(values: RowValues<'a>, test: TextTest<'a>, wanted: Truth) -> Self {
-        Self { values, test, wanted }
+    pub(crate) fn new(values: RowValues<'a>, leaf: Leaf<'a>, wanted: Truth) -> Self {
+        Self { values, leaf, wanted }
     }
 
     pub(crate) fn narrow(&mut self, block: usize, candidates: &mut BlockBits) -> Result<()> {
-        let (test, wanted) = (&self.test, self.wanted);
+        let keep = |value: FilterValue<'_>| self.leaf.truth(value) == self.wanted;
         match self.values {
             RowValues::Long(column) => {
-                narrow_text(column, block, candidates, ExprValue::Long, |v| test(&v) == wanted)
+                narrow_text(column, block, candidates, FilterValue::Long, keep)
             }
             RowValues::Float(column) => {
-                let widen = |v| ExprValue::Double(widen_shortest(v));
-                narrow_text(column, block, candidates, widen, |v| test(&v) == wanted)
+                narrow_text(column, block, candidates, FilterValue::Float, keep)
             }
             RowValues::Double(column) => {
-                narrow_text(column, block, candidates, ExprValue::Double, |v| test(&v) == wanted)
+                narrow_text(column, block, candidates, FilterValue::Double, keep)
             }
         }
-    }
-}
-
-/// The double whose shortest decimal form is the float's: `1.1f32` becomes 1.1.
-pub(crate) fn widen_shortest(value: f32) -> f64 {
-    if value.is_finite() {
-        value.to_string().parse().unwrap_or(f64::from(value))
-    } else {
-        f64::from(value)
     }
 }
 
@@ -68,13 +57,13 @@ fn narrow_text<T: NumericValue>(
     column: &dyn NumericColumn<T>,
     block: usize,
     candidates: &mut BlockBits,
-    wrap: impl Fn(T) -> ExprValue,
-    keep: impl Fn(ExprValue) -> bool,
+    wrap: impl Fn(T) -> FilterValue<'static>,
+    keep: impl Fn(FilterValue<'_>) -> bool,
 ) -> Result<()> {
     let mut scratch = Vec::new();
     let loaded = column.block(block, &mut scratch)?;
     let mut last: Option<(T, bool)> = None;
-    let of_null = keep(ExprValue::Null);
+    let of_null = keep(FilterValue::Null);
     candidates.retain(|row| {
         if loaded.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             return of_null;
@@ -95,7 +84,7 @@ fn narrow_text<T: NumericValue>(
 /// An expression, or a comparison of a virtual column, evaluated by row.
 pub(crate) struct ExpressionLeaf<'a> {
     reader: ExpressionReader<'a>,
-    test: TextTest<'a>,
+    test: ValueTest<'a>,
     wanted: Truth,
     rows: Vec<u16>,
 }
@@ -107,7 +96,7 @@ impl std::fmt::Debug for ExpressionLeaf<'_> {
 }
 
 impl<'a> ExpressionLeaf<'a> {
-    pub(crate) fn new(reader: ExpressionReader<'a>, test: TextTest<'a>, wanted: Truth) -> Self {
+    pub(crate) fn new(reader: ExpressionReader<'a>, test: ValueTest<'a>, wanted: Truth) -> Self {
         Self { reader, test, wanted, rows: Vec::new() }
     }
 
@@ -121,13 +110,5 @@ impl<'a> ExpressionLeaf<'a> {
             }
             Ok(())
         })
-    }
-}
-
-/// The truth of an expression's value. An array is true when an element is.
-pub(crate) fn truth_of(value: &ExprValue) -> Truth {
-    match value {
-        ExprValue::Array(items) => any(items.iter().map(truth_of)),
-        value => value.truth().map_or(Truth::Unknown, Truth::from),
     }
 }

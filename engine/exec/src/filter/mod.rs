@@ -1,19 +1,16 @@
 //! Which rows a query reads: its intervals and its filter, compiled once a segment and applied
 //! block by block.
 //!
-//! What a leaf says of null: `IsNull`, and a `Selector` or `In` that lists null, are true; all other
-//! comparisons are unknown. A row of several values is true when one of them is, and false when all
-//! are. A NaN is in no range.
+//! What a leaf says is [`henge_query::comparison`]'s; here are the loops over blocks.
 
 mod bits;
-mod comparison;
+mod block_value;
 mod compile;
 mod id_leaf;
 mod id_test;
 mod leaf;
 mod node;
 mod numeric_leaf;
-mod numeric_test;
 mod selection;
 mod text_search;
 
@@ -23,7 +20,6 @@ use crate::column::Columns;
 use crate::error::Result;
 
 pub(crate) use bits::BlockBits;
-pub(crate) use leaf::widen_shortest;
 pub(crate) use selection::{RowSet, Selection};
 
 /// A filter compiled against one segment.

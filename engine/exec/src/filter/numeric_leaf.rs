@@ -1,10 +1,10 @@
 //! Leaves over numeric columns.
 
+use henge_query::comparison::{NumericTest, Truth, in_ranges, not_below};
 use henge_segment::{NumericColumn, NumericValues, PackedBlock};
 
 use super::bits::BlockBits;
-use super::comparison::Truth;
-use super::numeric_test::{NumericTest, NumericValue, in_ranges};
+use super::block_value::BlockValue;
 use crate::error::Result;
 
 /// A numeric column.
@@ -24,7 +24,7 @@ impl<T: std::fmt::Debug> std::fmt::Debug for NumericLeaf<'_, T> {
     }
 }
 
-impl<'a, T: NumericValue> NumericLeaf<'a, T> {
+impl<'a, T: BlockValue> NumericLeaf<'a, T> {
     pub(crate) fn new(
         column: &'a dyn NumericColumn<T>,
         test: NumericTest<T>,
@@ -37,12 +37,12 @@ impl<'a, T: NumericValue> NumericLeaf<'a, T> {
     /// What holds of all rows of a block.
     pub(crate) fn verdict(&self, block: usize) -> Result<Option<bool>> {
         let Some(stats) = self.column.stats(block)? else { return Ok(None) };
-        let keeps = match self.test.of_all_between(stats.min, stats.max) {
-            // What statistics overlook (NaN) fails every range: they can be trusted that far.
-            Some(true) if !T::STATS_SEE_ALL => return Ok(None),
-            Some(verdict) => verdict != self.inverted,
-            None => return Ok(None),
-        };
+        let Some(verdict) = self.test.of_all_between(stats.min, stats.max) else { return Ok(None) };
+        // A NaN is in no statistics: then they tell only what it would not change.
+        if T::may_hide_nan(&stats) && self.test.matches(T::LAST) != verdict {
+            return Ok(None);
+        }
+        let keeps = verdict != self.inverted;
         // Null rows are kept or not whatever is said of values.
         Ok((keeps == self.null || stats.null_count == 0).then_some(keeps))
     }
@@ -53,10 +53,16 @@ impl<'a, T: NumericValue> NumericLeaf<'a, T> {
         candidates: &mut BlockBits,
         spare: &mut Vec<BlockBits>,
     ) -> Result<()> {
-        if let (NumericTest::Range(low, high), true) = (&self.test, T::PACKED_IS_EXACT)
+        let ends = match &self.test {
+            NumericTest::Range(low, high) => Some((*low, *high)),
+            // What is packed is no NaN.
+            NumericTest::From(low) => Some((*low, T::GREATEST)),
+            _ => None,
+        };
+        if let (Some((low, high)), true) = (ends, T::PACKED_IS_EXACT)
             && let Some(packed) = self.column.packed(block)?
         {
-            let ends = residuals_between(&packed, *low, *high);
+            let ends = residuals_between(&packed, low, high);
             narrow_packed(&packed, ends, self.inverted, self.null, candidates, spare);
             return Ok(());
         }
@@ -91,7 +97,7 @@ impl<'a, T: NumericValue> NumericLeaf<'a, T> {
 }
 
 /// The residuals of the values from `low` to `high`, both included. Values ascend with residuals.
-fn residuals_between<T: NumericValue>(
+fn residuals_between<T: BlockValue>(
     packed: &PackedBlock<'_>,
     low: T,
     high: T,
@@ -147,7 +153,7 @@ fn narrow_packed(
 }
 
 /// Tests the values of a block; one loop a kind of test.
-fn scan_values<T: NumericValue>(
+fn scan_values<T: BlockValue>(
     test: &NumericTest<T>,
     inverted: bool,
     values: &[T],
@@ -163,6 +169,14 @@ fn scan_values<T: NumericValue>(
                 candidates.retain_values(values, |v| !((v >= low) & (v <= high)));
             } else {
                 candidates.retain_values(values, |v| (v >= low) & (v <= high));
+            }
+        }
+        NumericTest::From(low) => {
+            let low = *low;
+            if inverted {
+                candidates.retain_values(values, |v| v < low);
+            } else {
+                candidates.retain_values(values, |v| not_below(v, low));
             }
         }
         NumericTest::Ranges(ranges) => {

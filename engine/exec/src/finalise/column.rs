@@ -5,8 +5,9 @@ use henge_query::Ordering;
 use rustc_hash::FxHashMap;
 
 use crate::finalise::json;
-use crate::ordering::compare_nullable;
 use crate::partial::{KeyColumn, NodeKeys, StringKeys};
+use henge_query::comparison::ordering::compare_nullable;
+use henge_query::comparison::{compare_doubles, compare_long_double};
 
 /// Values of one field. `valid` is false where a value is null, absent when none is.
 #[derive(Debug, Clone)]
@@ -298,11 +299,10 @@ fn compare_mixed(ordering: Ordering, left: &ExprValue, right: &ExprValue) -> std
     }
     match (left, right) {
         (ExprValue::Long(a), ExprValue::Long(b)) => a.cmp(b),
+        (ExprValue::Long(a), ExprValue::Double(b)) => compare_long_double(*a, *b),
+        (ExprValue::Double(a), ExprValue::Long(b)) => compare_long_double(*b, *a).reverse(),
+        (ExprValue::Double(a), ExprValue::Double(b)) => compare_doubles(*a, *b),
         _ if class(left) != class(right) => class(left).cmp(&class(right)),
-        _ if class(left) == 1 => {
-            let key = |value: &ExprValue| double_key(value.as_double().unwrap_or(f64::NAN));
-            key(left).cmp(&key(right))
-        }
         _ => compare_nullable(ordering, left.as_text().as_deref(), right.as_text().as_deref()),
     }
 }

@@ -1,9 +1,11 @@
 //! The fields of result rows: dimensions, aggregators, post-aggregators. A [`Frame`] computes the
 //! ones that are needed, for the rows that are needed.
 
-use henge_query::{AggregatorKind, AggregatorSpec, DimensionSpec, PostAggregator, QueryContext};
+use henge_query::{
+    AggregatorKind, AggregatorSpec, DimensionSpec, GroupByQuery, PostAggregator, QueryContext,
+};
 use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
-use henge_types::ColumnType;
+use henge_types::{ColumnType, TIME_COLUMN};
 use rustc_hash::FxHashMap;
 
 use crate::error::{ExecError, Result};
@@ -16,6 +18,8 @@ use crate::partial::{GroupedPartial, StateColumn, StringKeys};
 #[derive(Debug)]
 pub(crate) struct Fields<'q> {
     time_field: Option<&'q str>,
+    /// False when the time can be read and is no part of the output.
+    shows_time: bool,
     dimensions: &'q [DimensionSpec],
     aggregations: &'q [AggregatorSpec],
     post_aggregations: &'q [PostAggregator],
@@ -39,7 +43,24 @@ impl<'q> Fields<'q> {
             .chain(post_aggregations.iter().map(PostAggregator::name));
         let positions = names.enumerate().map(|(position, name)| (name, position)).collect();
         let finalize = context.finalize;
-        Self { time_field, dimensions, aggregations, post_aggregations, finalize, positions }
+        Self {
+            time_field,
+            shows_time: true,
+            dimensions,
+            aggregations,
+            post_aggregations,
+            finalize,
+            positions,
+        }
+    }
+
+    /// The fields of a groupBy. Its rows carry their time outside of the fields; clauses that read
+    /// `__time` see it.
+    pub(crate) fn of_groups(query: &'q GroupByQuery) -> Self {
+        let GroupByQuery { base, dimensions, aggregations, post_aggregations, .. } = query;
+        let time = Some(TIME_COLUMN);
+        let fields = Self::new(time, dimensions, aggregations, post_aggregations, &base.context);
+        Self { shows_time: false, ..fields }
     }
 
     /// Number of fields.
@@ -223,11 +244,12 @@ impl<'a> Frame<'a> {
     /// All fields as they are shown, with their names.
     pub(crate) fn into_output(mut self) -> Result<Vec<(&'a str, Column)>> {
         let fields = self.fields;
-        for position in 0..fields.len() {
+        let shown = if fields.shows_time { 0 } else { fields.dimensions_start() }..fields.len();
+        for position in shown.clone() {
             self.require(fields.name(position))?;
         }
         let mut output = Vec::with_capacity(fields.len());
-        for position in 0..fields.len() {
+        for position in shown {
             let column = match fields.sketch_behind(position) {
                 Some(at) if self.shows_sketch(position, at) => {
                     Some(encoded(&fields.aggregations[at], self.state(at)?, self.rows)?)

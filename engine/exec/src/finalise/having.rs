@@ -1,101 +1,160 @@
 //! `having` of groupBy: tests over finished rows.
 //!
-//! The comparisons of `having` are two-valued: what is null is neither greater, less nor equal. The
-//! `filter` form follows the three-valued logic of filters.
+//! Values compare as they do in filters, exactly. The clauses themselves are two-valued, as in
+//! Druid: what is null is neither greater, less nor equal, so `not` of that keeps the row. The
+//! `filter` form follows the three-valued logic of filters and keeps what is true.
 
-use henge_query::Having;
+use std::borrow::Cow;
 
-use crate::error::Result;
+use henge_expr::ExprValue;
+use henge_query::comparison::{Comparison, FilterRow, FilterValue, Leaf, RowPlan, Truth};
+use henge_query::{Filter, Having, Literal, RangeBound};
+use henge_types::ColumnType;
+
+use crate::error::{ExecError, Result};
+use crate::finalise::column::Column;
 use crate::finalise::fields::Frame;
-use crate::finalise::row_filter::{self, RowTest};
 
 /// Computes the fields that the clause reads and drops the rows that fail it.
 pub(crate) fn keep_rows(having: &Having, frame: &mut Frame<'_>) -> Result<Vec<u32>> {
-    let mut names = Vec::new();
-    collect_fields(having, &mut names);
-    for name in names {
-        frame.require(name)?;
-    }
-    let mut filter_columns = Vec::new();
-    collect_filter_columns(having, &mut filter_columns);
-    for name in filter_columns {
-        // As everywhere, a filter reads a column that does not exist as null.
-        if frame.has_field(name) {
-            frame.require(name)?;
+    require_fields(having, frame)?;
+    let test = compile(having, frame);
+    let mut kept = Vec::new();
+    for (at, &row) in frame.rows().iter().enumerate() {
+        if test.holds(at)? {
+            kept.push(row);
         }
     }
-    let test = compile(having, frame)?;
-    let kept = frame.rows().iter().enumerate();
-    Ok(kept.filter(|(at, _)| test(*at) == Some(true)).map(|(_, &row)| row).collect())
+    Ok(kept)
 }
 
-fn collect_fields<'h>(having: &'h Having, names: &mut Vec<&'h str>) {
+fn require_fields(having: &Having, frame: &mut Frame<'_>) -> Result<()> {
     match having {
-        Having::GreaterThan { aggregation, .. }
-        | Having::LessThan { aggregation, .. }
-        | Having::EqualTo { aggregation, .. } => names.push(aggregation),
-        Having::DimSelector { dimension, .. } => names.push(dimension),
+        Having::GreaterThan { aggregation: name, .. }
+        | Having::LessThan { aggregation: name, .. }
+        | Having::EqualTo { aggregation: name, .. }
+        | Having::DimSelector { dimension: name, .. } => frame.require(name).map(|_| ()),
         Having::And(parts) | Having::Or(parts) => {
-            parts.iter().for_each(|part| collect_fields(part, names));
+            parts.iter().try_for_each(|part| require_fields(part, frame))
         }
-        Having::Not(inner) => collect_fields(inner, names),
-        Having::Always | Having::Never | Having::Filter(_) => {}
+        Having::Not(inner) => require_fields(inner, frame),
+        Having::Always | Having::Never => Ok(()),
+        Having::Filter(filter) => {
+            let mut names = Vec::new();
+            collect_columns(filter, &mut names);
+            // As everywhere, a filter reads a column that does not exist as null.
+            names.retain(|name| frame.has_field(name));
+            names.into_iter().try_for_each(|name| frame.require(&name).map(|_| ()))
+        }
     }
 }
 
-fn collect_filter_columns<'h>(having: &'h Having, names: &mut Vec<&'h str>) {
+fn collect_columns(filter: &Filter, names: &mut Vec<String>) {
+    RowPlan::new(filter, &mut |name: &str| names.push(name.to_owned()));
+}
+
+/// A clause whose fields were computed.
+enum Test<'f> {
+    Constant(bool),
+    And(Vec<Test<'f>>),
+    Or(Vec<Test<'f>>),
+    Not(Box<Test<'f>>),
+    Compare(Option<&'f Column>, Leaf<'f>),
+    Filter(RowPlan<'f, Option<&'f Column>>),
+}
+
+fn compile<'f>(having: &'f Having, frame: &'f Frame<'_>) -> Test<'f> {
+    let all = |parts: &'f [Having]| parts.iter().map(|part| compile(part, frame)).collect();
+    let end = |value: &Literal| Some(Cow::Owned(RangeBound { value: value.clone(), strict: true }));
+    let compare = |name: &str, comparison| Test::Compare(frame.find(name), Leaf::new(comparison));
+    let number = || Cow::Owned(ColumnType::Double);
     match having {
-        Having::Filter(filter) => row_filter::collect_columns(filter, names),
-        Having::And(parts) | Having::Or(parts) => {
-            parts.iter().for_each(|part| collect_filter_columns(part, names));
-        }
-        Having::Not(inner) => collect_filter_columns(inner, names),
-        _ => {}
-    }
-}
-
-/// A test that answers `Some` for every row.
-fn compile<'f>(having: &'f Having, frame: &'f Frame<'_>) -> Result<RowTest<'f>> {
-    Ok(match having {
-        Having::Always => Box::new(|_| Some(true)),
-        Having::Never => Box::new(|_| Some(false)),
-        Having::And(parts) => {
-            let parts = compile_all(parts, frame)?;
-            Box::new(move |row| Some(parts.iter().all(|part| part(row) == Some(true))))
-        }
-        Having::Or(parts) => {
-            let parts = compile_all(parts, frame)?;
-            Box::new(move |row| Some(parts.iter().any(|part| part(row) == Some(true))))
-        }
-        Having::Not(inner) => {
-            let inner = compile(inner, frame)?;
-            Box::new(move |row| Some(inner(row) != Some(true)))
-        }
+        Having::Always => Test::Constant(true),
+        Having::Never => Test::Constant(false),
+        Having::And(parts) => Test::And(all(parts)),
+        Having::Or(parts) => Test::Or(all(parts)),
+        Having::Not(inner) => Test::Not(Box::new(compile(inner, frame))),
         Having::GreaterThan { aggregation, value } => {
-            compare(aggregation, frame, move |found| found > *value)
+            let range = Comparison::Range { lower: end(value), upper: None, match_type: number() };
+            compare(aggregation, range)
         }
         Having::LessThan { aggregation, value } => {
-            compare(aggregation, frame, move |found| found < *value)
+            let range = Comparison::Range { lower: None, upper: end(value), match_type: number() };
+            compare(aggregation, range)
         }
         Having::EqualTo { aggregation, value } => {
-            compare(aggregation, frame, move |found| found == *value)
+            compare(aggregation, Comparison::Equals(Cow::Borrowed(value), number()))
         }
         Having::DimSelector { dimension, value } => {
-            let test = row_filter::equals_text(frame.find(dimension), value.as_deref());
-            Box::new(move |row| Some(test(row) == Some(true)))
+            let values = Cow::Borrowed(std::slice::from_ref(value));
+            compare(dimension, Comparison::OneOf(values))
         }
         Having::Filter(filter) => {
-            let test = row_filter::compile(filter, frame)?;
-            Box::new(move |row| Some(test(row) == Some(true)))
+            Test::Filter(RowPlan::new(filter, &mut |name: &str| frame.find(name)))
         }
-    })
+    }
 }
 
-fn compile_all<'f>(parts: &'f [Having], frame: &'f Frame<'_>) -> Result<Vec<RowTest<'f>>> {
-    parts.iter().map(|part| compile(part, frame)).collect()
+impl Test<'_> {
+    fn holds(&self, row: usize) -> Result<bool> {
+        Ok(match self {
+            Self::Constant(value) => *value,
+            Self::And(parts) => {
+                for part in parts {
+                    if !part.holds(row)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            Self::Or(parts) => {
+                for part in parts {
+                    if part.holds(row)? {
+                        return Ok(true);
+                    }
+                }
+                false
+            }
+            Self::Not(inner) => !inner.holds(row)?,
+            Self::Compare(column, leaf) => {
+                leaf.of_values(&mut |see| visit(*column, row, see)) == Truth::True
+            }
+            Self::Filter(plan) => {
+                let truth = plan
+                    .truth(&RowAt(row))
+                    .map_err(|error| ExecError::Invalid(format!("having.filter: {error}")))?;
+                truth == Truth::True
+            }
+        })
+    }
 }
 
-fn compare<'f>(name: &str, frame: &'f Frame<'_>, test: impl Fn(f64) -> bool + 'f) -> RowTest<'f> {
-    let column = frame.find(name);
-    Box::new(move |row| Some(column.and_then(|column| column.double(row)).is_some_and(&test)))
+/// A row of a frame by its position.
+struct RowAt(usize);
+
+impl<'f> FilterRow<Option<&'f Column>> for RowAt {
+    fn visit(&self, column: &Option<&'f Column>, see: &mut dyn FnMut(FilterValue<'_>) -> bool) {
+        visit(*column, self.0, see);
+    }
+
+    fn expr_value(&self, column: &Option<&'f Column>) -> ExprValue {
+        column.map_or(ExprValue::Null, |column| column.expr_value(self.0))
+    }
+}
+
+/// The values of a field; a field that does not exist is null.
+fn visit(column: Option<&Column>, row: usize, see: &mut dyn FnMut(FilterValue<'_>) -> bool) {
+    let value = match column {
+        None => FilterValue::Null,
+        Some(column) if column.is_null(row) => FilterValue::Null,
+        Some(Column::Text(keys)) => keys.get(row).map_or(FilterValue::Null, FilterValue::Text),
+        Some(Column::Long { values, .. }) => FilterValue::Long(values[row]),
+        Some(Column::Double { values, .. }) => FilterValue::Double(values[row]),
+        Some(Column::Float { values, .. }) => FilterValue::Float(values[row] as f32),
+        Some(Column::Mixed(values)) => {
+            FilterValue::visit_expr(&values[row], see);
+            return;
+        }
+    };
+    see(value);
 }

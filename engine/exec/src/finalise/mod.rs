@@ -11,7 +11,6 @@ mod having;
 mod json;
 mod order;
 mod post_aggregate;
-mod row_filter;
 mod scan;
 mod search;
 mod segment_metadata;

@@ -254,8 +254,14 @@ fn time_comes_before_the_order_unless_dimensions_go_first() {
 
 #[test]
 fn having_keeps_rows_and_null_is_neither_more_nor_less() {
-    let more = |value| Having::GreaterThan { aggregation: "s".to_owned(), value };
-    let less = |value| Having::LessThan { aggregation: "s".to_owned(), value };
+    let more = |value| Having::GreaterThan {
+        aggregation: "s".to_owned(),
+        value: henge_query::Literal::Double(value),
+    };
+    let less = |value| Having::LessThan {
+        aggregation: "s".to_owned(),
+        value: henge_query::Literal::Double(value),
+    };
     let dim = |value: Option<&str>| Having::DimSelector {
         dimension: "d".to_owned(),
         value: value.map(str::to_owned),
@@ -272,6 +278,15 @@ fn having_keeps_rows_and_null_is_neither_more_nor_less() {
         }),
     };
     let expression = Filter::Expression { expression: Expr::parse("s == n + 4").unwrap() };
+    let time_from = |ms| Filter::Range {
+        column: "__time".to_owned(),
+        match_type: ColumnType::Long,
+        lower: Some(henge_query::RangeBound {
+            value: henge_query::Literal::Long(ms),
+            strict: false,
+        }),
+        upper: None,
+    };
     for (having, expected) in [
         (more(5.0), vec![3]),
         (Having::Or(vec![more(5.0), less(6.0)]), vec![3, 4, 1]),
@@ -286,7 +301,15 @@ fn having_keeps_rows_and_null_is_neither_more_nor_less() {
         (Having::Filter(bound.clone()), vec![4, 1]),
         (Having::Filter(Filter::Not(Box::new(bound))), vec![3]),
         (Having::Filter(expression), vec![3, 1]),
-        (Having::EqualTo { aggregation: "s".to_owned(), value: 7.0 }, vec![3]),
+        (
+            Having::EqualTo {
+                aggregation: "s".to_owned(),
+                value: henge_query::Literal::String("7.0".to_owned()),
+            },
+            vec![3],
+        ),
+        (Having::Filter(time_from(0)), vec![2, 3, 4, 1]),
+        (Having::Filter(time_from(i64::MAX)), vec![]),
     ] {
         let (mut query, data) = sample();
         let shown = format!("{having:?}");

@@ -14,8 +14,8 @@ use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::json;
 use crate::finalise::order::RowOrder;
 use crate::finalise::table::Table;
-use crate::ordering::compare_nullable;
 use crate::partial::{GroupedPartial, KeyColumn};
+use henge_query::comparison::ordering::compare_nullable;
 
 /// The finished answer.
 #[derive(Debug, Clone)]

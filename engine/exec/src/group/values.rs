@@ -3,11 +3,11 @@
 
 use henge_expr::ExprValue;
 use henge_expr::number::format_double;
+use henge_query::comparison::widen_shortest;
 use henge_types::ColumnType;
 
 use super::key_text::Wanted;
 use crate::column::{IdTable, StringInterner, double_key, double_of_key};
-use crate::filter::widen_shortest;
 use crate::partial::KeyColumn;
 
 /// Ids from 1 for values (0 is null) of one type.

@@ -3,7 +3,8 @@
 use std::cmp::Ordering as Cmp;
 
 use henge_expr::ExprValue;
-use henge_query::{Filter, Literal, QueryBase, RangeBound};
+use henge_expr::number::parse_double;
+use henge_query::{Filter, Literal, Ordering, QueryBase, RangeBound};
 use henge_types::ColumnType;
 
 use super::OracleRow;
@@ -36,7 +37,7 @@ pub(crate) fn test_with(filter: &Filter, get: &dyn Fn(&str) -> Vec<Cell>) -> Opt
                 [one] => one.expr(),
                 several => several.iter().map(Cell::expr).collect::<Vec<_>>().into(),
             });
-            value.unwrap_or(ExprValue::Null).truth()
+            truth(&value.unwrap_or(ExprValue::Null))
         }
         Filter::Selector { column, .. }
         | Filter::Equals { column, .. }
@@ -49,6 +50,14 @@ pub(crate) fn test_with(filter: &Filter, get: &dyn Fn(&str) -> Vec<Cell>) -> Opt
         | Filter::Interval { column, .. } => {
             or(&get(column).iter().map(|cell| leaf(filter, cell)).collect::<Vec<_>>())
         }
+    }
+}
+
+/// An array is true when an element is.
+fn truth(value: &ExprValue) -> Option<bool> {
+    match value {
+        ExprValue::Array(items) => or(&items.iter().map(truth).collect::<Vec<_>>()),
+        value => value.truth(),
     }
 }
 
@@ -76,20 +85,36 @@ fn leaf(filter: &Filter, cell: &Cell) -> Option<bool> {
             Some(values.iter().flatten().any(|value| equals_text(cell, value)))
         }
         Filter::Equals { match_type, value, .. } => {
-            Some(compare_literal(cell, match_type, value)? == Cmp::Equal)
+            // Text that is no number equals none.
+            Some(compare_literal(cell, match_type, value) == Some(Cmp::Equal))
         }
         Filter::Range { match_type, lower, upper, .. } => {
-            within(lower, upper, &|bound| compare_literal(cell, match_type, bound))
+            let inside = within(lower, upper, &|bound| compare_literal(cell, match_type, bound));
+            Some(inside.unwrap_or(false))
+        }
+        Filter::Bound { lower, upper, ordering: Ordering::Numeric, .. }
+            if !matches!(cell, Cell::Text(_)) =>
+        {
+            // Text that is no number comes before all numbers.
+            within(lower, upper, &|bound| {
+                let literal = Literal::String(bound.clone());
+                Some(compare_number(cell, &literal).unwrap_or(Cmp::Greater))
+            })
         }
         Filter::Bound { lower, upper, ordering, .. } => {
             let text = cell.text()?;
-            within(lower, upper, &|bound| Some(crate::ordering::compare(*ordering, &text, bound)))
+            within(lower, upper, &|bound| {
+                Some(henge_query::comparison::ordering::compare(*ordering, &text, bound))
+            })
         }
         Filter::Like { pattern, escape, .. } => Some(like(pattern, *escape, &cell.text()?)),
         Filter::Regex { regex, .. } => Some(regex.is_match(&cell.text()?)),
         Filter::Interval { intervals, .. } => {
-            let ms = cell.long()?;
-            Some(intervals.iter().any(|interval| interval.start_ms <= ms && ms < interval.end_ms))
+            let order = |ms| compare_number(cell, &Literal::Long(ms));
+            Some(intervals.iter().any(|interval| {
+                order(interval.start_ms).is_some_and(Cmp::is_ge)
+                    && order(interval.end_ms).is_some_and(Cmp::is_lt)
+            }))
         }
         _ => None,
     }
@@ -98,27 +123,105 @@ fn leaf(filter: &Filter, cell: &Cell) -> Option<bool> {
 fn equals_text(cell: &Cell, value: &str) -> bool {
     match cell {
         Cell::Text(text) => text == value,
-        Cell::Float(found) => value.parse::<f32>().is_ok_and(|value| value == *found),
-        number => value.parse::<f64>().is_ok_and(|value| number.double() == Some(value)),
+        number => compare_number(number, &Literal::String(value.to_owned())) == Some(Cmp::Equal),
     }
 }
 
 fn compare_literal(cell: &Cell, match_type: &ColumnType, literal: &Literal) -> Option<Cmp> {
-    let text = match literal {
-        Literal::Long(value) => value.to_string(),
-        Literal::Double(value) => Cell::Double(*value).text()?,
-        Literal::String(text) => text.clone(),
-    };
     if let Cell::Text(found) = cell
         && !match_type.is_numeric()
     {
+        let text = match literal {
+            Literal::Long(value) => value.to_string(),
+            Literal::Double(value) => Cell::Double(*value).text()?,
+            Literal::String(text) => text.clone(),
+        };
         return Some(found.as_str().cmp(&text));
     }
-    let literal = text.parse::<f64>().ok()?;
+    compare_number(cell, literal)
+}
+
+/// Compares by value. None when one is no number.
+pub(crate) fn compare_number(cell: &Cell, literal: &Literal) -> Option<Cmp> {
+    let (double, exact) = match literal {
+        Literal::Long(value) => (*value as f64, Some(i128::from(*value) * UNIT)),
+        Literal::Double(value) => (*value, exact_double(*value)),
+        Literal::String(text) => (parse_double(text)?, exact_text(text)),
+    };
+    let whole = exact.filter(|exact| exact % UNIT == 0 && !matches!(literal, Literal::Double(_)));
     match cell {
-        Cell::Float(found) => found.partial_cmp(&(literal as f32)),
-        other => other.double()?.partial_cmp(&literal),
+        Cell::Null => None,
+        Cell::Float(found) => Some(order(f64::from(*found), f64::from(double as f32))),
+        Cell::Long(found) => Some(match exact {
+            Some(exact) => (i128::from(*found) * UNIT).cmp(&exact),
+            None => order(*found as f64, double),
+        }),
+        Cell::Double(found) => Some(match (whole, exact_double(*found)) {
+            // An integer is compared as it is, a decimal as the double it is nearest to.
+            (Some(whole), Some(found)) if whole.abs() < TWO_TO_63 * UNIT && is_plain(literal) => {
+                found.cmp(&whole)
+            }
+            _ => order(*found, double),
+        }),
+        Cell::Text(found) => {
+            let text = Literal::String(found.clone());
+            match (found.parse::<i64>(), literal) {
+                (Ok(found), _) => compare_number(&Cell::Long(found), literal),
+                (_, Literal::Long(wanted)) => {
+                    Some(compare_number(&Cell::Long(*wanted), &text)?.reverse())
+                }
+                (_, Literal::Double(wanted)) => Some(order(parse_double(found)?, *wanted)),
+                (_, Literal::String(_)) => {
+                    let found_double = parse_double(found)?;
+                    Some(match (exact_text(found), exact) {
+                        (Some(found), Some(exact)) => found.cmp(&exact),
+                        _ => order(found_double, double),
+                    })
+                }
+            }
+        }
     }
+}
+
+/// Fractions are counted in units of `10^-18`.
+const UNIT: i128 = 1_000_000_000_000_000_000;
+const TWO_TO_63: i128 = 1 << 63;
+
+fn is_plain(literal: &Literal) -> bool {
+    match literal {
+        Literal::Long(_) => true,
+        Literal::Double(_) => false,
+        Literal::String(text) => text.parse::<i64>().is_ok(),
+    }
+}
+
+/// NaN last.
+fn order(left: f64, right: f64) -> Cmp {
+    left.partial_cmp(&right).unwrap_or(left.is_nan().cmp(&right.is_nan()))
+}
+
+/// The double in units, when it is in the range of longs; what is less than a unit counts as one.
+fn exact_double(value: f64) -> Option<i128> {
+    if !(-1e19..1e19).contains(&value) {
+        return None;
+    }
+    let rest = value.fract() * 1e18;
+    let rest = if rest != 0.0 && rest.abs() < 1.0 { rest.signum() } else { rest };
+    Some(value.trunc() as i128 * UNIT + rest as i128)
+}
+
+/// Decimal text without an exponent, of at most 19 digits before the point and 18 behind it.
+fn exact_text(text: &str) -> Option<i128> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.len() > 19 || fraction.len() > 18 {
+        return None;
+    }
+    let padded = format!("{whole}{fraction:0<18}");
+    Some(sign * padded.parse::<i128>().ok()?)
 }
 
 fn within<T>(

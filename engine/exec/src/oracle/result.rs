@@ -4,14 +4,14 @@ use std::cmp::Ordering as Cmp;
 use std::collections::BTreeMap;
 
 use henge_query::{
-    Direction, GroupByQuery, Having, LimitSpec, Ordering, QueryBase, TimeseriesQuery, TopNMetric,
-    TopNQuery,
+    Direction, GroupByQuery, Having, LimitSpec, Literal, Ordering, QueryBase, TimeseriesQuery,
+    TopNMetric, TopNQuery,
 };
-use henge_types::Granularity;
+use henge_types::{Granularity, TIME_COLUMN};
 use serde_json::{Value, json};
 
 use super::OracleRow;
-use super::filter::test_with;
+use super::filter::{compare_number, test_with};
 use super::group::{Group, Grouping, compare_keys};
 use super::value::Cell;
 
@@ -176,7 +176,11 @@ fn compare_dimension(ordering: Ordering, left: &Cell, right: &Cell) -> Cmp {
         _ if ordering == Ordering::Numeric => return left.compare(right),
         _ => {}
     }
-    crate::ordering::compare_nullable(ordering, left.text().as_deref(), right.text().as_deref())
+    henge_query::comparison::ordering::compare_nullable(
+        ordering,
+        left.text().as_deref(),
+        right.text().as_deref(),
+    )
 }
 
 fn after_stop(metric: &TopNMetric, key: &Cell, inverted: bool) -> bool {
@@ -186,7 +190,11 @@ fn after_stop(metric: &TopNMetric, key: &Cell, inverted: bool) -> bool {
         TopNMetric::Dimension { previous_stop: None, .. } => true,
         TopNMetric::Dimension { ordering, previous_stop: Some(stop) } => {
             let text = key.text();
-            let order = crate::ordering::compare_nullable(*ordering, text.as_deref(), Some(stop));
+            let order = henge_query::comparison::ordering::compare_nullable(
+                *ordering,
+                text.as_deref(),
+                Some(stop),
+            );
             order == if inverted { Cmp::Less } else { Cmp::Greater }
         }
     }
@@ -254,7 +262,7 @@ fn compare_columns(limit: &LimitSpec, left: &Group, right: &Group) -> Cmp {
     let orders = limit.columns.iter().map(|column| {
         let order = match (left.fields.get(&column.column), right.fields.get(&column.column)) {
             (Some(Cell::Text(a)), Some(Cell::Text(b))) => {
-                crate::ordering::compare(column.ordering, a, b)
+                henge_query::comparison::ordering::compare(column.ordering, a, b)
             }
             (Some(a), Some(b)) => a.compare(b),
             _ => Cmp::Equal,
@@ -265,7 +273,11 @@ fn compare_columns(limit: &LimitSpec, left: &Group, right: &Group) -> Cmp {
 }
 
 fn keeps(having: &Having, group: &Group) -> bool {
-    let number = |name: &str| group.fields.get(name).and_then(Cell::double);
+    let get = |name: &str| match name {
+        TIME_COLUMN => Cell::Long(group.bucket_ms),
+        name => group.fields.get(name).cloned().unwrap_or(Cell::Null),
+    };
+    let order = |name: &str, value: &Literal| compare_number(&get(name), value);
     match having {
         Having::Always => true,
         Having::Never => false,
@@ -273,16 +285,18 @@ fn keeps(having: &Having, group: &Group) -> bool {
         Having::Or(parts) => parts.iter().any(|part| keeps(part, group)),
         Having::Not(inner) => !keeps(inner, group),
         Having::GreaterThan { aggregation, value } => {
-            number(aggregation).is_some_and(|n| n > *value)
+            order(aggregation, value) == Some(Cmp::Greater)
         }
-        Having::LessThan { aggregation, value } => number(aggregation).is_some_and(|n| n < *value),
-        Having::EqualTo { aggregation, value } => number(aggregation).is_some_and(|n| n == *value),
-        Having::DimSelector { dimension, value } => {
-            group.fields.get(dimension).and_then(Cell::text) == *value
-        }
-        Having::Filter(filter) => {
-            let get = |name: &str| vec![group.fields.get(name).cloned().unwrap_or(Cell::Null)];
-            test_with(filter, &get) == Some(true)
-        }
+        Having::LessThan { aggregation, value } => order(aggregation, value) == Some(Cmp::Less),
+        Having::EqualTo { aggregation, value } => order(aggregation, value) == Some(Cmp::Equal),
+        Having::DimSelector { dimension, value } => match (group.fields.get(dimension), value) {
+            (None | Some(Cell::Null), value) => value.is_none(),
+            (Some(_), None) => false,
+            (Some(Cell::Text(text)), Some(value)) => text == value,
+            (Some(cell), Some(value)) => {
+                compare_number(cell, &Literal::String(value.clone())) == Some(Cmp::Equal)
+            }
+        },
+        Having::Filter(filter) => test_with(filter, &|name| vec![get(name)]) == Some(true),
     }
 }

@@ -76,8 +76,12 @@ pub(crate) fn search(query: &SearchQuery, rows: &[&OracleRow], ranges: &[(i64, i
     let all_ms = clipped_starts(query, ranges).into_iter().min().unwrap_or(0);
     let entries = buckets.into_iter().map(|(bucket, mut hits)| {
         hits.sort_by(|a, b| {
-            crate::ordering::compare_nullable(query.sort.0, a.0.as_deref(), b.0.as_deref())
-                .then_with(|| (&a.0, &a.1).cmp(&(&b.0, &b.1)))
+            henge_query::comparison::ordering::compare_nullable(
+                query.sort.0,
+                a.0.as_deref(),
+                b.0.as_deref(),
+            )
+            .then_with(|| (&a.0, &a.1).cmp(&(&b.0, &b.1)))
         });
         hits.truncate(query.limit as usize);
         let result: Vec<Value> = hits

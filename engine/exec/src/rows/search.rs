@@ -11,10 +11,10 @@ use rustc_hash::FxHashMap;
 use crate::column::{Columns, Source};
 use crate::context::ExecContext;
 use crate::error::Result;
-use crate::ordering::compare_nullable;
 use crate::partial_rows::{SearchHit, SearchPartial};
 use crate::rows::search_counts::{Buckets, DimensionCounter};
 use crate::run::rows::SelectedRows;
+use henge_query::comparison::ordering::compare_nullable;
 
 /// The hits in one segment.
 pub(crate) fn run(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use henge_expr::ExprValue;
 use henge_expr::number::format_double;
 use henge_query::SearchMatch;
+use henge_query::comparison::widen_shortest;
 use henge_segment::{
     MultiScratch, NULL_ID, NumericBlock, NumericColumn, SegmentView, StringColumn,
 };
@@ -14,7 +15,7 @@ use rustc_hash::FxHashMap;
 
 use crate::column::{ExpressionReader, Source, Window};
 use crate::error::Result;
-use crate::filter::{Selection, widen_shortest};
+use crate::filter::Selection;
 use crate::partial_rows::SearchHit;
 use crate::rows::search::{bucket_start, matches_value};
 use crate::run::rows::time_column;

@@ -43,7 +43,8 @@ pub(crate) fn parts() -> impl Strategy<Value = Vec<Part>> {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    select(vec!["", "a", "b", "B", "ab", "10", "9", "-3", "é", "1.5"]).prop_map(str::to_owned)
+    select(vec!["", "a", "b", "B", "ab", "10", "9", "-3", "é", "1.5", "9007199254740993", "1e17"])
+        .prop_map(str::to_owned)
 }
 
 fn row() -> impl Strategy<Value = OracleRow> {
@@ -53,7 +54,9 @@ fn row() -> impl Strategy<Value = OracleRow> {
         3 => text().prop_map(Value::String),
         3 => prop::collection::vec(prop::option::weighted(0.8, text()), 2..4).prop_map(Value::Multi),
     ];
-    let longs = vec![-3, 0, 1, 2, 9, 10, 1_000_000_007, i64::MAX, i64::MIN];
+    let mut longs = vec![-3, 0, 1, 2, 9, 10, 1_000_000_007, i64::MAX, i64::MIN];
+    // Beyond 2^53 doubles skip integers.
+    longs.extend([9_007_199_254_740_992, 9_007_199_254_740_993, 100_000_000_000_000_000]);
     let long = prop_oneof![1 => Just(Value::Null), 4 => select(longs).prop_map(Value::Long)];
     // Sums of eighths are exact in any order.
     let double = (-20_i32..20).prop_map(|n| Value::Double(f64::from(n) / 8.0));

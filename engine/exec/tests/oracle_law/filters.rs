@@ -35,7 +35,38 @@ fn text() -> impl Strategy<Value = &'static str> + Clone {
 
 fn value() -> impl Strategy<Value = &'static str> + Clone {
     let number = select(vec!["-3", "0", "1", "9", "10", "0.5", "-1.25", "1000000007"]);
-    prop_oneof![text(), number]
+    prop_oneof![2 => text(), 2 => number, 1 => far_number()]
+}
+
+/// Numbers that a double does not hold, or only just.
+fn far_number() -> impl Strategy<Value = &'static str> + Clone {
+    select(vec![
+        "9007199254740992",
+        "9007199254740993",
+        "9007199254740992.5",
+        "9007199254740993.0",
+        "1e17",
+        "99999999999999999.5",
+        "9223372036854775807",
+        "9223372036854775807.5",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "-9223372036854775809",
+        "1e400",
+        "Infinity",
+        "NaN",
+    ])
+}
+
+/// A typed literal for numeric columns.
+fn literal() -> impl Strategy<Value = (&'static str, Value)> + Clone {
+    let small = (-5_i64..12).prop_map(|value| ("LONG", json!(value)));
+    let large = select(vec![i64::MIN, 9_007_199_254_740_992, 9_007_199_254_740_993, i64::MAX]);
+    let large = large.prop_map(|value| ("LONG", json!(value)));
+    let double = select(vec![-1.25, 0.0, 0.5, 1.0, 9_007_199_254_740_992.0, 1e17, 1e300]);
+    let double = double.prop_map(|value| ("DOUBLE", json!(value)));
+    let text = prop_oneof![value(), far_number()].prop_map(|value| ("STRING", json!(value)));
+    prop_oneof![3 => small, 2 => large, 3 => double, 1 => text]
 }
 
 fn by_value() -> BoxedStrategy<Value> {
@@ -53,8 +84,8 @@ fn by_value() -> BoxedStrategy<Value> {
     };
     let equals_text = (text_column(), text())
         .prop_map(move |(column, value)| equals(column, "STRING", json!(value)));
-    let equals_long = (select(vec!["l", "lm", "w", "h", "d"]), -3_i64..12)
-        .prop_map(move |(column, value)| equals(column, "LONG", json!(value)));
+    let equals_long = (select(vec!["l", "lm", "fm", "w", "h", "d"]), literal())
+        .prop_map(move |(column, (match_type, value))| equals(column, match_type, value));
     prop_oneof![3 => selector, 2 => within, 1 => null, 1 => equals_text, 1 => equals_long].boxed()
 }
 
@@ -90,13 +121,17 @@ fn by_range() -> BoxedStrategy<Value> {
         },
     );
     let number_column = select(vec!["l", "d", "lm", "fm", "dm", "w"]);
-    let number_range =
-        (number_column, -5_i64..12, any::<bool>()).prop_map(|(column, upper, open)| {
+    let number_range = (number_column, literal(), any::<(bool, bool)>()).prop_map(
+        |(column, end, (lower, open))| {
+            let (name, open_name) =
+                if lower { ("lower", "lowerOpen") } else { ("upper", "upperOpen") };
+            let (match_type, value) = end;
             json!({
-                "type": "range", "column": column, "matchValueType": "DOUBLE",
-                "upper": upper, "upperOpen": open,
+                "type": "range", "column": column, "matchValueType": match_type,
+                name: value, open_name: open,
             })
-        });
+        },
+    );
     let time = (0..SPAN_MS / 21_600_000).prop_map(|n| {
         let start = START_MS + n * 21_600_000;
         let interval =

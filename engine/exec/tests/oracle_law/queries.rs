@@ -323,19 +323,51 @@ fn sketch_aggregation() -> impl Strategy<Value = Value> + Clone {
     prop_oneof![hll, merge, cardinality, theta, quantiles].boxed()
 }
 
+/// A filter over the outputs of [`all_dimensions`] instead of columns.
+fn over_groups(mut filter: Value) -> Value {
+    match &mut filter {
+        Value::Object(fields) => {
+            for (key, value) in fields.iter_mut() {
+                match value {
+                    Value::String(name) if key == "dimension" || key == "column" => {
+                        if !["absent", "__time"].contains(&name.as_str()) {
+                            name.insert(0, 'd');
+                        }
+                    }
+                    other => *other = over_groups(other.take()),
+                }
+            }
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(|item| *item = over_groups(item.take()));
+        }
+        _ => {}
+    }
+    filter
+}
+
 fn having() -> impl Strategy<Value = Value> {
-    let number =
-        (select(vec!["greaterThan", "lessThan", "equalTo"]), select(vec!["n", "a0", "p0"]), -2..5);
+    let fields = || select(vec!["n", "a0", "p0", "__time"]);
+    let values = prop_oneof![
+        4 => (-2_i64..5).prop_map(|value| json!(value)),
+        1 => select(vec![
+            json!(0.5), json!("9007199254740992.5"), json!(9_007_199_254_740_993_i64),
+            json!(i64::MAX), json!(18_446_744_073_709_551_615_u64), json!(1e300),
+        ]),
+    ];
+    let number = (select(vec!["greaterThan", "lessThan", "equalTo"]), fields(), values);
     let number = number.prop_map(
         |(kind, field, value)| json!({"type": kind, "aggregation": field, "value": value}),
     );
-    let filter = (select(vec!["n", "a0"]), 0..5).prop_map(|(field, lower)| {
-        json!({"type": "filter", "filter": {
+    let range = (fields(), 0..5).prop_map(|(field, lower)| {
+        json!({
             "type": "range", "column": field, "matchValueType": "DOUBLE", "lower": lower,
-        }})
+        })
     });
-    let null = Just(json!({"type": "filter", "filter": {"type": "null", "column": "a0"}}));
-    let leaf = prop_oneof![number, filter, null].boxed();
+    let null = Just(json!({"type": "null", "column": "a0"}));
+    let filter = prop_oneof![2 => range, 1 => null, 3 => filter().prop_map(over_groups)];
+    let filter = filter.prop_map(|filter| json!({"type": "filter", "filter": filter}));
+    let leaf = prop_oneof![number, filter].boxed();
     prop_oneof![
         3 => leaf.clone(),
         1 => leaf.clone().prop_map(|inner| json!({"type": "not", "havingSpec": inner})),

@@ -19,6 +19,7 @@ pub(crate) fn segment<'a>(
         name: name.to_owned(),
         column_type: match data {
             ColumnData::Long { .. } => ColumnType::Long,
+            ColumnData::Float { .. } => ColumnType::Float,
             ColumnData::Double { .. } => ColumnType::Double,
             ColumnData::String { .. } => ColumnType::String,
             _ => panic!("column '{name}' is of another type than tests have needed so far"),

@@ -54,7 +54,7 @@ fn combination(type_name: &str, fields: &[Filter]) -> Value {
     json!({"type": type_name, "fields": fields.iter().map(Filter::to_value).collect::<Vec<_>>()})
 }
 
-fn literal(value: &Literal) -> Value {
+pub(super) fn literal(value: &Literal) -> Value {
     match value {
         Literal::Long(long) => json!(long),
         Literal::Double(double) => json!(double),

@@ -3,9 +3,10 @@
 use henge_types::{Granularity, Interval};
 use serde_json::{Value, json};
 
+use super::filter::literal;
 use crate::datasource::DataSource;
 use crate::dimension::DimensionSpec;
-use crate::filter::Ordering;
+use crate::filter::{Literal, Ordering};
 use crate::having::Having;
 use crate::limit::{Direction, LimitSpec, OrderByColumn};
 use crate::virtual_column::VirtualColumn;
@@ -58,7 +59,7 @@ pub(super) fn ordering(ordering: Ordering) -> &'static str {
 }
 
 pub(super) fn having(clause: &Having) -> Value {
-    let comparison = |type_name: &str, aggregation: &str, value: f64| json!({"type": type_name, "aggregation": aggregation, "value": value});
+    let comparison = |type_name: &str, aggregation: &str, value: &Literal| json!({"type": type_name, "aggregation": aggregation, "value": literal(value)});
     match clause {
         Having::Always => json!({"type": "always"}),
         Having::Never => json!({"type": "never"}),
@@ -69,11 +70,9 @@ pub(super) fn having(clause: &Having) -> Value {
             json!({"type": "or", "havingSpecs": clauses.iter().map(having).collect::<Vec<_>>()})
         }
         Having::Not(clause) => json!({"type": "not", "havingSpec": having(clause)}),
-        Having::GreaterThan { aggregation, value } => {
-            comparison("greaterThan", aggregation, *value)
-        }
-        Having::LessThan { aggregation, value } => comparison("lessThan", aggregation, *value),
-        Having::EqualTo { aggregation, value } => comparison("equalTo", aggregation, *value),
+        Having::GreaterThan { aggregation, value } => comparison("greaterThan", aggregation, value),
+        Having::LessThan { aggregation, value } => comparison("lessThan", aggregation, value),
+        Having::EqualTo { aggregation, value } => comparison("equalTo", aggregation, value),
         Having::DimSelector { dimension, value } => {
             json!({"type": "dimSelector", "dimension": dimension, "value": value})
         }

@@ -1,9 +1,10 @@
 //! Having clauses and limit specs of groupBy.
 
 use super::filter::filter;
+use super::literal::number;
 use super::ordering::result_ordering;
 use crate::error::Result;
-use crate::filter::Ordering;
+use crate::filter::{Literal, Ordering};
 use crate::having::Having;
 use crate::limit::{Direction, LimitSpec, OrderByColumn};
 use crate::node::{Node, excerpt};
@@ -56,10 +57,10 @@ pub(super) fn having(node: &Node<'_>) -> Result<Having> {
     }
 }
 
-fn comparison(node: &Node<'_>) -> Result<(String, f64)> {
+fn comparison(node: &Node<'_>) -> Result<(String, Literal)> {
     let hint = "name an aggregator or post-aggregator of the query";
     let aggregation = node.require("aggregation", hint)?.name()?;
-    let value = node.require("value", "give the number to compare with")?.number()?;
+    let value = number(&node.require("value", "give the number to compare with")?)?;
     Ok((aggregation, value))
 }
 

@@ -15,6 +15,24 @@ pub(super) fn literal(node: &Node<'_>, match_type: &ColumnType) -> Result<Litera
     }
 }
 
+/// A number of any size, exact: what a double may not hold stays text.
+pub(super) fn number(node: &Node<'_>) -> Result<Literal> {
+    const TWO_TO_53: f64 = 9_007_199_254_740_992.0;
+    /// A double holds so many digits.
+    const SAFE_DIGITS: usize = 15;
+    let double = node.number()?;
+    let text = match node.value() {
+        serde_json::Value::String(text) => text.trim().to_owned(),
+        serde_json::Value::Number(number) if !number.is_f64() => number.to_string(),
+        _ => return Ok(Literal::Double(double)),
+    };
+    Ok(match text.parse() {
+        Ok(long) => Literal::Long(long),
+        Err(_) if text.len() <= SAFE_DIGITS && double.abs() < TWO_TO_53 => Literal::Double(double),
+        Err(_) => Literal::String(text),
+    })
+}
+
 /// Saturation, which limits and priorities can live with, would match the wrong rows here.
 fn long(node: &Node<'_>) -> Result<i64> {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;

@@ -1,9 +1,9 @@
-//! How strings compare in `bound` filters, `limitSpec` and topN: [`henge_query::Ordering`] applied.
+//! How strings compare in `bound` filters, `limitSpec` and topN: [`Ordering`] applied.
 
 use std::cmp::Ordering as Cmp;
 
-use henge_expr::number::{parse_double, parse_long};
-use henge_query::Ordering;
+use super::number::Number;
+use crate::filter::Ordering;
 
 /// Compares two values; null sorts before every value.
 #[must_use]
@@ -33,40 +33,13 @@ fn utf16_length(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.chars().map(char::len_utf16).sum() }
 }
 
-/// A number as text holds it. Integers stay exact.
-#[derive(Clone, Copy)]
-enum Number {
-    Long(i64),
-    Double(f64),
-}
-
-fn parse_number(text: &str) -> Option<Number> {
-    parse_long(text).map(Number::Long).or_else(|| parse_double(text).map(Number::Double))
-}
-
 /// Numbers by value; what does not parse comes first, by its bytes.
 fn compare_numeric(left: &str, right: &str) -> Cmp {
-    match (parse_number(left), parse_number(right)) {
-        (Some(Number::Long(a)), Some(Number::Long(b))) => a.cmp(&b),
-        (Some(Number::Long(a)), Some(Number::Double(b))) => compare_long_double(a, b),
-        (Some(Number::Double(a)), Some(Number::Long(b))) => compare_long_double(b, a).reverse(),
-        (Some(Number::Double(a)), Some(Number::Double(b))) => a.total_cmp(&b),
+    match (Number::parse(left), Number::parse(right)) {
+        (Some(a), Some(b)) => a.compare(b),
         (None, None) => left.cmp(right),
         (left, right) => left.is_some().cmp(&right.is_some()),
     }
-}
-
-/// Compares without rounding the integer.
-fn compare_long_double(long: i64, double: f64) -> Cmp {
-    const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
-    if double.is_nan() || double >= TWO_POW_63 {
-        return Cmp::Less;
-    }
-    if double < -TWO_POW_63 {
-        return Cmp::Greater;
-    }
-    let whole = double.floor();
-    long.cmp(&(whole as i64)).then(if double > whole { Cmp::Less } else { Cmp::Equal })
 }
 
 /// Compares chunk by chunk, where a chunk is a run of digits or a run of anything else. Runs of
@@ -152,6 +125,9 @@ mod tests {
         let (a, b) = ("9007199254740993", "9007199254740992.0");
         assert_eq!(compare(Ordering::Numeric, a, b), Cmp::Greater);
         assert_eq!(compare(Ordering::Numeric, b, a), Cmp::Less);
+        let (a, b) = ("0.10000000000000000001", "0.1");
+        assert_eq!(compare(Ordering::Numeric, a, b), Cmp::Greater);
+        assert_eq!(compare(Ordering::Numeric, "1e3", "1000"), Cmp::Equal);
     }
 
     #[test]
