@@ -6,6 +6,8 @@ use henge_platform::runtime::PoolError;
 use henge_query::QueryError;
 use henge_types::ErrorClass;
 
+use crate::view::Unavailable;
+
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
@@ -21,13 +23,17 @@ pub enum BrokerError {
     /// The pool failed.
     #[error(transparent)]
     Pool(#[from] PoolError),
-    /// Some segments could not be read anywhere: no silent partial answers.
-    #[error("{count} segment(s) are unavailable, first '{first}': the answer would be incomplete")]
-    SegmentsUnavailable {
-        /// How many.
-        count: usize,
-        /// One of them.
-        first: String,
+    /// Some segments cannot be read anywhere: no silent partial answers.
+    #[error(
+        "{0}; the answer would be incomplete: see GET /status/ready and the log for the reason, or \
+         set \"allowPartial\": true in the query's context for what there is"
+    )]
+    SegmentsUnavailable(Unavailable),
+    /// The metadata store was never read since the start.
+    #[error("the metadata store cannot be read, so it is not known what there is: {reason}")]
+    MetadataAway {
+        /// What it said.
+        reason: String,
     },
     /// Too many queries at once.
     #[error(
@@ -60,7 +66,7 @@ impl BrokerError {
             Self::Exec(error) => error.class(),
             Self::Node(error) => error.class(),
             Self::Pool(error) => error.class(),
-            Self::SegmentsUnavailable { .. } => ErrorClass::Unavailable,
+            Self::SegmentsUnavailable(_) | Self::MetadataAway { .. } => ErrorClass::Unavailable,
             Self::TooManyQueries { .. } => ErrorClass::Capacity,
             Self::TimedOut { .. } => ErrorClass::Timeout,
         }

@@ -10,15 +10,16 @@ use henge_platform::rpc::SegmentDescriptor;
 use henge_platform::runtime::Priority;
 use henge_platform::spill::{GroupSpill, SpillOptions};
 use henge_query::Query;
+use serde_json::{Map, Value};
 
 use crate::Broker;
 use crate::admission::{Admission, LOW_LANE};
 use crate::error::{BrokerError, Result};
+use crate::plan::Plan;
 use crate::profile::{Outcome, Profile, ResultCacheUse, type_name};
 use crate::results::AnswerId;
-use crate::route;
 use crate::scatter::Gathered;
-use crate::view::ClusterView;
+use crate::view::Unavailable;
 
 /// How often a query starts over because the timeline moved on under it.
 const RESTARTS: usize = 5;
@@ -37,6 +38,8 @@ pub struct QueryResponse {
     pub body: Option<Bytes>,
     /// Names the answer, when it is over immutable data only.
     pub etag: Option<String>,
+    /// What is to be known of the answer: empty unless it lacks something or may be out of date.
+    pub response_context: Map<String, Value>,
     /// What it took.
     pub profile: Profile,
 }
@@ -68,17 +71,11 @@ impl Running {
     }
 }
 
-/// What a view of the cluster has for a query.
-struct Plan {
-    view: Arc<ClusterView>,
-    segments: Vec<SegmentDescriptor>,
-    id: Option<AnswerId>,
-}
-
 #[derive(Default)]
 struct Answer {
     body: Option<Bytes>,
     etag: Option<String>,
+    response_context: Map<String, Value>,
 }
 
 impl Broker {
@@ -86,7 +83,8 @@ impl Broker {
     /// work.
     ///
     /// # Errors
-    /// When the query is wrong, fails, is refused, is cancelled or times out. Never a partial answer.
+    /// When the query is wrong, fails, is refused, is cancelled or times out, or when a segment that
+    /// it reads is unavailable and its context does not allow a partial answer.
     pub async fn execute(
         &self,
         query: Query,
@@ -107,8 +105,8 @@ impl Broker {
         let outcome = self.within(timeout_ms, &registered.cancel, work).await;
         profile.total_micros = micros(started.elapsed());
         self.report(&running.query, query_id, &profile, outcome.as_ref().err());
-        let Answer { body, etag } = outcome?;
-        Ok(QueryResponse { query_id: query_id.to_owned(), body, etag, profile })
+        let Answer { body, etag, response_context } = outcome?;
+        Ok(QueryResponse { query_id: query_id.to_owned(), body, etag, response_context, profile })
     }
 
     /// The merged partial result of a query, for those who want more than its JSON.
@@ -180,11 +178,12 @@ impl Broker {
         let mut vanished = Vec::new();
         for _ in 0..RESTARTS {
             running.context.cancel.check()?;
-            let plan = self.plan(running, if_none_match.is_some());
+            let plan = self.plan(running, if_none_match.is_some()).await?;
             profile.segments = plan.segments.len() as u64;
             let etag = plan.id.map(AnswerId::etag);
+            let response_context = plan.response_context();
             if let Some(known) = self.known(running, &plan, if_none_match, profile) {
-                return Ok(Answer { body: known, etag });
+                return Ok(Answer { body: known, etag, response_context });
             }
             let attempt = Running { spill: self.spill_of(&running.query), ..running.clone() };
             let gathered = self.scatter(&attempt, &plan.view, plan.segments).await?;
@@ -197,26 +196,11 @@ impl Broker {
                 if let (Some(id), true) = (plan.id, keeps) {
                     self.results.put(id, &body);
                 }
-                return Ok(Answer { body: Some(body), etag });
+                return Ok(Answer { body: Some(body), etag, response_context });
             }
             vanished = gathered.vanished;
         }
         Err(unavailable(&vanished))
-    }
-
-    fn plan(&self, running: &Running, wants_id: bool) -> Plan {
-        let view = self.views.current();
-        let mut segments = Vec::new();
-        for name in running.query.base().data_source.table_names() {
-            if let Some(table) = view.tables.get(name) {
-                segments.extend(route::segments_of(&running.query, table));
-            }
-        }
-        let context = &running.query.base().context;
-        let wants_id =
-            wants_id || context.use_result_level_cache || context.populate_result_level_cache;
-        let id = wants_id.then(|| AnswerId::of(&running.query, &view, &segments)).flatten();
-        Plan { view, segments, id }
     }
 
     /// The answer, when the client or the cache has it: then `Some`, without a body for the client's.
@@ -304,7 +288,7 @@ impl Broker {
 async fn loop_until_seen(broker: &Broker, running: &Running) -> Result<Gathered> {
     let mut vanished = Vec::new();
     for _ in 0..RESTARTS {
-        let plan = broker.plan(running, false);
+        let plan = broker.plan(running, false).await?;
         let gathered = broker.scatter(running, &plan.view, plan.segments).await?;
         if gathered.vanished.is_empty() {
             return Ok(gathered);
@@ -330,10 +314,7 @@ fn finish(running: &Running, gathered: Gathered) -> Result<Vec<u8>, ExecError> {
 }
 
 fn unavailable(segments: &[SegmentDescriptor]) -> BrokerError {
-    BrokerError::SegmentsUnavailable {
-        count: segments.len(),
-        first: segments.first().map(|s| s.id.to_string()).unwrap_or_default(),
-    }
+    BrokerError::SegmentsUnavailable(Unavailable::of(segments))
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -1,10 +1,11 @@
-//! The broker: builds its timeline from announcements, scatters a query to the data nodes, gathers
+//! The broker: builds its timeline from the metadata and announcements, scatters a query to the data nodes, gathers
 //! and merges the partial results, and finalises once.
 
 pub mod admission;
 pub mod api;
 pub mod error;
 pub mod execute;
+mod plan;
 pub mod profile;
 pub mod registry;
 pub mod results;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use henge_exec::MemoryPool;
 use henge_platform::discovery::{Discovery, ServerId};
+use henge_platform::metadata::MetadataStore;
 use henge_platform::rpc::DataNode;
 use henge_platform::runtime::CpuPool;
 use henge_platform::spill::SpillStorage;
@@ -30,7 +32,7 @@ use crate::admission::{Admission, LOW_LANE};
 use crate::profile::{QueryMetrics, show_cache};
 use crate::registry::QueryRegistry;
 use crate::results::ResultCache;
-use crate::view::ClusterViews;
+use crate::view::{Availability, ClusterViews};
 
 /// Limits and defaults of queries.
 #[derive(Debug, Clone)]
@@ -85,7 +87,7 @@ impl Default for BrokerOptions {
 pub struct Broker {
     pub(crate) options: BrokerOptions,
     pub(crate) pool: CpuPool,
-    pub(crate) views: ClusterViews,
+    pub(crate) views: Arc<ClusterViews>,
     pub(crate) nodes: RwLock<BTreeMap<ServerId, Arc<dyn DataNode>>>,
     pub(crate) registry: QueryRegistry,
     pub(crate) admission: Arc<Admission>,
@@ -96,11 +98,13 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A broker over the announcements of `discovery`. Without `spill`, groups stay in memory.
+    /// A broker over the segments that `metadata` call used and the announcements of `discovery`.
+    /// Without `spill`, groups stay in memory.
     #[must_use]
     pub fn new(
         options: BrokerOptions,
         discovery: Arc<dyn Discovery>,
+        metadata: Arc<dyn MetadataStore>,
         pool: CpuPool,
         spill: Option<Arc<dyn SpillStorage>>,
         metrics: &Metrics,
@@ -118,7 +122,7 @@ impl Broker {
             )),
             options,
             pool,
-            views: ClusterViews::new(discovery),
+            views: Arc::new(ClusterViews::new(discovery, metadata)),
             nodes: RwLock::default(),
             registry: QueryRegistry::default(),
             spill,
@@ -128,7 +132,39 @@ impl Broker {
         broker
     }
 
+    /// Keeps the view current beside the queries until the broker is dropped.
+    pub fn follow(self: &Arc<Self>) {
+        let broker = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(views) = broker.upgrade().map(|broker| Arc::clone(&broker.views)) {
+                // A failure is in the log and in the view.
+                let _ = views.refreshed().await;
+                views.wake().await;
+            }
+        });
+    }
+
+    /// What can be queried and what not, as of now.
+    ///
+    /// # Errors
+    /// When the metadata were never read.
+    pub async fn availability(&self) -> Result<Availability> {
+        Ok(Availability::of(&*self.views.current().await?))
+    }
+
     fn show(&self, metrics: &Metrics) {
+        let views = Arc::clone(&self.views);
+        let help = "Segments that queries want and no server has.";
+        metrics.gauge_by("henge_segments_unavailable", help, "datasource", move || {
+            let available = Availability::of(&views.latest());
+            let counts = available.unavailable.into_iter();
+            counts.map(|(name, unavailable)| (name, unavailable.count as u64)).collect()
+        });
+        let views = Arc::clone(&self.views);
+        let help = "1 while the metadata cannot be read and the last complete view is used.";
+        metrics.gauge("henge_metadata_away", help, &[], move || {
+            u64::from(views.latest().metadata.away.is_some())
+        });
         let results = Arc::clone(&self.results);
         show_cache(metrics, "result", move || results.stats());
         let admission = Arc::clone(&self.admission);

@@ -15,18 +15,17 @@ use crate::view::ClusterView;
 pub struct AnswerId(u128);
 
 impl AnswerId {
-    /// The identity of the answer over these segments; `None` when one of them still grows.
+    /// The identity of the answer over these segments; `None` when one of them still grows or is not
+    /// known to the metadata.
     #[must_use]
     pub fn of(query: &Query, view: &ClusterView, segments: &[SegmentDescriptor]) -> Option<Self> {
-        if !segments.iter().all(|segment| is_immutable(view, &segment.id)) {
-            return None;
-        }
         // The order in which intervals found the segments says nothing.
         let mut sorted: Vec<&SegmentDescriptor> = segments.iter().collect();
         sorted.sort_unstable_by_key(|segment| (&segment.id, segment.visible));
         let mut hasher = Xxh3Default::new();
         hasher.update(&query.cache_key().to_le_bytes());
         for SegmentDescriptor { id, visible } in sorted {
+            let checksum = checksum_of(view, id)?;
             hasher.update(&(id.datasource.len() as u64).to_le_bytes());
             hasher.update(id.datasource.as_bytes());
             for number in [
@@ -36,6 +35,7 @@ impl AnswerId {
                 i64::from(id.partition),
                 visible.start_ms,
                 visible.end_ms,
+                checksum.cast_signed(),
             ] {
                 hasher.update(&number.to_le_bytes());
             }
@@ -62,11 +62,13 @@ impl AnswerId {
     }
 }
 
-/// A segment that a historical node answers for is published, and then it never changes.
-fn is_immutable(view: &ClusterView, id: &SegmentId) -> bool {
-    let table = view.tables.get(&id.datasource);
-    let replicas = table.and_then(|table| table.replicas.get(id));
-    replicas.and_then(|replicas| replicas.first()).is_some_and(|first| !first.segment.realtime)
+/// What names the content of a segment that is published and served from its file: it never changes.
+/// A restored backup of the metadata may mean other content by the same id.
+fn checksum_of(view: &ClusterView, id: &SegmentId) -> Option<u64> {
+    let table = view.tables.get(&id.datasource)?;
+    let first = table.replicas.get(id)?.first()?;
+    let used = table.used.get(id)?;
+    (!first.segment.realtime).then_some(used.checksum)
 }
 
 /// Bodies by identity.
@@ -103,7 +105,9 @@ impl ResultCache {
 #[cfg(test)]
 mod tests {
     use henge_platform::discovery::{AnnouncedSegment, ChangeSet};
+    use henge_platform::metadata::PublishedSegment;
     use henge_types::{Interval, ShardSpec, Version};
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -121,8 +125,25 @@ mod tests {
             size_bytes: 1,
         });
         let mut view = ClusterView::default();
-        view.apply(&"s".into(), &ChangeSet { add: add.collect(), remove: Vec::new() });
+        let changes = ChangeSet { add: add.collect(), remove: Vec::new() };
+        view.apply(&"s".into(), &changes, Instant::now());
+        view.replace_used(&used(segments, 1), Instant::now());
         view
+    }
+
+    fn used(segments: &[(SegmentId, bool)], checksum: u64) -> Vec<PublishedSegment> {
+        let published = segments.iter().map(|(id, _)| PublishedSegment {
+            id: id.clone(),
+            shard_spec: ShardSpec::Numbered { partition: id.partition, core_partitions: 0 },
+            object_key: "k".into(),
+            size_bytes: 1,
+            checksum,
+            row_count: 1,
+            min_time_ms: 0,
+            max_time_ms: 0,
+            schema_json: "{}".into(),
+        });
+        published.collect()
     }
 
     fn id(view: &ClusterView, segments: &[(SegmentId, i64)], limit: u64) -> Option<AnswerId> {
@@ -152,6 +173,17 @@ mod tests {
         ] {
             assert!(other.is_some() && other != Some(first));
         }
+    }
+
+    /// Metadata restored from a backup may give an id to other content.
+    #[test]
+    fn other_content_by_the_same_id_has_another_identity() {
+        let segments = [(segment(1, 0), false)];
+        let mut all = view(&segments);
+        let visible = [(segment(1, 0), 10)];
+        let first = id(&all, &visible, 1).unwrap();
+        all.replace_used(&used(&segments, 2), Instant::now());
+        assert_ne!(id(&all, &visible, 1).unwrap(), first);
     }
 
     #[test]

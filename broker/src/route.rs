@@ -22,19 +22,31 @@ pub fn segments_of(query: &Query, table: &TableView) -> Vec<SegmentDescriptor> {
     if let Query::TimeBoundary(boundary) = query
         && boundary.base.filter.is_none()
         && boundary.base.intervals == [Interval::ETERNITY]
-        && holders.len() > 2
     {
-        // Only the outermost chunks can hold the first and the last timestamp.
-        holders.drain(1..holders.len() - 1);
+        leave_out_inner(&mut holders, table);
     }
     descriptors(holders)
+}
+
+/// Leaves out slices, in order of time, between two that surely hold rows: neither the first nor the
+/// last row is there. The slice of a segment that newer ones hide in part may hold none of its rows.
+fn leave_out_inner(holders: &mut Vec<TimelineHolder<()>>, table: &TableView) {
+    let holds_rows = |holder: &TimelineHolder<()>| {
+        holder.chunks.iter().any(|chunk| table.has_row_in(&chunk.id, holder.interval))
+    };
+    let (first, last) = (holders.iter().position(holds_rows), holders.iter().rposition(holds_rows));
+    if let (Some(first), Some(last)) = (first, last)
+        && first < last
+    {
+        holders.drain(first + 1..last);
+    }
 }
 
 /// The intervals that a query reads of a datasource.
 fn intervals_of(query: &Query, table: &TableView) -> Vec<Interval> {
     match query {
         Query::SegmentMetadata(SegmentMetadataQuery { using_default_interval: true, .. }) => {
-            let newest = table.replicas.keys().map(|id| id.interval.end_ms).max();
+            let newest = table.timeline.visible_span().map(|span| span.end_ms);
             newest
                 .map(|end_ms| Interval {
                     start_ms: end_ms.saturating_sub(DEFAULT_HISTORY_MS),
@@ -92,40 +104,4 @@ pub fn assign(
 }
 
 #[cfg(test)]
-mod tests {
-    use henge_platform::discovery::{AnnouncedSegment, ChangeSet};
-    use henge_types::{SegmentId, ShardSpec, Version};
-
-    use super::*;
-
-    fn announced(hour: i64, partition: u32) -> AnnouncedSegment {
-        let interval = Interval { start_ms: hour * 3_600_000, end_ms: (hour + 1) * 3_600_000 };
-        AnnouncedSegment {
-            id: SegmentId::new("t", interval, Version(1), partition),
-            shard_spec: ShardSpec::Numbered { partition, core_partitions: 0 },
-            tier: "hot".into(),
-            priority: 0,
-            realtime: false,
-            size_bytes: 1,
-        }
-    }
-
-    /// Hour and partition of the segments that a time boundary reads.
-    fn read(announcements: &[(i64, u32)]) -> Vec<(i64, u32)> {
-        let add = announcements.iter().map(|(hour, part)| announced(*hour, *part)).collect();
-        let mut view = ClusterView::default();
-        view.apply(&"s".into(), &ChangeSet { add, remove: Vec::new() });
-        let query = Query::parse(br#"{"queryType":"timeBoundary","dataSource":"t"}"#).unwrap();
-        let segments = segments_of(&query, &view.tables["t"]);
-        segments.iter().map(|s| (s.id.interval.start_ms / 3_600_000, s.id.partition)).collect()
-    }
-
-    #[test]
-    fn a_time_boundary_reads_the_first_and_the_last_chunk() {
-        let all: Vec<(i64, u32)> = (0..6).map(|hour| (hour, 0)).chain([(5, 1)]).collect();
-        assert_eq!(read(&all), [(0, 0), (5, 0), (5, 1)]);
-        assert_eq!(read(&all[..3]), [(0, 0), (2, 0)]);
-        assert_eq!(read(&all[..2]), [(0, 0), (1, 0)]);
-        assert_eq!(read(&all[..1]), [(0, 0)]);
-    }
-}
+mod tests;

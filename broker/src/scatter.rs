@@ -83,7 +83,7 @@ impl Broker {
             if pending.is_empty() {
                 return Ok(gathered);
             }
-            view = self.views.current();
+            view = self.views.current().await?;
         }
         gathered.vanished = pending;
         Ok(gathered)

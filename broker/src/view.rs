@@ -1,121 +1,131 @@
-//! What the broker knows of the cluster: for each datasource a timeline of its announced segments
-//! and the servers of each. Views are immutable; a query works on one from beginning to end.
+//! What the broker knows of the cluster: for each datasource a timeline of what is to be answered
+//! for, and the servers that can. Views are immutable; a query works on one from beginning to end.
+//!
+//! The timeline holds the segments that the metadata call used and the buffered ones that realtime
+//! nodes announce. A used segment stays in it when nobody announces it: then it is missing, and a
+//! query that wants it fails or says so. A published segment that the metadata do not call used is
+//! left out, whoever announces it.
 
-use std::collections::{BTreeMap, HashMap};
+mod follow;
+mod table;
+#[cfg(test)]
+mod tests;
+mod unavailable;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use henge_platform::discovery::{AnnouncedSegment, ChangeSet, Discovery, ServerId};
-use henge_types::{SegmentId, Timeline};
-use parking_lot::Mutex;
+use henge_platform::discovery::{ChangeSet, DiscoverySnapshot, ServerId};
+use henge_platform::metadata::{PublishedSegment, SegmentChange};
+use henge_types::SegmentId;
+use tokio::time::Instant;
 
-/// A server that has a segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replica {
-    /// The server.
-    pub server: ServerId,
-    /// What it announced.
-    pub segment: AnnouncedSegment,
-}
-
-/// One datasource.
-#[derive(Debug, Clone, Default)]
-pub struct TableView {
-    /// Announced segments by time and version.
-    pub timeline: Timeline<()>,
-    /// Servers of each, the preferred one first.
-    pub replicas: HashMap<SegmentId, Vec<Replica>>,
-}
+pub use follow::{ClusterViews, GRACE};
+pub use table::{Replica, TableView, UsedSegment};
+pub use unavailable::{Availability, Unavailable};
 
 /// All datasources at one instant.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterView {
     /// The version of discovery that this view shows.
     pub version: u64,
-    /// Datasources that have announced segments.
+    /// How far the metadata were followed.
+    pub metadata: MetadataPosition,
+    /// Datasources that have used or announced segments.
     pub tables: BTreeMap<Arc<str>, Arc<TableView>>,
 }
 
-/// Keeps the newest view.
-#[derive(Debug)]
-pub struct ClusterViews {
-    discovery: Arc<dyn Discovery>,
-    current: Mutex<Arc<ClusterView>>,
+/// How far a view has followed the metadata.
+#[derive(Debug, Clone, Default)]
+pub struct MetadataPosition {
+    /// The change sequence; `None` before the first complete read.
+    pub sequence: Option<u64>,
+    /// The store's count of commits when it was read.
+    pub commits: u64,
+    /// Set while the store cannot be read: the view then shows what was known last.
+    pub away: Option<Away>,
 }
 
-impl ClusterViews {
-    /// Follows `discovery`.
-    #[must_use]
-    pub fn new(discovery: Arc<dyn Discovery>) -> Self {
-        Self { discovery, current: Mutex::default() }
-    }
-
-    /// The view that includes every change announced so far.
-    #[must_use]
-    pub fn current(&self) -> Arc<ClusterView> {
-        let mut current = self.current.lock();
-        match self.discovery.changes_since(current.version) {
-            Some(changes) if changes.is_empty() => {}
-            Some(changes) => {
-                let mut view = ClusterView::clone(&current);
-                for change in changes {
-                    view.apply(&change.server, &change.changes);
-                    view.version = change.version;
-                }
-                *current = Arc::new(view);
-            }
-            None => *current = Arc::new(self.rebuild()),
-        }
-        Arc::clone(&current)
-    }
-
-    fn rebuild(&self) -> ClusterView {
-        let snapshot = self.discovery.snapshot();
-        let mut view = ClusterView { version: snapshot.version, ..ClusterView::default() };
-        for (server, segments) in &snapshot.servers {
-            let add = segments.values().cloned().collect();
-            view.apply(server, &ChangeSet { add, remove: Vec::new() });
-        }
-        view
-    }
+/// The metadata store cannot be read.
+#[derive(Debug, Clone)]
+pub struct Away {
+    /// Since when.
+    pub since: Instant,
+    /// When it was asked last.
+    pub tried: Instant,
+    /// What it said.
+    pub reason: Arc<str>,
 }
 
 impl ClusterView {
-    /// Applies one server's change set.
-    pub fn apply(&mut self, server: &ServerId, changes: &ChangeSet) {
+    /// Applies one server's change set. `awaited_until` is when segments that lose their last server
+    /// by it begin to count as missing.
+    pub fn apply(&mut self, server: &ServerId, changes: &ChangeSet, awaited_until: Instant) {
         for segment in &changes.add {
-            let table = self.tables.entry(Arc::clone(&segment.id.datasource)).or_default();
-            Arc::make_mut(table).add(server, segment);
+            self.table(&segment.id).announce(server, segment, awaited_until);
         }
         for id in &changes.remove {
-            if let Some(table) = self.tables.get_mut(&id.datasource) {
-                let table = Arc::make_mut(table);
-                table.remove(server, id);
-                if table.replicas.is_empty() {
-                    self.tables.remove(&id.datasource);
-                }
+            self.change_known(id, |table| table.withdraw(server, id, awaited_until));
+        }
+    }
+
+    /// Brings the announcements in line with a snapshot: for an observer that fell too far behind.
+    pub fn apply_snapshot(&mut self, snapshot: &DiscoverySnapshot, awaited_until: Instant) {
+        let mut gone: BTreeMap<ServerId, Vec<SegmentId>> = BTreeMap::new();
+        for (id, replica) in self.tables.values().flat_map(|table| table.announcements()) {
+            let announced = snapshot.servers.get(&replica.server);
+            if !announced.is_some_and(|segments| segments.contains_key(id)) {
+                gone.entry(replica.server.clone()).or_default().push(id.clone());
+            }
+        }
+        // What is new comes first: a segment that moved is on some server at every instant.
+        for (server, segments) in &snapshot.servers {
+            let add = segments.values().cloned().collect();
+            self.apply(server, &ChangeSet { add, remove: Vec::new() }, awaited_until);
+        }
+        for (server, remove) in gone {
+            self.apply(&server, &ChangeSet { add: Vec::new(), remove }, awaited_until);
+        }
+        self.version = snapshot.version;
+    }
+
+    /// Applies changes of the used segments, in order.
+    pub fn apply_used(&mut self, changes: &[SegmentChange], awaited_until: Instant) {
+        for change in changes {
+            match change {
+                SegmentChange::Used(segment) => self.publish(segment, awaited_until),
+                SegmentChange::Unused(id) => self.change_known(id, |table| table.retire(id)),
             }
         }
     }
-}
 
-impl TableView {
-    fn add(&mut self, server: &ServerId, segment: &AnnouncedSegment) {
-        let replicas = self.replicas.entry(segment.id.clone()).or_default();
-        if replicas.is_empty() {
-            self.timeline.add(segment.id.clone(), segment.shard_spec, ());
+    /// Makes these the used segments, and no others.
+    pub fn replace_used(&mut self, used: &[PublishedSegment], awaited_until: Instant) {
+        let kept: std::collections::HashSet<&SegmentId> = used.iter().map(|s| &s.id).collect();
+        let before = self.tables.values().flat_map(|table| table.used.keys());
+        let gone: Vec<SegmentId> = before.filter(|id| !kept.contains(id)).cloned().collect();
+        for id in gone {
+            self.change_known(&id, |table| table.retire(&id));
         }
-        replicas.retain(|replica| replica.server != *server);
-        replicas.push(Replica { server: server.clone(), segment: segment.clone() });
-        // Larger priorities first, then mapped segments before growing ones.
-        replicas.sort_by_key(|r| (std::cmp::Reverse(r.segment.priority), r.segment.realtime));
+        for segment in used {
+            self.publish(segment, awaited_until);
+        }
     }
 
-    fn remove(&mut self, server: &ServerId, id: &SegmentId) {
-        let Some(replicas) = self.replicas.get_mut(id) else { return };
-        replicas.retain(|replica| replica.server != *server);
-        if replicas.is_empty() {
-            self.replicas.remove(id);
-            self.timeline.remove(id);
+    fn publish(&mut self, segment: &PublishedSegment, awaited_until: Instant) {
+        self.table(&segment.id).publish(segment, awaited_until);
+    }
+
+    fn table(&mut self, id: &SegmentId) -> &mut TableView {
+        Arc::make_mut(self.tables.entry(Arc::clone(&id.datasource)).or_default())
+    }
+
+    fn change_known(&mut self, id: &SegmentId, change: impl FnOnce(&mut TableView)) {
+        let Some(table) = self.tables.get_mut(&id.datasource) else { return };
+        let table = Arc::make_mut(table);
+        change(table);
+        if table.is_empty() {
+            self.tables.remove(&id.datasource);
         }
     }
 }

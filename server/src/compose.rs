@@ -163,7 +163,7 @@ async fn start_roles(config: &ServerConfig, folder: &DataFolder) -> Result<Roles
     coordinator.run_once().await.context("load segments")?;
     let published = Arc::new(Notify::new());
     let dependencies = Dependencies {
-        metadata,
+        metadata: metadata.clone(),
         storage,
         discovery: discovery.clone(),
         clock: Arc::clone(&clock),
@@ -177,12 +177,28 @@ async fn start_roles(config: &ServerConfig, folder: &DataFolder) -> Result<Roles
         .await
         .context("start ingestion")?;
     let spill = LocalSpillStorage::open(&folder.spill()).context("open the spill folder")?;
-    let broker =
-        Broker::new(broker_options(config), discovery, pool, Some(Arc::new(spill)), &metrics);
-    let broker = Arc::new(broker);
+    let broker = Arc::new(Broker::new(
+        broker_options(config),
+        discovery,
+        metadata,
+        pool,
+        Some(Arc::new(spill)),
+        &metrics,
+    ));
     broker.connect(historical.clone());
     broker.connect(realtime.clone());
+    report_unavailable(&broker).await?;
+    broker.follow();
     Ok(Roles { broker, realtime, historical, metrics, accounts })
+}
+
+/// Names at the start what is used and could not be loaded: queries over it fail until it can.
+async fn report_unavailable(broker: &Broker) -> Result<()> {
+    let available = broker.availability().await.context("read what is published")?;
+    for (datasource, unavailable) in &available.unavailable {
+        tracing::error!(datasource, "starts although {unavailable}");
+    }
+    Ok(())
 }
 
 /// Ingestion has threads of its own, which the operating system prefers less than those of queries.
@@ -248,7 +264,7 @@ fn router(config: &ServerConfig, roles: &Roles) -> Router {
     let router = Router::new()
         .merge(henge_broker::api::router(Arc::clone(&roles.broker)))
         .merge(henge_realtime_node::api::router(Arc::clone(&roles.realtime)))
-        .merge(status::router(roles.metrics.clone()));
+        .merge(status::router(roles.metrics.clone(), Arc::clone(&roles.broker)));
     let answers = roles.accounts.answers.clone();
     with_fallbacks(router)
         .layer(axum::middleware::from_fn_with_state(answers, charge_answers))

@@ -1,21 +1,26 @@
-//! `/status` and `/status/health`: what clients and load balancers ask first; `/metrics`: numbers
-//! for operators.
+//! `/status` and `/status/health`: what clients and load balancers ask first; `/status/ready`: what
+//! can be queried and what not; `/metrics`: numbers for operators.
+
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use henge_broker::Broker;
+use henge_platform::http::DruidError;
 use henge_platform::telemetry::Metrics;
 use serde_json::{Value, json};
 
 /// The routes.
-pub fn router(metrics: Metrics) -> Router {
+pub fn router(metrics: Metrics, broker: Arc<Broker>) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/status/health", get(health))
         .route("/metrics", get(numbers))
         .with_state(metrics)
+        .merge(Router::new().route("/status/ready", get(ready)).with_state(broker))
 }
 
 /// Prometheus' text format.
@@ -32,7 +37,25 @@ async fn status() -> Json<Value> {
     }))
 }
 
-/// The server listens only once everything that was stored is queryable, so it is healthy.
+/// The server listens, so it is ready; `complete` says whether everything that is used is served.
+async fn ready(State(broker): State<Arc<Broker>>) -> Result<Json<Value>, DruidError> {
+    let available = broker.availability().await?;
+    let by_datasource: serde_json::Map<String, Value> = available
+        .unavailable
+        .iter()
+        .map(|(name, unavailable)| (name.clone(), unavailable.to_json()))
+        .collect();
+    Ok(Json(json!({
+        "ready": true,
+        "complete": by_datasource.is_empty() && available.metadata_away.is_none(),
+        "unavailableSegments": available.count(),
+        "unavailable": by_datasource,
+        "metadataAway": available.metadata_away,
+    })))
+}
+
+/// The server listens only once everything that was stored is queryable, or could not be loaded and
+/// is named by `/status/ready`. So the process is healthy; clients compare this with `true`.
 async fn health() -> Json<bool> {
     Json(true)
 }

@@ -1,6 +1,8 @@
 //! A server in this process, for tests: real HTTP on a free port, a temporary data directory.
 #![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
+use std::path::Path;
+
 use henge_platform::config::ServerConfig;
 use henge_server::Running;
 use serde_json::{Value, json};
@@ -44,11 +46,23 @@ impl TestServer {
 
     /// Stops and starts again on the same data.
     pub fn restart(&mut self) {
+        self.restart_after(|_| ());
+    }
+
+    /// Stops, lets `change` do what it wants to the data directory, and starts again.
+    pub fn restart_after(&mut self, change: impl FnOnce(&Path)) {
         if let Some(running) = self.running.take() {
             drop(self.runtime.block_on(running.stop()));
         }
+        change(&self.config.data_dir);
         let started = self.runtime.block_on(henge_server::start(&self.config));
         self.running = Some(started.expect("start the server again"));
+    }
+
+    /// Where everything is kept.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.config.data_dir
     }
 
     /// Hands off everything that is buffered.

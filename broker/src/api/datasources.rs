@@ -13,9 +13,13 @@ use serde_json::{Value, json};
 
 use crate::Broker;
 
-/// The names of the datasources that have data.
-pub(super) async fn list(State(broker): State<Arc<Broker>>) -> Json<Vec<String>> {
-    Json(broker.views.current().tables.keys().map(ToString::to_string).collect())
+/// The names of the datasources that have data, served or not.
+pub(super) async fn list(
+    State(broker): State<Arc<Broker>>,
+) -> Result<Json<Vec<String>>, DruidError> {
+    let view = broker.views.current().await?;
+    let with_data = view.tables.iter().filter(|(_, table)| !table.timeline.is_empty());
+    Ok(Json(with_data.map(|(name, _)| name.to_string()).collect()))
 }
 
 /// `{"dimensions":[…],"metrics":[…]}`; both empty for a datasource without data, as in Druid.

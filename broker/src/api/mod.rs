@@ -29,6 +29,10 @@ pub fn router(broker: Arc<Broker>) -> Router {
 
 impl From<BrokerError> for DruidError {
     fn from(error: BrokerError) -> Self {
-        Self::new(error.class(), error.to_string())
+        let shown = Self::new(error.class(), error.to_string());
+        let BrokerError::SegmentsUnavailable(unavailable) = error else { return shown };
+        let details = unavailable.to_json();
+        let details = details.as_object().into_iter().flatten();
+        details.fold(shown, |shown, (name, value)| shown.with_context(name, value.to_string()))
     }
 }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_query::Query;
+use serde_json::{Map, Value};
 
 use crate::Broker;
 use crate::execute::QueryResponse;
@@ -65,7 +66,7 @@ fn respond(response: QueryResponse, pretty: bool, wants_profile: bool) -> Respon
     };
     let headers = http.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(RESPONSE_CONTEXT, HeaderValue::from_static("{}"));
+    headers.insert(RESPONSE_CONTEXT, context_value(response.response_context));
     if let Some(Ok(etag)) = response.etag.map(HeaderValue::try_from) {
         headers.insert(DRUID_ETAG, etag.clone());
         headers.insert(header::ETAG, etag);
@@ -75,6 +76,21 @@ fn respond(response: QueryResponse, pretty: bool, wants_profile: bool) -> Respon
         headers.insert(PROFILE, profile);
     }
     with_id(http, &response.query_id)
+}
+
+/// The response context as a header: JSON in ASCII.
+fn context_value(context: Map<String, Value>) -> HeaderValue {
+    let mut text = String::new();
+    for character in Value::Object(context).to_string().chars() {
+        let mut units = [0; 2];
+        match character {
+            ' '..='~' => text.push(character),
+            other => other.encode_utf16(&mut units).iter().for_each(|unit| {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }),
+        }
+    }
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("{}"))
 }
 
 fn with_id(mut response: Response, query_id: &str) -> Response {

@@ -50,7 +50,7 @@ pub struct QueryContext {
     pub profile: bool,
     /// `maxOnDiskStorage`: bytes that a groupBy may spill; `None` is the server's setting.
     pub max_on_disk_storage_bytes: Option<u64>,
-    /// `returnPartialResults`: mark an incomplete answer instead of failing.
+    /// `allowPartial`, in Druid `returnPartialResults`: mark an incomplete answer instead of failing.
     pub return_partial_results: bool,
     /// `uncoveredIntervalsLimit`.
     pub uncovered_intervals_limit: u32,

@@ -3,6 +3,7 @@
 //! Segments and the source position that they contain are published in one transaction, which is
 //! what makes ingestion exactly-once; versions come from a sequence, never from a clock.
 
+mod commits;
 mod error;
 pub mod manifest;
 mod memory;

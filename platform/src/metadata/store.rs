@@ -73,6 +73,11 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// Up to `limit` changes of the used segments after `sequence`.
     async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges>;
 
+    /// A number that moves after each commit made through this store that may have changed the used
+    /// segments. Whoever sees it unmoved need not ask for changes, but for those that other
+    /// processes make: these are found by polling.
+    fn commits(&self) -> tokio::sync::watch::Receiver<u64>;
+
     /// Marks segments unused; gives how many were used before. Unknown ids are ignored.
     async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize>;
 

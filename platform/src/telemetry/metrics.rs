@@ -55,6 +55,7 @@ impl Histogram {
 }
 
 type Read = Arc<dyn Fn() -> u64 + Send + Sync>;
+type ReadEach = Arc<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
 
 #[derive(Clone)]
 enum Metric {
@@ -64,6 +65,11 @@ enum Metric {
     Read {
         kind: &'static str,
         read: Read,
+    },
+    /// Gauges read when shown, one a value of a label.
+    ReadEach {
+        label: &'static str,
+        read: ReadEach,
     },
 }
 
@@ -124,6 +130,19 @@ impl Metrics {
         self.metric(name, help, labels, || metric);
     }
 
+    /// Shows what `read` gives, by value of a label: for values that are known only then, and of
+    /// which there are few, such as the datasources that something is wrong with.
+    pub fn gauge_by(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        label: &'static str,
+        read: impl Fn() -> Vec<(String, u64)> + Send + Sync + 'static,
+    ) {
+        let metric = Metric::ReadEach { label, read: Arc::new(read) };
+        self.metric(name, help, &[], || metric);
+    }
+
     /// Shows what `read` gives as a number that only grows.
     pub fn counter_of(
         &self,
@@ -158,6 +177,7 @@ impl Metrics {
                 Some(Metric::Counter(_)) => "counter",
                 Some(Metric::Histogram(_)) => "histogram",
                 Some(Metric::Read { kind, .. }) => kind,
+                Some(Metric::ReadEach { .. }) => "gauge",
                 None => continue,
             };
             // Writing to a string cannot fail.
@@ -166,6 +186,11 @@ impl Metrics {
                 match metric {
                     Metric::Counter(counter) => line(&mut out, name, labels, counter.get()),
                     Metric::Read { read, .. } => line(&mut out, name, labels, read()),
+                    Metric::ReadEach { label, read } => {
+                        for (value, number) in read() {
+                            line(&mut out, name, &labels_text(&[(*label, &value)]), number);
+                        }
+                    }
                     Metric::Histogram(histogram) => {
                         render_histogram(&mut out, name, labels, histogram);
                     }
@@ -216,8 +241,10 @@ mod tests {
         metrics.clone().counter("a_total", "A.", &[("x", "1")]).add(3);
         metrics.counter("a_total", "A.", &[("x", "2")]).add(1);
         metrics.gauge("b", "B.", &[], || 7);
+        metrics.gauge_by("c", "C.", "of", || vec![("x".into(), 1), ("y".into(), 2)]);
         let expected = "# HELP a_total A.\n# TYPE a_total counter\na_total{x=\"1\"} 5\n\
-                        a_total{x=\"2\"} 1\n# HELP b B.\n# TYPE b gauge\nb 7\n";
+                        a_total{x=\"2\"} 1\n# HELP b B.\n# TYPE b gauge\nb 7\n\
+                        # HELP c C.\n# TYPE c gauge\nc{of=\"x\"} 1\nc{of=\"y\"} 2\n";
         assert_eq!(metrics.render(), expected);
     }
 

@@ -115,7 +115,8 @@ fn scheduling(node: &Node<'_>, context: &mut QueryContext) -> Result<()> {
     context.force_projections = node.boolean_or("forceProjections", false)?;
     context.profile = node.boolean_or("profile", false)?;
     context.max_on_disk_storage_bytes = node.optional_unsigned("maxOnDiskStorage")?;
-    context.return_partial_results = node.boolean_or("returnPartialResults", false)?;
+    context.return_partial_results = node.boolean_or("allowPartial", false)?
+        || node.boolean_or("returnPartialResults", false)?;
     if let Some(limit) = node.get("uncoveredIntervalsLimit") {
         context.uncovered_intervals_limit = limit.within(0, i64::from(i32::MAX))?;
     }

@@ -155,6 +155,10 @@ impl MetadataStore for ManifestedStore {
         self.inner.segment_changes(sequence, limit).await
     }
 
+    fn commits(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.commits()
+    }
+
     async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
         let marked = self.inner.mark_unused(ids).await?;
         self.write_manifests().await?;

@@ -6,8 +6,10 @@ mod state;
 use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use self::state::State;
+use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
@@ -23,13 +25,18 @@ use super::store::MetadataStore;
 pub struct MemoryMetadataStore {
     cluster_uuid: String,
     state: Mutex<State>,
+    commits: Commits,
 }
 
 impl MemoryMetadataStore {
     /// An empty store of a new cluster.
     #[must_use]
     pub fn new() -> Self {
-        Self { cluster_uuid: super::new_cluster_uuid(), state: Mutex::default() }
+        Self {
+            cluster_uuid: super::new_cluster_uuid(),
+            state: Mutex::default(),
+            commits: Commits::default(),
+        }
     }
 }
 
@@ -106,6 +113,7 @@ impl MetadataStore for MemoryMetadataStore {
     }
 
     async fn publish(&self, request: &PublishRequest) -> Result<PublishOutcome> {
+        let _noted = self.commits.note();
         self.state.lock().publish(&self.cluster_uuid, request)
     }
 
@@ -131,7 +139,12 @@ impl MetadataStore for MemoryMetadataStore {
         Ok(self.state.lock().changes(sequence, limit))
     }
 
+    fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
     async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
+        let _noted = self.commits.note();
         let mut state = self.state.lock();
         let unused = state.mark_unused(ids);
         let marked = unused.len();

@@ -11,9 +11,11 @@ use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
 use sqlx::Sqlite;
 use sqlx::sqlite::SqliteConnection;
+use tokio::sync::watch;
 
 use self::convert::{get_u64, store_error, to_i64, to_json};
 use self::open::Pools;
+use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
@@ -31,6 +33,7 @@ pub use open::SqliteOptions;
 pub struct SqliteMetadataStore {
     pools: Pools,
     cluster_uuid: String,
+    commits: Commits,
 }
 
 impl SqliteMetadataStore {
@@ -45,7 +48,7 @@ impl SqliteMetadataStore {
             .fetch_one(&pools.readers)
             .await
             .map_err(store_error)?;
-        Ok(Self { pools, cluster_uuid })
+        Ok(Self { pools, cluster_uuid, commits: Commits::default() })
     }
 
     /// Makes a store at a path where none is, from what a complete manifest says. Versions up to
@@ -183,6 +186,7 @@ impl MetadataStore for SqliteMetadataStore {
             return Ok(outcome);
         }
         crash_point("metadata/before-commit");
+        let _noted = self.commits.note();
         transaction.commit().await.map_err(|error| MetadataError::OutcomeUnknown {
             transaction_id: request.transaction_id.clone(),
             reason: error.to_string(),
@@ -216,6 +220,10 @@ impl MetadataStore for SqliteMetadataStore {
         segments::changes(&mut *self.reader().await?, sequence, limit).await
     }
 
+    fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
     async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
         let mut transaction = self.begin().await?;
         let unused = segments::mark_unused(&mut transaction, ids).await?;
@@ -224,6 +232,7 @@ impl MetadataStore for SqliteMetadataStore {
             let change = Manifest { unused, ..Manifest::default() };
             manifests::enqueue(&mut transaction, change).await?;
         }
+        let _noted = self.commits.note();
         transaction.commit().await.map_err(store_error)?;
         Ok(marked)
     }

@@ -1,0 +1,119 @@
+//! Planning a query on one view: what it reads, who can answer, and what nobody can.
+
+use std::sync::Arc;
+
+use henge_platform::rpc::SegmentDescriptor;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use crate::Broker;
+use crate::error::{BrokerError, Result};
+use crate::execute::Running;
+use crate::results::AnswerId;
+use crate::route;
+use crate::view::{ClusterView, Unavailable};
+
+/// What a view of the cluster has for a query.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) view: Arc<ClusterView>,
+    /// What is read: some server has each.
+    pub(crate) segments: Vec<SegmentDescriptor>,
+    /// What an answer lacks that may be partial.
+    pub(crate) unavailable: Unavailable,
+    /// Names the answer when it is whole and over immutable data.
+    pub(crate) id: Option<AnswerId>,
+}
+
+impl Plan {
+    /// What the answer says of itself: nothing when it is whole and up to date.
+    pub(crate) fn response_context(&self) -> Map<String, Value> {
+        let mut context = Map::new();
+        if !self.unavailable.is_empty()
+            && let Value::Object(missing) = self.unavailable.to_json()
+        {
+            context.extend(missing);
+        }
+        if let Some(away) = &self.view.metadata.away {
+            let age_ms = u64::try_from(away.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            context.insert("metadataAway".into(), json!({ "sinceMs": age_ms }));
+        }
+        context
+    }
+}
+
+impl Broker {
+    /// Plans a query on the current view. What nobody serves is waited for as long as it is expected
+    /// any moment: it was just published, or just lost its last server.
+    ///
+    /// # Errors
+    /// `SegmentsUnavailable` when nobody serves what the query wants, unless it may be partial.
+    pub(crate) async fn plan(&self, running: &Running, wants_id: bool) -> Result<Plan> {
+        let mut view = self.views.current().await?;
+        let mut has_asked = false;
+        loop {
+            let (segments, missing) = wanted(running, &view);
+            if missing.is_empty() {
+                return Ok(self.whole(running, view, segments, wants_id));
+            }
+            if !has_asked {
+                view = self.views.refreshed().await?;
+                has_asked = true;
+                continue;
+            }
+            let deadline = awaited_until(&view, &missing);
+            if self.views.is_outdated_before(&view, deadline).await {
+                view = self.views.current().await?;
+                continue;
+            }
+            let unavailable = Unavailable::of(&missing);
+            if !running.query.base().context.return_partial_results {
+                return Err(BrokerError::SegmentsUnavailable(unavailable));
+            }
+            return Ok(Plan { view, segments, unavailable, id: None });
+        }
+    }
+
+    fn whole(
+        &self,
+        running: &Running,
+        view: Arc<ClusterView>,
+        segments: Vec<SegmentDescriptor>,
+        wants_id: bool,
+    ) -> Plan {
+        let context = &running.query.base().context;
+        let wants_id =
+            wants_id || context.use_result_level_cache || context.populate_result_level_cache;
+        let wants_id = wants_id && view.metadata.away.is_none();
+        let id = wants_id.then(|| AnswerId::of(&running.query, &view, &segments)).flatten();
+        Plan { view, segments, unavailable: Unavailable::default(), id }
+    }
+}
+
+/// What the query reads: what some server has, and what none has.
+fn wanted(
+    running: &Running,
+    view: &ClusterView,
+) -> (Vec<SegmentDescriptor>, Vec<SegmentDescriptor>) {
+    let (mut served, mut missing) = (Vec::new(), Vec::new());
+    for name in running.query.base().data_source.table_names() {
+        let Some(table) = view.tables.get(name) else { continue };
+        let segments = route::segments_of(&running.query, table);
+        if table.lost.is_empty() {
+            served.extend(segments);
+            continue;
+        }
+        for segment in segments {
+            let side = if table.is_served(&segment.id) { &mut served } else { &mut missing };
+            side.push(segment);
+        }
+    }
+    (served, missing)
+}
+
+fn awaited_until(view: &ClusterView, missing: &[SegmentDescriptor]) -> Instant {
+    let awaited = missing.iter().filter_map(|segment| {
+        view.tables.get(&segment.id.datasource)?.lost.get(&segment.id).copied()
+    });
+    awaited.max().unwrap_or_else(Instant::now)
+}

@@ -1,0 +1,235 @@
+//! Keeping the view current: the metadata by change sequence, announcements by version.
+//!
+//! A query finds the view current without asking anybody, unless something was committed or
+//! announced meanwhile. All that is new is applied to a copy, which then takes the view's place: a
+//! publication is seen whole or not at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use henge_platform::discovery::Discovery;
+use henge_platform::metadata::{MetadataError, MetadataStore, SegmentChange, SegmentSnapshot};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{Away, ClusterView, MetadataPosition};
+use crate::error::{BrokerError, Result};
+
+/// How long a segment that just lost its last server, or that was just published, is waited for
+/// before queries fail.
+pub const GRACE: Duration = Duration::from_secs(5);
+/// The same at the start: nearly all that nobody serves then was tried, and failed.
+const GRACE_AT_START: Duration = Duration::from_secs(3);
+/// The longest time between two reads of the metadata: finds what other processes committed.
+const PERIOD: Duration = Duration::from_secs(2);
+/// How long a query waits for the metadata before it goes on with what was known last.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// While the metadata are away they are tried again after so long.
+const RETRY: Duration = Duration::from_secs(1);
+/// Changes asked for in one go.
+const CHANGES_PER_READ: usize = 10_000;
+/// How often reading starts over because something was committed meanwhile.
+const ROUNDS: usize = 8;
+
+/// Keeps the newest view.
+#[derive(Debug)]
+pub struct ClusterViews {
+    discovery: Arc<dyn Discovery>,
+    metadata: Arc<dyn MetadataStore>,
+    versions: watch::Receiver<u64>,
+    commits: watch::Receiver<u64>,
+    current: Mutex<Arc<ClusterView>>,
+    /// Held by the one who brings the view up to date.
+    catching_up: tokio::sync::Mutex<()>,
+}
+
+/// What was read of the metadata.
+struct Read {
+    /// The count of commits before it was read.
+    commits: u64,
+    outcome: Result<Used, MetadataError>,
+}
+
+enum Used {
+    All(SegmentSnapshot),
+    Changes(Vec<SegmentChange>, u64),
+}
+
+impl Read {
+    fn apply(self, view: &mut ClusterView) {
+        let now = Instant::now();
+        let is_first = view.metadata.sequence.is_none();
+        let awaited_until = now + if is_first { GRACE_AT_START } else { GRACE };
+        let sequence = match self.outcome {
+            Ok(Used::All(snapshot)) => {
+                view.replace_used(&snapshot.segments, awaited_until);
+                snapshot.sequence
+            }
+            Ok(Used::Changes(changes, sequence)) => {
+                view.apply_used(&changes, awaited_until);
+                sequence
+            }
+            Err(error) => {
+                let since = view.metadata.away.as_ref().map_or(now, |away| away.since);
+                tracing::warn!(%error, "cannot read the metadata, the last complete view is used");
+                let reason = error.to_string().into();
+                view.metadata.away = Some(Away { since, tried: now, reason });
+                return;
+            }
+        };
+        view.metadata =
+            MetadataPosition { sequence: Some(sequence), commits: self.commits, away: None };
+    }
+}
+
+impl ClusterViews {
+    /// Follows both.
+    #[must_use]
+    pub fn new(discovery: Arc<dyn Discovery>, metadata: Arc<dyn MetadataStore>) -> Self {
+        Self {
+            versions: discovery.watch(),
+            commits: metadata.commits(),
+            discovery,
+            metadata,
+            current: Mutex::default(),
+            catching_up: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The view that includes every change committed and announced so far. While the metadata are
+    /// away it is the last complete one, and says so.
+    ///
+    /// # Errors
+    /// `MetadataAway` when the metadata were never read.
+    pub async fn current(&self) -> Result<Arc<ClusterView>> {
+        let view = self.latest();
+        if self.is_current(&view) {
+            return Ok(view);
+        }
+        self.catch_up(false).await
+    }
+
+    /// As [`ClusterViews::current`], but asks the metadata whatever is known.
+    ///
+    /// # Errors
+    /// As [`ClusterViews::current`].
+    pub async fn refreshed(&self) -> Result<Arc<ClusterView>> {
+        self.catch_up(true).await
+    }
+
+    /// What was known last.
+    #[must_use]
+    pub fn latest(&self) -> Arc<ClusterView> {
+        Arc::clone(&self.current.lock())
+    }
+
+    /// Waits until something is newer than `view`; false when nothing came before `deadline`.
+    pub async fn is_outdated_before(&self, view: &ClusterView, deadline: Instant) -> bool {
+        let (mut versions, mut commits) = (self.versions.clone(), self.commits.clone());
+        let newer = async {
+            let is_away = view.metadata.away.is_some();
+            tokio::select! {
+                _ = versions.wait_for(|version| *version != view.version) => {}
+                _ = commits.wait_for(|count| *count != view.metadata.commits), if !is_away => {}
+            }
+        };
+        tokio::time::timeout_at(deadline, newer).await.is_ok()
+    }
+
+    /// Waits for a commit, or for as long as the metadata may go unread.
+    pub(crate) async fn wake(&self) {
+        let mut commits = self.commits.clone();
+        let known = self.latest().metadata.commits;
+        let newer = commits.wait_for(|count| *count != known);
+        let _ = tokio::time::timeout(PERIOD, newer).await;
+    }
+
+    fn is_current(&self, view: &ClusterView) -> bool {
+        *self.versions.borrow() == view.version && !self.wants_metadata(view)
+    }
+
+    fn wants_metadata(&self, view: &ClusterView) -> bool {
+        let position = &view.metadata;
+        match &position.away {
+            Some(away) => away.tried.elapsed() >= RETRY,
+            None => position.sequence.is_none() || position.commits != *self.commits.borrow(),
+        }
+    }
+
+    async fn catch_up(&self, ask_metadata: bool) -> Result<Arc<ClusterView>> {
+        let _turn = self.catching_up.lock().await;
+        let before = self.latest();
+        if !ask_metadata && self.is_current(&before) {
+            return Ok(before);
+        }
+        let mut view = ClusterView::clone(&before);
+        let mut ask_metadata = ask_metadata || self.wants_metadata(&view);
+        for _ in 0..ROUNDS {
+            let read = match ask_metadata {
+                true => Some(self.read_metadata(&view).await),
+                false => None,
+            };
+            // A segment that the metadata know of was announced as buffered before.
+            self.follow_discovery(&mut view);
+            if let Some(read) = read {
+                read.apply(&mut view);
+            }
+            // Announcements are never shown without the commits before them.
+            ask_metadata = self.wants_metadata(&view);
+            if !ask_metadata {
+                break;
+            }
+        }
+        if view.metadata.sequence.is_none() {
+            let away = view.metadata.away.as_ref();
+            let reason = away.map(|away| away.reason.to_string()).unwrap_or_default();
+            return Err(BrokerError::MetadataAway { reason });
+        }
+        let view = Arc::new(view);
+        *self.current.lock() = Arc::clone(&view);
+        Ok(view)
+    }
+
+    async fn read_metadata(&self, view: &ClusterView) -> Read {
+        let commits = *self.commits.borrow();
+        let read = self.read(view.metadata.sequence);
+        let outcome = match tokio::time::timeout(PATIENCE, read).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(MetadataError::Unavailable("it does not answer".into())),
+        };
+        Read { commits, outcome }
+    }
+
+    async fn read(&self, sequence: Option<u64>) -> Result<Used, MetadataError> {
+        let Some(mut sequence) = sequence else {
+            let snapshot = self.metadata.used_segments().await?;
+            return match snapshot.complete {
+                true => Ok(Used::All(snapshot)),
+                false => Err(MetadataError::Unavailable("its list of segments is cut".into())),
+            };
+        };
+        let mut all = Vec::new();
+        loop {
+            let batch = self.metadata.segment_changes(sequence, CHANGES_PER_READ).await?;
+            all.extend(batch.changes);
+            sequence = batch.sequence;
+            if !batch.more {
+                return Ok(Used::Changes(all, sequence));
+            }
+        }
+    }
+
+    fn follow_discovery(&self, view: &mut ClusterView) {
+        let awaited_until = Instant::now() + GRACE;
+        match self.discovery.changes_since(view.version) {
+            Some(changes) => {
+                for change in changes {
+                    view.apply(&change.server, &change.changes, awaited_until);
+                    view.version = change.version;
+                }
+            }
+            None => view.apply_snapshot(&self.discovery.snapshot(), awaited_until),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! One datasource: which segments belong into its timeline, and who has them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use henge_platform::discovery::{AnnouncedSegment, ServerId};
+use henge_platform::metadata::PublishedSegment;
+use henge_types::{Interval, SegmentId, ShardSpec, Timeline};
+use tokio::time::Instant;
+
+/// A server that has a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replica {
+    /// The server.
+    pub server: ServerId,
+    /// What it announced.
+    pub segment: AnnouncedSegment,
+}
+
+/// What the metadata say of a used segment, as far as queries are planned by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsedSegment {
+    /// Place among the chunk's partitions.
+    pub shard_spec: ShardSpec,
+    /// Checksum of the stored object: names the content.
+    pub checksum: u64,
+    /// Smallest and largest timestamp; `None` without rows.
+    pub times_ms: Option<(i64, i64)>,
+}
+
+/// One datasource.
+#[derive(Debug, Clone, Default)]
+pub struct TableView {
+    /// What is to be answered for, by time and version: used segments and buffered ones.
+    pub timeline: Timeline<()>,
+    /// Servers of each announced segment, the preferred one first.
+    pub replicas: HashMap<SegmentId, Vec<Replica>>,
+    /// What the metadata call used.
+    pub used: Arc<HashMap<SegmentId, UsedSegment>>,
+    /// Of the timeline, what nobody announces, and until when somebody is expected to.
+    pub lost: HashMap<SegmentId, Instant>,
+    /// Used once and no longer, and still announced: not to be taken for buffered.
+    retired: HashSet<SegmentId>,
+    /// Buffered until another server announced them as published, which the metadata that were read
+    /// so far do not know of: they stay in the timeline until the metadata say otherwise.
+    handed_over: HashSet<SegmentId>,
+}
+
+impl TableView {
+    /// A server announces a segment.
+    pub(super) fn announce(
+        &mut self,
+        server: &ServerId,
+        segment: &AnnouncedSegment,
+        awaited_until: Instant,
+    ) {
+        let id = &segment.id;
+        let was_buffered = self.is_buffered(id);
+        let replicas = self.replicas.entry(id.clone()).or_default();
+        replicas.retain(|replica| replica.server != *server);
+        replicas.push(Replica { server: server.clone(), segment: segment.clone() });
+        // Larger priorities first, then mapped segments before growing ones.
+        replicas.sort_by_key(|r| (std::cmp::Reverse(r.segment.priority), r.segment.realtime));
+        self.keep_if_handed_over(id, was_buffered);
+        self.settle(id, awaited_until);
+    }
+
+    /// A server has a segment no longer.
+    pub(super) fn withdraw(&mut self, server: &ServerId, id: &SegmentId, awaited_until: Instant) {
+        let was_buffered = self.is_buffered(id);
+        let Some(replicas) = self.replicas.get_mut(id) else { return };
+        replicas.retain(|replica| replica.server != *server);
+        if replicas.is_empty() {
+            self.replicas.remove(id);
+            self.retired.remove(id);
+            self.handed_over.remove(id);
+        }
+        self.keep_if_handed_over(id, was_buffered);
+        self.settle(id, awaited_until);
+    }
+
+    /// The metadata call a segment used.
+    pub(super) fn publish(&mut self, segment: &PublishedSegment, awaited_until: Instant) {
+        let used = UsedSegment {
+            shard_spec: segment.shard_spec,
+            checksum: segment.checksum,
+            times_ms: (segment.row_count > 0).then_some((segment.min_time_ms, segment.max_time_ms)),
+        };
+        Arc::make_mut(&mut self.used).insert(segment.id.clone(), used);
+        self.retired.remove(&segment.id);
+        self.handed_over.remove(&segment.id);
+        self.settle(&segment.id, awaited_until);
+    }
+
+    /// The metadata call a segment used no longer.
+    pub(super) fn retire(&mut self, id: &SegmentId) {
+        if self.used.contains_key(id) {
+            Arc::make_mut(&mut self.used).remove(id);
+        }
+        self.handed_over.remove(id);
+        if self.replicas.contains_key(id) {
+            self.retired.insert(id.clone());
+        }
+        self.lost.remove(id);
+        self.timeline.remove(id);
+    }
+
+    /// Brings the timeline in line with what is known of a segment.
+    fn settle(&mut self, id: &SegmentId, awaited_until: Instant) {
+        let Some(shard_spec) = self.belongs(id) else {
+            self.timeline.remove(id);
+            self.lost.remove(id);
+            return;
+        };
+        self.timeline.add(id.clone(), shard_spec, ());
+        if self.replicas.contains_key(id) {
+            self.lost.remove(id);
+        } else {
+            self.lost.entry(id.clone()).or_insert(awaited_until);
+        }
+    }
+
+    /// The shard spec of what belongs into the timeline.
+    fn belongs(&self, id: &SegmentId) -> Option<ShardSpec> {
+        if let Some(used) = self.used.get(id) {
+            return Some(used.shard_spec);
+        }
+        let first = self.replicas.get(id)?.first()?;
+        self.is_buffered(id).then_some(first.segment.shard_spec)
+    }
+
+    /// True when rows of the segment are to be answered for that the metadata do not know of yet.
+    fn is_buffered(&self, id: &SegmentId) -> bool {
+        let has_sink = || {
+            let replicas = self.replicas.get(id).into_iter().flatten();
+            replicas.into_iter().any(|replica| replica.segment.realtime)
+        };
+        !self.used.contains_key(id)
+            && !self.retired.contains(id)
+            && (self.handed_over.contains(id) || has_sink())
+    }
+
+    fn keep_if_handed_over(&mut self, id: &SegmentId, was_buffered: bool) {
+        if was_buffered && !self.is_buffered(id) && self.replicas.contains_key(id) {
+            self.handed_over.insert(id.clone());
+        }
+    }
+
+    /// Who announces what.
+    pub(super) fn announcements(&self) -> impl Iterator<Item = (&SegmentId, &Replica)> {
+        self.replicas.iter().flat_map(|(id, replicas)| replicas.iter().map(move |r| (id, r)))
+    }
+
+    /// True when there is nothing to answer for and nobody announces anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.replicas.is_empty() && self.used.is_empty()
+    }
+
+    /// True when somebody announces the segment.
+    #[must_use]
+    pub fn is_served(&self, id: &SegmentId) -> bool {
+        self.replicas.contains_key(id)
+    }
+
+    /// What is to be answered for, is not hidden by newer versions, and nobody announces.
+    pub fn unavailable(&self) -> impl Iterator<Item = &SegmentId> {
+        self.lost.keys().filter(|id| !self.timeline.is_overshadowed(id))
+    }
+
+    /// True when a row of the segment is known to lie in `slice`.
+    #[must_use]
+    pub fn has_row_in(&self, id: &SegmentId, slice: Interval) -> bool {
+        let times = self.used.get(id).and_then(|used| used.times_ms);
+        times.is_some_and(|(min, max)| slice.contains(min) || slice.contains(max))
+    }
+}

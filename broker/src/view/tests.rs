@@ -1,0 +1,331 @@
+//! Views by hand, and against what really is.
+
+use std::collections::BTreeSet;
+
+use henge_platform::discovery::{AnnouncedSegment, Discovery, InProcessDiscovery};
+use henge_platform::metadata::{
+    AllocationMode, MemoryMetadataStore, MetadataStore, PublishRequest, ReplaceScope,
+    SqliteMetadataStore, SqliteOptions,
+};
+use henge_types::{Interval, ShardSpec, Timeline, Version};
+use proptest::prelude::*;
+
+use super::*;
+
+const DAY_MS: i64 = 86_400_000;
+
+fn day(number: i64) -> Interval {
+    Interval { start_ms: number * DAY_MS, end_ms: (number + 1) * DAY_MS }
+}
+
+fn published(id: &SegmentId, shard_spec: ShardSpec) -> PublishedSegment {
+    PublishedSegment {
+        object_key: "k".into(),
+        id: id.clone(),
+        shard_spec,
+        size_bytes: 1,
+        checksum: 7,
+        row_count: 1,
+        min_time_ms: id.interval.start_ms,
+        max_time_ms: id.interval.start_ms,
+        schema_json: "{}".into(),
+    }
+}
+
+fn announced(id: &SegmentId, shard_spec: ShardSpec, realtime: bool) -> AnnouncedSegment {
+    AnnouncedSegment {
+        id: id.clone(),
+        shard_spec,
+        tier: "t".into(),
+        priority: if realtime { -1 } else { 0 },
+        realtime,
+        size_bytes: 0,
+    }
+}
+
+fn visible(timeline: &Timeline<()>) -> Vec<(Interval, BTreeSet<SegmentId>)> {
+    let holders = timeline.lookup(Interval::ETERNITY).into_iter();
+    holders.map(|h| (h.interval, h.chunks.into_iter().map(|chunk| chunk.id).collect())).collect()
+}
+
+/// One step of a cluster's life; numbers choose among what is there.
+#[derive(Debug, Clone)]
+enum Step {
+    Buffer { day: i64 },
+    Publish { which: usize },
+    Load { which: usize },
+    Unload,
+    Retire { which: usize },
+    Replace { day: i64, partitions: u32, announce_first: bool },
+    Drop { day: i64 },
+    LoseHistorical,
+    Lag,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..3_i64).prop_map(|day| Step::Buffer { day }),
+        4 => any::<usize>().prop_map(|which| Step::Publish { which }),
+        6 => any::<usize>().prop_map(|which| Step::Load { which }),
+        2 => Just(Step::Unload),
+        3 => any::<usize>().prop_map(|which| Step::Retire { which }),
+        3 => (0..3_i64, 1..4_u32, any::<bool>()).prop_map(|(day, partitions, announce_first)| {
+            Step::Replace { day, partitions, announce_first }
+        }),
+        1 => (0..3_i64).prop_map(|day| Step::Drop { day }),
+        1 => Just(Step::LoseHistorical),
+        1 => Just(Step::Lag),
+    ]
+}
+
+/// What really is, kept beside the view.
+struct World {
+    metadata: Arc<MemoryMetadataStore>,
+    discovery: Arc<InProcessDiscovery>,
+    /// Sinks that were never published.
+    buffered: BTreeMap<SegmentId, ShardSpec>,
+    transactions: u64,
+}
+
+impl World {
+    async fn used(&self) -> Vec<PublishedSegment> {
+        self.metadata.used_segments().await.unwrap().segments
+    }
+
+    async fn publish(&mut self, segments: Vec<PublishedSegment>, replace: Option<ReplaceScope>) {
+        self.transactions += 1;
+        let transaction_id = self.transactions.to_string();
+        let request = PublishRequest { transaction_id, segments, replace, ..Default::default() };
+        // A sink whose chunk was replaced meanwhile is refused; its node would retarget it.
+        let _ = self.metadata.publish(&request).await;
+    }
+
+    fn announce(&self, server: &str, id: &SegmentId, spec: ShardSpec, realtime: bool) {
+        self.discovery.announce(&server.into(), vec![announced(id, spec, realtime)]).unwrap();
+    }
+
+    async fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Buffer { day: number } => {
+                let allocated =
+                    self.metadata.allocate_segment("t", day(number), AllocationMode::Append);
+                let pending = allocated.await.unwrap();
+                self.announce("rt", &pending.id, pending.shard_spec, true);
+                self.buffered.insert(pending.id, pending.shard_spec);
+            }
+            Step::Publish { which } => {
+                let Some((id, spec)) = nth(self.buffered.iter(), which) else { return };
+                let (id, spec) = (id.clone(), *spec);
+                self.publish(vec![published(&id, spec)], None).await;
+                if self.used().await.iter().any(|segment| segment.id == id) {
+                    self.buffered.remove(&id);
+                }
+            }
+            Step::Load { which } => {
+                let used = self.used().await;
+                let Some(segment) = nth(used.iter(), which) else { return };
+                self.announce("h", &segment.id, segment.shard_spec, false);
+            }
+            Step::Unload => {
+                let used: BTreeSet<_> = self.used().await.into_iter().map(|s| s.id).collect();
+                let snapshot = self.discovery.snapshot();
+                let Some(loaded) = snapshot.servers.get("h") else { return };
+                let gone = loaded.keys().filter(|id| !used.contains(*id)).cloned().collect();
+                self.discovery.unannounce(&"h".into(), gone).unwrap();
+            }
+            Step::Retire { which } => {
+                let snapshot = self.discovery.snapshot();
+                let (Some(sinks), Some(loaded)) =
+                    (snapshot.servers.get("rt"), snapshot.servers.get("h"))
+                else {
+                    return;
+                };
+                let both = sinks.keys().filter(|id| loaded.contains_key(*id));
+                let Some(id) = nth(both, which) else { return };
+                self.discovery.unannounce(&"rt".into(), vec![id.clone()]).unwrap();
+            }
+            Step::Replace { day: number, partitions, announce_first } => {
+                let version = self.metadata.allocate_version().await.unwrap();
+                let segment = |partition| {
+                    let id = SegmentId::new("t", day(number), version, partition);
+                    published(&id, ShardSpec::numbered(partition, partitions))
+                };
+                let segments: Vec<_> = (0..partitions).map(segment).collect();
+                if announce_first {
+                    for segment in &segments {
+                        self.announce("rt", &segment.id, segment.shard_spec, false);
+                    }
+                }
+                let scope = ReplaceScope {
+                    datasource: "t".into(),
+                    intervals: vec![day(number)],
+                    inputs: None,
+                };
+                self.publish(segments, Some(scope)).await;
+            }
+            Step::Drop { day: number } => {
+                let used = self.used().await.into_iter().map(|s| s.id);
+                let ids: Vec<_> = used.filter(|id| id.interval == day(number)).collect();
+                self.metadata.mark_unused(&ids).await.unwrap();
+            }
+            Step::LoseHistorical => {
+                self.discovery.leave(&"h".into()).unwrap();
+            }
+            Step::Lag => {
+                for _ in 0..5_000 {
+                    self.discovery.apply(&"other".into(), ChangeSet::default()).unwrap();
+                }
+            }
+        }
+    }
+
+    /// The view holds exactly the used and the buffered, and misses exactly what nobody announces.
+    async fn check(&self, view: &ClusterView) {
+        let mut timeline = Timeline::new();
+        for segment in self.used().await {
+            timeline.add(segment.id, segment.shard_spec, ());
+        }
+        for (id, spec) in &self.buffered {
+            timeline.add(id.clone(), *spec, ());
+        }
+        let snapshot = self.discovery.snapshot();
+        let is_announced =
+            |id: &SegmentId| snapshot.servers.values().any(|segments| segments.contains_key(id));
+        let Some(table) = view.tables.get("t") else {
+            assert!(timeline.is_empty());
+            return;
+        };
+        assert_eq!(visible(&table.timeline), visible(&timeline));
+        let expected: BTreeSet<SegmentId> = timeline
+            .iter()
+            .map(|chunk| chunk.id.clone())
+            .filter(|id| !is_announced(id) && !timeline.is_overshadowed(id))
+            .collect();
+        let missing: BTreeSet<SegmentId> = table.unavailable().cloned().collect();
+        assert_eq!(missing, expected);
+    }
+}
+
+fn nth<T>(items: impl Iterator<Item = T>, which: usize) -> Option<T> {
+    let items: Vec<T> = items.collect();
+    let index = which.checked_rem(items.len())?;
+    items.into_iter().nth(index)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// I-09, F-40: whatever is published, replaced, dropped, announced and lost in whatever order,
+    /// each view shows the used and the buffered segments of one instant, and counts what is missing.
+    #[test]
+    fn i_09_a_view_is_one_instant_and_counts_what_is_missing(
+        steps in prop::collection::vec((step(), any::<bool>()), 1..60),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let metadata = Arc::new(MemoryMetadataStore::new());
+            let discovery = Arc::new(InProcessDiscovery::new());
+            let views = ClusterViews::new(discovery.clone(), metadata.clone());
+            let mut world =
+                World { metadata, discovery, buffered: BTreeMap::new(), transactions: 0 };
+            for (step, looks) in &steps {
+                world.take(step).await;
+                // Several steps may pass between two looks.
+                if *looks {
+                    world.check(&*views.current().await.unwrap()).await;
+                }
+            }
+            world.check(&*views.current().await.unwrap()).await;
+        });
+    }
+}
+
+fn id(partition: u32) -> SegmentId {
+    SegmentId::new("t", day(0), Version(1), partition)
+}
+
+#[test]
+fn f_40_a_used_segment_that_nobody_announces_is_in_the_timeline_and_lost() {
+    let (mut view, now) = (ClusterView::default(), Instant::now());
+    view.apply_used(
+        &[SegmentChange::Used(Box::new(published(&id(0), ShardSpec::appended(0))))],
+        now,
+    );
+    let lost = |view: &ClusterView| view.tables["t"].unavailable().cloned().collect::<Vec<_>>();
+    assert_eq!(lost(&view), [id(0)]);
+    let add = vec![announced(&id(0), ShardSpec::appended(0), false)];
+    view.apply(&"h".into(), &ChangeSet { add, remove: Vec::new() }, now);
+    assert_eq!(lost(&view), []);
+    view.apply(&"h".into(), &ChangeSet { add: Vec::new(), remove: vec![id(0)] }, now);
+    assert_eq!(lost(&view), [id(0)]);
+    let available = Availability::of(&view);
+    assert_eq!((available.count(), available.unavailable["t"].segments.clone()), (1, vec![id(0)]));
+}
+
+#[test]
+fn what_the_metadata_do_not_call_used_is_hidden_whoever_announces_it() {
+    let (mut view, now) = (ClusterView::default(), Instant::now());
+    let add = vec![announced(&id(0), ShardSpec::appended(0), false)];
+    view.apply(&"rt".into(), &ChangeSet { add, remove: Vec::new() }, now);
+    assert!(view.tables["t"].timeline.is_empty());
+    view.apply_used(
+        &[SegmentChange::Used(Box::new(published(&id(0), ShardSpec::appended(0))))],
+        now,
+    );
+    assert_eq!(view.tables["t"].timeline.len(), 1);
+    view.apply_used(&[SegmentChange::Unused(id(0))], now);
+    assert!(view.tables["t"].timeline.is_empty());
+}
+
+/// While the metadata are away, rows that are handed off stay: they were visible as buffered.
+#[test]
+fn f_58_rows_handed_off_while_the_metadata_are_away_stay_visible() {
+    let (mut view, now) = (ClusterView::default(), Instant::now());
+    let spec = ShardSpec::appended(0);
+    let add = |realtime| ChangeSet {
+        add: vec![announced(&id(0), spec, realtime)],
+        ..ChangeSet::default()
+    };
+    let remove = ChangeSet { remove: vec![id(0)], ..ChangeSet::default() };
+    view.apply(&"rt".into(), &add(true), now);
+    view.apply(&"h".into(), &add(false), now);
+    view.apply(&"rt".into(), &remove, now);
+    assert_eq!(view.tables["t"].timeline.len(), 1);
+    // A published sink that was dropped is not taken for buffered, although its node has it still.
+    view.apply(&"rt".into(), &add(true), now);
+    view.apply_used(&[SegmentChange::Unused(id(0))], now);
+    assert!(view.tables["t"].timeline.is_empty());
+    view.apply(&"h".into(), &remove, now);
+    view.apply(&"rt".into(), &remove, now);
+    assert!(view.tables.is_empty());
+}
+
+#[tokio::test]
+async fn without_the_metadata_the_last_complete_view_is_used_and_marked() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(directory.path().join("m.sqlite"));
+    let metadata = Arc::new(SqliteMetadataStore::open(options).await.unwrap());
+    let discovery = Arc::new(InProcessDiscovery::new());
+    let views = ClusterViews::new(discovery.clone(), metadata.clone());
+    let spec = ShardSpec::appended(0);
+    let segments = vec![published(&id(0), spec)];
+    let request = PublishRequest { transaction_id: "1".into(), segments, ..Default::default() };
+    metadata.publish(&request).await.unwrap();
+    discovery.announce(&"h".into(), vec![announced(&id(0), spec, false)]).unwrap();
+    assert!(views.current().await.unwrap().metadata.away.is_none());
+    metadata.close().await;
+    let view = views.refreshed().await.unwrap();
+    assert!(view.metadata.away.is_some());
+    assert_eq!(view.tables["t"].timeline.len(), 1);
+    assert!(Availability::of(&view).metadata_away.is_some());
+}
+
+#[tokio::test]
+async fn f_59_metadata_that_were_never_read_are_an_error_and_not_an_empty_cluster() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(directory.path().join("m.sqlite"));
+    let metadata = Arc::new(SqliteMetadataStore::open(options).await.unwrap());
+    metadata.close().await;
+    let views = ClusterViews::new(Arc::new(InProcessDiscovery::new()), metadata);
+    assert!(views.current().await.is_err());
+}
