@@ -60,7 +60,7 @@ pub(super) async fn run(
 
 impl Run {
     pub(super) fn show(&self) {
-        self.board.lock().insert(self.id.clone(), self.progress);
+        self.board.lock().insert(self.id.clone(), self.progress.clone());
     }
 
     async fn read_and_publish(&mut self, reading: Reading) -> Result<()> {

@@ -186,7 +186,7 @@ impl MetadataStore for MemoryMetadataStore {
         task.status = update.status;
         task.error.clone_from(&update.error);
         task.duration_ms = update.duration_ms;
-        task.progress = update.progress;
+        task.progress = update.progress.clone();
         Ok(())
     }
 
