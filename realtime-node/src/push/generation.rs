@@ -33,6 +33,7 @@ pub struct Generation {
     /// Columns that events brought, beyond those of the schema. Their types do not change within a
     /// generation: a segment has one type a column.
     pub known: Arc<KnownColumns>,
+    columns: Option<Arc<IndexSchema>>,
 }
 
 impl Generation {
@@ -48,6 +49,7 @@ impl Generation {
             opened_ms: None,
             keys: Vec::new(),
             known,
+            columns: None,
         }
     }
 
@@ -65,6 +67,16 @@ impl Generation {
             .values()
             .map(|sink| sink.in_memory())
             .fold((0, 0), |(rows, bytes), (r, b)| (rows + r, bytes + b))
+    }
+
+    /// The columns that sinks have now, one schema for all of them.
+    #[must_use]
+    pub fn columns(&mut self) -> Arc<IndexSchema> {
+        let known = self.schema.index_schema.dimensions.len() + self.known.dimensions.len();
+        match &self.columns {
+            Some(columns) if columns.dimensions.len() == known => Arc::clone(columns),
+            _ => Arc::clone(self.columns.insert(Arc::new(self.index_schema()))),
+        }
     }
 
     /// The columns that sinks have now.

@@ -208,8 +208,9 @@ impl Writer {
             max_rows: options.max_rows_in_memory,
             max_bytes: options.max_bytes_in_memory,
         };
-        let schema = self.generation.index_schema();
-        let sink = Arc::new(Sink::new(target.clone(), schema, limits)?);
+        let declared = self.generation.schema.index_schema.dimensions.len();
+        let columns = self.generation.columns();
+        let sink = Arc::new(Sink::new(target.clone(), columns, declared, limits)?);
         self.shared.serving.open(&sink)?;
         self.generation.sinks.insert(sink.chunk.start_ms, Arc::clone(&sink));
         Ok(Some(sink))
@@ -233,11 +234,11 @@ impl Writer {
     }
 
     async fn add_rows(
-        &self,
+        &mut self,
         buffer: RowBuffer,
         sinks: Vec<Option<Arc<Sink>>>,
     ) -> Result<(RowBuffer, Added)> {
-        let schema = self.generation.index_schema();
+        let schema = self.generation.columns();
         let work = move || {
             let added = add_to_sinks(&buffer, &sinks, &schema);
             (buffer, added)
@@ -301,11 +302,11 @@ async fn durability(ticket: Option<AppendTicket>) -> Result<()> {
 fn add_to_sinks(
     buffer: &RowBuffer,
     sinks: &[Option<Arc<Sink>>],
-    schema: &IndexSchema,
+    schema: &Arc<IndexSchema>,
 ) -> Result<Added> {
     let mut added = Added::default();
     for sink in sinks.iter().flatten() {
-        sink.widen(&schema.dimensions)?;
+        sink.widen(schema);
     }
     buffer.for_each(schema.dimensions.len(), schema.metrics.len(), |row| {
         let outcome = match &sinks[row.chunk] {

@@ -7,7 +7,7 @@ mod project;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
+use henge_index::{IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
 use henge_platform::metadata::PendingSegment;
 use henge_segment::{MappedSegment, SegmentView};
 use henge_types::{Interval, SegmentId, ValueRef};
@@ -29,7 +29,9 @@ pub struct Sink {
 
 #[derive(Debug)]
 struct State {
-    schema: IndexSchema,
+    /// Shared by the sinks of a generation: they may be many, and columns may be many.
+    schema: Arc<IndexSchema>,
+    declared: usize,
     limits: IndexLimits,
     live: WriteIndex,
     parts: Vec<Part>,
@@ -46,18 +48,21 @@ pub struct FrozenIndex {
 }
 
 impl Sink {
-    /// An empty sink that is to be published as `target`.
+    /// An empty sink that is to be published as `target`. The first `declared` dimensions are in its
+    /// segments in any case, the others where a row has a value.
     ///
     /// # Errors
     /// When the schema contradicts itself.
-    pub fn new(target: PendingSegment, schema: IndexSchema, limits: IndexLimits) -> Result<Self> {
+    pub fn new(
+        target: PendingSegment,
+        schema: Arc<IndexSchema>,
+        declared: usize,
+        limits: IndexLimits,
+    ) -> Result<Self> {
         let chunk = target.id.interval;
-        let live = new_index(&schema, limits, chunk)?;
-        Ok(Self {
-            chunk,
-            target: Mutex::new(target),
-            state: Mutex::new(State { schema, limits, live, parts: Vec::new(), next_part: 0 }),
-        })
+        let live = new_index(&schema, declared, limits, chunk)?;
+        let state = State { schema, declared, limits, live, parts: Vec::new(), next_part: 0 };
+        Ok(Self { chunk, target: Mutex::new(target), state: Mutex::new(state) })
     }
 
     /// What the sink is to be published as.
@@ -83,16 +88,12 @@ impl Sink {
     }
 
     /// Adds the dimensions beyond those that the sink has; rows so far read null.
-    ///
-    /// # Errors
-    /// When a name is taken.
-    pub fn widen(&self, dimensions: &[DimensionSchema]) -> Result<()> {
+    pub fn widen(&self, schema: &Arc<IndexSchema>) {
         let mut state = self.state.lock();
-        for dimension in dimensions.iter().skip(state.schema.dimensions.len()) {
-            state.live.add_dimension(dimension.clone())?;
-            state.schema.dimensions.push(dimension.clone());
+        if schema.dimensions.len() > state.schema.dimensions.len() {
+            state.live.widen(schema);
+            state.schema = Arc::clone(schema);
         }
-        Ok(())
     }
 
     /// Rows and bytes of the index in front.
@@ -126,7 +127,7 @@ impl Sink {
         if state.live.row_count() == 0 {
             return Ok(None);
         }
-        let fresh = new_index(&state.schema, state.limits, self.chunk)?;
+        let fresh = new_index(&state.schema, state.declared, state.limits, self.chunk)?;
         let mut full = std::mem::replace(&mut state.live, fresh);
         let snapshot = full.snapshot(self.target.lock().id.clone());
         let number = state.next_part;
@@ -157,7 +158,7 @@ impl Sink {
     /// Never in practice: the schema was accepted before.
     pub fn replace_all(&self, view: Arc<MappedSegment>, path: PathBuf) -> Result<()> {
         let mut state = self.state.lock();
-        state.live = new_index(&state.schema, state.limits, self.chunk)?;
+        state.live = new_index(&state.schema, state.declared, state.limits, self.chunk)?;
         let number = state.next_part;
         state.next_part += 1;
         let whole = vec![Part::Persisted { number, view, path }];
@@ -180,8 +181,14 @@ impl Sink {
 }
 
 /// An empty index. Timestamps are not truncated to before the chunk's start.
-fn new_index(schema: &IndexSchema, limits: IndexLimits, chunk: Interval) -> Result<WriteIndex> {
-    let mut index = WriteIndex::new(schema.clone(), limits)?;
+fn new_index(
+    schema: &Arc<IndexSchema>,
+    declared: usize,
+    limits: IndexLimits,
+    chunk: Interval,
+) -> Result<WriteIndex> {
+    let mut index = WriteIndex::new(Arc::clone(schema), limits)?;
+    index.set_declared(declared);
     index.set_min_time_ms(chunk.start_ms);
     Ok(index)
 }
