@@ -161,9 +161,11 @@ impl Sink {
         state.live = new_index(&state.schema, state.declared, state.limits, self.chunk)?;
         let number = state.next_part;
         state.next_part += 1;
-        let whole = vec![Part::Persisted { number, view, path }];
-        let parts = std::mem::replace(&mut state.parts, whole);
+        let whole = vec![Part::Persisted { number, view, path: path.clone() }];
+        let mut parts = std::mem::replace(&mut state.parts, whole);
         drop(state);
+        // An earlier attempt may have given it the same name.
+        parts.retain(|part| !matches!(part, Part::Persisted { path: old, .. } if *old == path));
         remove_files(&parts);
         Ok(())
     }
