@@ -2,7 +2,6 @@
 
 pub mod compose;
 pub mod data_folder;
-pub mod integrity;
 mod memory;
 pub mod status;
 

@@ -2,11 +2,9 @@
 
 mod caches;
 mod damage;
-mod discovery;
 mod formats;
 mod handoff;
 mod hostile;
-mod lost_metadata;
 mod memory;
 mod projections;
 mod tasks;

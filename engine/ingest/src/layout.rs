@@ -7,7 +7,6 @@ use henge_query::ingest::{self, DataSchema, DimensionType, IngestDimension};
 use henge_types::{ColumnType, MetricKind, TIME_COLUMN};
 
 use crate::coerce::Target;
-use crate::discovery::{DiscoveredColumn, DiscoveredType};
 use crate::fields::FieldTable;
 use crate::raw::{EventBuffer, Raw};
 
@@ -28,8 +27,6 @@ pub(crate) struct ColumnPlan {
     pub(crate) name: String,
     pub(crate) source: Source,
     pub(crate) target: Target,
-    /// The type so far, of a dimension whose values decide it.
-    pub(crate) growing: Option<DiscoveredType>,
 }
 
 /// Everything that is fixed by the schema, and the dimensions discovered so far.
@@ -42,7 +39,7 @@ pub(crate) struct Layout {
     pub(crate) schemas: Vec<DimensionSchema>,
     /// Names of the transforms, in order.
     transforms: Vec<String>,
-    /// Declared dimensions whose type their values decide.
+    /// Declared dimensions whose type their first value decides.
     pending: Vec<IngestDimension>,
     /// Unknown fields become dimensions.
     pub(crate) discovers: bool,
@@ -74,9 +71,7 @@ impl Layout {
         };
         for dimension in &spec.dimensions {
             match column_type(dimension.dimension_type) {
-                Some(column_type) => {
-                    layout.add_dimension(dimension_schema(dimension, column_type), None);
-                }
+                Some(column_type) => layout.add_dimension(dimension_schema(dimension, column_type)),
                 None => layout.pending.push(dimension.clone()),
             }
         }
@@ -88,8 +83,7 @@ impl Layout {
             // A field named like a stored metric is that metric's business.
             layout.table.add(&metric.name);
             let target = metric_target(&metric.kind);
-            let name = metric.name.clone();
-            layout.metrics.push(ColumnPlan { name, source, target, growing: None });
+            layout.metrics.push(ColumnPlan { name: metric.name.clone(), source, target });
         }
         for name in spec.exclusions.iter().map(String::as_str).chain([TIME_COLUMN, ""]) {
             layout.table.add(name);
@@ -149,63 +143,28 @@ impl Layout {
     }
 
     /// Adds a dimension behind the others.
-    pub(crate) fn add_dimension(
-        &mut self,
-        schema: DimensionSchema,
-        growing: Option<DiscoveredType>,
-    ) {
+    pub(crate) fn add_dimension(&mut self, schema: DimensionSchema) {
         let source = self.source(&schema.name);
         let position = self.table.add(&schema.name);
         self.table.clear_pending(position);
         let target = dimension_target(&schema.column_type);
-        self.dimensions.push(ColumnPlan { name: schema.name.clone(), source, target, growing });
+        self.dimensions.push(ColumnPlan { name: schema.name.clone(), source, target });
         self.schemas.push(schema);
     }
 
-    /// The type with which a column begins that its first value brings.
-    pub(crate) fn first_type(&self, name: &str, value: Raw) -> DiscoveredType {
-        let typed = self.typed_discovery || self.is_declared(name);
-        let needed = DiscoveredType::of(value).filter(|_| typed);
-        needed.unwrap_or(DiscoveredType::String)
-    }
-
-    /// The schema of a dimension whose values decide its type.
-    pub(crate) fn discovered(
-        &self,
-        name: &str,
-        discovered_type: DiscoveredType,
-    ) -> DimensionSchema {
-        let column_type = discovered_type.column_type();
-        match self.pending.iter().find(|dimension| dimension.name == name) {
+    /// The schema of a dimension that is to be discovered, by its first value.
+    pub(crate) fn discovered(&self, name: &str, value: Raw) -> DimensionSchema {
+        let declared = self.pending.iter().find(|dimension| dimension.name == name);
+        let column_type = match value {
+            Raw::Long(_) | Raw::Bool(_) => ColumnType::Long,
+            Raw::Double(_) => ColumnType::Double,
+            _ => ColumnType::String,
+        };
+        match declared {
             Some(dimension) => dimension_schema(dimension, column_type),
-            None => DimensionSchema::new(name, column_type),
+            None if self.typed_discovery => DimensionSchema::new(name, column_type),
+            None => DimensionSchema::string(name),
         }
-    }
-
-    /// Widens what a dimension holds; true when that changes the type of its column.
-    pub(crate) fn grow(&mut self, index: usize, wider: DiscoveredType) -> bool {
-        let Some(plan) = self.dimensions.get(index) else { return false };
-        let grown = plan.growing.map_or(wider, |known| known.join(wider));
-        let schema = self.discovered(&plan.name, grown);
-        let (plan, known) = (&mut self.dimensions[index], &mut self.schemas[index]);
-        plan.growing = Some(grown);
-        plan.target = dimension_target(&schema.column_type);
-        let is_changed = known.column_type != schema.column_type;
-        *known = schema;
-        is_changed
-    }
-
-    /// The dimensions whose values decide their types, in the order in which they came.
-    pub(crate) fn discovered_columns(&self) -> impl Iterator<Item = DiscoveredColumn> {
-        self.dimensions.iter().filter_map(|plan| {
-            let name = plan.name.clone();
-            plan.growing.map(|discovered_type| DiscoveredColumn { name, discovered_type })
-        })
-    }
-
-    /// True when values decide the types of columns.
-    pub(crate) fn learns_types(&self) -> bool {
-        (self.discovers && self.typed_discovery) || !self.pending.is_empty()
     }
 
     /// The position of a transform's result that shadows the field of this name.
@@ -216,11 +175,6 @@ impl Layout {
     /// True for a dimension that the spec declares: it does not count as discovered.
     pub(crate) fn is_declared(&self, name: &str) -> bool {
         self.pending.iter().any(|dimension| dimension.name == name)
-    }
-
-    /// True for a field that, when it becomes a dimension, becomes a STRING whatever it holds.
-    pub(crate) fn becomes_text(&self, name: &str) -> bool {
-        !self.typed_discovery && !self.is_declared(name) && self.table.is_pending(name)
     }
 
     /// The value of a source.

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use henge_index::IndexSchema;
+use henge_index::{DimensionSchema, IndexSchema};
 use henge_platform::metadata::IdempotencyRecord;
 use henge_types::Interval;
 
 use crate::options::RealtimeOptions;
-use crate::push::known::KnownColumns;
 use crate::push::schema::PushSchema;
 use crate::sink::{PartFiles, Sink};
 
@@ -22,24 +21,27 @@ pub struct Generation {
     pub start_position: u64,
     /// Log position of its last record.
     pub end_position: u64,
-    /// Sinks by the start of their chunk.
-    pub sinks: BTreeMap<i64, Arc<Sink>>,
+    /// Sinks by start and end of their chunk. A chunk may lie in another: the wider one came to be
+    /// there after the sink of the narrower one was opened.
+    pub sinks: BTreeMap<(i64, i64), Arc<Sink>>,
     /// Events added.
     pub events: usize,
     /// When the first event was added.
     pub opened_ms: Option<i64>,
     /// Idempotency keys of its pushes, with their answers.
     pub keys: Vec<IdempotencyRecord>,
-    /// Columns that events brought, beyond those of the schema. Their types do not change within a
-    /// generation: a segment has one type a column.
-    pub known: Arc<KnownColumns>,
-    columns: Option<Arc<IndexSchema>>,
+    /// Dimensions that events brought, beyond those of the schema.
+    pub discovered: Vec<DimensionSchema>,
 }
 
 impl Generation {
     /// An empty one that goes on where the last one ended.
     #[must_use]
-    pub fn new(schema: Arc<PushSchema>, start_position: u64, known: Arc<KnownColumns>) -> Self {
+    pub fn new(
+        schema: Arc<PushSchema>,
+        start_position: u64,
+        discovered: Vec<DimensionSchema>,
+    ) -> Self {
         Self {
             schema,
             start_position,
@@ -48,16 +50,20 @@ impl Generation {
             events: 0,
             opened_ms: None,
             keys: Vec::new(),
-            known,
-            columns: None,
+            discovered,
         }
     }
 
-    /// The sink whose chunk holds all of `chunk`.
+    /// A sink whose chunk holds all of `chunk`.
     #[must_use]
     pub fn sink_for(&self, chunk: Interval) -> Option<&Arc<Sink>> {
-        let (_, sink) = self.sinks.range(..=chunk.start_ms).next_back()?;
-        sink.chunk.contains_interval(&chunk).then_some(sink)
+        let before = self.sinks.range(..=(chunk.start_ms, i64::MAX)).rev();
+        before.map(|(_, sink)| sink).find(|sink| sink.chunk.contains_interval(&chunk))
+    }
+
+    /// Adds a sink.
+    pub fn insert(&mut self, sink: Arc<Sink>) {
+        self.sinks.insert((sink.chunk.start_ms, sink.chunk.end_ms), sink);
     }
 
     /// Rows and bytes in the indexes in front of the sinks.
@@ -69,21 +75,11 @@ impl Generation {
             .fold((0, 0), |(rows, bytes), (r, b)| (rows + r, bytes + b))
     }
 
-    /// The columns that sinks have now, one schema for all of them.
-    #[must_use]
-    pub fn columns(&mut self) -> Arc<IndexSchema> {
-        let known = self.schema.index_schema.dimensions.len() + self.known.dimensions.len();
-        match &self.columns {
-            Some(columns) if columns.dimensions.len() == known => Arc::clone(columns),
-            _ => Arc::clone(self.columns.insert(Arc::new(self.index_schema()))),
-        }
-    }
-
     /// The columns that sinks have now.
     #[must_use]
     pub fn index_schema(&self) -> IndexSchema {
         let mut schema = self.schema.index_schema.clone();
-        schema.dimensions.extend(self.known.dimensions.iter().cloned());
+        schema.dimensions.extend(self.discovered.iter().cloned());
         schema
     }
 

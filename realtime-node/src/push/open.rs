@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use henge_ingest::{ParseLimits, RowParser};
 use henge_platform::metadata::DatasourceRecord;
 use henge_platform::runtime::MemoryAccount;
 use henge_platform::wal::{Wal, WalOptions, WalRecord};
@@ -12,12 +13,11 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::{RealtimeError, Result};
 use crate::handoff::Handoff;
-use crate::push::PushDatasource;
 use crate::push::accept::{PUSH_PRIORITY, parse_body};
-use crate::push::intake::Intake;
 use crate::push::keys::PushKeys;
 use crate::push::schema::PushSchema;
 use crate::push::writer::{Batch, Writer};
+use crate::push::{Intake, PushDatasource};
 use crate::{RealtimeNode, Shared};
 
 impl RealtimeNode {
@@ -105,6 +105,26 @@ impl PushDatasource {
             commands,
             totals: Arc::default(),
         }))
+    }
+}
+
+impl Intake {
+    pub(crate) fn new(schema: Arc<PushSchema>) -> Result<Self> {
+        let parser = RowParser::new(Arc::clone(&schema.data_schema), ParseLimits::default())?;
+        Ok(Self { schema, parser })
+    }
+
+    /// Forgets the dimensions beyond the first `known`.
+    ///
+    /// # Errors
+    /// Never in practice: the schema was accepted before.
+    pub(crate) fn forget_beyond(&mut self, known: usize) -> Result<()> {
+        if self.parser.dimensions().len() > known {
+            let dimensions = self.parser.dimensions()[..known].to_vec();
+            *self = Self::new(Arc::clone(&self.schema))?;
+            self.parser.add_known_dimensions(&dimensions);
+        }
+        Ok(())
     }
 }
 
@@ -201,7 +221,6 @@ async fn parse_record(
         let batch = parsed.ok().map(|parsed| Batch {
             sequence: record.sequence,
             schema: Arc::clone(&intake.schema),
-            known: Arc::clone(&intake.known),
             received_at_ms: entry.received_at_ms,
             key: entry.idempotency_key,
             buffer: parsed.buffer,

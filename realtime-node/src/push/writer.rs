@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use henge_index::{IndexLimits, IndexSchema};
-use henge_platform::metadata::{AllocationMode, IdempotencyRecord, MetadataError, PendingSegment};
+use henge_platform::metadata::{IdempotencyRecord, MetadataError, PendingSegment};
 use henge_platform::wal::AppendTicket;
 use henge_types::{ErrorClass, Interval};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -16,7 +16,6 @@ use crate::handoff::{ClosedGeneration, Handoff};
 use crate::push::accept::{MERGE_PRIORITY, PUSH_PRIORITY};
 use crate::push::generation::Generation;
 use crate::push::keys::PushKeys;
-use crate::push::known::KnownColumns;
 use crate::push::refusals::Refusals;
 use crate::push::row_buffer::RowBuffer;
 use crate::push::schema::PushSchema;
@@ -48,8 +47,6 @@ pub enum Command {
 pub struct Batch {
     pub(crate) sequence: u64,
     pub(crate) schema: Arc<PushSchema>,
-    /// The columns that its rows may have beyond those of the schema.
-    pub(crate) known: Arc<KnownColumns>,
     pub(crate) received_at_ms: i64,
     pub(crate) key: Option<Arc<str>>,
     pub(crate) buffer: RowBuffer,
@@ -98,7 +95,7 @@ impl Writer {
             datasource,
             shared,
             keys,
-            generation: Generation::new(schema, position, Arc::default()),
+            generation: Generation::new(schema, position, Vec::new()),
             handoff,
             persists: Arc::new(Semaphore::new(PENDING_PERSISTS)),
         }
@@ -122,13 +119,18 @@ impl Writer {
 
     /// Adds one request, answers it, and closes the generation when that made it large enough.
     pub(crate) async fn apply(&mut self, mut batch: Batch) {
+        if batch.schema.version != self.generation.schema.version {
+            self.close(None).await;
+            let position = self.generation.start_position;
+            self.generation = Generation::new(Arc::clone(&batch.schema), position, Vec::new());
+        }
+        // The parser knows these dimensions from now on, whatever becomes of the request.
+        let discovered = batch.buffer.discovered.iter().cloned();
+        self.generation.discovered.extend(discovered);
         let (key, live) = (batch.key.clone(), batch.live.take());
         let (durable, done) = live.map(|live| (live.durable, live.done)).unzip();
         let outcome = match durability(durable).await {
-            Ok(()) => {
-                self.make_fit(&batch).await;
-                self.add(batch, done.is_some()).await
-            }
+            Ok(()) => self.add(batch, done.is_some()).await,
             Err(error) => Err(error),
         };
         match (&outcome, &key) {
@@ -146,20 +148,6 @@ impl Writer {
         if is_large || self.generation.sinks.len() >= options.max_open_chunks {
             self.close(None).await;
         }
-    }
-
-    /// Begins a new generation when rows of this schema and these columns cannot go where those
-    /// before them are.
-    async fn make_fit(&mut self, batch: &Batch) {
-        let generation = &self.generation;
-        if batch.schema.version != generation.schema.version
-            || !batch.known.extends(&generation.known)
-        {
-            self.close(None).await;
-            let (position, known) = (self.generation.start_position, Arc::clone(&batch.known));
-            self.generation = Generation::new(Arc::clone(&batch.schema), position, known);
-        }
-        self.generation.known = Arc::clone(&batch.known);
     }
 
     async fn add(&mut self, batch: Batch, is_live: bool) -> Result<PushReply> {
@@ -188,12 +176,12 @@ impl Writer {
         Ok(reply)
     }
 
-    /// The sink of each chunk, opened where needed. `None` where existing segments cut the chunk up.
-    async fn sinks_for(&mut self, chunks: &[Interval]) -> Result<Vec<Option<Arc<Sink>>>> {
+    /// The sink of each chunk, opened where needed.
+    async fn sinks_for(&mut self, chunks: &[Interval]) -> Result<Vec<Arc<Sink>>> {
         let mut sinks = Vec::with_capacity(chunks.len());
         for chunk in chunks {
             let sink = match self.generation.sink_for(*chunk) {
-                Some(sink) => Some(Arc::clone(sink)),
+                Some(sink) => Arc::clone(sink),
                 None => self.open_sink(*chunk).await?,
             };
             sinks.push(sink);
@@ -201,29 +189,31 @@ impl Writer {
         Ok(sinks)
     }
 
-    async fn open_sink(&mut self, chunk: Interval) -> Result<Option<Arc<Sink>>> {
-        let Some(target) = self.allocate(chunk).await else { return Ok(None) };
+    async fn open_sink(&mut self, chunk: Interval) -> Result<Arc<Sink>> {
+        let target = self.allocate(chunk).await;
         let options = &self.shared.options;
         let limits = IndexLimits {
             max_rows: options.max_rows_in_memory,
             max_bytes: options.max_bytes_in_memory,
         };
-        let declared = self.generation.schema.index_schema.dimensions.len();
-        let columns = self.generation.columns();
-        let sink = Arc::new(Sink::new(target.clone(), columns, declared, limits)?);
+        let schema = self.generation.index_schema();
+        let sink = Arc::new(Sink::new(target, schema, limits)?);
         self.shared.serving.open(&sink)?;
-        self.generation.sinks.insert(sink.chunk.start_ms, Arc::clone(&sink));
-        Ok(Some(sink))
+        self.generation.insert(Arc::clone(&sink));
+        Ok(sink)
     }
 
-    /// Reserves an identity, as often as it takes: what is in the log must find its place.
-    async fn allocate(&self, chunk: Interval) -> Option<PendingSegment> {
+    /// Reserves an identity, as often as it takes: what is in the log must find its place. Where
+    /// several chunks share the time of this one, the rows find theirs at hand-off.
+    async fn allocate(&self, chunk: Interval) -> PendingSegment {
         let mut wait = FIRST_RETRY;
         loop {
             let metadata = &self.shared.metadata;
-            match metadata.allocate_segment(&self.datasource, chunk, AllocationMode::Append).await {
-                Ok(pending) => return Some(pending),
-                Err(MetadataError::IntervalConflict { .. }) => return None,
+            match metadata.allocate_segment(&self.datasource, chunk, chunk).await {
+                Ok(allocation) => return allocation.segment,
+                Err(MetadataError::IntervalConflict { .. }) => {
+                    return self.shared.serving.unplaced(&self.datasource, chunk);
+                }
                 Err(error) => {
                     tracing::error!(datasource = %self.datasource, %error, "failed to allocate a segment, will try again");
                     tokio::time::sleep(wait).await;
@@ -234,11 +224,11 @@ impl Writer {
     }
 
     async fn add_rows(
-        &mut self,
+        &self,
         buffer: RowBuffer,
-        sinks: Vec<Option<Arc<Sink>>>,
+        sinks: Vec<Arc<Sink>>,
     ) -> Result<(RowBuffer, Added)> {
-        let schema = self.generation.columns();
+        let schema = self.generation.index_schema();
         let work = move || {
             let added = add_to_sinks(&buffer, &sinks, &schema);
             (buffer, added)
@@ -264,7 +254,7 @@ impl Writer {
             let task = self.shared.ingest_pool.spawn(MERGE_PRIORITY, move || {
                 let _place = place;
                 if let Err(error) = sink.persist(&index, &files) {
-                    tracing::error!(segment = %sink.id(), %error, "failed to persist, rows stay in memory");
+                    tracing::error!(segment = %sink.target().id, %error, "failed to persist, rows stay in memory");
                 }
             });
             tokio::spawn(task);
@@ -284,7 +274,7 @@ impl Writer {
         let next = Generation::new(
             Arc::clone(&self.generation.schema),
             self.generation.end_position,
-            Arc::clone(&self.generation.known),
+            self.generation.discovered.clone(),
         );
         let closed = std::mem::replace(&mut self.generation, next);
         self.handoff.submit(ClosedGeneration { generation: closed, done }).await;
@@ -299,22 +289,16 @@ async fn durability(ticket: Option<AppendTicket>) -> Result<()> {
 }
 
 /// Adds all rows of a buffer; rows that an index refuses are given back with the reason.
-fn add_to_sinks(
-    buffer: &RowBuffer,
-    sinks: &[Option<Arc<Sink>>],
-    schema: &Arc<IndexSchema>,
-) -> Result<Added> {
+fn add_to_sinks(buffer: &RowBuffer, sinks: &[Arc<Sink>], schema: &IndexSchema) -> Result<Added> {
     let mut added = Added::default();
-    for sink in sinks.iter().flatten() {
-        sink.widen(schema);
+    for sink in sinks {
+        sink.widen(&schema.dimensions)?;
     }
     buffer.for_each(schema.dimensions.len(), schema.metrics.len(), |row| {
-        let outcome = match &sinks[row.chunk] {
-            Some(sink) => sink.add(row.timestamp_ms, row.values).map(|frozen| {
-                added.frozen.extend(frozen.map(|index| (Arc::clone(sink), index)));
-            }),
-            None => Err(RealtimeError::ChunkCutUp { chunk: buffer.chunks[row.chunk] }),
-        };
+        let sink = &sinks[row.chunk];
+        let outcome = sink.add(row.timestamp_ms, row.values).map(|frozen| {
+            added.frozen.extend(frozen.map(|index| (Arc::clone(sink), index)));
+        });
         match outcome {
             Err(error) if error.class() == ErrorClass::Internal => Err(error),
             Err(error) => {

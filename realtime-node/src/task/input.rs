@@ -55,7 +55,7 @@ pub(super) fn open_all(source: &InputSource) -> Result<(Vec<InputRef>, u64)> {
 }
 
 /// An input that is not open yet.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum InputRef {
     Inline(String),
     File(PathBuf),

@@ -3,9 +3,9 @@
 mod chunks;
 mod file;
 mod input;
-mod learn;
 mod letters;
 mod pieces;
+mod publish;
 mod read;
 mod ready;
 mod run;
@@ -135,7 +135,7 @@ impl TaskQueue {
         if record.status == TaskStatus::Running
             && let Some(progress) = self.progress.lock().get(&record.id)
         {
-            record.progress = progress.clone();
+            record.progress = *progress;
         }
     }
 
@@ -150,7 +150,7 @@ impl TaskQueue {
     }
 
     async fn end(&self, record: &TaskRecord, outcome: Result<TaskProgress>) {
-        let live = self.progress.lock().get(&record.id).cloned().unwrap_or_default();
+        let live = self.progress.lock().get(&record.id).copied().unwrap_or_default();
         let (status, error, progress) = match outcome {
             Ok(progress) => (TaskStatus::Success, None, progress),
             Err(error) => (TaskStatus::Failed, Some(error.to_string()), live),

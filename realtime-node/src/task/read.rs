@@ -6,7 +6,6 @@ use std::sync::Arc;
 use henge_ingest::{BatchCounts, ParseLimits, RowParser};
 use henge_query::ingest::{DataSchema, InputFormat};
 use henge_tabular::{ChunkRows, DelimitedReader};
-use henge_types::ChangeReport;
 
 use super::input::{self, Input, InputRef};
 use super::pieces::Pieces;
@@ -36,7 +35,6 @@ enum Source {
 /// What came of one piece.
 struct Piece {
     counts: BatchCounts,
-    changed: ChangeReport,
     stored_bytes_read: u64,
     /// Chunks that are to be written.
     ready: Vec<ChunkRows>,
@@ -69,10 +67,6 @@ impl Run {
         let limits = ParseLimits { now_ms, ..ParseLimits::default() };
         let mut parser = RowParser::new(Arc::clone(&schema), limits.clone())?;
         found.discover(&mut parser);
-        if !is_table && parser.learns_types() {
-            let known = self.learn_types(&inputs, &schema, &limits).await?;
-            parser.add_known(&known);
-        }
         let options = &self.shared.options;
         let store = Store::new(&spec, parser.dimensions(), options, &self.id, &limits)?;
         Ok(Reading { store, parser, schema, inputs, survey: found })
@@ -146,7 +140,6 @@ impl Run {
         self.progress.accepted += piece.counts.accepted;
         self.progress.rejected += piece.counts.rejected;
         self.progress.filtered += piece.counts.filtered;
-        self.progress.changed.absorb(piece.changed.clone());
         self.progress.processed_bytes = done_before + piece.stored_bytes_read;
         self.show();
     }
@@ -190,7 +183,6 @@ impl Source {
             }
         };
         let ready = store.relieve(upcoming)?;
-        let changed = parser.take_changes();
-        Ok(Some(Piece { counts, changed, stored_bytes_read, ready }))
+        Ok(Some(Piece { counts, stored_bytes_read, ready }))
     }
 }

@@ -4,7 +4,6 @@ mod config;
 mod demo;
 mod http;
 mod ingest;
-mod metadata;
 mod output;
 mod segment;
 mod server;
@@ -30,9 +29,6 @@ pub(crate) enum Command {
     /// Look into segment files, or verify them.
     #[command(subcommand)]
     Segment(segment::SegmentCommand),
-    /// Check the metadata of a data folder, or restore them.
-    #[command(subcommand)]
-    Metadata(metadata::MetadataCommand),
     /// Check settings.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -46,7 +42,6 @@ impl Command {
             Self::Server(args) => on_runtime(server::run(args)),
             Self::Ingest(args) => ingest::run(&args),
             Self::Segment(command) => segment::run(&command),
-            Self::Metadata(command) => on_runtime(metadata::run(command)),
             Self::Config(command) => config::run(&command),
         };
         match outcome {

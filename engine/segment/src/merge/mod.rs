@@ -106,7 +106,10 @@ impl<'a> Merger<'a> {
         let schema = &self.options.schema;
         let mut times = load::times(self.views)?;
         let mut order = RowOrder::new(&times, self.options.interval);
-        load::truncate(&mut times, &schema.query_granularity, self.id.interval);
+        // Rows of an interval stay in it: what lies before may belong to another chunk.
+        let within = self.options.interval.and_then(|only| only.intersect(&self.id.interval));
+        let within = within.unwrap_or(self.id.interval);
+        load::truncate(&mut times, &schema.query_granularity, within);
         order.sort_by_time(&times);
         let mut kept: Vec<Option<StringRows>> = schema.columns.iter().map(|_| None).collect();
         let mut kept_bytes = 0;
