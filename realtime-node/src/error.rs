@@ -13,7 +13,7 @@ use henge_platform::wal::WalError;
 use henge_query::QueryError;
 use henge_segment::SegmentError;
 use henge_tabular::TabularError;
-use henge_types::ErrorClass;
+use henge_types::{ErrorClass, Interval};
 
 /// Why ingestion did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,15 @@ pub enum RealtimeError {
     /// A datasource stopped taking events.
     #[error("{0}")]
     Unavailable(String),
+    /// Rows of one chunk would have to be published into chunks of another size.
+    #[error(
+        "cannot publish rows of {chunk}: newer segments cut that interval up; \
+         use the same segmentGranularity for pushes and tasks of one datasource"
+    )]
+    ChunkCutUp {
+        /// The chunk of the rows.
+        chunk: Interval,
+    },
     /// A local file failed.
     #[error("{}: {source}", path.display())]
     Io {
@@ -93,6 +102,7 @@ impl RealtimeError {
             Self::NotFound(_) => ErrorClass::NotFound,
             Self::Busy(_) => ErrorClass::Capacity,
             Self::Unavailable(_) => ErrorClass::Unavailable,
+            Self::ChunkCutUp { .. } => ErrorClass::Conflict,
             Self::Io { .. } => ErrorClass::Internal,
             Self::Spec(error) => error.class(),
             Self::Ingest(error) => error.class(),

@@ -222,9 +222,7 @@ impl ClusterViews {
 
     fn follow_discovery(&self, view: &mut ClusterView) {
         let awaited_until = Instant::now() + GRACE;
-        // Without metadata so far, only what is announced now says what is buffered now.
-        let is_first = view.metadata.sequence.is_none();
-        match self.discovery.changes_since(view.version).filter(|_| !is_first) {
+        match self.discovery.changes_since(view.version) {
             Some(changes) => {
                 for change in changes {
                     view.apply(&change.server, &change.changes, awaited_until);

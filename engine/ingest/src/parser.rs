@@ -30,7 +30,7 @@ pub struct RowParser {
     pub(crate) limits: ParseLimits,
     pub(crate) layout: Layout,
     timestamps: TimestampReader,
-    transforms: Transforms,
+    pub(crate) transforms: Transforms,
     filter: Option<RowFilter>,
     pub(crate) buffer: EventBuffer,
     cells: Cells,
@@ -110,6 +110,7 @@ impl RowParser {
             return Err(IngestError::TooLarge { size: body.len(), limit: MAX_BODY_BYTES });
         }
         self.counts = BatchCounts::default();
+        self.transforms.start_batch();
         let text = mask_invalid_utf8(body);
         let start = first_event(&text, body)?;
         let mut frames = Frames::new(&text, start);

@@ -21,9 +21,8 @@ pub struct Generation {
     pub start_position: u64,
     /// Log position of its last record.
     pub end_position: u64,
-    /// Sinks by start and end of their chunk. A chunk may lie in another: the wider one came to be
-    /// there after the sink of the narrower one was opened.
-    pub sinks: BTreeMap<(i64, i64), Arc<Sink>>,
+    /// Sinks by the start of their chunk.
+    pub sinks: BTreeMap<i64, Arc<Sink>>,
     /// Events added.
     pub events: usize,
     /// When the first event was added.
@@ -54,16 +53,11 @@ impl Generation {
         }
     }
 
-    /// A sink whose chunk holds all of `chunk`.
+    /// The sink whose chunk holds all of `chunk`.
     #[must_use]
     pub fn sink_for(&self, chunk: Interval) -> Option<&Arc<Sink>> {
-        let before = self.sinks.range(..=(chunk.start_ms, i64::MAX)).rev();
-        before.map(|(_, sink)| sink).find(|sink| sink.chunk.contains_interval(&chunk))
-    }
-
-    /// Adds a sink.
-    pub fn insert(&mut self, sink: Arc<Sink>) {
-        self.sinks.insert((sink.chunk.start_ms, sink.chunk.end_ms), sink);
+        let (_, sink) = self.sinks.range(..=chunk.start_ms).next_back()?;
+        sink.chunk.contains_interval(&chunk).then_some(sink)
     }
 
     /// Rows and bytes in the indexes in front of the sinks.

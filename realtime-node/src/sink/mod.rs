@@ -4,18 +4,18 @@
 mod part;
 mod project;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
 use henge_platform::metadata::PendingSegment;
-use henge_segment::SegmentView;
-use henge_types::{Interval, ValueRef};
+use henge_segment::{MappedSegment, SegmentView};
+use henge_types::{Interval, SegmentId, ValueRef};
 use parking_lot::Mutex;
 
 pub use part::{PartFiles, WrittenSegment};
 
 use crate::error::Result;
-use crate::serving::UNPLACED;
 use part::Part;
 
 /// The buffered rows of one time chunk.
@@ -23,7 +23,7 @@ use part::Part;
 pub struct Sink {
     /// The chunk.
     pub chunk: Interval,
-    target: PendingSegment,
+    target: Mutex<PendingSegment>,
     state: Mutex<State>,
 }
 
@@ -55,21 +55,20 @@ impl Sink {
         let live = new_index(&schema, limits, chunk)?;
         Ok(Self {
             chunk,
-            target,
+            target: Mutex::new(target),
             state: Mutex::new(State { schema, limits, live, parts: Vec::new(), next_part: 0 }),
         })
     }
 
-    /// What the sink is to be published as, when it is placed; what its rows are buffered as.
+    /// What the sink is to be published as.
     #[must_use]
-    pub fn target(&self) -> &PendingSegment {
-        &self.target
+    pub fn target(&self) -> PendingSegment {
+        self.target.lock().clone()
     }
 
-    /// False when its rows lie in several chunks and are cut by them before they are published.
-    #[must_use]
-    pub fn is_placed(&self) -> bool {
-        self.target.id.version != UNPLACED
+    /// Publishes as another segment instead: a task replaced the chunk.
+    pub fn retarget(&self, target: PendingSegment) {
+        *self.target.lock() = target;
     }
 
     /// Adds a row. When the index in front is full, it is frozen first (see [`Sink::freeze`]).
@@ -106,7 +105,7 @@ impl Sink {
     /// Views that together hold every row once, at this instant.
     #[must_use]
     pub fn views(&self) -> Vec<Arc<dyn SegmentView>> {
-        let id = self.target.id.clone();
+        let id = self.target.lock().id.clone();
         let mut state = self.state.lock();
         let mut views: Vec<Arc<dyn SegmentView>> = state.parts.iter().map(Part::view).collect();
         if state.live.row_count() > 0 {
@@ -129,7 +128,7 @@ impl Sink {
         }
         let fresh = new_index(&state.schema, state.limits, self.chunk)?;
         let mut full = std::mem::replace(&mut state.live, fresh);
-        let snapshot = full.snapshot(self.target.id.clone());
+        let snapshot = full.snapshot(self.target.lock().id.clone());
         let number = state.next_part;
         state.next_part += 1;
         state.parts.push(Part::Frozen { number, snapshot: Arc::clone(&snapshot) });
@@ -141,7 +140,7 @@ impl Sink {
     /// # Errors
     /// When the part cannot be written; the rows then stay in memory and nothing is lost.
     pub fn persist(&self, frozen: &FrozenIndex, files: &PartFiles) -> Result<()> {
-        let id = self.target.id.clone();
+        let id = self.target().id;
         let path = files.part_path(&id, frozen.number);
         let mapped = files.write_part(frozen.snapshot.as_ref(), id, &path)?;
         let mut state = self.state.lock();
@@ -151,9 +150,32 @@ impl Sink {
         Ok(())
     }
 
+    /// The whole sink is in one file now: lets go of the index and of the parts. Only for sinks that
+    /// take no more rows.
+    ///
+    /// # Errors
+    /// Never in practice: the schema was accepted before.
+    pub fn replace_all(&self, view: Arc<MappedSegment>, path: PathBuf) -> Result<()> {
+        let mut state = self.state.lock();
+        state.live = new_index(&state.schema, state.limits, self.chunk)?;
+        let number = state.next_part;
+        state.next_part += 1;
+        let whole = vec![Part::Persisted { number, view, path }];
+        let parts = std::mem::replace(&mut state.parts, whole);
+        drop(state);
+        remove_files(&parts);
+        Ok(())
+    }
+
     /// Forgets the local files of the parts. Readers that still hold them are not disturbed.
     pub fn remove_files(&self) {
         remove_files(&self.state.lock().parts);
+    }
+
+    /// Identity of the segment to publish.
+    #[must_use]
+    pub fn id(&self) -> SegmentId {
+        self.target.lock().id.clone()
     }
 }
 

@@ -155,11 +155,11 @@ impl PartFiles {
         self.finish(path, stand_in, summary)
     }
 
-    /// Copies a segment under another identity, without encoding its rows again.
+    /// Gives a segment in a local file its identity.
     ///
     /// # Errors
     /// When copying fails.
-    pub fn copy_as(
+    pub fn rename(
         &self,
         segment: &WrittenSegment,
         target: PendingSegment,
@@ -167,13 +167,8 @@ impl PartFiles {
         let path = self.segment_path(&target.id);
         let bytes = map_file(&segment.path).map_err(RealtimeError::io(&segment.path))?;
         let summary = rewrite_identity((*bytes).as_ref(), &target.id, create(&path)?)?;
+        std::fs::remove_file(&segment.path).map_err(RealtimeError::io(&segment.path))?;
         written(path, target, &summary)
-    }
-
-    /// The same, for files in another folder.
-    #[must_use]
-    pub fn in_folder(&self, folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), ..self.clone() }
     }
 
     /// Adds the projections to a segment file and opens it.
@@ -248,17 +243,6 @@ pub struct WrittenSegment {
     pub view: Arc<MappedSegment>,
     /// What to publish; the object's key is still missing.
     pub published: PublishedSegment,
-}
-
-impl WrittenSegment {
-    /// Removes the file. Readers that still hold it are not disturbed.
-    pub fn remove_file(&self) {
-        if let Err(error) = std::fs::remove_file(&self.path)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %self.path.display(), %error, "failed to remove a segment's local file");
-        }
-    }
 }
 
 /// Maps and opens a segment file.

@@ -5,7 +5,6 @@ mod file;
 mod input;
 mod letters;
 mod pieces;
-mod publish;
 mod read;
 mod ready;
 mod run;

@@ -13,9 +13,9 @@ use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
-    PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
-    TaskUpdate,
+    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
+    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
 };
 use super::rules::invalid;
 use super::store::MetadataStore;
@@ -100,11 +100,12 @@ impl MetadataStore for MemoryMetadataStore {
     async fn allocate_segment(
         &self,
         datasource: &str,
-        rows: Interval,
-        bucket: Interval,
-    ) -> Result<Allocation> {
-        super::check_allocation(datasource, rows, bucket)?;
-        self.state.lock().allocate_append(datasource, rows, bucket)
+        interval: Interval,
+        mode: AllocationMode,
+    ) -> Result<PendingSegment> {
+        let AllocationMode::Append = mode;
+        super::check_allocation(datasource, interval)?;
+        self.state.lock().allocate_append(datasource, interval)
     }
 
     async fn allocate_version(&self) -> Result<Version> {
