@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use henge_ingest::ParseLimits;
 use henge_platform::discovery::ServerId;
+use henge_platform::wal::WalOptions;
 use henge_segment::WriteOptions;
 
 use crate::error::{RealtimeError, Result};
@@ -23,6 +25,8 @@ pub struct RealtimeOptions {
     pub max_rows_in_memory: usize,
     /// Bytes of one datasource in memory before they are persisted to a local part.
     pub max_bytes_in_memory: usize,
+    /// Bytes of all datasources in memory; pushes are refused above.
+    pub total_bytes_in_memory: usize,
     /// Rows after which buffered chunks are handed off.
     pub handoff_rows: usize,
     /// Age after which buffered chunks are handed off.
@@ -37,6 +41,16 @@ pub struct RealtimeOptions {
     pub dead_letters_kept: u64,
     /// How long an idempotency key is remembered after its push was published.
     pub idempotency_retention_ms: i64,
+    /// What one event may be.
+    pub parse_limits: ParseLimits,
+    /// How the logs are written.
+    pub wal: WalOptions,
+    /// Folders whose files batch tasks may read; empty means any but those of the system and `data_dir`.
+    pub local_roots: Vec<PathBuf>,
+    /// The server's own files, which tasks do not read.
+    pub data_dir: PathBuf,
+    /// Batch tasks that may wait.
+    pub max_waiting_tasks: usize,
     /// How segments for deep storage are written.
     pub segment: WriteOptions,
 }
@@ -50,15 +64,21 @@ impl RealtimeOptions {
             tier: "_realtime".into(),
             wal_dir: data_dir.join("wal"),
             spill_dir: data_dir.join("spill"),
-            max_rows_in_memory: 250_000,
+            max_rows_in_memory: 1_000_000,
             max_bytes_in_memory: 128 << 20,
-            handoff_rows: 2_000_000,
+            total_bytes_in_memory: 512 << 20,
+            handoff_rows: 5_000_000,
             handoff_period_ms: 600_000,
             max_unpublished_generations: 4,
             max_open_chunks: 1_000,
             max_waiting_pushes: 64,
             dead_letters_kept: 10_000,
             idempotency_retention_ms: 24 * 3_600_000,
+            parse_limits: ParseLimits::default(),
+            wal: WalOptions::default(),
+            local_roots: Vec::new(),
+            data_dir: data_dir.to_owned(),
+            max_waiting_tasks: 10_000,
             segment: WriteOptions::default(),
         }
     }

@@ -6,31 +6,27 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::{Extension, Router};
+use henge_broker::Broker;
 use henge_broker::profile::show_cache;
-use henge_broker::{Broker, BrokerOptions};
 use henge_coordinator::Coordinator;
-use henge_historical_node::{HistoricalNode, HistoricalOptions, ServedForm};
+use henge_historical_node::HistoricalNode;
 use henge_platform::cache::{MemoryPartialCache, PartialCache};
-use henge_platform::compression::InflateLimits;
-use henge_platform::config::{ServerConfig, TierCodec};
+use henge_platform::config::ServerConfig;
 use henge_platform::discovery::InProcessDiscovery;
-use henge_platform::http::{
-    BodyLimits, ReadPace, ServeOptions, assign_request_id, charge_answers, with_fallbacks,
-};
+use henge_platform::http::{assign_request_id, charge_answers, refuse_strangers, with_fallbacks};
 use henge_platform::metadata::manifest::ManifestedStore;
 use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
-use henge_platform::runtime::{
-    Clock, CpuPool, HandleLimit, PoolOptions, SystemClock, raise_handle_limit,
-};
+use henge_platform::runtime::{Clock, CpuPool, SystemClock, raise_handle_limit};
 use henge_platform::spill::LocalSpillStorage;
 use henge_platform::storage::{DeepStorage, LocalDeepStorage};
 use henge_platform::telemetry::Metrics;
-use henge_realtime_node::{Dependencies, RealtimeNode, RealtimeOptions};
+use henge_realtime_node::{Dependencies, RealtimeNode};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 
 use crate::data_folder::{DataFolder, DataFolderLock};
-use crate::memory::{self, Accounts};
+use crate::memory;
+use crate::options::Options;
 use crate::status;
 
 /// A server at work.
@@ -69,11 +65,7 @@ struct Roles {
     realtime: Arc<RealtimeNode>,
     historical: Arc<HistoricalNode>,
     metrics: Metrics,
-    accounts: Accounts,
 }
-
-/// File handles that are kept from connections for files: databases, logs, segments on their way, spills.
-const HANDLES_FOR_FILES: u64 = 512;
 
 /// Starts all roles and the HTTP server; returns when everything that was stored is queryable.
 ///
@@ -84,21 +76,20 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
     let started = Instant::now();
     let folder = DataFolder::new(&config.data_dir);
     let lock = folder.own()?;
-    let config = &memory::fitted(config);
-    let handles = raise_handle_limit();
-    let listener =
-        TcpListener::bind((config.host.as_str(), config.port)).await.with_context(|| {
-            format!("listen on {}:{}: is another server running there?", config.host, config.port)
-        })?;
+    let options = Options::new(&memory::fitted(config), &folder, raise_handle_limit());
+    let (host, port) = &options.bind;
+    let listener = TcpListener::bind((host.as_str(), *port))
+        .await
+        .with_context(|| format!("listen on {host}:{port}: is another server running there?"))?;
     let address = listener.local_addr().context("read the port")?;
-    let roles = start_roles(config, &folder).await?;
-    let router = router(config, &roles);
-    let options = serve_options(config, handles);
+    let serve = options.serve.clone();
+    let roles = start_roles(&options, &folder).await?;
+    let router = router(options, &roles);
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async move {
         let _ = stopped.await;
     };
-    let served = tokio::spawn(henge_platform::http::serve(listener, router, options, shutdown));
+    let served = tokio::spawn(henge_platform::http::serve(listener, router, serve, shutdown));
     Ok(Running {
         url: format!("http://{address}"),
         startup: started.elapsed(),
@@ -110,46 +101,23 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
     })
 }
 
-fn serve_options(config: &ServerConfig, handles: HandleLimit) -> ServeOptions {
-    let limits = &config.limits;
-    let left = handles.now.saturating_sub(HANDLES_FOR_FILES).max(handles.now / 2);
-    let max_connections = u64::from(limits.connections).min(left);
-    if max_connections < u64::from(limits.connections) {
-        tracing::warn!(
-            handles = handles.now,
-            connections = max_connections,
-            "the operating system allows few file handles: limits.connections is lowered to fit; \
-             raise the hard limit (ulimit -Hn)"
-        );
-    }
-    let defaults = ServeOptions::default();
-    ServeOptions {
-        max_connections: usize::try_from(max_connections).unwrap_or(usize::MAX),
-        header_timeout: Duration::from_millis(limits.header_timeout_ms),
-        read_pace: ReadPace {
-            grace: Duration::from_millis(limits.answer_idle_timeout_ms),
-            ..defaults.read_pace
-        },
-        ..defaults
-    }
-}
-
-async fn start_roles(config: &ServerConfig, folder: &DataFolder) -> Result<Roles> {
+async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Metrics::default();
-    let accounts = Accounts::new(config);
-    accounts.show(&metrics);
-    let pool = CpuPool::new(config.query.threads as usize).context("start the CPU pool")?;
-    let ingest_pool = ingest_pool(config)?;
+    options.accounts.show(&metrics);
+    let pool = CpuPool::new(options.query_threads).context("start the CPU pool")?;
+    // Threads of its own, which the operating system prefers less than those of queries.
+    let ingest_pool = CpuPool::with_options(options.ingest_pool.clone());
+    let ingest_pool = ingest_pool.context("start the threads of ingestion")?;
     show_pools(&metrics, &pool, &ingest_pool);
-    let partials = partial_cache(config, &metrics);
+    let partials = partial_cache(options.partial_cache_bytes, &metrics);
     let storage =
         Arc::new(LocalDeepStorage::open(folder.deep_storage()).context("open deep storage")?);
     let metadata = open_metadata(folder, storage.clone()).await?;
     let discovery = Arc::new(InProcessDiscovery::new());
     let historical = Arc::new(
         HistoricalNode::open(
-            historical_options(config, folder),
+            options.historical.clone(),
             discovery.clone(),
             storage.clone(),
             pool.clone(),
@@ -170,15 +138,15 @@ async fn start_roles(config: &ServerConfig, folder: &DataFolder) -> Result<Roles
         ingest_pool,
         pool: pool.clone(),
         published: Arc::clone(&published),
-        requests: accounts.requests.clone(),
+        requests: options.accounts.requests.clone(),
     };
     tokio::spawn(async move { coordinator.run_woken_by(&published).await });
-    let realtime = RealtimeNode::start(realtime_options(config), dependencies)
+    let realtime = RealtimeNode::start(options.realtime.clone(), dependencies)
         .await
         .context("start ingestion")?;
     let spill = LocalSpillStorage::open(&folder.spill()).context("open the spill folder")?;
     let broker = Arc::new(Broker::new(
-        broker_options(config),
+        options.broker.clone(),
         discovery,
         metadata,
         pool,
@@ -189,7 +157,7 @@ async fn start_roles(config: &ServerConfig, folder: &DataFolder) -> Result<Roles
     broker.connect(realtime.clone());
     report_unavailable(&broker).await?;
     broker.follow();
-    Ok(Roles { broker, realtime, historical, metrics, accounts })
+    Ok(Roles { broker, realtime, historical, metrics })
 }
 
 /// Names at the start what is used and could not be loaded: queries over it fail until it can.
@@ -199,17 +167,6 @@ async fn report_unavailable(broker: &Broker) -> Result<()> {
         tracing::error!(datasource, "starts although {unavailable}");
     }
     Ok(())
-}
-
-/// Ingestion has threads of its own, which the operating system prefers less than those of queries.
-fn ingest_pool(config: &ServerConfig) -> Result<CpuPool> {
-    let ingestion = &config.ingestion;
-    let options = PoolOptions {
-        threads: ingestion.threads as usize,
-        name: "henge-ingest",
-        nice: i32::try_from(ingestion.nice).unwrap_or(19),
-    };
-    CpuPool::with_options(options).context("start the threads of ingestion")
 }
 
 fn show_pools(metrics: &Metrics, queries: &CpuPool, ingestion: &CpuPool) {
@@ -222,9 +179,10 @@ fn show_pools(metrics: &Metrics, queries: &CpuPool, ingestion: &CpuPool) {
     }
 }
 
-fn partial_cache(config: &ServerConfig, metrics: &Metrics) -> Option<Arc<dyn PartialCache>> {
-    let (bytes, entry) =
-        (config.cache.segment_bytes as usize, config.cache.max_entry_bytes as usize);
+fn partial_cache(
+    (bytes, entry): (usize, usize),
+    metrics: &Metrics,
+) -> Option<Arc<dyn PartialCache>> {
     let cache = (bytes > 0).then(|| Arc::new(MemoryPartialCache::new(bytes, entry)))?;
     let shown = Arc::clone(&cache);
     show_cache(metrics, "segment", move || shown.stats());
@@ -248,73 +206,15 @@ async fn open_metadata(
     Ok(Arc::new(store))
 }
 
-fn router(config: &ServerConfig, roles: &Roles) -> Router {
-    let limits = &config.limits;
-    let body_limits = BodyLimits {
-        max_body_bytes: limits.request_body_bytes as usize,
-        inflate: InflateLimits {
-            max_inflated_bytes: limits.inflated_body_bytes as usize,
-            max_ratio: limits.inflate_ratio as usize,
-            ..InflateLimits::default()
-        },
-        idle_timeout: Duration::from_millis(limits.body_idle_timeout_ms),
-        account: roles.accounts.requests.clone(),
-        ..BodyLimits::default()
-    };
+fn router(options: Options, roles: &Roles) -> Router {
     let router = Router::new()
         .merge(henge_broker::api::router(Arc::clone(&roles.broker)))
         .merge(henge_realtime_node::api::router(Arc::clone(&roles.realtime)))
         .merge(status::router(roles.metrics.clone(), Arc::clone(&roles.broker)));
-    let answers = roles.accounts.answers.clone();
+    let answers = options.accounts.answers;
     with_fallbacks(router)
         .layer(axum::middleware::from_fn_with_state(answers, charge_answers))
-        .layer(Extension(Arc::new(body_limits)))
+        .layer(Extension(Arc::new(options.body)))
+        .layer(axum::middleware::from_fn_with_state(options.allowed_hosts, refuse_strangers))
         .layer(axum::middleware::from_fn(assign_request_id))
-}
-
-fn historical_options(config: &ServerConfig, folder: &DataFolder) -> HistoricalOptions {
-    HistoricalOptions {
-        server_id: "historical-0".into(),
-        tier: "_default_tier".into(),
-        priority: 0,
-        cache_dir: folder.segment_cache(),
-        capacity_bytes: u64::MAX,
-        form: match config.historical.codec {
-            TierCodec::None => ServedForm::Hot,
-            TierCodec::AsStored => ServedForm::AsStored,
-        },
-        dictionary_budget_bytes: config.query.dictionary_budget_bytes as usize,
-    }
-}
-
-fn realtime_options(config: &ServerConfig) -> RealtimeOptions {
-    let ingestion = &config.ingestion;
-    RealtimeOptions {
-        max_rows_in_memory: ingestion.max_rows_in_memory as usize,
-        max_bytes_in_memory: ingestion.max_bytes_in_memory as usize,
-        handoff_rows: ingestion.handoff_rows as usize,
-        handoff_period_ms: ingestion.handoff_age_ms,
-        max_open_chunks: ingestion.open_chunks_per_datasource as usize,
-        dead_letters_kept: config.limits.dead_letters_per_datasource,
-        idempotency_retention_ms: ingestion.idempotency_window_ms as i64,
-        ..RealtimeOptions::under(&config.data_dir)
-    }
-}
-
-fn broker_options(config: &ServerConfig) -> BrokerOptions {
-    let query = &config.query;
-    BrokerOptions {
-        default_timeout_ms: query.timeout_ms,
-        max_timeout_ms: query.max_timeout_ms,
-        memory_budget_bytes: query.memory_budget_bytes as usize,
-        max_buckets: query.max_buckets as usize,
-        max_running_queries: query.max_concurrent as usize,
-        max_waiting_queries: query.max_waiting as usize,
-        total_memory_bytes: query.total_memory_bytes as usize,
-        max_on_disk_storage_bytes: query.max_on_disk_storage_bytes,
-        lane_percents: query.lanes.clone(),
-        slow_query_ms: query.slow_ms,
-        result_cache_bytes: config.cache.result_bytes as usize,
-        max_cached_result_bytes: config.cache.max_entry_bytes as usize,
-    }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use henge_platform::runtime::files::create_dir_durably;
+use henge_platform::runtime::machine::disk_size_bytes;
 use henge_platform::runtime::{Clock, FolderLock, FolderOwner, SystemClock};
 
 /// The paths within a data folder.
@@ -60,6 +61,14 @@ impl DataFolder {
     #[must_use]
     pub fn spill(&self) -> PathBuf {
         self.root.join("spill")
+    }
+
+    /// Bytes of the disk that the local copies of segments lie on; unlimited where it does not say.
+    #[must_use]
+    pub fn disk_bytes(&self) -> u64 {
+        disk_size_bytes(&self.segment_cache())
+            .or_else(|| disk_size_bytes(&self.root))
+            .unwrap_or(u64::MAX)
     }
 
     /// Makes what is missing and takes it all for this process.

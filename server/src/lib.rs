@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod data_folder;
 mod memory;
+mod options;
 pub mod status;
 
 pub use compose::{Running, start};

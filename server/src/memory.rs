@@ -1,7 +1,7 @@
 //! How the memory of the process is shared out: one account for all that requests make it hold, parts
 //! below it, and settings of single parts lowered to what the machine has.
 
-use henge_platform::config::ServerConfig;
+use henge_platform::config::{MemoryConfig, ServerConfig};
 use henge_platform::runtime::{MemoryAccount, machine};
 use henge_platform::telemetry::Metrics;
 
@@ -20,12 +20,11 @@ pub(crate) struct Accounts {
 
 impl Accounts {
     /// The accounts that a configuration asks for, whose zeros were filled in.
-    pub(crate) fn new(config: &ServerConfig) -> Self {
-        let memory = &config.memory;
-        let setting = "memory.total_bytes";
-        let all = MemoryAccount::root("everything", setting, bytes(memory.total_bytes));
-        let requests = all.part("requests", "memory.requests_bytes", bytes(memory.requests_bytes));
-        let answers = all.part("answers", "memory.answers_bytes", bytes(memory.answers_bytes));
+    pub(crate) fn new(memory: &MemoryConfig) -> Self {
+        let MemoryConfig { total_bytes, requests_bytes, answers_bytes } = memory;
+        let all = MemoryAccount::root("everything", "memory.total_bytes", bytes(*total_bytes));
+        let requests = all.part("requests", "memory.requests_bytes", bytes(*requests_bytes));
+        let answers = all.part("answers", "memory.answers_bytes", bytes(*answers_bytes));
         Self { all, requests, answers }
     }
 
@@ -122,7 +121,7 @@ mod tests {
     fn accounts_are_shown_with_their_ceilings() {
         let mut config = ServerConfig::default();
         config.memory.total_bytes = 1_000;
-        let accounts = Accounts::new(&fitted_to(&config, 1 << 30));
+        let accounts = Accounts::new(&fitted_to(&config, 1 << 30).memory);
         let _held = accounts.requests.charge(100).unwrap();
         let metrics = Metrics::default();
         accounts.show(&metrics);

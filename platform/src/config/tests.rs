@@ -1,5 +1,7 @@
 //! Layers, unknown names and values that cannot work.
 
+use std::path::PathBuf;
+
 use super::*;
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -73,4 +75,22 @@ fn what_is_rendered_is_read_back() {
 fn a_missing_file_is_named() {
     let error = ServerConfig::load(Some(Path::new("/no/such/henge.toml"))).unwrap_err();
     assert!(error.to_string().contains("/no/such/henge.toml"));
+}
+
+#[test]
+fn lists_come_from_variables_parted_by_commas() {
+    let pairs = [
+        ("HENGE_INGESTION__LOCAL_ROOTS", "/data, /more"),
+        ("HENGE_LIMITS__ALLOWED_HOSTS", "henge.example,"),
+    ];
+    let config = load("", &pairs).unwrap();
+    assert_eq!(config.ingestion.local_roots, [PathBuf::from("/data"), PathBuf::from("/more")]);
+    assert_eq!(config.limits.allowed_hosts, ["henge.example"]);
+}
+
+#[test]
+fn the_reference_is_current() {
+    let written = include_str!("../../../docs/configuration.md");
+    let now = ServerConfig::reference_markdown();
+    assert!(written == now, "run: cargo run -- config reference > docs/configuration.md");
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// File handles that the process may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HandleLimit {
     /// When it was started.
     pub at_start: u64,
@@ -39,6 +39,13 @@ pub fn memory_bytes() -> Option<u64> {
     let physical = fs::read_to_string("/proc/meminfo").ok();
     let physical = physical.as_deref().and_then(total_of);
     limits.chain(physical).min()
+}
+
+/// Bytes of the disk that a path lies on; `None` when it cannot be asked.
+#[must_use]
+pub fn disk_size_bytes(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    disk.f_blocks.checked_mul(disk.f_frsize)
 }
 
 /// The files that may hold the limits of the control groups named by `/proc/self/cgroup`: each group's

@@ -8,10 +8,11 @@ use henge_platform::wal::WalEntry;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::error::{RealtimeError, Result};
+use crate::push::intake::Intake;
 use crate::push::keys::{KeyState, first_answer};
 use crate::push::row_buffer::RowBuffer;
 use crate::push::writer::{Batch, Command, LiveRequest};
-use crate::push::{ERRORS_IN_REPLY, Intake, PushDatasource, PushReply, dead_letter};
+use crate::push::{ERRORS_IN_REPLY, PushDatasource, PushReply, dead_letter};
 
 /// Pushes come first among the work of ingestion: their clients wait.
 pub(crate) const PUSH_PRIORITY: i32 = 0;
@@ -66,23 +67,39 @@ impl PushDatasource {
         {
             return Ok(PushReply { duplicate: true, ..reply });
         }
+        // Before anything is learned from the request.
+        self.wal.check_room(body.len())?;
         let received_at_ms = self.shared.clock.now_ms();
-        let (intake, parsed) = self.parse(intake, body.clone(), received_at_ms).await?;
-        if parsed.buffer.row_count() == 0 {
-            // Nothing to store, so nothing to log: only the refusals are kept.
-            return Ok(self.only_refusals(parsed, key, received_at_ms).await);
-        }
-        let ticket = self.wal.submit(WalEntry {
+        let before = Arc::clone(&intake.known);
+        let (mut intake, parsed) = self.parse(intake, body.clone(), received_at_ms).await?;
+        let parsed = match parsed {
+            Ok(parsed) if parsed.buffer.row_count() > 0 => parsed,
+            refused => {
+                intake.roll_back(&before)?;
+                drop(intake);
+                // Nothing to store, so nothing to log: only the refusals are kept.
+                return Ok(self.only_refusals(refused?, key, received_at_ms).await);
+            }
+        };
+        let submitted = self.wal.submit(WalEntry {
             received_at_ms,
             schema_version: intake.schema.version,
             flags: 0,
             idempotency_key: key.clone(),
             payload: body,
-        })?;
+        });
+        let ticket = match submitted {
+            Ok(ticket) => ticket,
+            Err(error) => {
+                intake.roll_back(&before)?;
+                return Err(error.into());
+            }
+        };
         let (done, applied) = oneshot::channel();
         let batch = Batch {
             sequence: ticket.sequence(),
             schema: Arc::clone(&intake.schema),
+            known: Arc::clone(&intake.known),
             received_at_ms,
             key,
             buffer: parsed.buffer,
@@ -119,21 +136,14 @@ impl PushDatasource {
         mut intake: OwnedMutexGuard<Intake>,
         body: Bytes,
         received_at_ms: i64,
-    ) -> Result<(OwnedMutexGuard<Intake>, Parsed)> {
+    ) -> Result<(OwnedMutexGuard<Intake>, Result<Parsed>)> {
         let max_chunks = self.shared.options.max_open_chunks;
         let account = self.shared.requests.clone();
-        let (intake, parsed) = self
-            .shared
-            .ingest_pool
-            .spawn(PUSH_PRIORITY, move || {
-                let known = intake.parser.dimensions().len();
-                let parsed = parse_body(&mut intake, &body, received_at_ms, max_chunks, &account);
-                // What is refused as a whole is not in the log: nothing may be learned from it.
-                let parsed = parsed.or_else(|error| intake.forget_beyond(known).and(Err(error)));
-                (intake, parsed)
-            })
-            .await?;
-        Ok((intake, parsed?))
+        let work = move || {
+            let parsed = parse_body(&mut intake, &body, received_at_ms, max_chunks, &account);
+            (intake, parsed)
+        };
+        Ok(self.shared.ingest_pool.spawn(PUSH_PRIORITY, work).await?)
     }
 
     async fn only_refusals(
@@ -166,11 +176,13 @@ pub(crate) fn parse_body(
     let granularity = intake.schema.data_schema.granularity_spec.segment_granularity.clone();
     let mut buffer = RowBuffer::new(granularity, max_chunks, account);
     intake.parser.set_now_ms(received_at_ms);
-    let parsed = intake.parser.parse_batch(body, &mut buffer);
+    let outcome = intake.parser.parse_batch(body, &mut buffer);
+    let changed = intake.parser.take_changes();
     if let Some(full) = buffer.take_full() {
         return Err(full.into());
     }
-    let counts = parsed?;
+    let counts = outcome?;
+    intake.keep_lessons();
     let errors = buffer.refusals.first(ERRORS_IN_REPLY);
     let reply = PushReply {
         received: counts.received,
@@ -179,6 +191,7 @@ pub(crate) fn parse_body(
         filtered: counts.filtered,
         duplicate: false,
         errors: errors.collect(),
+        changed,
     };
     Ok(Parsed { buffer, reply })
 }

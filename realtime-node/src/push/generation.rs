@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use henge_index::{DimensionSchema, IndexSchema};
+use henge_index::IndexSchema;
 use henge_platform::metadata::IdempotencyRecord;
 use henge_types::Interval;
 
 use crate::options::RealtimeOptions;
+use crate::push::known::KnownColumns;
 use crate::push::schema::PushSchema;
 use crate::sink::{PartFiles, Sink};
 
@@ -29,18 +30,15 @@ pub struct Generation {
     pub opened_ms: Option<i64>,
     /// Idempotency keys of its pushes, with their answers.
     pub keys: Vec<IdempotencyRecord>,
-    /// Dimensions that events brought, beyond those of the schema.
-    pub discovered: Vec<DimensionSchema>,
+    /// Columns that events brought, beyond those of the schema. Their types do not change within a
+    /// generation: a segment has one type a column.
+    pub known: Arc<KnownColumns>,
 }
 
 impl Generation {
     /// An empty one that goes on where the last one ended.
     #[must_use]
-    pub fn new(
-        schema: Arc<PushSchema>,
-        start_position: u64,
-        discovered: Vec<DimensionSchema>,
-    ) -> Self {
+    pub fn new(schema: Arc<PushSchema>, start_position: u64, known: Arc<KnownColumns>) -> Self {
         Self {
             schema,
             start_position,
@@ -49,7 +47,7 @@ impl Generation {
             events: 0,
             opened_ms: None,
             keys: Vec::new(),
-            discovered,
+            known,
         }
     }
 
@@ -73,7 +71,7 @@ impl Generation {
     #[must_use]
     pub fn index_schema(&self) -> IndexSchema {
         let mut schema = self.schema.index_schema.clone();
-        schema.dimensions.extend(self.discovered.iter().cloned());
+        schema.dimensions.extend(self.known.dimensions.iter().cloned());
         schema
     }
 

@@ -6,7 +6,9 @@
 pub mod accept;
 pub mod dead_letter;
 pub mod generation;
+pub mod intake;
 pub mod keys;
+pub mod known;
 pub mod open;
 pub mod refusals;
 pub mod row_buffer;
@@ -17,14 +19,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use henge_ingest::RowParser;
 use henge_platform::wal::Wal;
-use henge_types::encode_path_component;
-use parking_lot::RwLock;
+use henge_types::{ChangeReport, encode_path_component};
+use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::Shared;
+use crate::push::intake::Intake;
 use crate::push::keys::PushKeys;
 use crate::push::schema::PushSchema;
 use crate::push::writer::Command;
@@ -48,6 +50,9 @@ pub struct PushReply {
     pub duplicate: bool,
     /// The first refused events and why.
     pub errors: Vec<EventError>,
+    /// Columns whose values are stored otherwise than they were sent.
+    #[serde(default, skip_serializing_if = "ChangeReport::is_empty")]
+    pub changed: ChangeReport,
 }
 
 /// A refused event.
@@ -70,6 +75,7 @@ pub struct Totals {
     rejected: AtomicU64,
     filtered: AtomicU64,
     duplicates: AtomicU64,
+    changed: Mutex<ChangeReport>,
 }
 
 /// [`Totals`] at one instant.
@@ -100,18 +106,6 @@ pub struct PushDatasource {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) places: Arc<Semaphore>,
     pub(crate) totals: Arc<Totals>,
-}
-
-/// What requests pass through one after the other.
-pub struct Intake {
-    pub(crate) schema: Arc<PushSchema>,
-    pub(crate) parser: RowParser,
-}
-
-impl std::fmt::Debug for Intake {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Intake").field("schema", &self.schema).finish_non_exhaustive()
-    }
 }
 
 impl PushDatasource {
@@ -146,6 +140,12 @@ impl PushDatasource {
         }
     }
 
+    /// Columns whose values are stored otherwise than they were sent, since the start.
+    #[must_use]
+    pub fn changed(&self) -> ChangeReport {
+        self.totals.changed.lock().clone()
+    }
+
     /// Hands off what is buffered and waits until it is published.
     pub async fn flush(&self) {
         let (done, published) = oneshot::channel();
@@ -165,5 +165,8 @@ impl Totals {
         self.accepted.fetch_add(reply.accepted, Ordering::Relaxed);
         self.rejected.fetch_add(reply.rejected, Ordering::Relaxed);
         self.filtered.fetch_add(reply.filtered, Ordering::Relaxed);
+        if !reply.changed.is_empty() {
+            self.changed.lock().absorb(reply.changed.clone());
+        }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use henge_ingest::{ParseLimits, RowParser};
 use henge_platform::metadata::DatasourceRecord;
 use henge_platform::runtime::MemoryAccount;
 use henge_platform::wal::{Wal, WalOptions, WalRecord};
@@ -13,11 +12,12 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::{RealtimeError, Result};
 use crate::handoff::Handoff;
+use crate::push::PushDatasource;
 use crate::push::accept::{PUSH_PRIORITY, parse_body};
+use crate::push::intake::Intake;
 use crate::push::keys::PushKeys;
 use crate::push::schema::PushSchema;
 use crate::push::writer::{Batch, Writer};
-use crate::push::{Intake, PushDatasource};
 use crate::{RealtimeNode, Shared};
 
 impl RealtimeNode {
@@ -108,26 +108,6 @@ impl PushDatasource {
     }
 }
 
-impl Intake {
-    pub(crate) fn new(schema: Arc<PushSchema>) -> Result<Self> {
-        let parser = RowParser::new(Arc::clone(&schema.data_schema), ParseLimits::default())?;
-        Ok(Self { schema, parser })
-    }
-
-    /// Forgets the dimensions beyond the first `known`.
-    ///
-    /// # Errors
-    /// Never in practice: the schema was accepted before.
-    pub(crate) fn forget_beyond(&mut self, known: usize) -> Result<()> {
-        if self.parser.dimensions().len() > known {
-            let dimensions = self.parser.dimensions()[..known].to_vec();
-            *self = Self::new(Arc::clone(&self.schema))?;
-            self.parser.add_known_dimensions(&dimensions);
-        }
-        Ok(())
-    }
-}
-
 /// A schema may have megabytes: it is parsed on a CPU thread.
 async fn parse_schema(shared: &Shared, version: u64, json: &str) -> Result<Arc<PushSchema>> {
     let json = json.to_owned();
@@ -140,7 +120,7 @@ async fn open_wal(shared: &Arc<Shared>, name: &Arc<str>, position: u64) -> Resul
     let options = WalOptions {
         minimum_next_sequence: position + 1,
         handles: shared.log_handles.clone(),
-        ..WalOptions::default()
+        ..shared.options.wal.clone()
     };
     let opened = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&directory).map_err(RealtimeError::io(&directory))?;
@@ -221,6 +201,7 @@ async fn parse_record(
         let batch = parsed.ok().map(|parsed| Batch {
             sequence: record.sequence,
             schema: Arc::clone(&intake.schema),
+            known: Arc::clone(&intake.known),
             received_at_ms: entry.received_at_ms,
             key: entry.idempotency_key,
             buffer: parsed.buffer,

@@ -20,13 +20,13 @@ pub struct RowBuffer {
     bytes: Vec<u8>,
     /// The time chunks that the rows fall into.
     pub chunks: Vec<Interval>,
-    /// Dimensions discovered on the way.
-    pub discovered: Vec<DimensionSchema>,
     /// Refused events.
     pub refusals: Refusals,
     charge: Charge,
     /// Why no further row was taken.
     full: Option<AccountFull>,
+    /// Events that the filter left out.
+    filtered: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,10 +68,10 @@ impl RowBuffer {
             text: String::new(),
             bytes: Vec::new(),
             chunks: Vec::new(),
-            discovered: Vec::new(),
             refusals: Refusals::default(),
             charge: account.nothing(),
             full: None,
+            filtered: 0,
         }
     }
 
@@ -224,7 +224,7 @@ pub struct RowRef<'a> {
 impl RowSink for RowBuffer {
     fn row(&mut self, timestamp_ms: i64, values: &[ValueRef<'_>]) -> Result<(), RowError> {
         let open = self.chunks.len();
-        let position = self.rows.len() as u64 + self.refusals.count();
+        let position = self.rows.len() as u64 + self.refusals.count() + self.filtered;
         let chunk = self
             .chunk_index(timestamp_ms)
             .ok_or(RowError::Reject(RejectReason::TooManyChunks { open }))?;
@@ -240,8 +240,23 @@ impl RowSink for RowBuffer {
         self.refusals.add(&rejection);
     }
 
-    fn new_dimension(&mut self, dimension: &DimensionSchema) {
-        self.discovered.push(dimension.clone());
+    /// The parser is asked for all of them once the request is parsed.
+    fn new_dimension(&mut self, _: &DimensionSchema) {}
+
+    fn filtered(&mut self) {
+        self.filtered += 1;
+    }
+
+    fn restart(&mut self, _: &[DimensionSchema]) -> Result<(), RowError> {
+        self.rows.clear();
+        self.values.clear();
+        self.elements.clear();
+        self.text.clear();
+        self.bytes.clear();
+        self.chunks.clear();
+        self.refusals = Refusals::default();
+        self.filtered = 0;
+        Ok(())
     }
 }
 

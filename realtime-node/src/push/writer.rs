@@ -16,6 +16,7 @@ use crate::handoff::{ClosedGeneration, Handoff};
 use crate::push::accept::{MERGE_PRIORITY, PUSH_PRIORITY};
 use crate::push::generation::Generation;
 use crate::push::keys::PushKeys;
+use crate::push::known::KnownColumns;
 use crate::push::refusals::Refusals;
 use crate::push::row_buffer::RowBuffer;
 use crate::push::schema::PushSchema;
@@ -47,6 +48,8 @@ pub enum Command {
 pub struct Batch {
     pub(crate) sequence: u64,
     pub(crate) schema: Arc<PushSchema>,
+    /// The columns that its rows may have beyond those of the schema.
+    pub(crate) known: Arc<KnownColumns>,
     pub(crate) received_at_ms: i64,
     pub(crate) key: Option<Arc<str>>,
     pub(crate) buffer: RowBuffer,
@@ -95,7 +98,7 @@ impl Writer {
             datasource,
             shared,
             keys,
-            generation: Generation::new(schema, position, Vec::new()),
+            generation: Generation::new(schema, position, Arc::default()),
             handoff,
             persists: Arc::new(Semaphore::new(PENDING_PERSISTS)),
         }
@@ -119,18 +122,13 @@ impl Writer {
 
     /// Adds one request, answers it, and closes the generation when that made it large enough.
     pub(crate) async fn apply(&mut self, mut batch: Batch) {
-        if batch.schema.version != self.generation.schema.version {
-            self.close(None).await;
-            let position = self.generation.start_position;
-            self.generation = Generation::new(Arc::clone(&batch.schema), position, Vec::new());
-        }
-        // The parser knows these dimensions from now on, whatever becomes of the request.
-        let discovered = batch.buffer.discovered.iter().cloned();
-        self.generation.discovered.extend(discovered);
         let (key, live) = (batch.key.clone(), batch.live.take());
         let (durable, done) = live.map(|live| (live.durable, live.done)).unzip();
         let outcome = match durability(durable).await {
-            Ok(()) => self.add(batch, done.is_some()).await,
+            Ok(()) => {
+                self.make_fit(&batch).await;
+                self.add(batch, done.is_some()).await
+            }
             Err(error) => Err(error),
         };
         match (&outcome, &key) {
@@ -148,6 +146,20 @@ impl Writer {
         if is_large || self.generation.sinks.len() >= options.max_open_chunks {
             self.close(None).await;
         }
+    }
+
+    /// Begins a new generation when rows of this schema and these columns cannot go where those
+    /// before them are.
+    async fn make_fit(&mut self, batch: &Batch) {
+        let generation = &self.generation;
+        if batch.schema.version != generation.schema.version
+            || !batch.known.extends(&generation.known)
+        {
+            self.close(None).await;
+            let (position, known) = (self.generation.start_position, Arc::clone(&batch.known));
+            self.generation = Generation::new(Arc::clone(&batch.schema), position, known);
+        }
+        self.generation.known = Arc::clone(&batch.known);
     }
 
     async fn add(&mut self, batch: Batch, is_live: bool) -> Result<PushReply> {
@@ -271,7 +283,7 @@ impl Writer {
         let next = Generation::new(
             Arc::clone(&self.generation.schema),
             self.generation.end_position,
-            self.generation.discovered.clone(),
+            Arc::clone(&self.generation.known),
         );
         let closed = std::mem::replace(&mut self.generation, next);
         self.handoff.submit(ClosedGeneration { generation: closed, done }).await;

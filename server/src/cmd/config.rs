@@ -17,6 +17,8 @@ pub(crate) enum ConfigCommand {
     /// Settings come from the defaults, then the file, then HENGE_... variables; the later one
     /// wins. Unknown names are errors.
     Check(CheckArgs),
+    /// Print the reference of all settings as Markdown, with defaults and units.
+    Reference,
 }
 
 /// Options of `henge config check`.
@@ -33,8 +35,12 @@ pub(crate) struct CheckArgs {
 
 /// Runs the command.
 pub(crate) fn run(command: &ConfigCommand) -> Result<ExitCode> {
-    let ConfigCommand::Check(args) = command;
-    let config = ServerConfig::load(args.config.as_deref())?;
-    say(config.render().trim_end())?;
+    match command {
+        ConfigCommand::Check(args) => {
+            let config = ServerConfig::load(args.config.as_deref())?;
+            say(config.render().trim_end())?;
+        }
+        ConfigCommand::Reference => say(ServerConfig::reference_markdown().trim_end())?,
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,235 @@
+//! The settings, each said once: its name, its type, its default and what it does. The reference in
+//! `docs/configuration.md` is written from here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) const MIB: u64 = 1 << 20;
+const MINUTE_MS: u64 = 60_000;
+
+/// A setting, for the reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// Its name within its section.
+    pub(super) name: &'static str,
+    /// What it does.
+    pub(super) about: String,
+}
+
+/// Defines a section: the type, its defaults, and what the reference says of it.
+macro_rules! section {
+    (
+        $(#[doc = $about:literal])+
+        $section:ident { $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr,)+ }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $section {
+            $($(#[doc = $doc])+ pub $name: $type,)+
+        }
+
+        impl Default for $section {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl $section {
+            /// What the section is about, and its settings.
+            pub(super) fn reference() -> (String, Vec<Setting>) {
+                let settings = vec![
+                    $(Setting { name: stringify!($name), about: concat!($($doc),+).trim().to_owned() },)+
+                ];
+                (concat!($($about),+).trim().to_owned(), settings)
+            }
+        }
+    };
+}
+
+section! {
+    /// All settings. Every field has a default, so an empty file is a good one.
+    ServerConfig {
+        /// Address to listen on. Only loopback addresses until authentication is configured.
+        host: String = "127.0.0.1".into(),
+        /// Port to listen on; 0 picks a free one.
+        port: u16 = 8888,
+        /// Where everything is kept.
+        data_dir: PathBuf = "./data".into(),
+        /// Bounds on what clients send.
+        limits: LimitsConfig = LimitsConfig::default(),
+        /// Bounds on the memory of the process.
+        memory: MemoryConfig = MemoryConfig::default(),
+        /// Realtime ingestion.
+        ingestion: IngestionConfig = IngestionConfig::default(),
+        /// Serving published segments.
+        historical: HistoricalConfig = HistoricalConfig::default(),
+        /// Queries.
+        query: QueryConfig = QueryConfig::default(),
+        /// Caches of query results.
+        cache: CacheConfig = CacheConfig::default(),
+        /// Logs.
+        log: LogConfig = LogConfig::default(),
+    }
+}
+
+section! {
+    /// Bounds on what clients send.
+    LimitsConfig {
+        /// Most bytes of a request's body on the wire.
+        request_body_bytes: u64 = 16 * MIB,
+        /// Most bytes of a request's body once inflated.
+        inflated_body_bytes: u64 = 64 * MIB,
+        /// Most bytes out of a compressed body a byte in, above 100 KiB.
+        inflate_ratio: u64 = 100,
+        /// Most connections at once.
+        connections: u32 = 10_000,
+        /// Time for a request's headers to arrive, counted from the answer before: how long a
+        /// connection may be idle.
+        header_timeout_ms: u64 = 5 * MINUTE_MS,
+        /// Longest silence within a body; after it, 1 KiB a second is the least.
+        body_idle_timeout_ms: u64 = 10_000,
+        /// How long a client may take nothing of its answer; beyond, 16 KiB a second is the least.
+        answer_idle_timeout_ms: u64 = 30_000,
+        /// Most bytes of one event; a larger one is refused, not cut.
+        event_bytes: u64 = MIB,
+        /// Most fields of one event; one with more is refused.
+        fields_per_event: u32 = 2_000,
+        /// Most columns that events may bring to a datasource by discovery; an event with one more is
+        /// refused.
+        columns_per_datasource: u32 = 2_000,
+        /// Dead letters kept of a datasource.
+        dead_letters_per_datasource: u64 = 10_000,
+        /// Hosts, beside loopback names and `host`, that requests may name in their `Host` and
+        /// `Origin` headers: what a proxy or a page of yours sends. Others are refused.
+        allowed_hosts: Vec<String> = Vec::new(),
+    }
+}
+
+section! {
+    /// Bounds on the memory of the process. What is 0 follows from the machine, or from the control group
+    /// that the process runs in.
+    MemoryConfig {
+        /// Bytes that everything which requests make the server hold may take together; 0 means 60 % of
+        /// the memory there is. Settings of single parts are lowered to their share of it.
+        total_bytes: u64 = 0,
+        /// Bytes of requests: bodies, and the rows that were parsed from them; 0 means a quarter of the
+        /// total. Requests beyond are refused with 429.
+        requests_bytes: u64 = 0,
+        /// Bytes of answers that their clients have not read yet; 0 means a quarter of the total. Answers
+        /// beyond become a 429.
+        answers_bytes: u64 = 0,
+    }
+}
+
+section! {
+    /// Realtime ingestion and batch tasks.
+    IngestionConfig {
+        /// Threads that parse, index and write; 0 means one a core.
+        threads: u32 = 0,
+        /// How much the operating system prefers other threads to them, 0 to 19.
+        nice: u32 = 5,
+        /// Rows of one datasource in memory before they are persisted to a local part.
+        max_rows_in_memory: u64 = 1_000_000,
+        /// Bytes of one datasource in memory before they are persisted to a local part.
+        max_bytes_in_memory: u64 = 128 * MIB,
+        /// Bytes of all write-optimised indexes of the process; pushes are refused above.
+        total_bytes_in_memory: u64 = 512 * MIB,
+        /// Buffered rows of a datasource are handed off once there are this many.
+        handoff_rows: u64 = 5_000_000,
+        /// Buffered rows of a datasource are handed off once the first is this old.
+        handoff_age_ms: u64 = 10 * MINUTE_MS,
+        /// Time chunks of one datasource that may be open at once.
+        open_chunks_per_datasource: u32 = 1_000,
+        /// Bytes after which a new file of the write-ahead log is begun.
+        wal_file_bytes: u64 = 128 * MIB,
+        /// Bytes that one group commit takes at most.
+        wal_group_bytes: u64 = 8 * MIB,
+        /// Bytes that may wait for the write-ahead log of one datasource; pushes are refused above.
+        wal_waiting_bytes: u64 = 128 * MIB,
+        /// How long an idempotency key is remembered after its events were published.
+        idempotency_window_ms: u64 = 24 * 60 * MINUTE_MS,
+        /// Folders whose files batch tasks may read with an input source of the type `local`. Empty,
+        /// the default while the server listens on loopback addresses only, means every folder but
+        /// those of the system (`/boot`, `/dev`, `/etc`, `/proc`, `/run`, `/sys`, `/var`) and `data_dir`.
+        /// Links are followed first; devices, pipes and sockets are never read.
+        local_roots: Vec<PathBuf> = Vec::new(),
+        /// Batch tasks that may wait; more are refused with 429.
+        waiting_tasks: u32 = 10_000,
+    }
+}
+
+section! {
+    /// Serving published segments.
+    HistoricalConfig {
+        /// The codec of the segments that are served: `none` is the fastest to scan (segments are
+        /// rewritten on the node's disk after loading), `as_stored` the smallest.
+        codec: TierCodec = TierCodec::None,
+        /// Bytes of segments that the node takes onto its disk; 0 means 95 % of the disk's size.
+        capacity_bytes: u64 = 0,
+    }
+}
+
+/// The codec of the segments that a tier serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TierCodec {
+    /// None: the fastest to scan. Segments are rewritten on the node's disk after loading.
+    #[default]
+    None,
+    /// That of deep storage: the smallest.
+    AsStored,
+}
+
+section! {
+    /// Queries.
+    QueryConfig {
+        /// Threads that compute; 0 means one a core.
+        threads: u32 = 0,
+        /// Time a query may take when its context does not say.
+        timeout_ms: u64 = 5 * MINUTE_MS,
+        /// Longest time that a query's context may ask for.
+        max_timeout_ms: u64 = 60 * MINUTE_MS,
+        /// Bytes that one query may take on a node.
+        memory_budget_bytes: u64 = 1_024 * MIB,
+        /// Bytes that all queries may take together; queries beyond are refused with 429.
+        total_memory_bytes: u64 = 4_096 * MIB,
+        /// Bytes that one groupBy may put into temporary files once its memory is full; 0 switches it
+        /// off. `maxOnDiskStorage` in a query's context lowers it.
+        max_on_disk_storage_bytes: u64 = 4_096 * MIB,
+        /// Bytes that node-wide dictionaries, which make merging segments fast, may take.
+        dictionary_budget_bytes: u64 = 1_024 * MIB,
+        /// Queries at work at once; more wait.
+        max_concurrent: u32 = 64,
+        /// Queries that may wait; more are refused with 429.
+        max_waiting: u32 = 1_000,
+        /// By lane, the share of both in percent. Queries with a priority below 0 run in lane `low`.
+        lanes: BTreeMap<String, u32> = BTreeMap::from([("low".to_owned(), 50)]),
+        /// Queries that take longer are logged.
+        slow_ms: u64 = 2_000,
+        /// Most time buckets of one query.
+        max_buckets: u64 = 1_000_000,
+    }
+}
+
+section! {
+    /// Caches of query results. 0 bytes switch one off.
+    CacheConfig {
+        /// Bytes of what single segments contributed to queries.
+        segment_bytes: u64 = 256 * MIB,
+        /// Bytes of whole answers.
+        result_bytes: u64 = 64 * MIB,
+        /// Larger entries are kept in neither.
+        max_entry_bytes: u64 = MIB,
+    }
+}
+
+section! {
+    /// Logs.
+    LogConfig {
+        /// What is logged, as in `RUST_LOG`.
+        filter: String = "info".into(),
+    }
+}

@@ -1,0 +1,104 @@
+//! What types cannot check: values that cannot work, alone or together.
+
+use std::net::IpAddr;
+
+use super::sections::MIB;
+use super::{ConfigError, ServerConfig};
+
+impl ServerConfig {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the field and the fix.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let host = self.host.parse::<IpAddr>().ok();
+        let is_loopback =
+            host.map_or_else(|| self.host == "localhost", |address| address.is_loopback());
+        // Without authentication, whoever reaches the port may do anything.
+        check(is_loopback, "host", || {
+            format!(
+                "'{}' is not a loopback address and there is no authentication yet: \
+                use 127.0.0.1 and put a proxy in front",
+                self.host
+            )
+        })?;
+        check(!self.data_dir.as_os_str().is_empty(), "data_dir", || "is empty".into())?;
+        let limits = &self.limits;
+        not_zero("limits.request_body_bytes", limits.request_body_bytes)?;
+        not_zero("limits.inflate_ratio", limits.inflate_ratio)?;
+        not_zero("limits.connections", limits.connections.into())?;
+        not_zero("limits.header_timeout_ms", limits.header_timeout_ms)?;
+        not_zero("limits.body_idle_timeout_ms", limits.body_idle_timeout_ms)?;
+        not_zero("limits.answer_idle_timeout_ms", limits.answer_idle_timeout_ms)?;
+        not_zero("limits.fields_per_event", limits.fields_per_event.into())?;
+        not_zero("limits.columns_per_datasource", limits.columns_per_datasource.into())?;
+        let inflated = limits.inflated_body_bytes;
+        check(inflated >= limits.request_body_bytes, "limits.inflated_body_bytes", || {
+            "is below limits.request_body_bytes".into()
+        })?;
+        check(inflated <= 256 * MIB, "limits.inflated_body_bytes", || {
+            "is above 256 MiB, the most that one record of the write-ahead log takes".into()
+        })?;
+        check((1..=inflated).contains(&limits.event_bytes), "limits.event_bytes", || {
+            "must be from 1 to limits.inflated_body_bytes".into()
+        })?;
+        self.validate_work()
+    }
+
+    fn validate_work(&self) -> Result<(), ConfigError> {
+        let ingestion = &self.ingestion;
+        not_zero("ingestion.max_rows_in_memory", ingestion.max_rows_in_memory)?;
+        not_zero("ingestion.max_bytes_in_memory", ingestion.max_bytes_in_memory)?;
+        not_zero("ingestion.handoff_rows", ingestion.handoff_rows)?;
+        not_zero("ingestion.handoff_age_ms", ingestion.handoff_age_ms)?;
+        let chunks = ingestion.open_chunks_per_datasource;
+        not_zero("ingestion.open_chunks_per_datasource", chunks.into())?;
+        not_zero("ingestion.wal_group_bytes", ingestion.wal_group_bytes)?;
+        not_zero("ingestion.wal_waiting_bytes", ingestion.wal_waiting_bytes)?;
+        check(ingestion.wal_file_bytes >= MIB, "ingestion.wal_file_bytes", || {
+            "is below 1 MiB".into()
+        })?;
+        let total_fits = ingestion.total_bytes_in_memory >= ingestion.max_bytes_in_memory;
+        check(total_fits, "ingestion.total_bytes_in_memory", || {
+            "is below ingestion.max_bytes_in_memory".into()
+        })?;
+        let rows_fit = ingestion.max_rows_in_memory <= u64::from(u32::MAX)
+            && ingestion.handoff_rows <= u64::from(u32::MAX);
+        check(rows_fit, "ingestion.handoff_rows", || {
+            "is above 4294967295, the most rows of a segment".into()
+        })?;
+        let query = &self.query;
+        not_zero("query.timeout_ms", query.timeout_ms)?;
+        not_zero("query.memory_budget_bytes", query.memory_budget_bytes)?;
+        check(
+            query.total_memory_bytes >= query.memory_budget_bytes,
+            "query.total_memory_bytes",
+            || "is below query.memory_budget_bytes".into(),
+        )?;
+        not_zero("query.max_concurrent", query.max_concurrent.into())?;
+        check(
+            query.lanes.values().all(|percent| (1..=100).contains(percent)),
+            "query.lanes",
+            || "is a lane's share in percent: from 1 to 100".into(),
+        )?;
+        check(ingestion.nice <= 19, "ingestion.nice", || "is above 19".into())?;
+        check(ingestion.threads <= 1_024, "ingestion.threads", || "is above 1024".into())?;
+        not_zero("query.max_buckets", query.max_buckets)?;
+        check(query.threads <= 1_024, "query.threads", || "is above 1024".into())?;
+        check(query.max_timeout_ms >= query.timeout_ms, "query.max_timeout_ms", || {
+            "is below query.timeout_ms".into()
+        })
+    }
+}
+
+fn check(
+    holds: bool,
+    field: &'static str,
+    reason: impl FnOnce() -> String,
+) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::Invalid { field, reason: reason() }) }
+}
+
+fn not_zero(field: &'static str, value: u64) -> Result<(), ConfigError> {
+    check(value > 0, field, || "must be above 0".into())
+}

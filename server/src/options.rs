@@ -1,0 +1,280 @@
+//! From the configuration to the options of the parts. Every section is taken apart by name, without
+//! a rest, so that a setting nobody uses does not compile.
+
+use std::time::Duration;
+
+use henge_broker::BrokerOptions;
+use henge_historical_node::{HistoricalOptions, ServedForm};
+use henge_ingest::ParseLimits;
+use henge_platform::compression::InflateLimits;
+use henge_platform::config::{
+    CacheConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, QueryConfig,
+    ServerConfig, TierCodec,
+};
+use henge_platform::http::{AllowedHosts, BodyLimits, ReadPace, ServeOptions};
+use henge_platform::runtime::{HandleLimit, PoolOptions};
+use henge_platform::wal::WalOptions;
+use henge_realtime_node::RealtimeOptions;
+
+use crate::data_folder::DataFolder;
+use crate::memory::Accounts;
+
+/// File handles that are kept from connections for files: databases, logs, segments on their way, spills.
+const HANDLES_FOR_FILES: u64 = 512;
+
+/// The options of all parts.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// Host and port.
+    pub(crate) bind: (String, u16),
+    /// What the memory of the process is shared out into.
+    pub(crate) accounts: Accounts,
+    pub(crate) serve: ServeOptions,
+    pub(crate) body: BodyLimits,
+    pub(crate) allowed_hosts: AllowedHosts,
+    pub(crate) query_threads: usize,
+    pub(crate) ingest_pool: PoolOptions,
+    /// Bytes of the cache of partial results, and of its largest entry.
+    pub(crate) partial_cache_bytes: (usize, usize),
+    pub(crate) historical: HistoricalOptions,
+    pub(crate) realtime: RealtimeOptions,
+    pub(crate) broker: BrokerOptions,
+}
+
+impl Options {
+    /// The options that a configuration asks for.
+    pub(crate) fn new(config: &ServerConfig, folder: &DataFolder, handles: HandleLimit) -> Self {
+        let ServerConfig {
+            host,
+            port,
+            // The folder was made from it, logging begins before this.
+            data_dir: _,
+            limits,
+            memory,
+            ingestion,
+            historical,
+            query,
+            cache,
+            log: LogConfig { filter: _ },
+        } = config;
+        let accounts = Accounts::new(memory);
+        let mut realtime = RealtimeOptions::under(folder.root());
+        let (query_threads, dictionary_budget_bytes, mut broker) = query_options(query);
+        let partial_cache_bytes = cache_options(cache, &mut broker);
+        let ingest_pool = ingestion_options(ingestion, &mut realtime);
+        let (serve, mut body) = limit_options(limits, &mut realtime, handles);
+        body.account = accounts.requests.clone();
+        let hosts = limits.allowed_hosts.iter().chain([host]);
+        Self {
+            bind: (host.clone(), *port),
+            allowed_hosts: AllowedHosts::new(hosts.cloned()),
+            accounts,
+            serve,
+            body,
+            query_threads,
+            ingest_pool,
+            partial_cache_bytes,
+            historical: historical_options(historical, folder, dictionary_budget_bytes),
+            realtime,
+            broker,
+        }
+    }
+}
+
+fn limit_options(
+    limits: &LimitsConfig,
+    realtime: &mut RealtimeOptions,
+    handles: HandleLimit,
+) -> (ServeOptions, BodyLimits) {
+    let LimitsConfig {
+        request_body_bytes,
+        inflated_body_bytes,
+        inflate_ratio,
+        connections,
+        header_timeout_ms,
+        body_idle_timeout_ms,
+        answer_idle_timeout_ms,
+        event_bytes,
+        fields_per_event,
+        columns_per_datasource,
+        dead_letters_per_datasource,
+        allowed_hosts: _, // joined with the address above
+    } = limits;
+    realtime.parse_limits = ParseLimits {
+        max_event_bytes: size(*event_bytes),
+        max_fields: *fields_per_event as usize,
+        max_discovered_dimensions: *columns_per_datasource as usize,
+        ..ParseLimits::default()
+    };
+    realtime.dead_letters_kept = *dead_letters_per_datasource;
+    let defaults = ServeOptions::default();
+    let grace = Duration::from_millis(*answer_idle_timeout_ms);
+    let serve = ServeOptions {
+        max_connections: connections_that_fit(*connections, handles),
+        header_timeout: Duration::from_millis(*header_timeout_ms),
+        read_pace: ReadPace { grace, ..defaults.read_pace },
+        ..defaults
+    };
+    let body = BodyLimits {
+        max_body_bytes: size(*request_body_bytes),
+        inflate: InflateLimits {
+            max_inflated_bytes: size(*inflated_body_bytes),
+            max_ratio: size(*inflate_ratio),
+            ..InflateLimits::default()
+        },
+        idle_timeout: Duration::from_millis(*body_idle_timeout_ms),
+        ..BodyLimits::default()
+    };
+    (serve, body)
+}
+
+fn connections_that_fit(connections: u32, handles: HandleLimit) -> usize {
+    let left = handles.now.saturating_sub(HANDLES_FOR_FILES).max(handles.now / 2);
+    let fit = u64::from(connections).min(left);
+    if fit < u64::from(connections) {
+        tracing::warn!(
+            handles = handles.now,
+            connections = fit,
+            "the operating system allows few file handles: limits.connections is lowered to fit; \
+             raise the hard limit (ulimit -Hn)"
+        );
+    }
+    size(fit)
+}
+
+fn ingestion_options(ingestion: &IngestionConfig, realtime: &mut RealtimeOptions) -> PoolOptions {
+    let IngestionConfig {
+        threads,
+        nice,
+        max_rows_in_memory,
+        max_bytes_in_memory,
+        total_bytes_in_memory,
+        handoff_rows,
+        handoff_age_ms,
+        open_chunks_per_datasource,
+        wal_file_bytes,
+        wal_group_bytes,
+        wal_waiting_bytes,
+        idempotency_window_ms,
+        local_roots,
+        waiting_tasks,
+    } = ingestion;
+    realtime.max_rows_in_memory = size(*max_rows_in_memory);
+    realtime.max_bytes_in_memory = size(*max_bytes_in_memory);
+    realtime.total_bytes_in_memory = size(*total_bytes_in_memory);
+    realtime.handoff_rows = size(*handoff_rows);
+    realtime.handoff_period_ms = *handoff_age_ms;
+    realtime.max_open_chunks = *open_chunks_per_datasource as usize;
+    realtime.idempotency_retention_ms = i64::try_from(*idempotency_window_ms).unwrap_or(i64::MAX);
+    realtime.local_roots = local_roots.clone();
+    realtime.max_waiting_tasks = *waiting_tasks as usize;
+    realtime.wal = WalOptions {
+        max_file_bytes: *wal_file_bytes,
+        max_group_bytes: size(*wal_group_bytes),
+        max_waiting_bytes: *wal_waiting_bytes,
+        ..WalOptions::default()
+    };
+    PoolOptions {
+        threads: *threads as usize,
+        name: "henge-ingest",
+        nice: i32::try_from(*nice).unwrap_or(19),
+    }
+}
+
+fn historical_options(
+    historical: &HistoricalConfig,
+    folder: &DataFolder,
+    dictionary_budget_bytes: usize,
+) -> HistoricalOptions {
+    let HistoricalConfig { codec, capacity_bytes } = historical;
+    HistoricalOptions {
+        server_id: "historical-0".into(),
+        tier: "_default_tier".into(),
+        priority: 0,
+        cache_dir: folder.segment_cache(),
+        capacity_bytes: match capacity_bytes {
+            0 => folder.disk_bytes() / 100 * 95,
+            bytes => *bytes,
+        },
+        form: match codec {
+            TierCodec::None => ServedForm::Hot,
+            TierCodec::AsStored => ServedForm::AsStored,
+        },
+        dictionary_budget_bytes,
+    }
+}
+
+/// Threads, bytes of node-wide dictionaries, and what the broker wants.
+fn query_options(query: &QueryConfig) -> (usize, usize, BrokerOptions) {
+    let QueryConfig {
+        threads,
+        timeout_ms,
+        max_timeout_ms,
+        memory_budget_bytes,
+        total_memory_bytes,
+        max_on_disk_storage_bytes,
+        dictionary_budget_bytes,
+        max_concurrent,
+        max_waiting,
+        lanes,
+        slow_ms,
+        max_buckets,
+    } = query;
+    let broker = BrokerOptions {
+        default_timeout_ms: *timeout_ms,
+        max_timeout_ms: *max_timeout_ms,
+        memory_budget_bytes: size(*memory_budget_bytes),
+        max_buckets: size(*max_buckets),
+        max_running_queries: *max_concurrent as usize,
+        max_waiting_queries: *max_waiting as usize,
+        total_memory_bytes: size(*total_memory_bytes),
+        max_on_disk_storage_bytes: *max_on_disk_storage_bytes,
+        lane_percents: lanes.clone(),
+        slow_query_ms: *slow_ms,
+        ..BrokerOptions::default()
+    };
+    (*threads as usize, size(*dictionary_budget_bytes), broker)
+}
+
+/// Bytes of the cache of partial results and of its largest entry.
+fn cache_options(cache: &CacheConfig, broker: &mut BrokerOptions) -> (usize, usize) {
+    let CacheConfig { segment_bytes, result_bytes, max_entry_bytes } = cache;
+    broker.result_cache_bytes = size(*result_bytes);
+    broker.max_cached_result_bytes = size(*max_entry_bytes);
+    (size(*segment_bytes), size(*max_entry_bytes))
+}
+
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_arrive_where_they_work() {
+        let mut config = ServerConfig::default();
+        config.limits.event_bytes = 1_001;
+        config.limits.fields_per_event = 12;
+        config.limits.columns_per_datasource = 13;
+        config.ingestion.wal_file_bytes = 1 << 21;
+        config.ingestion.wal_group_bytes = 1_003;
+        config.ingestion.wal_waiting_bytes = 1_004;
+        config.ingestion.total_bytes_in_memory = 1 << 31;
+        config.historical.capacity_bytes = 1_005;
+        let folder = DataFolder::new(std::path::Path::new("."));
+        let handles = HandleLimit { now: 1 << 20, ..HandleLimit::default() };
+        let options = Options::new(&config, &folder, handles);
+        let limits = &options.realtime.parse_limits;
+        assert_eq!((limits.max_event_bytes, limits.max_fields), (1_001, 12));
+        assert_eq!(limits.max_discovered_dimensions, 13);
+        let wal = &options.realtime.wal;
+        assert_eq!(
+            (wal.max_file_bytes, wal.max_group_bytes, wal.max_waiting_bytes),
+            (1 << 21, 1_003, 1_004)
+        );
+        assert_eq!(options.realtime.total_bytes_in_memory, 1 << 31);
+        assert_eq!(options.historical.capacity_bytes, 1_005);
+    }
+}
