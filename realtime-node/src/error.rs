@@ -30,6 +30,9 @@ pub enum RealtimeError {
     /// A datasource stopped taking events.
     #[error("{0}")]
     Unavailable(String),
+    /// Somebody stopped the task.
+    #[error("task '{0}' was stopped by request")]
+    Stopped(String),
     /// Rows of one chunk would have to be published into chunks of another size.
     #[error(
         "cannot publish rows of {chunk}: newer segments cut that interval up; \
@@ -102,6 +105,7 @@ impl RealtimeError {
             Self::NotFound(_) => ErrorClass::NotFound,
             Self::Busy(_) => ErrorClass::Capacity,
             Self::Unavailable(_) => ErrorClass::Unavailable,
+            Self::Stopped(_) => ErrorClass::Cancelled,
             Self::ChunkCutUp { .. } => ErrorClass::Conflict,
             Self::Io { .. } => ErrorClass::Internal,
             Self::Spec(error) => error.class(),

@@ -31,7 +31,7 @@ pub use options::RealtimeOptions;
 
 use crate::push::PushDatasource;
 use crate::serving::Serving;
-use crate::task::TaskQueue;
+use crate::task::{LocalRoots, TaskQueue};
 
 /// Everything the parts of the role share.
 #[derive(Debug)]
@@ -58,6 +58,13 @@ pub struct Shared {
     pub log_handles: LogHandles,
     /// Told after each publish, so that the coordinator looks at once.
     pub published: Arc<Notify>,
+}
+
+impl Shared {
+    /// The local files that batch tasks may read.
+    pub(crate) fn local_roots(&self) -> LocalRoots {
+        LocalRoots::new(&self.options.local_roots, &self.options.data_dir)
+    }
 }
 
 /// The realtime role.

@@ -2,6 +2,7 @@
 
 mod caches;
 mod damage;
+mod discovery;
 mod formats;
 mod handoff;
 mod hostile;

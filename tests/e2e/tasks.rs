@@ -16,7 +16,7 @@ fn task(data: &str, append: bool) -> Value {
     }})
 }
 
-fn run(server: &TestServer, task: &Value) -> Value {
+pub(crate) fn run(server: &TestServer, task: &Value) -> Value {
     let id = server.post("/druid/indexer/v1/task", task)["task"].clone();
     let id = id.as_str().map(|id| id.replace(':', "%3A")).unwrap_or_default();
     loop {

@@ -151,11 +151,6 @@ impl WriteIndex {
         let time_ms = self.clock.apply(timestamp_ms);
         let is_known = self.resolve(dimension_values);
         let existing = if is_known { self.find_row(time_ms) } else { None };
-        let existing = match existing {
-            // Rows of one key are kept apart where a sum would have no place.
-            Some(row) if !self.takes(row, inputs)? => None,
-            existing => existing,
-        };
         let outcome = match existing {
             Some(row) => {
                 self.roll_up(row, inputs)?;
@@ -202,17 +197,10 @@ impl WriteIndex {
         keys.find(&self.key)
     }
 
-    /// True when all metrics of a row take the inputs.
-    #[inline]
-    fn takes(&self, row: usize, inputs: &[ValueRef<'_>]) -> Result<bool> {
-        let mut all = true;
-        for (metric, input) in self.metrics.iter().zip(inputs) {
-            all &= metric.takes(row, input)?;
-        }
-        Ok(all)
-    }
-
     fn roll_up(&mut self, row: usize, inputs: &[ValueRef<'_>]) -> Result<()> {
+        for (metric, input) in self.metrics.iter().zip(inputs) {
+            metric.check(row, input)?;
+        }
         for (metric, input) in self.metrics.iter_mut().zip(inputs) {
             let (before, after) = metric.update(row, input)?;
             self.variable_bytes = (self.variable_bytes + after).saturating_sub(before);

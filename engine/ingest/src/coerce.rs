@@ -10,12 +10,14 @@
 //! | object        | its JSON text     | no number            | no number     | its text     |
 //! | null, empty list | null           | null                 | null          | null         |
 //!
-//! What is no number is null in a dimension (and counted) and refuses the event in a metric.
-//! Numbers out of range are always refused, never wrapped or rounded to infinity. `-0.0` is `0.0`.
+//! What is no number is null in a dimension and refuses the event in a metric. Numbers out of range
+//! are always refused, never wrapped or rounded to infinity. `-0.0` is `0.0`. What is stored
+//! otherwise than it came (null for a value, a number without its fraction, a whole number that a
+//! double does not hold) is a [`Loss`] and counted.
 
 use std::fmt::Write;
 
-use henge_expr::number::{double_to_long, parse_double, text_to_long, write_double};
+use henge_expr::number::{double_to_long, format_double, parse_double, text_to_long, write_double};
 
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw, Span};
@@ -53,15 +55,45 @@ pub(crate) enum Cell {
 pub(crate) struct Cells {
     pub(crate) values: Vec<Cell>,
     pub(crate) parts: Vec<Option<Span>>,
-    /// Values that became null because they did not fit.
-    pub(crate) nulled: u64,
+    /// Values that are stored otherwise than they came.
+    pub(crate) losses: Vec<Loss>,
+}
+
+/// A value that its column does not hold as it came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loss {
+    /// Index of the column: dimensions, then metrics.
+    pub(crate) column: usize,
+    pub(crate) raw: Raw,
+    stored: Cell,
+}
+
+impl Loss {
+    pub(crate) fn is_null(&self) -> bool {
+        self.stored == Cell::Null
+    }
+
+    /// What is stored, for messages.
+    pub(crate) fn stored_text(&self) -> String {
+        match self.stored {
+            Cell::Long(value) => value.to_string(),
+            Cell::Double(value) => format_double(value),
+            Cell::Null | Cell::Text(_) | Cell::Multi { .. } => "null".to_owned(),
+        }
+    }
 }
 
 impl Cells {
+    /// Notes that the value of the column at hand is stored as something else.
+    #[cold]
+    fn lose(&mut self, raw: Raw, stored: Cell) {
+        self.losses.push(Loss { column: self.values.len(), raw, stored });
+    }
+
     pub(crate) fn clear(&mut self) {
         self.values.clear();
         self.parts.clear();
-        self.nulled = 0;
+        self.losses.clear();
     }
 }
 
@@ -128,7 +160,7 @@ impl Column<'_> {
         if self.is_metric {
             return Err(self.refuse(raw, body, buffer));
         }
-        cells.nulled += 1;
+        cells.lose(raw, Cell::Null);
         Ok(Cell::Null)
     }
 
@@ -192,10 +224,14 @@ fn long_cell(
     buffer: &EventBuffer,
     cells: &mut Cells,
 ) -> Result<Cell, RejectReason> {
+    let mut has_fraction = false;
     let value = match raw {
         Raw::Long(value) => Some(value),
         Raw::Bool(value) => Some(i64::from(value)),
-        Raw::Double(value) => double_to_long(value),
+        Raw::Double(value) => {
+            has_fraction = value.fract() != 0.0;
+            double_to_long(value)
+        }
         Raw::Text(span) => {
             let text = span.text(body, &buffer.arena).trim();
             if text.is_empty() {
@@ -203,7 +239,10 @@ fn long_cell(
             }
             match parse_double(text) {
                 None => return column.not_a_number(raw, body, buffer, cells),
-                Some(value) => text_to_long(text, value),
+                Some(value) => {
+                    has_fraction = value.fract() != 0.0;
+                    text_to_long(text, value)
+                }
             }
         }
         Raw::List { .. } | Raw::Json(_) => {
@@ -211,7 +250,11 @@ fn long_cell(
         }
         Raw::Missing | Raw::Null | Raw::HugeNumber(_) => None,
     };
-    value.map(Cell::Long).ok_or_else(|| column.refuse(raw, body, buffer))
+    let cell = value.map(Cell::Long).ok_or_else(|| column.refuse(raw, body, buffer))?;
+    if has_fraction {
+        cells.lose(raw, cell);
+    }
+    Ok(cell)
 }
 
 fn double_cell(
@@ -245,11 +288,32 @@ fn double_cell(
     let in_range = |value: &f64| {
         value.is_finite() && (column.target != Target::Float || (*value as f32).is_finite())
     };
-    match value.filter(in_range) {
-        // Adding zero turns -0.0 into 0.0, so that both are one group.
-        Some(value) => Ok(Cell::Double(value + 0.0)),
-        None => Err(column.refuse(raw, body, buffer)),
+    // Adding zero turns -0.0 into 0.0, so that both are one group.
+    let value = value.filter(in_range).map(|value| value + 0.0);
+    let value = value.ok_or_else(|| column.refuse(raw, body, buffer))?;
+    let held = if column.target == Target::Float { f64::from(value as f32) } else { value };
+    if is_rounded(raw, held, body, buffer) {
+        cells.lose(raw, Cell::Double(held));
     }
+    Ok(Cell::Double(value))
+}
+
+/// True for a whole number that the double it became does not equal. Decimals are rounded to the
+/// nearest double by all who read JSON; that is no loss.
+#[inline]
+fn is_rounded(raw: Raw, value: f64, body: &str, buffer: &EventBuffer) -> bool {
+    let whole = match raw {
+        Raw::Long(whole) => i128::from(whole),
+        Raw::HugeNumber(span) | Raw::Text(span) if span.length() > 15 => {
+            let text = span.text(body, &buffer.arena).trim();
+            match text.parse::<i128>() {
+                Ok(whole) => whole,
+                Err(_) => return text.len() > 38 && text.bytes().all(|byte| byte.is_ascii_digit()),
+            }
+        }
+        _ => return false,
+    };
+    value as i128 != whole
 }
 
 /// A value as text, for messages and for numbers in STRING columns.

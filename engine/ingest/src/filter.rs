@@ -124,7 +124,7 @@ impl RowFilter {
                     .iter()
                     .map(|source| expr_value(row.value(*source), row.body, row.buffer))
                     .collect();
-                expression.eval_slots(&slots).ok().and_then(|value| value.filter_truth())
+                expression.eval_slots(&slots).ok().and_then(|value| value.truth())
             }
         }
     }

@@ -7,6 +7,7 @@ use henge_query::ingest::{self, DataSchema, DimensionType, IngestDimension};
 use henge_types::{ColumnType, MetricKind, TIME_COLUMN};
 
 use crate::coerce::Target;
+use crate::discovery::{DiscoveredColumn, DiscoveredType};
 use crate::fields::FieldTable;
 use crate::raw::{EventBuffer, Raw};
 
@@ -27,6 +28,8 @@ pub(crate) struct ColumnPlan {
     pub(crate) name: String,
     pub(crate) source: Source,
     pub(crate) target: Target,
+    /// The type so far, of a dimension whose values decide it.
+    pub(crate) growing: Option<DiscoveredType>,
 }
 
 /// Everything that is fixed by the schema, and the dimensions discovered so far.
@@ -39,7 +42,7 @@ pub(crate) struct Layout {
     pub(crate) schemas: Vec<DimensionSchema>,
     /// Names of the transforms, in order.
     transforms: Vec<String>,
-    /// Declared dimensions whose type their first value decides.
+    /// Declared dimensions whose type their values decide.
     pending: Vec<IngestDimension>,
     /// Unknown fields become dimensions.
     pub(crate) discovers: bool,
@@ -71,7 +74,9 @@ impl Layout {
         };
         for dimension in &spec.dimensions {
             match column_type(dimension.dimension_type) {
-                Some(column_type) => layout.add_dimension(dimension_schema(dimension, column_type)),
+                Some(column_type) => {
+                    layout.add_dimension(dimension_schema(dimension, column_type), None);
+                }
                 None => layout.pending.push(dimension.clone()),
             }
         }
@@ -83,7 +88,8 @@ impl Layout {
             // A field named like a stored metric is that metric's business.
             layout.table.add(&metric.name);
             let target = metric_target(&metric.kind);
-            layout.metrics.push(ColumnPlan { name: metric.name.clone(), source, target });
+            let name = metric.name.clone();
+            layout.metrics.push(ColumnPlan { name, source, target, growing: None });
         }
         for name in spec.exclusions.iter().map(String::as_str).chain([TIME_COLUMN, ""]) {
             layout.table.add(name);
@@ -143,28 +149,63 @@ impl Layout {
     }
 
     /// Adds a dimension behind the others.
-    pub(crate) fn add_dimension(&mut self, schema: DimensionSchema) {
+    pub(crate) fn add_dimension(
+        &mut self,
+        schema: DimensionSchema,
+        growing: Option<DiscoveredType>,
+    ) {
         let source = self.source(&schema.name);
         let position = self.table.add(&schema.name);
         self.table.clear_pending(position);
         let target = dimension_target(&schema.column_type);
-        self.dimensions.push(ColumnPlan { name: schema.name.clone(), source, target });
+        self.dimensions.push(ColumnPlan { name: schema.name.clone(), source, target, growing });
         self.schemas.push(schema);
     }
 
-    /// The schema of a dimension that is to be discovered, by its first value.
-    pub(crate) fn discovered(&self, name: &str, value: Raw) -> DimensionSchema {
-        let declared = self.pending.iter().find(|dimension| dimension.name == name);
-        let column_type = match value {
-            Raw::Long(_) | Raw::Bool(_) => ColumnType::Long,
-            Raw::Double(_) => ColumnType::Double,
-            _ => ColumnType::String,
-        };
-        match declared {
+    /// The type with which a column begins that its first value brings.
+    pub(crate) fn first_type(&self, name: &str, value: Raw) -> DiscoveredType {
+        let typed = self.typed_discovery || self.is_declared(name);
+        let needed = DiscoveredType::of(value).filter(|_| typed);
+        needed.unwrap_or(DiscoveredType::String)
+    }
+
+    /// The schema of a dimension whose values decide its type.
+    pub(crate) fn discovered(
+        &self,
+        name: &str,
+        discovered_type: DiscoveredType,
+    ) -> DimensionSchema {
+        let column_type = discovered_type.column_type();
+        match self.pending.iter().find(|dimension| dimension.name == name) {
             Some(dimension) => dimension_schema(dimension, column_type),
-            None if self.typed_discovery => DimensionSchema::new(name, column_type),
-            None => DimensionSchema::string(name),
+            None => DimensionSchema::new(name, column_type),
         }
+    }
+
+    /// Widens what a dimension holds; true when that changes the type of its column.
+    pub(crate) fn grow(&mut self, index: usize, wider: DiscoveredType) -> bool {
+        let Some(plan) = self.dimensions.get(index) else { return false };
+        let grown = plan.growing.map_or(wider, |known| known.join(wider));
+        let schema = self.discovered(&plan.name, grown);
+        let (plan, known) = (&mut self.dimensions[index], &mut self.schemas[index]);
+        plan.growing = Some(grown);
+        plan.target = dimension_target(&schema.column_type);
+        let is_changed = known.column_type != schema.column_type;
+        *known = schema;
+        is_changed
+    }
+
+    /// The dimensions whose values decide their types, in the order in which they came.
+    pub(crate) fn discovered_columns(&self) -> impl Iterator<Item = DiscoveredColumn> {
+        self.dimensions.iter().filter_map(|plan| {
+            let name = plan.name.clone();
+            plan.growing.map(|discovered_type| DiscoveredColumn { name, discovered_type })
+        })
+    }
+
+    /// True when values decide the types of columns.
+    pub(crate) fn learns_types(&self) -> bool {
+        (self.discovers && self.typed_discovery) || !self.pending.is_empty()
     }
 
     /// The position of a transform's result that shadows the field of this name.

@@ -2,13 +2,15 @@
 //! dimensions and coercion to column types.
 //!
 //! [`RowParser`] is pure: the same body, schema, limits (which hold the moment of receipt) and
-//! dimensions discovered so far give the same rows and the same rejections. A log of raw bodies is
+//! columns discovered so far give the same rows and the same rejections. A log of raw bodies is
 //! therefore enough to rebuild an index.
 
 mod coerce;
+mod discovery;
 mod error;
 mod fields;
 mod filter;
+mod growth;
 mod json;
 mod layout;
 mod limits;
@@ -23,6 +25,7 @@ mod transform;
 #[cfg(test)]
 mod tests;
 
+pub use discovery::{DiscoveredColumn, DiscoveredType};
 pub use error::IngestError;
 pub use limits::ParseLimits;
 pub use parser::RowParser;

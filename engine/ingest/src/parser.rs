@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use henge_index::DimensionSchema;
 use henge_query::ingest::DataSchema;
-use henge_types::ValueRef;
+use henge_types::{ChangeReport, ValueRef};
 
-use crate::coerce::{Cell, Cells, Column, Target, coerce};
+use crate::coerce::{Cell, Cells, Column, coerce};
+use crate::discovery::DiscoveredType;
 use crate::error::IngestError;
 use crate::filter::{Row, RowFilter};
 use crate::json::frames::{Frame, Frames, Problem};
 use crate::json::read::read_event;
 use crate::json::scan::{Fault, FaultKind, Scanner};
-use crate::layout::{ColumnPlan, Layout, dimension_target};
+use crate::layout::{Layout, dimension_target};
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw};
 use crate::rejection::{BatchCounts, RejectReason, Rejection, RowError, RowSink};
@@ -30,13 +31,30 @@ pub struct RowParser {
     pub(crate) limits: ParseLimits,
     pub(crate) layout: Layout,
     timestamps: TimestampReader,
-    pub(crate) transforms: Transforms,
+    transforms: Transforms,
     filter: Option<RowFilter>,
     pub(crate) buffer: EventBuffer,
-    cells: Cells,
+    pub(crate) cells: Cells,
     values: Vec<ValueRef<'static>>,
     parts: Vec<Option<&'static str>>,
     pub(crate) counts: BatchCounts,
+    /// Values of stored rows that differ from what was sent.
+    pub(crate) changes: ChangeReport,
+    /// Only the types of discovered columns are wanted.
+    pub(crate) surveys: bool,
+    /// A column's type changed: the rows of the batch so far are void.
+    pub(crate) retyped: bool,
+    /// Dimensions that the values of the event at hand widen.
+    grown: Vec<(usize, DiscoveredType)>,
+    /// Counts what was learned of columns.
+    pub(crate) lessons: u64,
+}
+
+/// A dimension that an event brings.
+struct Found {
+    schema: DimensionSchema,
+    discovered_type: DiscoveredType,
+    value: Raw,
 }
 
 /// What becomes of an event that is well-formed.
@@ -71,6 +89,11 @@ impl RowParser {
             values: Vec::new(),
             parts: Vec::new(),
             counts: BatchCounts::default(),
+            changes: ChangeReport::default(),
+            surveys: false,
+            retyped: false,
+            grown: Vec::new(),
+            lessons: 0,
         })
     }
 
@@ -80,23 +103,15 @@ impl RowParser {
         &self.layout.schemas
     }
 
-    /// Takes over dimensions that an earlier parser of this schema discovered, in their order;
-    /// those already known are passed over.
-    pub fn add_known_dimensions(&mut self, dimensions: &[DimensionSchema]) {
-        for dimension in dimensions {
-            if !self.layout.schemas.iter().any(|known| known.name == dimension.name) {
-                self.add_dimension(dimension.clone());
-            }
-        }
-    }
-
     /// Sets the moment of receipt of the next batch.
     pub fn set_now_ms(&mut self, now_ms: i64) {
         self.limits.now_ms = now_ms;
     }
 
     /// Parses a body: JSON objects one after the other, lists of objects, or both. A broken event
-    /// is reported to the sink and never stops the rest.
+    /// is reported to the sink and never stops the rest. When a value widens the type of a
+    /// discovered column, the sink is told to forget what it got ([`RowSink::restart`]) and all
+    /// rows come again: a batch has one type a column.
     ///
     /// # Errors
     /// When the body holds no event, does not begin like JSON, is over two gigabytes, or the sink
@@ -109,25 +124,44 @@ impl RowParser {
         if body.len() > MAX_BODY_BYTES {
             return Err(IngestError::TooLarge { size: body.len(), limit: MAX_BODY_BYTES });
         }
-        self.counts = BatchCounts::default();
-        self.transforms.start_batch();
         let text = mask_invalid_utf8(body);
         let start = first_event(&text, body)?;
-        let mut frames = Frames::new(&text, start);
+        let earlier = std::mem::take(&mut self.changes);
+        loop {
+            self.counts = BatchCounts::default();
+            self.changes = ChangeReport::default();
+            self.parse_events(start, &text, body, sink)?;
+            if !std::mem::take(&mut self.retyped) || self.surveys {
+                break;
+            }
+            sink.restart(&self.layout.schemas).map_err(|error| self.stopped(error))?;
+        }
+        let changes = std::mem::replace(&mut self.changes, earlier);
+        self.changes.absorb(changes);
+        if self.counts.received == 0 {
+            return Err(IngestError::Empty { offset: body.len() });
+        }
+        Ok(self.counts)
+    }
+
+    fn parse_events(
+        &mut self,
+        start: usize,
+        text: &str,
+        body: &[u8],
+        sink: &mut dyn RowSink,
+    ) -> Result<(), IngestError> {
+        let mut frames = Frames::new(text, start);
         loop {
             match frames.next() {
-                Frame::End => break,
-                Frame::Event(start) => self.event(start, &text, body, &mut frames, sink)?,
+                Frame::End => return Ok(()),
+                Frame::Event(start) => self.event(start, text, body, &mut frames, sink)?,
                 Frame::Broken { start, problem } => {
                     let reason = problem_reason(problem, start);
                     self.reject(reason, start..frames.position(), body, sink);
                 }
             }
         }
-        if self.counts.received == 0 {
-            return Err(IngestError::Empty { offset: body.len() });
-        }
-        Ok(self.counts)
     }
 
     fn event(
@@ -164,16 +198,25 @@ impl RowParser {
         match self.store(body, sink) {
             Ok(Outcome::Accepted) => {
                 self.counts.accepted += 1;
-                self.counts.nulled_values += self.cells.nulled;
+                self.count_changes(body);
             }
-            Ok(Outcome::Filtered) => self.counts.filtered += 1,
+            Ok(Outcome::Filtered) => {
+                self.counts.filtered += 1;
+                sink.filtered();
+            }
             Err(RowError::Reject(reason)) => return Ok(Err(reason)),
-            Err(RowError::Stop(message)) => {
-                return Err(IngestError::Stopped { position: self.counts.received, message });
-            }
+            Err(stop @ RowError::Stop(_)) => return Err(self.stopped(stop)),
         }
         self.counts.received += 1;
         Ok(Ok(()))
+    }
+
+    pub(crate) fn stopped(&self, error: RowError) -> IngestError {
+        let message = match error {
+            RowError::Stop(message) => message,
+            RowError::Reject(reason) => reason.to_string(),
+        };
+        IngestError::Stopped { position: self.counts.received, message }
     }
 
     fn reject(
@@ -209,13 +252,19 @@ impl RowParser {
                 return Ok(Outcome::Filtered);
             }
         }
-        let discovered = self.discover(body).map_err(RowError::Reject)?;
-        self.fill(timestamp_ms, body, &discovered).map_err(RowError::Reject)?;
-        for (schema, _) in discovered {
-            sink.new_dimension(&schema);
-            self.add_dimension(schema);
+        let found = self.discover(body).map_err(RowError::Reject)?;
+        self.fill(timestamp_ms, body, &found).map_err(RowError::Reject)?;
+        for found in found {
+            sink.new_dimension(&found.schema);
+            self.add_dimension(found.schema, Some(found.discovered_type));
         }
-        self.emit(timestamp_ms, body, sink)?;
+        for (index, wider) in self.grown.drain(..) {
+            self.lessons += 1;
+            self.retyped |= self.layout.grow(index, wider);
+        }
+        if !self.surveys && !self.retyped {
+            self.emit(timestamp_ms, body, sink)?;
+        }
         Ok(Outcome::Accepted)
     }
 
@@ -227,23 +276,32 @@ impl RowParser {
         Err(RejectReason::OutsideWindow { timestamp_ms, from_ms, to_ms })
     }
 
-    pub(crate) fn add_dimension(&mut self, schema: DimensionSchema) {
+    pub(crate) fn add_dimension(
+        &mut self,
+        schema: DimensionSchema,
+        growing: Option<DiscoveredType>,
+    ) {
         if !self.layout.is_declared(&schema.name) {
             self.layout.discovered_count += 1;
         }
-        self.layout.add_dimension(schema);
+        self.lessons += 1;
+        self.layout.add_dimension(schema, growing);
     }
 
     /// The dimensions this event would add, each with its value.
-    fn discover(&self, body: &str) -> Result<Vec<(DimensionSchema, Raw)>, RejectReason> {
+    fn discover(&self, body: &str) -> Result<Vec<Found>, RejectReason> {
         let layout = &self.layout;
         let has_value = |raw: Raw| !raw.is_null() && !matches!(raw, Raw::List { count: 0, .. });
+        let found_as = |name: &str, value: Raw| {
+            let discovered_type = layout.first_type(name, value);
+            Found { schema: layout.discovered(name, discovered_type), discovered_type, value }
+        };
         let mut found = Vec::new();
         for &position in layout.table.pending() {
             let source = layout.pending_source(position);
             let value = Layout::value(source, 0, &self.buffer);
             if has_value(value) {
-                found.push((layout.discovered(layout.table.name(position), value), value));
+                found.push(found_as(layout.table.name(position), value));
             }
         }
         for field in self.buffer.unknown.iter().filter(|field| has_value(field.value)) {
@@ -255,41 +313,41 @@ impl RowParser {
                 Some(index) => self.buffer.computed.get(index).copied().unwrap_or(Raw::Null),
                 None => field.value,
             };
-            found.push((layout.discovered(name, value), value));
+            found.push(found_as(name, value));
         }
         let limit = self.limits.max_discovered_dimensions;
-        let mut new = found.iter().filter(|(schema, _)| !layout.is_declared(&schema.name));
-        if let Some((schema, _)) = new.nth(limit.saturating_sub(layout.discovered_count)) {
-            let name = schema.name.clone();
+        let mut new = found.iter().filter(|found| !layout.is_declared(&found.schema.name));
+        if let Some(found) = new.nth(limit.saturating_sub(layout.discovered_count)) {
+            let name = found.schema.name.clone();
             return Err(RejectReason::TooManyDimensions { name, limit });
         }
         Ok(found)
     }
 
-    /// Converts the values of all columns.
-    fn fill(
-        &mut self,
-        timestamp_ms: i64,
-        body: &str,
-        discovered: &[(DimensionSchema, Raw)],
-    ) -> Result<(), RejectReason> {
+    /// Converts the values of all columns, and notes the dimensions that they widen.
+    fn fill(&mut self, timestamp_ms: i64, body: &str, found: &[Found]) -> Result<(), RejectReason> {
         let (buffer, cells, limits) = (&mut self.buffer, &mut self.cells, &self.limits);
         cells.clear();
-        let plan = |plan: &ColumnPlan, is_metric, buffer: &mut EventBuffer, cells: &mut Cells| {
+        self.grown.clear();
+        for (index, plan) in self.layout.dimensions.iter().enumerate() {
             let raw = Layout::value(plan.source, timestamp_ms, buffer);
-            let column = Column { name: &plan.name, target: plan.target, is_metric, limits };
-            coerce(raw, &column, body, buffer, cells)
-        };
-        for dimension in &self.layout.dimensions {
-            plan(dimension, false, buffer, cells)?;
+            let mut target = plan.target;
+            if let Some(wider) = plan.growing.and_then(|known| known.grown(raw)) {
+                target = dimension_target(&wider.column_type());
+                self.grown.push((index, wider));
+            }
+            let column = Column { name: &plan.name, target, is_metric: false, limits };
+            coerce(raw, &column, body, buffer, cells)?;
         }
-        for (schema, raw) in discovered {
-            let target: Target = dimension_target(&schema.column_type);
+        for Found { schema, value, .. } in found {
+            let target = dimension_target(&schema.column_type);
             let column = Column { name: &schema.name, target, is_metric: false, limits };
-            coerce(*raw, &column, body, buffer, cells)?;
+            coerce(*value, &column, body, buffer, cells)?;
         }
-        for metric in &self.layout.metrics {
-            plan(metric, true, buffer, cells)?;
+        for plan in &self.layout.metrics {
+            let raw = Layout::value(plan.source, timestamp_ms, buffer);
+            let column = Column { name: &plan.name, target: plan.target, is_metric: true, limits };
+            coerce(raw, &column, body, buffer, cells)?;
         }
         Ok(())
     }

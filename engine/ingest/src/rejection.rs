@@ -168,6 +168,21 @@ pub trait RowSink {
     /// Discovery found a dimension: rows from now on have one more value, after those of the
     /// dimensions known so far.
     fn new_dimension(&mut self, dimension: &DimensionSchema);
+
+    /// An event that the filter or the intervals left out.
+    fn filtered(&mut self) {}
+
+    /// The type of a discovered column grew within the batch: all rows, rejections and dimensions
+    /// of the batch so far are void, `dimensions` are those of the rows from now on, and every
+    /// event of the batch comes again.
+    ///
+    /// # Errors
+    /// When the sink cannot forget rows: the types have to be known before, see
+    /// [`crate::RowParser::begin_survey`].
+    fn restart(&mut self, dimensions: &[DimensionSchema]) -> Result<(), RowError> {
+        let _ = dimensions;
+        Err(RowError::Stop("the type of a discovered column changed within the input".to_owned()))
+    }
 }
 
 /// What became of the events of a batch: `received = accepted + rejected + filtered`.
@@ -181,7 +196,4 @@ pub struct BatchCounts {
     pub rejected: u64,
     /// Events left out by the transform filter or by the intervals of the granularitySpec.
     pub filtered: u64,
-    /// Values of accepted rows that did not fit the type of their dimension and were stored as
-    /// null.
-    pub nulled_values: u64,
 }

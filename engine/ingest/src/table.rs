@@ -72,8 +72,9 @@ impl RowParser {
             ColumnType::Float | ColumnType::Double => Raw::Double(0.0),
             ColumnType::String | ColumnType::Complex(_) => Raw::Null,
         };
-        let schema = layout.discovered(name, sample);
-        self.add_dimension(schema);
+        let schema = layout.discovered(name, layout.first_type(name, sample));
+        // The format says what the column holds: its values do not change that.
+        self.add_dimension(schema, None);
     }
 
     /// The fields that rows need: of the timestamp, the dimensions known so far, the metrics, the
@@ -96,7 +97,6 @@ impl RowParser {
     /// Starts a batch of typed rows.
     pub fn begin_rows(&mut self) {
         self.counts = BatchCounts::default();
-        self.transforms.start_batch();
     }
 
     /// What became of the rows since [`RowParser::begin_rows`].
@@ -123,6 +123,10 @@ impl RowParser {
         }
         if let Err(reason) = self.store_counted("", sink)? {
             self.refuse_row(reason, origin, sink);
+        }
+        if std::mem::take(&mut self.retyped) && !self.surveys {
+            // Rows of a table come one by one and not again.
+            sink.restart(&self.layout.schemas).map_err(|error| self.stopped(error))?;
         }
         Ok(())
     }

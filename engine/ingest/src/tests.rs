@@ -1,7 +1,9 @@
 //! Tests of whole batches.
 #![allow(clippy::needless_pass_by_value, reason = "specs are written as json! literals in place")]
 
+mod changes;
 mod discovery;
+mod growth;
 mod hostile_json;
 mod index_sink;
 mod numbers;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 
 use henge_index::DimensionSchema;
 use henge_query::ingest::DataSchema;
-use henge_types::{Value, ValueRef};
+use henge_types::{ChangeReport, Value, ValueRef};
 
 use crate::{
     BatchCounts, IngestError, ParseLimits, RejectReason, Rejection, RowError, RowParser, RowSink,
@@ -53,6 +55,12 @@ impl RowSink for Collector {
 
     fn new_dimension(&mut self, dimension: &DimensionSchema) {
         self.dimensions.push(format!("{}:{}", dimension.name, dimension.column_type));
+    }
+
+    fn restart(&mut self, dimensions: &[DimensionSchema]) -> Result<(), RowError> {
+        *self = Self::default();
+        dimensions.iter().for_each(|dimension| self.new_dimension(dimension));
+        Ok(())
     }
 }
 
@@ -100,6 +108,14 @@ fn parse(schema: &Arc<DataSchema>, body: impl AsRef<[u8]>) -> Collector {
     let (counts, sink) = parse_with(schema, ParseLimits::default(), body.as_ref());
     counts.unwrap();
     sink
+}
+
+/// What parsing changed of the values, and the rows.
+fn changes_of(schema: &Arc<DataSchema>, body: &str) -> (ChangeReport, Collector) {
+    let mut parser = RowParser::new(schema.clone(), ParseLimits::default()).unwrap();
+    let mut sink = Collector::default();
+    parser.parse_batch(body.as_bytes(), &mut sink).unwrap();
+    (parser.take_changes(), sink)
 }
 
 /// One STRING dimension `a`.

@@ -3,6 +3,7 @@
 //!
 //! Pure and synchronous: no clock, no files, no sockets. See `docs/architecture.md`.
 
+pub mod change;
 pub mod column;
 pub mod error;
 pub mod granularity;
@@ -17,6 +18,7 @@ pub mod timeline;
 pub mod value;
 pub mod zone;
 
+pub use change::{ChangeReport, ColumnChange};
 pub use column::{ColumnRole, ColumnSchema, ColumnType, SegmentSchema, TIME_COLUMN};
 pub use error::{ErrorClass, TypeError};
 pub use granularity::Granularity;

@@ -1,6 +1,6 @@
 //! What the metadata store keeps.
 
-use henge_types::{Interval, SegmentId, ShardSpec};
+use henge_types::{ChangeReport, Interval, SegmentId, ShardSpec};
 use serde::{Deserialize, Serialize};
 
 /// A datasource and one version of its schema.
@@ -180,7 +180,7 @@ impl TaskStatus {
 }
 
 /// How far a task is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TaskProgress {
     /// Bytes to read in all; 0 while unknown.
@@ -199,6 +199,8 @@ pub struct TaskProgress {
     pub filtered: u64,
     /// Segments published.
     pub segments: u64,
+    /// Columns whose values are stored otherwise than they were sent.
+    pub changed: ChangeReport,
 }
 
 /// A task.

@@ -103,6 +103,9 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// Tasks, newest first.
     async fn list_tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>>;
 
+    /// The ids of the tasks that have not ended, in the order they were accepted.
+    async fn unfinished_tasks(&self) -> Result<Vec<String>>;
+
     /// Keeps refused events, at most `keep_at_most` a datasource; the oldest are dropped and
     /// counted.
     async fn append_dead_letters(

@@ -100,6 +100,15 @@ impl Wal {
         Ok(ticket)
     }
 
+    /// Whether an entry with a payload of this size would be taken now: what costs anything may be
+    /// left undone when it would not.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn check_room(&self, payload_bytes: usize) -> Result<()> {
+        self.inner.queue.lock().check_room(payload_bytes as u64, &self.inner.options)
+    }
+
     /// The sequence that the next append gets.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
@@ -199,6 +208,17 @@ impl Queue {
         }
     }
 
+    fn check_room(&self, bytes: u64, options: &WalOptions) -> Result<()> {
+        if let Some(stopped) = &self.stopped {
+            return Err(stopped.clone());
+        }
+        // An idle log takes any entry, however large, so that none is refused for ever.
+        if self.waiting_bytes > 0 && self.waiting_bytes + bytes > options.max_waiting_bytes {
+            return Err(WalError::Behind { waiting_bytes: self.waiting_bytes });
+        }
+        Ok(())
+    }
+
     /// Entries for one frame; at least one when any waits.
     fn take_group(&mut self, max_bytes: usize) -> Vec<Waiting> {
         let mut group = Vec::new();
@@ -220,13 +240,7 @@ impl Inner {
         check_entry(&entry)?;
         let bytes = encoded_bytes(&entry) as u64;
         let mut queue = self.queue.lock();
-        if let Some(stopped) = &queue.stopped {
-            return Err(stopped.clone());
-        }
-        // An idle log takes any entry, however large, so that none is refused for ever.
-        if queue.waiting_bytes > 0 && queue.waiting_bytes + bytes > self.options.max_waiting_bytes {
-            return Err(WalError::Behind { waiting_bytes: queue.waiting_bytes });
-        }
+        queue.check_room(bytes, &self.options)?;
         let (sender, receiver) = oneshot::channel();
         let sequence = queue.next_sequence;
         queue.next_sequence += 1;

@@ -43,6 +43,7 @@ pub(super) async fn get(
         "schemaVersion": schema.version,
         "schema": schema.data_schema.to_value(),
         "eventsSinceStart": datasource.totals(),
+        "valuesChangedSinceStart": datasource.changed(),
     })))
 }
 

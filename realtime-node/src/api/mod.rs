@@ -23,6 +23,8 @@ pub fn router(node: Arc<RealtimeNode>) -> Router {
         .route("/druid/indexer/v1/task", post(tasks::submit))
         .route("/druid/indexer/v1/task/{id}", get(tasks::payload))
         .route("/druid/indexer/v1/task/{id}/status", get(tasks::status))
+        .route("/druid/indexer/v1/task/{id}/shutdown", post(tasks::shutdown))
+        .route("/druid/indexer/v1/datasources/{name}/shutdownAllTasks", post(tasks::shutdown_all))
         .route("/druid/indexer/v1/task/{id}/reports", get(tasks::reports))
         .route("/druid/indexer/v1/tasks", get(tasks::list))
         .with_state(node)

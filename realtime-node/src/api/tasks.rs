@@ -23,6 +23,24 @@ pub(super) async fn submit(
     Ok(Json(json!({ "task": id })))
 }
 
+/// Stops a task that waits or runs.
+pub(super) async fn shutdown(
+    State(node): State<Arc<RealtimeNode>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, DruidError> {
+    node.tasks.stop(&id).await?;
+    Ok(Json(json!({ "task": id })))
+}
+
+/// Stops all tasks of a datasource.
+pub(super) async fn shutdown_all(
+    State(node): State<Arc<RealtimeNode>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, DruidError> {
+    node.tasks.stop_all(&name).await?;
+    Ok(Json(json!({ "dataSource": name })))
+}
+
 /// A task as it was sent.
 pub(super) async fn payload(
     State(node): State<Arc<RealtimeNode>>,
@@ -39,7 +57,7 @@ pub(super) async fn status(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, DruidError> {
     let record = node.tasks.get(&id).await?;
-    Ok(Json(json!({ "task": id, "status": status_json(&record) })))
+    Ok(Json(json!({ "task": id, "status": status_json(&node, &record) })))
 }
 
 /// What a task has done so far, as Druid reports it.
@@ -91,9 +109,9 @@ pub(super) async fn list(
     let (state, datasource) = (parameters.state.as_deref(), parameters.datasource);
     let status = match state {
         None | Some("complete") => None,
-        Some("running") => Some(TaskStatus::Running),
-        // A task runs from the moment it is accepted, as far as clients can tell.
-        Some("pending" | "waiting") => return Ok(Json(Vec::new())),
+        // Those that wait for their turn are pending; none waits for a lock on its intervals.
+        Some("running" | "pending") => Some(TaskStatus::Running),
+        Some("waiting") => return Ok(Json(Vec::new())),
         Some(other) => {
             return Err(DruidError::invalid(format!(
                 "state '{}' is unknown: use running, complete, pending or waiting",
@@ -103,14 +121,21 @@ pub(super) async fn list(
     };
     let limit = parameters.max.unwrap_or(1_000).min(MAX_LISTED);
     let mut records = node.tasks.list(&TaskFilter { status, datasource, limit }).await?;
-    if state == Some("complete") {
-        records.retain(|record| record.status != TaskStatus::Running);
+    match state {
+        Some("complete") => records.retain(|record| record.status != TaskStatus::Running),
+        Some("running") => records.retain(|record| !node.tasks.is_waiting(&record.id)),
+        Some("pending") => records.retain(|record| node.tasks.is_waiting(&record.id)),
+        _ => {}
     }
-    Ok(Json(records.iter().map(status_json).collect()))
+    Ok(Json(records.iter().map(|record| status_json(&node, record)).collect()))
 }
 
-fn status_json(record: &TaskRecord) -> Value {
-    let running = record.status == TaskStatus::Running;
+fn status_json(node: &RealtimeNode, record: &TaskRecord) -> Value {
+    let runner = match record.status {
+        TaskStatus::Running if node.tasks.is_waiting(&record.id) => "PENDING",
+        TaskStatus::Running => "RUNNING",
+        TaskStatus::Success | TaskStatus::Failed => "NONE",
+    };
     json!({
         "id": record.id,
         "groupId": record.id,
@@ -119,7 +144,7 @@ fn status_json(record: &TaskRecord) -> Value {
         "queueInsertionTime": format_timestamp(record.created_ms),
         "statusCode": record.status.as_str(),
         "status": record.status.as_str(),
-        "runnerStatusCode": if running { "RUNNING" } else { "NONE" },
+        "runnerStatusCode": runner,
         "duration": record.duration_ms.unwrap_or(-1),
         "location": { "host": null, "port": -1, "tlsPort": -1 },
         "dataSource": record.datasource,

@@ -1,7 +1,6 @@
 //! Reading a task's input piece by piece, so that memory does not grow with the file. Pieces end
 //! between events.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::read::MultiGzDecoder;
 use henge_query::ingest::InputSource;
 
+use super::file::open_regular;
+use super::roots::LocalRoots;
 use crate::error::{RealtimeError, Result};
 
 /// Bytes of a piece, unless one event or list is larger.
@@ -27,16 +28,19 @@ pub(super) struct Input {
 }
 
 /// The inputs of a source with the sum of their sizes.
-pub(super) fn open_all(source: &InputSource) -> Result<(Vec<InputRef>, u64)> {
+pub(super) fn open_all(source: &InputSource, roots: &LocalRoots) -> Result<(Vec<InputRef>, u64)> {
     match source {
         InputSource::Inline { data } => {
             let size_bytes = data.len() as u64;
             Ok((vec![InputRef::Inline(data.clone())], size_bytes))
         }
         InputSource::Local { base_dir, filter, files } => {
-            let mut paths: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+            let mut paths = Vec::with_capacity(files.len());
+            for file in files {
+                paths.push(roots.resolve(Path::new(file))?);
+            }
             if let Some(base_dir) = base_dir {
-                find_files(Path::new(base_dir), filter, &mut paths)?;
+                find_files(&roots.resolve(Path::new(base_dir))?, filter, &mut paths)?;
             }
             paths.sort();
             paths.dedup();
@@ -55,7 +59,7 @@ pub(super) fn open_all(source: &InputSource) -> Result<(Vec<InputRef>, u64)> {
 }
 
 /// An input that is not open yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum InputRef {
     Inline(String),
     File(PathBuf),
@@ -72,7 +76,7 @@ impl InputRef {
                 ("inline".into(), Box::new(Counted { inner, count }))
             }
             Self::File(path) => {
-                let inner = File::open(&path).map_err(RealtimeError::io(&path))?;
+                let inner = open_regular(&path).map_err(RealtimeError::io(&path))?;
                 let file = BufReader::with_capacity(1 << 20, Counted { inner, count });
                 let name = path.display().to_string();
                 match path.extension().and_then(|e| e.to_str()) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use henge_ingest::{BatchCounts, ParseLimits, RowParser};
 use henge_query::ingest::{DataSchema, InputFormat};
 use henge_tabular::{ChunkRows, DelimitedReader};
+use henge_types::ChangeReport;
 
 use super::input::{self, Input, InputRef};
 use super::pieces::Pieces;
@@ -35,6 +36,7 @@ enum Source {
 /// What came of one piece.
 struct Piece {
     counts: BatchCounts,
+    changed: ChangeReport,
     stored_bytes_read: u64,
     /// Chunks that are to be written.
     ready: Vec<ChunkRows>,
@@ -44,7 +46,9 @@ impl Run {
     /// Opens the inputs as far as the schema depends on them.
     pub(super) async fn start_reading(&mut self) -> Result<Reading> {
         let spec = self.task.spec.clone();
-        let (inputs, total_bytes) = input::open_all(&spec.io_config.input_source)?;
+        let (source, roots) = (spec.io_config.input_source.clone(), self.shared.local_roots());
+        let work = move || input::open_all(&source, &roots);
+        let (inputs, total_bytes) = self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await??;
         self.progress.total_bytes = total_bytes;
         let mut schema = spec.data_schema.clone();
         let mut found = Survey::default();
@@ -64,9 +68,13 @@ impl Run {
         self.show();
         let schema = Arc::new(schema);
         let now_ms = self.shared.clock.now_ms();
-        let limits = ParseLimits { now_ms, ..ParseLimits::default() };
+        let limits = ParseLimits { now_ms, ..self.shared.options.parse_limits.clone() };
         let mut parser = RowParser::new(Arc::clone(&schema), limits.clone())?;
         found.discover(&mut parser);
+        if !is_table && parser.learns_types() {
+            let known = self.learn_types(&inputs, &schema, &limits).await?;
+            parser.add_known(&known);
+        }
         let options = &self.shared.options;
         let store = Store::new(&spec, parser.dimensions(), options, &self.id, &limits)?;
         Ok(Reading { store, parser, schema, inputs, survey: found })
@@ -88,6 +96,7 @@ impl Run {
             let done_before = self.progress.processed_bytes;
             let mut source = self.open(&reading, number, input)?;
             loop {
+                self.stop.check(&self.id)?;
                 let work = move || {
                     let outcome = source.read_piece(&mut reading);
                     (source, reading, outcome)
@@ -140,6 +149,7 @@ impl Run {
         self.progress.accepted += piece.counts.accepted;
         self.progress.rejected += piece.counts.rejected;
         self.progress.filtered += piece.counts.filtered;
+        self.progress.changed.absorb(piece.changed.clone());
         self.progress.processed_bytes = done_before + piece.stored_bytes_read;
         self.show();
     }
@@ -183,6 +193,7 @@ impl Source {
             }
         };
         let ready = store.relieve(upcoming)?;
-        Ok(Some(Piece { counts, stored_bytes_read, ready }))
+        let changed = parser.take_changes();
+        Ok(Some(Piece { counts, changed, stored_bytes_read, ready }))
     }
 }

@@ -13,6 +13,7 @@ use henge_types::{Interval, SegmentId, ShardSpec, Version, condense};
 use super::ProgressBoard;
 use super::read::Reading;
 use super::ready::{ReadyChunk, ReadyRows};
+use super::stop::Stop;
 use super::store::Store;
 use crate::Shared;
 use crate::commit::commit;
@@ -27,6 +28,7 @@ pub(super) struct Run {
     pub(super) id: String,
     pub(super) task: IndexTask,
     board: ProgressBoard,
+    pub(super) stop: Stop,
     pub(super) progress: TaskProgress,
 }
 
@@ -42,13 +44,14 @@ pub(super) async fn run(
     id: &str,
     task: IndexTask,
     board: ProgressBoard,
+    stop: Stop,
 ) -> Result<TaskProgress> {
     if shared.metadata.publication(id).await?.is_some() {
         // It had published before the restart and only its end was not recorded.
         return Ok(TaskProgress::default());
     }
     let progress = TaskProgress::default();
-    let mut run = Run { shared, id: id.to_owned(), task, board, progress };
+    let mut run = Run { shared, id: id.to_owned(), task, board, stop, progress };
     let reading = run.start_reading().await?;
     let folder = reading.store.folder.clone();
     let outcome = run.read_and_publish(reading).await;
@@ -60,7 +63,7 @@ pub(super) async fn run(
 
 impl Run {
     pub(super) fn show(&self) {
-        self.board.lock().insert(self.id.clone(), self.progress);
+        self.board.lock().insert(self.id.clone(), self.progress.clone());
     }
 
     async fn read_and_publish(&mut self, reading: Reading) -> Result<()> {
@@ -176,6 +179,7 @@ impl Run {
         let mut segments = Vec::with_capacity(planned.len());
         self.progress.segments = 0;
         for segment in planned {
+            self.stop.check(&self.id)?;
             let files = files.clone();
             let work = move || segment.rows.write(segment.target, &files);
             let WrittenSegment { path, mut published, .. } =
@@ -197,6 +201,7 @@ impl Run {
             idempotency: Vec::new(),
             replace,
         };
+        self.stop.begin_publishing(&self.id)?;
         commit(&*self.shared.metadata, &request).await?;
         self.shared.published.notify_one();
         Ok(())

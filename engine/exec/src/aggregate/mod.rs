@@ -3,7 +3,6 @@
 mod batch;
 mod build;
 mod cardinality;
-mod carry;
 mod count;
 mod distinct;
 mod group_marks;

@@ -5,7 +5,6 @@ use henge_query::Query;
 use henge_segment::{NULL_ID, SegmentView};
 
 use crate::column::Columns;
-use crate::context::CancelFlag;
 use crate::error::Result;
 use crate::group::{dictionary_of, text_keys};
 use crate::partial::{KeyColumn, Partial};
@@ -22,7 +21,7 @@ pub(crate) fn text_of_ids(
         Query::GroupBy(query) => &query.dimensions,
         _ => &[],
     };
-    let columns = Columns::new(segment, &query.base().virtual_columns, &CancelFlag::default());
+    let columns = Columns::new(segment, &query.base().virtual_columns);
     for (dimension, keys) in dimensions.iter().zip(&mut groups.keys) {
         if let (Some(dictionary), KeyColumn::Long(ids)) =
             (dictionary_of(dimension, &columns)?, &keys)

@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Arrays, Function, LONG, Returns, argument, plain, prepared};
-use crate::budget::Budget;
+use super::{Function, LONG, Returns, argument, plain, prepared};
 use crate::error::{ExprError, Result};
 use crate::like::LikePattern;
 use crate::node::Callable;
@@ -25,7 +24,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("isdistinctfrom", 2, 2, LONG, |a| Ok((!not_distinct(&a[0], &a[1])).into())),
     plain("notdistinctfrom", 2, 2, LONG, |a| Ok(not_distinct(&a[0], &a[1]).into())),
     prepared("like", 2, 3, LONG, prepare_like),
-    prepared("scalar_in_array", 2, 2, LONG, prepare_scalar_in_array).over(Arrays::Second),
+    prepared("scalar_in_array", 2, 2, LONG, prepare_scalar_in_array),
 ];
 
 fn prepare_cast(literals: &[Option<&ExprValue>]) -> Result<Callable> {
@@ -37,7 +36,7 @@ fn prepare_cast(literals: &[Option<&ExprValue>]) -> Result<Callable> {
             format!("unknown type '{name}': use LONG, DOUBLE, STRING or ARRAY<..> of those");
         return Err(ExprError::argument("cast", message));
     };
-    Ok(Box::new(move |arguments, _| Ok(cast(&arguments[0], target))))
+    Ok(Box::new(move |arguments| Ok(cast(&arguments[0], target))))
 }
 
 fn prepare_like(literals: &[Option<&ExprValue>]) -> Result<Callable> {
@@ -45,13 +44,13 @@ fn prepare_like(literals: &[Option<&ExprValue>]) -> Result<Callable> {
         (Some(pattern), None) => like_pattern(pattern, &ExprValue::Null)?,
         (Some(pattern), Some(Some(escape))) => like_pattern(pattern, escape)?,
         _ => {
-            return Ok(Box::new(|arguments, budget| {
+            return Ok(Box::new(|arguments| {
                 let pattern = like_pattern(&arguments[1], argument(arguments, 2))?;
-                like(&arguments[0], pattern.as_ref(), budget)
+                Ok(like(&arguments[0], pattern.as_ref()))
             }));
         }
     };
-    Ok(Box::new(move |arguments, budget| like(&arguments[0], compiled.as_ref(), budget)))
+    Ok(Box::new(move |arguments| Ok(like(&arguments[0], compiled.as_ref()))))
 }
 
 fn like_pattern(pattern: &ExprValue, escape: &ExprValue) -> Result<Option<LikePattern>> {
@@ -69,13 +68,10 @@ fn like_pattern(pattern: &ExprValue, escape: &ExprValue) -> Result<Option<LikePa
     Ok(pattern.as_text().map(|text| LikePattern::new(&text, escape)))
 }
 
-fn like(value: &ExprValue, pattern: Option<&LikePattern>, budget: &Budget) -> Result<ExprValue> {
+fn like(value: &ExprValue, pattern: Option<&LikePattern>) -> ExprValue {
     match (value.as_text(), pattern) {
-        (Some(text), Some(pattern)) => {
-            budget.step(pattern.worst_steps(&text))?;
-            Ok(pattern.matches(&text).into())
-        }
-        _ => Ok(ExprValue::Null),
+        (Some(text), Some(pattern)) => pattern.matches(&text).into(),
+        _ => ExprValue::Null,
     }
 }
 
@@ -135,11 +131,11 @@ fn prepare_scalar_in_array(literals: &[Option<&ExprValue>]) -> Result<Callable> 
     match literals[1] {
         Some(array) => {
             let Some(set) = array.elements().map(Membership::new) else {
-                return Ok(Box::new(|_, _| Ok(ExprValue::Null)));
+                return Ok(Box::new(|_| Ok(ExprValue::Null)));
             };
-            Ok(Box::new(move |arguments, _| Ok(set.test(&arguments[0]))))
+            Ok(Box::new(move |arguments| Ok(set.test(&arguments[0]))))
         }
-        None => Ok(Box::new(|arguments, _| {
+        None => Ok(Box::new(|arguments| {
             let set = arguments[1].elements().map(Membership::new);
             Ok(set.map_or(ExprValue::Null, |set| set.test(&arguments[0])))
         })),

@@ -27,28 +27,7 @@ fn without_declared_dimensions_every_other_field_is_one() {
 }
 
 #[test]
-fn typed_discovery_takes_the_type_of_the_first_value() {
-    let schema = schema(json!({
-        "timestampSpec": {"column": "t"},
-        "dimensionsSpec": {"useSchemaDiscovery": true},
-    }));
-    let sink = parse(
-        &schema,
-        r#"{"t":1,"l":null,"d":1.5,"s":"x","b":true,"m":["p"],"o":{"k":1}}
-           {"t":2,"l":7,"d":2,"s":5}
-           {"t":3,"l":1.9,"d":"2.5"}
-           {"t":4,"l":"many"}"#,
-    );
-    let expected = ["d:DOUBLE", "s:STRING", "b:LONG", "m:STRING", "o:STRING", "l:LONG"];
-    assert_eq!(sink.dimensions, expected);
-    let last: Vec<Value> = sink.rows[1..].iter().map(|row| row.1[5].clone()).collect();
-    assert_eq!(last, [Value::Long(7), Value::Long(1), Value::Null]);
-    assert_eq!(sink.rows[2].1[0], Value::Double(2.5));
-    assert_eq!(sink.rows[1].1[1], text("5"));
-}
-
-#[test]
-fn auto_dimensions_get_their_type_from_the_first_value() {
+fn auto_dimensions_get_their_type_from_their_values() {
     let schema = typed(json!(["s", {"type": "auto", "name": "n"}]), json!([]));
     let sink = parse(&schema, r#"{"t":1,"s":"x","other":1}{"t":2,"n":5}"#);
     assert_eq!(sink.dimensions, ["n:LONG"]);
@@ -87,7 +66,7 @@ fn known_dimensions_survive_a_restart() {
     let mut sink = Collector::default();
     first.parse_batch(br#"{"t":1,"a":"x","b":"y"}"#, &mut sink).unwrap();
     let mut second = RowParser::new(schema, ParseLimits::default()).unwrap();
-    second.add_known_dimensions(first.dimensions());
+    second.add_known(&first.discovered());
     let mut after = Collector::default();
     second.parse_batch(br#"{"t":2,"b":"z","c":1}"#, &mut after).unwrap();
     assert_eq!(after.dimensions, ["c:STRING"]);

@@ -3,7 +3,7 @@
 use henge_types::Value;
 use serde_json::json;
 
-use super::{one_dimension, parse, parse_with, schema, text, typed};
+use super::{changes_of, one_dimension, parse, parse_with, schema, text, typed};
 use crate::{IngestError, ParseLimits, RejectReason};
 
 fn body_error(body: &[u8]) -> IngestError {
@@ -249,15 +249,16 @@ fn h_12_values_take_the_type_of_their_column() {
         ]
     );
     let long = typed(json!([{"type": "long", "name": "a"}]), json!([]));
-    let (counts, sink) = parse_with(&long, ParseLimits::default(), body.as_bytes());
+    let (changes, sink) = changes_of(&long, &body);
     let mut expected = vec![Value::Null; 10];
     expected[1] = Value::Long(7);
     expected[2] = Value::Long(1);
     expected[3] = Value::Long(1);
     assert_eq!(sink.column(0), expected);
-    // The text, the lists with values and the object are counted; 1e20 and the huge number refuse
-    // their events.
-    assert_eq!(counts.unwrap().nulled_values, 5);
+    // The text, the lists with values, the object and the dropped fraction are counted; 1e20 and the
+    // huge number refuse their events.
+    let [change] = changes.columns() else { panic!("{changes:?}") };
+    assert_eq!((change.count, change.nulled), (6, 5));
     assert_eq!(sink.codes(), ["wrong_type"; 2]);
 }
 

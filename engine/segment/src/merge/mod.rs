@@ -14,8 +14,8 @@ mod strings;
 use std::io::Write;
 
 use henge_types::{
-    ColumnRole, ColumnSchema, ColumnType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId,
-    SegmentSchema, TIME_COLUMN,
+    ColumnRole, ColumnSchema, ColumnType, Interval, MetricSpec, SegmentId, SegmentSchema,
+    TIME_COLUMN,
 };
 
 pub use schema::combine_schemas;
@@ -135,35 +135,7 @@ impl<'a> Merger<'a> {
         if !schema.rollup {
             order.keep_all_rows();
         }
-        self.keep_sums_apart(&mut order)?;
         Ok(Sorted { order, times, kept })
-    }
-
-    /// Keeps equal rows apart where the sum of a metric would be beyond LONG: no row is refused for
-    /// what others hold, and queries add them up wide.
-    fn keep_sums_apart(&self, order: &mut RowOrder) -> Result<()> {
-        if !order.combines() {
-            return Ok(());
-        }
-        let is_sum = |metric: &&MetricSpec| match &metric.kind {
-            MetricKind::Numeric { op, column_type } => {
-                *op == NumericOp::Sum && *column_type == ColumnType::Long
-            }
-            _ => false,
-        };
-        let mut sums = Vec::new();
-        for metric in self.options.schema.metrics.iter().filter(is_sum) {
-            if combine::may_overflow(self.views, &metric.name)? {
-                sums.push(NumericRows::load(self.views, &metric.name, self.row_count)?);
-            }
-        }
-        // What is kept apart for one sum may be too much for another without the rows before it.
-        let mut rows = 0;
-        while rows < order.output_rows() {
-            rows = order.output_rows();
-            sums.iter().for_each(|sum| combine::keep_sums_apart(sum, order));
-        }
-        Ok(())
     }
 
     fn write<W: Write>(

@@ -132,3 +132,21 @@ async fn f_34_the_cluster_has_one_identity() {
     let second = open_sqlite(&directory).await.unwrap().cluster_uuid().await.unwrap();
     assert_eq!(first, second);
 }
+
+#[tokio::test]
+async fn unfinished_tasks_come_in_the_order_they_were_accepted_whatever_the_clock_said() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        for (id, created_ms) in [("d", 9), ("b", 9), ("c", 2), ("a", 5)] {
+            store.put_task(&task(id, created_ms, TaskStatus::Running)).await.unwrap();
+        }
+        let update = TaskUpdate {
+            status: TaskStatus::Success,
+            error: None,
+            duration_ms: Some(1),
+            progress: TaskProgress::default(),
+        };
+        store.update_task("c", &update).await.unwrap();
+        assert_eq!(store.unfinished_tasks().await.unwrap(), ["d", "b", "a"]);
+    }
+}

@@ -193,6 +193,10 @@ impl MetadataStore for ManifestedStore {
         self.inner.list_tasks(filter).await
     }
 
+    async fn unfinished_tasks(&self) -> Result<Vec<String>> {
+        self.inner.unfinished_tasks().await
+    }
+
     async fn append_dead_letters(
         &self,
         datasource: &str,

@@ -176,6 +176,7 @@ impl MetadataStore for MemoryMetadataStore {
             return Err(invalid(format!("task id '{}' is taken", task.id)));
         }
         state.tasks.insert(task.id.clone(), task.clone());
+        state.task_order.push(task.id.clone());
         Ok(())
     }
 
@@ -186,7 +187,7 @@ impl MetadataStore for MemoryMetadataStore {
         task.status = update.status;
         task.error.clone_from(&update.error);
         task.duration_ms = update.duration_ms;
-        task.progress = update.progress;
+        task.progress = update.progress.clone();
         Ok(())
     }
 
@@ -204,6 +205,14 @@ impl MetadataStore for MemoryMetadataStore {
         tasks.sort_by(|a, b| b.created_ms.cmp(&a.created_ms).then_with(|| a.id.cmp(&b.id)));
         tasks.truncate(filter.limit);
         Ok(tasks)
+    }
+
+    async fn unfinished_tasks(&self) -> Result<Vec<String>> {
+        let state = self.state.lock();
+        let runs = |id: &&String| {
+            state.tasks.get(*id).is_some_and(|task| task.status == super::TaskStatus::Running)
+        };
+        Ok(state.task_order.iter().filter(runs).cloned().collect())
     }
 
     async fn append_dead_letters(

@@ -23,6 +23,8 @@ pub(super) struct State {
     pub sources: BTreeMap<String, u64>,
     pub idempotency: BTreeMap<(String, String), IdempotencyRecord>,
     pub tasks: BTreeMap<String, TaskRecord>,
+    /// Their ids in the order they were accepted.
+    pub task_order: Vec<String>,
     pub dead_letters: BTreeMap<String, DeadLetters>,
     pub segments: BTreeMap<SegmentId, Stored>,
     /// Change sequence to the segment that it changed last.

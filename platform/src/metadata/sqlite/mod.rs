@@ -323,6 +323,15 @@ impl MetadataStore for SqliteMetadataStore {
         rows.iter().map(convert::task).collect()
     }
 
+    async fn unfinished_tasks(&self) -> Result<Vec<String>> {
+        // Row ids grow with each task; clocks may step back.
+        sqlx::query_scalar("SELECT id FROM tasks WHERE status = ? ORDER BY rowid")
+            .bind(super::TaskStatus::Running.as_str())
+            .fetch_all(&self.pools.readers)
+            .await
+            .map_err(store_error)
+    }
+
     async fn append_dead_letters(
         &self,
         datasource: &str,

@@ -1,0 +1,250 @@
+//! The queue: tasks run one at a time, in the order they were accepted, also after a restart. Specs stay
+//! in the metadata store until it is their turn, so that waiting costs no memory.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use henge_platform::metadata::{
+    MetadataError, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate,
+};
+use henge_query::ingest::IndexTask;
+use henge_types::format_timestamp;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::stop::Stop;
+use super::{ProgressBoard, run};
+use crate::Shared;
+use crate::error::{RealtimeError, Result};
+use crate::push::accept::PUSH_PRIORITY;
+
+/// The tasks of a node.
+#[derive(Debug, Clone)]
+pub struct TaskQueue {
+    shared: Arc<Shared>,
+    state: Arc<Mutex<State>>,
+    added: Arc<Notify>,
+    progress: ProgressBoard,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<String>,
+    /// The one at work.
+    running: HashMap<String, Stop>,
+}
+
+impl TaskQueue {
+    /// An empty queue; nothing runs before [`TaskQueue::resume`].
+    #[must_use]
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            state: Arc::default(),
+            added: Arc::default(),
+            progress: ProgressBoard::default(),
+        }
+    }
+
+    /// Accepts a task; gives its id. It is checked in full before.
+    ///
+    /// # Errors
+    /// When the spec is wrong, the id is taken or too many tasks wait.
+    pub async fn submit(&self, json: Bytes) -> Result<String> {
+        let most = self.shared.options.max_waiting_tasks;
+        if self.state.lock().waiting.len() >= most {
+            return Err(RealtimeError::Busy(format!(
+                "{most} tasks wait already: submit it again later, or raise ingestion.waiting_tasks"
+            )));
+        }
+        let (task, json) = self.parse(json).await?;
+        let created_ms = self.shared.clock.now_ms();
+        let schema = &task.spec.data_schema;
+        let id = task.id.clone().unwrap_or_else(|| {
+            let (kind, unique) = (task.task_type.name(), rand::random::<u32>());
+            let time = format_timestamp(created_ms);
+            format!("{kind}_{}_{unique:08x}_{time}", schema.data_source)
+        });
+        let record = TaskRecord {
+            id: id.clone(),
+            task_type: task.task_type.name().into(),
+            datasource: schema.data_source.clone(),
+            created_ms,
+            status: TaskStatus::Running,
+            error: None,
+            duration_ms: None,
+            payload_json: json,
+            progress: TaskProgress::default(),
+        };
+        match self.shared.metadata.put_task(&record).await {
+            Ok(()) => {}
+            Err(MetadataError::Invalid(reason)) => return Err(RealtimeError::Invalid(reason)),
+            Err(error) => return Err(error.into()),
+        }
+        self.enqueue(id.clone());
+        Ok(id)
+    }
+
+    /// Takes up the tasks that a restart interrupted, all of them and in the order they were
+    /// accepted, and begins to work. A task publishes in one transaction under its own id, so running
+    /// it again never stores anything twice.
+    ///
+    /// # Errors
+    /// When the metadata store fails.
+    pub async fn resume(&self) -> Result<()> {
+        let unfinished = self.shared.metadata.unfinished_tasks().await?;
+        if !unfinished.is_empty() {
+            tracing::info!(tasks = unfinished.len(), "taking up interrupted tasks");
+        }
+        self.state.lock().waiting.extend(unfinished);
+        let queue = self.clone();
+        tokio::spawn(async move { queue.work().await });
+        Ok(())
+    }
+
+    /// Stops a task that waits or runs; it ends as failed. One that ended is left as it is.
+    ///
+    /// # Errors
+    /// When there is no such task, it is publishing at this moment, or the metadata store fails.
+    pub async fn stop(&self, id: &str) -> Result<()> {
+        let record = self.get(id).await?;
+        if record.status != TaskStatus::Running {
+            return Ok(());
+        }
+        let running = {
+            let mut state = self.state.lock();
+            state.waiting.retain(|waiting| waiting != id);
+            state.running.get(id).cloned()
+        };
+        match running {
+            Some(stop) => stop.ask(id),
+            None => {
+                self.end(&record, Err(Stop::error(id))).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Stops all tasks of a datasource that have not ended.
+    ///
+    /// # Errors
+    /// As [`TaskQueue::stop`].
+    pub async fn stop_all(&self, datasource: &str) -> Result<()> {
+        for id in self.shared.metadata.unfinished_tasks().await? {
+            if self.get(&id).await?.datasource == datasource {
+                self.stop(&id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// True while a task waits for its turn.
+    #[must_use]
+    pub fn is_waiting(&self, id: &str) -> bool {
+        !self.state.lock().running.contains_key(id)
+    }
+
+    /// A task with its live progress.
+    ///
+    /// # Errors
+    /// When there is none, or the metadata store fails.
+    pub async fn get(&self, id: &str) -> Result<TaskRecord> {
+        let record = self.shared.metadata.get_task(id).await?;
+        let mut record =
+            record.ok_or_else(|| RealtimeError::NotFound(format!("there is no task '{id}'")))?;
+        self.add_progress(&mut record);
+        Ok(record)
+    }
+
+    /// Tasks, newest first, with live progress.
+    ///
+    /// # Errors
+    /// When the metadata store fails.
+    pub async fn list(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
+        let mut records = self.shared.metadata.list_tasks(filter).await?;
+        records.iter_mut().for_each(|record| self.add_progress(record));
+        Ok(records)
+    }
+
+    /// A spec may have megabytes, most of them inline data: it is parsed on a CPU thread.
+    async fn parse(&self, json: Bytes) -> Result<(IndexTask, String)> {
+        let work = move || {
+            let task = IndexTask::parse(&json)?;
+            Ok::<_, RealtimeError>((task, String::from_utf8_lossy(&json).into_owned()))
+        };
+        self.shared.ingest_pool.spawn(PUSH_PRIORITY, work).await?
+    }
+
+    fn add_progress(&self, record: &mut TaskRecord) {
+        if record.status == TaskStatus::Running
+            && let Some(progress) = self.progress.lock().get(&record.id)
+        {
+            record.progress.clone_from(progress);
+        }
+    }
+
+    fn enqueue(&self, id: String) {
+        self.state.lock().waiting.push_back(id);
+        self.added.notify_one();
+    }
+
+    async fn work(&self) {
+        loop {
+            let next = {
+                let mut state = self.state.lock();
+                let next = state.waiting.pop_front();
+                next.map(|id| {
+                    let stop = Stop::default();
+                    state.running.insert(id.clone(), stop.clone());
+                    (id, stop)
+                })
+            };
+            match next {
+                Some((id, stop)) => {
+                    self.run(&id, stop).await;
+                    self.state.lock().running.remove(&id);
+                }
+                None => self.added.notified().await,
+            }
+        }
+    }
+
+    async fn run(&self, id: &str, stop: Stop) {
+        let record = match self.shared.metadata.get_task(id).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return,
+            Err(error) => {
+                // It stays unfinished in the metadata store, which the next start takes up.
+                tracing::error!(task = id, %error, "failed to read a task");
+                return;
+            }
+        };
+        let payload = Bytes::from(record.payload_json.clone());
+        let outcome = match self.parse(payload).await {
+            Ok((task, _)) => {
+                let board = Arc::clone(&self.progress);
+                run::run(Arc::clone(&self.shared), id, task, board, stop).await
+            }
+            Err(error) => Err(error),
+        };
+        self.end(&record, outcome).await;
+    }
+
+    async fn end(&self, record: &TaskRecord, outcome: Result<TaskProgress>) {
+        let live = self.progress.lock().get(&record.id).cloned().unwrap_or_default();
+        let (status, error, progress) = match outcome {
+            Ok(progress) => (TaskStatus::Success, None, progress),
+            Err(error) => (TaskStatus::Failed, Some(error.to_string()), live),
+        };
+        if let Some(error) = &error {
+            tracing::error!(task = %record.id, %error, "task failed");
+        }
+        let duration_ms = Some(self.shared.clock.now_ms() - record.created_ms);
+        let update = TaskUpdate { status, error, duration_ms, progress };
+        if let Err(error) = self.shared.metadata.update_task(&record.id, &update).await {
+            tracing::error!(task = %record.id, %error, "failed to record the end of a task");
+        }
+        self.progress.lock().remove(&record.id);
+    }
+}
