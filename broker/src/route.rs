@@ -16,8 +16,10 @@ const DEFAULT_HISTORY_MS: i64 = 7 * 24 * 3_600_000;
 #[must_use]
 pub fn segments_of(query: &Query, table: &TableView) -> Vec<SegmentDescriptor> {
     let mut holders = Vec::new();
+    let mut buffered = Vec::new();
     for interval in intervals_of(query, table) {
         holders.extend(table.timeline.lookup(interval));
+        buffered.extend(table.buffered_within(interval));
     }
     if let Query::TimeBoundary(boundary) = query
         && boundary.base.filter.is_none()
@@ -25,7 +27,7 @@ pub fn segments_of(query: &Query, table: &TableView) -> Vec<SegmentDescriptor> {
     {
         leave_out_inner(&mut holders, table);
     }
-    descriptors(holders)
+    descriptors(holders, buffered)
 }
 
 /// Leaves out slices, in order of time, between two that surely hold rows: neither the first nor the
@@ -46,7 +48,7 @@ fn leave_out_inner(holders: &mut Vec<TimelineHolder<()>>, table: &TableView) {
 fn intervals_of(query: &Query, table: &TableView) -> Vec<Interval> {
     match query {
         Query::SegmentMetadata(SegmentMetadataQuery { using_default_interval: true, .. }) => {
-            let newest = table.timeline.visible_span().map(|span| span.end_ms);
+            let newest = table.span().map(|span| span.end_ms);
             newest
                 .map(|end_ms| Interval {
                     start_ms: end_ms.saturating_sub(DEFAULT_HISTORY_MS),
@@ -61,18 +63,17 @@ fn intervals_of(query: &Query, table: &TableView) -> Vec<Interval> {
 
 /// One descriptor a segment and visible slice. A segment that several query intervals touch is
 /// looked up several times but read once: reading applies all of the query's intervals.
-fn descriptors(holders: Vec<TimelineHolder<()>>) -> Vec<SegmentDescriptor> {
+fn descriptors(
+    holders: Vec<TimelineHolder<()>>,
+    buffered: Vec<SegmentDescriptor>,
+) -> Vec<SegmentDescriptor> {
+    let published = holders.into_iter().flat_map(|holder| {
+        let visible = holder.interval;
+        holder.chunks.into_iter().map(move |chunk| SegmentDescriptor { id: chunk.id, visible })
+    });
     let mut seen = std::collections::HashSet::new();
-    let mut descriptors = Vec::new();
-    for holder in holders {
-        for chunk in holder.chunks {
-            let descriptor = SegmentDescriptor { id: chunk.id, visible: holder.interval };
-            if seen.insert(descriptor.clone()) {
-                descriptors.push(descriptor);
-            }
-        }
-    }
-    descriptors
+    let all = published.chain(buffered);
+    all.filter(|descriptor| seen.insert(descriptor.clone())).collect()
 }
 
 /// Groups segments by the server that is to answer for them. Segments without a server that is

@@ -1,8 +1,8 @@
 //! What the broker knows of the cluster: for each datasource a timeline of what is to be answered
 //! for, and the servers that can. Views are immutable; a query works on one from beginning to end.
 //!
-//! The timeline holds the segments that the metadata call used and the buffered ones that realtime
-//! nodes announce. A used segment stays in it when nobody announces it: then it is missing, and a
+//! The timeline holds the segments that the metadata call used; beside it are the buffered ones that
+//! realtime nodes announce, which no version hides. A used segment stays in it when nobody announces it: then it is missing, and a
 //! query that wants it fails or says so. A published segment that the metadata do not call used is
 //! left out, whoever announces it.
 

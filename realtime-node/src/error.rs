@@ -13,7 +13,7 @@ use henge_platform::wal::WalError;
 use henge_query::QueryError;
 use henge_segment::SegmentError;
 use henge_tabular::TabularError;
-use henge_types::{ErrorClass, Interval};
+use henge_types::ErrorClass;
 
 /// Why ingestion did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -33,15 +33,6 @@ pub enum RealtimeError {
     /// Somebody stopped the task.
     #[error("task '{0}' was stopped by request")]
     Stopped(String),
-    /// Rows of one chunk would have to be published into chunks of another size.
-    #[error(
-        "cannot publish rows of {chunk}: newer segments cut that interval up; \
-         use the same segmentGranularity for pushes and tasks of one datasource"
-    )]
-    ChunkCutUp {
-        /// The chunk of the rows.
-        chunk: Interval,
-    },
     /// A local file failed.
     #[error("{}: {source}", path.display())]
     Io {
@@ -106,7 +97,6 @@ impl RealtimeError {
             Self::Busy(_) => ErrorClass::Capacity,
             Self::Unavailable(_) => ErrorClass::Unavailable,
             Self::Stopped(_) => ErrorClass::Cancelled,
-            Self::ChunkCutUp { .. } => ErrorClass::Conflict,
             Self::Io { .. } => ErrorClass::Internal,
             Self::Spec(error) => error.class(),
             Self::Ingest(error) => error.class(),

@@ -9,6 +9,8 @@ mod commit;
 pub mod error;
 pub mod handoff;
 pub mod options;
+pub(crate) mod placing;
+pub(crate) mod publication;
 pub mod push;
 pub mod query;
 pub mod serving;

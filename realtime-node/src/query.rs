@@ -1,4 +1,4 @@
-//! Queries over what is buffered.
+//! Queries over what the node serves: buffered rows, and segments until others serve them.
 
 use async_trait::async_trait;
 use henge_platform::discovery::ServerId;
@@ -16,8 +16,8 @@ impl DataNode for RealtimeNode {
         let mut found = Vec::new();
         let mut missing = Vec::new();
         for descriptor in &request.segments {
-            match self.shared.serving.sink(&descriptor.id) {
-                Some(sink) => found.push((descriptor.clone(), sink.views())),
+            match self.shared.serving.views(&descriptor.id) {
+                Some(views) => found.push((descriptor.clone(), views)),
                 None => missing.push(descriptor.clone()),
             }
         }

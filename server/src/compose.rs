@@ -14,17 +14,16 @@ use henge_platform::cache::{MemoryPartialCache, PartialCache};
 use henge_platform::config::ServerConfig;
 use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::http::{assign_request_id, charge_answers, refuse_strangers, with_fallbacks};
-use henge_platform::metadata::manifest::ManifestedStore;
-use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
 use henge_platform::runtime::{Clock, CpuPool, SystemClock, raise_handle_limit};
 use henge_platform::spill::LocalSpillStorage;
-use henge_platform::storage::{DeepStorage, LocalDeepStorage};
+use henge_platform::storage::LocalDeepStorage;
 use henge_platform::telemetry::Metrics;
 use henge_realtime_node::{Dependencies, RealtimeNode};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 
 use crate::data_folder::{DataFolder, DataFolderLock};
+use crate::integrity::open_metadata;
 use crate::memory;
 use crate::options::Options;
 use crate::status;
@@ -187,23 +186,6 @@ fn partial_cache(
     let shown = Arc::clone(&cache);
     show_cache(metrics, "segment", move || shown.stats());
     Some(cache)
-}
-
-/// A store without a manifest, new or from an earlier version, first says all it knows.
-async fn open_metadata(
-    folder: &DataFolder,
-    storage: Arc<dyn DeepStorage>,
-) -> Result<Arc<dyn MetadataStore>> {
-    let path = folder.metadata();
-    let store = SqliteMetadataStore::open(SqliteOptions::new(&path))
-        .await
-        .with_context(|| format!("open the metadata store {}", path.display()))?;
-    if store.manifest_state().await?.complete == 0 {
-        store.make_complete_manifest().await?;
-    }
-    let store = ManifestedStore::new(Arc::new(store), storage);
-    store.write_manifests().await.context("write what the metadata say to deep storage")?;
-    Ok(Arc::new(store))
 }
 
 fn router(options: Options, roles: &Roles) -> Router {

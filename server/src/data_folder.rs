@@ -90,4 +90,18 @@ impl DataFolder {
         }
         Ok(DataFolderLock { _locks: locks })
     }
+
+    /// Keeps owners out while someone looks; nothing is made or written.
+    ///
+    /// # Errors
+    /// When a server runs on any of it, which the error names, or the folder is not there.
+    pub fn look(&self) -> Result<DataFolderLock> {
+        let mut locks = vec![FolderLock::shared(&self.root)?];
+        for folder in [self.wal(), self.deep_storage(), self.segment_cache()] {
+            if folder.is_dir() {
+                locks.push(FolderLock::shared(&folder)?);
+            }
+        }
+        Ok(DataFolderLock { _locks: locks })
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod compose;
 pub mod data_folder;
+pub mod integrity;
 mod memory;
 mod options;
 pub mod status;

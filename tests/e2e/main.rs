@@ -6,6 +6,7 @@ mod discovery;
 mod formats;
 mod handoff;
 mod hostile;
+mod lost_metadata;
 mod memory;
 mod projections;
 mod tasks;

@@ -34,6 +34,12 @@ impl TestServer {
         config.data_dir = data_dir.path().to_owned();
         config.query.threads = 2;
         change(&mut config);
+        Self::start_on(config, data_dir)
+    }
+
+    /// Starts on a data folder that is there.
+    #[must_use]
+    pub fn start_on(config: ServerConfig, data_dir: TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -68,6 +74,12 @@ impl TestServer {
     /// Hands off everything that is buffered.
     pub fn flush(&self) {
         self.runtime.block_on(self.running().flush());
+    }
+
+    /// Its settings, with the data directory.
+    #[must_use]
+    pub fn config(&self) -> &ServerConfig {
+        &self.config
     }
 
     /// The server.

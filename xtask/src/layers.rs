@@ -39,7 +39,7 @@ const ENGINE: [Layer; 9] = [
     layer(QUERY, &[TYPES, EXPR]),
     layer(SEGMENT, &[TYPES, SKETCH]),
     layer(INDEX, &[TYPES, SKETCH, SEGMENT]),
-    layer(INGEST, &[TYPES, EXPR, QUERY, INDEX]),
+    Layer { package: INGEST, allowed: &[TYPES, EXPR, QUERY, INDEX], in_tests: &[EXEC, SEGMENT] },
     layer(TABULAR, &[TYPES, EXPR, QUERY, SEGMENT, INDEX, INGEST]),
     Layer { package: EXEC, allowed: &[TYPES, EXPR, QUERY, SKETCH, SEGMENT], in_tests: &[INDEX] },
 ];

@@ -222,7 +222,9 @@ impl ClusterViews {
 
     fn follow_discovery(&self, view: &mut ClusterView) {
         let awaited_until = Instant::now() + GRACE;
-        match self.discovery.changes_since(view.version) {
+        // Without metadata so far, only what is announced now says what is buffered now.
+        let is_first = view.metadata.sequence.is_none();
+        match self.discovery.changes_since(view.version).filter(|_| !is_first) {
             Some(changes) => {
                 for change in changes {
                     view.apply(&change.server, &change.changes, awaited_until);

@@ -1,10 +1,11 @@
 //! One datasource: which segments belong into its timeline, and who has them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use henge_platform::discovery::{AnnouncedSegment, ServerId};
 use henge_platform::metadata::PublishedSegment;
+use henge_platform::rpc::SegmentDescriptor;
 use henge_types::{Interval, SegmentId, ShardSpec, Timeline};
 use tokio::time::Instant;
 
@@ -31,8 +32,10 @@ pub struct UsedSegment {
 /// One datasource.
 #[derive(Debug, Clone, Default)]
 pub struct TableView {
-    /// What is to be answered for, by time and version: used segments and buffered ones.
+    /// Used segments, by time and version.
     pub timeline: Timeline<()>,
+    /// Buffered ones: to be answered for whatever their version, and whatever else lies there (ADR 7).
+    pub buffered: BTreeSet<SegmentId>,
     /// Servers of each announced segment, the preferred one first.
     pub replicas: HashMap<SegmentId, Vec<Replica>>,
     /// What the metadata call used.
@@ -42,7 +45,7 @@ pub struct TableView {
     /// Used once and no longer, and still announced: not to be taken for buffered.
     retired: HashSet<SegmentId>,
     /// Buffered until another server announced them as published, which the metadata that were read
-    /// so far do not know of: they stay in the timeline until the metadata say otherwise.
+    /// so far do not know of: they stay buffered until the metadata say otherwise.
     handed_over: HashSet<SegmentId>,
 }
 
@@ -103,30 +106,27 @@ impl TableView {
         }
         self.lost.remove(id);
         self.timeline.remove(id);
+        self.buffered.remove(id);
     }
 
-    /// Brings the timeline in line with what is known of a segment.
+    /// Brings the timeline, and what is buffered, in line with what is known of a segment.
     fn settle(&mut self, id: &SegmentId, awaited_until: Instant) {
-        let Some(shard_spec) = self.belongs(id) else {
+        if self.is_buffered(id) {
+            self.buffered.insert(id.clone());
+        } else {
+            self.buffered.remove(id);
+        }
+        let Some(used) = self.used.get(id) else {
             self.timeline.remove(id);
             self.lost.remove(id);
             return;
         };
-        self.timeline.add(id.clone(), shard_spec, ());
+        self.timeline.add(id.clone(), used.shard_spec, ());
         if self.replicas.contains_key(id) {
             self.lost.remove(id);
         } else {
             self.lost.entry(id.clone()).or_insert(awaited_until);
         }
-    }
-
-    /// The shard spec of what belongs into the timeline.
-    fn belongs(&self, id: &SegmentId) -> Option<ShardSpec> {
-        if let Some(used) = self.used.get(id) {
-            return Some(used.shard_spec);
-        }
-        let first = self.replicas.get(id)?.first()?;
-        self.is_buffered(id).then_some(first.segment.shard_spec)
     }
 
     /// True when rows of the segment are to be answered for that the metadata do not know of yet.
@@ -144,6 +144,21 @@ impl TableView {
         if was_buffered && !self.is_buffered(id) && self.replicas.contains_key(id) {
             self.handed_over.insert(id.clone());
         }
+    }
+
+    /// The buffered segments that overlap an interval, and where.
+    pub fn buffered_within(&self, interval: Interval) -> impl Iterator<Item = SegmentDescriptor> {
+        self.buffered.iter().filter_map(move |id| {
+            let visible = id.interval.intersect(&interval)?;
+            Some(SegmentDescriptor { id: id.clone(), visible })
+        })
+    }
+
+    /// The smallest interval that covers everything to be answered for; `None` when nothing is.
+    #[must_use]
+    pub fn span(&self) -> Option<Interval> {
+        let buffered = self.buffered.iter().map(|id| id.interval);
+        buffered.chain(self.timeline.visible_span()).reduce(|span, other| span.span(&other))
     }
 
     /// Who announces what.

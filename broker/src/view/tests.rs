@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use henge_platform::discovery::{AnnouncedSegment, Discovery, InProcessDiscovery};
 use henge_platform::metadata::{
-    AllocationMode, MemoryMetadataStore, MetadataStore, PublishRequest, ReplaceScope,
-    SqliteMetadataStore, SqliteOptions,
+    MemoryMetadataStore, MetadataStore, PublishRequest, ReplaceScope, SqliteMetadataStore,
+    SqliteOptions,
 };
 use henge_types::{Interval, ShardSpec, Timeline, Version};
 use proptest::prelude::*;
@@ -107,9 +107,8 @@ impl World {
     async fn take(&mut self, step: &Step) {
         match *step {
             Step::Buffer { day: number } => {
-                let allocated =
-                    self.metadata.allocate_segment("t", day(number), AllocationMode::Append);
-                let pending = allocated.await.unwrap();
+                let allocated = self.metadata.allocate_segment("t", day(number), day(number));
+                let pending = allocated.await.unwrap().segment;
                 self.announce("rt", &pending.id, pending.shard_spec, true);
                 self.buffered.insert(pending.id, pending.shard_spec);
             }
@@ -118,6 +117,9 @@ impl World {
                 let (id, spec) = (id.clone(), *spec);
                 self.publish(vec![published(&id, spec)], None).await;
                 if self.used().await.iter().any(|segment| segment.id == id) {
+                    // As its node does at once: whoever reads the metadata for the first time cannot
+                    // tell a segment that is used no longer from one that was never published.
+                    self.announce("rt", &id, spec, false);
                     self.buffered.remove(&id);
                 }
             }
@@ -185,17 +187,15 @@ impl World {
         for segment in self.used().await {
             timeline.add(segment.id, segment.shard_spec, ());
         }
-        for (id, spec) in &self.buffered {
-            timeline.add(id.clone(), *spec, ());
-        }
         let snapshot = self.discovery.snapshot();
         let is_announced =
             |id: &SegmentId| snapshot.servers.values().any(|segments| segments.contains_key(id));
         let Some(table) = view.tables.get("t") else {
-            assert!(timeline.is_empty());
+            assert!(timeline.is_empty() && self.buffered.is_empty());
             return;
         };
         assert_eq!(visible(&table.timeline), visible(&timeline));
+        assert!(table.buffered.iter().eq(self.buffered.keys()));
         let expected: BTreeSet<SegmentId> = timeline
             .iter()
             .map(|chunk| chunk.id.clone())
@@ -290,14 +290,34 @@ fn f_58_rows_handed_off_while_the_metadata_are_away_stay_visible() {
     view.apply(&"rt".into(), &add(true), now);
     view.apply(&"h".into(), &add(false), now);
     view.apply(&"rt".into(), &remove, now);
-    assert_eq!(view.tables["t"].timeline.len(), 1);
+    assert_eq!(view.tables["t"].buffered.len(), 1);
     // A published sink that was dropped is not taken for buffered, although its node has it still.
     view.apply(&"rt".into(), &add(true), now);
     view.apply_used(&[SegmentChange::Unused(id(0))], now);
-    assert!(view.tables["t"].timeline.is_empty());
+    assert!(view.tables["t"].buffered.is_empty());
     view.apply(&"h".into(), &remove, now);
     view.apply(&"rt".into(), &remove, now);
     assert!(view.tables.is_empty());
+}
+
+/// ADR 7: versions decide between published segments, never about buffered rows.
+#[test]
+fn no_version_hides_buffered_rows_and_they_hide_nothing() {
+    let (mut view, now) = (ClusterView::default(), Instant::now());
+    let of = |version, partition| SegmentId::new("t", day(0), Version(version), partition);
+    let add = vec![
+        announced(&of(1, 0), ShardSpec::appended(0), true),
+        announced(&of(9, 1), ShardSpec::numbered(1, 1), true),
+    ];
+    view.apply(&"rt".into(), &ChangeSet { add, remove: Vec::new() }, now);
+    let used = published(&of(5, 0), ShardSpec::SINGLE);
+    view.apply_used(&[SegmentChange::Used(Box::new(used))], now);
+    let table = &view.tables["t"];
+    assert_eq!(visible(&table.timeline), [(day(0), [of(5, 0)].into())]);
+    let buffered: Vec<_> = table.buffered_within(Interval::ETERNITY).collect();
+    assert_eq!(buffered.iter().map(|s| s.id.version.0).collect::<Vec<_>>(), [1, 9]);
+    let empty = Interval { start_ms: 0, end_ms: 0 };
+    assert_eq!(table.buffered_within(empty).count() + table.buffered_within(day(1)).count(), 0);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::memory::QueryMemory;
 use crate::node::NodeDictionaries;
 use crate::spill::Spill;
 
-/// A flag that is checked once a block.
+/// A flag that is checked once a block, and within long evaluations of expressions.
 #[derive(Debug, Clone, Default)]
 pub struct CancelFlag(Arc<AtomicU8>);
 
@@ -22,6 +22,12 @@ impl CancelFlag {
     /// Stops the work: its deadline passed.
     pub fn time_out(&self) {
         let _ = self.0.compare_exchange(0, 2, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// True when the work is to stop.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
     }
 
     /// Fails when the work is to stop.

@@ -1,5 +1,6 @@
 //! Errors of this package.
 
+use henge_expr::ExprError;
 use henge_segment::SegmentError;
 use henge_types::ErrorClass;
 
@@ -47,6 +48,16 @@ pub enum ExecError {
 }
 
 impl ExecError {
+    /// An expression's error; `place` says where the expression is, as the beginning of a sentence.
+    pub(crate) fn of_expression(error: &ExprError, place: &str) -> Self {
+        let text = format!("{place}{error}");
+        match error.class() {
+            ErrorClass::ResourceLimit => Self::ResourceLimit(text),
+            ErrorClass::Cancelled => Self::Cancelled,
+            _ => Self::Invalid(text),
+        }
+    }
+
     /// The class of the error.
     #[must_use]
     pub fn class(&self) -> ErrorClass {

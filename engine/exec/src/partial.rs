@@ -137,6 +137,14 @@ pub enum StateColumn {
         /// False where no non-null input was seen; `None` when all are valid.
         valid: Option<Vec<bool>>,
     },
+    /// Long sums of which one at least is beyond 64 bits so far: what is merged with it may bring it
+    /// back. Only a finished answer is refused for it.
+    Wide {
+        /// Values.
+        values: Vec<i128>,
+        /// False where no non-null input was seen; `None` when all are valid.
+        valid: Option<Vec<bool>>,
+    },
     /// Double and float sums, minima and maxima (floats are aggregated as doubles for sums and
     /// finalised as floats).
     Double {
@@ -156,6 +164,14 @@ pub enum StateColumn {
 }
 
 impl StateColumn {
+    /// Long sums, as narrow as they may be.
+    pub(crate) fn of_wide(values: Vec<i128>, valid: Option<Vec<bool>>) -> Self {
+        match values.iter().map(|value| i64::try_from(*value)).collect() {
+            Ok(values) => Self::Long { values, valid },
+            Err(_) => Self::Wide { values, valid },
+        }
+    }
+
     /// The states of some groups, each at most once.
     pub(crate) fn pick(self, groups: &[u32]) -> Self {
         fn copy<T: Copy>(values: &[T], groups: &[u32]) -> Vec<T> {
@@ -168,6 +184,9 @@ impl StateColumn {
         match self {
             StateColumn::Long { values, valid } => {
                 StateColumn::Long { values: copy(&values, groups), valid: flags(valid) }
+            }
+            StateColumn::Wide { values, valid } => {
+                Self::of_wide(copy(&values, groups), flags(valid))
             }
             StateColumn::Double { values, valid, float } => {
                 StateColumn::Double { values: copy(&values, groups), valid: flags(valid), float }

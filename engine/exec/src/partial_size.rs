@@ -59,6 +59,7 @@ impl StateColumn {
         let flags = |valid: &Option<Vec<bool>>| valid.as_ref().map_or(0, Vec::len);
         match self {
             Self::Long { values, valid } => size_of_val(values.as_slice()) + flags(valid),
+            Self::Wide { values, valid } => size_of_val(values.as_slice()) + flags(valid),
             Self::Double { values, valid, .. } => size_of_val(values.as_slice()) + flags(valid),
             Self::Hll(states) => sketches(states),
             Self::Theta(states) => sketches(states),

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use henge_exec::{
     ExecContext, ExecError, KeyColumn, Partial, StateColumn, finalise, merge, run, run_blocks,
 };
@@ -53,35 +55,99 @@ fn states_of(partial: &Partial) -> Vec<i64> {
     }
 }
 
+/// The answer to a query over segments, each with a partial of its own.
+fn answer(query: &Query, segments: &[&MappedSegment]) -> Result<Value, ExecError> {
+    let ctx = ExecContext::default();
+    let partials = segments.iter().map(|segment| run(query, *segment, &ctx));
+    let merged = merge(query, partials.collect::<Result<_, _>>()?, &ctx)?;
+    let mut json = Vec::new();
+    finalise(query, merged, &ctx)?.write_json(&mut json);
+    Ok(serde_json::from_slice(&json).unwrap())
+}
+
 #[test]
 fn h_21_long_sums_never_wrap() {
-    let ctx = ExecContext::default();
     let large = segment(10, |row| row as i64 % 2, |_| i64::MAX / 4);
+    let half = segment(3, |_| 0, |_| i64::MAX / 4);
     for fields in [
         json!({"aggregations": long_sum()}),
         json!({"aggregations": long_sum(), "context": {"useBlockStatistics": false}}),
         json!({"aggregations": long_sum(), "granularity": "day"}),
+        json!({"aggregations": long_sum(), "dimensions": ["key"]}),
     ] {
-        let error = run(&query("timeseries", fields), &large, &ctx).unwrap_err();
-        assert!(error.to_string().contains("aggregator 's'"), "{error}");
+        let query_type = if fields["dimensions"].is_null() { "timeseries" } else { "groupBy" };
+        let query = query(query_type, fields);
+        // In one segment, and of two in which neither is too large.
+        for segments in [vec![&large], vec![&half, &half]] {
+            let error = answer(&query, &segments).unwrap_err();
+            assert!(matches!(error, ExecError::Invalid(_)), "{error}");
+            assert!(error.to_string().contains("aggregator 's'"), "{error}");
+        }
     }
-    let grouped = query("groupBy", json!({"aggregations": long_sum(), "dimensions": ["key"]}));
-    assert!(matches!(run(&grouped, &large, &ctx), Err(ExecError::Invalid(_))));
-    // Neither half overflows, their merge does.
-    let half = segment(3, |_| 0, |_| i64::MAX / 4);
-    let sum = query("timeseries", json!({"aggregations": long_sum()}));
-    let partials = (0..2).map(|_| run(&sum, &half, &ctx).unwrap()).collect();
-    assert!(matches!(merge(&sum, partials, &ctx), Err(ExecError::Invalid(_))));
 }
 
 #[test]
 fn h_21_sums_that_come_back_into_range_are_exact() {
-    let segment = segment(3, |_| 0, |row| [i64::MAX, 5, -7][row]);
-    let sum = query(
-        "timeseries",
+    let all = [i64::MAX, 5, -7, i64::MIN, i64::MAX, -2, i64::MAX, 1, i64::MIN, 3];
+    let total = all.iter().map(|value| i128::from(*value)).sum::<i128>();
+    let total = i64::try_from(total).unwrap();
+    let keyed = |key: fn(usize) -> i64| segment(all.len(), key, |row| all[row]);
+    let whole = keyed(|_| 0);
+    let parts: Vec<MappedSegment> =
+        (0..all.len()).map(|part| segment(1, |_| 0, |_| all[part])).collect();
+    let parts: Vec<&MappedSegment> = parts.iter().collect();
+    let reversed: Vec<&MappedSegment> = parts.iter().rev().copied().collect();
+    for fields in [
+        json!({"aggregations": long_sum()}),
         json!({"aggregations": long_sum(), "context": {"useBlockStatistics": false}}),
+        json!({"aggregations": [
+            {"type": "filtered", "name": "s", "filter": {"type": "true"}, "aggregator": long_sum()[0]},
+        ]}),
+        json!({"aggregations": long_sum(), "dimensions": ["key"]}),
+    ] {
+        let query_type = if fields["dimensions"].is_null() { "timeseries" } else { "groupBy" };
+        let query = query(query_type, fields);
+        for segments in [vec![&whole], parts.clone(), reversed.clone()] {
+            let answer = answer(&query, &segments).unwrap();
+            let row = answer[0].get("result").unwrap_or(&answer[0]["event"]);
+            assert_eq!(row["s"], json!(total), "{} segments", segments.len());
+        }
+    }
+    // A grand total adds rows that do not fit together before others do.
+    let days = query(
+        "timeseries",
+        json!({
+            "aggregations": long_sum(), "granularity": {"type": "duration", "duration": 1},
+            "context": {"grandTotal": true},
+        }),
     );
-    assert_eq!(states_of(&run(&sum, &segment, &ExecContext::default()).unwrap()), [i64::MAX - 2]);
+    let answer = answer(&days, &[&whole]).unwrap();
+    assert_eq!(answer[all.len()]["result"]["s"], json!(total));
+}
+
+#[test]
+fn h_21_many_groups_carry_each_for_itself() {
+    let rows = 3 * BLOCK_ROWS;
+    let value = |row: usize| if row % 2 == 0 { i64::MAX - row as i64 } else { i64::MIN + 7 };
+    for key in [|row: usize| row as i64 / 2 % 10, |row: usize| row as i64 / 2 % 5_000] {
+        let segment = segment(rows, key, value);
+        let grouped = query(
+            "groupBy",
+            json!({"aggregations": long_sum(), "dimensions": [
+                {"dimension": "key", "outputName": "key", "outputType": "LONG"},
+            ]}),
+        );
+        let answer = answer(&grouped, &[&segment]).unwrap();
+        let mut expected: BTreeMap<i64, i128> = BTreeMap::new();
+        for row in 0..rows {
+            *expected.entry(key(row)).or_default() += i128::from(value(row));
+        }
+        assert_eq!(answer.as_array().unwrap().len(), expected.len());
+        for row in answer.as_array().unwrap() {
+            let sum = expected[&row["event"]["key"].as_i64().unwrap()];
+            assert_eq!(row["event"]["s"].as_i64().map(i128::from), Some(sum));
+        }
+    }
 }
 
 #[test]

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::ast::Ast;
+use crate::budget::{Budget, Limits};
 use crate::error::{ExprError, Result};
 use crate::functions::apply::Apply;
-use crate::functions::{self, Build};
-use crate::node::{Node, Scope};
+use crate::functions::{self, Arrays, Build};
+use crate::multi_value::Uses;
+use crate::node::{Callable, Lambda, Node, Scope};
+use crate::types::ExprType;
 use crate::value::ExprValue;
 
 /// Collects identifiers that no lambda binds.
@@ -42,15 +45,39 @@ pub(crate) fn free_identifiers<'a>(
     }
 }
 
-/// Compiles a tree whose columns are `identifiers` (sorted).
-pub(crate) fn compile(ast: &Ast, identifiers: &[String]) -> Result<Node> {
-    Compiler { identifiers, lambdas: Vec::new() }.node(ast)
+/// Compiles a tree whose columns are `identifiers` (sorted), and tells how these are used.
+pub(crate) fn compile(
+    ast: &Ast,
+    identifiers: &[String],
+    text_bytes: usize,
+) -> Result<(Node, Uses)> {
+    let limits = Limits::folding(text_bytes);
+    let mut compiler = Compiler {
+        identifiers,
+        lambdas: Vec::new(),
+        uses: Uses::default(),
+        budget: Budget::new(limits, None),
+        kept_bytes: limits.bytes,
+    };
+    compiler.uses.enter();
+    let node = compiler.node(ast)?;
+    // A column by itself is passed on as it is.
+    let node = match node {
+        Node::Slot(slot) => Node::Slot(slot),
+        node => compiler.uses.leave(node),
+    };
+    Ok((node, compiler.uses))
 }
 
 struct Compiler<'a> {
     identifiers: &'a [String],
     /// Parameters of the enclosing lambdas, outermost first.
     lambdas: Vec<&'a [String]>,
+    uses: Uses,
+    /// What folding constants may take; what is left unfolded is evaluated with the rest.
+    budget: Budget,
+    /// The largest constant that is kept.
+    kept_bytes: u64,
 }
 
 impl<'a> Compiler<'a> {
@@ -61,7 +88,7 @@ impl<'a> Compiler<'a> {
             Ast::Unary(op, operand) => {
                 let operand = self.node(operand)?;
                 let constant = operand.literal().is_some();
-                fold(Node::Unary(*op, Box::new(operand)), constant)
+                self.fold(Node::Unary(*op, Box::new(operand)), constant)
             }
             Ast::Chain { first, rest } => {
                 let first = self.node(first)?;
@@ -71,7 +98,7 @@ impl<'a> Compiler<'a> {
                     .collect::<Result<Box<[_]>>>()?;
                 let constant = first.literal().is_some()
                     && rest.iter().all(|(_, operand)| operand.literal().is_some());
-                fold(Node::Chain(Box::new(first), rest), constant)
+                self.fold(Node::Chain(Box::new(first), rest), constant)
             }
             Ast::Call { name, arguments } => self.call(name, arguments),
             Ast::Lambda { .. } => Err(ExprError::argument(
@@ -82,14 +109,30 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn identifier(&self, name: &str) -> Node {
+    fn identifier(&mut self, name: &str) -> Node {
         for (up, parameters) in self.lambdas.iter().rev().enumerate() {
             if let Some(index) = parameters.iter().position(|p| p == name) {
                 return Node::Local { up, index };
             }
         }
         let slot = self.identifiers.binary_search_by(|known| known.as_str().cmp(name));
-        slot.map_or(Node::Literal(ExprValue::Null), Node::Slot)
+        let Ok(slot) = slot else { return Node::Literal(ExprValue::Null) };
+        self.uses.scalar(slot);
+        Node::Slot(slot)
+    }
+
+    /// An argument that is an array as a whole: a column is not mapped there, and what is computed
+    /// there is mapped by itself.
+    fn array(&mut self, ast: &'a Ast) -> Result<Node> {
+        self.uses.enter();
+        let node = self.node(ast)?;
+        Ok(match node {
+            Node::Slot(slot) => {
+                self.uses.leave_whole(slot);
+                Node::Slot(slot)
+            }
+            node => self.uses.leave(node),
+        })
     }
 
     fn call(&mut self, name: &str, arguments: &'a [Ast]) -> Result<Node> {
@@ -112,19 +155,41 @@ impl<'a> Compiler<'a> {
             return Err(ExprError::UnknownFunction { name: name.to_owned() });
         };
         functions::check_count(function.name, arguments.len(), function.min, function.max)?;
-        let nodes = self.nodes(arguments)?;
-        let callable = match function.build {
-            Build::Plain(plain) => Box::new(plain),
+        let arrays = match arguments {
+            // What is cast to an array is taken for one.
+            [_, Ast::Literal(ExprValue::String(target))] if function.name == "cast" => {
+                match ExprType::parse(target) {
+                    Some(target) if target.is_array() => Arrays::First,
+                    _ => function.arrays,
+                }
+            }
+            _ => function.arrays,
+        };
+        let nodes = self.arguments(arguments, &|position| arrays.holds(position))?;
+        let callable: Callable = match function.build {
+            Build::Plain(plain) => {
+                Box::new(move |arguments: &[ExprValue], _: &Budget| plain(arguments))
+            }
+            Build::Metered(metered) => Box::new(metered),
             Build::Prepared(prepare) => {
                 prepare(&nodes.iter().map(Node::literal).collect::<Vec<_>>())?
             }
         };
         let constant = nodes.iter().all(|node| node.literal().is_some());
-        fold(Node::Call(callable, nodes), constant)
+        self.fold(Node::Call(callable, nodes), constant)
     }
 
     fn nodes(&mut self, asts: &'a [Ast]) -> Result<Box<[Node]>> {
-        asts.iter().map(|ast| self.node(ast)).collect()
+        self.arguments(asts, &|_| false)
+    }
+
+    fn arguments(
+        &mut self,
+        asts: &'a [Ast],
+        is_array: &dyn Fn(usize) -> bool,
+    ) -> Result<Box<[Node]>> {
+        let each = asts.iter().enumerate();
+        each.map(|(at, ast)| if is_array(at) { self.array(ast) } else { self.node(ast) }).collect()
     }
 
     /// Functions that evaluate only the arguments they need.
@@ -144,7 +209,7 @@ impl<'a> Compiler<'a> {
                 Node::Case(branches, otherwise)
             }
         };
-        fold(node, constant)
+        self.fold(node, constant)
     }
 
     fn apply(&mut self, apply: Apply, arguments: &'a [Ast]) -> Result<Node> {
@@ -152,11 +217,28 @@ impl<'a> Compiler<'a> {
             return Err(ExprError::argument(apply.name(), "the first argument must be a lambda"));
         };
         apply.check(parameters.len(), arrays.len())?;
-        let arrays = self.nodes(arrays)?;
+        // The accumulator of a fold is an array only when the body makes one.
+        let start = apply.start(arrays.len()).filter(|_| !functions::gives_array(body));
+        let arrays = self.arguments(arrays, &|position| Some(position) != start)?;
         self.lambdas.push(parameters);
         let body = self.node(body);
         self.lambdas.pop();
-        Ok(Node::Apply(apply, Box::new(body?), arrays))
+        let body = body?;
+        let steps = body.steps();
+        Ok(Node::Apply(apply, Box::new(Lambda { body, steps }), arrays))
+    }
+
+    /// Evaluates now what depends on no column, unless that takes much: then it stays as it is.
+    fn fold(&self, node: Node, constant: bool) -> Result<Node> {
+        if !constant {
+            return Ok(node);
+        }
+        let scope = Scope { slots: &[], locals: &[], parent: None, budget: &self.budget };
+        match node.eval(&scope) {
+            Ok(value) if value.bytes() <= self.kept_bytes => Ok(Node::Literal(value)),
+            Ok(_) | Err(ExprError::OverBudget { .. }) => Ok(node),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -172,12 +254,4 @@ fn branches(nodes: Vec<Node>) -> (Box<[(Node, Node)]>, Box<Node>) {
         }
     }
     (pairs.into(), Box::new(otherwise))
-}
-
-/// Evaluates now what depends on no column.
-fn fold(node: Node, constant: bool) -> Result<Node> {
-    if !constant {
-        return Ok(node);
-    }
-    node.eval(&Scope { slots: &[], locals: &[], parent: None }).map(Node::Literal)
 }

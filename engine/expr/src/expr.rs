@@ -6,10 +6,11 @@ use std::sync::Arc;
 use henge_types::Granularity;
 
 use crate::ast::Ast;
+use crate::budget::Budget;
 use crate::compile::{compile, free_identifiers};
-use crate::error::Result;
+use crate::error::{ExprError, Result};
 use crate::functions;
-use crate::multi_value;
+use crate::multi_value::Uses;
 use crate::node::{Node, Scope};
 use crate::parser;
 use crate::pieces::TimePieces;
@@ -37,10 +38,11 @@ pub struct Expr {
 struct Inner {
     text: String,
     identifiers: Vec<String>,
-    /// Slots of columns that stand for a scalar.
-    mapped: Vec<usize>,
+    uses: Uses,
     ast: Ast,
     root: Node,
+    /// Nodes that one evaluation visits, lambdas apart.
+    steps: u64,
 }
 
 impl Expr {
@@ -54,17 +56,10 @@ impl Expr {
         let mut names = BTreeSet::new();
         free_identifiers(&ast, &mut Vec::new(), &mut names);
         let identifiers: Vec<String> = names.into_iter().collect();
-        let root = compile(&ast, &identifiers)?;
-        let mut scalar_names = BTreeSet::new();
-        // A column by itself is passed on as it is.
-        if !matches!(ast, Ast::Identifier(_)) {
-            multi_value::scalar_uses(&ast, &mut scalar_names);
-        }
-        let is_scalar = |(_, name): &(usize, &String)| scalar_names.contains(*name);
-        let mapped =
-            identifiers.iter().enumerate().filter(is_scalar).map(|(slot, _)| slot).collect();
+        let (root, uses) = compile(&ast, &identifiers, text.len())?;
+        let steps = root.steps();
         let text = text.to_owned();
-        Ok(Self { inner: Arc::new(Inner { text, identifiers, mapped, ast, root }) })
+        Ok(Self { inner: Arc::new(Inner { text, identifiers, uses, ast, root, steps }) })
     }
 
     /// The text it was parsed from.
@@ -130,34 +125,70 @@ impl Expr {
         crate::infer::output_type(&self.inner.ast, column)
     }
 
-    /// Evaluates over named values.
+    /// Refuses a column that stands for a list in one place and for one value in another: of a row
+    /// with several values nobody could say what is meant. In Druid such expressions are errors.
     ///
     /// # Errors
-    /// Only when a result is over the cap of [`crate::MAX_RESULT_BYTES`] or a pattern, period or
-    /// zone that is not constant is malformed.
+    /// The first such column.
+    pub fn check_uses(&self) -> Result<()> {
+        let uses = &self.inner.uses;
+        let mixed = |slot: &&usize| uses.inner.contains(slot) || self.is_mapped(**slot);
+        match uses.whole.iter().find(mixed) {
+            Some(slot) => {
+                Err(ExprError::MixedUse { column: self.inner.identifiers[*slot].clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// True when a list in this slot gives what its values give one by one, and in no place anything
+    /// else: the result for a list is then the results for its values.
+    #[must_use]
+    pub fn is_by_value(&self, slot: usize) -> bool {
+        let uses = &self.inner.uses;
+        !uses.whole.contains(&slot) && !uses.inner.contains(&slot)
+    }
+
+    fn is_mapped(&self, slot: usize) -> bool {
+        matches!(&self.inner.root, Node::Mapped(mapped) if mapped.slots.contains(&slot))
+    }
+
+    /// True when the result is a single value as long as all slots are.
+    #[must_use]
+    pub fn is_scalar(&self) -> bool {
+        !crate::infer::may_be_array(&self.inner.ast, &mut Vec::new())
+    }
+
+    /// Evaluates over named values, within the budget of one row.
+    ///
+    /// # Errors
+    /// As [`Expr::eval_within`].
     pub fn eval(&self, bindings: &dyn Bindings) -> Result<ExprValue> {
         let slots: Vec<ExprValue> =
             self.inner.identifiers.iter().map(|name| bindings.get(name)).collect();
         self.eval_slots(&slots)
     }
 
-    /// Evaluates over values in the order of [`Expr::identifiers`]: no look-up by name. Missing
-    /// slots are null.
+    /// As [`Expr::eval_within`], within the budget of one row.
     ///
     /// # Errors
-    /// As [`Expr::eval`].
+    /// As [`Expr::eval_within`].
     pub fn eval_slots(&self, slots: &[ExprValue]) -> Result<ExprValue> {
-        self.inner.root.eval(&Scope { slots, locals: &[], parent: None })
+        self.eval_within(slots, &Budget::default())
     }
 
-    /// As [`Expr::eval_slots`], for rows of multi-value columns: where a column with an array stands
-    /// for a scalar, the expression is evaluated for each of its values and the result is an array.
-    /// A filter then holds when one of the elements is true.
+    /// Evaluates over values in the order of [`Expr::identifiers`]: no look-up by name. Missing
+    /// slots are null. Where a slot with an array (a list of values) stands for a scalar, what it
+    /// stands in is evaluated for each of its values and the result is an array; a filter then holds
+    /// when one of the elements is true.
     ///
     /// # Errors
-    /// As [`Expr::eval`].
-    pub fn eval_multi_value(&self, slots: &[ExprValue]) -> Result<ExprValue> {
-        multi_value::eval(self, &self.inner.mapped, slots)
+    /// When the budget is used up or says to stop, a result is over the cap of
+    /// [`crate::MAX_RESULT_BYTES`], or a pattern, period or zone that is not constant is malformed.
+    pub fn eval_within(&self, slots: &[ExprValue], budget: &Budget) -> Result<ExprValue> {
+        let scope = Scope { slots, locals: &[], parent: None, budget };
+        let result = budget.step(self.inner.steps).and_then(|()| self.inner.root.eval(&scope));
+        result.map_err(|error| error.of(&self.inner.text))
     }
 }
 

@@ -92,3 +92,56 @@ fn call(name: &str, arguments: &[Ast], column: Columns<'_>) -> Option<ExprType> 
         },
     }
 }
+
+/// True unless the result is a scalar whenever all columns are. Names bound to what may be an array
+/// are in `arrays`.
+pub(crate) fn may_be_array<'a>(ast: &'a Ast, arrays: &mut Vec<&'a str>) -> bool {
+    match ast {
+        Ast::Literal(value) => matches!(value, ExprValue::Array(_)),
+        Ast::Identifier(name) => arrays.contains(&name.as_str()),
+        Ast::Unary(..) | Ast::Chain { .. } => false,
+        Ast::Lambda { body, .. } => may_be_array(body, arrays),
+        Ast::Call { name, arguments } => match name.as_str() {
+            "if" | "case_searched" | "case_simple" | "nvl" | "coalesce" => {
+                arguments.iter().any(|argument| may_be_array(argument, arrays))
+            }
+            "any" | "all" => false,
+            "fold" | "cartesian_fold" => may_fold_to_array(arguments, arrays),
+            _ => match functions::find(name).map(|function| function.returns) {
+                Some(Returns::Type(returned)) => returned.is_array(),
+                Some(Returns::Number | Returns::Widest) => false,
+                // Of numbers and texts; elements of arrays of arrays are arrays.
+                Some(Returns::FirstElement) => arguments
+                    .first()
+                    .is_some_and(|array| !matches!(array, Ast::Identifier(_)) && !is_flat(array)),
+                Some(Returns::First) if name == "round" => false,
+                Some(Returns::Named) => match arguments.get(1) {
+                    Some(Ast::Literal(ExprValue::String(name))) => {
+                        ExprType::parse(name).is_none_or(ExprType::is_array)
+                    }
+                    _ => true,
+                },
+                _ => true,
+            },
+        },
+    }
+}
+
+/// True for calls that give arrays of scalars, whatever they are given.
+fn is_flat(ast: &Ast) -> bool {
+    let Ast::Call { name, .. } = ast else { return false };
+    matches!(functions::find(name).map(|f| f.returns), Some(Returns::Type(_)))
+}
+
+fn may_fold_to_array<'a>(arguments: &'a [Ast], arrays: &mut Vec<&'a str>) -> bool {
+    let [Ast::Lambda { parameters, body }, inputs @ .., start] = arguments else { return true };
+    let flat = inputs.iter().all(|input| matches!(input, Ast::Identifier(_)) || is_flat(input));
+    let start = may_be_array(start, arrays);
+    let bound = arrays.len();
+    if !flat || start {
+        arrays.extend(parameters.iter().map(String::as_str));
+    }
+    let body = may_be_array(body, arrays);
+    arrays.truncate(bound);
+    start || body
+}

@@ -2,9 +2,11 @@
 //!
 //! Evaluation is total over data: what cannot be computed (text that is no number, integer
 //! overflow, division of integers by zero) is null, as SQL's three-valued logic carries on from
-//! there. The only error at run time is a result beyond [`MAX_RESULT_BYTES`].
+//! there. Errors at run time are results beyond [`MAX_RESULT_BYTES`], a [`Budget`] that is used up or
+//! stopped, and malformed patterns that are not constant.
 
 pub mod ast;
+pub mod budget;
 mod compile;
 pub mod error;
 mod expr;
@@ -24,6 +26,7 @@ mod types;
 pub mod value;
 
 pub use ast::{Ast, BinaryOp, UnaryOp};
+pub use budget::{Budget, Limits, Stop};
 pub use error::{ExprError, Result};
 pub use expr::{Bindings, Expr};
 pub use parser::{MAX_DEPTH, MAX_TEXT_BYTES};
@@ -34,5 +37,9 @@ pub use value::ExprValue;
 /// The largest text (or array, counted as 16 bytes an element) a function may produce.
 pub const MAX_RESULT_BYTES: usize = 1024 * 1024;
 
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod list_tests;
 #[cfg(test)]
 mod tests;

@@ -106,6 +106,13 @@ impl LikePattern {
         }
     }
 
+    /// Comparisons that matching a text takes at most, in steps of an evaluation.
+    pub(crate) fn worst_steps(&self, text: &str) -> u64 {
+        let per_byte = if self.shape == Shape::General { self.tokens.len() } else { 1 };
+        // Most texts fail at once; the worst case is repetition on both sides.
+        (text.len() as u64).saturating_mul(per_byte as u64) / 16
+    }
+
     /// Greedy matching that backtracks to the last `%` only.
     fn general(&self, text: &str) -> bool {
         let mut rest = text.chars();

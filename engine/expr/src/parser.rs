@@ -8,6 +8,8 @@ use crate::value::ExprValue;
 
 /// The deepest nesting of an expression.
 pub const MAX_DEPTH: usize = 128;
+/// Parameters of one lambda at most: names are looked up in all of them.
+const MAX_PARAMETERS: usize = 64;
 /// The longest text of an expression.
 pub const MAX_TEXT_BYTES: usize = 4 * 1024 * 1024;
 
@@ -262,7 +264,7 @@ impl Parser<'_> {
         let mut arguments = Vec::new();
         if !self.take_symbol(")") {
             loop {
-                arguments.push(match self.lambda_parameters() {
+                arguments.push(match self.lambda_parameters()? {
                     Some(parameters) => {
                         Ast::Lambda { parameters, body: Box::new(self.expression(0)?) }
                     }
@@ -278,7 +280,16 @@ impl Parser<'_> {
     }
 
     /// Consumes `x ->` or `(x, y) ->` when that is what comes next.
-    fn lambda_parameters(&mut self) -> Option<Vec<String>> {
+    fn lambda_parameters(&mut self) -> Result<Option<Vec<String>>> {
+        let Some(names) = self.parameter_names() else { return Ok(None) };
+        if names.len() > MAX_PARAMETERS {
+            let what = "the number of a lambda's parameters";
+            return Err(ExprError::TooComplex { what, limit: MAX_PARAMETERS });
+        }
+        Ok(Some(names))
+    }
+
+    fn parameter_names(&mut self) -> Option<Vec<String>> {
         let word = |at: usize| match self.tokens.get(at).map(|s| &s.token) {
             Some(Token::Word(name) | Token::Quoted(name)) => Some(name.clone()),
             _ => None,

@@ -180,7 +180,7 @@ fn multi_value_columns_are_mapped_over() {
     let eval = |text: &str| {
         let expr = Expr::parse(text).unwrap();
         let slots: Vec<_> = expr.identifiers().iter().map(|name| bindings(name)).collect();
-        expr.eval_multi_value(&slots).unwrap()
+        expr.eval_slots(&slots).unwrap()
     };
     assert_eq!(eval("concat(a, '!')"), vec!["foo!".into(), "bar!".into()].into());
     assert_eq!(eval("array_length(a)"), 2.into());
@@ -317,7 +317,7 @@ proptest! {
         if let Ok(expr) = Expr::parse(&parts.join(" ")) {
             let _ = expr.eval(&bindings);
             let slots: Vec<_> = expr.identifiers().iter().map(|name| bindings(name)).collect();
-            let _ = expr.eval_multi_value(&slots);
+            let _ = expr.eval_slots(&slots);
             let _ = expr.output_type(&|_| Some(ExprType::Long));
         }
     }

@@ -1,7 +1,9 @@
 //! The types of expression values, casts, and the common type of an array's elements.
 
+use crate::MAX_RESULT_BYTES;
+use crate::error::{ExprError, Result};
 use crate::number::{double_to_long, parse_double};
-use crate::value::ExprValue;
+use crate::value::{ELEMENT_BYTES, ExprValue};
 
 /// The type of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,6 +115,29 @@ fn cast_leaves(value: ExprValue, target: ExprType) -> ExprValue {
         }
         scalar => cast(&scalar, target),
     }
+}
+
+/// Arrays within arrays at most: what walks a value recurses.
+const MAX_ARRAY_DEPTH: usize = 8;
+
+/// Refuses elements of an array that would be over the cap of a result. Arrays are shared, so that a
+/// few steps could otherwise make one whose text has no end.
+pub(crate) fn check_array(function: &'static str, items: &[ExprValue]) -> Result<()> {
+    let bytes: u64 = items.iter().map(|item| ELEMENT_BYTES + item.bytes()).sum();
+    if bytes > MAX_RESULT_BYTES as u64 {
+        return Err(ExprError::ResultTooLarge { function, limit: MAX_RESULT_BYTES });
+    }
+    if items.iter().any(|item| item.array_depth() >= MAX_ARRAY_DEPTH) {
+        let what = "arrays within arrays";
+        return Err(ExprError::TooComplex { what, limit: MAX_ARRAY_DEPTH });
+    }
+    Ok(())
+}
+
+/// An array that a function gives.
+pub(crate) fn array_result(function: &'static str, items: Vec<ExprValue>) -> Result<ExprValue> {
+    check_array(function, &items)?;
+    Ok(unify_array(items))
 }
 
 /// Makes an array whose elements share one type: any text makes all text, any double all doubles.

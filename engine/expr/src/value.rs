@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::number::{double_to_long, format_double, parse_double, text_to_long};
 
+/// What an element of an array counts besides its text.
+pub(crate) const ELEMENT_BYTES: u64 = 16;
+
 /// A value. Cloning is cheap: text and arrays are shared.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum ExprValue {
@@ -55,6 +58,18 @@ impl ExprValue {
         }
     }
 
+    /// What a filter makes of the value: of a list, true when one of its values is, unknown when one
+    /// might be.
+    #[must_use]
+    pub fn filter_truth(&self) -> Option<bool> {
+        let Self::Array(items) = self else { return self.truth() };
+        let truths = || items.iter().map(Self::filter_truth);
+        if truths().any(|truth| truth == Some(true)) {
+            return Some(true);
+        }
+        truths().all(|truth| truth.is_some()).then_some(false)
+    }
+
     /// As an integer: doubles are truncated, text is parsed; null when that is impossible.
     #[must_use]
     pub fn as_long(&self) -> Option<i64> {
@@ -100,6 +115,25 @@ impl ExprValue {
         match self {
             Self::String(text) => Some(text.clone()),
             other => other.as_text().map(Arc::from),
+        }
+    }
+
+    /// Bytes of text, and sixteen for each element of an array with those of arrays within; none for
+    /// numbers.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::String(text) => text.len() as u64,
+            Self::Array(items) => items.iter().map(|item| ELEMENT_BYTES + item.bytes()).sum(),
+            Self::Null | Self::Long(_) | Self::Double(_) => 0,
+        }
+    }
+
+    /// Arrays within arrays: 0 for scalars.
+    pub(crate) fn array_depth(&self) -> usize {
+        match self {
+            Self::Array(items) => 1 + items.iter().map(Self::array_depth).max().unwrap_or(0),
+            _ => 0,
         }
     }
 

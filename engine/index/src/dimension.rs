@@ -1,21 +1,24 @@
 //! A dimension of any type.
 
+use henge_segment::NULL_ID;
 use henge_types::{ColumnType, ValueRef};
 
 use crate::coerce;
 use crate::numeric::GrowingNumeric;
 use crate::rollup::KeyBuilder;
-use crate::schema::DimensionSchema;
-use crate::snapshot::SnapshotColumn;
+use crate::schema::{DimensionSchema, MultiValueHandling};
+use crate::snapshot::{AbsentType, SnapshotColumn};
 use crate::string_dimension::{Resolved, RowScratch, StringDimension};
 
 /// A growing dimension.
 #[derive(Debug)]
 pub(crate) enum Dimension {
+    /// No row has a value so far: it costs next to nothing.
+    Absent(AbsentType, MultiValueHandling),
     String(Box<StringDimension>),
-    Long(GrowingNumeric<i64>),
-    Float(GrowingNumeric<f32>),
-    Double(GrowingNumeric<f64>),
+    Long(Box<GrowingNumeric<i64>>),
+    Float(Box<GrowingNumeric<f32>>),
+    Double(Box<GrowingNumeric<f64>>),
 }
 
 /// One row's value in a dimension's terms.
@@ -28,21 +31,41 @@ pub(crate) enum Cell {
 }
 
 impl Dimension {
-    /// A dimension whose first `rows` rows are null.
-    pub(crate) fn new(schema: &DimensionSchema, rows: usize) -> Self {
-        match schema.column_type {
-            ColumnType::Long => Self::Long(GrowingNumeric::new(rows)),
-            ColumnType::Float => Self::Float(GrowingNumeric::new(rows)),
-            ColumnType::Double => Self::Double(GrowingNumeric::new(rows)),
-            ColumnType::String | ColumnType::Complex(_) => {
-                Self::String(Box::new(StringDimension::new(rows, schema.multi_value)))
-            }
+    /// A dimension without any value.
+    pub(crate) fn new(schema: &DimensionSchema) -> Self {
+        let absent = match schema.column_type {
+            ColumnType::Long => AbsentType::Long,
+            ColumnType::Float => AbsentType::Float,
+            ColumnType::Double => AbsentType::Double,
+            ColumnType::String | ColumnType::Complex(_) => AbsentType::String,
+        };
+        Self::Absent(absent, schema.multi_value)
+    }
+
+    /// True while no row has a value.
+    #[inline]
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent(..))
+    }
+
+    /// Makes room for values after `rows` rows without one. Answers the bytes of a row from now on.
+    #[cold]
+    pub(crate) fn begin(&mut self, rows: usize) -> usize {
+        if let Self::Absent(absent, handling) = *self {
+            *self = match absent {
+                AbsentType::Long => Self::Long(Box::new(GrowingNumeric::new(rows))),
+                AbsentType::Float => Self::Float(Box::new(GrowingNumeric::new(rows))),
+                AbsentType::Double => Self::Double(Box::new(GrowingNumeric::new(rows))),
+                AbsentType::String => Self::String(Box::new(StringDimension::new(rows, handling))),
+            };
         }
+        self.row_bytes()
     }
 
     /// Bytes of one row.
-    pub(crate) fn row_bytes(&self) -> usize {
+    fn row_bytes(&self) -> usize {
         match self {
+            Self::Absent(..) => 0,
             Self::String(_) | Self::Float(_) => 4,
             Self::Long(_) | Self::Double(_) => 8,
         }
@@ -52,6 +75,7 @@ impl Dimension {
     #[inline]
     pub(crate) fn coerce(&self, value: &ValueRef<'_>) -> Cell {
         match self {
+            Self::Absent(absent, _) => Cell::null(*absent),
             Self::String(column) => Cell::Text(column.hash(value)),
             Self::Long(_) => Cell::Long(coerce::as_long(value)),
             Self::Float(_) => Cell::Float(coerce::as_float(value)),
@@ -77,6 +101,7 @@ impl Dimension {
         scratch: &mut RowScratch,
     ) -> usize {
         match (self, cell) {
+            (Self::Absent(..), _) => {}
             (Self::String(column), Cell::Text(resolved)) => {
                 let (number, bytes) = column.intern(value, *resolved, scratch);
                 *resolved = Resolved::Known(number);
@@ -96,8 +121,10 @@ impl Dimension {
         matches!(self, Self::String(column) if column.is_multi_value())
     }
 
-    pub(crate) fn has_nulls(&self) -> bool {
+    /// True when one of the first `rows` rows, which are all there are, is null.
+    pub(crate) fn has_nulls(&self, rows: usize) -> bool {
         match self {
+            Self::Absent(..) => rows > 0,
             Self::String(column) => column.has_nulls(),
             Self::Long(column) => column.has_nulls(),
             Self::Float(column) => column.has_nulls(),
@@ -107,6 +134,7 @@ impl Dimension {
 
     pub(crate) fn snapshot(&mut self) -> SnapshotColumn {
         match self {
+            Self::Absent(absent, _) => SnapshotColumn::Absent(*absent),
             Self::String(column) => SnapshotColumn::String(column.snapshot()),
             Self::Long(column) => SnapshotColumn::Long(column.snapshot()),
             Self::Float(column) => SnapshotColumn::Float(column.snapshot()),
@@ -116,6 +144,16 @@ impl Dimension {
 }
 
 impl Cell {
+    #[inline]
+    fn null(absent: AbsentType) -> Self {
+        match absent {
+            AbsentType::String => Self::Text(Resolved::Known(NULL_ID)),
+            AbsentType::Long => Self::Long(None),
+            AbsentType::Float => Self::Float(None),
+            AbsentType::Double => Self::Double(None),
+        }
+    }
+
     /// True when the value is one that the index has no number for yet.
     #[inline]
     pub(crate) fn is_new(&self) -> bool {

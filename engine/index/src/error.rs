@@ -16,12 +16,6 @@ pub enum IndexError {
         /// Values of the row.
         actual: usize,
     },
-    /// A LONG sum would leave the range of 64 bits.
-    #[error("metric '{metric}' overflows LONG: use a doubleSum for sums of this size")]
-    Overflow {
-        /// The metric's name.
-        metric: String,
-    },
     /// The input of a sketch metric is not a sketch, or cannot be merged.
     #[error("metric '{metric}': {source}")]
     Sketch {
@@ -37,9 +31,7 @@ impl IndexError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Schema(_) | Self::Overflow { .. } | Self::Sketch { .. } => {
-                ErrorClass::InvalidInput
-            }
+            Self::Schema(_) | Self::Sketch { .. } => ErrorClass::InvalidInput,
             Self::Width { .. } => ErrorClass::Internal,
         }
     }

@@ -4,7 +4,7 @@ mod take_snapshot;
 
 use std::sync::Arc;
 
-use henge_types::{Granularity, TIME_COLUMN, ValueRef};
+use henge_types::{Granularity, ValueRef};
 
 use crate::chunked::PIECE_ROWS;
 use crate::dimension::{Cell, Dimension};
@@ -12,7 +12,7 @@ use crate::error::{IndexError, Result};
 use crate::metric::Metric;
 use crate::numeric::GrowingNumeric;
 use crate::rollup::{KeyBuilder, RowKeys};
-use crate::schema::{DimensionSchema, IndexLimits, IndexSchema, validate_dimension};
+use crate::schema::{DimensionSchema, IndexLimits, IndexSchema};
 use crate::snapshot::IndexSnapshot;
 use crate::string_dimension::RowScratch;
 
@@ -37,9 +37,14 @@ pub enum AddOutcome {
 /// The write-optimised index. One writer; readers take snapshots.
 #[derive(Debug)]
 pub struct WriteIndex {
-    schema: IndexSchema,
+    /// Shared by all indexes of the same columns: there may be many, and columns may be many.
+    schema: Arc<IndexSchema>,
     limits: IndexLimits,
     dimensions: Vec<Dimension>,
+    /// Dimensions from here on were discovered: snapshots leave them out while no row has a value.
+    declared: usize,
+    /// Dimensions with values.
+    begun: usize,
     metrics: Vec<Metric>,
     time: GrowingNumeric<i64>,
     row_keys: Option<RowKeys>,
@@ -85,15 +90,13 @@ impl WriteIndex {
     ///
     /// # Errors
     /// [`IndexError::Schema`] and [`IndexError::Sketch`] name the column that is not possible.
-    pub fn new(schema: IndexSchema, limits: IndexLimits) -> Result<Self> {
+    pub fn new(schema: impl Into<Arc<IndexSchema>>, limits: IndexLimits) -> Result<Self> {
+        let schema = schema.into();
         schema.validate()?;
-        let dimensions: Vec<Dimension> =
-            schema.dimensions.iter().map(|dimension| Dimension::new(dimension, 0)).collect();
+        let dimensions: Vec<Dimension> = schema.dimensions.iter().map(Dimension::new).collect();
         let metrics =
             schema.metrics.iter().cloned().map(Metric::new).collect::<Result<Vec<Metric>>>()?;
-        let row_bytes = size_of::<i64>()
-            + dimensions.iter().map(Dimension::row_bytes).sum::<usize>()
-            + metrics.iter().map(Metric::row_bytes).sum::<usize>();
+        let row_bytes = size_of::<i64>() + metrics.iter().map(Metric::row_bytes).sum::<usize>();
         Ok(Self {
             limits: IndexLimits {
                 max_rows: limits.max_rows.min(MAX_ROWS),
@@ -106,6 +109,8 @@ impl WriteIndex {
                 start_ms: 0,
                 end_ms: 0,
             },
+            declared: dimensions.len(),
+            begun: 0,
             schema,
             dimensions,
             metrics,
@@ -151,6 +156,11 @@ impl WriteIndex {
         let time_ms = self.clock.apply(timestamp_ms);
         let is_known = self.resolve(dimension_values);
         let existing = if is_known { self.find_row(time_ms) } else { None };
+        let existing = match existing {
+            // Rows of one key are kept apart where a sum would have no place.
+            Some(row) if !self.takes(row, inputs)? => None,
+            existing => existing,
+        };
         let outcome = match existing {
             Some(row) => {
                 self.roll_up(row, inputs)?;
@@ -178,7 +188,12 @@ impl WriteIndex {
     fn resolve(&mut self, values: &[ValueRef<'_>]) -> bool {
         // All hashes first: then the look-ups, which wait for memory, overlap.
         self.cells.clear();
-        for (dimension, value) in self.dimensions.iter().zip(values) {
+        for (dimension, value) in self.dimensions.iter_mut().zip(values) {
+            if dimension.is_absent() && !matches!(value, ValueRef::Null) {
+                // A column of nulls is what it was before: whatever becomes of the row.
+                self.row_bytes += dimension.begin(self.rows);
+                self.begun += 1;
+            }
             self.cells.push(dimension.coerce(value));
         }
         let mut is_known = true;
@@ -197,10 +212,17 @@ impl WriteIndex {
         keys.find(&self.key)
     }
 
-    fn roll_up(&mut self, row: usize, inputs: &[ValueRef<'_>]) -> Result<()> {
+    /// True when all metrics of a row take the inputs.
+    #[inline]
+    fn takes(&self, row: usize, inputs: &[ValueRef<'_>]) -> Result<bool> {
+        let mut all = true;
         for (metric, input) in self.metrics.iter().zip(inputs) {
-            metric.check(row, input)?;
+            all &= metric.takes(row, input)?;
         }
+        Ok(all)
+    }
+
+    fn roll_up(&mut self, row: usize, inputs: &[ValueRef<'_>]) -> Result<()> {
         for (metric, input) in self.metrics.iter_mut().zip(inputs) {
             let (before, after) = metric.update(row, input)?;
             self.variable_bytes = (self.variable_bytes + after).saturating_sub(before);
@@ -242,21 +264,30 @@ impl WriteIndex {
         if let Some(position) = known {
             return Ok(position);
         }
-        validate_dimension(&dimension)?;
-        let is_taken = dimension.name == TIME_COLUMN
-            || self.schema.metrics.iter().any(|metric| metric.name == dimension.name);
-        if is_taken {
-            return Err(IndexError::Schema(format!(
-                "dimension '{}' has the name of another column",
-                dimension.name
-            )));
-        }
-        let column = Dimension::new(&dimension, self.rows);
-        self.row_bytes += column.row_bytes();
-        self.dimensions.push(column);
-        self.schema.dimensions.push(dimension);
-        self.latest = None;
+        let mut wider = IndexSchema::clone(&self.schema);
+        wider.dimensions.push(dimension);
+        wider.validate()?;
+        self.widen(&Arc::new(wider));
         Ok(self.dimensions.len() - 1)
+    }
+
+    /// Takes over a schema that has more dimensions behind those known, and is valid
+    /// ([`IndexSchema::validate`], once for all indexes that share it). They were discovered: earlier
+    /// rows are null in them, and they cost next to nothing until a row has a value.
+    pub fn widen(&mut self, schema: &Arc<IndexSchema>) {
+        let new = schema.dimensions.get(self.dimensions.len()..).unwrap_or_default();
+        if new.is_empty() {
+            return;
+        }
+        self.dimensions.extend(new.iter().map(Dimension::new));
+        self.schema = Arc::clone(schema);
+        self.latest = None;
+    }
+
+    /// Only the first `declared` dimensions were declared; those behind were discovered, and are left
+    /// out of snapshots while no row has a value.
+    pub fn set_declared(&mut self, declared: usize) {
+        self.declared = declared.min(self.dimensions.len());
     }
 
     /// The dimensions, discovered ones last.
@@ -285,7 +316,8 @@ impl WriteIndex {
             1..PIECE_ROWS => self.rows.next_power_of_two(),
             rows => rows.next_multiple_of(PIECE_ROWS),
         };
-        (1 + self.dimensions.len() + self.metrics.len()) * COLUMN_OVERHEAD_BYTES
+        (1 + self.begun + self.metrics.len()) * COLUMN_OVERHEAD_BYTES
+            + self.dimensions.len() * size_of::<Dimension>()
             + allocated_rows * self.row_bytes
             + self.variable_bytes
             + self.row_keys.as_ref().map_or(0, RowKeys::memory_bytes)

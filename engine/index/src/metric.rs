@@ -77,23 +77,24 @@ impl Metric {
         prepared.map_err(|source| self.sketch_error(source))
     }
 
-    /// Fails when the prepared value cannot be added to an existing row.
+    /// False when the sum with the value would have no place in an existing row: the event then gets
+    /// a row of its own.
+    ///
+    /// # Errors
+    /// When the prepared value cannot be added to the row.
     #[inline]
-    pub(crate) fn check(&self, row: usize, value: &ValueRef<'_>) -> Result<()> {
+    pub(crate) fn takes(&self, row: usize, value: &ValueRef<'_>) -> Result<bool> {
         let checked = match &self.column {
             Column::Long(NumericOp::Sum, column) => {
                 let sum = column.get(row).zip(coerce::as_long(value));
-                if sum.is_some_and(|(sum, value)| sum.checked_add(value).is_none()) {
-                    return Err(IndexError::Overflow { metric: self.spec.name.clone() });
-                }
-                return Ok(());
+                return Ok(sum.is_none_or(|(sum, value)| sum.checked_add(value).is_some()));
             }
             Column::Hll(column) => column.check(row),
             Column::Theta(column) => column.check(row),
             Column::Quantiles(column) => column.check(row),
-            _ => return Ok(()),
+            _ => return Ok(true),
         };
-        checked.map_err(|source| self.sketch_error(source))
+        checked.map(|()| true).map_err(|source| self.sketch_error(source))
     }
 
     /// Appends a row of one prepared value; answers the bytes it cost beyond the row.

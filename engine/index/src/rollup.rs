@@ -97,12 +97,20 @@ impl RowKeys {
         self.slots.find(Slot::spread(key.hash), same).map(|slot| slot.number as usize)
     }
 
-    /// Records the key of the next row.
+    /// Records the key of the next row. It is found from now on, also if an earlier row has the key.
     pub(crate) fn push(&mut self, key: &KeyBuilder) {
         let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        let earlier = self.find(key);
         self.words.extend_from_slice(&key.words);
         self.ends.push(u32::try_from(self.words.len()).unwrap_or(u32::MAX));
         let slot = Slot { hash: key.hash, number };
+        if let Some(earlier) = earlier {
+            let same = |slot: &Slot| slot.number as usize == earlier;
+            if let Some(known) = self.slots.find_mut(Slot::spread(key.hash), same) {
+                *known = slot;
+                return;
+            }
+        }
         self.slots.insert_unique(Slot::spread(key.hash), slot, |slot| Slot::spread(slot.hash));
     }
 

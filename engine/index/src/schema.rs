@@ -68,7 +68,11 @@ pub struct IndexLimits {
 }
 
 impl IndexSchema {
-    pub(crate) fn validate(&self) -> Result<()> {
+    /// Checks that columns have names of their own and types that an index can hold.
+    ///
+    /// # Errors
+    /// [`IndexError::Schema`] names the column.
+    pub fn validate(&self) -> Result<()> {
         let mut names: Vec<&str> = vec![TIME_COLUMN];
         names.extend(self.dimensions.iter().map(|dimension| dimension.name.as_str()));
         names.extend(self.metrics.iter().map(|metric| metric.name.as_str()));
@@ -81,7 +85,7 @@ impl IndexSchema {
     }
 }
 
-pub(crate) fn validate_dimension(dimension: &DimensionSchema) -> Result<()> {
+fn validate_dimension(dimension: &DimensionSchema) -> Result<()> {
     if let ColumnType::Complex(name) = &dimension.column_type {
         return Err(IndexError::Schema(format!(
             "dimension '{}' is COMPLEX<{name}>: use STRING, LONG, FLOAT or DOUBLE",

@@ -1,12 +1,14 @@
 //! What readers see: the index at one moment.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use henge_segment::{ColumnView, ComplexColumn, SegmentError, SegmentView};
 use henge_types::{SegmentId, SegmentSchema};
 
-use crate::numeric::NumericSnapshot;
-use crate::string_dimension::StringSnapshot;
+use crate::numeric::{GrowingNumeric, NumericSnapshot};
+use crate::schema::MultiValueHandling;
+use crate::string_dimension::{StringDimension, StringSnapshot};
 
 /// The rows of an index at one moment. It never changes.
 pub struct IndexSnapshot {
@@ -19,10 +21,46 @@ pub struct IndexSnapshot {
     pub(crate) is_time_sorted: bool,
     pub(crate) size_bytes: usize,
     pub(crate) columns: HashMap<String, SnapshotColumn>,
+    pub(crate) all_null: AllNull,
+}
+
+/// The type of a column without any value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AbsentType {
+    String,
+    Long,
+    Float,
+    Double,
+}
+
+/// Columns of nulls, one a type for all columns without values; made when one is read.
+#[derive(Default)]
+pub(crate) struct AllNull {
+    string: OnceLock<StringSnapshot>,
+    long: OnceLock<NumericSnapshot<i64>>,
+    float: OnceLock<NumericSnapshot<f32>>,
+    double: OnceLock<NumericSnapshot<f64>>,
+}
+
+impl AllNull {
+    fn view(&self, absent: AbsentType, rows: usize) -> ColumnView<'_> {
+        let string = || StringDimension::new(rows, MultiValueHandling::default()).snapshot();
+        match absent {
+            AbsentType::String => ColumnView::String(self.string.get_or_init(string)),
+            AbsentType::Long => ColumnView::Long(self.long.get_or_init(|| nulls(rows))),
+            AbsentType::Float => ColumnView::Float(self.float.get_or_init(|| nulls(rows))),
+            AbsentType::Double => ColumnView::Double(self.double.get_or_init(|| nulls(rows))),
+        }
+    }
+}
+
+fn nulls<T: Copy + Default>(rows: usize) -> NumericSnapshot<T> {
+    GrowingNumeric::new(rows).snapshot()
 }
 
 /// A column of a snapshot.
 pub(crate) enum SnapshotColumn {
+    Absent(AbsentType),
     Long(NumericSnapshot<i64>),
     Float(NumericSnapshot<f32>),
     Double(NumericSnapshot<f64>),
@@ -81,6 +119,7 @@ impl SegmentView for IndexSnapshot {
 
     fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>, SegmentError> {
         Ok(self.columns.get(name).map(|column| match column {
+            SnapshotColumn::Absent(absent) => self.all_null.view(*absent, self.row_count),
             SnapshotColumn::Long(column) => ColumnView::Long(column),
             SnapshotColumn::Float(column) => ColumnView::Float(column),
             SnapshotColumn::Double(column) => ColumnView::Double(column),

@@ -4,7 +4,11 @@
 
 mod support;
 
-use henge_index::{DimensionSchema, IndexError, IndexSchema, MultiValueHandling, WriteIndex};
+use std::sync::Arc;
+
+use henge_index::{
+    AddOutcome, DimensionSchema, IndexError, IndexSchema, MultiValueHandling, WriteIndex,
+};
 use henge_segment::{ColumnView, SegmentView};
 use henge_sketch::{HllSketch, KllSketch, Sketch, ThetaSketch, to_base64};
 use henge_types::{
@@ -295,4 +299,46 @@ fn impossible_schemas_are_refused_by_name() {
     assert!(index.add_dimension(DimensionSchema::string("count")).is_err());
     assert!(index.add_dimension(DimensionSchema::string("__time")).is_err());
     assert!(matches!(index.add(0, &[]), Err(IndexError::Width { expected: 1, actual: 0 })));
+}
+
+#[test]
+fn h_07_columns_without_values_cost_next_to_nothing_and_discovered_ones_are_not_shown() {
+    let declared = vec![DimensionSchema::string("a"), DimensionSchema::new("b", ColumnType::Long)];
+    let mut index = index(declared, vec![count()], true);
+    let add = |index: &mut WriteIndex, at: usize, value: ValueRef<'_>| {
+        let mut values = vec![ValueRef::Null; index.dimensions().len() + 1];
+        values[at] = value;
+        index.add(0, &values).unwrap()
+    };
+    add(&mut index, 0, ValueRef::Null);
+    let before = index.memory_bytes();
+    let mut wider = IndexSchema {
+        dimensions: index.dimensions().to_vec(),
+        metrics: vec![count()],
+        query_granularity: Granularity::None,
+        rollup: true,
+    };
+    for number in 0..2_000 {
+        let column_type = if number % 2 == 0 { ColumnType::String } else { ColumnType::Double };
+        wider.dimensions.push(DimensionSchema::new(format!("c{number}"), column_type));
+    }
+    index.widen(&Arc::new(wider));
+    assert!(index.memory_bytes() < before + 100_000, "{}", index.memory_bytes());
+    // An event of nulls is still the one from before; one with a value is another.
+    assert_eq!(add(&mut index, 0, ValueRef::Null), AddOutcome::RolledUp);
+    assert_eq!(add(&mut index, 2 + 1_001, ValueRef::Double(0.5)), AddOutcome::Appended);
+    let snapshot = index.snapshot(segment_id());
+    let names: Vec<&str> = snapshot.schema().columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["__time", "a", "b", "c1001", "count"]);
+    assert!(snapshot.schema().columns[1..4].iter().all(|column| column.has_nulls));
+    assert!(snapshot.column("c7").unwrap().is_none());
+    let Some(ColumnView::Long(column)) = snapshot.column("b").unwrap() else { panic!() };
+    let mut scratch = Vec::new();
+    let block = column.block(0, &mut scratch).unwrap();
+    assert!((0..2).all(|row| block.nulls.unwrap().is_null(row)) && column.has_nulls());
+    let Some(ColumnView::Double(column)) = snapshot.column("c1001").unwrap() else { panic!() };
+    let mut scratch = Vec::new();
+    let block = column.block(0, &mut scratch).unwrap();
+    assert!(block.nulls.unwrap().is_null(0) && !block.nulls.unwrap().is_null(1));
+    assert_eq!(block.values.get(1), 0.5);
 }

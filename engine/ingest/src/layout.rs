@@ -218,6 +218,11 @@ impl Layout {
         self.pending.iter().any(|dimension| dimension.name == name)
     }
 
+    /// True for a field that, when it becomes a dimension, becomes a STRING whatever it holds.
+    pub(crate) fn becomes_text(&self, name: &str) -> bool {
+        !self.typed_discovery && !self.is_declared(name) && self.table.is_pending(name)
+    }
+
     /// The value of a source.
     #[inline]
     pub(crate) fn value(source: Source, timestamp_ms: i64, buffer: &EventBuffer) -> Raw {

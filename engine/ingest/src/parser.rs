@@ -10,7 +10,7 @@ use henge_types::{ChangeReport, ValueRef};
 use crate::coerce::{Cell, Cells, Column, coerce};
 use crate::discovery::DiscoveredType;
 use crate::error::IngestError;
-use crate::filter::{Row, RowFilter};
+use crate::filter::RowFilter;
 use crate::json::frames::{Frame, Frames, Problem};
 use crate::json::read::read_event;
 use crate::json::scan::{Fault, FaultKind, Scanner};
@@ -31,7 +31,7 @@ pub struct RowParser {
     pub(crate) limits: ParseLimits,
     pub(crate) layout: Layout,
     timestamps: TimestampReader,
-    transforms: Transforms,
+    pub(crate) transforms: Transforms,
     filter: Option<RowFilter>,
     pub(crate) buffer: EventBuffer,
     pub(crate) cells: Cells,
@@ -72,10 +72,8 @@ impl RowParser {
         let mut layout = Layout::new(&schema);
         let timestamps = TimestampReader::new(&schema.timestamp_spec)?;
         let transforms = Transforms::new(&schema, &mut layout);
-        let filter = match &schema.transform_spec.filter {
-            Some(filter) => Some(RowFilter::new(filter, &mut layout)?),
-            None => None,
-        };
+        let filter = schema.transform_spec.filter.as_ref();
+        let filter = filter.map(|filter| RowFilter::new(filter, &mut layout));
         layout.finish();
         Ok(Self {
             schema,
@@ -129,6 +127,7 @@ impl RowParser {
         let earlier = std::mem::take(&mut self.changes);
         loop {
             self.counts = BatchCounts::default();
+            self.transforms.start_batch();
             self.changes = ChangeReport::default();
             self.parse_events(start, &text, body, sink)?;
             if !std::mem::take(&mut self.retyped) || self.surveys {
@@ -246,9 +245,10 @@ impl RowParser {
         if !intervals.is_empty() && !intervals.iter().any(|i| i.contains(timestamp_ms)) {
             return Ok(Outcome::Filtered);
         }
-        if let Some(filter) = &self.filter {
-            let row = Row { timestamp_ms, body, buffer: &self.buffer };
-            if filter.matches(&row) != Some(true) {
+        if let Some(filter) = &mut self.filter {
+            let (layout, buffer) = (&self.layout, &mut self.buffer);
+            let kept = filter.keeps(timestamp_ms, body, layout, buffer, &self.limits);
+            if !kept.map_err(RowError::Reject)? {
                 return Ok(Outcome::Filtered);
             }
         }

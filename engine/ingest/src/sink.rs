@@ -99,7 +99,7 @@ fn add(
 
 fn row_error(error: &IndexError) -> RowError {
     match error {
-        IndexError::Overflow { .. } | IndexError::Sketch { .. } => {
+        IndexError::Sketch { .. } => {
             RowError::Reject(RejectReason::Index { message: error.to_string() })
         }
         IndexError::Schema(_) | IndexError::Width { .. } => RowError::Stop(error.to_string()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use henge_expr::{Expr, ExprValue};
+use henge_expr::{Budget, Expr, ExprValue, Limits};
 use henge_query::ingest::DataSchema;
 use henge_types::TIME_COLUMN;
 
@@ -25,6 +25,8 @@ pub(crate) struct Transforms {
     /// The transform that sets `__time`.
     time: Option<usize>,
     slots: Vec<ExprValue>,
+    /// What the expressions of one event may take, and those of a batch.
+    budget: Budget,
 }
 
 impl Transforms {
@@ -44,7 +46,13 @@ impl Transforms {
             })
             .collect();
         let time = plans.iter().position(|plan| plan.name == TIME_COLUMN);
-        Self { plans, time, slots: Vec::new() }
+        Self { plans, time, slots: Vec::new(), budget: batch_budget() }
+    }
+
+    /// Begins a batch: what expressions may take counts from here, so that a body that is replayed
+    /// gives the same rows.
+    pub(crate) fn start_batch(&mut self) {
+        self.budget = batch_budget();
     }
 
     /// Computes all of them; returns the timestamp, which one of them may have set.
@@ -55,6 +63,7 @@ impl Transforms {
         buffer: &mut EventBuffer,
     ) -> Result<i64, RejectReason> {
         let mut timestamp = timestamp_ms;
+        self.budget.renew();
         for (index, plan) in self.plans.iter().enumerate() {
             self.slots.clear();
             self.slots.extend(
@@ -62,9 +71,10 @@ impl Transforms {
                     .iter()
                     .map(|s| expr_value(Layout::value(*s, timestamp_ms, buffer), body, buffer)),
             );
-            let result = plan.expression.eval_slots(&self.slots).map_err(|error| {
-                RejectReason::Transform { name: plan.name.clone(), message: error.to_string() }
-            })?;
+            let result =
+                plan.expression.eval_within(&self.slots, &self.budget).map_err(|error| {
+                    RejectReason::Transform { name: plan.name.clone(), message: error.to_string() }
+                })?;
             if self.time == Some(index) {
                 timestamp = result.as_long().ok_or_else(|| RejectReason::Transform {
                     name: plan.name.clone(),
@@ -76,6 +86,10 @@ impl Transforms {
         }
         Ok(timestamp)
     }
+}
+
+fn batch_budget() -> Budget {
+    Budget::new(Limits::EVENT, None)
 }
 
 /// The sources of an expression's identifiers, in the order of its slots.

@@ -31,6 +31,18 @@ impl Filter {
         }
     }
 
+    /// Visits the expressions in it.
+    pub(crate) fn for_each_expression<'f>(&'f self, visit: &mut dyn FnMut(&'f Expr)) {
+        match self {
+            Self::And(fields) | Self::Or(fields) => {
+                fields.iter().for_each(|field| field.for_each_expression(visit));
+            }
+            Self::Not(field) => field.for_each_expression(visit),
+            Self::Expression { expression } => visit(expression),
+            _ => {}
+        }
+    }
+
     /// The filters that must all hold: those of nested conjunctions, or the filter itself.
     #[must_use]
     pub fn conjuncts(&self) -> Vec<&Self> {

@@ -2,10 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use henge_expr::Expr;
 use henge_types::TIME_COLUMN;
 
-use crate::aggregator::AggregatorSpec;
+use crate::aggregator::{AggregatorInput, AggregatorKind, AggregatorSpec};
 use crate::error::{QueryError, Result};
+use crate::filter::Filter;
 use crate::having::Having;
 use crate::node::excerpt;
 use crate::post_aggregator::PostAggregator;
@@ -19,6 +21,7 @@ impl Query {
     /// The first name that is missing, doubled or refers to itself.
     pub fn validate(&self) -> Result<()> {
         virtual_columns(self.base())?;
+        uses_of_lists(self)?;
         match self {
             Self::Timeseries(query) => {
                 let mut names = OutputNames::default();
@@ -114,6 +117,43 @@ impl<'q> OutputNames<'q> {
         names.truncate(MOST);
         format!("there are: {}{more}", names.join(", "))
     }
+}
+
+/// A column cannot stand for a list and for one of its values in one expression. Schemas that were
+/// stored may hold such expressions, so parsing them is no error by itself.
+fn uses_of_lists(query: &Query) -> Result<()> {
+    let check = |path: &str, expression: &Expr| {
+        expression.check_uses().map_err(|error| QueryError::invalid(path, error.to_string()))
+    };
+    let check_all = |path: &str, filter: &Filter| {
+        let mut expressions = Vec::new();
+        filter.for_each_expression(&mut |expression| expressions.push(expression));
+        expressions.into_iter().try_for_each(|expression| check(path, expression))
+    };
+    let base = query.base();
+    for (index, column) in base.virtual_columns.iter().enumerate() {
+        check(&format!("virtualColumns[{index}].expression"), &column.expression)?;
+    }
+    if let Some(filter) = &base.filter {
+        check_all("filter", filter)?;
+    }
+    let aggregations = match query {
+        Query::Timeseries(query) => query.aggregations.as_slice(),
+        Query::TopN(query) => &query.aggregations,
+        Query::GroupBy(query) => &query.aggregations,
+        _ => &[],
+    };
+    for (index, spec) in aggregations.iter().enumerate() {
+        if let AggregatorKind::Numeric { input: AggregatorInput::Expression(expression), .. } =
+            &spec.kind
+        {
+            check(&format!("aggregations[{index}].expression"), expression)?;
+        }
+        if let Some(filter) = &spec.filter {
+            check_all(&format!("aggregations[{index}].filter"), filter)?;
+        }
+    }
+    Ok(())
 }
 
 fn top_n(query: &TopNQuery) -> Result<()> {

@@ -204,6 +204,57 @@ fn merging_in_steps_is_merging_at_once() {
 }
 
 #[test]
+fn h_21_equal_rows_whose_sums_would_overflow_are_kept_apart() {
+    let metrics = ["first", "second"].map(|name| MetricSpec {
+        name: name.to_owned(),
+        field: Some(name.to_owned()),
+        kind: MetricKind::Numeric { op: NumericOp::Sum, column_type: ColumnType::Long },
+    });
+    let schema = SegmentSchema {
+        columns: vec![
+            column("__time", ColumnType::Long, ColumnRole::Time),
+            column("first", ColumnType::Long, ColumnRole::Metric),
+            column("second", ColumnType::Long, ColumnRole::Metric),
+        ],
+        metrics: metrics.to_vec(),
+        rollup: true,
+        query_granularity: Granularity::None,
+    };
+    let write = |first: &[i64], second: &[i64]| {
+        let rows = first.len();
+        let mut writer =
+            SegmentWriter::new(vec![], segment_id(), schema.clone(), rows, WriteOptions::default())
+                .unwrap();
+        let times = vec![START_MS; rows];
+        for (name, values) in [("__time", times.as_slice()), ("first", first), ("second", second)] {
+            writer.write_column(name, ColumnData::Long { values, nulls: None }).unwrap();
+        }
+        open(writer.finish_into().unwrap().1).unwrap()
+    };
+    // The second metric parts the rows after the first one, without which the rest is too much for
+    // the first metric.
+    let (first, second) = ([i64::MIN, i64::MAX, 7], [i64::MAX, 1, 1]);
+    let views = [write(&first[..1], &second[..1]), write(&first[1..], &second[1..])];
+    let merged = merged(&[&views[0], &views[1]], &MergeOptions::new(schema.clone()));
+    assert_eq!(merged.row_count(), 3);
+    for (name, values) in [("first", first), ("second", second)] {
+        let sum: i128 = read_column(&merged, name)
+            .unwrap()
+            .iter()
+            .map(|value| match value {
+                Value::Long(value) => i128::from(*value),
+                other => panic!("{other:?}"),
+            })
+            .sum();
+        assert_eq!(sum, values.iter().map(|value| i128::from(*value)).sum::<i128>());
+    }
+    // What fits is still combined.
+    let small = write(&[1, 2, 3], &[4, 5, 6]);
+    let options = MergeOptions::new(schema);
+    assert_eq!(self::merged(&[&small], &options).row_count(), 1);
+}
+
+#[test]
 fn rows_outside_the_interval_are_left_out() {
     let all = rows(9, 500);
     let whole = segment(&all, 0);

@@ -23,8 +23,8 @@ pub enum MetadataError {
         /// The ids that cannot be published.
         ids: Vec<SegmentId>,
     },
-    /// The requested chunk cuts through existing segments: allocate in one of their intervals.
-    #[error("interval {requested} cuts through existing segments, first {}",
+    /// No single chunk takes rows of all this time: allocate for one slice after the other.
+    #[error("rows of {requested} lie in more than one chunk, first {}",
         existing.first().map(ToString::to_string).unwrap_or_default())]
     IntervalConflict {
         /// What was asked for.

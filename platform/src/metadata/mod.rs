@@ -7,6 +7,7 @@ mod commits;
 mod error;
 pub mod manifest;
 mod memory;
+mod places;
 mod records;
 mod rules;
 mod sqlite;
@@ -15,10 +16,10 @@ mod store;
 pub use error::{MetadataError, Result};
 pub use memory::MemoryMetadataStore;
 pub use records::{
-    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
-    PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentChange,
-    SegmentChanges, SegmentSnapshot, SourceAdvance, StoredDeadLetter, TaskFilter, TaskProgress,
-    TaskRecord, TaskStatus, TaskUpdate,
+    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PendingSegment,
+    PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentChange, SegmentChanges,
+    SegmentSnapshot, SourceAdvance, StoredDeadLetter, TaskFilter, TaskProgress, TaskRecord,
+    TaskStatus, TaskUpdate,
 };
 pub use sqlite::{SqliteMetadataStore, SqliteOptions};
 pub use store::MetadataStore;
@@ -35,10 +36,10 @@ fn new_cluster_uuid() -> String {
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
-fn check_allocation(datasource: &str, interval: Interval) -> Result<()> {
+fn check_allocation(datasource: &str, rows: Interval, bucket: Interval) -> Result<()> {
     validate_datasource_name(datasource).map_err(|error| rules::invalid(error.to_string()))?;
-    if interval.is_empty() {
-        return Err(rules::invalid(format!("the interval {interval} is empty")));
+    if rows.is_empty() || !bucket.contains(rows.start_ms) {
+        return Err(rules::invalid(format!("rows of {rows} do not begin in the bucket {bucket}")));
     }
     Ok(())
 }

@@ -15,20 +15,23 @@ pub struct DatasourceRecord {
     pub schema_version: u64,
 }
 
-/// How an allocation meets what is already in the time chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AllocationMode {
-    /// Add to what is there.
-    Append,
-}
-
 /// A place for one segment that will be published later. Its id is never given out again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingSegment {
-    /// The identity. Its interval may be wider than asked for when the chunk already has a wider one.
+    /// The identity. Its interval is that of the chunk, which may be wider or finer than the bucket that was asked for.
     pub id: SegmentId,
     /// Its place among the chunk's partitions.
     pub shard_spec: ShardSpec,
+}
+
+/// A reserved identity and the rows that it is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allocation {
+    /// The identity.
+    pub segment: PendingSegment,
+    /// The part of its interval around the rows where it would be seen: newer chunks may cover the
+    /// rest. Holds all of the rows asked for.
+    pub slice: Interval,
 }
 
 /// A segment as it is published.

@@ -1,4 +1,4 @@
-//! What may be allocated and published: decisions without storage, shared by all implementations.
+//! What may be published: decisions without storage, shared by all implementations.
 //!
 //! Three rules keep appended rows visible through every interleaving of append, replace and drop:
 //! an append never begins a version above visible segments that it would hide, its rows are never
@@ -18,73 +18,6 @@ use super::records::{PublishOutcome, PublishRequest, PublishedSegment, ReplaceSc
 pub(super) struct UsedSegment {
     pub id: SegmentId,
     pub shard_spec: ShardSpec,
-}
-
-/// What an allocation sees of its chunk.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ChunkState {
-    /// What is used within the span of the chunk and of all that is pending in it.
-    pub used: Vec<UsedSegment>,
-    /// Allocated in the chunk and not published.
-    pub pending: Vec<(Interval, Version)>,
-    /// The highest version ever published in the chunk, used or not.
-    pub highest_published: Option<Version>,
-}
-
-/// Where the used segments that matter to an allocation may lie.
-pub(super) fn allocation_span(requested: Interval, pending: &[(Interval, Version)]) -> Interval {
-    pending.iter().fold(requested, |span, (interval, _)| span.span(interval))
-}
-
-/// Where an allocation goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Placement {
-    /// The next partition of a version that is there.
-    Existing { interval: Interval, version: Version, core_partitions: u32 },
-    /// A version of its own.
-    New,
-}
-
-pub(super) fn place_append(requested: Interval, chunk: &ChunkState) -> Result<Placement> {
-    let visible = complete_sets(&chunk.used);
-    let overlapping = || visible.iter().filter(|s| s.id.interval.overlaps(&requested));
-    if let Some(version) = overlapping().map(|segment| segment.id.version).max() {
-        let mut newest = overlapping().filter(|segment| segment.id.version == version);
-        return match newest.find(|s| s.id.interval.contains_interval(&requested)) {
-            Some(segment) => Ok(Placement::Existing {
-                interval: segment.id.interval,
-                version,
-                core_partitions: segment.shard_spec.core_partitions(),
-            }),
-            None => {
-                let existing: BTreeSet<_> = overlapping().map(|s| s.id.interval).collect();
-                let existing = existing.into_iter().collect();
-                Err(MetadataError::IntervalConflict { requested, existing })
-            }
-        };
-    }
-    let newest = chunk.pending.iter().max_by_key(|(_, version)| *version);
-    Ok(match newest {
-        Some((interval, version)) if may_share(requested, *interval, *version, chunk, &visible) => {
-            Placement::Existing { interval: *interval, version: *version, core_partitions: 0 }
-        }
-        _ => Placement::New,
-    })
-}
-
-/// True when the partitions of a pending version could still be published.
-fn may_share(
-    requested: Interval,
-    interval: Interval,
-    version: Version,
-    chunk: &ChunkState,
-    visible: &[&UsedSegment],
-) -> bool {
-    // Below a version that was published and dropped, it could come to be hidden again.
-    let is_newest = chunk.highest_published.is_none_or(|highest| version > highest);
-    // A wider interval may meanwhile have got segments that this version would hide.
-    let hides_nothing = !visible.iter().any(|s| s.id.interval.overlaps(&interval));
-    interval.contains_interval(&requested) && is_newest && hides_nothing
 }
 
 /// Checks all that does not depend on what is stored.
@@ -132,7 +65,7 @@ fn check_segment(segment: &PublishedSegment) -> Result<()> {
 }
 
 /// Leaves out versions of a chunk whose core partitions are not all used: nobody sees those.
-fn complete_sets(used: &[UsedSegment]) -> Vec<&UsedSegment> {
+pub(super) fn complete_sets(used: &[UsedSegment]) -> Vec<&UsedSegment> {
     let mut core_partitions: BTreeMap<(&str, Interval, Version), BTreeSet<u32>> = BTreeMap::new();
     let set = |id: &SegmentId| (id.interval, id.version);
     for segment in used {
@@ -188,17 +121,18 @@ pub(super) fn replaced_segments(
         let ids = segments.iter().map(|segment| segment.id.clone()).collect();
         return Err(MetadataError::VersionConflict { ids });
     }
+    if let Some(inputs) = &scope.inputs {
+        // Also those that reach beyond the scope: the new segments hide their rows within it.
+        let overlapping: BTreeSet<_> = used.iter().map(|used| &used.id).collect();
+        if inputs.iter().collect::<BTreeSet<_>>() != overlapping {
+            return Err(MetadataError::InputsChanged);
+        }
+    }
     let inside: BTreeSet<SegmentId> = used
         .iter()
         .filter(|u| intervals.iter().any(|i| i.contains_interval(&u.id.interval)))
         .map(|u| u.id.clone())
         .collect();
-    if let Some(inputs) = &scope.inputs {
-        let inputs: BTreeSet<_> = inputs.iter().cloned().collect();
-        if inputs != inside {
-            return Err(MetadataError::InputsChanged);
-        }
-    }
     Ok(inside.into_iter().collect())
 }
 

@@ -8,9 +8,9 @@ use henge_types::{Interval, SegmentId, Version};
 use super::error::Result;
 use super::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
-    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
-    PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
-    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
+    PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
+    TaskUpdate,
 };
 
 /// The truth about what is published. Every change is one transaction, durable when the call
@@ -36,17 +36,19 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// All datasources with their newest schemas, by name.
     async fn list_datasources(&self) -> Result<Vec<DatasourceRecord>>;
 
-    /// Reserves the identity of a segment to be published later.
+    /// Reserves the identity of a segment to be published later, for rows of the time `rows`.
     ///
-    /// Appends to the version that is used in the chunk, else to the one that is pending there,
-    /// else starts a new version. Ids are never given out twice, also when their segments are
-    /// unused by now. Fails with `IntervalConflict` when the chunk cuts through existing segments.
+    /// What lies there decides (ADR 7): the chunk that is visible at the first row's time, else the
+    /// one that is open there, else `bucket`, else the largest finer bucket that overlaps no chunk.
+    /// Fails with `IntervalConflict` when that is no place for all of `rows`; for the rows of one
+    /// moment there always is one. Ids are never given out twice, also when their segments are
+    /// unused by now.
     async fn allocate_segment(
         &self,
         datasource: &str,
-        interval: Interval,
-        mode: AllocationMode,
-    ) -> Result<PendingSegment>;
+        rows: Interval,
+        bucket: Interval,
+    ) -> Result<Allocation>;
 
     /// A version above all versions given out before, for replacing. From a sequence, not a clock.
     async fn allocate_version(&self) -> Result<Version>;

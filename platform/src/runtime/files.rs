@@ -139,6 +139,17 @@ impl TemporaryFile {
         Ok(())
     }
 
+    /// Renames the content over the target without syncing anything: whole for every reader in this
+    /// process, but not after a power cut. For files that a restart discards.
+    ///
+    /// # Errors
+    /// When renaming fails; the temporary file is then removed.
+    pub fn commit_unsynced(mut self) -> io::Result<()> {
+        fs::rename(&self.temporary, &self.target)?;
+        self.committed = true;
+        Ok(())
+    }
+
     /// Syncs the content and gives it the target's name unless that name is taken.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 //! the log position, wait until a historical node serves them, and only then let go.
 
 mod publish;
-mod retire;
 
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::Shared;
 use crate::push::generation::Generation;
 use crate::push::keys::PushKeys;
+use crate::serving::release_when_served;
 
 /// A generation that takes no more rows.
 #[derive(Debug)]
@@ -74,11 +74,14 @@ impl Worker {
         }
     }
 
-    async fn hand_off(&self, generation: Generation) {
+    async fn hand_off(&self, mut generation: Generation) {
         if generation.is_empty() {
             return;
         }
-        let ids = self.publish(&generation).await;
+        let (segments, outcome) = self.publish(&mut generation).await;
+        if let Err(error) = self.shared.serving.announce_published(&segments) {
+            tracing::error!(datasource = %self.datasource, %error, "failed to announce segments as published");
+        }
         self.keys.forget(generation.keys.iter().map(|record| record.key.as_str()));
         self.shared.published.notify_one();
         self.prune_keys().await;
@@ -87,7 +90,7 @@ impl Worker {
         if let Ok(Err(error)) = truncated {
             tracing::warn!(datasource = %self.datasource, %error, "failed to cut the log, will try again at the next hand-off");
         }
-        let sinks: Vec<_> = generation.sinks.into_values().collect();
-        tokio::spawn(retire::retire(Arc::clone(&self.shared), sinks, ids));
+        let ids = segments.iter().map(|segment| segment.published.id.clone()).collect();
+        tokio::spawn(release_when_served(Arc::clone(&self.shared), ids, outcome.sequence));
     }
 }

@@ -22,8 +22,9 @@ pub struct Generation {
     pub start_position: u64,
     /// Log position of its last record.
     pub end_position: u64,
-    /// Sinks by the start of their chunk.
-    pub sinks: BTreeMap<i64, Arc<Sink>>,
+    /// Sinks by start and end of their chunk. A chunk may lie in another: the wider one came to be
+    /// there after the sink of the narrower one was opened.
+    pub sinks: BTreeMap<(i64, i64), Arc<Sink>>,
     /// Events added.
     pub events: usize,
     /// When the first event was added.
@@ -33,6 +34,7 @@ pub struct Generation {
     /// Columns that events brought, beyond those of the schema. Their types do not change within a
     /// generation: a segment has one type a column.
     pub known: Arc<KnownColumns>,
+    columns: Option<Arc<IndexSchema>>,
 }
 
 impl Generation {
@@ -48,14 +50,20 @@ impl Generation {
             opened_ms: None,
             keys: Vec::new(),
             known,
+            columns: None,
         }
     }
 
-    /// The sink whose chunk holds all of `chunk`.
+    /// A sink whose chunk holds all of `chunk`.
     #[must_use]
     pub fn sink_for(&self, chunk: Interval) -> Option<&Arc<Sink>> {
-        let (_, sink) = self.sinks.range(..=chunk.start_ms).next_back()?;
-        sink.chunk.contains_interval(&chunk).then_some(sink)
+        let before = self.sinks.range(..=(chunk.start_ms, i64::MAX)).rev();
+        before.map(|(_, sink)| sink).find(|sink| sink.chunk.contains_interval(&chunk))
+    }
+
+    /// Adds a sink.
+    pub fn insert(&mut self, sink: Arc<Sink>) {
+        self.sinks.insert((sink.chunk.start_ms, sink.chunk.end_ms), sink);
     }
 
     /// Rows and bytes in the indexes in front of the sinks.
@@ -65,6 +73,16 @@ impl Generation {
             .values()
             .map(|sink| sink.in_memory())
             .fold((0, 0), |(rows, bytes), (r, b)| (rows + r, bytes + b))
+    }
+
+    /// The columns that sinks have now, one schema for all of them.
+    #[must_use]
+    pub fn columns(&mut self) -> Arc<IndexSchema> {
+        let known = self.schema.index_schema.dimensions.len() + self.known.dimensions.len();
+        match &self.columns {
+            Some(columns) if columns.dimensions.len() == known => Arc::clone(columns),
+            _ => Arc::clone(self.columns.insert(Arc::new(self.index_schema()))),
+        }
     }
 
     /// The columns that sinks have now.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use henge_index::{IndexLimits, IndexSchema};
-use henge_platform::metadata::{AllocationMode, IdempotencyRecord, MetadataError, PendingSegment};
+use henge_platform::metadata::{IdempotencyRecord, MetadataError, PendingSegment};
 use henge_platform::wal::AppendTicket;
 use henge_types::{ErrorClass, Interval};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -188,12 +188,12 @@ impl Writer {
         Ok(reply)
     }
 
-    /// The sink of each chunk, opened where needed. `None` where existing segments cut the chunk up.
-    async fn sinks_for(&mut self, chunks: &[Interval]) -> Result<Vec<Option<Arc<Sink>>>> {
+    /// The sink of each chunk, opened where needed.
+    async fn sinks_for(&mut self, chunks: &[Interval]) -> Result<Vec<Arc<Sink>>> {
         let mut sinks = Vec::with_capacity(chunks.len());
         for chunk in chunks {
             let sink = match self.generation.sink_for(*chunk) {
-                Some(sink) => Some(Arc::clone(sink)),
+                Some(sink) => Arc::clone(sink),
                 None => self.open_sink(*chunk).await?,
             };
             sinks.push(sink);
@@ -201,28 +201,32 @@ impl Writer {
         Ok(sinks)
     }
 
-    async fn open_sink(&mut self, chunk: Interval) -> Result<Option<Arc<Sink>>> {
-        let Some(target) = self.allocate(chunk).await else { return Ok(None) };
+    async fn open_sink(&mut self, chunk: Interval) -> Result<Arc<Sink>> {
+        let target = self.allocate(chunk).await;
         let options = &self.shared.options;
         let limits = IndexLimits {
             max_rows: options.max_rows_in_memory,
             max_bytes: options.max_bytes_in_memory,
         };
-        let schema = self.generation.index_schema();
-        let sink = Arc::new(Sink::new(target.clone(), schema, limits)?);
+        let declared = self.generation.schema.index_schema.dimensions.len();
+        let columns = self.generation.columns();
+        let sink = Arc::new(Sink::new(target, columns, declared, limits)?);
         self.shared.serving.open(&sink)?;
-        self.generation.sinks.insert(sink.chunk.start_ms, Arc::clone(&sink));
-        Ok(Some(sink))
+        self.generation.insert(Arc::clone(&sink));
+        Ok(sink)
     }
 
-    /// Reserves an identity, as often as it takes: what is in the log must find its place.
-    async fn allocate(&self, chunk: Interval) -> Option<PendingSegment> {
+    /// Reserves an identity, as often as it takes: what is in the log must find its place. Where
+    /// several chunks share the time of this one, the rows find theirs at hand-off.
+    async fn allocate(&self, chunk: Interval) -> PendingSegment {
         let mut wait = FIRST_RETRY;
         loop {
             let metadata = &self.shared.metadata;
-            match metadata.allocate_segment(&self.datasource, chunk, AllocationMode::Append).await {
-                Ok(pending) => return Some(pending),
-                Err(MetadataError::IntervalConflict { .. }) => return None,
+            match metadata.allocate_segment(&self.datasource, chunk, chunk).await {
+                Ok(allocation) => return allocation.segment,
+                Err(MetadataError::IntervalConflict { .. }) => {
+                    return self.shared.serving.unplaced(&self.datasource, chunk);
+                }
                 Err(error) => {
                     tracing::error!(datasource = %self.datasource, %error, "failed to allocate a segment, will try again");
                     tokio::time::sleep(wait).await;
@@ -233,11 +237,11 @@ impl Writer {
     }
 
     async fn add_rows(
-        &self,
+        &mut self,
         buffer: RowBuffer,
-        sinks: Vec<Option<Arc<Sink>>>,
+        sinks: Vec<Arc<Sink>>,
     ) -> Result<(RowBuffer, Added)> {
-        let schema = self.generation.index_schema();
+        let schema = self.generation.columns();
         let work = move || {
             let added = add_to_sinks(&buffer, &sinks, &schema);
             (buffer, added)
@@ -263,7 +267,7 @@ impl Writer {
             let task = self.shared.ingest_pool.spawn(MERGE_PRIORITY, move || {
                 let _place = place;
                 if let Err(error) = sink.persist(&index, &files) {
-                    tracing::error!(segment = %sink.id(), %error, "failed to persist, rows stay in memory");
+                    tracing::error!(segment = %sink.target().id, %error, "failed to persist, rows stay in memory");
                 }
             });
             tokio::spawn(task);
@@ -300,20 +304,18 @@ async fn durability(ticket: Option<AppendTicket>) -> Result<()> {
 /// Adds all rows of a buffer; rows that an index refuses are given back with the reason.
 fn add_to_sinks(
     buffer: &RowBuffer,
-    sinks: &[Option<Arc<Sink>>],
-    schema: &IndexSchema,
+    sinks: &[Arc<Sink>],
+    schema: &Arc<IndexSchema>,
 ) -> Result<Added> {
     let mut added = Added::default();
-    for sink in sinks.iter().flatten() {
-        sink.widen(&schema.dimensions)?;
+    for sink in sinks {
+        sink.widen(schema);
     }
     buffer.for_each(schema.dimensions.len(), schema.metrics.len(), |row| {
-        let outcome = match &sinks[row.chunk] {
-            Some(sink) => sink.add(row.timestamp_ms, row.values).map(|frozen| {
-                added.frozen.extend(frozen.map(|index| (Arc::clone(sink), index)));
-            }),
-            None => Err(RealtimeError::ChunkCutUp { chunk: buffer.chunks[row.chunk] }),
-        };
+        let sink = &sinks[row.chunk];
+        let outcome = sink.add(row.timestamp_ms, row.values).map(|frozen| {
+            added.frozen.extend(frozen.map(|index| (Arc::clone(sink), index)));
+        });
         match outcome {
             Err(error) if error.class() == ErrorClass::Internal => Err(error),
             Err(error) => {

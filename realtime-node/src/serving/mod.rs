@@ -1,49 +1,52 @@
-//! What the node announces: segment ids and the sinks that answer for them.
+//! What the node announces: buffered rows, and segments in local files until others serve them.
 //!
-//! A sink must be visible at every instant, exactly once. While a task replaces a chunk, two
-//! versions of it are announced side by side and a query sees one of them whole; the sink is then
-//! announced under both, under *transient* ids that are never published.
+//! A buffered row is visible because it is announced, whatever its id and whatever else lies there
+//! (ADR 7), so each is announced under exactly one id at every instant. Segments of a publication
+//! are announced as published: the metadata say when they count.
 
-mod replacement;
+mod release;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use henge_platform::discovery::{AnnouncedSegment, ChangeSet, Discovery, ServerId};
 use henge_platform::metadata::PendingSegment;
-use henge_types::{SegmentId, ShardSpec, Timeline, Version};
+use henge_segment::SegmentView;
+use henge_types::{Interval, SegmentId, ShardSpec, Version};
 use parking_lot::Mutex;
 
-pub use replacement::{ReplacedChunk, Replacement};
+pub(crate) use release::release_when_served;
 
 use crate::error::Result;
-use crate::sink::Sink;
+use crate::sink::{Sink, WrittenSegment};
 
-/// Partitions from here on are transient. Published ones are counted from 0 and never get here.
-const FIRST_TRANSIENT_PARTITION: u32 = 1 << 30;
+/// The version of ids that are never published. The metadata give out higher ones.
+pub(crate) const UNPLACED: Version = Version(0);
 
-/// The announced sinks.
+/// What is announced.
 #[derive(Debug)]
 pub struct Serving {
     server_id: ServerId,
     discovery: Arc<dyn Discovery>,
-    state: Mutex<State>,
+    served: Mutex<HashMap<SegmentId, Served>>,
+    unplaced: AtomicU32,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    sinks: HashMap<SegmentId, Arc<Sink>>,
-    replacements: Vec<Arc<Replacement>>,
-    transient_ids: u32,
+/// What answers for an id.
+#[derive(Debug, Clone)]
+enum Served {
+    /// Rows that still come.
+    Sink(Arc<Sink>),
+    /// Rows in a local file.
+    File(Arc<WrittenSegment>),
 }
-
-type Announcement = (SegmentId, ShardSpec);
 
 impl Serving {
     /// Nothing announced yet.
     #[must_use]
     pub fn new(server_id: ServerId, discovery: Arc<dyn Discovery>) -> Self {
-        Self { server_id, discovery, state: Mutex::default() }
+        Self { server_id, discovery, served: Mutex::default(), unplaced: AtomicU32::new(0) }
     }
 
     /// The node's name.
@@ -52,133 +55,110 @@ impl Serving {
         &self.server_id
     }
 
-    /// The sink that answers for an id.
+    /// Views that together hold every row of an id once.
     #[must_use]
-    pub fn sink(&self, id: &SegmentId) -> Option<Arc<Sink>> {
-        self.state.lock().sinks.get(id).cloned()
+    pub fn views(&self, id: &SegmentId) -> Option<Vec<Arc<dyn SegmentView>>> {
+        let served = self.served.lock().get(id).cloned()?;
+        Some(match served {
+            Served::Sink(sink) => sink.views(),
+            Served::File(segment) => vec![Arc::clone(&segment.view) as _],
+        })
     }
 
-    /// Number of announced sinks.
+    /// An identity for rows of a bucket that lie in several chunks: never published, and unique while
+    /// the process lives.
     #[must_use]
-    pub fn sink_count(&self) -> usize {
-        let mut addresses: Vec<_> = self.state.lock().sinks.values().map(Arc::as_ptr).collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        addresses.len()
+    pub fn unplaced(&self, datasource: &Arc<str>, bucket: Interval) -> PendingSegment {
+        let partition = self.unplaced.fetch_add(1, Ordering::Relaxed);
+        let datasource = Arc::clone(datasource);
+        let id = SegmentId { datasource, interval: bucket, version: UNPLACED, partition };
+        PendingSegment { id, shard_spec: ShardSpec::appended(partition) }
     }
 
-    /// Announces a new sink: under its target, and under the version that answers for its chunk
-    /// now, if that is another one; while a task replaces the chunk, under the coming version.
+    /// Announces a new sink.
     ///
     /// # Errors
     /// When discovery is away; then nothing changed.
     pub fn open(&self, sink: &Arc<Sink>) -> Result<()> {
-        let mut state = self.state.lock();
-        let target = sink.target();
-        let visible = self.visible_version(&target);
-        let coming = state.coming(&target.id);
-        let mut add = Vec::new();
-        match coming {
-            // Its target may be newer than the coming version, which it would then hide.
-            Some((replacement, core)) => {
-                let id = SegmentId { version: visible.unwrap_or(Version(0)), ..target.id.clone() };
-                add.push(state.transient(&id, 0));
-                add.push(state.transient(&replacement.id_like(&target.id), core));
-            }
-            None => {
-                if let Some(version) = visible.filter(|version| *version != target.id.version) {
-                    add.push(state.transient(&SegmentId { version, ..target.id.clone() }, 0));
-                }
-                add.push((target.id, target.shard_spec));
-            }
-        }
-        self.change(&mut state, sink, add, &[])
+        let PendingSegment { id, shard_spec } = sink.target().clone();
+        let announced = announced(id.clone(), shard_spec, true, 0);
+        self.change(vec![(announced, Served::Sink(Arc::clone(sink)))], &[])
     }
 
-    /// Announces a sink under a new target instead of the transient ids of the same version.
+    /// Announces files instead of what so far was buffered under `old`, in one step. They together
+    /// hold its rows.
     ///
     /// # Errors
     /// When discovery is away; then nothing changed.
-    pub fn retarget(&self, sink: &Arc<Sink>, target: PendingSegment) -> Result<()> {
-        let mut state = self.state.lock();
-        let version = target.id.version;
-        let remove = state.ids_of(sink, |id| id.version == version);
-        let add = vec![(target.id.clone(), target.shard_spec)];
-        self.change(&mut state, sink, add, &remove)?;
-        sink.retarget(target);
-        Ok(())
+    pub fn exchange(&self, old: &SegmentId, files: &[Arc<WrittenSegment>]) -> Result<()> {
+        self.change(files.iter().map(|file| local(file, true)).collect(), std::slice::from_ref(old))
     }
 
-    /// Withdraws sinks under all their ids.
+    /// Announces segments that the metadata call used, or soon will.
     ///
     /// # Errors
     /// When discovery is away; then nothing changed.
-    pub fn withdraw(&self, withdrawn: &[Arc<Sink>]) -> Result<()> {
-        let mut state = self.state.lock();
-        let ids: Vec<SegmentId> =
-            withdrawn.iter().flat_map(|sink| state.ids_of(sink, |_| true)).collect();
-        self.discovery.unannounce(&self.server_id, ids.clone())?;
-        for id in &ids {
-            state.sinks.remove(id);
-        }
+    pub fn announce_published(&self, files: &[Arc<WrittenSegment>]) -> Result<()> {
+        self.change(files.iter().map(|file| local(file, false)).collect(), &[])
+    }
+
+    /// Withdraws ids, and removes the files that answered for them. Unknown ids are ignored.
+    ///
+    /// # Errors
+    /// When discovery is away; then nothing changed.
+    pub fn withdraw(&self, ids: &[SegmentId]) -> Result<()> {
+        let mut served = self.served.lock();
+        self.discovery.unannounce(&self.server_id, ids.to_vec())?;
+        let gone: Vec<_> = ids.iter().filter_map(|id| served.remove(id)).collect();
+        drop(served);
+        gone.iter().for_each(Served::remove_files);
         Ok(())
     }
 
-    /// Changes what one sink is announced under, as one change.
-    fn change(
-        &self,
-        state: &mut State,
-        sink: &Arc<Sink>,
-        add: Vec<Announcement>,
-        remove: &[SegmentId],
-    ) -> Result<()> {
-        let announced = add.iter().map(|(id, shard_spec)| AnnouncedSegment {
-            id: id.clone(),
-            shard_spec: *shard_spec,
-            tier: "_realtime".into(),
-            priority: -1,
-            realtime: true,
-            size_bytes: 0,
-        });
-        let changes = ChangeSet { add: announced.collect(), remove: remove.to_vec() };
+    /// One change of what is announced. What answered for removed ids, and no longer does, is let go.
+    fn change(&self, add: Vec<(AnnouncedSegment, Served)>, remove: &[SegmentId]) -> Result<()> {
+        let mut served = self.served.lock();
+        let announced: Vec<_> = add.iter().map(|(announced, _)| announced.clone()).collect();
+        // An id that stays is announced anew and not withdrawn.
+        let withdrawn = remove.iter().filter(|id| !add.iter().any(|(new, _)| new.id == **id));
+        let changes = ChangeSet { add: announced, remove: withdrawn.cloned().collect() };
         self.discovery.apply(&self.server_id, changes)?;
-        for id in remove {
-            state.sinks.remove(id);
-        }
-        for (id, _) in add {
-            state.sinks.insert(id, Arc::clone(sink));
-        }
+        let gone: Vec<_> = remove.iter().filter_map(|id| served.remove(id)).collect();
+        served.extend(add.into_iter().map(|(announced, by)| (announced.id, by)));
+        drop(served);
+        gone.iter().for_each(Served::remove_files);
         Ok(())
-    }
-
-    /// The version that answers for a chunk now.
-    fn visible_version(&self, target: &PendingSegment) -> Option<Version> {
-        let snapshot = self.discovery.snapshot();
-        let mut timeline = Timeline::new();
-        let announced = snapshot.servers.values().flat_map(|segments| segments.values());
-        for segment in announced.filter(|s| {
-            s.id.datasource == target.id.datasource && s.id.interval.overlaps(&target.id.interval)
-        }) {
-            timeline.add(segment.id.clone(), segment.shard_spec, ());
-        }
-        timeline.lookup(target.id.interval).first().map(|holder| holder.version)
     }
 }
 
-impl State {
-    fn ids_of(&self, sink: &Arc<Sink>, wanted: impl Fn(&SegmentId) -> bool) -> Vec<SegmentId> {
-        self.sinks
-            .iter()
-            .filter(|(id, other)| Arc::ptr_eq(sink, other) && wanted(id))
-            .map(|(id, _)| id.clone())
-            .collect()
+impl Served {
+    /// Readers that still hold them are not disturbed.
+    fn remove_files(&self) {
+        match self {
+            Self::Sink(sink) => sink.remove_files(),
+            Self::File(segment) => segment.remove_file(),
+        }
     }
+}
 
-    /// A new transient id in the chunk and version of `like`.
-    fn transient(&mut self, like: &SegmentId, core_partitions: u32) -> Announcement {
-        let partition = FIRST_TRANSIENT_PARTITION + self.transient_ids;
-        self.transient_ids = (self.transient_ids + 1) % FIRST_TRANSIENT_PARTITION;
-        let id = SegmentId { partition, ..like.clone() };
-        (id, ShardSpec::Numbered { partition, core_partitions })
+fn local(file: &Arc<WrittenSegment>, realtime: bool) -> (AnnouncedSegment, Served) {
+    let published = &file.published;
+    let (id, shard_spec) = (published.id.clone(), published.shard_spec);
+    (announced(id, shard_spec, realtime, published.size_bytes), Served::File(Arc::clone(file)))
+}
+
+fn announced(
+    id: SegmentId,
+    shard_spec: ShardSpec,
+    realtime: bool,
+    size_bytes: u64,
+) -> AnnouncedSegment {
+    AnnouncedSegment {
+        id,
+        shard_spec,
+        tier: "_realtime".into(),
+        priority: -1,
+        realtime,
+        size_bytes,
     }
 }

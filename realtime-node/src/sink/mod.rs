@@ -4,18 +4,18 @@
 mod part;
 mod project;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
+use henge_index::{IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
 use henge_platform::metadata::PendingSegment;
-use henge_segment::{MappedSegment, SegmentView};
-use henge_types::{Interval, SegmentId, ValueRef};
+use henge_segment::SegmentView;
+use henge_types::{Interval, ValueRef};
 use parking_lot::Mutex;
 
 pub use part::{PartFiles, WrittenSegment};
 
 use crate::error::Result;
+use crate::serving::UNPLACED;
 use part::Part;
 
 /// The buffered rows of one time chunk.
@@ -23,13 +23,15 @@ use part::Part;
 pub struct Sink {
     /// The chunk.
     pub chunk: Interval,
-    target: Mutex<PendingSegment>,
+    target: PendingSegment,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    schema: IndexSchema,
+    /// Shared by the sinks of a generation: they may be many, and columns may be many.
+    schema: Arc<IndexSchema>,
+    declared: usize,
     limits: IndexLimits,
     live: WriteIndex,
     parts: Vec<Part>,
@@ -46,29 +48,33 @@ pub struct FrozenIndex {
 }
 
 impl Sink {
-    /// An empty sink that is to be published as `target`.
+    /// An empty sink that is to be published as `target`. The first `declared` dimensions are in its
+    /// segments in any case, the others where a row has a value.
     ///
     /// # Errors
     /// When the schema contradicts itself.
-    pub fn new(target: PendingSegment, schema: IndexSchema, limits: IndexLimits) -> Result<Self> {
+    pub fn new(
+        target: PendingSegment,
+        schema: Arc<IndexSchema>,
+        declared: usize,
+        limits: IndexLimits,
+    ) -> Result<Self> {
         let chunk = target.id.interval;
-        let live = new_index(&schema, limits, chunk)?;
-        Ok(Self {
-            chunk,
-            target: Mutex::new(target),
-            state: Mutex::new(State { schema, limits, live, parts: Vec::new(), next_part: 0 }),
-        })
+        let live = new_index(&schema, declared, limits, chunk)?;
+        let state = State { schema, declared, limits, live, parts: Vec::new(), next_part: 0 };
+        Ok(Self { chunk, target, state: Mutex::new(state) })
     }
 
-    /// What the sink is to be published as.
+    /// What the sink is to be published as, when it is placed; what its rows are buffered as.
     #[must_use]
-    pub fn target(&self) -> PendingSegment {
-        self.target.lock().clone()
+    pub fn target(&self) -> &PendingSegment {
+        &self.target
     }
 
-    /// Publishes as another segment instead: a task replaced the chunk.
-    pub fn retarget(&self, target: PendingSegment) {
-        *self.target.lock() = target;
+    /// False when its rows lie in several chunks and are cut by them before they are published.
+    #[must_use]
+    pub fn is_placed(&self) -> bool {
+        self.target.id.version != UNPLACED
     }
 
     /// Adds a row. When the index in front is full, it is frozen first (see [`Sink::freeze`]).
@@ -83,16 +89,12 @@ impl Sink {
     }
 
     /// Adds the dimensions beyond those that the sink has; rows so far read null.
-    ///
-    /// # Errors
-    /// When a name is taken.
-    pub fn widen(&self, dimensions: &[DimensionSchema]) -> Result<()> {
+    pub fn widen(&self, schema: &Arc<IndexSchema>) {
         let mut state = self.state.lock();
-        for dimension in dimensions.iter().skip(state.schema.dimensions.len()) {
-            state.live.add_dimension(dimension.clone())?;
-            state.schema.dimensions.push(dimension.clone());
+        if schema.dimensions.len() > state.schema.dimensions.len() {
+            state.live.widen(schema);
+            state.schema = Arc::clone(schema);
         }
-        Ok(())
     }
 
     /// Rows and bytes of the index in front.
@@ -105,7 +107,7 @@ impl Sink {
     /// Views that together hold every row once, at this instant.
     #[must_use]
     pub fn views(&self) -> Vec<Arc<dyn SegmentView>> {
-        let id = self.target.lock().id.clone();
+        let id = self.target.id.clone();
         let mut state = self.state.lock();
         let mut views: Vec<Arc<dyn SegmentView>> = state.parts.iter().map(Part::view).collect();
         if state.live.row_count() > 0 {
@@ -126,9 +128,9 @@ impl Sink {
         if state.live.row_count() == 0 {
             return Ok(None);
         }
-        let fresh = new_index(&state.schema, state.limits, self.chunk)?;
+        let fresh = new_index(&state.schema, state.declared, state.limits, self.chunk)?;
         let mut full = std::mem::replace(&mut state.live, fresh);
-        let snapshot = full.snapshot(self.target.lock().id.clone());
+        let snapshot = full.snapshot(self.target.id.clone());
         let number = state.next_part;
         state.next_part += 1;
         state.parts.push(Part::Frozen { number, snapshot: Arc::clone(&snapshot) });
@@ -140,7 +142,7 @@ impl Sink {
     /// # Errors
     /// When the part cannot be written; the rows then stay in memory and nothing is lost.
     pub fn persist(&self, frozen: &FrozenIndex, files: &PartFiles) -> Result<()> {
-        let id = self.target().id;
+        let id = self.target.id.clone();
         let path = files.part_path(&id, frozen.number);
         let mapped = files.write_part(frozen.snapshot.as_ref(), id, &path)?;
         let mut state = self.state.lock();
@@ -150,38 +152,21 @@ impl Sink {
         Ok(())
     }
 
-    /// The whole sink is in one file now: lets go of the index and of the parts. Only for sinks that
-    /// take no more rows.
-    ///
-    /// # Errors
-    /// Never in practice: the schema was accepted before.
-    pub fn replace_all(&self, view: Arc<MappedSegment>, path: PathBuf) -> Result<()> {
-        let mut state = self.state.lock();
-        state.live = new_index(&state.schema, state.limits, self.chunk)?;
-        let number = state.next_part;
-        state.next_part += 1;
-        let whole = vec![Part::Persisted { number, view, path }];
-        let parts = std::mem::replace(&mut state.parts, whole);
-        drop(state);
-        remove_files(&parts);
-        Ok(())
-    }
-
     /// Forgets the local files of the parts. Readers that still hold them are not disturbed.
     pub fn remove_files(&self) {
         remove_files(&self.state.lock().parts);
     }
-
-    /// Identity of the segment to publish.
-    #[must_use]
-    pub fn id(&self) -> SegmentId {
-        self.target.lock().id.clone()
-    }
 }
 
 /// An empty index. Timestamps are not truncated to before the chunk's start.
-fn new_index(schema: &IndexSchema, limits: IndexLimits, chunk: Interval) -> Result<WriteIndex> {
-    let mut index = WriteIndex::new(schema.clone(), limits)?;
+fn new_index(
+    schema: &Arc<IndexSchema>,
+    declared: usize,
+    limits: IndexLimits,
+    chunk: Interval,
+) -> Result<WriteIndex> {
+    let mut index = WriteIndex::new(Arc::clone(schema), limits)?;
+    index.set_declared(declared);
     index.set_min_time_ms(chunk.start_ms);
     Ok(index)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use henge_index::{IndexSchema, IndexSnapshot};
 use henge_platform::metadata::{PendingSegment, PublishedSegment};
-use henge_platform::runtime::map_file;
+use henge_platform::runtime::{TemporaryFile, map_file};
 use henge_query::ingest::ProjectionSpec;
 use henge_segment::{
     MappedSegment, MergeOptions, SegmentSummary, SegmentView, WriteOptions, combine_schemas, merge,
@@ -134,7 +134,8 @@ impl PartFiles {
         let path = self.segment_path(&target.id);
         let views: Vec<&dyn SegmentView> = views.iter().map(AsRef::as_ref).collect();
         let options = MergeOptions { interval, ..self.merge_options(&views, self.segment)? };
-        let summary = merge(&views, target.id.clone(), &options, create(&path)?)?;
+        let summary =
+            write_beside(&path, |out| Ok(merge(&views, target.id.clone(), &options, out)?))?;
         self.finish(path, target, summary)
     }
 
@@ -150,25 +151,32 @@ impl PartFiles {
         stand_in: PendingSegment,
     ) -> Result<WrittenSegment> {
         let path = self.folder.join(format!("{name}.segment"));
-        let out = create(&path)?;
-        let summary = chunk.write(partition, stand_in.id.clone(), out, self.segment)?;
+        let summary = write_beside(&path, |out| {
+            Ok(chunk.write(partition, stand_in.id.clone(), out, self.segment)?)
+        })?;
         self.finish(path, stand_in, summary)
     }
 
-    /// Gives a segment in a local file its identity.
+    /// Copies a segment under another identity, without encoding its rows again.
     ///
     /// # Errors
     /// When copying fails.
-    pub fn rename(
+    pub fn copy_as(
         &self,
         segment: &WrittenSegment,
         target: PendingSegment,
     ) -> Result<WrittenSegment> {
         let path = self.segment_path(&target.id);
         let bytes = map_file(&segment.path).map_err(RealtimeError::io(&segment.path))?;
-        let summary = rewrite_identity((*bytes).as_ref(), &target.id, create(&path)?)?;
-        std::fs::remove_file(&segment.path).map_err(RealtimeError::io(&segment.path))?;
+        let summary =
+            write_beside(&path, |out| Ok(rewrite_identity((*bytes).as_ref(), &target.id, out)?))?;
         written(path, target, &summary)
+    }
+
+    /// The same, for files in another folder.
+    #[must_use]
+    pub fn in_folder(&self, folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), ..self.clone() }
     }
 
     /// Adds the projections to a segment file and opens it.
@@ -203,13 +211,21 @@ impl PartFiles {
         write: WriteOptions,
     ) -> Result<SegmentSummary> {
         let options = self.merge_options(views, write)?;
-        Ok(merge(views, id, &options, create(path)?)?)
+        write_beside(path, |out| Ok(merge(views, id, &options, out)?))
     }
 }
 
-pub(super) fn create(path: &Path) -> Result<BufWriter<File>> {
-    let file = File::create(path).map_err(RealtimeError::io(path))?;
-    Ok(BufWriter::with_capacity(1 << 20, file))
+/// Writes a file beside its place and moves it there once it is whole. What is there may be mapped,
+/// also from an attempt that failed later: to truncate it would take the process down.
+pub(super) fn write_beside<T>(
+    path: &Path,
+    write: impl FnOnce(BufWriter<File>) -> Result<T>,
+) -> Result<T> {
+    let beside = TemporaryFile::create(path).map_err(RealtimeError::io(path))?;
+    let file = beside.file().map_err(RealtimeError::io(path))?;
+    let written = write(BufWriter::with_capacity(1 << 20, file))?;
+    beside.commit_unsynced().map_err(RealtimeError::io(path))?;
+    Ok(written)
 }
 
 /// Opens what was written and says what is to be published.
@@ -245,6 +261,17 @@ pub struct WrittenSegment {
     pub published: PublishedSegment,
 }
 
+impl WrittenSegment {
+    /// Removes the file. Readers that still hold it are not disturbed.
+    pub fn remove_file(&self) {
+        if let Err(error) = std::fs::remove_file(&self.path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.path.display(), %error, "failed to remove a segment's local file");
+        }
+    }
+}
+
 /// Maps and opens a segment file.
 ///
 /// # Errors
@@ -263,4 +290,30 @@ fn file_stem(id: &SegmentId) -> String {
         id.version,
         id.partition
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// The disk is full for the second attempt: what the first one left is mapped, and stays.
+    #[test]
+    fn f_47_a_write_that_fails_leaves_what_is_mapped_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.segment");
+        write_beside(&path, |mut out| Ok(out.write_all(&[7; 10_000]).unwrap())).unwrap();
+        let mapped = map_file(&path).unwrap();
+        let failed = write_beside::<()>(&path, |mut out| {
+            out.write_all(b"half").unwrap();
+            Err(RealtimeError::Unavailable("no space left".into()))
+        });
+        assert!(failed.is_err());
+        assert_eq!((*mapped).as_ref(), [7; 10_000]);
+        write_beside(&path, |mut out| Ok(out.write_all(b"new").unwrap())).unwrap();
+        assert_eq!((*mapped).as_ref(), [7; 10_000]);
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

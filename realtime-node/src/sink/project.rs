@@ -8,7 +8,7 @@ use henge_query::ingest::ProjectionSpec;
 use henge_segment::{SegmentSummary, WriteOptions};
 use henge_types::ErrorClass;
 
-use super::part::{create, map_segment};
+use super::part::{map_segment, write_beside};
 use crate::error::{RealtimeError, Result};
 
 /// Groups of one projection while it is built.
@@ -42,11 +42,8 @@ pub(super) fn add_projections(
             Err(error) => return Err(error.into()),
         }
     }
-    let beside = path.with_extension("projected");
     let bytes = map_file(path).map_err(RealtimeError::io(path))?;
-    let summary = henge_segment::add_projections((*bytes).as_ref(), &built, create(&beside)?)?;
-    std::fs::rename(&beside, path).map_err(RealtimeError::io(path))?;
-    Ok(summary)
+    write_beside(path, |out| Ok(henge_segment::add_projections((*bytes).as_ref(), &built, out)?))
 }
 
 /// True when these rows cannot be projected, though nothing is broken.

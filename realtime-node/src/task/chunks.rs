@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use henge_index::{DimensionSchema, IndexLimits};
+use henge_index::{DimensionSchema, IndexLimits, IndexSchema};
 use henge_ingest::{RejectReason, Rejection, RowError, RowSink, index_schema};
 use henge_platform::metadata::PendingSegment;
 use henge_query::ingest::{DataSchema, TuningConfig};
@@ -17,7 +17,9 @@ use crate::sink::{PartFiles, Sink};
 /// What a task has read so far.
 pub(super) struct Chunks {
     schema: Arc<DataSchema>,
-    dimensions: Vec<DimensionSchema>,
+    /// The columns of all sinks; those from `declared` on were discovered.
+    columns: Arc<IndexSchema>,
+    declared: usize,
     limits: IndexLimits,
     max_rows_per_segment: usize,
     max_chunks: usize,
@@ -52,8 +54,9 @@ impl Chunks {
             max_bytes: (max_bytes as usize).min(options.max_bytes_in_memory * 2),
         };
         Self {
+            columns: Arc::new(index_schema(&schema, dimensions)),
+            declared: dimensions.len(),
             schema,
-            dimensions: dimensions.to_vec(),
             limits,
             max_rows_per_segment: tuning.max_rows_per_segment as usize,
             max_chunks: options.max_open_chunks,
@@ -66,8 +69,7 @@ impl Chunks {
     /// How parts and segments are written.
     pub(super) fn files(&self) -> PartFiles {
         let options = RealtimeOptions { spill_dir: self.folder.clone(), ..self.options.clone() };
-        let columns = index_schema(&self.schema, &self.dimensions);
-        PartFiles::new(&columns, &self.schema.projections, &options)
+        PartFiles::new(&self.columns, &self.schema.projections, &options)
     }
 
     /// Writes indexes to parts when all together take too much memory.
@@ -136,8 +138,8 @@ impl Chunks {
             partition: number,
         };
         let target = PendingSegment { id, shard_spec: ShardSpec::appended(number) };
-        let columns = index_schema(&self.schema, &self.dimensions);
-        let sink = Sink::new(target, columns, self.limits)
+        let columns = Arc::clone(&self.columns);
+        let sink = Sink::new(target, columns, self.declared, self.limits)
             .map_err(|error| RowError::Stop(error.to_string()))?;
         Ok(Partition { sink, events: 0 })
     }
@@ -166,12 +168,11 @@ impl RowSink for Chunks {
     fn rejected(&mut self, _: Rejection<'_>) {}
 
     fn new_dimension(&mut self, dimension: &DimensionSchema) {
-        self.dimensions.push(dimension.clone());
-        let sinks = self.chunks.values().flat_map(|chunk| &chunk.partitions);
-        for partition in sinks {
-            if let Err(error) = partition.sink.widen(&self.dimensions) {
-                tracing::error!(dimension = %dimension.name, %error, "failed to add a dimension");
-            }
+        let mut wider = IndexSchema::clone(&self.columns);
+        wider.dimensions.push(dimension.clone());
+        self.columns = Arc::new(wider);
+        for partition in self.chunks.values().flat_map(|chunk| &chunk.partitions) {
+            partition.sink.widen(&self.columns);
         }
     }
 }

@@ -6,6 +6,7 @@ mod input;
 mod learn;
 mod letters;
 mod pieces;
+mod publish;
 mod queue;
 mod read;
 mod ready;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use henge_platform::metadata::PendingSegment;
 use henge_platform::runtime::{CpuPool, CpuTask};
-use henge_segment::{ColumnView, SegmentView};
 use henge_tabular::ChunkRows;
-use henge_types::{Interval, SegmentId, ShardSpec, TIME_COLUMN, Version};
+use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
 use super::ready::{ReadyChunk, ReadyRows};
 use crate::error::Result;
+use crate::placing::sorted_times;
 use crate::push::accept::LOAD_PRIORITY;
 use crate::sink::{PartFiles, WrittenSegment};
 
@@ -126,7 +126,7 @@ fn plan_merges(
 ) -> Result<Vec<ReadyRows>> {
     let mut times = Vec::new();
     for segment in &segments {
-        read_times(segment.view.as_ref(), &mut times)?;
+        times.extend(sorted_times(segment.view.as_ref())?);
     }
     times.sort_unstable();
     let count = times.len().div_ceil(max_rows.max(1)).max(1);
@@ -142,14 +142,4 @@ fn plan_merges(
         ReadyRows::Merge { segments: Arc::clone(&segments), interval }
     });
     Ok(parts.collect())
-}
-
-fn read_times(view: &dyn SegmentView, times: &mut Vec<i64>) -> Result<()> {
-    let Some(ColumnView::Long(column)) = view.column(TIME_COLUMN)? else { return Ok(()) };
-    let mut scratch = Vec::new();
-    for block in 0..view.block_count() {
-        let decoded = column.block(block, &mut scratch)?;
-        times.extend((0..view.block_rows(block)).map(|row| decoded.values.get(row)));
-    }
-    Ok(())
 }

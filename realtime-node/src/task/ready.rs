@@ -42,7 +42,11 @@ impl ReadyRows {
                 sink.remove_files();
                 Ok(written)
             }
-            Self::Written(segment) => files.rename(&segment, target),
+            Self::Written(segment) => {
+                let copy = files.copy_as(&segment, target)?;
+                segment.remove_file();
+                Ok(copy)
+            }
             Self::Merge { segments, interval } => {
                 let inside = segments.iter().filter(|segment| {
                     let published = &segment.published;

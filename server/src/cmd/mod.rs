@@ -4,6 +4,7 @@ mod config;
 mod demo;
 mod http;
 mod ingest;
+mod metadata;
 mod output;
 mod segment;
 mod server;
@@ -29,6 +30,9 @@ pub(crate) enum Command {
     /// Look into segment files, or verify them.
     #[command(subcommand)]
     Segment(segment::SegmentCommand),
+    /// Check the metadata of a data folder, or restore them.
+    #[command(subcommand)]
+    Metadata(metadata::MetadataCommand),
     /// Check settings.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -42,6 +46,7 @@ impl Command {
             Self::Server(args) => on_runtime(server::run(args)),
             Self::Ingest(args) => ingest::run(&args),
             Self::Segment(command) => segment::run(&command),
+            Self::Metadata(command) => on_runtime(metadata::run(command)),
             Self::Config(command) => config::run(&command),
         };
         match outcome {

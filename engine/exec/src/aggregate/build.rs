@@ -34,8 +34,7 @@ pub(super) fn accumulator<'a>(
             let slot = set.numeric_input(columns, input, wanted)?;
             let place = layout.place(filtered || set.slot(slot).has_nulls());
             let positive = set.slot(slot).is_positive(columns.view().block_count())?;
-            let name = name.clone();
-            Ok(numeric(*op, wanted, NumericInput { name, slot, place, positive, float }))
+            Ok(numeric(*op, wanted, NumericInput { slot, place, positive, float }))
         }
         AggregatorKind::Hll { field, lg_k, hll_type, .. } => {
             let (lg_k, hll_type) = (*lg_k, *hll_type);

@@ -32,7 +32,7 @@ pub(crate) trait Op: std::fmt::Debug + 'static {
     }
     /// A fold of no values.
     const EMPTY: Self::Wide;
-    /// Adds one value; true when the state overflowed.
+    /// Adds one value; true when the state wrapped around.
     fn add(state: &mut Self::State, value: Self::State) -> bool;
     /// Folds values, several independent lanes at a time.
     fn fold(wide: Self::Wide, values: &[Self::State]) -> Self::Wide;
@@ -40,8 +40,12 @@ pub(crate) trait Op: std::fmt::Debug + 'static {
     fn fold_marked(values: &[Self::State], marks: &[u64]) -> Self::Wide;
     /// Folds one value that occurs `count` times.
     fn fold_repeated(wide: Self::Wide, value: Self::State, count: usize) -> Self::Wide;
-    /// Adds a fold; true when the state overflowed.
+    /// Adds a fold; true when the state would have overflowed, and is as it was.
     fn add_wide(state: &mut Self::State, wide: Self::Wide) -> bool;
+    /// A fold of integers.
+    fn exact(_: Self::Wide) -> i128 {
+        0
+    }
 }
 
 /// Input types an operation takes.
@@ -86,7 +90,7 @@ input!(f64 => i64);
 input!(i64 => f64);
 input!(f32 => f64);
 
-/// Sum of integers: exact, or an error.
+/// Sum of integers: exact, what is beyond 64 bits is carried apart.
 #[derive(Debug)]
 pub(crate) struct LongSum;
 
@@ -136,6 +140,10 @@ impl Op for LongSum {
 
     fn fold_repeated(wide: i128, value: i64, count: usize) -> i128 {
         wide + i128::from(value) * count as i128
+    }
+
+    fn exact(wide: i128) -> i128 {
+        wide
     }
 
     fn add_wide(state: &mut i64, wide: i128) -> bool {

@@ -3,6 +3,7 @@
 mod batch;
 mod build;
 mod cardinality;
+mod carry;
 mod count;
 mod distinct;
 mod group_marks;

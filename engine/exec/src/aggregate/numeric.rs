@@ -3,19 +3,21 @@
 use henge_segment::{NumericBlock, NumericSum, NumericValues, PackedBlock};
 
 use super::batch::Batch;
+use super::carry::Carries;
 use super::group_marks::GroupMarks;
 use super::kernels::{Input, Op, fold_block};
 use super::scatter::{scatter, scatter_nullable};
 use super::table::{Place, StateTable};
 use super::{Accumulator, BlockInput};
 use crate::column::{ColumnSet, Loaded, SlotId, SlotStats};
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::filter::{BlockBits, RowSet};
 use crate::partial::StateColumn;
 
 /// What distinguishes one numeric aggregation from another, beside the operation.
 pub(crate) trait NumericState: Op {
-    /// Adds the values of a window; true when a state overflowed.
+    /// Adds the values of a window; true when a state of several wrapped around, or that of one is as
+    /// it was and would have.
     fn update(states: &mut StateTable, place: Place, batch: &Batch<'_>, input: Loaded<'_>) -> bool;
     /// The values of a window as states, when they lie so and none is null.
     fn plain_values<'b>(input: Loaded<'b>) -> Option<&'b [Self::State]>;
@@ -45,7 +47,7 @@ fn update<O: Op, T: Input<O::State>>(
     }
 }
 
-/// Adds a fold of so many values to a group; true when the state overflowed.
+/// Adds a fold of so many values to a group; true when the state would have overflowed.
 fn add_fold<O: Op>(
     states: &mut StateTable,
     place: Place,
@@ -93,7 +95,6 @@ fn packed_ends(packed: &PackedBlock<'_>, rows: RowSet<'_>) -> Option<(i64, i64)>
 /// What a numeric aggregator reads and where it keeps its states.
 #[derive(Debug)]
 pub(crate) struct NumericInput {
-    pub(crate) name: String,
     pub(crate) slot: SlotId,
     pub(crate) place: Place,
     /// True when every value is above 0.
@@ -107,19 +108,22 @@ pub(crate) struct NumericInput {
 pub(crate) struct NumericAccumulator<O: Op> {
     input: NumericInput,
     not_null: BlockBits,
+    carries: Carries,
     op: std::marker::PhantomData<O>,
 }
 
 impl<O: Op> NumericAccumulator<O> {
     pub(crate) fn new(input: NumericInput) -> Self {
-        Self { input, not_null: BlockBits::new(), op: std::marker::PhantomData }
+        let (not_null, carries) = (BlockBits::new(), Carries::default());
+        Self { input, not_null, carries, op: std::marker::PhantomData }
     }
 
-    fn overflow(&self) -> ExecError {
-        ExecError::Invalid(format!(
-            "aggregator '{}': the sum is beyond 64 bits: use doubleSum",
-            self.input.name
-        ))
+    /// Adds a fold of so many values to a group.
+    fn add_fold(&mut self, states: &mut StateTable, group: usize, wide: O::Wide, count: usize) {
+        let place = self.input.place;
+        if add_fold::<O>(states, place, group, wide, count) {
+            self.carries.add(states, place, group, O::exact(wide));
+        }
     }
 }
 
@@ -264,8 +268,9 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
         states: &mut StateTable,
     ) -> Result<()> {
         let NumericInput { slot, place, .. } = self.input;
-        if O::update(states, place, batch, input.loaded.get(slot)) {
-            return Err(self.overflow());
+        let input = input.loaded.get(slot);
+        if O::update(states, place, batch, input) {
+            self.carries.redo(states, place, batch, input);
         }
         Ok(())
     }
@@ -278,7 +283,7 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
         columns: &ColumnSet<'_>,
         states: &mut StateTable,
     ) -> Result<bool> {
-        let NumericInput { slot, place, .. } = self.input;
+        let slot = self.input.slot;
         let Some(packed) = columns.slot(slot).packed(block)? else { return Ok(false) };
         let rows = match packed.nulls {
             None => rows,
@@ -292,9 +297,8 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
             return Ok(false);
         }
         let Some(wide) = O::of_packed(&packed, rows) else { return Ok(true) };
-        if add_fold::<O>(states, place, group as usize, wide, rows.len()) {
-            return Err(self.overflow());
-        }
+        let count = rows.len();
+        self.add_fold(states, group as usize, wide, count);
         Ok(true)
     }
 
@@ -315,9 +319,7 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
             return Ok(true);
         }
         let Some(wide) = O::of_stats(stats) else { return Ok(false) };
-        if add_fold::<O>(states, self.input.place, group as usize, wide, count) {
-            return Err(self.overflow());
-        }
+        self.add_fold(states, group as usize, wide, count);
         Ok(true)
     }
 
@@ -332,20 +334,18 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
         input: &BlockInput<'_>,
         states: &mut StateTable,
     ) -> Result<bool> {
-        let NumericInput { slot, place, .. } = self.input;
+        let slot = self.input.slot;
         let Some(values) = O::plain_values(input.loaded.get(slot)) else { return Ok(false) };
         for (group, marks) in marks.groups() {
             let wide = O::fold_marked(values, marks);
             // Groups have a mark at least.
-            if add_fold::<O>(states, place, group, wide, 1) {
-                return Err(self.overflow());
-            }
+            self.add_fold(states, group, wide, 1);
         }
         Ok(true)
     }
 
     fn seen_word(&self) -> Option<usize> {
-        // A sum of values above 0 is never the 0 that it begins with: beyond 64 bits is an error.
+        // A sum of values above 0 is never the 0 that it begins with, see [`Carries`].
         let grows = O::SUMS_LONGS && self.input.positive;
         (O::SUMS_DOUBLES || grows)
             .then_some(self.input.place)
@@ -354,12 +354,13 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
     }
 
     fn memory_bytes(&self) -> usize {
-        0
+        self.carries.memory_bytes()
     }
 
     fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<StateColumn> {
         let NumericInput { place, float, .. } = self.input;
         let values = states.column(place.state, groups, O::result);
-        Ok(O::column(values, states.valid(place, groups), float))
+        let column = O::column(values, states.valid(place, groups), float);
+        Ok(self.carries.column(groups, column))
     }
 }

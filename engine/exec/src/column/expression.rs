@@ -1,13 +1,19 @@
 //! Expressions with the columns they read.
 
-use henge_expr::{Ast, Expr, ExprValue};
+use std::cell::Cell;
+
+use henge_expr::{Budget, Expr, ExprError, ExprValue, Limits};
 use henge_segment::StringColumn;
 use henge_types::ColumnType;
 
 use super::Source;
 use super::arithmetic::Arithmetic;
 use super::part::Part;
+use crate::context::CancelFlag;
 use crate::error::{ExecError, Result};
+
+/// Bytes of texts and lists that the results for one window of rows may have.
+const MAX_WINDOW_BYTES: u64 = 256 << 20;
 
 /// An expression with the sources of its identifiers.
 #[derive(Debug)]
@@ -15,8 +21,13 @@ pub(crate) struct ExpressionSource<'a> {
     expression: Expr,
     pub(super) inputs: Vec<Source<'a>>,
     output_type: Option<ColumnType>,
-    /// True when no function works on arrays: then a multi-value input is mapped by element.
-    per_element: bool,
+    /// True when the result is one value as long as all inputs are.
+    is_scalar: bool,
+    /// What one evaluation may take, stopped with the query.
+    budget: Budget,
+    cancel: CancelFlag,
+    /// Bytes of the window's results.
+    window_bytes: Cell<u64>,
 }
 
 impl<'a> ExpressionSource<'a> {
@@ -24,9 +35,18 @@ impl<'a> ExpressionSource<'a> {
         expression: Expr,
         inputs: Vec<Source<'a>>,
         output_type: Option<ColumnType>,
+        cancel: &CancelFlag,
     ) -> Self {
-        let per_element = !uses_arrays(expression.ast());
-        Self { expression, inputs, output_type, per_element }
+        let is_scalar = expression.is_scalar();
+        let flag = cancel.clone();
+        let budget = Budget::new(Limits::ROW, Some(std::sync::Arc::new(move || flag.is_set())));
+        let (cancel, window_bytes) = (cancel.clone(), Cell::new(0));
+        Self { expression, inputs, output_type, is_scalar, budget, cancel, window_bytes }
+    }
+
+    /// Begins a window of rows.
+    pub(crate) fn start_window(&self) {
+        self.window_bytes.set(0);
     }
 
     /// The expression as arithmetic over stored numbers, when it is no more than that.
@@ -56,12 +76,15 @@ impl<'a> ExpressionSource<'a> {
     /// The one string column the expression depends on, when it depends on nothing else. Then it
     /// can be evaluated once per dictionary id, with [`ExpressionSource::of_text`].
     pub(crate) fn only_string_input(&self) -> Option<&'a dyn StringColumn> {
-        if !self.per_element {
-            return None;
-        }
-        let mut inputs = self.inputs.iter().filter(|input| !matches!(input, Source::Missing));
+        let inputs = self.inputs.iter().enumerate();
+        let mut inputs = inputs.filter(|(_, input)| !matches!(input, Source::Missing));
         match (inputs.next(), inputs.next()) {
-            (Some(Source::String(column)), None) => Some(*column),
+            (Some((slot, Source::String(column))), None)
+                if self.is_scalar
+                    && (!column.is_multi_value() || self.expression.is_by_value(slot)) =>
+            {
+                Some(*column)
+            }
             _ => None,
         }
     }
@@ -83,7 +106,7 @@ impl<'a> ExpressionSource<'a> {
                 Source::String(_) | Source::Complex(_) => return None,
             });
         }
-        self.per_element.then_some(())
+        self.is_scalar.then_some(())
     }
 
     /// True when the result is the same for every row.
@@ -104,36 +127,44 @@ impl<'a> ExpressionSource<'a> {
         self.eval(&slots)
     }
 
+    /// As [`ExpressionSource::eval`], for a result that is kept at least as long as the window.
+    pub(super) fn eval_kept(&self, slots: &[ExprValue]) -> Result<ExprValue> {
+        let value = self.eval(slots)?;
+        self.keep(&value)?;
+        Ok(value)
+    }
+
+    /// Evaluates over slots of which some may be lists that came from multi-value columns.
     fn eval(&self, slots: &[ExprValue]) -> Result<ExprValue> {
-        let value = self.expression.eval_slots(slots).map_err(|error| expression_error(&error))?;
+        self.budget.renew();
+        let value = self.expression.eval_within(slots, &self.budget);
+        let value = value.map_err(|error| self.error(&error))?;
         Ok(cast(value, self.output_type.as_ref()))
     }
 
-    /// Evaluates over slots of which some may be arrays that came from multi-value columns.
-    pub(super) fn eval_elements(&self, slots: &mut [ExprValue], from: usize) -> Result<ExprValue> {
-        let found = slots[from..].iter().position(|slot| matches!(slot, ExprValue::Array(_)));
-        let Some(position) = found.filter(|_| self.per_element) else {
-            return self.eval(slots);
-        };
-        let position = from + position;
-        let ExprValue::Array(items) = slots[position].clone() else {
-            return self.eval(slots);
-        };
-        let mut results = Vec::with_capacity(items.len());
-        for item in items.iter() {
-            slots[position] = item.clone();
-            match self.eval_elements(slots, position + 1)? {
-                ExprValue::Array(inner) => results.extend(inner.iter().cloned()),
-                value => results.push(value),
-            }
+    /// Counts a result of the window.
+    pub(crate) fn keep(&self, value: &ExprValue) -> Result<()> {
+        if !matches!(value, ExprValue::String(_) | ExprValue::Array(_)) {
+            return Ok(());
         }
-        slots[position] = ExprValue::Array(items);
-        Ok(ExprValue::from(results))
+        let bytes = self.window_bytes.get() + value.bytes();
+        self.window_bytes.set(bytes);
+        if bytes <= MAX_WINDOW_BYTES {
+            return Ok(());
+        }
+        Err(ExecError::ResourceLimit(format!(
+            "expression '{:.60}': its results for some thousand rows are more than \
+             {MAX_WINDOW_BYTES} bytes; make shorter ones",
+            self.expression.text()
+        )))
     }
-}
 
-fn expression_error(error: &henge_expr::ExprError) -> ExecError {
-    ExecError::Invalid(error.to_string())
+    fn error(&self, error: &ExprError) -> ExecError {
+        match self.cancel.check() {
+            Err(stopped) if *error == ExprError::Stopped => stopped,
+            _ => ExecError::of_expression(error, ""),
+        }
+    }
 }
 
 /// Converts a result to the declared type.
@@ -151,28 +182,5 @@ fn cast(value: ExprValue, output_type: Option<&ColumnType>) -> ExprValue {
         (ExprValue::String(text), ColumnType::String) => ExprValue::String(text),
         (value, ColumnType::String) => value.as_text().as_deref().map(ExprValue::from).into(),
         (value, ColumnType::Complex(_)) => value,
-    }
-}
-
-/// True when a function of the expression takes or makes arrays.
-fn uses_arrays(ast: &Ast) -> bool {
-    match ast {
-        Ast::Literal(value) => matches!(value, ExprValue::Array(_)),
-        Ast::Identifier(_) => false,
-        Ast::Unary(_, operand) => uses_arrays(operand),
-        Ast::Chain { first, rest } => {
-            uses_arrays(first) || rest.iter().any(|(_, operand)| uses_arrays(operand))
-        }
-        Ast::Lambda { .. } => true,
-        Ast::Call { name, arguments } => {
-            name.starts_with("array")
-                || name.starts_with("mv_")
-                || name.starts_with("cartesian_")
-                || matches!(
-                    name.as_str(),
-                    "string_to_array" | "map" | "filter" | "fold" | "any" | "all"
-                )
-                || arguments.iter().any(uses_arrays)
-        }
     }
 }

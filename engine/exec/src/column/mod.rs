@@ -22,6 +22,7 @@ use henge_query::VirtualColumn;
 use henge_segment::{ColumnView, ComplexColumn, NumericColumn, SegmentView, StringColumn};
 use henge_types::ColumnType;
 
+use crate::context::CancelFlag;
 use crate::error::{ExecError, Result};
 use crate::node::NodeDictionaries;
 
@@ -75,11 +76,17 @@ pub(crate) struct Columns<'a> {
     view: &'a dyn SegmentView,
     virtual_columns: &'a [VirtualColumn],
     dictionaries: Option<Arc<NodeDictionaries>>,
+    cancel: CancelFlag,
 }
 
 impl<'a> Columns<'a> {
-    pub(crate) fn new(view: &'a dyn SegmentView, virtual_columns: &'a [VirtualColumn]) -> Self {
-        Self { view, virtual_columns, dictionaries: None }
+    /// `cancel` stops the evaluation of expressions.
+    pub(crate) fn new(
+        view: &'a dyn SegmentView,
+        virtual_columns: &'a [VirtualColumn],
+        cancel: &CancelFlag,
+    ) -> Self {
+        Self { view, virtual_columns, dictionaries: None, cancel: cancel.clone() }
     }
 
     /// The same columns on a node that keeps what is derived from dictionaries.
@@ -153,6 +160,6 @@ impl<'a> Columns<'a> {
             .iter()
             .map(|name| self.resolve_outside(name, open))
             .collect::<Result<Vec<_>>>()?;
-        Ok(ExpressionSource::new(expression.clone(), inputs, output_type))
+        Ok(ExpressionSource::new(expression.clone(), inputs, output_type, &self.cancel))
     }
 }

@@ -15,6 +15,8 @@ use crate::group::PartIds;
 /// Values of a dictionary that were decoded, and results, that are kept: emptied or given up when
 /// they become more.
 const MAX_KEPT_VALUES: usize = 1 << 16;
+/// Bytes of results that are kept.
+const MAX_KEPT_BYTES: u64 = 16 << 20;
 
 /// Evaluates an expression over rows of blocks.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub(crate) struct ExpressionReader<'a> {
     combined: Option<Box<Combined<'a>>>,
     /// The results of combinations, for visitors.
     results: Vec<ExprValue>,
+    results_bytes: u64,
 }
 
 /// Space to decode an input's block in, and what is kept between blocks.
@@ -120,7 +123,7 @@ impl<'a> ExpressionReader<'a> {
                 }
             })
             .collect();
-        Self { source, scratch, nested, combined, results: Vec::new() }
+        Self { source, scratch, nested, combined, results: Vec::new(), results_bytes: 0 }
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -137,6 +140,7 @@ impl<'a> ExpressionReader<'a> {
         number: &mut dyn FnMut(&ExprValue) -> u32,
     ) -> Result<bool> {
         let Self { source, nested, combined, .. } = self;
+        source.start_window();
         let Some(some) = combined else { return Ok(false) };
         let few = some.number(window, selection, &mut |inputs| {
             Ok(number(&evaluate(source, nested, inputs)?))
@@ -168,16 +172,20 @@ impl<'a> ExpressionReader<'a> {
         selection: Selection<'_>,
         visit: &mut dyn FnMut(usize, &ExprValue) -> Result<()>,
     ) -> Result<()> {
-        if self.results.len() > MAX_KEPT_VALUES {
+        if self.results.len() > MAX_KEPT_VALUES || self.results_bytes > MAX_KEPT_BYTES {
             self.combined = None;
             self.results = Vec::new();
+            self.results_bytes = 0;
         }
         let mut results = std::mem::take(&mut self.results);
+        let mut bytes = self.results_bytes;
         let few = self.number(window, selection, &mut |result| {
+            bytes += result.bytes();
             results.push(result.clone());
             results.len() as u32 - 1
         })?;
         self.results = results;
+        self.results_bytes = bytes;
         if !few {
             return self.for_each_row(window, selection, visit);
         }
@@ -220,7 +228,7 @@ impl<'a> ExpressionReader<'a> {
             {
                 return visit(row, value);
             }
-            let value = source.eval_elements(&mut slots, 0)?;
+            let value = source.eval_kept(&slots)?;
             visit(row, &value)?;
             match &mut last {
                 Some((seen, old)) => {
@@ -248,7 +256,7 @@ fn evaluate(
             (None, _) => inputs.next().transpose()?.unwrap_or_default(),
         });
     }
-    source.eval_elements(&mut slots, 0)
+    source.eval_kept(&slots)
 }
 
 impl Nested<'_> {

@@ -1,6 +1,7 @@
 //! The fields of result rows: dimensions, aggregators, post-aggregators. A [`Frame`] computes the
 //! ones that are needed, for the rows that are needed.
 
+use henge_expr::{Budget, Limits};
 use henge_query::{
     AggregatorKind, AggregatorSpec, DimensionSpec, GroupByQuery, PostAggregator, QueryContext,
 };
@@ -8,6 +9,7 @@ use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
 use henge_types::{ColumnType, TIME_COLUMN};
 use rustc_hash::FxHashMap;
 
+use crate::context::CancelFlag;
 use crate::error::{ExecError, Result};
 use crate::finalise::column::Column;
 use crate::finalise::post_aggregate;
@@ -25,6 +27,7 @@ pub(crate) struct Fields<'q> {
     post_aggregations: &'q [PostAggregator],
     finalize: bool,
     positions: FxHashMap<&'q str, usize>,
+    cancel: CancelFlag,
 }
 
 impl<'q> Fields<'q> {
@@ -51,6 +54,7 @@ impl<'q> Fields<'q> {
             post_aggregations,
             finalize,
             positions,
+            cancel: CancelFlag::default(),
         }
     }
 
@@ -61,6 +65,12 @@ impl<'q> Fields<'q> {
         let time = Some(TIME_COLUMN);
         let fields = Self::new(time, dimensions, aggregations, post_aggregations, &base.context);
         Self { shows_time: false, ..fields }
+    }
+
+    /// The same fields, whose computation stops with the query.
+    pub(crate) fn stopped_by(mut self, cancel: &CancelFlag) -> Self {
+        self.cancel = cancel.clone();
+        self
     }
 
     /// Number of fields.
@@ -146,6 +156,12 @@ impl<'a> Frame<'a> {
         self.fields.position(name).is_ok()
     }
 
+    /// What an expression may take for one row.
+    pub(crate) fn budget(&self) -> Budget {
+        let cancel = self.fields.cancel.clone();
+        Budget::new(Limits::ROW, Some(std::sync::Arc::new(move || cancel.is_set())))
+    }
+
     /// The rows.
     pub(crate) fn rows(&self) -> &'a [u32] {
         self.rows
@@ -201,7 +217,7 @@ impl<'a> Frame<'a> {
             post_aggregate::evaluate(&fields.post_aggregations[at], self)
         } else if let Some(at) = position.checked_sub(fields.aggregations_start()) {
             let state = self.state(at)?;
-            Ok(finalised(&fields.aggregations[at].kind, state, self.rows))
+            finalised(&fields.aggregations[at], state, self.rows)
         } else if let Some(at) = position.checked_sub(fields.dimensions_start()) {
             let keys = self.partial.keys.get(at).ok_or_else(|| missing("dimension", at))?;
             let float = fields.dimensions[at].output_type == ColumnType::Float;
@@ -285,11 +301,21 @@ fn is_sketch(kind: &AggregatorKind) -> bool {
     !matches!(kind, AggregatorKind::Count | AggregatorKind::Numeric { .. })
 }
 
-/// Final values of an aggregator's states.
-fn finalised(kind: &AggregatorKind, state: &StateColumn, rows: &[u32]) -> Column {
-    match state {
+/// Final values of an aggregator's states: here sums that are beyond 64 bits are refused.
+fn finalised(spec: &AggregatorSpec, state: &StateColumn, rows: &[u32]) -> Result<Column> {
+    Ok(match state {
         StateColumn::Long { values, valid } => {
             Column::Long { values: gather(values, rows), valid: gather_valid(valid, rows) }
+        }
+        StateColumn::Wide { values, valid } => {
+            let narrow = |row: &u32| i64::try_from(values[*row as usize]);
+            let values = rows.iter().map(narrow).collect::<Result<_, _>>().map_err(|_| {
+                ExecError::Invalid(format!(
+                    "aggregator '{}': the sum is beyond 64 bits: use doubleSum",
+                    spec.name
+                ))
+            })?;
+            Column::Long { values, valid: gather_valid(valid, rows) }
         }
         StateColumn::Double { values, valid, float } => {
             let (values, valid) = (gather(values, rows), gather_valid(valid, rows));
@@ -297,13 +323,13 @@ fn finalised(kind: &AggregatorKind, state: &StateColumn, rows: &[u32]) -> Column
         }
         StateColumn::Hll(_) | StateColumn::Theta(_) | StateColumn::Kll(_) => {
             let estimates = rows.iter().map(|&row| Some(estimate(state, row as usize)));
-            if is_whole(kind) {
+            if is_whole(&spec.kind) {
                 Column::of_longs(estimates.map(|e| e.map(|e| e.round() as i64)))
             } else {
                 Column::of_doubles(estimates)
             }
         }
-    }
+    })
 }
 
 fn is_whole(kind: &AggregatorKind) -> bool {
@@ -333,7 +359,7 @@ fn estimate(state: &StateColumn, row: usize) -> f64 {
         StateColumn::Hll(sketches) => of(&sketches[row]),
         StateColumn::Theta(sketches) => of(&sketches[row]),
         StateColumn::Kll(sketches) => of(&sketches[row]),
-        StateColumn::Long { .. } | StateColumn::Double { .. } => 0.0,
+        StateColumn::Long { .. } | StateColumn::Wide { .. } | StateColumn::Double { .. } => 0.0,
     }
 }
 

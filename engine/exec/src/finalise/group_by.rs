@@ -41,7 +41,7 @@ pub(crate) fn finalise(
     let offset = usize::try_from(limit.offset).unwrap_or(usize::MAX);
     rows.drain(..offset.min(rows.len()));
 
-    let fields = Fields::of_groups(query);
+    let fields = Fields::of_groups(query).stopped_by(&context.cancel);
     let table = Table::of(Frame::new(&fields, &partial, &rows))?;
     let times = rows.iter().map(|&row| partial.bucket_start_ms[row as usize]).collect();
     let as_arrays = query.base.context.result_as_array;
@@ -88,7 +88,7 @@ fn first_rows(
     sets: Option<Vec<u64>>,
     context: &ExecContext,
 ) -> Result<Vec<u32>> {
-    let fields = Fields::of_groups(query);
+    let fields = Fields::of_groups(query).stopped_by(&context.cancel);
     let all: Vec<u32> = (0..partial.group_count() as u32).collect();
     let count = limit.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
     let offset = usize::try_from(limit.offset).unwrap_or(usize::MAX);

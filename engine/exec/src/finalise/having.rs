@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use henge_expr::ExprValue;
+use henge_expr::{Budget, ExprValue};
 use henge_query::comparison::{Comparison, FilterRow, FilterValue, Leaf, RowPlan, Truth};
 use henge_query::{Filter, Having, Literal, RangeBound};
 use henge_types::ColumnType;
@@ -19,9 +19,11 @@ use crate::finalise::fields::Frame;
 pub(crate) fn keep_rows(having: &Having, frame: &mut Frame<'_>) -> Result<Vec<u32>> {
     require_fields(having, frame)?;
     let test = compile(having, frame);
+    let budget = frame.budget();
     let mut kept = Vec::new();
     for (at, &row) in frame.rows().iter().enumerate() {
-        if test.holds(at)? {
+        budget.renew();
+        if test.holds(&RowAt { row: at, budget: &budget })? {
             kept.push(row);
         }
     }
@@ -96,7 +98,7 @@ fn compile<'f>(having: &'f Having, frame: &'f Frame<'_>) -> Test<'f> {
 }
 
 impl Test<'_> {
-    fn holds(&self, row: usize) -> Result<bool> {
+    fn holds(&self, row: &RowAt<'_>) -> Result<bool> {
         Ok(match self {
             Self::Constant(value) => *value,
             Self::And(parts) => {
@@ -117,28 +119,35 @@ impl Test<'_> {
             }
             Self::Not(inner) => !inner.holds(row)?,
             Self::Compare(column, leaf) => {
-                leaf.of_values(&mut |see| visit(*column, row, see)) == Truth::True
+                leaf.of_values(&mut |see| visit(*column, row.row, see)) == Truth::True
             }
             Self::Filter(plan) => {
                 let truth = plan
-                    .truth(&RowAt(row))
-                    .map_err(|error| ExecError::Invalid(format!("having.filter: {error}")))?;
+                    .truth(row)
+                    .map_err(|error| ExecError::of_expression(&error, "having.filter: "))?;
                 truth == Truth::True
             }
         })
     }
 }
 
-/// A row of a frame by its position.
-struct RowAt(usize);
+/// A row of a frame by its position, and what expressions may take for it.
+struct RowAt<'b> {
+    row: usize,
+    budget: &'b Budget,
+}
 
-impl<'f> FilterRow<Option<&'f Column>> for RowAt {
+impl<'f> FilterRow<Option<&'f Column>> for RowAt<'_> {
     fn visit(&self, column: &Option<&'f Column>, see: &mut dyn FnMut(FilterValue<'_>) -> bool) {
-        visit(*column, self.0, see);
+        visit(*column, self.row, see);
     }
 
     fn expr_value(&self, column: &Option<&'f Column>) -> ExprValue {
-        column.map_or(ExprValue::Null, |column| column.expr_value(self.0))
+        column.map_or(ExprValue::Null, |column| column.expr_value(self.row))
+    }
+
+    fn budget(&self) -> Option<&Budget> {
+        Some(self.budget)
     }
 }
 

@@ -12,6 +12,9 @@ use crate::finalise::fields::Frame;
 use crate::finalise::json::constant_value;
 use crate::partial::StringKeys;
 
+/// Bytes of texts that one post-aggregation may give.
+const MAX_KEPT_BYTES: u64 = 256 << 20;
+
 /// The names of the fields that a post-aggregator reads.
 pub(crate) fn collect_inputs<'a>(post: &'a PostAggregator, names: &mut Vec<&'a str>) {
     match post {
@@ -124,15 +127,23 @@ fn expression_column(
         expression.identifiers().iter().map(|input| frame.find(input)).collect();
     let mut slots = vec![ExprValue::Null; inputs.len()];
     let mut values = Vec::with_capacity(frame.rows().len());
+    let (budget, mut kept_bytes) = (frame.budget(), 0);
     for row in 0..frame.rows().len() {
         for (slot, input) in slots.iter_mut().zip(&inputs) {
             *slot = input.map_or(ExprValue::Null, |input| input.expr_value(row));
         }
-        values.push(
-            expression.eval_slots(&slots).map_err(|error| {
-                ExecError::Invalid(format!("post-aggregation '{name}': {error}"))
-            })?,
-        );
+        budget.renew();
+        let value = expression.eval_within(&slots, &budget).map_err(|error| {
+            ExecError::of_expression(&error, &format!("post-aggregation '{name}': "))
+        })?;
+        kept_bytes += value.bytes();
+        if kept_bytes > MAX_KEPT_BYTES {
+            return Err(ExecError::ResourceLimit(format!(
+                "post-aggregation '{name}': its values are more than {MAX_KEPT_BYTES} bytes; make \
+                 shorter ones, or fewer with a limit"
+            )));
+        }
+        values.push(value);
     }
     Ok(Column::Mixed(values))
 }

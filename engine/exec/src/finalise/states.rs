@@ -19,6 +19,7 @@ pub(crate) fn push_identity(
         let is_valid = matches!(spec.kind, AggregatorKind::Count);
         match state {
             StateColumn::Long { values, valid } => push_flagged(values, valid, 0, is_valid),
+            StateColumn::Wide { values, valid } => push_flagged(values, valid, 0, is_valid),
             StateColumn::Double { values, valid, .. } => {
                 push_flagged(values, valid, 0.0, is_valid);
             }
@@ -53,7 +54,25 @@ pub(crate) fn append(to: &mut StateColumn, from: &StateColumn, rows: &[u32]) {
         let to = to.get_or_insert_with(|| vec![true; to_len]);
         to.extend(rows.iter().map(|&row| from.as_ref().is_none_or(|from| from[row as usize])));
     }
+    // A column that is no wider than it must be may meet one that is.
+    if let StateColumn::Wide { .. } = from {
+        widen(to);
+    }
     match (to, from) {
+        (
+            StateColumn::Wide { values, valid },
+            StateColumn::Wide { values: from_values, valid: from_valid },
+        ) => {
+            copy_valid(valid, values.len(), from_valid, rows);
+            copy(values, from_values, rows);
+        }
+        (
+            StateColumn::Wide { values, valid },
+            StateColumn::Long { values: from_values, valid: from_valid },
+        ) => {
+            copy_valid(valid, values.len(), from_valid, rows);
+            values.extend(rows.iter().map(|&row| i128::from(from_values[row as usize])));
+        }
         (
             StateColumn::Long { values, valid },
             StateColumn::Long { values: from_values, valid: from_valid },
@@ -75,10 +94,19 @@ pub(crate) fn append(to: &mut StateColumn, from: &StateColumn, rows: &[u32]) {
     }
 }
 
+/// Makes long sums wide.
+fn widen(states: &mut StateColumn) {
+    if let StateColumn::Long { values, valid } = states {
+        let values = values.iter().map(|value| i128::from(*value)).collect();
+        *states = StateColumn::Wide { values, valid: valid.take() };
+    }
+}
+
 /// A column of the same kind without groups.
 pub(crate) fn empty_like(state: &StateColumn) -> StateColumn {
     match state {
         StateColumn::Long { .. } => StateColumn::Long { values: Vec::new(), valid: None },
+        StateColumn::Wide { .. } => StateColumn::Wide { values: Vec::new(), valid: None },
         StateColumn::Double { float, .. } => {
             StateColumn::Double { values: Vec::new(), valid: None, float: *float }
         }

@@ -40,7 +40,8 @@ pub(crate) fn finalise(
     }
     let time_field = query.base.context.timestamp_result_field.as_deref();
     let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
-    let fields = Fields::new(time_field, &[], aggregations, posts, &query.base.context);
+    let fields = Fields::new(time_field, &[], aggregations, posts, &query.base.context)
+        .stopped_by(&context.cancel);
     let table = Table::of(Frame::new(&fields, &partial, &rows))?;
     let times = rows.iter().map(|&row| partial.bucket_start_ms[row as usize]).collect();
     Ok(TimeseriesResult { granularity: query.granularity.clone(), times, table })

@@ -38,7 +38,8 @@ pub(crate) fn finalise(
     }
     let dimensions = std::slice::from_ref(&query.dimension);
     let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
-    let fields = Fields::new(None, dimensions, aggregations, posts, &query.base.context);
+    let fields = Fields::new(None, dimensions, aggregations, posts, &query.base.context)
+        .stopped_by(&context.cancel);
     let metric = Metric::of(&query.metric);
     let all: Vec<u32> = (0..partial.group_count() as u32).collect();
     let mut order = RowOrder::new(&partial, false);

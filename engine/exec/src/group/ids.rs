@@ -51,6 +51,7 @@ pub(super) fn map_ids<'b>(
             Ok(constant.map_or(DimensionIds::Rows(ids), DimensionIds::Constant))
         }
         Loaded::Multi(lists) if multi => {
+            map.start_window();
             let mut builder = ListBuilder::new(ids, offsets);
             selection.try_for_each(|row| {
                 builder.start(row);

@@ -27,7 +27,11 @@ impl Function<'_> {
     fn value(&self, id: u32) -> Result<ExprValue> {
         let text = self.dictionary.get(id)?;
         Ok(match (&self.expression, self.output) {
-            (Some(expression), _) => expression.of_text(text.as_deref())?,
+            (Some(expression), _) => {
+                let value = expression.of_text(text.as_deref())?;
+                expression.keep(&value)?;
+                value
+            }
             (None, KeyType::Long) => text.as_deref().and_then(parse_text_long).into(),
             (None, _) => text.as_deref().and_then(parse_double).into(),
         })
@@ -58,6 +62,13 @@ impl<'a> Mapped<'a> {
         self.memo.memory_bytes() + self.values.memory_bytes()
     }
 
+    /// Begins a window of rows.
+    pub(super) fn start_window(&self) {
+        if let Some(expression) = &self.function.expression {
+            expression.start_window();
+        }
+    }
+
     #[inline]
     pub(super) fn id(&mut self, id: u32) -> Result<u32> {
         let Self { function, memo, values } = self;
@@ -71,6 +82,7 @@ impl<'a> Mapped<'a> {
         selection: Selection<'_>,
         ids: &mut [u32],
     ) -> Result<Option<u32>> {
+        self.start_window();
         let Self { function, memo, values } = self;
         let find = |_, id: u32| Ok(values.id_of(&function.value(id)?, function.output));
         match block {

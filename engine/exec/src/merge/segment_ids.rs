@@ -5,6 +5,7 @@ use henge_query::Query;
 use henge_segment::{NULL_ID, SegmentView};
 
 use crate::column::Columns;
+use crate::context::CancelFlag;
 use crate::error::Result;
 use crate::group::{dictionary_of, text_keys};
 use crate::partial::{KeyColumn, Partial};
@@ -21,7 +22,7 @@ pub(crate) fn text_of_ids(
         Query::GroupBy(query) => &query.dimensions,
         _ => &[],
     };
-    let columns = Columns::new(segment, &query.base().virtual_columns);
+    let columns = Columns::new(segment, &query.base().virtual_columns, &CancelFlag::default());
     for (dimension, keys) in dimensions.iter().zip(&mut groups.keys) {
         if let (Some(dictionary), KeyColumn::Long(ids)) =
             (dictionary_of(dimension, &columns)?, &keys)

@@ -9,8 +9,17 @@ use crate::partial::StateColumn;
 
 /// States of one aggregator that take in others.
 pub(super) enum MergedStates {
-    Long { numbers: Numbers<i64>, op: NumericOp },
-    Double { numbers: Numbers<f64>, op: NumericOp, float: bool },
+    Long {
+        numbers: Numbers<i64>,
+        op: NumericOp,
+    },
+    /// Sums of integers since one of them was beyond 64 bits.
+    Wide(Numbers<i128>),
+    Double {
+        numbers: Numbers<f64>,
+        op: NumericOp,
+        float: bool,
+    },
     Hll(Vec<Option<Box<HllSketch>>>),
     Theta(Vec<Option<Box<ThetaSketch>>>),
     Kll(Vec<Option<Box<KllSketch>>>),
@@ -61,6 +70,7 @@ impl MergedStates {
                 };
                 Self::Long { numbers: Numbers::new(identity), op }
             }
+            StateColumn::Wide { .. } => Self::Wide(Numbers::new(0)),
             StateColumn::Double { float, .. } => {
                 // NaN is the identity of minima and maxima that pass over NaN.
                 let identity = if op == NumericOp::Sum { 0.0 } else { f64::NAN };
@@ -78,6 +88,7 @@ impl MergedStates {
     pub(super) fn resize(&mut self, groups: usize) {
         match self {
             Self::Long { numbers, .. } => numbers.resize(groups),
+            Self::Wide(numbers) => numbers.resize(groups),
             Self::Double { numbers, .. } => numbers.resize(groups),
             Self::Hll(states) => states.resize_with(groups, || None),
             Self::Theta(states) => states.resize_with(groups, || None),
@@ -94,22 +105,32 @@ impl MergedStates {
         groups: &[u32],
         seen: &[bool],
     ) -> Result<()> {
+        if let StateColumn::Wide { .. } = states {
+            self.widen();
+        }
         match (self, states) {
+            (
+                states @ Self::Long { op: NumericOp::Sum, .. },
+                StateColumn::Long { values, valid },
+            ) => {
+                states.add_sums(&values, valid.as_deref(), groups, seen);
+                Ok(())
+            }
             (Self::Long { numbers, op }, StateColumn::Long { values: from, valid: ok }) => {
-                let mut overflow = false;
                 let ok = ok.as_deref();
                 match op {
-                    NumericOp::Sum => numbers.add(&from, ok, groups, seen, |state, value| {
-                        let (sum, over) = state.overflowing_add(value);
-                        overflow |= over;
-                        sum
-                    }),
-                    NumericOp::Min => numbers.add(&from, ok, groups, seen, i64::min),
                     NumericOp::Max => numbers.add(&from, ok, groups, seen, i64::max),
+                    _ => numbers.add(&from, ok, groups, seen, i64::min),
                 }
-                if overflow {
-                    return Err(beyond_64_bits(name));
-                }
+                Ok(())
+            }
+            (Self::Wide(numbers), StateColumn::Long { values: from, valid: ok }) => {
+                let from: Vec<i128> = from.into_iter().map(i128::from).collect();
+                numbers.add(&from, ok.as_deref(), groups, seen, i128::wrapping_add);
+                Ok(())
+            }
+            (Self::Wide(numbers), StateColumn::Wide { values: from, valid: ok }) => {
+                numbers.add(&from, ok.as_deref(), groups, seen, i128::wrapping_add);
                 Ok(())
             }
             (
@@ -140,6 +161,7 @@ impl MergedStates {
         }
         match self {
             Self::Long { numbers, .. } => numbers.values.len() * 8,
+            Self::Wide(numbers) => numbers.values.len() * 16,
             Self::Double { numbers, .. } => numbers.values.len() * 8,
             Self::Hll(states) => sketches(states),
             Self::Theta(states) => sketches(states),
@@ -157,6 +179,10 @@ impl MergedStates {
                 let (values, valid) = numbers.finish(groups);
                 StateColumn::Long { values, valid }
             }
+            Self::Wide(numbers) => {
+                let (values, valid) = numbers.finish(groups);
+                StateColumn::of_wide(values, valid)
+            }
             Self::Double { numbers, float, .. } => {
                 let (values, valid) = numbers.finish(groups);
                 StateColumn::Double { values, valid, float }
@@ -169,6 +195,37 @@ impl MergedStates {
 }
 
 impl MergedStates {
+    /// Adds sums of integers. When one wraps around, all are taken back and added wide.
+    fn add_sums(&mut self, from: &[i64], valid: Option<&[bool]>, groups: &[u32], seen: &[bool]) {
+        let Self::Long { numbers, .. } = self else { return };
+        let mut overflow = false;
+        numbers.add(from, valid, groups, seen, |state, value| {
+            let (sum, over) = state.overflowing_add(value);
+            overflow |= over;
+            sum
+        });
+        if !overflow {
+            return;
+        }
+        numbers.add(from, valid, groups, seen, i64::wrapping_sub);
+        self.widen();
+        if let Self::Wide(numbers) = self {
+            let from: Vec<i128> = from.iter().map(|value| i128::from(*value)).collect();
+            numbers.add(&from, valid, groups, seen, i128::wrapping_add);
+        }
+    }
+
+    /// Makes sums of integers wide.
+    fn widen(&mut self) {
+        if let Self::Long { numbers, op: NumericOp::Sum } = self {
+            *self = Self::Wide(Numbers {
+                values: numbers.values.iter().map(|value| i128::from(*value)).collect(),
+                identity: 0,
+                valid: numbers.valid.take(),
+            });
+        }
+    }
+
     /// Adds other states of the same groups. `seen` and `other_seen` tell the groups of each.
     pub(super) fn absorb(
         &mut self,
@@ -177,7 +234,7 @@ impl MergedStates {
         seen: &[bool],
         other_seen: &[bool],
     ) -> Result<()> {
-        match (self, other) {
+        match (&mut *self, other) {
             (Self::Long { numbers, op }, Self::Long { numbers: from, .. })
                 if from.valid.is_none() && numbers.valid.is_none() =>
             {
@@ -191,7 +248,11 @@ impl MergedStates {
                             overflow |= over;
                         });
                         if overflow {
-                            return Err(beyond_64_bits(name));
+                            let pairs = numbers.values.iter_mut().zip(&from.values);
+                            pairs.for_each(|(state, value)| *state = state.wrapping_sub(*value));
+                            let from = Self::Long { numbers: from, op: *op };
+                            self.widen();
+                            return self.absorb(name, from, seen, other_seen);
                         }
                     }
                     NumericOp::Min => pairs.for_each(|(state, value)| *state = *value.min(state)),
@@ -210,18 +271,14 @@ impl MergedStates {
                 }
                 Ok(())
             }
-            (states, other) => {
+            (_, other) => {
                 let groups: Vec<u32> =
                     (0..).zip(other_seen).filter(|(_, seen)| **seen).map(|(g, _)| g).collect();
                 let other = other.finish(&groups);
-                states.add(name, other, &groups, seen)
+                self.add(name, other, &groups, seen)
             }
         }
     }
-}
-
-fn beyond_64_bits(name: &str) -> ExecError {
-    ExecError::Invalid(format!("aggregator '{name}': the sum is beyond 64 bits: use doubleSum"))
 }
 
 impl<T: Copy> Numbers<T> {

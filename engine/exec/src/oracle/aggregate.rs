@@ -74,7 +74,7 @@ fn number(input: &AggregatorInput, base: &QueryBase, row: &OracleRow) -> Option<
         AggregatorInput::Expression(expression) => {
             let value = expression.eval(&|name: &str| match column(base, row, name).as_slice() {
                 [one] => one.expr(),
-                _ => henge_expr::ExprValue::Null,
+                several => several.iter().map(Cell::expr).collect::<Vec<_>>().into(),
             });
             let value = value.unwrap_or_default();
             vec![match value {
@@ -93,10 +93,17 @@ fn number(input: &AggregatorInput, base: &QueryBase, row: &OracleRow) -> Option<
 fn numeric(op: NumericOp, column_type: &ColumnType, cells: &[Cell]) -> Cell {
     if *column_type == ColumnType::Long {
         let longs = cells.iter().filter_map(Cell::long);
+        if op == NumericOp::Sum {
+            let sum = longs.map(i128::from).reduce(|a, b| a + b);
+            return match sum.map(i64::try_from) {
+                None => Cell::Null,
+                Some(Ok(sum)) => Cell::Long(sum),
+                Some(Err(_)) => Cell::Text(super::BEYOND_64_BITS.to_owned()),
+            };
+        }
         let folded = match op {
-            NumericOp::Sum => longs.reduce(i64::wrapping_add),
-            NumericOp::Min => longs.min(),
             NumericOp::Max => longs.max(),
+            _ => longs.min(),
         };
         return folded.map_or(Cell::Null, Cell::Long);
     }

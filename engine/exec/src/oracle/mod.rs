@@ -19,6 +19,9 @@ use henge_types::Value;
 
 pub use value::Cell;
 
+/// What stands for a sum for which a query must fail.
+pub const BEYOND_64_BITS: &str = "the sum is beyond 64 bits";
+
 /// One stored row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OracleRow {

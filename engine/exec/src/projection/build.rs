@@ -286,6 +286,11 @@ fn write_states(
             let data = ColumnData::Long { values: &values, nulls: nulls.as_deref() };
             writer.write_column(name, data)?;
         }
+        StateColumn::Wide { .. } => {
+            return Err(ExecError::Invalid(format!(
+                "aggregator '{name}': a sum is beyond 64 bits, which no stored column holds"
+            )));
+        }
         StateColumn::Double { values, valid, .. } => {
             let nulls = nulls(valid);
             let values: Vec<f64> = order.iter().map(|group| values[*group]).collect();

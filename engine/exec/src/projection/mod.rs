@@ -122,7 +122,9 @@ impl ProjectionPlan {
         let Partial::Grouped(mut grouped) = partial else { return partial };
         for &position in &self.counts {
             // A sum over no rows is null, their number is not.
-            if let Some(StateColumn::Long { valid, .. }) = grouped.states.get_mut(position) {
+            if let Some(StateColumn::Long { valid, .. } | StateColumn::Wide { valid, .. }) =
+                grouped.states.get_mut(position)
+            {
                 *valid = None;
             }
         }

@@ -20,7 +20,7 @@ pub(crate) fn run(
     view: &dyn SegmentView,
     context: &ExecContext,
 ) -> Result<RowsPartial> {
-    let columns = Columns::new(view, &query.base.virtual_columns);
+    let columns = Columns::new(view, &query.base.virtual_columns, &context.cancel);
     let mut builders = column_names(query, view)
         .iter()
         .map(|name| ColumnBuilder::new(name, &columns))
@@ -85,7 +85,7 @@ fn run_unordered(
     builders: &mut [ColumnBuilder<'_>],
 ) -> Result<Option<Read>> {
     let cap = row_cap(query);
-    let mut selected = SelectedRows::new(&query.base, view)?;
+    let mut selected = SelectedRows::new(&query.base, view, &context.cancel)?;
     let mut row_count = 0;
     for block in 0..view.block_count() {
         if row_count >= cap {
@@ -160,7 +160,7 @@ fn best_rows(
         return Ok(Vec::new());
     }
     let descending = order == ScanOrder::Descending;
-    let mut selected = SelectedRows::new(&query.base, view)?;
+    let mut selected = SelectedRows::new(&query.base, view, &context.cancel)?;
     let Some(time) = time_column(view)? else { return Ok(Vec::new()) };
     let mut scratch = Vec::new();
     let mut best: Vec<(i64, u32)> = Vec::new();

@@ -25,7 +25,7 @@ pub(crate) fn run(
     let data_start_ms = data_start(query, view);
     let mut hits = Vec::new();
     let dimensions = searched_dimensions(query, view);
-    let columns = Columns::new(view, &query.base.virtual_columns);
+    let columns = Columns::new(view, &query.base.virtual_columns, &context.cancel);
     let whole_bucket = whole_segment_bucket(query, view);
     let mut counters = Vec::new();
     for dimension in &dimensions {
@@ -54,7 +54,7 @@ fn count_by_reading(
     context: &ExecContext,
     counters: &mut [DimensionCounter<'_>],
 ) -> Result<()> {
-    let mut selected = SelectedRows::new(&query.base, view)?;
+    let mut selected = SelectedRows::new(&query.base, view, &context.cancel)?;
     let mut buckets = Buckets::new(&query.granularity, view)?;
     for block in 0..view.block_count() {
         context.cancel.check()?;

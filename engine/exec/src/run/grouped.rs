@@ -105,7 +105,7 @@ pub(super) fn run(
     blocks: &mut Blocks<'_>,
     ctx: &ExecContext,
 ) -> Result<Partial> {
-    let mut selector = SelectedRows::new(query.base, view)?;
+    let mut selector = SelectedRows::new(query.base, view, &ctx.cancel)?;
     let data_range_ms = if query.needs_data_range {
         data_ranges(query.base, view)
     } else {
@@ -178,8 +178,8 @@ impl<'a> GroupedRun<'a> {
         expected_rows: usize,
         ctx: &ExecContext,
     ) -> Result<Self> {
-        let columns =
-            Columns::new(view, &query.base.virtual_columns).on_node(ctx.dictionaries.as_ref());
+        let columns = Columns::new(view, &query.base.virtual_columns, &ctx.cancel)
+            .on_node(ctx.dictionaries.as_ref());
         let mut set = ColumnSet::default();
         let all_start = query.base.intervals.first().map_or(0, |interval| interval.start_ms);
         let buckets = Buckets::new(query.granularity, all_start, ctx.max_buckets);

@@ -9,6 +9,7 @@ use henge_segment::{
 use henge_types::{Interval, TIME_COLUMN};
 
 use crate::column::Columns;
+use crate::context::CancelFlag;
 use crate::error::Result;
 use crate::filter::{BlockBits, CompiledFilter, RowSet, Selection};
 
@@ -49,8 +50,13 @@ pub(crate) fn time_column(view: &dyn SegmentView) -> Result<Option<&dyn NumericC
 }
 
 impl<'a> SelectedRows<'a> {
-    pub(crate) fn new(base: &'a QueryBase, view: &'a dyn SegmentView) -> Result<Self> {
-        let columns = Columns::new(view, &base.virtual_columns);
+    /// `cancel` stops the evaluation of the filter's expressions.
+    pub(crate) fn new(
+        base: &'a QueryBase,
+        view: &'a dyn SegmentView,
+        cancel: &CancelFlag,
+    ) -> Result<Self> {
+        let columns = Columns::new(view, &base.virtual_columns, cancel);
         let filter = CompiledFilter::new(base.filter.as_ref(), &columns)?;
         let time = time_column(view)?;
         let rows = match time {

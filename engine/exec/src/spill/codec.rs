@@ -74,6 +74,7 @@ fn keys_fit(keys: &KeyColumn, count: usize) -> bool {
 fn state_count(states: &StateColumn) -> usize {
     match states {
         StateColumn::Long { values, .. } => values.len(),
+        StateColumn::Wide { values, .. } => values.len(),
         StateColumn::Double { values, .. } => values.len(),
         StateColumn::Hll(states) => states.len(),
         StateColumn::Theta(states) => states.len(),
@@ -138,6 +139,11 @@ fn write_states(out: &mut Writer, states: &StateColumn) {
             out.flags(valid.as_deref());
             out.byte(u8::from(*float));
         }
+        StateColumn::Wide { values, valid } => {
+            out.byte(5);
+            out.list(values, |out, value| out.0.extend_from_slice(&value.to_le_bytes()));
+            out.flags(valid.as_deref());
+        }
         StateColumn::Hll(states) => sketches(out, 2, states),
         StateColumn::Theta(states) => sketches(out, 3, states),
         StateColumn::Kll(states) => sketches(out, 4, states),
@@ -158,6 +164,10 @@ fn read_states(reader: &mut Reader<'_>) -> Result<StateColumn> {
             values: reader.list(Reader::double)?,
             valid: reader.flags()?,
             float: reader.byte()? == 1,
+        },
+        5 => StateColumn::Wide {
+            values: reader.list(|reader| Ok(i128::from_le_bytes(reader.array()?)))?,
+            valid: reader.flags()?,
         },
         2 => StateColumn::Hll(sketches::<HllSketch>(reader)?),
         3 => StateColumn::Theta(sketches::<ThetaSketch>(reader)?),
@@ -280,6 +290,7 @@ mod tests {
             ],
             states: vec![
                 StateColumn::Long { values: vec![1, i64::MAX], valid: None },
+                StateColumn::Wide { values: vec![-1, 1 << 70], valid: Some(vec![true, false]) },
                 StateColumn::Double {
                     values: vec![0.1, 2.0],
                     valid: Some(vec![true, false]),

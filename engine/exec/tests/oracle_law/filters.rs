@@ -151,6 +151,10 @@ fn by_pattern() -> BoxedStrategy<Value> {
         |(column, pattern)| json!({"type": "regex", "dimension": column, "pattern": pattern}),
     );
     let expression = select(vec![
+        "scalar_in_array(m, array('a', '10'))",
+        "m == 'a' && scalar_in_array('5', array('5'))",
+        "array_contains(m, s)",
+        "array_length(upper(m)) > 1",
         "l > 3",
         "s == 'a'",
         "lm + 1 == 2",

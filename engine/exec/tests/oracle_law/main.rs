@@ -12,7 +12,7 @@ mod queries;
 
 use std::sync::Arc;
 
-use henge_exec::oracle::{OracleRow, answer_segments};
+use henge_exec::oracle::{BEYOND_64_BITS, OracleRow, answer_segments};
 use henge_exec::{
     ExecContext, Grouping, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Tuning,
     Worker, finalise, merge, run,
@@ -186,8 +186,15 @@ fn check(
     let expected = answer_segments(&parsed, &rows);
     let views = visible(&parsed, &views, &cuts);
     for tuning in &TUNINGS {
-        let actual = execute(&parsed, &views, merging, tuning)
-            .map_err(|error| TestCaseError::fail(format!("{error}\nquery {query}")))?;
+        let actual = match execute(&parsed, &views, merging, tuning) {
+            Ok(_) if expected.to_string().contains(BEYOND_64_BITS) => {
+                return Err(TestCaseError::fail(format!("no error\nquery {query}")));
+            }
+            Ok(actual) => actual,
+            // Also for groups that are not shown, if they are looked at.
+            Err(error) if error.contains(BEYOND_64_BITS) && sums_largest(query) => continue,
+            Err(error) => return Err(TestCaseError::fail(format!("{error}\nquery {query}"))),
+        };
         compare::same_answer(&parsed, &expected, &actual).map_err(|difference| {
             TestCaseError::fail(format!(
                 "{difference}\nquery {query}\n{tuning:?} {cuts:?}\nexpected {expected}\nactual {actual}"
@@ -195,6 +202,12 @@ fn check(
         })?;
     }
     Ok(())
+}
+
+/// True when longs are summed that are as large as they may be.
+fn sums_largest(query: &serde_json::Value) -> bool {
+    let text = query["aggregations"].to_string();
+    text.contains("longSum") && text.contains("\"fieldName\":\"l\"")
 }
 
 /// How partials come together, and where time is cut.

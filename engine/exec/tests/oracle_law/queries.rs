@@ -109,8 +109,9 @@ pub(crate) fn group_by() -> impl Strategy<Value = Value> {
 }
 
 pub(crate) fn scan() -> impl Strategy<Value = Value> {
-    let columns = vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "h", "p", "q", "absent"];
-    let columns = subsequence(columns, 0..=13).prop_shuffle();
+    let columns =
+        vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "h", "p", "q", "al", "an", "absent"];
+    let columns = subsequence(columns, 0..=15).prop_shuffle();
     let order = select(vec!["none", "ascending", "descending"]);
     let format = select(vec!["list", "compactedList"]);
     let cut = (prop::option::of(1_u64..30), 0_u64..4, 1_u64..9);
@@ -197,6 +198,8 @@ fn base() -> impl Strategy<Value = Value> {
                 {"type": "expression", "name": "w", "expression": "lm * 2 + nvl(strlen(s), 7)", "outputType": "LONG"},
                 {"type": "expression", "name": "h", "expression": HOUR, "outputType": "LONG"},
                 {"type": "expression", "name": "p", "expression": TEXT_AND_TIME, "outputType": "STRING"},
+                {"type": "expression", "name": "al", "expression": "if(scalar_in_array(m, array('a', '10')), concat(m, s), s)", "outputType": "STRING"},
+                {"type": "expression", "name": "an", "expression": "array_length(upper(m)) + strlen(s)", "outputType": "LONG"},
                 {"type": "expression", "name": "q", "expression": "case_searched(h > 12, concat(p, lm), d < 0, s)"},
             ],
             "context": {"useBlockStatistics": statistics},
@@ -231,6 +234,8 @@ fn all_dimensions() -> Vec<Value> {
         spec("h", "dh", "LONG"),
         spec("p", "dp", "STRING"),
         spec("q", "dq", "STRING"),
+        spec("al", "dal", "STRING"),
+        spec("an", "dan", "LONG"),
         spec("__time", "dt", "LONG"),
         spec("absent", "da", "STRING"),
     ]
@@ -290,13 +295,15 @@ fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {
     );
     let float = (select(vec!["floatSum", "floatMin", "floatMax"]), select(vec!["fm", "dm"]));
     let simple = prop_oneof![3 => long, 3 => double, 2 => float];
-    let simple = simple.prop_map(|(kind, field)| {
-        // Sums of the largest longs would overflow.
-        let field = if kind == "longSum" && field == "l" { "lm" } else { field };
-        json!({"type": kind, "name": "x", "fieldName": field})
-    });
-    let expression = select(vec!["dm * 2 + nvl(lm, 3)", "lm - 1", "if(s == 'a', lm, null)"])
-        .prop_map(|text| json!({"type": "doubleSum", "name": "x", "expression": text}));
+    let simple =
+        simple.prop_map(|(kind, field)| json!({"type": kind, "name": "x", "fieldName": field}));
+    let expression = select(vec![
+        "dm * 2 + nvl(lm, 3)",
+        "lm - 1",
+        "if(s == 'a', lm, null)",
+        "lm + array_length(m)",
+    ])
+    .prop_map(|text| json!({"type": "doubleSum", "name": "x", "expression": text}));
     let plain =
         prop_oneof![4 => simple, 1 => expression, 1 => Just(json!({"type": "count", "name": "x"}))];
     let filtered = (plain.clone(), filter()).prop_map(|(aggregator, filter)| {

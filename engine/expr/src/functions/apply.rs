@@ -2,9 +2,9 @@
 
 use crate::MAX_RESULT_BYTES;
 use crate::error::{ExprError, Result};
-use crate::node::{Node, Scope};
-use crate::types::unify_array;
-use crate::value::ExprValue;
+use crate::node::{Lambda, Node, Scope};
+use crate::types::array_result;
+use crate::value::{ELEMENT_BYTES, ExprValue};
 
 /// Which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,11 @@ impl Apply {
         }
     }
 
+    /// The argument that a fold begins with.
+    pub(crate) fn start(self, arguments: usize) -> Option<usize> {
+        matches!(self, Self::Fold | Self::CartesianFold).then(|| arguments.saturating_sub(1))
+    }
+
     /// Checks that the lambda's parameters meet the arguments: one each.
     pub(crate) fn check(self, parameters: usize, arguments: usize) -> Result<()> {
         let fits = match self {
@@ -60,13 +65,14 @@ impl Apply {
     /// Evaluates; a null array gives null (`any` and `all`: 0).
     pub(crate) fn eval(
         self,
-        body: &Node,
+        lambda: &Lambda,
         arguments: &[Node],
         scope: &Scope<'_>,
     ) -> Result<ExprValue> {
         let values = arguments.iter().map(|a| a.eval(scope)).collect::<Result<Vec<_>>>()?;
         let call = |locals: &[ExprValue]| {
-            body.eval(&Scope { slots: scope.slots, locals, parent: Some(scope) })
+            scope.budget.step(lambda.steps)?;
+            lambda.body.eval(&Scope { locals, parent: Some(scope), ..*scope })
         };
         match self {
             Self::Fold => fold(&values[..1], values[1].clone(), call),
@@ -89,10 +95,14 @@ impl Apply {
             return Ok(if decides { ExprValue::of_bool(false) } else { ExprValue::Null });
         };
         let mut kept = Vec::new();
+        let mut grown = Growth::of(self.name());
         for item in items {
             let result = call(std::slice::from_ref(item))?;
             match self {
-                Self::Map => kept.push(result),
+                Self::Map => {
+                    grown.by(&result)?;
+                    kept.push(result);
+                }
                 Self::Filter if result.is_true() => kept.push(item.clone()),
                 Self::Any if result.is_true() => return Ok(ExprValue::of_bool(true)),
                 Self::All if !result.is_true() => return Ok(ExprValue::of_bool(false)),
@@ -101,7 +111,7 @@ impl Apply {
         }
         Ok(match self {
             Self::Any | Self::All => ExprValue::of_bool(self == Self::All),
-            Self::Map => unify_array(kept),
+            Self::Map => array_result("map", kept)?,
             _ => kept.into(),
         })
     }
@@ -112,11 +122,34 @@ fn cartesian_map(
     call: impl Fn(&[ExprValue]) -> Result<ExprValue>,
 ) -> Result<ExprValue> {
     let mut results = Vec::new();
+    let mut grown = Growth::of("cartesian_map");
     let complete = for_each_combination("cartesian_map", arrays, |locals| {
-        results.push(call(locals)?);
+        let result = call(locals)?;
+        grown.by(&result)?;
+        results.push(result);
         Ok(())
     })?;
-    Ok(if complete { unify_array(results) } else { ExprValue::Null })
+    if complete { array_result("cartesian_map", results) } else { Ok(ExprValue::Null) }
+}
+
+/// The bytes of an array while it is made.
+struct Growth {
+    function: &'static str,
+    bytes: u64,
+}
+
+impl Growth {
+    fn of(function: &'static str) -> Self {
+        Self { function, bytes: 0 }
+    }
+
+    fn by(&mut self, element: &ExprValue) -> Result<()> {
+        self.bytes += ELEMENT_BYTES + element.bytes();
+        if self.bytes <= MAX_RESULT_BYTES as u64 {
+            return Ok(());
+        }
+        Err(ExprError::ResultTooLarge { function: self.function, limit: MAX_RESULT_BYTES })
+    }
 }
 
 /// Folds over every combination of elements; the accumulator is the lambda's last parameter.

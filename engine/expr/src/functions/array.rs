@@ -2,38 +2,37 @@
 
 use regex::Regex;
 
-use super::{Function, LONG, Returns, STRING, STRING_ARRAY, plain, prepared};
+use super::{
+    Arrays, COMPILE_STEPS, Function, LONG, Returns, STRING, STRING_ARRAY, metered, plain, prepared,
+};
 use crate::MAX_RESULT_BYTES;
+use crate::budget::Budget;
 use crate::error::{ExprError, Result};
 use crate::node::Callable;
 use crate::operators::not_distinct;
-use crate::types::{as_index, cast, type_of, unify_array};
-use crate::value::ExprValue;
+use crate::types::{array_result, as_index, cast, check_array, type_of};
+use crate::value::{ELEMENT_BYTES, ExprValue};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    plain("array", 0, usize::MAX, Returns::FirstAsArray, |a| Ok(unify_array(a.to_vec()))),
-    plain("array_length", 1, 1, LONG, |a| Ok(a[0].elements().map(|x| x.len() as i64).into())),
-    plain("array_offset", 2, 2, Returns::FirstElement, |a| Ok(at(a, 0))),
-    plain("array_ordinal", 2, 2, Returns::FirstElement, |a| Ok(at(a, 1))),
-    plain("array_offset_of", 2, 2, LONG, |a| Ok(position(a, 0))),
-    plain("array_ordinal_of", 2, 2, LONG, |a| Ok(position(a, 1))),
-    plain("array_contains", 2, 2, LONG, contains),
-    plain("array_overlap", 2, 2, LONG, overlap),
-    plain("array_append", 2, 2, Returns::First, |a| append(&a[0], &a[1])),
-    plain("array_prepend", 2, 2, Returns::First, |a| {
-        Ok(a[1].elements().map_or(ExprValue::Null, |items| {
-            let mut all = vec![like_elements(items, &a[0])];
-            all.extend_from_slice(items);
-            all.into()
-        }))
-    }),
+    plain("array", 0, usize::MAX, Returns::FirstAsArray, |a| array_result("array", a.to_vec())),
+    plain("array_length", 1, 1, LONG, |a| Ok(a[0].elements().map(|x| x.len() as i64).into()))
+        .over(Arrays::First),
+    plain("array_offset", 2, 2, Returns::FirstElement, |a| Ok(at(a, 0))).over(Arrays::First),
+    plain("array_ordinal", 2, 2, Returns::FirstElement, |a| Ok(at(a, 1))).over(Arrays::First),
+    plain("array_offset_of", 2, 2, LONG, |a| Ok(position(a, 0))).over(Arrays::First),
+    plain("array_ordinal_of", 2, 2, LONG, |a| Ok(position(a, 1))).over(Arrays::First),
+    metered("array_contains", 2, 2, LONG, contains).over(Arrays::All),
+    metered("array_overlap", 2, 2, LONG, overlap).over(Arrays::All),
+    plain("array_append", 2, 2, Returns::First, |a| append(&a[0], &a[1])).over(Arrays::First),
+    plain("array_prepend", 2, 2, Returns::First, |a| prepend(&a[0], &a[1])).over(Arrays::Second),
     plain("array_concat", 2, 2, Returns::FirstAsArray, |a| {
-        Ok(joined(a).map(ExprValue::from).unwrap_or_default())
-    }),
-    plain("array_set_add", 2, 2, Returns::First, |a| Ok(set_add(a))),
-    plain("array_set_add_all", 2, 2, Returns::First, |a| Ok(set_add(a))),
-    plain("array_slice", 2, 3, Returns::First, slice),
-    plain("array_to_string", 2, 2, STRING, to_string),
+        joined(a).map_or(Ok(ExprValue::Null), |items| checked(items, "array_concat"))
+    })
+    .over(Arrays::All),
+    plain("array_set_add", 2, 2, Returns::First, set_add).over(Arrays::First),
+    plain("array_set_add_all", 2, 2, Returns::First, set_add).over(Arrays::All),
+    plain("array_slice", 2, 3, Returns::First, slice).over(Arrays::First),
+    plain("array_to_string", 2, 2, STRING, to_string).over(Arrays::First),
     prepared("string_to_array", 2, 2, STRING_ARRAY, prepare_split),
 ];
 
@@ -59,29 +58,46 @@ fn position(arguments: &[ExprValue], first: i64) -> ExprValue {
     found.map(|index| index as i64 + first).into()
 }
 
+/// Takes the steps of comparing all elements of two arrays with each other.
+pub(super) fn compare_all(
+    items: &[ExprValue],
+    wanted: &[ExprValue],
+    budget: &Budget,
+) -> Result<()> {
+    let text: u64 = items.iter().map(|item| 1 + item.bytes() / 16).sum();
+    budget.step(text.saturating_mul(wanted.len() as u64))
+}
+
 /// True when the array holds the value, or all values of an array.
-fn contains(arguments: &[ExprValue]) -> Result<ExprValue> {
+fn contains(arguments: &[ExprValue], budget: &Budget) -> Result<ExprValue> {
     let Some(items) = arguments[0].elements() else { return Ok(ExprValue::Null) };
     let wanted = match &arguments[1] {
         ExprValue::Array(wanted) => wanted.as_ref(),
         scalar => std::slice::from_ref(scalar),
     };
+    compare_all(items, wanted, budget)?;
     let holds = |value: &ExprValue| items.iter().any(|item| not_distinct(item, value));
     Ok(wanted.iter().all(holds).into())
 }
 
-fn overlap(arguments: &[ExprValue]) -> Result<ExprValue> {
+fn overlap(arguments: &[ExprValue], budget: &Budget) -> Result<ExprValue> {
     let Some(items) = arguments[0].elements() else { return Ok(ExprValue::Null) };
     let wanted = arguments[1].elements().unwrap_or_default();
+    compare_all(items, wanted, budget)?;
     let shared = items.iter().any(|item| wanted.iter().any(|value| not_distinct(item, value)));
     Ok(shared.into())
 }
 
 fn checked(items: Vec<ExprValue>, function: &'static str) -> Result<ExprValue> {
-    if items.len() > MAX_RESULT_BYTES / 16 {
-        return Err(ExprError::ResultTooLarge { function, limit: MAX_RESULT_BYTES });
-    }
+    check_array(function, &items)?;
     Ok(items.into())
+}
+
+fn prepend(value: &ExprValue, array: &ExprValue) -> Result<ExprValue> {
+    let Some(items) = array.elements() else { return Ok(ExprValue::Null) };
+    let mut all = vec![like_elements(items, value)];
+    all.extend_from_slice(items);
+    checked(all, "array_prepend")
 }
 
 fn append(array: &ExprValue, value: &ExprValue) -> Result<ExprValue> {
@@ -101,14 +117,14 @@ fn joined(arguments: &[ExprValue]) -> Option<Vec<ExprValue>> {
 }
 
 /// The sorted distinct elements of both arguments, null first.
-fn set_add(arguments: &[ExprValue]) -> ExprValue {
-    let Some(mut all) = joined(arguments) else { return ExprValue::Null };
+fn set_add(arguments: &[ExprValue]) -> Result<ExprValue> {
+    let Some(mut all) = joined(arguments) else { return Ok(ExprValue::Null) };
     if arguments[1].is_null() {
         all.push(ExprValue::Null);
     }
     all.sort_by(total_order);
     all.dedup_by(|a, b| not_distinct(a, b));
-    all.into()
+    checked(all, "array_set_add")
 }
 
 /// A total order of values of one type; NaN last.
@@ -144,7 +160,7 @@ fn slice(arguments: &[ExprValue]) -> Result<ExprValue> {
     }
     let mut kept = items[start..end.min(items.len())].to_vec();
     kept.resize(end - start, ExprValue::Null);
-    Ok(kept.into())
+    checked(kept, "array_slice")
 }
 
 fn to_string(arguments: &[ExprValue]) -> Result<ExprValue> {
@@ -181,8 +197,10 @@ fn delimiter(text: &str) -> Result<Delimiter> {
     })
 }
 
-fn split(value: &ExprValue, delimiter: &Delimiter) -> ExprValue {
-    let Some(text) = value.as_text() else { return ExprValue::Null };
+fn split(value: &ExprValue, delimiter: &Delimiter, budget: &Budget) -> Result<ExprValue> {
+    let Some(text) = value.as_text() else { return Ok(ExprValue::Null) };
+    // Each part is a text of its own.
+    budget.reserve(ELEMENT_BYTES * text.len() as u64)?;
     let parts: Vec<ExprValue> = match delimiter {
         Delimiter::Text(delimiter) if delimiter.is_empty() => {
             text.chars().map(|c| ExprValue::from(c.to_string())).collect()
@@ -190,16 +208,19 @@ fn split(value: &ExprValue, delimiter: &Delimiter) -> ExprValue {
         Delimiter::Text(delimiter) => text.split(delimiter.as_str()).map(ExprValue::from).collect(),
         Delimiter::Pattern(pattern) => pattern.split(&text).map(ExprValue::from).collect(),
     };
-    parts.into()
+    checked(parts, "string_to_array")
 }
 
 fn prepare_split(literals: &[Option<&ExprValue>]) -> Result<Callable> {
     if let Some(Some(text)) = literals[1].map(ExprValue::as_text) {
         let known = delimiter(&text)?;
-        return Ok(Box::new(move |arguments| Ok(split(&arguments[0], &known))));
+        return Ok(Box::new(move |arguments, budget| split(&arguments[0], &known, budget)));
     }
-    Ok(Box::new(|arguments| match arguments[1].as_text() {
-        Some(text) => Ok(split(&arguments[0], &delimiter(&text)?)),
+    Ok(Box::new(|arguments, budget| match arguments[1].as_text() {
+        Some(text) => {
+            budget.step(COMPILE_STEPS)?;
+            split(&arguments[0], &delimiter(&text)?, budget)
+        }
         None => Ok(ExprValue::Null),
     }))
 }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Function, LONG, Returns, argument, plain, prepared};
+use super::{Arrays, Function, LONG, Returns, argument, plain, prepared};
+use crate::budget::Budget;
 use crate::error::{ExprError, Result};
 use crate::like::LikePattern;
 use crate::node::Callable;
@@ -24,7 +25,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("isdistinctfrom", 2, 2, LONG, |a| Ok((!not_distinct(&a[0], &a[1])).into())),
     plain("notdistinctfrom", 2, 2, LONG, |a| Ok(not_distinct(&a[0], &a[1]).into())),
     prepared("like", 2, 3, LONG, prepare_like),
-    prepared("scalar_in_array", 2, 2, LONG, prepare_scalar_in_array),
+    prepared("scalar_in_array", 2, 2, LONG, prepare_scalar_in_array).over(Arrays::Second),
 ];
 
 fn prepare_cast(literals: &[Option<&ExprValue>]) -> Result<Callable> {
@@ -36,7 +37,7 @@ fn prepare_cast(literals: &[Option<&ExprValue>]) -> Result<Callable> {
             format!("unknown type '{name}': use LONG, DOUBLE, STRING or ARRAY<..> of those");
         return Err(ExprError::argument("cast", message));
     };
-    Ok(Box::new(move |arguments| Ok(cast(&arguments[0], target))))
+    Ok(Box::new(move |arguments, _| Ok(cast(&arguments[0], target))))
 }
 
 fn prepare_like(literals: &[Option<&ExprValue>]) -> Result<Callable> {
@@ -44,13 +45,13 @@ fn prepare_like(literals: &[Option<&ExprValue>]) -> Result<Callable> {
         (Some(pattern), None) => like_pattern(pattern, &ExprValue::Null)?,
         (Some(pattern), Some(Some(escape))) => like_pattern(pattern, escape)?,
         _ => {
-            return Ok(Box::new(|arguments| {
+            return Ok(Box::new(|arguments, budget| {
                 let pattern = like_pattern(&arguments[1], argument(arguments, 2))?;
-                Ok(like(&arguments[0], pattern.as_ref()))
+                like(&arguments[0], pattern.as_ref(), budget)
             }));
         }
     };
-    Ok(Box::new(move |arguments| Ok(like(&arguments[0], compiled.as_ref()))))
+    Ok(Box::new(move |arguments, budget| like(&arguments[0], compiled.as_ref(), budget)))
 }
 
 fn like_pattern(pattern: &ExprValue, escape: &ExprValue) -> Result<Option<LikePattern>> {
@@ -68,10 +69,13 @@ fn like_pattern(pattern: &ExprValue, escape: &ExprValue) -> Result<Option<LikePa
     Ok(pattern.as_text().map(|text| LikePattern::new(&text, escape)))
 }
 
-fn like(value: &ExprValue, pattern: Option<&LikePattern>) -> ExprValue {
+fn like(value: &ExprValue, pattern: Option<&LikePattern>, budget: &Budget) -> Result<ExprValue> {
     match (value.as_text(), pattern) {
-        (Some(text), Some(pattern)) => pattern.matches(&text).into(),
-        _ => ExprValue::Null,
+        (Some(text), Some(pattern)) => {
+            budget.step(pattern.worst_steps(&text))?;
+            Ok(pattern.matches(&text).into())
+        }
+        _ => Ok(ExprValue::Null),
     }
 }
 
@@ -131,11 +135,11 @@ fn prepare_scalar_in_array(literals: &[Option<&ExprValue>]) -> Result<Callable> 
     match literals[1] {
         Some(array) => {
             let Some(set) = array.elements().map(Membership::new) else {
-                return Ok(Box::new(|_| Ok(ExprValue::Null)));
+                return Ok(Box::new(|_, _| Ok(ExprValue::Null)));
             };
-            Ok(Box::new(move |arguments| Ok(set.test(&arguments[0]))))
+            Ok(Box::new(move |arguments, _| Ok(set.test(&arguments[0]))))
         }
-        None => Ok(Box::new(|arguments| {
+        None => Ok(Box::new(|arguments, _| {
             let set = arguments[1].elements().map(Membership::new);
             Ok(set.map_or(ExprValue::Null, |set| set.test(&arguments[0])))
         })),

@@ -15,6 +15,8 @@ pub(crate) mod apply;
 
 pub(crate) use time::{clock_unit, fixed_shift_ms, time_buckets};
 
+use crate::ast::Ast;
+use crate::budget::Budget;
 use crate::error::{ExprError, Result};
 use crate::node::Callable;
 use crate::types::ExprType;
@@ -32,6 +34,40 @@ pub(crate) struct Function {
     pub(crate) returns: Returns,
     /// How to make it.
     pub(crate) build: Build,
+    /// Which arguments are arrays as a whole. A list elsewhere is read value by value.
+    pub(crate) arrays: Arrays,
+}
+
+/// Which arguments of a function are arrays as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrays {
+    /// None: all are scalars.
+    No,
+    /// The first.
+    First,
+    /// The second.
+    Second,
+    /// All.
+    All,
+}
+
+impl Arrays {
+    /// True when the argument at a position is an array.
+    pub(crate) fn holds(self, position: usize) -> bool {
+        match self {
+            Self::No => false,
+            Self::First => position == 0,
+            Self::Second => position == 1,
+            Self::All => true,
+        }
+    }
+}
+
+impl Function {
+    /// The function with some arguments being arrays.
+    const fn over(self, arrays: Arrays) -> Self {
+        Self { arrays, ..self }
+    }
 }
 
 /// How the type of a result follows from the arguments.
@@ -53,14 +89,22 @@ pub(crate) enum Returns {
     Named,
 }
 
+/// Steps that compiling a pattern counts as.
+const COMPILE_STEPS: u64 = 20_000;
+
 /// A plain function of its arguments.
 pub(crate) type Plain = fn(&[ExprValue]) -> Result<ExprValue>;
+
+/// A function that takes of the budget itself.
+pub(crate) type Metered = fn(&[ExprValue], &Budget) -> Result<ExprValue>;
 
 /// How a call is made executable.
 #[derive(Clone, Copy)]
 pub(crate) enum Build {
     /// Nothing to prepare.
     Plain(Plain),
+    /// As `Plain`, taking more of the budget than its arguments and its result have bytes.
+    Metered(Metered),
     /// Sees the constant arguments once (`None` where an argument varies).
     Prepared(fn(&[Option<&ExprValue>]) -> Result<Callable>),
 }
@@ -77,7 +121,17 @@ const fn plain(
     returns: Returns,
     function: Plain,
 ) -> Function {
-    Function { name, min, max, returns, build: Build::Plain(function) }
+    Function { name, min, max, returns, build: Build::Plain(function), arrays: Arrays::No }
+}
+
+const fn metered(
+    name: &'static str,
+    min: usize,
+    max: usize,
+    returns: Returns,
+    function: Metered,
+) -> Function {
+    Function { name, min, max, returns, build: Build::Metered(function), arrays: Arrays::No }
 }
 
 const fn prepared(
@@ -87,7 +141,7 @@ const fn prepared(
     returns: Returns,
     prepare: fn(&[Option<&ExprValue>]) -> Result<Callable>,
 ) -> Function {
-    Function { name, min, max, returns, build: Build::Prepared(prepare) }
+    Function { name, min, max, returns, build: Build::Prepared(prepare), arrays: Arrays::No }
 }
 
 /// Finds a function by its name in lower case.
@@ -109,10 +163,18 @@ pub(crate) fn find(name: &str) -> Option<&'static Function> {
     .find(|function| function.name == name)
 }
 
-/// True for functions that work on a whole array.
-pub(crate) fn takes_arrays(name: &str) -> bool {
-    let mut tables = [array::FUNCTIONS, multi_value::FUNCTIONS].into_iter().flatten();
-    tables.any(|function| function.name == name)
+/// True for a call whose result is an array for certain.
+pub(crate) fn gives_array(ast: &Ast) -> bool {
+    let Ast::Call { name, .. } = ast else { return false };
+    match find(name) {
+        Some(function) => match function.returns {
+            Returns::Type(returned) => returned.is_array(),
+            Returns::FirstAsArray => true,
+            Returns::First => function.arrays != Arrays::No,
+            _ => false,
+        },
+        None => matches!(name.as_str(), "map" | "filter" | "cartesian_map"),
+    }
 }
 
 /// Refuses a wrong number of arguments.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::{Function, LONG, STRING, argument, prepared};
+use super::{COMPILE_STEPS, Function, LONG, STRING, argument, prepared};
 use crate::MAX_RESULT_BYTES;
 use crate::error::{ExprError, Result};
 use crate::node::Callable;
@@ -45,13 +45,13 @@ fn prepare(
 ) -> Result<Callable> {
     if let Some(pattern) = literals[1] {
         let Some(pattern) = pattern.as_text() else {
-            return Ok(Box::new(|_| Ok(ExprValue::Null)));
+            return Ok(Box::new(|_, _| Ok(ExprValue::Null)));
         };
         let regex = compile(function, &pattern)?;
-        return Ok(Box::new(move |arguments| apply(&regex, arguments, action)));
+        return Ok(Box::new(move |arguments, _| apply(&regex, arguments, action)));
     }
     let last: Mutex<Option<(Arc<str>, Regex)>> = Mutex::new(None);
-    Ok(Box::new(move |arguments| {
+    Ok(Box::new(move |arguments, budget| {
         let Some(pattern) = arguments[1].to_shared_text() else { return Ok(ExprValue::Null) };
         let known = match last.lock() {
             Ok(last) => last.clone().filter(|(text, _)| *text == pattern),
@@ -60,6 +60,7 @@ fn prepare(
         let regex = match known {
             Some((_, regex)) => regex,
             None => {
+                budget.step(COMPILE_STEPS)?;
                 let regex = compile(function, &pattern)?;
                 if let Ok(mut last) = last.lock() {
                     *last = Some((pattern, regex.clone()));

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Function, LONG, STRING, argument, plain};
+use super::{Function, LONG, STRING, argument, metered, plain};
 use crate::MAX_RESULT_BYTES;
+use crate::budget::Budget;
 use crate::error::{ExprError, Result};
 use crate::operators;
 use crate::types::as_index;
@@ -26,9 +27,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("contains_string", 2, 2, LONG, |a| Ok(contains(&a[0], &a[1], false))),
     plain("icontains_string", 2, 2, LONG, |a| Ok(contains(&a[0], &a[1], true))),
     plain("replace", 3, 3, STRING, replace),
-    plain("repeat", 2, 2, STRING, repeat),
-    plain("lpad", 2, 3, STRING, |a| pad("lpad", a, true)),
-    plain("rpad", 2, 3, STRING, |a| pad("rpad", a, false)),
+    metered("repeat", 2, 2, STRING, repeat),
+    metered("lpad", 2, 3, STRING, |a, budget| pad("lpad", a, true, budget)),
+    metered("rpad", 2, 3, STRING, |a, budget| pad("rpad", a, false, budget)),
     plain("trim", 1, 2, STRING, |a| Ok(trim(a, true, true))),
     plain("ltrim", 1, 2, STRING, |a| Ok(trim(a, true, false))),
     plain("rtrim", 1, 2, STRING, |a| Ok(trim(a, false, true))),
@@ -135,12 +136,13 @@ fn replace(arguments: &[ExprValue]) -> Result<ExprValue> {
     Ok(text.replace(wanted.as_ref(), &by).into())
 }
 
-fn repeat(arguments: &[ExprValue]) -> Result<ExprValue> {
+fn repeat(arguments: &[ExprValue], budget: &Budget) -> Result<ExprValue> {
     match (arguments[0].as_text(), as_index(&arguments[1])) {
         (Some(text), Some(times)) if times > 0 => {
             if text.len().saturating_mul(count(times)) > MAX_RESULT_BYTES {
                 return Err(too_large("repeat"));
             }
+            budget.reserve((text.len() * count(times)) as u64)?;
             Ok(text.repeat(count(times)).into())
         }
         _ => Ok(ExprValue::Null),
@@ -148,7 +150,12 @@ fn repeat(arguments: &[ExprValue]) -> Result<ExprValue> {
 }
 
 /// Pads with a repeated text (a space when left out) or cuts, to a number of characters.
-fn pad(function: &'static str, arguments: &[ExprValue], at_start: bool) -> Result<ExprValue> {
+fn pad(
+    function: &'static str,
+    arguments: &[ExprValue],
+    at_start: bool,
+    budget: &Budget,
+) -> Result<ExprValue> {
     let space = ExprValue::from(" ");
     let (Some(text), Some(length), Some(padding)) = (
         arguments[0].as_text(),
@@ -165,6 +172,7 @@ fn pad(function: &'static str, arguments: &[ExprValue], at_start: bool) -> Resul
     if length > MAX_RESULT_BYTES {
         return Err(too_large(function));
     }
+    budget.reserve(length as u64)?;
     let filler: String = padding.chars().cycle().take(length - present).collect();
     if filler.len() + text.len() > MAX_RESULT_BYTES {
         return Err(too_large(function));

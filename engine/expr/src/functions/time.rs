@@ -15,8 +15,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     prepared("timestamp", 1, 2, LONG, |l| prepare_parse("timestamp", l)),
     prepared("unix_timestamp", 1, 2, LONG, |l| {
         let parse = prepare_parse("unix_timestamp", l)?;
-        Ok(Box::new(move |arguments| {
-            Ok(parse(arguments)?.as_long().map(|ms| ms.div_euclid(1000)).into())
+        Ok(Box::new(move |arguments, budget| {
+            Ok(parse(arguments, budget)?.as_long().map(|ms| ms.div_euclid(1000)).into())
         }))
     }),
     prepared("timestamp_parse", 1, 3, LONG, |l| prepare_parse("timestamp_parse", l)),
@@ -49,6 +49,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("subtract_months", 2, 3, LONG, subtract_months),
 ];
 
+/// Steps that reading a period, a zone and a pattern counts as.
+const SETUP_STEPS: u64 = 100;
+
 /// Prepares from the constant arguments once when all that matter (those after the first) are
 /// constant, else for every call. Null where a period, unit or pattern belongs is refused.
 fn prepare<S: Send + Sync + 'static>(
@@ -64,9 +67,12 @@ fn prepare<S: Send + Sync + 'static>(
         let known: Vec<ExprValue> =
             literals.iter().map(|literal| literal.cloned().unwrap_or_default()).collect();
         let state = setup(function, &known)?;
-        return Ok(Box::new(move |arguments| run(&state, arguments)));
+        return Ok(Box::new(move |arguments, _| run(&state, arguments)));
     }
-    Ok(Box::new(move |arguments| run(&setup(function, arguments)?, arguments)))
+    Ok(Box::new(move |arguments, budget| {
+        budget.step(SETUP_STEPS)?;
+        run(&setup(function, arguments)?, arguments)
+    }))
 }
 
 fn time_zone(function: &'static str, value: &ExprValue) -> Result<TimeZone> {

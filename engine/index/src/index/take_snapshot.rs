@@ -6,7 +6,8 @@ use std::sync::Arc;
 use henge_types::{ColumnRole, ColumnSchema, ColumnType, SegmentId, SegmentSchema, TIME_COLUMN};
 
 use super::WriteIndex;
-use crate::snapshot::{IndexSnapshot, SnapshotColumn};
+use crate::dimension::Dimension;
+use crate::snapshot::{AllNull, IndexSnapshot, SnapshotColumn};
 
 impl WriteIndex {
     /// The rows as they are now. Cheap: it shares all but the newest rows with the writer, and
@@ -25,16 +26,20 @@ impl WriteIndex {
             is_time_sorted: self.is_time_sorted,
             size_bytes: self.memory_bytes(),
             columns: self.snapshot_columns(),
+            all_null: AllNull::default(),
         });
         self.latest = Some(Arc::clone(&snapshot));
         snapshot
     }
 
     fn snapshot_columns(&mut self) -> HashMap<String, SnapshotColumn> {
-        let mut columns = HashMap::with_capacity(1 + self.dimensions.len() + self.metrics.len());
+        let mut columns = HashMap::with_capacity(1 + self.begun + self.metrics.len());
         columns.insert(TIME_COLUMN.to_owned(), SnapshotColumn::Long(self.time.snapshot()));
-        for (schema, dimension) in self.schema.dimensions.iter().zip(&mut self.dimensions) {
-            columns.insert(schema.name.clone(), dimension.snapshot());
+        let dimensions = self.schema.dimensions.iter().zip(&mut self.dimensions).enumerate();
+        for (number, (schema, dimension)) in dimensions {
+            if number < self.declared || !dimension.is_absent() {
+                columns.insert(schema.name.clone(), dimension.snapshot());
+            }
         }
         for metric in &self.metrics {
             columns.insert(metric.spec().name.clone(), metric.snapshot());
@@ -50,13 +55,16 @@ impl WriteIndex {
             multi_value: false,
             has_nulls: false,
         };
-        let dimensions = self.schema.dimensions.iter().zip(&self.dimensions);
-        let dimensions = dimensions.map(|(schema, dimension)| ColumnSchema {
+        let dimensions = self.schema.dimensions.iter().zip(&self.dimensions).enumerate();
+        let is_shown =
+            |number: usize, column: &Dimension| number < self.declared || !column.is_absent();
+        let dimensions = dimensions.filter(|(number, (_, column))| is_shown(*number, column));
+        let dimensions = dimensions.map(|(_, (schema, dimension))| ColumnSchema {
             name: schema.name.clone(),
             column_type: schema.column_type.clone(),
             role: ColumnRole::Dimension,
             multi_value: dimension.is_multi_value(),
-            has_nulls: dimension.has_nulls(),
+            has_nulls: dimension.has_nulls(self.rows),
         });
         let metrics = self.metrics.iter().map(|metric| ColumnSchema {
             name: metric.spec().name.clone(),

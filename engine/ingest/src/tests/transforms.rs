@@ -4,7 +4,7 @@ use henge_types::Value;
 use serde_json::json;
 
 use super::{parse, parse_with, schema, text};
-use crate::{ParseLimits, RowParser};
+use crate::ParseLimits;
 
 fn with_transforms(transforms: serde_json::Value, filter: serde_json::Value) -> serde_json::Value {
     json!({
@@ -124,13 +124,4 @@ fn the_filter_keeps_only_what_is_true() {
     ] {
         assert_eq!(kept(filter.clone()), expected, "{filter}");
     }
-}
-
-#[test]
-fn orderings_that_are_not_there_are_refused_at_once() {
-    let schema = schema(with_transforms(
-        json!([]),
-        json!({"type": "bound", "dimension": "a", "lower": "1", "ordering": "version"}),
-    ));
-    assert!(RowParser::new(schema, ParseLimits::default()).is_err());
 }

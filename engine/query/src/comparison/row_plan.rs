@@ -1,6 +1,6 @@
 //! Filters over rows that are seen one by one: finished groups of `having`, events of ingestion.
 
-use henge_expr::{Expr, ExprError, ExprValue};
+use henge_expr::{Budget, Expr, ExprError, ExprValue};
 
 use super::leaf::{FilterValue, Leaf};
 use super::meaning::Comparison;
@@ -15,6 +15,12 @@ pub trait FilterRow<C> {
 
     /// A column's value for an expression; a list is an array.
     fn expr_value(&self, column: &C) -> ExprValue;
+
+    /// What expressions may take for this row; `None` is what one row may take without anything that
+    /// stops it.
+    fn budget(&self) -> Option<&Budget> {
+        None
+    }
 }
 
 /// A filter whose columns are resolved.
@@ -87,7 +93,10 @@ impl<'q, C> RowPlan<'q, C> {
             Self::Expression(expression, inputs) => {
                 let slots: Vec<ExprValue> =
                     inputs.iter().map(|column| row.expr_value(column)).collect();
-                let value = expression.eval_multi_value(&slots)?;
+                let value = match row.budget() {
+                    Some(budget) => expression.eval_within(&slots, budget)?,
+                    None => expression.eval_slots(&slots)?,
+                };
                 Ok(Truth::of_expr_value(&value))
             }
         }

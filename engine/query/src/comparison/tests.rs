@@ -12,7 +12,7 @@ fn number(text: &str) -> Number<'_> {
 }
 
 #[test]
-fn h_20_numbers_compare_by_value_whatever_their_spelling() {
+fn h_19_numbers_compare_by_value_whatever_their_spelling() {
     let ascending = [
         vec!["-Infinity"],
         vec!["-1e400"],
@@ -54,7 +54,7 @@ fn h_20_numbers_compare_by_value_whatever_their_spelling() {
 }
 
 #[test]
-fn h_20_longs_and_doubles_compare_without_rounding() {
+fn h_19_longs_and_doubles_compare_without_rounding() {
     let double = TWO_POW_53 as f64;
     assert_eq!(compare_long_double(TWO_POW_53 + 1, double), Cmp::Greater);
     assert_eq!(compare_long_double(TWO_POW_53, double), Cmp::Equal);
@@ -68,7 +68,7 @@ fn h_20_longs_and_doubles_compare_without_rounding() {
 
 /// Every test of a stored number says what comparing it says.
 #[test]
-fn h_20_ranges_of_columns_are_what_comparing_gives() {
+fn h_19_ranges_of_columns_are_what_comparing_gives() {
     let longs = [
         i64::MIN,
         i64::MIN + 1,
@@ -127,7 +127,7 @@ fn h_20_ranges_of_columns_are_what_comparing_gives() {
 }
 
 #[test]
-fn nan_and_infinities_of_columns_follow_the_order() {
+fn h_17_nan_and_infinities_of_columns_follow_the_order() {
     let values = [
         f64::NEG_INFINITY,
         f64::MIN,

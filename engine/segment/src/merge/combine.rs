@@ -5,6 +5,7 @@ use henge_types::{MetricKind, MetricSpec, NumericOp};
 use crate::error::{Result, SegmentError};
 use crate::merge::load::{FromView, NumericRows};
 use crate::merge::order::RowOrder;
+use crate::view::{ColumnView, SegmentView};
 
 /// The column of the target: the head of each group, or the metric over the group. Nulls do not
 /// count; a group of nothing but nulls is null.
@@ -36,6 +37,35 @@ pub(super) fn numbers<T: Arithmetic>(
             .ok_or_else(|| SegmentError::Limit(format!("metric '{}' overflows LONG", metric.name)))
     });
     collect(combined, order.output_rows())
+}
+
+/// False when statistics say that the sum of all values is within LONG.
+pub(super) fn may_overflow(views: &[&dyn SegmentView], name: &str) -> Result<bool> {
+    let mut bound = 0_u128;
+    for view in views {
+        let column = match view.column(name)? {
+            None => continue,
+            Some(ColumnView::Long(column)) => column,
+            Some(_) => return Ok(true),
+        };
+        for block in 0..view.block_count() {
+            let Some(stats) = column.stats(block)? else { return Ok(true) };
+            let largest = stats.min.unsigned_abs().max(stats.max.unsigned_abs());
+            bound += u128::from(largest) * view.block_rows(block) as u128;
+        }
+    }
+    Ok(bound > i64::MAX as u128)
+}
+
+/// Starts a group where the sum of those before it would leave LONG.
+pub(super) fn keep_sums_apart(rows: &NumericRows<i64>, order: &mut RowOrder) {
+    let mut sum = 0_i64;
+    order.keep_apart(|row, starts| {
+        let value = rows.get(row).unwrap_or(0);
+        let together = if starts { None } else { sum.checked_add(value) };
+        sum = together.unwrap_or(value);
+        together.is_some() || starts
+    });
 }
 
 fn collect<T: FromView>(

@@ -14,8 +14,8 @@ mod strings;
 use std::io::Write;
 
 use henge_types::{
-    ColumnRole, ColumnSchema, ColumnType, Interval, MetricSpec, SegmentId, SegmentSchema,
-    TIME_COLUMN,
+    ColumnRole, ColumnSchema, ColumnType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId,
+    SegmentSchema, TIME_COLUMN,
 };
 
 pub use schema::combine_schemas;
@@ -106,7 +106,10 @@ impl<'a> Merger<'a> {
         let schema = &self.options.schema;
         let mut times = load::times(self.views)?;
         let mut order = RowOrder::new(&times, self.options.interval);
-        load::truncate(&mut times, &schema.query_granularity, self.id.interval);
+        // Rows of an interval stay in it: what lies before may belong to another chunk.
+        let within = self.options.interval.and_then(|only| only.intersect(&self.id.interval));
+        let within = within.unwrap_or(self.id.interval);
+        load::truncate(&mut times, &schema.query_granularity, within);
         order.sort_by_time(&times);
         let mut kept: Vec<Option<StringRows>> = schema.columns.iter().map(|_| None).collect();
         let mut kept_bytes = 0;
@@ -135,7 +138,35 @@ impl<'a> Merger<'a> {
         if !schema.rollup {
             order.keep_all_rows();
         }
+        self.keep_sums_apart(&mut order)?;
         Ok(Sorted { order, times, kept })
+    }
+
+    /// Keeps equal rows apart where the sum of a metric would be beyond LONG: no row is refused for
+    /// what others hold, and queries add them up wide.
+    fn keep_sums_apart(&self, order: &mut RowOrder) -> Result<()> {
+        if !order.combines() {
+            return Ok(());
+        }
+        let is_sum = |metric: &&MetricSpec| match &metric.kind {
+            MetricKind::Numeric { op, column_type } => {
+                *op == NumericOp::Sum && *column_type == ColumnType::Long
+            }
+            _ => false,
+        };
+        let mut sums = Vec::new();
+        for metric in self.options.schema.metrics.iter().filter(is_sum) {
+            if combine::may_overflow(self.views, &metric.name)? {
+                sums.push(NumericRows::load(self.views, &metric.name, self.row_count)?);
+            }
+        }
+        // What is kept apart for one sum may be too much for another without the rows before it.
+        let mut rows = 0;
+        while rows < order.output_rows() {
+            rows = order.output_rows();
+            sums.iter().for_each(|sum| combine::keep_sums_apart(sum, order));
+        }
+        Ok(())
     }
 
     fn write<W: Write>(

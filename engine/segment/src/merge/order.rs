@@ -94,6 +94,17 @@ impl RowOrder {
         self.start_count = self.rows.len();
     }
 
+    /// Starts further groups within groups of equal rows, where `fits` says of a row that it cannot be
+    /// combined with those before it; `fits` is told which rows start a group.
+    pub(super) fn keep_apart(&mut self, mut fits: impl FnMut(usize, bool) -> bool) {
+        for (row, start) in self.rows.iter().zip(&mut self.starts) {
+            if !fits(*row as usize, *start) && !*start {
+                *start = true;
+                self.start_count += 1;
+            }
+        }
+    }
+
     /// Whether rows are combined.
     pub(super) fn combines(&self) -> bool {
         !self.is_total()

@@ -80,11 +80,44 @@ async fn a_chunk_keeps_the_interval_that_it_has() {
         let one_hour = allocate(&*store, hour(50)).await;
         assert_eq!(one_hour.id.interval, hour(50));
         store.publish(&append("t2", &[one_hour])).await.unwrap();
-        let error = store.allocate_segment(DS, day(2), AllocationMode::Append).await.unwrap_err();
+        let error = store.allocate_segment(DS, day(2), day(2)).await.unwrap_err();
         assert!(
             matches!(&error, MetadataError::IntervalConflict { existing, .. } if *existing == [hour(50)]),
             "{error}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_row_between_chunks_of_other_sizes_has_a_place() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let at = async |number: i64| {
+            let (start_ms, bucket) = (number * HOUR_MS + 9, day(number / 24));
+            let rows = Interval { start_ms, end_ms: start_ms + 1 };
+            store.allocate_segment(DS, rows, bucket).await.unwrap()
+        };
+        let open = allocate(&*store, hour(26)).await;
+        let published = allocate(&*store, hour(29)).await;
+        store.publish(&append("t1", std::slice::from_ref(&published))).await.unwrap();
+        // In the open hour, in the published one, and in what a day leaves between them.
+        for (number, like) in [(26, &open), (29, &published)] {
+            let allocation = at(number).await;
+            let id = SegmentId { partition: 1, ..like.id.clone() };
+            assert_eq!((allocation.segment.id, allocation.slice), (id, like.id.interval));
+        }
+        let six_hours = Interval { start_ms: 30 * HOUR_MS, end_ms: 36 * HOUR_MS };
+        assert_eq!(at(31).await.segment.id.interval, six_hours);
+        assert_eq!(at(24).await.segment.id.interval, hour(24));
+        // A newer hour cuts a day into slices.
+        let whole_day = allocate(&*store, day(2)).await;
+        store.publish(&append("t2", std::slice::from_ref(&whole_day))).await.unwrap();
+        let version = store.allocate_version().await.unwrap();
+        store.publish(&replace("t3", version, hour(50))).await.unwrap();
+        let slice = at(49).await.slice;
+        assert_eq!(slice, Interval { start_ms: 48 * HOUR_MS, end_ms: 50 * HOUR_MS });
+        let error = store.allocate_segment(DS, day(2), day(2)).await.unwrap_err();
+        assert!(matches!(error, MetadataError::IntervalConflict { .. }), "{error}");
     }
 }
 
@@ -110,10 +143,10 @@ async fn h_32_names_that_are_refused_reach_no_table() {
     for store in stores {
         for name in ["", "../x", "a/b", "a\0b"] {
             assert!(store.put_datasource(name, "{}").await.is_err(), "{name:?}");
-            let allocated = store.allocate_segment(name, day(1), AllocationMode::Append).await;
+            let allocated = store.allocate_segment(name, day(1), day(1)).await;
             assert!(allocated.is_err(), "{name:?}");
         }
         let empty = Interval { start_ms: 5, end_ms: 5 };
-        assert!(store.allocate_segment(DS, empty, AllocationMode::Append).await.is_err());
+        assert!(store.allocate_segment(DS, empty, day(0)).await.is_err());
     }
 }

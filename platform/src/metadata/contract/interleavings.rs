@@ -1,6 +1,6 @@
-//! F-31: append, replace, compact and drop on the same chunks, in any order, with allocations and
-//! publications far apart. After every step the visible rows are those of a model that only knows
-//! what was committed.
+//! F-31: append, replace, compact and drop on the same time, in chunks of any size and in any order,
+//! with allocations and publications far apart. After every step the visible rows are those of a
+//! model that only knows what was committed.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What may happen next. Numbers choose among hours, or among what is under way.
+/// What may happen next. Numbers choose among hours, sizes of chunks, or what is under way.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// Allocates for a row; the flag asks for the whole day instead of the hour.
-    BeginAppend(i64, bool),
+    /// Allocates for rows of these hours in a chunk of this size.
+    BeginAppend(Vec<i64>, usize),
     FinishAppend(usize),
-    BeginReplace(i64, bool),
+    BeginReplace(i64, usize),
     FinishReplace(usize),
     BeginCompaction,
     FinishCompaction(usize),
@@ -23,11 +23,12 @@ pub(super) enum Step {
 }
 
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let hour = 0..4_i64;
+    let hour = 0..24_i64;
+    let hours = proptest::collection::vec(hour.clone(), 1..5);
     let step = prop_oneof![
-        4 => (hour.clone(), any::<bool>()).prop_map(|(h, d)| Step::BeginAppend(h, d)),
+        4 => (hours, 0..4_usize).prop_map(|(h, size)| Step::BeginAppend(h, size)),
         4 => (0..8_usize).prop_map(Step::FinishAppend),
-        2 => (hour, any::<bool>()).prop_map(|(h, d)| Step::BeginReplace(h, d)),
+        2 => (hour, 0..4_usize).prop_map(|(h, size)| Step::BeginReplace(h, size)),
         2 => (0..8_usize).prop_map(Step::FinishReplace),
         1 => Just(Step::BeginCompaction),
         1 => (0..8_usize).prop_map(Step::FinishCompaction),
@@ -36,8 +37,27 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..40)
 }
 
+/// The chunk of a time: an hour, six, a day, or all of time.
+fn bucket(time_ms: i64, size: usize) -> Interval {
+    let hour = time_ms / HOUR_MS;
+    match size {
+        0 => Interval { start_ms: hour * HOUR_MS, end_ms: (hour + 1) * HOUR_MS },
+        1 => Interval { start_ms: hour / 6 * 6 * HOUR_MS, end_ms: (hour / 6 + 1) * 6 * HOUR_MS },
+        2 => day(0),
+        _ => Interval::ETERNITY,
+    }
+}
+
 /// A row is its number and its time.
 type Rows = BTreeMap<u64, i64>;
+
+/// Rows to be appended, in a schema with chunks of this size; without an id where no single place
+/// took them all.
+struct Append {
+    size: usize,
+    times: Vec<i64>,
+    id: Option<PendingSegment>,
+}
 
 pub(super) struct World {
     store: Arc<dyn MetadataStore>,
@@ -45,10 +65,21 @@ pub(super) struct World {
     visible: Rows,
     /// The rows in each published segment.
     contents: BTreeMap<SegmentId, Rows>,
-    appends: Vec<PublishedSegment>,
+    appends: Vec<Append>,
     replaces: Vec<(Version, Interval, i64)>,
     compactions: Vec<(Version, Vec<SegmentId>, Rows)>,
     next: u64,
+}
+
+/// A segment of these rows.
+fn holding(pending: &PendingSegment, rows: &Rows) -> PublishedSegment {
+    let PendingSegment { id, shard_spec } = pending.clone();
+    PublishedSegment {
+        row_count: rows.len() as u64,
+        min_time_ms: rows.values().min().copied().unwrap_or(0),
+        max_time_ms: rows.values().max().copied().unwrap_or(0),
+        ..published(id, shard_spec)
+    }
 }
 
 impl World {
@@ -69,32 +100,31 @@ impl World {
         self.next
     }
 
-    /// Asks for the day if wanted; an hour always fits unless it lies in something wider.
-    async fn allocate(&self, time_ms: i64, whole_day: bool) -> PublishedSegment {
-        let intervals = [day(0), hour(time_ms / HOUR_MS)];
-        for interval in intervals.into_iter().skip(usize::from(!whole_day)) {
-            match self.store.allocate_segment(DS, interval, AllocationMode::Append).await {
-                Ok(pending) => return published_at(pending.id, pending.shard_spec, time_ms),
-                Err(MetadataError::IntervalConflict { .. }) => {}
-                Err(error) => panic!("{error}"),
-            }
-        }
-        panic!("an hour could not be allocated");
+    async fn begin_append(&self, hours: &[i64], size: usize) -> Append {
+        let first = bucket(hours[0] * HOUR_MS, size);
+        let times = hours.iter().map(|hour| hour * HOUR_MS + 5);
+        let times = times.filter(|time| first.contains(*time)).collect();
+        let id = match self.store.allocate_segment(DS, first, first).await {
+            Ok(allocation) => Some(allocation.segment),
+            Err(MetadataError::IntervalConflict { .. }) => None,
+            Err(error) => panic!("{error}"),
+        };
+        Append { size, times, id }
     }
 
     pub(super) async fn step(&mut self, step: Step) {
         match step {
-            Step::BeginAppend(hour, whole_day) => {
-                let segment = self.allocate(hour * HOUR_MS + 5, whole_day).await;
-                self.appends.push(segment);
+            Step::BeginAppend(hours, size) => {
+                let append = self.begin_append(&hours, size).await;
+                self.appends.push(append);
             }
             Step::FinishAppend(index) if index < self.appends.len() => {
-                let segment = self.appends.swap_remove(index);
-                self.finish_append(segment).await;
+                let append = self.appends.swap_remove(index);
+                self.finish_append(append).await;
             }
-            Step::BeginReplace(number, whole_day) => {
+            Step::BeginReplace(number, size) => {
                 let version = self.store.allocate_version().await.unwrap();
-                let scope = if whole_day { day(0) } else { hour(number) };
+                let scope = bucket(number * HOUR_MS, size);
                 self.replaces.push((version, scope, number * HOUR_MS + 7));
             }
             Step::FinishReplace(index) if index < self.replaces.len() => {
@@ -118,25 +148,53 @@ impl World {
         }
     }
 
-    /// A writer never gives up: it allocates again until its row is in.
-    async fn finish_append(&mut self, mut segment: PublishedSegment) {
-        let row = self.number();
-        let time_ms = segment.min_time_ms;
+    /// A writer never gives up: what loses its place is cut anew until its rows are in.
+    async fn finish_append(&mut self, append: Append) {
+        let number = self.number();
+        let mut rows = Rows::new();
+        for time in append.times {
+            rows.insert(self.number(), time);
+        }
+        let mut segments = match append.id {
+            Some(id) => vec![(id, rows.clone())],
+            None => self.cut(rows.clone(), append.size).await,
+        };
         for attempt in 0..5 {
-            let request = append(&format!("append-{row}-{attempt}"), &[segment.clone()]);
+            let published: Vec<_> = segments.iter().map(|(id, rows)| holding(id, rows)).collect();
+            let request = super::append(&format!("append-{number}-{attempt}"), &published);
             match self.store.publish(&request).await {
                 Ok(_) => {
-                    self.contents.insert(segment.id, [(row, time_ms)].into());
-                    self.visible.insert(row, time_ms);
+                    self.contents.extend(segments.into_iter().map(|(s, rows)| (s.id, rows)));
+                    self.visible.extend(rows);
                     return;
                 }
-                Err(MetadataError::VersionConflict { .. }) => {
-                    segment = self.allocate(time_ms, false).await;
+                Err(MetadataError::VersionConflict { ids }) => {
+                    let mut next = Vec::new();
+                    for (segment, rows) in segments {
+                        match ids.contains(&segment.id) {
+                            true => next.extend(self.cut(rows, append.size).await),
+                            false => next.push((segment, rows)),
+                        }
+                    }
+                    segments = next;
                 }
                 Err(error) => panic!("{error}"),
             }
         }
         panic!("an append never succeeds");
+    }
+
+    /// Rows by the places that they have now.
+    async fn cut(&self, mut rows: Rows, size: usize) -> Vec<(PendingSegment, Rows)> {
+        let mut pieces = Vec::new();
+        while let Some(start_ms) = rows.values().min().copied() {
+            let moment = Interval { start_ms, end_ms: start_ms + 1 };
+            let allocation =
+                self.store.allocate_segment(DS, moment, bucket(start_ms, size)).await.unwrap();
+            let inside = rows.extract_if(.., |_, time| allocation.slice.contains(*time)).collect();
+            pieces.push((allocation.segment, inside));
+        }
+        pieces
     }
 
     async fn finish_replace(&mut self, version: Version, scope: Interval, time_ms: i64) {

@@ -57,8 +57,9 @@ pub(super) fn published_at(id: SegmentId, shard_spec: ShardSpec, time_ms: i64) -
 }
 
 pub(super) async fn allocate(store: &dyn MetadataStore, interval: Interval) -> PublishedSegment {
-    let pending = store.allocate_segment(DS, interval, AllocationMode::Append).await.unwrap();
-    published(pending.id, pending.shard_spec)
+    let PendingSegment { id, shard_spec } =
+        store.allocate_segment(DS, interval, interval).await.unwrap().segment;
+    published(id, shard_spec)
 }
 
 pub(super) fn append(transaction_id: &str, segments: &[PublishedSegment]) -> PublishRequest {

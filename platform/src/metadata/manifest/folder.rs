@@ -17,12 +17,6 @@ impl ManifestList {
     pub fn highest(&self) -> u64 {
         self.numbers.last().copied().unwrap_or(0)
     }
-
-    /// The first number from `from` to `to` that is not there.
-    #[must_use]
-    pub fn first_missing(&self, from: u64, to: u64) -> Option<u64> {
-        (from..=to).find(|number| self.numbers.binary_search(number).is_err())
-    }
 }
 
 /// Lists them.

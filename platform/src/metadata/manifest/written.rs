@@ -10,9 +10,9 @@ use super::folder::unavailable;
 use super::record::{ManifestState, SourcePosition, WaitingManifest, manifest_key};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
-    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
-    PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
-    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
+    PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
+    TaskUpdate,
 };
 use crate::metadata::store::MetadataStore;
 use crate::runtime::crash_point;
@@ -109,10 +109,10 @@ impl MetadataStore for ManifestedStore {
     async fn allocate_segment(
         &self,
         datasource: &str,
-        interval: Interval,
-        mode: AllocationMode,
-    ) -> Result<PendingSegment> {
-        self.inner.allocate_segment(datasource, interval, mode).await
+        rows: Interval,
+        bucket: Interval,
+    ) -> Result<Allocation> {
+        self.inner.allocate_segment(datasource, rows, bucket).await
     }
 
     async fn allocate_version(&self) -> Result<Version> {

@@ -13,9 +13,9 @@ use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
-    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
-    PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
-    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
+    PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
+    TaskUpdate,
 };
 use super::rules::invalid;
 use super::store::MetadataStore;
@@ -100,12 +100,11 @@ impl MetadataStore for MemoryMetadataStore {
     async fn allocate_segment(
         &self,
         datasource: &str,
-        interval: Interval,
-        mode: AllocationMode,
-    ) -> Result<PendingSegment> {
-        let AllocationMode::Append = mode;
-        super::check_allocation(datasource, interval)?;
-        self.state.lock().allocate_append(datasource, interval)
+        rows: Interval,
+        bucket: Interval,
+    ) -> Result<Allocation> {
+        super::check_allocation(datasource, rows, bucket)?;
+        self.state.lock().allocate_append(datasource, rows, bucket)
     }
 
     async fn allocate_version(&self) -> Result<Version> {

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
 use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::places::{Place, Surroundings, place_append, reach};
 use crate::metadata::records::{
-    DeadLetterTotals, IdempotencyRecord, PendingSegment, PublishOutcome, PublishRequest,
-    PublishedSegment, SegmentChange, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskRecord,
+    Allocation, DeadLetterTotals, IdempotencyRecord, PendingSegment, PublishOutcome,
+    PublishRequest, PublishedSegment, SegmentChange, SegmentChanges, SegmentSnapshot,
+    StoredDeadLetter, TaskRecord,
 };
 use crate::metadata::rules::{
-    ChunkState, Placement, UsedSegment, allocation_span, append_conflicts, check_request,
-    fingerprint, manifest_of, place_append, replaced_segments,
+    UsedSegment, append_conflicts, check_request, fingerprint, manifest_of, replaced_segments,
 };
 
 type ChunkVersion = (String, Interval, Version);
@@ -74,35 +75,36 @@ impl State {
     pub(super) fn allocate_append(
         &mut self,
         datasource: &str,
-        requested: Interval,
-    ) -> Result<PendingSegment> {
-        let chunk = self.chunk(datasource, requested);
-        let (interval, version, core_partitions) = match place_append(requested, &chunk)? {
-            Placement::Existing { interval, version, core_partitions } => {
-                (interval, version, core_partitions)
-            }
-            Placement::New => (requested, self.next_version(), 0),
-        };
+        rows: Interval,
+        bucket: Interval,
+    ) -> Result<Allocation> {
+        let around = self.around(datasource, rows.span(&bucket));
+        let Place { interval, version, core_partitions, slice } =
+            place_append(rows, bucket, &around)?;
+        let version = version.unwrap_or_else(|| self.next_version());
         let next =
             self.next_partitions.entry((datasource.to_owned(), interval, version)).or_default();
         let partition = *next;
         *next += 1;
         let id = SegmentId::new(datasource, interval, version, partition);
         self.pending.insert(id.clone());
-        Ok(PendingSegment { id, shard_spec: ShardSpec::numbered(partition, core_partitions) })
+        let shard_spec = ShardSpec::numbered(partition, core_partitions);
+        Ok(Allocation { segment: PendingSegment { id, shard_spec }, slice })
     }
 
-    fn chunk(&self, datasource: &str, interval: Interval) -> ChunkState {
+    fn around(&self, datasource: &str, asked: Interval) -> Surroundings {
         let overlaps =
-            |id: &SegmentId| *id.datasource == *datasource && id.interval.overlaps(&interval);
-        let published = self.segments.keys().filter(|id| overlaps(id));
-        let pending = self.pending.iter().filter(|id| overlaps(id));
-        let pending: Vec<_> = pending.map(|id| (id.interval, id.version)).collect();
-        let span = allocation_span(interval, &pending);
-        ChunkState {
-            used: self.used_overlapping(datasource, &[span]),
-            pending,
-            highest_published: published.map(|id| id.version).max(),
+            |id: &&SegmentId| *id.datasource == *datasource && id.interval.overlaps(&asked);
+        let chunk = |id: &SegmentId| (id.interval, id.version);
+        let pending: BTreeSet<_> = self.pending.iter().filter(overlaps).map(chunk).collect();
+        let published: BTreeSet<_> = self.segments.keys().filter(overlaps).map(chunk).collect();
+        let used = self.segments.values().filter(|stored| stored.used);
+        let used = used.map(|stored| &stored.segment.id).filter(overlaps).map(|id| id.interval);
+        let reach = reach(asked, pending.iter().map(|(interval, _)| *interval).chain(used));
+        Surroundings {
+            used: self.used_overlapping(datasource, &[reach]),
+            pending: pending.into_iter().collect(),
+            published: published.into_iter().collect(),
         }
     }
 

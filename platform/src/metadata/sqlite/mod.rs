@@ -1,6 +1,7 @@
 //! The metadata store in one SQLite file: write-ahead journal, `synchronous = FULL`, one writing
 //! connection with `BEGIN IMMEDIATE`, several reading ones.
 
+mod allocate;
 mod convert;
 mod journal;
 mod manifests;
@@ -19,9 +20,9 @@ use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
-    AllocationMode, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
-    PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot,
-    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
+    PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
+    TaskUpdate,
 };
 use super::rules::{check_request, invalid};
 use super::store::MetadataStore;
@@ -160,15 +161,15 @@ impl MetadataStore for SqliteMetadataStore {
     async fn allocate_segment(
         &self,
         datasource: &str,
-        interval: Interval,
-        mode: AllocationMode,
-    ) -> Result<PendingSegment> {
-        let AllocationMode::Append = mode;
-        super::check_allocation(datasource, interval)?;
+        rows: Interval,
+        bucket: Interval,
+    ) -> Result<Allocation> {
+        super::check_allocation(datasource, rows, bucket)?;
         let mut transaction = self.begin().await?;
-        let pending = segments::allocate_append(&mut transaction, datasource, interval).await?;
+        let allocation =
+            allocate::allocate_append(&mut transaction, datasource, rows, bucket).await?;
         transaction.commit().await.map_err(store_error)?;
-        Ok(pending)
+        Ok(allocation)
     }
 
     async fn allocate_version(&self) -> Result<Version> {

@@ -1,6 +1,6 @@
-//! Segments: allocation, publishing, polling. Every function runs within the caller's transaction.
+//! Segments: publishing, polling. Every function runs within the caller's transaction.
 
-use henge_types::{Interval, SegmentId, ShardSpec, Version};
+use henge_types::{Interval, SegmentId};
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
@@ -8,14 +8,11 @@ use super::convert::{from_json, get_u64, payload_checksum, segment, store_error,
 use super::manifests::{enqueue, reserve};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
-    IdempotencyRecord, PendingSegment, PublishOutcome, PublishRequest, PublishedSegment,
-    SegmentChange, SegmentChanges, SegmentSnapshot, SourceAdvance,
+    IdempotencyRecord, PublishOutcome, PublishRequest, PublishedSegment, SegmentChange,
+    SegmentChanges, SegmentSnapshot, SourceAdvance,
 };
 use crate::metadata::rules;
-use crate::metadata::rules::{
-    ChunkState, Placement, UsedSegment, allocation_span, append_conflicts, fingerprint,
-    place_append, replaced_segments,
-};
+use crate::metadata::rules::{UsedSegment, append_conflicts, fingerprint, replaced_segments};
 
 /// Committed transactions are remembered this long, counted in transactions.
 const KEPT_PUBLICATIONS: i64 = 100_000;
@@ -38,89 +35,7 @@ async fn sequence(connection: &mut SqliteConnection) -> Result<u64> {
     get_u64(&row, "value")
 }
 
-pub(super) async fn allocate_append(
-    connection: &mut SqliteConnection,
-    datasource: &str,
-    requested: Interval,
-) -> Result<PendingSegment> {
-    let chunk = chunk(connection, datasource, requested).await?;
-    let (interval, version, core_partitions) = match place_append(requested, &chunk)? {
-        Placement::Existing { interval, version, core_partitions } => {
-            (interval, version, core_partitions)
-        }
-        Placement::New => (requested, Version(next_counter(connection, "version").await?), 0),
-    };
-    let version_number = to_i64(version.0, "version")?;
-    let row = sqlx::query(
-        "INSERT INTO chunk_versions (datasource, start_ms, end_ms, version, next_partition) \
-         VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET next_partition = next_partition + 1 \
-         RETURNING next_partition - 1 AS partition",
-    )
-    .bind(datasource)
-    .bind(interval.start_ms)
-    .bind(interval.end_ms)
-    .bind(version_number)
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    let partition = u32::try_from(get_u64(&row, "partition")?)
-        .map_err(|_| MetadataError::Invalid(format!("chunk {interval} has no partition left")))?;
-    sqlx::query("INSERT INTO pending_segments VALUES (?, ?, ?, ?, ?)")
-        .bind(datasource)
-        .bind(interval.start_ms)
-        .bind(interval.end_ms)
-        .bind(version_number)
-        .bind(i64::from(partition))
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
-    Ok(PendingSegment {
-        id: SegmentId::new(datasource, interval, version, partition),
-        shard_spec: ShardSpec::numbered(partition, core_partitions),
-    })
-}
-
-async fn chunk(
-    connection: &mut SqliteConnection,
-    datasource: &str,
-    interval: Interval,
-) -> Result<ChunkState> {
-    let pending = sqlx::query(
-        "SELECT DISTINCT start_ms, end_ms, version FROM pending_segments \
-         WHERE datasource = ? AND end_ms > ? AND start_ms < ?",
-    )
-    .bind(datasource)
-    .bind(interval.start_ms)
-    .bind(interval.end_ms)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    let pending = pending
-        .iter()
-        .map(|row| {
-            let start_ms = row.try_get("start_ms").map_err(store_error)?;
-            let end_ms = row.try_get("end_ms").map_err(store_error)?;
-            Ok((Interval { start_ms, end_ms }, Version(get_u64(row, "version")?)))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let span = allocation_span(interval, &pending);
-    let used = used_overlapping(connection, datasource, &[span]).await?;
-    let row = sqlx::query(
-        "SELECT max(version) AS version FROM segments \
-         WHERE datasource = ? AND used IN (0, 1) AND end_ms > ? AND start_ms < ?",
-    )
-    .bind(datasource)
-    .bind(interval.start_ms)
-    .bind(interval.end_ms)
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)?;
-    let highest: Option<i64> = row.try_get("version").map_err(store_error)?;
-    let highest_published = highest.and_then(|version| u64::try_from(version).ok()).map(Version);
-    Ok(ChunkState { used, pending, highest_published })
-}
-
-async fn used_overlapping(
+pub(super) async fn used_overlapping(
     connection: &mut SqliteConnection,
     datasource: &str,
     intervals: &[Interval],

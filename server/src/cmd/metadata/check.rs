@@ -1,0 +1,125 @@
+//! `henge metadata check`: looks at a copy of the metadata, so that nothing is changed.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use henge_platform::metadata::manifest::Manifest;
+use henge_platform::metadata::{MetadataError, MetadataStore, SqliteMetadataStore};
+use henge_platform::storage::{DeepStorage, LocalDeepStorage};
+use henge_server::data_folder::DataFolder;
+use henge_server::integrity::{ObjectUse, Report, examine, object_use, open_metadata_copy};
+use serde_json::json;
+
+use super::{FolderArgs, as_json, table};
+use crate::cmd::output::{counted, say};
+
+/// Everything that a check finds.
+struct Checked {
+    report: Report,
+    all: Option<Manifest>,
+    objects: ObjectUse,
+}
+
+pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
+    let folder = DataFolder::new(&args.data_dir);
+    let _lock = folder.look()?;
+    let checked = check(&folder).await?;
+    if args.json {
+        print_json(&checked)?;
+    } else {
+        print(&checked)?;
+    }
+    let fits = checked.report.findings.is_empty() && checked.objects.missing.is_empty();
+    Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn check(folder: &DataFolder) -> Result<Checked> {
+    let copy = tempfile::tempdir().context("make a temporary folder")?;
+    let mut damaged = None;
+    let store = match open_metadata_copy(folder, copy.path()).await {
+        Ok(store) => store,
+        Err(error) => match error.downcast::<MetadataError>() {
+            Ok(MetadataError::Corrupt(reason)) => {
+                damaged = Some(reason);
+                None
+            }
+            Ok(other) => return Err(other.into()),
+            Err(error) => return Err(error),
+        },
+    };
+    let root = folder.deep_storage();
+    anyhow::ensure!(root.is_dir(), "there is no deep storage at '{}'", root.display());
+    let storage = LocalDeepStorage::open(root).context("open deep storage")?;
+    let mut checked = look(folder, &storage, store.as_ref(), damaged.is_none()).await?;
+    checked.report.findings.extend(damaged);
+    if let Some(store) = store {
+        store.close().await;
+    }
+    Ok(checked)
+}
+
+async fn look(
+    folder: &DataFolder,
+    storage: &dyn DeepStorage,
+    store: Option<&SqliteMetadataStore>,
+    may_be_missing: bool,
+) -> Result<Checked> {
+    let Some(store) = store else {
+        let report = match may_be_missing {
+            true => examine(folder, storage, None).await?,
+            false => Report::default(),
+        };
+        return Ok(Checked { report, all: None, objects: ObjectUse::default() });
+    };
+    let report = examine(folder, storage, Some(store)).await?;
+    // It is a copy: what is put into its outbox goes nowhere.
+    store.make_complete_manifest().await?;
+    let made = store.waiting_manifests(usize::MAX).await?.pop().context("no manifest was made")?;
+    let all = Manifest::decode("of this check", made.text.as_bytes())?;
+    let objects = object_use(storage, &all).await?;
+    Ok(Checked { report, all: Some(all), objects })
+}
+
+fn print(checked: &Checked) -> Result<()> {
+    let Checked { report, all, objects } = checked;
+    if let Some(all) = all {
+        say(format!("cluster {}", all.cluster_uuid))?;
+        say(table(all))?;
+    }
+    for finding in &report.findings {
+        say(format!("does not fit: {finding}"))?;
+    }
+    for missing in &objects.missing {
+        say(format!("not available: {missing}"))?;
+    }
+    for note in &report.notes {
+        say(format!("note: {note}"))?;
+    }
+    if !objects.unnamed.is_empty() {
+        let count = counted(objects.unnamed.len() as u64, "object");
+        say(format!(
+            "note: {count} in deep storage that nothing names, first '{}'",
+            objects.unnamed[0]
+        ))?;
+    }
+    if report.findings.is_empty() {
+        say("everything fits")?;
+    } else {
+        say("`henge metadata rebuild` restores the metadata from the manifests in deep storage")?;
+    }
+    Ok(())
+}
+
+fn print_json(checked: &Checked) -> Result<()> {
+    let Checked { report, all, objects } = checked;
+    let shown = json!({
+        "fits": report.findings.is_empty(),
+        "findings": report.findings,
+        "notes": report.notes,
+        "missingObjects": objects.missing,
+        "unnamedObjects": objects.unnamed,
+        "metadata": all.as_ref().map(as_json),
+    });
+    say(serde_json::to_string_pretty(&shown)?)?;
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! `henge metadata`: does a data folder fit together, and restoring lost metadata.
+
+mod check;
+mod rebuild;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use henge_platform::metadata::manifest::Manifest;
+use serde_json::{Value, json};
+
+use super::output::{Align, TextTable, grouped};
+
+/// What to do with the metadata of a data folder that no server uses.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MetadataCommand {
+    /// Say what does not fit in a data folder; exit with 1 if anything does not. Nothing is changed.
+    Check(FolderArgs),
+    /// Restore the metadata from the manifests in deep storage, and from nothing else.
+    ///
+    /// The old file is kept beside the new one. Objects that no manifest names are reported and never
+    /// adopted. Tasks and refused events are not in manifests and are not restored.
+    Rebuild(FolderArgs),
+}
+
+/// Which data folder.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  henge metadata check --data-dir ./data
+  henge metadata rebuild --data-dir ./data")]
+pub(crate) struct FolderArgs {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: MetadataCommand) -> Result<ExitCode> {
+    match command {
+        MetadataCommand::Check(args) => check::run(&args).await,
+        MetadataCommand::Rebuild(args) => rebuild::run(&args).await,
+    }
+}
+
+/// Segments and rows that are used, by datasource.
+struct Summary {
+    name: String,
+    schemas: usize,
+    segments: usize,
+    rows: u64,
+}
+
+fn summarize(all: &Manifest) -> Vec<Summary> {
+    let mut found = std::collections::BTreeMap::<String, Summary>::new();
+    let mut of = |name: &str, change: &dyn Fn(&mut Summary)| {
+        let summary = found.entry(name.to_owned()).or_insert_with(|| Summary {
+            name: name.to_owned(),
+            schemas: 0,
+            segments: 0,
+            rows: 0,
+        });
+        change(summary);
+    };
+    let unused: std::collections::BTreeSet<_> = all.unused.iter().collect();
+    for schema in &all.schemas {
+        of(&schema.name, &|summary| summary.schemas += 1);
+    }
+    for segment in all.segments.iter().filter(|segment| !unused.contains(&segment.id)) {
+        of(&segment.id.datasource, &|summary| {
+            summary.segments += 1;
+            summary.rows += segment.row_count;
+        });
+    }
+    found.into_values().collect()
+}
+
+fn table(all: &Manifest) -> TextTable {
+    let columns =
+        [("datasource", Align::Left), ("used segments", Align::Right), ("rows", Align::Right)];
+    let mut table = TextTable::new(&columns);
+    for summary in summarize(all) {
+        table.row([summary.name, grouped(summary.segments as u64), grouped(summary.rows)]);
+    }
+    table
+}
+
+fn as_json(all: &Manifest) -> Value {
+    let datasources: Vec<Value> = summarize(all)
+        .iter()
+        .map(|s| {
+            json!({
+                "datasource": s.name,
+                "schemas": s.schemas,
+                "usedSegments": s.segments,
+                "rows": s.rows,
+            })
+        })
+        .collect();
+    json!({
+        "clusterUuid": all.cluster_uuid,
+        "manifest": all.number,
+        "datasources": datasources,
+        "positions": all.positions,
+    })
+}

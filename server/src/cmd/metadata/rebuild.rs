@@ -1,0 +1,73 @@
+//! `henge metadata rebuild`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use henge_platform::storage::LocalDeepStorage;
+use henge_server::data_folder::DataFolder;
+use henge_server::integrity::{Rebuilt, rebuild};
+use serde_json::json;
+
+use super::{FolderArgs, as_json, table};
+use crate::cmd::output::{counted, say};
+
+/// Objects that are named one by one.
+const NAMED: usize = 20;
+
+pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
+    let folder = DataFolder::new(&args.data_dir);
+    let root = folder.deep_storage();
+    anyhow::ensure!(root.is_dir(), "there is no deep storage at '{}'", root.display());
+    let _lock = folder.own()?;
+    let storage = LocalDeepStorage::open(root).context("open deep storage")?;
+    let rebuilt = rebuild(&folder, &storage).await?;
+    if args.json {
+        print_json(&rebuilt)?;
+    } else {
+        print(&rebuilt)?;
+    }
+    let fits = rebuilt.report.findings.is_empty();
+    Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(rebuilt: &Rebuilt) -> Result<()> {
+    let Rebuilt { all, manifests, kept, objects, report } = rebuilt;
+    let read = counted(*manifests as u64, "manifest");
+    say(format!("restored the metadata of cluster {} from {read}", all.cluster_uuid))?;
+    say(table(all))?;
+    if let Some(kept) = kept {
+        say(format!("the old metadata are kept as {}", kept.display()))?;
+    }
+    for missing in &objects.missing {
+        say(format!("not available: {missing}"))?;
+    }
+    if !objects.unnamed.is_empty() {
+        let count = counted(objects.unnamed.len() as u64, "object");
+        say(format!("{count} that no manifest names; not adopted:"))?;
+        for key in objects.unnamed.iter().take(NAMED) {
+            say(format!("  {key}"))?;
+        }
+    }
+    for finding in &report.findings {
+        say(format!("still does not fit: {finding}"))?;
+    }
+    for note in &report.notes {
+        say(format!("note: {note}"))?;
+    }
+    say("tasks and refused events are not in manifests: those of before are not listed any more")?;
+    Ok(())
+}
+
+fn print_json(rebuilt: &Rebuilt) -> Result<()> {
+    let shown = json!({
+        "metadata": as_json(&rebuilt.all),
+        "manifests": rebuilt.manifests,
+        "kept": rebuilt.kept,
+        "missingObjects": rebuilt.objects.missing,
+        "unnamedObjects": rebuilt.objects.unnamed,
+        "findings": rebuilt.report.findings,
+        "notes": rebuilt.report.notes,
+    });
+    say(serde_json::to_string_pretty(&shown)?)?;
+    Ok(())
+}

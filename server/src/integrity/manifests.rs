@@ -1,0 +1,98 @@
+//! The metadata's changes against the manifests in deep storage.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use henge_platform::metadata::manifest::{list_manifests, read_manifest};
+use henge_platform::metadata::{MetadataError, MetadataStore};
+use henge_platform::storage::DeepStorage;
+
+use super::Report;
+
+/// The metadata must know every manifest that deep storage has.
+pub(super) async fn compare(
+    storage: &dyn DeepStorage,
+    metadata: &dyn MetadataStore,
+    report: &mut Report,
+) -> Result<()> {
+    let listed = list_manifests(storage).await?;
+    let state = metadata.manifest_state().await?;
+    let highest = listed.highest();
+    if highest > state.made {
+        report.finding(format!(
+            "deep storage has manifests up to number {highest}, the metadata know only {}: they lost \
+             their last {} change(s), or are an old copy",
+            state.made,
+            highest - state.made
+        ));
+        return Ok(());
+    }
+    if highest > 0 {
+        compare_last(storage, metadata, highest, report).await?;
+    }
+    if let Some(missing) = first_missing(storage, metadata).await? {
+        report.note(format!(
+            "manifest {missing} is missing from deep storage; the metadata have what it said, and the \
+             next start writes all of it again"
+        ));
+    }
+    Ok(())
+}
+
+async fn compare_last(
+    storage: &dyn DeepStorage,
+    metadata: &dyn MetadataStore,
+    number: u64,
+    report: &mut Report,
+) -> Result<()> {
+    let manifest = match read_manifest(storage, number).await {
+        Err(error @ MetadataError::Corrupt(_)) => {
+            report.note(format!("{error}; the next start writes all of it again"));
+            return Ok(());
+        }
+        read => read?,
+    };
+    let uuid = metadata.cluster_uuid().await?;
+    if manifest.cluster_uuid != uuid {
+        report.finding(format!(
+            "manifest {number} in deep storage belongs to cluster {}, the metadata to {uuid}",
+            manifest.cluster_uuid
+        ));
+    }
+    let sequence = metadata.used_segments().await?.sequence;
+    if manifest.sequence > sequence {
+        report.finding(format!(
+            "manifest {number} in deep storage was made after change {}, the metadata are at change \
+             {sequence}: they lost changes, or are an old copy",
+            manifest.sequence
+        ));
+    }
+    for source in &manifest.positions {
+        let position = metadata.source_position(&source.source_id).await?.unwrap_or(0);
+        if position < source.position {
+            report.finding(format!(
+                "manifest {number} in deep storage says that '{}' is published up to {}, the metadata \
+                 say {position}",
+                source.source_id, source.position
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The first manifest that should be in deep storage and is not there, or cannot be read as the
+/// last complete one.
+pub(super) async fn first_missing(
+    storage: &dyn DeepStorage,
+    metadata: &dyn MetadataStore,
+) -> Result<Option<u64>> {
+    let state = metadata.manifest_state().await?;
+    if state.complete == 0 {
+        return Ok(None);
+    }
+    let waiting = metadata.waiting_manifests(usize::MAX).await?;
+    let waiting: BTreeSet<u64> = waiting.iter().map(|manifest| manifest.number).collect();
+    let listed: BTreeSet<u64> = list_manifests(storage).await?.numbers.into_iter().collect();
+    let is_there = |number: &u64| listed.contains(number) || waiting.contains(number);
+    Ok((state.complete..=state.made).find(|number| !is_there(number)))
+}

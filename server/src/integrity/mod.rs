@@ -1,0 +1,89 @@
+//! Does what lies in a data folder belong together? Metadata, logs, cache and deep storage each say
+//! whose they are and how far they are; a server starts only when that fits, so that lost metadata
+//! are never taken for an empty server.
+
+mod identity;
+mod manifests;
+mod open;
+mod rebuild;
+mod uses;
+
+use std::fmt;
+
+use henge_platform::metadata::MetadataStore;
+use henge_platform::storage::DeepStorage;
+
+pub use open::{open_metadata, open_metadata_copy};
+pub use rebuild::{Rebuilt, rebuild};
+pub use uses::{ObjectUse, object_use};
+
+use crate::data_folder::DataFolder;
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What does not fit: no server starts on it.
+    pub findings: Vec<String>,
+    /// What an operator may want to know.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn finding(&mut self, text: impl Into<String>) {
+        self.findings.push(text.into());
+    }
+
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+}
+
+/// A data folder that does not fit together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoesNotFit {
+    folder: String,
+    findings: Vec<String>,
+}
+
+impl DoesNotFit {
+    pub(crate) fn new(folder: &DataFolder, findings: Vec<String>) -> Self {
+        Self { folder: folder.root().display().to_string(), findings }
+    }
+}
+
+impl fmt::Display for DoesNotFit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let folder = &self.folder;
+        writeln!(f, "the data folder '{folder}' does not fit together, so nothing is started:")?;
+        for finding in &self.findings {
+            writeln!(f, "  - {finding}")?;
+        }
+        write!(
+            f,
+            "`henge metadata check --data-dir {folder}` says this without starting; `henge metadata \
+             rebuild --data-dir {folder}` restores the metadata from the manifests in deep storage"
+        )
+    }
+}
+
+impl std::error::Error for DoesNotFit {}
+
+/// Compares what the folders say; `None` for metadata that are not there. Nothing is changed.
+///
+/// # Errors
+/// When something cannot be read.
+pub async fn examine(
+    folder: &DataFolder,
+    storage: &dyn DeepStorage,
+    metadata: Option<&dyn MetadataStore>,
+) -> anyhow::Result<Report> {
+    let mut report = Report::default();
+    match metadata {
+        Some(metadata) => {
+            identity::compare(folder, storage, metadata, &mut report).await?;
+            manifests::compare(storage, metadata, &mut report).await?;
+        }
+        None => identity::look_for_leftovers(folder, storage, &mut report).await?,
+    }
+    Ok(report)
+}

@@ -1,0 +1,117 @@
+//! Opening the metadata: only when everything fits.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use henge_platform::metadata::manifest::{ManifestedStore, list_manifests, read_manifest};
+use henge_platform::metadata::{MetadataError, MetadataStore, SqliteMetadataStore, SqliteOptions};
+use henge_platform::storage::DeepStorage;
+
+use super::{DoesNotFit, examine, identity, manifests};
+use crate::data_folder::DataFolder;
+
+/// Opens the metadata of a data folder that is ours, or makes them in a new one. A folder from
+/// before there were identities and manifests gets them once.
+///
+/// # Errors
+/// [`DoesNotFit`] with everything that does not; or when something cannot be read or written.
+pub async fn open_metadata(
+    folder: &DataFolder,
+    storage: Arc<dyn DeepStorage>,
+) -> Result<Arc<dyn MetadataStore>> {
+    if is_missing(&folder.metadata())? {
+        refuse(folder, examine(folder, &*storage, None).await?.findings)?;
+    }
+    let store = match SqliteMetadataStore::open(SqliteOptions::new(folder.metadata())).await {
+        Err(MetadataError::Corrupt(reason)) => {
+            return Err(DoesNotFit::new(folder, vec![reason]).into());
+        }
+        opened => opened.context("open the metadata store")?,
+    };
+    let report = examine(folder, &*storage, Some(&store)).await?;
+    if !report.findings.is_empty() {
+        store.close().await;
+    }
+    refuse(folder, report.findings)?;
+    for note in &report.notes {
+        tracing::warn!("{note}");
+    }
+    identity::mark(folder, &*storage, &store.cluster_uuid().await?).await?;
+    say_everything_if_needed(&store, &*storage).await?;
+    let marked = store.manifest_state().await?.marked;
+    let store = Arc::new(store);
+    let written = ManifestedStore::new(store.clone(), storage);
+    match written.write_manifests().await {
+        // They are in the outbox, and nothing counts as done before they are written.
+        Err(error @ MetadataError::Unavailable(_)) => {
+            tracing::error!(%error, "manifests wait until deep storage can be written");
+        }
+        outcome => {
+            outcome.context("write manifests to deep storage")?;
+            if !marked {
+                store.mark_cluster().await?;
+            }
+        }
+    }
+    Ok(Arc::new(written))
+}
+
+/// Opens a copy of a data folder's metadata in another folder; `None` when there are none.
+///
+/// # Errors
+/// When they cannot be copied or read; `Corrupt` when they are damaged.
+pub async fn open_metadata_copy(
+    folder: &DataFolder,
+    copy: &Path,
+) -> Result<Option<SqliteMetadataStore>> {
+    let path = folder.metadata();
+    if is_missing(&path)? {
+        return Ok(None);
+    }
+    for ending in ["", "-wal"] {
+        let from = format!("{}{ending}", path.display());
+        match std::fs::copy(&from, copy.join(format!("metadata.sqlite{ending}"))) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            copied => {
+                copied.with_context(|| format!("copy '{from}'"))?;
+            }
+        }
+    }
+    let options = SqliteOptions::new(copy.join("metadata.sqlite"));
+    Ok(Some(SqliteMetadataStore::open(options).await?))
+}
+
+fn is_missing(path: &Path) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(file) => Ok(file.len() == 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error).with_context(|| format!("read '{}'", path.display())),
+    }
+}
+
+fn refuse(folder: &DataFolder, findings: Vec<String>) -> Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(DoesNotFit::new(folder, findings).into())
+}
+
+/// The first manifest of a store says everything, and so does one after some were lost.
+async fn say_everything_if_needed(
+    store: &SqliteMetadataStore,
+    storage: &dyn DeepStorage,
+) -> Result<()> {
+    let state = store.manifest_state().await?;
+    let highest = list_manifests(storage).await?.highest();
+    let last_is_damaged = highest > 0
+        && matches!(read_manifest(storage, highest).await, Err(MetadataError::Corrupt(_)));
+    let incomplete = state.complete == 0
+        || last_is_damaged
+        || manifests::first_missing(storage, store).await?.is_some();
+    if incomplete {
+        store.make_complete_manifest().await?;
+    }
+    Ok(())
+}

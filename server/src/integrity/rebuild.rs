@@ -1,0 +1,162 @@
+//! Restoring the metadata from the manifests, and from nothing else.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use henge_platform::metadata::manifest::{Manifest, fold, list_manifests, read_manifest};
+use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
+use henge_platform::runtime::sync_dir;
+use henge_platform::storage::DeepStorage;
+use henge_types::{SegmentId, Version};
+
+use super::uses::{ObjectUse, object_use};
+use super::{DoesNotFit, Report, examine, identity};
+use crate::data_folder::DataFolder;
+
+/// Versions that may have been given out and left no trace.
+const VERSIONS_LEFT_OUT: u64 = 1_000;
+
+/// What a rebuild did.
+#[derive(Debug)]
+pub struct Rebuilt {
+    /// What the metadata say now.
+    pub all: Manifest,
+    /// Manifests read.
+    pub manifests: usize,
+    /// Where the old store is now, if there was one.
+    pub kept: Option<PathBuf>,
+    /// How objects and segments fit.
+    pub objects: ObjectUse,
+    /// What still does not fit.
+    pub report: Report,
+}
+
+/// Makes the metadata of a data folder that is ours anew. The old file is kept beside it.
+///
+/// # Errors
+/// When manifests are missing or damaged, a folder belongs to another cluster, or something cannot
+/// be read or written; then the old file is where it was.
+pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<Rebuilt> {
+    let manifests = read_from_last_complete(storage).await?;
+    let count = manifests.len();
+    let all = fold(manifests)?;
+    check_identities(folder, storage, &all.cluster_uuid).await?;
+    let objects = object_use(storage, &all).await?;
+    let (version, reserved) = given_out(&all, &objects.unnamed);
+    let fresh = folder.root().join("metadata.sqlite.rebuilt");
+    remove_database(&fresh)?;
+    let options = SqliteOptions::new(&fresh);
+    let store = SqliteMetadataStore::restore(options, &all, version, &reserved)
+        .await
+        .context("write the metadata")?;
+    let report = examine(folder, storage, Some(&store)).await?;
+    store.close().await;
+    let kept = keep_aside(&folder.metadata())?;
+    std::fs::rename(&fresh, folder.metadata()).context("put the metadata in their place")?;
+    sync_dir(folder.root()).context("make the rename durable")?;
+    identity::mark(folder, storage, &all.cluster_uuid).await?;
+    Ok(Rebuilt { all, manifests: count, kept, objects, report })
+}
+
+/// The last complete manifest and all after it.
+async fn read_from_last_complete(storage: &dyn DeepStorage) -> Result<Vec<Manifest>> {
+    let listed = list_manifests(storage).await?;
+    let mut read = Vec::new();
+    for number in listed.numbers.iter().rev() {
+        let manifest = read_manifest(storage, *number).await?;
+        let complete = manifest.complete;
+        read.push(manifest);
+        if complete {
+            read.reverse();
+            return Ok(read);
+        }
+    }
+    bail!(
+        "deep storage has no complete manifest ({} in all): restore metadata.sqlite from a backup",
+        listed.numbers.len()
+    )
+}
+
+async fn check_identities(
+    folder: &DataFolder,
+    storage: &dyn DeepStorage,
+    cluster_uuid: &str,
+) -> Result<()> {
+    let mut findings = Vec::new();
+    for other in [folder.root().to_owned(), folder.wal(), folder.segment_cache()] {
+        if let Some(uuid) = identity::of_folder(&other)?.filter(|uuid| uuid != cluster_uuid) {
+            let other = other.display();
+            findings.push(format!(
+                "'{other}' belongs to cluster {uuid}, the manifests to {cluster_uuid}"
+            ));
+        }
+    }
+    if let Some(uuid) = identity::of_storage(storage).await?.filter(|uuid| uuid != cluster_uuid) {
+        findings.push(format!(
+            "deep storage belongs to cluster {uuid}, the manifests to {cluster_uuid}"
+        ));
+    }
+    if findings.is_empty() { Ok(()) } else { Err(DoesNotFit::new(folder, findings).into()) }
+}
+
+/// The highest version that anything shows, and the ids that unnamed objects show: an id is never
+/// given out twice, also when its upload was never published.
+fn given_out(all: &Manifest, unnamed: &[String]) -> (Version, Vec<SegmentId>) {
+    let mut chunks: BTreeMap<&str, &SegmentId> = BTreeMap::new();
+    for segment in &all.segments {
+        if let Some((folder, _)) = segment.object_key.rsplit_once('/') {
+            chunks.insert(folder, &segment.id);
+        }
+    }
+    let mut version = all.version;
+    let mut reserved = Vec::new();
+    for key in unnamed {
+        let Some((folder, name)) = key.rsplit_once('/') else { continue };
+        let number = folder.rsplit('/').next().and_then(|text| text.parse::<u64>().ok());
+        version = version.max(number.unwrap_or(0));
+        let partition = name.split('_').next().and_then(|text| text.parse::<u32>().ok());
+        if let (Some(chunk), Some(partition)) = (chunks.get(folder), partition) {
+            reserved.push(SegmentId { partition, ..(*chunk).clone() });
+        }
+    }
+    (Version(version.saturating_add(VERSIONS_LEFT_OUT)), reserved)
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn remove_database(path: &Path) -> Result<()> {
+    for ending in ["", "-wal", "-shm"] {
+        let file = with_ending(path, ending);
+        if file.exists() {
+            std::fs::remove_file(&file).with_context(|| format!("remove '{}'", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves a store's files to the first free `.damaged-<n>`.
+fn keep_aside(path: &Path) -> Result<Option<PathBuf>> {
+    let files: Vec<&str> =
+        ["", "-wal", "-shm"].into_iter().filter(|e| with_ending(path, e).exists()).collect();
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let free = |number: &u32| {
+        let kept = with_ending(path, &format!(".damaged-{number}"));
+        !["", "-wal", "-shm"].iter().any(|ending| with_ending(&kept, ending).exists())
+    };
+    let number = (1..).find(free).unwrap_or(u32::MAX);
+    let kept = with_ending(path, &format!(".damaged-{number}"));
+    // The journal last: a database without it would look like one that lost its last commits.
+    for ending in files {
+        let file = with_ending(path, ending);
+        std::fs::rename(&file, with_ending(&kept, ending))
+            .with_context(|| format!("move '{}' aside", file.display()))?;
+    }
+    Ok(Some(kept))
+}

@@ -1,0 +1,166 @@
+//! F-33: the metadata are lost at any moment of any history. The server refuses to start on what is
+//! left, and after a rebuild from the manifests every acknowledged row is there once.
+
+use std::path::Path;
+
+use henge_platform::config::ServerConfig;
+use henge_platform::storage::LocalDeepStorage;
+use henge_server::data_folder::DataFolder;
+use henge_server::integrity::rebuild;
+use henge_tests::TestServer;
+use serde_json::json;
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    // Hand-offs go on meanwhile: files may go, and new ones are not needed.
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => copy_folder(&entry.path(), &target),
+            Ok(_) => {
+                let _ = std::fs::copy(entry.path(), target);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// What a kill leaves, without the metadata. The log first: what is cut from it later is in deep
+/// storage by then.
+fn leave_without_metadata(server: &TestServer, to: &Path) {
+    let root = &server.config().data_dir;
+    for folder in ["wal", "deep-storage", "segment-cache"] {
+        copy_folder(&root.join(folder), &to.join(folder));
+    }
+    std::fs::copy(root.join("cluster.json"), to.join("cluster.json")).unwrap();
+}
+
+fn rebuild_in(data_dir: &Path) {
+    let folder = DataFolder::new(data_dir);
+    let lock = folder.own().unwrap();
+    let storage = LocalDeepStorage::open(folder.deep_storage()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let rebuilt = runtime.block_on(rebuild(&folder, &storage)).unwrap();
+    assert_eq!(rebuilt.report.findings, Vec::<String>::new());
+    assert_eq!(rebuilt.objects.missing, Vec::<String>::new());
+    drop(lock);
+}
+
+fn rows(count: u64, hour: u64) -> Vec<u8> {
+    let rows: Vec<String> = (0..count)
+        .map(|x| format!("{{\"t\":\"2020-01-01T{hour:02}:00:00\",\"a\":\"v{x}\",\"x\":{x}}}"))
+        .collect();
+    rows.join("\n").into_bytes()
+}
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 33) % sides
+    }
+}
+
+#[test]
+fn f_33_lost_metadata_are_rebuilt_at_any_moment_of_a_history_with_every_row() {
+    for seed in 0..3 {
+        println!("seed {seed}");
+        let server = TestServer::start();
+        server.create("t");
+        let mut dice = Dice(seed);
+        let mut expected = 0;
+        for step in 0..25 {
+            match dice.roll(6) {
+                0 => server.flush(),
+                1 => server.create(["u", "v", "w"][dice.roll(3) as usize]),
+                _ => {
+                    let count = 1 + dice.roll(50);
+                    let key = format!("k{step}");
+                    let path = "/v1/datasources/t/events";
+                    let body = rows(count, dice.roll(4));
+                    let pushed = server.call("POST", path, &[("Idempotency-Key", &key)], &body);
+                    assert_eq!(pushed.0, 200, "{}", pushed.1);
+                    expected += count;
+                }
+            }
+            if step % 5 != 4 {
+                continue;
+            }
+            let left = tempfile::tempdir().unwrap();
+            leave_without_metadata(&server, left.path());
+            let mut config = server.config().clone();
+            config.data_dir = left.path().to_owned();
+            let refused = refusal(&config);
+            assert!(refused.contains("henge metadata rebuild"), "{refused}");
+            assert!(refused.contains("gone or empty"), "{refused}");
+            rebuild_in(left.path());
+            let after = TestServer::start_on(config, left);
+            assert_eq!(after.count("t"), expected, "seed {seed} step {step}");
+            // What was pushed under a key before is known, whether published or in the log.
+            let again = ("Idempotency-Key", "k0");
+            let path = "/v1/datasources/t/events";
+            let (status, answer) = after.call("POST", path, &[again], &rows(1, 0));
+            if status == 200 && answer["duplicate"] == json!(false) {
+                assert_eq!(after.count("t"), expected + 1);
+            }
+        }
+    }
+}
+
+fn refusal(config: &ServerConfig) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let started = runtime.block_on(henge_server::start(config));
+    format!("{:#}", started.map(|_| ()).unwrap_err())
+}
+
+#[test]
+fn f_33_dropped_segments_and_uploads_before_a_crash_are_not_adopted() {
+    let server = TestServer::start();
+    server.create("t");
+    assert_eq!(server.push("t", &rows(10, 0)).0, 200);
+    server.flush();
+    // An upload that was never published.
+    let segments = server.config().data_dir.join("deep-storage/segments");
+    let object = find_file(&segments).unwrap();
+    std::fs::copy(&object, object.with_file_name("7_00000000000000ff.segment")).unwrap();
+    let left = tempfile::tempdir().unwrap();
+    leave_without_metadata(&server, left.path());
+    let mut config = server.config().clone();
+    config.data_dir = left.path().to_owned();
+    rebuild_in(left.path());
+    let after = TestServer::start_on(config, left);
+    assert_eq!(after.count("t"), 10);
+    assert_eq!(after.push("t", &rows(5, 0)).0, 200);
+    after.flush();
+    assert_eq!(after.count("t"), 15);
+}
+
+fn find_file(folder: &Path) -> Option<std::path::PathBuf> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find_map(|path| if path.is_dir() { find_file(&path) } else { Some(path) })
+}
+
+#[test]
+fn f_34_folders_of_two_clusters_are_not_taken_for_one() {
+    let (one, two) = (TestServer::start(), TestServer::start());
+    for server in [&one, &two] {
+        server.create("t");
+        assert_eq!(server.push("t", &rows(10, 0)).0, 200);
+        server.flush();
+    }
+    for folder in ["wal", "deep-storage", "segment-cache"] {
+        let mixed = tempfile::tempdir().unwrap();
+        copy_folder(&one.config().data_dir, mixed.path());
+        std::fs::remove_dir_all(mixed.path().join(folder)).unwrap();
+        copy_folder(&two.config().data_dir.join(folder), &mixed.path().join(folder));
+        let mut config = one.config().clone();
+        config.data_dir = mixed.path().to_owned();
+        let refused = refusal(&config);
+        assert!(refused.contains("belongs to cluster"), "{folder}: {refused}");
+    }
+}
