@@ -127,8 +127,8 @@ impl RowParser {
         let earlier = std::mem::take(&mut self.changes);
         loop {
             self.counts = BatchCounts::default();
-            self.transforms.start_batch();
             self.changes = ChangeReport::default();
+            self.transforms.start_batch();
             self.parse_events(start, &text, body, sink)?;
             if !std::mem::take(&mut self.retyped) || self.surveys {
                 break;
