@@ -14,6 +14,7 @@ def main():
     quick = '--quick' in sys.argv[1:]
     runs = [
         ['conformance.py'],
+        ['readme_recipes.py'],
         ['answers.py'],
         ['old_folders.py'],
         ['attacks.py'],

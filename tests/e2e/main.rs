@@ -3,6 +3,7 @@
 mod caches;
 mod damage;
 mod discovery;
+mod door;
 mod formats;
 mod handoff;
 mod hostile;

@@ -28,7 +28,7 @@ mod tests;
 pub use discovery::{DiscoveredColumn, DiscoveredType};
 pub use error::IngestError;
 pub use limits::ParseLimits;
-pub use parser::RowParser;
+pub use parser::{RowParser, event_start};
 pub use rejection::{BatchCounts, RejectReason, Rejection, RowError, RowSink};
 pub use sink::{ChunkRouter, IndexSink, index_schema};
 pub use table::{FieldValue, RowOrigin, TableFields};

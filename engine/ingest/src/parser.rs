@@ -414,6 +414,13 @@ fn mask_invalid_utf8(body: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Where an event of a body starts, by its index among all events met; `None` when there are fewer.
+#[must_use]
+pub fn event_start(body: &[u8], index: u64) -> Option<usize> {
+    let text = mask_invalid_utf8(body);
+    Frames::new(&text, first_event(&text, body).ok()?).start_of(index)
+}
+
 /// Where the first event may start: behind a byte-order mark and blanks.
 fn first_event(text: &str, body: &[u8]) -> Result<usize, IngestError> {
     let after_mark = if text.starts_with('\u{feff}') { 3 } else { 0 };

@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use henge_ingest::{BatchCounts, ParseLimits, RowParser};
-use henge_query::ingest::{DataSchema, DelimitedFormat};
+use henge_query::ingest::{DataSchema, DelimitedFormat, NumberParsing};
 use henge_tabular::{ColumnLoader, DelimitedReader, TabularError};
 use serde_json::{Value, json};
 use support::{LoaderSink, options, rows_of, schema, segments};
@@ -21,7 +21,7 @@ fn csv(columns: &[&str]) -> DelimitedFormat {
         has_header: columns.is_empty(),
         columns: (!columns.is_empty()).then_some(columns),
         skip_header_rows: 0,
-        try_parse_numbers: false,
+        try_parse_numbers: NumberParsing::Never,
     }
 }
 
@@ -119,7 +119,7 @@ fn headers_are_skipped_or_read_and_lists_are_split() {
 fn numbers_are_numbers_only_when_asked_for() {
     let text = "1,007,1.50,x\n";
     let names = ["t", "a", "b", "c"];
-    let discover = |try_parse_numbers: bool| {
+    let discover = |try_parse_numbers: NumberParsing| {
         let schema = json!({
             "dataSource": "d", "timestampSpec": { "column": "t" },
             "dimensionsSpec": { "useSchemaDiscovery": true },
@@ -129,10 +129,44 @@ fn numbers_are_numbers_only_when_asked_for() {
         let format = DelimitedFormat { try_parse_numbers, ..csv(&names) };
         read(format, text.as_bytes(), &schema, usize::MAX).unwrap().rows
     };
-    assert_eq!(discover(false), [json!({ "__time": 1, "a": "007", "b": "1.50", "c": "x" })]);
-    assert_eq!(discover(true), [json!({ "__time": 1, "a": 7, "b": 1.5, "c": "x" })]);
+    let never = json!({ "__time": 1, "a": "007", "b": "1.50", "c": "x" });
+    assert_eq!(discover(NumberParsing::Never), [never]);
+    let all = json!({ "__time": 1, "a": 7, "b": 1.5, "c": "x" });
+    assert_eq!(discover(NumberParsing::All), [all]);
+    let exact = json!({ "__time": 1, "a": "007", "b": 1.5, "c": "x" });
+    assert_eq!(discover(NumberParsing::Exact), [exact]);
     let typed = json!([{ "name": "a", "type": "long" }, { "name": "b", "type": "double" }]);
     assert_eq!(rows(csv(&names), text, typed), [json!({ "__time": 1, "a": 7, "b": 1.5 })]);
+}
+
+#[test]
+fn exact_numbers_are_those_that_are_written_back_as_they_were() {
+    let names = ["t", "a"];
+    let format = DelimitedFormat { try_parse_numbers: NumberParsing::Exact, ..csv(&names) };
+    let discovered = json!([{ "name": "a", "type": "auto" }]);
+    for (value, stored) in [
+        ("0", json!(0)),
+        ("-5", json!(-5)),
+        ("9223372036854775807", json!(i64::MAX)),
+        ("0.1", json!(0.1)),
+        (".5", json!(0.5)),
+        ("-2.5e3", json!(-2500.0)),
+        ("9223372036854775808", json!("9223372036854775808")),
+        ("0.1234567890123456789", json!("0.1234567890123456789")),
+        ("007", json!("007")),
+        ("-007", json!("-007")),
+        ("+49", json!("+49")),
+        ("12f", json!("12f")),
+        ("1-2", json!("1-2")),
+        ("1e999", json!("1e999")),
+        ("NaN", json!("NaN")),
+    ] {
+        let text = format!("1,{value}\n");
+        let expected = [json!({ "__time": 1, "a": stored })];
+        assert_eq!(rows(format.clone(), &text, discovered.clone()), expected, "{value}");
+    }
+    let text = json!(["a"]);
+    assert_eq!(rows(format, "1,1.50\n", text), [json!({ "__time": 1, "a": "1.50" })]);
 }
 
 #[test]

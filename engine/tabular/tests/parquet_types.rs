@@ -214,6 +214,94 @@ fn dimensions_are_discovered_from_the_file() {
     assert!(discovered.rows[0]["w"].is_string());
 }
 
+const NESTED: &str = "message m {
+    required int64 t;
+    optional group s { optional int64 a; optional binary b (STRING); }
+    optional group m (MAP) { repeated group key_value { required binary key (STRING);
+        optional double value; } }
+    optional group l (LIST) { repeated group list { optional group element {
+        required int64 at (TIMESTAMP(NANOS,true)); } } }
+    optional group one { required int32 x; }
+    optional fixed_len_byte_array(12) i (INTERVAL);
+}";
+
+fn nested() -> Vec<Column> {
+    let levels = |values, definitions: &[i16], repetitions: &[i16]| Column {
+        values,
+        definitions: Some(definitions.to_vec()),
+        repetitions: (!repetitions.is_empty()).then(|| repetitions.to_vec()),
+    };
+    let interval = [14_u32, 3, 1_500].iter().flat_map(|n| n.to_le_bytes()).collect();
+    vec![
+        required(Plain::Int64(vec![1, 2, 3])),
+        levels(Plain::Int64(vec![7]), &[2, 1, 0], &[]),
+        levels(texts(&["a \"quoted\"\n"]), &[1, 2, 0], &[]),
+        levels(texts(&["k", "l"]), &[2, 2, 1, 0], &[0, 1, 0, 0]),
+        levels(Plain::Double(vec![1.5]), &[3, 2, 1, 0], &[0, 1, 0, 0]),
+        levels(Plain::Int64(vec![1_000_000_001, -1]), &[3, 3, 2, 0], &[0, 1, 0, 0]),
+        levels(Plain::Int32(vec![5]), &[0, 1, 0], &[]),
+        levels(Plain::Fixed(vec![interval]), &[1, 0, 0], &[]),
+    ]
+}
+
+#[test]
+fn structs_maps_and_lists_of_them_are_json_text() {
+    let file = parquet(NESTED, &[nested(), nested()], DEFAULT);
+    let typed = schema(json!([]));
+    let loaded = load(&[file], &typed, false);
+    assert_eq!(loaded.reasons, Vec::<String>::new());
+    let expected = [
+        json!({
+            "__time": 1, "s": "{\"a\":7,\"b\":null}", "m": "{\"k\":1.5,\"l\":null}",
+            "l": "[{\"at\":\"1970-01-01T00:00:01.000000001Z\"},\
+                   {\"at\":\"1969-12-31T23:59:59.999999999Z\"}]",
+            "i": "P14M3DT1.500S",
+        }),
+        json!({
+            "__time": 2, "s": "{\"a\":null,\"b\":\"a \\\"quoted\\\"\\n\"}", "m": "{}", "l": "[null]",
+            "one": "{\"x\":5}",
+        }),
+        json!({ "__time": 3 }),
+    ];
+    let expected: Vec<Value> = expected.iter().flat_map(|row| [row.clone(), row.clone()]).collect();
+    assert_eq!(loaded.rows, expected);
+}
+
+#[test]
+fn open_types_hold_every_value_or_are_text() {
+    const WIDE: &str = "message m { required int64 t; required int64 hash (INTEGER(64,false));
+        required int64 small (INTEGER(64,false)); required int64 price (DECIMAL(18,2));
+        required binary long_price (DECIMAL(38,3)); required fixed_len_byte_array(32) huge (DECIMAL(76,1)); }";
+    let huge = |byte: u8| [vec![byte], vec![0; 31]].concat();
+    let columns = vec![
+        required(Plain::Int64(vec![1, 2])),
+        required(Plain::Int64(vec![5, -1])),
+        required(Plain::Int64(vec![5, i64::MAX])),
+        required(Plain::Int64(vec![100, -250])),
+        required(Plain::Bytes(vec![vec![1], (1..=15).collect()])),
+        required(Plain::Fixed(vec![huge(1), huge(0x80)])),
+    ];
+    let file = parquet(WIDE, &[columns], DEFAULT);
+    let types = json!(
+        ["hash", "small", "price", "long_price", "huge"]
+            .map(|name| { json!({ "name": name, "type": "auto" }) })
+    );
+    let loaded = load(&[file], &schema(types), false);
+    assert_eq!(loaded.reasons, Vec::<String>::new());
+    let expected = [
+        json!({
+            "__time": 1, "hash": "5", "small": 5, "price": 1.0, "long_price": "0.001",
+            "huge": "45231284858326638837332416019018714005183587760015845327913118753091066265.6",
+        }),
+        json!({
+            "__time": 2, "hash": "18446744073709551615", "small": i64::MAX, "price": -2.5,
+            "long_price": "5233100606242806050955395731361.295",
+            "huge": "-5789604461865809771178549250434395392663499233282028201972879200395656481996.8",
+        }),
+    ];
+    assert_eq!(loaded.rows, expected);
+}
+
 #[test]
 fn rows_that_are_refused_have_reasons_and_the_others_are_stored() {
     let schema = schema(json!([{ "name": "d", "type": "double" }]));

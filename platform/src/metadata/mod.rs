@@ -12,6 +12,7 @@ mod records;
 mod rules;
 mod sqlite;
 mod store;
+mod task_report;
 
 pub use error::{MetadataError, Result};
 pub use memory::MemoryMetadataStore;
@@ -23,6 +24,9 @@ pub use records::{
 };
 pub use sqlite::{SqliteMetadataStore, SqliteOptions};
 pub use store::MetadataStore;
+pub use task_report::{
+    ChangedColumn, InputPlace, RefusedEvents, ReplacedRows, TaskInput, TaskReport,
+};
 
 use henge_types::{Interval, validate_datasource_name};
 

@@ -1,7 +1,9 @@
 //! What the metadata store keeps.
 
-use henge_types::{ChangeReport, Interval, SegmentId, ShardSpec};
+use henge_types::{Interval, SegmentId, ShardSpec};
 use serde::{Deserialize, Serialize};
+
+use super::task_report::TaskReport;
 
 /// A datasource and one version of its schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,8 +204,8 @@ pub struct TaskProgress {
     pub filtered: u64,
     /// Segments published.
     pub segments: u64,
-    /// Columns whose values are stored otherwise than they were sent.
-    pub changed: ChangeReport,
+    /// What became of the input beyond these counts.
+    pub report: TaskReport,
 }
 
 /// A task.

@@ -66,8 +66,9 @@ pub(super) async fn reports(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, DruidError> {
     let record = node.tasks.get(&id).await?;
-    let progress = record.progress;
+    let progress = &record.progress;
     let state = if record.status == TaskStatus::Running { "BUILD_SEGMENTS" } else { "COMPLETED" };
+    let report = &progress.report;
     let totals = json!({
         "processed": progress.accepted,
         "processedBytes": progress.processed_bytes,
@@ -78,6 +79,12 @@ pub(super) async fn reports(
     let payload = json!({
         "ingestionState": state,
         "unparseableEvents": {},
+        "refusals": report.refusals,
+        "changedColumns": report.changes,
+        "notes": report.notes,
+        "warnings": report.warnings,
+        "inputs": report.inputs,
+        "replaced": report.replaced,
         "rowStats": { "totals": { "buildSegments": totals } },
         "errorMsg": record.error,
         "segmentsPublished": progress.segments,

@@ -70,22 +70,30 @@ impl InputRef {
     pub(super) fn open(self) -> Result<Input> {
         let count = Arc::<AtomicU64>::default();
         let stored_bytes_read = Arc::clone(&count);
-        let (name, reader): (String, Box<dyn Read + Send>) = match self {
+        let name = self.name();
+        let reader: Box<dyn Read + Send> = match self {
             Self::Inline(data) => {
                 let inner = std::io::Cursor::new(data);
-                ("inline".into(), Box::new(Counted { inner, count }))
+                Box::new(Counted { inner, count })
             }
             Self::File(path) => {
                 let inner = open_regular(&path).map_err(RealtimeError::io(&path))?;
                 let file = BufReader::with_capacity(1 << 20, Counted { inner, count });
-                let name = path.display().to_string();
                 match path.extension().and_then(|e| e.to_str()) {
-                    Some("gz") => (name, Box::new(MultiGzDecoder::new(file))),
-                    _ => (name, Box::new(file)),
+                    Some("gz") => Box::new(MultiGzDecoder::new(file)),
+                    _ => Box::new(file),
                 }
             }
         };
         Ok(Input { name, stored_bytes_read, reader, pending: Vec::new(), at_end: false })
+    }
+
+    /// Its name, for messages.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Inline(_) => "inline".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
     }
 
     /// The file's path; `None` for events in the spec.

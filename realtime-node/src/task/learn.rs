@@ -1,83 +1,29 @@
-//! The types of discovered columns, from all values of a task's inputs: the inputs are at hand, so
-//! they are read once for the types and once for the rows, and no value has to be stored under a
-//! type that a later one does not fit.
+//! A look at a task's whole input before it is read: the types of columns that the spec leaves open
+//! come from all values, so that none is cut or lost because another came first. And its hash, so
+//! that the same content is noticed when it comes again.
 
 use std::sync::Arc;
 
 use henge_index::DimensionSchema;
-use henge_ingest::{DiscoveredColumn, ParseLimits, Rejection, RowError, RowParser, RowSink};
+use henge_ingest::{ParseLimits, Rejection, RowError, RowParser, RowSink};
+use henge_platform::metadata::{TaskFilter, TaskInput, TaskStatus};
 use henge_query::ingest::{DataSchema, InputFormat};
-use henge_tabular::DelimitedReader;
-use henge_types::ValueRef;
+use henge_types::{ValueRef, format_timestamp};
 
-use super::input::{Input, InputRef};
+use super::content::describe;
+use super::input::InputRef;
 use super::run::Run;
-use crate::error::Result;
+use super::text::TextInput;
+use crate::error::{RealtimeError, Result};
 use crate::push::accept::LOAD_PRIORITY;
 
-impl Run {
-    /// Reads the inputs for the columns that they bring.
-    pub(super) async fn learn_types(
-        &self,
-        inputs: &[InputRef],
-        schema: &Arc<DataSchema>,
-        limits: &ParseLimits,
-    ) -> Result<Vec<DiscoveredColumn>> {
-        let mut parser = RowParser::new(Arc::clone(schema), limits.clone())?;
-        parser.begin_survey();
-        for input in inputs {
-            let mut source = Texts::open(input.clone(), &self.task.spec.io_config.input_format)?;
-            loop {
-                let work = move || {
-                    let outcome = source.read_piece(&mut parser);
-                    (source, parser, outcome)
-                };
-                let pool = &self.shared.ingest_pool;
-                let (source_back, parser_back, more) = pool.spawn(LOAD_PRIORITY, work).await?;
-                (source, parser) = (source_back, parser_back);
-                if !more? {
-                    break;
-                }
-            }
-        }
-        Ok(parser.discovered())
-    }
-}
+/// Earlier tasks of the datasource among which the same content is looked for.
+const TASKS_COMPARED: usize = 10_000;
 
-/// An input that says nothing of its types.
-struct Texts {
-    input: Input,
-    lines: Option<Box<DelimitedReader>>,
-}
+/// Takes rows and keeps none.
+struct NoRows;
 
-impl Texts {
-    fn open(input: InputRef, format: &InputFormat) -> Result<Self> {
-        let lines = match format {
-            InputFormat::Delimited(format) => Some(Box::new(DelimitedReader::new(format.clone()))),
-            _ => None,
-        };
-        Ok(Self { input: input.open()?, lines })
-    }
-
-    /// Reads a piece; false at the end.
-    fn read_piece(&mut self, parser: &mut RowParser) -> Result<bool> {
-        let piece = match &mut self.lines {
-            None => self.input.next_piece()?,
-            Some(reader) => self.input.next_cut(|bytes| Ok(reader.last_boundary(bytes)?))?,
-        };
-        let Some(piece) = piece else { return Ok(false) };
-        match &mut self.lines {
-            None => parser.parse_batch(&piece, &mut Nowhere)?,
-            Some(reader) => reader.read(&piece, parser, &mut Nowhere)?,
-        };
-        Ok(true)
-    }
-}
-
-/// Takes nothing: what is refused here is refused again, and kept, when the rows are read.
-struct Nowhere;
-
-impl RowSink for Nowhere {
+impl RowSink for NoRows {
     fn row(&mut self, _: i64, _: &[ValueRef<'_>]) -> Result<(), RowError> {
         Ok(())
     }
@@ -85,4 +31,78 @@ impl RowSink for Nowhere {
     fn rejected(&mut self, _: Rejection<'_>) {}
 
     fn new_dimension(&mut self, _: &DimensionSchema) {}
+}
+
+impl Run {
+    /// Teaches the parser the types of the columns that the spec leaves open, by all of the input.
+    /// Formats with types of their own need no such look.
+    pub(super) async fn learn_types(
+        &mut self,
+        parser: &mut RowParser,
+        inputs: &[InputRef],
+        schema: &Arc<DataSchema>,
+        limits: &ParseLimits,
+    ) -> Result<()> {
+        let format = &self.task.spec.io_config.input_format;
+        if matches!(format, InputFormat::Parquet { .. }) || !parser.learns_types() {
+            return Ok(());
+        }
+        let mut surveyor = RowParser::new(Arc::clone(schema), limits.clone())?;
+        surveyor.begin_survey();
+        for input in inputs {
+            let mut text = TextInput::open(format, input.clone())?;
+            loop {
+                self.stop.check(&self.id)?;
+                let work = move || {
+                    let parsed = text.parse_piece(&mut surveyor, &mut NoRows);
+                    (text, surveyor, parsed)
+                };
+                let (text_back, surveyor_back, parsed) =
+                    self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await?;
+                (text, surveyor) = (text_back, surveyor_back);
+                let Some(piece) = parsed? else { break };
+                self.progress.total_rows += piece.counts.received;
+                self.show();
+            }
+        }
+        parser.add_known(&surveyor.discovered());
+        Ok(())
+    }
+
+    /// Starts to hash the inputs beside everything else.
+    pub(super) fn hash_inputs(&mut self, inputs: &[InputRef]) {
+        let inputs = inputs.to_vec();
+        let work = move || describe(&inputs);
+        self.hashing = Some(self.shared.ingest_pool.spawn(LOAD_PRIORITY, work));
+    }
+
+    /// Notes what was read, and warns of what an earlier task of the datasource had read.
+    pub(super) async fn note_inputs(&mut self) -> Result<()> {
+        let Some(hashing) = self.hashing.take() else { return Ok(()) };
+        let inputs = hashing.await?.map_err(RealtimeError::io(std::path::Path::new("inputs")))?;
+        let filter = TaskFilter {
+            status: Some(TaskStatus::Success),
+            datasource: Some(self.task.spec.data_schema.data_source.clone()),
+            limit: TASKS_COMPARED,
+        };
+        let earlier = self.shared.metadata.list_tasks(&filter).await?;
+        for input in &inputs {
+            let same = |other: &TaskInput| {
+                input.size_bytes > 0
+                    && (other.size_bytes, &other.content_hash)
+                        == (input.size_bytes, &input.content_hash)
+            };
+            let known = earlier.iter().find(|task| task.progress.report.inputs.iter().any(same));
+            if let Some(known) = known {
+                self.progress.report.warnings.push(format!(
+                    "{} holds what was loaded before, at {} by task {}",
+                    input.name,
+                    format_timestamp(known.created_ms),
+                    known.id
+                ));
+            }
+        }
+        self.progress.report.inputs = inputs;
+        Ok(())
+    }
 }

@@ -3,6 +3,8 @@
 use henge_ingest::Rejection;
 use henge_platform::metadata::DeadLetter;
 
+use super::report::Places;
+
 /// Refused events that are kept of one piece of input.
 const LETTERS_PER_PIECE: usize = 1_000;
 
@@ -32,8 +34,13 @@ impl Letters {
         }
     }
 
-    /// The refused events since the last call.
-    pub(super) fn take(&mut self) -> Vec<DeadLetter> {
-        std::mem::take(&mut self.letters)
+    /// The refused events since the last call. The reason says in which line of which file.
+    pub(super) fn take(&mut self, places: &Places<'_>) -> Vec<DeadLetter> {
+        let mut letters = std::mem::take(&mut self.letters);
+        for letter in &mut letters {
+            let place = places.of_offset(usize::try_from(letter.offset_bytes).unwrap_or(0));
+            letter.reason = format!("{place}: {}", letter.reason);
+        }
+        letters
     }
 }

@@ -1,6 +1,7 @@
 //! Batch tasks: a queue of one at a time, with progress, that survives restarts.
 
 mod chunks;
+mod content;
 mod file;
 mod input;
 mod learn;
@@ -10,11 +11,13 @@ mod publish;
 mod queue;
 mod read;
 mod ready;
+mod report;
 mod roots;
 mod run;
 mod stop;
 mod store;
 mod table;
+mod text;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use std::sync::Arc;
 use henge_platform::metadata::TaskProgress;
 use parking_lot::Mutex;
 
+pub use content::content_hash;
 pub use file::LocalFile;
 pub use queue::TaskQueue;
 pub(crate) use roots::LocalRoots;

@@ -10,6 +10,7 @@ use henge_platform::runtime::crash_point;
 use henge_types::{Interval, SegmentId, ShardSpec, Version, condense};
 
 use super::ready::{ReadyChunk, ReadyRows};
+use super::report::{replaced_rows, time_warning};
 use super::run::Run;
 use crate::commit::commit;
 use crate::error::{RealtimeError, Result};
@@ -46,12 +47,19 @@ impl Run {
             return Ok(());
         }
         self.progress.segments = 0;
+        let used = match &mode {
+            Mode::Replace(_) => self.shared.metadata.used_segments().await?.segments,
+            Mode::Append => Vec::new(),
+        };
         let mut outgoing = Vec::new();
         let ended = self.write_and_publish(chunks, &files, &mode, &mut outgoing).await;
         let segments = crate::publication::files(&outgoing);
         let ids: Vec<_> = segments.iter().map(|segment| segment.published.id.clone()).collect();
         match ended {
             Ok(outcome) => {
+                let report = &mut self.progress.report;
+                report.replaced = replaced_rows(&outcome.replaced, &used);
+                report.warnings.extend(time_warning(&published(&outgoing)));
                 let shared = Arc::clone(&self.shared);
                 tokio::spawn(release_when_served(shared, ids, outcome.sequence));
                 self.shared.published.notify_one();

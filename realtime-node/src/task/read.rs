@@ -4,16 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use henge_ingest::{BatchCounts, ParseLimits, RowParser};
+use henge_platform::metadata::DeadLetter;
 use henge_query::ingest::{DataSchema, InputFormat};
-use henge_tabular::{ChunkRows, DelimitedReader};
-use henge_types::ChangeReport;
+use henge_tabular::ChunkRows;
 
-use super::input::{self, Input, InputRef};
+use super::input::{self, InputRef};
 use super::pieces::Pieces;
 use super::ready::ReadyChunk;
+use super::report::Places;
 use super::run::Run;
 use super::store::{Rows, Store};
 use super::table::{Survey, TableInput, survey};
+use super::text::TextInput;
 use crate::error::{RealtimeError, Result};
 use crate::push::accept::LOAD_PRIORITY;
 
@@ -28,16 +30,16 @@ pub(super) struct Reading {
 
 /// An input of any format.
 enum Source {
-    Json(Input),
-    Lines(Input, Box<DelimitedReader>),
+    Text(Box<TextInput>),
     Table(Box<TableInput>),
 }
 
 /// What came of one piece.
 struct Piece {
     counts: BatchCounts,
-    changed: ChangeReport,
     stored_bytes_read: u64,
+    /// Refused events.
+    letters: Vec<DeadLetter>,
     /// Chunks that are to be written.
     ready: Vec<ChunkRows>,
 }
@@ -52,15 +54,14 @@ impl Run {
         self.progress.total_bytes = total_bytes;
         let mut schema = spec.data_schema.clone();
         let mut found = Survey::default();
-        let is_table = matches!(spec.io_config.input_format, InputFormat::Parquet { .. });
-        if is_table {
+        if let InputFormat::Parquet { uint64, .. } = spec.io_config.input_format {
             let paths = inputs.iter().map(|input| input.path().map(PathBuf::from));
             let paths = paths.collect::<Option<Vec<_>>>().ok_or_else(|| {
                 let message = "ioConfig.inputSource: Parquet is read from files; use type local";
                 RealtimeError::Invalid(message.into())
             })?;
             let asked = schema.clone();
-            let work = move || survey(&paths, &asked);
+            let work = move || survey(&paths, &asked, uint64);
             found = self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await??;
             found.adapt(&mut schema);
             self.progress.total_rows = found.row_count;
@@ -71,12 +72,11 @@ impl Run {
         let limits = ParseLimits { now_ms, ..self.shared.options.parse_limits.clone() };
         let mut parser = RowParser::new(Arc::clone(&schema), limits.clone())?;
         found.discover(&mut parser);
-        if !is_table && parser.learns_types() {
-            let known = self.learn_types(&inputs, &schema, &limits).await?;
-            parser.add_known(&known);
-        }
+        self.learn_types(&mut parser, &inputs, &schema, &limits).await?;
         let options = &self.shared.options;
-        let store = Store::new(&spec, parser.dimensions(), options, &self.id, &limits)?;
+        let mut store = Store::new(&spec, parser.dimensions(), options, &self.id, &limits)?;
+        store.report.note(std::mem::take(&mut found.notes));
+        self.hash_inputs(&inputs);
         Ok(Reading { store, parser, schema, inputs, survey: found })
     }
 
@@ -92,7 +92,7 @@ impl Run {
         let mut pieces = Pieces::new(self.shared.ingest_pool.clone(), &datasource, max_rows);
         for (number, input) in std::mem::take(&mut reading.inputs).into_iter().enumerate() {
             let size_bytes = input.size_bytes();
-            let name = input.path().map_or_else(|| "inline".into(), |p| p.display().to_string());
+            let name = input.name();
             let done_before = self.progress.processed_bytes;
             let mut source = self.open(&reading, number, input)?;
             loop {
@@ -108,8 +108,8 @@ impl Run {
                 })?;
                 (source, reading) = (source_back, reading_back);
                 let Some(piece) = outcome? else { break };
-                self.count(&piece, done_before);
-                self.keep_letters(&mut reading.store).await;
+                self.count(&piece, done_before, &reading.store);
+                self.keep_letters(&piece.letters).await;
                 self.check_rejections()?;
                 self.write(&mut reading.store, piece.ready, &mut pieces).await?;
             }
@@ -130,27 +130,23 @@ impl Run {
 
     fn open(&self, reading: &Reading, number: usize, input: InputRef) -> Result<Source> {
         match (&self.task.spec.io_config.input_format, input.path()) {
-            (InputFormat::Parquet { binary_as_string }, Some(path)) => {
+            (InputFormat::Parquet { binary_as_string, .. }, Some(path)) => {
                 let (schema, parser) = (&reading.schema, &reading.parser);
                 let times_after = reading.survey.times_after(number);
                 let table = TableInput::open(path, schema, parser, *binary_as_string, times_after)?;
                 Ok(Source::Table(Box::new(table)))
             }
-            (InputFormat::Delimited(format), _) => {
-                let reader = Box::new(DelimitedReader::new(format.clone()));
-                Ok(Source::Lines(input.open()?, reader))
-            }
-            _ => Ok(Source::Json(input.open()?)),
+            (format, _) => Ok(Source::Text(Box::new(TextInput::open(format, input)?))),
         }
     }
 
-    fn count(&mut self, piece: &Piece, done_before: u64) {
+    fn count(&mut self, piece: &Piece, done_before: u64, store: &Store) {
         self.progress.received += piece.counts.received;
         self.progress.accepted += piece.counts.accepted;
         self.progress.rejected += piece.counts.rejected;
         self.progress.filtered += piece.counts.filtered;
-        self.progress.changed.absorb(piece.changed.clone());
         self.progress.processed_bytes = done_before + piece.stored_bytes_read;
+        store.report.copy_to(&mut self.progress.report);
         self.show();
     }
 
@@ -177,23 +173,21 @@ impl Source {
     /// Reads a piece; `None` at the end.
     fn read_piece(&mut self, reading: &mut Reading) -> Result<Option<Piece>> {
         let Reading { parser, store, .. } = reading;
-        let (counts, stored_bytes_read, upcoming) = match self {
-            Self::Json(input) => {
-                let Some(piece) = input.next_piece()? else { return Ok(None) };
-                (parser.parse_batch(&piece, store)?, input.stored_bytes_read(), None)
-            }
-            Self::Lines(input, reader) => {
-                let piece = input.next_cut(|bytes| Ok(reader.last_boundary(bytes)?))?;
-                let Some(piece) = piece else { return Ok(None) };
-                (reader.read(&piece, parser, store)?, input.stored_bytes_read(), None)
+        let (counts, letters, stored_bytes_read, upcoming) = match self {
+            Self::Text(text) => {
+                let Some(piece) = text.parse_piece(parser, store)? else { return Ok(None) };
+                let letters = text.end_piece(&piece, parser, store);
+                (piece.counts, letters, text.stored_bytes_read(), None)
             }
             Self::Table(table) => {
+                let (input, rows_before) = (table.name(), table.rows_read());
                 let Some(counts) = table.read_piece(parser, store)? else { return Ok(None) };
-                (counts, table.stored_bytes_read(), table.upcoming())
+                let places = Places::Rows { input: &input, rows_before };
+                let letters = store.end_piece(&parser.take_changes(), &places);
+                (counts, letters, table.stored_bytes_read(), table.upcoming())
             }
         };
         let ready = store.relieve(upcoming)?;
-        let changed = parser.take_changes();
-        Ok(Some(Piece { counts, changed, stored_bytes_read, ready }))
+        Ok(Some(Piece { counts, stored_bytes_read, letters, ready }))
     }
 }

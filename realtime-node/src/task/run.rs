@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use henge_platform::metadata::TaskProgress;
+use henge_platform::metadata::{DeadLetter, TaskInput, TaskProgress};
+use henge_platform::runtime::CpuTask;
 use henge_query::ingest::IndexTask;
 
 use super::ProgressBoard;
 use super::read::Reading;
 use super::stop::Stop;
-use super::store::Store;
 use crate::Shared;
 use crate::error::{RealtimeError, Result};
 
@@ -20,6 +20,8 @@ pub(super) struct Run {
     board: ProgressBoard,
     pub(super) stop: Stop,
     pub(super) progress: TaskProgress,
+    /// Names and hashes of the inputs, in the making.
+    pub(super) hashing: Option<CpuTask<std::io::Result<Vec<TaskInput>>>>,
 }
 
 /// Runs a task to its end.
@@ -35,7 +37,7 @@ pub(super) async fn run(
         return Ok(TaskProgress::default());
     }
     let progress = TaskProgress::default();
-    let mut run = Run { shared, id: id.to_owned(), task, board, stop, progress };
+    let mut run = Run { shared, id: id.to_owned(), task, board, stop, progress, hashing: None };
     let reading = run.start_reading().await?;
     let folder = reading.store.folder.clone();
     let outcome = run.read_and_publish(reading).await;
@@ -52,19 +54,19 @@ impl Run {
 
     async fn read_and_publish(&mut self, reading: Reading) -> Result<()> {
         let (reading, chunks) = self.read(reading).await?;
+        self.note_inputs().await?;
         let files = reading.store.files(&self.task.spec, &self.shared.options);
         self.finish(chunks, &files).await
     }
 
-    pub(super) async fn keep_letters(&self, store: &mut Store) {
-        let letters = store.take_letters();
+    pub(super) async fn keep_letters(&self, letters: &[DeadLetter]) {
         if letters.is_empty() {
             return;
         }
         let datasource = &self.task.spec.data_schema.data_source;
         let keep_at_most = self.shared.options.dead_letters_kept;
         let metadata = &self.shared.metadata;
-        if let Err(error) = metadata.append_dead_letters(datasource, &letters, keep_at_most).await {
+        if let Err(error) = metadata.append_dead_letters(datasource, letters, keep_at_most).await {
             tracing::error!(task = %self.id, %error, "failed to keep dead letters");
         }
     }

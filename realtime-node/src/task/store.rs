@@ -9,10 +9,11 @@ use henge_ingest::{ParseLimits, Rejection, RowError, RowSink, index_schema};
 use henge_platform::metadata::DeadLetter;
 use henge_query::ingest::IndexTaskSpec;
 use henge_tabular::{ChunkRows, ColumnLoader, LoadOptions};
-use henge_types::ValueRef;
+use henge_types::{ChangeReport, ValueRef};
 
 use super::chunks::Chunks;
 use super::letters::Letters;
+use super::report::{Places, Report};
 use crate::error::{RealtimeError, Result};
 use crate::options::RealtimeOptions;
 use crate::sink::PartFiles;
@@ -29,6 +30,8 @@ pub(super) struct Store {
     pub(super) rows: Rows,
     pub(super) folder: PathBuf,
     letters: Letters,
+    /// What happened to values and events.
+    pub(super) report: Report,
 }
 
 /// The two ways of rows.
@@ -63,7 +66,8 @@ impl Store {
             };
             Rows::Columns(Box::new(ColumnLoader::new(load, dimensions)))
         };
-        Ok(Self { rows, folder, letters: Letters::new(task_id, limits.now_ms) })
+        let letters = Letters::new(task_id, limits.now_ms);
+        Ok(Self { rows, folder, letters, report: Report::default() })
     }
 
     /// Makes room: writes indexes to parts, or gives chunks that are to be written.
@@ -74,9 +78,14 @@ impl Store {
         }
     }
 
-    /// The refused events since the last call.
-    pub(super) fn take_letters(&mut self) -> Vec<DeadLetter> {
-        self.letters.take()
+    /// The refused events of a piece, and into the report what became of its values.
+    pub(super) fn end_piece(
+        &mut self,
+        changes: &ChangeReport,
+        places: &Places<'_>,
+    ) -> Vec<DeadLetter> {
+        self.report.end_piece(changes, places);
+        self.letters.take(places)
     }
 
     /// How segments are written.
@@ -100,6 +109,7 @@ impl RowSink for Store {
     }
 
     fn rejected(&mut self, rejection: Rejection<'_>) {
+        self.report.refuse(&rejection);
         self.letters.add(&rejection);
     }
 

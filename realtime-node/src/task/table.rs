@@ -4,9 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use henge_index::DimensionSchema;
-use henge_ingest::{BatchCounts, FieldValue, RowOrigin, RowParser, TableFields};
-use henge_query::ingest::{DataSchema, TimestampFormat};
-use henge_tabular::{BatchPlan, ColumnBatch, ParquetReader, ParquetTable, TimeUnit, WantedField};
+use henge_ingest::{BatchCounts, DiscoveredType, FieldValue, RowOrigin, RowParser, TableFields};
+use henge_query::ingest::{
+    DataSchema, DimensionType, IngestDimension, TimestampFormat, WideNumbers,
+};
+use henge_tabular::{
+    BatchPlan, ColumnBatch, ParquetField, ParquetReader, ParquetTable, TimeUnit, WantedField,
+};
 use henge_types::ColumnType;
 use serde_json::{Map, Value};
 
@@ -17,17 +21,19 @@ use crate::error::{RealtimeError, Result};
 /// What the files of a task hold together.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    /// Names and types, in order of first appearance.
-    fields: Vec<(String, ColumnType)>,
+    /// Names and what their columns have to hold, in order of first appearance.
+    fields: Vec<(String, DiscoveredType)>,
     pub(super) row_count: u64,
     /// The field of the timestamps is a point in time in every file that has it.
     has_native_time: bool,
     /// First and last timestamp of each file, where its statistics tell.
     times: Vec<Option<(i64, i64)>>,
+    /// What was decided about fields that are no plain numbers or texts.
+    pub(super) notes: Vec<String>,
 }
 
-/// Looks at the metadata of all files.
-pub(super) fn survey(paths: &[PathBuf], schema: &DataSchema) -> Result<Survey> {
+/// Looks at the metadata of all files and, where they do not say enough, at values.
+pub(super) fn survey(paths: &[PathBuf], schema: &DataSchema, wide: WideNumbers) -> Result<Survey> {
     let mut survey = Survey { has_native_time: true, ..Survey::default() };
     let time_column = &schema.timestamp_spec.column;
     for path in paths {
@@ -36,19 +42,48 @@ pub(super) fn survey(paths: &[PathBuf], schema: &DataSchema) -> Result<Survey> {
             if field.name == *time_column {
                 survey.has_native_time &= field.is_time();
             }
-            if survey.fields.iter().all(|(name, _)| *name != field.name) {
-                survey.fields.push((field.name.clone(), field.column_type()));
-            }
+            // Values are not looked at for types that the spec has settled.
+            let needs = match has_open_types(schema) {
+                true => table.needs(field, wide).map_err(at(path))?,
+                false => DiscoveredType::String,
+            };
+            survey.see(field, needs);
         }
         survey.row_count += table.row_count();
         let time = WantedField { name: time_column.clone(), as_text: false };
-        let reader = table.read(&[time], false).map_err(at(path))?;
-        survey.times.push(reader.upcoming_times(0));
+        survey.times.push(table.read(&[time], false).upcoming_times(0));
     }
     Ok(survey)
 }
 
+/// Whether the spec leaves types of columns open: otherwise they are declared, or STRING.
+fn has_open_types(schema: &DataSchema) -> bool {
+    let spec = &schema.dimensions_spec;
+    let is_open = |dimension: &IngestDimension| dimension.dimension_type == DimensionType::Auto;
+    spec.use_schema_discovery || spec.dimensions.iter().any(is_open)
+}
+
 impl Survey {
+    fn see(&mut self, field: &ParquetField, needs: DiscoveredType) {
+        let known = self.fields.iter_mut().find(|(name, _)| *name == field.name);
+        let Some((_, known)) = known else {
+            self.notes.extend(field.note(needs));
+            self.fields.push((field.name.clone(), needs));
+            return;
+        };
+        let joined = known.join(needs);
+        if joined.column_type() != known.column_type() {
+            self.notes.push(format!(
+                "column '{}' is {} in one file and {} in another: it is {} here",
+                field.name,
+                known.column_type(),
+                needs.column_type(),
+                joined.column_type()
+            ));
+        }
+        *known = joined;
+    }
+
     /// Points in time are milliseconds, whatever the spec says of the column.
     pub(super) fn adapt(&self, schema: &mut DataSchema) {
         if self.has_native_time {
@@ -58,8 +93,8 @@ impl Survey {
 
     /// Makes the fields of the files dimensions where the schema discovers them.
     pub(super) fn discover(&self, parser: &mut RowParser) {
-        for (name, column_type) in &self.fields {
-            parser.discover_field(name, column_type);
+        for (name, needs) in &self.fields {
+            parser.discover_field(name, &needs.column_type());
         }
     }
 
@@ -103,7 +138,7 @@ impl TableInput {
             .iter()
             .map(|name| WantedField { name: name.clone(), as_text: is_text(name) })
             .collect();
-        let reader = open(path)?.read(&wanted, binary_as_string).map_err(at(path))?;
+        let reader = open(path)?.read(&wanted, binary_as_string);
         let plan = if parser.is_plain() { plan(schema, dimensions, &names) } else { None };
         let fields = TableFields::new(names.clone());
         let path = path.to_owned();
@@ -149,6 +184,16 @@ impl TableInput {
             parser.parse_row(fields, values, origin, store)
         })?;
         Ok(parser.counts())
+    }
+
+    /// Rows read.
+    pub(super) fn rows_read(&self) -> u64 {
+        self.rows_read as u64
+    }
+
+    /// The file.
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
     }
 
     pub(super) fn stored_bytes_read(&self) -> u64 {

@@ -52,6 +52,24 @@ impl<'b> Frames<'b> {
         Self { bytes: text.as_bytes(), at, list: ListState::None, next_line: None }
     }
 
+    /// Where an event starts, by its index.
+    pub(crate) fn start_of(mut self, index: u64) -> Option<usize> {
+        for _ in 0..index {
+            match self.next() {
+                Frame::Event(start) => self.recover(start),
+                Frame::Broken { .. } => {}
+                Frame::End => return None,
+            }
+            if self.list == ListState::Recovered {
+                self.list = ListState::Element;
+            }
+        }
+        match self.next() {
+            Frame::Event(start) | Frame::Broken { start, .. } => Some(start),
+            Frame::End => None,
+        }
+    }
+
     /// Where reading goes on.
     pub(crate) fn position(&self) -> usize {
         self.at

@@ -46,7 +46,21 @@ pub enum InputFormat {
     Parquet {
         /// Bytes that are not marked as text are text nevertheless; otherwise they are Base64.
         binary_as_string: bool,
+        /// What becomes of whole numbers above 2^63 - 1.
+        uint64: WideNumbers,
     },
+}
+
+/// What becomes of whole numbers above 2^63 - 1 in a column whose type the spec leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WideNumbers {
+    /// The column is text as soon as one of its values is that large.
+    #[default]
+    Text,
+    /// The column is DOUBLE, as soon as one of its values is that large, and holds the nearest.
+    Decimal,
+    /// The column is LONG, and rows with such a value are refused.
+    Long,
 }
 
 /// How lines of values are written.
@@ -64,8 +78,21 @@ pub struct DelimitedFormat {
     pub has_header: bool,
     /// Lines at the start of each file that are passed over.
     pub skip_header_rows: u64,
-    /// Values that look like numbers are numbers.
-    pub try_parse_numbers: bool,
+    /// Which values are numbers.
+    pub try_parse_numbers: NumberParsing,
+}
+
+/// Which of the values that look like numbers are numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NumberParsing {
+    /// None: all is text.
+    #[default]
+    Never,
+    /// All, as Druid has it: `007` is 7, and what has more digits than a double holds is cut.
+    All,
+    /// Those that are written back as they were: `007` and `+49` are text, and so is what a double
+    /// would cut.
+    Exact,
 }
 
 const TYPES: &[&str] = &["index_parallel", "index"];
@@ -170,12 +197,26 @@ fn input_format(node: &Node<'_>) -> Result<InputFormat> {
         "csv" => delimited(node, true),
         "tsv" => delimited(node, false),
         "parquet" => {
-            node.only_fields(&["type", "flattenSpec", "binaryAsString"])?;
+            node.only_fields(&["type", "flattenSpec", "binaryAsString", "uint64"])?;
             flatten_spec(node)?;
             let binary_as_string = node.boolean_or("binaryAsString", false)?;
-            Ok(InputFormat::Parquet { binary_as_string })
+            Ok(InputFormat::Parquet { binary_as_string, uint64: wide_numbers(node)? })
         }
         other => Err(node.bad_type("inputFormat", other, SUPPORTED, PLANNED)),
+    }
+}
+
+/// `uint64` is ours.
+fn wide_numbers(node: &Node<'_>) -> Result<WideNumbers> {
+    let Some(node) = node.get("uint64") else { return Ok(WideNumbers::default()) };
+    match node.text()? {
+        "text" => Ok(WideNumbers::Text),
+        "decimal" => Ok(WideNumbers::Decimal),
+        "long" => Ok(WideNumbers::Long),
+        other => {
+            let other = crate::node::excerpt(other);
+            Err(node.invalid(format!("'{other}' is unknown: use text, decimal or long")))
+        }
     }
 }
 
@@ -248,8 +289,18 @@ fn delimited(node: &Node<'_>, is_csv: bool) -> Result<InputFormat> {
         columns: columns.filter(|columns| !columns.is_empty() && !has_header),
         has_header,
         skip_header_rows: node.optional_unsigned("skipHeaderRows")?.unwrap_or(0),
-        try_parse_numbers: node.boolean_or("tryParseNumbers", false)?,
+        try_parse_numbers: number_parsing(node)?,
     }))
+}
+
+/// `exact` is ours.
+fn number_parsing(format: &Node<'_>) -> Result<NumberParsing> {
+    let Some(node) = format.get("tryParseNumbers") else { return Ok(NumberParsing::Never) };
+    match node.value().as_str() {
+        Some("exact") => Ok(NumberParsing::Exact),
+        _ if node.boolean()? => Ok(NumberParsing::All),
+        _ => Ok(NumberParsing::Never),
+    }
 }
 
 /// Line breaks end lines, and a NUL is in no text file.

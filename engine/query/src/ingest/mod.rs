@@ -19,7 +19,7 @@ mod tests;
 
 pub use dimensions::{DimensionType, DimensionsSpec, IngestDimension, MultiValueHandling};
 pub use granularity::GranularitySpec;
-pub use input::{DelimitedFormat, InputFormat, InputSource, IoConfig};
+pub use input::{DelimitedFormat, InputFormat, InputSource, IoConfig, NumberParsing, WideNumbers};
 pub use metrics::{combining_metric_to_value, metric_to_value};
 pub(crate) use metrics::{hll_type_name, numeric_type_name};
 pub use projection::ProjectionSpec;

@@ -10,7 +10,8 @@ mod record;
 use henge_ingest::{
     BatchCounts, FieldValue, IngestError, RejectReason, RowOrigin, RowParser, RowSink, TableFields,
 };
-use henge_query::ingest::DelimitedFormat;
+use henge_query::ingest::{DelimitedFormat, NumberParsing};
+use henge_types::ColumnType;
 
 pub use record::MAX_RECORD_BYTES;
 use record::{Record, Records};
@@ -30,17 +31,31 @@ pub struct DelimitedReader {
     /// Bytes of the file before the piece that comes next.
     offset: usize,
     is_first: bool,
+    /// Where the lines of values of the latest piece begin in it.
+    starts: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Columns {
     names: Vec<String>,
     fields: TableFields,
+    /// Which values are numbers, by column.
+    numbers: Vec<NumberParsing>,
 }
 
 impl Columns {
     fn new(names: Vec<String>) -> Self {
-        Self { fields: TableFields::new(names.clone()), names }
+        Self { fields: TableFields::new(names.clone()), numbers: Vec::new(), names }
+    }
+
+    /// Numbers are not made of what a STRING column takes: `1.50` is to stay what it is.
+    fn find_numbers(&mut self, asked: NumberParsing, parser: &RowParser) {
+        let is_text = |name: &String| {
+            let mut dimensions = parser.dimensions().iter();
+            dimensions.any(|d| d.name == *name && d.column_type == ColumnType::String)
+        };
+        let numbers = |name| if is_text(name) { NumberParsing::Never } else { asked };
+        self.numbers = self.names.iter().map(numbers).collect();
     }
 }
 
@@ -54,6 +69,7 @@ impl DelimitedReader {
             records: Records::new(format.delimiter as u8, format.quoting),
             offset: 0,
             is_first: true,
+            starts: Vec::new(),
             format,
         }
     }
@@ -86,6 +102,10 @@ impl DelimitedReader {
         sink: &mut dyn RowSink,
     ) -> Result<BatchCounts> {
         parser.begin_rows();
+        self.starts.clear();
+        if let Some(columns) = &mut self.columns {
+            columns.find_numbers(self.format.try_parse_numbers, parser);
+        }
         let mut at = 0;
         if std::mem::take(&mut self.is_first) && bytes.starts_with(b"\xef\xbb\xbf") {
             at = 3;
@@ -103,8 +123,13 @@ impl DelimitedReader {
             }
             let line = &bytes[start..end];
             match &mut self.columns {
-                None => self.columns = Some(header(&self.records, &record)?),
+                None => {
+                    let mut columns = header(&self.records, &record)?;
+                    columns.find_numbers(self.format.try_parse_numbers, parser);
+                    self.columns = Some(columns);
+                }
                 Some(columns) => {
+                    self.starts.push(start);
                     let source = Line { bytes: line, offset: self.offset + start, record: &record };
                     take(&self.records, columns, &self.format, &source, parser, sink)?;
                 }
@@ -113,6 +138,45 @@ impl DelimitedReader {
         self.offset += bytes.len();
         Ok(parser.counts())
     }
+
+    /// Where an event of the latest piece begins in it, by its index.
+    #[must_use]
+    pub fn start_of(&self, position: u64) -> Option<usize> {
+        self.starts.get(usize::try_from(position).ok()?).copied()
+    }
+
+    /// Bytes of the file that were given to be read.
+    #[must_use]
+    pub fn bytes_read(&self) -> usize {
+        self.offset
+    }
+}
+
+/// The values of the first lines of a file; `None` is a value that is not there. Lines that cannot
+/// be read end it.
+#[must_use]
+pub fn first_lines(
+    bytes: &[u8],
+    delimiter: char,
+    quoting: bool,
+    most: usize,
+) -> Vec<Vec<Option<String>>> {
+    let mut records = Records::new(delimiter as u8, quoting);
+    let mut lines = Vec::new();
+    let mut at = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    while at < bytes.len() && lines.len() < most {
+        let record = records.read(bytes, at);
+        at = record.end;
+        if record.is_blank {
+            continue;
+        }
+        if fault(&records, &record).is_some() {
+            break;
+        }
+        let value = |place| records.value(place).map(str::to_owned);
+        lines.push((0..records.len()).map(value).collect());
+    }
+    lines
 }
 
 /// One line.
@@ -167,10 +231,13 @@ fn take(
         return Ok(());
     }
     let separator = format.list_delimiter.as_str();
-    let scalar = |text| scalar(text, format.try_parse_numbers);
+    let numbers = &columns.numbers;
+    let scalar = |at: usize, text| scalar(text, numbers.get(at).copied().unwrap_or_default());
     let lists: Vec<Vec<FieldValue<'_>>> = (0..found)
         .map(|at| match records.value(at) {
-            Some(text) if text.contains(separator) => text.split(separator).map(scalar).collect(),
+            Some(text) if text.contains(separator) => {
+                text.split(separator).map(|text| scalar(at, text)).collect()
+            }
             _ => Vec::new(),
         })
         .collect();
@@ -180,7 +247,7 @@ fn take(
         .map(|(at, list)| match records.value(at) {
             None => FieldValue::Null,
             Some(_) if !list.is_empty() => FieldValue::List(list),
-            Some(text) => scalar(text),
+            Some(text) => scalar(at, text),
         })
         .collect();
     parser.parse_row(&mut columns.fields, &values, origin, sink)
@@ -197,19 +264,48 @@ fn fault(records: &Records, record: &Record) -> Option<&'static str> {
     (!records.is_utf8()).then_some("the line is not UTF-8")
 }
 
-/// A value: text, or the number it looks like, as Druid's `tryParseNumbers` has it: a whole number
-/// where 64 bits hold it, else a decimal.
-fn scalar(text: &str, parse_numbers: bool) -> FieldValue<'_> {
-    let starts_like_one =
-        text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'));
-    if !parse_numbers || !starts_like_one {
-        return FieldValue::Text(text);
+/// A value: text, or the number it looks like.
+fn scalar(text: &str, numbers: NumberParsing) -> FieldValue<'_> {
+    let number = match numbers {
+        NumberParsing::Never => None,
+        NumberParsing::All => any_number(text),
+        NumberParsing::Exact => exact_number(text),
+    };
+    number.unwrap_or(FieldValue::Text(text))
+}
+
+/// As Druid's `tryParseNumbers` has it: a whole number where 64 bits hold it, else a decimal.
+fn any_number(text: &str) -> Option<FieldValue<'static>> {
+    if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) {
+        return None;
     }
     if let Ok(value) = text.parse::<i64>() {
-        return FieldValue::Long(value);
+        return Some(FieldValue::Long(value));
     }
-    match henge_expr::number::parse_double(text) {
-        Some(value) if value.is_finite() => FieldValue::Double(value),
-        _ => FieldValue::Text(text),
+    henge_expr::number::parse_double(text).filter(|v| v.is_finite()).map(FieldValue::Double)
+}
+
+/// A whole number where 64 bits hold it, a decimal where a double holds all its digits. What has
+/// leading zeros or a plus is a name (a post code, a telephone number).
+fn exact_number(text: &str) -> Option<FieldValue<'static>> {
+    /// Decimals of so many digits are read back from the double as they were.
+    const DIGITS_OF_A_DOUBLE: usize = 17;
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    match digits {
+        [b'0', b'0'..=b'9', ..] => return None,
+        [b'0'..=b'9', ..] | [b'.', b'0'..=b'9', ..] => {}
+        _ => return None,
     }
+    if !digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) {
+        return None;
+    }
+    if digits.iter().all(u8::is_ascii_digit) {
+        return text.parse().ok().map(FieldValue::Long);
+    }
+    let mantissa = digits.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
+    let significant = mantissa.iter().filter(|b| b.is_ascii_digit()).skip_while(|b| **b == b'0');
+    if significant.count() > DIGITS_OF_A_DOUBLE {
+        return None;
+    }
+    text.parse::<f64>().ok().filter(|value| value.is_finite()).map(FieldValue::Double)
 }

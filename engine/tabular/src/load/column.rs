@@ -293,22 +293,26 @@ impl Data {
 }
 
 /// Whether a column of a batch can be taken as it is: every value fits the type, so that no row
-/// would be refused and none nulled.
+/// would be refused and no value nulled or stored as another.
 pub(super) fn fits(column: &BatchColumn, column_type: &ColumnType, max_text_bytes: usize) -> bool {
     let present = |row: usize| !column.is_null(row);
     match (&column.values, column_type) {
         (Values::Null, _) => true,
         (Values::List { .. }, _) => false,
+        (Values::Long(values), ColumnType::Double) => {
+            all(values, present, |value: i64| value as f64 as i128 == i128::from(value))
+        }
+        (Values::Long(values), ColumnType::Float) => {
+            all(values, present, |value: i64| value as f64 as f32 as i128 == i128::from(value))
+        }
         (Values::Long(_) | Values::Bool(_), _) => true,
-        (Values::Double(values), ColumnType::Double) => {
-            all(values, present, |value| value.is_finite())
-        }
+        (Values::Double(values), ColumnType::Double) => all(values, present, f64::is_finite),
         (Values::Double(values), ColumnType::Float) => {
-            all(values, present, |value| (value as f32).is_finite())
+            all(values, present, |value: f64| (value as f32).is_finite())
         }
-        (Values::Double(values), ColumnType::Long) => {
-            all(values, present, |value| double_to_long(value).is_some())
-        }
+        (Values::Double(values), ColumnType::Long) => all(values, present, |value: f64| {
+            value.fract() == 0.0 && double_to_long(value).is_some()
+        }),
         (Values::Double(_), _) => true,
         (Values::Text { texts, .. }, ColumnType::String) => {
             texts.iter().all(|text| text.len() <= max_text_bytes)
@@ -317,6 +321,6 @@ pub(super) fn fits(column: &BatchColumn, column_type: &ColumnType, max_text_byte
     }
 }
 
-fn all(values: &[f64], present: impl Fn(usize) -> bool, fits: impl Fn(f64) -> bool) -> bool {
+fn all<T: Copy>(values: &[T], present: impl Fn(usize) -> bool, fits: impl Fn(T) -> bool) -> bool {
     values.iter().enumerate().all(|(row, value)| fits(*value) || !present(row))
 }

@@ -28,10 +28,12 @@ pub(super) fn longs(mut values: Vec<i64>, column: &ReadColumn) -> Values {
             });
         }
         Kind::Decimal(scale) if column.as_text => {
-            return texts_of(&values, |value, text| decimal_text(i128::from(value), scale, text));
+            return texts_of(&values, |value, text| {
+                decimal_text(&value.to_be_bytes(), scale, text);
+            });
         }
         Kind::Decimal(scale) => {
-            let values = values.into_iter().map(|value| decimal(i128::from(value), scale));
+            let values = values.iter().map(|value| decimal_bytes(&value.to_be_bytes(), scale));
             return Values::Double(values.collect());
         }
         _ => {}
@@ -64,26 +66,45 @@ fn texts_of(values: &[i64], write: impl Fn(i64, &mut String)) -> Values {
     Values::Text { texts, ids, repeats: true }
 }
 
-/// The double next to an unscaled decimal: the digits are read as text, so that it is the nearest.
-fn decimal(unscaled: i128, scale: i32) -> f64 {
-    // Both are exact in a double, and so their quotient is the nearest one.
-    if unscaled.unsigned_abs() < 1 << 53 && (0..=22).contains(&scale) {
-        return unscaled as f64 / 10_f64.powi(scale);
+/// The double next to an unscaled decimal where both that and the power of ten are exact in a
+/// double: so their quotient is the nearest one.
+fn small_decimal(bytes: &[u8], scale: i32) -> Option<f64> {
+    let unscaled = unscaled(bytes)?;
+    let exact = unscaled.unsigned_abs() < 1 << 53 && (0..=22).contains(&scale);
+    exact.then(|| unscaled as f64 / 10_f64.powi(scale))
+}
+
+/// Big-endian two's complement; `None` of more than 16 bytes.
+fn unscaled(bytes: &[u8]) -> Option<i128> {
+    let negative = bytes.first().is_some_and(|byte| byte >> 7 == 1);
+    let mut wide = if negative { [0xff; 16] } else { [0; 16] };
+    let start = wide.len().checked_sub(bytes.len())?;
+    wide[start..].copy_from_slice(bytes);
+    Some(i128::from_be_bytes(wide))
+}
+
+/// The double next to an unscaled decimal in big-endian two's complement. The digits are read as
+/// text, so that it is the nearest.
+pub(super) fn decimal_bytes(bytes: &[u8], scale: i32) -> f64 {
+    if let Some(small) = small_decimal(bytes, scale) {
+        return small;
     }
     let mut text = String::new();
-    decimal_text(unscaled, scale, &mut text);
+    decimal_text(bytes, scale, &mut text);
     text.parse().unwrap_or(f64::NAN)
 }
 
-fn decimal_text(unscaled: i128, scale: i32, text: &mut String) {
-    if unscaled < 0 {
-        text.push('-');
-    }
-    let digits = unscaled.unsigned_abs().to_string();
-    // The standard allows scales from 0 to the precision, which is at most 38 here.
+/// All digits of an unscaled decimal in big-endian two's complement of any length.
+pub(super) fn decimal_text(bytes: &[u8], scale: i32, text: &mut String) {
+    let negative = bytes.first().is_some_and(|byte| byte >> 7 == 1);
+    let digits = magnitude_digits(bytes, negative);
+    // The standard allows scales from 0 to the precision.
     let scale = usize::try_from(scale).unwrap_or(0).min(MAX_SCALE);
     let padded = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = padded.split_at(padded.len() - scale);
+    if negative {
+        text.push('-');
+    }
     text.push_str(whole);
     if !fraction.is_empty() {
         text.push('.');
@@ -93,17 +114,37 @@ fn decimal_text(unscaled: i128, scale: i32, text: &mut String) {
 
 const MAX_SCALE: usize = 1_000;
 
-/// Big-endian two's complement of at most 16 bytes; more are cut to NaN, which no column takes.
-pub(super) fn decimal_bytes(bytes: &[u8], scale: i32) -> f64 {
-    unscaled(bytes).map_or(f64::NAN, |unscaled| decimal(unscaled, scale))
-}
-
-fn unscaled(bytes: &[u8]) -> Option<i128> {
-    let negative = bytes.first().is_some_and(|byte| byte >> 7 == 1);
-    let mut wide = if negative { [0xff; 16] } else { [0; 16] };
-    let start = wide.len().checked_sub(bytes.len())?;
-    wide[start..].copy_from_slice(bytes);
-    Some(i128::from_be_bytes(wide))
+/// The decimal digits of a number without its sign.
+fn magnitude_digits(bytes: &[u8], negative: bool) -> String {
+    if let Some(unscaled) = unscaled(bytes) {
+        return unscaled.unsigned_abs().to_string();
+    }
+    // Longer ones by division, nine digits at a time.
+    let mut magnitude: Vec<u8> = bytes.iter().map(|b| if negative { !b } else { *b }).collect();
+    if negative {
+        for byte in magnitude.iter_mut().rev() {
+            *byte = byte.wrapping_add(1);
+            if *byte != 0 {
+                break;
+            }
+        }
+    }
+    let mut groups = Vec::new();
+    while magnitude.iter().any(|byte| *byte != 0) {
+        let mut rest = 0_u64;
+        for byte in &mut magnitude {
+            let value = rest << 8 | u64::from(*byte);
+            *byte = (value / 1_000_000_000) as u8;
+            rest = value % 1_000_000_000;
+        }
+        groups.push(rest);
+    }
+    let mut digits = groups.pop().unwrap_or(0).to_string();
+    for group in groups.iter().rev() {
+        // Writing to a String cannot fail.
+        let _ = write!(digits, "{group:09}");
+    }
+    digits
 }
 
 /// A FLOAT16, little-endian.
@@ -126,11 +167,10 @@ pub(super) fn push_text(texts: &mut StringTable, bytes: &[u8], column: &ReadColu
         Kind::Binary if !column.binary_as_text => texts.push(&STANDARD.encode(bytes)),
         Kind::Binary => texts.push(&String::from_utf8_lossy(bytes)),
         Kind::Uuid => texts.push(&uuid(bytes)),
+        Kind::Interval => texts.push(&interval(bytes)),
         Kind::Decimal(scale) => {
             let mut text = String::new();
-            if let Some(unscaled) = unscaled(bytes) {
-                decimal_text(unscaled, scale, &mut text);
-            }
+            decimal_text(bytes, scale, &mut text);
             texts.push(&text);
         }
         _ => match std::str::from_utf8(bytes) {
@@ -156,4 +196,14 @@ fn uuid(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// Months, days and milliseconds, each a little-endian number of four bytes, as ISO 8601 has them.
+fn interval(bytes: &[u8]) -> String {
+    let number = |at: usize| {
+        let bytes = bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u32::from_le_bytes)
+    };
+    let (months, days, ms) = (number(0), number(4), number(8));
+    format!("P{months}M{days}DT{}.{:03}S", ms / 1_000, ms % 1_000)
 }

@@ -4,6 +4,8 @@ mod column;
 mod convert;
 mod file;
 mod guard;
+mod needs;
+mod nested;
 mod schema;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::error::{Result, TabularError};
 use column::{OpenColumn, ReadColumn};
 use file::Ranges;
 use guard::{GuardedPages, ListBudget};
+use nested::OpenNested;
 use schema::Kind;
 
 /// Rows of a batch, unless the row group ends before.
@@ -29,6 +32,7 @@ const BATCH_ROWS: usize = 128 << 10;
 const MAX_METADATA_BYTES: u64 = 256 << 20;
 
 /// An open Parquet file.
+#[derive(Clone)]
 pub struct ParquetTable {
     file: Ranges,
     metadata: Arc<ParquetMetaData>,
@@ -71,25 +75,15 @@ impl ParquetTable {
     }
 
     /// Starts reading. Batches have one column a wanted field, in their order.
-    ///
-    /// # Errors
-    /// When a wanted field cannot become a column.
-    pub fn read(self, wanted: &[WantedField], binary_as_text: bool) -> Result<ParquetReader> {
+    #[must_use]
+    pub fn read(self, wanted: &[WantedField], binary_as_text: bool) -> ParquetReader {
         let column = |wanted: &WantedField| {
             let field = self.fields.iter().find(|field| field.name == wanted.name);
-            let Some(field) = field else { return Ok(None) };
-            if let Some(what) = field.refusal() {
-                return Err(TabularError::Unsupported(format!(
-                    "field '{}' of the Parquet file is {what}, which is not supported: leave it \
-                     out, or exclude it with dimensionExclusions",
-                    field.name
-                )));
-            }
-            let (field, as_text) = (field.clone(), wanted.as_text);
-            Ok(Some(ReadColumn { field, as_text, binary_as_text }))
+            let (field, as_text) = (field?.clone(), wanted.as_text);
+            Some(ReadColumn { field, as_text, binary_as_text })
         };
-        let columns = wanted.iter().map(column).collect::<Result<Vec<_>>>()?;
-        Ok(ParquetReader { table: self, columns, next_group: 0, group: None, stored_bytes_read: 0 })
+        let columns = wanted.iter().map(column).collect();
+        ParquetReader { table: self, columns, next_group: 0, group: None, stored_bytes_read: 0 }
     }
 }
 
@@ -111,10 +105,24 @@ pub struct ParquetReader {
 
 /// The row group that is being read.
 struct Group {
-    columns: Vec<Option<OpenColumn>>,
+    columns: Vec<Option<Open>>,
     rows_left: usize,
     rows: usize,
     stored_bytes: u64,
+}
+
+/// A field of the row group that is being read.
+enum Open {
+    Flat(OpenColumn),
+    Nested(Box<OpenNested>),
+}
+
+/// Where the pages of a row group are.
+#[derive(Clone)]
+struct PagePlan {
+    file: Ranges,
+    metadata: Arc<ParquetMetaData>,
+    group: usize,
 }
 
 impl ParquetReader {
@@ -134,7 +142,8 @@ impl ParquetReader {
         let mut columns = Vec::with_capacity(self.columns.len());
         for (column, open) in self.columns.iter().zip(&mut group.columns) {
             columns.push(match (column, open) {
-                (Some(column), Some(open)) => open.read(column, row_count)?,
+                (Some(column), Some(Open::Flat(open))) => open.read(column, row_count)?,
+                (_, Some(Open::Nested(open))) => open.read(row_count)?,
                 _ => BatchColumn::null(),
             });
         }
@@ -182,42 +191,68 @@ impl ParquetReader {
             if rows == 0 {
                 continue;
             }
+            let plan = PagePlan {
+                file: self.table.file.clone(),
+                metadata: Arc::clone(&metadata),
+                group: self.next_group - 1,
+            };
             let mut columns = Vec::with_capacity(self.columns.len());
             let mut stored_bytes = 0;
             for column in &self.columns {
-                columns.push(match column {
-                    None => None,
-                    Some(column) => {
-                        let chunk = group.columns().get(column.field.leaf).ok_or_else(|| {
-                            TabularError::Corrupt("a row group lacks a column".into())
-                        })?;
-                        stored_bytes += u64::try_from(chunk.compressed_size()).unwrap_or(0);
-                        Some(self.open_column(chunk, rows)?)
-                    }
-                });
+                let Some(column) = column else {
+                    columns.push(None);
+                    continue;
+                };
+                stored_bytes += plan.stored_bytes(&column.field);
+                columns.push(Some(plan.open_field(&column.field)?));
             }
             return Ok(Some(Group { columns, rows_left: rows, rows, stored_bytes }));
         }
     }
+}
 
-    fn open_column(&self, chunk: &ColumnChunkMetaData, rows: usize) -> Result<OpenColumn> {
+impl PagePlan {
+    fn open_field(&self, field: &ParquetField) -> Result<Open> {
+        if field.kind == Kind::Nested {
+            return Ok(Open::Nested(Box::new(OpenNested::new(self.clone(), field.root)?)));
+        }
+        let chunk = self.chunk(field.leaf)?;
+        let has_dictionary = chunk.encodings().any(guard::is_dictionary);
+        let budget = ListBudget::default();
+        let pages = self.open(field.leaf, &budget)?;
+        let reader = get_column_reader(chunk.column_descr_ptr(), Box::new(pages));
+        Ok(Open::Flat(OpenColumn::new(reader, has_dictionary, budget)))
+    }
+
+    /// The pages of a column.
+    fn open(&self, leaf: usize, budget: &ListBudget) -> Result<GuardedPages> {
+        let chunk = self.chunk(leaf)?;
         let description = chunk.column_descr_ptr();
         self.check_place(chunk)?;
-        let file = Arc::new(self.table.file.clone());
-        let pages = SerializedPageReader::new(file, chunk, rows, None)?;
-        let budget = ListBudget::default();
-        let pages = GuardedPages {
+        let rows = usize::try_from(self.metadata.row_group(self.group).num_rows()).unwrap_or(0);
+        let pages = SerializedPageReader::new(Arc::new(self.file.clone()), chunk, rows, None)?;
+        if !column::is_readable(description.physical_type(), description.type_length()) {
+            return Err(TabularError::Corrupt("a column of fixed length has none".into()));
+        }
+        Ok(GuardedPages {
             budget: (description.max_rep_level() > 0).then(|| budget.clone()),
             inner: Box::new(pages),
             physical_type: description.physical_type(),
             type_length: description.type_length(),
-        };
-        if !column::is_readable(description.physical_type(), description.type_length()) {
-            return Err(TabularError::Corrupt("a column of fixed length has none".into()));
-        }
-        let has_dictionary = chunk.encodings().any(guard::is_dictionary);
-        let reader = get_column_reader(description, Box::new(pages));
-        Ok(OpenColumn::new(reader, has_dictionary, budget))
+        })
+    }
+
+    fn chunk(&self, leaf: usize) -> Result<&ColumnChunkMetaData> {
+        let chunk = self.metadata.row_group(self.group).columns().get(leaf);
+        chunk.ok_or_else(|| TabularError::Corrupt("a row group lacks a column".into()))
+    }
+
+    /// Bytes of all columns of a field.
+    fn stored_bytes(&self, field: &ParquetField) -> u64 {
+        let schema = self.metadata.file_metadata().schema_descr();
+        let columns = self.metadata.row_group(self.group).columns().iter().enumerate();
+        let own = columns.filter(|(leaf, _)| schema.get_column_root_idx(*leaf) == field.root);
+        own.map(|(_, chunk)| u64::try_from(chunk.compressed_size()).unwrap_or(0)).sum()
     }
 
     /// The library takes the place of a column at its word.
@@ -226,7 +261,7 @@ impl ParquetReader {
         let place = u64::try_from(start).ok().zip(u64::try_from(chunk.compressed_size()).ok());
         let end = place.and_then(|(start, length)| start.checked_add(length));
         match end {
-            Some(end) if end <= self.table.file.0.size_bytes() => Ok(()),
+            Some(end) if end <= self.file.0.size_bytes() => Ok(()),
             _ => Err(TabularError::Corrupt(format!(
                 "column '{}' of the Parquet file lies outside of it",
                 chunk.column_path()

@@ -8,12 +8,15 @@
 //! | FLOAT16, FLOAT, DOUBLE                     | decimal                                     |
 //! | DECIMAL                                    | decimal; in a STRING column all its digits  |
 //! | STRING, ENUM, JSON                         | text                                        |
-//! | other bytes, BSON                          | Base64 of them, or text with binaryAsString |
+//! | other bytes, BSON, GEOMETRY                | Base64 of them, or text with binaryAsString |
 //! | UUID                                       | its usual text                              |
+//! | INTERVAL                                   | ISO 8601: `P14M3DT1.500S`                   |
 //! | list of these, repeated field              | several values                              |
-//! | struct, map, list of lists, INTERVAL, VARIANT, GEOMETRY | refused by name                |
+//! | struct, map, list of lists or of structs   | JSON text (see `nested`)                    |
+//!
+//! Where no type is declared, a column is STRING when another would lose digits: whole numbers above
+//! 2^63 - 1 and decimals of more digits than a double holds (see `needs`).
 
-use henge_types::ColumnType;
 use parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit, Type};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
@@ -37,7 +40,9 @@ pub(super) enum Kind {
     Text,
     Binary,
     Uuid,
-    Unsupported,
+    Interval,
+    /// Fields within: JSON text.
+    Nested,
 }
 
 /// A field of the file that is taken.
@@ -45,6 +50,9 @@ pub(super) enum Kind {
 pub struct ParquetField {
     /// Its name.
     pub name: String,
+    /// Its position among the fields of the file.
+    pub(super) root: usize,
+    /// Its first column.
     pub(super) leaf: usize,
     pub(super) kind: Kind,
     /// Definition level of a value that is there.
@@ -52,92 +60,64 @@ pub struct ParquetField {
     /// Definition level from which on a list has an element, which may be null.
     pub(super) item_definition: i16,
     pub(super) is_list: bool,
-    /// What it is, for messages, when it cannot be taken.
-    pub(super) refused: Option<String>,
 }
 
 impl ParquetField {
-    /// The type a column for it would have.
-    #[must_use]
-    pub fn column_type(&self) -> ColumnType {
-        match self.kind {
-            _ if self.is_list => ColumnType::String,
-            Kind::Bool | Kind::Long | Kind::UnsignedInt | Kind::UnsignedLong => ColumnType::Long,
-            Kind::Timestamp(_) | Kind::Days | Kind::Int96 => ColumnType::Long,
-            Kind::Float16 | Kind::Float | Kind::Double | Kind::Decimal(_) => ColumnType::Double,
-            Kind::Text | Kind::Binary | Kind::Uuid | Kind::Unsupported => ColumnType::String,
-        }
-    }
-
     /// True for points in time: they are milliseconds whatever the timestampSpec says.
     #[must_use]
     pub fn is_time(&self) -> bool {
         matches!(self.kind, Kind::Timestamp(_) | Kind::Days | Kind::Int96) && !self.is_list
     }
-
-    /// What it is when it cannot become a column.
-    #[must_use]
-    pub fn refusal(&self) -> Option<&str> {
-        self.refused.as_deref()
-    }
 }
 
 /// The fields of a file, one a field of the root.
 pub(super) fn fields(schema: &SchemaDescriptor) -> Vec<ParquetField> {
-    let root = schema.root_schema().get_fields();
-    let mut fields: Vec<ParquetField> = Vec::with_capacity(root.len());
+    let mut fields: Vec<ParquetField> = Vec::new();
     let mut last_root = None;
     for leaf in 0..schema.num_columns() {
-        let position = schema.get_column_root_idx(leaf);
-        if last_root == Some(position) {
+        let root = schema.get_column_root_idx(leaf);
+        if last_root == Some(root) {
             // Only structs and maps have more than one leaf.
             if let Some(field) = fields.last_mut() {
-                field.refused = Some("a struct or a map".to_owned());
+                (field.kind, field.is_list) = (Kind::Nested, false);
             }
             continue;
         }
-        last_root = Some(position);
+        last_root = Some(root);
         let column = schema.column(leaf);
-        fields.push(field(schema.get_column_root(leaf).name(), leaf, &column));
+        fields.push(field(schema.get_column_root(leaf).name(), root, leaf, &column));
     }
     fields
 }
 
-fn field(name: &str, leaf: usize, column: &ColumnDescriptor) -> ParquetField {
-    let kind = kind(column);
+fn field(name: &str, root: usize, leaf: usize, column: &ColumnDescriptor) -> ParquetField {
     let is_optional = column.self_type().get_basic_info().repetition() == Repetition::OPTIONAL;
-    let depth = column.path().parts().len();
-    let refused = match (depth, column.max_rep_level()) {
-        _ if kind == Kind::Unsupported => Some(type_name(column)),
-        (1, 0 | 1) => None,
+    let is_flat = match (column.path().parts().len(), column.max_rep_level()) {
+        (1, 0 | 1) => true,
         // list (LIST) > repeated group > element, or the older list > repeated element.
-        (2 | 3, 1) if column.self_type().get_basic_info().has_repetition() => {
-            is_struct_list(column)
-        }
-        (_, 0) => Some("a struct".to_owned()),
-        _ => Some("a list of lists or of structs".to_owned()),
+        (2 | 3, 1) if column.self_type().get_basic_info().has_repetition() => is_element(column),
+        _ => false,
     };
     ParquetField {
         name: name.to_owned(),
+        root,
         leaf,
-        kind,
+        kind: if is_flat { kind(column) } else { Kind::Nested },
         max_definition: column.max_def_level(),
         item_definition: column.max_def_level() - i16::from(is_optional),
-        is_list: column.max_rep_level() == 1,
-        refused,
+        is_list: is_flat && column.max_rep_level() == 1,
     }
 }
 
 /// A struct within a list has a field of any name; the element of a list is alone and optional or
 /// required, never repeated unless it is the list's own repetition.
-fn is_struct_list(column: &ColumnDescriptor) -> Option<String> {
+fn is_element(column: &ColumnDescriptor) -> bool {
     let repetition = column.self_type().get_basic_info().repetition();
     let depth = column.path().parts().len();
     let known = ["element", "array", "item", "list", "array_element", "bag"];
     let last = column.path().parts().last().map_or("", String::as_str);
-    let is_element = depth == 2 && repetition == Repetition::REPEATED
-        || depth == 3 && repetition != Repetition::REPEATED && known.contains(&last);
-    (!is_element).then(|| "a list of structs".to_owned())
+    depth == 2 && repetition == Repetition::REPEATED
+        || depth == 3 && repetition != Repetition::REPEATED && known.contains(&last)
 }
 
 fn kind(column: &ColumnDescriptor) -> Kind {
@@ -156,10 +136,6 @@ fn kind(column: &ColumnDescriptor) -> Kind {
         }
         (Type::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::Float16)) => Kind::Float16,
         (Type::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::Uuid)) => Kind::Uuid,
-        (
-            _,
-            Some(LogicalType::Variant(_) | LogicalType::Geometry(_) | LogicalType::Geography(_)),
-        ) => Kind::Unsupported,
         (physical_type, _) => converted(physical_type, column),
     }
 }
@@ -168,7 +144,7 @@ fn kind(column: &ColumnDescriptor) -> Kind {
 fn converted(physical_type: Type, column: &ColumnDescriptor) -> Kind {
     match (physical_type, column.converted_type()) {
         (_, ConvertedType::DECIMAL) => Kind::Decimal(column.type_scale()),
-        (Type::FIXED_LEN_BYTE_ARRAY, ConvertedType::INTERVAL) => Kind::Unsupported,
+        (Type::FIXED_LEN_BYTE_ARRAY, ConvertedType::INTERVAL) => Kind::Interval,
         (Type::BYTE_ARRAY, ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON) => {
             Kind::Text
         }
@@ -185,12 +161,5 @@ fn converted(physical_type: Type, column: &ColumnDescriptor) -> Kind {
         (Type::INT96, _) => Kind::Int96,
         (Type::FLOAT, _) => Kind::Float,
         (Type::DOUBLE, _) => Kind::Double,
-    }
-}
-
-fn type_name(column: &ColumnDescriptor) -> String {
-    match column.logical_type_ref() {
-        Some(logical) => format!("of the type {logical:?}"),
-        None => format!("of the type {}", column.converted_type()),
     }
 }

@@ -10,7 +10,7 @@ use henge_index::DimensionSchema;
 use henge_ingest::{
     FieldValue, ParseLimits, Rejection, RowError, RowOrigin, RowParser, RowSink, TableFields,
 };
-use henge_query::ingest::DataSchema;
+use henge_query::ingest::{DataSchema, WideNumbers};
 use henge_segment::{ColumnView, MappedSegment, MultiScratch, SegmentView, WriteOptions};
 use henge_tabular::{
     BatchPlan, ChunkRows, ColumnLoader, LoadOptions, ParquetTable, TimeUnit, WantedField,
@@ -129,7 +129,7 @@ fn write(writer: &mut ColumnWriter<'_>, column: &Column) {
 pub(crate) fn schema(dimensions: Value) -> Arc<DataSchema> {
     let schema = json!({
         "dataSource": "d",
-        "timestampSpec": { "column": "t", "format": "auto" },
+        "timestampSpec": { "column": "t", "format": "millis" },
         "dimensionsSpec": { "dimensions": dimensions },
         "granularitySpec": { "segmentGranularity": "day", "rollup": false },
     });
@@ -184,7 +184,8 @@ pub(crate) fn load(files: &[Vec<u8>], schema: &Arc<DataSchema>, by_rows: bool) -
     for file in files {
         let table = ParquetTable::open(Arc::new(Bytes::from(file.clone()))).unwrap();
         for field in table.fields() {
-            parser.discover_field(&field.name, &field.column_type());
+            let needs = table.needs(field, WideNumbers::Text).unwrap();
+            parser.discover_field(&field.name, &needs.column_type());
         }
     }
     let loader = ColumnLoader::new(options(), parser.dimensions());
@@ -206,7 +207,7 @@ pub(crate) fn load(files: &[Vec<u8>], schema: &Arc<DataSchema>, by_rows: bool) -
             dimensions: parser.dimensions().iter().map(|d| position(&d.name)).collect(),
         };
         let mut fields = TableFields::new(names.clone());
-        let mut reader = table.read(&wanted, false).unwrap();
+        let mut reader = table.read(&wanted, false);
         while let Some(batch) = reader.next_batch().unwrap() {
             if !by_rows && sink.loader.add_batch(&batch, &plan) {
                 whole_batches += 1;

@@ -5,7 +5,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use henge_platform::metadata::TaskReport;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cmd::http::{Client, path_segment};
@@ -18,10 +20,10 @@ const AWAY_AT_MOST: Duration = Duration::from_secs(60);
 /// Loading segments that are published takes as long as reading them from deep storage.
 const SERVED_WITHIN: Duration = Duration::from_secs(300);
 /// All of time.
-const ETERNITY: &str = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z";
+pub(super) const ETERNITY: &str = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z";
 
 /// How far a task is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Progress {
     pub(super) total_bytes: u64,
     pub(super) processed_bytes: u64,
@@ -31,6 +33,8 @@ pub(super) struct Progress {
     pub(super) rejected: u64,
     pub(super) filtered: u64,
     pub(super) segments: u64,
+    /// What became of the input beyond these counts.
+    pub(super) report: TaskReport,
 }
 
 /// How a task ended.
@@ -58,7 +62,7 @@ pub(super) fn follow(client: &Client, id: &str, datasource: &str) -> Result<Outc
                 let status = reply.get("status").unwrap_or(&Value::Null);
                 let progress = Progress::read(status);
                 show(&bar, &progress, started.elapsed());
-                if let Some(outcome) = outcome(status, progress) {
+                if let Some(outcome) = outcome(status, &progress) {
                     bar.finish_and_clear();
                     return Ok(outcome);
                 }
@@ -76,12 +80,12 @@ pub(super) fn follow(client: &Client, id: &str, datasource: &str) -> Result<Outc
     }
 }
 
-fn outcome(status: &Value, progress: Progress) -> Option<Outcome> {
+fn outcome(status: &Value, progress: &Progress) -> Option<Outcome> {
     match status["statusCode"].as_str() {
-        Some("SUCCESS") => Some(Outcome { progress, error: None }),
+        Some("SUCCESS") => Some(Outcome { progress: progress.clone(), error: None }),
         Some("FAILED") => {
             let error = status["errorMsg"].as_str().unwrap_or("the server does not say why");
-            Some(Outcome { progress, error: Some(error.to_owned()) })
+            Some(Outcome { progress: progress.clone(), error: Some(error.to_owned()) })
         }
         _ => None,
     }
@@ -99,6 +103,7 @@ impl Progress {
             rejected: number("rejected"),
             filtered: number("filtered"),
             segments: number("segments"),
+            report: TaskReport::deserialize(&status["progress"]["report"]).unwrap_or_default(),
         }
     }
 }
@@ -205,7 +210,7 @@ mod tests {
 
     #[test]
     fn tasks_end_well_or_with_a_reason() {
-        let read = |status: Value| outcome(&status, Progress::read(&status));
+        let read = |status: Value| outcome(&status, &Progress::read(&status));
         assert!(read(json!({ "statusCode": "RUNNING" })).is_none());
         let done = read(json!({
             "statusCode": "SUCCESS",

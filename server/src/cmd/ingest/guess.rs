@@ -1,4 +1,5 @@
-//! Looking into a file that comes without a spec: its format, its columns, where its time is.
+//! Looking into a file that comes without a spec: its format, its header, where its time is. The types
+//! of its columns are for the server to find, from all values.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -8,15 +9,20 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use flate2::read::MultiGzDecoder;
 use henge_index::DimensionSchema;
-use henge_ingest::{ParseLimits, Rejection, RowError, RowParser, RowSink};
-use henge_query::ingest::{DataSchema, DelimitedFormat};
+use henge_ingest::{FieldValue, ParseLimits, Rejection, RowError, RowParser, RowSink};
+use henge_query::ingest::{DataSchema, DelimitedFormat, NumberParsing};
 use henge_realtime_node::task::LocalFile;
-use henge_tabular::{DelimitedReader, ParquetTable};
-use henge_types::{ValueRef, parse_timestamp_ms};
+use henge_tabular::{DelimitedReader, ParquetTable, WantedField};
+use henge_types::ValueRef;
 use serde_json::{Value, json};
+
+use super::header::{HeaderChoice, is_header};
+use super::kinds::Seen;
 
 /// Bytes that are looked at, inflated.
 const SAMPLE_BYTES: u64 = 1 << 20;
+/// Lines that are looked at for a header.
+const HEADER_LINES: usize = 1_000;
 /// Names of columns that are mostly the time, the likeliest first.
 const TIME_NAMES: [&str; 11] = [
     "__time",
@@ -31,8 +37,6 @@ const TIME_NAMES: [&str; 11] = [
     "createdat",
     "occurred_at",
 ];
-/// From 2000 to 2100, in seconds.
-const PLAUSIBLE_SECONDS: std::ops::Range<i64> = 946_684_800..4_102_444_800;
 
 /// What a file looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,57 +47,120 @@ enum Format {
     Parquet,
 }
 
+/// What the command line says of the files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hints<'a> {
+    pub(super) time_column: Option<&'a str>,
+    pub(super) header: HeaderChoice,
+    /// What becomes of whole numbers above 2^63 - 1.
+    pub(super) uint64: Option<&'a str>,
+}
+
+/// A spec, and in words how the file was understood.
+#[derive(Debug)]
+pub(super) struct Guess {
+    pub(super) spec: Value,
+    pub(super) decided: String,
+}
+
 /// A column of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Column {
     name: String,
-    /// `long`, `double` or `string`.
-    type_name: &'static str,
-    /// How its values are written, if they can be times.
-    time_format: Option<&'static str>,
+    is_time: bool,
 }
 
-/// The inputFormat of a file.
+/// The inputFormat of a file, and in words what was decided.
 ///
 /// # Errors
 /// When it cannot be read, or looks like none of the formats.
-pub(super) fn input_format(path: &Path) -> Result<Value> {
-    Ok(spec_of(format(path)?))
+pub(super) fn input_format(path: &Path, hints: &Hints<'_>) -> Result<(Value, String)> {
+    let format = format(path)?;
+    let (kind, reader) = match format {
+        Format::Json => return Ok((json!({ "type": "json" }), "JSON".to_owned())),
+        Format::Parquet => {
+            let mut value = json!({ "type": "parquet" });
+            if let Some(uint64) = hints.uint64 {
+                value["uint64"] = uint64.into();
+            }
+            return Ok((value, "Parquet".to_owned()));
+        }
+        Format::Csv => ("csv", "CSV"),
+        Format::Tsv => ("tsv", "TSV"),
+    };
+    let lines = first_lines(path, format)?;
+    let Some((first, later)) = lines.split_first() else {
+        bail!("{}: there is no line in it", path.display());
+    };
+    let has_header = match hints.header {
+        HeaderChoice::Given => true,
+        HeaderChoice::None => false,
+        HeaderChoice::Look => is_header(first, later),
+    };
+    let mut value = json!({ "type": kind, "tryParseNumbers": "exact" });
+    let decided = if has_header {
+        value["findColumnsFromHeader"] = true.into();
+        format!("{reader} whose first line names the columns (--no-header if it does not)")
+    } else {
+        let names: Vec<String> = (1..=first.len()).map(|at| format!("column_{at}")).collect();
+        let decided = format!(
+            "{reader} without a header: its columns are named column_1 to column_{} (--header if \
+             the first line names them)",
+            first.len()
+        );
+        value["columns"] = names.into();
+        decided
+    };
+    Ok((value, decided))
 }
 
 /// A spec for a file, with its time in the given column or the likeliest one.
 ///
 /// # Errors
 /// When the file cannot be read, or no column looks like a time.
-pub(super) fn spec(path: &Path, time_column: Option<&str>) -> Result<Value> {
-    let format = format(path)?;
-    let columns = match format {
+pub(super) fn spec(path: &Path, hints: &Hints<'_>) -> Result<Guess> {
+    let (input_format, how) = input_format(path, hints)?;
+    let columns = match format(path)? {
         Format::Parquet => parquet_columns(path)?,
-        _ => sampled_columns(path, format)?,
+        format => sampled_columns(path, format, &input_format)?,
     };
-    let time = time_of(&columns, time_column)?;
-    let dimensions: Vec<Value> = columns
-        .iter()
-        .filter(|column| column.name != time.name && column.name != "__time")
-        .map(|column| json!({ "name": column.name, "type": column.type_name }))
-        .collect();
-    Ok(json!({
-        "timestampSpec": { "column": time.name, "format": time.time_format.unwrap_or("auto") },
-        "dimensionsSpec": { "dimensions": dimensions },
+    let time = time_of(&columns, hints.time_column)?;
+    let spec = json!({
+        "timestampSpec": { "column": time.name, "format": "auto" },
+        "dimensionsSpec": { "useSchemaDiscovery": true },
         "granularitySpec": {
             "segmentGranularity": "day", "queryGranularity": "none", "rollup": false,
         },
-        "inputFormat": spec_of(format),
-    }))
+        "inputFormat": input_format,
+    });
+    Ok(Guess { spec, decided: format!("{how}; the time is in '{}'", time.name) })
 }
 
-fn spec_of(format: Format) -> Value {
-    match format {
-        Format::Json => json!({ "type": "json" }),
-        Format::Parquet => json!({ "type": "parquet" }),
-        Format::Csv => json!({ "type": "csv", "findColumnsFromHeader": true }),
-        Format::Tsv => json!({ "type": "tsv", "findColumnsFromHeader": true }),
+/// Makes sure that what was found in the first file holds for another: a header that is taken for
+/// values, or values that are taken for a header, would be lost.
+///
+/// # Errors
+/// When it does not, or the file cannot be read.
+pub(super) fn check_alike(first: &Path, other: &Path, hints: &Hints<'_>) -> Result<()> {
+    let (this, that) = (input_format(first, hints)?.0, input_format(other, hints)?.0);
+    if this["type"] != that["type"] {
+        bail!(
+            "{} and {} have different formats: load them one by one",
+            first.display(),
+            other.display()
+        );
     }
+    if this.get("columns").is_some() != that.get("columns").is_some() {
+        let (named, bare) =
+            if this.get("columns").is_none() { (first, other) } else { (other, first) };
+        bail!(
+            "the first line of {} names the columns, that of {} does not: load them one by one, or \
+             say --header or --no-header, which then holds for all files",
+            named.display(),
+            bare.display()
+        );
+    }
+    Ok(())
 }
 
 /// By the name, else by the first bytes.
@@ -140,26 +207,55 @@ fn sample(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The values of the first lines.
+fn first_lines(path: &Path, format: Format) -> Result<Vec<Vec<Option<String>>>> {
+    let bytes = sample(path)?;
+    let delimiter = if format == Format::Csv { ',' } else { '\t' };
+    Ok(henge_tabular::first_lines(&bytes, delimiter, format == Format::Csv, HEADER_LINES))
+}
+
 fn parquet_columns(path: &Path) -> Result<Vec<Column>> {
     let context = || format!("read {}", path.display());
     let file = LocalFile::open(path).with_context(context)?;
     let table = ParquetTable::open(Arc::new(file)).with_context(context)?;
-    let columns = table.fields().iter().filter(|field| field.refusal().is_none());
-    let column = |field: &henge_tabular::ParquetField| {
-        let column_type = field.column_type().to_string().to_lowercase();
-        let type_name = match column_type.as_str() {
-            "long" => "long",
-            "double" => "double",
-            _ => "string",
-        };
-        let name = field.name.clone();
-        Column { name, type_name, time_format: field.is_time().then_some("millis") }
+    let column = |field: &henge_tabular::ParquetField| Column {
+        name: field.name.clone(),
+        is_time: field.is_time(),
     };
-    Ok(columns.map(column).collect())
+    let mut columns: Vec<Column> = table.fields().iter().map(column).collect();
+    if columns.iter().any(|column| column.is_time) {
+        return Ok(columns);
+    }
+    // No point in time: numbers or texts may be times.
+    let wanted = |column: &Column| WantedField { name: column.name.clone(), as_text: false };
+    let wanted: Vec<WantedField> = columns.iter().map(wanted).collect();
+    let Some(batch) = table.read(&wanted, false).next_batch().with_context(context)? else {
+        return Ok(columns);
+    };
+    let mut seen = vec![Seen::default(); columns.len()];
+    let all = batch.for_each_row(|_, values| -> Result<(), std::convert::Infallible> {
+        for (seen, value) in seen.iter_mut().zip(values) {
+            match value {
+                FieldValue::Long(number) => seen.see(&number.to_string()),
+                FieldValue::Double(number) => seen.see(&number.to_string()),
+                FieldValue::Text(text) => seen.see(text),
+                FieldValue::Null | FieldValue::Bool(_) | FieldValue::List(_) => {}
+            }
+        }
+        Ok(())
+    });
+    match all {
+        Ok(()) => {}
+        Err(never) => match never {},
+    }
+    for (column, seen) in columns.iter_mut().zip(seen) {
+        column.is_time = seen.is_time();
+    }
+    Ok(columns)
 }
 
 /// Columns by the values of the first events.
-fn sampled_columns(path: &Path, format: Format) -> Result<Vec<Column>> {
+fn sampled_columns(path: &Path, format: Format, input_format: &Value) -> Result<Vec<Column>> {
     // Every event has a time: only its columns matter here.
     let schema = json!({
         "dataSource": "sample",
@@ -171,69 +267,26 @@ fn sampled_columns(path: &Path, format: Format) -> Result<Vec<Column>> {
     let mut samples = Samples::default();
     let bytes = sample(path)?;
     let context = || format!("read {}", path.display());
+    let names = input_format["columns"].as_array();
+    let name = |name: &Value| name.as_str().unwrap_or_default().to_owned();
     match format {
         Format::Csv | Format::Tsv => {
             let mut reader = DelimitedReader::new(DelimitedFormat {
                 quoting: format == Format::Csv,
                 delimiter: if format == Format::Csv { ',' } else { '\t' },
                 list_delimiter: "\u{1}".to_owned(),
-                columns: None,
-                has_header: true,
+                columns: names.map(|names| names.iter().map(name).collect()),
+                has_header: names.is_none(),
                 skip_header_rows: 0,
-                try_parse_numbers: false,
+                try_parse_numbers: NumberParsing::Never,
             });
             reader.read(&bytes, &mut parser, &mut samples).map(|_| ()).with_context(context)?;
         }
         _ => parser.parse_batch(&bytes, &mut samples).map(|_| ()).with_context(context)?,
     }
     let names = parser.dimensions().iter().map(|dimension| dimension.name.clone());
-    Ok(names.zip(samples.columns).map(|(name, seen)| seen.column(name)).collect())
-}
-
-/// What the values of a column have in common.
-#[derive(Debug, Clone)]
-struct Seen {
-    long: bool,
-    double: bool,
-    list: bool,
-    text_time: bool,
-    seconds: bool,
-    millis: bool,
-}
-
-impl Default for Seen {
-    fn default() -> Self {
-        let list = false;
-        Self { long: true, double: true, list, text_time: true, seconds: true, millis: true }
-    }
-}
-
-impl Seen {
-    fn see(&mut self, text: &str) {
-        let number = text.parse::<i64>().ok();
-        // Leading zeros are part of a name, not of a number.
-        let is_name = text.len() > 1 && text.starts_with('0') && !text.starts_with("0.");
-        self.long &= number.is_some() && !is_name;
-        self.double &= text.parse::<f64>().is_ok_and(f64::is_finite) && !is_name;
-        self.text_time &= number.is_none() && parse_timestamp_ms(text).is_ok();
-        self.seconds &= number.is_some_and(|number| PLAUSIBLE_SECONDS.contains(&number));
-        self.millis &= number.is_some_and(|n| PLAUSIBLE_SECONDS.contains(&(n / 1_000)));
-    }
-
-    fn column(self, name: String) -> Column {
-        let type_name = match self {
-            Self { list: false, long: true, .. } => "long",
-            Self { list: false, double: true, .. } => "double",
-            _ => "string",
-        };
-        let time_format = match self {
-            Self { list: true, .. } => None,
-            Self { seconds: true, .. } => Some("posix"),
-            Self { text_time: true, .. } | Self { millis: true, .. } => Some("auto"),
-            _ => None,
-        };
-        Column { name, type_name, time_format }
-    }
+    let column = |(name, seen): (String, Seen)| Column { name, is_time: seen.is_time() };
+    Ok(names.zip(samples.columns).map(column).collect())
 }
 
 /// Takes rows and keeps what their values have in common.
@@ -246,10 +299,8 @@ impl RowSink for Samples {
     fn row(&mut self, _: i64, values: &[ValueRef<'_>]) -> Result<(), RowError> {
         self.columns.resize(self.columns.len().max(values.len()), Seen::default());
         for (seen, value) in self.columns.iter_mut().zip(values) {
-            match value {
-                ValueRef::String(text) => seen.see(text),
-                ValueRef::Multi(_) => seen.list = true,
-                _ => {}
+            if let ValueRef::String(text) = value {
+                seen.see(text);
             }
         }
         Ok(())
@@ -270,8 +321,8 @@ fn time_of<'a>(columns: &'a [Column], asked: Option<&str>) -> Result<&'a Column>
         });
     }
     let mut likely = TIME_NAMES.iter().filter_map(|name| named(name));
-    let found = likely.find(|column| column.time_format.is_some());
-    let found = found.or_else(|| columns.iter().find(|column| column.time_format.is_some()));
+    let found = likely.find(|column| column.is_time);
+    let found = found.or_else(|| columns.iter().find(|column| column.is_time));
     found.with_context(|| {
         format!("no column looks like a time; name one with --timestamp-column: {}", names())
     })
@@ -281,43 +332,59 @@ fn time_of<'a>(columns: &'a [Column], asked: Option<&str>) -> Result<&'a Column>
 mod tests {
     use super::*;
 
-    fn spec_for(name: &str, content: &str, time_column: Option<&str>) -> Result<Value> {
+    const NO_HINTS: Hints<'_> =
+        Hints { time_column: None, header: HeaderChoice::Look, uint64: None };
+
+    fn guess(name: &str, content: &str, hints: &Hints<'_>) -> Result<Guess> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();
-        spec(&path, time_column)
+        spec(&path, hints)
     }
 
     #[test]
-    fn columns_and_their_types_come_from_the_first_rows() {
-        let csv =
-            "id,when,n,x,zip\n1,2024-01-01T00:00:00Z,5,1.5,0815\n2,2024-01-02T00:00:00Z,,2,7\n";
-        let found = spec_for("a.csv", csv, None).unwrap();
-        assert_eq!(found["timestampSpec"], json!({ "column": "when", "format": "auto" }));
-        let expected = json!([
-            { "name": "id", "type": "long" }, { "name": "n", "type": "long" },
-            { "name": "x", "type": "double" }, { "name": "zip", "type": "string" },
-        ]);
-        assert_eq!(found["dimensionsSpec"]["dimensions"], expected);
-        assert_eq!(found["inputFormat"]["type"], "csv");
+    fn formats_and_headers_are_found() {
+        let csv = "id,when,n\n1,2024-01-01T00:00:00Z,5\n2,2024-01-02T00:00:00Z,\n";
+        let found = guess("a.csv", csv, &NO_HINTS).unwrap();
+        assert_eq!(found.spec["timestampSpec"], json!({ "column": "when", "format": "auto" }));
+        assert_eq!(found.spec["inputFormat"]["findColumnsFromHeader"], true);
+        assert!(found.decided.contains("first line names the columns"), "{}", found.decided);
         let tsv = csv.replace(',', "\t");
+        assert_eq!(guess("noname", &tsv, &NO_HINTS).unwrap().spec["inputFormat"]["type"], "tsv");
+        let (_, bare) = csv.split_once('\n').unwrap();
+        let found = guess("a.csv", bare, &NO_HINTS).unwrap();
         assert_eq!(
-            spec_for("a.tsv", &tsv, None).unwrap()["dimensionsSpec"],
-            found["dimensionsSpec"]
+            found.spec["inputFormat"]["columns"],
+            json!(["column_1", "column_2", "column_3"])
         );
-        assert_eq!(spec_for("noname", &tsv, None).unwrap()["inputFormat"]["type"], "tsv");
+        assert_eq!(found.spec["timestampSpec"]["column"], "column_2");
+        assert!(found.decided.contains("without a header"), "{}", found.decided);
+        let folder = tempfile::tempdir().unwrap();
+        let (named, unnamed) = (folder.path().join("a.csv"), folder.path().join("b.csv"));
+        std::fs::write(&named, csv).unwrap();
+        std::fs::write(&unnamed, bare).unwrap();
+        let error = check_alike(&unnamed, &named, &NO_HINTS).unwrap_err().to_string();
+        assert!(error.contains("a.csv names") && error.contains("b.csv does not"), "{error}");
+        assert!(check_alike(&named, &named, &NO_HINTS).is_ok());
+        let given = Hints { header: HeaderChoice::Given, ..NO_HINTS };
+        let found = guess("a.csv", bare, &given).unwrap();
+        assert_eq!(found.spec["inputFormat"]["findColumnsFromHeader"], true);
     }
 
     #[test]
     fn times_are_found_by_name_then_by_value() {
         let json_lines = "{\"a\":1700000000,\"time\":1700000000000,\"tags\":[\"x\",\"y\"]}";
-        let found = spec_for("a.json", json_lines, None).unwrap();
+        let found = guess("a.json", json_lines, &NO_HINTS).unwrap().spec;
         assert_eq!(found["timestampSpec"], json!({ "column": "time", "format": "auto" }));
-        let found = spec_for("a.json", json_lines, Some("a")).unwrap();
-        assert_eq!(found["timestampSpec"], json!({ "column": "a", "format": "posix" }));
-        let refused = |column| spec_for("a.json", "{\"a\":\"x\"}", column).unwrap_err().to_string();
+        let asked = Hints { time_column: Some("a"), ..NO_HINTS };
+        let found = guess("a.json", json_lines, &asked).unwrap().spec;
+        assert_eq!(found["timestampSpec"], json!({ "column": "a", "format": "auto" }));
+        let refused = |column| {
+            let hints = Hints { time_column: column, ..NO_HINTS };
+            guess("a.json", "{\"a\":\"x\"}", &hints).unwrap_err().to_string()
+        };
         assert!(refused(Some("b")).contains("only a"));
         assert!(refused(None).contains("--timestamp-column"));
-        assert!(spec_for("a.bin", "nothing", None).unwrap_err().to_string().contains("format"));
+        assert!(guess("a.bin", "nothing", &NO_HINTS).unwrap_err().to_string().contains("format"));
     }
 }

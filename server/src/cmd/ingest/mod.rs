@@ -1,7 +1,11 @@
 //! `henge ingest`: files into a datasource, as a batch task of the server.
 
+mod existing;
 mod follow;
 mod guess;
+mod header;
+mod kinds;
+mod report;
 mod spec;
 
 use std::path::{Path, PathBuf};
@@ -9,42 +13,48 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::http::{Client, path_segment};
+use super::http::Client;
 use super::output::{counted, say};
+use existing::{Existing, Rows};
 use follow::{Outcome, Progress};
+use guess::{Guess, Hints};
+use header::HeaderChoice;
 use spec::TaskOptions;
-
-/// Reasons for refused events that are printed.
-const REASONS_SHOWN: usize = 3;
-/// Refused events among which those reasons are looked for.
-const LETTERS_READ: usize = 10_000;
 
 /// Options of `henge ingest`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The spec may be a whole index_parallel task, its `spec`, its `dataSchema`, or \
-a flat object:
+    after_help = "Without --spec the first file says what the files look like: its format by the \
+name or the first bytes, whether the first line of CSV and TSV names the columns, and which column is \
+the time. The types of columns come from all values: whole numbers are LONG, decimals DOUBLE, and a \
+column with anything that these would cut or lose is text (007 stays 007). Structs, maps and lists of \
+them are kept as JSON text, lists of values as several values. Time chunks are days then, and rows are \
+kept as they are. Numbers as times are told apart by their size: seconds, milliseconds, microseconds, \
+nanoseconds, and 20261101 is a day.
+
+The spec may be a whole index_parallel task, its `spec`, its `dataSchema`, or a flat object:
   {
     \"timestampSpec\": {\"column\": \"time\", \"format\": \"auto\"},
     \"dimensionsSpec\": {\"dimensions\": [\"page\", {\"name\": \"bytes\", \"type\": \"long\"}]},
     \"metricsSpec\": [{\"type\": \"count\", \"name\": \"count\"}],
     \"granularitySpec\": {\"segmentGranularity\": \"day\", \"rollup\": true}
   }
-The time chunks that events fall into are replaced, unless --append is given. Refused events do not
-stop the rest; they are listed with reasons under /v1/datasources/NAME/dead-letters.
 
-Without --spec, columns and types are taken from the first file: from the schema of a Parquet file, \
-from the first rows of others (CSV and TSV need a header). Time chunks are days then, and rows are \
-kept as they are.
+Where the datasource holds rows already, say --append or --replace (on a terminal you are asked); what \
+was replaced is printed. A file that was loaded before is noticed by its content.
+
+Events that cannot be stored do not stop the rest: they are counted by column with the line of the \
+first, listed under /v1/datasources/NAME/dead-letters, and the exit code is 1 unless --max-errors \
+allows as many.
 
 Examples:
   henge ingest trips.parquet
   henge ingest --datasource trips --timestamp-column pickup trips/*.csv.gz
-  henge ingest --datasource wikipedia --spec wikipedia.spec.json edits.json.gz
-  henge ingest --datasource wikipedia --spec wikipedia.spec.json --append more/*.json"
+  henge ingest --datasource trips --append more.csv
+  henge ingest --datasource wikipedia --spec wikipedia.spec.json edits.json.gz"
 )]
 pub(crate) struct IngestArgs {
     /// The datasource to write; by default the one that the spec names, or the name of the file.
@@ -56,16 +66,45 @@ pub(crate) struct IngestArgs {
     /// The column of the time, without --spec; by default the likeliest one.
     #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
     timestamp_column: Option<String>,
+    /// The first line of each CSV or TSV file names the columns.
+    #[arg(long, conflicts_with_all = ["no_header", "spec"])]
+    header: bool,
+    /// CSV and TSV files begin with values: columns are named column_1, column_2 and so on.
+    #[arg(long, conflicts_with = "spec")]
+    no_header: bool,
+    /// What becomes of whole numbers above 2^63 - 1 in Parquet files, without --spec.
+    #[arg(long, value_enum, value_name = "HOW", conflicts_with = "spec")]
+    uint64: Option<Uint64>,
     /// The server, which has to run on this machine: it reads the files itself.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8888")]
+    #[arg(long, value_name = "URL", env = "HENGE_URL", default_value = "http://127.0.0.1:8888")]
     url: String,
-    /// Add to what is there instead of replacing the time chunks that events fall into.
-    #[arg(long)]
+    /// Add to the rows that are there.
+    #[arg(long, conflicts_with = "replace")]
     append: bool,
+    /// Replace the time chunks that events fall into.
+    #[arg(long)]
+    replace: bool,
+    /// Add the rows of files that were loaded before once more.
+    #[arg(long)]
+    force: bool,
+    /// Events refused and values changed or lost before the exit code is 1.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    max_errors: u64,
     /// Parquet, CSV, TSV or JSON (one event after the other, or lists of events); all but Parquet
     /// also as .gz.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+}
+
+/// Whole numbers above 2^63 - 1.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Uint64 {
+    /// The column is text, where there are such numbers.
+    Text,
+    /// The column is DOUBLE, where there are such numbers, with the nearest values.
+    Decimal,
+    /// The column is LONG; rows with such numbers are refused.
+    Long,
 }
 
 /// Runs the command.
@@ -77,18 +116,25 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
     };
     let files =
         args.files.iter().map(|file| absolute_file(file)).collect::<Result<Vec<String>>>()?;
-    let format = args.files.first().map(|file| guess::input_format(file)).transpose();
+    let format = args.files.first().map(|file| guess::input_format(file, &hints(args)));
+    let said = match (args.append, args.replace) {
+        (true, _) => Some(Existing::Append),
+        (_, true) => Some(Existing::Replace),
+        _ => None,
+    };
     let options = TaskOptions {
         datasource: args.datasource.as_deref(),
         files: &files,
         // A spec that names its format needs no guess.
-        format: format.ok().flatten(),
-        append: args.append,
+        format: format.and_then(Result::ok).map(|(format, _)| format),
+        existing: said,
     };
-    let (task, datasource) = spec::task(spec, &options).with_context(|| match &args.spec {
+    let in_error = || match &args.spec {
         Some(path) => format!("cannot use the spec {}", path.display()),
         None => "cannot make a task of the files".to_owned(),
-    })?;
+    };
+    let (mut task, datasource) = spec::task(spec, &options).with_context(in_error)?;
+    settle_existing(&client, args, &mut task, &datasource)?;
     let before = follow::segment_ids(&client, &datasource)?;
     let started = Instant::now();
     let reply = client.post("/druid/indexer/v1/task", &task)?;
@@ -97,17 +143,42 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
     if outcome.error.is_none() {
         follow::wait_until_served(&client, &datasource, &before, outcome.progress.segments)?;
     }
-    report(&client, &datasource, id, &outcome, started.elapsed().as_secs_f64())
+    let seconds = started.elapsed().as_secs_f64();
+    conclude(&client, &datasource, id, &outcome, seconds)?;
+    Ok(exit_code(&outcome.progress, args.max_errors)?)
 }
 
-fn report(
+/// Decides what happens to rows that are there, and notices files that were loaded before.
+fn settle_existing(
+    client: &Client,
+    args: &IngestArgs,
+    task: &mut Value,
+    datasource: &str,
+) -> Result<()> {
+    let rows = Rows::of(client, datasource)?;
+    if !rows.are_there() {
+        return Ok(());
+    }
+    let existing = match spec::existing_of(task) {
+        Some(existing) => existing,
+        None => existing::ask(datasource, &rows)?,
+    };
+    if let Some(io) = task.pointer_mut("/spec/ioConfig").and_then(Value::as_object_mut) {
+        io.entry("appendToExisting").or_insert((existing == Existing::Append).into());
+    }
+    existing::check_same_files(client, datasource, &args.files, existing, args.force)?;
+    say(format!("There already: {}", rows.describe()))?;
+    Ok(())
+}
+
+fn conclude(
     client: &Client,
     datasource: &str,
     id: &str,
     outcome: &Outcome,
     seconds: f64,
-) -> Result<ExitCode> {
-    let Progress { accepted, rejected, filtered, segments, .. } = outcome.progress;
+) -> Result<()> {
+    let Progress { accepted, rejected, filtered, segments, ref report, .. } = outcome.progress;
     if outcome.error.is_none() {
         say(format!(
             "{} stored in datasource '{datasource}' as {}, in {seconds:.1} s ({}/s)",
@@ -115,56 +186,65 @@ fn report(
             counted(segments, "segment"),
             counted((accepted as f64 / seconds) as u64, "event"),
         ))?;
-    }
-    if outcome.error.is_none() && accepted + filtered + rejected == 0 {
-        say("The files hold no events.")?;
+        if accepted + filtered + rejected == 0 {
+            say("The files hold no events.")?;
+        }
     }
     if filtered > 0 {
         say(format!("{} left out by the filter of the spec", counted(filtered, "event")))?;
     }
-    if rejected > 0 {
-        say(format!("{} refused, for example:", counted(rejected, "event")))?;
-        for reason in reasons(client, datasource, id) {
-            say(format!("  {reason}"))?;
-        }
-        say(format!(
-            "All of them: curl '{}'",
-            client.base_url().to_owned() + &letters(datasource)
-        ))?;
-    }
+    report::print(report, client.base_url(), datasource, id)?;
     if let Some(error) = &outcome.error {
         bail!("task {id} failed: {error}");
     }
     if let Some((first, last)) = follow::time_boundary(client, datasource)? {
+        if let Some(columns) = report::columns(client, datasource) {
+            say(format!("Columns: {columns}"))?;
+        }
         say(format!("The datasource now holds {first} to {last}, and answers queries."))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-fn letters(datasource: &str) -> String {
-    format!("/v1/datasources/{}/dead-letters", path_segment(datasource))
+/// Not 0 when more was refused, changed or lost than the command line allows.
+fn exit_code(progress: &Progress, max_errors: u64) -> std::io::Result<ExitCode> {
+    let changed: u64 = progress.report.changes.iter().map(|entry| entry.count).sum();
+    let errors = progress.rejected + changed;
+    if errors <= max_errors {
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(format!(
+        "{} (events and values that are not stored as they came), --max-errors allows {max_errors}: \
+         the exit code is 1, though all else is stored",
+        counted(errors, "error")
+    ))?;
+    Ok(ExitCode::FAILURE)
 }
 
-/// Why events of the task were refused; nothing when the server cannot say.
-fn reasons(client: &Client, datasource: &str, id: &str) -> Vec<String> {
-    let path = format!("{}?limit={LETTERS_READ}", letters(datasource));
-    let reply = client.get(&path).unwrap_or_default();
-    let origin = format!("task {id}");
-    let all = reply.get("deadLetters").and_then(Value::as_array).cloned().unwrap_or_default();
-    let own = all.iter().filter(|letter| letter["origin"].as_str() == Some(&origin));
-    own.take(REASONS_SHOWN)
-        .map(|letter| format!("event {}: {}", letter["position"], text(&letter["reason"])))
-        .collect()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn hints(args: &IngestArgs) -> Hints<'_> {
+    Hints {
+        time_column: args.timestamp_column.as_deref(),
+        header: match (args.header, args.no_header) {
+            (true, _) => HeaderChoice::Given,
+            (_, true) => HeaderChoice::None,
+            _ => HeaderChoice::Look,
+        },
+        uint64: args.uint64.map(|how| match how {
+            Uint64::Text => "text",
+            Uint64::Decimal => "decimal",
+            Uint64::Long => "long",
+        }),
+    }
 }
 
 /// A spec by the first file, with the datasource named like it.
 fn guessed_spec(args: &IngestArgs) -> Result<Value> {
     let Some(first) = args.files.first() else { bail!("nothing to read: name at least one FILE") };
-    let mut spec = guess::spec(first, args.timestamp_column.as_deref())?;
+    let Guess { mut spec, decided } = guess::spec(first, &hints(args))?;
+    for other in &args.files[1..] {
+        guess::check_alike(first, other, &hints(args))?;
+    }
+    say(format!("{}: {decided}", first.display()))?;
     let name = first.file_name().unwrap_or_default().to_string_lossy();
     let name = name.split('.').next().filter(|name| !name.is_empty()).unwrap_or("data");
     if args.datasource.is_none() {

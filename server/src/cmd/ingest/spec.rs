@@ -3,6 +3,8 @@
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 
+use super::existing::Existing;
+
 const TASK_TYPE: &str = "index_parallel";
 
 /// Keys of flat specs that tell people something and the server nothing.
@@ -21,8 +23,8 @@ pub(super) struct TaskOptions<'a> {
     pub(super) files: &'a [String],
     /// What the files look like, where the spec does not say.
     pub(super) format: Option<Value>,
-    /// Add instead of replacing.
-    pub(super) append: bool,
+    /// What happens to rows that are there, where the command line says so.
+    pub(super) existing: Option<Existing>,
 }
 
 /// The task, and the name of its datasource. What is inside the schema is for the server to judge.
@@ -37,6 +39,17 @@ pub(super) fn task(spec: Value, options: &TaskOptions<'_>) -> Result<(Value, Str
     let datasource = set_datasource(spec, options.datasource)?;
     set_input(spec, options)?;
     Ok((Value::Object(task), datasource))
+}
+
+/// What a task says of rows that are there; `None` when it leaves that open.
+pub(super) fn existing_of(task: &Value) -> Option<Existing> {
+    let io = task.pointer("/spec/ioConfig")?;
+    let is_set = |name: &str| io.get(name).and_then(Value::as_bool);
+    match (is_set("appendToExisting"), is_set("dropExisting")) {
+        (Some(true), _) => Some(Existing::Append),
+        (Some(false), _) | (_, Some(true)) => Some(Existing::Replace),
+        _ => None,
+    }
 }
 
 fn whole_task(spec: Value) -> Result<Map<String, Value>> {
@@ -97,8 +110,9 @@ fn set_input(spec: &mut Map<String, Value>, options: &TaskOptions<'_>) -> Result
     } else if !io.contains_key("inputSource") {
         bail!("nothing to read: name at least one FILE");
     }
-    if options.append {
-        io.insert("appendToExisting".to_owned(), true.into());
+    if let Some(existing) = options.existing {
+        let append = existing == Existing::Append;
+        io.insert("appendToExisting".to_owned(), append.into());
     }
     Ok(())
 }
@@ -108,7 +122,7 @@ mod tests {
     use super::*;
 
     const NO_OPTIONS: TaskOptions<'_> =
-        TaskOptions { datasource: None, files: &[], format: None, append: false };
+        TaskOptions { datasource: None, files: &[], format: None, existing: None };
 
     fn with_file(spec: Value) -> (Value, String) {
         let files = ["/data/a.json".to_owned()];
@@ -155,11 +169,13 @@ mod tests {
         });
         let (own, name) = task(spec.clone(), &NO_OPTIONS).unwrap();
         assert_eq!((name.as_str(), &own["spec"]), ("own", &spec));
-        let options = TaskOptions { datasource: Some("given"), append: true, ..NO_OPTIONS };
+        let existing = Some(Existing::Append);
+        let options = TaskOptions { datasource: Some("given"), existing, ..NO_OPTIONS };
         let (given, name) = task(spec, &options).unwrap();
         assert_eq!(name, "given");
         assert_eq!(given["spec"]["dataSchema"]["dataSource"], "given");
         assert_eq!(given["spec"]["ioConfig"]["appendToExisting"], true);
+        assert_eq!((existing_of(&own), existing_of(&given)), (None, Some(Existing::Append)));
         assert_eq!(given["spec"]["tuningConfig"]["maxRowsInMemory"], 5);
     }
 

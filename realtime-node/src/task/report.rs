@@ -1,0 +1,233 @@
+//! What became of a task's input beyond counting it, each with the place of its first case: lines
+//! counted from 1, as editors show them.
+
+use std::collections::HashSet;
+
+use henge_ingest::{RejectReason, Rejection};
+use henge_platform::metadata::{
+    ChangedColumn, InputPlace, PublishedSegment, RefusedEvents, ReplacedRows, TaskReport,
+};
+use henge_types::{ChangeReport, SegmentId, format_timestamp};
+
+/// Entries of one list; what would be more is counted under the last one.
+const MAX_ENTRIES: usize = 200;
+/// Times of loads are mostly between these: 1975 and 2100. What lies outside was mostly read in the
+/// wrong unit.
+const USUAL_TIMES_MS: std::ops::Range<i64> = 157_766_400_000..4_102_444_800_000;
+
+/// A report that grows piece by piece.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    report: TaskReport,
+    /// Refusals of this piece whose example has no place yet: entry and offset.
+    without_place: Vec<(usize, usize)>,
+}
+
+/// Where the events of a piece stand in their input.
+pub(super) enum Places<'a> {
+    /// Text.
+    Lines {
+        input: &'a str,
+        bytes: &'a [u8],
+        /// What offsets begin with at the start of `bytes`.
+        base_offset: usize,
+        lines_before: u64,
+        /// The offset in `bytes` of an event, by its index in the piece.
+        start_of: &'a dyn Fn(u64) -> Option<usize>,
+    },
+    /// Rows of a table.
+    Rows { input: &'a str, rows_before: u64 },
+}
+
+impl Report {
+    /// Counts a refused event.
+    pub(super) fn refuse(&mut self, rejection: &Rejection<'_>) {
+        let (column, kind) = (column_of(&rejection.reason), rejection.reason.code());
+        let refusals = &mut self.report.refusals;
+        let known = refusals.iter().position(|entry| entry.column == column && entry.kind == kind);
+        let at = match known {
+            Some(at) => at,
+            None if refusals.len() >= MAX_ENTRIES => refusals.len() - 1,
+            None => {
+                refusals.push(RefusedEvents {
+                    column: column.to_owned(),
+                    kind: kind.to_owned(),
+                    example: rejection.reason.to_string(),
+                    ..RefusedEvents::default()
+                });
+                self.without_place.push((refusals.len() - 1, rejection.offset_bytes));
+                refusals.len() - 1
+            }
+        };
+        refusals[at].count += 1;
+    }
+
+    /// Says where things of the piece that was read stand, and adds what was changed in it.
+    pub(super) fn end_piece(&mut self, changes: &ChangeReport, places: &Places<'_>) {
+        for (entry, offset) in self.without_place.drain(..) {
+            self.report.refusals[entry].place = places.of_offset(offset);
+        }
+        for change in changes.columns() {
+            let entries = &mut self.report.changes;
+            let known = entries.iter().position(|entry| entry.column == change.column);
+            let at = match known {
+                Some(at) => at,
+                None if entries.len() >= MAX_ENTRIES => entries.len() - 1,
+                None => {
+                    entries.push(ChangedColumn {
+                        column: change.column.clone(),
+                        example: change.example.clone(),
+                        stored: change.stored.clone(),
+                        place: places.of_event(change.position),
+                        ..ChangedColumn::default()
+                    });
+                    entries.len() - 1
+                }
+            };
+            entries[at].count += change.count;
+            entries[at].nulled += change.nulled;
+        }
+    }
+
+    /// Adds what was decided about columns.
+    pub(super) fn note(&mut self, notes: Vec<String>) {
+        self.report.notes.extend(notes);
+    }
+
+    /// Brings a task's report up to date.
+    pub(super) fn copy_to(&self, report: &mut TaskReport) {
+        report.changes.clone_from(&self.report.changes);
+        report.refusals.clone_from(&self.report.refusals);
+        report.notes.clone_from(&self.report.notes);
+    }
+}
+
+impl Places<'_> {
+    /// The place of an event by its offset in the input (its row, counted from 0, in a table).
+    pub(super) fn of_offset(&self, offset: usize) -> InputPlace {
+        match self {
+            Self::Lines { input, bytes, base_offset, lines_before, .. } => {
+                let end = offset.saturating_sub(*base_offset).min(bytes.len());
+                let line = lines_before + line_breaks(&bytes[..end]) + 1;
+                InputPlace { input: (*input).to_owned(), line, is_row: false }
+            }
+            Self::Rows { input, .. } => {
+                InputPlace { input: (*input).to_owned(), line: offset as u64 + 1, is_row: true }
+            }
+        }
+    }
+
+    /// The place of an event by its index in the piece.
+    fn of_event(&self, position: u64) -> InputPlace {
+        match self {
+            Self::Lines { base_offset, start_of, .. } => {
+                self.of_offset(base_offset + start_of(position).unwrap_or(0))
+            }
+            Self::Rows { rows_before, .. } => self.of_offset((rows_before + position) as usize),
+        }
+    }
+}
+
+/// Line breaks in some bytes.
+pub(super) fn line_breaks(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// What is odd about the times of a load.
+pub(super) fn time_warning(segments: &[PublishedSegment]) -> Option<String> {
+    let first = segments.iter().map(|segment| segment.min_time_ms).min()?;
+    let last = segments.iter().map(|segment| segment.max_time_ms).max()?;
+    if USUAL_TIMES_MS.contains(&first) && USUAL_TIMES_MS.contains(&last) {
+        return None;
+    }
+    Some(format!(
+        "times go from {} to {}: if these are not meant, the unit or the format of the timestamps is \
+         another one; say it in timestampSpec.format (posix, millis, micro, nano, a pattern)",
+        format_timestamp(first),
+        format_timestamp(last)
+    ))
+}
+
+/// What a publication took out of use; `used` are the segments before it.
+pub(super) fn replaced_rows(
+    replaced: &[SegmentId],
+    used: &[PublishedSegment],
+) -> Option<ReplacedRows> {
+    let replaced: HashSet<&SegmentId> = replaced.iter().collect();
+    let before: Vec<_> = used.iter().filter(|segment| replaced.contains(&segment.id)).collect();
+    let first = before.iter().map(|segment| segment.min_time_ms).min()?;
+    let last = before.iter().map(|segment| segment.max_time_ms).max()?;
+    Some(ReplacedRows {
+        segments: before.len() as u64,
+        rows: before.iter().map(|segment| segment.row_count).sum(),
+        interval: format!("{}/{}", format_timestamp(first), format_timestamp(last)),
+    })
+}
+
+/// The column at fault; empty when no single one is.
+fn column_of(reason: &RejectReason) -> &str {
+    match reason {
+        RejectReason::ColumnOverLimit { column, .. }
+        | RejectReason::MissingTimestamp { column }
+        | RejectReason::BadTimestamp { column, .. }
+        | RejectReason::WrongType { column, .. } => column,
+        RejectReason::TooManyDimensions { name, .. } | RejectReason::Transform { name, .. } => name,
+        RejectReason::Syntax { .. }
+        | RejectReason::NotAnObject { .. }
+        | RejectReason::OverLimit { .. }
+        | RejectReason::FieldName { .. }
+        | RejectReason::OutsideWindow { .. }
+        | RejectReason::TooManyChunks { .. }
+        | RejectReason::Index { .. } => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = b"a\nb\n\nc\n";
+
+    #[test]
+    fn places_are_lines_and_rows_from_1() {
+        let starts = [0, 2, 5];
+        let start_of = |position: u64| starts.get(position as usize).copied();
+        let lines = Places::Lines {
+            input: "f",
+            bytes: TEXT,
+            base_offset: 100,
+            lines_before: 10,
+            start_of: &start_of,
+        };
+        assert_eq!(lines.of_offset(100).line, 11);
+        assert_eq!(lines.of_offset(105).line, 14);
+        assert_eq!(lines.of_event(2).to_string(), "f line 14");
+        let rows = Places::Rows { input: "t", rows_before: 7 };
+        assert_eq!(rows.of_event(2).to_string(), "t row 10");
+    }
+
+    #[test]
+    fn refusals_are_counted_by_column_and_keep_their_first_place() {
+        let mut report = Report::default();
+        let places = Places::Lines {
+            input: "f",
+            bytes: TEXT,
+            base_offset: 0,
+            lines_before: 0,
+            start_of: &|_| None,
+        };
+        let missing = |column: &str, offset_bytes| Rejection {
+            position: 0,
+            offset_bytes,
+            reason: RejectReason::MissingTimestamp { column: column.to_owned() },
+            raw: b"",
+        };
+        report.refuse(&missing("t", 2));
+        report.refuse(&missing("t", 5));
+        report.end_piece(&ChangeReport::default(), &places);
+        report.refuse(&missing("t", 0));
+        report.end_piece(&ChangeReport::default(), &places);
+        let [entry] = &report.report.refusals[..] else { panic!("one entry") };
+        assert_eq!((entry.column.as_str(), entry.count, entry.place.line), ("t", 3, 2));
+    }
+}

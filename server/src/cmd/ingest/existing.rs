@@ -1,0 +1,145 @@
+//! What is there already: rows of the datasource, which a load must not replace unasked, and earlier
+//! loads of the same files.
+
+use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use henge_realtime_node::task::content_hash;
+use serde_json::{Value, json};
+
+use super::follow::{ETERNITY, time_boundary};
+use crate::cmd::http::{Client, path_segment};
+use crate::cmd::output::{counted, say};
+
+/// Earlier tasks that are compared.
+const TASKS_COMPARED: usize = 10_000;
+
+/// What happens to rows that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// The new ones come on top.
+    Append,
+    /// The time chunks that new ones fall into are replaced.
+    Replace,
+}
+
+/// Rows of a datasource.
+#[derive(Debug)]
+pub(super) struct Rows {
+    count: u64,
+    times: Option<(String, String)>,
+}
+
+impl Rows {
+    /// Asks the server.
+    pub(super) fn of(client: &Client, datasource: &str) -> Result<Self> {
+        let Some(times) = time_boundary(client, datasource)? else {
+            return Ok(Self { count: 0, times: None });
+        };
+        let reply = client.query(&json!({
+            "queryType": "timeseries",
+            "dataSource": datasource,
+            "intervals": [ETERNITY],
+            "granularity": "all",
+            "aggregations": [{ "type": "count", "name": "rows" }],
+        }))?;
+        let count = reply[0]["result"]["rows"].as_u64().unwrap_or(0);
+        Ok(Self { count, times: Some(times) })
+    }
+
+    pub(super) fn are_there(&self) -> bool {
+        self.times.is_some()
+    }
+
+    /// `1,234 rows from … to …`.
+    pub(super) fn describe(&self) -> String {
+        let count = counted(self.count, "row");
+        match &self.times {
+            Some((first, last)) => format!("{count} from {first} to {last}"),
+            None => count,
+        }
+    }
+}
+
+/// Asks on a terminal what is to happen to the rows that are there.
+///
+/// # Errors
+/// When there is no terminal to ask, or nothing is to happen.
+pub(super) fn ask(datasource: &str, rows: &Rows) -> Result<Existing> {
+    let there = format!("datasource '{datasource}' holds {} already", rows.describe());
+    let choices = "--append adds to them, --replace replaces the time chunks (mostly days) that the \
+                   new rows fall into";
+    if !stdin().is_terminal() {
+        bail!("{there}: say what is to happen to them: {choices}");
+    }
+    let mut terminal = stderr().lock();
+    writeln!(terminal, "The {there}.\n{choices}.")?;
+    write!(terminal, "append, replace, or nothing? [a/r/N] ")?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    stdin().lock().read_line(&mut answer)?;
+    match answer.trim().to_lowercase().as_str() {
+        "a" | "append" => Ok(Existing::Append),
+        "r" | "replace" => Ok(Existing::Replace),
+        _ => bail!("nothing was loaded"),
+    }
+}
+
+/// Notices files that were loaded into the datasource before.
+///
+/// # Errors
+/// When one was, its rows are there, and they would come twice.
+pub(super) fn check_same_files(
+    client: &Client,
+    datasource: &str,
+    files: &[PathBuf],
+    existing: Existing,
+    forced: bool,
+) -> Result<()> {
+    let path = format!(
+        "/druid/indexer/v1/tasks?state=complete&datasource={}&max={TASKS_COMPARED}",
+        path_segment(datasource)
+    );
+    let tasks = client.get(&path)?;
+    let loaded = |task: &&Value| task["statusCode"] == "SUCCESS";
+    let tasks: Vec<&Value> = tasks.as_array().into_iter().flatten().filter(loaded).collect();
+    let knows_inputs = |task: &&Value| {
+        task.pointer("/progress/report/inputs")
+            .and_then(Value::as_array)
+            .is_some_and(|i| !i.is_empty())
+    };
+    if !tasks.iter().any(knows_inputs) {
+        return Ok(());
+    }
+    for file in files {
+        let hash = content_hash(file).with_context(|| format!("read {}", file.display()))?;
+        if hash.0 == 0 {
+            continue;
+        }
+        let Some(earlier) = tasks.iter().find(|task| has_read(task, &hash)) else { continue };
+        let what = format!(
+            "{} was loaded into '{datasource}' before, at {} ({}, task {})",
+            file.display(),
+            earlier["createdTime"].as_str().unwrap_or("an unknown time"),
+            counted(earlier["progress"]["accepted"].as_u64().unwrap_or(0), "event"),
+            earlier["id"].as_str().unwrap_or("unknown"),
+        );
+        if existing == Existing::Append && !forced {
+            bail!(
+                "{what}; its rows would be there twice: --replace replaces them, --force adds them all the same"
+            );
+        }
+        say(format!("Note: {what}"))?;
+    }
+    Ok(())
+}
+
+/// Whether a task has read what has this size and hash.
+fn has_read(task: &Value, (size_bytes, hash): &(u64, String)) -> bool {
+    let inputs = task.pointer("/progress/report/inputs").and_then(Value::as_array);
+    inputs.into_iter().flatten().any(|input| {
+        input["sizeBytes"].as_u64() == Some(*size_bytes)
+            && input["contentHash"].as_str() == Some(hash)
+    })
+}

@@ -1,0 +1,96 @@
+//! What is printed when a load is over: what was stored, and what of the input was not stored as it
+//! came.
+
+use std::io;
+
+use henge_platform::metadata::TaskReport;
+use serde_json::{Value, json};
+
+use super::follow::ETERNITY;
+use crate::cmd::http::{Client, path_segment};
+use crate::cmd::output::{counted, grouped, say};
+
+/// Entries of one list that are printed; the rest is in the task's report.
+const ENTRIES_SHOWN: usize = 20;
+
+/// Prints what was refused, changed, replaced, decided and odd.
+pub(super) fn print(
+    report: &TaskReport,
+    base_url: &str,
+    datasource: &str,
+    id: &str,
+) -> io::Result<()> {
+    if let Some(replaced) = &report.replaced {
+        say(format!(
+            "Replaced: {} with {}, {}",
+            counted(replaced.segments, "segment"),
+            counted(replaced.rows, "row"),
+            replaced.interval
+        ))?;
+    }
+    let refused: u64 = report.refusals.iter().map(|entry| entry.count).sum();
+    if refused > 0 {
+        say(format!("REFUSED: {}, which are not stored:", counted(refused, "event")))?;
+        for entry in report.refusals.iter().take(ENTRIES_SHOWN) {
+            let column = match entry.column.as_str() {
+                "" => entry.kind.replace('_', " "),
+                column => format!("column '{column}'"),
+            };
+            let (count, place) = (grouped(entry.count), &entry.place);
+            say(format!("  {column}: {count}; first in {place}: {}", entry.example))?;
+        }
+        let letters = format!("/v1/datasources/{}/dead-letters", path_segment(datasource));
+        say(format!("  All of them: curl '{base_url}{letters}'"))?;
+    }
+    if !report.changes.is_empty() {
+        say("CHANGED: values that are not stored as they came:")?;
+        for entry in report.changes.iter().take(ENTRIES_SHOWN) {
+            let nulled = match entry.nulled {
+                0 => String::new(),
+                nulled => format!(", {} of them null now", grouped(nulled)),
+            };
+            say(format!(
+                "  column '{}': {}{nulled}; first in {}: {} became {}",
+                entry.column,
+                grouped(entry.count),
+                entry.place,
+                entry.example,
+                entry.stored
+            ))?;
+        }
+    }
+    for note in &report.notes {
+        say(format!("Note: {note}"))?;
+    }
+    for warning in &report.warnings {
+        say(format!("WARNING: {warning}"))?;
+    }
+    if report.refusals.len().max(report.changes.len()) > ENTRIES_SHOWN {
+        let path = format!("/druid/indexer/v1/task/{}/reports", path_segment(id));
+        say(format!("The whole report: curl '{base_url}{path}'"))?;
+    }
+    Ok(())
+}
+
+/// The columns of a datasource with their types, for people.
+pub(super) fn columns(client: &Client, datasource: &str) -> Option<String> {
+    let reply = client.query(&json!({
+        "queryType": "segmentMetadata",
+        "dataSource": datasource,
+        "intervals": [ETERNITY],
+        "merge": true,
+        "analysisTypes": [],
+    }));
+    let reply = reply.ok()?;
+    let columns = reply[0]["columns"].as_object()?;
+    let shown = columns.iter().filter(|(name, _)| *name != "__time");
+    let shown: Vec<String> = shown
+        .map(|(name, column)| {
+            let type_name = column["type"].as_str().unwrap_or("?");
+            let lists =
+                if column["hasMultipleValues"] == Value::Bool(true) { " lists" } else { "" };
+            format!("{name} {type_name}{lists}")
+        })
+        .collect();
+    (!shown.is_empty()).then(|| shown.join(", "))
+}
