@@ -308,8 +308,19 @@ fn finish(running: &Running, gathered: Gathered) -> Result<Vec<u8>, ExecError> {
     let mut lease = context.memory.lease();
     lease.set(merged.memory_bytes())?;
     let result = henge_exec::finalise(query, merged, context)?;
-    let mut body = Vec::new();
-    result.write_json(&mut body);
+    let (mut body, mut room) = (Vec::new(), 0);
+    let mut text = context.memory.lease();
+    // The text's buffer doubles, and so does what is charged for it.
+    result.write_json_within(&mut body, &mut |length| {
+        if length > room {
+            room = length.next_power_of_two().max(INLINE_BYTES);
+            text.set(room)?;
+        }
+        Ok(())
+    })?;
+    if body.capacity() - body.len() > INLINE_BYTES {
+        body.shrink_to_fit();
+    }
     Ok(body)
 }
 

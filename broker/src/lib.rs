@@ -179,6 +179,13 @@ impl Broker {
         metrics.gauge("henge_query_memory_bytes", "Bytes that queries hold.", &[], move || {
             memory.used_bytes() as u64
         });
+        // In the same view as the accounts of everything else.
+        let labels = &[("account", "queries")];
+        let (memory, limit) = (Arc::clone(&self.memory), self.options.total_memory_bytes);
+        let help = "Bytes that are charged to an account of memory.";
+        metrics.gauge("henge_memory_bytes", help, labels, move || memory.used_bytes() as u64);
+        let help = "The ceiling of an account.";
+        metrics.gauge("henge_memory_limit_bytes", help, labels, move || limit as u64);
     }
 
     /// Makes a data node reachable under its name.

@@ -24,6 +24,9 @@ pub enum RealtimeError {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
+    /// The request is larger than one may be.
+    #[error("{0}")]
+    TooLarge(String),
     /// Ingestion is at its limit: the source has to wait.
     #[error("{0}")]
     Busy(String),
@@ -94,6 +97,7 @@ impl RealtimeError {
         match self {
             Self::Invalid(_) => ErrorClass::InvalidInput,
             Self::NotFound(_) => ErrorClass::NotFound,
+            Self::TooLarge(_) => ErrorClass::ResourceLimit,
             Self::Busy(_) => ErrorClass::Capacity,
             Self::Unavailable(_) => ErrorClass::Unavailable,
             Self::Stopped(_) => ErrorClass::Cancelled,

@@ -32,6 +32,7 @@ pub use error::{RealtimeError, Result};
 pub use options::RealtimeOptions;
 
 use crate::push::PushDatasource;
+use crate::push::index_memory::IndexMemory;
 use crate::serving::Serving;
 use crate::task::{LocalRoots, TaskQueue};
 
@@ -56,6 +57,8 @@ pub struct Shared {
     pub serving: Serving,
     /// What requests are charged to until their rows are in the index.
     pub requests: MemoryAccount,
+    /// The memory of the indexes.
+    pub index_memory: IndexMemory,
     /// The open files of the logs.
     pub log_handles: LogHandles,
     /// Told after each publish, so that the coordinator looks at once.
@@ -97,6 +100,8 @@ pub struct Dependencies {
     pub published: Arc<Notify>,
     /// What requests are charged to.
     pub requests: MemoryAccount,
+    /// What write-optimised indexes are charged to.
+    pub indexes: MemoryAccount,
 }
 
 impl RealtimeNode {
@@ -120,6 +125,7 @@ impl RealtimeNode {
             pool: deps.pool,
             published: deps.published,
             requests: deps.requests,
+            index_memory: IndexMemory::new(deps.indexes),
             log_handles: LogHandles::default(),
         });
         let node = Arc::new(Self {

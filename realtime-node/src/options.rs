@@ -25,8 +25,6 @@ pub struct RealtimeOptions {
     pub max_rows_in_memory: usize,
     /// Bytes of one datasource in memory before they are persisted to a local part.
     pub max_bytes_in_memory: usize,
-    /// Bytes of all datasources in memory; pushes are refused above.
-    pub total_bytes_in_memory: usize,
     /// Rows after which buffered chunks are handed off.
     pub handoff_rows: usize,
     /// Age after which buffered chunks are handed off.
@@ -66,7 +64,6 @@ impl RealtimeOptions {
             spill_dir: data_dir.join("spill"),
             max_rows_in_memory: 1_000_000,
             max_bytes_in_memory: 128 << 20,
-            total_bytes_in_memory: 512 << 20,
             handoff_rows: 5_000_000,
             handoff_period_ms: 600_000,
             max_unpublished_generations: 4,

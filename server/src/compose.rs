@@ -138,6 +138,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         pool: pool.clone(),
         published: Arc::clone(&published),
         requests: options.accounts.requests.clone(),
+        indexes: options.accounts.indexes.clone(),
     };
     tokio::spawn(async move { coordinator.run_woken_by(&published).await });
     let realtime = RealtimeNode::start(options.realtime.clone(), dependencies)

@@ -16,21 +16,25 @@ pub(crate) struct Accounts {
     pub(crate) requests: MemoryAccount,
     /// Answers that were not read yet.
     pub(crate) answers: MemoryAccount,
+    /// Write-optimised indexes of pushed rows.
+    pub(crate) indexes: MemoryAccount,
 }
 
 impl Accounts {
     /// The accounts that a configuration asks for, whose zeros were filled in.
-    pub(crate) fn new(memory: &MemoryConfig) -> Self {
+    pub(crate) fn new(memory: &MemoryConfig, indexes_bytes: u64) -> Self {
         let MemoryConfig { total_bytes, requests_bytes, answers_bytes } = memory;
         let all = MemoryAccount::root("everything", "memory.total_bytes", bytes(*total_bytes));
         let requests = all.part("requests", "memory.requests_bytes", bytes(*requests_bytes));
         let answers = all.part("answers", "memory.answers_bytes", bytes(*answers_bytes));
-        Self { all, requests, answers }
+        let setting = "ingestion.total_bytes_in_memory";
+        let indexes = all.part("indexes", setting, bytes(indexes_bytes));
+        Self { all, requests, answers, indexes }
     }
 
     /// Shows all accounts among the process's numbers.
     pub(crate) fn show(&self, metrics: &Metrics) {
-        for account in [&self.all, &self.requests, &self.answers] {
+        for account in [&self.all, &self.requests, &self.answers, &self.indexes] {
             account.show(metrics);
         }
     }
@@ -121,7 +125,7 @@ mod tests {
     fn accounts_are_shown_with_their_ceilings() {
         let mut config = ServerConfig::default();
         config.memory.total_bytes = 1_000;
-        let accounts = Accounts::new(&fitted_to(&config, 1 << 30).memory);
+        let accounts = Accounts::new(&fitted_to(&config, 1 << 30).memory, 10);
         let _held = accounts.requests.charge(100).unwrap();
         let metrics = Metrics::default();
         accounts.show(&metrics);

@@ -57,7 +57,7 @@ impl Options {
             cache,
             log: LogConfig { filter: _ },
         } = config;
-        let accounts = Accounts::new(memory);
+        let accounts = Accounts::new(memory, ingestion.total_bytes_in_memory);
         let mut realtime = RealtimeOptions::under(folder.root());
         let (query_threads, dictionary_budget_bytes, mut broker) = query_options(query);
         let partial_cache_bytes = cache_options(cache, &mut broker);
@@ -148,7 +148,7 @@ fn ingestion_options(ingestion: &IngestionConfig, realtime: &mut RealtimeOptions
         nice,
         max_rows_in_memory,
         max_bytes_in_memory,
-        total_bytes_in_memory,
+        total_bytes_in_memory: _, // the ceiling of an account
         handoff_rows,
         handoff_age_ms,
         open_chunks_per_datasource,
@@ -161,7 +161,6 @@ fn ingestion_options(ingestion: &IngestionConfig, realtime: &mut RealtimeOptions
     } = ingestion;
     realtime.max_rows_in_memory = size(*max_rows_in_memory);
     realtime.max_bytes_in_memory = size(*max_bytes_in_memory);
-    realtime.total_bytes_in_memory = size(*total_bytes_in_memory);
     realtime.handoff_rows = size(*handoff_rows);
     realtime.handoff_period_ms = *handoff_age_ms;
     realtime.max_open_chunks = *open_chunks_per_datasource as usize;
@@ -274,7 +273,7 @@ mod tests {
             (wal.max_file_bytes, wal.max_group_bytes, wal.max_waiting_bytes),
             (1 << 21, 1_003, 1_004)
         );
-        assert_eq!(options.realtime.total_bytes_in_memory, 1 << 31);
+        assert_eq!(options.accounts.indexes.limit_bytes(), 1 << 31);
         assert_eq!(options.historical.capacity_bytes, 1_005);
     }
 }

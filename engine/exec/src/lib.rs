@@ -26,7 +26,7 @@ mod spill;
 
 pub use context::{CancelFlag, ExecContext, Grouping, Tuning};
 pub use error::{ExecError, Result};
-pub use finalise::{FinalResult, finalise};
+pub use finalise::{FinalResult, Grow, finalise};
 pub use memory::{MemoryLease, MemoryPool, QueryMemory};
 pub use merge::{Merger, merge, regroup};
 pub use node::NodeDictionaries;

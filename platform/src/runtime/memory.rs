@@ -173,6 +173,14 @@ impl MemoryAccount {
         }
     }
 
+    fn add_beyond(&self, bytes: usize) {
+        let used = self.0.used_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        self.0.peak_bytes.fetch_max(used, Ordering::Relaxed);
+        if let Some(parent) = &self.0.parent {
+            parent.add_beyond(bytes);
+        }
+    }
+
     fn give_back(&self, bytes: usize) {
         self.0.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
         if let Some(parent) = &self.0.parent {
@@ -200,6 +208,16 @@ impl Charge {
         }
         self.bytes = bytes;
         Ok(())
+    }
+
+    /// As [`Charge::set`], but never refused: for what has to be kept, whatever the ceiling. Whoever
+    /// asks for more is refused until it is gone.
+    pub fn force(&mut self, bytes: usize) {
+        match bytes.checked_sub(self.bytes) {
+            Some(more) => self.account.add_beyond(more),
+            None => self.account.give_back(self.bytes - bytes),
+        }
+        self.bytes = bytes;
     }
 
     /// Bytes charged.
@@ -265,6 +283,11 @@ mod tests {
         charge.set(10).unwrap();
         charge.set(2).unwrap();
         assert_eq!(account.used_bytes(), 2);
+        charge.force(15);
+        assert_eq!((account.used_bytes(), account.peak_bytes()), (15, 15));
+        assert!(account.charge(1).is_err());
+        charge.force(9);
+        assert!(account.charge(1).is_ok());
     }
 
     #[test]

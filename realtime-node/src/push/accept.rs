@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use henge_platform::runtime::MemoryAccount;
 use henge_platform::wal::WalEntry;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::error::{RealtimeError, Result};
 use crate::push::intake::Intake;
 use crate::push::keys::{KeyState, first_answer};
-use crate::push::row_buffer::RowBuffer;
+use crate::push::row_buffer::{RowBuffer, RowLimits};
 use crate::push::writer::{Batch, Command, LiveRequest};
 use crate::push::{ERRORS_IN_REPLY, PushDatasource, PushReply, dead_letter};
 
@@ -23,6 +22,9 @@ pub(crate) const LOAD_PRIORITY: i32 = -2;
 
 /// Longest idempotency key.
 pub const MAX_KEY_BYTES: usize = 255;
+
+/// Rows times columns of one request: about a second's work.
+const MAX_VALUES: u64 = 100_000_000;
 
 /// What parsing a request gave.
 pub(crate) struct Parsed {
@@ -69,6 +71,7 @@ impl PushDatasource {
         }
         // Before anything is learned from the request.
         self.wal.check_room(body.len())?;
+        self.shared.index_memory.make_room(body.len()).await?;
         let received_at_ms = self.shared.clock.now_ms();
         let before = Arc::clone(&intake.known);
         let (mut intake, parsed) = self.parse(intake, body.clone(), received_at_ms).await?;
@@ -137,10 +140,13 @@ impl PushDatasource {
         body: Bytes,
         received_at_ms: i64,
     ) -> Result<(OwnedMutexGuard<Intake>, Result<Parsed>)> {
-        let max_chunks = self.shared.options.max_open_chunks;
-        let account = self.shared.requests.clone();
+        let limits = RowLimits {
+            max_chunks: self.shared.options.max_open_chunks,
+            max_values: MAX_VALUES,
+            account: self.shared.requests.clone(),
+        };
         let work = move || {
-            let parsed = parse_body(&mut intake, &body, received_at_ms, max_chunks, &account);
+            let parsed = parse_body(&mut intake, &body, received_at_ms, limits);
             (intake, parsed)
         };
         Ok(self.shared.ingest_pool.spawn(PUSH_PRIORITY, work).await?)
@@ -165,21 +171,20 @@ impl PushDatasource {
 /// that replaying the log gives the same rows again.
 ///
 /// # Errors
-/// When the body is not JSON at all, or the account that the rows are charged to is full.
+/// When the body is not JSON at all, or its rows are beyond the limits.
 pub(crate) fn parse_body(
     intake: &mut Intake,
     body: &[u8],
     received_at_ms: i64,
-    max_chunks: usize,
-    account: &MemoryAccount,
+    limits: RowLimits,
 ) -> Result<Parsed> {
     let granularity = intake.schema.data_schema.granularity_spec.segment_granularity.clone();
-    let mut buffer = RowBuffer::new(granularity, max_chunks, account);
+    let mut buffer = RowBuffer::new(granularity, limits);
     intake.parser.set_now_ms(received_at_ms);
     let outcome = intake.parser.parse_batch(body, &mut buffer);
     let changed = intake.parser.take_changes();
     if let Some(full) = buffer.take_full() {
-        return Err(full.into());
+        return Err(full);
     }
     let counts = outcome?;
     intake.keep_lessons();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use henge_index::IndexSchema;
 use henge_platform::metadata::IdempotencyRecord;
+use henge_platform::runtime::{Charge, MemoryAccount};
 use henge_types::Interval;
 
 use crate::options::RealtimeOptions;
@@ -34,13 +35,20 @@ pub struct Generation {
     /// Columns that events brought, beyond those of the schema. Their types do not change within a
     /// generation: a segment has one type a column.
     pub known: Arc<KnownColumns>,
+    /// The memory of its indexes.
+    pub held: Charge,
     columns: Option<Arc<IndexSchema>>,
 }
 
 impl Generation {
     /// An empty one that goes on where the last one ended.
     #[must_use]
-    pub fn new(schema: Arc<PushSchema>, start_position: u64, known: Arc<KnownColumns>) -> Self {
+    pub fn new(
+        schema: Arc<PushSchema>,
+        start_position: u64,
+        known: Arc<KnownColumns>,
+        account: &MemoryAccount,
+    ) -> Self {
         Self {
             schema,
             start_position,
@@ -50,6 +58,7 @@ impl Generation {
             opened_ms: None,
             keys: Vec::new(),
             known,
+            held: account.nothing(),
             columns: None,
         }
     }

@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod dead_letter;
 pub mod generation;
+pub mod index_memory;
 pub mod intake;
 pub mod keys;
 pub mod known;

@@ -16,6 +16,7 @@ use crate::push::PushDatasource;
 use crate::push::accept::{PUSH_PRIORITY, parse_body};
 use crate::push::intake::Intake;
 use crate::push::keys::PushKeys;
+use crate::push::row_buffer::RowLimits;
 use crate::push::schema::PushSchema;
 use crate::push::writer::{Batch, Writer};
 use crate::{RealtimeNode, Shared};
@@ -93,6 +94,7 @@ impl PushDatasource {
         );
         let intake = replay(&shared, &mut writer, &wal, position, &schema).await?;
         let (commands, receiver) = mpsc::channel(shared.options.max_waiting_pushes);
+        shared.index_memory.register(&name, &commands);
         tokio::spawn(writer.run(receiver));
         Ok(Arc::new(Self {
             name,
@@ -191,13 +193,16 @@ async fn parse_record(
     mut intake: Intake,
     record: WalRecord,
 ) -> Result<(Intake, Option<Batch>)> {
-    let max_chunks = shared.options.max_open_chunks;
     // It fitted once, and nobody else asks for memory yet: what was acknowledged is not refused.
-    let account = MemoryAccount::unbounded();
+    let limits = RowLimits {
+        max_chunks: shared.options.max_open_chunks,
+        max_values: u64::MAX,
+        account: MemoryAccount::unbounded(),
+    };
     let work = move || {
         let entry = record.entry;
         let received_at_ms = entry.received_at_ms;
-        let parsed = parse_body(&mut intake, &entry.payload, received_at_ms, max_chunks, &account);
+        let parsed = parse_body(&mut intake, &entry.payload, received_at_ms, limits);
         let batch = parsed.ok().map(|parsed| Batch {
             sequence: record.sequence,
             schema: Arc::clone(&intake.schema),

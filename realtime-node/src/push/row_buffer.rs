@@ -3,16 +3,30 @@
 
 use henge_index::DimensionSchema;
 use henge_ingest::{RejectReason, Rejection, RowError, RowSink};
-use henge_platform::runtime::{AccountFull, Charge, MemoryAccount};
+use henge_platform::runtime::{Charge, MemoryAccount};
 use henge_types::{Granularity, Interval, ValueRef};
 
+use crate::error::RealtimeError;
 use crate::push::refusals::Refusals;
+
+/// Bounds of one request's rows.
+#[derive(Debug, Clone)]
+pub struct RowLimits {
+    /// Rows that would open more time chunks are refused.
+    pub max_chunks: usize,
+    /// Rows times columns, nulls included: what a request takes in time. Sparse events of a wide table
+    /// may have few bytes each.
+    pub max_values: u64,
+    /// What the rows are charged to.
+    pub account: MemoryAccount,
+}
 
 /// Parsed rows of one request.
 #[derive(Debug)]
 pub struct RowBuffer {
     granularity: Granularity,
-    max_chunks: usize,
+    limits: RowLimits,
+    value_count: u64,
     rows: Vec<Row>,
     values: Vec<StoredValue>,
     elements: Vec<Option<Span>>,
@@ -24,7 +38,7 @@ pub struct RowBuffer {
     pub refusals: Refusals,
     charge: Charge,
     /// Why no further row was taken.
-    full: Option<AccountFull>,
+    full: Option<RealtimeError>,
     /// Events that the filter left out.
     filtered: u64,
 }
@@ -55,13 +69,14 @@ enum StoredValue {
 }
 
 impl RowBuffer {
-    /// An empty buffer. Rows that would open more than `max_chunks` time chunks are refused; what the
-    /// buffer holds is charged to an account, and no row is taken that finds it full.
+    /// An empty buffer. It takes no row that finds a limit reached.
     #[must_use]
-    pub fn new(granularity: Granularity, max_chunks: usize, account: &MemoryAccount) -> Self {
+    pub fn new(granularity: Granularity, limits: RowLimits) -> Self {
         Self {
             granularity,
-            max_chunks,
+            charge: limits.account.nothing(),
+            limits,
+            value_count: 0,
             rows: Vec::new(),
             values: Vec::new(),
             elements: Vec::new(),
@@ -69,14 +84,13 @@ impl RowBuffer {
             bytes: Vec::new(),
             chunks: Vec::new(),
             refusals: Refusals::default(),
-            charge: account.nothing(),
             full: None,
             filtered: 0,
         }
     }
 
     /// Why the buffer stopped taking rows, when it did.
-    pub fn take_full(&mut self) -> Option<AccountFull> {
+    pub fn take_full(&mut self) -> Option<RealtimeError> {
         self.full.take()
     }
 
@@ -95,11 +109,25 @@ impl RowBuffer {
         if bytes == self.charge.bytes() {
             return Ok(());
         }
-        self.charge.set(bytes).map_err(|full| {
-            let message = full.to_string();
-            self.full = Some(full);
-            RowError::Stop(message)
-        })
+        self.charge.set(bytes).map_err(|full| self.stop(full.into()))
+    }
+
+    fn stop(&mut self, reason: RealtimeError) -> RowError {
+        let message = reason.to_string();
+        self.full = Some(reason);
+        RowError::Stop(message)
+    }
+
+    fn count_values(&mut self, count: usize) -> Result<(), RowError> {
+        self.value_count += count as u64;
+        let limit = self.limits.max_values;
+        if self.value_count <= limit {
+            return Ok(());
+        }
+        Err(self.stop(RealtimeError::TooLarge(format!(
+            "the request has more than {limit} values, nulls included (rows times columns): send \
+             smaller batches, or fewer columns"
+        ))))
     }
 
     /// Number of rows.
@@ -200,7 +228,7 @@ impl RowBuffer {
         if let Some(found) = self.chunks.iter().rposition(|chunk| chunk.contains(timestamp_ms)) {
             return Some(found);
         }
-        if self.chunks.len() >= self.max_chunks {
+        if self.chunks.len() >= self.limits.max_chunks {
             return None;
         }
         self.chunks.push(self.granularity.bucket(timestamp_ms));
@@ -228,6 +256,7 @@ impl RowSink for RowBuffer {
         let chunk = self
             .chunk_index(timestamp_ms)
             .ok_or(RowError::Reject(RejectReason::TooManyChunks { open }))?;
+        self.count_values(values.len())?;
         let start = self.values.len();
         for value in values {
             self.store(*value, start);
@@ -267,7 +296,9 @@ mod tests {
     use super::*;
 
     fn buffer(account: &MemoryAccount) -> RowBuffer {
-        RowBuffer::new(Granularity::All, 10, account)
+        let account = account.clone();
+        let limits = RowLimits { max_chunks: 10, max_values: 10_000_000, account };
+        RowBuffer::new(Granularity::All, limits)
     }
 
     #[test]
@@ -305,9 +336,20 @@ mod tests {
         assert!(matches!(outcome, Err(RowError::Stop(_))), "{outcome:?}");
         assert!(buffer.row_count() > 100);
         let full = buffer.take_full().unwrap();
-        assert_eq!(full.setting, "memory.requests_bytes");
+        assert!(full.to_string().contains("memory.requests_bytes"), "{full}");
         assert!(account.used_bytes() > 50_000);
         drop(buffer);
         assert_eq!(account.used_bytes(), 0);
+    }
+
+    #[test]
+    fn h_07_rows_times_columns_are_bounded() {
+        let mut buffer = buffer(&MemoryAccount::unbounded());
+        let values = vec![ValueRef::Null; 10_000];
+        let outcome = (0..2_000).try_for_each(|time| buffer.row(time, &values));
+        assert!(matches!(outcome, Err(RowError::Stop(_))), "{outcome:?}");
+        assert_eq!(buffer.row_count(), 1_000);
+        let full = buffer.take_full().unwrap();
+        assert_eq!(full.class(), henge_types::ErrorClass::ResourceLimit);
     }
 }

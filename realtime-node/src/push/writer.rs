@@ -15,6 +15,7 @@ use crate::error::{RealtimeError, Result};
 use crate::handoff::{ClosedGeneration, Handoff};
 use crate::push::accept::{MERGE_PRIORITY, PUSH_PRIORITY};
 use crate::push::generation::Generation;
+use crate::push::index_memory::IndexMemory;
 use crate::push::keys::PushKeys;
 use crate::push::known::KnownColumns;
 use crate::push::refusals::Refusals;
@@ -25,6 +26,8 @@ use crate::sink::{FrozenIndex, Sink};
 
 /// Frozen indexes of one datasource that may wait to be written; then additions wait.
 const PENDING_PERSISTS: usize = 2;
+/// A sink that holds less keeps as much once its rows are on disk.
+const SMALL_SINK_BYTES: usize = 32 << 10;
 /// How often the age of the buffered rows is looked at.
 const AGE_CHECK: Duration = Duration::from_millis(500);
 /// Wait after the first failure to reserve an identity; doubles up to the longest.
@@ -36,6 +39,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 pub enum Command {
     /// Add a logged request.
     Apply(Box<Batch>),
+    /// Free memory: others have no room.
+    Relieve,
     /// Hand off what is buffered; `done` is told when it is published.
     Close {
         /// Told once published.
@@ -94,11 +99,12 @@ impl Writer {
         position: u64,
         handoff: Handoff,
     ) -> Self {
+        let account = shared.index_memory.account();
         Self {
+            generation: Generation::new(schema, position, Arc::default(), account),
             datasource,
             shared,
             keys,
-            generation: Generation::new(schema, position, Arc::default()),
             handoff,
             persists: Arc::new(Semaphore::new(PENDING_PERSISTS)),
         }
@@ -112,6 +118,7 @@ impl Writer {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Apply(batch)) => self.apply(*batch).await,
+                    Some(Command::Relieve) => self.relieve().await,
                     Some(Command::Close { done }) => self.close(done).await,
                     None => return,
                 },
@@ -157,7 +164,8 @@ impl Writer {
         {
             self.close(None).await;
             let (position, known) = (self.generation.start_position, Arc::clone(&batch.known));
-            self.generation = Generation::new(Arc::clone(&batch.schema), position, known);
+            let account = self.shared.index_memory.account();
+            self.generation = Generation::new(Arc::clone(&batch.schema), position, known, account);
         }
         self.generation.known = Arc::clone(&batch.known);
     }
@@ -210,7 +218,8 @@ impl Writer {
         };
         let declared = self.generation.schema.index_schema.dimensions.len();
         let columns = self.generation.columns();
-        let sink = Arc::new(Sink::new(target, columns, declared, limits)?);
+        let account = self.shared.index_memory.account();
+        let sink = Arc::new(Sink::new(target, columns, declared, limits, account)?);
         self.shared.serving.open(&sink)?;
         self.generation.insert(Arc::clone(&sink));
         Ok(sink)
@@ -250,15 +259,48 @@ impl Writer {
         Ok((buffer, added?))
     }
 
-    /// Starts writing full indexes to parts; waits only when too many are under way.
-    async fn persist_what_is_full(&self, mut frozen: Vec<(Arc<Sink>, FrozenIndex)>) -> Result<()> {
+    /// Starts writing full indexes to parts; waits only when too many are under way. All are full
+    /// when memory is short and it is worth it.
+    async fn persist_what_is_full(&mut self, frozen: Vec<(Arc<Sink>, FrozenIndex)>) -> Result<()> {
         let (rows, bytes) = self.generation.in_memory();
-        let options = &self.shared.options;
-        if rows >= options.max_rows_in_memory || bytes >= options.max_bytes_in_memory {
-            for sink in self.generation.sinks.values() {
-                frozen.extend(sink.freeze()?.map(|index| (Arc::clone(sink), index)));
-            }
+        let (options, memory) = (&self.shared.options, &self.shared.index_memory);
+        let is_short = memory.is_tight() && IndexMemory::is_worth_writing(bytes);
+        let are_full =
+            is_short || rows >= options.max_rows_in_memory || bytes >= options.max_bytes_in_memory;
+        if are_full {
+            return self.persist_all(frozen).await;
         }
+        self.note_memory(bytes);
+        self.persist(frozen).await
+    }
+
+    async fn persist_all(&mut self, mut frozen: Vec<(Arc<Sink>, FrozenIndex)>) -> Result<()> {
+        for sink in self.generation.sinks.values() {
+            frozen.extend(sink.freeze()?.map(|index| (Arc::clone(sink), index)));
+        }
+        let (_, bytes) = self.generation.in_memory();
+        self.note_memory(bytes);
+        self.persist(frozen).await
+    }
+
+    fn note_memory(&mut self, bytes: usize) {
+        self.generation.held.force(bytes);
+        self.shared.index_memory.note(&self.datasource, bytes);
+    }
+
+    /// Others have no room: writes rows to disk, or hands off many sinks that hold little each, which
+    /// would hold as much without their rows.
+    async fn relieve(&mut self) {
+        let (_, bytes) = self.generation.in_memory();
+        let sinks = self.generation.sinks.len();
+        if sinks > 0 && bytes / sinks < SMALL_SINK_BYTES {
+            self.close(None).await;
+        } else if let Err(error) = self.persist_all(Vec::new()).await {
+            tracing::error!(datasource = %self.datasource, %error, "failed to free memory");
+        }
+    }
+
+    async fn persist(&self, frozen: Vec<(Arc<Sink>, FrozenIndex)>) -> Result<()> {
         let files = self.generation.part_files(&self.shared.options);
         for (sink, index) in frozen {
             let closed = |_| RealtimeError::Unavailable("ingestion is shutting down".into());
@@ -288,7 +330,9 @@ impl Writer {
             Arc::clone(&self.generation.schema),
             self.generation.end_position,
             Arc::clone(&self.generation.known),
+            self.shared.index_memory.account(),
         );
+        self.shared.index_memory.note(&self.datasource, 0);
         let closed = std::mem::replace(&mut self.generation, next);
         self.handoff.submit(ClosedGeneration { generation: closed, done }).await;
     }

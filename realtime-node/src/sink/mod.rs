@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use henge_index::{IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
 use henge_platform::metadata::PendingSegment;
+use henge_platform::runtime::MemoryAccount;
 use henge_segment::SegmentView;
 use henge_types::{Interval, ValueRef};
 use parking_lot::Mutex;
@@ -36,6 +37,8 @@ struct State {
     live: WriteIndex,
     parts: Vec<Part>,
     next_part: u64,
+    /// What frozen indexes are charged to until they are on disk.
+    account: MemoryAccount,
 }
 
 /// An index that takes no more rows and waits to be written as a part.
@@ -49,7 +52,8 @@ pub struct FrozenIndex {
 
 impl Sink {
     /// An empty sink that is to be published as `target`. The first `declared` dimensions are in its
-    /// segments in any case, the others where a row has a value.
+    /// segments in any case, the others where a row has a value. Frozen indexes are charged to an
+    /// account until they are on disk.
     ///
     /// # Errors
     /// When the schema contradicts itself.
@@ -58,10 +62,12 @@ impl Sink {
         schema: Arc<IndexSchema>,
         declared: usize,
         limits: IndexLimits,
+        account: &MemoryAccount,
     ) -> Result<Self> {
         let chunk = target.id.interval;
         let live = new_index(&schema, declared, limits, chunk)?;
-        let state = State { schema, declared, limits, live, parts: Vec::new(), next_part: 0 };
+        let (parts, account) = (Vec::new(), account.clone());
+        let state = State { schema, declared, limits, live, parts, next_part: 0, account };
         Ok(Self { chunk, target, state: Mutex::new(state) })
     }
 
@@ -133,7 +139,9 @@ impl Sink {
         let snapshot = full.snapshot(self.target.id.clone());
         let number = state.next_part;
         state.next_part += 1;
-        state.parts.push(Part::Frozen { number, snapshot: Arc::clone(&snapshot) });
+        let mut charge = state.account.nothing();
+        charge.force(full.memory_bytes());
+        state.parts.push(Part::Frozen { number, snapshot: Arc::clone(&snapshot), _charge: charge });
         Ok(Some(FrozenIndex { number, snapshot }))
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use henge_index::{IndexSchema, IndexSnapshot};
 use henge_platform::metadata::{PendingSegment, PublishedSegment};
-use henge_platform::runtime::{TemporaryFile, map_file};
+use henge_platform::runtime::{Charge, TemporaryFile, map_file};
 use henge_query::ingest::ProjectionSpec;
 use henge_segment::{
     MappedSegment, MergeOptions, SegmentSummary, SegmentView, WriteOptions, combine_schemas, merge,
@@ -29,6 +29,8 @@ pub(super) enum Part {
         number: u64,
         /// The rows.
         snapshot: Arc<IndexSnapshot>,
+        /// Its memory.
+        _charge: Charge,
     },
     /// In a local file.
     Persisted {

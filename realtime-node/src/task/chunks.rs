@@ -7,6 +7,7 @@ use std::sync::Arc;
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema};
 use henge_ingest::{RejectReason, Rejection, RowError, RowSink, index_schema};
 use henge_platform::metadata::PendingSegment;
+use henge_platform::runtime::MemoryAccount;
 use henge_query::ingest::{DataSchema, TuningConfig};
 use henge_types::{ErrorClass, Interval, SegmentId, ShardSpec, ValueRef, Version};
 
@@ -139,7 +140,9 @@ impl Chunks {
         };
         let target = PendingSegment { id, shard_spec: ShardSpec::appended(number) };
         let columns = Arc::clone(&self.columns);
-        let sink = Sink::new(target, columns, self.declared, self.limits)
+        // A task writes its indexes to disk by its own limits.
+        let account = MemoryAccount::unbounded();
+        let sink = Sink::new(target, columns, self.declared, self.limits, &account)
             .map_err(|error| RowError::Stop(error.to_string()))?;
         Ok(Partition { sink, events: 0 })
     }

@@ -11,7 +11,7 @@ use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
 use crate::finalise::states::{copies, push_identity};
 use crate::finalise::table::Table;
-use crate::finalise::{having, json, subtotals};
+use crate::finalise::{Grow, having, json, subtotals};
 use crate::partial::{GroupedPartial, KeyColumn, NodeKeys};
 
 /// The finished answer.
@@ -190,10 +190,15 @@ impl GroupByResult {
     }
 
     /// `[{"version":"v1","timestamp":..,"event":{..}},..]`, or arrays.
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>, form: TimeForm) {
+    pub(crate) fn write_json(
+        &self,
+        out: &mut Vec<u8>,
+        form: TimeForm,
+        grow: &mut Grow<'_>,
+    ) -> Result<()> {
         let mut stamps = StampWriter::new(&self.granularity, form);
         let has_buckets = self.granularity != Granularity::All;
-        json::write_list(out, self.times.iter().enumerate(), |out, (row, &time)| {
+        json::try_write_list(out, self.times.iter().enumerate(), |out, (row, &time)| {
             if self.as_arrays {
                 out.push(b'[');
                 if has_buckets {
@@ -201,13 +206,14 @@ impl GroupByResult {
                 }
                 self.table.write_values(out, row, has_buckets);
                 out.push(b']');
-                return;
+                return grow(out.len());
             }
             out.extend_from_slice(b"{\"version\":\"v1\",\"timestamp\":");
             stamps.write(out, time);
             out.extend_from_slice(b",\"event\":");
             self.table.write_object(out, row);
             out.push(b'}');
-        });
+            grow(out.len())
+        })
     }
 }

@@ -3,6 +3,8 @@
 use henge_expr::ExprValue;
 use henge_types::Value;
 
+use crate::error::Result;
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// `null`
@@ -149,6 +151,23 @@ pub(crate) fn write_list<T>(
         write_item(out, item);
     }
     out.push(b']');
+}
+
+/// As [`write_list`], for items that may be one too many.
+pub(crate) fn try_write_list<T>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    mut write_item: impl FnMut(&mut Vec<u8>, T) -> Result<()>,
+) -> Result<()> {
+    out.push(b'[');
+    for (position, item) in items.into_iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        write_item(out, item)?;
+    }
+    out.push(b']');
+    Ok(())
 }
 
 /// A constant as an expression's value. Sketches have none.

@@ -93,14 +93,27 @@ pub fn finalise(query: &Query, partial: Partial, ctx: &ExecContext) -> Result<Fi
     Ok(FinalResult { kind, times: TimeForm::of(query.base()) })
 }
 
+/// Told the length of a text as it grows, in bytes; may stop it.
+pub type Grow<'g> = dyn FnMut(usize) -> Result<()> + 'g;
+
 impl FinalResult {
     /// Appends Druid's result JSON: an array.
     pub fn write_json(&self, out: &mut Vec<u8>) {
+        // Without a bound nothing stops it.
+        let _ = self.write_json_within(out, &mut |_| Ok(()));
+    }
+
+    /// As [`FinalResult::write_json`], row by row under an eye: `grow` is given the length after each
+    /// row. The text may be many times the result, in which long values stand once.
+    ///
+    /// # Errors
+    /// Whatever `grow` fails with; what was written is then of no use.
+    pub fn write_json_within(&self, out: &mut Vec<u8>, grow: &mut Grow<'_>) -> Result<()> {
         match &self.kind {
+            Kind::TopN(result) => return result.write_json(out, self.times, grow),
+            Kind::GroupBy(result) => return result.write_json(out, self.times, grow),
+            Kind::Scan(result) => return result.write_json(out, grow),
             Kind::Timeseries(result) => result.write_json(out, self.times),
-            Kind::TopN(result) => result.write_json(out, self.times),
-            Kind::GroupBy(result) => result.write_json(out, self.times),
-            Kind::Scan(result) => result.write_json(out),
             Kind::Search(result) => result.write_json(out, self.times),
             Kind::TimeBoundary(result) => result.write_json(out, self.times),
             Kind::SegmentMetadata(result) => result.write_json(out),
@@ -108,6 +121,7 @@ impl FinalResult {
                 time::write_data_source_metadata(out, *max_ms, self.times);
             }
         }
+        grow(out.len())
     }
 
     /// Number of rows: buckets of a timeseries, groups of topN and groupBy, rows of a scan, hits of

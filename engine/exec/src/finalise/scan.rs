@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::context::ExecContext;
 use crate::error::Result;
-use crate::finalise::json;
+use crate::finalise::{Grow, json};
 use crate::partial_rows::{RowBatch, RowValues, RowsPartial};
 
 /// The finished answer.
@@ -133,11 +133,11 @@ impl ScanResult {
     }
 
     /// `[{"segmentId":..,"columns":[..],"events":[..],"rowSignature":[..]},..]`
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
-        json::write_list(out, &self.entries, |out, entry| self.write_entry(out, entry));
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>, grow: &mut Grow<'_>) -> Result<()> {
+        json::try_write_list(out, &self.entries, |out, entry| self.write_entry(out, entry, grow))
     }
 
-    fn write_entry(&self, out: &mut Vec<u8>, entry: &Entry) {
+    fn write_entry(&self, out: &mut Vec<u8>, entry: &Entry, grow: &mut Grow<'_>) -> Result<()> {
         let layout = &self.layouts[entry.layout];
         out.extend_from_slice(b"{\"segmentId\":");
         match entry.rows.first() {
@@ -165,7 +165,7 @@ impl ScanResult {
             ResultFormat::List => (b'{', b'}'),
             ResultFormat::CompactedList => (b'[', b']'),
         };
-        json::write_list(out, &entry.rows, |out, &(batch, row)| {
+        json::try_write_list(out, &entry.rows, |out, &(batch, row)| {
             let batch = batch as usize;
             let columns = &self.batches[batch].columns;
             out.push(open);
@@ -180,7 +180,8 @@ impl ScanResult {
                 }
             }
             out.push(close);
-        });
+            grow(out.len())
+        })?;
         out.extend_from_slice(b",\"rowSignature\":");
         json::write_list(out, &layout.columns, |out, (name, column_type)| {
             out.extend_from_slice(b"{\"name\":");
@@ -192,6 +193,7 @@ impl ScanResult {
             out.push(b'}');
         });
         out.push(b'}');
+        Ok(())
     }
 }
 

@@ -11,9 +11,9 @@ use crate::error::Result;
 use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
 use crate::finalise::column::{Column, dimension_sort_keys};
 use crate::finalise::fields::{Fields, Frame};
-use crate::finalise::json;
 use crate::finalise::order::RowOrder;
 use crate::finalise::table::Table;
+use crate::finalise::{Grow, json};
 use crate::partial::{GroupedPartial, KeyColumn};
 use henge_query::comparison::ordering::compare_nullable;
 
@@ -163,16 +163,25 @@ impl TopNResult {
     }
 
     /// `[{"timestamp":..,"result":[{..},..]},..]`
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>, form: TimeForm) {
+    pub(crate) fn write_json(
+        &self,
+        out: &mut Vec<u8>,
+        form: TimeForm,
+        grow: &mut Grow<'_>,
+    ) -> Result<()> {
         let mut stamps = StampWriter::new(&self.granularity, form);
         let mut start = 0;
-        json::write_list(out, &self.buckets, |out, &(time, end)| {
+        json::try_write_list(out, &self.buckets, |out, &(time, end)| {
             out.extend_from_slice(b"{\"timestamp\":");
             stamps.write(out, time);
             out.extend_from_slice(b",\"result\":");
-            json::write_list(out, start..end, |out, row| self.table.write_object(out, row));
+            json::try_write_list(out, start..end, |out, row| {
+                self.table.write_object(out, row);
+                grow(out.len())
+            })?;
             out.push(b'}');
             start = end;
-        });
+            Ok(())
+        })
     }
 }

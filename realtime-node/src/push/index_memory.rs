@@ -1,0 +1,144 @@
+//! The memory of all write-optimised indexes of the process. What is in the log has to be added,
+//! whatever the ceiling, so it is looked at before a push is taken: above it, those datasources that
+//! hold most write their rows to disk, and pushes wait for that and are refused if it takes too long.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use henge_platform::runtime::{AccountFull, MemoryAccount};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::push::writer::Command;
+
+/// How long a push waits for room.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Less is not worth a file.
+const WORTH_WRITING_BYTES: usize = 1 << 20;
+
+/// The memory of all indexes. Clones share it.
+#[derive(Debug, Clone)]
+pub struct IndexMemory {
+    account: MemoryAccount,
+    holders: Arc<Mutex<HashMap<Arc<str>, Holder>>>,
+}
+
+/// A datasource with rows in memory.
+#[derive(Debug)]
+struct Holder {
+    bytes: usize,
+    writer: mpsc::WeakSender<Command>,
+    /// It was asked to write its rows to disk and has not said since what it holds.
+    asked: bool,
+}
+
+impl IndexMemory {
+    /// Memory of an account.
+    #[must_use]
+    pub fn new(account: MemoryAccount) -> Self {
+        Self { account, holders: Arc::default() }
+    }
+
+    /// What indexes are charged to.
+    #[must_use]
+    pub fn account(&self) -> &MemoryAccount {
+        &self.account
+    }
+
+    /// True above three quarters of the ceiling: from there on rows go to disk early.
+    #[must_use]
+    pub fn is_tight(&self) -> bool {
+        self.account.used_bytes() > self.account.limit_bytes() / 4 * 3
+    }
+
+    /// True for an index, or several, that it is worth to write to disk early.
+    #[must_use]
+    pub fn is_worth_writing(bytes: usize) -> bool {
+        bytes >= WORTH_WRITING_BYTES
+    }
+
+    /// Makes a datasource's writer known.
+    pub(crate) fn register(&self, datasource: &Arc<str>, writer: &mpsc::Sender<Command>) {
+        let holder = Holder { bytes: 0, writer: writer.downgrade(), asked: false };
+        self.holders.lock().insert(Arc::clone(datasource), holder);
+    }
+
+    /// Notes what a datasource holds now.
+    pub(crate) fn note(&self, datasource: &str, bytes: usize) {
+        if let Some(holder) = self.holders.lock().get_mut(datasource) {
+            holder.bytes = bytes;
+            holder.asked = false;
+        }
+    }
+
+    /// Waits until there is room for so many bytes.
+    ///
+    /// # Errors
+    /// When there is none after a while.
+    pub(crate) async fn make_room(&self, bytes: usize) -> Result<(), AccountFull> {
+        let mut deadline = None;
+        loop {
+            let Err(full) = self.account.charge(bytes) else { return Ok(()) };
+            let now = Instant::now();
+            if now >= *deadline.get_or_insert(now + PATIENCE) {
+                return Err(full);
+            }
+            self.ask_the_largest(bytes);
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Asks those that hold most to write their rows to disk, as many as it takes to get below three
+    /// quarters of the ceiling again.
+    fn ask_the_largest(&self, wanted: usize) {
+        let target = (self.account.limit_bytes() / 4 * 3).saturating_sub(wanted);
+        let mut excess = self.account.used_bytes().saturating_sub(target);
+        let mut holders = self.holders.lock();
+        let mut largest: Vec<&mut Holder> = holders.values_mut().filter(|h| h.bytes > 0).collect();
+        largest.sort_unstable_by_key(|holder| std::cmp::Reverse(holder.bytes));
+        for holder in largest {
+            if excess == 0 {
+                return;
+            }
+            if !holder.asked {
+                let writer = holder.writer.upgrade();
+                holder.asked = writer.is_some_and(|w| w.try_send(Command::Relieve).is_ok());
+            }
+            excess = excess.saturating_sub(holder.bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn i_11_the_largest_holders_are_asked_and_pushes_wait_for_the_room_they_make() {
+        let memory = IndexMemory::new(MemoryAccount::root("indexes", "ingestion.total", 100));
+        let mut held = memory.account().charge(0).unwrap();
+        held.force(90);
+        let mut writers = Vec::new();
+        for (name, bytes) in [("small", 20), ("large", 70)] {
+            let (sender, receiver) = mpsc::channel(4);
+            memory.register(&name.into(), &sender);
+            memory.note(name, bytes);
+            writers.push((sender, receiver));
+        }
+        assert!(memory.is_tight());
+        memory.make_room(10).await.unwrap();
+        let waiting = tokio::spawn({
+            let memory = memory.clone();
+            async move { memory.make_room(20).await }
+        });
+        assert!(matches!(writers[1].1.recv().await, Some(Command::Relieve)));
+        held.force(30);
+        waiting.await.unwrap().unwrap();
+        assert!(writers[0].1.try_recv().is_err());
+        assert!(writers[1].1.try_recv().is_err(), "asked once is enough");
+    }
+}
