@@ -1,0 +1,208 @@
+"""The bombs of memory_ceiling.py: each does its worst and says what came of it. Requests may be refused;
+that the server lives, and serves others, is looked at by the caller."""
+import json
+import threading
+import time
+
+BOMBS = []
+
+
+def bomb(function=None, **attributes):
+    """Adds a bomb; `settings` and `handles` are those of its server."""
+    def add(function):
+        for name, value in attributes.items():
+            setattr(function, name, value)
+        BOMBS.append(function)
+        return function
+    return add(function) if function else add
+
+
+def expect(holds, text):
+    if not holds:
+        raise AssertionError(text)
+
+
+def tally(statuses):
+    return ', '.join(f'{statuses.count(status)} x {status}' for status in sorted(set(statuses), key=str))
+
+
+@bomb
+def refused_events(field):
+    """0.9 MiB of gzip with 33 million events that are refused."""
+    field.put('d', [])
+    digits = ''.join(field.random.choice('0123456789') + ',' for _ in range(1_600_000))
+    body = field.packed(('[' + digits + '1,' * 31_800_000 + '1]').encode())
+    status, answer = field.push('d', body, compressed=True)
+    expect(status == 200 and answer['rejected'] == 33_400_001, f'HTTP {status}: {str(answer)[:200]}')
+    letters = field.client().must('GET', '/v1/datasources/d/dead-letters?limit=10000')
+    expect('more events of this request' in json.dumps(letters)[-2000:], 'the uncounted ones are not named')
+    return f"{len(body) >> 10} KiB, {answer['rejected']} refused"
+
+
+@bomb
+def refused_texts(field):
+    """Many requests of long refused events."""
+    field.put('d', [])
+    event = json.dumps({'t': 'no time', 'x': 'y' * 4000})
+    body = field.packed('\n'.join([event] * 10_000).encode())
+    statuses = [field.push('d', body, compressed=True)[0] for _ in range(8)]
+    return tally(statuses)
+
+
+@bomb
+def wide_sparse_events(field):
+    """56 KiB: a thousand chunks, and one event that brings two thousand columns."""
+    field.put('d', [], discover=True)
+    events = [dict({'t': field.start_ms}, **{f'c{k}': k for k in range(1_990)})]
+    events += [{'t': field.start_ms + hour * 3_600_000} for hour in range(1, 1_000)]
+    status, answer = field.push('d', field.ndjson(events))
+    expect(status == 200 and answer['accepted'] == 1_000, f'HTTP {status}: {str(answer)[:200]}')
+    counted = field.client().query(field.count_of('d'))[0]['result']['n']
+    expect(counted == 1_000, f'counted {counted}')
+    return 'all stored'
+
+
+@bomb
+def tiny_events_of_a_wide_table(field):
+    """Two thousand columns, then events of eight bytes."""
+    field.put('d', [], discover=True)
+    wide = dict({'t': field.start_ms}, **{f'c{k}': 'x' for k in range(1_990)})
+    field.push('d', field.ndjson([wide]))
+    tiny = '\n'.join('{"t":%d%d}' % (field.start_ms // 1000, k % 1000) for k in range(600_000)).encode()
+    status, answer = field.push('d', tiny)
+    expect(status in (400, 413, 429), f'HTTP {status}: {str(answer)[:200]}')
+    return f"HTTP {status}: {answer['errorMessage'][:60]}"
+
+
+@bomb(handles=1024)
+def many_datasources(field):
+    """More datasources than file handles, and a restart with all of them."""
+    client = field.client()
+    statuses = []
+    for number in range(1_200):
+        client.must('PUT', f'/v1/datasources/d{number}', field.schema(['batch']))
+        statuses.append(client.call('POST', f'/v1/datasources/d{number}/events', {'t': field.start_ms, 'batch': 'x'})[0])
+    handles = len(__import__('os').listdir(f'/proc/{field.server.process.pid}/fd'))
+    expect(statuses.count(200) == 1_200, tally(statuses))
+    return f'{tally(statuses)}, {handles} handles'
+
+
+@bomb
+def large_tasks(field):
+    """Specs of many megabytes, many of them at once, and their listing."""
+    row = '{"t":%d,"batch":"%s"}' % (field.start_ms, 'x' * 900)
+    statuses = []
+    for number in range(40):
+        task = {'type': 'index_parallel', 'id': f't{number}', 'spec': {
+            'dataSchema': dict(field.schema(['batch']), dataSource='d'),
+            'ioConfig': {'type': 'index_parallel', 'inputFormat': {'type': 'json'}, 'appendToExisting': True,
+                         'inputSource': {'type': 'inline', 'data': '\n'.join([row] * 15_000)}},
+            'tuningConfig': {'type': 'index_parallel'}}}
+        statuses.append(field.client().call('POST', '/druid/indexer/v1/task', task)[0])
+    started = time.monotonic()
+    listed = field.client().must('GET', '/druid/indexer/v1/tasks?max=1000000')
+    expect(len(listed) >= statuses.count(200) > 0, f'{len(listed)} listed')
+    return f'{tally(statuses)}, listed in {time.monotonic() - started:.1f} s'
+
+
+@bomb
+def large_bodies_at_once(field):
+    """Many bodies that inflate to 64 MiB, at the same moment."""
+    field.put('d', ['x'])
+    text = ''.join(field.random.choice('abcdefgh') for _ in range(200))
+    event = json.dumps({'t': field.start_ms, 'x': text})
+    noise = ''.join(field.random.choice('0123456789') for _ in range(900_000))
+    lines = [event] * 240_000 + [json.dumps({'t': field.start_ms, 'x': noise[k:k + 30_000]}) for k in range(0, 900_000, 30_000)]
+    body = field.packed('\n'.join(lines).encode())
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(field.push('d', body, compressed=True)[0])) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expect(set(answers) <= {200, 429, 503, None}, tally(answers))
+    return f'{len(body) >> 10} KiB each: {tally(answers)}'
+
+
+@bomb
+def dictionaries_of_long_values(field):
+    """Values of 30 KB, all different, as fast as they are taken."""
+    field.put('d', ['x'])
+    statuses, stored = [], 0
+    for _ in range(60):
+        values = ['%030000x' % field.random.getrandbits(120_000) for _ in range(400)]
+        status, answer = field.push('d', field.ndjson([{'t': field.start_ms, 'x': value} for value in values]))
+        statuses.append(status)
+        stored += answer['accepted'] if status == 200 else 0
+    counted = field.client().query(field.count_of('d'))[0]['result']['n']
+    expect(counted == stored > 0, f'counted {counted}, stored {stored}')
+    return f'{stored * 30 // 1000} MB, {tally(statuses)}'
+
+
+@bomb
+def answers_of_long_values(field):
+    """One value of 30 KB in many rows: a small result with a huge text."""
+    field.put('d', ['x', 'n'])
+    for part in range(20):
+        rows = [{'t': field.start_ms + part * 500 + k, 'x': 'x' * 30_000, 'n': str(k)} for k in range(500)]
+        field.push('d', field.packed(field.ndjson(rows)), compressed=True)
+    scan = {'queryType': 'scan', 'dataSource': 'd', 'intervals': ['0001/9999'], 'columns': ['x', 'n', '__time']}
+    group = {'queryType': 'groupBy', 'dataSource': 'd', 'intervals': ['0001/9999'], 'granularity': 'none',
+             'dimensions': ['x', 'n'], 'aggregations': []}
+    outcomes = []
+    for query in (scan, group):
+        status, answer = field.client().call('POST', '/druid/v2', query)
+        outcomes.append(status)
+        expect(status in (400, 429, 503), f'HTTP {status}: {str(answer)[:100]}')
+    return tally(outcomes)
+
+
+@bomb(settings={'LIMITS__ANSWER_IDLE_TIMEOUT_MS': 5_000})
+def clients_that_do_not_read(field):
+    """Large answers that nobody takes."""
+    field.put('d', ['x'])
+    for part in range(8):
+        rows = [{'t': field.start_ms + k, 'x': f'value {part} {k} {field.random.getrandbits(200)}'} for k in range(50_000)]
+        field.push('d', field.packed(field.ndjson(rows)), compressed=True)
+    query = {'queryType': 'scan', 'dataSource': 'd', 'intervals': ['0001/9999'], 'context': {'useResultLevelCache': False}}
+    sockets = []
+    for _ in range(30):
+        sockets.append(field.send_and_never_read(query))
+        time.sleep(0.2)
+    held = metric(field, 'henge_memory_peak_bytes{account="answers"}')
+    wait_for(lambda: metric(field, 'henge_memory_bytes{account="answers"}') == 0, 40)
+    for connection in sockets:
+        connection.close()
+    return f'{held >> 20} MiB of answers held, then let go'
+
+
+@bomb
+def doubling_folds(field):
+    """An expression whose value doubles in each of forty steps, and one of 10^15 steps."""
+    field.put('d', ['x'])
+    field.push('d', field.ndjson([{'t': field.start_ms + k, 'x': f'v{k}'} for k in range(2_000)]))
+    ones = 'array(' + ','.join(['1'] * 40) + ')'
+    doubled = f"fold((x, a) -> concat(a, a), {ones}, 'xxxxxxxxxxxxxxxx')"
+    nested = '0'
+    for depth in range(1, 6):
+        nested = f"fold((x{depth}, a{depth}) -> {nested} + a{depth}, array({','.join(['1'] * 1000)}), 0)"
+    statuses = []
+    for expression in (f'strlen({doubled})', f'{nested} + strlen(x)'):
+        query = dict(field.count_of('d'), aggregations=[{'type': 'longSum', 'name': 'n', 'fieldName': 'v'}],
+                     virtualColumns=[{'type': 'expression', 'name': 'v', 'expression': expression, 'outputType': 'LONG'}],
+                     context={'timeout': 3_000})
+        statuses.append(field.client().call('POST', '/druid/v2', query)[0])
+    expect(200 not in statuses, tally(statuses))
+    return tally(statuses)
+
+
+def metric(field, name):
+    text = field.client().must('GET', '/metrics')
+    return next(int(line.rsplit(' ', 1)[1]) for line in text.splitlines() if line.startswith(name + ' '))
+
+
+def wait_for(holds, seconds):
+    end = time.monotonic() + seconds
+    while not holds():
+        expect(time.monotonic() < end, f'not within {seconds} s')
+        time.sleep(0.1)
