@@ -23,6 +23,14 @@ def watched(allowed, *steps):
     return ('while', {'query': SUM, 'allowed': [{'n': n, 's': s} for n, s in allowed], 'steps': list(steps)})
 
 
+def with_some_of(n, s, values):
+    """While a push is under way its rows are seen one after the other."""
+    found = [(n, s)]
+    for value in values:
+        found += [(n + 1, s + value) for n, s in found]
+    return found
+
+
 def changed(first, then):
     """Rows buffered under one granularity, then under another, through hand-off and kills."""
     return {
@@ -30,7 +38,7 @@ def changed(first, then):
         'steps': [
             ('put', sized(first)), ('push', rows((1, 1, 0, 1), (2, 3, 0, 8))),
             ('put', sized(then)), total(2, 9),
-            watched([(2, 9), (5, 31)], ('push', rows((1, 1, 30, 2), (1, 7, 0, 4), (2, 3, 10, 16)))), total(5, 31),
+            watched(with_some_of(2, 9, (2, 4, 16)), ('push', rows((1, 1, 30, 2), (1, 7, 0, 4), (2, 3, 10, 16)))), total(5, 31),
             ('restart', 'kill'), total(5, 31), ('push', rows((1, 1, 45, 32), (1, 23, 0, 64))), total(7, 127),
             ('restart', 'term'), total(7, 127), ('handoff', None), total(7, 127),
             ('push', rows((1, 2, 0, 128))), total(8, 255), ('restart', 'kill'), total(8, 255),

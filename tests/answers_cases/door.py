@@ -36,10 +36,13 @@ CASES = [
             ('ask', {'query': dict(COUNT, filter={'type': 'selector', 'dimension': 'v', 'value': 'abc'}), 'expect': {'n': 1}}),
             ('ask', {'query': dict(COUNT, filter={'type': 'selector', 'dimension': 'v', 'value': '1'}), 'expect': {'n': 1}}),
         ]]]},
-    {'id': 'A-15', 'title': 'a name that could never be published is refused at once', 'steps': [
-        ('refused', {'method': 'PUT', 'path': '/v1/datasources/' + 'n' * length, 'status': 400, 'says': 'name', 'body': {
+    *[{'id': f'A-15-{length}', 'title': 'a name that is taken can be published', 'name': 'n' * length, 'steps': [
+        ('put', {'dimensions': ['k']}), ('push', [at(0, k='a')]), ('handoff', None), ('ask', {'query': COUNT, 'expect': {'n': 1}})]}
+      for length in (201, 235, 255)],
+    {'id': 'A-15-long', 'title': 'a name that could never be published is refused at once', 'steps': [
+        ('refused', {'method': 'PUT', 'path': '/v1/datasources/' + name, 'status': 400, 'says': 'name', 'body': {
             'timestampSpec': {'column': 't', 'format': 'auto'}, 'dimensionsSpec': {'dimensions': ['k']}, 'metricsSpec': [], 'granularitySpec': {'segmentGranularity': 'day'}}})
-        for length in (201, 235, 255)]},
+        for name in ('n' * 256, 'N' * 200, '%C3%A9' * 100)]},
     {'id': 'D-rollup', 'title': 'pushed rows are not rolled up unless metrics are asked for', 'steps': [
         ('put', {'dimensions': ['page'], 'metrics': [], 'rollup': None}), ('push', [at(0, page='/home')] * 3),
         ('ask', {'query': COUNT, 'expect': {'n': 3}})]},

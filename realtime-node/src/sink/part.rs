@@ -14,7 +14,8 @@ use henge_segment::{
     rewrite_identity,
 };
 use henge_tabular::SortedChunk;
-use henge_types::{Interval, SegmentId, encode_path_component};
+use henge_types::{Interval, SegmentId};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{RealtimeError, Result};
 use crate::options::RealtimeOptions;
@@ -283,10 +284,11 @@ pub(super) fn map_segment(path: &Path) -> Result<Arc<MappedSegment>> {
     Ok(Arc::new(MappedSegment::open(bytes)?))
 }
 
+/// Of one length whatever the datasource's name is: a name may fill a file's name by itself.
 fn file_stem(id: &SegmentId) -> String {
     format!(
-        "{}_{}_{}_{}_{}",
-        encode_path_component(&id.datasource),
+        "{:016x}_{}_{}_{}_{}",
+        xxh3_64(id.datasource.as_bytes()),
         id.interval.start_ms,
         id.interval.end_ms,
         id.version,
