@@ -24,11 +24,11 @@ pub enum WalError {
         /// Bytes that wait.
         waiting_bytes: u64,
     },
-    /// Stored bytes failed verification in the middle of the log. Nothing was changed: restore the
-    /// file, or move it away and accept the loss.
+    /// Records that are not published are missing or changed. Nothing was changed: restore the file,
+    /// or accept the loss.
     #[error(
-        "write-ahead log file '{path}' is corrupt at byte {offset}: {reason}; \
-        restore the file, or move it away and accept the loss"
+        "write-ahead log file '{path}' is damaged at byte {offset}: {reason}; restore the file, or \
+        give up what is missing with `henge metadata accept-log-loss`"
     )]
     Corrupt {
         /// The file.

@@ -1,4 +1,4 @@
-//! The bytes of the log: a file header, then frames of records.
+//! The bytes of the log behind a file's header: frames of records.
 //!
 //! Checksums are seeded with the file's random salt, so that bytes of a payload or of another file
 //! can never pass for a frame of this one.
@@ -8,65 +8,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::header::{Fields, FileHeader, Link};
 use super::options::WalCodec;
 use super::{WalEntry, WalRecord};
 
-/// Bytes of a file's header.
-pub(super) const FILE_HEADER_BYTES: usize = 40;
-/// Bytes of a frame's header.
-pub(super) const FRAME_HEADER_BYTES: usize = 56;
+/// Bytes of a frame's header in files without links.
+const PLAIN_HEADER_BYTES: usize = 56;
+/// Bytes of a frame's header in files with links.
+const LINKED_HEADER_BYTES: usize = 72;
 /// Most bytes of a frame's body, stored or raw.
 pub(super) const MAX_BODY_BYTES: usize = 512 << 20;
 
-const FILE_MAGIC: &[u8; 8] = b"HENGEWAL";
-const FILE_VERSION: u32 = 1;
 const FRAME_MAGIC: u32 = 0x4d52_4648;
 const RECORD_HEADER_BYTES: usize = 32;
 const CODEC_NONE: u32 = 0;
 const CODEC_LZ4: u32 = 1;
-
-/// What a file begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileHeader {
-    /// No record of the file has a smaller sequence.
-    pub first_sequence: u64,
-    /// Seeds the file's checksums.
-    pub salt: u64,
-}
-
-impl FileHeader {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(FILE_HEADER_BYTES);
-        out.extend_from_slice(FILE_MAGIC);
-        out.extend_from_slice(&FILE_VERSION.to_le_bytes());
-        out.extend_from_slice(&0u32.to_le_bytes());
-        out.extend_from_slice(&self.first_sequence.to_le_bytes());
-        out.extend_from_slice(&self.salt.to_le_bytes());
-        out.extend_from_slice(&xxh3_64_with_seed(&out, 0).to_le_bytes());
-        out
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let bytes = bytes.get(..FILE_HEADER_BYTES).ok_or("the file header is incomplete")?;
-        let mut fields = Fields(bytes);
-        if fields.take(8) != Some(FILE_MAGIC.as_slice()) {
-            return Err("not a write-ahead log".to_owned());
-        }
-        let version = fields.u32();
-        let _reserved = fields.u32();
-        let header = Self {
-            first_sequence: fields.u64().unwrap_or_default(),
-            salt: fields.u64().unwrap_or_default(),
-        };
-        if fields.u64() != Some(xxh3_64_with_seed(&bytes[..FILE_HEADER_BYTES - 8], 0)) {
-            return Err("the file header's checksum is wrong".to_owned());
-        }
-        match version {
-            Some(FILE_VERSION) => Ok(header),
-            other => Err(format!("format version {other:?} is unknown")),
-        }
-    }
-}
 
 /// What a frame begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +38,21 @@ pub(super) struct FrameHeader {
     /// Number of records.
     pub record_count: u32,
     body_checksum: u64,
+    /// What was durable before; `None` in files without links.
+    pub before: Option<Link>,
+    /// Of this header, and so of the body and of all that it is linked to.
+    checksum: u64,
+}
+
+/// Bytes of a frame's header.
+pub(super) fn frame_header_bytes(file: &FileHeader) -> usize {
+    if file.is_linked() { LINKED_HEADER_BYTES } else { PLAIN_HEADER_BYTES }
 }
 
 impl FrameHeader {
-    fn encode(&self, salt: u64, out: &mut [u8]) {
-        let mut bytes = Vec::with_capacity(FRAME_HEADER_BYTES);
+    /// Sets the checksum and gives the bytes.
+    fn seal(&mut self, salt: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(LINKED_HEADER_BYTES);
         bytes.extend_from_slice(&FRAME_MAGIC.to_le_bytes());
         bytes.extend_from_slice(&self.codec.to_le_bytes());
         bytes.extend_from_slice(&(self.stored_bytes as u32).to_le_bytes());
@@ -96,13 +62,19 @@ impl FrameHeader {
         bytes.extend_from_slice(&self.record_count.to_le_bytes());
         bytes.extend_from_slice(&0u32.to_le_bytes());
         bytes.extend_from_slice(&self.body_checksum.to_le_bytes());
-        bytes.extend_from_slice(&xxh3_64_with_seed(&bytes, salt).to_le_bytes());
-        out.copy_from_slice(&bytes);
+        if let Some(before) = &self.before {
+            bytes.extend_from_slice(&before.sequence.to_le_bytes());
+            bytes.extend_from_slice(&before.checksum.unwrap_or(0).to_le_bytes());
+        }
+        self.checksum = xxh3_64_with_seed(&bytes, salt);
+        bytes.extend_from_slice(&self.checksum.to_le_bytes());
+        bytes
     }
 
-    /// `None` unless the bytes are a whole, unharmed header.
-    pub(super) fn decode(bytes: &[u8], salt: u64) -> Option<Self> {
-        let bytes = bytes.get(..FRAME_HEADER_BYTES)?;
+    /// `None` unless the bytes begin with a whole, unharmed header.
+    pub(super) fn decode(bytes: &[u8], file: &FileHeader) -> Option<Self> {
+        let size = frame_header_bytes(file);
+        let bytes = bytes.get(..size)?;
         let mut fields = Fields(bytes);
         if fields.u32()? != FRAME_MAGIC {
             return None;
@@ -115,7 +87,15 @@ impl FrameHeader {
         let record_count = fields.u32()?;
         let _reserved = fields.u32()?;
         let body_checksum = fields.u64()?;
-        let checksum = xxh3_64_with_seed(&bytes[..FRAME_HEADER_BYTES - 8], salt);
+        let before = match file.is_linked() {
+            false => None,
+            true => {
+                let sequence = fields.u64()?;
+                let checksum = Some(fields.u64()?).filter(|checksum| *checksum != 0);
+                Some(Link { sequence, checksum })
+            }
+        };
+        let checksum = xxh3_64_with_seed(&bytes[..size - 8], file.salt);
         let sane = stored_bytes <= MAX_BODY_BYTES
             && raw_bytes <= MAX_BODY_BYTES
             && first_sequence <= last_sequence;
@@ -127,7 +107,14 @@ impl FrameHeader {
             last_sequence,
             record_count,
             body_checksum,
+            before,
+            checksum,
         })
+    }
+
+    /// The end of the log after this frame.
+    pub(super) fn end(&self) -> Link {
+        Link { sequence: self.last_sequence, checksum: Some(self.checksum) }
     }
 
     /// True when the body is what was written.
@@ -165,35 +152,44 @@ impl FrameHeader {
     }
 }
 
-/// Writes one frame of these records, which are not empty and have ascending sequences.
-pub(super) fn encode_frame(records: &[WalRecord], codec: WalCodec, salt: u64) -> Vec<u8> {
+/// Writes one frame of these records, which are not empty and have ascending sequences. Gives its
+/// bytes and the end of the log after it.
+pub(super) fn encode_frame(
+    records: &[WalRecord],
+    codec: WalCodec,
+    file: &FileHeader,
+    before: Link,
+) -> (Vec<u8>, Link) {
     let payload_bytes: usize = records.iter().map(|r| encoded_bytes(&r.entry)).sum();
-    let mut out = vec![0; FRAME_HEADER_BYTES];
+    let header_bytes = frame_header_bytes(file);
+    let mut out = vec![0; header_bytes];
     out.reserve(payload_bytes);
     for record in records {
         encode_record(record, &mut out);
     }
-    let raw_bytes = out.len() - FRAME_HEADER_BYTES;
+    let raw_bytes = out.len() - header_bytes;
     let mut stored_codec = CODEC_NONE;
     if codec == WalCodec::Lz4 {
-        let compressed = lz4_flex::block::compress(&out[FRAME_HEADER_BYTES..]);
+        let compressed = lz4_flex::block::compress(&out[header_bytes..]);
         if compressed.len() < raw_bytes {
             stored_codec = CODEC_LZ4;
-            out.truncate(FRAME_HEADER_BYTES);
+            out.truncate(header_bytes);
             out.extend_from_slice(&compressed);
         }
     }
-    let header = FrameHeader {
+    let mut header = FrameHeader {
         codec: stored_codec,
-        stored_bytes: out.len() - FRAME_HEADER_BYTES,
+        stored_bytes: out.len() - header_bytes,
         raw_bytes,
         first_sequence: records.first().map_or(0, |r| r.sequence),
         last_sequence: records.last().map_or(0, |r| r.sequence),
         record_count: records.len() as u32,
-        body_checksum: xxh3_64_with_seed(&out[FRAME_HEADER_BYTES..], salt),
+        body_checksum: xxh3_64_with_seed(&out[header_bytes..], file.salt),
+        before: file.is_linked().then_some(before),
+        checksum: 0,
     };
-    header.encode(salt, &mut out[..FRAME_HEADER_BYTES]);
-    out
+    out[..header_bytes].copy_from_slice(&header.seal(file.salt));
+    (out, header.end())
 }
 
 /// Bytes that an entry takes in a frame before compression.
@@ -237,23 +233,4 @@ fn decode_record(raw: &Bytes, offset: usize) -> Option<(WalRecord, usize)> {
         payload: raw.slice(payload_start..end),
     };
     Some((WalRecord { sequence, entry }, end))
-}
-
-/// Reads little-endian fields one behind the other.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (head, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(head)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
-    }
 }

@@ -12,15 +12,16 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::error::{Result, WalError};
-use super::frame::{FILE_HEADER_BYTES, FileHeader, MAX_BODY_BYTES, encode_frame, encoded_bytes};
+use super::examine::Expected;
+use super::frame::{MAX_BODY_BYTES, encoded_bytes};
 use super::handles::ParkedFile;
-use super::io::{DiskWalIo, WalFile, WalIo};
+use super::header::Link;
+use super::io::{DiskWalIo, WalIo};
 use super::options::WalOptions;
-use super::recovery::{LogFile, RecoveryReport, file_path, recover};
+use super::recovery::{RecoveryReport, recover};
 use super::replay::Replay;
+use super::writer::Writer;
 use super::{WalEntry, WalRecord};
-use crate::runtime::crash_point;
-use crate::runtime::files::sync_dir;
 
 /// One datasource's log; clones share it.
 ///
@@ -51,20 +52,19 @@ impl Wal {
     ) -> Result<(Self, RecoveryReport)> {
         let runtime = Handle::try_current()
             .map_err(|_| WalError::Invalid("a log is opened within a tokio runtime".into()))?;
-        let (mut files, report) = recover(directory)?;
-        let named = files.last().map_or(0, |file| file.first_sequence);
-        let next_sequence = report
-            .last_sequence
-            .map_or(1, |last| last + 1)
-            .max(named)
-            .max(options.minimum_next_sequence);
+        let committed = options.minimum_next_sequence.saturating_sub(1);
+        let found = recover(directory, Expected { identity: options.identity, committed })?;
+        let (mut files, report) = (found.files, found.report);
         // Recovered files are never appended to; an empty one is replaced by the new one.
-        let empty = files.pop_if(|file| file.length <= FILE_HEADER_BYTES as u64);
-        let mut writer = Writer::new(directory.to_owned(), io, files, next_sequence);
+        let empty = files.pop_if(|file| file.is_empty);
+        let end = Link { sequence: found.end.sequence.max(committed), ..found.end };
+        let next_sequence = end.sequence + 1;
+        let mut writer = Writer::new(directory.to_owned(), io, files, end, options.identity);
         writer.begin_file()?;
         if let Some(empty) = empty.filter(|file| file.first_sequence != next_sequence) {
             std::fs::remove_file(&empty.path).map_err(|e| WalError::io(&empty.path, &e))?;
         }
+        writer.note_end(end.sequence);
         let inner = Arc::new(Inner {
             options,
             runtime,
@@ -118,7 +118,7 @@ impl Wal {
     /// The sequence of the last durable record; what `next_sequence - 1` was on opening until then.
     #[must_use]
     pub fn durable_sequence(&self) -> u64 {
-        self.inner.writer.lock().last_sequence
+        self.inner.writer.lock().end.sequence
     }
 
     /// Bytes of all files.
@@ -317,126 +317,6 @@ fn check_entry(entry: &WalEntry) -> Result<()> {
         return Err(WalError::Invalid(format!("an entry has more than {MAX_BODY_BYTES} bytes")));
     }
     Ok(())
-}
-
-/// Owns the files. The last one is open, unless beginning it failed.
-#[derive(Debug)]
-struct Writer {
-    directory: PathBuf,
-    io: Arc<dyn WalIo>,
-    files: Vec<LogFile>,
-    open: Option<OpenFile>,
-    last_sequence: u64,
-}
-
-#[derive(Debug)]
-struct OpenFile {
-    /// `None` while it is closed to spare a handle.
-    file: Option<Box<dyn WalFile>>,
-    salt: u64,
-    length: u64,
-}
-
-impl Writer {
-    fn new(
-        directory: PathBuf,
-        io: Arc<dyn WalIo>,
-        files: Vec<LogFile>,
-        next_sequence: u64,
-    ) -> Self {
-        Self { directory, io, files, open: None, last_sequence: next_sequence.saturating_sub(1) }
-    }
-
-    /// Begins a file for the records after the last one.
-    fn begin_file(&mut self) -> Result<()> {
-        let first_sequence = self.last_sequence + 1;
-        let path = file_path(&self.directory, first_sequence);
-        let header = FileHeader { first_sequence, salt: rand::random() };
-        let bytes = header.encode();
-        let file = self
-            .io
-            .create(&path, &bytes)
-            .map_err(|error| WalError::WriteFailed(error.to_string().into()))?;
-        let length = bytes.len() as u64;
-        self.open = Some(OpenFile { file: Some(file), salt: header.salt, length });
-        self.files.push(LogFile { path, first_sequence, length });
-        Ok(())
-    }
-
-    /// Writes one frame and makes it durable.
-    fn write(&mut self, records: &[WalRecord], options: &WalOptions) -> Result<()> {
-        let is_full = |open: &OpenFile| {
-            open.length > FILE_HEADER_BYTES as u64 && open.length >= options.max_file_bytes
-        };
-        if self.open.as_ref().is_some_and(is_full) {
-            self.open = None;
-        }
-        if self.open.is_none() {
-            self.begin_file()?;
-        }
-        let (Some(open), Some(entry)) = (&mut self.open, self.files.last_mut()) else {
-            return Err(WalError::WriteFailed("no file is open".into()));
-        };
-        let frame = encode_frame(records, options.codec, open.salt);
-        crash_point("wal/before-append");
-        let file = match &mut open.file {
-            Some(file) => file,
-            closed => {
-                let file = self.io.reopen(&entry.path);
-                closed.insert(file.map_err(|e| WalError::WriteFailed(e.to_string().into()))?)
-            }
-        };
-        append(file.as_mut(), open.length, &frame)?;
-        crash_point("wal/before-sync");
-        file.sync().map_err(|error| {
-            WalError::Stopped(format!("fsync failed, so nothing more is promised: {error}").into())
-        })?;
-        crash_point("wal/after-sync");
-        open.length += frame.len() as u64;
-        entry.length = open.length;
-        if let Some(last) = records.last() {
-            self.last_sequence = last.sequence;
-        }
-        Ok(())
-    }
-
-    fn truncate_before(&mut self, sequence: u64) -> Result<usize> {
-        let has_frames = |file: &LogFile| file.length > FILE_HEADER_BYTES as u64;
-        // When even the open file is obsolete, a new one takes its place.
-        if self.last_sequence < sequence && self.files.last().is_some_and(has_frames) {
-            self.open = None;
-            self.begin_file()?;
-        }
-        let obsolete =
-            self.files.windows(2).take_while(|pair| pair[1].first_sequence <= sequence).count();
-        // Oldest first, so that a crash in between leaves no gap.
-        for _ in 0..obsolete {
-            let path = self.files[0].path.clone();
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(WalError::io(&path, &error));
-                }
-                _ => self.files.remove(0),
-            };
-        }
-        if obsolete > 0 {
-            sync_dir(&self.directory).map_err(|error| WalError::io(&self.directory, &error))?;
-        }
-        Ok(obsolete)
-    }
-}
-
-/// Appends to a file of `length` bytes whole or not at all; what cannot be undone stops the log.
-fn append(file: &mut dyn WalFile, length: u64, frame: &[u8]) -> Result<()> {
-    let Err(error) = file.append(frame) else {
-        return Ok(());
-    };
-    match file.truncate(length) {
-        Ok(()) => Err(WalError::WriteFailed(error.to_string().into())),
-        Err(undo) => Err(WalError::Stopped(
-            format!("a write failed ({error}) and could not be undone ({undo})").into(),
-        )),
-    }
 }
 
 #[cfg(test)]

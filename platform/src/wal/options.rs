@@ -24,8 +24,11 @@ pub struct WalOptions {
     /// Compression.
     pub codec: WalCodec,
     /// The first sequence is at least this: one above the committed source position, so that a
-    /// lost log directory can never give out a sequence that counts as published.
+    /// lost log directory can never give out a sequence that counts as published. Records below are
+    /// not needed any more.
     pub minimum_next_sequence: u64,
+    /// Whose log it is, from [`log_identity`](super::log_identity); another's is refused. 0 takes any.
+    pub identity: u64,
     /// The open files of all logs of the process.
     pub handles: LogHandles,
 }
@@ -38,6 +41,7 @@ impl Default for WalOptions {
             max_waiting_bytes: 128 << 20,
             codec: WalCodec::default(),
             minimum_next_sequence: 1,
+            identity: 0,
             handles: LogHandles::default(),
         }
     }

@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Seek, SeekFrom};
 
 use super::WalRecord;
 use super::error::{Result, WalError};
-use super::frame::{FILE_HEADER_BYTES, FRAME_HEADER_BYTES};
-use super::recovery::{LogFile, Walk, corrupt, read_file_header};
+use super::examine::{LogFile, Walk, corrupt, read_file_header};
 
 /// The records from a sequence on, in order. Ends after the first error.
 #[derive(Debug)]
@@ -44,6 +43,9 @@ impl Replay {
             let Some(file) = self.files.pop_front() else {
                 return Ok(false);
             };
+            if file.start >= file.length {
+                return Ok(true);
+            }
             self.current = Some(open(file)?);
         }
         let Some(current) = &mut self.current else {
@@ -59,7 +61,7 @@ impl Replay {
         let Some((frame, body)) = frame else {
             return Err(corrupt(path, current.offset, "a frame fails verification"));
         };
-        let frame_bytes = (FRAME_HEADER_BYTES + frame.stored_bytes) as u64;
+        let frame_bytes = current.walk.frame_bytes(&frame);
         if frame.last_sequence >= self.from_sequence {
             let records =
                 frame.records(body).map_err(|reason| corrupt(path, current.offset, &reason))?;
@@ -75,8 +77,9 @@ fn open(file: LogFile) -> Result<Current> {
     let opened = File::open(&file.path).map_err(|error| WalError::io(&file.path, &error))?;
     let mut reader = BufReader::with_capacity(1 << 20, opened);
     let header = read_file_header(&mut reader, &file.path)?;
-    let walk = Walk { reader, header, next_sequence: header.first_sequence };
-    Ok(Current { file, walk, offset: FILE_HEADER_BYTES as u64 })
+    reader.seek(SeekFrom::Start(file.start)).map_err(|error| WalError::io(&file.path, &error))?;
+    let offset = file.start;
+    Ok(Current { file, walk: Walk::new(reader, header), offset })
 }
 
 impl Iterator for Replay {

@@ -1,5 +1,6 @@
 //! The log's promises: durable in order, refused when damaged, stopped when unsure.
 
+mod chain;
 mod damage;
 mod faults;
 
@@ -116,7 +117,8 @@ async fn files_rotate_and_old_ones_are_deleted_whole() {
     assert_eq!(wal.truncate_before(100).unwrap(), 2);
     assert!(sequences(&wal, 0).is_empty());
     drop(wal);
-    let (wal, report) = open(directory.path());
+    let options = WalOptions { minimum_next_sequence: 6, ..WalOptions::default() };
+    let (wal, report) = Wal::open(directory.path(), options).unwrap();
     assert_eq!((report.files, report.records, wal.next_sequence()), (1, 0, 6));
     assert_eq!(wal.append(entry("y")).await.unwrap(), 6);
 }

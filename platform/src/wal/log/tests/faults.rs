@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
+use crate::wal::WalFile;
 
 const APPEND: u32 = 1;
 const SYNC: u32 = 2;

@@ -1,0 +1,115 @@
+//! Giving up what a damaged log lost: what can be read is kept, and the old files are put aside.
+
+use std::fs::{self, File};
+use std::io::{BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::WalRecord;
+use super::error::{Result, WalError};
+use super::examine::{Expected, Walk, examine, file_path, list_files, read_file_header};
+use super::frame::encode_frame;
+use super::header::{FileHeader, Link};
+use super::options::WalCodec;
+use super::recovery::QUARANTINE;
+use super::tail::TAIL;
+use crate::runtime::files::{TemporaryFile, create_dir_durably, sync_dir};
+
+/// What was given up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AcceptedLoss {
+    /// The places that were damaged; empty when nothing had to be done.
+    pub damages: Vec<String>,
+    /// Records that are kept.
+    pub kept_records: u64,
+    /// Where the old files are.
+    pub kept_aside: Option<PathBuf>,
+}
+
+/// Writes a damaged log anew from the records that can be read. Nobody else may use the log. Blocks.
+///
+/// # Errors
+/// When files cannot be read or written; then the old ones are where they were.
+pub fn accept_loss(directory: &Path, identity: u64, committed: u64) -> Result<AcceptedLoss> {
+    let io_error = |error: std::io::Error| WalError::io(directory, &error);
+    let examined = examine(directory, Expected { identity, committed })?;
+    if examined.damages.is_empty() {
+        return Ok(AcceptedLoss::default());
+    }
+    if examined.is_foreign {
+        return Err(WalError::Invalid(format!(
+            "'{}' has files of another datasource's or cluster's log: move those away",
+            directory.display()
+        )));
+    }
+    let mut outcome = AcceptedLoss::default();
+    for damage in &examined.damages {
+        outcome.damages.push(format!("'{}': {}", damage.path.display(), damage.reason));
+    }
+    let before = Link { sequence: committed, checksum: None };
+    let header = FileHeader::following(before, rand::random(), identity);
+    let target = file_path(directory, header.first_sequence);
+    // Under a temporary name until the old files are out of the way.
+    let temporary = TemporaryFile::create(&target).map_err(io_error)?;
+    let mut file = temporary.file().map_err(io_error)?;
+    file.write_all(&header.encode()).map_err(io_error)?;
+    let mut end = before;
+    for (_, path) in list_files(directory).map_err(io_error)? {
+        for records in readable(&path, end.sequence)? {
+            outcome.kept_records += records.len() as u64;
+            let frame;
+            (frame, end) = encode_frame(&records, WalCodec::Lz4, &header, end);
+            file.write_all(&frame).map_err(io_error)?;
+        }
+    }
+    file.sync_all().map_err(io_error)?;
+    outcome.kept_aside = Some(put_aside(directory).map_err(io_error)?);
+    temporary.commit().map_err(io_error)?;
+    Ok(outcome)
+}
+
+/// The records of a file above `after`, frame by frame, past whatever is damaged.
+fn readable(path: &Path, after: u64) -> Result<Vec<Vec<WalRecord>>> {
+    let io_error = |error: std::io::Error| WalError::io(path, &error);
+    let opened = File::open(path).map_err(io_error)?;
+    let length = opened.metadata().map_err(io_error)?.len();
+    let mut reader = BufReader::new(opened);
+    let Ok(header) = read_file_header(&mut reader, path) else {
+        return Ok(Vec::new());
+    };
+    let mut walk = Walk::new(reader, header);
+    let mut offset = header.size_bytes() as u64;
+    let mut found = Vec::new();
+    let mut last = after;
+    while offset < length {
+        if let Some((frame, body)) = walk.next_frame(length - offset).map_err(io_error)? {
+            let mut records = frame.records(body).unwrap_or_default();
+            records.retain(|record| record.sequence > last);
+            last = records.last().map_or(last, |record| record.sequence);
+            found.extend(Some(records).filter(|records| !records.is_empty()));
+            offset += walk.frame_bytes(&frame);
+            continue;
+        }
+        let Some(next) = walk.find_next(offset, path).map_err(io_error)? else { break };
+        walk.reader.seek(SeekFrom::Start(next)).map_err(io_error)?;
+        offset = next;
+    }
+    Ok(found)
+}
+
+/// Moves a log's files into a folder of their own.
+fn put_aside(directory: &Path) -> std::io::Result<PathBuf> {
+    let quarantine = directory.join(QUARANTINE);
+    let is_free = |number: &u32| !quarantine.join(format!("given-up-{number}")).exists();
+    let number = (1..).find(is_free).unwrap_or(u32::MAX);
+    let folder = quarantine.join(format!("given-up-{number}"));
+    create_dir_durably(&folder)?;
+    let files = list_files(directory)?.into_iter().map(|(_, path)| path);
+    for path in files.chain(Some(directory.join(TAIL))) {
+        if path.exists() {
+            fs::rename(&path, folder.join(path.file_name().unwrap_or_default()))?;
+        }
+    }
+    sync_dir(&folder)?;
+    sync_dir(directory)?;
+    Ok(folder)
+}

@@ -1,0 +1,381 @@
+//! Reading all of a log and finding what is wrong with it. Nothing is changed.
+//!
+//! Records up to the committed position are published and never needed again: damage among them is
+//! said and goes on. Any other damage is named with the sequences that are missing.
+
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::error::{Result, WalError};
+use super::frame::{FrameHeader, frame_header_bytes};
+use super::header::{FileHeader, Link};
+use super::recovery::RecoveryReport;
+use super::tail::Tail;
+
+const FILE_ENDING: &str = "wal";
+
+/// A file of the log: its frames from `start` to `length` are intact, as far as they are needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LogFile {
+    pub path: PathBuf,
+    pub first_sequence: u64,
+    /// Where the frames begin that are read.
+    pub start: u64,
+    pub length: u64,
+    /// True when no frame was written behind the header.
+    pub is_empty: bool,
+}
+
+/// A place where records are missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Damage {
+    pub path: PathBuf,
+    pub offset: u64,
+    pub reason: String,
+}
+
+/// An unfinished or damaged last write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Torn {
+    pub path: PathBuf,
+    pub offset: u64,
+    pub length: u64,
+}
+
+/// What a log is found to be.
+#[derive(Debug, Default)]
+pub(super) struct Examined {
+    pub files: Vec<LogFile>,
+    pub report: RecoveryReport,
+    pub damages: Vec<Damage>,
+    pub torn: Option<Torn>,
+    /// The end of what is intact.
+    pub end: Link,
+    /// True when a file is of another log.
+    pub is_foreign: bool,
+}
+
+/// Whose log it is and how far it is published.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected {
+    /// 0 when that is not checked.
+    pub identity: u64,
+    /// Records up to here are published.
+    pub committed: u64,
+}
+
+pub(super) fn file_path(directory: &Path, first_sequence: u64) -> PathBuf {
+    directory.join(format!("{first_sequence:020}.{FILE_ENDING}"))
+}
+
+/// Examines a log; one that is not there is empty.
+pub(super) fn examine(directory: &Path, expected: Expected) -> Result<Examined> {
+    let io_error = |error: std::io::Error| WalError::io(directory, &error);
+    let paths = list_files(directory).map_err(io_error)?;
+    let mut examiner = Examiner { expected, last: None, broken: None, out: Examined::default() };
+    examiner.out.report.files = paths.len();
+    for (index, (first_sequence, path)) in paths.iter().enumerate() {
+        let next_first = paths.get(index + 1).map(|(first, _)| *first);
+        let file = examiner.file(path, *first_sequence, next_first.is_none())?;
+        examiner.out.files.push(file);
+    }
+    let tail = Tail::read(directory, &mut examiner.out.report.notes).map_err(io_error)?;
+    examiner.finish(directory, tail);
+    Ok(examiner.out)
+}
+
+/// The files of a log by first sequence; what is not named as one is left alone.
+pub(super) fn list_files(directory: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let path = entry.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let is_log = path.extension().is_some_and(|ending| ending == FILE_ENDING);
+        if let (true, Some(Ok(first_sequence))) = (is_log, stem.map(str::parse::<u64>)) {
+            if !entry.file_type()?.is_file() {
+                return Err(std::io::Error::other(format!("{} is not a file", path.display())));
+            }
+            files.push((first_sequence, path));
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+struct Examiner {
+    expected: Expected,
+    /// The end of what was read; `None` before the first file.
+    last: Option<Link>,
+    /// Bytes that are no frame, and of which it is not known yet what they were.
+    broken: Option<Damage>,
+    out: Examined,
+}
+
+impl Examiner {
+    fn file(&mut self, path: &Path, named: u64, is_last: bool) -> Result<LogFile> {
+        let io_error = |error: std::io::Error| WalError::io(path, &error);
+        let opened = File::open(path).map_err(io_error)?;
+        let length = opened.metadata().map_err(io_error)?.len();
+        let mut file = LogFile {
+            path: path.to_owned(),
+            first_sequence: named,
+            start: length,
+            length,
+            is_empty: false,
+        };
+        let mut reader = BufReader::with_capacity(1 << 20, opened);
+        let header = match read_file_header(&mut reader, path) {
+            Err(WalError::Corrupt { reason, .. }) => {
+                self.unreadable(path, 0, reason, is_last);
+                return Ok(file);
+            }
+            header => header?,
+        };
+        if header.first_sequence != named {
+            let reason = "the header names another first sequence than the file".to_owned();
+            self.unreadable(path, 0, reason, is_last);
+            return Ok(file);
+        }
+        self.check_identity(path, &header);
+        self.link(path, 0, header.before());
+        file.start = header.size_bytes() as u64;
+        file.is_empty = length <= file.start;
+        self.frames(&mut file, Walk::new(reader, header), is_last)?;
+        Ok(file)
+    }
+
+    fn check_identity(&mut self, path: &Path, header: &FileHeader) {
+        let (found, wanted) = (header.identity, self.expected.identity);
+        if found != wanted && found != 0 && wanted != 0 {
+            let reason = "it is the log of another datasource or cluster".to_owned();
+            self.out.damages.push(Damage { path: path.to_owned(), offset: 0, reason });
+            self.out.is_foreign = true;
+        }
+    }
+
+    fn frames(
+        &mut self,
+        file: &mut LogFile,
+        mut walk: Walk<BufReader<File>>,
+        is_last: bool,
+    ) -> Result<()> {
+        let path = file.path.clone();
+        let io_error = |error: std::io::Error| WalError::io(&path, &error);
+        let mut offset = file.start;
+        walk.next_sequence = self.last.map_or(0, |last| last.sequence + 1);
+        while offset < file.length {
+            if let Some((frame, _)) = walk.next_frame(file.length - offset).map_err(io_error)? {
+                self.frame(&path, offset, &frame);
+                offset += walk.frame_bytes(&frame);
+                continue;
+            }
+            let reason = "a frame fails verification".to_owned();
+            let Some(next) = walk.find_next(offset, &path).map_err(io_error)? else {
+                self.end_of_file(file, offset, reason, is_last);
+                return Ok(());
+            };
+            self.broken = Some(Damage { path: path.clone(), offset, reason });
+            walk.reader.seek(SeekFrom::Start(next)).map_err(io_error)?;
+            (offset, file.start) = (next, next);
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, path: &Path, offset: u64, frame: &FrameHeader) {
+        let before = match frame.before {
+            Some(before) => Some(before),
+            // Without links a failed append may have left a gap; only behind damage it counts.
+            None if self.broken.is_some() => {
+                Some(Link { sequence: frame.first_sequence - 1, checksum: None })
+            }
+            None => None,
+        };
+        if let Some(before) = before {
+            self.link(path, offset, before);
+        }
+        self.last = Some(frame.end());
+        let report = &mut self.out.report;
+        report.first_sequence = report.first_sequence.or(Some(frame.first_sequence));
+        report.last_sequence = Some(frame.last_sequence);
+        report.records += u64::from(frame.record_count);
+    }
+
+    /// The bytes from `offset` on are not frames.
+    fn end_of_file(&mut self, file: &mut LogFile, offset: u64, reason: String, is_last: bool) {
+        if is_last {
+            let path = file.path.clone();
+            self.out.torn = Some(Torn { path, offset, length: file.length });
+        } else {
+            self.broken = Some(Damage { path: file.path.clone(), offset, reason });
+        }
+        file.length = offset;
+    }
+
+    fn unreadable(&mut self, path: &Path, offset: u64, reason: String, is_last: bool) {
+        let damage = Damage { path: path.to_owned(), offset, reason };
+        if is_last {
+            // A file gets its name only once its header is durable: no unfinished write.
+            self.out.damages.push(damage);
+        } else {
+            self.broken = Some(damage);
+        }
+    }
+
+    /// What was read must be what comes next was written behind.
+    fn link(&mut self, path: &Path, offset: u64, before: Link) {
+        let broken = self.broken.take();
+        let committed = self.expected.committed;
+        let last = self.last.replace(before);
+        let same_file = broken.as_ref().is_some_and(|broken| broken.path == path);
+        if last.is_some_and(|last| last.agrees(&before)) && !same_file {
+            self.last = last;
+            return;
+        }
+        let have = last.map_or(committed, |last| last.sequence);
+        let place = broken.unwrap_or_else(|| Damage {
+            path: path.to_owned(),
+            offset,
+            reason: "what it was written behind is not there".to_owned(),
+        });
+        if before.sequence <= committed {
+            if last.is_some() {
+                self.note_published(&place);
+            }
+            return;
+        }
+        let reason = if before.sequence > have.max(committed) {
+            let first = have.max(committed) + 1;
+            format!("{}; records {first} to {} are missing", place.reason, before.sequence)
+        } else if last.is_none() {
+            return;
+        } else {
+            format!("{}; what is before it was replaced or changed", place.reason)
+        };
+        self.out.damages.push(Damage { reason, ..place });
+    }
+
+    fn note_published(&mut self, place: &Damage) {
+        self.out.report.notes.push(format!(
+            "'{}' at byte {}: {}; all records there are published",
+            place.path.display(),
+            place.offset,
+            place.reason
+        ));
+    }
+
+    /// Holds the end against the tail.
+    fn finish(&mut self, directory: &Path, tail: Option<Tail>) {
+        let committed = self.expected.committed;
+        let end = self.last.unwrap_or_default();
+        self.out.end = end;
+        self.out.report.torn_bytes = self.out.torn.as_ref().map_or(0, |t| t.length - t.offset);
+        let known = tail.map_or(0, |tail| tail.end.sequence);
+        let is_there = self.out.report.files > 0;
+        if is_there && end.sequence.max(known) < committed && self.out.torn.is_none() {
+            self.end_damage(directory, format!(
+                "the log ends at record {}, but records up to {committed} were published from it: \
+                 it is an older copy", end.sequence
+            ));
+            return;
+        }
+        let Some(tail) = tail.filter(|tail| tail.end.sequence > committed) else { return };
+        if tail.end.sequence > end.sequence {
+            let first = end.sequence.max(committed) + 1;
+            if self.out.torn.is_some() && tail.before_last <= end.sequence {
+                self.out.report.torn_records = Some((first, tail.end.sequence));
+                return;
+            }
+            self.end_damage(directory, format!(
+                "records {first} to {} were durable and are missing at its end: it was cut, its last \
+                 file is gone, or it is an older copy", tail.end.sequence
+            ));
+        } else if tail.end.sequence == end.sequence && !tail.end.agrees(&end) {
+            self.end_damage(
+                directory,
+                format!("its last record {} is not the one that was written", end.sequence),
+            );
+        }
+    }
+
+    fn end_damage(&mut self, directory: &Path, reason: String) {
+        let last = self.out.files.last();
+        let path = last.map_or_else(|| directory.to_owned(), |file| file.path.clone());
+        let offset = last.map_or(0, |file| file.length);
+        self.out.damages.push(Damage { path, offset, reason });
+    }
+}
+
+pub(super) fn read_file_header(reader: &mut (impl Read + Seek), path: &Path) -> Result<FileHeader> {
+    let io_error = |error: std::io::Error| WalError::io(path, &error);
+    let mut bytes = Vec::with_capacity(FileHeader::MAX_BYTES);
+    reader.take(FileHeader::MAX_BYTES as u64).read_to_end(&mut bytes).map_err(io_error)?;
+    let header = FileHeader::decode(&bytes).map_err(|reason| corrupt(path, 0, &reason))?;
+    reader.seek(SeekFrom::Start(header.size_bytes() as u64)).map_err(io_error)?;
+    Ok(header)
+}
+
+/// Reads the frames of a file, one behind the other.
+pub(super) struct Walk<R> {
+    pub reader: R,
+    pub header: FileHeader,
+    /// A frame with a smaller sequence is none.
+    pub next_sequence: u64,
+}
+
+impl<R: Read> Walk<R> {
+    pub(super) fn new(reader: R, header: FileHeader) -> Self {
+        Self { reader, header, next_sequence: header.first_sequence }
+    }
+
+    /// Bytes of a frame with its header.
+    pub(super) fn frame_bytes(&self, frame: &FrameHeader) -> u64 {
+        (frame_header_bytes(&self.header) + frame.stored_bytes) as u64
+    }
+
+    /// The next frame and its body; `None` when the bytes there are not an intact frame.
+    pub(super) fn next_frame(
+        &mut self,
+        remaining: u64,
+    ) -> std::io::Result<Option<(FrameHeader, Vec<u8>)>> {
+        let header_bytes = frame_header_bytes(&self.header);
+        let mut head = Vec::with_capacity(header_bytes);
+        self.reader.by_ref().take(header_bytes as u64).read_to_end(&mut head)?;
+        let Some(frame) = FrameHeader::decode(&head, &self.header) else {
+            return Ok(None);
+        };
+        // Checked before anything is allocated for the body.
+        if self.frame_bytes(&frame) > remaining || frame.first_sequence < self.next_sequence {
+            return Ok(None);
+        }
+        let mut body = Vec::with_capacity(frame.stored_bytes);
+        self.reader.by_ref().take(frame.stored_bytes as u64).read_to_end(&mut body)?;
+        if !frame.body_is_intact(&body, self.header.salt) {
+            return Ok(None);
+        }
+        self.next_sequence = frame.last_sequence + 1;
+        Ok(Some((frame, body)))
+    }
+
+    /// Where the next good header of a frame is, behind `offset`.
+    pub(super) fn find_next(&self, offset: u64, path: &Path) -> std::io::Result<Option<u64>> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut rest = Vec::new();
+        file.read_to_end(&mut rest)?;
+        let is_frame = |at: &usize| {
+            FrameHeader::decode(&rest[*at..], &self.header)
+                .is_some_and(|frame| frame.first_sequence >= self.next_sequence)
+        };
+        Ok((1..rest.len()).find(is_frame).map(|at| offset + at as u64))
+    }
+}
+
+pub(super) fn corrupt(path: &Path, offset: u64, reason: &str) -> WalError {
+    WalError::Corrupt { path: path.display().to_string(), offset, reason: reason.to_owned() }
+}

@@ -1,0 +1,50 @@
+//! What a log is, said without opening it.
+
+use std::path::Path;
+
+use super::error::Result;
+use super::examine::{Examined, Expected, examine};
+use super::recovery::quarantined;
+
+/// What is known of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogState {
+    /// Files; 0 when there is no log.
+    pub files: usize,
+    /// Intact records, also published ones.
+    pub records: u64,
+    /// Places where records that are not published are missing.
+    pub damages: Vec<String>,
+    /// Damage that stops nobody.
+    pub notes: Vec<String>,
+}
+
+/// Looks at a log and changes nothing. `committed` is the published position, `identity` that of
+/// [`WalOptions`](super::WalOptions). Blocks.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn inspect_log(directory: &Path, identity: u64, committed: u64) -> Result<LogState> {
+    let Examined { report, damages, torn, .. } =
+        examine(directory, Expected { identity, committed })?;
+    let mut notes = report.notes;
+    if let Some(torn) = torn {
+        let what = match report.torn_records {
+            Some((first, last)) => format!("records {first} to {last}, which were acknowledged"),
+            None => "an unfinished write, or records that were acknowledged".to_owned(),
+        };
+        notes.push(format!(
+            "the last {} bytes of '{}' are damaged: {what}; the next start keeps them in 'quarantine'",
+            report.torn_bytes,
+            torn.path.display()
+        ));
+    }
+    match quarantined(directory) {
+        0 => {}
+        kept => notes.push(format!("'{}': {kept} file(s) in 'quarantine'", directory.display())),
+    }
+    let damages = damages
+        .iter()
+        .map(|d| format!("log file '{}' at byte {}: {}", d.path.display(), d.offset, d.reason));
+    Ok(LogState { files: report.files, records: report.records, damages: damages.collect(), notes })
+}
