@@ -141,6 +141,17 @@ impl RealtimeNode {
         Ok(node)
     }
 
+    /// Bytes of damaged or unfinished last writes that were cut off the logs at the start, and files
+    /// kept in their quarantines.
+    #[must_use]
+    pub fn log_damage(&self) -> (u64, u64) {
+        let datasources = self.datasources.read();
+        let reports = datasources.values().map(|datasource| datasource.wal.recovery());
+        reports.fold((0, 0), |(bytes, files), report| {
+            (bytes + report.torn_bytes, files + report.quarantined as u64)
+        })
+    }
+
     /// Persists and publishes everything that is buffered, and waits for it. For orderly shutdowns
     /// and tests; a kill is as safe, it only leaves more to replay.
     pub async fn flush(&self) {

@@ -19,11 +19,12 @@ use henge_platform::spill::LocalSpillStorage;
 use henge_platform::storage::LocalDeepStorage;
 use henge_platform::telemetry::Metrics;
 use henge_realtime_node::{Dependencies, RealtimeNode};
+use henge_types::ErrorClass;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 
 use crate::data_folder::{DataFolder, DataFolderLock};
-use crate::integrity::open_metadata;
+use crate::integrity::{open_metadata, refuse_damaged_logs};
 use crate::memory;
 use crate::options::Options;
 use crate::status;
@@ -141,9 +142,14 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         indexes: options.accounts.indexes.clone(),
     };
     tokio::spawn(async move { coordinator.run_woken_by(&published).await });
-    let realtime = RealtimeNode::start(options.realtime.clone(), dependencies)
-        .await
-        .context("start ingestion")?;
+    let realtime = match RealtimeNode::start(options.realtime.clone(), dependencies).await {
+        Err(error) if error.class() == ErrorClass::Corrupt => {
+            refuse_damaged_logs(folder, &*metadata).await?;
+            return Err(error).context("start ingestion");
+        }
+        started => started.context("start ingestion")?,
+    };
+    show_log_damage(&metrics, &realtime);
     let spill = LocalSpillStorage::open(&folder.spill()).context("open the spill folder")?;
     let broker = Arc::new(Broker::new(
         options.broker.clone(),
@@ -167,6 +173,16 @@ async fn report_unavailable(broker: &Broker) -> Result<()> {
         tracing::error!(datasource, "starts although {unavailable}");
     }
     Ok(())
+}
+
+/// What a start cut off the logs may have been acknowledged: it is shown as long as it is kept.
+fn show_log_damage(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
+    let help = "Bytes of damaged or unfinished last writes that the start cut off the logs.";
+    let node = Arc::clone(realtime);
+    metrics.gauge("henge_wal_torn_bytes", help, &[], move || node.log_damage().0);
+    let help = "Files kept in the quarantines of logs.";
+    let node = Arc::clone(realtime);
+    metrics.gauge("henge_wal_quarantined_files", help, &[], move || node.log_damage().1);
 }
 
 fn show_pools(metrics: &Metrics, queries: &CpuPool, ingestion: &CpuPool) {

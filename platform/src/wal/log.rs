@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -67,6 +67,7 @@ impl Wal {
         writer.note_end(end.sequence);
         let inner = Arc::new(Inner {
             options,
+            recovery: report.clone(),
             runtime,
             queue: Mutex::new(Queue::new(next_sequence)),
             writer: Mutex::new(writer),
@@ -119,6 +120,12 @@ impl Wal {
     #[must_use]
     pub fn durable_sequence(&self) -> u64 {
         self.inner.writer.lock().end.sequence
+    }
+
+    /// What was found on opening it.
+    #[must_use]
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.inner.recovery
     }
 
     /// Bytes of all files.
@@ -177,6 +184,7 @@ impl Future for AppendTicket {
 #[derive(Debug)]
 struct Inner {
     options: WalOptions,
+    recovery: RecoveryReport,
     runtime: Handle,
     queue: Mutex<Queue>,
     writer: Mutex<Writer>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use henge_platform::metadata::DatasourceRecord;
 use henge_platform::runtime::MemoryAccount;
-use henge_platform::wal::{Wal, WalOptions, WalRecord};
+use henge_platform::wal::{Wal, WalOptions, WalRecord, log_identity};
 use henge_query::ingest::DataSchema;
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
@@ -119,8 +119,10 @@ async fn parse_schema(shared: &Shared, version: u64, json: &str) -> Result<Arc<P
 
 async fn open_wal(shared: &Arc<Shared>, name: &Arc<str>, position: u64) -> Result<Wal> {
     let directory = PushDatasource::wal_dir(shared, name);
+    let cluster_uuid = shared.metadata.cluster_uuid().await?;
     let options = WalOptions {
         minimum_next_sequence: position + 1,
+        identity: log_identity(&cluster_uuid, name),
         handles: shared.log_handles.clone(),
         ..shared.options.wal.clone()
     };
@@ -128,11 +130,8 @@ async fn open_wal(shared: &Arc<Shared>, name: &Arc<str>, position: u64) -> Resul
         std::fs::create_dir_all(&directory).map_err(RealtimeError::io(&directory))?;
         Ok::<_, RealtimeError>(Wal::open(&directory, options)?)
     });
-    let (wal, report) =
+    let (wal, _) =
         opened.await.map_err(|e| RealtimeError::Unavailable(format!("open log: {e}")))??;
-    if report.torn_bytes > 0 {
-        tracing::info!(datasource = %name, bytes = report.torn_bytes, "cut off an unfinished write at the end of the log");
-    }
     Ok(wal)
 }
 

@@ -3,6 +3,7 @@
 //! are never taken for an empty server.
 
 mod identity;
+mod logs;
 mod manifests;
 mod open;
 mod rebuild;
@@ -13,7 +14,8 @@ use std::fmt;
 use henge_platform::metadata::MetadataStore;
 use henge_platform::storage::DeepStorage;
 
-pub use open::{open_metadata, open_metadata_copy};
+pub use logs::{KnownLog, known_logs};
+pub use open::{open_metadata, open_metadata_copy, refuse_damaged_logs};
 pub use rebuild::{Rebuilt, rebuild};
 pub use uses::{ObjectUse, object_use};
 
@@ -68,7 +70,8 @@ impl fmt::Display for DoesNotFit {
 
 impl std::error::Error for DoesNotFit {}
 
-/// Compares what the folders say; `None` for metadata that are not there. Nothing is changed.
+/// Compares what the folders say; `None` for metadata that are not there. Reads all of the logs.
+/// Nothing is changed.
 ///
 /// # Errors
 /// When something cannot be read.
@@ -82,6 +85,7 @@ pub async fn examine(
         Some(metadata) => {
             identity::compare(folder, storage, metadata, &mut report).await?;
             manifests::compare(storage, metadata, &mut report).await?;
+            logs::compare(folder, metadata, &mut report).await?;
         }
         None => identity::look_for_leftovers(folder, storage, &mut report).await?,
     }

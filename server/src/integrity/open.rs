@@ -9,7 +9,7 @@ use henge_platform::metadata::manifest::{ManifestedStore, list_manifests, read_m
 use henge_platform::metadata::{MetadataError, MetadataStore, SqliteMetadataStore, SqliteOptions};
 use henge_platform::storage::DeepStorage;
 
-use super::{DoesNotFit, examine, identity, manifests};
+use super::{DoesNotFit, Report, examine, identity, logs, manifests};
 use crate::data_folder::DataFolder;
 
 /// Opens the metadata of a data folder that is ours, or makes them in a new one. A folder from
@@ -30,7 +30,10 @@ pub async fn open_metadata(
         }
         opened => opened.context("open the metadata store")?,
     };
-    let report = examine(folder, &*storage, Some(&store)).await?;
+    let mut report = Report::default();
+    identity::compare(folder, &*storage, &store, &mut report).await?;
+    manifests::compare(&*storage, &store, &mut report).await?;
+    logs::compare_names(folder, &store, &mut report).await?;
     if !report.findings.is_empty() {
         store.close().await;
     }
@@ -56,6 +59,16 @@ pub async fn open_metadata(
         }
     }
     Ok(Arc::new(written))
+}
+
+/// Says all that is wrong with the logs, when opening one has failed.
+///
+/// # Errors
+/// [`DoesNotFit`] with every damaged log.
+pub async fn refuse_damaged_logs(folder: &DataFolder, metadata: &dyn MetadataStore) -> Result<()> {
+    let mut report = Report::default();
+    logs::compare(folder, metadata, &mut report).await?;
+    refuse(folder, report.findings)
 }
 
 /// Opens a copy of a data folder's metadata in another folder; `None` when there are none.

@@ -4,6 +4,8 @@ mod chain;
 mod damage;
 mod faults;
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 
 use super::super::handles::LogHandles;

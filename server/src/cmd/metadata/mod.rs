@@ -1,5 +1,6 @@
 //! `henge metadata`: does a data folder fit together, and restoring lost metadata.
 
+mod accept;
 mod check;
 mod rebuild;
 
@@ -23,6 +24,8 @@ pub(crate) enum MetadataCommand {
     /// The old file is kept beside the new one. Objects that no manifest names are reported and never
     /// adopted. Tasks and refused events are not in manifests and are not restored.
     Rebuild(FolderArgs),
+    /// Go on without the pushes that a damaged log has lost. What can be read is kept.
+    AcceptLogLoss(accept::AcceptArgs),
 }
 
 /// Which data folder.
@@ -44,6 +47,7 @@ pub(crate) async fn run(command: MetadataCommand) -> Result<ExitCode> {
     match command {
         MetadataCommand::Check(args) => check::run(&args).await,
         MetadataCommand::Rebuild(args) => rebuild::run(&args).await,
+        MetadataCommand::AcceptLogLoss(args) => accept::run(&args).await,
     }
 }
 
