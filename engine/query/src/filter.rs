@@ -1,7 +1,7 @@
 //! Filters, with SQL's three-valued logic: a comparison with null is unknown, `not` over unknown
 //! stays unknown, and only rows that are true are kept.
 
-use henge_expr::Expr;
+use henge_expr::{Expr, JavaRegex};
 use henge_types::{ColumnType, Interval};
 
 /// A typed literal of `equals` and `range`.
@@ -118,10 +118,8 @@ pub enum Filter {
     Regex {
         /// Column.
         column: String,
-        /// The pattern as given.
-        pattern: String,
         /// Compiled.
-        regex: regex::Regex,
+        regex: JavaRegex,
     },
     /// `interval`: the column, as milliseconds, lies in one of the half-open intervals.
     Interval {

@@ -182,7 +182,7 @@ pub enum SearchMatch {
         case_sensitive: bool,
     },
     /// An unanchored regular expression.
-    Regex(regex::Regex),
+    Regex(henge_expr::JavaRegex),
 }
 
 /// Order of search hits.

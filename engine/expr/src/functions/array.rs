@@ -1,13 +1,12 @@
 //! Arrays. A scalar where an array belongs is an array of one.
 
-use regex::Regex;
-
 use super::{
     Arrays, COMPILE_STEPS, Function, LONG, Returns, STRING, STRING_ARRAY, metered, plain, prepared,
 };
 use crate::MAX_RESULT_BYTES;
 use crate::budget::Budget;
 use crate::error::{ExprError, Result};
+use crate::java_regex::JavaRegex;
 use crate::node::Callable;
 use crate::operators::not_distinct;
 use crate::types::{array_result, as_index, cast, check_array, type_of};
@@ -184,16 +183,16 @@ fn to_string(arguments: &[ExprValue]) -> Result<ExprValue> {
 /// The delimiter is a regular expression; one without special characters is searched as text.
 enum Delimiter {
     Text(String),
-    Pattern(Regex),
+    Pattern(JavaRegex),
 }
 
 fn delimiter(text: &str) -> Result<Delimiter> {
     if regex::escape(text) == text {
         return Ok(Delimiter::Text(text.to_owned()));
     }
-    let compiled = regex::RegexBuilder::new(text).size_limit(1 << 20).build();
-    compiled.map(Delimiter::Pattern).map_err(|_| {
-        ExprError::argument("string_to_array", "the delimiter is no regular expression")
+    JavaRegex::new(text, 1 << 20).map(Delimiter::Pattern).map_err(|error| {
+        let message = format!("the delimiter is a regular expression: {error}");
+        ExprError::argument("string_to_array", message)
     })
 }
 
@@ -206,7 +205,9 @@ fn split(value: &ExprValue, delimiter: &Delimiter, budget: &Budget) -> Result<Ex
             text.chars().map(|c| ExprValue::from(c.to_string())).collect()
         }
         Delimiter::Text(delimiter) => text.split(delimiter.as_str()).map(ExprValue::from).collect(),
-        Delimiter::Pattern(pattern) => pattern.split(&text).map(ExprValue::from).collect(),
+        Delimiter::Pattern(pattern) => {
+            pattern.split(&text).into_iter().map(ExprValue::from).collect()
+        }
     };
     checked(parts, "string_to_array")
 }

@@ -1,13 +1,11 @@
-//! Regular expressions, on a linear-time engine with a cap on the compiled size. Java's look-around
-//! and back-references are not part of it.
+//! Functions of regular expressions, in Java's dialect ([`crate::java_regex`]).
 
 use std::sync::{Arc, Mutex};
-
-use regex::{Captures, Regex, RegexBuilder};
 
 use super::{COMPILE_STEPS, Function, LONG, STRING, argument, prepared};
 use crate::MAX_RESULT_BYTES;
 use crate::error::{ExprError, Result};
+use crate::java_regex::{JavaRegex, Match};
 use crate::node::Callable;
 use crate::types::as_index;
 use crate::value::ExprValue;
@@ -22,19 +20,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
 const MAX_COMPILED_BYTES: usize = 2 * 1024 * 1024;
 
 /// What is done with the compiled pattern and the arguments (text, pattern, third).
-type Action = fn(&Regex, &str, &ExprValue) -> Result<ExprValue>;
+type Action = fn(&JavaRegex, &str, &ExprValue) -> Result<ExprValue>;
 
-fn compile(function: &'static str, pattern: &str) -> Result<Regex> {
-    RegexBuilder::new(pattern)
-        .size_limit(MAX_COMPILED_BYTES)
-        .dfa_size_limit(MAX_COMPILED_BYTES)
-        .build()
-        .map_err(|error| {
-            let reason = error.to_string();
-            let last = reason.lines().last().unwrap_or_default().trim();
-            let message = format!("the pattern does not compile: {last}");
-            ExprError::argument(function, message)
-        })
+fn compile(function: &'static str, pattern: &str) -> Result<JavaRegex> {
+    JavaRegex::new(pattern, MAX_COMPILED_BYTES).map_err(|error| {
+        ExprError::argument(function, format!("the pattern does not compile: {error}"))
+    })
 }
 
 /// Compiles a constant pattern once; of varying ones the last is kept.
@@ -50,7 +41,7 @@ fn prepare(
         let regex = compile(function, &pattern)?;
         return Ok(Box::new(move |arguments, _| apply(&regex, arguments, action)));
     }
-    let last: Mutex<Option<(Arc<str>, Regex)>> = Mutex::new(None);
+    let last: Mutex<Option<(Arc<str>, JavaRegex)>> = Mutex::new(None);
     Ok(Box::new(move |arguments, budget| {
         let Some(pattern) = arguments[1].to_shared_text() else { return Ok(ExprValue::Null) };
         let known = match last.lock() {
@@ -72,34 +63,30 @@ fn prepare(
     }))
 }
 
-fn apply(regex: &Regex, arguments: &[ExprValue], action: Action) -> Result<ExprValue> {
+fn apply(regex: &JavaRegex, arguments: &[ExprValue], action: Action) -> Result<ExprValue> {
     match arguments[0].as_text() {
         Some(text) => action(regex, &text, argument(arguments, 2)),
         None => Ok(ExprValue::Null),
     }
 }
 
-fn is_match(regex: &Regex, text: &str, _: &ExprValue) -> Result<ExprValue> {
+fn is_match(regex: &JavaRegex, text: &str, _: &ExprValue) -> Result<ExprValue> {
     Ok(regex.is_match(text).into())
 }
 
 /// The group of the first match: 0, the whole match, when not given.
-fn extract(regex: &Regex, text: &str, group: &ExprValue) -> Result<ExprValue> {
+fn extract(regex: &JavaRegex, text: &str, group: &ExprValue) -> Result<ExprValue> {
     let group = match group {
         ExprValue::Null => 0,
         value => match as_index(value).and_then(|index| usize::try_from(index).ok()) {
-            Some(index) if index < regex.captures_len() => index,
+            Some(index) if index <= regex.group_count() => index,
             _ => {
-                let message = format!("the pattern has {} groups only", regex.captures_len() - 1);
+                let message = format!("the pattern has {} groups only", regex.group_count());
                 return Err(ExprError::argument("regexp_extract", message));
             }
         },
     };
-    if group == 0 {
-        return Ok(regex.find(text).map(|found| found.as_str()).into());
-    }
-    let found = regex.captures(text).and_then(|captures| captures.get(group));
-    Ok(found.map(|found| found.as_str()).into())
+    Ok(regex.find_at(text, 0).and_then(|found| found.group(group, text)).into())
 }
 
 /// A piece of a replacement written Java's way.
@@ -108,42 +95,43 @@ enum Piece {
     Group(usize),
 }
 
-fn replace(regex: &Regex, text: &str, replacement: &ExprValue) -> Result<ExprValue> {
+fn replace(regex: &JavaRegex, text: &str, replacement: &ExprValue) -> Result<ExprValue> {
     let Some(replacement) = replacement.as_text() else { return Ok(ExprValue::Null) };
-    let pieces = pieces(&replacement, regex.captures_len())?;
-    let mut grown = text.len();
-    for captures in regex.captures_iter(text) {
-        grown = grown.saturating_add(pieces.iter().map(|p| length(p, &captures)).sum());
-        if grown > MAX_RESULT_BYTES {
+    let pieces = pieces(&replacement, regex)?;
+    let mut out = String::with_capacity(text.len());
+    let mut last = 0;
+    for found in regex.matches(text) {
+        let (start, end) = found.span();
+        out.push_str(&text[last..start]);
+        last = end;
+        pieces.iter().for_each(|piece| out.push_str(piece.text(&found, text)));
+        if out.len() > MAX_RESULT_BYTES {
             let function = "regexp_replace";
             return Err(ExprError::ResultTooLarge { function, limit: MAX_RESULT_BYTES });
         }
     }
-    let replaced = regex.replace_all(text, |captures: &Captures<'_>| {
-        let mut out = String::new();
-        for piece in &pieces {
-            match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Group(group) => {
-                    out.push_str(captures.get(*group).map_or("", |m| m.as_str()));
-                }
-            }
-        }
-        out
-    });
-    Ok(replaced.into_owned().into())
+    out.push_str(&text[last..]);
+    if out.len() > MAX_RESULT_BYTES {
+        let function = "regexp_replace";
+        return Err(ExprError::ResultTooLarge { function, limit: MAX_RESULT_BYTES });
+    }
+    Ok(out.into())
 }
 
-fn length(piece: &Piece, captures: &Captures<'_>) -> usize {
-    match piece {
-        Piece::Text(text) => text.len(),
-        Piece::Group(group) => captures.get(*group).map_or(0, |found| found.len()),
+impl Piece {
+    fn text<'t>(&'t self, found: &Match<'_, 't>, text: &'t str) -> &'t str {
+        match self {
+            Self::Text(text) => text,
+            Self::Group(group) => found.group(*group, text).unwrap_or_default(),
+        }
     }
 }
 
-/// `$1` is a group (further digits belong to it while such a group exists), `\x` is x.
-fn pieces(replacement: &str, groups: usize) -> Result<Vec<Piece>> {
+/// `$1` is a group (further digits belong to it while such a group exists), `${name}` a named one,
+/// `\x` is x.
+fn pieces(replacement: &str, regex: &JavaRegex) -> Result<Vec<Piece>> {
     let bad = |message: &str| ExprError::argument("regexp_replace", message);
+    let groups = regex.group_count() + 1;
     let mut pieces = Vec::new();
     let mut text = String::new();
     let mut chars = replacement.chars().peekable();
@@ -151,6 +139,15 @@ fn pieces(replacement: &str, groups: usize) -> Result<Vec<Piece>> {
         match c {
             '\\' => {
                 text.push(chars.next().ok_or_else(|| bad("the replacement ends in a backslash"))?);
+            }
+            '$' if chars.peek() == Some(&'{') => {
+                chars.next();
+                let name: String = chars.by_ref().take_while(|c| *c != '}').collect();
+                let group = regex
+                    .group_named(&name)
+                    .ok_or_else(|| bad(&format!("the pattern has no group named '{name}'")))?;
+                pieces.push(Piece::Text(std::mem::take(&mut text)));
+                pieces.push(Piece::Group(group));
             }
             '$' => {
                 let mut group = chars

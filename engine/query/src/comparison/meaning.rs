@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use henge_expr::JavaRegex;
 use henge_expr::like::LikePattern;
 use henge_types::{ColumnType, Interval};
 
@@ -43,7 +44,7 @@ pub enum Comparison<'q> {
     /// LIKE.
     Like(LikePattern),
     /// A regular expression is found in the text.
-    Regex(regex::Regex),
+    Regex(JavaRegex),
     /// Milliseconds in one of the half-open intervals, which are condensed.
     Intervals(Cow<'q, [Interval]>),
 }
@@ -72,7 +73,7 @@ impl<'q> Comparison<'q> {
             Filter::Like { column, pattern, escape } => {
                 (column, Self::Like(LikePattern::new(pattern, *escape)))
             }
-            Filter::Regex { column, regex, .. } => (column, Self::Regex(regex.clone())),
+            Filter::Regex { column, regex } => (column, Self::Regex(regex.clone())),
             Filter::Interval { column, intervals } => {
                 (column, Self::Intervals(Cow::Borrowed(intervals)))
             }

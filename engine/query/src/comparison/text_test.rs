@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering as Cmp;
 
+use henge_expr::JavaRegex;
 use henge_expr::like::LikePattern;
 use henge_expr::number::format_double;
 use henge_types::Interval;
@@ -41,7 +42,7 @@ pub(super) enum Kind<'c> {
         upper: End<NumberOrText<'c>>,
     },
     Like(&'c LikePattern),
-    Regex(&'c regex::Regex),
+    Regex(&'c JavaRegex),
     Intervals(&'c [Interval]),
 }
 

@@ -34,8 +34,8 @@ impl Filter {
             Self::Like { column, pattern, escape } => {
                 json!({"type": "like", "dimension": column, "pattern": pattern, "escape": escape})
             }
-            Self::Regex { column, pattern, .. } => {
-                json!({"type": "regex", "dimension": column, "pattern": pattern})
+            Self::Regex { column, regex } => {
+                json!({"type": "regex", "dimension": column, "pattern": regex.as_str()})
             }
             Self::Interval { column, intervals } => json!({
                 "type": "interval",

@@ -69,11 +69,7 @@ pub(crate) fn filter(node: &Node<'_>) -> Result<Filter> {
         "like" => like(node),
         "regex" => {
             let pattern = node.require("pattern", "give a regular expression")?;
-            Ok(Filter::Regex {
-                column: dimension_name(node)?,
-                pattern: pattern.text()?.to_owned(),
-                regex: regex(&pattern)?,
-            })
+            Ok(Filter::Regex { column: dimension_name(node)?, regex: regex(&pattern)? })
         }
         "interval" => Ok(Filter::Interval {
             column: dimension_name(node)?,

@@ -1,6 +1,6 @@
 //! Names of string orderings, and regular expressions.
 
-use regex::{Regex, RegexBuilder};
+use henge_expr::JavaRegex;
 
 use crate::error::Result;
 use crate::filter::Ordering;
@@ -35,8 +35,8 @@ pub(super) fn result_ordering(node: &Node<'_>) -> Result<Ordering> {
     ordering(node)
 }
 
-/// Compiles a regular expression under a cap on its size. Matching is linear in the text.
-pub(super) fn regex(node: &Node<'_>) -> Result<Regex> {
+/// Compiles a regular expression of Java's under a cap on its size. Matching is linear in the text.
+pub(super) fn regex(node: &Node<'_>) -> Result<JavaRegex> {
     node.spend_regex()?;
     let pattern = node.text()?;
     if pattern.len() > MAX_REGEX_PATTERN_BYTES {
@@ -45,19 +45,7 @@ pub(super) fn regex(node: &Node<'_>) -> Result<Regex> {
             pattern.len()
         )));
     }
-    RegexBuilder::new(pattern).size_limit(MAX_REGEX_COMPILED_BYTES).build().map_err(|error| {
-        let reason = match &error {
-            regex::Error::CompiledTooBig(_) => {
-                format!("compiles to more than {MAX_REGEX_COMPILED_BYTES} bytes; simplify it")
-            }
-            other => last_line(&other.to_string()).to_owned(),
-        };
-        node.invalid(format!("bad regular expression '{}': {reason}", excerpt(pattern)))
+    JavaRegex::new(pattern, MAX_REGEX_COMPILED_BYTES).map_err(|error| {
+        node.invalid(format!("bad regular expression '{}': {error}", excerpt(pattern)))
     })
-}
-
-/// The library draws the pattern with a caret over several lines; the last one says what is wrong.
-fn last_line(message: &str) -> &str {
-    let line = message.lines().last().unwrap_or(message);
-    line.strip_prefix("error: ").unwrap_or(line)
 }

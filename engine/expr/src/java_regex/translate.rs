@@ -1,0 +1,357 @@
+//! A pattern of Java's, rewritten for the engine.
+
+use super::class::{bracketed, char_text, class, skip_blanks};
+use super::escape::{Escape, escape};
+use super::flags::{Flags, line_terminators};
+use super::{Groups, PatternError};
+
+pub(super) type Result<T> = std::result::Result<T, PatternError>;
+
+/// Groups and classes inside of each other. Reading them recurses.
+pub(super) const MAX_DEPTH: usize = 100;
+
+/// What becomes of a pattern.
+#[derive(Debug)]
+pub(super) struct Translation {
+    /// For all texts, or for those that do not end in `\r\n`.
+    pub(super) pattern: String,
+    /// For texts that end in `\r\n`, when that matters.
+    pub(super) before_crlf: Option<String>,
+    pub(super) groups: Groups,
+}
+
+/// A place in a pattern.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    chars: Vec<char>,
+    /// The next character.
+    pub(super) at: usize,
+}
+
+impl Cursor {
+    pub(super) fn peek(&self) -> Option<char> {
+        self.chars.get(self.at).copied()
+    }
+
+    pub(super) fn peek_second(&self) -> Option<char> {
+        self.chars.get(self.at + 1).copied()
+    }
+
+    pub(super) fn take(&mut self) -> Option<char> {
+        let next = self.peek()?;
+        self.at += 1;
+        Some(next)
+    }
+
+    /// Takes a text if it comes next.
+    pub(super) fn takes(&mut self, text: &str) -> bool {
+        let end = self.at + text.chars().count();
+        let is_next =
+            self.chars.get(self.at..end).is_some_and(|next| next.iter().copied().eq(text.chars()));
+        if is_next {
+            self.at = end;
+        }
+        is_next
+    }
+
+    pub(super) fn error(&self, at: usize, message: &str) -> PatternError {
+        PatternError::Syntax { position: at + 1, message: message.to_owned() }
+    }
+}
+
+/// Stands for the final line terminator in the translation until it is known which texts it is for.
+const TERMINATOR: &str = "\u{0}terminator\u{0}";
+const TERMINATOR_GROUP: &str = "(?:(\u{0}terminator\u{0})?\\z)";
+
+struct Translator {
+    cursor: Cursor,
+    out: String,
+    groups: Groups,
+    /// Groups of the translation so far, the whole match included.
+    group_count: usize,
+    has_terminator: bool,
+}
+
+/// Rewrites a pattern.
+pub(super) fn translate(pattern: &str) -> Result<Translation> {
+    let cursor = Cursor { chars: pattern.chars().collect(), at: 0 };
+    let groups = Groups { of_pattern: vec![0], ..Groups::default() };
+    let mut translator =
+        Translator { cursor, out: String::new(), groups, group_count: 1, has_terminator: false };
+    translator.alternatives(&mut Flags::default(), 0)?;
+    let cursor = &translator.cursor;
+    if cursor.peek().is_some() {
+        return Err(cursor.error(cursor.at, "a ) without its ("));
+    }
+    let Translator { out, groups, has_terminator, .. } = translator;
+    let single = bracketed(line_terminators(Flags::default()), false);
+    let before_crlf = has_terminator.then(|| out.replace(TERMINATOR, r"\r\n"));
+    Ok(Translation { pattern: out.replace(TERMINATOR, &single), before_crlf, groups })
+}
+
+impl Translator {
+    /// Alternatives up to `)` or the end. Flags set inside count from there to the end of the
+    /// group. Answers where a `$` is that may be the last thing they match.
+    fn alternatives(&mut self, flags: &mut Flags, depth: usize) -> Result<Option<usize>> {
+        let mut open = self.sequence(flags, depth)?;
+        while self.cursor.peek() == Some('|') {
+            self.cursor.take();
+            self.out.push('|');
+            open = self.sequence(flags, depth)?.or(open);
+        }
+        Ok(open)
+    }
+
+    /// What stands one behind the other.
+    fn sequence(&mut self, flags: &mut Flags, depth: usize) -> Result<Option<usize>> {
+        let mut open: Option<usize> = None;
+        loop {
+            skip_blanks(&mut self.cursor, *flags);
+            let at = self.cursor.at;
+            let Some(next) = self.cursor.peek().filter(|c| !matches!(c, '|' | ')')) else {
+                return Ok(open);
+            };
+            self.cursor.take();
+            let start = self.out.len();
+            let (groups, terminators) = (self.group_count, self.groups.terminators.len());
+            let ends_text = self.element(next, at, flags, depth)?;
+            if self.out.len() == start && groups == self.group_count {
+                // Flags, or an empty quote.
+                continue;
+            }
+            let only_ends = terminators < self.groups.terminators.len() && ends_text == Some(at);
+            if let Some(dollar) = open.filter(|_| !only_ends) {
+                return Err(self.cursor.error(
+                    dollar,
+                    "'$' (or \\Z) with more of the pattern behind it is not supported; \
+                     use \\z for the very end, or move it to the end",
+                ));
+            }
+            open = ends_text;
+            self.quantifier(*flags)?;
+        }
+    }
+
+    /// One element whose first character was taken. Answers where the `$` is that ends it.
+    fn element(
+        &mut self,
+        first: char,
+        at: usize,
+        flags: &mut Flags,
+        depth: usize,
+    ) -> Result<Option<usize>> {
+        match first {
+            '(' => return self.group(at, flags, depth),
+            '[' => {
+                let class = class(&mut self.cursor, *flags, depth + 1)?;
+                match flags.ignores_case && flags.unicode_case {
+                    true => self.out.push_str(&format!("(?i:{class})")),
+                    false => self.out.push_str(&class),
+                }
+            }
+            '.' if flags.dot_all => self.out.push_str("(?s:.)"),
+            '.' => self.out.push_str(&bracketed(line_terminators(*flags), true)),
+            '^' | '$' if flags.by_line => {
+                let message = format!("'{first}' by line, under (?m), is not supported");
+                return Err(self.cursor.error(at, &message));
+            }
+            '^' => self.out.push_str(r"\A"),
+            '$' => return Ok(Some(self.end_of_text(at, *flags))),
+            '*' | '+' | '?' => {
+                let message = format!("'{first}' with nothing before it to repeat");
+                return Err(self.cursor.error(at, &message));
+            }
+            '{' => return Err(self.cursor.error(at, "'{' with nothing before it; write \\{")),
+            '\\' => return self.escaped(at, *flags),
+            other => self.literal(other, *flags),
+        }
+        Ok(None)
+    }
+
+    /// The end of the text, or before a final line terminator, which a group of its own holds.
+    fn end_of_text(&mut self, at: usize, flags: Flags) -> usize {
+        if flags.unix_lines {
+            self.out.push_str(r"(?:(\n)?\z)");
+        } else {
+            self.out.push_str(TERMINATOR_GROUP);
+            self.has_terminator = true;
+        }
+        self.groups.terminators.push(self.group_count);
+        self.group_count += 1;
+        at
+    }
+
+    fn literal(&mut self, c: char, flags: Flags) {
+        let text = char_text(c);
+        match (flags.ignores_case, flags.unicode_case) {
+            // Java sees the dotless and the dotted one as cases of i too.
+            (true, true) if "iI\u{131}\u{130}".contains(c) => {
+                self.out.push_str("[iI\\x{131}\\x{130}]");
+            }
+            (true, true) => self.out.push_str(&format!("(?i:{text})")),
+            (true, false) if c.is_ascii_alphabetic() => {
+                let (lower, upper) = (c.to_ascii_lowercase(), c.to_ascii_uppercase());
+                self.out.extend(['[', lower, upper, ']']);
+            }
+            _ => self.out.push_str(&text),
+        }
+    }
+
+    fn escaped(&mut self, at: usize, flags: Flags) -> Result<Option<usize>> {
+        match escape(&mut self.cursor, flags)? {
+            Escape::Char(c) => self.literal(c, flags),
+            Escape::Class(inside, negated) => self.out.push_str(&bracketed(&inside, negated)),
+            Escape::Quote => self.quote(flags)?,
+            Escape::Other('A') => self.out.push_str(r"\A"),
+            Escape::Other('z') => self.out.push_str(r"\z"),
+            Escape::Other('Z') => return Ok(Some(self.end_of_text(at, flags))),
+            Escape::Other('R') => {
+                self.out.push_str(r"(?:\r\n|[\n\x0B\x0C\r\x{85}\x{2028}\x{2029}])");
+            }
+            Escape::Other(_) if self.cursor.peek() == Some('{') => {
+                return Err(self.cursor.error(at, "\\b{…} is not supported"));
+            }
+            Escape::Other(bound) if flags.unicode_classes => {
+                self.out.push('\\');
+                self.out.push(bound);
+            }
+            Escape::Other('b') => self.out.push_str(r"(?-u:\b)"),
+            Escape::Other(_) => self.out.push_str(r"(?-u:\B)"),
+        }
+        Ok(None)
+    }
+
+    /// `\Q…\E`. A quantifier behind it belongs to its last character.
+    fn quote(&mut self, flags: Flags) -> Result<()> {
+        while !self.cursor.takes("\\E") {
+            match self.cursor.take() {
+                Some(c) => self.literal(c, flags),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// A group behind its `(`, or flags for the rest of the one around it.
+    fn group(&mut self, at: usize, flags: &mut Flags, depth: usize) -> Result<Option<usize>> {
+        if depth >= MAX_DEPTH {
+            return Err(self.cursor.error(at, "nested too deep"));
+        }
+        let mut inner = *flags;
+        if !self.cursor.takes("?") {
+            self.capture(None);
+        } else if self.cursor.takes("<=") || self.cursor.takes("<!") {
+            return Err(self.cursor.error(at, "look-behind is not supported"));
+        } else if self.cursor.takes("=") || self.cursor.takes("!") {
+            return Err(self.cursor.error(at, "look-ahead is not supported"));
+        } else if self.cursor.takes(">") {
+            return Err(self.cursor.error(at, "atomic groups (?>…) are not supported"));
+        } else if self.cursor.takes("<") {
+            let name = self.group_name(at)?;
+            self.capture(Some(name));
+        } else {
+            self.read_flags(at, &mut inner)?;
+            if self.cursor.take() == Some(')') {
+                *flags = inner;
+                return Ok(None);
+            }
+            self.out.push_str("(?:");
+        }
+        let open = self.alternatives(&mut inner, depth + 1)?;
+        if !self.cursor.takes(")") {
+            return Err(self.cursor.error(at, "a ( without its )"));
+        }
+        self.out.push(')');
+        Ok(open)
+    }
+
+    fn capture(&mut self, name: Option<String>) {
+        if let Some(name) = name {
+            self.groups.names.push((name, self.groups.of_pattern.len()));
+        }
+        self.groups.of_pattern.push(self.group_count);
+        self.group_count += 1;
+        self.out.push('(');
+    }
+
+    fn group_name(&mut self, at: usize) -> Result<String> {
+        let mut name = String::new();
+        loop {
+            match self.cursor.take() {
+                Some('>') if !name.is_empty() => break,
+                Some(c) if c.is_ascii_alphabetic() => name.push(c),
+                Some(c) if c.is_ascii_digit() && !name.is_empty() => name.push(c),
+                _ => {
+                    let message = "a group's name has letters and digits only: (?<name>…)";
+                    return Err(self.cursor.error(at, message));
+                }
+            }
+        }
+        if self.groups.names.iter().any(|(known, _)| *known == name) {
+            return Err(self.cursor.error(at, &format!("there is another group '{name}'")));
+        }
+        Ok(name)
+    }
+
+    /// `idmsuxU-idmsuxU` up to `:` or `)`, which stays.
+    fn read_flags(&mut self, at: usize, flags: &mut Flags) -> Result<()> {
+        let mut on = true;
+        loop {
+            match self.cursor.peek() {
+                Some(':' | ')') => return Ok(()),
+                Some('-') if on => on = false,
+                Some(letter) if flags.set(letter, on).is_some() => {}
+                _ => {
+                    let message = "unknown group (?…: flags are i, d, m, s, u, x and U";
+                    return Err(self.cursor.error(at, message));
+                }
+            }
+            self.cursor.take();
+        }
+    }
+
+    /// A quantifier, if there is one.
+    fn quantifier(&mut self, flags: Flags) -> Result<()> {
+        skip_blanks(&mut self.cursor, flags);
+        let at = self.cursor.at;
+        match self.cursor.peek() {
+            Some(sign @ ('*' | '+' | '?')) => {
+                self.cursor.take();
+                self.out.push(sign);
+            }
+            Some('{') => {
+                self.cursor.take();
+                let counts = self.counts(at)?;
+                self.out.push_str(&counts);
+            }
+            _ => return Ok(()),
+        }
+        if self.cursor.takes("?") {
+            self.out.push('?');
+        } else if self.cursor.peek() == Some('+') {
+            let message = "possessive quantifiers (*+, ++, ?+, {…}+) are not supported";
+            return Err(self.cursor.error(at, message));
+        }
+        if matches!(self.cursor.peek(), Some('*' | '+' | '?' | '{')) {
+            return Err(self.cursor.error(self.cursor.at, "a quantifier behind a quantifier"));
+        }
+        Ok(())
+    }
+
+    fn counts(&mut self, at: usize) -> Result<String> {
+        let mut text = String::from("{");
+        loop {
+            match self.cursor.take() {
+                Some('}') if text.len() > 1 => break,
+                Some(',') if text.len() > 1 && !text.contains(',') => text.push(','),
+                Some(digit) if digit.is_ascii_digit() => text.push(digit),
+                _ => {
+                    let message = "a count is {n}, {n,} or {n,m}; write \\{ for a brace";
+                    return Err(self.cursor.error(at, message));
+                }
+            }
+        }
+        text.push('}');
+        Ok(text)
+    }
+}
