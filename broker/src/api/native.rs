@@ -7,6 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use henge_exec::{MemoryLease, QueryMemory};
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_query::Query;
 use serde_json::{Map, Value};
@@ -19,6 +20,9 @@ const PROFILE: &str = "x-henge-profile";
 const QUERY_ID: &str = "x-druid-query-id";
 const RESPONSE_CONTEXT: &str = "x-druid-response-context";
 
+/// What a parsed query takes, as a multiple of its text.
+const PARSED_FACTOR: usize = 4;
+
 /// Answers a native query.
 pub(super) async fn query(
     State(broker): State<Arc<Broker>>,
@@ -27,8 +31,8 @@ pub(super) async fn query(
     LimitedBody(body): LimitedBody,
 ) -> Response {
     let parsed = parse(&broker, body).await;
-    let query = match parsed {
-        Ok(query) => query,
+    let (query, _held) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return error.into_response(),
     };
     let query_id = query
@@ -45,13 +49,16 @@ pub(super) async fn query(
     }
 }
 
-/// Parses on the pool: an IN list may have a million values.
-async fn parse(broker: &Broker, body: Bytes) -> Result<Query, DruidError> {
+/// Parses on the pool: an IN list may have a million values. What it holds is charged as a query's.
+async fn parse(broker: &Broker, body: Bytes) -> Result<(Query, MemoryLease), DruidError> {
     const INLINE_BYTES: usize = 64 << 10;
+    let pool = Arc::clone(&broker.memory);
+    let mut held = QueryMemory::new(pool, broker.options.memory_budget_bytes).lease();
+    held.set(body.len().saturating_mul(PARSED_FACTOR))?;
     if body.len() <= INLINE_BYTES {
-        return Ok(Query::parse(&body)?);
+        return Ok((Query::parse(&body)?, held));
     }
-    Ok(broker.pool.spawn(0, move || Query::parse(&body)).await??)
+    Ok((broker.pool.spawn(0, move || Query::parse(&body)).await??, held))
 }
 
 fn respond(response: QueryResponse, pretty: bool, wants_profile: bool) -> Response {

@@ -20,7 +20,7 @@ pub use records::{
     Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PendingSegment,
     PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentChange, SegmentChanges,
     SegmentSnapshot, SourceAdvance, StoredDeadLetter, TaskFilter, TaskProgress, TaskRecord,
-    TaskStatus, TaskUpdate,
+    TaskStatus, TaskUpdate, TasksKept,
 };
 pub use sqlite::{SqliteMetadataStore, SqliteOptions};
 pub use store::MetadataStore;

@@ -247,6 +247,8 @@ pub struct TaskUpdate {
 /// Which tasks to list; newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskFilter {
+    /// Only this task.
+    pub id: Option<String>,
     /// Only this state.
     pub status: Option<TaskStatus>,
     /// Only this datasource.
@@ -257,8 +259,17 @@ pub struct TaskFilter {
 
 impl Default for TaskFilter {
     fn default() -> Self {
-        Self { status: None, datasource: None, limit: 1_000 }
+        Self { id: None, status: None, datasource: None, limit: 1_000 }
     }
+}
+
+/// How much of the tasks that ended is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TasksKept {
+    /// Tasks.
+    pub count: u64,
+    /// Bytes of their payloads together.
+    pub payload_bytes: u64,
 }
 
 /// An event that was refused.

@@ -10,7 +10,7 @@ use super::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
     Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
     PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
-    TaskUpdate,
+    TaskUpdate, TasksKept,
 };
 
 /// The truth about what is published. Every change is one transaction, durable when the call
@@ -102,8 +102,11 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// One task.
     async fn get_task(&self, id: &str) -> Result<Option<TaskRecord>>;
 
-    /// Tasks, newest first.
+    /// Tasks, newest first, without their payloads.
     async fn list_tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>>;
+
+    /// Forgets the oldest of the tasks that ended; gives how many. The newest of all is kept.
+    async fn prune_tasks(&self, kept: TasksKept) -> Result<usize>;
 
     /// The ids of the tasks that have not ended, in the order they were accepted.
     async fn unfinished_tasks(&self) -> Result<Vec<String>>;

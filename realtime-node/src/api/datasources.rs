@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::events::datasource;
 use crate::RealtimeNode;
 use crate::push::accept::PUSH_PRIORITY;
+use crate::task::PARSED_FACTOR;
 
 /// Creates a datasource or changes its schema.
 pub(super) async fn put(
@@ -18,6 +19,7 @@ pub(super) async fn put(
     Path(name): Path<String>,
     LimitedBody(body): LimitedBody,
 ) -> Result<Json<Value>, DruidError> {
+    let _parsed = node.shared.requests.charge(body.len().saturating_mul(PARSED_FACTOR))?;
     let (asked, pool) = (name.clone(), &node.shared.ingest_pool);
     let schema = pool.spawn(PUSH_PRIORITY, move || parse(&body, &asked)).await??;
     let version = node.put_datasource(&schema).await?;

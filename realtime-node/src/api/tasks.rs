@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_platform::metadata::{TaskFilter, TaskRecord, TaskStatus};
 use henge_types::format_timestamp;
@@ -45,10 +47,11 @@ pub(super) async fn shutdown_all(
 pub(super) async fn payload(
     State(node): State<Arc<RealtimeNode>>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, DruidError> {
-    let record = node.tasks.get(&id).await?;
-    let payload: Value = serde_json::from_str(&record.payload_json).unwrap_or_default();
-    Ok(Json(json!({ "task": id, "payload": payload })))
+) -> Result<impl IntoResponse, DruidError> {
+    // It was JSON when it was stored, and may have megabytes: it is passed on as it is.
+    let payload = node.tasks.payload(&id).await?;
+    let body = format!("{{\"task\":{},\"payload\":{payload}}}", Value::from(id));
+    Ok(([(CONTENT_TYPE, "application/json")], body))
 }
 
 /// How a task stands.
@@ -127,7 +130,8 @@ pub(super) async fn list(
         }
     };
     let limit = parameters.max.unwrap_or(1_000).min(MAX_LISTED);
-    let mut records = node.tasks.list(&TaskFilter { status, datasource, limit }).await?;
+    let filter = TaskFilter { status, datasource, limit, ..TaskFilter::default() };
+    let mut records = node.tasks.list(&filter).await?;
     match state {
         Some("complete") => records.retain(|record| record.status != TaskStatus::Running),
         Some("running") => records.retain(|record| !node.tasks.is_waiting(&record.id)),

@@ -84,6 +84,7 @@ impl Run {
             status: Some(TaskStatus::Success),
             datasource: Some(self.task.spec.data_schema.data_source.clone()),
             limit: TASKS_COMPARED,
+            ..TaskFilter::default()
         };
         let earlier = self.shared.metadata.list_tasks(&filter).await?;
         for input in &inputs {

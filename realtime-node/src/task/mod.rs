@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 
 pub use content::content_hash;
 pub use file::LocalFile;
+pub(crate) use queue::PARSED_FACTOR;
 pub use queue::TaskQueue;
 pub(crate) use roots::LocalRoots;
 

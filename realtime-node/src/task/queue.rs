@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use henge_platform::metadata::{
-    MetadataError, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate,
+    MetadataError, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
 };
 use henge_query::ingest::IndexTask;
 use henge_types::format_timestamp;
@@ -18,6 +18,11 @@ use super::{ProgressBoard, run};
 use crate::Shared;
 use crate::error::{RealtimeError, Result};
 use crate::push::accept::PUSH_PRIORITY;
+
+/// Tasks that ended and are remembered.
+const KEPT: TasksKept = TasksKept { count: 10_000, payload_bytes: 256 << 20 };
+/// What parsing takes, as a multiple of the text.
+pub(crate) const PARSED_FACTOR: usize = 4;
 
 /// The tasks of a node.
 #[derive(Debug, Clone)]
@@ -145,19 +150,25 @@ impl TaskQueue {
         !self.state.lock().running.contains_key(id)
     }
 
-    /// A task with its live progress.
+    /// A task with its live progress, without its spec.
     ///
     /// # Errors
     /// When there is none, or the metadata store fails.
     pub async fn get(&self, id: &str) -> Result<TaskRecord> {
-        let record = self.shared.metadata.get_task(id).await?;
-        let mut record =
-            record.ok_or_else(|| RealtimeError::NotFound(format!("there is no task '{id}'")))?;
-        self.add_progress(&mut record);
-        Ok(record)
+        let filter = TaskFilter { id: Some(id.to_owned()), ..TaskFilter::default() };
+        self.list(&filter).await?.pop().ok_or_else(|| not_found(id))
     }
 
-    /// Tasks, newest first, with live progress.
+    /// The spec of a task, as it was sent.
+    ///
+    /// # Errors
+    /// When there is none, or the metadata store fails.
+    pub async fn payload(&self, id: &str) -> Result<String> {
+        let record = self.shared.metadata.get_task(id).await?;
+        record.map(|record| record.payload_json).ok_or_else(|| not_found(id))
+    }
+
+    /// Tasks, newest first, with live progress, without their specs.
     ///
     /// # Errors
     /// When the metadata store fails.
@@ -169,6 +180,7 @@ impl TaskQueue {
 
     /// A spec may have megabytes, most of them inline data: it is parsed on a CPU thread.
     async fn parse(&self, json: Bytes) -> Result<(IndexTask, String)> {
+        let _parsed = self.shared.requests.charge(json.len().saturating_mul(PARSED_FACTOR))?;
         let work = move || {
             let task = IndexTask::parse(&json)?;
             Ok::<_, RealtimeError>((task, String::from_utf8_lossy(&json).into_owned()))
@@ -246,5 +258,12 @@ impl TaskQueue {
             tracing::error!(task = %record.id, %error, "failed to record the end of a task");
         }
         self.progress.lock().remove(&record.id);
+        if let Err(error) = self.shared.metadata.prune_tasks(KEPT).await {
+            tracing::warn!(%error, "failed to forget old tasks, will try again");
+        }
     }
+}
+
+fn not_found(id: &str) -> RealtimeError {
+    RealtimeError::NotFound(format!("there is no task '{id}'"))
 }

@@ -82,6 +82,38 @@ async fn tasks_are_listed_newest_first() {
         assert_eq!(ids(running).await, ["c", "a"]);
         let of_x = TaskFilter { datasource: Some("x".into()), limit: 1, ..TaskFilter::default() };
         assert_eq!(ids(of_x).await, ["b"]);
+        let one = TaskFilter { id: Some("c".into()), ..TaskFilter::default() };
+        let listed = store.list_tasks(&one).await.unwrap();
+        assert_eq!((listed.len(), listed[0].payload_json.as_str()), (1, ""));
+    }
+}
+
+#[tokio::test]
+async fn i_16_old_tasks_are_forgotten_by_number_and_by_size_and_never_while_they_run() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        for (number, status) in (0..).zip(["S", "R", "S", "F", "S", "S"]) {
+            let status = match status {
+                "S" => TaskStatus::Success,
+                "F" => TaskStatus::Failed,
+                _ => TaskStatus::Running,
+            };
+            let payload_json = "x".repeat(100);
+            let record = task(&format!("t{number}"), number, status);
+            store.put_task(&TaskRecord { payload_json, ..record }).await.unwrap();
+        }
+        let ids = || async {
+            let tasks = store.list_tasks(&TaskFilter::default()).await.unwrap();
+            tasks.into_iter().map(|task| task.id).collect::<Vec<_>>().join(" ")
+        };
+        let kept = |count, payload_bytes| TasksKept { count, payload_bytes };
+        assert_eq!(store.prune_tasks(kept(10, 500)).await.unwrap(), 0);
+        assert_eq!(store.prune_tasks(kept(10, 400)).await.unwrap(), 1);
+        assert_eq!(ids().await, "t5 t4 t3 t2 t1");
+        assert_eq!(store.prune_tasks(kept(2, 400)).await.unwrap(), 2);
+        assert_eq!(ids().await, "t5 t4 t1");
+        assert_eq!(store.prune_tasks(kept(0, 0)).await.unwrap(), 1);
+        assert_eq!(ids().await, "t5 t1");
     }
 }
 

@@ -12,7 +12,7 @@ use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
     Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
     PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
-    TaskUpdate,
+    TaskUpdate, TasksKept,
 };
 use crate::metadata::store::MetadataStore;
 use crate::runtime::crash_point;
@@ -191,6 +191,10 @@ impl MetadataStore for ManifestedStore {
 
     async fn list_tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
         self.inner.list_tasks(filter).await
+    }
+
+    async fn prune_tasks(&self, kept: TasksKept) -> Result<usize> {
+        self.inner.prune_tasks(kept).await
     }
 
     async fn unfinished_tasks(&self) -> Result<Vec<String>> {

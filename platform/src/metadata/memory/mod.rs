@@ -15,7 +15,7 @@ use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
     Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
     PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
-    TaskUpdate,
+    TaskUpdate, TasksKept,
 };
 use super::rules::invalid;
 use super::store::MetadataStore;
@@ -199,11 +199,35 @@ impl MetadataStore for MemoryMetadataStore {
         let matches = |task: &&TaskRecord| {
             filter.status.is_none_or(|status| task.status == status)
                 && filter.datasource.as_ref().is_none_or(|name| task.datasource == *name)
+                && filter.id.as_ref().is_none_or(|id| task.id == *id)
         };
         let mut tasks: Vec<_> = state.tasks.values().filter(matches).cloned().collect();
         tasks.sort_by(|a, b| b.created_ms.cmp(&a.created_ms).then_with(|| a.id.cmp(&b.id)));
         tasks.truncate(filter.limit);
+        tasks.iter_mut().for_each(|task| task.payload_json.clear());
         Ok(tasks)
+    }
+
+    async fn prune_tasks(&self, kept: TasksKept) -> Result<usize> {
+        let mut state = self.state.lock();
+        let mut ended: Vec<_> =
+            state.tasks.values().filter(|task| task.status != super::TaskStatus::Running).collect();
+        ended.sort_by(|a, b| b.created_ms.cmp(&a.created_ms).then_with(|| a.id.cmp(&b.id)));
+        let (mut place, mut bytes) = (0, 0);
+        let pruned: Vec<String> = ended
+            .into_iter()
+            .filter(|task| {
+                place += 1;
+                bytes += task.payload_json.chars().count() as u64;
+                place > 1 && (place > kept.count || bytes > kept.payload_bytes)
+            })
+            .map(|task| task.id.clone())
+            .collect();
+        for id in &pruned {
+            state.tasks.remove(id);
+        }
+        state.task_order.retain(|id| !pruned.contains(id));
+        Ok(pruned.len())
     }
 
     async fn unfinished_tasks(&self) -> Result<Vec<String>> {

@@ -7,6 +7,7 @@ mod journal;
 mod manifests;
 mod open;
 mod segments;
+mod tasks;
 
 use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
@@ -22,7 +23,7 @@ use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
     Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
     PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
-    TaskUpdate,
+    TaskUpdate, TasksKept,
 };
 use super::rules::{check_request, invalid};
 use super::store::MetadataStore;
@@ -311,17 +312,11 @@ impl MetadataStore for SqliteMetadataStore {
     }
 
     async fn list_tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
-        let rows = sqlx::query(
-            "SELECT * FROM tasks WHERE (?1 IS NULL OR status = ?1) \
-             AND (?2 IS NULL OR datasource = ?2) ORDER BY created_ms DESC, id LIMIT ?3",
-        )
-        .bind(filter.status.map(super::TaskStatus::as_str))
-        .bind(filter.datasource.as_deref())
-        .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.pools.readers)
-        .await
-        .map_err(store_error)?;
-        rows.iter().map(convert::task).collect()
+        tasks::list(&self.pools, filter).await
+    }
+
+    async fn prune_tasks(&self, kept: TasksKept) -> Result<usize> {
+        tasks::prune(&self.pools, kept).await
     }
 
     async fn unfinished_tasks(&self) -> Result<Vec<String>> {
