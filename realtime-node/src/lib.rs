@@ -8,6 +8,7 @@ pub mod api;
 mod commit;
 pub mod error;
 pub mod handoff;
+mod odd_times;
 pub mod options;
 pub(crate) mod placing;
 pub(crate) mod publication;

@@ -150,6 +150,11 @@ fn pushed_rows_without_metrics_are_kept_as_they_are() {
     assert_eq!(server.count("clicks"), 3);
     let (_, answer) = server.call("GET", "/v1/datasources/clicks", &[], b"");
     assert_eq!(answer["schema"]["granularitySpec"]["rollup"], false);
+    let (_, usual) = server.push("clicks", b"{\"t\":1767225600}\n\n{\"t\":\"x\"}\n{\"t\":true}");
+    assert_eq!((&usual["errors"][0]["line"], &usual["errors"][1]["line"]), (&json!(3), &json!(4)));
+    assert!(usual.get("warnings").is_none(), "{usual}");
+    let (_, odd) = server.push("clicks", b"{\"t\":5}");
+    assert!(odd["warnings"][0].to_string().contains("1970-01-01T00:00:00.005Z"), "{odd}");
     let typo = json!({ "timestampSpec": { "colunm": "t" } }).to_string();
     let (status, answer) = server.call("PUT", "/v1/datasources/typo", &[], typo.as_bytes());
     assert_eq!(status, 400);

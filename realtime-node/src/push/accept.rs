@@ -7,11 +7,14 @@ use henge_platform::wal::WalEntry;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::error::{RealtimeError, Result};
+use crate::odd_times::odd_times;
 use crate::push::intake::Intake;
 use crate::push::keys::{KeyState, first_answer};
 use crate::push::row_buffer::{RowBuffer, RowLimits};
 use crate::push::writer::{Batch, Command, LiveRequest};
-use crate::push::{ERRORS_IN_REPLY, PushDatasource, PushReply, dead_letter};
+use crate::push::{
+    ERRORS_IN_REPLY, EventError, PushDatasource, PushReply, dead_letter, number_lines,
+};
 
 /// Pushes come first among the work of ingestion: their clients wait.
 pub(crate) const PUSH_PRIORITY: i32 = 0;
@@ -188,15 +191,18 @@ pub(crate) fn parse_body(
     }
     let counts = outcome?;
     intake.keep_lessons();
-    let errors = buffer.refusals.first(ERRORS_IN_REPLY);
+    let mut errors: Vec<EventError> = buffer.refusals.first(ERRORS_IN_REPLY).collect();
+    number_lines(&mut errors, body);
+    let odd_times = buffer.times_ms().and_then(|(first, last)| odd_times(first, last));
     let reply = PushReply {
         received: counts.received,
         accepted: counts.accepted,
         rejected: counts.rejected,
         filtered: counts.filtered,
         duplicate: false,
-        errors: errors.collect(),
+        errors,
         changed,
+        warnings: odd_times.into_iter().collect(),
     };
     Ok(Parsed { buffer, reply })
 }

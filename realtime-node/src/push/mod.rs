@@ -54,6 +54,9 @@ pub struct PushReply {
     /// Columns whose values are stored otherwise than they were sent.
     #[serde(default, skip_serializing_if = "ChangeReport::is_empty")]
     pub changed: ChangeReport,
+    /// What is probably wrong with events that were stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A refused event.
@@ -64,8 +67,28 @@ pub struct EventError {
     pub position: u64,
     /// Byte offset of the event in the request.
     pub offset_bytes: u64,
+    /// The line of the request in which the event begins, counted from 1; 0 where it is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub line: u64,
     /// What is wrong and how to mend it.
     pub reason: String,
+}
+
+fn is_zero(line: &u64) -> bool {
+    *line == 0
+}
+
+/// Finds the lines of refused events, which are in the order of the body.
+pub(crate) fn number_lines(errors: &mut [EventError], body: &[u8]) {
+    let (mut at, mut line) = (0, 1);
+    for error in errors {
+        let start = usize::try_from(error.offset_bytes).unwrap_or(usize::MAX).min(body.len());
+        if start >= at {
+            line += body[at..start].iter().filter(|byte| **byte == b'\n').count() as u64;
+            at = start;
+            error.line = line;
+        }
+    }
 }
 
 /// Events since the start of the process: `received = accepted + rejected + filtered`.

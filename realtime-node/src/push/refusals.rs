@@ -31,6 +31,7 @@ impl From<&RejectedEvent> for EventError {
         Self {
             position: rejection.position,
             offset_bytes: rejection.offset_bytes,
+            line: 0,
             reason: rejection.reason.clone(),
         }
     }

@@ -130,6 +130,13 @@ impl RowBuffer {
         ))))
     }
 
+    /// The earliest and the latest timestamp in milliseconds; `None` without rows.
+    #[must_use]
+    pub fn times_ms(&self) -> Option<(i64, i64)> {
+        let times = || self.rows.iter().map(|row| row.timestamp_ms);
+        times().min().zip(times().max())
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn row_count(&self) -> usize {

@@ -9,12 +9,10 @@ use henge_platform::metadata::{
 };
 use henge_types::{ChangeReport, SegmentId, format_timestamp};
 
+use crate::odd_times::odd_times;
+
 /// Entries of one list; what would be more is counted under the last one.
 const MAX_ENTRIES: usize = 200;
-/// Times of loads are mostly between these: 1975 and 2100. What lies outside was mostly read in the
-/// wrong unit.
-const USUAL_TIMES_MS: std::ops::Range<i64> = 157_766_400_000..4_102_444_800_000;
-
 /// A report that grows piece by piece.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -137,15 +135,7 @@ pub(super) fn line_breaks(bytes: &[u8]) -> u64 {
 pub(super) fn time_warning(segments: &[PublishedSegment]) -> Option<String> {
     let first = segments.iter().map(|segment| segment.min_time_ms).min()?;
     let last = segments.iter().map(|segment| segment.max_time_ms).max()?;
-    if USUAL_TIMES_MS.contains(&first) && USUAL_TIMES_MS.contains(&last) {
-        return None;
-    }
-    Some(format!(
-        "times go from {} to {}: if these are not meant, the unit or the format of the timestamps is \
-         another one; say it in timestampSpec.format (posix, millis, micro, nano, a pattern)",
-        format_timestamp(first),
-        format_timestamp(last)
-    ))
+    odd_times(first, last)
 }
 
 /// What a publication took out of use; `used` are the segments before it.

@@ -16,25 +16,29 @@ pub(super) enum HeaderChoice {
 /// Longest name of a column that a header is believed to hold, in bytes.
 const LONGEST_NAME: usize = 100;
 
-/// True when the first line names columns: all of its values are different texts, and a column of
-/// numbers or times follows, or, where all is text, none of its values comes again in its column.
+/// True when the first line names columns: its values are texts, and a column of numbers or times
+/// follows (then names may be missing or come twice, as in many tables), or, where all is text, they
+/// are different texts and none comes again in its column.
 pub(super) fn is_header(first: &[Option<String>], later: &[Vec<Option<String>>]) -> bool {
-    let names: Vec<&str> = first.iter().flatten().map(|name| name.trim()).collect();
-    let mut distinct = names.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let like_names = names
-        .iter()
-        .all(|name| !name.is_empty() && name.len() <= LONGEST_NAME && Kind::of(name) == Kind::Text);
-    if names.len() < first.len() || distinct.len() < names.len() || !like_names {
+    let name = |value: &Option<String>| value.as_deref().map_or("", str::trim).to_owned();
+    let names: Vec<String> = first.iter().map(name).collect();
+    let is_name = |name: &String| name.len() <= LONGEST_NAME && Kind::of(name) == Kind::Text;
+    if !names.iter().all(is_name) || names.iter().all(String::is_empty) {
         return false;
     }
     let column = |at: usize| later.iter().filter_map(move |row| row.get(at)?.as_deref());
-    let differs = (0..first.len()).any(|at| {
+    let differs = |at: usize| {
         let mut kinds = column(at).map(Kind::of).peekable();
         kinds.peek().is_some() && kinds.all(|kind| kind != Kind::Text)
-    });
-    differs || names.iter().enumerate().all(|(at, name)| column(at).all(|value| value != *name))
+    };
+    if names.iter().enumerate().any(|(at, name)| !name.is_empty() && differs(at)) {
+        return true;
+    }
+    let mut distinct = names.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let comes_again = |(at, name): (usize, &String)| column(at).any(|value| value == name);
+    distinct.len() == names.len() && !names.iter().enumerate().any(comes_again)
 }
 
 #[cfg(test)]
@@ -59,8 +63,10 @@ mod tests {
         assert!(!looks("2026-01-01,/home,5", &["2026-01-02,/,7"]));
         assert!(!looks("1767225600,x", &["1767225601,y"]));
         assert!(!looks("x,y", &["x,z", "w,y"]));
-        assert!(!looks("a,a", &["1,2"]));
-        assert!(!looks("a,", &["1,2"]));
+        assert!(looks(",time,n", &["0,2026-01-01,x", "1,2026-01-02,y"]));
+        assert!(looks("a,a", &["1,2"]));
+        assert!(!looks("a,a", &["x,y"]));
+        assert!(!looks(",", &["1,2"]));
         assert!(!looks("2026-01-01,x", &[]));
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn print(
     }
     let refused: u64 = report.refusals.iter().map(|entry| entry.count).sum();
     if refused > 0 {
-        say(format!("REFUSED: {}, which are not stored:", counted(refused, "event")))?;
+        say(format!("REFUSED and not stored: {}", counted(refused, "event")))?;
         for entry in report.refusals.iter().take(ENTRIES_SHOWN) {
             let column = match entry.column.as_str() {
                 "" => entry.kind.replace('_', " "),
@@ -43,7 +43,7 @@ pub(super) fn print(
         say(format!("  All of them: curl '{base_url}{letters}'"))?;
     }
     if !report.changes.is_empty() {
-        say("CHANGED: values that are not stored as they came:")?;
+        say("CHANGED: values that are not stored as they came")?;
         for entry in report.changes.iter().take(ENTRIES_SHOWN) {
             let nulled = match entry.nulled {
                 0 => String::new(),
