@@ -64,7 +64,9 @@ impl Placing<'_> {
                     return files.copy_as(&segment, target);
                 }
                 let views = [Arc::clone(&segment.view) as Arc<dyn SegmentView>];
-                files.write_within(&views, Some(slice), target)
+                // What lies there may have changed since the last slice: rows before are placed.
+                let rest = Interval { start_ms, ..slice };
+                files.write_within(&views, Some(rest), target)
             };
             pieces.push(Arc::new(pool.spawn(self.priority, write).await??));
             next = end;

@@ -142,6 +142,8 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         indexes: options.accounts.indexes.clone(),
     };
     tokio::spawn(async move { coordinator.run_woken_by(&published).await });
+    // Takes away unfinished files, so before ingestion writes some in the same folder.
+    let spill = LocalSpillStorage::open(&folder.spill()).context("open the spill folder")?;
     let realtime = match RealtimeNode::start(options.realtime.clone(), dependencies).await {
         Err(error) if error.class() == ErrorClass::Corrupt => {
             refuse_damaged_logs(folder, &*metadata).await?;
@@ -150,7 +152,6 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         started => started.context("start ingestion")?,
     };
     show_log_damage(&metrics, &realtime);
-    let spill = LocalSpillStorage::open(&folder.spill()).context("open the spill folder")?;
     let broker = Arc::new(Broker::new(
         options.broker.clone(),
         discovery,

@@ -1,6 +1,7 @@
 //! End to end: a real server over HTTP, as a user meets it.
 
 mod caches;
+mod chunk_sizes;
 mod damage;
 mod discovery;
 mod door;

@@ -2,12 +2,16 @@
 #![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use henge_platform::config::ServerConfig;
 use henge_server::Running;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+/// How long blocking work of a stopped server is waited for.
+const END: Duration = Duration::from_secs(30);
 
 /// A server and its data directory. Restarting keeps the data.
 #[derive(Debug)]
@@ -40,11 +44,7 @@ impl TestServer {
     /// Starts on a data folder that is there.
     #[must_use]
     pub fn start_on(config: ServerConfig, data_dir: TempDir) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("start a runtime");
+        let runtime = runtime();
         let running = runtime.block_on(henge_server::start(&config)).expect("start the server");
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         Self { runtime, running: Some(running), config, agent, _data_dir: data_dir }
@@ -58,7 +58,10 @@ impl TestServer {
     /// Stops, lets `change` do what it wants to the data directory, and starts again.
     pub fn restart_after(&mut self, change: impl FnOnce(&Path)) {
         if let Some(running) = self.running.take() {
-            drop(self.runtime.block_on(running.stop()));
+            let lock = self.runtime.block_on(running.stop());
+            // What goes on in the background ends here, as with a process.
+            std::mem::replace(&mut self.runtime, runtime()).shutdown_timeout(END);
+            drop(lock);
         }
         change(&self.config.data_dir);
         let started = self.runtime.block_on(henge_server::start(&self.config));
@@ -169,6 +172,14 @@ impl TestServer {
         let answer = self.post("/druid/v2", &count_query(datasource));
         answer[0]["result"]["rows"].as_u64().unwrap_or(0)
     }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("start a runtime")
 }
 
 /// Counts the rows of a datasource.

@@ -3,6 +3,7 @@
 mod chunks;
 mod content;
 mod file;
+mod gaps;
 mod input;
 mod learn;
 mod letters;

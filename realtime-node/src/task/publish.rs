@@ -34,7 +34,7 @@ impl Run {
     /// Publishes the chunks.
     pub(super) async fn finish(
         &mut self,
-        chunks: Vec<ReadyChunk>,
+        mut chunks: Vec<ReadyChunk>,
         files: &PartFiles,
     ) -> Result<()> {
         // The task's own folder goes with the task.
@@ -45,6 +45,9 @@ impl Run {
         };
         if matches!(&mode, Mode::Replace(scope) if scope.intervals.is_empty()) {
             return Ok(());
+        }
+        if let (Mode::Replace(scope), true) = (&mode, self.task.spec.io_config.drop_existing) {
+            chunks.extend(self.empty_chunks(scope, &chunks).await?);
         }
         self.progress.segments = 0;
         let used = match &mode {

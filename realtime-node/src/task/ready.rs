@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use henge_index::{IndexLimits, IndexSchema, WriteIndex};
 use henge_platform::metadata::PendingSegment;
 use henge_segment::SegmentView;
 use henge_types::Interval;
@@ -20,6 +21,8 @@ pub(super) struct ReadyChunk {
 pub(super) enum ReadyRows {
     /// In an index and its parts.
     Indexed(Box<Sink>),
+    /// None, in these columns.
+    Empty(Arc<IndexSchema>),
     /// Written, all but the identity.
     Written(WrittenSegment),
     /// The rows of an interval of several files.
@@ -41,6 +44,11 @@ impl ReadyRows {
                 let written = files.write_segment(&sink.views(), target)?;
                 sink.remove_files();
                 Ok(written)
+            }
+            Self::Empty(columns) => {
+                let (id, limits) = (target.id.clone(), IndexLimits { max_rows: 1, max_bytes: 1 });
+                let snapshot = WriteIndex::new(columns, limits)?.snapshot(id);
+                files.write_segment(&[snapshot], target)
             }
             Self::Written(segment) => {
                 let copy = files.copy_as(&segment, target)?;
