@@ -3,10 +3,11 @@
 //!
 //! A pattern is translated: without flags `\w`, `\d`, `\s`, `\b` and `(?i)` are ASCII, `.` stops at
 //! every line terminator, `$` and `\Z` also match before a final one. What the engine cannot do
-//! (look-around, back-references, possessive quantifiers, atomic groups, `\G`, `^` and `$` by line, a
-//! `$` with more behind it) is refused by name and position instead of meaning something else.
+//! (look-around, back-references, possessive quantifiers, atomic groups, `\G`, a `$` with more behind
+//! it, a `^` by line with more before it or nothing behind it) is refused by name and position instead of meaning something else.
 //!
-//! Differences that stay: text is matched by Unicode scalar values, so patterns cannot name half a
+//! Differences that stay: after U+0085, U+2028 or U+2029 a `^` by line is found once for each match
+//! that does not take the terminator itself; text is matched by Unicode scalar values, so patterns cannot name half a
 //! surrogate pair, and `\b` is ASCII as it is since Java 19.
 
 mod class;
@@ -57,8 +58,10 @@ pub struct JavaRegex {
 struct Groups {
     /// The translation's group of each of the pattern's, from 0, the whole match.
     of_pattern: Vec<usize>,
-    /// The translation's groups that hold a line terminator which is not part of the match.
+    /// The translation's groups that hold a line terminator behind the match.
     terminators: Vec<usize>,
+    /// The translation's groups that hold a line terminator before the match.
+    starts: Vec<usize>,
     /// Named groups of the pattern.
     names: Vec<(String, usize)>,
 }
@@ -182,13 +185,11 @@ impl<'t> Match<'_, 't> {
 
     fn group_span(&self, number: usize) -> Option<(usize, usize)> {
         let found = self.captures.get(*self.groups.of_pattern.get(number)?)?;
-        let terminator = self
-            .groups
-            .terminators
-            .iter()
-            .find_map(|group| self.captures.get(*group))
-            .map_or(found.end(), |terminator| terminator.start());
-        Some((found.start().min(terminator), found.end().min(terminator)))
+        let held = |groups: &[usize]| groups.iter().find_map(|group| self.captures.get(*group));
+        let low = held(&self.groups.starts).map_or(0, |terminator| terminator.end());
+        let high = held(&self.groups.terminators).map_or(usize::MAX, |found| found.start());
+        let (start, end) = (found.start().max(low).min(high), found.end().max(low).min(high));
+        Some((start, end))
     }
 }
 

@@ -148,6 +148,34 @@ fn the_end_is_also_before_a_final_line_terminator() {
 }
 
 #[test]
+fn lines_end_at_every_terminator_under_m() {
+    for terminator in ["\n", "\r", "\r\n", "\u{85}", "\u{2028}", "\u{2029}"] {
+        let text = format!("a1{terminator}b2{terminator}");
+        for (pattern, expected) in [
+            ("(?m)^b", true),
+            ("(?m)a1$", true),
+            ("(?m)^b2$", true),
+            ("(?m)^1", false),
+            ("(?m)a$", false),
+            ("(?m)(^|x)b", true),
+            ("(?m)^(?:b|x)2", true),
+            ("(?m)^2|^b", true),
+            ("^b", false),
+        ] {
+            assert_eq!(compile(pattern).is_match(&text), expected, "{pattern} in {text:?}");
+        }
+        assert_eq!(first("(?m)^b.$", &text), Some("b2"));
+        let regex = compile("(?m)^(.)(.)$");
+        let pairs: Vec<_> = regex.matches(&text).map(|found| found.group(2, &text)).collect();
+        assert_eq!(pairs, [Some("1"), Some("2")], "{text:?}");
+    }
+    assert!(!compile("(?m)a$").is_match("a\u{b}"));
+    assert!(!compile("(?md)^b").is_match("a\rb"));
+    assert!(compile("(?md)^b").is_match("a\nb"));
+    assert!(!compile(r"(?m)a\r$").is_match("a\r\n"));
+}
+
+#[test]
 fn classes_unite_intersect_and_negate() {
     finds(&[
         ("^[a-c[x-z]]+$", "abxz", true),
@@ -240,8 +268,11 @@ fn h_81_what_cannot_be_had_is_refused_by_name_and_place() {
         (r"\X", 2, "grapheme"),
         (r"\N{DIGIT ONE}", 2, "by name"),
         (r"a\b{g}", 2, "\\b{"),
-        ("(?m)^a", 5, "'^' by line"),
-        ("(?m)a$", 6, "'$' by line"),
+        ("(?m)^", 5, "behind it"),
+        ("(?m)^$", 5, "behind it"),
+        ("(?m)a|^ *", 7, "behind it"),
+        ("(?m)a^b", 6, "before it"),
+        ("(?m)a$\n", 6, "behind it"),
         ("a$b", 2, "behind it"),
         ("(?:a$|b)c", 5, "behind it"),
         (r"a\Zb", 2, "behind it"),

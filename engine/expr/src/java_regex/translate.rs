@@ -63,6 +63,36 @@ impl Cursor {
 const TERMINATOR: &str = "\u{0}terminator\u{0}";
 const TERMINATOR_GROUP: &str = "(?:(\u{0}terminator\u{0})?\\z)";
 
+/// Line terminators that the engine does not know: what it calls a line ends in `\n` and `\r`.
+const RARE_TERMINATORS: &str = r"[\x{85}\x{2028}\x{2029}]";
+
+/// What a part of a pattern asks of what stands beside it.
+#[derive(Debug, Default, Clone, Copy)]
+struct Edge {
+    /// Where a `$` is that may be the last thing it matches.
+    dollar: Option<usize>,
+    /// Where a `^` by line is behind which it may match nothing.
+    caret: Option<usize>,
+    /// It may match no character.
+    may_be_empty: bool,
+    /// It never matches a character.
+    is_anchor: bool,
+}
+
+impl Edge {
+    const ANCHOR: Self = Self { dollar: None, caret: None, may_be_empty: true, is_anchor: true };
+
+    /// The edge of either.
+    fn or(self, other: Self) -> Self {
+        Self {
+            dollar: self.dollar.or(other.dollar),
+            caret: self.caret.or(other.caret),
+            may_be_empty: self.may_be_empty || other.may_be_empty,
+            is_anchor: self.is_anchor && other.is_anchor,
+        }
+    }
+}
+
 struct Translator {
     cursor: Cursor,
     out: String,
@@ -78,10 +108,14 @@ pub(super) fn translate(pattern: &str) -> Result<Translation> {
     let groups = Groups { of_pattern: vec![0], ..Groups::default() };
     let mut translator =
         Translator { cursor, out: String::new(), groups, group_count: 1, has_terminator: false };
-    translator.alternatives(&mut Flags::default(), 0)?;
+    let edge = translator.alternatives(&mut Flags::default(), 0, false)?;
     let cursor = &translator.cursor;
     if cursor.peek().is_some() {
         return Err(cursor.error(cursor.at, "a ) without its ("));
+    }
+    if let Some(caret) = edge.caret {
+        let message = "'^' by line, under (?m), needs something behind it that matches a character";
+        return Err(cursor.error(caret, message));
     }
     let Translator { out, groups, has_terminator, .. } = translator;
     let single = bracketed(line_terminators(Flags::default()), false);
@@ -90,58 +124,60 @@ pub(super) fn translate(pattern: &str) -> Result<Translation> {
 }
 
 impl Translator {
-    /// Alternatives up to `)` or the end. Flags set inside count from there to the end of the
-    /// group. Answers where a `$` is that may be the last thing they match.
-    fn alternatives(&mut self, flags: &mut Flags, depth: usize) -> Result<Option<usize>> {
-        let mut open = self.sequence(flags, depth)?;
+    /// Alternatives up to `)` or the end. Flags set inside count from there to the end of the group.
+    /// `preceded` says that something may have been matched before.
+    fn alternatives(&mut self, flags: &mut Flags, depth: usize, preceded: bool) -> Result<Edge> {
+        let mut edge = self.sequence(flags, depth, preceded)?;
         while self.cursor.peek() == Some('|') {
             self.cursor.take();
             self.out.push('|');
-            open = self.sequence(flags, depth)?.or(open);
+            edge = edge.or(self.sequence(flags, depth, preceded)?);
         }
-        Ok(open)
+        Ok(edge)
     }
 
     /// What stands one behind the other.
-    fn sequence(&mut self, flags: &mut Flags, depth: usize) -> Result<Option<usize>> {
-        let mut open: Option<usize> = None;
+    fn sequence(&mut self, flags: &mut Flags, depth: usize, mut preceded: bool) -> Result<Edge> {
+        let mut edge = Edge { may_be_empty: true, ..Edge::default() };
         loop {
             skip_blanks(&mut self.cursor, *flags);
             let at = self.cursor.at;
             let Some(next) = self.cursor.peek().filter(|c| !matches!(c, '|' | ')')) else {
-                return Ok(open);
+                return Ok(edge);
             };
             self.cursor.take();
             let start = self.out.len();
-            let (groups, terminators) = (self.group_count, self.groups.terminators.len());
-            let ends_text = self.element(next, at, flags, depth)?;
-            if self.out.len() == start && groups == self.group_count {
+            let mut element = self.element(next, at, flags, depth, preceded)?;
+            if self.out.len() == start {
                 // Flags, or an empty quote.
                 continue;
             }
-            let only_ends = terminators < self.groups.terminators.len() && ends_text == Some(at);
-            if let Some(dollar) = open.filter(|_| !only_ends) {
+            if let Some(dollar) = edge.dollar.filter(|_| element.dollar != Some(at)) {
                 return Err(self.cursor.error(
                     dollar,
                     "'$' (or \\Z) with more of the pattern behind it is not supported; \
                      use \\z for the very end, or move it to the end",
                 ));
             }
-            open = ends_text;
-            self.quantifier(*flags)?;
+            element.may_be_empty |= self.quantifier(*flags)?;
+            preceded |= !element.is_anchor;
+            edge.dollar = element.dollar;
+            edge.caret = element.caret.or(edge.caret.filter(|_| element.may_be_empty));
+            edge.may_be_empty &= element.may_be_empty;
         }
     }
 
-    /// One element whose first character was taken. Answers where the `$` is that ends it.
+    /// One element whose first character was taken.
     fn element(
         &mut self,
         first: char,
         at: usize,
         flags: &mut Flags,
         depth: usize,
-    ) -> Result<Option<usize>> {
+        preceded: bool,
+    ) -> Result<Edge> {
         match first {
-            '(' => return self.group(at, flags, depth),
+            '(' => return self.group(at, flags, depth, preceded),
             '[' => {
                 let class = class(&mut self.cursor, *flags, depth + 1)?;
                 match flags.ignores_case && flags.unicode_case {
@@ -151,12 +187,12 @@ impl Translator {
             }
             '.' if flags.dot_all => self.out.push_str("(?s:.)"),
             '.' => self.out.push_str(&bracketed(line_terminators(*flags), true)),
-            '^' | '$' if flags.by_line => {
-                let message = format!("'{first}' by line, under (?m), is not supported");
-                return Err(self.cursor.error(at, &message));
+            '^' if flags.by_line => return self.start_of_line(at, *flags, preceded),
+            '^' => {
+                self.out.push_str(r"\A");
+                return Ok(Edge::ANCHOR);
             }
-            '^' => self.out.push_str(r"\A"),
-            '$' => return Ok(Some(self.end_of_text(at, *flags))),
+            '$' => return Ok(self.end_of_text(at, *flags, flags.by_line)),
             '*' | '+' | '?' => {
                 let message = format!("'{first}' with nothing before it to repeat");
                 return Err(self.cursor.error(at, &message));
@@ -165,20 +201,44 @@ impl Translator {
             '\\' => return self.escaped(at, *flags),
             other => self.literal(other, *flags),
         }
-        Ok(None)
+        Ok(Edge::default())
     }
 
-    /// The end of the text, or before a final line terminator, which a group of its own holds.
-    fn end_of_text(&mut self, at: usize, flags: Flags) -> usize {
-        if flags.unix_lines {
-            self.out.push_str(r"(?:(\n)?\z)");
-        } else {
-            self.out.push_str(TERMINATOR_GROUP);
-            self.has_terminator = true;
+    /// The end of the text, or before a final (by line: any) line terminator. Where the engine does
+    /// not know that terminator, a group of its own holds it.
+    fn end_of_text(&mut self, at: usize, flags: Flags, by_line: bool) -> Edge {
+        match (by_line, flags.unix_lines) {
+            (true, true) => {
+                self.out.push_str("(?m:$)");
+                return Edge::ANCHOR;
+            }
+            (true, false) => self.out.push_str(&format!("(?:(?Rm:$)|({RARE_TERMINATORS}))")),
+            (false, true) => self.out.push_str(r"(?:(\n)?\z)"),
+            (false, false) => {
+                self.out.push_str(TERMINATOR_GROUP);
+                self.has_terminator = true;
+            }
         }
         self.groups.terminators.push(self.group_count);
         self.group_count += 1;
-        at
+        Edge { dollar: Some(at), ..Edge::ANCHOR }
+    }
+
+    /// The beginning of the text or behind any line terminator. Java has no line where the text
+    /// ends, so something must follow.
+    fn start_of_line(&mut self, at: usize, flags: Flags, preceded: bool) -> Result<Edge> {
+        if flags.unix_lines {
+            self.out.push_str("(?m:^)");
+        } else if preceded {
+            let message = "'^' by line, under (?m), with more of the pattern before it is not \
+                           supported; match \\R instead";
+            return Err(self.cursor.error(at, message));
+        } else {
+            self.out.push_str(&format!("(?:(?Rm:^)|({RARE_TERMINATORS}))"));
+            self.groups.starts.push(self.group_count);
+            self.group_count += 1;
+        }
+        Ok(Edge { caret: Some(at), ..Edge::ANCHOR })
     }
 
     fn literal(&mut self, c: char, flags: Flags) {
@@ -197,28 +257,33 @@ impl Translator {
         }
     }
 
-    fn escaped(&mut self, at: usize, flags: Flags) -> Result<Option<usize>> {
+    fn escaped(&mut self, at: usize, flags: Flags) -> Result<Edge> {
         match escape(&mut self.cursor, flags)? {
             Escape::Char(c) => self.literal(c, flags),
             Escape::Class(inside, negated) => self.out.push_str(&bracketed(&inside, negated)),
             Escape::Quote => self.quote(flags)?,
-            Escape::Other('A') => self.out.push_str(r"\A"),
-            Escape::Other('z') => self.out.push_str(r"\z"),
-            Escape::Other('Z') => return Ok(Some(self.end_of_text(at, flags))),
             Escape::Other('R') => {
                 self.out.push_str(r"(?:\r\n|[\n\x0B\x0C\r\x{85}\x{2028}\x{2029}])");
             }
-            Escape::Other(_) if self.cursor.peek() == Some('{') => {
+            Escape::Other(letter) => return self.anchor(letter, at, flags),
+        }
+        Ok(Edge::default())
+    }
+
+    /// An escape that matches a place.
+    fn anchor(&mut self, letter: char, at: usize, flags: Flags) -> Result<Edge> {
+        match letter {
+            'A' => self.out.push_str(r"\A"),
+            'z' => self.out.push_str(r"\z"),
+            'Z' => return Ok(self.end_of_text(at, flags, false)),
+            _ if self.cursor.peek() == Some('{') => {
                 return Err(self.cursor.error(at, "\\b{…} is not supported"));
             }
-            Escape::Other(bound) if flags.unicode_classes => {
-                self.out.push('\\');
-                self.out.push(bound);
-            }
-            Escape::Other('b') => self.out.push_str(r"(?-u:\b)"),
-            Escape::Other(_) => self.out.push_str(r"(?-u:\B)"),
+            bound if flags.unicode_classes => self.out.extend(['\\', bound]),
+            'b' => self.out.push_str(r"(?-u:\b)"),
+            _ => self.out.push_str(r"(?-u:\B)"),
         }
-        Ok(None)
+        Ok(Edge::ANCHOR)
     }
 
     /// `\Q…\E`. A quantifier behind it belongs to its last character.
@@ -233,7 +298,13 @@ impl Translator {
     }
 
     /// A group behind its `(`, or flags for the rest of the one around it.
-    fn group(&mut self, at: usize, flags: &mut Flags, depth: usize) -> Result<Option<usize>> {
+    fn group(
+        &mut self,
+        at: usize,
+        flags: &mut Flags,
+        depth: usize,
+        preceded: bool,
+    ) -> Result<Edge> {
         if depth >= MAX_DEPTH {
             return Err(self.cursor.error(at, "nested too deep"));
         }
@@ -253,16 +324,16 @@ impl Translator {
             self.read_flags(at, &mut inner)?;
             if self.cursor.take() == Some(')') {
                 *flags = inner;
-                return Ok(None);
+                return Ok(Edge::default());
             }
             self.out.push_str("(?:");
         }
-        let open = self.alternatives(&mut inner, depth + 1)?;
+        let edge = self.alternatives(&mut inner, depth + 1, preceded)?;
         if !self.cursor.takes(")") {
             return Err(self.cursor.error(at, "a ( without its )"));
         }
         self.out.push(')');
-        Ok(open)
+        Ok(Edge { is_anchor: false, ..edge })
     }
 
     fn capture(&mut self, name: Option<String>) {
@@ -310,22 +381,24 @@ impl Translator {
         }
     }
 
-    /// A quantifier, if there is one.
-    fn quantifier(&mut self, flags: Flags) -> Result<()> {
+    /// A quantifier, if there is one. Answers whether it allows nothing at all.
+    fn quantifier(&mut self, flags: Flags) -> Result<bool> {
         skip_blanks(&mut self.cursor, flags);
         let at = self.cursor.at;
-        match self.cursor.peek() {
+        let allows_nothing = match self.cursor.peek() {
             Some(sign @ ('*' | '+' | '?')) => {
                 self.cursor.take();
                 self.out.push(sign);
+                sign != '+'
             }
             Some('{') => {
                 self.cursor.take();
                 let counts = self.counts(at)?;
                 self.out.push_str(&counts);
+                counts[1..].trim_start_matches('0').starts_with([',', '}'])
             }
-            _ => return Ok(()),
-        }
+            _ => return Ok(false),
+        };
         if self.cursor.takes("?") {
             self.out.push('?');
         } else if self.cursor.peek() == Some('+') {
@@ -335,7 +408,7 @@ impl Translator {
         if matches!(self.cursor.peek(), Some('*' | '+' | '?' | '{')) {
             return Err(self.cursor.error(self.cursor.at, "a quantifier behind a quantifier"));
         }
-        Ok(())
+        Ok(allows_nothing)
     }
 
     fn counts(&mut self, at: usize) -> Result<String> {
