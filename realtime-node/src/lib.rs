@@ -153,6 +153,16 @@ impl RealtimeNode {
         })
     }
 
+    /// Closed parts of all datasources that wait to be handed off, and how many datasources have a
+    /// hand-off that fails.
+    #[must_use]
+    pub fn backlog(&self) -> (usize, usize) {
+        let datasources = self.datasources.read();
+        datasources.values().map(|datasource| datasource.backlog()).fold((0, 0), |sum, status| {
+            (sum.0 + status.waiting, sum.1 + usize::from(status.failure.is_some()))
+        })
+    }
+
     /// Persists and publishes everything that is buffered, and waits for it. For orderly shutdowns
     /// and tests; a kill is as safe, it only leaves more to replay.
     pub async fn flush(&self) {

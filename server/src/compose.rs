@@ -152,6 +152,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         started => started.context("start ingestion")?,
     };
     show_log_damage(&metrics, &realtime);
+    show_backlog(&metrics, &realtime);
     let broker = Arc::new(Broker::new(
         options.broker.clone(),
         discovery,
@@ -184,6 +185,16 @@ fn show_log_damage(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
     let help = "Files kept in the quarantines of logs.";
     let node = Arc::clone(realtime);
     metrics.gauge("henge_wal_quarantined_files", help, &[], move || node.log_damage().1);
+}
+
+/// A hand-off that does not get on keeps its rows here, where they are counted and queryable.
+fn show_backlog(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
+    let help = "Closed parts of datasources that wait to be handed off.";
+    let node = Arc::clone(realtime);
+    metrics.gauge("henge_handoff_waiting", help, &[], move || node.backlog().0 as u64);
+    let help = "Datasources whose hand-off fails; GET /v1/datasources/{name} says why.";
+    let node = Arc::clone(realtime);
+    metrics.gauge("henge_handoff_failing_datasources", help, &[], move || node.backlog().1 as u64);
 }
 
 fn show_pools(metrics: &Metrics, queries: &CpuPool, ingestion: &CpuPool) {

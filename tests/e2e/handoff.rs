@@ -118,3 +118,41 @@ fn a_changed_schema_applies_to_new_events_only() {
     server.restart();
     assert_eq!(rows(&server), expected, "each record is replayed under its own schema");
 }
+
+#[test]
+fn f_22_a_hand_off_that_fails_is_named_and_holds_up_nothing_else() {
+    let mut server = TestServer::start_with(|config| config.ingestion.handoff_rows = 100);
+    // A file where deep storage wants a folder: no segment of this datasource can be pushed.
+    let obstacle = server.data_dir().join("deep-storage/segments/stuck");
+    let set = |path: &std::path::Path| {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "in the way").unwrap();
+    };
+    set(&obstacle);
+    server.create("stuck");
+    server.create("other");
+    let mut acknowledged = 0;
+    let refusal = loop {
+        let (status, reply) = server.push("stuck", &events());
+        if status != 200 {
+            assert_eq!(status, 429, "{reply}");
+            break reply["errorMessage"].to_string();
+        }
+        acknowledged += 300;
+        assert!(acknowledged < 30_000, "pushes are not slowed down");
+    };
+    assert!(refusal.contains("hand-off") && refusal.contains("'stuck'"), "{refusal}");
+    let (_, shown) = server.call("GET", "/v1/datasources/stuck", &[], b"");
+    assert_eq!(shown["handoff"]["blocksPushes"], true, "{shown}");
+    assert!(shown["handoff"]["failure"]["reason"].is_string(), "{shown}");
+    assert!(server.text("/metrics").contains("henge_handoff_failing_datasources 1\n"));
+    assert_eq!(server.push("other", &events()).0, 200);
+    assert_eq!((server.count("stuck"), server.count("other")), (acknowledged, 300));
+    // The start is not held up either, and nothing is lost once the obstacle is gone.
+    server.restart();
+    assert_eq!((server.count("stuck"), server.count("other")), (acknowledged, 300));
+    std::fs::remove_file(&obstacle).unwrap();
+    server.flush();
+    assert_eq!(server.count("stuck"), acknowledged);
+    assert_eq!(server.push("stuck", &events()).0, 200);
+}

@@ -46,6 +46,7 @@ pub(super) async fn get(
         "schema": schema.data_schema.to_value(),
         "eventsSinceStart": datasource.totals(),
         "valuesChangedSinceStart": datasource.changed(),
+        "handoff": datasource.backlog(),
     })))
 }
 

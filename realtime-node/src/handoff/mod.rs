@@ -1,12 +1,15 @@
 //! Hand-off: merge a closed generation into segments, push them to deep storage, publish them with
 //! the log position, wait until a historical node serves them, and only then let go.
 
+mod backlog;
 mod publish;
 
 use std::sync::Arc;
 
 use henge_platform::wal::Wal;
 use tokio::sync::{mpsc, oneshot};
+
+pub use backlog::{Backlog, BacklogStatus, HandoffFailure};
 
 use crate::Shared;
 use crate::push::generation::Generation;
@@ -25,7 +28,9 @@ pub struct ClosedGeneration {
 /// The way to a datasource's hand-off task. Generations are published in the order they come.
 #[derive(Debug)]
 pub struct Handoff {
-    queue: mpsc::Sender<ClosedGeneration>,
+    queue: mpsc::UnboundedSender<ClosedGeneration>,
+    backlog: Backlog,
+    limit: usize,
 }
 
 /// What the hand-off task works with.
@@ -35,31 +40,47 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) wal: Wal,
     pub(crate) keys: PushKeys,
+    pub(crate) backlog: Backlog,
 }
 
 impl Handoff {
     /// Starts the task.
     #[must_use]
-    pub fn start(datasource: Arc<str>, shared: Arc<Shared>, wal: Wal, keys: PushKeys) -> Self {
-        let (queue, mut waiting) =
-            mpsc::channel::<ClosedGeneration>(shared.options.max_unpublished_generations.max(1));
-        let worker = Worker { datasource, shared, wal, keys };
+    pub fn start(
+        datasource: Arc<str>,
+        shared: Arc<Shared>,
+        wal: Wal,
+        keys: PushKeys,
+        backlog: Backlog,
+    ) -> Self {
+        let (queue, mut waiting) = mpsc::unbounded_channel::<ClosedGeneration>();
+        let limit = shared.options.max_unpublished_generations;
+        let handoff = Self { queue, backlog: backlog.clone(), limit };
+        let worker = Worker { datasource, shared, wal, keys, backlog };
         tokio::spawn(async move {
             while let Some(closed) = waiting.recv().await {
                 worker.hand_off(closed.generation).await;
+                worker.backlog.taken();
                 if let Some(done) = closed.done {
                     let _ = done.send(());
                 }
             }
         });
-        Self { queue }
+        handoff
     }
 
-    /// Queues a generation; waits while too many are unpublished, which is how a slow deep storage
-    /// slows the source down instead of filling memory and disk.
-    pub async fn submit(&self, closed: ClosedGeneration) {
-        let unsent = self.queue.send(closed).await;
-        if unsent.is_err() {
+    /// True while one more generation may wait. Without room a generation stays open and grows, and
+    /// pushes are refused: a slow deep storage slows the source down instead of filling memory and
+    /// disk.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.backlog.has_room(self.limit)
+    }
+
+    /// Queues a generation.
+    pub fn submit(&self, closed: ClosedGeneration) {
+        self.backlog.added();
+        if self.queue.send(closed).is_err() {
             tracing::error!("hand-off has stopped; events stay in the log");
         }
     }

@@ -33,21 +33,22 @@ impl Worker {
         let mut wait = FIRST_WAIT;
         loop {
             attempt += 1;
-            match self.try_publish(generation, &part_files, &mut merged, attempt).await {
+            let error = match self.try_publish(generation, &part_files, &mut merged, attempt).await
+            {
                 Ok(outcome) => return (files(&merged), outcome),
                 Err(RealtimeError::Metadata(MetadataError::VersionConflict { ids })) => {
                     let placing = self.placing(generation, &part_files);
-                    if let Err(error) = self.place_anew(&placing, &mut merged, &ids).await {
-                        tracing::error!(datasource = %self.datasource, %error, "failed to follow a replaced chunk, will try again");
-                        tokio::time::sleep(wait).await;
+                    match self.place_anew(&placing, &mut merged, &ids).await {
+                        Ok(()) => continue,
+                        Err(error) => error,
                     }
                 }
-                Err(error) => {
-                    tracing::error!(datasource = %self.datasource, %error, "hand-off failed, will try again");
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(LONGEST_WAIT);
-                }
-            }
+                Err(error) => error,
+            };
+            self.backlog.failed(&error, self.shared.clock.now_ms());
+            tracing::error!(datasource = %self.datasource, attempt, %error, "hand-off failed, will try again");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 

@@ -73,6 +73,7 @@ impl PushDatasource {
             return Ok(PushReply { duplicate: true, ..reply });
         }
         // Before anything is learned from the request.
+        self.backlog.check(&self.name)?;
         self.wal.check_room(body.len())?;
         self.shared.index_memory.make_room(body.len()).await?;
         let received_at_ms = self.shared.clock.now_ms();

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::Shared;
+use crate::handoff::{Backlog, BacklogStatus};
 use crate::push::intake::Intake;
 use crate::push::keys::PushKeys;
 use crate::push::schema::PushSchema;
@@ -127,6 +128,7 @@ pub struct PushDatasource {
     pub(crate) intake: Arc<tokio::sync::Mutex<Intake>>,
     pub(crate) schema: RwLock<Arc<PushSchema>>,
     pub(crate) keys: PushKeys,
+    pub(crate) backlog: Backlog,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) places: Arc<Semaphore>,
     pub(crate) totals: Arc<Totals>,
@@ -168,6 +170,12 @@ impl PushDatasource {
     #[must_use]
     pub fn changed(&self) -> ChangeReport {
         self.totals.changed.lock().clone()
+    }
+
+    /// What waits to be handed off, and why it does not get on.
+    #[must_use]
+    pub fn backlog(&self) -> BacklogStatus {
+        self.backlog.status()
     }
 
     /// Hands off what is buffered and waits until it is published.

@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::{RealtimeError, Result};
-use crate::handoff::Handoff;
+use crate::handoff::{Backlog, Handoff};
 use crate::push::PushDatasource;
 use crate::push::accept::{PUSH_PRIORITY, parse_body};
 use crate::push::intake::Intake;
@@ -82,8 +82,14 @@ impl PushDatasource {
         let position = shared.metadata.source_position(&source_id).await?.unwrap_or(0);
         let wal = open_wal(&shared, &name, position).await?;
         let keys = PushKeys::default();
-        let handoff =
-            Handoff::start(Arc::clone(&name), Arc::clone(&shared), wal.clone(), keys.clone());
+        let backlog = Backlog::default();
+        let handoff = Handoff::start(
+            Arc::clone(&name),
+            Arc::clone(&shared),
+            wal.clone(),
+            keys.clone(),
+            backlog.clone(),
+        );
         let mut writer = Writer::new(
             Arc::clone(&name),
             Arc::clone(&shared),
@@ -104,6 +110,7 @@ impl PushDatasource {
             intake: Arc::new(tokio::sync::Mutex::new(intake)),
             schema: RwLock::new(schema),
             keys,
+            backlog,
             commands,
             totals: Arc::default(),
         }))

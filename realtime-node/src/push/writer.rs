@@ -119,10 +119,10 @@ impl Writer {
                 command = commands.recv() => match command {
                     Some(Command::Apply(batch)) => self.apply(*batch).await,
                     Some(Command::Relieve) => self.relieve().await,
-                    Some(Command::Close { done }) => self.close(done).await,
+                    Some(Command::Close { done }) => self.close(done),
                     None => return,
                 },
-                _ = age.tick() => if self.is_old() { self.close(None).await },
+                _ = age.tick() => if self.is_old() { self.close_if_there_is_room() },
             }
         }
     }
@@ -133,7 +133,7 @@ impl Writer {
         let (durable, done) = live.map(|live| (live.durable, live.done)).unzip();
         let outcome = match durability(durable).await {
             Ok(()) => {
-                self.make_fit(&batch).await;
+                self.make_fit(&batch);
                 self.add(batch, done.is_some()).await
             }
             Err(error) => Err(error),
@@ -151,18 +151,20 @@ impl Writer {
         let is_large = self.generation.events >= options.handoff_rows;
         // One event in every hour of a century must not keep a century of hours open.
         if is_large || self.generation.sinks.len() >= options.max_open_chunks {
-            self.close(None).await;
+            self.close_if_there_is_room();
         }
     }
 
     /// Begins a new generation when rows of this schema and these columns cannot go where those
     /// before them are.
-    async fn make_fit(&mut self, batch: &Batch) {
+    fn make_fit(&mut self, batch: &Batch) {
         let generation = &self.generation;
         if batch.schema.version != generation.schema.version
             || !batch.known.extends(&generation.known)
         {
-            self.close(None).await;
+            // It has to be closed; without room the pushes that come next are refused.
+            let _ = self.handoff.has_room();
+            self.close(None);
             let (position, known) = (self.generation.start_position, Arc::clone(&batch.known));
             let account = self.shared.index_memory.account();
             self.generation = Generation::new(Arc::clone(&batch.schema), position, known, account);
@@ -293,8 +295,8 @@ impl Writer {
     async fn relieve(&mut self) {
         let (_, bytes) = self.generation.in_memory();
         let sinks = self.generation.sinks.len();
-        if sinks > 0 && bytes / sinks < SMALL_SINK_BYTES {
-            self.close(None).await;
+        if sinks > 0 && bytes / sinks < SMALL_SINK_BYTES && self.handoff.has_room() {
+            self.close(None);
         } else if let Err(error) = self.persist_all(Vec::new()).await {
             tracing::error!(datasource = %self.datasource, %error, "failed to free memory");
         }
@@ -324,8 +326,16 @@ impl Writer {
             .is_some_and(|opened| age_ms(opened) >= self.shared.options.handoff_period_ms as i64)
     }
 
+    /// Closes the generation when the hand-off has room for it; else it goes on growing, on disk
+    /// mostly, and pushes are refused until there is room.
+    fn close_if_there_is_room(&mut self) {
+        if self.handoff.has_room() {
+            self.close(None);
+        }
+    }
+
     /// Gives what is buffered to the hand-off and goes on with an empty generation.
-    async fn close(&mut self, done: Option<oneshot::Sender<()>>) {
+    fn close(&mut self, done: Option<oneshot::Sender<()>>) {
         let next = Generation::new(
             Arc::clone(&self.generation.schema),
             self.generation.end_position,
@@ -334,7 +344,7 @@ impl Writer {
         );
         self.shared.index_memory.note(&self.datasource, 0);
         let closed = std::mem::replace(&mut self.generation, next);
-        self.handoff.submit(ClosedGeneration { generation: closed, done }).await;
+        self.handoff.submit(ClosedGeneration { generation: closed, done });
     }
 }
 
