@@ -24,13 +24,20 @@ pub(crate) async fn commit(
         outcome => return Ok(outcome?),
     };
     tracing::warn!(error = %unknown, "a publication is not settled yet, asking until it is");
+    let outcome = settled(metadata, &request.transaction_id).await;
+    outcome.ok_or_else(|| RealtimeError::Unavailable("the commit did not happen".into()))
+}
+
+/// The outcome of a transaction whose manifest is in deep storage; `None` when there was none. Asks
+/// until that is known.
+pub(crate) async fn settled(
+    metadata: &dyn MetadataStore,
+    transaction_id: &str,
+) -> Option<PublishOutcome> {
     let mut wait = FIRST_WAIT;
     loop {
-        match metadata.publication(&request.transaction_id).await {
-            Ok(Some(outcome)) => return Ok(outcome),
-            Ok(None) => {
-                return Err(RealtimeError::Unavailable("the commit did not happen".into()));
-            }
+        match metadata.publication(transaction_id).await {
+            Ok(outcome) => return outcome,
             Err(error) => {
                 tracing::warn!(%error, "a publication is not settled yet, asking again");
                 tokio::time::sleep(wait).await;

@@ -82,7 +82,7 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
         .await
         .with_context(|| format!("listen on {host}:{port}: is another server running there?"))?;
     let address = listener.local_addr().context("read the port")?;
-    let serve = options.serve.clone();
+    let serve = options.serve;
     let roles = start_roles(&options, &folder).await?;
     let router = router(options, &roles);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -107,7 +107,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     options.accounts.show(&metrics);
     let pool = CpuPool::new(options.query_threads).context("start the CPU pool")?;
     // Threads of its own, which the operating system prefers less than those of queries.
-    let ingest_pool = CpuPool::with_options(options.ingest_pool.clone());
+    let ingest_pool = CpuPool::with_options(options.ingest_pool);
     let ingest_pool = ingest_pool.context("start the threads of ingestion")?;
     show_pools(&metrics, &pool, &ingest_pool);
     let partials = partial_cache(options.partial_cache_bytes, &metrics);

@@ -1,4 +1,5 @@
 //! End to end: a real server over HTTP, as a user meets it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod caches;
 mod chunk_sizes;
@@ -8,6 +9,7 @@ mod door;
 mod formats;
 mod handoff;
 mod hostile;
+mod lost_log;
 mod lost_metadata;
 mod memory;
 mod projections;

@@ -10,6 +10,7 @@ use super::ProgressBoard;
 use super::read::Reading;
 use super::stop::Stop;
 use crate::Shared;
+use crate::commit::settled;
 use crate::error::{RealtimeError, Result};
 
 /// What a task works with.
@@ -32,7 +33,7 @@ pub(super) async fn run(
     board: ProgressBoard,
     stop: Stop,
 ) -> Result<TaskProgress> {
-    if shared.metadata.publication(id).await?.is_some() {
+    if settled(&*shared.metadata, id).await.is_some() {
         // It had published before the restart and only its end was not recorded.
         return Ok(TaskProgress::default());
     }
