@@ -8,10 +8,14 @@
 //! | true, false   | `true`, `false`   | 1, 0                 | 1, 0          | text         |
 //! | list          | multi-value       | no number            | no number     | each value   |
 //! | object        | its JSON text     | no number            | no number     | its text     |
+//! | NaN, infinite | Java's text       | null                 | itself        | itself       |
 //! | null, empty list | null           | null                 | null          | null         |
 //!
-//! What is no number is null in a dimension and refuses the event in a metric. Numbers out of range
-//! are always refused, never wrapped or rounded to infinity. `-0.0` is `0.0`. What is stored
+//! What is no number is null in a dimension and refuses the event in a metric. NaN and the
+//! infinities come from columns of Parquet, from transforms and as the texts `NaN`, `Infinity` and
+//! `-Infinity`; there is one NaN, whatever its bits. In a LONG they are null, in metrics as well: most
+//! often NaN stands for a value that is missing. Numbers out of range are always refused, never
+//! wrapped or rounded to infinity. `-0.0` is `0.0`. What is stored
 //! otherwise than it came (null for a value, a number without its fraction, a whole number that a
 //! double does not hold) is a [`Loss`] and counted.
 
@@ -113,7 +117,7 @@ pub(crate) fn coerce(
         Target::Double | Target::Float => double_cell(raw, column, body, buffer, cells)?,
         Target::Sketch => match raw {
             Raw::Long(value) => Cell::Long(value),
-            Raw::Double(value) => Cell::Double(value + 0.0),
+            Raw::Double(value) => Cell::Double(canonical(value)),
             _ => text_cell(raw, column, buffer, cells)?,
         },
     };
@@ -135,7 +139,7 @@ impl Column<'_> {
         match self.target {
             Target::Long => "a whole number in the range of LONG",
             Target::Float => "a number in the range of FLOAT",
-            Target::Double => "a finite number",
+            Target::Double => "a number in the range of DOUBLE",
             _ => "text",
         }
     }
@@ -228,6 +232,10 @@ fn long_cell(
     let value = match raw {
         Raw::Long(value) => Some(value),
         Raw::Bool(value) => Some(i64::from(value)),
+        Raw::Double(value) if !value.is_finite() => {
+            cells.lose(raw, Cell::Null);
+            return Ok(Cell::Null);
+        }
         Raw::Double(value) => {
             has_fraction = value.fract() != 0.0;
             double_to_long(value)
@@ -239,6 +247,10 @@ fn long_cell(
             }
             match parse_double(text) {
                 None => return column.not_a_number(raw, body, buffer, cells),
+                Some(_) if is_not_finite(text) => {
+                    cells.lose(raw, Cell::Null);
+                    return Ok(Cell::Null);
+                }
                 Some(value) => {
                     has_fraction = value.fract() != 0.0;
                     text_to_long(text, value)
@@ -276,6 +288,7 @@ fn double_cell(
                 return Ok(Cell::Null);
             }
             match parse_double(text) {
+                Some(value) if is_not_finite(text) => return Ok(Cell::Double(canonical(value))),
                 Some(value) => Some(value),
                 None => return column.not_a_number(raw, body, buffer, cells),
             }
@@ -285,17 +298,30 @@ fn double_cell(
         }
         Raw::Missing | Raw::Null => None,
     };
+    if let (Raw::Double(value), Some(false)) = (raw, value.map(f64::is_finite)) {
+        return Ok(Cell::Double(canonical(value)));
+    }
+    // Beyond the range is not infinite, it is a number that the type does not hold.
     let in_range = |value: &f64| {
         value.is_finite() && (column.target != Target::Float || (*value as f32).is_finite())
     };
-    // Adding zero turns -0.0 into 0.0, so that both are one group.
-    let value = value.filter(in_range).map(|value| value + 0.0);
+    let value = value.filter(in_range).map(canonical);
     let value = value.ok_or_else(|| column.refuse(raw, body, buffer))?;
     let held = if column.target == Target::Float { f64::from(value as f32) } else { value };
     if is_rounded(raw, held, body, buffer) {
         cells.lose(raw, Cell::Double(held));
     }
     Ok(Cell::Double(value))
+}
+
+/// One zero and one NaN, so that equal values are one group and one key.
+fn canonical(value: f64) -> f64 {
+    if value.is_nan() { f64::NAN } else { value + 0.0 }
+}
+
+/// True for the texts that are read as NaN and the infinities: they have no digits.
+fn is_not_finite(text: &str) -> bool {
+    !text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// True for a whole number that the double it became does not equal. Decimals are rounded to the

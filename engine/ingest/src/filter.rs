@@ -2,7 +2,7 @@
 //! ([`henge_query::comparison`]), of the values as they will be stored: dropping an event here and
 //! not selecting its row later are the same decision.
 
-use henge_expr::ExprValue;
+use henge_expr::{Budget, ExprValue};
 use henge_query::Filter;
 use henge_query::comparison::{FilterRow, FilterValue, RowPlan, Truth};
 
@@ -11,6 +11,7 @@ use crate::layout::{Layout, Source};
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw};
 use crate::rejection::RejectReason;
+use crate::transform::batch_budget;
 
 /// A filter with its columns resolved.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct RowFilter {
     /// The values of the event at hand, by input.
     values: Vec<Seen>,
     cells: Cells,
+    /// What the expressions of one event may take, and those of a batch.
+    budget: Budget,
 }
 
 /// A name that the filter reads.
@@ -49,6 +52,7 @@ struct Row<'a> {
     cells: &'a Cells,
     body: &'a str,
     buffer: &'a EventBuffer,
+    budget: &'a Budget,
 }
 
 impl RowFilter {
@@ -63,8 +67,13 @@ impl RowFilter {
             inputs.len() - 1
         });
         let plan = plan.into_owned();
-        let (values, cells) = (Vec::new(), Cells::default());
-        Self { plan, inputs, dimension_count: 0, values, cells }
+        let (values, cells, budget) = (Vec::new(), Cells::default(), batch_budget());
+        Self { plan, inputs, dimension_count: 0, values, cells, budget }
+    }
+
+    /// Begins a batch, see [`crate::transform::Transforms::start_batch`].
+    pub(crate) fn start_batch(&mut self) {
+        self.budget = batch_budget();
     }
 
     /// Whether the event becomes a row.
@@ -95,8 +104,10 @@ impl RowFilter {
             });
             self.values.push(stored.unwrap_or(Seen::Sent(raw)));
         }
-        let (values, cells) = (&self.values, &self.cells);
-        let truth = self.plan.truth(&Row { values, cells, body, buffer }).map_err(|error| {
+        self.budget.renew();
+        let (values, cells, budget) = (&self.values, &self.cells, &self.budget);
+        let row = Row { values, cells, body, buffer, budget };
+        let truth = self.plan.truth(&row).map_err(|error| {
             let name = "transformSpec.filter".to_owned();
             RejectReason::Transform { name, message: error.to_string() }
         })?;
@@ -147,6 +158,10 @@ impl FilterRow<usize> for Row<'_> {
             _ if values.len() == 1 => values.swap_remove(0),
             _ => ExprValue::from(values),
         }
+    }
+
+    fn budget(&self) -> Option<&Budget> {
+        Some(self.budget)
     }
 }
 

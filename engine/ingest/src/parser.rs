@@ -31,7 +31,7 @@ pub struct RowParser {
     pub(crate) limits: ParseLimits,
     pub(crate) layout: Layout,
     timestamps: TimestampReader,
-    pub(crate) transforms: Transforms,
+    transforms: Transforms,
     filter: Option<RowFilter>,
     pub(crate) buffer: EventBuffer,
     pub(crate) cells: Cells,
@@ -128,7 +128,7 @@ impl RowParser {
         loop {
             self.counts = BatchCounts::default();
             self.changes = ChangeReport::default();
-            self.transforms.start_batch();
+            self.start_batch();
             self.parse_events(start, &text, body, sink)?;
             if !std::mem::take(&mut self.retyped) || self.surveys {
                 break;
@@ -141,6 +141,15 @@ impl RowParser {
             return Err(IngestError::Empty { offset: body.len() });
         }
         Ok(self.counts)
+    }
+
+    /// Lets expressions begin with all they may take, so that a body that is replayed gives the same
+    /// rows.
+    pub(crate) fn start_batch(&mut self) {
+        self.transforms.start_batch();
+        if let Some(filter) = &mut self.filter {
+            filter.start_batch();
+        }
     }
 
     fn parse_events(

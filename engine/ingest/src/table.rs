@@ -97,7 +97,7 @@ impl RowParser {
     /// Starts a batch of typed rows.
     pub fn begin_rows(&mut self) {
         self.counts = BatchCounts::default();
-        self.transforms.start_batch();
+        self.start_batch();
     }
 
     /// What became of the rows since [`RowParser::begin_rows`].

@@ -88,7 +88,8 @@ impl Transforms {
     }
 }
 
-fn batch_budget() -> Budget {
+/// What expressions of a batch may take.
+pub(crate) fn batch_budget() -> Budget {
     Budget::new(Limits::EVENT, None)
 }
 

@@ -225,39 +225,36 @@ impl Op for DoubleSum {
 }
 
 macro_rules! extreme {
-    ($name:ident, $type:ty, $integers:literal, $start:expr, $better:tt, $marked:ident, $doc:literal) => {
+    ($name:ident, $start:expr, $better:tt, $marked:ident, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug)]
         pub(crate) struct $name;
 
         impl Op for $name {
-            type State = $type;
-            type Wide = $type;
-            const INTEGERS: bool = $integers;
-            const START: $type = $start;
-            const EMPTY: $type = $start;
+            type State = i64;
+            type Wide = i64;
+            const INTEGERS: bool = true;
+            const START: i64 = $start;
+            const EMPTY: i64 = $start;
 
             #[inline]
-            fn to_word(state: $type) -> u64 {
-                u64::from_ne_bytes(state.to_ne_bytes())
-                    ^ u64::from_ne_bytes(Self::START.to_ne_bytes())
+            fn to_word(state: i64) -> u64 {
+                (state ^ Self::START) as u64
             }
 
             #[inline]
-            fn of_word(word: u64) -> $type {
-                let start = u64::from_ne_bytes(Self::START.to_ne_bytes());
-                <$type>::from_ne_bytes((word ^ start).to_ne_bytes())
+            fn of_word(word: u64) -> i64 {
+                word as i64 ^ Self::START
             }
 
             #[inline]
-            fn add(state: &mut $type, value: $type) -> bool {
-                // A NaN compares false and changes nothing.
+            fn add(state: &mut i64, value: i64) -> bool {
                 *state = if value $better *state { value } else { *state };
                 false
             }
 
             #[inline]
-            fn fold(wide: $type, values: &[$type]) -> $type {
+            fn fold(wide: i64, values: &[i64]) -> i64 {
                 let mut lanes = [wide; 8];
                 let (chunks, rest) = values.as_chunks::<8>();
                 for chunk in chunks {
@@ -272,28 +269,111 @@ macro_rules! extreme {
                 best
             }
 
-            fn fold_marked(values: &[$type], marks: &[u64]) -> $type {
+            fn fold_marked(values: &[i64], marks: &[u64]) -> i64 {
                 marked::$marked(Level::best(), values, marks, Self::START)
             }
 
-            fn fold_repeated(mut wide: $type, value: $type, count: usize) -> $type {
+            fn fold_repeated(mut wide: i64, value: i64, count: usize) -> i64 {
                 if count > 0 {
                     Self::add(&mut wide, value);
                 }
                 wide
             }
 
-            fn add_wide(state: &mut $type, wide: $type) -> bool {
+            fn add_wide(state: &mut i64, wide: i64) -> bool {
                 Self::add(state, wide)
             }
         }
     };
 }
 
-extreme!(LongMin, i64, true, i64::MAX, <, least_long, "Smallest integer.");
-extreme!(LongMax, i64, true, i64::MIN, >, greatest_long, "Largest integer.");
-extreme!(DoubleMin, f64, false, f64::INFINITY, <, least_double, "Smallest double; NaN is ignored.");
-extreme!(DoubleMax, f64, false, f64::NEG_INFINITY, >, greatest_double, "Largest double; NaN is ignored.");
+extreme!(LongMin, i64::MAX, <, least_long, "Smallest integer.");
+extreme!(LongMax, i64::MIN, >, greatest_long, "Largest integer.");
+
+/// NaN is passed over: it is the result only where there is nothing else, and stands for no value
+/// yet. Folds begin with the identity, with which NaN compares false.
+macro_rules! double_extreme {
+    ($name:ident, $identity:expr, $better:tt, $marked:ident, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Debug)]
+        pub(crate) struct $name;
+
+        impl $name {
+            /// A fold from the identity on that is still there: NaN, unless the identity was met.
+            #[cold]
+            fn of_identity(mut values: impl Iterator<Item = f64>) -> f64 {
+                if values.any(|value| value == $identity) { $identity } else { f64::NAN }
+            }
+        }
+
+        impl Op for $name {
+            type State = f64;
+            type Wide = f64;
+            const START: f64 = f64::NAN;
+            const EMPTY: f64 = f64::NAN;
+
+            #[inline]
+            fn to_word(state: f64) -> u64 {
+                state.to_bits() ^ Self::START.to_bits()
+            }
+
+            #[inline]
+            fn of_word(word: u64) -> f64 {
+                f64::from_bits(word ^ Self::START.to_bits())
+            }
+
+            #[inline]
+            fn add(state: &mut f64, value: f64) -> bool {
+                *state = if value $better *state || state.is_nan() { value } else { *state };
+                false
+            }
+
+            #[inline]
+            fn fold(wide: f64, values: &[f64]) -> f64 {
+                let start = if wide.is_nan() { $identity } else { wide };
+                let mut lanes = [start; 8];
+                let (chunks, rest) = values.as_chunks::<8>();
+                for chunk in chunks {
+                    for (lane, &value) in lanes.iter_mut().zip(chunk) {
+                        *lane = if value $better *lane { value } else { *lane };
+                    }
+                }
+                let mut best = start;
+                for &value in lanes.iter().chain(rest) {
+                    best = if value $better best { value } else { best };
+                }
+                match best == $identity && wide.is_nan() {
+                    true => Self::of_identity(values.iter().copied()),
+                    false => best,
+                }
+            }
+
+            fn fold_marked(values: &[f64], marks: &[u64]) -> f64 {
+                let best = marked::$marked(Level::best(), values, marks, $identity);
+                if best != $identity {
+                    return best;
+                }
+                let is_marked = |row: usize| marks[row / 64] >> (row % 64) & 1 == 1;
+                let values = values.iter().enumerate();
+                Self::of_identity(values.filter(|(row, _)| is_marked(*row)).map(|(_, value)| *value))
+            }
+
+            fn fold_repeated(mut wide: f64, value: f64, count: usize) -> f64 {
+                if count > 0 {
+                    Self::add(&mut wide, value);
+                }
+                wide
+            }
+
+            fn add_wide(state: &mut f64, wide: f64) -> bool {
+                Self::add(state, wide)
+            }
+        }
+    };
+}
+
+double_extreme!(DoubleMin, f64::INFINITY, <, least_double, "Smallest double.");
+double_extreme!(DoubleMax, f64::NEG_INFINITY, >, greatest_double, "Largest double.");
 
 /// Folds the selected values of a block; also says how many were not null.
 pub(crate) fn fold_block<O: Op, T: Input<O::State>>(
@@ -416,6 +496,39 @@ mod tests {
         DoubleSum::add(&mut state, 1.5);
         assert_eq!(DoubleSum::result(DoubleSum::to_word(state)), 1.5);
         assert_eq!(DoubleSum::result(0).to_bits(), 0);
+    }
+
+    #[test]
+    fn h_17_extremes_pass_over_nan_and_tell_it_from_the_infinities() {
+        const NAN: f64 = f64::NAN;
+        let cases: [(&[f64], f64, f64); 6] = [
+            (&[NAN, 2.0, NAN, -1.0], -1.0, 2.0),
+            (&[NAN, NAN], NAN, NAN),
+            (&[f64::INFINITY, NAN], f64::INFINITY, f64::INFINITY),
+            (&[NAN, f64::NEG_INFINITY], f64::NEG_INFINITY, f64::NEG_INFINITY),
+            (&[f64::INFINITY, f64::NEG_INFINITY], f64::NEG_INFINITY, f64::INFINITY),
+            (&[], NAN, NAN),
+        ];
+        fn ways<O: Op<State = f64, Wide = f64>>(values: &[f64]) -> [f64; 4] {
+            let mut state = O::of_word(0);
+            values.iter().for_each(|value| drop(O::add(&mut state, *value)));
+            let (first, second) = values.split_at(values.len() / 2);
+            let long: Vec<f64> = values.iter().copied().cycle().take(values.len() * 80).collect();
+            [
+                O::of_word(O::to_word(state)),
+                O::fold(O::fold(O::EMPTY, first), second),
+                O::fold(O::EMPTY, &long),
+                O::fold_marked(&long, &vec![u64::MAX; long.len().div_ceil(64)]),
+            ]
+        }
+        for (values, least, greatest) in cases {
+            for (found, expected) in
+                [(ways::<DoubleMin>(values), least), (ways::<DoubleMax>(values), greatest)]
+            {
+                let same = |value: &f64| *value == expected || value.is_nan() && expected.is_nan();
+                assert!(found.iter().all(same), "{values:?}: {found:?}, expected {expected}");
+            }
+        }
     }
 
     #[test]

@@ -49,7 +49,8 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
         }
         AggregatorKind::Quantiles { field, .. } => {
             let seen = rows.iter().flat_map(|row| column(base, row, field));
-            Cell::Long(seen.filter_map(|cell| cell.double()).count() as i64)
+            let numbers = seen.filter_map(|cell| cell.double()).filter(|value| !value.is_nan());
+            Cell::Long(numbers.count() as i64)
         }
     }
 }

@@ -149,6 +149,16 @@ pub(crate) fn compare_number(cell: &Cell, literal: &Literal) -> Option<Cmp> {
         Literal::String(text) => (parse_double(text)?, exact_text(text)),
     };
     let whole = exact.filter(|exact| exact % UNIT == 0 && !matches!(literal, Literal::Double(_)));
+    // A number is none of the infinities, however large.
+    let is_number = match literal {
+        Literal::Long(_) => true,
+        Literal::Double(value) => value.is_finite(),
+        Literal::String(text) => text.bytes().any(|byte| byte.is_ascii_digit()),
+    };
+    let order = |found: f64, wanted: f64| match found == wanted && found.is_infinite() {
+        true if is_number => found.total_cmp(&0.0),
+        _ => order(found, wanted),
+    };
     match cell {
         Cell::Null => None,
         Cell::Float(found) => Some(order(f64::from(*found), f64::from(double as f32))),

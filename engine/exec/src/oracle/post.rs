@@ -39,6 +39,11 @@ pub(crate) fn evaluate(post: &PostAggregator, fields: &BTreeMap<String, Cell>) -
             let cells = operands.iter().map(|operand| evaluate(operand, fields));
             let mut cells: Vec<Cell> = cells.filter(|cell| *cell != Cell::Null).collect();
             cells.sort_by(Cell::compare);
+            // NaN is passed over where there is anything else.
+            let is_nan = |cell: &Cell| cell.double().is_some_and(f64::is_nan);
+            if !cells.iter().all(is_nan) {
+                cells.retain(|cell| !is_nan(cell));
+            }
             let chosen = if *greatest { cells.last() } else { cells.first() };
             let number = chosen.map(|cell| {
                 if *long {

@@ -63,7 +63,11 @@ impl Cell {
             Self::Null => serde_json::Value::Null,
             Self::Long(value) => serde_json::json!(value),
             // As 32-bit floats print: 0.1, not 0.10000000149011612.
+            Self::Float(value) if !value.is_finite() => Self::Double(f64::from(*value)).json(),
             Self::Float(value) => serde_json::from_str(&format!("{value:?}")).unwrap_or_default(),
+            Self::Double(value) if !value.is_finite() => {
+                henge_expr::number::format_double(*value).into()
+            }
             Self::Double(value) => serde_json::json!(value),
             Self::Text(text) => serde_json::json!(text),
         }
@@ -94,7 +98,14 @@ impl Cell {
             (_, Self::Null) => Cmp::Greater,
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Long(a), Self::Long(b)) => a.cmp(b),
-            (a, b) => a.double().unwrap_or(0.0).total_cmp(&b.double().unwrap_or(0.0)),
+            (a, b) => {
+                // One NaN, behind all numbers, and one zero.
+                let double = |cell: &Self| match cell.double().unwrap_or(0.0) {
+                    value if value.is_nan() => f64::NAN,
+                    value => value + 0.0,
+                };
+                double(a).total_cmp(&double(b))
+            }
         }
     }
 

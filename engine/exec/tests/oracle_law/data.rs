@@ -60,12 +60,25 @@ fn row() -> impl Strategy<Value = OracleRow> {
     let long = prop_oneof![1 => Just(Value::Null), 4 => select(longs).prop_map(Value::Long)];
     // Sums of eighths are exact in any order.
     let double = (-20_i32..20).prop_map(|n| Value::Double(f64::from(n) / 8.0));
-    let double = prop_oneof![1 => Just(Value::Null), 4 => double];
+    let special = select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY]);
+    let double = prop_oneof![
+        2 => Just(Value::Null),
+        1 => special.clone().prop_map(Value::Double),
+        8 => double
+    ];
     let small = prop_oneof![1 => Just(Value::Null), 4 => (-5_i64..50).prop_map(Value::Long)];
     let float = (-20_i16..20).prop_map(|n| Value::Float(f32::from(n) / 8.0));
-    let float = prop_oneof![1 => Just(Value::Null), 3 => float];
+    let float = prop_oneof![
+        2 => Just(Value::Null),
+        1 => special.clone().prop_map(|value| Value::Float(value as f32)),
+        6 => float
+    ];
     let measure = (-20_i32..20).prop_map(|n| Value::Double(f64::from(n) / 4.0));
-    let measure = prop_oneof![1 => Just(Value::Null), 4 => measure];
+    let measure = prop_oneof![
+        2 => Just(Value::Null),
+        1 => special.prop_map(Value::Double),
+        8 => measure
+    ];
     let sketched = prop_oneof![1 => Just(Value::Null), 4 => text().prop_map(Value::String)];
     let time = prop_oneof![
         3 => (0..SPAN_MS / 21_600_000).prop_map(|n| START_MS + n * 21_600_000),

@@ -25,11 +25,25 @@ fn metric(kind: &str, value: &str) -> Result<Value, &'static str> {
 }
 
 #[test]
-fn h_17_infinities_and_nan_are_refused() {
-    for value in ["NaN", "Infinity", "-Infinity"] {
-        assert_eq!(metric("doubleSum", value), Err("syntax"), "{value}");
-        assert_eq!(metric("doubleSum", &format!("\"{value}\"")), Err("wrong_type"), "{value}");
-        assert_eq!(metric("longSum", &format!("\"{value}\"")), Err("wrong_type"), "{value}");
+fn h_17_infinities_and_nan_are_kept_where_they_have_a_place() {
+    for (text, value) in
+        [("NaN", f64::NAN), ("Infinity", f64::INFINITY), ("-Infinity", f64::NEG_INFINITY)]
+    {
+        // JSON has no token for them.
+        assert_eq!(metric("doubleSum", text), Err("syntax"), "{text}");
+        let quoted = format!("\"{text}\"");
+        for kind in ["doubleSum", "floatSum", "doubleMin"] {
+            match metric(kind, &quoted) {
+                Ok(Value::Double(found)) => {
+                    assert_eq!(found.to_bits(), value.to_bits(), "{kind} {text}");
+                }
+                other => panic!("{kind} {text}: {other:?}"),
+            }
+        }
+        assert_eq!(metric("longSum", &quoted), Ok(Value::Null), "{text}");
+    }
+    for text in ["\"inf\"", "\"nan\"", "\"1e400\""] {
+        assert_eq!(metric("doubleSum", text), Err("wrong_type"), "{text}");
     }
 }
 

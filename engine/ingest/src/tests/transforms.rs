@@ -95,7 +95,12 @@ fn the_filter_keeps_only_what_is_true() {
         (json!({"type": "in", "dimension": "a", "values": ["y", null]}), vec![1, 2]),
         (json!({"type": "like", "dimension": "a", "pattern": "_"}), vec![0, 2]),
         (json!({"type": "regex", "dimension": "a", "pattern": "^y"}), vec![2]),
-        (json!({"type": "selector", "dimension": "up", "value": "X"}), vec![0]),
+        // A list is transformed value by value.
+        (json!({"type": "selector", "dimension": "up", "value": "X"}), vec![0, 2]),
+        (
+            json!({"type": "expression", "expression": "a == 'y' && array_length(array(1)) == 1"}),
+            vec![2],
+        ),
         (n(json!({"type": "selector", "value": "5"})), vec![0]),
         (n(json!({"type": "bound", "lower": "5", "ordering": "numeric"})), vec![0, 1, 3]),
         (
@@ -123,5 +128,23 @@ fn the_filter_keeps_only_what_is_true() {
         (json!({"type": "or", "fields": [selector(json!("")), selector(json!(null))]}), vec![1, 3]),
     ] {
         assert_eq!(kept(filter.clone()), expected, "{filter}");
+    }
+}
+
+#[test]
+fn h_81_an_event_whose_expressions_take_too_much_is_refused_and_the_rest_goes_on() {
+    let ones = format!("array({})", vec!["1"; 1000].join(","));
+    let bomb = format!("fold((x, n) -> fold((y, m) -> m + y, {ones}, n), {ones}, 0)");
+    let bomb = format!("if(a == 'bomb', {bomb}, 1)");
+    let transforms = with_transforms(json!([transform("cost", &bomb)]), json!(null));
+    let filter = json!({"type": "expression", "expression": format!("{bomb} > 0")});
+    let filters = with_transforms(json!([]), filter);
+    for spec in [transforms, filters] {
+        let schema = schema(spec);
+        let body = r#"{"t":0,"a":"x"}{"t":1,"a":"bomb"}{"t":2,"a":"y"}"#;
+        let (counts, sink) = parse_with(&schema, ParseLimits::default(), body.as_bytes());
+        let counts = counts.unwrap();
+        assert_eq!((counts.accepted, counts.rejected), (2, 1));
+        assert_eq!(sink.codes(), ["transform"]);
     }
 }

@@ -246,8 +246,7 @@ impl Data {
             (Self::Double(to), Values::Bool(from)) => {
                 to.extend(column, from, rows, |v| f64::from(u8::from(v)));
             }
-            // Adding zero turns -0.0 into 0.0, so that both are one group.
-            (Self::Double(to), Values::Double(from)) => to.extend(column, from, rows, |v| v + 0.0),
+            (Self::Double(to), Values::Double(from)) => to.extend(column, from, rows, canonical),
             (Self::Float(to), Values::Long(from)) => {
                 to.extend(column, from, rows, |v| v as f64 as f32);
             }
@@ -255,7 +254,7 @@ impl Data {
                 to.extend(column, from, rows, |v| f32::from(u8::from(v)));
             }
             (Self::Float(to), Values::Double(from)) => {
-                to.extend(column, from, rows, |v| (v + 0.0) as f32);
+                to.extend(column, from, rows, |v| canonical(v) as f32);
             }
             (Self::Text(to), Values::Long(from)) => to.extend(column, rows, |to, row| {
                 let value = from[row];
@@ -306,9 +305,9 @@ pub(super) fn fits(column: &BatchColumn, column_type: &ColumnType, max_text_byte
             all(values, present, |value: i64| value as f64 as f32 as i128 == i128::from(value))
         }
         (Values::Long(_) | Values::Bool(_), _) => true,
-        (Values::Double(values), ColumnType::Double) => all(values, present, f64::is_finite),
+        (Values::Double(_), ColumnType::Double) => true,
         (Values::Double(values), ColumnType::Float) => {
-            all(values, present, |value: f64| (value as f32).is_finite())
+            all(values, present, |value: f64| !value.is_finite() || (value as f32).is_finite())
         }
         (Values::Double(values), ColumnType::Long) => all(values, present, |value: f64| {
             value.fract() == 0.0 && double_to_long(value).is_some()
@@ -319,6 +318,11 @@ pub(super) fn fits(column: &BatchColumn, column_type: &ColumnType, max_text_byte
         }
         (Values::Text { .. }, _) => false,
     }
+}
+
+/// One zero and one NaN, so that equal values are one group.
+fn canonical(value: f64) -> f64 {
+    if value.is_nan() { f64::NAN } else { value + 0.0 }
 }
 
 fn all<T: Copy>(values: &[T], present: impl Fn(usize) -> bool, fits: impl Fn(T) -> bool) -> bool {
