@@ -149,14 +149,15 @@ impl Broker {
     /// # Errors
     /// When the metadata were never read.
     pub async fn availability(&self) -> Result<Availability> {
-        Ok(Availability::of(&*self.views.current().await?))
+        let view = self.views.current().await?;
+        Ok(Availability::of(&view, |id| self.views.trouble(id)))
     }
 
     fn show(&self, metrics: &Metrics) {
         let views = Arc::clone(&self.views);
         let help = "Segments that queries want and no server has.";
         metrics.gauge_by("henge_segments_unavailable", help, "datasource", move || {
-            let available = Availability::of(&views.latest());
+            let available = Availability::of(&views.latest(), |_| None);
             let counts = available.unavailable.into_iter();
             counts.map(|(name, unavailable)| (name, unavailable.count as u64)).collect()
         });

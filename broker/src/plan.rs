@@ -66,7 +66,7 @@ impl Broker {
                 view = self.views.current().await?;
                 continue;
             }
-            let unavailable = Unavailable::of(&missing);
+            let unavailable = Unavailable::of(&missing).explained(|id| self.views.trouble(id));
             if !running.query.base().context.return_partial_results {
                 return Err(BrokerError::SegmentsUnavailable(unavailable));
             }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use henge_platform::discovery::ServerId;
@@ -18,6 +19,8 @@ use crate::plan::Action;
 const CONCURRENT_LOADS: usize = 8;
 /// Wait before the second attempt; doubles with each failure.
 const FIRST_WAIT_MS: i64 = 500;
+/// Loading many segments tells how far it is, this often.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 /// No wait is longer.
 const LONGEST_WAIT_MS: i64 = 60_000;
 
@@ -59,9 +62,17 @@ impl Coordinator {
                 other => rest.push(other),
             }
         }
+        let (of, mut done, mut told) = (loads.len(), 0_usize, Instant::now());
         let left = futures::stream::iter(loads)
             .map(|(server, segment)| self.load(server, segment))
             .buffer_unordered(CONCURRENT_LOADS)
+            .inspect(|_| {
+                done += 1;
+                if told.elapsed() >= TELL_EVERY {
+                    told = Instant::now();
+                    tracing::info!(done, of, "loading segments");
+                }
+            })
             .filter(|loaded| std::future::ready(!*loaded))
             .count()
             .await;

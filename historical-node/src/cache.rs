@@ -1,13 +1,18 @@
 //! The folder of segment files and the bytes it may take.
 
+mod names;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use henge_platform::runtime::remove_temporary_files;
-use henge_types::{SegmentId, encode_path_component};
+use henge_types::SegmentId;
 use parking_lot::Mutex;
 
 use crate::error::{HistoricalError, Result};
+
+pub(crate) use names::{CachedFile, FileForm};
 
 /// Segment files, one folder a datasource, and an account of their sizes.
 #[derive(Debug)]
@@ -15,6 +20,8 @@ pub struct SegmentCache {
     root: PathBuf,
     capacity_bytes: u64,
     used_bytes: Mutex<u64>,
+    /// What earlier runs left, by stem, until it is asked for.
+    left: Mutex<HashMap<PathBuf, Vec<CachedFile>>>,
 }
 
 /// Bytes set aside for one file; given back when dropped.
@@ -25,36 +32,43 @@ pub struct Reservation {
 }
 
 impl SegmentCache {
-    /// Opens the folder; leftovers of downloads that a crash cut off are removed.
+    /// Opens the folder and looks what is there; leftovers of downloads that a crash cut off are
+    /// removed.
     ///
     /// # Errors
     /// When the folder cannot be made or read.
     pub fn open(root: PathBuf, capacity_bytes: u64) -> Result<Self> {
         let io = |path: &Path, source| HistoricalError::Io { path: path.to_owned(), source };
         std::fs::create_dir_all(&root).map_err(|e| io(&root, e))?;
-        for entry in std::fs::read_dir(&root).map_err(|e| io(&root, e))? {
-            let path = entry.map_err(|e| io(&root, e))?.path();
-            if path.is_dir() {
-                remove_temporary_files(&path).map_err(|e| io(&path, e))?;
+        let mut left: HashMap<PathBuf, Vec<CachedFile>> = HashMap::new();
+        for folder in std::fs::read_dir(&root).map_err(|e| io(&root, e))? {
+            let folder = folder.map_err(|e| io(&root, e))?.path();
+            if !folder.is_dir() {
+                continue;
+            }
+            remove_temporary_files(&folder).map_err(|e| io(&folder, e))?;
+            for entry in std::fs::read_dir(&folder).map_err(|e| io(&folder, e))? {
+                let path = entry.map_err(|e| io(&folder, e))?.path();
+                if let Some((stem, form)) = names::parse(&path) {
+                    left.entry(stem).or_default().push(CachedFile { path, form });
+                }
             }
         }
-        Ok(Self { root, capacity_bytes, used_bytes: Mutex::default() })
+        Ok(Self { root, capacity_bytes, used_bytes: Mutex::default(), left: Mutex::new(left) })
     }
 
-    /// Where a segment's file is. Built from the encoded id, never from the plain name.
+    /// Where a file of a segment is. A file has this name only after it was verified to be this.
     #[must_use]
-    pub fn path(&self, id: &SegmentId) -> PathBuf {
-        self.root.join(encode_path_component(&id.datasource)).join(format!(
-            "{}_{}_{}_{}.segment",
-            id.interval.start_ms, id.interval.end_ms, id.version, id.partition
-        ))
+    pub(crate) fn path(&self, id: &SegmentId, form: FileForm) -> PathBuf {
+        names::path(&names::stem(&self.root, id), form)
     }
 
-    /// Where the hot form of a segment is: another stored file has another checksum, and so another
-    /// hot file.
-    #[must_use]
-    pub fn hot_path(&self, id: &SegmentId, stored_checksum: u64) -> PathBuf {
-        self.path(id).with_extension(format!("{stored_checksum:016x}.hot"))
+    /// What earlier runs left of a segment, hot forms first. Asked for once.
+    pub(crate) fn take_left(&self, id: &SegmentId) -> Vec<CachedFile> {
+        let left = self.left.lock().remove(&names::stem(&self.root, id));
+        let mut left = left.unwrap_or_default();
+        left.sort_by_key(|file| matches!(file.form, FileForm::Stored { .. }));
+        left
     }
 
     /// Sets bytes aside.

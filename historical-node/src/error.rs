@@ -51,6 +51,15 @@ pub enum HistoricalError {
         /// What the footer says.
         found: String,
     },
+    /// The file is not what the metadata mean.
+    #[error("segment cache {}: its content is not what the metadata say", path.display())]
+    WrongContent {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A task of the node was stopped.
+    #[error("stopped: {0}")]
+    Stopped(String),
     /// The bytes failed verification.
     #[error(transparent)]
     Segment(#[from] SegmentError),
@@ -68,9 +77,11 @@ impl HistoricalError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Io { .. } => ErrorClass::Internal,
-            Self::WrongSize { .. } | Self::WrittenWrong { .. } | Self::WrongIdentity { .. } => {
-                ErrorClass::Corrupt
-            }
+            Self::Stopped(_) => ErrorClass::Unavailable,
+            Self::WrongSize { .. }
+            | Self::WrongContent { .. }
+            | Self::WrittenWrong { .. }
+            | Self::WrongIdentity { .. } => ErrorClass::Corrupt,
             Self::Full { .. } => ErrorClass::Capacity,
             Self::Segment(error) => error.class(),
             Self::Storage(error) => error.class(),

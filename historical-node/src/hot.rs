@@ -1,21 +1,20 @@
 //! The hot form of a segment: uncompressed, in encodings that are scanned as they are. It is made in
 //! the background, one segment at a time, while the stored form is served, and then takes its place.
 //!
-//! A hot file is named after the checksum of the stored file it was made from, and takes that name
-//! only when it is whole and on disk. After a restart it is served at once; a damaged one is made
-//! again from the stored file, which deep storage always has.
+//! A hot file is named after the checksum of the stored file it was made from and its own, and takes
+//! that name only when it is whole, read back and on disk. After a restart it is served at once; a
+//! damaged one is made again from the stored file.
 
 use std::io::{BufWriter, Error, ErrorKind, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use henge_platform::metadata::PublishedSegment;
-use henge_platform::runtime::{TemporaryFile, map_file};
+use henge_platform::runtime::{TemporaryFile, map_file, mapped_damages};
 use henge_platform::storage::{PushedObject, checksum_bytes};
 use henge_segment::{SegmentSummary, SegmentView, WriteOptions, transcode};
+use henge_types::ErrorClass;
 
-use crate::cache::{Reservation, remove_file};
+use crate::cache::{CachedFile, FileForm, Reservation, remove_file};
 use crate::error::{HistoricalError, Result};
 use crate::load::open_as;
 use crate::{HistoricalNode, Loaded, ServedForm, Serving};
@@ -27,74 +26,52 @@ const PRIORITY: i32 = -1_000_000;
 const ROOM_STEP_BYTES: u64 = 16 << 20;
 
 impl HistoricalNode {
-    /// The hot form that an earlier run of the node made, unless it is damaged or not wanted.
-    pub(crate) fn open_hot(&self, segment: &PublishedSegment) -> Result<Option<Loaded>> {
-        let path = self.serving.cache.hot_path(&segment.id, segment.checksum);
-        let Ok(metadata) = std::fs::symlink_metadata(&path) else { return Ok(None) };
-        if self.options.form == ServedForm::AsStored {
-            remove_file(&path);
-            return Ok(None);
-        }
-        let room = self.serving.cache.reserve(metadata.len())?;
-        match open_as(&path, &segment.id) {
-            Ok(mapped) => {
-                // What a crash between the two files' changing places left behind.
-                remove_file(&self.serving.cache.path(&segment.id));
-                Ok(Some(Loaded { mapped: Arc::new(mapped), path, room }))
-            }
-            Err(error) => {
-                tracing::warn!(segment = %segment.id, %error, "hot file is not usable, making it again");
-                remove_file(&path);
-                Ok(None)
-            }
-        }
-    }
-
     /// Makes the hot form in the background, unless it is what is served.
-    pub(crate) fn heat(&self, segment: &PublishedSegment, stored: Arc<Loaded>) {
-        let path = self.serving.cache.hot_path(&segment.id, segment.checksum);
-        if self.options.form == ServedForm::AsStored || stored.path == path {
+    pub(crate) fn heat(&self, stored: Arc<Loaded>) {
+        let is_hot = matches!(stored.file.form, FileForm::Hot { .. });
+        if self.options.form == ServedForm::AsStored || is_hot {
             return;
         }
-        let (serving, pool) = (Arc::clone(&self.serving), self.pool.clone());
-        let transcoding = Arc::clone(&self.transcoding);
+        let node = self.clone();
         tokio::spawn(async move {
-            let Ok(_turn) = transcoding.acquire_owned().await else { return };
-            let id = stored.mapped.id().clone();
-            let work = move || serving.change_form(&stored, &path);
-            match pool.spawn(PRIORITY, work).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(segment = %id, %error, "stays in its stored form");
-                }
-                Err(error) => tracing::warn!(segment = %id, %error, "stays in its stored form"),
+            let Ok(_turn) = Arc::clone(&node.transcoding).acquire_owned().await else { return };
+            let (serving, read) = (Arc::clone(&node.serving), Arc::clone(&stored));
+            let error = match node.pool.spawn(PRIORITY, move || serving.change_form(&read)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error,
+                Err(error) => HistoricalError::Stopped(error.to_string()),
+            };
+            let id = stored.mapped.id();
+            tracing::warn!(segment = %id, %error, "stays in its stored form");
+            if error.class() == ErrorClass::Corrupt {
+                node.mend_damaged(vec![stored]).await;
             }
         });
     }
 }
 
 impl Serving {
-    /// Writes the hot form to `path` and serves it in place of `stored`.
-    fn change_form(&self, stored: &Arc<Loaded>, path: &Path) -> Result<()> {
+    /// Writes the hot form and serves it in place of `stored`.
+    fn change_form(&self, stored: &Arc<Loaded>) -> Result<()> {
         let id = stored.mapped.id();
         if !self.serves(stored) {
             return Ok(());
         }
         let started = Instant::now();
-        let hot = Arc::new(self.write_hot(stored, path)?);
+        let hot = Arc::new(self.write_hot(stored)?);
         let (stored_bytes, hot_bytes) = (stored.room.size_bytes(), hot.room.size_bytes());
         let mut loaded = self.loaded.write();
         match loaded.get_mut(id) {
-            Some(current) if Arc::ptr_eq(current, stored) => *current = hot,
+            Some(current) if Arc::ptr_eq(current, stored) => *current = Arc::clone(&hot),
             // It was unloaded meanwhile.
             _ => {
-                remove_file(path);
+                remove_file(&hot.file.path);
                 return Ok(());
             }
         }
         drop(loaded);
         // Queries that still read the old file keep its mapping.
-        remove_file(&stored.path);
+        remove_file(&stored.file.path);
         self.forget_dictionaries(&stored.mapped);
         let elapsed_ms = started.elapsed().as_millis() as u64;
         let rows = stored.mapped.row_count();
@@ -102,14 +79,18 @@ impl Serving {
         Ok(())
     }
 
-    fn serves(&self, stored: &Arc<Loaded>) -> bool {
+    pub(crate) fn serves(&self, stored: &Arc<Loaded>) -> bool {
         let loaded = self.loaded.read();
         loaded.get(stored.mapped.id()).is_some_and(|current| Arc::ptr_eq(current, stored))
     }
 
-    fn write_hot(&self, stored: &Loaded, path: &Path) -> Result<Loaded> {
-        let io = |source| HistoricalError::Io { path: path.to_owned(), source };
-        let temporary = TemporaryFile::create(path).map_err(io)?;
+    fn write_hot(&self, stored: &Loaded) -> Result<Loaded> {
+        let segment = &stored.segment;
+        let form = |checksum| FileForm::Hot { stored: segment.checksum, checksum };
+        let path = self.cache.path(&segment.id, form(None));
+        let io = |source| HistoricalError::Io { path: path.clone(), source };
+        let damages = mapped_damages();
+        let temporary = TemporaryFile::create(&path).map_err(io)?;
         let room = self.cache.reserve(0)?;
         let file = temporary.file().map_err(io)?;
         let mut out = Metered { out: BufWriter::new(file), written_bytes: 0, room };
@@ -121,10 +102,18 @@ impl Serving {
         if checksum_bytes((*written).as_ref()) != (PushedObject { size_bytes, checksum }) {
             return Err(HistoricalError::WrittenWrong { path: temporary.path().to_owned() });
         }
-        temporary.commit().map_err(io)?;
+        if mapped_damages() != damages {
+            // What was read may be zeros.
+            return Err(HistoricalError::WrongContent { path: stored.file.path.clone() });
+        }
+        let file = CachedFile {
+            path: self.cache.path(&segment.id, form(Some(checksum))),
+            form: form(Some(checksum)),
+        };
+        temporary.named(&file.path).commit().map_err(io)?;
         room.shrink_to(size_bytes);
-        let mapped = Arc::new(open_as(path, stored.mapped.id())?);
-        Ok(Loaded { mapped, path: path.to_owned(), room })
+        let mapped = Arc::new(open_as(&file.path, segment)?);
+        Ok(Loaded { mapped, file, room, segment: Arc::clone(segment) })
     }
 }
 
@@ -154,4 +143,4 @@ impl<W: Write> Write for Metered<W> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,7 +4,9 @@ pub mod cache;
 pub mod error;
 pub mod hot;
 pub mod load;
+pub mod mend;
 pub mod query;
+pub mod scrub;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,8 +15,9 @@ use std::sync::Arc;
 use henge_exec::NodeDictionaries;
 use henge_platform::cache::PartialCache;
 use henge_platform::discovery::{Discovery, ServerId};
+use henge_platform::metadata::PublishedSegment;
 use henge_platform::runtime::CpuPool;
-use henge_platform::storage::DeepStorage;
+use henge_platform::storage::{DeepStorage, PushedObject};
 use henge_segment::MappedSegment;
 use henge_types::SegmentId;
 use parking_lot::RwLock;
@@ -22,7 +25,8 @@ use tokio::sync::Semaphore;
 
 pub use error::{HistoricalError, Result};
 
-use crate::cache::{Reservation, SegmentCache};
+use crate::cache::{CachedFile, FileForm, Reservation, SegmentCache};
+use crate::scrub::CareMetrics;
 
 /// Settings of a historical node.
 #[derive(Debug, Clone)]
@@ -41,6 +45,8 @@ pub struct HistoricalOptions {
     pub form: ServedForm,
     /// Bytes that node-wide dictionaries may take.
     pub dictionary_budget_bytes: usize,
+    /// Bytes a second that are read again to find damage; 0 for none.
+    pub scrub_bytes_per_second: u64,
 }
 
 /// The form of the segments of a tier.
@@ -54,8 +60,8 @@ pub enum ServedForm {
     AsStored,
 }
 
-/// The historical role.
-#[derive(Debug)]
+/// The historical role. Clones are the same node.
+#[derive(Debug, Clone)]
 pub struct HistoricalNode {
     pub(crate) options: HistoricalOptions,
     pub(crate) discovery: Arc<dyn Discovery>,
@@ -65,6 +71,7 @@ pub struct HistoricalNode {
     pub(crate) serving: Arc<Serving>,
     /// One segment is transcoded at a time, so that queries keep the other threads.
     pub(crate) transcoding: Arc<Semaphore>,
+    pub(crate) care: CareMetrics,
 }
 
 /// What the node serves; shared with transcoding in the background.
@@ -79,8 +86,22 @@ pub(crate) struct Serving {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) mapped: Arc<MappedSegment>,
-    pub(crate) path: PathBuf,
+    pub(crate) file: CachedFile,
     pub(crate) room: Reservation,
+    /// What the metadata say of it, but its schema.
+    pub(crate) segment: Arc<PublishedSegment>,
+}
+
+impl Loaded {
+    /// Size and checksum of the file when it took its name.
+    pub(crate) fn expected(&self) -> PushedObject {
+        let size_bytes = self.room.size_bytes();
+        let checksum = match self.file.form {
+            FileForm::Stored { .. } => self.segment.checksum,
+            FileForm::Hot { checksum, .. } => checksum.unwrap_or_default(),
+        };
+        PushedObject { size_bytes, checksum }
+    }
 }
 
 impl HistoricalNode {
@@ -102,7 +123,8 @@ impl HistoricalNode {
         let dictionaries = Arc::new(NodeDictionaries::new(options.dictionary_budget_bytes));
         let serving = Arc::new(Serving { cache, dictionaries, loaded: RwLock::default() });
         let transcoding = Arc::new(Semaphore::new(1));
-        Ok(Self { options, discovery, storage, pool, partials, serving, transcoding })
+        let care = CareMetrics::default();
+        Ok(Self { options, discovery, storage, pool, partials, serving, transcoding, care })
     }
 
     /// Number of segments that are served.

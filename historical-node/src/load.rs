@@ -1,4 +1,8 @@
-//! Loading: take the cached file if it is the right one, else fetch it; verify, map, announce.
+//! Loading: take a cached file if it is the right one, else fetch it; verify, map, announce.
+//!
+//! A cached file is the right one when its name carries the checksum that the metadata record: it got
+//! that name only after it was verified, and blocks are verified again when they are read. Identity
+//! and size alone are never enough, because metadata restored from a backup give ids out again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,68 +11,56 @@ use async_trait::async_trait;
 use henge_platform::discovery::{AnnouncedSegment, ChangeSet, ServerId};
 use henge_platform::metadata::PublishedSegment;
 use henge_platform::rpc::{HostError, SegmentHost};
+use henge_platform::runtime::files::rename_durably;
 use henge_platform::runtime::map_file;
-use henge_platform::storage::PushedObject;
+use henge_platform::storage::{PushedObject, checksum_file};
 use henge_segment::{MappedSegment, SegmentView};
 use henge_types::SegmentId;
 
-use crate::cache::remove_file;
+use crate::cache::{CachedFile, FileForm, remove_file};
 use crate::error::{HistoricalError, Result};
-use crate::{HistoricalNode, Loaded, Serving};
+use crate::{HistoricalNode, Loaded, ServedForm, Serving};
 
 impl HistoricalNode {
-    async fn load_segment(&self, segment: &PublishedSegment) -> Result<()> {
+    pub(crate) async fn load_segment(&self, segment: &PublishedSegment) -> Result<()> {
         if self.serving.loaded.read().contains_key(&segment.id) {
             return Ok(());
         }
-        let loaded = Arc::new(match self.open_hot(segment)? {
-            Some(hot) => hot,
-            None => self.load_stored(segment).await?,
-        });
+        let outcome = self.load_any(segment).await;
+        let trouble = outcome.as_ref().err().map(ToString::to_string);
+        self.discovery.report(&self.options.server_id, &segment.id, trouble);
+        let loaded = Arc::new(outcome?);
         self.serving.loaded.write().entry(segment.id.clone()).or_insert_with(|| loaded.clone());
         self.discovery.apply(
             &self.options.server_id,
             ChangeSet { add: vec![self.announcement(segment)], remove: Vec::new() },
         )?;
-        self.heat(segment, loaded);
+        self.heat(loaded);
         Ok(())
     }
 
-    async fn load_stored(&self, segment: &PublishedSegment) -> Result<Loaded> {
-        let room = self.serving.cache.reserve(segment.size_bytes)?;
-        let mapped = match self.open_cached(segment) {
-            Ok(Some(mapped)) => mapped,
-            Ok(None) => self.fetch(segment).await?,
-            Err(error) => {
-                tracing::warn!(segment = %segment.id, %error, "cached file is not usable, fetching it again");
-                self.fetch(segment).await?
-            }
-        };
-        let path = self.serving.cache.path(&segment.id);
-        Ok(Loaded { mapped: Arc::new(mapped), path, room })
-    }
-
-    fn open_cached(&self, segment: &PublishedSegment) -> Result<Option<MappedSegment>> {
-        let path = self.serving.cache.path(&segment.id);
-        match std::fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(HistoricalError::Io { path, source }),
-            Ok(metadata) if metadata.len() != segment.size_bytes => {
-                Err(HistoricalError::WrongSize { path, expected_bytes: segment.size_bytes })
-            }
-            Ok(_) => open_as(&path, &segment.id).map(Some),
+    async fn load_any(&self, segment: &PublishedSegment) -> Result<Loaded> {
+        let kept = PublishedSegment { schema_json: String::new(), ..segment.clone() };
+        let (serving, kept, form) = (Arc::clone(&self.serving), Arc::new(kept), self.options.form);
+        let of_cache = Arc::clone(&kept);
+        let left = tokio::task::spawn_blocking(move || serving.open_left(&of_cache, form));
+        match left.await.map_err(|error| HistoricalError::Stopped(error.to_string()))? {
+            Some(loaded) => Ok(loaded),
+            None => self.fetch(kept).await,
         }
     }
 
-    async fn fetch(&self, segment: &PublishedSegment) -> Result<MappedSegment> {
-        let path = self.serving.cache.path(&segment.id);
+    async fn fetch(&self, segment: Arc<PublishedSegment>) -> Result<Loaded> {
+        let room = self.serving.cache.reserve(segment.size_bytes)?;
+        let form = FileForm::Stored { checksum: Some(segment.checksum) };
+        let path = self.serving.cache.path(&segment.id, form);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)
                 .map_err(|source| HistoricalError::Io { path: parent.to_owned(), source })?;
         }
-        let expected = PushedObject { size_bytes: segment.size_bytes, checksum: segment.checksum };
-        self.storage.pull(&segment.object_key, expected, &path).await?;
-        open_as(&path, &segment.id)
+        self.storage.pull(&segment.object_key, stored_object(&segment), &path).await?;
+        let mapped = Arc::new(open_as(&path, &segment)?);
+        Ok(Loaded { mapped, file: CachedFile { path, form }, room, segment })
     }
 
     fn announcement(&self, segment: &PublishedSegment) -> AnnouncedSegment {
@@ -85,7 +77,7 @@ impl HistoricalNode {
     fn unload_segment(&self, id: &SegmentId) -> Result<()> {
         self.discovery.unannounce(&self.options.server_id, vec![id.clone()])?;
         if let Some(loaded) = self.serving.loaded.write().remove(id) {
-            remove_file(&loaded.path);
+            remove_file(&loaded.file.path);
             self.serving.forget_dictionaries(&loaded.mapped);
         }
         Ok(())
@@ -100,20 +92,97 @@ impl HistoricalNode {
     }
 }
 
+/// The object in deep storage, as the metadata record it.
+pub(crate) fn stored_object(segment: &PublishedSegment) -> PushedObject {
+    PushedObject { size_bytes: segment.size_bytes, checksum: segment.checksum }
+}
+
 /// Maps a file and checks that its footer names the segment that the metadata mean.
-pub(crate) fn open_as(path: &Path, id: &SegmentId) -> Result<MappedSegment> {
+pub(crate) fn open_as(path: &Path, segment: &PublishedSegment) -> Result<MappedSegment> {
     let io = |source| HistoricalError::Io { path: path.to_owned(), source };
     let mapped = MappedSegment::open(map_file(path).map_err(io)?)?;
-    match mapped.id() == id {
-        true => Ok(mapped),
-        false => Err(HistoricalError::WrongIdentity {
-            expected: id.to_string(),
+    if *mapped.id() != segment.id {
+        return Err(HistoricalError::WrongIdentity {
+            expected: segment.id.to_string(),
             found: mapped.id().to_string(),
-        }),
+        });
+    }
+    match mapped.row_count() as u64 == segment.row_count {
+        true => Ok(mapped),
+        false => Err(HistoricalError::WrongContent { path: path.to_owned() }),
     }
 }
 
 impl Serving {
+    /// What an earlier run left of a segment, if it is what the metadata mean. All other files of the
+    /// segment are removed.
+    fn open_left(
+        self: &Arc<Self>,
+        segment: &Arc<PublishedSegment>,
+        form: ServedForm,
+    ) -> Option<Loaded> {
+        let mut opened: Option<Loaded> = None;
+        for file in self.cache.take_left(&segment.id) {
+            let is_wanted = form == ServedForm::Hot || matches!(file.form, FileForm::Stored { .. });
+            if opened.is_some() || !is_wanted {
+                remove_file(&file.path);
+                continue;
+            }
+            let path = file.path.clone();
+            match self.open_file(file, segment) {
+                Ok(loaded) => opened = Some(loaded),
+                Err(error) => {
+                    tracing::warn!(segment = %segment.id, path = %path.display(), %error, "cached file is not usable");
+                    remove_file(&path);
+                }
+            }
+        }
+        opened
+    }
+
+    fn open_file(&self, file: CachedFile, segment: &Arc<PublishedSegment>) -> Result<Loaded> {
+        let io = |source| HistoricalError::Io { path: file.path.clone(), source };
+        let wrong = || HistoricalError::WrongContent { path: file.path.clone() };
+        let metadata = std::fs::symlink_metadata(&file.path).map_err(io)?;
+        let room = self.cache.reserve(metadata.len())?;
+        let form = match file.form {
+            FileForm::Stored { checksum } => {
+                if metadata.len() != segment.size_bytes {
+                    let (path, expected_bytes) = (file.path, segment.size_bytes);
+                    return Err(HistoricalError::WrongSize { path, expected_bytes });
+                }
+                let checksum = match checksum {
+                    Some(checksum) => checksum,
+                    None => checksum_file(&file.path)?.checksum,
+                };
+                if checksum != segment.checksum {
+                    return Err(wrong());
+                }
+                FileForm::Stored { checksum: Some(checksum) }
+            }
+            FileForm::Hot { stored, checksum } => {
+                if stored != segment.checksum {
+                    return Err(wrong());
+                }
+                let checksum = match checksum {
+                    Some(checksum) => checksum,
+                    None => {
+                        open_as(&file.path, segment)?.verify()?;
+                        checksum_file(&file.path)?.checksum
+                    }
+                };
+                FileForm::Hot { stored, checksum: Some(checksum) }
+            }
+        };
+        let mapped = Arc::new(open_as(&file.path, segment)?);
+        let path = self.cache.path(&segment.id, form);
+        if path != file.path {
+            rename_durably(&file.path, &path).map_err(io)?;
+        }
+        let file = CachedFile { path, form };
+        Ok(Loaded { mapped, file, room, segment: Arc::clone(segment) })
+    }
+
     /// Forgets what node-wide dictionaries know of a segment that is served no longer.
     pub(crate) fn forget_dictionaries(&self, mapped: &MappedSegment) {
         self.dictionaries.forget(mapped.instance());

@@ -129,6 +129,8 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         Arc::new(Coordinator::new(metadata.clone(), discovery.clone(), Arc::clone(&clock)));
     coordinator.connect(historical.clone());
     coordinator.run_once().await.context("load segments")?;
+    historical.show(&metrics);
+    historical.scrub();
     let published = Arc::new(Notify::new());
     let dependencies = Dependencies {
         metadata: metadata.clone(),

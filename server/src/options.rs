@@ -185,7 +185,7 @@ fn historical_options(
     folder: &DataFolder,
     dictionary_budget_bytes: usize,
 ) -> HistoricalOptions {
-    let HistoricalConfig { codec, capacity_bytes } = historical;
+    let HistoricalConfig { codec, capacity_bytes, scrub_bytes_per_second } = historical;
     HistoricalOptions {
         server_id: "historical-0".into(),
         tier: "_default_tier".into(),
@@ -200,6 +200,7 @@ fn historical_options(
             TierCodec::AsStored => ServedForm::AsStored,
         },
         dictionary_budget_bytes,
+        scrub_bytes_per_second: *scrub_bytes_per_second,
     }
 }
 

@@ -43,7 +43,13 @@ async fn ready(State(broker): State<Arc<Broker>>) -> Result<Json<Value>, DruidEr
     let by_datasource: serde_json::Map<String, Value> = available
         .unavailable
         .iter()
-        .map(|(name, unavailable)| (name.clone(), unavailable.to_json()))
+        .map(|(name, unavailable)| {
+            let mut shown = unavailable.to_json();
+            let troubles =
+                unavailable.troubles.iter().map(|(id, text)| (id.to_string(), json!(text)));
+            shown["troubles"] = Value::Object(troubles.collect());
+            (name.clone(), shown)
+        })
         .collect();
     Ok(Json(json!({
         "ready": true,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use henge_platform::discovery::Discovery;
 use henge_platform::metadata::{MetadataError, MetadataStore, SegmentChange, SegmentSnapshot};
+use henge_types::SegmentId;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -122,6 +123,12 @@ impl ClusterViews {
     #[must_use]
     pub fn latest(&self) -> Arc<ClusterView> {
         Arc::clone(&self.current.lock())
+    }
+
+    /// What servers reported of a segment that they cannot serve.
+    #[must_use]
+    pub fn trouble(&self, id: &SegmentId) -> Option<String> {
+        self.discovery.trouble(id)
     }
 
     /// Waits until something is newer than `view`; false when nothing came before `deadline`.

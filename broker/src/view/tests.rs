@@ -258,7 +258,7 @@ fn f_40_a_used_segment_that_nobody_announces_is_in_the_timeline_and_lost() {
     assert_eq!(lost(&view), []);
     view.apply(&"h".into(), &ChangeSet { add: Vec::new(), remove: vec![id(0)] }, now);
     assert_eq!(lost(&view), [id(0)]);
-    let available = Availability::of(&view);
+    let available = Availability::of(&view, |_| None);
     assert_eq!((available.count(), available.unavailable["t"].segments.clone()), (1, vec![id(0)]));
 }
 
@@ -337,7 +337,7 @@ async fn without_the_metadata_the_last_complete_view_is_used_and_marked() {
     let view = views.refreshed().await.unwrap();
     assert!(view.metadata.away.is_some());
     assert_eq!(view.tables["t"].timeline.len(), 1);
-    assert!(Availability::of(&view).metadata_away.is_some());
+    assert!(Availability::of(&view, |_| None).metadata_away.is_some());
 }
 
 #[tokio::test]

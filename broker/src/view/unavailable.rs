@@ -20,6 +20,8 @@ pub struct Unavailable {
     pub count: usize,
     /// The first of them.
     pub segments: Vec<SegmentId>,
+    /// What servers reported of these, where they did.
+    pub troubles: BTreeMap<SegmentId, String>,
     /// The first of the intervals that they leave uncovered, disjoint, in order.
     pub intervals: Vec<Interval>,
 }
@@ -36,8 +38,17 @@ impl Unavailable {
         Self {
             count: ids.len(),
             segments: ids.into_iter().take(NAMED_SEGMENTS).cloned().collect(),
+            troubles: BTreeMap::new(),
             intervals,
         }
+    }
+
+    /// The same with what is known of the reasons.
+    #[must_use]
+    pub fn explained(mut self, trouble: impl Fn(&SegmentId) -> Option<String>) -> Self {
+        let known = self.segments.iter().filter_map(|id| Some((id.clone(), trouble(id)?)));
+        self.troubles = known.collect();
+        self
     }
 
     /// True when nothing is lacking.
@@ -67,7 +78,11 @@ impl Unavailable {
 
 impl std::fmt::Display for Unavailable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ids: Vec<String> = self.segments.iter().map(|id| format!("'{id}'")).collect();
+        let named = |id| match self.troubles.get(id) {
+            Some(trouble) => format!("'{id}' ({trouble})"),
+            None => format!("'{id}'"),
+        };
+        let ids: Vec<String> = self.segments.iter().map(named).collect();
         write!(f, "{} segment(s) are unavailable: {}", self.count, ids.join(", "))?;
         if self.count > ids.len() {
             write!(f, " and {} more", self.count - ids.len())?;
@@ -86,15 +101,16 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// Of a view.
+    /// Of a view; `trouble` tells what servers reported of a segment.
     #[must_use]
-    pub fn of(view: &ClusterView) -> Self {
+    pub fn of(view: &ClusterView, trouble: impl Fn(&SegmentId) -> Option<String>) -> Self {
         let mut unavailable = BTreeMap::new();
         for (name, table) in &view.tables {
             let whole = |id: &SegmentId| SegmentDescriptor { id: id.clone(), visible: id.interval };
             let missing: Vec<_> = table.unavailable().map(whole).collect();
             if !missing.is_empty() {
-                unavailable.insert(name.to_string(), Unavailable::of(&missing));
+                let named = Unavailable::of(&missing).explained(&trouble);
+                unavailable.insert(name.to_string(), named);
             }
         }
         let away = view.metadata.away.as_ref();

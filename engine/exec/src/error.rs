@@ -2,7 +2,7 @@
 
 use henge_expr::ExprError;
 use henge_segment::SegmentError;
-use henge_types::ErrorClass;
+use henge_types::{ErrorClass, SegmentId};
 
 /// Why a query failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,14 @@ pub enum ExecError {
     /// A segment could not be read.
     #[error(transparent)]
     Segment(#[from] SegmentError),
+    /// The bytes of a segment failed verification.
+    #[error("segment '{id}': {error}")]
+    Damaged {
+        /// Which segment.
+        id: SegmentId,
+        /// What is wrong.
+        error: SegmentError,
+    },
     /// A sketch could not be read.
     #[error("corrupt sketch in column '{column}': {reason}")]
     Sketch {
@@ -58,6 +66,17 @@ impl ExecError {
         }
     }
 
+    /// The same error with the segment that was read; only what is corrupt says which.
+    #[must_use]
+    pub(crate) fn of_segment(self, id: &SegmentId) -> Self {
+        match self {
+            Self::Segment(error) if error.class() == ErrorClass::Corrupt => {
+                Self::Damaged { id: id.clone(), error }
+            }
+            other => other,
+        }
+    }
+
     /// The class of the error.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
@@ -70,7 +89,7 @@ impl ExecError {
             Self::Spill(_) => ErrorClass::Unavailable,
             Self::TimedOut => ErrorClass::Timeout,
             Self::Cancelled => ErrorClass::Cancelled,
-            Self::Segment(error) => error.class(),
+            Self::Segment(error) | Self::Damaged { error, .. } => error.class(),
             Self::Sketch { .. } => ErrorClass::Corrupt,
             Self::Internal(_) => ErrorClass::Internal,
         }

@@ -12,13 +12,15 @@ use henge_types::{
     ShardSpec, Version,
 };
 
+use henge_platform::metadata::PublishedSegment;
+
 use super::*;
 use crate::HistoricalOptions;
 
-const ROWS: usize = 20_000;
-const KEY: &str = "wiki/segment";
+pub(crate) const ROWS: usize = 20_000;
+pub(crate) const KEY: &str = "wiki/segment";
 
-fn segment_file(id: &SegmentId) -> Vec<u8> {
+pub(crate) fn segment_file(id: &SegmentId, factor: i64) -> Vec<u8> {
     let column = |name: &str, column_type, role| ColumnSchema {
         name: name.into(),
         column_type,
@@ -38,24 +40,24 @@ fn segment_file(id: &SegmentId) -> Vec<u8> {
     let options = WriteOptions::default();
     let mut writer = SegmentWriter::new(Vec::new(), id.clone(), schema, ROWS, options).unwrap();
     let times: Vec<i64> = (0..ROWS as i64).collect();
-    let added: Vec<i64> = (0..ROWS as i64).map(|row| row % 7 * 100 + row % 13).collect();
+    let added: Vec<i64> = (0..ROWS as i64).map(|row| row % 7 * 100 * factor + row % 13).collect();
     for (name, values) in [("__time", &times), ("added", &added)] {
         writer.write_column(name, ColumnData::Long { values, nulls: None }).unwrap();
     }
     writer.finish_into().unwrap().1
 }
 
-struct Setup {
-    dir: tempfile::TempDir,
-    storage: Arc<LocalDeepStorage>,
-    segment: PublishedSegment,
+pub(crate) struct Setup {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) storage: Arc<LocalDeepStorage>,
+    pub(crate) segment: PublishedSegment,
 }
 
-async fn setup() -> Setup {
+pub(crate) async fn setup() -> Setup {
     let dir = tempfile::tempdir().unwrap();
     let id = SegmentId::new("wiki", Interval::new(0, 1 << 20).unwrap(), Version(3), 0);
     let storage = Arc::new(LocalDeepStorage::open(dir.path().join("deep")).unwrap());
-    let pushed = storage.push(KEY, Payload::Bytes(segment_file(&id).into())).await.unwrap();
+    let pushed = storage.push(KEY, Payload::Bytes(segment_file(&id, 1).into())).await.unwrap();
     let segment = PublishedSegment {
         id,
         shard_spec: ShardSpec::Numbered { partition: 0, core_partitions: 0 },
@@ -71,7 +73,7 @@ async fn setup() -> Setup {
 }
 
 impl Setup {
-    fn node(&self, form: ServedForm, capacity_bytes: u64) -> HistoricalNode {
+    pub(crate) fn node(&self, form: ServedForm, capacity_bytes: u64) -> HistoricalNode {
         let options = HistoricalOptions {
             server_id: "historical-0".into(),
             tier: "hot".into(),
@@ -80,6 +82,7 @@ impl Setup {
             capacity_bytes,
             form,
             dictionary_budget_bytes: 1 << 20,
+            scrub_bytes_per_second: 0,
         };
         let discovery = Arc::new(InProcessDiscovery::new());
         let pool = CpuPool::new(1).unwrap();
@@ -87,7 +90,7 @@ impl Setup {
     }
 
     /// Names of the files in the datasource's folder.
-    fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         let folder = self.dir.path().join("cache").join("wiki");
         let entries = std::fs::read_dir(folder).unwrap();
         let mut names: Vec<String> =
@@ -105,10 +108,10 @@ fn is_hot(node: &HistoricalNode) -> bool {
     let mut scratch = Vec::new();
     let block = added.block(0, &mut scratch).unwrap();
     assert!((0..ROWS as i64).all(|r| block.values.get(r as usize) == r % 7 * 100 + r % 13));
-    loaded.values().next().unwrap().path.extension().is_some_and(|name| name == "hot")
+    loaded.values().next().unwrap().file.path.extension().is_some_and(|name| name == "hot")
 }
 
-async fn wait_until_hot(node: &HistoricalNode) {
+pub(crate) async fn wait_until_hot(node: &HistoricalNode) {
     for _ in 0..1_000 {
         if is_hot(node) && Arc::strong_count(&node.transcoding) == 1 {
             return;
@@ -127,7 +130,7 @@ async fn the_hot_form_takes_the_place_of_the_stored() {
     assert_eq!(setup.files().len(), 1);
     let loaded = Arc::clone(node.serving.loaded.read().values().next().unwrap());
     loaded.mapped.verify().unwrap();
-    assert_eq!(loaded.room.size_bytes(), std::fs::metadata(&loaded.path).unwrap().len());
+    assert_eq!(loaded.room.size_bytes(), std::fs::metadata(&loaded.file.path).unwrap().len());
     drop(loaded);
 
     // After a restart it is served at once, without deep storage.
@@ -148,7 +151,7 @@ async fn a_damaged_hot_file_is_made_again() {
     let node = setup.node(ServedForm::Hot, 1 << 30);
     node.load(&setup.segment).await.unwrap();
     wait_until_hot(&node).await;
-    let path = node.serving.cache.hot_path(&setup.segment.id, setup.segment.checksum);
+    let path = node.serving.loaded.read().values().next().unwrap().file.path.clone();
     drop(node);
     for damaged in [Vec::new(), vec![7; 5_000]] {
         std::fs::remove_file(&path).unwrap();
@@ -160,7 +163,8 @@ async fn a_damaged_hot_file_is_made_again() {
     // A file of another stored object is not taken for this one's.
     let other = PublishedSegment { checksum: setup.segment.checksum ^ 1, ..setup.segment.clone() };
     let restarted = setup.node(ServedForm::Hot, 1 << 30);
-    assert!(restarted.open_hot(&other).unwrap().is_none());
+    restarted.load(&other).await.unwrap_err();
+    assert_eq!(restarted.segment_count(), 0);
 }
 
 #[tokio::test]

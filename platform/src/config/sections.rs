@@ -169,6 +169,9 @@ section! {
         codec: TierCodec = TierCodec::None,
         /// Bytes of segments that the node takes onto its disk; 0 means 95 % of the disk's size.
         capacity_bytes: u64 = 0,
+        /// Bytes a second that are read again, of cached segments and of their objects in deep
+        /// storage, to find and mend damage that no query meets; 0 reads nothing again.
+        scrub_bytes_per_second: u64 = 8 * MIB,
     }
 }
 

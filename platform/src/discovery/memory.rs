@@ -27,6 +27,7 @@ struct State {
     version: u64,
     servers: BTreeMap<ServerId, Arc<BTreeMap<SegmentId, AnnouncedSegment>>>,
     log: VecDeque<Arc<DiscoveryChange>>,
+    troubles: BTreeMap<SegmentId, (ServerId, String)>,
 }
 
 impl State {
@@ -119,6 +120,23 @@ impl Discovery for InProcessDiscovery {
         let behind = usize::try_from(state.version.checked_sub(version)?).ok()?;
         let skip = state.log.len().checked_sub(behind)?;
         Some(state.log.iter().skip(skip).cloned().collect())
+    }
+
+    fn report(&self, server: &ServerId, id: &SegmentId, trouble: Option<String>) {
+        let mut state = self.state.lock();
+        match trouble {
+            Some(trouble) => {
+                state.troubles.insert(id.clone(), (Arc::clone(server), trouble));
+            }
+            None => {
+                state.troubles.remove(id);
+            }
+        }
+    }
+
+    fn trouble(&self, id: &SegmentId) -> Option<String> {
+        let state = self.state.lock();
+        state.troubles.get(id).map(|(server, trouble)| format!("{server}: {trouble}"))
     }
 
     fn watch(&self) -> watch::Receiver<u64> {

@@ -111,6 +111,13 @@ pub trait Discovery: Send + Sync + Debug {
     /// Follows the version, to wake up on changes.
     fn watch(&self) -> tokio::sync::watch::Receiver<u64>;
 
+    /// Tells why a server cannot answer for a segment that it should; `None` takes that back. Lost
+    /// with the registry: a hint for people, nothing is decided by it.
+    fn report(&self, server: &ServerId, id: &SegmentId, trouble: Option<String>);
+
+    /// What was last reported of a segment, by any server.
+    fn trouble(&self, id: &SegmentId) -> Option<String>;
+
     /// Announces segments.
     ///
     /// # Errors

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use henge_exec::{
-    ExecContext, MemoryLease, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Spill,
-    Worker,
+    ExecContext, ExecError, MemoryLease, Merger, NodeDictionaries, Partial, SharedItem, SharedRun,
+    Spill, Worker,
 };
 use henge_query::Query;
-use henge_segment::SegmentView;
+use henge_segment::{SegmentError, SegmentView};
 use henge_types::Interval;
 
 use super::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
 use crate::cache::{PartialCache, PartialCaching};
-use crate::runtime::{CpuPool, Step, Turn};
+use crate::runtime::{CpuPool, Step, Turn, mapped_damages};
 
 /// What a node found for one descriptor: the views that together hold its rows, each row once.
 pub type DescriptorViews = (SegmentDescriptor, Vec<Arc<dyn SegmentView>>);
@@ -46,6 +46,7 @@ pub async fn run_views(
     found: Vec<DescriptorViews>,
     missing: Vec<SegmentDescriptor>,
 ) -> Result<SegmentReply, NodeError> {
+    let damages = mapped_damages();
     let Sorted { known, items, mut stats } = sort(node, request, found);
     let context = context_of(node, request);
     let query = &request.query;
@@ -70,6 +71,11 @@ pub async fn run_views(
         true => gather()?,
         false => node.pool.spawn(request.priority, gather).await??,
     };
+    if mapped_damages() != damages {
+        // Of one of the files a part is gone; what was read of it may be zeros.
+        let reason = "a mapped file was cut short while it was read";
+        return Err(ExecError::Segment(SegmentError::Corrupt(reason.into())).into());
+    }
     Ok(SegmentReply { partials, leases: vec![lease], missing, stats })
 }
 
@@ -84,6 +90,7 @@ struct Sorted {
 fn sort(node: NodeState<'_>, request: &SegmentQuery, found: Vec<DescriptorViews>) -> Sorted {
     let mut sorted = Sorted::default();
     let caching = PartialCaching::of(node.partials, &request.query).map(Arc::new);
+    let damages = mapped_damages();
     for (descriptor, views) in found {
         if let Some(partial) = caching.as_ref().and_then(|caching| caching.get(&descriptor)) {
             sorted.known.push(partial);
@@ -98,7 +105,11 @@ fn sort(node: NodeState<'_>, request: &SegmentQuery, found: Vec<DescriptorViews>
             }
             let whole = caching.as_ref().map(|caching| {
                 let (caching, descriptor) = (Arc::clone(caching), descriptor.clone());
-                Box::new(move |partial: &Partial| caching.put(&descriptor, partial)) as _
+                Box::new(move |partial: &Partial| {
+                    if mapped_damages() == damages {
+                        caching.put(&descriptor, partial);
+                    }
+                }) as _
             });
             sorted.items.push(SharedItem { query: Arc::clone(&query), view, whole });
         }

@@ -128,6 +128,13 @@ impl TemporaryFile {
         fs::OpenOptions::new().read(true).write(true).open(&self.temporary)
     }
 
+    /// Takes another target, in the same directory: for names that say what was written.
+    #[must_use]
+    pub fn named(mut self, target: &Path) -> Self {
+        target.clone_into(&mut self.target);
+        self
+    }
+
     /// Syncs the content and renames it over the target.
     ///
     /// # Errors

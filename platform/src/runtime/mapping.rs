@@ -1,4 +1,6 @@
-//! Mapping segment files into memory: the one place with `unsafe` in this package.
+//! Mapping segment files into memory.
+
+mod guard;
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
@@ -7,25 +9,47 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-/// Bytes of a mapped file. The mapping lives until the last reader is done, also when the file was
-/// deleted meanwhile.
-pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+pub use guard::damages as mapped_damages;
+
+/// A mapped file. The mapping lives until the last reader is done, also when the file was deleted
+/// meanwhile. When somebody else cuts the file short, which is noticed when what is gone is read, it
+/// reads as empty from then on; what was read before may end in zeros (see [`mapped_damages`]).
+pub struct MappedFile {
+    // Dropped first.
+    region: guard::Region,
+    bytes: Mmap,
+}
+
+impl AsRef<[u8]> for MappedFile {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        if self.region.is_damaged() { &[] } else { &self.bytes }
+    }
+}
+
+impl std::fmt::Debug for MappedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MappedFile").field("length", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
 
 /// Maps a regular file, read-only.
 ///
 /// # Errors
 /// When it is not a regular file (links, devices and pipes are refused) or cannot be mapped.
-pub fn map_file(path: &Path) -> Result<SharedBytes> {
+pub fn map_file(path: &Path) -> Result<Arc<MappedFile>> {
     if !std::fs::symlink_metadata(path)?.file_type().is_file() {
         return Err(Error::new(ErrorKind::InvalidInput, "not a regular file"));
     }
-    Ok(Arc::new(map(&File::open(path)?)?))
+    let bytes = map(&File::open(path)?)?;
+    Ok(Arc::new(MappedFile { region: guard::Region::of(&bytes), bytes }))
 }
 
 #[expect(unsafe_code, reason = "only the caller knows that nobody changes a mapped file")]
 fn map(file: &File) -> Result<Mmap> {
     // SAFETY: segment files are immutable once renamed into place, in folders that belong to this
-    // process alone; they are deleted but never truncated or written while mapped.
+    // process alone; they are deleted but never truncated or written while mapped. Should somebody
+    // else do so, checksums and the guard find it.
     unsafe { Mmap::map(file) }
 }
 
@@ -45,5 +69,33 @@ mod tests {
         assert_eq!(kind(&link), ErrorKind::InvalidInput);
         assert_eq!(kind(dir.path()), ErrorKind::InvalidInput);
         assert_eq!(kind(&dir.path().join("none")), ErrorKind::NotFound);
+    }
+
+    /// F-47: a reader of a file that is cut short under it sees zeros and a count, not SIGBUS.
+    #[test]
+    fn f_47_a_file_cut_short_under_its_mapping_is_an_error_and_not_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = (0..600).map(|number| dir.path().join(number.to_string()));
+        let files: Vec<_> = names
+            .map(|path| {
+                std::fs::write(&path, vec![7; 40_000]).unwrap();
+                (map_file(&path).unwrap(), path)
+            })
+            .collect();
+        for (mapped, path) in &files {
+            let held = (**mapped).as_ref();
+            let before = mapped_damages();
+            assert_eq!(held[39_999], 7);
+            std::fs::File::options().write(true).open(path).unwrap().set_len(10).unwrap();
+            // The first page is still in the file, and reads as zeros beyond its end.
+            assert_eq!((held[9], held[20_000], held[39_999]), (7, 0, 0));
+            assert!(mapped_damages() > before);
+            assert_eq!((**mapped).as_ref(), b"");
+        }
+        // Regions are used again, without what was found before.
+        drop(files);
+        let path = dir.path().join("again");
+        std::fs::write(&path, vec![8; 40_000]).unwrap();
+        assert_eq!((*map_file(&path).unwrap()).as_ref(), vec![8; 40_000]);
     }
 }

@@ -16,5 +16,5 @@ pub use crash_point::crash_point;
 pub use files::{TemporaryFile, remove_temporary_files, sync_dir, write_atomically};
 pub use folder_lock::{FolderLock, FolderLockError, FolderOwner};
 pub use machine::{HandleLimit, raise_handle_limit};
-pub use mapping::{SharedBytes, map_file};
+pub use mapping::{MappedFile, map_file, mapped_damages};
 pub use memory::{AccountFull, Charge, MemoryAccount};

@@ -67,6 +67,19 @@ impl DeepStorage for LocalDeepStorage {
         .await
     }
 
+    async fn check(&self, key: &str, expected: PushedObject) -> Result<()> {
+        let path = self.path(key)?;
+        let key = key.to_owned();
+        blocking(move || match checksum_file(&path) {
+            Ok(actual) => verify(&key, expected, actual),
+            Err(StorageError::Io { source, .. }) if is_missing(&source) => {
+                Err(StorageError::NotFound(key))
+            }
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
     async fn delete(&self, key: &str) -> Result<()> {
         let path = self.path(key)?;
         blocking(move || match fs::remove_file(&path) {

@@ -14,7 +14,10 @@ pub use error::{Result, StorageError};
 pub use key::{segment_object_key, validate_key};
 pub use local::LocalDeepStorage;
 pub use object::ObjectDeepStorage;
-pub use store::{DeepStorage, ObjectInfo, Payload, PushedObject, checksum_bytes, checksum_file};
+pub use store::{
+    DeepStorage, ObjectInfo, Payload, PushedObject, checksum_bytes, checksum_file,
+    checksum_file_pausing,
+};
 pub use unreliable::{FaultPlan, UnreliableStorage};
 
 #[cfg(test)]

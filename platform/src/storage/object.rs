@@ -97,6 +97,18 @@ impl DeepStorage for ObjectDeepStorage {
         self.get(key).await
     }
 
+    async fn check(&self, key: &str, expected: PushedObject) -> Result<()> {
+        let result = self.store.get(&object_path(key)?).await.map_err(|e| convert(key, &e))?;
+        let (mut hasher, mut size_bytes) = (Xxh3::new(), 0);
+        let mut pieces = result.into_stream();
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|error| convert(key, &error))?;
+            hasher.update(&piece);
+            size_bytes += piece.len() as u64;
+        }
+        verify(key, expected, PushedObject { size_bytes, checksum: hasher.digest() })
+    }
+
     async fn delete(&self, key: &str) -> Result<()> {
         match self.store.delete(&object_path(key)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),

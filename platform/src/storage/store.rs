@@ -48,6 +48,9 @@ pub trait DeepStorage: Send + Sync + Debug {
     /// After a failure nothing is at `destination` that was not there before.
     async fn pull(&self, key: &str, expected: PushedObject, destination: &Path) -> Result<()>;
 
+    /// Reads an object and verifies it, without keeping it.
+    async fn check(&self, key: &str, expected: PushedObject) -> Result<()>;
+
     /// The content of a small object.
     async fn read(&self, key: &str) -> Result<Bytes>;
 
@@ -77,6 +80,14 @@ pub fn checksum_bytes(bytes: &[u8]) -> PushedObject {
 /// # Errors
 /// When the file cannot be read.
 pub fn checksum_file(path: &Path) -> Result<PushedObject> {
+    checksum_file_pausing(path, |_| ())
+}
+
+/// The same; `pause` is called after each piece with its size.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn checksum_file_pausing(path: &Path, pause: impl Fn(usize)) -> Result<PushedObject> {
     let mut file = std::fs::File::open(path).map_err(|e| StorageError::io(path, e))?;
     let mut hasher = Xxh3::new();
     let mut buffer = vec![0; 256 * 1024];
@@ -87,6 +98,7 @@ pub fn checksum_file(path: &Path) -> Result<PushedObject> {
             Ok(read) => {
                 hasher.update(&buffer[..read]);
                 size_bytes += read as u64;
+                pause(read);
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(StorageError::io(path, error)),

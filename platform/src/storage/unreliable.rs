@@ -108,6 +108,11 @@ impl DeepStorage for UnreliableStorage {
         self.inner.pull(key, expected, destination).await
     }
 
+    async fn check(&self, key: &str, expected: PushedObject) -> Result<()> {
+        self.refuse()?;
+        self.inner.check(key, expected).await
+    }
+
     async fn read(&self, key: &str) -> Result<Bytes> {
         self.refuse()?;
         self.inner.read(key).await

@@ -10,8 +10,8 @@ use henge_platform::metadata::{PendingSegment, PublishedSegment};
 use henge_platform::runtime::{Charge, TemporaryFile, map_file};
 use henge_query::ingest::ProjectionSpec;
 use henge_segment::{
-    MappedSegment, MergeOptions, SegmentSummary, SegmentView, WriteOptions, combine_schemas, merge,
-    rewrite_identity,
+    MappedSegment, MergeOptions, SegmentError, SegmentSummary, SegmentView, WriteOptions,
+    combine_schemas, merge, rewrite_identity,
 };
 use henge_tabular::SortedChunk;
 use henge_types::{Interval, SegmentId};
@@ -226,7 +226,13 @@ pub(super) fn write_beside<T>(
 ) -> Result<T> {
     let beside = TemporaryFile::create(path).map_err(RealtimeError::io(path))?;
     let file = beside.file().map_err(RealtimeError::io(path))?;
+    let damages = mapped_damages();
     let written = write(BufWriter::with_capacity(1 << 20, file))?;
+    if mapped_damages() != damages {
+        // What was read of a mapped file may be zeros: it must not become a segment.
+        let reason = "a mapped file was cut short while it was read".to_owned();
+        return Err(SegmentError::Corrupt(reason).into());
+    }
     beside.commit_unsynced().map_err(RealtimeError::io(path))?;
     Ok(written)
 }

@@ -201,8 +201,20 @@ impl Worker {
     pub fn step(&mut self, ctx: &ExecContext, should_yield: &dyn Fn() -> bool) -> Result<bool> {
         let run = Arc::clone(&self.run);
         let Some(index) = self.next_index() else { return Ok(false) };
-        let item = &run.items[index];
         ctx.cancel.check()?;
+        self.work_on(&run, index, ctx, should_yield)
+            .map_err(|error| error.of_segment(run.items[index].view.id()))?;
+        Ok(true)
+    }
+
+    fn work_on(
+        &mut self,
+        run: &SharedRun,
+        index: usize,
+        ctx: &ExecContext,
+        should_yield: &dyn Fn() -> bool,
+    ) -> Result<()> {
+        let item = &run.items[index];
         let plan = item.plan()?;
         if item.next_block.load(Ordering::Relaxed) == 0 {
             self.rows += item.rows().row_count() as u64;
@@ -243,8 +255,7 @@ impl Worker {
             KeyForm::Ids => self.merger.add_of_segment(&item.view, partial, ctx)?,
             KeyForm::OfNode | KeyForm::Text => self.merger.add(partial, ctx)?,
         }
-        self.account(ctx)?;
-        Ok(true)
+        self.account(ctx)
     }
 
     /// The segment it was at, the next one, or one to help with.

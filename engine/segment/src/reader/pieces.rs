@@ -1,6 +1,6 @@
 //! Walking over every piece of a segment: what inspection counts and verification checks.
 
-use crate::error::Result;
+use crate::error::{Result, SegmentError};
 use crate::format::piece::Piece;
 use crate::number::Number;
 use crate::reader::numeric::NumericReader;
@@ -41,9 +41,13 @@ fn numeric<T: Number>(
     column: &NumericReader<T>,
     visit: &mut dyn FnMut(PieceRole, &Piece) -> Result<()>,
 ) -> Result<()> {
-    for meta in column.metas() {
-        meta.mask.iter().try_for_each(|piece| visit(PieceRole::Nulls, piece))?;
-        meta.data.iter().try_for_each(|piece| visit(PieceRole::Data, piece))?;
+    for (number, meta) in column.metas().iter().enumerate() {
+        let nulls = meta.mask.iter().map(|piece| (PieceRole::Nulls, piece));
+        let data = meta.data.iter().map(|piece| (PieceRole::Data, piece));
+        nulls
+            .chain(data)
+            .try_for_each(|(role, piece)| visit(role, piece))
+            .map_err(block(number))?;
     }
     Ok(())
 }
@@ -58,9 +62,17 @@ fn string(
         visit(PieceRole::Bitmaps, bitmaps.index_piece())?;
         bitmaps.bucket_pieces()?.try_for_each(|bucket| visit(PieceRole::Bitmaps, bucket))?;
     }
-    for block in &column.blocks {
-        let parts = block.counts.iter().chain(std::iter::once(&block.ids));
-        parts.filter_map(|ids| ids.data.as_ref()).try_for_each(|p| visit(PieceRole::Data, p))?;
+    for (number, ids) in column.blocks.iter().enumerate() {
+        let parts = ids.counts.iter().chain(std::iter::once(&ids.ids));
+        parts
+            .filter_map(|ids| ids.data.as_ref())
+            .try_for_each(|p| visit(PieceRole::Data, p))
+            .map_err(block(number))?;
     }
     Ok(())
+}
+
+/// Names the block that an error is in.
+fn block(number: usize) -> impl Fn(SegmentError) -> SegmentError {
+    move |error| error.at(format_args!("block {number}"))
 }

@@ -1,0 +1,94 @@
+//! What the names of cached files say: the segment, the form, and the checksums that were verified
+//! before a file took its name.
+
+use std::path::{Path, PathBuf};
+
+use henge_types::{SegmentId, encode_path_component};
+
+/// A file in the cache, as its name says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CachedFile {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// Its form.
+    pub(crate) form: FileForm,
+}
+
+/// The form of a file, and what it was when it took its name. Names of earlier versions do not say
+/// what the file itself is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileForm {
+    /// As deep storage has it.
+    Stored {
+        /// Of the file.
+        checksum: Option<u64>,
+    },
+    /// The hot form.
+    Hot {
+        /// Of the stored file that it was made from.
+        stored: u64,
+        /// Of the file itself.
+        checksum: Option<u64>,
+    },
+}
+
+/// The folder and the common beginning of the names of a segment's files. Built from the encoded id,
+/// never from the plain name.
+pub(super) fn stem(root: &Path, id: &SegmentId) -> PathBuf {
+    root.join(encode_path_component(&id.datasource)).join(format!(
+        "{}_{}_{}_{}",
+        id.interval.start_ms, id.interval.end_ms, id.version, id.partition
+    ))
+}
+
+/// The name of a file of this form.
+pub(super) fn path(stem: &Path, form: FileForm) -> PathBuf {
+    stem.with_extension(match form {
+        FileForm::Stored { checksum: None } => "segment".to_owned(),
+        FileForm::Stored { checksum: Some(checksum) } => format!("{checksum:016x}.segment"),
+        FileForm::Hot { stored, checksum: None } => format!("{stored:016x}.hot"),
+        FileForm::Hot { stored, checksum: Some(checksum) } => {
+            format!("{stored:016x}.{checksum:016x}.hot")
+        }
+    })
+}
+
+/// The stem and the form of a file; `None` when it is not one of the cache's.
+pub(super) fn parse(path: &Path) -> Option<(PathBuf, FileForm)> {
+    let parts: Vec<&str> = path.file_name()?.to_str()?.split('.').collect();
+    let number = |text: &str| match text.len() {
+        16 => u64::from_str_radix(text, 16).ok(),
+        _ => None,
+    };
+    let form = match parts.as_slice() {
+        [_, "segment"] => FileForm::Stored { checksum: None },
+        [_, checksum, "segment"] => FileForm::Stored { checksum: Some(number(checksum)?) },
+        [_, stored, "hot"] => FileForm::Hot { stored: number(stored)?, checksum: None },
+        [_, stored, checksum, "hot"] => {
+            FileForm::Hot { stored: number(stored)?, checksum: Some(number(checksum)?) }
+        }
+        _ => return None,
+    };
+    Some((path.with_file_name(parts.first()?), form))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back_as_they_were_written() {
+        let stem = Path::new("root/wiki/0_10_000000000003_0");
+        for form in [
+            FileForm::Stored { checksum: None },
+            FileForm::Stored { checksum: Some(7) },
+            FileForm::Hot { stored: u64::MAX, checksum: None },
+            FileForm::Hot { stored: 1, checksum: Some(2) },
+        ] {
+            assert_eq!(parse(&path(stem, form)), Some((stem.to_owned(), form)));
+        }
+        for other in ["x", ".0_1.segment.0011.tmp", "0_1.7.segment", "0_1.zzzzzzzzzzzzzzzz.hot"] {
+            assert_eq!(parse(Path::new(other)), None, "{other}");
+        }
+    }
+}

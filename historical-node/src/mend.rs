@@ -1,0 +1,132 @@
+//! Mending: what is damaged is served no longer and fetched again; a good copy of the stored form
+//! goes back to deep storage when the object there is damaged or gone.
+
+use std::sync::Arc;
+
+use henge_platform::storage::{Payload, StorageError, checksum_file};
+use henge_types::SegmentId;
+
+use crate::cache::{FileForm, remove_file};
+use crate::error::{HistoricalError, Result};
+use crate::load::stored_object;
+use crate::{HistoricalNode, Loaded};
+
+/// Below that of any query: verifying reads whole files.
+const PRIORITY: i32 = -1_000;
+
+impl HistoricalNode {
+    /// The loaded segments among these, or the one that is suspected.
+    pub(crate) fn suspects(
+        &self,
+        asked_for: impl Iterator<Item = SegmentId>,
+        suspect: Option<&SegmentId>,
+    ) -> Vec<Arc<Loaded>> {
+        let loaded = self.serving.loaded.read();
+        asked_for
+            .filter(|id| suspect.is_none_or(|suspect| suspect == id))
+            .filter_map(|id| loaded.get(&id).cloned())
+            .collect()
+    }
+
+    /// Verifies suspects, takes the damaged ones out of service and loads them again. Gives how many
+    /// were damaged.
+    pub(crate) async fn mend_damaged(&self, suspects: Vec<Arc<Loaded>>) -> usize {
+        let mut damaged = 0;
+        for suspect in suspects {
+            let read = Arc::clone(&suspect);
+            let reason = match self.pool.spawn(PRIORITY, move || read.mapped.verify()).await {
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => return damaged,
+            };
+            damaged += 1;
+            self.replace(&suspect, &reason).await;
+        }
+        damaged
+    }
+
+    /// Takes a damaged segment out of service and loads it again.
+    pub(crate) async fn replace(&self, damaged: &Arc<Loaded>, reason: &str) {
+        let (id, path) = (&damaged.segment.id, damaged.file.path.display());
+        if !self.withdraw(damaged) {
+            return;
+        }
+        self.care.found.add(1);
+        tracing::error!(segment = %id, %path, reason, "cached file is damaged, fetching the segment again");
+        let trouble = format!("{path}: {reason}");
+        self.discovery.report(&self.options.server_id, id, Some(trouble.clone()));
+        match self.load_segment(&damaged.segment).await {
+            Ok(()) => {
+                self.care.repaired.add(1);
+                tracing::info!(segment = %id, "damaged segment was fetched again");
+            }
+            Err(error) => {
+                let trouble = format!("{trouble}; fetching it again failed: {error}");
+                tracing::error!(segment = %id, trouble, "segment is unavailable");
+                self.discovery.report(&self.options.server_id, id, Some(trouble));
+            }
+        }
+    }
+
+    /// False when it was taken out of service before.
+    fn withdraw(&self, damaged: &Arc<Loaded>) -> bool {
+        let id = &damaged.segment.id;
+        {
+            let mut loaded = self.serving.loaded.write();
+            if !loaded.get(id).is_some_and(|current| Arc::ptr_eq(current, damaged)) {
+                return false;
+            }
+            loaded.remove(id);
+        }
+        // Queries that still ask for it are told that it is missing.
+        if let Err(error) = self.discovery.unannounce(&self.options.server_id, vec![id.clone()]) {
+            tracing::warn!(segment = %id, %error, "failed to withdraw a damaged segment");
+        }
+        remove_file(&damaged.file.path);
+        self.serving.forget_dictionaries(&damaged.mapped);
+        true
+    }
+
+    /// Verifies the object of a segment, and stores it again when it is damaged or gone and the
+    /// cached file is right.
+    ///
+    /// # Errors
+    /// When deep storage is away, or nothing can be done about the damage.
+    pub(crate) async fn care_for_object(&self, loaded: &Arc<Loaded>) -> Result<()> {
+        let segment = &loaded.segment;
+        let error = match self.storage.check(&segment.object_key, stored_object(segment)).await {
+            Ok(()) => return Ok(()),
+            Err(error @ (StorageError::NotFound(_) | StorageError::Corrupt { .. })) => error,
+            Err(error) => return Err(error.into()),
+        };
+        if !self.serves(loaded) {
+            return Ok(());
+        }
+        self.care.found.add(1);
+        tracing::error!(segment = %segment.id, key = segment.object_key, %error, "object in deep storage is damaged or gone");
+        if !matches!(loaded.file.form, FileForm::Stored { .. }) {
+            // The hot form holds the rows, but not the bytes that the metadata record.
+            return Err(error.into());
+        }
+        let path = loaded.file.path.clone();
+        let read = tokio::task::spawn_blocking(move || checksum_file(&path)).await;
+        if read.map_err(|error| HistoricalError::Stopped(error.to_string()))??
+            != stored_object(segment)
+        {
+            return Err(HistoricalError::WrongContent { path: loaded.file.path.clone() });
+        }
+        self.storage.delete(&segment.object_key).await?;
+        let payload = Payload::File(loaded.file.path.clone());
+        self.storage.push(&segment.object_key, payload).await?;
+        self.care.repaired.add(1);
+        tracing::info!(segment = %segment.id, "object in deep storage was stored again from the cached file");
+        Ok(())
+    }
+
+    pub(crate) fn serves(&self, loaded: &Arc<Loaded>) -> bool {
+        self.serving.serves(loaded)
+    }
+}
+
+#[cfg(test)]
+mod tests;

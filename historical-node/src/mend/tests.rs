@@ -1,0 +1,221 @@
+//! Damage of every kind, found by a query, by loading or by scrubbing, is mended from a good copy.
+
+use std::path::PathBuf;
+
+use henge_exec::{CancelFlag, QueryMemory};
+use henge_platform::metadata::PublishedSegment;
+use henge_platform::rpc::{DataNode, SegmentDescriptor, SegmentHost, SegmentQuery, SegmentReply};
+use henge_platform::storage::DeepStorage;
+use henge_query::Query;
+
+use super::*;
+use crate::ServedForm;
+use crate::hot::tests::{KEY, Setup, segment_file, setup, wait_until_hot};
+
+/// Fast enough not to wait.
+const UNLIMITED: u64 = u64::MAX;
+
+fn sum_of(setup: &Setup) -> SegmentQuery {
+    let query = br#"{"queryType":"timeseries","dataSource":"wiki","intervals":"1970/1971",
+        "granularity":"all","aggregations":[{"type":"longSum","name":"s","fieldName":"added"}],
+        "context":{"useBlockStatistics":false}}"#;
+    let id = setup.segment.id.clone();
+    let visible = id.interval;
+    SegmentQuery {
+        query: Arc::new(Query::parse(query).unwrap()),
+        segments: vec![SegmentDescriptor { id, visible }],
+        cancel: CancelFlag::default(),
+        priority: 0,
+        memory_budget_bytes: 1 << 20,
+        memory: QueryMemory::default(),
+        spill: None,
+        is_complete: true,
+    }
+}
+
+fn served_file(node: &HistoricalNode) -> PathBuf {
+    node.serving.loaded.read().values().next().unwrap().file.path.clone()
+}
+
+/// Changes bytes of both columns' values, in place.
+fn flip(path: &std::path::Path) {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+    let length = file.metadata().unwrap().len();
+    for at in (1..20).map(|part| length * part / 20) {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    }
+}
+
+fn cut_short(path: &std::path::Path) {
+    std::fs::File::options().write(true).open(path).unwrap().set_len(100).unwrap();
+}
+
+fn answered(reply: &SegmentReply) -> bool {
+    reply.missing.is_empty() && reply.partials.len() == 1
+}
+
+#[tokio::test]
+async fn f_46_f_47_i_12_a_query_that_meets_damage_gets_a_fresh_copy() {
+    for form in [ServedForm::AsStored, ServedForm::Hot] {
+        for damage in [flip, cut_short] {
+            let setup = setup().await;
+            let node = setup.node(form, 1 << 30);
+            node.load(&setup.segment).await.unwrap();
+            if form == ServedForm::Hot {
+                wait_until_hot(&node).await;
+            }
+            // What was read before is verified already, and stays so: take a node that read nothing.
+            drop(node);
+            let node = setup.node(form, 1 << 30);
+            node.load(&setup.segment).await.unwrap();
+            damage(&served_file(&node));
+            let reply = node.run(sum_of(&setup)).await.unwrap();
+            assert_eq!(reply.missing.len(), 1, "the query is to start over");
+            assert_eq!((node.care.found.get(), node.care.repaired.get()), (1, 1));
+            assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn f_46_without_a_good_copy_the_segment_is_withdrawn_and_the_reason_named() {
+    let setup = setup().await;
+    let node = setup.node(ServedForm::AsStored, 1 << 30);
+    node.load(&setup.segment).await.unwrap();
+    flip(&served_file(&node));
+    setup.storage.delete(KEY).await.unwrap();
+    assert_eq!(node.run(sum_of(&setup)).await.unwrap().missing.len(), 1);
+    assert_eq!(node.segment_count(), 0);
+    let trouble = node.discovery.trouble(&setup.segment.id).unwrap();
+    for part in [".segment: ", "column '", "block ", "fetching it again failed"] {
+        assert!(trouble.contains(part), "{part} in {trouble}");
+    }
+    assert!(node.discovery.snapshot().servers["historical-0"].is_empty());
+}
+
+#[tokio::test]
+async fn f_46_the_scrubber_finds_damage_that_no_query_reads() {
+    for form in [ServedForm::AsStored, ServedForm::Hot] {
+        for damage in
+            [flip, cut_short, |path: &std::path::Path| std::fs::remove_file(path).unwrap()]
+        {
+            let setup = setup().await;
+            let node = setup.node(form, 1 << 30);
+            node.load(&setup.segment).await.unwrap();
+            if form == ServedForm::Hot {
+                wait_until_hot(&node).await;
+            }
+            node.scrub_once(UNLIMITED).await;
+            assert_eq!(node.care.found.get(), 0);
+            damage(&served_file(&node));
+            node.scrub_once(UNLIMITED).await;
+            assert_eq!((node.care.found.get(), node.care.repaired.get()), (1, 1));
+            assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn f_40_a_good_cached_file_repairs_the_object_in_deep_storage() {
+    let setup = setup().await;
+    let node = setup.node(ServedForm::AsStored, 1 << 30);
+    node.load(&setup.segment).await.unwrap();
+    let object = setup.dir.path().join("deep").join(KEY);
+    let good = std::fs::read(&object).unwrap();
+    for damage in [flip, cut_short, |path: &std::path::Path| std::fs::remove_file(path).unwrap()] {
+        damage(&object);
+        node.scrub_once(UNLIMITED).await;
+        assert_eq!(std::fs::read(&object).unwrap(), good);
+    }
+    assert_eq!((node.care.found.get(), node.care.repaired.get()), (3, 3));
+    // A damaged copy never goes back.
+    flip(&object);
+    flip(&served_file(&node));
+    let loaded = Arc::clone(node.serving.loaded.read().values().next().unwrap());
+    node.care_for_object(&loaded).await.unwrap_err();
+    assert_ne!(std::fs::read(&object).unwrap(), good);
+}
+
+/// Metadata restored from a backup give ids out again: another object of the same id and size.
+#[tokio::test]
+async fn h_52_another_content_of_the_same_identity_and_size_is_not_taken_from_the_cache() {
+    for form in [ServedForm::AsStored, ServedForm::Hot] {
+        let setup = setup().await;
+        let node = setup.node(form, 1 << 30);
+        node.load(&setup.segment).await.unwrap();
+        if form == ServedForm::Hot {
+            wait_until_hot(&node).await;
+        }
+        let before = node.run(sum_of(&setup)).await.unwrap().partials;
+        drop(node);
+        let bytes = segment_file(&setup.segment.id, -1);
+        let pushed = setup.storage.push("wiki/other", Payload::Bytes(bytes.into())).await.unwrap();
+        let restored = PublishedSegment {
+            object_key: "wiki/other".into(),
+            size_bytes: pushed.size_bytes,
+            checksum: pushed.checksum,
+            ..setup.segment.clone()
+        };
+        let node = setup.node(form, 1 << 30);
+        node.load(&restored).await.unwrap();
+        let after = node.run(sum_of(&setup)).await.unwrap().partials;
+        assert_ne!(format!("{before:?}"), format!("{after:?}"));
+    }
+}
+
+/// Files of earlier versions, whose names carry less, are verified once and kept.
+#[tokio::test]
+async fn h_52_files_of_earlier_versions_are_verified_and_renamed() {
+    for form in [ServedForm::AsStored, ServedForm::Hot] {
+        let setup = setup().await;
+        let node = setup.node(form, 1 << 30);
+        node.load(&setup.segment).await.unwrap();
+        if form == ServedForm::Hot {
+            wait_until_hot(&node).await;
+        }
+        let path = served_file(&node);
+        drop(node);
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let parts: Vec<&str> = name.split('.').collect();
+        let old = match parts.as_slice() {
+            [stem, _, "segment"] => format!("{stem}.segment"),
+            [stem, stored, _, "hot"] => format!("{stem}.{stored}.hot"),
+            _ => panic!("{name}"),
+        };
+        let old = path.with_file_name(old);
+        std::fs::rename(&path, &old).unwrap();
+        setup.storage.delete(KEY).await.unwrap();
+        let node = setup.node(form, 1 << 30);
+        node.load(&setup.segment).await.unwrap();
+        assert_eq!(served_file(&node), path);
+        drop(node);
+        std::fs::rename(&path, &old).unwrap();
+        flip(&old);
+        let node = setup.node(form, 1 << 30);
+        node.load(&setup.segment).await.unwrap_err();
+        assert_eq!(setup.files(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn h_51_files_that_are_no_segments_are_refused_and_replaced() {
+    let setup = setup().await;
+    let node = setup.node(ServedForm::AsStored, 1 << 30);
+    node.load(&setup.segment).await.unwrap();
+    let path = served_file(&node);
+    drop(node);
+    let whole = std::fs::read(&path).unwrap();
+    for content in [Vec::new(), vec![0], vec![0; whole.len()], whole[..whole.len() / 2].to_vec()] {
+        std::fs::write(&path, content).unwrap();
+        let node = setup.node(ServedForm::AsStored, 1 << 30);
+        node.load(&setup.segment).await.unwrap();
+        assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
+    }
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let node = setup.node(ServedForm::AsStored, 1 << 30);
+    node.load(&setup.segment).await.unwrap_err();
+}

@@ -1,0 +1,121 @@
+//! Scrubbing: every served file and its object in deep storage are read again, slowly, one after the
+//! other, so that bytes that rot where no query reads them are found while there is a good copy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use henge_platform::storage::{StorageError, checksum_file_pausing};
+use henge_platform::telemetry::{Counter, Metrics};
+
+use crate::error::{HistoricalError, Result};
+use crate::{HistoricalNode, Loaded};
+
+/// The shortest time from one pass over all segments to the next.
+const PASS_PAUSE: Duration = Duration::from_secs(60);
+
+/// What was found and done.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CareMetrics {
+    pub(crate) scrubbed_bytes: Counter,
+    pub(crate) found: Counter,
+    pub(crate) repaired: Counter,
+}
+
+impl HistoricalNode {
+    /// Shows what scrubbing and mending find and do.
+    pub fn show(&self, metrics: &Metrics) {
+        let shown = [
+            (
+                "henge_scrubbed_bytes_total",
+                "Bytes read again to find damage.",
+                &self.care.scrubbed_bytes,
+            ),
+            ("henge_damages_found_total", "Damaged cached files and objects.", &self.care.found),
+            ("henge_damages_repaired_total", "Of these, made good again.", &self.care.repaired),
+        ];
+        for (name, help, counter) in shown {
+            let counter = counter.clone();
+            metrics.counter_of(name, help, &[], move || counter.get());
+        }
+    }
+
+    /// Reads everything that is served again and again, as fast as the options allow, until the node
+    /// is dropped.
+    pub fn scrub(self: &Arc<Self>) {
+        let bytes_per_second = self.options.scrub_bytes_per_second;
+        if bytes_per_second == 0 {
+            return;
+        }
+        let node = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(node) = node.upgrade() {
+                node.scrub_once(bytes_per_second).await;
+                drop(node);
+                tokio::time::sleep(PASS_PAUSE).await;
+            }
+        });
+    }
+
+    /// One pass over what is served.
+    pub async fn scrub_once(&self, bytes_per_second: u64) {
+        let all: Vec<Arc<Loaded>> = self.serving.loaded.read().values().cloned().collect();
+        for loaded in all {
+            let id = &loaded.segment.id;
+            if let Err(error) = self.scrub_file(&loaded, bytes_per_second).await {
+                tracing::warn!(segment = %id, %error, "failed to scrub a cached file");
+            }
+            if !self.serves(&loaded) {
+                continue;
+            }
+            if let Err(error) = self.care_for_object(&loaded).await {
+                tracing::warn!(segment = %id, %error, "failed to scrub or mend an object");
+            }
+            self.care.scrubbed_bytes.add(loaded.segment.size_bytes);
+            tokio::time::sleep(time_for(loaded.segment.size_bytes, bytes_per_second)).await;
+        }
+    }
+
+    /// Reads a file in pieces; a damaged one is replaced.
+    async fn scrub_file(&self, loaded: &Arc<Loaded>, bytes_per_second: u64) -> Result<()> {
+        let (path, scrubbed) = (loaded.file.path.clone(), self.care.scrubbed_bytes.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            checksum_file_pausing(&path, |bytes| {
+                scrubbed.add(bytes as u64);
+                std::thread::sleep(time_for(bytes as u64, bytes_per_second));
+            })
+        });
+        let read = read.await.map_err(|error| HistoricalError::Stopped(error.to_string()))?;
+        if !self.serves(loaded) {
+            return Ok(());
+        }
+        let expected = loaded.expected();
+        let reason = match read {
+            Ok(actual) if actual == expected => return Ok(()),
+            Ok(actual) if actual.size_bytes != expected.size_bytes => {
+                format!("{} bytes, not {}", actual.size_bytes, expected.size_bytes)
+            }
+            Ok(_) => self.place_of_damage(loaded).await,
+            Err(StorageError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                "the file is gone".to_owned()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.replace(loaded, &reason).await;
+        Ok(())
+    }
+
+    /// Which column and block is damaged, as far as that can be said.
+    async fn place_of_damage(&self, loaded: &Arc<Loaded>) -> String {
+        let mapped = Arc::clone(&loaded.mapped);
+        match self.pool.spawn(i32::MIN, move || mapped.verify()).await {
+            Ok(Err(error)) => error.to_string(),
+            _ => "its checksum is not that of its name".to_owned(),
+        }
+    }
+}
+
+fn time_for(bytes: u64, bytes_per_second: u64) -> Duration {
+    Duration::from_secs_f64(bytes as f64 / bytes_per_second.max(1) as f64)
+}
