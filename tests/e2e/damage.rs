@@ -1,5 +1,6 @@
 //! Published segments that cannot be read: never a smaller answer that looks whole.
 
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,23 +9,31 @@ use henge_tests::{TestServer, count_query};
 use serde_json::{Value, json};
 
 const HOURS: u64 = 4;
-const ROWS: u64 = 100;
+const ROWS: u64 = 2_000;
+
+/// Values that take room in a block.
+fn x_of(row: u64) -> u64 {
+    row * row * 31 % 65_521
+}
 
 /// Four hours of published rows, served from their cached files.
 fn published() -> TestServer {
-    let server = TestServer::start_with(|config| config.historical.codec = TierCodec::AsStored);
+    let server = TestServer::start_with(|config| {
+        config.historical.codec = TierCodec::AsStored;
+        // It would mend what the tests damage.
+        config.historical.scrub_bytes_per_second = 0;
+    });
     server.create("d");
     for hour in 0..HOURS {
         let event = |i| {
             let time = 1_750_032_000_000_u64 + hour * 3_600_000 + i;
-            json!({ "t": time, "a": format!("h{hour}"), "x": i }).to_string() + "\n"
+            json!({ "t": time, "a": format!("h{hour}"), "x": x_of(i) }).to_string() + "\n"
         };
         let (status, reply) = server.push("d", (0..ROWS).map(event).collect::<String>().as_bytes());
         assert_eq!(status, 200, "{reply}");
     }
     server.flush();
-    let cached = || files(&server.data_dir().join("segment-cache"));
-    while cached().iter().filter(|path| has_ending(path, "segment")).count() < HOURS as usize {
+    while cached(server.data_dir()).len() < HOURS as usize {
         std::thread::sleep(Duration::from_millis(5));
     }
     server
@@ -54,6 +63,12 @@ fn objects(data_dir: &Path) -> Vec<PathBuf> {
     all.filter(|path| has_ending(path, "segment")).collect()
 }
 
+/// Cached files, in order of time.
+fn cached(data_dir: &Path) -> Vec<PathBuf> {
+    let all = files(&data_dir.join("segment-cache")).into_iter();
+    all.filter(|path| has_ending(path, "segment")).collect()
+}
+
 fn lose_the_cache(data_dir: &Path) {
     std::fs::remove_dir_all(data_dir.join("segment-cache")).unwrap();
 }
@@ -63,6 +78,21 @@ fn flip(path: &Path) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(path, bytes).unwrap();
+}
+
+/// Changes bytes in many places, in place.
+fn rot(path: &Path) {
+    let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+    let length = file.metadata().unwrap().len();
+    for at in (64..length).step_by(32) {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    }
+}
+
+fn cut_short(path: &Path) {
+    std::fs::File::options().write(true).open(path).unwrap().set_len(16).unwrap();
 }
 
 fn truncate(path: &Path) {
@@ -154,6 +184,40 @@ fn f_56_f_57_an_answer_that_may_be_partial_says_what_it_lacks_and_is_not_kept() 
     }
     let (status, _, _) = server.query(&count_query("d"), &[]);
     assert_eq!(status, 503, "a partial answer is never taken for the whole one");
+}
+
+/// Bytes that rot and files that are cut short under a running server: the next query that reads them
+/// gets the answer from a fresh copy, and without one an error that says where the damage is.
+#[test]
+fn f_46_f_47_i_12_damage_under_a_running_server_is_mended_and_named() {
+    for damage in [rot, cut_short] {
+        let mut server = published();
+        server.restart();
+        let sum = json!({
+            "queryType": "groupBy", "dataSource": "d", "intervals": ["2000/2100"],
+            "granularity": "all", "dimensions": ["a"],
+            "aggregations": [{ "type": "longSum", "name": "x", "fieldName": "x" }],
+            "context": { "useCache": false, "useResultLevelCache": false },
+        });
+        damage(&cached(server.data_dir())[1]);
+        let right: u64 = (0..ROWS).map(x_of).sum();
+        let answer = server.post("/druid/v2", &sum);
+        let sums: Vec<&Value> = (0..HOURS as usize).map(|n| &answer[n]["event"]["x"]).collect();
+        assert_eq!(sums, [right; HOURS as usize], "{answer}");
+        let metrics = server.text("/metrics");
+        assert!(metrics.contains("henge_damages_repaired_total 1\n"), "{metrics}");
+
+        // The same again, with the object in deep storage damaged as well.
+        let object = &objects(server.data_dir())[1];
+        rot(object);
+        server.restart();
+        damage(&cached(server.data_dir())[1]);
+        let (status, _, text) = server.query(&sum, &[]);
+        assert_eq!(status, 503, "{text}");
+        for part in ["1 segment(s)", "d_2025-06-16T01", "(historical-0: ", "corrupt"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
 }
 
 /// All segments gone: the datasource is still there, and not empty.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use henge_index::{IndexSchema, IndexSnapshot};
 use henge_platform::metadata::{PendingSegment, PublishedSegment};
-use henge_platform::runtime::{Charge, TemporaryFile, map_file};
+use henge_platform::runtime::{Charge, TemporaryFile, map_file, mapped_damages};
 use henge_query::ingest::ProjectionSpec;
 use henge_segment::{
     MappedSegment, MergeOptions, SegmentError, SegmentSummary, SegmentView, WriteOptions,
