@@ -44,7 +44,7 @@ pub enum Comparison<'q> {
     /// LIKE.
     Like(LikePattern),
     /// A regular expression is found in the text.
-    Regex(JavaRegex),
+    Regex(Cow<'q, JavaRegex>),
     /// Milliseconds in one of the half-open intervals, which are condensed.
     Intervals(Cow<'q, [Interval]>),
 }
@@ -73,7 +73,7 @@ impl<'q> Comparison<'q> {
             Filter::Like { column, pattern, escape } => {
                 (column, Self::Like(LikePattern::new(pattern, *escape)))
             }
-            Filter::Regex { column, regex } => (column, Self::Regex(regex.clone())),
+            Filter::Regex { column, regex } => (column, Self::Regex(Cow::Borrowed(regex))),
             Filter::Interval { column, intervals } => {
                 (column, Self::Intervals(Cow::Borrowed(intervals)))
             }
@@ -104,7 +104,7 @@ impl<'q> Comparison<'q> {
                 match_type: owned(match_type),
             },
             Self::Like(pattern) => Comparison::Like(pattern),
-            Self::Regex(regex) => Comparison::Regex(regex),
+            Self::Regex(regex) => Comparison::Regex(owned(regex)),
             Self::Intervals(intervals) => Comparison::Intervals(owned(intervals)),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering as Cmp;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::filter::Literal;
 
@@ -215,4 +217,43 @@ fn zeros_and_nans_are_one_key() {
     assert_eq!(double_key(-0.0), double_key(0.0));
     assert_eq!(double_key(f64::NAN), double_key(-f64::NAN));
     assert_ne!(double_key(1.0), double_key(2.0));
+}
+
+/// A decimal text and what it is in units of a millionth.
+fn decimal() -> impl Strategy<Value = (String, i128)> {
+    let digits = prop_oneof![
+        -1000_i64..1000,
+        (TWO_POW_53 - 3)..(TWO_POW_53 + 3),
+        (-TWO_POW_53 - 3)..(-TWO_POW_53 + 3),
+        any::<i64>(),
+    ];
+    (digits, 0_u32..7, -6_i32..4).prop_map(|(digits, fraction, exponent)| {
+        // Digits with a point somewhere in them, times a power of ten.
+        let exponent = exponent.max(fraction as i32 - 6);
+        let sign = if digits < 0 { "-" } else { "" };
+        let text = format!("{:0>8}", digits.unsigned_abs());
+        let (whole, rest) = text.split_at(text.len() - fraction as usize);
+        let text = format!("{sign}{whole}.{rest}e{exponent}");
+        let units = i128::from(digits) * 10_i128.pow((6 + exponent - fraction as i32) as u32);
+        (text, units)
+    })
+}
+
+proptest! {
+    #[test]
+    fn h_19_decimals_and_longs_compare_as_rational_numbers(
+        (left, left_units) in decimal(),
+        (right, right_units) in decimal(),
+        long in prop_oneof![any::<i64>(), -1000_i64..1000, (TWO_POW_53 - 3)..(TWO_POW_53 + 3)],
+    ) {
+        let (left_number, right_number) = (number(&left), number(&right));
+        let order = left_units.cmp(&right_units);
+        prop_assert_eq!(left_number.compare(right_number), order, "{} with {}", left, right);
+        let order = (i128::from(long) * 1_000_000).cmp(&left_units);
+        prop_assert_eq!(Number::Long(long).compare(left_number), order, "{} with {}", long, left);
+        let lower = NumericTest::<i64>::between(Some((left_number, true)), None);
+        prop_assert_eq!(lower.matches(long), order.is_gt(), "{} over {}", long, left);
+        let upper = NumericTest::<i64>::between(None, Some((left_number, false)));
+        prop_assert_eq!(upper.matches(long), order.is_le(), "{} up to {}", long, left);
+    }
 }
