@@ -30,6 +30,15 @@ pub enum RealtimeError {
     /// Ingestion is at its limit: the source has to wait.
     #[error("{0}")]
     Busy(String),
+    /// An idempotency key was used before, for something else.
+    #[error(
+        "Idempotency-Key '{}' belongs to an earlier request with another body: send a new key for \
+         new events, or the same body again", .key.escape_debug()
+    )]
+    KeyReused {
+        /// The key.
+        key: String,
+    },
     /// A datasource stopped taking events.
     #[error("{0}")]
     Unavailable(String),
@@ -99,6 +108,7 @@ impl RealtimeError {
             Self::NotFound(_) => ErrorClass::NotFound,
             Self::TooLarge(_) => ErrorClass::ResourceLimit,
             Self::Busy(_) => ErrorClass::Capacity,
+            Self::KeyReused { .. } => ErrorClass::Contradiction,
             Self::Unavailable(_) => ErrorClass::Unavailable,
             Self::Stopped(_) => ErrorClass::Cancelled,
             Self::Io { .. } => ErrorClass::Internal,

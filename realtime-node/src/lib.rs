@@ -17,6 +17,7 @@ pub mod query;
 pub mod serving;
 pub mod sink;
 pub mod task;
+pub mod uptime;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use crate::push::PushDatasource;
 use crate::push::index_memory::IndexMemory;
 use crate::serving::Serving;
 use crate::task::{LocalRoots, TaskQueue};
+use crate::uptime::Uptime;
 
 /// Everything the parts of the role share.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub struct Shared {
     pub discovery: Arc<dyn Discovery>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// How long servers have run, all runs together.
+    pub uptime: Uptime,
     /// Where parsing, adding and persisting run.
     pub ingest_pool: CpuPool,
     /// Where queries run.
@@ -118,6 +122,7 @@ impl RealtimeNode {
         let shared = Arc::new(Shared {
             serving: Serving::new(server, Arc::clone(&deps.discovery)),
             options,
+            uptime: Uptime::new(Arc::clone(&deps.metadata), Arc::clone(&deps.clock)),
             metadata: deps.metadata,
             storage: deps.storage,
             discovery: deps.discovery,
@@ -138,6 +143,7 @@ impl RealtimeNode {
         for record in node.shared.metadata.list_datasources().await? {
             node.open_datasource(record).await?;
         }
+        tokio::spawn(uptime::count(Arc::downgrade(&node.shared)));
         node.tasks.resume().await?;
         Ok(node)
     }

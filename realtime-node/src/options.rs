@@ -37,8 +37,9 @@ pub struct RealtimeOptions {
     pub max_waiting_pushes: usize,
     /// Refused events kept a datasource.
     pub dead_letters_kept: u64,
-    /// How long an idempotency key is remembered after its push was published.
-    pub idempotency_retention_ms: i64,
+    /// How long an idempotency key is remembered after its push was published, counted while servers
+    /// run.
+    pub idempotency_retention_ms: u64,
     /// What one event may be.
     pub parse_limits: ParseLimits,
     /// How the logs are written.

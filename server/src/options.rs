@@ -164,7 +164,7 @@ fn ingestion_options(ingestion: &IngestionConfig, realtime: &mut RealtimeOptions
     realtime.handoff_rows = size(*handoff_rows);
     realtime.handoff_period_ms = *handoff_age_ms;
     realtime.max_open_chunks = *open_chunks_per_datasource as usize;
-    realtime.idempotency_retention_ms = i64::try_from(*idempotency_window_ms).unwrap_or(i64::MAX);
+    realtime.idempotency_retention_ms = *idempotency_window_ms;
     realtime.local_roots = local_roots.clone();
     realtime.max_waiting_tasks = *waiting_tasks as usize;
     realtime.wal = WalOptions {

@@ -13,4 +13,5 @@ mod lost_log;
 mod lost_metadata;
 mod memory;
 mod projections;
+mod replay;
 mod tasks;

@@ -68,6 +68,12 @@ impl TestServer {
         self.running = Some(started.expect("start the server again"));
     }
 
+    /// Stops and starts again on the same data with other settings.
+    pub fn restart_with(&mut self, change: impl FnOnce(&mut ServerConfig)) {
+        change(&mut self.config);
+        self.restart();
+    }
+
     /// Where everything is kept.
     #[must_use]
     pub fn data_dir(&self) -> &Path {
@@ -174,6 +180,7 @@ impl TestServer {
     }
 }
 
+/// One life of a server.
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

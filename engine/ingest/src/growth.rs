@@ -5,6 +5,7 @@ use henge_types::ChangeReport;
 
 use crate::coerce::{describe, excerpt};
 use crate::discovery::DiscoveredColumn;
+use crate::limits::ParseLimits;
 use crate::parser::RowParser;
 
 impl RowParser {
@@ -38,6 +39,17 @@ impl RowParser {
                 }
             }
         }
+    }
+
+    /// The limits in effect.
+    #[must_use]
+    pub fn limits(&self) -> &ParseLimits {
+        &self.limits
+    }
+
+    /// Reads what comes under other limits.
+    pub fn set_limits(&mut self, limits: ParseLimits) {
+        self.limits = limits;
     }
 
     /// From now on batches only teach the parser the types of discovered columns: no row reaches a

@@ -24,6 +24,8 @@ pub enum ErrorClass {
     Unavailable,
     /// The state changed under the caller (compare-and-swap lost).
     Conflict,
+    /// The request contradicts an earlier one that it claims to repeat.
+    Contradiction,
     /// Stored bytes failed verification.
     Corrupt,
     /// A bug or an unexpected failure of the environment.

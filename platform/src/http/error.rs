@@ -102,6 +102,14 @@ pub fn mapping(class: ErrorClass) -> ErrorMapping {
         ErrorClass::Conflict => {
             of(StatusCode::CONFLICT, EXCEPTION, "conflict", "INVALID_INPUT", "USER", "Conflict")
         }
+        ErrorClass::Contradiction => of(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            EXCEPTION,
+            "contradiction",
+            "INVALID_INPUT",
+            "USER",
+            "Contradiction",
+        ),
         ErrorClass::Corrupt => of(
             StatusCode::INTERNAL_SERVER_ERROR,
             "Unknown exception",

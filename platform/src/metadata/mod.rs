@@ -17,10 +17,10 @@ mod task_report;
 pub use error::{MetadataError, Result};
 pub use memory::MemoryMetadataStore;
 pub use records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PendingSegment,
-    PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentChange, SegmentChanges,
-    SegmentSnapshot, SourceAdvance, StoredDeadLetter, TaskFilter, TaskProgress, TaskRecord,
-    TaskStatus, TaskUpdate, TasksKept,
+    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
+    PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentChange,
+    SegmentChanges, SegmentSnapshot, SourceAdvance, StoredDeadLetter, TaskFilter, TaskProgress,
+    TaskRecord, TaskStatus, TaskUpdate, TasksKept,
 };
 pub use sqlite::{SqliteMetadataStore, SqliteOptions};
 pub use store::MetadataStore;

@@ -68,6 +68,8 @@ pub struct SourceAdvance {
     pub expected: u64,
     /// Where it goes.
     pub next: u64,
+    /// What reading on from there depends on, in the words of its owner; empty when on nothing.
+    pub state: String,
 }
 
 /// A remembered push request and the answer it got.
@@ -80,8 +82,11 @@ pub struct IdempotencyRecord {
     pub key: String,
     /// The answer to repeat.
     pub response_json: String,
-    /// When it was first answered; old records are pruned.
+    /// When it came.
     pub created_ms: i64,
+    /// A hash of the request; `None` in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_hash: Option<String>,
 }
 
 /// What a publish replaces.
@@ -289,6 +294,22 @@ pub struct DeadLetter {
     pub raw: String,
 }
 
+/// The log record that letters come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetterRecord {
+    /// Its sequence.
+    pub sequence: u64,
+    /// It was read back from the log: its letters may be kept already.
+    pub is_replayed: bool,
+}
+
+impl LetterRecord {
+    /// Whether its letters are kept already, when those of records up to `kept_sequence` are.
+    pub(super) fn is_kept(self, kept_sequence: u64) -> bool {
+        self.is_replayed && self.sequence <= kept_sequence
+    }
+}
+
 /// A kept dead letter and its number within the datasource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDeadLetter {
@@ -307,4 +328,7 @@ pub struct DeadLetterTotals {
     pub kept: u64,
     /// Those dropped because the datasource had too many; `received = kept + dropped`.
     pub dropped: u64,
+    /// The letters of log records up to this sequence are among them.
+    #[serde(skip)]
+    pub log_sequence: u64,
 }

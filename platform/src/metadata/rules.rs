@@ -173,6 +173,7 @@ pub(super) fn manifest_of(
     let position = source.map(|source| SourcePosition {
         source_id: source.source_id.clone(),
         position: source.next,
+        state: source.state.clone(),
     });
     Manifest {
         segments: request.segments.clone(),

@@ -8,9 +8,9 @@ use henge_types::{Interval, SegmentId, Version};
 use super::error::Result;
 use super::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
-    PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
-    TaskUpdate, TasksKept,
+    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
+    PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter,
+    TaskRecord, TaskUpdate, TasksKept,
 };
 
 /// The truth about what is published. Every change is one transaction, durable when the call
@@ -63,8 +63,14 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// The outcome of a committed transaction: how to resolve `OutcomeUnknown`.
     async fn publication(&self, transaction_id: &str) -> Result<Option<PublishOutcome>>;
 
-    /// The committed position of a source; `None` when nothing was ever published from it.
-    async fn source_position(&self, source_id: &str) -> Result<Option<u64>>;
+    /// The committed position of a source and what it left there; `None` when nothing was ever
+    /// published from it.
+    async fn source(&self, source_id: &str) -> Result<Option<SourcePosition>>;
+
+    /// The committed position of a source.
+    async fn source_position(&self, source_id: &str) -> Result<Option<u64>> {
+        Ok(self.source(source_id).await?.map(|source| source.position))
+    }
 
     /// The committed positions of all sources, by id.
     async fn source_positions(&self) -> Result<Vec<SourcePosition>>;
@@ -90,8 +96,13 @@ pub trait MetadataStore: Send + Sync + Debug {
         key: &str,
     ) -> Result<Option<IdempotencyRecord>>;
 
-    /// Forgets idempotency keys and publications older than this; gives how many keys went.
-    async fn prune_idempotency(&self, created_before_ms: i64) -> Result<usize>;
+    /// Adds to the time that servers have run on this store and gives the sum, in milliseconds. Ages
+    /// of idempotency keys are counted in it: it stands still while no server runs, and no clock
+    /// moves it.
+    async fn add_uptime(&self, elapsed_ms: u64) -> Result<u64>;
+
+    /// Forgets idempotency keys that were published before this much uptime; gives how many went.
+    async fn prune_idempotency(&self, published_before_uptime_ms: u64) -> Result<usize>;
 
     /// Adds a task; `Invalid` when its id is taken.
     async fn put_task(&self, task: &TaskRecord) -> Result<()>;
@@ -112,11 +123,13 @@ pub trait MetadataStore: Send + Sync + Debug {
     async fn unfinished_tasks(&self) -> Result<Vec<String>>;
 
     /// Keeps refused events, at most `keep_at_most` a datasource; the oldest are dropped and
-    /// counted.
+    /// counted. Letters of a log record are kept once: records come in the order of their sequences,
+    /// and those of a replayed one up to the last are kept already.
     async fn append_dead_letters(
         &self,
         datasource: &str,
         letters: &[DeadLetter],
+        record: Option<LetterRecord>,
         keep_at_most: u64,
     ) -> Result<DeadLetterTotals>;
 

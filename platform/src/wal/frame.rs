@@ -21,6 +21,11 @@ pub(super) const MAX_BODY_BYTES: usize = 512 << 20;
 
 const FRAME_MAGIC: u32 = 0x4d52_4648;
 const RECORD_HEADER_BYTES: usize = 32;
+/// Marks of a record.
+const HAS_KEY: u8 = 1;
+const HAS_CONTEXT: u8 = 2;
+/// Bytes of a context's length, behind the key.
+const CONTEXT_LENGTH_BYTES: usize = 4;
 const CODEC_NONE: u32 = 0;
 const CODEC_LZ4: u32 = 1;
 
@@ -195,7 +200,11 @@ pub(super) fn encode_frame(
 /// Bytes that an entry takes in a frame before compression.
 pub(super) fn encoded_bytes(entry: &WalEntry) -> usize {
     let key_bytes = entry.idempotency_key.as_ref().map_or(0, |key| key.len());
-    RECORD_HEADER_BYTES + key_bytes + entry.payload.len()
+    let context_bytes = match entry.context.len() {
+        0 => 0,
+        length => CONTEXT_LENGTH_BYTES + length,
+    };
+    RECORD_HEADER_BYTES + key_bytes + context_bytes + entry.payload.len()
 }
 
 fn encode_record(record: &WalRecord, out: &mut Vec<u8>) {
@@ -204,10 +213,16 @@ fn encode_record(record: &WalRecord, out: &mut Vec<u8>) {
     out.extend_from_slice(&record.sequence.to_le_bytes());
     out.extend_from_slice(&entry.received_at_ms.to_le_bytes());
     out.extend_from_slice(&entry.schema_version.to_le_bytes());
-    out.extend_from_slice(&[entry.flags, u8::from(key.is_some())]);
+    let mark = |is_set: bool, mark: u8| if is_set { mark } else { 0 };
+    let marks = mark(key.is_some(), HAS_KEY) | mark(!entry.context.is_empty(), HAS_CONTEXT);
+    out.extend_from_slice(&[entry.flags, marks]);
     out.extend_from_slice(&(key.map_or(0, str::len) as u16).to_le_bytes());
     out.extend_from_slice(&(entry.payload.len() as u32).to_le_bytes());
     out.extend_from_slice(key.unwrap_or_default().as_bytes());
+    if !entry.context.is_empty() {
+        out.extend_from_slice(&(entry.context.len() as u32).to_le_bytes());
+        out.extend_from_slice(&entry.context);
+    }
     out.extend_from_slice(&entry.payload);
 }
 
@@ -218,19 +233,73 @@ fn decode_record(raw: &Bytes, offset: usize) -> Option<(WalRecord, usize)> {
     let received_at_ms = fields.u64()? as i64;
     let schema_version = fields.u64()?;
     let flags = *fields.take(1)?.first()?;
-    let has_key = *fields.take(1)?.first()? != 0;
+    let marks = *fields.take(1)?.first()?;
     let key_bytes = usize::from(u16::from_le_bytes(fields.take(2)?.try_into().ok()?));
     let payload_bytes = fields.u32()? as usize;
     let key = std::str::from_utf8(fields.take(key_bytes)?).ok()?;
+    let mut start = offset + RECORD_HEADER_BYTES + key_bytes;
+    let mut context = Bytes::new();
+    if marks & HAS_CONTEXT != 0 {
+        let context_bytes = fields.u32()? as usize;
+        fields.take(context_bytes)?;
+        start += CONTEXT_LENGTH_BYTES;
+        context = raw.slice(start..start + context_bytes);
+        start += context_bytes;
+    }
     fields.take(payload_bytes)?;
-    let payload_start = offset + RECORD_HEADER_BYTES + key_bytes;
-    let end = payload_start + payload_bytes;
+    let end = start + payload_bytes;
     let entry = WalEntry {
         received_at_ms,
         schema_version,
         flags,
-        idempotency_key: has_key.then(|| Arc::from(key)),
-        payload: raw.slice(payload_start..end),
+        idempotency_key: (marks & HAS_KEY != 0).then(|| Arc::from(key)),
+        context,
+        payload: raw.slice(start..end),
     };
     Some((WalRecord { sequence, entry }, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(key: Option<&str>, context: &'static [u8], payload: &'static [u8]) -> WalRecord {
+        WalRecord {
+            sequence: 7,
+            entry: WalEntry {
+                received_at_ms: -5,
+                schema_version: 3,
+                flags: 1,
+                idempotency_key: key.map(Arc::from),
+                context: Bytes::from_static(context),
+                payload: Bytes::from_static(payload),
+            },
+        }
+    }
+
+    #[test]
+    fn records_with_and_without_a_context_read_back() {
+        for (key, context) in [(None, &b""[..]), (Some("k"), b""), (None, b"cc"), (Some(""), b"c")]
+        {
+            let record = record(key, context, b"{}");
+            let mut bytes = vec![9, 9];
+            encode_record(&record, &mut bytes);
+            assert_eq!(bytes.len() - 2, encoded_bytes(&record.entry));
+            let bytes = Bytes::from(bytes);
+            assert_eq!(decode_record(&bytes, 2), Some((record, bytes.len())));
+            for short in 2..bytes.len() {
+                assert_eq!(decode_record(&bytes.slice(..short), 2), None);
+            }
+        }
+    }
+
+    #[test]
+    fn golden_bytes_of_a_record_of_the_first_version_are_read() {
+        let mut bytes = vec![7, 0, 0, 0, 0, 0, 0, 0];
+        bytes.extend_from_slice(&[0xfb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+        bytes.extend_from_slice(&[3, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 2, 0, 0, 0]);
+        bytes.extend_from_slice(b"k{}");
+        let expected = record(Some("k"), b"", b"{}");
+        assert_eq!(decode_record(&bytes.into(), 0), Some((expected, 35)));
+    }
 }

@@ -47,6 +47,9 @@ pub struct WalEntry {
     pub flags: u8,
     /// The client's idempotency key; at most 65,535 bytes.
     pub idempotency_key: Option<Arc<str>>,
+    /// What the caller needs to read the payload again; opaque here, and empty in records of
+    /// earlier versions.
+    pub context: Bytes,
     /// The request's body.
     pub payload: Bytes,
 }

@@ -87,14 +87,6 @@ impl Handoff {
 }
 
 impl Worker {
-    /// Idempotency keys are remembered for a documented time, not for ever.
-    async fn prune_keys(&self) {
-        let oldest_ms = self.shared.clock.now_ms() - self.shared.options.idempotency_retention_ms;
-        if let Err(error) = self.shared.metadata.prune_idempotency(oldest_ms).await {
-            tracing::warn!(%error, "failed to prune idempotency keys, will try again");
-        }
-    }
-
     async fn hand_off(&self, mut generation: Generation) {
         if generation.is_empty() {
             return;
@@ -105,7 +97,7 @@ impl Worker {
         }
         self.keys.forget(generation.keys.iter().map(|record| record.key.as_str()));
         self.shared.published.notify_one();
-        self.prune_keys().await;
+        self.shared.uptime.prune_keys(self.shared.options.idempotency_retention_ms).await;
         let (wal, next) = (self.wal.clone(), generation.end_position + 1);
         let truncated = tokio::task::spawn_blocking(move || wal.truncate_before(next)).await;
         if let Ok(Err(error)) = truncated {

@@ -145,10 +145,17 @@ impl Worker {
                 rand::random::<u64>()
             ),
             segments: published(merged),
-            source: Some(SourceAdvance { source_id, expected: start, next: end }),
+            source: Some(SourceAdvance {
+                source_id,
+                expected: start,
+                next: end,
+                state: generation.known.to_state(generation.schema.version),
+            }),
             idempotency: generation.keys.clone(),
             replace: None,
         };
+        // The age of the keys is counted from here.
+        self.shared.uptime.advance().await?;
         commit(&*self.shared.metadata, &request).await
     }
 }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use henge_platform::metadata::LetterRecord;
 use henge_platform::wal::WalEntry;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::error::{RealtimeError, Result};
 use crate::odd_times::odd_times;
 use crate::push::intake::Intake;
-use crate::push::keys::{KeyState, first_answer};
+use crate::push::keys::{KeyState, OwnedKey, first_answer};
+use crate::push::record::{REQUEST, RecordContext, StoredEvents};
 use crate::push::row_buffer::{RowBuffer, RowLimits};
 use crate::push::writer::{Batch, Command, LiveRequest};
 use crate::push::{
@@ -33,6 +35,16 @@ const MAX_VALUES: u64 = 100_000_000;
 pub(crate) struct Parsed {
     pub(crate) buffer: RowBuffer,
     pub(crate) reply: PushReply,
+    /// The events that became rows; `None` for all.
+    pub(crate) stored: Option<StoredEvents>,
+}
+
+/// What is known of a request's key.
+enum Claim {
+    /// It is this request's.
+    Owned(OwnedKey),
+    /// The same request was answered before.
+    Answered(PushReply),
 }
 
 impl PushDatasource {
@@ -52,11 +64,7 @@ impl PushDatasource {
         let this = Arc::clone(self);
         let work = tokio::spawn(async move {
             let _place = place;
-            let outcome = this.push_once(body, key.clone()).await;
-            if let (Err(error), Some(key)) = (&outcome, &key) {
-                this.keys.abandon(key, &error.to_string());
-            }
-            outcome
+            this.push_once(body, key).await
         });
         let reply = work
             .await
@@ -66,52 +74,38 @@ impl PushDatasource {
     }
 
     async fn push_once(&self, body: Bytes, key: Option<Arc<str>>) -> Result<PushReply> {
+        let key = match key {
+            None => None,
+            Some(key) => match self.claim(&key, &body).await? {
+                Claim::Owned(owned) => Some(owned),
+                Claim::Answered(reply) => return Ok(PushReply { duplicate: true, ..reply }),
+            },
+        };
         let intake = Arc::clone(&self.intake).lock_owned().await;
-        if let Some(key) = &key
-            && let Some(reply) = self.answered_before(key).await?
-        {
-            return Ok(PushReply { duplicate: true, ..reply });
-        }
         // Before anything is learned from the request.
         self.backlog.check(&self.name)?;
+        self.feedback.check()?;
         self.wal.check_room(body.len())?;
         self.shared.index_memory.make_room(body.len()).await?;
         let received_at_ms = self.shared.clock.now_ms();
         let before = Arc::clone(&intake.known);
         let (mut intake, parsed) = self.parse(intake, body.clone(), received_at_ms).await?;
         let parsed = match parsed {
-            Ok(parsed) if parsed.buffer.row_count() > 0 => parsed,
+            // With a key there is an answer to remember, also when no event was taken.
+            Ok(parsed) if parsed.buffer.row_count() > 0 || key.is_some() => parsed,
             refused => {
                 intake.roll_back(&before)?;
                 drop(intake);
                 // Nothing to store, so nothing to log: only the refusals are kept.
-                return Ok(self.only_refusals(refused?, key, received_at_ms).await);
+                return Ok(self.only_refusals(refused?, received_at_ms).await);
             }
         };
-        let submitted = self.wal.submit(WalEntry {
-            received_at_ms,
-            schema_version: intake.schema.version,
-            flags: 0,
-            idempotency_key: key.clone(),
-            payload: body,
-        });
-        let ticket = match submitted {
-            Ok(ticket) => ticket,
+        let (batch, applied) = match self.log(&intake, parsed, key, body, received_at_ms) {
+            Ok(logged) => logged,
             Err(error) => {
                 intake.roll_back(&before)?;
-                return Err(error.into());
+                return Err(error);
             }
-        };
-        let (done, applied) = oneshot::channel();
-        let batch = Batch {
-            sequence: ticket.sequence(),
-            schema: Arc::clone(&intake.schema),
-            known: Arc::clone(&intake.known),
-            received_at_ms,
-            key,
-            buffer: parsed.buffer,
-            reply: parsed.reply,
-            live: Some(LiveRequest { durable: ticket, done }),
         };
         let stopped = || RealtimeError::Unavailable("ingestion is shutting down".into());
         // Still under the intake's lock: the writer sees requests in the order of the log.
@@ -120,20 +114,68 @@ impl PushDatasource {
         applied.await.map_err(|_| stopped())?
     }
 
-    /// The answer that an earlier request with this key got.
-    async fn answered_before(&self, key: &Arc<str>) -> Result<Option<PushReply>> {
-        match self.keys.claim(key) {
+    /// Queues the request's record for the log; gives the batch for the writer and where its answer
+    /// comes.
+    fn log(
+        &self,
+        intake: &Intake,
+        parsed: Parsed,
+        key: Option<OwnedKey>,
+        body: Bytes,
+        received_at_ms: i64,
+    ) -> Result<(Batch, oneshot::Receiver<Result<PushReply>>)> {
+        let known = Arc::clone(&intake.known);
+        let tells_columns = !self.feedback.is_logged(&known);
+        let context = RecordContext {
+            limits: intake.parser.limits().clone(),
+            max_chunks: self.shared.options.max_open_chunks,
+            columns: tells_columns.then(|| known.discovered.clone()),
+            stored: parsed.stored,
+        };
+        let durable = self.wal.submit(WalEntry {
+            received_at_ms,
+            schema_version: intake.schema.version,
+            flags: REQUEST,
+            idempotency_key: key.as_ref().map(|key| Arc::clone(key.key())),
+            context: context.encode(),
+            payload: body,
+        })?;
+        let (done, applied) = oneshot::channel();
+        let batch = Batch {
+            sequence: durable.sequence(),
+            schema: Arc::clone(&intake.schema),
+            known,
+            received_at_ms,
+            key,
+            buffer: parsed.buffer,
+            reply: parsed.reply,
+            letters: Some(LetterRecord { sequence: durable.sequence(), is_replayed: false }),
+            live: Some(LiveRequest { durable, tells_columns, done }),
+        };
+        Ok((batch, applied))
+    }
+
+    /// Claims a key for a body, unless an earlier request with both was answered.
+    async fn claim(&self, key: &Arc<str>, body: &[u8]) -> Result<Claim> {
+        let reused = || RealtimeError::KeyReused { key: key.to_string() };
+        match self.keys.claim(key, body) {
+            KeyState::OtherBody => Err(reused()),
             KeyState::Seen(receiver) => match first_answer(receiver).await {
-                Ok(reply) => Ok(Some(reply)),
+                Ok(reply) => Ok(Claim::Answered(reply)),
                 Err(reason) => Err(RealtimeError::Unavailable(format!(
                     "the first request with this idempotency key failed: {reason}; try again"
                 ))),
             },
-            KeyState::New => {
+            KeyState::New(owned) => {
                 let stored = self.shared.metadata.find_idempotency(&self.name, key).await?;
-                let Some(stored) = stored else { return Ok(None) };
-                self.keys.forget([&**key]);
-                Ok(Some(serde_json::from_str(&stored.response_json).unwrap_or_default()))
+                let Some(stored) = stored else { return Ok(Claim::Owned(owned)) };
+                if stored.body_hash.is_some_and(|hash| hash != owned.body_hash()) {
+                    return Err(reused());
+                }
+                let reply: PushReply =
+                    serde_json::from_str(&stored.response_json).unwrap_or_default();
+                owned.answer(reply.clone());
+                Ok(Claim::Answered(reply))
             }
         }
     }
@@ -156,17 +198,9 @@ impl PushDatasource {
         Ok(self.shared.ingest_pool.spawn(PUSH_PRIORITY, work).await?)
     }
 
-    async fn only_refusals(
-        &self,
-        parsed: Parsed,
-        key: Option<Arc<str>>,
-        received_at_ms: i64,
-    ) -> PushReply {
+    async fn only_refusals(&self, parsed: Parsed, received_at_ms: i64) -> PushReply {
         let refused = parsed.buffer.refusals;
-        dead_letter::keep(&self.shared, &self.name, refused, "push", received_at_ms).await;
-        if let Some(key) = key {
-            self.keys.forget([&*key]);
-        }
+        dead_letter::keep(&self.shared, &self.name, refused, "push", None, received_at_ms).await;
         parsed.reply
     }
 }
@@ -205,5 +239,10 @@ pub(crate) fn parse_body(
         changed,
         warnings: odd_times.into_iter().collect(),
     };
-    Ok(Parsed { buffer, reply })
+    let stored = (counts.accepted != counts.received).then(|| {
+        let mut stored = StoredEvents::none_of(counts.received);
+        buffer.positions().for_each(|position| stored.insert(position));
+        stored
+    });
+    Ok(Parsed { buffer, reply, stored })
 }

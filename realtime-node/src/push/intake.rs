@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use henge_ingest::{ParseLimits, RowParser};
+use henge_ingest::{DiscoveredColumn, ParseLimits, RowParser};
 
 use crate::error::Result;
 use crate::push::known::KnownColumns;
@@ -26,10 +26,22 @@ impl std::fmt::Debug for Intake {
 
 impl Intake {
     /// A parser that knows nothing but the schema.
-    pub(crate) fn new(schema: Arc<PushSchema>) -> Result<Self> {
-        let parser = RowParser::new(Arc::clone(&schema.data_schema), ParseLimits::default())?;
+    pub(crate) fn new(schema: Arc<PushSchema>, limits: &ParseLimits) -> Result<Self> {
+        let parser = RowParser::new(Arc::clone(&schema.data_schema), limits.clone())?;
         let lessons = parser.lessons();
         Ok(Self { schema, parser, known: Arc::default(), lessons })
+    }
+
+    /// As [`Intake::new`], but knowing columns from before.
+    pub(crate) fn knowing(
+        schema: Arc<PushSchema>,
+        limits: &ParseLimits,
+        columns: &[DiscoveredColumn],
+    ) -> Result<Self> {
+        let mut intake = Self::new(schema, limits)?;
+        intake.parser.add_known(columns);
+        intake.keep_lessons();
+        Ok(intake)
     }
 
     /// Takes note of what the last request taught the parser.
@@ -47,10 +59,10 @@ impl Intake {
         if self.parser.lessons() == self.lessons && Arc::ptr_eq(&self.known, before) {
             return Ok(());
         }
-        let mut fresh = Self::new(Arc::clone(&self.schema))?;
-        fresh.parser.add_known(&before.discovered);
-        fresh.keep_lessons();
-        *self = fresh;
+        let schema = Arc::clone(&self.schema);
+        *self = Self::knowing(schema, self.parser.limits(), &before.discovered)?;
+        // The same columns, under the name by which the log's state is known.
+        self.known = Arc::clone(before);
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! Idempotency keys of pushes whose rows are not published yet. Published ones are in the metadata
-//! store: both together answer a repeated push with what the first one got.
+//! store: both together answer a repeated push with what the first one got. A key stands for one
+//! body: with another one it is refused.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::push::PushReply;
 
@@ -15,43 +17,51 @@ type Outcome = Option<Result<PushReply, Arc<str>>>;
 /// Keys in flight or done, by key.
 #[derive(Debug, Clone, Default)]
 pub struct PushKeys {
-    entries: Arc<Mutex<HashMap<Arc<str>, watch::Sender<Outcome>>>>,
+    entries: Arc<Mutex<HashMap<Arc<str>, Entry>>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    body_hash: u128,
+    outcome: watch::Sender<Outcome>,
 }
 
 /// What is known of a key.
 #[derive(Debug)]
 pub enum KeyState {
-    /// Never seen: the caller now owns it and must call `finish` or `abandon`.
-    New,
-    /// Another request with it is under way or done.
+    /// Never seen: the caller owns it now.
+    New(OwnedKey),
+    /// Another request with it and the same body is under way or done.
     Seen(watch::Receiver<Outcome>),
+    /// It belongs to a request with another body.
+    OtherBody,
+}
+
+/// A key whose request is under way. Dropped before it is settled, it is free again, and those who
+/// wait for it learn that they have to try again.
+#[derive(Debug)]
+pub struct OwnedKey {
+    keys: PushKeys,
+    key: Arc<str>,
+    body_hash: u128,
+    is_settled: bool,
 }
 
 impl PushKeys {
-    /// Claims a key.
+    /// Claims a key for a body.
     #[must_use]
-    pub fn claim(&self, key: &Arc<str>) -> KeyState {
+    pub fn claim(&self, key: &Arc<str>, body: &[u8]) -> KeyState {
+        let body_hash = xxh3_128(body);
         let mut entries = self.entries.lock();
         match entries.get(key) {
-            Some(sender) => KeyState::Seen(sender.subscribe()),
+            Some(entry) if entry.body_hash != body_hash => KeyState::OtherBody,
+            Some(entry) => KeyState::Seen(entry.outcome.subscribe()),
             None => {
-                entries.insert(Arc::clone(key), watch::Sender::new(None));
-                KeyState::New
+                let outcome = watch::Sender::new(None);
+                entries.insert(Arc::clone(key), Entry { body_hash, outcome });
+                let (keys, key) = (self.clone(), Arc::clone(key));
+                KeyState::New(OwnedKey { keys, key, body_hash, is_settled: false })
             }
-        }
-    }
-
-    /// The push succeeded; its answer is kept until [`PushKeys::forget`].
-    pub fn finish(&self, key: &Arc<str>, reply: PushReply) {
-        let mut entries = self.entries.lock();
-        let sender = entries.entry(Arc::clone(key)).or_insert_with(|| watch::Sender::new(None));
-        sender.send_replace(Some(Ok(reply)));
-    }
-
-    /// The push failed and may be tried again; those who waited for it learn why.
-    pub fn abandon(&self, key: &Arc<str>, reason: &str) {
-        if let Some(sender) = self.entries.lock().remove(key) {
-            sender.send_replace(Some(Err(reason.into())));
         }
     }
 
@@ -60,6 +70,53 @@ impl PushKeys {
         let mut entries = self.entries.lock();
         for key in keys {
             entries.remove(key);
+        }
+    }
+}
+
+impl OwnedKey {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &Arc<str> {
+        &self.key
+    }
+
+    /// The body's hash as the metadata store keeps it.
+    #[must_use]
+    pub fn body_hash(&self) -> String {
+        format!("{:032x}", self.body_hash)
+    }
+
+    /// The push succeeded; its answer is kept until [`PushKeys::forget`].
+    pub fn finish(mut self, reply: PushReply) {
+        self.is_settled = true;
+        if let Some(entry) = self.keys.entries.lock().get(&self.key) {
+            entry.outcome.send_replace(Some(Ok(reply)));
+        }
+    }
+
+    /// The answer is in the metadata store already.
+    pub fn answer(mut self, reply: PushReply) {
+        self.settle(Ok(reply));
+    }
+
+    /// The push failed and may be tried again; those who waited for it learn why.
+    pub fn abandon(mut self, reason: &str) {
+        self.settle(Err(reason.into()));
+    }
+
+    fn settle(&mut self, outcome: Result<PushReply, Arc<str>>) {
+        self.is_settled = true;
+        if let Some(entry) = self.keys.entries.lock().remove(&self.key) {
+            entry.outcome.send_replace(Some(outcome));
+        }
+    }
+}
+
+impl Drop for OwnedKey {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.settle(Err("it was given up".into()));
         }
     }
 }
@@ -76,5 +133,28 @@ pub async fn first_answer(mut receiver: watch::Receiver<Outcome>) -> Result<Push
         if receiver.changed().await.is_err() {
             return Err("the first request with this key was given up".into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_stands_for_one_body_and_is_free_again_when_its_request_fails() {
+        let keys = PushKeys::default();
+        let key: Arc<str> = "k".into();
+        let KeyState::New(first) = keys.claim(&key, b"a") else { panic!("new") };
+        assert!(matches!(keys.claim(&key, b"b"), KeyState::OtherBody));
+        let KeyState::Seen(waiting) = keys.claim(&key, b"a") else { panic!("seen") };
+        drop(first);
+        assert!(first_answer(waiting).await.is_err());
+        let KeyState::New(second) = keys.claim(&key, b"b") else { panic!("new again") };
+        let KeyState::Seen(waiting) = keys.claim(&key, b"b") else { panic!("seen") };
+        second.finish(PushReply { accepted: 3, ..PushReply::default() });
+        assert_eq!(first_answer(waiting).await.unwrap().accepted, 3);
+        assert!(matches!(keys.claim(&key, b"a"), KeyState::OtherBody));
+        keys.forget(["k"]);
+        assert!(matches!(keys.claim(&key, b"a"), KeyState::New(_)));
     }
 }

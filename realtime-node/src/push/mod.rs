@@ -5,15 +5,19 @@
 
 pub mod accept;
 pub mod dead_letter;
+pub mod feedback;
 pub mod generation;
 pub mod index_memory;
 pub mod intake;
 pub mod keys;
 pub mod known;
 pub mod open;
+mod record;
 pub mod refusals;
+mod replay;
 pub mod row_buffer;
 pub mod schema;
+mod varint;
 pub mod writer;
 
 use std::path::PathBuf;
@@ -28,6 +32,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::Shared;
 use crate::handoff::{Backlog, BacklogStatus};
+use crate::push::feedback::Feedback;
 use crate::push::intake::Intake;
 use crate::push::keys::PushKeys;
 use crate::push::schema::PushSchema;
@@ -129,6 +134,7 @@ pub struct PushDatasource {
     pub(crate) schema: RwLock<Arc<PushSchema>>,
     pub(crate) keys: PushKeys,
     pub(crate) backlog: Backlog,
+    pub(crate) feedback: Arc<Feedback>,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) places: Arc<Semaphore>,
     pub(crate) totals: Arc<Totals>,

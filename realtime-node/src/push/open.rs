@@ -1,11 +1,9 @@
-//! Opening a datasource for pushes: its log, its parser, its writer, and the replay of what was
-//! acknowledged but not published before the process ended.
+//! Opening a datasource for pushes: its log, its parser and its writer.
 
 use std::sync::Arc;
 
 use henge_platform::metadata::DatasourceRecord;
-use henge_platform::runtime::MemoryAccount;
-use henge_platform::wal::{Wal, WalOptions, WalRecord, log_identity};
+use henge_platform::wal::{Wal, WalOptions, log_identity};
 use henge_query::ingest::DataSchema;
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
@@ -13,12 +11,14 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::error::{RealtimeError, Result};
 use crate::handoff::{Backlog, Handoff};
 use crate::push::PushDatasource;
-use crate::push::accept::{PUSH_PRIORITY, parse_body};
+use crate::push::accept::PUSH_PRIORITY;
+use crate::push::feedback::Feedback;
+use crate::push::generation::Generation;
 use crate::push::intake::Intake;
 use crate::push::keys::PushKeys;
-use crate::push::row_buffer::RowLimits;
+use crate::push::replay::Start;
 use crate::push::schema::PushSchema;
-use crate::push::writer::{Batch, Writer};
+use crate::push::writer::Writer;
 use crate::{RealtimeNode, Shared};
 
 impl RealtimeNode {
@@ -69,7 +69,7 @@ impl PushDatasource {
         let mut intake = self.intake.lock().await;
         if intake.schema.version != version {
             let schema = parse_schema(&self.shared, version, json).await?;
-            *intake = Intake::new(Arc::clone(&schema))?;
+            *intake = Intake::new(Arc::clone(&schema), &self.shared.options.parse_limits)?;
             *self.schema.write() = schema;
         }
         Ok(())
@@ -78,10 +78,9 @@ impl PushDatasource {
     async fn open(shared: Arc<Shared>, record: DatasourceRecord) -> Result<Arc<Self>> {
         let name: Arc<str> = record.name.as_str().into();
         let schema = parse_schema(&shared, record.schema_version, &record.schema_json).await?;
-        let source_id = Self::source_id(&name);
-        let position = shared.metadata.source_position(&source_id).await?.unwrap_or(0);
-        let wal = open_wal(&shared, &name, position).await?;
-        let keys = PushKeys::default();
+        let source = shared.metadata.source(&Self::source_id(&name)).await?.unwrap_or_default();
+        let wal = open_wal(&shared, &name, source.position).await?;
+        let (keys, feedback) = (PushKeys::default(), Arc::<Feedback>::default());
         let backlog = Backlog::default();
         let handoff = Handoff::start(
             Arc::clone(&name),
@@ -90,15 +89,24 @@ impl PushDatasource {
             keys.clone(),
             backlog.clone(),
         );
+        let limits = shared.options.parse_limits.clone();
+        let start = Start { source, newest: Arc::clone(&schema), limits, keys: keys.clone() };
+        let intake = start.intake()?;
+        let generation = Generation::new(
+            Arc::clone(&schema),
+            start.source.position,
+            Arc::clone(&intake.known),
+            shared.index_memory.account(),
+        );
         let mut writer = Writer::new(
             Arc::clone(&name),
             Arc::clone(&shared),
-            keys.clone(),
-            Arc::clone(&schema),
-            position,
+            wal.clone(),
+            Arc::clone(&feedback),
+            generation,
             handoff,
         );
-        let intake = replay(&shared, &mut writer, &wal, position, &schema).await?;
+        let intake = start.replay(&mut writer, intake).await?;
         let (commands, receiver) = mpsc::channel(shared.options.max_waiting_pushes);
         shared.index_memory.register(&name, &commands);
         tokio::spawn(writer.run(receiver));
@@ -111,6 +119,7 @@ impl PushDatasource {
             schema: RwLock::new(schema),
             keys,
             backlog,
+            feedback,
             commands,
             totals: Arc::default(),
         }))
@@ -118,7 +127,11 @@ impl PushDatasource {
 }
 
 /// A schema may have megabytes: it is parsed on a CPU thread.
-async fn parse_schema(shared: &Shared, version: u64, json: &str) -> Result<Arc<PushSchema>> {
+pub(super) async fn parse_schema(
+    shared: &Shared,
+    version: u64,
+    json: &str,
+) -> Result<Arc<PushSchema>> {
     let json = json.to_owned();
     let work = move || PushSchema::parse(version, &json);
     Ok(Arc::new(shared.ingest_pool.spawn(PUSH_PRIORITY, work).await??))
@@ -140,86 +153,4 @@ async fn open_wal(shared: &Arc<Shared>, name: &Arc<str>, position: u64) -> Resul
     let (wal, _) =
         opened.await.map_err(|e| RealtimeError::Unavailable(format!("open log: {e}")))??;
     Ok(wal)
-}
-
-/// Adds everything after `position` to the writer. Gives an intake that knows the dimensions that
-/// the replayed events brought, so that new events line up with the sinks.
-async fn replay(
-    shared: &Arc<Shared>,
-    writer: &mut Writer,
-    wal: &Wal,
-    position: u64,
-    newest: &Arc<PushSchema>,
-) -> Result<Intake> {
-    let mut records = wal.replay(position + 1);
-    let mut intake = Intake::new(Arc::clone(newest))?;
-    let mut replayed = 0_u64;
-    while let Some(record) = next_record(&mut records).await? {
-        if record.entry.schema_version != intake.schema.version {
-            let version = record.entry.schema_version;
-            intake = Intake::new(schema_version(shared, &writer.datasource, version).await?)?;
-        }
-        let (returned, batch) = parse_record(shared, intake, record).await?;
-        intake = returned;
-        if let Some(batch) = batch {
-            replayed += batch.reply.accepted;
-            writer.apply(batch).await;
-        }
-    }
-    if replayed > 0 {
-        tracing::info!(datasource = %writer.datasource, events = replayed, "replayed the log");
-    }
-    if intake.schema.version == newest.version {
-        return Ok(intake);
-    }
-    Intake::new(Arc::clone(newest))
-}
-
-async fn next_record(records: &mut henge_platform::wal::Replay) -> Result<Option<WalRecord>> {
-    // One file's worth of records is read at a time; blocking here delays nobody yet.
-    tokio::task::block_in_place(|| records.next().transpose()).map_err(RealtimeError::from)
-}
-
-async fn schema_version(
-    shared: &Shared,
-    datasource: &str,
-    version: u64,
-) -> Result<Arc<PushSchema>> {
-    let record = shared.metadata.get_datasource_version(datasource, version).await?;
-    let record = record.ok_or_else(|| {
-        RealtimeError::Unavailable(format!(
-            "the log of '{datasource}' refers to schema version {version}, which is not in the metadata"
-        ))
-    })?;
-    parse_schema(shared, version, &record.schema_json).await
-}
-
-async fn parse_record(
-    shared: &Arc<Shared>,
-    mut intake: Intake,
-    record: WalRecord,
-) -> Result<(Intake, Option<Batch>)> {
-    // It fitted once, and nobody else asks for memory yet: what was acknowledged is not refused.
-    let limits = RowLimits {
-        max_chunks: shared.options.max_open_chunks,
-        max_values: u64::MAX,
-        account: MemoryAccount::unbounded(),
-    };
-    let work = move || {
-        let entry = record.entry;
-        let received_at_ms = entry.received_at_ms;
-        let parsed = parse_body(&mut intake, &entry.payload, received_at_ms, limits);
-        let batch = parsed.ok().map(|parsed| Batch {
-            sequence: record.sequence,
-            schema: Arc::clone(&intake.schema),
-            known: Arc::clone(&intake.known),
-            received_at_ms: entry.received_at_ms,
-            key: entry.idempotency_key,
-            buffer: parsed.buffer,
-            reply: parsed.reply,
-            live: None,
-        });
-        (intake, batch)
-    };
-    Ok(shared.ingest_pool.spawn(PUSH_PRIORITY, work).await?)
 }

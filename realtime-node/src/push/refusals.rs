@@ -101,6 +101,23 @@ impl Refusals {
         }
     }
 
+    /// Takes out the kept events at some positions.
+    #[must_use]
+    pub fn take_out(&mut self, is_wanted: impl Fn(u64) -> bool) -> Self {
+        let all = std::mem::take(&mut self.kept);
+        let (kept, rest): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|event| is_wanted(event.position));
+        self.kept = rest;
+        self.count -= kept.len() as u64;
+        Self { count: kept.len() as u64, kept, ..Self::default() }
+    }
+
+    /// Whether the event at a position is kept.
+    #[must_use]
+    pub fn has(&self, position: u64) -> bool {
+        self.kept.iter().any(|event| event.position == position)
+    }
+
     /// Number of refused events, kept or not.
     #[must_use]
     pub fn count(&self) -> u64 {

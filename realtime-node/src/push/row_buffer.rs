@@ -49,6 +49,8 @@ struct Row {
     position: u64,
     chunk: usize,
     values_end: usize,
+    /// Left out: an earlier life of the request refused it.
+    is_void: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -143,6 +145,21 @@ impl RowBuffer {
         self.rows.len()
     }
 
+    /// The positions of the events that became rows, in order.
+    pub fn positions(&self) -> impl Iterator<Item = u64> {
+        self.rows.iter().filter(|row| !row.is_void).map(|row| row.position)
+    }
+
+    /// Leaves out the rows of some events; gives how many.
+    pub fn leave_out(&mut self, mut is_left_out: impl FnMut(u64) -> bool) -> u64 {
+        let mut left_out = 0;
+        for row in self.rows.iter_mut().filter(|row| !row.is_void) {
+            row.is_void = is_left_out(row.position);
+            left_out += u64::from(row.is_void);
+        }
+        left_out
+    }
+
     /// Calls `visit` with each row. Rows from before a dimension was discovered are given nulls, so
     /// that each has `dimensions + metrics` values.
     ///
@@ -177,6 +194,9 @@ impl RowBuffer {
                 });
             }
             start = row.values_end;
+            if row.is_void {
+                continue;
+            }
             let missing = (dimensions + metrics).saturating_sub(values.len());
             if missing > 0 {
                 let at = values.len().saturating_sub(metrics);
@@ -268,7 +288,8 @@ impl RowSink for RowBuffer {
         for value in values {
             self.store(*value, start);
         }
-        self.rows.push(Row { timestamp_ms, position, chunk, values_end: self.values.len() });
+        let values_end = self.values.len();
+        self.rows.push(Row { timestamp_ms, position, chunk, values_end, is_void: false });
         self.charge_growth()
     }
 
@@ -285,6 +306,7 @@ impl RowSink for RowBuffer {
 
     fn restart(&mut self, _: &[DimensionSchema]) -> Result<(), RowError> {
         self.rows.clear();
+        self.value_count = 0;
         self.values.clear();
         self.elements.clear();
         self.text.clear();

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use henge_index::{IndexLimits, IndexSchema};
-use henge_platform::metadata::{IdempotencyRecord, MetadataError, PendingSegment};
-use henge_platform::wal::AppendTicket;
+use henge_platform::metadata::{IdempotencyRecord, LetterRecord, MetadataError, PendingSegment};
+use henge_platform::wal::{AppendTicket, Wal, WalEntry};
 use henge_types::{ErrorClass, Interval};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -14,10 +15,12 @@ use crate::Shared;
 use crate::error::{RealtimeError, Result};
 use crate::handoff::{ClosedGeneration, Handoff};
 use crate::push::accept::{MERGE_PRIORITY, PUSH_PRIORITY};
+use crate::push::feedback::Feedback;
 use crate::push::generation::Generation;
 use crate::push::index_memory::IndexMemory;
-use crate::push::keys::PushKeys;
+use crate::push::keys::OwnedKey;
 use crate::push::known::KnownColumns;
+use crate::push::record::{OUTCOME, encode_outcome};
 use crate::push::refusals::Refusals;
 use crate::push::row_buffer::RowBuffer;
 use crate::push::schema::PushSchema;
@@ -56,9 +59,11 @@ pub struct Batch {
     /// The columns that its rows may have beyond those of the schema.
     pub(crate) known: Arc<KnownColumns>,
     pub(crate) received_at_ms: i64,
-    pub(crate) key: Option<Arc<str>>,
+    pub(crate) key: Option<OwnedKey>,
     pub(crate) buffer: RowBuffer,
     pub(crate) reply: PushReply,
+    /// As what the refused events of the request are kept; `None` when they are already.
+    pub(crate) letters: Option<LetterRecord>,
     /// `None` when it was read back from the log: it is durable and nobody waits for an answer.
     pub(crate) live: Option<LiveRequest>,
 }
@@ -67,6 +72,8 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct LiveRequest {
     pub(crate) durable: AppendTicket,
+    /// Its record tells the discovered columns.
+    pub(crate) tells_columns: bool,
     pub(crate) done: oneshot::Sender<Result<PushReply>>,
 }
 
@@ -75,7 +82,8 @@ pub struct LiveRequest {
 pub struct Writer {
     pub(crate) datasource: Arc<str>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) keys: PushKeys,
+    pub(crate) wal: Wal,
+    pub(crate) feedback: Arc<Feedback>,
     pub(crate) generation: Generation,
     pub(crate) handoff: Handoff,
     pub(crate) persists: Arc<Semaphore>,
@@ -85,26 +93,28 @@ pub struct Writer {
 #[derive(Debug, Default)]
 struct Added {
     refused: Refusals,
+    /// Where the refused rows were, in order.
+    positions: Vec<u64>,
     frozen: Vec<(Arc<Sink>, FrozenIndex)>,
 }
 
 impl Writer {
-    /// A writer that goes on after `position` of the log.
+    /// A writer that goes on with an empty generation.
     #[must_use]
     pub fn new(
         datasource: Arc<str>,
         shared: Arc<Shared>,
-        keys: PushKeys,
-        schema: Arc<PushSchema>,
-        position: u64,
+        wal: Wal,
+        feedback: Arc<Feedback>,
+        start: Generation,
         handoff: Handoff,
     ) -> Self {
-        let account = shared.index_memory.account();
         Self {
-            generation: Generation::new(schema, position, Arc::default(), account),
             datasource,
             shared,
-            keys,
+            wal,
+            feedback,
+            generation: start,
             handoff,
             persists: Arc::new(Semaphore::new(PENDING_PERSISTS)),
         }
@@ -129,18 +139,23 @@ impl Writer {
 
     /// Adds one request, answers it, and closes the generation when that made it large enough.
     pub(crate) async fn apply(&mut self, mut batch: Batch) {
-        let (key, live) = (batch.key.clone(), batch.live.take());
-        let (durable, done) = live.map(|live| (live.durable, live.done)).unzip();
-        let outcome = match durability(durable).await {
+        let (key, live) = (batch.key.take(), batch.live.take());
+        let (durable, done) =
+            live.map(|live| ((live.durable, live.tells_columns), live.done)).unzip();
+        let outcome = match self.durability(durable, &batch).await {
             Ok(()) => {
-                self.make_fit(&batch);
-                self.add(batch, done.is_some()).await
+                let outcome = self.add_durable(batch, key.as_ref()).await;
+                if let Err(error) = &outcome {
+                    tracing::error!(datasource = %self.datasource, %error, "failed to add a logged request, no more are taken");
+                    self.feedback.halt(&error.to_string());
+                }
+                outcome
             }
             Err(error) => Err(error),
         };
-        match (&outcome, &key) {
-            (Ok(reply), Some(key)) => self.keys.finish(key, reply.clone()),
-            (Err(error), Some(key)) => self.keys.abandon(key, &error.to_string()),
+        match (&outcome, key) {
+            (Ok(reply), Some(key)) => key.finish(reply.clone()),
+            (Err(error), Some(key)) => key.abandon(&error.to_string()),
             _ => {}
         }
         if let Some(done) = done {
@@ -172,30 +187,66 @@ impl Writer {
         self.generation.known = Arc::clone(&batch.known);
     }
 
-    async fn add(&mut self, batch: Batch, is_live: bool) -> Result<PushReply> {
+    async fn durability(&self, live: Option<(AppendTicket, bool)>, batch: &Batch) -> Result<()> {
+        let Some((ticket, tells_columns)) = live else { return Ok(()) };
+        ticket.await?;
+        if tells_columns {
+            self.feedback.note_logged(&batch.known);
+        }
+        Ok(())
+    }
+
+    async fn add_durable(&mut self, batch: Batch, key: Option<&OwnedKey>) -> Result<PushReply> {
+        // Behind what could not be added nothing is, so that the position stays before it.
+        self.feedback.check()?;
+        self.make_fit(&batch);
+        self.add(batch, key).await
+    }
+
+    async fn add(&mut self, batch: Batch, key: Option<&OwnedKey>) -> Result<PushReply> {
         let sinks = self.sinks_for(&batch.buffer.chunks).await?;
         let (mut buffer, added) = self.add_rows(batch.buffer, sinks).await?;
         let reply = corrected(batch.reply, &added.refused);
         self.generation.end_position = batch.sequence;
         self.generation.events += reply.accepted as usize;
         self.generation.opened_ms.get_or_insert(self.shared.clock.now_ms());
-        if let Some(key) = &batch.key {
+        if let Some(key) = key {
             self.generation.keys.push(IdempotencyRecord {
                 datasource: self.datasource.to_string(),
-                key: key.to_string(),
+                key: key.key().to_string(),
                 response_json: serde_json::to_string(&reply).unwrap_or_default(),
                 created_ms: batch.received_at_ms,
+                body_hash: Some(key.body_hash()),
             });
         }
-        if is_live {
+        if batch.letters.is_some() {
             let mut refused = std::mem::take(&mut buffer.refusals);
             refused.extend(added.refused);
             let origin = format!("push, log sequence {}", batch.sequence);
             let (shared, received_ms) = (&self.shared, batch.received_at_ms);
-            dead_letter::keep(shared, &self.datasource, refused, &origin, received_ms).await;
+            let name = &self.datasource;
+            dead_letter::keep(shared, name, refused, &origin, batch.letters, received_ms).await;
+        }
+        if !added.positions.is_empty() {
+            self.log_outcome(batch.sequence, &added.positions).await?;
         }
         self.persist_what_is_full(added.frozen).await?;
         Ok(reply)
+    }
+
+    /// Writes down which rows of a request were refused after all, so that they stay refused when
+    /// the log is replayed.
+    pub(crate) async fn log_outcome(&self, sequence: u64, positions: &[u64]) -> Result<()> {
+        let ticket = self.wal.submit(WalEntry {
+            received_at_ms: self.shared.clock.now_ms(),
+            schema_version: self.generation.schema.version,
+            flags: OUTCOME,
+            idempotency_key: None,
+            context: Bytes::new(),
+            payload: encode_outcome(sequence, positions),
+        })?;
+        ticket.await?;
+        Ok(())
     }
 
     /// The sink of each chunk, opened where needed.
@@ -348,13 +399,6 @@ impl Writer {
     }
 }
 
-async fn durability(ticket: Option<AppendTicket>) -> Result<()> {
-    match ticket {
-        Some(ticket) => Ok(ticket.await.map(drop)?),
-        None => Ok(()),
-    }
-}
-
 /// Adds all rows of a buffer; rows that an index refuses are given back with the reason.
 fn add_to_sinks(
     buffer: &RowBuffer,
@@ -374,6 +418,7 @@ fn add_to_sinks(
             Err(error) if error.class() == ErrorClass::Internal => Err(error),
             Err(error) => {
                 added.refused.add_row(row.position, || error.to_string());
+                added.positions.push(row.position);
                 Ok(())
             }
             Ok(()) => Ok(()),

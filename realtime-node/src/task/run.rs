@@ -67,7 +67,8 @@ impl Run {
         let datasource = &self.task.spec.data_schema.data_source;
         let keep_at_most = self.shared.options.dead_letters_kept;
         let metadata = &self.shared.metadata;
-        if let Err(error) = metadata.append_dead_letters(datasource, letters, keep_at_most).await {
+        let kept = metadata.append_dead_letters(datasource, letters, None, keep_at_most).await;
+        if let Err(error) = kept {
             tracing::error!(task = %self.id, %error, "failed to keep dead letters");
         }
     }

@@ -80,9 +80,15 @@ async fn fill(store: &dyn MetadataStore) -> u64 {
         key: "k".into(),
         response_json: "{}".into(),
         created_ms: 5,
+        body_hash: Some("0a".into()),
     };
     let request = PublishRequest {
-        source: Some(SourceAdvance { source_id: "push:events".into(), expected: 0, next: 9 }),
+        source: Some(SourceAdvance {
+            source_id: "push:events".into(),
+            expected: 0,
+            next: 9,
+            state: "s".into(),
+        }),
         idempotency: vec![key],
         ..append("t1", &[first, second])
     };
@@ -110,7 +116,8 @@ async fn f_33_a_store_is_restored_from_its_manifests_alone_and_gives_nothing_out
         assert_eq!(used(&restored).await, used(&*store).await);
         let snapshot = restored.used_segments().await.unwrap();
         assert!(snapshot.sequence > store.used_segments().await.unwrap().sequence);
-        assert_eq!(restored.source_position("push:events").await.unwrap(), Some(9));
+        let source = restored.source("push:events").await.unwrap().unwrap();
+        assert_eq!((source.position, source.state.as_str()), (9, "s"));
         let key = store.find_idempotency(DS, "k").await.unwrap();
         assert!(key.is_some());
         assert_eq!(restored.find_idempotency(DS, "k").await.unwrap(), key);

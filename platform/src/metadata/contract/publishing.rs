@@ -3,7 +3,7 @@
 use super::*;
 
 fn advance(expected: u64, next: u64) -> Option<SourceAdvance> {
-    Some(SourceAdvance { source_id: "wal/events".into(), expected, next })
+    Some(SourceAdvance { source_id: "wal/events".into(), expected, next, state: String::new() })
 }
 
 fn record(key: &str, created_ms: i64) -> IdempotencyRecord {
@@ -12,6 +12,7 @@ fn record(key: &str, created_ms: i64) -> IdempotencyRecord {
         key: key.into(),
         response_json: format!("{{\"at\":{created_ms}}}"),
         created_ms,
+        body_hash: Some("00ff".into()),
     }
 }
 
@@ -32,8 +33,46 @@ async fn one_transaction_brings_segments_position_and_keys() {
         assert_eq!(store.used_segments().await.unwrap().segments, [segment]);
         assert_eq!(store.find_idempotency(DS, "k2").await.unwrap(), Some(record("k2", 6)));
         assert_eq!(store.find_idempotency("other", "k2").await.unwrap(), None);
-        assert_eq!(store.prune_idempotency(6).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn keys_age_by_the_time_that_servers_run_after_their_publication() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let publish = |name: &'static str, source, created_ms| {
+            let store = store.clone();
+            async move {
+                let segment = allocate(&*store, day(1)).await;
+                let idempotency = vec![record(name, created_ms)];
+                let request = PublishRequest { source, idempotency, ..append(name, &[segment]) };
+                store.publish(&request).await.unwrap();
+            }
+        };
+        assert_eq!(store.add_uptime(1_000).await.unwrap(), 1_000);
+        publish("k1", advance(0, 1), i64::MAX).await;
+        assert_eq!(store.add_uptime(500).await.unwrap(), 1_500);
+        publish("k2", advance(1, 2), i64::MIN).await;
+        assert_eq!(store.prune_idempotency(1_000).await.unwrap(), 0);
+        assert_eq!(store.prune_idempotency(1_001).await.unwrap(), 1);
         assert_eq!(store.find_idempotency(DS, "k1").await.unwrap(), None);
+        assert!(store.find_idempotency(DS, "k2").await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_source_leaves_its_state_with_its_position() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        for (expected, next, state) in [(0, 4, "a"), (4, 9, "b")] {
+            let source =
+                SourceAdvance { source_id: "s".into(), expected, next, state: state.into() };
+            let request = PublishRequest { source: Some(source), ..append(state, &[]) };
+            store.publish(&request).await.unwrap();
+            let found = store.source("s").await.unwrap().unwrap();
+            assert_eq!((found.position, found.state.as_str()), (next, state));
+        }
+        assert_eq!(store.source("t").await.unwrap(), None);
     }
 }
 

@@ -100,7 +100,12 @@ async fn everything_committed_is_there_after_an_end_without_closing() {
     let store = open_sqlite(&directory).await.unwrap();
     let segment = allocate(&store, day(1)).await;
     let request = PublishRequest {
-        source: Some(SourceAdvance { source_id: "s".into(), expected: 0, next: 7 }),
+        source: Some(SourceAdvance {
+            source_id: "s".into(),
+            expected: 0,
+            next: 7,
+            state: String::new(),
+        }),
         ..append("t1", std::slice::from_ref(&segment))
     };
     store.publish(&request).await.unwrap();

@@ -133,11 +133,11 @@ async fn i_16_dead_letters_are_bounded_and_the_dropped_are_counted() {
     let (_directory, stores) = stores().await;
     for store in stores {
         let first: Vec<_> = (0..4).map(letter).collect();
-        let totals = store.append_dead_letters(DS, &first, 5).await.unwrap();
-        assert_eq!(totals, DeadLetterTotals { received: 4, kept: 4, dropped: 0 });
+        let totals = store.append_dead_letters(DS, &first, None, 5).await.unwrap();
+        assert_eq!(totals, totals_of(4, 4, 0));
         let second: Vec<_> = (4..7).map(letter).collect();
-        let totals = store.append_dead_letters(DS, &second, 5).await.unwrap();
-        assert_eq!(totals, DeadLetterTotals { received: 7, kept: 5, dropped: 2 });
+        let totals = store.append_dead_letters(DS, &second, None, 5).await.unwrap();
+        assert_eq!(totals, totals_of(7, 5, 2));
         assert_eq!(store.dead_letter_totals(DS).await.unwrap(), totals);
         let page = store.list_dead_letters(DS, 0, 2).await.unwrap();
         assert_eq!(page.iter().map(|stored| stored.number).collect::<Vec<_>>(), [3, 4]);
@@ -180,5 +180,32 @@ async fn unfinished_tasks_come_in_the_order_they_were_accepted_whatever_the_cloc
         };
         store.update_task("c", &update).await.unwrap();
         assert_eq!(store.unfinished_tasks().await.unwrap(), ["d", "b", "a"]);
+    }
+}
+
+fn totals_of(received: u64, kept: u64, dropped: u64) -> DeadLetterTotals {
+    DeadLetterTotals { received, kept, dropped, ..DeadLetterTotals::default() }
+}
+
+#[tokio::test]
+async fn letters_of_a_log_record_are_kept_once() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let keep = |number: u64, record: Option<(u64, bool)>| {
+            let (store, letters) = (store.clone(), [letter(number)]);
+            let record =
+                record.map(|(sequence, is_replayed)| LetterRecord { sequence, is_replayed });
+            async move { store.append_dead_letters(DS, &letters, record, 2).await.unwrap() }
+        };
+        assert_eq!(keep(1, Some((7, true))).await.received, 1);
+        assert_eq!(keep(1, Some((7, true))).await.received, 1);
+        assert_eq!(keep(2, None).await, DeadLetterTotals { log_sequence: 7, ..totals_of(2, 2, 0) });
+        // Also when the first one is dropped by now.
+        assert_eq!(keep(3, Some((9, false))).await.dropped, 1);
+        assert_eq!(keep(1, Some((7, true))).await.received, 3);
+        assert_eq!(store.dead_letter_totals(DS).await.unwrap().log_sequence, 9);
+        // A log that begins anew, behind one that was lost.
+        assert_eq!(keep(4, Some((2, false))).await.received, 4);
+        assert_eq!(store.dead_letter_totals("other").await.unwrap().log_sequence, 0);
     }
 }

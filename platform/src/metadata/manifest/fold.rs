@@ -36,7 +36,7 @@ struct State {
     head: Manifest,
     schemas: BTreeMap<(String, u64), DatasourceRecord>,
     segments: BTreeMap<SegmentId, (PublishedSegment, bool)>,
-    positions: BTreeMap<String, u64>,
+    positions: BTreeMap<String, SourcePosition>,
     keys: BTreeMap<(String, String), IdempotencyRecord>,
     transactions: BTreeMap<String, FinishedTransaction>,
 }
@@ -73,7 +73,7 @@ impl State {
             }
         }
         for source in manifest.positions {
-            state.positions.insert(source.source_id, source.position);
+            state.positions.insert(source.source_id.clone(), source);
         }
         for key in manifest.keys {
             state.keys.entry((key.datasource.clone(), key.key.clone())).or_insert(key);
@@ -98,11 +98,7 @@ impl State {
             unused: unused.collect(),
             schemas: self.schemas.into_values().collect(),
             segments: self.segments.into_values().map(|(segment, _)| segment).collect(),
-            positions: self
-                .positions
-                .into_iter()
-                .map(|(source_id, position)| SourcePosition { source_id, position })
-                .collect(),
+            positions: self.positions.into_values().collect(),
             keys: self.keys.into_values().collect(),
             transactions: self.transactions.into_values().collect(),
             ..self.head

@@ -16,13 +16,16 @@ pub const MANIFEST_FOLDER: &str = "manifests";
 const MAGIC: &str = "henge-manifest 1 ";
 
 /// A committed position.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourcePosition {
     /// The source.
     pub source_id: String,
     /// Where it is.
     pub position: u64,
+    /// What reading on from there depends on, in the words of its owner.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub state: String,
 }
 
 /// A publication that may be asked for again: one of a task, whose id outlives the process.
@@ -144,7 +147,11 @@ mod tests {
             number: 7,
             sequence: 9,
             version: 3,
-            positions: vec![SourcePosition { source_id: "push:d".into(), position: 5 }],
+            positions: vec![SourcePosition {
+                source_id: "push:d".into(),
+                position: 5,
+                state: String::new(),
+            }],
             ..Manifest::default()
         };
         let text = manifest.encode().unwrap();

@@ -10,9 +10,9 @@ use super::folder::unavailable;
 use super::record::{ManifestState, SourcePosition, WaitingManifest, manifest_key};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
-    PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
-    TaskUpdate, TasksKept,
+    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
+    PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter,
+    TaskRecord, TaskUpdate, TasksKept,
 };
 use crate::metadata::store::MetadataStore;
 use crate::runtime::crash_point;
@@ -139,8 +139,8 @@ impl MetadataStore for ManifestedStore {
         Ok(outcome)
     }
 
-    async fn source_position(&self, source_id: &str) -> Result<Option<u64>> {
-        self.inner.source_position(source_id).await
+    async fn source(&self, source_id: &str) -> Result<Option<SourcePosition>> {
+        self.inner.source(source_id).await
     }
 
     async fn source_positions(&self) -> Result<Vec<SourcePosition>> {
@@ -173,8 +173,12 @@ impl MetadataStore for ManifestedStore {
         self.inner.find_idempotency(datasource, key).await
     }
 
-    async fn prune_idempotency(&self, created_before_ms: i64) -> Result<usize> {
-        self.inner.prune_idempotency(created_before_ms).await
+    async fn add_uptime(&self, elapsed_ms: u64) -> Result<u64> {
+        self.inner.add_uptime(elapsed_ms).await
+    }
+
+    async fn prune_idempotency(&self, published_before_uptime_ms: u64) -> Result<usize> {
+        self.inner.prune_idempotency(published_before_uptime_ms).await
     }
 
     async fn put_task(&self, task: &TaskRecord) -> Result<()> {
@@ -205,9 +209,10 @@ impl MetadataStore for ManifestedStore {
         &self,
         datasource: &str,
         letters: &[DeadLetter],
+        record: Option<LetterRecord>,
         keep_at_most: u64,
     ) -> Result<DeadLetterTotals> {
-        self.inner.append_dead_letters(datasource, letters, keep_at_most).await
+        self.inner.append_dead_letters(datasource, letters, record, keep_at_most).await
     }
 
     async fn list_dead_letters(

@@ -45,11 +45,7 @@ impl State {
     }
 
     pub(super) fn source_positions(&self) -> Vec<SourcePosition> {
-        let position = |(id, position): (&String, &u64)| SourcePosition {
-            source_id: id.clone(),
-            position: *position,
-        };
-        self.sources.iter().map(position).collect()
+        self.sources.values().cloned().collect()
     }
 
     /// All that is published, as a change from nothing.
@@ -62,7 +58,7 @@ impl State {
             segments: stored().map(|stored| stored.segment.clone()).collect(),
             unused: stored().filter(|s| !s.used).map(|s| s.segment.id.clone()).collect(),
             positions: self.source_positions(),
-            keys: self.idempotency.values().cloned().collect(),
+            keys: self.idempotency.values().map(|(record, _)| record.clone()).collect(),
             transactions: tasks
                 .map(|(id, (fingerprint, outcome))| FinishedTransaction {
                     id: id.clone(),

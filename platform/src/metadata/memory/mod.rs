@@ -13,9 +13,9 @@ use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
-    PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
-    TaskUpdate, TasksKept,
+    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
+    PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter,
+    TaskRecord, TaskUpdate, TasksKept,
 };
 use super::rules::invalid;
 use super::store::MetadataStore;
@@ -122,8 +122,8 @@ impl MetadataStore for MemoryMetadataStore {
         Ok(outcome.map(|outcome| PublishOutcome { already_published: true, ..outcome.clone() }))
     }
 
-    async fn source_position(&self, source_id: &str) -> Result<Option<u64>> {
-        Ok(self.state.lock().sources.get(source_id).copied())
+    async fn source(&self, source_id: &str) -> Result<Option<SourcePosition>> {
+        Ok(self.state.lock().sources.get(source_id).cloned())
     }
 
     async fn source_positions(&self) -> Result<Vec<SourcePosition>> {
@@ -159,13 +159,20 @@ impl MetadataStore for MemoryMetadataStore {
         key: &str,
     ) -> Result<Option<IdempotencyRecord>> {
         let state = self.state.lock();
-        Ok(state.idempotency.get(&(datasource.to_owned(), key.to_owned())).cloned())
+        let found = state.idempotency.get(&(datasource.to_owned(), key.to_owned()));
+        Ok(found.map(|(record, _)| record.clone()))
     }
 
-    async fn prune_idempotency(&self, created_before_ms: i64) -> Result<usize> {
+    async fn add_uptime(&self, elapsed_ms: u64) -> Result<u64> {
+        let mut state = self.state.lock();
+        state.uptime_ms += elapsed_ms;
+        Ok(state.uptime_ms)
+    }
+
+    async fn prune_idempotency(&self, published_before_uptime_ms: u64) -> Result<usize> {
         let mut state = self.state.lock();
         let before = state.idempotency.len();
-        state.idempotency.retain(|_, record| record.created_ms >= created_before_ms);
+        state.idempotency.retain(|_, (_, uptime_ms)| *uptime_ms >= published_before_uptime_ms);
         Ok(before - state.idempotency.len())
     }
 
@@ -242,10 +249,16 @@ impl MetadataStore for MemoryMetadataStore {
         &self,
         datasource: &str,
         letters: &[DeadLetter],
+        record: Option<LetterRecord>,
         keep_at_most: u64,
     ) -> Result<DeadLetterTotals> {
         let mut state = self.state.lock();
         let kept = state.dead_letters.entry(datasource.to_owned()).or_default();
+        if record.is_some_and(|record| record.is_kept(kept.log_sequence)) {
+            return Ok(kept.totals());
+        }
+        let sequence = record.map_or(0, |record| record.sequence);
+        kept.log_sequence = kept.log_sequence.max(sequence);
         for letter in letters {
             kept.received += 1;
             kept.letters

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
 use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::manifest::SourcePosition;
 use crate::metadata::places::{Place, Surroundings, place_append, reach};
 use crate::metadata::records::{
     Allocation, DeadLetterTotals, IdempotencyRecord, PendingSegment, PublishOutcome,
@@ -21,8 +22,10 @@ type ChunkVersion = (String, Interval, Version);
 pub(super) struct State {
     pub datasources: BTreeMap<String, Vec<String>>,
     pub publications: BTreeMap<String, (String, PublishOutcome)>,
-    pub sources: BTreeMap<String, u64>,
-    pub idempotency: BTreeMap<(String, String), IdempotencyRecord>,
+    pub sources: BTreeMap<String, SourcePosition>,
+    /// Each with the uptime at its publication.
+    pub idempotency: BTreeMap<(String, String), (IdempotencyRecord, u64)>,
+    pub uptime_ms: u64,
     pub tasks: BTreeMap<String, TaskRecord>,
     /// Their ids in the order they were accepted.
     pub task_order: Vec<String>,
@@ -57,12 +60,18 @@ pub(super) struct Stored {
 pub(super) struct DeadLetters {
     pub letters: VecDeque<StoredDeadLetter>,
     pub received: u64,
+    pub log_sequence: u64,
 }
 
 impl DeadLetters {
     pub(super) fn totals(&self) -> DeadLetterTotals {
         let kept = self.letters.len() as u64;
-        DeadLetterTotals { received: self.received, kept, dropped: self.received - kept }
+        DeadLetterTotals {
+            received: self.received,
+            kept,
+            dropped: self.received - kept,
+            log_sequence: self.log_sequence,
+        }
     }
 }
 
@@ -143,11 +152,17 @@ impl State {
             self.insert(segment.clone());
         }
         if let Some(source) = &request.source {
-            self.sources.insert(source.source_id.clone(), source.next);
+            let position = SourcePosition {
+                source_id: source.source_id.clone(),
+                position: source.next,
+                state: source.state.clone(),
+            };
+            self.sources.insert(source.source_id.clone(), position);
         }
         for record in &request.idempotency {
             let key = (record.datasource.clone(), record.key.clone());
-            self.idempotency.entry(key).or_insert_with(|| record.clone());
+            let uptime_ms = self.uptime_ms;
+            self.idempotency.entry(key).or_insert_with(|| (record.clone(), uptime_ms));
         }
         let outcome =
             PublishOutcome { already_published: false, replaced, sequence: self.sequence };
@@ -160,7 +175,7 @@ impl State {
         let Some(source) = &request.source else {
             return Ok(());
         };
-        let actual = self.sources.get(&source.source_id).copied().unwrap_or(0);
+        let actual = self.sources.get(&source.source_id).map_or(0, |known| known.position);
         if actual == source.expected {
             return Ok(());
         }

@@ -95,15 +95,11 @@ pub(super) async fn state(connection: &mut SqliteConnection) -> Result<ManifestS
 pub(super) async fn source_positions(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<SourcePosition>> {
-    let rows = sqlx::query("SELECT source_id, position FROM sources ORDER BY source_id")
+    let rows = sqlx::query("SELECT source_id, position, state FROM sources ORDER BY source_id")
         .fetch_all(connection)
         .await
         .map_err(store_error)?;
-    let position = |row: &SqliteRow| {
-        let source_id = row.try_get("source_id").map_err(store_error)?;
-        Ok(SourcePosition { source_id, position: get_u64(row, "position")? })
-    };
-    rows.iter().map(position).collect()
+    rows.iter().map(convert::source).collect()
 }
 
 /// All that is published, as a change from nothing.
@@ -178,9 +174,10 @@ pub(super) async fn restore(
     }
     mark_unused(connection, &all.unused).await?;
     for source in &all.positions {
-        sqlx::query("INSERT INTO sources (source_id, position) VALUES (?, ?)")
+        sqlx::query("INSERT INTO sources (source_id, position, state) VALUES (?, ?, ?)")
             .bind(&source.source_id)
             .bind(to_i64(source.position, "source position")?)
+            .bind(&source.state)
             .execute(&mut *connection)
             .await
             .map_err(store_error)?;

@@ -4,6 +4,7 @@
 mod allocate;
 mod convert;
 mod journal;
+mod letters;
 mod manifests;
 mod open;
 mod segments;
@@ -21,9 +22,9 @@ use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, PublishOutcome,
-    PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord,
-    TaskUpdate, TasksKept,
+    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
+    PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter,
+    TaskRecord, TaskUpdate, TasksKept,
 };
 use super::rules::{check_request, invalid};
 use super::store::MetadataStore;
@@ -204,8 +205,8 @@ impl MetadataStore for SqliteMetadataStore {
         Ok(publication.map(|(_, outcome)| outcome))
     }
 
-    async fn source_position(&self, source_id: &str) -> Result<Option<u64>> {
-        segments::source_position(&mut *self.reader().await?, source_id).await
+    async fn source(&self, source_id: &str) -> Result<Option<SourcePosition>> {
+        segments::source(&mut *self.reader().await?, source_id).await
     }
 
     async fn source_positions(&self) -> Result<Vec<SourcePosition>> {
@@ -253,9 +254,20 @@ impl MetadataStore for SqliteMetadataStore {
         row.map(|row| convert::idempotency(&row)).transpose()
     }
 
-    async fn prune_idempotency(&self, created_before_ms: i64) -> Result<usize> {
-        let deleted = sqlx::query("DELETE FROM idempotency WHERE created_ms < ?")
-            .bind(created_before_ms)
+    async fn add_uptime(&self, elapsed_ms: u64) -> Result<u64> {
+        let row = sqlx::query(
+            "UPDATE counters SET value = value + ? WHERE name = 'uptime_ms' RETURNING value",
+        )
+        .bind(to_i64(elapsed_ms, "uptime")?)
+        .fetch_one(&self.pools.writer)
+        .await
+        .map_err(store_error)?;
+        get_u64(&row, "value")
+    }
+
+    async fn prune_idempotency(&self, published_before_uptime_ms: u64) -> Result<usize> {
+        let deleted = sqlx::query("DELETE FROM idempotency WHERE published_uptime_ms < ?")
+            .bind(to_i64(published_before_uptime_ms, "uptime")?)
             .execute(&self.pools.writer)
             .await
             .map_err(store_error)?;
@@ -332,17 +344,16 @@ impl MetadataStore for SqliteMetadataStore {
         &self,
         datasource: &str,
         letters: &[DeadLetter],
+        record: Option<LetterRecord>,
         keep_at_most: u64,
     ) -> Result<DeadLetterTotals> {
         let mut transaction = self.begin().await?;
-        let received = append_letters(&mut transaction, datasource, letters).await?;
-        sqlx::query("DELETE FROM dead_letters WHERE datasource = ? AND number <= ?")
-            .bind(datasource)
-            .bind(to_i64(received.saturating_sub(keep_at_most), "dead letter number")?)
-            .execute(&mut *transaction)
-            .await
-            .map_err(store_error)?;
-        let totals = letter_totals(&mut transaction, datasource).await?;
+        let kept_up_to = letters::totals(&mut transaction, datasource).await?.log_sequence;
+        if record.is_none_or(|record| !record.is_kept(kept_up_to)) {
+            let sequence = record.map_or(0, |record| record.sequence);
+            letters::append(&mut transaction, datasource, letters, sequence, keep_at_most).await?;
+        }
+        let totals = letters::totals(&mut transaction, datasource).await?;
         transaction.commit().await.map_err(store_error)?;
         Ok(totals)
     }
@@ -367,7 +378,7 @@ impl MetadataStore for SqliteMetadataStore {
     }
 
     async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals> {
-        letter_totals(&mut *self.reader().await?, datasource).await
+        letters::totals(&mut *self.reader().await?, datasource).await
     }
 
     async fn manifest_state(&self) -> Result<ManifestState> {
@@ -415,55 +426,4 @@ async fn newest_schema(
     .await
     .map_err(store_error)?;
     row.map(|row| convert::datasource(&row)).transpose()
-}
-
-/// Gives the number of letters that the datasource has ever had.
-async fn append_letters(
-    connection: &mut SqliteConnection,
-    datasource: &str,
-    letters: &[DeadLetter],
-) -> Result<u64> {
-    let row = sqlx::query(
-        "INSERT INTO dead_letter_totals VALUES (?, ?) ON CONFLICT DO UPDATE \
-         SET received = received + excluded.received RETURNING received",
-    )
-    .bind(datasource)
-    .bind(to_i64(letters.len() as u64, "number of dead letters")?)
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    let received = get_u64(&row, "received")?;
-    let first = received - letters.len() as u64 + 1;
-    for (number, letter) in (first..).zip(letters) {
-        sqlx::query("INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(datasource)
-            .bind(to_i64(number, "dead letter number")?)
-            .bind(letter.received_ms)
-            .bind(&letter.origin)
-            .bind(to_i64(letter.position, "position")?)
-            .bind(to_i64(letter.offset_bytes, "offset")?)
-            .bind(&letter.reason)
-            .bind(&letter.raw)
-            .execute(&mut *connection)
-            .await
-            .map_err(store_error)?;
-    }
-    Ok(received)
-}
-
-async fn letter_totals(
-    connection: &mut SqliteConnection,
-    datasource: &str,
-) -> Result<DeadLetterTotals> {
-    let row = sqlx::query(
-        "SELECT coalesce((SELECT received FROM dead_letter_totals WHERE datasource = ?1), 0) \
-         AS received, (SELECT count(*) FROM dead_letters WHERE datasource = ?1) AS kept",
-    )
-    .bind(datasource)
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)?;
-    let received = get_u64(&row, "received")?;
-    let kept = get_u64(&row, "kept")?;
-    Ok(DeadLetterTotals { received, kept, dropped: received - kept })
 }

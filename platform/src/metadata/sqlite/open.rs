@@ -16,8 +16,11 @@ use crate::runtime::files::create_dir_durably;
 use crate::runtime::files::parent;
 
 /// The schema's history; entry `n` brings version `n` to `n + 1`. Published entries never change.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_manifests.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_manifests.sql"),
+    include_str!("migrations/0003_replay_and_keys.sql"),
+];
 
 /// Marks a file as Henge's metadata ("HNGE").
 const APPLICATION_ID: i64 = 0x484e_4745;

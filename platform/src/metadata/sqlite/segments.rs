@@ -4,9 +4,11 @@ use henge_types::{Interval, SegmentId};
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
+use super::convert;
 use super::convert::{from_json, get_u64, payload_checksum, segment, store_error, to_i64, to_json};
 use super::manifests::{enqueue, reserve};
 use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::manifest::SourcePosition;
 use crate::metadata::records::{
     IdempotencyRecord, PublishOutcome, PublishRequest, PublishedSegment, SegmentChange,
     SegmentChanges, SegmentSnapshot, SourceAdvance,
@@ -121,20 +123,21 @@ pub(super) async fn publication(
     Ok(Some((row.try_get("fingerprint").map_err(store_error)?, outcome)))
 }
 
-pub(super) async fn source_position(
+pub(super) async fn source(
     connection: &mut SqliteConnection,
     source_id: &str,
-) -> Result<Option<u64>> {
-    let row = sqlx::query("SELECT position FROM sources WHERE source_id = ?")
+) -> Result<Option<SourcePosition>> {
+    let row = sqlx::query("SELECT source_id, position, state FROM sources WHERE source_id = ?")
         .bind(source_id)
         .fetch_optional(connection)
         .await
         .map_err(store_error)?;
-    row.map(|row| get_u64(&row, "position")).transpose()
+    row.as_ref().map(convert::source).transpose()
 }
 
 async fn advance_source(connection: &mut SqliteConnection, source: &SourceAdvance) -> Result<()> {
-    let actual = source_position(connection, &source.source_id).await?.unwrap_or(0);
+    let known = self::source(connection, &source.source_id).await?;
+    let actual = known.map_or(0, |known| known.position);
     if actual != source.expected {
         return Err(MetadataError::SourceConflict {
             source_id: source.source_id.clone(),
@@ -143,11 +146,12 @@ async fn advance_source(connection: &mut SqliteConnection, source: &SourceAdvanc
         });
     }
     sqlx::query(
-        "INSERT INTO sources (source_id, position) VALUES (?, ?) \
-         ON CONFLICT DO UPDATE SET position = excluded.position",
+        "INSERT INTO sources (source_id, position, state) VALUES (?, ?, ?) \
+         ON CONFLICT DO UPDATE SET position = excluded.position, state = excluded.state",
     )
     .bind(&source.source_id)
     .bind(to_i64(source.next, "source position")?)
+    .bind(&source.state)
     .execute(connection)
     .await
     .map_err(store_error)?;
@@ -226,14 +230,19 @@ pub(super) async fn insert_idempotency(
     connection: &mut SqliteConnection,
     record: &IdempotencyRecord,
 ) -> Result<()> {
-    sqlx::query("INSERT OR IGNORE INTO idempotency VALUES (?, ?, ?, ?)")
-        .bind(&record.datasource)
-        .bind(&record.key)
-        .bind(&record.response_json)
-        .bind(record.created_ms)
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
+    sqlx::query(
+        "INSERT OR IGNORE INTO idempotency \
+         (datasource, key, response_json, created_ms, body_hash, published_uptime_ms) \
+         VALUES (?, ?, ?, ?, ?, (SELECT value FROM counters WHERE name = 'uptime_ms'))",
+    )
+    .bind(&record.datasource)
+    .bind(&record.key)
+    .bind(&record.response_json)
+    .bind(record.created_ms)
+    .bind(&record.body_hash)
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
     Ok(())
 }
 

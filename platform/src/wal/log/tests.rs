@@ -18,6 +18,7 @@ fn entry(payload: impl Into<Bytes>) -> WalEntry {
         schema_version: 3,
         flags: 1,
         idempotency_key: None,
+        context: Bytes::from_static(b"context"),
         payload: payload.into(),
     }
 }
