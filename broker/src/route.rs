@@ -27,7 +27,7 @@ pub fn segments_of(query: &Query, table: &TableView) -> Vec<SegmentDescriptor> {
     {
         leave_out_inner(&mut holders, table);
     }
-    descriptors(holders, buffered)
+    descriptors(holders, buffered, table)
 }
 
 /// Leaves out slices, in order of time, between two that surely hold rows: neither the first nor the
@@ -66,11 +66,14 @@ fn intervals_of(query: &Query, table: &TableView) -> Vec<Interval> {
 fn descriptors(
     holders: Vec<TimelineHolder<()>>,
     buffered: Vec<SegmentDescriptor>,
+    table: &TableView,
 ) -> Vec<SegmentDescriptor> {
     let published = holders.into_iter().flat_map(|holder| {
         let visible = holder.interval;
         holder.chunks.into_iter().map(move |chunk| SegmentDescriptor { id: chunk.id, visible })
     });
+    // What was dropped is hidden by segments without rows: nobody need be asked for those.
+    let published = published.filter(|descriptor| table.may_have_rows(&descriptor.id));
     let mut seen = std::collections::HashSet::new();
     let all = published.chain(buffered);
     all.filter(|descriptor| seen.insert(descriptor.clone())).collect()

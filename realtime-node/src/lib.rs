@@ -140,6 +140,8 @@ impl RealtimeNode {
             datasources: RwLock::default(),
             creating: tokio::sync::Mutex::default(),
         });
+        // What was buffered is placed anew, and tasks begin again.
+        node.shared.metadata.forget_pending().await?;
         for record in node.shared.metadata.list_datasources().await? {
             node.open_datasource(record).await?;
         }

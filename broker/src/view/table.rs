@@ -179,7 +179,13 @@ impl TableView {
 
     /// What is to be answered for, is not hidden by newer versions, and nobody announces.
     pub fn unavailable(&self) -> impl Iterator<Item = &SegmentId> {
-        self.lost.keys().filter(|id| !self.timeline.is_overshadowed(id))
+        self.lost.keys().filter(|id| self.may_have_rows(id) && !self.timeline.is_overshadowed(id))
+    }
+
+    /// False when the segment is known to hold no rows at all.
+    #[must_use]
+    pub fn may_have_rows(&self, id: &SegmentId) -> bool {
+        self.used.get(id).is_none_or(|used| used.times_ms.is_some())
     }
 
     /// True when a row of the segment is known to lie in `slice`.

@@ -50,6 +50,10 @@ pub trait MetadataStore: Send + Sync + Debug {
         bucket: Interval,
     ) -> Result<Allocation>;
 
+    /// Forgets what was allocated and never published; gives how many. For a node that starts: nobody
+    /// knows of those any more. Their ids are not given out again, and may be published all the same.
+    async fn forget_pending(&self) -> Result<usize>;
+
     /// A version above all versions given out before, for replacing. From a sequence, not a clock.
     async fn allocate_version(&self) -> Result<Version>;
 

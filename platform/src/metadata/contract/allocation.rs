@@ -122,6 +122,23 @@ async fn a_row_between_chunks_of_other_sizes_has_a_place() {
 }
 
 #[tokio::test]
+async fn what_nobody_will_publish_is_forgotten_and_its_id_not_given_again() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let left_behind = allocate(&*store, hour(26)).await;
+        assert!(store.allocate_segment(DS, day(1), day(1)).await.is_err());
+        assert_eq!(store.forget_pending().await.unwrap(), 1);
+        assert_eq!(store.forget_pending().await.unwrap(), 0);
+        let whole_day = allocate(&*store, day(1)).await;
+        assert_eq!(whole_day.id.interval, day(1));
+        store.forget_pending().await.unwrap();
+        assert_ne!(allocate(&*store, hour(26)).await.id, left_behind.id);
+        // Somebody knew of it after all.
+        store.publish(&append("t1", &[left_behind])).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn f_20_versions_ascend_also_across_restarts() {
     let directory = tempfile::tempdir().unwrap();
     let mut last = Version(0);

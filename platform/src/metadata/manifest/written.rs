@@ -115,6 +115,10 @@ impl MetadataStore for ManifestedStore {
         self.inner.allocate_segment(datasource, rows, bucket).await
     }
 
+    async fn forget_pending(&self) -> Result<usize> {
+        self.inner.forget_pending().await
+    }
+
     async fn allocate_version(&self) -> Result<Version> {
         self.inner.allocate_version().await
     }

@@ -107,6 +107,10 @@ impl MetadataStore for MemoryMetadataStore {
         self.state.lock().allocate_append(datasource, rows, bucket)
     }
 
+    async fn forget_pending(&self) -> Result<usize> {
+        Ok(std::mem::take(&mut self.state.lock().pending).len())
+    }
+
     async fn allocate_version(&self) -> Result<Version> {
         Ok(self.state.lock().next_version())
     }

@@ -34,7 +34,7 @@ pub(super) struct State {
     /// Change sequence to the segment that it changed last.
     changes: BTreeMap<u64, SegmentId>,
     next_partitions: BTreeMap<ChunkVersion, u32>,
-    pending: BTreeSet<SegmentId>,
+    pub pending: BTreeSet<SegmentId>,
     pub version: u64,
     pub sequence: u64,
     pub manifests: Manifests,

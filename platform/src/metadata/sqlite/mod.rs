@@ -174,6 +174,14 @@ impl MetadataStore for SqliteMetadataStore {
         Ok(allocation)
     }
 
+    async fn forget_pending(&self) -> Result<usize> {
+        let deleted = sqlx::query("DELETE FROM pending_segments")
+            .execute(&self.pools.writer)
+            .await
+            .map_err(store_error)?;
+        Ok(usize::try_from(deleted.rows_affected()).unwrap_or(usize::MAX))
+    }
+
     async fn allocate_version(&self) -> Result<Version> {
         let mut transaction = self.begin().await?;
         let version = segments::next_counter(&mut transaction, "version").await?;
