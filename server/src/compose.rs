@@ -14,7 +14,9 @@ use henge_platform::cache::{MemoryPartialCache, PartialCache};
 use henge_platform::config::ServerConfig;
 use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::http::{assign_request_id, charge_answers, refuse_strangers, with_fallbacks};
-use henge_platform::runtime::{Clock, CpuPool, SystemClock, raise_handle_limit};
+use henge_platform::runtime::{
+    Clock, CpuPool, SystemClock, allocator::keep_trimmed, raise_handle_limit,
+};
 use henge_platform::spill::LocalSpillStorage;
 use henge_platform::storage::LocalDeepStorage;
 use henge_platform::telemetry::Metrics;
@@ -105,6 +107,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Metrics::default();
     options.accounts.show(&metrics);
+    tokio::spawn(keep_trimmed());
     let pool = CpuPool::new(options.query_threads).context("start the CPU pool")?;
     // Threads of its own, which the operating system prefers less than those of queries.
     let ingest_pool = CpuPool::with_options(options.ingest_pool);

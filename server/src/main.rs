@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    henge_platform::runtime::allocator::bound_arenas();
     let command = cmd::Command::parse();
     match command.run() {
         Ok(code) => code,

@@ -1,6 +1,7 @@
 //! The machine under the roles: time, memory, the CPU pool, durable files, owned folders and crash
 //! points for tests.
 
+pub mod allocator;
 pub mod clock;
 pub mod cpu_pool;
 pub mod crash_point;
