@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use henge_platform::config::ServerConfig;
+use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
 use henge_platform::storage::LocalDeepStorage;
 use henge_server::data_folder::DataFolder;
 use henge_server::integrity::rebuild;
@@ -164,4 +165,37 @@ fn f_34_folders_of_two_clusters_are_not_taken_for_one() {
         let refused = refusal(&config);
         assert!(refused.contains("belongs to cluster"), "{folder}: {refused}");
     }
+}
+
+#[test]
+fn f_35_a_flipped_bit_in_what_sqlite_keeps_is_found_by_the_manifests() {
+    let server = TestServer::start();
+    server.create("t");
+    for hour in 0..3 {
+        assert_eq!(server.push("t", &rows(10, hour)).0, 200);
+    }
+    server.flush();
+    let left = tempfile::tempdir().unwrap();
+    copy_folder(&server.config().data_dir, left.path());
+    let mut config = server.config().clone();
+    config.data_dir = left.path().to_owned();
+    let path = left.path().join("metadata.sqlite");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteMetadataStore::open(SqliteOptions::new(&path)).await.unwrap();
+        store.close().await;
+    });
+    let intact = std::fs::read(&path).unwrap();
+    // A schema's text, and the record of the log's position: the name and the number behind it.
+    for (name, skip) in [(&b"\"segmentGranularity\""[..], 24), (b"push:t\x03", 6)] {
+        let at = intact.windows(name.len()).position(|bytes| bytes == name).unwrap();
+        let mut bytes = intact.clone();
+        bytes[at + skip] ^= 8;
+        std::fs::write(&path, bytes).unwrap();
+        let refused = refusal(&config);
+        assert!(refused.contains("is another one than in the manifests"), "{refused}");
+    }
+    rebuild_in(left.path());
+    let after = TestServer::start_on(config, left);
+    assert_eq!(after.count("t"), 30);
 }

@@ -2,6 +2,7 @@
 //! whose they are and how far they are; a server starts only when that fits, so that lost metadata
 //! are never taken for an empty server.
 
+mod content;
 mod identity;
 mod logs;
 mod manifests;
@@ -11,7 +12,7 @@ mod uses;
 
 use std::fmt;
 
-use henge_platform::metadata::MetadataStore;
+use henge_platform::metadata::SqliteMetadataStore;
 use henge_platform::storage::DeepStorage;
 
 pub use logs::{KnownLog, known_logs};
@@ -78,13 +79,16 @@ impl std::error::Error for DoesNotFit {}
 pub async fn examine(
     folder: &DataFolder,
     storage: &dyn DeepStorage,
-    metadata: Option<&dyn MetadataStore>,
+    metadata: Option<&SqliteMetadataStore>,
 ) -> anyhow::Result<Report> {
     let mut report = Report::default();
     match metadata {
         Some(metadata) => {
             identity::compare(folder, storage, metadata, &mut report).await?;
             manifests::compare(storage, metadata, &mut report).await?;
+            if report.findings.is_empty() {
+                content::compare(storage, metadata, &mut report).await?;
+            }
             logs::compare(folder, metadata, &mut report).await?;
         }
         None => identity::look_for_leftovers(folder, storage, &mut report).await?,

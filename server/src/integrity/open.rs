@@ -9,7 +9,7 @@ use henge_platform::metadata::manifest::{ManifestedStore, list_manifests, read_m
 use henge_platform::metadata::{MetadataError, MetadataStore, SqliteMetadataStore, SqliteOptions};
 use henge_platform::storage::DeepStorage;
 
-use super::{DoesNotFit, Report, examine, identity, logs, manifests};
+use super::{DoesNotFit, Report, content, examine, identity, logs, manifests};
 use crate::data_folder::DataFolder;
 
 /// Opens the metadata of a data folder that is ours, or makes them in a new one. A folder from
@@ -33,6 +33,9 @@ pub async fn open_metadata(
     let mut report = Report::default();
     identity::compare(folder, &*storage, &store, &mut report).await?;
     manifests::compare(&*storage, &store, &mut report).await?;
+    if report.findings.is_empty() {
+        content::compare(&*storage, &store, &mut report).await?;
+    }
     logs::compare_names(folder, &store, &mut report).await?;
     if !report.findings.is_empty() {
         store.close().await;

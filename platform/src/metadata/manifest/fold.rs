@@ -76,7 +76,8 @@ impl State {
             state.positions.insert(source.source_id.clone(), source);
         }
         for key in manifest.keys {
-            state.keys.entry((key.datasource.clone(), key.key.clone())).or_insert(key);
+            // The same key again was forgotten in between.
+            state.keys.insert((key.datasource.clone(), key.key.clone()), key);
         }
         for transaction in manifest.transactions {
             state.transactions.insert(transaction.id.clone(), transaction);

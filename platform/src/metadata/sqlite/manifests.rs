@@ -33,17 +33,8 @@ async fn set_counter(connection: &mut SqliteConnection, name: &str, value: u64) 
 
 /// Puts a change into the outbox, as the next manifest; gives its number.
 pub(super) async fn enqueue(connection: &mut SqliteConnection, change: Manifest) -> Result<u64> {
-    let uuid: String = sqlx::query_scalar("SELECT uuid FROM cluster")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(store_error)?;
-    let manifest = Manifest {
-        cluster_uuid: uuid,
-        number: next_counter(connection, "manifest").await?,
-        sequence: counter(connection, "sequence").await?,
-        version: counter(connection, "version").await?,
-        ..change
-    };
+    next_counter(connection, "manifest").await?;
+    let manifest = with_head(connection, change).await?;
     if manifest.complete {
         set_counter(connection, "complete_manifest", manifest.number).await?;
     }
@@ -54,6 +45,24 @@ pub(super) async fn enqueue(connection: &mut SqliteConnection, change: Manifest)
         .await
         .map_err(store_error)?;
     Ok(manifest.number)
+}
+
+/// A change with what the store counts by now.
+pub(super) async fn with_head(
+    connection: &mut SqliteConnection,
+    change: Manifest,
+) -> Result<Manifest> {
+    let cluster_uuid = sqlx::query_scalar("SELECT uuid FROM cluster")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(store_error)?;
+    Ok(Manifest {
+        cluster_uuid,
+        number: counter(connection, "manifest").await?,
+        sequence: counter(connection, "sequence").await?,
+        version: counter(connection, "version").await?,
+        ..change
+    })
 }
 
 pub(super) async fn waiting(

@@ -76,6 +76,16 @@ impl SqliteMetadataStore {
         Ok(store)
     }
 
+    /// All that is published, as a complete manifest that has no number yet would say it.
+    ///
+    /// # Errors
+    /// `Corrupt` when a record was changed; `Unavailable` when the store cannot be read.
+    pub async fn everything(&self) -> Result<Manifest> {
+        let mut transaction = self.pools.readers.begin().await.map_err(store_error)?;
+        let all = manifests::everything(&mut transaction).await?;
+        manifests::with_head(&mut transaction, all).await
+    }
+
     /// Closes all connections, which folds the journal into the file. A crash instead is fine.
     pub async fn close(&self) {
         self.pools.readers.close().await;

@@ -99,7 +99,7 @@ async fn verify(path: &Path, busy_timeout: Duration) -> Result<()> {
         problems.iter().filter_map(|row| row.try_get::<String, _>(0).ok()).collect();
     if problems != ["ok"] {
         return Err(MetadataError::Corrupt(format!(
-            "'{}' fails its integrity check ({}); restore a backup, nothing was changed",
+            "'{}' fails its integrity check ({}); nothing was changed",
             path.display(),
             problems.join("; ")
         )));
@@ -126,7 +126,7 @@ fn refuse(path: &Path, error: &sqlx::Error) -> MetadataError {
     match super::convert::is_transient(error) {
         true => MetadataError::Unavailable(error.to_string()),
         false => MetadataError::Corrupt(format!(
-            "'{}' cannot be read ({error}); restore a backup, nothing was changed",
+            "'{}' cannot be read ({error}); nothing was changed",
             path.display()
         )),
     }
