@@ -180,6 +180,7 @@ fn look_on(server: &RwLock<TestServer>, model: &Model, done: &AtomicBool) -> Res
     Ok(looks)
 }
 
+#[expect(clippy::print_stdout, reason = "a random test names its seed first")]
 fn live(seed: u64, steps: usize) {
     println!("seed {seed}, {steps} steps");
     let server = TestServer::start_with(|config| {

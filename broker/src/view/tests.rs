@@ -232,10 +232,10 @@ proptest! {
                 world.take(step).await;
                 // Several steps may pass between two looks.
                 if *looks {
-                    world.check(&*views.current().await.unwrap()).await;
+                    world.check(&views.current().await.unwrap()).await;
                 }
             }
-            world.check(&*views.current().await.unwrap()).await;
+            world.check(&views.current().await.unwrap()).await;
         });
     }
 }

@@ -128,7 +128,8 @@ fn h_21_sums_that_come_back_into_range_are_exact() {
 #[test]
 fn h_21_many_groups_carry_each_for_itself() {
     let rows = 3 * BLOCK_ROWS;
-    let value = |row: usize| if row % 2 == 0 { i64::MAX - row as i64 } else { i64::MIN + 7 };
+    let value =
+        |row: usize| if row.is_multiple_of(2) { i64::MAX - row as i64 } else { i64::MIN + 7 };
     for key in [|row: usize| row as i64 / 2 % 10, |row: usize| row as i64 / 2 % 5_000] {
         let segment = segment(rows, key, value);
         let grouped = query(

@@ -313,7 +313,11 @@ mod tests {
     fn f_47_a_write_that_fails_leaves_what_is_mapped_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.segment");
-        write_beside(&path, |mut out| Ok(out.write_all(&[7; 10_000]).unwrap())).unwrap();
+        write_beside(&path, |mut out| {
+            out.write_all(&[7; 10_000]).unwrap();
+            Ok(())
+        })
+        .unwrap();
         let mapped = map_file(&path).unwrap();
         let failed = write_beside::<()>(&path, |mut out| {
             out.write_all(b"half").unwrap();
@@ -321,7 +325,11 @@ mod tests {
         });
         assert!(failed.is_err());
         assert_eq!((*mapped).as_ref(), [7; 10_000]);
-        write_beside(&path, |mut out| Ok(out.write_all(b"new").unwrap())).unwrap();
+        write_beside(&path, |mut out| {
+            out.write_all(b"new").unwrap();
+            Ok(())
+        })
+        .unwrap();
         assert_eq!((*mapped).as_ref(), [7; 10_000]);
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -9,6 +9,9 @@ use super::meaning::Comparison;
 use super::numeric_test::NumericTest;
 use super::truth::Truth;
 
+/// Takes values one by one until it answers false.
+pub type Visit<'v> = &'v mut dyn FnMut(FilterValue<'_>) -> bool;
+
 /// A value that a filter looks at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum FilterValue<'v> {
@@ -80,10 +83,7 @@ impl<'q> Leaf<'q> {
 
     /// What the comparison says of the values that `each` visits: true when one is, false when all
     /// are, of none what it says of null. Visiting may stop when the visitor answers false.
-    pub fn of_values(
-        &self,
-        each: &mut dyn FnMut(&mut dyn FnMut(FilterValue<'_>) -> bool),
-    ) -> Truth {
+    pub fn of_values(&self, each: &mut dyn FnMut(Visit<'_>)) -> Truth {
         let mut result = None;
         each(&mut |value| {
             let truth = self.truth(value);
@@ -110,7 +110,7 @@ impl<'q> Leaf<'q> {
 impl FilterValue<'_> {
     /// Calls `visit` with a computed value, or with each element of an array (null when it has
     /// none), until it answers false.
-    pub fn visit_expr(value: &ExprValue, visit: &mut dyn FnMut(FilterValue<'_>) -> bool) -> bool {
+    pub fn visit_expr(value: &ExprValue, visit: Visit<'_>) -> bool {
         visit(match value {
             ExprValue::Null => FilterValue::Null,
             ExprValue::Long(value) => FilterValue::Long(*value),

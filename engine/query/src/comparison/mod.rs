@@ -29,7 +29,7 @@ mod text_test;
 mod truth;
 
 pub use decimal::Decimal;
-pub use leaf::{FilterValue, Leaf, widen_shortest};
+pub use leaf::{FilterValue, Leaf, Visit, widen_shortest};
 pub use meaning::Comparison;
 pub use number::{Number, compare_doubles, compare_long_double};
 pub use numeric_test::{NumericTest, NumericValue, double_key, in_ranges, not_below};

@@ -265,7 +265,7 @@ impl<T: NumericValue> NumericTest<T> {
 /// True for what is at or behind `low`, NaN included.
 #[inline]
 #[allow(clippy::neg_cmp_op_on_partial_ord, reason = "a NaN is below nothing")]
-pub fn not_below<T: PartialOrd>(value: T, low: T) -> bool {
+pub fn not_below<T: Copy + PartialOrd>(value: T, low: T) -> bool {
     !(value < low)
 }
 

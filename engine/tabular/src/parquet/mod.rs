@@ -113,7 +113,7 @@ struct Group {
 
 /// A field of the row group that is being read.
 enum Open {
-    Flat(OpenColumn),
+    Flat(Box<OpenColumn>),
     Nested(Box<OpenNested>),
 }
 
@@ -221,7 +221,7 @@ impl PagePlan {
         let budget = ListBudget::default();
         let pages = self.open(field.leaf, &budget)?;
         let reader = get_column_reader(chunk.column_descr_ptr(), Box::new(pages));
-        Ok(Open::Flat(OpenColumn::new(reader, has_dictionary, budget)))
+        Ok(Open::Flat(Box::new(OpenColumn::new(reader, has_dictionary, budget))))
     }
 
     /// The pages of a column.
