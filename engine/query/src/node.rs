@@ -276,7 +276,10 @@ impl<'a> Node<'a> {
             let message = format!("{what} type \"{name}\" is not supported; supported: {list}");
             QueryError::Unsupported { path, message }
         } else {
-            QueryError::invalid(path, format!("unknown {what} type \"{name}\"; known: {list}"))
+            let meant = closest(name, supported.iter().copied());
+            let meant = meant.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+            let message = format!("unknown {what} type \"{name}\"; known: {list}{meant}");
+            QueryError::invalid(path, message)
         }
     }
 
@@ -294,8 +297,8 @@ impl<'a> Node<'a> {
             if !known.contains(&name.as_str()) {
                 let meant = closest(name, known.iter().copied());
                 let meant =
-                    meant.map(|near| format!("did you mean '{near}'? ")).unwrap_or_default();
-                let message = format!("unknown field; {meant}known fields: {}", known.join(", "));
+                    meant.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
+                let message = format!("unknown field; known fields: {}{meant}", known.join(", "));
                 return Err(QueryError::invalid(self.child_path(excerpt(name)), message));
             }
         }

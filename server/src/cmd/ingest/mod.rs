@@ -66,14 +66,14 @@ pub(crate) struct IngestArgs {
     /// The column of the time, without --spec; by default the likeliest one.
     #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
     timestamp_column: Option<String>,
-    /// The first line of each CSV or TSV file names the columns.
-    #[arg(long, conflicts_with_all = ["no_header", "spec"])]
+    /// The first line of each CSV or TSV file names the columns. For files whose format no spec names.
+    #[arg(long, conflicts_with = "no_header")]
     header: bool,
     /// CSV and TSV files begin with values: columns are named column_1, column_2 and so on.
-    #[arg(long, conflicts_with = "spec")]
+    #[arg(long)]
     no_header: bool,
-    /// What becomes of whole numbers above 2^63 - 1 in Parquet files, without --spec.
-    #[arg(long, value_enum, value_name = "HOW", conflicts_with = "spec")]
+    /// What becomes of whole numbers above 2^63 - 1 in Parquet files whose format no spec names.
+    #[arg(long, value_enum, value_name = "HOW")]
     uint64: Option<Uint64>,
     /// The server, which has to run on this machine: it reads the files itself.
     #[arg(long, value_name = "URL", env = "HENGE_URL", default_value = "http://127.0.0.1:8888")]
@@ -117,6 +117,8 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
     let files =
         args.files.iter().map(|file| absolute_file(file)).collect::<Result<Vec<String>>>()?;
     let format = args.files.first().map(|file| guess::input_format(file, &hints(args)));
+    // A spec that names its format needs no guess.
+    let (format, decided) = format.and_then(Result::ok).unzip();
     let said = match (args.append, args.replace) {
         (true, _) => Some(Existing::Append),
         (_, true) => Some(Existing::Replace),
@@ -125,8 +127,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
     let options = TaskOptions {
         datasource: args.datasource.as_deref(),
         files: &files,
-        // A spec that names its format needs no guess.
-        format: format.and_then(Result::ok).map(|(format, _)| format),
+        format: format.clone(),
         existing: said,
     };
     let in_error = || match &args.spec {
@@ -134,6 +135,10 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
         None => "cannot make a task of the files".to_owned(),
     };
     let (mut task, datasource) = spec::task(spec, &options).with_context(in_error)?;
+    let used = task.pointer("/spec/ioConfig/inputFormat");
+    if args.spec.is_some() && used == format.as_ref() {
+        say(format!("The spec names no inputFormat: {}", decided.unwrap_or_default()))?;
+    }
     settle_existing(&client, args, &mut task, &datasource)?;
     let before = follow::segment_ids(&client, &datasource)?;
     let started = Instant::now();
