@@ -57,6 +57,8 @@ pub struct BrokerOptions {
     pub lane_percents: BTreeMap<String, u32>,
     /// Queries that take longer are logged.
     pub slow_query_ms: u64,
+    /// Refuse queries for what is ignored with a warning otherwise.
+    pub strict: bool,
     /// Bytes of whole answers that are kept.
     pub result_cache_bytes: usize,
     /// Larger answers are not kept.
@@ -76,6 +78,7 @@ impl Default for BrokerOptions {
             max_waiting_queries: 1_000,
             lane_percents: BTreeMap::from([(LOW_LANE.to_owned(), 50)]),
             slow_query_ms: 1_000,
+            strict: false,
             result_cache_bytes: 64 << 20,
             max_cached_result_bytes: 1 << 20,
         }

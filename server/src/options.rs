@@ -219,6 +219,7 @@ fn query_options(query: &QueryConfig) -> (usize, usize, BrokerOptions) {
         lanes,
         slow_ms,
         max_buckets,
+        strict,
     } = query;
     let broker = BrokerOptions {
         default_timeout_ms: *timeout_ms,
@@ -231,6 +232,7 @@ fn query_options(query: &QueryConfig) -> (usize, usize, BrokerOptions) {
         max_on_disk_storage_bytes: *max_on_disk_storage_bytes,
         lane_percents: lanes.clone(),
         slow_query_ms: *slow_ms,
+        strict: *strict,
         ..BrokerOptions::default()
     };
     (*threads as usize, size(*dictionary_budget_bytes), broker)

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use henge_exec::{MemoryLease, QueryMemory};
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_query::Query;
-use serde_json::{Map, Value};
+use henge_types::ErrorClass;
+use serde_json::Value;
 
 use crate::Broker;
 use crate::execute::QueryResponse;
@@ -19,6 +20,7 @@ const DRUID_ETAG: &str = "x-druid-etag";
 const PROFILE: &str = "x-henge-profile";
 const QUERY_ID: &str = "x-druid-query-id";
 const RESPONSE_CONTEXT: &str = "x-druid-response-context";
+const WARNINGS: &str = "x-henge-warnings";
 
 /// What a parsed query takes, as a multiple of its text.
 const PARSED_FACTOR: usize = 4;
@@ -31,10 +33,14 @@ pub(super) async fn query(
     LimitedBody(body): LimitedBody,
 ) -> Response {
     let parsed = parse(&broker, body).await;
-    let (query, _held) = match parsed {
+    let (query, mut warnings, _held) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return error.into_response(),
     };
+    match datasource_warnings(&broker, &query).await {
+        Ok(found) => warnings.extend(found),
+        Err(error) => return error.into_response(),
+    }
     let query_id = query
         .base()
         .context
@@ -44,21 +50,56 @@ pub(super) async fn query(
     let wants_profile = query.base().context.profile;
     let if_none_match = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     match broker.execute(query, &query_id, if_none_match).await {
-        Ok(response) => respond(response, wants_pretty(parameters.as_deref()), wants_profile),
+        Ok(mut response) => {
+            if !warnings.is_empty() {
+                response.response_context.insert("warnings".to_owned(), warnings.clone().into());
+            }
+            let mut http = respond(response, wants_pretty(parameters.as_deref()), wants_profile);
+            if !warnings.is_empty() {
+                http.headers_mut().insert(WARNINGS, ascii_json(&warnings.into()));
+            }
+            http
+        }
         Err(error) => with_id(DruidError::from(error).into_response(), &query_id),
     }
 }
 
 /// Parses on the pool: an IN list may have a million values. What it holds is charged as a query's.
-async fn parse(broker: &Broker, body: Bytes) -> Result<(Query, MemoryLease), DruidError> {
+async fn parse(
+    broker: &Broker,
+    body: Bytes,
+) -> Result<(Query, Vec<String>, MemoryLease), DruidError> {
     const INLINE_BYTES: usize = 64 << 10;
     let pool = Arc::clone(&broker.memory);
     let mut held = QueryMemory::new(pool, broker.options.memory_budget_bytes).lease();
     held.set(body.len().saturating_mul(PARSED_FACTOR))?;
-    if body.len() <= INLINE_BYTES {
-        return Ok((Query::parse(&body)?, held));
+    let is_short = body.len() <= INLINE_BYTES;
+    let strict = broker.options.strict;
+    let read = move || Query::parse_with_warnings(&body, strict);
+    let (query, warnings) = match is_short {
+        true => read()?,
+        false => broker.pool.spawn(0, read).await??,
+    };
+    Ok((query, warnings, held))
+}
+
+/// Tells of datasources that have no data, with the one that was meant where its name is near.
+async fn datasource_warnings(broker: &Broker, query: &Query) -> Result<Vec<String>, DruidError> {
+    // Without a view the query itself says why.
+    let Ok(view) = broker.views.current().await else { return Ok(Vec::new()) };
+    let base = query.base();
+    let known = |name: &str| view.tables.iter().any(|(known, _)| **known == *name);
+    let mut warnings = Vec::new();
+    for name in base.data_source.table_names().into_iter().filter(|name| !known(name)) {
+        let meant = henge_query::closest_name(name, view.tables.iter().map(|(known, _)| &**known));
+        let meant = meant.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+        let text = format!("there is no data of datasource '{name}'{meant}");
+        if broker.options.strict || base.context.strict {
+            return Err(DruidError::new(ErrorClass::InvalidInput, format!("dataSource: {text}")));
+        }
+        warnings.push(format!("dataSource: {text}"));
     }
-    Ok((broker.pool.spawn(0, move || Query::parse(&body)).await??, held))
+    Ok(warnings)
 }
 
 fn respond(response: QueryResponse, pretty: bool, wants_profile: bool) -> Response {
@@ -73,7 +114,7 @@ fn respond(response: QueryResponse, pretty: bool, wants_profile: bool) -> Respon
     };
     let headers = http.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(RESPONSE_CONTEXT, context_value(response.response_context));
+    headers.insert(RESPONSE_CONTEXT, ascii_json(&Value::Object(response.response_context)));
     if let Some(Ok(etag)) = response.etag.map(HeaderValue::try_from) {
         headers.insert(DRUID_ETAG, etag.clone());
         headers.insert(header::ETAG, etag);
@@ -85,10 +126,10 @@ fn respond(response: QueryResponse, pretty: bool, wants_profile: bool) -> Respon
     with_id(http, &response.query_id)
 }
 
-/// The response context as a header: JSON in ASCII.
-fn context_value(context: Map<String, Value>) -> HeaderValue {
+/// A value for a header: JSON in ASCII.
+fn ascii_json(value: &Value) -> HeaderValue {
     let mut text = String::new();
-    for character in Value::Object(context).to_string().chars() {
+    for character in value.to_string().chars() {
         let mut units = [0; 2];
         match character {
             ' '..='~' => text.push(character),

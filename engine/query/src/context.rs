@@ -52,6 +52,8 @@ pub struct QueryContext {
     pub max_on_disk_storage_bytes: Option<u64>,
     /// `allowPartial`, in Druid `returnPartialResults`: mark an incomplete answer instead of failing.
     pub return_partial_results: bool,
+    /// `strict`: what is ignored with a warning otherwise is an error.
+    pub strict: bool,
     /// `uncoveredIntervalsLimit`.
     pub uncovered_intervals_limit: u32,
     /// Everything as it came, for echoing and for cache keys.
@@ -84,6 +86,7 @@ impl Default for QueryContext {
             profile: false,
             max_on_disk_storage_bytes: None,
             return_partial_results: false,
+            strict: false,
             uncovered_intervals_limit: 0,
             raw: BTreeMap::new(),
         }

@@ -22,6 +22,7 @@ pub mod post_aggregator;
 pub mod query;
 mod references;
 mod suggest;
+mod unread;
 mod validate;
 pub mod virtual_column;
 
@@ -39,4 +40,5 @@ pub use query::{
     ResultFormat, ScanOrder, ScanQuery, SearchMatch, SearchQuery, SearchSort, SegmentMetadataQuery,
     TimeBoundaryQuery, TimeseriesQuery, TopNMetric, TopNQuery,
 };
+pub use suggest::closest as closest_name;
 pub use virtual_column::VirtualColumn;

@@ -10,17 +10,33 @@ use serde_json::{Map, Value};
 use crate::error::{QueryError, Result};
 use crate::limits::{MAX_FILTER_NODES, MAX_JSON_DEPTH, MAX_REGEXES};
 use crate::suggest::closest;
+use crate::unread::Reads;
 
 /// What one document may still use up. Shared by all nodes of the document.
 #[derive(Debug)]
 pub(crate) struct Budget {
     filter_nodes: Cell<usize>,
     regexes: Cell<usize>,
+    /// Kept for documents whose other fields are ignored.
+    reads: Option<Reads>,
+}
+
+impl Budget {
+    /// One that keeps the names of fields that are read.
+    pub(crate) fn watching() -> Self {
+        Self { reads: Some(Reads::default()), ..Self::default() }
+    }
+
+    /// The names of fields that were read.
+    pub(crate) fn reads(&self) -> Option<&Reads> {
+        self.reads.as_ref()
+    }
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { filter_nodes: Cell::new(MAX_FILTER_NODES), regexes: Cell::new(MAX_REGEXES) }
+        let (filter_nodes, regexes) = (Cell::new(MAX_FILTER_NODES), Cell::new(MAX_REGEXES));
+        Self { filter_nodes, regexes, reads: None }
     }
 }
 
@@ -110,8 +126,15 @@ impl<'a> Node<'a> {
 
     /// A field of an object; `None` when absent or null (or when this is no object).
     pub(crate) fn get<'s>(&'s self, name: &'s str) -> Option<Node<'s>> {
+        self.note(name);
         let value = self.value.get(name).filter(|value| !value.is_null())?;
         Some(Node { value, step: Step::Field(name), parent: Some(self), budget: self.budget })
+    }
+
+    fn note(&self, name: &str) {
+        if let Some(reads) = self.budget.reads().filter(|_| self.value.is_object()) {
+            reads.note(self.value, name);
+        }
     }
 
     /// A field that must be there; `hint` completes "missing; …".
@@ -250,6 +273,7 @@ impl<'a> Node<'a> {
     pub(crate) fn type_name(&self, known: &[&str]) -> Result<&'a str> {
         let hint = format!("give one of {}", known.join(", "));
         self.object()?;
+        self.note("type");
         match self.value.get("type") {
             Some(Value::String(name)) => Ok(name),
             Some(Value::Null) | None => Err(self.missing("type", &hint)),

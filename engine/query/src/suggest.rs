@@ -6,7 +6,7 @@ const MAX_NAME_CHARS: usize = 64;
 /// The known name that is one or two letters away (put in, left out, changed or two swapped), or
 /// differs in upper and lower case alone. Names of up to four letters may differ in one. `None`
 /// when none is that near.
-pub(crate) fn closest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn closest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let letters: Vec<char> = name.chars().take(MAX_NAME_CHARS + 1).collect();
     if letters.len() > MAX_NAME_CHARS {
         return None;

@@ -214,6 +214,9 @@ section! {
         slow_ms: u64 = 2_000,
         /// Most time buckets of one query.
         max_buckets: u64 = 1_000_000,
+        /// Refuse queries for what is ignored with a warning otherwise: fields that nothing reads,
+        /// datasources without data. `strict` in a query's context does it for that query.
+        strict: bool = false,
     }
 }
 

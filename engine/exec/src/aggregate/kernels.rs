@@ -511,7 +511,9 @@ mod tests {
         ];
         fn ways<O: Op<State = f64, Wide = f64>>(values: &[f64]) -> [f64; 4] {
             let mut state = O::of_word(0);
-            values.iter().for_each(|value| drop(O::add(&mut state, *value)));
+            for value in values {
+                let _ = O::add(&mut state, *value);
+            }
             let (first, second) = values.split_at(values.len() / 2);
             let long: Vec<f64> = values.iter().copied().cycle().take(values.len() * 80).collect();
             [

@@ -113,6 +113,7 @@ fn scheduling(node: &Node<'_>, context: &mut QueryContext) -> Result<()> {
     context.use_projection = node.optional_name("useProjection")?;
     context.no_projections = node.boolean_or("noProjections", false)?;
     context.force_projections = node.boolean_or("forceProjections", false)?;
+    context.strict = node.boolean_or("strict", false)?;
     context.profile = node.boolean_or("profile", false)?;
     context.max_on_disk_storage_bytes = node.optional_unsigned("maxOnDiskStorage")?;
     context.return_partial_results = node.boolean_or("allowPartial", false)?

@@ -1,6 +1,7 @@
 //! From JSON to the query model: a hand-written walk, so that each error names its path and fix.
 //!
-//! Unknown fields are ignored, as Druid does; unknown `type`s and wrong value types are errors.
+//! Unknown fields are ignored, as Druid does, and told of; one that is a letter or two away from a
+//! known one is an error, as are unknown `type`s and wrong value types.
 
 mod aggregator;
 mod context;
@@ -57,17 +58,38 @@ impl Query {
         Self::from_value(&parse_json(json)?)
     }
 
+    /// As [`Query::parse`], with what is to be told of it: the fields that nothing reads. With
+    /// `strict` in the context, or wanted by the caller, they are errors.
+    ///
+    /// # Errors
+    /// As [`Query::parse`].
+    pub fn parse_with_warnings(json: &[u8], strict: bool) -> Result<(Self, Vec<String>)> {
+        let (query, warnings) = read_document(&parse_json(json)?)?;
+        match warnings.first().and_then(|warning| warning.split_once(':')) {
+            Some((path, _)) if strict || query.base().context.strict => {
+                Err(QueryError::invalid(path, "unknown field; leave it out, or leave strict out"))
+            }
+            _ => Ok((query, warnings)),
+        }
+    }
+
     /// Reads and validates a native query that was parsed as JSON before.
     ///
     /// # Errors
     /// As [`Query::parse`].
     pub fn from_value(value: &Value) -> Result<Self> {
-        let budget = Budget::default();
-        let root = Node::root(value, &budget)?;
-        let query = read(&root)?;
-        query.validate()?;
-        Ok(query)
+        read_document(value).map(|(query, _)| query)
     }
+}
+
+fn read_document(value: &Value) -> Result<(Query, Vec<String>)> {
+    let budget = Budget::watching();
+    let root = Node::root(value, &budget)?;
+    let query = read(&root)?;
+    // A misspelt field is more to the point than a name that is missing for it.
+    let warnings = budget.reads().map_or(Ok(Vec::new()), |reads| reads.unread(value))?;
+    query.validate()?;
+    Ok((query, warnings))
 }
 
 fn read(root: &Node<'_>) -> Result<Query> {

@@ -5,6 +5,7 @@ mod context;
 mod filters;
 mod hostile;
 mod types;
+mod unread;
 
 use serde_json::{Value, json};
 

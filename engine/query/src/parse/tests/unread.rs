@@ -1,0 +1,91 @@
+//! Fields that nothing reads.
+
+use serde_json::{Value, json};
+
+use super::{assert_refused, parse, with};
+use crate::Query;
+
+fn warnings(query: &Value) -> Vec<String> {
+    Query::parse_with_warnings(query.to_string().as_bytes(), false).unwrap().1
+}
+
+#[test]
+fn a_field_a_letter_or_two_away_from_a_missing_one_is_refused() {
+    for (query, beginning) in [
+        (
+            with("timeseries", json!({"filters": {"type": "true"}})),
+            "filters: unknown field; did you mean 'filter'?",
+        ),
+        (
+            with("timeseries", json!({"decending": true})),
+            "decending: unknown field; did you mean 'descending'",
+        ),
+        (
+            with("timeseries", json!({"agregations": []})),
+            "agregations: unknown field; did you mean 'agg",
+        ),
+        (
+            with("timeseries", json!({"context": {"skipEmptyBucket": true}})),
+            "context.skipEmptyBucket: unknown field; did you mean 'skipEmptyBuckets'?",
+        ),
+        (
+            with(
+                "timeseries",
+                json!({"filter": {"type": "and", "fields": [
+                    {"type": "bound", "dimension": "a", "lower": "1", "uper": "2"},
+                ]}}),
+            ),
+            "filter.fields[0].uper: unknown field; did you mean 'upper'?",
+        ),
+        (
+            with(
+                "timeseries",
+                json!({"aggregations": [
+                    {"type": "HLLSketchBuild", "name": "h", "fieldName": "a", "Round": true},
+                ]}),
+            ),
+            "aggregations[0].Round: unknown field; did you mean 'round'?",
+        ),
+    ] {
+        let mut query = query;
+        if query.get("agregations").is_some() {
+            query.as_object_mut().unwrap().remove("aggregations");
+        }
+        assert_refused(&query, beginning);
+    }
+}
+
+#[test]
+fn other_fields_are_told_of_and_errors_when_that_is_wanted() {
+    let mut query = with(
+        "timeseries",
+        json!({
+            "myComment": "x", "vectorize": true, "legacy": null,
+            "aggregations": [{"type": "count", "name": "n", "colour": "red"}],
+            "context": {"label": "of the client", "vectorize": "force", "sqlQueryId": "q"},
+        }),
+    );
+    assert_eq!(
+        warnings(&query),
+        ["myComment: unknown field, ignored", "aggregations[0].colour: unknown field, ignored"]
+    );
+    parse(&query);
+    let strictly =
+        |query: &Value| Query::parse_with_warnings(query.to_string().as_bytes(), true).map(|_| ());
+    let error = strictly(&query).unwrap_err().to_string();
+    assert!(error.starts_with("myComment: unknown field"), "{error}");
+    query["context"]["strict"] = json!(true);
+    assert!(Query::parse_with_warnings(query.to_string().as_bytes(), false).is_err());
+    strictly(&with("timeseries", json!({}))).unwrap();
+}
+
+#[test]
+fn what_is_not_looked_into_is_not_judged() {
+    let query = with(
+        "timeseries",
+        json!({"filter": {
+            "type": "in", "dimension": "a", "values": ["x", null],
+        }}),
+    );
+    assert_eq!(warnings(&query), Vec::<String>::new());
+}
