@@ -132,7 +132,7 @@ impl Expr {
     /// The first such column.
     pub fn check_uses(&self) -> Result<()> {
         let uses = &self.inner.uses;
-        let mixed = |slot: &&usize| uses.inner.contains(slot) || self.is_mapped(**slot);
+        let mixed = |slot: &&usize| uses.inner.contains(slot) || uses.outer.contains(slot);
         match uses.whole.iter().find(mixed) {
             Some(slot) => {
                 Err(ExprError::MixedUse { column: self.inner.identifiers[*slot].clone() })
@@ -147,10 +147,6 @@ impl Expr {
     pub fn is_by_value(&self, slot: usize) -> bool {
         let uses = &self.inner.uses;
         !uses.whole.contains(&slot) && !uses.inner.contains(&slot)
-    }
-
-    fn is_mapped(&self, slot: usize) -> bool {
-        matches!(&self.inner.root, Node::Mapped(mapped) if mapped.slots.contains(&slot))
     }
 
     /// True when the result is a single value as long as all slots are.

@@ -71,6 +71,8 @@ pub(crate) struct Uses {
     /// Those that stand for scalars, by the places that are mapped by themselves, the innermost last;
     /// the first is the whole expression.
     places: Vec<BTreeSet<usize>>,
+    /// Those that stand for scalars in the whole expression.
+    pub(crate) outer: BTreeSet<usize>,
     /// Those that stand for scalars within an array's place.
     pub(crate) inner: BTreeSet<usize>,
     /// Those that are arrays as a whole.
@@ -98,12 +100,16 @@ impl Uses {
 
     /// Ends it: what was compiled there, mapped over the columns that stand for scalars in it.
     pub(crate) fn leave(&mut self, body: Node) -> Node {
-        let slots = self.places.pop().unwrap_or_default();
+        let mut slots = self.places.pop().unwrap_or_default();
+        if self.places.is_empty() {
+            self.outer.clone_from(&slots);
+            // In stored schemas a column may be both: then it is a list everywhere.
+            slots.retain(|slot| !self.whole.contains(slot));
+        } else {
+            self.inner.extend(&slots);
+        }
         if slots.is_empty() {
             return body;
-        }
-        if !self.places.is_empty() {
-            self.inner.extend(&slots);
         }
         Node::Mapped(Box::new(Mapped { slots: slots.into_iter().collect(), body }))
     }
