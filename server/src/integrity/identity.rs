@@ -29,8 +29,9 @@ fn encode(cluster_uuid: &str) -> Result<Vec<u8>> {
 }
 
 fn decode(name: &str, bytes: &[u8]) -> Result<String> {
-    let identity: Identity = serde_json::from_slice(bytes)
-        .with_context(|| format!("'{name}' is not a cluster's identity"))?;
+    let identity: Identity = serde_json::from_slice(bytes).with_context(|| {
+        format!("'{name}' is not a cluster's identity; remove it if it is damaged")
+    })?;
     Ok(identity.cluster_uuid)
 }
 

@@ -181,16 +181,23 @@ async fn f_05_a_change_is_answered_once_its_manifest_is_in_deep_storage() {
 }
 
 #[tokio::test]
-async fn many_manifests_are_followed_by_one_that_says_everything() {
+async fn many_manifests_are_followed_by_one_that_says_everything_and_old_ones_go() {
     let store: Arc<dyn MetadataStore> = Arc::new(MemoryMetadataStore::new());
     let objects: Arc<dyn DeepStorage> = Arc::new(ObjectDeepStorage::in_memory());
     let written = ManifestedStore::new(Arc::clone(&store), Arc::clone(&objects));
     store.make_complete_manifest().await.unwrap();
-    for number in 0..1_100 {
+    for number in 0..2_100 {
         written.put_datasource(DS, &format!("{{\"a\":{number}}}")).await.unwrap();
     }
     let state = store.manifest_state().await.unwrap();
-    assert!(state.complete > 1_000 && state.made == 1_102, "{state:?}");
-    let complete = read_manifest(&*objects, state.complete).await.unwrap();
-    assert!(complete.complete && complete.schemas.len() >= 1_000);
+    assert!(state.complete > 2_000 && state.made == 2_103, "{state:?}");
+    let numbers = list_manifests(&*objects).await.unwrap().numbers;
+    let (first, last) = (numbers[0], numbers[numbers.len() - 1]);
+    assert!(first > 1_000 && last == state.made, "{first} to {last}");
+    let mut manifests = Vec::new();
+    for number in numbers {
+        manifests.push(read_manifest(&*objects, number).await.unwrap());
+    }
+    assert!(manifests[0].complete);
+    assert_eq!(fold(manifests).unwrap().schemas.len(), 2_100);
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version};
 use tokio::sync::Mutex;
 
-use super::folder::unavailable;
+use super::folder::{list_manifests, unavailable};
 use super::record::{ManifestState, SourcePosition, WaitingManifest, manifest_key};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
@@ -46,9 +46,11 @@ impl ManifestedStore {
     /// manifest under a number: someone else writes there.
     pub async fn write_manifests(&self) -> Result<()> {
         let _one_at_a_time = self.writing.lock().await;
+        let mut obsolete_before = None;
         loop {
             let waiting = self.inner.waiting_manifests(BATCH).await?;
             let Some(last) = waiting.last().map(|manifest| manifest.number) else {
+                self.forget_before(obsolete_before).await;
                 return Ok(());
             };
             for manifest in waiting {
@@ -61,6 +63,18 @@ impl ManifestedStore {
             // Only now and then, and never more than what was written since.
             if since >= COMPLETE_EVERY.max(state.segments) {
                 self.inner.make_complete_manifest().await?;
+                obsolete_before = Some(state.complete);
+            }
+        }
+    }
+
+    /// Deletes the manifests before a complete one, once another complete one follows it.
+    async fn forget_before(&self, number: Option<u64>) {
+        let Some(number) = number else { return };
+        let Ok(listed) = list_manifests(&*self.storage).await else { return };
+        for obsolete in listed.numbers.into_iter().filter(|listed| *listed < number) {
+            if let Err(error) = self.storage.delete(&manifest_key(obsolete)).await {
+                tracing::warn!(obsolete, %error, "an old manifest stays in deep storage");
             }
         }
     }
