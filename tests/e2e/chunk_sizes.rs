@@ -3,6 +3,8 @@
 //! while somebody looks without pause. Acknowledged rows are there once, but for what a replace took:
 //! the published rows of its scope, in the same instant in which its own rows come.
 
+#![allow(clippy::print_stdout, reason = "a failure is lived through again by its seed")]
+
 mod model;
 
 use std::sync::atomic::{AtomicBool, Ordering};

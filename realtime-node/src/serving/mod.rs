@@ -118,11 +118,17 @@ impl Serving {
     /// One change of what is announced. What answered for removed ids, and no longer does, is let go.
     fn change(&self, add: Vec<(AnnouncedSegment, Served)>, remove: &[SegmentId]) -> Result<()> {
         let mut served = self.served.lock();
-        let announced: Vec<_> = add.iter().map(|(announced, _)| announced.clone()).collect();
-        // An id that stays is announced anew and not withdrawn.
-        let withdrawn = remove.iter().filter(|id| !add.iter().any(|(new, _)| new.id == **id));
-        let changes = ChangeSet { add: announced, remove: withdrawn.cloned().collect() };
-        self.discovery.apply(&self.server_id, changes)?;
+        // What only changes hands looks the same from outside.
+        let stays =
+            |id: &SegmentId| remove.contains(id) && add.iter().any(|(new, _)| new.id == *id);
+        let new = add.iter().filter(|(announced, _)| !stays(&announced.id));
+        let changes = ChangeSet {
+            add: new.map(|(announced, _)| announced.clone()).collect(),
+            remove: remove.iter().filter(|id| !stays(id)).cloned().collect(),
+        };
+        if !changes.add.is_empty() || !changes.remove.is_empty() {
+            self.discovery.apply(&self.server_id, changes)?;
+        }
         let gone: Vec<_> = remove.iter().filter_map(|id| served.remove(id)).collect();
         served.extend(add.into_iter().map(|(announced, by)| (announced.id, by)));
         drop(served);

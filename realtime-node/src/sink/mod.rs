@@ -4,6 +4,7 @@
 mod part;
 mod project;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use henge_index::{IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
@@ -37,6 +38,8 @@ struct State {
     live: WriteIndex,
     parts: Vec<Part>,
     next_part: u64,
+    /// The rows are elsewhere: no file of a part is wanted any more.
+    let_go: bool,
     /// What frozen indexes are charged to until they are on disk.
     account: MemoryAccount,
 }
@@ -67,7 +70,8 @@ impl Sink {
         let chunk = target.id.interval;
         let live = new_index(&schema, declared, limits, chunk)?;
         let (parts, account) = (Vec::new(), account.clone());
-        let state = State { schema, declared, limits, live, parts, next_part: 0, account };
+        let (next_part, let_go) = (0, false);
+        let state = State { schema, declared, limits, live, parts, next_part, let_go, account };
         Ok(Self { chunk, target, state: Mutex::new(state) })
     }
 
@@ -150,19 +154,34 @@ impl Sink {
     /// # Errors
     /// When the part cannot be written; the rows then stay in memory and nothing is lost.
     pub fn persist(&self, frozen: &FrozenIndex, files: &PartFiles) -> Result<()> {
+        if self.state.lock().let_go {
+            return Ok(());
+        }
         let id = self.target.id.clone();
         let path = files.part_path(&id, frozen.number);
         let mapped = files.write_part(frozen.snapshot.as_ref(), id, &path)?;
         let mut state = self.state.lock();
+        if state.let_go {
+            drop(state);
+            remove_file(&path);
+            return Ok(());
+        }
         if let Some(part) = state.parts.iter_mut().find(|part| part.number() == frozen.number) {
             *part = Part::Persisted { number: frozen.number, view: mapped, path };
         }
         Ok(())
     }
 
-    /// Forgets the local files of the parts. Readers that still hold them are not disturbed.
+    /// Removes the local files of the parts, also of those that are being written: the rows are
+    /// elsewhere. Readers that still hold them are not disturbed.
     pub fn remove_files(&self) {
-        remove_files(&self.state.lock().parts);
+        let mut state = self.state.lock();
+        state.let_go = true;
+        for part in &state.parts {
+            if let Part::Persisted { path, .. } = part {
+                remove_file(path);
+            }
+        }
     }
 }
 
@@ -179,12 +198,8 @@ fn new_index(
     Ok(index)
 }
 
-fn remove_files(parts: &[Part]) {
-    for part in parts {
-        if let Part::Persisted { path, .. } = part
-            && let Err(error) = std::fs::remove_file(path)
-        {
-            tracing::warn!(path = %path.display(), %error, "failed to remove spilled part");
-        }
+fn remove_file(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        tracing::warn!(path = %path.display(), %error, "failed to remove spilled part");
     }
 }
