@@ -81,6 +81,9 @@ fn number() -> impl Strategy<Value = Value> + Clone {
         json!("9007199254740993"),
         json!(1e17),
         json!("no number"),
+        json!("NaN"),
+        json!("Infinity"),
+        json!("-Infinity"),
         json!(""),
         Value::Null,
     ])
