@@ -1,8 +1,12 @@
 """The bombs of memory_ceiling.py: each does its worst and says what came of it. Requests may be refused;
 that the server lives, and serves others, is looked at by the caller."""
 import json
+import os
+import shutil
+import tempfile
 import threading
 import time
+import urllib.parse
 
 BOMBS = []
 
@@ -83,7 +87,7 @@ def many_datasources(field):
     for number in range(1_200):
         client.must('PUT', f'/v1/datasources/d{number}', field.schema(['batch']))
         statuses.append(client.call('POST', f'/v1/datasources/d{number}/events', {'t': field.start_ms, 'batch': 'x'})[0])
-    handles = len(__import__('os').listdir(f'/proc/{field.server.process.pid}/fd'))
+    handles = len(os.listdir(f'/proc/{field.server.process.pid}/fd'))
     expect(statuses.count(200) == 1_200, tally(statuses))
     return f'{tally(statuses)}, {handles} handles'
 
@@ -104,6 +108,33 @@ def large_tasks(field):
     listed = field.client().must('GET', '/druid/indexer/v1/tasks?max=1000000')
     expect(len(listed) >= statuses.count(200) > 0, f'{len(listed)} listed')
     return f'{tally(statuses)}, listed in {time.monotonic() - started:.1f} s'
+
+
+@bomb
+def large_loads(field):
+    """A file of 600 MB of distinct texts, with and without roll-up, and a file that is one endless list."""
+    folder = tempfile.mkdtemp(prefix='henge-bomb-')
+    lines, listed = os.path.join(folder, 'lines.json'), os.path.join(folder, 'list.json')
+    with open(lines, 'w', encoding='ascii') as out:
+        for number in range(400_000):
+            out.write('{"t":%d,"x":"%01000x","n":%d}\n' % (field.start_ms + number, field.random.getrandbits(4_000), number))
+    with open(listed, 'w', encoding='ascii') as out:
+        out.write('[' + '{"t":1,"x":"y"},' * 20_000_000)
+    outcomes = []
+    for path, metrics in ((lines, []), (lines, [{'type': 'count', 'name': 'events'}]), (listed, [])):
+        task = {'type': 'index_parallel', 'spec': {
+            'dataSchema': dict(field.schema(['x', 'n'], metrics=metrics, granularity='day'), dataSource='d'),
+            'ioConfig': {'type': 'index_parallel', 'inputFormat': {'type': 'json'},
+                         'inputSource': {'type': 'local', 'files': [path]}},
+            'tuningConfig': {'type': 'index_parallel'}}}
+        client = field.client()
+        identity = client.must('POST', '/druid/indexer/v1/task', task)['task']
+        path = '/druid/indexer/v1/task/' + urllib.parse.quote(identity, safe='') + '/status'
+        wait_for(lambda at=path, asked=client: asked.must('GET', at)['status']['statusCode'] != 'RUNNING', 300)
+        outcomes.append(client.must('GET', path)['status']['statusCode'])
+    shutil.rmtree(folder)
+    expect(outcomes == ['SUCCESS', 'SUCCESS', 'FAILED'], str(outcomes))
+    return ', '.join(outcomes)
 
 
 @bomb

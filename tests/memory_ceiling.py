@@ -68,9 +68,32 @@ class Capped(harness.Server):
         self.group.enter()
         super().limit()
 
-    def peak_mb(self):
+    def own_mb(self):
+        """Resident memory without mapped files, which the system takes back when it wants to."""
         with open(f'/proc/{self.process.pid}/status', encoding='ascii') as status:
-            return next(int(line.split()[1]) / 1024 for line in status if line.startswith('VmHWM'))
+            return next(int(line.split()[1]) / 1024 for line in status if line.startswith('RssAnon'))
+
+
+class Peak:
+    """The most memory of a server while it is watched."""
+
+    def __init__(self, server):
+        self.server, self.peak_mb, self.on = server, 0.0, True
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while self.on:
+            try:
+                self.peak_mb = max(self.peak_mb, self.server.own_mb())
+            except (OSError, StopIteration):
+                return  # it died, which is looked at elsewhere
+            time.sleep(0.02)
+
+    def end(self):
+        self.on = False
+        self.thread.join()
+        return self.peak_mb
 
 
 class Others:
@@ -172,7 +195,7 @@ def run(bomb, group, limit_mb, scratch):
     data_dir = os.path.join(scratch, bomb.__name__)
     server = Capped(group, data_dir, getattr(bomb, 'settings', {}), getattr(bomb, 'handles', None)).start()
     field, started, wrong = Field(server), time.monotonic(), []
-    others = Others(server.url)
+    others, watch = Others(server.url), Peak(server)
     try:
         outcome = bomb(field)
     except Exception as error:  # pylint: disable=broad-except
@@ -182,7 +205,7 @@ def run(bomb, group, limit_mb, scratch):
     wrong += others.end()
     if server.process.poll() is not None:
         return f'{bomb.__name__:<28} the server died: exit code {server.process.returncode}; {outcome}', False
-    peak = server.peak_mb()
+    peak = watch.end()
     if others.slowest > PATIENCE_SECONDS:
         wrong.append(f'others waited for {others.slowest:.1f} s')
     if others.stored == 0:

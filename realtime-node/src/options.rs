@@ -48,6 +48,8 @@ pub struct RealtimeOptions {
     pub local_roots: Vec<PathBuf>,
     /// The server's own files, which tasks do not read.
     pub data_dir: PathBuf,
+    /// Bytes of chunks that a batch task holds while they grow, and of one piece of its input.
+    pub max_load_bytes: usize,
     /// Batch tasks that may wait.
     pub max_waiting_tasks: usize,
     /// How segments for deep storage are written.
@@ -76,6 +78,7 @@ impl RealtimeOptions {
             wal: WalOptions::default(),
             local_roots: Vec::new(),
             data_dir: data_dir.to_owned(),
+            max_load_bytes: usize::MAX,
             max_waiting_tasks: 10_000,
             segment: WriteOptions::default(),
         }

@@ -62,6 +62,8 @@ impl Options {
         let (query_threads, dictionary_budget_bytes, mut broker) = query_options(query);
         let partial_cache_bytes = cache_options(cache, &mut broker);
         let ingest_pool = ingestion_options(ingestion, &mut realtime);
+        // What is being written, a chunk a thread, and its copies while it is sorted come on top.
+        realtime.max_load_bytes = size(memory.total_bytes / 8);
         let (serve, mut body) = limit_options(limits, &mut realtime, handles);
         body.account = accounts.requests.clone();
         let hosts = limits.allowed_hosts.iter().chain([host]);

@@ -25,6 +25,7 @@ pub(super) struct Input {
     reader: Box<dyn Read + Send>,
     pending: Vec<u8>,
     at_end: bool,
+    max_piece_bytes: usize,
 }
 
 /// The inputs of a source with the sum of their sizes.
@@ -85,7 +86,14 @@ impl InputRef {
                 }
             }
         };
-        Ok(Input { name, stored_bytes_read, reader, pending: Vec::new(), at_end: false })
+        Ok(Input {
+            name,
+            stored_bytes_read,
+            reader,
+            pending: Vec::new(),
+            at_end: false,
+            max_piece_bytes: MAX_PIECE_BYTES,
+        })
     }
 
     /// Its name, for messages.
@@ -128,6 +136,12 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl Input {
+    /// Refuses pieces above so many bytes, where that is less than otherwise.
+    pub(super) fn bounded(mut self, max_piece_bytes: usize) -> Self {
+        self.max_piece_bytes = self.max_piece_bytes.min(max_piece_bytes.max(PIECE_BYTES));
+        self
+    }
+
     /// How much of [`InputRef::size_bytes`] was read: compressed bytes, of a compressed file.
     pub(super) fn stored_bytes_read(&self) -> u64 {
         self.stored_bytes_read.load(Ordering::Relaxed)
@@ -154,14 +168,13 @@ impl Input {
                 let rest = self.pending.split_off(end);
                 return Ok(Some(std::mem::replace(&mut self.pending, rest)));
             }
-            if wanted >= MAX_PIECE_BYTES {
+            if wanted >= self.max_piece_bytes {
                 return Err(RealtimeError::Invalid(format!(
-                    "{}: no end of an event within {MAX_PIECE_BYTES} bytes; \
-                     send one event a line",
-                    self.name
+                    "{}: no end of an event within {} bytes; send one event a line",
+                    self.name, self.max_piece_bytes
                 )));
             }
-            wanted *= 2;
+            wanted = (wanted * 2).min(self.max_piece_bytes);
         }
     }
 

@@ -50,7 +50,8 @@ impl Run {
         let mut surveyor = RowParser::new(Arc::clone(schema), limits.clone())?;
         surveyor.begin_survey();
         for input in inputs {
-            let mut text = TextInput::open(format, input.clone())?;
+            let most = self.shared.options.max_load_bytes;
+            let mut text = TextInput::open(format, input.clone(), most)?;
             loop {
                 self.stop.check(&self.id)?;
                 let work = move || {

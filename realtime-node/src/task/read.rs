@@ -136,7 +136,10 @@ impl Run {
                 let table = TableInput::open(path, schema, parser, *binary_as_string, times_after)?;
                 Ok(Source::Table(Box::new(table)))
             }
-            (format, _) => Ok(Source::Text(Box::new(TextInput::open(format, input)?))),
+            (format, _) => {
+                let most = self.shared.options.max_load_bytes;
+                Ok(Source::Text(Box::new(TextInput::open(format, input, most)?)))
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::error::{RealtimeError, Result};
 use crate::options::RealtimeOptions;
 use crate::sink::PartFiles;
 
-/// Bytes of chunks that still grow, unless the spec says otherwise. Those that are being written
+/// Bytes of chunks that still grow, unless the spec says otherwise or memory is small. Those that are being written
 /// come on top, one a thread.
 const MAX_OPEN_BYTES: usize = 1536 << 20;
 /// Time chunks of one task that goes straight into columns, as a multiple of those of a pushed
@@ -61,7 +61,9 @@ impl Store {
                 query_granularity: schema.granularity_spec.query_granularity.clone(),
                 time_window: (limits.min_time_ms, limits.max_time_ms),
                 max_text_bytes: limits.max_string_bytes,
-                max_open_bytes: max_bytes.map_or(MAX_OPEN_BYTES, |bytes| bytes as usize),
+                max_open_bytes: max_bytes
+                    .map_or(MAX_OPEN_BYTES, |bytes| bytes as usize)
+                    .min(options.max_load_bytes),
                 max_chunks: options.max_open_chunks * CHUNKS_FACTOR,
             };
             Rows::Columns(Box::new(ColumnLoader::new(load, dimensions)))

@@ -26,13 +26,18 @@ pub(super) struct ParsedPiece {
 }
 
 impl TextInput {
-    /// Opens an input.
-    pub(super) fn open(format: &InputFormat, input: InputRef) -> Result<Self> {
+    /// Opens an input. A list or an event of more than `max_piece_bytes` is refused.
+    pub(super) fn open(
+        format: &InputFormat,
+        input: InputRef,
+        max_piece_bytes: usize,
+    ) -> Result<Self> {
         let delimited = match format {
             InputFormat::Delimited(format) => Some(Box::new(DelimitedReader::new(format.clone()))),
             InputFormat::Json | InputFormat::Parquet { .. } => None,
         };
-        Ok(Self { input: input.open()?, delimited, lines_read: 0 })
+        let input = input.open()?.bounded(max_piece_bytes);
+        Ok(Self { input, delimited, lines_read: 0 })
     }
 
     /// Gives the next piece to a parser; `None` at the end.
