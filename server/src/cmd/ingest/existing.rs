@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use henge_realtime_node::task::content_hash;
 use serde_json::{Value, json};
 
-use super::follow::{ETERNITY, time_boundary};
+use super::follow::{ETERNITY, time_boundary_of};
 use crate::cmd::http::{Client, path_segment};
 use crate::cmd::output::{counted, say};
 
@@ -24,50 +24,34 @@ pub(super) enum Existing {
     Replace,
 }
 
-/// Rows of a datasource.
-#[derive(Debug)]
-pub(super) struct Rows {
-    count: u64,
-    times: Option<(String, String)>,
+/// Rows of a datasource, in words; `None` when there are none. Where some are not served at this
+/// moment there are rows, however many.
+pub(super) fn rows_there(client: &Client, datasource: &str) -> Option<String> {
+    let rows = count_rows(client, datasource);
+    rows.unwrap_or_else(|error| Some(format!("rows that cannot be counted now ({error:#})")))
 }
 
-impl Rows {
-    /// Asks the server.
-    pub(super) fn of(client: &Client, datasource: &str) -> Result<Self> {
-        let Some(times) = time_boundary(client, datasource)? else {
-            return Ok(Self { count: 0, times: None });
-        };
-        let reply = client.query(&json!({
-            "queryType": "timeseries",
-            "dataSource": datasource,
-            "intervals": [ETERNITY],
-            "granularity": "all",
-            "aggregations": [{ "type": "count", "name": "rows" }],
-        }))?;
-        let count = reply[0]["result"]["rows"].as_u64().unwrap_or(0);
-        Ok(Self { count, times: Some(times) })
-    }
-
-    pub(super) fn are_there(&self) -> bool {
-        self.times.is_some()
-    }
-
-    /// `1,234 rows from … to …`.
-    pub(super) fn describe(&self) -> String {
-        let count = counted(self.count, "row");
-        match &self.times {
-            Some((first, last)) => format!("{count} from {first} to {last}"),
-            None => count,
-        }
-    }
+/// `1,234 rows from … to …`.
+fn count_rows(client: &Client, datasource: &str) -> Result<Option<String>> {
+    let question = json!({ "queryType": "timeBoundary", "dataSource": datasource });
+    let Some((first, last)) = time_boundary_of(&client.query(&question)?) else { return Ok(None) };
+    let reply = client.query(&json!({
+        "queryType": "timeseries",
+        "dataSource": datasource,
+        "intervals": [ETERNITY],
+        "granularity": "all",
+        "aggregations": [{ "type": "count", "name": "rows" }],
+    }))?;
+    let count = reply[0]["result"]["rows"].as_u64().unwrap_or(0);
+    Ok(Some(format!("{} from {first} to {last}", counted(count, "row"))))
 }
 
 /// Asks on a terminal what is to happen to the rows that are there.
 ///
 /// # Errors
 /// When there is no terminal to ask, or nothing is to happen.
-pub(super) fn ask(datasource: &str, rows: &Rows) -> Result<Existing> {
-    let there = format!("datasource '{datasource}' holds {} already", rows.describe());
+pub(super) fn ask(datasource: &str, rows: &str) -> Result<Existing> {
+    let there = format!("datasource '{datasource}' holds {rows} already");
     let choices = "--append adds to them, --replace replaces the time chunks (mostly days) that the \
                    new rows fall into";
     if !stdin().is_terminal() {

@@ -22,6 +22,12 @@ const SERVED_WITHIN: Duration = Duration::from_secs(300);
 /// All of time.
 pub(super) const ETERNITY: &str = "-146136543-09-08T08:23:32.096Z/146140482-04-24T15:36:27.903Z";
 
+/// Context of questions about a datasource: segments that nobody serves must not keep a load from
+/// replacing them.
+pub(super) fn what_is_served() -> Value {
+    json!({ "allowPartial": true })
+}
+
 /// How far a task is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Progress {
@@ -159,6 +165,7 @@ pub(super) fn segment_ids(client: &Client, datasource: &str) -> Result<HashSet<S
         "merge": false,
         "analysisTypes": [],
         "toInclude": { "type": "none" },
+        "context": what_is_served(),
     }))?;
     let segments = reply.as_array().context("the answer to segmentMetadata is not a list")?;
     Ok(segments.iter().filter_map(|s| s["id"].as_str()).map(str::to_owned).collect())
@@ -197,11 +204,17 @@ pub(super) fn wait_until_served(
 /// # Errors
 /// When the server cannot be asked.
 pub(super) fn time_boundary(client: &Client, datasource: &str) -> Result<Option<(String, String)>> {
-    let query = json!({ "queryType": "timeBoundary", "dataSource": datasource });
-    let reply = client.query(&query)?;
+    let query = json!({
+        "queryType": "timeBoundary", "dataSource": datasource, "context": what_is_served(),
+    });
+    Ok(time_boundary_of(&client.query(&query)?))
+}
+
+/// The times that an answer to timeBoundary holds.
+pub(super) fn time_boundary_of(reply: &Value) -> Option<(String, String)> {
     let result = &reply[0]["result"];
     let time = |name: &str| result[name].as_str().map(str::to_owned);
-    Ok(time("minTime").zip(time("maxTime")))
+    time("minTime").zip(time("maxTime"))
 }
 
 #[cfg(test)]

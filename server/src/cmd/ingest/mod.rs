@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::http::Client;
 use super::output::{counted, say};
-use existing::{Existing, Rows};
+use existing::Existing;
 use follow::{Outcome, Progress};
 use guess::{Guess, Hints};
 use header::HeaderChoice;
@@ -139,8 +139,8 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
     if args.spec.is_some() && used == format.as_ref() {
         say(format!("The spec names no inputFormat: {}", decided.unwrap_or_default()))?;
     }
-    settle_existing(&client, args, &mut task, &datasource)?;
     let before = follow::segment_ids(&client, &datasource)?;
+    settle_existing(&client, args, &mut task, &datasource)?;
     let started = Instant::now();
     let reply = client.post("/druid/indexer/v1/task", &task)?;
     let id = reply.get("task").and_then(Value::as_str).context("the server gave no task id")?;
@@ -160,10 +160,7 @@ fn settle_existing(
     task: &mut Value,
     datasource: &str,
 ) -> Result<()> {
-    let rows = Rows::of(client, datasource)?;
-    if !rows.are_there() {
-        return Ok(());
-    }
+    let Some(rows) = existing::rows_there(client, datasource) else { return Ok(()) };
     let existing = match spec::existing_of(task) {
         Some(existing) => existing,
         None => existing::ask(datasource, &rows)?,
@@ -172,7 +169,7 @@ fn settle_existing(
         io.entry("appendToExisting").or_insert((existing == Existing::Append).into());
     }
     existing::check_same_files(client, datasource, &args.files, existing, args.force)?;
-    say(format!("There already: {}", rows.describe()))?;
+    say(format!("There already: {rows}"))?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use henge_platform::metadata::TaskReport;
 use serde_json::{Value, json};
 
-use super::follow::ETERNITY;
+use super::follow::{ETERNITY, what_is_served};
 use crate::cmd::http::{Client, path_segment};
 use crate::cmd::output::{counted, grouped, say};
 
@@ -80,6 +80,7 @@ pub(super) fn columns(client: &Client, datasource: &str) -> Option<String> {
         "intervals": [ETERNITY],
         "merge": true,
         "analysisTypes": [],
+        "context": what_is_served(),
     }));
     let reply = reply.ok()?;
     let columns = reply[0]["columns"].as_object()?;
