@@ -69,6 +69,13 @@ impl ClusterView {
         }
     }
 
+    /// A server left: what it buffered is missing until it is back. `ids` is all it had.
+    pub fn lose(&mut self, server: &ServerId, ids: &[SegmentId], awaited_until: Instant) {
+        for id in ids {
+            self.change_known(id, |table| table.lose(server, id, awaited_until));
+        }
+    }
+
     /// Brings the announcements in line with a snapshot: for an observer that fell too far behind.
     pub fn apply_snapshot(&mut self, snapshot: &DiscoverySnapshot, awaited_until: Instant) {
         let mut gone: BTreeMap<ServerId, Vec<SegmentId>> = BTreeMap::new();
@@ -84,7 +91,11 @@ impl ClusterView {
             self.apply(server, &ChangeSet { add, remove: Vec::new() }, awaited_until);
         }
         for (server, remove) in gone {
-            self.apply(&server, &ChangeSet { add: Vec::new(), remove }, awaited_until);
+            if snapshot.servers.contains_key(&server) {
+                self.apply(&server, &ChangeSet { add: Vec::new(), remove }, awaited_until);
+            } else {
+                self.lose(&server, &remove, awaited_until);
+            }
         }
         self.version = snapshot.version;
     }

@@ -234,7 +234,11 @@ impl ClusterViews {
         match self.discovery.changes_since(view.version).filter(|_| !is_first) {
             Some(changes) => {
                 for change in changes {
-                    view.apply(&change.server, &change.changes, awaited_until);
+                    if change.left {
+                        view.lose(&change.server, &change.changes.remove, awaited_until);
+                    } else {
+                        view.apply(&change.server, &change.changes, awaited_until);
+                    }
                     view.version = change.version;
                 }
             }

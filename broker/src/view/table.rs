@@ -44,6 +44,8 @@ pub struct TableView {
     pub lost: HashMap<SegmentId, Instant>,
     /// Used once and no longer, and still announced: not to be taken for buffered.
     retired: HashSet<SegmentId>,
+    /// Buffered by a server that left: missing until it is back, or until the metadata know of them.
+    orphans: HashMap<SegmentId, ServerId>,
     /// Buffered until another server announced them as published, which the metadata that were read
     /// so far do not know of: they stay buffered until the metadata say otherwise.
     handed_over: HashSet<SegmentId>,
@@ -58,6 +60,9 @@ impl TableView {
         awaited_until: Instant,
     ) {
         let id = &segment.id;
+        if segment.realtime {
+            self.end_orphans_of(server, awaited_until);
+        }
         let was_buffered = self.is_buffered(id);
         let replicas = self.replicas.entry(id.clone()).or_default();
         replicas.retain(|replica| replica.server != *server);
@@ -82,6 +87,27 @@ impl TableView {
         self.settle(id, awaited_until);
     }
 
+    /// A server is gone and with it a segment. What it buffered and nobody else has is missing from
+    /// now on.
+    pub(super) fn lose(&mut self, server: &ServerId, id: &SegmentId, awaited_until: Instant) {
+        let was_buffered = self.is_buffered(id);
+        self.withdraw(server, id, awaited_until);
+        if was_buffered && !self.is_served(id) {
+            self.orphans.insert(id.clone(), server.clone());
+            self.settle(id, awaited_until);
+        }
+    }
+
+    /// A server that left buffers again: under new ids, from its log.
+    fn end_orphans_of(&mut self, server: &ServerId, awaited_until: Instant) {
+        let of_server = self.orphans.iter().filter(|(_, owner)| *owner == server);
+        let ids: Vec<SegmentId> = of_server.map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.orphans.remove(&id);
+            self.settle(&id, awaited_until);
+        }
+    }
+
     /// The metadata call a segment used.
     pub(super) fn publish(&mut self, segment: &PublishedSegment, awaited_until: Instant) {
         let used = UsedSegment {
@@ -90,6 +116,7 @@ impl TableView {
             times_ms: (segment.row_count > 0).then_some((segment.min_time_ms, segment.max_time_ms)),
         };
         Arc::make_mut(&mut self.used).insert(segment.id.clone(), used);
+        self.orphans.remove(&segment.id);
         self.retired.remove(&segment.id);
         self.handed_over.remove(&segment.id);
         self.settle(&segment.id, awaited_until);
@@ -101,6 +128,7 @@ impl TableView {
             Arc::make_mut(&mut self.used).remove(id);
         }
         self.handed_over.remove(id);
+        self.orphans.remove(id);
         if self.replicas.contains_key(id) {
             self.retired.insert(id.clone());
         }
@@ -116,16 +144,15 @@ impl TableView {
         } else {
             self.buffered.remove(id);
         }
-        let Some(used) = self.used.get(id) else {
-            self.timeline.remove(id);
-            self.lost.remove(id);
-            return;
-        };
-        self.timeline.add(id.clone(), used.shard_spec, ());
-        if self.replicas.contains_key(id) {
-            self.lost.remove(id);
-        } else {
+        match self.used.get(id) {
+            Some(used) => drop(self.timeline.add(id.clone(), used.shard_spec, ())),
+            None => drop(self.timeline.remove(id)),
+        }
+        let is_wanted = self.used.contains_key(id) || self.buffered.contains(id);
+        if is_wanted && !self.replicas.contains_key(id) {
             self.lost.entry(id.clone()).or_insert(awaited_until);
+        } else {
+            self.lost.remove(id);
         }
     }
 
@@ -137,7 +164,7 @@ impl TableView {
         };
         !self.used.contains_key(id)
             && !self.retired.contains(id)
-            && (self.handed_over.contains(id) || has_sink())
+            && (self.handed_over.contains(id) || self.orphans.contains_key(id) || has_sink())
     }
 
     fn keep_if_handed_over(&mut self, id: &SegmentId, was_buffered: bool) {
@@ -168,7 +195,7 @@ impl TableView {
 
     /// True when there is nothing to answer for and nobody announces anything.
     pub(super) fn is_empty(&self) -> bool {
-        self.replicas.is_empty() && self.used.is_empty()
+        self.replicas.is_empty() && self.used.is_empty() && self.orphans.is_empty()
     }
 
     /// True when somebody announces the segment.
@@ -179,7 +206,10 @@ impl TableView {
 
     /// What is to be answered for, is not hidden by newer versions, and nobody announces.
     pub fn unavailable(&self) -> impl Iterator<Item = &SegmentId> {
-        self.lost.keys().filter(|id| self.may_have_rows(id) && !self.timeline.is_overshadowed(id))
+        self.lost.keys().filter(|id| {
+            let is_visible = self.may_have_rows(id) && !self.timeline.is_overshadowed(id);
+            is_visible || self.buffered.contains(*id)
+        })
     }
 
     /// False when the segment is known to hold no rows at all.

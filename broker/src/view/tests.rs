@@ -59,6 +59,7 @@ enum Step {
     Replace { day: i64, partitions: u32, announce_first: bool },
     Drop { day: i64 },
     LoseHistorical,
+    LoseRealtime,
     Lag,
 }
 
@@ -74,6 +75,7 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         1 => (0..3_i64).prop_map(|day| Step::Drop { day }),
         1 => Just(Step::LoseHistorical),
+        1 => Just(Step::LoseRealtime),
         1 => Just(Step::Lag),
     ]
 }
@@ -85,6 +87,8 @@ struct World {
     /// Sinks that were never published.
     buffered: BTreeMap<SegmentId, ShardSpec>,
     transactions: u64,
+    /// The realtime node left and is not back.
+    is_lost: bool,
 }
 
 impl World {
@@ -107,12 +111,20 @@ impl World {
     async fn take(&mut self, step: &Step) {
         match *step {
             Step::Buffer { day: number } => {
+                if self.is_lost {
+                    // What was lost is replayed under new ids, or published.
+                    self.buffered.clear();
+                    self.is_lost = false;
+                }
                 let allocated = self.metadata.allocate_segment("t", day(number), day(number));
                 let pending = allocated.await.unwrap().segment;
                 self.announce("rt", &pending.id, pending.shard_spec, true);
                 self.buffered.insert(pending.id, pending.shard_spec);
             }
             Step::Publish { which } => {
+                if self.is_lost {
+                    return;
+                }
                 let Some((id, spec)) = nth(self.buffered.iter(), which) else { return };
                 let (id, spec) = (id.clone(), *spec);
                 self.publish(vec![published(&id, spec)], None).await;
@@ -153,7 +165,7 @@ impl World {
                     published(&id, ShardSpec::numbered(partition, partitions))
                 };
                 let segments: Vec<_> = (0..partitions).map(segment).collect();
-                if announce_first {
+                if announce_first && !self.is_lost {
                     for segment in &segments {
                         self.announce("rt", &segment.id, segment.shard_spec, false);
                     }
@@ -173,6 +185,11 @@ impl World {
             Step::LoseHistorical => {
                 self.discovery.leave(&"h".into()).unwrap();
             }
+            Step::LoseRealtime => {
+                self.discovery.leave(&"rt".into()).unwrap();
+                self.is_lost = true;
+            }
+            Step::Lag if self.is_lost => {}
             Step::Lag => {
                 for _ in 0..5_000 {
                     self.discovery.apply(&"other".into(), ChangeSet::default()).unwrap();
@@ -199,7 +216,9 @@ impl World {
         let expected: BTreeSet<SegmentId> = timeline
             .iter()
             .map(|chunk| chunk.id.clone())
-            .filter(|id| !is_announced(id) && !timeline.is_overshadowed(id))
+            .filter(|id| !timeline.is_overshadowed(id))
+            .chain(self.buffered.keys().cloned())
+            .filter(|id| !is_announced(id))
             .collect();
         let missing: BTreeSet<SegmentId> = table.unavailable().cloned().collect();
         assert_eq!(missing, expected);
@@ -227,8 +246,12 @@ proptest! {
             let discovery = Arc::new(InProcessDiscovery::new());
             let views = ClusterViews::new(discovery.clone(), metadata.clone());
             let mut world =
-                World { metadata, discovery, buffered: BTreeMap::new(), transactions: 0 };
+                World { metadata, discovery, buffered: BTreeMap::new(), transactions: 0, is_lost: false };
             for (step, looks) in &steps {
+                // What was announced and lost between two looks that see no change log is not known.
+                if matches!(step, Step::LoseRealtime) {
+                    world.check(&views.current().await.unwrap()).await;
+                }
                 world.take(step).await;
                 // Several steps may pass between two looks.
                 if *looks {
@@ -318,6 +341,23 @@ fn no_version_hides_buffered_rows_and_they_hide_nothing() {
     assert_eq!(buffered.iter().map(|s| s.id.version.0).collect::<Vec<_>>(), [1, 9]);
     let empty = Interval { start_ms: 0, end_ms: 0 };
     assert_eq!(table.buffered_within(empty).count() + table.buffered_within(day(1)).count(), 0);
+}
+
+/// Rows that were only on a realtime node which is gone are missing, not nowhere.
+#[test]
+fn i_09_what_a_lost_realtime_node_buffered_is_missing_until_it_is_back() {
+    let (mut view, now) = (ClusterView::default(), Instant::now());
+    let spec = ShardSpec::appended(0);
+    let add = |id| ChangeSet { add: vec![announced(&id, spec, true)], ..ChangeSet::default() };
+    view.apply(&"rt".into(), &add(id(0)), now);
+    view.lose(&"rt".into(), &[id(0)], now);
+    let missing = |view: &ClusterView| view.tables["t"].unavailable().cloned().collect::<Vec<_>>();
+    assert_eq!(missing(&view), [id(0)]);
+    // Another node changes nothing; the node itself comes back under new ids.
+    view.apply(&"rt2".into(), &add(id(5)), now);
+    assert_eq!(missing(&view), [id(0)]);
+    view.apply(&"rt".into(), &add(id(1)), now);
+    assert_eq!(missing(&view), []);
 }
 
 #[tokio::test]

@@ -265,3 +265,19 @@ async fn f_36_incremental_polls_lead_to_the_snapshot() {
         assert_eq!(store.segment_changes(sequence, 3).await.unwrap().changes, []);
     }
 }
+
+/// An observer that sees the number of commits unmoved has missed nothing.
+#[tokio::test]
+async fn commits_are_counted_when_they_are_there_to_be_read() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let mut commits = store.commits();
+        let segment = allocate(store.as_ref(), day(1)).await;
+        commits.mark_unchanged();
+        store.publish(&append("t1", std::slice::from_ref(&segment))).await.unwrap();
+        assert!(commits.has_changed().unwrap());
+        commits.mark_unchanged();
+        store.mark_unused(&[segment.id]).await.unwrap();
+        assert!(commits.has_changed().unwrap());
+    }
+}
