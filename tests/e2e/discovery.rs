@@ -209,3 +209,109 @@ fn p_9_what_a_declared_type_cuts_is_said() {
     let status = server.call("GET", "/v1/datasources/declared", &[], b"").1;
     assert_eq!(status["valuesChangedSinceStart"], changed);
 }
+
+/// Queries whose answers depend on the texts of values alone.
+fn text_queries(datasource: &str) -> Vec<Value> {
+    let base = json!({ "dataSource": datasource, "intervals": ["1000/3000"], "granularity": "all",
+        "aggregations": [{ "type": "count", "name": "n" }] });
+    let with = |more: Value| {
+        let mut query = base.clone();
+        if let Some(fields) = query.as_object_mut() {
+            fields.extend(more.as_object().cloned().unwrap_or_default());
+        }
+        query
+    };
+    let by = |dimension: Value| with(json!({ "queryType": "groupBy", "dimensions": [dimension] }));
+    let filtered = |filter: Value| with(json!({ "queryType": "timeseries", "filter": filter }));
+    let ordered = |order: &str| {
+        with(json!({ "queryType": "groupBy", "dimensions": ["v"], "limitSpec": { "type": "default",
+            "columns": [{ "dimension": "v", "dimensionOrder": order }] } }))
+    };
+    vec![
+        by(json!("v")),
+        by(json!({ "type": "default", "dimension": "v", "outputName": "o", "outputType": "LONG" })),
+        by(
+            json!({ "type": "default", "dimension": "v", "outputName": "o", "outputType": "DOUBLE" }),
+        ),
+        ordered("lexicographic"),
+        ordered("numeric"),
+        with(json!({ "queryType": "topN", "dimension": "v", "threshold": 100, "metric":
+            { "type": "dimension", "ordering": "numeric" } })),
+        with(json!({ "queryType": "topN", "dimension": "v", "threshold": 3, "metric": { "type":
+            "dimension", "ordering": "lexicographic" } })),
+        with(json!({ "queryType": "search", "searchDimensions": ["v"],
+            "query": { "type": "contains", "value": "1" } })),
+        with(json!({ "queryType": "groupBy", "dimensions": ["v"], "having": { "type": "filter",
+            "filter": { "type": "bound", "dimension": "v", "lower": "2", "ordering": "numeric" } } })),
+        with(json!({ "queryType": "timeseries", "aggregations": [
+            { "type": "longSum", "name": "l", "fieldName": "v" },
+            { "type": "doubleSum", "name": "d", "fieldName": "v" },
+            { "type": "doubleMin", "name": "min", "fieldName": "v" },
+            { "type": "doubleMax", "name": "max", "fieldName": "v" },
+            { "type": "filtered", "filter": { "type": "selector", "dimension": "v", "value": "2.5" },
+              "aggregator": { "type": "count", "name": "f" } },
+        ] })),
+        with(json!({ "queryType": "groupBy", "dimensions": ["e"], "virtualColumns": [{ "type":
+            "expression", "name": "e", "expression": "concat(v, '!')", "outputType": "STRING" }] })),
+        filtered(json!({ "type": "null", "column": "v" })),
+        filtered(json!({ "type": "selector", "dimension": "v", "value": "1" })),
+        filtered(json!({ "type": "selector", "dimension": "v", "value": "2.5" })),
+        filtered(json!({ "type": "in", "dimension": "v", "values": ["x", "3", "0.5", null] })),
+        filtered(
+            json!({ "type": "bound", "dimension": "v", "lower": "1", "upper": "3", "ordering": "lexicographic" }),
+        ),
+        filtered(
+            json!({ "type": "bound", "dimension": "v", "lower": "0.7", "ordering": "numeric" }),
+        ),
+        filtered(json!({ "type": "like", "dimension": "v", "pattern": "%5" })),
+        filtered(json!({ "type": "regex", "dimension": "v", "pattern": "^[0-9]$" })),
+        filtered(
+            json!({ "type": "not", "field": { "type": "in", "dimension": "v", "values": ["x", "1"] } }),
+        ),
+        filtered(json!({ "type": "expression", "expression": "v == '3'" })),
+    ]
+}
+
+#[test]
+fn a_12_segments_of_different_types_answer_like_one_of_text() {
+    let server = TestServer::start();
+    create(&server, "types");
+    let mut declared = schema("texts");
+    declared["dimensionsSpec"] = json!({ "dimensions": ["v", "w"] });
+    let body = declared.to_string();
+    assert_eq!(server.call("PUT", "/v1/datasources/texts", &[], body.as_bytes()).0, 200);
+    let bodies: Vec<String> = [
+        r#""v":1,"w":"1""#,
+        r#""v":3,"w":"x""#,
+        r#""w":"only""#,
+        r#""v":2.5,"w":"2.5""#,
+        r#""v":0.5"#,
+        r#""v":1.5"#,
+        r#""v":"x","w":"x""#,
+        r#""v":"10""#,
+        r#""v":["1","y"]"#,
+        r#""v":3"#,
+        r#""w":"last""#,
+    ]
+    .iter()
+    .enumerate()
+    .map(|(minute, fields)| format!("{{\"t\":\"2024-01-01T00:{minute:02}Z\",{fields}}}"))
+    .collect();
+    let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
+    push_all(&server, "types", &bodies);
+    push_all(&server, "texts", &bodies);
+    for when in ["buffered", "published"] {
+        let asked = text_queries("types");
+        let answers = asked.iter().zip(text_queries("texts")).map(|(mixed, text)| {
+            let answer = |query: &Value| {
+                let (status, _, answer) = server.query(query, &[]);
+                assert_eq!(status, 200, "{query}: {answer}");
+                answer.replace("\"texts\"", "\"types\"")
+            };
+            (mixed, answer(mixed), answer(&text))
+        });
+        let wrong: Vec<_> = answers.filter(|(_, mixed, text)| mixed != text).collect();
+        assert!(wrong.is_empty(), "{when}: {wrong:#?}");
+        server.flush();
+    }
+}

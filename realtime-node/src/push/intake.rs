@@ -66,3 +66,45 @@ impl Intake {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use henge_platform::runtime::MemoryAccount;
+
+    use super::*;
+    use crate::push::accept::parse_body;
+    use crate::push::row_buffer::RowLimits;
+
+    fn intake() -> Intake {
+        let schema = r#"{"dataSource":"d","timestampSpec":{"column":"t","format":"auto"},
+            "dimensionsSpec":{"useSchemaDiscovery":true},
+            "granularitySpec":{"segmentGranularity":"day"}}"#;
+        let schema = Arc::new(PushSchema::parse(1, schema).unwrap());
+        Intake::new(schema, &ParseLimits::default()).unwrap()
+    }
+
+    fn parse(intake: &mut Intake, body: &str) {
+        let account = MemoryAccount::unbounded();
+        let limits = RowLimits { max_chunks: 10, max_values: u64::MAX, account };
+        parse_body(intake, body.as_bytes(), 0, limits).unwrap();
+    }
+
+    #[test]
+    fn f_20_what_is_not_logged_teaches_nothing() {
+        let mut intake = intake();
+        parse(&mut intake, r#"{"t":1,"v":1}"#);
+        let before = Arc::clone(&intake.known);
+        assert!(Arc::ptr_eq(&before, &intake.known));
+        for body in [r#"{"t":1,"v":"x"}"#, r#"{"t":1,"new":1}"#, r#"{"t":1,"v":9007199254740993}"#]
+        {
+            parse(&mut intake, body);
+            assert_ne!(intake.parser.discovered(), before.discovered, "{body}");
+            intake.roll_back(&before).unwrap();
+            assert_eq!(intake.parser.discovered(), before.discovered, "{body}");
+            assert!(Arc::ptr_eq(&before, &intake.known));
+        }
+        // What teaches nothing costs nothing.
+        parse(&mut intake, r#"{"t":1,"v":2}"#);
+        assert!(Arc::ptr_eq(&before, &intake.known));
+    }
+}

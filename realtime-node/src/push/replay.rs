@@ -98,7 +98,6 @@ impl Start {
 
     /// The record's key; `None` when the whole record repeats an earlier one. A log holds a request
     /// twice only when an earlier version of this program answered 500 after logging it.
-    #[expect(clippy::option_option, reason = "no key, a key, or a repetition")]
     fn claim(&self, writer: &Writer, record: &WalRecord) -> Option<Option<OwnedKey>> {
         let Some(key) = &record.entry.idempotency_key else { return Some(None) };
         match self.keys.claim(key, &record.entry.payload) {
