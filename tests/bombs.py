@@ -87,9 +87,14 @@ def many_datasources(field):
     for number in range(1_200):
         client.must('PUT', f'/v1/datasources/d{number}', field.schema(['batch']))
         statuses.append(client.call('POST', f'/v1/datasources/d{number}/events', {'t': field.start_ms, 'batch': 'x'})[0])
-    handles = len(os.listdir(f'/proc/{field.server.process.pid}/fd'))
     expect(statuses.count(200) == 1_200, tally(statuses))
-    return f'{tally(statuses)}, {handles} handles'
+    seconds = field.restart()
+    client = field.client()
+    for number in range(1_200):
+        counted = client.query(field.count_of(f'd{number}'))[0]['result']['n']
+        expect(counted == 1, f'd{number} has {counted} after the restart')
+    handles = len(os.listdir(f'/proc/{field.server.process.pid}/fd'))
+    return f'{tally(statuses)}, {handles} handles, ready again in {seconds:.1f} s'
 
 
 @bomb
@@ -169,6 +174,48 @@ def dictionaries_of_long_values(field):
     counted = field.client().query(field.count_of('d'))[0]['result']['n']
     expect(counted == stored > 0, f'counted {counted}, stored {stored}')
     return f'{stored * 30 // 1000} MB, {tally(statuses)}'
+
+
+def push_distinct_texts(field, megabytes, columns, text_bytes):
+    """Events of distinct texts in bodies of about 1 MiB, all in one hour; gives how many were stored."""
+    names = [f'x{k}' for k in range(columns)]
+    field.put('d', names)
+    salt = '%0*x' % (text_bytes - 16, field.random.getrandbits(4 * (text_bytes - 16)))
+    line = '{"t":%d,' + ','.join(f'"{name}":"%014x{k:02d}{salt}"' for k, name in enumerate(names)) + '}'
+    rows = 1_000_000 // (columns * (text_bytes + 9) + 24)
+    stored, client = 0, field.client()
+    for first in range(0, megabytes * 1_000_000 // (columns * text_bytes), rows):
+        # An odd factor scatters the texts, so that they do not come in order.
+        body = '\n'.join(line % ((field.start_ms + number % 3_600_000,) + (number * 0x9E3779B97F4A7 % 2**56,) * columns)
+                         for number in range(first, first + rows)).encode()
+        wait_for(lambda sent=body: client.call('POST', '/v1/datasources/d/events', sent)[0] == 200, 120)
+        stored += rows
+    return stored
+
+
+def count_after_restart(field, stored, **settings):
+    """Counts what was stored after a kill, and again once all of it was handed off."""
+    seconds = field.restart(settings)
+    counted = [field.client().query(field.count_of('d'))[0]['result']['n']]
+    spill = os.path.join(field.server.data_dir, 'spill')
+    field.push('d', field.ndjson([{'t': field.start_ms}]))
+    wait_for(lambda: not any('.part' in name or '.segment' in name for name in os.listdir(spill)), 300)
+    counted.append(field.client().query(field.count_of('d'))[0]['result']['n'])
+    expect(counted == [stored, stored + 1], f'counted {counted} after the restart, stored {stored}')
+    segments = sum(len(files) for _, _, files in os.walk(os.path.join(field.server.data_dir, 'deep-storage', 'segments', 'd')))
+    return f'{stored} events, ready again in {seconds:.1f} s, {segments} segments'
+
+
+@bomb(settings={'INGESTION__HANDOFF_AGE_MS': 3_000})
+def distinct_texts_handed_off(field):
+    """1.5 GB of distinct texts of 30 bytes in one hour, handed off every few seconds, then a kill."""
+    return count_after_restart(field, push_distinct_texts(field, 1_500, 10, 30))
+
+
+@bomb(settings={'INGESTION__HANDOFF_AGE_MS': 86_400_000})
+def distinct_texts_replayed(field):
+    """1.2 GB of longer ones in one column, all in the log when the kill comes, then handed off at once."""
+    return count_after_restart(field, push_distinct_texts(field, 1_200, 1, 300), INGESTION__HANDOFF_AGE_MS=1_000)
 
 
 @bomb

@@ -26,6 +26,8 @@ GROUPS = (('/sys/fs/cgroup/memory', 'memory.limit_in_bytes'), ('/sys/fs/cgroup',
 START_MS = 1_750_032_000_000
 # Others wait no longer than this, whatever goes on.
 PATIENCE_SECONDS = 20
+# A start with all rows in the log takes no longer.
+RESTART_SECONDS = 300
 
 
 class Group:
@@ -87,7 +89,7 @@ class Peak:
             try:
                 self.peak_mb = max(self.peak_mb, self.server.own_mb())
             except (OSError, StopIteration):
-                return  # it died, which is looked at elsewhere
+                pass  # it starts again, or died, which is looked at elsewhere
             time.sleep(0.02)
 
     def end(self):
@@ -99,35 +101,44 @@ class Peak:
 class Others:
     """Pushes and queries of somebody else, all the time; every answer has to be exact."""
 
-    def __init__(self, url):
-        self.url, self.stored, self.slowest, self.wrong, self.on = url, 0, 0.0, [], True
-        harness.Client(url).must('PUT', '/v1/datasources/others', schema(['batch']))
+    def __init__(self, server):
+        self.server, self.stored, self.slowest, self.wrong, self.on = server, 0, 0.0, [], True
+        # Held while the server starts again: nobody waits for that.
+        self.away = threading.Lock()
+        harness.Client(server.url).must('PUT', '/v1/datasources/others', schema(['batch']))
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self):
-        client = harness.Client(self.url, PATIENCE_SECONDS)
+        url, client = None, None
         while self.on:
-            started = time.monotonic()
-            try:
-                event = {'t': START_MS, 'batch': f'b{self.stored % 7}', 'id': 1}
-                status, answer = client.call('POST', '/v1/datasources/others/events', event)
-                # Refused for want of memory is an error that says so, and nothing was stored.
-                if status == 200:
-                    self.stored += answer['accepted']
-                elif status != 429:
-                    self.wrong.append(f'push: HTTP {status} {str(answer)[:200]}')
-                status, answer = client.call('POST', '/druid/v2', count_of('others'))
-                if status == 200 and self.stored and answer[0]['result']['n'] != self.stored:
-                    self.wrong.append(f"counted {answer[0]['result']['n']}, stored {self.stored}")
-                elif status not in (200, 429):
-                    self.wrong.append(f'query: HTTP {status} {str(answer)[:200]}')
-            except Exception as error:  # pylint: disable=broad-except
-                if self.on:
-                    self.wrong.append(f'{type(error).__name__}: {error}')
-                    time.sleep(0.5)
-            self.slowest = max(self.slowest, time.monotonic() - started)
+            with self.away:
+                if url != self.server.url:
+                    url = self.server.url
+                    client = harness.Client(url, PATIENCE_SECONDS)
+                started = time.monotonic()
+                try:
+                    self.round(client)
+                except Exception as error:  # pylint: disable=broad-except
+                    if self.on:
+                        self.wrong.append(f'{type(error).__name__}: {error}')
+                        time.sleep(0.5)
+                self.slowest = max(self.slowest, time.monotonic() - started)
             time.sleep(0.02)
+
+    def round(self, client):
+        event = {'t': START_MS, 'batch': f'b{self.stored % 7}', 'id': 1}
+        status, answer = client.call('POST', '/v1/datasources/others/events', event)
+        # Refused for want of memory is an error that says so, and nothing was stored.
+        if status == 200:
+            self.stored += answer['accepted']
+        elif status != 429:
+            self.wrong.append(f'push: HTTP {status} {str(answer)[:200]}')
+        status, answer = client.call('POST', '/druid/v2', count_of('others'))
+        if status == 200 and self.stored and answer[0]['result']['n'] != self.stored:
+            self.wrong.append(f"counted {answer[0]['result']['n']}, stored {self.stored}")
+        elif status not in (200, 429):
+            self.wrong.append(f'query: HTTP {status} {str(answer)[:200]}')
 
     def end(self):
         self.on = False
@@ -153,8 +164,16 @@ class Field:
 
     start_ms, schema, count_of = START_MS, staticmethod(schema), staticmethod(count_of)
 
-    def __init__(self, server):
-        self.server, self.random = server, random.Random(5)
+    def __init__(self, server, others):
+        self.server, self.others, self.random = server, others, random.Random(5)
+
+    def restart(self, settings=None):
+        """kill -9 and start again, under the same limits; gives the seconds until it was ready."""
+        with self.others.away:
+            self.server.kill()
+            self.server.env.update({f'HENGE_{k}': str(v) for k, v in (settings or {}).items()})
+            self.server.start(RESTART_SECONDS)
+        return self.server.ready_ms / 1000
 
     def client(self, timeout=180):
         return harness.Client(self.server.url, timeout)
@@ -194,8 +213,8 @@ def run(bomb, group, limit_mb, scratch):
     """The line of a bomb, and whether it held."""
     data_dir = os.path.join(scratch, bomb.__name__)
     server = Capped(group, data_dir, getattr(bomb, 'settings', {}), getattr(bomb, 'handles', None)).start()
-    field, started, wrong = Field(server), time.monotonic(), []
-    others, watch = Others(server.url), Peak(server)
+    others, watch = Others(server), Peak(server)
+    field, started, wrong = Field(server, others), time.monotonic(), []
     try:
         outcome = bomb(field)
     except Exception as error:  # pylint: disable=broad-except

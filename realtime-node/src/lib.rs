@@ -8,6 +8,7 @@ pub mod api;
 mod commit;
 pub mod error;
 pub mod handoff;
+pub mod merging;
 mod odd_times;
 pub mod options;
 pub(crate) mod placing;
@@ -33,6 +34,7 @@ use tokio::sync::Notify;
 pub use error::{RealtimeError, Result};
 pub use options::RealtimeOptions;
 
+use crate::merging::MergeRoom;
 use crate::push::PushDatasource;
 use crate::push::index_memory::IndexMemory;
 use crate::serving::Serving;
@@ -64,6 +66,8 @@ pub struct Shared {
     pub requests: MemoryAccount,
     /// The memory of the indexes.
     pub index_memory: IndexMemory,
+    /// Room for merges at hand-off.
+    pub merge_room: MergeRoom,
     /// The open files of the logs.
     pub log_handles: LogHandles,
     /// Told after each publish, so that the coordinator looks at once.
@@ -121,6 +125,7 @@ impl RealtimeNode {
         options.prepare_folders()?;
         let shared = Arc::new(Shared {
             serving: Serving::new(server, Arc::clone(&deps.discovery)),
+            merge_room: MergeRoom::new(options.max_merge_bytes),
             options,
             uptime: Uptime::new(Arc::clone(&deps.metadata), Arc::clone(&deps.clock)),
             metadata: deps.metadata,

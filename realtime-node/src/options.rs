@@ -50,6 +50,8 @@ pub struct RealtimeOptions {
     pub data_dir: PathBuf,
     /// Bytes of chunks that a batch task holds while they grow, and of one piece of its input.
     pub max_load_bytes: usize,
+    /// Bytes of indexes or loaded rows that are merged into one segment; more become several.
+    pub max_merge_bytes: usize,
     /// Batch tasks that may wait.
     pub max_waiting_tasks: usize,
     /// How segments for deep storage are written.
@@ -79,6 +81,7 @@ impl RealtimeOptions {
             local_roots: Vec::new(),
             data_dir: data_dir.to_owned(),
             max_load_bytes: usize::MAX,
+            max_merge_bytes: usize::MAX,
             max_waiting_tasks: 10_000,
             segment: WriteOptions::default(),
         }

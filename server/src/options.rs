@@ -64,6 +64,7 @@ impl Options {
         let ingest_pool = ingestion_options(ingestion, &mut realtime);
         // What is being written, a chunk a thread, and its copies while it is sorted come on top.
         realtime.max_load_bytes = size(memory.total_bytes / 8);
+        realtime.max_merge_bytes = realtime.max_load_bytes;
         let (serve, mut body) = limit_options(limits, &mut realtime, handles);
         body.account = accounts.requests.clone();
         let hosts = limits.allowed_hosts.iter().chain([host]);

@@ -12,6 +12,7 @@ mod hostile;
 mod lost_log;
 mod lost_metadata;
 mod memory;
+mod merging;
 mod projections;
 mod replay;
 mod tasks;

@@ -11,6 +11,7 @@ use henge_types::SegmentId;
 use super::Worker;
 use crate::commit::commit;
 use crate::error::{RealtimeError, Result};
+use crate::merging::MergeGroup;
 use crate::placing::Placing;
 use crate::publication::{Outgoing, files, published};
 use crate::push::PushDatasource;
@@ -85,33 +86,49 @@ impl Worker {
         }
     }
 
-    /// Writes a sink to a file, or to one a chunk where its rows lie in several, which answer for the
-    /// rows from then on.
+    /// Writes a sink to files, which answer for its rows from then on.
     async fn merge(
         &self,
         placing: &Placing<'_>,
         sink: &Arc<Sink>,
     ) -> Result<Vec<Arc<WrittenSegment>>> {
-        let (work_sink, files) = (Arc::clone(sink), placing.files.clone());
-        let work = move || {
-            let views = work_sink.views();
-            if views.is_empty() {
-                return Ok(None);
-            }
-            files.write_segment(&views, work_sink.target().clone()).map(Some)
-        };
-        let written = self.shared.ingest_pool.spawn(MERGE_PRIORITY, work).await??;
-        let segments = match written.map(Arc::new) {
-            None => Vec::new(),
-            Some(whole) if sink.is_placed() => vec![whole],
-            Some(whole) => {
-                let pieces = placing.place(&whole).await;
-                whole.remove_file();
-                pieces?
-            }
-        };
+        let mut segments = Vec::new();
+        if let Err(error) = self.merge_groups(placing, sink, &mut segments).await {
+            segments.iter().for_each(|segment| segment.remove_file());
+            return Err(error);
+        }
         self.shared.serving.exchange(&sink.target().id, &segments)?;
         Ok(segments)
+    }
+
+    /// One file for as much as is merged at once: the first in the sink's place, if it has one. What
+    /// has none, or is beyond it, goes to the chunks that lie where its rows are.
+    async fn merge_groups(
+        &self,
+        placing: &Placing<'_>,
+        sink: &Arc<Sink>,
+        segments: &mut Vec<Arc<WrittenSegment>>,
+    ) -> Result<()> {
+        let groups = sink.view_groups(self.shared.options.max_merge_bytes);
+        for (number, MergeGroup { items: views, bytes }) in groups.into_iter().enumerate() {
+            let _room = self.shared.merge_room.take(bytes).await;
+            let in_place = number == 0 && sink.is_placed();
+            let target = match number {
+                0 => sink.target().clone(),
+                _ => self.shared.serving.unplaced(&self.datasource, sink.chunk),
+            };
+            let files = placing.files.clone();
+            let work = move || files.write_segment(&views, target);
+            let whole = Arc::new(self.shared.ingest_pool.spawn(MERGE_PRIORITY, work).await??);
+            if in_place {
+                segments.push(whole);
+                continue;
+            }
+            let pieces = placing.place(&whole).await;
+            whole.remove_file();
+            segments.extend(pieces?);
+        }
+        Ok(())
     }
 
     /// The chunks of these segments were replaced or dropped: their rows go where they belong now.

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 pub use part::{PartFiles, WrittenSegment};
 
 use crate::error::Result;
+use crate::merging::{MergeGroup, in_groups};
 use crate::serving::UNPLACED;
 use part::Part;
 
@@ -126,6 +127,21 @@ impl Sink {
         views
     }
 
+    /// The views that together hold every row once, in order, in groups that can be merged: each took
+    /// at most `max_bytes` as indexes, or is a single view.
+    #[must_use]
+    pub fn view_groups(&self, max_bytes: usize) -> Vec<MergeGroup<Arc<dyn SegmentView>>> {
+        let id = self.target.id.clone();
+        let mut state = self.state.lock();
+        let mut views: Vec<(Arc<dyn SegmentView>, usize)> =
+            state.parts.iter().map(|part| (part.view(), part.index_bytes())).collect();
+        if state.live.row_count() > 0 {
+            let bytes = state.live.memory_bytes();
+            views.push((state.live.snapshot(id), bytes));
+        }
+        in_groups(views, max_bytes)
+    }
+
     /// Puts a fresh index in front; the old one waits to be persisted. `None` when it has no rows.
     ///
     /// # Errors
@@ -145,7 +161,7 @@ impl Sink {
         state.next_part += 1;
         let mut charge = state.account.nothing();
         charge.force(full.memory_bytes());
-        state.parts.push(Part::Frozen { number, snapshot: Arc::clone(&snapshot), _charge: charge });
+        state.parts.push(Part::Frozen { number, snapshot: Arc::clone(&snapshot), charge });
         Ok(Some(FrozenIndex { number, snapshot }))
     }
 
@@ -167,7 +183,8 @@ impl Sink {
             return Ok(());
         }
         if let Some(part) = state.parts.iter_mut().find(|part| part.number() == frozen.number) {
-            *part = Part::Persisted { number: frozen.number, view: mapped, path };
+            let (number, index_bytes) = (frozen.number, part.index_bytes());
+            *part = Part::Persisted { number, index_bytes, view: mapped, path };
         }
         Ok(())
     }

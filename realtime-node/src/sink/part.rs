@@ -31,12 +31,14 @@ pub(super) enum Part {
         /// The rows.
         snapshot: Arc<IndexSnapshot>,
         /// Its memory.
-        _charge: Charge,
+        charge: Charge,
     },
     /// In a local file.
     Persisted {
         /// Number within the sink.
         number: u64,
+        /// What it took as an index.
+        index_bytes: usize,
         /// The rows.
         view: Arc<MappedSegment>,
         /// The file.
@@ -48,6 +50,14 @@ impl Part {
     pub(super) fn number(&self) -> u64 {
         match self {
             Self::Frozen { number, .. } | Self::Persisted { number, .. } => *number,
+        }
+    }
+
+    /// Bytes that it takes, or took, as an index.
+    pub(super) fn index_bytes(&self) -> usize {
+        match self {
+            Self::Frozen { charge, .. } => charge.bytes(),
+            Self::Persisted { index_bytes, .. } => *index_bytes,
         }
     }
 
@@ -66,6 +76,7 @@ pub struct PartFiles {
     unindexed: Vec<String>,
     segment: WriteOptions,
     projections: Arc<[ProjectionSpec]>,
+    max_merge_bytes: usize,
 }
 
 impl PartFiles {
@@ -82,6 +93,7 @@ impl PartFiles {
             unindexed: unindexed.map(|dimension| dimension.name.clone()).collect(),
             segment: options.segment,
             projections: projections.into(),
+            max_merge_bytes: options.max_merge_bytes,
         }
     }
 
@@ -191,7 +203,10 @@ impl PartFiles {
     ) -> Result<WrittenSegment> {
         let summary = match self.projections.is_empty() {
             true => summary,
-            false => add_projections(&path, &self.projections, self.segment)?,
+            false => {
+                let max_bytes = self.max_merge_bytes;
+                add_projections(&path, &self.projections, self.segment, max_bytes)?
+            }
         };
         written(path, target, &summary)
     }

@@ -11,11 +11,11 @@ use henge_types::ErrorClass;
 use super::part::{map_segment, write_beside};
 use crate::error::{RealtimeError, Result};
 
-/// Groups of one projection while it is built.
+/// Groups of one projection while it is built, at most.
 const MEMORY_BUDGET_BYTES: usize = 2 << 30;
 
 /// Builds the projections of a segment from its rows and writes the file anew with them. One that
-/// the rows do not allow is left out: the segment answers without it.
+/// the rows, or `max_bytes` for its groups, do not allow is left out: the segment answers without it.
 ///
 /// # Errors
 /// When the segment cannot be read, or the file not be written.
@@ -23,10 +23,11 @@ pub(super) fn add_projections(
     path: &Path,
     specs: &[ProjectionSpec],
     write: WriteOptions,
+    max_bytes: usize,
 ) -> Result<SegmentSummary> {
     let segment = map_segment(path)?;
-    let context =
-        ExecContext { memory_budget_bytes: MEMORY_BUDGET_BYTES, ..ExecContext::default() };
+    let memory_budget_bytes = MEMORY_BUDGET_BYTES.min(max_bytes);
+    let context = ExecContext { memory_budget_bytes, ..ExecContext::default() };
     let mut built = Vec::with_capacity(specs.len());
     for spec in specs {
         match projection::build(segment.as_ref(), spec, write, &context) {

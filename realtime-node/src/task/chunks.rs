@@ -52,7 +52,9 @@ impl Chunks {
         let max_bytes = tuning.max_bytes_in_memory.unwrap_or(u64::MAX);
         let limits = IndexLimits {
             max_rows: (tuning.max_rows_in_memory as usize).min(options.max_rows_in_memory * 2),
-            max_bytes: (max_bytes as usize).min(options.max_bytes_in_memory * 2),
+            max_bytes: (max_bytes as usize)
+                .min(options.max_bytes_in_memory * 2)
+                .min(options.max_load_bytes),
         };
         Self {
             columns: Arc::new(index_schema(&schema, dimensions)),

@@ -9,7 +9,7 @@ use henge_query::ingest::{DataSchema, InputFormat};
 use henge_tabular::ChunkRows;
 
 use super::input::{self, InputRef};
-use super::pieces::Pieces;
+use super::pieces::{PieceLimits, Pieces};
 use super::ready::ReadyChunk;
 use super::report::Places;
 use super::run::Run;
@@ -89,7 +89,12 @@ impl Run {
         let max_rows = usize::try_from(spec.tuning_config.max_rows_per_segment);
         let max_rows = max_rows.unwrap_or(usize::MAX);
         let datasource = spec.data_schema.data_source.clone();
-        let mut pieces = Pieces::new(self.shared.ingest_pool.clone(), &datasource, max_rows);
+        let limits = PieceLimits {
+            rows_per_segment: max_rows,
+            writing_bytes: self.shared.options.max_load_bytes.saturating_mul(2),
+            merge_bytes: self.shared.options.max_merge_bytes,
+        };
+        let mut pieces = Pieces::new(self.shared.ingest_pool.clone(), &datasource, limits);
         for (number, input) in std::mem::take(&mut reading.inputs).into_iter().enumerate() {
             let size_bytes = input.size_bytes();
             let name = input.name();
@@ -120,8 +125,10 @@ impl Run {
         let rest = match &mut reading.store.rows {
             Rows::Columns(loader) => loader.finish(),
             Rows::Indexed(chunks) => {
-                let chunks = chunks.take_chunks();
-                return Ok((reading, chunks.into_iter().map(ReadyChunk::from).collect()));
+                let max_bytes = self.shared.options.max_merge_bytes;
+                let chunks = chunks.take_chunks().into_iter();
+                let chunks = chunks.map(|chunk| ReadyChunk::of(chunk, max_bytes)).collect();
+                return Ok((reading, chunks));
             }
         };
         self.write(&mut reading.store, rest, &mut pieces).await?;

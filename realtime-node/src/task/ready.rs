@@ -8,6 +8,7 @@ use henge_segment::SegmentView;
 use henge_types::Interval;
 
 use super::chunks::Chunk;
+use super::pieces::overlaps;
 use crate::error::Result;
 use crate::sink::{PartFiles, Sink, WrittenSegment};
 
@@ -19,8 +20,8 @@ pub(super) struct ReadyChunk {
 
 /// The rows of one segment to be.
 pub(super) enum ReadyRows {
-    /// In an index and its parts.
-    Indexed(Box<Sink>),
+    /// Some of the views of a sink: indexes and their parts.
+    Indexed { sink: Arc<Sink>, views: Vec<Arc<dyn SegmentView>> },
     /// None, in these columns.
     Empty(Arc<IndexSchema>),
     /// Written, all but the identity.
@@ -29,10 +30,18 @@ pub(super) enum ReadyRows {
     Merge { segments: Arc<Vec<WrittenSegment>>, interval: Interval },
 }
 
-impl From<Chunk> for ReadyChunk {
-    fn from(chunk: Chunk) -> Self {
-        let sinks = chunk.partitions.into_iter().map(|partition| Box::new(partition.sink));
-        Self { interval: chunk.interval, partitions: sinks.map(ReadyRows::Indexed).collect() }
+impl ReadyChunk {
+    /// A chunk whose segments are merged from at most `max_bytes` of indexes each.
+    pub(super) fn of(chunk: Chunk, max_bytes: usize) -> Self {
+        let sinks = chunk.partitions.into_iter().map(|partition| Arc::new(partition.sink));
+        let rows = sinks.flat_map(|sink| {
+            let groups = sink.view_groups(max_bytes).into_iter();
+            groups.map(move |group| ReadyRows::Indexed {
+                sink: Arc::clone(&sink),
+                views: group.items,
+            })
+        });
+        Self { interval: chunk.interval, partitions: rows.collect() }
     }
 }
 
@@ -40,9 +49,13 @@ impl ReadyRows {
     /// Writes the segment that is to be published as `target`.
     pub(super) fn write(self, target: PendingSegment, files: &PartFiles) -> Result<WrittenSegment> {
         match self {
-            Self::Indexed(sink) => {
-                let written = files.write_segment(&sink.views(), target)?;
-                sink.remove_files();
+            Self::Indexed { sink, views } => {
+                let written = files.write_segment(&views, target)?;
+                drop(views);
+                // The last of its segments.
+                if let Some(sink) = Arc::into_inner(sink) {
+                    sink.remove_files();
+                }
                 Ok(written)
             }
             Self::Empty(columns) => {
@@ -56,11 +69,7 @@ impl ReadyRows {
                 Ok(copy)
             }
             Self::Merge { segments, interval } => {
-                let inside = segments.iter().filter(|segment| {
-                    let published = &segment.published;
-                    published.min_time_ms < interval.end_ms
-                        && published.max_time_ms >= interval.start_ms
-                });
+                let inside = segments.iter().filter(|segment| overlaps(segment, interval));
                 let views: Vec<Arc<dyn SegmentView>> =
                     inside.map(|segment| Arc::clone(&segment.view) as _).collect();
                 files.write_within(&views, Some(interval), target)
