@@ -37,6 +37,10 @@ DOUBLES = {'dimensions': ['k', {'type': 'double', 'name': 'd'}, {'type': 'float'
 WEIRD = [{'t': T, 'k': 'a', 'd': 1.5, 'f': 1.5, 'l': 1}, {'t': T, 'k': 'b', 'd': 'NaN', 'f': 'NaN', 'l': 'NaN'},
          {'t': T, 'k': 'c', 'd': 'Infinity', 'f': '-Infinity', 'l': 'Infinity'}, {'t': T, 'k': 'd', 'd': 'abc', 'f': None, 'l': 'abc'}]
 CASES = [
+    {'id': 'A-7-digits', 'title': 'doubles of a query are those of their digits, not ones beside them', 'schema': LONGS, 'rows': [{'t': T, 'l': BIG - 1}, {'t': T, 'l': BIG - 2}],
+     'asks': asks([(span('DOUBLE', lower=BIG - 1.0), [BIG - 1]), ({'type': 'equals', 'column': 'l', 'matchValueType': 'DOUBLE', 'matchValue': BIG - 1.0}, [BIG - 1]),
+                   ({'type': 'in', 'dimension': 'l', 'values': [BIG - 1.0]}, [BIG - 1])])
+             + [{'query': grouped({'type': 'equalTo', 'aggregation': 'v', 'value': BIG - 1.0}), 'expect': [{'l': BIG - 1, 'v': BIG - 1}]}]},
     {
         'id': 'A-7', 'title': 'HAVING compares longs as longs', 'schema': LONGS,
         'rows': [{'t': T, 'l': BIG}, {'t': T, 'l': BIG + 1}, {'t': T, 'l': -5}],
@@ -45,7 +49,7 @@ CASES = [
             for kind, value, want in [
                 ('equalTo', BIG + 1, [BIG + 1]), ('equalTo', BIG, [BIG]), ('greaterThan', BIG, [BIG + 1]), ('lessThan', BIG + 1, [BIG, -5]),
                 ('equalTo', BIG + 0.0, [BIG]), ('greaterThan', -5.5, [BIG, BIG + 1, -5]), ('greaterThan', -4.5, [BIG, BIG + 1]),
-                ('lessThan', 1e300, [BIG, BIG + 1, -5]), ('equalTo', 0.5, []),
+                ('lessThan', 1e300, [BIG, BIG + 1, -5]), ('equalTo', 0.5, []), ('lessThan', BIG - 1.0, [-5]), ('greaterThan', BIG - 1.0, [BIG, BIG + 1]),
             ]
         ] + [
             {'query': grouped({'type': 'filter', 'filter': flt}), 'expect': [{'l': x, 'v': x} for x in want], 'any_order': True}

@@ -33,12 +33,13 @@ pub(super) fn number(node: &Node<'_>) -> Result<Literal> {
     })
 }
 
-/// Saturation, which limits and priorities can live with, would match the wrong rows here.
+/// Saturation, which limits and priorities can live with, would match the wrong rows here. What is
+/// read as -2^63 and is no integer may have been `-9223372036854775809`, so it is none either.
 fn long(node: &Node<'_>) -> Result<i64> {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
     match node.value() {
         serde_json::Value::Number(number)
-            if !number.is_i64() && !(-TWO_TO_63..TWO_TO_63).contains(&node.number()?) =>
+            if !number.is_i64() && node.number()?.abs() >= TWO_TO_63 =>
         {
             Err(node.invalid("does not fit into a LONG"))
         }

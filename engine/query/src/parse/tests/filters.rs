@@ -1,6 +1,7 @@
 //! Every filter, and what is refused.
 
 use henge_types::{ColumnType, ErrorClass};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{assert_refused, parse, refused, with};
@@ -95,6 +96,12 @@ fn wrong_filters_name_path_and_fix() {
             json!({"type": "equals", "column": "a", "matchValueType": "LONG", "matchValue": 1e19}),
             "filter.matchValue: does not fit into a LONG",
         ),
+        // As -9223372036854775809 comes out of the JSON parser.
+        (
+            json!({"type": "equals", "column": "a", "matchValueType": "LONG",
+                   "matchValue": -9_223_372_036_854_775_808.0_f64}),
+            "filter.matchValue: does not fit into a LONG",
+        ),
         (
             json!({"type": "equals", "column": "a", "matchValueType": "LONG", "matchValue": u64::MAX}),
             "filter.matchValue: does not fit into a LONG",
@@ -163,4 +170,30 @@ fn h_82_like_with_an_open_escape_is_refused() {
     filter(&like("\\%a\\\\\\_"));
     assert_refused(&scan(&like("a\\")), "filter.pattern: ends in the escape character");
     assert_refused(&scan(&like("a\\\\\\")), "filter.pattern: ends in the escape character");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// A number of a query is the double nearest to its digits, not one beside it.
+    #[test]
+    fn doubles_are_read_as_they_are_written(
+        value in prop_oneof![any::<f64>(), -1e6..1e6, (0_i64..1 << 62).prop_map(|long| long as f64)],
+        exponent in any::<bool>(),
+    ) {
+        prop_assume!(value.is_finite());
+        let digits = if exponent { format!("{value:e}") } else { format!("{value:?}") };
+        let query = format!(
+            r#"{{"queryType": "scan", "dataSource": "w", "intervals": "2024/2025", "filter":
+            {{"type": "equals", "column": "a", "matchValueType": "DOUBLE", "matchValue": {digits}}}}}"#
+        );
+        let query = Query::parse(query.as_bytes()).expect("valid");
+        let Some(Filter::Equals { value: Literal::Double(read), .. }) = &query.base().filter else {
+            panic!("another filter: {query:?}");
+        };
+        prop_assert_eq!(read.to_bits(), value.to_bits(), "{}", digits);
+        let sent_on = query.to_value().to_string();
+        let again = Query::parse(sent_on.as_bytes()).expect("valid");
+        prop_assert_eq!(again.to_value().to_string(), sent_on);
+    }
 }
