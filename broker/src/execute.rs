@@ -120,7 +120,8 @@ impl Broker {
         Ok(self.pool.spawn(0, work).await??)
     }
 
-    fn running(&self, query: Arc<Query>, cancel: CancelFlag) -> Running {
+    /// A query on its way, without room on disk.
+    pub(crate) fn running(&self, query: Arc<Query>, cancel: CancelFlag) -> Running {
         let options = &self.options;
         let context = ExecContext {
             cancel,

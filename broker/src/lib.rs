@@ -5,6 +5,7 @@ pub mod admission;
 pub mod api;
 pub mod error;
 pub mod execute;
+mod known_columns;
 mod plan;
 pub mod profile;
 pub mod registry;
@@ -29,6 +30,7 @@ pub use error::{BrokerError, Result};
 pub use execute::QueryResponse;
 
 use crate::admission::{Admission, LOW_LANE};
+use crate::known_columns::BufferedColumns;
 use crate::profile::{QueryMetrics, show_cache};
 use crate::registry::QueryRegistry;
 use crate::results::ResultCache;
@@ -97,6 +99,7 @@ pub struct Broker {
     pub(crate) memory: Arc<MemoryPool>,
     pub(crate) spill: Option<Arc<dyn SpillStorage>>,
     pub(crate) results: Arc<ResultCache>,
+    pub(crate) buffered_columns: BufferedColumns,
     pub(crate) metrics: QueryMetrics,
 }
 
@@ -128,6 +131,7 @@ impl Broker {
             views: Arc::new(ClusterViews::new(discovery, metadata)),
             nodes: RwLock::default(),
             registry: QueryRegistry::default(),
+            buffered_columns: BufferedColumns::default(),
             spill,
             metrics: QueryMetrics::new(metrics),
         };

@@ -6,6 +6,7 @@
 //! query that wants it fails or says so. A published segment that the metadata do not call used is
 //! left out, whoever announces it.
 
+mod columns;
 mod follow;
 mod table;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use henge_platform::metadata::{PublishedSegment, SegmentChange};
 use henge_types::SegmentId;
 use tokio::time::Instant;
 
+pub use columns::{SchemaKey, UsedColumns};
 pub use follow::{ClusterViews, GRACE};
 pub use table::{Replica, TableView, UsedSegment};
 pub use unavailable::{Availability, Unavailable};

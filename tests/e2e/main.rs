@@ -16,3 +16,4 @@ mod merging;
 mod projections;
 mod replay;
 mod tasks;
+mod warnings;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use henge_exec::{MemoryLease, QueryMemory};
 use henge_platform::http::{DruidError, LimitedBody};
-use henge_query::Query;
+use henge_query::{Query, Remarks};
 use henge_types::ErrorClass;
 use serde_json::Value;
 
@@ -33,14 +33,14 @@ pub(super) async fn query(
     LimitedBody(body): LimitedBody,
 ) -> Response {
     let parsed = parse(&broker, body).await;
-    let (query, mut warnings, _held) = match parsed {
+    let (query, remarks, _held) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return error.into_response(),
     };
-    match datasource_warnings(&broker, &query).await {
-        Ok(found) => warnings.extend(found),
+    let warnings = match warnings(&broker, &query, remarks).await {
+        Ok(warnings) => warnings,
         Err(error) => return error.into_response(),
-    }
+    };
     let query_id = query
         .base()
         .context
@@ -65,10 +65,7 @@ pub(super) async fn query(
 }
 
 /// Parses on the pool: an IN list may have a million values. What it holds is charged as a query's.
-async fn parse(
-    broker: &Broker,
-    body: Bytes,
-) -> Result<(Query, Vec<String>, MemoryLease), DruidError> {
+async fn parse(broker: &Broker, body: Bytes) -> Result<(Query, Remarks, MemoryLease), DruidError> {
     const INLINE_BYTES: usize = 64 << 10;
     let pool = Arc::clone(&broker.memory);
     let mut held = QueryMemory::new(pool, broker.options.memory_budget_bytes).lease();
@@ -76,30 +73,43 @@ async fn parse(
     let is_short = body.len() <= INLINE_BYTES;
     let strict = broker.options.strict;
     let read = move || Query::parse_with_warnings(&body, strict);
-    let (query, warnings) = match is_short {
+    let (query, remarks) = match is_short {
         true => read()?,
         false => broker.pool.spawn(0, read).await??,
     };
-    Ok((query, warnings, held))
+    Ok((query, remarks, held))
+}
+
+/// All that is to be told of a query.
+///
+/// # Errors
+/// The first of it that depends on what there is, when the query or the server is strict.
+async fn warnings(
+    broker: &Broker,
+    query: &Query,
+    remarks: Remarks,
+) -> Result<Vec<String>, DruidError> {
+    let mut found = datasource_warnings(broker, query).await;
+    found.extend(broker.column_warnings(query, &remarks).await);
+    let is_strict = broker.options.strict || query.base().context.strict;
+    match found.first() {
+        Some(first) if is_strict => Err(DruidError::new(ErrorClass::InvalidInput, first.clone())),
+        _ => Ok([remarks.warnings, found].concat()),
+    }
 }
 
 /// Tells of datasources that have no data, with the one that was meant where its name is near.
-async fn datasource_warnings(broker: &Broker, query: &Query) -> Result<Vec<String>, DruidError> {
+async fn datasource_warnings(broker: &Broker, query: &Query) -> Vec<String> {
     // Without a view the query itself says why.
-    let Ok(view) = broker.views.current().await else { return Ok(Vec::new()) };
-    let base = query.base();
+    let Ok(view) = broker.views.current().await else { return Vec::new() };
     let known = |name: &str| view.tables.iter().any(|(known, _)| **known == *name);
-    let mut warnings = Vec::new();
-    for name in base.data_source.table_names().into_iter().filter(|name| !known(name)) {
+    let names = query.base().data_source.table_names();
+    let unknown = names.into_iter().filter(|name| !known(name)).map(|name| {
         let meant = henge_query::closest_name(name, view.tables.iter().map(|(known, _)| &**known));
         let meant = meant.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
-        let text = format!("there is no data of datasource '{name}'{meant}");
-        if broker.options.strict || base.context.strict {
-            return Err(DruidError::new(ErrorClass::InvalidInput, format!("dataSource: {text}")));
-        }
-        warnings.push(format!("dataSource: {text}"));
-    }
-    Ok(warnings)
+        format!("dataSource: there is no data of datasource '{name}'{meant}")
+    });
+    unknown.collect()
 }
 
 fn respond(response: QueryResponse, pretty: bool, wants_profile: bool) -> Response {

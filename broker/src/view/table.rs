@@ -9,6 +9,8 @@ use henge_platform::rpc::SegmentDescriptor;
 use henge_types::{Interval, SegmentId, ShardSpec, Timeline};
 use tokio::time::Instant;
 
+use super::columns::{SchemaKey, UsedColumns};
+
 /// A server that has a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
@@ -27,6 +29,8 @@ pub struct UsedSegment {
     pub checksum: u64,
     /// Smallest and largest timestamp; `None` without rows.
     pub times_ms: Option<(i64, i64)>,
+    /// Names its schema.
+    pub schema: SchemaKey,
 }
 
 /// One datasource.
@@ -40,6 +44,8 @@ pub struct TableView {
     pub replicas: HashMap<SegmentId, Vec<Replica>>,
     /// What the metadata call used.
     pub used: Arc<HashMap<SegmentId, UsedSegment>>,
+    /// The columns of those.
+    pub columns: UsedColumns,
     /// Of the timeline, what nobody announces, and until when somebody is expected to.
     pub lost: HashMap<SegmentId, Instant>,
     /// Used once and no longer, and still announced: not to be taken for buffered.
@@ -114,8 +120,12 @@ impl TableView {
             shard_spec: segment.shard_spec,
             checksum: segment.checksum,
             times_ms: (segment.row_count > 0).then_some((segment.min_time_ms, segment.max_time_ms)),
+            schema: self.columns.add(&segment.schema_json),
         };
-        Arc::make_mut(&mut self.used).insert(segment.id.clone(), used);
+        let before = Arc::make_mut(&mut self.used).insert(segment.id.clone(), used);
+        if let Some(before) = before {
+            self.columns.remove(before.schema);
+        }
         self.orphans.remove(&segment.id);
         self.retired.remove(&segment.id);
         self.handed_over.remove(&segment.id);
@@ -124,8 +134,10 @@ impl TableView {
 
     /// The metadata call a segment used no longer.
     pub(super) fn retire(&mut self, id: &SegmentId) {
-        if self.used.contains_key(id) {
-            Arc::make_mut(&mut self.used).remove(id);
+        if self.used.contains_key(id)
+            && let Some(used) = Arc::make_mut(&mut self.used).remove(id)
+        {
+            self.columns.remove(used.schema);
         }
         self.handed_over.remove(id);
         self.orphans.remove(id);

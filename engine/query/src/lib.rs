@@ -5,6 +5,7 @@
 //! (booleans as strings, numbers as strings in the context).
 
 pub mod aggregator;
+mod columns_read;
 pub mod comparison;
 pub mod context;
 pub mod datasource;
@@ -27,6 +28,7 @@ mod validate;
 pub mod virtual_column;
 
 pub use aggregator::{AggregatorInput, AggregatorKind, AggregatorSpec};
+pub use columns_read::ColumnUse;
 pub use context::QueryContext;
 pub use datasource::DataSource;
 pub use dimension::DimensionSpec;
@@ -34,6 +36,7 @@ pub use error::{QueryError, Result};
 pub use filter::{Filter, Literal, Ordering, RangeBound};
 pub use having::Having;
 pub use limit::{Direction, LimitSpec, OrderByColumn};
+pub use parse::Remarks;
 pub use post_aggregator::{ArithmeticFn, PostAggregator};
 pub use query::{
     Analysis, Bound, ColumnInclusion, DataSourceMetadataQuery, GroupByQuery, Query, QueryBase,

@@ -33,6 +33,7 @@ pub(crate) use filter::optional_filter;
 pub(crate) use intervals::{granularity, interval_list};
 pub(crate) use virtual_column::{expression, virtual_column};
 
+use crate::columns_read::ColumnUse;
 use crate::error::{QueryError, Result};
 use crate::limits::MAX_LIST_ENTRIES;
 use crate::node::{Budget, Node, parse_json};
@@ -49,6 +50,16 @@ const SUPPORTED: &[&str] = &[
     "dataSourceMetadata",
 ];
 
+/// What is to be told of a query beside its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Remarks {
+    /// Fields that nothing reads, each after its path and a colon.
+    pub warnings: Vec<String>,
+    /// Dimensions by whose text the answer is ordered although the query names no ordering: worth a
+    /// warning when they are numbers. The path is that of the missing field.
+    pub orders_by_text: Vec<ColumnUse>,
+}
+
 impl Query {
     /// Reads and validates a native query.
     ///
@@ -58,18 +69,22 @@ impl Query {
         Self::from_value(&parse_json(json)?)
     }
 
-    /// As [`Query::parse`], with what is to be told of it: the fields that nothing reads. With
-    /// `strict` in the context, or wanted by the caller, they are errors.
+    /// As [`Query::parse`], with what is to be told of it. With `strict` in the context, or wanted by
+    /// the caller, fields that nothing reads are errors.
     ///
     /// # Errors
     /// As [`Query::parse`].
-    pub fn parse_with_warnings(json: &[u8], strict: bool) -> Result<(Self, Vec<String>)> {
-        let (query, warnings) = read_document(&parse_json(json)?)?;
+    pub fn parse_with_warnings(json: &[u8], strict: bool) -> Result<(Self, Remarks)> {
+        let document = parse_json(json)?;
+        let (query, warnings) = read_document(&document)?;
         match warnings.first().and_then(|warning| warning.split_once(':')) {
             Some((path, _)) if strict || query.base().context.strict => {
                 Err(QueryError::invalid(path, "unknown field; leave it out, or leave strict out"))
             }
-            _ => Ok((query, warnings)),
+            _ => {
+                let orders_by_text = query.orders_by_text(&document);
+                Ok((query, Remarks { warnings, orders_by_text }))
+            }
         }
     }
 

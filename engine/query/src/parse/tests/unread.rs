@@ -6,7 +6,7 @@ use super::{assert_refused, parse, with};
 use crate::Query;
 
 fn warnings(query: &Value) -> Vec<String> {
-    Query::parse_with_warnings(query.to_string().as_bytes(), false).unwrap().1
+    Query::parse_with_warnings(query.to_string().as_bytes(), false).unwrap().1.warnings
 }
 
 #[test]
