@@ -168,6 +168,26 @@ fn f_34_folders_of_two_clusters_are_not_taken_for_one() {
 }
 
 #[test]
+fn i_12_a_damaged_manifest_is_noticed_while_the_metadata_can_still_say_it_again() {
+    let server = TestServer::start();
+    for name in ["t", "u", "v", "w"] {
+        server.create(name);
+    }
+    assert_eq!(server.push("t", &rows(10, 0)).0, 200);
+    let left = tempfile::tempdir().unwrap();
+    copy_folder(&server.config().data_dir, left.path());
+    let mut config = server.config().clone();
+    config.data_dir = left.path().to_owned();
+    let second = left.path().join("deep-storage/manifests/00000000000000000002.json");
+    let mut bytes = std::fs::read(&second).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&second, bytes).unwrap();
+    drop(TestServer::start_on(config.clone(), left));
+    rebuild_in(&config.data_dir);
+}
+
+#[test]
 fn f_35_a_flipped_bit_in_what_sqlite_keeps_is_found_by_the_manifests() {
     let server = TestServer::start();
     server.create("t");

@@ -12,6 +12,7 @@ use super::header::{FileHeader, Link};
 use super::options::WalCodec;
 use super::recovery::QUARANTINE;
 use super::tail::TAIL;
+use crate::runtime::crash_point;
 use crate::runtime::files::{TemporaryFile, create_dir_durably, sync_dir};
 
 /// What was given up.
@@ -48,7 +49,7 @@ pub fn accept_loss(directory: &Path, identity: u64, committed: u64) -> Result<Ac
     let before = Link { sequence: committed, checksum: None };
     let header = FileHeader::following(before, rand::random(), identity);
     let target = file_path(directory, header.first_sequence);
-    // Under a temporary name until the old files are out of the way.
+    // Under a temporary name until the old files are kept.
     let temporary = TemporaryFile::create(&target).map_err(io_error)?;
     let mut file = temporary.file().map_err(io_error)?;
     file.write_all(&header.encode()).map_err(io_error)?;
@@ -62,8 +63,16 @@ pub fn accept_loss(directory: &Path, identity: u64, committed: u64) -> Result<Ac
         }
     }
     file.sync_all().map_err(io_error)?;
-    outcome.kept_aside = Some(put_aside(directory).map_err(io_error)?);
+    // Killed anywhere between these, the log is as damaged as before and has all of its records.
+    let old = old_files(directory).map_err(io_error)?;
+    outcome.kept_aside = Some(keep_aside(directory, &old).map_err(io_error)?);
+    crash_point("wal/loss-kept-aside");
     temporary.commit().map_err(io_error)?;
+    crash_point("wal/loss-written");
+    for path in old.iter().filter(|path| **path != target) {
+        fs::remove_file(path).map_err(io_error)?;
+    }
+    sync_dir(directory).map_err(io_error)?;
     Ok(outcome)
 }
 
@@ -96,20 +105,22 @@ fn readable(path: &Path, after: u64) -> Result<Vec<Vec<WalRecord>>> {
     Ok(found)
 }
 
-/// Moves a log's files into a folder of their own.
-fn put_aside(directory: &Path) -> std::io::Result<PathBuf> {
+/// What an accepted log takes the place of.
+fn old_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let files = list_files(directory)?.into_iter().map(|(_, path)| path);
+    Ok(files.chain(Some(directory.join(TAIL)).filter(|tail| tail.exists())).collect())
+}
+
+/// Gives a log's files a second name in a folder of their own.
+fn keep_aside(directory: &Path, files: &[PathBuf]) -> std::io::Result<PathBuf> {
     let quarantine = directory.join(QUARANTINE);
     let is_free = |number: &u32| !quarantine.join(format!("given-up-{number}")).exists();
     let number = (1..).find(is_free).unwrap_or(u32::MAX);
     let folder = quarantine.join(format!("given-up-{number}"));
     create_dir_durably(&folder)?;
-    let files = list_files(directory)?.into_iter().map(|(_, path)| path);
-    for path in files.chain(Some(directory.join(TAIL))) {
-        if path.exists() {
-            fs::rename(&path, folder.join(path.file_name().unwrap_or_default()))?;
-        }
+    for path in files {
+        fs::hard_link(path, folder.join(path.file_name().unwrap_or_default()))?;
     }
     sync_dir(&folder)?;
-    sync_dir(directory)?;
     Ok(folder)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use henge_platform::metadata::{
@@ -21,6 +22,9 @@ use crate::push::accept::PUSH_PRIORITY;
 
 /// Tasks that ended and are remembered.
 const KEPT: TasksKept = TasksKept { count: 10_000, payload_bytes: 256 << 20 };
+/// How long a task waits for the metadata store before it asks again; doubled each time.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// What parsing takes, as a multiple of the text.
 pub(crate) const PARSED_FACTOR: usize = 4;
 
@@ -125,8 +129,13 @@ impl TaskQueue {
         match running {
             Some(stop) => stop.ask(id),
             None => {
-                self.end(&record, Err(Stop::error(id))).await;
-                Ok(())
+                let update = self.ending(&record, Err(Stop::error(id)));
+                let ended = self.record_end(id, &update).await;
+                if ended.is_err() {
+                    // It was not stopped, and whoever asked is told so.
+                    self.enqueue(id.to_owned());
+                }
+                Ok(ended?)
             }
         }
     }
@@ -223,7 +232,8 @@ impl TaskQueue {
     }
 
     async fn run(&self, id: &str, stop: Stop) {
-        let record = match self.shared.metadata.get_task(id).await {
+        let metadata = &self.shared.metadata;
+        let record = match until_available(|| metadata.get_task(id)).await {
             Ok(Some(record)) => record,
             Ok(None) => return,
             Err(error) => {
@@ -240,10 +250,13 @@ impl TaskQueue {
             }
             Err(error) => Err(error),
         };
-        self.end(&record, outcome).await;
+        let update = self.ending(&record, outcome);
+        if let Err(error) = until_available(|| self.record_end(id, &update)).await {
+            tracing::error!(task = id, %error, "failed to record the end of a task");
+        }
     }
 
-    async fn end(&self, record: &TaskRecord, outcome: Result<TaskProgress>) {
+    fn ending(&self, record: &TaskRecord, outcome: Result<TaskProgress>) -> TaskUpdate {
         let live = self.progress.lock().get(&record.id).cloned().unwrap_or_default();
         let (status, error, progress) = match outcome {
             Ok(progress) => (TaskStatus::Success, None, progress),
@@ -253,17 +266,57 @@ impl TaskQueue {
             tracing::error!(task = %record.id, %error, "task failed");
         }
         let duration_ms = Some(self.shared.clock.now_ms() - record.created_ms);
-        let update = TaskUpdate { status, error, duration_ms, progress };
-        if let Err(error) = self.shared.metadata.update_task(&record.id, &update).await {
-            tracing::error!(task = %record.id, %error, "failed to record the end of a task");
-        }
-        self.progress.lock().remove(&record.id);
+        TaskUpdate { status, error, duration_ms, progress }
+    }
+
+    async fn record_end(&self, id: &str, update: &TaskUpdate) -> Result<(), MetadataError> {
+        self.shared.metadata.update_task(id, update).await?;
+        self.progress.lock().remove(id);
         if let Err(error) = self.shared.metadata.prune_tasks(KEPT).await {
             tracing::warn!(%error, "failed to forget old tasks, will try again");
+        }
+        Ok(())
+    }
+}
+
+/// Asks the metadata store until it answers: a task that ended is not left as running because the disk
+/// was full for a moment.
+async fn until_available<T, F>(mut ask: impl FnMut() -> F) -> Result<T, MetadataError>
+where
+    F: Future<Output = Result<T, MetadataError>>,
+{
+    let mut wait = FIRST_RETRY;
+    loop {
+        match ask().await {
+            Err(error @ MetadataError::Unavailable(_)) => {
+                tracing::warn!(%error, "tasks wait for the metadata store, will try again");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_RETRY);
+            }
+            answer => return answer,
         }
     }
 }
 
 fn not_found(id: &str) -> RealtimeError {
     RealtimeError::NotFound(format!("there is no task '{id}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn f_19_the_end_of_a_task_waits_until_it_can_be_recorded() {
+        let mut asked = 0;
+        let answer = until_available(|| {
+            asked += 1;
+            let full = asked < 2;
+            async move { if full { Err(MetadataError::Unavailable("disk full".into())) } else { Ok(7) } }
+        });
+        assert_eq!(answer.await.unwrap(), 7);
+        assert_eq!(asked, 2);
+        let wrong = until_available(|| async { Err::<(), _>(MetadataError::Invalid("x".into())) });
+        assert!(wrong.await.is_err());
+    }
 }

@@ -15,29 +15,32 @@ use super::Report;
 /// Differences of one kind that are named one by one.
 const NAMED: usize = 3;
 
-/// Compares them, when all manifests from the last complete one on can be read.
+/// Compares them, when all manifests from the last complete one on can be read; gives whether they
+/// can.
 pub(super) async fn compare(
     storage: &dyn DeepStorage,
     metadata: &SqliteMetadataStore,
     report: &mut Report,
-) -> Result<()> {
+) -> Result<bool> {
     let all = match metadata.everything().await {
         Err(MetadataError::Corrupt(reason)) => {
             report.finding(reason);
-            return Ok(());
+            return Ok(false);
         }
         all => all?,
     };
-    if let Some(said) = said_by_manifests(storage, metadata).await? {
-        differences(&all, &said, report);
+    let said = said_by_manifests(storage, metadata, report).await?;
+    if let Some(said) = &said {
+        differences(&all, said, report);
     }
-    Ok(())
+    Ok(said.is_some())
 }
 
 /// All that the manifests say, also those that wait to be written.
 async fn said_by_manifests(
     storage: &dyn DeepStorage,
     metadata: &SqliteMetadataStore,
+    report: &mut Report,
 ) -> Result<Option<Manifest>> {
     let state = metadata.manifest_state().await?;
     if state.complete == 0 {
@@ -52,9 +55,15 @@ async fn said_by_manifests(
             Some(text) => Manifest::decode("that waits", text.as_bytes()),
             None => read_manifest(storage, number).await,
         };
-        // A manifest that is gone is said elsewhere, and everything is said again.
-        let Ok(manifest) = manifest else { return Ok(None) };
-        manifests.push(manifest);
+        match manifest {
+            Ok(manifest) => manifests.push(manifest),
+            Err(error @ MetadataError::Corrupt(_)) => {
+                report.note(format!("{error}; the next start writes all of it again"));
+                return Ok(None);
+            }
+            // One that is gone is said elsewhere.
+            Err(_) => return Ok(None),
+        }
     }
     Ok(fold(manifests).ok())
 }

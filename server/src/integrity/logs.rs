@@ -77,11 +77,17 @@ pub(super) async fn compare_names(
 ) -> Result<()> {
     let known = known_logs(folder, metadata).await?;
     for (name, log) in &known {
-        if !log.folder.is_dir() {
+        if !has_files(&log.folder) {
             note_missing(name, log, report);
         }
     }
     compare_unknown(folder, &known, report).await
+}
+
+/// Whether a log's folder has anything of a log in it: its files, or the tail that says how far it was.
+fn has_files(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.filter_map(Result::ok).any(|entry| entry.path().is_file())
 }
 
 fn note_missing(name: &str, log: &KnownLog, report: &mut Report) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use henge_platform::metadata::manifest::{ManifestedStore, list_manifests, read_manifest};
+use henge_platform::metadata::manifest::ManifestedStore;
 use henge_platform::metadata::{MetadataError, MetadataStore, SqliteMetadataStore, SqliteOptions};
 use henge_platform::storage::DeepStorage;
 
@@ -21,10 +21,11 @@ pub async fn open_metadata(
     folder: &DataFolder,
     storage: Arc<dyn DeepStorage>,
 ) -> Result<Arc<dyn MetadataStore>> {
-    if is_missing(&folder.metadata())? {
+    let options = SqliteOptions::new(folder.metadata());
+    if SqliteMetadataStore::is_unmade(&options).await.context("open the metadata store")? {
         refuse(folder, examine(folder, &*storage, None).await?.findings)?;
     }
-    let store = match SqliteMetadataStore::open(SqliteOptions::new(folder.metadata())).await {
+    let store = match SqliteMetadataStore::open(options).await {
         Err(MetadataError::Corrupt(reason)) => {
             return Err(DoesNotFit::new(folder, vec![reason]).into());
         }
@@ -33,8 +34,9 @@ pub async fn open_metadata(
     let mut report = Report::default();
     identity::compare(folder, &*storage, &store, &mut report).await?;
     manifests::compare(&*storage, &store, &mut report).await?;
+    let mut readable = false;
     if report.findings.is_empty() {
-        content::compare(&*storage, &store, &mut report).await?;
+        readable = content::compare(&*storage, &store, &mut report).await?;
     }
     logs::compare_names(folder, &store, &mut report).await?;
     if !report.findings.is_empty() {
@@ -45,7 +47,11 @@ pub async fn open_metadata(
         tracing::warn!("{note}");
     }
     identity::mark(folder, &*storage, &store.cluster_uuid().await?).await?;
-    say_everything_if_needed(&store, &*storage).await?;
+    let incomplete = !readable || store.manifest_state().await?.complete == 0;
+    // The first manifest of a store says everything, and so does one after some were lost.
+    if incomplete || manifests::first_missing(&*storage, &store).await?.is_some() {
+        store.make_complete_manifest().await?;
+    }
     let marked = store.manifest_state().await?.marked;
     let store = Arc::new(store);
     let written = ManifestedStore::new(store.clone(), storage);
@@ -83,9 +89,6 @@ pub async fn open_metadata_copy(
     copy: &Path,
 ) -> Result<Option<SqliteMetadataStore>> {
     let path = folder.metadata();
-    if is_missing(&path)? {
-        return Ok(None);
-    }
     for ending in ["", "-wal"] {
         let from = format!("{}{ending}", path.display());
         match std::fs::copy(&from, copy.join(format!("metadata.sqlite{ending}"))) {
@@ -96,15 +99,10 @@ pub async fn open_metadata_copy(
         }
     }
     let options = SqliteOptions::new(copy.join("metadata.sqlite"));
-    Ok(Some(SqliteMetadataStore::open(options).await?))
-}
-
-fn is_missing(path: &Path) -> Result<bool> {
-    match std::fs::metadata(path) {
-        Ok(file) => Ok(file.len() == 0),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(error).with_context(|| format!("read '{}'", path.display())),
+    if SqliteMetadataStore::is_unmade(&options).await? {
+        return Ok(None);
     }
+    Ok(Some(SqliteMetadataStore::open(options).await?))
 }
 
 fn refuse(folder: &DataFolder, findings: Vec<String>) -> Result<()> {
@@ -112,22 +110,4 @@ fn refuse(folder: &DataFolder, findings: Vec<String>) -> Result<()> {
         return Ok(());
     }
     Err(DoesNotFit::new(folder, findings).into())
-}
-
-/// The first manifest of a store says everything, and so does one after some were lost.
-async fn say_everything_if_needed(
-    store: &SqliteMetadataStore,
-    storage: &dyn DeepStorage,
-) -> Result<()> {
-    let state = store.manifest_state().await?;
-    let highest = list_manifests(storage).await?.highest();
-    let last_is_damaged = highest > 0
-        && matches!(read_manifest(storage, highest).await, Err(MetadataError::Corrupt(_)));
-    let incomplete = state.complete == 0
-        || last_is_damaged
-        || manifests::first_missing(storage, store).await?.is_some();
-    if incomplete {
-        store.make_complete_manifest().await?;
-    }
-    Ok(())
 }

@@ -50,6 +50,25 @@ async fn i_12_a_flipped_bit_in_a_segment_s_record_is_found() {
 }
 
 #[tokio::test]
+async fn f_33_a_store_whose_making_was_cut_short_is_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(directory.path().join("metadata.db"));
+    assert!(SqliteMetadataStore::is_unmade(&options).await.unwrap());
+    // What is there before the first transaction commits: a header that says which journal it has.
+    let connect =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(&options.path).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(connect).await.unwrap();
+    sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await.unwrap();
+    pool.close().await;
+    assert!(std::fs::metadata(&options.path).unwrap().len() > 0);
+    assert!(SqliteMetadataStore::is_unmade(&options).await.unwrap());
+    let store = open_sqlite(&directory).await.unwrap();
+    store.put_datasource("d", "{}").await.unwrap();
+    store.close().await;
+    assert!(!SqliteMetadataStore::is_unmade(&options).await.unwrap());
+}
+
+#[tokio::test]
 async fn f_34_a_stranger_s_database_is_refused_and_left_untouched() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metadata.db");

@@ -54,6 +54,14 @@ impl SqliteMetadataStore {
         Ok(Self { pools, cluster_uuid, commits: Commits::default() })
     }
 
+    /// True when no store was ever made at a path; also when a kill cut its making short.
+    ///
+    /// # Errors
+    /// `Unavailable` when the path cannot be reached.
+    pub async fn is_unmade(options: &SqliteOptions) -> Result<bool> {
+        open::is_unmade(options).await
+    }
+
     /// Makes a store at a path where none is, from what a complete manifest says. Versions up to
     /// `version` and the ids in `reserved` will not be given out.
     ///

@@ -70,6 +70,12 @@ pub(super) async fn open(options: &SqliteOptions) -> Result<Pools> {
         SqlitePoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(options.busy_timeout + Duration::from_secs(25))
+            // SQLite itself ends a transaction when the disk fails or is full. The driver then never
+            // learns that there is none any more, and the connection could begin no other.
+            .before_acquire(|connection, _| {
+                let is_usable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_usable) })
+            })
     };
     let writer = pool(1).connect_with(connect.clone()).await.map_err(store_error)?;
     migrate(&writer).await?;
@@ -78,6 +84,35 @@ pub(super) async fn open(options: &SqliteOptions) -> Result<Pools> {
         .await
         .map_err(store_error)?;
     Ok(Pools { writer, readers })
+}
+
+/// True when no store was ever made at a path: there is no file, or an empty one, or a database
+/// without content, which a kill leaves while the first store is made.
+pub(super) async fn is_unmade(options: &SqliteOptions) -> Result<bool> {
+    match std::fs::metadata(&options.path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => {
+            let path = options.path.display();
+            return Err(MetadataError::Unavailable(format!("cannot read '{path}': {error}")));
+        }
+        Ok(file) if file.len() == 0 => return Ok(true),
+        Ok(_) => {}
+    }
+    let connect =
+        SqliteConnectOptions::new().filename(&options.path).busy_timeout(options.busy_timeout);
+    // What is wrong with a file that cannot be read is said on opening it.
+    let Ok(mut connection) = SqliteConnection::connect_with(&connect).await else {
+        return Ok(false);
+    };
+    let empty = has_no_content(&mut connection).await.unwrap_or(false);
+    connection.close().await.map_err(store_error)?;
+    Ok(empty)
+}
+
+async fn has_no_content(connection: &mut SqliteConnection) -> Result<bool> {
+    Ok(pragma(connection, "PRAGMA application_id").await? == 0
+        && pragma(connection, "PRAGMA user_version").await? == 0
+        && pragma(connection, "SELECT count(*) FROM sqlite_master").await? == 0)
 }
 
 /// Refuses a damaged file, a stranger's file, and one from a newer version, and changes nothing.
@@ -106,7 +141,7 @@ async fn verify(path: &Path, busy_timeout: Duration) -> Result<()> {
     }
     let application_id = pragma(&mut connection, "PRAGMA application_id").await?;
     let version = pragma(&mut connection, "PRAGMA user_version").await?;
-    if application_id != APPLICATION_ID {
+    if application_id != APPLICATION_ID && !has_no_content(&mut connection).await? {
         return Err(MetadataError::Corrupt(format!(
             "'{}' is a database of another application; nothing was changed",
             path.display()
@@ -161,4 +196,25 @@ async fn migrate(writer: &SqlitePool) -> Result<()> {
         .await
         .map_err(store_error)?;
     transaction.commit().await.map_err(store_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn f_19_a_transaction_that_sqlite_ended_itself_stops_no_later_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(directory.path().join("metadata.db"));
+        let pools = open(&options).await.unwrap();
+        for pool in [&pools.writer, &pools.readers] {
+            for _ in 0..3 {
+                let mut transaction = pool.begin_with("BEGIN").await.unwrap();
+                // As when the disk is full: it is over, and not by the driver's doing.
+                sqlx::raw_sql("ROLLBACK").execute(&mut *transaction).await.unwrap();
+                assert!(transaction.commit().await.is_err());
+                pool.begin_with("BEGIN").await.unwrap().commit().await.unwrap();
+            }
+        }
+    }
 }

@@ -57,6 +57,38 @@ async fn f_17_a_missing_file_is_named_with_its_records_unless_they_are_published
 }
 
 #[tokio::test]
+async fn f_17_giving_up_what_is_lost_may_be_killed_anywhere() {
+    let origin = tempfile::tempdir().unwrap();
+    let files = several(origin.path(), 6).await;
+    for committed in 0..3_u64 {
+        let damaged = copy(origin.path());
+        std::fs::remove_file(damaged.path().join(files[3].file_name().unwrap())).unwrap();
+        let kept = accept_loss(damaged.path(), 0, committed).unwrap().kept_aside.unwrap();
+        let wanted: Vec<u64> = (committed + 1..=6).filter(|sequence| *sequence != 4).collect();
+        let mut old: Vec<_> =
+            std::fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path()).collect();
+        old.sort();
+        // Old files are removed in their order: the first so many of them are gone.
+        for removed in 0..old.len() {
+            let killed = copy(damaged.path());
+            for path in &old[removed..] {
+                let place = killed.path().join(path.file_name().unwrap());
+                if !place.exists() {
+                    std::fs::copy(path, place).unwrap();
+                }
+            }
+            match open_published(killed.path(), committed) {
+                Ok(found) => assert_eq!(found, wanted, "{committed} {removed}"),
+                Err(_) => {
+                    accept_loss(killed.path(), 0, committed).unwrap();
+                    assert_eq!(open_published(killed.path(), committed).unwrap(), wanted);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn f_17_a_cut_between_two_frames_is_noticed_at_the_end_of_any_file() {
     let directory = tempfile::tempdir().unwrap();
     let mut ends = Vec::new();
