@@ -1,9 +1,11 @@
 //! End to end: a real server over HTTP, as a user meets it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bombs;
 mod caches;
 mod chunk_sizes;
 mod damage;
+mod dies;
 mod discovery;
 mod door;
 mod formats;
@@ -14,6 +16,8 @@ mod lost_metadata;
 mod memory;
 mod merging;
 mod projections;
+mod replaces;
 mod replay;
 mod tasks;
 mod warnings;
+mod wire;

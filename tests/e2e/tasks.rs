@@ -17,7 +17,11 @@ fn task(data: &str, append: bool) -> Value {
 }
 
 pub(crate) fn run(server: &TestServer, task: &Value) -> Value {
-    let id = server.post("/druid/indexer/v1/task", task)["task"].clone();
+    ended(server, &server.post("/druid/indexer/v1/task", task)["task"])
+}
+
+/// The status of a task, once it has ended.
+pub(crate) fn ended(server: &TestServer, id: &Value) -> Value {
     let id = id.as_str().map(|id| id.replace(':', "%3A")).unwrap_or_default();
     loop {
         let path = format!("/druid/indexer/v1/task/{id}/status");

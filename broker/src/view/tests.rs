@@ -286,7 +286,7 @@ fn f_40_a_used_segment_that_nobody_announces_is_in_the_timeline_and_lost() {
 }
 
 #[test]
-fn what_the_metadata_do_not_call_used_is_hidden_whoever_announces_it() {
+fn h_74_h_104_what_the_metadata_do_not_call_used_is_hidden_whoever_announces_it() {
     let (mut view, now) = (ClusterView::default(), Instant::now());
     let add = vec![announced(&id(0), ShardSpec::appended(0), false)];
     view.apply(&"rt".into(), &ChangeSet { add, remove: Vec::new() }, now);
@@ -361,7 +361,7 @@ fn i_09_what_a_lost_realtime_node_buffered_is_missing_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn without_the_metadata_the_last_complete_view_is_used_and_marked() {
+async fn f_28_without_the_metadata_the_last_complete_view_is_used_and_marked() {
     let directory = tempfile::tempdir().unwrap();
     let options = SqliteOptions::new(directory.path().join("m.sqlite"));
     let metadata = Arc::new(SqliteMetadataStore::open(options).await.unwrap());

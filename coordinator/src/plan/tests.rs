@@ -48,16 +48,21 @@ fn load(server: &str, segment: &Arc<PublishedSegment>) -> Action {
 }
 
 #[test]
-fn newest_segments_load_first_and_spread_over_servers() {
+fn f_52_newest_segments_load_first_and_spread_over_servers() {
     let (old, new) = (segment(0, 1, 0, 0), segment(100, 1, 0, 0));
     let actions = plan(&cluster(&[&old, &new], &[("a", &[]), ("b", &[])]));
     assert_eq!(actions, [load("a", &new), load("b", &old)]);
 }
 
 #[test]
-fn f_72_a_settled_cluster_needs_nothing() {
+fn f_72_i_13_a_settled_cluster_needs_nothing() {
     let one = segment(0, 1, 0, 0);
     assert_eq!(plan(&cluster(&[&one], &[("a", &[&one])])), []);
+    // Also when one server has all of it and the other nothing: what is served stays where it is.
+    let many: Vec<_> = (0..50).map(|at| segment(at * 10, 1, 0, 0)).collect();
+    let all: Vec<_> = many.iter().collect();
+    let skewed = cluster(&all, &[("a", &all), ("b", &[])]);
+    assert!((0..1_000).all(|_| plan(&skewed).is_empty()));
 }
 
 #[test]
@@ -87,4 +92,21 @@ fn f_75_overshadowed_segments_are_retired_once_the_new_version_is_complete() {
     assert_eq!(plan(&half), [load("a", &second)]);
     let whole = cluster(&[&old, &first, &second], &[("a", &[&old, &first, &second])]);
     assert_eq!(plan(&whole), [Action::MarkUnused { ids: vec![old.id.clone()] }]);
+}
+
+/// All that a lost server had is asked for in the next run, on those that are left, in equal parts.
+#[test]
+fn f_54_the_segments_of_a_lost_server_are_loaded_elsewhere_in_one_run() {
+    let many: Vec<_> = (0..20_000).map(|at| segment(at * 10, 1, 0, 0)).collect();
+    let all: Vec<_> = many.iter().collect();
+    let (kept, lost) = all.split_at(10_000);
+    let actions = plan(&cluster(&all, &[("a", kept), ("b", &[]), ("c", &[])]));
+    assert_eq!(actions.len(), lost.len());
+    let mut by_server: BTreeMap<ServerId, usize> = BTreeMap::new();
+    for action in &actions {
+        let Action::Load { server, segment } = action else { panic!("{action:?}") };
+        assert!(segment.id.interval.start_ms >= 100_000, "{}", segment.id);
+        *by_server.entry(server.clone()).or_default() += 1;
+    }
+    assert_eq!(by_server.values().collect::<Vec<_>>(), [&5_000, &5_000], "{by_server:?}");
 }

@@ -125,3 +125,34 @@ fn results_up_to_the_cap_are_given() {
         30_001.into()
     );
 }
+
+#[test]
+fn h_93_look_alikes_and_comments_are_no_syntax() {
+    for text in [
+        "a == \u{2018}x\u{2019}",
+        "a == \u{201c}x\u{201d}",
+        "\u{ff02}a\u{ff02} == 1",
+        "a\u{a0}+ 1",
+        "a \u{2212} 1",
+        "a \u{ff1d}\u{ff1d} 1",
+        "\u{430} + 1",
+        "a\u{200b}b",
+        "\u{feff}a",
+        "a \u{202e}+ 1",
+        "a // 1",
+        "a /* b */ + 1",
+        "a /* b /* c */ d */",
+        "a + 1 # b",
+        "a; b",
+        "a + 'open",
+        "\"open",
+        "a + 1\0",
+        "`a`",
+    ] {
+        let error = Expr::parse(text).expect_err(text).to_string();
+        assert!(error.is_ascii(), "{text}: an error shows what it cannot show plainly: {error}");
+    }
+    // Inside quotes they are text. Two dashes are two signs, and no comment.
+    assert_eq!(evaluated("'\u{2018} /* -- */ \u{a0}'").unwrap(), "\u{2018} /* -- */ \u{a0}".into());
+    assert_eq!(evaluated("3 --2").unwrap(), 5.into());
+}

@@ -219,3 +219,47 @@ async fn h_51_files_that_are_no_segments_are_refused_and_replaced() {
     let node = setup.node(ServedForm::AsStored, 1 << 30);
     node.load(&setup.segment).await.unwrap_err();
 }
+
+/// A segment for which there is no room is refused by its sizes; what is loaded goes on, and once there
+/// is room it loads.
+#[tokio::test]
+async fn f_50_without_room_a_load_is_refused_and_the_others_are_served() {
+    let setup = setup().await;
+    let node = setup.node(ServedForm::AsStored, 2 * setup.segment.size_bytes - 1);
+    node.load(&setup.segment).await.unwrap();
+    let mut second = setup.segment.clone();
+    second.id.partition = 1;
+    let bytes = segment_file(&second.id, 2);
+    let pushed = setup.storage.push("wiki/second", Payload::Bytes(bytes.into())).await.unwrap();
+    second.object_key = "wiki/second".into();
+    (second.size_bytes, second.checksum) = (pushed.size_bytes, pushed.checksum);
+    for _ in 0..2 {
+        let error = node.load(&second).await.unwrap_err();
+        assert!(error.reason.contains(&second.size_bytes.to_string()), "{}", error.reason);
+        assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
+        assert_eq!(node.segment_count(), 1);
+    }
+    assert!(node.discovery.trouble(&second.id).is_some());
+    node.unload(&setup.segment.id).await.unwrap();
+    node.load(&second).await.unwrap();
+    assert!(node.discovery.trouble(&second.id).is_none());
+    assert!(!answered(&node.run(sum_of(&setup)).await.unwrap()), "it was unloaded");
+}
+
+/// A reader that began before the drop reads on to its end, from the file that is gone.
+#[tokio::test]
+async fn f_51_a_segment_that_is_dropped_stays_readable_for_those_who_read_it() {
+    let setup = setup().await;
+    let node = setup.node(ServedForm::AsStored, 1 << 30);
+    node.load(&setup.segment).await.unwrap();
+    let path = served_file(&node);
+    let reader = Arc::clone(node.serving.loaded.read().values().next().unwrap());
+    node.unload(&setup.segment.id).await.unwrap();
+    assert!(!path.exists());
+    assert_eq!(node.run(sum_of(&setup)).await.unwrap().missing.len(), 1);
+    reader.mapped.verify().unwrap();
+    assert_eq!(node.care.found.get(), 0, "a drop is no damage");
+    drop(reader);
+    // The room is free again once the last reader is gone.
+    node.serving.cache.reserve(1 << 30).unwrap();
+}

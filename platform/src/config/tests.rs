@@ -94,3 +94,28 @@ fn the_reference_is_current() {
     let now = ServerConfig::reference_markdown();
     assert!(written == now, "run: cargo run -- config reference > docs/configuration.md");
 }
+
+/// There is no reload: a file that is wrong or half written stops the start, as a whole, and says where.
+#[test]
+fn h_107_a_half_written_file_is_refused_with_its_place() {
+    let whole =
+        "port = 9000\n[query]\ntimeout_ms = 1000\n[limits]\nallowed_hosts = ['henge.example']\n";
+    assert!(load(whole, &[]).is_ok());
+    for cut in [
+        "port",
+        "port =",
+        "[que",
+        "[query]\ntimeout_ms",
+        "allowed_hosts = [",
+        "allowed_hosts = ['hen",
+    ] {
+        let text = &whole[..whole.find(cut).unwrap() + cut.len()];
+        let error = load(text, &[]).unwrap_err().to_string();
+        assert!(error.contains("line"), "{text}: {error}");
+    }
+    for wrong in
+        ["\0", "port = 9000\nport = 9001", "port = \"9000\"", "[query]\n[query]", "port = -1"]
+    {
+        assert!(load(wrong, &[]).is_err(), "{wrong}");
+    }
+}

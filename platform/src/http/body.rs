@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use axum::http::header::CONTENT_ENCODING;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
@@ -50,14 +50,16 @@ const INFLATE_INLINE_BYTES: usize = 16 << 10;
 /// gone, whoever holds it.
 ///
 /// # Errors
-/// 413 as soon as a limit is passed, 415 for an unknown encoding, 400 for a malformed body, 408 for
-/// one that comes too slowly, 429 when all bodies together take too much memory.
+/// 413 as soon as a limit is passed, 415 for an unknown encoding or for what says that it is no text in
+/// UTF-8, 400 for a malformed body, 408 for one that comes too slowly, 429 when all bodies together take
+/// too much memory.
 pub async fn read_body(
     headers: &HeaderMap,
     body: Body,
     limits: &BodyLimits,
 ) -> Result<Bytes, DruidError> {
     let encoding = content_encoding(headers)?;
+    check_content_type(headers)?;
     let (wire, wire_charge) = read_wire(body, limits).await?;
     if encoding == ContentEncoding::Identity {
         return Ok(wire_charge.hold(wire));
@@ -106,6 +108,29 @@ fn content_encoding(headers: &HeaderMap) -> Result<ContentEncoding, DruidError> 
         .to_str()
         .map_err(|_| DruidError::invalid("content-encoding is not printable ASCII"))?;
     Ok(ContentEncoding::parse(text)?)
+}
+
+/// All that is read here is JSON, which is UTF-8, whatever it is called (`curl` calls it a form). What
+/// says that it is something else would be read as what it is not.
+fn check_content_type(headers: &HeaderMap) -> Result<(), DruidError> {
+    for value in headers.get_all(CONTENT_TYPE) {
+        let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+        let mut parts = text.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default();
+        let charset = parts.find_map(|part| part.strip_prefix("charset="));
+        let is_utf_8 = charset.is_none_or(|charset| {
+            matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii")
+        });
+        let is_text = !media_type.starts_with("multipart/") && !media_type.ends_with("smile");
+        if !is_text || !is_utf_8 {
+            let text = text.escape_default();
+            return Err(DruidError::invalid(format!(
+                "content-type '{text}' is not read here: send JSON in UTF-8 as application/json"
+            ))
+            .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+    }
+    Ok(())
 }
 
 async fn read_wire(body: Body, limits: &BodyLimits) -> Result<(Bytes, Charge), DruidError> {

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn f_33_a_folder_has_one_owner_and_the_second_learns_who() {
+    fn f_33_f_68_a_folder_has_one_owner_and_the_second_learns_who() {
         let folder = tempfile::tempdir().unwrap();
         let lock = FolderLock::own(folder.path(), &owner()).unwrap();
         let error = FolderLock::own(folder.path(), &owner()).unwrap_err().to_string();

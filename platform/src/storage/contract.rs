@@ -181,3 +181,43 @@ async fn h_36_links_and_directories_are_not_objects() {
         assert!(!storage.exists(key).await.unwrap());
     }
 }
+
+/// A replaced node that comes late: what is committed stays what it is, and what both uploaded equally
+/// is no conflict.
+#[tokio::test]
+async fn f_07_a_late_upload_leaves_the_committed_object_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let local = LocalDeepStorage::open(directory.path().join("deep")).unwrap();
+    let stores: [Arc<dyn DeepStorage>; 2] =
+        [Arc::new(local), Arc::new(ObjectDeepStorage::in_memory())];
+    for storage in stores {
+        let committed = storage.push("s/1", payload("committed")).await.unwrap();
+        for late in ["late", "", "committed and more", "committex"] {
+            let error = storage.push("s/1", payload(late)).await.unwrap_err();
+            assert!(matches!(error, StorageError::Conflict(_)), "{late}: {error}");
+        }
+        assert_eq!(storage.push("s/1", payload("committed")).await.unwrap(), committed);
+        storage.check("s/1", committed).await.unwrap();
+        assert_eq!(storage.list("s").await.unwrap().len(), 1);
+    }
+}
+
+/// The process's own memory is a regular file whose first byte cannot be read: an upload that breaks
+/// off after it began.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn f_38_an_upload_that_breaks_off_is_never_visible_and_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("deep");
+    let storage = LocalDeepStorage::open(&root).unwrap();
+    storage.push("s/0", payload("before")).await.unwrap();
+    for source in ["/proc/self/mem", "/no/such/file"] {
+        let error = storage.push("s/1", Payload::File(source.into())).await.unwrap_err();
+        assert!(matches!(error, StorageError::Io { .. }), "{error}");
+        assert_eq!(storage.head("s/1").await.unwrap(), None);
+        assert_eq!(storage.list("s").await.unwrap().len(), 1);
+        assert_eq!(file_count(&root.join("s")), 1, "a temporary file is left");
+    }
+    storage.push("s/1", payload("again")).await.unwrap();
+    assert_eq!(storage.read("s/1").await.unwrap(), "again");
+}

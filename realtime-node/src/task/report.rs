@@ -133,9 +133,16 @@ pub(super) fn line_breaks(bytes: &[u8]) -> u64 {
 
 /// What is odd about the times of a load.
 pub(super) fn time_warning(segments: &[PublishedSegment]) -> Option<String> {
-    let first = segments.iter().map(|segment| segment.min_time_ms).min()?;
-    let last = segments.iter().map(|segment| segment.max_time_ms).max()?;
+    let (first, last) = times(segments)?;
     odd_times(first, last)
+}
+
+/// The first and the last time of some segments' rows. Empty ones, which only hide others, have none.
+fn times<'a>(segments: impl IntoIterator<Item = &'a PublishedSegment>) -> Option<(i64, i64)> {
+    let with_rows = segments.into_iter().filter(|segment| segment.row_count > 0);
+    with_rows
+        .map(|segment| (segment.min_time_ms, segment.max_time_ms))
+        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 /// What a publication took out of use; `used` are the segments before it.
@@ -145,8 +152,7 @@ pub(super) fn replaced_rows(
 ) -> Option<ReplacedRows> {
     let replaced: HashSet<&SegmentId> = replaced.iter().collect();
     let before: Vec<_> = used.iter().filter(|segment| replaced.contains(&segment.id)).collect();
-    let first = before.iter().map(|segment| segment.min_time_ms).min()?;
-    let last = before.iter().map(|segment| segment.max_time_ms).max()?;
+    let (first, last) = times(before.iter().copied())?;
     Some(ReplacedRows {
         segments: before.len() as u64,
         rows: before.iter().map(|segment| segment.row_count).sum(),

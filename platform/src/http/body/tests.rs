@@ -98,3 +98,34 @@ async fn h_60_all_bodies_together_are_bounded_until_nothing_of_them_is_left() {
     assert_eq!(account.used_bytes(), 0);
     assert_eq!(read_body(&headers, pieces(&[30, 30]), &limits).await.unwrap().len(), 60);
 }
+
+#[tokio::test]
+async fn h_59_what_says_that_it_is_no_utf_8_is_refused_unread() {
+    let sent = |value: &'static str| async move {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(value));
+        read_body(&headers, Body::from("[1]"), &limits()).await
+    };
+    for taken in [
+        "application/json",
+        "APPLICATION/JSON; Charset=\"UTF-8\"",
+        "text/plain;charset=us-ascii",
+        "application/x-ndjson; a=b",
+        "application/x-www-form-urlencoded",
+        "",
+    ] {
+        assert_eq!(sent(taken).await.unwrap(), "[1]", "{taken}");
+    }
+    for refused in [
+        "application/json; charset=utf-16",
+        "application/json;a=b; charset=UTF-7",
+        "text/plain; charset=iso-8859-1",
+        "application/json; charset=",
+        "multipart/form-data; boundary=x",
+        "application/x-jackson-smile",
+    ] {
+        let error = sent(refused).await.unwrap_err();
+        assert_eq!(error.status, 415, "{refused}");
+        assert!(format!("{error:?}").contains("application/json"), "{error:?}");
+    }
+}

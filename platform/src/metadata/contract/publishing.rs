@@ -17,7 +17,7 @@ fn record(key: &str, created_ms: i64) -> IdempotencyRecord {
 }
 
 #[tokio::test]
-async fn one_transaction_brings_segments_position_and_keys() {
+async fn i_03_one_transaction_brings_segments_position_and_keys() {
     let (_directory, stores) = stores().await;
     for store in stores {
         let segment = allocate(&*store, day(1)).await;
