@@ -51,6 +51,10 @@ fn one_interval(node: &Node<'_>, text: &str) -> Result<Interval> {
 /// An optional granularity.
 pub(crate) fn granularity(parent: &Node<'_>, name: &str) -> Result<Option<Granularity>> {
     let Some(node) = parent.get(name) else { return Ok(None) };
+    // What reads it is no cursor: the fields that it knows are noted here.
+    for field in ["type", "duration", "period", "timeZone", "origin"] {
+        let _ = node.get(field);
+    }
     serde_json::from_value(node.value().clone())
         .map(Some)
         .map_err(|error| node.invalid(error.to_string()))

@@ -17,6 +17,13 @@ fn a_field_a_letter_or_two_away_from_a_missing_one_is_refused() {
             "filters: unknown field; did you mean 'filter'?",
         ),
         (
+            with(
+                "timeseries",
+                json!({"granularity": {"type": "period", "period": "P1D", "timezone": "Asia/Tokyo"}}),
+            ),
+            "granularity.timezone: unknown field; did you mean 'timeZone'?",
+        ),
+        (
             with("timeseries", json!({"decending": true})),
             "decending: unknown field; did you mean 'descending'",
         ),
