@@ -183,8 +183,10 @@ fn i_12_a_damaged_manifest_is_noticed_while_the_metadata_can_still_say_it_again(
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&second, bytes).unwrap();
-    drop(TestServer::start_on(config.clone(), left));
-    rebuild_in(&config.data_dir);
+    let after = TestServer::start_on(config, left);
+    let copied = tempfile::tempdir().unwrap();
+    leave_without_metadata(&after, copied.path());
+    rebuild_in(copied.path());
 }
 
 #[test]
