@@ -5,14 +5,21 @@
 
 use std::time::Duration;
 
-/// Larger buffers are the operating system's again once they are freed.
+/// Larger buffers are the operating system's again once they are freed. The most that the library takes:
+/// queries ask for buffers of a few MiB again and again, and pages that come anew each time cost more
+/// than what is done with them.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const MAPPED_FROM_BYTES: i32 = 1 << 20;
+const MAPPED_FROM_BYTES: i32 = 32 << 20;
+/// Free memory at the end of an arena that is kept while there is work.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const KEPT_AT_END_BYTES: i32 = 512 << 20;
 /// Free memory within arenas that is not worth looking for.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT_FREE_BYTES: usize = 32 << 20;
-/// How often free memory is given back.
-const TRIM_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether free memory can be given back.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A process that used less of one CPU than a tenth between two looks is idle.
+const IDLE_SHARE: u32 = 10;
 
 /// Bounds the arenas and what they keep. To be called before threads are started.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -25,7 +32,7 @@ pub fn bound_arenas() {
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, arenas);
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, MAPPED_FROM_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_AT_END_BYTES);
     }
 }
 
@@ -48,13 +55,25 @@ fn trim() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn trim() {}
 
-/// Gives free memory back now and then, for ever.
+/// Gives free memory back whenever the process is idle, for ever: while there is work, what was freed is
+/// soon wanted again.
 pub async fn keep_trimmed() {
+    let mut before = cpu_time();
     loop {
-        tokio::time::sleep(TRIM_EVERY).await;
-        // It walks the heap: nothing for the network's threads.
-        let _ = tokio::task::spawn_blocking(trim).await;
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = cpu_time();
+        if now.saturating_sub(before) < LOOK_EVERY / IDLE_SHARE {
+            // It walks the heap: nothing for the network's threads.
+            let _ = tokio::task::spawn_blocking(trim).await;
+        }
+        before = now;
     }
+}
+
+/// What the process used of all CPUs.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -34,6 +34,14 @@ pub(crate) trait Op: std::fmt::Debug + 'static {
     const EMPTY: Self::Wide;
     /// Adds one value; true when the state wrapped around.
     fn add(state: &mut Self::State, value: Self::State) -> bool;
+    /// Adds one value to a state where it is kept; true when it wrapped around.
+    #[inline(always)]
+    fn add_to_word(word: &mut u64, value: Self::State) -> bool {
+        let mut state = Self::of_word(*word);
+        let wrapped = Self::add(&mut state, value);
+        *word = Self::to_word(state);
+        wrapped
+    }
     /// Folds values, several independent lanes at a time.
     fn fold(wide: Self::Wide, values: &[Self::State]) -> Self::Wide;
     /// Folds the marked values: bit `i % 64` of word `i / 64` marks value `i`.
@@ -290,10 +298,26 @@ macro_rules! extreme {
 extreme!(LongMin, i64::MAX, <, least_long, "Smallest integer.");
 extreme!(LongMax, i64::MIN, >, greatest_long, "Largest integer.");
 
+/// A number whose order among whole numbers is that of the double, -0.0 before 0.0. Neither 0 nor
+/// `u64::MAX` for any double but NaN.
+#[inline(always)]
+fn rank(value: f64) -> u64 {
+    let bits = value.to_bits();
+    bits ^ ((bits as i64 >> 63) as u64 | 1 << 63)
+}
+
+/// The double of a [`rank`].
+#[inline(always)]
+fn of_rank(rank: u64) -> f64 {
+    f64::from_bits(if rank >> 63 == 1 { rank ^ 1 << 63 } else { !rank })
+}
+
+/// States are kept as ranks, for minima in reverse, so that the best one is the greatest word: an
+/// addition waits for the one before it no longer than a comparison of whole numbers takes.
 /// NaN is passed over: it is the result only where there is nothing else, and stands for no value
 /// yet. Folds begin with the identity, with which NaN compares false.
 macro_rules! double_extreme {
-    ($name:ident, $identity:expr, $better:tt, $marked:ident, $doc:literal) => {
+    ($name:ident, $identity:expr, $better:tt, $reversed:expr, $marked:ident, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug)]
         pub(crate) struct $name;
@@ -314,17 +338,23 @@ macro_rules! double_extreme {
 
             #[inline]
             fn to_word(state: f64) -> u64 {
-                state.to_bits() ^ Self::START.to_bits()
+                if state.is_nan() { 0 } else { rank(state) ^ $reversed }
             }
 
             #[inline]
             fn of_word(word: u64) -> f64 {
-                f64::from_bits(word ^ Self::START.to_bits())
+                if word == 0 { f64::NAN } else { of_rank(word ^ $reversed) }
             }
 
             #[inline]
             fn add(state: &mut f64, value: f64) -> bool {
                 *state = if value $better *state || state.is_nan() { value } else { *state };
+                false
+            }
+
+            #[inline(always)]
+            fn add_to_word(word: &mut u64, value: f64) -> bool {
+                *word = (*word).max(Self::to_word(value));
                 false
             }
 
@@ -372,8 +402,8 @@ macro_rules! double_extreme {
     };
 }
 
-double_extreme!(DoubleMin, f64::INFINITY, <, least_double, "Smallest double.");
-double_extreme!(DoubleMax, f64::NEG_INFINITY, >, greatest_double, "Largest double.");
+double_extreme!(DoubleMin, f64::INFINITY, <, u64::MAX, least_double, "Smallest double.");
+double_extreme!(DoubleMax, f64::NEG_INFINITY, >, 0, greatest_double, "Largest double.");
 
 /// Folds the selected values of a block; also says how many were not null.
 pub(crate) fn fold_block<O: Op, T: Input<O::State>>(

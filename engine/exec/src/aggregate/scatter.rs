@@ -23,7 +23,9 @@ pub(super) fn scatter<O: Op, T: Input<O::State>>(
     match (values, batch) {
         (NumericValues::Constant(value), _) => {
             let value = value.convert();
-            batch.visit(|_, group| overflow |= add::<O>(&mut words[group * stride + at], value));
+            batch.visit(|_, group| {
+                overflow |= O::add_to_word(&mut words[group * stride + at], value)
+            });
         }
         (NumericValues::Slice(values), Batch::ByRow { selection, groups })
             if lanes_pay(words.len() / stride, *selection) =>
@@ -36,11 +38,12 @@ pub(super) fn scatter<O: Op, T: Input<O::State>>(
             Batch::ByRow { selection: Selection::Range { start, end }, groups },
         ) => {
             for (&value, &group) in values[*start..*end].iter().zip(&groups[*start..*end]) {
-                overflow |= add::<O>(&mut words[group as usize * stride + at], value.convert());
+                overflow |=
+                    O::add_to_word(&mut words[group as usize * stride + at], value.convert());
             }
         }
         (NumericValues::Slice(values), _) => batch.visit(|row, group| {
-            overflow |= add::<O>(&mut words[group * stride + at], values[row].convert());
+            overflow |= O::add_to_word(&mut words[group * stride + at], values[row].convert());
         }),
     }
     overflow
@@ -72,7 +75,7 @@ pub(super) fn add_in_lanes<O: Op>(
     let mut deal = |lane: usize, row: usize| {
         // Groups are below the table's size; saying so again saves the check.
         let state = &mut lanes[lane][groups[row] as usize % LANE_GROUPS];
-        overflow |= add::<O>(state, value(row));
+        overflow |= O::add_to_word(state, value(row));
     };
     match selection {
         Selection::Range { start, end } => {
@@ -94,7 +97,7 @@ pub(super) fn add_in_lanes<O: Op>(
     for (group, row) in words.chunks_exact_mut(stride).enumerate() {
         // The word 0 is that of a group without values.
         for other in lanes.iter().map(|lane| lane[group]).filter(|other| *other != 0) {
-            overflow |= add::<O>(&mut row[word], O::of_word(other));
+            overflow |= O::add_to_word(&mut row[word], O::of_word(other));
         }
     }
     overflow
@@ -115,7 +118,7 @@ pub(super) fn scatter_nullable<O: Op, T: Input<O::State>>(
     batch.visit(|row, group| {
         if !nulls.is_null(row) {
             let row_words = &mut words[group * stride..][..stride];
-            overflow |= add::<O>(&mut row_words[place.state], values.get(row).convert());
+            overflow |= O::add_to_word(&mut row_words[place.state], values.get(row).convert());
             row_words[flags] |= bit;
         }
     });
@@ -139,7 +142,7 @@ pub(super) fn add_sums<const N: usize>(
     let mut add_row = |group: usize, values: [f64; N]| {
         let group_words = &mut words[group * stride..][..stride];
         for (sum, value) in sums.iter().zip(values) {
-            add::<DoubleSum>(&mut group_words[sum.word], value);
+            DoubleSum::add_to_word(&mut group_words[sum.word], value);
         }
     };
     match batch {
@@ -152,12 +155,4 @@ pub(super) fn add_sums<const N: usize>(
         }
         batch => batch.visit(|row, group| add_row(group, sums.map(|sum| sum.values[row]))),
     }
-}
-
-#[inline(always)]
-fn add<O: Op>(word: &mut u64, value: O::State) -> bool {
-    let mut state = O::of_word(*word);
-    let overflow = O::add(&mut state, value);
-    *word = O::to_word(state);
-    overflow
 }
