@@ -18,7 +18,7 @@ def main():
         ['answers.py'],
         ['old_folders.py'],
         ['attacks.py'],
-        ['memory_ceiling.py'],
+        ['memory_ceiling.py', *(['--quick'] if quick else [])],
         ['kill_loop.py', '--kills', '40' if quick else '300'],
         ['handoff_probe.py', '--seconds', '10' if quick else '30'],
     ]

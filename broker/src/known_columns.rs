@@ -21,11 +21,13 @@ use crate::view::{ClusterView, TableView};
 const MAX_WARNINGS: usize = 20;
 
 type Types = HashMap<String, ColumnType>;
+/// The columns, and the view of the datasource that they are of.
+type TypesOfView = (Weak<TableView>, Arc<Types>);
 
 /// What buffered rows said of their columns, by datasource: rows that come later only add to them.
 #[derive(Debug, Default)]
 pub(crate) struct BufferedColumns {
-    tables: Mutex<HashMap<Arc<str>, (Weak<TableView>, Arc<Types>)>>,
+    tables: Mutex<HashMap<Arc<str>, TypesOfView>>,
 }
 
 impl BufferedColumns {

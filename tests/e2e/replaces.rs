@@ -8,7 +8,7 @@ use henge_platform::storage::{DeepStorage, LocalDeepStorage, PushedObject};
 use henge_tests::TestServer;
 use serde_json::{Value, json};
 
-use crate::tasks::{ended, run};
+use crate::tasks::run;
 
 /// A load in days, or one in hours that drops all of an interval.
 fn task(data: &str, append: bool, dropped: Option<&str>) -> Value {
@@ -33,7 +33,7 @@ fn objects_are_whole(server: &mut TestServer) -> usize {
     server.restart_after(|folder| {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let options = SqliteOptions::new(&folder.join("metadata.sqlite"));
+            let options = SqliteOptions::new(folder.join("metadata.sqlite"));
             let store = SqliteMetadataStore::open(options).await.unwrap();
             let storage = LocalDeepStorage::open(folder.join("deep-storage")).unwrap();
             for segment in store.used_segments().await.unwrap().segments {

@@ -105,7 +105,7 @@ async fn datasource_warnings(broker: &Broker, query: &Query) -> Vec<String> {
     let known = |name: &str| view.tables.iter().any(|(known, _)| **known == *name);
     let names = query.base().data_source.table_names();
     let unknown = names.into_iter().filter(|name| !known(name)).map(|name| {
-        let meant = henge_query::closest_name(name, view.tables.iter().map(|(known, _)| &**known));
+        let meant = henge_query::closest_name(name, view.tables.keys().map(|known| &**known));
         let meant = meant.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
         format!("dataSource: there is no data of datasource '{name}'{meant}")
     });

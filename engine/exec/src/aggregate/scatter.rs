@@ -24,7 +24,7 @@ pub(super) fn scatter<O: Op, T: Input<O::State>>(
         (NumericValues::Constant(value), _) => {
             let value = value.convert();
             batch.visit(|_, group| {
-                overflow |= O::add_to_word(&mut words[group * stride + at], value)
+                overflow |= O::add_to_word(&mut words[group * stride + at], value);
             });
         }
         (NumericValues::Slice(values), Batch::ByRow { selection, groups })
