@@ -1,7 +1,7 @@
 //! JSON answers for routes and methods that do not exist, and for those that Druid has.
 
 use axum::Router;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderName, Method, StatusCode, Uri, header};
 use henge_types::ErrorClass;
 
 use super::error::DruidError;
@@ -13,21 +13,29 @@ pub fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Ro
     router.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
 }
 
-async fn not_found(method: Method, uri: Uri) -> DruidError {
-    if let Some(error) = unbuilt_error(&uri) {
-        return error;
-    }
-    DruidError::not_found(format!("no such resource: {method} {}", shown_path(&uri)))
+async fn not_found(method: Method, uri: Uri) -> Closing {
+    let error = unbuilt_error(&uri).unwrap_or_else(|| {
+        DruidError::not_found(format!("no such resource: {method} {}", shown_path(&uri)))
+    });
+    closing(error)
 }
 
-async fn method_not_allowed(method: Method, uri: Uri) -> DruidError {
+async fn method_not_allowed(method: Method, uri: Uri) -> Closing {
     // `/druid/v2/sql` would otherwise be a query's id with the wrong method.
-    if let Some(error) = unbuilt_error(&uri) {
-        return error;
-    }
-    let path = shown_path(&uri);
-    DruidError::new(ErrorClass::Unsupported, format!("method {method} is not allowed on {path}"))
-        .with_status(StatusCode::METHOD_NOT_ALLOWED)
+    let error = unbuilt_error(&uri).unwrap_or_else(|| {
+        let message = format!("method {method} is not allowed on {}", shown_path(&uri));
+        DruidError::new(ErrorClass::Unsupported, message)
+            .with_status(StatusCode::METHOD_NOT_ALLOWED)
+    });
+    closing(error)
+}
+
+/// An answer without the request's body having been read: the connection cannot be used again, which a
+/// client that keeps connections has to know.
+type Closing = ([(HeaderName, &'static str); 1], DruidError);
+
+fn closing(error: DruidError) -> Closing {
+    ([(header::CONNECTION, "close")], error)
 }
 
 fn unbuilt_error(uri: &Uri) -> Option<DruidError> {
