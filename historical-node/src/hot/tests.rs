@@ -112,7 +112,7 @@ fn is_hot(node: &HistoricalNode) -> bool {
 }
 
 pub(crate) async fn wait_until_hot(node: &HistoricalNode) {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if is_hot(node) && Arc::strong_count(&node.transcoding) == 1 {
             return;
         }
