@@ -3,6 +3,7 @@
 use henge_segment::simd::{Level, marked};
 use henge_segment::{NullMask, NumericValues};
 
+use super::rank::{of_rank, rank};
 use crate::filter::Selection;
 
 /// Values gathered at a time before they are folded.
@@ -297,20 +298,6 @@ macro_rules! extreme {
 
 extreme!(LongMin, i64::MAX, <, least_long, "Smallest integer.");
 extreme!(LongMax, i64::MIN, >, greatest_long, "Largest integer.");
-
-/// A number whose order among whole numbers is that of the double, -0.0 before 0.0. Neither 0 nor
-/// `u64::MAX` for any double but NaN.
-#[inline(always)]
-fn rank(value: f64) -> u64 {
-    let bits = value.to_bits();
-    bits ^ ((bits as i64 >> 63) as u64 | 1 << 63)
-}
-
-/// The double of a [`rank`].
-#[inline(always)]
-fn of_rank(rank: u64) -> f64 {
-    f64::from_bits(if rank >> 63 == 1 { rank ^ 1 << 63 } else { !rank })
-}
 
 /// States are kept as ranks, for minima in reverse, so that the best one is the greatest word: an
 /// addition waits for the one before it no longer than a comparison of whole numbers takes.
