@@ -1,7 +1,7 @@
 //! Errors of this package.
 
+use henge_data_node::NodeError;
 use henge_exec::ExecError;
-use henge_platform::rpc::NodeError;
 use henge_platform::runtime::PoolError;
 use henge_query::QueryError;
 use henge_types::ErrorClass;

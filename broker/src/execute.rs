@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use henge_data_node::SegmentDescriptor;
+use henge_data_node::spill::{GroupSpill, SpillOptions};
 use henge_exec::{CancelFlag, ExecContext, ExecError, Partial, QueryMemory};
-use henge_platform::rpc::SegmentDescriptor;
 use henge_platform::runtime::Priority;
-use henge_platform::spill::{GroupSpill, SpillOptions};
 use henge_query::Query;
 use serde_json::{Map, Value};
 

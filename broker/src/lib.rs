@@ -17,10 +17,10 @@ pub mod view;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use henge_data_node::DataNode;
 use henge_exec::MemoryPool;
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::MetadataStore;
-use henge_platform::rpc::DataNode;
 use henge_platform::runtime::CpuPool;
 use henge_platform::spill::SpillStorage;
 use henge_platform::telemetry::Metrics;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use henge_platform::rpc::SegmentDescriptor;
+use henge_data_node::SegmentDescriptor;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 

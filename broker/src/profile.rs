@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use henge_data_node::ReplyStats;
 use henge_platform::cache::CacheStats;
-use henge_platform::rpc::ReplyStats;
 use henge_platform::telemetry::{Counter, Histogram, Metrics};
 use henge_query::Query;
 use serde::Serialize;

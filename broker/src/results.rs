@@ -2,8 +2,8 @@
 //! computed from: an answer over data that still grows is never kept and has no ETag.
 
 use bytes::Bytes;
+use henge_data_node::SegmentDescriptor;
 use henge_platform::cache::{BoundedCache, CacheStats};
-use henge_platform::rpc::SegmentDescriptor;
 use henge_query::Query;
 use henge_types::SegmentId;
 use xxhash_rust::xxh3::Xxh3Default;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use henge_data_node::SegmentDescriptor;
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::SegmentDescriptor;
 use henge_query::{Query, SegmentMetadataQuery};
 use henge_types::{Interval, TimelineHolder};
 

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
+use henge_data_node::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
 use henge_exec::{MemoryLease, Partial};
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
 
 use crate::Broker;
 use crate::error::{BrokerError, Result};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use henge_data_node::SegmentHost;
 use henge_platform::discovery::ServerId;
 use henge_platform::metadata::PublishedSegment;
-use henge_platform::rpc::SegmentHost;
 use henge_types::SegmentId;
 use parking_lot::Mutex;
 

@@ -13,9 +13,9 @@ pub mod snapshot;
 
 use std::sync::Arc;
 
+use henge_data_node::SegmentHost;
 use henge_platform::discovery::Discovery;
 use henge_platform::metadata::MetadataStore;
-use henge_platform::rpc::SegmentHost;
 use henge_platform::runtime::Clock;
 use parking_lot::RwLock;
 use tokio::sync::watch;

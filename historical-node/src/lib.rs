@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use henge_data_node::cache::PartialCache;
 use henge_exec::NodeDictionaries;
-use henge_platform::cache::PartialCache;
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::PublishedSegment;
 use henge_platform::runtime::CpuPool;

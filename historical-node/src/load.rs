@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use henge_data_node::{HostError, SegmentHost};
 use henge_platform::discovery::{AnnouncedSegment, ChangeSet, ServerId};
 use henge_platform::metadata::PublishedSegment;
-use henge_platform::rpc::{HostError, SegmentHost};
 use henge_platform::runtime::files::rename_durably;
 use henge_platform::runtime::map_file;
 use henge_platform::storage::{PushedObject, checksum_file};

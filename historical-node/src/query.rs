@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use henge_data_node::{DataNode, NodeError, NodeState, SegmentQuery, SegmentReply, run_views};
 use henge_exec::ExecError;
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::{DataNode, NodeError, NodeState, SegmentQuery, SegmentReply, run_views};
 use henge_segment::SegmentView;
 use henge_types::ErrorClass;
 

@@ -1,8 +1,8 @@
 //! Queries over what the node serves: buffered rows, and segments until others serve them.
 
 use async_trait::async_trait;
+use henge_data_node::{DataNode, NodeError, NodeState, SegmentQuery, SegmentReply, run_views};
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::{DataNode, NodeError, NodeState, SegmentQuery, SegmentReply, run_views};
 
 use crate::RealtimeNode;
 

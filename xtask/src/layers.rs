@@ -30,6 +30,7 @@ const INGEST: &str = "henge-ingest";
 const TABULAR: &str = "henge-tabular";
 const EXEC: &str = "henge-exec";
 const PLATFORM: &str = "henge-platform";
+const DATA_NODE: &str = "henge-data-node";
 
 /// Pure packages: bytes and values in, values out.
 const ENGINE: [Layer; 9] = [
@@ -46,12 +47,13 @@ const ENGINE: [Layer; 9] = [
 
 /// What a role composes: no role depends on another role.
 const ROLE: &[&str] =
-    &[TYPES, EXPR, SKETCH, QUERY, SEGMENT, INDEX, INGEST, TABULAR, EXEC, PLATFORM];
+    &[TYPES, EXPR, SKETCH, QUERY, SEGMENT, INDEX, INGEST, TABULAR, EXEC, PLATFORM, DATA_NODE];
 
 /// Everything around the engine. The binary and the packages of tests and benchmarks use what they
 /// like; nothing depends on them.
-const OUTER: [Layer; 6] = [
-    layer(PLATFORM, &[TYPES, QUERY, SEGMENT, EXEC]),
+const OUTER: [Layer; 7] = [
+    layer(PLATFORM, &[TYPES]),
+    layer(DATA_NODE, &[TYPES, QUERY, SEGMENT, EXEC, PLATFORM]),
     layer("henge-realtime-node", ROLE),
     layer("henge-historical-node", ROLE),
     layer("henge-broker", ROLE),
@@ -122,7 +124,7 @@ fn is_ours(package: &str) -> bool {
 }
 
 fn find(package: &str) -> Option<&'static Layer> {
-    static LAYERS: ([Layer; 9], [Layer; 6]) = (ENGINE, OUTER);
+    static LAYERS: ([Layer; 9], [Layer; 7]) = (ENGINE, OUTER);
     LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
 }
 
@@ -159,7 +161,10 @@ mod tests {
         assert!(!check("henge-types", "henge-query", true));
         assert!(check("henge-server", "henge-broker", false));
         assert!(!check("henge-broker", "henge-historical-node", false));
-        assert!(check("henge-platform", "henge-segment", false));
+        assert!(!check("henge-platform", "henge-segment", false));
+        assert!(!check("henge-platform", "henge-exec", false));
+        assert!(check("henge-data-node", "henge-exec", false));
+        assert!(!check("henge-data-node", "henge-broker", true));
         assert!(!check("henge-platform", "henge-broker", true));
     }
 

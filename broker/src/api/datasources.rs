@@ -12,6 +12,7 @@ use henge_types::{Interval, TIME_COLUMN};
 use serde_json::{Value, json};
 
 use crate::Broker;
+use crate::error::BrokerError;
 
 /// The names of the datasources that have data, served or not.
 pub(super) async fn list(
@@ -64,7 +65,7 @@ async fn names(
         "analysisTypes": ["aggregators"],
         "aggregatorMergeStrategy": "lenient",
     });
-    let merged = broker.merged(Query::from_value(&query)?).await?;
+    let merged = broker.merged(Query::from_value(&query).map_err(BrokerError::from)?).await?;
     let Partial::SegmentMetadata(analyses) = merged else { return Ok(Default::default()) };
     let (mut dimensions, mut metrics) = (BTreeSet::new(), BTreeSet::new());
     for analysis in &analyses {

@@ -14,6 +14,7 @@ use henge_types::ErrorClass;
 use serde_json::Value;
 
 use crate::Broker;
+use crate::error::Result;
 use crate::execute::QueryResponse;
 
 const DRUID_ETAG: &str = "x-druid-etag";
@@ -35,7 +36,7 @@ pub(super) async fn query(
     let parsed = parse(&broker, body).await;
     let (query, remarks, _held) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return error.into_response(),
+        Err(error) => return DruidError::from(error).into_response(),
     };
     let warnings = match warnings(&broker, &query, remarks).await {
         Ok(warnings) => warnings,
@@ -65,7 +66,7 @@ pub(super) async fn query(
 }
 
 /// Parses on the pool: an IN list may have a million values. What it holds is charged as a query's.
-async fn parse(broker: &Broker, body: Bytes) -> Result<(Query, Remarks, MemoryLease), DruidError> {
+async fn parse(broker: &Broker, body: Bytes) -> Result<(Query, Remarks, MemoryLease)> {
     const INLINE_BYTES: usize = 64 << 10;
     let pool = Arc::clone(&broker.memory);
     let mut held = QueryMemory::new(pool, broker.options.memory_budget_bytes).lease();

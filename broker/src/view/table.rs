@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use henge_data_node::SegmentDescriptor;
 use henge_platform::discovery::{AnnouncedSegment, ServerId};
 use henge_platform::metadata::PublishedSegment;
-use henge_platform::rpc::SegmentDescriptor;
 use henge_types::{Interval, SegmentId, ShardSpec, Timeline};
 use tokio::time::Instant;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use henge_platform::rpc::SegmentDescriptor;
+use henge_data_node::SegmentDescriptor;
 use henge_types::{Interval, SegmentId, condense};
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use henge_data_node::SegmentHost;
 use henge_platform::discovery::InProcessDiscovery;
-use henge_platform::rpc::SegmentHost;
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::{DeepStorage, LocalDeepStorage, Payload};
 use henge_segment::{ColumnData, ColumnView, SegmentWriter};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use henge_data_node::{DataNode, SegmentDescriptor, SegmentHost, SegmentQuery, SegmentReply};
 use henge_exec::{CancelFlag, QueryMemory};
 use henge_platform::metadata::PublishedSegment;
-use henge_platform::rpc::{DataNode, SegmentDescriptor, SegmentHost, SegmentQuery, SegmentReply};
 use henge_platform::storage::DeepStorage;
 use henge_query::Query;
 

@@ -246,12 +246,9 @@ macro_rules! druid_error_from {
 druid_error_from!(
     crate::discovery::DiscoveryError,
     crate::metadata::MetadataError,
-    crate::rpc::NodeError,
     crate::runtime::PoolError,
     crate::storage::StorageError,
     crate::wal::WalError,
-    henge_exec::ExecError,
-    henge_query::QueryError,
     henge_types::TypeError,
 );
 

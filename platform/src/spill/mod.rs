@@ -2,14 +2,12 @@
 
 #[cfg(test)]
 mod contract;
-mod groups;
 mod local;
 mod memory;
 
 use std::fmt::Debug;
 use std::io;
 
-pub use groups::{GroupSpill, SpillOptions};
 pub use local::LocalSpillStorage;
 pub use memory::MemorySpillStorage;
 

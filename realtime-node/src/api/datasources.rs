@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::events::datasource;
 use crate::RealtimeNode;
+use crate::error::RealtimeError;
 use crate::push::accept::PUSH_PRIORITY;
 use crate::task::PARSED_FACTOR;
 
@@ -30,7 +31,7 @@ pub(super) async fn put(
 fn parse(body: &[u8], name: &str) -> Result<DataSchema, DruidError> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| DruidError::invalid(format!("the body is not JSON: {error}")))?;
-    Ok(DataSchema::for_pushes(&value, name)?)
+    Ok(DataSchema::for_pushes(&value, name).map_err(RealtimeError::from)?)
 }
 
 /// A datasource's schema and what became of its events.

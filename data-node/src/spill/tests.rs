@@ -1,8 +1,8 @@
 //! Spilled answers equal those from memory, and failing disks are errors.
 
 use henge_exec::{CancelFlag, KeyColumn, StateColumn, StringKeys, finalise};
+use henge_platform::spill::MemorySpillStorage;
 
-use super::super::MemorySpillStorage;
 use super::*;
 
 const PARTS: u64 = 7;

@@ -9,13 +9,13 @@ use henge_exec::{
     ExecContext, ExecError, MemoryLease, Merger, NodeDictionaries, Partial, SharedItem, SharedRun,
     Spill, Worker,
 };
+use henge_platform::runtime::{CpuPool, Step, Turn, mapped_damages};
 use henge_query::Query;
 use henge_segment::{SegmentError, SegmentView};
 use henge_types::Interval;
 
-use super::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
 use crate::cache::{PartialCache, PartialCaching};
-use crate::runtime::{CpuPool, Step, Turn, mapped_damages};
+use crate::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
 
 /// What a node found for one descriptor: the views that together hold its rows, each row once.
 pub type DescriptorViews = (SegmentDescriptor, Vec<Arc<dyn SegmentView>>);

@@ -1,7 +1,5 @@
-//! Caches of query results: of what one immutable segment contributes (data nodes), and the bounded
-//! store that whole results (brokers) use as well.
+//! The cache of what immutable segments contribute to queries.
 
-mod bounded;
 #[cfg(test)]
 mod contract;
 mod memory;
@@ -11,9 +9,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use henge_exec::Partial;
+use henge_platform::cache::CacheStats;
 use henge_types::SegmentId;
 
-pub use bounded::BoundedCache;
 pub use memory::MemoryPartialCache;
 pub use partials::PartialCaching;
 
@@ -25,19 +23,6 @@ pub struct PartialKey {
     pub segment: SegmentId,
     /// The query, its intervals within the segment, and the visible part of the segment.
     pub query: u128,
-}
-
-/// How a cache does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CacheStats {
-    /// Lookups that found something.
-    pub hits: u64,
-    /// Lookups that did not.
-    pub misses: u64,
-    /// Entries now.
-    pub entries: u64,
-    /// Bytes now.
-    pub bytes: u64,
 }
 
 /// Contributions of immutable segments.

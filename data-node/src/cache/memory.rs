@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use henge_exec::Partial;
+use henge_platform::cache::{BoundedCache, CacheStats};
 
-use super::{BoundedCache, CacheStats, PartialCache, PartialKey};
+use super::{PartialCache, PartialKey};
 
 /// A [`PartialCache`] in memory.
 #[derive(Debug)]

@@ -1,24 +1,16 @@
 //! Calls between roles. In one process a call passes [`Partial`]s without serialising them.
 
-mod host;
-mod local;
-mod memory;
-
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use henge_exec::{CancelFlag, ExecError, MemoryLease, Partial, QueryMemory};
+use henge_platform::discovery::ServerId;
+use henge_platform::runtime::{PoolError, Priority};
 use henge_query::Query;
 use henge_types::{ErrorClass, Interval, SegmentId};
 
-use crate::discovery::ServerId;
-use crate::runtime::{PoolError, Priority};
 use crate::spill::GroupSpill;
-
-pub use host::{HostError, SegmentHost};
-pub use local::{DescriptorViews, NodeState, run_views};
-pub use memory::MemoryDataNode;
 
 /// A segment and the part of its interval that is visible: a newer version may hide the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -10,10 +10,9 @@ use henge_exec::{
     ExecContext, ExecError, GroupSink, GroupedPartial, Partial, decode_groups, encode_groups,
     may_cut, merge, merge_partition, partition_groups,
 };
+use henge_platform::spill::{SpillFile, SpillStorage};
 use henge_query::Query;
 use parking_lot::Mutex;
-
-use super::{SpillFile, SpillStorage};
 
 /// Bounds of one query.
 #[derive(Debug, Clone, Copy)]

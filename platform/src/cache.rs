@@ -7,10 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::CacheStats;
-
 /// A guess that sizes the shards; more and fewer entries are as good.
 const TYPICAL_ENTRY_BYTES: usize = 16 << 10;
+
+/// How a cache does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Lookups that found something.
+    pub hits: u64,
+    /// Lookups that did not.
+    pub misses: u64,
+    /// Entries now.
+    pub entries: u64,
+    /// Bytes now.
+    pub bytes: u64,
+}
 
 /// Values by key, with the bytes that each was said to take. What was not read for long, or only
 /// once, goes first.

@@ -9,7 +9,7 @@ use henge_types::{Granularity, Interval};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{PartialCache, PartialKey};
-use crate::rpc::SegmentDescriptor;
+use crate::SegmentDescriptor;
 
 /// The cache as one query sees it.
 #[derive(Debug, Clone)]

@@ -3,10 +3,9 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use henge_platform::discovery::ServerId;
+use henge_platform::metadata::PublishedSegment;
 use henge_types::{ErrorClass, SegmentId};
-
-use crate::discovery::ServerId;
-use crate::metadata::PublishedSegment;
 
 /// Why a node could not do as told.
 #[derive(Debug, thiserror::Error)]
