@@ -4,8 +4,11 @@
 use criterion::Throughput;
 use henge_benches::harness::{self, Runner, Table};
 use henge_benches::page_views::TextField;
-use henge_exec::{ExecContext, GroupedPartial, KeyColumn, Partial, StateColumn, run_only_segment};
+use henge_exec::{
+    ExecContext, Extent, GroupedPartial, KeyColumn, Partial, StateColumn, run_blocks,
+};
 use henge_query::Query;
+use henge_segment::SegmentView;
 use serde_json::{Value, json};
 
 /// Enough that nearly all of the million visitors come.
@@ -145,7 +148,9 @@ fn top_n(runner: &mut Runner, table: &Table) {
     ] {
         let case = case(name, bytes_a_row, visitor, sums);
         let run = |query: &Query| {
-            run_only_segment(query, &table.segment, &ExecContext::default()).unwrap()
+            let blocks = 0..table.segment.block_count();
+            let ctx = ExecContext::default();
+            run_blocks(query, &table.segment, blocks, Extent::Whole, &ctx).unwrap()
         };
         let check = |query: &Query| check_top(table, visitor, run(query), query);
         case.measure_as(runner, check, || run(&case.query));

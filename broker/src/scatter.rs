@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use henge_data_node::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
-use henge_exec::{MemoryLease, Partial};
+use henge_exec::{Extent, MemoryLease, Partial};
 use henge_platform::discovery::ServerId;
 
 use crate::Broker;
@@ -55,11 +55,12 @@ impl Broker {
                 failed.contains(&(server.clone(), segment.clone()))
             });
             pending = without;
-            let is_complete =
-                assigned.len() == 1 && pending.is_empty() && gathered.partials.is_empty();
+            let extent = Extent::whole_if(
+                assigned.len() == 1 && pending.is_empty() && gathered.partials.is_empty(),
+            );
             let calls = assigned
                 .into_iter()
-                .map(|(server, segments)| self.call(running, server, segments, is_complete));
+                .map(|(server, segments)| self.call(running, server, segments, extent));
             for (server, segments, outcome) in join_all(calls).await {
                 match outcome {
                     Ok(reply) => {
@@ -94,7 +95,7 @@ impl Broker {
         running: &Running,
         server: ServerId,
         segments: Vec<SegmentDescriptor>,
-        is_complete: bool,
+        extent: Extent,
     ) -> Call {
         let node = self.nodes.read().get(&server).cloned();
         let outcome = match node {
@@ -107,7 +108,7 @@ impl Broker {
                     memory_budget_bytes: running.context.memory_budget_bytes,
                     memory: running.context.memory.clone(),
                     spill: running.spill.clone(),
-                    is_complete,
+                    extent,
                 })
                 .await
             }

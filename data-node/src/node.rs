@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use henge_exec::{CancelFlag, ExecError, MemoryLease, Partial, QueryMemory};
+use henge_exec::{CancelFlag, ExecError, Extent, MemoryLease, Partial, QueryMemory};
 use henge_platform::discovery::ServerId;
 use henge_platform::runtime::{PoolError, Priority};
 use henge_query::Query;
@@ -58,9 +58,9 @@ pub struct SegmentQuery {
     pub memory: QueryMemory,
     /// Where groups go that do not fit, if they may go anywhere.
     pub spill: Option<Arc<GroupSpill>>,
-    /// True when these are all segments of the query: the node then need not send what cannot be in
+    /// `Whole` when these are all segments of the query: the node then need not send what cannot be in
     /// the answer, as long as it has every one of them.
-    pub is_complete: bool,
+    pub extent: Extent,
 }
 
 /// A data node's answer.

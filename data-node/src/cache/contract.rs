@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use henge_exec::{GroupedPartial, Partial};
+use henge_exec::{BucketStarts, GroupedPartial, Partial};
 use henge_types::{Interval, SegmentId, Version};
 
 use super::{PartialCache, PartialKey};
@@ -23,8 +23,8 @@ fn key(version: u64, query: u128) -> PartialKey {
 
 /// A partial of `groups` groups of 8 bytes.
 fn partial(groups: usize) -> Arc<Partial> {
-    let bucket_start_ms = vec![0; groups];
-    Arc::new(Partial::Grouped(GroupedPartial { bucket_start_ms, ..GroupedPartial::default() }))
+    let bucket_starts = BucketStarts::At(vec![0; groups]);
+    Arc::new(Partial::Grouped(GroupedPartial { bucket_starts, ..GroupedPartial::default() }))
 }
 
 fn groups(partial: Option<Arc<Partial>>) -> Option<usize> {

@@ -1,11 +1,10 @@
-//! One query's use of a [`PartialCache`]: its keys, its switches, and what a found contribution
-//! needs to fit a query whose intervals have moved on.
+//! One query's use of a [`PartialCache`]: its keys and its switches.
 
 use std::sync::Arc;
 
 use henge_exec::Partial;
 use henge_query::Query;
-use henge_types::{Granularity, Interval};
+use henge_types::Interval;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{PartialCache, PartialKey};
@@ -27,14 +26,8 @@ impl PartialCaching {
     #[must_use]
     pub fn of(cache: Option<&Arc<dyn PartialCache>>, query: &Arc<Query>) -> Option<Self> {
         let context = &query.base().context;
-        let kept = matches!(
-            **query,
-            Query::Timeseries(_)
-                | Query::TopN(_)
-                | Query::GroupBy(_)
-                | Query::Search(_)
-                | Query::SegmentMetadata(_)
-        );
+        let kept = query.grouped().is_some()
+            || matches!(**query, Query::Search(_) | Query::SegmentMetadata(_));
         if !kept || !(context.use_cache || context.populate_cache) {
             return None;
         }
@@ -53,11 +46,7 @@ impl PartialCaching {
         if !self.reads {
             return None;
         }
-        let mut partial = Partial::clone(&*self.cache.get(&self.key(descriptor))?);
-        if let (Partial::Grouped(groups), Some(start_ms)) = (&mut partial, self.start_of_all()) {
-            groups.bucket_start_ms.fill(start_ms);
-        }
-        Some(partial)
+        Some(Partial::clone(&*self.cache.get(&self.key(descriptor))?))
     }
 
     /// Keeps what an immutable segment contributes: the whole of it, as `henge_exec::run` gives it
@@ -68,25 +57,11 @@ impl PartialCaching {
         }
     }
 
-    /// The start that a single bucket has: the only thing in a contribution of groups that depends on
-    /// intervals beyond the segment.
-    fn start_of_all(&self) -> Option<i64> {
-        let granularity = match &*self.query {
-            Query::Timeseries(query) => &query.granularity,
-            Query::TopN(query) => &query.granularity,
-            Query::GroupBy(query) => &query.granularity,
-            _ => return None,
-        };
-        let first = self.query.base().intervals.first().map_or(0, |interval| interval.start_ms);
-        (*granularity == Granularity::All).then_some(first)
-    }
-
     /// Groups depend on no more of the intervals than what meets the segment, so that a window that
     /// moves on finds the segments that it still covers. Intervals keep their places: contributions
     /// tell their data's range by interval.
     fn key(&self, descriptor: &SegmentDescriptor) -> PartialKey {
-        let is_grouped =
-            matches!(*self.query, Query::Timeseries(_) | Query::TopN(_) | Query::GroupBy(_));
+        let is_grouped = self.query.grouped().is_some();
         let mut bytes = Vec::with_capacity(64);
         bytes.extend_from_slice(&self.query_key.to_le_bytes());
         let mut add = |interval: Option<Interval>| {
@@ -108,6 +83,7 @@ impl PartialCaching {
 
 #[cfg(test)]
 mod tests {
+    use henge_exec::{BucketStarts, GroupedPartial};
     use henge_types::{SegmentId, Version};
 
     use super::super::MemoryPartialCache;
@@ -134,40 +110,33 @@ mod tests {
         PartialCaching::of(Some(cache), query).unwrap()
     }
 
-    fn groups(starts: &[i64]) -> Partial {
-        Partial::Grouped(henge_exec::GroupedPartial {
-            bucket_start_ms: starts.to_vec(),
+    fn groups(count: usize) -> Partial {
+        Partial::Grouped(GroupedPartial {
+            bucket_starts: BucketStarts::All(count),
             ..Default::default()
         })
     }
 
-    fn starts(partial: Option<Partial>) -> Option<Vec<i64>> {
-        partial.map(|partial| match partial {
-            Partial::Grouped(groups) => groups.bucket_start_ms,
-            _ => Vec::new(),
-        })
-    }
-
     #[test]
-    fn a_window_that_still_covers_the_segment_finds_it_and_gets_its_own_start() {
+    fn a_window_that_still_covers_the_segment_finds_it() {
         let cache: Arc<dyn PartialCache> = Arc::new(MemoryPartialCache::new(1 << 20, 1 << 20));
         let day = descriptor(1, 24 * HOUR_MS);
         let first = query(r#"["1969-12-25/1970-01-02"]"#, "{}");
-        caching(&cache, &first).put(&day, &groups(&[5, 5]));
+        caching(&cache, &first).put(&day, &groups(2));
         let later = query(r#"["1969-12-26/1970-01-03"]"#, "{}");
-        let start = later.base().intervals[0].start_ms;
-        assert_eq!(starts(caching(&cache, &later).get(&day)), Some(vec![start, start]));
+        let found = caching(&cache, &later).get(&day);
+        assert!(matches!(found, Some(Partial::Grouped(groups)) if groups.group_count() == 2));
         let cut = query(r#"["1969-12-26/1970-01-01T12"]"#, "{}");
-        assert_eq!(starts(caching(&cache, &cut).get(&day)), None);
+        assert!(caching(&cache, &cut).get(&day).is_none());
         let two = query(r#"["1969-12-25/1969-12-26","1969-12-27/1970-01-02"]"#, "{}");
-        assert_eq!(starts(caching(&cache, &two).get(&day)), None, "ranges are by interval");
+        assert!(caching(&cache, &two).get(&day).is_none(), "ranges are by interval");
     }
 
     #[test]
     fn f_67_another_version_or_visible_part_is_another_entry() {
         let cache: Arc<dyn PartialCache> = Arc::new(MemoryPartialCache::new(1 << 20, 1 << 20));
         let query = query(r#"["1970-01-01/1970-01-02"]"#, "{}");
-        caching(&cache, &query).put(&descriptor(1, 24 * HOUR_MS), &groups(&[0]));
+        caching(&cache, &query).put(&descriptor(1, 24 * HOUR_MS), &groups(1));
         assert!(caching(&cache, &query).get(&descriptor(1, 24 * HOUR_MS)).is_some());
         assert!(caching(&cache, &query).get(&descriptor(2, 24 * HOUR_MS)).is_none());
         assert!(caching(&cache, &query).get(&descriptor(1, 12 * HOUR_MS)).is_none());
@@ -179,10 +148,10 @@ mod tests {
         let of = |context: &str| query(r#"["1970-01-01/1970-01-02"]"#, context);
         let day = descriptor(1, 24 * HOUR_MS);
         let reader = caching(&cache, &of(r#"{"populateCache":false}"#));
-        reader.put(&day, &groups(&[0]));
+        reader.put(&day, &groups(1));
         assert!(reader.get(&day).is_none());
         let writer = caching(&cache, &of(r#"{"useCache":"false"}"#));
-        writer.put(&day, &groups(&[0]));
+        writer.put(&day, &groups(1));
         assert!(writer.get(&day).is_none());
         assert!(reader.get(&day).is_some());
         let neither = of(r#"{"useCache":false,"populateCache":false}"#);

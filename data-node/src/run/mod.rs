@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use henge_exec::{
-    ExecContext, ExecError, MemoryLease, Merger, NodeDictionaries, Partial, SharedItem, SharedRun,
-    Spill, Worker,
+    ExecContext, ExecError, Extent, MemoryLease, Merger, NodeDictionaries, Partial, SharedItem,
+    SharedRun, Spill, Worker,
 };
 use henge_platform::runtime::{CpuPool, Step, Turn, mapped_damages};
 use henge_query::Query;
@@ -51,9 +51,8 @@ pub async fn run_views(
     let context = context_of(node, request);
     let query = &request.query;
     let workers = worker_count(node.pool, query, &items);
-    let run = SharedRun::new(Arc::clone(query), items);
-    // One segment's groups are merged with nobody's.
-    let run = Arc::new(if known.is_empty() { run.alone() } else { run });
+    let shared = Extent::whole_if(known.is_empty());
+    let run = Arc::new(SharedRun::new(Arc::clone(query), items, shared));
     let workers = (0..workers.min(run.worker_limit()))
         .map(|_| work(node.pool, request, Worker::new(Arc::clone(&run)), &context));
     let mut mergers = Vec::new();
@@ -64,9 +63,9 @@ pub async fn run_views(
     let is_small = known.iter().map(Partial::memory_bytes).sum::<usize>()
         + mergers.iter().map(Merger::memory_bytes).sum::<usize>()
         <= INLINE_BYTES;
-    let complete = request.is_complete && missing.is_empty();
+    let extent = request.extent.and(Extent::whole_if(missing.is_empty()));
     let query = Arc::clone(query);
-    let gather = move || gather(query, mergers, known, complete, &context);
+    let gather = move || gather(query, mergers, known, extent, &context);
     let (partials, lease) = match is_small {
         true => gather()?,
         false => node.pool.spawn(request.priority, gather).await??,
@@ -164,7 +163,7 @@ fn gather(
     query: Arc<Query>,
     mergers: Vec<Merger>,
     known: Vec<Partial>,
-    complete: bool,
+    extent: Extent,
     context: &ExecContext,
 ) -> Result<(Vec<Partial>, MemoryLease), NodeError> {
     let mut lease = context.memory.lease();
@@ -176,10 +175,7 @@ fn gather(
     };
     mergers.try_for_each(|merger| all.absorb(merger, context))?;
     known.into_iter().try_for_each(|partial| all.add(partial, context))?;
-    let merged = match complete {
-        true => all.finish_complete(context)?,
-        false => all.finish(context)?,
-    };
+    let merged = all.finish(extent, context)?;
     lease.set(merged.memory_bytes())?;
     Ok((vec![merged], lease))
 }

@@ -98,9 +98,8 @@ impl GroupSpill {
             }
             let held_bytes: usize = merged.iter().map(GroupedPartial::memory_bytes).sum();
             lease.set(held_bytes)?;
-            if held_bytes > context.memory_budget_bytes {
-                return Err(answer_too_large(context.memory_budget_bytes));
-            }
+            let advice = "add a limit or a having clause";
+            context.check_budget(held_bytes, "the answer's own groups", advice)?;
         }
         merge(query, merged.into_iter().map(Partial::Grouped).collect(), context)
     }
@@ -141,13 +140,6 @@ fn write_failed(error: &io::Error) -> ExecError {
 
 fn read_failed(error: &io::Error) -> ExecError {
     ExecError::Corrupt(format!("a spilled run cannot be read: {error}"))
-}
-
-fn answer_too_large(limit: usize) -> ExecError {
-    ExecError::ResourceLimit(format!(
-        "the answer itself has more than {limit} bytes of groups: add a limit or a having clause, \
-         or raise query.memory_budget_bytes"
-    ))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Spilled answers equal those from memory, and failing disks are errors.
 
-use henge_exec::{CancelFlag, KeyColumn, StateColumn, StringKeys, finalise};
+use henge_exec::{BucketStarts, CancelFlag, KeyColumn, StateColumn, StringKeys, finalise};
 use henge_platform::spill::MemorySpillStorage;
 
 use super::*;
@@ -33,7 +33,9 @@ fn part(part: u64) -> Partial {
     });
     let ids = ids.collect();
     Partial::Grouped(GroupedPartial {
-        bucket_start_ms: numbers.iter().map(|n| (n % 3) as i64 * 86_400_000).collect(),
+        bucket_starts: BucketStarts::At(
+            numbers.iter().map(|n| (n % 3) as i64 * 86_400_000).collect(),
+        ),
         keys: vec![
             KeyColumn::String(StringKeys { ids, ends, bytes, sorted: false }),
             KeyColumn::Long(

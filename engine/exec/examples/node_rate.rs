@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_exec::{ExecContext, NodeDictionaries, SharedItem, SharedRun, Worker, finalise};
+use henge_exec::{ExecContext, Extent, NodeDictionaries, SharedItem, SharedRun, Worker, finalise};
 use henge_query::Query;
 use henge_segment::{
     ColumnData, MappedSegment, SegmentView, SegmentWriter, StringTable, WriteOptions,
@@ -85,9 +85,9 @@ fn measure(
         whole: None,
     };
     let views = views.iter().map(item).collect();
-    let mut worker = Worker::new(Arc::new(SharedRun::new(Arc::clone(query), views)));
+    let mut worker = Worker::new(Arc::new(SharedRun::new(Arc::clone(query), views, Extent::Part)));
     while worker.step(&ctx, &|| false).unwrap() {}
-    let merged = worker.into_merger().finish(&ctx).unwrap();
+    let merged = worker.into_merger().finish(Extent::Part, &ctx).unwrap();
     let ran = cpu_time() - start;
     let mut out = Vec::new();
     finalise(query, merged, &ctx).unwrap().write_json(&mut out);

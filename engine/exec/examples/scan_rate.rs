@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use henge_exec::{
-    ExecContext, Merger, NodeDictionaries, SharedItem, SharedRun, Worker, finalise, run,
+    ExecContext, Extent, Merger, NodeDictionaries, SharedItem, SharedRun, Worker, finalise, run,
 };
 use henge_query::Query;
 use henge_segment::{
@@ -191,12 +191,12 @@ fn measure(name: &str, query: &str, segment: &Arc<MappedSegment>, rows: usize) {
     let answer_time = mean_time(|| {
         let view = Arc::clone(segment) as Arc<dyn SegmentView>;
         let item = SharedItem { query: Arc::clone(&query), view, whole: None };
-        let run = SharedRun::new(Arc::clone(&query), vec![item]).alone();
+        let run = SharedRun::new(Arc::clone(&query), vec![item], Extent::Whole);
         let mut worker = Worker::new(Arc::new(run));
         while worker.step(&ctx, &|| false).unwrap() {}
         let mut merger = Merger::new(Arc::clone(&query));
         merger.absorb(worker.into_merger(), &ctx).unwrap();
-        let merged = merger.finish_complete(&ctx).unwrap();
+        let merged = merger.finish(Extent::Whole, &ctx).unwrap();
         let mut out = Vec::new();
         finalise(&query, merged, &ctx).unwrap().write_json(&mut out);
     });

@@ -96,6 +96,36 @@ pub struct ExecContext {
     pub spill: Option<Spill>,
 }
 
+impl ExecContext {
+    /// Fails when what one task holds is more than the query's memory budget. `holder` begins the
+    /// sentence, in the plural; `advice` says what the client can do to need less.
+    ///
+    /// # Errors
+    /// `ResourceLimit`.
+    pub fn check_budget(&self, used_bytes: usize, holder: &str, advice: &str) -> Result<()> {
+        let budget_bytes = self.memory_budget_bytes;
+        if used_bytes <= budget_bytes {
+            return Ok(());
+        }
+        Err(ExecError::ResourceLimit(format!(
+            "{holder} need {used_bytes} bytes, the query's memory budget is {budget_bytes}: \
+             {advice}, or raise query.memory_budget_bytes"
+        )))
+    }
+
+    /// Fails when there are more time buckets than a query may make.
+    pub(crate) fn check_buckets(&self, count: usize) -> Result<()> {
+        if count <= self.max_buckets {
+            return Ok(());
+        }
+        Err(ExecError::ResourceLimit(format!(
+            "the granularity makes more than {} time buckets: use a coarser granularity or a \
+             shorter interval",
+            self.max_buckets
+        )))
+    }
+}
+
 impl Default for ExecContext {
     fn default() -> Self {
         Self {

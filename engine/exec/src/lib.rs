@@ -14,7 +14,9 @@ pub mod partial_rows;
 pub mod projection;
 
 mod aggregate;
+mod bucket_starts;
 mod column;
+mod extent;
 mod filter;
 mod group;
 mod memory;
@@ -23,15 +25,18 @@ mod partial_size;
 mod rows;
 mod run;
 mod spill;
+mod top_cut;
 
+pub use bucket_starts::BucketStarts;
 pub use context::{CancelFlag, ExecContext, Grouping, Tuning};
 pub use error::{ExecError, Result};
+pub use extent::Extent;
 pub use finalise::{FinalResult, Grow, finalise};
 pub use memory::{MemoryLease, MemoryPool, QueryMemory};
 pub use merge::{Merger, merge, regroup};
 pub use node::NodeDictionaries;
 pub use partial::{GroupedPartial, KeyColumn, NodeKeys, Partial, StateColumn, StringKeys};
-pub use run::{SharedItem, SharedRun, TellWhole, Worker, run, run_blocks, run_only_segment};
+pub use run::{SharedItem, SharedRun, TellWhole, Worker, run, run_blocks};
 pub use spill::{
     GroupSink, Spill, decode_groups, encode_groups, may_cut, merge_partition, partition_groups,
 };

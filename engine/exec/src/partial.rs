@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
 
+use crate::bucket_starts::BucketStarts;
 use crate::column::StringInterner;
 use crate::node::{NodeDictionary, NodeValues};
 
@@ -36,9 +37,8 @@ pub enum Partial {
 /// Groups: the time bucket, the key columns and the state columns all have one entry a group.
 #[derive(Debug, Clone, Default)]
 pub struct GroupedPartial {
-    /// Start of the group's time bucket; for granularity `all` the start of the query's first
-    /// interval (finalising replaces it where Druid shows the data's start).
-    pub bucket_start_ms: Vec<i64>,
+    /// Start of the group's time bucket.
+    pub bucket_starts: BucketStarts,
     /// One a dimension.
     pub keys: Vec<KeyColumn>,
     /// One an aggregator.
@@ -53,7 +53,7 @@ impl GroupedPartial {
     /// Number of groups.
     #[must_use]
     pub fn group_count(&self) -> usize {
-        self.bucket_start_ms.len()
+        self.bucket_starts.len()
     }
 }
 

@@ -23,7 +23,7 @@ impl GroupedPartial {
     /// Bytes of memory, roughly.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.bucket_start_ms.len() * size_of::<i64>()
+        size_of_val(self.bucket_starts.at())
             + self.keys.iter().map(KeyColumn::memory_bytes).sum::<usize>()
             + self.states.iter().map(StateColumn::memory_bytes).sum::<usize>()
             + size_of_val(self.data_range_ms.as_slice())

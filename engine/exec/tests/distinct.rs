@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_exec::{
-    ExecContext, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Worker, finalise, merge,
-    run,
+    ExecContext, Extent, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Worker,
+    finalise, merge, run,
 };
 use henge_query::Query;
 use henge_segment::{BLOCK_ROWS, ColumnData, SegmentView, StringTable};
@@ -147,7 +147,7 @@ fn distinct_counts_are_those_of_values_added_one_by_one() {
 fn run_alone(query: &Arc<Query>, view: &Arc<dyn SegmentView>, told: bool) -> Merger {
     let whole = told.then(|| Box::new(|_: &Partial| {}) as _);
     let item = SharedItem { query: Arc::clone(query), view: Arc::clone(view), whole };
-    let run = SharedRun::new(Arc::clone(query), vec![item]).alone();
+    let run = SharedRun::new(Arc::clone(query), vec![item], Extent::Whole);
     let mut worker = Worker::new(Arc::new(run));
     let ctx = ExecContext::default();
     while worker.step(&ctx, &|| true).unwrap() {}
@@ -179,18 +179,18 @@ fn groups_of_one_segment_are_named_when_all_are_merged() {
         let both = merge(&query, vec![plain(&view), plain(&small)], &ctx).unwrap();
         let both = answer(&query, both);
         for told in [false, true] {
-            let cut = run_alone(&query, &view, told).finish_complete(&ctx).unwrap();
+            let cut = run_alone(&query, &view, told).finish(Extent::Whole, &ctx).unwrap();
             let Partial::Grouped(groups) = &cut else { panic!("groups") };
             assert!(groups.group_count() < 10_000, "groups were cut before they were named");
             assert_eq!(answer(&query, cut), expected);
             // A worker that found nothing to do changes nothing.
             let mut with_idle = run_alone(&query, &view, told);
             with_idle.absorb(Merger::new(Arc::clone(&query)), &ctx).unwrap();
-            let Partial::Grouped(groups) = with_idle.finish_complete(&ctx).unwrap() else {
+            let Partial::Grouped(groups) = with_idle.finish(Extent::Whole, &ctx).unwrap() else {
                 panic!("groups")
             };
             assert!(groups.group_count() < 10_000, "groups were cut before they were named");
-            let whole = run_alone(&query, &view, told).finish(&ctx).unwrap();
+            let whole = run_alone(&query, &view, told).finish(Extent::Part, &ctx).unwrap();
             assert_eq!(answer(&query, whole), expected);
             // Others come later, before, or by themselves.
             let mut later = Merger::new(Arc::clone(&query));
@@ -202,7 +202,7 @@ fn groups_of_one_segment_are_named_when_all_are_merged() {
             let mut segments = run_alone(&query, &small, told);
             segments.absorb(run_alone(&query, &view, told), &ctx).unwrap();
             for merger in [later, before, segments] {
-                assert_eq!(answer(&query, merger.finish_complete(&ctx).unwrap()), both);
+                assert_eq!(answer(&query, merger.finish(Extent::Whole, &ctx).unwrap()), both);
             }
         }
     }

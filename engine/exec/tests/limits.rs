@@ -7,7 +7,8 @@ mod support;
 use std::collections::BTreeMap;
 
 use henge_exec::{
-    ExecContext, ExecError, KeyColumn, Partial, StateColumn, finalise, merge, run, run_blocks,
+    ExecContext, ExecError, Extent, KeyColumn, Partial, StateColumn, finalise, merge, run,
+    run_blocks,
 };
 use henge_query::Query;
 use henge_segment::{BLOCK_ROWS, ColumnData, MappedSegment, SegmentView, StringTable};
@@ -218,7 +219,10 @@ fn ranges_of_blocks_add_up() {
         let total = |partial: &Partial| states_of(partial).iter().sum::<i64>();
         let whole = run(&grouped, &segment, &ctx).unwrap();
         let parts = (0..segment.block_count())
-            .map(|block| run_blocks(&grouped, &segment, block..block + 1, &ctx).unwrap())
+            .map(|block| {
+                let blocks = block..block + 1;
+                run_blocks(&grouped, &segment, blocks, Extent::Part, &ctx).unwrap()
+            })
             .collect();
         let merged = merge(&grouped, parts, &ctx).unwrap();
         assert_eq!(states_of(&merged).len(), states_of(&whole).len());

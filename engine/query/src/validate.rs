@@ -137,12 +137,7 @@ fn uses_of_lists(query: &Query) -> Result<()> {
     if let Some(filter) = &base.filter {
         check_all("filter", filter)?;
     }
-    let aggregations = match query {
-        Query::Timeseries(query) => query.aggregations.as_slice(),
-        Query::TopN(query) => &query.aggregations,
-        Query::GroupBy(query) => &query.aggregations,
-        _ => &[],
-    };
+    let aggregations = query.grouped().map_or(&[][..], |grouped| grouped.aggregations);
     for (index, spec) in aggregations.iter().enumerate() {
         if let AggregatorKind::Numeric { input: AggregatorInput::Expression(expression), .. } =
             &spec.kind

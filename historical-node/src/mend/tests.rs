@@ -29,7 +29,7 @@ fn sum_of(setup: &Setup) -> SegmentQuery {
         memory_budget_bytes: 1 << 20,
         memory: QueryMemory::default(),
         spill: None,
-        is_complete: true,
+        extent: henge_exec::Extent::Whole,
     }
 }
 

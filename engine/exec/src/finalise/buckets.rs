@@ -4,7 +4,7 @@ use henge_query::QueryBase;
 use henge_types::Granularity;
 
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::finalise::json;
 use crate::partial::GroupedPartial;
 
@@ -26,13 +26,7 @@ pub(crate) fn filled_starts(
             if starts.last().is_none_or(|&last| last < start) {
                 starts.push(start);
             }
-            if starts.len() > context.max_buckets {
-                return Err(ExecError::ResourceLimit(format!(
-                    "the granularity makes more than {} time buckets: use a coarser granularity or \
-                     a shorter interval",
-                    context.max_buckets
-                )));
-            }
+            context.check_buckets(starts.len())?;
             let next = granularity.next_bucket(start);
             if next <= start {
                 break;

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::context::CancelFlag;
 use crate::error::{ExecError, Result};
+use crate::finalise::buckets::first_interval_start;
 use crate::finalise::column::Column;
 use crate::finalise::post_aggregate;
 use crate::finalise::states::NO_TIME_MS;
@@ -22,6 +23,8 @@ pub(crate) struct Fields<'q> {
     time_field: Option<&'q str>,
     /// False when the time can be read and is no part of the output.
     shows_time: bool,
+    /// The time of groups in the one bucket of granularity `all`.
+    start_of_all_ms: Option<i64>,
     dimensions: &'q [DimensionSpec],
     aggregations: &'q [AggregatorSpec],
     post_aggregations: &'q [PostAggregator],
@@ -49,6 +52,7 @@ impl<'q> Fields<'q> {
         Self {
             time_field,
             shows_time: true,
+            start_of_all_ms: None,
             dimensions,
             aggregations,
             post_aggregations,
@@ -64,7 +68,8 @@ impl<'q> Fields<'q> {
         let GroupByQuery { base, dimensions, aggregations, post_aggregations, .. } = query;
         let time = Some(TIME_COLUMN);
         let fields = Self::new(time, dimensions, aggregations, post_aggregations, &base.context);
-        Self { shows_time: false, ..fields }
+        let start_of_all_ms = Some(first_interval_start(base));
+        Self { shows_time: false, start_of_all_ms, ..fields }
     }
 
     /// The same fields, whose computation stops with the query.
@@ -223,9 +228,10 @@ impl<'a> Frame<'a> {
             let float = fields.dimensions[at].output_type == ColumnType::Float;
             Ok(Column::of_keys(keys, float, self.rows))
         } else {
-            let time = &self.partial.bucket_start_ms;
-            let times = self.rows.iter().map(|&row| time[row as usize]);
-            Ok(Column::of_longs(times.map(|time| (time != NO_TIME_MS).then_some(time))))
+            let starts = &self.partial.bucket_starts;
+            let start = |row: u32| starts.get(row as usize).or(fields.start_of_all_ms);
+            let times = self.rows.iter().map(|&row| start(row));
+            Ok(Column::of_longs(times.map(|time| time.filter(|time| *time != NO_TIME_MS))))
         }
     }
 

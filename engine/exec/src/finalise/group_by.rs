@@ -5,7 +5,7 @@ use henge_types::Granularity;
 
 use crate::context::ExecContext;
 use crate::error::Result;
-use crate::finalise::buckets::{StampWriter, TimeForm};
+use crate::finalise::buckets::{StampWriter, TimeForm, first_interval_start};
 use crate::finalise::column::{Column, dimension_sort_keys, gather_text};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
@@ -43,7 +43,8 @@ pub(crate) fn finalise(
 
     let fields = Fields::of_groups(query).stopped_by(&context.cancel);
     let table = Table::of(Frame::new(&fields, &partial, &rows))?;
-    let times = rows.iter().map(|&row| partial.bucket_start_ms[row as usize]).collect();
+    let starts = partial.bucket_starts.pick(&rows);
+    let times = starts.into_shown(first_interval_start(&query.base));
     let as_arrays = query.base.context.result_as_array;
     Ok(GroupByResult { granularity: query.granularity.clone(), as_arrays, times, table })
 }
@@ -73,7 +74,7 @@ pub(crate) fn pick_groups(partial: &GroupedPartial, rows: &[u32]) -> GroupedPart
         KeyColumn::Double(values) => KeyColumn::Double(pick(values, rows)),
     });
     GroupedPartial {
-        bucket_start_ms: pick(&partial.bucket_start_ms, rows),
+        bucket_starts: partial.bucket_starts.pick(rows),
         keys: keys.collect(),
         states: copies(&partial.states, rows, 1),
         data_range_ms: partial.data_range_ms.clone(),
@@ -132,8 +133,7 @@ fn in_order(
 fn over_nothing(query: &GroupByQuery, mut partial: GroupedPartial) -> GroupedPartial {
     let is_single = query.dimensions.is_empty() && query.granularity == Granularity::All;
     if is_single && partial.group_count() == 0 {
-        let start_ms = query.base.intervals.first().map_or(0, |interval| interval.start_ms);
-        push_identity(&mut partial, &query.aggregations, start_ms);
+        push_identity(&mut partial, &query.aggregations, first_interval_start(&query.base));
     }
     partial
 }
@@ -150,7 +150,7 @@ fn row_order<'p>(
     let dimensions_first = query.base.context.sort_by_dims_first;
     let mut order = RowOrder::new(partial, dimensions_first);
     let time_keys = || {
-        let all: Vec<i64> = partial.bucket_start_ms.clone();
+        let all = partial.bucket_starts.at().to_vec();
         Column::Long { values: all, valid: None }.sort_keys(Default::default())
     };
     let has_buckets = query.granularity != Granularity::All;

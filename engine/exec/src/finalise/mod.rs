@@ -67,7 +67,7 @@ pub fn finalise(query: &Query, partial: Partial, ctx: &ExecContext) -> Result<Fi
             Kind::Timeseries(timeseries::finalise(query, partial, ctx)?)
         }
         (Query::TopN(query), Partial::Grouped(partial)) => {
-            Kind::TopN(top_n::finalise(query, partial, ctx)?)
+            Kind::TopN(top_n::finalise(query, &partial, ctx)?)
         }
         (Query::GroupBy(query), Partial::Grouped(partial)) => {
             Kind::GroupBy(group_by::finalise(query, partial, ctx)?)

@@ -76,8 +76,8 @@ impl<'a> RowOrder<'a> {
                 return order;
             }
         }
-        let time = &self.partial.bucket_start_ms;
-        let by_time = || time[left].cmp(&time[right]);
+        let starts = &self.partial.bucket_starts;
+        let by_time = || starts.get(left).cmp(&starts.get(right));
         if self.dimensions_first {
             self.compare_dimensions(left, right).then_with(by_time)
         } else {

@@ -14,7 +14,7 @@ pub(crate) fn push_identity(
     aggregations: &[AggregatorSpec],
     bucket_start_ms: i64,
 ) {
-    partial.bucket_start_ms.push(bucket_start_ms);
+    partial.bucket_starts.push(bucket_start_ms);
     for (state, spec) in partial.states.iter_mut().zip(aggregations) {
         let is_valid = matches!(spec.kind, AggregatorKind::Count);
         match state {
@@ -137,7 +137,7 @@ mod tests {
     fn over_nothing_counts_are_zero_and_sums_are_null() {
         let mut groups = partial(&[0], vec![], vec![long_state(&[3]), long_state(&[4])]);
         push_identity(&mut groups, &[count("n"), long_sum("s", "x")], 5);
-        assert_eq!(groups.bucket_start_ms, [0, 5]);
+        assert_eq!(groups.bucket_starts.at(), [0, 5]);
         let StateColumn::Long { values, valid: None } = &groups.states[0] else { panic!() };
         assert_eq!(values, &[3, 0]);
         let StateColumn::Long { valid: Some(valid), .. } = &groups.states[1] else { panic!() };

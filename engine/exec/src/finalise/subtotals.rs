@@ -3,7 +3,7 @@
 use henge_query::GroupByQuery;
 
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::finalise::states::copies;
 use crate::merge::regroup;
 use crate::partial::{GroupedPartial, KeyColumn, NodeKeys, StringKeys};
@@ -36,7 +36,7 @@ pub(crate) fn expand(
     let set_keys = (0..sets.len() as i64).flat_map(|set| vec![Some(set); rows.len()]).collect();
     keys.push(KeyColumn::Long(set_keys));
     let expanded = GroupedPartial {
-        bucket_start_ms: partial.bucket_start_ms.repeat(sets.len()),
+        bucket_starts: partial.bucket_starts.repeat(sets.len()),
         keys,
         states: copies(&partial.states, &rows, sets.len()),
         data_range_ms: partial.data_range_ms.clone(),
@@ -56,15 +56,8 @@ fn check_memory(set_count: usize, partial: &GroupedPartial, context: &ExecContex
     // Time, 16 bytes a key or state and the set: a lower bound, as sketches take more.
     let group_bytes = 24 + 16 * (partial.keys.len() + partial.states.len());
     let bytes = partial.group_count().saturating_mul(set_count).saturating_mul(group_bytes);
-    if bytes > context.memory_budget_bytes {
-        return Err(ExecError::ResourceLimit(format!(
-            "subtotalsSpec makes {set_count} copies of {} groups, more than fit in {} bytes: use \
-             fewer grouping sets or dimensions",
-            partial.group_count(),
-            context.memory_budget_bytes
-        )));
-    }
-    Ok(())
+    let holder = format!("{set_count} copies of {} groups (subtotalsSpec)", partial.group_count());
+    context.check_budget(bytes, &holder, "use fewer grouping sets or dimensions")
 }
 
 /// The keys once a set, null for the sets that leave the dimension out.

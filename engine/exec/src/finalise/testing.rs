@@ -6,6 +6,7 @@ use henge_query::{
 };
 use henge_types::{ColumnType, Granularity, Interval, NumericOp};
 
+use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::finalise::finalise;
 use crate::partial::{GroupedPartial, KeyColumn, Partial, StateColumn, StringKeys};
@@ -19,7 +20,7 @@ pub(crate) fn partial(
 ) -> GroupedPartial {
     let range = bucket_start_ms.iter().min().copied().zip(bucket_start_ms.iter().max().copied());
     GroupedPartial {
-        bucket_start_ms: bucket_start_ms.to_vec(),
+        bucket_starts: BucketStarts::At(bucket_start_ms.to_vec()),
         keys,
         states,
         data_range_ms: vec![range],
@@ -140,6 +141,7 @@ pub(crate) fn group_by(
 
 /// The JSON text of a finished partial.
 pub(crate) fn text(query: &Query, partial: Partial) -> String {
+    let partial = in_buckets_of(query, partial);
     let result = finalise(query, partial, &ExecContext::default()).unwrap();
     let mut out = Vec::new();
     result.write_json(&mut out);
@@ -150,5 +152,17 @@ pub(crate) fn text(query: &Query, partial: Partial) -> String {
 
 /// The message of a refusal.
 pub(crate) fn refusal(query: &Query, partial: Partial) -> String {
+    let partial = in_buckets_of(query, partial);
     finalise(query, partial, &ExecContext::default()).unwrap_err().to_string()
+}
+
+/// Groups of a query with granularity `all` are in one bucket.
+fn in_buckets_of(query: &Query, partial: Partial) -> Partial {
+    match (query.grouped(), partial) {
+        (Some(query), Partial::Grouped(groups)) if query.has_one_bucket() => {
+            let bucket_starts = BucketStarts::All(groups.group_count());
+            Partial::Grouped(GroupedPartial { bucket_starts, ..groups })
+        }
+        (_, partial) => partial,
+    }
 }

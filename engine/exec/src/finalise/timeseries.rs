@@ -3,6 +3,7 @@
 use henge_query::TimeseriesQuery;
 use henge_types::Granularity;
 
+use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
@@ -43,7 +44,7 @@ pub(crate) fn finalise(
     let fields = Fields::new(time_field, &[], aggregations, posts, &query.base.context)
         .stopped_by(&context.cancel);
     let table = Table::of(Frame::new(&fields, &partial, &rows))?;
-    let times = rows.iter().map(|&row| partial.bucket_start_ms[row as usize]).collect();
+    let times = rows.iter().map(|&row| partial.bucket_starts.at()[row as usize]).collect();
     Ok(TimeseriesResult { granularity: query.granularity.clone(), times, table })
 }
 
@@ -55,14 +56,15 @@ fn shown_rows(
 ) -> Result<Vec<u32>> {
     let skip_empty = query.base.context.skip_empty_buckets;
     let group_count = partial.group_count();
+    let time = start_of_all(&query.base, partial);
+    let starts = std::mem::take(&mut partial.bucket_starts).into_shown(time);
+    partial.bucket_starts = BucketStarts::At(starts);
     if query.granularity == Granularity::All {
-        let time = start_of_all(&query.base, partial);
-        partial.bucket_start_ms.fill(time);
         if group_count == 0 && !skip_empty {
             push_identity(partial, &query.aggregations, time);
         }
     } else if !skip_empty {
-        let mut present = partial.bucket_start_ms.clone();
+        let mut present = partial.bucket_starts.at().to_vec();
         present.sort_unstable();
         for start in filled_starts(&query.granularity, partial, context)? {
             if present.binary_search(&start).is_err() {
@@ -71,7 +73,7 @@ fn shown_rows(
         }
     }
     let mut rows: Vec<u32> = (0..partial.group_count() as u32).collect();
-    rows.sort_unstable_by_key(|&row| partial.bucket_start_ms[row as usize]);
+    rows.sort_unstable_by_key(|&row| partial.bucket_starts.get(row as usize));
     Ok(rows)
 }
 
@@ -83,7 +85,7 @@ fn push_grand_total(
     context: &ExecContext,
 ) -> Result<u32> {
     let shown = GroupedPartial {
-        bucket_start_ms: vec![NO_TIME_MS; rows.len()],
+        bucket_starts: BucketStarts::At(vec![NO_TIME_MS; rows.len()]),
         keys: Vec::new(),
         states: copies(&partial.states, rows, 1),
         data_range_ms: Vec::new(),
@@ -93,7 +95,7 @@ fn push_grand_total(
     if total.group_count() == 0 {
         push_identity(partial, &query.aggregations, NO_TIME_MS);
     } else {
-        partial.bucket_start_ms.push(NO_TIME_MS);
+        partial.bucket_starts.push(NO_TIME_MS);
         for (state, total) in partial.states.iter_mut().zip(&total.states) {
             append(state, total, &[0]);
         }

@@ -29,33 +29,29 @@ pub(crate) struct TopNResult {
 /// Finishes a topN.
 pub(crate) fn finalise(
     query: &TopNQuery,
-    mut partial: GroupedPartial,
+    partial: &GroupedPartial,
     context: &ExecContext,
 ) -> Result<TopNResult> {
-    if query.granularity == Granularity::All {
-        let time = start_of_all(&query.base, &partial);
-        partial.bucket_start_ms.fill(time);
-    }
     let dimensions = std::slice::from_ref(&query.dimension);
     let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
     let fields = Fields::new(None, dimensions, aggregations, posts, &query.base.context)
         .stopped_by(&context.cancel);
     let metric = Metric::of(&query.metric);
     let all: Vec<u32> = (0..partial.group_count() as u32).collect();
-    let mut order = RowOrder::new(&partial, false);
-    order.push(metric.sort_keys(&fields, &partial, &all)?, metric.descending);
+    let mut order = RowOrder::new(partial, false);
+    order.push(metric.sort_keys(&fields, partial, &all)?, metric.descending);
 
     let threshold = usize::try_from(query.threshold).unwrap_or(usize::MAX);
     let mut rows = Vec::new();
     let mut buckets = Vec::new();
-    for (time, mut bucket_rows) in rows_by_bucket(query, &partial, all, context)? {
+    for (time, mut bucket_rows) in rows_by_bucket(query, partial, all, context)? {
         context.cancel.check()?;
-        metric.drop_until_stop(&partial, &mut bucket_rows);
+        metric.drop_until_stop(partial, &mut bucket_rows);
         order.keep_first(&mut bucket_rows, threshold);
         rows.append(&mut bucket_rows);
         buckets.push((time, rows.len()));
     }
-    let table = Table::of(Frame::new(&fields, &partial, &rows))?;
+    let table = Table::of(Frame::new(&fields, partial, &rows))?;
     Ok(TopNResult { granularity: query.granularity.clone(), buckets, table })
 }
 
@@ -72,8 +68,8 @@ fn rows_by_bucket(
     let starts = filled_starts(&query.granularity, partial, context)?;
     let mut buckets: BTreeMap<i64, Vec<u32>> =
         starts.into_iter().map(|start| (start, Vec::new())).collect();
-    for row in all {
-        buckets.entry(partial.bucket_start_ms[row as usize]).or_default().push(row);
+    for (row, start) in all.into_iter().zip(partial.bucket_starts.at()) {
+        buckets.entry(*start).or_default().push(row);
     }
     Ok(buckets)
 }

@@ -4,7 +4,7 @@ use henge_query::AggregatorSpec;
 
 use super::states::MergedStates;
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::partial::StateColumn;
 
 /// The states of a query's groups.
@@ -45,7 +45,8 @@ impl Accumulated {
             states.add(name, column, groups, seen)?;
         }
         groups.iter().for_each(|group| seen[*group as usize] = true);
-        self.check_memory(ctx)
+        let advice = "group by fewer values, filter more";
+        ctx.check_budget(self.memory_bytes(), "merged groups", advice)
     }
 
     /// Adds other states of the same groups.
@@ -66,18 +67,6 @@ impl Accumulated {
     pub(super) fn memory_bytes(&self) -> usize {
         let states: usize = self.states.iter().map(MergedStates::memory_bytes).sum();
         states + self.seen.len()
-    }
-
-    fn check_memory(&self, ctx: &ExecContext) -> Result<()> {
-        let used = self.memory_bytes();
-        if used > ctx.memory_budget_bytes {
-            return Err(ExecError::ResourceLimit(format!(
-                "merged groups need {used} bytes, the query's memory budget is {}: group by fewer \
-                 values or filter more",
-                ctx.memory_budget_bytes
-            )));
-        }
-        Ok(())
     }
 
     /// The groups that were added to, ascending, with their states.

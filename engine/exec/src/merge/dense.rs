@@ -7,11 +7,12 @@ use henge_query::AggregatorSpec;
 
 use super::accumulated::Accumulated;
 use super::grouped::widen_range;
+use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::node::{NodeDictionary, NodeValues};
 use crate::partial::{GroupedPartial, KeyColumn, NodeKeys};
-use crate::run::TopCut;
+use crate::top_cut::TopCut;
 
 /// A partial goes to the array of all the dictionary's ids when it has at least this share of them.
 const DENSE_SHARE: usize = 16;
@@ -21,7 +22,8 @@ const DENSE_SHARE: usize = 16;
 pub(super) struct Dense {
     dictionary: Arc<NodeDictionary>,
     values: Arc<NodeValues>,
-    bucket_start_ms: i64,
+    /// The start of their bucket; `None` for granularity `all`.
+    bucket_start_ms: Option<i64>,
     data_range_ms: Vec<Option<(i64, i64)>>,
     accumulated: Accumulated,
 }
@@ -90,7 +92,10 @@ impl Dense {
             states = states.into_iter().map(|states| states.pick(&best)).collect();
         }
         GroupedPartial {
-            bucket_start_ms: vec![bucket_start_ms; ids.len()],
+            bucket_starts: match bucket_start_ms {
+                None => BucketStarts::All(ids.len()),
+                Some(start) => BucketStarts::At(vec![start; ids.len()]),
+            },
             keys: vec![KeyColumn::Node(NodeKeys { ids, dictionary, values })],
             states,
             data_range_ms,
@@ -98,10 +103,12 @@ impl Dense {
     }
 }
 
-/// The keys of groups that a node-wide dictionary numbers, and their first time bucket.
-fn numbered(groups: &GroupedPartial) -> Option<(&NodeKeys, i64)> {
-    match (groups.keys.as_slice(), groups.bucket_start_ms.first()) {
-        ([KeyColumn::Node(keys)], Some(&start)) => Some((keys, start)),
+/// The keys of groups that a node-wide dictionary numbers, and the start of their time bucket.
+fn numbered(groups: &GroupedPartial) -> Option<(&NodeKeys, Option<i64>)> {
+    match groups.keys.as_slice() {
+        [KeyColumn::Node(keys)] if groups.group_count() > 0 => {
+            Some((keys, groups.bucket_starts.get(0)))
+        }
         _ => None,
     }
 }

@@ -1,12 +1,13 @@
 //! Merging groups: keys get ids of one dictionary, ids get group numbers, states are combined.
 
-use henge_query::{AggregatorSpec, DimensionSpec};
+use henge_query::{AggregatorSpec, GroupedQuery};
 use henge_types::ColumnType;
 use rustc_hash::FxHashMap;
 
 use super::accumulated::Accumulated;
 use super::dictionary::merge_keys;
 use super::states::empty_states;
+use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::filter::Selection;
@@ -17,12 +18,8 @@ use crate::partial::{GroupedPartial, KeyColumn, StringKeys};
 const MIN_DENSE_LIMIT: usize = 1 << 20;
 
 /// The contribution of no rows.
-pub(super) fn empty(
-    dimensions: &[DimensionSpec],
-    aggregations: &[AggregatorSpec],
-    interval_count: usize,
-) -> GroupedPartial {
-    let keys = dimensions.iter().map(|dimension| match dimension.output_type {
+pub(super) fn empty(query: &GroupedQuery<'_>) -> GroupedPartial {
+    let keys = query.dimensions.iter().map(|dimension| match dimension.output_type {
         ColumnType::Long => KeyColumn::Long(Vec::new()),
         ColumnType::Double | ColumnType::Float => KeyColumn::Double(Vec::new()),
         ColumnType::String | ColumnType::Complex(_) => KeyColumn::String(StringKeys {
@@ -33,10 +30,10 @@ pub(super) fn empty(
         }),
     });
     GroupedPartial {
-        bucket_start_ms: Vec::new(),
+        bucket_starts: BucketStarts::empty(query.has_one_bucket()),
         keys: keys.collect(),
-        states: aggregations.iter().map(empty_states).collect(),
-        data_range_ms: vec![None; interval_count],
+        states: query.aggregations.iter().map(empty_states).collect(),
+        data_range_ms: vec![None; query.base.intervals.len()],
     }
 }
 
@@ -68,7 +65,7 @@ pub(super) fn combine(
 ) -> Result<GroupedPartial> {
     let total: usize = parts.iter().map(GroupedPartial::group_count).sum();
     let data_range_ms = parts.first().map_or_else(Vec::new, |part| part.data_range_ms.clone());
-    let (starts, buckets) = merge_buckets(&parts);
+    let buckets = MergedBuckets::of(&parts);
     let dimension_count = parts.first().map_or(0, |part| part.keys.len());
     let mut dictionaries = Vec::with_capacity(dimension_count);
     let mut ids_by_dimension = Vec::with_capacity(dimension_count);
@@ -82,14 +79,14 @@ pub(super) fn combine(
         dictionaries.push(keys);
         ids_by_dimension.push(ids);
     }
-    let mut sizes = vec![PartSize::Fixed(starts.len() as u32)];
+    let mut sizes = vec![PartSize::Fixed(buckets.count() as u32)];
     sizes.extend(dictionaries.iter().map(|keys| PartSize::Fixed(keys.id_count() as u32)));
     let mut space = KeySpace::new(&sizes, MIN_DENSE_LIMIT.max(total.saturating_mul(2)));
     let mut groups_by_part = Vec::with_capacity(parts.len());
-    for part in 0..parts.len() {
+    for (part, groups) in parts.iter().enumerate() {
         ctx.cancel.check()?;
-        let count = buckets[part].len();
-        let mut ids = vec![PartIds::Rows(&buckets[part])];
+        let count = groups.group_count();
+        let mut ids = vec![buckets.ids(part)];
         ids.extend(ids_by_dimension.iter().map(|ids| PartIds::Rows(&ids[part])));
         let all = Selection::Range { start: 0, end: count };
         groups_by_part.push(match space.groups(&ids, all, count).0 {
@@ -103,44 +100,81 @@ pub(super) fn combine(
     }
     let (groups, states) = accumulated.finish();
     let part = |part: usize| space.part_ids(part, groups.iter().copied());
-    let bucket_start_ms = part(0).into_iter().map(|bucket| starts[bucket as usize]).collect();
+    let bucket_starts = buckets.starts_of(part(0));
     let keys = dictionaries
         .into_iter()
         .enumerate()
         .map(|(index, keys)| keys.into_keys(part(index + 1)))
         .collect();
-    Ok(GroupedPartial { bucket_start_ms, keys, states, data_range_ms })
+    Ok(GroupedPartial { bucket_starts, keys, states, data_range_ms })
 }
 
-/// The distinct bucket starts, ascending, and each group's position among them.
-fn merge_buckets(parts: &[GroupedPartial]) -> (Vec<i64>, Vec<Vec<u32>>) {
-    let mut starts: Vec<i64> = Vec::new();
-    for part in parts {
-        let mut last = None;
-        for &start in &part.bucket_start_ms {
-            if last != Some(start) {
-                starts.push(start);
-                last = Some(start);
+/// The time buckets of several partials.
+enum MergedBuckets {
+    /// The one of granularity `all`.
+    All,
+    /// The distinct starts, ascending, and for each partial the position of each group's among them.
+    At { starts: Vec<i64>, positions: Vec<Vec<u32>> },
+}
+
+impl MergedBuckets {
+    fn of(parts: &[GroupedPartial]) -> Self {
+        if parts.iter().all(|part| matches!(part.bucket_starts, BucketStarts::All(_))) {
+            return Self::All;
+        }
+        let mut starts: Vec<i64> = Vec::new();
+        for part in parts {
+            let mut last = None;
+            for &start in part.bucket_starts.at() {
+                if last != Some(start) {
+                    starts.push(start);
+                    last = Some(start);
+                }
+            }
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        let ordinals: FxHashMap<i64, u32> = starts.iter().copied().zip(0..).collect();
+        let positions = parts
+            .iter()
+            .map(|part| {
+                let mut last: Option<(i64, u32)> = None;
+                let ordinal = |&start: &i64| match last {
+                    Some((seen, ordinal)) if seen == start => ordinal,
+                    _ => {
+                        let ordinal = ordinals[&start];
+                        last = Some((start, ordinal));
+                        ordinal
+                    }
+                };
+                part.bucket_starts.at().iter().map(ordinal).collect()
+            })
+            .collect();
+        Self::At { starts, positions }
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::All => 1,
+            Self::At { starts, .. } => starts.len(),
+        }
+    }
+
+    /// The bucket of each group of a partial.
+    fn ids(&self, part: usize) -> PartIds<'_> {
+        match self {
+            Self::All => PartIds::Constant(0),
+            Self::At { positions, .. } => PartIds::Rows(&positions[part]),
+        }
+    }
+
+    /// The starts of merged groups.
+    fn starts_of(&self, buckets: Vec<u32>) -> BucketStarts {
+        match self {
+            Self::All => BucketStarts::All(buckets.len()),
+            Self::At { starts, .. } => {
+                BucketStarts::At(buckets.into_iter().map(|b| starts[b as usize]).collect())
             }
         }
     }
-    starts.sort_unstable();
-    starts.dedup();
-    let ordinals: FxHashMap<i64, u32> = starts.iter().copied().zip(0..).collect();
-    let buckets = parts
-        .iter()
-        .map(|part| {
-            let mut last: Option<(i64, u32)> = None;
-            let ordinal = |&start: &i64| match last {
-                Some((seen, ordinal)) if seen == start => ordinal,
-                _ => {
-                    let ordinal = ordinals[&start];
-                    last = Some((start, ordinal));
-                    ordinal
-                }
-            };
-            part.bucket_start_ms.iter().map(ordinal).collect()
-        })
-        .collect();
-    (starts, buckets)
 }

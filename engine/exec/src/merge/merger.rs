@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
-use henge_query::{AggregatorSpec, Query};
+use henge_query::Query;
 use henge_segment::SegmentView;
-use henge_types::Granularity;
 
 use super::dense::Dense;
 use super::merge;
 use super::segment_ids::text_of_ids;
+use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::error::Result;
+use crate::extent::Extent;
 use crate::finalise::pick_groups;
 use crate::partial::{GroupedPartial, Partial};
-use crate::run::TopCut;
+use crate::top_cut::TopCut;
 
 /// Waiting groups that are merged before more come.
 const MAX_WAITING_GROUPS: usize = 1 << 20;
@@ -25,14 +26,11 @@ pub struct Merger {
     dense: Option<Dense>,
     waiting: Vec<Partial>,
     waiting_groups: usize,
-    /// The start of the only time bucket, for granularity `all`. Segments of which a part is hidden
-    /// answer for other intervals, whose start is not the query's.
-    start_of_all_ms: Option<i64>,
     waiting_bytes: usize,
     /// While all that was added is of this one segment: string keys are its ids then, as LONG keys.
     segment: Option<Arc<dyn SegmentView>>,
-    /// Groups were put aside that may be the same as those here.
-    is_part: bool,
+    /// `Part` when groups were put aside that may be the same as those here.
+    extent: Extent,
 }
 
 impl std::fmt::Debug for Merger {
@@ -45,28 +43,20 @@ impl Merger {
     /// Nothing merged yet.
     #[must_use]
     pub fn new(query: Arc<Query>) -> Self {
-        let granularity = match query.as_ref() {
-            Query::Timeseries(query) => Some(&query.granularity),
-            Query::TopN(query) => Some(&query.granularity),
-            Query::GroupBy(query) => Some(&query.granularity),
-            _ => None,
-        };
-        let first = query.base().intervals.first().map_or(0, |interval| interval.start_ms);
         Self {
-            start_of_all_ms: granularity.filter(|g| **g == Granularity::All).map(|_| first),
             query,
             dense: None,
             waiting: Vec::new(),
             waiting_groups: 0,
             waiting_bytes: 0,
             segment: None,
-            is_part: false,
+            extent: Extent::Whole,
         }
     }
 
     /// Takes what is here out, to be put aside.
     pub(crate) fn take(&mut self) -> Self {
-        let rest = Self { is_part: true, ..Self::new(Arc::clone(&self.query)) };
+        let rest = Self { extent: Extent::Part, ..Self::new(Arc::clone(&self.query)) };
         std::mem::replace(self, rest)
     }
 
@@ -114,16 +104,10 @@ impl Merger {
 
     fn push(&mut self, partial: Partial, ctx: &ExecContext) -> Result<()> {
         let partial = match partial {
-            Partial::Grouped(mut groups) => {
-                let differs = |start| groups.bucket_start_ms.first().is_some_and(|s| *s != start);
-                if let Some(start) = self.start_of_all_ms.filter(|start| differs(*start)) {
-                    groups.bucket_start_ms.fill(start);
-                }
-                match self.add_dense(groups, ctx)? {
-                    Some(groups) => Partial::Grouped(groups),
-                    None => return Ok(()),
-                }
-            }
+            Partial::Grouped(groups) => match self.add_dense(groups, ctx)? {
+                Some(groups) => Partial::Grouped(groups),
+                None => return Ok(()),
+            },
             partial => partial,
         };
         if let Partial::Grouped(groups) = &partial {
@@ -151,28 +135,16 @@ impl Merger {
         self.waiting_bytes + dense
     }
 
-    /// Everything added, as one partial.
+    /// Everything added, as one partial. `extent` says whether anything else will be merged with it.
     ///
     /// # Errors
     /// As [`merge`].
-    pub fn finish(self, ctx: &ExecContext) -> Result<Partial> {
-        self.finish_with_cut(None, ctx)
-    }
-
-    /// As [`Merger::finish`], when nothing else will be merged with it: a topN, or a groupBy with a
-    /// limit, then leaves out groups that cannot be in the answer.
-    ///
-    /// # Errors
-    /// As [`merge`].
-    pub fn finish_complete(self, ctx: &ExecContext) -> Result<Partial> {
-        let cut = TopCut::of(&self.query).filter(|_| !self.is_part);
-        self.finish_with_cut(cut.as_ref(), ctx)
-    }
-
-    fn finish_with_cut(mut self, cut: Option<&TopCut>, ctx: &ExecContext) -> Result<Partial> {
+    pub fn finish(mut self, extent: Extent, ctx: &ExecContext) -> Result<Partial> {
+        let extent = extent.and(self.extent);
+        let cut = TopCut::of(&self.query).filter(|_| extent.is_whole());
         if let Some(dense) = self.dense.take() {
             // What waits may add to any group.
-            let cut = cut.filter(|_| self.waiting.is_empty());
+            let cut = cut.as_ref().filter(|_| self.waiting.is_empty());
             self.waiting.push(Partial::Grouped(dense.finish(cut)));
         }
         let merged = merge(&self.query, self.waiting, ctx)?;
@@ -180,7 +152,8 @@ impl Merger {
             return Ok(merged);
         };
         // Each time bucket has an answer of its own.
-        let cut = cut.filter(|_| self.start_of_all_ms.is_some());
+        let has_one_bucket = matches!(groups.bucket_starts, BucketStarts::All(_));
+        let cut = cut.filter(|_| has_one_bucket);
         let best = cut.and_then(|cut| cut.best(groups.states.get(cut.aggregator())?));
         let merged = match best {
             Some(best) => Partial::Grouped(pick_groups(groups, &best)),
@@ -194,7 +167,7 @@ impl Merger {
     /// # Errors
     /// As [`merge`].
     pub fn absorb(&mut self, mut other: Self, ctx: &ExecContext) -> Result<()> {
-        self.is_part |= other.is_part;
+        self.extent = self.extent.and(other.extent);
         if other.is_empty() {
             return Ok(());
         }
@@ -222,58 +195,18 @@ impl Merger {
         groups: GroupedPartial,
         ctx: &ExecContext,
     ) -> Result<Option<GroupedPartial>> {
-        let starts = &groups.bucket_start_ms;
-        let is_single = || starts.iter().all(|start| Some(start) == starts.first());
-        if !(self.start_of_all_ms.is_some() || is_single()) {
+        if !groups.bucket_starts.is_one() {
             return Ok(Some(groups));
         }
         if self.dense.is_none() {
-            self.dense = Dense::for_groups(&groups, aggregations_of(&self.query));
+            self.dense = self
+                .query
+                .grouped()
+                .and_then(|query| Dense::for_groups(&groups, query.aggregations));
         }
         match &mut self.dense {
             Some(dense) if dense.takes(&groups) => dense.add(groups, ctx).map(|()| None),
             _ => Ok(Some(groups)),
         }
-    }
-}
-
-fn aggregations_of(query: &Query) -> &[AggregatorSpec] {
-    match query {
-        Query::Timeseries(query) => &query.aggregations,
-        Query::TopN(query) => &query.aggregations,
-        Query::GroupBy(query) => &query.aggregations,
-        _ => &[],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::finalise::testing::{partial, text_keys};
-    use crate::partial::StateColumn;
-
-    /// A segment of which a newer version hides the beginning answers from a later start on.
-    #[test]
-    fn segments_that_are_partly_hidden_add_to_the_same_bucket() {
-        let query = json!({
-            "queryType": "groupBy", "dataSource": "t", "intervals": "1970-01-01/1970-01-03",
-            "granularity": "all", "dimensions": ["a"],
-            "aggregations": [{"type": "count", "name": "n"}],
-        });
-        let query = Arc::new(Query::parse(query.to_string().as_bytes()).unwrap());
-        let of = |start, count| {
-            let states = vec![StateColumn::Long { values: vec![count], valid: None }];
-            Partial::Grouped(partial(&[start], vec![text_keys(&[Some("x")])], states))
-        };
-        let ctx = ExecContext::default();
-        let mut merger = Merger::new(query);
-        merger.add(of(0, 2), &ctx).unwrap();
-        merger.add(of(86_400_000, 3), &ctx).unwrap();
-        let Partial::Grouped(groups) = merger.finish(&ctx).unwrap() else { panic!("groups") };
-        assert_eq!(groups.bucket_start_ms, [0]);
-        let StateColumn::Long { values, .. } = &groups.states[0] else { panic!("counts") };
-        assert_eq!(values, &[5]);
     }
 }

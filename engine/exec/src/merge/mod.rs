@@ -11,8 +11,9 @@ mod states;
 pub use merger::Merger;
 pub(crate) use segment_ids::text_of_ids;
 
-use henge_query::{AggregatorSpec, Query};
+use henge_query::{AggregatorSpec, GroupedQuery, Query};
 
+use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
 use crate::partial::{GroupedPartial, Partial};
@@ -24,18 +25,10 @@ use crate::partial::{GroupedPartial, Partial};
 /// Limits, cancellation, sums beyond 64 bits, and partials of another query.
 pub fn merge(query: &Query, partials: Vec<Partial>, ctx: &ExecContext) -> Result<Partial> {
     ctx.cancel.check()?;
+    if let Some(query) = query.grouped() {
+        return groups(&query, partials, ctx);
+    }
     match query {
-        Query::Timeseries(query) => {
-            grouped(&[], &query.aggregations, query.base.intervals.len(), partials, ctx)
-        }
-        Query::TopN(query) => {
-            let dimensions = std::slice::from_ref(&query.dimension);
-            grouped(dimensions, &query.aggregations, query.base.intervals.len(), partials, ctx)
-        }
-        Query::GroupBy(query) => {
-            let intervals = query.base.intervals.len();
-            grouped(&query.dimensions, &query.aggregations, intervals, partials, ctx)
-        }
         Query::TimeBoundary(_) => {
             let ends = each(partials, |partial| match partial {
                 Partial::TimeBoundary { min_ms, max_ms } => Some((min_ms, max_ms)),
@@ -46,10 +39,7 @@ pub fn merge(query: &Query, partials: Vec<Partial>, ctx: &ExecContext) -> Result
                 max_ms: ends.iter().filter_map(|(_, max)| *max).max(),
             })
         }
-        Query::Scan(_)
-        | Query::Search(_)
-        | Query::SegmentMetadata(_)
-        | Query::DataSourceMetadata(_) => crate::rows::merge(query, partials, ctx),
+        _ => crate::rows::merge(query, partials, ctx),
     }
 }
 
@@ -73,33 +63,29 @@ fn another_query() -> ExecError {
     ExecError::Internal("a partial is another query's".to_owned())
 }
 
-fn grouped(
-    dimensions: &[henge_query::DimensionSpec],
-    aggregations: &[AggregatorSpec],
-    interval_count: usize,
-    partials: Vec<Partial>,
-    ctx: &ExecContext,
-) -> Result<Partial> {
+fn groups(query: &GroupedQuery<'_>, partials: Vec<Partial>, ctx: &ExecContext) -> Result<Partial> {
     let mut parts = each(partials, |partial| match partial {
         Partial::Grouped(groups) => Some(groups),
         _ => None,
     })?;
     let fits = |part: &GroupedPartial| {
-        part.keys.len() == dimensions.len() && part.states.len() == aggregations.len()
+        part.keys.len() == query.dimensions.len()
+            && part.states.len() == query.aggregations.len()
+            && matches!(part.bucket_starts, BucketStarts::All(_)) == query.has_one_bucket()
     };
     if !parts.iter().all(fits) {
         return Err(another_query());
     }
     let merged = match parts.len() {
-        0 => grouped::empty(dimensions, aggregations, interval_count),
+        0 => grouped::empty(query),
         1 => parts.swap_remove(0),
         _ => {
-            let data_range_ms = grouped::data_range(&parts, interval_count);
+            let data_range_ms = grouped::data_range(&parts, query.base.intervals.len());
             parts.retain(|part| part.group_count() > 0);
             let mut merged = match parts.len() {
-                0 => grouped::empty(dimensions, aggregations, interval_count),
+                0 => grouped::empty(query),
                 1 => parts.swap_remove(0),
-                _ => grouped::combine(aggregations, parts, ctx)?,
+                _ => grouped::combine(query.aggregations, parts, ctx)?,
             };
             merged.data_range_ms = data_range_ms;
             merged

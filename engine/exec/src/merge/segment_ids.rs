@@ -17,13 +17,9 @@ pub(crate) fn text_of_ids(
     partial: Partial,
 ) -> Result<Partial> {
     let Partial::Grouped(mut groups) = partial else { return Ok(partial) };
-    let dimensions = match query {
-        Query::TopN(query) => std::slice::from_ref(&query.dimension),
-        Query::GroupBy(query) => &query.dimensions,
-        _ => &[],
-    };
-    let columns = Columns::new(segment, &query.base().virtual_columns, &CancelFlag::default());
-    for (dimension, keys) in dimensions.iter().zip(&mut groups.keys) {
+    let Some(query) = query.grouped() else { return Ok(Partial::Grouped(groups)) };
+    let columns = Columns::new(segment, &query.base.virtual_columns, &CancelFlag::default());
+    for (dimension, keys) in query.dimensions.iter().zip(&mut groups.keys) {
         if let (Some(dictionary), KeyColumn::Long(ids)) =
             (dictionary_of(dimension, &columns)?, &keys)
         {

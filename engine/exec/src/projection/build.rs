@@ -74,6 +74,8 @@ fn several_values(projection: &str) -> ExecError {
 /// The groups of the rows, in the order they are written.
 struct Groups {
     partial: GroupedPartial,
+    /// The time of each group's row, in milliseconds.
+    times: Vec<i64>,
     /// Groups that have rows, sorted by time and keys.
     order: Vec<usize>,
 }
@@ -92,19 +94,17 @@ impl Groups {
             return Err(several_values(&spec.name));
         }
         let first_ms = view.time_range().map_or(0, |(first, _)| first);
-        for start_ms in &mut partial.bucket_start_ms {
-            // So that no bucket of a query begins between the time of a stored row and its rows.
-            *start_ms = (*start_ms).max(first_ms);
-        }
+        let mut times = std::mem::take(&mut partial.bucket_starts).into_shown(first_ms);
+        // So that no bucket of a query begins between the time of a stored row and its rows.
+        times.iter_mut().for_each(|time| *time = (*time).max(first_ms));
         partial.keys.iter_mut().for_each(sort_dictionary);
-        let mut order: Vec<usize> =
-            (0..partial.group_count()).filter(|group| counts[*group] > 0).collect();
+        let mut order: Vec<usize> = (0..times.len()).filter(|group| counts[*group] > 0).collect();
         order.sort_unstable_by(|a, b| {
-            let by_time = partial.bucket_start_ms[*a].cmp(&partial.bucket_start_ms[*b]);
+            let by_time = times[*a].cmp(&times[*b]);
             let keys = || partial.keys.iter().map(|keys| compare(keys, *a, *b));
             by_time.then_with(|| keys().find(|o| o.is_ne()).unwrap_or(Ordering::Equal))
         });
-        Ok(Self { partial, order })
+        Ok(Self { partial, times, order })
     }
 
     fn write(
@@ -114,11 +114,11 @@ impl Groups {
         columns: &[ColumnType],
         write: WriteOptions,
     ) -> Result<Vec<u8>> {
-        let Self { partial, order } = self;
+        let Self { partial, times, order } = self;
         let schema = schema(spec, columns);
         let rows = order.len();
         let mut writer = SegmentWriter::new(Vec::new(), view.id().clone(), schema, rows, write)?;
-        let times: Vec<i64> = order.iter().map(|group| partial.bucket_start_ms[*group]).collect();
+        let times: Vec<i64> = order.iter().map(|group| times[*group]).collect();
         writer.write_column(TIME_COLUMN, ColumnData::Long { values: &times, nulls: None })?;
         let keys = spec.grouping_columns.iter().zip(columns).zip(partial.keys);
         for ((column, column_type), keys) in keys {

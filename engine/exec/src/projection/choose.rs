@@ -1,19 +1,10 @@
 //! Whether a projection can answer a query.
 
-use henge_query::{AggregatorKind, AggregatorSpec, DimensionSpec, Query, QueryBase};
+use henge_query::{AggregatorKind, AggregatorSpec, GroupedQuery};
 use henge_segment::Projection;
-use henge_types::{Granularity, NumericOp, ProjectionDefinition};
+use henge_types::{NumericOp, ProjectionDefinition};
 
 use super::keys::Available;
-
-/// What matters of a query that groups rows.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shape<'q> {
-    base: &'q QueryBase,
-    granularity: &'q Granularity,
-    dimensions: &'q [DimensionSpec],
-    aggregations: &'q [AggregatorSpec],
-}
 
 /// Keys of the query's parts, the same for all projections of a segment.
 #[derive(Debug)]
@@ -61,37 +52,10 @@ pub(super) enum Misfit {
     Shadowed(String),
 }
 
-impl<'q> Shape<'q> {
-    /// `None` for queries that never use projections.
-    pub(super) fn of(query: &'q Query) -> Option<Self> {
-        Some(match query {
-            Query::Timeseries(query) => Self {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: &[],
-                aggregations: &query.aggregations,
-            },
-            Query::TopN(query) => Self {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: std::slice::from_ref(&query.dimension),
-                aggregations: &query.aggregations,
-            },
-            Query::GroupBy(query) => Self {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: &query.dimensions,
-                aggregations: &query.aggregations,
-            },
-            _ => return None,
-        })
-    }
-}
-
 impl QueryKeys {
-    pub(super) fn new(shape: &Shape<'_>) -> Self {
-        let virtual_columns = &shape.base.virtual_columns;
-        let filters = shape.base.filter.iter().flat_map(|filter| filter.conjuncts());
+    pub(super) fn new(query: &GroupedQuery<'_>) -> Self {
+        let virtual_columns = &query.base.virtual_columns;
+        let filters = query.base.filter.iter().flat_map(|filter| filter.conjuncts());
         let aggregator = |spec: &AggregatorSpec| {
             let unfiltered = spec.filter.is_some().then(|| {
                 AggregatorSpec { filter: None, ..spec.clone() }.state_key(virtual_columns)
@@ -100,7 +64,7 @@ impl QueryKeys {
         };
         Self {
             filters: filters.map(|filter| filter.key(virtual_columns)).collect(),
-            aggregators: shape.aggregations.iter().map(aggregator).collect(),
+            aggregators: query.aggregations.iter().map(aggregator).collect(),
         }
     }
 
@@ -118,19 +82,19 @@ impl QueryKeys {
 impl<'v> Candidate<'v> {
     /// Fails when the projection cannot answer.
     pub(super) fn new(
-        shape: &Shape<'_>,
+        query: &GroupedQuery<'_>,
         keys: &QueryKeys,
         (position, projection): (usize, &'v Projection),
         time_range: (i64, i64),
     ) -> Result<Self, Misfit> {
         let definition = &projection.definition;
         let implied = keys.implied(definition).ok_or(Misfit::Filter)?;
-        let virtual_columns = shape.base.virtual_columns.as_slice();
+        let virtual_columns = query.base.virtual_columns.as_slice();
         let available = Available { definition, virtual_columns, time_range };
-        for dimension in shape.dimensions {
+        for dimension in query.dimensions {
             require(&available, &dimension.dimension)?;
         }
-        let conjuncts = shape.base.filter.iter().flat_map(|filter| filter.conjuncts());
+        let conjuncts = query.base.filter.iter().flat_map(|filter| filter.conjuncts());
         for (at, filter) in conjuncts.enumerate() {
             if !implied.contains(&at) {
                 let mut missing = None;
@@ -140,8 +104,8 @@ impl<'v> Candidate<'v> {
                 missing.map_or(Ok(()), Err)?;
             }
         }
-        check_time(shape, definition, &available)?;
-        let aggregators = shape
+        check_time(query, definition, &available)?;
+        let aggregators = query
             .aggregations
             .iter()
             .zip(&keys.aggregators)
@@ -161,17 +125,17 @@ fn require(available: &Available<'_>, name: &str) -> Result<(), Misfit> {
 
 /// Intervals and buckets of the query must be made of whole buckets of the projection.
 fn check_time(
-    shape: &Shape<'_>,
+    query: &GroupedQuery<'_>,
     definition: &ProjectionDefinition,
     available: &Available<'_>,
 ) -> Result<(), Misfit> {
     let (first_ms, last_ms) = available.time_range;
-    let edges = shape.base.intervals.iter().flat_map(|i| [i.start_ms, i.end_ms]);
+    let edges = query.base.intervals.iter().flat_map(|i| [i.start_ms, i.end_ms]);
     let mut cutting = edges.filter(|edge| first_ms < *edge && *edge <= last_ms);
     if cutting.any(|edge| !definition.granularity.is_boundary(edge)) {
         return Err(Misfit::Interval);
     }
-    match available.refines(shape.granularity) {
+    match available.refines(query.granularity) {
         true => Ok(()),
         false => Err(Misfit::Granularity),
     }

@@ -11,10 +11,10 @@ mod rewrite;
 
 use henge_query::{Query, QueryBase};
 use henge_segment::{ColumnView, Projection, SegmentView};
-use henge_types::{Granularity, TIME_COLUMN};
+use henge_types::TIME_COLUMN;
 
 pub use build::build;
-use choose::{Candidate, Shape};
+use choose::Candidate;
 
 use crate::error::{ExecError, Result};
 use crate::partial::{Partial, StateColumn};
@@ -41,10 +41,10 @@ pub fn plan(query: &Query, view: &dyn SegmentView) -> Result<Option<ProjectionPl
     if context.no_projections || (view.projections().is_empty() && !must) {
         return Ok(None);
     }
-    let (Some(shape), Some(time_range)) = (Shape::of(query), view.time_range()) else {
+    let (Some(grouped), Some(time_range)) = (query.grouped(), view.time_range()) else {
         return Ok(None);
     };
-    let keys = choose::QueryKeys::new(&shape);
+    let keys = choose::QueryKeys::new(&grouped);
     let mut best: Option<Candidate<'_>> = None;
     let mut reason = None;
     for (position, projection) in view.projections().iter().enumerate() {
@@ -56,7 +56,7 @@ pub fn plan(query: &Query, view: &dyn SegmentView) -> Result<Option<ProjectionPl
         if best.as_ref().is_some_and(|best| best.projection.view().row_count() <= rows) {
             continue;
         }
-        match Candidate::new(&shape, &keys, (position, projection), time_range) {
+        match Candidate::new(&grouped, &keys, (position, projection), time_range) {
             Ok(candidate) => best = Some(candidate),
             Err(misfit) => reason = reason.or(Some(misfit.to_string())),
         }
@@ -128,21 +128,9 @@ impl ProjectionPlan {
                 *valid = None;
             }
         }
-        let granularity = match query {
-            Query::Timeseries(query) => Some(&query.granularity),
-            Query::TopN(query) => Some(&query.granularity),
-            Query::GroupBy(query) => Some(&query.granularity),
-            _ => None,
-        };
-        let base = query.base();
-        if granularity == Some(&Granularity::All) {
-            let start_ms = base.intervals.first().map_or(0, |interval| interval.start_ms);
-            grouped.bucket_start_ms.fill(start_ms);
+        if let Some(query) = query.grouped() {
+            grouped.data_range_ms = data_ranges(&query, view);
         }
-        grouped.data_range_ms = match query {
-            Query::GroupBy(_) => vec![None; base.intervals.len()],
-            _ => data_ranges(base, view),
-        };
         Partial::Grouped(grouped)
     }
 }

@@ -16,15 +16,8 @@ pub(super) fn plan(
 ) -> ProjectionPlan {
     let mut query = query.clone();
     let mut counts = Vec::new();
-    let aggregations = match &mut query {
-        Query::Timeseries(query) => query.aggregations.as_mut_slice(),
-        Query::TopN(query) => query.aggregations.as_mut_slice(),
-        Query::GroupBy(query) => query.aggregations.as_mut_slice(),
-        _ => &mut [],
-    };
-    for (position, (spec, answered)) in
-        aggregations.iter_mut().zip(&candidate.aggregators).enumerate()
-    {
+    let aggregations = query.aggregations_mut().iter_mut();
+    for (position, (spec, answered)) in aggregations.zip(&candidate.aggregators).enumerate() {
         let Answered::Stored { column, filtered } = answered else { continue };
         if matches!(spec.kind, AggregatorKind::Count) {
             counts.push(position);

@@ -8,7 +8,7 @@ use henge_segment::{BLOCK_ROWS, SegmentView};
 
 use crate::column::Columns;
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::filter::Selection;
 use crate::partial_rows::{RowBatch, RowsPartial};
 use crate::rows::builder::ColumnBuilder;
@@ -64,14 +64,8 @@ fn row_cap(query: &ScanQuery) -> usize {
 }
 
 fn check_memory(used_bytes: usize, context: &ExecContext) -> Result<()> {
-    if used_bytes > context.memory_budget_bytes {
-        return Err(ExecError::ResourceLimit(format!(
-            "the scan holds more than {} bytes of rows: set a limit, fewer columns or a shorter \
-             interval",
-            context.memory_budget_bytes
-        )));
-    }
-    Ok(())
+    let advice = "set a limit, fewer columns or a shorter interval";
+    context.check_budget(used_bytes, "the rows of the scan", advice)
 }
 
 fn memory_bytes(builders: &[ColumnBuilder<'_>]) -> usize {

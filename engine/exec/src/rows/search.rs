@@ -69,12 +69,7 @@ fn count_by_reading(
             }
         }
         let used: usize = counters.iter().map(DimensionCounter::memory_bytes).sum();
-        if used > context.memory_budget_bytes {
-            return Err(crate::error::ExecError::ResourceLimit(format!(
-                "the search counts more values than fit in {} bytes: search fewer dimensions",
-                context.memory_budget_bytes
-            )));
-        }
+        context.check_budget(used, "counted values", "search fewer dimensions")?;
     }
     Ok(())
 }

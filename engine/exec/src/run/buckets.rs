@@ -7,7 +7,9 @@ use henge_types::{Granularity, Interval};
 use rustc_hash::FxHashMap;
 
 use crate::aggregate::Run;
-use crate::error::{ExecError, Result};
+use crate::bucket_starts::BucketStarts;
+use crate::context::ExecContext;
+use crate::error::Result;
 use crate::filter::Selection;
 
 /// Rows whose times are read together in search of a bucket's end.
@@ -19,22 +21,19 @@ const MAX_SEARCHED_RUNS: u64 = 8;
 #[derive(Debug)]
 pub(super) struct Buckets<'q> {
     granularity: &'q Granularity,
+    /// Empty for granularity `all`, whose only bucket has no start yet.
     starts: Vec<i64>,
     ordinals: FxHashMap<i64, u32>,
     newest: Option<i64>,
     current: Option<(Interval, u32)>,
-    max_buckets: usize,
+    ctx: &'q ExecContext,
 }
 
 impl<'q> Buckets<'q> {
-    /// For granularity `all` there is one bucket, which starts at `all_start_ms`.
-    pub(super) fn new(granularity: &'q Granularity, all_start_ms: i64, max_buckets: usize) -> Self {
-        let starts = match granularity {
-            Granularity::All => vec![all_start_ms],
-            _ => Vec::new(),
-        };
-        let ordinals = FxHashMap::default();
-        Self { granularity, starts, ordinals, newest: None, current: None, max_buckets }
+    /// None met yet; for granularity `all` there is one from the start.
+    pub(super) fn new(granularity: &'q Granularity, ctx: &'q ExecContext) -> Self {
+        let (starts, ordinals) = (Vec::new(), FxHashMap::default());
+        Self { granularity, starts, ordinals, newest: None, current: None, ctx }
     }
 
     /// True when all rows fall into one bucket.
@@ -42,9 +41,22 @@ impl<'q> Buckets<'q> {
         matches!(self.granularity, Granularity::All)
     }
 
-    /// The start of each bucket so far.
-    pub(super) fn starts(&self) -> &[i64] {
-        &self.starts
+    /// Number of buckets so far.
+    pub(super) fn count(&self) -> usize {
+        if self.is_single() { 1 } else { self.starts.len() }
+    }
+
+    /// The starts of groups, of which `bucket_of` gives the buckets.
+    pub(super) fn starts_of<I: Iterator<Item = u32>>(
+        &self,
+        groups: usize,
+        bucket_of: impl FnOnce() -> I,
+    ) -> BucketStarts {
+        match self.starts.as_slice() {
+            _ if self.is_single() => BucketStarts::All(groups),
+            [start] => BucketStarts::At(vec![*start; groups]),
+            starts => BucketStarts::At(bucket_of().map(|bucket| starts[bucket as usize]).collect()),
+        }
     }
 
     /// The bucket that two times share, if they do.
@@ -72,13 +84,7 @@ impl<'q> Buckets<'q> {
             self.known_ordinal(interval.start_ms).unwrap_or(next)
         };
         if ordinal == next {
-            if self.starts.len() >= self.max_buckets {
-                return Err(ExecError::ResourceLimit(format!(
-                    "granularity makes more than {} time buckets: use a coarser granularity or a \
-                     shorter interval",
-                    self.max_buckets
-                )));
-            }
+            self.ctx.check_buckets(self.starts.len() + 1)?;
             self.starts.push(interval.start_ms);
         }
         self.current = Some((interval, ordinal));
@@ -239,6 +245,7 @@ fn run_length(times: &[i64], end_ms: i64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ExecError;
 
     #[test]
     fn run_length_finds_the_edge() {
@@ -252,19 +259,21 @@ mod tests {
     #[test]
     fn runs_follow_buckets() {
         let hour = Granularity::parse_name("hour").expect("a name");
-        let mut buckets = Buckets::new(&hour, 0, 10);
+        let ctx = ExecContext::default();
+        let mut buckets = Buckets::new(&hour, &ctx);
         let times: Vec<i64> = (0..300).map(|minute| minute * 60_000).collect();
         let times = NumericValues::Slice(&times);
         let runs = buckets.runs(times, 30..200, 100).expect("buckets").expect("few runs");
         let lengths: Vec<usize> = runs.iter().map(|run| run.rows.len()).collect();
         assert_eq!(lengths, [30, 60, 60, 20]);
-        assert_eq!(buckets.starts(), [0, 3_600_000, 7_200_000, 10_800_000]);
+        assert_eq!(buckets.starts, [0, 3_600_000, 7_200_000, 10_800_000]);
         assert_eq!(buckets.runs(times, 30..200, 3).expect("buckets"), None);
     }
 
     #[test]
     fn unsorted_rows_find_their_buckets_again() {
-        let mut buckets = Buckets::new(&Granularity::None, 0, 10);
+        let ctx = ExecContext::default();
+        let mut buckets = Buckets::new(&Granularity::None, &ctx);
         let mut ids = vec![0; 6];
         let all = Selection::Range { start: 0, end: 6 };
         let times = NumericValues::Slice(&[9, 11, 10, 11, 9, 10]);
@@ -274,7 +283,8 @@ mod tests {
 
     #[test]
     fn h_30_too_many_buckets_are_refused() {
-        let mut buckets = Buckets::new(&Granularity::None, 0, 10);
+        let ctx = ExecContext { max_buckets: 10, ..ExecContext::default() };
+        let mut buckets = Buckets::new(&Granularity::None, &ctx);
         let times: Vec<i64> = (0..100).collect();
         let mut ids = vec![0; 100];
         let all = Selection::Range { start: 0, end: 100 };

@@ -2,23 +2,23 @@
 
 use std::ops::Range;
 
-use henge_query::{AggregatorSpec, DimensionSpec, Query, QueryBase};
+use henge_query::GroupedQuery;
 use henge_segment::{BLOCK_ROWS, NumericColumn, SegmentView};
-use henge_types::{Granularity, Interval};
+use henge_types::Interval;
 
 use super::Blocks;
 use super::buckets::Buckets;
 use super::rows::{SelectedRows, time_column};
-use super::top::TopCut;
 use crate::aggregate::{Aggregators, BlockInput, Run};
 use crate::column::{ColumnSet, Columns, Window};
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::filter::{BlockBits, RowSet, Selection};
 use crate::group::{Grouper, GroupingSize, KeyScope, PartIds};
 use crate::memory::MemoryLease;
 use crate::node::NodeScope;
 use crate::partial::{GroupedPartial, Partial, StateColumn};
+use crate::top_cut::TopCut;
 
 /// Windows start at multiples of this.
 const GROUP_ROWS: usize = 1024;
@@ -37,16 +37,11 @@ enum BlockBuckets {
     ByRow,
 }
 
-/// What timeseries, topN and groupBy have in common.
-#[derive(Debug)]
-pub(super) struct GroupedQuery<'q> {
-    pub(super) base: &'q QueryBase,
-    pub(super) granularity: &'q Granularity,
-    pub(super) dimensions: &'q [DimensionSpec],
-    pub(super) aggregations: &'q [AggregatorSpec],
-    pub(super) needs_data_range: bool,
+/// How a segment's groups are given out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output<'c> {
     /// Groups that need not be kept.
-    pub(super) cut: Option<&'q TopCut>,
+    pub(super) cut: Option<&'c TopCut>,
     /// What string keys become.
     pub(super) keys: KeyForm,
 }
@@ -62,55 +57,16 @@ pub(super) enum KeyForm {
     Ids,
 }
 
-impl<'q> GroupedQuery<'q> {
-    /// What a query groups; `None` for one that does not.
-    pub(super) fn of(query: &'q Query, cut: Option<&'q TopCut>) -> Option<Self> {
-        Some(match query {
-            Query::Timeseries(query) => Self {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: &[],
-                aggregations: &query.aggregations,
-                needs_data_range: true,
-                cut: None,
-                keys: KeyForm::OfNode,
-            },
-            Query::TopN(query) => Self {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: std::slice::from_ref(&query.dimension),
-                aggregations: &query.aggregations,
-                needs_data_range: true,
-                cut,
-                keys: KeyForm::OfNode,
-            },
-            Query::GroupBy(query) => Self {
-                base: &query.base,
-                granularity: &query.granularity,
-                dimensions: &query.dimensions,
-                aggregations: &query.aggregations,
-                needs_data_range: false,
-                cut,
-                keys: KeyForm::OfNode,
-            },
-            _ => return None,
-        })
-    }
-}
-
 /// Groups the rows of some blocks.
 pub(super) fn run(
     query: &GroupedQuery<'_>,
+    output: Output<'_>,
     view: &dyn SegmentView,
     blocks: &mut Blocks<'_>,
     ctx: &ExecContext,
 ) -> Result<Partial> {
     let mut selector = SelectedRows::new(query.base, view, &ctx.cancel)?;
-    let data_range_ms = if query.needs_data_range {
-        data_ranges(query.base, view)
-    } else {
-        vec![None; query.base.intervals.len()]
-    };
+    let data_range_ms = data_ranges(query, view);
     let expected_rows = selector.expected_rows(&(0..view.block_count()));
     let mut run = GroupedRun::new(query, view, expected_rows, ctx)?;
     if selector.is_nothing() {
@@ -130,26 +86,29 @@ pub(super) fn run(
             }
         }
     }
-    let scope = match (query.keys, ctx.dictionaries.as_deref()) {
+    let scope = match (output.keys, ctx.dictionaries.as_deref()) {
         (KeyForm::Ids, _) => KeyScope::Ids,
         (KeyForm::OfNode, Some(dictionaries)) => {
             KeyScope::Node(NodeScope { dictionaries, datasource: &view.id().datasource })
         }
         (KeyForm::OfNode, None) | (KeyForm::Text, _) => KeyScope::Text,
     };
-    run.finish(data_range_ms, query.cut, scope).map(Partial::Grouped)
+    run.finish(data_range_ms, output.cut, scope).map(Partial::Grouped)
 }
 
-/// The view's time range clipped to each interval, which is what empty buckets are filled between.
+/// The view's time range clipped to each interval, where the answer depends on it.
 /// An interval that was cut away (see [`Query::clip_to`]) is empty and holds no data, wherever it lies.
-pub(crate) fn data_ranges(base: &QueryBase, view: &dyn SegmentView) -> Vec<Option<(i64, i64)>> {
-    let time_range = view.time_range();
+pub(crate) fn data_ranges(
+    query: &GroupedQuery<'_>,
+    view: &dyn SegmentView,
+) -> Vec<Option<(i64, i64)>> {
+    let time_range = view.time_range().filter(|_| query.needs_data_range);
     let clip = |interval: &Interval| {
         let (min, max) = time_range?;
         (!interval.is_empty() && min < interval.end_ms && max >= interval.start_ms)
             .then(|| (min.max(interval.start_ms), max.min(interval.end_ms - 1)))
     };
-    base.intervals.iter().map(clip).collect()
+    query.base.intervals.iter().map(clip).collect()
 }
 
 struct GroupedRun<'a> {
@@ -166,7 +125,7 @@ struct GroupedRun<'a> {
     ungrouped: bool,
     use_statistics: bool,
     batch_rows: usize,
-    memory_budget_bytes: usize,
+    ctx: &'a ExecContext,
     used_bytes: usize,
     lease: MemoryLease,
 }
@@ -176,13 +135,12 @@ impl<'a> GroupedRun<'a> {
         query: &GroupedQuery<'a>,
         view: &'a dyn SegmentView,
         expected_rows: usize,
-        ctx: &ExecContext,
+        ctx: &'a ExecContext,
     ) -> Result<Self> {
         let columns = Columns::new(view, &query.base.virtual_columns, &ctx.cancel)
             .on_node(ctx.dictionaries.as_ref());
         let mut set = ColumnSet::default();
-        let all_start = query.base.intervals.first().map_or(0, |interval| interval.start_ms);
-        let buckets = Buckets::new(query.granularity, all_start, ctx.max_buckets);
+        let buckets = Buckets::new(query.granularity, ctx);
         let aggregators = Aggregators::new(query.aggregations, &columns, &mut set)?;
         let size = GroupingSize {
             expected_buckets: (!buckets.is_single()).then(|| expected_buckets(query, view)),
@@ -209,7 +167,7 @@ impl<'a> GroupedRun<'a> {
             use_statistics: query.base.context.use_block_statistics,
             // Lists are decoded a block at a time.
             batch_rows: if lists { BLOCK_ROWS } else { ctx.tuning.batch_rows() },
-            memory_budget_bytes: ctx.memory_budget_bytes,
+            ctx,
             used_bytes: 0,
             lease: ctx.memory.lease(),
         })
@@ -280,7 +238,7 @@ impl<'a> GroupedRun<'a> {
         if !self.ungrouped {
             return Ok(false);
         }
-        let bucket_count = buckets.starts().len();
+        let bucket_count = buckets.count();
         aggregators.make_room(bucket_count);
         let block_rows = view.block_rows(block);
         let whole = matches!(rows, RowSet::Range { start: 0, end } if end == block_rows);
@@ -312,7 +270,7 @@ impl<'a> GroupedRun<'a> {
         ids: &[u32],
     ) -> Result<()> {
         let block_rows = self.view.block_rows(block);
-        let bucket_count = self.buckets.starts().len();
+        let bucket_count = self.buckets.count();
         let Self { columns, grouper, aggregators, positions, batch_rows, .. } = self;
         let mut slots = grouper.slots_of(block)?;
         slots.extend(aggregators.open_slots());
@@ -353,13 +311,7 @@ impl<'a> GroupedRun<'a> {
 
     fn check_memory(&mut self) -> Result<()> {
         let used = self.aggregators.memory_bytes() + self.grouper.memory_bytes();
-        if used > self.memory_budget_bytes {
-            return Err(ExecError::ResourceLimit(format!(
-                "groups need {used} bytes, the query's memory budget is {}: group by fewer values, \
-                 filter more, or raise query.memory_budget_bytes",
-                self.memory_budget_bytes
-            )));
-        }
+        self.ctx.check_budget(used, "groups", "group by fewer values, filter more")?;
         self.used_bytes = used;
         self.lease.set(used)
     }
@@ -389,13 +341,9 @@ impl<'a> GroupedRun<'a> {
                 best.iter().map(|&index| positions[index as usize]).collect()
             }
         };
-        let starts = buckets.starts();
-        let bucket_start_ms = match starts {
-            [start] => vec![*start; groups.len()],
-            starts => grouper.buckets_of(&groups).map(|bucket| starts[bucket as usize]).collect(),
-        };
+        let bucket_starts = buckets.starts_of(groups.len(), || grouper.buckets_of(&groups));
         let keys = grouper.into_keys(&groups, scope)?;
-        Ok(GroupedPartial { bucket_start_ms, keys, states, data_range_ms })
+        Ok(GroupedPartial { bucket_starts, keys, states, data_range_ms })
     }
 }
 

@@ -9,9 +9,10 @@ use std::sync::{Arc, OnceLock};
 use henge_query::Query;
 use henge_segment::SegmentView;
 
-use super::grouped::{self, GroupedQuery, KeyForm};
+use super::grouped::{self, KeyForm, Output};
 use crate::context::ExecContext;
 use crate::error::Result;
+use crate::extent::Extent;
 use crate::memory::MemoryLease;
 use crate::merge::{Merger, text_of_ids};
 use crate::partial::Partial;
@@ -36,7 +37,7 @@ pub struct SharedRun {
     query: Arc<Query>,
     items: Vec<Item>,
     next_item: AtomicUsize,
-    is_alone: bool,
+    extent: Extent,
 }
 
 /// Takes what a whole segment contributes.
@@ -102,9 +103,9 @@ impl Item {
     }
 
     /// What string keys become; a projection has dictionaries of its own.
-    fn key_form(&self, is_alone: bool) -> KeyForm {
+    fn key_form(&self, run: &SharedRun) -> KeyForm {
         match self.plan.get() {
-            _ if !is_alone => KeyForm::OfNode,
+            _ if !run.has_segment_ids() => KeyForm::OfNode,
             Some(None) => KeyForm::Ids,
             _ => KeyForm::Text,
         }
@@ -132,31 +133,29 @@ impl Item {
 }
 
 impl SharedRun {
-    /// The work of `query` over segments that together hold each row once.
+    /// The work of `query` over segments that together hold each row once; `extent` says whether what
+    /// they contribute is all that is merged.
     #[must_use]
-    pub fn new(query: Arc<Query>, items: Vec<SharedItem>) -> Self {
+    pub fn new(query: Arc<Query>, items: Vec<SharedItem>, extent: Extent) -> Self {
         let mut items: Vec<Item> = items
             .into_iter()
             .map(|shared| Item { shared, plan: OnceLock::new(), next_block: AtomicUsize::new(0) })
             .collect();
         // What takes longest begins first.
         items.sort_by_key(|item| std::cmp::Reverse(item.view.row_count()));
-        Self { query, items, next_item: AtomicUsize::new(0), is_alone: false }
+        Self { query, items, next_item: AtomicUsize::new(0), extent }
     }
 
-    /// The same work, when what the segments contribute is merged with nothing else. The groups of a
-    /// single segment then keep the segment's ids as keys until all are merged, and need no numbers
-    /// of the node.
-    #[must_use]
-    pub fn alone(mut self) -> Self {
-        self.is_alone = self.items.len() == 1;
-        self
+    /// True when the groups are of a single segment: they keep its ids as keys until all are merged,
+    /// and need no numbers of the node.
+    fn has_segment_ids(&self) -> bool {
+        self.extent.is_whole() && self.items.len() == 1
     }
 
     /// The most workers that find something to do.
     #[must_use]
     pub fn worker_limit(&self) -> usize {
-        let parts = |item: &Item| match GroupedQuery::of(&item.query, None) {
+        let parts = |item: &Item| match item.query.grouped() {
             Some(_) => (item.view.block_count() / MIN_HELPED_BLOCKS).max(1),
             None => 1,
         };
@@ -165,7 +164,7 @@ impl SharedRun {
 
     /// The segment with most blocks left, when that is worth helping with.
     fn to_help(&self) -> Option<usize> {
-        let grouped = |item: &Item| GroupedQuery::of(&item.query, None).is_some();
+        let grouped = |item: &Item| item.query.grouped().is_some();
         let most = self.items.iter().enumerate().filter(|(_, item)| grouped(item));
         most.max_by_key(|(_, item)| item.blocks_left())
             .filter(|(_, item)| item.blocks_left() >= MIN_HELPED_BLOCKS)
@@ -220,9 +219,9 @@ impl Worker {
             self.rows += item.rows().row_count() as u64;
         }
         let query = plan.map_or(item.query.as_ref(), ProjectionPlan::query);
-        let (partial, form, is_whole) = match GroupedQuery::of(query, None) {
-            Some(mut grouped) => {
-                grouped.keys = item.key_form(run.is_alone);
+        let (partial, form, is_whole) = match query.grouped() {
+            Some(grouped) => {
+                let output = Output { cut: None, keys: item.key_form(run) };
                 let count = item.rows().block_count();
                 let mut claimed = 0;
                 let mut claim = || {
@@ -235,13 +234,13 @@ impl Worker {
                     claimed += blocks.len();
                     Some(blocks)
                 };
-                let partial = grouped::run(&grouped, item.rows(), &mut claim, ctx)?;
+                let partial = grouped::run(&grouped, output, item.rows(), &mut claim, ctx)?;
                 let partial = match plan {
                     Some(plan) => plan.finish(&item.query, item.view.as_ref(), partial),
                     None => partial,
                 };
                 self.current = (item.blocks_left() > 0).then_some(index);
-                (partial, grouped.keys, claimed == count)
+                (partial, output.keys, claimed == count)
             }
             None => {
                 let partial = super::run(&item.query, item.view.as_ref(), ctx)?;
@@ -275,7 +274,7 @@ impl Worker {
     fn account(&mut self, ctx: &ExecContext) -> Result<()> {
         let mut held = self.merger.memory_bytes();
         if let Some(spill) = ctx.spill.as_ref().filter(|spill| held > spill.above_bytes) {
-            if let Partial::Grouped(groups) = self.merger.take().finish(ctx)? {
+            if let Partial::Grouped(groups) = self.merger.take().finish(Extent::Part, ctx)? {
                 spill.sink.put(groups)?;
             }
             held = 0;

@@ -4,6 +4,7 @@
 use henge_sketch::{HllSketch, KllSketch, Sketch, ThetaSketch};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::bucket_starts::BucketStarts;
 use crate::error::{ExecError, Result};
 use crate::finalise::text_of;
 use crate::partial::{GroupedPartial, KeyColumn, StateColumn, StringKeys};
@@ -14,7 +15,16 @@ const CHECKSUM_BYTES: usize = 8;
 #[must_use]
 pub fn encode_groups(groups: &GroupedPartial) -> Vec<u8> {
     let mut out = Writer(vec![0; CHECKSUM_BYTES]);
-    out.list(&groups.bucket_start_ms, |out, start| out.long(*start));
+    match &groups.bucket_starts {
+        BucketStarts::All(count) => {
+            out.byte(0);
+            out.long(*count as i64);
+        }
+        BucketStarts::At(starts) => {
+            out.byte(1);
+            out.list(starts, |out, start| out.long(*start));
+        }
+    }
     out.list(&groups.keys, write_keys);
     out.list(&groups.states, write_states);
     out.list(&groups.data_range_ms, |out, range| {
@@ -40,7 +50,11 @@ pub fn decode_groups(bytes: &[u8]) -> Result<GroupedPartial> {
     }
     let mut reader = Reader(body);
     let groups = GroupedPartial {
-        bucket_start_ms: reader.list(Reader::long)?,
+        bucket_starts: match reader.byte()? {
+            0 => BucketStarts::All(reader.length()?),
+            1 => BucketStarts::At(reader.list(Reader::long)?),
+            _ => return Err(damaged()),
+        },
         keys: reader.list(read_keys)?,
         states: reader.list(read_states)?,
         data_range_ms: reader
@@ -277,7 +291,7 @@ mod tests {
         let mut sketch = HllSketch::hyper_unique().unwrap();
         sketch.update_str("a");
         GroupedPartial {
-            bucket_start_ms: vec![-1, 5],
+            bucket_starts: BucketStarts::At(vec![-1, 5]),
             keys: vec![
                 KeyColumn::String(StringKeys {
                     ids: vec![0, 2],

@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use rustc_hash::FxHasher;
 
+use crate::bucket_starts::BucketStarts;
 use crate::finalise::pick_groups;
 use crate::partial::{GroupedPartial, KeyColumn};
 
@@ -21,7 +22,10 @@ pub fn partition_groups(partial: &GroupedPartial, partitions: usize) -> Vec<Grou
 
 /// A hash of each group's bucket and keys, the same in every partial.
 fn hashes(partial: &GroupedPartial) -> Vec<u64> {
-    let mut hashes: Vec<u64> = partial.bucket_start_ms.iter().map(hash).collect();
+    let mut hashes: Vec<u64> = match &partial.bucket_starts {
+        BucketStarts::All(count) => vec![0; *count],
+        BucketStarts::At(starts) => starts.iter().map(hash).collect(),
+    };
     for keys in &partial.keys {
         match keys {
             KeyColumn::String(keys) => {

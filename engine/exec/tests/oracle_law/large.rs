@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use henge_exec::oracle::{OracleRow, answer_segments};
-use henge_exec::{ExecContext, Partial, finalise, merge, run_blocks};
+use henge_exec::{ExecContext, Extent, Partial, finalise, merge, run_blocks};
 use henge_segment::BLOCK_ROWS;
 use henge_types::Value;
 use serde_json::json;
@@ -127,7 +127,9 @@ fn check(rows: Vec<OracleRow>, storage: Storage) {
             let ctx = ExecContext { tuning: *tuning, ..ctx.clone() };
             let partials: Vec<Partial> = split
                 .iter()
-                .map(|&(from, to)| run_blocks(&parsed, view.as_ref(), from..to, &ctx).unwrap())
+                .map(|&(from, to)| {
+                    run_blocks(&parsed, view.as_ref(), from..to, Extent::Part, &ctx).unwrap()
+                })
                 .collect();
             let whole = merge(&parsed, partials, &ctx).unwrap();
             let mut json = Vec::new();

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use henge_exec::oracle::{BEYOND_64_BITS, OracleRow, answer_segments};
 use henge_exec::{
-    ExecContext, Grouping, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Tuning,
-    Worker, finalise, merge, run,
+    ExecContext, Extent, Grouping, Merger, NodeDictionaries, Partial, SharedItem, SharedRun,
+    Tuning, Worker, finalise, merge, run,
 };
 use henge_query::Query;
 use henge_segment::SegmentView;
@@ -125,7 +125,7 @@ fn run_shared(
         whole: None,
     };
     let views = parts.iter().map(item).collect();
-    let shared = Arc::new(SharedRun::new(Arc::clone(&query), views).alone());
+    let shared = Arc::new(SharedRun::new(Arc::clone(&query), views, Extent::Whole));
     let mut workers = [Worker::new(Arc::clone(&shared)), Worker::new(shared)];
     let mut busy = true;
     while busy {
@@ -138,7 +138,7 @@ fn run_shared(
     for worker in workers {
         all.absorb(worker.into_merger(), &ctx).map_err(|error| error.to_string())?;
     }
-    all.finish_complete(&ctx).map_err(|error| error.to_string())
+    all.finish(Extent::Whole, &ctx).map_err(|error| error.to_string())
 }
 
 fn execute(
@@ -159,7 +159,7 @@ fn execute(
                 for part in parts {
                     whole.add(run(&part.query, part.view.as_ref(), &ctx)?, &ctx)?;
                 }
-                whole.finish(&ctx)
+                whole.finish(Extent::Part, &ctx)
             };
             let partials = parts
                 .chunk_by(|a, b| Arc::ptr_eq(&a.view, &b.view))

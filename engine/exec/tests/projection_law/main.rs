@@ -18,7 +18,7 @@ mod specs;
 
 use std::sync::Arc;
 
-use henge_exec::{ExecContext, ExecError, finalise, merge, projection, run, run_blocks};
+use henge_exec::{ExecContext, ExecError, Extent, finalise, merge, projection, run, run_blocks};
 use henge_query::Query;
 use henge_query::ingest::ProjectionSpec;
 use henge_segment::{MappedSegment, WriteOptions, add_projections};
@@ -56,7 +56,9 @@ fn answer(query: &Query, views: &[MappedSegment], halves: bool) -> (Result<Value
     for view in views {
         used += usize::from(projection::plan(query, view).unwrap().is_some());
         let parts = match halves {
-            true => vec![run_blocks(query, view, 0..1, &ctx), run_blocks(query, view, 1..9, &ctx)],
+            true => [0..1, 1..9]
+                .map(|blocks| run_blocks(query, view, blocks, Extent::Part, &ctx))
+                .into(),
             false => vec![run(query, view, &ctx)],
         };
         for part in parts {
