@@ -1,94 +1,68 @@
-//! `coverage-ids`: which faults (F), hostile inputs (H) and invariants (I) tests quote by id.
+//! `coverage-ids`: which faults (F), hostile inputs (H) and invariants (I) tests quote by id, and
+//! whether `docs/requirements.md` lists those tests.
 //!
 //! In Rust the names of test functions count (`h_03_deep_nesting_is_rejected`); in the scripts of
 //! `tests/`, which have no test functions of their own, any id counts (`f_17`, `F-17`).
 
-use std::collections::BTreeMap;
+mod document;
+mod ids;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, bail};
 
 use crate::functions;
 use crate::sources;
+use ids::{Id, KINDS};
 
-/// A kind of id: its letter, what it stands for, and how many there are.
-const KINDS: [(char, &str, u32); 3] =
-    [('F', "faults", 78), ('H', "hostile inputs", 108), ('I', "invariants", 16)];
+const DOCUMENT: &str = "docs/requirements.md";
 
-/// An id such as H-03.
-type Id = (char, u32);
+/// The tests that quote an id, by file; a script has no names of tests.
+type Quotes = BTreeMap<Id, BTreeMap<String, BTreeSet<String>>>;
 
-/// Prints the ids by kind, with the number of tests that quote each.
-pub(crate) fn run() -> anyhow::Result<()> {
-    let mut tests_by_id: BTreeMap<Id, usize> = BTreeMap::new();
-    let mut count = |ids: Vec<Id>| {
-        for id in ids {
-            *tests_by_id.entry(id).or_default() += 1;
-        }
+/// Prints how many ids are quoted; with `--write` writes the lists of tests into the document,
+/// without it fails when they are not what the document says.
+pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let write = match arguments.next().as_deref() {
+        None => false,
+        Some("--write") => true,
+        Some(other) => bail!("unknown argument '{other}': only --write is known"),
     };
-    for file in sources::read_all("", &["rs"])? {
-        let tests = functions::find(&file.text).into_iter().filter(|function| function.is_test);
-        tests.for_each(|test| count(ids_in(test.name)));
-    }
-    for file in sources::read_all("tests", &["py", "sh"])? {
-        count(ids_in(&file.text));
-    }
-    for (letter, title, total) in KINDS {
-        let of_kind = tests_by_id.iter().filter(|((kind, _), _)| *kind == letter);
-        let quoted: Vec<String> = of_kind
-            .map(|((_, number), tests)| match tests {
-                1 => format!("{letter}-{number:02}"),
-                _ => format!("{letter}-{number:02}x{tests}"),
-            })
-            .collect();
-        println!("{title}: {} of {total} quoted by tests", quoted.len());
-        if !quoted.is_empty() {
-            println!("  {}", quoted.join(" "));
-        }
+    let quotes = collect()?;
+    print_counts(&quotes);
+    let path = sources::root().join(DOCUMENT);
+    let before = std::fs::read_to_string(&path).context(DOCUMENT)?;
+    let after = document::with_tests(&before, &quotes)?;
+    if write {
+        std::fs::write(&path, after).context(DOCUMENT)?;
+    } else if before != after {
+        bail!("{DOCUMENT} is out of date: run `cargo xtask coverage-ids --write`");
     }
     Ok(())
 }
 
-/// The distinct ids in a text, written `h_03` or `H-03`, in order.
-fn ids_in(text: &str) -> Vec<Id> {
-    let bytes = text.as_bytes();
-    let mut ids = Vec::new();
-    for (position, byte) in bytes.iter().enumerate() {
-        let starts_word = position == 0 || !bytes[position - 1].is_ascii_alphanumeric();
-        let separated = matches!(bytes.get(position + 1), Some(b'_' | b'-'));
-        let letter = char::from(byte.to_ascii_uppercase());
-        let Some((_, _, total)) = KINDS.iter().find(|(kind, _, _)| *kind == letter) else {
-            continue;
-        };
-        if !starts_word || !separated {
-            continue;
-        }
-        let digits = bytes[position + 2..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let end = position + 2 + digits;
-        let ends_word = !bytes.get(end).is_some_and(u8::is_ascii_alphanumeric);
-        let number = text[position + 2..end].parse().unwrap_or(0);
-        if matches!(digits, 2 | 3) && ends_word && (1..=*total).contains(&number) {
-            ids.push((letter, number));
+fn collect() -> anyhow::Result<Quotes> {
+    let mut quotes = Quotes::new();
+    for file in sources::read_all("", &["rs"])? {
+        let tests = functions::find(&file.text).into_iter().filter(|function| function.is_test);
+        for test in tests {
+            for id in ids::find(test.name) {
+                let names = quotes.entry(id).or_default().entry(file.path.clone()).or_default();
+                names.insert(test.name.to_owned());
+            }
         }
     }
-    ids.sort_unstable();
-    ids.dedup();
-    ids
+    for file in sources::read_all("tests", &["py", "sh"])? {
+        for id in ids::find(&file.text) {
+            quotes.entry(id).or_default().entry(file.path.clone()).or_default();
+        }
+    }
+    Ok(quotes)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::ids_in;
-
-    #[test]
-    fn ids_are_found_in_names_and_texts() {
-        assert_eq!(ids_in("h_03_deep_nesting_is_rejected"), [('H', 3)]);
-        assert_eq!(ids_in("f_17_and_i_01_hold_under_h_108"), [('F', 17), ('H', 108), ('I', 1)]);
-        assert_eq!(
-            ids_in("# F-17, F-17 and I-05\ndef f_18(): pass"),
-            [('F', 17), ('F', 18), ('I', 5)]
-        );
-    }
-
-    #[test]
-    fn what_only_looks_like_an_id_is_not() {
-        assert_eq!(ids_in("half_12 pi_10 h_3 h_0300 h_99x i_17 f_00 utf-16 H03 h_"), []);
+fn print_counts(quotes: &Quotes) {
+    for kind in KINDS {
+        let quoted = quotes.keys().filter(|(letter, _)| *letter == kind.letter).count();
+        println!("{}: {quoted} of {} quoted by tests", kind.title, kind.total);
     }
 }

@@ -16,7 +16,7 @@ usage: cargo xtask <command>
 
   layers        fail when a package depends on one it may not depend on
   tidy          fail on missing module docs and leftover markers; list what is longest
-  coverage-ids  list which fault, hostile-input and invariant ids tests quote
+  coverage-ids  fail when docs/requirements.md does not list the tests that quote each id; `--write` writes it
   bench-peers   time Henge beside DuckDB, ClickHouse and DataFusion; `bench-peers --help` lists options";
 
 fn main() -> ExitCode {
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "layers" => layers::run(),
         "tidy" => tidy::run(),
-        "coverage-ids" => coverage_ids::run(),
+        "coverage-ids" => coverage_ids::run(std::env::args().skip(2)),
         "bench-peers" => bench_peers::run(std::env::args().skip(2)),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
