@@ -1,6 +1,7 @@
 //! Writing a segment again under another codec, as a hot tier does with the compact form. Statistics,
 //! dictionaries and bitmap indexes are copied; blocks of values are encoded again only where they do
-//! not suit the goal as they are.
+//! not suit the goal as they are. Columns keep their order in the file, and the writer decides by
+//! content alone, so the compact form of a hot form is, byte for byte, the one it was made from.
 
 use std::io::Write;
 
@@ -35,7 +36,7 @@ pub fn transcode<W: Write>(
 ) -> Result<SegmentSummary> {
     let (id, schema) = (segment.id().clone(), segment.schema().clone());
     let mut writer = SegmentWriter::new(out, id, schema, segment.row_count(), options)?;
-    for position in 0..segment.columns.len() {
+    for position in segment.file_order() {
         writer.append(segment.transcode_column(position, &options)?)?;
     }
     for projection in segment.projections() {
@@ -48,6 +49,13 @@ pub fn transcode<W: Write>(
 }
 
 impl MappedSegment {
+    /// The columns in the order in which they lie in the file; those that take no room there first.
+    fn file_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.columns.len()).collect();
+        order.sort_by_key(|position| self.column_start(*position));
+        order
+    }
+
     fn transcode_column(&self, position: usize, options: &WriteOptions) -> Result<EncodedColumn> {
         let (Some(column), Some(schema)) =
             (self.columns.get(position), self.schema().columns.get(position))

@@ -246,6 +246,23 @@ fn projections_survive_renaming_and_transcoding() {
     }
 }
 
+/// What repairs deep storage from a hot copy.
+#[test]
+fn f_39_the_compact_form_of_the_hot_form_is_the_compact_form_byte_for_byte() {
+    let files = [0, 1, 63, 2_000, henge_segment::BLOCK_ROWS + 77]
+        .map(|rows| write_rich(rows, WriteOptions::default()).0);
+    let projected = common::write_projected(200, WriteOptions::default());
+    for file in files.into_iter().chain([projected]) {
+        let (mut hot, mut compact) = (Vec::new(), Vec::new());
+        transcode(&open(file.clone()).unwrap(), WriteOptions::hot(), &mut hot).unwrap();
+        assert_ne!(hot, file);
+        let hot = open(hot).unwrap();
+        let summary = transcode(&hot, WriteOptions::default(), &mut compact).unwrap();
+        assert!(compact == file, "{} rows", hot.row_count());
+        assert_eq!(summary.checksum, xxhash_rust::xxh3::xxh3_64(&file));
+    }
+}
+
 /// A segment of one STRING column, row `r` holding value `id_of(r)` of `values`.
 fn string_segment(values: u32, rows: usize, id_of: impl Fn(usize) -> u32) -> MappedSegment {
     let schema =

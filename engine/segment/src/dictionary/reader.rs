@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use crate::dictionary::writer::page_options;
 use crate::dictionary::page::PageView;
 use crate::dictionary::texts::Texts;
 use crate::error::Result;
@@ -81,13 +82,13 @@ impl DictionaryReader {
         options: &WriteOptions,
         directory: &mut Vec<u8>,
     ) -> Result<()> {
-        let pages = self.pages()?;
+        let (pages, of_pages) = (self.pages()?, page_options(options));
         let mut index = Vec::new();
         for page in &pages.entries {
             index.put_varint(u64::from(page.values));
             index.put_varint(page.separator.len() as u64);
             index.extend_from_slice(&pages.container[page.separator.clone()]);
-            let packed = options.pack_again(&self.source, &page.piece, &pages.container)?;
+            let packed = of_pages.pack_again(&self.source, &page.piece, &pages.container)?;
             sink.put(&packed, &mut index)?;
         }
         directory.put_varint(u64::from(self.length));

@@ -4,7 +4,7 @@ use crate::dictionary::page::{self, shared_bytes};
 use crate::dictionary::table::StringTable;
 use crate::error::Result;
 use crate::format::bytes::ByteWriter;
-use crate::format::sink::{Packed, PieceSink};
+use crate::format::sink::PieceSink;
 use crate::writer::WriteOptions;
 
 /// Text is where a higher level pays: pages of nearly unique text are a quarter of such segments.
@@ -18,7 +18,7 @@ pub(crate) fn write(
     directory: &mut Vec<u8>,
 ) -> Result<()> {
     table.check_sorted()?;
-    let level = options.zstd_level.max(MIN_ZSTD_LEVEL);
+    let of_pages = page_options(options);
     let mut index = Vec::new();
     let mut pages = 0;
     let mut start = 0;
@@ -26,13 +26,18 @@ pub(crate) fn write(
         let (raw, end) = page::encode(table, start);
         index.put_varint((end - start) as u64);
         index.put_text(separator(table, start));
-        sink.put(&Packed::new(raw, options.codec, level), &mut index)?;
+        sink.put(&of_pages.pack(raw), &mut index)?;
         pages += 1;
         start = end;
     }
     directory.put_varint(table.len() as u64 + 1);
     directory.put_varint(pages);
     sink.put(&options.pack(index), directory)
+}
+
+/// How pages are packed, when they are written first and when they are copied.
+pub(super) fn page_options(options: &WriteOptions) -> WriteOptions {
+    WriteOptions { zstd_level: options.zstd_level.max(MIN_ZSTD_LEVEL), ..*options }
 }
 
 /// The shortest prefix of the page's first value that is greater than the value before the page.

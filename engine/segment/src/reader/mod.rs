@@ -116,6 +116,13 @@ impl MappedSegment {
     pub(crate) fn directory_bytes(&self, column: usize) -> u64 {
         self.directories.get(column).map_or(0, |directory| directory.len() as u64)
     }
+
+    /// Where a column's pieces begin in the file, in units; 0 when it has none there.
+    pub(crate) fn column_start(&self, column: usize) -> u64 {
+        let directory = self.directories.get(column);
+        let bytes = directory.and_then(|directory| self.source.footer.get(directory.clone()));
+        bytes.and_then(|bytes| ByteReader::new(bytes).varint().ok()).unwrap_or_default()
+    }
 }
 
 /// The verified footer, raw and parsed.
