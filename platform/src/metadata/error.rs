@@ -38,6 +38,9 @@ pub enum MetadataError {
     /// The segment was published before, by another transaction. Its id is never used again.
     #[error("segment '{0}' was already published by another transaction")]
     SegmentExists(SegmentId),
+    /// The segment is not used any more, or somebody gave it another object: read it again.
+    #[error("segment '{0}' is not used any more, or has another object by now")]
+    ObjectChanged(SegmentId),
     /// A transaction id was used again with other segments.
     #[error("transaction '{0}' was already used for other segments")]
     TransactionReused(String),
@@ -76,6 +79,7 @@ impl MetadataError {
             | Self::IntervalConflict { .. }
             | Self::InputsChanged
             | Self::SegmentExists(_)
+            | Self::ObjectChanged(_)
             | Self::TransactionReused(_) => ErrorClass::Conflict,
             Self::OutcomeUnknown { .. } | Self::Unavailable(_) => ErrorClass::Unavailable,
             Self::NotFound(_) => ErrorClass::NotFound,

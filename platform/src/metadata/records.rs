@@ -59,6 +59,36 @@ pub struct PublishedSegment {
     pub schema_json: String,
 }
 
+/// A segment's object in deep storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentObject {
+    /// Its key.
+    pub key: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// xxh3-64 of its content.
+    pub checksum: u64,
+}
+
+impl PublishedSegment {
+    /// Its object.
+    #[must_use]
+    pub fn object(&self) -> SegmentObject {
+        SegmentObject {
+            key: self.object_key.clone(),
+            size_bytes: self.size_bytes,
+            checksum: self.checksum,
+        }
+    }
+
+    /// The same rows in another object.
+    #[must_use]
+    pub fn with_object(self, object: SegmentObject) -> Self {
+        let SegmentObject { key: object_key, size_bytes, checksum } = object;
+        Self { object_key, size_bytes, checksum, ..self }
+    }
+}
+
 /// Moves a source's committed position, by compare-and-swap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceAdvance {

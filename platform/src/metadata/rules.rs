@@ -11,7 +11,9 @@ use henge_types::{Interval, SegmentId, ShardSpec, Version, condense, validate_da
 
 use super::error::{MetadataError, Result};
 use super::manifest::{FinishedTransaction, Manifest, SourcePosition};
-use super::records::{PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope};
+use super::records::{
+    PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentObject,
+};
 
 /// A segment that was published and is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +136,22 @@ pub(super) fn replaced_segments(
         .map(|u| u.id.clone())
         .collect();
     Ok(inside.into_iter().collect())
+}
+
+/// A used segment with its new object; `None` when it has that already.
+pub(super) fn with_object(
+    id: &SegmentId,
+    known: Option<PublishedSegment>,
+    expected: &SegmentObject,
+    new: &SegmentObject,
+) -> Result<Option<PublishedSegment>> {
+    let changed = || MetadataError::ObjectChanged(id.clone());
+    let known = known.ok_or_else(changed)?;
+    match known.object() {
+        object if object == *new => Ok(None),
+        object if object == *expected => Ok(Some(known.with_object(new.clone()))),
+        _ => Err(changed()),
+    }
 }
 
 fn rows_interval(segment: &PublishedSegment) -> Interval {

@@ -9,8 +9,8 @@ use super::error::Result;
 use super::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
     Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
-    PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter,
-    TaskRecord, TaskUpdate, TasksKept,
+    PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
+    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
 
 /// The truth about what is published. Every change is one transaction, durable when the call
@@ -92,6 +92,15 @@ pub trait MetadataStore: Send + Sync + Debug {
 
     /// Marks segments unused; gives how many were used before. Unknown ids are ignored.
     async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize>;
+
+    /// Gives a used segment another object with the same rows, when it still has `expected`; does
+    /// nothing when it has the new one. `ObjectChanged` in all other cases.
+    async fn replace_object(
+        &self,
+        id: &SegmentId,
+        expected: &SegmentObject,
+        new: &SegmentObject,
+    ) -> Result<()>;
 
     /// The answer that a push with this key got.
     async fn find_idempotency(

@@ -62,6 +62,18 @@ async fn a_key_is_written_once(storage: &dyn DeepStorage) {
     assert_eq!(storage.list("").await.unwrap_err().class(), ErrorClass::InvalidInput);
 }
 
+/// F-40: what mends a damaged object takes its place, also when it is gone.
+async fn an_object_is_mended(storage: &dyn DeepStorage) {
+    storage.push("mended", payload("damaged")).await.unwrap();
+    for _ in 0..2 {
+        let mended = storage.overwrite("mended", payload("right")).await.unwrap();
+        assert_eq!(mended, checksum_bytes(b"right"));
+        storage.check("mended", mended).await.unwrap();
+        assert_eq!(storage.list("mended").await.unwrap().len(), 0);
+        storage.delete("mended").await.unwrap();
+    }
+}
+
 /// F-39: what is pulled is what was recorded, or nothing is there.
 async fn pulls_are_verified(storage: &dyn DeepStorage) {
     let directory = tempfile::tempdir().unwrap();
@@ -93,6 +105,7 @@ async fn contract(storage: &dyn DeepStorage) {
     round_trip(storage).await;
     metadata_and_deletion(storage).await;
     a_key_is_written_once(storage).await;
+    an_object_is_mended(storage).await;
     pulls_are_verified(storage).await;
     h_32_bad_keys_are_refused(storage).await;
 }

@@ -50,6 +50,16 @@ impl DeepStorage for LocalDeepStorage {
         blocking(move || push(&key, &path, &payload)).await
     }
 
+    async fn overwrite(&self, key: &str, payload: Payload) -> Result<PushedObject> {
+        let path = self.path(key)?;
+        blocking(move || {
+            let (temporary, written) = write_beside(&path, &payload)?;
+            temporary.commit().map_err(|error| StorageError::io(&path, error))?;
+            Ok(written)
+        })
+        .await
+    }
+
     async fn pull(&self, key: &str, expected: PushedObject, destination: &Path) -> Result<()> {
         let path = self.path(key)?;
         let (key, destination) = (key.to_owned(), destination.to_owned());
@@ -123,7 +133,8 @@ async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|error| Err(StorageError::Unavailable(error.to_string())))
 }
 
-fn push(key: &str, path: &Path, payload: &Payload) -> Result<PushedObject> {
+/// Writes an object under a temporary name.
+fn write_beside(path: &Path, payload: &Payload) -> Result<(TemporaryFile, PushedObject)> {
     let io_error = |error| StorageError::io(path, error);
     create_dir_durably(parent(path)).map_err(io_error)?;
     let temporary = TemporaryFile::create(path).map_err(io_error)?;
@@ -138,7 +149,11 @@ fn push(key: &str, path: &Path, payload: &Payload) -> Result<PushedObject> {
             copy_with_checksum(&mut source, &mut file).map_err(io_error)?
         }
     };
-    drop(file);
+    Ok((temporary, pushed))
+}
+
+fn push(key: &str, path: &Path, payload: &Payload) -> Result<PushedObject> {
+    let (temporary, pushed) = write_beside(path, payload)?;
     crash_point("storage/before-rename");
     match temporary.commit_new() {
         Ok(()) => Ok(pushed),
@@ -148,7 +163,7 @@ fn push(key: &str, path: &Path, payload: &Payload) -> Result<PushedObject> {
             }
             Err(StorageError::Conflict(key.to_owned()))
         }
-        Err(error) => Err(io_error(error)),
+        Err(error) => Err(StorageError::io(path, error)),
     }
 }
 

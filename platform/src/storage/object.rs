@@ -45,13 +45,7 @@ impl ObjectDeepStorage {
 impl DeepStorage for ObjectDeepStorage {
     async fn push(&self, key: &str, payload: Payload) -> Result<PushedObject> {
         let path = object_path(key)?;
-        let bytes = match payload {
-            Payload::Bytes(bytes) => bytes,
-            Payload::File(source) => tokio::fs::read(&source)
-                .await
-                .map_err(|error| StorageError::io(&source, error))?
-                .into(),
-        };
+        let bytes = bytes_of(payload).await?;
         let pushed = checksum_bytes(&bytes);
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store.put_opts(&path, bytes.into(), options).await {
@@ -64,6 +58,13 @@ impl DeepStorage for ObjectDeepStorage {
             }
             Err(error) => Err(convert(key, &error)),
         }
+    }
+
+    async fn overwrite(&self, key: &str, payload: Payload) -> Result<PushedObject> {
+        let (path, bytes) = (object_path(key)?, bytes_of(payload).await?);
+        let pushed = checksum_bytes(&bytes);
+        self.store.put(&path, bytes.into()).await.map_err(|error| convert(key, &error))?;
+        Ok(pushed)
     }
 
     async fn pull(&self, key: &str, expected: PushedObject, destination: &Path) -> Result<()> {
@@ -136,6 +137,16 @@ impl DeepStorage for ObjectDeepStorage {
             .map_err(|error| convert(folder, &error))?;
         objects.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(objects)
+    }
+}
+
+async fn bytes_of(payload: Payload) -> Result<Bytes> {
+    match payload {
+        Payload::Bytes(bytes) => Ok(bytes),
+        Payload::File(source) => match tokio::fs::read(&source).await {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(error) => Err(StorageError::io(&source, error)),
+        },
     }
 }
 

@@ -44,6 +44,11 @@ pub trait DeepStorage: Send + Sync + Debug {
     /// earlier call may have succeeded without its answer arriving), another one is a `Conflict`.
     async fn push(&self, key: &str, payload: Payload) -> Result<PushedObject>;
 
+    /// Stores an object, durably, in place of whatever is under the key: readers see the one or the
+    /// other, never nothing. For mending an object that is known to be damaged; all others are
+    /// immutable.
+    async fn overwrite(&self, key: &str, payload: Payload) -> Result<PushedObject>;
+
     /// Fetches an object to `destination`: under a temporary name, verified, synced, renamed.
     /// After a failure nothing is at `destination` that was not there before.
     async fn pull(&self, key: &str, expected: PushedObject, destination: &Path) -> Result<()>;

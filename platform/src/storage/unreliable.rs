@@ -97,6 +97,13 @@ impl DeepStorage for UnreliableStorage {
         Ok(pushed)
     }
 
+    async fn overwrite(&self, key: &str, payload: Payload) -> Result<PushedObject> {
+        self.refuse()?;
+        let pushed = self.inner.overwrite(key, payload).await?;
+        self.lose_answer()?;
+        Ok(pushed)
+    }
+
     async fn pull(&self, key: &str, expected: PushedObject, destination: &Path) -> Result<()> {
         self.refuse()?;
         if self.happens(|plan| plan.flip_bit) {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use crate::dictionary::writer::page_options;
 use crate::dictionary::page::PageView;
 use crate::dictionary::texts::Texts;
+use crate::dictionary::writer::page_options;
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;

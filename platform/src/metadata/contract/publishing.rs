@@ -1,6 +1,43 @@
 //! Segments, source position and idempotency keys change together or not at all.
 
 use super::*;
+use crate::metadata::manifest::{Manifest, fold};
+
+/// F-40: a damaged object is mended under another key, if its segment is still used and nobody else
+/// did it; whoever follows sees it, and so does a rebuild.
+#[tokio::test]
+async fn f_40_a_used_segment_is_given_another_object_once() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        store.make_complete_manifest().await.unwrap();
+        let segment = allocate(&*store, day(1)).await;
+        let new = SegmentObject { key: "mended".into(), size_bytes: 7, checksum: 9 };
+        let replace = async |expected: &SegmentObject, new: &SegmentObject| {
+            store.replace_object(&segment.id, expected, new).await
+        };
+        let refused = |outcome: Result<()>| matches!(outcome.unwrap_err(), MetadataError::ObjectChanged(id) if id == segment.id);
+        assert!(refused(replace(&segment.object(), &new).await), "not published");
+        store.publish(&append("t1", std::slice::from_ref(&segment))).await.unwrap();
+        let before = store.used_segments().await.unwrap().sequence;
+        let seen = *store.commits().borrow();
+        for _ in 0..2 {
+            replace(&segment.object(), &new).await.unwrap();
+        }
+        assert!(*store.commits().borrow() > seen);
+        let other = SegmentObject { checksum: 10, ..new.clone() };
+        assert!(refused(replace(&segment.object(), &other).await), "somebody else was first");
+        let mended = segment.clone().with_object(new.clone());
+        let changes = store.segment_changes(before, 10).await.unwrap();
+        assert_eq!(changes.changes, [SegmentChange::Used(Box::new(mended.clone()))]);
+        assert_eq!(store.used_segments().await.unwrap().segments, [mended.clone()]);
+        let waiting = store.waiting_manifests(usize::MAX).await.unwrap();
+        let decode = |text: &str| Manifest::decode("w", text.as_bytes()).unwrap();
+        let all = fold(waiting.iter().map(|manifest| decode(&manifest.text))).unwrap();
+        assert_eq!((all.segments, all.unused), (vec![mended], Vec::new()));
+        store.mark_unused(std::slice::from_ref(&segment.id)).await.unwrap();
+        assert!(refused(replace(&new, &other).await), "dropped meanwhile");
+    }
+}
 
 fn advance(expected: u64, next: u64) -> Option<SourceAdvance> {
     Some(SourceAdvance { source_id: "wal/events".into(), expected, next, state: String::new() })

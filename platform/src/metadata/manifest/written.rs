@@ -11,8 +11,8 @@ use super::record::{ManifestState, SourcePosition, WaitingManifest, manifest_key
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
     Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
-    PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter,
-    TaskRecord, TaskUpdate, TasksKept,
+    PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
+    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
 use crate::metadata::store::MetadataStore;
 use crate::runtime::crash_point;
@@ -181,6 +181,16 @@ impl MetadataStore for ManifestedStore {
         let marked = self.inner.mark_unused(ids).await?;
         self.write_manifests().await?;
         Ok(marked)
+    }
+
+    async fn replace_object(
+        &self,
+        id: &SegmentId,
+        expected: &SegmentObject,
+        new: &SegmentObject,
+    ) -> Result<()> {
+        self.inner.replace_object(id, expected, new).await?;
+        self.write_manifests().await
     }
 
     async fn find_idempotency(

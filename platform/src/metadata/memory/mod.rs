@@ -14,8 +14,8 @@ use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
     Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
-    PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter,
-    TaskRecord, TaskUpdate, TasksKept,
+    PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
+    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
 use super::rules::invalid;
 use super::store::MetadataStore;
@@ -155,6 +155,16 @@ impl MetadataStore for MemoryMetadataStore {
             state.enqueue(&self.cluster_uuid, Manifest { unused, ..Manifest::default() })?;
         }
         Ok(marked)
+    }
+
+    async fn replace_object(
+        &self,
+        id: &SegmentId,
+        expected: &SegmentObject,
+        new: &SegmentObject,
+    ) -> Result<()> {
+        let _noted = self.commits.note();
+        self.state.lock().replace_object(&self.cluster_uuid, id, expected, new)
     }
 
     async fn find_idempotency(

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
 use crate::metadata::error::{MetadataError, Result};
-use crate::metadata::manifest::SourcePosition;
+use crate::metadata::manifest::{Manifest, SourcePosition};
 use crate::metadata::places::{Place, Surroundings, place_append, reach};
 use crate::metadata::records::{
     Allocation, DeadLetterTotals, IdempotencyRecord, PendingSegment, PublishOutcome,
-    PublishRequest, PublishedSegment, SegmentChange, SegmentChanges, SegmentSnapshot,
-    StoredDeadLetter, TaskRecord,
+    PublishRequest, PublishedSegment, SegmentChange, SegmentChanges, SegmentObject,
+    SegmentSnapshot, StoredDeadLetter, TaskRecord,
 };
 use crate::metadata::rules::{
     UsedSegment, append_conflicts, check_request, fingerprint, manifest_of, replaced_segments,
+    with_object,
 };
 
 type ChunkVersion = (String, Interval, Version);
@@ -232,6 +233,24 @@ impl State {
             marked.push(id.clone());
         }
         marked
+    }
+
+    pub(super) fn replace_object(
+        &mut self,
+        cluster_uuid: &str,
+        id: &SegmentId,
+        expected: &SegmentObject,
+        new: &SegmentObject,
+    ) -> Result<()> {
+        let known = self.segments.get(id).filter(|stored| stored.used);
+        let known = known.map(|stored| stored.segment.clone());
+        let Some(changed) = with_object(id, known, expected, new)? else { return Ok(()) };
+        if let Some(before) = self.segments.get(id) {
+            self.changes.remove(&before.sequence);
+        }
+        self.insert(changed.clone());
+        let change = Manifest { segments: vec![changed], ..Manifest::default() };
+        self.enqueue(cluster_uuid, change).map(|_| ())
     }
 
     pub(super) fn snapshot(&self) -> SegmentSnapshot {

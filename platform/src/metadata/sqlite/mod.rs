@@ -23,8 +23,8 @@ use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
     Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
-    PublishOutcome, PublishRequest, SegmentChanges, SegmentSnapshot, StoredDeadLetter, TaskFilter,
-    TaskRecord, TaskUpdate, TasksKept,
+    PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
+    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
 use super::rules::{check_request, invalid};
 use super::store::MetadataStore;
@@ -264,6 +264,20 @@ impl MetadataStore for SqliteMetadataStore {
         let _noted = self.commits.note();
         transaction.commit().await.map_err(store_error)?;
         Ok(marked)
+    }
+
+    async fn replace_object(
+        &self,
+        id: &SegmentId,
+        expected: &SegmentObject,
+        new: &SegmentObject,
+    ) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        if segments::replace_object(&mut transaction, id, expected, new).await? {
+            let _noted = self.commits.note();
+            transaction.commit().await.map_err(store_error)?;
+        }
+        Ok(())
     }
 
     async fn find_idempotency(

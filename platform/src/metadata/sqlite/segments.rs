@@ -8,10 +8,10 @@ use super::convert;
 use super::convert::{from_json, get_u64, payload_checksum, segment, store_error, to_i64, to_json};
 use super::manifests::{enqueue, reserve};
 use crate::metadata::error::{MetadataError, Result};
-use crate::metadata::manifest::SourcePosition;
+use crate::metadata::manifest::{Manifest, SourcePosition};
 use crate::metadata::records::{
     IdempotencyRecord, PublishOutcome, PublishRequest, PublishedSegment, SegmentChange,
-    SegmentChanges, SegmentSnapshot, SourceAdvance,
+    SegmentChanges, SegmentObject, SegmentSnapshot, SourceAdvance,
 };
 use crate::metadata::rules;
 use crate::metadata::rules::{UsedSegment, append_conflicts, fingerprint, replaced_segments};
@@ -268,6 +268,35 @@ pub(super) async fn mark_unused(
         }
     }
     Ok(marked)
+}
+
+/// False when the segment has the new object already.
+pub(super) async fn replace_object(
+    connection: &mut SqliteConnection,
+    id: &SegmentId,
+    expected: &SegmentObject,
+    new: &SegmentObject,
+) -> Result<bool> {
+    let row =
+        sqlx::query("SELECT id, payload, payload_checksum FROM segments WHERE id = ? AND used = 1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    let known = row.as_ref().map(segment).transpose()?;
+    let Some(changed) = rules::with_object(id, known, expected, new)? else { return Ok(false) };
+    let sequence = next_counter(connection, "sequence").await?;
+    let payload = to_json(&changed)?;
+    sqlx::query("UPDATE segments SET payload = ?, payload_checksum = ?, sequence = ? WHERE id = ?")
+        .bind(&payload)
+        .bind(payload_checksum(&payload))
+        .bind(to_i64(sequence, "sequence")?)
+        .bind(id.to_string())
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
+    enqueue(connection, Manifest { segments: vec![changed], ..Manifest::default() }).await?;
+    Ok(true)
 }
 
 pub(super) async fn snapshot(connection: &mut SqliteConnection) -> Result<SegmentSnapshot> {
