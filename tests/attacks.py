@@ -112,6 +112,12 @@ def spoil(path, how):
             file.write(data)
     elif how == 'truncate':
         os.truncate(path, os.path.getsize(path) // 2)
+    elif how == 'flip the header' or how == 'flip the footer':
+        with open(path, 'r+b') as file:
+            file.seek(3 if how.endswith('header') else os.path.getsize(path) - 40)
+            byte = file.read(1)[0]
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 4]))
     else:
         raise ValueError(how)
 
@@ -132,17 +138,39 @@ def p_10_two_servers_on_one_folder(scratch):
 
 
 def a_damaged_copy(scratch, how, where, codec):
-    box = Box(scratch, dict(HANDED_OFF_SOON, HISTORICAL__CODEC=codec))
+    box = Box(scratch, dict(HANDED_OFF_SOON, HISTORICAL__CODEC=codec, HISTORICAL__SCRUB_BYTES_PER_SECOND=1 << 30))
     box.fill()
     box.server.kill()
     victims = box.files('deep-storage/segments/**/*.segment') if where == 'deep storage' else box.files('segment-cache/d/*')
     must(len(victims) >= 4, f'{victims}')
-    spoil(victims[1], how)
+    with open(victims[1], 'rb') as file:
+        good = file.read()
+    if how == 'exchange':
+        shutil.copy(victims[2], victims[1])
+    else:
+        spoil(victims[1], how)
     client = box.start()
     found = count(client)
     must(found == 4000, f'{how} of one copy in {where}: {found}')
+    if where == 'deep storage':
+        is_mended(client, victims[1], good)
+        shutil.rmtree(os.path.join(box.data_dir, 'segment-cache'))
     box.server.kill()
-    must(count(box.start()) == 4000, 'after another restart')
+    must(count(box.start()) == 4000, 'after another restart, without the other copy')
+
+
+def is_mended(client, path, good):
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if os.path.exists(path):
+            with open(path, 'rb') as file:
+                if file.read() == good:
+                    break
+        time.sleep(0.05)
+    else:
+        raise AssertionError(f'{path} is not mended')
+    must(not client.must('GET', '/status/ready')['endangeredSegments'], 'nothing is in danger any more')
+    must('henge_damages_repaired_total 1' in client.must('GET', '/metrics'), 'metrics count it')
 
 
 def both_copies_damaged(scratch, how, codec):
@@ -168,12 +196,12 @@ def both_copies_damaged(scratch, how, codec):
     must(status == 200 and answer[0]['result']['n'] == 2000, f'other hours: {status} {answer}')
 
 
-for _how in ('delete', 'flip', 'truncate'):
+for _how in ('delete', 'flip', 'flip the header', 'flip the footer', 'truncate', 'exchange'):
     for _codec in ('none', 'as_stored'):
         for _where in ('deep storage', 'the cache'):
             def _one(scratch, how=_how, where=_where, codec=_codec):
                 a_damaged_copy(scratch, how, where, codec)
-            _one.__name__ = f'f_46_{_how}_of_one_copy_in_{_where.replace(" ", "_")}_{_codec}'
+            _one.__name__ = f'f_46_{_how.replace(" ", "_")}_of_one_copy_in_{_where.replace(" ", "_")}_{_codec}'
             attack(_one)
 
         def _both(scratch, how=_how, codec=_codec):

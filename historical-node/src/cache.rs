@@ -1,17 +1,20 @@
 //! The folder of segment files and the bytes it may take.
 
+mod metered;
 mod names;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use henge_platform::metadata::PublishedSegment;
 use henge_platform::runtime::remove_temporary_files;
 use henge_types::SegmentId;
 use parking_lot::Mutex;
 
 use crate::error::{HistoricalError, Result};
 
+pub(crate) use metered::Metered;
 pub(crate) use names::{CachedFile, FileForm};
 
 /// Segment files, one folder a datasource, and an account of their sizes.
@@ -119,6 +122,18 @@ impl Drop for Reservation {
         let mut used = self.cache.used_bytes.lock();
         *used = used.saturating_sub(self.size_bytes);
     }
+}
+
+/// The cached file that holds a segment's rows, as the names of files say, in a cache that nobody uses.
+/// Nothing is read or changed.
+#[must_use]
+pub fn cached_copy(root: &Path, segment: &PublishedSegment) -> Option<PathBuf> {
+    let stem = names::stem(root, &segment.id);
+    let entries = std::fs::read_dir(stem.parent()?).ok()?;
+    let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    paths.find(|path| {
+        names::parse(path).is_some_and(|(of, form)| of == stem && form.is_of(segment.checksum))
+    })
 }
 
 /// Removes a file if it is there.

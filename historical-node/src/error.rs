@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use henge_platform::discovery::DiscoveryError;
+use henge_platform::metadata::MetadataError;
 use henge_platform::storage::StorageError;
 use henge_segment::SegmentError;
 use henge_types::ErrorClass;
@@ -66,6 +67,9 @@ pub enum HistoricalError {
     /// Deep storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The metadata store failed.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
     /// Discovery failed.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
@@ -85,6 +89,7 @@ impl HistoricalError {
             Self::Full { .. } => ErrorClass::Capacity,
             Self::Segment(error) => error.class(),
             Self::Storage(error) => error.class(),
+            Self::Metadata(error) => error.class(),
             Self::Discovery(error) => error.class(),
         }
     }

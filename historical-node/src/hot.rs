@@ -5,7 +5,7 @@
 //! that name only when it is whole, read back and on disk. After a restart it is served at once; a
 //! damaged one is made again from the stored file.
 
-use std::io::{BufWriter, Error, ErrorKind, Write};
+use std::io::{BufWriter, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use henge_platform::storage::{PushedObject, checksum_bytes};
 use henge_segment::{SegmentSummary, SegmentView, WriteOptions, transcode};
 use henge_types::ErrorClass;
 
-use crate::cache::{CachedFile, FileForm, Reservation, remove_file};
+use crate::cache::{CachedFile, FileForm, Metered, remove_file};
 use crate::error::{HistoricalError, Result};
 use crate::load::open_as;
 use crate::{HistoricalNode, Loaded, ServedForm, Serving};
@@ -22,8 +22,8 @@ use crate::{HistoricalNode, Loaded, ServedForm, Serving};
 /// Below that of any query.
 const PRIORITY: i32 = -1_000_000;
 
-/// Room is set aside in steps of this while a file grows.
-const ROOM_STEP_BYTES: u64 = 16 << 20;
+/// Times that the hot form is tried to be made while the stored form proves to be right.
+const ATTEMPTS: usize = 3;
 
 impl HistoricalNode {
     /// Makes the hot form in the background, unless it is what is served.
@@ -34,19 +34,28 @@ impl HistoricalNode {
         }
         let node = self.clone();
         tokio::spawn(async move {
-            let Ok(_turn) = Arc::clone(&node.transcoding).acquire_owned().await else { return };
-            let (serving, read) = (Arc::clone(&node.serving), Arc::clone(&stored));
-            let error = match node.pool.spawn(PRIORITY, move || serving.change_form(&read)).await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => error,
-                Err(error) => HistoricalError::Stopped(error.to_string()),
-            };
-            let id = stored.mapped.id();
-            tracing::warn!(segment = %id, %error, "stays in its stored form");
-            if error.class() == ErrorClass::Corrupt {
-                node.mend_damaged(vec![stored]).await;
+            for _ in 0..ATTEMPTS {
+                let Err(error) = node.change_form(&stored).await else { return };
+                let id = stored.mapped.id();
+                tracing::warn!(segment = %id, %error, "stays in its stored form");
+                // Any mapped file that was cut short meanwhile makes what was read doubtful. Where it
+                // was not this one, it is worth another try.
+                if error.class() != ErrorClass::Corrupt
+                    || node.mend_damaged(vec![Arc::clone(&stored)]).await > 0
+                {
+                    return;
+                }
             }
         });
+    }
+
+    async fn change_form(&self, stored: &Arc<Loaded>) -> Result<()> {
+        let stopped = |error: String| HistoricalError::Stopped(error);
+        let turn = Arc::clone(&self.transcoding).acquire_owned().await;
+        let _turn = turn.map_err(|error| stopped(error.to_string()))?;
+        let (serving, read) = (Arc::clone(&self.serving), Arc::clone(stored));
+        let changed = self.pool.spawn(PRIORITY, move || serving.change_form(&read)).await;
+        changed.map_err(|error| stopped(error.to_string()))?
     }
 }
 
@@ -91,12 +100,10 @@ impl Serving {
         let io = |source| HistoricalError::Io { path: path.clone(), source };
         let damages = mapped_damages();
         let temporary = TemporaryFile::create(&path).map_err(io)?;
-        let room = self.cache.reserve(0)?;
         let file = temporary.file().map_err(io)?;
-        let mut out = Metered { out: BufWriter::new(file), written_bytes: 0, room };
+        let mut out = Metered::new(BufWriter::new(file), self.cache.reserve(0)?);
         let summary = transcode(&stored.mapped, WriteOptions::hot(), &mut out)?;
         out.flush().map_err(io)?;
-        let Metered { mut room, .. } = out;
         let written = map_file(temporary.path()).map_err(io)?;
         let SegmentSummary { size_bytes, checksum, .. } = summary;
         if checksum_bytes((*written).as_ref()) != (PushedObject { size_bytes, checksum }) {
@@ -111,34 +118,9 @@ impl Serving {
             form: form(Some(checksum)),
         };
         temporary.named(&file.path).commit().map_err(io)?;
-        room.shrink_to(size_bytes);
+        let room = Arc::new(out.into_room(size_bytes));
         let mapped = Arc::new(open_as(&file.path, segment)?);
         Ok(Loaded { mapped, file, room, segment: Arc::clone(segment) })
-    }
-}
-
-/// A file that may only grow as room is found for it.
-struct Metered<W> {
-    out: W,
-    written_bytes: u64,
-    room: Reservation,
-}
-
-impl<W: Write> Write for Metered<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let needed_bytes = self.written_bytes + bytes.len() as u64;
-        if needed_bytes > self.room.size_bytes() {
-            self.room
-                .grow_to(needed_bytes.next_multiple_of(ROOM_STEP_BYTES))
-                .map_err(|full| Error::new(ErrorKind::StorageFull, full.to_string()))?;
-        }
-        let taken = self.out.write(bytes)?;
-        self.written_bytes += taken as u64;
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.out.flush()
     }
 }
 

@@ -5,7 +5,9 @@ pub mod error;
 pub mod hot;
 pub mod load;
 pub mod mend;
+pub mod object;
 pub mod query;
+pub mod recode;
 pub mod scrub;
 
 use std::collections::HashMap;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 use henge_data_node::cache::PartialCache;
 use henge_exec::NodeDictionaries;
 use henge_platform::discovery::{Discovery, ServerId};
-use henge_platform::metadata::PublishedSegment;
+use henge_platform::metadata::{MetadataStore, PublishedSegment};
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::{DeepStorage, PushedObject};
 use henge_segment::MappedSegment;
@@ -66,6 +68,7 @@ pub struct HistoricalNode {
     pub(crate) options: HistoricalOptions,
     pub(crate) discovery: Arc<dyn Discovery>,
     pub(crate) storage: Arc<dyn DeepStorage>,
+    pub(crate) metadata: Arc<dyn MetadataStore>,
     pub(crate) pool: CpuPool,
     pub(crate) partials: Option<Arc<dyn PartialCache>>,
     pub(crate) serving: Arc<Serving>,
@@ -87,7 +90,7 @@ pub(crate) struct Serving {
 pub(crate) struct Loaded {
     pub(crate) mapped: Arc<MappedSegment>,
     pub(crate) file: CachedFile,
-    pub(crate) room: Reservation,
+    pub(crate) room: Arc<Reservation>,
     /// What the metadata say of it, but its schema.
     pub(crate) segment: Arc<PublishedSegment>,
 }
@@ -106,7 +109,8 @@ impl Loaded {
 
 impl HistoricalNode {
     /// Opens the node's cache of files and joins the cluster. Nothing is loaded until the coordinator says.
-    /// `partials` keeps what segments contribute to queries.
+    /// `partials` keeps what segments contribute to queries. `metadata` are told when a damaged object
+    /// had to be stored anew.
     ///
     /// # Errors
     /// When the cache folder cannot be made or discovery is away.
@@ -114,6 +118,7 @@ impl HistoricalNode {
         options: HistoricalOptions,
         discovery: Arc<dyn Discovery>,
         storage: Arc<dyn DeepStorage>,
+        metadata: Arc<dyn MetadataStore>,
         pool: CpuPool,
         partials: Option<Arc<dyn PartialCache>>,
     ) -> Result<Self> {
@@ -124,7 +129,17 @@ impl HistoricalNode {
         let serving = Arc::new(Serving { cache, dictionaries, loaded: RwLock::default() });
         let transcoding = Arc::new(Semaphore::new(1));
         let care = CareMetrics::default();
-        Ok(Self { options, discovery, storage, pool, partials, serving, transcoding, care })
+        Ok(Self {
+            options,
+            discovery,
+            storage,
+            metadata,
+            pool,
+            partials,
+            serving,
+            transcoding,
+            care,
+        })
     }
 
     /// Number of segments that are served.

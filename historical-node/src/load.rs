@@ -29,24 +29,46 @@ impl HistoricalNode {
         let outcome = self.load_any(segment).await;
         let trouble = outcome.as_ref().err().map(ToString::to_string);
         self.discovery.report(&self.options.server_id, &segment.id, trouble);
-        let loaded = Arc::new(outcome?);
+        let (loaded, is_spare) = outcome?;
+        let loaded = Arc::new(loaded);
         self.serving.loaded.write().entry(segment.id.clone()).or_insert_with(|| loaded.clone());
         self.discovery.apply(
             &self.options.server_id,
             ChangeSet { add: vec![self.announcement(segment)], remove: Vec::new() },
         )?;
+        if is_spare {
+            let (node, loaded) = (self.clone(), Arc::clone(&loaded));
+            tokio::spawn(async move { node.care_for_object(&loaded).await });
+        }
         self.heat(loaded);
         Ok(())
     }
 
-    async fn load_any(&self, segment: &PublishedSegment) -> Result<Loaded> {
+    /// Also gives whether it is a form that the tier does not want, and better than none.
+    async fn load_any(&self, segment: &PublishedSegment) -> Result<(Loaded, bool)> {
         let kept = PublishedSegment { schema_json: String::new(), ..segment.clone() };
         let (serving, kept, form) = (Arc::clone(&self.serving), Arc::new(kept), self.options.form);
         let of_cache = Arc::clone(&kept);
         let left = tokio::task::spawn_blocking(move || serving.open_left(&of_cache, form));
-        match left.await.map_err(|error| HistoricalError::Stopped(error.to_string()))? {
-            Some(loaded) => Ok(loaded),
-            None => self.fetch(kept).await,
+        let left = left.await.map_err(|error| HistoricalError::Stopped(error.to_string()))?;
+        if let Some(loaded) = left.wanted {
+            return Ok((loaded, false));
+        }
+        let error = match self.fetch(Arc::clone(&kept)).await {
+            Ok(loaded) => {
+                left.spare.iter().for_each(|file| remove_file(&file.path));
+                return Ok((loaded, false));
+            }
+            Err(error) => error,
+        };
+        let (serving, id) = (Arc::clone(&self.serving), segment.id.clone());
+        let spare = tokio::task::spawn_blocking(move || serving.open_spare(left.spare, &kept));
+        match spare.await.map_err(|error| HistoricalError::Stopped(error.to_string()))? {
+            Some(loaded) => {
+                tracing::error!(segment = %id, %error, "serves the hot form that an earlier run left");
+                Ok((loaded, true))
+            }
+            None => Err(error),
         }
     }
 
@@ -60,7 +82,7 @@ impl HistoricalNode {
         }
         self.storage.pull(&segment.object_key, stored_object(&segment), &path).await?;
         let mapped = Arc::new(open_as(&path, &segment)?);
-        Ok(Loaded { mapped, file: CachedFile { path, form }, room, segment })
+        Ok(Loaded { mapped, file: CachedFile { path, form }, room: Arc::new(room), segment })
     }
 
     fn announcement(&self, segment: &PublishedSegment) -> AnnouncedSegment {
@@ -76,6 +98,7 @@ impl HistoricalNode {
 
     fn unload_segment(&self, id: &SegmentId) -> Result<()> {
         self.discovery.unannounce(&self.options.server_id, vec![id.clone()])?;
+        self.care.endangered.lock().remove(id);
         if let Some(loaded) = self.serving.loaded.write().remove(id) {
             remove_file(&loaded.file.path);
             self.serving.forget_dictionaries(&loaded.mapped);
@@ -113,38 +136,72 @@ pub(crate) fn open_as(path: &Path, segment: &PublishedSegment) -> Result<MappedS
     }
 }
 
+/// What an earlier run left of a segment.
+struct Left {
+    /// What the tier wants to serve.
+    wanted: Option<Loaded>,
+    /// Files of another form, kept until the wanted one is there: they may be the last good copy.
+    spare: Vec<CachedFile>,
+}
+
 impl Serving {
-    /// What an earlier run left of a segment, if it is what the metadata mean. All other files of the
-    /// segment are removed.
-    fn open_left(
-        self: &Arc<Self>,
-        segment: &Arc<PublishedSegment>,
-        form: ServedForm,
-    ) -> Option<Loaded> {
-        let mut opened: Option<Loaded> = None;
+    /// What an earlier run left of a segment, if it is what the metadata mean. Files that nobody needs
+    /// are removed.
+    fn open_left(self: &Arc<Self>, segment: &Arc<PublishedSegment>, form: ServedForm) -> Left {
+        let mut left = Left { wanted: None, spare: Vec::new() };
         for file in self.cache.take_left(&segment.id) {
             let is_wanted = form == ServedForm::Hot || matches!(file.form, FileForm::Stored { .. });
-            if opened.is_some() || !is_wanted {
+            if !is_wanted {
+                left.spare.push(file);
+            } else if left.wanted.is_some() {
                 remove_file(&file.path);
-                continue;
+            } else {
+                left.wanted = self.open_usable(file, segment);
             }
-            let path = file.path.clone();
-            match self.open_file(file, segment) {
-                Ok(loaded) => opened = Some(loaded),
-                Err(error) => {
-                    tracing::warn!(segment = %segment.id, path = %path.display(), %error, "cached file is not usable");
-                    remove_file(&path);
-                }
+        }
+        if left.wanted.is_some() {
+            left.spare.drain(..).for_each(|file| remove_file(&file.path));
+        }
+        left
+    }
+
+    /// The first usable one of these; the others are removed.
+    fn open_spare(
+        self: &Arc<Self>,
+        spare: Vec<CachedFile>,
+        segment: &Arc<PublishedSegment>,
+    ) -> Option<Loaded> {
+        let mut opened = None;
+        for file in spare {
+            match opened {
+                None => opened = self.open_usable(file, segment),
+                Some(_) => remove_file(&file.path),
             }
         }
         opened
+    }
+
+    /// Opens a file; one that is not usable is removed.
+    fn open_usable(
+        self: &Arc<Self>,
+        file: CachedFile,
+        segment: &Arc<PublishedSegment>,
+    ) -> Option<Loaded> {
+        let path = file.path.clone();
+        let error = match self.open_file(file, segment) {
+            Ok(loaded) => return Some(loaded),
+            Err(error) => error,
+        };
+        tracing::warn!(segment = %segment.id, path = %path.display(), %error, "cached file is not usable");
+        remove_file(&path);
+        None
     }
 
     fn open_file(&self, file: CachedFile, segment: &Arc<PublishedSegment>) -> Result<Loaded> {
         let io = |source| HistoricalError::Io { path: file.path.clone(), source };
         let wrong = || HistoricalError::WrongContent { path: file.path.clone() };
         let metadata = std::fs::symlink_metadata(&file.path).map_err(io)?;
-        let room = self.cache.reserve(metadata.len())?;
+        let room = Arc::new(self.cache.reserve(metadata.len())?);
         let form = match file.form {
             FileForm::Stored { checksum } => {
                 if metadata.len() != segment.size_bytes {

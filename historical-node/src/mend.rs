@@ -1,14 +1,11 @@
-//! Mending: what is damaged is served no longer and fetched again; a good copy of the stored form
-//! goes back to deep storage when the object there is damaged or gone.
+//! Mending cached files: what is damaged is served no longer and fetched again. The other way, from a
+//! cached file to deep storage, is in [`crate::object`].
 
 use std::sync::Arc;
 
-use henge_platform::storage::{Payload, StorageError, checksum_file};
 use henge_types::SegmentId;
 
-use crate::cache::{FileForm, remove_file};
-use crate::error::{HistoricalError, Result};
-use crate::load::stored_object;
+use crate::cache::remove_file;
 use crate::{HistoricalNode, Loaded};
 
 /// Below that of any query: verifying reads whole files.
@@ -69,7 +66,7 @@ impl HistoricalNode {
     }
 
     /// False when it was taken out of service before.
-    fn withdraw(&self, damaged: &Arc<Loaded>) -> bool {
+    pub(crate) fn withdraw(&self, damaged: &Arc<Loaded>) -> bool {
         let id = &damaged.segment.id;
         {
             let mut loaded = self.serving.loaded.write();
@@ -78,6 +75,7 @@ impl HistoricalNode {
             }
             loaded.remove(id);
         }
+        self.care.endangered.lock().remove(id);
         // Queries that still ask for it are told that it is missing.
         if let Err(error) = self.discovery.unannounce(&self.options.server_id, vec![id.clone()]) {
             tracing::warn!(segment = %id, %error, "failed to withdraw a damaged segment");
@@ -87,46 +85,10 @@ impl HistoricalNode {
         true
     }
 
-    /// Verifies the object of a segment, and stores it again when it is damaged or gone and the
-    /// cached file is right.
-    ///
-    /// # Errors
-    /// When deep storage is away, or nothing can be done about the damage.
-    pub(crate) async fn care_for_object(&self, loaded: &Arc<Loaded>) -> Result<()> {
-        let segment = &loaded.segment;
-        let error = match self.storage.check(&segment.object_key, stored_object(segment)).await {
-            Ok(()) => return Ok(()),
-            Err(error @ (StorageError::NotFound(_) | StorageError::Corrupt { .. })) => error,
-            Err(error) => return Err(error.into()),
-        };
-        if !self.serves(loaded) {
-            return Ok(());
-        }
-        self.care.found.add(1);
-        tracing::error!(segment = %segment.id, key = segment.object_key, %error, "object in deep storage is damaged or gone");
-        if !matches!(loaded.file.form, FileForm::Stored { .. }) {
-            // The hot form holds the rows, but not the bytes that the metadata record.
-            return Err(error.into());
-        }
-        let path = loaded.file.path.clone();
-        let read = tokio::task::spawn_blocking(move || checksum_file(&path)).await;
-        if read.map_err(|error| HistoricalError::Stopped(error.to_string()))??
-            != stored_object(segment)
-        {
-            return Err(HistoricalError::WrongContent { path: loaded.file.path.clone() });
-        }
-        self.storage.delete(&segment.object_key).await?;
-        let payload = Payload::File(loaded.file.path.clone());
-        self.storage.push(&segment.object_key, payload).await?;
-        self.care.repaired.add(1);
-        tracing::info!(segment = %segment.id, "object in deep storage was stored again from the cached file");
-        Ok(())
-    }
-
     pub(crate) fn serves(&self, loaded: &Arc<Loaded>) -> bool {
         self.serving.serves(loaded)
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,11 +1,14 @@
 //! Scrubbing: every served file and its object in deep storage are read again, slowly, one after the
 //! other, so that bytes that rot where no query reads them are found while there is a good copy.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use henge_platform::storage::{StorageError, checksum_file_pausing};
 use henge_platform::telemetry::{Counter, Metrics};
+use henge_types::SegmentId;
+use parking_lot::Mutex;
 
 use crate::error::{HistoricalError, Result};
 use crate::{HistoricalNode, Loaded};
@@ -19,6 +22,8 @@ pub(crate) struct CareMetrics {
     pub(crate) scrubbed_bytes: Counter,
     pub(crate) found: Counter,
     pub(crate) repaired: Counter,
+    /// Segments whose object is damaged and could not be mended so far, and why.
+    pub(crate) endangered: Arc<Mutex<BTreeMap<SegmentId, String>>>,
 }
 
 impl HistoricalNode {
@@ -37,6 +42,18 @@ impl HistoricalNode {
             let counter = counter.clone();
             metrics.counter_of(name, help, &[], move || counter.get());
         }
+        let endangered = Arc::clone(&self.care.endangered);
+        let help =
+            "Served segments whose object is damaged or gone and could not be mended so far.";
+        metrics
+            .gauge("henge_segments_endangered", help, &[], move || endangered.lock().len() as u64);
+    }
+
+    /// Segments that are served while their object in deep storage is damaged or gone and could not be
+    /// mended so far, with the reasons.
+    #[must_use]
+    pub fn endangered(&self) -> BTreeMap<SegmentId, String> {
+        self.care.endangered.lock().clone()
     }
 
     /// Reads everything that is served again and again, as fast as the options allow, until the node

@@ -123,6 +123,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
             options.historical.clone(),
             discovery.clone(),
             storage.clone(),
+            metadata.clone(),
             pool.clone(),
             partials,
         )
@@ -226,7 +227,11 @@ fn router(options: Options, roles: &Roles) -> Router {
     let router = Router::new()
         .merge(henge_broker::api::router(Arc::clone(&roles.broker)))
         .merge(henge_realtime_node::api::router(Arc::clone(&roles.realtime)))
-        .merge(status::router(roles.metrics.clone(), Arc::clone(&roles.broker)));
+        .merge(status::router(
+            roles.metrics.clone(),
+            Arc::clone(&roles.broker),
+            Arc::clone(&roles.historical),
+        ));
     let answers = options.accounts.answers;
     with_fallbacks(router)
         .layer(axum::middleware::from_fn_with_state(answers, charge_answers))

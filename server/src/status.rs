@@ -9,18 +9,19 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use henge_broker::Broker;
+use henge_historical_node::HistoricalNode;
 use henge_platform::http::DruidError;
 use henge_platform::telemetry::Metrics;
 use serde_json::{Value, json};
 
 /// The routes.
-pub fn router(metrics: Metrics, broker: Arc<Broker>) -> Router {
+pub fn router(metrics: Metrics, broker: Arc<Broker>, historical: Arc<HistoricalNode>) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/status/health", get(health))
         .route("/metrics", get(numbers))
         .with_state(metrics)
-        .merge(Router::new().route("/status/ready", get(ready)).with_state(broker))
+        .merge(Router::new().route("/status/ready", get(ready)).with_state((broker, historical)))
 }
 
 /// Prometheus' text format.
@@ -38,7 +39,11 @@ async fn status() -> Json<Value> {
 }
 
 /// The server listens, so it is ready; `complete` says whether everything that is used is served.
-async fn ready(State(broker): State<Arc<Broker>>) -> Result<Json<Value>, DruidError> {
+/// `endangeredSegments` names those that are served while their object in deep storage is damaged and
+/// could not be mended so far.
+async fn ready(
+    State((broker, historical)): State<(Arc<Broker>, Arc<HistoricalNode>)>,
+) -> Result<Json<Value>, DruidError> {
     let available = broker.availability().await?;
     let by_datasource: serde_json::Map<String, Value> = available
         .unavailable
@@ -51,11 +56,15 @@ async fn ready(State(broker): State<Arc<Broker>>) -> Result<Json<Value>, DruidEr
             (name.clone(), shown)
         })
         .collect();
+    let endangered = historical.endangered().into_iter();
+    let endangered: serde_json::Map<String, Value> =
+        endangered.map(|(id, trouble)| (id.to_string(), json!(trouble))).collect();
     Ok(Json(json!({
         "ready": true,
         "complete": by_datasource.is_empty() && available.metadata_away.is_none(),
         "unavailableSegments": available.count(),
         "unavailable": by_datasource,
+        "endangeredSegments": endangered,
         "metadataAway": available.metadata_away,
     })))
 }

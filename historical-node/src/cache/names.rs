@@ -32,6 +32,16 @@ pub(crate) enum FileForm {
     },
 }
 
+impl FileForm {
+    /// True when it is known to hold the rows of the stored file with this checksum.
+    pub(crate) fn is_of(self, wanted: u64) -> bool {
+        match self {
+            Self::Stored { checksum } => checksum == Some(wanted),
+            Self::Hot { stored, .. } => stored == wanted,
+        }
+    }
+}
+
 /// The folder and the common beginning of the names of a segment's files. Built from the encoded id,
 /// never from the plain name.
 pub(super) fn stem(root: &Path, id: &SegmentId) -> PathBuf {

@@ -12,7 +12,9 @@ use henge_types::{
     ShardSpec, Version,
 };
 
-use henge_platform::metadata::PublishedSegment;
+use henge_platform::metadata::{
+    MemoryMetadataStore, MetadataStore, PublishRequest, PublishedSegment,
+};
 
 use super::*;
 use crate::HistoricalOptions;
@@ -21,6 +23,10 @@ pub(crate) const ROWS: usize = 20_000;
 pub(crate) const KEY: &str = "wiki/segment";
 
 pub(crate) fn segment_file(id: &SegmentId, factor: i64) -> Vec<u8> {
+    segment_file_of(id, factor, WriteOptions::default())
+}
+
+pub(crate) fn segment_file_of(id: &SegmentId, factor: i64, options: WriteOptions) -> Vec<u8> {
     let column = |name: &str, column_type, role| ColumnSchema {
         name: name.into(),
         column_type,
@@ -37,7 +43,6 @@ pub(crate) fn segment_file(id: &SegmentId, factor: i64) -> Vec<u8> {
         rollup: false,
         query_granularity: Granularity::None,
     };
-    let options = WriteOptions::default();
     let mut writer = SegmentWriter::new(Vec::new(), id.clone(), schema, ROWS, options).unwrap();
     let times: Vec<i64> = (0..ROWS as i64).collect();
     let added: Vec<i64> = (0..ROWS as i64).map(|row| row % 7 * 100 * factor + row % 13).collect();
@@ -50,14 +55,21 @@ pub(crate) fn segment_file(id: &SegmentId, factor: i64) -> Vec<u8> {
 pub(crate) struct Setup {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) storage: Arc<LocalDeepStorage>,
+    pub(crate) metadata: Arc<MemoryMetadataStore>,
     pub(crate) segment: PublishedSegment,
 }
 
 pub(crate) async fn setup() -> Setup {
+    setup_with(WriteOptions::default()).await
+}
+
+/// With an object that was written under these options.
+pub(crate) async fn setup_with(options: WriteOptions) -> Setup {
     let dir = tempfile::tempdir().unwrap();
     let id = SegmentId::new("wiki", Interval::new(0, 1 << 20).unwrap(), Version(3), 0);
     let storage = Arc::new(LocalDeepStorage::open(dir.path().join("deep")).unwrap());
-    let pushed = storage.push(KEY, Payload::Bytes(segment_file(&id, 1).into())).await.unwrap();
+    let pushed =
+        storage.push(KEY, Payload::Bytes(segment_file_of(&id, 1, options).into())).await.unwrap();
     let segment = PublishedSegment {
         id,
         shard_spec: ShardSpec::Numbered { partition: 0, core_partitions: 0 },
@@ -69,7 +81,14 @@ pub(crate) async fn setup() -> Setup {
         max_time_ms: ROWS as i64 - 1,
         schema_json: String::new(),
     };
-    Setup { dir, storage, segment }
+    let metadata = Arc::new(MemoryMetadataStore::new());
+    let request = PublishRequest {
+        transaction_id: "t".into(),
+        segments: vec![segment.clone()],
+        ..PublishRequest::default()
+    };
+    metadata.publish(&request).await.unwrap();
+    Setup { dir, storage, metadata, segment }
 }
 
 impl Setup {
@@ -86,7 +105,8 @@ impl Setup {
         };
         let discovery = Arc::new(InProcessDiscovery::new());
         let pool = CpuPool::new(1).unwrap();
-        HistoricalNode::open(options, discovery, self.storage.clone(), pool, None).unwrap()
+        let (storage, metadata) = (self.storage.clone(), self.metadata.clone());
+        HistoricalNode::open(options, discovery, storage, metadata, pool, None).unwrap()
     }
 
     /// Names of the files in the datasource's folder.

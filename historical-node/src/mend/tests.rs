@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use henge_data_node::{DataNode, SegmentDescriptor, SegmentHost, SegmentQuery, SegmentReply};
 use henge_exec::{CancelFlag, QueryMemory};
 use henge_platform::metadata::PublishedSegment;
-use henge_platform::storage::DeepStorage;
+use henge_platform::storage::{DeepStorage, Payload};
 use henge_query::Query;
 
 use super::*;
@@ -13,9 +13,9 @@ use crate::ServedForm;
 use crate::hot::tests::{KEY, Setup, segment_file, setup, wait_until_hot};
 
 /// Fast enough not to wait.
-const UNLIMITED: u64 = u64::MAX;
+pub(crate) const UNLIMITED: u64 = u64::MAX;
 
-fn sum_of(setup: &Setup) -> SegmentQuery {
+pub(crate) fn sum_of(setup: &Setup) -> SegmentQuery {
     let query = br#"{"queryType":"timeseries","dataSource":"wiki","intervals":"1970/1971",
         "granularity":"all","aggregations":[{"type":"longSum","name":"s","fieldName":"added"}],
         "context":{"useBlockStatistics":false}}"#;
@@ -33,12 +33,12 @@ fn sum_of(setup: &Setup) -> SegmentQuery {
     }
 }
 
-fn served_file(node: &HistoricalNode) -> PathBuf {
+pub(crate) fn served_file(node: &HistoricalNode) -> PathBuf {
     node.serving.loaded.read().values().next().unwrap().file.path.clone()
 }
 
 /// Changes bytes of both columns' values, in place.
-fn flip(path: &std::path::Path) {
+pub(crate) fn flip(path: &std::path::Path) {
     use std::os::unix::fs::FileExt;
     let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
     let length = file.metadata().unwrap().len();
@@ -49,11 +49,11 @@ fn flip(path: &std::path::Path) {
     }
 }
 
-fn cut_short(path: &std::path::Path) {
+pub(crate) fn cut_short(path: &std::path::Path) {
     std::fs::File::options().write(true).open(path).unwrap().set_len(100).unwrap();
 }
 
-fn answered(reply: &SegmentReply) -> bool {
+pub(crate) fn answered(reply: &SegmentReply) -> bool {
     reply.missing.is_empty() && reply.partials.len() == 1
 }
 
@@ -116,27 +116,6 @@ async fn f_46_the_scrubber_finds_damage_that_no_query_reads() {
             assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
         }
     }
-}
-
-#[tokio::test]
-async fn f_40_a_good_cached_file_repairs_the_object_in_deep_storage() {
-    let setup = setup().await;
-    let node = setup.node(ServedForm::AsStored, 1 << 30);
-    node.load(&setup.segment).await.unwrap();
-    let object = setup.dir.path().join("deep").join(KEY);
-    let good = std::fs::read(&object).unwrap();
-    for damage in [flip, cut_short, |path: &std::path::Path| std::fs::remove_file(path).unwrap()] {
-        damage(&object);
-        node.scrub_once(UNLIMITED).await;
-        assert_eq!(std::fs::read(&object).unwrap(), good);
-    }
-    assert_eq!((node.care.found.get(), node.care.repaired.get()), (3, 3));
-    // A damaged copy never goes back.
-    flip(&object);
-    flip(&served_file(&node));
-    let loaded = Arc::clone(node.serving.loaded.read().values().next().unwrap());
-    node.care_for_object(&loaded).await.unwrap_err();
-    assert_ne!(std::fs::read(&object).unwrap(), good);
 }
 
 /// Metadata restored from a backup give ids out again: another object of the same id and size.

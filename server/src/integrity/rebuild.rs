@@ -42,7 +42,7 @@ pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<R
     let count = manifests.len();
     let all = fold(manifests)?;
     check_identities(folder, storage, &all.cluster_uuid).await?;
-    let objects = object_use(storage, &all).await?;
+    let objects = object_use(folder, storage, &all).await?;
     let (version, reserved) = given_out(&all, &objects.unnamed);
     let fresh = folder.root().join("metadata.sqlite.rebuilt");
     remove_database(&fresh)?;

@@ -76,7 +76,7 @@ async fn look(
     store.make_complete_manifest().await?;
     let made = store.waiting_manifests(usize::MAX).await?.pop().context("no manifest was made")?;
     let all = Manifest::decode("of this check", made.text.as_bytes())?;
-    let objects = object_use(storage, &all).await?;
+    let objects = object_use(folder, storage, &all).await?;
     Ok(Checked { report, all: Some(all), objects })
 }
 
