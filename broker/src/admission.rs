@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use henge_data_node::LOW_LANE;
 use henge_query::QueryContext;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{BrokerError, Result};
-
-/// The lane of queries whose priority is below 0 and that name no lane.
-pub const LOW_LANE: &str = "low";
 
 /// A bounded number of places and a bounded queue for them, and the same for each lane.
 #[derive(Debug)]

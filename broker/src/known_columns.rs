@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use henge_exec::{CancelFlag, Partial};
+use henge_exec::Partial;
 use henge_query::{ColumnUse, Query, Remarks};
 use henge_types::{ColumnType, Interval};
 use parking_lot::Mutex;
@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::Broker;
 use crate::error::Result;
+use crate::execute::made_id;
 use crate::view::{ClusterView, TableView};
 
 /// Columns that are told of at most.
@@ -97,7 +98,7 @@ impl Broker {
             "merge": true,
             "analysisTypes": [],
         }))?;
-        let running = self.running(Arc::new(query), CancelFlag::default());
+        let running = self.running(query, &made_id());
         let gathered = self.scatter(&running, view, segments).await?;
         if !gathered.vanished.is_empty() {
             return Ok(None);

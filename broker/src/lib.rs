@@ -5,34 +5,32 @@ pub mod admission;
 pub mod api;
 pub mod error;
 pub mod execute;
+mod finish;
 mod known_columns;
 mod plan;
 pub mod profile;
-pub mod registry;
 pub mod results;
 pub mod route;
+mod running;
 pub mod scatter;
 pub mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use henge_data_node::DataNode;
-use henge_exec::MemoryPool;
+use futures::future::join_all;
+use henge_data_node::{DataNode, LOW_LANE, QueryServices};
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::MetadataStore;
-use henge_platform::runtime::CpuPool;
-use henge_platform::spill::SpillStorage;
 use henge_platform::telemetry::Metrics;
 use parking_lot::RwLock;
 
 pub use error::{BrokerError, Result};
 pub use execute::QueryResponse;
 
-use crate::admission::{Admission, LOW_LANE};
+use crate::admission::Admission;
 use crate::known_columns::BufferedColumns;
 use crate::profile::{QueryMetrics, show_cache};
-use crate::registry::QueryRegistry;
 use crate::results::ResultCache;
 use crate::view::{Availability, ClusterViews};
 
@@ -91,13 +89,10 @@ impl Default for BrokerOptions {
 #[derive(Debug)]
 pub struct Broker {
     pub(crate) options: BrokerOptions,
-    pub(crate) pool: CpuPool,
+    pub(crate) services: QueryServices,
     pub(crate) views: Arc<ClusterViews>,
     pub(crate) nodes: RwLock<BTreeMap<ServerId, Arc<dyn DataNode>>>,
-    pub(crate) registry: QueryRegistry,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) memory: Arc<MemoryPool>,
-    pub(crate) spill: Option<Arc<dyn SpillStorage>>,
     pub(crate) results: Arc<ResultCache>,
     pub(crate) buffered_columns: BufferedColumns,
     pub(crate) metrics: QueryMetrics,
@@ -105,14 +100,12 @@ pub struct Broker {
 
 impl Broker {
     /// A broker over the segments that `metadata` call used and the announcements of `discovery`.
-    /// Without `spill`, groups stay in memory.
     #[must_use]
     pub fn new(
         options: BrokerOptions,
         discovery: Arc<dyn Discovery>,
         metadata: Arc<dyn MetadataStore>,
-        pool: CpuPool,
-        spill: Option<Arc<dyn SpillStorage>>,
+        services: QueryServices,
         metrics: &Metrics,
     ) -> Self {
         let broker = Self {
@@ -121,18 +114,15 @@ impl Broker {
                 options.max_waiting_queries,
                 &options.lane_percents,
             )),
-            memory: Arc::new(MemoryPool::new(options.total_memory_bytes)),
             results: Arc::new(ResultCache::new(
                 options.result_cache_bytes,
                 options.max_cached_result_bytes,
             )),
             options,
-            pool,
+            services,
             views: Arc::new(ClusterViews::new(discovery, metadata)),
             nodes: RwLock::default(),
-            registry: QueryRegistry::default(),
             buffered_columns: BufferedColumns::default(),
-            spill,
             metrics: QueryMetrics::new(metrics),
         };
         broker.show(metrics);
@@ -183,13 +173,14 @@ impl Broker {
         metrics.gauge("henge_queries_waiting", "Queries that wait for a place.", &[], move || {
             admission.running_and_waiting().1 as u64
         });
-        let memory = Arc::clone(&self.memory);
+        let memory = Arc::clone(self.services.running.pool());
         metrics.gauge("henge_query_memory_bytes", "Bytes that queries hold.", &[], move || {
             memory.used_bytes() as u64
         });
         // In the same view as the accounts of everything else.
         let labels = &[("account", "queries")];
-        let (memory, limit) = (Arc::clone(&self.memory), self.options.total_memory_bytes);
+        let (memory, limit) =
+            (Arc::clone(self.services.running.pool()), self.options.total_memory_bytes);
         let help = "Bytes that are charged to an account of memory.";
         metrics.gauge("henge_memory_bytes", help, labels, move || memory.used_bytes() as u64);
         let help = "The ceiling of an account.";
@@ -201,8 +192,18 @@ impl Broker {
         self.nodes.write().insert(node.server_id().clone(), node);
     }
 
-    /// Cancels the running query with this id; unknown ids are ignored. True when there was one.
-    pub fn cancel(&self, query_id: &str) -> bool {
-        self.registry.cancel(query_id)
+    /// Cancels the running queries with this id, here and on the nodes; unknown ids are ignored.
+    pub async fn cancel(&self, query_id: &str) {
+        if !self.services.running.cancel(query_id) {
+            return;
+        }
+        let nodes: Vec<_> = self.nodes.read().values().cloned().collect();
+        let calls = nodes.iter().map(|node| node.cancel(query_id));
+        for outcome in join_all(calls).await {
+            if let Err(error) = outcome {
+                // It stops when the broker hangs up, or when its time is up.
+                tracing::warn!(%error, query_id, "a data node was not told of a cancelled query");
+            }
+        }
     }
 }

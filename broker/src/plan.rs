@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use crate::Broker;
 use crate::error::{BrokerError, Result};
-use crate::execute::Running;
 use crate::results::AnswerId;
 use crate::route;
+use crate::running::Running;
 use crate::view::{ClusterView, Unavailable};
 
 /// What a view of the cluster has for a query.

@@ -60,6 +60,7 @@ impl Profile {
         self.segments_cached += stats.segments_cached;
         self.segments_pruned += stats.segments_pruned;
         self.rows_scanned += stats.rows_scanned;
+        self.spilled_bytes += stats.spilled_bytes;
         self.cpu_micros += stats.cpu_time_us;
         self.queue_micros += stats.queue_time_us;
     }

@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use henge_data_node::{NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
+use henge_data_node::{NodeError, Partitions, ReplyStats, SegmentDescriptor, SegmentReply};
 use henge_exec::{Extent, MemoryLease, Partial};
 use henge_platform::discovery::ServerId;
 
 use crate::Broker;
 use crate::error::{BrokerError, Result};
-use crate::execute::Running;
 use crate::route;
+use crate::running::Running;
 use crate::view::ClusterView;
 
 /// How often missing segments are asked for again, each time on a fresh view.
@@ -23,12 +23,20 @@ const RETRIES: usize = 4;
 pub struct Gathered {
     /// Partial results that together hold each segment once.
     pub partials: Vec<Partial>,
+    /// What nodes have on disk, instead of partial results.
+    pub partitions: Vec<Partitions>,
     /// What the partial results hold; to be kept as long as they are.
     pub leases: Vec<MemoryLease>,
     /// What it took.
     pub stats: ReplyStats,
     /// Segments that nobody has any more: the timeline moved on since the view was taken.
     pub vanished: Vec<SegmentDescriptor>,
+}
+
+impl Gathered {
+    fn is_empty(&self) -> bool {
+        self.partials.is_empty() && self.partitions.is_empty()
+    }
 }
 
 /// One call to one server.
@@ -55,9 +63,8 @@ impl Broker {
                 failed.contains(&(server.clone(), segment.clone()))
             });
             pending = without;
-            let extent = Extent::whole_if(
-                assigned.len() == 1 && pending.is_empty() && gathered.partials.is_empty(),
-            );
+            let extent =
+                Extent::whole_if(assigned.len() == 1 && pending.is_empty() && gathered.is_empty());
             let calls = assigned
                 .into_iter()
                 .map(|(server, segments)| self.call(running, server, segments, extent));
@@ -65,15 +72,13 @@ impl Broker {
                 match outcome {
                     Ok(reply) => {
                         gathered.partials.extend(reply.partials);
+                        gathered.partitions.extend(reply.partitions);
                         gathered.leases.extend(reply.leases);
                         gathered.stats += reply.stats;
                         failed.extend(reply.missing.iter().map(|s| (server.clone(), s.clone())));
                         pending.extend(reply.missing);
                     }
-                    // What it put on disk before cannot be told from what others did.
-                    Err(NodeError::Unavailable { server: name, reason })
-                        if running.spilled_bytes() == 0 =>
-                    {
+                    Err(NodeError::Unavailable { server: name, reason }) => {
                         tracing::warn!(server = %name, %reason, "data node is unavailable");
                         failed.extend(segments.iter().map(|s| (server.clone(), s.clone())));
                         pending.extend(segments);
@@ -99,19 +104,7 @@ impl Broker {
     ) -> Call {
         let node = self.nodes.read().get(&server).cloned();
         let outcome = match node {
-            Some(node) => {
-                node.run(SegmentQuery {
-                    query: Arc::clone(&running.query),
-                    segments: segments.clone(),
-                    cancel: running.context.cancel.clone(),
-                    priority: running.priority(),
-                    memory_budget_bytes: running.context.memory_budget_bytes,
-                    memory: running.context.memory.clone(),
-                    spill: running.spill.clone(),
-                    extent,
-                })
-                .await
-            }
+            Some(node) => node.run(running.request(segments.clone(), extent)).await,
             None => Err(NodeError::Unavailable {
                 server: server.to_string(),
                 reason: "not connected".into(),

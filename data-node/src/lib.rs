@@ -2,11 +2,21 @@
 //! segments, the cache of what segments contributed before, and groups beyond memory.
 
 pub mod cache;
+pub mod error;
 pub mod host;
 pub mod node;
+pub mod reply;
+pub mod request;
 pub mod run;
+pub mod running;
 pub mod spill;
 
+pub use error::NodeError;
 pub use host::{HostError, SegmentHost};
-pub use node::{DataNode, NodeError, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply};
-pub use run::{DescriptorViews, NodeState, run_views};
+pub use node::DataNode;
+pub use reply::{PARTITIONS, Partition, Partitions, ReplyStats, SegmentReply};
+pub use request::{
+    LOW_LANE, QueryBudget, SegmentDescriptor, SegmentQuery, deadline_after, task_priority,
+};
+pub use run::{Call, DescriptorViews, QueryRunner, QueryServices};
+pub use running::{QueryKey, RunningQueries, RunningQuery};

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use henge_data_node::cache::PartialCache;
+use henge_data_node::{QueryRunner, QueryServices};
 use henge_exec::NodeDictionaries;
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::{MetadataStore, PublishedSegment};
@@ -70,7 +71,7 @@ pub struct HistoricalNode {
     pub(crate) storage: Arc<dyn DeepStorage>,
     pub(crate) metadata: Arc<dyn MetadataStore>,
     pub(crate) pool: CpuPool,
-    pub(crate) partials: Option<Arc<dyn PartialCache>>,
+    pub(crate) queries: QueryRunner,
     pub(crate) serving: Arc<Serving>,
     /// One segment is transcoded at a time, so that queries keep the other threads.
     pub(crate) transcoding: Arc<Semaphore>,
@@ -109,8 +110,8 @@ impl Loaded {
 
 impl HistoricalNode {
     /// Opens the node's cache of files and joins the cluster. Nothing is loaded until the coordinator says.
-    /// `partials` keeps what segments contribute to queries. `metadata` are told when a damaged object
-    /// had to be stored anew.
+    /// `queries` is what they are answered with, `partials` keeps what segments contribute to them.
+    /// `metadata` are told when a damaged object had to be stored anew.
     ///
     /// # Errors
     /// When the cache folder cannot be made or discovery is away.
@@ -119,13 +120,15 @@ impl HistoricalNode {
         discovery: Arc<dyn Discovery>,
         storage: Arc<dyn DeepStorage>,
         metadata: Arc<dyn MetadataStore>,
-        pool: CpuPool,
+        queries: QueryServices,
         partials: Option<Arc<dyn PartialCache>>,
     ) -> Result<Self> {
         let cache =
             Arc::new(SegmentCache::open(options.cache_dir.clone(), options.capacity_bytes)?);
         discovery.join(&options.server_id)?;
         let dictionaries = Arc::new(NodeDictionaries::new(options.dictionary_budget_bytes));
+        let pool = queries.pool.clone();
+        let queries = QueryRunner::over_segments(queries, Arc::clone(&dictionaries), partials);
         let serving = Arc::new(Serving { cache, dictionaries, loaded: RwLock::default() });
         let transcoding = Arc::new(Semaphore::new(1));
         let care = CareMetrics::default();
@@ -135,7 +138,7 @@ impl HistoricalNode {
             storage,
             metadata,
             pool,
-            partials,
+            queries,
             serving,
             transcoding,
             care,

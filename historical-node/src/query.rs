@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use henge_data_node::{DataNode, NodeError, NodeState, SegmentQuery, SegmentReply, run_views};
-use henge_exec::ExecError;
+use henge_data_node::{Call, DataNode, NodeError, SegmentQuery, SegmentReply};
 use henge_platform::discovery::ServerId;
 use henge_segment::SegmentView;
 use henge_types::ErrorClass;
@@ -20,14 +19,12 @@ impl DataNode for HistoricalNode {
     /// What fails verification is taken out of service and fetched again; the segments asked for
     /// are then named as missing, so that the query starts over on what is there by then.
     async fn run(&self, request: SegmentQuery) -> Result<SegmentReply, NodeError> {
-        let error = match self.run_once(&request).await {
-            Err(NodeError::Exec(error)) if error.class() == ErrorClass::Corrupt => error,
+        let call = self.queries.accept(&request)?;
+        let error = match self.run_once(&call, &request).await {
+            Err(error) if error.class() == ErrorClass::Corrupt => error,
             outcome => return outcome,
         };
-        let suspect = match &error {
-            ExecError::Damaged { id, .. } => Some(id),
-            _ => None,
-        };
+        let suspect = error.segment();
         tracing::warn!(%error, "a query met damaged bytes");
         let asked_for = request.segments.iter().map(|descriptor| descriptor.id.clone());
         let suspects = self.suspects(asked_for, suspect);
@@ -35,15 +32,24 @@ impl DataNode for HistoricalNode {
         let node = self.clone();
         let mending = tokio::spawn(async move { node.mend_damaged(suspects).await });
         match mending.await {
-            Ok(0) if suspect.is_none() => self.run_once(&request).await,
+            Ok(0) if suspect.is_none() => self.run_once(&call, &request).await,
             Ok(1..) => Ok(SegmentReply { missing: request.segments, ..SegmentReply::default() }),
-            _ => Err(NodeError::Exec(error)),
+            _ => Err(error),
         }
+    }
+
+    async fn cancel(&self, query_id: &str) -> Result<(), NodeError> {
+        self.queries.cancel(query_id);
+        Ok(())
     }
 }
 
 impl HistoricalNode {
-    async fn run_once(&self, request: &SegmentQuery) -> Result<SegmentReply, NodeError> {
+    async fn run_once(
+        &self,
+        call: &Call,
+        request: &SegmentQuery,
+    ) -> Result<SegmentReply, NodeError> {
         let mut found = Vec::new();
         let mut missing = Vec::new();
         {
@@ -58,11 +64,6 @@ impl HistoricalNode {
                 }
             }
         }
-        let node = NodeState {
-            pool: &self.pool,
-            dictionaries: Some(&self.serving.dictionaries),
-            partials: self.partials.as_ref(),
-        };
-        run_views(node, request, found, missing).await
+        self.queries.run(call, request, found, missing).await
     }
 }

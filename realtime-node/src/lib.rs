@@ -23,6 +23,7 @@ pub mod uptime;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use henge_data_node::{QueryRunner, QueryServices};
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::{Clock, CpuPool, MemoryAccount};
@@ -58,8 +59,8 @@ pub struct Shared {
     pub uptime: Uptime,
     /// Where parsing, adding and persisting run.
     pub ingest_pool: CpuPool,
-    /// Where queries run.
-    pub pool: CpuPool,
+    /// Runs queries.
+    pub queries: QueryRunner,
     /// What is announced and queryable.
     pub serving: Serving,
     /// What requests are charged to until their rows are in the index.
@@ -103,8 +104,8 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// CPU threads of ingestion.
     pub ingest_pool: CpuPool,
-    /// CPU threads of queries.
-    pub pool: CpuPool,
+    /// What queries are answered with.
+    pub queries: QueryServices,
     /// Told after each publish.
     pub published: Arc<Notify>,
     /// What requests are charged to.
@@ -133,7 +134,7 @@ impl RealtimeNode {
             discovery: deps.discovery,
             clock: deps.clock,
             ingest_pool: deps.ingest_pool,
-            pool: deps.pool,
+            queries: QueryRunner::new(deps.queries),
             published: deps.published,
             requests: deps.requests,
             index_memory: IndexMemory::new(deps.indexes),

@@ -1,7 +1,7 @@
 //! Queries over what the node serves: buffered rows, and segments until others serve them.
 
 use async_trait::async_trait;
-use henge_data_node::{DataNode, NodeError, NodeState, SegmentQuery, SegmentReply, run_views};
+use henge_data_node::{DataNode, NodeError, SegmentQuery, SegmentReply};
 use henge_platform::discovery::ServerId;
 
 use crate::RealtimeNode;
@@ -13,6 +13,7 @@ impl DataNode for RealtimeNode {
     }
 
     async fn run(&self, request: SegmentQuery) -> Result<SegmentReply, NodeError> {
+        let call = self.shared.queries.accept(&request)?;
         let mut found = Vec::new();
         let mut missing = Vec::new();
         for descriptor in &request.segments {
@@ -21,7 +22,11 @@ impl DataNode for RealtimeNode {
                 None => missing.push(descriptor.clone()),
             }
         }
-        let node = NodeState { pool: &self.shared.pool, dictionaries: None, partials: None };
-        run_views(node, &request, found, missing).await
+        self.shared.queries.run(&call, &request, found, missing).await
+    }
+
+    async fn cancel(&self, query_id: &str) -> Result<(), NodeError> {
+        self.shared.queries.cancel(query_id);
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use henge_broker::Broker;
 use henge_broker::profile::show_cache;
 use henge_coordinator::Coordinator;
 use henge_data_node::cache::{MemoryPartialCache, PartialCache};
+use henge_data_node::{QueryServices, RunningQueries};
 use henge_historical_node::HistoricalNode;
 use henge_platform::config::ServerConfig;
 use henge_platform::discovery::InProcessDiscovery;
@@ -118,13 +119,21 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         Arc::new(LocalDeepStorage::open(folder.deep_storage()).context("open deep storage")?);
     let metadata = open_metadata(folder, storage.clone()).await?;
     let discovery = Arc::new(InProcessDiscovery::new());
+    let spill = LocalSpillStorage::open(&folder.query_spill())
+        .context("empty the folder of temporary files")?;
+    let queries = QueryServices {
+        cluster: metadata.cluster_uuid().await.context("read the cluster's identity")?.into(),
+        pool,
+        running: Arc::new(RunningQueries::new(options.broker.total_memory_bytes)),
+        spill: Some(Arc::new(spill)),
+    };
     let historical = Arc::new(
         HistoricalNode::open(
             options.historical.clone(),
             discovery.clone(),
             storage.clone(),
             metadata.clone(),
-            pool.clone(),
+            queries.clone(),
             partials,
         )
         .context("open the segment cache")?,
@@ -142,14 +151,12 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         discovery: discovery.clone(),
         clock: Arc::clone(&clock),
         ingest_pool,
-        pool: pool.clone(),
+        queries: queries.clone(),
         published: Arc::clone(&published),
         requests: options.accounts.requests.clone(),
         indexes: options.accounts.indexes.clone(),
     };
     tokio::spawn(async move { coordinator.run_woken_by(&published).await });
-    // Takes away unfinished files, so before ingestion writes some in the same folder.
-    let spill = LocalSpillStorage::open(&folder.spill()).context("open the spill folder")?;
     let realtime = match RealtimeNode::start(options.realtime.clone(), dependencies).await {
         Err(error) if error.class() == ErrorClass::Corrupt => {
             refuse_damaged_logs(folder, &*metadata).await?;
@@ -159,14 +166,8 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     };
     show_log_damage(&metrics, &realtime);
     show_backlog(&metrics, &realtime);
-    let broker = Arc::new(Broker::new(
-        options.broker.clone(),
-        discovery,
-        metadata,
-        pool,
-        Some(Arc::new(spill)),
-        &metrics,
-    ));
+    let broker =
+        Arc::new(Broker::new(options.broker.clone(), discovery, metadata, queries, &metrics));
     broker.connect(historical.clone());
     broker.connect(realtime.clone());
     report_unavailable(&broker).await?;

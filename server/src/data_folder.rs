@@ -57,10 +57,10 @@ impl DataFolder {
         self.root.join("segment-cache")
     }
 
-    /// Temporary files of queries and ingestion.
+    /// Temporary files of queries.
     #[must_use]
-    pub fn spill(&self) -> PathBuf {
-        self.root.join("spill")
+    pub fn query_spill(&self) -> PathBuf {
+        self.root.join("query-spill")
     }
 
     /// Bytes of the disk that the local copies of segments lie on; unlimited where it does not say.

@@ -12,6 +12,6 @@ pub(super) async fn cancel(
     State(broker): State<Arc<Broker>>,
     Path(query_id): Path<String>,
 ) -> StatusCode {
-    broker.cancel(&query_id);
+    broker.cancel(&query_id).await;
     StatusCode::ACCEPTED
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::Broker;
 use crate::error::Result;
-use crate::execute::QueryResponse;
+use crate::execute::{QueryResponse, made_id};
 
 const DRUID_ETAG: &str = "x-druid-etag";
 const PROFILE: &str = "x-henge-profile";
@@ -42,12 +42,7 @@ pub(super) async fn query(
         Ok(warnings) => warnings,
         Err(error) => return error.into_response(),
     };
-    let query_id = query
-        .base()
-        .context
-        .query_id
-        .clone()
-        .unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
+    let query_id = query.base().context.query_id.clone().unwrap_or_else(made_id);
     let wants_profile = query.base().context.profile;
     let if_none_match = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     match broker.execute(query, &query_id, if_none_match).await {
@@ -68,7 +63,7 @@ pub(super) async fn query(
 /// Parses on the pool: an IN list may have a million values. What it holds is charged as a query's.
 async fn parse(broker: &Broker, body: Bytes) -> Result<(Query, Remarks, MemoryLease)> {
     const INLINE_BYTES: usize = 64 << 10;
-    let pool = Arc::clone(&broker.memory);
+    let pool = Arc::clone(broker.services.running.pool());
     let mut held = QueryMemory::new(pool, broker.options.memory_budget_bytes).lease();
     held.set(body.len().saturating_mul(PARSED_FACTOR))?;
     let is_short = body.len() <= INLINE_BYTES;
@@ -76,7 +71,7 @@ async fn parse(broker: &Broker, body: Bytes) -> Result<(Query, Remarks, MemoryLe
     let read = move || Query::parse_with_warnings(&body, strict);
     let (query, remarks) = match is_short {
         true => read()?,
-        false => broker.pool.spawn(0, read).await??,
+        false => broker.services.pool.spawn(0, read).await??,
     };
     Ok((query, remarks, held))
 }

@@ -1,133 +1,84 @@
-//! The groups of one query beyond its memory: written to disk, cut into partitions by key. At the end
-//! each partition is merged by itself with what stayed in memory, so that memory holds one of them at
-//! a time and what can be in the answer.
+//! The groups of one query beyond its memory: written to disk, cut into partitions by key. Each
+//! partition is merged by itself with what stayed in memory, so that memory holds one of them at a
+//! time and what can be in the answer.
+
+mod merger;
+mod written;
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use henge_exec::{
-    ExecContext, ExecError, GroupSink, GroupedPartial, Partial, decode_groups, encode_groups,
-    may_cut, merge, merge_partition, partition_groups,
-};
+use henge_exec::{ExecError, GroupSink, GroupedPartial, encode_groups, partition_groups};
 use henge_platform::spill::{SpillFile, SpillStorage};
-use henge_query::Query;
 use parking_lot::Mutex;
 
-/// Bounds of one query.
-#[derive(Debug, Clone, Copy)]
-pub struct SpillOptions {
-    /// Bytes that may be written.
-    pub disk_bytes: u64,
-    /// Partitions: each is to fit into memory when merged.
-    pub partitions: usize,
-}
+use crate::reply::PARTITIONS;
 
-/// Partitions whose best groups are held before the best of all of them are chosen.
-const CUT_PARTITIONS: usize = 8;
+pub use merger::PartitionMerger;
+pub use written::SpilledGroups;
 
 /// Where one partition's runs are in the file.
 type Runs = Vec<(u64, usize)>;
 
-#[derive(Debug, Default)]
-struct Written {
-    file: Option<Box<dyn SpillFile>>,
+/// What was put aside.
+#[derive(Debug)]
+pub(crate) struct Written {
+    file: Box<dyn SpillFile>,
     runs: Vec<Runs>,
 }
 
-/// The groups of one query, in memory and on disk.
+/// Takes the groups of one call that do not fit into memory.
 #[derive(Debug)]
-pub struct GroupSpill {
+pub(crate) struct GroupSpill {
     storage: Arc<dyn SpillStorage>,
-    options: SpillOptions,
+    disk_bytes: u64,
     written_bytes: AtomicU64,
-    written: Mutex<Written>,
+    written: Mutex<Option<Written>>,
 }
 
 impl GroupSpill {
-    /// Room for one query.
-    #[must_use]
-    pub fn new(storage: Arc<dyn SpillStorage>, options: SpillOptions) -> Self {
-        Self { storage, options, written_bytes: AtomicU64::new(0), written: Mutex::default() }
+    /// Room of `disk_bytes`.
+    pub(crate) fn new(storage: Arc<dyn SpillStorage>, disk_bytes: u64) -> Self {
+        Self { storage, disk_bytes, written_bytes: AtomicU64::new(0), written: Mutex::default() }
     }
 
     /// Bytes on disk.
-    #[must_use]
-    pub fn written_bytes(&self) -> u64 {
+    pub(crate) fn written_bytes(&self) -> u64 {
         self.written_bytes.load(Ordering::Relaxed)
     }
 
-    /// Merges `kept`, what stayed in memory, with what is on disk.
-    ///
-    /// # Errors
-    /// Limits, cancellation, and files that cannot be read: never an answer without them.
-    pub fn merge(
-        &self,
-        query: &Query,
-        kept: Vec<Partial>,
-        context: &ExecContext,
-    ) -> Result<Partial, ExecError> {
-        let written = std::mem::take(&mut *self.written.lock());
-        let Some(file) = written.file else { return merge(query, kept, context) };
-        let mut in_memory: Vec<Vec<GroupedPartial>> = Vec::new();
-        in_memory.resize_with(self.options.partitions, Vec::new);
-        for partial in kept {
-            let Partial::Grouped(groups) = partial else { continue };
-            let parts = partition_groups(&groups, self.options.partitions);
-            in_memory.iter_mut().zip(parts).for_each(|(all, part)| all.push(part));
-        }
-        let mut merged: Vec<GroupedPartial> = Vec::with_capacity(self.options.partitions);
-        let mut lease = context.memory.lease();
-        for (runs, mut parts) in written.runs.into_iter().zip(in_memory) {
-            context.cancel.check()?;
-            for (offset, length) in runs {
-                let bytes = file.read(offset, length).map_err(|error| read_failed(&error))?;
-                parts.push(decode_groups(&bytes)?);
-            }
-            let Partial::Grouped(partition) = merge_partition(query, parts, context)? else {
-                continue;
-            };
-            merged.push(partition);
-            if merged.len() >= CUT_PARTITIONS && may_cut(query) {
-                // The best of several partitions are as few as those of one.
-                let best = merge_partition(query, std::mem::take(&mut merged), context)?;
-                merged.extend(match best {
-                    Partial::Grouped(groups) => Some(groups),
-                    _ => None,
-                });
-            }
-            let held_bytes: usize = merged.iter().map(GroupedPartial::memory_bytes).sum();
-            lease.set(held_bytes)?;
-            let advice = "add a limit or a having clause";
-            context.check_budget(held_bytes, "the answer's own groups", advice)?;
-        }
-        merge(query, merged.into_iter().map(Partial::Grouped).collect(), context)
+    /// What was put aside, if anything was.
+    pub(crate) fn take(&self) -> Option<Written> {
+        self.written.lock().take()
     }
 }
 
 impl GroupSink for GroupSpill {
     fn put(&self, groups: GroupedPartial) -> Result<(), ExecError> {
-        let runs: Vec<Vec<u8>> = partition_groups(&groups, self.options.partitions)
+        let runs: Vec<Vec<u8>> = partition_groups(&groups, PARTITIONS)
             .iter()
             .map(|part| if part.group_count() == 0 { Vec::new() } else { encode_groups(part) })
             .collect();
         let bytes: usize = runs.iter().map(Vec::len).sum();
         let total = self.written_bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
-        if total > self.options.disk_bytes {
+        if total > self.disk_bytes {
             return Err(ExecError::ResourceLimit(format!(
                 "the groups need more than {} bytes of temporary files: raise maxOnDiskStorage in \
                  the query's context or query.max_on_disk_storage_bytes",
-                self.options.disk_bytes
+                self.disk_bytes
             )));
         }
-        let mut written = self.written.lock();
-        if written.file.is_none() {
-            written.file = Some(self.storage.create().map_err(|error| write_failed(&error))?);
-            written.runs.resize_with(self.options.partitions, Vec::new);
-        }
-        let Written { file: Some(file), runs: places } = &mut *written else { return Ok(()) };
-        for (places, run) in places.iter_mut().zip(&runs).filter(|(_, run)| !run.is_empty()) {
-            let offset = file.append(run).map_err(|error| write_failed(&error))?;
+        let mut place = self.written.lock();
+        let written = match &mut *place {
+            Some(written) => written,
+            empty => {
+                let file = self.storage.create().map_err(|error| write_failed(&error))?;
+                empty.insert(Written { file, runs: vec![Vec::new(); PARTITIONS] })
+            }
+        };
+        for (places, run) in written.runs.iter_mut().zip(&runs).filter(|(_, run)| !run.is_empty()) {
+            let offset = written.file.append(run).map_err(|error| write_failed(&error))?;
             places.push((offset, run.len()));
         }
         Ok(())
@@ -136,10 +87,6 @@ impl GroupSink for GroupSpill {
 
 fn write_failed(error: &io::Error) -> ExecError {
     ExecError::Spill(format!("{error}: free space where temporary files are, or group by less"))
-}
-
-fn read_failed(error: &io::Error) -> ExecError {
-    ExecError::Corrupt(format!("a spilled run cannot be read: {error}"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use henge_data_node::SegmentHost;
+use henge_data_node::{QueryServices, RunningQueries, SegmentHost};
 use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::{DeepStorage, LocalDeepStorage, Payload};
@@ -20,6 +20,7 @@ use super::*;
 use crate::HistoricalOptions;
 
 pub(crate) const ROWS: usize = 20_000;
+pub(crate) const CLUSTER: &str = "cluster-0";
 pub(crate) const KEY: &str = "wiki/segment";
 
 pub(crate) fn segment_file(id: &SegmentId, factor: i64) -> Vec<u8> {
@@ -104,9 +105,14 @@ impl Setup {
             scrub_bytes_per_second: 0,
         };
         let discovery = Arc::new(InProcessDiscovery::new());
-        let pool = CpuPool::new(1).unwrap();
+        let queries = QueryServices {
+            cluster: CLUSTER.into(),
+            pool: CpuPool::new(1).unwrap(),
+            running: Arc::new(RunningQueries::new(usize::MAX)),
+            spill: None,
+        };
         let (storage, metadata) = (self.storage.clone(), self.metadata.clone());
-        HistoricalNode::open(options, discovery, storage, metadata, pool, None).unwrap()
+        HistoricalNode::open(options, discovery, storage, metadata, queries, None).unwrap()
     }
 
     /// Names of the files in the datasource's folder.

@@ -1,16 +1,18 @@
 //! Damage of every kind, found by a query, by loading or by scrubbing, is mended from a good copy.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use henge_data_node::{DataNode, SegmentDescriptor, SegmentHost, SegmentQuery, SegmentReply};
-use henge_exec::{CancelFlag, QueryMemory};
+use henge_data_node::{
+    DataNode, QueryBudget, QueryKey, SegmentDescriptor, SegmentHost, SegmentQuery, SegmentReply,
+};
 use henge_platform::metadata::PublishedSegment;
 use henge_platform::storage::{DeepStorage, Payload};
 use henge_query::Query;
 
 use super::*;
 use crate::ServedForm;
-use crate::hot::tests::{KEY, Setup, segment_file, setup, wait_until_hot};
+use crate::hot::tests::{CLUSTER, KEY, Setup, segment_file, setup, wait_until_hot};
 
 /// Fast enough not to wait.
 pub(crate) const UNLIMITED: u64 = u64::MAX;
@@ -24,11 +26,12 @@ pub(crate) fn sum_of(setup: &Setup) -> SegmentQuery {
     SegmentQuery {
         query: Arc::new(Query::parse(query).unwrap()),
         segments: vec![SegmentDescriptor { id, visible }],
-        cancel: CancelFlag::default(),
+        cluster: CLUSTER.into(),
+        key: QueryKey { id: "sum".into(), number: 1 },
+        timeout: Duration::from_secs(600),
         priority: 0,
-        memory_budget_bytes: 1 << 20,
-        memory: QueryMemory::default(),
-        spill: None,
+        lane: None,
+        budget: QueryBudget { memory_bytes: 1 << 20, disk_bytes: 0, buckets: 1 },
         extent: henge_exec::Extent::Whole,
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::{SpillFile, SpillStorage};
-use crate::runtime::files::{remove_temporary_files, temporary_path};
+use crate::runtime::files::temporary_path;
 
 /// A [`SpillStorage`] in a folder.
 #[derive(Debug)]
@@ -16,14 +16,16 @@ pub struct LocalSpillStorage {
 }
 
 impl LocalSpillStorage {
-    /// Uses a folder, makes it if need be, and removes what a crash left between making a file and
-    /// taking its name away.
+    /// Uses a folder that nobody else uses: what is in it is removed, such as files that a crash left
+    /// between making them and taking their names away.
     ///
     /// # Errors
-    /// When the folder cannot be made or read.
+    /// When the folder cannot be emptied or made.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
-        remove_temporary_files(folder)?;
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::create_dir_all(folder)?,
+        }
         Ok(Self { folder: folder.to_owned() })
     }
 }
@@ -74,6 +76,7 @@ mod tests {
     fn f_64_nothing_is_left_in_the_folder_whatever_happens() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(".spill.0123.tmp"), b"left by a crash").unwrap();
+        fs::create_dir(folder.path().join("a folder")).unwrap();
         let storage = LocalSpillStorage::open(folder.path()).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         let mut file = storage.create().unwrap();

@@ -1,0 +1,125 @@
+//! The end of a query: what nodes put on disk is taken in, everything is merged, and the answer is
+//! written.
+
+use std::time::{Duration, Instant};
+
+use futures::future::try_join_all;
+use henge_data_node::spill::PartitionMerger;
+use henge_data_node::{NodeError, Partition, Partitions};
+use henge_exec::{ExecContext, ExecError, Partial};
+use henge_query::Query;
+use henge_types::ErrorClass;
+
+use crate::Broker;
+use crate::error::Result;
+use crate::profile::Profile;
+use crate::running::Running;
+use crate::scatter::Gathered;
+
+/// Contributions below this are merged and finished on the spot: handing them to another thread
+/// would take longer.
+const INLINE_BYTES: usize = 64 << 10;
+
+impl Broker {
+    /// The answer as text.
+    pub(crate) async fn finish(
+        &self,
+        running: &Running,
+        gathered: Gathered,
+        profile: &mut Profile,
+    ) -> Result<Vec<u8>> {
+        let gathered = self.take_partitions(running, gathered, profile).await?;
+        let bytes: usize = gathered.partials.iter().map(Partial::memory_bytes).sum();
+        if bytes <= INLINE_BYTES {
+            let started = Instant::now();
+            let body = write_answer(&running.query, gathered, &running.context)?;
+            profile.cpu_micros += micros(started.elapsed());
+            return Ok(body);
+        }
+        let (query, context) = (running.query.clone(), running.context.clone());
+        let work = move || write_answer(&query, gathered, &context);
+        self.on_pool(running, profile, work).await
+    }
+
+    /// Merges what nodes have on disk with all the rest, a partition of every node at a time.
+    async fn take_partitions(
+        &self,
+        running: &Running,
+        gathered: Gathered,
+        profile: &mut Profile,
+    ) -> Result<Gathered> {
+        let Gathered { partials, leases, mut partitions, .. } = gathered;
+        if partitions.is_empty() {
+            return Ok(Gathered { partials, leases, ..Gathered::default() });
+        }
+        let (query, context) = (running.query.clone(), running.context.clone());
+        let start = move || Ok(PartitionMerger::new(query, partials, leases, context));
+        let mut merger = self.on_pool(running, profile, start).await?;
+        while !merger.is_done() {
+            let of_nodes = try_join_all(partitions.iter_mut().map(next_of)).await?;
+            let add = move || merger.add(of_nodes).map(|()| merger);
+            merger = self.on_pool(running, profile, add).await?;
+        }
+        let (merged, lease) = self.on_pool(running, profile, || merger.finish()).await?;
+        Ok(Gathered { partials: vec![merged], leases: vec![lease], ..Gathered::default() })
+    }
+
+    async fn on_pool<T: Send + 'static>(
+        &self,
+        running: &Running,
+        profile: &mut Profile,
+        work: impl FnOnce() -> Result<T, ExecError> + Send + 'static,
+    ) -> Result<T> {
+        let queued = Instant::now();
+        let timed = move || {
+            let started = Instant::now();
+            let done = work()?;
+            Ok::<_, ExecError>((done, started - queued, started.elapsed()))
+        };
+        let (done, waited, busy) = self.services.pool.spawn(running.priority(), timed).await??;
+        profile.queue_micros += micros(waited);
+        profile.cpu_micros += micros(busy);
+        Ok(done)
+    }
+}
+
+async fn next_of(partitions: &mut Partitions) -> Result<Partition, NodeError> {
+    match partitions.next().await {
+        Some(partition) => partition,
+        None => Err(NodeError::Failed {
+            class: ErrorClass::Internal,
+            message: "a data node ended its reply early".to_owned(),
+            segment: None,
+        }),
+    }
+}
+
+fn write_answer(
+    query: &Query,
+    gathered: Gathered,
+    context: &ExecContext,
+) -> Result<Vec<u8>, ExecError> {
+    let merged = henge_exec::merge(query, gathered.partials, context)?;
+    drop(gathered.leases);
+    let mut lease = context.memory.lease();
+    lease.set(merged.memory_bytes())?;
+    let result = henge_exec::finalise(query, merged, context)?;
+    let (mut body, mut room) = (Vec::new(), 0);
+    let mut text = context.memory.lease();
+    // The text's buffer doubles, and so does what is charged for it.
+    result.write_json_within(&mut body, &mut |length| {
+        if length > room {
+            room = length.next_power_of_two().max(INLINE_BYTES);
+            text.set(room)?;
+        }
+        Ok(())
+    })?;
+    if body.capacity() - body.len() > INLINE_BYTES {
+        body.shrink_to_fit();
+    }
+    Ok(body)
+}
+
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

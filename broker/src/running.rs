@@ -1,0 +1,87 @@
+//! A query on its way through the broker: its name, its limits and what is left of its time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use henge_data_node::{
+    QueryBudget, QueryKey, RunningQuery, SegmentDescriptor, SegmentQuery, deadline_after,
+    task_priority,
+};
+use henge_exec::{ExecContext, Extent};
+use henge_platform::runtime::Priority;
+use henge_query::Query;
+use tokio::time::Instant;
+
+use crate::Broker;
+
+/// A query on its way.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// The query.
+    pub(crate) query: Arc<Query>,
+    /// Limits and the flag that stops it.
+    pub(crate) context: ExecContext,
+    /// When its time is up.
+    pub(crate) deadline: Instant,
+    registered: RunningQuery,
+    budget: QueryBudget,
+    cluster: Arc<str>,
+}
+
+impl Running {
+    /// The priority of the query's tasks.
+    pub(crate) fn priority(&self) -> Priority {
+        let context = &self.query.base().context;
+        task_priority(context.priority, context.lane.as_deref())
+    }
+
+    /// What a node is asked.
+    pub(crate) fn request(&self, segments: Vec<SegmentDescriptor>, extent: Extent) -> SegmentQuery {
+        let context = &self.query.base().context;
+        SegmentQuery {
+            cluster: Arc::clone(&self.cluster),
+            key: self.registered.key().clone(),
+            query: Arc::clone(&self.query),
+            segments,
+            timeout: self.deadline.saturating_duration_since(Instant::now()),
+            priority: context.priority,
+            lane: context.lane.as_deref().map(Arc::from),
+            budget: self.budget,
+            extent,
+        }
+    }
+}
+
+impl Broker {
+    /// Registers a query; what it does is stopped when the value is dropped.
+    pub(crate) fn running(&self, query: Query, query_id: &str) -> Running {
+        let options = &self.options;
+        let disk_bytes = query.base().context.max_on_disk_storage_bytes;
+        let budget = QueryBudget {
+            memory_bytes: options.memory_budget_bytes,
+            disk_bytes: disk_bytes.unwrap_or(u64::MAX).min(options.max_on_disk_storage_bytes),
+            buckets: options.max_buckets,
+        };
+        let key = QueryKey { id: query_id.into(), number: rand::random() };
+        let registered = self.services.running.join(&key, budget.memory_bytes);
+        let context = ExecContext {
+            cancel: registered.cancel.clone(),
+            memory_budget_bytes: budget.memory_bytes,
+            memory: registered.memory.clone(),
+            max_buckets: budget.buckets,
+            ..ExecContext::default()
+        };
+        let deadline = deadline_after(Duration::from_millis(self.timeout_ms(&query)));
+        let cluster = Arc::clone(&self.services.cluster);
+        Running { query: Arc::new(query), context, deadline, registered, budget, cluster }
+    }
+
+    /// 0 in the context asks for no limit, which here is the server's maximum.
+    pub(crate) fn timeout_ms(&self, query: &Query) -> u64 {
+        match query.base().context.timeout_ms {
+            None => self.options.default_timeout_ms,
+            Some(0) => self.options.max_timeout_ms,
+            Some(timeout_ms) => timeout_ms.min(self.options.max_timeout_ms),
+        }
+    }
+}

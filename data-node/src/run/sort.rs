@@ -1,0 +1,93 @@
+//! What of a request the cache knows, what need not be read, and what is.
+
+use std::sync::Arc;
+
+use henge_exec::{Partial, SharedItem};
+use henge_platform::runtime::{CpuPool, mapped_damages};
+use henge_query::Query;
+use henge_segment::SegmentView;
+use henge_types::Interval;
+
+use super::DescriptorViews;
+use crate::cache::{PartialCache, PartialCaching};
+use crate::reply::ReplyStats;
+use crate::request::SegmentQuery;
+
+/// Waking a second thread costs more than reading this many rows.
+const ONE_WORKER_ROWS: usize = 16 << 10;
+
+/// Segments by what is to be done about them.
+#[derive(Default)]
+pub(super) struct Sorted {
+    /// What the cache knew.
+    pub(super) known: Vec<Partial>,
+    /// What is to be read.
+    pub(super) items: Vec<SharedItem>,
+    /// What that took.
+    pub(super) stats: ReplyStats,
+}
+
+/// Looks up what is known and leaves out what the query does not meet.
+pub(super) fn sort(
+    partials: Option<&Arc<dyn PartialCache>>,
+    request: &SegmentQuery,
+    found: Vec<DescriptorViews>,
+) -> Sorted {
+    let mut sorted = Sorted::default();
+    let caching = PartialCaching::of(partials, &request.query).map(Arc::new);
+    let damages = mapped_damages();
+    for (descriptor, views) in found {
+        if let Some(partial) = caching.as_ref().and_then(|caching| caching.get(&descriptor)) {
+            sorted.known.push(partial);
+            sorted.stats.segments_cached += 1;
+            continue;
+        }
+        let query = descriptor.restrict(&request.query);
+        for view in views {
+            if is_outside(&query, view.as_ref()) {
+                sorted.stats.segments_pruned += 1;
+                continue;
+            }
+            let whole = caching.as_ref().map(|caching| {
+                let (caching, descriptor) = (Arc::clone(caching), descriptor.clone());
+                Box::new(move |partial: &Partial| {
+                    if mapped_damages() == damages {
+                        caching.put(&descriptor, partial);
+                    }
+                }) as _
+            });
+            sorted.items.push(SharedItem { query: Arc::clone(&query), view, whole });
+        }
+    }
+    sorted
+}
+
+/// True when no row of the view can lie in the query's intervals. Metadata queries say of segments,
+/// not of rows, what they say.
+fn is_outside(query: &Query, view: &dyn SegmentView) -> bool {
+    if matches!(query, Query::SegmentMetadata(_) | Query::DataSourceMetadata(_)) {
+        return false;
+    }
+    let Some((first_ms, last_ms)) = view.time_range() else { return true };
+    let meets = |i: &Interval| i.start_ms <= last_ms && first_ms < i.end_ms;
+    !query.base().intervals.iter().any(meets)
+}
+
+/// How many workers what is to be read is worth.
+pub(super) fn worker_count(pool: &CpuPool, query: &Query, items: &[SharedItem]) -> usize {
+    let expected = |item: &SharedItem| expected_rows(&item.query, item.view.as_ref());
+    let rows: usize = items.iter().map(expected).sum();
+    let by_footer = matches!(query, Query::TimeBoundary(_) | Query::DataSourceMetadata(_));
+    if rows <= ONE_WORKER_ROWS || by_footer { 1 } else { pool.threads() }
+}
+
+/// About how many rows of the view lie in the query's intervals, as if they were spread evenly.
+fn expected_rows(query: &Query, view: &dyn SegmentView) -> usize {
+    let Some((first_ms, last_ms)) = view.time_range() else { return 0 };
+    let end_ms = last_ms.saturating_add(1);
+    let within =
+        |i: &Interval| i.end_ms.min(end_ms).saturating_sub(i.start_ms.max(first_ms)).max(0);
+    let within_ms: f64 = query.base().intervals.iter().map(|i| within(i) as f64).sum();
+    let share = within_ms / end_ms.saturating_sub(first_ms).max(1) as f64;
+    (view.row_count() as f64 * share.min(1.0)).ceil() as usize
+}
