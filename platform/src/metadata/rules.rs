@@ -14,6 +14,7 @@ use super::manifest::{FinishedTransaction, Manifest, SourcePosition};
 use super::records::{
     PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentObject,
 };
+use crate::wal::LogMark;
 
 /// A segment that was published and is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +163,17 @@ fn rows_interval(segment: &PublishedSegment) -> Interval {
         start_ms: segment.min_time_ms,
         end_ms: segment.max_time_ms.saturating_add(1).min(segment.id.interval.end_ms),
     }
+}
+
+/// The marks of logs that are newer than what is known of them.
+pub(super) fn newer_marks<'m>(
+    known: &BTreeMap<String, LogMark>,
+    marks: &'m BTreeMap<String, LogMark>,
+) -> BTreeMap<&'m str, LogMark> {
+    let is_newer =
+        |name: &str, mark: &LogMark| known.get(name).is_none_or(|known| mark.is_newer_than(known));
+    let newer = marks.iter().filter(|(name, mark)| is_newer(name, mark));
+    newer.map(|(name, mark)| (name.as_str(), *mark)).collect()
 }
 
 pub(super) fn invalid(message: impl Into<String>) -> MetadataError {

@@ -1,5 +1,6 @@
 //! The contract of a metadata store.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use super::records::{
     PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
     StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
+use crate::wal::LogMark;
 
 /// The truth about what is published. Every change is one transaction, durable when the call
 /// returns. Implementations pass the suite in `contract.rs`.
@@ -156,6 +158,13 @@ pub trait MetadataStore: Send + Sync + Debug {
 
     /// How many dead letters a datasource had.
     async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals>;
+
+    /// How far the logs of pushes were durable when that was last noted, by datasource.
+    async fn log_marks(&self) -> Result<BTreeMap<String, LogMark>>;
+
+    /// Notes how far logs are durable, by datasource. Marks that are older than what is noted are
+    /// left out.
+    async fn note_log_marks(&self, marks: &BTreeMap<String, LogMark>) -> Result<()>;
 
     /// How far the manifests are.
     async fn manifest_state(&self) -> Result<ManifestState>;

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::WalRecord;
 use super::error::{Result, WalError};
-use super::examine::{Expected, Walk, examine, file_path, list_files, read_file_header};
+use super::examine::{Walk, examine, file_path, list_files, read_file_header};
 use super::frame::encode_frame;
 use super::header::{FileHeader, Link};
+use super::mark::{ExpectedLog, LogMark};
+use super::marks::LogMarks;
 use super::options::WalCodec;
 use super::recovery::QUARANTINE;
 use super::tail::TAIL;
@@ -26,13 +28,19 @@ pub struct AcceptedLoss {
     pub kept_aside: Option<PathBuf>,
 }
 
-/// Writes a damaged log anew from the records that can be read. Nobody else may use the log. Blocks.
+/// Writes a damaged log anew from the records that can be read, and marks its new end. Nobody else
+/// may use the log. Blocks.
 ///
 /// # Errors
 /// When files cannot be read or written; then the old ones are where they were.
-pub fn accept_loss(directory: &Path, identity: u64, committed: u64) -> Result<AcceptedLoss> {
+pub fn accept_loss(
+    directory: &Path,
+    expected: ExpectedLog,
+    marks: &LogMarks,
+) -> Result<AcceptedLoss> {
+    let ExpectedLog { identity, committed, .. } = expected;
     let io_error = |error: std::io::Error| WalError::io(directory, &error);
-    let examined = examine(directory, Expected { identity, committed })?;
+    let examined = examine(directory, expected)?;
     if examined.damages.is_empty() {
         return Ok(AcceptedLoss::default());
     }
@@ -49,6 +57,7 @@ pub fn accept_loss(directory: &Path, identity: u64, committed: u64) -> Result<Ac
     let before = Link { sequence: committed, checksum: None };
     let header = FileHeader::following(before, rand::random(), identity);
     let target = file_path(directory, header.first_sequence);
+    create_dir_durably(directory).map_err(io_error)?;
     // Under a temporary name until the old files are kept.
     let temporary = TemporaryFile::create(&target).map_err(io_error)?;
     let mut file = temporary.file().map_err(io_error)?;
@@ -65,7 +74,9 @@ pub fn accept_loss(directory: &Path, identity: u64, committed: u64) -> Result<Ac
     file.sync_all().map_err(io_error)?;
     // Killed anywhere between these, the log is as damaged as before and has all of its records.
     let old = old_files(directory).map_err(io_error)?;
-    outcome.kept_aside = Some(keep_aside(directory, &old).map_err(io_error)?);
+    if !old.is_empty() {
+        outcome.kept_aside = Some(keep_aside(directory, &old).map_err(io_error)?);
+    }
     crash_point("wal/loss-kept-aside");
     temporary.commit().map_err(io_error)?;
     crash_point("wal/loss-written");
@@ -73,6 +84,11 @@ pub fn accept_loss(directory: &Path, identity: u64, committed: u64) -> Result<Ac
         fs::remove_file(path).map_err(io_error)?;
     }
     sync_dir(directory).map_err(io_error)?;
+    crash_point("wal/loss-not-marked");
+    // Until then the log is behind its mark, and no server starts on it.
+    let generation = examined.mark.map_or(0, |mark| mark.generation) + 1;
+    let noted = marks.note(LogMark::new(identity, generation, end.sequence, end));
+    noted.and_then(|()| marks.sync()).map_err(io_error)?;
     Ok(outcome)
 }
 

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use super::error::{Result, WalError};
 use super::frame::{FrameHeader, frame_header_bytes};
 use super::header::{FileHeader, Link};
+use super::mark::{ExpectedLog, KnownEnd, LogMark};
 use super::recovery::RecoveryReport;
-use super::tail::Tail;
+use super::tail::read_tail;
 
 const FILE_ENDING: &str = "wal";
 
@@ -52,17 +53,10 @@ pub(super) struct Examined {
     pub torn: Option<Torn>,
     /// The end of what is intact.
     pub end: Link,
+    /// The mark that the end was held against.
+    pub mark: Option<LogMark>,
     /// True when a file is of another log.
     pub is_foreign: bool,
-}
-
-/// Whose log it is and how far it is published.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Expected {
-    /// 0 when that is not checked.
-    pub identity: u64,
-    /// Records up to here are published.
-    pub committed: u64,
 }
 
 pub(super) fn file_path(directory: &Path, first_sequence: u64) -> PathBuf {
@@ -70,18 +64,22 @@ pub(super) fn file_path(directory: &Path, first_sequence: u64) -> PathBuf {
 }
 
 /// Examines a log; one that is not there is empty.
-pub(super) fn examine(directory: &Path, expected: Expected) -> Result<Examined> {
+pub(super) fn examine(directory: &Path, expected: ExpectedLog) -> Result<Examined> {
     let io_error = |error: std::io::Error| WalError::io(directory, &error);
     let paths = list_files(directory).map_err(io_error)?;
-    let mut examiner = Examiner { expected, last: None, broken: None, out: Examined::default() };
-    examiner.out.report.files = paths.len();
+    let mut out = Examined { mark: expected.known.mark(), ..Examined::default() };
+    if out.mark.is_none() {
+        let notes = &mut out.report.notes;
+        out.mark = read_tail(directory, expected.identity, notes).map_err(io_error)?;
+    }
+    out.report.files = paths.len();
+    let mut examiner = Examiner { expected, last: None, broken: None, marked: None, out };
     for (index, (first_sequence, path)) in paths.iter().enumerate() {
         let next_first = paths.get(index + 1).map(|(first, _)| *first);
         let file = examiner.file(path, *first_sequence, next_first.is_none())?;
         examiner.out.files.push(file);
     }
-    let tail = Tail::read(directory, &mut examiner.out.report.notes).map_err(io_error)?;
-    examiner.finish(directory, tail);
+    examiner.finish(directory);
     Ok(examiner.out)
 }
 
@@ -109,11 +107,13 @@ pub(super) fn list_files(directory: &Path) -> std::io::Result<Vec<(u64, PathBuf)
 }
 
 struct Examiner {
-    expected: Expected,
+    expected: ExpectedLog,
     /// The end of what was read; `None` before the first file.
     last: Option<Link>,
     /// Bytes that are no frame, and of which it is not known yet what they were.
     broken: Option<Damage>,
+    /// The frame that ends where the mark does, when it was read.
+    marked: Option<Link>,
     out: Examined,
 }
 
@@ -200,6 +200,9 @@ impl Examiner {
             self.link(path, offset, before);
         }
         self.last = Some(frame.end());
+        if self.out.mark.is_some_and(|mark| mark.sequence == frame.last_sequence) {
+            self.marked = self.last;
+        }
         let report = &mut self.out.report;
         report.first_sequence = report.first_sequence.or(Some(frame.first_sequence));
         report.last_sequence = Some(frame.last_sequence);
@@ -269,36 +272,84 @@ impl Examiner {
         ));
     }
 
-    /// Holds the end against the tail.
-    fn finish(&mut self, directory: &Path, tail: Option<Tail>) {
+    /// Holds the end against the mark.
+    fn finish(&mut self, directory: &Path) {
         let committed = self.expected.committed;
         let end = self.last.unwrap_or_default();
         self.out.end = end;
         self.out.report.torn_bytes = self.out.torn.as_ref().map_or(0, |t| t.length - t.offset);
-        let known = tail.map_or(0, |tail| tail.end.sequence);
-        let is_there = self.out.report.files > 0;
-        if is_there && end.sequence.max(known) < committed && self.out.torn.is_none() {
+        if self.out.report.files == 0 {
+            self.finish_without_files(directory);
+            return;
+        }
+        let known = self.out.mark.map_or(0, |mark| mark.sequence);
+        if end.sequence.max(known) < committed && self.out.torn.is_none() {
             self.end_damage(directory, format!(
                 "the log ends at record {}, but records up to {committed} were published from it: \
                  it is an older copy", end.sequence
             ));
             return;
         }
-        let Some(tail) = tail.filter(|tail| tail.end.sequence > committed) else { return };
-        if tail.end.sequence > end.sequence {
-            let first = end.sequence.max(committed) + 1;
-            if self.out.torn.is_some() && tail.before_last <= end.sequence {
-                self.out.report.torn_records = Some((first, tail.end.sequence));
-                return;
-            }
-            self.end_damage(directory, format!(
-                "records {first} to {} were durable and are missing at its end: it was cut, its last \
-                 file is gone, or it is an older copy", tail.end.sequence
+        if let KnownEnd::AtLeast(noted) = self.expected.known {
+            self.out.report.notes.push(format!(
+                "the mark of the log '{}' is lost: whether anything is missing behind record {} \
+                 cannot be told",
+                directory.display(),
+                noted.sequence.max(committed)
             ));
-        } else if tail.end.sequence == end.sequence && !tail.end.agrees(&end) {
+        }
+        let Some(mark) = self.out.mark.filter(|mark| mark.sequence > committed) else { return };
+        if mark.sequence > end.sequence {
+            self.ends_before(directory, &mark);
+        } else if !self.marked.is_some_and(|marked| mark.end().agrees(&marked))
+            && self.out.damages.is_empty()
+        {
             self.end_damage(
                 directory,
-                format!("its last record {} is not the one that was written", end.sequence),
+                format!(
+                    "its record {} is not the one that was written: it is a copy that went on for \
+                 itself, or another log",
+                    mark.sequence
+                ),
+            );
+        }
+    }
+
+    fn ends_before(&mut self, directory: &Path, mark: &LogMark) {
+        let end = self.out.end.sequence;
+        let first = end.max(self.expected.committed) + 1;
+        if self.out.torn.is_some() && mark.before_last <= end {
+            self.out.report.torn_records = Some((first, mark.sequence));
+            return;
+        }
+        self.end_damage(directory, format!(
+            "the log ends at record {end}, but was durable up to {}: {} missing at its end; it was \
+             cut, its last file is gone, or it is an older copy",
+            mark.sequence, records(first, mark.sequence)
+        ));
+    }
+
+    /// A log that is gone is no loss when it was never made, or when all that it held is published.
+    fn finish_without_files(&mut self, directory: &Path) {
+        let committed = self.expected.committed;
+        let what = if directory.is_dir() { "the log has no files" } else { "the log is gone" };
+        let Some(mark) = self.out.mark else { return };
+        if mark.sequence > committed {
+            let missing = records(committed + 1, mark.sequence);
+            self.end_damage(
+                directory,
+                format!(
+                    "{what}, but was durable up to record {}: {missing} missing",
+                    mark.sequence
+                ),
+            );
+        } else if matches!(self.expected.known, KnownEnd::AtLeast(_)) {
+            self.end_damage(
+                directory,
+                format!(
+                    "{what}, and so is its mark: what was pushed after record {committed} and not \
+                 published is missing"
+                ),
             );
         }
     }
@@ -308,6 +359,13 @@ impl Examiner {
         let path = last.map_or_else(|| directory.to_owned(), |file| file.path.clone());
         let offset = last.map_or(0, |file| file.length);
         self.out.damages.push(Damage { path, offset, reason });
+    }
+}
+
+fn records(first: u64, last: u64) -> String {
+    match last - first {
+        0 => format!("record {first} (1 push) is"),
+        more => format!("records {first} to {last} ({} pushes) are", more + 1),
     }
 }
 

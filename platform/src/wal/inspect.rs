@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::error::Result;
-use super::examine::{Examined, Expected, examine};
+use super::examine::{Examined, examine};
+use super::mark::ExpectedLog;
 use super::recovery::quarantined;
 
 /// What is known of a log.
@@ -19,14 +20,12 @@ pub struct LogState {
     pub notes: Vec<String>,
 }
 
-/// Looks at a log and changes nothing. `committed` is the published position, `identity` that of
-/// [`WalOptions`](super::WalOptions). Blocks.
+/// Looks at a log and changes nothing. Blocks.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn inspect_log(directory: &Path, identity: u64, committed: u64) -> Result<LogState> {
-    let Examined { report, damages, torn, .. } =
-        examine(directory, Expected { identity, committed })?;
+pub fn inspect_log(directory: &Path, expected: ExpectedLog) -> Result<LogState> {
+    let Examined { report, damages, torn, .. } = examine(directory, expected)?;
     let mut notes = report.notes;
     if let Some(torn) = torn {
         let what = match report.torn_records {

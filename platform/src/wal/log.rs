@@ -12,14 +12,15 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::error::{Result, WalError};
-use super::examine::Expected;
 use super::frame::{MAX_BODY_BYTES, encoded_bytes};
 use super::handles::ParkedFile;
 use super::header::Link;
 use super::io::{DiskWalIo, WalIo};
+use super::mark::LogMark;
 use super::options::WalOptions;
 use super::recovery::{RecoveryReport, recover};
 use super::replay::Replay;
+use super::tail::remove_tail;
 use super::writer::Writer;
 use super::{WalEntry, WalRecord};
 
@@ -52,19 +53,22 @@ impl Wal {
     ) -> Result<(Self, RecoveryReport)> {
         let runtime = Handle::try_current()
             .map_err(|_| WalError::Invalid("a log is opened within a tokio runtime".into()))?;
-        let committed = options.minimum_next_sequence.saturating_sub(1);
-        let found = recover(directory, Expected { identity: options.identity, committed })?;
+        let expected = options.expected();
+        let found = recover(directory, expected, &options.marks)?;
+        let generation = found.mark.map_or(1, |mark| mark.generation.max(1));
         let (mut files, report) = (found.files, found.report);
         // Recovered files are never appended to; an empty one is replaced by the new one.
         let empty = files.pop_if(|file| file.is_empty);
-        let end = Link { sequence: found.end.sequence.max(committed), ..found.end };
+        let end = Link { sequence: found.end.sequence.max(expected.committed), ..found.end };
         let next_sequence = end.sequence + 1;
-        let mut writer = Writer::new(directory.to_owned(), io, files, end, options.identity);
+        let (whose, marks) = ((options.identity, generation), options.marks.clone());
+        let mut writer = Writer::new(directory.to_owned(), io, files, end, whose, marks);
         writer.begin_file()?;
         if let Some(empty) = empty.filter(|file| file.first_sequence != next_sequence) {
             std::fs::remove_file(&empty.path).map_err(|e| WalError::io(&empty.path, &e))?;
         }
         writer.note_end(end.sequence);
+        remove_tail(directory).map_err(|error| WalError::io(directory, &error))?;
         let inner = Arc::new(Inner {
             options,
             recovery: report.clone(),
@@ -120,6 +124,12 @@ impl Wal {
     #[must_use]
     pub fn durable_sequence(&self) -> u64 {
         self.inner.writer.lock().end.sequence
+    }
+
+    /// The log's mark.
+    #[must_use]
+    pub fn mark(&self) -> Option<LogMark> {
+        self.inner.options.marks.get(self.inner.options.identity)
     }
 
     /// What was found on opening it.

@@ -4,8 +4,9 @@
 //! wait are written together as one frame with one `fdatasync` (group commit). A frame is only
 //! begun when the one before it is durable, so damage that is followed by a good frame is
 //! corruption and stops the start-up, while damage at the very end may be an unfinished write.
-//! Files and frames name what was durable before them, and the file `tail` how far that was: records
-//! that are gone without a broken byte are missed as well. Published records are never needed.
+//! Files and frames name what was durable before them, and a mark outside of the directory how far that
+//! was: records that are gone without a broken byte are missed as well, also when the whole directory
+//! is gone or an older copy. Published records are never needed.
 
 mod accept;
 mod error;
@@ -16,6 +17,8 @@ mod header;
 mod inspect;
 mod io;
 mod log;
+mod mark;
+mod marks;
 mod options;
 mod recovery;
 mod replay;
@@ -28,6 +31,8 @@ pub use handles::LogHandles;
 pub use inspect::{LogState, inspect_log};
 pub use io::{DiskWalIo, WalFile, WalIo};
 pub use log::{AppendTicket, Wal};
+pub use mark::{ExpectedLog, KnownEnd, LogMark};
+pub use marks::LogMarks;
 pub use options::{WalCodec, WalOptions};
 pub use recovery::RecoveryReport;
 pub use replay::Replay;

@@ -1,6 +1,8 @@
 //! Settings of a log.
 
 use super::handles::LogHandles;
+use super::mark::{ExpectedLog, LogMark};
+use super::marks::LogMarks;
 
 /// How payloads are compressed within frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +33,21 @@ pub struct WalOptions {
     pub identity: u64,
     /// The open files of all logs of the process.
     pub handles: LogHandles,
+    /// Where all logs of the process are marked.
+    pub marks: LogMarks,
+    /// What was noted of this log's end beside its mark.
+    pub noted: Option<LogMark>,
+}
+
+impl WalOptions {
+    /// What the log must be.
+    pub(super) fn expected(&self) -> ExpectedLog {
+        ExpectedLog {
+            identity: self.identity,
+            committed: self.minimum_next_sequence.saturating_sub(1),
+            known: self.marks.known_end(self.identity, self.noted),
+        }
+    }
 }
 
 impl Default for WalOptions {
@@ -43,6 +60,8 @@ impl Default for WalOptions {
             minimum_next_sequence: 1,
             identity: 0,
             handles: LogHandles::default(),
+            marks: LogMarks::default(),
+            noted: None,
         }
     }
 }

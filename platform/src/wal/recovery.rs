@@ -6,7 +6,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::error::{Result, WalError};
-use super::examine::{Damage, Examined, Expected, Torn, corrupt, examine};
+use super::examine::{Damage, Examined, Torn, corrupt, examine};
+use super::header::Link;
+use super::mark::{ExpectedLog, LogMark};
+use super::marks::LogMarks;
+use crate::runtime::crash_point;
 use crate::runtime::files::{
     create_dir_durably, remove_temporary_files, sync_dir, write_atomically,
 };
@@ -35,24 +39,44 @@ pub struct RecoveryReport {
     pub notes: Vec<String>,
 }
 
-/// Verifies a directory, which is made when it is missing.
-pub(super) fn recover(directory: &Path, expected: Expected) -> Result<Examined> {
+/// Verifies a directory, which is made when it is missing. Nothing is changed when it is damaged.
+pub(super) fn recover(
+    directory: &Path,
+    expected: ExpectedLog,
+    marks: &LogMarks,
+) -> Result<Examined> {
     let io_error = |error: std::io::Error| WalError::io(directory, &error);
-    create_dir_durably(directory).map_err(io_error)?;
-    remove_temporary_files(directory).map_err(io_error)?;
     let mut examined = examine(directory, expected)?;
     if let Some(error) = first_damage(&examined.damages) {
         return Err(error);
     }
+    create_dir_durably(directory).map_err(io_error)?;
+    remove_temporary_files(directory).map_err(io_error)?;
     for note in &examined.report.notes {
         tracing::warn!("write-ahead log: {note}");
     }
     if let Some(torn) = &examined.torn {
+        keep_aside(torn).map_err(io_error)?;
+        crash_point("wal/torn-kept-aside");
+        let end = examined.end;
+        if let Some(mark) = examined.mark.filter(|mark| mark.sequence > end.sequence) {
+            examined.mark = Some(take_back(&mark, end, marks).map_err(io_error)?);
+        }
         cut(torn)?;
         say_torn(torn, &examined.report, expected.committed);
     }
     examined.report.quarantined = quarantined(directory);
     Ok(examined)
+}
+
+/// Marks the end that the log will have: before it is cut, so that a kill in between leaves a last
+/// write that is damaged, and never a log that is shorter than its mark.
+fn take_back(mark: &LogMark, end: Link, marks: &LogMarks) -> std::io::Result<LogMark> {
+    let shorter = LogMark::new(mark.identity, mark.generation + 1, end.sequence, end);
+    marks.note(shorter)?;
+    marks.sync()?;
+    crash_point("wal/mark-taken-back");
+    Ok(shorter)
 }
 
 /// Files kept aside beside a log.
@@ -71,10 +95,8 @@ pub(super) fn first_damage(damages: &[Damage]) -> Option<WalError> {
     Some(corrupt(&first.path, first.offset, &format!("{}{more}", first.reason)))
 }
 
-/// Keeps the end aside and cuts it off.
 fn cut(torn: &Torn) -> Result<()> {
     let io_error = |error: std::io::Error| WalError::io(&torn.path, &error);
-    keep_aside(torn).map_err(io_error)?;
     let file = OpenOptions::new().write(true).open(&torn.path).map_err(io_error)?;
     file.set_len(torn.offset).and_then(|()| file.sync_all()).map_err(io_error)
 }
@@ -91,7 +113,7 @@ fn keep_aside(torn: &Torn) -> std::io::Result<()> {
     sync_dir(&directory)
 }
 
-/// A flipped bit in the last write cannot be told from an unfinished one, unless the tail does.
+/// A flipped bit in the last write cannot be told from an unfinished one, unless the mark does.
 fn say_torn(torn: &Torn, report: &RecoveryReport, committed: u64) {
     let (file, offset, bytes) = (torn.path.display(), torn.offset, report.torn_bytes);
     match report.torn_records {

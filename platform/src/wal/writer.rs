@@ -9,8 +9,9 @@ use super::examine::{LogFile, file_path};
 use super::frame::encode_frame;
 use super::header::{FileHeader, Link};
 use super::io::{WalFile, WalIo};
+use super::mark::LogMark;
+use super::marks::LogMarks;
 use super::options::WalOptions;
-use super::tail::Tail;
 use crate::runtime::crash_point;
 use crate::runtime::files::sync_dir;
 
@@ -24,7 +25,10 @@ pub(super) struct Writer {
     /// The end of what is durable.
     pub end: Link,
     identity: u64,
-    tail_works: bool,
+    marks: LogMarks,
+    /// Of the marks that it writes.
+    generation: u64,
+    marks_work: bool,
 }
 
 #[derive(Debug)]
@@ -41,9 +45,11 @@ impl Writer {
         io: Arc<dyn WalIo>,
         files: Vec<LogFile>,
         end: Link,
-        identity: u64,
+        (identity, generation): (u64, u64),
+        marks: LogMarks,
     ) -> Self {
-        Self { directory, io, files, open: None, end, identity, tail_works: true }
+        let marks_work = true;
+        Self { directory, io, files, open: None, end, identity, marks, generation, marks_work }
     }
 
     /// Begins a file for the records after the last one.
@@ -98,16 +104,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Says in the tail how far the log is durable. Without a tail the log only tells less.
+    /// Marks how far the log is durable. Without a mark the log only tells less.
     pub(super) fn note_end(&mut self, before_last: u64) {
-        let noted = Tail { before_last, end: self.end }.write(&self.directory);
+        let mark = LogMark::new(self.identity, self.generation, before_last, self.end);
+        let noted = self.marks.note(mark);
         match &noted {
-            Err(error) if self.tail_works => {
-                tracing::warn!(log = %self.directory.display(), %error, "the log's end is not noted");
+            Err(error) if self.marks_work => {
+                tracing::warn!(log = %self.directory.display(), %error, "the log's end is not marked");
             }
             _ => {}
         }
-        self.tail_works = noted.is_ok();
+        self.marks_work = noted.is_ok();
     }
 
     pub(super) fn truncate_before(&mut self, sequence: u64) -> Result<usize> {

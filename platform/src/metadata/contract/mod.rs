@@ -2,6 +2,7 @@
 
 mod allocation;
 mod interleavings;
+mod log_marks;
 mod manifests;
 mod publishing;
 mod sqlite_faults;

@@ -1,5 +1,6 @@
 //! A metadata store whose changes are answered once their manifests are in deep storage.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,6 +18,7 @@ use crate::metadata::records::{
 use crate::metadata::store::MetadataStore;
 use crate::runtime::crash_point;
 use crate::storage::{DeepStorage, Payload, StorageError};
+use crate::wal::LogMark;
 
 /// Manifests written at a time.
 const BATCH: usize = 100;
@@ -254,6 +256,14 @@ impl MetadataStore for ManifestedStore {
 
     async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals> {
         self.inner.dead_letter_totals(datasource).await
+    }
+
+    async fn log_marks(&self) -> Result<BTreeMap<String, LogMark>> {
+        self.inner.log_marks().await
+    }
+
+    async fn note_log_marks(&self, marks: &BTreeMap<String, LogMark>) -> Result<()> {
+        self.inner.note_log_marks(marks).await
     }
 
     async fn manifest_state(&self) -> Result<ManifestState> {

@@ -3,6 +3,8 @@
 mod manifests;
 mod state;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
 use parking_lot::Mutex;
@@ -17,8 +19,9 @@ use super::records::{
     PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
     StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
-use super::rules::invalid;
+use super::rules::{invalid, newer_marks};
 use super::store::MetadataStore;
+use crate::wal::LogMark;
 
 /// A store that ends with the process.
 #[derive(Debug)]
@@ -298,6 +301,18 @@ impl MetadataStore for MemoryMetadataStore {
     async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals> {
         let state = self.state.lock();
         Ok(state.dead_letters.get(datasource).map(state::DeadLetters::totals).unwrap_or_default())
+    }
+
+    async fn log_marks(&self) -> Result<BTreeMap<String, LogMark>> {
+        Ok(self.state.lock().log_marks.clone())
+    }
+
+    async fn note_log_marks(&self, marks: &BTreeMap<String, LogMark>) -> Result<()> {
+        let mut state = self.state.lock();
+        for (name, mark) in newer_marks(&state.log_marks, marks) {
+            state.log_marks.insert(name.to_owned(), mark);
+        }
+        Ok(())
     }
 
     async fn manifest_state(&self) -> Result<ManifestState> {

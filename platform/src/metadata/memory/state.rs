@@ -16,6 +16,7 @@ use crate::metadata::rules::{
     UsedSegment, append_conflicts, check_request, fingerprint, manifest_of, replaced_segments,
     with_object,
 };
+use crate::wal::LogMark;
 
 type ChunkVersion = (String, Interval, Version);
 
@@ -39,6 +40,7 @@ pub(super) struct State {
     pub version: u64,
     pub sequence: u64,
     pub manifests: Manifests,
+    pub log_marks: BTreeMap<String, LogMark>,
 }
 
 /// The outbox.

@@ -6,9 +6,12 @@ mod convert;
 mod journal;
 mod letters;
 mod manifests;
+mod marks;
 mod open;
 mod segments;
 mod tasks;
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
@@ -26,9 +29,10 @@ use super::records::{
     PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
     StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
-use super::rules::{check_request, invalid};
+use super::rules::{check_request, invalid, newer_marks};
 use super::store::MetadataStore;
 use crate::runtime::crash_point;
+use crate::wal::LogMark;
 
 pub use open::SqliteOptions;
 
@@ -419,6 +423,20 @@ impl MetadataStore for SqliteMetadataStore {
 
     async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals> {
         letters::totals(&mut *self.reader().await?, datasource).await
+    }
+
+    async fn log_marks(&self) -> Result<BTreeMap<String, LogMark>> {
+        marks::all(&mut *self.reader().await?).await
+    }
+
+    async fn note_log_marks(&self, noted: &BTreeMap<String, LogMark>) -> Result<()> {
+        // Most often there is nothing new, and no need to wait for the writer.
+        if newer_marks(&self.log_marks().await?, noted).is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        marks::note(&mut transaction, noted).await?;
+        transaction.commit().await.map_err(store_error)
     }
 
     async fn manifest_state(&self) -> Result<ManifestState> {

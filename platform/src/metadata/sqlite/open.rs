@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_manifests.sql"),
     include_str!("migrations/0003_replay_and_keys.sql"),
+    include_str!("migrations/0004_log_marks.sql"),
 ];
 
 /// Marks a file as Henge's metadata ("HNGE").
