@@ -8,6 +8,7 @@ pub mod api;
 mod commit;
 pub mod error;
 pub mod handoff;
+mod log_marks;
 pub mod merging;
 mod odd_times;
 pub mod options;
@@ -28,7 +29,7 @@ use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::{Clock, CpuPool, MemoryAccount};
 use henge_platform::storage::DeepStorage;
-use henge_platform::wal::LogHandles;
+use henge_platform::wal::{LogHandles, LogMarks};
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 
@@ -71,6 +72,8 @@ pub struct Shared {
     pub merge_room: MergeRoom,
     /// The open files of the logs.
     pub log_handles: LogHandles,
+    /// How far the logs are durable, beside them.
+    pub log_marks: LogMarks,
     /// Told after each publish, so that the coordinator looks at once.
     pub published: Arc<Notify>,
 }
@@ -124,6 +127,8 @@ impl RealtimeNode {
         let server: ServerId = Arc::clone(&options.server_id);
         deps.discovery.join(&server)?;
         options.prepare_folders()?;
+        let log_marks = LogMarks::open(&options.log_marks)
+            .map_err(error::RealtimeError::io(&options.log_marks))?;
         let shared = Arc::new(Shared {
             serving: Serving::new(server, Arc::clone(&deps.discovery)),
             merge_room: MergeRoom::new(options.max_merge_bytes),
@@ -139,6 +144,7 @@ impl RealtimeNode {
             requests: deps.requests,
             index_memory: IndexMemory::new(deps.indexes),
             log_handles: LogHandles::default(),
+            log_marks,
         });
         let node = Arc::new(Self {
             tasks: TaskQueue::new(Arc::clone(&shared)),
@@ -148,9 +154,13 @@ impl RealtimeNode {
         });
         // What was buffered is placed anew, and tasks begin again.
         node.shared.metadata.forget_pending().await?;
+        let noted = node.shared.metadata.log_marks().await?;
         for record in node.shared.metadata.list_datasources().await? {
-            node.open_datasource(record).await?;
+            let noted = noted.get(&record.name).copied();
+            node.open_datasource(record, noted).await?;
         }
+        node.note_log_marks().await;
+        tokio::spawn(log_marks::keep_noted(Arc::downgrade(&node)));
         tokio::spawn(uptime::count(Arc::downgrade(&node.shared)));
         node.tasks.resume().await?;
         Ok(node)

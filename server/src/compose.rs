@@ -53,6 +53,7 @@ impl Running {
     pub async fn stop(self) -> DataFolderLock {
         let _ = self.stop.send(());
         let _ = self.served.await;
+        self.realtime.note_log_marks().await;
         self.lock
     }
 

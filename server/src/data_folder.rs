@@ -45,6 +45,12 @@ impl DataFolder {
         self.root.join("wal")
     }
 
+    /// How far the logs were durable: in none of their folders.
+    #[must_use]
+    pub fn log_marks(&self) -> PathBuf {
+        self.root.join("log-marks")
+    }
+
     /// Published segments.
     #[must_use]
     pub fn deep_storage(&self) -> PathBuf {

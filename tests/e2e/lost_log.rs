@@ -4,9 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use henge_platform::config::ServerConfig;
-use henge_platform::wal::accept_loss;
+use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
+use henge_platform::storage::LocalDeepStorage;
+use henge_platform::wal::{LogMarks, Wal, WalOptions, accept_loss, log_identity};
 use henge_server::data_folder::DataFolder;
-use henge_server::integrity::{known_logs, open_metadata_copy};
+use henge_server::integrity::{Report, examine, known_logs, open_metadata_copy};
 use henge_tests::TestServer;
 
 use crate::lost_metadata::{copy_folder, refusal, rows};
@@ -47,7 +49,53 @@ fn give_up(data_dir: &Path, name: &str) -> u64 {
         known_logs(&folder, &store).await.unwrap()
     });
     let log = &known[name];
-    accept_loss(&log.folder, log.identity, log.committed).unwrap().kept_records
+    let marks = LogMarks::open(&folder.log_marks()).unwrap();
+    accept_loss(&log.folder, log.expected, &marks).unwrap().kept_records
+}
+
+/// What a check says, which changes nothing.
+fn checked(data_dir: &Path) -> Report {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = DataFolder::new(data_dir);
+    let copy = tempfile::tempdir().unwrap();
+    runtime.block_on(async {
+        let store = open_metadata_copy(&folder, copy.path()).await.unwrap().unwrap();
+        let storage = LocalDeepStorage::open(folder.deep_storage()).unwrap();
+        examine(&folder, &storage, Some(&store)).await.unwrap()
+    })
+}
+
+/// A server with ten rows in the log of `t`, five more after the copy was taken, and the copy.
+fn older_and_newer(more: impl FnOnce(&TestServer)) -> (tempfile::TempDir, TestServer) {
+    let mut server = TestServer::start();
+    server.create("t");
+    assert_eq!(server.push("t", &rows(10, 0)).0, 200);
+    more(&server);
+    server.restart();
+    let older = tempfile::tempdir().unwrap();
+    copy_folder(server.data_dir(), older.path());
+    assert_eq!(server.push("t", &rows(5, 1)).0, 200);
+    (older, server)
+}
+
+/// A copy of what a running server has on disk: what a kill leaves.
+fn left_by(server: &TestServer) -> (tempfile::TempDir, ServerConfig) {
+    let left = tempfile::tempdir().unwrap();
+    copy_folder(server.data_dir(), left.path());
+    let mut config = server.config().clone();
+    config.data_dir = left.path().to_owned();
+    (left, config)
+}
+
+fn put_in_place(from: &Path, to: &Path, part: &str) {
+    let place = to.join(part);
+    if place.is_dir() {
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+    match from.join(part).is_dir() {
+        true => copy_folder(&from.join(part), &place),
+        false => drop(std::fs::copy(from.join(part), &place).unwrap()),
+    }
 }
 
 #[test]
@@ -56,8 +104,8 @@ fn f_17_every_damaged_log_is_named_and_given_up_by_command_only() {
     std::fs::remove_file(&logs(left.path(), "t")[1]).unwrap();
     std::fs::remove_file(&logs(left.path(), "u")[2]).unwrap();
     let refused = refusal(&config);
-    assert!(refused.contains("records 2 to 2 are missing"), "{refused}");
-    assert!(refused.contains("records 3 to 3 are missing"), "{refused}");
+    assert!(refused.contains("record 2 (1 push) is missing"), "{refused}");
+    assert!(refused.contains("record 3 (1 push) is missing"), "{refused}");
     assert!(refused.contains("accept-log-loss --datasource 't'"), "{refused}");
     assert!(refused.contains("accept-log-loss --datasource 'u'"), "{refused}");
     // Refused again: nothing was changed.
@@ -121,4 +169,158 @@ fn f_17_a_log_that_is_gone_is_said_and_published_rows_need_none() {
     assert_eq!(server.count("t"), 15);
     server.flush();
     assert_eq!(server.count("t"), 15);
+}
+
+#[test]
+fn f_17_the_older_copy_of_a_log_is_refused_until_the_right_one_is_put_back() {
+    let (older, server) = older_and_newer(|_| ());
+    // One log, and the folder of all logs.
+    for part in ["wal/t", "wal"] {
+        let (left, config) = left_by(&server);
+        put_in_place(older.path(), left.path(), part);
+        let refused = refusal(&config);
+        assert!(refused.contains("the log of 't'"), "{refused}");
+        assert!(refused.contains("ends at record 1, but was durable up to 2"), "{refused}");
+        assert!(refused.contains("record 2 (1 push) is missing"), "{refused}");
+        assert!(!refused.contains("metadata rebuild"), "{refused}");
+        assert!(!checked(left.path()).fits());
+        put_in_place(server.data_dir(), left.path(), part);
+        assert_eq!(TestServer::start_on(config, left).count("t"), 15);
+    }
+}
+
+#[test]
+fn f_17_the_loss_of_an_older_copy_is_given_up_by_command() {
+    let (older, server) = older_and_newer(|_| ());
+    let (left, config) = left_by(&server);
+    put_in_place(older.path(), left.path(), "wal/t");
+    refusal(&config);
+    assert_eq!(give_up(left.path(), "t"), 1);
+    // What was given up is not missed any more, also by what the metadata have noted.
+    assert!(checked(left.path()).fits());
+    let mut server = TestServer::start_on(config, left);
+    assert_eq!(server.count("t"), 10);
+    assert_eq!(server.push("t", &rows(7, 2)).0, 200);
+    server.restart();
+    assert_eq!(server.count("t"), 17);
+}
+
+#[test]
+fn f_17_a_log_that_is_gone_or_emptied_is_refused() {
+    let (_older, server) = older_and_newer(TestServer::flush);
+    for emptied in [false, true] {
+        let (left, config) = left_by(&server);
+        std::fs::remove_dir_all(left.path().join("wal/t")).unwrap();
+        if emptied {
+            std::fs::create_dir(left.path().join("wal/t")).unwrap();
+        }
+        let refused = refusal(&config);
+        assert!(refused.contains("the log of 't'"), "{refused}");
+        assert!(refused.contains("record 2 (1 push) is missing"), "{refused}");
+        assert_eq!(refusal(&config), refused);
+        assert_eq!(left.path().join("wal/t").exists(), emptied);
+        assert_eq!(give_up(left.path(), "t"), 0);
+        let mut server = TestServer::start_on(config, left);
+        assert_eq!(server.count("t"), 10);
+        assert_eq!(server.push("t", &rows(3, 2)).0, 200);
+        server.restart();
+        assert_eq!(server.count("t"), 13);
+    }
+}
+
+#[test]
+fn f_17_logs_and_marks_put_back_together_are_refused_by_what_the_metadata_noted() {
+    let (older, mut server) = older_and_newer(|_| ());
+    // An orderly end notes the marks.
+    server.restart();
+    let (left, config) = left_by(&server);
+    for part in ["wal", "log-marks"] {
+        put_in_place(older.path(), left.path(), part);
+    }
+    let refused = refusal(&config);
+    assert!(refused.contains("ends at record 1, but was durable up to 2"), "{refused}");
+}
+
+#[test]
+fn f_17_lost_marks_are_said_and_a_log_lost_with_its_mark_is_refused() {
+    let (_older, mut server) = older_and_newer(|_| ());
+    server.restart();
+    let (left, config) = left_by(&server);
+    std::fs::remove_file(left.path().join("log-marks")).unwrap();
+    let report = checked(left.path());
+    assert!(
+        report.fits() && report.notes.iter().any(|note| note.contains("is lost")),
+        "{report:?}"
+    );
+    let mut server = TestServer::start_on(config, left);
+    assert_eq!(server.count("t"), 15);
+    server.flush();
+    server.restart();
+    let (left, config) = left_by(&server);
+    std::fs::remove_file(left.path().join("log-marks")).unwrap();
+    std::fs::remove_dir_all(left.path().join("wal/t")).unwrap();
+    let refused = refusal(&config);
+    assert!(refused.contains("the log is gone, and so is its mark"), "{refused}");
+}
+
+#[test]
+fn f_01_a_datasource_whose_log_was_not_made_before_a_kill_gets_one() {
+    let server = TestServer::start();
+    server.create("t");
+    for log_was_made in [false, true] {
+        let (left, config) = left_by(&server);
+        // What a kill leaves of a PUT: the datasource, and perhaps a log that is not marked.
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let options = SqliteOptions::new(left.path().join("metadata.sqlite"));
+            let store = SqliteMetadataStore::open(options).await.unwrap();
+            let schema = store.get_datasource("t").await.unwrap().unwrap().schema_json;
+            store.put_datasource("v", &schema.replace("\"t\"", "\"v\"")).await.unwrap();
+            if log_was_made {
+                let identity = log_identity(&store.cluster_uuid().await.unwrap(), "v");
+                let options = WalOptions { identity, ..WalOptions::default() };
+                Wal::open(&left.path().join("wal/v"), options).unwrap();
+            }
+            store.close().await;
+        });
+        assert!(checked(left.path()).fits());
+        let mut server = TestServer::start_on(config, left);
+        server.create("v");
+        assert_eq!(server.push("v", &rows(4, 0)).0, 200);
+        server.restart();
+        assert_eq!(server.count("v"), 4);
+    }
+}
+
+#[test]
+fn f_34_the_logs_of_two_datasources_in_each_other_s_place_are_refused() {
+    let (left, config) = left_behind();
+    let place = |name: &str| left.path().join("wal").join(name);
+    std::fs::rename(place("t"), place("x")).unwrap();
+    std::fs::rename(place("u"), place("t")).unwrap();
+    std::fs::rename(place("x"), place("u")).unwrap();
+    let refused = refusal(&config);
+    for name in ["t", "u"] {
+        assert!(refused.contains(&format!("the log of '{name}'")), "{refused}");
+    }
+    assert!(refused.contains("another datasource or cluster"), "{refused}");
+}
+
+#[test]
+fn f_17_a_log_behind_a_link_is_used_and_missed_when_the_link_leads_nowhere() {
+    let (left, config) = left_behind();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (place, moved) = (left.path().join("wal/t"), elsewhere.path().join("moved"));
+    std::fs::rename(&place, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &place).unwrap();
+    let mut server = TestServer::start_on(config, left);
+    assert_eq!(server.push("t", &rows(5, 4)).0, 200);
+    server.restart();
+    assert_eq!(server.count("t"), 35);
+    // The link is not copied.
+    let (left, config) = left_by(&server);
+    std::os::unix::fs::symlink(elsewhere.path().join("nowhere"), left.path().join("wal/t"))
+        .unwrap();
+    let refused = refusal(&config);
+    assert!(refused.contains("records 1 to 4 (4 pushes) are missing"), "{refused}");
 }

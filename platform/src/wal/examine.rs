@@ -254,7 +254,7 @@ impl Examiner {
         }
         let reason = if before.sequence > have.max(committed) {
             let first = have.max(committed) + 1;
-            format!("{}; records {first} to {} are missing", place.reason, before.sequence)
+            format!("{}; {} missing", place.reason, records(first, before.sequence))
         } else if last.is_none() {
             return;
         } else {

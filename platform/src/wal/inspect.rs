@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::error::Result;
-use super::examine::{Examined, examine};
+use super::error::{Result, WalError};
+use super::examine::{Examined, examine, list_files};
 use super::mark::ExpectedLog;
 use super::recovery::quarantined;
 
@@ -42,8 +42,18 @@ pub fn inspect_log(directory: &Path, expected: ExpectedLog) -> Result<LogState> 
         0 => {}
         kept => notes.push(format!("'{}': {kept} file(s) in 'quarantine'", directory.display())),
     }
-    let damages = damages
-        .iter()
-        .map(|d| format!("log file '{}' at byte {}: {}", d.path.display(), d.offset, d.reason));
+    let damages = damages.iter().map(|d| match d.path == directory {
+        true => format!("'{}': {}", d.path.display(), d.reason),
+        false => format!("log file '{}' at byte {}: {}", d.path.display(), d.offset, d.reason),
+    });
     Ok(LogState { files: report.files, records: report.records, damages: damages.collect(), notes })
+}
+
+/// Whether a folder has files of a log; one that is not there has none. Blocks.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn has_log_files(directory: &Path) -> Result<bool> {
+    let files = list_files(directory).map_err(|error| WalError::io(directory, &error))?;
+    Ok(!files.is_empty())
 }

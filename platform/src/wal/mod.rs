@@ -28,7 +28,7 @@ mod writer;
 pub use accept::{AcceptedLoss, accept_loss};
 pub use error::{Result, WalError};
 pub use handles::LogHandles;
-pub use inspect::{LogState, inspect_log};
+pub use inspect::{LogState, has_log_files, inspect_log};
 pub use io::{DiskWalIo, WalFile, WalIo};
 pub use log::{AppendTicket, Wal};
 pub use mark::{ExpectedLog, KnownEnd, LogMark};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use henge_platform::metadata::DatasourceRecord;
-use henge_platform::wal::{Wal, WalOptions, log_identity};
+use henge_platform::wal::{LogMark, Wal, WalOptions, log_identity};
 use henge_query::ingest::DataSchema;
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
@@ -22,12 +22,14 @@ use crate::push::writer::Writer;
 use crate::{RealtimeNode, Shared};
 
 impl RealtimeNode {
-    /// Opens a datasource that the metadata know; what its log holds is queryable afterwards.
+    /// Opens a datasource that the metadata know, with what they have `noted` of its log; what the
+    /// log holds is queryable afterwards.
     pub(crate) async fn open_datasource(
         &self,
         record: DatasourceRecord,
+        noted: Option<LogMark>,
     ) -> Result<Arc<PushDatasource>> {
-        let datasource = PushDatasource::open(Arc::clone(&self.shared), record).await?;
+        let datasource = PushDatasource::open(Arc::clone(&self.shared), record, noted).await?;
         self.datasources.write().insert(datasource.name.to_string(), Arc::clone(&datasource));
         Ok(datasource)
     }
@@ -57,7 +59,8 @@ impl RealtimeNode {
                     schema_json: json,
                     schema_version: version,
                 };
-                self.open_datasource(record).await?;
+                let datasource = self.open_datasource(record, None).await?;
+                self.note_log_mark(&datasource).await;
             }
         }
         Ok(version)
@@ -75,11 +78,15 @@ impl PushDatasource {
         Ok(())
     }
 
-    async fn open(shared: Arc<Shared>, record: DatasourceRecord) -> Result<Arc<Self>> {
+    async fn open(
+        shared: Arc<Shared>,
+        record: DatasourceRecord,
+        noted: Option<LogMark>,
+    ) -> Result<Arc<Self>> {
         let name: Arc<str> = record.name.as_str().into();
         let schema = parse_schema(&shared, record.schema_version, &record.schema_json).await?;
         let source = shared.metadata.source(&Self::source_id(&name)).await?.unwrap_or_default();
-        let wal = open_wal(&shared, &name, source.position).await?;
+        let wal = open_wal(&shared, &name, source.position, noted).await?;
         let (keys, feedback) = (PushKeys::default(), Arc::<Feedback>::default());
         let backlog = Backlog::default();
         let handoff = Handoff::start(
@@ -137,19 +144,23 @@ pub(super) async fn parse_schema(
     Ok(Arc::new(shared.ingest_pool.spawn(PUSH_PRIORITY, work).await??))
 }
 
-async fn open_wal(shared: &Arc<Shared>, name: &Arc<str>, position: u64) -> Result<Wal> {
+async fn open_wal(
+    shared: &Arc<Shared>,
+    name: &Arc<str>,
+    position: u64,
+    noted: Option<LogMark>,
+) -> Result<Wal> {
     let directory = PushDatasource::wal_dir(shared, name);
     let cluster_uuid = shared.metadata.cluster_uuid().await?;
     let options = WalOptions {
         minimum_next_sequence: position + 1,
         identity: log_identity(&cluster_uuid, name),
         handles: shared.log_handles.clone(),
+        marks: shared.log_marks.clone(),
+        noted,
         ..shared.options.wal.clone()
     };
-    let opened = tokio::task::spawn_blocking(move || {
-        std::fs::create_dir_all(&directory).map_err(RealtimeError::io(&directory))?;
-        Ok::<_, RealtimeError>(Wal::open(&directory, options)?)
-    });
+    let opened = tokio::task::spawn_blocking(move || Wal::open(&directory, options));
     let (wal, _) =
         opened.await.map_err(|e| RealtimeError::Unavailable(format!("open log: {e}")))??;
     Ok(wal)

@@ -1,11 +1,13 @@
-//! The logs of pushes against the metadata.
+//! The logs of pushes against their marks and the metadata.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use henge_platform::metadata::MetadataStore;
-use henge_platform::wal::{LogState, inspect_log, log_identity};
+use henge_platform::metadata::{MetadataError, MetadataStore};
+use henge_platform::wal::{
+    ExpectedLog, KnownEnd, LogMarks, LogState, has_log_files, inspect_log, log_identity,
+};
 use henge_realtime_node::push::PushDatasource;
 use henge_types::encode_path_component;
 
@@ -17,33 +19,75 @@ use crate::data_folder::DataFolder;
 pub struct KnownLog {
     /// Where it is.
     pub folder: PathBuf,
-    /// Whose it must be.
-    pub identity: u64,
-    /// What is published from it.
-    pub committed: u64,
+    /// What it must be.
+    pub expected: ExpectedLog,
 }
 
-/// The logs that the metadata know of, by datasource.
+/// The logs that the metadata know of, by datasource, with what is known of their ends.
 ///
 /// # Errors
-/// When the metadata cannot be read.
+/// When the metadata or the marks cannot be read.
 pub async fn known_logs(
     folder: &DataFolder,
     metadata: &dyn MetadataStore,
 ) -> Result<BTreeMap<String, KnownLog>> {
+    known_with(folder, metadata, &read_marks(folder)?).await
+}
+
+fn read_marks(folder: &DataFolder) -> Result<LogMarks> {
+    let path = folder.log_marks();
+    LogMarks::read(&path).with_context(|| format!("read '{}'", path.display()))
+}
+
+async fn known_with(
+    folder: &DataFolder,
+    metadata: &dyn MetadataStore,
+    marks: &LogMarks,
+) -> Result<BTreeMap<String, KnownLog>> {
     let uuid = metadata.cluster_uuid().await?;
+    let noted = metadata.log_marks().await?;
     let mut known = BTreeMap::new();
     for datasource in metadata.list_datasources().await? {
         let name = datasource.name;
         let position = metadata.source_position(&PushDatasource::source_id(&name)).await?;
-        let log = KnownLog {
-            folder: folder.wal().join(encode_path_component(&name)),
-            identity: log_identity(&uuid, &name),
+        let identity = log_identity(&uuid, &name);
+        let expected = ExpectedLog {
+            identity,
             committed: position.unwrap_or(0),
+            known: marks.known_end(identity, noted.get(&name).copied()),
         };
-        known.insert(name, log);
+        let folder = folder.wal().join(encode_path_component(&name));
+        known.insert(name, KnownLog { folder, expected });
     }
     Ok(known)
+}
+
+/// As [`known_logs`]; what was changed in the metadata is a finding.
+async fn known_or_finding(
+    folder: &DataFolder,
+    metadata: &dyn MetadataStore,
+    report: &mut Report,
+) -> Result<BTreeMap<String, KnownLog>> {
+    let marks = read_marks(folder)?;
+    match marks.damaged() {
+        0 => {}
+        damaged => report.note(format!(
+            "{damaged} mark(s) in '{}' are damaged: the ends of those logs are held against what the \
+             metadata have noted of them",
+            folder.log_marks().display()
+        )),
+    }
+    match known_with(folder, metadata, &marks).await {
+        Err(error) => match error.downcast::<MetadataError>() {
+            Ok(MetadataError::Corrupt(reason)) => {
+                report.finding(reason);
+                Ok(BTreeMap::new())
+            }
+            Ok(other) => Err(other.into()),
+            Err(other) => Err(other),
+        },
+        known => known,
+    }
 }
 
 /// Every log belongs to a datasource that is known; what is not published is in it.
@@ -52,19 +96,9 @@ pub(super) async fn compare(
     metadata: &dyn MetadataStore,
     report: &mut Report,
 ) -> Result<()> {
-    let known = known_logs(folder, metadata).await?;
+    let known = known_or_finding(folder, metadata, report).await?;
     for (name, log) in &known {
-        let state = inspect(&log.folder, log.identity, log.committed).await?;
-        if state.files == 0 && state.damages.is_empty() {
-            note_missing(name, log, report);
-        }
-        for damage in state.damages {
-            report.finding(format!(
-                "{damage}; restore it, or give up what is missing with `henge metadata \
-                 accept-log-loss --datasource '{name}'`"
-            ));
-        }
-        state.notes.into_iter().for_each(|note| report.note(note));
+        compare_one(name, log, report).await?;
     }
     compare_unknown(folder, &known, report).await
 }
@@ -75,27 +109,45 @@ pub(super) async fn compare_names(
     metadata: &dyn MetadataStore,
     report: &mut Report,
 ) -> Result<()> {
-    let known = known_logs(folder, metadata).await?;
+    let known = known_or_finding(folder, metadata, report).await?;
     for (name, log) in &known {
-        if !has_files(&log.folder) {
-            note_missing(name, log, report);
+        let path = &log.folder;
+        if !has_log_files(path).with_context(|| format!("read '{}'", path.display()))? {
+            compare_one(name, log, report).await?;
         }
     }
     compare_unknown(folder, &known, report).await
 }
 
-/// Whether a log's folder has anything of a log in it: its files, or the tail that says how far it was.
-fn has_files(folder: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(folder) else { return false };
-    entries.filter_map(Result::ok).any(|entry| entry.path().is_file())
+async fn compare_one(name: &str, log: &KnownLog, report: &mut Report) -> Result<()> {
+    let state = inspect(&log.folder, log.expected).await?;
+    if state.files == 0 && state.damages.is_empty() {
+        note_missing(name, log, report);
+    }
+    for damage in state.damages {
+        report.log_finding(format!(
+            "the log of '{name}': {damage}; put the right one back, or give up what is missing with \
+             `henge metadata accept-log-loss --datasource '{name}'`"
+        ));
+    }
+    state.notes.into_iter().for_each(|note| report.note(note));
+    Ok(())
 }
 
 fn note_missing(name: &str, log: &KnownLog, report: &mut Report) {
-    report.note(format!(
-        "the log of '{name}' is gone: what was pushed and not published is lost; it goes on above \
-         record {}, up to which all is published",
-        log.committed
-    ));
+    let committed = log.expected.committed;
+    report.note(match log.expected.known {
+        KnownEnd::Unknown if committed == 0 => {
+            format!("'{name}' has no log: none was made so far, or it was lost before it was marked")
+        }
+        KnownEnd::Unknown => format!(
+            "the log of '{name}' is gone and was never marked: what was pushed and not published is \
+             lost; it goes on above record {committed}, up to which all is published"
+        ),
+        _ => format!(
+            "the log of '{name}' is gone; all that it held is published, up to record {committed}"
+        ),
+    });
 }
 
 async fn compare_unknown(
@@ -113,7 +165,7 @@ async fn compare_unknown(
             continue;
         }
         // Made before its datasource was, and nothing came into it.
-        let state = inspect(&path, 0, 0).await?;
+        let state = inspect(&path, ExpectedLog::default()).await?;
         if state.records > 0 || !state.damages.is_empty() {
             report.finding(format!(
                 "'{}' is the log of a datasource that the metadata do not know, with {} record(s)",
@@ -125,8 +177,8 @@ async fn compare_unknown(
     Ok(())
 }
 
-async fn inspect(folder: &Path, identity: u64, committed: u64) -> Result<LogState> {
+async fn inspect(folder: &Path, expected: ExpectedLog) -> Result<LogState> {
     let path = folder.to_owned();
-    let inspected = tokio::task::spawn_blocking(move || inspect_log(&path, identity, committed));
+    let inspected = tokio::task::spawn_blocking(move || inspect_log(&path, expected));
     inspected.await?.with_context(|| format!("read the log '{}'", folder.display()))
 }

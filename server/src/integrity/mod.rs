@@ -27,13 +27,30 @@ use crate::data_folder::DataFolder;
 pub struct Report {
     /// What does not fit: no server starts on it.
     pub findings: Vec<String>,
+    /// What is missing from logs: no server starts on it, and only an operator gives it up.
+    pub log_findings: Vec<String>,
     /// What an operator may want to know.
     pub notes: Vec<String>,
 }
 
 impl Report {
+    /// True when a server may start.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.findings.is_empty() && self.log_findings.is_empty()
+    }
+
+    /// Everything that does not fit.
+    pub fn all_findings(&self) -> impl Iterator<Item = &String> {
+        self.findings.iter().chain(&self.log_findings)
+    }
+
     pub(crate) fn finding(&mut self, text: impl Into<String>) {
         self.findings.push(text.into());
+    }
+
+    pub(crate) fn log_finding(&mut self, text: impl Into<String>) {
+        self.log_findings.push(text.into());
     }
 
     pub(crate) fn note(&mut self, text: impl Into<String>) {
@@ -45,12 +62,12 @@ impl Report {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoesNotFit {
     folder: String,
-    findings: Vec<String>,
+    report: Report,
 }
 
 impl DoesNotFit {
-    pub(crate) fn new(folder: &DataFolder, findings: Vec<String>) -> Self {
-        Self { folder: folder.root().display().to_string(), findings }
+    pub(crate) fn new(folder: &DataFolder, report: Report) -> Self {
+        Self { folder: folder.root().display().to_string(), report }
     }
 }
 
@@ -58,13 +75,17 @@ impl fmt::Display for DoesNotFit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let folder = &self.folder;
         writeln!(f, "the data folder '{folder}' does not fit together, so nothing is started:")?;
-        for finding in &self.findings {
+        for finding in self.report.all_findings() {
             writeln!(f, "  - {finding}")?;
+        }
+        write!(f, "`henge metadata check --data-dir {folder}` says this without starting")?;
+        if self.report.findings.is_empty() {
+            return Ok(());
         }
         write!(
             f,
-            "`henge metadata check --data-dir {folder}` says this without starting; `henge metadata \
-             rebuild --data-dir {folder}` restores the metadata from the manifests in deep storage"
+            "; `henge metadata rebuild --data-dir {folder}` restores the metadata from the manifests \
+             in deep storage"
         )
     }
 }

@@ -23,11 +23,12 @@ pub async fn open_metadata(
 ) -> Result<Arc<dyn MetadataStore>> {
     let options = SqliteOptions::new(folder.metadata());
     if SqliteMetadataStore::is_unmade(&options).await.context("open the metadata store")? {
-        refuse(folder, examine(folder, &*storage, None).await?.findings)?;
+        refuse(folder, &examine(folder, &*storage, None).await?)?;
     }
     let store = match SqliteMetadataStore::open(options).await {
         Err(MetadataError::Corrupt(reason)) => {
-            return Err(DoesNotFit::new(folder, vec![reason]).into());
+            let report = Report { findings: vec![reason], ..Report::default() };
+            return Err(DoesNotFit::new(folder, report).into());
         }
         opened => opened.context("open the metadata store")?,
     };
@@ -39,10 +40,10 @@ pub async fn open_metadata(
         readable = content::compare(&*storage, &store, &mut report).await?;
     }
     logs::compare_names(folder, &store, &mut report).await?;
-    if !report.findings.is_empty() {
+    if !report.fits() {
         store.close().await;
     }
-    refuse(folder, report.findings)?;
+    refuse(folder, &report)?;
     for note in &report.notes {
         tracing::warn!("{note}");
     }
@@ -77,7 +78,7 @@ pub async fn open_metadata(
 pub async fn refuse_damaged_logs(folder: &DataFolder, metadata: &dyn MetadataStore) -> Result<()> {
     let mut report = Report::default();
     logs::compare(folder, metadata, &mut report).await?;
-    refuse(folder, report.findings)
+    refuse(folder, &report)
 }
 
 /// Opens a copy of a data folder's metadata in another folder; `None` when there are none.
@@ -105,9 +106,9 @@ pub async fn open_metadata_copy(
     Ok(Some(SqliteMetadataStore::open(options).await?))
 }
 
-fn refuse(folder: &DataFolder, findings: Vec<String>) -> Result<()> {
-    if findings.is_empty() {
+fn refuse(folder: &DataFolder, report: &Report) -> Result<()> {
+    if report.fits() {
         return Ok(());
     }
-    Err(DoesNotFit::new(folder, findings).into())
+    Err(DoesNotFit::new(folder, report.clone()).into())
 }

@@ -83,21 +83,21 @@ async fn check_identities(
     storage: &dyn DeepStorage,
     cluster_uuid: &str,
 ) -> Result<()> {
-    let mut findings = Vec::new();
+    let mut report = Report::default();
     for other in [folder.root().to_owned(), folder.wal(), folder.segment_cache()] {
         if let Some(uuid) = identity::of_folder(&other)?.filter(|uuid| uuid != cluster_uuid) {
             let other = other.display();
-            findings.push(format!(
+            report.finding(format!(
                 "'{other}' belongs to cluster {uuid}, the manifests to {cluster_uuid}"
             ));
         }
     }
     if let Some(uuid) = identity::of_storage(storage).await?.filter(|uuid| uuid != cluster_uuid) {
-        findings.push(format!(
+        report.finding(format!(
             "deep storage belongs to cluster {uuid}, the manifests to {cluster_uuid}"
         ));
     }
-    if findings.is_empty() { Ok(()) } else { Err(DoesNotFit::new(folder, findings).into()) }
+    if report.fits() { Ok(()) } else { Err(DoesNotFit::new(folder, report).into()) }
 }
 
 /// The highest version that anything shows, and the ids that unnamed objects show: an id is never

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use henge_platform::wal::accept_loss;
+use henge_platform::wal::{LogMarks, accept_loss};
 use henge_server::data_folder::DataFolder;
 use henge_server::integrity::{known_logs, open_metadata_copy};
 
@@ -36,7 +36,9 @@ pub(super) async fn run(args: &AcceptArgs) -> Result<ExitCode> {
         .get(&args.datasource)
         .with_context(|| format!("there is no datasource '{}'", args.datasource))?
         .clone();
-    let work = move || accept_loss(&log.folder, log.identity, log.committed);
+    let path = folder.log_marks();
+    let marks = LogMarks::open(&path).with_context(|| format!("open '{}'", path.display()))?;
+    let work = move || accept_loss(&log.folder, log.expected, &marks);
     let given_up = tokio::task::spawn_blocking(work).await??;
     if given_up.damages.is_empty() {
         say("nothing is missing from this log; nothing was changed")?;
@@ -44,8 +46,10 @@ pub(super) async fn run(args: &AcceptArgs) -> Result<ExitCode> {
     for damage in &given_up.damages {
         say(format!("given up: {damage}"))?;
     }
-    if let Some(kept) = &given_up.kept_aside {
+    if !given_up.damages.is_empty() {
         say(format!("kept: {}", counted(given_up.kept_records, "record")))?;
+    }
+    if let Some(kept) = &given_up.kept_aside {
         say(format!("the old files are in {}", kept.display()))?;
     }
     Ok(ExitCode::SUCCESS)

@@ -29,7 +29,7 @@ pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
     } else {
         print(&checked)?;
     }
-    let fits = checked.report.findings.is_empty() && checked.objects.missing.is_empty();
+    let fits = checked.report.fits() && checked.objects.missing.is_empty();
     Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -86,7 +86,7 @@ fn print(checked: &Checked) -> Result<()> {
         say(format!("cluster {}", all.cluster_uuid))?;
         say(table(all))?;
     }
-    for finding in &report.findings {
+    for finding in report.all_findings() {
         say(format!("does not fit: {finding}"))?;
     }
     for missing in &objects.missing {
@@ -102,9 +102,10 @@ fn print(checked: &Checked) -> Result<()> {
             objects.unnamed[0]
         ))?;
     }
-    if report.findings.is_empty() {
+    if report.fits() {
         say("everything fits")?;
-    } else {
+    }
+    if !report.findings.is_empty() {
         say("`henge metadata rebuild` restores the metadata from the manifests in deep storage")?;
     }
     Ok(())
@@ -113,8 +114,8 @@ fn print(checked: &Checked) -> Result<()> {
 fn print_json(checked: &Checked) -> Result<()> {
     let Checked { report, all, objects } = checked;
     let shown = json!({
-        "fits": report.findings.is_empty(),
-        "findings": report.findings,
+        "fits": report.fits(),
+        "findings": report.all_findings().collect::<Vec<_>>(),
         "notes": report.notes,
         "missingObjects": objects.missing,
         "unnamedObjects": objects.unnamed,

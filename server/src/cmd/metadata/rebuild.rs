@@ -26,7 +26,7 @@ pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
     } else {
         print(&rebuilt)?;
     }
-    let fits = rebuilt.report.findings.is_empty();
+    let fits = rebuilt.report.fits();
     Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -48,7 +48,7 @@ fn print(rebuilt: &Rebuilt) -> Result<()> {
             say(format!("  {key}"))?;
         }
     }
-    for finding in &report.findings {
+    for finding in report.all_findings() {
         say(format!("still does not fit: {finding}"))?;
     }
     for note in &report.notes {
@@ -65,7 +65,7 @@ fn print_json(rebuilt: &Rebuilt) -> Result<()> {
         "kept": rebuilt.kept,
         "missingObjects": rebuilt.objects.missing,
         "unnamedObjects": rebuilt.objects.unnamed,
-        "findings": rebuilt.report.findings,
+        "findings": rebuilt.report.all_findings().collect::<Vec<_>>(),
         "notes": rebuilt.report.notes,
     });
     say(serde_json::to_string_pretty(&shown)?)?;
