@@ -337,6 +337,78 @@ def f_17_damage_to_the_log(scratch):
 
 
 @attack
+def f_17_the_whole_folder_of_a_log(scratch):
+    """Gone, emptied, an older copy, or another's: nothing within the folder tells, so a mark beside it does."""
+    base = Box(os.path.join(scratch, 'base'), KEPT_IN_LOG)
+    client = base.fill(hours=0, settled=False)
+    for name, rows in (('d', 300), ('e', 50)):
+        client.must('PUT', f'/v1/datasources/{name}', SCHEMA)
+        for hour in range(rows // 10):
+            push(client, name, hour, 10)
+    wal = os.path.join(base.data_dir, 'wal')
+    base.server.kill()
+    shutil.copytree(base.data_dir, scratch + '/older')
+    client = base.start()
+    for hour in range(20):
+        push(client, 'd', hour, 10)
+    must(base.server.stop() == 0, 'an orderly end')
+    shutil.copytree(base.data_dir, scratch + '/newest')
+    for how in ('older copy', 'gone', 'emptied', 'swapped', 'a link to nowhere', 'older copy of all logs', 'older copy with its marks'):
+        shutil.rmtree(base.data_dir)
+        shutil.copytree(scratch + '/newest', base.data_dir)
+        harm_a_log(how, wal, scratch)
+        said = base.refusal()
+        must(said and "the log of 'd'" in said, f'{how}: {said or "started without a word"}')
+        must('swapped' == how or ('records 31 to 50 (20 pushes)' if how.startswith('older') else '(50 pushes)') in said, f'{how}: {said}')
+        checked = subprocess.run([harness.binary(), 'metadata', 'check', '--data-dir', base.data_dir], capture_output=True, text=True, check=False)
+        must(checked.returncode == 1 and "the log of 'd'" in checked.stdout, f'{how}: metadata check: {checked}')
+        if how.startswith('older copy') or how in ('gone', 'emptied'):
+            given_up_or_put_back(base, how, scratch)
+    shutil.rmtree(base.data_dir)
+    shutil.copytree(scratch + '/newest', base.data_dir)
+    os.remove(os.path.join(base.data_dir, 'log-marks'))
+    must(count(base.start()) == 500, 'without its marks, the log is what it was')
+
+
+def harm_a_log(how, wal, scratch):
+    place = os.path.join(wal, 'd')
+    if how == 'swapped':
+        for source, target in (('d', 'x'), ('e', 'd'), ('x', 'e')):
+            os.rename(os.path.join(wal, source), os.path.join(wal, target))
+    elif how == 'older copy of all logs':
+        shutil.rmtree(wal)
+        shutil.copytree(scratch + '/older/wal', wal)
+    else:
+        shutil.rmtree(place)
+    if how in ('older copy', 'older copy with its marks'):
+        shutil.copytree(scratch + '/older/wal/d', place)
+    if how.endswith('its marks'):
+        shutil.copy(scratch + '/older/log-marks', os.path.join(os.path.dirname(wal), 'log-marks'))
+    if how == 'emptied':
+        os.mkdir(place)
+    if how.startswith('a link'):
+        os.symlink(scratch + '/nowhere', place)
+
+
+def given_up_or_put_back(box, how, scratch):
+    place = os.path.join(box.data_dir, 'wal', 'd')
+    kept = 300 if how.startswith('older') else 0
+    accepted = subprocess.run([harness.binary(), 'metadata', 'accept-log-loss', '--data-dir', box.data_dir, '--datasource', 'd'], capture_output=True, text=True, check=False)
+    must(accepted.returncode == 0 and f'kept: {kept // 10} record' in accepted.stdout, f'{how}: accept: {accepted}')
+    client = box.start()
+    must(count(client) == kept and count(client, 'e') == 50, f'{how}: {count(client)} after giving up the rest')
+    push(client, 'd', 1, 10)
+    box.server.kill()
+    must(count(box.start()) == kept + 10, f'{how}: after another kill')
+    box.server.kill()
+    # The copy of before is now another log than the one that is marked.
+    shutil.rmtree(place)
+    shutil.copytree(scratch + '/newest/wal/d', place)
+    said = box.refusal()
+    must(said and "the log of 'd'" in said, f'{how}: another log than the marked one: {said}')
+
+
+@attack
 def f_67_a_stale_cache(scratch):
     """The cached copy of an id whose segment is another one now (metadata restored): checksums decide."""
     box = Box(scratch, dict(HANDED_OFF_SOON, HISTORICAL__CODEC='as_stored'))

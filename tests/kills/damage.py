@@ -1,9 +1,14 @@
-"""What breaks while the server is down: files lost, cut and flipped, torn writes, lost metadata, a shifted clock."""
+"""What breaks while the server is down: files lost, cut and flipped, torn writes, logs lost or put back
+from an older copy, lost metadata, a shifted clock."""
 import glob
+import json
 import os
+import shutil
 import subprocess
 
 import harness
+
+from kills.model import PUSHED
 
 SHIM_SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'clock_shim.c')
 
@@ -25,14 +30,19 @@ class Damage:
     def __init__(self, model, data_dir):
         self.model, self.data_dir, self.rng = model, data_dir, model.rng('damage')
         self.without_original = set()
+        # The logs as they were at an earlier kill.
+        self.older, self.aside = data_dir + '-older-logs', data_dir + '-right-log'
 
     def files(self, pattern):
         return sorted(path for path in glob.glob(os.path.join(self.data_dir, pattern), recursive=True) if os.path.isfile(path))
 
     def something(self):
         """Breaks something or nothing; gives the name of what it did."""
-        kind = self.rng.choice(['nothing'] * 4 + ['cache_file', 'cache_file', 'original', 'torn_log', 'metadata'])
+        kind = self.rng.choice(['nothing'] * 4 + ['cache_file', 'cache_file', 'original', 'torn_log', 'metadata', 'older_log', 'lost_log'])
         done = kind != 'nothing' and getattr(self, kind)()
+        if self.rng.random() < 0.5:
+            shutil.rmtree(self.older, ignore_errors=True)
+            shutil.copytree(os.path.join(self.data_dir, 'wal'), self.older)
         self.model.count(f'damage: {done or "nothing"}')
         return done
 
@@ -87,19 +97,56 @@ class Damage:
             file.write(self.rng.randbytes(self.rng.randrange(1, 2000)))
         return 'torn write at the end of a log'
 
+    def older_log(self):
+        names = [name for name in PUSHED if os.path.isdir(os.path.join(self.older, name))]
+        if not names:
+            return None
+        name = self.rng.choice(names)
+        place = self.put_aside(name)
+        shutil.copytree(os.path.join(self.older, name), place)
+        return self.refused_or_harmless(name, 'older copy of a log')
+
+    def lost_log(self):
+        name = self.rng.choice(PUSHED)
+        place = self.put_aside(name)
+        if self.rng.random() < 0.5:
+            os.mkdir(place)
+        return self.refused_or_harmless(name, 'loss of a log')
+
+    def put_aside(self, name):
+        place = os.path.join(self.data_dir, 'wal', name)
+        shutil.rmtree(self.aside, ignore_errors=True)
+        shutil.move(place, self.aside)
+        return place
+
+    def refused_or_harmless(self, name, what):
+        """Refused with the log's name, and then the right one is put back; else all that is missing was
+        published, and the counts go on to hold without it."""
+        checked = subprocess.run([harness.binary(), 'metadata', 'check', '--json', '--data-dir', self.data_dir], capture_output=True, text=True, check=False)
+        said = json.loads(checked.stdout)
+        if said['fits']:
+            return f'{what}, all of it published'
+        if not all(finding.startswith(f"the log of '{name}'") for finding in said['findings']):
+            self.model.wrong(f'{what} {name}: {said["findings"]}')
+        self.must_refuse(f"the log of '{name}'")
+        place = os.path.join(self.data_dir, 'wal', name)
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.move(self.aside, place)
+        return f'{what}, refused'
+
     def metadata(self):
         if self.rng.random() < 0.5:
             return None
         for path in self.files('metadata.sqlite*'):
             os.remove(path)
-        self.must_refuse()
+        self.must_refuse('metadata')
         rebuilt = subprocess.run([harness.binary(), 'metadata', 'rebuild', '--data-dir', self.data_dir], capture_output=True, text=True, check=False)
         if rebuilt.returncode != 0:
             self.model.wrong(f'metadata rebuild: {rebuilt.stdout[-500:]} {rebuilt.stderr[-500:]}')
         return 'loss of the metadata'
 
-    def must_refuse(self):
+    def must_refuse(self, naming):
         command = [harness.binary(), 'server', '--data-dir', self.data_dir, '--port', '0', '--log', 'error']
         started = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        if started.returncode == 0 or 'metadata' not in started.stderr + started.stdout:
-            self.model.wrong(f'a server without its metadata: exit {started.returncode} {started.stderr[-300:]}')
+        if started.returncode == 0 or naming not in started.stderr + started.stdout:
+            self.model.wrong(f'a server without {naming}: exit {started.returncode} {started.stderr[-300:]}')

@@ -152,10 +152,11 @@ impl Examiner {
 
     fn check_identity(&mut self, path: &Path, header: &FileHeader) {
         let (found, wanted) = (header.identity, self.expected.identity);
-        if found != wanted && found != 0 && wanted != 0 {
+        let is_foreign = found != wanted && found != 0 && wanted != 0;
+        // Said once, for all of its files.
+        if is_foreign && !std::mem::replace(&mut self.out.is_foreign, true) {
             let reason = "it is the log of another datasource or cluster".to_owned();
             self.out.damages.push(Damage { path: path.to_owned(), offset: 0, reason });
-            self.out.is_foreign = true;
         }
     }
 
@@ -278,6 +279,9 @@ impl Examiner {
         let end = self.last.unwrap_or_default();
         self.out.end = end;
         self.out.report.torn_bytes = self.out.torn.as_ref().map_or(0, |t| t.length - t.offset);
+        if self.out.is_foreign {
+            return;
+        }
         if self.out.report.files == 0 {
             self.finish_without_files(directory);
             return;
