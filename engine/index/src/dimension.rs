@@ -1,6 +1,7 @@
 //! A dimension of any type.
 
 use henge_segment::NULL_ID;
+use henge_types::number::equality_bits;
 use henge_types::{ColumnType, ValueRef};
 
 use crate::coerce;
@@ -167,13 +168,8 @@ impl Cell {
             Self::Text(Resolved::Known(number)) => key.number(*number),
             Self::Text(_) => key.number(0),
             Self::Long(value) => key.wide(value.map(|value| value as u64)),
-            Self::Float(value) => key.wide(value.map(|value| canonical(f64::from(value)))),
-            Self::Double(value) => key.wide(value.map(canonical)),
+            Self::Float(value) => key.wide(value.map(|value| equality_bits(f64::from(value)))),
+            Self::Double(value) => key.wide(value.map(equality_bits)),
         }
     }
-}
-
-/// One zero and one NaN, as grouping by the column would have it (H-20).
-fn canonical(value: f64) -> u64 {
-    if value.is_nan() { f64::NAN.to_bits() } else { (value + 0.0).to_bits() }
 }

@@ -339,3 +339,32 @@ fn nothing_merges_to_an_empty_segment() {
     assert_eq!(result.row_count(), 0);
     assert!(combine_schemas(&[]).is_err());
 }
+
+#[test]
+fn h_20_roll_up_takes_zeros_for_one_and_nans_for_one() {
+    let schema = SegmentSchema {
+        columns: vec![
+            column("__time", ColumnType::Long, ColumnRole::Time),
+            column("level", ColumnType::Double, ColumnRole::Dimension),
+            column("count", ColumnType::Long, ColumnRole::Metric),
+        ],
+        metrics: vec![MetricSpec { name: "count".to_owned(), field: None, kind: MetricKind::Count }],
+        rollup: true,
+        query_granularity: Granularity::None,
+    };
+    let write = |levels: &[f64]| {
+        let rows = levels.len();
+        let mut writer =
+            SegmentWriter::new(vec![], segment_id(), schema.clone(), rows, WriteOptions::default())
+                .unwrap();
+        let (times, counts) = (vec![START_MS; rows], vec![1; rows]);
+        writer.write_column("__time", ColumnData::Long { values: &times, nulls: None }).unwrap();
+        writer.write_column("level", ColumnData::Double { values: levels, nulls: None }).unwrap();
+        writer.write_column("count", ColumnData::Long { values: &counts, nulls: None }).unwrap();
+        open(writer.finish_into().unwrap().1).unwrap()
+    };
+    let views = [write(&[-0.0, 1.0, f64::NAN]), write(&[-1.0, 0.0, -f64::NAN])];
+    let merged = merged(&[&views[0], &views[1]], &MergeOptions::new(schema));
+    let counts = read_column(&merged, "count").unwrap();
+    assert_eq!(counts, [1, 2, 1, 2].map(Value::Long));
+}

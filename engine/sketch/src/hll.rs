@@ -55,10 +55,7 @@ impl HllHash {
     #[inline]
     #[must_use]
     pub fn word_of_f64(value: f64) -> u64 {
-        /// Java's only NaN.
-        const NAN: u64 = 0x7ff8_0000_0000_0000;
-        // Adding 0 makes -0 of the same bits as 0.
-        if value.is_nan() { NAN } else { (value + 0.0).to_bits() }
+        henge_types::number::equality_bits(value)
     }
 
     /// The register's value in the upper six bits, the slot in the lower 26.

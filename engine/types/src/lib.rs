@@ -9,6 +9,7 @@ pub mod error;
 pub mod granularity;
 pub mod interval;
 pub mod metric;
+pub mod number;
 pub mod period;
 pub mod projection;
 pub mod segment_id;

@@ -2,8 +2,8 @@
 
 use henge_segment::simd::{Level, marked};
 use henge_segment::{NullMask, NumericValues};
+use henge_types::number::{of_total_order_bits, total_order_bits};
 
-use super::rank::{of_rank, rank};
 use crate::filter::Selection;
 
 /// Values gathered at a time before they are folded.
@@ -325,12 +325,12 @@ macro_rules! double_extreme {
 
             #[inline]
             fn to_word(state: f64) -> u64 {
-                if state.is_nan() { 0 } else { rank(state) ^ $reversed }
+                if state.is_nan() { 0 } else { total_order_bits(state) ^ $reversed }
             }
 
             #[inline]
             fn of_word(word: u64) -> f64 {
-                if word == 0 { f64::NAN } else { of_rank(word ^ $reversed) }
+                if word == 0 { f64::NAN } else { of_total_order_bits(word ^ $reversed) }
             }
 
             #[inline]

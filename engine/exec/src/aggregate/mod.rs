@@ -11,7 +11,6 @@ mod kernels;
 mod marks;
 mod number_sketches;
 mod numeric;
-mod rank;
 mod scatter;
 mod set;
 mod sketch_kind;

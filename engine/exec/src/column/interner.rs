@@ -59,11 +59,6 @@ fn text<'a>(ends: &[usize], bytes: &'a str, id: u32) -> &'a str {
     &bytes[start..ends[index]]
 }
 
-/// The double of a key.
-pub(crate) fn double_of_key(key: u64) -> f64 {
-    f64::from_bits(key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

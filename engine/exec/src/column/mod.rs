@@ -28,10 +28,9 @@ use crate::node::NodeDictionaries;
 
 pub(crate) use arithmetic::Arithmetic;
 pub(crate) use expression::ExpressionSource;
-pub(crate) use henge_query::comparison::double_key;
 pub(crate) use id_memo::{IdMemo, widen_ids};
 pub(crate) use id_table::IdTable;
-pub(crate) use interner::{StringInterner, double_of_key};
+pub(crate) use interner::StringInterner;
 pub(crate) use numbers::parse_text_long;
 pub(crate) use reader::ExpressionReader;
 pub(crate) use set::{ColumnSet, LoadedBlock, NumericType, SlotId};

@@ -2,6 +2,7 @@
 
 use henge_expr::ExprValue;
 use henge_query::Ordering;
+use henge_types::number::{long_order_bits, order_bits};
 use rustc_hash::FxHashMap;
 
 use crate::finalise::json;
@@ -115,13 +116,15 @@ impl Column {
     pub(crate) fn sort_keys(&self, ordering: Ordering) -> Vec<u64> {
         match self {
             Self::Text(keys) => text_sort_keys(keys, ordering),
-            Self::Long { values, valid: None } => values.iter().map(|&v| long_key(v)).collect(),
+            Self::Long { values, valid: None } => {
+                values.iter().map(|&v| long_order_bits(v)).collect()
+            }
             // Null needs a key below that of the smallest long, so longs with nulls are ranked.
             Self::Long { .. } => ranks_by(self.len(), |a, b| self.long(a).cmp(&self.long(b))),
             Self::Double { values, .. } | Self::Float { values, .. } => values
                 .iter()
                 .enumerate()
-                .map(|(row, &value)| if self.is_null(row) { 0 } else { double_key(value) })
+                .map(|(row, &value)| if self.is_null(row) { 0 } else { order_bits(value) })
                 .collect(),
             Self::Mixed(values) => {
                 ranks_by(values.len(), |a, b| compare_mixed(ordering, &values[a], &values[b]))
@@ -205,7 +208,7 @@ pub(crate) fn dimension_sort_keys(keys: &KeyColumn, ordering: Ordering) -> Vec<u
         KeyColumn::Node(keys) => node_sort_keys(keys, ordering),
         KeyColumn::Long(values) => Column::of_longs(values.iter().copied()).sort_keys(ordering),
         KeyColumn::Double(values) => {
-            values.iter().map(|value| value.map_or(0, double_key)).collect()
+            values.iter().map(|value| value.map_or(0, order_bits)).collect()
         }
     }
 }
@@ -273,19 +276,6 @@ fn ranks_by(count: usize, compare: impl Fn(usize, usize) -> std::cmp::Ordering) 
         ranks[order[pair]] = rank;
     }
     ranks
-}
-
-fn long_key(value: i64) -> u64 {
-    value as u64 ^ (1 << 63)
-}
-
-/// Doubles in the order of their values, -0 as 0 and NaN last; never 0, which is null's.
-pub(crate) fn double_key(value: f64) -> u64 {
-    if value.is_nan() {
-        return u64::MAX;
-    }
-    let bits = (value + 0.0).to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | (1 << 63) }
 }
 
 /// Null, then numbers, then text.

@@ -3,7 +3,8 @@
 
 use std::cmp::Ordering as Cmp;
 
-use crate::finalise::column::double_key;
+use henge_types::number::order_bits;
+
 use crate::partial::{GroupedPartial, KeyColumn, StringKeys};
 
 /// Sort keys of all groups, the most significant column first.
@@ -103,7 +104,7 @@ pub(crate) fn compare_keys(keys: &KeyColumn, left: usize, right: usize) -> Cmp {
         KeyColumn::Node(keys) => keys.get(left).cmp(&keys.get(right)),
         KeyColumn::Long(values) => values[left].cmp(&values[right]),
         KeyColumn::Double(values) => {
-            values[left].map(double_key).cmp(&values[right].map(double_key))
+            values[left].map(order_bits).cmp(&values[right].map(order_bits))
         }
     }
 }

@@ -4,12 +4,13 @@ use henge_expr::ExprValue;
 use henge_segment::{
     IdBlock, NULL_ID, NumericBlock, NumericColumn, NumericValues, PackedBlock, PackedInts,
 };
+use henge_types::number::equality_bits;
 
 use super::dimension::DimensionIds;
 use super::key_space::PartIds;
 use super::mapped::Mapped;
 use super::values::{KeyType, LocalValues, round};
-use crate::column::{ExpressionReader, IdTable, Loaded, Window, double_key, widen_ids};
+use crate::column::{ExpressionReader, IdTable, Loaded, Window, widen_ids};
 use crate::error::{ExecError, Result};
 use crate::filter::Selection;
 
@@ -186,13 +187,13 @@ pub(super) fn number_ids(
             fill(&block, selection, ids, table, |value| value as u64);
         }
         (Loaded::Long(block), LocalValues::Double(table)) => {
-            fill(&block, selection, ids, table, |value| double_key(round(value as f64, output)));
+            fill(&block, selection, ids, table, |value| equality_bits(round(value as f64, output)));
         }
         (Loaded::Float(block), LocalValues::Double(table)) => {
-            fill(&block, selection, ids, table, |value| double_key(f64::from(value)));
+            fill(&block, selection, ids, table, |value| equality_bits(f64::from(value)));
         }
         (Loaded::Double(block), LocalValues::Double(table)) => {
-            fill(&block, selection, ids, table, |value| double_key(round(value, output)));
+            fill(&block, selection, ids, table, |value| equality_bits(round(value, output)));
         }
         (Loaded::Float(block), LocalValues::Long(table)) => {
             fill(&block, selection, ids, table, |value| value as i64 as u64);

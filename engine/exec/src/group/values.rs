@@ -5,9 +5,10 @@ use henge_expr::ExprValue;
 use henge_expr::number::format_double;
 use henge_query::comparison::widen_shortest;
 use henge_types::ColumnType;
+use henge_types::number::{equality_bits, of_equality_bits};
 
 use super::key_text::Wanted;
-use crate::column::{IdTable, StringInterner, double_key, double_of_key};
+use crate::column::{IdTable, StringInterner};
 use crate::partial::KeyColumn;
 
 /// Ids from 1 for values (0 is null) of one type.
@@ -69,7 +70,7 @@ impl LocalValues {
             Self::Long(values) => value.as_long().map_or(0, |v| values.id_of(v as u64) + 1),
             Self::Double(values) => {
                 let value = value.as_double().map(|v| round(v, key_type));
-                value.map_or(0, |v| values.id_of(double_key(v)) + 1)
+                value.map_or(0, |v| values.id_of(equality_bits(v)) + 1)
             }
         }
     }
@@ -84,7 +85,7 @@ impl LocalValues {
                 match self {
                     Self::Text(values) => Scalar::Text(values.value(id).unwrap_or_default()),
                     Self::Long(values) => Scalar::Long(values.keys()[index] as i64),
-                    Self::Double(values) => Scalar::Double(double_of_key(values.keys()[index])),
+                    Self::Double(values) => Scalar::Double(of_equality_bits(values.keys()[index])),
                 },
             );
         }
@@ -101,7 +102,7 @@ impl LocalValues {
             }
             (Self::Double(values), KeyType::Text) => {
                 let text =
-                    texts(values.keys(), |key| double_text(double_of_key(key), source_float));
+                    texts(values.keys(), |key| double_text(of_equality_bits(key), source_float));
                 KeyColumn::String(text.into_keys(ids))
             }
             (Self::Long(values), _) => {
@@ -113,7 +114,9 @@ impl LocalValues {
             (Self::Double(values), _) => {
                 let keys = values.keys();
                 KeyColumn::Double(
-                    ids.into_iter().map(|id| index(id).map(|at| double_of_key(keys[at]))).collect(),
+                    ids.into_iter()
+                        .map(|id| index(id).map(|at| of_equality_bits(keys[at])))
+                        .collect(),
                 )
             }
         }

@@ -1,10 +1,11 @@
 //! One dictionary for the keys of several partials.
 
+use henge_types::number::{equality_bits, of_equality_bits};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use crate::column::{IdTable, double_key, double_of_key};
+use crate::column::IdTable;
 use crate::error::{ExecError, Result};
 use crate::node::{NodeDictionary, NodeValues};
 use crate::partial::{KeyColumn, NodeKeys, StringKeys};
@@ -41,7 +42,9 @@ impl MergedKeys {
                 ids.into_iter().map(|id| index(id).map(|at| values[at] as i64)).collect(),
             ),
             Self::Double(values) => KeyColumn::Double(
-                ids.into_iter().map(|id| index(id).map(|at| double_of_key(values[at]))).collect(),
+                ids.into_iter()
+                    .map(|id| index(id).map(|at| of_equality_bits(values[at])))
+                    .collect(),
             ),
         }
     }
@@ -64,7 +67,7 @@ pub(super) fn merge_keys(columns: Vec<KeyColumn>) -> Result<(MergedKeys, Vec<Vec
             let mut table = IdTable::new();
             let ids = numbers(columns, |column| match column {
                 KeyColumn::Double(values) => {
-                    Some(renumber(values, |value| table.id_of(double_key(value))))
+                    Some(renumber(values, |value| table.id_of(equality_bits(value))))
                 }
                 _ => None,
             })?;

@@ -13,6 +13,7 @@ use henge_segment::{
     ColumnData, ColumnView, ProjectionFile, SegmentView, SegmentWriter, StringTable, WriteOptions,
 };
 use henge_sketch::Sketch;
+use henge_types::number::order_bits;
 use henge_types::{
     ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, MetricKind, MetricSpec,
     SegmentSchema, TIME_COLUMN,
@@ -223,10 +224,7 @@ fn compare(keys: &KeyColumn, a: usize, b: usize) -> Ordering {
         KeyColumn::String(keys) => keys.ids[a].cmp(&keys.ids[b]),
         KeyColumn::Node(keys) => keys.get(a).cmp(&keys.get(b)),
         KeyColumn::Long(values) => values[a].cmp(&values[b]),
-        KeyColumn::Double(values) => match (values[a], values[b]) {
-            (Some(a), Some(b)) => a.total_cmp(&b),
-            (a, b) => a.is_some().cmp(&b.is_some()),
-        },
+        KeyColumn::Double(values) => values[a].map(order_bits).cmp(&values[b].map(order_bits)),
     }
 }
 

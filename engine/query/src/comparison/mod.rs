@@ -32,7 +32,7 @@ pub use decimal::Decimal;
 pub use leaf::{FilterValue, Leaf, Visit, widen_shortest};
 pub use meaning::Comparison;
 pub use number::{Number, compare_doubles, compare_long_double};
-pub use numeric_test::{NumericTest, NumericValue, double_key, in_ranges, not_below};
+pub use numeric_test::{NumericTest, NumericValue, in_ranges, not_below};
 pub use row_plan::{FilterRow, RowPlan};
 pub use text_test::{TextTest, literal_text};
 pub use truth::Truth;

@@ -1,6 +1,7 @@
 //! Tests of stored numbers: a comparison with literals turned, once, into the tightest range (or
 //! set) of the column's own type, which loops over blocks then apply.
 
+use henge_types::number::equality_bits;
 use std::cmp::Ordering;
 
 use super::decimal::Whole;
@@ -69,18 +70,6 @@ impl NumericValue for i64 {
     }
 }
 
-/// A double as a key: equal keys are equal values. Zeros become one, NaNs become one.
-#[inline]
-#[must_use]
-pub fn double_key(value: f64) -> u64 {
-    if value.is_nan() {
-        f64::NAN.to_bits()
-    } else {
-        // Adding positive zero turns -0 into 0.
-        (value + 0.0).to_bits()
-    }
-}
-
 /// How a whole number in range lies beside the value of a type that is next to it.
 trait Rounded: Sized {
     fn of_long(long: i64) -> (Self, Ordering);
@@ -141,7 +130,7 @@ macro_rules! float_value {
             }
 
             fn key(self) -> u64 {
-                double_key(f64::from(self))
+                equality_bits(f64::from(self))
             }
         }
     };

@@ -212,13 +212,6 @@ fn a_literals_text_is_what_string_columns_hold() {
     assert_eq!(literal_text(&Literal::Long(-1)), "-1");
 }
 
-#[test]
-fn zeros_and_nans_are_one_key() {
-    assert_eq!(double_key(-0.0), double_key(0.0));
-    assert_eq!(double_key(f64::NAN), double_key(-f64::NAN));
-    assert_ne!(double_key(1.0), double_key(2.0));
-}
-
 /// A decimal text and what it is in units of a millionth.
 fn decimal() -> impl Strategy<Value = (String, i128)> {
     let digits = prop_oneof![

@@ -1,5 +1,6 @@
 //! Loading one numeric column of all views, one after the other.
 
+use henge_types::number::{long_order_bits, order_bits};
 use henge_types::{Granularity, Interval, TIME_COLUMN};
 
 use crate::error::{Result, SegmentError};
@@ -27,7 +28,7 @@ pub(super) trait FromView: Number {
     fn from_long(value: i64) -> Self;
     fn from_double(value: f64) -> Self;
     fn from_text(text: &str) -> Option<Self>;
-    /// Keys that sort as the values do, NaN last.
+    /// Bits that sort as the values do and are equal where they are.
     fn sort_key(self) -> u64;
 }
 
@@ -42,7 +43,7 @@ impl FromView for i64 {
         text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|value| value as i64))
     }
     fn sort_key(self) -> u64 {
-        self as u64 ^ 1 << 63
+        long_order_bits(self)
     }
 }
 
@@ -57,8 +58,7 @@ impl FromView for f64 {
         text.parse().ok()
     }
     fn sort_key(self) -> u64 {
-        let bits = self.to_bits();
-        if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+        order_bits(self)
     }
 }
 
@@ -73,7 +73,7 @@ impl FromView for f32 {
         text.parse().ok()
     }
     fn sort_key(self) -> u64 {
-        f64::from(self).sort_key()
+        order_bits(f64::from(self))
     }
 }
 

@@ -80,19 +80,10 @@ impl Order {
     }
 }
 
-/// A key that sorts as the values do, nulls first.
-pub(super) fn long_key(value: i64) -> u64 {
-    value as u64 ^ 1 << 63
-}
-
-/// As [`long_key`], for doubles.
-pub(super) fn double_key(value: f64) -> u64 {
-    let bits = value.to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
-}
-
 #[cfg(test)]
 mod tests {
+    use henge_types::number::{long_order_bits, order_bits};
+
     use super::*;
 
     #[test]
@@ -103,8 +94,8 @@ mod tests {
         let first = [1_i64, 0, 1, 1, 0];
         let second = [-1.0, -0.5, -7.0, f64::INFINITY, -0.5];
         let mut order = Order::by_time(&[5, 2, 5, 5, 2]);
-        order.refine_by_key(|row| long_key(first[row]));
-        order.refine_by_key(|row| double_key(second[row]));
+        order.refine_by_key(|row| long_order_bits(first[row]));
+        order.refine_by_key(|row| order_bits(second[row]));
         assert!(!order.is_total());
         order.refine_by(|a, b| a.cmp(&b));
         assert!(order.is_total());

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use henge_index::DimensionSchema;
 use henge_segment::{ColumnData, SegmentSummary, SegmentWriter, StringTable, WriteOptions};
+use henge_types::number::{long_order_bits, order_bits};
 use henge_types::{
     ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, SegmentId, SegmentSchema,
     TIME_COLUMN,
@@ -12,7 +13,7 @@ use henge_types::{
 
 use super::ChunkRows;
 use super::column::{Data, NULL, Numbers, Texts};
-use super::order::{Order, double_key, long_key};
+use super::order::Order;
 use crate::error::{Result, TabularError};
 
 /// A chunk whose rows are in the order of segments, ready to be written.
@@ -194,9 +195,9 @@ impl Sorted {
             order.refine_by_key(|row| key(numbers.values[row]));
         }
         match self {
-            Self::Long(column) => numbers(order, column, long_key),
-            Self::Float(column) => numbers(order, column, |value| double_key(f64::from(value))),
-            Self::Double(column) => numbers(order, column, double_key),
+            Self::Long(column) => numbers(order, column, long_order_bits),
+            Self::Float(column) => numbers(order, column, |value| order_bits(f64::from(value))),
+            Self::Double(column) => numbers(order, column, order_bits),
             Self::Text { ids, ends: None, .. } => order.refine_by_key(|row| u64::from(ids[row])),
             Self::Text { ids, ends: Some(ends), .. } => {
                 order.refine_by(|a, b| list(ids, ends, a).cmp(list(ids, ends, b)));
