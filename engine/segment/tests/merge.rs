@@ -348,7 +348,11 @@ fn h_20_roll_up_takes_zeros_for_one_and_nans_for_one() {
             column("level", ColumnType::Double, ColumnRole::Dimension),
             column("count", ColumnType::Long, ColumnRole::Metric),
         ],
-        metrics: vec![MetricSpec { name: "count".to_owned(), field: None, kind: MetricKind::Count }],
+        metrics: vec![MetricSpec {
+            name: "count".to_owned(),
+            field: None,
+            kind: MetricKind::Count,
+        }],
         rollup: true,
         query_granularity: Granularity::None,
     };
