@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
 
-use crate::functions;
+use crate::rust;
 use crate::sources;
 use ids::{Id, KINDS};
 
@@ -44,11 +44,11 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> anyhow::Result
 fn collect() -> anyhow::Result<Quotes> {
     let mut quotes = Quotes::new();
     for file in sources::read_all("", &["rs"])? {
-        let tests = functions::find(&file.text).into_iter().filter(|function| function.is_test);
-        for test in tests {
-            for id in ids::find(test.name) {
+        let functions = rust::functions(&rust::parse(&file.path, &file.text)?);
+        for test in functions.into_iter().filter(|function| function.is_test) {
+            for id in ids::find(&test.name) {
                 let names = quotes.entry(id).or_default().entry(file.path.clone()).or_default();
-                names.insert(test.name.to_owned());
+                names.insert(test.name.clone());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `layers`: arrows between packages point inward only.
+//! `layers`: arrows between packages point inward only, and so do those between the [`rooms`] of one.
 //!
 //! The table is the design; `cargo metadata` is what was built. A new package must be added here on
 //! purpose, and an engine package may not reach for the world outside.
@@ -6,7 +6,7 @@
 use anyhow::{Context, bail};
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
-use crate::sources;
+use crate::{rooms, sources};
 
 /// What a package may depend on.
 struct Layer {
@@ -94,13 +94,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
             faults.push(format!("{} is not in the table of xtask/src/layers.rs", package.name));
         }
     }
+    let (of_rooms, arrows) = rooms::check()?;
+    faults.extend(of_rooms);
     for fault in &faults {
         println!("{fault}");
     }
+    println!("layers: {edges} edges between packages, {arrows} arrows between their rooms");
     if !faults.is_empty() {
-        bail!("{} edges between packages are not allowed", faults.len());
+        bail!("{} of them are not allowed", faults.len());
     }
-    println!("layers: {edges} edges between packages, all inward");
     Ok(())
 }
 

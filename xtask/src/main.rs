@@ -4,8 +4,9 @@
 
 mod bench_peers;
 mod coverage_ids;
-mod functions;
 mod layers;
+mod rooms;
+mod rust;
 mod sources;
 mod tidy;
 
@@ -14,8 +15,8 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: cargo xtask <command>
 
-  layers        fail when a package depends on one it may not depend on
-  tidy          fail on missing module docs and leftover markers; list what is longest
+  layers        fail when a package, or a room of one, uses what it may not use
+  tidy          fail on what is too long, missing module docs and leftover markers
   coverage-ids  fail when docs/requirements.md does not list the tests that quote each id; `--write` writes it
   bench-peers   time Henge beside DuckDB, ClickHouse and DataFusion; `bench-peers --help` lists options";
 

@@ -1,21 +1,36 @@
 //! `tidy`: what no compiler checks about the text of the sources.
 //!
-//! Fails on files without module docs and on markers of unfinished work. Length is a matter of
-//! judgement, so the longest files and functions are listed and never fail.
+//! Fails on files and functions that are too long, files without module docs, and markers of
+//! unfinished work. What is longest is listed.
 
 use anyhow::bail;
 
-use crate::functions;
+use crate::rust::{self, Function};
 use crate::sources::{self, Source};
 
 /// Markers of unfinished work, spelt so that this file does not hold them.
 const MARKERS: [&str; 4] =
     [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("db", "g!")];
 const LISTED: usize = 10;
+/// Most lines of a file.
+const MAX_FILE_LINES: usize = 500;
+/// Most lines of a function, its signature included.
+const MAX_FUNCTION_LINES: usize = 80;
 
-/// Fails when a Rust file lacks module docs or holds a marker.
+/// A file with its functions.
+struct Measured {
+    file: Source,
+    functions: Vec<Function>,
+}
+
+/// Fails when a Rust file is too long, lacks module docs or holds a marker.
 pub(crate) fn run() -> anyhow::Result<()> {
+    let measured = |file: Source| {
+        let functions = rust::functions(&rust::parse(&file.path, &file.text)?);
+        Ok(Measured { file, functions })
+    };
     let files = sources::read_all("", &["rs"])?;
+    let files = files.into_iter().map(measured).collect::<anyhow::Result<Vec<_>>>()?;
     let faults: Vec<String> = files.iter().flat_map(faults_of).collect();
     print_longest(&files);
     for fault in &faults {
@@ -28,8 +43,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn faults_of(file: &Source) -> Vec<String> {
+fn faults_of(Measured { file, functions }: &Measured) -> Vec<String> {
     let mut faults = Vec::new();
+    let lines = file.text.lines().count();
+    if lines > MAX_FILE_LINES {
+        faults.push(format!("{}: {lines} lines, at most {MAX_FILE_LINES}: split it", file.path));
+    }
+    for Function { name, line, lines, .. } in functions {
+        if *lines > MAX_FUNCTION_LINES {
+            let limit = format!("{lines} lines, at most {MAX_FUNCTION_LINES}: split it");
+            faults.push(format!("{}:{line}: {name} has {limit}", file.path));
+        }
+    }
     if !has_module_docs(&file.text) {
         faults.push(format!("{}: begin with `//!` docs that say what and why", file.path));
     }
@@ -59,18 +84,17 @@ fn holds_word(line: &str, word: &str) -> bool {
     })
 }
 
-fn print_longest(files: &[Source]) {
-    let mut by_length: Vec<(usize, String)> =
-        files.iter().map(|file| (file.text.lines().count(), file.path.clone())).collect();
-    print_top("longest files", &mut by_length);
-    let mut by_length: Vec<(usize, String)> = Vec::new();
-    for file in files {
-        by_length.extend(functions::find(&file.text).into_iter().map(|function| {
+fn print_longest(files: &[Measured]) {
+    let lengths =
+        files.iter().map(|Measured { file, .. }| (file.text.lines().count(), file.path.clone()));
+    print_top("longest files", &mut lengths.collect::<Vec<_>>());
+    let functions = files.iter().flat_map(|Measured { file, functions }| {
+        functions.iter().map(|function| {
             let place = format!("{} ({}:{})", function.name, file.path, function.line);
             (function.lines, place)
-        }));
-    }
-    print_top("longest functions", &mut by_length);
+        })
+    });
+    print_top("longest functions", &mut functions.collect::<Vec<_>>());
 }
 
 fn print_top(title: &str, by_length: &mut [(usize, String)]) {
