@@ -110,31 +110,8 @@ impl World {
 
     async fn take(&mut self, step: &Step) {
         match *step {
-            Step::Buffer { day: number } => {
-                if self.is_lost {
-                    // What was lost is replayed under new ids, or published.
-                    self.buffered.clear();
-                    self.is_lost = false;
-                }
-                let allocated = self.metadata.allocate_segment("t", day(number), day(number));
-                let pending = allocated.await.unwrap().segment;
-                self.announce("rt", &pending.id, pending.shard_spec, true);
-                self.buffered.insert(pending.id, pending.shard_spec);
-            }
-            Step::Publish { which } => {
-                if self.is_lost {
-                    return;
-                }
-                let Some((id, spec)) = nth(self.buffered.iter(), which) else { return };
-                let (id, spec) = (id.clone(), *spec);
-                self.publish(vec![published(&id, spec)], None).await;
-                if self.used().await.iter().any(|segment| segment.id == id) {
-                    // As its node does at once: whoever reads the metadata for the first time cannot
-                    // tell a segment that is used no longer from one that was never published.
-                    self.announce("rt", &id, spec, false);
-                    self.buffered.remove(&id);
-                }
-            }
+            Step::Buffer { day: number } => self.buffer(number).await,
+            Step::Publish { which } => self.publish_one(which).await,
             Step::Load { which } => {
                 let used = self.used().await;
                 let Some(segment) = nth(used.iter(), which) else { return };
@@ -147,35 +124,9 @@ impl World {
                 let gone = loaded.keys().filter(|id| !used.contains(*id)).cloned().collect();
                 self.discovery.unannounce(&"h".into(), gone).unwrap();
             }
-            Step::Retire { which } => {
-                let snapshot = self.discovery.snapshot();
-                let (Some(sinks), Some(loaded)) =
-                    (snapshot.servers.get("rt"), snapshot.servers.get("h"))
-                else {
-                    return;
-                };
-                let both = sinks.keys().filter(|id| loaded.contains_key(*id));
-                let Some(id) = nth(both, which) else { return };
-                self.discovery.unannounce(&"rt".into(), vec![id.clone()]).unwrap();
-            }
+            Step::Retire { which } => self.retire(which),
             Step::Replace { day: number, partitions, announce_first } => {
-                let version = self.metadata.allocate_version().await.unwrap();
-                let segment = |partition| {
-                    let id = SegmentId::new("t", day(number), version, partition);
-                    published(&id, ShardSpec::numbered(partition, partitions))
-                };
-                let segments: Vec<_> = (0..partitions).map(segment).collect();
-                if announce_first && !self.is_lost {
-                    for segment in &segments {
-                        self.announce("rt", &segment.id, segment.shard_spec, false);
-                    }
-                }
-                let scope = ReplaceScope {
-                    datasource: "t".into(),
-                    intervals: vec![day(number)],
-                    inputs: None,
-                };
-                self.publish(segments, Some(scope)).await;
+                self.replace(number, partitions, announce_first).await;
             }
             Step::Drop { day: number } => {
                 let used = self.used().await.into_iter().map(|s| s.id);
@@ -196,6 +147,62 @@ impl World {
                 }
             }
         }
+    }
+
+    async fn buffer(&mut self, number: i64) {
+        if self.is_lost {
+            // What was lost is replayed under new ids, or published.
+            self.buffered.clear();
+            self.is_lost = false;
+        }
+        let allocated = self.metadata.allocate_segment("t", day(number), day(number));
+        let pending = allocated.await.unwrap().segment;
+        self.announce("rt", &pending.id, pending.shard_spec, true);
+        self.buffered.insert(pending.id, pending.shard_spec);
+    }
+
+    async fn publish_one(&mut self, which: usize) {
+        if self.is_lost {
+            return;
+        }
+        let Some((id, spec)) = nth(self.buffered.iter(), which) else { return };
+        let (id, spec) = (id.clone(), *spec);
+        self.publish(vec![published(&id, spec)], None).await;
+        if self.used().await.iter().any(|segment| segment.id == id) {
+            // As its node does at once: whoever reads the metadata for the first time cannot tell a
+            // segment that is used no longer from one that was never published.
+            self.announce("rt", &id, spec, false);
+            self.buffered.remove(&id);
+        }
+    }
+
+    /// The realtime node drops what a historical node serves.
+    fn retire(&self, which: usize) {
+        let snapshot = self.discovery.snapshot();
+        let (Some(sinks), Some(loaded)) = (snapshot.servers.get("rt"), snapshot.servers.get("h"))
+        else {
+            return;
+        };
+        let both = sinks.keys().filter(|id| loaded.contains_key(*id));
+        let Some(id) = nth(both, which) else { return };
+        self.discovery.unannounce(&"rt".into(), vec![id.clone()]).unwrap();
+    }
+
+    async fn replace(&mut self, number: i64, partitions: u32, announce_first: bool) {
+        let version = self.metadata.allocate_version().await.unwrap();
+        let segment = |partition| {
+            let id = SegmentId::new("t", day(number), version, partition);
+            published(&id, ShardSpec::numbered(partition, partitions))
+        };
+        let segments: Vec<_> = (0..partitions).map(segment).collect();
+        if announce_first && !self.is_lost {
+            for segment in &segments {
+                self.announce("rt", &segment.id, segment.shard_spec, false);
+            }
+        }
+        let scope =
+            ReplaceScope { datasource: "t".into(), intervals: vec![day(number)], inputs: None };
+        self.publish(segments, Some(scope)).await;
     }
 
     /// The view holds exactly the used and the buffered, and misses exactly what nobody announces.

@@ -40,142 +40,153 @@ fn main() {
     }
 }
 
-fn queries() -> Vec<(&'static str, String)> {
-    let base = r#""dataSource":"t","intervals":"2020-01-01/2021-01-01",
-        "context":{"useBlockStatistics":false}"#;
-    let timeseries = |rest: &str, aggregations: &str| {
-        format!(r#"{{"queryType":"timeseries",{base},{rest},"aggregations":[{aggregations}]}}"#)
+type Named = (&'static str, String);
+
+fn queries() -> Vec<Named> {
+    [plain(), filtered(), distinct(), grouped(), computed()].concat()
+}
+
+/// The members that every query has; statistics would answer for whole blocks.
+const BASE: &str = r#""dataSource":"t","intervals":"2020-01-01/2021-01-01",
+    "context":{"useBlockStatistics":false}"#;
+const ALL: &str = r#""granularity":"all""#;
+const HOUR: &str = r#""granularity":"hour""#;
+const MINUTE: &str = r#""granularity":"minute""#;
+const SUM: &str = r#"{"type":"doubleSum","name":"a","fieldName":"price"}"#;
+const COUNT: &str = r#"{"type":"count","name":"n"}"#;
+const DISTINCT: &str = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"part"}"#;
+
+fn timeseries(rest: &str, aggregations: &str) -> String {
+    format!(r#"{{"queryType":"timeseries",{BASE},{rest},"aggregations":[{aggregations}]}}"#)
+}
+
+fn top(dimension: &str, aggregations: &str) -> String {
+    format!(
+        r#"{{"queryType":"topN",{BASE},{ALL},"dimension":"{dimension}","metric":"a",
+        "threshold":100,"aggregations":[{aggregations}]}}"#
+    )
+}
+
+fn top_by_count(dimension: &str) -> String {
+    top(dimension, COUNT).replace(r#""metric":"a""#, r#""metric":"n""#)
+}
+
+fn group(dimensions: &str, aggregations: &str) -> String {
+    format!(
+        r#"{{"queryType":"groupBy",{BASE},{ALL},"dimensions":[{dimensions}],
+        "aggregations":[{aggregations}]}}"#
+    )
+}
+
+/// About as many rows as arrive in some seconds.
+fn recent(query: &str, seconds: u32) -> String {
+    let start = format!("2020-01-07T{:02}:{:02}:00", 23 - seconds / 3600, 59 - seconds / 60 % 60);
+    query.replace("2020-01-01/2021-01-01", &format!("{start}/2021-01-01"))
+}
+
+fn plain() -> Vec<Named> {
+    // The interval cuts every block's seconds apart from the others', so that times are compared.
+    let within = timeseries(ALL, COUNT)
+        .replace("2020-01-01/2021-01-01", "2020-01-01T10:00:00/2020-01-07T03:30:00");
+    vec![
+        ("count over an interval", within),
+        ("sum(double)", timeseries(ALL, SUM)),
+        ("sum(long)", timeseries(ALL, r#"{"type":"longSum","name":"a","fieldName":"quantity"}"#)),
+        (
+            "sum(double) of 30 bits",
+            timeseries(ALL, r#"{"type":"doubleSum","name":"a","fieldName":"noisy"}"#),
+        ),
+        ("min and max(double)", timeseries(ALL, EXTREMES)),
+        ("four sums", timeseries(ALL, SUMS)),
+        ("count, sum by hour", timeseries(HOUR, &format!("{COUNT},{SUM}"))),
+        ("four sums by hour", timeseries(HOUR, SUMS)),
+        ("four sums by minute", timeseries(MINUTE, SUMS)),
+    ]
+}
+
+fn filtered() -> Vec<Named> {
+    let where_ = |filter: &str, aggregations: &str| {
+        timeseries(&format!(r#"{ALL},"filter":{filter}"#), aggregations)
     };
-    let sum = r#"{"type":"doubleSum","name":"a","fieldName":"price"}"#;
-    let count = r#"{"type":"count","name":"n"}"#;
-    let all = r#""granularity":"all""#;
-    let filter = |filter: &str| format!(r#"{all},"filter":{filter}"#);
-    let computed = |expression: &str, output: &str, rest: &str| {
+    let integers =
+        r#"{"type":"bound","dimension":"quantity","lower":"10","upper":"40","ordering":"numeric"}"#;
+    let doubles = r#"{"type":"bound","dimension":"price","lower":"25000","upper":"75000",
+        "ordering":"numeric"}"#;
+    let like = r#"{"type":"like","dimension":"mode","pattern":"%AIR%"}"#;
+    let two = r#"{"type":"in","dimension":"mode","values":["AIR","SHIP"]}"#;
+    let regex = r#"{"type":"regex","dimension":"mode","pattern":".*AIR.*"}"#;
+    let rare = r#"{"type":"selector","dimension":"part","value":"part 0000777"}"#;
+    vec![
+        ("count, integer range", where_(integers, COUNT)),
+        ("four sums, like on 7 values", where_(like, SUMS)),
+        ("four sums, 2 of 7 values", where_(two, SUMS)),
+        ("four sums, regex on 7 values", where_(regex, SUMS)),
+        ("one sum, one value of 1 M", where_(rare, SUM)),
+        ("one sum, double range", where_(doubles, SUM)),
+    ]
+}
+
+fn distinct() -> Vec<Named> {
+    let longs = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"order"}"#;
+    let dates = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"date"}"#;
+    vec![
+        ("distinct of 1 M values, few rows", recent(&timeseries(ALL, DISTINCT), 300)),
+        ("distinct of 1 M values by minute, few", recent(&timeseries(MINUTE, DISTINCT), 300)),
+        ("distinct of longs", timeseries(ALL, longs)),
+        ("distinct of longs by hour", timeseries(HOUR, longs)),
+        ("distinct of 1 M values by 50", group(r#""quantity""#, DISTINCT)),
+        (
+            "distinct: top 20 of 1 M, few rows",
+            recent(&top_by_count("part").replace(r#""threshold":100"#, r#""threshold":20"#), 3600),
+        ),
+        ("distinct of 1 M values", timeseries(ALL, DISTINCT)),
+        ("distinct of 1 M values by date", group(r#""date""#, DISTINCT)),
+        ("distinct of 2,500 values by mode", group(r#""mode""#, dates)),
+    ]
+}
+
+fn grouped() -> Vec<Named> {
+    let both = &format!("{SUM},{COUNT}");
+    vec![
+        ("top 100 of 2,500 groups", top("date", SUM)),
+        ("top 100 of 2,500 groups, four sums", top("date", SUMS)),
+        ("top 100 of 1 M groups", top("part", SUM)),
+        ("top 100 of 1 M groups by count", top_by_count("part")),
+        ("top 100 of 1 M groups, four sums", top("part", SUMS)),
+        ("top 100 of 7 groups", top("mode", SUM)),
+        ("four sums by 7 values", group(r#""mode""#, SUMS)),
+        ("count, one sum by 7 values", group(r#""mode""#, both)),
+        ("group by 7 values and 50", group(r#""mode","quantity""#, both)),
+        ("group by 7 values and 1 M", group(r#""mode","part""#, both)),
+    ]
+}
+
+fn computed() -> Vec<Named> {
+    let of = |expression: &str, output: &str, rest: &str| {
         format!(
-            r#"{{{base},{all},"virtualColumns":[{{"type":"expression","name":"v",
+            r#"{{{BASE},{ALL},"virtualColumns":[{{"type":"expression","name":"v",
             "expression":"{expression}","outputType":"{output}"}}],{rest}}}"#
         )
     };
-    let by_computed =
-        format!(r#""queryType":"groupBy","dimensions":["v"],"aggregations":[{count}]"#);
-    let of_computed = |kind: &str| {
+    let groups = format!(r#""queryType":"groupBy","dimensions":["v"],"aggregations":[{COUNT}]"#);
+    let aggregate = |kind: &str| {
         format!(
             r#""queryType":"timeseries","aggregations":[{{"type":"{kind}","name":"a",
             "fieldName":"v"}}]"#
         )
     };
-    let top = |dimension: &str, aggregations: &str| {
-        format!(
-            r#"{{"queryType":"topN",{base},{all},"dimension":"{dimension}","metric":"a",
-            "threshold":100,"aggregations":[{aggregations}]}}"#
-        )
-    };
-    let group_of = |dimensions: &str, aggregations: &str| {
-        format!(
-            r#"{{"queryType":"groupBy",{base},{all},"dimensions":[{dimensions}],
-            "aggregations":[{aggregations}]}}"#
-        )
-    };
-    let group = |dimensions: &str| group_of(dimensions, &format!("{sum},{count}"));
-    let regex = filter(r#"{"type":"regex","dimension":"mode","pattern":".*AIR.*"}"#);
-    let rare = filter(r#"{"type":"selector","dimension":"part","value":"part 0000777"}"#);
-    let range = filter(
-        r#"{"type":"bound","dimension":"price","lower":"25000","upper":"75000","ordering":"numeric"}"#,
-    );
-    let like = filter(r#"{"type":"like","dimension":"mode","pattern":"%AIR%"}"#);
-    let two = filter(r#"{"type":"in","dimension":"mode","values":["AIR","SHIP"]}"#);
-    let noisy = r#"{"type":"doubleSum","name":"a","fieldName":"noisy"}"#;
-    let distinct = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"part"}"#;
-    let distinct_dates = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"date"}"#;
-    // The interval cuts every block's seconds apart from the others', so that times are compared.
-    let within = base.replace("2020-01-01/2021-01-01", "2020-01-01T10:00:00/2020-01-07T03:30:00");
-    let unsorted =
-        r#"{"type":"bound","dimension":"quantity","lower":"10","upper":"40","ordering":"numeric"}"#;
-    let distinct_longs = r#"{"type":"HLLSketchBuild","name":"a","fieldName":"order"}"#;
-    // About as many rows as arrive in five minutes and in an hour.
-    let recent = |query: String, seconds: u32| {
-        let start =
-            format!("2020-01-07T{:02}:{:02}:00", 23 - seconds / 3600, 59 - seconds / 60 % 60);
-        query.replace("2020-01-01/2021-01-01", &format!("{start}/2021-01-01"))
-    };
+    let (hour, distinct) = ("timestamp_extract(__time, 'HOUR'", aggregate("HLLSketchBuild"));
+    let product = r#"{"type":"doubleSum","name":"a","expression":"price * (1 - discount)"}"#;
+    let case = "case_searched(quantity > 24, 'many', 'few')";
+    let new_york = format!("{hour}, 'America/New_York')");
     vec![
-        (
-            "count over an interval",
-            format!(r#"{{"queryType":"timeseries",{within},{all},"aggregations":[{count}]}}"#),
-        ),
-        ("count, integer range", timeseries(&filter(unsorted), count)),
-        ("distinct of 1 M values, few rows", recent(timeseries(all, distinct), 300)),
-        (
-            "distinct of 1 M values by minute, few",
-            recent(timeseries(r#""granularity":"minute""#, distinct), 300),
-        ),
-        ("distinct of longs", timeseries(all, distinct_longs)),
-        ("distinct of longs by hour", timeseries(r#""granularity":"hour""#, distinct_longs)),
-        ("distinct of 1 M values by 50", group_of(r#""quantity""#, distinct)),
-        ("distinct: top 20 of 1 M, few rows", {
-            let top = top("part", count).replace(r#""metric":"a""#, r#""metric":"n""#);
-            recent(top.replace(r#""threshold":100"#, r#""threshold":20"#), 3600)
-        }),
-        ("sum(double)", timeseries(all, sum)),
-        ("sum(long)", timeseries(all, r#"{"type":"longSum","name":"a","fieldName":"quantity"}"#)),
-        ("sum(double) of 30 bits", timeseries(all, noisy)),
-        ("min and max(double)", timeseries(all, EXTREMES)),
-        ("four sums", timeseries(all, SUMS)),
-        ("count, sum by hour", timeseries(r#""granularity":"hour""#, &format!("{count},{sum}"))),
-        ("four sums, like on 7 values", timeseries(&like, SUMS)),
-        ("four sums, 2 of 7 values", timeseries(&two, SUMS)),
-        ("top 100 of 2,500 groups", top("date", sum)),
-        ("top 100 of 2,500 groups, four sums", top("date", SUMS)),
-        ("four sums by hour", timeseries(r#""granularity":"hour""#, SUMS)),
-        ("four sums by minute", timeseries(r#""granularity":"minute""#, SUMS)),
-        ("four sums, regex on 7 values", timeseries(&regex, SUMS)),
-        ("one sum, one value of 1 M", timeseries(&rare, sum)),
-        ("one sum, double range", timeseries(&range, sum)),
-        ("distinct of 1 M values", timeseries(all, distinct)),
-        ("distinct of 1 M values by date", group_of(r#""date""#, distinct)),
-        ("distinct of 2,500 values by mode", group_of(r#""mode""#, distinct_dates)),
-        ("top 100 of 1 M groups", top("part", sum)),
-        ("top 100 of 1 M groups by count", {
-            top("part", count).replace(r#""metric":"a""#, r#""metric":"n""#)
-        }),
-        ("top 100 of 1 M groups, four sums", top("part", SUMS)),
-        ("top 100 of 7 groups", top("mode", sum)),
-        ("four sums by 7 values", group_of(r#""mode""#, SUMS)),
-        ("count, one sum by 7 values", group(r#""mode""#)),
-        ("group by 7 values and 50", group(r#""mode","quantity""#)),
-        ("group by 7 values and 1 M", group(r#""mode","part""#)),
-        (
-            "sum of an expression",
-            timeseries(
-                all,
-                r#"{"type":"doubleSum","name":"a","expression":"price * (1 - discount)"}"#,
-            ),
-        ),
-        (
-            "computed: group by hour of day",
-            computed("timestamp_extract(__time, 'HOUR', 'UTC')", "LONG", &by_computed),
-        ),
-        (
-            "computed: sum of hour in New York",
-            computed(
-                "timestamp_extract(__time, 'HOUR', 'America/New_York')",
-                "LONG",
-                &of_computed("longSum"),
-            ),
-        ),
-        (
-            "computed: distinct pairs",
-            computed("concat(date, '|', mode)", "STRING", &of_computed("HLLSketchBuild")),
-        ),
-        ("computed: text's beginning", computed("substring(date, 0, 7)", "STRING", &by_computed)),
-        (
-            "computed: case of numbers",
-            computed("case_searched(quantity > 24, 'many', 'few')", "STRING", &by_computed),
-        ),
-        (
-            "computed: distinct parts and modes",
-            computed("concat(part, '|', mode)", "STRING", &of_computed("HLLSketchBuild")),
-        ),
+        ("sum of an expression", timeseries(ALL, product)),
+        ("computed: group by hour of day", of(&format!("{hour}, 'UTC')"), "LONG", &groups)),
+        ("computed: sum of hour in New York", of(&new_york, "LONG", &aggregate("longSum"))),
+        ("computed: distinct pairs", of("concat(date, '|', mode)", "STRING", &distinct)),
+        ("computed: text's beginning", of("substring(date, 0, 7)", "STRING", &groups)),
+        ("computed: case of numbers", of(case, "STRING", &groups)),
+        ("computed: distinct parts and modes", of("concat(part, '|', mode)", "STRING", &distinct)),
     ]
 }
 

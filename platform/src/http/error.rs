@@ -31,103 +31,117 @@ const EXCEPTION: &str = "druidException";
 /// The mapping of a class.
 #[must_use]
 pub fn mapping(class: ErrorClass) -> ErrorMapping {
-    let of = |status, error, code, category, persona, class_name| ErrorMapping {
-        status,
-        error,
-        code,
-        category,
-        persona,
-        class_name,
-    };
     match class {
-        ErrorClass::InvalidInput => of(
-            StatusCode::BAD_REQUEST,
-            EXCEPTION,
-            "invalidInput",
-            "INVALID_INPUT",
-            "USER",
-            "java.lang.IllegalArgumentException",
-        ),
-        ErrorClass::NotFound => {
-            of(StatusCode::NOT_FOUND, EXCEPTION, "notFound", "NOT_FOUND", "USER", "NotFound")
-        }
-        ErrorClass::Unsupported => of(
-            StatusCode::NOT_IMPLEMENTED,
-            "Unsupported operation",
-            "unsupported",
-            "UNSUPPORTED",
-            "USER",
-            "org.apache.druid.query.QueryUnsupportedException",
-        ),
-        ErrorClass::ResourceLimit => of(
-            StatusCode::BAD_REQUEST,
-            "Resource limit exceeded",
-            "resourceLimitExceeded",
-            "INVALID_INPUT",
-            "USER",
-            "org.apache.druid.query.ResourceLimitExceededException",
-        ),
-        ErrorClass::Capacity => of(
-            StatusCode::TOO_MANY_REQUESTS,
-            "Query capacity exceeded",
-            "capacityExceeded",
-            "CAPACITY_EXCEEDED",
-            "OPERATOR",
-            "org.apache.druid.query.QueryCapacityExceededException",
-        ),
-        ErrorClass::Timeout => of(
-            StatusCode::GATEWAY_TIMEOUT,
-            "Query timeout",
-            "timeout",
-            "TIMEOUT",
-            "USER",
-            "org.apache.druid.query.QueryTimeoutException",
-        ),
-        ErrorClass::Cancelled => of(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Query cancelled",
-            "canceled",
-            "CANCELED",
-            "USER",
-            "org.apache.druid.query.QueryInterruptedException",
-        ),
-        ErrorClass::Unavailable => of(
-            StatusCode::SERVICE_UNAVAILABLE,
-            EXCEPTION,
-            "unavailable",
-            "RUNTIME_FAILURE",
-            "OPERATOR",
-            "Unavailable",
-        ),
-        ErrorClass::Conflict => {
-            of(StatusCode::CONFLICT, EXCEPTION, "conflict", "INVALID_INPUT", "USER", "Conflict")
-        }
-        ErrorClass::Contradiction => of(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            EXCEPTION,
-            "contradiction",
-            "INVALID_INPUT",
-            "USER",
-            "Contradiction",
-        ),
-        ErrorClass::Corrupt => of(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Unknown exception",
-            "corrupt",
-            "RUNTIME_FAILURE",
-            "OPERATOR",
-            "Corrupt",
-        ),
-        ErrorClass::Internal => of(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Unknown exception",
-            "general",
-            "DEFENSIVE",
-            "DEVELOPER",
-            "java.lang.RuntimeException",
-        ),
+        ErrorClass::InvalidInput => INVALID_INPUT,
+        ErrorClass::NotFound => NOT_FOUND,
+        ErrorClass::Unsupported => UNSUPPORTED,
+        ErrorClass::ResourceLimit => RESOURCE_LIMIT,
+        ErrorClass::Capacity => CAPACITY,
+        ErrorClass::Timeout => TIMEOUT,
+        ErrorClass::Cancelled => CANCELLED,
+        ErrorClass::Unavailable => UNAVAILABLE,
+        ErrorClass::Conflict => CONFLICT,
+        ErrorClass::Contradiction => CONTRADICTION,
+        ErrorClass::Corrupt => CORRUPT,
+        ErrorClass::Internal => INTERNAL,
     }
 }
+
+const fn row(
+    status: StatusCode,
+    error: &'static str,
+    code: &'static str,
+    [category, persona]: [&'static str; 2],
+    class_name: &'static str,
+) -> ErrorMapping {
+    ErrorMapping { status, error, code, category, persona, class_name }
+}
+
+const INVALID_INPUT: ErrorMapping = row(
+    StatusCode::BAD_REQUEST,
+    EXCEPTION,
+    "invalidInput",
+    ["INVALID_INPUT", "USER"],
+    "java.lang.IllegalArgumentException",
+);
+
+const NOT_FOUND: ErrorMapping =
+    row(StatusCode::NOT_FOUND, EXCEPTION, "notFound", ["NOT_FOUND", "USER"], "NotFound");
+
+const UNSUPPORTED: ErrorMapping = row(
+    StatusCode::NOT_IMPLEMENTED,
+    "Unsupported operation",
+    "unsupported",
+    ["UNSUPPORTED", "USER"],
+    "org.apache.druid.query.QueryUnsupportedException",
+);
+
+const RESOURCE_LIMIT: ErrorMapping = row(
+    StatusCode::BAD_REQUEST,
+    "Resource limit exceeded",
+    "resourceLimitExceeded",
+    ["INVALID_INPUT", "USER"],
+    "org.apache.druid.query.ResourceLimitExceededException",
+);
+
+const CAPACITY: ErrorMapping = row(
+    StatusCode::TOO_MANY_REQUESTS,
+    "Query capacity exceeded",
+    "capacityExceeded",
+    ["CAPACITY_EXCEEDED", "OPERATOR"],
+    "org.apache.druid.query.QueryCapacityExceededException",
+);
+
+const TIMEOUT: ErrorMapping = row(
+    StatusCode::GATEWAY_TIMEOUT,
+    "Query timeout",
+    "timeout",
+    ["TIMEOUT", "USER"],
+    "org.apache.druid.query.QueryTimeoutException",
+);
+
+const CANCELLED: ErrorMapping = row(
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "Query cancelled",
+    "canceled",
+    ["CANCELED", "USER"],
+    "org.apache.druid.query.QueryInterruptedException",
+);
+
+const UNAVAILABLE: ErrorMapping = row(
+    StatusCode::SERVICE_UNAVAILABLE,
+    EXCEPTION,
+    "unavailable",
+    ["RUNTIME_FAILURE", "OPERATOR"],
+    "Unavailable",
+);
+
+const CONFLICT: ErrorMapping =
+    row(StatusCode::CONFLICT, EXCEPTION, "conflict", ["INVALID_INPUT", "USER"], "Conflict");
+
+const CONTRADICTION: ErrorMapping = row(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    EXCEPTION,
+    "contradiction",
+    ["INVALID_INPUT", "USER"],
+    "Contradiction",
+);
+
+const CORRUPT: ErrorMapping = row(
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "Unknown exception",
+    "corrupt",
+    ["RUNTIME_FAILURE", "OPERATOR"],
+    "Corrupt",
+);
+
+const INTERNAL: ErrorMapping = row(
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "Unknown exception",
+    "general",
+    ["DEFENSIVE", "DEVELOPER"],
+    "java.lang.RuntimeException",
+);
 
 /// An error as clients read it: its JSON has every field that any known client looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
