@@ -51,9 +51,16 @@ CASES = [
     times('auto', [20261101], [NEW_YEAR]), times('auto', ['2026-11-01T00:00:00Z', '2026-11-01T05:00:00+01:00'], [NEW_YEAR, '2026-11-01T04:00:00.000Z']),
     {'id': 'D-typos', 'title': 'a field one letter from a known one is refused, with the suggestion', 'steps': [
         ('put', {'dimensions': ['k']}), ('push', [at(0, k='a')]),
-        *[('ask', {'query': {**{name: given for name, given in COUNT.items() if name != right}, typo: value}, 'status': 400, 'says': right}) for typo, value, right in [
+        # Alone, and beside the right one.
+        *[('ask', {'query': {**{name: given for name, given in COUNT.items() if name != right}, **beside, typo: value}, 'status': 400, 'says': right}) for typo, value, right in [
             ('filtre', {'type': 'true'}, 'filter'), ('fliter', {'type': 'true'}, 'filter'), ('granularty', 'day', 'granularity'),
-            ('virtualColumn', [], 'virtualColumns')]],
+            ('virtualColumn', [], 'virtualColumns'), ('desending', True, 'descending'), ('interval', ['2024/2025'], 'intervals'),
+            ('context', {'stirct': True}, 'strict'), ('context', {'timout': 5}, 'timeout'),
+            ('filter', {'type': 'selector', 'dimension': 'k', 'value': 'a', 'vaule': 'b'}, 'value'),
+            ('aggregations', [{'type': 'longSum', 'name': 's', 'fieldName': 'v', 'feildName': 'w'}], 'fieldName'),
+            ('granularity', {'type': 'period', 'period': 'P1D', 'timezone': 'Asia/Tokyo'}, 'timeZone'),
+        ] for beside in ({}, {right: COUNT[right]} if right in COUNT else {})],
+        ('ask', {'query': dict(COUNT, context={'lang': 'en', 'user': 'u', 'vectorize': 'force', 'sqlQueryId': 'q', 'useFilterCNF': True}), 'expect': {'n': 1}}),
         ('ask', {'query': dict(COUNT, context={'strict': True}, filter={'type': 'selector', 'dimension': 'no_such_column', 'value': 'a'}), 'status': 400, 'says': 'no_such_column'}),
         ('ask', {'query': dict(COUNT, context={'strict': True}, dataSource='no_such_datasource'), 'status': 400, 'says': 'no_such_datasource'}),
     ]},

@@ -115,9 +115,15 @@ impl<'a> Node<'a> {
         self.invalid(format!("must be {wanted}, not {}", kind(self.value)))
     }
 
-    /// The field is missing; `hint` completes "missing; …".
+    /// The field is missing; `hint` completes "missing; …". One that is there under a name a letter or
+    /// two away is named.
     pub(crate) fn missing(&self, name: &str, hint: &str) -> QueryError {
-        QueryError::invalid(self.child_path(name), format!("missing; {hint}"))
+        let keys = self.value.as_object().into_iter().flat_map(Map::keys).map(String::as_str);
+        let misspelt = closest(name, keys.filter(|key| *key != name));
+        let misspelt = misspelt
+            .map(|near| format!("; there is '{}', did you mean '{name}' by it?", excerpt(near)))
+            .unwrap_or_default();
+        QueryError::invalid(self.child_path(name), format!("missing; {hint}{misspelt}"))
     }
 
     pub(crate) fn object(&self) -> Result<&'a Map<String, Value>> {

@@ -25,6 +25,32 @@ pub fn closest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
+/// As [`closest`] where callers also keep names of their own: the shorter a name, the less it may
+/// differ. Up to four letters only swapped ones count (`lang` is not `lane`), up to six one letter.
+pub fn closest_among_others<'k>(
+    name: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<&'k str> {
+    let near = closest(name, known)?;
+    let (letters, other): (Vec<char>, Vec<char>) = (name.chars().collect(), near.chars().collect());
+    let is_meant = near.eq_ignore_ascii_case(name)
+        || match letters.len() {
+            0..=4 => is_reordered(&letters, &other),
+            5..=6 => distance(&letters, &other) <= 1,
+            _ => true,
+        };
+    is_meant.then_some(near)
+}
+
+fn is_reordered(from: &[char], to: &[char]) -> bool {
+    let sorted = |letters: &[char]| {
+        let mut letters = letters.to_vec();
+        letters.sort_unstable();
+        letters
+    };
+    sorted(from) == sorted(to)
+}
+
 /// Letters to put in, leave out, change or swap with their neighbour to get from one to the other.
 fn distance(from: &[char], to: &[char]) -> usize {
     if from.len().abs_diff(to.len()) > 2 {
@@ -55,7 +81,7 @@ fn distance(from: &[char], to: &[char]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::closest;
+    use super::{closest, closest_among_others};
 
     #[test]
     fn one_or_two_letters_away_is_the_same_name() {
@@ -78,5 +104,27 @@ mod tests {
             assert_eq!(closest(name, known), meant, "{name}");
         }
         assert_eq!(closest(&"x".repeat(100_000), known), None);
+    }
+
+    #[test]
+    fn among_names_of_the_caller_short_ones_have_to_be_nearer() {
+        let known = ["lane", "strict", "timeout", "queryId", "debug", "useCache"];
+        for (name, meant) in [
+            ("laen", Some("lane")),
+            ("lang", None),
+            ("line", None),
+            ("Lane", Some("lane")),
+            ("stirct", Some("strict")),
+            ("srtitc", None),
+            ("timeut", Some("timeout")),
+            ("tmieuot", Some("timeout")),
+            ("userId", None),
+            ("debig", Some("debug")),
+            ("bugs", None),
+            ("useCahce", Some("useCache")),
+            ("useCachd1", Some("useCache")),
+        ] {
+            assert_eq!(closest_among_others(name, known), meant, "{name}");
+        }
     }
 }

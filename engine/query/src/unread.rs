@@ -10,14 +10,13 @@ use serde_json::Value;
 
 use crate::error::{QueryError, Result};
 use crate::node::excerpt;
-use crate::suggest::closest;
+use crate::parse::CONTEXT_OF_DRUID;
+use crate::suggest::{closest, closest_among_others};
 
 /// Objects beyond are not watched: lists of filters may be long.
 const MAX_OBJECTS: usize = 10_000;
 /// Fields that are told of at most.
 const MAX_WARNINGS: usize = 20;
-/// Shorter names of the context are the client's own.
-const MIN_CONTEXT_NAME: usize = 8;
 /// Fields that Druid's own servers and clients write without effect on the answer.
 const WRITTEN_BY_ROTE: &[&str] = &[
     "legacy",
@@ -63,7 +62,8 @@ impl Reads {
     /// What is to be said of fields that nothing read.
     ///
     /// # Errors
-    /// The first one that is a letter or two away from a field of the same place that is missing.
+    /// The first one that is a letter or two away from a field that its place knows, whether or not
+    /// that one is there too.
     pub(crate) fn unread(&self, document: &Value) -> Result<Vec<String>> {
         let mut warnings = Vec::new();
         self.walk(document, "", &mut warnings)?;
@@ -95,13 +95,20 @@ impl Reads {
                     if known.is_empty() || field.is_null() || by_rote(name) {
                         continue;
                     }
-                    // Clients keep what they like in the context: only long names tell.
+                    // Clients keep what they like in the context, beside all that Druid knows.
                     let is_context = path == "context";
-                    if is_context && name.len() < MIN_CONTEXT_NAME {
+                    if is_context && CONTEXT_OF_DRUID.contains(&name.as_str()) {
                         continue;
                     }
-                    let missing = known.iter().filter(|known| !fields.contains_key(*known));
-                    if let Some(meant) = closest(name, missing.map(String::as_str)) {
+                    let names = known.iter().map(String::as_str);
+                    let meant = match is_context {
+                        true => closest_among_others(
+                            name,
+                            names.chain(CONTEXT_OF_DRUID.iter().copied()),
+                        ),
+                        false => closest(name, names),
+                    };
+                    if let Some(meant) = meant {
                         let message = format!("unknown field; did you mean '{meant}'?");
                         return Err(QueryError::invalid(here(), message));
                     }

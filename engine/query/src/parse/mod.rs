@@ -5,6 +5,7 @@
 
 mod aggregator;
 mod context;
+mod context_names;
 mod datasource;
 mod dimension;
 mod filter;
@@ -28,6 +29,7 @@ pub(crate) use aggregator::{
     DEFAULT_KLL_K, DEFAULT_QUANTILES_K, aggregator, field_name, hll_lg_k, hll_type, numeric_type,
     quantiles_k, theta_size,
 };
+pub(crate) use context_names::CONTEXT_OF_DRUID;
 pub(crate) use dimension::column_type;
 pub(crate) use filter::optional_filter;
 pub(crate) use intervals::{granularity, interval_list};
@@ -38,6 +40,7 @@ use crate::error::{QueryError, Result};
 use crate::limits::MAX_LIST_ENTRIES;
 use crate::node::{Budget, Node, parse_json};
 use crate::query::{Query, QueryBase};
+use crate::suggest::closest;
 
 const SUPPORTED: &[&str] = &[
     "timeseries",
@@ -125,11 +128,15 @@ fn read(root: &Node<'_>) -> Result<Query> {
         other @ ("movingAverage" | "windowOperator" | "unionQuery") => Err(type_node.unsupported(
             format!("query type \"{other}\" is not supported; supported: {}", SUPPORTED.join(", ")),
         )),
-        other => Err(type_node.invalid(format!(
-            "unknown query type \"{}\"; known: {}",
-            crate::node::excerpt(other),
-            SUPPORTED.join(", ")
-        ))),
+        other => {
+            let meant = closest(other, SUPPORTED.iter().copied());
+            let meant = meant.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+            Err(type_node.invalid(format!(
+                "unknown query type \"{}\"; known: {}{meant}",
+                crate::node::excerpt(other),
+                SUPPORTED.join(", ")
+            )))
+        }
     }
 }
 
