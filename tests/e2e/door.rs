@@ -111,7 +111,7 @@ fn f_21_refusals_and_changes_are_counted_by_column_with_their_first_line() {
 #[test]
 fn a_load_names_what_it_replaced_what_it_has_read_before_and_odd_times() {
     let server = TestServer::start();
-    let declared = json!({ "dimensions": ["x", "y"] });
+    let declared = json!({ "dimensions": ["x"] });
     let json_lines = json!({ "type": "json" });
     let data = "{\"t\":\"2020-01-01T05:00\",\"x\":\"a\"}\n{\"t\":\"2020-01-02\",\"x\":\"b\"}";
     let first = run(&server, &task("d", data, &json_lines, &declared));
@@ -159,4 +159,97 @@ fn pushed_rows_without_metrics_are_kept_as_they_are() {
     let (status, answer) = server.call("PUT", "/v1/datasources/typo", &[], typo.as_bytes());
     assert_eq!(status, 400);
     assert!(answer["errorMessage"].to_string().contains("did you mean 'column'"), "{answer}");
+}
+
+#[test]
+fn fields_without_a_place_and_places_without_a_field_are_told_of() {
+    let server = TestServer::start();
+    let declared = json!({ "dimensions": ["x", "vlaue"], "dimensionExclusions": ["secret"] });
+    let text = "{\"t\":1577836800,\"x\":\"a\",\"value\":1,\"secret\":2}\n\
+                {\"t\":1577836800,\"value\":null}\n{\"t\":\"2020-01-01T00:00:00.0001Z\",\"value\":3}\n";
+    let csv = "t,x,value,secret\n1577836800,a,1,2\n1577836800,,,\n2020-01-01T00:00:00.0001Z,,3,\n";
+    let header = json!({ "type": "csv", "findColumnsFromHeader": true });
+    for (name, text, format) in [("json", text, json!({ "type": "json" })), ("csv", csv, header)] {
+        let asked = task(name, text, &format, &declared);
+        let status = run(&server, &asked);
+        assert_eq!(status["statusCode"], "SUCCESS", "{status}");
+        let report = &status["progress"]["report"];
+        let [ignored] = &report["ignored"].as_array().cloned().unwrap_or_default()[..] else {
+            panic!("{report}")
+        };
+        assert_eq!((&ignored["field"], &ignored["count"]), (&json!("value"), &json!(2)));
+        let line = if name == "csv" { 2 } else { 1 };
+        assert_eq!((&ignored["example"], &ignored["place"]["line"]), (&json!("1"), &json!(line)));
+        let [cut] = &report["changes"].as_array().cloned().unwrap_or_default()[..] else {
+            panic!("{report}")
+        };
+        assert_eq!((&cut["column"], &cut["count"]), (&json!("t"), &json!(1)));
+        assert_eq!((&cut["cutToMs"], &cut["place"]["line"]), (&json!(true), &json!(line + 2)));
+        let told = report["warnings"].to_string();
+        assert!(
+            told.contains("'vlaue', which none of 3 events has; did you mean 'value'"),
+            "{told}"
+        );
+
+        // A strict task stores nothing then.
+        let mut strict = asked;
+        strict["context"] = json!({ "strict": true });
+        strict["spec"]["ioConfig"]["appendToExisting"] = json!(true);
+        let status = run(&server, &strict);
+        assert_eq!(status["statusCode"], "FAILED", "{status}");
+        assert!(status["errorMsg"].to_string().contains("the task is strict"), "{status}");
+        assert_eq!(rows(&server, name, 3).len(), 3);
+    }
+}
+
+#[test]
+fn the_value_that_makes_a_column_text_is_named_with_its_line() {
+    let server = TestServer::start();
+    let discover = json!({ "useSchemaDiscovery": true });
+    let lines: Vec<String> = (0..1_000)
+        .map(|row| match row {
+            700 => "{\"t\":1577836800,\"x\":\"N/A\",\"y\":1}".to_owned(),
+            _ => format!("{{\"t\":1577836800,\"x\":{row},\"y\":{row}.5}}"),
+        })
+        .collect();
+    let body = lines.join("\n");
+    let status = run(&server, &task("d", &body, &json!({ "type": "json" }), &discover));
+    let notes = status["progress"]["report"]["notes"].to_string();
+    assert!(notes.contains("'x' is text: 1 of its 1000 values"), "{notes}");
+    assert!(notes.contains("the first is 'N/A' in inline line 701"), "{notes}");
+    assert!(!notes.contains("'y'"), "{notes}");
+
+    let schema = json!({
+        "timestampSpec": { "column": "t" }, "dimensionsSpec": discover,
+        "granularitySpec": { "segmentGranularity": "day" },
+    });
+    let (code, answer) =
+        server.call("PUT", "/v1/datasources/p", &[], schema.to_string().as_bytes());
+    assert_eq!(code, 200, "{answer}");
+    let (code, answer) = server.push("p", body.as_bytes());
+    let told = answer["warnings"].to_string();
+    assert!(
+        code == 200 && told.contains("'x', LONG so far, is text from now on: line 701"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn fields_of_pushes_without_a_place_are_counted_by_name() {
+    let server = TestServer::start();
+    let schema = json!({
+        "timestampSpec": { "column": "t" }, "dimensionsSpec": { "dimensions": ["x"] },
+        "granularitySpec": { "segmentGranularity": "day" },
+    });
+    let (code, answer) =
+        server.call("PUT", "/v1/datasources/p", &[], schema.to_string().as_bytes());
+    assert_eq!(code, 200, "{answer}");
+    for _ in 0..2 {
+        let (code, answer) = server
+            .push("p", b"{\"t\":1577836800,\"x\":\"a\"}\n{\"t\":1577836800,\"xx\":7,\"y\":null}");
+        let expected = json!([{ "field": "xx", "count": 1, "example": "7", "position": 1 }]);
+        assert_eq!((code, &answer["ignored"]), (200, &expected), "{answer}");
+    }
+    let (_, status) = server.call("GET", "/v1/datasources/p", &[], b"");
+    assert_eq!(status["fieldsIgnoredSinceStart"][0]["count"], 2, "{status}");
 }

@@ -27,12 +27,62 @@ pub fn double_to_long(value: f64) -> Option<i64> {
     (-LIMIT..LIMIT).contains(&value).then_some(value as i64)
 }
 
-/// The integer that decimal text stands for: whole numbers exactly, others truncated. Whole numbers
-/// out of range are none, even where the nearest double is in range.
+/// The integer that decimal text stands for: whole numbers exactly, others truncated. Numbers out of
+/// range are none, even where the nearest double is in range.
 #[must_use]
 pub fn text_to_long(text: &str, as_double: f64) -> Option<i64> {
-    let is_whole = !text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
-    if is_whole { parse_long(text) } else { double_to_long(as_double) }
+    if text.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
+        return double_to_long(as_double);
+    }
+    match text.split('.').next() {
+        // Nothing, or a sign alone, stands before the point.
+        Some("" | "-" | "+") if text.len() > 1 => Some(0),
+        Some(whole) => parse_long(whole),
+        None => None,
+    }
+}
+
+/// Digits that any double keeps when it is written and read again.
+pub const DIGITS_OF_A_DOUBLE: usize = 17;
+
+/// True when a double written with as many digits as a decimal has is that decimal. Decimals of up
+/// to 17 digits are as exact as the text of a double is, and count as kept.
+#[must_use]
+pub fn keeps_digits(text: &str, nearest: f64) -> bool {
+    /// No double has more digits that are not zero.
+    const MOST_DIGITS: usize = 767;
+    let digits = significant_digits(text);
+    match digits.len() {
+        0..=DIGITS_OF_A_DOUBLE => true,
+        count if count > MOST_DIGITS => false,
+        count => significant_digits(&format!("{:.*e}", count - 1, nearest)) == digits,
+    }
+}
+
+/// The digits of a decimal from its first to its last that is not zero.
+fn significant_digits(text: &str) -> Vec<u8> {
+    let mantissa = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    let digits = mantissa.filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0');
+    let mut digits: Vec<u8> = digits.collect();
+    while digits.last() == Some(&b'0') {
+        digits.pop();
+    }
+    digits
+}
+
+/// True when a number keeps its value as a FLOAT: the shortest text of the FLOAT is the number's own.
+#[must_use]
+pub fn is_kept_by_float(value: f64) -> bool {
+    let float = value as f32;
+    if f64::from(float) == value {
+        return true;
+    }
+    // Decimals of up to six digits are kept by any FLOAT.
+    let is_short = [1e1, 1e2, 1e3, 1e4].iter().any(|scale| {
+        let scaled = (value * scale).round();
+        scaled.abs() < 1e6 && scaled / scale == value
+    });
+    is_short || float.to_string().parse() == Ok(value)
 }
 
 /// Writes a double as Java does: `1.0`, `0.001`, `1.0E7`, `1.0E-4`, `NaN`, `Infinity`.
@@ -65,6 +115,51 @@ pub fn write_double(out: &mut String, value: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_that_a_double_does_not_keep() {
+        for (text, is_kept) in [
+            ("0.1", true),
+            ("0.30000000000000004", true),
+            ("0.1234567890123456789", false),
+            ("1234567890.1234567890", false),
+            ("0.1000000000000000055511151231257827", true),
+            ("123456789012345678900000000000e-5", false),
+            ("1.00000000000000000000000", true),
+            ("-0.000000000000000000000000000000125", true),
+            ("", true),
+        ] {
+            assert_eq!(keeps_digits(text, text.parse().unwrap_or(0.0)), is_kept, "{text}");
+        }
+        assert!(!keeps_digits(&format!("0.{}1", "3".repeat(1_000_000)), 1.0 / 3.0));
+    }
+
+    #[test]
+    fn numbers_that_a_float_keeps() {
+        for value in [0.1, -3.25, 1e-3, 123.456, 16_777_216.0, 0.333_333_34, 1.5e30] {
+            assert!(is_kept_by_float(value), "{value}");
+        }
+        for value in [16_777_217.0, 3.141_592_653_589_793, 0.123_456_789, 1.234_567_89e20] {
+            assert!(!is_kept_by_float(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn text_is_truncated_exactly() {
+        for (text, long) in [
+            ("9007199254740993.0", Some(9_007_199_254_740_993)),
+            ("9223372036854775807.9", Some(i64::MAX)),
+            ("-9223372036854775808.5", Some(i64::MIN)),
+            ("9223372036854775808.0", None),
+            (".5", Some(0)),
+            ("-.5", Some(0)),
+            ("-0.5", Some(0)),
+            ("1e3", Some(1000)),
+            ("1.", Some(1)),
+        ] {
+            assert_eq!(text_to_long(text, text.parse().unwrap()), long, "{text}");
+        }
+    }
 
     #[test]
     fn doubles_are_written_as_java_writes_them() {

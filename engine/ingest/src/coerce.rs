@@ -5,6 +5,7 @@
 //! | text          | itself            | parsed               | parsed        | itself       |
 //! | whole number  | its digits        | itself               | itself        | itself       |
 //! | decimal       | Java's text       | fraction dropped     | itself        | itself       |
+//! | of many digits| its digits        | fraction dropped     | the nearest   | its digits   |
 //! | true, false   | `true`, `false`   | 1, 0                 | 1, 0          | text         |
 //! | list          | multi-value       | no number            | no number     | each value   |
 //! | object        | its JSON text     | no number            | no number     | its text     |
@@ -17,11 +18,14 @@
 //! often NaN stands for a value that is missing. Numbers out of range are always refused, never
 //! wrapped or rounded to infinity. `-0.0` is `0.0`. What is stored
 //! otherwise than it came (null for a value, a number without its fraction, a whole number that a
-//! double does not hold) is a [`Loss`] and counted.
+//! double does not hold, digits beyond those of a double or a FLOAT) is a [`Loss`] and counted.
 
 use std::fmt::Write;
 
-use henge_expr::number::{double_to_long, format_double, parse_double, text_to_long, write_double};
+use henge_expr::number::{
+    double_to_long, format_double, is_kept_by_float, keeps_digits, parse_double, text_to_long,
+    write_double,
+};
 
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw, Span};
@@ -211,7 +215,9 @@ fn text_cell(
 fn scalar_text(raw: Raw, buffer: &mut EventBuffer) -> Option<Span> {
     match raw {
         Raw::Missing | Raw::Null | Raw::List { .. } => None,
-        Raw::Text(span) | Raw::Json(span) | Raw::HugeNumber(span) => Some(span),
+        Raw::Text(span) | Raw::Json(span) | Raw::HugeNumber(span) | Raw::LongDecimal(span) => {
+            Some(span)
+        }
         Raw::Bool(value) => Some(buffer.keep(if value { "true" } else { "false" })),
         Raw::Long(value) => Some(buffer.keep_with(|arena| {
             // Writing to a String cannot fail.
@@ -252,10 +258,15 @@ fn long_cell(
                     return Ok(Cell::Null);
                 }
                 Some(value) => {
-                    has_fraction = value.fract() != 0.0;
+                    has_fraction = value.fract() != 0.0 || has_digits_behind_point(text);
                     text_to_long(text, value)
                 }
             }
+        }
+        Raw::LongDecimal(span) => {
+            let text = span.text(body, &buffer.arena);
+            has_fraction = true;
+            parse_double(text).and_then(|value| text_to_long(text, value))
         }
         Raw::List { .. } | Raw::Json(_) => {
             return column.not_a_number(raw, body, buffer, cells);
@@ -281,7 +292,9 @@ fn double_cell(
         Raw::Bool(value) => Some(f64::from(u8::from(value))),
         Raw::Double(value) => Some(value),
         // An integer beyond 64 bits may still be a fine double.
-        Raw::HugeNumber(span) => span.text(body, &buffer.arena).parse().ok(),
+        Raw::HugeNumber(span) | Raw::LongDecimal(span) => {
+            span.text(body, &buffer.arena).parse().ok()
+        }
         Raw::Text(span) => {
             let text = span.text(body, &buffer.arena).trim();
             if text.is_empty() {
@@ -307,8 +320,9 @@ fn double_cell(
     };
     let value = value.filter(in_range).map(canonical);
     let value = value.ok_or_else(|| column.refuse(raw, body, buffer))?;
-    let held = if column.target == Target::Float { f64::from(value as f32) } else { value };
-    if is_rounded(raw, held, body, buffer) {
+    let is_float = column.target == Target::Float;
+    let held = if is_float { f64::from(value as f32) } else { value };
+    if is_rounded(raw, held, body, buffer) || (is_float && !is_kept_by_float(value)) {
         cells.lose(raw, Cell::Double(held));
     }
     Ok(Cell::Double(value))
@@ -324,8 +338,15 @@ fn is_not_finite(text: &str) -> bool {
     !text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// True for a whole number that the double it became does not equal. Decimals are rounded to the
-/// nearest double by all who read JSON; that is no loss.
+/// True for decimals written without an exponent that are no whole numbers.
+fn has_digits_behind_point(text: &str) -> bool {
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    fraction.bytes().any(|byte| (b'1'..=b'9').contains(&byte))
+        && fraction.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// True for a whole number that the double it became does not equal, and for a decimal of more digits
+/// than doubles have. Shorter ones are read back as they were written.
 #[inline]
 fn is_rounded(raw: Raw, value: f64, body: &str, buffer: &EventBuffer) -> bool {
     let whole = match raw {
@@ -334,9 +355,10 @@ fn is_rounded(raw: Raw, value: f64, body: &str, buffer: &EventBuffer) -> bool {
             let text = span.text(body, &buffer.arena).trim();
             match text.parse::<i128>() {
                 Ok(whole) => whole,
-                Err(_) => return text.len() > 38 && text.bytes().all(|byte| byte.is_ascii_digit()),
+                Err(_) => return !keeps_digits(text, value),
             }
         }
+        Raw::LongDecimal(_) => return true,
         _ => return false,
     };
     value as i128 != whole
@@ -353,7 +375,7 @@ pub(crate) fn describe(raw: Raw, body: &str, buffer: &EventBuffer) -> String {
             write_double(&mut text, value);
             text
         }
-        Raw::Text(span) | Raw::Json(span) | Raw::HugeNumber(span) => {
+        Raw::Text(span) | Raw::Json(span) | Raw::HugeNumber(span) | Raw::LongDecimal(span) => {
             span.text(body, &buffer.arena).to_owned()
         }
         Raw::List { count, .. } => format!("a list of {count} values"),

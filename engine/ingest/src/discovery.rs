@@ -2,7 +2,7 @@
 //! has one type for all values of a batch:
 //!
 //! ```text
-//!            STRING           text, lists, objects, numbers beyond 64 bits
+//!            STRING           text, lists, objects, numbers beyond 64 bits or a double's digits
 //!           /      \
 //!      DOUBLE      wide LONG  whole numbers that a DOUBLE does not hold
 //!           \      /
@@ -89,7 +89,11 @@ impl DiscoveredType {
             }
             Raw::Long(_) => Self::WideLong,
             Raw::Double(_) => Self::Double,
-            Raw::HugeNumber(_) | Raw::Text(_) | Raw::List { .. } | Raw::Json(_) => Self::String,
+            Raw::HugeNumber(_)
+            | Raw::LongDecimal(_)
+            | Raw::Text(_)
+            | Raw::List { .. }
+            | Raw::Json(_) => Self::String,
         })
     }
 

@@ -12,10 +12,32 @@ pub(crate) struct FieldTable {
     positions: FxHashMap<Box<str>, u32>,
     /// By place in the event: the field met there last.
     expected: Vec<u32>,
+    /// Names that nothing in the schema has, known so that what is not stored can be counted.
+    ignored: Vec<Box<str>>,
+    ignored_positions: FxHashMap<Box<str>, u32>,
+    /// By position: events have had the field.
+    met: Vec<bool>,
+}
+
+/// What a name of an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// At this position of the layout.
+    Known(usize),
+    /// Nothing in the schema has it: its number among such names.
+    Ignored(usize),
 }
 
 /// No field.
 const NONE: u32 = u32::MAX;
+/// Set in `expected` for fields that are ignored.
+const IS_IGNORED: u32 = 1 << 31;
+/// Ignored names that are told apart.
+const MAX_IGNORED_NAMES: usize = 100;
+/// Longer ones are not.
+const MAX_IGNORED_NAME_BYTES: usize = 200;
+/// Stands for ignored names beyond.
+const OTHER_FIELDS: &str = "(other fields)";
 
 impl FieldTable {
     pub(crate) fn len(&self) -> usize {
@@ -70,21 +92,68 @@ impl FieldTable {
 
     /// The field that stood at this place of an event last time, if it has this name.
     #[inline]
-    pub(crate) fn find_expected(&self, name: &str, place: usize) -> Option<usize> {
+    pub(crate) fn find_expected(&self, name: &str, place: usize) -> Option<Field> {
         let expected = *self.expected.get(place)? as usize;
-        self.names.get(expected).is_some_and(|known| known.as_ref() == name).then_some(expected)
+        if let Some(known) = self.names.get(expected) {
+            return (known.as_ref() == name).then_some(Field::Known(expected));
+        }
+        let ignored = expected & !(IS_IGNORED as usize);
+        let is_same = self.ignored.get(ignored).is_some_and(|known| known.as_ref() == name);
+        is_same.then_some(Field::Ignored(ignored))
     }
 
-    /// The field of this name, which is expected at this place from now on.
-    pub(crate) fn find(&mut self, name: &str, place: usize) -> Option<usize> {
-        let found = self.positions.get(name).copied();
+    /// The field of this name, which is expected at this place from now on. Names that are new are
+    /// ignored ones where `ignores` says so.
+    pub(crate) fn find(&mut self, name: &str, place: usize, ignores: bool) -> Option<Field> {
         // Places are bounded by the limit on fields.
         if self.expected.len() <= place {
             self.expected.resize(place + 1, NONE);
         }
-        if let Some(position) = found {
-            self.expected[place] = position;
+        if let Some(position) = self.meet(name) {
+            self.expected[place] = position as u32;
+            return Some(Field::Known(position));
         }
-        found.map(|position| position as usize)
+        let ignored = ignores.then(|| self.ignore(name))?;
+        self.expected[place] = IS_IGNORED | ignored as u32;
+        Some(Field::Ignored(ignored))
+    }
+
+    /// The position of a field that the input has.
+    pub(crate) fn meet(&mut self, name: &str) -> Option<usize> {
+        let position = self.position(name)?;
+        if self.met.len() <= position {
+            self.met.resize(self.names.len(), false);
+        }
+        self.met[position] = true;
+        Some(position)
+    }
+
+    /// Whether the input has had a field.
+    pub(crate) fn is_met(&self, position: usize) -> bool {
+        self.met.get(position).copied().unwrap_or(false)
+    }
+
+    /// The number of an ignored name. The last one stands for all beyond.
+    pub(crate) fn ignore(&mut self, name: &str) -> usize {
+        if let Some(known) = self.ignored_positions.get(name) {
+            return *known as usize;
+        }
+        let is_full = self.ignored.len() + 1 >= MAX_IGNORED_NAMES;
+        if is_full || name.len() > MAX_IGNORED_NAME_BYTES {
+            if name == OTHER_FIELDS {
+                self.ignored.push(name.into());
+                self.ignored_positions.insert(name.into(), self.ignored.len() as u32 - 1);
+                return self.ignored.len() - 1;
+            }
+            return self.ignore(OTHER_FIELDS);
+        }
+        let number = self.ignored.len();
+        self.ignored.push(name.into());
+        self.ignored_positions.insert(name.into(), number as u32);
+        number
+    }
+
+    pub(crate) fn ignored_name(&self, number: usize) -> &str {
+        self.ignored.get(number).map_or("", AsRef::as_ref)
     }
 }

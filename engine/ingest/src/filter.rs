@@ -194,12 +194,12 @@ impl Row<'_> {
 
     fn visit_raw(&self, raw: Raw, visit: &mut dyn FnMut(FilterValue<'_>) -> bool) -> bool {
         let arena = &self.buffer.arena;
-        match raw {
+        match raw.nearest_double(self.body, arena) {
             Raw::Missing | Raw::Null | Raw::List { count: 0, .. } => visit(FilterValue::Null),
             Raw::Long(value) => visit(FilterValue::Long(value)),
             Raw::Double(value) => visit(FilterValue::Double(value)),
             Raw::Bool(_) => visit(FilterValue::Text(&describe(raw, self.body, self.buffer))),
-            Raw::Text(span) | Raw::Json(span) | Raw::HugeNumber(span) => {
+            Raw::Text(span) | Raw::Json(span) | Raw::HugeNumber(span) | Raw::LongDecimal(span) => {
                 visit(FilterValue::Text(span.text(self.body, arena)))
             }
             Raw::List { first, count } => {

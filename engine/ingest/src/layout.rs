@@ -85,8 +85,10 @@ impl Layout {
                 Some(field) => layout.source(field),
                 None => Source::Time,
             };
-            // A field named like a stored metric is that metric's business.
-            layout.table.add(&metric.name);
+            if layout.discovers {
+                // A field named like a stored metric is that metric's business.
+                layout.table.add(&metric.name);
+            }
             let target = metric_target(&metric.kind);
             let name = metric.name.clone();
             layout.metrics.push(ColumnPlan { name, source, target, growing: None });
@@ -133,6 +135,12 @@ impl Layout {
         let position = self.table.add(name);
         self.read.insert(position);
         Source::Field(position)
+    }
+
+    /// The names of the fields that something reads and that no input has had.
+    pub(crate) fn fields_missing(&self) -> impl Iterator<Item = &str> {
+        let missing = self.read.iter().filter(|position| !self.table.is_met(**position));
+        missing.map(|position| self.table.name(*position))
     }
 
     /// The names of the fields that something reads: what a format with columns has to provide.

@@ -11,9 +11,13 @@ use crate::coerce::{Cell, Cells, Column, coerce};
 use crate::discovery::DiscoveredType;
 use crate::error::IngestError;
 use crate::filter::RowFilter;
-use crate::json::frames::{Frame, Frames, Problem};
+use crate::growth::BecameText;
+use crate::ignored::IgnoredCounts;
+use crate::json::faults::{fault_reason, problem_reason};
+use crate::json::frames::{Frame, Frames};
 use crate::json::read::read_event;
-use crate::json::scan::{Fault, FaultKind, Scanner};
+use crate::json::scan::Scanner;
+use crate::kinds::ColumnKinds;
 use crate::layout::{Layout, dimension_target};
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw};
@@ -40,12 +44,22 @@ pub struct RowParser {
     pub(crate) counts: BatchCounts,
     /// Values of stored rows that differ from what was sent.
     pub(crate) changes: ChangeReport,
+    /// Values of stored events that the schema has no place for.
+    pub(crate) ignored: IgnoredCounts,
+    /// The timestamp of the event at hand is stored in milliseconds and had more.
+    pub(crate) cut_time_ms: Option<i64>,
+    /// Columns that became text, since the last call of [`RowParser::take_became_text`].
+    pub(crate) became_text: Vec<BecameText>,
+    /// What a survey has seen, by dimension.
+    pub(crate) kinds: Vec<ColumnKinds>,
+    /// Batches that were begun.
+    pub(crate) pieces: u64,
     /// Only the types of discovered columns are wanted.
     pub(crate) surveys: bool,
     /// A column's type changed: the rows of the batch so far are void.
     pub(crate) retyped: bool,
     /// Dimensions that the values of the event at hand widen.
-    grown: Vec<(usize, DiscoveredType)>,
+    pub(crate) grown: Vec<(usize, DiscoveredType)>,
     /// Counts what was learned of columns.
     pub(crate) lessons: u64,
 }
@@ -88,6 +102,11 @@ impl RowParser {
             parts: Vec::new(),
             counts: BatchCounts::default(),
             changes: ChangeReport::default(),
+            ignored: IgnoredCounts::default(),
+            cut_time_ms: None,
+            became_text: Vec::new(),
+            kinds: Vec::new(),
+            pieces: 0,
             surveys: false,
             retyped: false,
             grown: Vec::new(),
@@ -124,10 +143,11 @@ impl RowParser {
         }
         let text = mask_invalid_utf8(body);
         let start = first_event(&text, body)?;
-        let earlier = std::mem::take(&mut self.changes);
+        let earlier = (std::mem::take(&mut self.changes), std::mem::take(&mut self.ignored));
         loop {
             self.counts = BatchCounts::default();
             self.changes = ChangeReport::default();
+            self.ignored = IgnoredCounts::default();
             self.start_batch();
             self.parse_events(start, &text, body, sink)?;
             if !std::mem::take(&mut self.retyped) || self.surveys {
@@ -135,8 +155,10 @@ impl RowParser {
             }
             sink.restart(&self.layout.schemas).map_err(|error| self.stopped(error))?;
         }
-        let changes = std::mem::replace(&mut self.changes, earlier);
+        let changes = std::mem::replace(&mut self.changes, earlier.0);
         self.changes.absorb(changes);
+        let ignored = std::mem::replace(&mut self.ignored, earlier.1);
+        self.ignored.absorb(ignored);
         if self.counts.received == 0 {
             return Err(IngestError::Empty { offset: body.len() });
         }
@@ -146,6 +168,7 @@ impl RowParser {
     /// Lets expressions begin with all they may take, so that a body that is replayed gives the same
     /// rows.
     pub(crate) fn start_batch(&mut self) {
+        self.pieces += 1;
         self.transforms.start_batch();
         if let Some(filter) = &mut self.filter {
             filter.start_batch();
@@ -247,6 +270,8 @@ impl RowParser {
         let raw = self.buffer.fields.get(self.layout.timestamp_field).copied();
         let raw = raw.unwrap_or(Raw::Missing);
         let timestamp = self.timestamps.read(raw, body, &self.buffer).map_err(RowError::Reject)?;
+        let is_cut = self.timestamps.is_cut(raw, body, &self.buffer);
+        self.cut_time_ms = is_cut.then_some(timestamp);
         let timestamp_ms =
             self.transforms.run(timestamp, body, &mut self.buffer).map_err(RowError::Reject)?;
         self.check_window(timestamp_ms).map_err(RowError::Reject)?;
@@ -263,15 +288,18 @@ impl RowParser {
         }
         let found = self.discover(body).map_err(RowError::Reject)?;
         self.fill(timestamp_ms, body, &found).map_err(RowError::Reject)?;
+        let brought =
+            if self.surveys { found.iter().map(|f| f.value).collect() } else { Vec::new() };
         for found in found {
             sink.new_dimension(&found.schema);
             self.add_dimension(found.schema, Some(found.discovered_type));
         }
-        for (index, wider) in self.grown.drain(..) {
-            self.lessons += 1;
-            self.retyped |= self.layout.grow(index, wider);
+        if !self.grown.is_empty() {
+            self.grow_columns(timestamp_ms, body);
         }
-        if !self.surveys && !self.retyped {
+        if self.surveys {
+            self.see_kinds(timestamp_ms, body, &brought);
+        } else if !self.retyped {
             self.emit(timestamp_ms, body, sink)?;
         }
         Ok(Outcome::Accepted)
@@ -443,32 +471,4 @@ fn first_event(text: &str, body: &[u8]) -> Result<usize, IngestError> {
         Some(byte) => format!("expected '{{' or '[' but found '{}'", byte.escape_ascii()),
     };
     Err(IngestError::NotJson { offset, message })
-}
-
-fn problem_reason(problem: Problem, offset: usize) -> RejectReason {
-    match problem {
-        Problem::NotAnObject(found) => RejectReason::NotAnObject { found },
-        Problem::Syntax(message) => RejectReason::Syntax { offset, message: message.to_owned() },
-    }
-}
-
-fn fault_reason(
-    fault: &Fault,
-    event_end: usize,
-    text: &str,
-    body: &[u8],
-    limits: &ParseLimits,
-) -> RejectReason {
-    if fault.at >= event_end && event_end < body.len() {
-        return RejectReason::OverLimit { what: "bytes", limit: limits.max_event_bytes };
-    }
-    if body.get(fault.at) != text.as_bytes().get(fault.at) {
-        let message = "the text is not UTF-8".to_owned();
-        return RejectReason::Syntax { offset: fault.at, message };
-    }
-    match fault.kind {
-        FaultKind::OverLimit(what, limit) => RejectReason::OverLimit { what, limit },
-        FaultKind::NameControl => RejectReason::FieldName { message: "holds a control character" },
-        ref kind => RejectReason::Syntax { offset: fault.at, message: kind.message() },
-    }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Raw {
     Double(f64),
     /// A number that neither an `i64` nor a finite double holds.
     HugeNumber(Span),
+    /// A decimal with more digits than the double next to it has.
+    LongDecimal(Span),
     Text(Span),
     /// Scalars (or texts of what is nested), in `EventBuffer::items`.
     List {
@@ -56,6 +58,16 @@ pub(crate) enum Raw {
 impl Raw {
     pub(crate) fn is_null(self) -> bool {
         matches!(self, Self::Missing | Self::Null)
+    }
+
+    /// The double next to a decimal of many digits.
+    pub(crate) fn nearest_double(self, body: &str, arena: &str) -> Self {
+        match self {
+            Self::LongDecimal(span) => {
+                span.text(body, arena).parse().map_or(Self::HugeNumber(span), Self::Double)
+            }
+            other => other,
+        }
     }
 }
 
@@ -79,6 +91,8 @@ pub(crate) struct EventBuffer {
     pub(crate) unknown: Vec<UnknownField>,
     /// Results of transforms.
     pub(crate) computed: Vec<Raw>,
+    /// Fields with a value that the schema has nowhere, by number.
+    pub(crate) ignored: Vec<(usize, Raw)>,
 }
 
 impl EventBuffer {
@@ -90,6 +104,7 @@ impl EventBuffer {
         self.arena.clear();
         self.unknown.clear();
         self.computed.clear();
+        self.ignored.clear();
     }
 
     /// The elements of a list.

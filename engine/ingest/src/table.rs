@@ -4,6 +4,7 @@
 use henge_types::ColumnType;
 
 use crate::error::IngestError;
+use crate::fields::Field;
 use crate::parser::RowParser;
 use crate::raw::{EventBuffer, Raw, UnknownField};
 use crate::rejection::{BatchCounts, RejectReason, Rejection, RowSink};
@@ -29,8 +30,8 @@ pub enum FieldValue<'a> {
 #[derive(Debug, Default)]
 pub struct TableFields {
     names: Vec<String>,
-    /// Positions in the layout; `None` for fields that it does not know.
-    positions: Vec<Option<usize>>,
+    /// What the layout knows each as; `None` for fields that may become columns.
+    positions: Vec<Option<Field>>,
     /// How many names the layout had when the positions were looked up.
     known_names: usize,
 }
@@ -82,6 +83,12 @@ impl RowParser {
     #[must_use]
     pub fn fields_read(&self) -> Vec<String> {
         self.layout.fields_read().map(str::to_owned).collect()
+    }
+
+    /// Whether the spec says that a field is not to be stored.
+    #[must_use]
+    pub fn is_excluded(&self, name: &str) -> bool {
+        self.schema.dimensions_spec.exclusions.iter().any(|excluded| excluded == name)
     }
 
     /// True when nothing but types stands between a field and its column: no transform, no filter,
@@ -154,11 +161,16 @@ impl RowParser {
     }
 
     /// Looks the names up again when discovery has added some.
-    fn bind(&self, fields: &mut TableFields) {
-        let table = &self.layout.table;
+    fn bind(&mut self, fields: &mut TableFields) {
+        let discovers = self.layout.discovers;
+        let table = &mut self.layout.table;
         if fields.known_names != table.len() {
             fields.known_names = table.len();
-            fields.positions = fields.names.iter().map(|name| table.position(name)).collect();
+            let field = |name: &String| match table.meet(name) {
+                Some(position) => Some(Field::Known(position)),
+                None => (!discovers).then(|| Field::Ignored(table.ignore(name))),
+            };
+            fields.positions = fields.names.iter().map(field).collect();
         }
     }
 
@@ -170,15 +182,26 @@ impl RowParser {
         let buffer = &mut self.buffer;
         buffer.clear(self.layout.table.len());
         let named = fields.names.iter().zip(&fields.positions);
-        for ((name, position), value) in named.zip(values) {
-            let raw = raw_value(*value, buffer, self.limits.max_multi_values)?;
-            match position {
-                Some(position) => buffer.fields[*position] = raw,
-                None if self.layout.discovers && !raw.is_null() => {
-                    let name = buffer.keep(name);
-                    buffer.unknown.push(UnknownField { name, value: raw });
+        for ((name, field), value) in named.zip(values) {
+            match field {
+                Some(Field::Known(position)) => {
+                    let raw = raw_value(*value, buffer, self.limits.max_multi_values)?;
+                    buffer.fields[*position] = raw;
                 }
-                None => {}
+                _ if *value == FieldValue::Null => {}
+                Some(Field::Ignored(number)) => {
+                    // Of most only the number counts.
+                    let raw = match self.ignored.has_example(*number) {
+                        true => Raw::Bool(true),
+                        false => raw_value(*value, buffer, usize::MAX)?,
+                    };
+                    buffer.ignored.push((*number, raw));
+                }
+                None => {
+                    let value = raw_value(*value, buffer, self.limits.max_multi_values)?;
+                    let name = buffer.keep(name);
+                    buffer.unknown.push(UnknownField { name, value });
+                }
             }
         }
         Ok(())

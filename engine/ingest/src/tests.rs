@@ -5,6 +5,7 @@ mod changes;
 mod discovery;
 mod growth;
 mod hostile_json;
+mod ignored;
 mod index_sink;
 mod numbers;
 mod properties;

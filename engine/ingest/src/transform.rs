@@ -100,12 +100,12 @@ pub(crate) fn inputs(expression: &Expr, source: impl FnMut(&str) -> Source) -> V
 
 /// A value of an event for an expression: booleans are 1 and 0, objects their JSON text.
 pub(crate) fn expr_value(raw: Raw, body: &str, buffer: &EventBuffer) -> ExprValue {
-    match raw {
+    match raw.nearest_double(body, &buffer.arena) {
         Raw::Missing | Raw::Null => ExprValue::Null,
         Raw::Bool(value) => ExprValue::of_bool(value),
         Raw::Long(value) => ExprValue::Long(value),
         Raw::Double(value) => ExprValue::Double(value),
-        Raw::HugeNumber(span) | Raw::Text(span) | Raw::Json(span) => {
+        Raw::HugeNumber(span) | Raw::LongDecimal(span) | Raw::Text(span) | Raw::Json(span) => {
             ExprValue::String(Arc::from(span.text(body, &buffer.arena)))
         }
         Raw::List { first, count } => {

@@ -27,7 +27,7 @@ pub fn closest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
 
 /// As [`closest`] where callers also keep names of their own: the shorter a name, the less it may
 /// differ. Up to four letters only swapped ones count (`lang` is not `lane`), up to six one letter.
-pub fn closest_among_others<'k>(
+pub(crate) fn closest_among_others<'k>(
     name: &str,
     known: impl IntoIterator<Item = &'k str>,
 ) -> Option<&'k str> {

@@ -26,6 +26,9 @@ pub struct ColumnChange {
     pub stored: String,
     /// The event it came in: its index in the request or in the piece of a file, from 0.
     pub position: u64,
+    /// The values are times, and lost what was below a millisecond.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut_to_ms: bool,
 }
 
 impl ChangeReport {
@@ -54,7 +57,8 @@ impl ChangeReport {
         is_null: bool,
         first: impl FnOnce() -> (String, String, u64),
     ) {
-        let known = self.columns.iter().position(|known| known.column == column);
+        let is_same = |known: &ColumnChange| !known.cut_to_ms && known.column == column;
+        let known = self.columns.iter().position(is_same);
         let at = known.unwrap_or_else(|| {
             let (example, stored, position) = first();
             let column = column.to_owned();
@@ -66,10 +70,39 @@ impl ChangeReport {
         self.columns[at].nulled += u64::from(is_null);
     }
 
+    /// Counts times that were cut to milliseconds. `first` makes the entry, with its example.
+    pub fn count_cut(
+        &mut self,
+        column: &str,
+        count: u64,
+        first: impl FnOnce() -> (String, String, u64),
+    ) {
+        let is_same = |known: &&mut ColumnChange| known.cut_to_ms && known.column == column;
+        if let Some(known) = self.columns.iter_mut().find(is_same) {
+            known.count += count;
+            return;
+        }
+        let (example, stored, position) = first();
+        let column = column.to_owned();
+        let (cut_to_ms, nulled) = (true, 0);
+        self.columns.push(ColumnChange {
+            column,
+            count,
+            nulled,
+            example,
+            stored,
+            position,
+            cut_to_ms,
+        });
+    }
+
     /// Adds what a later batch changed; the examples of the earlier one stay.
     pub fn absorb(&mut self, later: Self) {
         for change in later.columns {
-            match self.columns.iter_mut().find(|known| known.column == change.column) {
+            let is_same = |known: &&mut ColumnChange| {
+                (known.cut_to_ms, &known.column) == (change.cut_to_ms, &change.column)
+            };
+            match self.columns.iter_mut().find(is_same) {
                 Some(known) => {
                     known.count += change.count;
                     known.nulled += change.nulled;

@@ -25,7 +25,7 @@ pub use records::{
 pub use sqlite::{SqliteMetadataStore, SqliteOptions};
 pub use store::MetadataStore;
 pub use task_report::{
-    ChangedColumn, InputPlace, RefusedEvents, ReplacedRows, TaskInput, TaskReport,
+    ChangedColumn, IgnoredInput, InputPlace, RefusedEvents, ReplacedRows, TaskInput, TaskReport,
 };
 
 use henge_types::{Interval, validate_datasource_name};

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct TaskReport {
     /// Values of stored rows that differ from the input's, by column.
     pub changes: Vec<ChangedColumn>,
+    /// Fields of the input that the spec names nowhere: their values are not stored.
+    pub ignored: Vec<IgnoredInput>,
     /// Events that were refused, by column or by kind.
     pub refusals: Vec<RefusedEvents>,
     /// How columns and times were understood, where the spec left it open.
@@ -35,6 +37,23 @@ pub struct ChangedColumn {
     pub example: String,
     /// What is stored in its place; `null` when nothing is.
     pub stored: String,
+    /// Where the first one stands.
+    pub place: InputPlace,
+    /// The values are times, and lost what was below a millisecond.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut_to_ms: bool,
+}
+
+/// Values of one field that are stored nowhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IgnoredInput {
+    /// The field.
+    pub field: String,
+    /// Values; rows, of formats in which a field that is not needed is not read.
+    pub count: u64,
+    /// The first one, shortened; empty where it was not read.
+    pub example: String,
     /// Where the first one stands.
     pub place: InputPlace,
 }

@@ -47,6 +47,7 @@ pub(super) async fn get(
         "schema": schema.data_schema.to_value(),
         "eventsSinceStart": datasource.totals(),
         "valuesChangedSinceStart": datasource.changed(),
+        "fieldsIgnoredSinceStart": datasource.ignored(),
         "handoff": datasource.backlog(),
     })))
 }

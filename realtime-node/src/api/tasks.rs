@@ -84,6 +84,7 @@ pub(super) async fn reports(
         "unparseableEvents": {},
         "refusals": report.refusals,
         "changedColumns": report.changes,
+        "ignoredFields": report.ignored,
         "notes": report.notes,
         "warnings": report.warnings,
         "inputs": report.inputs,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use henge_ingest::{BecameText, event_start};
 use henge_platform::metadata::LetterRecord;
 use henge_platform::wal::WalEntry;
 use tokio::sync::{OwnedMutexGuard, oneshot};
@@ -220,7 +221,8 @@ pub(crate) fn parse_body(
     let mut buffer = RowBuffer::new(granularity, limits);
     intake.parser.set_now_ms(received_at_ms);
     let outcome = intake.parser.parse_batch(body, &mut buffer);
-    let changed = intake.parser.take_changes();
+    let (changed, ignored) = (intake.parser.take_changes(), intake.parser.take_ignored());
+    let became_text = intake.parser.take_became_text();
     if let Some(full) = buffer.take_full() {
         return Err(full);
     }
@@ -229,6 +231,7 @@ pub(crate) fn parse_body(
     let mut errors: Vec<EventError> = buffer.refusals.first(ERRORS_IN_REPLY).collect();
     number_lines(&mut errors, body);
     let odd_times = buffer.times_ms().and_then(|(first, last)| odd_times(first, last));
+    let widened = became_text.iter().map(|became| widening(became, body));
     let reply = PushReply {
         received: counts.received,
         accepted: counts.accepted,
@@ -237,7 +240,8 @@ pub(crate) fn parse_body(
         duplicate: false,
         errors,
         changed,
-        warnings: odd_times.into_iter().collect(),
+        ignored,
+        warnings: odd_times.into_iter().chain(widened).collect(),
     };
     let stored = (counts.accepted != counts.received).then(|| {
         let mut stored = StoredEvents::none_of(counts.received);
@@ -245,4 +249,12 @@ pub(crate) fn parse_body(
         stored
     });
     Ok(Parsed { buffer, reply, stored })
+}
+
+/// Says which value made a column of numbers text.
+fn widening(became: &BecameText, body: &[u8]) -> String {
+    let start = event_start(body, became.position).unwrap_or(0);
+    let line = body[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let BecameText { column, earlier, example, .. } = became;
+    format!("column '{column}', {earlier} so far, is text from now on: line {line} has '{example}'")
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use henge_platform::wal::Wal;
-use henge_types::{ChangeReport, encode_path_component};
+use henge_types::{ChangeReport, IgnoredFields, encode_path_component};
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -60,6 +60,9 @@ pub struct PushReply {
     /// Columns whose values are stored otherwise than they were sent.
     #[serde(default, skip_serializing_if = "ChangeReport::is_empty")]
     pub changed: ChangeReport,
+    /// Fields of stored events that the schema has nowhere: their values are not stored.
+    #[serde(default, skip_serializing_if = "IgnoredFields::is_empty")]
+    pub ignored: IgnoredFields,
     /// What is probably wrong with events that were stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -106,6 +109,7 @@ pub struct Totals {
     filtered: AtomicU64,
     duplicates: AtomicU64,
     changed: Mutex<ChangeReport>,
+    ignored: Mutex<IgnoredFields>,
 }
 
 /// [`Totals`] at one instant.
@@ -178,6 +182,12 @@ impl PushDatasource {
         self.totals.changed.lock().clone()
     }
 
+    /// Fields of events that the schema has nowhere, since the start.
+    #[must_use]
+    pub fn ignored(&self) -> IgnoredFields {
+        self.totals.ignored.lock().clone()
+    }
+
     /// What waits to be handed off, and why it does not get on.
     #[must_use]
     pub fn backlog(&self) -> BacklogStatus {
@@ -205,6 +215,9 @@ impl Totals {
         self.filtered.fetch_add(reply.filtered, Ordering::Relaxed);
         if !reply.changed.is_empty() {
             self.changed.lock().absorb(reply.changed.clone());
+        }
+        if !reply.ignored.is_empty() {
+            self.ignored.lock().absorb(reply.ignored.clone());
         }
     }
 }

@@ -2,11 +2,12 @@
 //! come from all values, so that none is cut or lost because another came first. And its hash, so
 //! that the same content is noticed when it comes again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_index::DimensionSchema;
-use henge_ingest::{ParseLimits, Rejection, RowError, RowParser, RowSink};
-use henge_platform::metadata::{TaskFilter, TaskInput, TaskStatus};
+use henge_ingest::{ColumnKinds, ParseLimits, Rejection, RowError, RowParser, RowSink};
+use henge_platform::metadata::{InputPlace, TaskFilter, TaskInput, TaskStatus};
 use henge_query::ingest::{DataSchema, InputFormat};
 use henge_types::{ValueRef, format_timestamp};
 
@@ -19,6 +20,16 @@ use crate::push::accept::LOAD_PRIORITY;
 
 /// Earlier tasks of the datasource among which the same content is looked for.
 const TASKS_COMPARED: usize = 10_000;
+
+/// Why a column that holds numbers is text.
+fn why_text(kinds: &ColumnKinds, place: &InputPlace) -> String {
+    let ColumnKinds { column, numbers, others, example, .. } = kinds;
+    format!(
+        "column '{column}' is text: {others} of its {} values are no numbers that a column of \
+         numbers keeps, the first is '{example}' in {place}",
+        numbers + others
+    )
+}
 
 /// Takes rows and keeps none.
 struct NoRows;
@@ -34,19 +45,21 @@ impl RowSink for NoRows {
 }
 
 impl Run {
-    /// Teaches the parser the types of the columns that the spec leaves open, by all of the input.
-    /// Formats with types of their own need no such look.
+    /// Teaches the parser the types of the columns that the spec leaves open, by all of the input, and
+    /// says of those that are text though they hold numbers which value made them so. Formats with types of their own need no such look.
     pub(super) async fn learn_types(
         &mut self,
         parser: &mut RowParser,
         inputs: &[InputRef],
         schema: &Arc<DataSchema>,
         limits: &ParseLimits,
-    ) -> Result<()> {
+    ) -> Result<Vec<String>> {
         let format = &self.task.spec.io_config.input_format;
         if matches!(format, InputFormat::Parquet { .. }) || !parser.learns_types() {
-            return Ok(());
+            return Ok(Vec::new());
         }
+        // By column: the first value that is no number, and where it stands.
+        let mut firsts: BTreeMap<usize, InputPlace> = BTreeMap::new();
         let mut surveyor = RowParser::new(Arc::clone(schema), limits.clone())?;
         surveyor.begin_survey();
         for input in inputs {
@@ -62,12 +75,22 @@ impl Run {
                     self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await?;
                 (text, surveyor) = (text_back, surveyor_back);
                 let Some(piece) = parsed? else { break };
+                text.pass_piece(&piece, |places| {
+                    for (column, kinds) in surveyor.column_kinds().iter().enumerate() {
+                        if kinds.others > 0 {
+                            firsts.entry(column).or_insert_with(|| places.of_event(kinds.position));
+                        }
+                    }
+                });
                 self.progress.total_rows += piece.counts.received;
                 self.show();
             }
         }
         parser.add_known(&surveyor.discovered());
-        Ok(())
+        let kinds = surveyor.column_kinds().iter().enumerate();
+        let mixed = kinds.filter(|(_, kinds)| kinds.numbers > 0 && kinds.others > 0);
+        let notes = mixed.filter_map(|(column, kinds)| Some(why_text(kinds, firsts.get(&column)?)));
+        Ok(notes.collect())
     }
 
     /// Starts to hash the inputs beside everything else.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use henge_ingest::{BatchCounts, ParseLimits, RowParser};
 use henge_platform::metadata::DeadLetter;
+use henge_query::closest_name;
 use henge_query::ingest::{DataSchema, InputFormat};
 use henge_tabular::ChunkRows;
 
@@ -72,10 +73,14 @@ impl Run {
         let limits = ParseLimits { now_ms, ..self.shared.options.parse_limits.clone() };
         let mut parser = RowParser::new(Arc::clone(&schema), limits.clone())?;
         found.discover(&mut parser);
-        self.learn_types(&mut parser, &inputs, &schema, &limits).await?;
+        let texts = self.learn_types(&mut parser, &inputs, &schema, &limits).await?;
+        found.notes.extend(texts);
         let options = &self.shared.options;
         let mut store = Store::new(&spec, parser.dimensions(), options, &self.id, &limits)?;
         store.report.note(std::mem::take(&mut found.notes));
+        for (field, place) in found.ignored(&parser) {
+            store.report.ignore(&field, || place);
+        }
         self.hash_inputs(&inputs);
         Ok(Reading { store, parser, schema, inputs, survey: found })
     }
@@ -122,6 +127,8 @@ impl Run {
             self.show();
         }
         self.check_counts()?;
+        reading.store.report.copy_to(&mut self.progress.report);
+        self.warn_of_missing(&reading);
         let rest = match &mut reading.store.rows {
             Rows::Columns(loader) => loader.finish(),
             Rows::Indexed(chunks) => {
@@ -133,6 +140,25 @@ impl Run {
         };
         self.write(&mut reading.store, rest, &mut pieces).await?;
         Ok((reading, pieces.finish().await?))
+    }
+
+    /// Warns of fields that the spec names and that nothing in the input has: they are null.
+    fn warn_of_missing(&mut self, reading: &Reading) {
+        if self.progress.accepted == 0 {
+            return;
+        }
+        let missing = match self.task.spec.io_config.input_format {
+            InputFormat::Parquet { .. } => reading.survey.missing(&reading.parser),
+            _ => reading.parser.fields_missing(),
+        };
+        for field in missing {
+            let meant = closest_name(&field, reading.store.report.ignored());
+            let meant = meant.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
+            self.progress.report.warnings.push(format!(
+                "the spec names the field '{field}', which none of {} events has{meant}",
+                self.progress.accepted
+            ));
+        }
     }
 
     fn open(&self, reading: &Reading, number: usize, input: InputRef) -> Result<Source> {
@@ -193,7 +219,9 @@ impl Source {
                 let (input, rows_before) = (table.name(), table.rows_read());
                 let Some(counts) = table.read_piece(parser, store)? else { return Ok(None) };
                 let places = Places::Rows { input: &input, rows_before };
-                let letters = store.end_piece(&parser.take_changes(), &places);
+                let mut changes = parser.take_changes();
+                changes.absorb(table.take_changes());
+                let letters = store.end_piece(&changes, &parser.take_ignored(), &places);
                 (counts, letters, table.stored_bytes_read(), table.upcoming())
             }
         };

@@ -5,14 +5,16 @@ use std::collections::HashSet;
 
 use henge_ingest::{RejectReason, Rejection};
 use henge_platform::metadata::{
-    ChangedColumn, InputPlace, PublishedSegment, RefusedEvents, ReplacedRows, TaskReport,
+    ChangedColumn, IgnoredInput, InputPlace, PublishedSegment, RefusedEvents, ReplacedRows,
+    TaskReport,
 };
-use henge_types::{ChangeReport, SegmentId, format_timestamp};
+use henge_types::{ChangeReport, IgnoredField, IgnoredFields, SegmentId, format_timestamp};
 
 use crate::odd_times::odd_times;
 
 /// Entries of one list; what would be more is counted under the last one.
 const MAX_ENTRIES: usize = 200;
+
 /// A report that grows piece by piece.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -60,20 +62,57 @@ impl Report {
         refusals[at].count += 1;
     }
 
-    /// Says where things of the piece that was read stand, and adds what was changed in it.
-    pub(super) fn end_piece(&mut self, changes: &ChangeReport, places: &Places<'_>) {
+    /// Says where things of the piece that was read stand, and adds what was changed in it and what
+    /// has no place.
+    pub(super) fn end_piece(
+        &mut self,
+        changes: &ChangeReport,
+        ignored: &IgnoredFields,
+        places: &Places<'_>,
+    ) {
+        self.add_changes(changes, places);
+        for field in ignored.fields() {
+            self.ignore(field, || places.of_event(field.position));
+        }
+    }
+
+    /// Counts a field of the input that the spec names nowhere.
+    pub(super) fn ignore(&mut self, field: &IgnoredField, place: impl FnOnce() -> InputPlace) {
+        let entries = &mut self.report.ignored;
+        let is_full = entries.len() >= MAX_ENTRIES;
+        match entries.iter_mut().find(|entry| entry.field == field.field) {
+            Some(entry) => entry.count += field.count,
+            None if is_full => {}
+            None => entries.push(IgnoredInput {
+                field: field.field.clone(),
+                count: field.count,
+                example: field.example.clone(),
+                place: place(),
+            }),
+        }
+    }
+
+    /// The fields that the spec names nowhere.
+    pub(super) fn ignored(&self) -> impl Iterator<Item = &str> {
+        self.report.ignored.iter().map(|entry| entry.field.as_str())
+    }
+
+    fn add_changes(&mut self, changes: &ChangeReport, places: &Places<'_>) {
         for (entry, offset) in self.without_place.drain(..) {
             self.report.refusals[entry].place = places.of_offset(offset);
         }
         for change in changes.columns() {
             let entries = &mut self.report.changes;
-            let known = entries.iter().position(|entry| entry.column == change.column);
+            let known = entries.iter().position(|entry| {
+                (entry.cut_to_ms, &entry.column) == (change.cut_to_ms, &change.column)
+            });
             let at = match known {
                 Some(at) => at,
                 None if entries.len() >= MAX_ENTRIES => entries.len() - 1,
                 None => {
                     entries.push(ChangedColumn {
                         column: change.column.clone(),
+                        cut_to_ms: change.cut_to_ms,
                         example: change.example.clone(),
                         stored: change.stored.clone(),
                         place: places.of_event(change.position),
@@ -95,6 +134,7 @@ impl Report {
     /// Brings a task's report up to date.
     pub(super) fn copy_to(&self, report: &mut TaskReport) {
         report.changes.clone_from(&self.report.changes);
+        report.ignored.clone_from(&self.report.ignored);
         report.refusals.clone_from(&self.report.refusals);
         report.notes.clone_from(&self.report.notes);
     }
@@ -116,7 +156,7 @@ impl Places<'_> {
     }
 
     /// The place of an event by its index in the piece.
-    fn of_event(&self, position: u64) -> InputPlace {
+    pub(super) fn of_event(&self, position: u64) -> InputPlace {
         match self {
             Self::Lines { base_offset, start_of, .. } => {
                 self.of_offset(base_offset + start_of(position).unwrap_or(0))
@@ -220,9 +260,9 @@ mod tests {
         };
         report.refuse(&missing("t", 2));
         report.refuse(&missing("t", 5));
-        report.end_piece(&ChangeReport::default(), &places);
+        report.end_piece(&ChangeReport::default(), &IgnoredFields::default(), &places);
         report.refuse(&missing("t", 0));
-        report.end_piece(&ChangeReport::default(), &places);
+        report.end_piece(&ChangeReport::default(), &IgnoredFields::default(), &places);
         let [entry] = &report.report.refusals[..] else { panic!("one entry") };
         assert_eq!((entry.column.as_str(), entry.count, entry.place.line), ("t", 3, 2));
     }

@@ -56,6 +56,7 @@ impl Run {
     async fn read_and_publish(&mut self, reading: Reading) -> Result<()> {
         let (reading, chunks) = self.read(reading).await?;
         self.note_inputs().await?;
+        self.check_strictly()?;
         let files = reading.store.files(&self.task.spec, &self.shared.options);
         self.finish(chunks, &files).await
     }
@@ -85,6 +86,35 @@ impl Run {
             )));
         }
         Ok(())
+    }
+
+    /// Of a strict task everything is stored as it came, or nothing is.
+    fn check_strictly(&self) -> Result<()> {
+        let report = &self.progress.report;
+        let refused = report.refusals.first().map(|entry| {
+            format!(
+                "{} events are refused, the first in {}: {}",
+                entry.count, entry.place, entry.example
+            )
+        });
+        let changed = report.changes.first().map(|entry| {
+            format!(
+                "{} values of column '{}' would not be stored as they came, the first in {}: {} would become {}",
+                entry.count, entry.column, entry.place, entry.example, entry.stored
+            )
+        });
+        let ignored = report.ignored.first().map(|entry| {
+            format!(
+                "the spec names the field '{}' nowhere (first in {}); list it under \
+                 dimensionExclusions if it is not to be stored",
+                entry.field, entry.place
+            )
+        });
+        let found = report.warnings.first().cloned().or(refused).or(changed).or(ignored);
+        match found.filter(|_| self.task.is_strict) {
+            Some(reason) => Err(RealtimeError::Invalid(format!("{reason}; the task is strict"))),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn check_counts(&self) -> Result<()> {

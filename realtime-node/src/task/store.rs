@@ -9,7 +9,7 @@ use henge_ingest::{ParseLimits, Rejection, RowError, RowSink, index_schema};
 use henge_platform::metadata::DeadLetter;
 use henge_query::ingest::IndexTaskSpec;
 use henge_tabular::{ChunkRows, ColumnLoader, LoadOptions};
-use henge_types::{ChangeReport, ValueRef};
+use henge_types::{ChangeReport, IgnoredFields, ValueRef};
 
 use super::chunks::Chunks;
 use super::letters::Letters;
@@ -84,9 +84,10 @@ impl Store {
     pub(super) fn end_piece(
         &mut self,
         changes: &ChangeReport,
+        ignored: &IgnoredFields,
         places: &Places<'_>,
     ) -> Vec<DeadLetter> {
-        self.report.end_piece(changes, places);
+        self.report.end_piece(changes, ignored, places);
         self.letters.take(places)
     }
 

@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use henge_index::DimensionSchema;
-use henge_ingest::{BatchCounts, DiscoveredType, FieldValue, RowOrigin, RowParser, TableFields};
+use henge_ingest::{
+    BatchCounts, DiscoveredType, FieldValue, RowOrigin, RowParser, TableFields, units_of_a_ms,
+};
+use henge_platform::metadata::InputPlace;
 use henge_query::ingest::{
     DataSchema, DimensionType, IngestDimension, TimestampFormat, WideNumbers,
 };
 use henge_tabular::{
-    BatchPlan, ColumnBatch, ParquetField, ParquetReader, ParquetTable, TimeUnit, WantedField,
+    BatchPlan, ColumnBatch, ParquetField, ParquetReader, ParquetTable, TimeUnit, Values,
+    WantedField,
 };
-use henge_types::ColumnType;
+use henge_types::{ChangeReport, ColumnType, IgnoredField, format_timestamp};
 use serde_json::{Map, Value};
 
 use super::file::LocalFile;
@@ -26,6 +30,8 @@ pub(super) struct Survey {
     pub(super) row_count: u64,
     /// The field of the timestamps is a point in time in every file that has it.
     has_native_time: bool,
+    /// The fields in order, each with the first file that has it and the rows of all that do.
+    files: Vec<(String, PathBuf, u64)>,
     /// First and last timestamp of each file, where its statistics tell.
     times: Vec<Option<(i64, i64)>>,
     /// What was decided about fields that are no plain numbers or texts.
@@ -43,11 +49,13 @@ pub(super) fn survey(paths: &[PathBuf], schema: &DataSchema, wide: WideNumbers) 
                 survey.has_native_time &= field.is_time();
             }
             // Values are not looked at for types that the spec has settled.
-            let needs = match has_open_types(schema) {
-                true => table.needs(field, wide).map_err(at(path))?,
-                false => DiscoveredType::String,
-            };
-            survey.see(field, needs);
+            if has_open_types(schema) {
+                let needs = table.needs(field, wide).map_err(at(path))?;
+                survey.see(field, needs);
+            } else {
+                survey.see_declared(field);
+            }
+            survey.see_file(&field.name, path, table.row_count());
         }
         survey.row_count += table.row_count();
         let time = WantedField { name: time_column.clone(), as_text: false };
@@ -84,6 +92,43 @@ impl Survey {
         *known = joined;
     }
 
+    /// Of declared types only what becomes of structs is news.
+    fn see_declared(&mut self, field: &ParquetField) {
+        if !self.fields.iter().any(|(name, _)| *name == field.name) {
+            self.notes.extend(field.note(DiscoveredType::Long));
+            self.fields.push((field.name.clone(), DiscoveredType::String));
+        }
+    }
+
+    fn see_file(&mut self, name: &str, path: &Path, rows: u64) {
+        match self.files.iter_mut().find(|(known, ..)| known == name) {
+            Some((_, _, known)) => *known += rows,
+            None => self.files.push((name.to_owned(), path.to_owned(), rows)),
+        }
+    }
+
+    /// The fields that a parser does not read, so that nothing of them is stored.
+    pub(super) fn ignored(&self, parser: &RowParser) -> Vec<(IgnoredField, InputPlace)> {
+        let read = parser.fields_read();
+        let unread = self
+            .files
+            .iter()
+            .filter(|(name, ..)| !read.contains(name) && !parser.is_excluded(name));
+        let entry = |(name, path, rows): &(String, PathBuf, u64)| {
+            let field =
+                IgnoredField { field: name.clone(), count: *rows, ..IgnoredField::default() };
+            let input = path.display().to_string();
+            (field, InputPlace { input, line: 1, is_row: true })
+        };
+        unread.map(entry).collect()
+    }
+
+    /// The fields that a parser reads and no file has.
+    pub(super) fn missing(&self, parser: &RowParser) -> Vec<String> {
+        let is_there = |name: &String| self.files.iter().any(|(known, ..)| known == name);
+        parser.fields_read().into_iter().filter(|name| !is_there(name)).collect()
+    }
+
     /// Points in time are milliseconds, whatever the spec says of the column.
     pub(super) fn adapt(&self, schema: &mut DataSchema) {
         if self.has_native_time {
@@ -118,6 +163,8 @@ pub(super) struct TableInput {
     plan: Option<BatchPlan>,
     times_after: Option<(i64, i64)>,
     rows_read: usize,
+    /// Timestamps of the latest batch that were numbers finer than milliseconds.
+    cut_times: ChangeReport,
 }
 
 impl TableInput {
@@ -142,7 +189,16 @@ impl TableInput {
         let plan = if parser.is_plain() { plan(schema, dimensions, &names) } else { None };
         let fields = TableFields::new(names.clone());
         let path = path.to_owned();
-        Ok(Self { path, reader, fields, names, plan, times_after, rows_read: 0 })
+        Ok(Self {
+            path,
+            reader,
+            fields,
+            names,
+            plan,
+            times_after,
+            rows_read: 0,
+            cut_times: ChangeReport::default(),
+        })
     }
 
     /// Reads a batch; `None` at the end.
@@ -160,6 +216,7 @@ impl TableInput {
             && loader.add_batch(&batch, plan)
         {
             let rows = batch.row_count as u64;
+            count_cut_times(&batch, plan, &self.names[plan.time], &mut self.cut_times);
             return Ok(Some(BatchCounts {
                 received: rows,
                 accepted: rows,
@@ -186,6 +243,13 @@ impl TableInput {
         Ok(parser.counts())
     }
 
+    /// What reading the latest batch took from its values.
+    pub(super) fn take_changes(&mut self) -> ChangeReport {
+        let mut changes = self.reader.take_changes();
+        changes.absorb(std::mem::take(&mut self.cut_times));
+        changes
+    }
+
     /// Rows read.
     pub(super) fn rows_read(&self) -> u64 {
         self.rows_read as u64
@@ -206,6 +270,25 @@ impl TableInput {
         let (first, last) = self.reader.upcoming_times(plan.time)?;
         let (first_after, last_after) = self.times_after?;
         Some((first.min(first_after), last.max(last_after)))
+    }
+}
+
+/// Counts timestamps that are numbers of a finer unit than milliseconds and lose something.
+fn count_cut_times(batch: &ColumnBatch, plan: &BatchPlan, name: &str, changes: &mut ChangeReport) {
+    let unit = |value: i64| match plan.unit {
+        TimeUnit::Auto => units_of_a_ms(value),
+        TimeUnit::Micros => 1_000,
+        TimeUnit::Nanos => 1_000_000,
+        TimeUnit::Seconds | TimeUnit::Millis => 1,
+    };
+    let times = batch.columns.get(plan.time).map(|column| &column.values);
+    let Some(Values::Long(times)) = times.filter(|_| plan.unit != TimeUnit::Millis) else { return };
+    let is_cut = |time: &i64| time % unit(*time) != 0;
+    if let Some(first) = times.iter().position(is_cut) {
+        let count = times.iter().filter(|time| is_cut(time)).count() as u64;
+        let time = times[first];
+        let stored = format_timestamp(time.div_euclid(unit(time)));
+        changes.count_cut(name, count, || (time.to_string(), stored, first as u64));
     }
 }
 

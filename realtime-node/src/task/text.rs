@@ -65,6 +65,20 @@ impl TextInput {
         parser: &mut RowParser,
         store: &mut Store,
     ) -> Vec<DeadLetter> {
+        let letters = self.with_places(piece, |places| {
+            store.end_piece(&parser.take_changes(), &parser.take_ignored(), places)
+        });
+        self.lines_read += line_breaks(&piece.bytes);
+        letters
+    }
+
+    /// Ends a piece of which nothing is stored: `look` is told where its events stand.
+    pub(super) fn pass_piece(&mut self, piece: &ParsedPiece, look: impl FnOnce(&Places<'_>)) {
+        self.with_places(piece, look);
+        self.lines_read += line_breaks(&piece.bytes);
+    }
+
+    fn with_places<R>(&self, piece: &ParsedPiece, work: impl FnOnce(&Places<'_>) -> R) -> R {
         let bytes = piece.bytes.as_slice();
         let start_of = |position: u64| match &self.delimited {
             None => event_start(bytes, position),
@@ -78,9 +92,7 @@ impl TextInput {
             lines_before: self.lines_read,
             start_of: &start_of,
         };
-        let letters = store.end_piece(&parser.take_changes(), &places);
-        self.lines_read += line_breaks(bytes);
-        letters
+        work(&places)
     }
 
     /// How much of the input's size was read.

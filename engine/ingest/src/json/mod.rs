@@ -1,5 +1,6 @@
 //! Strict JSON, read straight into the fields of a schema.
 
+pub(crate) mod faults;
 pub(crate) mod frames;
 pub(crate) mod read;
 pub(crate) mod scan;

@@ -1,12 +1,12 @@
 //! One event: a JSON object read into an [`EventBuffer`].
 
-use crate::fields::FieldTable;
+use crate::fields::{Field, FieldTable};
 use crate::json::scan::{FaultKind, Scan, Scanner};
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw, UnknownField};
 
 /// Reads the object that starts at the scanner. Of a name that occurs twice the last value holds.
-/// Unknown fields are checked, and kept when `discover` is set.
+/// Unknown fields are checked; they are kept when `discover` is set, and noted otherwise.
 pub(crate) fn read_event(
     scanner: &mut Scanner<'_>,
     body: &str,
@@ -30,28 +30,33 @@ pub(crate) fn read_event(
         let name = scanner.string(&mut buffer.arena)?;
         let name_text = name.text(body, &buffer.arena);
         let field = match table.find_expected(name_text, place) {
-            Some(position) => Some(position),
+            Some(field) => Some(field),
             // Only escapes can bring control characters here, except for the last one.
             None if name_text.bytes().any(|byte| byte < 0x20 || byte == 0x7f) => {
                 return scanner.fault(FaultKind::NameControl);
             }
-            None => table.find(name_text, place),
+            None => table.find(name_text, place, !discover),
         };
         scanner.skip_blanks();
         scanner.expect(b':', "':' after a field name")?;
         scanner.skip_blanks();
         match field {
-            Some(position) => {
+            Some(Field::Known(position)) => {
                 let value = value(scanner, buffer, limits)?;
                 if let Some(slot) = buffer.fields.get_mut(position) {
                     *slot = value;
                 }
             }
-            None if discover => {
+            Some(Field::Ignored(number)) => {
+                let value = skip(scanner, buffer, limits)?;
+                if !value.is_null() {
+                    buffer.ignored.push((number, value));
+                }
+            }
+            None => {
                 let value = value(scanner, buffer, limits)?;
                 remember(buffer, body, UnknownField { name, value });
             }
-            None => skip(scanner, buffer, limits)?,
         }
         place += 1;
         scanner.skip_blanks();
@@ -73,12 +78,13 @@ fn remember(buffer: &mut EventBuffer, body: &str, field: UnknownField) {
     }
 }
 
-fn skip(scanner: &mut Scanner<'_>, buffer: &mut EventBuffer, limits: &ParseLimits) -> Scan<()> {
+/// A value that is not stored: of lists the text.
+fn skip(scanner: &mut Scanner<'_>, buffer: &mut EventBuffer, limits: &ParseLimits) -> Scan<Raw> {
     match scanner.peek() {
         Some(b'{' | b'[') => {
-            scanner.skip_nested(1, limits.max_depth, &mut buffer.arena).map(|_| ())
+            scanner.skip_nested(1, limits.max_depth, &mut buffer.arena).map(Raw::Json)
         }
-        _ => scalar(scanner, buffer).map(|_| ()),
+        _ => scalar(scanner, buffer),
     }
 }
 

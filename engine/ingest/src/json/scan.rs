@@ -3,6 +3,8 @@
 //! Strings without escapes are slices of the body. Eight bytes at a time are searched for what ends
 //! a string, so the common short values cost a few instructions.
 
+use henge_expr::number::{DIGITS_OF_A_DOUBLE, keeps_digits, text_to_long};
+
 use crate::raw::{Raw, Span};
 
 /// What is wrong with the text, and where.
@@ -211,7 +213,8 @@ impl<'b> Scanner<'b> {
         Ok(unit)
     }
 
-    /// Reads a number. One that no `i64` or finite double can hold keeps its text.
+    /// Reads a number. One that no `i64` or finite double can hold keeps its text, and so does a
+    /// decimal with digits that its double loses.
     pub(crate) fn number(&mut self) -> Scan<Raw> {
         let start = self.at;
         let negative = self.take(b'-');
@@ -251,10 +254,15 @@ impl<'b> Scanner<'b> {
             self.digits()?;
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
-        match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Raw::Double(value)),
-            _ => Ok(Raw::HugeNumber(Span::of_body(start, self.at))),
-        }
+        Ok(match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => match text.len() > DIGITS_OF_A_WHOLE {
+                true if loses_digits(text, value) => {
+                    Raw::LongDecimal(Span::of_body(start, self.at))
+                }
+                _ => Raw::Double(value),
+            },
+            _ => Raw::HugeNumber(Span::of_body(start, self.at)),
+        })
     }
 
     fn digits(&mut self) -> Scan<()> {
@@ -356,6 +364,25 @@ impl<'b> Scanner<'b> {
             _ => self.word().map(|_| ()),
         }
     }
+}
+
+/// Whole numbers of so many digits are exact as doubles.
+const DIGITS_OF_A_WHOLE: usize = 15;
+
+/// Whether the double next to a decimal is another number to its readers: it has more digits than a
+/// double, or a fraction where doubles have none left.
+#[cold]
+fn loses_digits(text: &str, value: f64) -> bool {
+    const FIRST_WITHOUT_FRACTION: f64 = (1_u64 << 53) as f64;
+    if text.len() > DIGITS_OF_A_DOUBLE && !keeps_digits(text, value) {
+        return true;
+    }
+    let has_exponent = || text.bytes().any(|byte| matches!(byte, b'e' | b'E'));
+    value.abs() >= FIRST_WITHOUT_FRACTION
+        && !has_exponent()
+        && (text_to_long(text, value).map(|whole| whole as f64 as i128)
+            != text_to_long(text, value).map(i128::from)
+            || text.split('.').nth(1).is_some_and(|fraction| fraction.bytes().any(|b| b != b'0')))
 }
 
 /// The kinds of the open brackets, one bit each.

@@ -22,6 +22,7 @@ fn a_declared_type_says_what_it_cuts_and_nulls() {
         example: "1.5".into(),
         stored: "1".into(),
         position: 2,
+        cut_to_ms: false,
     };
     assert_eq!(changes.columns(), [expected]);
     let changes = report("double", &["1", "0.1", "9007199254740993", "\"abc\"", "{\"k\":1}"]);
@@ -61,4 +62,78 @@ fn metrics_count_and_refused_or_filtered_events_do_not() {
     assert_eq!((d.column.as_str(), d.count, d.nulled, d.position), ("d", 1, 1, 2));
     assert_eq!((m.column.as_str(), m.count, m.nulled), ("m", 2, 0));
     assert_eq!((&*m.example, &*m.stored), ("2.5", "2"));
+}
+
+#[test]
+fn digits_that_a_type_does_not_keep_are_counted() {
+    let one = |column_type: &str, value: &str| {
+        let changes = report(column_type, &[value]);
+        let [change] = changes.columns() else { panic!("{column_type} {value}: {changes:?}") };
+        (change.count, change.example.clone(), change.stored.clone())
+    };
+    let long = "0.1234567890123456789";
+    for value in [long.to_owned(), format!("\"{long}\"")] {
+        assert_eq!(one("double", &value), (1, long.into(), "0.12345678901234568".into()));
+        assert_eq!(one("float", &value).1, long);
+    }
+    assert_eq!(one("float", "3.141592653589793").2, "3.1415927410125732");
+    assert_eq!(one("float", "\"123456789.5\"").2, "1.23456792E8");
+    // Whole numbers keep their digits on the way to LONG, whatever is behind the point.
+    for value in ["9007199254740993.5", "\"9007199254740993.5\""] {
+        assert_eq!(one("long", value).2, "9007199254740993", "{value}");
+    }
+    for value in ["9007199254740993.0", "\"9007199254740993.0\""] {
+        assert!(report("string", &[value]).is_empty());
+        let schema = typed(json!([{"type": "long", "name": "v"}]), json!([]));
+        let (_, sink) = changes_of(&schema, &format!("{{\"t\":1,\"v\":{value}}}"));
+        assert_eq!(sink.rows[0].1[0], henge_types::Value::Long(9_007_199_254_740_993));
+    }
+    // Text keeps all digits, and so does a column whose type the values decide.
+    for column_type in ["string", "auto"] {
+        let schema = typed(json!([{"type": column_type, "name": "v"}]), json!([]));
+        let (changes, sink) = changes_of(&schema, &format!("{{\"t\":1,\"v\":{long}}}"));
+        assert!(changes.is_empty());
+        assert_eq!(sink.rows[0].1[0], super::text(long), "{column_type}");
+    }
+    let kept = ["0.30000000000000004", "1e300", "-1.5e-7", "0.1", "123456.789", "\"1.10\""];
+    assert!(report("double", &kept).is_empty());
+    assert!(report("float", &["0.1", "1.25e10", "-3.5", "\"0.001\"", "16777216"]).is_empty());
+}
+
+#[test]
+fn times_that_are_cut_to_milliseconds_are_counted() {
+    let cut = |format: &str, times: &[&str]| {
+        let schema = super::schema(json!({"timestampSpec": {"column": "t", "format": format}}));
+        let body: String = times.iter().map(|t| format!("{{\"t\":{t}}}\n")).collect();
+        let changes = changes_of(&schema, &body).0;
+        changes
+            .columns()
+            .iter()
+            .map(|c| (c.cut_to_ms, c.count, c.stored.clone()))
+            .collect::<Vec<_>>()
+    };
+    let whole = [
+        "\"2024-01-01T00:00:00.123Z\"",
+        "\"2024-01-01T00:00:00.123000+01:00\"",
+        "1704067200123",
+        "1704067200123000",
+        "1704067200123000000",
+        "1704067200.123",
+        "\"20240101\"",
+        "\"2024-01-01\"",
+    ];
+    assert_eq!(cut("auto", &whole), []);
+    let finer = [
+        "\"2024-01-01T00:00:00.1234Z\"",
+        "\"2024-01-01T00:00:00.000001+01:00\"",
+        "1704067200123456",
+        "1704067200123456789",
+        "1704067200.1234567",
+        "\"1704067200123456\"",
+    ];
+    assert_eq!(cut("auto", &finer), [(true, 6, "2024-01-01T00:00:00.123Z".to_owned())]);
+    assert_eq!(cut("micro", &["1704067200123456", "1704067200123000"])[0].1, 1);
+    assert_eq!(cut("nano", &["1704067200123456789", "1704067200123000000"])[0].1, 1);
+    assert_eq!(cut("iso", &["\"2024-01-01T00:00:00.1239Z\""])[0].1, 1);
+    assert_eq!(cut("posix", &["1704067200.5", "1704067200"])[0].1, 1);
 }

@@ -37,6 +37,28 @@ pub fn auto_long_ms(number: i64) -> i64 {
     }
 }
 
+/// How many of a number's units make a millisecond; 1 where they are none below.
+#[must_use]
+pub fn units_of_a_ms(number: i64) -> i64 {
+    match number.unsigned_abs() {
+        ..FIRST_MICROS => 1,
+        FIRST_MICROS..FIRST_NANOS => 1_000,
+        FIRST_NANOS.. => 1_000_000,
+    }
+}
+
+/// Whether a decimal has more than whole milliseconds, as far as its double tells.
+pub(super) fn is_double_cut(number: f64) -> bool {
+    /// Doubles of seconds around now are exact to a quarter of a microsecond.
+    const TOLERANCE_MS: f64 = 0.0008;
+    if (FIRST_SECONDS as f64..FIRST_MILLIS as f64).contains(&number.abs()) {
+        let ms = number * 1_000.0;
+        return (ms - ms.round()).abs() > TOLERANCE_MS;
+    }
+    double_to_long(number).is_some_and(|whole| whole % units_of_a_ms(whole) != 0)
+        || number.fract() != 0.0
+}
+
 /// A decimal as milliseconds since 1970; `None` when it is out of range.
 pub(super) fn auto_double_ms(number: f64) -> Option<i64> {
     let whole = double_to_long(number)?;

@@ -7,7 +7,7 @@ use henge_query::ingest::{TimestampFormat, TimestampSpec};
 use henge_types::parse_timestamp_ms;
 use jiff::tz::TimeZone;
 
-pub use auto::auto_long_ms;
+pub use auto::{auto_long_ms, units_of_a_ms};
 
 use crate::coerce::{describe, excerpt};
 use crate::error::IngestError;
@@ -48,7 +48,7 @@ impl TimestampReader {
         body: &str,
         buffer: &EventBuffer,
     ) -> Result<i64, RejectReason> {
-        let read = match raw {
+        let read = match raw.nearest_double(body, &buffer.arena) {
             Raw::Missing | Raw::Null => return self.missing(),
             Raw::Text(span) => {
                 let text = span.text(body, &buffer.arena);
@@ -59,13 +59,59 @@ impl TimestampReader {
             }
             Raw::Long(number) => self.of_long(number),
             Raw::Double(number) => self.of_double(number),
-            Raw::HugeNumber(_) | Raw::Bool(_) | Raw::List { .. } | Raw::Json(_) => None,
+            Raw::HugeNumber(_)
+            | Raw::LongDecimal(_)
+            | Raw::Bool(_)
+            | Raw::List { .. }
+            | Raw::Json(_) => None,
         };
         read.ok_or_else(|| RejectReason::BadTimestamp {
             column: self.spec.column.clone(),
             format: self.spec.format.name().to_owned(),
             text: excerpt(&describe(raw, body, buffer)),
         })
+    }
+
+    /// Whether a timestamp, which was read, has more than whole milliseconds.
+    #[inline]
+    pub(crate) fn is_cut(&self, raw: Raw, body: &str, buffer: &EventBuffer) -> bool {
+        match raw.nearest_double(body, &buffer.arena) {
+            Raw::Long(number) => self.is_long_cut(number),
+            Raw::Double(number) => match self.spec.format {
+                TimestampFormat::Auto => auto::is_double_cut(number),
+                TimestampFormat::Ruby => false,
+                _ => number.fract() != 0.0,
+            },
+            Raw::Text(span) => {
+                let text = span.text(body, &buffer.arena);
+                may_be_cut(text.as_bytes()) && self.is_text_cut(text)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_long_cut(&self, number: i64) -> bool {
+        let unit = match self.spec.format {
+            TimestampFormat::Auto => auto::units_of_a_ms(number),
+            TimestampFormat::Micro => 1_000,
+            TimestampFormat::Nano => 1_000_000,
+            _ => 1,
+        };
+        number % unit != 0
+    }
+
+    #[cold]
+    fn is_text_cut(&self, text: &str) -> bool {
+        if is_whole_number(text) {
+            return text.parse().is_ok_and(|number| self.is_long_cut(number));
+        }
+        // A time of day ends in seconds with a fraction; numbers have no colon.
+        let Some(point) = text.bytes().position(|byte| matches!(byte, b'.' | b',')) else {
+            return false;
+        };
+        let is_time = text.as_bytes()[..point].contains(&b':');
+        let digits = text.bytes().skip(point + 1).take_while(u8::is_ascii_digit);
+        is_time && digits.skip(3).any(|digit| digit != b'0')
     }
 
     fn missing(&self) -> Result<i64, RejectReason> {
@@ -118,6 +164,16 @@ impl TimestampReader {
     fn of_pattern(&self, text: &str) -> Option<i64> {
         self.pattern.as_ref().and_then(|pattern| pattern.read(text, &TimeZone::UTC))
     }
+}
+
+/// False for texts that tell milliseconds at most: with less than sixteen characters, or with no more
+/// than `2024-01-01T00:00:00.123Z` has and a zone at the end.
+#[inline]
+fn may_be_cut(text: &[u8]) -> bool {
+    const DIGITS_OF_MICROS: usize = 16;
+    const WITH_MILLIS_AND_ZONE: usize = 24;
+    text.len() >= DIGITS_OF_MICROS
+        && (text.len() > WITH_MILLIS_AND_ZONE || text.last().is_some_and(u8::is_ascii_digit))
 }
 
 /// Digits with a fraction or an exponent: no `NaN`, no `Infinity`, no blanks.

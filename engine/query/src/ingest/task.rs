@@ -15,6 +15,8 @@ pub struct IndexTask {
     pub task_type: IndexTaskType,
     /// The id the caller wants; the coordinator makes one when absent.
     pub id: Option<String>,
+    /// `strict` of the context: what is told of otherwise is an error, and nothing is stored.
+    pub is_strict: bool,
     /// What to do.
     pub spec: IndexTaskSpec,
 }
@@ -89,12 +91,15 @@ impl IndexTask {
         };
         // Druid writes the datasource beside the spec when it gives a task back.
         node.only_fields(&["type", "id", "groupId", "resource", "spec", "context", "dataSource"])?;
+        let mut is_strict = false;
         if let Some(context) = node.get("context") {
             context.object()?;
+            is_strict = context.boolean_or("strict", false)?;
         }
         Ok(Self {
             task_type,
             id: node.get("id").map(|id| task_id(&id)).transpose()?,
+            is_strict,
             spec: IndexTaskSpec::read(&node.require("spec", "give the ingestion spec")?)?,
         })
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use henge_expr::number::{double_to_long, write_double};
+use henge_expr::number::{double_to_long, is_kept_by_float, write_double};
 use henge_index::{DimensionSchema, MultiValueHandling};
 use henge_types::{ColumnType, ValueRef};
 use rustc_hash::FxHashMap;
@@ -306,9 +306,9 @@ pub(super) fn fits(column: &BatchColumn, column_type: &ColumnType, max_text_byte
         }
         (Values::Long(_) | Values::Bool(_), _) => true,
         (Values::Double(_), ColumnType::Double) => true,
-        (Values::Double(values), ColumnType::Float) => {
-            all(values, present, |value: f64| !value.is_finite() || (value as f32).is_finite())
-        }
+        (Values::Double(values), ColumnType::Float) => all(values, present, |value: f64| {
+            !value.is_finite() || ((value as f32).is_finite() && is_kept_by_float(value))
+        }),
         (Values::Double(values), ColumnType::Long) => all(values, present, |value: f64| {
             value.fract() == 0.0 && double_to_long(value).is_some()
         }),

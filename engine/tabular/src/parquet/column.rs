@@ -1,6 +1,7 @@
 //! One column of one row group, a slice of rows at a time.
 
 use henge_segment::StringTable;
+use henge_types::ChangeReport;
 use parquet::basic::Type;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{AsBytes, ByteArray, DataType, FixedLenByteArray, Int96};
@@ -8,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::convert;
 use super::guard::ListBudget;
+use super::losses::Losses;
 use super::schema::{Kind, ParquetField};
 use crate::batch::{BatchColumn, Values};
 use crate::error::{Result, TabularError};
@@ -26,6 +28,8 @@ pub(super) struct OpenColumn {
     reader: ColumnReader,
     has_dictionary: bool,
     budget: ListBudget,
+    /// What reading took from the latest values, and the row of the first of them.
+    losses: Option<(Losses, u64)>,
 }
 
 /// Values that are there, and the levels that say where.
@@ -37,7 +41,7 @@ struct Decoded<T> {
 
 impl OpenColumn {
     pub(super) fn new(reader: ColumnReader, has_dictionary: bool, budget: ListBudget) -> Self {
-        Self { reader, has_dictionary, budget }
+        Self { reader, has_dictionary, budget, losses: None }
     }
 
     /// The next `rows` rows.
@@ -56,11 +60,28 @@ impl OpenColumn {
                 decoded.map(widen).assemble(column, rows, |values| convert::longs(values, column))
             }
             ColumnReader::Int64ColumnReader(reader) => {
-                decode(reader, column, rows)?
-                    .assemble(column, rows, |values| convert::longs(values, column))
+                let decoded = decode(reader, column, rows)?;
+                let losses = match column.field.kind {
+                    Kind::Timestamp(unit) if unit > 1 => Losses::of_times(&decoded.values, unit),
+                    Kind::Decimal(scale) if !column.as_text => {
+                        let values = decoded.values.iter().map(|value| value.to_be_bytes());
+                        let nearest = |bytes: &[u8]| convert::decimal_bytes(bytes, scale);
+                        Losses::of_decimals(values, scale, nearest)
+                    }
+                    _ => None,
+                };
+                self.losses = decoded.place(losses, column);
+                decoded.assemble(column, rows, |values| convert::longs(values, column))
             }
             ColumnReader::Int96ColumnReader(reader) => {
                 let decoded = decode(reader, column, rows)?;
+                let parts = |time: &Int96| {
+                    let [low, high, day] = *time.data() else { return (0, 0) };
+                    let nanos = u64::from(high) << 32 | u64::from(low);
+                    (i64::from(day as i32), nanos as i64)
+                };
+                let losses = Losses::of_julian_times(decoded.values.iter().map(parts));
+                self.losses = decoded.place(losses, column);
                 decoded.map(|time: Int96| time.to_millis()).assemble(column, rows, Values::Long)
             }
             ColumnReader::FloatColumnReader(reader) => {
@@ -73,15 +94,35 @@ impl OpenColumn {
             ColumnReader::ByteArrayColumnReader(reader) => {
                 let decoded = decode(reader, column, rows)?;
                 let decoded = decoded.map(|value: ByteArray| value);
+                self.losses = decimal_losses(&decoded, column);
                 bytes(decoded, column, rows, has_dictionary)
             }
             ColumnReader::FixedLenByteArrayColumnReader(reader) => {
                 let decoded = decode(reader, column, rows)?;
                 let decoded = decoded.map(|value: FixedLenByteArray| ByteArray::from(value));
+                self.losses = decimal_losses(&decoded, column);
                 bytes(decoded, column, rows, has_dictionary)
             }
         }
     }
+
+    /// Adds what reading the latest values took from them.
+    pub(super) fn report_losses(&mut self, name: &str, report: &mut ChangeReport) {
+        if let Some((losses, row)) = self.losses.take() {
+            losses.report(name, row, report);
+        }
+    }
+}
+
+/// What is lost of decimals that are to be doubles.
+fn decimal_losses(decoded: &Decoded<ByteArray>, column: &ReadColumn) -> Option<(Losses, u64)> {
+    let Kind::Decimal(scale) = column.field.kind else { return None };
+    if column.as_text {
+        return None;
+    }
+    let values = decoded.values.iter().filter(|value| !value.is_empty()).map(AsBytes::as_bytes);
+    let losses = Losses::of_decimals(values, scale, |bytes| convert::decimal_bytes(bytes, scale));
+    decoded.place(losses, column)
 }
 
 fn decode<D: DataType>(
@@ -114,6 +155,22 @@ fn decode<D: DataType>(
 }
 
 impl<T> Decoded<T> {
+    /// Losses with the row of the first value that lost something.
+    fn place(&self, losses: Option<Losses>, column: &ReadColumn) -> Option<(Losses, u64)> {
+        let losses = losses?;
+        if self.definitions.is_empty() {
+            let row = losses.first as u64;
+            return Some((losses, row));
+        }
+        let is_there = |level: &i16| *level == column.field.max_definition;
+        let there = self.definitions.iter().enumerate().filter(|(_, level)| is_there(level));
+        let (level, _) = there.clone().nth(losses.first)?;
+        // Of lists, a new row begins where nothing is repeated.
+        let begins = self.repetitions.iter().take(level + 1).filter(|level| **level == 0).count();
+        let row = if self.repetitions.is_empty() { level } else { begins.saturating_sub(1) };
+        Some((losses, row as u64))
+    }
+
     fn map<U>(self, convert: impl Fn(T) -> U) -> Decoded<U> {
         let Self { values, definitions, repetitions } = self;
         Decoded { values: values.into_iter().map(convert).collect(), definitions, repetitions }

@@ -75,7 +75,7 @@ fn small_decimal(bytes: &[u8], scale: i32) -> Option<f64> {
 }
 
 /// Big-endian two's complement; `None` of more than 16 bytes.
-fn unscaled(bytes: &[u8]) -> Option<i128> {
+pub(super) fn unscaled(bytes: &[u8]) -> Option<i128> {
     let negative = bytes.first().is_some_and(|byte| byte >> 7 == 1);
     let mut wide = if negative { [0xff; 16] } else { [0; 16] };
     let start = wide.len().checked_sub(bytes.len())?;

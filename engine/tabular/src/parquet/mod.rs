@@ -4,12 +4,14 @@ mod column;
 mod convert;
 mod file;
 mod guard;
+mod losses;
 mod needs;
 mod nested;
 mod schema;
 
 use std::sync::Arc;
 
+use henge_types::ChangeReport;
 use parquet::column::reader::get_column_reader;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::serialized_reader::SerializedPageReader;
@@ -83,7 +85,14 @@ impl ParquetTable {
             Some(ReadColumn { field, as_text, binary_as_text })
         };
         let columns = wanted.iter().map(column).collect();
-        ParquetReader { table: self, columns, next_group: 0, group: None, stored_bytes_read: 0 }
+        ParquetReader {
+            table: self,
+            columns,
+            next_group: 0,
+            group: None,
+            stored_bytes_read: 0,
+            changes: ChangeReport::default(),
+        }
     }
 }
 
@@ -101,6 +110,8 @@ pub struct ParquetReader {
     next_group: usize,
     group: Option<Group>,
     stored_bytes_read: u64,
+    /// What reading took from values of the latest batch.
+    changes: ChangeReport,
 }
 
 /// The row group that is being read.
@@ -147,6 +158,11 @@ impl ParquetReader {
                 _ => BatchColumn::null(),
             });
         }
+        for (column, open) in self.columns.iter().zip(&mut group.columns) {
+            if let (Some(column), Some(Open::Flat(open))) = (column, open) {
+                open.report_losses(&column.field.name, &mut self.changes);
+            }
+        }
         group.rows_left -= row_count;
         let share = group.stored_bytes as f64 * row_count as f64 / group.rows.max(1) as f64;
         self.stored_bytes_read += share as u64;
@@ -154,6 +170,11 @@ impl ParquetReader {
             self.group = Some(group);
         }
         Ok(Some(ColumnBatch { row_count, columns }))
+    }
+
+    /// What reading took from values since the last call, with the rows of the batch.
+    pub fn take_changes(&mut self) -> ChangeReport {
+        std::mem::take(&mut self.changes)
     }
 
     /// About how many of the file's bytes were read.

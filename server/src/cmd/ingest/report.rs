@@ -42,9 +42,10 @@ pub(super) fn print(
         let letters = format!("/v1/datasources/{}/dead-letters", path_segment(datasource));
         say(format!("  All of them: curl '{base_url}{letters}'"))?;
     }
-    if !report.changes.is_empty() {
+    let (cut, changes): (Vec<_>, Vec<_>) = report.changes.iter().partition(|c| c.cut_to_ms);
+    if !changes.is_empty() {
         say("CHANGED: values that are not stored as they came")?;
-        for entry in report.changes.iter().take(ENTRIES_SHOWN) {
+        for entry in changes.iter().take(ENTRIES_SHOWN) {
             let nulled = match entry.nulled {
                 0 => String::new(),
                 nulled => format!(", {} of them null now", grouped(nulled)),
@@ -57,6 +58,26 @@ pub(super) fn print(
                 entry.example,
                 entry.stored
             ))?;
+        }
+    }
+    for entry in cut {
+        say(format!(
+            "Cut to ms: {} of column '{}'; first in {}: {} became {}",
+            counted(entry.count, "time"),
+            entry.column,
+            entry.place,
+            entry.example,
+            entry.stored
+        ))?;
+    }
+    if !report.ignored.is_empty() {
+        say("NOT STORED: fields that the spec does not name")?;
+        for entry in report.ignored.iter().take(ENTRIES_SHOWN) {
+            let first = match entry.example.as_str() {
+                "" => format!("from {}", entry.place),
+                example => format!("first in {}: {example}", entry.place),
+            };
+            say(format!("  field '{}': {}; {first}", entry.field, counted(entry.count, "value")))?;
         }
     }
     for note in &report.notes {
