@@ -153,10 +153,10 @@ impl Broker {
     fn show(&self, metrics: &Metrics) {
         let views = Arc::clone(&self.views);
         let help = "Segments that queries want and no server has.";
-        metrics.gauge_by("henge_segments_unavailable", help, "datasource", move || {
+        metrics.gauge_by("henge_segments_unavailable", help, ["datasource"], move || {
             let available = Availability::of(&views.latest(), |_| None);
             let counts = available.unavailable.into_iter();
-            counts.map(|(name, unavailable)| (name, unavailable.count as u64)).collect()
+            counts.map(|(name, unavailable)| ([name], unavailable.count as u64)).collect()
         });
         let views = Arc::clone(&self.views);
         let help = "1 while the metadata cannot be read and the last complete view is used.";

@@ -36,6 +36,7 @@ use tokio::sync::Notify;
 pub use error::{RealtimeError, Result};
 pub use options::RealtimeOptions;
 
+use crate::handoff::BacklogStatus;
 use crate::merging::MergeRoom;
 use crate::push::PushDatasource;
 use crate::push::index_memory::IndexMemory;
@@ -177,14 +178,11 @@ impl RealtimeNode {
         })
     }
 
-    /// Closed parts of all datasources that wait to be handed off, and how many datasources have a
-    /// hand-off that fails.
+    /// What waits to be handed off, by datasource.
     #[must_use]
-    pub fn backlog(&self) -> (usize, usize) {
+    pub fn backlogs(&self) -> Vec<(String, BacklogStatus)> {
         let datasources = self.datasources.read();
-        datasources.values().map(|datasource| datasource.backlog()).fold((0, 0), |sum, status| {
-            (sum.0 + status.waiting, sum.1 + usize::from(status.failure.is_some()))
-        })
+        datasources.iter().map(|(name, datasource)| (name.clone(), datasource.backlog())).collect()
     }
 
     /// Persists and publishes everything that is buffered, and waits for it. For orderly shutdowns

@@ -9,6 +9,7 @@ use henge_platform::wal::WalOptions;
 use henge_segment::WriteOptions;
 
 use crate::error::{RealtimeError, Result};
+use crate::handoff::BacklogLimits;
 
 /// Settings of a realtime node.
 #[derive(Debug, Clone)]
@@ -31,8 +32,8 @@ pub struct RealtimeOptions {
     pub handoff_rows: usize,
     /// Age after which buffered chunks are handed off.
     pub handoff_period_ms: u64,
-    /// Handed-off generations that may wait for publishing before pushes have to wait.
-    pub max_unpublished_generations: usize,
+    /// What may wait for the hand-off of a datasource before pushes into it are refused.
+    pub backlog: BacklogLimits,
     /// Time chunks that may be open at once in one datasource.
     pub max_open_chunks: usize,
     /// Pushes that may wait in one datasource.
@@ -74,7 +75,7 @@ impl RealtimeOptions {
             max_bytes_in_memory: 128 << 20,
             handoff_rows: 5_000_000,
             handoff_period_ms: 600_000,
-            max_unpublished_generations: 4,
+            backlog: BacklogLimits { generations: 4, request_bytes: 16 << 30 },
             max_open_chunks: 1_000,
             max_waiting_pushes: 64,
             dead_letters_kept: 10_000,

@@ -21,6 +21,7 @@ use henge_platform::runtime::{
 use henge_platform::spill::LocalSpillStorage;
 use henge_platform::storage::LocalDeepStorage;
 use henge_platform::telemetry::Metrics;
+use henge_realtime_node::handoff::HandoffFailure;
 use henge_realtime_node::{Dependencies, RealtimeNode};
 use henge_types::ErrorClass;
 use tokio::net::TcpListener;
@@ -197,12 +198,45 @@ fn show_log_damage(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
 
 /// A hand-off that does not get on keeps its rows here, where they are counted and queryable.
 fn show_backlog(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
-    let help = "Closed parts of datasources that wait to be handed off.";
+    let help = "Closed parts of datasources that are not wholly handed off.";
     let node = Arc::clone(realtime);
-    metrics.gauge("henge_handoff_waiting", help, &[], move || node.backlog().0 as u64);
+    let waiting = move || node.backlogs().iter().map(|(_, backlog)| backlog.waiting as u64).sum();
+    metrics.gauge("henge_handoff_waiting", help, &[], waiting);
     let help = "Datasources whose hand-off fails; GET /v1/datasources/{name} says why.";
     let node = Arc::clone(realtime);
-    metrics.gauge("henge_handoff_failing_datasources", help, &[], move || node.backlog().1 as u64);
+    let failing = move || node.backlogs().iter().filter(|(_, b)| b.failing > 0).count() as u64;
+    metrics.gauge("henge_handoff_failing_datasources", help, &[], failing);
+    let help = "Failed attempts to hand off a time chunk; the reason is that of the last one.";
+    let labels = ["datasource", "interval", "reason"];
+    metrics.gauge_by("henge_handoff_failed_attempts", help, labels, {
+        let node = Arc::clone(realtime);
+        move || {
+            failures(&node, |name, interval, failure| {
+                ([name, interval, failure.reason], u64::from(failure.attempts))
+            })
+        }
+    });
+    let help = "When a time chunk whose hand-off fails is tried next, in milliseconds since 1970.";
+    metrics.gauge_by("henge_handoff_next_attempt_ms", help, ["datasource", "interval"], {
+        let node = Arc::clone(realtime);
+        move || {
+            failures(&node, |name, interval, failure| {
+                ([name, interval], u64::try_from(failure.next_attempt_ms).unwrap_or(0))
+            })
+        }
+    });
+}
+
+/// What is shown of each hand-off that fails, with the names of its datasource and its time chunk.
+fn failures<T>(node: &RealtimeNode, show: impl Fn(String, String, HandoffFailure) -> T) -> Vec<T> {
+    let mut shown = Vec::new();
+    for (name, backlog) in node.backlogs() {
+        for failure in backlog.failures {
+            let interval = failure.interval.map(|i| i.to_string()).unwrap_or_default();
+            shown.push(show(name.clone(), interval, failure));
+        }
+    }
+    shown
 }
 
 fn show_pools(metrics: &Metrics, queries: &CpuPool, ingestion: &CpuPool) {

@@ -154,6 +154,7 @@ fn ingestion_options(ingestion: &IngestionConfig, realtime: &mut RealtimeOptions
         total_bytes_in_memory: _, // the ceiling of an account
         handoff_rows,
         handoff_age_ms,
+        handoff_waiting_bytes,
         open_chunks_per_datasource,
         wal_file_bytes,
         wal_group_bytes,
@@ -166,6 +167,7 @@ fn ingestion_options(ingestion: &IngestionConfig, realtime: &mut RealtimeOptions
     realtime.max_bytes_in_memory = size(*max_bytes_in_memory);
     realtime.handoff_rows = size(*handoff_rows);
     realtime.handoff_period_ms = *handoff_age_ms;
+    realtime.backlog.request_bytes = *handoff_waiting_bytes;
     realtime.max_open_chunks = *open_chunks_per_datasource as usize;
     realtime.idempotency_retention_ms = *idempotency_window_ms;
     realtime.local_roots = local_roots.clone();

@@ -121,7 +121,10 @@ fn a_changed_schema_applies_to_new_events_only() {
 
 #[test]
 fn f_22_a_hand_off_that_fails_is_named_and_holds_up_nothing_else() {
-    let mut server = TestServer::start_with(|config| config.ingestion.handoff_rows = 100);
+    let mut server = TestServer::start_with(|config| {
+        config.ingestion.handoff_rows = 100;
+        config.ingestion.handoff_waiting_bytes = 200_000;
+    });
     // A file where deep storage wants a folder: no segment of this datasource can be pushed.
     let obstacle = server.data_dir().join("deep-storage/segments/stuck");
     let set = |path: &std::path::Path| {
@@ -144,7 +147,7 @@ fn f_22_a_hand_off_that_fails_is_named_and_holds_up_nothing_else() {
     assert!(refusal.contains("hand-off") && refusal.contains("'stuck'"), "{refusal}");
     let (_, shown) = server.call("GET", "/v1/datasources/stuck", &[], b"");
     assert_eq!(shown["handoff"]["blocksPushes"], true, "{shown}");
-    assert!(shown["handoff"]["failure"]["reason"].is_string(), "{shown}");
+    assert!(shown["handoff"]["failures"][0]["reason"].is_string(), "{shown}");
     assert!(server.text("/metrics").contains("henge_handoff_failing_datasources 1\n"));
     assert_eq!(server.push("other", &events()).0, 200);
     assert_eq!((server.count("stuck"), server.count("other")), (acknowledged, 300));

@@ -37,7 +37,7 @@ fn leave_without_metadata(server: &TestServer, to: &Path) {
     std::fs::copy(root.join("cluster.json"), to.join("cluster.json")).unwrap();
 }
 
-fn rebuild_in(data_dir: &Path) {
+pub(crate) fn rebuild_in(data_dir: &Path) {
     let folder = DataFolder::new(data_dir);
     let lock = folder.own().unwrap();
     let storage = LocalDeepStorage::open(folder.deep_storage()).unwrap();

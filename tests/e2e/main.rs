@@ -8,6 +8,7 @@ mod damage;
 mod dies;
 mod discovery;
 mod door;
+mod failing_chunks;
 mod formats;
 mod handoff;
 mod hostile;

@@ -141,6 +141,9 @@ section! {
         handoff_rows: u64 = 5_000_000,
         /// Buffered rows of a datasource are handed off once the first is this old.
         handoff_age_ms: u64 = 10 * MINUTE_MS,
+        /// Bytes of pushed requests of one datasource that the log may keep because a time chunk of
+        /// theirs cannot be handed off; pushes into the datasource are refused above.
+        handoff_waiting_bytes: u64 = 16 * 1_024 * MIB,
         /// Time chunks of one datasource that may be open at once.
         open_chunks_per_datasource: u32 = 1_000,
         /// Bytes after which a new file of the write-ahead log is begun.

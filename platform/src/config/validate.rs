@@ -54,6 +54,7 @@ impl ServerConfig {
         let chunks = ingestion.open_chunks_per_datasource;
         not_zero("ingestion.open_chunks_per_datasource", chunks.into())?;
         not_zero("ingestion.wal_group_bytes", ingestion.wal_group_bytes)?;
+        not_zero("ingestion.handoff_waiting_bytes", ingestion.handoff_waiting_bytes)?;
         not_zero("ingestion.wal_waiting_bytes", ingestion.wal_waiting_bytes)?;
         check(ingestion.wal_file_bytes >= MIB, "ingestion.wal_file_bytes", || {
             "is below 1 MiB".into()

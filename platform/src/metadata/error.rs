@@ -5,8 +5,12 @@ use henge_types::{ErrorClass, Interval, SegmentId};
 /// Why a metadata operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// The source position moved under the caller: re-read and verify, or resume from `actual`.
-    #[error("source '{source_id}' is at position {actual}, not at the expected {expected}")]
+    /// What is committed of the source moved under the caller: re-read and verify, or resume from
+    /// there. With equal positions the states differ.
+    #[error(
+        "source '{source_id}' is at position {actual}, or in another state there, not at the \
+        expected {expected}"
+    )]
     SourceConflict {
         /// The source.
         source_id: String,

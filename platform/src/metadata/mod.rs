@@ -19,8 +19,8 @@ pub use memory::MemoryMetadataStore;
 pub use records::{
     Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
     PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentChange,
-    SegmentChanges, SegmentObject, SegmentSnapshot, SourceAdvance, StoredDeadLetter, TaskFilter,
-    TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
+    SegmentChanges, SegmentObject, SegmentSnapshot, SourceAdvance, SourceMark, StoredDeadLetter,
+    TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
 };
 pub use sqlite::{SqliteMetadataStore, SqliteOptions};
 pub use store::MetadataStore;

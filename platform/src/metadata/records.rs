@@ -89,17 +89,25 @@ impl PublishedSegment {
     }
 }
 
-/// Moves a source's committed position, by compare-and-swap.
+/// What is committed of a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceMark {
+    /// Everything up to here is published; 0 when nothing ever was.
+    pub position: u64,
+    /// What reading on from there depends on, in the words of its owner; empty when on nothing.
+    pub state: String,
+}
+
+/// Moves what is committed of a source, by compare-and-swap on all of it. The position may stay
+/// where it is while the state changes, never go back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceAdvance {
     /// Which source: a write-ahead log, a stream's partition.
     pub source_id: String,
-    /// Where it must be now; 0 when nothing was ever published from it.
-    pub expected: u64,
-    /// Where it goes.
-    pub next: u64,
-    /// What reading on from there depends on, in the words of its owner; empty when on nothing.
-    pub state: String,
+    /// What must be committed now.
+    pub expected: SourceMark,
+    /// What is from then on.
+    pub next: SourceMark,
 }
 
 /// A remembered push request and the answer it got.

@@ -12,7 +12,7 @@ use henge_types::{Interval, SegmentId, ShardSpec, Version, condense, validate_da
 use super::error::{MetadataError, Result};
 use super::manifest::{FinishedTransaction, Manifest, SourcePosition};
 use super::records::{
-    PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentObject,
+    PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentObject, SourceAdvance,
 };
 use crate::wal::LogMark;
 
@@ -45,7 +45,7 @@ pub(super) fn check_request(request: &PublishRequest) -> Result<()> {
         }
     }
     if let Some(source) = &request.source
-        && source.next < source.expected
+        && source.next.position < source.expected.position
     {
         return Err(invalid(format!("source '{}' would go backwards", source.source_id)));
     }
@@ -187,6 +187,19 @@ pub(super) fn fingerprint(request: &PublishRequest) -> String {
     format!("{:016x}", xxhash_rust::xxh3::xxh3_64(ids.join("\n").as_bytes()))
 }
 
+/// Checks what is committed of a source against what a request expects.
+pub(super) fn check_source(advance: &SourceAdvance, actual: Option<&SourcePosition>) -> Result<()> {
+    let actual = actual.map(SourcePosition::mark).unwrap_or_default();
+    if actual == advance.expected {
+        return Ok(());
+    }
+    Err(MetadataError::SourceConflict {
+        source_id: advance.source_id.clone(),
+        expected: advance.expected.position,
+        actual: actual.position,
+    })
+}
+
 /// What a publication changes. The id of one with a source is never asked for again by another
 /// process, so it is not kept.
 pub(super) fn manifest_of(
@@ -200,11 +213,7 @@ pub(super) fn manifest_of(
         fingerprint: fingerprint.to_owned(),
         outcome: outcome.clone(),
     });
-    let position = source.map(|source| SourcePosition {
-        source_id: source.source_id.clone(),
-        position: source.next,
-        state: source.state.clone(),
-    });
+    let position = source.map(|source| SourcePosition::new(&source.source_id, &source.next));
     Manifest {
         segments: request.segments.clone(),
         unused: outcome.replaced.clone(),

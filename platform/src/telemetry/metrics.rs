@@ -55,7 +55,7 @@ impl Histogram {
 }
 
 type Read = Arc<dyn Fn() -> u64 + Send + Sync>;
-type ReadEach = Arc<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
+type ReadEach = Arc<dyn Fn() -> BTreeMap<String, u64> + Send + Sync>;
 
 #[derive(Clone)]
 enum Metric {
@@ -66,11 +66,8 @@ enum Metric {
         kind: &'static str,
         read: Read,
     },
-    /// Gauges read when shown, one a value of a label.
-    ReadEach {
-        label: &'static str,
-        read: ReadEach,
-    },
+    /// Gauges read when shown, with their labels.
+    ReadEach(ReadEach),
 }
 
 struct Family {
@@ -130,17 +127,27 @@ impl Metrics {
         self.metric(name, help, labels, || metric);
     }
 
-    /// Shows what `read` gives, by value of a label: for values that are known only then, and of
-    /// which there are few, such as the datasources that something is wrong with.
-    pub fn gauge_by(
+    /// Shows what `read` gives, by values of labels: for values that are known only then, and of which
+    /// there are few, such as the datasources that something is wrong with. Of several numbers with the
+    /// same values the largest is shown.
+    pub fn gauge_by<const N: usize>(
         &self,
         name: &'static str,
         help: &'static str,
-        label: &'static str,
-        read: impl Fn() -> Vec<(String, u64)> + Send + Sync + 'static,
+        labels: [&'static str; N],
+        read: impl Fn() -> Vec<([String; N], u64)> + Send + Sync + 'static,
     ) {
-        let metric = Metric::ReadEach { label, read: Arc::new(read) };
-        self.metric(name, help, &[], || metric);
+        let read = move || {
+            let mut shown = BTreeMap::new();
+            for (values, number) in read() {
+                let pairs: Vec<_> =
+                    labels.into_iter().zip(values.iter().map(String::as_str)).collect();
+                let most = shown.entry(labels_text(&pairs)).or_insert(number);
+                *most = number.max(*most);
+            }
+            shown
+        };
+        self.metric(name, help, &[], || Metric::ReadEach(Arc::new(read)));
     }
 
     /// Shows what `read` gives as a number that only grows.
@@ -177,7 +184,7 @@ impl Metrics {
                 Some(Metric::Counter(_)) => "counter",
                 Some(Metric::Histogram(_)) => "histogram",
                 Some(Metric::Read { kind, .. }) => kind,
-                Some(Metric::ReadEach { .. }) => "gauge",
+                Some(Metric::ReadEach(_)) => "gauge",
                 None => continue,
             };
             // Writing to a string cannot fail.
@@ -186,9 +193,9 @@ impl Metrics {
                 match metric {
                     Metric::Counter(counter) => line(&mut out, name, labels, counter.get()),
                     Metric::Read { read, .. } => line(&mut out, name, labels, read()),
-                    Metric::ReadEach { label, read } => {
-                        for (value, number) in read() {
-                            line(&mut out, name, &labels_text(&[(*label, &value)]), number);
+                    Metric::ReadEach(read) => {
+                        for (labels, number) in read() {
+                            line(&mut out, name, &labels, number);
                         }
                     }
                     Metric::Histogram(histogram) => {
@@ -241,7 +248,9 @@ mod tests {
         metrics.clone().counter("a_total", "A.", &[("x", "1")]).add(3);
         metrics.counter("a_total", "A.", &[("x", "2")]).add(1);
         metrics.gauge("b", "B.", &[], || 7);
-        metrics.gauge_by("c", "C.", "of", || vec![("x".into(), 1), ("y".into(), 2)]);
+        metrics.gauge_by("c", "C.", ["of"], || {
+            [("x", 1), ("y", 2), ("y", 1)].map(|(of, number)| ([of.to_owned()], number)).to_vec()
+        });
         let expected = "# HELP a_total A.\n# TYPE a_total counter\na_total{x=\"1\"} 5\n\
                         a_total{x=\"2\"} 1\n# HELP b B.\n# TYPE b gauge\nb 7\n\
                         # HELP c C.\n# TYPE c gauge\nc{of=\"x\"} 1\nc{of=\"y\"} 2\n";

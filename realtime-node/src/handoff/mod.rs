@@ -1,39 +1,40 @@
-//! Hand-off: merge a closed generation into segments, push them to deep storage, publish them with
-//! the log position, wait until a historical node serves them, and only then let go.
+//! Hand-off: merge the chunks of a closed generation into segments, push them to deep storage, publish
+//! them with what is published of the log now, wait until a historical node serves them, and only then
+//! let go. A chunk that cannot be handed off holds up no other (ADR 15).
 
 mod backlog;
+mod closed;
+mod prepare;
 mod publish;
+mod retry;
 
 use std::sync::Arc;
 
 use henge_platform::wal::Wal;
-use tokio::sync::{mpsc, oneshot};
+use henge_types::Interval;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-pub use backlog::{Backlog, BacklogStatus, HandoffFailure};
+pub use backlog::{Backlog, BacklogLimits, BacklogStatus};
+pub use closed::ClosedGeneration;
+pub use retry::HandoffFailure;
 
 use crate::Shared;
-use crate::push::generation::Generation;
+use crate::error::RealtimeError;
 use crate::push::keys::PushKeys;
-use crate::serving::release_when_served;
+use crate::push::published::PublishedLog;
+use backlog::Waiting;
+use closed::Closed;
+use retry::Retry;
 
-/// A generation that takes no more rows.
-#[derive(Debug)]
-pub struct ClosedGeneration {
-    /// What it holds.
-    pub generation: Generation,
-    /// Told once it is published.
-    pub done: Option<oneshot::Sender<()>>,
-}
-
-/// The way to a datasource's hand-off task. Generations are published in the order they come.
+/// The way to a datasource's hand-off task.
 #[derive(Debug)]
 pub struct Handoff {
     queue: mpsc::UnboundedSender<ClosedGeneration>,
     backlog: Backlog,
-    limit: usize,
 }
 
-/// What the hand-off task works with.
+/// The hand-off task of a datasource.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) datasource: Arc<str>,
@@ -41,6 +42,10 @@ pub(crate) struct Worker {
     pub(crate) wal: Wal,
     pub(crate) keys: PushKeys,
     pub(crate) backlog: Backlog,
+    /// As it is committed.
+    pub(crate) published: PublishedLog,
+    /// In the order of the log; the first goes on where what is published ends.
+    closed: Vec<Closed>,
 }
 
 impl Handoff {
@@ -52,20 +57,13 @@ impl Handoff {
         wal: Wal,
         keys: PushKeys,
         backlog: Backlog,
+        published: PublishedLog,
     ) -> Self {
-        let (queue, mut waiting) = mpsc::unbounded_channel::<ClosedGeneration>();
-        let limit = shared.options.max_unpublished_generations;
-        let handoff = Self { queue, backlog: backlog.clone(), limit };
-        let worker = Worker { datasource, shared, wal, keys, backlog };
-        tokio::spawn(async move {
-            while let Some(closed) = waiting.recv().await {
-                worker.hand_off(closed.generation).await;
-                worker.backlog.taken();
-                if let Some(done) = closed.done {
-                    let _ = done.send(());
-                }
-            }
-        });
+        let (queue, waiting) = mpsc::unbounded_channel();
+        let handoff = Self { queue, backlog: backlog.clone() };
+        let closed = Vec::new();
+        let worker = Worker { datasource, shared, wal, keys, backlog, published, closed };
+        tokio::spawn(worker.run(waiting));
         handoff
     }
 
@@ -74,12 +72,12 @@ impl Handoff {
     /// disk.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.backlog.has_room(self.limit)
+        self.backlog.has_room()
     }
 
     /// Queues a generation.
     pub fn submit(&self, closed: ClosedGeneration) {
-        self.backlog.added();
+        self.backlog.queued(closed.waiting());
         if self.queue.send(closed).is_err() {
             tracing::error!("hand-off has stopped; events stay in the log");
         }
@@ -87,23 +85,81 @@ impl Handoff {
 }
 
 impl Worker {
-    async fn hand_off(&self, mut generation: Generation) {
-        if generation.is_empty() {
-            return;
+    async fn run(mut self, mut queue: mpsc::UnboundedReceiver<ClosedGeneration>) {
+        let mut is_open = true;
+        while is_open || !self.closed.is_empty() {
+            let due = self.next_due();
+            tokio::select! {
+                received = queue.recv(), if is_open => match received {
+                    Some(closed) => self.take(closed),
+                    None => is_open = false,
+                },
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            }
+            self.attempt().await;
         }
-        let (segments, outcome) = self.publish(&mut generation).await;
-        if let Err(error) = self.shared.serving.announce_published(&segments) {
-            tracing::error!(datasource = %self.datasource, %error, "failed to announce segments as published");
+    }
+
+    fn take(&mut self, closed: ClosedGeneration) {
+        let one = closed.waiting();
+        let is_awaited = closed.done.is_some();
+        self.closed.push(Closed::new(closed, &self.shared.options));
+        self.backlog.arrived(one, self.waiting());
+        if is_awaited {
+            // Whoever waits for all of it does not want to wait for the next attempts.
+            self.closed.iter_mut().for_each(Closed::hurry);
         }
-        self.keys.forget(generation.keys.iter().map(|record| record.key.as_str()));
-        self.shared.published.notify_one();
-        self.shared.uptime.prune_keys(self.shared.options.idempotency_retention_ms).await;
-        let (wal, next) = (self.wal.clone(), generation.end_position + 1);
-        let truncated = tokio::task::spawn_blocking(move || wal.truncate_before(next)).await;
-        if let Ok(Err(error)) = truncated {
-            tracing::warn!(datasource = %self.datasource, %error, "failed to cut the log, will try again at the next hand-off");
+    }
+
+    /// When there is something to do. A generation without chunks waits for those before it.
+    fn next_due(&self) -> Option<Instant> {
+        let chunks = self.closed.iter().flat_map(|closed| &closed.chunks);
+        let position = self.closed.first().filter(|first| first.chunks.is_empty());
+        let retries = chunks.map(|chunk| &chunk.retry).chain(position.map(|first| &first.retry));
+        retries.map(Retry::due).min()
+    }
+
+    /// Does all that is due, generation by generation. Other chunks are published while some fail.
+    async fn attempt(&mut self) {
+        let now = Instant::now();
+        while let Some(at) = self.closed.iter().position(|c| c.next_to_prepare(now).is_some()) {
+            while let Some(chunk) = self.closed[at].next_to_prepare(now) {
+                self.prepare_chunk(at, chunk).await;
+            }
+            self.publish_ready().await;
         }
-        let ids = segments.iter().map(|segment| segment.published.id.clone()).collect();
-        tokio::spawn(release_when_served(Arc::clone(&self.shared), ids, outcome.sequence));
+        self.publish_ready().await;
+    }
+
+    async fn prepare_chunk(&mut self, at: usize, chunk: usize) {
+        // Out of its generation, which says how its rows are written.
+        let mut taken = self.closed[at].chunks.remove(chunk);
+        let closed = &self.closed[at];
+        let placing = self.placing(&closed.generation, &closed.files);
+        let prepared = prepare::prepare(&placing, &mut taken).await;
+        if let Err(error) = prepared {
+            self.note_failure(&mut taken.retry, Some(taken.interval), &error);
+        }
+        let closed = &mut self.closed[at];
+        closed.chunks.insert(chunk, taken);
+        closed.note_memory();
+        self.show();
+    }
+
+    fn note_failure(&self, retry: &mut Retry, interval: Option<Interval>, error: &RealtimeError) {
+        let failure = retry.failed(interval, error, self.shared.clock.now_ms());
+        let (attempt, interval) = (failure.attempts, interval.map(|i| i.to_string()));
+        tracing::error!(datasource = %self.datasource, interval, attempt, %error, "hand-off failed, will try again");
+    }
+
+    fn waiting(&self) -> Waiting {
+        self.closed.iter().map(Closed::waiting).fold(Waiting::default(), |sum, one| sum + one)
+    }
+
+    /// Shows what waits and why.
+    fn show(&self) {
+        let retries = self.closed.iter().flat_map(Closed::retries);
+        let failures = retries.filter_map(Retry::failure).cloned().collect();
+        self.backlog.show(self.waiting(), failures);
     }
 }

@@ -1,178 +1,212 @@
-//! Publishing: every step may fail and is tried again until it succeeds; nothing is lost meanwhile,
-//! the rows stay queryable where they are.
+//! Publishing the chunks that are ready, whatever else of their generations waits, with what is
+//! published of the log from then on, in one transaction.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use henge_platform::metadata::{MetadataError, PublishOutcome, PublishRequest, SourceAdvance};
+use henge_platform::metadata::{
+    IdempotencyRecord, MetadataError, PublishOutcome, PublishRequest, SourceAdvance,
+};
 use henge_platform::runtime::crash_point;
-use henge_types::SegmentId;
+use henge_types::{ErrorClass, Interval, SegmentId};
+use tokio::time::Instant;
 
-use super::Worker;
+use super::{Worker, prepare};
 use crate::commit::commit;
 use crate::error::{RealtimeError, Result};
-use crate::merging::MergeGroup;
-use crate::placing::Placing;
-use crate::publication::{Outgoing, files, published};
+use crate::publication::{files, published};
 use crate::push::PushDatasource;
-use crate::push::accept::MERGE_PRIORITY;
-use crate::push::generation::Generation;
-use crate::sink::{PartFiles, Sink, WrittenSegment};
+use crate::push::published::PublishedLog;
+use crate::serving::release_when_served;
 
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Chunks by the index of their generation and their own.
+type Chunks = BTreeSet<(usize, usize)>;
+
+/// What one transaction publishes.
+struct Publication {
+    chunks: Chunks,
+    /// Generations, from the first, of which nothing waits afterwards.
+    finished: usize,
+    /// What is published of the log then.
+    log: PublishedLog,
+}
 
 impl Worker {
-    /// Publishes a generation, sink by sink taken out of it; gives its segments and the outcome.
-    pub(super) async fn publish(
-        &self,
-        generation: &mut Generation,
-    ) -> (Vec<Arc<WrittenSegment>>, PublishOutcome) {
-        let part_files = generation.part_files(&self.shared.options);
-        let mut merged: Vec<Outgoing> = Vec::new();
-        let mut attempt = 0;
-        let mut wait = FIRST_WAIT;
+    /// Publishes what is ready and due.
+    pub(super) async fn publish_ready(&mut self) {
         loop {
-            attempt += 1;
-            let error = match self.try_publish(generation, &part_files, &mut merged, attempt).await
-            {
-                Ok(outcome) => return (files(&merged), outcome),
+            let ready = self.ready(Instant::now());
+            let Some(publication) = self.publication(ready) else { return };
+            match self.commit(&publication).await {
+                Ok(outcome) => self.settle(publication, outcome).await,
                 Err(RealtimeError::Metadata(MetadataError::VersionConflict { ids })) => {
-                    let placing = self.placing(generation, &part_files);
-                    match self.place_anew(&placing, &mut merged, &ids).await {
-                        Ok(()) => continue,
-                        Err(error) => error,
-                    }
+                    // They have to be pushed again before they are ready.
+                    self.place_anew(&publication.chunks, &ids).await;
+                    return;
                 }
-                Err(error) => error,
-            };
-            self.backlog.failed(&error, self.shared.clock.now_ms());
-            tracing::error!(datasource = %self.datasource, attempt, %error, "hand-off failed, will try again");
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
-        }
-    }
-
-    async fn try_publish(
-        &self,
-        generation: &mut Generation,
-        files: &PartFiles,
-        merged: &mut Vec<Outgoing>,
-        attempt: u32,
-    ) -> Result<PublishOutcome> {
-        while let Some((chunk, sink)) = generation.sinks.first_key_value() {
-            let (chunk, sink) = (*chunk, Arc::clone(sink));
-            let segments = self.merge(&self.placing(generation, files), &sink).await?;
-            merged.extend(segments.into_iter().map(Outgoing::new));
-            generation.sinks.remove(&chunk);
-        }
-        for segment in merged.iter_mut() {
-            segment.push(&self.shared).await?;
-        }
-        crash_point("handoff::pushed");
-        let outcome = self.commit(generation, merged, attempt).await?;
-        crash_point("handoff::published");
-        Ok(outcome)
-    }
-
-    fn placing<'a>(&'a self, generation: &'a Generation, files: &'a PartFiles) -> Placing<'a> {
-        let schema = &generation.schema.data_schema;
-        Placing {
-            shared: &self.shared,
-            datasource: &self.datasource,
-            granularity: &schema.granularity_spec.segment_granularity,
-            files,
-            priority: MERGE_PRIORITY,
-        }
-    }
-
-    /// Writes a sink to files, which answer for its rows from then on.
-    async fn merge(
-        &self,
-        placing: &Placing<'_>,
-        sink: &Arc<Sink>,
-    ) -> Result<Vec<Arc<WrittenSegment>>> {
-        let mut segments = Vec::new();
-        if let Err(error) = self.merge_groups(placing, sink, &mut segments).await {
-            segments.iter().for_each(|segment| segment.remove_file());
-            return Err(error);
-        }
-        self.shared.serving.exchange(&sink.target().id, &segments)?;
-        Ok(segments)
-    }
-
-    /// One file for as much as is merged at once: the first in the sink's place, if it has one. What
-    /// has none, or is beyond it, goes to the chunks that lie where its rows are.
-    async fn merge_groups(
-        &self,
-        placing: &Placing<'_>,
-        sink: &Arc<Sink>,
-        segments: &mut Vec<Arc<WrittenSegment>>,
-    ) -> Result<()> {
-        let groups = sink.view_groups(self.shared.options.max_merge_bytes);
-        for (number, MergeGroup { items: views, bytes }) in groups.into_iter().enumerate() {
-            let _room = self.shared.merge_room.take(bytes).await;
-            let in_place = number == 0 && sink.is_placed();
-            let target = match number {
-                0 => sink.target().clone(),
-                _ => self.shared.serving.unplaced(&self.datasource, sink.chunk),
-            };
-            let files = placing.files.clone();
-            let work = move || files.write_segment(&views, target);
-            let whole = Arc::new(self.shared.ingest_pool.spawn(MERGE_PRIORITY, work).await??);
-            if in_place {
-                segments.push(whole);
-                continue;
+                // One of them may be at fault: it must not hold up the others.
+                Err(error) if publication.chunks.len() > 1 && is_of_the_request(&error) => {
+                    return self.publish_one_by_one().await;
+                }
+                Err(error) => return self.note_failures(&publication, &error),
             }
-            let pieces = placing.place(&whole).await;
-            whole.remove_file();
-            segments.extend(pieces?);
         }
-        Ok(())
     }
 
-    /// The chunks of these segments were replaced or dropped: their rows go where they belong now.
-    async fn place_anew(
-        &self,
-        placing: &Placing<'_>,
-        merged: &mut Vec<Outgoing>,
-        ids: &[SegmentId],
-    ) -> Result<()> {
-        while let Some(at) = merged.iter().position(|s| ids.contains(&s.file.published.id)) {
-            let pieces = placing.place(&merged[at].file).await?;
-            self.shared.serving.exchange(&merged[at].file.published.id, &pieces)?;
-            merged.remove(at);
-            merged.extend(pieces.into_iter().map(Outgoing::new));
+    async fn publish_one_by_one(&mut self) {
+        let now = Instant::now();
+        while let Some(first) = self.ready(now).first().copied() {
+            let Some(publication) = self.publication(BTreeSet::from([first])) else { return };
+            match self.commit(&publication).await {
+                Ok(outcome) => self.settle(publication, outcome).await,
+                Err(RealtimeError::Metadata(MetadataError::VersionConflict { ids })) => {
+                    self.place_anew(&publication.chunks, &ids).await;
+                }
+                Err(error) => self.note_failures(&publication, &error),
+            }
         }
-        Ok(())
     }
 
-    async fn commit(
-        &self,
-        generation: &Generation,
-        merged: &[Outgoing],
-        attempt: u32,
-    ) -> Result<PublishOutcome> {
-        let (start, end) = (generation.start_position, generation.end_position);
+    fn ready(&self, now: Instant) -> Chunks {
+        let mut ready = Chunks::new();
+        for (at, closed) in self.closed.iter().enumerate() {
+            let chunks = closed.chunks.iter().enumerate();
+            let due = chunks.filter(|(_, chunk)| chunk.is_ready() && chunk.retry.is_due(now));
+            ready.extend(due.map(|(number, _)| (at, number)));
+        }
+        ready
+    }
+
+    /// What publishing these chunks says; `None` when there is nothing to say, or when it is not time
+    /// to try again.
+    fn publication(&self, chunks: Chunks) -> Option<Publication> {
+        let mut ahead = self.published.ahead().clone();
+        let mut finished = 0;
+        for (at, closed) in self.closed.iter().enumerate() {
+            let generation = &closed.generation;
+            let waits = closed.chunks.iter().enumerate();
+            let waits = waits.filter(|(number, _)| !chunks.contains(&(at, *number)));
+            let waiting: Vec<Interval> = waits.map(|(_, chunk)| chunk.interval).collect();
+            if waiting.len() < closed.chunks.len() || closed.chunks.is_empty() {
+                ahead.settle(generation.start_position, generation.end_position, &waiting);
+            }
+            if waiting.is_empty() && finished == at {
+                finished = at + 1;
+            }
+        }
+        let moves = finished > 0 && self.closed[0].retry.is_due(Instant::now());
+        if chunks.is_empty() && !moves {
+            return None;
+        }
+        let last = finished.checked_sub(1).map(|last| &self.closed[last].generation);
+        let log = match last {
+            None => self.published.with_ahead(ahead),
+            Some(last) => {
+                PublishedLog::at(last.end_position, last.schema.version, &last.known, ahead)
+            }
+        };
+        Some(Publication { chunks, finished, log })
+    }
+
+    async fn commit(&self, publication: &Publication) -> Result<PublishOutcome> {
+        crash_point("handoff::pushed");
         let source_id = PushDatasource::source_id(&self.datasource);
+        let outgoing =
+            publication.chunks.iter().map(|(at, chunk)| &self.closed[*at].chunks[*chunk]);
         let request = PublishRequest {
-            // Random, because a restart may publish the same positions with other segments.
+            // Random, because a restart may publish the same rows in other segments.
             transaction_id: format!(
-                "{source_id}:{start}-{end}:{attempt}:{:x}",
+                "{source_id}:{}-{}:{:x}",
+                self.published.position(),
+                publication.log.position(),
                 rand::random::<u64>()
             ),
-            segments: published(merged),
+            segments: outgoing.flat_map(|chunk| published(&chunk.outgoing)).collect(),
             source: Some(SourceAdvance {
                 source_id,
-                expected: start,
-                next: end,
-                state: generation.known.to_state(generation.schema.version),
+                expected: self.published.mark().clone(),
+                next: publication.log.mark().clone(),
             }),
-            idempotency: generation.keys.clone(),
+            idempotency: self.finished_keys(publication).cloned().collect(),
             replace: None,
         };
         // The age of the keys is counted from here.
         self.shared.uptime.advance().await?;
-        commit(&*self.shared.metadata, &request).await
+        let outcome = commit(&*self.shared.metadata, &request).await?;
+        crash_point("handoff::published");
+        Ok(outcome)
     }
+
+    /// The keys of generations that are wholly published: until then the log has them.
+    fn finished_keys(&self, publication: &Publication) -> impl Iterator<Item = &IdempotencyRecord> {
+        self.closed[..publication.finished].iter().flat_map(|closed| &closed.generation.keys)
+    }
+
+    /// It is committed: segments are served as published ones from now on, and what is published
+    /// wholly is forgotten.
+    async fn settle(&mut self, publication: Publication, outcome: PublishOutcome) {
+        let mut segments = Vec::new();
+        // From the back, so that the indexes of the others stay.
+        for (at, chunk) in publication.chunks.iter().rev() {
+            let chunk = self.closed[*at].chunks.remove(*chunk);
+            segments.extend(files(&chunk.outgoing));
+        }
+        if let Err(error) = self.shared.serving.announce_published(&segments) {
+            tracing::error!(datasource = %self.datasource, %error, "failed to announce segments as published");
+        }
+        let keys = self.finished_keys(&publication).map(|record| record.key.as_str());
+        self.keys.forget(keys);
+        self.published = publication.log;
+        let finished: Vec<_> = self.closed.drain(..publication.finished).collect();
+        self.show();
+        self.shared.published.notify_one();
+        let ids: Vec<SegmentId> = segments.iter().map(|s| s.published.id.clone()).collect();
+        tokio::spawn(release_when_served(Arc::clone(&self.shared), ids, outcome.sequence));
+        if !finished.is_empty() {
+            self.shared.uptime.prune_keys(self.shared.options.idempotency_retention_ms).await;
+            self.cut_log().await;
+        }
+        for done in finished.into_iter().filter_map(|closed| closed.done) {
+            let _ = done.send(());
+        }
+    }
+
+    async fn cut_log(&self) {
+        let (wal, next) = (self.wal.clone(), self.published.position() + 1);
+        let truncated = tokio::task::spawn_blocking(move || wal.truncate_before(next)).await;
+        if let Ok(Err(error)) = truncated {
+            tracing::warn!(datasource = %self.datasource, %error, "failed to cut the log, will try again at the next hand-off");
+        }
+    }
+
+    async fn place_anew(&mut self, chunks: &Chunks, ids: &[SegmentId]) {
+        for (at, number) in chunks {
+            let mut taken = self.closed[*at].chunks.remove(*number);
+            let closed = &self.closed[*at];
+            let placing = self.placing(&closed.generation, &closed.files);
+            let placed = prepare::place_anew(&placing, &mut taken, ids).await;
+            if let Err(error) = placed {
+                self.note_failure(&mut taken.retry, Some(taken.interval), &error);
+            }
+            self.closed[*at].chunks.insert(*number, taken);
+        }
+    }
+
+    fn note_failures(&mut self, publication: &Publication, error: &RealtimeError) {
+        let mut closed = std::mem::take(&mut self.closed);
+        for (at, number) in &publication.chunks {
+            let chunk = &mut closed[*at].chunks[*number];
+            self.note_failure(&mut chunk.retry, Some(chunk.interval), error);
+        }
+        if let (true, Some(first)) = (publication.chunks.is_empty(), closed.first_mut()) {
+            self.note_failure(&mut first.retry, None, error);
+        }
+        self.closed = closed;
+        self.show();
+    }
+}
+
+/// True when the store understood the request and does not do it.
+fn is_of_the_request(error: &RealtimeError) -> bool {
+    !matches!(error.class(), ErrorClass::Unavailable | ErrorClass::Capacity)
 }

@@ -126,6 +126,7 @@ impl PushDatasource {
         received_at_ms: i64,
     ) -> Result<(Batch, oneshot::Receiver<Result<PushReply>>)> {
         let known = Arc::clone(&intake.known);
+        let request_bytes = body.len() as u64;
         let tells_columns = !self.feedback.is_logged(&known);
         let context = RecordContext {
             limits: intake.parser.limits().clone(),
@@ -148,6 +149,7 @@ impl PushDatasource {
             known,
             received_at_ms,
             key,
+            request_bytes,
             buffer: parsed.buffer,
             reply: parsed.reply,
             letters: Some(LetterRecord { sequence: durable.sequence(), is_replayed: false }),

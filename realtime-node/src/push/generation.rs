@@ -1,5 +1,5 @@
 //! A generation: all that a datasource buffers between two hand-offs. It covers a range of log
-//! positions and is published as a whole, with the position it ends at.
+//! positions, and its chunks are published one by one (ADR 15).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,8 +26,10 @@ pub struct Generation {
     /// Sinks by start and end of their chunk. A chunk may lie in another: the wider one came to be
     /// there after the sink of the narrower one was opened.
     pub sinks: BTreeMap<(i64, i64), Arc<Sink>>,
-    /// Events added.
-    pub events: usize,
+    /// Rows added.
+    pub rows: usize,
+    /// Bytes of the requests that brought them.
+    pub request_bytes: u64,
     /// When the first event was added.
     pub opened_ms: Option<i64>,
     /// Idempotency keys of its pushes, with their answers.
@@ -54,7 +56,8 @@ impl Generation {
             start_position,
             end_position: start_position,
             sinks: BTreeMap::new(),
-            events: 0,
+            rows: 0,
+            request_bytes: 0,
             opened_ms: None,
             keys: Vec::new(),
             known,

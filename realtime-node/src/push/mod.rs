@@ -4,6 +4,7 @@
 //! (see [`writer`]), so that a log position divides what is published from what is not.
 
 pub mod accept;
+mod ahead;
 pub mod dead_letter;
 pub mod feedback;
 pub mod generation;
@@ -12,6 +13,7 @@ pub mod intake;
 pub mod keys;
 pub mod known;
 pub mod open;
+pub mod published;
 mod record;
 pub mod refusals;
 mod replay;

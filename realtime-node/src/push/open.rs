@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use henge_platform::metadata::DatasourceRecord;
+use henge_platform::metadata::{DatasourceRecord, PublishRequest, SourceAdvance};
 use henge_platform::wal::{LogMark, Wal, WalOptions, log_identity};
 use henge_query::ingest::DataSchema;
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::commit::commit;
 use crate::error::{RealtimeError, Result};
 use crate::handoff::{Backlog, Handoff};
 use crate::push::PushDatasource;
@@ -16,6 +17,7 @@ use crate::push::feedback::Feedback;
 use crate::push::generation::Generation;
 use crate::push::intake::Intake;
 use crate::push::keys::PushKeys;
+use crate::push::published::PublishedLog;
 use crate::push::replay::Start;
 use crate::push::schema::PushSchema;
 use crate::push::writer::Writer;
@@ -85,23 +87,25 @@ impl PushDatasource {
     ) -> Result<Arc<Self>> {
         let name: Arc<str> = record.name.as_str().into();
         let schema = parse_schema(&shared, record.schema_version, &record.schema_json).await?;
-        let source = shared.metadata.source(&Self::source_id(&name)).await?.unwrap_or_default();
-        let wal = open_wal(&shared, &name, source.position, noted).await?;
+        let published = published_log(&shared, &name).await?;
+        let wal = open_wal(&shared, &name, published.position(), noted).await?;
+        let published = forget_lost(&shared, &name, published, wal.next_sequence() - 1).await?;
         let (keys, feedback) = (PushKeys::default(), Arc::<Feedback>::default());
-        let backlog = Backlog::default();
+        let backlog = Backlog::new(shared.options.backlog);
         let handoff = Handoff::start(
             Arc::clone(&name),
             Arc::clone(&shared),
             wal.clone(),
             keys.clone(),
             backlog.clone(),
+            published.clone(),
         );
         let limits = shared.options.parse_limits.clone();
-        let start = Start { source, newest: Arc::clone(&schema), limits, keys: keys.clone() };
+        let start = Start { published, newest: Arc::clone(&schema), limits, keys: keys.clone() };
         let intake = start.intake()?;
         let generation = Generation::new(
             Arc::clone(&schema),
-            start.source.position,
+            start.published.position(),
             Arc::clone(&intake.known),
             shared.index_memory.account(),
         );
@@ -142,6 +146,45 @@ pub(super) async fn parse_schema(
     let json = json.to_owned();
     let work = move || PushSchema::parse(version, &json);
     Ok(Arc::new(shared.ingest_pool.spawn(PUSH_PRIORITY, work).await??))
+}
+
+/// How much of a datasource's log is published.
+async fn published_log(shared: &Shared, name: &str) -> Result<PublishedLog> {
+    let source = shared.metadata.source(&PushDatasource::source_id(name)).await?;
+    PublishedLog::read(source.map(|source| source.mark()).unwrap_or_default())
+}
+
+/// What was published of records that the log has no more is forgotten before others get their
+/// sequences: those would be taken for published.
+async fn forget_lost(
+    shared: &Shared,
+    name: &str,
+    published: PublishedLog,
+    last_record: u64,
+) -> Result<PublishedLog> {
+    let lost = published.ahead().last_record().filter(|last| *last > last_record);
+    let Some(lost) = lost else { return Ok(published) };
+    tracing::error!(
+        datasource = name,
+        last_record,
+        published_of = lost,
+        "the log lost records of which some rows are published: what else they held is lost"
+    );
+    let mut ahead = published.ahead().clone();
+    ahead.forget_after(last_record);
+    let kept = published.with_ahead(ahead);
+    let source_id = PushDatasource::source_id(name);
+    let request = PublishRequest {
+        transaction_id: format!("{source_id}:lost:{lost}:{:x}", rand::random::<u64>()),
+        source: Some(SourceAdvance {
+            source_id,
+            expected: published.mark().clone(),
+            next: kept.mark().clone(),
+        }),
+        ..PublishRequest::default()
+    };
+    commit(&*shared.metadata, &request).await?;
+    Ok(kept)
 }
 
 async fn open_wal(

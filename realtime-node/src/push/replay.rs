@@ -10,15 +10,14 @@ use std::sync::Arc;
 
 use henge_ingest::ParseLimits;
 use henge_platform::metadata::LetterRecord;
-use henge_platform::metadata::manifest::SourcePosition;
 use henge_platform::runtime::MemoryAccount;
 use henge_platform::wal::{Replay, Wal, WalEntry, WalRecord};
 
 use super::accept::{PUSH_PRIORITY, parse_body};
 use super::intake::Intake;
 use super::keys::{KeyState, OwnedKey, PushKeys};
-use super::known::columns_of_state;
 use super::open::parse_schema;
+use super::published::PublishedLog;
 use super::record::{OUTCOME, RecordContext, StoredEvents, decode_outcome};
 use super::refusals::Refusals;
 use super::row_buffer::{RowBuffer, RowLimits};
@@ -30,8 +29,8 @@ use crate::error::{RealtimeError, Result};
 
 /// Where a datasource starts from.
 pub(super) struct Start {
-    /// The committed position and what was known there.
-    pub(super) source: SourcePosition,
+    /// How much of the log is published.
+    pub(super) published: PublishedLog,
     /// The schema of requests to come.
     pub(super) newest: Arc<PushSchema>,
     /// The limits on requests to come.
@@ -51,18 +50,18 @@ struct Replayed {
 impl Start {
     /// A parser that knows what was known at the committed position.
     pub(super) fn intake(&self) -> Result<Intake> {
-        let columns = columns_of_state(&self.source.state, self.newest.version);
+        let columns = self.published.columns(self.newest.version);
         Intake::knowing(Arc::clone(&self.newest), &self.limits, &columns)
     }
 
-    /// Adds everything after the committed position. Gives an intake that knows the columns that the
+    /// Adds everything after the committed position that is not published already. Gives an intake that knows the columns that the
     /// replayed events brought, so that new events line up with the sinks.
     pub(super) async fn replay(&self, writer: &mut Writer, intake: Intake) -> Result<Intake> {
-        let (wal, from) = (writer.wal.clone(), self.source.position + 1);
+        let (wal, from) = (writer.wal.clone(), self.published.position() + 1);
         let mut outcomes = read_outcomes(&wal, from).await?;
         let mut records = wal.replay(from);
         let mut intake = intake;
-        let mut events = 0_u64;
+        let (mut events, mut published) = (0, 0);
         while let Some(record) = next_record(&mut records).await? {
             if record.entry.flags == OUTCOME {
                 continue;
@@ -72,13 +71,19 @@ impl Start {
             }
             let Some(key) = self.claim(writer, &record) else { continue };
             let refused_later = outcomes.remove(&record.sequence).unwrap_or_default();
-            let replayed = read_again(&writer.shared, intake, record, key, refused_later).await?;
-            intake = replayed.0;
-            events += replayed.1.batch.reply.accepted;
-            add(writer, replayed.1).await?;
+            let waiting = self.published.ahead().waiting_times(record.sequence);
+            let waiting = waiting.map(<[_]>::to_vec);
+            let (knows_more, mut replayed) =
+                read_again(&writer.shared, intake, record, key, refused_later).await?;
+            intake = knows_more;
+            if let Some(waiting) = waiting {
+                published += replayed.batch.buffer.keep_times(&waiting);
+            }
+            events += replayed.batch.buffer.positions().count();
+            add(writer, replayed).await?;
         }
-        if events > 0 {
-            tracing::info!(datasource = %writer.datasource, events, "replayed the log");
+        if events + published > 0 {
+            tracing::info!(datasource = %writer.datasource, events, published, "replayed the log");
         }
         if intake.schema.version == self.newest.version { Ok(intake) } else { self.intake() }
     }
@@ -93,7 +98,7 @@ impl Start {
             ))
         })?;
         let schema = parse_schema(shared, version, &record.schema_json).await?;
-        Intake::knowing(schema, &self.limits, &columns_of_state(&self.source.state, version))
+        Intake::knowing(schema, &self.limits, &self.published.columns(version))
     }
 
     /// The record's key; `None` when the whole record repeats an earlier one. A log holds a request
@@ -179,6 +184,7 @@ fn parse(
     let limits =
         RowLimits { max_chunks, max_values: u64::MAX, account: MemoryAccount::unbounded() };
     let WalRecord { sequence, entry: WalEntry { received_at_ms, payload, .. } } = record;
+    let request_bytes = payload.len() as u64;
     let parsed = parse_body(intake, &payload, received_at_ms, limits);
     let mut parsed = parsed.map_err(|error| {
         RealtimeError::Unavailable(format!(
@@ -213,6 +219,7 @@ fn parse(
         known: Arc::clone(&intake.known),
         received_at_ms,
         key,
+        request_bytes,
         buffer: parsed.buffer,
         reply,
         // Records of earlier versions do not say what was refused: it was kept, or lost, then.

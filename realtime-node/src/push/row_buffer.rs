@@ -160,6 +160,28 @@ impl RowBuffer {
         left_out
     }
 
+    /// Leaves out the rows of all other times, and the chunks that have none then: they are published.
+    /// Gives how many rows.
+    pub fn keep_times(&mut self, times: &[Interval]) -> usize {
+        let mut left_out = 0;
+        let mut chunks = Vec::new();
+        let mut moved = vec![None; self.chunks.len()];
+        for row in self.rows.iter_mut().filter(|row| !row.is_void) {
+            row.is_void = !times.iter().any(|times| times.contains(row.timestamp_ms));
+            if row.is_void {
+                left_out += 1;
+                continue;
+            }
+            let from = row.chunk;
+            row.chunk = *moved[from].get_or_insert_with(|| {
+                chunks.push(self.chunks[from]);
+                chunks.len() - 1
+            });
+        }
+        self.chunks = chunks;
+        left_out
+    }
+
     /// Calls `visit` with each row. Rows from before a dimension was discovered are given nulls, so
     /// that each has `dimensions + metrics` values.
     ///

@@ -60,6 +60,8 @@ pub struct Batch {
     pub(crate) known: Arc<KnownColumns>,
     pub(crate) received_at_ms: i64,
     pub(crate) key: Option<OwnedKey>,
+    /// Bytes of the request.
+    pub(crate) request_bytes: u64,
     pub(crate) buffer: RowBuffer,
     pub(crate) reply: PushReply,
     /// As what the refused events of the request are kept; `None` when they are already.
@@ -92,6 +94,7 @@ pub struct Writer {
 /// What adding a request's rows gave.
 #[derive(Debug, Default)]
 struct Added {
+    rows: usize,
     refused: Refusals,
     /// Where the refused rows were, in order.
     positions: Vec<u64>,
@@ -163,7 +166,7 @@ impl Writer {
             let _ = done.send(outcome);
         }
         let options = &self.shared.options;
-        let is_large = self.generation.events >= options.handoff_rows;
+        let is_large = self.generation.rows >= options.handoff_rows;
         // One event in every hour of a century must not keep a century of hours open.
         if is_large || self.generation.sinks.len() >= options.max_open_chunks {
             self.close_if_there_is_room();
@@ -208,7 +211,8 @@ impl Writer {
         let (mut buffer, added) = self.add_rows(batch.buffer, sinks).await?;
         let reply = corrected(batch.reply, &added.refused);
         self.generation.end_position = batch.sequence;
-        self.generation.events += reply.accepted as usize;
+        self.generation.rows += added.rows;
+        self.generation.request_bytes += batch.request_bytes;
         self.generation.opened_ms.get_or_insert(self.shared.clock.now_ms());
         if let Some(key) = key {
             self.generation.keys.push(IdempotencyRecord {
@@ -412,6 +416,7 @@ fn add_to_sinks(
     buffer.for_each(schema.dimensions.len(), schema.metrics.len(), |row| {
         let sink = &sinks[row.chunk];
         let outcome = sink.add(row.timestamp_ms, row.values).map(|frozen| {
+            added.rows += 1;
             added.frozen.extend(frozen.map(|index| (Arc::clone(sink), index)));
         });
         match outcome {

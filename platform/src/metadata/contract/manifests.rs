@@ -85,9 +85,8 @@ async fn fill(store: &dyn MetadataStore) -> u64 {
     let request = PublishRequest {
         source: Some(SourceAdvance {
             source_id: "push:events".into(),
-            expected: 0,
-            next: 9,
-            state: "s".into(),
+            expected: SourceMark::default(),
+            next: mark(9, "s"),
         }),
         idempotency: vec![key],
         ..append("t1", &[first, second])
@@ -117,7 +116,7 @@ async fn f_33_a_store_is_restored_from_its_manifests_alone_and_gives_nothing_out
         let snapshot = restored.used_segments().await.unwrap();
         assert!(snapshot.sequence > store.used_segments().await.unwrap().sequence);
         let source = restored.source("push:events").await.unwrap().unwrap();
-        assert_eq!((source.position, source.state.as_str()), (9, "s"));
+        assert_eq!(source.mark(), mark(9, "s"));
         let key = store.find_idempotency(DS, "k").await.unwrap();
         assert!(key.is_some());
         assert_eq!(restored.find_idempotency(DS, "k").await.unwrap(), key);

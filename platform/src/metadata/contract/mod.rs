@@ -63,6 +63,10 @@ pub(super) async fn allocate(store: &dyn MetadataStore, interval: Interval) -> P
     published(id, shard_spec)
 }
 
+pub(super) fn mark(position: u64, state: &str) -> SourceMark {
+    SourceMark { position, state: state.into() }
+}
+
 pub(super) fn append(transaction_id: &str, segments: &[PublishedSegment]) -> PublishRequest {
     PublishRequest {
         transaction_id: transaction_id.into(),

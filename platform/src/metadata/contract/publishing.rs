@@ -40,7 +40,8 @@ async fn f_40_a_used_segment_is_given_another_object_once() {
 }
 
 fn advance(expected: u64, next: u64) -> Option<SourceAdvance> {
-    Some(SourceAdvance { source_id: "wal/events".into(), expected, next, state: String::new() })
+    let (expected, next) = (mark(expected, ""), mark(next, ""));
+    Some(SourceAdvance { source_id: "wal/events".into(), expected, next })
 }
 
 fn record(key: &str, created_ms: i64) -> IdempotencyRecord {
@@ -97,19 +98,53 @@ async fn keys_age_by_the_time_that_servers_run_after_their_publication() {
     }
 }
 
+fn from_to(expected: SourceMark, next: SourceMark) -> Option<SourceAdvance> {
+    Some(SourceAdvance { source_id: "s".into(), expected, next })
+}
+
 #[tokio::test]
-async fn a_source_leaves_its_state_with_its_position() {
+async fn i_03_a_source_leaves_its_state_with_its_position() {
     let (_directory, stores) = stores().await;
     for store in stores {
-        for (expected, next, state) in [(0, 4, "a"), (4, 9, "b")] {
-            let source =
-                SourceAdvance { source_id: "s".into(), expected, next, state: state.into() };
-            let request = PublishRequest { source: Some(source), ..append(state, &[]) };
+        let mut expected = SourceMark::default();
+        // The state may change where it is: something beyond the position was published.
+        for (name, next) in [("a", mark(4, "a")), ("b", mark(4, "b")), ("c", mark(9, ""))] {
+            let source = from_to(std::mem::replace(&mut expected, next.clone()), next.clone());
+            let request = PublishRequest { source, ..append(name, &[]) };
             store.publish(&request).await.unwrap();
-            let found = store.source("s").await.unwrap().unwrap();
-            assert_eq!((found.position, found.state.as_str()), (next, state));
+            assert_eq!(store.source("s").await.unwrap().unwrap().mark(), next);
         }
         assert_eq!(store.source("t").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn f_06_of_two_publishing_beyond_one_position_one_wins_and_nothing_goes_back() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let (a, b) = (allocate(&*store, day(1)).await, allocate(&*store, day(2)).await);
+        let start = SourceMark::default;
+        let winner =
+            PublishRequest { source: from_to(start(), mark(0, "day 1")), ..append("a", &[a]) };
+        store.publish(&winner).await.unwrap();
+        for next in [mark(0, "day 2"), mark(5, "")] {
+            let source = from_to(start(), next);
+            let loser = PublishRequest { source, ..append("b", std::slice::from_ref(&b)) };
+            let error = store.publish(&loser).await.unwrap_err();
+            assert!(matches!(error, MetadataError::SourceConflict { .. }), "{error}");
+        }
+        store
+            .publish(&PublishRequest {
+                source: from_to(mark(0, "day 1"), mark(5, "")),
+                ..append("c", &[b])
+            })
+            .await
+            .unwrap();
+        let back = PublishRequest { source: from_to(mark(5, ""), mark(4, "")), ..append("d", &[]) };
+        let error = store.publish(&back).await.unwrap_err();
+        assert!(matches!(error, MetadataError::Invalid(_)), "{error}");
+        assert_eq!(used_ids(&*store).await.len(), 2);
+        assert_eq!(store.source("s").await.unwrap().unwrap().mark(), mark(5, ""));
     }
 }
 

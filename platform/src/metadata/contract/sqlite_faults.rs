@@ -121,9 +121,8 @@ async fn everything_committed_is_there_after_an_end_without_closing() {
     let request = PublishRequest {
         source: Some(SourceAdvance {
             source_id: "s".into(),
-            expected: 0,
-            next: 7,
-            state: String::new(),
+            expected: SourceMark::default(),
+            next: mark(7, ""),
         }),
         ..append("t1", std::slice::from_ref(&segment))
     };

@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
-    DatasourceRecord, IdempotencyRecord, PublishOutcome, PublishedSegment,
+    DatasourceRecord, IdempotencyRecord, PublishOutcome, PublishedSegment, SourceMark,
 };
 
 /// The folder of manifests in deep storage.
@@ -26,6 +26,21 @@ pub struct SourcePosition {
     /// What reading on from there depends on, in the words of its owner.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub state: String,
+}
+
+impl SourcePosition {
+    /// What is committed of a source.
+    #[must_use]
+    pub fn new(source_id: &str, mark: &SourceMark) -> Self {
+        let (source_id, state) = (source_id.to_owned(), mark.state.clone());
+        Self { source_id, position: mark.position, state }
+    }
+
+    /// Without the source's name.
+    #[must_use]
+    pub fn mark(&self) -> SourceMark {
+        SourceMark { position: self.position, state: self.state.clone() }
+    }
 }
 
 /// A publication that may be asked for again: one of a task, whose id outlives the process.

@@ -13,8 +13,8 @@ use crate::metadata::records::{
     SegmentSnapshot, StoredDeadLetter, TaskRecord,
 };
 use crate::metadata::rules::{
-    UsedSegment, append_conflicts, check_request, fingerprint, manifest_of, replaced_segments,
-    with_object,
+    UsedSegment, append_conflicts, check_request, check_source, fingerprint, manifest_of,
+    replaced_segments, with_object,
 };
 use crate::wal::LogMark;
 
@@ -155,11 +155,7 @@ impl State {
             self.insert(segment.clone());
         }
         if let Some(source) = &request.source {
-            let position = SourcePosition {
-                source_id: source.source_id.clone(),
-                position: source.next,
-                state: source.state.clone(),
-            };
+            let position = SourcePosition::new(&source.source_id, &source.next);
             self.sources.insert(source.source_id.clone(), position);
         }
         for record in &request.idempotency {
@@ -178,15 +174,7 @@ impl State {
         let Some(source) = &request.source else {
             return Ok(());
         };
-        let actual = self.sources.get(&source.source_id).map_or(0, |known| known.position);
-        if actual == source.expected {
-            return Ok(());
-        }
-        Err(MetadataError::SourceConflict {
-            source_id: source.source_id.clone(),
-            expected: source.expected,
-            actual,
-        })
+        check_source(source, self.sources.get(&source.source_id))
     }
 
     /// Gives the segments that the request replaces.

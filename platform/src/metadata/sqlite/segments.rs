@@ -137,21 +137,14 @@ pub(super) async fn source(
 
 async fn advance_source(connection: &mut SqliteConnection, source: &SourceAdvance) -> Result<()> {
     let known = self::source(connection, &source.source_id).await?;
-    let actual = known.map_or(0, |known| known.position);
-    if actual != source.expected {
-        return Err(MetadataError::SourceConflict {
-            source_id: source.source_id.clone(),
-            expected: source.expected,
-            actual,
-        });
-    }
+    rules::check_source(source, known.as_ref())?;
     sqlx::query(
         "INSERT INTO sources (source_id, position, state) VALUES (?, ?, ?) \
          ON CONFLICT DO UPDATE SET position = excluded.position, state = excluded.state",
     )
     .bind(&source.source_id)
-    .bind(to_i64(source.next, "source position")?)
-    .bind(&source.state)
+    .bind(to_i64(source.next.position, "source position")?)
+    .bind(&source.next.state)
     .execute(connection)
     .await
     .map_err(store_error)?;

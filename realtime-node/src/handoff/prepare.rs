@@ -1,0 +1,104 @@
+//! What a chunk needs before it can be published: its rows in segment files, the files in deep
+//! storage. Every step may fail and is tried again; nothing is lost meanwhile, the rows stay queryable
+//! where they are.
+
+use std::sync::Arc;
+
+use henge_types::SegmentId;
+
+use super::Worker;
+use super::closed::ClosedChunk;
+use crate::error::Result;
+use crate::merging::MergeGroup;
+use crate::placing::Placing;
+use crate::publication::Outgoing;
+use crate::push::accept::MERGE_PRIORITY;
+use crate::push::generation::Generation;
+use crate::sink::{PartFiles, Sink, WrittenSegment};
+
+impl Worker {
+    pub(super) fn placing<'a>(
+        &'a self,
+        generation: &'a Generation,
+        files: &'a PartFiles,
+    ) -> Placing<'a> {
+        let schema = &generation.schema.data_schema;
+        Placing {
+            shared: &self.shared,
+            datasource: &self.datasource,
+            granularity: &schema.granularity_spec.segment_granularity,
+            files,
+            priority: MERGE_PRIORITY,
+        }
+    }
+}
+
+/// Does what is left to do; what was done stays done when a later step fails.
+pub(super) async fn prepare(placing: &Placing<'_>, chunk: &mut ClosedChunk) -> Result<()> {
+    while let Some(sink) = chunk.sinks.first() {
+        let segments = write(placing, sink).await?;
+        chunk.outgoing.extend(segments.into_iter().map(Outgoing::new));
+        chunk.sinks.remove(0);
+    }
+    for segment in &mut chunk.outgoing {
+        segment.push(placing.shared).await?;
+    }
+    Ok(())
+}
+
+/// The places of these segments were replaced or dropped: their rows go where they belong now.
+pub(super) async fn place_anew(
+    placing: &Placing<'_>,
+    chunk: &mut ClosedChunk,
+    ids: &[SegmentId],
+) -> Result<()> {
+    let outgoing = &mut chunk.outgoing;
+    while let Some(at) = outgoing.iter().position(|s| ids.contains(&s.file.published.id)) {
+        let pieces = placing.place(&outgoing[at].file).await?;
+        placing.shared.serving.exchange(&outgoing[at].file.published.id, &pieces)?;
+        outgoing.remove(at);
+        outgoing.extend(pieces.into_iter().map(Outgoing::new));
+    }
+    Ok(())
+}
+
+/// Writes a sink to files, which answer for its rows from then on.
+async fn write(placing: &Placing<'_>, sink: &Arc<Sink>) -> Result<Vec<Arc<WrittenSegment>>> {
+    let mut segments = Vec::new();
+    if let Err(error) = write_groups(placing, sink, &mut segments).await {
+        segments.iter().for_each(|segment| segment.remove_file());
+        return Err(error);
+    }
+    placing.shared.serving.exchange(&sink.target().id, &segments)?;
+    Ok(segments)
+}
+
+/// One file for as much as is merged at once: the first in the sink's place, if it has one. What has
+/// none, or is beyond it, goes to the chunks that lie where its rows are.
+async fn write_groups(
+    placing: &Placing<'_>,
+    sink: &Arc<Sink>,
+    segments: &mut Vec<Arc<WrittenSegment>>,
+) -> Result<()> {
+    let shared = placing.shared;
+    let groups = sink.view_groups(shared.options.max_merge_bytes);
+    for (number, MergeGroup { items: views, bytes }) in groups.into_iter().enumerate() {
+        let _room = shared.merge_room.take(bytes).await;
+        let in_place = number == 0 && sink.is_placed();
+        let target = match number {
+            0 => sink.target().clone(),
+            _ => shared.serving.unplaced(&sink.target().id.datasource, sink.chunk),
+        };
+        let files = placing.files.clone();
+        let work = move || files.write_segment(&views, target);
+        let whole = Arc::new(shared.ingest_pool.spawn(placing.priority, work).await??);
+        if in_place {
+            segments.push(whole);
+            continue;
+        }
+        let pieces = placing.place(&whole).await;
+        whole.remove_file();
+        segments.extend(pieces?);
+    }
+    Ok(())
+}
