@@ -40,7 +40,8 @@ fn logs(data_dir: &Path, name: &str) -> Vec<PathBuf> {
     files
 }
 
-fn give_up(data_dir: &Path, name: &str) -> u64 {
+/// Gives up what is missing from a log; gives how many records are kept.
+pub(crate) fn give_up(data_dir: &Path, name: &str) -> u64 {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = DataFolder::new(data_dir);
     let copy = tempfile::tempdir().unwrap();
