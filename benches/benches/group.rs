@@ -4,11 +4,10 @@
 use criterion::Throughput;
 use henge_benches::harness::{self, Runner, Table};
 use henge_benches::page_views::TextField;
-use henge_exec::{
-    ExecContext, Extent, GroupedPartial, KeyColumn, Partial, StateColumn, run_blocks,
-};
+use henge_exec::{ExecContext, Extent, GroupedPartial, Partial, run_blocks};
 use henge_query::Query;
 use henge_segment::SegmentView;
+use henge_vector::Column;
 use serde_json::{Value, json};
 
 /// Enough that nearly all of the million visitors come.
@@ -214,7 +213,7 @@ fn distinct_pairs(table: &Table, fields: [TextField; 2]) -> usize {
 
 fn long_states(groups: &GroupedPartial, state: usize) -> &[i64] {
     match &groups.states[state] {
-        StateColumn::Long { values, .. } => values,
+        Column::Long(values) => values.values(),
         other => panic!("{other:?} is not LONG"),
     }
 }
@@ -226,10 +225,7 @@ fn check_one_group(table: &Table, fields: [TextField; 2], groups: &GroupedPartia
     let expected: i64 = rows.map(|row| table.columns.bytes[row]).sum();
     let key = fields.map(|field| table.texts.get(field, table.columns.text_ids(field)[0]));
     let is_key = |group: &usize| {
-        groups.keys.iter().zip(key).all(|(column, text)| match column {
-            KeyColumn::String(keys) => keys.get(*group) == text,
-            _ => false,
-        })
+        groups.keys.iter().zip(key).all(|(column, text)| column.text(*group).as_deref() == text)
     };
     let group = (0..groups.group_count()).find(is_key).unwrap();
     assert_eq!(long_states(groups, 0)[group], expected);

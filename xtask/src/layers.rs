@@ -24,6 +24,7 @@ const TYPES: &str = "henge-types";
 const EXPR: &str = "henge-expr";
 const SKETCH: &str = "henge-sketch";
 const QUERY: &str = "henge-query";
+const VECTOR: &str = "henge-vector";
 const SEGMENT: &str = "henge-segment";
 const INDEX: &str = "henge-index";
 const INGEST: &str = "henge-ingest";
@@ -33,27 +34,33 @@ const PLATFORM: &str = "henge-platform";
 const DATA_NODE: &str = "henge-data-node";
 
 /// Pure packages: bytes and values in, values out.
-const ENGINE: [Layer; 9] = [
+const ENGINE: [Layer; 10] = [
     layer(TYPES, &[]),
     layer(EXPR, &[TYPES]),
     layer(SKETCH, &[TYPES]),
     layer(QUERY, &[TYPES, EXPR]),
+    layer(VECTOR, &[TYPES, EXPR, SKETCH]),
     layer(SEGMENT, &[TYPES, SKETCH]),
     layer(INDEX, &[TYPES, SKETCH, SEGMENT]),
     Layer { package: INGEST, allowed: &[TYPES, EXPR, QUERY, INDEX], in_tests: &[EXEC, SEGMENT] },
     layer(TABULAR, &[TYPES, EXPR, QUERY, SEGMENT, INDEX, INGEST]),
-    Layer { package: EXEC, allowed: &[TYPES, EXPR, QUERY, SKETCH, SEGMENT], in_tests: &[INDEX] },
+    Layer {
+        package: EXEC,
+        allowed: &[TYPES, EXPR, QUERY, SKETCH, VECTOR, SEGMENT],
+        in_tests: &[INDEX],
+    },
 ];
 
 /// What a role composes: no role depends on another role.
-const ROLE: &[&str] =
-    &[TYPES, EXPR, SKETCH, QUERY, SEGMENT, INDEX, INGEST, TABULAR, EXEC, PLATFORM, DATA_NODE];
+const ROLE: &[&str] = &[
+    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, PLATFORM, DATA_NODE,
+];
 
 /// Everything around the engine. The binary and the packages of tests and benchmarks use what they
 /// like; nothing depends on them.
 const OUTER: [Layer; 7] = [
     layer(PLATFORM, &[TYPES]),
-    layer(DATA_NODE, &[TYPES, QUERY, SEGMENT, EXEC, PLATFORM]),
+    layer(DATA_NODE, &[TYPES, QUERY, VECTOR, SEGMENT, EXEC, PLATFORM]),
     layer("henge-realtime-node", ROLE),
     layer("henge-historical-node", ROLE),
     layer("henge-broker", ROLE),
@@ -126,7 +133,7 @@ fn is_ours(package: &str) -> bool {
 }
 
 fn find(package: &str) -> Option<&'static Layer> {
-    static LAYERS: ([Layer; 9], [Layer; 7]) = (ENGINE, OUTER);
+    static LAYERS: ([Layer; 10], [Layer; 7]) = (ENGINE, OUTER);
     LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
 }
 

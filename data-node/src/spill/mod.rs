@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use henge_exec::{ExecError, GroupSink, GroupedPartial, encode_groups, partition_groups};
+use henge_exec::{ExecError, GroupSink, GroupedPartial, partition_groups};
 use henge_platform::spill::{SpillFile, SpillStorage};
 use parking_lot::Mutex;
 
@@ -58,8 +58,8 @@ impl GroupSink for GroupSpill {
     fn put(&self, groups: GroupedPartial) -> Result<(), ExecError> {
         let runs: Vec<Vec<u8>> = partition_groups(&groups, PARTITIONS)
             .iter()
-            .map(|part| if part.group_count() == 0 { Vec::new() } else { encode_groups(part) })
-            .collect();
+            .map(|part| if part.group_count() == 0 { Ok(Vec::new()) } else { part.encode() })
+            .collect::<Result<_, _>>()?;
         let bytes: usize = runs.iter().map(Vec::len).sum();
         let total = self.written_bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         if total > self.disk_bytes {

@@ -1,10 +1,9 @@
 //! Spilled answers equal those from memory, and failing disks are errors.
 
-use henge_exec::{
-    BucketStarts, ExecContext, Extent, KeyColumn, Partial, StateColumn, StringKeys, finalise, merge,
-};
+use henge_exec::{BucketStarts, ExecContext, Extent, Partial, finalise, merge};
 use henge_platform::spill::MemorySpillStorage;
 use henge_query::Query;
+use henge_vector::{Column, Text};
 
 use super::*;
 
@@ -23,32 +22,19 @@ fn query(more: &str) -> Arc<Query> {
 /// Contribution `part`: some groups of its own, some that others have as well.
 fn part(part: u64) -> Partial {
     let numbers: Vec<u64> = (0..GROUPS).map(|i| (i * 31 + part * 97) % 1_000).collect();
-    let (mut ends, mut bytes) = (Vec::new(), String::new());
-    for number in &numbers {
-        bytes.push_str(&format!("value {}", number % 300));
-        ends.push(bytes.len());
-    }
-    // Every tenth string is null; dictionaries of partials may hold a value once only.
-    let mut seen = std::collections::HashMap::new();
-    let ids = numbers.iter().zip(1..).map(|(number, id)| match number % 10 {
-        0 => 0,
-        _ => *seen.entry(number % 300).or_insert(id),
-    });
-    let ids = ids.collect();
+    // Every tenth string is null.
+    let text = |n: &u64| (!n.is_multiple_of(10)).then(|| format!("value {}", n % 300));
+    let texts: Vec<Option<String>> = numbers.iter().map(text).collect();
+    let longs = numbers.iter().map(|n| (!n.is_multiple_of(7)).then_some((n % 50) as i64));
     Partial::Grouped(GroupedPartial {
         bucket_starts: BucketStarts::At(
             numbers.iter().map(|n| (n % 3) as i64 * 86_400_000).collect(),
         ),
         keys: vec![
-            KeyColumn::String(StringKeys { ids, ends, bytes, sorted: false }),
-            KeyColumn::Long(
-                numbers.iter().map(|n| (n % 7 > 0).then_some((n % 50) as i64)).collect(),
-            ),
+            Column::Text(Text::of(texts.iter().map(Option::as_deref))),
+            Column::Long(longs.collect()),
         ],
-        states: vec![StateColumn::Long {
-            values: numbers.iter().map(|n| (n * 3 + part) as i64).collect(),
-            valid: None,
-        }],
+        states: vec![Column::longs(numbers.iter().map(|n| (n * 3 + part) as i64).collect(), None)],
         data_range_ms: vec![None],
     })
 }

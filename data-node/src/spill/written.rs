@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use henge_exec::{
-    ExecContext, ExecError, Extent, GroupedPartial, MemoryLease, Partial, decode_groups, merge,
-    merge_partition, partition_groups,
+    ExecContext, ExecError, Extent, GroupedPartial, MemoryLease, Partial, merge, merge_partition,
+    partition_groups,
 };
 use henge_platform::spill::SpillFile;
 use henge_query::Query;
@@ -56,7 +56,7 @@ impl SpilledGroups {
         let mut parts = vec![kept];
         for (offset, length) in runs {
             let bytes = self.file.read(offset, length).map_err(|error| read_failed(&error))?;
-            parts.push(decode_groups(&bytes)?);
+            parts.push(GroupedPartial::decode(&bytes).map_err(damaged)?);
         }
         let merged = match self.extent {
             Extent::Whole => merge_partition(&self.query, parts, &self.context)?,
@@ -76,4 +76,13 @@ impl SpilledGroups {
 
 fn read_failed(error: &io::Error) -> ExecError {
     ExecError::Corrupt(format!("a spilled run cannot be read: {error}"))
+}
+
+fn damaged(error: ExecError) -> ExecError {
+    match error {
+        ExecError::Corrupt(reason) => ExecError::Corrupt(format!(
+            "a spilled run is damaged: check the disk of the temporary files ({reason})"
+        )),
+        other => other,
+    }
 }

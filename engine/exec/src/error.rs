@@ -3,6 +3,7 @@
 use henge_expr::ExprError;
 use henge_segment::SegmentError;
 use henge_types::{ErrorClass, SegmentId};
+use henge_vector::VectorError;
 
 /// Why a query failed.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +20,7 @@ pub enum ExecError {
     /// The server has no room for the query now.
     #[error("{0}")]
     Capacity(String),
-    /// What was put aside on disk cannot be read back.
+    /// What was put aside on disk, or came over the wire, cannot be read back.
     #[error("{0}")]
     Corrupt(String),
     /// Putting groups aside on disk failed.
@@ -53,6 +54,17 @@ pub enum ExecError {
     /// A bug.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl From<VectorError> for ExecError {
+    fn from(error: VectorError) -> Self {
+        match error {
+            VectorError::Corrupt(_) => Self::Corrupt(error.to_string()),
+            VectorError::LocalIds { .. }
+            | VectorError::Mismatch { .. }
+            | VectorError::Internal(_) => Self::Internal(error.to_string()),
+        }
+    }
 }
 
 impl ExecError {

@@ -16,12 +16,12 @@ pub mod projection;
 mod aggregate;
 mod bucket_starts;
 mod column;
+mod encoded;
 mod extent;
 mod filter;
 mod group;
 mod memory;
 mod merge;
-mod partial_size;
 mod rows;
 mod run;
 mod spill;
@@ -35,8 +35,6 @@ pub use finalise::{FinalResult, Grow, finalise};
 pub use memory::{MemoryLease, MemoryPool, QueryMemory};
 pub use merge::{Merger, merge, regroup};
 pub use node::NodeDictionaries;
-pub use partial::{GroupedPartial, KeyColumn, NodeKeys, Partial, StateColumn, StringKeys};
+pub use partial::{GroupedPartial, Partial};
 pub use run::{SharedItem, SharedRun, TellWhole, Worker, run, run_blocks};
-pub use spill::{
-    GroupSink, Spill, decode_groups, encode_groups, may_cut, merge_partition, partition_groups,
-};
+pub use spill::{GroupSink, Spill, may_cut, merge_partition, partition_groups};

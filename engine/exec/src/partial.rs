@@ -1,13 +1,10 @@
 //! `Partial`: what one segment (or one node) contributes to an answer. Columnar, mergeable in any
 //! order, finalised once.
 
-use std::sync::Arc;
-
-use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
+use henge_vector::Column;
 
 use crate::bucket_starts::BucketStarts;
-use crate::column::StringInterner;
-use crate::node::{NodeDictionary, NodeValues};
+use crate::partial_rows::{RowBatch, RowsPartial, SearchHit, SearchPartial, SegmentAnalysis};
 
 /// The contribution of some segments to a query's answer.
 #[derive(Debug, Clone)]
@@ -15,9 +12,9 @@ pub enum Partial {
     /// timeseries, topN and groupBy.
     Grouped(GroupedPartial),
     /// scan
-    Rows(crate::partial_rows::RowsPartial),
+    Rows(RowsPartial),
     /// search
-    Search(crate::partial_rows::SearchPartial),
+    Search(SearchPartial),
     /// timeBoundary: smallest and largest timestamp seen.
     TimeBoundary {
         /// Smallest.
@@ -26,7 +23,7 @@ pub enum Partial {
         max_ms: Option<i64>,
     },
     /// segmentMetadata
-    SegmentMetadata(Vec<crate::partial_rows::SegmentAnalysis>),
+    SegmentMetadata(Vec<SegmentAnalysis>),
     /// dataSourceMetadata
     DataSourceMetadata {
         /// Newest event.
@@ -39,10 +36,11 @@ pub enum Partial {
 pub struct GroupedPartial {
     /// Start of the group's time bucket.
     pub bucket_starts: BucketStarts,
-    /// One a dimension.
-    pub keys: Vec<KeyColumn>,
-    /// One an aggregator.
-    pub states: Vec<StateColumn>,
+    /// One a dimension: LONG, DOUBLE, FLOAT as doubles, and STRING as text or as ids.
+    pub keys: Vec<Column>,
+    /// One an aggregator: LONG, wide sums, DOUBLE, FLOAT as doubles, and sketches. Null where no value
+    /// that is not null was seen.
+    pub states: Vec<Column>,
     /// For each of the query's intervals: the time range of the segments' rows (`time_range`, before
     /// the filter), clipped to the interval; `None` when they do not meet. Empty buckets are filled
     /// between them, and granularity `all` shows the first as its timestamp.
@@ -57,143 +55,28 @@ impl GroupedPartial {
     }
 }
 
-/// Values of one dimension, one a group.
-#[derive(Debug, Clone)]
-pub enum KeyColumn {
-    /// Output type STRING.
-    String(StringKeys),
-    /// Output type STRING, as ids of a node-wide dictionary. Never leaves the process.
-    Node(NodeKeys),
-    /// Output type LONG; `None` is null.
-    Long(Vec<Option<i64>>),
-    /// Output types DOUBLE and FLOAT; `None` is null. -0 was made 0 and NaNs were made one.
-    Double(Vec<Option<f64>>),
-}
-
-/// String keys as ids of a node-wide dictionary. Id 0 is null.
-#[derive(Debug, Clone)]
-pub struct NodeKeys {
-    /// One id a group.
-    pub ids: Vec<u32>,
-    /// The numbering.
-    pub dictionary: Arc<NodeDictionary>,
-    /// Values of at least those ids.
-    pub values: Arc<NodeValues>,
-}
-
-impl NodeKeys {
-    /// The value of a group.
+impl Partial {
+    /// Bytes of memory, roughly.
     #[must_use]
-    pub fn get(&self, group: usize) -> Option<&str> {
-        self.values.get(self.ids[group])
-    }
-
-    /// The keys with their text, independent of the dictionary.
-    #[must_use]
-    pub fn to_text(&self) -> StringKeys {
-        let mut interner = StringInterner::default();
-        let ids = (0..self.ids.len()).map(|group| interner.id_of_nullable(self.get(group)));
-        let ids = ids.collect();
-        interner.into_keys(ids)
-    }
-}
-
-/// String keys as ids into a dictionary of the distinct values that occur. Id 0 is null.
-#[derive(Debug, Clone)]
-pub struct StringKeys {
-    /// One id a group.
-    pub ids: Vec<u32>,
-    /// End of value `i + 1` in `bytes` (id 0, null, has no bytes).
-    pub ends: Vec<usize>,
-    /// The values' UTF-8, one behind the other.
-    pub bytes: String,
-    /// True when the values ascend.
-    pub sorted: bool,
-}
-
-impl StringKeys {
-    /// The value of an id; `None` is null.
-    #[must_use]
-    pub fn value(&self, id: u32) -> Option<&str> {
-        let index = (id as usize).checked_sub(1)?;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        Some(&self.bytes[start..self.ends[index]])
-    }
-
-    /// The value of a group.
-    #[must_use]
-    pub fn get(&self, group: usize) -> Option<&str> {
-        self.value(self.ids[group])
-    }
-}
-
-/// States of one aggregator, one a group.
-#[derive(Debug, Clone)]
-pub enum StateColumn {
-    /// count, and long sums, minima and maxima. Null where `valid` says so.
-    Long {
-        /// Values.
-        values: Vec<i64>,
-        /// False where no non-null input was seen; `None` when all are valid.
-        valid: Option<Vec<bool>>,
-    },
-    /// Long sums of which one at least is beyond 64 bits so far: what is merged with it may bring it
-    /// back. Only a finished answer is refused for it.
-    Wide {
-        /// Values.
-        values: Vec<i128>,
-        /// False where no non-null input was seen; `None` when all are valid.
-        valid: Option<Vec<bool>>,
-    },
-    /// Double and float sums, minima and maxima (floats are aggregated as doubles for sums and
-    /// finalised as floats).
-    Double {
-        /// Values.
-        values: Vec<f64>,
-        /// False where no non-null input was seen; `None` when all are valid.
-        valid: Option<Vec<bool>>,
-        /// True when the result's type is FLOAT.
-        float: bool,
-    },
-    /// HLL sketches (HLLSketchBuild, HLLSketchMerge, hyperUnique, cardinality); `None` is empty.
-    Hll(Vec<Option<Box<HllSketch>>>),
-    /// Theta sketches.
-    Theta(Vec<Option<Box<ThetaSketch>>>),
-    /// KLL sketches.
-    Kll(Vec<Option<Box<KllSketch>>>),
-}
-
-impl StateColumn {
-    /// Long sums, as narrow as they may be.
-    pub(crate) fn of_wide(values: Vec<i128>, valid: Option<Vec<bool>>) -> Self {
-        match values.iter().map(|value| i64::try_from(*value)).collect() {
-            Ok(values) => Self::Long { values, valid },
-            Err(_) => Self::Wide { values, valid },
-        }
-    }
-
-    /// The states of some groups, each at most once.
-    pub(crate) fn pick(self, groups: &[u32]) -> Self {
-        fn copy<T: Copy>(values: &[T], groups: &[u32]) -> Vec<T> {
-            groups.iter().map(|&group| values[group as usize]).collect()
-        }
-        fn take<T>(mut values: Vec<Option<T>>, groups: &[u32]) -> Vec<Option<T>> {
-            groups.iter().map(|&group| values[group as usize].take()).collect()
-        }
-        let flags = |valid: Option<Vec<bool>>| valid.map(|valid| copy(&valid, groups));
+    pub fn memory_bytes(&self) -> usize {
         match self {
-            StateColumn::Long { values, valid } => {
-                StateColumn::Long { values: copy(&values, groups), valid: flags(valid) }
+            Self::Grouped(groups) => groups.memory_bytes(),
+            Self::Rows(rows) => rows.batches.iter().map(RowBatch::memory_bytes).sum(),
+            Self::Search(search) => search.hits.iter().map(SearchHit::memory_bytes).sum(),
+            Self::TimeBoundary { .. } | Self::DataSourceMetadata { .. } => 0,
+            Self::SegmentMetadata(analyses) => {
+                analyses.iter().map(SegmentAnalysis::memory_bytes).sum()
             }
-            StateColumn::Wide { values, valid } => {
-                Self::of_wide(copy(&values, groups), flags(valid))
-            }
-            StateColumn::Double { values, valid, float } => {
-                StateColumn::Double { values: copy(&values, groups), valid: flags(valid), float }
-            }
-            StateColumn::Hll(sketches) => StateColumn::Hll(take(sketches, groups)),
-            StateColumn::Theta(sketches) => StateColumn::Theta(take(sketches, groups)),
-            StateColumn::Kll(sketches) => StateColumn::Kll(take(sketches, groups)),
         }
+    }
+}
+
+impl GroupedPartial {
+    /// Bytes of memory, roughly.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of_val(self.bucket_starts.at())
+            + self.keys.iter().chain(&self.states).map(Column::memory_bytes).sum::<usize>()
+            + size_of_val(self.data_range_ms.as_slice())
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use henge_expr::ExprValue;
 use henge_types::{ColumnType, Granularity, Interval, MetricSpec, ProjectionDefinition, SegmentId};
-
-use crate::partial::StringKeys;
+use henge_vector::Column;
+use serde::{Deserialize, Serialize};
 
 /// Rows of a scan: one batch a segment, in the order of their segment ids once merged.
 #[derive(Debug, Clone, Default)]
@@ -35,86 +34,8 @@ pub struct RowColumn {
     pub name: Arc<str>,
     /// Its type; `None` when the segment lacks the column or the type differs from row to row.
     pub column_type: Option<ColumnType>,
-    /// One value a row.
-    pub values: RowValues,
-}
-
-/// Values of a column of scanned rows.
-#[derive(Debug, Clone)]
-pub enum RowValues {
-    /// Every row is null: the segment lacks the column.
-    Null,
-    /// LONG, and `__time` as milliseconds.
-    Long {
-        /// Values.
-        values: Vec<i64>,
-        /// False where null; `None` when no row is null.
-        valid: Option<Vec<bool>>,
-    },
-    /// FLOAT
-    Float {
-        /// Values.
-        values: Vec<f32>,
-        /// False where null; `None` when no row is null.
-        valid: Option<Vec<bool>>,
-    },
-    /// DOUBLE
-    Double {
-        /// Values.
-        values: Vec<f64>,
-        /// False where null; `None` when no row is null.
-        valid: Option<Vec<bool>>,
-    },
-    /// STRING, one value a row.
-    String(StringKeys),
-    /// STRING, several values a row: row `r` holds `keys.ids[offsets[r]..offsets[r + 1]]`.
-    Multi {
-        /// One more than rows.
-        offsets: Vec<usize>,
-        /// The elements of all rows.
-        keys: StringKeys,
-    },
-    /// COMPLEX: serialised sketches.
-    Complex(Vec<Option<Vec<u8>>>),
-    /// Values of an expression, each of its own type.
-    Mixed(Vec<ExprValue>),
-}
-
-impl RowValues {
-    /// Keeps the first rows.
-    pub fn truncate(&mut self, row_count: usize) {
-        match self {
-            Self::Null => {}
-            Self::Long { values, valid } => truncate_both(values, valid, row_count),
-            Self::Float { values, valid } => truncate_both(values, valid, row_count),
-            Self::Double { values, valid } => truncate_both(values, valid, row_count),
-            Self::String(keys) => keys.ids.truncate(row_count),
-            Self::Multi { offsets, keys } => {
-                offsets.truncate(row_count + 1);
-                keys.ids.truncate(offsets.last().copied().unwrap_or(0));
-            }
-            Self::Complex(values) => values.truncate(row_count),
-            Self::Mixed(values) => values.truncate(row_count),
-        }
-    }
-
-    /// Bytes of memory, roughly.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        fn validity(valid: &Option<Vec<bool>>) -> usize {
-            valid.as_ref().map_or(0, Vec::len)
-        }
-        match self {
-            Self::Null => 0,
-            Self::Long { values, valid } => values.len() * 8 + validity(valid),
-            Self::Float { values, valid } => values.len() * 4 + validity(valid),
-            Self::Double { values, valid } => values.len() * 8 + validity(valid),
-            Self::String(keys) => keys_bytes(keys),
-            Self::Multi { offsets, keys } => offsets.len() * 8 + keys_bytes(keys),
-            Self::Complex(values) => values.iter().map(|v| complex_bytes(v.as_deref())).sum(),
-            Self::Mixed(values) => values.iter().map(expr_bytes).sum(),
-        }
-    }
+    /// One value a row: null where the segment lacks the column.
+    pub values: Column,
 }
 
 impl RowBatch {
@@ -134,32 +55,6 @@ impl RowBatch {
     pub fn memory_bytes(&self) -> usize {
         self.time_ms.len() * 8 + self.columns.iter().map(|c| c.values.memory_bytes()).sum::<usize>()
     }
-}
-
-fn truncate_both<T>(values: &mut Vec<T>, valid: &mut Option<Vec<bool>>, row_count: usize) {
-    values.truncate(row_count);
-    if let Some(valid) = valid {
-        valid.truncate(row_count);
-    }
-}
-
-/// Bytes of memory of a serialised sketch, roughly.
-pub(crate) fn complex_bytes(bytes: Option<&[u8]>) -> usize {
-    size_of::<Option<Vec<u8>>>() + bytes.map_or(0, <[u8]>::len)
-}
-
-fn keys_bytes(keys: &StringKeys) -> usize {
-    keys.ids.len() * 4 + keys.ends.len() * 8 + keys.bytes.len()
-}
-
-/// Bytes of memory of an expression's value, roughly.
-pub(crate) fn expr_bytes(value: &ExprValue) -> usize {
-    let inner = match value {
-        ExprValue::String(text) => text.len(),
-        ExprValue::Array(items) => items.iter().map(expr_bytes).sum(),
-        _ => 0,
-    };
-    size_of::<ExprValue>() + inner
 }
 
 /// Values that a search found.
@@ -185,8 +80,16 @@ pub struct SearchHit {
     pub count: u64,
 }
 
+impl SearchHit {
+    /// Bytes of memory, roughly.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.value.as_ref().map_or(0, String::len)
+    }
+}
+
 /// What segmentMetadata says about a segment, or about several merged.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SegmentAnalysis {
     /// The segment's id, `merged` for several.
     pub id: String,
@@ -210,8 +113,29 @@ pub struct SegmentAnalysis {
     pub projections: Option<BTreeMap<String, (Option<ProjectionDefinition>, u64)>>,
 }
 
+impl SegmentAnalysis {
+    /// Bytes of memory, roughly. Names dominate: metrics are counted as their names and a constant.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        const METRIC_BYTES: usize = 128;
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let columns = self.columns.iter().map(|(name, column)| {
+            name.len()
+                + size_of_val(column)
+                + text(&column.min_value)
+                + text(&column.max_value)
+                + text(&column.error_message)
+        });
+        let metrics = self.aggregators.iter().flatten();
+        size_of::<Self>()
+            + self.id.len()
+            + columns.sum::<usize>()
+            + metrics.map(|(name, _)| name.len() + METRIC_BYTES).sum::<usize>()
+    }
+}
+
 /// What segmentMetadata says about a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnAnalysis {
     /// Type.
     pub column_type: ColumnType,

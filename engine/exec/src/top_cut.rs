@@ -2,7 +2,7 @@
 
 use henge_query::{Direction, GroupByQuery, Query, TopNMetric, TopNQuery};
 
-use crate::partial::StateColumn;
+use henge_vector::{Array, Column};
 
 /// Keeps the best groups by one aggregator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,15 +60,30 @@ impl TopCut {
 
     /// The groups to keep, ascending: the best ones and all that tie with the last of them. `None`
     /// keeps all, also when values that have no place in a plain order (null, NaN) occur.
-    pub(crate) fn best(&self, states: &StateColumn) -> Option<Vec<u32>> {
+    pub(crate) fn best(&self, states: &Column) -> Option<Vec<u32>> {
         match states {
-            StateColumn::Long { values, valid: None } => self.of_values(values),
-            StateColumn::Double { values, valid: None, float: false }
-                if values.iter().all(|value| !value.is_nan()) =>
+            Column::Long(states) if states.null_count() == 0 => self.of_values(states.values()),
+            Column::Double(states)
+                if states.null_count() == 0
+                    && states.values().iter().all(|value| !value.is_nan()) =>
             {
-                self.of_values(values)
+                self.of_values(states.values())
             }
-            _ => None,
+            Column::Null(_)
+            | Column::Long(_)
+            | Column::Wide(_)
+            | Column::Float(_)
+            | Column::Double(_)
+            | Column::WideFloat(_)
+            | Column::Text(_)
+            | Column::Lists(_)
+            | Column::Complex(_)
+            | Column::Hll(_)
+            | Column::Theta(_)
+            | Column::Kll(_)
+            | Column::Mixed(_)
+            | Column::SegmentIds(_)
+            | Column::NodeIds(_) => None,
         }
     }
 
@@ -114,23 +129,25 @@ fn nth_of<T: Copy>(values: &[T], count: usize, is_better: impl Fn(T, T) -> bool)
 
 #[cfg(test)]
 mod tests {
+    use henge_vector::nulls_of;
+
     use super::*;
 
     #[test]
     fn ties_with_the_last_are_kept() {
-        let states = StateColumn::Long { values: vec![5, 1, 3, 3, 9, 2], valid: None };
+        let states = Column::longs(vec![5, 1, 3, 3, 9, 2], None);
         let cut = |smallest, threshold| TopCut { aggregator: 0, smallest, threshold };
         assert_eq!(cut(false, 3).best(&states), Some(vec![0, 2, 3, 4]));
         assert_eq!(cut(true, 2).best(&states), Some(vec![1, 5]));
         assert_eq!(cut(false, 6).best(&states), None);
-        let nulls = StateColumn::Long { values: vec![5, 1], valid: Some(vec![true, false]) };
+        let nulls = Column::longs(vec![5, 1], nulls_of(2, |row| row == 0));
         assert_eq!(cut(false, 1).best(&nulls), None);
         // Scattered by an odd factor: many replacements of the worst value kept.
         let values: Vec<i64> = (0..50_000).map(|n: i64| n * 7_919 % 50_021 / 3).collect();
         let mut sorted = values.clone();
         sorted.sort_unstable();
         for threshold in [1, 100, 1_024, 5_000, 49_999] {
-            let states = StateColumn::Long { values: values.clone(), valid: None };
+            let states = Column::longs(values.clone(), None);
             let kept = cut(true, threshold).best(&states).unwrap();
             let last = sorted[threshold - 1];
             assert!(kept.iter().all(|group| values[*group as usize] <= last));

@@ -6,12 +6,10 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use henge_exec::{
-    ExecContext, ExecError, Extent, KeyColumn, Partial, StateColumn, finalise, merge, run,
-    run_blocks,
-};
+use henge_exec::{ExecContext, ExecError, Extent, Partial, finalise, merge, run, run_blocks};
 use henge_query::Query;
 use henge_segment::{BLOCK_ROWS, ColumnData, MappedSegment, SegmentView, StringTable};
+use henge_vector::Column;
 use serde_json::{Value, json};
 
 use support::longs;
@@ -49,7 +47,7 @@ fn long_sum() -> Value {
 fn states_of(partial: &Partial) -> Vec<i64> {
     match partial {
         Partial::Grouped(groups) => match &groups.states[0] {
-            StateColumn::Long { values, .. } => values.clone(),
+            Column::Long(values) => values.values().to_vec(),
             other => panic!("{other:?}"),
         },
         other => panic!("{other:?}"),
@@ -203,7 +201,7 @@ fn h_20_signed_zeros_are_one_group() {
     let Partial::Grouped(groups) = run(&grouped, &segment, &ExecContext::default()).unwrap() else {
         panic!("groups");
     };
-    let KeyColumn::Double(keys) = &groups.keys[0] else { panic!("doubles") };
+    let Column::Double(keys) = &groups.keys[0] else { panic!("doubles") };
     assert_eq!(keys.len(), 3);
     assert!(keys.iter().flatten().all(|key| key.to_bits() != (-0.0f64).to_bits()));
 }

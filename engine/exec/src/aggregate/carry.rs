@@ -2,13 +2,13 @@
 //! that one of a batch did; the batch is then taken back and added again with care.
 
 use henge_segment::{NullMask, NumericBlock};
+use henge_vector::{Array, Column};
 use rustc_hash::FxHashMap;
 
 use super::batch::Batch;
 use super::kernels::Input;
 use super::table::{Place, StateTable};
 use crate::column::Loaded;
-use crate::partial::StateColumn;
 
 /// What is to be added to the states of some groups. Such a group's state is never left at 0, which
 /// would be that of a group without values.
@@ -71,16 +71,16 @@ impl Carries {
     }
 
     /// The finished column, wide when a sum needs it.
-    pub(super) fn column(&self, groups: Option<&[u32]>, column: StateColumn) -> StateColumn {
-        let StateColumn::Long { values, valid } = column else { return column };
+    pub(super) fn column(&self, groups: Option<&[u32]>, column: Column) -> Column {
+        let Column::Long(longs) = &column else { return column };
         if self.beyond.is_empty() {
-            return StateColumn::Long { values, valid };
+            return column;
         }
         let group = |at: usize| groups.map_or(at as u32, |groups| groups[at]);
         let beyond = |at: usize| self.beyond.get(&group(at)).copied().unwrap_or(0);
-        let values = values.iter().enumerate();
+        let values = longs.values().iter().enumerate();
         let values = values.map(|(at, value)| i128::from(*value) + beyond(at)).collect();
-        StateColumn::of_wide(values, valid)
+        Column::of_wide(values, longs.nulls().cloned())
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

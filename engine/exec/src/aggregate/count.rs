@@ -1,6 +1,7 @@
 //! `count`: rows.
 
 use henge_segment::simd::{Level, marked};
+use henge_vector::Column;
 
 use super::batch::Batch;
 use super::group_marks::GroupMarks;
@@ -11,7 +12,6 @@ use super::{Accumulator, BlockInput};
 use crate::column::{ColumnSet, SlotId};
 use crate::error::Result;
 use crate::filter::RowSet;
-use crate::partial::StateColumn;
 
 /// Counts rows by group.
 #[derive(Debug)]
@@ -92,8 +92,8 @@ impl Accumulator for CountAccumulator {
         0
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<StateColumn> {
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<Column> {
         let values = states.column(self.word, groups, |count| count as i64);
-        Ok(StateColumn::Long { values, valid: None })
+        Ok(Column::longs(values, None))
     }
 }

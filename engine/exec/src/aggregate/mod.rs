@@ -22,11 +22,11 @@ use std::ops::Range;
 
 use henge_query::AggregatorSpec;
 use henge_segment::{NumericBlock, NumericValues};
+use henge_vector::Column;
 
 use crate::column::{ColumnSet, Columns, Loaded, LoadedBlock, SlotId, SlotStats, Window};
 use crate::error::Result;
 use crate::filter::{CompiledFilter, RowSet};
-use crate::partial::StateColumn;
 
 pub(crate) use batch::Batch;
 use batch::OwnFilter;
@@ -110,7 +110,7 @@ pub(crate) trait Accumulator: std::fmt::Debug {
     /// Bytes of the states that are not in the table.
     fn memory_bytes(&self) -> usize;
     /// The states of these groups; of all groups for `None`.
-    fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<StateColumn>;
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<Column>;
 }
 
 /// An aggregator over one segment: its states and its own filter.
@@ -248,7 +248,7 @@ impl<'a> Aggregator<'a> {
         }
     }
 
-    pub(crate) fn finish(self, groups: Option<&[u32]>, states: &StateTable) -> Result<StateColumn> {
+    pub(crate) fn finish(self, groups: Option<&[u32]>, states: &StateTable) -> Result<Column> {
         self.accumulator.finish(groups, states)
     }
 }

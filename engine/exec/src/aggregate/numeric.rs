@@ -1,6 +1,7 @@
 //! Sums, minima and maxima.
 
 use henge_segment::{NumericBlock, NumericSum, NumericValues, PackedBlock};
+use henge_vector::{Column, NullBuffer};
 
 use super::batch::Batch;
 use super::carry::Carries;
@@ -12,7 +13,6 @@ use super::{Accumulator, BlockInput};
 use crate::column::{ColumnSet, Loaded, SlotId, SlotStats};
 use crate::error::Result;
 use crate::filter::{BlockBits, RowSet};
-use crate::partial::StateColumn;
 
 /// What distinguishes one numeric aggregation from another, beside the operation.
 pub(crate) trait NumericState: Op {
@@ -28,7 +28,7 @@ pub(crate) trait NumericState: Op {
     /// The fold of rows of a block, none of them null, as they are stored; `None` of no rows.
     fn of_packed(packed: &PackedBlock<'_>, rows: RowSet<'_>) -> Option<Self::Wide>;
     /// The finished column.
-    fn column(values: Vec<Self::State>, valid: Option<Vec<bool>>, float: bool) -> StateColumn;
+    fn column(values: Vec<Self::State>, nulls: Option<NullBuffer>, float: bool) -> Column;
 }
 
 fn update<O: Op, T: Input<O::State>>(
@@ -128,7 +128,7 @@ impl<O: Op> NumericAccumulator<O> {
 }
 
 macro_rules! numeric_state {
-    ($op:ident, $state:ty, $loaded:ident, |$states:ident, $valid:ident, $float:ident| $column:expr, |$stats:ident| $of_stats:expr,
+    ($op:ident, $state:ty, $loaded:ident, |$states:ident, $nulls:ident, $float:ident| $column:expr, |$stats:ident| $of_stats:expr,
      |$packed:ident, $rows:ident| $of_packed:expr) => {
         impl NumericState for super::kernels::$op {
             fn update(
@@ -168,11 +168,7 @@ macro_rules! numeric_state {
                 $of_stats
             }
 
-            fn column(
-                $states: Vec<$state>,
-                $valid: Option<Vec<bool>>,
-                $float: bool,
-            ) -> StateColumn {
+            fn column($states: Vec<$state>, $nulls: Option<NullBuffer>, $float: bool) -> Column {
                 $column
             }
         }
@@ -183,7 +179,7 @@ numeric_state!(
     LongSum,
     i64,
     Long,
-    |values, valid, _float| StateColumn::Long { values, valid },
+    |values, nulls, _float| Column::longs(values, nulls),
     |stats| match stats {
         SlotStats::Long(stats) => match stats.sum? {
             NumericSum::Long(sum) => Some(i128::from(sum)),
@@ -197,7 +193,7 @@ numeric_state!(
     LongMin,
     i64,
     Long,
-    |values, valid, _float| StateColumn::Long { values, valid },
+    |values, nulls, _float| Column::longs(values, nulls),
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.min),
         _ => None,
@@ -208,7 +204,7 @@ numeric_state!(
     LongMax,
     i64,
     Long,
-    |values, valid, _float| StateColumn::Long { values, valid },
+    |values, nulls, _float| Column::longs(values, nulls),
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.max),
         _ => None,
@@ -219,7 +215,7 @@ numeric_state!(
     DoubleSum,
     f64,
     Double,
-    |values, valid, float| StateColumn::Double { values, valid, float },
+    |values, nulls, float| doubles(values, nulls, float),
     |stats| match stats {
         SlotStats::Long(_) => None,
         SlotStats::Float(henge_segment::NumericStats { sum, .. })
@@ -234,7 +230,7 @@ numeric_state!(
     DoubleMin,
     f64,
     Double,
-    |values, valid, float| StateColumn::Double { values, valid, float },
+    |values, nulls, float| doubles(values, nulls, float),
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.min as f64),
         SlotStats::Float(stats) => Some(f64::from(stats.min)),
@@ -246,7 +242,7 @@ numeric_state!(
     DoubleMax,
     f64,
     Double,
-    |values, valid, float| StateColumn::Double { values, valid, float },
+    |values, nulls, float| doubles(values, nulls, float),
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.max as f64),
         SlotStats::Float(stats) => Some(f64::from(stats.max)),
@@ -254,6 +250,11 @@ numeric_state!(
     },
     |packed, rows| packed_ends(packed, rows).map(|(_, max)| max as f64 / packed.divisor)
 );
+/// States of a DOUBLE or of a FLOAT.
+fn doubles(values: Vec<f64>, nulls: Option<NullBuffer>, float: bool) -> Column {
+    if float { Column::wide_floats(values, nulls) } else { Column::doubles(values, nulls) }
+}
+
 impl<O: NumericState> Accumulator for NumericAccumulator<O> {
     fn slots(&self) -> Vec<SlotId> {
         vec![self.input.slot]
@@ -357,10 +358,10 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
         self.carries.memory_bytes()
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<StateColumn> {
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<Column> {
         let NumericInput { place, float, .. } = self.input;
         let values = states.column(place.state, groups, O::result);
-        let column = O::column(values, states.valid(place, groups), float);
+        let column = O::column(values, states.nulls(place, groups), float);
         Ok(self.carries.column(groups, column))
     }
 }

@@ -1,6 +1,7 @@
 //! All aggregators of a query over one segment.
 
 use henge_query::AggregatorSpec;
+use henge_vector::Column;
 
 use super::group_marks::GroupMarks;
 use super::scatter::{PlainSum, add_sums};
@@ -8,10 +9,9 @@ use super::{Aggregator, Batch, BlockInput, Layout, StateTable};
 use crate::column::{ColumnSet, Columns, SlotId};
 use crate::error::Result;
 use crate::filter::{BlockBits, RowSet, Selection};
-use crate::partial::StateColumn;
 
 /// Picks groups by the states of an aggregator; `None` picks all.
-type PickGroups<'p> = &'p dyn Fn(&StateColumn) -> Option<Vec<u32>>;
+type PickGroups<'p> = &'p dyn Fn(&Column) -> Option<Vec<u32>>;
 
 /// Rows that are added at a time when states are not all in the cache.
 const COLD_ROWS: usize = 512;
@@ -235,7 +235,7 @@ impl<'a> Aggregators<'a> {
         self,
         groups: Option<&[u32]>,
         best: Option<(usize, PickGroups<'_>)>,
-    ) -> Result<(Vec<StateColumn>, Option<Vec<u32>>)> {
+    ) -> Result<(Vec<Column>, Option<Vec<u32>>)> {
         let Self { all, states, .. } = self;
         let mut all: Vec<Option<Aggregator<'_>>> = all.into_iter().map(Some).collect();
         let mut first = None;
@@ -249,7 +249,7 @@ impl<'a> Aggregators<'a> {
         let (first, picked) = match first {
             None => (None, None),
             Some((column, None)) => (Some(column), None),
-            Some((column, Some(picked))) => (Some(column.pick(&picked)), Some(picked)),
+            Some((column, Some(picked))) => (Some(column.into_taken(&picked)), Some(picked)),
         };
         let kept: Option<Vec<u32>> = picked.as_ref().map(|picked| match groups {
             None => picked.clone(),

@@ -1,9 +1,9 @@
 //! What distinguishes one kind of sketch from another.
 
 use henge_sketch::{HllHash, HllRegisters, HllSketch, KllSketch, Sketch, ThetaSketch};
+use henge_vector::{Column, Sketches};
 
 use crate::group::Scalar;
-use crate::partial::StateColumn;
 
 /// A sketch that aggregators keep.
 pub(super) trait SketchKind: Sketch + std::fmt::Debug + 'static {
@@ -32,7 +32,7 @@ pub(super) trait SketchKind: Sketch + std::fmt::Debug + 'static {
         None
     }
     /// The finished column.
-    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn;
+    fn column(sketches: Sketches<Self>) -> Column;
 }
 
 impl SketchKind for HllSketch {
@@ -60,8 +60,8 @@ impl SketchKind for HllSketch {
         Some(sketch)
     }
 
-    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn {
-        StateColumn::Hll(sketches)
+    fn column(sketches: Sketches<Self>) -> Column {
+        Column::Hll(sketches)
     }
 }
 
@@ -77,8 +77,8 @@ impl SketchKind for ThetaSketch {
         }
     }
 
-    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn {
-        StateColumn::Theta(sketches)
+    fn column(sketches: Sketches<Self>) -> Column {
+        Column::Theta(sketches)
     }
 }
 
@@ -94,7 +94,7 @@ impl SketchKind for KllSketch {
         }
     }
 
-    fn column(sketches: Vec<Option<Box<Self>>>) -> StateColumn {
-        StateColumn::Kll(sketches)
+    fn column(sketches: Sketches<Self>) -> Column {
+        Column::Kll(sketches)
     }
 }

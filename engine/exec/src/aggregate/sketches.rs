@@ -1,6 +1,7 @@
 //! Sketches by group, and the accumulator of all aggregators that keep them.
 
 use henge_sketch::{HllRegisters, SketchError};
+use henge_vector::{Column, Sketches};
 
 use super::batch::Batch;
 use super::build::MakeSketch;
@@ -8,7 +9,6 @@ use super::sketch_kind::SketchKind;
 use super::{Accumulator, BlockInput, StateTable, gather_owned};
 use crate::column::SlotId;
 use crate::error::{ExecError, Result};
-use crate::partial::StateColumn;
 
 /// Registers take at most so many bytes: of more groups, most have few values.
 const MAX_REGISTER_BYTES: usize = 16 << 20;
@@ -96,9 +96,9 @@ impl<S: SketchKind> GroupSketches<S> {
         sketches + registers + self.sketches.capacity() * size_of::<usize>()
     }
 
-    fn finish(mut self, groups: Option<&[u32]>) -> Result<StateColumn> {
+    fn finish(mut self, groups: Option<&[u32]>) -> Result<Column> {
         self.make_sketches()?;
-        Ok(S::column(gather_owned(self.sketches, groups)))
+        Ok(S::column(Sketches::new(gather_owned(self.sketches, groups))))
     }
 }
 
@@ -162,7 +162,7 @@ impl<S: SketchKind, I: SketchInput<S>> Accumulator for SketchAccumulator<S, I> {
         self.input.memory_bytes() + self.sketches.memory_bytes()
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<Column> {
         let Self { input, mut sketches } = *self;
         input.finish(&mut sketches)?;
         sketches.finish(groups)

@@ -2,6 +2,7 @@
 
 use henge_segment::ComplexColumn;
 use henge_sketch::SketchError;
+use henge_vector::{Column, Sketches};
 
 use super::batch::Batch;
 use super::sketch_kind::SketchKind;
@@ -9,7 +10,6 @@ use super::sketches::{GroupSketches, SketchInput};
 use super::{Accumulator, BlockInput, StateTable};
 use crate::column::SlotId;
 use crate::error::{ExecError, Result};
-use crate::partial::StateColumn;
 
 /// A stored sketch column.
 pub(super) struct StoredSketches<'a> {
@@ -101,8 +101,8 @@ impl<S: SketchKind> Accumulator for NullSketches<S> {
         0
     }
 
-    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<StateColumn> {
+    fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<Column> {
         let count = groups.map_or(self.groups, <[u32]>::len);
-        Ok(S::column(std::iter::repeat_with(|| None).take(count).collect()))
+        Ok(S::column(Sketches::empty(count)))
     }
 }

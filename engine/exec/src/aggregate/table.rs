@@ -1,6 +1,8 @@
 //! States of fixed width, by group: one row of words a group, so that all of a group's states share
 //! a cache line. Zero is the start of every state, so that fresh memory needs no writing.
 
+use henge_vector::{NullBuffer, nulls_of};
+
 use crate::filter::Selection;
 
 /// Words of a cache line.
@@ -159,11 +161,14 @@ impl StateTable {
         std::hint::black_box(sum);
     }
 
-    /// The flags of each of some groups; `None` when all have one.
-    pub(crate) fn valid(&self, place: Place, groups: Option<&[u32]>) -> Option<Vec<bool>> {
+    /// Which of some groups got no value; `None` when all got one.
+    pub(crate) fn nulls(&self, place: Place, groups: Option<&[u32]>) -> Option<NullBuffer> {
         let (word, bit) = place.valid?;
-        let valid = self.column(word, groups, |flags| flags & bit != 0);
-        valid.iter().any(|valid| !valid).then_some(valid)
+        let is_valid = |group: usize| self.word(group, word) & bit != 0;
+        match groups {
+            None => nulls_of(self.groups, is_valid),
+            Some(groups) => nulls_of(groups.len(), |at| is_valid(groups[at] as usize)),
+        }
     }
 }
 
@@ -185,8 +190,9 @@ mod tests {
             *table.word_mut(groups - 1, 1) |= 2;
         }
         assert_eq!(table.column(places[1].state, Some(&[0, 4, 5, 499]), |w| w), [1, 5, 6, 500]);
-        assert_eq!(table.valid(places[2], Some(&[0, 499])), None);
-        assert_eq!(table.valid(places[2], Some(&[0, 1])), Some(vec![true, false]));
+        assert_eq!(table.nulls(places[2], Some(&[0, 499])), None);
+        let nulls = table.nulls(places[2], Some(&[0, 1])).unwrap();
+        assert_eq!(nulls.iter().collect::<Vec<_>>(), [true, false]);
         assert_eq!(table.column(0, None, |word| word).len(), 500);
         assert_eq!(table.groups_with(places[1].state), [0, 4, 5, 499]);
     }

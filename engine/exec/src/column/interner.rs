@@ -1,28 +1,24 @@
 //! Local dictionaries: ids for values that have none in the segment.
 
 use hashbrown::HashTable;
+use henge_vector::{Text, TextValues};
 use xxhash_rust::xxh3::xxh3_64;
-
-use crate::partial::StringKeys;
 
 /// Distinct strings, with ids from 1 (0 is null) in the order of their arrival.
 #[derive(Debug, Default)]
 pub(crate) struct StringInterner {
     table: HashTable<u32>,
-    ends: Vec<usize>,
-    bytes: String,
+    values: TextValues,
 }
 
 impl StringInterner {
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.bytes.capacity()
-            + self.ends.capacity() * size_of::<usize>()
-            + self.table.capacity() * 5
+        self.values.memory_bytes() + self.table.capacity() * 5
     }
 
     /// Number of ids, null's included.
     pub(crate) fn id_count(&self) -> usize {
-        self.ends.len() + 1
+        self.values.id_count()
     }
 
     pub(crate) fn id_of_nullable(&mut self, value: Option<&str>) -> u32 {
@@ -31,32 +27,26 @@ impl StringInterner {
 
     pub(crate) fn id_of(&mut self, value: &str) -> u32 {
         let hash = xxh3_64(value.as_bytes());
-        let Self { table, ends, bytes } = self;
-        if let Some(&id) = table.find(hash, |&id| text(ends, bytes, id) == value) {
+        let Self { table, values } = self;
+        if let Some(&id) = table.find(hash, |&id| values.value(id) == Some(value)) {
             return id;
         }
-        bytes.push_str(value);
-        ends.push(bytes.len());
-        let id = ends.len() as u32;
-        table.insert_unique(hash, id, |&id| xxh3_64(text(ends, bytes, id).as_bytes()));
+        let id = values.push(value);
+        table.insert_unique(hash, id, |&id| {
+            xxh3_64(values.value(id).unwrap_or_default().as_bytes())
+        });
         id
     }
 
     /// The value of an id; `None` is null.
     pub(crate) fn value(&self, id: u32) -> Option<&str> {
-        (id > 0).then(|| text(&self.ends, &self.bytes, id))
+        self.values.value(id)
     }
 
-    /// The keys of groups whose ids are these.
-    pub(crate) fn into_keys(self, ids: Vec<u32>) -> StringKeys {
-        StringKeys { ids, ends: self.ends, bytes: self.bytes, sorted: false }
+    /// Rows whose ids are these.
+    pub(crate) fn into_text(self, ids: Vec<u32>) -> Text {
+        self.values.into_text(ids, false)
     }
-}
-
-fn text<'a>(ends: &[usize], bytes: &'a str, id: u32) -> &'a str {
-    let index = id as usize - 1;
-    let start = if index == 0 { 0 } else { ends[index - 1] };
-    &bytes[start..ends[index]]
 }
 
 #[cfg(test)]
@@ -71,7 +61,7 @@ mod tests {
             .map(|value| interner.id_of_nullable(value))
             .collect();
         assert_eq!(ids, [0, 1, 2, 1, 0, 3]);
-        let keys = interner.into_keys(ids);
+        let keys = interner.into_text(ids);
         assert_eq!(keys.get(0), None);
         assert_eq!(keys.get(1), Some(""));
         assert_eq!(keys.get(5), Some("b"));

@@ -6,16 +6,16 @@ use henge_query::{
     AggregatorKind, AggregatorSpec, DimensionSpec, GroupByQuery, PostAggregator, QueryContext,
 };
 use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
-use henge_types::{ColumnType, TIME_COLUMN};
+use henge_types::TIME_COLUMN;
+use henge_vector::{Column, Sketches, TextValues};
 use rustc_hash::FxHashMap;
 
 use crate::context::CancelFlag;
 use crate::error::{ExecError, Result};
 use crate::finalise::buckets::first_interval_start;
-use crate::finalise::column::Column;
 use crate::finalise::post_aggregate;
 use crate::finalise::states::NO_TIME_MS;
-use crate::partial::{GroupedPartial, StateColumn, StringKeys};
+use crate::partial::GroupedPartial;
 
 /// The fields of a query's rows, in the order of output.
 #[derive(Debug)]
@@ -225,13 +225,12 @@ impl<'a> Frame<'a> {
             finalised(&fields.aggregations[at], state, self.rows)
         } else if let Some(at) = position.checked_sub(fields.dimensions_start()) {
             let keys = self.partial.keys.get(at).ok_or_else(|| missing("dimension", at))?;
-            let float = fields.dimensions[at].output_type == ColumnType::Float;
-            Ok(Column::of_keys(keys, float, self.rows))
+            Ok(keys.take(self.rows))
         } else {
             let starts = &self.partial.bucket_starts;
             let start = |row: u32| starts.get(row as usize).or(fields.start_of_all_ms);
             let times = self.rows.iter().map(|&row| start(row));
-            Ok(Column::of_longs(times.map(|time| time.filter(|time| *time != NO_TIME_MS))))
+            Ok(Column::Long(times.map(|time| time.filter(|time| *time != NO_TIME_MS)).collect()))
         }
     }
 
@@ -254,12 +253,10 @@ impl<'a> Frame<'a> {
             return Ok(None);
         };
         let state = self.state(at)?;
-        Ok(Some(Column::of_doubles(
-            self.rows.iter().map(|&row| Some(estimate(state, row as usize))),
-        )))
+        Ok(estimates(state, self.rows).map(|estimates| Column::doubles(estimates, None)))
     }
 
-    fn state(&self, at: usize) -> Result<&'a StateColumn> {
+    fn state(&self, at: usize) -> Result<&'a Column> {
         self.partial.states.get(at).ok_or_else(|| missing("aggregator", at))
     }
 
@@ -308,34 +305,22 @@ fn is_sketch(kind: &AggregatorKind) -> bool {
 }
 
 /// Final values of an aggregator's states: here sums that are beyond 64 bits are refused.
-fn finalised(spec: &AggregatorSpec, state: &StateColumn, rows: &[u32]) -> Result<Column> {
-    Ok(match state {
-        StateColumn::Long { values, valid } => {
-            Column::Long { values: gather(values, rows), valid: gather_valid(valid, rows) }
+fn finalised(spec: &AggregatorSpec, state: &Column, rows: &[u32]) -> Result<Column> {
+    if let Some(estimates) = estimates(state, rows) {
+        if is_whole(&spec.kind) {
+            let whole = estimates.into_iter().map(|estimate| estimate.round() as i64);
+            return Ok(Column::longs(whole.collect(), None));
         }
-        StateColumn::Wide { values, valid } => {
-            let narrow = |row: &u32| i64::try_from(values[*row as usize]);
-            let values = rows.iter().map(narrow).collect::<Result<_, _>>().map_err(|_| {
-                ExecError::Invalid(format!(
-                    "aggregator '{}': the sum is beyond 64 bits: use doubleSum",
-                    spec.name
-                ))
-            })?;
-            Column::Long { values, valid: gather_valid(valid, rows) }
-        }
-        StateColumn::Double { values, valid, float } => {
-            let (values, valid) = (gather(values, rows), gather_valid(valid, rows));
-            if *float { Column::Float { values, valid } } else { Column::Double { values, valid } }
-        }
-        StateColumn::Hll(_) | StateColumn::Theta(_) | StateColumn::Kll(_) => {
-            let estimates = rows.iter().map(|&row| Some(estimate(state, row as usize)));
-            if is_whole(&spec.kind) {
-                Column::of_longs(estimates.map(|e| e.map(|e| e.round() as i64)))
-            } else {
-                Column::of_doubles(estimates)
-            }
-        }
-    })
+        return Ok(Column::doubles(estimates, None));
+    }
+    let values = state.take(rows);
+    if let Column::Wide(_) = values {
+        return Err(ExecError::Invalid(format!(
+            "aggregator '{}': the sum is beyond 64 bits: use doubleSum",
+            spec.name
+        )));
+    }
+    Ok(values)
 }
 
 fn is_whole(kind: &AggregatorKind) -> bool {
@@ -348,31 +333,35 @@ fn is_whole(kind: &AggregatorKind) -> bool {
     }
 }
 
-fn gather<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
-    rows.iter().map(|&row| values[row as usize]).collect()
-}
-
-fn gather_valid(valid: &Option<Vec<bool>>, rows: &[u32]) -> Option<Vec<bool>> {
-    valid.as_ref().map(|valid| gather(valid, rows))
-}
-
-/// The estimate of a group's sketch; 0 for none.
-fn estimate(state: &StateColumn, row: usize) -> f64 {
-    fn of<S: Sketch>(sketch: &Option<Box<S>>) -> f64 {
-        sketch.as_ref().map_or(0.0, |sketch| sketch.estimate())
+/// The estimates of some groups' sketches, 0 for a sketch of nothing; `None` of other states.
+fn estimates(state: &Column, rows: &[u32]) -> Option<Vec<f64>> {
+    fn of<S: Sketch>(sketches: &Sketches<S>, rows: &[u32]) -> Vec<f64> {
+        let sketches = rows.iter().map(|&row| sketches.get(row as usize));
+        sketches.map(|sketch| sketch.map_or(0.0, Sketch::estimate)).collect()
     }
     match state {
-        StateColumn::Hll(sketches) => of(&sketches[row]),
-        StateColumn::Theta(sketches) => of(&sketches[row]),
-        StateColumn::Kll(sketches) => of(&sketches[row]),
-        StateColumn::Long { .. } | StateColumn::Wide { .. } | StateColumn::Double { .. } => 0.0,
+        Column::Hll(sketches) => Some(of(sketches, rows)),
+        Column::Theta(sketches) => Some(of(sketches, rows)),
+        Column::Kll(sketches) => Some(of(sketches, rows)),
+        Column::Null(_)
+        | Column::Long(_)
+        | Column::Wide(_)
+        | Column::Float(_)
+        | Column::Double(_)
+        | Column::WideFloat(_)
+        | Column::Text(_)
+        | Column::Lists(_)
+        | Column::Complex(_)
+        | Column::Mixed(_)
+        | Column::SegmentIds(_)
+        | Column::NodeIds(_) => None,
     }
 }
 
 /// Sketches as base64 text; an empty sketch for none.
-fn encoded(spec: &AggregatorSpec, state: &StateColumn, rows: &[u32]) -> Result<Column> {
+fn encoded(spec: &AggregatorSpec, state: &Column, rows: &[u32]) -> Result<Column> {
     fn bytes<S: Sketch>(
-        sketch: &Option<Box<S>>,
+        sketch: Option<&S>,
         empty: impl FnOnce() -> Result<S, SketchError>,
     ) -> Result<Vec<u8>, SketchError> {
         Ok(match sketch {
@@ -380,29 +369,32 @@ fn encoded(spec: &AggregatorSpec, state: &StateColumn, rows: &[u32]) -> Result<C
             None => empty()?.to_bytes(),
         })
     }
-    let mut keys = StringKeys { ids: vec![], ends: vec![], bytes: String::new(), sorted: false };
+    let mut values = TextValues::with_capacity(rows.len());
+    let mut ids = Vec::with_capacity(rows.len());
     for &row in rows {
         let row = row as usize;
         let bytes = match (state, &spec.kind) {
-            (StateColumn::Hll(s), AggregatorKind::Hll { lg_k, hll_type, .. }) => {
-                bytes(&s[row], || HllSketch::new(*lg_k, *hll_type))
+            (Column::Hll(s), AggregatorKind::Hll { lg_k, hll_type, .. }) => {
+                bytes(s.get(row), || HllSketch::new(*lg_k, *hll_type))
             }
-            (StateColumn::Hll(s), _) => bytes(&s[row], HllSketch::hyper_unique),
-            (StateColumn::Theta(s), AggregatorKind::Theta { size, .. }) => {
-                bytes(&s[row], || ThetaSketch::new(*size))
+            (Column::Hll(s), _) => bytes(s.get(row), HllSketch::hyper_unique),
+            (Column::Theta(s), AggregatorKind::Theta { size, .. }) => {
+                bytes(s.get(row), || ThetaSketch::new(*size))
             }
-            (StateColumn::Kll(s), AggregatorKind::Quantiles { k, .. }) => {
-                bytes(&s[row], || KllSketch::new(*k))
+            (Column::Kll(s), AggregatorKind::Quantiles { k, .. }) => {
+                bytes(s.get(row), || KllSketch::new(*k))
             }
-            _ => Ok(Vec::new()),
+            _another_aggregator => {
+                let kind = state.kind();
+                let message = format!("aggregator '{}' has states of {kind}", spec.name);
+                return Err(ExecError::Internal(message));
+            }
         };
         let bytes = bytes.map_err(|error| ExecError::Sketch {
             column: spec.name.clone(),
             reason: error.to_string(),
         })?;
-        keys.bytes.push_str(&henge_sketch::to_base64(&bytes));
-        keys.ends.push(keys.bytes.len());
-        keys.ids.push(keys.ends.len() as u32);
+        ids.push(values.push(&henge_sketch::to_base64(&bytes)));
     }
-    Ok(Column::Text(keys))
+    Ok(Column::Text(values.into_text(ids, false)))
 }

@@ -6,13 +6,13 @@ use henge_types::Granularity;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::finalise::buckets::{StampWriter, TimeForm, first_interval_start};
-use crate::finalise::column::{Column, dimension_sort_keys, gather_text};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
-use crate::finalise::states::{copies, push_identity};
+use crate::finalise::sort_keys::{sort_keys, time_keys};
+use crate::finalise::states::{copies, push_identities};
 use crate::finalise::table::Table;
 use crate::finalise::{Grow, having, json, subtotals};
-use crate::partial::{GroupedPartial, KeyColumn, NodeKeys};
+use crate::partial::GroupedPartial;
 
 /// The finished answer.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub(crate) fn finalise(
             let expanded = subtotals::expand(query, sets, &partial, context)?;
             (expanded.partial, Some(expanded.set_of_group))
         }
-        None => (over_nothing(query, partial), None),
+        None => (over_nothing(query, partial)?, None),
     };
     let limit = query.limit_spec.clone().unwrap_or_default();
     let mut rows = first_rows(query, &limit, &partial, sets, context)?;
@@ -62,20 +62,9 @@ pub(crate) fn cut(
 
 /// Some groups of a partial.
 pub(crate) fn pick_groups(partial: &GroupedPartial, rows: &[u32]) -> GroupedPartial {
-    fn pick<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
-        rows.iter().map(|&row| values[row as usize]).collect()
-    }
-    let keys = partial.keys.iter().map(|keys| match keys {
-        KeyColumn::String(keys) => KeyColumn::String(gather_text(keys, rows)),
-        KeyColumn::Node(keys) => {
-            KeyColumn::Node(NodeKeys { ids: pick(&keys.ids, rows), ..keys.clone() })
-        }
-        KeyColumn::Long(values) => KeyColumn::Long(pick(values, rows)),
-        KeyColumn::Double(values) => KeyColumn::Double(pick(values, rows)),
-    });
     GroupedPartial {
         bucket_starts: partial.bucket_starts.pick(rows),
-        keys: keys.collect(),
+        keys: copies(&partial.keys, rows, 1),
         states: copies(&partial.states, rows, 1),
         data_range_ms: partial.data_range_ms.clone(),
     }
@@ -130,12 +119,13 @@ fn in_order(
 }
 
 /// Without dimensions and time buckets there is one group, also over no rows.
-fn over_nothing(query: &GroupByQuery, mut partial: GroupedPartial) -> GroupedPartial {
+fn over_nothing(query: &GroupByQuery, mut partial: GroupedPartial) -> Result<GroupedPartial> {
     let is_single = query.dimensions.is_empty() && query.granularity == Granularity::All;
     if is_single && partial.group_count() == 0 {
-        push_identity(&mut partial, &query.aggregations, first_interval_start(&query.base));
+        let start_ms = first_interval_start(&query.base);
+        push_identities(&mut partial, &query.aggregations, &[start_ms])?;
     }
-    partial
+    Ok(partial)
 }
 
 /// The order of rows. Without columns: grouping set, time, dimensions. With columns: time before
@@ -149,35 +139,31 @@ fn row_order<'p>(
 ) -> Result<RowOrder<'p>> {
     let dimensions_first = query.base.context.sort_by_dims_first;
     let mut order = RowOrder::new(partial, dimensions_first);
-    let time_keys = || {
-        let all = partial.bucket_starts.at().to_vec();
-        Column::Long { values: all, valid: None }.sort_keys(Default::default())
-    };
     let has_buckets = query.granularity != Granularity::All;
     if limit.columns.is_empty() {
         order.push_optional(sets);
         if has_buckets && !dimensions_first {
-            order.push(time_keys(), false);
+            order.push(time_keys(partial.bucket_starts.at()), false);
         }
         // Ranks make a full sort integer work; for a few rows the natural order's own comparison
         // is cheaper than ranking every value.
         if limit.limit.is_none() {
             for keys in &partial.keys {
-                order.push(dimension_sort_keys(keys, Default::default()), false);
+                order.push(sort_keys(keys, Default::default()), false);
             }
         }
         return Ok(order);
     }
     if has_buckets && !dimensions_first {
-        order.push(time_keys(), false);
+        order.push(time_keys(partial.bucket_starts.at()), false);
     }
     for column in &limit.columns {
         let position = frame.require(&column.column)?;
-        let keys = frame.column(position)?.sort_keys(column.ordering);
+        let keys = sort_keys(frame.column(position)?, column.ordering);
         order.push(keys, column.direction == Direction::Descending);
     }
     if has_buckets && dimensions_first {
-        order.push(time_keys(), false);
+        order.push(time_keys(partial.bucket_starts.at()), false);
     }
     order.push_optional(sets);
     Ok(order)

@@ -10,9 +10,9 @@ use henge_expr::{Budget, ExprValue};
 use henge_query::comparison::{Comparison, FilterRow, FilterValue, Leaf, RowPlan, Truth};
 use henge_query::{Filter, Having, Literal, RangeBound};
 use henge_types::ColumnType;
+use henge_vector::{Column, optional};
 
 use crate::error::{ExecError, Result};
-use crate::finalise::column::Column;
 use crate::finalise::fields::Frame;
 
 /// Computes the fields that the clause reads and drops the rows that fail it.
@@ -151,17 +151,32 @@ impl<'f> FilterRow<Option<&'f Column>> for RowAt<'_> {
     }
 }
 
-/// The values of a field; a field that does not exist is null.
+/// The values of a field; a field that does not exist is null, and so is a sketch as it is.
 fn visit(column: Option<&Column>, row: usize, see: &mut dyn FnMut(FilterValue<'_>) -> bool) {
+    let null = FilterValue::Null;
     let value = match column {
-        None => FilterValue::Null,
-        Some(column) if column.is_null(row) => FilterValue::Null,
-        Some(Column::Text(keys)) => keys.get(row).map_or(FilterValue::Null, FilterValue::Text),
-        Some(Column::Long { values, .. }) => FilterValue::Long(values[row]),
-        Some(Column::Double { values, .. }) => FilterValue::Double(values[row]),
-        Some(Column::Float { values, .. }) => FilterValue::Float(values[row] as f32),
+        None
+        | Some(
+            Column::Null(_)
+            | Column::Complex(_)
+            | Column::Hll(_)
+            | Column::Theta(_)
+            | Column::Kll(_),
+        ) => null,
+        Some(Column::Long(values)) => optional(values, row).map_or(null, FilterValue::Long),
+        Some(Column::Float(values)) => optional(values, row).map_or(null, FilterValue::Float),
+        Some(Column::Double(values)) => optional(values, row).map_or(null, FilterValue::Double),
+        Some(Column::WideFloat(values)) => {
+            optional(values, row).map_or(null, |value| FilterValue::Float(value as f32))
+        }
+        Some(Column::Text(text)) => text.get(row).map_or(null, FilterValue::Text),
+        Some(Column::NodeIds(keys)) => keys.get(row).map_or(null, FilterValue::Text),
         Some(Column::Mixed(values)) => {
             FilterValue::visit_expr(&values[row], see);
+            return;
+        }
+        Some(column @ (Column::Wide(_) | Column::Lists(_) | Column::SegmentIds(_))) => {
+            FilterValue::visit_expr(&column.expr_value(row), see);
             return;
         }
     };

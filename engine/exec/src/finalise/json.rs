@@ -1,7 +1,9 @@
 //! Values as JSON, straight into a byte buffer.
 
 use henge_expr::ExprValue;
+use henge_sketch::{Sketch, to_base64};
 use henge_types::Value;
+use henge_vector::{Column, optional};
 
 use crate::error::Result;
 
@@ -122,6 +124,50 @@ pub(crate) fn write_timestamp(out: &mut Vec<u8>, ms: i64) {
 pub(crate) fn write_key(out: &mut Vec<u8>, name: &str) {
     write_string(out, name);
     out.push(b':');
+}
+
+/// A value of a column.
+pub(crate) fn write_value(out: &mut Vec<u8>, column: &Column, row: usize) {
+    match column {
+        Column::Null(_) => write_null(out),
+        Column::Long(values) => write_or_null(out, optional(values, row), write_long),
+        Column::Wide(values) => write_or_null(out, optional(values, row), |out, value: i128| {
+            out.extend_from_slice(value.to_string().as_bytes());
+        }),
+        Column::Float(values) => write_or_null(out, optional(values, row), write_float),
+        Column::Double(values) => write_or_null(out, optional(values, row), write_double),
+        Column::WideFloat(values) => write_or_null(out, optional(values, row), |out, value| {
+            write_float(out, value as f32);
+        }),
+        Column::Text(text) => write_optional_string(out, text.get(row)),
+        Column::NodeIds(keys) => write_optional_string(out, keys.get(row)),
+        Column::Lists(lists) => match lists.row(row) {
+            [] => write_null(out),
+            [id] => write_optional_string(out, lists.value(*id)),
+            ids => write_list(out, ids, |out, id| write_optional_string(out, lists.value(*id))),
+        },
+        Column::Complex(images) => write_image(out, images.get(row)),
+        Column::Hll(sketches) => write_sketch(out, sketches.get(row)),
+        Column::Theta(sketches) => write_sketch(out, sketches.get(row)),
+        Column::Kll(sketches) => write_sketch(out, sketches.get(row)),
+        Column::Mixed(values) => write_expr_value(out, &values[row]),
+        Column::SegmentIds(keys) => write_long(out, i64::from(keys.ids()[row])),
+    }
+}
+
+fn write_or_null<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
+    match value {
+        Some(value) => write(out, value),
+        None => write_null(out),
+    }
+}
+
+fn write_image(out: &mut Vec<u8>, image: Option<&[u8]>) {
+    write_or_null(out, image, |out, image| write_string(out, &to_base64(image)));
+}
+
+fn write_sketch<S: Sketch>(out: &mut Vec<u8>, sketch: Option<&S>) {
+    write_image(out, sketch.map(Sketch::to_bytes).as_deref());
 }
 
 /// The value of an expression.

@@ -4,7 +4,6 @@
 //! Nothing is built a row at a time: results stay columns and are written straight to bytes.
 
 mod buckets;
-mod column;
 mod fields;
 mod group_by;
 mod having;
@@ -14,6 +13,7 @@ mod post_aggregate;
 mod scan;
 mod search;
 mod segment_metadata;
+mod sort_keys;
 mod states;
 mod subtotals;
 mod table;
@@ -26,7 +26,6 @@ mod top_n;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use column::text_of;
 pub(crate) use group_by::{cut as cut_groups, pick_groups};
 
 use henge_query::Query;

@@ -3,9 +3,7 @@
 
 use std::cmp::Ordering as Cmp;
 
-use henge_types::number::order_bits;
-
-use crate::partial::{GroupedPartial, KeyColumn, StringKeys};
+use crate::partial::GroupedPartial;
 
 /// Sort keys of all groups, the most significant column first.
 #[derive(Debug)]
@@ -22,7 +20,7 @@ impl<'a> RowOrder<'a> {
         Self { keys: Vec::new(), partial, dimensions_first }
     }
 
-    /// Appends a column, as keys that `Column::sort_keys` made of it.
+    /// Appends a column, as keys that `sort_keys` made of it.
     pub(crate) fn push(&mut self, mut keys: Vec<u64>, descending: bool) {
         if descending {
             keys.iter_mut().for_each(|key| *key = !*key);
@@ -90,36 +88,16 @@ impl<'a> RowOrder<'a> {
         self.partial
             .keys
             .iter()
-            .map(|keys| compare_keys(keys, left, right))
+            .map(|keys| keys.compare(left, right))
             .find(|order| order.is_ne())
             .unwrap_or(Cmp::Equal)
     }
 }
 
-/// Compares two groups by one dimension: null first, then by the type's own order.
-pub(crate) fn compare_keys(keys: &KeyColumn, left: usize, right: usize) -> Cmp {
-    match keys {
-        KeyColumn::String(keys) => compare_text(keys, keys.ids[left], keys.ids[right]),
-        KeyColumn::Node(keys) if keys.ids[left] == keys.ids[right] => Cmp::Equal,
-        KeyColumn::Node(keys) => keys.get(left).cmp(&keys.get(right)),
-        KeyColumn::Long(values) => values[left].cmp(&values[right]),
-        KeyColumn::Double(values) => {
-            values[left].map(order_bits).cmp(&values[right].map(order_bits))
-        }
-    }
-}
-
-fn compare_text(keys: &StringKeys, left: u32, right: u32) -> Cmp {
-    if keys.sorted || left == right {
-        return left.cmp(&right);
-    }
-    keys.value(left).cmp(&keys.value(right))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finalise::testing::{long_keys, partial, text_keys};
+    use crate::finalise::testing::{longs, partial, text_keys};
 
     fn sorted(order: &RowOrder<'_>, count: usize) -> Vec<u32> {
         let mut rows: Vec<u32> = (0..order.partial.group_count() as u32).rev().collect();
@@ -131,7 +109,7 @@ mod tests {
     fn natural_order_is_time_then_dimensions_null_first() {
         let partial = partial(
             &[2, 1, 1, 1],
-            vec![text_keys(&[Some("a"), Some("b"), None, Some("b")]), long_keys(&[1, 9, 9, 8])],
+            vec![text_keys(&[Some("a"), Some("b"), None, Some("b")]), longs(&[1, 9, 9, 8])],
             vec![],
         );
         assert_eq!(sorted(&RowOrder::new(&partial, false), 9), [2, 3, 1, 0]);
@@ -153,7 +131,7 @@ mod tests {
     fn the_best_of_many_are_those_that_sorting_would_put_first() {
         // Scattered by an odd factor, with ties.
         let values: Vec<i64> = (0..10_000).map(|n: i64| n * 7_919 % 10_007 / 3).collect();
-        let partial = partial(&[0; 10_000], vec![long_keys(&values)], vec![]);
+        let partial = partial(&[0; 10_000], vec![longs(&values)], vec![]);
         let mut order = RowOrder::new(&partial, false);
         order.push((0..10_000).map(|n: u64| n * 31 % 97).collect(), true);
         let all = sorted(&order, usize::MAX);

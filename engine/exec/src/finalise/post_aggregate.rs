@@ -5,12 +5,11 @@ use std::borrow::Cow;
 use henge_expr::ExprValue;
 use henge_query::{ArithmeticFn, PostAggregator};
 use henge_types::Value;
+use henge_vector::{Column, Text};
 
 use crate::error::{ExecError, Result};
-use crate::finalise::column::Column;
 use crate::finalise::fields::Frame;
 use crate::finalise::json::constant_value;
-use crate::partial::StringKeys;
 
 /// Bytes of texts that one post-aggregation may give.
 const MAX_KEPT_BYTES: u64 = 256 << 20;
@@ -51,27 +50,30 @@ fn operand<'f>(post: &PostAggregator, frame: &'f Frame<'_>) -> Result<Cow<'f, Co
             let estimates = operand(field, frame)?;
             let values = (0..row_count).map(|row| estimates.double(row));
             if *round {
-                Column::of_longs(values.map(|v| v.map(|v| v.round() as i64)))
+                Column::Long(values.map(|v| v.map(|v| v.round() as i64)).collect())
             } else {
-                Column::of_doubles(values)
+                Column::Double(values.collect())
             }
         }
         PostAggregator::Arithmetic { function, fields, .. } => {
             let operands = operands(fields, frame)?;
-            Column::of_doubles((0..row_count).map(|row| arithmetic(*function, &operands, row)))
+            let values = (0..row_count).map(|row| arithmetic(*function, &operands, row));
+            Column::Double(values.collect())
         }
         PostAggregator::Extreme { greatest, long, fields, .. } => {
             let operands = operands(fields, frame)?;
             if *long {
-                Column::of_longs((0..row_count).map(|row| {
+                let extreme = |row| {
                     let values = operands.iter().filter_map(|o| o.long(row));
                     if *greatest { values.max() } else { values.min() }
-                }))
+                };
+                Column::Long((0..row_count).map(extreme).collect())
             } else {
-                Column::of_doubles((0..row_count).map(|row| {
+                let extreme = |row| {
                     let values = operands.iter().filter_map(|o| o.double(row));
                     values.reduce(if *greatest { f64::max } else { f64::min })
-                }))
+                };
+                Column::Double((0..row_count).map(extreme).collect())
             }
         }
         PostAggregator::Expression { name, expression } => {
@@ -90,14 +92,9 @@ fn computed<'f>(name: &str, frame: &'f Frame<'_>) -> Result<&'f Column> {
 
 fn constant(value: &Value, row_count: usize) -> Column {
     match value {
-        Value::Long(value) => Column::Long { values: vec![*value; row_count], valid: None },
-        Value::Double(value) => Column::Double { values: vec![*value; row_count], valid: None },
-        Value::String(text) => Column::Text(StringKeys {
-            ids: vec![1; row_count],
-            ends: vec![text.len()],
-            bytes: text.clone(),
-            sorted: true,
-        }),
+        Value::Long(value) => Column::longs(vec![*value; row_count], None),
+        Value::Double(value) => Column::doubles(vec![*value; row_count], None),
+        Value::String(text) => Column::Text(Text::constant(text, row_count)),
         other => Column::Mixed(vec![constant_value(other); row_count]),
     }
 }

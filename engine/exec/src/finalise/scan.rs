@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::finalise::{Grow, json};
-use crate::partial_rows::{RowBatch, RowValues, RowsPartial};
+use crate::partial_rows::{RowBatch, RowsPartial};
 
 /// The finished answer.
 #[derive(Debug, Clone)]
@@ -175,7 +175,9 @@ impl ScanResult {
                 }
                 out.extend_from_slice(key);
                 match position {
-                    Some(position) => write_value(out, &columns[*position].values, row as usize),
+                    Some(position) => {
+                        json::write_value(out, &columns[*position].values, row as usize);
+                    }
                     None => json::write_null(out),
                 }
             }
@@ -194,39 +196,5 @@ impl ScanResult {
         });
         out.push(b'}');
         Ok(())
-    }
-}
-
-fn write_value(out: &mut Vec<u8>, values: &RowValues, row: usize) {
-    fn is_valid(valid: &Option<Vec<bool>>, row: usize) -> bool {
-        valid.as_ref().is_none_or(|valid| valid[row])
-    }
-    match values {
-        RowValues::Long { values, valid } if is_valid(valid, row) => {
-            json::write_long(out, values[row]);
-        }
-        RowValues::Float { values, valid } if is_valid(valid, row) => {
-            json::write_float(out, values[row]);
-        }
-        RowValues::Double { values, valid } if is_valid(valid, row) => {
-            json::write_double(out, values[row]);
-        }
-        RowValues::Null
-        | RowValues::Long { .. }
-        | RowValues::Float { .. }
-        | RowValues::Double { .. } => json::write_null(out),
-        RowValues::String(keys) => json::write_optional_string(out, keys.get(row)),
-        RowValues::Multi { offsets, keys } => match &keys.ids[offsets[row]..offsets[row + 1]] {
-            [] => json::write_null(out),
-            [id] => json::write_optional_string(out, keys.value(*id)),
-            ids => json::write_list(out, ids, |out, id| {
-                json::write_optional_string(out, keys.value(*id));
-            }),
-        },
-        RowValues::Complex(values) => match &values[row] {
-            Some(bytes) => json::write_string(out, &henge_sketch::to_base64(bytes)),
-            None => json::write_null(out),
-        },
-        RowValues::Mixed(values) => json::write_expr_value(out, &values[row]),
     }
 }

@@ -1,12 +1,13 @@
 //! Grouping sets: the groups again, once a set, with the dimensions outside the set made null.
 
 use henge_query::GroupByQuery;
+use henge_vector::Column;
 
 use crate::context::ExecContext;
-use crate::error::Result;
+use crate::error::{ExecError, Result};
 use crate::finalise::states::copies;
 use crate::merge::regroup;
-use crate::partial::{GroupedPartial, KeyColumn, NodeKeys, StringKeys};
+use crate::partial::GroupedPartial;
 
 /// The groups of all sets.
 #[derive(Debug)]
@@ -26,15 +27,13 @@ pub(crate) fn expand(
 ) -> Result<Expanded> {
     check_memory(sets.len(), partial, context)?;
     let rows: Vec<u32> = (0..partial.group_count() as u32).collect();
-    let mut keys: Vec<KeyColumn> = partial
-        .keys
-        .iter()
-        .enumerate()
-        .map(|(dimension, keys)| repeat(keys, sets.iter().map(|set| set.contains(&dimension))))
-        .collect();
+    let mut keys = Vec::with_capacity(partial.keys.len() + 1);
+    for (dimension, column) in partial.keys.iter().enumerate() {
+        keys.push(repeat(column, sets.iter().map(|set| set.contains(&dimension)))?);
+    }
     // The set itself is one more key, so that equal keys of different sets stay apart.
-    let set_keys = (0..sets.len() as i64).flat_map(|set| vec![Some(set); rows.len()]).collect();
-    keys.push(KeyColumn::Long(set_keys));
+    let set_keys = (0..sets.len() as i64).flat_map(|set| std::iter::repeat_n(set, rows.len()));
+    keys.push(Column::longs(set_keys.collect(), None));
     let expanded = GroupedPartial {
         bucket_starts: partial.bucket_starts.repeat(sets.len()),
         keys,
@@ -42,12 +41,10 @@ pub(crate) fn expand(
         data_range_ms: partial.data_range_ms.clone(),
     };
     let mut partial = regroup(&query.aggregations, expanded, context)?;
-    let set_of_group = match partial.keys.pop() {
-        Some(KeyColumn::Long(sets)) => {
-            sets.into_iter().map(|set| set.unwrap_or(0).unsigned_abs()).collect()
-        }
-        _ => vec![0; partial.group_count()],
+    let Some(Column::Long(sets)) = partial.keys.pop() else {
+        return Err(ExecError::Internal("groups of grouping sets lost their set".to_owned()));
     };
+    let set_of_group = sets.values().iter().map(|set| set.unsigned_abs()).collect();
     Ok(Expanded { partial, set_of_group })
 }
 
@@ -61,25 +58,11 @@ fn check_memory(set_count: usize, partial: &GroupedPartial, context: &ExecContex
 }
 
 /// The keys once a set, null for the sets that leave the dimension out.
-fn repeat(keys: &KeyColumn, included: impl Iterator<Item = bool>) -> KeyColumn {
-    fn values<T: Copy + Default>(values: &[T], included: impl Iterator<Item = bool>) -> Vec<T> {
-        included
-            .flat_map(|included| {
-                values.iter().map(move |value| if included { *value } else { T::default() })
-            })
-            .collect()
-    }
-    match keys {
-        KeyColumn::String(keys) => KeyColumn::String(StringKeys {
-            ids: values(&keys.ids, included),
-            ends: keys.ends.clone(),
-            bytes: keys.bytes.clone(),
-            sorted: keys.sorted,
-        }),
-        KeyColumn::Node(keys) => {
-            KeyColumn::Node(NodeKeys { ids: values(&keys.ids, included), ..keys.clone() })
-        }
-        KeyColumn::Long(keys) => KeyColumn::Long(values(keys, included)),
-        KeyColumn::Double(keys) => KeyColumn::Double(values(keys, included)),
-    }
+fn repeat(keys: &Column, included: impl Iterator<Item = bool>) -> Result<Column> {
+    let count = keys.len() as u32;
+    let mut with_null = keys.clone();
+    with_null.append(&keys.nulls_like(1))?;
+    let rows =
+        included.flat_map(|included| (0..count).map(move |row| if included { row } else { count }));
+    Ok(with_null.take(&rows.collect::<Vec<_>>()))
 }

@@ -1,7 +1,8 @@
 //! [`Table`]: finished rows, column by column, and their JSON.
 
+use henge_vector::Column;
+
 use crate::error::Result;
-use crate::finalise::column::Column;
 use crate::finalise::fields::Frame;
 use crate::finalise::json;
 
@@ -31,7 +32,7 @@ impl Table {
                 out.push(b',');
             }
             out.extend_from_slice(key);
-            column.write_json(out, row);
+            json::write_value(out, column, row);
         }
         out.push(b'}');
     }
@@ -43,7 +44,7 @@ impl Table {
                 out.push(b',');
             }
             comma = true;
-            column.write_json(out, row);
+            json::write_value(out, column, row);
         }
     }
 }

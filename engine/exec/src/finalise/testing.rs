@@ -5,18 +5,19 @@ use henge_query::{
     Query, QueryBase, QueryContext, TimeseriesQuery, TopNMetric, TopNQuery,
 };
 use henge_types::{ColumnType, Granularity, Interval, NumericOp};
+use henge_vector::{Column, Text};
 
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::finalise::finalise;
-use crate::partial::{GroupedPartial, KeyColumn, Partial, StateColumn, StringKeys};
+use crate::partial::{GroupedPartial, Partial};
 
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
 pub(crate) fn partial(
     bucket_start_ms: &[i64],
-    keys: Vec<KeyColumn>,
-    states: Vec<StateColumn>,
+    keys: Vec<Column>,
+    states: Vec<Column>,
 ) -> GroupedPartial {
     let range = bucket_start_ms.iter().min().copied().zip(bucket_start_ms.iter().max().copied());
     GroupedPartial {
@@ -27,38 +28,20 @@ pub(crate) fn partial(
     }
 }
 
-pub(crate) fn text_keys(values: &[Option<&str>]) -> KeyColumn {
-    let mut keys = StringKeys { ids: vec![], ends: vec![], bytes: String::new(), sorted: false };
-    for value in values {
-        match value {
-            Some(value) => {
-                keys.bytes.push_str(value);
-                keys.ends.push(keys.bytes.len());
-                keys.ids.push(keys.ends.len() as u32);
-            }
-            None => keys.ids.push(0),
-        }
-    }
-    KeyColumn::String(keys)
+pub(crate) fn text_keys(values: &[Option<&str>]) -> Column {
+    Column::Text(Text::of(values.iter().copied()))
 }
 
-pub(crate) fn long_keys(values: &[i64]) -> KeyColumn {
-    KeyColumn::Long(values.iter().map(|&value| Some(value)).collect())
+pub(crate) fn longs(values: &[i64]) -> Column {
+    Column::longs(values.to_vec(), None)
 }
 
-pub(crate) fn longs(values: &[i64]) -> StateColumn {
-    StateColumn::Long { values: values.to_vec(), valid: None }
+pub(crate) fn nullable_longs(values: &[Option<i64>]) -> Column {
+    Column::Long(values.iter().copied().collect())
 }
 
-pub(crate) fn nullable_longs(values: &[Option<i64>]) -> StateColumn {
-    StateColumn::Long {
-        values: values.iter().map(|value| value.unwrap_or(0)).collect(),
-        valid: Some(values.iter().map(Option::is_some).collect()),
-    }
-}
-
-pub(crate) fn doubles(values: &[f64]) -> StateColumn {
-    StateColumn::Double { values: values.to_vec(), valid: None, float: false }
+pub(crate) fn doubles(values: &[f64]) -> Column {
+    Column::doubles(values.to_vec(), None)
 }
 
 pub(crate) fn count(name: &str) -> AggregatorSpec {

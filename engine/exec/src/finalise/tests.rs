@@ -6,11 +6,12 @@ use henge_query::{
     Query, TopNMetric,
 };
 use henge_types::{ColumnType, Granularity, Value};
+use henge_vector::{Column, Sketches};
 
 use super::testing::*;
 use crate::context::ExecContext;
 use crate::error::ExecError;
-use crate::partial::{GroupedPartial, KeyColumn, Partial, StateColumn};
+use crate::partial::{GroupedPartial, Partial};
 
 fn series(query: henge_query::TimeseriesQuery, groups: GroupedPartial) -> String {
     text(&Query::Timeseries(query), Partial::Grouped(groups))
@@ -162,7 +163,7 @@ fn top_n_by_dimension_starts_after_the_previous_stop() {
 
     let d = dimension("d", ColumnType::Long);
     let query = top_n(d, metric(None, Ordering::Lexicographic), 2, vec![]);
-    let data = partial(&[0; 3], vec![long_keys(&[9, 100, 20])], vec![]);
+    let data = partial(&[0; 3], vec![longs(&[9, 100, 20])], vec![]);
     assert_eq!(field(&tops(query, data), "d"), [100, 20]);
 }
 
@@ -189,7 +190,7 @@ fn sample() -> (henge_query::GroupByQuery, GroupedPartial) {
     let query = group_by(dimensions, vec![count("n"), long_sum("s", "x")]);
     let data = partial(
         &[0; 4],
-        vec![text_keys(&[Some("b"), None, Some("a"), Some("b")]), long_keys(&[2, 1, 10, 1])],
+        vec![text_keys(&[Some("b"), None, Some("a"), Some("b")]), longs(&[2, 1, 10, 1])],
         vec![longs(&[1, 2, 3, 4]), nullable_longs(&[Some(5), None, Some(7), Some(5)])],
     );
     (query, data)
@@ -418,7 +419,7 @@ fn sketches_finish_to_estimates_or_base64() {
     (0..5).for_each(|value| sketch.update_i64(value));
     let estimate = sketch.estimate();
     let encoded = henge_sketch::to_base64(&sketch.to_bytes());
-    let state = StateColumn::Hll(vec![Some(Box::new(sketch)), None]);
+    let state = Column::Hll(Sketches::new(vec![Some(Box::new(sketch)), None]));
     let spec = |round, should_finalize| henge_query::AggregatorSpec {
         name: "h".to_owned(),
         kind: AggregatorKind::Hll {
@@ -467,11 +468,8 @@ fn floats_and_doubles_print_as_their_own_types() {
     let float = f64::from(0.1_f32);
     let data = partial(
         &[0],
-        vec![KeyColumn::Double(vec![Some(float)]), KeyColumn::Double(vec![Some(2.0)])],
-        vec![
-            StateColumn::Double { values: vec![float], valid: None, float: true },
-            doubles(&[f64::NAN]),
-        ],
+        vec![Column::wide_floats(vec![float], None), doubles(&[2.0])],
+        vec![Column::wide_floats(vec![float], None), doubles(&[f64::NAN])],
     );
     assert_eq!(groups(query, data), r#"[[0.1,2.0,0.1,"NaN"]]"#);
 }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::json;
-use crate::finalise::states::{NO_TIME_MS, append, copies, push_identity};
+use crate::finalise::states::{NO_TIME_MS, copies, push_identities};
 use crate::finalise::table::Table;
 use crate::merge::regroup;
 use crate::partial::GroupedPartial;
@@ -61,16 +61,14 @@ fn shown_rows(
     partial.bucket_starts = BucketStarts::At(starts);
     if query.granularity == Granularity::All {
         if group_count == 0 && !skip_empty {
-            push_identity(partial, &query.aggregations, time);
+            push_identities(partial, &query.aggregations, &[time])?;
         }
     } else if !skip_empty {
         let mut present = partial.bucket_starts.at().to_vec();
         present.sort_unstable();
-        for start in filled_starts(&query.granularity, partial, context)? {
-            if present.binary_search(&start).is_err() {
-                push_identity(partial, &query.aggregations, start);
-            }
-        }
+        let mut empty = filled_starts(&query.granularity, partial, context)?;
+        empty.retain(|start| present.binary_search(start).is_err());
+        push_identities(partial, &query.aggregations, &empty)?;
     }
     let mut rows: Vec<u32> = (0..partial.group_count() as u32).collect();
     rows.sort_unstable_by_key(|&row| partial.bucket_starts.get(row as usize));
@@ -93,11 +91,11 @@ fn push_grand_total(
     let total = regroup(&query.aggregations, shown, context)?;
     let row = partial.group_count() as u32;
     if total.group_count() == 0 {
-        push_identity(partial, &query.aggregations, NO_TIME_MS);
+        push_identities(partial, &query.aggregations, &[NO_TIME_MS])?;
     } else {
         partial.bucket_starts.push(NO_TIME_MS);
         for (state, total) in partial.states.iter_mut().zip(&total.states) {
-            append(state, total, &[0]);
+            state.append(total)?;
         }
     }
     Ok(row)

@@ -3,19 +3,20 @@
 
 use std::collections::BTreeMap;
 
+use henge_query::comparison::ordering::compare_nullable;
 use henge_query::{Ordering, TopNMetric, TopNQuery};
 use henge_types::Granularity;
+use henge_vector::Column;
 
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
-use crate::finalise::column::{Column, dimension_sort_keys};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
+use crate::finalise::sort_keys::sort_keys;
 use crate::finalise::table::Table;
 use crate::finalise::{Grow, json};
-use crate::partial::{GroupedPartial, KeyColumn};
-use henge_query::comparison::ordering::compare_nullable;
+use crate::partial::GroupedPartial;
 
 /// The finished answer.
 #[derive(Debug, Clone)]
@@ -114,20 +115,17 @@ impl<'q> Metric<'q> {
         if let Some(field) = self.field {
             let mut frame = Frame::new(fields, partial, all);
             let position = frame.require(field)?;
-            return Ok(frame.column(position)?.sort_keys(Ordering::Numeric));
+            return Ok(sort_keys(frame.column(position)?, Ordering::Numeric));
         }
         Ok(match partial.keys.first() {
             // Numbers ordered as text: by their text.
-            Some(keys @ (KeyColumn::Long(_) | KeyColumn::Double(_)))
+            Some(keys @ (Column::Long(_) | Column::Double(_) | Column::WideFloat(_)))
                 if self.ordering != Ordering::Numeric =>
             {
-                let column = Column::of_keys(keys, false, all);
-                let texts = all
-                    .iter()
-                    .map(|&row| column.expr_value(row as usize).as_text().as_deref().into());
-                Column::Mixed(texts.collect()).sort_keys(self.ordering)
+                let texts = all.iter().map(|&row| keys.text(row as usize).as_deref().into());
+                sort_keys(&Column::Mixed(texts.collect()), self.ordering)
             }
-            Some(keys) => dimension_sort_keys(keys, self.ordering),
+            Some(keys) => sort_keys(keys, self.ordering),
             None => vec![0; all.len()],
         })
     }
@@ -138,15 +136,8 @@ impl<'q> Metric<'q> {
             return;
         };
         rows.retain(|&row| {
-            let order = match keys {
-                KeyColumn::String(keys) => {
-                    compare_nullable(self.ordering, keys.get(row as usize), Some(stop))
-                }
-                keys => {
-                    let value = Column::of_keys(keys, false, &[row]).expr_value(0);
-                    compare_nullable(self.ordering, value.as_text().as_deref(), Some(stop))
-                }
-            };
+            let value = keys.text(row as usize);
+            let order = compare_nullable(self.ordering, value.as_deref(), Some(stop));
             if self.descending { order.is_lt() } else { order.is_gt() }
         });
     }

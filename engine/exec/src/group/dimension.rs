@@ -5,6 +5,7 @@ use std::sync::Arc;
 use henge_query::DimensionSpec;
 use henge_segment::{NULL_ID, NumericColumn, StringColumn};
 use henge_sketch::HllHash;
+use henge_vector::{Column, Float64Array, Int64Array, Text};
 
 use super::ids::{FramedIds, computed_ids, direct_longs, map_ids, not_loaded, number_ids, widen};
 use super::key_text::{KeyScope, Wanted, dictionary_keys, direct_keys, for_each_text};
@@ -17,7 +18,6 @@ use crate::column::{
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::node::NodeDictionaries;
-use crate::partial::{KeyColumn, StringKeys};
 
 /// Widest range of integers that are numbered directly instead of through a table.
 const MAX_DIRECT_LONGS: u64 = 1 << 20;
@@ -232,18 +232,14 @@ impl<'a> Dimension<'a> {
     }
 
     /// The key column of groups whose ids are these.
-    pub(crate) fn into_keys(self, ids: Vec<u32>, scope: KeyScope<'_>) -> Result<KeyColumn> {
+    pub(crate) fn into_keys(self, ids: Vec<u32>, scope: KeyScope<'_>) -> Result<Column> {
         let output = self.output;
         Ok(match self.kind {
             Kind::Null => match output {
-                KeyType::Text => KeyColumn::String(StringKeys {
-                    ids,
-                    ends: Vec::new(),
-                    bytes: String::new(),
-                    sorted: true,
-                }),
-                KeyType::Long => KeyColumn::Long(vec![None; ids.len()]),
-                KeyType::Double | KeyType::Float => KeyColumn::Double(vec![None; ids.len()]),
+                KeyType::Text => Column::Text(Text::nulls(ids.len())),
+                KeyType::Long => Column::Long(Int64Array::new_null(ids.len())),
+                KeyType::Double => Column::Double(Float64Array::new_null(ids.len())),
+                KeyType::Float => Column::WideFloat(Float64Array::new_null(ids.len())),
             },
             Kind::Dictionary { name, column, .. } => {
                 dictionary_keys(&name, column.dictionary(), ids, scope)?

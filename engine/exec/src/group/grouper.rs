@@ -2,6 +2,7 @@
 
 use henge_query::DimensionSpec;
 use henge_segment::{BLOCK_ROWS, NULL_ID};
+use henge_vector::Column;
 
 use super::dimension::{Dimension, DimensionIds};
 use super::key_space::{GroupIds, KeySpace, PartIds, PartSize};
@@ -11,7 +12,6 @@ use crate::column::{ColumnSet, Columns, LoadedBlock, SlotId, Window};
 use crate::context::Grouping;
 use crate::error::Result;
 use crate::filter::Selection;
-use crate::partial::KeyColumn;
 
 /// Dense arrays of at most this many groups are always fine.
 const MIN_DENSE_LIMIT: usize = 1 << 16;
@@ -203,7 +203,7 @@ impl<'a> Grouper<'a> {
     }
 
     /// The keys of each of some groups.
-    pub(crate) fn into_keys(self, groups: &[u32], scope: KeyScope<'_>) -> Result<Vec<KeyColumn>> {
+    pub(crate) fn into_keys(self, groups: &[u32], scope: KeyScope<'_>) -> Result<Vec<Column>> {
         let Self { dimensions, space, .. } = self;
         let part = |part: usize| space.part_ids(part, groups.iter().copied());
         dimensions

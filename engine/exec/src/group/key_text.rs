@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use henge_query::DimensionSpec;
 use henge_segment::{Dictionary, NULL_ID};
+use henge_vector::{Column, NodeIds, SegmentIds, Text, TextValues};
 
 use super::values::KeyType;
 use crate::column::{Columns, Source, StringInterner};
 use crate::error::Result;
-use crate::node::NodeScope;
-use crate::partial::{KeyColumn, NodeKeys, StringKeys};
+use crate::node::{NodeScope, NodeSnapshot};
 
 /// What string keys are to become.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum KeyScope<'a> {
     /// Text.
     Text,
-    /// The ids of the segment's dictionary, as LONG keys: for groups that are merged with none but
-    /// the same segment's.
+    /// The ids of the segment's dictionary: for groups that are merged with none but the same
+    /// segment's.
     Ids,
     /// Numbers of the node where it pays, else text.
     Node(NodeScope<'a>),
@@ -93,7 +93,7 @@ pub(super) fn dictionary_keys(
     dictionary: &dyn Dictionary,
     mut ids: Vec<u32>,
     scope: KeyScope<'_>,
-) -> Result<KeyColumn> {
+) -> Result<Column> {
     let length = dictionary.len();
     if ids.iter().copied().max().is_some_and(|id| id >= length) {
         let reason = format!("an id of column '{column}' is beyond its dictionary");
@@ -104,8 +104,7 @@ pub(super) fn dictionary_keys(
             dictionaries.map_of(datasource, column, dictionary, ids.len())?
         }
         KeyScope::Ids => {
-            let key = |id: u32| (id != NULL_ID).then_some(i64::from(id));
-            return Ok(KeyColumn::Long(ids.into_iter().map(key).collect()));
+            return Ok(Column::SegmentIds(SegmentIds::new(ids)));
         }
         KeyScope::Text => None,
     };
@@ -113,22 +112,21 @@ pub(super) fn dictionary_keys(
         Some((node, map)) => {
             ids.iter_mut().for_each(|id| *id = map.ids[*id as usize]);
             let values = Arc::clone(&map.values);
-            KeyColumn::Node(NodeKeys { ids, dictionary: node, values })
+            Column::NodeIds(NodeIds::new(ids, Arc::new(NodeSnapshot::new(node, values))))
         }
-        None => KeyColumn::String(text_keys(dictionary, ids)?),
+        None => Column::Text(text_keys(dictionary, ids)?),
     })
 }
 
 /// String keys of the ids that occur, renumbered without gaps in the dictionary's order.
-pub(crate) fn text_keys(dictionary: &dyn Dictionary, mut ids: Vec<u32>) -> Result<StringKeys> {
+pub(crate) fn text_keys(dictionary: &dyn Dictionary, mut ids: Vec<u32>) -> Result<Text> {
     let length = dictionary.len() as usize;
     // A table of all ids is quick to look up in, and long to fill.
     let mut renumbered = vec![NULL_ID; if ids.len() * SWEEP_FROM >= length { length } else { 0 }];
     let distinct = distinct_ids(&ids, &mut renumbered);
-    let (mut ends, mut bytes) = (Vec::with_capacity(distinct.len()), String::new());
+    let mut values = TextValues::with_capacity(distinct.len());
     for_each_text(dictionary, Some(&distinct), &mut |_, text| {
-        bytes.push_str(text);
-        ends.push(bytes.len());
+        values.push(text);
     })?;
     if renumbered.is_empty() {
         let place = |id: u32| distinct.binary_search(&id).map_or(NULL_ID, |at| at as u32 + 1);
@@ -139,7 +137,7 @@ pub(crate) fn text_keys(dictionary: &dyn Dictionary, mut ids: Vec<u32>) -> Resul
         }
         ids.iter_mut().for_each(|id| *id = renumbered[*id as usize]);
     }
-    Ok(StringKeys { ids, ends, bytes, sorted: dictionary.is_sorted() })
+    Ok(values.into_text(ids, dictionary.is_sorted()))
 }
 
 /// The distinct ids but null's, ascending; those that occur are marked in a table, if there is one.
@@ -156,7 +154,7 @@ fn distinct_ids(ids: &[u32], table: &mut [u32]) -> Vec<u32> {
 }
 
 /// Keys of integers that were numbered directly.
-pub(super) fn direct_keys(ids: &[u32], min: i64, output: KeyType) -> KeyColumn {
+pub(super) fn direct_keys(ids: &[u32], min: i64, output: KeyType) -> Column {
     let value = |id: u32| (id > NULL_ID).then(|| min.wrapping_add(i64::from(id) - 1));
     if output == KeyType::Text {
         let mut values = StringInterner::default();
@@ -164,7 +162,7 @@ pub(super) fn direct_keys(ids: &[u32], min: i64, output: KeyType) -> KeyColumn {
             .iter()
             .map(|&id| values.id_of_nullable(value(id).map(|v| v.to_string()).as_deref()))
             .collect();
-        return KeyColumn::String(values.into_keys(ids));
+        return Column::Text(values.into_text(ids));
     }
-    KeyColumn::Long(ids.iter().map(|&id| value(id)).collect())
+    Column::Long(ids.iter().map(|&id| value(id)).collect())
 }

@@ -6,10 +6,10 @@ use henge_expr::number::format_double;
 use henge_query::comparison::widen_shortest;
 use henge_types::ColumnType;
 use henge_types::number::{equality_bits, of_equality_bits};
+use henge_vector::{Column, Distinct};
 
 use super::key_text::Wanted;
 use crate::column::{IdTable, StringInterner};
-use crate::partial::KeyColumn;
 
 /// Ids from 1 for values (0 is null) of one type.
 #[derive(Debug)]
@@ -92,35 +92,32 @@ impl LocalValues {
     }
 
     /// The keys of groups whose ids are these. Numbers become text when that is the output type.
-    pub(crate) fn into_keys(self, ids: Vec<u32>, output: KeyType, source_float: bool) -> KeyColumn {
-        let index = |id: u32| (id as usize).checked_sub(1);
-        match (self, output) {
-            (Self::Text(values), _) => KeyColumn::String(values.into_keys(ids)),
+    pub(crate) fn into_keys(self, ids: Vec<u32>, output: KeyType, source_float: bool) -> Column {
+        let distinct = match (self, output) {
+            (Self::Text(values), _) => return Column::Text(values.into_text(ids)),
             (Self::Long(values), KeyType::Text) => {
                 let text = texts(values.keys(), |key| (key as i64).to_string());
-                KeyColumn::String(text.into_keys(ids))
+                return Column::Text(text.into_text(ids));
             }
             (Self::Double(values), KeyType::Text) => {
                 let text =
                     texts(values.keys(), |key| double_text(of_equality_bits(key), source_float));
-                KeyColumn::String(text.into_keys(ids))
+                return Column::Text(text.into_text(ids));
             }
-            (Self::Long(values), _) => {
-                let keys = values.keys();
-                KeyColumn::Long(
-                    ids.into_iter().map(|id| index(id).map(|at| keys[at] as i64)).collect(),
-                )
+            (Self::Long(values), KeyType::Long | KeyType::Double | KeyType::Float) => {
+                Distinct::Long(values.keys().iter().map(|key| *key as i64).collect())
             }
-            (Self::Double(values), _) => {
-                let keys = values.keys();
-                KeyColumn::Double(
-                    ids.into_iter()
-                        .map(|id| index(id).map(|at| of_equality_bits(keys[at])))
-                        .collect(),
-                )
+            (Self::Double(values), KeyType::Float) => Distinct::WideFloat(doubles(&values)),
+            (Self::Double(values), KeyType::Long | KeyType::Double) => {
+                Distinct::Double(doubles(&values))
             }
-        }
+        };
+        distinct.rows(ids)
     }
+}
+
+fn doubles(values: &IdTable) -> Vec<f64> {
+    values.keys().iter().map(|key| of_equality_bits(*key)).collect()
 }
 
 /// A value that is not null.

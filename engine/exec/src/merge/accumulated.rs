@@ -1,11 +1,11 @@
 //! States of all aggregators by group, that partials are added to one after the other.
 
 use henge_query::AggregatorSpec;
+use henge_vector::Column;
 
 use super::states::MergedStates;
 use crate::context::ExecContext;
 use crate::error::Result;
-use crate::partial::StateColumn;
 
 /// The states of a query's groups.
 pub(super) struct Accumulated {
@@ -35,7 +35,7 @@ impl Accumulated {
     /// Adds a partial's states; `groups[i]` is the group of entry `i` of each.
     pub(super) fn add(
         &mut self,
-        columns: Vec<StateColumn>,
+        columns: Vec<Column>,
         groups: &[u32],
         ctx: &ExecContext,
     ) -> Result<()> {
@@ -70,7 +70,7 @@ impl Accumulated {
     }
 
     /// The groups that were added to, ascending, with their states.
-    pub(super) fn finish(self) -> (Vec<u32>, Vec<StateColumn>) {
+    pub(super) fn finish(self) -> (Vec<u32>, Vec<Column>) {
         let seen = (0..).zip(&self.seen).filter(|(_, seen)| **seen);
         let groups: Vec<u32> = seen.map(|(group, _)| group).collect();
         let states = self.states.into_iter().map(|states| states.finish(&groups)).collect();

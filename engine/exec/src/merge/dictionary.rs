@@ -1,158 +1,169 @@
 //! One dictionary for the keys of several partials.
 
-use henge_types::number::{equality_bits, of_equality_bits};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use henge_types::number::{equality_bits, of_equality_bits};
+use henge_vector::{
+    Array, Column, Distinct, Float64Array, NodeIds, Numbering, Text, TextValues, optional,
+};
+
 use crate::column::IdTable;
 use crate::error::{ExecError, Result};
-use crate::node::{NodeDictionary, NodeValues};
-use crate::partial::{KeyColumn, NodeKeys, StringKeys};
 
-/// The distinct keys of one dimension over all partials. Id 0 is null.
-pub(super) enum MergedKeys {
-    String { ends: Vec<usize>, bytes: String },
-    Node { dictionary: Arc<NodeDictionary>, values: Arc<NodeValues> },
-    Long(Vec<u64>),
-    Double(Vec<u64>),
-}
-
-impl MergedKeys {
-    /// Number of ids, null's included.
-    pub(super) fn id_count(&self) -> usize {
-        1 + match self {
-            Self::String { ends, .. } => ends.len(),
-            Self::Node { values, .. } => values.id_count() - 1,
-            Self::Long(values) | Self::Double(values) => values.len(),
-        }
-    }
-
-    /// The key column of groups whose ids are these.
-    pub(super) fn into_keys(self, ids: Vec<u32>) -> KeyColumn {
-        let index = |id: u32| (id as usize).checked_sub(1);
-        match self {
-            Self::String { ends, bytes } => {
-                KeyColumn::String(StringKeys { ids, ends, bytes, sorted: true })
-            }
-            Self::Node { dictionary, values } => {
-                KeyColumn::Node(NodeKeys { ids, dictionary, values })
-            }
-            Self::Long(values) => KeyColumn::Long(
-                ids.into_iter().map(|id| index(id).map(|at| values[at] as i64)).collect(),
-            ),
-            Self::Double(values) => KeyColumn::Double(
-                ids.into_iter()
-                    .map(|id| index(id).map(|at| of_equality_bits(values[at])))
-                    .collect(),
-            ),
-        }
-    }
-}
-
-/// Merges the keys of one dimension. Gives the merged keys and each partial's ids among them.
-pub(super) fn merge_keys(columns: Vec<KeyColumn>) -> Result<(MergedKeys, Vec<Vec<u32>>)> {
+/// Merges the keys of one dimension. Gives the distinct ones and each partial's ids among them.
+pub(super) fn merge_keys(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>>)> {
+    let mut table = IdTable::new();
     match columns.first() {
-        Some(KeyColumn::Long(_)) => {
-            let mut table = IdTable::new();
-            let ids = numbers(columns, |column| match column {
-                KeyColumn::Long(values) => {
-                    Some(renumber(values, |value| table.id_of(value as u64)))
+        Some(Column::Long(_)) => {
+            let ids = each(columns, |column| {
+                let Column::Long(values) = column else { return None };
+                if values.null_count() == 0 {
+                    return Some(numbered(values.values().iter().map(|v| *v as u64), &mut table));
                 }
-                _ => None,
+                let keys = (0..values.len()).map(|row| optional(&values, row).map(|v| v as u64));
+                Some(numbered_nullable(keys, &mut table))
             })?;
-            Ok((MergedKeys::Long(table.keys().to_vec()), ids))
+            let keys = table.keys().iter().map(|key| *key as i64).collect();
+            Ok((Distinct::Long(keys), ids))
         }
-        Some(KeyColumn::Double(_)) => {
-            let mut table = IdTable::new();
-            let ids = numbers(columns, |column| match column {
-                KeyColumn::Double(values) => {
-                    Some(renumber(values, |value| table.id_of(equality_bits(value))))
-                }
-                _ => None,
+        Some(Column::SegmentIds(_)) => {
+            let ids = each(columns, |column| {
+                let Column::SegmentIds(keys) = column else { return None };
+                let keys = keys.ids().iter().map(|id| (*id != 0).then_some(u64::from(*id)));
+                Some(numbered_nullable(keys, &mut table))
             })?;
-            Ok((MergedKeys::Double(table.keys().to_vec()), ids))
+            let keys = table.keys().iter().map(|key| *key as u32).collect();
+            Ok((Distinct::SegmentIds(keys), ids))
         }
-        _ => {
-            let node = columns.iter().find_map(|column| match column {
-                KeyColumn::Node(keys) => Some(Arc::clone(&keys.dictionary)),
-                _ => None,
-            });
-            match node {
-                Some(node) => number_by_node(columns, node),
-                None => Ok(merge_strings(numbers(columns, |column| match column {
-                    KeyColumn::String(keys) => Some(keys),
-                    _ => None,
-                })?)),
-            }
+        Some(Column::Double(_)) => {
+            let ids = each(columns, |column| {
+                let Column::Double(values) = column else { return None };
+                Some(number_doubles(&values, &mut table))
+            })?;
+            Ok((Distinct::Double(doubles_of(&table)), ids))
         }
+        Some(Column::WideFloat(_)) => {
+            let ids = each(columns, |column| {
+                let Column::WideFloat(values) = column else { return None };
+                Some(number_doubles(&values, &mut table))
+            })?;
+            Ok((Distinct::WideFloat(doubles_of(&table)), ids))
+        }
+        Some(Column::Text(_) | Column::NodeIds(_)) | None => merge_texts(columns),
+        Some(
+            other @ (Column::Null(_)
+            | Column::Wide(_)
+            | Column::Float(_)
+            | Column::Lists(_)
+            | Column::Complex(_)
+            | Column::Hll(_)
+            | Column::Theta(_)
+            | Column::Kll(_)
+            | Column::Mixed(_)),
+        ) => Err(ExecError::Internal(format!("groups have keys of kind {}", other.kind()))),
     }
+}
+
+/// Merges keys that are text, or ids of a node-wide dictionary.
+fn merge_texts(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>>)> {
+    let node = columns.iter().find_map(|column| {
+        let Column::NodeIds(keys) = column else { return None };
+        Some(Arc::clone(keys.numbering()))
+    });
+    if let Some(node) = node {
+        return number_by_node(columns, &node);
+    }
+    Ok(merge_strings(&each(columns, |column| {
+        let Column::Text(text) = column else { return None };
+        Some(text)
+    })?))
 }
 
 /// Gives all keys the ids of one node-wide dictionary.
 fn number_by_node(
-    columns: Vec<KeyColumn>,
-    dictionary: Arc<NodeDictionary>,
-) -> Result<(MergedKeys, Vec<Vec<u32>>)> {
-    let mut latest = Arc::new(NodeValues::default());
-    let mut later = |values: Arc<NodeValues>| {
-        if values.id_count() > latest.id_count() {
-            latest = values;
+    columns: Vec<Column>,
+    numbering: &Arc<dyn Numbering>,
+) -> Result<(Distinct, Vec<Vec<u32>>)> {
+    let mut latest = Arc::clone(numbering);
+    let mut later = |numbering: Arc<dyn Numbering>| {
+        if numbering.id_count() > latest.id_count() {
+            latest = numbering;
         }
     };
-    let ids = numbers(columns, |column| match column {
-        KeyColumn::Node(keys) if Arc::ptr_eq(&keys.dictionary, &dictionary) => {
-            later(keys.values);
-            Some(keys.ids)
+    let ids = each(columns, |column| match column {
+        Column::NodeIds(keys) if keys.numbering().dictionary() == numbering.dictionary() => {
+            later(Arc::clone(keys.numbering()));
+            Some(keys.into_ids())
         }
         // Of a dictionary that was dropped and built again meanwhile.
-        KeyColumn::Node(keys) => {
-            let values: Vec<&str> = keys.ids.iter().filter_map(|id| keys.values.get(*id)).collect();
-            let (interned, values) = dictionary.intern(values.into_iter());
+        Column::NodeIds(keys) => {
+            let values = keys.ids().iter().filter_map(|id| keys.numbering().value(*id));
+            let (interned, values) = numbering.intern(&values.collect::<Vec<_>>());
             later(values);
             let mut interned = interned.into_iter();
             let id = |id: &u32| if *id == 0 { 0 } else { interned.next().unwrap_or(0) };
-            Some(keys.ids.iter().map(id).collect())
+            Some(keys.ids().iter().map(id).collect())
         }
-        KeyColumn::String(mut keys) => {
-            let values = (1..=keys.ends.len() as u32).map(|id| keys.value(id).unwrap_or_default());
-            let values: Vec<&str> = values.collect();
-            let (interned, values) = dictionary.intern(values.into_iter());
+        Column::Text(text) => {
+            let values = (1..text.id_count() as u32).map(|id| text.value(id).unwrap_or_default());
+            let (interned, values) = numbering.intern(&values.collect::<Vec<_>>());
             later(values);
-            for id in keys.ids.iter_mut().filter(|id| **id != 0) {
-                *id = interned[*id as usize - 1];
-            }
-            Some(keys.ids)
+            let id = |id: &u32| if *id == 0 { 0 } else { interned[*id as usize - 1] };
+            Some(text.ids().iter().map(id).collect())
         }
-        KeyColumn::Long(_) | KeyColumn::Double(_) => None,
+        Column::Null(_)
+        | Column::Long(_)
+        | Column::Wide(_)
+        | Column::Float(_)
+        | Column::Double(_)
+        | Column::WideFloat(_)
+        | Column::Lists(_)
+        | Column::Complex(_)
+        | Column::Hll(_)
+        | Column::Theta(_)
+        | Column::Kll(_)
+        | Column::Mixed(_)
+        | Column::SegmentIds(_) => None,
     })?;
-    Ok((MergedKeys::Node { dictionary, values: latest }, ids))
+    Ok((Distinct::NodeIds(NodeIds::new(Vec::new(), latest)), ids))
 }
 
-fn numbers<T>(
-    columns: Vec<KeyColumn>,
-    mut of: impl FnMut(KeyColumn) -> Option<T>,
-) -> Result<Vec<T>> {
+fn each<T>(columns: Vec<Column>, mut of: impl FnMut(Column) -> Option<T>) -> Result<Vec<T>> {
     let mixed = || ExecError::Internal("partials have keys of different types".to_owned());
     columns.into_iter().map(|column| of(column).ok_or_else(mixed)).collect()
 }
 
-fn renumber<T>(values: Vec<Option<T>>, mut id_of: impl FnMut(T) -> u32) -> Vec<u32> {
-    values.into_iter().map(|value| value.map_or(0, |value| id_of(value) + 1)).collect()
+fn numbered(keys: impl Iterator<Item = u64>, table: &mut IdTable) -> Vec<u32> {
+    keys.map(|key| table.id_of(key) + 1).collect()
+}
+
+fn numbered_nullable(keys: impl Iterator<Item = Option<u64>>, table: &mut IdTable) -> Vec<u32> {
+    keys.map(|key| key.map_or(0, |key| table.id_of(key) + 1)).collect()
+}
+
+fn number_doubles(values: &Float64Array, table: &mut IdTable) -> Vec<u32> {
+    let keys = (0..values.len()).map(|row| optional(values, row).map(equality_bits));
+    numbered_nullable(keys, table)
+}
+
+fn doubles_of(table: &IdTable) -> Vec<f64> {
+    table.keys().iter().map(|key| of_equality_bits(*key)).collect()
 }
 
 /// A partial's dictionary, walked in the order of its values.
 struct Walk<'k> {
-    keys: &'k StringKeys,
+    keys: &'k Text,
     /// Ids by value; `None` when they ascend already.
     order: Option<Vec<u32>>,
     next: u32,
 }
 
 impl<'k> Walk<'k> {
-    fn new(keys: &'k StringKeys) -> Self {
-        let order = (!keys.sorted).then(|| {
-            let mut order: Vec<u32> = (1..=keys.ends.len() as u32).collect();
+    fn new(keys: &'k Text) -> Self {
+        let order = (!keys.is_sorted()).then(|| {
+            let mut order: Vec<u32> = (1..keys.id_count() as u32).collect();
             order.sort_unstable_by(|&a, &b| keys.value(a).cmp(&keys.value(b)));
             order
         });
@@ -166,7 +177,7 @@ impl<'k> Walk<'k> {
             None => self.next + 1,
         };
         self.next += 1;
-        if id as usize > self.keys.ends.len() {
+        if id as usize >= self.keys.id_count() {
             return None;
         }
         Some((id, self.keys.value(id)?))
@@ -174,10 +185,9 @@ impl<'k> Walk<'k> {
 }
 
 /// Merges dictionaries in the order of their values, so that the result is sorted.
-fn merge_strings(columns: Vec<StringKeys>) -> (MergedKeys, Vec<Vec<u32>>) {
-    let mut remaps: Vec<Vec<u32>> =
-        columns.iter().map(|keys| vec![0; keys.ends.len() + 1]).collect();
-    let (mut ends, mut bytes) = (Vec::<usize>::new(), String::new());
+fn merge_strings(columns: &[Text]) -> (Distinct, Vec<Vec<u32>>) {
+    let mut remaps: Vec<Vec<u32>> = columns.iter().map(|keys| vec![0; keys.id_count()]).collect();
+    let mut values = TextValues::default();
     {
         let mut walks: Vec<Walk<'_>> = columns.iter().map(Walk::new).collect();
         let mut heap = BinaryHeap::with_capacity(walks.len());
@@ -186,15 +196,15 @@ fn merge_strings(columns: Vec<StringKeys>) -> (MergedKeys, Vec<Vec<u32>>) {
                 heap.push(Reverse((value, part, id)));
             }
         }
-        let mut last: Option<&str> = None;
+        let mut last: Option<(&str, u32)> = None;
         while let Some(mut top) = heap.peek_mut() {
             let Reverse((value, part, id)) = *top;
-            if last != Some(value) {
-                bytes.push_str(value);
-                ends.push(bytes.len());
-                last = Some(value);
-            }
-            remaps[part][id as usize] = ends.len() as u32;
+            let new = match last {
+                Some((seen, new)) if seen == value => new,
+                _ => values.push(value),
+            };
+            last = Some((value, new));
+            remaps[part][id as usize] = new;
             match walks[part].next() {
                 Some((id, value)) => *top = Reverse((value, part, id)),
                 None => {
@@ -204,25 +214,21 @@ fn merge_strings(columns: Vec<StringKeys>) -> (MergedKeys, Vec<Vec<u32>>) {
         }
     }
     let ids = columns
-        .into_iter()
+        .iter()
         .zip(&remaps)
-        .map(|(keys, remap)| {
-            let mut ids = keys.ids;
-            ids.iter_mut().for_each(|id| *id = remap[*id as usize]);
-            ids
-        })
+        .map(|(keys, remap)| keys.ids().iter().map(|id| remap[*id as usize]).collect())
         .collect();
-    (MergedKeys::String { ends, bytes }, ids)
+    (Distinct::Text(values.into_text(Vec::new(), true)), ids)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn keys(values: &[Option<&str>]) -> StringKeys {
+    fn keys(values: &[Option<&str>]) -> Text {
         let mut interner = crate::column::StringInterner::default();
         let ids = values.iter().map(|value| interner.id_of_nullable(*value)).collect();
-        interner.into_keys(ids)
+        interner.into_text(ids)
     }
 
     #[test]
@@ -232,13 +238,13 @@ mod tests {
             vec![Some(""), Some("b"), Some("c")],
             vec![],
         ];
-        let columns = parts.iter().map(|values| KeyColumn::String(keys(values))).collect();
+        let columns = parts.iter().map(|values| Column::Text(keys(values))).collect();
         let (merged, ids) = merge_keys(columns).expect("same types");
         assert_eq!(merged.id_count(), 5);
         let all: Vec<u32> = ids.iter().flatten().copied().collect();
-        let KeyColumn::String(merged) = merged.into_keys(all) else { panic!("strings") };
-        assert!(merged.sorted);
-        let values: Vec<Option<&str>> = (0..merged.ids.len()).map(|i| merged.get(i)).collect();
+        let Column::Text(merged) = merged.rows(all) else { panic!("strings") };
+        assert!(merged.is_sorted());
+        let values: Vec<Option<&str>> = (0..merged.len()).map(|i| merged.get(i)).collect();
         let expected: Vec<Option<&str>> = parts.iter().flatten().copied().collect();
         assert_eq!(values, expected);
     }
@@ -246,8 +252,8 @@ mod tests {
     #[test]
     fn numbers_share_ids() {
         let columns = vec![
-            KeyColumn::Double(vec![Some(1.5), None]),
-            KeyColumn::Double(vec![Some(-0.0), Some(1.5), Some(0.0)]),
+            Column::Double([Some(1.5), None].into_iter().collect()),
+            Column::Double([Some(-0.0), Some(1.5), Some(0.0)].into_iter().collect()),
         ];
         let (merged, ids) = merge_keys(columns).expect("same types");
         assert_eq!(merged.id_count(), 3);

@@ -2,6 +2,7 @@
 
 use henge_query::{AggregatorSpec, GroupedQuery};
 use henge_types::ColumnType;
+use henge_vector::{Column, Text};
 use rustc_hash::FxHashMap;
 
 use super::accumulated::Accumulated;
@@ -12,7 +13,7 @@ use crate::context::ExecContext;
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::group::{GroupIds, KeySpace, PartIds, PartSize};
-use crate::partial::{GroupedPartial, KeyColumn, StringKeys};
+use crate::partial::GroupedPartial;
 
 /// Group arrays of this size are always fine.
 const MIN_DENSE_LIMIT: usize = 1 << 20;
@@ -20,14 +21,10 @@ const MIN_DENSE_LIMIT: usize = 1 << 20;
 /// The contribution of no rows.
 pub(super) fn empty(query: &GroupedQuery<'_>) -> GroupedPartial {
     let keys = query.dimensions.iter().map(|dimension| match dimension.output_type {
-        ColumnType::Long => KeyColumn::Long(Vec::new()),
-        ColumnType::Double | ColumnType::Float => KeyColumn::Double(Vec::new()),
-        ColumnType::String | ColumnType::Complex(_) => KeyColumn::String(StringKeys {
-            ids: Vec::new(),
-            ends: Vec::new(),
-            bytes: String::new(),
-            sorted: true,
-        }),
+        ColumnType::Long => Column::longs(Vec::new(), None),
+        ColumnType::Double => Column::doubles(Vec::new(), None),
+        ColumnType::Float => Column::wide_floats(Vec::new(), None),
+        ColumnType::String | ColumnType::Complex(_) => Column::Text(Text::nulls(0)),
     });
     GroupedPartial {
         bucket_starts: BucketStarts::empty(query.has_one_bucket()),
@@ -73,7 +70,7 @@ pub(super) fn combine(
         ctx.cancel.check()?;
         let columns = parts
             .iter_mut()
-            .map(|part| std::mem::replace(&mut part.keys[dimension], KeyColumn::Long(Vec::new())))
+            .map(|part| std::mem::replace(&mut part.keys[dimension], Column::Null(0)))
             .collect();
         let (keys, ids) = merge_keys(columns)?;
         dictionaries.push(keys);
@@ -104,7 +101,7 @@ pub(super) fn combine(
     let keys = dictionaries
         .into_iter()
         .enumerate()
-        .map(|(index, keys)| keys.into_keys(part(index + 1)))
+        .map(|(index, keys)| keys.rows(part(index + 1)))
         .collect();
     Ok(GroupedPartial { bucket_starts, keys, states, data_range_ms })
 }

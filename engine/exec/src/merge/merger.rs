@@ -27,7 +27,7 @@ pub struct Merger {
     waiting: Vec<Partial>,
     waiting_groups: usize,
     waiting_bytes: usize,
-    /// While all that was added is of this one segment: string keys are its ids then, as LONG keys.
+    /// While all that was added is of this one segment: string keys are its ids then.
     segment: Option<Arc<dyn SegmentView>>,
     /// `Part` when groups were put aside that may be the same as those here.
     extent: Extent,

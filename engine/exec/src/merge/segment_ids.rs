@@ -1,16 +1,17 @@
-//! Groups of a single segment: their string keys are ids of its dictionaries, as LONG keys, until
-//! all are merged. Then few may be left, and only these become text.
+//! Groups of a single segment: their string keys are ids of its dictionaries until all are merged.
+//! Then few may be left, and only these become text.
 
 use henge_query::Query;
-use henge_segment::{NULL_ID, SegmentView};
+use henge_segment::SegmentView;
+use henge_vector::Column;
 
 use crate::column::Columns;
 use crate::context::CancelFlag;
-use crate::error::Result;
+use crate::error::{ExecError, Result};
 use crate::group::{dictionary_of, text_keys};
-use crate::partial::{KeyColumn, Partial};
+use crate::partial::Partial;
 
-/// Makes text of string keys that are ids of a segment's dictionaries, as LONG keys.
+/// Makes text of string keys that are ids of a segment's dictionaries.
 pub(crate) fn text_of_ids(
     query: &Query,
     segment: &dyn SegmentView,
@@ -20,12 +21,11 @@ pub(crate) fn text_of_ids(
     let Some(query) = query.grouped() else { return Ok(Partial::Grouped(groups)) };
     let columns = Columns::new(segment, &query.base.virtual_columns, &CancelFlag::default());
     for (dimension, keys) in query.dimensions.iter().zip(&mut groups.keys) {
-        if let (Some(dictionary), KeyColumn::Long(ids)) =
-            (dictionary_of(dimension, &columns)?, &keys)
-        {
-            let ids = ids.iter().map(|id| id.map_or(NULL_ID, |id| id as u32)).collect();
-            *keys = KeyColumn::String(text_keys(dictionary, ids)?);
-        }
+        let Column::SegmentIds(ids) = keys else { continue };
+        let dictionary = dictionary_of(dimension, &columns)?.ok_or_else(|| {
+            ExecError::Internal("ids of a column that has no dictionary".to_owned())
+        })?;
+        *keys = Column::Text(text_keys(dictionary, ids.ids().to_vec())?);
     }
     Ok(Partial::Grouped(groups))
 }

@@ -3,9 +3,9 @@
 use henge_query::{AggregatorKind, AggregatorSpec};
 use henge_sketch::{HllSketch, KllSketch, Sketch, ThetaSketch};
 use henge_types::{ColumnType, NumericOp};
+use henge_vector::{Array, Column, Int64Array, NullBuffer, Sketches, nulls_of, widened};
 
 use crate::error::{ExecError, Result};
-use crate::partial::StateColumn;
 
 /// States of one aggregator that take in others.
 pub(super) enum MergedStates {
@@ -35,50 +35,47 @@ pub(super) struct Numbers<T> {
 }
 
 /// The states of no groups.
-pub(super) fn empty_states(spec: &AggregatorSpec) -> StateColumn {
+pub(super) fn empty_states(spec: &AggregatorSpec) -> Column {
     match &spec.kind {
-        AggregatorKind::Count => StateColumn::Long { values: Vec::new(), valid: None },
-        AggregatorKind::Numeric { column_type: ColumnType::Long, .. } => {
-            StateColumn::Long { values: Vec::new(), valid: None }
+        AggregatorKind::Count | AggregatorKind::Numeric { column_type: ColumnType::Long, .. } => {
+            Column::longs(Vec::new(), None)
         }
-        AggregatorKind::Numeric { column_type, .. } => StateColumn::Double {
-            values: Vec::new(),
-            valid: None,
-            float: *column_type == ColumnType::Float,
-        },
+        AggregatorKind::Numeric { column_type: ColumnType::Float, .. } => {
+            Column::wide_floats(Vec::new(), None)
+        }
+        AggregatorKind::Numeric { .. } => Column::doubles(Vec::new(), None),
         AggregatorKind::Hll { .. }
         | AggregatorKind::HyperUnique { .. }
-        | AggregatorKind::Cardinality { .. } => StateColumn::Hll(Vec::new()),
-        AggregatorKind::Theta { .. } => StateColumn::Theta(Vec::new()),
-        AggregatorKind::Quantiles { .. } => StateColumn::Kll(Vec::new()),
+        | AggregatorKind::Cardinality { .. } => Column::Hll(Sketches::empty(0)),
+        AggregatorKind::Theta { .. } => Column::Theta(Sketches::empty(0)),
+        AggregatorKind::Quantiles { .. } => Column::Kll(Sketches::empty(0)),
     }
 }
 
 impl MergedStates {
     /// Room for so many groups.
     pub(super) fn new(spec: &AggregatorSpec, groups: usize) -> Self {
-        let op = match &spec.kind {
-            AggregatorKind::Numeric { op, .. } => *op,
-            _ => NumericOp::Sum,
-        };
-        let mut states = match empty_states(spec) {
-            StateColumn::Long { .. } => {
+        let mut states = match &spec.kind {
+            AggregatorKind::Count => Self::Long { numbers: Numbers::new(0), op: NumericOp::Sum },
+            AggregatorKind::Numeric { column_type: ColumnType::Long, op, .. } => {
                 let identity = match op {
                     NumericOp::Sum => 0,
                     NumericOp::Min => i64::MAX,
                     NumericOp::Max => i64::MIN,
                 };
-                Self::Long { numbers: Numbers::new(identity), op }
+                Self::Long { numbers: Numbers::new(identity), op: *op }
             }
-            StateColumn::Wide { .. } => Self::Wide(Numbers::new(0)),
-            StateColumn::Double { float, .. } => {
+            AggregatorKind::Numeric { column_type, op, .. } => {
                 // NaN is the identity of minima and maxima that pass over NaN.
-                let identity = if op == NumericOp::Sum { 0.0 } else { f64::NAN };
-                Self::Double { numbers: Numbers::new(identity), op, float }
+                let identity = if *op == NumericOp::Sum { 0.0 } else { f64::NAN };
+                let float = *column_type == ColumnType::Float;
+                Self::Double { numbers: Numbers::new(identity), op: *op, float }
             }
-            StateColumn::Hll(_) => Self::Hll(Vec::new()),
-            StateColumn::Theta(_) => Self::Theta(Vec::new()),
-            StateColumn::Kll(_) => Self::Kll(Vec::new()),
+            AggregatorKind::Hll { .. }
+            | AggregatorKind::HyperUnique { .. }
+            | AggregatorKind::Cardinality { .. } => Self::Hll(Vec::new()),
+            AggregatorKind::Theta { .. } => Self::Theta(Vec::new()),
+            AggregatorKind::Quantiles { .. } => Self::Kll(Vec::new()),
         };
         states.resize(groups);
         states
@@ -101,57 +98,68 @@ impl MergedStates {
     pub(super) fn add(
         &mut self,
         name: &str,
-        states: StateColumn,
+        states: Column,
         groups: &[u32],
         seen: &[bool],
     ) -> Result<()> {
-        if let StateColumn::Wide { .. } = states {
+        if let Column::Wide(_) = states {
             self.widen();
         }
-        match (self, states) {
-            (
-                states @ Self::Long { op: NumericOp::Sum, .. },
-                StateColumn::Long { values, valid },
-            ) => {
-                states.add_sums(&values, valid.as_deref(), groups, seen);
-                Ok(())
-            }
-            (Self::Long { numbers, op }, StateColumn::Long { values: from, valid: ok }) => {
-                let ok = ok.as_deref();
-                match op {
-                    NumericOp::Max => numbers.add(&from, ok, groups, seen, i64::max),
-                    _ => numbers.add(&from, ok, groups, seen, i64::min),
-                }
-                Ok(())
-            }
-            (Self::Wide(numbers), StateColumn::Long { values: from, valid: ok }) => {
-                let from: Vec<i128> = from.into_iter().map(i128::from).collect();
-                numbers.add(&from, ok.as_deref(), groups, seen, i128::wrapping_add);
-                Ok(())
-            }
-            (Self::Wide(numbers), StateColumn::Wide { values: from, valid: ok }) => {
-                numbers.add(&from, ok.as_deref(), groups, seen, i128::wrapping_add);
-                Ok(())
-            }
-            (
-                Self::Double { numbers, op, .. },
-                StateColumn::Double { values: from, valid: ok, .. },
-            ) => {
-                let ok = ok.as_deref();
-                match op {
-                    NumericOp::Sum => numbers.add(&from, ok, groups, seen, |a, b| a + b),
-                    NumericOp::Min => numbers.add(&from, ok, groups, seen, f64::min),
-                    NumericOp::Max => numbers.add(&from, ok, groups, seen, f64::max),
-                }
-                Ok(())
-            }
-            (Self::Hll(to), StateColumn::Hll(from)) => combine_sketches(name, to, from, groups),
-            (Self::Theta(to), StateColumn::Theta(from)) => combine_sketches(name, to, from, groups),
-            (Self::Kll(to), StateColumn::Kll(from)) => combine_sketches(name, to, from, groups),
-            _ => Err(ExecError::Internal(format!(
+        let differ = || {
+            ExecError::Internal(format!(
                 "aggregator '{name}': partials have states of different types"
-            ))),
+            ))
+        };
+        match self {
+            Self::Long { op: NumericOp::Sum, .. } => {
+                let Column::Long(from) = states else { return Err(differ()) };
+                self.add_sums(&from, groups, seen);
+            }
+            Self::Long { numbers, op } => {
+                let Column::Long(from) = states else { return Err(differ()) };
+                let (from, nulls) = (from.values(), from.nulls());
+                match op {
+                    NumericOp::Max => numbers.add(from, nulls, groups, seen, i64::max),
+                    NumericOp::Min | NumericOp::Sum => {
+                        numbers.add(from, nulls, groups, seen, i64::min);
+                    }
+                }
+            }
+            Self::Wide(numbers) => {
+                let from = match states {
+                    Column::Long(from) => widened(&from),
+                    other => {
+                        let Column::Wide(from) = other else { return Err(differ()) };
+                        from
+                    }
+                };
+                numbers.add(from.values(), from.nulls(), groups, seen, i128::wrapping_add);
+            }
+            Self::Double { numbers, op, .. } => {
+                let (Column::Double(from) | Column::WideFloat(from)) = states else {
+                    return Err(differ());
+                };
+                let (from, nulls) = (from.values(), from.nulls());
+                match op {
+                    NumericOp::Sum => numbers.add(from, nulls, groups, seen, |a, b| a + b),
+                    NumericOp::Min => numbers.add(from, nulls, groups, seen, f64::min),
+                    NumericOp::Max => numbers.add(from, nulls, groups, seen, f64::max),
+                }
+            }
+            Self::Hll(to) => {
+                let Column::Hll(from) = states else { return Err(differ()) };
+                combine_sketches(name, to, from, groups)?;
+            }
+            Self::Theta(to) => {
+                let Column::Theta(from) = states else { return Err(differ()) };
+                combine_sketches(name, to, from, groups)?;
+            }
+            Self::Kll(to) => {
+                let Column::Kll(from) = states else { return Err(differ()) };
+                combine_sketches(name, to, from, groups)?;
+            }
         }
+        Ok(())
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -170,36 +178,41 @@ impl MergedStates {
     }
 
     /// The states of these groups, ascending.
-    pub(super) fn finish(self, groups: &[u32]) -> StateColumn {
-        fn take<T>(mut values: Vec<Option<T>>, groups: &[u32]) -> Vec<Option<T>> {
-            groups.iter().map(|&group| values[group as usize].take()).collect()
+    pub(super) fn finish(self, groups: &[u32]) -> Column {
+        fn take<S>(mut states: Vec<Option<Box<S>>>, groups: &[u32]) -> Sketches<S> {
+            let taken = groups.iter().map(|&group| states[group as usize].take());
+            Sketches::new(taken.collect())
         }
         match self {
             Self::Long { numbers, .. } => {
-                let (values, valid) = numbers.finish(groups);
-                StateColumn::Long { values, valid }
+                let (values, nulls) = numbers.finish(groups);
+                Column::longs(values, nulls)
             }
             Self::Wide(numbers) => {
-                let (values, valid) = numbers.finish(groups);
-                StateColumn::of_wide(values, valid)
+                let (values, nulls) = numbers.finish(groups);
+                Column::of_wide(values, nulls)
             }
             Self::Double { numbers, float, .. } => {
-                let (values, valid) = numbers.finish(groups);
-                StateColumn::Double { values, valid, float }
+                let (values, nulls) = numbers.finish(groups);
+                match float {
+                    true => Column::wide_floats(values, nulls),
+                    false => Column::doubles(values, nulls),
+                }
             }
-            Self::Hll(states) => StateColumn::Hll(take(states, groups)),
-            Self::Theta(states) => StateColumn::Theta(take(states, groups)),
-            Self::Kll(states) => StateColumn::Kll(take(states, groups)),
+            Self::Hll(states) => Column::Hll(take(states, groups)),
+            Self::Theta(states) => Column::Theta(take(states, groups)),
+            Self::Kll(states) => Column::Kll(take(states, groups)),
         }
     }
 }
 
 impl MergedStates {
     /// Adds sums of integers. When one wraps around, all are taken back and added wide.
-    fn add_sums(&mut self, from: &[i64], valid: Option<&[bool]>, groups: &[u32], seen: &[bool]) {
+    fn add_sums(&mut self, added: &Int64Array, groups: &[u32], seen: &[bool]) {
         let Self::Long { numbers, .. } = self else { return };
+        let (from, nulls) = (added.values(), added.nulls());
         let mut overflow = false;
-        numbers.add(from, valid, groups, seen, |state, value| {
+        numbers.add(from, nulls, groups, seen, |state, value| {
             let (sum, over) = state.overflowing_add(value);
             overflow |= over;
             sum
@@ -207,11 +220,10 @@ impl MergedStates {
         if !overflow {
             return;
         }
-        numbers.add(from, valid, groups, seen, i64::wrapping_sub);
+        numbers.add(from, nulls, groups, seen, i64::wrapping_sub);
         self.widen();
         if let Self::Wide(numbers) = self {
-            let from: Vec<i128> = from.iter().map(|value| i128::from(*value)).collect();
-            numbers.add(&from, valid, groups, seen, i128::wrapping_add);
+            numbers.add(widened(added).values(), nulls, groups, seen, i128::wrapping_add);
         }
     }
 
@@ -302,25 +314,26 @@ impl<T: Copy> Numbers<T> {
     fn add(
         &mut self,
         from: &[T],
-        from_valid: Option<&[bool]>,
+        nulls: Option<&NullBuffer>,
         groups: &[u32],
         seen: &[bool],
         mut op: impl FnMut(T, T) -> T,
     ) {
-        if from_valid.is_some() && self.valid.is_none() {
+        let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
+        if nulls.is_some() && self.valid.is_none() {
             self.valid = Some(seen.to_vec());
         }
         let values = &mut self.values[..];
-        match (&mut self.valid, from_valid) {
-            (None, _) => {
+        match &mut self.valid {
+            None => {
                 for (&value, &group) in from.iter().zip(groups) {
                     let state = &mut values[group as usize];
                     *state = op(*state, value);
                 }
             }
-            (Some(valid), from_valid) => {
+            Some(valid) => {
                 for (index, (&value, &group)) in from.iter().zip(groups).enumerate() {
-                    if from_valid.is_none_or(|valid| valid[index]) {
+                    if nulls.is_none_or(|nulls| nulls.is_valid(index)) {
                         let state = &mut values[group as usize];
                         *state = op(*state, value);
                         valid[group as usize] = true;
@@ -330,7 +343,7 @@ impl<T: Copy> Numbers<T> {
         }
     }
 
-    fn finish(self, groups: &[u32]) -> (Vec<T>, Option<Vec<bool>>) {
+    fn finish(self, groups: &[u32]) -> (Vec<T>, Option<NullBuffer>) {
         let whole = groups.len() == self.values.len();
         let Self { values, valid, .. } = self;
         // Groups ascend: as many as there are values are all of them.
@@ -338,21 +351,18 @@ impl<T: Copy> Numbers<T> {
             true => values,
             false => groups.iter().map(|&group| values[group as usize]).collect(),
         };
-        let valid = valid.and_then(|valid| {
-            let valid: Vec<bool> = groups.iter().map(|&group| valid[group as usize]).collect();
-            valid.iter().any(|valid| !valid).then_some(valid)
-        });
-        (pick(values), valid)
+        let nulls = valid.and_then(|valid| nulls_of(groups.len(), |at| valid[groups[at] as usize]));
+        (pick(values), nulls)
     }
 }
 
 fn combine_sketches<S: Sketch>(
     name: &str,
     to: &mut [Option<Box<S>>],
-    from: Vec<Option<Box<S>>>,
+    from: Sketches<S>,
     groups: &[u32],
 ) -> Result<()> {
-    for (sketch, &group) in from.into_iter().zip(groups) {
+    for (sketch, &group) in from.into_inner().into_iter().zip(groups) {
         match (&mut to[group as usize], sketch) {
             (_, None) => {}
             (empty @ None, sketch) => *empty = sketch,

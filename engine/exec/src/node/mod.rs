@@ -8,9 +8,11 @@
 mod dictionary;
 mod hashes;
 mod registry;
+mod snapshot;
 mod table;
 mod values;
 
 pub use dictionary::{NodeDictionary, NodeMap};
 pub use registry::{NodeDictionaries, NodeScope};
+pub(crate) use snapshot::NodeSnapshot;
 pub use values::NodeValues;

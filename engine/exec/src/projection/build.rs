@@ -13,15 +13,15 @@ use henge_segment::{
     ColumnData, ColumnView, ProjectionFile, SegmentView, SegmentWriter, StringTable, WriteOptions,
 };
 use henge_sketch::Sketch;
-use henge_types::number::order_bits;
 use henge_types::{
     ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, MetricKind, MetricSpec,
     SegmentSchema, TIME_COLUMN,
 };
+use henge_vector::{Array, ArrowPrimitiveType, Column, PrimitiveArray, Sketches};
 
 use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
-use crate::partial::{GroupedPartial, KeyColumn, Partial, StateColumn, StringKeys};
+use crate::partial::{GroupedPartial, Partial};
 
 /// Builds a projection of a segment's rows.
 ///
@@ -78,7 +78,7 @@ struct Groups {
     /// The time of each group's row, in milliseconds.
     times: Vec<i64>,
     /// Groups that have rows, sorted by time and keys.
-    order: Vec<usize>,
+    order: Vec<u32>,
 }
 
 impl Groups {
@@ -90,7 +90,7 @@ impl Groups {
     ) -> Result<Self> {
         let mut partial = grouped(crate::run::run(&group_query(spec, columns), view, ctx)?)?;
         let rows = grouped(crate::run::run(&count_query(spec), view, ctx)?)?;
-        let (counts, selected) = (counts(&partial), counts(&rows));
+        let (counts, selected) = (counts(&partial)?, counts(&rows)?);
         if counts.iter().sum::<i64>() != selected.iter().sum::<i64>() {
             return Err(several_values(&spec.name));
         }
@@ -98,11 +98,17 @@ impl Groups {
         let mut times = std::mem::take(&mut partial.bucket_starts).into_shown(first_ms);
         // So that no bucket of a query begins between the time of a stored row and its rows.
         times.iter_mut().for_each(|time| *time = (*time).max(first_ms));
-        partial.keys.iter_mut().for_each(sort_dictionary);
-        let mut order: Vec<usize> = (0..times.len()).filter(|group| counts[*group] > 0).collect();
+        for keys in &mut partial.keys {
+            if let Column::Text(text) = keys {
+                *text = text.with_sorted_values();
+            }
+        }
+        let groups = 0..times.len() as u32;
+        let mut order: Vec<u32> = groups.filter(|group| counts[*group as usize] > 0).collect();
         order.sort_unstable_by(|a, b| {
-            let by_time = times[*a].cmp(&times[*b]);
-            let keys = || partial.keys.iter().map(|keys| compare(keys, *a, *b));
+            let (a, b) = (*a as usize, *b as usize);
+            let by_time = times[a].cmp(&times[b]);
+            let keys = || partial.keys.iter().map(|keys| keys.compare(a, b));
             by_time.then_with(|| keys().find(|o| o.is_ne()).unwrap_or(Ordering::Equal))
         });
         Ok(Self { partial, times, order })
@@ -119,14 +125,13 @@ impl Groups {
         let schema = schema(spec, columns);
         let rows = order.len();
         let mut writer = SegmentWriter::new(Vec::new(), view.id().clone(), schema, rows, write)?;
-        let times: Vec<i64> = order.iter().map(|group| times[*group]).collect();
+        let times: Vec<i64> = order.iter().map(|group| times[*group as usize]).collect();
         writer.write_column(TIME_COLUMN, ColumnData::Long { values: &times, nulls: None })?;
-        let keys = spec.grouping_columns.iter().zip(columns).zip(partial.keys);
-        for ((column, column_type), keys) in keys {
-            write_keys(&mut writer, &column.name, column_type, &keys, &order)?;
+        for (column, keys) in spec.grouping_columns.iter().zip(&partial.keys) {
+            write_column(&mut writer, &column.name, keys, &order)?;
         }
-        for (aggregator, states) in spec.aggregators.iter().zip(&partial.states) {
-            write_states(&mut writer, &aggregator.name, states, &order)?;
+        for (aggregator, states) in spec.aggregators.iter().zip(partial.states) {
+            write_column(&mut writer, &aggregator.name, &as_stored(states), &order)?;
         }
         let (_, bytes) = writer.finish_into()?;
         Ok(bytes)
@@ -190,141 +195,94 @@ fn grouped(partial: Partial) -> Result<GroupedPartial> {
 }
 
 /// The states of the last aggregator.
-fn counts(partial: &GroupedPartial) -> Vec<i64> {
-    match partial.states.last() {
-        Some(StateColumn::Long { values, .. }) => values.clone(),
-        _ => Vec::new(),
-    }
+fn counts(partial: &GroupedPartial) -> Result<Vec<i64>> {
+    let Some(Column::Long(counts)) = partial.states.last() else {
+        return Err(ExecError::Internal("the rows of a projection were not counted".to_owned()));
+    };
+    Ok(counts.values().to_vec())
 }
 
-/// Makes ids ascend with their values.
-fn sort_dictionary(keys: &mut KeyColumn) {
-    let KeyColumn::String(keys) = keys else { return };
-    if keys.sorted {
-        return;
-    }
-    let count = keys.ends.len() as u32;
-    let mut ids: Vec<u32> = (1..=count).collect();
-    ids.sort_unstable_by_key(|id| keys.value(*id));
-    let mut sorted =
-        StringKeys { ids: Vec::new(), ends: Vec::new(), bytes: String::new(), sorted: true };
-    let mut position = vec![0; ids.len() + 1];
-    for (rank, id) in ids.iter().enumerate() {
-        sorted.bytes.push_str(keys.value(*id).unwrap_or_default());
-        sorted.ends.push(sorted.bytes.len());
-        position[*id as usize] = rank as u32 + 1;
-    }
-    sorted.ids = keys.ids.iter().map(|id| position[*id as usize]).collect();
-    *keys = sorted;
-}
-
-/// Nulls first.
-fn compare(keys: &KeyColumn, a: usize, b: usize) -> Ordering {
-    match keys {
-        KeyColumn::String(keys) => keys.ids[a].cmp(&keys.ids[b]),
-        KeyColumn::Node(keys) => keys.get(a).cmp(&keys.get(b)),
-        KeyColumn::Long(values) => values[a].cmp(&values[b]),
-        KeyColumn::Double(values) => values[a].map(order_bits).cmp(&values[b].map(order_bits)),
-    }
-}
-
-fn write_keys(
+/// Writes the groups of a column in their order.
+fn write_column(
     writer: &mut SegmentWriter<Vec<u8>>,
     name: &str,
-    column_type: &ColumnType,
-    keys: &KeyColumn,
-    order: &[usize],
+    column: &Column,
+    order: &[u32],
 ) -> Result<()> {
-    match keys {
-        KeyColumn::String(keys) => {
-            let dictionary: StringTable =
-                (1..=keys.ends.len() as u32).filter_map(|id| keys.value(id)).collect();
-            let ids: Vec<u32> = order.iter().map(|group| keys.ids[*group]).collect();
+    match column {
+        Column::Text(text) => {
+            let ids = 1..text.id_count() as u32;
+            let dictionary: StringTable = ids.filter_map(|id| text.value(id)).collect();
+            let ids: Vec<u32> = order.iter().map(|group| text.ids()[*group as usize]).collect();
             let data = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
             writer.write_column(name, data)?;
         }
-        KeyColumn::Node(_) => {
-            return Err(ExecError::Internal("keys of the node in one segment".to_owned()));
-        }
-        KeyColumn::Long(values) => {
-            let nulls = mask(order, |group| values[group].is_none());
-            let values: Vec<i64> = order.iter().map(|g| values[*g].unwrap_or(0)).collect();
+        Column::Long(longs) => {
+            let (values, nulls) = in_order(longs, order);
             let data = ColumnData::Long { values: &values, nulls: nulls.as_deref() };
             writer.write_column(name, data)?;
         }
-        KeyColumn::Double(values) => {
-            let nulls = mask(order, |group| values[group].is_none());
-            let nulls = nulls.as_deref();
-            let doubles = order.iter().map(|group| values[*group].unwrap_or(0.0));
-            if *column_type == ColumnType::Float {
-                let values: Vec<f32> = doubles.map(|value| value as f32).collect();
-                writer.write_column(name, ColumnData::Float { values: &values, nulls })?;
-            } else {
-                let values: Vec<f64> = doubles.collect();
-                writer.write_column(name, ColumnData::Double { values: &values, nulls })?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn write_states(
-    writer: &mut SegmentWriter<Vec<u8>>,
-    name: &str,
-    states: &StateColumn,
-    order: &[usize],
-) -> Result<()> {
-    let nulls = |valid: &Option<Vec<bool>>| {
-        valid.as_ref().and_then(|valid| mask(order, |group| !valid[group]))
-    };
-    match states {
-        StateColumn::Long { values, valid } => {
-            let nulls = nulls(valid);
-            let values: Vec<i64> = order.iter().map(|group| values[*group]).collect();
-            let data = ColumnData::Long { values: &values, nulls: nulls.as_deref() };
+        Column::Double(doubles) => {
+            let (values, nulls) = in_order(doubles, order);
+            let data = ColumnData::Double { values: &values, nulls: nulls.as_deref() };
             writer.write_column(name, data)?;
         }
-        StateColumn::Wide { .. } => {
+        Column::WideFloat(doubles) => {
+            let (values, nulls) = in_order(doubles, order);
+            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+            let data = ColumnData::Float { values: &values, nulls: nulls.as_deref() };
+            writer.write_column(name, data)?;
+        }
+        Column::Wide(_) => {
             return Err(ExecError::Invalid(format!(
                 "aggregator '{name}': a sum is beyond 64 bits, which no stored column holds"
             )));
         }
-        StateColumn::Double { values, valid, .. } => {
-            let nulls = nulls(valid);
-            let values: Vec<f64> = order.iter().map(|group| values[*group]).collect();
-            let data = ColumnData::Double { values: &values, nulls: nulls.as_deref() };
-            writer.write_column(name, data)?;
+        Column::Hll(sketches) => write_sketches(writer, name, sketches, order)?,
+        Column::Theta(sketches) => write_sketches(writer, name, sketches, order)?,
+        Column::Kll(sketches) => write_sketches(writer, name, sketches, order)?,
+        Column::Null(_)
+        | Column::Float(_)
+        | Column::Lists(_)
+        | Column::Complex(_)
+        | Column::Mixed(_)
+        | Column::SegmentIds(_)
+        | Column::NodeIds(_) => {
+            let kind = column.kind();
+            return Err(ExecError::Internal(format!("groups have a column '{name}' of {kind}")));
         }
-        StateColumn::Hll(sketches) => write_sketches(writer, name, sketches, order)?,
-        StateColumn::Theta(sketches) => write_sketches(writer, name, sketches, order)?,
-        StateColumn::Kll(sketches) => write_sketches(writer, name, sketches, order)?,
     }
     Ok(())
+}
+
+/// The values of some groups, and the null words of those; no words without nulls.
+fn in_order<T: ArrowPrimitiveType>(
+    column: &PrimitiveArray<T>,
+    order: &[u32],
+) -> (Vec<T::Native>, Option<Vec<u64>>) {
+    let values = order.iter().map(|group| column.values()[*group as usize]).collect();
+    let mut words = vec![0_u64; order.len().div_ceil(64)];
+    for (row, group) in order.iter().enumerate() {
+        words[row / 64] |= u64::from(column.is_null(*group as usize)) << (row % 64);
+    }
+    (values, words.iter().any(|word| *word != 0).then_some(words))
+}
+
+/// States of floats are stored as doubles.
+fn as_stored(states: Column) -> Column {
+    if let Column::WideFloat(values) = states { Column::Double(values) } else { states }
 }
 
 fn write_sketches<S: Sketch>(
     writer: &mut SegmentWriter<Vec<u8>>,
     name: &str,
-    sketches: &[Option<Box<S>>],
-    order: &[usize],
+    sketches: &Sketches<S>,
+    order: &[u32],
 ) -> Result<()> {
     let image = |sketch: &S| Cow::<[u8]>::Owned(sketch.to_bytes());
-    let mut rows = order.iter().map(|group| Ok(sketches[*group].as_deref().map(image)));
+    let mut rows = order.iter().map(|group| Ok(sketches.get(*group as usize).map(image)));
     writer.write_column(name, ColumnData::Complex { rows: &mut rows })?;
     Ok(())
-}
-
-/// Null words of the groups; `None` without nulls.
-fn mask(order: &[usize], is_null: impl Fn(usize) -> bool) -> Option<Vec<u64>> {
-    let mut words = vec![0_u64; order.len().div_ceil(64)];
-    let mut any = false;
-    for (row, group) in order.iter().enumerate() {
-        if is_null(*group) {
-            words[row / 64] |= 1 << (row % 64);
-            any = true;
-        }
-    }
-    any.then_some(words)
 }
 
 fn schema(spec: &ProjectionSpec, columns: &[ColumnType]) -> SegmentSchema {

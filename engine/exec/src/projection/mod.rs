@@ -17,7 +17,7 @@ pub use build::build;
 use choose::Candidate;
 
 use crate::error::{ExecError, Result};
-use crate::partial::{Partial, StateColumn};
+use crate::partial::Partial;
 use crate::run::data_ranges;
 
 /// A query over a segment, in terms of one of the segment's projections.
@@ -121,11 +121,9 @@ impl ProjectionPlan {
     ) -> Partial {
         let Partial::Grouped(mut grouped) = partial else { return partial };
         for &position in &self.counts {
-            // A sum over no rows is null, their number is not.
-            if let Some(StateColumn::Long { valid, .. } | StateColumn::Wide { valid, .. }) =
-                grouped.states.get_mut(position)
-            {
-                *valid = None;
+            if let Some(states) = grouped.states.get_mut(position) {
+                // A sum over no rows is null, their number is not.
+                states.fill_nulls_with_zero();
             }
         }
         if let Some(query) = query.grouped() {

@@ -7,250 +7,264 @@ use henge_segment::{
     BLOCK_ROWS, ComplexColumn, MultiScratch, NULL_ID, NumericBlock, NumericColumn, StringColumn,
 };
 use henge_types::ColumnType;
+use henge_vector::{Bytes, Column, ListsBuilder, NullBuffer, TextValues, value_bytes};
 use rustc_hash::FxHashMap;
 
 use crate::column::{Columns, ExpressionReader, Source, Window};
-use crate::error::Result;
+use crate::error::{ExecError, Result};
 use crate::filter::Selection;
-use crate::partial::StringKeys;
-use crate::partial_rows::{RowColumn, RowValues, complex_bytes, expr_bytes};
+use crate::partial_rows::RowColumn;
 
 /// One column under construction.
 pub(crate) struct ColumnBuilder<'a> {
     name: Arc<str>,
     column_type: Option<ColumnType>,
-    values: RowValues,
     reader: Reader<'a>,
-    /// Bytes of values that have their own memory each: too many to add up again and again.
-    heap_bytes: usize,
 }
 
+/// Where values come from, and those that came.
 enum Reader<'a> {
-    Missing,
-    Long(&'a dyn NumericColumn<i64>, Vec<i64>),
-    Float(&'a dyn NumericColumn<f32>, Vec<f32>),
-    Double(&'a dyn NumericColumn<f64>, Vec<f64>),
-    Ids(&'a dyn StringColumn, LocalIds, Vec<u32>),
-    Multi(&'a dyn StringColumn, LocalIds, MultiScratch),
-    Complex(&'a dyn ComplexColumn),
-    Expression(ExpressionReader<'a>),
+    /// So many rows of a column that the segment lacks.
+    Missing(usize),
+    Long(&'a dyn NumericColumn<i64>, Vec<i64>, Numbers<i64>),
+    Float(&'a dyn NumericColumn<f32>, Vec<f32>, Numbers<f32>),
+    Double(&'a dyn NumericColumn<f64>, Vec<f64>, Numbers<f64>),
+    Text(LocalText<'a>, Vec<u32>, Vec<u32>),
+    Lists(LocalText<'a>, MultiScratch, ListsBuilder),
+    Complex(&'a dyn ComplexColumn, Vec<Option<Vec<u8>>>, usize),
+    Expression(ExpressionReader<'a>, Computed),
 }
-
-/// The batch's own ids for the segment's ids that occur.
-type LocalIds = FxHashMap<u32, u32>;
 
 impl<'a> ColumnBuilder<'a> {
     /// A column of the view or of the query's virtual columns.
     pub(crate) fn new(name: &str, columns: &Columns<'a>) -> Result<Self> {
-        let no_keys =
-            || StringKeys { ids: vec![], ends: vec![], bytes: String::new(), sorted: false };
-        let (reader, column_type, values) = match columns.resolve(name)? {
-            Source::Missing => (Reader::Missing, None, RowValues::Null),
+        let (reader, column_type) = match columns.resolve(name)? {
+            Source::Missing => (Reader::Missing(0), None),
             Source::Long(column) => {
-                (Reader::Long(column, vec![]), Some(ColumnType::Long), no_longs())
+                (Reader::Long(column, vec![], Numbers::default()), Some(ColumnType::Long))
             }
             Source::Float(column) => {
-                (Reader::Float(column, vec![]), Some(ColumnType::Float), no_floats())
+                (Reader::Float(column, vec![], Numbers::default()), Some(ColumnType::Float))
             }
             Source::Double(column) => {
-                (Reader::Double(column, vec![]), Some(ColumnType::Double), no_doubles())
+                (Reader::Double(column, vec![], Numbers::default()), Some(ColumnType::Double))
             }
-            Source::String(column) if column.is_multi_value() => (
-                Reader::Multi(column, LocalIds::default(), MultiScratch::default()),
-                Some(ColumnType::String),
-                RowValues::Multi { offsets: vec![0], keys: no_keys() },
-            ),
-            Source::String(column) => (
-                Reader::Ids(column, LocalIds::default(), vec![]),
-                Some(ColumnType::String),
-                RowValues::String(no_keys()),
-            ),
-            Source::Complex(column) => (
-                Reader::Complex(column),
-                Some(ColumnType::Complex(column.type_name().to_owned())),
-                RowValues::Complex(vec![]),
-            ),
+            Source::String(column) => {
+                let text = LocalText::new(column);
+                let reader = match column.is_multi_value() {
+                    true => Reader::Lists(text, MultiScratch::default(), ListsBuilder::default()),
+                    false => Reader::Text(text, vec![], vec![]),
+                };
+                (reader, Some(ColumnType::String))
+            }
+            Source::Complex(column) => {
+                let column_type = ColumnType::Complex(column.type_name().to_owned());
+                (Reader::Complex(column, vec![], 0), Some(column_type))
+            }
             Source::Expression(source) => {
                 let column_type = source.output_type().cloned();
-                let values = match column_type {
-                    Some(ColumnType::Long) => no_longs(),
-                    Some(ColumnType::Float) => no_floats(),
-                    Some(ColumnType::Double) => no_doubles(),
-                    _ => RowValues::Mixed(vec![]),
-                };
-                (Reader::Expression(ExpressionReader::new(source)), column_type, values)
+                let values = Computed::new(column_type.as_ref());
+                (Reader::Expression(ExpressionReader::new(source), values), column_type)
             }
         };
-        Ok(Self { name: Arc::from(name), column_type, values, reader, heap_bytes: 0 })
+        Ok(Self { name: Arc::from(name), column_type, reader })
     }
 
     /// Appends the selected rows of a block.
     pub(crate) fn append(&mut self, block: usize, rows: Selection<'_>) -> Result<()> {
-        let heap_bytes = &mut self.heap_bytes;
-        match (&mut self.reader, &mut self.values) {
-            (Reader::Long(column, scratch), RowValues::Long { values, valid }) => {
-                append_numbers(&column.block(block, scratch)?, rows, values, valid);
+        match &mut self.reader {
+            Reader::Missing(count) => *count += rows.len(),
+            Reader::Long(column, scratch, values) => {
+                values.append(&column.block(block, scratch)?, rows);
             }
-            (Reader::Float(column, scratch), RowValues::Float { values, valid }) => {
-                append_numbers(&column.block(block, scratch)?, rows, values, valid);
+            Reader::Float(column, scratch, values) => {
+                values.append(&column.block(block, scratch)?, rows);
             }
-            (Reader::Double(column, scratch), RowValues::Double { values, valid }) => {
-                append_numbers(&column.block(block, scratch)?, rows, values, valid);
+            Reader::Double(column, scratch, values) => {
+                values.append(&column.block(block, scratch)?, rows);
             }
-            (Reader::Ids(column, local, scratch), RowValues::String(keys)) => {
-                let ids = column.id_block(block, scratch)?;
-                rows.try_for_each(|row| push_id(*column, local, keys, ids.get(row)))?;
-            }
-            (Reader::Multi(column, local, scratch), RowValues::Multi { offsets, keys }) => {
-                let lists = column.multi_block(block, scratch)?;
+            Reader::Text(text, scratch, ids) => {
+                let read = text.column.id_block(block, scratch)?;
                 rows.try_for_each(|row| {
-                    lists.row(row).iter().try_for_each(|&id| push_id(*column, local, keys, id))?;
-                    offsets.push(keys.ids.len());
-                    Ok::<_, crate::error::ExecError>(())
+                    ids.push(text.id_of(read.get(row))?);
+                    Ok::<_, ExecError>(())
                 })?;
             }
-            (Reader::Complex(column), RowValues::Complex(values)) => {
+            Reader::Lists(text, scratch, lists) => {
+                let read = text.column.multi_block(block, scratch)?;
                 rows.try_for_each(|row| {
-                    let bytes = column.get(block * BLOCK_ROWS + row)?;
-                    *heap_bytes += complex_bytes(bytes.as_deref());
-                    values.push(bytes.map(std::borrow::Cow::into_owned));
-                    Ok::<_, crate::error::ExecError>(())
+                    for &id in read.row(row) {
+                        lists.push(text.id_of(id)?);
+                    }
+                    lists.end_row();
+                    Ok::<_, ExecError>(())
                 })?;
             }
-            (Reader::Expression(reader), values) => {
+            Reader::Complex(column, images, held_bytes) => {
+                rows.try_for_each(|row| {
+                    let image = column.get(block * BLOCK_ROWS + row)?;
+                    *held_bytes += image.as_deref().map_or(0, <[u8]>::len);
+                    images.push(image.map(std::borrow::Cow::into_owned));
+                    Ok::<_, ExecError>(())
+                })?;
+            }
+            Reader::Expression(reader, values) => {
                 reader.for_each(Window::whole(block), rows, &mut |_, value| {
-                    *heap_bytes += expr_bytes(value);
-                    push_value(values, value);
+                    values.push(value);
                     Ok(())
                 })?;
             }
-            _ => {}
         }
         Ok(())
     }
 
     /// Bytes of memory, roughly.
     pub(crate) fn memory_bytes(&self) -> usize {
-        match &self.values {
-            RowValues::Complex(_) | RowValues::Mixed(_) => self.heap_bytes,
-            values => values.memory_bytes(),
+        match &self.reader {
+            Reader::Missing(_) => 0,
+            Reader::Long(_, _, values) => values.memory_bytes(),
+            Reader::Float(_, _, values) => values.memory_bytes(),
+            Reader::Double(_, _, values) => values.memory_bytes(),
+            Reader::Text(text, _, ids) => size_of_val(ids.as_slice()) + text.values.memory_bytes(),
+            Reader::Lists(text, _, lists) => lists.memory_bytes() + text.values.memory_bytes(),
+            Reader::Complex(_, images, held_bytes) => size_of_val(images.as_slice()) + held_bytes,
+            Reader::Expression(_, values) => values.memory_bytes(),
         }
     }
 
     /// The finished column, its rows in another order: row `i` is row `order[i]` of those appended.
-    pub(crate) fn finish(mut self, order: Option<&[u32]>) -> RowColumn {
-        if let Some(order) = order {
-            self.values = reordered(&self.values, order);
-        }
-        RowColumn { name: self.name, column_type: self.column_type, values: self.values }
+    pub(crate) fn finish(self, order: Option<&[u32]>) -> RowColumn {
+        let values = match self.reader {
+            Reader::Missing(rows) => Column::Null(rows),
+            Reader::Long(_, _, values) => values.finish(Column::longs),
+            Reader::Float(_, _, values) => values.finish(Column::floats),
+            Reader::Double(_, _, values) => values.finish(Column::doubles),
+            Reader::Text(text, _, ids) => Column::Text(text.values.into_text(ids, false)),
+            Reader::Lists(text, _, lists) => Column::Lists(lists.finish(text.values)),
+            Reader::Complex(_, images, _) => Column::Complex(Bytes::of(images.into_iter())),
+            Reader::Expression(_, values) => values.finish(),
+        };
+        let values = match order {
+            Some(order) => values.into_taken(order),
+            None => values,
+        };
+        RowColumn { name: self.name, column_type: self.column_type, values }
     }
 }
 
-fn no_longs() -> RowValues {
-    RowValues::Long { values: vec![], valid: None }
+/// Numbers of rows, null where one was.
+struct Numbers<T> {
+    values: Vec<T>,
+    /// `None` until a null comes.
+    valid: Option<Vec<bool>>,
 }
 
-fn no_floats() -> RowValues {
-    RowValues::Float { values: vec![], valid: None }
+impl<T> Default for Numbers<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), valid: None }
+    }
 }
 
-fn no_doubles() -> RowValues {
-    RowValues::Double { values: vec![], valid: None }
-}
-
-fn append_numbers<T: Copy>(
-    block: &NumericBlock<'_, T>,
-    rows: Selection<'_>,
-    values: &mut Vec<T>,
-    valid: &mut Option<Vec<bool>>,
-) {
-    match (block.nulls, &mut *valid) {
-        (None, None) => {}
-        (nulls, valid) => {
+impl<T: Copy + Default> Numbers<T> {
+    fn append(&mut self, block: &NumericBlock<'_, T>, rows: Selection<'_>) {
+        let Self { values, valid } = self;
+        if block.nulls.is_some() || valid.is_some() {
             let valid = valid.get_or_insert_with(|| vec![true; values.len()]);
-            rows.for_each(|row| valid.push(!nulls.is_some_and(|nulls| nulls.is_null(row))));
+            rows.for_each(|row| valid.push(!block.nulls.is_some_and(|nulls| nulls.is_null(row))));
         }
+        rows.for_each(|row| values.push(block.values.get(row)));
     }
-    rows.for_each(|row| values.push(block.values.get(row)));
+
+    fn push(&mut self, value: Option<T>) {
+        let Self { values, valid } = self;
+        if value.is_none() || valid.is_some() {
+            valid.get_or_insert_with(|| vec![true; values.len()]).push(value.is_some());
+        }
+        values.push(value.unwrap_or_default());
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of_val(self.values.as_slice()) + self.valid.as_ref().map_or(0, Vec::len)
+    }
+
+    fn finish(self, column: impl FnOnce(Vec<T>, Option<NullBuffer>) -> Column) -> Column {
+        column(self.values, self.valid.map(NullBuffer::from))
+    }
 }
 
-fn push_id(
-    column: &dyn StringColumn,
-    local: &mut LocalIds,
-    keys: &mut StringKeys,
-    id: u32,
-) -> Result<()> {
-    if id == NULL_ID {
-        keys.ids.push(NULL_ID);
-        return Ok(());
+/// The texts of a segment's column that occur, numbered as they come.
+struct LocalText<'a> {
+    column: &'a dyn StringColumn,
+    local: FxHashMap<u32, u32>,
+    values: TextValues,
+}
+
+impl<'a> LocalText<'a> {
+    fn new(column: &'a dyn StringColumn) -> Self {
+        Self { column, local: FxHashMap::default(), values: TextValues::default() }
     }
-    let local_id = match local.get(&id) {
-        Some(local_id) => *local_id,
-        None => {
-            if let Some(text) = column.dictionary().get(id)? {
-                keys.bytes.push_str(&text);
+
+    /// The own id of one of the segment's.
+    fn id_of(&mut self, id: u32) -> Result<u32> {
+        if id == NULL_ID {
+            return Ok(NULL_ID);
+        }
+        if let Some(local) = self.local.get(&id) {
+            return Ok(*local);
+        }
+        let text = self.column.dictionary().get(id)?;
+        let local = self.values.push(text.as_deref().unwrap_or_default());
+        self.local.insert(id, local);
+        Ok(local)
+    }
+}
+
+/// Values of an expression.
+enum Computed {
+    Long(Numbers<i64>),
+    Float(Numbers<f32>),
+    Double(Numbers<f64>),
+    /// Each of its own type, and the bytes of all.
+    Mixed(Vec<ExprValue>, usize),
+}
+
+impl Computed {
+    fn new(column_type: Option<&ColumnType>) -> Self {
+        match column_type {
+            Some(ColumnType::Long) => Self::Long(Numbers::default()),
+            Some(ColumnType::Float) => Self::Float(Numbers::default()),
+            Some(ColumnType::Double) => Self::Double(Numbers::default()),
+            Some(ColumnType::String | ColumnType::Complex(_)) | None => Self::Mixed(vec![], 0),
+        }
+    }
+
+    fn push(&mut self, value: &ExprValue) {
+        match self {
+            Self::Long(values) => values.push(value.as_long()),
+            Self::Float(values) => values.push(value.as_double().map(|value| value as f32)),
+            Self::Double(values) => values.push(value.as_double()),
+            Self::Mixed(values, bytes) => {
+                *bytes += value_bytes(value);
+                values.push(value.clone());
             }
-            keys.ends.push(keys.bytes.len());
-            let local_id = keys.ends.len() as u32;
-            local.insert(id, local_id);
-            local_id
         }
-    };
-    keys.ids.push(local_id);
-    Ok(())
-}
+    }
 
-fn push_value(to: &mut RowValues, value: &ExprValue) {
-    match to {
-        RowValues::Long { values, valid } => push_number(values, valid, value.as_long()),
-        RowValues::Double { values, valid } => push_number(values, valid, value.as_double()),
-        RowValues::Float { values, valid } => {
-            push_number(values, valid, value.as_double().map(|value| value as f32));
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Long(values) => values.memory_bytes(),
+            Self::Float(values) => values.memory_bytes(),
+            Self::Double(values) => values.memory_bytes(),
+            Self::Mixed(_, bytes) => *bytes,
         }
-        RowValues::Mixed(values) => values.push(value.clone()),
-        _ => {}
     }
-}
 
-fn push_number<T: Default>(values: &mut Vec<T>, valid: &mut Option<Vec<bool>>, value: Option<T>) {
-    if value.is_none() || valid.is_some() {
-        valid.get_or_insert_with(|| vec![true; values.len()]).push(value.is_some());
-    }
-    values.push(value.unwrap_or_default());
-}
-
-fn reordered(values: &RowValues, order: &[u32]) -> RowValues {
-    fn pick<T: Clone>(values: &[T], order: &[u32]) -> Vec<T> {
-        order.iter().map(|&row| values[row as usize].clone()).collect()
-    }
-    fn pick_valid(valid: &Option<Vec<bool>>, order: &[u32]) -> Option<Vec<bool>> {
-        valid.as_ref().map(|valid| pick(valid, order))
-    }
-    match values {
-        RowValues::Null => RowValues::Null,
-        RowValues::Long { values, valid } => {
-            RowValues::Long { values: pick(values, order), valid: pick_valid(valid, order) }
+    fn finish(self) -> Column {
+        match self {
+            Self::Long(values) => values.finish(Column::longs),
+            Self::Float(values) => values.finish(Column::floats),
+            Self::Double(values) => values.finish(Column::doubles),
+            Self::Mixed(values, _) => Column::Mixed(values),
         }
-        RowValues::Float { values, valid } => {
-            RowValues::Float { values: pick(values, order), valid: pick_valid(valid, order) }
-        }
-        RowValues::Double { values, valid } => {
-            RowValues::Double { values: pick(values, order), valid: pick_valid(valid, order) }
-        }
-        RowValues::String(keys) => {
-            RowValues::String(StringKeys { ids: pick(&keys.ids, order), ..keys.clone() })
-        }
-        RowValues::Multi { offsets, keys } => {
-            let mut new_offsets = vec![0];
-            let mut ids = Vec::with_capacity(keys.ids.len());
-            for &row in order {
-                let row = row as usize;
-                ids.extend_from_slice(&keys.ids[offsets[row]..offsets[row + 1]]);
-                new_offsets.push(ids.len());
-            }
-            RowValues::Multi { offsets: new_offsets, keys: StringKeys { ids, ..keys.clone() } }
-        }
-        RowValues::Complex(values) => RowValues::Complex(pick(values, order)),
-        RowValues::Mixed(values) => RowValues::Mixed(pick(values, order)),
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use henge_query::GroupedQuery;
 use henge_segment::{BLOCK_ROWS, NumericColumn, SegmentView};
 use henge_types::Interval;
+use henge_vector::Column;
 
 use super::Blocks;
 use super::buckets::Buckets;
@@ -17,7 +18,7 @@ use crate::filter::{BlockBits, RowSet, Selection};
 use crate::group::{Grouper, GroupingSize, KeyScope, PartIds};
 use crate::memory::MemoryLease;
 use crate::node::NodeScope;
-use crate::partial::{GroupedPartial, Partial, StateColumn};
+use crate::partial::{GroupedPartial, Partial};
 use crate::top_cut::TopCut;
 
 /// Windows start at multiples of this.
@@ -330,7 +331,7 @@ impl<'a> GroupedRun<'a> {
         }
         // Each time bucket has an answer of its own: one bucket is the case that matters.
         let cut = cut.filter(|_| buckets.is_single());
-        let best = cut.map(|cut| move |states: &StateColumn| cut.best(states));
+        let best = cut.map(|cut| move |states: &Column| cut.best(states));
         let best = cut.zip(best.as_ref()).map(|(cut, best)| (cut.aggregator(), best as &_));
         let (states, best) = aggregators.finish(positions.as_deref(), best)?;
         let groups = match (positions, best) {

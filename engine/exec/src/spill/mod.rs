@@ -1,10 +1,8 @@
-//! Groups beyond memory: cut into partitions by the hash of their keys, written as bytes, read back
-//! and merged one partition after the other. Where the bytes go is the caller's business.
+//! Groups beyond memory: cut into partitions by the hash of their keys, put aside, read back and
+//! merged one partition after the other. Where the bytes go is the caller's business.
 
-mod codec;
 mod partition;
 
-pub use codec::{decode_groups, encode_groups};
 pub use partition::partition_groups;
 
 use std::fmt::Debug;

@@ -1,12 +1,10 @@
 //! Cutting groups into partitions: equal groups of any partial meet in the same one.
 
-use std::hash::{Hash, Hasher};
-
-use rustc_hash::FxHasher;
+use henge_vector::Column;
 
 use crate::bucket_starts::BucketStarts;
 use crate::finalise::pick_groups;
-use crate::partial::{GroupedPartial, KeyColumn};
+use crate::partial::GroupedPartial;
 
 /// The groups of each of `partitions` partitions.
 #[must_use]
@@ -22,38 +20,10 @@ pub fn partition_groups(partial: &GroupedPartial, partitions: usize) -> Vec<Grou
 
 /// A hash of each group's bucket and keys, the same in every partial.
 fn hashes(partial: &GroupedPartial) -> Vec<u64> {
-    let mut hashes: Vec<u64> = match &partial.bucket_starts {
-        BucketStarts::All(count) => vec![0; *count],
-        BucketStarts::At(starts) => starts.iter().map(hash).collect(),
-    };
-    for keys in &partial.keys {
-        match keys {
-            KeyColumn::String(keys) => {
-                let by_id: Vec<u64> =
-                    (0..=keys.ends.len() as u32).map(|id| hash(&keys.value(id))).collect();
-                mix(&mut hashes, keys.ids.iter().map(|&id| by_id[id as usize]));
-            }
-            KeyColumn::Node(keys) => {
-                let values = (0..keys.ids.len()).map(|group| hash(&keys.get(group)));
-                mix(&mut hashes, values);
-            }
-            KeyColumn::Long(values) => mix(&mut hashes, values.iter().map(hash)),
-            KeyColumn::Double(values) => {
-                mix(&mut hashes, values.iter().map(|value| hash(&value.map(f64::to_bits))));
-            }
-        }
+    let mut hashes = vec![0; partial.group_count()];
+    if let BucketStarts::At(starts) = &partial.bucket_starts {
+        Column::longs(starts.clone(), None).mix_into(&mut hashes);
     }
+    partial.keys.iter().for_each(|keys| keys.mix_into(&mut hashes));
     hashes
-}
-
-fn hash<T: Hash>(value: &T) -> u64 {
-    let mut hasher = FxHasher::default();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn mix(hashes: &mut [u64], values: impl Iterator<Item = u64>) {
-    for (hash, value) in hashes.iter_mut().zip(values) {
-        *hash = (hash.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
 }

@@ -72,12 +72,21 @@ fn visible(query: &Query, views: &[Arc<dyn SegmentView>], cuts: &[i64]) -> Vec<V
     views.iter().flat_map(of).collect()
 }
 
+/// What a partial is elsewhere: read from the bytes it was sent as.
+fn through_bytes(partial: &Partial) -> Partial {
+    let bytes = partial.encode().unwrap();
+    let read = Partial::decode(&bytes).unwrap();
+    assert!(read.encode().unwrap().len() <= bytes.len());
+    read
+}
+
 fn merged(
     query: &Query,
     mut partials: Vec<Partial>,
     merging: Merging,
     ctx: &ExecContext,
 ) -> Partial {
+    partials = partials.iter().map(through_bytes).collect();
     match merging {
         Merging::Together => merge(query, partials, ctx).unwrap(),
         Merging::OneByOne => {

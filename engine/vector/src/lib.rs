@@ -1,0 +1,42 @@
+//! One column of values for everything between the stages of a query: group keys, states of
+//! aggregators, scanned rows, finished fields, spilled bytes and bytes on the wire.
+//!
+//! Numbers, texts and bytes are Arrow arrays; sketches are objects until they are encoded; ids of a
+//! dictionary that others do not have are kinds of their own, which [`encode`] refuses.
+
+mod append;
+mod bytes;
+mod column;
+mod compare;
+mod distinct;
+mod error;
+mod hash;
+mod ids;
+mod ipc;
+mod lists;
+mod mixed;
+mod numbers;
+mod read;
+mod size;
+mod sketches;
+mod take;
+mod text;
+
+pub use arrow_array::{
+    Array, ArrowPrimitiveType, Decimal128Array, Float32Array, Float64Array, Int64Array,
+    PrimitiveArray,
+};
+pub use arrow_buffer::{BooleanBuffer, NullBuffer};
+
+pub use append::widened;
+pub use bytes::Bytes;
+pub use column::Column;
+pub use distinct::Distinct;
+pub use error::{Result, VectorError};
+pub use ids::{NodeIds, Numbering, SegmentIds};
+pub use ipc::{Table, decode, encode};
+pub use lists::{Lists, ListsBuilder};
+pub use numbers::{nulls_of, optional};
+pub use size::value_bytes;
+pub use sketches::Sketches;
+pub use text::{Text, TextValues};
