@@ -466,8 +466,11 @@ fn first_event(text: &str, body: &[u8]) -> Result<usize, IngestError> {
     let offset = after_mark + blanks;
     let message = match body.get(offset) {
         None => return Err(IngestError::Empty { offset }),
-        Some(b'{' | b'[') => return Ok(offset),
-        Some(0xff | 0xfe) => "it looks like UTF-16: send UTF-8".to_owned(),
+        // JSON has no NUL: every second byte of UTF-16 is one.
+        Some(b'{' | b'[') if body.get(offset + 1) != Some(&0) => return Ok(offset),
+        Some(0xff | 0xfe | 0 | b'{' | b'[') => {
+            "it looks like UTF-16: send UTF-8 (iconv -f UTF-16 -t UTF-8)".to_owned()
+        }
         Some(byte) => format!("expected '{{' or '[' but found '{}'", byte.escape_ascii()),
     };
     Err(IngestError::NotJson { offset, message })

@@ -7,7 +7,7 @@ mod load;
 mod parquet;
 
 pub use batch::{BatchColumn, ColumnBatch, Values};
-pub use delimited::{DelimitedReader, MAX_RECORD_BYTES, first_lines};
+pub use delimited::{DelimitedReader, MAX_RECORD_BYTES, encoding_fault, first_lines};
 pub use error::{Result, TabularError};
 pub use load::{BatchPlan, ChunkRows, ColumnLoader, LoadOptions, SortedChunk, TimeUnit};
 pub use parquet::{ParquetField, ParquetReader, ParquetTable, TableFile, WantedField};

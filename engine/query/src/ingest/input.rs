@@ -40,7 +40,7 @@ pub enum InputSource {
 pub enum InputFormat {
     /// JSON: one object after the other, or lists of objects.
     Json,
-    /// Lines of values, comma-separated with quotes or (TSV) separated by a delimiter without.
+    /// Lines of values: with quotes (CSV) or without (TSV).
     Delimited(DelimitedFormat),
     /// Apache Parquet.
     Parquet {
@@ -245,7 +245,7 @@ fn json(node: &Node<'_>) -> Result<InputFormat> {
 const LIST_DELIMITER: &str = "\u{1}";
 
 fn delimited(node: &Node<'_>, is_csv: bool) -> Result<InputFormat> {
-    let mut known = vec![
+    let known = &[
         "type",
         "columns",
         "findColumnsFromHeader",
@@ -253,11 +253,10 @@ fn delimited(node: &Node<'_>, is_csv: bool) -> Result<InputFormat> {
         "skipHeaderRows",
         "listDelimiter",
         "tryParseNumbers",
+        // Of CSV it is ours: files with semicolons are called CSV as well.
+        "delimiter",
     ];
-    if !is_csv {
-        known.push("delimiter");
-    }
-    node.only_fields(&known)?;
+    node.only_fields(known)?;
     let columns = match node.get("columns") {
         Some(_) => Some(node.list("columns", |column| column.name())?),
         None => None,

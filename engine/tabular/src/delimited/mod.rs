@@ -5,6 +5,7 @@
 //! A line whose number of values is not that of the columns is refused, and so is one that is not
 //! UTF-8; the lines around it stay what they are.
 
+mod encoding;
 mod record;
 
 use henge_ingest::{
@@ -13,6 +14,7 @@ use henge_ingest::{
 use henge_query::ingest::{DelimitedFormat, NumberParsing};
 use henge_types::ColumnType;
 
+pub use encoding::encoding_fault;
 pub use record::MAX_RECORD_BYTES;
 use record::{Record, Records};
 
@@ -107,8 +109,9 @@ impl DelimitedReader {
             columns.find_numbers(self.format.try_parse_numbers, parser);
         }
         let mut at = 0;
-        if std::mem::take(&mut self.is_first) && bytes.starts_with(b"\xef\xbb\xbf") {
-            at = 3;
+        if std::mem::take(&mut self.is_first) {
+            refuse_wide_text(bytes)?;
+            at = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         }
         while at < bytes.len() {
             let record = self.records.read(bytes, at);
@@ -177,6 +180,15 @@ pub fn first_lines(
         lines.push((0..records.len()).map(value).collect());
     }
     lines
+}
+
+/// Of UTF-16 no line can be read. Other encodings show line by line.
+fn refuse_wide_text(bytes: &[u8]) -> Result<()> {
+    let head = &bytes[..bytes.len().min(256)];
+    match encoding_fault(head).filter(|fault| fault.contains("UTF-16")) {
+        Some(fault) => Err(TabularError::Corrupt(fault)),
+        None => Ok(()),
+    }
 }
 
 /// One line.
@@ -261,7 +273,9 @@ fn fault(records: &Records, record: &Record) -> Option<&'static str> {
     if record.is_too_long {
         return Some("the line is too long");
     }
-    (!records.is_utf8()).then_some("the line is not UTF-8")
+    (!records.is_utf8()).then_some(
+        "the line is not UTF-8; if the file is Latin-1: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+    )
 }
 
 /// A value: text, or the number it looks like.

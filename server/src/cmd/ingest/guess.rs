@@ -16,6 +16,7 @@ use henge_tabular::{DelimitedReader, ParquetTable, WantedField};
 use henge_types::ValueRef;
 use serde_json::{Value, json};
 
+use super::dialect::Dialect;
 use super::header::{HeaderChoice, is_header};
 use super::kinds::Seen;
 
@@ -76,7 +77,8 @@ struct Column {
 /// When it cannot be read, or looks like none of the formats.
 pub(super) fn input_format(path: &Path, hints: &Hints<'_>) -> Result<(Value, String)> {
     let format = format(path)?;
-    let (kind, reader) = match format {
+    check_encoding(path, format)?;
+    let (named, reader) = match format {
         Format::Json => return Ok((json!({ "type": "json" }), "JSON".to_owned())),
         Format::Parquet => {
             let mut value = json!({ "type": "parquet" });
@@ -85,19 +87,30 @@ pub(super) fn input_format(path: &Path, hints: &Hints<'_>) -> Result<(Value, Str
             }
             return Ok((value, "Parquet".to_owned()));
         }
-        Format::Csv => ("csv", "CSV"),
-        Format::Tsv => ("tsv", "TSV"),
+        Format::Csv => (Dialect::named(true), "CSV"),
+        Format::Tsv => (Dialect::named(false), "TSV"),
     };
-    let lines = first_lines(path, format)?;
+    let (dialect, lines) = first_lines(path, format)?;
     let Some((first, later)) = lines.split_first() else {
         bail!("{}: there is no line in it", path.display());
+    };
+    let reader = match dialect.separator == named.separator {
+        true => reader.to_owned(),
+        false => format!("CSV separated by {}", dialect.separator_name()),
     };
     let has_header = match hints.header {
         HeaderChoice::Given => true,
         HeaderChoice::None => false,
         HeaderChoice::Look => is_header(first, later),
     };
+    let kind = if dialect.quoting { "csv" } else { "tsv" };
     let mut value = json!({ "type": kind, "tryParseNumbers": "exact" });
+    if dialect.separator != Dialect::named(dialect.quoting).separator {
+        value["delimiter"] = dialect.separator.to_string().into();
+    }
+    if dialect.lines_to_skip > 0 {
+        value["skipHeaderRows"] = dialect.lines_to_skip.into();
+    }
     let decided = if has_header {
         value["findColumnsFromHeader"] = true.into();
         format!("{reader} whose first line names the columns (--no-header if it does not)")
@@ -124,7 +137,8 @@ pub(super) fn spec(path: &Path, hints: &Hints<'_>) -> Result<Guess> {
         Format::Parquet => parquet_columns(path)?,
         format => sampled_columns(path, format, &input_format)?,
     };
-    let time = time_of(&columns, hints.time_column)?;
+    let time = time_of(&columns, hints.time_column)
+        .with_context(|| format!("look into {}", path.display()))?;
     let spec = json!({
         "timestampSpec": { "column": time.name, "format": "auto" },
         "dimensionsSpec": { "useSchemaDiscovery": true },
@@ -143,7 +157,7 @@ pub(super) fn spec(path: &Path, hints: &Hints<'_>) -> Result<Guess> {
 /// When it does not, or the file cannot be read.
 pub(super) fn check_alike(first: &Path, other: &Path, hints: &Hints<'_>) -> Result<()> {
     let (this, that) = (input_format(first, hints)?.0, input_format(other, hints)?.0);
-    if this["type"] != that["type"] {
+    if this["type"] != that["type"] || this["delimiter"] != that["delimiter"] {
         bail!(
             "{} and {} have different formats: load them one by one",
             first.display(),
@@ -181,7 +195,8 @@ fn format(path: &Path) -> Result<Format> {
         _ if sample.starts_with(b"PAR1") => Ok(Format::Parquet),
         Some(b'{' | b'[') => Ok(Format::Json),
         _ if line.contains(&b'\t') => Ok(Format::Tsv),
-        _ if line.contains(&b',') => Ok(Format::Csv),
+        _ if [b',', b';', b'|'].iter().any(|separator| line.contains(separator)) => Ok(Format::Csv),
+        _ if henge_tabular::encoding_fault(&sample).is_some() => Ok(Format::Csv),
         _ => bail!(
             "{}: neither the name nor the first bytes say what format it is; name it .parquet, \
              .csv, .tsv or .json, or give inputFormat in a --spec",
@@ -207,11 +222,28 @@ fn sample(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The values of the first lines.
-fn first_lines(path: &Path, format: Format) -> Result<Vec<Vec<Option<String>>>> {
+/// How the values of a file are separated, and those of its first lines.
+fn first_lines(path: &Path, format: Format) -> Result<(Dialect, Vec<Vec<Option<String>>>)> {
     let bytes = sample(path)?;
-    let delimiter = if format == Format::Csv { ',' } else { '\t' };
-    Ok(henge_tabular::first_lines(&bytes, delimiter, format == Format::Csv, HEADER_LINES))
+    let named = Dialect::named(format == Format::Csv);
+    let dialect = Dialect::of(&bytes, named).with_context(|| format!("read {}", path.display()))?;
+    let skipped = usize::try_from(dialect.lines_to_skip).unwrap_or(0);
+    let most = HEADER_LINES + skipped;
+    let mut lines = henge_tabular::first_lines(&bytes, dialect.separator, dialect.quoting, most);
+    lines.drain(..skipped.min(lines.len()));
+    Ok((dialect, lines))
+}
+
+/// # Errors
+/// When a file of text is not UTF-8, with the way to convert it.
+fn check_encoding(path: &Path, format: Format) -> Result<()> {
+    if format == Format::Parquet {
+        return Ok(());
+    }
+    match henge_tabular::encoding_fault(&sample(path)?) {
+        Some(fault) => bail!("{}: {fault}", path.display()),
+        None => Ok(()),
+    }
 }
 
 fn parquet_columns(path: &Path) -> Result<Vec<Column>> {
@@ -271,18 +303,27 @@ fn sampled_columns(path: &Path, format: Format, input_format: &Value) -> Result<
     let name = |name: &Value| name.as_str().unwrap_or_default().to_owned();
     match format {
         Format::Csv | Format::Tsv => {
+            let dialect = first_lines(path, format)?.0;
             let mut reader = DelimitedReader::new(DelimitedFormat {
-                quoting: format == Format::Csv,
-                delimiter: if format == Format::Csv { ',' } else { '\t' },
+                quoting: dialect.quoting,
+                delimiter: dialect.separator,
                 list_delimiter: "\u{1}".to_owned(),
                 columns: names.map(|names| names.iter().map(name).collect()),
                 has_header: names.is_none(),
-                skip_header_rows: 0,
+                skip_header_rows: dialect.lines_to_skip,
                 try_parse_numbers: NumberParsing::Never,
             });
             reader.read(&bytes, &mut parser, &mut samples).map(|_| ()).with_context(context)?;
         }
         _ => parser.parse_batch(&bytes, &mut samples).map(|_| ()).with_context(context)?,
+    }
+    if samples.rows == 0 {
+        match samples.refused.first() {
+            Some(reason) => {
+                bail!("{}: none of its events can be read; the first: {reason}", path.display())
+            }
+            None => bail!("{}: it has a header and no line of values", path.display()),
+        }
     }
     let names = parser.dimensions().iter().map(|dimension| dimension.name.clone());
     let column = |(name, seen): (String, Seen)| Column { name, is_time: seen.is_time() };
@@ -293,10 +334,14 @@ fn sampled_columns(path: &Path, format: Format, input_format: &Value) -> Result<
 #[derive(Debug, Default)]
 struct Samples {
     columns: Vec<Seen>,
+    rows: u64,
+    /// Why the first line was refused.
+    refused: Vec<String>,
 }
 
 impl RowSink for Samples {
     fn row(&mut self, _: i64, values: &[ValueRef<'_>]) -> Result<(), RowError> {
+        self.rows += 1;
         self.columns.resize(self.columns.len().max(values.len()), Seen::default());
         for (seen, value) in self.columns.iter_mut().zip(values) {
             if let ValueRef::String(text) = value {
@@ -306,7 +351,11 @@ impl RowSink for Samples {
         Ok(())
     }
 
-    fn rejected(&mut self, _: Rejection<'_>) {}
+    fn rejected(&mut self, rejection: Rejection<'_>) {
+        if self.refused.is_empty() {
+            self.refused.push(rejection.reason.to_string());
+        }
+    }
 
     fn new_dimension(&mut self, _: &DimensionSchema) {}
 }

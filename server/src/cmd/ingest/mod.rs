@@ -1,5 +1,6 @@
 //! `henge ingest`: files into a datasource, as a batch task of the server.
 
+mod dialect;
 mod existing;
 mod follow;
 mod guess;
@@ -28,8 +29,8 @@ use spec::TaskOptions;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without --spec the first file says what the files look like: its format by the \
-name or the first bytes, whether the first line of CSV and TSV names the columns, and which column is \
-the time. The types of columns come from all values: whole numbers are LONG, decimals DOUBLE, and a \
+name or the first bytes, what separates the values of CSV and TSV (comma, semicolon, tab or bar), \
+whether the first line names the columns, and which column is the time. Text has to be UTF-8. The types of columns come from all values: whole numbers are LONG, decimals DOUBLE, and a \
 column with anything that these would cut or lose is text (007 stays 007). Structs, maps and lists of \
 them are kept as JSON text, lists of values as several values. Time chunks are days then, and rows are \
 kept as they are. Numbers as times are told apart by their size: seconds, milliseconds, microseconds, \
@@ -100,6 +101,10 @@ pub(crate) struct IngestArgs {
     files: Vec<PathBuf>,
 }
 
+/// Where a spec names its format.
+const FORMAT_PLACES: [&str; 3] =
+    ["/inputFormat", "/ioConfig/inputFormat", "/spec/ioConfig/inputFormat"];
+
 /// Whole numbers above 2^63 - 1.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Uint64 {
@@ -122,7 +127,9 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
         args.files.iter().map(|file| absolute_file(file)).collect::<Result<Vec<String>>>()?;
     let format = args.files.first().map(|file| guess::input_format(file, &hints(args)));
     // A spec that names its format needs no guess.
-    let (format, decided) = format.and_then(Result::ok).unzip();
+    let is_named = FORMAT_PLACES.iter().any(|place| spec.pointer(place).is_some());
+    let format = if is_named { format.and_then(Result::ok) } else { format.transpose()? };
+    let (format, decided) = format.unzip();
     let said = match (args.append, args.replace) {
         (true, _) => Some(Existing::Append),
         (_, true) => Some(Existing::Replace),
