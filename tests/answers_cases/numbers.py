@@ -36,7 +36,30 @@ MOST = 9223372036854775807
 DOUBLES = {'dimensions': ['k', {'type': 'double', 'name': 'd'}, {'type': 'float', 'name': 'f'}, {'type': 'long', 'name': 'l'}]}
 WEIRD = [{'t': T, 'k': 'a', 'd': 1.5, 'f': 1.5, 'l': 1}, {'t': T, 'k': 'b', 'd': 'NaN', 'f': 'NaN', 'l': 'NaN'},
          {'t': T, 'k': 'c', 'd': 'Infinity', 'f': '-Infinity', 'l': 'Infinity'}, {'t': T, 'k': 'd', 'd': 'abc', 'f': None, 'l': 'abc'}]
+WIDE = {'dimensions': ['s', {'type': 'long', 'name': 'l'}, {'type': 'double', 'name': 'd'}]}
+HUGE = ['9223372036854775807', '-9223372036854775808', '9007199254740993', '9007199254740992', '9223372036854775809', '-9223372036854775809']
+# Text that is no LONG is refused there, so it stands in STRING alone.
+HUGE_ROWS = [{'t': T, 's': text, **({'l': int(text)} if -MOST - 1 <= int(text) <= MOST else {})} for text in HUGE]
 CASES = [
+    {'id': 'A-8-digits', 'title': 'numbers of a query beyond 64 bits are compared by their digits', 'schema': WIDE, 'rows': HUGE_ROWS,
+     'asks': asks([
+         (shape, [int(text) for text in HUGE[:4] if want(int(text))]) for value in
+         (-MOST - 2, 2**64, MOST + 2)
+         for shape, want in [
+             ({'type': 'selector', 'dimension': 'l', 'value': value}, lambda x, v=value: x == v),
+             ({'type': 'in', 'dimension': 'l', 'values': [value]}, lambda x, v=value: x == v),
+             (bound(lower=value), lambda x, v=value: x >= v), (bound(upper=value), lambda x, v=value: x <= v),
+             (bound(lower=value, lowerStrict=True), lambda x, v=value: x > v)]
+     ]) + [
+         {'query': grouped({'type': kind, 'aggregation': 'v', 'value': int(text)}, filter={'type': 'not', 'field': {'type': 'selector', 'dimension': 'l', 'value': None}}),
+          'expect': [{'l': x, 'v': x} for x in want], 'any_order': True}
+         for kind, text, want in [('equalTo', '-9223372036854775809', []), ('greaterThan', '-9223372036854775809', [int(text) for text in HUGE[:4]]),
+                                  ('lessThan', '9223372036854775808', [int(text) for text in HUGE[:4]])]
+     ] + [
+         {'query': scan({'type': 'selector', 'dimension': 's', 'value': int(text)}, 's'), 'expect': kept(text, column='s')} for text in HUGE[4:]
+     ] + [
+         {'query': scan(span('LONG', lower=-MOST - 2)), 'status': 400, 'says': 'does not fit into a LONG'},
+     ]},
     {'id': 'A-7-digits', 'title': 'doubles of a query are those of their digits, not ones beside them', 'schema': LONGS, 'rows': [{'t': T, 'l': BIG - 1}, {'t': T, 'l': BIG - 2}],
      'asks': asks([(span('DOUBLE', lower=BIG - 1.0), [BIG - 1]), ({'type': 'equals', 'column': 'l', 'matchValueType': 'DOUBLE', 'matchValue': BIG - 1.0}, [BIG - 1]),
                    ({'type': 'in', 'dimension': 'l', 'values': [BIG - 1.0]}, [BIG - 1])])

@@ -59,6 +59,23 @@ pub fn keeps_digits(text: &str, nearest: f64) -> bool {
     }
 }
 
+/// Whether the double next to a decimal is another number to its readers: it has more digits than a
+/// double, or is so large that doubles are no longer as close as whole numbers.
+#[cold]
+#[must_use]
+pub fn loses_digits(text: &str, nearest: f64) -> bool {
+    const FIRST_WITHOUT_FRACTION: f64 = (1_u64 << 53) as f64;
+    if text.len() > DIGITS_OF_A_DOUBLE && !keeps_digits(text, nearest) {
+        return true;
+    }
+    if nearest.abs() < FIRST_WITHOUT_FRACTION || text.bytes().any(|b| matches!(b, b'e' | b'E')) {
+        return false;
+    }
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_same = whole.parse::<i128>().map_or(true, |whole| nearest as i128 == whole);
+    !is_same || fraction.bytes().any(|digit| digit != b'0')
+}
+
 /// The digits of a decimal from its first to its last that is not zero.
 fn significant_digits(text: &str) -> Vec<u8> {
     let mantissa = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
@@ -132,6 +149,21 @@ mod tests {
             assert_eq!(keeps_digits(text, text.parse().unwrap_or(0.0)), is_kept, "{text}");
         }
         assert!(!keeps_digits(&format!("0.{}1", "3".repeat(1_000_000)), 1.0 / 3.0));
+    }
+
+    #[test]
+    fn decimals_that_are_another_number_as_a_double() {
+        for (text, is_other) in [
+            ("9007199254740993.0", true),
+            ("9007199254740992.0", false),
+            ("9007199254740992.5", true),
+            ("1234567.125", false),
+            ("1.2345678901234567e300", false),
+            ("-9223372036854775809.0", true),
+            ("0.1234567890123456789", true),
+        ] {
+            assert_eq!(loses_digits(text, text.parse().unwrap()), is_other, "{text}");
+        }
     }
 
     #[test]

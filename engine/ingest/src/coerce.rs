@@ -265,7 +265,7 @@ fn long_cell(
         }
         Raw::LongDecimal(span) => {
             let text = span.text(body, &buffer.arena);
-            has_fraction = true;
+            has_fraction = has_digits_behind_point(text);
             parse_double(text).and_then(|value| text_to_long(text, value))
         }
         Raw::List { .. } | Raw::Json(_) => {

@@ -4,6 +4,7 @@
 //! something goes wrong.
 
 use std::cell::Cell;
+use std::num::IntErrorKind;
 
 use serde_json::{Map, Value};
 
@@ -54,11 +55,6 @@ pub(crate) struct Node<'a> {
     step: Step<'a>,
     parent: Option<&'a Node<'a>>,
     budget: &'a Budget,
-}
-
-/// Parses JSON bytes.
-pub(crate) fn parse_json(bytes: &[u8]) -> Result<Value> {
-    serde_json::from_slice(bytes).map_err(|error| QueryError::Json(error.to_string()))
 }
 
 impl<'a> Node<'a> {
@@ -221,9 +217,17 @@ impl<'a> Node<'a> {
                 Some(float) if float.is_finite() && float.fract() == 0.0 => Ok(float as i64),
                 _ => Err(self.invalid(format!("must be a whole number, not {number}"))),
             },
-            Value::String(text) => text.trim().parse().map_err(|_| {
-                self.invalid(format!("must be a whole number, not \"{}\"", excerpt(text)))
-            }),
+            Value::String(text) => match text.trim().parse::<i64>() {
+                Ok(number) => Ok(number),
+                Err(error) => match error.kind() {
+                    IntErrorKind::PosOverflow => Ok(i64::MAX),
+                    IntErrorKind::NegOverflow => Ok(i64::MIN),
+                    _ => {
+                        let text = excerpt(text);
+                        Err(self.invalid(format!("must be a whole number, not \"{text}\"")))
+                    }
+                },
+            },
             _ => Err(self.wrong_type("a whole number")),
         }
     }

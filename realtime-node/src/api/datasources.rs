@@ -29,8 +29,7 @@ pub(super) async fn put(
 
 /// A schema may have megabytes: this is work for a CPU thread.
 fn parse(body: &[u8], name: &str) -> Result<DataSchema, DruidError> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| DruidError::invalid(format!("the body is not JSON: {error}")))?;
+    let value = henge_query::parse_json(body).map_err(RealtimeError::from)?;
     Ok(DataSchema::for_pushes(&value, name).map_err(RealtimeError::from)?)
 }
 

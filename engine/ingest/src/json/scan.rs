@@ -3,7 +3,7 @@
 //! Strings without escapes are slices of the body. Eight bytes at a time are searched for what ends
 //! a string, so the common short values cost a few instructions.
 
-use henge_expr::number::{DIGITS_OF_A_DOUBLE, keeps_digits, text_to_long};
+use henge_expr::number::loses_digits;
 
 use crate::raw::{Raw, Span};
 
@@ -368,22 +368,6 @@ impl<'b> Scanner<'b> {
 
 /// Whole numbers of so many digits are exact as doubles.
 const DIGITS_OF_A_WHOLE: usize = 15;
-
-/// Whether the double next to a decimal is another number to its readers: it has more digits than a
-/// double, or a fraction where doubles have none left.
-#[cold]
-fn loses_digits(text: &str, value: f64) -> bool {
-    const FIRST_WITHOUT_FRACTION: f64 = (1_u64 << 53) as f64;
-    if text.len() > DIGITS_OF_A_DOUBLE && !keeps_digits(text, value) {
-        return true;
-    }
-    let has_exponent = || text.bytes().any(|byte| matches!(byte, b'e' | b'E'));
-    value.abs() >= FIRST_WITHOUT_FRACTION
-        && !has_exponent()
-        && (text_to_long(text, value).map(|whole| whole as f64 as i128)
-            != text_to_long(text, value).map(i128::from)
-            || text.split('.').nth(1).is_some_and(|fraction| fraction.bytes().any(|b| b != b'0')))
-}
 
 /// The kinds of the open brackets, one bit each.
 #[derive(Default)]

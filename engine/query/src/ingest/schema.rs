@@ -12,8 +12,9 @@ use super::projection::{ProjectionSpec, projections};
 use super::timestamp::TimestampSpec;
 use super::transform::TransformSpec;
 use crate::error::{QueryError, Result};
+use crate::exact_json::parse_json;
 use crate::limits::MAX_LIST_ENTRIES;
-use crate::node::{Budget, Node, parse_json};
+use crate::node::{Budget, Node};
 
 const KNOWN: &[&str] = &[
     "dataSource",

@@ -6,7 +6,8 @@ use super::input::IoConfig;
 use super::schema::DataSchema;
 use super::tuning::TuningConfig;
 use crate::error::Result;
-use crate::node::{Budget, Node, excerpt, parse_json};
+use crate::exact_json::parse_json;
+use crate::node::{Budget, Node, excerpt};
 
 /// A batch ingestion task.
 #[derive(Debug, Clone)]

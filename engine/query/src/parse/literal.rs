@@ -1,5 +1,7 @@
 //! Typed literals of `equals` and `range`.
 
+use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+
 use henge_types::ColumnType;
 
 use crate::error::Result;
@@ -42,6 +44,17 @@ fn long(node: &Node<'_>) -> Result<i64> {
             if !number.is_i64() && node.number()?.abs() >= TWO_TO_63 =>
         {
             Err(node.invalid("does not fit into a LONG"))
+        }
+        serde_json::Value::String(text) => {
+            let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+            let is_whole = fraction.bytes().all(|digit| digit == b'0');
+            match whole.parse::<i64>() {
+                Ok(long) if is_whole => Ok(long),
+                Err(error) if matches!(error.kind(), PosOverflow | NegOverflow) => {
+                    Err(node.invalid("does not fit into a LONG"))
+                }
+                _ => node.integer(),
+            }
         }
         _ => node.integer(),
     }

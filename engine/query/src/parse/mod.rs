@@ -37,8 +37,9 @@ pub(crate) use virtual_column::{expression, virtual_column};
 
 use crate::columns_read::ColumnUse;
 use crate::error::{QueryError, Result};
+use crate::exact_json::parse_json;
 use crate::limits::MAX_LIST_ENTRIES;
-use crate::node::{Budget, Node, parse_json};
+use crate::node::{Budget, Node};
 use crate::query::{Query, QueryBase};
 use crate::suggest::closest;
 

@@ -170,11 +170,20 @@ fn extreme(
 fn constant(node: &Node<'_>) -> Result<Value> {
     let Some(value) = node.get("value") else { return Ok(Value::Null) };
     match value.value() {
-        serde_json::Value::String(text) => Ok(Value::String(text.clone())),
+        // Digits that a number would lose make it the text of a number.
+        serde_json::Value::String(text) => match text.parse::<f64>() {
+            Ok(number) if is_long_number(text) => Ok(Value::Double(number)),
+            _ => Ok(Value::String(text.clone())),
+        },
         serde_json::Value::Number(number) => match number.as_i64() {
             Some(long) => Ok(Value::Long(long)),
             None => value.number().map(Value::Double),
         },
         _ => Err(value.invalid("must be a number, a string or null")),
     }
+}
+
+/// True for what JSON's numbers of many digits are read as.
+fn is_long_number(text: &str) -> bool {
+    crate::exact_json::parse_json(text.as_bytes()).is_ok_and(|value| value.is_string())
 }

@@ -197,3 +197,27 @@ proptest! {
         prop_assert_eq!(again.to_value().to_string(), sent_on);
     }
 }
+
+#[test]
+fn numbers_keep_the_digits_that_neither_64_bits_nor_a_double_hold() {
+    let query = r#"{"queryType":"timeseries","dataSource":"d","intervals":["2024/2025"],
+        "filter":{"type":"and","fields":[
+            {"type":"selector","dimension":"l","value":9007199254740993.0},
+            {"type":"in","dimension":"l","values":[-9223372036854775809]},
+            {"type":"equals","column":"l","matchValueType":"LONG","matchValue":9007199254740993.0}]},
+        "postAggregations":[{"type":"constant","name":"c","value":0.1234567890123456789}]}"#;
+    let Query::Timeseries(query) = Query::parse(query.as_bytes()).unwrap() else { panic!() };
+    let Some(Filter::And(fields)) = &query.base.filter else { panic!("{:?}", query.base.filter) };
+    let text = |text: &str| Some(text.to_owned());
+    assert!(
+        matches!(&fields[0], Filter::Selector { value, .. } if *value == text("9007199254740993.0"))
+    );
+    assert!(
+        matches!(&fields[1], Filter::In { values, .. } if values[0] == text("-9223372036854775809"))
+    );
+    let exact = Literal::Long(9_007_199_254_740_993);
+    assert!(matches!(&fields[2], Filter::Equals { value, .. } if *value == exact));
+    let constant = &query.post_aggregations[0];
+    let double = henge_types::Value::Double(0.123_456_789_012_345_68);
+    assert!(matches!(constant, crate::PostAggregator::Constant { value, .. } if *value == double));
+}
