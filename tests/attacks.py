@@ -366,7 +366,7 @@ def f_17_the_whole_folder_of_a_log(scratch):
             given_up_or_put_back(base, how, scratch)
     shutil.rmtree(base.data_dir)
     shutil.copytree(scratch + '/newest', base.data_dir)
-    os.remove(os.path.join(base.data_dir, 'log-marks'))
+    os.remove(os.path.join(base.data_dir, 'marks'))
     must(count(base.start()) == 500, 'without its marks, the log is what it was')
 
 
@@ -383,7 +383,7 @@ def harm_a_log(how, wal, scratch):
     if how in ('older copy', 'older copy with its marks'):
         shutil.copytree(scratch + '/older/wal/d', place)
     if how.endswith('its marks'):
-        shutil.copy(scratch + '/older/log-marks', os.path.join(os.path.dirname(wal), 'log-marks'))
+        shutil.copy(scratch + '/older/marks', os.path.join(os.path.dirname(wal), 'marks'))
     if how == 'emptied':
         os.mkdir(place)
     if how.startswith('a link'):

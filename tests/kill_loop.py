@@ -6,8 +6,8 @@
 Four datasources are pushed to (flat, with roll-up, with discovered columns, and one that tasks replace
 in chunks of any size, with and without dropExisting), their segment granularity changes all the while,
 keys are retried long after, some with another body. Between kills files of the cache and of deep
-storage are lost, cut and flipped, the log's end is torn, logs are lost and put back from older copies,
-the metadata are lost and rebuilt, the clock is set forth and back by days. Every acknowledged batch is counted wholly and once (I-01, I-02), before
+storage are lost, cut and flipped, the log's end is torn, logs are lost, logs and metadata put
+back from older copies, the metadata are lost and rebuilt, the clock is set forth and back by days. Every acknowledged batch is counted wholly and once (I-01, I-02), before
 and after each restart; a replace is seen wholly or not at all (I-04, I-05); nothing is left out in
 silence (I-09); accepted + refused = received (I-16). Covers F-01, F-02, F-03, F-04, F-05,
 F-15, F-16, F-17, F-20, F-39, F-46 and F-47, and for replaces F-77, with real kills.

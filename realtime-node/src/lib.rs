@@ -112,6 +112,8 @@ pub struct Dependencies {
     pub queries: QueryServices,
     /// Told after each publish.
     pub published: Arc<Notify>,
+    /// How far the logs are durable, beside them.
+    pub log_marks: LogMarks,
     /// What requests are charged to.
     pub requests: MemoryAccount,
     /// What write-optimised indexes are charged to.
@@ -128,8 +130,6 @@ impl RealtimeNode {
         let server: ServerId = Arc::clone(&options.server_id);
         deps.discovery.join(&server)?;
         options.prepare_folders()?;
-        let log_marks = LogMarks::open(&options.log_marks)
-            .map_err(error::RealtimeError::io(&options.log_marks))?;
         let shared = Arc::new(Shared {
             serving: Serving::new(server, Arc::clone(&deps.discovery)),
             merge_room: MergeRoom::new(options.max_merge_bytes),
@@ -145,7 +145,7 @@ impl RealtimeNode {
             requests: deps.requests,
             index_memory: IndexMemory::new(deps.indexes),
             log_handles: LogHandles::default(),
-            log_marks,
+            log_marks: deps.log_marks,
         });
         let node = Arc::new(Self {
             tasks: TaskQueue::new(Arc::clone(&shared)),

@@ -20,8 +20,6 @@ pub struct RealtimeOptions {
     pub tier: Arc<str>,
     /// Where the logs are.
     pub wal_dir: PathBuf,
-    /// The file with the marks of the logs, in none of their folders.
-    pub log_marks: PathBuf,
     /// Where parts of unpublished segments are kept; emptied at every start.
     pub spill_dir: PathBuf,
     /// Rows of one datasource in memory before they are persisted to a local part.
@@ -69,7 +67,6 @@ impl RealtimeOptions {
             server_id: "realtime-0".into(),
             tier: "_realtime".into(),
             wal_dir: data_dir.join("wal"),
-            log_marks: data_dir.join("log-marks"),
             spill_dir: data_dir.join("spill"),
             max_rows_in_memory: 1_000_000,
             max_bytes_in_memory: 128 << 20,

@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 
 use crate::data_folder::{DataFolder, DataFolderLock};
-use crate::integrity::{open_metadata, refuse_damaged_logs};
+use crate::integrity::{open_marks, open_metadata, refuse_damaged_logs};
 use crate::memory;
 use crate::options::Options;
 use crate::status;
@@ -119,7 +119,8 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     let partials = partial_cache(options.partial_cache_bytes, &metrics);
     let storage =
         Arc::new(LocalDeepStorage::open(folder.deep_storage()).context("open deep storage")?);
-    let metadata = open_metadata(folder, storage.clone()).await?;
+    let marks = open_marks(folder)?;
+    let metadata = open_metadata(folder, storage.clone(), &marks).await?;
     let discovery = Arc::new(InProcessDiscovery::new());
     let spill = LocalSpillStorage::open(&folder.query_spill())
         .context("empty the folder of temporary files")?;
@@ -155,6 +156,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         ingest_pool,
         queries: queries.clone(),
         published: Arc::clone(&published),
+        log_marks: marks,
         requests: options.accounts.requests.clone(),
         indexes: options.accounts.indexes.clone(),
     };

@@ -45,10 +45,10 @@ impl DataFolder {
         self.root.join("wal")
     }
 
-    /// How far the logs were durable: in none of their folders.
+    /// How far the logs and the metadata were durable, in none of their places.
     #[must_use]
-    pub fn log_marks(&self) -> PathBuf {
-        self.root.join("log-marks")
+    pub fn marks(&self) -> PathBuf {
+        self.root.join("marks")
     }
 
     /// Published segments.

@@ -50,7 +50,7 @@ pub(crate) fn give_up(data_dir: &Path, name: &str) -> u64 {
         known_logs(&folder, &store).await.unwrap()
     });
     let log = &known[name];
-    let marks = LogMarks::open(&folder.log_marks()).unwrap();
+    let marks = LogMarks::open(&folder.marks()).unwrap();
     accept_loss(&log.folder, log.expected, &marks).unwrap().kept_records
 }
 
@@ -235,7 +235,7 @@ fn f_17_logs_and_marks_put_back_together_are_refused_by_what_the_metadata_noted(
     // An orderly end notes the marks.
     server.restart();
     let (left, config) = left_by(&server);
-    for part in ["wal", "log-marks"] {
+    for part in ["wal", "marks"] {
         put_in_place(older.path(), left.path(), part);
     }
     let refused = refusal(&config);
@@ -247,7 +247,7 @@ fn f_17_lost_marks_are_said_and_a_log_lost_with_its_mark_is_refused() {
     let (_older, mut server) = older_and_newer(|_| ());
     server.restart();
     let (left, config) = left_by(&server);
-    std::fs::remove_file(left.path().join("log-marks")).unwrap();
+    std::fs::remove_file(left.path().join("marks")).unwrap();
     let report = checked(left.path());
     assert!(
         report.fits() && report.notes.iter().any(|note| note.contains("is lost")),
@@ -258,7 +258,7 @@ fn f_17_lost_marks_are_said_and_a_log_lost_with_its_mark_is_refused() {
     server.flush();
     server.restart();
     let (left, config) = left_by(&server);
-    std::fs::remove_file(left.path().join("log-marks")).unwrap();
+    std::fs::remove_file(left.path().join("marks")).unwrap();
     std::fs::remove_dir_all(left.path().join("wal/t")).unwrap();
     let refused = refusal(&config);
     assert!(refused.contains("the log is gone, and so is its mark"), "{refused}");

@@ -7,7 +7,7 @@ use henge_platform::config::ServerConfig;
 use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
 use henge_platform::storage::LocalDeepStorage;
 use henge_server::data_folder::DataFolder;
-use henge_server::integrity::rebuild;
+use henge_server::integrity::{open_marks, rebuild};
 use henge_tests::TestServer;
 use serde_json::json;
 
@@ -220,4 +220,47 @@ fn f_35_a_flipped_bit_in_what_sqlite_keeps_is_found_by_the_manifests() {
     rebuild_in(left.path());
     let after = TestServer::start_on(config, left);
     assert_eq!(after.count("t"), 30);
+}
+
+#[test]
+fn f_33_an_older_copy_of_the_metadata_without_refused_events_is_refused() {
+    let server = TestServer::start();
+    server.create("t");
+    assert_eq!(server.push("t", &rows(10, 0)).0, 200);
+    let older = tempfile::tempdir().unwrap();
+    copy_folder(server.data_dir(), older.path());
+    let (status, reply) = server.push("t", b"{\"t\":null}");
+    assert_eq!((status, &reply["rejected"]), (200, &json!(1)));
+    for given_up in [false, true] {
+        let left = tempfile::tempdir().unwrap();
+        copy_folder(server.data_dir(), left.path());
+        let mut config = server.config().clone();
+        config.data_dir = left.path().to_owned();
+        let put_in_place = |from: &Path| {
+            for name in ["metadata.sqlite", "metadata.sqlite-wal", "metadata.sqlite-shm"] {
+                std::fs::copy(from.join(name), left.path().join(name)).unwrap();
+            }
+        };
+        put_in_place(older.path());
+        let refused = refusal(&config);
+        let missing = "1 of 1 changes of tasks and refused events are missing";
+        assert!(refused.contains(missing), "{refused}");
+        assert!(!refused.contains("metadata rebuild"), "{refused}");
+        if given_up {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let options = SqliteOptions::new(left.path().join("metadata.sqlite"));
+                let store = SqliteMetadataStore::open(options).await.unwrap();
+                let marks = open_marks(&DataFolder::new(left.path())).unwrap();
+                store.give_up_unpublished(&marks).await.unwrap();
+                store.close().await;
+            });
+        } else {
+            put_in_place(server.data_dir());
+        }
+        let after = TestServer::start_on(config, left);
+        assert_eq!(after.count("t"), 10);
+        let (_, letters) = after.call("GET", "/v1/datasources/t/dead-letters", &[], b"");
+        assert_eq!(letters["totals"]["received"], json!(u64::from(!given_up)));
+    }
 }

@@ -30,21 +30,28 @@ class Damage:
     def __init__(self, model, data_dir):
         self.model, self.data_dir, self.rng = model, data_dir, model.rng('damage')
         self.without_original = set()
-        # The logs as they were at an earlier kill.
-        self.older, self.aside = data_dir + '-older-logs', data_dir + '-right-log'
+        # Logs and metadata as they were at an earlier kill, and what they take the place of.
+        self.older, self.aside = data_dir + '-older', data_dir + '-right'
 
     def files(self, pattern):
         return sorted(path for path in glob.glob(os.path.join(self.data_dir, pattern), recursive=True) if os.path.isfile(path))
 
     def something(self):
         """Breaks something or nothing; gives the name of what it did."""
-        kind = self.rng.choice(['nothing'] * 4 + ['cache_file', 'cache_file', 'original', 'torn_log', 'metadata', 'older_log', 'lost_log'])
+        kind = self.rng.choice(['nothing'] * 4 + ['cache_file', 'cache_file', 'original', 'torn_log', 'metadata', 'older_log', 'lost_log', 'older_metadata'])
+        shutil.rmtree(self.aside, ignore_errors=True)
         done = kind != 'nothing' and getattr(self, kind)()
         if self.rng.random() < 0.5:
-            shutil.rmtree(self.older, ignore_errors=True)
-            shutil.copytree(os.path.join(self.data_dir, 'wal'), self.older)
+            self.keep_a_copy()
         self.model.count(f'damage: {done or "nothing"}')
         return done
+
+    def keep_a_copy(self):
+        shutil.rmtree(self.older, ignore_errors=True)
+        shutil.copytree(os.path.join(self.data_dir, 'wal'), os.path.join(self.older, 'wal'))
+        for path in self.files('metadata.sqlite*'):
+            if '.damaged' not in path:
+                shutil.copy(path, self.older)
 
     def spoil(self, path):
         how = self.rng.choice(['delete', 'flip', 'truncate', 'empty'])
@@ -98,40 +105,62 @@ class Damage:
         return 'torn write at the end of a log'
 
     def older_log(self):
-        names = [name for name in PUSHED if os.path.isdir(os.path.join(self.older, name))]
+        names = [name for name in PUSHED if os.path.isdir(os.path.join(self.older, 'wal', name))]
         if not names:
             return None
         name = self.rng.choice(names)
-        place = self.put_aside(name)
-        shutil.copytree(os.path.join(self.older, name), place)
-        return self.refused_or_harmless(name, 'older copy of a log')
+        place = self.put_aside('wal', name)
+        shutil.copytree(os.path.join(self.older, 'wal', name), place)
+        return self.refused_or_harmless(f"the log of '{name}'", 'older copy of a log')
 
     def lost_log(self):
         name = self.rng.choice(PUSHED)
-        place = self.put_aside(name)
+        place = self.put_aside('wal', name)
         if self.rng.random() < 0.5:
             os.mkdir(place)
-        return self.refused_or_harmless(name, 'loss of a log')
+        return self.refused_or_harmless(f"the log of '{name}'", 'loss of a log')
 
-    def put_aside(self, name):
-        place = os.path.join(self.data_dir, 'wal', name)
-        shutil.rmtree(self.aside, ignore_errors=True)
-        shutil.move(place, self.aside)
+    def older_metadata(self):
+        if not os.path.isdir(self.older):
+            return None
+        for path in self.files('metadata.sqlite*'):
+            if '.damaged' not in path:
+                self.put_aside(os.path.basename(path))
+        for path in glob.glob(os.path.join(self.older, 'metadata.sqlite*')):
+            shutil.copy(path, self.data_dir)
+        return self.refused_or_harmless('metadata', 'older copy of the metadata')
+
+    def put_aside(self, *place):
+        """Moves something to where it is put back from; gives its place."""
+        kept, place = os.path.join(self.aside, *place), os.path.join(self.data_dir, *place)
+        os.makedirs(os.path.dirname(kept), exist_ok=True)
+        shutil.move(place, kept)
         return place
 
-    def refused_or_harmless(self, name, what):
-        """Refused with the log's name, and then the right one is put back; else all that is missing was
+    def put_back(self):
+        """Puts back what was put aside, and takes away what is in its place."""
+        for name in os.listdir(os.path.join(self.aside, 'wal')) if os.path.isdir(os.path.join(self.aside, 'wal')) else []:
+            place = os.path.join(self.data_dir, 'wal', name)
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.move(os.path.join(self.aside, 'wal', name), place)
+        kept = glob.glob(os.path.join(self.aside, 'metadata.sqlite*'))
+        for path in self.files('metadata.sqlite*') if kept else []:
+            if '.damaged' not in path:
+                os.remove(path)
+        for path in kept:
+            shutil.move(path, self.data_dir)
+
+    def refused_or_harmless(self, naming, what):
+        """Refused by name, and then the right one is put back; else nothing is missing that is not
         published, and the counts go on to hold without it."""
         checked = subprocess.run([harness.binary(), 'metadata', 'check', '--json', '--data-dir', self.data_dir], capture_output=True, text=True, check=False)
         said = json.loads(checked.stdout)
         if said['fits']:
             return f'{what}, all of it published'
-        if not all(finding.startswith(f"the log of '{name}'") for finding in said['findings']):
-            self.model.wrong(f'{what} {name}: {said["findings"]}')
-        self.must_refuse(f"the log of '{name}'")
-        place = os.path.join(self.data_dir, 'wal', name)
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.move(self.aside, place)
+        if not all(naming in finding for finding in said['findings']):
+            self.model.wrong(f'{what}, {naming}: {said["findings"]}')
+        self.must_refuse(naming)
+        self.put_back()
         return f'{what}, refused'
 
     def metadata(self):

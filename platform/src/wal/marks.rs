@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn f_17_marks_of_many_logs_are_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log-marks");
+        let path = folder.path().join("marks");
         assert_eq!(LogMarks::read(&path).unwrap().get(1), None);
         assert!(!path.exists());
         for round in 1..4 {
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn f_17_damaged_marks_are_lost_one_by_one_and_their_places_used_again() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log-marks");
+        let path = folder.path().join("marks");
         let marks = LogMarks::open(&path).unwrap();
         (1..=4).for_each(|identity| marks.note(mark(identity, 1, identity)).unwrap());
         let mut bytes = std::fs::read(&path).unwrap();

@@ -12,6 +12,7 @@ use henge_realtime_node::push::PushDatasource;
 use henge_types::encode_path_component;
 
 use super::Report;
+use super::marks::read_marks;
 use crate::data_folder::DataFolder;
 
 /// A log of a known datasource.
@@ -32,11 +33,6 @@ pub async fn known_logs(
     metadata: &dyn MetadataStore,
 ) -> Result<BTreeMap<String, KnownLog>> {
     known_with(folder, metadata, &read_marks(folder)?).await
-}
-
-fn read_marks(folder: &DataFolder) -> Result<LogMarks> {
-    let path = folder.log_marks();
-    LogMarks::read(&path).with_context(|| format!("read '{}'", path.display()))
 }
 
 async fn known_with(
@@ -74,7 +70,7 @@ async fn known_or_finding(
         damaged => report.note(format!(
             "{damaged} mark(s) in '{}' are damaged: the ends of those logs are held against what the \
              metadata have noted of them",
-            folder.log_marks().display()
+            folder.marks().display()
         )),
     }
     match known_with(folder, metadata, &marks).await {
@@ -125,7 +121,7 @@ async fn compare_one(name: &str, log: &KnownLog, report: &mut Report) -> Result<
         note_missing(name, log, report);
     }
     for damage in state.damages {
-        report.log_finding(format!(
+        report.loss(format!(
             "the log of '{name}': {damage}; put the right one back, or give up what is missing with \
              `henge metadata accept-log-loss --datasource '{name}'`"
         ));

@@ -6,6 +6,7 @@ mod content;
 mod identity;
 mod logs;
 mod manifests;
+mod marks;
 mod open;
 mod rebuild;
 mod uses;
@@ -16,6 +17,7 @@ use henge_platform::metadata::SqliteMetadataStore;
 use henge_platform::storage::DeepStorage;
 
 pub use logs::{KnownLog, known_logs};
+pub use marks::open_marks;
 pub use open::{open_metadata, open_metadata_copy, refuse_damaged_logs};
 pub use rebuild::{Rebuilt, rebuild};
 pub use uses::{ObjectUse, object_use};
@@ -27,8 +29,9 @@ use crate::data_folder::DataFolder;
 pub struct Report {
     /// What does not fit: no server starts on it.
     pub findings: Vec<String>,
-    /// What is missing from logs: no server starts on it, and only an operator gives it up.
-    pub log_findings: Vec<String>,
+    /// What is missing and written down nowhere else: no server starts without it, and only an operator
+    /// gives it up.
+    pub losses: Vec<String>,
     /// What an operator may want to know.
     pub notes: Vec<String>,
 }
@@ -37,20 +40,20 @@ impl Report {
     /// True when a server may start.
     #[must_use]
     pub fn fits(&self) -> bool {
-        self.findings.is_empty() && self.log_findings.is_empty()
+        self.findings.is_empty() && self.losses.is_empty()
     }
 
     /// Everything that does not fit.
     pub fn all_findings(&self) -> impl Iterator<Item = &String> {
-        self.findings.iter().chain(&self.log_findings)
+        self.findings.iter().chain(&self.losses)
     }
 
     pub(crate) fn finding(&mut self, text: impl Into<String>) {
         self.findings.push(text.into());
     }
 
-    pub(crate) fn log_finding(&mut self, text: impl Into<String>) {
-        self.log_findings.push(text.into());
+    pub(crate) fn loss(&mut self, text: impl Into<String>) {
+        self.losses.push(text.into());
     }
 
     pub(crate) fn note(&mut self, text: impl Into<String>) {
@@ -110,6 +113,7 @@ pub async fn examine(
             if report.findings.is_empty() {
                 content::compare(storage, metadata, &mut report).await?;
             }
+            marks::compare(folder, metadata, &mut report).await?;
             logs::compare(folder, metadata, &mut report).await?;
         }
         None => identity::look_for_leftovers(folder, storage, &mut report).await?,

@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 use henge_platform::metadata::manifest::ManifestedStore;
 use henge_platform::metadata::{MetadataError, MetadataStore, SqliteMetadataStore, SqliteOptions};
 use henge_platform::storage::DeepStorage;
+use henge_platform::wal::LogMarks;
 
-use super::{DoesNotFit, Report, content, examine, identity, logs, manifests};
+use super::{DoesNotFit, Report, content, examine, identity, logs, manifests, marks};
 use crate::data_folder::DataFolder;
 
 /// Opens the metadata of a data folder that is ours, or makes them in a new one. A folder from
@@ -20,8 +21,10 @@ use crate::data_folder::DataFolder;
 pub async fn open_metadata(
     folder: &DataFolder,
     storage: Arc<dyn DeepStorage>,
+    log_marks: &LogMarks,
 ) -> Result<Arc<dyn MetadataStore>> {
-    let options = SqliteOptions::new(folder.metadata());
+    let options =
+        SqliteOptions { marks: log_marks.clone(), ..SqliteOptions::new(folder.metadata()) };
     if SqliteMetadataStore::is_unmade(&options).await.context("open the metadata store")? {
         refuse(folder, &examine(folder, &*storage, None).await?)?;
     }
@@ -39,6 +42,7 @@ pub async fn open_metadata(
     if report.findings.is_empty() {
         readable = content::compare(&*storage, &store, &mut report).await?;
     }
+    marks::compare(folder, &store, &mut report).await?;
     logs::compare_names(folder, &store, &mut report).await?;
     if !report.fits() {
         store.close().await;

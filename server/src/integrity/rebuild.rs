@@ -10,6 +10,7 @@ use henge_platform::runtime::sync_dir;
 use henge_platform::storage::DeepStorage;
 use henge_types::{SegmentId, Version};
 
+use super::marks::read_marks;
 use super::uses::{ObjectUse, object_use};
 use super::{DoesNotFit, Report, examine, identity};
 use crate::data_folder::DataFolder;
@@ -50,6 +51,8 @@ pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<R
     let store = SqliteMetadataStore::restore(options, &all, version, &reserved)
         .await
         .context("write the metadata")?;
+    // Tasks and refused events are not in manifests: that is said, and not missed any more.
+    store.give_up_unpublished(&read_marks(folder)?).await?;
     let report = examine(folder, storage, Some(&store)).await?;
     store.close().await;
     let kept = keep_aside(&folder.metadata())?;

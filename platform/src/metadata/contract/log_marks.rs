@@ -1,9 +1,9 @@
-//! How far logs were durable, noted beside the logs.
+//! How far logs were durable, noted beside the logs; and how far the store was, marked beside the store.
 
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::wal::LogMark;
+use crate::wal::{LogMark, LogMarks};
 
 fn mark(generation: u64, sequence: u64) -> LogMark {
     LogMark { identity: 7, generation, before_last: sequence / 2, sequence, checksum: u64::MAX }
@@ -52,4 +52,57 @@ async fn i_12_f_17_marks_are_there_after_a_restart_and_a_changed_one_is_found() 
     let store = open_sqlite(&directory).await.unwrap();
     let error = store.log_marks().await.unwrap_err();
     assert!(matches!(error, MetadataError::Corrupt(_)), "{error}");
+}
+
+fn letter() -> DeadLetter {
+    DeadLetter {
+        received_ms: 1,
+        origin: "push".into(),
+        position: 0,
+        offset_bytes: 0,
+        reason: "bad".into(),
+        raw: "{}".into(),
+    }
+}
+
+#[tokio::test]
+async fn f_33_an_older_copy_without_the_last_tasks_and_letters_is_told_by_the_marks() {
+    let directory = tempfile::tempdir().unwrap();
+    let marks = LogMarks::open(&directory.path().join("marks")).unwrap();
+    let path = directory.path().join("metadata.db");
+    let options = || SqliteOptions { marks: marks.clone(), ..SqliteOptions::new(&path) };
+    let store = SqliteMetadataStore::open(options()).await.unwrap();
+    let counts =
+        async |store: &SqliteMetadataStore| store.unpublished_changes(&marks).await.unwrap();
+    assert_eq!(counts(&store).await, (0, 0));
+    // Schemas, segments and positions are in manifests, and allocations are given up at any kill.
+    store.put_datasource(DS, "{}").await.unwrap();
+    allocate(&store, day(1)).await;
+    store.append_dead_letters(DS, &[letter()], None, 10).await.unwrap();
+    assert_eq!(counts(&store).await, (1, 1));
+    store.close().await;
+    let older = std::fs::read(&path).unwrap();
+    let store = SqliteMetadataStore::open(options()).await.unwrap();
+    let record = LetterRecord { sequence: 7, is_replayed: false };
+    store.append_dead_letters(DS, &[letter()], Some(record), 10).await.unwrap();
+    let replayed = LetterRecord { is_replayed: true, ..record };
+    store.append_dead_letters(DS, &[letter()], Some(replayed), 10).await.unwrap();
+    assert_eq!(counts(&store).await, (2, 2));
+    let update = TaskUpdate {
+        status: TaskStatus::Failed,
+        error: None,
+        duration_ms: None,
+        progress: TaskProgress::default(),
+    };
+    assert!(store.update_task("nobody's", &update).await.is_err());
+    assert_eq!(counts(&store).await, (2, 2));
+    store.close().await;
+    std::fs::write(&path, older).unwrap();
+    let store = SqliteMetadataStore::open(options()).await.unwrap();
+    assert_eq!(counts(&store).await, (1, 2));
+    store.give_up_unpublished(&marks).await.unwrap();
+    assert_eq!(counts(&store).await, (2, 2));
+    store.append_dead_letters(DS, &[letter()], None, 10).await.unwrap();
+    assert_eq!(counts(&store).await, (3, 3));
+    assert_eq!(LogMarks::read(&directory.path().join("marks")).unwrap().damaged(), 0);
 }

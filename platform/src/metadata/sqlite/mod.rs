@@ -10,6 +10,7 @@ mod marks;
 mod open;
 mod segments;
 mod tasks;
+mod unpublished;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use sqlx::Sqlite;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::watch;
 
-use self::convert::{get_u64, store_error, to_i64, to_json};
+use self::convert::{get_u64, store_error, to_i64};
 use self::open::Pools;
 use super::commits::Commits;
 use super::error::{MetadataError, Result};
@@ -32,7 +33,7 @@ use super::records::{
 use super::rules::{check_request, invalid, newer_marks};
 use super::store::MetadataStore;
 use crate::runtime::crash_point;
-use crate::wal::LogMark;
+use crate::wal::{LogMark, LogMarks};
 
 pub use open::SqliteOptions;
 
@@ -41,6 +42,7 @@ pub struct SqliteMetadataStore {
     pools: Pools,
     cluster_uuid: String,
     commits: Commits,
+    marks: LogMarks,
 }
 
 impl SqliteMetadataStore {
@@ -51,11 +53,12 @@ impl SqliteMetadataStore {
     /// start. `Unavailable` when it cannot be reached.
     pub async fn open(options: SqliteOptions) -> Result<Self> {
         let pools = open::open(&options).await?;
+        let marks = options.marks;
         let cluster_uuid = sqlx::query_scalar("SELECT uuid FROM cluster")
             .fetch_one(&pools.readers)
             .await
             .map_err(store_error)?;
-        Ok(Self { pools, cluster_uuid, commits: Commits::default() })
+        Ok(Self { pools, cluster_uuid, commits: Commits::default(), marks })
     }
 
     /// True when no store was ever made at a path; also when a kill cut its making short.
@@ -319,43 +322,15 @@ impl MetadataStore for SqliteMetadataStore {
     }
 
     async fn put_task(&self, task: &TaskRecord) -> Result<()> {
-        let inserted = sqlx::query(
-            "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(&task.id)
-        .bind(&task.task_type)
-        .bind(&task.datasource)
-        .bind(task.created_ms)
-        .bind(task.status.as_str())
-        .bind(&task.error)
-        .bind(task.duration_ms)
-        .bind(&task.payload_json)
-        .bind(to_json(&task.progress)?)
-        .execute(&self.pools.writer)
-        .await
-        .map_err(store_error)?;
-        match inserted.rows_affected() {
-            0 => Err(invalid(format!("task id '{}' is taken", task.id))),
-            _ => Ok(()),
-        }
+        let mut transaction = self.begin().await?;
+        tasks::put(&mut transaction, task).await?;
+        self.commit_unpublished(transaction).await
     }
 
     async fn update_task(&self, id: &str, update: &TaskUpdate) -> Result<()> {
-        let updated = sqlx::query(
-            "UPDATE tasks SET status = ?, error = ?, duration_ms = ?, progress = ? WHERE id = ?",
-        )
-        .bind(update.status.as_str())
-        .bind(&update.error)
-        .bind(update.duration_ms)
-        .bind(to_json(&update.progress)?)
-        .bind(id)
-        .execute(&self.pools.writer)
-        .await
-        .map_err(store_error)?;
-        match updated.rows_affected() {
-            0 => Err(MetadataError::NotFound(format!("task '{id}'"))),
-            _ => Ok(()),
-        }
+        let mut transaction = self.begin().await?;
+        tasks::update(&mut transaction, id, update).await?;
+        self.commit_unpublished(transaction).await
     }
 
     async fn get_task(&self, id: &str) -> Result<Option<TaskRecord>> {
@@ -392,13 +367,14 @@ impl MetadataStore for SqliteMetadataStore {
         keep_at_most: u64,
     ) -> Result<DeadLetterTotals> {
         let mut transaction = self.begin().await?;
-        let kept_up_to = letters::totals(&mut transaction, datasource).await?.log_sequence;
-        if record.is_none_or(|record| !record.is_kept(kept_up_to)) {
-            let sequence = record.map_or(0, |record| record.sequence);
-            letters::append(&mut transaction, datasource, letters, sequence, keep_at_most).await?;
-        }
         let totals = letters::totals(&mut transaction, datasource).await?;
-        transaction.commit().await.map_err(store_error)?;
+        if record.is_some_and(|record| record.is_kept(totals.log_sequence)) {
+            return Ok(totals);
+        }
+        let sequence = record.map_or(0, |record| record.sequence);
+        letters::append(&mut transaction, datasource, letters, sequence, keep_at_most).await?;
+        let totals = letters::totals(&mut transaction, datasource).await?;
+        self.commit_unpublished(transaction).await?;
         Ok(totals)
     }
 

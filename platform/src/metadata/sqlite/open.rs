@@ -14,6 +14,7 @@ use super::journal::check_journal;
 use crate::metadata::error::{MetadataError, Result};
 use crate::runtime::files::create_dir_durably;
 use crate::runtime::files::parent;
+use crate::wal::LogMarks;
 
 /// The schema's history; entry `n` brings version `n` to `n + 1`. Published entries never change.
 const MIGRATIONS: &[&str] = &[
@@ -21,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_manifests.sql"),
     include_str!("migrations/0003_replay_and_keys.sql"),
     include_str!("migrations/0004_log_marks.sql"),
+    include_str!("migrations/0005_unpublished_changes.sql"),
 ];
 
 /// Marks a file as Henge's metadata ("HNGE").
@@ -35,13 +37,20 @@ pub struct SqliteOptions {
     pub busy_timeout: Duration,
     /// Connections for reading.
     pub readers: u32,
+    /// Where it is marked how many changes were made, beside the file.
+    pub marks: LogMarks,
 }
 
 impl SqliteOptions {
     /// The usual settings for a file.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), busy_timeout: Duration::from_secs(5), readers: 4 }
+        Self {
+            path: path.into(),
+            busy_timeout: Duration::from_secs(5),
+            readers: 4,
+            marks: LogMarks::default(),
+        }
     }
 }
 

@@ -1,10 +1,56 @@
-//! Many tasks at once: listing them without their payloads, which have megabytes, and forgetting old
-//! ones.
+//! Tasks: adding and changing them within the caller's transaction, listing them without their payloads,
+//! which have megabytes, and forgetting old ones.
 
-use super::convert;
-use super::{Pools, store_error};
-use crate::metadata::records::{TaskFilter, TaskRecord, TaskStatus};
-use crate::metadata::{Result, TasksKept};
+use sqlx::sqlite::SqliteConnection;
+
+use super::convert::{self, to_json};
+use super::{Pools, invalid, store_error};
+use crate::metadata::records::{TaskFilter, TaskRecord, TaskStatus, TaskUpdate};
+use crate::metadata::{MetadataError, Result, TasksKept};
+
+pub(super) async fn put(connection: &mut SqliteConnection, task: &TaskRecord) -> Result<()> {
+    let inserted = sqlx::query(
+        "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(&task.id)
+    .bind(&task.task_type)
+    .bind(&task.datasource)
+    .bind(task.created_ms)
+    .bind(task.status.as_str())
+    .bind(&task.error)
+    .bind(task.duration_ms)
+    .bind(&task.payload_json)
+    .bind(to_json(&task.progress)?)
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    match inserted.rows_affected() {
+        0 => Err(invalid(format!("task id '{}' is taken", task.id))),
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn update(
+    connection: &mut SqliteConnection,
+    id: &str,
+    update: &TaskUpdate,
+) -> Result<()> {
+    let updated = sqlx::query(
+        "UPDATE tasks SET status = ?, error = ?, duration_ms = ?, progress = ? WHERE id = ?",
+    )
+    .bind(update.status.as_str())
+    .bind(&update.error)
+    .bind(update.duration_ms)
+    .bind(to_json(&update.progress)?)
+    .bind(id)
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    match updated.rows_affected() {
+        0 => Err(MetadataError::NotFound(format!("task '{id}'"))),
+        _ => Ok(()),
+    }
+}
 
 pub(super) async fn list(pools: &Pools, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
     let rows = sqlx::query(

@@ -1,13 +1,14 @@
-//! `henge metadata accept-log-loss`.
+//! `henge metadata accept-log-loss` and `accept-metadata-loss`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use henge_platform::wal::{LogMarks, accept_loss};
+use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
+use henge_platform::wal::accept_loss;
 use henge_server::data_folder::DataFolder;
-use henge_server::integrity::{known_logs, open_metadata_copy};
+use henge_server::integrity::{known_logs, open_marks, open_metadata_copy};
 
 use crate::cmd::output::{counted, say};
 
@@ -36,8 +37,7 @@ pub(super) async fn run(args: &AcceptArgs) -> Result<ExitCode> {
         .get(&args.datasource)
         .with_context(|| format!("there is no datasource '{}'", args.datasource))?
         .clone();
-    let path = folder.log_marks();
-    let marks = LogMarks::open(&path).with_context(|| format!("open '{}'", path.display()))?;
+    let marks = open_marks(&folder)?;
     let work = move || accept_loss(&log.folder, log.expected, &marks);
     let given_up = tokio::task::spawn_blocking(work).await??;
     if given_up.damages.is_empty() {
@@ -51,6 +51,39 @@ pub(super) async fn run(args: &AcceptArgs) -> Result<ExitCode> {
     }
     if let Some(kept) = &given_up.kept_aside {
         say(format!("the old files are in {}", kept.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whose metadata are an older copy.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  henge metadata accept-metadata-loss --data-dir ./data")]
+pub(crate) struct AcceptMetadataArgs {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+}
+
+pub(super) async fn run_metadata(args: &AcceptMetadataArgs) -> Result<ExitCode> {
+    let folder = DataFolder::new(&args.data_dir);
+    let _lock = folder.own()?;
+    let options = SqliteOptions::new(folder.metadata());
+    anyhow::ensure!(
+        !SqliteMetadataStore::is_unmade(&options).await?,
+        "there are no metadata: see `henge metadata check`"
+    );
+    let store = SqliteMetadataStore::open(options).await?;
+    let marks = open_marks(&folder)?;
+    let (made, marked) = store.unpublished_changes(&marks).await?;
+    let missing = marked.saturating_sub(made);
+    if missing > 0 {
+        store.give_up_unpublished(&marks).await?;
+    }
+    store.close().await;
+    match missing {
+        0 => say("nothing is missing from these metadata; nothing was changed")?,
+        _ => say(format!("given up: {} of tasks and refused events", counted(missing, "change")))?,
     }
     Ok(ExitCode::SUCCESS)
 }

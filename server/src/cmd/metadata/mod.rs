@@ -26,6 +26,8 @@ pub(crate) enum MetadataCommand {
     Rebuild(FolderArgs),
     /// Go on without the pushes that a damaged log has lost. What can be read is kept.
     AcceptLogLoss(accept::AcceptArgs),
+    /// Go on without the tasks and refused events that an older copy of the metadata does not have.
+    AcceptMetadataLoss(accept::AcceptMetadataArgs),
 }
 
 /// Which data folder.
@@ -48,6 +50,7 @@ pub(crate) async fn run(command: MetadataCommand) -> Result<ExitCode> {
         MetadataCommand::Check(args) => check::run(&args).await,
         MetadataCommand::Rebuild(args) => rebuild::run(&args).await,
         MetadataCommand::AcceptLogLoss(args) => accept::run(&args).await,
+        MetadataCommand::AcceptMetadataLoss(args) => accept::run_metadata(&args).await,
     }
 }
 
