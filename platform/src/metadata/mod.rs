@@ -17,10 +17,11 @@ mod task_report;
 pub use error::{MetadataError, Result};
 pub use memory::MemoryMetadataStore;
 pub use records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
-    PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentChange,
-    SegmentChanges, SegmentObject, SegmentSnapshot, SourceAdvance, SourceMark, StoredDeadLetter,
-    TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
+    Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope,
+    SegmentChange, SegmentChanges, SegmentObject, SegmentSnapshot, SourceAdvance, SourceMark,
+    StoredDeadLetter, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
+    UNPLACED,
 };
 pub use sqlite::{SqliteMetadataStore, SqliteOptions};
 pub use store::MetadataStore;

@@ -1,6 +1,8 @@
 //! What the metadata store keeps.
 
-use henge_types::{Interval, SegmentId, ShardSpec};
+use std::sync::Arc;
+
+use henge_types::{Interval, SegmentId, ShardSpec, Version};
 use serde::{Deserialize, Serialize};
 
 use super::task_report::TaskReport;
@@ -34,6 +36,19 @@ pub struct Allocation {
     /// The part of its interval around the rows where it would be seen: newer chunks may cover the
     /// rest. Holds all of the rows asked for.
     pub slice: Interval,
+}
+
+/// The version of identities that are never published: of rows whose time several chunks share, which
+/// find their places at hand-off. All others are higher.
+pub const UNPLACED: Version = Version(0);
+
+/// A segment that a node buffers: its rows are acknowledged, or about to be, and not published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BufferedSegment {
+    /// What its rows are announced under.
+    pub id: SegmentId,
+    /// The node that has them, or their log.
+    pub owner: Arc<str>,
 }
 
 /// A segment as it is published.

@@ -9,9 +9,9 @@ use henge_types::{Interval, SegmentId, Version};
 use super::error::Result;
 use super::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
-    PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
-    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
+    Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
+    SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
 use crate::wal::LogMark;
 
@@ -47,14 +47,38 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// unused by now.
     async fn allocate_segment(
         &self,
+        owner: &str,
         datasource: &str,
         rows: Interval,
         bucket: Interval,
     ) -> Result<Allocation>;
 
-    /// Forgets what was allocated and never published; gives how many. For a node that starts: nobody
-    /// knows of those any more. Their ids are not given out again, and may be published all the same.
-    async fn forget_pending(&self) -> Result<usize>;
+    /// Forgets what `owner`, or nobody, allocated and never published; gives how many. For a node that
+    /// starts: nobody knows of those any more. Their ids are not given out again, and may be published
+    /// all the same. What it buffered stays noted.
+    async fn forget_pending(&self, owner: &str) -> Result<usize>;
+
+    /// Reserves an identity for rows of a time chunk, and notes in the same transaction that `owner`
+    /// buffers them. Where no one place takes rows of the whole chunk, the identity is [`UNPLACED`].
+    async fn buffer_segment(
+        &self,
+        owner: &str,
+        datasource: &str,
+        chunk: Interval,
+    ) -> Result<PendingSegment>;
+
+    /// Changes what `owner` buffers in one step: the same rows are under other identities now, or are
+    /// nowhere any more. Publishing an identity ends that it is buffered.
+    async fn change_buffered(
+        &self,
+        owner: &str,
+        add: &[SegmentId],
+        remove: &[SegmentId],
+    ) -> Result<()>;
+
+    /// What is buffered, by all nodes. Who also wants what is used asks for this first: then what is
+    /// published in between is in both, and nothing in neither.
+    async fn buffered_segments(&self) -> Result<Vec<BufferedSegment>>;
 
     /// A version above all versions given out before, for replacing. From a sequence, not a clock.
     async fn allocate_version(&self) -> Result<Version>;
@@ -88,7 +112,7 @@ pub trait MetadataStore: Send + Sync + Debug {
     async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges>;
 
     /// A number that moves after each commit made through this store that may have changed the used
-    /// segments. Whoever sees it unmoved need not ask for changes, but for those that other
+    /// or the buffered segments. Whoever sees it unmoved need not ask for changes, but for those that other
     /// processes make: these are found by polling.
     fn commits(&self) -> tokio::sync::watch::Receiver<u64>;
 

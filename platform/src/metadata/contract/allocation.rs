@@ -80,7 +80,7 @@ async fn a_chunk_keeps_the_interval_that_it_has() {
         let one_hour = allocate(&*store, hour(50)).await;
         assert_eq!(one_hour.id.interval, hour(50));
         store.publish(&append("t2", &[one_hour])).await.unwrap();
-        let error = store.allocate_segment(DS, day(2), day(2)).await.unwrap_err();
+        let error = store.allocate_segment(OWNER, DS, day(2), day(2)).await.unwrap_err();
         assert!(
             matches!(&error, MetadataError::IntervalConflict { existing, .. } if *existing == [hour(50)]),
             "{error}"
@@ -95,7 +95,7 @@ async fn a_row_between_chunks_of_other_sizes_has_a_place() {
         let at = async |number: i64| {
             let (start_ms, bucket) = (number * HOUR_MS + 9, day(number / 24));
             let rows = Interval { start_ms, end_ms: start_ms + 1 };
-            store.allocate_segment(DS, rows, bucket).await.unwrap()
+            store.allocate_segment(OWNER, DS, rows, bucket).await.unwrap()
         };
         let open = allocate(&*store, hour(26)).await;
         let published = allocate(&*store, hour(29)).await;
@@ -116,7 +116,7 @@ async fn a_row_between_chunks_of_other_sizes_has_a_place() {
         store.publish(&replace("t3", version, hour(50))).await.unwrap();
         let slice = at(49).await.slice;
         assert_eq!(slice, Interval { start_ms: 48 * HOUR_MS, end_ms: 50 * HOUR_MS });
-        let error = store.allocate_segment(DS, day(2), day(2)).await.unwrap_err();
+        let error = store.allocate_segment(OWNER, DS, day(2), day(2)).await.unwrap_err();
         assert!(matches!(error, MetadataError::IntervalConflict { .. }), "{error}");
     }
 }
@@ -126,12 +126,12 @@ async fn what_nobody_will_publish_is_forgotten_and_its_id_not_given_again() {
     let (_directory, stores) = stores().await;
     for store in stores {
         let left_behind = allocate(&*store, hour(26)).await;
-        assert!(store.allocate_segment(DS, day(1), day(1)).await.is_err());
-        assert_eq!(store.forget_pending().await.unwrap(), 1);
-        assert_eq!(store.forget_pending().await.unwrap(), 0);
+        assert!(store.allocate_segment(OWNER, DS, day(1), day(1)).await.is_err());
+        assert_eq!(store.forget_pending(OWNER).await.unwrap(), 1);
+        assert_eq!(store.forget_pending(OWNER).await.unwrap(), 0);
         let whole_day = allocate(&*store, day(1)).await;
         assert_eq!(whole_day.id.interval, day(1));
-        store.forget_pending().await.unwrap();
+        store.forget_pending(OWNER).await.unwrap();
         assert_ne!(allocate(&*store, hour(26)).await.id, left_behind.id);
         // Somebody knew of it after all.
         store.publish(&append("t1", &[left_behind])).await.unwrap();
@@ -160,10 +160,10 @@ async fn h_32_names_that_are_refused_reach_no_table() {
     for store in stores {
         for name in ["", "../x", "a/b", "a\0b"] {
             assert!(store.put_datasource(name, "{}").await.is_err(), "{name:?}");
-            let allocated = store.allocate_segment(name, day(1), day(1)).await;
+            let allocated = store.allocate_segment(OWNER, name, day(1), day(1)).await;
             assert!(allocated.is_err(), "{name:?}");
         }
         let empty = Interval { start_ms: 5, end_ms: 5 };
-        assert!(store.allocate_segment(DS, empty, day(0)).await.is_err());
+        assert!(store.allocate_segment(OWNER, DS, empty, day(0)).await.is_err());
     }
 }

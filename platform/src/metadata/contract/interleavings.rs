@@ -104,7 +104,7 @@ impl World {
         let first = bucket(hours[0] * HOUR_MS, size);
         let times = hours.iter().map(|hour| hour * HOUR_MS + 5);
         let times = times.filter(|time| first.contains(*time)).collect();
-        let id = match self.store.allocate_segment(DS, first, first).await {
+        let id = match self.store.allocate_segment(OWNER, DS, first, first).await {
             Ok(allocation) => Some(allocation.segment),
             Err(MetadataError::IntervalConflict { .. }) => None,
             Err(error) => panic!("{error}"),
@@ -189,8 +189,11 @@ impl World {
         let mut pieces = Vec::new();
         while let Some(start_ms) = rows.values().min().copied() {
             let moment = Interval { start_ms, end_ms: start_ms + 1 };
-            let allocation =
-                self.store.allocate_segment(DS, moment, bucket(start_ms, size)).await.unwrap();
+            let allocation = self
+                .store
+                .allocate_segment(OWNER, DS, moment, bucket(start_ms, size))
+                .await
+                .unwrap();
             let inside = rows.extract_if(.., |_, time| allocation.slice.contains(*time)).collect();
             pieces.push((allocation.segment, inside));
         }

@@ -1,6 +1,7 @@
 //! What every metadata store must do. Each test runs against all implementations.
 
 mod allocation;
+mod buffered;
 mod interleavings;
 mod log_marks;
 mod manifests;
@@ -17,6 +18,7 @@ use super::*;
 pub(super) const HOUR_MS: i64 = 3_600_000;
 pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 pub(super) const DS: &str = "events";
+pub(super) const OWNER: &str = "realtime";
 
 pub(super) fn day(number: i64) -> Interval {
     Interval { start_ms: number * DAY_MS, end_ms: (number + 1) * DAY_MS }
@@ -59,7 +61,7 @@ pub(super) fn published_at(id: SegmentId, shard_spec: ShardSpec, time_ms: i64) -
 
 pub(super) async fn allocate(store: &dyn MetadataStore, interval: Interval) -> PublishedSegment {
     let PendingSegment { id, shard_spec } =
-        store.allocate_segment(DS, interval, interval).await.unwrap().segment;
+        store.allocate_segment(OWNER, DS, interval, interval).await.unwrap().segment;
     published(id, shard_spec)
 }
 

@@ -11,9 +11,9 @@ use super::folder::{list_manifests, unavailable};
 use super::record::{ManifestState, SourcePosition, WaitingManifest, manifest_key};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
-    PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
-    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
+    Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
+    SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
 use crate::metadata::store::MetadataStore;
 use crate::runtime::crash_point;
@@ -124,15 +124,38 @@ impl MetadataStore for ManifestedStore {
 
     async fn allocate_segment(
         &self,
+        owner: &str,
         datasource: &str,
         rows: Interval,
         bucket: Interval,
     ) -> Result<Allocation> {
-        self.inner.allocate_segment(datasource, rows, bucket).await
+        self.inner.allocate_segment(owner, datasource, rows, bucket).await
     }
 
-    async fn forget_pending(&self) -> Result<usize> {
-        self.inner.forget_pending().await
+    async fn forget_pending(&self, owner: &str) -> Result<usize> {
+        self.inner.forget_pending(owner).await
+    }
+
+    async fn buffer_segment(
+        &self,
+        owner: &str,
+        datasource: &str,
+        chunk: Interval,
+    ) -> Result<PendingSegment> {
+        self.inner.buffer_segment(owner, datasource, chunk).await
+    }
+
+    async fn change_buffered(
+        &self,
+        owner: &str,
+        add: &[SegmentId],
+        remove: &[SegmentId],
+    ) -> Result<()> {
+        self.inner.change_buffered(owner, add, remove).await
+    }
+
+    async fn buffered_segments(&self) -> Result<Vec<BufferedSegment>> {
+        self.inner.buffered_segments().await
     }
 
     async fn allocate_version(&self) -> Result<Version> {

@@ -4,6 +4,7 @@ mod manifests;
 mod state;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
@@ -15,9 +16,9 @@ use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
-    PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
-    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
+    Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
+    SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
 use super::rules::{invalid, newer_marks};
 use super::store::MetadataStore;
@@ -102,16 +103,51 @@ impl MetadataStore for MemoryMetadataStore {
 
     async fn allocate_segment(
         &self,
+        owner: &str,
         datasource: &str,
         rows: Interval,
         bucket: Interval,
     ) -> Result<Allocation> {
         super::check_allocation(datasource, rows, bucket)?;
-        self.state.lock().allocate_append(datasource, rows, bucket)
+        self.state.lock().allocate_append(owner, datasource, rows, bucket)
     }
 
-    async fn forget_pending(&self) -> Result<usize> {
-        Ok(std::mem::take(&mut self.state.lock().pending).len())
+    async fn forget_pending(&self, owner: &str) -> Result<usize> {
+        let mut state = self.state.lock();
+        let before = state.pending.len();
+        state.pending.retain(|_, of| **of != *owner);
+        Ok(before - state.pending.len())
+    }
+
+    async fn buffer_segment(
+        &self,
+        owner: &str,
+        datasource: &str,
+        chunk: Interval,
+    ) -> Result<PendingSegment> {
+        super::check_allocation(datasource, chunk, chunk)?;
+        let _noted = self.commits.note();
+        self.state.lock().buffer(owner, datasource, chunk)
+    }
+
+    async fn change_buffered(
+        &self,
+        owner: &str,
+        add: &[SegmentId],
+        remove: &[SegmentId],
+    ) -> Result<()> {
+        let _noted = self.commits.note();
+        self.state.lock().change_buffered(owner, add, remove);
+        Ok(())
+    }
+
+    async fn buffered_segments(&self) -> Result<Vec<BufferedSegment>> {
+        let state = self.state.lock();
+        let record = |(id, owner): (&SegmentId, &Arc<str>)| BufferedSegment {
+            id: id.clone(),
+            owner: Arc::clone(owner),
+        };
+        Ok(state.buffered.iter().map(record).collect())
     }
 
     async fn allocate_version(&self) -> Result<Version> {

@@ -1,6 +1,7 @@
 //! The tables in memory, and the operations that decide: allocate and publish.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
@@ -10,7 +11,7 @@ use crate::metadata::places::{Place, Surroundings, place_append, reach};
 use crate::metadata::records::{
     Allocation, DeadLetterTotals, IdempotencyRecord, PendingSegment, PublishOutcome,
     PublishRequest, PublishedSegment, SegmentChange, SegmentChanges, SegmentObject,
-    SegmentSnapshot, StoredDeadLetter, TaskRecord,
+    SegmentSnapshot, StoredDeadLetter, TaskRecord, UNPLACED,
 };
 use crate::metadata::rules::{
     UsedSegment, append_conflicts, check_request, check_source, fingerprint, manifest_of,
@@ -36,7 +37,10 @@ pub(super) struct State {
     /// Change sequence to the segment that it changed last.
     changes: BTreeMap<u64, SegmentId>,
     next_partitions: BTreeMap<ChunkVersion, u32>,
-    pub pending: BTreeSet<SegmentId>,
+    /// Each with who allocated it.
+    pub pending: BTreeMap<SegmentId, Arc<str>>,
+    /// Each with the node that buffers it.
+    pub buffered: BTreeMap<SegmentId, Arc<str>>,
     pub version: u64,
     pub sequence: u64,
     pub manifests: Manifests,
@@ -86,6 +90,7 @@ impl State {
 
     pub(super) fn allocate_append(
         &mut self,
+        owner: &str,
         datasource: &str,
         rows: Interval,
         bucket: Interval,
@@ -99,16 +104,45 @@ impl State {
         let partition = *next;
         *next += 1;
         let id = SegmentId::new(datasource, interval, version, partition);
-        self.pending.insert(id.clone());
+        self.pending.insert(id.clone(), owner.into());
         let shard_spec = ShardSpec::numbered(partition, core_partitions);
         Ok(Allocation { segment: PendingSegment { id, shard_spec }, slice })
+    }
+
+    pub(super) fn buffer(
+        &mut self,
+        owner: &str,
+        datasource: &str,
+        chunk: Interval,
+    ) -> Result<PendingSegment> {
+        let segment = match self.allocate_append(owner, datasource, chunk, chunk) {
+            Ok(allocation) => allocation.segment,
+            Err(MetadataError::IntervalConflict { .. }) => {
+                let unplaced = (datasource.to_owned(), chunk, UNPLACED);
+                let next = self.next_partitions.entry(unplaced).or_default();
+                let partition = *next;
+                *next += 1;
+                let id = SegmentId::new(datasource, chunk, UNPLACED, partition);
+                PendingSegment { id, shard_spec: ShardSpec::appended(partition) }
+            }
+            Err(error) => return Err(error),
+        };
+        self.buffered.insert(segment.id.clone(), owner.into());
+        Ok(segment)
+    }
+
+    pub(super) fn change_buffered(&mut self, owner: &str, add: &[SegmentId], remove: &[SegmentId]) {
+        remove.iter().for_each(|id| {
+            self.buffered.remove(id);
+        });
+        self.buffered.extend(add.iter().map(|id| (id.clone(), owner.into())));
     }
 
     fn around(&self, datasource: &str, asked: Interval) -> Surroundings {
         let overlaps =
             |id: &&SegmentId| *id.datasource == *datasource && id.interval.overlaps(&asked);
         let chunk = |id: &SegmentId| (id.interval, id.version);
-        let pending: BTreeSet<_> = self.pending.iter().filter(overlaps).map(chunk).collect();
+        let pending: BTreeSet<_> = self.pending.keys().filter(overlaps).map(chunk).collect();
         let published: BTreeSet<_> = self.segments.keys().filter(overlaps).map(chunk).collect();
         let used = self.segments.values().filter(|stored| stored.used);
         let used = used.map(|stored| &stored.segment.id).filter(overlaps).map(|id| id.interval);
@@ -199,6 +233,7 @@ impl State {
     fn insert(&mut self, segment: PublishedSegment) {
         let id = segment.id.clone();
         self.pending.remove(&id);
+        self.buffered.remove(&id);
         let chunk = (id.datasource.to_string(), id.interval, id.version);
         let next = self.next_partitions.entry(chunk).or_default();
         *next = (*next).max(id.partition.saturating_add(1));

@@ -12,6 +12,7 @@ use crate::metadata::records::{Allocation, PendingSegment};
 
 pub(super) async fn allocate_append(
     connection: &mut SqliteConnection,
+    owner: &str,
     datasource: &str,
     rows: Interval,
     bucket: Interval,
@@ -22,7 +23,32 @@ pub(super) async fn allocate_append(
         Some(version) => version,
         None => Version(next_counter(connection, "version").await?),
     };
-    let version_number = to_i64(version.0, "version")?;
+    let partition = next_partition(connection, datasource, interval, version).await?;
+    sqlx::query(
+        "INSERT INTO pending_segments (datasource, start_ms, end_ms, version, partition, owner) \
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(datasource)
+    .bind(interval.start_ms)
+    .bind(interval.end_ms)
+    .bind(to_i64(version.0, "version")?)
+    .bind(i64::from(partition))
+    .bind(owner)
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    let id = SegmentId::new(datasource, interval, version, partition);
+    let shard_spec = ShardSpec::numbered(partition, core_partitions);
+    Ok(Allocation { segment: PendingSegment { id, shard_spec }, slice })
+}
+
+/// The next number of a chunk and version, which is not given out again.
+pub(super) async fn next_partition(
+    connection: &mut SqliteConnection,
+    datasource: &str,
+    interval: Interval,
+    version: Version,
+) -> Result<u32> {
     let row = sqlx::query(
         "INSERT INTO chunk_versions (datasource, start_ms, end_ms, version, next_partition) \
          VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET next_partition = next_partition + 1 \
@@ -31,24 +57,12 @@ pub(super) async fn allocate_append(
     .bind(datasource)
     .bind(interval.start_ms)
     .bind(interval.end_ms)
-    .bind(version_number)
-    .fetch_one(&mut *connection)
+    .bind(to_i64(version.0, "version")?)
+    .fetch_one(connection)
     .await
     .map_err(store_error)?;
-    let partition = u32::try_from(get_u64(&row, "partition")?)
-        .map_err(|_| MetadataError::Invalid(format!("chunk {interval} has no partition left")))?;
-    sqlx::query("INSERT INTO pending_segments VALUES (?, ?, ?, ?, ?)")
-        .bind(datasource)
-        .bind(interval.start_ms)
-        .bind(interval.end_ms)
-        .bind(version_number)
-        .bind(i64::from(partition))
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
-    let id = SegmentId::new(datasource, interval, version, partition);
-    let shard_spec = ShardSpec::numbered(partition, core_partitions);
-    Ok(Allocation { segment: PendingSegment { id, shard_spec }, slice })
+    u32::try_from(get_u64(&row, "partition")?)
+        .map_err(|_| MetadataError::Invalid(format!("chunk {interval} has no partition left")))
 }
 
 async fn around(

@@ -2,6 +2,7 @@
 //! connection with `BEGIN IMMEDIATE`, several reading ones.
 
 mod allocate;
+mod buffered;
 mod convert;
 mod journal;
 mod letters;
@@ -26,9 +27,9 @@ use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::records::{
-    Allocation, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord, LetterRecord,
-    PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot,
-    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
+    Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
+    SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
 use super::rules::{check_request, invalid, newer_marks};
 use super::store::MetadataStore;
@@ -187,6 +188,7 @@ impl MetadataStore for SqliteMetadataStore {
 
     async fn allocate_segment(
         &self,
+        owner: &str,
         datasource: &str,
         rows: Interval,
         bucket: Interval,
@@ -194,13 +196,44 @@ impl MetadataStore for SqliteMetadataStore {
         super::check_allocation(datasource, rows, bucket)?;
         let mut transaction = self.begin().await?;
         let allocation =
-            allocate::allocate_append(&mut transaction, datasource, rows, bucket).await?;
+            allocate::allocate_append(&mut transaction, owner, datasource, rows, bucket).await?;
         transaction.commit().await.map_err(store_error)?;
         Ok(allocation)
     }
 
-    async fn forget_pending(&self) -> Result<usize> {
-        let deleted = sqlx::query("DELETE FROM pending_segments")
+    async fn buffer_segment(
+        &self,
+        owner: &str,
+        datasource: &str,
+        chunk: Interval,
+    ) -> Result<PendingSegment> {
+        super::check_allocation(datasource, chunk, chunk)?;
+        let mut transaction = self.begin().await?;
+        let segment = buffered::buffer(&mut transaction, owner, datasource, chunk).await?;
+        let _noted = self.commits.note();
+        transaction.commit().await.map_err(store_error)?;
+        Ok(segment)
+    }
+
+    async fn change_buffered(
+        &self,
+        owner: &str,
+        add: &[SegmentId],
+        remove: &[SegmentId],
+    ) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        buffered::change(&mut transaction, owner, add, remove).await?;
+        let _noted = self.commits.note();
+        transaction.commit().await.map_err(store_error)
+    }
+
+    async fn buffered_segments(&self) -> Result<Vec<BufferedSegment>> {
+        buffered::all(&mut *self.reader().await?).await
+    }
+
+    async fn forget_pending(&self, owner: &str) -> Result<usize> {
+        let deleted = sqlx::query("DELETE FROM pending_segments WHERE owner = ? OR owner IS NULL")
+            .bind(owner)
             .execute(&self.pools.writer)
             .await
             .map_err(store_error)?;

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_replay_and_keys.sql"),
     include_str!("migrations/0004_log_marks.sql"),
     include_str!("migrations/0005_unpublished_changes.sql"),
+    include_str!("migrations/0006_buffered_segments.sql"),
 ];
 
 /// Marks a file as Henge's metadata ("HNGE").

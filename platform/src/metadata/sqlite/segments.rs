@@ -4,9 +4,9 @@ use henge_types::{Interval, SegmentId};
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use super::convert;
 use super::convert::{from_json, get_u64, payload_checksum, segment, store_error, to_i64, to_json};
 use super::manifests::{enqueue, reserve};
+use super::{buffered, convert};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::manifest::{Manifest, SourcePosition};
 use crate::metadata::records::{
@@ -216,6 +216,7 @@ pub(super) async fn insert_segment(
     .execute(&mut *connection)
     .await
     .map_err(store_error)?;
+    buffered::remove(connection, id).await?;
     reserve(connection, id).await
 }
 
