@@ -1,10 +1,10 @@
 //! What the broker knows of the cluster: for each datasource a timeline of what is to be answered
 //! for, and the servers that can. Views are immutable; a query works on one from beginning to end.
 //!
-//! The timeline holds the segments that the metadata call used; beside it are the buffered ones that
-//! realtime nodes announce, which no version hides. A used segment stays in it when nobody announces it: then it is missing, and a
-//! query that wants it fails or says so. A published segment that the metadata do not call used is
-//! left out, whoever announces it.
+//! The timeline holds the segments that the metadata call used; beside it are the buffered ones, that
+//! realtime nodes announce or the metadata note, which no version hides. What is used or buffered stays
+//! when nobody announces it: then it is missing, and a query that wants it fails or says so. A
+//! published segment that the metadata do not call used is left out, whoever announces it.
 
 mod columns;
 mod follow;
@@ -13,11 +13,11 @@ mod table;
 mod tests;
 mod unavailable;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use henge_platform::discovery::{ChangeSet, DiscoverySnapshot, ServerId};
-use henge_platform::metadata::{PublishedSegment, SegmentChange};
+use henge_platform::metadata::{BufferedSegment, PublishedSegment, SegmentChange};
 use henge_types::SegmentId;
 use tokio::time::Instant;
 
@@ -108,6 +108,24 @@ impl ClusterView {
             match change {
                 SegmentChange::Used(segment) => self.publish(segment, awaited_until),
                 SegmentChange::Unused(id) => self.change_known(id, |table| table.retire(id)),
+            }
+        }
+    }
+
+    /// Makes these the buffered segments, and no others.
+    pub fn replace_buffered(&mut self, buffered: &[BufferedSegment], awaited_until: Instant) {
+        let now: HashMap<&SegmentId, &ServerId> =
+            buffered.iter().map(|buffered| (&buffered.id, &buffered.owner)).collect();
+        let before = self.tables.values().flat_map(|table| table.held());
+        let gone: Vec<SegmentId> =
+            before.map(|(id, _)| id).filter(|id| !now.contains_key(id)).cloned().collect();
+        for id in gone {
+            self.change_known(&id, |table| table.let_go(&id, awaited_until));
+        }
+        for (id, owner) in now {
+            let known = self.tables.get(&id.datasource).and_then(|table| table.holder(id));
+            if known != Some(owner) {
+                self.table(id).hold(id, owner, awaited_until);
             }
         }
     }

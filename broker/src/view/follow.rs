@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use henge_platform::discovery::Discovery;
-use henge_platform::metadata::{MetadataError, MetadataStore, SegmentChange, SegmentSnapshot};
+use henge_platform::metadata::{
+    BufferedSegment, MetadataError, MetadataStore, SegmentChange, SegmentSnapshot,
+};
 use henge_types::SegmentId;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -49,7 +51,7 @@ pub struct ClusterViews {
 struct Read {
     /// The count of commits before it was read.
     commits: u64,
-    outcome: Result<Used, MetadataError>,
+    outcome: Result<(Vec<BufferedSegment>, Used), MetadataError>,
 }
 
 enum Used {
@@ -62,14 +64,10 @@ impl Read {
         let now = Instant::now();
         let is_first = view.metadata.sequence.is_none();
         let awaited_until = now + if is_first { GRACE_AT_START } else { GRACE };
-        let sequence = match self.outcome {
-            Ok(Used::All(snapshot)) => {
-                view.replace_used(&snapshot.segments, awaited_until);
-                snapshot.sequence
-            }
-            Ok(Used::Changes(changes, sequence)) => {
-                view.apply_used(&changes, awaited_until);
-                sequence
+        let used = match self.outcome {
+            Ok((buffered, used)) => {
+                view.replace_buffered(&buffered, awaited_until);
+                used
             }
             Err(error) => {
                 let since = view.metadata.away.as_ref().map_or(now, |away| away.since);
@@ -77,6 +75,17 @@ impl Read {
                 let reason = error.to_string().into();
                 view.metadata.away = Some(Away { since, tried: now, reason });
                 return;
+            }
+        };
+        // Read after what is buffered: what was published in between is used now.
+        let sequence = match used {
+            Used::All(snapshot) => {
+                view.replace_used(&snapshot.segments, awaited_until);
+                snapshot.sequence
+            }
+            Used::Changes(changes, sequence) => {
+                view.apply_used(&changes, awaited_until);
+                sequence
             }
         };
         view.metadata =
@@ -125,10 +134,15 @@ impl ClusterViews {
         Arc::clone(&self.current.lock())
     }
 
-    /// What servers reported of a segment that they cannot serve.
+    /// Why nobody serves a segment: what servers reported, or who should have its rows.
     #[must_use]
     pub fn trouble(&self, id: &SegmentId) -> Option<String> {
-        self.discovery.trouble(id)
+        let away = || {
+            let view = self.latest();
+            let owner = view.tables.get(&id.datasource)?.holder(id)?;
+            Some(format!("buffered by '{owner}', which is away or still replays its log"))
+        };
+        self.discovery.trouble(id).or_else(away)
     }
 
     /// Waits until something is newer than `view`; false when nothing came before `deadline`.
@@ -178,12 +192,14 @@ impl ClusterViews {
                 false => None,
             };
             // A segment that the metadata know of was announced as buffered before.
-            self.follow_discovery(&mut view);
+            let has_lost = self.follow_discovery(&mut view);
             if let Some(read) = read {
                 read.apply(&mut view);
             }
             // Announcements are never shown without the commits before them.
             ask_metadata = self.wants_metadata(&view);
+            // What a server that left had buffered may be noted by now, or published, or replayed.
+            ask_metadata |= has_lost && view.metadata.away.is_none();
             if !ask_metadata {
                 break;
             }
@@ -208,7 +224,15 @@ impl ClusterViews {
         Read { commits, outcome }
     }
 
-    async fn read(&self, sequence: Option<u64>) -> Result<Used, MetadataError> {
+    async fn read(
+        &self,
+        sequence: Option<u64>,
+    ) -> Result<(Vec<BufferedSegment>, Used), MetadataError> {
+        let buffered = self.metadata.buffered_segments().await?;
+        Ok((buffered, self.read_used(sequence).await?))
+    }
+
+    async fn read_used(&self, sequence: Option<u64>) -> Result<Used, MetadataError> {
         let Some(mut sequence) = sequence else {
             let snapshot = self.metadata.used_segments().await?;
             return match snapshot.complete {
@@ -227,12 +251,14 @@ impl ClusterViews {
         }
     }
 
-    fn follow_discovery(&self, view: &mut ClusterView) {
+    /// True when a server left.
+    fn follow_discovery(&self, view: &mut ClusterView) -> bool {
         let awaited_until = Instant::now() + GRACE;
         // Without metadata so far, only what is announced now says what is buffered now.
         let is_first = view.metadata.sequence.is_none();
         match self.discovery.changes_since(view.version).filter(|_| !is_first) {
             Some(changes) => {
+                let has_lost = changes.iter().any(|change| change.left);
                 for change in changes {
                     if change.left {
                         view.lose(&change.server, &change.changes.remove, awaited_until);
@@ -241,8 +267,12 @@ impl ClusterViews {
                     }
                     view.version = change.version;
                 }
+                has_lost
             }
-            None => view.apply_snapshot(&self.discovery.snapshot(), awaited_until),
+            None => {
+                view.apply_snapshot(&self.discovery.snapshot(), awaited_until);
+                !is_first
+            }
         }
     }
 }

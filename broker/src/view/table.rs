@@ -50,8 +50,9 @@ pub struct TableView {
     pub lost: HashMap<SegmentId, Instant>,
     /// Used once and no longer, and still announced: not to be taken for buffered.
     retired: HashSet<SegmentId>,
-    /// Buffered by a server that left: missing until it is back, or until the metadata know of them.
-    orphans: HashMap<SegmentId, ServerId>,
+    /// What nodes buffer, as the metadata say, with the node: acknowledged rows, which are missing when
+    /// nobody announces them. Also what a server had buffered when it left, until they were read again.
+    held: HashMap<SegmentId, ServerId>,
     /// Buffered until another server announced them as published, which the metadata that were read
     /// so far do not know of: they stay buffered until the metadata say otherwise.
     handed_over: HashSet<SegmentId>,
@@ -66,9 +67,6 @@ impl TableView {
         awaited_until: Instant,
     ) {
         let id = &segment.id;
-        if segment.realtime {
-            self.end_orphans_of(server, awaited_until);
-        }
         let was_buffered = self.is_buffered(id);
         let replicas = self.replicas.entry(id.clone()).or_default();
         replicas.retain(|replica| replica.server != *server);
@@ -94,24 +92,36 @@ impl TableView {
     }
 
     /// A server is gone and with it a segment. What it buffered and nobody else has is missing from
-    /// now on.
+    /// now on, until it is back and has replayed its log.
     pub(super) fn lose(&mut self, server: &ServerId, id: &SegmentId, awaited_until: Instant) {
         let was_buffered = self.is_buffered(id);
         self.withdraw(server, id, awaited_until);
         if was_buffered && !self.is_served(id) {
-            self.orphans.insert(id.clone(), server.clone());
-            self.settle(id, awaited_until);
+            self.hold(id, server, awaited_until);
         }
     }
 
-    /// A server that left buffers again: under new ids, from its log.
-    fn end_orphans_of(&mut self, server: &ServerId, awaited_until: Instant) {
-        let of_server = self.orphans.iter().filter(|(_, owner)| *owner == server);
-        let ids: Vec<SegmentId> = of_server.map(|(id, _)| id.clone()).collect();
-        for id in ids {
-            self.orphans.remove(&id);
-            self.settle(&id, awaited_until);
-        }
+    /// The metadata say that a node buffers a segment.
+    pub(super) fn hold(&mut self, id: &SegmentId, owner: &ServerId, awaited_until: Instant) {
+        self.held.insert(id.clone(), owner.clone());
+        self.settle(id, awaited_until);
+    }
+
+    /// They say so no longer: it is published, or its rows are under other identities.
+    pub(super) fn let_go(&mut self, id: &SegmentId, awaited_until: Instant) {
+        self.held.remove(id);
+        self.settle(id, awaited_until);
+    }
+
+    /// What nodes buffer, as far as the metadata were read.
+    pub(super) fn held(&self) -> impl Iterator<Item = (&SegmentId, &ServerId)> {
+        self.held.iter()
+    }
+
+    /// The node that has the rows of a segment that is not published, or their log.
+    #[must_use]
+    pub fn holder(&self, id: &SegmentId) -> Option<&ServerId> {
+        self.held.get(id)
     }
 
     /// The metadata call a segment used.
@@ -126,7 +136,7 @@ impl TableView {
         if let Some(before) = before {
             self.columns.remove(before.schema);
         }
-        self.orphans.remove(&segment.id);
+        self.held.remove(&segment.id);
         self.retired.remove(&segment.id);
         self.handed_over.remove(&segment.id);
         self.settle(&segment.id, awaited_until);
@@ -140,7 +150,7 @@ impl TableView {
             self.columns.remove(used.schema);
         }
         self.handed_over.remove(id);
-        self.orphans.remove(id);
+        self.held.remove(id);
         if self.replicas.contains_key(id) {
             self.retired.insert(id.clone());
         }
@@ -176,7 +186,7 @@ impl TableView {
         };
         !self.used.contains_key(id)
             && !self.retired.contains(id)
-            && (self.handed_over.contains(id) || self.orphans.contains_key(id) || has_sink())
+            && (self.handed_over.contains(id) || self.held.contains_key(id) || has_sink())
     }
 
     fn keep_if_handed_over(&mut self, id: &SegmentId, was_buffered: bool) {
@@ -207,7 +217,7 @@ impl TableView {
 
     /// True when there is nothing to answer for and nobody announces anything.
     pub(super) fn is_empty(&self) -> bool {
-        self.replicas.is_empty() && self.used.is_empty() && self.orphans.is_empty()
+        self.replicas.is_empty() && self.used.is_empty() && self.held.is_empty()
     }
 
     /// True when somebody announces the segment.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use henge_platform::discovery::{AnnouncedSegment, Discovery, InProcessDiscovery};
 use henge_platform::metadata::{
-    MemoryMetadataStore, MetadataStore, PublishRequest, ReplaceScope, SqliteMetadataStore,
-    SqliteOptions,
+    MemoryMetadataStore, MetadataStore, PendingSegment, PublishRequest, ReplaceScope,
+    SqliteMetadataStore, SqliteOptions,
 };
 use henge_types::{Interval, ShardSpec, Timeline, Version};
 use proptest::prelude::*;
@@ -108,9 +108,9 @@ impl World {
         self.discovery.announce(&server.into(), vec![announced(id, spec, realtime)]).unwrap();
     }
 
-    async fn take(&mut self, step: &Step) {
+    async fn take(&mut self, step: &Step, views: &ClusterViews, looks: bool) {
         match *step {
-            Step::Buffer { day: number } => self.buffer(number).await,
+            Step::Buffer { day: number } => self.buffer(number, views, looks).await,
             Step::Publish { which } => self.publish_one(which).await,
             Step::Load { which } => {
                 let used = self.used().await;
@@ -149,15 +149,21 @@ impl World {
         }
     }
 
-    async fn buffer(&mut self, number: i64) {
+    async fn buffer(&mut self, number: i64, views: &ClusterViews, looks: bool) {
+        let pending = self.metadata.buffer_segment("rt", "t", day(number)).await.unwrap();
+        self.announce("rt", &pending.id, pending.shard_spec, true);
         if self.is_lost {
-            // What was lost is replayed under new ids, or published.
-            self.buffered.clear();
+            // What was lost is replayed under new ids; until then it is missing.
+            let lost: Vec<_> = std::mem::take(&mut self.buffered).into_keys().collect();
+            if looks {
+                self.buffered.extend(lost.iter().map(|id| (id.clone(), ShardSpec::SINGLE)));
+                self.buffered.insert(pending.id.clone(), pending.shard_spec);
+                self.check(&views.current().await.unwrap()).await;
+                self.buffered.clear();
+            }
+            self.metadata.change_buffered("rt", &[], &lost).await.unwrap();
             self.is_lost = false;
         }
-        let allocated = self.metadata.allocate_segment("t", day(number), day(number));
-        let pending = allocated.await.unwrap().segment;
-        self.announce("rt", &pending.id, pending.shard_spec, true);
         self.buffered.insert(pending.id, pending.shard_spec);
     }
 
@@ -255,11 +261,7 @@ proptest! {
             let mut world =
                 World { metadata, discovery, buffered: BTreeMap::new(), transactions: 0, is_lost: false };
             for (step, looks) in &steps {
-                // What was announced and lost between two looks that see no change log is not known.
-                if matches!(step, Step::LoseRealtime) {
-                    world.check(&views.current().await.unwrap()).await;
-                }
-                world.take(step).await;
+                world.take(step, &views, *looks).await;
                 // Several steps may pass between two looks.
                 if *looks {
                     world.check(&views.current().await.unwrap()).await;
@@ -350,21 +352,49 @@ fn no_version_hides_buffered_rows_and_they_hide_nothing() {
     assert_eq!(table.buffered_within(empty).count() + table.buffered_within(day(1)).count(), 0);
 }
 
-/// Rows that were only on a realtime node which is gone are missing, not nowhere.
-#[test]
-fn i_09_what_a_lost_realtime_node_buffered_is_missing_until_it_is_back() {
-    let (mut view, now) = (ClusterView::default(), Instant::now());
-    let spec = ShardSpec::appended(0);
-    let add = |id| ChangeSet { add: vec![announced(&id, spec, true)], ..ChangeSet::default() };
-    view.apply(&"rt".into(), &add(id(0)), now);
-    view.lose(&"rt".into(), &[id(0)], now);
-    let missing = |view: &ClusterView| view.tables["t"].unavailable().cloned().collect::<Vec<_>>();
-    assert_eq!(missing(&view), [id(0)]);
-    // Another node changes nothing; the node itself comes back under new ids.
-    view.apply(&"rt2".into(), &add(id(5)), now);
-    assert_eq!(missing(&view), [id(0)]);
-    view.apply(&"rt".into(), &add(id(1)), now);
-    assert_eq!(missing(&view), []);
+/// Rows that were only on a realtime node which is gone are missing, not nowhere: also for a broker that
+/// never saw the node, and until the node has replayed its log to the end.
+#[tokio::test]
+async fn i_09_f_16_what_a_lost_realtime_node_buffered_is_missing_until_it_is_back() {
+    let metadata = Arc::new(MemoryMetadataStore::new());
+    let discovery = Arc::new(InProcessDiscovery::new());
+    let follow = || ClusterViews::new(discovery.clone(), metadata.clone());
+    let missing = async |views: &ClusterViews| -> Vec<SegmentId> {
+        let view = views.current().await.unwrap();
+        let table = view.tables.get("t");
+        table.map(|table| table.unavailable().cloned().collect()).unwrap_or_default()
+    };
+    let announce = |server: &str, segment: &PendingSegment| {
+        let segment = announced(&segment.id, segment.shard_spec, true);
+        discovery.announce(&server.into(), vec![segment]).unwrap();
+    };
+    let views = follow();
+    let first = metadata.buffer_segment("rt", "t", day(0)).await.unwrap();
+    announce("rt", &first);
+    assert_eq!(missing(&views).await, []);
+    discovery.leave(&"rt".into()).unwrap();
+    for views in [&views, &follow()] {
+        assert_eq!(missing(views).await, [first.id.clone()]);
+        let trouble = views.trouble(&first.id).unwrap();
+        assert!(trouble.contains("'rt'"), "{trouble}");
+    }
+    // Another node changes nothing. The node itself comes back under new ids; what it has replayed so
+    // far is there, and it may not be all.
+    let other = metadata.buffer_segment("rt2", "t", day(0)).await.unwrap();
+    announce("rt2", &other);
+    let again = metadata.buffer_segment("rt", "t", day(0)).await.unwrap();
+    announce("rt", &again);
+    let restarted = follow();
+    for views in [&views, &restarted] {
+        assert_eq!(missing(views).await, [first.id.clone()]);
+    }
+    metadata.change_buffered("rt", &[], std::slice::from_ref(&first.id)).await.unwrap();
+    for views in [&views, &restarted] {
+        assert_eq!(missing(views).await, []);
+    }
+    // What a task reserved is never missed.
+    metadata.allocate_segment("rt", "t", day(3), day(3)).await.unwrap();
+    assert_eq!(missing(&follow()).await, []);
 }
 
 #[tokio::test]
