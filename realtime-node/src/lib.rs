@@ -40,6 +40,7 @@ use crate::handoff::BacklogStatus;
 use crate::merging::MergeRoom;
 use crate::push::PushDatasource;
 use crate::push::index_memory::IndexMemory;
+use crate::push::left_buffered::LeftBuffered;
 use crate::serving::Serving;
 use crate::task::{LocalRoots, TaskQueue};
 use crate::uptime::Uptime;
@@ -154,12 +155,16 @@ impl RealtimeNode {
             creating: tokio::sync::Mutex::default(),
         });
         // What was buffered is placed anew, and tasks begin again.
-        node.shared.metadata.forget_pending().await?;
+        let server = node.shared.serving.server_id();
+        node.shared.metadata.forget_pending(server).await?;
+        let mut left = LeftBuffered::of(&node.shared).await?;
         let noted = node.shared.metadata.log_marks().await?;
         for record in node.shared.metadata.list_datasources().await? {
-            let noted = noted.get(&record.name).copied();
+            let (noted, name) = (noted.get(&record.name).copied(), record.name.clone());
             node.open_datasource(record, noted).await?;
+            left.replayed(&name).await?;
         }
+        left.forget_rest().await?;
         node.note_log_marks().await;
         tokio::spawn(log_marks::keep_noted(Arc::downgrade(&node)));
         tokio::spawn(uptime::count(Arc::downgrade(&node.shared)));

@@ -53,9 +53,9 @@ impl Placing<'_> {
         while let Some(&start_ms) = times.get(next) {
             let moment = Interval { start_ms, end_ms: start_ms.saturating_add(1) };
             let bucket = self.granularity.bucket(start_ms);
-            let metadata = &self.shared.metadata;
+            let (metadata, owner) = (&self.shared.metadata, self.shared.serving.server_id());
             let Allocation { segment: target, slice } =
-                metadata.allocate_segment(self.datasource, moment, bucket).await?;
+                metadata.allocate_segment(owner, self.datasource, moment, bucket).await?;
             let end = times.partition_point(|time| *time < slice.end_ms);
             let (whole, files) = (next == 0 && end == times.len(), self.files.clone());
             let segment = Arc::clone(segment);

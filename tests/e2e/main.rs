@@ -14,6 +14,7 @@ mod handoff;
 mod hostile;
 mod lost_log;
 mod lost_metadata;
+mod lost_node;
 mod memory;
 mod merging;
 mod projections;

@@ -55,7 +55,7 @@ pub(super) async fn place_anew(
     let outgoing = &mut chunk.outgoing;
     while let Some(at) = outgoing.iter().position(|s| ids.contains(&s.file.published.id)) {
         let pieces = placing.place(&outgoing[at].file).await?;
-        placing.shared.serving.exchange(&outgoing[at].file.published.id, &pieces)?;
+        exchange(placing, &outgoing[at].file.published.id, &pieces).await?;
         outgoing.remove(at);
         outgoing.extend(pieces.into_iter().map(Outgoing::new));
     }
@@ -69,8 +69,33 @@ async fn write(placing: &Placing<'_>, sink: &Arc<Sink>) -> Result<Vec<Arc<Writte
         segments.iter().for_each(|segment| segment.remove_file());
         return Err(error);
     }
-    placing.shared.serving.exchange(&sink.target().id, &segments)?;
+    exchange(placing, &sink.target().id, &segments).await?;
     Ok(segments)
+}
+
+/// Lets files answer for what was buffered under `old`. The metadata are told before anybody else:
+/// should this node be lost now, the rows are missing under the new identities.
+async fn exchange(
+    placing: &Placing<'_>,
+    old: &SegmentId,
+    files: &[Arc<WrittenSegment>],
+) -> Result<()> {
+    let (shared, id) = (placing.shared, |file: &Arc<WrittenSegment>| file.published.id.clone());
+    let (new, old_ids): (Vec<SegmentId>, _) = (files.iter().map(id).collect(), [old.clone()]);
+    if new == old_ids {
+        return shared.serving.exchange(old, files);
+    }
+    let (metadata, owner) = (&shared.metadata, shared.serving.server_id());
+    let changed = match metadata.change_buffered(owner, &new, &old_ids).await {
+        Ok(()) => shared.serving.exchange(old, files),
+        Err(error) => Err(error.into()),
+    };
+    if changed.is_err()
+        && let Err(error) = metadata.change_buffered(owner, &old_ids, &new).await
+    {
+        tracing::warn!(segment = %old, %error, "may count as missing until the next start");
+    }
+    changed
 }
 
 /// One file for as much as is merged at once: the first in the sink's place, if it has one. What has

@@ -12,6 +12,7 @@ pub mod index_memory;
 pub mod intake;
 pub mod keys;
 pub mod known;
+pub(crate) mod left_buffered;
 pub mod open;
 pub mod published;
 mod record;

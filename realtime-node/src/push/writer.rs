@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use henge_index::{IndexLimits, IndexSchema};
-use henge_platform::metadata::{IdempotencyRecord, LetterRecord, MetadataError, PendingSegment};
+use henge_platform::metadata::{IdempotencyRecord, LetterRecord, PendingSegment};
 use henge_platform::wal::{AppendTicket, Wal, WalEntry};
 use henge_types::{ErrorClass, Interval};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -282,17 +282,14 @@ impl Writer {
         Ok(sink)
     }
 
-    /// Reserves an identity, as often as it takes: what is in the log must find its place. Where
-    /// several chunks share the time of this one, the rows find theirs at hand-off.
+    /// Reserves an identity, as often as it takes: what is in the log must find its place. The metadata
+    /// note that this node buffers it: from now on its rows are missing when the node is.
     async fn allocate(&self, chunk: Interval) -> PendingSegment {
         let mut wait = FIRST_RETRY;
         loop {
-            let metadata = &self.shared.metadata;
-            match metadata.allocate_segment(&self.datasource, chunk, chunk).await {
-                Ok(allocation) => return allocation.segment,
-                Err(MetadataError::IntervalConflict { .. }) => {
-                    return self.shared.serving.unplaced(&self.datasource, chunk);
-                }
+            let owner = self.shared.serving.server_id();
+            match self.shared.metadata.buffer_segment(owner, &self.datasource, chunk).await {
+                Ok(segment) => return segment,
                 Err(error) => {
                     tracing::error!(datasource = %self.datasource, %error, "failed to allocate a segment, will try again");
                     tokio::time::sleep(wait).await;

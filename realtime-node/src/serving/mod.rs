@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use henge_platform::discovery::{AnnouncedSegment, ChangeSet, Discovery, ServerId};
-use henge_platform::metadata::PendingSegment;
+use henge_platform::metadata::{PendingSegment, UNPLACED};
 use henge_segment::SegmentView;
-use henge_types::{Interval, SegmentId, ShardSpec, Version};
+use henge_types::{Interval, SegmentId, ShardSpec};
 use parking_lot::Mutex;
 
 pub(crate) use release::release_when_served;
@@ -21,8 +21,9 @@ pub(crate) use release::release_when_served;
 use crate::error::Result;
 use crate::sink::{Sink, WrittenSegment};
 
-/// The version of ids that are never published. The metadata give out higher ones.
-pub(crate) const UNPLACED: Version = Version(0);
+/// Local identities without a place count from here: those that rows are buffered under come from the
+/// metadata and count from 0.
+const FIRST_LOCAL: u32 = 1 << 31;
 
 /// What is announced.
 #[derive(Debug)]
@@ -46,7 +47,12 @@ impl Serving {
     /// Nothing announced yet.
     #[must_use]
     pub fn new(server_id: ServerId, discovery: Arc<dyn Discovery>) -> Self {
-        Self { server_id, discovery, served: Mutex::default(), unplaced: AtomicU32::new(0) }
+        Self {
+            server_id,
+            discovery,
+            served: Mutex::default(),
+            unplaced: AtomicU32::new(FIRST_LOCAL),
+        }
     }
 
     /// The node's name.
@@ -65,8 +71,8 @@ impl Serving {
         })
     }
 
-    /// An identity for rows of a bucket that lie in several chunks: never published, and unique while
-    /// the process lives.
+    /// An identity for a file with rows of a bucket that lie in several chunks: never announced, never
+    /// published, and unique while the process lives.
     #[must_use]
     pub fn unplaced(&self, datasource: &Arc<str>, bucket: Interval) -> PendingSegment {
         let partition = self.unplaced.fetch_add(1, Ordering::Relaxed);

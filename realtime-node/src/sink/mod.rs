@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use henge_index::{IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
-use henge_platform::metadata::PendingSegment;
+use henge_platform::metadata::{PendingSegment, UNPLACED};
 use henge_platform::runtime::MemoryAccount;
 use henge_segment::SegmentView;
 use henge_types::{Interval, ValueRef};
@@ -18,7 +18,6 @@ pub use part::{PartFiles, WrittenSegment};
 
 use crate::error::Result;
 use crate::merging::{MergeGroup, in_groups};
-use crate::serving::UNPLACED;
 use part::Part;
 
 /// The buffered rows of one time chunk.

@@ -214,7 +214,8 @@ impl Run {
         part_files: &PartFiles,
     ) -> Result<Vec<Arc<WrittenSegment>>> {
         let datasource = &self.task.spec.data_schema.data_source;
-        match self.shared.metadata.allocate_segment(datasource, chunk, chunk).await {
+        let owner = self.shared.serving.server_id();
+        match self.shared.metadata.allocate_segment(owner, datasource, chunk, chunk).await {
             Ok(allocation) => {
                 Ok(vec![self.write_segment(rows, allocation.segment, part_files).await?])
             }

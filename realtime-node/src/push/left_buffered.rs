@@ -1,0 +1,64 @@
+//! What the metadata note as buffered by an earlier life of this node. It stays noted, and so its rows
+//! are missing for every query, until the log that has them was replayed to the end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use henge_types::SegmentId;
+
+use crate::Shared;
+use crate::error::Result;
+
+/// By datasource.
+#[derive(Debug)]
+pub(crate) struct LeftBuffered {
+    shared: Arc<Shared>,
+    ids: BTreeMap<Arc<str>, Vec<SegmentId>>,
+}
+
+impl LeftBuffered {
+    /// What is noted before anything is replayed.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub(crate) async fn of(shared: &Arc<Shared>) -> Result<Self> {
+        let owner = shared.serving.server_id();
+        let mut ids: BTreeMap<Arc<str>, Vec<SegmentId>> = BTreeMap::new();
+        for buffered in shared.metadata.buffered_segments().await? {
+            if buffered.owner == *owner {
+                ids.entry(Arc::clone(&buffered.id.datasource)).or_default().push(buffered.id);
+            }
+        }
+        Ok(Self { shared: Arc::clone(shared), ids })
+    }
+
+    /// The log of a datasource was replayed: all of its rows are announced under new identities, or
+    /// are published.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written.
+    pub(crate) async fn replayed(&mut self, datasource: &str) -> Result<()> {
+        match self.ids.remove(datasource) {
+            Some(ids) => self.forget(&ids).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What is left belongs to datasources that are not there: nobody has a log of theirs.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written.
+    pub(crate) async fn forget_rest(self) -> Result<()> {
+        for (datasource, ids) in &self.ids {
+            let segments = ids.len();
+            tracing::warn!(%datasource, segments, "was buffered for a datasource that is not there");
+            self.forget(ids).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, ids: &[SegmentId]) -> Result<()> {
+        let owner = self.shared.serving.server_id();
+        Ok(self.shared.metadata.change_buffered(owner, &[], ids).await?)
+    }
+}
