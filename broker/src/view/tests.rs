@@ -374,7 +374,7 @@ async fn i_09_f_16_what_a_lost_realtime_node_buffered_is_missing_until_it_is_bac
     assert_eq!(missing(&views).await, []);
     discovery.leave(&"rt".into()).unwrap();
     for views in [&views, &follow()] {
-        assert_eq!(missing(views).await, [first.id.clone()]);
+        assert_eq!(missing(views).await, std::slice::from_ref(&first.id));
         let trouble = views.trouble(&first.id).unwrap();
         assert!(trouble.contains("'rt'"), "{trouble}");
     }
@@ -386,7 +386,7 @@ async fn i_09_f_16_what_a_lost_realtime_node_buffered_is_missing_until_it_is_bac
     announce("rt", &again);
     let restarted = follow();
     for views in [&views, &restarted] {
-        assert_eq!(missing(views).await, [first.id.clone()]);
+        assert_eq!(missing(views).await, std::slice::from_ref(&first.id));
     }
     metadata.change_buffered("rt", &[], std::slice::from_ref(&first.id)).await.unwrap();
     for views in [&views, &restarted] {
