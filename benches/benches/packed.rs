@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use criterion::Throughput;
 use henge_benches::harness::{self, Runner, bench_checked};
-use henge_segment::encoding::bitpack;
-use henge_segment::simd::Level;
+use henge_segment::packed::bitpack;
+use henge_segment::simd::{GROUP, Level};
 use henge_segment::{BLOCK_ROWS, PackedInts};
 
 const WIDTHS: [u32; 7] = [1, 4, 8, 12, 17, 24, 32];
@@ -50,7 +50,7 @@ fn one_width(runner: &mut Runner, level: Level, width: u32) {
         bytes: bytes.len() as u64,
     });
     let name = |what: &str| format!("{what}/{width}_bits");
-    let mut residuals = [0; bitpack::GROUP];
+    let mut residuals = [0; GROUP];
     group.bench_function(name("unpack"), |bencher| {
         bencher.iter(|| {
             for index in 0..ints.group_count() {

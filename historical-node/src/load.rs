@@ -243,8 +243,8 @@ impl Serving {
     /// Forgets what node-wide dictionaries know of a segment that is served no longer.
     pub(crate) fn forget_dictionaries(&self, mapped: &MappedSegment) {
         self.dictionaries.forget(mapped.instance());
-        for projection in mapped.projections() {
-            self.dictionaries.forget(projection.segment.instance());
+        for projection in mapped.embedded() {
+            self.dictionaries.forget(projection.instance());
         }
     }
 }

@@ -10,10 +10,10 @@ use crate::format::piece::StoredPiece;
 use crate::format::sink::FileSink;
 use crate::format::trailer::Trailer;
 use crate::format::{checksum, trailer};
+use crate::options::WriteOptions;
 use crate::reader::MappedSegment;
 use crate::reader::pieces::PieceRole;
 use crate::view::{ColumnView, SegmentView};
-use crate::writer::WriteOptions;
 use crate::{BlockCodec, ProjectionFile, Result};
 
 /// The file with another raw footer, signed.

@@ -104,11 +104,12 @@ impl MappedSegment {
             .map(|position| self.inspect_column(position))
             .collect::<Result<Vec<_>>>()?;
         let projections = self
-            .projections
+            .projections()
             .iter()
-            .map(|projection| {
+            .zip(self.embedded())
+            .map(|(projection, segment)| {
                 let definition = projection.definition.clone();
-                Ok(ProjectionReport { definition, segment: projection.segment.inspect()? })
+                Ok(ProjectionReport { definition, segment: segment.inspect()? })
             })
             .collect::<Result<Vec<_>>>()?;
         let time = self.time_range();

@@ -4,6 +4,7 @@
 //! The byte layout is described in `docs/segment-format.md`.
 
 mod bitmap;
+mod block;
 mod dictionary;
 pub mod encoding;
 pub mod error;
@@ -11,8 +12,8 @@ mod format;
 mod inspect;
 mod merge;
 mod number;
+mod options;
 pub mod packed;
-mod projection;
 mod reader;
 mod rewrite;
 pub mod simd;
@@ -21,27 +22,30 @@ mod verify;
 pub mod view;
 mod writer;
 
+pub use block::{
+    BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NULL_ID, NullMask, NumericBlock, NumericStats,
+    NumericSum, NumericValues, TextRun,
+};
 pub use dictionary::table::StringTable;
 pub use error::{Result, SegmentError};
 pub use format::codec::{ALL_CODECS, BlockCodec};
 pub use format::piece::SegmentBytes;
+pub use format::projection::ProjectionFile;
 pub use format::{FORMAT_VERSION, MAGIC, MAX_BLOCK_VALUES, MAX_COMPLEX_BYTES, MAX_STRING_BYTES};
 pub use inspect::{ColumnReport, InspectReport, ProjectionReport};
 pub use merge::{MergeOptions, combine_schemas, merge};
+pub use options::{IndexPolicy, WriteGoal, WriteOptions};
 pub use packed::{PackedBlock, PackedInts};
-pub use projection::{Projection, ProjectionFile};
 pub use reader::MappedSegment;
 pub use rewrite::{add_projections, rewrite_identity};
 pub use transcode::transcode;
 pub use verify::VerifyReport;
 pub use view::{
-    BLOCK_ROWS, ColumnView, ComplexColumn, Dictionary, DictionaryInstance, IdBlock, MultiBlock,
-    MultiScratch, NULL_ID, NullMask, NumericBlock, NumericColumn, NumericStats, NumericSum,
-    NumericValues, SegmentView, StringColumn, TextRun,
+    ColumnView, ComplexColumn, Dictionary, DictionaryInstance, NumericColumn, Projection,
+    SegmentView, StringColumn,
 };
 pub use writer::{
-    ColumnData, ColumnEncoder, ComplexRows, EncodedColumn, IndexPolicy, SegmentSummary,
-    SegmentWriter, WriteGoal, WriteOptions,
+    ColumnData, ColumnEncoder, ComplexRows, EncodedColumn, SegmentSummary, SegmentWriter,
 };
 
 // The sample segments of the integration tests name this crate as others do.

@@ -2,6 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+use crate::block::{NumericStats, NumericSum};
 use crate::encoding::float::{self, Float, Floats};
 use crate::encoding::integer::{self, Integers};
 use crate::encoding::{Encoding, Profile};
@@ -9,7 +10,11 @@ use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
 use crate::packed::PackedInts;
-use crate::view::{NumericStats, NumericSum};
+
+/// Whether a block's null mask is left out because every row is null.
+pub(crate) fn mask_is_implied(null_count: u32, rows: usize) -> bool {
+    null_count as usize == rows && rows.is_multiple_of(64)
+}
 
 /// `i64`, `f32` or `f64`: the values of LONG, FLOAT and DOUBLE columns.
 pub(crate) trait Number:

@@ -3,13 +3,14 @@
 //! Values are `base + unit * residual`; residuals have one width and lie in groups of 1,024. Bytes
 //! need no alignment. Every operation chooses its vector instructions once a call.
 
+pub mod bitpack;
+
 use std::ops::{Range, RangeInclusive};
 
-use crate::encoding::bitpack::{self, GROUP};
-use crate::simd::Level;
+use crate::block::NullMask;
 use crate::simd::kernels::{self, GROUP_WORDS};
 use crate::simd::row::Table;
-use crate::view::NullMask;
+use crate::simd::{GROUP, Level};
 
 /// A block of a numeric column as packed integers.
 #[derive(Debug, Clone, Copy)]

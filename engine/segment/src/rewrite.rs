@@ -6,9 +6,9 @@ use henge_types::SegmentId;
 
 use crate::error::{Result, SegmentError};
 use crate::format::footer::{self, Footer, IDENTITY, RowSummary};
+use crate::format::projection::{ProjectionFile, StoredProjection};
 use crate::format::sink::FileSink;
 use crate::format::trailer::Trailer;
-use crate::projection::{ProjectionFile, StoredProjection};
 use crate::writer::SegmentSummary;
 
 /// Copies a segment under another identity: pieces unchanged, a new footer. Published again under

@@ -12,17 +12,15 @@ use crate::error::{Result, SegmentError};
 use crate::format::bytes::ByteWriter;
 use crate::format::codec::BlockCodec;
 use crate::format::piece::{Piece, Source};
+use crate::format::projection::ProjectionFile;
 use crate::format::sink::{Packed, PieceSink};
 use crate::number::Number;
-use crate::projection::ProjectionFile;
+use crate::options::{WriteGoal, WriteOptions};
 use crate::reader::numeric::{NumericMeta, NumericReader};
 use crate::reader::string::{IdMeta, StringReader};
 use crate::reader::{Column, MappedSegment, block_rows};
 use crate::view::SegmentView;
-use crate::writer::{
-    EncodedColumn, SegmentSummary, SegmentWriter, WriteGoal, WriteOptions, choose, put_block,
-    write_ids,
-};
+use crate::writer::{EncodedColumn, SegmentSummary, SegmentWriter, choose, put_block, write_ids};
 
 /// Writes a segment again under other options. Rows keep their order, the segment its identity,
 /// schema, indexes and projections.
@@ -39,9 +37,9 @@ pub fn transcode<W: Write>(
     for position in segment.file_order() {
         writer.append(segment.transcode_column(position, &options)?)?;
     }
-    for projection in segment.projections() {
+    for (projection, embedded) in segment.projections().iter().zip(segment.embedded()) {
         let mut bytes = Vec::new();
-        transcode(&projection.segment, options, &mut bytes)?;
+        transcode(embedded, options, &mut bytes)?;
         let definition = projection.definition.clone();
         writer.write_projection(&ProjectionFile { definition, bytes })?;
     }

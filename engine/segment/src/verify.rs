@@ -5,6 +5,7 @@ use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
 use serde::Serialize;
 
 use crate::bitmap::writer::Postings;
+use crate::block::{MultiScratch, NumericValues};
 use crate::dictionary::reader::DictionaryReader;
 use crate::error::{Result, SegmentError};
 use crate::format::piece::Piece;
@@ -15,7 +16,7 @@ use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
 use crate::reader::string::StringReader;
 use crate::reader::{Column, MappedSegment};
-use crate::view::{ComplexColumn, Dictionary, MultiScratch, NumericColumn, NumericValues};
+use crate::view::{ComplexColumn, Dictionary, NumericColumn};
 use crate::view::{SegmentView, StringColumn};
 
 /// What was verified.
@@ -70,7 +71,7 @@ impl MappedSegment {
             size_bytes: self.size_bytes(),
             row_count: self.row_count(),
             column_count: self.columns.len(),
-            projection_count: self.projections.len(),
+            projection_count: self.projections().len(),
             projection_bytes,
             piece_count,
             piece_bytes,
@@ -82,13 +83,11 @@ impl MappedSegment {
     fn verify_projections(&self, extents: &mut Vec<(u64, u64)>) -> Result<u64> {
         let mut bytes = 0;
         let file = self.source.file().as_ptr() as usize;
-        for projection in &self.projections {
+        for (projection, segment) in self.projections().iter().zip(self.embedded()) {
             let name = &projection.definition.name;
-            let report = projection
-                .segment
-                .verify()
-                .map_err(|error| error.at(format_args!("projection '{name}'")))?;
-            let offset = projection.segment.source.file().as_ptr() as usize - file;
+            let report =
+                segment.verify().map_err(|error| error.at(format_args!("projection '{name}'")))?;
+            let offset = segment.source.file().as_ptr() as usize - file;
             extents.push((offset as u64, report.size_bytes));
             bytes += report.size_bytes;
         }

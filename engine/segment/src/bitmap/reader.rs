@@ -8,10 +8,10 @@ use crate::bitmap::bucket::Bucket;
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
+use crate::format::pages::{self, PageKey};
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::sink::PieceSink;
-use crate::reader::cache::{self, PageKey};
-use crate::writer::WriteOptions;
+use crate::options::WriteOptions;
 
 /// The bitmap index of one column.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl BitmapReader {
             buckets.entries.get(number).ok_or_else(|| corrupt("no such bucket of bitmaps"))?;
         let key = PageKey::bitmaps(self.column, number);
         let (container, verified) = (&buckets.container, buckets.verified.get(number));
-        cache::with_raw(&self.source, &entry.piece, container, verified, key, |raw| {
+        pages::with_raw(&self.source, &entry.piece, container, verified, key, |raw| {
             buckets.verified.set(number);
             read(&Bucket::parse(raw, entry.ids as usize)?)
         })

@@ -2,11 +2,11 @@
 //! bucket by bucket.
 
 use crate::bitmap::{BUCKET_IDS, BUCKET_ROWS, bucket};
+use crate::block::NULL_ID;
 use crate::error::Result;
 use crate::format::bytes::ByteWriter;
 use crate::format::sink::PieceSink;
-use crate::view::NULL_ID;
-use crate::writer::WriteOptions;
+use crate::options::WriteOptions;
 
 /// The rows of every id: those of id `i` are `rows[starts[i]..starts[i + 1]]`.
 #[derive(Debug)]

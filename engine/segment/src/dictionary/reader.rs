@@ -4,17 +4,18 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use crate::block::TextRun;
 use crate::dictionary::page::PageView;
 use crate::dictionary::texts::Texts;
 use crate::dictionary::writer::page_options;
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
+use crate::format::pages::{self, PageKey};
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::sink::PieceSink;
-use crate::reader::cache::{self, PageKey};
-use crate::view::{Dictionary, DictionaryInstance, TextRun};
-use crate::writer::WriteOptions;
+use crate::options::WriteOptions;
+use crate::view::{Dictionary, DictionaryInstance};
 
 /// A dictionary in a segment.
 #[derive(Debug)]
@@ -138,7 +139,7 @@ impl DictionaryReader {
         let page = pages.entries.get(number).ok_or_else(|| corrupt("no such dictionary page"))?;
         let key = PageKey::dictionary(self.column, number);
         let verified = pages.verified.get(number);
-        cache::with_raw(&self.source, &page.piece, &pages.container, verified, key, |raw| {
+        pages::with_raw(&self.source, &page.piece, &pages.container, verified, key, |raw| {
             pages.verified.set(number);
             read(PageView::new(raw, page.values as usize)?)
         })

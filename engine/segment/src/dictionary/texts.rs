@@ -1,9 +1,9 @@
 //! Values of a dictionary one after another, as those who look for something in many of them want
 //! them.
 
+use crate::block::TextRun;
 use crate::error::{Result, SegmentError};
 use crate::format::corrupt;
-use crate::view::TextRun;
 
 /// Values are handed on once they take so many bytes: they should stay in the cache.
 pub(crate) const RUN_BYTES: usize = 64 << 10;

@@ -5,7 +5,7 @@ use crate::dictionary::table::StringTable;
 use crate::error::Result;
 use crate::format::bytes::ByteWriter;
 use crate::format::sink::PieceSink;
-use crate::writer::WriteOptions;
+use crate::options::WriteOptions;
 
 /// Text is where a higher level pays: pages of nearly unique text are a quarter of such segments.
 const MIN_ZSTD_LEVEL: i32 = 3;

@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::encoding::bitpack::width_of;
+use crate::block::IdBlock;
 use crate::encoding::residual::{self, Layout, Stream, for_each_chunk};
-use crate::encoding::{Candidate, CodecUse, Encoding, Plan, Profile, bitpack, runs};
+use crate::encoding::{Candidate, CodecUse, Encoding, Plan, Profile, runs};
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
 use crate::packed::PackedInts;
-use crate::view::IdBlock;
+use crate::packed::bitpack::{self, width_of};
 
 /// A byte-aligned block is read in place by whoever scans it.
 const ALIGNED_WEIGHT: f32 = 0.98;

@@ -4,7 +4,6 @@
 //! The kernels are plain functions over slices; loops run over fixed-size lanes so that the compiler
 //! turns them into vector code.
 
-pub mod bitpack;
 mod decimal;
 pub mod float;
 pub mod ids;

@@ -4,10 +4,11 @@
 //! plus 1, 2, 4 or 8 says that each value takes that many bytes, which a block codec compresses
 //! better than bits that straddle bytes.
 
-use crate::encoding::bitpack::{self, GROUP, packed_bytes};
 use crate::error::Result;
 use crate::format::corrupt;
 use crate::packed::PackedInts;
+use crate::packed::bitpack::{self, packed_bytes};
+use crate::simd::GROUP;
 
 const ALIGNED: u8 = 128;
 

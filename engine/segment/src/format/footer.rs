@@ -13,10 +13,10 @@ use henge_types::{
 use crate::error::{Result, SegmentError};
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::{self, BlockCodec};
+use crate::format::projection::StoredProjection;
 use crate::format::sink::FileSink;
 use crate::format::trailer::Trailer;
 use crate::format::{SMALL_ALIGNMENT, checksum, corrupt};
-use crate::projection::StoredProjection;
 
 /// Kinds of sections.
 pub(crate) const IDENTITY: u64 = 1;

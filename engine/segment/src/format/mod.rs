@@ -10,7 +10,9 @@
 pub(crate) mod bytes;
 pub(crate) mod codec;
 pub(crate) mod footer;
+pub(crate) mod pages;
 pub(crate) mod piece;
+pub(crate) mod projection;
 mod recent;
 pub(crate) mod sink;
 pub(crate) mod trailer;

@@ -3,9 +3,10 @@
 use henge_types::number::{long_order_bits, order_bits};
 use henge_types::{Granularity, Interval, TIME_COLUMN};
 
+use crate::block::NumericValues;
 use crate::error::{Result, SegmentError};
 use crate::number::Number;
-use crate::view::{ColumnView, NumericColumn, NumericValues, SegmentView, StringColumn};
+use crate::view::{ColumnView, NumericColumn, SegmentView, StringColumn};
 
 /// A numeric column of all views. Bit `row % 64` of word `row / 64` of `nulls` is set where null.
 #[derive(Debug, Default)]

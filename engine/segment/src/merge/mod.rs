@@ -21,13 +21,14 @@ use henge_types::{
 pub use schema::combine_schemas;
 
 use crate::error::{Result, SegmentError};
+use crate::format::projection::ProjectionFile;
 use crate::merge::load::NumericRows;
 use crate::merge::order::RowOrder;
 use crate::merge::strings::StringRows;
 use crate::number::Number;
-use crate::projection::ProjectionFile;
+use crate::options::WriteOptions;
 use crate::view::SegmentView;
-use crate::writer::{ColumnData, SegmentSummary, SegmentWriter, WriteOptions};
+use crate::writer::{ColumnData, SegmentSummary, SegmentWriter};
 
 /// What a merge produces.
 #[derive(Debug, Clone)]

@@ -6,13 +6,12 @@ use std::ops::Range;
 use henge_types::ColumnSchema;
 use rustc_hash::FxHashMap;
 
+use crate::block::{MultiScratch, NULL_ID};
 use crate::dictionary::table::StringTable;
 use crate::error::{Result, SegmentError};
 use crate::format::corrupt;
 use crate::merge::order::RowOrder;
-use crate::view::{
-    ColumnView, Dictionary, MultiScratch, NULL_ID, NumericColumn, SegmentView, StringColumn,
-};
+use crate::view::{ColumnView, Dictionary, NumericColumn, SegmentView, StringColumn};
 use crate::writer::{ColumnData, SegmentWriter};
 
 /// Ids of all rows; `offsets` for multi-value columns, where row `r` holds

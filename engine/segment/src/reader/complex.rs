@@ -7,11 +7,11 @@ use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::BlockCodec;
 use crate::format::corrupt;
+use crate::format::pages::{self, PageKey};
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::sink::PieceSink;
-use crate::reader::cache::{self, PageKey};
+use crate::options::WriteOptions;
 use crate::view::ComplexColumn;
-use crate::writer::WriteOptions;
 
 /// A complex column of a segment.
 #[derive(Debug)]
@@ -140,7 +140,7 @@ impl ComplexColumn for ComplexReader {
             return Ok(value(raw, chunk.rows, row)?.map(Cow::Borrowed));
         }
         let key = PageKey::complex(self.column, number);
-        cache::with_raw(&self.source, &chunk.piece, container, verified, key, |raw| {
+        pages::with_raw(&self.source, &chunk.piece, container, verified, key, |raw| {
             chunks.verified.set(number);
             Ok(value(raw, chunk.rows, row)?.map(|bytes| Cow::Owned(bytes.to_vec())))
         })

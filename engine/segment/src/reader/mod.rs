@@ -1,7 +1,6 @@
 //! Reading a segment from bytes that the caller maps. Opening reads and verifies header, trailer and
 //! footer; each piece is verified when it is first read, and the columns check what they decode.
 
-pub(crate) mod cache;
 pub(crate) mod complex;
 pub(crate) mod numeric;
 pub(crate) mod pieces;
@@ -13,17 +12,18 @@ use std::sync::Arc;
 use henge_types::{ColumnType, SegmentId, SegmentSchema, TIME_COLUMN};
 use rustc_hash::FxHashMap;
 
+use crate::block::BLOCK_ROWS;
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
 use crate::format::footer::{Footer, RowSummary};
 use crate::format::piece::{SegmentBytes, Source};
+use crate::format::projection::StoredProjection;
 use crate::format::trailer::Trailer;
 use crate::format::{LARGE_ALIGNMENT, corrupt};
-use crate::projection::Projection;
 use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
 use crate::reader::string::StringReader;
-use crate::view::{BLOCK_ROWS, ColumnView, SegmentView};
+use crate::view::{ColumnView, Projection, SegmentView};
 
 /// An open segment file.
 #[derive(Debug)]
@@ -35,7 +35,9 @@ pub struct MappedSegment {
     pub(crate) columns: Vec<Column>,
     positions: FxHashMap<String, usize>,
     directories: Vec<Range<usize>>,
-    pub(crate) projections: Vec<Projection>,
+    /// The segments of the projections.
+    embedded: Vec<Arc<MappedSegment>>,
+    projections: Vec<Projection>,
 }
 
 /// A column, by type.
@@ -55,6 +57,11 @@ impl MappedSegment {
         self.source.instance
     }
 
+    /// The segments that its projections are, in their order.
+    pub fn embedded(&self) -> impl Iterator<Item = &MappedSegment> {
+        self.embedded.iter().map(AsRef::as_ref)
+    }
+
     /// Opens a segment.
     ///
     /// # Errors
@@ -65,21 +72,17 @@ impl MappedSegment {
         Self::from_footer(bytes, footer)
     }
 
-    /// Opens a projection: a segment inside another, which has no projections of its own.
-    pub(crate) fn open_embedded(bytes: SegmentBytes) -> Result<Self> {
-        let footer = read_footer(&bytes)?;
-        match footer.1.projections.is_empty() {
-            true => Self::from_footer(bytes, footer),
-            false => Err(corrupt("a projection holds projections")),
-        }
-    }
-
     fn from_footer(bytes: SegmentBytes, (raw, footer): (Vec<u8>, Footer)) -> Result<Self> {
         let Footer { id, schema, rows, directories, projections } = footer;
+        let embedded = projections
+            .iter()
+            .map(|projection| open_projection(projection, &bytes).map(Arc::new))
+            .collect::<Result<Vec<_>>>()?;
         let projections = projections
             .into_iter()
-            .map(|projection| projection.open(&bytes))
-            .collect::<Result<Vec<_>>>()?;
+            .zip(&embedded)
+            .map(|(projection, rows)| Projection::new(projection.definition, Arc::clone(rows) as _))
+            .collect();
         let source = Arc::new(Source::new(bytes, raw, rows.row_count));
         let mut columns = Vec::with_capacity(schema.columns.len());
         let mut positions = FxHashMap::default();
@@ -94,7 +97,17 @@ impl MappedSegment {
             columns.push(read);
             positions.insert(column.name.clone(), position);
         }
-        Ok(Self { source, id, schema, rows, columns, positions, directories, projections })
+        Ok(Self {
+            source,
+            id,
+            schema,
+            rows,
+            columns,
+            positions,
+            directories,
+            embedded,
+            projections,
+        })
     }
 
     /// Opens a segment and checks that it is the one expected: a right file under a wrong name, or an
@@ -131,6 +144,20 @@ fn read_footer(bytes: &SegmentBytes) -> Result<(Vec<u8>, Footer)> {
     let raw = Trailer::read(file)?.footer(file)?;
     let footer = Footer::parse(&raw)?;
     Ok((raw, footer))
+}
+
+/// Opens a segment inside another, which must not have projections itself.
+fn open_projection(stored: &StoredProjection, file: &SegmentBytes) -> Result<MappedSegment> {
+    let open = |bytes: SegmentBytes| {
+        let footer = read_footer(&bytes)?;
+        match footer.1.projections.is_empty() {
+            true => MappedSegment::from_footer(bytes, footer),
+            false => Err(corrupt("a projection holds projections")),
+        }
+    };
+    let name = &stored.definition.name;
+    let opened = stored.bytes(file).and_then(open);
+    opened.map_err(|error| corrupt(format!("projection '{name}': {error}")))
 }
 
 fn read_column(

@@ -5,19 +5,17 @@ use std::sync::Arc;
 
 use zerocopy::{FromBytes, IntoBytes};
 
+use crate::block::{BLOCK_ROWS, NullMask, NumericBlock, NumericStats, NumericValues, check_start};
 use crate::encoding::Encoding;
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
 use crate::format::codec::BlockCodec;
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source, VerifiedBits};
-use crate::number::{FieldReader, Number, check_stats};
+use crate::number::{FieldReader, Number, check_stats, mask_is_implied};
 use crate::packed::{PackedBlock, PackedInts};
 use crate::reader::block_rows;
-use crate::view::{
-    BLOCK_ROWS, NullMask, NumericBlock, NumericColumn, NumericStats, NumericValues, check_start,
-};
-use crate::writer::mask_is_implied;
+use crate::view::NumericColumn;
 
 /// The mask of a block in which every row is null.
 static ALL_NULL: [u64; BLOCK_ROWS / 64] = [u64::MAX; BLOCK_ROWS / 64];

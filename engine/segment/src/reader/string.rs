@@ -9,6 +9,7 @@ use roaring::RoaringBitmap;
 use zerocopy::IntoBytes;
 
 use crate::bitmap::reader::BitmapReader;
+use crate::block::{BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NULL_ID, check_start};
 use crate::dictionary::reader::DictionaryReader;
 use crate::encoding::{Encoding, ids};
 use crate::error::{Result, SegmentError};
@@ -18,9 +19,7 @@ use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::{MAX_BLOCK_VALUES, corrupt};
 use crate::packed::PackedInts;
 use crate::reader::block_rows;
-use crate::view::{
-    BLOCK_ROWS, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, StringColumn, check_start,
-};
+use crate::view::{Dictionary, StringColumn};
 
 /// A string column of a segment.
 #[derive(Debug)]

@@ -1,6 +1,5 @@
 //! From residuals to values: bodies of kernels.
 
-use crate::encoding::float::Float;
 use crate::simd::row::Row;
 
 /// `base + unit * residual`, wrapping.
@@ -21,24 +20,25 @@ pub(super) fn to_longs<R: Row>(residuals: &[u32], base: i64, unit: u64, out: &mu
 /// `(base + unit * residual) / divisor`, rounded once, where the divisor is a power of ten up to
 /// 10^18 and the integers are below 2^53, as all are that a writer made.
 #[inline(always)]
-pub(super) fn to_decimals<R: Row, F: Float>(
+pub(super) fn to_decimals<R: Row, F>(
     residuals: &[u32],
     base: i64,
     unit: u64,
     divisor: f64,
+    of_double: impl Fn(f64) -> F,
     out: &mut [F],
 ) {
     let (base, unit) = (base as f64, unit as f64);
     if divisor == 1.0 {
-        each(residuals, out, |residual| F::from_f64(base + unit * f64::from(residual)));
+        each(residuals, out, |residual| of_double(base + unit * f64::from(residual)));
     } else if R::FUSES {
         let reciprocal = 1.0 / divisor;
         each(residuals, out, |residual| {
             let integer = unit.mul_add(f64::from(residual), base);
-            F::from_f64(divide(integer, divisor, reciprocal))
+            of_double(divide(integer, divisor, reciprocal))
         });
     } else {
-        each(residuals, out, |residual| F::from_f64((base + unit * f64::from(residual)) / divisor));
+        each(residuals, out, |residual| of_double((base + unit * f64::from(residual)) / divisor));
     }
 }
 

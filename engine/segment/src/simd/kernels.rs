@@ -2,9 +2,8 @@
 //! is 1 to 32.
 #![allow(unsafe_code, reason = "code for detected instructions is called where the CPU has them")]
 
-use crate::encoding::bitpack::GROUP;
 use crate::simd::row::{LANES, Row, Table};
-use crate::simd::{Instructions, Level, convert, marked};
+use crate::simd::{GROUP, Instructions, Level, convert, marked};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{avx2::Avx2, avx512::Avx512};
 
@@ -126,7 +125,7 @@ mod bodies {
         divisor: f64,
         out: &mut [f64],
     ) {
-        convert::to_decimals::<R, f64>(residuals, base, unit, divisor, out);
+        convert::to_decimals::<R, f64>(residuals, base, unit, divisor, |double| double, out);
     }
 
     #[inline(always)]
@@ -137,7 +136,7 @@ mod bodies {
         divisor: f64,
         out: &mut [f32],
     ) {
-        convert::to_decimals::<R, f32>(residuals, base, unit, divisor, out);
+        convert::to_decimals::<R, f32>(residuals, base, unit, divisor, |double| double as f32, out);
     }
 
     const ROWS: usize = GROUP / LANES;

@@ -12,6 +12,9 @@ pub(crate) mod kernels;
 pub mod marked;
 pub(crate) mod row;
 
+/// Values that kernels take together: the rows of a group of packed integers.
+pub const GROUP: usize = 1024;
+
 /// A set of vector instructions that this CPU has. Only levels that were detected can be named, so
 /// holding one is proof enough to run its instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

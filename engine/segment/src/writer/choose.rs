@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::encoding::{CodecUse, Encoding, Plan, Profile};
 use crate::format::codec::{self, BlockCodec};
 use crate::format::sink::Packed;
-use crate::writer::{WriteGoal, WriteOptions};
+use crate::options::{WriteGoal, WriteOptions};
 
 /// Rows that a codec is tried on.
 const SAMPLE_ROWS: usize = 8192;

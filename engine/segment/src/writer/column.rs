@@ -4,7 +4,8 @@ use henge_types::{ColumnSchema, ColumnType, SegmentId, SegmentSchema, TIME_COLUM
 
 use crate::error::{Result, SegmentError};
 use crate::format::sink::PieceSink;
-use crate::writer::{ColumnData, WriteOptions, complex, numeric, string};
+use crate::options::WriteOptions;
+use crate::writer::{ColumnData, complex, numeric, string};
 
 /// Whether time ascends, and its range.
 pub(crate) type TimeSummary = (bool, Option<(i64, i64)>);

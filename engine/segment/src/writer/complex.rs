@@ -9,7 +9,8 @@ use crate::error::{Result, SegmentError};
 use crate::format::MAX_COMPLEX_BYTES;
 use crate::format::bytes::ByteWriter;
 use crate::format::sink::PieceSink;
-use crate::writer::{ComplexRows, WriteOptions};
+use crate::options::WriteOptions;
+use crate::writer::ComplexRows;
 
 /// Raw bytes after which a chunk is closed.
 const CHUNK_BYTES: usize = 64 << 10;

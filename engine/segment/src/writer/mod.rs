@@ -4,7 +4,6 @@ mod choose;
 mod column;
 mod complex;
 mod numeric;
-mod options;
 mod string;
 
 use std::borrow::Cow;
@@ -17,15 +16,15 @@ use crate::error::{Result, SegmentError};
 use crate::format::LARGE_ALIGNMENT;
 use crate::format::bytes::ByteWriter;
 use crate::format::footer::{self, RowSummary};
+use crate::format::projection::{ProjectionFile, StoredProjection};
 use crate::format::sink::FileSink;
 use crate::format::trailer;
-use crate::projection::{ProjectionFile, StoredProjection};
+use crate::options::WriteOptions;
 use crate::writer::column::TimeSummary;
 
 pub(crate) use choose::choose;
 pub use column::{ColumnEncoder, EncodedColumn};
-pub(crate) use numeric::{mask_is_implied, put_block};
-pub use options::{IndexPolicy, WriteGoal, WriteOptions};
+pub(crate) use numeric::put_block;
 pub(crate) use string::write_ids;
 
 /// Rows of a complex column, in order; `None` is null.

@@ -6,13 +6,14 @@
 use std::borrow::Cow;
 use zerocopy::IntoBytes;
 
+use crate::block::{BLOCK_ROWS, NumericStats};
 use crate::encoding::Encoding;
 use crate::error::{Result, SegmentError};
 use crate::format::bytes::ByteWriter;
 use crate::format::sink::{Packed, PieceSink};
-use crate::number::Number;
-use crate::view::{BLOCK_ROWS, NumericStats};
-use crate::writer::{WriteOptions, choose};
+use crate::number::{Number, mask_is_implied};
+use crate::options::WriteOptions;
+use crate::writer::choose;
 
 /// Writes the column; true when it has nulls.
 pub(super) fn write<T: Number>(
@@ -33,11 +34,6 @@ pub(super) fn write<T: Number>(
         has_nulls |= write_block(sink, options, values, nulls.as_deref(), directory)?;
     }
     Ok(has_nulls)
-}
-
-/// Whether a block's null mask is left out because every row is null.
-pub(crate) fn mask_is_implied(null_count: u32, rows: usize) -> bool {
-    null_count as usize == rows && rows.is_multiple_of(64)
 }
 
 /// A block's mask with the bits beyond the last row cleared.

@@ -5,6 +5,7 @@
 //! multi-value column is the number of its values, the block of its rows' counts, the block of ids.
 
 use crate::bitmap::writer::{self as bitmaps, Postings};
+use crate::block::{BLOCK_ROWS, NULL_ID};
 use crate::dictionary::table::StringTable;
 use crate::dictionary::writer as dictionary_writer;
 use crate::encoding::Encoding;
@@ -13,8 +14,8 @@ use crate::error::{Result, SegmentError};
 use crate::format::MAX_BLOCK_VALUES;
 use crate::format::bytes::ByteWriter;
 use crate::format::sink::PieceSink;
-use crate::view::{BLOCK_ROWS, NULL_ID};
-use crate::writer::{IndexPolicy, WriteOptions, choose};
+use crate::options::{IndexPolicy, WriteOptions};
+use crate::writer::choose;
 
 /// The rows of a multi-value column.
 pub(super) struct Lists<'a> {

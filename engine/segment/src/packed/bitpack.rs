@@ -5,11 +5,7 @@
 //! unpacked with the same shift in every lane, which compiles to plain vector code on any CPU. What
 //! does not fill a group follows as one bit stream, least significant bit first.
 
-use crate::simd::Level;
-use crate::simd::kernels;
-
-/// Values in a group.
-pub const GROUP: usize = 1024;
+use crate::simd::{GROUP, Level, kernels};
 
 const LANES: usize = 32;
 

@@ -12,25 +12,6 @@ use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::piece::SegmentBytes;
 use crate::format::sink::FileSink;
 use crate::format::{LARGE_ALIGNMENT, corrupt};
-use crate::reader::MappedSegment;
-use crate::view::SegmentView;
-
-/// A projection of an open segment.
-#[derive(Debug)]
-pub struct Projection {
-    /// What it holds.
-    pub definition: ProjectionDefinition,
-    /// Its rows. The identity is the one that the outer segment had when the projection was built.
-    pub segment: MappedSegment,
-}
-
-impl Projection {
-    /// The rows as a view.
-    #[must_use]
-    pub fn view(&self) -> &dyn SegmentView {
-        &self.segment
-    }
-}
 
 /// A projection that is about to be stored: the bytes are those of a segment file.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,18 +87,14 @@ impl StoredProjection {
         Ok(projections)
     }
 
-    /// Opens the embedded segment, which must not have projections itself.
-    pub(crate) fn open(self, file: &SegmentBytes) -> Result<Projection> {
-        let Self { definition, offset, length } = self;
-        let within = |error| corrupt(format!("projection '{}': {error}", definition.name));
-        let range = usize::try_from(offset)
+    /// The bytes of the embedded segment.
+    pub(crate) fn bytes(&self, file: &SegmentBytes) -> Result<SegmentBytes> {
+        let range = usize::try_from(self.offset)
             .ok()
-            .zip(usize::try_from(length).ok())
+            .zip(usize::try_from(self.length).ok())
             .and_then(|(start, length)| Some(start..start.checked_add(length)?))
             .filter(|range| range.end <= (**file).as_ref().len())
-            .ok_or_else(|| within(corrupt("it lies outside the file")))?;
-        let bytes: SegmentBytes = std::sync::Arc::new(Slice { file: file.clone(), range });
-        let segment = MappedSegment::open_embedded(bytes).map_err(within)?;
-        Ok(Projection { definition, segment })
+            .ok_or_else(|| corrupt("it lies outside the file"))?;
+        Ok(std::sync::Arc::new(Slice { file: file.clone(), range }))
     }
 }
