@@ -12,8 +12,8 @@ use henge_types::SegmentId;
 use parking_lot::Mutex;
 
 use crate::Coordinator;
+use crate::action::Action;
 use crate::error::Result;
-use crate::plan::Action;
 
 /// Loads that run at once.
 const CONCURRENT_LOADS: usize = 8;

@@ -3,6 +3,7 @@
 //! Deciding is pure (`plan` over a [`ClusterSnapshot`]); doing is separate (`apply`). Nothing is
 //! ever dropped on a view of the metadata that is not complete.
 
+pub mod action;
 pub mod apply;
 pub mod duty;
 pub mod error;
@@ -20,8 +21,9 @@ use henge_platform::runtime::Clock;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
+pub use action::Action;
 pub use error::{CoordinatorError, Result};
-pub use plan::{Action, plan};
+pub use plan::plan;
 pub use snapshot::{ClusterSnapshot, ServerState};
 
 use crate::apply::Attempts;

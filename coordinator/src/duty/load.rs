@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use henge_platform::discovery::ServerId;
 
-use crate::plan::Action;
+use crate::action::Action;
 use crate::snapshot::ClusterSnapshot;
 
 /// Loads for the used segments that no server has.

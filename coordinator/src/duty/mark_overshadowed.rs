@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use henge_types::Timeline;
 
-use crate::plan::Action;
+use crate::action::Action;
 use crate::snapshot::ClusterSnapshot;
 
 /// One action for all segments that are hidden for good.

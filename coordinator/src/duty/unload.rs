@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use henge_types::SegmentId;
 
-use crate::plan::Action;
+use crate::action::Action;
 use crate::snapshot::ClusterSnapshot;
 
 /// Unloads of segments that are not used any more.

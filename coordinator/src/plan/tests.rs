@@ -1,8 +1,11 @@
 //! Plans over hand-made clusters.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use henge_types::{Interval, ShardSpec, Version};
+use henge_platform::discovery::ServerId;
+use henge_platform::metadata::PublishedSegment;
+use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
 use super::*;
 use crate::snapshot::ServerState;
