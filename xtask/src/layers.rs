@@ -30,11 +30,12 @@ const INDEX: &str = "henge-index";
 const INGEST: &str = "henge-ingest";
 const TABULAR: &str = "henge-tabular";
 const EXEC: &str = "henge-exec";
+const ORACLE: &str = "henge-oracle";
 const PLATFORM: &str = "henge-platform";
 const DATA_NODE: &str = "henge-data-node";
 
 /// Pure packages: bytes and values in, values out.
-const ENGINE: [Layer; 10] = [
+const ENGINE: [Layer; 11] = [
     layer(TYPES, &[]),
     layer(EXPR, &[TYPES]),
     layer(SKETCH, &[TYPES]),
@@ -42,13 +43,18 @@ const ENGINE: [Layer; 10] = [
     layer(VECTOR, &[TYPES, EXPR, SKETCH]),
     layer(SEGMENT, &[TYPES, SKETCH]),
     layer(INDEX, &[TYPES, SKETCH, SEGMENT]),
-    Layer { package: INGEST, allowed: &[TYPES, EXPR, QUERY, INDEX], in_tests: &[EXEC, SEGMENT] },
+    Layer {
+        package: INGEST,
+        allowed: &[TYPES, EXPR, QUERY, INDEX],
+        in_tests: &[EXEC, ORACLE, SEGMENT],
+    },
     layer(TABULAR, &[TYPES, EXPR, QUERY, SEGMENT, INDEX, INGEST]),
     Layer {
         package: EXEC,
         allowed: &[TYPES, EXPR, QUERY, SKETCH, VECTOR, SEGMENT],
-        in_tests: &[INDEX],
+        in_tests: &[INDEX, ORACLE],
     },
+    layer(ORACLE, &[TYPES, EXPR, QUERY]),
 ];
 
 /// What a role composes: no role depends on another role.
@@ -133,7 +139,7 @@ fn is_ours(package: &str) -> bool {
 }
 
 fn find(package: &str) -> Option<&'static Layer> {
-    static LAYERS: ([Layer; 10], [Layer; 7]) = (ENGINE, OUTER);
+    static LAYERS: ([Layer; 11], [Layer; 7]) = (ENGINE, OUTER);
     LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
 }
 
@@ -181,6 +187,8 @@ mod tests {
     fn some_arrows_are_for_tests_alone() {
         assert!(check("henge-exec", "henge-index", true));
         assert!(!check("henge-exec", "henge-index", false));
+        assert!(!check("henge-exec", "henge-oracle", false));
+        assert!(!check("henge-broker", "henge-oracle", true));
     }
 
     #[test]

@@ -44,7 +44,6 @@ const EXEC: House = House {
         &["projection"],
         &["finalise"],
         &["spill"],
-        &["oracle"],
     ],
     back: &[
         ("partial", "partial_rows"),

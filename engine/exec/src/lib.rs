@@ -8,7 +8,6 @@ pub mod context;
 pub mod error;
 pub mod finalise;
 pub mod node;
-pub mod oracle;
 pub mod partial;
 pub mod partial_rows;
 pub mod projection;

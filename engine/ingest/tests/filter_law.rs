@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use henge_exec::oracle::{self, OracleRow};
 use henge_exec::{ExecContext, finalise, merge, run};
 use henge_index::{DimensionSchema, IndexLimits, WriteIndex};
 use henge_ingest::{ParseLimits, Rejection, RowError, RowParser, RowSink, index_schema};
+use henge_oracle::OracleRow;
 use henge_query::Query;
 use henge_query::ingest::DataSchema;
 use henge_segment::SegmentView;
@@ -291,8 +291,10 @@ fn check(mut events: Vec<Value>, filter: &Value, with_having: bool) -> Result<()
     let all = parse(&schema(None), &events);
     let view = index(&all);
     let query = scan(filter);
-    let expected =
-        oracle::answer(&Query::parse(query.to_string().as_bytes()).unwrap(), &oracle_rows(&all));
+    let expected = henge_oracle::answer(
+        &Query::parse(query.to_string().as_bytes()).unwrap(),
+        &oracle_rows(&all),
+    );
     let say = format!("filter {filter}\nrows {all:?}");
     prop_assert_eq!(
         scanned_times(&expected),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use henge_exec::oracle::OracleRow;
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema, MultiValueHandling, WriteIndex};
+use henge_oracle::OracleRow;
 use henge_segment::{MappedSegment, MergeOptions, SegmentView};
 use henge_types::{
     ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use henge_exec::oracle::{OracleRow, answer_segments};
 use henge_exec::{ExecContext, Extent, Partial, finalise, merge, run_blocks};
+use henge_oracle::{OracleRow, answer_segments};
 use henge_segment::BLOCK_ROWS;
 use henge_types::Value;
 use serde_json::json;

@@ -12,11 +12,11 @@ mod queries;
 
 use std::sync::Arc;
 
-use henge_exec::oracle::{BEYOND_64_BITS, OracleRow, answer_segments};
 use henge_exec::{
     ExecContext, Extent, Grouping, Merger, NodeDictionaries, Partial, SharedItem, SharedRun,
     Tuning, Worker, finalise, merge, run,
 };
+use henge_oracle::{BEYOND_64_BITS, OracleRow, answer_segments};
 use henge_query::Query;
 use henge_segment::SegmentView;
 use henge_types::Interval;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use henge_exec::oracle::OracleRow;
 use henge_exec::projection::plan;
+use henge_oracle::OracleRow;
 use henge_query::Query;
 use henge_segment::{MappedSegment, SegmentView};
 use henge_types::{Value as Cell, format_timestamp};
