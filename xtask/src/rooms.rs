@@ -83,7 +83,7 @@ const REALTIME_NODE: House = House {
         &["push"],
         &["handoff"],
         &["task"],
-        &["query", "api"],
+        &["query", "api", "log_marks"],
     ],
     back: &[
         ("sink", "serving"),
@@ -97,6 +97,8 @@ const REALTIME_NODE: House = House {
         ("task", ROOT),
         ("query", ROOT),
         ("api", ROOT),
+        ("log_marks", ROOT),
+        ("options", "handoff"),
     ],
 };
 
