@@ -4,6 +4,7 @@ mod blocks;
 mod context;
 mod filters;
 mod hostile;
+mod misspelt;
 mod remarks;
 mod types;
 mod unread;
