@@ -33,7 +33,7 @@ const EXEC: House = House {
         &["memory", "node"],
         &["partial"],
         &["partial_rows"],
-        &["partial_size", "top_cut", "context"],
+        &["encoded", "top_cut", "context"],
         &["column"],
         &["filter"],
         &["group"],
@@ -47,7 +47,6 @@ const EXEC: House = House {
     ],
     back: &[
         ("partial", "partial_rows"),
-        ("partial", "column"),
         ("context", "spill"),
         ("column", "filter"),
         ("column", "group"),
