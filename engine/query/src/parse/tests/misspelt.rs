@@ -35,56 +35,56 @@ fn query(query_type: &str, usual: Value, fields: &Value) -> Value {
     query
 }
 
-fn grouped(fields: Value) -> Value {
-    query("groupBy", json!({"dimensions": [], "aggregations": [count()]}), &fields)
+fn grouped(fields: &Value) -> Value {
+    query("groupBy", json!({"dimensions": [], "aggregations": [count()]}), fields)
 }
 
-fn series(fields: Value) -> Value {
-    query("timeseries", json!({"aggregations": [count()]}), &fields)
+fn series(fields: &Value) -> Value {
+    query("timeseries", json!({"aggregations": [count()]}), fields)
 }
 
-fn filter(filter: Value) -> Value {
-    series(json!({ "filter": filter }))
+fn filter(filter: &Value) -> Value {
+    series(&json!({ "filter": filter }))
 }
 
-fn aggregator(spec: Value) -> Value {
-    series(json!({ "aggregations": [count(), spec] }))
+fn aggregator(spec: &Value) -> Value {
+    series(&json!({ "aggregations": [count(), spec] }))
 }
 
-fn computed(spec: Value) -> Value {
-    series(json!({ "postAggregations": [spec] }))
+fn computed(spec: &Value) -> Value {
+    series(&json!({ "postAggregations": [spec] }))
 }
 
 fn fields_of_queries_and_what_all_have() -> Vec<Case> {
     vec![
-        (series(json!({"filter": truth(), "filtre": truth()})), "filtre", "filter"),
-        (series(json!({"granularity": "day", "granularty": "day"})), "granularty", "granularity"),
-        (series(json!({"aggregation": []})), "aggregation", "aggregations"),
-        (series(json!({"postAggregation": []})), "postAggregation", "postAggregations"),
+        (series(&json!({"filter": truth(), "filtre": truth()})), "filtre", "filter"),
+        (series(&json!({"granularity": "day", "granularty": "day"})), "granularty", "granularity"),
+        (series(&json!({"aggregation": []})), "aggregation", "aggregations"),
+        (series(&json!({"postAggregation": []})), "postAggregation", "postAggregations"),
         (
-            series(json!({"intervals": ["2015/2016"], "interval": ["2015/2016"]})),
+            series(&json!({"intervals": ["2015/2016"], "interval": ["2015/2016"]})),
             "interval",
             "intervals",
         ),
-        (series(json!({"descending": false, "desending": true})), "desending", "descending"),
-        (series(json!({"limit": 3, "limits": 4})), "limits", "limit"),
-        (series(json!({"context": {}, "contxt": {}})), "contxt", "context"),
-        (series(json!({"virtualColumn": []})), "virtualColumn", "virtualColumns"),
+        (series(&json!({"descending": false, "desending": true})), "desending", "descending"),
+        (series(&json!({"limit": 3, "limits": 4})), "limits", "limit"),
+        (series(&json!({"context": {}, "contxt": {}})), "contxt", "context"),
+        (series(&json!({"virtualColumn": []})), "virtualColumn", "virtualColumns"),
         (
-            series(json!({"dataSource": {"type": "table", "name": "w", "nmae": "w"}})),
+            series(&json!({"dataSource": {"type": "table", "name": "w", "nmae": "w"}})),
             "dataSource.nmae",
             "name",
         ),
         (
             series(
-                json!({"granularity": {"type": "period", "period": "P1D", "timeZone": "UTC", "timezone": "Asia/Tokyo"}}),
+                &json!({"granularity": {"type": "period", "period": "P1D", "timeZone": "UTC", "timezone": "Asia/Tokyo"}}),
             ),
             "granularity.timezone",
             "timeZone",
         ),
         (
             series(
-                json!({"virtualColumns": [{"type": "expression", "name": "v", "expression": "1", "outputTyp": "LONG"}]}),
+                &json!({"virtualColumns": [{"type": "expression", "name": "v", "expression": "1", "outputTyp": "LONG"}]}),
             ),
             "virtualColumns[0].outputTyp",
             "outputType",
@@ -107,54 +107,54 @@ fn fields_of_queries_and_what_all_have() -> Vec<Case> {
             "columns",
         ),
         (with("timeBoundary", json!({"bound": "minTime", "bouond": "maxTime"})), "bouond", "bound"),
-        (series(json!({"context": {"stirct": true}})), "context.stirct", "strict"),
-        (series(json!({"context": {"timeout": 1, "timout": 2}})), "context.timout", "timeout"),
-        (series(json!({"context": {"vectorise": true}})), "context.vectorise", "vectorize"),
+        (series(&json!({"context": {"stirct": true}})), "context.stirct", "strict"),
+        (series(&json!({"context": {"timeout": 1, "timout": 2}})), "context.timout", "timeout"),
+        (series(&json!({"context": {"vectorise": true}})), "context.vectorise", "vectorize"),
     ]
 }
 
 fn fields_of_filters() -> Vec<Case> {
     vec![
         (
-            filter(json!({"type": "selector", "dimension": "a", "value": "b", "vaule": "c"})),
+            filter(&json!({"type": "selector", "dimension": "a", "value": "b", "vaule": "c"})),
             "filter.vaule",
             "value",
         ),
         (
-            filter(json!({"type": "selector", "dimension": "a", "dimensions": "c"})),
+            filter(&json!({"type": "selector", "dimension": "a", "dimensions": "c"})),
             "filter.dimensions",
             "dimension",
         ),
         (
-            filter(json!({"type": "in", "dimension": "a", "values": [], "value": "c"})),
+            filter(&json!({"type": "in", "dimension": "a", "values": [], "value": "c"})),
             "filter.value",
             "values",
         ),
         (
-            filter(json!({"type": "bound", "dimension": "a", "lower": "1", "lowerstrict": true})),
+            filter(&json!({"type": "bound", "dimension": "a", "lower": "1", "lowerstrict": true})),
             "filter.lowerstrict",
             "lowerStrict",
         ),
         (
             filter(
-                json!({"type": "range", "column": "a", "matchValueType": "LONG", "lower": 1, "lowerOpne": true}),
+                &json!({"type": "range", "column": "a", "matchValueType": "LONG", "lower": 1, "lowerOpne": true}),
             ),
             "filter.lowerOpne",
             "lowerOpen",
         ),
         (
-            filter(json!({"type": "like", "dimension": "a", "pattern": "b", "patern": "c"})),
+            filter(&json!({"type": "like", "dimension": "a", "pattern": "b", "patern": "c"})),
             "filter.patern",
             "pattern",
         ),
         (
-            filter(json!({"type": "not", "field": truth(), "fields": truth()})),
+            filter(&json!({"type": "not", "field": truth(), "fields": truth()})),
             "filter.fields",
             "field",
         ),
         (
             filter(
-                json!({"type": "and", "fields": [{"type": "not", "field": {"type": "in", "dimension": "a", "values": ["b"], "vlaues": []}}]}),
+                &json!({"type": "and", "fields": [{"type": "not", "field": {"type": "in", "dimension": "a", "values": ["b"], "vlaues": []}}]}),
             ),
             "filter.fields[0].field.vlaues",
             "values",
@@ -165,44 +165,50 @@ fn fields_of_filters() -> Vec<Case> {
 fn fields_of_aggregators_and_post_aggregators() -> Vec<Case> {
     vec![
         (
-            aggregator(json!({"type": "longSum", "name": "s", "fieldName": "a", "fieldname": "b"})),
+            aggregator(
+                &json!({"type": "longSum", "name": "s", "fieldName": "a", "fieldname": "b"}),
+            ),
             "aggregations[1].fieldname",
             "fieldName",
         ),
         (
-            aggregator(json!({"type": "longSum", "name": "s", "fieldName": "a", "expresion": "b"})),
+            aggregator(
+                &json!({"type": "longSum", "name": "s", "fieldName": "a", "expresion": "b"}),
+            ),
             "aggregations[1].expresion",
             "expression",
         ),
         (
             aggregator(
-                json!({"type": "filtered", "filter": truth(), "filtr": truth(), "aggregator": {"type": "count", "name": "s"}}),
+                &json!({"type": "filtered", "filter": truth(), "filtr": truth(), "aggregator": {"type": "count", "name": "s"}}),
             ),
             "aggregations[1].filtr",
             "filter",
         ),
         (
             aggregator(
-                json!({"type": "filtered", "filter": truth(), "aggregator": {"type": "count", "name": "s", "nmae": "s"}}),
+                &json!({"type": "filtered", "filter": truth(), "aggregator": {"type": "count", "name": "s", "nmae": "s"}}),
             ),
             "aggregations[1].aggregator.nmae",
             "name",
         ),
         (
-            aggregator(json!({"type": "cardinality", "name": "s", "fields": ["a"], "byrow": true})),
+            aggregator(
+                &json!({"type": "cardinality", "name": "s", "fields": ["a"], "byrow": true}),
+            ),
             "aggregations[1].byrow",
             "byRow",
         ),
         (
             computed(
-                json!({"type": "arithmetic", "name": "x", "fn": "+", "fields": [{"type": "fieldAccess", "fieldName": "n", "feildName": "n"},
+                &json!({"type": "arithmetic", "name": "x", "fn": "+", "fields": [{"type": "fieldAccess", "fieldName": "n", "feildName": "n"},
             {"type": "constant", "value": 1}]}),
             ),
             "postAggregations[0].fields[0].feildName",
             "fieldName",
         ),
         (
-            computed(json!({"type": "constant", "name": "x", "value": 1, "values": 1})),
+            computed(&json!({"type": "constant", "name": "x", "value": 1, "values": 1})),
             "postAggregations[0].values",
             "value",
         ),
@@ -213,34 +219,34 @@ fn fields_of_grouped_queries() -> Vec<Case> {
     vec![
         (
             grouped(
-                json!({"dimensions": [{"type": "default", "dimension": "a", "outputNmae": "b"}]}),
+                &json!({"dimensions": [{"type": "default", "dimension": "a", "outputNmae": "b"}]}),
             ),
             "dimensions[0].outputNmae",
             "outputName",
         ),
-        (grouped(json!({"dimension": "a"})), "dimension", "dimensions"),
+        (grouped(&json!({"dimension": "a"})), "dimension", "dimensions"),
         (
             grouped(
-                json!({"having": {"type": "greaterThan", "aggregation": "n", "value": 1, "aggregations": "n"}}),
+                &json!({"having": {"type": "greaterThan", "aggregation": "n", "value": 1, "aggregations": "n"}}),
             ),
             "having.aggregations",
             "aggregation",
         ),
         (
             grouped(
-                json!({"having": {"type": "not", "havingSpec": {"type": "equalTo", "aggregation": "n", "value": 1, "vlaue": 1}}}),
+                &json!({"having": {"type": "not", "havingSpec": {"type": "equalTo", "aggregation": "n", "value": 1, "vlaue": 1}}}),
             ),
             "having.havingSpec.vlaue",
             "value",
         ),
         (
-            grouped(json!({"limitSpec": {"type": "default", "limit": 1, "ofset": 1}})),
+            grouped(&json!({"limitSpec": {"type": "default", "limit": 1, "ofset": 1}})),
             "limitSpec.ofset",
             "offset",
         ),
         (
             grouped(
-                json!({"limitSpec": {"type": "default", "columns": [{"dimension": "n", "dierction": "descending"}]}}),
+                &json!({"limitSpec": {"type": "default", "columns": [{"dimension": "n", "dierction": "descending"}]}}),
             ),
             "limitSpec.columns[0].dierction",
             "direction",
