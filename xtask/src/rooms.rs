@@ -60,7 +60,7 @@ const EXEC: House = House {
 const SEGMENT: House = House {
     source: "engine/segment/src",
     floors: &[
-        &["error", "simd"],
+        &["error", "simd", "narrow"],
         &["block", "format"],
         &["packed", "options"],
         &["encoding", "view"],

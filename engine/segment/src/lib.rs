@@ -3,6 +3,11 @@
 //!
 //! The byte layout is described in `docs/segment-format.md`.
 
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
+)]
+
 mod bitmap;
 mod block;
 mod dictionary;
@@ -11,6 +16,7 @@ pub mod error;
 mod format;
 mod inspect;
 mod merge;
+mod narrow;
 mod number;
 mod options;
 pub mod packed;

@@ -84,7 +84,7 @@ impl Number for i64 {
     const ZERO: Self = 0;
 
     fn bits(self) -> u64 {
-        self as u64
+        self.cast_unsigned()
     }
 
     fn is_nan(self) -> bool {
@@ -134,7 +134,7 @@ impl Number for i64 {
         // In two halves, so that a block is added up in 64-bit lanes without overflowing.
         let (mut low, mut high) = (0_u64, 0_i64);
         for_each_present(values, nulls, |value| {
-            low += value as u64 & u64::from(u32::MAX);
+            low += value.cast_unsigned() & u64::from(u32::MAX);
             high += value >> 32;
         });
         let sum = (i128::from(high) << 32) + i128::from(low);
@@ -162,6 +162,7 @@ impl Number for i64 {
         bytes.0.zigzag()
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "a LONG column has no sum of doubles")]
     fn write_sum(sum: NumericSum, out: &mut Vec<u8>) {
         match sum {
             NumericSum::Long(sum) => out.put_zigzag(sum),
@@ -325,7 +326,7 @@ pub(crate) fn check_stats<T: Number>(
 
 fn sum_bits(sum: Option<NumericSum>) -> Option<u64> {
     sum.map(|sum| match sum {
-        NumericSum::Long(sum) => sum as u64,
+        NumericSum::Long(sum) => sum.cast_unsigned(),
         NumericSum::Double(sum) => sum.to_bits(),
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! Values are `base + unit * residual`; residuals have one width and lie in groups of 1,024. Bytes
 //! need no alignment. Every operation chooses its vector instructions once a call.
+#![expect(clippy::cast_possible_truncation, reason = "bits are taken out of words")]
 
 pub mod bitpack;
 
@@ -138,7 +139,7 @@ impl<'a> PackedInts<'a> {
     #[inline]
     #[must_use]
     pub fn integer(&self, residual: u32) -> i64 {
-        self.base.wrapping_add(self.unit.wrapping_mul(u64::from(residual)) as i64)
+        self.base.wrapping_add(self.unit.wrapping_mul(u64::from(residual)).cast_signed())
     }
 
     /// The exact sum of the integers of some rows.

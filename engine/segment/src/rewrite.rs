@@ -9,6 +9,7 @@ use crate::format::footer::{self, Footer, IDENTITY, RowSummary};
 use crate::format::projection::{ProjectionFile, StoredProjection};
 use crate::format::sink::FileSink;
 use crate::format::trailer::Trailer;
+use crate::narrow::place;
 use crate::writer::SegmentSummary;
 
 /// Copies a segment under another identity: pieces unchanged, a new footer. Published again under
@@ -33,7 +34,7 @@ pub fn rewrite_identity<W: Write>(file: &[u8], id: &SegmentId, out: W) -> Result
         }
     }
     let mut sink = FileSink::new(out);
-    sink.append(&file[..trailer.footer_offset as usize])?;
+    sink.append(&file[..place(trailer.footer_offset)])?;
     finish(sink, &rewritten, &rows)
 }
 
@@ -54,7 +55,7 @@ pub fn add_projections<W: Write>(
         return Err(SegmentError::Invalid("the segment has projections already".into()));
     }
     let mut sink = FileSink::new(out);
-    sink.append(&file[..trailer.footer_offset as usize])?;
+    sink.append(&file[..place(trailer.footer_offset)])?;
     let mut stored: Vec<StoredProjection> = Vec::with_capacity(projections.len());
     for projection in projections {
         let name = &projection.definition.name;

@@ -11,6 +11,7 @@ use crate::error::{Result, SegmentError};
 use crate::format::piece::Piece;
 use crate::format::trailer::Trailer;
 use crate::format::{HEADER_BYTES, corrupt};
+use crate::narrow::place;
 use crate::number::{Number, check_stats};
 use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
@@ -102,7 +103,7 @@ impl MappedSegment {
         let mut end = HEADER_BYTES as u64;
         for (offset, length) in extents.iter().copied().chain([(footer_offset, 0)]) {
             let gap = file
-                .get(end as usize..offset as usize)
+                .get(place(end)..place(offset))
                 .ok_or_else(|| corrupt(format!("the piece at {offset} overlaps another")))?;
             if gap.iter().any(|byte| *byte != 0) {
                 return Err(corrupt(format!("bytes before {offset} belong to nothing")));

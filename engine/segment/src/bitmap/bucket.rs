@@ -79,14 +79,15 @@ impl<'a> Bucket<'a> {
         };
         let counts = stream(ids)?;
         let firsts = stream(ids)?;
-        let mut total = 0_u64;
+        let mut total = 0_u32;
         let mut ends = Vec::with_capacity(ids);
         for count in counts {
-            total = total.saturating_add(count);
-            if total > BUCKET_ROWS as u64 {
-                return Err(corrupt("a bitmap bucket of too many rows"));
-            }
-            ends.push(total as u32);
+            total = u32::try_from(count)
+                .ok()
+                .and_then(|count| total.checked_add(count))
+                .filter(|total| *total as usize <= BUCKET_ROWS)
+                .ok_or_else(|| corrupt("a bitmap bucket of too many rows"))?;
+            ends.push(total);
         }
         Ok(Self::Lists { ends, firsts, differences: stream(total as usize)? })
     }

@@ -23,9 +23,9 @@ impl Postings {
         add_up(&mut starts);
         let mut rows = vec![0; ids.len()];
         let mut next = starts.clone();
-        for (row, id) in ids.iter().enumerate() {
+        for (row, id) in (0_u32..).zip(ids) {
             let at = &mut next[*id as usize];
-            rows[*at as usize] = row as u32;
+            rows[*at as usize] = row;
             *at += 1;
         }
         Self { starts, rows }
@@ -35,10 +35,10 @@ impl Postings {
     /// id of null.
     pub(crate) fn of_lists(offsets: &[u32], ids: &[u32], id_count: usize) -> Self {
         let pairs = || {
-            offsets.windows(2).enumerate().flat_map(|(row, pair)| {
+            (0_u32..).zip(offsets.windows(2)).flat_map(|(row, pair)| {
                 let list = ids.get(pair[0] as usize..pair[1] as usize).unwrap_or_default();
                 let list = if list.is_empty() { &[NULL_ID][..] } else { list };
-                list.iter().map(move |id| (row as u32, *id))
+                list.iter().map(move |id| (row, *id))
             })
         };
         Self::gather(pairs, id_count)

@@ -11,6 +11,7 @@ use crate::dictionary::texts::{Texts, not_text, outside, shares_too_much};
 use crate::dictionary::{BUCKET_VALUES, PAGE_BYTES};
 use crate::error::Result;
 use crate::format::corrupt;
+use crate::narrow::narrow;
 
 /// The raw bytes of the page that starts at a value, and the value it ends before.
 pub(crate) fn encode(table: &StringTable, start: usize) -> (Vec<u8>, usize) {
@@ -30,15 +31,16 @@ pub(crate) fn encode(table: &StringTable, start: usize) -> (Vec<u8>, usize) {
         end += 1;
     }
     let longest = shared.iter().chain(&further).copied().max().unwrap_or(0);
-    let width = match longest {
+    let width: u8 = match longest {
         0..=0xff => 1,
         0x100..=0xffff => 2,
         _ => 4,
     };
-    let mut raw = Vec::with_capacity(1 + 2 * width * shared.len() + bytes.len());
-    raw.push(width as u8);
+    let each = usize::from(width);
+    let mut raw = Vec::with_capacity(1 + 2 * each * shared.len() + bytes.len());
+    raw.push(width);
     for length in shared.iter().chain(&further) {
-        raw.extend_from_slice(&length.to_le_bytes()[..width]);
+        raw.extend_from_slice(&length.to_le_bytes()[..each]);
     }
     raw.extend(bytes);
     (raw, end)
@@ -201,7 +203,7 @@ impl<'a> PageView<'a> {
         let mut position = first;
         let mut bytes = self.bytes_from(self.further.sum(0..position.min(self.values)))?;
         let run_from = |first: usize, texts: &Texts, visit: &mut dyn FnMut(&TextRun<'_>)| {
-            let id = first_id + from.max(first) as u32;
+            let id = first_id + narrow(from.max(first));
             texts.run(from.saturating_sub(first), id).map(|run| visit(&run))
         };
         texts.clear();

@@ -14,6 +14,7 @@ use crate::format::corrupt;
 use crate::format::pages::{self, PageKey};
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::sink::PieceSink;
+use crate::narrow::narrow;
 use crate::options::WriteOptions;
 use crate::view::{Dictionary, DictionaryInstance};
 
@@ -159,7 +160,7 @@ impl DictionaryReader {
             .saturating_sub(1);
         let (position, equal) = self.with_page(pages, number, |page| page.lower_bound(value))?;
         let first_id = pages.entries.get(number).map_or(1, |page| page.first_id);
-        Ok((first_id + position as u32, equal))
+        Ok((first_id + narrow(position), equal))
     }
 }
 

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::dictionary::table::StringTable;
+use crate::narrow::narrow;
 
 const WORD: usize = size_of::<u64>();
 
@@ -14,7 +15,7 @@ const SHORT_RUN: usize = 24;
 ///
 /// Stable sorts of words find the runs that sorted inputs leave.
 pub(super) fn sorted_positions(table: &StringTable) -> Vec<u32> {
-    let mut entries: Vec<(u64, u32)> = (0..table.len() as u32).map(|at| (0, at)).collect();
+    let mut entries: Vec<(u64, u32)> = (0..narrow(table.len())).map(|at| (0, at)).collect();
     let mut open: Vec<(Range<usize>, usize)> = vec![(0..entries.len(), 0)];
     while let Some((range, skip)) = open.pop() {
         let start = range.start;

@@ -3,6 +3,7 @@
 use crate::dictionary::sort;
 use crate::error::{Result, SegmentError};
 use crate::format::MAX_STRING_BYTES;
+use crate::narrow::narrow;
 
 /// Strings one after the other in a single buffer. As a dictionary, value `i` has id `i + 1`.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +71,7 @@ impl StringTable {
             if sorted.is_empty() || sorted.get(sorted.len() - 1) != value {
                 sorted.push(value);
             }
-            ids[position as usize] = sorted.len() as u32;
+            ids[position as usize] = narrow(sorted.len());
         }
         Ok((sorted, ids))
     }

@@ -12,7 +12,7 @@ const SAMPLE_ROWS: usize = 256;
 /// The integers of a block, and the rows that have none.
 #[derive(Debug)]
 pub(super) struct Decimal {
-    exponent: usize,
+    exponent: u8,
     integers: Vec<i64>,
     exceptions: Vec<usize>,
     shape: Shape,
@@ -22,7 +22,7 @@ impl Decimal {
     /// `None` when an eighth of the rows or more are exceptions.
     pub(super) fn of<F: Float>(values: &[F]) -> Option<Self> {
         let exponent = best_exponent(values)?;
-        let power = POWERS[exponent];
+        let power = POWERS[usize::from(exponent)];
         let mut integers: Vec<i64> = Vec::with_capacity(values.len());
         let mut inexact = 0;
         integers.extend(values.iter().map(|value| {
@@ -58,7 +58,7 @@ impl Decimal {
         plan: &Plan,
         rows: std::ops::Range<usize>,
     ) -> Vec<u8> {
-        let mut raw = vec![self.exponent as u8];
+        let mut raw = vec![self.exponent];
         let inside: Vec<usize> =
             self.exceptions.iter().copied().filter(|row| rows.contains(row)).collect();
         raw.put_varint(inside.len() as u64);
@@ -81,7 +81,7 @@ impl Decimal {
 fn nearest<F: Float>(value: F, power: f64) -> (i64, bool) {
     // Through the mantissa and back, as decoding will: it is there that -0.0 and NaN are lost.
     let shifted = value.to_f64() * power + SHIFTER;
-    let integer = shifted.to_bits().wrapping_sub(SHIFTER.to_bits()) as i64;
+    let integer = shifted.to_bits().wrapping_sub(SHIFTER.to_bits()).cast_signed();
     let same = F::from_f64(to_double(integer) / power).bits() == value.bits();
     (integer, same & (integer.unsigned_abs() <= MAX_INTEGER))
 }
@@ -105,11 +105,11 @@ fn smooth<F: Float>(integers: &mut [i64], values: &[F], power: f64) -> Vec<usize
 }
 
 /// The smallest exponent that represents most values of a sample, if one represents three quarters.
-fn best_exponent<F: Float>(values: &[F]) -> Option<usize> {
+fn best_exponent<F: Float>(values: &[F]) -> Option<u8> {
     let step = (values.len() / SAMPLE_ROWS).max(1);
     let sample: Vec<F> = values.iter().copied().step_by(step).collect();
     let mut best = (0, 0);
-    for (exponent, power) in POWERS.iter().enumerate() {
+    for (exponent, power) in (0_u8..).zip(&POWERS) {
         let count = sample.iter().filter(|value| nearest(**value, *power).1).count();
         if count > best.0 {
             best = (count, exponent);

@@ -13,6 +13,7 @@ use crate::encoding::{Candidate, CodecUse, Encoding, Plan, Profile, integer, run
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
+use crate::narrow::place;
 use crate::packed::PackedInts;
 use crate::simd::{Level, kernels};
 
@@ -32,7 +33,7 @@ pub(super) const SHIFTER: f64 = 6_755_399_441_055_744.0;
 /// have the conversion itself. Other integers give some other number.
 #[inline]
 pub(super) fn to_double(integer: i64) -> f64 {
-    f64::from_bits(SHIFTER.to_bits().wrapping_add(integer as u64)) - SHIFTER
+    f64::from_bits(SHIFTER.to_bits().wrapping_add(integer.cast_unsigned())) - SHIFTER
 }
 
 /// Plain values are read in place.
@@ -90,6 +91,7 @@ impl Float for f32 {
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
+    #[expect(clippy::cast_possible_truncation, reason = "a FLOAT is the nearest to the double")]
     fn from_f64(value: f64) -> Self {
         value as f32
     }
@@ -262,7 +264,7 @@ impl<'a> StoredDecimal<'a> {
             if row >= count as u64 {
                 return Err(corrupt("a decimal exception outside the block"));
             }
-            let Some(value) = out.get_mut((row as usize).wrapping_sub(first)) else { break };
+            let Some(value) = out.get_mut(place(row).wrapping_sub(first)) else { break };
             *value = F::read_from_bytes(&self.exceptions[each * index..each * (index + 1)])
                 .map_err(|_| corrupt("a decimal exception is cut short"))?;
         }

@@ -1,4 +1,8 @@
 //! Encodings of 32-bit ids and counts: byte-aligned ones that are read in place, packed, and runs.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "ids are cut to the width that holds the largest of them"
+)]
 
 use std::ops::Range;
 
@@ -180,7 +184,7 @@ pub fn decode_rows(
         }
         Encoding::IdsFrame => {
             let ints = packed(encoding, raw, count)?;
-            let base = ints.base() as u32;
+            let base = u32::try_from(ints.base()).map_err(|_| corrupt("an id exceeds 32 bits"))?;
             for_each_chunk(&ints, first, out, |values, out| {
                 out.iter_mut().zip(values).for_each(|(id, value)| *id = base.wrapping_add(*value));
             });

@@ -9,6 +9,7 @@ use crate::encoding::{Candidate, Encoding, Plan, Profile, runs};
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
+use crate::narrow::narrow;
 use crate::packed::PackedInts;
 use crate::simd::kernels;
 
@@ -120,7 +121,8 @@ impl<'a> StoredFrame<'a> {
                 kernels::to_longs(ints.level(), residuals, base, unit, out);
             }),
             None => {
-                self.stream.decode(first, out, |r| base.wrapping_add(r.wrapping_mul(unit) as i64));
+                self.stream
+                    .decode(first, out, |r| base.wrapping_add(r.wrapping_mul(unit).cast_signed()));
             }
         }
     }
@@ -136,8 +138,9 @@ fn decode_delta(raw: &[u8], count: usize, first: usize, out: &mut [i64]) -> Resu
     let differences = StoredFrame::parse(reader.rest(), count - 1)?;
     let StoredFrame { base, unit, stream } = &differences;
     let Some((head, tail)) = out.split_first_mut() else { return Ok(()) };
-    let before = stream.sum_of_first(first).wrapping_mul(*unit) as i64;
-    let mut value = start.wrapping_add(base.wrapping_mul(first as i64)).wrapping_add(before);
+    let before = stream.sum_of_first(first).wrapping_mul(*unit).cast_signed();
+    let rows_before = i64::from(narrow(first));
+    let mut value = start.wrapping_add(base.wrapping_mul(rows_before)).wrapping_add(before);
     *head = value;
     differences.decode(first, tail);
     for difference in tail {

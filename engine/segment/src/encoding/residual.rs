@@ -3,6 +3,10 @@
 //! A stream is one header byte and the data. Header 0..=64 is the width of bit-packed values; 128
 //! plus 1, 2, 4 or 8 says that each value takes that many bytes, which a block codec compresses
 //! better than bits that straddle bytes.
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "values are cut to the width that holds the largest of them"
+)]
 
 use crate::error::Result;
 use crate::format::corrupt;

@@ -6,6 +6,7 @@ use crate::encoding::residual::{self, Layout, Stream};
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
+use crate::narrow::{narrow, place};
 
 /// Number of runs, by the equality given.
 pub(super) fn count<T>(values: &[T], equal: impl Fn(&T, &T) -> bool) -> usize {
@@ -61,7 +62,7 @@ pub(super) fn read(
             let end = start.saturating_add(*length).saturating_add(1);
             let (from, to) = (start.max(rows.start as u64), end.min(rows.end as u64));
             if to > from {
-                runs.lengths.push((to - from) as u32);
+                runs.lengths.push(narrow(place(to - from)));
             } else if runs.lengths.is_empty() {
                 runs.first += 1;
             }

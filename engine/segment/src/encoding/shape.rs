@@ -96,8 +96,8 @@ impl Frame {
             .clone()
             .fold((i64::MAX, i64::MIN), |(min, max), value| (min.min(value), max.max(value)));
         let (base, max) = if min > max { (0, 0) } else { (min, max) };
-        let unit = common_divisor(values.map(|value| value.wrapping_sub(base) as u64));
-        Self { base, unit, max_residual: max.wrapping_sub(base) as u64 / unit }
+        let unit = common_divisor(values.map(|value| value.wrapping_sub(base).cast_unsigned()));
+        Self { base, unit, max_residual: max.wrapping_sub(base).cast_unsigned() / unit }
     }
 
     fn width(&self) -> u32 {
@@ -124,10 +124,10 @@ impl Frame {
         out.put_varint(unit);
         match unit {
             1 => residual::encode_map(values, max_residual, layout, out, |value| {
-                value.wrapping_sub(base) as u64
+                value.wrapping_sub(base).cast_unsigned()
             }),
             _ => residual::encode_map(values, max_residual, layout, out, |value| {
-                value.wrapping_sub(base) as u64 / unit
+                value.wrapping_sub(base).cast_unsigned() / unit
             }),
         }
     }

@@ -116,7 +116,7 @@ impl<'a> ByteReader<'a> {
 
     pub(crate) fn zigzag(&mut self) -> Result<i64> {
         let value = self.varint()?;
-        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+        Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str> {
@@ -143,14 +143,14 @@ pub(crate) trait ByteWriter {
 impl ByteWriter for Vec<u8> {
     fn put_varint(&mut self, mut value: u64) {
         while value >= 0x80 {
-            self.push(value as u8 | 0x80);
+            self.push(value.to_le_bytes()[0] | 0x80);
             value >>= 7;
         }
-        self.push(value as u8);
+        self.push(value.to_le_bytes()[0]);
     }
 
     fn put_zigzag(&mut self, value: i64) {
-        self.put_varint(((value << 1) ^ (value >> 63)) as u64);
+        self.put_varint(((value << 1) ^ (value >> 63)).cast_unsigned());
     }
 
     fn put_text(&mut self, text: &str) {

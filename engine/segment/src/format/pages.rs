@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::error::Result;
 use crate::format::codec::BlockCodec;
 use crate::format::piece::{Piece, Source};
+use crate::narrow::place;
 
 /// Slots of a thread's cache.
 const SLOTS: usize = 32;
@@ -43,7 +44,7 @@ impl PageKey {
             .wrapping_add(u64::from(self.column).wrapping_mul(7))
             .wrapping_add(u64::from(self.kind).wrapping_mul(3))
             .wrapping_add(self.page as u64);
-        mixed as usize % SLOTS
+        place(mixed % SLOTS as u64)
     }
 }
 

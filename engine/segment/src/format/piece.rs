@@ -11,6 +11,7 @@ use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::{self, BlockCodec};
 use crate::format::recent;
 use crate::format::{SMALL_ALIGNMENT, checksum, corrupt};
+use crate::narrow::narrow;
 
 /// The bytes of a segment file: a memory map, a vector, anything shared that stays put.
 pub type SegmentBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
@@ -68,7 +69,7 @@ impl Piece {
             let start = reader.position();
             reader.take(length)?;
             let end = u32::try_from(start + length).map_err(|_| corrupt("inline piece"))?;
-            return Ok(Self::Inline(start as u32..end));
+            return Ok(Self::Inline(narrow(start)..end));
         }
         if tag & 1 == 0 {
             return Err(corrupt(format!("unknown kind of piece {tag}")));

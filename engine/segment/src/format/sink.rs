@@ -9,6 +9,7 @@ use crate::format::bytes::ByteWriter;
 use crate::format::codec::{self, BlockCodec};
 use crate::format::piece::StoredPiece;
 use crate::format::{INLINE_BYTES, LARGE_ALIGNMENT, LARGE_PIECE_BYTES, SMALL_ALIGNMENT, checksum};
+use crate::narrow::place;
 
 /// Raw bytes on their way into a file, with the form the codec gave them if it saved anything.
 #[derive(Debug)]
@@ -100,7 +101,7 @@ impl<W: Write> FileSink<W> {
 
     /// Zeros up to a multiple of `alignment`, at most 64.
     pub(crate) fn align(&mut self, alignment: usize) -> Result<()> {
-        let over = (self.position % alignment as u64) as usize;
+        let over = place(self.position % alignment as u64);
         match over {
             0 => Ok(()),
             _ => self.append(&[0; LARGE_ALIGNMENT][..alignment - over]),

@@ -4,6 +4,7 @@ use crate::error::{Result, SegmentError};
 use crate::format::bytes::ByteReader;
 use crate::format::codec::{self, BlockCodec};
 use crate::format::{FORMAT_VERSION, HEADER_BYTES, MAGIC, checksum, corrupt};
+use crate::narrow::place;
 
 /// Bytes of the trailer.
 pub(crate) const TRAILER_BYTES: usize = 56;
@@ -91,9 +92,9 @@ impl Trailer {
 
     /// The verified, decompressed footer.
     pub(crate) fn footer(&self, file: &[u8]) -> Result<Vec<u8>> {
-        let offset = self.footer_offset as usize;
+        let offset = place(self.footer_offset);
         let stored = file
-            .get(offset..offset + self.stored_length as usize)
+            .get(offset..offset.saturating_add(self.stored_length as usize))
             .ok_or_else(|| corrupt("the footer lies outside the file"))?;
         if checksum(stored) != self.footer_checksum {
             return Err(corrupt("the footer's checksum does not match"));

@@ -33,6 +33,7 @@ pub(super) trait FromView: Number {
     fn sort_key(self) -> u64;
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "beyond LONG is the nearest LONG")]
 impl FromView for i64 {
     fn from_long(value: i64) -> Self {
         value
@@ -63,6 +64,7 @@ impl FromView for f64 {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "a FLOAT is the nearest to the double")]
 impl FromView for f32 {
     fn from_long(value: i64) -> Self {
         value as f32

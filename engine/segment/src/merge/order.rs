@@ -8,6 +8,7 @@ use henge_types::Interval;
 
 use crate::merge::load::{FromView, NumericRows};
 use crate::merge::strings::StringRows;
+use crate::narrow::narrow;
 
 /// Row numbers count through all views, in the order given.
 #[derive(Debug)]
@@ -22,10 +23,10 @@ impl RowOrder {
     /// All rows whose time lies in the interval, as one group.
     pub(super) fn new(times: &[i64], interval: Option<Interval>) -> Self {
         let rows: Vec<u32> = match interval {
-            None => (0..times.len() as u32).collect(),
+            None => (0..narrow(times.len())).collect(),
             Some(interval) => {
-                let inside = times.iter().enumerate().filter(|(_, ms)| interval.contains(**ms));
-                inside.map(|(row, _)| row as u32).collect()
+                let inside = (0_u32..).zip(times).filter(|(_, ms)| interval.contains(**ms));
+                inside.map(|(row, _)| row).collect()
             }
         };
         let mut starts = vec![false; rows.len()];

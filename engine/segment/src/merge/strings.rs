@@ -11,6 +11,7 @@ use crate::dictionary::table::StringTable;
 use crate::error::{Result, SegmentError};
 use crate::format::corrupt;
 use crate::merge::order::RowOrder;
+use crate::narrow::narrow;
 use crate::view::{ColumnView, Dictionary, NumericColumn, SegmentView, StringColumn};
 use crate::writer::{ColumnData, SegmentWriter};
 
@@ -112,7 +113,9 @@ impl StringRows {
                 }
                 Ok(Texts::Dictionary(column.dictionary()))
             }
-            Some(ColumnView::Long(column)) => self.append_numbers(view, column, |v| (v as u64, v)),
+            Some(ColumnView::Long(column)) => {
+                self.append_numbers(view, column, |v| (v.cast_unsigned(), v))
+            }
             Some(ColumnView::Float(column)) => {
                 self.append_numbers(view, column, |v| (u64::from(v.to_bits()), v))
             }
@@ -183,7 +186,7 @@ impl StringRows {
                 let (bits, number) = parts(numbers.values.get(row));
                 let id = *known.entry(bits).or_insert_with(|| {
                     table.push(&number.to_string());
-                    table.len() as u32
+                    narrow(table.len())
                 });
                 self.push(id)?;
             }
@@ -199,7 +202,7 @@ impl StringRows {
         let mut maps: Vec<Vec<u32>> = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             let used = self.used(part)?;
-            part.texts.for_each(used.len() as u32, &mut |id, text| {
+            part.texts.for_each(narrow(used.len()), &mut |id, text| {
                 if used[id as usize] {
                     occurring.push((number, id));
                     arena.push(text);
@@ -249,7 +252,7 @@ impl Texts<'_> {
                 })
             }
             Self::Table(table) => {
-                table.iter().enumerate().for_each(|(at, text)| visit(at as u32 + 1, text));
+                (1_u32..).zip(table.iter()).for_each(|(id, text)| visit(id, text));
                 Ok(())
             }
         }

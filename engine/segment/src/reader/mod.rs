@@ -20,6 +20,7 @@ use crate::format::piece::{SegmentBytes, Source};
 use crate::format::projection::StoredProjection;
 use crate::format::trailer::Trailer;
 use crate::format::{LARGE_ALIGNMENT, corrupt};
+use crate::narrow::narrow;
 use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
 use crate::reader::string::StringReader;
@@ -168,7 +169,7 @@ fn read_column(
     reader: &mut ByteReader<'_>,
 ) -> Result<Column> {
     let sorted = column.name == TIME_COLUMN && rows.time_sorted;
-    let number = position as u32;
+    let number = narrow(position);
     Ok(match &column.column_type {
         ColumnType::Long => {
             let long = NumericReader::read(source, reader, sorted)?;

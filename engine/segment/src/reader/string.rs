@@ -17,6 +17,7 @@ use crate::format::bytes::ByteReader;
 use crate::format::codec::BlockCodec;
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::{MAX_BLOCK_VALUES, corrupt};
+use crate::narrow::narrow;
 use crate::packed::PackedInts;
 use crate::reader::block_rows;
 use crate::view::{Dictionary, StringColumn};
@@ -293,7 +294,7 @@ impl StringColumn for StringReader {
         self.decode_into(&meta.ids, 2 * block, ids)?;
         let Some(counts) = &meta.counts else {
             offsets.clear();
-            offsets.extend(0..=meta.ids.count as u32);
+            offsets.extend(0..=narrow(meta.ids.count));
             return Ok(MultiBlock { offsets, ids });
         };
         offsets.resize(counts.count + 1, 0);

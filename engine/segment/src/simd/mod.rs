@@ -2,6 +2,12 @@
 //!
 //! Each kernel is one generic body over `row::Row`, thirty-two lanes of `u32`. It is compiled once
 //! for every [`Level`], with that level's instructions enabled, and a call chooses among the copies.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "bits of lanes change their types, none is lost that counts"
+)]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

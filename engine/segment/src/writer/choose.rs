@@ -42,6 +42,11 @@ pub(crate) fn choose(options: &WriteOptions, profile: &impl Profile) -> Option<(
     Some((first.plan.encoding, packed))
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate from a sample"
+)]
 fn choices(options: &WriteOptions, profile: &impl Profile) -> Vec<Choice> {
     let mut choices = Vec::new();
     for plan in profile.plans() {

@@ -9,6 +9,7 @@ use crate::error::{Result, SegmentError};
 use crate::format::MAX_COMPLEX_BYTES;
 use crate::format::bytes::ByteWriter;
 use crate::format::sink::PieceSink;
+use crate::narrow::narrow;
 use crate::options::WriteOptions;
 use crate::writer::ComplexRows;
 
@@ -67,7 +68,7 @@ impl Chunk {
             )));
         }
         self.bytes.extend_from_slice(value_bytes);
-        let entry = (self.bytes.len() as u32) << 1 | u32::from(value.is_none());
+        let entry = narrow(self.bytes.len()) << 1 | u32::from(value.is_none());
         self.ends.extend_from_slice(&entry.to_le_bytes());
         self.rows += 1;
         Ok(())
