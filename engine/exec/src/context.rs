@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::error::{ExecError, Result};
+use crate::group_sink::Spill;
 use crate::memory::QueryMemory;
 use crate::node::NodeDictionaries;
-use crate::spill::Spill;
 
 /// A flag that is checked once a block, and within long evaluations of expressions.
 #[derive(Debug, Clone, Default)]

@@ -53,6 +53,16 @@ impl GroupedPartial {
     pub fn group_count(&self) -> usize {
         self.bucket_starts.len()
     }
+
+    /// Some of the groups.
+    pub(crate) fn pick(&self, groups: &[u32]) -> Self {
+        Self {
+            bucket_starts: self.bucket_starts.pick(groups),
+            keys: copies(&self.keys, groups, 1),
+            states: copies(&self.states, groups, 1),
+            data_range_ms: self.data_range_ms.clone(),
+        }
+    }
 }
 
 impl Partial {
@@ -79,4 +89,10 @@ impl GroupedPartial {
             + self.keys.iter().chain(&self.states).map(Column::memory_bytes).sum::<usize>()
             + size_of_val(self.data_range_ms.as_slice())
     }
+}
+
+/// A copy of some groups' states, `times` over.
+pub(crate) fn copies(states: &[Column], rows: &[u32], times: usize) -> Vec<Column> {
+    let rows = rows.repeat(times);
+    states.iter().map(|state| state.take(&rows)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use henge_exec::{ExecContext, ExecError, projection};
+use henge_exec::{ExecContext, ExecError, build_projection};
 use henge_platform::runtime::map_file;
 use henge_query::ingest::ProjectionSpec;
 use henge_segment::{SegmentSummary, WriteOptions};
@@ -30,7 +30,7 @@ pub(super) fn add_projections(
     let context = ExecContext { memory_budget_bytes, ..ExecContext::default() };
     let mut built = Vec::with_capacity(specs.len());
     for spec in specs {
-        match projection::build(segment.as_ref(), spec, write, &context) {
+        match build_projection(segment.as_ref(), spec, write, &context) {
             Ok(file) => built.push(file),
             Err(error) if is_of_the_rows(&error) => {
                 tracing::warn!(

@@ -3,13 +3,14 @@
 use henge_sketch::HllSketch;
 
 use super::BlockInput;
-use super::batch::Batch;
 use super::distinct::selection_of;
 use super::sketches::{GroupSketches, SketchInput};
+use crate::batch::Batch;
 use crate::column::SlotId;
 use crate::error::Result;
-use crate::filter::Selection;
-use crate::group::{Dimension, DimensionIds, KeySpace, PartIds, PartSize, Scalar};
+use crate::group::{Dimension, DimensionIds, Scalar};
+use crate::key_space::{KeySpace, PartIds, PartSize};
+use crate::selection::Selection;
 
 /// Counts distinct combinations. They are numbered first and hashed once at the end, each as its
 /// values' bytes with lengths, so that every segment hashes a combination alike.

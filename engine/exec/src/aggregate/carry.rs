@@ -5,9 +5,9 @@ use henge_segment::{NullMask, NumericBlock};
 use henge_vector::{Array, Column};
 use rustc_hash::FxHashMap;
 
-use super::batch::Batch;
 use super::kernels::Input;
 use super::table::{Place, StateTable};
+use crate::batch::Batch;
 use crate::column::Loaded;
 
 /// What is to be added to the states of some groups. Such a group's state is never left at 0, which

@@ -3,15 +3,15 @@
 use henge_segment::simd::{Level, marked};
 use henge_vector::Column;
 
-use super::batch::Batch;
 use super::group_marks::GroupMarks;
 use super::kernels::LongSum;
 use super::scatter::{add_in_lanes, lanes_pay};
 use super::table::{Layout, Place, StateTable};
 use super::{Accumulator, BlockInput};
+use crate::batch::Batch;
 use crate::column::{ColumnSet, SlotId};
 use crate::error::Result;
-use crate::filter::RowSet;
+use crate::selection::RowSet;
 
 /// Counts rows by group.
 #[derive(Debug)]

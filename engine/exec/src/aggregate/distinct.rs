@@ -8,14 +8,14 @@ use henge_segment::NULL_ID;
 use henge_sketch::{HllHash, HllRegisters};
 
 use super::BlockInput;
-use super::batch::Batch;
 use super::marks::{Marks, all_hashes};
 use super::sketch_kind::SketchKind;
 use super::sketches::{GroupSketches, SketchInput};
+use crate::batch::Batch;
 use crate::column::SlotId;
 use crate::error::Result;
-use crate::filter::Selection;
 use crate::group::{Dimension, DimensionIds};
+use crate::selection::Selection;
 
 /// A bitmap of marks that is smaller stays in the cache, where marking is cheaper than fetching
 /// hashes.

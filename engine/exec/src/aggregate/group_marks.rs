@@ -3,7 +3,7 @@
 
 use henge_segment::simd::{Level, marked};
 
-use crate::filter::Selection;
+use crate::selection::Selection;
 
 /// Sets are made for at most so many groups: each looks at all of a window's values.
 const MAX_GROUPS: usize = 16;

@@ -4,7 +4,7 @@ use henge_segment::simd::{Level, marked};
 use henge_segment::{NullMask, NumericValues};
 use henge_types::number::{of_total_order_bits, total_order_bits};
 
-use crate::filter::Selection;
+use crate::selection::Selection;
 
 /// Values gathered at a time before they are folded.
 const CHUNK: usize = 512;

@@ -7,9 +7,9 @@ use henge_sketch::HllHash;
 
 use super::sketch_kind::SketchKind;
 use super::sketches::GroupSketches;
-use crate::column::IdTable;
 use crate::error::Result;
 use crate::group::Dimension;
+use crate::id_table::IdTable;
 
 /// Largest bitmap of marks, in bits.
 const MAX_DENSE_MARKS: usize = 1 << 26;

@@ -1,6 +1,5 @@
 //! Aggregators: states by group, updated a batch of rows at a time.
 
-mod batch;
 mod build;
 mod cardinality;
 mod carry;
@@ -24,12 +23,12 @@ use henge_query::AggregatorSpec;
 use henge_segment::{NumericBlock, NumericValues};
 use henge_vector::Column;
 
+use crate::batch::{Batch, OwnFilter};
 use crate::column::{ColumnSet, Columns, Loaded, LoadedBlock, SlotId, SlotStats, Window};
 use crate::error::Result;
-use crate::filter::{CompiledFilter, RowSet};
+use crate::filter::CompiledFilter;
+use crate::selection::RowSet;
 
-pub(crate) use batch::Batch;
-use batch::OwnFilter;
 pub(crate) use group_marks::GroupMarks;
 use scatter::PlainSum;
 pub(crate) use set::Aggregators;

@@ -4,13 +4,13 @@ use henge_segment::{NumericBlock, NumericValues};
 use henge_sketch::HllHash;
 
 use super::BlockInput;
-use super::batch::Batch;
 use super::sketch_kind::SketchKind;
 use super::sketches::{GroupSketches, SketchInput};
+use crate::batch::Batch;
 use crate::column::{Loaded, SlotId};
 use crate::error::Result;
-use crate::filter::Selection;
 use crate::group::Scalar;
+use crate::selection::Selection;
 
 /// A numeric column.
 #[derive(Debug)]

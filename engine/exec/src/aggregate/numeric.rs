@@ -3,16 +3,16 @@
 use henge_segment::{NumericBlock, NumericSum, NumericValues, PackedBlock};
 use henge_vector::{Column, NullBuffer};
 
-use super::batch::Batch;
 use super::carry::Carries;
 use super::group_marks::GroupMarks;
 use super::kernels::{Input, Op, fold_block};
 use super::scatter::{scatter, scatter_nullable};
 use super::table::{Place, StateTable};
 use super::{Accumulator, BlockInput};
+use crate::batch::Batch;
 use crate::column::{ColumnSet, Loaded, SlotId, SlotStats};
 use crate::error::Result;
-use crate::filter::{BlockBits, RowSet};
+use crate::selection::{BlockBits, RowSet};
 
 /// What distinguishes one numeric aggregation from another, beside the operation.
 pub(crate) trait NumericState: Op {

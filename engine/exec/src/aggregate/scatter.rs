@@ -2,10 +2,10 @@
 
 use henge_segment::{NullMask, NumericValues};
 
-use super::batch::Batch;
 use super::kernels::{DoubleSum, Input, Op};
 use super::table::{Place, StateTable};
-use crate::filter::Selection;
+use crate::batch::Batch;
+use crate::selection::Selection;
 
 /// Adds the values of a batch to the states of their groups; true when one overflowed.
 pub(super) fn scatter<O: Op, T: Input<O::State>>(

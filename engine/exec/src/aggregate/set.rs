@@ -8,7 +8,7 @@ use super::scatter::{PlainSum, add_sums};
 use super::{Aggregator, Batch, BlockInput, Layout, StateTable};
 use crate::column::{ColumnSet, Columns, SlotId};
 use crate::error::Result;
-use crate::filter::{BlockBits, RowSet, Selection};
+use crate::selection::{BlockBits, RowSet, Selection};
 
 /// Picks groups by the states of an aggregator; `None` picks all.
 type PickGroups<'p> = &'p dyn Fn(&Column) -> Option<Vec<u32>>;

@@ -3,10 +3,10 @@
 use henge_sketch::{HllRegisters, SketchError};
 use henge_vector::{Column, Sketches};
 
-use super::batch::Batch;
 use super::build::MakeSketch;
 use super::sketch_kind::SketchKind;
 use super::{Accumulator, BlockInput, StateTable, gather_owned};
+use crate::batch::Batch;
 use crate::column::SlotId;
 use crate::error::{ExecError, Result};
 

@@ -4,10 +4,10 @@ use henge_segment::ComplexColumn;
 use henge_sketch::SketchError;
 use henge_vector::{Column, Sketches};
 
-use super::batch::Batch;
 use super::sketch_kind::SketchKind;
 use super::sketches::{GroupSketches, SketchInput};
 use super::{Accumulator, BlockInput, StateTable};
+use crate::batch::Batch;
 use crate::column::SlotId;
 use crate::error::{ExecError, Result};
 

@@ -3,7 +3,7 @@
 
 use henge_vector::{NullBuffer, nulls_of};
 
-use crate::filter::Selection;
+use crate::selection::Selection;
 
 /// Words of a cache line.
 const LINE_WORDS: usize = 8;

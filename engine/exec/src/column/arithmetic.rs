@@ -10,7 +10,7 @@ use henge_types::ColumnType;
 
 use super::{Source, Window};
 use crate::error::Result;
-use crate::filter::Selection;
+use crate::selection::Selection;
 
 /// Rows computed at a time: a few vectors of them stay in the first cache.
 const CHUNK: usize = 1024;

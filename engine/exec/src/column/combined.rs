@@ -7,8 +7,8 @@ use super::expression::ExpressionSource;
 use super::part::Part;
 use super::{IdMemo, Window};
 use crate::error::Result;
-use crate::filter::Selection;
-use crate::group::{GroupIds, KeySpace, PartIds};
+use crate::key_space::{GroupIds, KeySpace, PartIds};
+use crate::selection::Selection;
 
 /// Combinations that are numbered by position.
 const MAX_POSITIONS: usize = 1 << 16;

@@ -3,7 +3,7 @@
 use henge_segment::IdBlock;
 
 use crate::error::Result;
-use crate::filter::Selection;
+use crate::selection::Selection;
 
 /// Marks what was not met yet; no id is that large.
 const UNKNOWN: u32 = u32::MAX;

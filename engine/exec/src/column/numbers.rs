@@ -7,8 +7,8 @@ use henge_segment::{MultiScratch, NullMask, NumericBlock, NumericValues, StringC
 use super::arithmetic::{Number, NumberSink, for_each_value};
 use super::{ExpressionReader, Window};
 use crate::error::{ExecError, Result};
-use crate::filter::Selection;
-use crate::group::PartIds;
+use crate::key_space::PartIds;
+use crate::selection::Selection;
 
 /// A window of computed numbers.
 #[derive(Debug, Default)]

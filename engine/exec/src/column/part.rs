@@ -5,10 +5,11 @@ use henge_expr::{ExprValue, TimePieces};
 use henge_segment::{NULL_ID, NumericBlock, NumericColumn, NumericValues, StringColumn};
 
 use super::pieces::PieceIds;
-use super::{IdTable, Window, widen_ids};
+use super::{Window, widen_ids};
 use crate::error::Result;
-use crate::filter::Selection;
-use crate::group::{PartIds, PartSize};
+use crate::id_table::IdTable;
+use crate::key_space::{PartIds, PartSize};
+use crate::selection::Selection;
 
 /// Numbers and pieces of time are expected to be about so many.
 const EXPECTED_IDS: usize = 1 << 10;

@@ -9,8 +9,8 @@ use super::combined::{Combined, Inputs};
 use super::expression::ExpressionSource;
 use super::{Source, Window};
 use crate::error::{ExecError, Result};
-use crate::filter::Selection;
-use crate::group::PartIds;
+use crate::key_space::PartIds;
+use crate::selection::Selection;
 
 /// Values of a dictionary that were decoded, and results, that are kept: emptied or given up when
 /// they become more.

@@ -9,7 +9,7 @@ use super::numbers::{Numbers, TextNumbers, parse_text_long};
 use super::slot::{Loaded, Slot};
 use super::{Columns, ExpressionReader, Source, Window};
 use crate::error::{ExecError, Result};
-use crate::filter::Selection;
+use crate::selection::Selection;
 
 /// A column of a [`ColumnSet`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

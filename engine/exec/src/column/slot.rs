@@ -10,7 +10,7 @@ use super::arithmetic::Arithmetic;
 use super::numbers::{Numbers, TextNumbers};
 use super::{ExpressionReader, Source, Window};
 use crate::error::Result;
-use crate::filter::Selection;
+use crate::selection::Selection;
 
 /// A window of a column.
 #[derive(Debug, Clone, Copy)]

@@ -6,9 +6,9 @@ use henge_segment::{
 };
 use roaring::RoaringBitmap;
 
-use super::bits::BlockBits;
 use super::id_test::{IdTest, set_contains};
 use crate::error::Result;
+use crate::selection::BlockBits;
 
 /// Most ids whose bitmaps are worth uniting.
 const MAX_BITMAP_IDS: usize = 32;

@@ -4,10 +4,10 @@ use henge_expr::ExprValue;
 use henge_query::comparison::{FilterValue, Leaf, NumericValue, Truth};
 use henge_segment::NumericColumn;
 
-use super::bits::BlockBits;
-use super::selection::Selection;
 use crate::column::{ExpressionReader, Window};
 use crate::error::Result;
+use crate::selection::BlockBits;
+use crate::selection::Selection;
 
 /// What is said of an expression's value.
 pub(crate) type ValueTest<'a> = Box<dyn Fn(&ExprValue) -> Truth + 'a>;

@@ -3,7 +3,6 @@
 //!
 //! What a leaf says is [`henge_query::comparison`]'s; here are the loops over blocks.
 
-mod bits;
 mod block_value;
 mod compile;
 mod id_leaf;
@@ -11,16 +10,13 @@ mod id_test;
 mod leaf;
 mod node;
 mod numeric_leaf;
-mod selection;
 mod text_search;
 
 use henge_query::Filter;
 
 use crate::column::Columns;
 use crate::error::Result;
-
-pub(crate) use bits::BlockBits;
-pub(crate) use selection::{RowSet, Selection};
+use crate::selection::{BlockBits, RowSet};
 
 /// A filter compiled against one segment.
 #[derive(Debug)]

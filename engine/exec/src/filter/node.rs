@@ -1,10 +1,10 @@
 //! A compiled filter: a tree that narrows a block's candidate rows.
 
-use super::bits::BlockBits;
 use super::id_leaf::{IdLeaf, MultiLeaf};
 use super::leaf::{ExpressionLeaf, TextLeaf};
 use super::numeric_leaf::NumericLeaf;
 use crate::error::Result;
+use crate::selection::BlockBits;
 
 /// A compiled filter. There is no negation: `not` was pushed down to the leaves, which know the
 /// rows that are false as well as those that are true, so unknown needs no set of its own.

@@ -3,9 +3,9 @@
 use henge_query::comparison::{NumericTest, Truth, in_ranges, not_below};
 use henge_segment::{NumericColumn, NumericValues, PackedBlock};
 
-use super::bits::BlockBits;
 use super::block_value::BlockValue;
 use crate::error::Result;
+use crate::selection::BlockBits;
 
 /// A numeric column.
 pub(crate) struct NumericLeaf<'a, T> {

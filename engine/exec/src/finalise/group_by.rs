@@ -9,7 +9,7 @@ use crate::finalise::buckets::{StampWriter, TimeForm, first_interval_start};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
 use crate::finalise::sort_keys::{sort_keys, time_keys};
-use crate::finalise::states::{copies, push_identities};
+use crate::finalise::states::push_identities;
 use crate::finalise::table::Table;
 use crate::finalise::{Grow, having, json, subtotals};
 use crate::partial::GroupedPartial;
@@ -57,17 +57,7 @@ pub(crate) fn cut(
 ) -> Result<GroupedPartial> {
     let limit = query.limit_spec.clone().unwrap_or_default();
     let rows = first_rows(query, &limit, partial, None, context)?;
-    Ok(pick_groups(partial, &rows))
-}
-
-/// Some groups of a partial.
-pub(crate) fn pick_groups(partial: &GroupedPartial, rows: &[u32]) -> GroupedPartial {
-    GroupedPartial {
-        bucket_starts: partial.bucket_starts.pick(rows),
-        keys: copies(&partial.keys, rows, 1),
-        states: copies(&partial.states, rows, 1),
-        data_range_ms: partial.data_range_ms.clone(),
-    }
+    Ok(partial.pick(&rows))
 }
 
 /// The groups that `having` lets through, as many as limit and offset want, in the answer's order.
@@ -97,7 +87,7 @@ fn first_rows(
     let kept = having::keep_rows(having, &mut Frame::new(&fields, partial, &all))?;
     context.cancel.check()?;
     let sets = sets.map(|sets| kept.iter().map(|&row| sets[row as usize]).collect());
-    let left = pick_groups(partial, &kept);
+    let left = partial.pick(&kept);
     let mut frame = Frame::new(&fields, &left, &all[..kept.len()]);
     let rows = in_order(query, limit, &left, sets, &mut frame, count)?;
     Ok(rows.into_iter().map(|row| kept[row as usize]).collect())

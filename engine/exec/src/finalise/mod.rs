@@ -26,7 +26,7 @@ mod top_n;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use group_by::{cut as cut_groups, pick_groups};
+pub(crate) use group_by::cut as cut_groups;
 
 use henge_query::Query;
 

@@ -27,16 +27,11 @@ pub(crate) fn push_identities(
     Ok(())
 }
 
-/// A copy of some groups' states, `times` over.
-pub(crate) fn copies(states: &[Column], rows: &[u32], times: usize) -> Vec<Column> {
-    let rows = rows.repeat(times);
-    states.iter().map(|state| state.take(&rows)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::finalise::testing::{count, long_sum, longs, nullable_longs, partial};
+    use crate::partial::copies;
 
     #[test]
     fn over_nothing_counts_are_zero_and_sums_are_null() {

@@ -5,9 +5,9 @@ use henge_vector::Column;
 
 use crate::context::ExecContext;
 use crate::error::{ExecError, Result};
-use crate::finalise::states::copies;
 use crate::merge::regroup;
 use crate::partial::GroupedPartial;
+use crate::partial::copies;
 
 /// The groups of all sets.
 #[derive(Debug)]

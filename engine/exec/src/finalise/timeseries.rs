@@ -9,10 +9,11 @@ use crate::error::Result;
 use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::json;
-use crate::finalise::states::{NO_TIME_MS, copies, push_identities};
+use crate::finalise::states::{NO_TIME_MS, push_identities};
 use crate::finalise::table::Table;
 use crate::merge::regroup;
 use crate::partial::GroupedPartial;
+use crate::partial::copies;
 
 /// The finished answer.
 #[derive(Debug, Clone)]

@@ -16,8 +16,8 @@ use crate::column::{
     SlotId, Source, Window,
 };
 use crate::error::Result;
-use crate::filter::Selection;
 use crate::node::NodeDictionaries;
+use crate::selection::Selection;
 
 /// Widest range of integers that are numbered directly instead of through a table.
 const MAX_DIRECT_LONGS: u64 = 1 << 20;

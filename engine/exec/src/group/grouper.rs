@@ -5,13 +5,13 @@ use henge_segment::{BLOCK_ROWS, NULL_ID};
 use henge_vector::Column;
 
 use super::dimension::{Dimension, DimensionIds};
-use super::key_space::{GroupIds, KeySpace, PartIds, PartSize};
 use super::key_text::KeyScope;
-use crate::aggregate::Batch;
+use crate::batch::Batch;
 use crate::column::{ColumnSet, Columns, LoadedBlock, SlotId, Window};
 use crate::context::Grouping;
 use crate::error::Result;
-use crate::filter::Selection;
+use crate::key_space::{GroupIds, KeySpace, PartIds, PartSize};
+use crate::selection::Selection;
 
 /// Dense arrays of at most this many groups are always fine.
 const MIN_DENSE_LIMIT: usize = 1 << 16;

@@ -7,12 +7,13 @@ use henge_segment::{
 use henge_types::number::equality_bits;
 
 use super::dimension::DimensionIds;
-use super::key_space::PartIds;
 use super::mapped::Mapped;
 use super::values::{KeyType, LocalValues, round};
-use crate::column::{ExpressionReader, IdTable, Loaded, Window, widen_ids};
+use crate::column::{ExpressionReader, Loaded, Window, widen_ids};
 use crate::error::{ExecError, Result};
-use crate::filter::Selection;
+use crate::id_table::IdTable;
+use crate::key_space::PartIds;
+use crate::selection::Selection;
 
 pub(super) fn not_loaded() -> ExecError {
     ExecError::Internal("a dimension's column was not loaded".to_owned())

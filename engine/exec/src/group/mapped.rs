@@ -7,7 +7,7 @@ use henge_segment::{Dictionary, IdBlock};
 use super::values::{KeyType, LocalValues};
 use crate::column::{ExpressionSource, IdMemo, parse_text_long};
 use crate::error::Result;
-use crate::filter::Selection;
+use crate::selection::Selection;
 
 /// From a dictionary's ids to those of other values.
 pub(super) struct Mapped<'a> {

@@ -3,13 +3,11 @@
 mod dimension;
 mod grouper;
 mod ids;
-mod key_space;
 mod key_text;
 mod mapped;
 mod values;
 
 pub(crate) use dimension::{Dimension, DimensionIds};
 pub(crate) use grouper::{Grouper, GroupingSize};
-pub(crate) use key_space::{GroupIds, KeySpace, PartIds, PartSize};
 pub(crate) use key_text::{KeyScope, dictionary_of, text_keys};
 pub(crate) use values::Scalar;

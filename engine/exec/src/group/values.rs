@@ -9,7 +9,8 @@ use henge_types::number::{equality_bits, of_equality_bits};
 use henge_vector::{Column, Distinct};
 
 use super::key_text::Wanted;
-use crate::column::{IdTable, StringInterner};
+use crate::column::StringInterner;
+use crate::id_table::IdTable;
 
 /// Ids from 1 for values (0 is null) of one type.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use henge_vector::{
     Array, Column, Distinct, Float64Array, NodeIds, Numbering, Text, TextValues, optional,
 };
 
-use crate::column::IdTable;
 use crate::error::{ExecError, Result};
+use crate::id_table::IdTable;
 
 /// Merges the keys of one dimension. Gives the distinct ones and each partial's ids among them.
 pub(super) fn merge_keys(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>>)> {

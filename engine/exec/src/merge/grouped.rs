@@ -11,9 +11,9 @@ use super::states::empty_states;
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::error::Result;
-use crate::filter::Selection;
-use crate::group::{GroupIds, KeySpace, PartIds, PartSize};
+use crate::key_space::{GroupIds, KeySpace, PartIds, PartSize};
 use crate::partial::GroupedPartial;
+use crate::selection::Selection;
 
 /// Group arrays of this size are always fine.
 const MIN_DENSE_LIMIT: usize = 1 << 20;

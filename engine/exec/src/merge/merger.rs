@@ -13,7 +13,6 @@ use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::error::Result;
 use crate::extent::Extent;
-use crate::finalise::pick_groups;
 use crate::partial::{GroupedPartial, Partial};
 use crate::top_cut::TopCut;
 
@@ -156,7 +155,7 @@ impl Merger {
         let cut = cut.filter(|_| has_one_bucket);
         let best = cut.and_then(|cut| cut.best(groups.states.get(cut.aggregator())?));
         let merged = match best {
-            Some(best) => Partial::Grouped(pick_groups(groups, &best)),
+            Some(best) => Partial::Grouped(groups.pick(&best)),
             None => merged,
         };
         text_of_ids(&self.query, segment.as_ref(), merged)

@@ -4,7 +4,6 @@
 //! The law that the tests hold: with projections and without them, answers are the same (sums of
 //! doubles but for the order of addition, quantiles but for their error).
 
-mod build;
 mod choose;
 mod keys;
 mod rewrite;
@@ -13,12 +12,11 @@ use henge_query::{Query, QueryBase};
 use henge_segment::{ColumnView, Projection, SegmentView};
 use henge_types::TIME_COLUMN;
 
-pub use build::build;
 use choose::Candidate;
 
+use crate::data_ranges::data_ranges;
 use crate::error::{ExecError, Result};
 use crate::partial::Partial;
-use crate::run::data_ranges;
 
 /// A query over a segment, in terms of one of the segment's projections.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use rustc_hash::FxHashMap;
 
 use crate::column::{Columns, ExpressionReader, Source, Window};
 use crate::error::{ExecError, Result};
-use crate::filter::Selection;
 use crate::partial_rows::RowColumn;
+use crate::selection::Selection;
 
 /// One column under construction.
 pub(crate) struct ColumnBuilder<'a> {

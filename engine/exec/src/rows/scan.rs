@@ -9,10 +9,10 @@ use henge_segment::{BLOCK_ROWS, SegmentView};
 use crate::column::Columns;
 use crate::context::ExecContext;
 use crate::error::Result;
-use crate::filter::Selection;
 use crate::partial_rows::{RowBatch, RowsPartial};
 use crate::rows::builder::ColumnBuilder;
-use crate::run::rows::{SelectedRows, time_column};
+use crate::selected_rows::{SelectedRows, time_column};
+use crate::selection::Selection;
 
 /// The rows of one segment.
 pub(crate) fn run(

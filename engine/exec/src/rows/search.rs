@@ -13,7 +13,7 @@ use crate::context::ExecContext;
 use crate::error::Result;
 use crate::partial_rows::{SearchHit, SearchPartial};
 use crate::rows::search_counts::{Buckets, DimensionCounter};
-use crate::run::rows::SelectedRows;
+use crate::selected_rows::SelectedRows;
 use henge_query::comparison::ordering::compare_nullable;
 
 /// The hits in one segment.

@@ -15,10 +15,10 @@ use rustc_hash::FxHashMap;
 
 use crate::column::{ExpressionReader, Source, Window};
 use crate::error::Result;
-use crate::filter::Selection;
 use crate::partial_rows::SearchHit;
 use crate::rows::search::{bucket_start, matches_value};
-use crate::run::rows::time_column;
+use crate::selected_rows::time_column;
+use crate::selection::Selection;
 
 /// Splits the selected rows of a block by time bucket.
 pub(crate) struct Buckets<'a> {

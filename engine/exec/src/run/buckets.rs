@@ -10,7 +10,7 @@ use crate::aggregate::Run;
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::error::Result;
-use crate::filter::Selection;
+use crate::selection::Selection;
 
 /// Rows whose times are read together in search of a bucket's end.
 const SEARCH_ROWS: usize = 1024;

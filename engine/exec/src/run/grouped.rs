@@ -9,16 +9,18 @@ use henge_vector::Column;
 
 use super::Blocks;
 use super::buckets::Buckets;
-use super::rows::{SelectedRows, time_column};
 use crate::aggregate::{Aggregators, BlockInput, Run};
 use crate::column::{ColumnSet, Columns, Window};
 use crate::context::ExecContext;
+use crate::data_ranges::data_ranges;
 use crate::error::Result;
-use crate::filter::{BlockBits, RowSet, Selection};
-use crate::group::{Grouper, GroupingSize, KeyScope, PartIds};
+use crate::group::{Grouper, GroupingSize, KeyScope};
+use crate::key_space::PartIds;
 use crate::memory::MemoryLease;
 use crate::node::NodeScope;
 use crate::partial::{GroupedPartial, Partial};
+use crate::selected_rows::{SelectedRows, time_column};
+use crate::selection::{BlockBits, RowSet, Selection};
 use crate::top_cut::TopCut;
 
 /// Windows start at multiples of this.
@@ -95,21 +97,6 @@ pub(super) fn run(
         (KeyForm::OfNode, None) | (KeyForm::Text, _) => KeyScope::Text,
     };
     run.finish(data_range_ms, output.cut, scope).map(Partial::Grouped)
-}
-
-/// The view's time range clipped to each interval, where the answer depends on it.
-/// An interval that was cut away (see [`Query::clip_to`]) is empty and holds no data, wherever it lies.
-pub(crate) fn data_ranges(
-    query: &GroupedQuery<'_>,
-    view: &dyn SegmentView,
-) -> Vec<Option<(i64, i64)>> {
-    let time_range = view.time_range().filter(|_| query.needs_data_range);
-    let clip = |interval: &Interval| {
-        let (min, max) = time_range?;
-        (!interval.is_empty() && min < interval.end_ms && max >= interval.start_ms)
-            .then(|| (min.max(interval.start_ms), max.min(interval.end_ms - 1)))
-    };
-    query.base.intervals.iter().map(clip).collect()
 }
 
 struct GroupedRun<'a> {

@@ -2,11 +2,8 @@
 
 mod buckets;
 mod grouped;
-pub(crate) mod rows;
 mod shared;
 mod time_boundary;
-
-pub(crate) use grouped::data_ranges;
 
 use std::ops::Range;
 

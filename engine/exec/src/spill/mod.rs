@@ -5,9 +5,6 @@ mod partition;
 
 pub use partition::partition_groups;
 
-use std::fmt::Debug;
-use std::sync::Arc;
-
 use henge_query::Query;
 
 use crate::context::ExecContext;
@@ -15,24 +12,6 @@ use crate::error::Result;
 use crate::finalise::cut_groups;
 use crate::merge::merge;
 use crate::partial::{GroupedPartial, Partial};
-
-/// Takes groups that do not fit into memory.
-pub trait GroupSink: Send + Sync + Debug {
-    /// Puts groups aside.
-    ///
-    /// # Errors
-    /// When there is no room for them either.
-    fn put(&self, groups: GroupedPartial) -> Result<()>;
-}
-
-/// When and where to groups are put aside.
-#[derive(Debug, Clone)]
-pub struct Spill {
-    /// Where to.
-    pub sink: Arc<dyn GroupSink>,
-    /// What one worker may hold before.
-    pub above_bytes: usize,
-}
 
 /// Merges what belongs to one partition and leaves out the groups that cannot be in the answer.
 ///

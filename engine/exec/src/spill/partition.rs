@@ -3,7 +3,6 @@
 use henge_vector::Column;
 
 use crate::bucket_starts::BucketStarts;
-use crate::finalise::pick_groups;
 use crate::partial::GroupedPartial;
 
 /// The groups of each of `partitions` partitions.
@@ -15,7 +14,7 @@ pub fn partition_groups(partial: &GroupedPartial, partitions: usize) -> Vec<Grou
         // The upper bits are the well mixed ones.
         groups_of[((u128::from(hash) * u128::from(count)) >> 64) as usize].push(group);
     }
-    groups_of.iter().map(|groups| pick_groups(partial, groups)).collect()
+    groups_of.iter().map(|groups| partial.pick(groups)).collect()
 }
 
 /// A hash of each group's bucket and keys, the same in every partial.

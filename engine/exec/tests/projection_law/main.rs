@@ -18,7 +18,9 @@ mod specs;
 
 use std::sync::Arc;
 
-use henge_exec::{ExecContext, ExecError, Extent, finalise, merge, projection, run, run_blocks};
+use henge_exec::{
+    ExecContext, ExecError, Extent, build_projection, finalise, merge, projection, run, run_blocks,
+};
 use henge_query::Query;
 use henge_query::ingest::ProjectionSpec;
 use henge_segment::{MappedSegment, WriteOptions, add_projections};
@@ -32,7 +34,7 @@ pub(crate) fn with_projections(bytes: &[u8], specs: &[ProjectionSpec]) -> Mapped
     let plain = MappedSegment::open(Arc::new(bytes.to_vec())).unwrap();
     let ctx = ExecContext::default();
     let built = specs.iter().filter_map(|spec| {
-        match projection::build(&plain, spec, WriteOptions::default(), &ctx) {
+        match build_projection(&plain, spec, WriteOptions::default(), &ctx) {
             Ok(file) => Some(file),
             Err(ExecError::Unsupported(_)) => None,
             // Sums of the largest longs are beyond 64 bits.

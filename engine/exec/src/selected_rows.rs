@@ -11,7 +11,8 @@ use henge_types::{Interval, TIME_COLUMN};
 use crate::column::Columns;
 use crate::context::CancelFlag;
 use crate::error::Result;
-use crate::filter::{BlockBits, CompiledFilter, RowSet, Selection};
+use crate::filter::CompiledFilter;
+use crate::selection::{BlockBits, RowSet, Selection};
 
 /// Selects rows by time and filter.
 pub(crate) struct SelectedRows<'a> {

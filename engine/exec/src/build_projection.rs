@@ -28,7 +28,7 @@ use crate::partial::{GroupedPartial, Partial};
 /// # Errors
 /// `Unsupported` when rows have several values in a grouping column, limits, and what is wrong with
 /// the segment. A segment can always do without the projection.
-pub fn build(
+pub fn build_projection(
     view: &dyn SegmentView,
     spec: &ProjectionSpec,
     write: WriteOptions,

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::filter::{BlockBits, CompiledFilter, RowSet, Selection};
+use crate::filter::CompiledFilter;
+use crate::selection::{BlockBits, RowSet, Selection};
 
 /// Selected rows of one window with their groups.
 #[derive(Debug, Clone, Copy)]

@@ -4,8 +4,8 @@
 //! and nothing is looked up. Else ids are packed into 64-bit keys and numbered by a hash table; parts
 //! that do not fit one key are chained: the group so far becomes part of the next key.
 
-use crate::column::IdTable;
-use crate::filter::Selection;
+use crate::id_table::IdTable;
+use crate::selection::Selection;
 
 /// How many ids a part has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

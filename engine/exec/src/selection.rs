@@ -1,10 +1,12 @@
 //! Which rows of a block are read on: as a set of the block, and window by window.
 
+mod bits;
+
 use std::ops::Range;
 
 use henge_segment::BLOCK_ROWS;
 
-use crate::filter::bits::BlockBits;
+pub(crate) use bits::BlockBits;
 
 /// Rows of a whole block.
 #[derive(Debug, Clone, Copy)]
