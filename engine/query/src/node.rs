@@ -60,9 +60,18 @@ pub(crate) struct Node<'a> {
 impl<'a> Node<'a> {
     /// The whole document. Fails when it nests too deep to be walked by recursion.
     pub(crate) fn root(value: &'a Value, budget: &'a Budget) -> Result<Self> {
+        Self::root_within(value, budget, MAX_JSON_DEPTH)
+    }
+
+    /// As [`Node::root`], of at most so many levels.
+    pub(crate) fn root_within(
+        value: &'a Value,
+        budget: &'a Budget,
+        max_depth: usize,
+    ) -> Result<Self> {
         let node = Self { value, step: Step::Root, parent: None, budget };
-        if is_deeper_than(value, MAX_JSON_DEPTH) {
-            return Err(node.invalid(format!("nested deeper than {MAX_JSON_DEPTH} levels")));
+        if is_deeper_than(value, max_depth) {
+            return Err(node.invalid(format!("nested deeper than {max_depth} levels")));
         }
         Ok(node)
     }

@@ -32,6 +32,35 @@ pub enum ErrorClass {
     Internal,
 }
 
+impl ErrorClass {
+    const CODES: [(Self, &str); 12] = [
+        (Self::InvalidInput, "invalidInput"),
+        (Self::NotFound, "notFound"),
+        (Self::Unsupported, "unsupported"),
+        (Self::ResourceLimit, "resourceLimit"),
+        (Self::Capacity, "capacity"),
+        (Self::Timeout, "timeout"),
+        (Self::Cancelled, "cancelled"),
+        (Self::Unavailable, "unavailable"),
+        (Self::Conflict, "conflict"),
+        (Self::Contradiction, "contradiction"),
+        (Self::Corrupt, "corrupt"),
+        (Self::Internal, "internal"),
+    ];
+
+    /// The code under which the class travels between processes.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        Self::CODES.iter().find(|(class, _)| *class == self).map_or("internal", |(_, code)| code)
+    }
+
+    /// The class of a code; `None` for those that this version does not know.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::CODES.iter().find(|(_, known)| *known == code).map(|(class, _)| *class)
+    }
+}
+
 /// A text or value that is not a valid timestamp, interval, period, granularity, zone, name or id.
 ///
 /// Texts are clipped to a short excerpt, so an error never carries a hostile megabyte along.

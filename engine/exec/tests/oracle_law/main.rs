@@ -26,7 +26,16 @@ use data::{Part, Storage};
 
 fn parse(query: &serde_json::Value) -> Query {
     let text = query.to_string();
-    Query::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"))
+    let query = Query::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+    as_another_node_reads_it(&query)
+}
+
+/// Queries are sent in their normal form, which says all of them.
+fn as_another_node_reads_it(query: &Query) -> Query {
+    let sent = query.to_value().to_string();
+    let read = Query::decode(sent.as_bytes()).unwrap_or_else(|error| panic!("{sent}: {error}"));
+    assert_eq!(format!("{read:?}"), format!("{query:?}"), "{sent}");
+    read
 }
 
 /// How the partials of segments come together.

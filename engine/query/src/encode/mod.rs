@@ -4,6 +4,7 @@
 
 mod aggregator;
 mod cache_key;
+mod context;
 mod filter;
 mod parts;
 mod post_aggregator;
@@ -21,12 +22,11 @@ use crate::query::{
 use crate::virtual_column::VirtualColumn;
 
 impl Query {
-    /// The query as JSON, in normal form, with its context as it came.
+    /// The query as JSON, in normal form, with its context as it came, or as it was set since.
     #[must_use]
     pub fn to_value(&self) -> Value {
         let mut fields = self.body();
-        let context = self.base().context.raw.clone().into_iter().collect::<Map<_, _>>();
-        fields.insert("context".to_owned(), Value::Object(context));
+        fields.insert("context".to_owned(), Value::Object(context::context(&self.base().context)));
         Value::Object(fields)
     }
 

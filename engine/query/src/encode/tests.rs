@@ -77,3 +77,55 @@ fn empty_combinations_are_constants() {
     assert_eq!(Filter::And(vec![]).to_value(), json!({"type": "true"}));
     assert_eq!(Filter::Or(vec![]).to_value(), json!({"type": "false"}));
 }
+
+/// As a broker sends it and a data node reads it.
+fn travelled(query: &Query) -> Query {
+    let sent = query.to_value().to_string();
+    Query::decode(sent.as_bytes()).unwrap_or_else(|error| panic!("{sent}: {error}"))
+}
+
+#[test]
+fn what_code_sets_in_a_context_travels_too() {
+    let mut query = query(json!({"context": {"timeout": 5, "useCache": "false", "other": 1}}));
+    let context = match &mut query {
+        Query::GroupBy(query) => &mut query.base.context,
+        _ => unreachable!(),
+    };
+    context.timeout_ms = None;
+    context.lane = Some("low".to_owned());
+    context.finalize = false;
+    let read = travelled(&query);
+    let (set, read) = (&query.base().context, &read.base().context);
+    assert_eq!((read.timeout_ms, read.lane.as_deref()), (None, Some("low")));
+    assert_eq!((read.use_cache, read.finalize), (false, false));
+    assert_eq!(read.raw["other"], json!(1));
+    assert_eq!(
+        format!("{:?}", (&set.use_projection, set.strict)),
+        format!("{:?}", (&read.use_projection, read.strict))
+    );
+}
+
+#[test]
+fn what_nests_as_deep_as_it_may_can_travel() {
+    let leaves = [
+        json!({"type": "selector", "dimension": "a", "value": "x"}),
+        json!({"type": "in", "dimension": "a", "values": ["x"]}),
+        json!({"type": "interval", "dimension": "__time", "intervals": ["2020/2021"]}),
+        json!({"type": "range", "column": "a", "matchValueType": "LONG", "lower": 1}),
+    ];
+    for leaf in leaves {
+        let mut filter = leaf;
+        let mut deepest = None;
+        while let Ok(query) = Query::from_value(&json!({
+            "queryType": "timeseries", "dataSource": "t", "intervals": "2020/2021",
+            "granularity": "all", "filter": filter,
+            "aggregations": [{"type": "filtered", "filter": filter,
+                              "aggregator": {"type": "count", "name": "n"}}],
+        })) {
+            deepest = Some(query);
+            filter = json!({"type": "not", "field": filter});
+        }
+        let deepest = deepest.expect("a query");
+        assert_eq!(format!("{:?}", travelled(&deepest)), format!("{deepest:?}"));
+    }
+}

@@ -1,9 +1,13 @@
 //! The query context: typed, lenient about spelling (`"true"`, `"1000"`), strict about meaning.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use crate::context::QueryContext;
 use crate::error::Result;
 use crate::limits::{MAX_QUERY_ID_BYTES, MAX_TIMEOUT_MS};
-use crate::node::Node;
+use crate::node::{Budget, Node};
 
 /// Boolean keys of Druid's that change how a query runs there and never its answer: accepted without
 /// effect here; a wrong type is still an error.
@@ -41,6 +45,16 @@ const OTHER_NUMBERS: &[&str] = &[
     "numParallelCombineThreads",
     "joinFilterRewriteMaxSize",
 ];
+
+impl QueryContext {
+    /// What a context means that came like this; `None` when it cannot be read.
+    pub(crate) fn of(raw: &BTreeMap<String, Value>) -> Option<Self> {
+        let raw = raw.clone().into_iter().collect();
+        let query =
+            Value::Object([("context".to_owned(), Value::Object(raw))].into_iter().collect());
+        context(&Node::root(&query, &Budget::default()).ok()?).ok()
+    }
+}
 
 pub(super) fn context(query: &Node<'_>) -> Result<QueryContext> {
     let mut context = QueryContext::default();

@@ -38,7 +38,7 @@ pub(crate) use virtual_column::{expression, virtual_column};
 use crate::columns_read::ColumnUse;
 use crate::error::{QueryError, Result};
 use crate::exact_json::parse_json;
-use crate::limits::MAX_LIST_ENTRIES;
+use crate::limits::{MAX_JSON_DEPTH, MAX_LIST_ENTRIES};
 use crate::node::{Budget, Node};
 use crate::query::{Query, QueryBase};
 use crate::suggest::closest;
@@ -80,7 +80,7 @@ impl Query {
     /// As [`Query::parse`].
     pub fn parse_with_warnings(json: &[u8], strict: bool) -> Result<(Self, Remarks)> {
         let document = parse_json(json)?;
-        let (query, warnings) = read_document(&document)?;
+        let (query, warnings) = read_document(&document, MAX_JSON_DEPTH)?;
         match warnings.first().and_then(|warning| warning.split_once(':')) {
             Some((path, _)) if strict || query.base().context.strict => {
                 Err(QueryError::invalid(path, "unknown field; leave it out, or leave strict out"))
@@ -92,18 +92,30 @@ impl Query {
         }
     }
 
+    /// Reads what [`Query::to_value`] wrote. It may nest a little deeper than what a client sent: short
+    /// forms are spelled out.
+    ///
+    /// # Errors
+    /// As [`Query::parse`].
+    pub fn decode(json: &[u8]) -> Result<Self> {
+        /// What spelling out adds.
+        const DEEPER: usize = 16;
+        let document = parse_json(json)?;
+        read_document(&document, MAX_JSON_DEPTH + DEEPER).map(|(query, _)| query)
+    }
+
     /// Reads and validates a native query that was parsed as JSON before.
     ///
     /// # Errors
     /// As [`Query::parse`].
     pub fn from_value(value: &Value) -> Result<Self> {
-        read_document(value).map(|(query, _)| query)
+        read_document(value, MAX_JSON_DEPTH).map(|(query, _)| query)
     }
 }
 
-fn read_document(value: &Value) -> Result<(Query, Vec<String>)> {
+fn read_document(value: &Value, max_depth: usize) -> Result<(Query, Vec<String>)> {
     let budget = Budget::watching();
-    let root = Node::root(value, &budget)?;
+    let root = Node::root_within(value, &budget, max_depth)?;
     let query = read(&root)?;
     // A misspelt field is more to the point than a name that is missing for it.
     let warnings = budget.reads().map_or(Ok(Vec::new()), |reads| reads.unread(value))?;
