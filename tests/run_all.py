@@ -2,6 +2,9 @@
 """Runs the scripts that need a real server process.
 
     run_all.py [--quick]
+    run_all.py --wire      what is worth another run with a wire between broker and data nodes
+
+For the latter BINARY names a server that was built with the feature `loopback`.
 """
 import os
 import subprocess
@@ -12,7 +15,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 def main():
     quick = '--quick' in sys.argv[1:]
-    runs = [
+    wire = '--wire' in sys.argv[1:]
+    over_a_wire = [['conformance.py'], ['answers.py'], ['handoff_probe.py', '--seconds', '10']]
+    runs = over_a_wire if wire else [
         ['conformance.py'],
         ['readme_recipes.py'],
         ['answers.py'],

@@ -179,8 +179,8 @@ impl Broker {
         });
         // In the same view as the accounts of everything else.
         let labels = &[("account", "queries")];
-        let (memory, limit) =
-            (Arc::clone(self.services.running.pool()), self.options.total_memory_bytes);
+        let memory = Arc::clone(self.services.running.pool());
+        let limit = memory.capacity_bytes();
         let help = "Bytes that are charged to an account of memory.";
         metrics.gauge("henge_memory_bytes", help, labels, move || memory.used_bytes() as u64);
         let help = "The ceiling of an account.";

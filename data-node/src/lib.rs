@@ -10,6 +10,7 @@ pub mod request;
 pub mod run;
 pub mod running;
 pub mod spill;
+pub mod wire;
 
 pub use error::NodeError;
 pub use host::{HostError, SegmentHost};

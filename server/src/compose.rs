@@ -31,6 +31,7 @@ use crate::data_folder::{DataFolder, DataFolderLock};
 use crate::integrity::{open_marks, open_metadata, refuse_damaged_logs};
 use crate::memory;
 use crate::options::Options;
+use crate::reach::{reach, services_of_nodes};
 use crate::status;
 
 /// A server at work.
@@ -130,13 +131,14 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         running: Arc::new(RunningQueries::new(options.broker.total_memory_bytes)),
         spill: Some(Arc::new(spill)),
     };
+    let of_nodes = services_of_nodes(&queries);
     let historical = Arc::new(
         HistoricalNode::open(
             options.historical.clone(),
             discovery.clone(),
             storage.clone(),
             metadata.clone(),
-            queries.clone(),
+            of_nodes.clone(),
             partials,
         )
         .context("open the segment cache")?,
@@ -154,7 +156,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         discovery: discovery.clone(),
         clock: Arc::clone(&clock),
         ingest_pool,
-        queries: queries.clone(),
+        queries: of_nodes,
         published: Arc::clone(&published),
         log_marks: marks,
         requests: options.accounts.requests.clone(),
@@ -170,10 +172,15 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     };
     show_log_damage(&metrics, &realtime);
     show_backlog(&metrics, &realtime);
-    let broker =
-        Arc::new(Broker::new(options.broker.clone(), discovery, metadata, queries, &metrics));
-    broker.connect(historical.clone());
-    broker.connect(realtime.clone());
+    let broker = Arc::new(Broker::new(
+        options.broker.clone(),
+        discovery,
+        metadata,
+        queries.clone(),
+        &metrics,
+    ));
+    broker.connect(reach(historical.clone(), &queries));
+    broker.connect(reach(realtime.clone(), &queries));
     report_unavailable(&broker).await?;
     broker.follow();
     Ok(Roles { broker, realtime, historical, metrics })

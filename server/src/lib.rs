@@ -5,6 +5,7 @@ pub mod data_folder;
 pub mod integrity;
 mod memory;
 mod options;
+mod reach;
 pub mod status;
 
 pub use compose::{Running, start};

@@ -20,6 +20,12 @@ impl MemoryPool {
         Self { capacity_bytes, used_bytes: AtomicUsize::new(0) }
     }
 
+    /// Bytes that may be held.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        self.capacity_bytes
+    }
+
     /// Bytes that are held now.
     #[must_use]
     pub fn used_bytes(&self) -> usize {

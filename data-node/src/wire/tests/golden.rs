@@ -1,0 +1,50 @@
+//! Messages as version 1 writes them. A change that breaks one of these needs a new version, and the
+//! readers keep the old one.
+
+use super::*;
+
+const GOLDEN: [(&str, &[u8]); 5] = [
+    ("run", include_bytes!("../golden/run.bin")),
+    ("cancel", include_bytes!("../golden/cancel.bin")),
+    ("reply", include_bytes!("../golden/reply.bin")),
+    ("error", include_bytes!("../golden/error.bin")),
+    ("unavailable", include_bytes!("../golden/unavailable.bin")),
+];
+
+fn written(name: &str) -> Vec<u8> {
+    match name {
+        "run" => encode_run(&request()),
+        "cancel" => encode_cancel("dashboard-1"),
+        "reply" => encode_reply(&reply()).unwrap(),
+        "error" => encode_error(&errors()[0]),
+        _ => encode_error(&errors()[3]),
+    }
+}
+
+#[test]
+fn version_1_is_written_as_it_was() {
+    for (name, golden) in GOLDEN {
+        let written = written(name);
+        if std::env::var_os("HENGE_WRITE_GOLDEN").is_some() {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/golden");
+            std::fs::write(format!("{folder}/{name}.bin"), &written).unwrap();
+        } else {
+            assert_eq!(
+                String::from_utf8_lossy(&written),
+                String::from_utf8_lossy(golden),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn version_1_is_read_as_it_was_meant() {
+    let of = |name: &str| GOLDEN.iter().find(|(known, _)| *known == name).unwrap().1;
+    assert_eq!(format!("{:?}", decode_run(of("run")).unwrap()), format!("{:?}", request()));
+    assert_eq!(decode_cancel(of("cancel")).unwrap(), "dashboard-1");
+    let read = decode_reply(of("reply")).unwrap();
+    assert_eq!((read.missing, read.stats), (reply().missing, reply().stats));
+    assert_eq!(decode_error(of("error")).unwrap(), errors()[0]);
+    assert_eq!(decode_error(of("unavailable")).unwrap(), errors()[3]);
+}
