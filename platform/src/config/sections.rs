@@ -202,8 +202,8 @@ section! {
         memory_budget_bytes: u64 = 1_024 * MIB,
         /// Bytes that all queries may take together; queries beyond are refused with 429.
         total_memory_bytes: u64 = 4_096 * MIB,
-        /// Bytes that one groupBy may put into temporary files once its memory is full; 0 switches it
-        /// off. `maxOnDiskStorage` in a query's context lowers it.
+        /// Bytes that one groupBy may put into temporary files on a node once its memory is full; 0
+        /// switches it off. `maxOnDiskStorage` in a query's context lowers it.
         max_on_disk_storage_bytes: u64 = 4_096 * MIB,
         /// Bytes that node-wide dictionaries, which make merging segments fast, may take.
         dictionary_budget_bytes: u64 = 1_024 * MIB,
