@@ -12,7 +12,7 @@ use futures::StreamExt;
 use henge_types::ErrorClass;
 use tokio::time::{Instant, timeout_at};
 
-use super::error::DruidError;
+use super::error::{Closing, DruidError, closing};
 use crate::compression::{ContentEncoding, InflateLimits, inflate};
 use crate::runtime::{AccountFull, Charge, MemoryAccount};
 
@@ -87,12 +87,12 @@ impl From<AccountFull> for DruidError {
 pub struct LimitedBody(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for LimitedBody {
-    type Rejection = DruidError;
+    type Rejection = Closing;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, DruidError> {
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Closing> {
         let (parts, body) = request.into_parts();
         let limits = parts.extensions.get::<Arc<BodyLimits>>().cloned().unwrap_or_default();
-        read_body(&parts.headers, body, &limits).await.map(Self)
+        read_body(&parts.headers, body, &limits).await.map(Self).map_err(closing)
     }
 }
 

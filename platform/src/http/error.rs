@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use henge_types::ErrorClass;
 use serde::Serialize;
@@ -230,6 +230,16 @@ impl DruidError {
         self.host = Some(host.into());
         self
     }
+}
+
+/// An answer without the request's body having been read to its end: the connection cannot be used
+/// again, which a client that keeps connections has to know.
+pub type Closing = ([(HeaderName, &'static str); 1], DruidError);
+
+/// The error as such an answer.
+#[must_use]
+pub fn closing(error: DruidError) -> Closing {
+    ([(header::CONNECTION, "close")], error)
 }
 
 impl IntoResponse for DruidError {

@@ -1,10 +1,10 @@
 //! JSON answers for routes and methods that do not exist, and for those that Druid has.
 
 use axum::Router;
-use axum::http::{HeaderName, Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri};
 use henge_types::ErrorClass;
 
-use super::error::DruidError;
+use super::error::{Closing, DruidError, closing};
 use super::unbuilt;
 
 /// Adds JSON answers for unknown routes (404), unknown methods (405) and either where Druid has what
@@ -28,14 +28,6 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Closing {
             .with_status(StatusCode::METHOD_NOT_ALLOWED)
     });
     closing(error)
-}
-
-/// An answer without the request's body having been read: the connection cannot be used again, which a
-/// client that keeps connections has to know.
-type Closing = ([(HeaderName, &'static str); 1], DruidError);
-
-fn closing(error: DruidError) -> Closing {
-    ([(header::CONNECTION, "close")], error)
 }
 
 fn unbuilt_error(uri: &Uri) -> Option<DruidError> {

@@ -13,7 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use henge_types::ErrorClass;
 
-use super::error::DruidError;
+use super::error::{DruidError, closing};
 
 /// Queries are sent with POST and change nothing.
 const QUERIES: &str = "/druid/v2";
@@ -49,8 +49,7 @@ pub async fn refuse_strangers(
         // Its body is not read, so the connection cannot be used again.
         Some(message) => {
             let error = DruidError::new(ErrorClass::InvalidInput, message);
-            let close = [(header::CONNECTION, "close")];
-            (close, error.with_status(StatusCode::FORBIDDEN)).into_response()
+            closing(error.with_status(StatusCode::FORBIDDEN)).into_response()
         }
         None => next.run(request).await,
     }

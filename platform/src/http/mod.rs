@@ -14,7 +14,7 @@ mod unbuilt;
 
 pub use answers::charge_answers;
 pub use body::{BodyLimits, LimitedBody, read_body};
-pub use error::{DruidError, ErrorMapping, mapping};
+pub use error::{Closing, DruidError, ErrorMapping, closing, mapping};
 pub use fallback::with_fallbacks;
 pub use guard::{AllowedHosts, refuse_strangers};
 pub use paced::ReadPace;
