@@ -114,7 +114,7 @@ fn every_class_has_a_code_that_names_it() {
 }
 
 #[test]
-fn h_messages_that_are_cut_short_or_changed_are_errors_and_nothing_else() {
+fn messages_that_are_cut_short_or_changed_are_errors_and_nothing_else() {
     let messages = [
         encode_run(&request()),
         encode_reply(&reply()).unwrap(),
