@@ -264,3 +264,43 @@ fn f_33_an_older_copy_of_the_metadata_without_refused_events_is_refused() {
         assert_eq!(letters["totals"]["received"], json!(u64::from(!given_up)));
     }
 }
+
+/// A manifest copied as the next number: named as what it is, and no reason to lose anything.
+#[test]
+fn f_33_a_copy_of_a_manifest_under_the_next_number_is_told_and_left_out() {
+    let mut server = TestServer::start();
+    server.create("t");
+    assert_eq!(server.push("t", &rows(10, 1)).0, 200);
+    server.flush();
+    let left = tempfile::tempdir().unwrap();
+    server.restart_after(|data_dir| copy_folder(data_dir, left.path()));
+    let mut config = server.config().clone();
+    config.data_dir = left.path().to_owned();
+    let folder = left.path().join("deep-storage/manifests");
+    let mut manifests: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    manifests.sort();
+    let number = manifests.len() as u64;
+    let copy = folder.join(format!("{:020}.json", number + 1));
+    let put = || std::fs::copy(manifests.last().unwrap(), &copy).unwrap();
+    put();
+    let refused = refusal(&config);
+    let expected = format!("is a copy of manifest {number}");
+    assert!(refused.contains(&expected) && refused.contains("remove it"), "{refused}");
+    // Rebuilding is no way round it that fails.
+    rebuild_in(left.path());
+    assert!(!copy.exists());
+    let mut server = TestServer::start_on(config.clone(), left);
+    assert_eq!(server.count("t"), 10);
+    // And what is advised works.
+    server.restart_after(|_| {
+        let mut manifests: Vec<_> =
+            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        manifests.sort();
+        let next = folder.join(format!("{:020}.json", manifests.len() + 1));
+        std::fs::copy(manifests.last().unwrap(), &next).unwrap();
+        assert!(refusal(&config).contains("is a copy of manifest"));
+        std::fs::remove_file(next).unwrap();
+    });
+    assert_eq!(server.count("t"), 10);
+}

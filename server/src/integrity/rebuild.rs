@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use henge_platform::metadata::manifest::{Manifest, fold, list_manifests, read_manifest};
+use henge_platform::metadata::manifest::{
+    Manifest, copy_of, fold, list_manifests, manifest_key, read_manifest,
+};
 use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
 use henge_platform::runtime::sync_dir;
 use henge_platform::storage::DeepStorage;
@@ -31,6 +33,8 @@ pub struct Rebuilt {
     pub objects: ObjectUse,
     /// What still does not fit.
     pub report: Report,
+    /// Copies of manifests that stood above the last one, and whose copies they were. They are removed.
+    pub copies: Vec<(u64, u64)>,
 }
 
 /// Makes the metadata of a data folder that is ours anew. The old file is kept beside it.
@@ -39,7 +43,7 @@ pub struct Rebuilt {
 /// When manifests are missing or damaged, a folder belongs to another cluster, or something cannot
 /// be read or written; then the old file is where it was.
 pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<Rebuilt> {
-    let manifests = read_from_last_complete(storage).await?;
+    let (manifests, copies) = read_from_last_complete(storage).await?;
     let count = manifests.len();
     let all = fold(manifests)?;
     check_identities(folder, storage, &all.cluster_uuid).await?;
@@ -53,26 +57,38 @@ pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<R
         .context("write the metadata")?;
     // Tasks and refused events are not in manifests: that is said, and not missed any more.
     store.give_up_unpublished(&read_marks(folder)?).await?;
+    // The next manifests go where they are.
+    for (number, _) in &copies {
+        storage.delete(&manifest_key(*number)).await.context("remove a copy of a manifest")?;
+    }
     let report = examine(folder, storage, Some(&store)).await?;
     store.close().await;
     let kept = keep_aside(&folder.metadata())?;
     std::fs::rename(&fresh, folder.metadata()).context("put the metadata in their place")?;
     sync_dir(folder.root()).context("make the rename durable")?;
     identity::mark(folder, storage, &all.cluster_uuid).await?;
-    Ok(Rebuilt { all, manifests: count, kept, objects, report })
+    Ok(Rebuilt { all, manifests: count, kept, objects, report, copies })
 }
 
-/// The last complete manifest and all after it.
-async fn read_from_last_complete(storage: &dyn DeepStorage) -> Result<Vec<Manifest>> {
+/// The last complete manifest and all after it; and what stands above them and only repeats others.
+async fn read_from_last_complete(
+    storage: &dyn DeepStorage,
+) -> Result<(Vec<Manifest>, Vec<(u64, u64)>)> {
     let listed = list_manifests(storage).await?;
-    let mut read = Vec::new();
+    let (mut read, mut copies) = (Vec::new(), Vec::new());
     for number in listed.numbers.iter().rev() {
+        if read.is_empty()
+            && let Ok(Some(of)) = copy_of(storage, *number).await
+        {
+            copies.push((*number, of));
+            continue;
+        }
         let manifest = read_manifest(storage, *number).await?;
         let complete = manifest.complete;
         read.push(manifest);
         if complete {
             read.reverse();
-            return Ok(read);
+            return Ok((read, copies));
         }
     }
     bail!(

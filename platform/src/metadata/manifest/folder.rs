@@ -39,16 +39,39 @@ pub async fn list_manifests(storage: &dyn DeepStorage) -> Result<ManifestList> {
 /// # Errors
 /// `Corrupt` when a byte of it changed; `Unavailable` when it cannot be read.
 pub async fn read_manifest(storage: &dyn DeepStorage, number: u64) -> Result<Manifest> {
-    let key = manifest_key(number);
-    let bytes = storage.read(&key).await.map_err(|e| unavailable(&e))?;
-    let manifest = Manifest::decode(&key, &bytes)?;
+    let manifest = read_any(storage, number).await?;
     if manifest.number != number {
         return Err(MetadataError::Corrupt(format!(
-            "manifest '{key}' says that it is number {}",
+            "manifest '{}' says that it is number {}",
+            manifest_key(number),
             manifest.number
         )));
     }
     Ok(manifest)
+}
+
+/// The number of the manifest that another one is a copy of: somebody copied the object, and what it
+/// says is said under its own number. `None` when it is no copy.
+///
+/// # Errors
+/// As [`read_manifest`].
+pub async fn copy_of(storage: &dyn DeepStorage, number: u64) -> Result<Option<u64>> {
+    let copy = read_any(storage, number).await?;
+    if copy.number == number {
+        return Ok(None);
+    }
+    match read_any(storage, copy.number).await {
+        Ok(own) if own == copy => Ok(Some(copy.number)),
+        Ok(_) | Err(MetadataError::Corrupt(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What an object says, whatever its number is.
+async fn read_any(storage: &dyn DeepStorage, number: u64) -> Result<Manifest> {
+    let key = manifest_key(number);
+    let bytes = storage.read(&key).await.map_err(|e| unavailable(&e))?;
+    Manifest::decode(&key, &bytes)
 }
 
 pub(super) fn unavailable(error: &crate::storage::StorageError) -> MetadataError {

@@ -12,7 +12,7 @@ mod record;
 mod written;
 
 pub use fold::fold;
-pub use folder::{ManifestList, list_manifests, read_manifest};
+pub use folder::{ManifestList, copy_of, list_manifests, read_manifest};
 pub use record::{
     FinishedTransaction, MANIFEST_FOLDER, Manifest, ManifestState, SourcePosition, WaitingManifest,
     manifest_key,

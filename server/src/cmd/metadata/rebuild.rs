@@ -31,12 +31,15 @@ pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
 }
 
 fn print(rebuilt: &Rebuilt) -> Result<()> {
-    let Rebuilt { all, manifests, kept, objects, report } = rebuilt;
+    let Rebuilt { all, manifests, kept, objects, report, copies } = rebuilt;
     let read = counted(*manifests as u64, "manifest");
     say(format!("restored the metadata of cluster {} from {read}", all.cluster_uuid))?;
     say(table(all))?;
     if let Some(kept) = kept {
         say(format!("the old metadata are kept as {}", kept.display()))?;
+    }
+    for (number, of) in copies {
+        say(format!("left out and removed: manifest {number}, which was a copy of manifest {of}"))?;
     }
     for missing in &objects.missing {
         say(format!("not available: {missing}"))?;
@@ -62,6 +65,7 @@ fn print_json(rebuilt: &Rebuilt) -> Result<()> {
     let shown = json!({
         "metadata": as_json(&rebuilt.all),
         "manifests": rebuilt.manifests,
+        "copies": rebuilt.copies,
         "kept": rebuilt.kept,
         "missingObjects": rebuilt.objects.missing,
         "unnamedObjects": rebuilt.objects.unnamed,
