@@ -13,7 +13,7 @@ pub mod memory;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cpu_pool::{CpuPool, CpuTask, PoolError, PoolOptions, Priority, Step, Turn};
-pub use crash_point::crash_point;
+pub use crash_point::{CRASH_POINTS, crash_point};
 pub use files::{TemporaryFile, remove_temporary_files, sync_dir, write_atomically};
 pub use folder_lock::{FolderLock, FolderLockError, FolderOwner};
 pub use machine::{HandleLimit, raise_handle_limit};

@@ -109,7 +109,7 @@ impl Worker {
     }
 
     async fn commit(&self, publication: &Publication) -> Result<PublishOutcome> {
-        crash_point("handoff::pushed");
+        crash_point("handoff/pushed");
         let source_id = PushDatasource::source_id(&self.datasource);
         let outgoing =
             publication.chunks.iter().map(|(at, chunk)| &self.closed[*at].chunks[*chunk]);
@@ -133,7 +133,7 @@ impl Worker {
         // The age of the keys is counted from here.
         self.shared.uptime.advance().await?;
         let outcome = commit(&*self.shared.metadata, &request).await?;
-        crash_point("handoff::published");
+        crash_point("handoff/published");
         Ok(outcome)
     }
 

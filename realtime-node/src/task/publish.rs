@@ -124,7 +124,7 @@ impl Run {
                 }
             }
         }
-        crash_point("task::pushed");
+        crash_point("task/pushed");
         self.stop.begin_publishing(&self.id)?;
         self.publish(part_files, mode, outgoing).await
     }
