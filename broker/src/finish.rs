@@ -102,7 +102,7 @@ fn write_answer(
     let merged = henge_exec::merge(query, gathered.partials, context)?;
     drop(gathered.leases);
     let mut lease = context.memory.lease();
-    lease.set(merged.memory_bytes())?;
+    lease.set(merged.memory_bytes() + order_bytes(&merged))?;
     let result = henge_exec::finalise(query, merged, context)?;
     let (mut body, mut room) = (Vec::new(), 0);
     let mut text = context.memory.lease();
@@ -118,6 +118,17 @@ fn write_answer(
         body.shrink_to_fit();
     }
     Ok(body)
+}
+
+/// What it takes to put the rows of a scan in order: their places, twice.
+fn order_bytes(merged: &Partial) -> usize {
+    const PLACES_BYTES: usize = 2 * size_of::<(u32, u32)>();
+    match merged {
+        Partial::Rows(rows) => {
+            rows.batches.iter().map(|batch| batch.row_count * PLACES_BYTES).sum()
+        }
+        _ => 0,
+    }
 }
 
 pub(crate) fn micros(duration: Duration) -> u64 {

@@ -38,6 +38,13 @@ impl RunningQueries {
         Self { pool: Arc::new(MemoryPool::new(capacity_bytes)), running: Mutex::default() }
     }
 
+    /// As [`RunningQueries::new`], with less room while something else holds bytes for queries.
+    #[must_use]
+    pub fn beside(capacity_bytes: usize, held: impl Fn() -> usize + Send + Sync + 'static) -> Self {
+        let pool = MemoryPool::new(capacity_bytes).beside(held);
+        Self { pool: Arc::new(pool), running: Mutex::default() }
+    }
+
     /// What all queries together hold.
     #[must_use]
     pub fn pool(&self) -> &Arc<MemoryPool> {

@@ -107,11 +107,17 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
     })
 }
 
+/// What queries may hold, together with their answers that clients have not read yet.
+fn running_queries(options: &Options) -> RunningQueries {
+    let answers = options.accounts.answers.clone();
+    RunningQueries::beside(options.broker.total_memory_bytes, move || answers.used_bytes())
+}
+
 async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Metrics::default();
     options.accounts.show(&metrics);
-    tokio::spawn(keep_trimmed());
+    tokio::spawn(keep_trimmed(options.broker.total_memory_bytes));
     let pool = CpuPool::new(options.query_threads).context("start the CPU pool")?;
     // Threads of its own, which the operating system prefers less than those of queries.
     let ingest_pool = CpuPool::with_options(options.ingest_pool);
@@ -128,7 +134,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     let queries = QueryServices {
         cluster: metadata.cluster_uuid().await.context("read the cluster's identity")?.into(),
         pool,
-        running: Arc::new(RunningQueries::new(options.broker.total_memory_bytes)),
+        running: Arc::new(running_queries(options)),
         spill: Some(Arc::new(spill)),
     };
     let of_nodes = services_of_nodes(&queries);

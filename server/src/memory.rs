@@ -55,7 +55,6 @@ fn fitted_to(config: &ServerConfig, machine_bytes: u64) -> ServerConfig {
     fill(&mut memory.total_bytes, machine_bytes / 10 * 6);
     let total = memory.total_bytes;
     fill(&mut memory.requests_bytes, total / 4);
-    fill(&mut memory.answers_bytes, total / 4);
     let ingestion = &mut config.ingestion;
     let total_name = "ingestion.total_bytes_in_memory";
     lower(&mut ingestion.total_bytes_in_memory, total / 4, total_name);
@@ -63,6 +62,8 @@ fn fitted_to(config: &ServerConfig, machine_bytes: u64) -> ServerConfig {
     lower(&mut ingestion.max_bytes_in_memory, ingestion.total_bytes_in_memory / 2, one_name);
     let query = &mut config.query;
     lower(&mut query.total_memory_bytes, total / 2, "query.total_memory_bytes");
+    // What waits to be read counts among what queries hold, and leaves them half of it.
+    fill(&mut config.memory.answers_bytes, (total / 4).min(query.total_memory_bytes / 2));
     lower(
         &mut query.memory_budget_bytes,
         query.total_memory_bytes / 2,

@@ -6,18 +6,42 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{ExecError, Result};
 
+/// Bytes that are held elsewhere on behalf of queries.
+type HeldElsewhere = Box<dyn Fn() -> usize + Send + Sync>;
+
 /// The bytes that all queries of a server may hold together.
-#[derive(Debug)]
 pub struct MemoryPool {
     capacity_bytes: usize,
     used_bytes: AtomicUsize,
+    held_elsewhere: Option<HeldElsewhere>,
+}
+
+impl std::fmt::Debug for MemoryPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { capacity_bytes, used_bytes, .. } = self;
+        let mut shown = f.debug_struct("MemoryPool");
+        shown.field("capacity_bytes", capacity_bytes).field("used_bytes", used_bytes);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl MemoryPool {
     /// A pool of so many bytes.
     #[must_use]
     pub fn new(capacity_bytes: usize) -> Self {
-        Self { capacity_bytes, used_bytes: AtomicUsize::new(0) }
+        Self { capacity_bytes, used_bytes: AtomicUsize::new(0), held_elsewhere: None }
+    }
+
+    /// Less room while something else holds bytes for queries: answers that nobody has read yet.
+    #[must_use]
+    pub fn beside(self, held: impl Fn() -> usize + Send + Sync + 'static) -> Self {
+        Self { held_elsewhere: Some(Box::new(held)), ..self }
+    }
+
+    /// Bytes that queries may hold at this moment.
+    fn room_bytes(&self) -> usize {
+        let held = self.held_elsewhere.as_ref().map_or(0, |held| held());
+        self.capacity_bytes.saturating_sub(held)
     }
 
     /// Bytes that may be held.
@@ -84,13 +108,15 @@ impl QueryMemory {
             )));
         }
         let Some(pool) = &account.pool else { return Ok(()) };
-        if !add_within(&pool.used_bytes, bytes, pool.capacity_bytes) {
+        let room_bytes = pool.room_bytes();
+        if !add_within(&pool.used_bytes, bytes, room_bytes) {
             account.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(ExecError::Capacity(format!(
-                "queries hold {} of {} bytes of memory and this one needs {bytes} more: try again \
-                 later, or raise query.total_memory_bytes",
+                "queries hold {} of {} bytes of memory, answers not read yet {}, and this one needs \
+                 {bytes} more: try again later, or raise query.total_memory_bytes",
                 pool.used_bytes(),
-                pool.capacity_bytes
+                pool.capacity_bytes,
+                pool.capacity_bytes - room_bytes
             )));
         }
         Ok(())
@@ -159,6 +185,23 @@ mod tests {
         b.set(30).unwrap();
         drop((a, b));
         assert_eq!((large.used_bytes(), pool.used_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_held_elsewhere_is_no_room() {
+        let answers = Arc::new(AtomicUsize::new(0));
+        let held = Arc::clone(&answers);
+        let pool = Arc::new(MemoryPool::new(100).beside(move || held.load(Ordering::Relaxed)));
+        let mut lease = QueryMemory::new(Arc::clone(&pool), usize::MAX).lease();
+        lease.set(60).unwrap();
+        answers.store(40, Ordering::Relaxed);
+        assert!(lease.set(61).unwrap_err().to_string().contains("answers not read yet 40"));
+        answers.store(500, Ordering::Relaxed);
+        assert!(lease.set(61).is_err());
+        lease.set(5).unwrap();
+        answers.store(0, Ordering::Relaxed);
+        lease.set(100).unwrap();
+        assert_eq!(pool.used_bytes(), 100);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use super::{ConfigError, ServerConfig};
 
 const PREFIX: &str = "HENGE_";
+/// Of those that ask a server: no setting of one, though both may run in one environment.
+const OF_CLIENTS: &[&str] = &["URL"];
 
 /// Sets what the variables say over what the file says.
 pub(super) fn apply(
@@ -13,7 +15,7 @@ pub(super) fn apply(
     let known = toml::Table::try_from(ServerConfig::default())
         .map_err(|error| ConfigError::Parse(error.to_string()))?;
     for (name, text) in variables {
-        let Some(path) = name.strip_prefix(PREFIX) else {
+        let Some(path) = name.strip_prefix(PREFIX).filter(|path| !OF_CLIENTS.contains(path)) else {
             continue;
         };
         let path = path.to_ascii_lowercase();

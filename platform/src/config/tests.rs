@@ -44,6 +44,8 @@ fn errors_name_the_field() {
     assert!(message("port = 70000", &[]).contains("70000"));
     assert!(message("port = ", &[]).contains("configuration"));
     assert!(message("", &[("HENGE_PROT", "1")]).contains("'prot'"));
+    // What a client of the server reads is no setting of it.
+    assert!(load("", &[("HENGE_URL", "http://localhost:1")]).is_ok());
     assert!(message("", &[("HENGE_PORT", "x")]).contains("'x' is not a number"));
     assert!(message("", &[("HENGE_QUERIES__A", "1")]).contains("'queries'"));
     assert!(message("[query]\ntimeout_ms = 0", &[]).contains("query.timeout_ms"));

@@ -98,7 +98,7 @@ pub struct TaskInput {
     pub content_hash: String,
 }
 
-/// What a task took out of use.
+/// What a task took out of use, as far as queries still read it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReplacedRows {
@@ -106,6 +106,9 @@ pub struct ReplacedRows {
     pub segments: u64,
     /// Rows in them.
     pub rows: u64,
+    /// Newer segments had hidden some of these rows before: there were at most as many.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_upper_bound: bool,
     /// From the earliest to the latest of their times, both within.
     pub interval: String,
 }

@@ -18,6 +18,8 @@ const KEPT_AT_END_BYTES: i32 = 512 << 20;
 const KEPT_FREE_BYTES: usize = 32 << 20;
 /// How often it is looked whether free memory can be given back.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether memory is short.
+const LOOK_AT_PRESSURE_EVERY: Duration = Duration::from_millis(200);
 /// A process that used less of one CPU than a tenth between two looks is idle.
 const IDLE_SHARE: u32 = 10;
 
@@ -55,12 +57,19 @@ fn trim() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn trim() {}
 
-/// Gives free memory back whenever the process is idle, for ever: while there is work, what was freed is
-/// soon wanted again.
-pub async fn keep_trimmed() {
+/// Gives free memory back, for ever, whenever the process is idle: while there is work, what was freed
+/// is soon wanted again. And whenever more than three quarters of `scarce_from_bytes` are resident: what
+/// is free must not add to what may be held.
+pub async fn keep_trimmed(scarce_from_bytes: usize) {
     let mut before = cpu_time();
+    let looks = LOOK_EVERY.as_millis() / LOOK_AT_PRESSURE_EVERY.as_millis();
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
+        for _ in 0..looks {
+            tokio::time::sleep(LOOK_AT_PRESSURE_EVERY).await;
+            if resident_bytes().is_some_and(|bytes| bytes > scarce_from_bytes / 4 * 3) {
+                let _ = tokio::task::spawn_blocking(trim).await;
+            }
+        }
         let now = cpu_time();
         if now.saturating_sub(before) < LOOK_EVERY / IDLE_SHARE {
             // It walks the heap: nothing for the network's threads.
@@ -68,6 +77,14 @@ pub async fn keep_trimmed() {
         }
         before = now;
     }
+}
+
+/// Memory of the process's own that is resident, mapped files aside; `None` where nobody tells.
+fn resident_bytes() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kib: usize = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib << 10)
 }
 
 /// What the process used of all CPUs.

@@ -1,14 +1,16 @@
 //! What became of a task's input beyond counting it, each with the place of its first case: lines
 //! counted from 1, as editors show them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use henge_ingest::{RejectReason, Rejection};
 use henge_platform::metadata::{
     ChangedColumn, IgnoredInput, InputPlace, PublishedSegment, RefusedEvents, ReplacedRows,
     TaskReport,
 };
-use henge_types::{ChangeReport, IgnoredField, IgnoredFields, SegmentId, format_timestamp};
+use henge_types::{
+    ChangeReport, IgnoredField, IgnoredFields, Interval, SegmentId, Timeline, format_timestamp,
+};
 
 use crate::odd_times::odd_times;
 
@@ -191,13 +193,39 @@ pub(super) fn replaced_rows(
     used: &[PublishedSegment],
 ) -> Option<ReplacedRows> {
     let replaced: HashSet<&SegmentId> = replaced.iter().collect();
-    let before: Vec<_> = used.iter().filter(|segment| replaced.contains(&segment.id)).collect();
+    let visible = visible_segments(used, replaced.iter().next()?);
+    let is_counted = |segment: &&PublishedSegment| {
+        replaced.contains(&segment.id) && visible.contains_key(&segment.id)
+    };
+    let before: Vec<_> = used.iter().filter(is_counted).collect();
     let (first, last) = times(before.iter().copied())?;
     Some(ReplacedRows {
         segments: before.len() as u64,
         rows: before.iter().map(|segment| segment.row_count).sum(),
+        is_upper_bound: before.iter().any(|segment| !visible[&segment.id]),
         interval: format!("{}/{}", format_timestamp(first), format_timestamp(last)),
     })
+}
+
+/// The segments of a datasource that queries read before a publication, each with whether they read
+/// all of its time; what newer versions hide is not among them.
+fn visible_segments(used: &[PublishedSegment], of: &SegmentId) -> HashMap<SegmentId, bool> {
+    let mut timeline = Timeline::new();
+    let own = used.iter().filter(|segment| segment.id.datasource == of.datasource);
+    for segment in own {
+        timeline.add(segment.id.clone(), segment.shard_spec, ());
+    }
+    let mut seen_ms: HashMap<SegmentId, i64> = HashMap::new();
+    for holder in timeline.lookup(Interval::ETERNITY) {
+        for chunk in holder.chunks {
+            *seen_ms.entry(chunk.id).or_default() += holder.interval.duration_ms();
+        }
+    }
+    let is_whole = |(id, seen): (SegmentId, i64)| {
+        let whole = seen >= id.interval.duration_ms();
+        (id, whole)
+    };
+    seen_ms.into_iter().map(is_whole).collect()
 }
 
 /// The column at fault; empty when no single one is.

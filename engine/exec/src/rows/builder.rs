@@ -125,8 +125,8 @@ impl<'a> ColumnBuilder<'a> {
             Reader::Long(_, _, values) => values.memory_bytes(),
             Reader::Float(_, _, values) => values.memory_bytes(),
             Reader::Double(_, _, values) => values.memory_bytes(),
-            Reader::Text(text, _, ids) => size_of_val(ids.as_slice()) + text.values.memory_bytes(),
-            Reader::Lists(text, _, lists) => lists.memory_bytes() + text.values.memory_bytes(),
+            Reader::Text(text, _, ids) => size_of_val(ids.as_slice()) + text.memory_bytes(),
+            Reader::Lists(text, _, lists) => lists.memory_bytes() + text.memory_bytes(),
             Reader::Complex(_, images, held_bytes) => size_of_val(images.as_slice()) + held_bytes,
             Reader::Expression(_, values) => values.memory_bytes(),
         }
@@ -202,6 +202,12 @@ struct LocalText<'a> {
 impl<'a> LocalText<'a> {
     fn new(column: &'a dyn StringColumn) -> Self {
         Self { column, local: FxHashMap::default(), values: TextValues::default() }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        /// Two ids and a byte of the table's own.
+        const ENTRY_BYTES: usize = 9;
+        self.values.memory_bytes() + self.local.capacity() * ENTRY_BYTES
     }
 
     /// The own id of one of the segment's.

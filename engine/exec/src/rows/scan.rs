@@ -9,6 +9,7 @@ use henge_segment::{BLOCK_ROWS, SegmentView};
 use crate::column::Columns;
 use crate::context::ExecContext;
 use crate::error::Result;
+use crate::memory::MemoryLease;
 use crate::partial_rows::{RowBatch, RowsPartial};
 use crate::rows::builder::ColumnBuilder;
 use crate::selected_rows::{SelectedRows, time_column};
@@ -25,9 +26,10 @@ pub(crate) fn run(
         .iter()
         .map(|name| ColumnBuilder::new(name, &columns))
         .collect::<Result<Vec<_>>>()?;
+    let mut held = context.memory.lease();
     let batch = match query.order {
-        ScanOrder::None => run_unordered(query, view, context, &mut builders)?,
-        order => run_ordered(query, order, view, context, &mut builders)?,
+        ScanOrder::None => run_unordered(query, view, context, &mut builders, &mut held)?,
+        order => run_ordered(query, order, view, context, &mut builders, &mut held)?,
     };
     let Some(read) = batch else { return Ok(RowsPartial::default()) };
     let row_count = read.row_count;
@@ -68,8 +70,15 @@ fn check_memory(used_bytes: usize, context: &ExecContext) -> Result<()> {
     context.check_budget(used_bytes, "the rows of the scan", advice)
 }
 
-fn memory_bytes(builders: &[ColumnBuilder<'_>]) -> usize {
-    builders.iter().map(ColumnBuilder::memory_bytes).sum()
+/// Charges the rows read so far, as they grow: a segment may have many.
+fn charge(
+    builders: &[ColumnBuilder<'_>],
+    context: &ExecContext,
+    held: &mut MemoryLease,
+) -> Result<()> {
+    let bytes = builders.iter().map(ColumnBuilder::memory_bytes).sum();
+    check_memory(bytes, context)?;
+    held.set(bytes)
 }
 
 fn run_unordered(
@@ -77,6 +86,7 @@ fn run_unordered(
     view: &dyn SegmentView,
     context: &ExecContext,
     builders: &mut [ColumnBuilder<'_>],
+    held: &mut MemoryLease,
 ) -> Result<Option<Read>> {
     let cap = row_cap(query);
     let mut selected = SelectedRows::new(&query.base, view, &context.cancel)?;
@@ -92,7 +102,7 @@ fn run_unordered(
         }
         builders.iter_mut().try_for_each(|builder| builder.append(block, rows))?;
         row_count += rows.len();
-        check_memory(memory_bytes(builders), context)?;
+        charge(builders, context, held)?;
     }
     Ok((row_count > 0).then_some(Read { row_count, time_ms: vec![], order: None }))
 }
@@ -112,6 +122,7 @@ fn run_ordered(
     view: &dyn SegmentView,
     context: &ExecContext,
     builders: &mut [ColumnBuilder<'_>],
+    held: &mut MemoryLease,
 ) -> Result<Option<Read>> {
     let best = best_rows(query, order, view, context)?;
     if best.is_empty() {
@@ -130,7 +141,7 @@ fn run_ordered(
         context.cancel.check()?;
         let rows = Selection::Rows(rows);
         builders.iter_mut().try_for_each(|builder| builder.append(*block, rows))?;
-        check_memory(memory_bytes(builders), context)?;
+        charge(builders, context, held)?;
     }
     let mut order_of_rows = vec![0; best.len()];
     for (position, &(_, rank)) in by_row.iter().enumerate() {

@@ -22,8 +22,9 @@ pub(super) fn print(
 ) -> io::Result<()> {
     if let Some(replaced) = &report.replaced {
         say(format!(
-            "Replaced: {} with {}, {}",
+            "Replaced: {} with {}{}, {}",
             counted(replaced.segments, "segment"),
+            if replaced.is_upper_bound { "at most " } else { "" },
             counted(replaced.rows, "row"),
             replaced.interval
         ))?;
