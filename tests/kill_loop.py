@@ -6,11 +6,12 @@
 Four datasources are pushed to (flat, with roll-up, with discovered columns, and one that tasks replace
 in chunks of any size, with and without dropExisting), their segment granularity changes all the while,
 keys are retried long after, some with another body. Between kills files of the cache and of deep
-storage are lost, cut and flipped, the log's end is torn, logs are lost, logs and metadata put
-back from older copies, the metadata are lost and rebuilt, the clock is set forth and back by days. Every acknowledged batch is counted wholly and once (I-01, I-02), before
+storage are lost, cut and flipped, the log's end is torn, logs are lost, logs and metadata put back from
+older copies, the metadata are lost and rebuilt, the clock is set forth and back by days, and deep
+storage refuses the chunks of some time for a while. Every acknowledged batch is counted wholly and once (I-01, I-02), before
 and after each restart; a replace is seen wholly or not at all (I-04, I-05); nothing is left out in
 silence (I-09); accepted + refused = received (I-16). Covers F-01, F-02, F-03, F-04, F-05,
-F-15, F-16, F-17, F-20, F-39, F-46 and F-47, and for replaces F-77, with real kills.
+F-15, F-16, F-17, F-20, F-22, F-39, F-46 and F-47, and for replaces F-77, with real kills.
 """
 import argparse
 import os
@@ -20,7 +21,7 @@ import threading
 import time
 
 import harness
-from kills import actors, damage
+from kills import actors, damage, refusals
 from kills.model import PUSHED, Model, schema
 
 # Small limits, so that persists, merges, publishes and log rotations happen between any two kills.
@@ -63,13 +64,15 @@ def judge(model, name, batch, have, when):
     model.wrong(f'{when}: {name} has {have}, acknowledged {batch}')
 
 
-def run(model, server, options, shim, breaks):
+def run(model, server, options, shim, breaks, refused):
     rng, restarts_ms = model.rng('kills'), []
     for kill in range(options.kills):
         time.sleep(rng.uniform(0.0, 0.9) ** 2)
+        refused.look(server)
         model.up.clear()
         server.kill()
         done = breaks.something() if breaks else None
+        refused.step()
         if shim:
             shift = rng.choice([0, 0, 3 * DAY_SECONDS, -3 * DAY_SECONDS, 400 * DAY_SECONDS])
             server.env.update(LD_PRELOAD=shim, CLOCK_SHIFT_SECONDS=str(shift))
@@ -127,12 +130,14 @@ def main():
     for thread in threads:
         thread.start()
     started = time.monotonic()
-    restarts_ms = run(model, server, options, shim, breaks)
+    refused = refusals.Refusals(model, data_dir)
+    restarts_ms = run(model, server, options, shim, breaks, refused)
     time.sleep(1)
     model.done.set()
     for thread in threads:
         thread.join()
     before = check(model, harness.Client(server.url), 'at the end')
+    refused.settle(server)
     server.kill()
     server.start()
     after = check(model, harness.Client(server.url), 'after one more restart')

@@ -19,7 +19,7 @@ def by_batch(client, datasource, flt=None):
     return {row['event']['batch']: (row['event']['events'], row['event']['ids']) for row in client.query(query)}
 
 
-def make_batch(rng, datasource, name, size):
+def make_batch(rng, datasource, name, size, refused_ms):
     """(body, sum of ids, hour of the replaced days or None)"""
     first, hour = rng.randrange(1_000_000), None
     if datasource == 'repl':
@@ -28,6 +28,8 @@ def make_batch(rng, datasource, name, size):
     for number in range(size):
         if hour is None:
             base = START_MS + rng.choice(OFFSETS_MS)
+            if refused_ms and rng.random() < 0.4:
+                base = refused_ms
         else:
             base = REPLACED_MS + hour * HOUR_MS
         event = {'t': base + rng.randrange(HOUR_MS), 'batch': name, 'kind': 'push', 'id': first + number, 'v': 0.5, 'extra': 'x'}
@@ -49,7 +51,7 @@ def pusher(model, number):
         datasource = PUSHED[(number + sequence) % len(PUSHED)]
         name, size, keyed = f'{datasource}-{number}-{sequence}', rng.randint(1, 250), rng.random() < 0.75
         sequence += 1
-        body, ids, hour = make_batch(rng, datasource, name, size)
+        body, ids, hour = make_batch(rng, datasource, name, size, model.refused_ms)
         with model.lock:
             # Those that are not over yet when it is sent may come after its rows.
             over = model.replaced.begun - bool(model.replaced.in_flight)

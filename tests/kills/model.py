@@ -27,6 +27,8 @@ class Model:
         self.seed, self.lock = seed, threading.Lock()
         self.up, self.done = threading.Event(), threading.Event()
         self.url = None
+        # A time whose segments deep storage refuses, or refused.
+        self.refused_ms = None
         self.acked, self.unknown, self.bodies = {}, {}, {}
         self.errors, self.counts = [], {}
         # By hour of the replaced days: the task whose rows are there, and the replaces that covered it.
