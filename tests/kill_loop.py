@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills the server again and again while everything goes on, and breaks its files in between.
 
-    kill_loop.py [--kills 60] [--seed N] [--data-dir DIR] [--no-damage]
+    kill_loop.py [--kills 60] [--seed N] [--data-dir DIR] [--longest-life 0.8] [--no-damage]
 
 Four datasources are pushed to (flat, with roll-up, with discovered columns, and one that tasks replace
 in chunks of any size, with and without dropExisting), their segment granularity changes all the while,
@@ -67,7 +67,7 @@ def judge(model, name, batch, have, when):
 def run(model, server, options, shim, breaks, refused):
     rng, restarts_ms = model.rng('kills'), []
     for kill in range(options.kills):
-        time.sleep(rng.uniform(0.0, 0.9) ** 2)
+        time.sleep(rng.uniform(0.0, options.longest_life**0.5) ** 2)
         refused.look(server)
         model.up.clear()
         server.kill()
@@ -111,6 +111,7 @@ def main():
     parser.add_argument('--kills', type=int, default=60)
     parser.add_argument('--seed', type=int, default=int.from_bytes(os.urandom(4), 'big'))
     parser.add_argument('--data-dir')
+    parser.add_argument('--longest-life', type=float, default=0.8, help='seconds between a start and the next kill; more for a slow machine or build')
     parser.add_argument('--no-damage', action='store_true', help='kills only')
     options = parser.parse_args()
     print(f'kill loop: seed {options.seed}, {options.kills} kills', flush=True)

@@ -9,6 +9,7 @@ mod publish;
 mod retry;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use henge_platform::wal::Wal;
 use henge_types::Interval;
@@ -26,6 +27,9 @@ use crate::push::published::PublishedLog;
 use backlog::Waiting;
 use closed::Closed;
 use retry::Retry;
+
+/// Chunks that are ready wait this long for others, to be published with them.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// The way to a datasource's hand-off task.
 #[derive(Debug)]
@@ -119,14 +123,20 @@ impl Worker {
         retries.map(Retry::due).min()
     }
 
-    /// Does all that is due, generation by generation. Other chunks are published while some fail.
+    /// Does all that is due, generation by generation. Other chunks are published while some fail, and
+    /// while many are still to be prepared: a process that does not live long gets on all the same.
     async fn attempt(&mut self) {
         let now = Instant::now();
+        let mut last_published = now;
         while let Some(at) = self.closed.iter().position(|c| c.next_to_prepare(now).is_some()) {
             while let Some(chunk) = self.closed[at].next_to_prepare(now) {
                 self.prepare_chunk(at, chunk).await;
+                if last_published.elapsed() >= PUBLISH_EVERY {
+                    break;
+                }
             }
             self.publish_ready().await;
+            last_published = Instant::now();
         }
         self.publish_ready().await;
     }
