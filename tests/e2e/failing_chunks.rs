@@ -1,5 +1,5 @@
 //! A time chunk that cannot be handed off holds up nothing else, and its rows are counted once through
-//! restarts, whatever was published beside them meanwhile (ADR 16).
+//! restarts, whatever was published beside them meanwhile (ADR 18).
 #![allow(clippy::print_stdout, reason = "a random test names its seed first")]
 
 use std::path::PathBuf;

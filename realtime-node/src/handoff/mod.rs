@@ -1,6 +1,6 @@
 //! Hand-off: merge the chunks of a closed generation into segments, push them to deep storage, publish
 //! them with what is published of the log now, wait until a historical node serves them, and only then
-//! let go. A chunk that cannot be handed off holds up no other (ADR 16).
+//! let go. A chunk that cannot be handed off holds up no other (ADR 18).
 
 mod backlog;
 mod closed;

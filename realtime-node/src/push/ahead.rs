@@ -1,4 +1,4 @@
-//! What is published of a log beyond its committed position (ADR 16).
+//! What is published of a log beyond its committed position (ADR 18).
 //!
 //! Chunks are handed off one by one: rows of one chunk may wait long after those of the others, and
 //! after those of later records, are published. For ranges of records this says which times are still

@@ -1,5 +1,5 @@
 //! A generation: all that a datasource buffers between two hand-offs. It covers a range of log
-//! positions, and its chunks are published one by one (ADR 16).
+//! positions, and its chunks are published one by one (ADR 18).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
