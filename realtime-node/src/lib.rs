@@ -22,7 +22,8 @@ pub mod task;
 pub mod uptime;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use henge_data_node::{QueryRunner, QueryServices};
 use henge_platform::discovery::{Discovery, ServerId};
@@ -44,6 +45,10 @@ use crate::push::left_buffered::LeftBuffered;
 use crate::serving::Serving;
 use crate::task::{LocalRoots, TaskQueue};
 use crate::uptime::Uptime;
+
+/// How often the uptime is written down, and old keys are forgotten. A crash loses at most so much:
+/// keys then live that much longer.
+const UPTIME_PERIOD: Duration = Duration::from_secs(60);
 
 /// Everything the parts of the role share.
 #[derive(Debug)]
@@ -167,7 +172,7 @@ impl RealtimeNode {
         left.forget_rest().await?;
         node.note_log_marks().await;
         tokio::spawn(log_marks::keep_noted(Arc::downgrade(&node)));
-        tokio::spawn(uptime::count(Arc::downgrade(&node.shared)));
+        tokio::spawn(count_uptime(Arc::downgrade(&node.shared)));
         node.tasks.resume().await?;
         Ok(node)
     }
@@ -197,5 +202,14 @@ impl RealtimeNode {
         for datasource in datasources {
             datasource.flush().await;
         }
+    }
+}
+
+/// Counts the time for as long as the node lives.
+async fn count_uptime(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(UPTIME_PERIOD).await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.uptime.prune_keys(shared.options.idempotency_retention_ms).await;
     }
 }

@@ -9,7 +9,6 @@ use henge_platform::wal::WalOptions;
 use henge_segment::WriteOptions;
 
 use crate::error::{RealtimeError, Result};
-use crate::handoff::BacklogLimits;
 
 /// Settings of a realtime node.
 #[derive(Debug, Clone)]
@@ -57,6 +56,15 @@ pub struct RealtimeOptions {
     pub max_waiting_tasks: usize,
     /// How segments for deep storage are written.
     pub segment: WriteOptions,
+}
+
+/// How much may wait before pushes are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BacklogLimits {
+    /// Closed generations that are not in segment files yet.
+    pub generations: usize,
+    /// Bytes of pushed requests that the log keeps because something in them is not published.
+    pub request_bytes: u64,
 }
 
 impl RealtimeOptions {

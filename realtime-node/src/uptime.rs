@@ -1,18 +1,11 @@
 //! How long servers have run on the metadata store, all runs together. Idempotency keys age by it:
 //! a clock that steps and a day without a server are no reason to store a late retry twice.
 
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::Clock;
 use tokio::sync::Mutex;
-
-use crate::Shared;
-
-/// How often the time is written down, and old keys are forgotten. A crash loses at most so much:
-/// keys then live that much longer.
-const PERIOD: Duration = Duration::from_secs(60);
 
 /// Writes the time of this process down.
 #[derive(Debug)]
@@ -54,14 +47,5 @@ impl Uptime {
         if let Err(error) = pruned {
             tracing::warn!(%error, "failed to prune idempotency keys, will try again");
         }
-    }
-}
-
-/// Counts the time for as long as the node lives.
-pub(crate) async fn count(shared: Weak<Shared>) {
-    loop {
-        tokio::time::sleep(PERIOD).await;
-        let Some(shared) = shared.upgrade() else { return };
-        shared.uptime.prune_keys(shared.options.idempotency_retention_ms).await;
     }
 }

@@ -77,8 +77,6 @@ const REALTIME_NODE: House = House {
         &["query", "api", "log_marks"],
     ],
     back: &[
-        ("sink", "serving"),
-        ("uptime", ROOT),
         ("serving", ROOT),
         ("placing", ROOT),
         ("publication", ROOT),
@@ -89,7 +87,6 @@ const REALTIME_NODE: House = House {
         ("query", ROOT),
         ("api", ROOT),
         ("log_marks", ROOT),
-        ("options", "handoff"),
     ],
 };
 

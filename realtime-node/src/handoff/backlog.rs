@@ -10,18 +10,10 @@ use serde::Serialize;
 
 use super::retry::HandoffFailure;
 use crate::error::RealtimeError;
+use crate::options::BacklogLimits;
 
 /// Failures that are shown of one datasource; all are counted.
 const SHOWN_FAILURES: usize = 100;
-
-/// How much may wait before pushes are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BacklogLimits {
-    /// Closed generations that are not in segment files yet.
-    pub generations: usize,
-    /// Bytes of pushed requests that the log keeps because something in them is not published.
-    pub request_bytes: u64,
-}
 
 /// Shared by the writer, which adds, the hand-off, which takes, and pushes, which ask.
 #[derive(Debug, Clone)]

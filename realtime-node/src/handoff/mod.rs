@@ -16,7 +16,7 @@ use henge_types::Interval;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-pub use backlog::{Backlog, BacklogLimits, BacklogStatus};
+pub use backlog::{Backlog, BacklogStatus};
 pub use closed::ClosedGeneration;
 pub use retry::HandoffFailure;
 
