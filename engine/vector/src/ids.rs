@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::text::Text;
+use crate::text::{Text, TextValues};
 
 /// Ids of the string dictionary of one segment. Id 0 is null.
 #[derive(Debug, Clone)]
@@ -91,21 +91,23 @@ impl NodeIds {
         Self { ids, numbering: Arc::clone(&self.numbering) }
     }
 
-    /// The values themselves, each distinct one once and in ascending order.
+    /// The values themselves, each distinct one once. In no order: a dictionary of the node is large,
+    /// and whoever wants them sorted finds the copies closer together.
     #[must_use]
     pub fn to_text(&self) -> Text {
-        let mut distinct = self.ids.clone();
+        let mut distinct: Vec<u32> = self.ids.iter().copied().filter(|id| *id != 0).collect();
+        let valued = distinct.len();
         distinct.sort_unstable();
         distinct.dedup();
-        distinct.retain(|id| *id != 0);
-        distinct.sort_unstable_by_key(|id| self.numbering.value(*id));
-        let mut values = crate::text::TextValues::with_capacity(distinct.len());
-        let new: rustc_hash::FxHashMap<u32, u32> = distinct
-            .into_iter()
-            .map(|id| (id, values.push(self.numbering.value(id).unwrap_or_default())))
-            .collect();
-        let ids = self.ids.iter().map(|id| new.get(id).copied().unwrap_or(0)).collect();
-        values.into_text(ids, true)
+        if distinct.len() == valued {
+            return Text::of((0..self.ids.len()).map(|row| self.get(row)));
+        }
+        let mut values = TextValues::with_capacity(distinct.len());
+        for id in &distinct {
+            values.push(self.numbering.value(*id).unwrap_or_default());
+        }
+        let new_id = |id: &u32| distinct.binary_search(id).map_or(0, |at| at as u32 + 1);
+        values.into_text(self.ids.iter().map(new_id).collect(), false)
     }
 
     /// The first rows.
