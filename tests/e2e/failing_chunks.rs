@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use henge_tests::TestServer;
+
+use crate::lost_metadata::{copy_folder, refusal};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -189,11 +191,22 @@ fn i_01_records_under_the_numbers_of_lost_ones_are_not_taken_for_published() {
     refuse(&folder_of(&server, "d", 3, 1));
     push(&server, "first", &events(0..24, "first"));
     until(&server, only_failing_chunks_wait);
+    let before = tempfile::tempdir().unwrap();
     server.restart_after(|folder| {
+        copy_folder(&folder.join("wal/d"), before.path());
         std::fs::remove_dir_all(folder.join("wal/d")).unwrap();
         assert_eq!(crate::lost_log::give_up(folder, "d"), 0);
     });
     assert_eq!(ids(&server).len(), 23);
+    // Put back, its published rows would be counted twice.
+    let other = tempfile::tempdir().unwrap();
+    let mut config = server.config().clone();
+    config.data_dir = other.path().to_owned();
+    server.restart_after(|folder| copy_folder(folder, other.path()));
+    std::fs::remove_dir_all(other.path().join("wal/d")).unwrap();
+    copy_folder(before.path(), &other.path().join("wal/d"));
+    let refused = refusal(&config);
+    assert!(refused.contains("is not the one that was written"), "{refused}");
     push(&server, "second", &events((0..10).filter(|hour| *hour != 3), "second"));
     assert_eq!(ids(&server).len(), 23 + 9);
     server.restart();
@@ -201,6 +214,29 @@ fn i_01_records_under_the_numbers_of_lost_ones_are_not_taken_for_published() {
     server.flush();
     server.restart();
     assert_eq!(ids(&server).len(), 23 + 9);
+}
+
+/// Published rows prove how long the log was, when its mark is as old as the log.
+#[test]
+fn f_17_an_older_log_and_its_mark_are_refused_for_what_is_published_of_the_newer() {
+    let mut server = start();
+    put(&server, "d", "hour");
+    refuse(&folder_of(&server, "d", 3, 1));
+    push(&server, "first", &events([3, 4], "first"));
+    let older = tempfile::tempdir().unwrap();
+    server.restart_after(|folder| copy_folder(folder, older.path()));
+    push(&server, "second", &events(3..24, "second"));
+    until(&server, only_failing_chunks_wait);
+    let left = tempfile::tempdir().unwrap();
+    let mut config = server.config().clone();
+    config.data_dir = left.path().to_owned();
+    server.restart_after(|folder| copy_folder(folder, left.path()));
+    std::fs::remove_dir_all(left.path().join("wal/d")).unwrap();
+    copy_folder(&older.path().join("wal/d"), &left.path().join("wal/d"));
+    std::fs::copy(older.path().join("marks"), left.path().join("marks")).unwrap();
+    assert!(refusal(&config).contains("the log of 'd'"));
+    std::fs::remove_file(left.path().join("marks")).unwrap();
+    assert!(refusal(&config).contains("the log of 'd'"));
 }
 
 /// The chunk is replaced and dropped while its rows wait: what was published goes, what is buffered

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use henge_platform::config::ServerConfig;
 use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
 use henge_platform::storage::LocalDeepStorage;
-use henge_platform::wal::{LogMarks, Wal, WalOptions, accept_loss, log_identity};
+use henge_platform::wal::{Wal, WalOptions, log_identity};
 use henge_server::data_folder::DataFolder;
-use henge_server::integrity::{Report, examine, known_logs, open_metadata_copy};
+use henge_server::integrity::{Report, examine, give_up_log_loss, open_metadata_copy};
 use henge_tests::TestServer;
 
 use crate::lost_metadata::{copy_folder, refusal, rows};
@@ -44,14 +44,7 @@ fn logs(data_dir: &Path, name: &str) -> Vec<PathBuf> {
 pub(crate) fn give_up(data_dir: &Path, name: &str) -> u64 {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = DataFolder::new(data_dir);
-    let copy = tempfile::tempdir().unwrap();
-    let known = runtime.block_on(async {
-        let store = open_metadata_copy(&folder, copy.path()).await.unwrap().unwrap();
-        known_logs(&folder, &store).await.unwrap()
-    });
-    let log = &known[name];
-    let marks = LogMarks::open(&folder.marks()).unwrap();
-    accept_loss(&log.folder, log.expected, &marks).unwrap().kept_records
+    runtime.block_on(give_up_log_loss(&folder, name)).unwrap().kept_records
 }
 
 /// What a check says, which changes nothing.

@@ -24,6 +24,8 @@ pub struct AcceptedLoss {
     pub damages: Vec<String>,
     /// Records that are kept.
     pub kept_records: u64,
+    /// The last record that the log has or had published.
+    pub last_record: u64,
     /// Where the old files are.
     pub kept_aside: Option<PathBuf>,
 }
@@ -42,7 +44,8 @@ pub fn accept_loss(
     let io_error = |error: std::io::Error| WalError::io(directory, &error);
     let examined = examine(directory, expected)?;
     if examined.damages.is_empty() {
-        return Ok(AcceptedLoss::default());
+        let last_record = examined.end.sequence.max(committed);
+        return Ok(AcceptedLoss { last_record, ..AcceptedLoss::default() });
     }
     if examined.is_foreign {
         return Err(WalError::Invalid(format!(
@@ -54,7 +57,9 @@ pub fn accept_loss(
     for damage in &examined.damages {
         outcome.damages.push(format!("'{}': {}", damage.path.display(), damage.reason));
     }
-    let before = Link { sequence: committed, checksum: None };
+    // A start that no other log has: one that is put back later does not fit the mark, also when
+    // nothing is kept.
+    let before = Link { sequence: committed, checksum: Some(rand::random::<u64>().max(1)) };
     let header = FileHeader::following(before, rand::random(), identity);
     let target = file_path(directory, header.first_sequence);
     create_dir_durably(directory).map_err(io_error)?;
@@ -85,6 +90,7 @@ pub fn accept_loss(
     }
     sync_dir(directory).map_err(io_error)?;
     crash_point("wal/loss-not-marked");
+    outcome.last_record = end.sequence;
     // Until then the log is behind its mark, and no server starts on it.
     let generation = examined.mark.map_or(0, |mark| mark.generation) + 1;
     let noted = marks.note(LogMark::new(identity, generation, end.sequence, end));

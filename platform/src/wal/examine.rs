@@ -73,7 +73,8 @@ pub(super) fn examine(directory: &Path, expected: ExpectedLog) -> Result<Examine
         out.mark = read_tail(directory, expected.identity, notes).map_err(io_error)?;
     }
     out.report.files = paths.len();
-    let mut examiner = Examiner { expected, last: None, broken: None, marked: None, out };
+    let mut examiner =
+        Examiner { expected, last: None, broken: None, marked: None, starts_unnamed: false, out };
     for (index, (first_sequence, path)) in paths.iter().enumerate() {
         let next_first = paths.get(index + 1).map(|(first, _)| *first);
         let file = examiner.file(path, *first_sequence, next_first.is_none())?;
@@ -114,6 +115,8 @@ struct Examiner {
     broken: Option<Damage>,
     /// The frame that ends where the mark does, when it was read.
     marked: Option<Link>,
+    /// True when the mark is where a file begins that says of what is before it only that there is nothing.
+    starts_unnamed: bool,
     out: Examined,
 }
 
@@ -144,6 +147,10 @@ impl Examiner {
         }
         self.check_identity(path, &header);
         self.link(path, 0, header.before());
+        if self.out.mark.is_some_and(|mark| mark.sequence == header.before().sequence) {
+            self.marked = Some(header.before());
+            self.starts_unnamed = header.is_linked() && header.before().checksum.is_none();
+        }
         file.start = header.size_bytes() as u64;
         file.is_empty = length <= file.start;
         self.frames(&mut file, Walk::new(reader, header), is_last)?;
@@ -203,6 +210,7 @@ impl Examiner {
         self.last = Some(frame.end());
         if self.out.mark.is_some_and(|mark| mark.sequence == frame.last_sequence) {
             self.marked = self.last;
+            self.starts_unnamed = false;
         }
         let report = &mut self.out.report;
         report.first_sequence = report.first_sequence.or(Some(frame.first_sequence));
@@ -294,6 +302,14 @@ impl Examiner {
             ));
             return;
         }
+        let published_of = self.expected.published_of;
+        if published_of > committed && end.sequence.max(known) < published_of {
+            self.end_damage(directory, format!(
+                "the log ends at record {}, but rows of records up to {published_of} were published \
+                 from it: it is an older copy", end.sequence
+            ));
+            return;
+        }
         if let KnownEnd::AtLeast(noted) = self.expected.known {
             self.out.report.notes.push(format!(
                 "the mark of the log '{}' is lost: whether anything is missing behind record {} \
@@ -302,12 +318,10 @@ impl Examiner {
                 noted.sequence.max(committed)
             ));
         }
-        let Some(mark) = self.out.mark.filter(|mark| mark.sequence > committed) else { return };
-        if mark.sequence > end.sequence {
+        let Some(mark) = self.out.mark.filter(|mark| mark.sequence >= committed) else { return };
+        if mark.sequence > end.sequence.max(committed) {
             self.ends_before(directory, &mark);
-        } else if !self.marked.is_some_and(|marked| mark.end().agrees(&marked))
-            && self.out.damages.is_empty()
-        {
+        } else if self.is_another(&mark) && self.out.damages.is_empty() {
             self.end_damage(
                 directory,
                 format!(
@@ -319,10 +333,17 @@ impl Examiner {
         }
     }
 
+    /// True when what was read is not what was marked. Published records may be damaged or gone.
+    fn is_another(&self, mark: &LogMark) -> bool {
+        let Some(marked) = self.marked else { return mark.sequence > self.expected.committed };
+        !mark.end().agrees(&marked) || (self.starts_unnamed && mark.end().checksum.is_some())
+    }
+
     fn ends_before(&mut self, directory: &Path, mark: &LogMark) {
         let end = self.out.end.sequence;
         let first = end.max(self.expected.committed) + 1;
-        if self.out.torn.is_some() && mark.before_last <= end {
+        let may_be_torn = mark.before_last.max(self.expected.published_of) <= end;
+        if self.out.torn.is_some() && may_be_torn {
             self.out.report.torn_records = Some((first, mark.sequence));
             return;
         }
@@ -337,17 +358,16 @@ impl Examiner {
     fn finish_without_files(&mut self, directory: &Path) {
         let committed = self.expected.committed;
         let what = if directory.is_dir() { "the log has no files" } else { "the log is gone" };
-        let Some(mark) = self.out.mark else { return };
-        if mark.sequence > committed {
-            let missing = records(committed + 1, mark.sequence);
+        let marked = self.out.mark.map_or(0, |mark| mark.sequence);
+        let known = marked.max(self.expected.published_of);
+        let is_marked = matches!(self.expected.known, KnownEnd::At(_));
+        if known > committed {
+            let missing = records(committed + 1, known);
             self.end_damage(
                 directory,
-                format!(
-                    "{what}, but was durable up to record {}: {missing} missing",
-                    mark.sequence
-                ),
+                format!("{what}, but was durable up to record {known}: {missing} missing"),
             );
-        } else if matches!(self.expected.known, KnownEnd::AtLeast(_)) {
+        } else if !is_marked && (self.out.mark.is_some() || committed > 0) {
             self.end_damage(
                 directory,
                 format!(

@@ -53,6 +53,8 @@ pub struct ExpectedLog {
     pub identity: u64,
     /// Records up to here are published and not needed any more.
     pub committed: u64,
+    /// The last record of which some rows are published; it was in the log then, whatever a mark says.
+    pub published_of: u64,
     /// How far it was.
     pub known: KnownEnd,
 }

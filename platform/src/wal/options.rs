@@ -35,6 +35,8 @@ pub struct WalOptions {
     pub handles: LogHandles,
     /// Where all logs of the process are marked.
     pub marks: LogMarks,
+    /// The last record of which some rows are published.
+    pub published_of: u64,
     /// What was noted of this log's end beside its mark.
     pub noted: Option<LogMark>,
 }
@@ -45,6 +47,7 @@ impl WalOptions {
         ExpectedLog {
             identity: self.identity,
             committed: self.minimum_next_sequence.saturating_sub(1),
+            published_of: self.published_of,
             known: self.marks.known_end(self.identity, self.noted),
         }
     }
@@ -59,6 +62,7 @@ impl Default for WalOptions {
             codec: WalCodec::default(),
             minimum_next_sequence: 1,
             identity: 0,
+            published_of: 0,
             handles: LogHandles::default(),
             marks: LogMarks::default(),
             noted: None,

@@ -13,6 +13,7 @@ pub mod intake;
 pub mod keys;
 pub mod known;
 pub(crate) mod left_buffered;
+pub mod lost;
 pub mod open;
 pub mod published;
 mod record;

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use henge_platform::metadata::{DatasourceRecord, PublishRequest, SourceAdvance};
+use henge_platform::metadata::DatasourceRecord;
 use henge_platform::wal::{LogMark, Wal, WalOptions, log_identity};
 use henge_query::ingest::DataSchema;
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::commit::commit;
 use crate::error::{RealtimeError, Result};
 use crate::handoff::{Backlog, Handoff};
 use crate::push::PushDatasource;
@@ -88,8 +87,7 @@ impl PushDatasource {
         let name: Arc<str> = record.name.as_str().into();
         let schema = parse_schema(&shared, record.schema_version, &record.schema_json).await?;
         let published = published_log(&shared, &name).await?;
-        let wal = open_wal(&shared, &name, published.position(), noted).await?;
-        let published = forget_lost(&shared, &name, published, wal.next_sequence() - 1).await?;
+        let wal = open_wal(&shared, &name, &published, noted).await?;
         let (keys, feedback) = (PushKeys::default(), Arc::<Feedback>::default());
         let backlog = Backlog::new(shared.options.backlog);
         let handoff = Handoff::start(
@@ -154,49 +152,17 @@ async fn published_log(shared: &Shared, name: &str) -> Result<PublishedLog> {
     PublishedLog::read(source.map(|source| source.mark()).unwrap_or_default())
 }
 
-/// What was published of records that the log has no more is forgotten before others get their
-/// sequences: those would be taken for published.
-async fn forget_lost(
-    shared: &Shared,
-    name: &str,
-    published: PublishedLog,
-    last_record: u64,
-) -> Result<PublishedLog> {
-    let lost = published.ahead().last_record().filter(|last| *last > last_record);
-    let Some(lost) = lost else { return Ok(published) };
-    tracing::error!(
-        datasource = name,
-        last_record,
-        published_of = lost,
-        "the log lost records of which some rows are published: what else they held is lost"
-    );
-    let mut ahead = published.ahead().clone();
-    ahead.forget_after(last_record);
-    let kept = published.with_ahead(ahead);
-    let source_id = PushDatasource::source_id(name);
-    let request = PublishRequest {
-        transaction_id: format!("{source_id}:lost:{lost}:{:x}", rand::random::<u64>()),
-        source: Some(SourceAdvance {
-            source_id,
-            expected: published.mark().clone(),
-            next: kept.mark().clone(),
-        }),
-        ..PublishRequest::default()
-    };
-    commit(&*shared.metadata, &request).await?;
-    Ok(kept)
-}
-
 async fn open_wal(
     shared: &Arc<Shared>,
     name: &Arc<str>,
-    position: u64,
+    published: &PublishedLog,
     noted: Option<LogMark>,
 ) -> Result<Wal> {
     let directory = PushDatasource::wal_dir(shared, name);
     let cluster_uuid = shared.metadata.cluster_uuid().await?;
     let options = WalOptions {
-        minimum_next_sequence: position + 1,
+        minimum_next_sequence: published.position() + 1,
+        published_of: published.last_record(),
         identity: log_identity(&cluster_uuid, name),
         handles: shared.log_handles.clone(),
         marks: shared.log_marks.clone(),

@@ -57,6 +57,12 @@ impl PublishedLog {
         self.mark.position
     }
 
+    /// The last record of which anything is published.
+    #[must_use]
+    pub fn last_record(&self) -> u64 {
+        self.state.ahead.last_record().unwrap_or(0).max(self.mark.position)
+    }
+
     /// What is published beyond the position.
     #[must_use]
     pub fn ahead(&self) -> &Ahead {

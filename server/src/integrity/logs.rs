@@ -9,6 +9,7 @@ use henge_platform::wal::{
     ExpectedLog, KnownEnd, LogMarks, LogState, has_log_files, inspect_log, log_identity,
 };
 use henge_realtime_node::push::PushDatasource;
+use henge_realtime_node::push::published::PublishedLog;
 use henge_types::encode_path_component;
 
 use super::Report;
@@ -45,11 +46,13 @@ async fn known_with(
     let mut known = BTreeMap::new();
     for datasource in metadata.list_datasources().await? {
         let name = datasource.name;
-        let position = metadata.source_position(&PushDatasource::source_id(&name)).await?;
+        let source = metadata.source(&PushDatasource::source_id(&name)).await?;
+        let published = PublishedLog::read(source.map(|source| source.mark()).unwrap_or_default())?;
         let identity = log_identity(&uuid, &name);
         let expected = ExpectedLog {
             identity,
-            committed: position.unwrap_or(0),
+            committed: published.position(),
+            published_of: published.last_record(),
             known: marks.known_end(identity, noted.get(&name).copied()),
         };
         let folder = folder.wal().join(encode_path_component(&name));
@@ -133,13 +136,11 @@ async fn compare_one(name: &str, log: &KnownLog, report: &mut Report) -> Result<
 fn note_missing(name: &str, log: &KnownLog, report: &mut Report) {
     let committed = log.expected.committed;
     report.note(match log.expected.known {
-        KnownEnd::Unknown if committed == 0 => {
-            format!("'{name}' has no log: none was made so far, or it was lost before it was marked")
+        KnownEnd::Unknown => {
+            format!(
+                "'{name}' has no log: none was made so far, or it was lost before it was marked"
+            )
         }
-        KnownEnd::Unknown => format!(
-            "the log of '{name}' is gone and was never marked: what was pushed and not published is \
-             lost; it goes on above record {committed}, up to which all is published"
-        ),
         _ => format!(
             "the log of '{name}' is gone; all that it held is published, up to record {committed}"
         ),

@@ -3,6 +3,7 @@
 //! are never taken for an empty server.
 
 mod content;
+mod give_up;
 mod identity;
 mod logs;
 mod manifests;
@@ -16,6 +17,7 @@ use std::fmt;
 use henge_platform::metadata::SqliteMetadataStore;
 use henge_platform::storage::DeepStorage;
 
+pub use give_up::give_up_log_loss;
 pub use logs::{KnownLog, known_logs};
 pub use marks::open_marks;
 pub use open::{open_metadata, open_metadata_copy, refuse_damaged_logs};

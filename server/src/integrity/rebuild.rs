@@ -7,12 +7,14 @@ use anyhow::{Context, Result, bail};
 use henge_platform::metadata::manifest::{
     Manifest, copy_of, fold, list_manifests, manifest_key, read_manifest,
 };
-use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
+use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
 use henge_platform::runtime::sync_dir;
 use henge_platform::storage::DeepStorage;
+use henge_platform::wal::LogMark;
 use henge_types::{SegmentId, Version};
 
 use super::marks::read_marks;
+use super::open::open_metadata_copy;
 use super::uses::{ObjectUse, object_use};
 use super::{DoesNotFit, Report, examine, identity};
 use crate::data_folder::DataFolder;
@@ -57,6 +59,7 @@ pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<R
         .context("write the metadata")?;
     // Tasks and refused events are not in manifests: that is said, and not missed any more.
     store.give_up_unpublished(&read_marks(folder)?).await?;
+    store.note_log_marks(&noted_before(folder).await).await?;
     // The next manifests go where they are.
     for (number, _) in &copies {
         storage.delete(&manifest_key(*number)).await.context("remove a copy of a manifest")?;
@@ -68,6 +71,21 @@ pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<R
     sync_dir(folder.root()).context("make the rename durable")?;
     identity::mark(folder, storage, &all.cluster_uuid).await?;
     Ok(Rebuilt { all, manifests: count, kept, objects, report, copies })
+}
+
+/// What the old store had noted of the ends of logs, which no manifest says; nothing when it cannot
+/// be read.
+async fn noted_before(folder: &DataFolder) -> BTreeMap<String, LogMark> {
+    let read = async {
+        let copy = tempfile::tempdir().context("make a temporary folder")?;
+        let Some(store) = open_metadata_copy(folder, copy.path()).await? else {
+            return Ok(BTreeMap::new());
+        };
+        let noted = store.log_marks().await;
+        store.close().await;
+        anyhow::Ok(noted?)
+    };
+    read.await.unwrap_or_default()
 }
 
 /// The last complete manifest and all after it; and what stands above them and only repeats others.

@@ -129,8 +129,12 @@ async fn files_rotate_and_old_ones_are_deleted_whole() {
 #[tokio::test]
 async fn a_lost_directory_never_reuses_published_sequences() {
     let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("new");
     let options = WalOptions { minimum_next_sequence: 501, ..WalOptions::default() };
-    let (wal, _) = Wal::open(&directory.path().join("new"), options).unwrap();
+    let refused = Wal::open(&path, options.clone()).unwrap_err().to_string();
+    assert!(refused.contains("and so is its mark"), "{refused}");
+    crate::wal::accept_loss(&path, options.expected(), &options.marks).unwrap();
+    let (wal, _) = Wal::open(&path, options).unwrap();
     assert_eq!(wal.append(entry("x")).await.unwrap(), 501);
 }
 

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
-use henge_platform::wal::accept_loss;
 use henge_server::data_folder::DataFolder;
-use henge_server::integrity::{known_logs, open_marks, open_metadata_copy};
+use henge_server::integrity::{give_up_log_loss, open_marks};
 
 use crate::cmd::output::{counted, say};
 
@@ -28,18 +27,7 @@ pub(crate) struct AcceptArgs {
 pub(super) async fn run(args: &AcceptArgs) -> Result<ExitCode> {
     let folder = DataFolder::new(&args.data_dir);
     let _lock = folder.own()?;
-    let copy = tempfile::tempdir().context("make a temporary folder")?;
-    let store = open_metadata_copy(&folder, copy.path()).await?;
-    let store = store.context("there are no metadata: see `henge metadata check`")?;
-    let known = known_logs(&folder, &store).await?;
-    store.close().await;
-    let log = known
-        .get(&args.datasource)
-        .with_context(|| format!("there is no datasource '{}'", args.datasource))?
-        .clone();
-    let marks = open_marks(&folder)?;
-    let work = move || accept_loss(&log.folder, log.expected, &marks);
-    let given_up = tokio::task::spawn_blocking(work).await??;
+    let given_up = give_up_log_loss(&folder, &args.datasource).await?;
     if given_up.damages.is_empty() {
         say("nothing is missing from this log; nothing was changed")?;
     }

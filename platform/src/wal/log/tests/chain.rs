@@ -46,7 +46,12 @@ impl Marked {
     }
 
     fn expected(&self, committed: u64) -> ExpectedLog {
-        ExpectedLog { identity: 0, committed, known: self.marks.known_end(0, None) }
+        ExpectedLog {
+            identity: 0,
+            committed,
+            published_of: 0,
+            known: self.marks.known_end(0, None),
+        }
     }
 
     fn accept(&self, committed: u64) -> AcceptedLoss {
@@ -453,4 +458,44 @@ async fn logs_of_the_first_version_are_read_and_missing_files_in_them_noticed() 
     assert_eq!(damaged.copy().open_published(6).unwrap(), [7, 8, 9]);
     std::fs::remove_file(damaged.file(0)).unwrap();
     damaged.error(5);
+}
+
+#[tokio::test]
+async fn f_17_a_log_that_was_given_up_does_not_come_back() {
+    for kept in 0..3 {
+        let (log, ends) = one_file(3).await;
+        let whole = log.copy();
+        match kept {
+            0 => std::fs::remove_dir_all(log.path()).unwrap(),
+            kept => log.cut_file(0, ends[kept - 1]),
+        }
+        assert_eq!(log.accept(0).kept_records, kept as u64);
+        let put_back = Marked { marks: log.marks.copied(), ..whole.copy() };
+        assert!(put_back.error(0).contains("is not the one that was written"), "{kept}");
+        // What was kept goes on, also when nothing was.
+        for round in 0..3 {
+            assert_eq!(log.open_published(0).unwrap().len(), kept + round);
+            log.open().append(entry("more")).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn f_17_rows_that_are_published_prove_how_long_the_log_was() {
+    let (log, ends) = one_file(4).await;
+    let older = Marked { marks: LogMarks::default(), ..log.copy() };
+    older.cut_file(0, ends[1]);
+    let of = |published_of| ExpectedLog { published_of, ..older.expected(1) };
+    assert_eq!(inspect_log(older.path(), of(2)).unwrap().damages, Vec::<String>::new());
+    let state = inspect_log(older.path(), of(3)).unwrap();
+    assert!(state.damages[0].contains("rows of records up to 3 were published"), "{state:?}");
+    let gone = Marked::without_folder();
+    let state = inspect_log(gone.path(), ExpectedLog { published_of: 3, ..gone.expected(1) });
+    assert!(state.unwrap().damages[0].contains("records 2 to 3 (2 pushes) are missing"));
+    // No write was torn that was published.
+    let torn = log.copy();
+    torn.cut_file(0, ends[3] - 1);
+    let of = |published_of| ExpectedLog { published_of, ..torn.expected(1) };
+    assert_eq!(inspect_log(torn.path(), of(3)).unwrap().damages, Vec::<String>::new());
+    assert_eq!(inspect_log(torn.path(), of(4)).unwrap().damages.len(), 1);
 }

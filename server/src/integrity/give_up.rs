@@ -1,0 +1,32 @@
+//! Giving up what a log lost.
+
+use anyhow::{Context, Result};
+use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
+use henge_platform::wal::{AcceptedLoss, accept_loss};
+use henge_realtime_node::push::lost::forget_lost_records;
+
+use super::logs::known_logs;
+use super::marks::open_marks;
+use crate::data_folder::DataFolder;
+
+/// Keeps what a datasource's log still has, in a data folder that is ours; what the metadata know of
+/// the rest is forgotten. Killed in between, it is done again.
+///
+/// # Errors
+/// When there are no metadata or no such datasource, or something cannot be read or written.
+pub async fn give_up_log_loss(folder: &DataFolder, datasource: &str) -> Result<AcceptedLoss> {
+    let options = SqliteOptions::new(folder.metadata());
+    anyhow::ensure!(
+        !SqliteMetadataStore::is_unmade(&options).await?,
+        "there are no metadata: see `henge metadata check`"
+    );
+    let store = SqliteMetadataStore::open(options).await?;
+    let log = known_logs(folder, &store).await?.remove(datasource);
+    let log = log.with_context(|| format!("there is no datasource '{datasource}'"))?;
+    let marks = open_marks(folder)?;
+    let work = move || accept_loss(&log.folder, log.expected, &marks);
+    let given_up = tokio::task::spawn_blocking(work).await??;
+    forget_lost_records(&store, datasource, given_up.last_record).await?;
+    store.close().await;
+    Ok(given_up)
+}
