@@ -30,6 +30,8 @@ struct State {
     taken: Waiting,
     is_blocked: bool,
     failures: Vec<HandoffFailure>,
+    /// The commit at work, while it is not settled.
+    unsettled: Option<HandoffFailure>,
 }
 
 /// Closed generations that are not wholly published.
@@ -55,7 +57,7 @@ pub struct BacklogStatus {
     pub waiting_bytes: u64,
     /// True while pushes are refused because of it.
     pub blocks_pushes: bool,
-    /// Time chunks of generations whose hand-off fails.
+    /// Time chunks of generations whose hand-off fails, and a commit that is not settled.
     pub failing: usize,
     /// The first hundred of them, in the order of the log.
     pub failures: Vec<HandoffFailure>,
@@ -78,8 +80,8 @@ impl Backlog {
             waiting_chunks: waiting.chunks,
             waiting_bytes: waiting.request_bytes,
             blocks_pushes: state.is_blocked,
-            failing: state.failures.len(),
-            failures: state.failures.iter().take(SHOWN_FAILURES).cloned().collect(),
+            failing: state.all_failures().count(),
+            failures: state.all_failures().take(SHOWN_FAILURES).cloned().collect(),
         }
     }
 
@@ -89,7 +91,7 @@ impl Backlog {
         if !state.is_blocked {
             return Ok(());
         }
-        let reason = state.failures.first().map_or_else(
+        let reason = state.all_failures().next().map_or_else(
             || "it is slower than the pushes".to_owned(),
             |failure| {
                 let chunk = failure.interval.map_or_else(String::new, |i| format!("of {i} "));
@@ -122,6 +124,11 @@ impl Backlog {
         let mut state = self.state.lock();
         state.queued = state.queued - one;
         state.taken = taken;
+    }
+
+    /// A commit has to be asked after again, or is settled.
+    pub(super) fn show_commit(&self, unsettled: Option<HandoffFailure>) {
+        self.state.lock().unsettled = unsettled;
     }
 
     /// What waits with the hand-off now, and what of it fails.
@@ -163,6 +170,10 @@ impl Sub for Waiting {
 impl State {
     fn waiting(&self) -> Waiting {
         self.queued + self.taken
+    }
+
+    fn all_failures(&self) -> impl Iterator<Item = &HandoffFailure> {
+        self.unsettled.iter().chain(&self.failures)
     }
 
     fn has_room(&self, limits: BacklogLimits) -> bool {

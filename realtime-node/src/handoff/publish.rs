@@ -11,6 +11,7 @@ use henge_platform::runtime::crash_point;
 use henge_types::{ErrorClass, Interval, SegmentId};
 use tokio::time::Instant;
 
+use super::retry::Retry;
 use super::{Worker, prepare};
 use crate::commit::commit;
 use crate::error::{RealtimeError, Result};
@@ -132,7 +133,14 @@ impl Worker {
         };
         // The age of the keys is counted from here.
         self.shared.uptime.advance().await?;
-        let outcome = commit(&*self.shared.metadata, &request).await?;
+        let mut retry = Retry::new();
+        let outcome = commit(&*self.shared.metadata, &request, |error| {
+            let failure = retry.failed(None, error, self.shared.clock.now_ms());
+            self.backlog.show_commit(Some(failure.clone()));
+        });
+        let outcome = outcome.await;
+        self.backlog.show_commit(None);
+        let outcome = outcome?;
         crash_point("handoff/published");
         Ok(outcome)
     }

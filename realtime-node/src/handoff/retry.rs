@@ -1,12 +1,11 @@
 //! When something that failed is tried again, and what is known of its failures.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use henge_types::Interval;
 use serde::{Serialize, Serializer};
 use tokio::time::Instant;
-
-use crate::error::RealtimeError;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -23,7 +22,8 @@ pub(super) struct Retry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HandoffFailure {
-    /// The time chunk whose rows wait; `None` when it is the log position that cannot be committed.
+    /// The time chunk whose rows wait; `None` when it is a commit that fails or is not settled: a
+    /// change of the metadata counts once its manifest is in deep storage.
     #[serde(serialize_with = "as_text")]
     pub interval: Option<Interval>,
     /// Attempts that failed.
@@ -61,7 +61,7 @@ impl Retry {
     pub(super) fn failed(
         &mut self,
         interval: Option<Interval>,
-        error: &RealtimeError,
+        error: &impl Display,
         now_ms: i64,
     ) -> &HandoffFailure {
         let (attempts, since_ms) =
@@ -91,6 +91,7 @@ fn as_text<S: Serializer>(interval: &Option<Interval>, serializer: S) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::RealtimeError;
 
     #[tokio::test(start_paused = true)]
     async fn f_22_attempts_get_rarer_and_are_counted() {

@@ -33,9 +33,6 @@ const PENDING_PERSISTS: usize = 2;
 const SMALL_SINK_BYTES: usize = 32 << 10;
 /// How often the age of the buffered rows is looked at.
 const AGE_CHECK: Duration = Duration::from_millis(500);
-/// Wait after the first failure to reserve an identity; doubles up to the longest.
-const FIRST_RETRY: Duration = Duration::from_millis(50);
-const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 /// What the writer is asked to do.
 #[derive(Debug)]
@@ -282,19 +279,16 @@ impl Writer {
         Ok(sink)
     }
 
-    /// Reserves an identity, as often as it takes: what is in the log must find its place. The metadata
-    /// note that this node buffers it: from now on its rows are missing when the node is.
+    /// Reserves an identity. The metadata note that this node buffers it: from now on its rows are
+    /// missing when the node is. When they cannot give one out now, the rows find their place at
+    /// hand-off: what is in the log waits for nobody.
     async fn allocate(&self, chunk: Interval) -> PendingSegment {
-        let mut wait = FIRST_RETRY;
-        loop {
-            let owner = self.shared.serving.server_id();
-            match self.shared.metadata.buffer_segment(owner, &self.datasource, chunk).await {
-                Ok(segment) => return segment,
-                Err(error) => {
-                    tracing::error!(datasource = %self.datasource, %error, "failed to allocate a segment, will try again");
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(LONGEST_RETRY);
-                }
+        let owner = self.shared.serving.server_id();
+        match self.shared.metadata.buffer_segment(owner, &self.datasource, chunk).await {
+            Ok(segment) => segment,
+            Err(error) => {
+                tracing::warn!(datasource = %self.datasource, %error, "no segment could be allocated, its rows get one at hand-off");
+                self.shared.serving.unplaced(&self.datasource, chunk)
             }
         }
     }

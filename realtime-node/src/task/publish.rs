@@ -149,7 +149,7 @@ impl Run {
             };
             // Nobody sees them before the commit, and everybody from then on.
             self.shared.serving.announce_published(&files(outgoing))?;
-            match commit(&*self.shared.metadata, &request).await {
+            match commit(&*self.shared.metadata, &request, |_| ()).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(RealtimeError::Metadata(MetadataError::VersionConflict { ids }))
                     if attempt < ATTEMPTS =>

@@ -33,7 +33,7 @@ pub(super) async fn run(
     board: ProgressBoard,
     stop: Stop,
 ) -> Result<TaskProgress> {
-    if settled(&*shared.metadata, id).await.is_some() {
+    if settled(&*shared.metadata, id, |_| ()).await.is_some() {
         // It had published before the restart and only its end was not recorded.
         return Ok(TaskProgress::default());
     }
