@@ -26,17 +26,21 @@ pub fn closest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
 }
 
 /// As [`closest`] where callers also keep names of their own: the shorter a name, the less it may
-/// differ. Up to four letters only swapped ones count (`lang` is not `lane`), up to six one letter.
+/// differ. Up to four letters only swapped ones count (`lang` is not `lane`), up to seven one letter
+/// or swapped ones (`useCase` is not `useCache`). A known name with something before or behind it is
+/// another word (`restrict`, `profiles`).
 pub(crate) fn closest_among_others<'k>(
     name: &str,
     known: impl IntoIterator<Item = &'k str>,
 ) -> Option<&'k str> {
     let near = closest(name, known)?;
     let (letters, other): (Vec<char>, Vec<char>) = (name.chars().collect(), near.chars().collect());
+    let is_longer = letters.starts_with(&other) || letters.ends_with(&other);
     let is_meant = near.eq_ignore_ascii_case(name)
         || match letters.len() {
+            _ if is_longer => false,
             0..=4 => is_reordered(&letters, &other),
-            5..=6 => distance(&letters, &other) <= 1,
+            5..=7 => distance(&letters, &other) <= 1 || is_reordered(&letters, &other),
             _ => true,
         };
     is_meant.then_some(near)
@@ -115,7 +119,11 @@ mod tests {
             ("line", None),
             ("Lane", Some("lane")),
             ("stirct", Some("strict")),
-            ("srtitc", None),
+            ("srtitc", Some("strict")),
+            ("district", None),
+            ("restrict", None),
+            ("lanes", None),
+            ("useCase", None),
             ("timeut", Some("timeout")),
             ("tmieuot", Some("timeout")),
             ("userId", None),

@@ -35,6 +35,12 @@ const WRITTEN_BY_ROTE: &[&str] = &[
     "filterTuning",
     "expressionTuningConfig",
     "generation",
+    "granularity",
+    "descending",
+    "ordering",
+    "maxStreamLength",
+    "isInputHyperUnique",
+    "usingDefaultInterval",
 ];
 
 /// The names that each object was asked for.
@@ -92,7 +98,7 @@ impl Reads {
                         continue;
                     }
                     // Of an object that nobody looked into nothing is known.
-                    if known.is_empty() || field.is_null() || by_rote(name) {
+                    if known.is_empty() || field.is_null() || by_rote(name, field) {
                         continue;
                     }
                     // Clients keep what they like in the context, beside all that Druid knows.
@@ -123,8 +129,10 @@ impl Reads {
     }
 }
 
-fn by_rote(name: &str) -> bool {
-    WRITTEN_BY_ROTE.contains(&name)
+fn by_rote(name: &str, field: &Value) -> bool {
+    // The older way to ask for numeric order; `false` asks for nothing.
+    let is_no_order = name == "alphaNumeric" && *field == Value::Bool(false);
+    is_no_order || WRITTEN_BY_ROTE.contains(&name)
 }
 
 fn address(value: &Value) -> usize {
