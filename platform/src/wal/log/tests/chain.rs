@@ -472,7 +472,6 @@ async fn f_17_a_log_that_was_given_up_does_not_come_back() {
         assert_eq!(log.accept(0).kept_records, kept as u64);
         let put_back = Marked { marks: log.marks.copied(), ..whole.copy() };
         assert!(put_back.error(0).contains("is not the one that was written"), "{kept}");
-        // What was kept goes on, also when nothing was.
         for round in 0..3 {
             assert_eq!(log.open_published(0).unwrap().len(), kept + round);
             log.open().append(entry("more")).await.unwrap();
