@@ -1,6 +1,7 @@
 //! Field names to positions. Events of one source mostly list their fields in one order, so the
 //! field that stood at a place last time is tried first: one comparison and no hashing.
 
+use henge_types::TIME_COLUMN;
 use rustc_hash::FxHashMap;
 
 /// The names that matter.
@@ -26,6 +27,11 @@ pub(crate) enum Field {
     Known(usize),
     /// Nothing in the schema has it: its number among such names.
     Ignored(usize),
+}
+
+/// Whether no dimension can have a name: that of the time column is taken.
+pub(crate) fn is_no_column(name: &str) -> bool {
+    name == TIME_COLUMN || name.is_empty()
 }
 
 /// No field.
@@ -103,7 +109,7 @@ impl FieldTable {
     }
 
     /// The field of this name, which is expected at this place from now on. Names that are new are
-    /// ignored ones where `ignores` says so.
+    /// ignored ones where `ignores` says so, or when no column can have them.
     pub(crate) fn find(&mut self, name: &str, place: usize, ignores: bool) -> Option<Field> {
         // Places are bounded by the limit on fields.
         if self.expected.len() <= place {
@@ -113,7 +119,7 @@ impl FieldTable {
             self.expected[place] = position as u32;
             return Some(Field::Known(position));
         }
-        let ignored = ignores.then(|| self.ignore(name))?;
+        let ignored = (ignores || is_no_column(name)).then(|| self.ignore(name))?;
         self.expected[place] = IS_IGNORED | ignored as u32;
         Some(Field::Ignored(ignored))
     }

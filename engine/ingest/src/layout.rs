@@ -93,7 +93,7 @@ impl Layout {
             let name = metric.name.clone();
             layout.metrics.push(ColumnPlan { name, source, target, growing: None });
         }
-        for name in spec.exclusions.iter().map(String::as_str).chain([TIME_COLUMN, ""]) {
+        for name in &spec.exclusions {
             layout.table.add(name);
         }
         layout

@@ -4,7 +4,7 @@
 use henge_types::ColumnType;
 
 use crate::error::IngestError;
-use crate::fields::Field;
+use crate::fields::{Field, is_no_column};
 use crate::parser::RowParser;
 use crate::raw::{EventBuffer, Raw, UnknownField};
 use crate::rejection::{BatchCounts, RejectReason, Rejection, RowSink};
@@ -168,7 +168,10 @@ impl RowParser {
             fields.known_names = table.len();
             let field = |name: &String| match table.meet(name) {
                 Some(position) => Some(Field::Known(position)),
-                None => (!discovers).then(|| Field::Ignored(table.ignore(name))),
+                None => {
+                    let is_ignored = !discovers || is_no_column(name);
+                    is_ignored.then(|| Field::Ignored(table.ignore(name)))
+                }
             };
             fields.positions = fields.names.iter().map(field).collect();
         }

@@ -59,7 +59,7 @@ pub trait MetadataStore: Send + Sync + Debug {
     async fn forget_pending(&self, owner: &str) -> Result<usize>;
 
     /// Reserves an identity for rows of a time chunk, and notes in the same transaction that `owner`
-    /// buffers them. Where no one place takes rows of the whole chunk, the identity is [`UNPLACED`].
+    /// buffers them. Where no one place takes rows of the whole chunk, the identity is [`UNPLACED`](super::UNPLACED).
     async fn buffer_segment(
         &self,
         owner: &str,

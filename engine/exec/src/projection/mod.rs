@@ -1,5 +1,5 @@
 //! Projections: rolled-up copies of a segment's rows. [`plan`] finds the smallest one that gives the
-//! same answer to a query and puts the query in its terms; [`build()`] makes one from the rows.
+//! same answer to a query and puts the query in its terms; `build` makes one from the rows.
 //!
 //! The law that the tests hold: with projections and without them, answers are the same (sums of
 //! doubles but for the order of addition, quantiles but for their error).

@@ -113,3 +113,17 @@ fn a_survey_tells_numbers_from_other_values() {
     let seen: Vec<_> = parser.column_kinds().iter().map(|k| (k.numbers, k.others)).collect();
     assert_eq!(seen, [(2, 1), (2, 0)]);
 }
+
+#[test]
+fn h_05_fields_that_no_column_can_be_are_counted_also_with_discovery() {
+    let body = r#"{"t":1,"a":"x","":"lost","__time":5}"#;
+    for dimensions in [json!([]), json!(["a"])] {
+        assert_eq!(shown(&ignored(dimensions, body)), [("", 1, "lost", 0), ("__time", 1, "5", 0)]);
+    }
+    let spec = schema(json!({
+        "timestampSpec": {"column": "__time"}, "dimensionsSpec": {"dimensions": []},
+    }));
+    let mut parser = RowParser::new(spec, ParseLimits::default()).unwrap();
+    parser.parse_batch(br#"{"__time":1}"#, &mut Collector::default()).unwrap();
+    assert!(parser.take_ignored().is_empty());
+}
