@@ -153,7 +153,7 @@ impl<'a> IdBlock<'a> {
     }
 }
 
-/// Scratch space of [`StringColumn::multi_block`].
+/// Scratch space of `StringColumn::multi_block`.
 #[derive(Debug, Default)]
 pub struct MultiScratch {
     /// Offsets.

@@ -125,7 +125,7 @@ pub trait NumericColumn<T: Copy>: Send + Sync {
     fn has_nulls(&self) -> bool;
 }
 
-/// A STRING column: ids into a dictionary. Id 0 ([`NULL_ID`]) is null.
+/// A STRING column: ids into a dictionary. Id 0 ([`NULL_ID`](crate::NULL_ID)) is null.
 pub trait StringColumn: Send + Sync {
     /// The values.
     fn dictionary(&self) -> &dyn Dictionary;
