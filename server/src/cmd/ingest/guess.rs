@@ -138,7 +138,7 @@ pub(super) fn spec(path: &Path, hints: &Hints<'_>) -> Result<Guess> {
         format => sampled_columns(path, format, &input_format)?,
     };
     let time = time_of(&columns, hints.time_column)
-        .with_context(|| format!("look into {}", path.display()))?;
+        .with_context(|| format!("look into {} as {how}", path.display()))?;
     let spec = json!({
         "timestampSpec": { "column": time.name, "format": "auto" },
         "dimensionsSpec": { "useSchemaDiscovery": true },
@@ -430,7 +430,7 @@ mod tests {
         assert_eq!(found["timestampSpec"], json!({ "column": "a", "format": "auto" }));
         let refused = |column| {
             let hints = Hints { time_column: column, ..NO_HINTS };
-            guess("a.json", "{\"a\":\"x\"}", &hints).unwrap_err().to_string()
+            format!("{:#}", guess("a.json", "{\"a\":\"x\"}", &hints).unwrap_err())
         };
         assert!(refused(Some("b")).contains("only a"));
         assert!(refused(None).contains("--timestamp-column"));
