@@ -122,6 +122,13 @@ def spoil(path, how):
         raise ValueError(how)
 
 
+def spoil_second(paths, how):
+    if how == 'exchange':
+        shutil.copy(paths[2], paths[1])
+    else:
+        spoil(paths[1], how)
+
+
 @attack
 def p_10_two_servers_on_one_folder(scratch):
     box = Box(scratch, KEPT_IN_LOG)
@@ -145,10 +152,7 @@ def a_damaged_copy(scratch, how, where, codec):
     must(len(victims) >= 4, f'{victims}')
     with open(victims[1], 'rb') as file:
         good = file.read()
-    if how == 'exchange':
-        shutil.copy(victims[2], victims[1])
-    else:
-        spoil(victims[1], how)
+    spoil_second(victims, how)
     client = box.start()
     found = count(client)
     must(found == 4000, f'{how} of one copy in {where}: {found}')
@@ -169,8 +173,11 @@ def is_mended(client, path, good):
         time.sleep(0.05)
     else:
         raise AssertionError(f'{path} is not mended')
-    must(not client.must('GET', '/status/ready')['endangeredSegments'], 'nothing is in danger any more')
+    # The file is in its place a moment before that is counted.
+    while time.monotonic() < end and 'henge_damages_repaired_total 1' not in client.must('GET', '/metrics'):
+        time.sleep(0.05)
     must('henge_damages_repaired_total 1' in client.must('GET', '/metrics'), 'metrics count it')
+    must(not client.must('GET', '/status/ready')['endangeredSegments'], 'nothing is in danger any more')
 
 
 def both_copies_damaged(scratch, how, codec):
@@ -179,7 +186,7 @@ def both_copies_damaged(scratch, how, codec):
     box.server.kill()
     for path in box.files('segment-cache/d/*'):
         os.remove(path)
-    spoil(box.files('deep-storage/segments/**/*.segment')[1], how)
+    spoil_second(box.files('deep-storage/segments/**/*.segment'), how)
     client = box.start()
     found = count(client)
     must(isinstance(found, str) and '2025-06-16T01' in found, f'{how}: the answer must be an error that names the segment, not {found}')
