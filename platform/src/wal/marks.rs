@@ -82,9 +82,13 @@ impl LogMarks {
     /// # Errors
     /// When it cannot be read.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let places = match std::fs::read(path) {
+        let places = match std::fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Places::default(),
-            read => Places::read(&read?),
+            // Reading a pipe would wait for whoever writes into it.
+            Ok(found) if !found.is_file() => {
+                return Err(io::Error::other("it is not a file: move it away"));
+            }
+            _ => Places::read(&std::fs::read(path)?),
         };
         Ok(Self { file: None, places: Arc::new(Mutex::new(places)) })
     }
@@ -191,6 +195,13 @@ mod tests {
         assert_eq!(marks.damaged(), 0);
         assert!((1..=5).all(|identity| marks.get(identity) == Some(mark(identity, 1, identity))));
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 5 * 64);
+    }
+
+    #[test]
+    fn f_17_what_is_no_file_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = LogMarks::open(folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("not a file"), "{refused}");
     }
 
     #[test]
