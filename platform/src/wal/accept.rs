@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::WalRecord;
 use super::error::{Result, WalError};
-use super::examine::{Walk, examine, file_path, list_files, read_file_header};
+use super::examine::{Walk, examine, file_path, list_files, read_file_header, records};
 use super::frame::encode_frame;
 use super::header::{FileHeader, Link};
 use super::mark::{ExpectedLog, LogMark};
@@ -56,6 +56,10 @@ pub fn accept_loss(
     let mut outcome = AcceptedLoss::default();
     for damage in &examined.damages {
         outcome.damages.push(format!("'{}': {}", damage.path.display(), damage.reason));
+    }
+    if let Some((first, last)) = examined.report.torn_records {
+        let lost = records(first, last);
+        outcome.damages.push(format!("{lost} damaged at the end, and kept with the old files"));
     }
     // A start that no other log has: one that is put back later does not fit the mark, also when
     // nothing is kept.

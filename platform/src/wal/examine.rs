@@ -386,7 +386,8 @@ impl Examiner {
     }
 }
 
-fn records(first: u64, last: u64) -> String {
+/// Records, for a sentence that goes on.
+pub(super) fn records(first: u64, last: u64) -> String {
     match last - first {
         0 => format!("record {first} (1 push) is"),
         more => format!("records {first} to {last} ({} pushes) are", more + 1),

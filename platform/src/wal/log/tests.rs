@@ -3,6 +3,8 @@
 mod chain;
 mod damage;
 mod faults;
+mod given_up;
+mod marked;
 
 use std::path::PathBuf;
 

@@ -1,120 +1,11 @@
 //! F-17: records that are gone without a broken byte are missed: files and frames name what was
 //! before them, and a mark beside the log how far it was durable. Published records are never needed.
 
+use super::marked::{Marked, one_file, several};
 use super::*;
 use crate::wal::header::FileHeader;
 use crate::wal::tail::{TAIL, write_tail};
-use crate::wal::{AcceptedLoss, ExpectedLog, LogMark, LogMarks, accept_loss, inspect_log};
-
-/// A log's folder, and what was marked beside it.
-struct Marked {
-    folder: tempfile::TempDir,
-    marks: LogMarks,
-}
-
-impl Marked {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), marks: LogMarks::default() }
-    }
-
-    fn without_folder() -> Self {
-        let log = Self::new();
-        std::fs::remove_dir(log.path()).unwrap();
-        log
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn options(&self) -> WalOptions {
-        WalOptions { marks: self.marks.clone(), ..WalOptions::default() }
-    }
-
-    fn open(&self) -> Wal {
-        Wal::open(self.path(), self.options()).unwrap().0
-    }
-
-    /// The records that a start finds which knows that those up to `committed` are published.
-    fn open_published(&self, committed: u64) -> Result<Vec<u64>> {
-        let options = WalOptions { minimum_next_sequence: committed + 1, ..self.options() };
-        Wal::open(self.path(), options).map(|(wal, _)| sequences(&wal, committed + 1))
-    }
-
-    fn error(&self, committed: u64) -> String {
-        self.open_published(committed).unwrap_err().to_string()
-    }
-
-    fn expected(&self, committed: u64) -> ExpectedLog {
-        ExpectedLog {
-            identity: 0,
-            committed,
-            published_of: 0,
-            known: self.marks.known_end(0, None),
-        }
-    }
-
-    fn accept(&self, committed: u64) -> AcceptedLoss {
-        accept_loss(self.path(), self.expected(committed), &self.marks).unwrap()
-    }
-
-    /// A copy of the log's files, and of its mark.
-    fn copy(&self) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        copy_files(self.path(), folder.path());
-        Self { folder, marks: self.marks.copied() }
-    }
-
-    /// Puts the files of an earlier copy in the place of those that are there, and no others.
-    fn restore(&self, older: &Self) {
-        for file in std::fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().path()) {
-            if file.is_file() {
-                std::fs::remove_file(file).unwrap();
-            }
-        }
-        copy_files(older.path(), self.path());
-    }
-
-    fn file(&self, number: usize) -> PathBuf {
-        log_files(self.path()).remove(number)
-    }
-
-    fn cut_file(&self, number: usize, length: u64) {
-        let file = std::fs::OpenOptions::new().write(true).open(self.file(number)).unwrap();
-        file.set_len(length).unwrap();
-    }
-}
-
-fn copy_files(from: &Path, to: &Path) {
-    for file in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
-        if file.file_type().unwrap().is_file() {
-            std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
-        }
-    }
-}
-
-/// A log of several files, a frame each.
-async fn several(count: u64) -> Marked {
-    let log = Marked::new();
-    let options = WalOptions { max_file_bytes: 1, ..log.options() };
-    let (wal, _) = Wal::open(log.path(), options).unwrap();
-    for number in 0..count {
-        wal.append(entry(format!("payload number {number}"))).await.unwrap();
-    }
-    log
-}
-
-/// A log of one file, and where its frames end.
-async fn one_file(count: usize) -> (Marked, Vec<u64>) {
-    let log = Marked::new();
-    let wal = log.open();
-    let mut ends = Vec::new();
-    for _ in 0..count {
-        wal.append(entry("some payload")).await.unwrap();
-        ends.push(wal.size_bytes());
-    }
-    (log, ends)
-}
+use crate::wal::{ExpectedLog, LogMark, LogMarks, accept_loss, inspect_log};
 
 #[tokio::test]
 async fn f_17_a_missing_file_is_named_with_its_records_unless_they_are_published() {
@@ -137,34 +28,6 @@ async fn f_17_a_missing_file_is_named_with_its_records_unless_they_are_published
         std::fs::remove_file(damaged.file(missing)).unwrap();
         let expected: Vec<u64> = (record + 1..=6).collect();
         assert_eq!(damaged.open_published(record).unwrap(), expected);
-    }
-}
-
-#[tokio::test]
-async fn f_17_giving_up_what_is_lost_may_be_killed_anywhere() {
-    let origin = several(6).await;
-    for committed in 0..3_u64 {
-        let damaged = origin.copy();
-        std::fs::remove_file(damaged.file(3)).unwrap();
-        let kept = damaged.accept(committed).kept_aside.unwrap();
-        let wanted: Vec<u64> = (committed + 1..=6).filter(|sequence| *sequence != 4).collect();
-        let mut old: Vec<_> =
-            std::fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path()).collect();
-        old.sort();
-        // Old files are removed in their order, and the new end is marked at last.
-        for removed in 0..=old.len() {
-            let killed = Marked { marks: origin.marks.copied(), ..damaged.copy() };
-            for path in &old[removed..] {
-                let place = killed.path().join(path.file_name().unwrap());
-                if !place.exists() {
-                    std::fs::copy(path, place).unwrap();
-                }
-            }
-            if killed.open_published(committed).is_err() {
-                killed.accept(committed);
-            }
-            assert_eq!(killed.open_published(committed).unwrap(), wanted, "{committed} {removed}");
-        }
     }
 }
 
@@ -458,25 +321,6 @@ async fn logs_of_the_first_version_are_read_and_missing_files_in_them_noticed() 
     assert_eq!(damaged.copy().open_published(6).unwrap(), [7, 8, 9]);
     std::fs::remove_file(damaged.file(0)).unwrap();
     damaged.error(5);
-}
-
-#[tokio::test]
-async fn f_17_a_log_that_was_given_up_does_not_come_back() {
-    for kept in 0..3 {
-        let (log, ends) = one_file(3).await;
-        let whole = log.copy();
-        match kept {
-            0 => std::fs::remove_dir_all(log.path()).unwrap(),
-            kept => log.cut_file(0, ends[kept - 1]),
-        }
-        assert_eq!(log.accept(0).kept_records, kept as u64);
-        let put_back = Marked { marks: log.marks.copied(), ..whole.copy() };
-        assert!(put_back.error(0).contains("is not the one that was written"), "{kept}");
-        for round in 0..3 {
-            assert_eq!(log.open_published(0).unwrap().len(), kept + round);
-            log.open().append(entry("more")).await.unwrap();
-        }
-    }
 }
 
 #[tokio::test]
