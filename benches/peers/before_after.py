@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Two binaries, one machine, one run: every query of the lists, the binaries alternating at each repetition.
 
-    DATA=DIR before_after.py BEFORE AFTER [--n 9] [--only PREFIX] [--lists queries,star_schema,dashboards] [--load]
+    DATA=DIR before_after.py BEFORE AFTER [--n 9] [--only PREFIX] [--lists queries,star_schema,dashboards,hits] [--load]
 
 Prints after/before of the least of N times each (milliseconds, with HTTP and JSON, caches off): a query that is
 slower by a fifth and 0.3 ms is marked. --load compares loading the tables too, --push the rate of pushes.
@@ -79,7 +79,8 @@ def arguments():
 def main():
     options = arguments()
     data = os.environ.get('DATA', os.path.expanduser('~/.cache/henge-bench'))
-    entries = [entry for name in options.lists.split(',') for entry in importlib.import_module(name).Q if entry['name'].startswith(options.only)]
+    entries = [entry for name in options.lists.split(',') for entry in importlib.import_module(name).Q
+               if entry['native'] and entry['name'].startswith(options.only)]
     tables = sorted({entry['table'] for entry in entries})
     with tempfile.TemporaryDirectory(prefix='henge-before-after-') as scratch:
         servers = [start(binary, data, tables, os.path.join(scratch, str(n))) for n, binary in enumerate((options.before, options.after))]

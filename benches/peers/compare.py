@@ -6,7 +6,8 @@
 
 Each figure is the median of N warm runs in milliseconds. `ratio` is (Henge + 1 ms) / (fastest peer + 1 ms): Henge
 alone answers through HTTP and JSON. Henge's caches are off unless --cache. Answers agree when the sums of every
-aggregation over all rows do, to 1e-9, or to 3 % for sketches.
+aggregation over all rows do, to 1e-9, or to 3 % for sketches; a list may ask for whole rows of all engines instead
+(answers.py), and may have questions that Henge cannot be asked: the peers are timed on them all the same.
 """
 import argparse
 import importlib.util
@@ -16,6 +17,7 @@ import os
 import statistics
 import time
 
+import answers
 import engines
 
 SKETCHES = ('HLLSketchBuild', 'HLLSketchMerge', 'cardinality', 'thetaSketch')
@@ -37,9 +39,9 @@ def main():
         runners['henge'] = engines.henge(options.henge, options.context, options.cache)
     medians, differing = {}, 0
     for entry in entries:
-        times, answers = measure(entry, runners, options.n)
+        times, given = measure(entry, runners, options.n)
         medians[entry['name']] = times
-        line, differs = describe(entry, times, answers)
+        line, differs = describe(entry, times, given)
         differing += differs
         print(line, flush=True)
     summary(medians, differing)
@@ -69,11 +71,14 @@ def load_queries(path):
 
 
 def measure(entry, runners, repeats):
-    """Medians and last answers by engine; an engine that fails has no time."""
-    times, answers = {}, {}
+    """Medians and last answers by engine; an engine that fails, or that is not asked, has no time."""
+    times, given = {}, {}
     for name, run in runners.items():
+        if name == 'henge' and entry['native'] is None:
+            times[name] = None
+            continue
         try:
-            answers[name], samples = run(entry), []
+            given[name], samples = run(entry), []
             for _ in range(repeats):
                 started = time.perf_counter()
                 run(entry)
@@ -82,7 +87,7 @@ def measure(entry, runners, repeats):
         except Exception as error:  # whatever a peer raises, the others go on
             times[name] = None
             print(f"# {entry['name']} {name}: {str(error)[:200]}")
-    return times, answers
+    return times, given
 
 
 def ratio(times):
@@ -91,16 +96,26 @@ def ratio(times):
     return (times['henge'] + 1) / (min(peers) + 1) if times.get('henge') and peers else None
 
 
-def describe(entry, times, answers):
+def describe(entry, times, given):
     line = f"{entry['name']:26s} " + ' '.join(f'{name}={time}' for name, time in times.items())
     found, differs = ratio(times), False
     if found:
         line += f'  ratio={found:.2f}'
-    if 'duck' in answers and 'henge' in answers:
-        wrong = differences(entry, answers['duck'], answers['henge'])
+    if 'henge' in times and entry['native'] is None:
+        line += f"  not expressible: {entry['missing']}"
+    others = [name for name in given if name != 'duck' and (name == 'henge' or 'row' in entry)]
+    if 'duck' in given and others:
+        wrong = '; '.join(f'{name}: {what}' for name in others if (what := compared(entry, given['duck'], name, given[name])))
         differs = bool(wrong)
         line += f"  answers {'DIFFER: ' + wrong if wrong else 'agree'}"
     return line, differs
+
+
+def compared(entry, expected, engine, answer):
+    """What differs from DuckDB's rows: in whole rows where the entry asks for that, else in Henge's sums."""
+    if 'row' not in entry:
+        return differences(entry, expected, answer)
+    return answers.difference(entry, answers.rows_of('duck', entry, expected), answers.rows_of(engine, entry, answer))
 
 
 def differences(entry, rows, body):

@@ -12,6 +12,8 @@ import re
 import sys
 import urllib.parse
 
+import hits_columns
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 THREADS = 2
 MODULES = {'duck': 'duckdb', 'ch': 'chdb', 'df': 'datafusion'}
@@ -21,6 +23,7 @@ FEW_VALUES = {
     'lineitem': ('l_returnflag', 'l_linestatus', 'l_commitdate', 'l_receiptdate', 'l_shipinstruct', 'l_shipmode'),
     'pageviews': ('site', 'referrer', 'country', 'browser', 'device', 'event_type'),
     'ssb_flat': ('d_yearmonth', 'c_city', 'c_nation', 'c_region', 's_city', 's_nation', 's_region', 'p_mfgr', 'p_category', 'p_brand1'),
+    'hits': hits_columns.FEW_VALUES,
 }
 NULLABLE = ('referrer',)
 NO_CACHES = {name: False for name in ('useCache', 'populateCache', 'useResultLevelCache', 'populateResultLevelCache')}

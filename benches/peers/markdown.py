@@ -12,6 +12,7 @@ class Result:
     def __init__(self, data, tables, peers, repeats):
         self.data, self.tables, self.peers, self.repeats = data, tables, peers, repeats
         self.queries, self.modes, self.answers, self.loads, self.peaks = {}, [], {}, {}, {}
+        self.missing = {}
 
     def add_run(self, mode, medians, lines):
         """What one run of the harness measured: the medians and its lines."""
@@ -30,13 +31,17 @@ class Result:
         """Per table: seconds, bytes, peak_mb, and rows where the loader counts them."""
         self.loads[name] = loads
 
+    def add_entries(self, entries):
+        """Remembers why Henge cannot be asked some of them."""
+        self.missing.update({entry['name']: entry['missing'] for entry in entries if entry.get('native') is None})
+
     def ratio(self, row, mode):
         """(Henge + 1 ms) / (fastest peer + 1 ms)."""
         best = min((row[peer] for peer in self.peers if row.get(peer)), default=None)
         return (row[mode] + 1) / (best + 1) if best and row.get(mode) else None
 
     def render(self):
-        parts = [self.heading(), self.times(), self.summary(), self.loading(), self.differing()]
+        parts = [self.heading(), self.times(), self.summary(), self.inexpressible(), self.loading(), self.differing()]
         return '\n\n'.join(part for part in parts if part) + '\n'
 
     def heading(self):
@@ -57,7 +62,7 @@ class Result:
         for name, row in self.queries.items():
             cells = [name, *(number(row.get(peer)) for peer in self.peers)]
             for mode in self.modes:
-                cells += [number(row.get(mode)), number(self.ratio(row, mode), 2)]
+                cells += ['not expressible' if name in self.missing else number(row.get(mode)), number(self.ratio(row, mode), 2)]
             if self.modes:
                 said = self.answers.get(name, {})
                 cells.append('' if not said else 'agree' if set(said.values()) == {'agree'} else '**differ**')
@@ -76,6 +81,15 @@ class Result:
                 within = sum(found <= 0.5 for found in ratios.values())
                 lines.append(joined([mode, len(ratios), f'{mean:.3f}', f'{ratios[worst]:.2f} ({worst})', within, number(self.peaks.get(mode), 0)]))
         return '\n'.join(lines)
+
+    def inexpressible(self):
+        """The questions of this run that Henge was not asked, by reason."""
+        reasons = {}
+        for name in self.queries if self.modes else ():
+            if name in self.missing:
+                reasons.setdefault(self.missing[name], []).append(name)
+        lines = [f"- {reason}: {', '.join(names)}" for reason, names in reasons.items()]
+        return 'Not expressible in native queries:\n\n' + '\n'.join(lines) if lines else ''
 
     def loading(self):
         if not self.loads:

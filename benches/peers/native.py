@@ -3,17 +3,20 @@
 An entry has a name, a table, the question in DuckDB's, ClickHouse's and DataFusion's SQL, and the native
 query. The last columns of the SQL are the aggregations in the native query's order, then what follows
 from them; `cols` gives their positions where that is not so.
+
+An entry with `row` is compared row by row: these are the names in the native answer of the SQL's columns.
+One without a native query says in `missing` why there is none.
 """
 
 
 class List(list):
     """A list of queries: `ask` adds one."""
 
-    def ask(self, name, table, sql, native, ch=None, df=None, cols=None):
-        """UNIQ(x) in the SQL is each peer's own estimate of the number of distinct values."""
+    def ask(self, name, table, sql, native, ch=None, df=None, cols=None, **rows):
+        """UNIQ(x) in the SQL is each peer's own estimate of the number of distinct values. `rows`: see `answers.py`."""
         peer = lambda own, function: (own or sql).replace('UNIQ(', function + '(')
         self.append(dict(name=name, table=table, native=native, cols=cols, duck=peer(None, 'approx_count_distinct'),
-                         ch=peer(ch, 'uniq'), df=peer(df, 'approx_distinct')))
+                         ch=peer(ch, 'uniq'), df=peer(df, 'approx_distinct'), **rows))
 
 
 def query(kind, table, interval, aggregations, granularity='all', **rest):
@@ -32,10 +35,17 @@ def top(table, interval, dimension, metric, threshold, aggregations, filter=None
                  virtualColumns=virtual, postAggregations=post)
 
 
-def group(table, interval, dimensions, aggregations, granularity='all', filter=None, order=None, limit=None, having=None, virtual=None, post=None):
-    limits = {'type': 'default', 'columns': order or [], **({'limit': limit} if limit else {})} if order or limit else None
+def group(table, interval, dimensions, aggregations, granularity='all', filter=None, order=None, limit=None, having=None, virtual=None, post=None,
+          offset=None):
+    cut = {name: value for name, value in (('limit', limit), ('offset', offset)) if value}
+    limits = {'type': 'default', 'columns': order or [], **cut} if order or limit else None
     return query('groupBy', table, interval, aggregations, granularity, dimensions=dimensions, filter=filter, limitSpec=limits,
                  having=having, virtualColumns=virtual, postAggregations=post)
+
+
+def scan(table, interval, columns, limit, order='none', filter=None):
+    fields = dict(queryType='scan', dataSource=table, intervals=[interval], columns=list(columns), limit=limit, order=order)
+    return dict(fields, filter=filter) if filter else fields
 
 
 COUNT = {'type': 'count', 'name': 'cnt'}

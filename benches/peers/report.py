@@ -2,7 +2,7 @@
 """Compares Henge with its peers and writes a Markdown table.
 
     report.py [--data DIR] [--rows N] [--henge URL | --start] [--only PREFIX] [--n 5] [--out FILE.md]
-              [--lists base,star,dashboards] [--engines duck,ch,df] [--modes scans,statistics,projections] [--keep DIR] [--load]
+              [--lists base,star,dashboards,hits] [--engines duck,ch,df] [--modes scans,statistics,projections] [--keep DIR] [--load]
 
 Tables that are missing in DIR (default $DATA, else ~/.cache/henge-bench) are made first; --rows makes and takes small
 ones, in a folder of their own. --start runs a server on a free port, loads the tables through the task API from
@@ -11,7 +11,8 @@ ones, in a folder of their own. --start runs a server on a free port, loads the 
 run takes them instead of loading again. --henge measures the first two on a server that has the tables.
 --load also measures what loading takes, for DuckDB and ClickHouse too.
 
-The harness is shared/bench/bench_peers.py and its list when they lie beside the project, else compare.py and queries.py.
+The harness is shared/bench/bench_peers.py and its list when they lie beside the project, else compare.py and queries.py;
+for the list `hits`, whose answers are compared row by row, always compare.py.
 Nothing is installed: what is missing is named. An environment in DIR/venv is taken when it exists.
 """
 import argparse
@@ -35,14 +36,16 @@ def main():
     engines.require(['duck', *options.engines])
     if options.rows:
         options.data = os.path.join(options.data, f'rows-{options.rows}')
-    harness, lists = chosen(options)
+    harnesses, lists = chosen(options)
     wanted = sorted({entry['table'] for entries in lists.values() for entry in entries})
     if not wanted:
         sys.exit(f"no query of the lists begins with '{options.only}'")
     for table in wanted:
         tables.make(argparse.Namespace(data=options.data, rows=options.rows or tables.DEFAULT_ROWS, only=table))
     result = markdown.Result(options.data, wanted, options.engines, options.n)
-    run_modes(options, harness, lists, wanted, result)
+    for entries in lists.values():
+        result.add_entries(entries)
+    run_modes(options, harnesses, lists, wanted, result)
     if options.load:
         load_peers(options, wanted, result)
     text = result.render()
@@ -62,7 +65,7 @@ def arguments():
     server.add_argument('--start', action='store_true')
     parser.add_argument('--only', default='', metavar='PREFIX')
     parser.add_argument('--n', type=int, default=5)
-    parser.add_argument('--lists', type=names, default=['base', 'star', 'dashboards'])
+    parser.add_argument('--lists', type=names, default=['base', 'star', 'dashboards', 'hits'])
     parser.add_argument('--engines', type=names, default=['duck', 'ch', 'df'])
     parser.add_argument('--modes', type=names, default=list(CONTEXTS))
     parser.add_argument('--keep', metavar='DIR')
@@ -83,23 +86,23 @@ def use_environment(data):
 
 
 def chosen(options):
-    """The harness, and by path of a list its entries that were asked for."""
+    """By path of a list the harness that runs it, and by path its entries that were asked for."""
     from compare import load_queries
     shared = os.path.exists(os.path.join(SHARED, 'bench_peers.py'))
-    base = SHARED if shared else engines.HERE
-    harness = os.path.join(SHARED, 'bench_peers.py') if shared else os.path.join(engines.HERE, 'compare.py')
+    base, own = SHARED if shared else engines.HERE, os.path.join(engines.HERE, 'compare.py')
+    harness = os.path.abspath(os.path.join(SHARED, 'bench_peers.py')) if shared else own
     paths = {'base': os.path.join(base, 'queries.py'), 'star': os.path.join(engines.HERE, 'star_schema.py'),
-             'dashboards': os.path.join(engines.HERE, 'dashboards.py')}
+             'dashboards': os.path.join(engines.HERE, 'dashboards.py'), 'hits': os.path.join(engines.HERE, 'hits.py')}
     if unknown := set(options.lists) - set(paths):
         sys.exit(f"--lists: unknown {', '.join(unknown)}; known: {', '.join(paths)}")
     lists = {paths[name]: [entry for entry in load_queries(paths[name]) if entry['name'].startswith(options.only)] for name in options.lists}
-    return os.path.abspath(harness), {path: entries for path, entries in lists.items() if entries}
+    return {path: own if name == 'hits' else harness for name, path in paths.items()}, {path: entries for path, entries in lists.items() if entries}
 
 
-def run_modes(options, harness, lists, wanted, result):
+def run_modes(options, harnesses, lists, wanted, result):
     """The peers run beside the first mode, DuckDB beside the others too, since its answers are what is compared with."""
     if not (options.start or options.henge):
-        return run_lists(options, harness, lists, result, None, None, options.engines)
+        return run_lists(options, harnesses, lists, result, None, None, options.engines)
     peers, server, loaded = options.engines, None, None
     for mode in options.modes:
         if mode == 'projections' and not options.start:
@@ -120,7 +123,7 @@ def run_modes(options, harness, lists, wanted, result):
                     result.add_loads('Henge with projections' if projections else 'Henge', server.loads)
         else:
             with_specs = wanted
-        run_lists(options, harness, lists, result, mode, options.henge or server.url, peers, with_specs)
+        run_lists(options, harnesses, lists, result, mode, options.henge or server.url, peers, with_specs)
         peers = [name for name in peers if name == 'duck']
         if server:
             result.peaks[mode] = server.peak_mb()
@@ -128,12 +131,12 @@ def run_modes(options, harness, lists, wanted, result):
         server.stop()
 
 
-def run_lists(options, harness, lists, result, mode, url, peers, with_tables=None):
+def run_lists(options, harnesses, lists, result, mode, url, peers, with_tables=None):
     for path, entries in lists.items():
         if with_tables is not None and not any(entry['table'] in with_tables for entry in entries):
             continue
         with tempfile.NamedTemporaryFile(suffix='.json') as out:
-            command = [sys.executable, harness, '--queries', path, '--n', str(options.n), '--only', options.only, '--engines', ','.join(peers), '--out', out.name]
+            command = [sys.executable, harnesses[path], '--queries', path, '--n', str(options.n), '--only', options.only, '--engines', ','.join(peers), '--out', out.name]
             if url:
                 command += ['--henge', url, '--context', json.dumps(CONTEXTS[mode])]
             print(f"# {os.path.basename(path)}{', ' + mode if mode else ''}", flush=True)

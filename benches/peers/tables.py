@@ -6,9 +6,10 @@
 lineitem   TPC-H lineitem, dated by its ship date (about ROWS rows: the scale factor is ROWS / 6 M)
 pageviews  events of a web analytics service: 200 sites, skewed, 30 days, 2 M visitors
 ssb_flat   the star-schema benchmark's line orders, joined with their four dimensions
+hits       page hits of 6,001 sites in a month: 64-bit visitor and hit numbers, addresses, texts, a hundred columns
 
-A table that is there already is left as it is. Every value is a hash of its row's number, so the same
-rows come out on any number of threads.
+A table that is there already is left as it is. Every value is a hash of its row's number (in `hits` of what it is a
+property of), so the same rows come out on any number of threads.
 """
 import argparse
 import os
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import time
 
-TABLES = ('lineitem', 'pageviews', 'ssb_flat')
+TABLES = ('lineitem', 'pageviews', 'ssb_flat', 'hits')
 DEFAULT_ROWS = 30_000_000
 ROWS_PER_SCALE_FACTOR = 6_000_000
 
@@ -119,17 +120,31 @@ def ssb_flat(options):
         from keyed"""
 
 
+def hits(path, rows):
+    try:
+        import hits_table
+    except ImportError as error:
+        sys.exit(f'{error.name} is missing: pip install -r {os.path.dirname(os.path.abspath(__file__))}/requirements.txt')
+    hits_table.write(path, rows)
+
+
 def make(options):
     import duckdb
     os.makedirs(options.data, exist_ok=True)
     connection = duckdb.connect()
     connection.execute("set threads = 2; set memory_limit = '12GB'; set preserve_insertion_order = true")
+
+    def write(table, path):
+        if table == 'hits':
+            return hits(path, options.rows)
+        connection.execute(f"copy ({globals()[table](options)}) to '{path}' (format parquet, compression zstd, row_group_size 122880)")
+
     for table in TABLES:
         path = os.path.join(options.data, f'{table}.parquet')
         if os.path.exists(path) or options.only not in (None, table):
             continue
-        started, sql = time.time(), globals()[table](options)
-        connection.execute(f"copy ({sql}) to '{path}.part' (format parquet, compression zstd, row_group_size 122880)")
+        started = time.time()
+        write(table, f'{path}.part')
         os.rename(f'{path}.part', path)
         rows = connection.execute(f"select count(*) from '{path}'").fetchone()[0]
         print(f'{table}: {rows:,} rows, {os.path.getsize(path) / 1e6:,.0f} MB, {time.time() - started:.0f} s', flush=True)
