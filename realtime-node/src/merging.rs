@@ -12,11 +12,11 @@ const UNIT_BYTES: usize = 1 << 10;
 
 /// What is merged into one segment.
 #[derive(Debug, PartialEq, Eq)]
-pub struct MergeGroup<T> {
+pub(crate) struct MergeGroup<T> {
     /// The inputs.
-    pub items: Vec<T>,
+    pub(crate) items: Vec<T>,
     /// What they take, or took, as indexes.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// Cuts a list, in order, into groups of at most `max_bytes` each; what is larger stands alone.
@@ -39,7 +39,7 @@ pub(crate) fn in_groups<T>(
 
 /// Room for the merges of all hand-offs.
 #[derive(Debug)]
-pub struct MergeRoom {
+pub(crate) struct MergeRoom {
     units: u32,
     free: Semaphore,
 }
@@ -47,7 +47,7 @@ pub struct MergeRoom {
 impl MergeRoom {
     /// Room for a few merges of `max_merge_bytes`.
     #[must_use]
-    pub fn new(max_merge_bytes: usize) -> Self {
+    pub(crate) fn new(max_merge_bytes: usize) -> Self {
         let units = max_merge_bytes.saturating_mul(BUDGETS_AT_ONCE) / UNIT_BYTES;
         let units = units.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize)) as u32;
         Self { units, free: Semaphore::new(units as usize) }

@@ -7,8 +7,8 @@ use henge_platform::metadata::Allocation;
 use henge_segment::{ColumnView, SegmentView};
 use henge_types::{Granularity, Interval, TIME_COLUMN};
 
-use crate::Shared;
 use crate::error::Result;
+use crate::shared::Shared;
 use crate::sink::{PartFiles, WrittenSegment};
 
 /// How rows of one datasource find their chunks.

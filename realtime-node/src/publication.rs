@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use henge_platform::metadata::PublishedSegment;
-use henge_platform::storage::{Payload, segment_object_key};
+use henge_platform::storage::{DeepStorage, Payload, segment_object_key};
 
-use crate::Shared;
 use crate::error::Result;
 use crate::sink::WrittenSegment;
 
@@ -25,14 +24,14 @@ impl Outgoing {
     }
 
     /// Puts the file into deep storage, unless it is there.
-    pub(crate) async fn push(&mut self, shared: &Shared) -> Result<()> {
+    pub(crate) async fn push(&mut self, storage: &dyn DeepStorage) -> Result<()> {
         if self.pushed.is_some() {
             return Ok(());
         }
         let mut published = self.file.published.clone();
         published.object_key = segment_object_key(&published.id, rand::random());
         let payload = Payload::File(self.file.path.clone());
-        let object = shared.storage.push(&published.object_key, payload).await?;
+        let object = storage.push(&published.object_key, payload).await?;
         published.size_bytes = object.size_bytes;
         published.checksum = object.checksum;
         self.pushed = Some(published);

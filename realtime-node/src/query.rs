@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use henge_data_node::{DataNode, NodeError, SegmentQuery, SegmentReply};
 use henge_platform::discovery::ServerId;
 
-use crate::RealtimeNode;
+use crate::node::RealtimeNode;
 
 #[async_trait]
 impl DataNode for RealtimeNode {

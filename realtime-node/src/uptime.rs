@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 /// Writes the time of this process down.
 #[derive(Debug)]
-pub struct Uptime {
+pub(crate) struct Uptime {
     metadata: Arc<dyn MetadataStore>,
     clock: Arc<dyn Clock>,
     /// The reading of the clock up to which it is written down.
@@ -19,7 +19,7 @@ pub struct Uptime {
 impl Uptime {
     /// From now on.
     #[must_use]
-    pub fn new(metadata: Arc<dyn MetadataStore>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(metadata: Arc<dyn MetadataStore>, clock: Arc<dyn Clock>) -> Self {
         let counted_ms = Mutex::new(clock.running_ms());
         Self { metadata, clock, counted_ms }
     }
@@ -28,7 +28,7 @@ impl Uptime {
     ///
     /// # Errors
     /// When the metadata store fails; the time is counted at the next call.
-    pub async fn advance(&self) -> henge_platform::metadata::Result<u64> {
+    pub(crate) async fn advance(&self) -> henge_platform::metadata::Result<u64> {
         let mut counted_ms = self.counted_ms.lock().await;
         let now_ms = self.clock.running_ms();
         let sum = self.metadata.add_uptime(now_ms.saturating_sub(*counted_ms)).await?;
@@ -37,7 +37,7 @@ impl Uptime {
     }
 
     /// Forgets the keys that were published longer ago than this.
-    pub async fn prune_keys(&self, retention_ms: u64) {
+    pub(crate) async fn prune_keys(&self, retention_ms: u64) {
         let pruned = match self.advance().await {
             Ok(now_ms) => {
                 self.metadata.prune_idempotency(now_ms.saturating_sub(retention_ms)).await

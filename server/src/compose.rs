@@ -21,7 +21,7 @@ use henge_platform::runtime::{
 use henge_platform::spill::LocalSpillStorage;
 use henge_platform::storage::LocalDeepStorage;
 use henge_platform::telemetry::Metrics;
-use henge_realtime_node::handoff::HandoffFailure;
+use henge_realtime_node::HandoffFailure;
 use henge_realtime_node::{Dependencies, RealtimeNode};
 use henge_types::ErrorClass;
 use tokio::net::TcpListener;
@@ -277,7 +277,7 @@ fn partial_cache(
 fn router(options: Options, roles: &Roles) -> Router {
     let router = Router::new()
         .merge(henge_broker::api::router(Arc::clone(&roles.broker)))
-        .merge(henge_realtime_node::api::router(Arc::clone(&roles.realtime)))
+        .merge(henge_realtime_node::router(Arc::clone(&roles.realtime)))
         .merge(status::router(
             roles.metrics.clone(),
             Arc::clone(&roles.broker),

@@ -66,28 +66,19 @@ const SEGMENT: House = House {
 const REALTIME_NODE: House = House {
     source: "realtime-node/src",
     floors: &[
-        &["error", "merging", "odd_times"],
+        &["error", "merging", "odd_times", "priority", "index_memory"],
         &["options", "commit"],
         &["sink"],
         &["serving", "uptime"],
-        &["placing", "publication"],
+        &["shared"],
+        &["placing", "publication", "release"],
         &["push"],
         &["handoff"],
         &["task"],
-        &["query", "api", "log_marks"],
+        &["node"],
+        &["query", "api"],
     ],
-    back: &[
-        ("serving", ROOT),
-        ("placing", ROOT),
-        ("publication", ROOT),
-        ("push", "handoff"),
-        ("push", ROOT),
-        ("handoff", ROOT),
-        ("task", ROOT),
-        ("query", ROOT),
-        ("api", ROOT),
-        ("log_marks", ROOT),
-    ],
+    back: &[("push", "handoff")],
 };
 
 /// A file of a package.

@@ -9,9 +9,9 @@ use henge_query::ingest::DataSchema;
 use serde_json::{Value, json};
 
 use super::events::datasource;
-use crate::RealtimeNode;
 use crate::error::RealtimeError;
-use crate::push::accept::PUSH_PRIORITY;
+use crate::node::RealtimeNode;
+use crate::priority::PUSH_PRIORITY;
 use crate::task::PARSED_FACTOR;
 
 /// Creates a datasource or changes its schema.

@@ -9,7 +9,7 @@ use henge_platform::http::{DruidError, LimitedBody};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::RealtimeNode;
+use crate::node::RealtimeNode;
 use crate::push::accept::MAX_KEY_BYTES;
 use crate::push::{PushDatasource, PushReply};
 

@@ -10,8 +10,8 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use henge_platform::http::DruidError;
 
-use crate::RealtimeNode;
 use crate::error::RealtimeError;
+use crate::node::RealtimeNode;
 
 /// The routes of the role.
 pub fn router(node: Arc<RealtimeNode>) -> Router {

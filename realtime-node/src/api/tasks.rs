@@ -12,7 +12,7 @@ use henge_types::format_timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::RealtimeNode;
+use crate::node::RealtimeNode;
 
 const MAX_LISTED: usize = 10_000;
 

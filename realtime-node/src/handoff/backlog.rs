@@ -17,7 +17,7 @@ const SHOWN_FAILURES: usize = 100;
 
 /// Shared by the writer, which adds, the hand-off, which takes, and pushes, which ask.
 #[derive(Debug, Clone)]
-pub struct Backlog {
+pub(crate) struct Backlog {
     limits: BacklogLimits,
     state: Arc<Mutex<State>>,
 }
@@ -66,13 +66,13 @@ pub struct BacklogStatus {
 impl Backlog {
     /// Nothing waits.
     #[must_use]
-    pub fn new(limits: BacklogLimits) -> Self {
+    pub(crate) fn new(limits: BacklogLimits) -> Self {
         Self { limits, state: Arc::default() }
     }
 
     /// How it stands.
     #[must_use]
-    pub fn status(&self) -> BacklogStatus {
+    pub(crate) fn status(&self) -> BacklogStatus {
         let state = self.state.lock();
         let waiting = state.waiting();
         BacklogStatus {

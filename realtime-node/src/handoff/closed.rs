@@ -15,11 +15,11 @@ use crate::sink::{PartFiles, Sink};
 
 /// A generation that takes no more rows.
 #[derive(Debug)]
-pub struct ClosedGeneration {
+pub(crate) struct ClosedGeneration {
     /// What it holds.
-    pub generation: Generation,
+    pub(crate) generation: Generation,
     /// Told once all of it is published.
-    pub done: Option<oneshot::Sender<()>>,
+    pub(crate) done: Option<oneshot::Sender<()>>,
 }
 
 impl ClosedGeneration {

@@ -16,14 +16,15 @@ use henge_types::Interval;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-pub use backlog::{Backlog, BacklogStatus};
-pub use closed::ClosedGeneration;
+pub(crate) use backlog::Backlog;
+pub use backlog::BacklogStatus;
+pub(crate) use closed::ClosedGeneration;
 pub use retry::HandoffFailure;
 
-use crate::Shared;
 use crate::error::RealtimeError;
 use crate::push::keys::PushKeys;
 use crate::push::published::PublishedLog;
+use crate::shared::Shared;
 use backlog::Waiting;
 use closed::Closed;
 use retry::Retry;
@@ -33,7 +34,7 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// The way to a datasource's hand-off task.
 #[derive(Debug)]
-pub struct Handoff {
+pub(crate) struct Handoff {
     queue: mpsc::UnboundedSender<ClosedGeneration>,
     backlog: Backlog,
 }
@@ -55,7 +56,7 @@ pub(crate) struct Worker {
 impl Handoff {
     /// Starts the task.
     #[must_use]
-    pub fn start(
+    pub(crate) fn start(
         datasource: Arc<str>,
         shared: Arc<Shared>,
         wal: Wal,
@@ -75,12 +76,12 @@ impl Handoff {
     /// pushes are refused: a slow deep storage slows the source down instead of filling memory and
     /// disk.
     #[must_use]
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.backlog.has_room()
     }
 
     /// Queues a generation.
-    pub fn submit(&self, closed: ClosedGeneration) {
+    pub(crate) fn submit(&self, closed: ClosedGeneration) {
         self.backlog.queued(closed.waiting());
         if self.queue.send(closed).is_err() {
             tracing::error!("hand-off has stopped; events stay in the log");

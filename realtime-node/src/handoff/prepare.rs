@@ -11,8 +11,8 @@ use super::closed::ClosedChunk;
 use crate::error::Result;
 use crate::merging::MergeGroup;
 use crate::placing::Placing;
+use crate::priority::MERGE_PRIORITY;
 use crate::publication::Outgoing;
-use crate::push::accept::MERGE_PRIORITY;
 use crate::push::generation::Generation;
 use crate::sink::{PartFiles, Sink, WrittenSegment};
 
@@ -41,7 +41,7 @@ pub(super) async fn prepare(placing: &Placing<'_>, chunk: &mut ClosedChunk) -> R
         chunk.sinks.remove(0);
     }
     for segment in &mut chunk.outgoing {
-        segment.push(placing.shared).await?;
+        segment.push(&*placing.shared.storage).await?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::error::{RealtimeError, Result};
 use crate::publication::{files, published};
 use crate::push::PushDatasource;
 use crate::push::published::PublishedLog;
-use crate::serving::release_when_served;
+use crate::release::release_when_served;
 
 /// Chunks by the index of their generation and their own.
 type Chunks = BTreeSet<(usize, usize)>;

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::error::{RealtimeError, Result};
 use crate::odd_times::odd_times;
+use crate::priority::PUSH_PRIORITY;
 use crate::push::intake::Intake;
 use crate::push::keys::{KeyState, OwnedKey, first_answer};
 use crate::push::record::{REQUEST, RecordContext, StoredEvents};
@@ -19,15 +20,8 @@ use crate::push::{
     ERRORS_IN_REPLY, EventError, PushDatasource, PushReply, dead_letter, number_lines,
 };
 
-/// Pushes come first among the work of ingestion: their clients wait.
-pub(crate) const PUSH_PRIORITY: i32 = 0;
-/// Persisting and merging never take the last free thread, which is left to pushes.
-pub(crate) const MERGE_PRIORITY: i32 = -1;
-/// Batch loads come last: they may take long, and nobody waits for a single piece of them.
-pub(crate) const LOAD_PRIORITY: i32 = -2;
-
 /// Longest idempotency key.
-pub const MAX_KEY_BYTES: usize = 255;
+pub(crate) const MAX_KEY_BYTES: usize = 255;
 
 /// Rows times columns of one request: about a second's work.
 const MAX_VALUES: u64 = 100_000_000;
@@ -55,7 +49,11 @@ impl PushDatasource {
     /// # Errors
     /// When nothing of it was stored: it is not JSON at all, ingestion is at its limit, or the log
     /// failed.
-    pub async fn push(self: &Arc<Self>, body: Bytes, key: Option<Arc<str>>) -> Result<PushReply> {
+    pub(crate) async fn push(
+        self: &Arc<Self>,
+        body: Bytes,
+        key: Option<Arc<str>>,
+    ) -> Result<PushReply> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             RealtimeError::Busy(format!(
                 "datasource '{}' has too many pushes waiting; try again shortly",

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Ranges of records in order, none overlapping another. Of records in none nothing is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ahead(Vec<Range>);
+pub(crate) struct Ahead(Vec<Range>);
 
 /// Records after `after` up to `up_to`: published but for the rows of the waiting times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,26 +29,26 @@ type StoredRange = (u64, u64, Vec<(i64, i64)>);
 impl Ahead {
     /// True when nothing is published beyond the position.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The last record of which anything is published.
     #[must_use]
-    pub fn last_record(&self) -> Option<u64> {
+    pub(crate) fn last_record(&self) -> Option<u64> {
         self.0.last().map(|range| range.up_to)
     }
 
     /// The times of which a record's rows are not published; `None` when none of its rows is.
     #[must_use]
-    pub fn waiting_times(&self, sequence: u64) -> Option<&[Interval]> {
+    pub(crate) fn waiting_times(&self, sequence: u64) -> Option<&[Interval]> {
         let at = self.0.partition_point(|range| range.up_to < sequence);
         self.0.get(at).filter(|range| range.after < sequence).map(|range| &*range.waiting)
     }
 
     /// Of the records after `after` up to `up_to` only rows of the `waiting` times are not published
     /// now, and of those only the ones that were not before. The times are in order and do not overlap.
-    pub fn settle(&mut self, after: u64, up_to: u64, waiting: &[Interval]) {
+    pub(crate) fn settle(&mut self, after: u64, up_to: u64, waiting: &[Interval]) {
         let mut settled = Self::default();
         let mut next = after;
         for Range { after: first, up_to: last, waiting: before } in std::mem::take(&mut self.0) {
@@ -70,7 +70,7 @@ impl Ahead {
     }
 
     /// The position is there now: what lies before it needs no saying.
-    pub fn forget_up_to(&mut self, position: u64) {
+    pub(crate) fn forget_up_to(&mut self, position: u64) {
         self.0.retain(|range| range.up_to > position);
         if let Some(first) = self.0.first_mut() {
             first.after = first.after.max(position);
@@ -78,7 +78,7 @@ impl Ahead {
     }
 
     /// The log ends there: what was published of later records is none of its business any more.
-    pub fn forget_after(&mut self, end: u64) {
+    pub(crate) fn forget_after(&mut self, end: u64) {
         self.0.retain(|range| range.after < end);
         if let Some(last) = self.0.last_mut() {
             last.up_to = last.up_to.min(end);

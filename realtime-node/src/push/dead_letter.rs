@@ -2,13 +2,13 @@
 
 use henge_platform::metadata::LetterRecord;
 
-use crate::Shared;
 use crate::push::refusals::Refusals;
+use crate::shared::Shared;
 
 /// Keeps refused events of one request; those of a log record once, however often
 /// it is replayed. Their number is in the answer in any case; when the metadata store is away, only
 /// their text is lost, which is logged.
-pub async fn keep(
+pub(crate) async fn keep(
     shared: &Shared,
     datasource: &str,
     refused: Refusals,

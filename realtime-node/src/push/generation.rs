@@ -16,36 +16,36 @@ use crate::sink::{PartFiles, Sink};
 
 /// What is buffered between two hand-offs.
 #[derive(Debug)]
-pub struct Generation {
+pub(crate) struct Generation {
     /// How its events became rows.
-    pub schema: Arc<PushSchema>,
+    pub(crate) schema: Arc<PushSchema>,
     /// Log position before its first record.
-    pub start_position: u64,
+    pub(crate) start_position: u64,
     /// Log position of its last record.
-    pub end_position: u64,
+    pub(crate) end_position: u64,
     /// Sinks by start and end of their chunk. A chunk may lie in another: the wider one came to be
     /// there after the sink of the narrower one was opened.
-    pub sinks: BTreeMap<(i64, i64), Arc<Sink>>,
+    pub(crate) sinks: BTreeMap<(i64, i64), Arc<Sink>>,
     /// Rows added.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// Bytes of the requests that brought them.
-    pub request_bytes: u64,
+    pub(crate) request_bytes: u64,
     /// When the first event was added.
-    pub opened_ms: Option<i64>,
+    pub(crate) opened_ms: Option<i64>,
     /// Idempotency keys of its pushes, with their answers.
-    pub keys: Vec<IdempotencyRecord>,
+    pub(crate) keys: Vec<IdempotencyRecord>,
     /// Columns that events brought, beyond those of the schema. Their types do not change within a
     /// generation: a segment has one type a column.
-    pub known: Arc<KnownColumns>,
+    pub(crate) known: Arc<KnownColumns>,
     /// The memory of its indexes.
-    pub held: Charge,
+    pub(crate) held: Charge,
     columns: Option<Arc<IndexSchema>>,
 }
 
 impl Generation {
     /// An empty one that goes on where the last one ended.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         schema: Arc<PushSchema>,
         start_position: u64,
         known: Arc<KnownColumns>,
@@ -68,19 +68,19 @@ impl Generation {
 
     /// A sink whose chunk holds all of `chunk`.
     #[must_use]
-    pub fn sink_for(&self, chunk: Interval) -> Option<&Arc<Sink>> {
+    pub(crate) fn sink_for(&self, chunk: Interval) -> Option<&Arc<Sink>> {
         let before = self.sinks.range(..=(chunk.start_ms, i64::MAX)).rev();
         before.map(|(_, sink)| sink).find(|sink| sink.chunk.contains_interval(&chunk))
     }
 
     /// Adds a sink.
-    pub fn insert(&mut self, sink: Arc<Sink>) {
+    pub(crate) fn insert(&mut self, sink: Arc<Sink>) {
         self.sinks.insert((sink.chunk.start_ms, sink.chunk.end_ms), sink);
     }
 
     /// Rows and bytes in the indexes in front of the sinks.
     #[must_use]
-    pub fn in_memory(&self) -> (usize, usize) {
+    pub(crate) fn in_memory(&self) -> (usize, usize) {
         self.sinks
             .values()
             .map(|sink| sink.in_memory())
@@ -89,7 +89,7 @@ impl Generation {
 
     /// The columns that sinks have now, one schema for all of them.
     #[must_use]
-    pub fn columns(&mut self) -> Arc<IndexSchema> {
+    pub(crate) fn columns(&mut self) -> Arc<IndexSchema> {
         let known = self.schema.index_schema.dimensions.len() + self.known.dimensions.len();
         match &self.columns {
             Some(columns) if columns.dimensions.len() == known => Arc::clone(columns),
@@ -99,7 +99,7 @@ impl Generation {
 
     /// The columns that sinks have now.
     #[must_use]
-    pub fn index_schema(&self) -> IndexSchema {
+    pub(crate) fn index_schema(&self) -> IndexSchema {
         let mut schema = self.schema.index_schema.clone();
         schema.dimensions.extend(self.known.dimensions.iter().cloned());
         schema
@@ -107,14 +107,8 @@ impl Generation {
 
     /// How parts and segments of its sinks are written.
     #[must_use]
-    pub fn part_files(&self, options: &RealtimeOptions) -> PartFiles {
+    pub(crate) fn part_files(&self, options: &RealtimeOptions) -> PartFiles {
         let projections = &self.schema.data_schema.projections;
         PartFiles::new(&self.index_schema(), projections, options)
-    }
-
-    /// True when there is nothing to publish, not even a position.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.end_position == self.start_position
     }
 }

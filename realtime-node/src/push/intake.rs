@@ -9,7 +9,7 @@ use crate::push::known::KnownColumns;
 use crate::push::schema::PushSchema;
 
 /// The parser of a datasource.
-pub struct Intake {
+pub(crate) struct Intake {
     pub(crate) schema: Arc<PushSchema>,
     pub(crate) parser: RowParser,
     /// What the parser knew after the last request.

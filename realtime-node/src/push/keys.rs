@@ -16,7 +16,7 @@ type Outcome = Option<Result<PushReply, Arc<str>>>;
 
 /// Keys in flight or done, by key.
 #[derive(Debug, Clone, Default)]
-pub struct PushKeys {
+pub(crate) struct PushKeys {
     entries: Arc<Mutex<HashMap<Arc<str>, Entry>>>,
 }
 
@@ -28,7 +28,7 @@ struct Entry {
 
 /// What is known of a key.
 #[derive(Debug)]
-pub enum KeyState {
+pub(crate) enum KeyState {
     /// Never seen: the caller owns it now.
     New(OwnedKey),
     /// Another request with it and the same body is under way or done.
@@ -40,7 +40,7 @@ pub enum KeyState {
 /// A key whose request is under way. Dropped before it is settled, it is free again, and those who
 /// wait for it learn that they have to try again.
 #[derive(Debug)]
-pub struct OwnedKey {
+pub(crate) struct OwnedKey {
     keys: PushKeys,
     key: Arc<str>,
     body_hash: u128,
@@ -50,7 +50,7 @@ pub struct OwnedKey {
 impl PushKeys {
     /// Claims a key for a body.
     #[must_use]
-    pub fn claim(&self, key: &Arc<str>, body: &[u8]) -> KeyState {
+    pub(crate) fn claim(&self, key: &Arc<str>, body: &[u8]) -> KeyState {
         let body_hash = xxh3_128(body);
         let mut entries = self.entries.lock();
         match entries.get(key) {
@@ -66,7 +66,7 @@ impl PushKeys {
     }
 
     /// The keys are in the metadata store now.
-    pub fn forget<'a>(&self, keys: impl IntoIterator<Item = &'a str>) {
+    pub(crate) fn forget<'a>(&self, keys: impl IntoIterator<Item = &'a str>) {
         let mut entries = self.entries.lock();
         for key in keys {
             entries.remove(key);
@@ -77,18 +77,18 @@ impl PushKeys {
 impl OwnedKey {
     /// The key.
     #[must_use]
-    pub fn key(&self) -> &Arc<str> {
+    pub(crate) fn key(&self) -> &Arc<str> {
         &self.key
     }
 
     /// The body's hash as the metadata store keeps it.
     #[must_use]
-    pub fn body_hash(&self) -> String {
+    pub(crate) fn body_hash(&self) -> String {
         format!("{:032x}", self.body_hash)
     }
 
     /// The push succeeded; its answer is kept until [`PushKeys::forget`].
-    pub fn finish(mut self, reply: PushReply) {
+    pub(crate) fn finish(mut self, reply: PushReply) {
         self.is_settled = true;
         if let Some(entry) = self.keys.entries.lock().get(&self.key) {
             entry.outcome.send_replace(Some(Ok(reply)));
@@ -96,12 +96,12 @@ impl OwnedKey {
     }
 
     /// The answer is in the metadata store already.
-    pub fn answer(mut self, reply: PushReply) {
+    pub(crate) fn answer(mut self, reply: PushReply) {
         self.settle(Ok(reply));
     }
 
     /// The push failed and may be tried again; those who waited for it learn why.
-    pub fn abandon(mut self, reason: &str) {
+    pub(crate) fn abandon(mut self, reason: &str) {
         self.settle(Err(reason.into()));
     }
 
@@ -125,7 +125,9 @@ impl Drop for OwnedKey {
 ///
 /// # Errors
 /// With the reason the first request failed for.
-pub async fn first_answer(mut receiver: watch::Receiver<Outcome>) -> Result<PushReply, Arc<str>> {
+pub(crate) async fn first_answer(
+    mut receiver: watch::Receiver<Outcome>,
+) -> Result<PushReply, Arc<str>> {
     loop {
         if let Some(outcome) = receiver.borrow_and_update().clone() {
             return outcome;

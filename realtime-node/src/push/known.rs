@@ -5,17 +5,17 @@ use henge_ingest::{DiscoveredColumn, RowParser};
 
 /// What a parser knew after a request.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct KnownColumns {
+pub(crate) struct KnownColumns {
     /// The columns, in the order in which they came.
-    pub discovered: Vec<DiscoveredColumn>,
+    pub(crate) discovered: Vec<DiscoveredColumn>,
     /// Their dimensions, to be added behind those of the schema.
-    pub dimensions: Vec<DimensionSchema>,
+    pub(crate) dimensions: Vec<DimensionSchema>,
 }
 
 impl KnownColumns {
     /// What a parser knows beyond the first `declared` dimensions, which its schema fixes.
     #[must_use]
-    pub fn of(parser: &RowParser, declared: usize) -> Self {
+    pub(crate) fn of(parser: &RowParser, declared: usize) -> Self {
         let dimensions = parser.dimensions().get(declared..).unwrap_or_default().to_vec();
         Self { discovered: parser.discovered(), dimensions }
     }
@@ -23,7 +23,7 @@ impl KnownColumns {
     /// True when rows with these columns go where rows with the earlier ones are: the columns of
     /// both have the same types.
     #[must_use]
-    pub fn extends(&self, earlier: &Self) -> bool {
+    pub(crate) fn extends(&self, earlier: &Self) -> bool {
         self.dimensions.starts_with(&earlier.dimensions)
     }
 }

@@ -3,26 +3,24 @@
 //! Requests are parsed and logged in one order and added in that order by the datasource's writer
 //! (see [`writer`]), so that a log position divides what is published from what is not.
 
-pub mod accept;
+pub(crate) mod accept;
 mod ahead;
-pub mod dead_letter;
-pub mod feedback;
-pub mod generation;
-pub mod index_memory;
-pub mod intake;
-pub mod keys;
-pub mod known;
-pub(crate) mod left_buffered;
-pub mod lost;
-pub mod open;
-pub mod published;
+pub(crate) mod dead_letter;
+pub(crate) mod feedback;
+pub(crate) mod generation;
+pub(crate) mod intake;
+pub(crate) mod keys;
+pub(crate) mod known;
+pub(crate) mod lost;
+pub(crate) mod open;
+pub(crate) mod published;
 mod record;
-pub mod refusals;
+pub(crate) mod refusals;
 mod replay;
-pub mod row_buffer;
-pub mod schema;
+pub(crate) mod row_buffer;
+pub(crate) mod schema;
 mod varint;
-pub mod writer;
+pub(crate) mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,8 +32,12 @@ use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::Shared;
 use crate::handoff::{Backlog, BacklogStatus};
+use crate::shared::Shared;
+pub use lost::forget_lost_records;
+pub(crate) use open::parse_schema;
+pub use published::PublishedLog;
+
 use crate::push::feedback::Feedback;
 use crate::push::intake::Intake;
 use crate::push::keys::PushKeys;
@@ -48,43 +50,43 @@ const ERRORS_IN_REPLY: usize = 10;
 /// The answer to a push.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PushReply {
+pub(crate) struct PushReply {
     /// Events in the request.
-    pub received: u64,
+    pub(crate) received: u64,
     /// Events stored.
-    pub accepted: u64,
+    pub(crate) accepted: u64,
     /// Events refused; see `errors` and the datasource's dead letter.
-    pub rejected: u64,
+    pub(crate) rejected: u64,
     /// Events that the transformSpec's filter left out.
-    pub filtered: u64,
+    pub(crate) filtered: u64,
     /// True when an earlier request with the same idempotency key was stored; this one was not.
-    pub duplicate: bool,
+    pub(crate) duplicate: bool,
     /// The first refused events and why.
-    pub errors: Vec<EventError>,
+    pub(crate) errors: Vec<EventError>,
     /// Columns whose values are stored otherwise than they were sent.
     #[serde(default, skip_serializing_if = "ChangeReport::is_empty")]
-    pub changed: ChangeReport,
+    pub(crate) changed: ChangeReport,
     /// Fields of stored events that the schema has nowhere: their values are not stored.
     #[serde(default, skip_serializing_if = "IgnoredFields::is_empty")]
-    pub ignored: IgnoredFields,
+    pub(crate) ignored: IgnoredFields,
     /// What is probably wrong with events that were stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A refused event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct EventError {
+pub(crate) struct EventError {
     /// Index of the event in the request, from 0.
-    pub position: u64,
+    pub(crate) position: u64,
     /// Byte offset of the event in the request.
-    pub offset_bytes: u64,
+    pub(crate) offset_bytes: u64,
     /// The line of the request in which the event begins, counted from 1; 0 where it is not known.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub line: u64,
+    pub(crate) line: u64,
     /// What is wrong and how to mend it.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 fn is_zero(line: &u64) -> bool {
@@ -106,7 +108,7 @@ pub(crate) fn number_lines(errors: &mut [EventError], body: &[u8]) {
 
 /// Events since the start of the process: `received = accepted + rejected + filtered`.
 #[derive(Debug, Default)]
-pub struct Totals {
+pub(crate) struct Totals {
     received: AtomicU64,
     accepted: AtomicU64,
     rejected: AtomicU64,
@@ -119,17 +121,17 @@ pub struct Totals {
 /// [`Totals`] at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TotalsSnapshot {
+pub(crate) struct TotalsSnapshot {
     /// Events in answered requests.
-    pub received: u64,
+    pub(crate) received: u64,
     /// Stored.
-    pub accepted: u64,
+    pub(crate) accepted: u64,
     /// Refused.
-    pub rejected: u64,
+    pub(crate) rejected: u64,
     /// Left out by the filter.
-    pub filtered: u64,
+    pub(crate) filtered: u64,
     /// Requests that repeated an earlier one.
-    pub duplicate_requests: u64,
+    pub(crate) duplicate_requests: u64,
 }
 
 /// One datasource that takes pushes.
@@ -157,19 +159,19 @@ impl PushDatasource {
 
     /// The folder of a datasource's log.
     #[must_use]
-    pub fn wal_dir(shared: &Shared, datasource: &str) -> PathBuf {
+    pub(crate) fn wal_dir(shared: &Shared, datasource: &str) -> PathBuf {
         shared.options.wal_dir.join(encode_path_component(datasource))
     }
 
     /// The schema that pushes are accepted under now.
     #[must_use]
-    pub fn schema(&self) -> Arc<PushSchema> {
+    pub(crate) fn schema(&self) -> Arc<PushSchema> {
         Arc::clone(&self.schema.read())
     }
 
     /// Events since the start.
     #[must_use]
-    pub fn totals(&self) -> TotalsSnapshot {
+    pub(crate) fn totals(&self) -> TotalsSnapshot {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TotalsSnapshot {
             received: get(&self.totals.received),
@@ -182,24 +184,24 @@ impl PushDatasource {
 
     /// Columns whose values are stored otherwise than they were sent, since the start.
     #[must_use]
-    pub fn changed(&self) -> ChangeReport {
+    pub(crate) fn changed(&self) -> ChangeReport {
         self.totals.changed.lock().clone()
     }
 
     /// Fields of events that the schema has nowhere, since the start.
     #[must_use]
-    pub fn ignored(&self) -> IgnoredFields {
+    pub(crate) fn ignored(&self) -> IgnoredFields {
         self.totals.ignored.lock().clone()
     }
 
     /// What waits to be handed off, and why it does not get on.
     #[must_use]
-    pub fn backlog(&self) -> BacklogStatus {
+    pub(crate) fn backlog(&self) -> BacklogStatus {
         self.backlog.status()
     }
 
     /// Hands off what is buffered and waits until it is published.
-    pub async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let (done, published) = oneshot::channel();
         if self.commands.send(Command::Close { done: Some(done) }).await.is_ok() {
             let _ = published.await;

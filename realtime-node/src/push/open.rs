@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use henge_platform::metadata::DatasourceRecord;
 use henge_platform::wal::{LogMark, Wal, WalOptions, log_identity};
-use henge_query::ingest::DataSchema;
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::{RealtimeError, Result};
 use crate::handoff::{Backlog, Handoff};
+use crate::priority::PUSH_PRIORITY;
 use crate::push::PushDatasource;
-use crate::push::accept::PUSH_PRIORITY;
 use crate::push::feedback::Feedback;
 use crate::push::generation::Generation;
 use crate::push::intake::Intake;
@@ -20,56 +19,11 @@ use crate::push::published::PublishedLog;
 use crate::push::replay::Start;
 use crate::push::schema::PushSchema;
 use crate::push::writer::Writer;
-use crate::{RealtimeNode, Shared};
-
-impl RealtimeNode {
-    /// Opens a datasource that the metadata know, with what they have `noted` of its log; what the
-    /// log holds is queryable afterwards.
-    pub(crate) async fn open_datasource(
-        &self,
-        record: DatasourceRecord,
-        noted: Option<LogMark>,
-    ) -> Result<Arc<PushDatasource>> {
-        let datasource = PushDatasource::open(Arc::clone(&self.shared), record, noted).await?;
-        self.datasources.write().insert(datasource.name.to_string(), Arc::clone(&datasource));
-        Ok(datasource)
-    }
-}
-
-impl RealtimeNode {
-    /// Creates a datasource or changes its schema; gives the schema's version. Rows that are
-    /// buffered under the old schema are handed off under it.
-    ///
-    /// # Errors
-    /// When the schema cannot be used or the metadata store fails.
-    pub async fn put_datasource(&self, schema: &DataSchema) -> Result<u64> {
-        // Fails before anything is stored when the parser cannot work with the schema.
-        let asked = schema.clone();
-        let write = move || asked.to_value().to_string();
-        let json = self.shared.ingest_pool.spawn(PUSH_PRIORITY, write).await?;
-        parse_schema(&self.shared, 0, &json).await?;
-        let _one_at_a_time = self.creating.lock().await;
-        let name = &schema.data_source;
-        let version = self.shared.metadata.put_datasource(name, &json).await?;
-        let existing = self.datasources.read().get(name).cloned();
-        match existing {
-            Some(datasource) => datasource.change_schema(version, &json).await?,
-            None => {
-                let record = DatasourceRecord {
-                    name: name.clone(),
-                    schema_json: json,
-                    schema_version: version,
-                };
-                let datasource = self.open_datasource(record, None).await?;
-                self.note_log_mark(&datasource).await;
-            }
-        }
-        Ok(version)
-    }
-}
+use crate::shared::Shared;
 
 impl PushDatasource {
-    async fn change_schema(&self, version: u64, json: &str) -> Result<()> {
+    /// Accepts pushes under another version of the schema.
+    pub(crate) async fn change_schema(&self, version: u64, json: &str) -> Result<()> {
         let mut intake = self.intake.lock().await;
         if intake.schema.version != version {
             let schema = parse_schema(&self.shared, version, json).await?;
@@ -79,7 +33,8 @@ impl PushDatasource {
         Ok(())
     }
 
-    async fn open(
+    /// Opens a datasource; what its log holds is queryable afterwards.
+    pub(crate) async fn open(
         shared: Arc<Shared>,
         record: DatasourceRecord,
         noted: Option<LogMark>,
@@ -117,7 +72,6 @@ impl PushDatasource {
         );
         let intake = start.replay(&mut writer, intake).await?;
         let (commands, receiver) = mpsc::channel(shared.options.max_waiting_pushes);
-        shared.index_memory.register(&name, &commands);
         tokio::spawn(writer.run(receiver));
         Ok(Arc::new(Self {
             name,
@@ -136,7 +90,7 @@ impl PushDatasource {
 }
 
 /// A schema may have megabytes: it is parsed on a CPU thread.
-pub(super) async fn parse_schema(
+pub(crate) async fn parse_schema(
     shared: &Shared,
     version: u64,
     json: &str,

@@ -47,7 +47,7 @@ impl PublishedLog {
 
     /// As the metadata have it.
     #[must_use]
-    pub fn mark(&self) -> &SourceMark {
+    pub(crate) fn mark(&self) -> &SourceMark {
         &self.mark
     }
 
@@ -65,14 +65,14 @@ impl PublishedLog {
 
     /// What is published beyond the position.
     #[must_use]
-    pub fn ahead(&self) -> &Ahead {
+    pub(crate) fn ahead(&self) -> &Ahead {
         &self.state.ahead
     }
 
     /// The columns that events had brought at the position to a version of the schema; none when
     /// they belong to another one.
     #[must_use]
-    pub fn columns(&self, schema_version: u64) -> Vec<DiscoveredColumn> {
+    pub(crate) fn columns(&self, schema_version: u64) -> Vec<DiscoveredColumn> {
         let column = |(name, code): &(String, u8)| {
             let discovered_type = DiscoveredType::from_code(*code)?;
             Some(DiscoveredColumn { name: name.clone(), discovered_type })
@@ -83,13 +83,18 @@ impl PublishedLog {
 
     /// The same position, with something else beyond it.
     #[must_use]
-    pub fn with_ahead(&self, ahead: Ahead) -> Self {
+    pub(crate) fn with_ahead(&self, ahead: Ahead) -> Self {
         Self::new(self.mark.position, State { ahead, ..self.state.clone() })
     }
 
     /// All is published up to a position, where these columns are known.
     #[must_use]
-    pub fn at(position: u64, schema_version: u64, known: &KnownColumns, mut ahead: Ahead) -> Self {
+    pub(crate) fn at(
+        position: u64,
+        schema_version: u64,
+        known: &KnownColumns,
+        mut ahead: Ahead,
+    ) -> Self {
         ahead.forget_up_to(position);
         let column =
             |column: &DiscoveredColumn| (column.name.clone(), column.discovered_type.code());

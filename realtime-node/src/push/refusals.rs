@@ -15,15 +15,15 @@ const MAX_KEPT_BYTES: usize = 4 << 20;
 
 /// A refused event, owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectedEvent {
+pub(crate) struct RejectedEvent {
     /// Index of the event in the request.
-    pub position: u64,
+    pub(crate) position: u64,
     /// Offset of the event in the request.
-    pub offset_bytes: u64,
+    pub(crate) offset_bytes: u64,
     /// Why.
-    pub reason: String,
+    pub(crate) reason: String,
     /// The event, cut to a bounded length.
-    pub raw: String,
+    pub(crate) raw: String,
 }
 
 impl From<&RejectedEvent> for EventError {
@@ -39,7 +39,7 @@ impl From<&RejectedEvent> for EventError {
 
 /// Refused events of one request.
 #[derive(Debug, Default)]
-pub struct Refusals {
+pub(crate) struct Refusals {
     kept: Vec<RejectedEvent>,
     kept_bytes: usize,
     count: u64,
@@ -56,7 +56,7 @@ struct Counted {
 
 impl Refusals {
     /// Notes an event that the parser refused.
-    pub fn add(&mut self, rejection: &Rejection<'_>) {
+    pub(crate) fn add(&mut self, rejection: &Rejection<'_>) {
         let code = rejection.reason.code();
         self.note(code, || RejectedEvent {
             position: rejection.position,
@@ -67,7 +67,7 @@ impl Refusals {
     }
 
     /// Notes a row that was refused after parsing, when its text is no longer at hand.
-    pub fn add_row(&mut self, position: u64, reason: impl FnOnce() -> String) {
+    pub(crate) fn add_row(&mut self, position: u64, reason: impl FnOnce() -> String) {
         self.note("row", || RejectedEvent {
             position,
             offset_bytes: 0,
@@ -89,7 +89,7 @@ impl Refusals {
     }
 
     /// Adds those of a later step behind these.
-    pub fn extend(&mut self, later: Self) {
+    pub(crate) fn extend(&mut self, later: Self) {
         self.count += later.count;
         self.kept_bytes += later.kept_bytes;
         self.kept.extend(later.kept);
@@ -103,7 +103,7 @@ impl Refusals {
 
     /// Takes out the kept events at some positions.
     #[must_use]
-    pub fn take_out(&mut self, is_wanted: impl Fn(u64) -> bool) -> Self {
+    pub(crate) fn take_out(&mut self, is_wanted: impl Fn(u64) -> bool) -> Self {
         let all = std::mem::take(&mut self.kept);
         let (kept, rest): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|event| is_wanted(event.position));
@@ -114,30 +114,30 @@ impl Refusals {
 
     /// Whether the event at a position is kept.
     #[must_use]
-    pub fn has(&self, position: u64) -> bool {
+    pub(crate) fn has(&self, position: u64) -> bool {
         self.kept.iter().any(|event| event.position == position)
     }
 
     /// Number of refused events, kept or not.
     #[must_use]
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
     /// Bytes held.
     #[must_use]
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.kept_bytes
     }
 
     /// The first of them.
-    pub fn first(&self, count: usize) -> impl Iterator<Item = EventError> {
+    pub(crate) fn first(&self, count: usize) -> impl Iterator<Item = EventError> {
         self.kept.iter().take(count).map(EventError::from)
     }
 
     /// What goes to the dead letters: the kept events, then one letter a reason for the others.
     #[must_use]
-    pub fn into_letters(self, origin: &str, received_ms: i64) -> Vec<DeadLetter> {
+    pub(crate) fn into_letters(self, origin: &str, received_ms: i64) -> Vec<DeadLetter> {
         let others = self.counted.into_values().map(|Counted { count, first }| RejectedEvent {
             reason: format!(
                 "{count} more events of this request were refused without keeping their text, \

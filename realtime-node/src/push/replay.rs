@@ -13,7 +13,7 @@ use henge_platform::metadata::LetterRecord;
 use henge_platform::runtime::MemoryAccount;
 use henge_platform::wal::{Replay, Wal, WalEntry, WalRecord};
 
-use super::accept::{PUSH_PRIORITY, parse_body};
+use super::accept::parse_body;
 use super::intake::Intake;
 use super::keys::{KeyState, OwnedKey, PushKeys};
 use super::open::parse_schema;
@@ -24,8 +24,9 @@ use super::row_buffer::{RowBuffer, RowLimits};
 use super::schema::PushSchema;
 use super::writer::{Batch, Writer};
 use super::{PushReply, dead_letter};
-use crate::Shared;
 use crate::error::{RealtimeError, Result};
+use crate::priority::PUSH_PRIORITY;
+use crate::shared::Shared;
 
 /// Where a datasource starts from.
 pub(super) struct Start {

@@ -11,19 +11,19 @@ use crate::push::refusals::Refusals;
 
 /// Bounds of one request's rows.
 #[derive(Debug, Clone)]
-pub struct RowLimits {
+pub(crate) struct RowLimits {
     /// Rows that would open more time chunks are refused.
-    pub max_chunks: usize,
+    pub(crate) max_chunks: usize,
     /// Rows times columns, nulls included: what a request takes in time. Sparse events of a wide table
     /// may have few bytes each.
-    pub max_values: u64,
+    pub(crate) max_values: u64,
     /// What the rows are charged to.
-    pub account: MemoryAccount,
+    pub(crate) account: MemoryAccount,
 }
 
 /// Parsed rows of one request.
 #[derive(Debug)]
-pub struct RowBuffer {
+pub(crate) struct RowBuffer {
     granularity: Granularity,
     limits: RowLimits,
     value_count: u64,
@@ -33,9 +33,9 @@ pub struct RowBuffer {
     text: String,
     bytes: Vec<u8>,
     /// The time chunks that the rows fall into.
-    pub chunks: Vec<Interval>,
+    pub(crate) chunks: Vec<Interval>,
     /// Refused events.
-    pub refusals: Refusals,
+    pub(crate) refusals: Refusals,
     charge: Charge,
     /// Why no further row was taken.
     full: Option<RealtimeError>,
@@ -73,7 +73,7 @@ enum StoredValue {
 impl RowBuffer {
     /// An empty buffer. It takes no row that finds a limit reached.
     #[must_use]
-    pub fn new(granularity: Granularity, limits: RowLimits) -> Self {
+    pub(crate) fn new(granularity: Granularity, limits: RowLimits) -> Self {
         Self {
             granularity,
             charge: limits.account.nothing(),
@@ -92,7 +92,7 @@ impl RowBuffer {
     }
 
     /// Why the buffer stopped taking rows, when it did.
-    pub fn take_full(&mut self) -> Option<RealtimeError> {
+    pub(crate) fn take_full(&mut self) -> Option<RealtimeError> {
         self.full.take()
     }
 
@@ -134,24 +134,24 @@ impl RowBuffer {
 
     /// The earliest and the latest timestamp in milliseconds; `None` without rows.
     #[must_use]
-    pub fn times_ms(&self) -> Option<(i64, i64)> {
+    pub(crate) fn times_ms(&self) -> Option<(i64, i64)> {
         let times = || self.rows.iter().map(|row| row.timestamp_ms);
         times().min().zip(times().max())
     }
 
     /// Number of rows.
     #[must_use]
-    pub fn row_count(&self) -> usize {
+    pub(crate) fn row_count(&self) -> usize {
         self.rows.len()
     }
 
     /// The positions of the events that became rows, in order.
-    pub fn positions(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn positions(&self) -> impl Iterator<Item = u64> {
         self.rows.iter().filter(|row| !row.is_void).map(|row| row.position)
     }
 
     /// Leaves out the rows of some events; gives how many.
-    pub fn leave_out(&mut self, mut is_left_out: impl FnMut(u64) -> bool) -> u64 {
+    pub(crate) fn leave_out(&mut self, mut is_left_out: impl FnMut(u64) -> bool) -> u64 {
         let mut left_out = 0;
         for row in self.rows.iter_mut().filter(|row| !row.is_void) {
             row.is_void = is_left_out(row.position);
@@ -162,7 +162,7 @@ impl RowBuffer {
 
     /// Leaves out the rows of all other times, and the chunks that have none then: they are published.
     /// Gives how many rows.
-    pub fn keep_times(&mut self, times: &[Interval]) -> usize {
+    pub(crate) fn keep_times(&mut self, times: &[Interval]) -> usize {
         let mut left_out = 0;
         let mut chunks = Vec::new();
         let mut moved = vec![None; self.chunks.len()];
@@ -187,7 +187,7 @@ impl RowBuffer {
     ///
     /// # Errors
     /// Whatever `visit` fails with; the rest is then not visited.
-    pub fn for_each<E>(
+    pub(crate) fn for_each<E>(
         &self,
         dimensions: usize,
         metrics: usize,
@@ -287,15 +287,15 @@ impl RowBuffer {
 
 /// A buffered row.
 #[derive(Debug, Clone, Copy)]
-pub struct RowRef<'a> {
+pub(crate) struct RowRef<'a> {
     /// Index of its event in the request.
-    pub position: u64,
+    pub(crate) position: u64,
     /// Index of its chunk in [`RowBuffer::chunks`].
-    pub chunk: usize,
+    pub(crate) chunk: usize,
     /// Timestamp, as it came.
-    pub timestamp_ms: i64,
+    pub(crate) timestamp_ms: i64,
     /// One a dimension, then one a metric.
-    pub values: &'a [ValueRef<'a>],
+    pub(crate) values: &'a [ValueRef<'a>],
 }
 
 impl RowSink for RowBuffer {

@@ -10,13 +10,13 @@ use crate::error::Result;
 
 /// One version of a datasource's schema.
 #[derive(Debug)]
-pub struct PushSchema {
+pub(crate) struct PushSchema {
     /// Counts the schemas of the datasource, from 1.
-    pub version: u64,
+    pub(crate) version: u64,
     /// The schema.
-    pub data_schema: Arc<DataSchema>,
+    pub(crate) data_schema: Arc<DataSchema>,
     /// The columns of its indexes; discovered dimensions come on top.
-    pub index_schema: IndexSchema,
+    pub(crate) index_schema: IndexSchema,
 }
 
 impl PushSchema {
@@ -24,7 +24,7 @@ impl PushSchema {
     ///
     /// # Errors
     /// When the stored schema is not valid (any more).
-    pub fn parse(version: u64, schema_json: &str) -> Result<Self> {
+    pub(crate) fn parse(version: u64, schema_json: &str) -> Result<Self> {
         let data_schema = DataSchema::parse_stored(schema_json.as_bytes())?;
         let data_schema = Arc::new(data_schema);
         let parser = RowParser::new(Arc::clone(&data_schema), ParseLimits::default())?;

@@ -9,15 +9,14 @@ use henge_index::{IndexLimits, IndexSchema};
 use henge_platform::metadata::{IdempotencyRecord, LetterRecord, PendingSegment};
 use henge_platform::wal::{AppendTicket, Wal, WalEntry};
 use henge_types::{ErrorClass, Interval};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
-use crate::Shared;
 use crate::error::{RealtimeError, Result};
 use crate::handoff::{ClosedGeneration, Handoff};
-use crate::push::accept::{MERGE_PRIORITY, PUSH_PRIORITY};
+use crate::index_memory::IndexMemory;
+use crate::priority::{MERGE_PRIORITY, PUSH_PRIORITY};
 use crate::push::feedback::Feedback;
 use crate::push::generation::Generation;
-use crate::push::index_memory::IndexMemory;
 use crate::push::keys::OwnedKey;
 use crate::push::known::KnownColumns;
 use crate::push::record::{OUTCOME, encode_outcome};
@@ -25,6 +24,7 @@ use crate::push::refusals::Refusals;
 use crate::push::row_buffer::RowBuffer;
 use crate::push::schema::PushSchema;
 use crate::push::{ERRORS_IN_REPLY, PushReply, dead_letter};
+use crate::shared::Shared;
 use crate::sink::{FrozenIndex, Sink};
 
 /// Frozen indexes of one datasource that may wait to be written; then additions wait.
@@ -36,11 +36,9 @@ const AGE_CHECK: Duration = Duration::from_millis(500);
 
 /// What the writer is asked to do.
 #[derive(Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Add a logged request.
     Apply(Box<Batch>),
-    /// Free memory: others have no room.
-    Relieve,
     /// Hand off what is buffered; `done` is told when it is published.
     Close {
         /// Told once published.
@@ -50,7 +48,7 @@ pub enum Command {
 
 /// A parsed request that is in the log, or about to be.
 #[derive(Debug)]
-pub struct Batch {
+pub(crate) struct Batch {
     pub(crate) sequence: u64,
     pub(crate) schema: Arc<PushSchema>,
     /// The columns that its rows may have beyond those of the schema.
@@ -69,7 +67,7 @@ pub struct Batch {
 
 /// A request whose client waits.
 #[derive(Debug)]
-pub struct LiveRequest {
+pub(crate) struct LiveRequest {
     pub(crate) durable: AppendTicket,
     /// Its record tells the discovered columns.
     pub(crate) tells_columns: bool,
@@ -78,7 +76,7 @@ pub struct LiveRequest {
 
 /// The writer's state.
 #[derive(Debug)]
-pub struct Writer {
+pub(crate) struct Writer {
     pub(crate) datasource: Arc<str>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) wal: Wal,
@@ -101,7 +99,7 @@ struct Added {
 impl Writer {
     /// A writer that goes on with an empty generation.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         datasource: Arc<str>,
         shared: Arc<Shared>,
         wal: Wal,
@@ -121,17 +119,19 @@ impl Writer {
     }
 
     /// Works until all senders of commands are gone.
-    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+    pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut age = tokio::time::interval(AGE_CHECK);
         age.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let relief = Arc::<Notify>::default();
+        self.shared.index_memory.register(&self.datasource, &relief);
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Apply(batch)) => self.apply(*batch).await,
-                    Some(Command::Relieve) => self.relieve().await,
                     Some(Command::Close { done }) => self.close(done),
                     None => return,
                 },
+                () = relief.notified() => self.relieve().await,
                 _ = age.tick() => if self.is_old() { self.close_if_there_is_room() },
             }
         }

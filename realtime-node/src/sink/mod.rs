@@ -14,7 +14,7 @@ use henge_segment::SegmentView;
 use henge_types::{Interval, ValueRef};
 use parking_lot::Mutex;
 
-pub use part::{PartFiles, WrittenSegment};
+pub(crate) use part::{PartFiles, WrittenSegment};
 
 use crate::error::Result;
 use crate::merging::{MergeGroup, in_groups};
@@ -22,9 +22,9 @@ use part::Part;
 
 /// The buffered rows of one time chunk.
 #[derive(Debug)]
-pub struct Sink {
+pub(crate) struct Sink {
     /// The chunk.
-    pub chunk: Interval,
+    pub(crate) chunk: Interval,
     target: PendingSegment,
     state: Mutex<State>,
 }
@@ -46,11 +46,11 @@ struct State {
 
 /// An index that takes no more rows and waits to be written as a part.
 #[derive(Debug)]
-pub struct FrozenIndex {
+pub(crate) struct FrozenIndex {
     /// Number within the sink.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The rows.
-    pub snapshot: Arc<IndexSnapshot>,
+    pub(crate) snapshot: Arc<IndexSnapshot>,
 }
 
 impl Sink {
@@ -60,7 +60,7 @@ impl Sink {
     ///
     /// # Errors
     /// When the schema contradicts itself.
-    pub fn new(
+    pub(crate) fn new(
         target: PendingSegment,
         schema: Arc<IndexSchema>,
         declared: usize,
@@ -77,13 +77,13 @@ impl Sink {
 
     /// What the sink is to be published as, when it is placed; what its rows are buffered as.
     #[must_use]
-    pub fn target(&self) -> &PendingSegment {
+    pub(crate) fn target(&self) -> &PendingSegment {
         &self.target
     }
 
     /// False when its rows lie in several chunks and are cut by them before they are published.
     #[must_use]
-    pub fn is_placed(&self) -> bool {
+    pub(crate) fn is_placed(&self) -> bool {
         self.target.id.version != UNPLACED
     }
 
@@ -91,7 +91,11 @@ impl Sink {
     ///
     /// # Errors
     /// When the row is refused; then nothing changed.
-    pub fn add(&self, timestamp_ms: i64, values: &[ValueRef<'_>]) -> Result<Option<FrozenIndex>> {
+    pub(crate) fn add(
+        &self,
+        timestamp_ms: i64,
+        values: &[ValueRef<'_>],
+    ) -> Result<Option<FrozenIndex>> {
         let mut state = self.state.lock();
         let frozen = if state.live.is_full() { self.freeze_locked(&mut state)? } else { None };
         state.live.add(timestamp_ms, values)?;
@@ -99,7 +103,7 @@ impl Sink {
     }
 
     /// Adds the dimensions beyond those that the sink has; rows so far read null.
-    pub fn widen(&self, schema: &Arc<IndexSchema>) {
+    pub(crate) fn widen(&self, schema: &Arc<IndexSchema>) {
         let mut state = self.state.lock();
         if schema.dimensions.len() > state.schema.dimensions.len() {
             state.live.widen(schema);
@@ -109,14 +113,14 @@ impl Sink {
 
     /// Rows and bytes of the index in front.
     #[must_use]
-    pub fn in_memory(&self) -> (usize, usize) {
+    pub(crate) fn in_memory(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.live.row_count(), state.live.memory_bytes())
     }
 
     /// Views that together hold every row once, at this instant.
     #[must_use]
-    pub fn views(&self) -> Vec<Arc<dyn SegmentView>> {
+    pub(crate) fn views(&self) -> Vec<Arc<dyn SegmentView>> {
         let id = self.target.id.clone();
         let mut state = self.state.lock();
         let mut views: Vec<Arc<dyn SegmentView>> = state.parts.iter().map(Part::view).collect();
@@ -129,7 +133,7 @@ impl Sink {
     /// The views that together hold every row once, in order, in groups that can be merged: each took
     /// at most `max_bytes` as indexes, or is a single view.
     #[must_use]
-    pub fn view_groups(&self, max_bytes: usize) -> Vec<MergeGroup<Arc<dyn SegmentView>>> {
+    pub(crate) fn view_groups(&self, max_bytes: usize) -> Vec<MergeGroup<Arc<dyn SegmentView>>> {
         let id = self.target.id.clone();
         let mut state = self.state.lock();
         let mut views: Vec<(Arc<dyn SegmentView>, usize)> =
@@ -145,7 +149,7 @@ impl Sink {
     ///
     /// # Errors
     /// Never in practice: the schema was accepted before.
-    pub fn freeze(&self) -> Result<Option<FrozenIndex>> {
+    pub(crate) fn freeze(&self) -> Result<Option<FrozenIndex>> {
         self.freeze_locked(&mut self.state.lock())
     }
 
@@ -168,7 +172,7 @@ impl Sink {
     ///
     /// # Errors
     /// When the part cannot be written; the rows then stay in memory and nothing is lost.
-    pub fn persist(&self, frozen: &FrozenIndex, files: &PartFiles) -> Result<()> {
+    pub(crate) fn persist(&self, frozen: &FrozenIndex, files: &PartFiles) -> Result<()> {
         if self.state.lock().let_go {
             return Ok(());
         }
@@ -190,7 +194,7 @@ impl Sink {
 
     /// Removes the local files of the parts, also of those that are being written: the rows are
     /// elsewhere. Readers that still hold them are not disturbed.
-    pub fn remove_files(&self) {
+    pub(crate) fn remove_files(&self) {
         let mut state = self.state.lock();
         state.let_go = true;
         for part in &state.parts {

@@ -71,7 +71,7 @@ impl Part {
 
 /// Where and how parts and segments are written.
 #[derive(Debug, Clone)]
-pub struct PartFiles {
+pub(crate) struct PartFiles {
     folder: PathBuf,
     unindexed: Vec<String>,
     segment: WriteOptions,
@@ -82,7 +82,7 @@ pub struct PartFiles {
 impl PartFiles {
     /// For sinks with these columns and projections.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         schema: &IndexSchema,
         projections: &[ProjectionSpec],
         options: &RealtimeOptions,
@@ -99,13 +99,13 @@ impl PartFiles {
 
     /// The file of a part.
     #[must_use]
-    pub fn part_path(&self, id: &SegmentId, number: u64) -> PathBuf {
+    pub(crate) fn part_path(&self, id: &SegmentId, number: u64) -> PathBuf {
         self.folder.join(format!("{}-{number}.part", file_stem(id)))
     }
 
     /// The file of a whole segment on its way to deep storage.
     #[must_use]
-    pub fn segment_path(&self, id: &SegmentId) -> PathBuf {
+    pub(crate) fn segment_path(&self, id: &SegmentId) -> PathBuf {
         self.folder.join(format!("{}.segment", file_stem(id)))
     }
 
@@ -114,7 +114,7 @@ impl PartFiles {
     ///
     /// # Errors
     /// When merging or writing fails.
-    pub fn write_part(
+    pub(crate) fn write_part(
         &self,
         view: &dyn SegmentView,
         id: SegmentId,
@@ -128,7 +128,7 @@ impl PartFiles {
     ///
     /// # Errors
     /// When merging or writing fails.
-    pub fn write_segment(
+    pub(crate) fn write_segment(
         &self,
         views: &[Arc<dyn SegmentView>],
         target: PendingSegment,
@@ -140,7 +140,7 @@ impl PartFiles {
     ///
     /// # Errors
     /// When merging or writing fails.
-    pub fn write_within(
+    pub(crate) fn write_within(
         &self,
         views: &[Arc<dyn SegmentView>],
         interval: Option<Interval>,
@@ -158,7 +158,7 @@ impl PartFiles {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn write_sorted(
+    pub(crate) fn write_sorted(
         &self,
         chunk: &mut SortedChunk,
         partition: usize,
@@ -176,7 +176,7 @@ impl PartFiles {
     ///
     /// # Errors
     /// When copying fails.
-    pub fn copy_as(
+    pub(crate) fn copy_as(
         &self,
         segment: &WrittenSegment,
         target: PendingSegment,
@@ -190,7 +190,7 @@ impl PartFiles {
 
     /// The same, for files in another folder.
     #[must_use]
-    pub fn in_folder(&self, folder: &Path) -> Self {
+    pub(crate) fn in_folder(&self, folder: &Path) -> Self {
         Self { folder: folder.to_owned(), ..self.clone() }
     }
 
@@ -276,18 +276,18 @@ fn written(
 
 /// A whole segment in a local file.
 #[derive(Debug)]
-pub struct WrittenSegment {
+pub(crate) struct WrittenSegment {
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its rows.
-    pub view: Arc<MappedSegment>,
+    pub(crate) view: Arc<MappedSegment>,
     /// What to publish; the object's key is still missing.
-    pub published: PublishedSegment,
+    pub(crate) published: PublishedSegment,
 }
 
 impl WrittenSegment {
     /// Removes the file. Readers that still hold it are not disturbed.
-    pub fn remove_file(&self) {
+    pub(crate) fn remove_file(&self) {
         if let Err(error) = std::fs::remove_file(&self.path)
             && error.kind() != std::io::ErrorKind::NotFound
         {

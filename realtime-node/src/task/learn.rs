@@ -16,7 +16,7 @@ use super::input::InputRef;
 use super::run::Run;
 use super::text::TextInput;
 use crate::error::{RealtimeError, Result};
-use crate::push::accept::LOAD_PRIORITY;
+use crate::priority::LOAD_PRIORITY;
 
 /// Earlier tasks of the datasource among which the same content is looked for.
 const TASKS_COMPARED: usize = 10_000;

@@ -29,8 +29,7 @@ use parking_lot::Mutex;
 pub use content::content_hash;
 pub use file::LocalFile;
 pub(crate) use queue::PARSED_FACTOR;
-pub use queue::TaskQueue;
-pub(crate) use roots::LocalRoots;
+pub(crate) use queue::TaskQueue;
 
 /// Live progress of the tasks at work, by task id.
 pub(crate) type ProgressBoard = Arc<Mutex<HashMap<String, TaskProgress>>>;

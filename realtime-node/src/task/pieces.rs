@@ -13,7 +13,7 @@ use super::ready::{ReadyChunk, ReadyRows};
 use crate::error::Result;
 use crate::merging::in_groups;
 use crate::placing::sorted_times;
-use crate::push::accept::LOAD_PRIORITY;
+use crate::priority::LOAD_PRIORITY;
 use crate::sink::{PartFiles, WrittenSegment};
 
 /// What pieces may be.

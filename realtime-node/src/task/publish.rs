@@ -15,9 +15,9 @@ use super::run::Run;
 use crate::commit::commit;
 use crate::error::{RealtimeError, Result};
 use crate::placing::Placing;
+use crate::priority::LOAD_PRIORITY;
 use crate::publication::{Outgoing, files, published};
-use crate::push::accept::LOAD_PRIORITY;
-use crate::serving::release_when_served;
+use crate::release::release_when_served;
 use crate::sink::{PartFiles, WrittenSegment};
 
 /// How often a task takes new places or a new version, because others published in its chunks
@@ -117,7 +117,7 @@ impl Run {
                 for segment in segments {
                     outgoing.push(Outgoing::new(segment));
                     if let Some(last) = outgoing.last_mut() {
-                        last.push(&self.shared).await?;
+                        last.push(&*self.shared.storage).await?;
                     }
                     self.progress.segments += 1;
                     self.show();
@@ -186,7 +186,7 @@ impl Run {
             outgoing.extend(segments?.into_iter().map(Outgoing::new));
         }
         for segment in outgoing {
-            segment.push(&self.shared).await?;
+            segment.push(&*self.shared.storage).await?;
         }
         Ok(())
     }

@@ -16,9 +16,9 @@ use tokio::sync::Notify;
 
 use super::stop::Stop;
 use super::{ProgressBoard, run};
-use crate::Shared;
 use crate::error::{RealtimeError, Result};
-use crate::push::accept::PUSH_PRIORITY;
+use crate::priority::PUSH_PRIORITY;
+use crate::shared::Shared;
 
 /// Tasks that ended and are remembered.
 const KEPT: TasksKept = TasksKept { count: 10_000, payload_bytes: 256 << 20 };
@@ -30,7 +30,7 @@ pub(crate) const PARSED_FACTOR: usize = 4;
 
 /// The tasks of a node.
 #[derive(Debug, Clone)]
-pub struct TaskQueue {
+pub(crate) struct TaskQueue {
     shared: Arc<Shared>,
     state: Arc<Mutex<State>>,
     added: Arc<Notify>,
@@ -47,7 +47,7 @@ struct State {
 impl TaskQueue {
     /// An empty queue; nothing runs before [`TaskQueue::resume`].
     #[must_use]
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
             state: Arc::default(),
@@ -60,7 +60,7 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When the spec is wrong, the id is taken or too many tasks wait.
-    pub async fn submit(&self, json: Bytes) -> Result<String> {
+    pub(crate) async fn submit(&self, json: Bytes) -> Result<String> {
         let most = self.shared.options.max_waiting_tasks;
         if self.state.lock().waiting.len() >= most {
             return Err(RealtimeError::Busy(format!(
@@ -101,7 +101,7 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When the metadata store fails.
-    pub async fn resume(&self) -> Result<()> {
+    pub(crate) async fn resume(&self) -> Result<()> {
         let unfinished = self.shared.metadata.unfinished_tasks().await?;
         if !unfinished.is_empty() {
             tracing::info!(tasks = unfinished.len(), "taking up interrupted tasks");
@@ -116,7 +116,7 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When there is no such task, it is publishing at this moment, or the metadata store fails.
-    pub async fn stop(&self, id: &str) -> Result<()> {
+    pub(crate) async fn stop(&self, id: &str) -> Result<()> {
         let record = self.get(id).await?;
         if record.status != TaskStatus::Running {
             return Ok(());
@@ -144,7 +144,7 @@ impl TaskQueue {
     ///
     /// # Errors
     /// As [`TaskQueue::stop`].
-    pub async fn stop_all(&self, datasource: &str) -> Result<()> {
+    pub(crate) async fn stop_all(&self, datasource: &str) -> Result<()> {
         for id in self.shared.metadata.unfinished_tasks().await? {
             if self.get(&id).await?.datasource == datasource {
                 self.stop(&id).await?;
@@ -155,7 +155,7 @@ impl TaskQueue {
 
     /// True while a task waits for its turn.
     #[must_use]
-    pub fn is_waiting(&self, id: &str) -> bool {
+    pub(crate) fn is_waiting(&self, id: &str) -> bool {
         !self.state.lock().running.contains_key(id)
     }
 
@@ -163,7 +163,7 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When there is none, or the metadata store fails.
-    pub async fn get(&self, id: &str) -> Result<TaskRecord> {
+    pub(crate) async fn get(&self, id: &str) -> Result<TaskRecord> {
         let filter = TaskFilter { id: Some(id.to_owned()), ..TaskFilter::default() };
         self.list(&filter).await?.pop().ok_or_else(|| not_found(id))
     }
@@ -172,7 +172,7 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When there is none, or the metadata store fails.
-    pub async fn payload(&self, id: &str) -> Result<String> {
+    pub(crate) async fn payload(&self, id: &str) -> Result<String> {
         let record = self.shared.metadata.get_task(id).await?;
         record.map(|record| record.payload_json).ok_or_else(|| not_found(id))
     }
@@ -181,7 +181,7 @@ impl TaskQueue {
     ///
     /// # Errors
     /// When the metadata store fails.
-    pub async fn list(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
+    pub(crate) async fn list(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
         let mut records = self.shared.metadata.list_tasks(filter).await?;
         records.iter_mut().for_each(|record| self.add_progress(record));
         Ok(records)

@@ -13,12 +13,13 @@ use super::input::{self, InputRef};
 use super::pieces::{PieceLimits, Pieces};
 use super::ready::ReadyChunk;
 use super::report::Places;
+use super::roots::LocalRoots;
 use super::run::Run;
 use super::store::{Rows, Store};
 use super::table::{Survey, TableInput, survey};
 use super::text::TextInput;
 use crate::error::{RealtimeError, Result};
-use crate::push::accept::LOAD_PRIORITY;
+use crate::priority::LOAD_PRIORITY;
 
 /// What a task reads and has read so far.
 pub(super) struct Reading {
@@ -49,8 +50,10 @@ impl Run {
     /// Opens the inputs as far as the schema depends on them.
     pub(super) async fn start_reading(&mut self) -> Result<Reading> {
         let spec = self.task.spec.clone();
-        let (source, roots) = (spec.io_config.input_source.clone(), self.shared.local_roots());
-        let work = move || input::open_all(&source, &roots);
+        let source = spec.io_config.input_source.clone();
+        let options = &self.shared.options;
+        let (allowed, own) = (options.local_roots.clone(), options.data_dir.clone());
+        let work = move || input::open_all(&source, &LocalRoots::new(&allowed, &own));
         let (inputs, total_bytes) = self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await??;
         self.progress.total_bytes = total_bytes;
         let mut schema = spec.data_schema.clone();

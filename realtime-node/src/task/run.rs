@@ -9,9 +9,9 @@ use henge_query::ingest::IndexTask;
 use super::ProgressBoard;
 use super::read::Reading;
 use super::stop::Stop;
-use crate::Shared;
 use crate::commit::settled;
 use crate::error::{RealtimeError, Result};
+use crate::shared::Shared;
 
 /// What a task works with.
 pub(super) struct Run {

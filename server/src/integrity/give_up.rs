@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
 use henge_platform::wal::{AcceptedLoss, accept_loss};
-use henge_realtime_node::push::lost::forget_lost_records;
+use henge_realtime_node::forget_lost_records;
 
 use super::logs::known_logs;
 use super::marks::open_marks;

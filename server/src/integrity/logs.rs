@@ -8,8 +8,7 @@ use henge_platform::metadata::{MetadataError, MetadataStore};
 use henge_platform::wal::{
     ExpectedLog, KnownEnd, LogMarks, LogState, has_log_files, inspect_log, log_identity,
 };
-use henge_realtime_node::push::PushDatasource;
-use henge_realtime_node::push::published::PublishedLog;
+use henge_realtime_node::{PublishedLog, PushDatasource};
 use henge_types::encode_path_component;
 
 use super::Report;

@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use henge_realtime_node::task::content_hash;
+use henge_realtime_node::content_hash;
 use serde_json::{Value, json};
 
 use super::follow::{ETERNITY, time_boundary_of};

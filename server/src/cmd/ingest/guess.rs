@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 use henge_index::DimensionSchema;
 use henge_ingest::{FieldValue, ParseLimits, Rejection, RowError, RowParser, RowSink};
 use henge_query::ingest::{DataSchema, DelimitedFormat, NumberParsing};
-use henge_realtime_node::task::LocalFile;
+use henge_realtime_node::LocalFile;
 use henge_tabular::{DelimitedReader, ParquetTable, WantedField};
 use henge_types::ValueRef;
 use serde_json::{Value, json};

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use henge_platform::runtime::{AccountFull, MemoryAccount};
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio::time::Instant;
-
-use crate::push::writer::Command;
 
 /// How long a push waits for room.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -22,7 +20,7 @@ const WORTH_WRITING_BYTES: usize = 1 << 20;
 
 /// The memory of all indexes. Clones share it.
 #[derive(Debug, Clone)]
-pub struct IndexMemory {
+pub(crate) struct IndexMemory {
     account: MemoryAccount,
     holders: Arc<Mutex<HashMap<Arc<str>, Holder>>>,
 }
@@ -31,7 +29,8 @@ pub struct IndexMemory {
 #[derive(Debug)]
 struct Holder {
     bytes: usize,
-    writer: mpsc::WeakSender<Command>,
+    /// Told to write its rows to disk.
+    relief: Arc<Notify>,
     /// It was asked to write its rows to disk and has not said since what it holds.
     asked: bool,
 }
@@ -39,31 +38,31 @@ struct Holder {
 impl IndexMemory {
     /// Memory of an account.
     #[must_use]
-    pub fn new(account: MemoryAccount) -> Self {
+    pub(crate) fn new(account: MemoryAccount) -> Self {
         Self { account, holders: Arc::default() }
     }
 
     /// What indexes are charged to.
     #[must_use]
-    pub fn account(&self) -> &MemoryAccount {
+    pub(crate) fn account(&self) -> &MemoryAccount {
         &self.account
     }
 
     /// True above three quarters of the ceiling: from there on rows go to disk early.
     #[must_use]
-    pub fn is_tight(&self) -> bool {
+    pub(crate) fn is_tight(&self) -> bool {
         self.account.used_bytes() > self.account.limit_bytes() / 4 * 3
     }
 
     /// True for an index, or several, that it is worth to write to disk early.
     #[must_use]
-    pub fn is_worth_writing(bytes: usize) -> bool {
+    pub(crate) fn is_worth_writing(bytes: usize) -> bool {
         bytes >= WORTH_WRITING_BYTES
     }
 
-    /// Makes a datasource's writer known.
-    pub(crate) fn register(&self, datasource: &Arc<str>, writer: &mpsc::Sender<Command>) {
-        let holder = Holder { bytes: 0, writer: writer.downgrade(), asked: false };
+    /// Makes a datasource known, which writes its rows to disk when it is told.
+    pub(crate) fn register(&self, datasource: &Arc<str>, relief: &Arc<Notify>) {
+        let holder = Holder { bytes: 0, relief: Arc::clone(relief), asked: false };
         self.holders.lock().insert(Arc::clone(datasource), holder);
     }
 
@@ -105,8 +104,8 @@ impl IndexMemory {
                 return;
             }
             if !holder.asked {
-                let writer = holder.writer.upgrade();
-                holder.asked = writer.is_some_and(|w| w.try_send(Command::Relieve).is_ok());
+                holder.relief.notify_one();
+                holder.asked = true;
             }
             excess = excess.saturating_sub(holder.bytes);
         }
@@ -115,6 +114,8 @@ impl IndexMemory {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -122,12 +123,12 @@ mod tests {
         let memory = IndexMemory::new(MemoryAccount::root("indexes", "ingestion.total", 100));
         let mut held = memory.account().charge(0).unwrap();
         held.force(90);
-        let mut writers = Vec::new();
+        let mut holders = Vec::new();
         for (name, bytes) in [("small", 20), ("large", 70)] {
-            let (sender, receiver) = mpsc::channel(4);
-            memory.register(&name.into(), &sender);
+            let relief = Arc::<Notify>::default();
+            memory.register(&name.into(), &relief);
             memory.note(name, bytes);
-            writers.push((sender, receiver));
+            holders.push(relief);
         }
         assert!(memory.is_tight());
         memory.make_room(10).await.unwrap();
@@ -135,10 +136,11 @@ mod tests {
             let memory = memory.clone();
             async move { memory.make_room(20).await }
         });
-        assert!(matches!(writers[1].1.recv().await, Some(Command::Relieve)));
+        holders[1].notified().await;
         held.force(30);
         waiting.await.unwrap().unwrap();
-        assert!(writers[0].1.try_recv().is_err());
-        assert!(writers[1].1.try_recv().is_err(), "asked once is enough");
+        let is_asked = |at: usize| holders[at].notified().now_or_never().is_some();
+        assert!(!is_asked(0));
+        assert!(!is_asked(1), "asked once is enough");
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use henge_types::SegmentId;
 
-use crate::Shared;
 use crate::error::Result;
+use crate::shared::Shared;
 
 /// By datasource.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use henge_platform::discovery::AnnouncedSegment;
 use henge_platform::metadata::SegmentChange;
 use henge_types::SegmentId;
 
-use crate::Shared;
 use crate::error::Result;
+use crate::shared::Shared;
 
 /// How often the metadata are asked what is used, while segments wait.
 const POLL: Duration = Duration::from_secs(1);

@@ -4,8 +4,6 @@
 //! (ADR 7), so each is announced under exactly one id at every instant. Segments of a publication
 //! are announced as published: the metadata say when they count.
 
-mod release;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,8 +14,6 @@ use henge_segment::SegmentView;
 use henge_types::{Interval, SegmentId, ShardSpec};
 use parking_lot::Mutex;
 
-pub(crate) use release::release_when_served;
-
 use crate::error::Result;
 use crate::sink::{Sink, WrittenSegment};
 
@@ -27,7 +23,7 @@ const FIRST_LOCAL: u32 = 1 << 31;
 
 /// What is announced.
 #[derive(Debug)]
-pub struct Serving {
+pub(crate) struct Serving {
     server_id: ServerId,
     discovery: Arc<dyn Discovery>,
     served: Mutex<HashMap<SegmentId, Served>>,
@@ -46,7 +42,7 @@ enum Served {
 impl Serving {
     /// Nothing announced yet.
     #[must_use]
-    pub fn new(server_id: ServerId, discovery: Arc<dyn Discovery>) -> Self {
+    pub(crate) fn new(server_id: ServerId, discovery: Arc<dyn Discovery>) -> Self {
         Self {
             server_id,
             discovery,
@@ -57,13 +53,13 @@ impl Serving {
 
     /// The node's name.
     #[must_use]
-    pub fn server_id(&self) -> &ServerId {
+    pub(crate) fn server_id(&self) -> &ServerId {
         &self.server_id
     }
 
     /// Views that together hold every row of an id once.
     #[must_use]
-    pub fn views(&self, id: &SegmentId) -> Option<Vec<Arc<dyn SegmentView>>> {
+    pub(crate) fn views(&self, id: &SegmentId) -> Option<Vec<Arc<dyn SegmentView>>> {
         let served = self.served.lock().get(id).cloned()?;
         Some(match served {
             Served::Sink(sink) => sink.views(),
@@ -74,7 +70,7 @@ impl Serving {
     /// An identity for a file with rows of a bucket that lie in several chunks: never announced, never
     /// published, and unique while the process lives.
     #[must_use]
-    pub fn unplaced(&self, datasource: &Arc<str>, bucket: Interval) -> PendingSegment {
+    pub(crate) fn unplaced(&self, datasource: &Arc<str>, bucket: Interval) -> PendingSegment {
         let partition = self.unplaced.fetch_add(1, Ordering::Relaxed);
         let datasource = Arc::clone(datasource);
         let id = SegmentId { datasource, interval: bucket, version: UNPLACED, partition };
@@ -85,7 +81,7 @@ impl Serving {
     ///
     /// # Errors
     /// When discovery is away; then nothing changed.
-    pub fn open(&self, sink: &Arc<Sink>) -> Result<()> {
+    pub(crate) fn open(&self, sink: &Arc<Sink>) -> Result<()> {
         let PendingSegment { id, shard_spec } = sink.target().clone();
         let announced = announced(id.clone(), shard_spec, true, 0);
         self.change(vec![(announced, Served::Sink(Arc::clone(sink)))], &[])
@@ -96,7 +92,7 @@ impl Serving {
     ///
     /// # Errors
     /// When discovery is away; then nothing changed.
-    pub fn exchange(&self, old: &SegmentId, files: &[Arc<WrittenSegment>]) -> Result<()> {
+    pub(crate) fn exchange(&self, old: &SegmentId, files: &[Arc<WrittenSegment>]) -> Result<()> {
         self.change(files.iter().map(|file| local(file, true)).collect(), std::slice::from_ref(old))
     }
 
@@ -104,7 +100,7 @@ impl Serving {
     ///
     /// # Errors
     /// When discovery is away; then nothing changed.
-    pub fn announce_published(&self, files: &[Arc<WrittenSegment>]) -> Result<()> {
+    pub(crate) fn announce_published(&self, files: &[Arc<WrittenSegment>]) -> Result<()> {
         self.change(files.iter().map(|file| local(file, false)).collect(), &[])
     }
 
@@ -112,7 +108,7 @@ impl Serving {
     ///
     /// # Errors
     /// When discovery is away; then nothing changed.
-    pub fn withdraw(&self, ids: &[SegmentId]) -> Result<()> {
+    pub(crate) fn withdraw(&self, ids: &[SegmentId]) -> Result<()> {
         let mut served = self.served.lock();
         self.discovery.unannounce(&self.server_id, ids.to_vec())?;
         let gone: Vec<_> = ids.iter().filter_map(|id| served.remove(id)).collect();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use henge_platform::metadata::MetadataStore;
 use henge_platform::wal::LogMark;
 
-use crate::RealtimeNode;
+use super::RealtimeNode;
 use crate::push::PushDatasource;
 
 /// How often the marks are noted. What was pushed since then and not published is missing without a

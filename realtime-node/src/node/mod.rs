@@ -1,0 +1,56 @@
+//! The node: its datasources and its tasks.
+
+mod datasources;
+mod left_buffered;
+mod log_marks;
+mod start;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+pub use start::Dependencies;
+
+use crate::handoff::BacklogStatus;
+use crate::push::PushDatasource;
+use crate::shared::Shared;
+use crate::task::TaskQueue;
+
+/// The realtime role.
+#[derive(Debug)]
+pub struct RealtimeNode {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) datasources: RwLock<BTreeMap<String, Arc<PushDatasource>>>,
+    creating: tokio::sync::Mutex<()>,
+    pub(crate) tasks: TaskQueue,
+}
+
+impl RealtimeNode {
+    /// Bytes of damaged or unfinished last writes that were cut off the logs at the start, and files
+    /// kept in their quarantines.
+    #[must_use]
+    pub fn log_damage(&self) -> (u64, u64) {
+        let datasources = self.datasources.read();
+        let reports = datasources.values().map(|datasource| datasource.wal.recovery());
+        reports.fold((0, 0), |(bytes, files), report| {
+            (bytes + report.torn_bytes, files + report.quarantined as u64)
+        })
+    }
+
+    /// What waits to be handed off, by datasource.
+    #[must_use]
+    pub fn backlogs(&self) -> Vec<(String, BacklogStatus)> {
+        let datasources = self.datasources.read();
+        datasources.iter().map(|(name, datasource)| (name.clone(), datasource.backlog())).collect()
+    }
+
+    /// Persists and publishes everything that is buffered, and waits for it. For orderly shutdowns
+    /// and tests; a kill is as safe, it only leaves more to replay.
+    pub async fn flush(&self) {
+        let datasources: Vec<_> = self.datasources.read().values().cloned().collect();
+        for datasource in datasources {
+            datasource.flush().await;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Starting the role.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use henge_data_node::{QueryRunner, QueryServices};
+use henge_platform::discovery::{Discovery, ServerId};
+use henge_platform::metadata::MetadataStore;
+use henge_platform::runtime::{Clock, CpuPool, MemoryAccount};
+use henge_platform::storage::DeepStorage;
+use henge_platform::wal::{LogHandles, LogMarks};
+use parking_lot::RwLock;
+use tokio::sync::Notify;
+
+use super::left_buffered::LeftBuffered;
+use super::{RealtimeNode, log_marks};
+use crate::error::Result;
+use crate::index_memory::IndexMemory;
+use crate::merging::MergeRoom;
+use crate::options::RealtimeOptions;
+use crate::serving::Serving;
+use crate::shared::Shared;
+use crate::task::TaskQueue;
+use crate::uptime::Uptime;
+
+/// How often the uptime is written down, and old keys are forgotten. A crash loses at most so much:
+/// keys then live that much longer.
+const UPTIME_PERIOD: Duration = Duration::from_secs(60);
+
+/// What a realtime node is made of.
+#[derive(Debug, Clone)]
+pub struct Dependencies {
+    /// Metadata.
+    pub metadata: Arc<dyn MetadataStore>,
+    /// Deep storage.
+    pub storage: Arc<dyn DeepStorage>,
+    /// Announcements.
+    pub discovery: Arc<dyn Discovery>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// CPU threads of ingestion.
+    pub ingest_pool: CpuPool,
+    /// What queries are answered with.
+    pub queries: QueryServices,
+    /// Told after each publish.
+    pub published: Arc<Notify>,
+    /// How far the logs are durable, beside them.
+    pub log_marks: LogMarks,
+    /// What requests are charged to.
+    pub requests: MemoryAccount,
+    /// What write-optimised indexes are charged to.
+    pub indexes: MemoryAccount,
+}
+
+impl RealtimeNode {
+    /// Starts the role: opens the logs, replays what was acknowledged but not published, and takes
+    /// up tasks that a restart interrupted. What was queryable before is queryable when this returns.
+    ///
+    /// # Errors
+    /// When a log is corrupt, or the metadata store or a local folder cannot be used.
+    pub async fn start(options: RealtimeOptions, deps: Dependencies) -> Result<Arc<Self>> {
+        deps.discovery.join(&options.server_id)?;
+        options.prepare_folders()?;
+        let shared = Arc::new(share(options, deps));
+        let node = Arc::new(Self {
+            tasks: TaskQueue::new(Arc::clone(&shared)),
+            shared,
+            datasources: RwLock::default(),
+            creating: tokio::sync::Mutex::default(),
+        });
+        // What was buffered is placed anew, and tasks begin again.
+        let server = node.shared.serving.server_id();
+        node.shared.metadata.forget_pending(server).await?;
+        let mut left = LeftBuffered::of(&node.shared).await?;
+        let noted = node.shared.metadata.log_marks().await?;
+        for record in node.shared.metadata.list_datasources().await? {
+            let (noted, name) = (noted.get(&record.name).copied(), record.name.clone());
+            node.open_datasource(record, noted).await?;
+            left.replayed(&name).await?;
+        }
+        left.forget_rest().await?;
+        node.note_log_marks().await;
+        tokio::spawn(log_marks::keep_noted(Arc::downgrade(&node)));
+        tokio::spawn(count_uptime(Arc::downgrade(&node.shared)));
+        node.tasks.resume().await?;
+        Ok(node)
+    }
+}
+
+fn share(options: RealtimeOptions, deps: Dependencies) -> Shared {
+    let server: ServerId = Arc::clone(&options.server_id);
+    Shared {
+        serving: Serving::new(server, Arc::clone(&deps.discovery)),
+        merge_room: MergeRoom::new(options.max_merge_bytes),
+        options,
+        uptime: Uptime::new(Arc::clone(&deps.metadata), Arc::clone(&deps.clock)),
+        metadata: deps.metadata,
+        storage: deps.storage,
+        discovery: deps.discovery,
+        clock: deps.clock,
+        ingest_pool: deps.ingest_pool,
+        queries: QueryRunner::new(deps.queries),
+        published: deps.published,
+        requests: deps.requests,
+        index_memory: IndexMemory::new(deps.indexes),
+        log_handles: LogHandles::default(),
+        log_marks: deps.log_marks,
+    }
+}
+
+/// Counts the time for as long as the node lives.
+async fn count_uptime(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(UPTIME_PERIOD).await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.uptime.prune_keys(shared.options.idempotency_retention_ms).await;
+    }
+}

@@ -1,0 +1,8 @@
+//! The order of work on the CPU threads of ingestion.
+
+/// Pushes come first among the work of ingestion: their clients wait.
+pub(crate) const PUSH_PRIORITY: i32 = 0;
+/// Persisting and merging never take the last free thread, which is left to pushes.
+pub(crate) const MERGE_PRIORITY: i32 = -1;
+/// Batch loads come last: they may take long, and nobody waits for a single piece of them.
+pub(crate) const LOAD_PRIORITY: i32 = -2;

@@ -1,0 +1,53 @@
+//! What the parts of the role share: settings, the world behind traits, and what is bounded for all
+//! of them together.
+
+use std::sync::Arc;
+
+use henge_data_node::QueryRunner;
+use henge_platform::discovery::Discovery;
+use henge_platform::metadata::MetadataStore;
+use henge_platform::runtime::{Clock, CpuPool, MemoryAccount};
+use henge_platform::storage::DeepStorage;
+use henge_platform::wal::{LogHandles, LogMarks};
+use tokio::sync::Notify;
+
+use crate::index_memory::IndexMemory;
+use crate::merging::MergeRoom;
+use crate::options::RealtimeOptions;
+use crate::serving::Serving;
+use crate::uptime::Uptime;
+
+/// Everything the parts of the role share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Settings.
+    pub(crate) options: RealtimeOptions,
+    /// Metadata.
+    pub(crate) metadata: Arc<dyn MetadataStore>,
+    /// Deep storage.
+    pub(crate) storage: Arc<dyn DeepStorage>,
+    /// Announcements.
+    pub(crate) discovery: Arc<dyn Discovery>,
+    /// Time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How long servers have run, all runs together.
+    pub(crate) uptime: Uptime,
+    /// Where parsing, adding and persisting run.
+    pub(crate) ingest_pool: CpuPool,
+    /// Runs queries.
+    pub(crate) queries: QueryRunner,
+    /// What is announced and queryable.
+    pub(crate) serving: Serving,
+    /// What requests are charged to until their rows are in the index.
+    pub(crate) requests: MemoryAccount,
+    /// The memory of the indexes.
+    pub(crate) index_memory: IndexMemory,
+    /// Room for merges at hand-off.
+    pub(crate) merge_room: MergeRoom,
+    /// The open files of the logs.
+    pub(crate) log_handles: LogHandles,
+    /// How far the logs are durable, beside them.
+    pub(crate) log_marks: LogMarks,
+    /// Told after each publish, so that the coordinator looks at once.
+    pub(crate) published: Arc<Notify>,
+}
