@@ -86,7 +86,7 @@ def measure(entry, runners, repeats):
             times[name] = round(statistics.median(samples), 2)
         except Exception as error:  # whatever a peer raises, the others go on
             times[name] = None
-            print(f"# {entry['name']} {name}: {str(error)[:200]}")
+            print(f"# {entry['name']} {name}: {str(error)[:450]}")
     return times, given
 
 

@@ -105,7 +105,7 @@ def henge(url, context=None, caches=False):
         response = connection.getresponse()
         body = response.read()
         if response.status != 200:
-            raise RuntimeError(f'HTTP {response.status} {body[:200]}')
+            raise RuntimeError(f'HTTP {response.status} {body[:400]}')
         return body
     return run
 

@@ -12,7 +12,7 @@ class Result:
     def __init__(self, data, tables, peers, repeats):
         self.data, self.tables, self.peers, self.repeats = data, tables, peers, repeats
         self.queries, self.modes, self.answers, self.loads, self.peaks = {}, [], {}, {}, {}
-        self.missing = {}
+        self.missing, self.failures = {}, []
 
     def add_run(self, mode, medians, lines):
         """What one run of the harness measured: the medians and its lines."""
@@ -26,6 +26,8 @@ class Result:
         for line in lines:
             if found := re.match(r'(\S+) .*answers (agree|DIFFER.*)$', line):
                 self.answers.setdefault(found[1], {})[mode] = found[2]
+            elif (found := re.match(r'# (\S+) (\w+): (.*)$', line)) and found[1] in medians:
+                self.failures.append(f"{found[1]}, {engines.NAMES[found[2]]}{', ' + mode if mode else ''}: {found[3]}")
 
     def add_loads(self, name, loads):
         """Per table: seconds, bytes, peak_mb, and rows where the loader counts them."""
@@ -41,7 +43,7 @@ class Result:
         return (row[mode] + 1) / (best + 1) if best and row.get(mode) else None
 
     def render(self):
-        parts = [self.heading(), self.times(), self.summary(), self.inexpressible(), self.loading(), self.differing()]
+        parts = [self.heading(), self.times(), self.summary(), self.inexpressible(), self.failed(), self.loading(), self.differing()]
         return '\n\n'.join(part for part in parts if part) + '\n'
 
     def heading(self):
@@ -60,9 +62,9 @@ class Result:
             columns += [mode, 'ratio']
         lines = header(columns + (['answers'] if self.modes else []))
         for name, row in self.queries.items():
-            cells = [name, *(number(row.get(peer)) for peer in self.peers)]
+            cells = [name, *(measured(row, peer) for peer in self.peers)]
             for mode in self.modes:
-                cells += ['not expressible' if name in self.missing else number(row.get(mode)), number(self.ratio(row, mode), 2)]
+                cells += ['not expressible' if name in self.missing else measured(row, mode), number(self.ratio(row, mode), 2)]
             if self.modes:
                 said = self.answers.get(name, {})
                 cells.append('' if not said else 'agree' if set(said.values()) == {'agree'} else '**differ**')
@@ -91,6 +93,9 @@ class Result:
         lines = [f"- {reason}: {', '.join(names)}" for reason, names in reasons.items()]
         return 'Not expressible in native queries:\n\n' + '\n'.join(lines) if lines else ''
 
+    def failed(self):
+        return 'Failed:\n\n' + '\n'.join(f'- {failure}' for failure in self.failures) if self.failures else ''
+
     def loading(self):
         if not self.loads:
             return ''
@@ -117,6 +122,11 @@ def header(columns):
 
 def joined(cells):
     return '| ' + ' | '.join(map(str, cells)) + ' |'
+
+
+def measured(row, engine):
+    """A time; empty for an engine that was not asked, unlike one that was and has none."""
+    return 'failed' if engine in row and row[engine] is None else number(row.get(engine))
 
 
 def number(value, digits=1):

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Tests of the table `hits`, of its list and of the comparison of whole rows; those of the table need numpy and pyarrow."""
 import collections
+import contextlib
 import datetime
 import importlib.util
+import io
 import json
 import unittest
 import zlib
@@ -184,6 +186,18 @@ class Report(unittest.TestCase):
         result.add_run('scans', {'c_one': times}, [line])
         self.assertIn('| not expressible |', result.times())
         self.assertIn('- nothing asks that: c_one', result.inexpressible())
+
+    def test_what_fails_is_told(self):
+        def refuse(entry):
+            raise RuntimeError('HTTP 400 too much')
+
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            times, _ = compare.measure(asked(), {'duck': lambda entry: [('a', 5)], 'henge': refuse}, 1)
+        result = markdown.Result('', [], ['duck', 'ch'], 1)
+        result.add_run('scans', {'c_one': times}, output.getvalue().splitlines())
+        self.assertRegex(result.times(), r'\| c_one \| 0\.\d \|  \| failed \|')
+        self.assertIn('- c_one, Henge, scans: HTTP 400 too much', result.failed())
 
 
 if __name__ == '__main__':
