@@ -45,8 +45,8 @@ const ENGINE: [Layer; 11] = [
     layer(INDEX, &[TYPES, SKETCH, SEGMENT]),
     Layer {
         package: INGEST,
-        allowed: &[TYPES, EXPR, QUERY, INDEX],
-        in_tests: &[EXEC, ORACLE, SEGMENT],
+        allowed: &[TYPES, EXPR, QUERY, SEGMENT, INDEX],
+        in_tests: &[EXEC, ORACLE],
     },
     layer(TABULAR, &[TYPES, EXPR, QUERY, SEGMENT, INDEX, INGEST]),
     Layer {

@@ -56,7 +56,7 @@ const SEGMENT: House = House {
         &["block", "format"],
         &["packed", "options"],
         &["encoding", "view"],
-        &["number", "dictionary", "bitmap"],
+        &["number", "dictionary", "bitmap", "metric"],
         &["writer", "reader"],
         &["merge", "rewrite", "transcode", "inspect", "verify"],
     ],

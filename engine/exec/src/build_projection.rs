@@ -14,8 +14,8 @@ use henge_segment::{
 };
 use henge_sketch::Sketch;
 use henge_types::{
-    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, MetricKind, MetricSpec,
-    SegmentSchema, TIME_COLUMN,
+    ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, MetricSpec, SegmentSchema,
+    TIME_COLUMN,
 };
 use henge_vector::{Array, ArrowPrimitiveType, Column, PrimitiveArray, Sketches};
 
@@ -303,7 +303,7 @@ fn schema(spec: &ProjectionSpec, columns: &[ColumnType]) -> SegmentSchema {
         .map(|aggregator| MetricSpec {
             name: aggregator.name.clone(),
             field: Some(aggregator.name.clone()),
-            kind: metric_kind(&aggregator.kind),
+            kind: aggregator.kind.stored_states(),
         })
         .collect();
     for metric in &metrics {
@@ -311,28 +311,4 @@ fn schema(spec: &ProjectionSpec, columns: &[ColumnType]) -> SegmentSchema {
     }
     let query_granularity = spec.granularity.clone();
     SegmentSchema { columns: all, metrics, rollup: true, query_granularity }
-}
-
-/// How stored states combine. States of floats are doubles.
-fn metric_kind(kind: &AggregatorKind) -> MetricKind {
-    match kind {
-        AggregatorKind::Count => MetricKind::Count,
-        AggregatorKind::Numeric { op, column_type, .. } => {
-            let column_type = match column_type {
-                ColumnType::Long => ColumnType::Long,
-                _ => ColumnType::Double,
-            };
-            MetricKind::Numeric { op: *op, column_type }
-        }
-        AggregatorKind::Hll { lg_k, hll_type, .. } => {
-            MetricKind::HllMerge { lg_k: *lg_k, hll_type: *hll_type }
-        }
-        AggregatorKind::HyperUnique { .. } | AggregatorKind::Cardinality { .. } => {
-            MetricKind::HyperUnique
-        }
-        AggregatorKind::Theta { size, .. } => {
-            MetricKind::Theta { size: *size, input_is_sketch: true }
-        }
-        AggregatorKind::Quantiles { k, .. } => MetricKind::Quantiles { k: *k },
-    }
 }

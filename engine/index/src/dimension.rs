@@ -2,9 +2,8 @@
 
 use henge_segment::NULL_ID;
 use henge_types::number::equality_bits;
-use henge_types::{ColumnType, ValueRef};
+use henge_types::{ColumnType, ValueRef, coerce};
 
-use crate::coerce;
 use crate::numeric::GrowingNumeric;
 use crate::rollup::KeyBuilder;
 use crate::schema::{DimensionSchema, MultiValueHandling};

@@ -6,17 +6,17 @@
 
 mod arena;
 mod chunked;
-mod coerce;
 mod dictionary;
 mod dimension;
 mod error;
 mod index;
 mod metric;
 mod nulls;
+mod number_metric;
 mod numeric;
+mod object_metric;
 mod rollup;
 mod schema;
-mod sketch_metric;
 mod snapshot;
 mod string_dimension;
 

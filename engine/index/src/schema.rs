@@ -1,6 +1,7 @@
 //! What an index holds, and how much of it.
 
-use henge_types::{ColumnType, Granularity, MetricKind, MetricSpec, TIME_COLUMN};
+use henge_segment::metric::metric_input;
+use henge_types::{ColumnType, Granularity, MetricSpec, TIME_COLUMN};
 
 use crate::error::{IndexError, Result};
 
@@ -96,13 +97,6 @@ fn validate_dimension(dimension: &DimensionSchema) -> Result<()> {
 }
 
 fn validate_metric(metric: &MetricSpec) -> Result<()> {
-    match &metric.kind {
-        MetricKind::Numeric { column_type, .. } if !column_type.is_numeric() => {
-            Err(IndexError::Schema(format!(
-                "metric '{}' aggregates {column_type}: use LONG, FLOAT or DOUBLE",
-                metric.name
-            )))
-        }
-        _ => Ok(()),
-    }
+    let refuse = |error| IndexError::Schema(format!("metric '{}' {error}", metric.name));
+    metric_input(&metric.kind).map(|_| ()).map_err(refuse)
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use henge_segment::{ColumnView, ComplexColumn, SegmentError, SegmentView};
+use henge_segment::metric::Arithmetic;
+use henge_segment::{ColumnView, SegmentError, SegmentView};
 use henge_types::{SegmentId, SegmentSchema};
 
 use crate::numeric::{GrowingNumeric, NumericSnapshot};
@@ -65,7 +66,18 @@ pub(crate) enum SnapshotColumn {
     Float(NumericSnapshot<f32>),
     Double(NumericSnapshot<f64>),
     String(StringSnapshot),
-    Complex(Box<dyn ComplexColumn>),
+    Metric(Box<dyn MetricSnapshot>),
+}
+
+/// A metric's column of a snapshot.
+pub(crate) trait MetricSnapshot: Send + Sync {
+    fn view(&self) -> ColumnView<'_>;
+}
+
+impl<T: Arithmetic> MetricSnapshot for NumericSnapshot<T> {
+    fn view(&self) -> ColumnView<'_> {
+        T::view(self)
+    }
 }
 
 impl IndexSnapshot {
@@ -124,7 +136,7 @@ impl SegmentView for IndexSnapshot {
             SnapshotColumn::Float(column) => ColumnView::Float(column),
             SnapshotColumn::Double(column) => ColumnView::Double(column),
             SnapshotColumn::String(column) => ColumnView::String(column),
-            SnapshotColumn::Complex(column) => ColumnView::Complex(&**column),
+            SnapshotColumn::Metric(column) => column.view(),
         }))
     }
 }

@@ -7,12 +7,11 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use henge_segment::{
     Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, SegmentError, StringColumn,
 };
-use henge_types::ValueRef;
+use henge_types::{ValueRef, coerce};
 use roaring::RoaringBitmap;
 
 use crate::arena::{Arena, ArenaSnapshot};
 use crate::chunked::{Chunked, ChunkedSnapshot};
-use crate::coerce;
 use crate::dictionary::{DictionarySnapshot, GrowingDictionary, Slot, VALUE_OVERHEAD_BYTES};
 use crate::schema::MultiValueHandling;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use henge_index::{DimensionSchema, MultiValueHandling};
 use henge_query::ingest::{self, DataSchema, DimensionType, IngestDimension};
+use henge_segment::metric::{MetricInput, metric_input};
 use henge_types::{ColumnType, MetricKind, TIME_COLUMN};
 
 use crate::coerce::Target;
@@ -275,15 +276,12 @@ pub(crate) fn dimension_target(column_type: &ColumnType) -> Target {
 }
 
 fn metric_target(kind: &MetricKind) -> Target {
-    match kind {
-        MetricKind::Count => Target::None,
-        MetricKind::Numeric { column_type: ColumnType::Long, .. } => Target::Long,
-        MetricKind::Numeric { column_type: ColumnType::Float, .. } => Target::Float,
-        MetricKind::Numeric { .. } => Target::Double,
-        MetricKind::Quantiles { .. }
-        | MetricKind::HllBuild { .. }
-        | MetricKind::HllMerge { .. }
-        | MetricKind::HyperUnique
-        | MetricKind::Theta { .. } => Target::Sketch,
+    // A kind that no metric can have is refused by the index.
+    match metric_input(kind).unwrap_or(MetricInput::Nothing) {
+        MetricInput::Nothing => Target::None,
+        MetricInput::Long => Target::Long,
+        MetricInput::Float => Target::Float,
+        MetricInput::Double => Target::Double,
+        MetricInput::Any => Target::Sketch,
     }
 }

@@ -16,6 +16,7 @@ pub mod error;
 mod format;
 mod inspect;
 mod merge;
+pub mod metric;
 mod narrow;
 mod number;
 mod options;

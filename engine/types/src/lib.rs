@@ -4,6 +4,7 @@
 //! Pure and synchronous: no clock, no files, no sockets. See `docs/architecture.md`.
 
 pub mod change;
+pub mod coerce;
 pub mod column;
 pub mod error;
 pub mod granularity;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use henge_query::ingest::combining_metric_to_value;
 use henge_query::{Analysis, SegmentMetadataQuery};
-use henge_types::{ColumnType, HllType, MetricKind, MetricSpec, NumericOp, ProjectionDefinition};
+use henge_types::{ColumnType, MetricSpec, ProjectionDefinition};
 use serde_json::{Value, json};
 
 use crate::finalise::json;
@@ -158,56 +159,12 @@ fn write_aggregators(
         }
         json::write_key(out, name);
         match metric {
-            Some(metric) => write_combining_aggregator(out, metric),
+            Some(metric) => {
+                let shown = combining_metric_to_value(metric).to_string();
+                out.extend_from_slice(shown.as_bytes());
+            }
             None => json::write_null(out),
         }
     }
     out.push(b'}');
-}
-
-/// The aggregator that combines values that are already stored: it reads its own column.
-fn write_combining_aggregator(out: &mut Vec<u8>, metric: &MetricSpec) {
-    let (kind, options) = combining_form(&metric.kind);
-    out.extend_from_slice(b"{\"type\":");
-    json::write_string(out, &kind);
-    out.extend_from_slice(b",\"name\":");
-    json::write_string(out, &metric.name);
-    out.extend_from_slice(b",\"fieldName\":");
-    json::write_string(out, &metric.name);
-    out.extend_from_slice(options.as_bytes());
-    out.push(b'}');
-}
-
-/// The type of the combining aggregator and its options as JSON members.
-fn combining_form(kind: &MetricKind) -> (String, String) {
-    let layout = |hll_type: &HllType| match hll_type {
-        HllType::Hll4 => "HLL_4",
-        HllType::Hll6 => "HLL_6",
-        HllType::Hll8 => "HLL_8",
-    };
-    match kind {
-        MetricKind::Count => ("longSum".to_owned(), String::new()),
-        MetricKind::Numeric { op, column_type } => {
-            let op = match op {
-                NumericOp::Sum => "Sum",
-                NumericOp::Min => "Min",
-                NumericOp::Max => "Max",
-            };
-            (format!("{}{op}", column_type.to_string().to_ascii_lowercase()), String::new())
-        }
-        MetricKind::HllBuild { lg_k, hll_type } | MetricKind::HllMerge { lg_k, hll_type } => (
-            "HLLSketchMerge".to_owned(),
-            format!(",\"lgK\":{lg_k},\"tgtHllType\":\"{}\",\"round\":false", layout(hll_type)),
-        ),
-        MetricKind::HyperUnique => {
-            ("hyperUnique".to_owned(), ",\"isInputHyperUnique\":false,\"round\":false".to_owned())
-        }
-        MetricKind::Theta { size, .. } => (
-            "thetaSketch".to_owned(),
-            format!(",\"size\":{size},\"shouldFinalize\":true,\"isInputThetaSketch\":false"),
-        ),
-        MetricKind::Quantiles { k } => {
-            ("quantilesDoublesSketchMerge".to_owned(), format!(",\"k\":{k}"))
-        }
-    }
 }

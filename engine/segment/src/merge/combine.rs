@@ -1,15 +1,16 @@
 //! Combining the numeric values of rows that roll up to one.
 
-use henge_types::{MetricKind, MetricSpec, NumericOp};
+use henge_types::MetricSpec;
 
 use crate::error::{Result, SegmentError};
 use crate::merge::load::{FromView, NumericRows};
 use crate::merge::order::RowOrder;
+use crate::metric::{Arithmetic, combine_numbers};
 use crate::view::{ColumnView, SegmentView};
 
 /// The column of the target: the head of each group, or the metric over the group. Nulls do not
 /// count; a group of nothing but nulls is null.
-pub(super) fn numbers<T: Arithmetic>(
+pub(super) fn numbers<T: FromView + Arithmetic>(
     rows: &NumericRows<T>,
     metric: Option<&MetricSpec>,
     order: &RowOrder,
@@ -17,18 +18,8 @@ pub(super) fn numbers<T: Arithmetic>(
     let Some(metric) = metric else {
         return collect(order.heads().map(|row| Ok(rows.get(row))), order.output_rows());
     };
-    let combine = match &metric.kind {
-        MetricKind::Count => T::add,
-        MetricKind::Numeric { op: NumericOp::Sum, .. } => T::add,
-        MetricKind::Numeric { op: NumericOp::Min, .. } => T::least,
-        MetricKind::Numeric { op: NumericOp::Max, .. } => T::greatest,
-        _ => {
-            return Err(SegmentError::Invalid(format!(
-                "metric '{}' is a sketch, its column is not",
-                metric.name
-            )));
-        }
-    };
+    let combine = combine_numbers::<T>(&metric.kind)
+        .map_err(|error| SegmentError::Invalid(format!("metric '{}' {error}", metric.name)))?;
     let combined = order.groups().map(|group| {
         let mut values = group.iter().filter_map(|row| rows.get(*row as usize));
         let Some(first) = values.next() else { return Ok(None) };
@@ -77,47 +68,4 @@ fn collect<T: FromView>(
         rows.push(value?, row_count);
     }
     Ok(rows)
-}
-
-/// What metrics do with two values; `None` when the result has no place in the type.
-pub(super) trait Arithmetic: FromView {
-    fn add(self, other: Self) -> Option<Self>;
-    fn least(self, other: Self) -> Option<Self>;
-    fn greatest(self, other: Self) -> Option<Self>;
-}
-
-impl Arithmetic for i64 {
-    fn add(self, other: Self) -> Option<Self> {
-        self.checked_add(other)
-    }
-    fn least(self, other: Self) -> Option<Self> {
-        Some(self.min(other))
-    }
-    fn greatest(self, other: Self) -> Option<Self> {
-        Some(self.max(other))
-    }
-}
-
-impl Arithmetic for f32 {
-    fn add(self, other: Self) -> Option<Self> {
-        Some(self + other)
-    }
-    fn least(self, other: Self) -> Option<Self> {
-        Some(self.min(other))
-    }
-    fn greatest(self, other: Self) -> Option<Self> {
-        Some(self.max(other))
-    }
-}
-
-impl Arithmetic for f64 {
-    fn add(self, other: Self) -> Option<Self> {
-        Some(self + other)
-    }
-    fn least(self, other: Self) -> Option<Self> {
-        Some(self.min(other))
-    }
-    fn greatest(self, other: Self) -> Option<Self> {
-        Some(self.max(other))
-    }
 }

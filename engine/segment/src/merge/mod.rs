@@ -14,8 +14,8 @@ mod strings;
 use std::io::Write;
 
 use henge_types::{
-    ColumnRole, ColumnSchema, ColumnType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId,
-    SegmentSchema, TIME_COLUMN,
+    ColumnRole, ColumnSchema, ColumnType, Interval, MetricSpec, SegmentId, SegmentSchema,
+    TIME_COLUMN,
 };
 
 pub use schema::combine_schemas;
@@ -25,6 +25,7 @@ use crate::format::projection::ProjectionFile;
 use crate::merge::load::NumericRows;
 use crate::merge::order::RowOrder;
 use crate::merge::strings::StringRows;
+use crate::metric::overflows;
 use crate::number::Number;
 use crate::options::WriteOptions;
 use crate::view::SegmentView;
@@ -149,15 +150,9 @@ impl<'a> Merger<'a> {
         if !order.combines() {
             return Ok(());
         }
-        let is_sum = |metric: &&MetricSpec| match &metric.kind {
-            MetricKind::Numeric { op, column_type } => {
-                *op == NumericOp::Sum && *column_type == ColumnType::Long
-            }
-            _ => false,
-        };
         let mut sums = Vec::new();
-        for metric in self.options.schema.metrics.iter().filter(is_sum) {
-            if combine::may_overflow(self.views, &metric.name)? {
+        for metric in &self.options.schema.metrics {
+            if overflows(&metric.kind)? && combine::may_overflow(self.views, &metric.name)? {
                 sums.push(NumericRows::load(self.views, &metric.name, self.row_count)?);
             }
         }

@@ -2,19 +2,19 @@
 
 use std::borrow::Cow;
 
-use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
-use henge_types::{MetricKind, MetricSpec};
+use henge_types::MetricSpec;
 
 use crate::error::{Result, SegmentError};
 use crate::format::corrupt;
 use crate::merge::order::{Groups, RowOrder};
+use crate::metric::{CombineBytes, combine_bytes};
 use crate::view::{ColumnView, ComplexColumn, SegmentView};
 
 /// The rows of a complex column of the target.
 pub(super) struct SketchRows<'a> {
     /// The first row of each view, and its column if it has one.
     parts: Vec<(usize, Option<&'a dyn ComplexColumn>)>,
-    kind: Option<&'a MetricKind>,
+    combine: Option<CombineBytes>,
     groups: Groups<'a>,
 }
 
@@ -43,8 +43,8 @@ impl<'a> SketchRows<'a> {
             parts.push((first_row, column));
             first_row += view.row_count();
         }
-        let kind = metric.map(|metric| &metric.kind);
-        Ok(Self { parts, kind, groups: order.groups() })
+        let combine = metric.map(|metric| combine_bytes(&metric.kind)).transpose()?;
+        Ok(Self { parts, combine, groups: order.groups() })
     }
 
     fn get(&self, row: u32) -> Result<Option<Cow<'a, [u8]>>> {
@@ -67,33 +67,13 @@ impl<'a> SketchRows<'a> {
         if present.len() < 2 {
             return Ok(present.pop());
         }
-        let sketch = |error: SketchError| corrupt(format!("combine sketches: {error}"));
-        let combined = match self.kind {
-            Some(
-                MetricKind::HllBuild { lg_k, hll_type } | MetricKind::HllMerge { lg_k, hll_type },
-            ) => HllSketch::new(*lg_k, *hll_type).and_then(|empty| merge_all(empty, &present)),
-            Some(MetricKind::HyperUnique) => {
-                HllSketch::hyper_unique().and_then(|empty| merge_all(empty, &present))
-            }
-            Some(MetricKind::Theta { size, .. }) => {
-                ThetaSketch::new(*size).and_then(|empty| merge_all(empty, &present))
-            }
-            Some(MetricKind::Quantiles { k }) => {
-                KllSketch::new(*k).and_then(|empty| merge_all(empty, &present))
-            }
-            Some(MetricKind::Count | MetricKind::Numeric { .. }) | None => {
-                return Err(SegmentError::Invalid("a sketch column needs a sketch metric".into()));
-            }
+        let Some(combine) = &self.combine else {
+            return Err(SegmentError::Invalid("a sketch column needs a sketch metric".into()));
         };
-        combined.map(|bytes| Some(Cow::Owned(bytes))).map_err(sketch)
+        let images: Vec<&[u8]> = present.iter().map(AsRef::as_ref).collect();
+        let combined = combine(&images).map(|bytes| Some(Cow::Owned(bytes)));
+        combined.map_err(|error| corrupt(format!("combine sketches: {error}")))
     }
-}
-
-fn merge_all<S: Sketch>(mut sketch: S, images: &[Cow<'_, [u8]>]) -> Result<Vec<u8>, SketchError> {
-    for image in images {
-        sketch.merge(&S::from_bytes(image)?)?;
-    }
-    Ok(sketch.to_bytes())
 }
 
 impl<'a> Iterator for SketchRows<'a> {

@@ -3,11 +3,12 @@
 
 use std::fmt::Write;
 
-use henge_types::ValueRef;
+use crate::value::ValueRef;
 
 /// The LONG a value stands for.
 #[inline]
-pub(crate) fn as_long(value: &ValueRef<'_>) -> Option<i64> {
+#[must_use]
+pub fn as_long(value: &ValueRef<'_>) -> Option<i64> {
     match single(value) {
         ValueRef::Long(value) => Some(value),
         ValueRef::Double(value) => truncate(value),
@@ -18,7 +19,8 @@ pub(crate) fn as_long(value: &ValueRef<'_>) -> Option<i64> {
 
 /// The DOUBLE a value stands for.
 #[inline]
-pub(crate) fn as_double(value: &ValueRef<'_>) -> Option<f64> {
+#[must_use]
+pub fn as_double(value: &ValueRef<'_>) -> Option<f64> {
     match single(value) {
         ValueRef::Long(value) => Some(value as f64),
         ValueRef::Double(value) => Some(value),
@@ -29,13 +31,15 @@ pub(crate) fn as_double(value: &ValueRef<'_>) -> Option<f64> {
 
 /// The FLOAT a value stands for.
 #[inline]
-pub(crate) fn as_float(value: &ValueRef<'_>) -> Option<f32> {
+#[must_use]
+pub fn as_float(value: &ValueRef<'_>) -> Option<f32> {
     as_double(value).map(|value| value as f32)
 }
 
 /// The text a single value stands for; numbers are written into `buffer`.
 #[inline]
-pub(crate) fn as_text<'a>(value: &ValueRef<'a>, buffer: &'a mut String) -> Option<&'a str> {
+#[must_use]
+pub fn as_text<'a>(value: &ValueRef<'a>, buffer: &'a mut String) -> Option<&'a str> {
     match single(value) {
         ValueRef::String(text) => return Some(text),
         ValueRef::Long(value) => {
@@ -67,8 +71,9 @@ fn truncate(value: f64) -> Option<i64> {
     (-LIMIT..LIMIT).contains(&value).then_some(value as i64)
 }
 
-/// A decimal number, `NaN` or `Infinity`; not `inf`, not hexadecimal.
-pub(crate) fn parse_double(text: &str) -> Option<f64> {
+/// The number a text is: decimal, `NaN` or `Infinity`; not `inf`, not hexadecimal.
+#[must_use]
+pub fn parse_double(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let decimal =
         |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
