@@ -29,13 +29,15 @@ const SEGMENT: &str = "henge-segment";
 const INDEX: &str = "henge-index";
 const INGEST: &str = "henge-ingest";
 const TABULAR: &str = "henge-tabular";
+const SCAN: &str = "henge-scan";
+const AGGREGATE: &str = "henge-aggregate";
 const EXEC: &str = "henge-exec";
 const ORACLE: &str = "henge-oracle";
 const PLATFORM: &str = "henge-platform";
 const DATA_NODE: &str = "henge-data-node";
 
 /// Pure packages: bytes and values in, values out.
-const ENGINE: [Layer; 11] = [
+const ENGINE: [Layer; 13] = [
     layer(TYPES, &[]),
     layer(EXPR, &[TYPES]),
     layer(SKETCH, &[TYPES]),
@@ -49,9 +51,11 @@ const ENGINE: [Layer; 11] = [
         in_tests: &[EXEC, ORACLE],
     },
     layer(TABULAR, &[TYPES, EXPR, QUERY, SEGMENT, INDEX, INGEST]),
+    layer(SCAN, &[TYPES, EXPR, QUERY, SKETCH, VECTOR, SEGMENT]),
+    layer(AGGREGATE, &[TYPES, QUERY, SKETCH, VECTOR, SEGMENT, SCAN]),
     Layer {
         package: EXEC,
-        allowed: &[TYPES, EXPR, QUERY, SKETCH, VECTOR, SEGMENT],
+        allowed: &[TYPES, EXPR, QUERY, SKETCH, VECTOR, SEGMENT, SCAN, AGGREGATE],
         in_tests: &[INDEX, ORACLE],
     },
     layer(ORACLE, &[TYPES, EXPR, QUERY]),
@@ -139,7 +143,7 @@ fn is_ours(package: &str) -> bool {
 }
 
 fn find(package: &str) -> Option<&'static Layer> {
-    static LAYERS: ([Layer; 11], [Layer; 7]) = (ENGINE, OUTER);
+    static LAYERS: ([Layer; 13], [Layer; 7]) = (ENGINE, OUTER);
     LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
 }
 
@@ -173,6 +177,9 @@ mod tests {
     fn arrows_point_inward() {
         assert!(check("henge-exec", "henge-segment", false));
         assert!(!check("henge-segment", "henge-exec", false));
+        assert!(check("henge-aggregate", "henge-scan", false));
+        assert!(!check("henge-scan", "henge-aggregate", true));
+        assert!(!check("henge-broker", "henge-scan", false));
         assert!(!check("henge-types", "henge-query", true));
         assert!(check("henge-server", "henge-broker", false));
         assert!(!check("henge-broker", "henge-historical-node", false));

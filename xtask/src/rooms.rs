@@ -24,21 +24,45 @@ struct House {
 /// What is defined in `lib.rs` itself.
 const ROOT: &str = "lib.rs";
 
-const HOUSES: [House; 3] = [EXEC, SEGMENT, REALTIME_NODE];
+const HOUSES: [House; 5] = [SCAN, AGGREGATE, EXEC, SEGMENT, REALTIME_NODE];
+
+const SCAN: House = House {
+    source: "engine/scan/src",
+    floors: &[
+        &["error", "selection", "id_table"],
+        &["cancel", "node", "key_space"],
+        &["column"],
+        &["filter"],
+        &["batch", "selected_rows", "dimension"],
+    ],
+    back: &[],
+};
+
+const AGGREGATE: House = House {
+    source: "engine/aggregate/src",
+    floors: &[
+        &["table", "kernels", "group_marks", "sketch_kind"],
+        &["accumulator", "scatter", "carry"],
+        &["count", "numeric", "sketches"],
+        &["marks", "number_sketches", "stored_sketches"],
+        &["distinct"],
+        &["cardinality"],
+        &["build"],
+        &["aggregator"],
+        &["set"],
+    ],
+    back: &[],
+};
 
 const EXEC: House = House {
     source: "engine/exec/src",
     floors: &[
-        &["error", "extent", "bucket_starts", "data_ranges", "selection", "id_table"],
-        &["memory", "node", "partial_rows", "key_space"],
+        &["extent", "bucket_starts", "data_ranges"],
+        &["memory", "partial_rows"],
         &["partial"],
         &["encoded", "top_cut", "group_sink"],
         &["context"],
-        &["column"],
-        &["filter"],
-        &["batch", "selected_rows"],
-        &["group"],
-        &["aggregate"],
+        &["grouper"],
         &["rows"],
         &["merge"],
         &["projection"],

@@ -9,6 +9,7 @@ use henge_query::{
     AggregatorKind, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery, Query, QueryBase,
     QueryContext, TimeseriesQuery,
 };
+use henge_scan::{ExecError, Result};
 use henge_segment::{
     ColumnData, ColumnView, ProjectionFile, SegmentView, SegmentWriter, StringTable, WriteOptions,
 };
@@ -20,7 +21,6 @@ use henge_types::{
 use henge_vector::{Array, ArrowPrimitiveType, Column, PrimitiveArray, Sketches};
 
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
 use crate::partial::{GroupedPartial, Partial};
 
 /// Builds a projection of a segment's rows.

@@ -2,46 +2,11 @@
 //! caller watches the deadline and sets the flag.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::error::{ExecError, Result};
+use henge_scan::{CancelFlag, ExecError, NodeDictionaries, Result};
+
 use crate::group_sink::Spill;
 use crate::memory::QueryMemory;
-use crate::node::NodeDictionaries;
-
-/// A flag that is checked once a block, and within long evaluations of expressions.
-#[derive(Debug, Clone, Default)]
-pub struct CancelFlag(Arc<AtomicU8>);
-
-impl CancelFlag {
-    /// Stops the work: somebody cancelled it.
-    pub fn cancel(&self) {
-        let _ = self.0.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    /// Stops the work: its deadline passed.
-    pub fn time_out(&self) {
-        let _ = self.0.compare_exchange(0, 2, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    /// True when the work is to stop.
-    #[must_use]
-    pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0
-    }
-
-    /// Fails when the work is to stop.
-    ///
-    /// # Errors
-    /// `Cancelled` or `TimedOut`.
-    pub fn check(&self) -> Result<()> {
-        match self.0.load(Ordering::Relaxed) {
-            0 => Ok(()),
-            1 => Err(ExecError::Cancelled),
-            _ => Err(ExecError::TimedOut),
-        }
-    }
-}
 
 /// How groups get their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::error::Result;
+use henge_scan::Result;
+
 use crate::partial::GroupedPartial;
 
 /// Takes groups that do not fit into memory.

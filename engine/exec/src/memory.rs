@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::error::{ExecError, Result};
+use henge_scan::{ExecError, Result};
 
 /// Bytes that are held elsewhere on behalf of queries.
 type HeldElsewhere = Box<dyn Fn() -> usize + Send + Sync>;

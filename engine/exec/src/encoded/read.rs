@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use henge_scan::{ExecError, Result};
 use henge_types::{ColumnType, SegmentId};
 use henge_vector::{Array, Column, Table, decode};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{About, HEADER_BYTES, MAGIC, VERSION};
 use crate::bucket_starts::BucketStarts;
-use crate::error::{ExecError, Result};
 use crate::partial::{GroupedPartial, Partial};
 use crate::partial_rows::{RowBatch, RowColumn, RowsPartial, SearchHit, SearchPartial};
 

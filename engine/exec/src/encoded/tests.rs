@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use henge_scan::ExecError;
 use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
 use henge_types::{ColumnType, Interval, SegmentId, Version};
 use henge_vector::{
@@ -12,7 +13,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{HEADER_BYTES, VERSION};
 use crate::bucket_starts::BucketStarts;
-use crate::error::ExecError;
 use crate::partial::{GroupedPartial, Partial};
 use crate::partial_rows::{
     ColumnAnalysis, RowBatch, RowColumn, RowsPartial, SearchHit, SearchPartial, SegmentAnalysis,

@@ -1,11 +1,11 @@
 //! Partials to bytes.
 
+use henge_scan::{ExecError, Result};
 use henge_vector::{Column, Text, encode};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{About, HEADER_BYTES, MAGIC, VERSION};
 use crate::bucket_starts::BucketStarts;
-use crate::error::{ExecError, Result};
 use crate::partial::{GroupedPartial, Partial};
 use crate::partial_rows::{RowBatch, SearchPartial};
 

@@ -1,10 +1,10 @@
 //! Time buckets of results: which ones are shown though empty, and how their starts are written.
 
 use henge_query::QueryBase;
+use henge_scan::Result;
 use henge_types::Granularity;
 
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::finalise::json;
 use crate::partial::GroupedPartial;
 

@@ -5,13 +5,12 @@ use henge_expr::{Budget, Limits};
 use henge_query::{
     AggregatorKind, AggregatorSpec, DimensionSpec, GroupByQuery, PostAggregator, QueryContext,
 };
+use henge_scan::{CancelFlag, ExecError, Result};
 use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
 use henge_types::TIME_COLUMN;
 use henge_vector::{Column, Sketches, TextValues};
 use rustc_hash::FxHashMap;
 
-use crate::context::CancelFlag;
-use crate::error::{ExecError, Result};
 use crate::finalise::buckets::first_interval_start;
 use crate::finalise::post_aggregate;
 use crate::finalise::states::NO_TIME_MS;

@@ -1,10 +1,10 @@
 //! `groupBy`: `having`, order, limit and grouping sets over merged groups.
 
 use henge_query::{Direction, GroupByQuery, LimitSpec};
+use henge_scan::Result;
 use henge_types::Granularity;
 
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::finalise::buckets::{StampWriter, TimeForm, first_interval_start};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;

@@ -9,10 +9,10 @@ use std::borrow::Cow;
 use henge_expr::{Budget, ExprValue};
 use henge_query::comparison::{Comparison, FilterRow, FilterValue, Leaf, RowPlan, Truth};
 use henge_query::{Filter, Having, Literal, RangeBound};
+use henge_scan::{ExecError, Result};
 use henge_types::ColumnType;
 use henge_vector::{Column, optional};
 
-use crate::error::{ExecError, Result};
 use crate::finalise::fields::Frame;
 
 /// Computes the fields that the clause reads and drops the rows that fail it.

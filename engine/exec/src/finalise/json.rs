@@ -1,11 +1,10 @@
 //! Values as JSON, straight into a byte buffer.
 
 use henge_expr::ExprValue;
+use henge_scan::Result;
 use henge_sketch::{Sketch, to_base64};
 use henge_types::Value;
 use henge_vector::{Column, optional};
-
-use crate::error::Result;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 

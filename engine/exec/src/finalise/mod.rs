@@ -29,9 +29,9 @@ mod tests;
 pub(crate) use group_by::cut as cut_groups;
 
 use henge_query::Query;
+use henge_scan::{ExecError, Result};
 
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
 use crate::finalise::buckets::TimeForm;
 use crate::partial::Partial;
 

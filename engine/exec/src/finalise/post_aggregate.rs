@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use henge_expr::ExprValue;
 use henge_query::{ArithmeticFn, PostAggregator};
+use henge_scan::{ExecError, Result};
 use henge_types::Value;
 use henge_vector::{Column, Text};
 
-use crate::error::{ExecError, Result};
 use crate::finalise::fields::Frame;
 use crate::finalise::json::constant_value;
 

@@ -6,11 +6,11 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use henge_query::{ResultFormat, ScanOrder, ScanQuery};
+use henge_scan::Result;
 use henge_types::ColumnType;
 use rustc_hash::FxHashMap;
 
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::finalise::{Grow, json};
 use crate::partial_rows::{RowBatch, RowsPartial};
 

@@ -1,9 +1,9 @@
 //! Small changes to grouped partials while finishing them: groups over nothing, copies of groups.
 
 use henge_query::{AggregatorKind, AggregatorSpec};
+use henge_scan::Result;
 use henge_vector::Column;
 
-use crate::error::Result;
 use crate::partial::GroupedPartial;
 
 /// The time of a group that has none: the grand total.

@@ -1,10 +1,10 @@
 //! Grouping sets: the groups again, once a set, with the dimensions outside the set made null.
 
 use henge_query::GroupByQuery;
+use henge_scan::{ExecError, Result};
 use henge_vector::Column;
 
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
 use crate::merge::regroup;
 use crate::partial::GroupedPartial;
 use crate::partial::copies;

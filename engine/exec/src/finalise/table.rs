@@ -1,8 +1,8 @@
 //! [`Table`]: finished rows, column by column, and their JSON.
 
+use henge_scan::Result;
 use henge_vector::Column;
 
-use crate::error::Result;
 use crate::finalise::fields::Frame;
 use crate::finalise::json;
 

@@ -5,12 +5,12 @@ use henge_query::{
     ArithmeticFn, Direction, Filter, Having, LimitSpec, OrderByColumn, Ordering, PostAggregator,
     Query, TopNMetric,
 };
+use henge_scan::ExecError;
 use henge_types::{ColumnType, Granularity, Value};
 use henge_vector::{Column, Sketches};
 
 use super::testing::*;
 use crate::context::ExecContext;
-use crate::error::ExecError;
 use crate::partial::{GroupedPartial, Partial};
 
 fn series(query: henge_query::TimeseriesQuery, groups: GroupedPartial) -> String {

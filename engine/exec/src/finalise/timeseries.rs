@@ -1,11 +1,11 @@
 //! `timeseries`: one row a time bucket, empty buckets included, with an optional grand total.
 
 use henge_query::TimeseriesQuery;
+use henge_scan::Result;
 use henge_types::Granularity;
 
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::json;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use henge_query::comparison::ordering::compare_nullable;
 use henge_query::{Ordering, TopNMetric, TopNQuery};
+use henge_scan::Result;
 use henge_types::Granularity;
 use henge_vector::Column;
 
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;

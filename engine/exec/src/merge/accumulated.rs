@@ -1,11 +1,11 @@
 //! States of all aggregators by group, that partials are added to one after the other.
 
 use henge_query::AggregatorSpec;
+use henge_scan::Result;
 use henge_vector::Column;
 
 use super::states::MergedStates;
 use crate::context::ExecContext;
-use crate::error::Result;
 
 /// The states of a query's groups.
 pub(super) struct Accumulated {

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use henge_query::AggregatorSpec;
+use henge_scan::Result;
 use henge_vector::{Column, NodeIds, Numbering};
 
 use super::accumulated::Accumulated;
 use super::grouped::widen_range;
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::partial::GroupedPartial;
 use crate::top_cut::TopCut;
 

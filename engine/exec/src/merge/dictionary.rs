@@ -4,17 +4,15 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use henge_scan::{ExecError, IdTable, Result};
 use henge_types::number::{equality_bits, of_equality_bits};
 use henge_vector::{
     Array, Column, Distinct, Float64Array, NodeIds, Numbering, Text, TextValues, optional,
 };
 
-use crate::error::{ExecError, Result};
-use crate::id_table::IdTable;
-
 /// Merges the keys of one dimension. Gives the distinct ones and each partial's ids among them.
 pub(super) fn merge_keys(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>>)> {
-    let mut table = IdTable::new();
+    let mut table = IdTable::default();
     match columns.first() {
         Some(Column::Long(_)) => {
             let ids = each(columns, |column| {
@@ -225,10 +223,19 @@ fn merge_strings(columns: &[Text]) -> (Distinct, Vec<Vec<u32>>) {
 mod tests {
     use super::*;
 
-    fn keys(values: &[Option<&str>]) -> Text {
-        let mut interner = crate::column::StringInterner::default();
-        let ids = values.iter().map(|value| interner.id_of_nullable(*value)).collect();
-        interner.into_text(ids)
+    fn keys(values: &[Option<&'static str>]) -> Text {
+        let mut texts = TextValues::default();
+        let mut known: Vec<(&str, u32)> = Vec::new();
+        let mut id_of = |value: &'static str| match known.iter().find(|(text, _)| *text == value) {
+            Some((_, id)) => *id,
+            None => {
+                let id = texts.push(value);
+                known.push((value, id));
+                id
+            }
+        };
+        let ids = values.iter().map(|value| value.map_or(0, &mut id_of)).collect();
+        texts.into_text(ids, false)
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Merging groups: keys get ids of one dictionary, ids get group numbers, states are combined.
 
 use henge_query::{AggregatorSpec, GroupedQuery};
+use henge_scan::{GroupIds, KeySpace, PartIds, PartSize, Result, Selection};
 use henge_types::ColumnType;
 use henge_vector::{Column, Text};
 use rustc_hash::FxHashMap;
@@ -10,10 +11,7 @@ use super::dictionary::merge_keys;
 use super::states::empty_states;
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
-use crate::error::Result;
-use crate::key_space::{GroupIds, KeySpace, PartIds, PartSize};
 use crate::partial::GroupedPartial;
-use crate::selection::Selection;
 
 /// Group arrays of this size are always fine.
 const MIN_DENSE_LIMIT: usize = 1 << 20;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use henge_query::Query;
+use henge_scan::Result;
 use henge_segment::SegmentView;
 
 use super::dense::Dense;
@@ -11,7 +12,6 @@ use super::merge;
 use super::segment_ids::text_of_ids;
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::extent::Extent;
 use crate::partial::{GroupedPartial, Partial};
 use crate::top_cut::TopCut;

@@ -12,10 +12,10 @@ pub use merger::Merger;
 pub(crate) use segment_ids::text_of_ids;
 
 use henge_query::{AggregatorSpec, GroupedQuery, Query};
+use henge_scan::{ExecError, Result};
 
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
 use crate::partial::{GroupedPartial, Partial};
 
 /// Merges the contributions of several segments or nodes. No contributions give the contribution of

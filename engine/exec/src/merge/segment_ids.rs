@@ -2,13 +2,10 @@
 //! Then few may be left, and only these become text.
 
 use henge_query::Query;
+use henge_scan::{CancelFlag, Columns, ExecError, Result, dictionary_of, text_keys};
 use henge_segment::SegmentView;
 use henge_vector::Column;
 
-use crate::column::Columns;
-use crate::context::CancelFlag;
-use crate::error::{ExecError, Result};
-use crate::group::{dictionary_of, text_keys};
 use crate::partial::Partial;
 
 /// Makes text of string keys that are ids of a segment's dictionaries.

@@ -1,11 +1,10 @@
 //! Combining aggregator states group by group.
 
 use henge_query::{AggregatorKind, AggregatorSpec};
+use henge_scan::{ExecError, Result};
 use henge_sketch::{HllSketch, KllSketch, Sketch, ThetaSketch};
 use henge_types::{ColumnType, NumericOp};
 use henge_vector::{Array, Column, Int64Array, NullBuffer, Sketches, nulls_of, widened};
-
-use crate::error::{ExecError, Result};
 
 /// States of one aggregator that take in others.
 pub(super) enum MergedStates {

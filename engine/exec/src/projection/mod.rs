@@ -9,13 +9,13 @@ mod keys;
 mod rewrite;
 
 use henge_query::{Query, QueryBase};
+use henge_scan::{ExecError, Result};
 use henge_segment::{ColumnView, Projection, SegmentView};
 use henge_types::TIME_COLUMN;
 
 use choose::Candidate;
 
 use crate::data_ranges::data_ranges;
-use crate::error::{ExecError, Result};
 use crate::partial::Partial;
 
 /// A query over a segment, in terms of one of the segment's projections.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use henge_expr::ExprValue;
+use henge_scan::{Columns, ExecError, ExpressionReader, Result, Selection, Source, Window};
 use henge_segment::{
     BLOCK_ROWS, ComplexColumn, MultiScratch, NULL_ID, NumericBlock, NumericColumn, StringColumn,
 };
@@ -10,10 +11,7 @@ use henge_types::ColumnType;
 use henge_vector::{Bytes, Column, ListsBuilder, NullBuffer, TextValues, value_bytes};
 use rustc_hash::FxHashMap;
 
-use crate::column::{Columns, ExpressionReader, Source, Window};
-use crate::error::{ExecError, Result};
 use crate::partial_rows::RowColumn;
-use crate::selection::Selection;
 
 /// One column under construction.
 pub(crate) struct ColumnBuilder<'a> {

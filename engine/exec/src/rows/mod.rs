@@ -11,10 +11,10 @@ pub(crate) mod segment_metadata;
 mod tests;
 
 use henge_query::Query;
+use henge_scan::{ExecError, Result};
 use henge_segment::SegmentView;
 
 use crate::context::ExecContext;
-use crate::error::{ExecError, Result};
 use crate::partial::Partial;
 
 /// What one segment contributes to a query of this kind.

@@ -4,16 +4,13 @@
 use std::collections::BTreeMap;
 
 use henge_query::{ScanOrder, ScanQuery};
+use henge_scan::{Columns, Result, SelectedRows, Selection, time_column};
 use henge_segment::{BLOCK_ROWS, SegmentView};
 
-use crate::column::Columns;
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::memory::MemoryLease;
 use crate::partial_rows::{RowBatch, RowsPartial};
 use crate::rows::builder::ColumnBuilder;
-use crate::selected_rows::{SelectedRows, time_column};
-use crate::selection::Selection;
 
 /// The rows of one segment.
 pub(crate) fn run(

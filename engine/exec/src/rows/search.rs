@@ -3,18 +3,16 @@
 
 use std::sync::Arc;
 
+use henge_query::comparison::ordering::compare_nullable;
 use henge_query::{DimensionSpec, SearchMatch, SearchQuery};
+use henge_scan::{Columns, Result, SelectedRows, Source};
 use henge_segment::{SegmentView, StringColumn};
 use henge_types::{ColumnType, Granularity};
 use rustc_hash::FxHashMap;
 
-use crate::column::{Columns, Source};
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::partial_rows::{SearchHit, SearchPartial};
 use crate::rows::search_counts::{Buckets, DimensionCounter};
-use crate::selected_rows::SelectedRows;
-use henge_query::comparison::ordering::compare_nullable;
 
 /// The hits in one segment.
 pub(crate) fn run(

@@ -7,18 +7,15 @@ use henge_expr::ExprValue;
 use henge_expr::number::format_double;
 use henge_query::SearchMatch;
 use henge_query::comparison::widen_shortest;
+use henge_scan::{ExpressionReader, Result, Selection, Source, Window, time_column};
 use henge_segment::{
     MultiScratch, NULL_ID, NumericBlock, NumericColumn, SegmentView, StringColumn,
 };
 use henge_types::Granularity;
 use rustc_hash::FxHashMap;
 
-use crate::column::{ExpressionReader, Source, Window};
-use crate::error::Result;
 use crate::partial_rows::SearchHit;
 use crate::rows::search::{bucket_start, matches_value};
-use crate::selected_rows::time_column;
-use crate::selection::Selection;
 
 /// Splits the selected rows of a block by time bucket.
 pub(crate) struct Buckets<'a> {

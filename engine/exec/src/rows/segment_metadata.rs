@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use henge_query::{Analysis, ColumnInclusion, SegmentMetadataQuery};
+use henge_scan::Result;
 use henge_segment::{ColumnView, MultiScratch, SegmentView, StringColumn};
 use henge_types::{ColumnSchema, ColumnType, MetricSpec, ProjectionDefinition, condense};
 
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::partial_rows::{ColumnAnalysis, SegmentAnalysis};
 
 /// The analysis of one segment.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
 use henge_query::Query;
+use henge_scan::ExecError;
 use henge_segment::{MappedSegment, MergeOptions, SegmentView};
 use henge_types::{
     ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId,
@@ -12,7 +13,6 @@ use henge_types::{
 use serde_json::{Value, json};
 
 use crate::context::ExecContext;
-use crate::error::ExecError;
 use crate::partial::Partial;
 use crate::{finalise, merge, run};
 

@@ -2,15 +2,14 @@
 
 use std::ops::Range;
 
+use henge_aggregate::Run;
+use henge_scan::{Result, Selection};
 use henge_segment::{NumericColumn, NumericValues};
 use henge_types::{Granularity, Interval};
 use rustc_hash::FxHashMap;
 
-use crate::aggregate::Run;
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
-use crate::error::Result;
-use crate::selection::Selection;
 
 /// Rows whose times are read together in search of a bucket's end.
 const SEARCH_ROWS: usize = 1024;
@@ -245,7 +244,7 @@ fn run_length(times: &[i64], end_ms: i64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ExecError;
+    use henge_scan::ExecError;
 
     #[test]
     fn run_length_finds_the_edge() {

@@ -2,25 +2,23 @@
 
 use std::ops::Range;
 
+use henge_aggregate::{Aggregators, BlockInput, Run};
 use henge_query::GroupedQuery;
+use henge_scan::{
+    BlockBits, ColumnSet, Columns, KeyScope, NodeScope, PartIds, Result, RowSet, SelectedRows,
+    Selection, Window, time_column,
+};
 use henge_segment::{BLOCK_ROWS, NumericColumn, SegmentView};
 use henge_types::Interval;
 use henge_vector::Column;
 
 use super::Blocks;
 use super::buckets::Buckets;
-use crate::aggregate::{Aggregators, BlockInput, Run};
-use crate::column::{ColumnSet, Columns, Window};
 use crate::context::ExecContext;
 use crate::data_ranges::data_ranges;
-use crate::error::Result;
-use crate::group::{Grouper, GroupingSize, KeyScope};
-use crate::key_space::PartIds;
+use crate::grouper::{Grouper, GroupingSize};
 use crate::memory::MemoryLease;
-use crate::node::NodeScope;
 use crate::partial::{GroupedPartial, Partial};
-use crate::selected_rows::{SelectedRows, time_column};
-use crate::selection::{BlockBits, RowSet, Selection};
 use crate::top_cut::TopCut;
 
 /// Windows start at multiples of this.
@@ -148,7 +146,7 @@ impl<'a> GroupedRun<'a> {
             buckets,
             bucket_ids: Vec::new(),
             positions: Vec::new(),
-            run_rows: BlockBits::new(),
+            run_rows: BlockBits::default(),
             grouper,
             aggregators,
             ungrouped: query.dimensions.is_empty(),

@@ -10,10 +10,10 @@ use std::ops::Range;
 pub use shared::{SharedItem, SharedRun, TellWhole, Worker};
 
 use henge_query::Query;
+use henge_scan::Result;
 use henge_segment::SegmentView;
 
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::extent::Extent;
 use crate::partial::Partial;
 use crate::projection;

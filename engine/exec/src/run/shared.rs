@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use henge_query::Query;
+use henge_scan::Result;
 use henge_segment::SegmentView;
 
 use super::grouped::{self, KeyForm, Output};
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::extent::Extent;
 use crate::memory::MemoryLease;
 use crate::merge::{Merger, text_of_ids};

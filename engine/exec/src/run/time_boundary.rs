@@ -3,12 +3,11 @@
 use std::ops::Range;
 
 use henge_query::TimeBoundaryQuery;
+use henge_scan::{Result, SelectedRows, time_column};
 use henge_segment::SegmentView;
 
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::partial::Partial;
-use crate::selected_rows::{SelectedRows, time_column};
 
 /// Answered from the segment's time range where no filter or interval cuts into it.
 pub(super) fn run(

@@ -6,9 +6,9 @@ mod partition;
 pub use partition::partition_groups;
 
 use henge_query::Query;
+use henge_scan::Result;
 
 use crate::context::ExecContext;
-use crate::error::Result;
 use crate::finalise::cut_groups;
 use crate::merge::merge;
 use crate::partial::{GroupedPartial, Partial};

@@ -1,0 +1,163 @@
+//! Columns as queries name them: stored ones, virtual ones that shadow them, and missing ones,
+//! which read as null.
+
+mod arithmetic;
+mod combined;
+mod expression;
+mod id_memo;
+mod interner;
+mod numbers;
+mod part;
+mod pieces;
+mod reader;
+mod set;
+mod slot;
+mod window;
+
+use std::sync::Arc;
+
+use henge_expr::Expr;
+use henge_query::VirtualColumn;
+use henge_segment::{ColumnView, ComplexColumn, NumericColumn, SegmentView, StringColumn};
+use henge_types::ColumnType;
+
+use crate::cancel::CancelFlag;
+use crate::error::{ExecError, Result};
+use crate::node::NodeDictionaries;
+
+pub(crate) use arithmetic::Arithmetic;
+pub use expression::ExpressionSource;
+pub(crate) use id_memo::{IdMemo, widen_ids};
+pub(crate) use interner::StringInterner;
+pub(crate) use numbers::parse_text_long;
+pub use reader::ExpressionReader;
+pub use set::{ColumnSet, LoadedBlock, NumericType, SlotId};
+pub use slot::{Loaded, SlotStats};
+pub use window::Window;
+
+/// Where a column's values come from.
+pub enum Source<'a> {
+    /// The segment lacks the column: every row is null.
+    Missing,
+    /// A stored LONG column.
+    Long(&'a dyn NumericColumn<i64>),
+    /// A stored FLOAT column.
+    Float(&'a dyn NumericColumn<f32>),
+    /// A stored DOUBLE column.
+    Double(&'a dyn NumericColumn<f64>),
+    /// A stored STRING column.
+    String(&'a dyn StringColumn),
+    /// A stored sketch column.
+    Complex(&'a dyn ComplexColumn),
+    /// A virtual column.
+    Expression(ExpressionSource<'a>),
+}
+
+impl std::fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "Missing",
+            Self::Long(_) => "Long",
+            Self::Float(_) => "Float",
+            Self::Double(_) => "Double",
+            Self::String(_) => "String",
+            Self::Complex(_) => "Complex",
+            Self::Expression(_) => "Expression",
+        })
+    }
+}
+
+/// The columns of a view, with the query's virtual columns over them.
+#[derive(Debug, Clone)]
+pub struct Columns<'a> {
+    view: &'a dyn SegmentView,
+    virtual_columns: &'a [VirtualColumn],
+    dictionaries: Option<Arc<NodeDictionaries>>,
+    cancel: CancelFlag,
+}
+
+impl<'a> Columns<'a> {
+    /// `cancel` stops the evaluation of expressions.
+    pub fn new(
+        view: &'a dyn SegmentView,
+        virtual_columns: &'a [VirtualColumn],
+        cancel: &CancelFlag,
+    ) -> Self {
+        Self { view, virtual_columns, dictionaries: None, cancel: cancel.clone() }
+    }
+
+    /// The same columns on a node that keeps what is derived from dictionaries.
+    pub fn on_node(mut self, dictionaries: Option<&Arc<NodeDictionaries>>) -> Self {
+        self.dictionaries = dictionaries.cloned();
+        self
+    }
+
+    /// What the node keeps.
+    pub(crate) fn dictionaries(&self) -> Option<&Arc<NodeDictionaries>> {
+        self.dictionaries.as_ref()
+    }
+
+    /// The segment.
+    pub fn view(&self) -> &'a dyn SegmentView {
+        self.view
+    }
+
+    /// The source of a column.
+    pub fn resolve(&self, name: &str) -> Result<Source<'a>> {
+        self.resolve_outside(name, &mut Vec::new())
+    }
+
+    /// Binds an expression (an aggregator's or a filter's own) to the columns it reads.
+    pub(crate) fn bind(
+        &self,
+        expression: &Expr,
+        output_type: Option<ColumnType>,
+    ) -> Result<ExpressionSource<'a>> {
+        self.bind_outside(expression, output_type, &mut Vec::new())
+    }
+
+    /// A virtual column may read others, but not itself: inside its own expression the name means
+    /// the stored column.
+    fn resolve_outside(&self, name: &str, open: &mut Vec<String>) -> Result<Source<'a>> {
+        let found = self.virtual_columns.iter().find(|column| column.name == name);
+        if let Some(column) = found.filter(|_| !open.iter().any(|outer| outer == name)) {
+            if let Some(other) = column.expression.as_identifier()
+                && column.output_type.is_none()
+                && other != name
+            {
+                return self.resolve_outside(other, open);
+            }
+            open.push(name.to_owned());
+            let source = self.bind_outside(&column.expression, column.output_type.clone(), open)?;
+            open.pop();
+            return Ok(Source::Expression(source));
+        }
+        Ok(match self.view.column(name)? {
+            None => Source::Missing,
+            Some(ColumnView::Long(column)) => Source::Long(column),
+            Some(ColumnView::Float(column)) => Source::Float(column),
+            Some(ColumnView::Double(column)) => Source::Double(column),
+            Some(ColumnView::String(column)) => Source::String(column),
+            Some(ColumnView::Complex(column)) => Source::Complex(column),
+        })
+    }
+
+    fn bind_outside(
+        &self,
+        expression: &Expr,
+        output_type: Option<ColumnType>,
+        open: &mut Vec<String>,
+    ) -> Result<ExpressionSource<'a>> {
+        if open.len() > 32 {
+            return Err(ExecError::Invalid(
+                "virtualColumns are nested more than 32 deep".to_owned(),
+            ));
+        }
+        let inputs = expression
+            .identifiers()
+            .iter()
+            .map(|name| self.resolve_outside(name, open))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(ExpressionSource::new(expression.clone(), inputs, output_type, &self.cancel))
+    }
+}

@@ -1,0 +1,69 @@
+//! Which rows a query reads: its intervals and its filter, compiled once a segment and applied
+//! block by block.
+//!
+//! What a leaf says is [`henge_query::comparison`]'s; here are the loops over blocks.
+
+mod block_value;
+mod compile;
+mod id_leaf;
+mod id_test;
+mod leaf;
+mod node;
+mod numeric_leaf;
+mod text_search;
+
+use henge_query::Filter;
+
+use crate::column::Columns;
+use crate::error::Result;
+use crate::selection::{BlockBits, RowSet};
+
+/// A filter compiled against one segment.
+#[derive(Debug)]
+pub struct CompiledFilter<'a> {
+    root: node::Node<'a>,
+    candidates: BlockBits,
+    spare: Vec<BlockBits>,
+}
+
+impl<'a> CompiledFilter<'a> {
+    /// Compiles a filter; without one every row passes.
+    pub fn new(filter: Option<&'a Filter>, columns: &Columns<'a>) -> Result<Self> {
+        let root = match filter {
+            None => node::Node::Everything,
+            Some(filter) => compile::compile(filter, columns)?,
+        };
+        Ok(Self { root, candidates: BlockBits::default(), spare: Vec::new() })
+    }
+
+    /// True when every row passes.
+    pub fn is_everything(&self) -> bool {
+        matches!(self.root, node::Node::Everything)
+    }
+
+    /// About which part of the rows passes.
+    pub(crate) fn selectivity(&self) -> f64 {
+        self.root.selectivity()
+    }
+
+    /// True when no row passes.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self.root, node::Node::Nothing)
+    }
+
+    /// The rows of a block's set that pass.
+    pub(crate) fn select<'s>(&'s mut self, block: usize, rows: RowSet<'s>) -> Result<RowSet<'s>> {
+        if self.is_everything() || rows.is_empty() {
+            return Ok(rows);
+        }
+        let Self { root, candidates, spare } = self;
+        match root.verdict(block)? {
+            Some(true) => return Ok(rows),
+            Some(false) => return Ok(RowSet::EMPTY),
+            None => {}
+        }
+        rows.to_bits(candidates);
+        root.narrow(block, candidates, spare)?;
+        Ok(RowSet::of(candidates))
+    }
+}

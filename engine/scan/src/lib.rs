@@ -1,0 +1,29 @@
+//! Which rows of a segment a query reads and which values: row sets, columns, filters and ids, over
+//! [`henge_segment::SegmentView`], block by block.
+
+mod batch;
+mod cancel;
+mod column;
+mod dimension;
+mod error;
+mod filter;
+mod id_table;
+mod key_space;
+mod node;
+mod selected_rows;
+mod selection;
+
+pub use batch::{Batch, OwnFilter};
+pub use cancel::CancelFlag;
+pub use column::{
+    ColumnSet, Columns, ExpressionReader, ExpressionSource, Loaded, LoadedBlock, NumericType,
+    SlotId, SlotStats, Source, Window,
+};
+pub use dimension::{Dimension, DimensionIds, KeyScope, Scalar, dictionary_of, text_keys};
+pub use error::{ExecError, Result};
+pub use filter::CompiledFilter;
+pub use id_table::IdTable;
+pub use key_space::{GroupIds, KeySpace, PartIds, PartSize};
+pub use node::{NodeDictionaries, NodeScope};
+pub use selected_rows::{SelectedRows, time_column};
+pub use selection::{BlockBits, RowSet, Selection};
