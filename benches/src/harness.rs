@@ -85,9 +85,8 @@ impl Table {
 pub fn finish(query: &Query, partial: Partial) -> Value {
     let ctx = ExecContext::default();
     let merged = merge(query, vec![partial], &ctx).unwrap();
-    let mut out = Vec::new();
-    finalise(query, merged, &ctx).unwrap().write_json(&mut out);
-    serde_json::from_slice(&out).unwrap()
+    let answer = finalise(query, merged, &ctx).unwrap();
+    serde_json::from_slice(&henge_answer::to_json(query, &answer).unwrap()).unwrap()
 }
 
 /// A query over the whole table, from the fields that differ. Whole blocks are not answered from

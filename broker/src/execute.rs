@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use henge_answer::Form;
 use henge_data_node::SegmentDescriptor;
-use henge_exec::Partial;
+use henge_exec::Answer;
 use henge_query::Query;
 use henge_types::ErrorClass;
 use serde_json::{Map, Value};
@@ -13,7 +14,7 @@ use tokio::time::timeout_at;
 use crate::Broker;
 use crate::admission::Admission;
 use crate::error::{BrokerError, Result};
-use crate::finish::micros;
+use crate::finish::{finished, micros};
 use crate::plan::Plan;
 use crate::profile::{Outcome, Profile, ResultCacheUse, type_name};
 use crate::results::AnswerId;
@@ -29,7 +30,7 @@ const RESTARTS: usize = 5;
 pub struct QueryResponse {
     /// Given by the client or made here.
     pub query_id: String,
-    /// Druid's result JSON; `None` when the client has it already.
+    /// In the form that was asked for; `None` when the client has it already.
     pub body: Option<Bytes>,
     /// Names the answer, when it is over immutable data only.
     pub etag: Option<String>,
@@ -47,8 +48,8 @@ struct Answer {
 }
 
 impl Broker {
-    /// Answers a query. `if_none_match` is the header of that name. Dropping the future cancels the
-    /// work.
+    /// Answers a query in a form. `if_none_match` is the header of that name. Dropping the future
+    /// cancels the work.
     ///
     /// # Errors
     /// When the query is wrong, fails, is refused, is cancelled or times out, or when a segment that
@@ -56,12 +57,13 @@ impl Broker {
     pub async fn execute(
         &self,
         query: Query,
+        form: Form,
         query_id: &str,
         if_none_match: Option<&str>,
     ) -> Result<QueryResponse> {
         let started = Instant::now();
         let timeout_ms = self.timeout_ms(&query);
-        let running = self.running(query, query_id);
+        let running = Running { form, ..self.running(query, query_id) };
         let mut profile = Profile::default();
         let work = async {
             let lane = Admission::lane_of(&running.query.base().context);
@@ -86,15 +88,16 @@ impl Broker {
         Ok(QueryResponse { query_id: query_id.to_owned(), body, etag, response_context, profile })
     }
 
-    /// The merged partial result of a query, for those who want more than its JSON.
+    /// The answer to a query as columns, for those who want more than its bytes.
     ///
     /// # Errors
     /// As [`Broker::execute`].
-    pub(crate) async fn merged(&self, query: Query) -> Result<Partial> {
+    pub(crate) async fn columns_of(&self, query: Query) -> Result<Answer> {
         let running = self.running(query, &made_id());
         let gathered = loop_until_seen(self, &running).await?;
-        let work = move || henge_exec::merge(&running.query, gathered.partials, &running.context);
-        Ok(self.services.pool.spawn(0, work).await??)
+        let work = move || finished(&running.query, gathered, &running.context);
+        let (answer, _lease) = self.services.pool.spawn(0, work).await??;
+        Ok(answer)
     }
 
     /// Answers from one view; when segments vanished under the query (a replace or a drop came in

@@ -1,12 +1,13 @@
-//! The end of a query: what nodes put on disk is taken in, everything is merged, and the answer is
-//! written.
+//! The end of a query: what nodes put on disk is taken in, everything is merged and finished, and the
+//! answer is written.
 
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
+use henge_answer::Form;
 use henge_data_node::spill::PartitionMerger;
 use henge_data_node::{NodeError, Partition, Partitions};
-use henge_exec::{ExecContext, ExecError, Partial};
+use henge_exec::{Answer, ExecContext, ExecError, MemoryLease, Partial};
 use henge_query::Query;
 use henge_types::ErrorClass;
 
@@ -21,7 +22,7 @@ use crate::scatter::Gathered;
 const INLINE_BYTES: usize = 64 << 10;
 
 impl Broker {
-    /// The answer as text.
+    /// The answer as it is sent.
     pub(crate) async fn finish(
         &self,
         running: &Running,
@@ -32,12 +33,13 @@ impl Broker {
         let bytes: usize = gathered.partials.iter().map(Partial::memory_bytes).sum();
         if bytes <= INLINE_BYTES {
             let started = Instant::now();
-            let body = write_answer(&running.query, gathered, &running.context)?;
+            let body = write_answer(&running.query, running.form, gathered, &running.context)?;
             profile.cpu_micros += micros(started.elapsed());
             return Ok(body);
         }
-        let (query, context) = (running.query.clone(), running.context.clone());
-        let work = move || write_answer(&query, gathered, &context);
+        let (query, form) = (running.query.clone(), running.form);
+        let context = running.context.clone();
+        let work = move || write_answer(&query, form, gathered, &context);
         self.on_pool(running, profile, work).await
     }
 
@@ -94,20 +96,30 @@ async fn next_of(partitions: &mut Partitions) -> Result<Partition, NodeError> {
     }
 }
 
-fn write_answer(
+/// The answer as columns, with what they hold of the query's memory.
+pub(crate) fn finished(
     query: &Query,
     gathered: Gathered,
     context: &ExecContext,
-) -> Result<Vec<u8>, ExecError> {
+) -> Result<(Answer, MemoryLease), ExecError> {
     let merged = henge_exec::merge(query, gathered.partials, context)?;
     drop(gathered.leases);
     let mut lease = context.memory.lease();
     lease.set(merged.memory_bytes() + order_bytes(&merged))?;
-    let result = henge_exec::finalise(query, merged, context)?;
+    Ok((henge_exec::finalise(query, merged, context)?, lease))
+}
+
+fn write_answer(
+    query: &Query,
+    form: Form,
+    gathered: Gathered,
+    context: &ExecContext,
+) -> Result<Vec<u8>, ExecError> {
+    let (answer, _lease) = finished(query, gathered, context)?;
     let (mut body, mut room) = (Vec::new(), 0);
     let mut text = context.memory.lease();
     // The text's buffer doubles, and so does what is charged for it.
-    result.write_json_within(&mut body, &mut |length| {
+    henge_answer::write(query, &answer, form, &mut body, &mut |length| {
         if length > room {
             room = length.next_power_of_two().max(INLINE_BYTES);
             text.set(room)?;

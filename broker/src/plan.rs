@@ -85,7 +85,9 @@ impl Broker {
         let wants_id =
             wants_id || context.use_result_level_cache || context.populate_result_level_cache;
         let wants_id = wants_id && view.metadata.away.is_none();
-        let id = wants_id.then(|| AnswerId::of(&running.query, &view, &segments)).flatten();
+        let id = wants_id
+            .then(|| AnswerId::of(&running.query, running.form, &view, &segments))
+            .flatten();
         Plan { view, segments, unavailable: Unavailable::default(), id }
     }
 }

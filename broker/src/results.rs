@@ -2,6 +2,7 @@
 //! computed from: an answer over data that still grows is never kept and has no ETag.
 
 use bytes::Bytes;
+use henge_answer::Form;
 use henge_data_node::SegmentDescriptor;
 use henge_platform::cache::{BoundedCache, CacheStats};
 use henge_query::Query;
@@ -18,12 +19,18 @@ impl AnswerId {
     /// The identity of the answer over these segments; `None` when one of them still grows or is not
     /// known to the metadata.
     #[must_use]
-    pub fn of(query: &Query, view: &ClusterView, segments: &[SegmentDescriptor]) -> Option<Self> {
+    pub fn of(
+        query: &Query,
+        form: Form,
+        view: &ClusterView,
+        segments: &[SegmentDescriptor],
+    ) -> Option<Self> {
         // The order in which intervals found the segments says nothing.
         let mut sorted: Vec<&SegmentDescriptor> = segments.iter().collect();
         sorted.sort_unstable_by_key(|segment| (&segment.id, segment.visible));
         let mut hasher = Xxh3Default::new();
         hasher.update(&query.cache_key().to_le_bytes());
+        hasher.update(&[form_number(form)]);
         for SegmentDescriptor { id, visible } in sorted {
             let checksum = checksum_of(view, id)?;
             hasher.update(&(id.datasource.len() as u64).to_le_bytes());
@@ -59,6 +66,14 @@ impl AnswerId {
             // Some clients strip the quotes.
             tag == etag || tag == etag.trim_matches('"')
         })
+    }
+}
+
+/// The same answer in another form is another body.
+fn form_number(form: Form) -> u8 {
+    match form {
+        Form::Json => 0,
+        Form::IndentedJson => 1,
     }
 }
 
@@ -155,7 +170,7 @@ mod tests {
             id: id.clone(),
             visible: Interval { start_ms: 0, end_ms },
         };
-        AnswerId::of(&query, view, &segments.iter().map(visible).collect::<Vec<_>>())
+        AnswerId::of(&query, Form::Json, view, &segments.iter().map(visible).collect::<Vec<_>>())
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use henge_answer::Form;
 use henge_data_node::{
     QueryBudget, QueryKey, RunningQuery, SegmentDescriptor, SegmentQuery, deadline_after,
     task_priority,
@@ -19,6 +20,8 @@ use crate::Broker;
 pub(crate) struct Running {
     /// The query.
     pub(crate) query: Arc<Query>,
+    /// What the answer is written as.
+    pub(crate) form: Form,
     /// Limits and the flag that stops it.
     pub(crate) context: ExecContext,
     /// When its time is up.
@@ -53,7 +56,8 @@ impl Running {
 }
 
 impl Broker {
-    /// Registers a query; what it does is stopped when the value is dropped.
+    /// Registers a query whose answer is JSON or is not written; what it does is stopped when the
+    /// value is dropped.
     pub(crate) fn running(&self, query: Query, query_id: &str) -> Running {
         let options = &self.options;
         let disk_bytes = query.base().context.max_on_disk_storage_bytes;
@@ -73,7 +77,8 @@ impl Broker {
         };
         let deadline = deadline_after(Duration::from_millis(self.timeout_ms(&query)));
         let cluster = Arc::clone(&self.services.cluster);
-        Running { query: Arc::new(query), context, deadline, registered, budget, cluster }
+        let (query, form) = (Arc::new(query), Form::default());
+        Running { query, form, context, deadline, registered, budget, cluster }
     }
 
     /// 0 in the context asks for no limit, which here is the server's maximum.

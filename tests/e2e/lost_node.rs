@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use henge_answer::Form;
 use henge_broker::{Broker, BrokerOptions};
 use henge_data_node::{QueryServices, RunningQueries};
 use henge_platform::discovery::InProcessDiscovery;
@@ -47,7 +48,7 @@ impl Alone {
     /// The error's text, or the answer with its context.
     fn ask(&self, query: &Value) -> Result<(Value, Value), String> {
         let query = Query::parse(query.to_string().as_bytes()).unwrap();
-        let answer = self.runtime.block_on(self.broker.execute(query, "q", None));
+        let answer = self.runtime.block_on(self.broker.execute(query, Form::Json, "q", None));
         let answer = answer.map_err(|error| error.to_string())?;
         let rows = serde_json::from_slice(&answer.body.unwrap()).unwrap();
         Ok((rows, Value::Object(answer.response_context)))

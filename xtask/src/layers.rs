@@ -32,12 +32,13 @@ const TABULAR: &str = "henge-tabular";
 const SCAN: &str = "henge-scan";
 const AGGREGATE: &str = "henge-aggregate";
 const EXEC: &str = "henge-exec";
+const ANSWER: &str = "henge-answer";
 const ORACLE: &str = "henge-oracle";
 const PLATFORM: &str = "henge-platform";
 const DATA_NODE: &str = "henge-data-node";
 
 /// Pure packages: bytes and values in, values out.
-const ENGINE: [Layer; 13] = [
+const ENGINE: [Layer; 14] = [
     layer(TYPES, &[]),
     layer(EXPR, &[TYPES]),
     layer(SKETCH, &[TYPES]),
@@ -48,7 +49,7 @@ const ENGINE: [Layer; 13] = [
     Layer {
         package: INGEST,
         allowed: &[TYPES, EXPR, QUERY, SEGMENT, INDEX],
-        in_tests: &[EXEC, ORACLE],
+        in_tests: &[EXEC, ANSWER, ORACLE],
     },
     layer(TABULAR, &[TYPES, EXPR, QUERY, SEGMENT, INDEX, INGEST]),
     layer(SCAN, &[TYPES, EXPR, QUERY, SKETCH, VECTOR, SEGMENT]),
@@ -56,21 +57,27 @@ const ENGINE: [Layer; 13] = [
     Layer {
         package: EXEC,
         allowed: &[TYPES, EXPR, QUERY, SKETCH, VECTOR, SEGMENT, SCAN, AGGREGATE],
-        in_tests: &[INDEX, ORACLE],
+        in_tests: &[INDEX, ANSWER, ORACLE],
     },
+    layer(ANSWER, &[TYPES, EXPR, QUERY, SKETCH, VECTOR, EXEC]),
     layer(ORACLE, &[TYPES, EXPR, QUERY]),
 ];
 
 /// What a role composes: no role depends on another role.
 const ROLE: &[&str] = &[
-    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, PLATFORM, DATA_NODE,
+    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, ANSWER, PLATFORM,
+    DATA_NODE,
 ];
 
 /// Everything around the engine. The binary and the packages of tests and benchmarks use what they
 /// like; nothing depends on them.
 const OUTER: [Layer; 7] = [
     layer(PLATFORM, &[TYPES]),
-    layer(DATA_NODE, &[TYPES, QUERY, VECTOR, SEGMENT, EXEC, PLATFORM]),
+    Layer {
+        package: DATA_NODE,
+        allowed: &[TYPES, QUERY, VECTOR, SEGMENT, EXEC, PLATFORM],
+        in_tests: &[ANSWER],
+    },
     layer("henge-realtime-node", ROLE),
     layer("henge-historical-node", ROLE),
     layer("henge-broker", ROLE),
@@ -143,7 +150,7 @@ fn is_ours(package: &str) -> bool {
 }
 
 fn find(package: &str) -> Option<&'static Layer> {
-    static LAYERS: ([Layer; 13], [Layer; 7]) = (ENGINE, OUTER);
+    static LAYERS: ([Layer; 14], [Layer; 7]) = (ENGINE, OUTER);
     LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
 }
 

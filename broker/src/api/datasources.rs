@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
-use henge_exec::Partial;
+use henge_exec::Answer;
 use henge_platform::http::DruidError;
 use henge_query::Query;
 use henge_types::{Interval, TIME_COLUMN};
@@ -65,8 +65,8 @@ async fn names(
         "analysisTypes": ["aggregators"],
         "aggregatorMergeStrategy": "lenient",
     });
-    let merged = broker.merged(Query::from_value(&query).map_err(BrokerError::from)?).await?;
-    let Partial::SegmentMetadata(analyses) = merged else { return Ok(Default::default()) };
+    let answer = broker.columns_of(Query::from_value(&query).map_err(BrokerError::from)?).await?;
+    let Answer::SegmentMetadata(analyses) = answer else { return Ok(Default::default()) };
     let (mut dimensions, mut metrics) = (BTreeSet::new(), BTreeSet::new());
     for analysis in &analyses {
         let aggregators = analysis.aggregators.as_ref();

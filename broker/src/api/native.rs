@@ -7,6 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use henge_answer::Form;
 use henge_exec::{MemoryLease, QueryMemory};
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_query::{Query, Remarks};
@@ -45,12 +46,16 @@ pub(super) async fn query(
     let query_id = query.base().context.query_id.clone().unwrap_or_else(made_id);
     let wants_profile = query.base().context.profile;
     let if_none_match = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    match broker.execute(query, &query_id, if_none_match).await {
+    let form = match wants_pretty(parameters.as_deref()) {
+        true => Form::IndentedJson,
+        false => Form::Json,
+    };
+    match broker.execute(query, form, &query_id, if_none_match).await {
         Ok(mut response) => {
             if !warnings.is_empty() {
                 response.response_context.insert("warnings".to_owned(), warnings.clone().into());
             }
-            let mut http = respond(response, wants_pretty(parameters.as_deref()), wants_profile);
+            let mut http = respond(response, wants_profile);
             if !warnings.is_empty() {
                 http.headers_mut().insert(WARNINGS, ascii_json(&warnings.into()));
             }
@@ -108,9 +113,8 @@ async fn datasource_warnings(broker: &Broker, query: &Query) -> Vec<String> {
     unknown.collect()
 }
 
-fn respond(response: QueryResponse, pretty: bool, wants_profile: bool) -> Response {
+fn respond(response: QueryResponse, wants_profile: bool) -> Response {
     let mut http = match response.body {
-        Some(body) if pretty => Response::new(Body::from(indent(body))),
         Some(body) => Response::new(Body::from(body)),
         None => {
             let mut http = Response::new(Body::empty());
@@ -157,10 +161,4 @@ fn with_id(mut response: Response, query_id: &str) -> Response {
 fn wants_pretty(parameters: Option<&str>) -> bool {
     let names = parameters.unwrap_or_default().split('&');
     names.filter_map(|parameter| parameter.split('=').next()).any(|name| name == "pretty")
-}
-
-fn indent(body: Bytes) -> Bytes {
-    serde_json::from_slice::<serde_json::Value>(&body)
-        .and_then(|value| serde_json::to_vec_pretty(&value))
-        .map_or(body, Bytes::from)
 }

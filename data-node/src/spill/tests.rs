@@ -40,9 +40,8 @@ fn part(part: u64) -> Partial {
 }
 
 fn answer(query: &Query, partial: Partial) -> String {
-    let mut out = Vec::new();
-    finalise(query, partial, &ExecContext::default()).unwrap().write_json(&mut out);
-    String::from_utf8(out).unwrap()
+    let answer = finalise(query, partial, &ExecContext::default()).unwrap();
+    String::from_utf8(henge_answer::to_json(query, &answer).unwrap()).unwrap()
 }
 
 fn spill(storage: &Arc<MemorySpillStorage>, disk_bytes: u64) -> GroupSpill {

@@ -89,8 +89,7 @@ fn measure(
     while worker.step(&ctx, &|| false).unwrap() {}
     let merged = worker.into_merger().finish(Extent::Part, &ctx).unwrap();
     let ran = cpu_time() - start;
-    let mut out = Vec::new();
-    finalise(query, merged, &ctx).unwrap().write_json(&mut out);
+    henge_answer::to_json(query, &finalise(query, merged, &ctx).unwrap()).unwrap();
     let whole = cpu_time() - start;
     (whole, ran, whole - ran)
 }

@@ -208,8 +208,8 @@ fn measure(name: &str, query: &str, segment: &Arc<MappedSegment>, rows: usize) {
         let mut merger = Merger::new(Arc::clone(&query));
         merger.absorb(worker.into_merger(), &ctx).unwrap();
         let merged = merger.finish(Extent::Whole, &ctx).unwrap();
-        let mut out = Vec::new();
-        finalise(&query, merged, &ctx).unwrap().write_json(&mut out);
+        let answer = finalise(&query, merged, &ctx).unwrap();
+        henge_answer::to_json(&query, &answer).unwrap();
     });
     let rate = |time: Duration| rows as f64 / time.as_secs_f64() / 1e6;
     println!(

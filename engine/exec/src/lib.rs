@@ -28,7 +28,7 @@ pub use bucket_starts::BucketStarts;
 pub use build_projection::build_projection;
 pub use context::{ExecContext, Grouping, Tuning};
 pub use extent::Extent;
-pub use finalise::{FinalResult, Grow, finalise};
+pub use finalise::{Answer, FieldType, finalise};
 pub use group_sink::{GroupSink, Spill};
 pub use henge_scan::{CancelFlag, ExecError, NodeDictionaries, Result};
 pub use memory::{MemoryLease, MemoryPool, QueryMemory};

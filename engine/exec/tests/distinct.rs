@@ -61,9 +61,8 @@ fn segment(rows: usize) -> Arc<dyn SegmentView> {
 fn answer(query: &Query, partial: Partial) -> Value {
     let ctx = ExecContext::default();
     let merged = merge(query, vec![partial], &ctx).unwrap();
-    let mut json = Vec::new();
-    finalise(query, merged, &ctx).unwrap().write_json(&mut json);
-    serde_json::from_slice(&json).unwrap()
+    let answer = finalise(query, merged, &ctx).unwrap();
+    serde_json::from_slice(&henge_answer::to_json(query, &answer).unwrap()).unwrap()
 }
 
 /// The counts of each group of `by`, by the text of its key, as a groupBy finds them.

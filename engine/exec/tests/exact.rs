@@ -47,9 +47,8 @@ fn answer(segment: &MappedSegment, query: &Value) -> Value {
     let query = Query::parse(query.to_string().as_bytes()).unwrap_or_else(|e| panic!("{e}"));
     let ctx = ExecContext::default();
     let partials = vec![run(&query, segment, &ctx).unwrap()];
-    let mut out = Vec::new();
-    finalise(&query, merge(&query, partials, &ctx).unwrap(), &ctx).unwrap().write_json(&mut out);
-    serde_json::from_slice(&out).unwrap()
+    let answer = finalise(&query, merge(&query, partials, &ctx).unwrap(), &ctx).unwrap();
+    serde_json::from_slice(&henge_answer::to_json(&query, &answer).unwrap()).unwrap()
 }
 
 fn check(cases: &[(Value, &[i64])]) {

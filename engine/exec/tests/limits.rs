@@ -59,9 +59,8 @@ fn answer(query: &Query, segments: &[&MappedSegment]) -> Result<Value, ExecError
     let ctx = ExecContext::default();
     let partials = segments.iter().map(|segment| run(query, *segment, &ctx));
     let merged = merge(query, partials.collect::<Result<_, _>>()?, &ctx)?;
-    let mut json = Vec::new();
-    finalise(query, merged, &ctx)?.write_json(&mut json);
-    Ok(serde_json::from_slice(&json).unwrap())
+    let answer = finalise(query, merged, &ctx)?;
+    Ok(serde_json::from_slice(&henge_answer::to_json(query, &answer)?).unwrap())
 }
 
 #[test]
@@ -368,9 +367,8 @@ fn arithmetic_agrees_with_evaluation_by_row() {
                     let query = query("groupBy", fields);
                     let ctx = ExecContext::default();
                     let merged = merge(&query, vec![run(&query, &segment, &ctx).unwrap()], &ctx);
-                    let mut json = Vec::new();
-                    finalise(&query, merged.unwrap(), &ctx).unwrap().write_json(&mut json);
-                    String::from_utf8(json).unwrap()
+                    let answer = finalise(&query, merged.unwrap(), &ctx).unwrap();
+                    String::from_utf8(henge_answer::to_json(&query, &answer).unwrap()).unwrap()
                 };
                 let by_row = groups(&by_row);
                 assert_eq!(groups(expression), by_row, "{column_type} {expression} {output_type}");

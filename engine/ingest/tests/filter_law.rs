@@ -204,9 +204,8 @@ fn answer(query: &Value, view: &dyn SegmentView) -> Value {
     let query = Query::parse(query.to_string().as_bytes()).unwrap();
     let ctx = ExecContext::default();
     let partials = vec![run(&query, view, &ctx).unwrap()];
-    let mut out = Vec::new();
-    finalise(&query, merge(&query, partials, &ctx).unwrap(), &ctx).unwrap().write_json(&mut out);
-    serde_json::from_slice(&out).unwrap()
+    let answer = finalise(&query, merge(&query, partials, &ctx).unwrap(), &ctx).unwrap();
+    serde_json::from_slice(&henge_answer::to_json(&query, &answer).unwrap()).unwrap()
 }
 
 fn scan(filter: &Value) -> Value {

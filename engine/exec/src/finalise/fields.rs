@@ -8,10 +8,9 @@ use henge_query::{
 use henge_scan::{CancelFlag, ExecError, Result};
 use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
 use henge_types::TIME_COLUMN;
-use henge_vector::{Column, Sketches, TextValues};
+use henge_vector::{Bytes, Column, Sketches};
 use rustc_hash::FxHashMap;
 
-use crate::finalise::buckets::first_interval_start;
 use crate::finalise::post_aggregate;
 use crate::finalise::states::NO_TIME_MS;
 use crate::partial::GroupedPartial;
@@ -67,7 +66,7 @@ impl<'q> Fields<'q> {
         let GroupByQuery { base, dimensions, aggregations, post_aggregations, .. } = query;
         let time = Some(TIME_COLUMN);
         let fields = Self::new(time, dimensions, aggregations, post_aggregations, &base.context);
-        let start_of_all_ms = Some(first_interval_start(base));
+        let start_of_all_ms = Some(base.start_ms());
         Self { shows_time: false, start_of_all_ms, ..fields }
     }
 
@@ -283,7 +282,7 @@ impl<'a> Frame<'a> {
         Ok(output)
     }
 
-    /// True when a field shows sketches as base64: raw access, or finalising is off.
+    /// True when a field shows sketches as they are: raw access, or finalising is off.
     fn shows_sketch(&self, position: usize, aggregator: usize) -> bool {
         position >= self.fields.post_aggregations_start()
             || !self.fields.finalize
@@ -357,7 +356,7 @@ fn estimates(state: &Column, rows: &[u32]) -> Option<Vec<f64>> {
     }
 }
 
-/// Sketches as base64 text; an empty sketch for none.
+/// Sketches as their bytes; an empty sketch for none.
 fn encoded(spec: &AggregatorSpec, state: &Column, rows: &[u32]) -> Result<Column> {
     fn bytes<S: Sketch>(
         sketch: Option<&S>,
@@ -368,8 +367,7 @@ fn encoded(spec: &AggregatorSpec, state: &Column, rows: &[u32]) -> Result<Column
             None => empty()?.to_bytes(),
         })
     }
-    let mut values = TextValues::with_capacity(rows.len());
-    let mut ids = Vec::with_capacity(rows.len());
+    let mut images = Vec::with_capacity(rows.len());
     for &row in rows {
         let row = row as usize;
         let bytes = match (state, &spec.kind) {
@@ -393,7 +391,7 @@ fn encoded(spec: &AggregatorSpec, state: &Column, rows: &[u32]) -> Result<Column
             column: spec.name.clone(),
             reason: error.to_string(),
         })?;
-        ids.push(values.push(&henge_sketch::to_base64(&bytes)));
+        images.push(Some(bytes));
     }
-    Ok(Column::Text(values.into_text(ids, false)))
+    Ok(Column::Complex(Bytes::of(images.into_iter())))
 }

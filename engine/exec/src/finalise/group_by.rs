@@ -3,32 +3,23 @@
 use henge_query::{Direction, GroupByQuery, LimitSpec};
 use henge_scan::Result;
 use henge_types::Granularity;
+use henge_vector::Column;
 
 use crate::context::ExecContext;
-use crate::finalise::buckets::{StampWriter, TimeForm, first_interval_start};
+use crate::finalise::answer::Table;
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
 use crate::finalise::sort_keys::{sort_keys, time_keys};
 use crate::finalise::states::push_identities;
-use crate::finalise::table::Table;
-use crate::finalise::{Grow, having, json, subtotals};
+use crate::finalise::{having, subtotals};
 use crate::partial::GroupedPartial;
 
-/// The finished answer.
-#[derive(Debug, Clone)]
-pub(crate) struct GroupByResult {
-    granularity: Granularity,
-    as_arrays: bool,
-    times: Vec<i64>,
-    table: Table,
-}
-
-/// Finishes a groupBy.
+/// Finishes a groupBy. With granularity `all` its rows have no time: they are of the whole.
 pub(crate) fn finalise(
     query: &GroupByQuery,
     partial: GroupedPartial,
     context: &ExecContext,
-) -> Result<GroupByResult> {
+) -> Result<Table> {
     let (partial, sets) = match &query.subtotals {
         Some(sets) => {
             let expanded = subtotals::expand(query, sets, &partial, context)?;
@@ -42,11 +33,12 @@ pub(crate) fn finalise(
     rows.drain(..offset.min(rows.len()));
 
     let fields = Fields::of_groups(query).stopped_by(&context.cancel);
-    let table = Table::of(Frame::new(&fields, &partial, &rows))?;
     let starts = partial.bucket_starts.pick(&rows);
-    let times = starts.into_shown(first_interval_start(&query.base));
-    let as_arrays = query.base.context.result_as_array;
-    Ok(GroupByResult { granularity: query.granularity.clone(), as_arrays, times, table })
+    let times = match query.granularity {
+        Granularity::All => None,
+        _ => Some(Column::longs(starts.into_shown(query.base.start_ms()), None)),
+    };
+    Table::of(times, Frame::new(&fields, &partial, &rows))
 }
 
 /// The groups of a part of the answer that can be in the whole of it. Not for grouping sets.
@@ -112,7 +104,7 @@ fn in_order(
 fn over_nothing(query: &GroupByQuery, mut partial: GroupedPartial) -> Result<GroupedPartial> {
     let is_single = query.dimensions.is_empty() && query.granularity == Granularity::All;
     if is_single && partial.group_count() == 0 {
-        let start_ms = first_interval_start(&query.base);
+        let start_ms = query.base.start_ms();
         push_identities(&mut partial, &query.aggregations, &[start_ms])?;
     }
     Ok(partial)
@@ -157,39 +149,4 @@ fn row_order<'p>(
     }
     order.push_optional(sets);
     Ok(order)
-}
-
-impl GroupByResult {
-    /// Number of rows.
-    pub(crate) fn len(&self) -> usize {
-        self.times.len()
-    }
-
-    /// `[{"version":"v1","timestamp":..,"event":{..}},..]`, or arrays.
-    pub(crate) fn write_json(
-        &self,
-        out: &mut Vec<u8>,
-        form: TimeForm,
-        grow: &mut Grow<'_>,
-    ) -> Result<()> {
-        let mut stamps = StampWriter::new(&self.granularity, form);
-        let has_buckets = self.granularity != Granularity::All;
-        json::try_write_list(out, self.times.iter().enumerate(), |out, (row, &time)| {
-            if self.as_arrays {
-                out.push(b'[');
-                if has_buckets {
-                    json::write_long(out, time);
-                }
-                self.table.write_values(out, row, has_buckets);
-                out.push(b']');
-                return grow(out.len());
-            }
-            out.extend_from_slice(b"{\"version\":\"v1\",\"timestamp\":");
-            stamps.write(out, time);
-            out.extend_from_slice(b",\"event\":");
-            self.table.write_object(out, row);
-            out.push(b'}');
-            grow(out.len())
-        })
-    }
 }

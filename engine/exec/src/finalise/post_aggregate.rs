@@ -9,7 +9,6 @@ use henge_types::Value;
 use henge_vector::{Column, Text};
 
 use crate::finalise::fields::Frame;
-use crate::finalise::json::constant_value;
 
 /// Bytes of texts that one post-aggregation may give.
 const MAX_KEPT_BYTES: u64 = 256 << 20;
@@ -96,6 +95,20 @@ fn constant(value: &Value, row_count: usize) -> Column {
         Value::Double(value) => Column::doubles(vec![*value; row_count], None),
         Value::String(text) => Column::Text(Text::constant(text, row_count)),
         other => Column::Mixed(vec![constant_value(other); row_count]),
+    }
+}
+
+/// A constant as an expression's value. Sketches have none.
+fn constant_value(value: &Value) -> ExprValue {
+    match value {
+        Value::Null | Value::Complex(_) => ExprValue::Null,
+        Value::Long(value) => ExprValue::Long(*value),
+        Value::Float(value) => ExprValue::Double(f64::from(*value)),
+        Value::Double(value) => ExprValue::Double(*value),
+        Value::String(text) => ExprValue::from(text.as_str()),
+        Value::Multi(items) => {
+            items.iter().map(|item| ExprValue::from(item.as_deref())).collect::<Vec<_>>().into()
+        }
     }
 }
 

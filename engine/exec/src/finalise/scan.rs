@@ -5,40 +5,41 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use henge_query::{ResultFormat, ScanOrder, ScanQuery};
+use henge_query::{ScanOrder, ScanQuery};
 use henge_scan::Result;
 use henge_types::ColumnType;
 use rustc_hash::FxHashMap;
 
 use crate::context::ExecContext;
-use crate::finalise::{Grow, json};
 use crate::partial_rows::{RowBatch, RowsPartial};
 
-/// The finished answer.
+/// Rows of a scan: the batches as they are, and the order of their rows.
 #[derive(Debug, Clone)]
-pub(crate) struct ScanResult {
-    format: ResultFormat,
-    batches: Vec<RowBatch>,
+pub struct ScanRows {
+    /// One a segment.
+    pub batches: Vec<RowBatch>,
+    /// What rows are shown together, in the answer's order.
+    pub entries: Vec<Entry>,
     layouts: Vec<Layout>,
-    entries: Vec<Entry>,
 }
 
-/// The columns of an entry.
+/// Rows with the same columns.
 #[derive(Debug, Clone)]
-struct Layout {
-    columns: Vec<(Arc<str>, Option<ColumnType>)>,
+pub struct Entry {
+    /// Batch and row of each.
+    pub rows: Vec<(u32, u32)>,
+    /// False for rows merged from several segments; else all are of one batch.
+    pub is_of_one_segment: bool,
+    layout: usize,
+}
+
+/// The columns that some batches have together.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// Names, and types where they are known.
+    pub columns: Vec<(Arc<str>, Option<ColumnType>)>,
     /// For each batch that uses the layout: where it keeps each column.
     positions: FxHashMap<usize, Vec<Option<usize>>>,
-}
-
-/// One element of the result array.
-#[derive(Debug, Clone)]
-struct Entry {
-    layout: usize,
-    /// False for rows merged from several segments.
-    names_segment: bool,
-    /// Batch and row.
-    rows: Vec<(u32, u32)>,
 }
 
 /// Finishes a scan.
@@ -46,7 +47,7 @@ pub(crate) fn finalise(
     query: &ScanQuery,
     partial: RowsPartial,
     context: &ExecContext,
-) -> Result<ScanResult> {
+) -> Result<ScanRows> {
     let mut batches = partial.batches;
     batches.sort_by(|a, b| a.segment.cmp(&b.segment));
     let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
@@ -70,11 +71,11 @@ pub(crate) fn finalise(
         let layout = if ordered { 0 } else { run[0].0 as usize };
         entries.extend(run.chunks(batch_size).map(|rows| Entry {
             layout,
-            names_segment: !ordered,
+            is_of_one_segment: !ordered,
             rows: rows.to_vec(),
         }));
     }
-    Ok(ScanResult { format: query.result_format, batches, layouts, entries })
+    Ok(ScanRows { batches, entries, layouts })
 }
 
 fn all_rows(batches: &[RowBatch]) -> impl Iterator<Item = (u32, u32)> {
@@ -101,6 +102,12 @@ fn merged_rows(batches: &[RowBatch], order: ScanOrder) -> impl Iterator<Item = (
 }
 
 impl Layout {
+    /// Where a batch keeps each column; `None` for one that it lacks.
+    #[must_use]
+    pub fn positions(&self, batch: u32) -> &[Option<usize>] {
+        self.positions.get(&(batch as usize)).map_or(&[], Vec::as_slice)
+    }
+
     /// All columns of some batches, in the order in which they first occur.
     fn of(batches: &[RowBatch], used: std::ops::Range<usize>) -> Self {
         let mut columns: Vec<(Arc<str>, Option<ColumnType>)> = Vec::new();
@@ -126,75 +133,22 @@ impl Layout {
     }
 }
 
-impl ScanResult {
+impl ScanRows {
     /// Number of rows.
-    pub(crate) fn len(&self) -> usize {
+    #[must_use]
+    pub fn row_count(&self) -> usize {
         self.entries.iter().map(|entry| entry.rows.len()).sum()
     }
 
-    /// `[{"segmentId":..,"columns":[..],"events":[..],"rowSignature":[..]},..]`
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>, grow: &mut Grow<'_>) -> Result<()> {
-        json::try_write_list(out, &self.entries, |out, entry| self.write_entry(out, entry, grow))
+    /// The columns of an entry.
+    #[must_use]
+    pub fn layout(&self, entry: &Entry) -> &Layout {
+        &self.layouts[entry.layout]
     }
 
-    fn write_entry(&self, out: &mut Vec<u8>, entry: &Entry, grow: &mut Grow<'_>) -> Result<()> {
-        let layout = &self.layouts[entry.layout];
-        out.extend_from_slice(b"{\"segmentId\":");
-        match entry.rows.first() {
-            Some(&(batch, _)) if entry.names_segment => {
-                json::write_string(out, &self.batches[batch as usize].segment.to_string());
-            }
-            _ => json::write_null(out),
-        }
-        out.extend_from_slice(b",\"columns\":");
-        json::write_list(out, &layout.columns, |out, (name, _)| json::write_string(out, name));
-        out.extend_from_slice(b",\"events\":");
-        let keys: Vec<Vec<u8>> = match self.format {
-            ResultFormat::List => layout
-                .columns
-                .iter()
-                .map(|(name, _)| {
-                    let mut key = Vec::new();
-                    json::write_key(&mut key, name);
-                    key
-                })
-                .collect(),
-            ResultFormat::CompactedList => vec![Vec::new(); layout.columns.len()],
-        };
-        let (open, close) = match self.format {
-            ResultFormat::List => (b'{', b'}'),
-            ResultFormat::CompactedList => (b'[', b']'),
-        };
-        json::try_write_list(out, &entry.rows, |out, &(batch, row)| {
-            let batch = batch as usize;
-            let columns = &self.batches[batch].columns;
-            out.push(open);
-            for (at, (key, position)) in keys.iter().zip(&layout.positions[&batch]).enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                out.extend_from_slice(key);
-                match position {
-                    Some(position) => {
-                        json::write_value(out, &columns[*position].values, row as usize);
-                    }
-                    None => json::write_null(out),
-                }
-            }
-            out.push(close);
-            grow(out.len())
-        })?;
-        out.extend_from_slice(b",\"rowSignature\":");
-        json::write_list(out, &layout.columns, |out, (name, column_type)| {
-            out.extend_from_slice(b"{\"name\":");
-            json::write_string(out, name);
-            if let Some(column_type) = column_type {
-                out.extend_from_slice(b",\"type\":");
-                json::write_string(out, &column_type.to_string());
-            }
-            out.push(b'}');
-        });
-        out.push(b'}');
-        Ok(())
+    /// All columns of all batches.
+    #[must_use]
+    pub fn whole_layout(&self) -> Layout {
+        Layout::of(&self.batches, 0..self.batches.len())
     }
 }

@@ -1,18 +1,11 @@
-//! Small partials and queries for the tests of this module.
+//! Small partials for the tests of this module.
 
-use henge_query::{
-    AggregatorInput, AggregatorKind, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery,
-    Query, QueryBase, QueryContext, TimeseriesQuery, TopNMetric, TopNQuery,
-};
-use henge_types::{ColumnType, Granularity, Interval, NumericOp};
+use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec};
+use henge_types::{ColumnType, NumericOp};
 use henge_vector::{Column, Text};
 
 use crate::bucket_starts::BucketStarts;
-use crate::context::ExecContext;
-use crate::finalise::finalise;
-use crate::partial::{GroupedPartial, Partial};
-
-pub(crate) const DAY_MS: i64 = 86_400_000;
+use crate::partial::GroupedPartial;
 
 pub(crate) fn partial(
     bucket_start_ms: &[i64],
@@ -40,10 +33,6 @@ pub(crate) fn nullable_longs(values: &[Option<i64>]) -> Column {
     Column::Long(values.iter().copied().collect())
 }
 
-pub(crate) fn doubles(values: &[f64]) -> Column {
-    Column::doubles(values.to_vec(), None)
-}
-
 pub(crate) fn count(name: &str) -> AggregatorSpec {
     AggregatorSpec { name: name.to_owned(), kind: AggregatorKind::Count, filter: None }
 }
@@ -57,95 +46,5 @@ pub(crate) fn long_sum(name: &str, field: &str) -> AggregatorSpec {
             input: AggregatorInput::Field(field.to_owned()),
         },
         filter: None,
-    }
-}
-
-pub(crate) fn dimension(name: &str, output_type: ColumnType) -> DimensionSpec {
-    DimensionSpec { dimension: name.to_owned(), output_name: name.to_owned(), output_type }
-}
-
-pub(crate) fn base(start_ms: i64, end_ms: i64) -> QueryBase {
-    QueryBase {
-        data_source: DataSource::Table("t".to_owned()),
-        intervals: vec![Interval { start_ms, end_ms }],
-        filter: None,
-        virtual_columns: vec![],
-        context: QueryContext::default(),
-    }
-}
-
-pub(crate) fn day() -> Granularity {
-    Granularity::parse_name("day").unwrap()
-}
-
-pub(crate) fn timeseries(aggregations: Vec<AggregatorSpec>) -> TimeseriesQuery {
-    TimeseriesQuery {
-        base: base(0, 10 * DAY_MS),
-        granularity: day(),
-        aggregations,
-        post_aggregations: vec![],
-        descending: false,
-        limit: None,
-    }
-}
-
-pub(crate) fn top_n(
-    dimension: DimensionSpec,
-    metric: TopNMetric,
-    threshold: u64,
-    aggregations: Vec<AggregatorSpec>,
-) -> TopNQuery {
-    TopNQuery {
-        base: base(0, 10 * DAY_MS),
-        granularity: Granularity::All,
-        dimension,
-        metric,
-        threshold,
-        aggregations,
-        post_aggregations: vec![],
-    }
-}
-
-pub(crate) fn group_by(
-    dimensions: Vec<DimensionSpec>,
-    aggregations: Vec<AggregatorSpec>,
-) -> GroupByQuery {
-    GroupByQuery {
-        base: base(0, 10 * DAY_MS),
-        granularity: Granularity::All,
-        dimensions,
-        aggregations,
-        post_aggregations: vec![],
-        having: None,
-        limit_spec: None,
-        subtotals: None,
-    }
-}
-
-/// The JSON text of a finished partial.
-pub(crate) fn text(query: &Query, partial: Partial) -> String {
-    let partial = in_buckets_of(query, partial);
-    let result = finalise(query, partial, &ExecContext::default()).unwrap();
-    let mut out = Vec::new();
-    result.write_json(&mut out);
-    let text = String::from_utf8(out).unwrap();
-    serde_json::from_str::<serde_json::Value>(&text).unwrap();
-    text
-}
-
-/// The message of a refusal.
-pub(crate) fn refusal(query: &Query, partial: Partial) -> String {
-    let partial = in_buckets_of(query, partial);
-    finalise(query, partial, &ExecContext::default()).unwrap_err().to_string()
-}
-
-/// Groups of a query with granularity `all` are in one bucket.
-fn in_buckets_of(query: &Query, partial: Partial) -> Partial {
-    match (query.grouped(), partial) {
-        (Some(query), Partial::Grouped(groups)) if query.has_one_bucket() => {
-            let bucket_starts = BucketStarts::All(groups.group_count());
-            Partial::Grouped(GroupedPartial { bucket_starts, ..groups })
-        }
-        (_, partial) => partial,
     }
 }

@@ -3,33 +3,24 @@
 use henge_query::TimeseriesQuery;
 use henge_scan::Result;
 use henge_types::Granularity;
+use henge_vector::Column;
 
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
-use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
+use crate::finalise::answer::Table;
+use crate::finalise::buckets::{filled_starts, start_of_all};
 use crate::finalise::fields::{Fields, Frame};
-use crate::finalise::json;
 use crate::finalise::states::{NO_TIME_MS, push_identities};
-use crate::finalise::table::Table;
 use crate::merge::regroup;
 use crate::partial::GroupedPartial;
 use crate::partial::copies;
-
-/// The finished answer.
-#[derive(Debug, Clone)]
-pub(crate) struct TimeseriesResult {
-    granularity: Granularity,
-    /// Bucket starts; [`NO_TIME_MS`] is the grand total.
-    times: Vec<i64>,
-    table: Table,
-}
 
 /// Finishes a timeseries.
 pub(crate) fn finalise(
     query: &TimeseriesQuery,
     mut partial: GroupedPartial,
     context: &ExecContext,
-) -> Result<TimeseriesResult> {
+) -> Result<Table> {
     let mut rows = shown_rows(query, &mut partial, context)?;
     if query.descending {
         rows.reverse();
@@ -44,9 +35,9 @@ pub(crate) fn finalise(
     let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
     let fields = Fields::new(time_field, &[], aggregations, posts, &query.base.context)
         .stopped_by(&context.cancel);
-    let table = Table::of(Frame::new(&fields, &partial, &rows))?;
-    let times = rows.iter().map(|&row| partial.bucket_starts.at()[row as usize]).collect();
-    Ok(TimeseriesResult { granularity: query.granularity.clone(), times, table })
+    let starts = partial.bucket_starts.at();
+    let times = rows.iter().map(|&row| Some(starts[row as usize]).filter(|ms| *ms != NO_TIME_MS));
+    Table::of(Some(Column::Long(times.collect())), Frame::new(&fields, &partial, &rows))
 }
 
 /// The groups to show, oldest first; groups are appended for the empty buckets among them.
@@ -100,27 +91,4 @@ fn push_grand_total(
         }
     }
     Ok(row)
-}
-
-impl TimeseriesResult {
-    /// Number of rows.
-    pub(crate) fn len(&self) -> usize {
-        self.times.len()
-    }
-
-    /// `[{"timestamp":..,"result":{..}},..]`
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>, form: TimeForm) {
-        let mut stamps = StampWriter::new(&self.granularity, form);
-        json::write_list(out, self.times.iter().enumerate(), |out, (row, &time)| {
-            out.extend_from_slice(b"{\"timestamp\":");
-            if time == NO_TIME_MS {
-                json::write_null(out);
-            } else {
-                stamps.write(out, time);
-            }
-            out.extend_from_slice(b",\"result\":");
-            self.table.write_object(out, row);
-            out.push(b'}');
-        });
-    }
 }

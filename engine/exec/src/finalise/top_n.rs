@@ -10,29 +10,19 @@ use henge_types::Granularity;
 use henge_vector::Column;
 
 use crate::context::ExecContext;
-use crate::finalise::buckets::{StampWriter, TimeForm, filled_starts, start_of_all};
+use crate::finalise::answer::{Bucket, BucketedRows};
+use crate::finalise::buckets::{filled_starts, start_of_all};
 use crate::finalise::fields::{Fields, Frame};
 use crate::finalise::order::RowOrder;
 use crate::finalise::sort_keys::sort_keys;
-use crate::finalise::table::Table;
-use crate::finalise::{Grow, json};
 use crate::partial::GroupedPartial;
-
-/// The finished answer.
-#[derive(Debug, Clone)]
-pub(crate) struct TopNResult {
-    granularity: Granularity,
-    /// Bucket starts, each with the end of its rows in the table.
-    buckets: Vec<(i64, usize)>,
-    table: Table,
-}
 
 /// Finishes a topN.
 pub(crate) fn finalise(
     query: &TopNQuery,
     partial: &GroupedPartial,
     context: &ExecContext,
-) -> Result<TopNResult> {
+) -> Result<BucketedRows> {
     let dimensions = std::slice::from_ref(&query.dimension);
     let (aggregations, posts) = (&query.aggregations, &query.post_aggregations);
     let fields = Fields::new(None, dimensions, aggregations, posts, &query.base.context)
@@ -45,15 +35,14 @@ pub(crate) fn finalise(
     let threshold = usize::try_from(query.threshold).unwrap_or(usize::MAX);
     let mut rows = Vec::new();
     let mut buckets = Vec::new();
-    for (time, mut bucket_rows) in rows_by_bucket(query, partial, all, context)? {
+    for (start_ms, mut bucket_rows) in rows_by_bucket(query, partial, all, context)? {
         context.cancel.check()?;
         metric.drop_until_stop(partial, &mut bucket_rows);
         order.keep_first(&mut bucket_rows, threshold);
         rows.append(&mut bucket_rows);
-        buckets.push((time, rows.len()));
+        buckets.push(Bucket { start_ms, end_row: rows.len() });
     }
-    let table = Table::of(Frame::new(&fields, partial, &rows))?;
-    Ok(TopNResult { granularity: query.granularity.clone(), buckets, table })
+    BucketedRows::new(buckets, Frame::new(&fields, partial, &rows))
 }
 
 /// The groups of each bucket, oldest first, with the empty buckets between the data's ends.
@@ -140,35 +129,5 @@ impl<'q> Metric<'q> {
             let order = compare_nullable(self.ordering, value.as_deref(), Some(stop));
             if self.descending { order.is_lt() } else { order.is_gt() }
         });
-    }
-}
-
-impl TopNResult {
-    /// Number of groups shown.
-    pub(crate) fn len(&self) -> usize {
-        self.buckets.last().map_or(0, |(_, end)| *end)
-    }
-
-    /// `[{"timestamp":..,"result":[{..},..]},..]`
-    pub(crate) fn write_json(
-        &self,
-        out: &mut Vec<u8>,
-        form: TimeForm,
-        grow: &mut Grow<'_>,
-    ) -> Result<()> {
-        let mut stamps = StampWriter::new(&self.granularity, form);
-        let mut start = 0;
-        json::try_write_list(out, &self.buckets, |out, &(time, end)| {
-            out.extend_from_slice(b"{\"timestamp\":");
-            stamps.write(out, time);
-            out.extend_from_slice(b",\"result\":");
-            json::try_write_list(out, start..end, |out, row| {
-                self.table.write_object(out, row);
-                grow(out.len())
-            })?;
-            out.push(b'}');
-            start = end;
-            Ok(())
-        })
     }
 }

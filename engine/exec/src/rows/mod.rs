@@ -7,9 +7,6 @@ pub(crate) mod search;
 mod search_counts;
 pub(crate) mod segment_metadata;
 
-#[cfg(test)]
-mod tests;
-
 use henge_query::Query;
 use henge_scan::{ExecError, Result};
 use henge_segment::SegmentView;

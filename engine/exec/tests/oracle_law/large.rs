@@ -132,8 +132,8 @@ fn check(rows: Vec<OracleRow>, storage: Storage) {
                 })
                 .collect();
             let whole = merge(&parsed, partials, &ctx).unwrap();
-            let mut json = Vec::new();
-            finalise(&parsed, whole, &ctx).unwrap().write_json(&mut json);
+            let answer = finalise(&parsed, whole, &ctx).unwrap();
+            let json = henge_answer::to_json(&parsed, &answer).unwrap();
             let actual = serde_json::from_slice(&json).unwrap();
             compare::same_answer(&parsed, &expected, &actual)
                 .unwrap_or_else(|difference| panic!("{query}\n{difference}"));

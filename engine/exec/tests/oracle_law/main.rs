@@ -186,9 +186,8 @@ fn execute(
             merged(query, partials, merging, &ctx)
         }
     };
-    let result = finalise(query, merged, &ctx);
-    let mut json = Vec::new();
-    result.map_err(|error| error.to_string())?.write_json(&mut json);
+    let answer = finalise(query, merged, &ctx).map_err(|error| error.to_string())?;
+    let json = henge_answer::to_json(query, &answer).map_err(|error| error.to_string())?;
     serde_json::from_slice(&json).map_err(|error| format!("{error}: {json:?}"))
 }
 

@@ -72,8 +72,8 @@ fn answer(query: &Query, views: &[MappedSegment], halves: bool) -> (Result<Value
     }
     let merged = merge(query, partials, &ctx).map_err(|error| error.to_string());
     let answer = merged.and_then(|merged| {
-        let mut json = Vec::new();
-        finalise(query, merged, &ctx).map_err(|error| error.to_string())?.write_json(&mut json);
+        let answer = finalise(query, merged, &ctx).map_err(|error| error.to_string())?;
+        let json = henge_answer::to_json(query, &answer).map_err(|error| error.to_string())?;
         serde_json::from_slice(&json).map_err(|error| error.to_string())
     });
     (answer, used)

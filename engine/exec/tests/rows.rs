@@ -1,20 +1,18 @@
-//! Tests of this module, by hand-made partials and views.
+//! scan, search and the metadata queries over small segments.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
+use henge_exec::{ExecContext, ExecError, Partial, finalise, merge, run};
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
 use henge_query::Query;
-use henge_scan::ExecError;
 use henge_segment::{MappedSegment, MergeOptions, SegmentView};
 use henge_types::{
     ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId,
     ValueRef, Version,
 };
 use serde_json::{Value, json};
-
-use crate::context::ExecContext;
-use crate::partial::Partial;
-use crate::{finalise, merge, run};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -85,9 +83,7 @@ fn answer(query: &Value, views: &[&dyn SegmentView]) -> Value {
     let (query, ctx) = (parse(query), ExecContext::default());
     let partials = views.iter().map(|view| run(&query, *view, &ctx).unwrap()).collect();
     let result = finalise(&query, merge(&query, partials, &ctx).unwrap(), &ctx).unwrap();
-    let mut out = Vec::new();
-    result.write_json(&mut out);
-    serde_json::from_slice(&out).unwrap()
+    serde_json::from_slice(&henge_answer::to_json(&query, &result).unwrap()).unwrap()
 }
 
 fn scan(fields: Value) -> Value {

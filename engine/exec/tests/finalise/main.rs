@@ -1,17 +1,19 @@
-//! Tests of this module, by hand-made partials and views.
+//! Finishing hand-made partials.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod testing;
+
+use henge_exec::{ExecContext, ExecError, GroupedPartial, Partial, finalise};
 use henge_expr::Expr;
 use henge_query::{
     ArithmeticFn, Direction, Filter, Having, LimitSpec, OrderByColumn, Ordering, PostAggregator,
     Query, TopNMetric,
 };
-use henge_scan::ExecError;
 use henge_types::{ColumnType, Granularity, Value};
 use henge_vector::{Column, Sketches};
 
-use super::testing::*;
-use crate::context::ExecContext;
-use crate::partial::{GroupedPartial, Partial};
+use testing::*;
 
 fn series(query: henge_query::TimeseriesQuery, groups: GroupedPartial) -> String {
     text(&Query::Timeseries(query), Partial::Grouped(groups))
@@ -87,7 +89,7 @@ fn too_many_buckets_are_refused() {
     query.granularity = Granularity::parse_name("second").unwrap();
     let context = ExecContext { max_buckets: 100, ..ExecContext::default() };
     let data = partial(&[0, DAY_MS], vec![], vec![]);
-    let refused = super::finalise(&Query::Timeseries(query), Partial::Grouped(data), &context);
+    let refused = finalise(&Query::Timeseries(query), Partial::Grouped(data), &context);
     assert!(matches!(refused, Err(ExecError::ResourceLimit(_))));
 }
 
@@ -486,6 +488,6 @@ fn cancelled_queries_are_not_finished() {
     let context = ExecContext::default();
     context.cancel.cancel();
     let data = Partial::Grouped(partial(&[0], vec![], vec![]));
-    let refused = super::finalise(&Query::Timeseries(timeseries(vec![])), data, &context);
+    let refused = finalise(&Query::Timeseries(timeseries(vec![])), data, &context);
     assert!(matches!(refused, Err(ExecError::Cancelled)));
 }

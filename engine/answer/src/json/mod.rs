@@ -1,0 +1,52 @@
+//! Druid's JSON: an array, whose elements each query type shapes in a file of its own.
+
+mod data_source_metadata;
+mod group_by;
+mod row;
+mod scalar;
+mod scan;
+mod search;
+mod segment_metadata;
+mod stamps;
+mod time_boundary;
+mod timeseries;
+mod top_n;
+mod value;
+mod writer;
+
+use henge_exec::{Answer, ExecError, Result};
+use henge_query::Query;
+
+use crate::Grow;
+use crate::json::writer::Writer;
+
+/// Appends the answer to a query.
+pub(crate) fn write(
+    query: &Query,
+    answer: &Answer,
+    indented: bool,
+    out: &mut Vec<u8>,
+    grow: &mut Grow<'_>,
+) -> Result<()> {
+    let json = &mut Writer::new(out, indented);
+    match (query, answer) {
+        (Query::Timeseries(query), Answer::Rows(table)) => {
+            timeseries::write(json, query, table, grow)?;
+        }
+        (Query::TopN(query), Answer::Buckets(rows)) => top_n::write(json, query, rows, grow)?,
+        (Query::GroupBy(query), Answer::Rows(table)) => group_by::write(json, query, table, grow)?,
+        (Query::Scan(query), Answer::Scan(rows)) => scan::write(json, query, rows, grow)?,
+        (Query::Search(query), Answer::Buckets(rows)) => search::write(json, query, rows, grow)?,
+        (Query::TimeBoundary(query), Answer::Rows(table)) => {
+            time_boundary::write(json, query, table);
+        }
+        (Query::SegmentMetadata(_), Answer::SegmentMetadata(analyses)) => {
+            segment_metadata::write(json, analyses);
+        }
+        (Query::DataSourceMetadata(query), Answer::Rows(table)) => {
+            data_source_metadata::write(json, query, table);
+        }
+        _ => return Err(ExecError::Internal("the answer is of another query type".to_owned())),
+    }
+    grow(json.len())
+}
