@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use henge_answer::Form;
 use henge_exec::{ExecContext, ExecError, Partial, finalise, merge, run};
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
 use henge_query::Query;
@@ -83,7 +84,12 @@ fn answer(query: &Value, views: &[&dyn SegmentView]) -> Value {
     let (query, ctx) = (parse(query), ExecContext::default());
     let partials = views.iter().map(|view| run(&query, *view, &ctx).unwrap()).collect();
     let result = finalise(&query, merge(&query, partials, &ctx).unwrap(), &ctx).unwrap();
-    serde_json::from_slice(&henge_answer::to_json(&query, &result).unwrap()).unwrap()
+    let value = serde_json::from_slice(&henge_answer::to_json(&query, &result).unwrap()).unwrap();
+    let mut indented = Vec::new();
+    let grow = &mut |_| Ok(());
+    henge_answer::write(&query, &result, Form::IndentedJson, &mut indented, grow).unwrap();
+    assert_eq!(String::from_utf8(indented).unwrap(), serde_json::to_string_pretty(&value).unwrap());
+    value
 }
 
 fn scan(fields: Value) -> Value {

@@ -1,6 +1,7 @@
 //! Small partials and queries for these tests.
 
-use henge_exec::{BucketStarts, ExecContext, GroupedPartial, Partial, finalise};
+use henge_answer::Form;
+use henge_exec::{Answer, BucketStarts, ExecContext, GroupedPartial, Partial, finalise};
 use henge_query::{
     AggregatorInput, AggregatorKind, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery,
     Query, QueryBase, QueryContext, TimeseriesQuery, TopNMetric, TopNQuery,
@@ -123,8 +124,15 @@ pub(crate) fn text(query: &Query, partial: Partial) -> String {
     let partial = in_buckets_of(query, partial);
     let result = finalise(query, partial, &ExecContext::default()).unwrap();
     let text = String::from_utf8(henge_answer::to_json(query, &result).unwrap()).unwrap();
-    serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(indented(query, &result), serde_json::to_string_pretty(&value).unwrap());
     text
+}
+
+fn indented(query: &Query, answer: &Answer) -> String {
+    let mut out = Vec::new();
+    henge_answer::write(query, answer, Form::IndentedJson, &mut out, &mut |_| Ok(())).unwrap();
+    String::from_utf8(out).unwrap()
 }
 
 /// The message of a refusal.
