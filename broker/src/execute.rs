@@ -41,7 +41,7 @@ pub struct QueryResponse {
 }
 
 #[derive(Default)]
-struct Answer {
+struct Reply {
     body: Option<Bytes>,
     etag: Option<String>,
     response_context: Map<String, Value>,
@@ -84,7 +84,7 @@ impl Broker {
         };
         profile.total_micros = micros(started.elapsed());
         self.report(&running.query, query_id, &profile, outcome.as_ref().err());
-        let Answer { body, etag, response_context } = outcome?;
+        let Reply { body, etag, response_context } = outcome?;
         Ok(QueryResponse { query_id: query_id.to_owned(), body, etag, response_context, profile })
     }
 
@@ -107,7 +107,7 @@ impl Broker {
         running: &Running,
         if_none_match: Option<&str>,
         profile: &mut Profile,
-    ) -> Result<Answer> {
+    ) -> Result<Reply> {
         let mut vanished = Vec::new();
         for _ in 0..RESTARTS {
             running.context.cancel.check()?;
@@ -116,7 +116,7 @@ impl Broker {
             let etag = plan.id.map(AnswerId::etag);
             let response_context = plan.response_context();
             if let Some(known) = self.known(running, &plan, if_none_match, profile) {
-                return Ok(Answer { body: known, etag, response_context });
+                return Ok(Reply { body: known, etag, response_context });
             }
             let gathered = self.scatter(running, &plan.view, plan.segments).await?;
             profile.add(gathered.stats);
@@ -127,7 +127,7 @@ impl Broker {
                 if let (Some(id), true) = (plan.id, keeps) {
                     self.results.put(id, &body);
                 }
-                return Ok(Answer { body: Some(body), etag, response_context });
+                return Ok(Reply { body: Some(body), etag, response_context });
             }
             vanished = gathered.vanished;
         }
