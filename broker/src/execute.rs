@@ -63,7 +63,8 @@ impl Broker {
     ) -> Result<QueryResponse> {
         let started = Instant::now();
         let timeout_ms = self.timeout_ms(&query);
-        let running = Running { form, ..self.running(query, query_id) };
+        let mut running = self.running(query, query_id);
+        running.form = form;
         let mut profile = Profile::default();
         let work = async {
             let lane = Admission::lane_of(&running.query.base().context);
