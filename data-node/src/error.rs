@@ -5,6 +5,17 @@ use henge_exec::ExecError;
 use henge_platform::runtime::PoolError;
 use henge_types::{ErrorClass, SegmentId};
 
+/// Where a segment is damaged, as far as that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedPlace {
+    /// The segment.
+    pub segment: SegmentId,
+    /// The column.
+    pub column: Option<String>,
+    /// The block of the column, from 0.
+    pub block: Option<u64>,
+}
+
 /// Why a data node gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
@@ -15,8 +26,8 @@ pub enum NodeError {
         class: ErrorClass,
         /// What happened, and how to put it right.
         message: String,
-        /// The segment whose bytes are at fault.
-        segment: Option<SegmentId>,
+        /// The bytes that are at fault.
+        place: Option<Box<DamagedPlace>>,
     },
     /// The node is away: ask a replica.
     #[error("data node '{server}' is unavailable: {reason}")]
@@ -38,17 +49,19 @@ impl NodeError {
         }
     }
 
-    /// The segment whose bytes are at fault.
+    /// The bytes that are at fault.
     #[must_use]
-    pub fn segment(&self) -> Option<&SegmentId> {
+    pub fn place(&self) -> Option<&DamagedPlace> {
         match self {
-            Self::Failed { segment, .. } => segment.as_ref(),
+            Self::Failed { place, .. } => place.as_deref(),
             Self::Unavailable { .. } => None,
         }
     }
 
-    pub(crate) fn failed(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self::Failed { class, message: message.into(), segment: None }
+    /// A query that failed, at no place in particular.
+    #[must_use]
+    pub fn failed(class: ErrorClass, message: impl Into<String>) -> Self {
+        Self::Failed { class, message: message.into(), place: None }
     }
 }
 
@@ -57,8 +70,15 @@ impl From<ExecError> for NodeError {
         Self::Failed {
             class: error.class(),
             message: error.to_string(),
-            segment: match error {
-                ExecError::Damaged { id, .. } => Some(id),
+            place: match error {
+                ExecError::Damaged { id: segment, error } => {
+                    let damage = error.damage();
+                    Some(Box::new(DamagedPlace {
+                        segment,
+                        column: damage.and_then(|damage| damage.column.clone()),
+                        block: damage.and_then(|damage| damage.block).map(|block| block as u64),
+                    }))
+                }
                 _ => None,
             },
         }

@@ -1,6 +1,8 @@
 //! What realtime and historical nodes share: the contract of a data node, running a query over
 //! segments, the cache of what segments contributed before, and groups beyond memory.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod cache;
 pub mod error;
 pub mod host;
@@ -12,7 +14,10 @@ pub mod running;
 pub mod spill;
 pub mod wire;
 
-pub use error::NodeError;
+#[cfg(test)]
+mod contract;
+
+pub use error::{DamagedPlace, NodeError};
 pub use host::{HostError, SegmentHost};
 pub use node::DataNode;
 pub use reply::{PARTITIONS, Partition, Partitions, ReplyStats, SegmentReply};

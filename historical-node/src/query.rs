@@ -24,7 +24,7 @@ impl DataNode for HistoricalNode {
             Err(error) if error.class() == ErrorClass::Corrupt => error,
             outcome => return outcome,
         };
-        let suspect = error.segment();
+        let suspect = error.place().map(|place| &place.segment);
         tracing::warn!(%error, "a query met damaged bytes");
         let asked_for = request.segments.iter().map(|descriptor| descriptor.id.clone());
         let suspects = self.suspects(asked_for, suspect);

@@ -39,6 +39,9 @@ impl Call {
             );
             return Err(NodeError::failed(ErrorClass::InvalidInput, message));
         }
+        if request.timeout.is_zero() {
+            return Err(ExecError::TimedOut.into());
+        }
         let running = services.running.join(&request.key, request.budget.memory_bytes);
         Ok(Self {
             running: Arc::new(running),

@@ -81,7 +81,7 @@ impl QueryRunner {
     /// Takes a request up: its time runs from here on.
     ///
     /// # Errors
-    /// When it is for another cluster.
+    /// When it is for another cluster, or its time is up already.
     pub fn accept(&self, request: &SegmentQuery) -> Result<Call, NodeError> {
         Call::open(&self.services, request)
     }
@@ -137,7 +137,7 @@ impl QueryRunner {
         if mapped_damages() != damages {
             // Of one of the files a part is gone; what was read of it may be zeros.
             let reason = "a mapped file was cut short while it was read";
-            return Err(ExecError::Segment(SegmentError::Corrupt(reason.into())).into());
+            return Err(ExecError::Segment(SegmentError::corrupt(reason)).into());
         }
         let reply = SegmentReply { missing, stats, ..SegmentReply::default() };
         Ok(match found {

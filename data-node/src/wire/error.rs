@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WireError;
 use super::frame::{Kind, decode_as, encode};
-use crate::error::NodeError;
+use crate::error::{DamagedPlace, NodeError};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
@@ -15,6 +15,11 @@ enum Shown {
         message: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         segment: Option<SegmentId>,
+        /// Of the segment; nodes of earlier builds do not say them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        column: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        block: Option<u64>,
     },
     Unavailable {
         server: String,
@@ -25,8 +30,12 @@ enum Shown {
 /// Writes an error.
 pub(super) fn encode_error(error: &NodeError) -> Vec<u8> {
     let shown = match error.clone() {
-        NodeError::Failed { class, message, segment } => {
-            Shown::Failed { code: class.code().to_owned(), message, segment }
+        NodeError::Failed { class, message, place } => {
+            let (segment, column, block) = match place.map(|place| *place) {
+                Some(DamagedPlace { segment, column, block }) => (Some(segment), column, block),
+                None => (None, None, None),
+            };
+            Shown::Failed { code: class.code().to_owned(), message, segment, column, block }
         }
         NodeError::Unavailable { server, reason } => Shown::Unavailable { server, reason },
     };
@@ -38,9 +47,10 @@ pub(super) fn decode_error(bytes: &[u8]) -> Result<NodeError, WireError> {
     let (shown, _) = decode_as(bytes, Kind::Error)?;
     let shown = serde_json::from_slice(shown).map_err(|error| WireError::part("error", &error))?;
     Ok(match shown {
-        Shown::Failed { code, message, segment } => {
+        Shown::Failed { code, message, segment, column, block } => {
             let class = ErrorClass::of_code(&code).unwrap_or(ErrorClass::Internal);
-            NodeError::Failed { class, message, segment }
+            let place = segment.map(|segment| Box::new(DamagedPlace { segment, column, block }));
+            NodeError::Failed { class, message, place }
         }
         Shown::Unavailable { server, reason } => NodeError::Unavailable { server, reason },
     })

@@ -15,6 +15,7 @@ use super::error::{decode_error, encode_error};
 use super::reply::{decode_reply, encode_reply};
 use super::request::{decode_cancel, decode_run, encode_cancel, encode_run};
 use super::*;
+use crate::error::DamagedPlace;
 use crate::reply::{ReplyStats, SegmentReply};
 use crate::request::{QueryBudget, SegmentDescriptor, SegmentQuery};
 use crate::running::QueryKey;
@@ -63,13 +64,18 @@ fn reply() -> SegmentReply {
 }
 
 fn errors() -> Vec<NodeError> {
-    let failed =
-        |class, segment| NodeError::Failed { class, message: "a \"b\" \n".into(), segment };
+    let failed = |class, place: Option<DamagedPlace>| NodeError::Failed {
+        class,
+        message: "a \"b\" \n".into(),
+        place: place.map(Box::new),
+    };
+    let place = |column, block| DamagedPlace { segment: segment(3), column, block };
     vec![
-        failed(ErrorClass::Corrupt, Some(segment(3))),
+        failed(ErrorClass::Corrupt, Some(place(None, None))),
         failed(ErrorClass::Timeout, None),
         failed(ErrorClass::ResourceLimit, None),
         NodeError::Unavailable { server: "historical-0".into(), reason: "gone".into() },
+        failed(ErrorClass::Corrupt, Some(place(Some("city_é".into()), Some(7)))),
     ]
 }
 

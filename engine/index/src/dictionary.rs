@@ -126,7 +126,7 @@ impl DictionarySnapshot {
             )));
         }
         let text = std::str::from_utf8(self.values.get(index));
-        text.map(Some).map_err(|error| SegmentError::Corrupt(error.to_string()))
+        text.map(Some).map_err(|error| SegmentError::corrupt(error.to_string()))
     }
 }
 

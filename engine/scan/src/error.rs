@@ -1,7 +1,7 @@
 //! Errors of this package.
 
 use henge_expr::ExprError;
-use henge_segment::SegmentError;
+use henge_segment::{SegmentError, SegmentView};
 use henge_types::{ErrorClass, SegmentId};
 use henge_vector::VectorError;
 
@@ -80,10 +80,10 @@ impl ExecError {
 
     /// The same error with the segment that was read; only what is corrupt says which.
     #[must_use]
-    pub fn of_segment(self, id: &SegmentId) -> Self {
+    pub fn of_segment(self, view: &dyn SegmentView) -> Self {
         match self {
             Self::Segment(error) if error.class() == ErrorClass::Corrupt => {
-                Self::Damaged { id: id.clone(), error }
+                Self::Damaged { id: view.id().clone(), error: view.locate(error) }
             }
             other => other,
         }

@@ -46,7 +46,7 @@ pub fn time_column(view: &dyn SegmentView) -> Result<Option<&dyn NumericColumn<i
     match view.column(TIME_COLUMN)? {
         Some(ColumnView::Long(column)) => Ok(Some(column)),
         None if view.row_count() == 0 => Ok(None),
-        _ => Err(SegmentError::Corrupt("the segment has no LONG column __time".to_owned()).into()),
+        _ => Err(SegmentError::corrupt("the segment has no LONG column __time").into()),
     }
 }
 

@@ -7,7 +7,7 @@ use henge_types::ErrorClass;
 pub enum SegmentError {
     /// The bytes failed verification or contradict themselves.
     #[error("corrupt segment: {0}")]
-    Corrupt(String),
+    Corrupt(Box<Damage>),
     /// The file is of a format version this build cannot read.
     #[error("unknown segment format version {0}: this build reads version 1")]
     UnknownVersion(u32),
@@ -22,14 +22,67 @@ pub enum SegmentError {
     Io(#[from] std::io::Error),
 }
 
-impl SegmentError {
-    /// The same error with the place it was found at; only what is corrupt says where.
-    #[must_use]
-    pub(crate) fn at(self, place: impl std::fmt::Display) -> Self {
-        match self {
-            Self::Corrupt(what) => Self::Corrupt(format!("{place}: {what}")),
-            other => other,
+/// Bytes that are not what was written, and where, as far as that is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Damage {
+    /// The projection that they belong to.
+    pub projection: Option<String>,
+    /// The column.
+    pub column: Option<String>,
+    /// The block of the column, from 0.
+    pub block: Option<usize>,
+    /// What is wrong.
+    pub reason: String,
+    /// The piece, from which column and block are found.
+    pub(crate) piece: Option<PieceAt>,
+}
+
+/// A piece by where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PieceAt {
+    /// The open file, or the projection in it.
+    pub(crate) instance: u64,
+    pub(crate) offset: u64,
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(projection) = &self.projection {
+            write!(f, "projection '{projection}': ")?;
         }
+        if let Some(column) = &self.column {
+            write!(f, "column '{column}': ")?;
+        }
+        if let Some(block) = self.block {
+            write!(f, "block {block}: ")?;
+        }
+        f.write_str(&self.reason)
+    }
+}
+
+impl SegmentError {
+    /// The error that damaged bytes lead to.
+    #[must_use]
+    pub fn corrupt(reason: impl Into<String>) -> Self {
+        Self::Corrupt(Box::new(Damage { reason: reason.into(), ..Damage::default() }))
+    }
+
+    /// What is damaged, when that is the error.
+    #[must_use]
+    pub fn damage(&self) -> Option<&Damage> {
+        match self {
+            Self::Corrupt(damage) => Some(damage),
+            Self::UnknownVersion(_) | Self::Invalid(_) | Self::Limit(_) | Self::Io(_) => None,
+        }
+    }
+
+    /// The same error with more of the place it was found at; only what is corrupt says where.
+    #[must_use]
+    pub(crate) fn at(mut self, note: impl FnOnce(&mut Damage)) -> Self {
+        if let Self::Corrupt(damage) = &mut self {
+            note(damage);
+        }
+        self
     }
 
     /// The class of the error.

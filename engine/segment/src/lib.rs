@@ -34,7 +34,7 @@ pub use block::{
     NumericSum, NumericValues, TextRun,
 };
 pub use dictionary::table::StringTable;
-pub use error::{Result, SegmentError};
+pub use error::{Damage, Result, SegmentError};
 pub use format::codec::{ALL_CODECS, BlockCodec};
 pub use format::piece::SegmentBytes;
 pub use format::projection::ProjectionFile;

@@ -52,7 +52,8 @@ impl MappedSegment {
         let mut extents = Vec::new();
         for position in 0..self.columns.len() {
             let name = self.schema().columns.get(position).map_or("", |column| &column.name);
-            let within = |error: SegmentError| error.at(format_args!("column '{name}'"));
+            let within =
+                |error: SegmentError| error.at(|damage| damage.column = Some(name.to_owned()));
             self.for_each_piece(position, &mut |_, piece| {
                 if let Piece::Stored(stored) = piece {
                     self.source.stored(piece, &[], false)?;
@@ -86,8 +87,9 @@ impl MappedSegment {
         let file = self.source.file().as_ptr() as usize;
         for (projection, segment) in self.projections().iter().zip(self.embedded()) {
             let name = &projection.definition.name;
-            let report =
-                segment.verify().map_err(|error| error.at(format_args!("projection '{name}'")))?;
+            let report = segment
+                .verify()
+                .map_err(|error| error.at(|damage| damage.projection = Some(name.clone())))?;
             let offset = segment.source.file().as_ptr() as usize - file;
             extents.push((offset as u64, report.size_bytes));
             bytes += report.size_bytes;

@@ -14,7 +14,7 @@ use roaring::RoaringBitmap;
 use crate::block::{
     BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NumericBlock, NumericStats, TextRun,
 };
-use crate::error::Result;
+use crate::error::{Result, SegmentError};
 use crate::packed::{PackedBlock, PackedInts};
 
 /// A readable set of rows: a mapped segment or a snapshot of the index.
@@ -33,6 +33,11 @@ pub trait SegmentView: Send + Sync + std::fmt::Debug {
     fn size_bytes(&self) -> u64;
     /// A column by name (`__time` is a [`ColumnView::Long`]); `None` when the segment lacks it.
     fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>>;
+
+    /// The same error with the column and the block that it is in, when the view can find out.
+    fn locate(&self, error: SegmentError) -> SegmentError {
+        error
+    }
 
     /// Rolled-up copies of the rows that can answer some queries in their place.
     fn projections(&self) -> &[Projection] {

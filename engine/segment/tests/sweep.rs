@@ -13,7 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use common::{mix, open, read_all, write_projected, write_rich};
-use henge_segment::{BlockCodec, ColumnView, MappedSegment, Result, SegmentView, WriteOptions};
+use henge_segment::{
+    BlockCodec, ColumnView, MappedSegment, Result, SegmentError, SegmentView, WriteOptions,
+};
 
 type Everything = (BTreeMap<String, Vec<String>>, Vec<u64>);
 
@@ -159,4 +161,25 @@ fn h_40_to_h_52_damage_is_detected() {
     );
     assert_eq!(totals.silent, Vec::<String>::new());
     assert!(totals.mutations > 3_000 && totals.harmless < 50, "{totals:?}");
+}
+
+#[test]
+fn damage_that_a_reader_meets_is_located_as_verifying_does() {
+    let (bytes, _) = write_rich(70_000, WriteOptions::default());
+    let mut located = BTreeMap::new();
+    for at in (0..bytes.len()).step_by(bytes.len() / 300) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        let Ok(segment) = MappedSegment::open(Arc::new(damaged)) else { continue };
+        let Err(met) = read_all(&segment) else { continue };
+        let (met, found) = (segment.locate(met), segment.verify().unwrap_err());
+        let place = |error: &SegmentError| {
+            let damage = error.damage().unwrap();
+            (damage.column.clone(), damage.block)
+        };
+        assert_eq!(place(&met), place(&found), "byte {at}: {met}, {found}");
+        *located.entry(place(&met)).or_insert(0) += 1;
+    }
+    let blocks = located.keys().filter(|(column, block)| column.is_some() && block.is_some());
+    assert!(blocks.count() > 10, "{located:?}");
 }

@@ -246,7 +246,7 @@ pub(super) fn write_beside<T>(
     if mapped_damages() != damages {
         // What was read of a mapped file may be zeros: it must not become a segment.
         let reason = "a mapped file was cut short while it was read".to_owned();
-        return Err(SegmentError::Corrupt(reason).into());
+        return Err(SegmentError::corrupt(reason).into());
     }
     beside.commit_unsynced().map_err(RealtimeError::io(path))?;
     Ok(written)

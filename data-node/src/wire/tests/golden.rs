@@ -3,12 +3,13 @@
 
 use super::*;
 
-const GOLDEN: [(&str, &[u8]); 5] = [
+const GOLDEN: [(&str, &[u8]); 6] = [
     ("run", include_bytes!("../golden/run.bin")),
     ("cancel", include_bytes!("../golden/cancel.bin")),
     ("reply", include_bytes!("../golden/reply.bin")),
     ("error", include_bytes!("../golden/error.bin")),
     ("unavailable", include_bytes!("../golden/unavailable.bin")),
+    ("damaged", include_bytes!("../golden/damaged.bin")),
 ];
 
 fn written(name: &str) -> Vec<u8> {
@@ -17,7 +18,8 @@ fn written(name: &str) -> Vec<u8> {
         "cancel" => encode_cancel("dashboard-1"),
         "reply" => encode_reply(&reply()).unwrap(),
         "error" => encode_error(&errors()[0]),
-        _ => encode_error(&errors()[3]),
+        "unavailable" => encode_error(&errors()[3]),
+        _ => encode_error(&errors()[4]),
     }
 }
 
@@ -47,4 +49,5 @@ fn version_1_is_read_as_it_was_meant() {
     assert_eq!((read.missing, read.stats), (reply().missing, reply().stats));
     assert_eq!(decode_error(of("error")).unwrap(), errors()[0]);
     assert_eq!(decode_error(of("unavailable")).unwrap(), errors()[3]);
+    assert_eq!(decode_error(of("damaged")).unwrap(), errors()[4]);
 }

@@ -202,7 +202,7 @@ impl Worker {
         let Some(index) = self.next_index() else { return Ok(false) };
         ctx.cancel.check()?;
         self.work_on(&run, index, ctx, should_yield)
-            .map_err(|error| error.of_segment(run.items[index].view.id()))?;
+            .map_err(|error| error.of_segment(run.items[index].view.as_ref()))?;
         Ok(true)
     }
 

@@ -172,7 +172,7 @@ impl<'a> FramedIds<'a> {
 
 fn outside_statistics() -> ExecError {
     let reason = "a value lies outside its block's statistics".to_owned();
-    henge_segment::SegmentError::Corrupt(reason).into()
+    henge_segment::SegmentError::corrupt(reason).into()
 }
 
 /// The ids of numbers in a table.

@@ -97,7 +97,7 @@ pub(super) fn dictionary_keys(
     let length = dictionary.len();
     if ids.iter().copied().max().is_some_and(|id| id >= length) {
         let reason = format!("an id of column '{column}' is beyond its dictionary");
-        return Err(henge_segment::SegmentError::Corrupt(reason).into());
+        return Err(henge_segment::SegmentError::corrupt(reason).into());
     }
     let mapped = match scope {
         KeyScope::Node(NodeScope { dictionaries, datasource }) => {

@@ -61,5 +61,5 @@ pub(crate) fn checksum(bytes: &[u8]) -> u64 {
 
 /// Shorthand for the error that hostile or damaged bytes lead to.
 pub(crate) fn corrupt(what: impl Into<String>) -> SegmentError {
-    SegmentError::Corrupt(what.into())
+    SegmentError::corrupt(what)
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::Result;
+use crate::error::{PieceAt, Result};
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::{self, BlockCodec};
 use crate::format::recent;
@@ -154,7 +154,9 @@ impl Source {
             .get(start..end)
             .ok_or_else(|| corrupt(format!("the piece at {start} lies outside the file")))?;
         if !verified && checksum(bytes) != stored.checksum {
-            return Err(corrupt(format!("the checksum of the piece at {start} does not match")));
+            let error = corrupt(format!("the checksum of the piece at {start} does not match"));
+            let piece = PieceAt { instance: self.instance, offset: stored.offset };
+            return Err(error.at(|damage| damage.piece = Some(piece)));
         }
         Ok(bytes)
     }

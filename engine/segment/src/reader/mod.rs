@@ -13,7 +13,7 @@ use henge_types::{ColumnType, SegmentId, SegmentSchema, TIME_COLUMN};
 use rustc_hash::FxHashMap;
 
 use crate::block::BLOCK_ROWS;
-use crate::error::Result;
+use crate::error::{Result, SegmentError};
 use crate::format::bytes::ByteReader;
 use crate::format::footer::{Footer, RowSummary};
 use crate::format::piece::{SegmentBytes, Source};
@@ -94,7 +94,7 @@ impl MappedSegment {
             let mut reader = reader.with_base(base);
             let read = read_column(&source, position, column, &rows, &mut reader)
                 .and_then(|read| reader.finish("the directory").map(|()| read))
-                .map_err(|error| error.at(format_args!("column '{}'", column.name)))?;
+                .map_err(|error| error.at(|damage| damage.column = Some(column.name.clone())))?;
             columns.push(read);
             positions.insert(column.name.clone(), position);
         }
@@ -158,7 +158,10 @@ fn open_projection(stored: &StoredProjection, file: &SegmentBytes) -> Result<Map
     };
     let name = &stored.definition.name;
     let opened = stored.bytes(file).and_then(open);
-    opened.map_err(|error| corrupt(format!("projection '{name}': {error}")))
+    opened.map_err(|error| match error {
+        SegmentError::Corrupt(_) => error.at(|damage| damage.projection = Some(name.clone())),
+        other => corrupt(format!("projection '{name}': {other}")),
+    })
 }
 
 fn read_column(
@@ -235,6 +238,11 @@ impl SegmentView for MappedSegment {
 
     fn projections(&self) -> &[Projection] {
         &self.projections
+    }
+
+    fn locate(&self, error: SegmentError) -> SegmentError {
+        let Some(piece) = error.damage().and_then(|damage| damage.piece) else { return error };
+        self.locate_piece(piece, error)
     }
 
     fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>> {

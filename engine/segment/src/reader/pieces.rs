@@ -1,11 +1,13 @@
 //! Walking over every piece of a segment: what inspection counts and verification checks.
 
-use crate::error::{Result, SegmentError};
+use crate::error::{PieceAt, Result, SegmentError};
+use crate::format::corrupt;
 use crate::format::piece::Piece;
 use crate::number::Number;
 use crate::reader::numeric::NumericReader;
 use crate::reader::string::StringReader;
 use crate::reader::{Column, MappedSegment};
+use crate::view::SegmentView;
 
 /// What a piece is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,38 @@ impl MappedSegment {
                 column.chunk_pieces()?.try_for_each(|piece| visit(PieceRole::Data, piece))
             }
         }
+    }
+}
+
+impl MappedSegment {
+    /// Names the projection, the column and the block of a piece that an error is in.
+    pub(super) fn locate_piece(&self, piece: PieceAt, error: SegmentError) -> SegmentError {
+        if self.source.instance != piece.instance {
+            let embedded = self.projections().iter().zip(self.embedded());
+            let of = |(_, rows): &(_, &Self)| rows.source.instance == piece.instance;
+            let Some((projection, rows)) = { embedded }.find(of) else { return error };
+            let name = projection.definition.name.clone();
+            return rows.locate_piece(piece, error).at(|damage| damage.projection = Some(name));
+        }
+        for (position, column) in self.schema().columns.iter().enumerate() {
+            let mut is_here = false;
+            // The walk ends at an error, and says in which block.
+            let walked = self.for_each_piece(position, &mut |_, known| match known {
+                Piece::Stored(stored) if stored.offset == piece.offset => {
+                    is_here = true;
+                    Err(corrupt("here"))
+                }
+                Piece::Stored(_) | Piece::Inline(_) => Ok(()),
+            });
+            if is_here {
+                let block = walked.err().and_then(|here| here.damage()?.block);
+                return error.at(|damage| {
+                    damage.column = Some(column.name.clone());
+                    damage.block = block;
+                });
+            }
+        }
+        error
     }
 }
 
@@ -74,5 +108,5 @@ fn string(
 
 /// Names the block that an error is in.
 fn block(number: usize) -> impl Fn(SegmentError) -> SegmentError {
-    move |error| error.at(format_args!("block {number}"))
+    move |error| error.at(|damage| damage.block = Some(number))
 }
