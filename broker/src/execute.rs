@@ -1,15 +1,14 @@
 //! The life of a query: admission, deadline, timeline, caches, scatter, merge, finalise.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use henge_answer::Form;
 use henge_data_node::SegmentDescriptor;
 use henge_exec::Answer;
+use henge_platform::runtime::random;
 use henge_query::Query;
 use henge_types::ErrorClass;
 use serde_json::{Map, Value};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::Broker;
 use crate::admission::Admission;
@@ -191,7 +190,7 @@ impl Broker {
 
 /// An id for a query that came without one.
 pub(crate) fn made_id() -> String {
-    format!("{:032x}", rand::random::<u128>())
+    format!("{:032x}", random::<u128>())
 }
 
 /// Gathers everything a query reads, over again while the timeline moves on.

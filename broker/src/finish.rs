@@ -1,7 +1,7 @@
 //! The end of a query: what nodes put on disk is taken in, everything is merged and finished, and the
 //! answer is written.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use henge_answer::Form;
@@ -10,6 +10,7 @@ use henge_data_node::{NodeError, Partition, Partitions};
 use henge_exec::{Answer, ExecContext, ExecError, MemoryLease, Partial};
 use henge_query::Query;
 use henge_types::ErrorClass;
+use tokio::time::Instant;
 
 use crate::Broker;
 use crate::error::Result;
@@ -88,11 +89,7 @@ impl Broker {
 async fn next_of(partitions: &mut Partitions) -> Result<Partition, NodeError> {
     match partitions.next().await {
         Some(partition) => partition,
-        None => Err(NodeError::Failed {
-            class: ErrorClass::Internal,
-            message: "a data node ended its reply early".to_owned(),
-            segment: None,
-        }),
+        None => Err(NodeError::failed(ErrorClass::Internal, "a data node ended its reply early")),
     }
 }
 

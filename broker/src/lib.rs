@@ -1,6 +1,8 @@
 //! The broker: builds its timeline from the metadata and announcements, scatters a query to the data nodes, gathers
 //! and merges the partial results, and finalises once.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod admission;
 pub mod api;
 pub mod error;

@@ -9,7 +9,7 @@ use henge_data_node::{
     task_priority,
 };
 use henge_exec::{ExecContext, Extent};
-use henge_platform::runtime::Priority;
+use henge_platform::runtime::{Priority, random};
 use henge_query::Query;
 use tokio::time::Instant;
 
@@ -66,7 +66,7 @@ impl Broker {
             disk_bytes: disk_bytes.unwrap_or(u64::MAX).min(options.max_on_disk_storage_bytes),
             buckets: options.max_buckets,
         };
-        let key = QueryKey { id: query_id.into(), number: rand::random() };
+        let key = QueryKey { id: query_id.into(), number: random() };
         let registered = self.services.running.join(&key, budget.memory_bytes);
         let context = ExecContext {
             cancel: registered.cancel.clone(),

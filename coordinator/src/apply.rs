@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use henge_data_node::SegmentHost;
@@ -10,6 +10,7 @@ use henge_platform::discovery::ServerId;
 use henge_platform::metadata::PublishedSegment;
 use henge_types::SegmentId;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::Coordinator;
 use crate::action::Action;

@@ -3,6 +3,8 @@
 //! Deciding is pure (`plan` over a [`ClusterSnapshot`]); doing is separate (`apply`). Nothing is
 //! ever dropped on a view of the metadata that is not complete.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod action;
 pub mod apply;
 pub mod duty;

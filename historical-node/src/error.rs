@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use henge_platform::discovery::DiscoveryError;
 use henge_platform::metadata::MetadataError;
+use henge_platform::runtime::WorkLost;
 use henge_platform::storage::StorageError;
 use henge_segment::SegmentError;
 use henge_types::ErrorClass;
@@ -73,6 +74,12 @@ pub enum HistoricalError {
     /// Discovery failed.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+}
+
+impl From<WorkLost> for HistoricalError {
+    fn from(lost: WorkLost) -> Self {
+        Self::Stopped(lost.to_string())
+    }
 }
 
 impl HistoricalError {

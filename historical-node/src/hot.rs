@@ -7,12 +7,12 @@
 
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
-use std::time::Instant;
 
 use henge_platform::runtime::{TemporaryFile, map_file, mapped_damages};
 use henge_platform::storage::{PushedObject, checksum_bytes};
 use henge_segment::{SegmentSummary, SegmentView, WriteOptions, transcode};
 use henge_types::ErrorClass;
+use tokio::time::Instant;
 
 use crate::cache::{CachedFile, FileForm, Metered, remove_file};
 use crate::error::{HistoricalError, Result};

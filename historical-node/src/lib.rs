@@ -1,5 +1,7 @@
 //! The historical role: holds published segments in mapped files and answers queries over them.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod cache;
 pub mod error;
 pub mod hot;

@@ -12,7 +12,7 @@ use henge_data_node::{HostError, SegmentHost};
 use henge_platform::discovery::{AnnouncedSegment, ChangeSet, ServerId};
 use henge_platform::metadata::PublishedSegment;
 use henge_platform::runtime::files::rename_durably;
-use henge_platform::runtime::map_file;
+use henge_platform::runtime::{blocking, map_file};
 use henge_platform::storage::{PushedObject, checksum_file};
 use henge_segment::{MappedSegment, SegmentView};
 use henge_types::SegmentId;
@@ -49,21 +49,20 @@ impl HistoricalNode {
         let kept = PublishedSegment { schema_json: String::new(), ..segment.clone() };
         let (serving, kept, form) = (Arc::clone(&self.serving), Arc::new(kept), self.options.form);
         let of_cache = Arc::clone(&kept);
-        let left = tokio::task::spawn_blocking(move || serving.open_left(&of_cache, form));
-        let left = left.await.map_err(|error| HistoricalError::Stopped(error.to_string()))?;
+        let left = blocking(move || serving.open_left(&of_cache, form)).await?;
         if let Some(loaded) = left.wanted {
             return Ok((loaded, false));
         }
         let error = match self.fetch(Arc::clone(&kept)).await {
             Ok(loaded) => {
-                left.spare.iter().for_each(|file| remove_file(&file.path));
+                let remove = move || left.spare.iter().for_each(|file| remove_file(&file.path));
+                blocking(remove).await?;
                 return Ok((loaded, false));
             }
             Err(error) => error,
         };
         let (serving, id) = (Arc::clone(&self.serving), segment.id.clone());
-        let spare = tokio::task::spawn_blocking(move || serving.open_spare(left.spare, &kept));
-        match spare.await.map_err(|error| HistoricalError::Stopped(error.to_string()))? {
+        match blocking(move || serving.open_spare(left.spare, &kept)).await? {
             Some(loaded) => {
                 tracing::error!(segment = %id, %error, "serves the hot form that an earlier run left");
                 Ok((loaded, true))
@@ -76,12 +75,10 @@ impl HistoricalNode {
         let room = self.serving.cache.reserve(segment.size_bytes)?;
         let form = FileForm::Stored { checksum: Some(segment.checksum) };
         let path = self.serving.cache.path(&segment.id, form);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)
-                .map_err(|source| HistoricalError::Io { path: parent.to_owned(), source })?;
-        }
+        // Makes the folder too.
         self.storage.pull(&segment.object_key, stored_object(&segment), &path).await?;
-        let mapped = Arc::new(open_as(&path, &segment)?);
+        let (of, at) = (Arc::clone(&segment), path.clone());
+        let mapped = Arc::new(blocking(move || open_as(&at, &of)).await??);
         Ok(Loaded { mapped, file: CachedFile { path, form }, room: Arc::new(room), segment })
     }
 

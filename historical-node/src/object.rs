@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use henge_platform::metadata::{MetadataError, PublishedSegment, SegmentObject};
+use henge_platform::runtime::blocking;
 use henge_platform::runtime::files::rename_durably;
 use henge_platform::storage::{
     Payload, PushedObject, StorageError, checksum_file, segment_object_key,
@@ -62,10 +63,7 @@ impl HistoricalNode {
 
     async fn store_as_it_is(&self, loaded: &Arc<Loaded>) -> Result<()> {
         let (segment, path) = (&loaded.segment, loaded.file.path.clone());
-        let read = tokio::task::spawn_blocking(move || checksum_file(&path)).await;
-        if read.map_err(|error| HistoricalError::Stopped(error.to_string()))??
-            != stored_object(segment)
-        {
+        if blocking(move || checksum_file(&path)).await?? != stored_object(segment) {
             return Err(HistoricalError::WrongContent { path: loaded.file.path.clone() });
         }
         self.overwrite(segment, Payload::File(loaded.file.path.clone())).await
@@ -127,9 +125,7 @@ impl HistoricalNode {
         );
         let (serving, loaded) = (Arc::clone(&self.serving), Arc::clone(loaded));
         let segment = PublishedSegment::clone(segment).with_object(new);
-        tokio::task::spawn_blocking(move || serving.adopt(&loaded, segment))
-            .await
-            .map_err(|error| HistoricalError::Stopped(error.to_string()))?
+        blocking(move || serving.adopt(&loaded, segment)).await?
     }
 }
 

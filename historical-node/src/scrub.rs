@@ -2,13 +2,16 @@
 //! other, so that bytes that rot where no query reads them are found while there is a good copy.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_platform::storage::{StorageError, checksum_file_pausing};
+use henge_platform::runtime::blocking;
+use henge_platform::storage::{ChecksumReader, PushedObject, StorageError};
 use henge_platform::telemetry::{Counter, Metrics};
 use henge_types::SegmentId;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::error::{HistoricalError, Result};
 use crate::{HistoricalNode, Loaded};
@@ -94,14 +97,7 @@ impl HistoricalNode {
 
     /// Reads a file in pieces; a damaged one is replaced.
     async fn scrub_file(&self, loaded: &Arc<Loaded>, bytes_per_second: u64) -> Result<()> {
-        let (path, scrubbed) = (loaded.file.path.clone(), self.care.scrubbed_bytes.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            checksum_file_pausing(&path, |bytes| {
-                scrubbed.add(bytes as u64);
-                std::thread::sleep(time_for(bytes as u64, bytes_per_second));
-            })
-        });
-        let read = read.await.map_err(|error| HistoricalError::Stopped(error.to_string()))?;
+        let read = self.read_slowly(loaded.file.path.clone(), bytes_per_second).await;
         if !self.serves(loaded) {
             return Ok(());
         }
@@ -112,15 +108,31 @@ impl HistoricalNode {
                 format!("{} bytes, not {}", actual.size_bytes, expected.size_bytes)
             }
             Ok(_) => self.place_of_damage(loaded).await,
-            Err(StorageError::Io { source, .. })
+            Err(HistoricalError::Storage(StorageError::Io { source, .. }))
                 if source.kind() == std::io::ErrorKind::NotFound =>
             {
                 "the file is gone".to_owned()
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         self.replace(loaded, &reason).await;
         Ok(())
+    }
+
+    async fn read_slowly(&self, path: PathBuf, bytes_per_second: u64) -> Result<PushedObject> {
+        let mut reader = blocking(move || ChecksumReader::open(&path)).await??;
+        let mut due = Instant::now();
+        loop {
+            let read;
+            (read, reader) = blocking(move || (reader.read_piece(), reader)).await?;
+            let bytes = read? as u64;
+            if bytes == 0 {
+                return Ok(reader.finish());
+            }
+            self.care.scrubbed_bytes.add(bytes);
+            due += time_for(bytes, bytes_per_second);
+            tokio::time::sleep_until(due).await;
+        }
     }
 
     /// Which column and block is damaged, as far as that can be said.

@@ -4,6 +4,8 @@
 //! Every swappable part has a trait, an implementation in memory for tests, and one contract
 //! test-suite that runs against all implementations. See the module map in `README.md`.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod cache;
 pub mod compression;
 pub mod config;

@@ -7,7 +7,7 @@ use henge_index::IndexError;
 use henge_ingest::IngestError;
 use henge_platform::discovery::DiscoveryError;
 use henge_platform::metadata::MetadataError;
-use henge_platform::runtime::{AccountFull, PoolError};
+use henge_platform::runtime::{AccountFull, PoolError, WorkLost};
 use henge_platform::storage::StorageError;
 use henge_platform::wal::WalError;
 use henge_query::QueryError;
@@ -97,6 +97,12 @@ pub enum RealtimeError {
     /// An account of memory is full.
     #[error(transparent)]
     Memory(#[from] AccountFull),
+}
+
+impl From<WorkLost> for RealtimeError {
+    fn from(lost: WorkLost) -> Self {
+        Self::Unavailable(lost.to_string())
+    }
 }
 
 impl RealtimeError {

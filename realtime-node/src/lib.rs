@@ -4,6 +4,8 @@
 //! A push is acknowledged when its record in the write-ahead log is durable and its rows are in the
 //! index. Segments and the log position that they contain are published in one transaction.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod api;
 mod commit;
 mod error;

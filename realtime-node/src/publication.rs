@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use henge_platform::metadata::PublishedSegment;
+use henge_platform::runtime::random;
 use henge_platform::storage::{DeepStorage, Payload, segment_object_key};
 
 use crate::error::Result;
@@ -29,7 +30,7 @@ impl Outgoing {
             return Ok(());
         }
         let mut published = self.file.published.clone();
-        published.object_key = segment_object_key(&published.id, rand::random());
+        published.object_key = segment_object_key(&published.id, random());
         let payload = Payload::File(self.file.path.clone());
         let object = storage.push(&published.object_key, payload).await?;
         published.size_bytes = object.size_bytes;

@@ -31,17 +31,18 @@ pub(crate) async fn release_when_served(
     while !waiting.is_empty() {
         let mut done = served_elsewhere(&shared, &waiting);
         tokio::select! {
-            changed = versions.changed(), if done.is_empty() => {
-                if changed.is_err() {
-                    return;
-                }
-                continue;
-            }
+            biased;
             _ = poll.tick() => match unused(&shared, &waiting, &mut sequence).await {
                 Ok(unused) => done.extend(unused),
                 Err(error) => tracing::warn!(%error, "failed to ask what is used, will ask again"),
             },
             () = std::future::ready(()), if !done.is_empty() => {}
+            changed = versions.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                continue;
+            }
         }
         if let Err(error) = shared.serving.withdraw(&done) {
             // Served twice under one id is counted once: nothing is wrong, only memory is not freed.

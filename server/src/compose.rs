@@ -2,7 +2,7 @@
 //! within the process.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::{Extension, Router};
@@ -26,6 +26,7 @@ use henge_realtime_node::{Dependencies, RealtimeNode};
 use henge_types::ErrorClass;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use crate::data_folder::{DataFolder, DataFolderLock};
 use crate::integrity::{open_marks, open_metadata, refuse_damaged_logs};

@@ -1,5 +1,7 @@
 //! The one binary: all roles in one process on embedded defaults, and the command line.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod compose;
 pub mod data_folder;
 pub mod integrity;

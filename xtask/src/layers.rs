@@ -1,4 +1,5 @@
-//! `layers`: arrows between packages point inward only, and so do those between the [`rooms`] of one.
+//! `layers`: arrows between packages point inward only, and so do those between the [`rooms`] of one; [`files`]
+//! are opened where they may be.
 //!
 //! The table is the design; `cargo metadata` is what was built. A new package must be added here on
 //! purpose, and an engine package may not reach for the world outside.
@@ -6,7 +7,7 @@
 use anyhow::{Context, bail};
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
-use crate::{rooms, sources};
+use crate::{files, rooms, sources};
 
 /// What a package may depend on.
 struct Layer {
@@ -120,6 +121,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     }
     let (of_rooms, arrows) = rooms::check()?;
     faults.extend(of_rooms);
+    faults.extend(files::check()?);
     for fault in &faults {
         println!("{fault}");
     }

@@ -4,6 +4,7 @@
 
 mod bench_peers;
 mod coverage_ids;
+mod files;
 mod layers;
 mod rooms;
 mod rust;

@@ -107,7 +107,7 @@ const REALTIME_NODE: House = House {
 
 /// A file of a package.
 struct Module {
-    file: String,
+    file: Source,
     path: Vec<String>,
     syntax: File,
 }
@@ -172,11 +172,16 @@ fn read(source: &str) -> anyhow::Result<Vec<Module>> {
     for Source { path: file, text } in sources::read_all(source, &["rs"])? {
         let path = module_path(file.strip_prefix(source).unwrap_or(&file));
         let syntax = rust::parse(&file, &text)?;
-        modules.push(Module { file, path, syntax });
+        modules.push(Module { file: Source { path: file, text }, path, syntax });
     }
     let tests: Vec<Vec<String>> = modules.iter().flat_map(test_modules).collect();
     modules.retain(|module| !tests.iter().any(|test| module.path.starts_with(test)));
     Ok(modules)
+}
+
+/// The files below a folder that are no tests.
+pub(crate) fn files_of(source: &str) -> anyhow::Result<Vec<Source>> {
+    Ok(read(source)?.into_iter().map(|module| module.file).collect())
 }
 
 fn module_path(file: &str) -> Vec<String> {
@@ -215,7 +220,7 @@ fn arrows(modules: &[Module], rooms: &BTreeSet<&str>) -> Arrows {
                 None => ROOT,
             };
             if to != from {
-                let place = || format!("{}:{line} names {}", module.file, path.join("::"));
+                let place = || format!("{}:{line} names {}", module.file.path, path.join("::"));
                 arrows.entry((from.to_owned(), to.to_owned())).or_insert_with(place);
             }
         }

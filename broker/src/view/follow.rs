@@ -151,6 +151,7 @@ impl ClusterViews {
         let newer = async {
             let is_away = view.metadata.away.is_some();
             tokio::select! {
+                biased;
                 _ = versions.wait_for(|version| *version != view.version) => {}
                 _ = commits.wait_for(|count| *count != view.metadata.commits), if !is_away => {}
             }

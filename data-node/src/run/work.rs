@@ -1,9 +1,10 @@
 //! A worker on the CPU pool.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use henge_exec::{ExecContext, Merger, Worker};
 use henge_platform::runtime::{CpuPool, Priority, Step, Turn};
+use tokio::time::Instant;
 
 use crate::error::NodeError;
 use crate::reply::ReplyStats;

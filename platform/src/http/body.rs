@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::{Closing, DruidError, closing};
 use crate::compression::{ContentEncoding, InflateLimits, inflate};
-use crate::runtime::{AccountFull, Charge, MemoryAccount};
+use crate::runtime::{AccountFull, Charge, MemoryAccount, blocking};
 
 /// Bounds of one request's body.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ pub async fn read_body(
     let (inflated, charge) = if wire.len() <= INFLATE_INLINE_BYTES {
         inflate(encoding, &wire, bounds, &account)?
     } else {
-        tokio::task::spawn_blocking(move || inflate(encoding, &wire, bounds, &account))
+        blocking(move || inflate(encoding, &wire, bounds, &account))
             .await
             .map_err(|error| DruidError::new(ErrorClass::Internal, error.to_string()))??
     };

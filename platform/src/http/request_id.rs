@@ -7,6 +7,8 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::runtime::random;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 128;
 
@@ -19,7 +21,7 @@ pub async fn assign_request_id(mut request: Request, next: Next) -> Response {
     let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     let id: Arc<str> = match given {
         Some(id) if is_plain(id) => Arc::from(id),
-        _ => Arc::from(format!("{:032x}", rand::random::<u128>())),
+        _ => Arc::from(format!("{:032x}", random::<u128>())),
     };
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let mut response = next.run(request).await;

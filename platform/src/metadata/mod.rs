@@ -31,9 +31,11 @@ pub use task_report::{
 
 use henge_types::{Interval, validate_datasource_name};
 
+use crate::runtime::random;
+
 /// Identifies a new cluster.
 fn new_cluster_uuid() -> String {
-    let mut bytes: [u8; 16] = rand::random();
+    let mut bytes: [u8; 16] = random();
     // The version and variant bits of a random UUID.
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;

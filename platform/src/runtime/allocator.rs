@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::blocking;
+
 /// Larger buffers are the operating system's again once they are freed. The most that the library takes:
 /// queries ask for buffers of a few MiB again and again, and pages that come anew each time cost more
 /// than what is done with them.
@@ -67,13 +69,13 @@ pub async fn keep_trimmed(scarce_from_bytes: usize) {
         for _ in 0..looks {
             tokio::time::sleep(LOOK_AT_PRESSURE_EVERY).await;
             if resident_bytes().is_some_and(|bytes| bytes > scarce_from_bytes / 4 * 3) {
-                let _ = tokio::task::spawn_blocking(trim).await;
+                let _ = blocking(trim).await;
             }
         }
         let now = cpu_time();
         if now.saturating_sub(before) < LOOK_EVERY / IDLE_SHARE {
             // It walks the heap: nothing for the network's threads.
-            let _ = tokio::task::spawn_blocking(trim).await;
+            let _ = blocking(trim).await;
         }
         before = now;
     }

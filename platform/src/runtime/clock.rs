@@ -20,6 +20,7 @@ pub trait Clock: Send + Sync + Debug {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn now_ms(&self) -> i64 {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
@@ -29,6 +30,7 @@ impl Clock for SystemClock {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn running_ms(&self) -> u64 {
         static FIRST: OnceLock<Instant> = OnceLock::new();
         let first = FIRST.get_or_init(Instant::now);

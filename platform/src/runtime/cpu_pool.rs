@@ -93,21 +93,30 @@ impl CpuPool {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             n => n,
         };
-        let queue = Arc::new(Queue::new(threads));
+        let queue = Arc::new(Queue::of_threads(threads));
         let owner = Arc::new(Owner { queue: Arc::clone(&queue), threads });
         for index in 0..threads {
             let queue = Arc::clone(&queue);
-            std::thread::Builder::new().name(format!("{}-{index}", options.name)).spawn(
-                move || {
-                    // On Linux this is the thread's own; elsewhere the work is merely less polite.
-                    if options.nice > 0 {
-                        let _ = rustix::process::nice(options.nice);
-                    }
-                    queue.work();
-                },
-            )?;
+            let thread = std::thread::Builder::new().name(format!("{}-{index}", options.name));
+            #[expect(clippy::disallowed_methods, reason = "the pool is where threads are")]
+            thread.spawn(move || {
+                // On Linux this is the thread's own; elsewhere the work is merely less polite.
+                if options.nice > 0 {
+                    let _ = rustix::process::nice(options.nice);
+                }
+                queue.work();
+            })?;
         }
         Ok(Self { owner })
+    }
+
+    /// A pool without threads: work runs as a task of the runtime that this is called in, a turn at a
+    /// time, and other tasks in between. For [`simulation`](super::simulation).
+    #[must_use]
+    pub fn of_this_runtime() -> Self {
+        let queue = Arc::new(Queue::of_runtime());
+        tokio::spawn(Arc::clone(&queue).work_between_tasks());
+        Self { owner: Arc::new(Owner { queue, threads: 1 }) }
     }
 
     /// Number of threads.

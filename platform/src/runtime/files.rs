@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::random;
+
 /// The ending of temporary names; a start-up removes what a crash left under it.
 pub const TEMPORARY_SUFFIX: &str = ".tmp";
 
@@ -21,7 +23,7 @@ pub fn sync_dir(directory: &Path) -> io::Result<()> {
 pub fn temporary_path(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{:016x}{TEMPORARY_SUFFIX}", rand::random::<u64>()));
+    name.push(format!(".{:016x}{TEMPORARY_SUFFIX}", random::<u64>()));
     path.with_file_name(name)
 }
 

@@ -2,6 +2,8 @@
 
 use henge_types::ErrorClass;
 
+use crate::runtime::WorkLost;
+
 /// Why a deep-storage operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -33,6 +35,12 @@ pub enum StorageError {
         /// What happened.
         source: std::io::Error,
     },
+}
+
+impl From<WorkLost> for StorageError {
+    fn from(lost: WorkLost) -> Self {
+        Self::Unavailable(lost.to_string())
+    }
 }
 
 impl StorageError {

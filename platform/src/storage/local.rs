@@ -14,10 +14,10 @@ use super::key::validate_key;
 use super::store::{
     DeepStorage, ObjectInfo, Payload, PushedObject, checksum_bytes, checksum_file, verify,
 };
-use crate::runtime::crash_point;
 use crate::runtime::files::{
     TEMPORARY_SUFFIX, TemporaryFile, create_dir_durably, parent, sync_dir,
 };
+use crate::runtime::{self, crash_point};
 
 /// Objects as files under one directory.
 #[derive(Debug, Clone)]
@@ -128,9 +128,7 @@ impl DeepStorage for LocalDeepStorage {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(StorageError::Unavailable(error.to_string())))
+    runtime::blocking(work).await?
 }
 
 /// Writes an object under a temporary name.

@@ -15,8 +15,7 @@ pub use key::{segment_object_key, validate_key};
 pub use local::LocalDeepStorage;
 pub use object::ObjectDeepStorage;
 pub use store::{
-    DeepStorage, ObjectInfo, Payload, PushedObject, checksum_bytes, checksum_file,
-    checksum_file_pausing,
+    ChecksumReader, DeepStorage, ObjectInfo, Payload, PushedObject, checksum_bytes, checksum_file,
 };
 pub use unreliable::{FaultPlan, UnreliableStorage};
 

@@ -1,5 +1,6 @@
 //! Deep storage over any object store; in memory for tests.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,12 +9,12 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
-use tokio::io::AsyncWriteExt;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::{Result, StorageError};
 use super::key::validate_key;
 use super::store::{DeepStorage, ObjectInfo, Payload, PushedObject, checksum_bytes, verify};
+use crate::runtime::blocking;
 use crate::runtime::files::{TemporaryFile, create_dir_durably, parent};
 
 /// Objects in an object store that supports conditional puts.
@@ -72,7 +73,7 @@ impl DeepStorage for ObjectDeepStorage {
         let result = self.store.get(&object_path(key)?).await.map_err(|e| convert(key, &e))?;
         create_dir_durably(parent(destination)).map_err(io_error)?;
         let temporary = TemporaryFile::create(destination).map_err(io_error)?;
-        let mut file = tokio::fs::File::from_std(temporary.file().map_err(io_error)?);
+        let mut file = temporary.file().map_err(io_error)?;
         let mut hasher = Xxh3::new();
         let mut size_bytes = 0;
         let mut pieces = result.into_stream();
@@ -83,15 +84,12 @@ impl DeepStorage for ObjectDeepStorage {
             if size_bytes > expected.size_bytes {
                 break;
             }
-            file.write_all(&piece).await.map_err(io_error)?;
+            let write = move || file.write_all(&piece).map(|()| file);
+            file = blocking(write).await?.map_err(io_error)?;
         }
         verify(key, expected, PushedObject { size_bytes, checksum: hasher.digest() })?;
-        file.flush().await.map_err(io_error)?;
-        drop(file.into_std().await);
-        tokio::task::spawn_blocking(move || temporary.commit())
-            .await
-            .map_err(|error| StorageError::Unavailable(error.to_string()))?
-            .map_err(io_error)
+        drop(file);
+        blocking(move || temporary.commit()).await?.map_err(io_error)
     }
 
     async fn read(&self, key: &str) -> Result<Bytes> {
@@ -143,10 +141,10 @@ impl DeepStorage for ObjectDeepStorage {
 async fn bytes_of(payload: Payload) -> Result<Bytes> {
     match payload {
         Payload::Bytes(bytes) => Ok(bytes),
-        Payload::File(source) => match tokio::fs::read(&source).await {
-            Ok(bytes) => Ok(bytes.into()),
-            Err(error) => Err(StorageError::io(&source, error)),
-        },
+        Payload::File(source) => {
+            let read = move || std::fs::read(&source).map_err(|e| StorageError::io(&source, e));
+            Ok(blocking(read).await??.into())
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The contract of deep storage.
 
 use std::fmt::Debug;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -80,36 +81,65 @@ pub fn checksum_bytes(bytes: &[u8]) -> PushedObject {
     PushedObject { size_bytes: bytes.len() as u64, checksum: xxh3_64(bytes) }
 }
 
-/// Size and checksum of a file, read in pieces.
+/// Size and checksum of a file.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn checksum_file(path: &Path) -> Result<PushedObject> {
-    checksum_file_pausing(path, |_| ())
+    let mut reader = ChecksumReader::open(path)?;
+    while reader.read_piece()? > 0 {}
+    Ok(reader.finish())
 }
 
-/// The same; `pause` is called after each piece with its size.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn checksum_file_pausing(path: &Path, pause: impl Fn(usize)) -> Result<PushedObject> {
-    let mut file = std::fs::File::open(path).map_err(|e| StorageError::io(path, e))?;
-    let mut hasher = Xxh3::new();
-    let mut buffer = vec![0; 256 * 1024];
-    let mut size_bytes = 0;
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => {
-                hasher.update(&buffer[..read]);
-                size_bytes += read as u64;
-                pause(read);
+/// A file that is read in pieces, for its size and its checksum.
+pub struct ChecksumReader {
+    path: PathBuf,
+    file: File,
+    hasher: Xxh3,
+    buffer: Vec<u8>,
+    size_bytes: u64,
+}
+
+impl Debug for ChecksumReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChecksumReader").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl ChecksumReader {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| StorageError::io(path, e))?;
+        let (hasher, buffer) = (Xxh3::new(), vec![0; 256 * 1024]);
+        Ok(Self { path: path.to_owned(), file, hasher, buffer, size_bytes: 0 })
+    }
+
+    /// Reads on; gives how many bytes it was, 0 at the end.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read_piece(&mut self) -> Result<usize> {
+        loop {
+            match self.file.read(&mut self.buffer) {
+                Ok(read) => {
+                    self.hasher.update(&self.buffer[..read]);
+                    self.size_bytes += read as u64;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(StorageError::io(&self.path, error)),
             }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(StorageError::io(path, error)),
         }
     }
-    Ok(PushedObject { size_bytes, checksum: hasher.digest() })
+
+    /// Size and checksum of what was read.
+    #[must_use]
+    pub fn finish(self) -> PushedObject {
+        PushedObject { size_bytes: self.size_bytes, checksum: self.hasher.digest() }
+    }
 }
 
 /// Fails unless what was read is what was recorded.

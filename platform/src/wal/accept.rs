@@ -14,8 +14,8 @@ use super::marks::LogMarks;
 use super::options::WalCodec;
 use super::recovery::QUARANTINE;
 use super::tail::TAIL;
-use crate::runtime::crash_point;
 use crate::runtime::files::{TemporaryFile, create_dir_durably, sync_dir};
+use crate::runtime::{crash_point, random};
 
 /// What was given up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,8 +63,8 @@ pub fn accept_loss(
     }
     // A start that no other log has: one that is put back later does not fit the mark, also when
     // nothing is kept.
-    let before = Link { sequence: committed, checksum: Some(rand::random::<u64>().max(1)) };
-    let header = FileHeader::following(before, rand::random(), identity);
+    let before = Link { sequence: committed, checksum: Some(random::<u64>().max(1)) };
+    let header = FileHeader::following(before, random(), identity);
     let target = file_path(directory, header.first_sequence);
     create_dir_durably(directory).map_err(io_error)?;
     // Under a temporary name until the old files are kept.

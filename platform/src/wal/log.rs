@@ -8,7 +8,6 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::error::{Result, WalError};
@@ -23,6 +22,7 @@ use super::replay::Replay;
 use super::tail::remove_tail;
 use super::writer::Writer;
 use super::{WalEntry, WalRecord};
+use crate::runtime::BlockingThreads;
 
 /// One datasource's log; clones share it.
 ///
@@ -51,8 +51,8 @@ impl Wal {
         options: WalOptions,
         io: Arc<dyn WalIo>,
     ) -> Result<(Self, RecoveryReport)> {
-        let runtime = Handle::try_current()
-            .map_err(|_| WalError::Invalid("a log is opened within a tokio runtime".into()))?;
+        let threads = BlockingThreads::current()
+            .ok_or_else(|| WalError::Invalid("a log is opened within a tokio runtime".into()))?;
         let expected = options.expected();
         let found = recover(directory, expected, &options.marks)?;
         let generation = found.mark.map_or(1, |mark| mark.generation.max(1));
@@ -72,7 +72,7 @@ impl Wal {
         let inner = Arc::new(Inner {
             options,
             recovery: report.clone(),
-            runtime,
+            threads,
             queue: Mutex::new(Queue::new(next_sequence)),
             writer: Mutex::new(writer),
         });
@@ -97,7 +97,7 @@ impl Wal {
         let (ticket, start_writer) = self.inner.enqueue(entry)?;
         if start_writer {
             let inner = Arc::clone(&self.inner);
-            self.inner.runtime.spawn_blocking(move || {
+            self.inner.threads.start(move || {
                 inner.write_waiting();
                 inner.note_open_file();
             });
@@ -195,7 +195,7 @@ impl Future for AppendTicket {
 struct Inner {
     options: WalOptions,
     recovery: RecoveryReport,
-    runtime: Handle,
+    threads: BlockingThreads,
     queue: Mutex<Queue>,
     writer: Mutex<Writer>,
 }

@@ -12,8 +12,8 @@ use super::io::{WalFile, WalIo};
 use super::mark::LogMark;
 use super::marks::LogMarks;
 use super::options::WalOptions;
-use crate::runtime::crash_point;
 use crate::runtime::files::sync_dir;
+use crate::runtime::{crash_point, random};
 
 /// Owns the files. The last one is open, unless beginning it failed.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Writer {
 
     /// Begins a file for the records after the last one.
     pub(super) fn begin_file(&mut self) -> Result<()> {
-        let header = FileHeader::following(self.end, rand::random(), self.identity);
+        let header = FileHeader::following(self.end, random(), self.identity);
         let first_sequence = header.first_sequence;
         let path = file_path(&self.directory, first_sequence);
         let bytes = header.encode();

@@ -95,6 +95,7 @@ impl Worker {
         while is_open || !self.closed.is_empty() {
             let due = self.next_due();
             tokio::select! {
+                biased;
                 received = queue.recv(), if is_open => match received {
                     Some(closed) => self.take(closed),
                     None => is_open = false,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use henge_platform::metadata::{
     IdempotencyRecord, MetadataError, PublishOutcome, PublishRequest, SourceAdvance,
 };
-use henge_platform::runtime::crash_point;
+use henge_platform::runtime::{blocking, crash_point, random};
 use henge_types::{ErrorClass, Interval, SegmentId};
 use tokio::time::Instant;
 
@@ -120,7 +120,7 @@ impl Worker {
                 "{source_id}:{}-{}:{:x}",
                 self.published.position(),
                 publication.log.position(),
-                rand::random::<u64>()
+                random::<u64>()
             ),
             segments: outgoing.flat_map(|chunk| published(&chunk.outgoing)).collect(),
             source: Some(SourceAdvance {
@@ -181,7 +181,7 @@ impl Worker {
 
     async fn cut_log(&self) {
         let (wal, next) = (self.wal.clone(), self.published.position() + 1);
-        let truncated = tokio::task::spawn_blocking(move || wal.truncate_before(next)).await;
+        let truncated = blocking(move || wal.truncate_before(next)).await;
         if let Ok(Err(error)) = truncated {
             tracing::warn!(datasource = %self.datasource, %error, "failed to cut the log, will try again at the next hand-off");
         }

@@ -1,6 +1,7 @@
 //! Giving up records that a log lost, in the metadata.
 
 use henge_platform::metadata::{MetadataStore, PublishRequest, SourceAdvance};
+use henge_platform::runtime::random;
 
 use crate::error::Result;
 use crate::push::PushDatasource;
@@ -27,7 +28,7 @@ pub async fn forget_lost_records(
     ahead.forget_after(last_record);
     let kept = published.with_ahead(ahead);
     let request = PublishRequest {
-        transaction_id: format!("{source_id}:lost:{lost}:{:x}", rand::random::<u64>()),
+        transaction_id: format!("{source_id}:lost:{lost}:{:x}", random::<u64>()),
         source: Some(SourceAdvance {
             source_id,
             expected: published.mark().clone(),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use henge_platform::metadata::DatasourceRecord;
+use henge_platform::runtime::blocking;
 use henge_platform::wal::{LogMark, Wal, WalOptions, log_identity};
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::error::{RealtimeError, Result};
+use crate::error::Result;
 use crate::handoff::{Backlog, Handoff};
 use crate::priority::PUSH_PRIORITY;
 use crate::push::PushDatasource;
@@ -123,8 +124,6 @@ async fn open_wal(
         noted,
         ..shared.options.wal.clone()
     };
-    let opened = tokio::task::spawn_blocking(move || Wal::open(&directory, options));
-    let (wal, _) =
-        opened.await.map_err(|e| RealtimeError::Unavailable(format!("open log: {e}")))??;
+    let (wal, _) = blocking(move || Wal::open(&directory, options)).await??;
     Ok(wal)
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use henge_ingest::ParseLimits;
 use henge_platform::metadata::LetterRecord;
-use henge_platform::runtime::MemoryAccount;
+use henge_platform::runtime::blocking::in_place;
+use henge_platform::runtime::{MemoryAccount, blocking};
 use henge_platform::wal::{Replay, Wal, WalEntry, WalRecord};
 
 use super::accept::parse_body;
@@ -275,12 +276,10 @@ async fn read_outcomes(wal: &Wal, from: u64) -> Result<HashMap<u64, Vec<u64>>> {
         }
         Ok(outcomes)
     };
-    tokio::task::spawn_blocking(read)
-        .await
-        .map_err(|error| RealtimeError::Unavailable(format!("read the log: {error}")))?
+    blocking(read).await?
 }
 
 async fn next_record(records: &mut Replay) -> Result<Option<WalRecord>> {
     // One file's worth of records is read at a time; blocking here delays nobody yet.
-    tokio::task::block_in_place(|| records.next().transpose()).map_err(RealtimeError::from)
+    in_place(|| records.next().transpose()).map_err(RealtimeError::from)
 }

@@ -126,13 +126,15 @@ impl Writer {
         self.shared.index_memory.register(&self.datasource, &relief);
         loop {
             tokio::select! {
+                // The rare ones first, and no order that is drawn.
+                biased;
+                () = relief.notified() => self.relieve().await,
+                _ = age.tick() => if self.is_old() { self.close_if_there_is_room() },
                 command = commands.recv() => match command {
                     Some(Command::Apply(batch)) => self.apply(*batch).await,
                     Some(Command::Close { done }) => self.close(done),
                     None => return,
                 },
-                () = relief.notified() => self.relieve().await,
-                _ = age.tick() => if self.is_old() { self.close_if_there_is_room() },
             }
         }
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use henge_platform::metadata::{
     MetadataError, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
 };
+use henge_platform::runtime::random;
 use henge_query::ingest::IndexTask;
 use henge_types::format_timestamp;
 use parking_lot::Mutex;
@@ -71,7 +72,7 @@ impl TaskQueue {
         let created_ms = self.shared.clock.now_ms();
         let schema = &task.spec.data_schema;
         let id = task.id.clone().unwrap_or_else(|| {
-            let (kind, unique) = (task.task_type.name(), rand::random::<u32>());
+            let (kind, unique) = (task.task_type.name(), random::<u32>());
             let time = format_timestamp(created_ms);
             format!("{kind}_{}_{unique:08x}_{time}", schema.data_source)
         });

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use henge_index::DimensionSchema;
 use henge_ingest::{ParseLimits, Rejection, RowError, RowSink, index_schema};
 use henge_platform::metadata::DeadLetter;
+use henge_platform::runtime::random;
 use henge_query::ingest::IndexTaskSpec;
 use henge_tabular::{ChunkRows, ColumnLoader, LoadOptions};
 use henge_types::{ChangeReport, IgnoredFields, ValueRef};
@@ -49,7 +50,7 @@ impl Store {
         limits: &ParseLimits,
     ) -> Result<Self> {
         let schema = &spec.data_schema;
-        let folder = options.spill_dir.join(format!("task-{:016x}", rand::random::<u64>()));
+        let folder = options.spill_dir.join(format!("task-{:016x}", random::<u64>()));
         std::fs::create_dir_all(&folder).map_err(RealtimeError::io(&folder))?;
         let rows = if schema.granularity_spec.rollup || !schema.metrics_spec.is_empty() {
             let (schema, tuning) = (Arc::new(schema.clone()), &spec.tuning_config);

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
+use henge_platform::runtime::blocking;
 use henge_platform::wal::{AcceptedLoss, accept_loss};
 use henge_realtime_node::forget_lost_records;
 
@@ -25,7 +26,7 @@ pub async fn give_up_log_loss(folder: &DataFolder, datasource: &str) -> Result<A
     let log = log.with_context(|| format!("there is no datasource '{datasource}'"))?;
     let marks = open_marks(folder)?;
     let work = move || accept_loss(&log.folder, log.expected, &marks);
-    let given_up = tokio::task::spawn_blocking(work).await??;
+    let given_up = blocking(work).await??;
     forget_lost_records(&store, datasource, given_up.last_record).await?;
     store.close().await;
     Ok(given_up)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use henge_platform::metadata::{MetadataError, MetadataStore};
+use henge_platform::runtime::blocking;
 use henge_platform::wal::{
     ExpectedLog, KnownEnd, LogMarks, LogState, has_log_files, inspect_log, log_identity,
 };
@@ -175,6 +176,6 @@ async fn compare_unknown(
 
 async fn inspect(folder: &Path, expected: ExpectedLog) -> Result<LogState> {
     let path = folder.to_owned();
-    let inspected = tokio::task::spawn_blocking(move || inspect_log(&path, expected));
-    inspected.await?.with_context(|| format!("read the log '{}'", folder.display()))
+    let inspected = blocking(move || inspect_log(&path, expected)).await?;
+    inspected.with_context(|| format!("read the log '{}'", folder.display()))
 }

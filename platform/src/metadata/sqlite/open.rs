@@ -12,6 +12,7 @@ use sqlx::{Connection, Row};
 use super::convert::store_error;
 use super::journal::check_journal;
 use crate::metadata::error::{MetadataError, Result};
+use crate::runtime::blocking;
 use crate::runtime::files::create_dir_durably;
 use crate::runtime::files::parent;
 use crate::wal::LogMarks;
@@ -129,7 +130,7 @@ async fn has_no_content(connection: &mut SqliteConnection) -> Result<bool> {
 /// Refuses a damaged file, a stranger's file, and one from a newer version, and changes nothing.
 async fn verify(path: &Path, busy_timeout: Duration) -> Result<()> {
     let journal = path.to_owned();
-    tokio::task::spawn_blocking(move || check_journal(&journal))
+    blocking(move || check_journal(&journal))
         .await
         .map_err(|error| MetadataError::Internal(error.to_string()))?
         .map_err(|reason| MetadataError::Corrupt(format!("{reason}; nothing was changed")))?;

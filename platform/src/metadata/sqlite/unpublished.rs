@@ -7,6 +7,7 @@ use super::SqliteMetadataStore;
 use super::convert::{get_u64, store_error, to_i64};
 use super::segments::next_counter;
 use crate::metadata::error::Result;
+use crate::runtime::blocking;
 use crate::wal::{LogMark, LogMarks, log_identity};
 
 const COUNTER: &str = "unpublished_changes";
@@ -24,7 +25,7 @@ impl SqliteMetadataStore {
         let mark =
             LogMark { identity: self.mark_identity(), sequence: changes, ..LogMark::default() };
         let marks = self.marks.clone();
-        let noted = tokio::task::spawn_blocking(move || marks.note(mark)).await;
+        let noted = blocking(move || marks.note(mark)).await;
         // Without a mark an older copy of the store is not noticed, and nothing else is wrong.
         match noted {
             Ok(Ok(())) => {}

@@ -4,10 +4,13 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering as Memory};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::Priority;
 
@@ -45,6 +48,7 @@ impl Turn<'_> {
     pub fn should_yield(&self) -> bool {
         let waiting = self.queue.waiting.load(Memory::Relaxed);
         waiting > self.priority
+            || self.queue.of_runtime.is_some()
             || (waiting == self.priority && waiting != NOBODY && self.started.elapsed() >= TURN)
     }
 }
@@ -84,6 +88,15 @@ impl Ord for Job {
     }
 }
 
+/// What there is to start.
+enum Start {
+    Job(Job),
+    /// Nothing for now.
+    Later,
+    /// The queue is closed.
+    Never,
+}
+
 #[derive(Default)]
 struct State {
     jobs: BinaryHeap<Job>,
@@ -101,6 +114,8 @@ pub(super) struct Queue {
     waiting: AtomicI32,
     /// Threads that work below priority 0 may take.
     low_limit: usize,
+    /// Wakes the task that works in the place of threads, if there is one.
+    of_runtime: Option<Notify>,
 }
 
 impl std::fmt::Debug for Queue {
@@ -110,12 +125,22 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
-    pub(super) fn new(threads: usize) -> Self {
+    pub(super) fn of_threads(threads: usize) -> Self {
+        Self::new(threads, None)
+    }
+
+    /// For [`Queue::work_between_tasks`].
+    pub(super) fn of_runtime() -> Self {
+        Self::new(1, Some(Notify::new()))
+    }
+
+    fn new(threads: usize, of_runtime: Option<Notify>) -> Self {
         Self {
             state: Mutex::default(),
             wake: Condvar::new(),
             waiting: AtomicI32::new(NOBODY),
             low_limit: threads.saturating_sub(1).max(1),
+            of_runtime,
         }
     }
 
@@ -139,20 +164,41 @@ impl Queue {
         self.note_waiting(&state);
         drop(state);
         self.wake.notify_one();
+        self.of_runtime.iter().for_each(Notify::notify_one);
     }
 
     /// Works until the queue is closed.
     pub(super) fn work(&self) {
-        while let Some(mut job) = self.next() {
-            let turn = Turn { queue: self, priority: job.priority, started: Instant::now() };
-            let next = (job.run)(&turn);
-            let used = job.used + turn.started.elapsed();
-            if job.priority < 0 {
-                self.end_low();
+        while let Some(job) = self.next() {
+            self.take_turn(job);
+        }
+    }
+
+    /// The same as a task, which lets others run after every turn.
+    pub(super) async fn work_between_tasks(self: Arc<Self>) {
+        loop {
+            let start = self.start_one(&mut self.state.lock());
+            match start {
+                Start::Job(job) => self.take_turn(job),
+                Start::Later => match &self.of_runtime {
+                    Some(woken) => woken.notified().await,
+                    None => return,
+                },
+                Start::Never => return,
             }
-            if next == Next::Again {
-                self.push(job.priority, job.run, used);
-            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn take_turn(&self, mut job: Job) {
+        let turn = Turn { queue: self, priority: job.priority, started: Instant::now() };
+        let next = (job.run)(&turn);
+        let used = job.used + turn.started.elapsed();
+        if job.priority < 0 {
+            self.end_low();
+        }
+        if next == Next::Again {
+            self.push(job.priority, job.run, used);
         }
     }
 
@@ -165,23 +211,31 @@ impl Queue {
         // Dropping the closures drops their senders, which tells the waiters.
         drop(abandoned);
         self.wake.notify_all();
+        self.of_runtime.iter().for_each(Notify::notify_one);
     }
 
     fn next(&self) -> Option<Job> {
         let mut state = self.state.lock();
         loop {
-            if state.closed {
-                return None;
+            match self.start_one(&mut state) {
+                Start::Job(job) => return Some(job),
+                Start::Later => self.wake.wait(&mut state),
+                Start::Never => return None,
             }
-            if self.may_start(&state)
-                && let Some(job) = state.jobs.pop()
-            {
-                state.low_running += usize::from(job.priority < 0);
-                self.note_waiting(&state);
-                return Some(job);
-            }
-            self.wake.wait(&mut state);
         }
+    }
+
+    fn start_one(&self, state: &mut State) -> Start {
+        if state.closed {
+            return Start::Never;
+        }
+        if !self.may_start(state) {
+            return Start::Later;
+        }
+        let Some(job) = state.jobs.pop() else { return Start::Later };
+        state.low_running += usize::from(job.priority < 0);
+        self.note_waiting(state);
+        Start::Job(job)
     }
 
     /// The first job is the highest: when it has to wait for a thread, so have all.

@@ -179,3 +179,39 @@ async fn a_panic_in_a_later_turn_is_an_error() {
     assert_eq!(failed.await, Err(PoolError::Panicked("boom".into())));
     assert_eq!(pool.spawn(0, || 1).await, Ok(1));
 }
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_pool_without_threads_lets_other_tasks_run_after_every_turn() {
+    let pool = CpuPool::of_this_runtime();
+    let (order, here) = (Arc::new(Mutex::new(Vec::new())), std::thread::current().id());
+    let long = {
+        let (order, mut left) = (Arc::clone(&order), 3);
+        pool.spawn_steps(0, move |turn| {
+            assert!(turn.should_yield() && std::thread::current().id() == here);
+            order.lock().push("turn");
+            left -= 1;
+            if left == 0 { Step::Done(()) } else { Step::Again }
+        })
+    };
+    let low = {
+        let order = Arc::clone(&order);
+        pool.spawn(-1, move || order.lock().push("low"))
+    };
+    let other = {
+        let order = Arc::clone(&order);
+        tokio::spawn(async move {
+            for _ in 0..3 {
+                order.lock().push("task");
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    long.await.unwrap();
+    low.await.unwrap();
+    other.await.unwrap();
+    assert_eq!(*order.lock(), ["turn", "task", "turn", "task", "turn", "task", "low"]);
+    let failed = pool.spawn(0, || -> u32 { panic!("boom") }).await;
+    assert_eq!(failed, Err(PoolError::Panicked("boom".into())));
+    drop(pool.spawn(0, || panic!("nobody wants it")));
+    assert_eq!(pool.spawn(0, || 1).await, Ok(1));
+}
