@@ -1,5 +1,5 @@
 //! One thread on which everything happens in an order that its seed decides: blocking work runs in place
-//! (see [`super::blocking`]), randomness comes from the seed (see [`super::random`]). With a runtime of
+//! (see [`super::blocking()`]), randomness comes from the seed (see [`super::random()`]). With a runtime of
 //! this thread alone whose clock is paused, and [`CpuPool::of_this_runtime`](super::CpuPool), nothing
 //! else tells one run from another.
 
