@@ -98,9 +98,8 @@ fn request() -> SegmentQuery {
 fn answer(reply: SegmentReply) -> String {
     let (query, context) = (request().query, ExecContext::default());
     let merged = merge(&query, reply.partials, &context).unwrap();
-    let mut out = Vec::new();
-    finalise(&query, merged, &context).unwrap().write_json(&mut out);
-    String::from_utf8(out).unwrap()
+    let answer = finalise(&query, merged, &context).unwrap();
+    String::from_utf8(henge_answer::to_json(&query, &answer).unwrap()).unwrap()
 }
 
 /// Stops a node in the middle of a block, and tells which blocks it read.
