@@ -8,7 +8,7 @@ use henge_segment::{NumericBlock, NumericValues};
 use henge_vector::Column;
 
 use crate::accumulator::{Accumulator, BlockInput};
-use crate::build;
+use crate::function::{Scanned, accumulate};
 use crate::group_marks::GroupMarks;
 use crate::scatter::PlainSum;
 use crate::table::{Layout, StateTable};
@@ -35,7 +35,9 @@ impl<'a> Aggregator<'a> {
                 (!compiled.is_everything()).then(|| OwnFilter::new(compiled))
             }
         };
-        let accumulator = build::accumulator(spec, filter.is_some(), columns, set, layout)?;
+        let is_filtered = filter.is_some();
+        let scanned = Scanned { name: &spec.name, is_filtered, columns, set, layout };
+        let accumulator = accumulate(&spec.kind).accumulator(scanned)?;
         let slots = accumulator.slots();
         Ok(Self { filter, accumulator, slots })
     }

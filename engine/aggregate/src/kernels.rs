@@ -1,21 +1,14 @@
 //! The inner loops of numeric aggregation.
 
-use henge_scan::Selection;
 use henge_segment::simd::{Level, marked};
-use henge_segment::{NullMask, NumericValues};
 use henge_types::number::{of_total_order_bits, total_order_bits};
 
-/// Values gathered at a time before they are folded.
-const CHUNK: usize = 512;
+use crate::number::{Combine, Number};
 
 /// A numeric aggregation.
-pub(crate) trait Op: std::fmt::Debug + 'static {
-    /// What is kept for a group.
-    type State: Copy + PartialEq + std::fmt::Debug + 'static;
+pub(crate) trait Op: Combine<State: Number> + std::fmt::Debug {
     /// What many values are folded into before they meet a state.
     type Wide: Copy;
-    /// The state of a group without values.
-    const START: Self::State;
     /// True when states are integers.
     const INTEGERS: bool = false;
     /// True of sums of doubles: several are added to together, and no value leaves the word at 0.
@@ -32,8 +25,6 @@ pub(crate) trait Op: std::fmt::Debug + 'static {
     }
     /// A fold of no values.
     const EMPTY: Self::Wide;
-    /// Adds one value; true when the state wrapped around.
-    fn add(state: &mut Self::State, value: Self::State) -> bool;
     /// Adds one value to a state where it is kept; true when it wrapped around.
     #[inline(always)]
     fn add_to_word(word: &mut u64, value: Self::State) -> bool {
@@ -102,12 +93,22 @@ input!(f32 => f64);
 #[derive(Debug)]
 pub(crate) struct LongSum;
 
-impl Op for LongSum {
+impl Combine for LongSum {
     type State = i64;
+    const START: i64 = 0;
+
+    #[inline]
+    fn add(state: &mut i64, value: i64) -> bool {
+        let (sum, overflow) = state.overflowing_add(value);
+        *state = sum;
+        overflow
+    }
+}
+
+impl Op for LongSum {
     type Wide = i128;
     const INTEGERS: bool = true;
     const SUMS_LONGS: bool = true;
-    const START: i64 = 0;
     const EMPTY: i128 = 0;
 
     #[inline]
@@ -118,13 +119,6 @@ impl Op for LongSum {
     #[inline]
     fn of_word(word: u64) -> i64 {
         word as i64 ^ Self::START
-    }
-
-    #[inline]
-    fn add(state: &mut i64, value: i64) -> bool {
-        let (sum, overflow) = state.overflowing_add(value);
-        *state = sum;
-        overflow
     }
 
     /// The halves of the values are summed apart: neither can overflow within a block, and both
@@ -173,11 +167,20 @@ const LANES: usize = 16;
 /// The word of a sum of 0.
 const ZERO_SUM: u64 = 1 << 63;
 
-impl Op for DoubleSum {
+impl Combine for DoubleSum {
     type State = f64;
+    const START: f64 = 0.0;
+
+    #[inline]
+    fn add(state: &mut f64, value: f64) -> bool {
+        *state += value;
+        false
+    }
+}
+
+impl Op for DoubleSum {
     type Wide = f64;
     const SUMS_DOUBLES: bool = true;
-    const START: f64 = 0.0;
     const EMPTY: f64 = 0.0;
 
     /// A sum that began at 0 is never -0, so that -0 can stand for a sum of 0: the word 0 is left
@@ -198,12 +201,6 @@ impl Op for DoubleSum {
     fn result(word: u64) -> f64 {
         // Adding 0 turns -0 into 0.
         f64::from_bits(word) + 0.0
-    }
-
-    #[inline]
-    fn add(state: &mut f64, value: f64) -> bool {
-        *state += value;
-        false
     }
 
     #[inline]
@@ -238,11 +235,20 @@ macro_rules! extreme {
         #[derive(Debug)]
         pub(crate) struct $name;
 
-        impl Op for $name {
+        impl Combine for $name {
             type State = i64;
+            const START: i64 = $start;
+
+            #[inline]
+            fn add(state: &mut i64, value: i64) -> bool {
+                *state = if value $better *state { value } else { *state };
+                false
+            }
+        }
+
+        impl Op for $name {
             type Wide = i64;
             const INTEGERS: bool = true;
-            const START: i64 = $start;
             const EMPTY: i64 = $start;
 
             #[inline]
@@ -253,12 +259,6 @@ macro_rules! extreme {
             #[inline]
             fn of_word(word: u64) -> i64 {
                 word as i64 ^ Self::START
-            }
-
-            #[inline]
-            fn add(state: &mut i64, value: i64) -> bool {
-                *state = if value $better *state { value } else { *state };
-                false
             }
 
             #[inline]
@@ -316,10 +316,19 @@ macro_rules! double_extreme {
             }
         }
 
-        impl Op for $name {
+        impl Combine for $name {
             type State = f64;
-            type Wide = f64;
             const START: f64 = f64::NAN;
+
+            #[inline]
+            fn add(state: &mut f64, value: f64) -> bool {
+                *state = if value $better *state || state.is_nan() { value } else { *state };
+                false
+            }
+        }
+
+        impl Op for $name {
+            type Wide = f64;
             const EMPTY: f64 = f64::NAN;
 
             #[inline]
@@ -330,12 +339,6 @@ macro_rules! double_extreme {
             #[inline]
             fn of_word(word: u64) -> f64 {
                 if word == 0 { f64::NAN } else { of_total_order_bits(word ^ $reversed) }
-            }
-
-            #[inline]
-            fn add(state: &mut f64, value: f64) -> bool {
-                *state = if value $better *state || state.is_nan() { value } else { *state };
-                false
             }
 
             #[inline(always)]
@@ -390,103 +393,6 @@ macro_rules! double_extreme {
 
 double_extreme!(DoubleMin, f64::INFINITY, <, u64::MAX, least_double, "Smallest double.");
 double_extreme!(DoubleMax, f64::NEG_INFINITY, >, 0, greatest_double, "Largest double.");
-
-/// Folds the selected values of a block; also says how many were not null.
-pub(crate) fn fold_block<O: Op, T: Input<O::State>>(
-    selection: Selection<'_>,
-    values: NumericValues<'_, T>,
-    nulls: Option<NullMask<'_>>,
-) -> (O::Wide, usize) {
-    match (values, nulls) {
-        (NumericValues::Constant(value), None) => {
-            let count = selection.len();
-            (O::fold_repeated(O::EMPTY, value.convert(), count), count)
-        }
-        (NumericValues::Constant(value), Some(nulls)) => {
-            let mut count = 0;
-            selection.for_each(|row| count += usize::from(!nulls.is_null(row)));
-            (O::fold_repeated(O::EMPTY, value.convert(), count), count)
-        }
-        (NumericValues::Slice(values), None) => fold_slice::<O, T>(selection, values),
-        (NumericValues::Slice(values), Some(nulls)) => {
-            let mut chunk = Chunk::<O>::new();
-            selection.for_each(|row| {
-                if !nulls.is_null(row) {
-                    chunk.push(values[row].convert());
-                }
-            });
-            chunk.finish()
-        }
-    }
-}
-
-fn fold_slice<O: Op, T: Input<O::State>>(
-    selection: Selection<'_>,
-    values: &[T],
-) -> (O::Wide, usize) {
-    match selection {
-        Selection::Range { start, end } => {
-            let values = &values[start..end];
-            if let Some(states) = T::as_states(values) {
-                return (O::fold(O::EMPTY, states), values.len());
-            }
-            let mut buffer = [O::START; CHUNK];
-            let mut wide = O::EMPTY;
-            for part in values.chunks(CHUNK) {
-                for (slot, &value) in buffer.iter_mut().zip(part) {
-                    *slot = value.convert();
-                }
-                wide = O::fold(wide, &buffer[..part.len()]);
-            }
-            (wide, values.len())
-        }
-        Selection::Rows(rows) => {
-            let mut buffer = [O::START; CHUNK];
-            let mut wide = O::EMPTY;
-            for part in rows.chunks(CHUNK) {
-                for (slot, &row) in buffer.iter_mut().zip(part) {
-                    *slot = values[row as usize].convert();
-                }
-                wide = O::fold(wide, &buffer[..part.len()]);
-            }
-            (wide, rows.len())
-        }
-    }
-}
-
-/// Values on their way to a fold.
-struct Chunk<O: Op> {
-    buffer: [O::State; CHUNK],
-    filled: usize,
-    folded: usize,
-    wide: O::Wide,
-}
-
-impl<O: Op> Chunk<O> {
-    fn new() -> Self {
-        Self { buffer: [O::START; CHUNK], filled: 0, folded: 0, wide: O::EMPTY }
-    }
-
-    #[inline]
-    fn push(&mut self, value: O::State) {
-        self.buffer[self.filled] = value;
-        self.filled += 1;
-        if self.filled == CHUNK {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        self.wide = O::fold(self.wide, &self.buffer[..self.filled]);
-        self.folded += self.filled;
-        self.filled = 0;
-    }
-
-    fn finish(mut self) -> (O::Wide, usize) {
-        self.flush();
-        (self.wide, self.folded)
-    }
-}
 
 #[cfg(test)]
 mod tests;

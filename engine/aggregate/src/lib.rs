@@ -1,24 +1,23 @@
 //! Aggregate functions over the rows that [`henge_scan`] finds: states by group, updated a batch of
-//! rows at a time.
+//! rows at a time, merged with those of other segments, and finished.
 
 mod accumulator;
 mod aggregator;
-mod build;
-mod cardinality;
 mod carry;
-mod count;
-mod distinct;
+mod fold;
+mod function;
+mod functions;
 mod group_marks;
 mod kernels;
-mod marks;
-mod number_sketches;
+mod merged;
+mod number;
 mod numeric;
 mod scatter;
 mod set;
-mod sketch_kind;
-mod sketches;
-mod stored_sketches;
+mod sketch;
 mod table;
 
 pub use accumulator::{BlockInput, Run};
+pub use function::{AggregateFunction, SketchFunction, function};
+pub use merged::MergedStates;
 pub use set::Aggregators;

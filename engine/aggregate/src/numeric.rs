@@ -2,12 +2,14 @@
 
 use henge_scan::{Batch, BlockBits, ColumnSet, Loaded, Result, RowSet, SlotId, SlotStats};
 use henge_segment::{NumericBlock, NumericSum, NumericValues, PackedBlock};
-use henge_vector::{Column, NullBuffer};
+use henge_vector::Column;
 
 use crate::accumulator::{Accumulator, BlockInput};
 use crate::carry::Carries;
+use crate::fold::fold_block;
 use crate::group_marks::GroupMarks;
-use crate::kernels::{Input, Op, fold_block};
+use crate::kernels::{Input, Op};
+use crate::number::Number;
 use crate::scatter::{scatter, scatter_nullable};
 use crate::table::{Place, StateTable};
 
@@ -24,8 +26,6 @@ pub(crate) trait NumericState: Op {
     fn takes_packed(packed: &PackedBlock<'_>) -> bool;
     /// The fold of rows of a block, none of them null, as they are stored; `None` of no rows.
     fn of_packed(packed: &PackedBlock<'_>, rows: RowSet<'_>) -> Option<Self::Wide>;
-    /// The finished column.
-    fn column(values: Vec<Self::State>, nulls: Option<NullBuffer>, float: bool) -> Column;
 }
 
 fn update<O: Op, T: Input<O::State>>(
@@ -109,10 +109,10 @@ pub(crate) struct NumericAccumulator<O: Op> {
     op: std::marker::PhantomData<O>,
 }
 
-impl<O: Op> NumericAccumulator<O> {
-    pub(crate) fn new(input: NumericInput) -> Self {
+impl<O: NumericState> NumericAccumulator<O> {
+    pub(crate) fn boxed<'a>(input: NumericInput) -> Box<dyn Accumulator + 'a> {
         let (not_null, carries) = (BlockBits::default(), Carries::default());
-        Self { input, not_null, carries, op: std::marker::PhantomData }
+        Box::new(Self { input, not_null, carries, op: std::marker::PhantomData })
     }
 
     /// Adds a fold of so many values to a group.
@@ -125,7 +125,7 @@ impl<O: Op> NumericAccumulator<O> {
 }
 
 macro_rules! numeric_state {
-    ($op:ident, $state:ty, $loaded:ident, |$states:ident, $nulls:ident, $float:ident| $column:expr, |$stats:ident| $of_stats:expr,
+    ($op:ident, $state:ty, $loaded:ident, |$stats:ident| $of_stats:expr,
      |$packed:ident, $rows:ident| $of_packed:expr) => {
         impl NumericState for crate::kernels::$op {
             fn update(
@@ -164,10 +164,6 @@ macro_rules! numeric_state {
             fn of_stats($stats: &SlotStats) -> Option<Self::Wide> {
                 $of_stats
             }
-
-            fn column($states: Vec<$state>, $nulls: Option<NullBuffer>, $float: bool) -> Column {
-                $column
-            }
         }
     };
 }
@@ -176,7 +172,6 @@ numeric_state!(
     LongSum,
     i64,
     Long,
-    |values, nulls, _float| Column::longs(values, nulls),
     |stats| match stats {
         SlotStats::Long(stats) => match stats.sum? {
             NumericSum::Long(sum) => Some(i128::from(sum)),
@@ -190,7 +185,6 @@ numeric_state!(
     LongMin,
     i64,
     Long,
-    |values, nulls, _float| Column::longs(values, nulls),
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.min),
         _ => None,
@@ -201,7 +195,6 @@ numeric_state!(
     LongMax,
     i64,
     Long,
-    |values, nulls, _float| Column::longs(values, nulls),
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.max),
         _ => None,
@@ -212,7 +205,6 @@ numeric_state!(
     DoubleSum,
     f64,
     Double,
-    |values, nulls, float| doubles(values, nulls, float),
     |stats| match stats {
         SlotStats::Long(_) => None,
         SlotStats::Float(henge_segment::NumericStats { sum, .. })
@@ -227,7 +219,6 @@ numeric_state!(
     DoubleMin,
     f64,
     Double,
-    |values, nulls, float| doubles(values, nulls, float),
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.min as f64),
         SlotStats::Float(stats) => Some(f64::from(stats.min)),
@@ -239,7 +230,6 @@ numeric_state!(
     DoubleMax,
     f64,
     Double,
-    |values, nulls, float| doubles(values, nulls, float),
     |stats| match stats {
         SlotStats::Long(stats) => Some(stats.max as f64),
         SlotStats::Float(stats) => Some(f64::from(stats.max)),
@@ -247,10 +237,6 @@ numeric_state!(
     },
     |packed, rows| packed_ends(packed, rows).map(|(_, max)| max as f64 / packed.divisor)
 );
-/// States of a DOUBLE or of a FLOAT.
-fn doubles(values: Vec<f64>, nulls: Option<NullBuffer>, float: bool) -> Column {
-    if float { Column::wide_floats(values, nulls) } else { Column::doubles(values, nulls) }
-}
 
 impl<O: NumericState> Accumulator for NumericAccumulator<O> {
     fn slots(&self) -> Vec<SlotId> {
@@ -358,7 +344,7 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
     fn finish(self: Box<Self>, groups: Option<&[u32]>, states: &StateTable) -> Result<Column> {
         let NumericInput { place, float, .. } = self.input;
         let values = states.column(place.state, groups, O::result);
-        let column = O::column(values, states.nulls(place, groups), float);
+        let column = O::State::column(values, states.nulls(place, groups), float);
         Ok(self.carries.column(groups, column))
     }
 }

@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use henge_query::aggregate::Count;
 use henge_query::ingest::ProjectionSpec;
 use henge_query::{
-    AggregatorKind, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery, Query, QueryBase,
-    QueryContext, TimeseriesQuery,
+    AggregatorSpec, DataSource, DimensionSpec, GroupByQuery, Query, QueryBase, QueryContext,
+    TimeseriesQuery,
 };
 use henge_scan::{ExecError, Result};
 use henge_segment::{
@@ -184,7 +185,7 @@ fn base(spec: &ProjectionSpec) -> QueryBase {
 }
 
 fn row_count() -> AggregatorSpec {
-    AggregatorSpec { name: String::new(), kind: AggregatorKind::Count, filter: None }
+    AggregatorSpec { name: String::new(), kind: Count.into(), filter: None }
 }
 
 fn grouped(partial: Partial) -> Result<GroupedPartial> {

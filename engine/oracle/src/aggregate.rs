@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use henge_query::aggregate::{Cardinality, Hll, HyperUnique, Numeric, Quantiles, Theta};
 use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, QueryBase};
 use henge_types::{ColumnType, NumericOp};
 
@@ -19,23 +20,25 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
         })
         .collect();
     match &spec.kind {
-        AggregatorKind::Count => Cell::Long(rows.len() as i64),
-        AggregatorKind::Numeric { op, column_type, input } => {
+        AggregatorKind::Count(_) => Cell::Long(rows.len() as i64),
+        AggregatorKind::Numeric(Numeric { op, column_type, input }) => {
             let cells = rows.iter().filter_map(|row| number(input, base, row));
             numeric(*op, column_type, &cells.collect::<Vec<_>>())
         }
-        AggregatorKind::Hll { field, round, .. } => {
+        AggregatorKind::Hll(Hll { field, round, .. }) => {
             distinct(&values_of(&[field], base, &rows), *round)
         }
-        AggregatorKind::HyperUnique { field, round } => {
+        AggregatorKind::HyperUnique(HyperUnique { field, round }) => {
             distinct(&values_of(&[field], base, &rows), *round)
         }
-        AggregatorKind::Theta { field, .. } => distinct(&values_of(&[field], base, &rows), false),
-        AggregatorKind::Cardinality { fields, by_row: false, round } => {
+        AggregatorKind::Theta(Theta { field, .. }) => {
+            distinct(&values_of(&[field], base, &rows), false)
+        }
+        AggregatorKind::Cardinality(Cardinality { fields, by_row: false, round }) => {
             let names: Vec<&str> = fields.iter().map(|f| f.dimension.as_str()).collect();
             distinct(&values_of(&names, base, &rows), *round)
         }
-        AggregatorKind::Cardinality { fields, by_row: true, round } => {
+        AggregatorKind::Cardinality(Cardinality { fields, by_row: true, round }) => {
             // A row of several values is one combination, whatever their order.
             let combinations = rows.iter().map(|row| {
                 let cells = fields.iter().map(|field| {
@@ -47,7 +50,7 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
             });
             distinct(&combinations.collect(), *round)
         }
-        AggregatorKind::Quantiles { field, .. } => {
+        AggregatorKind::Quantiles(Quantiles { field, .. }) => {
             let seen = rows.iter().flat_map(|row| column(base, row, field));
             let numbers = seen.filter_map(|cell| cell.double()).filter(|value| !value.is_nan());
             Cell::Long(numbers.count() as i64)

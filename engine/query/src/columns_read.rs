@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use henge_types::{ColumnType, TIME_COLUMN};
 use serde_json::Value;
 
-use crate::aggregator::AggregatorSpec;
+use crate::aggregate::AggregatorSpec;
 use crate::dimension::DimensionSpec;
 use crate::query::{ColumnInclusion, Query};
 

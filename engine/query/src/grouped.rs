@@ -3,7 +3,7 @@
 
 use henge_types::Granularity;
 
-use crate::aggregator::AggregatorSpec;
+use crate::aggregate::AggregatorSpec;
 use crate::dimension::DimensionSpec;
 use crate::query::{Query, QueryBase};
 

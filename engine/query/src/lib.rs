@@ -4,7 +4,7 @@
 //! strict where Druid is (unknown types, wrong value types) and lenient where clients rely on it
 //! (booleans as strings, numbers as strings in the context).
 
-pub mod aggregator;
+pub mod aggregate;
 mod columns_read;
 pub mod comparison;
 pub mod context;
@@ -29,7 +29,7 @@ mod unread;
 mod validate;
 pub mod virtual_column;
 
-pub use aggregator::{AggregatorInput, AggregatorKind, AggregatorSpec};
+pub use aggregate::{AggregatorInput, AggregatorKind, AggregatorSpec};
 pub use columns_read::ColumnUse;
 pub use context::QueryContext;
 pub use datasource::DataSource;

@@ -2,7 +2,7 @@
 
 use henge_types::{Granularity, Interval};
 
-use crate::aggregator::AggregatorSpec;
+use crate::aggregate::AggregatorSpec;
 use crate::context::QueryContext;
 use crate::datasource::DataSource;
 use crate::dimension::DimensionSpec;

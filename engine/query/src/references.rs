@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use henge_expr::Expr;
 use serde_json::{Value, json};
 
-use crate::aggregator::{AggregatorInput, AggregatorKind, AggregatorSpec};
+use crate::aggregate::AggregatorSpec;
 use crate::filter::Filter;
 use crate::virtual_column::VirtualColumn;
 
@@ -62,20 +62,7 @@ impl Filter {
 impl AggregatorSpec {
     /// Visits the names of the columns it aggregates, without those of its filter.
     pub fn for_each_input(&self, visit: &mut dyn FnMut(&str)) {
-        match &self.kind {
-            AggregatorKind::Count => {}
-            AggregatorKind::Numeric { input: AggregatorInput::Field(field), .. }
-            | AggregatorKind::Hll { field, .. }
-            | AggregatorKind::HyperUnique { field, .. }
-            | AggregatorKind::Theta { field, .. }
-            | AggregatorKind::Quantiles { field, .. } => visit(field),
-            AggregatorKind::Numeric { input: AggregatorInput::Expression(expression), .. } => {
-                visit_all(expression, visit);
-            }
-            AggregatorKind::Cardinality { fields, .. } => {
-                fields.iter().for_each(|field| visit(&field.dimension));
-            }
-        }
+        self.kind.for_each_input(visit);
     }
 
     /// Aggregators with the same key have the same states over the same rows, whatever they are

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use henge_expr::Expr;
 use henge_types::TIME_COLUMN;
 
-use crate::aggregator::{AggregatorInput, AggregatorKind, AggregatorSpec};
+use crate::aggregate::AggregatorSpec;
 use crate::error::{QueryError, Result};
 use crate::filter::Filter;
 use crate::having::Having;
@@ -139,9 +139,7 @@ fn uses_of_lists(query: &Query) -> Result<()> {
     }
     let aggregations = query.grouped().map_or(&[][..], |grouped| grouped.aggregations);
     for (index, spec) in aggregations.iter().enumerate() {
-        if let AggregatorKind::Numeric { input: AggregatorInput::Expression(expression), .. } =
-            &spec.kind
-        {
+        if let Some(expression) = spec.kind.expression() {
             check(&format!("aggregations[{index}].expression"), expression)?;
         }
         if let Some(filter) = &spec.filter {

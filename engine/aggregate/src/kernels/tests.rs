@@ -58,20 +58,3 @@ fn h_17_extremes_pass_over_nan_and_tell_it_from_the_infinities() {
         }
     }
 }
-
-#[test]
-fn folds_agree_over_ranges_rows_and_nulls() {
-    let values: Vec<f64> = (0..2000).map(f64::from).collect();
-    let slice = NumericValues::Slice(&values);
-    let rows: Vec<u16> = (0..2000).filter(|row| row % 3 == 0).collect();
-    let selection = Selection::Rows(&rows);
-    let expected: f64 = rows.iter().map(|&row| f64::from(row)).sum();
-    assert_eq!(fold_block::<DoubleSum, f64>(selection, slice, None), (expected, rows.len()));
-    let mut words = vec![u64::MAX; 32];
-    rows.iter().for_each(|&row| words[row as usize / 64] &= !(1 << (row % 64)));
-    let all = Selection::Range { start: 0, end: 2000 };
-    let nulls = Some(NullMask { words: &words });
-    assert_eq!(fold_block::<DoubleSum, f64>(all, slice, nulls), (expected, rows.len()));
-    assert_eq!(fold_block::<LongMax, f64>(all, slice, nulls), (1998, rows.len()));
-    assert_eq!(fold_block::<DoubleMin, f64>(all, slice, None), (0.0, 2000));
-}

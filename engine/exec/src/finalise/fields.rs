@@ -1,14 +1,12 @@
 //! The fields of result rows: dimensions, aggregators, post-aggregators. A [`Frame`] computes the
 //! ones that are needed, for the rows that are needed.
 
+use henge_aggregate::{SketchFunction, function};
 use henge_expr::{Budget, Limits};
-use henge_query::{
-    AggregatorKind, AggregatorSpec, DimensionSpec, GroupByQuery, PostAggregator, QueryContext,
-};
+use henge_query::{AggregatorSpec, DimensionSpec, GroupByQuery, PostAggregator, QueryContext};
 use henge_scan::{CancelFlag, ExecError, Result};
-use henge_sketch::{HllSketch, KllSketch, Sketch, SketchError, ThetaSketch};
 use henge_types::TIME_COLUMN;
-use henge_vector::{Bytes, Column, Sketches};
+use henge_vector::Column;
 use rustc_hash::FxHashMap;
 
 use crate::finalise::post_aggregate;
@@ -115,7 +113,7 @@ impl<'q> Fields<'q> {
     }
 
     /// The aggregator whose sketches a field passes on as they are.
-    fn sketch_behind(&self, mut position: usize) -> Option<usize> {
+    fn sketch_behind(&self, mut position: usize) -> Option<(usize, &'q dyn SketchFunction)> {
         // Each step goes to an earlier field, so this ends.
         loop {
             if let Some(at) = position.checked_sub(self.post_aggregations_start()) {
@@ -129,7 +127,8 @@ impl<'q> Fields<'q> {
                 position = next;
             } else {
                 let at = position.checked_sub(self.aggregations_start())?;
-                return is_sketch(&self.aggregations[at].kind).then_some(at);
+                let sketch = function(&self.aggregations[at].kind).sketch()?;
+                return Some((at, sketch));
             }
         }
     }
@@ -219,8 +218,8 @@ impl<'a> Frame<'a> {
         if let Some(at) = position.checked_sub(fields.post_aggregations_start()) {
             post_aggregate::evaluate(&fields.post_aggregations[at], self)
         } else if let Some(at) = position.checked_sub(fields.aggregations_start()) {
-            let state = self.state(at)?;
-            finalised(&fields.aggregations[at], state, self.rows)
+            let spec = &fields.aggregations[at];
+            function(&spec.kind).finished(&spec.name, self.state(at)?, self.rows)
         } else if let Some(at) = position.checked_sub(fields.dimensions_start()) {
             let keys = self.partial.keys.get(at).ok_or_else(|| missing("dimension", at))?;
             Ok(keys.take(self.rows))
@@ -246,12 +245,10 @@ impl<'a> Frame<'a> {
 
     /// The exact estimates of the sketches that a field passes on, if it does.
     pub(crate) fn sketch_estimates(&self, name: &str) -> Result<Option<Column>> {
-        let Some(at) = self.fields.position(name).ok().and_then(|at| self.fields.sketch_behind(at))
-        else {
-            return Ok(None);
-        };
-        let state = self.state(at)?;
-        Ok(estimates(state, self.rows).map(|estimates| Column::doubles(estimates, None)))
+        let behind = self.fields.position(name).ok().and_then(|at| self.fields.sketch_behind(at));
+        let Some((at, sketch)) = behind else { return Ok(None) };
+        let name = &self.fields.aggregations[at].name;
+        sketch.estimates(name, self.state(at)?, self.rows).map(Some)
     }
 
     fn state(&self, at: usize) -> Result<&'a Column> {
@@ -268,8 +265,9 @@ impl<'a> Frame<'a> {
         let mut output = Vec::with_capacity(fields.len());
         for position in shown {
             let column = match fields.sketch_behind(position) {
-                Some(at) if self.shows_sketch(position, at) => {
-                    Some(encoded(&fields.aggregations[at], self.state(at)?, self.rows)?)
+                Some((at, sketch)) if self.shows_sketch(position, sketch) => {
+                    let name = &fields.aggregations[at].name;
+                    Some(sketch.encoded(name, self.state(at)?, self.rows)?)
                 }
                 _ => self.columns[position].take(),
             };
@@ -283,115 +281,13 @@ impl<'a> Frame<'a> {
     }
 
     /// True when a field shows sketches as they are: raw access, or finalising is off.
-    fn shows_sketch(&self, position: usize, aggregator: usize) -> bool {
+    fn shows_sketch(&self, position: usize, sketch: &dyn SketchFunction) -> bool {
         position >= self.fields.post_aggregations_start()
             || !self.fields.finalize
-            || match &self.fields.aggregations[aggregator].kind {
-                AggregatorKind::Hll { should_finalize, .. }
-                | AggregatorKind::Theta { should_finalize, .. } => !should_finalize,
-                _ => false,
-            }
+            || !sketch.is_finished()
     }
 }
 
 fn missing(what: &str, at: usize) -> ExecError {
     ExecError::Internal(format!("partial lacks {what} {at}"))
-}
-
-fn is_sketch(kind: &AggregatorKind) -> bool {
-    !matches!(kind, AggregatorKind::Count | AggregatorKind::Numeric { .. })
-}
-
-/// Final values of an aggregator's states: here sums that are beyond 64 bits are refused.
-fn finalised(spec: &AggregatorSpec, state: &Column, rows: &[u32]) -> Result<Column> {
-    if let Some(estimates) = estimates(state, rows) {
-        if is_whole(&spec.kind) {
-            let whole = estimates.into_iter().map(|estimate| estimate.round() as i64);
-            return Ok(Column::longs(whole.collect(), None));
-        }
-        return Ok(Column::doubles(estimates, None));
-    }
-    let values = state.take(rows);
-    if let Column::Wide(_) = values {
-        return Err(ExecError::Invalid(format!(
-            "aggregator '{}': the sum is beyond 64 bits: use doubleSum",
-            spec.name
-        )));
-    }
-    Ok(values)
-}
-
-fn is_whole(kind: &AggregatorKind) -> bool {
-    match kind {
-        AggregatorKind::Hll { round, .. }
-        | AggregatorKind::HyperUnique { round, .. }
-        | AggregatorKind::Cardinality { round, .. } => *round,
-        AggregatorKind::Quantiles { .. } => true,
-        _ => false,
-    }
-}
-
-/// The estimates of some groups' sketches, 0 for a sketch of nothing; `None` of other states.
-fn estimates(state: &Column, rows: &[u32]) -> Option<Vec<f64>> {
-    fn of<S: Sketch>(sketches: &Sketches<S>, rows: &[u32]) -> Vec<f64> {
-        let sketches = rows.iter().map(|&row| sketches.get(row as usize));
-        sketches.map(|sketch| sketch.map_or(0.0, Sketch::estimate)).collect()
-    }
-    match state {
-        Column::Hll(sketches) => Some(of(sketches, rows)),
-        Column::Theta(sketches) => Some(of(sketches, rows)),
-        Column::Kll(sketches) => Some(of(sketches, rows)),
-        Column::Null(_)
-        | Column::Long(_)
-        | Column::Wide(_)
-        | Column::Float(_)
-        | Column::Double(_)
-        | Column::WideFloat(_)
-        | Column::Text(_)
-        | Column::Lists(_)
-        | Column::Complex(_)
-        | Column::Mixed(_)
-        | Column::SegmentIds(_)
-        | Column::NodeIds(_) => None,
-    }
-}
-
-/// Sketches as their bytes; an empty sketch for none.
-fn encoded(spec: &AggregatorSpec, state: &Column, rows: &[u32]) -> Result<Column> {
-    fn bytes<S: Sketch>(
-        sketch: Option<&S>,
-        empty: impl FnOnce() -> Result<S, SketchError>,
-    ) -> Result<Vec<u8>, SketchError> {
-        Ok(match sketch {
-            Some(sketch) => sketch.to_bytes(),
-            None => empty()?.to_bytes(),
-        })
-    }
-    let mut images = Vec::with_capacity(rows.len());
-    for &row in rows {
-        let row = row as usize;
-        let bytes = match (state, &spec.kind) {
-            (Column::Hll(s), AggregatorKind::Hll { lg_k, hll_type, .. }) => {
-                bytes(s.get(row), || HllSketch::new(*lg_k, *hll_type))
-            }
-            (Column::Hll(s), _) => bytes(s.get(row), HllSketch::hyper_unique),
-            (Column::Theta(s), AggregatorKind::Theta { size, .. }) => {
-                bytes(s.get(row), || ThetaSketch::new(*size))
-            }
-            (Column::Kll(s), AggregatorKind::Quantiles { k, .. }) => {
-                bytes(s.get(row), || KllSketch::new(*k))
-            }
-            _another_aggregator => {
-                let kind = state.kind();
-                let message = format!("aggregator '{}' has states of {kind}", spec.name);
-                return Err(ExecError::Internal(message));
-            }
-        };
-        let bytes = bytes.map_err(|error| ExecError::Sketch {
-            column: spec.name.clone(),
-            reason: error.to_string(),
-        })?;
-        images.push(Some(bytes));
-    }
-    Ok(Column::Complex(Bytes::of(images.into_iter())))
 }

@@ -1,6 +1,7 @@
 //! Small changes to grouped partials while finishing them: groups over nothing, copies of groups.
 
-use henge_query::{AggregatorKind, AggregatorSpec};
+use henge_aggregate::function;
+use henge_query::AggregatorSpec;
 use henge_scan::Result;
 use henge_vector::Column;
 
@@ -18,9 +19,9 @@ pub(crate) fn push_identities(
 ) -> Result<()> {
     bucket_starts_ms.iter().for_each(|start_ms| partial.bucket_starts.push(*start_ms));
     for (state, spec) in partial.states.iter_mut().zip(aggregations) {
-        let identities = match spec.kind {
-            AggregatorKind::Count => Column::longs(vec![0; bucket_starts_ms.len()], None),
-            _ => state.nulls_like(bucket_starts_ms.len()),
+        let identities = match function(&spec.kind).is_zero_over_nothing() {
+            true => Column::longs(vec![0; bucket_starts_ms.len()], None),
+            false => state.nulls_like(bucket_starts_ms.len()),
         };
         state.append(&identities)?;
     }

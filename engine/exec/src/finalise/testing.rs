@@ -1,6 +1,7 @@
 //! Small partials for the tests of this module.
 
-use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec};
+use henge_query::aggregate::{Count, Numeric};
+use henge_query::{AggregatorInput, AggregatorSpec};
 use henge_types::{ColumnType, NumericOp};
 use henge_vector::{Column, Text};
 
@@ -34,17 +35,18 @@ pub(crate) fn nullable_longs(values: &[Option<i64>]) -> Column {
 }
 
 pub(crate) fn count(name: &str) -> AggregatorSpec {
-    AggregatorSpec { name: name.to_owned(), kind: AggregatorKind::Count, filter: None }
+    AggregatorSpec { name: name.to_owned(), kind: Count.into(), filter: None }
 }
 
 pub(crate) fn long_sum(name: &str, field: &str) -> AggregatorSpec {
     AggregatorSpec {
         name: name.to_owned(),
-        kind: AggregatorKind::Numeric {
+        kind: Numeric {
             op: NumericOp::Sum,
             column_type: ColumnType::Long,
             input: AggregatorInput::Field(field.to_owned()),
-        },
+        }
+        .into(),
         filter: None,
     }
 }

@@ -1,25 +1,30 @@
 //! States of all aggregators by group, that partials are added to one after the other.
 
+use henge_aggregate::{MergedStates, function};
 use henge_query::AggregatorSpec;
 use henge_scan::Result;
 use henge_vector::Column;
 
-use super::states::MergedStates;
 use crate::context::ExecContext;
 
 /// The states of a query's groups.
 pub(super) struct Accumulated {
     names: Vec<String>,
-    states: Vec<MergedStates>,
+    states: Vec<Box<dyn MergedStates>>,
     seen: Vec<bool>,
 }
 
 impl Accumulated {
     /// Room for so many groups.
     pub(super) fn new(aggregations: &[AggregatorSpec], groups: usize) -> Self {
+        let room = |spec: &AggregatorSpec| {
+            let mut states = function(&spec.kind).merged();
+            states.resize(groups);
+            states
+        };
         Self {
             names: aggregations.iter().map(|spec| spec.name.clone()).collect(),
-            states: aggregations.iter().map(|spec| MergedStates::new(spec, groups)).collect(),
+            states: aggregations.iter().map(room).collect(),
             seen: vec![false; groups],
         }
     }
@@ -65,7 +70,7 @@ impl Accumulated {
 
     /// Bytes of memory, roughly.
     pub(super) fn memory_bytes(&self) -> usize {
-        let states: usize = self.states.iter().map(MergedStates::memory_bytes).sum();
+        let states: usize = self.states.iter().map(|states| states.memory_bytes()).sum();
         states + self.seen.len()
     }
 

@@ -1,5 +1,6 @@
 //! Merging groups: keys get ids of one dictionary, ids get group numbers, states are combined.
 
+use henge_aggregate::function;
 use henge_query::{AggregatorSpec, GroupedQuery};
 use henge_scan::{GroupIds, KeySpace, PartIds, PartSize, Result, Selection};
 use henge_types::ColumnType;
@@ -8,7 +9,6 @@ use rustc_hash::FxHashMap;
 
 use super::accumulated::Accumulated;
 use super::dictionary::merge_keys;
-use super::states::empty_states;
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::partial::GroupedPartial;
@@ -24,10 +24,11 @@ pub(super) fn empty(query: &GroupedQuery<'_>) -> GroupedPartial {
         ColumnType::Float => Column::wide_floats(Vec::new(), None),
         ColumnType::String | ColumnType::Complex(_) => Column::Text(Text::nulls(0)),
     });
+    let states = query.aggregations.iter().map(|spec| function(&spec.kind).merged().finish(&[]));
     GroupedPartial {
         bucket_starts: BucketStarts::empty(query.has_one_bucket()),
         keys: keys.collect(),
-        states: query.aggregations.iter().map(empty_states).collect(),
+        states: states.collect(),
         data_range_ms: vec![None; query.base.intervals.len()],
     }
 }

@@ -6,7 +6,6 @@ mod dictionary;
 mod grouped;
 mod merger;
 mod segment_ids;
-mod states;
 
 pub use merger::Merger;
 pub(crate) use segment_ids::text_of_ids;

@@ -1,8 +1,9 @@
 //! Whether a projection can answer a query.
 
-use henge_query::{AggregatorKind, AggregatorSpec, GroupedQuery};
+use henge_aggregate::function;
+use henge_query::{AggregatorSpec, GroupedQuery};
 use henge_segment::Projection;
-use henge_types::{NumericOp, ProjectionDefinition};
+use henge_types::ProjectionDefinition;
 
 use super::keys::Available;
 
@@ -167,20 +168,8 @@ fn answered<'p>(
         };
     }
     spec.for_each_input(&mut |name| missing = missing.take().or(lacks(available, name)));
-    match missing.is_none() && is_idempotent(&spec.kind) {
+    match missing.is_none() && function(&spec.kind).is_idempotent() {
         true => Ok(Answered::AsIs),
         false => Err(Misfit::Aggregator(spec.name.clone())),
-    }
-}
-
-/// True when a value that comes again changes nothing.
-fn is_idempotent(kind: &AggregatorKind) -> bool {
-    match kind {
-        AggregatorKind::Numeric { op, .. } => matches!(op, NumericOp::Min | NumericOp::Max),
-        AggregatorKind::Hll { .. }
-        | AggregatorKind::HyperUnique { .. }
-        | AggregatorKind::Cardinality { .. }
-        | AggregatorKind::Theta { .. } => true,
-        AggregatorKind::Count | AggregatorKind::Quantiles { .. } => false,
     }
 }

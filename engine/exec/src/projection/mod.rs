@@ -26,7 +26,7 @@ pub struct ProjectionPlan {
     name: String,
     query: Query,
     /// Positions of aggregators that count rows.
-    counts: Vec<usize>,
+    zero_over_nothing: Vec<usize>,
 }
 
 /// Chooses the projection of a segment that answers a query with the fewest rows, if there is one.
@@ -118,7 +118,7 @@ impl ProjectionPlan {
         partial: Partial,
     ) -> Partial {
         let Partial::Grouped(mut grouped) = partial else { return partial };
-        for &position in &self.counts {
+        for &position in &self.zero_over_nothing {
             if let Some(states) = grouped.states.get_mut(position) {
                 // A sum over no rows is null, their number is not.
                 states.fill_nulls_with_zero();

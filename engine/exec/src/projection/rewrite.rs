@@ -1,8 +1,8 @@
 //! Putting a query in the terms of a projection. Intervals and granularity stay: the time of a stored
 //! row lies between the segment's first row and its own rows, and nothing of the query cuts there.
 
-use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, Filter, Query};
-use henge_types::{ColumnType, NumericOp};
+use henge_aggregate::function;
+use henge_query::{Filter, Query};
 
 use super::ProjectionPlan;
 use super::choose::{Answered, Candidate};
@@ -15,14 +15,17 @@ pub(super) fn plan(
     time_range: (i64, i64),
 ) -> ProjectionPlan {
     let mut query = query.clone();
-    let mut counts = Vec::new();
+    let mut zero_over_nothing = Vec::new();
     let aggregations = query.aggregations_mut().iter_mut();
     for (position, (spec, answered)) in aggregations.zip(&candidate.aggregators).enumerate() {
         let Answered::Stored { column, filtered } = answered else { continue };
-        if matches!(spec.kind, AggregatorKind::Count) {
-            counts.push(position);
+        if function(&spec.kind).is_zero_over_nothing() {
+            zero_over_nothing.push(position);
         }
-        combine_stored(spec, column, *filtered);
+        if !filtered {
+            spec.filter = None;
+        }
+        spec.kind = function(&spec.kind).over_stored(column);
     }
     let definition = &candidate.projection.definition;
     let base = query.base_mut();
@@ -36,34 +39,7 @@ pub(super) fn plan(
     base.context.use_projection = None;
     base.context.force_projections = false;
     let (position, name) = (candidate.position, definition.name.clone());
-    ProjectionPlan { position, name, query, counts }
-}
-
-/// The aggregator that combines stored states into those the given one makes of rows.
-fn combine_stored(spec: &mut AggregatorSpec, column: &str, filtered: bool) {
-    if !filtered {
-        spec.filter = None;
-    }
-    match &mut spec.kind {
-        AggregatorKind::Count => {
-            spec.kind = AggregatorKind::Numeric {
-                op: NumericOp::Sum,
-                column_type: ColumnType::Long,
-                input: AggregatorInput::Field(column.to_owned()),
-            };
-        }
-        AggregatorKind::Numeric { input, .. } => {
-            *input = AggregatorInput::Field(column.to_owned());
-        }
-        AggregatorKind::Hll { field, .. }
-        | AggregatorKind::HyperUnique { field, .. }
-        | AggregatorKind::Theta { field, .. }
-        | AggregatorKind::Quantiles { field, .. } => column.clone_into(field),
-        AggregatorKind::Cardinality { round, .. } => {
-            let (field, round) = (column.to_owned(), *round);
-            spec.kind = AggregatorKind::HyperUnique { field, round };
-        }
-    }
+    ProjectionPlan { position, name, query, zero_over_nothing }
 }
 
 /// The filter without the conjuncts that all rows of the projection pass.

@@ -414,7 +414,7 @@ fn post_aggregators_read_only_what_stands_before_them() {
 
 #[test]
 fn sketches_finish_to_estimates_or_base64() {
-    use henge_query::AggregatorKind;
+    use henge_query::aggregate::Hll;
     use henge_sketch::{HllSketch, Sketch};
     use henge_types::HllType;
     let mut sketch = HllSketch::new(12, HllType::Hll4).unwrap();
@@ -424,14 +424,15 @@ fn sketches_finish_to_estimates_or_base64() {
     let state = Column::Hll(Sketches::new(vec![Some(Box::new(sketch)), None]));
     let spec = |round, should_finalize| henge_query::AggregatorSpec {
         name: "h".to_owned(),
-        kind: AggregatorKind::Hll {
+        kind: Hll {
             field: "f".to_owned(),
             lg_k: 12,
             hll_type: HllType::Hll4,
             round,
             should_finalize,
             merge: false,
-        },
+        }
+        .into(),
         filter: None,
     };
     let estimate_of = |round| PostAggregator::SketchEstimate {

@@ -2,9 +2,10 @@
 
 use henge_answer::Form;
 use henge_exec::{Answer, BucketStarts, ExecContext, GroupedPartial, Partial, finalise};
+use henge_query::aggregate::{Count, Numeric};
 use henge_query::{
-    AggregatorInput, AggregatorKind, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery,
-    Query, QueryBase, QueryContext, TimeseriesQuery, TopNMetric, TopNQuery,
+    AggregatorInput, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery, Query, QueryBase,
+    QueryContext, TimeseriesQuery, TopNMetric, TopNQuery,
 };
 use henge_types::{ColumnType, Granularity, Interval, NumericOp};
 use henge_vector::{Column, Text};
@@ -42,17 +43,18 @@ pub(crate) fn doubles(values: &[f64]) -> Column {
 }
 
 pub(crate) fn count(name: &str) -> AggregatorSpec {
-    AggregatorSpec { name: name.to_owned(), kind: AggregatorKind::Count, filter: None }
+    AggregatorSpec { name: name.to_owned(), kind: Count.into(), filter: None }
 }
 
 pub(crate) fn long_sum(name: &str, field: &str) -> AggregatorSpec {
     AggregatorSpec {
         name: name.to_owned(),
-        kind: AggregatorKind::Numeric {
+        kind: Numeric {
             op: NumericOp::Sum,
             column_type: ColumnType::Long,
             input: AggregatorInput::Field(field.to_owned()),
-        },
+        }
+        .into(),
         filter: None,
     }
 }

@@ -2,7 +2,6 @@
 //! condensed, sets sorted. Reading it again gives the same query, so it can travel between nodes,
 //! and equal text means equal answers, so it is what cache keys are made of.
 
-mod aggregator;
 mod cache_key;
 mod context;
 mod filter;
@@ -14,6 +13,9 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use parts::dimension as dimension_value;
+
+use crate::aggregate::to_values;
 use crate::query::{
     Analysis, Bound, ColumnInclusion, GroupByQuery, Query, QueryBase, ResultFormat, ScanOrder,
     ScanQuery, SearchMatch, SearchQuery, SegmentMetadataQuery, TimeseriesQuery, TopNMetric,
@@ -73,7 +75,7 @@ fn common(base: &QueryBase) -> Map<String, Value> {
 fn timeseries(query: &TimeseriesQuery) -> Value {
     json!({
         "granularity": parts::granularity(&query.granularity),
-        "aggregations": aggregator::all(&query.aggregations),
+        "aggregations": to_values(&query.aggregations),
         "postAggregations": post_aggregator::all(&query.post_aggregations),
         "descending": query.descending,
         "limit": query.limit,
@@ -86,7 +88,7 @@ fn top_n(query: &TopNQuery) -> Value {
         "dimension": parts::dimension(&query.dimension),
         "metric": metric(&query.metric),
         "threshold": query.threshold,
-        "aggregations": aggregator::all(&query.aggregations),
+        "aggregations": to_values(&query.aggregations),
         "postAggregations": post_aggregator::all(&query.post_aggregations),
     })
 }
@@ -113,7 +115,7 @@ fn group_by(query: &GroupByQuery) -> Value {
     json!({
         "granularity": parts::granularity(&query.granularity),
         "dimensions": query.dimensions.iter().map(parts::dimension).collect::<Vec<_>>(),
-        "aggregations": aggregator::all(&query.aggregations),
+        "aggregations": to_values(&query.aggregations),
         "postAggregations": post_aggregator::all(&query.post_aggregations),
         "having": query.having.as_ref().map(parts::having),
         "limitSpec": query.limit_spec.as_ref().map(parts::limit_spec),

@@ -39,7 +39,7 @@ impl VirtualColumn {
     }
 }
 
-pub(super) fn dimension(dimension: &DimensionSpec) -> Value {
+pub(crate) fn dimension(dimension: &DimensionSpec) -> Value {
     json!({
         "type": "default",
         "dimension": dimension.dimension,

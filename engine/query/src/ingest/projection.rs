@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::dimensions::DimensionType;
 use super::schema::DataSchema;
-use crate::aggregator::AggregatorSpec;
+use crate::aggregate::{AggregatorSpec, aggregator};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::node::Node;
-use crate::parse::{aggregator, column_type, granularity, optional_filter, virtual_column};
+use crate::parse::{column_type, granularity, optional_filter, virtual_column};
 use crate::virtual_column::VirtualColumn;
 
 /// Most projections of one datasource: each is written with every segment.

@@ -11,7 +11,7 @@ const PLANNED: &[&str] =
     &["extraction", "lookup", "listFiltered", "regexFiltered", "prefixFiltered"];
 
 /// A bare column name or `{"type":"default"}` (the type may be left out).
-pub(super) fn dimension(node: &Node<'_>) -> Result<DimensionSpec> {
+pub(crate) fn dimension(node: &Node<'_>) -> Result<DimensionSpec> {
     if node.value().is_string() {
         let dimension = node.name()?;
         let output_name = dimension.clone();

@@ -2,14 +2,13 @@
 
 use henge_types::Granularity;
 
-use super::aggregator::aggregator;
 use super::dimension::dimension;
 use super::having::{having, limit_spec};
 use super::intervals::granularity;
 use super::ordering::ordering;
 use super::post_aggregator::post_aggregator;
 use super::{WithoutIntervals, base, bounded_list};
-use crate::aggregator::AggregatorSpec;
+use crate::aggregate::{AggregatorSpec, aggregator};
 use crate::dimension::DimensionSpec;
 use crate::error::Result;
 use crate::filter::Ordering;

@@ -3,7 +3,6 @@
 //! Unknown fields are ignored, as Druid does, and told of; one that is a letter or two away from a
 //! known one is an error, as are unknown `type`s and wrong value types.
 
-mod aggregator;
 mod context;
 mod context_names;
 mod datasource;
@@ -25,13 +24,9 @@ mod tests;
 use henge_types::Interval;
 use serde_json::Value;
 
-pub(crate) use aggregator::{
-    DEFAULT_KLL_K, DEFAULT_QUANTILES_K, aggregator, field_name, hll_lg_k, hll_type, numeric_type,
-    quantiles_k, theta_size,
-};
 pub(crate) use context_names::CONTEXT_OF_DRUID;
-pub(crate) use dimension::column_type;
-pub(crate) use filter::optional_filter;
+pub(crate) use dimension::{column_type, dimension};
+pub(crate) use filter::{filter, optional_filter};
 pub(crate) use intervals::{granularity, interval_list};
 pub(crate) use virtual_column::{expression, virtual_column};
 

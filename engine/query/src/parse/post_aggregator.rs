@@ -3,7 +3,7 @@
 use henge_types::Value;
 
 use super::virtual_column::expression;
-use crate::aggregator::{AggregatorKind, AggregatorSpec};
+use crate::aggregate::AggregatorSpec;
 use crate::error::Result;
 use crate::node::{Node, excerpt};
 use crate::post_aggregator::{ArithmeticFn, PostAggregator};
@@ -83,7 +83,7 @@ fn operand(node: &Node<'_>, aggregations: &[AggregatorSpec]) -> Result<PostAggre
         }),
         "hyperUniqueCardinality" => {
             let field = field_name(node)?;
-            let round = aggregations.iter().any(|spec| spec.name == field && rounds(&spec.kind));
+            let round = aggregations.iter().any(|spec| spec.name == field && spec.kind.rounds());
             let name = or_field(name, &field);
             let access = PostAggregator::FieldAccess { name: field.clone(), field };
             Ok(PostAggregator::SketchEstimate { name, field: Box::new(access), round })
@@ -110,15 +110,6 @@ fn or_field(name: String, field: &str) -> String {
 
 fn field_name(node: &Node<'_>) -> Result<String> {
     node.require("fieldName", "name the aggregator to read")?.name()
-}
-
-fn rounds(kind: &AggregatorKind) -> bool {
-    match kind {
-        AggregatorKind::Hll { round, .. }
-        | AggregatorKind::HyperUnique { round, .. }
-        | AggregatorKind::Cardinality { round, .. } => *round,
-        _ => false,
-    }
 }
 
 fn operands(

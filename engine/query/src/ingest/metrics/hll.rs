@@ -4,9 +4,9 @@ use henge_types::{HllType, MetricKind};
 use serde_json::json;
 
 use super::{MetricForm, Shown};
+use crate::aggregate::{hll_lg_k, hll_type};
 use crate::error::Result;
 use crate::node::Node;
-use crate::parse::{hll_lg_k, hll_type};
 
 pub(super) const BUILD: &str = "HLLSketchBuild";
 pub(super) const MERGE: &str = "HLLSketchMerge";

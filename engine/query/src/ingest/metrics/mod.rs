@@ -6,7 +6,6 @@ mod hll;
 mod hyper_unique;
 mod numeric;
 mod quantiles;
-mod states;
 mod theta;
 
 use henge_types::{MetricKind, MetricSpec};
@@ -15,9 +14,9 @@ use serde_json::{Map, Value};
 pub(crate) use hll::hll_type_name;
 pub(crate) use numeric::numeric_type_name;
 
+use crate::aggregate::field_name;
 use crate::error::Result;
 use crate::node::Node;
-use crate::parse::field_name;
 
 /// How a kind of metric is written.
 struct MetricForm {

@@ -4,9 +4,9 @@ use henge_types::{ColumnType, MetricKind, NumericOp};
 use serde_json::json;
 
 use super::{MetricForm, Shown};
+use crate::aggregate::numeric_type;
 use crate::error::Result;
 use crate::node::Node;
-use crate::parse::numeric_type;
 
 pub(super) const FORM: MetricForm = MetricForm {
     names: &[

@@ -4,9 +4,9 @@ use henge_types::MetricKind;
 use serde_json::json;
 
 use super::{MetricForm, Shown};
+use crate::aggregate::{DEFAULT_KLL_K, DEFAULT_QUANTILES_K, quantiles_k};
 use crate::error::Result;
 use crate::node::Node;
-use crate::parse::{DEFAULT_KLL_K, DEFAULT_QUANTILES_K, quantiles_k};
 
 const DOUBLES: &str = "quantilesDoublesSketch";
 const KLL: &str = "KllDoublesSketch";

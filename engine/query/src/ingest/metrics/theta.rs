@@ -4,9 +4,9 @@ use henge_types::MetricKind;
 use serde_json::json;
 
 use super::{MetricForm, Shown};
+use crate::aggregate::theta_size;
 use crate::error::Result;
 use crate::node::Node;
-use crate::parse::theta_size;
 
 pub(super) const FORM: MetricForm =
     MetricForm { names: &["thetaSketch"], reads_field: true, parse };

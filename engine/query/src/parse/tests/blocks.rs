@@ -4,6 +4,7 @@ use henge_types::{ErrorClass, HllType, Value as TypedValue};
 use serde_json::{Value, json};
 
 use super::{assert_refused, count, parse, refused, with};
+use crate::aggregate::{Cardinality, Hll, Quantiles, Theta};
 use crate::{AggregatorKind, AggregatorSpec, Filter, PostAggregator, Query};
 
 fn aggregator(spec: &Value) -> AggregatorSpec {
@@ -19,28 +20,28 @@ fn sketches_take_their_parameters() {
                       "tgtHllType": "HLL_8", "round": true, "shouldFinalize": false});
     assert!(matches!(
         aggregator(&spec).kind,
-        AggregatorKind::Hll {
+        AggregatorKind::Hll(Hll {
             lg_k: 14,
             hll_type: HllType::Hll8,
             round: true,
             should_finalize: false,
             merge: true,
             ..
-        }
+        })
     ));
     let spec = json!({"type": "HLLSketchBuild", "name": "a", "fieldName": "f"});
     assert!(matches!(
         aggregator(&spec).kind,
-        AggregatorKind::Hll { lg_k: 12, should_finalize: true, merge: false, .. }
+        AggregatorKind::Hll(Hll { lg_k: 12, should_finalize: true, merge: false, .. })
     ));
     let spec = json!({"type": "thetaSketch", "name": "a", "fieldName": "f"});
-    assert!(matches!(aggregator(&spec).kind, AggregatorKind::Theta { size: 16_384, .. }));
+    assert!(matches!(aggregator(&spec).kind, AggregatorKind::Theta(Theta { size: 16_384, .. })));
     let spec = json!({"type": "quantilesDoublesSketch", "name": "a", "fieldName": "f", "k": 256});
-    assert!(matches!(aggregator(&spec).kind, AggregatorKind::Quantiles { k: 256, .. }));
+    assert!(matches!(aggregator(&spec).kind, AggregatorKind::Quantiles(Quantiles { k: 256, .. })));
     let spec = json!({"type": "cardinality", "name": "a", "fieldNames": ["x", "y"], "byRow": true});
     assert!(matches!(
         aggregator(&spec).kind,
-        AggregatorKind::Cardinality { fields, by_row: true, .. } if fields.len() == 2
+        AggregatorKind::Cardinality(Cardinality { fields, by_row: true, .. }) if fields.len() == 2
     ));
 }
 

@@ -4,6 +4,7 @@ use henge_types::{ColumnType, Granularity, Interval, NumericOp, parse_timestamp_
 use serde_json::{Value, json};
 
 use super::{assert_refused, count, parse, with};
+use crate::aggregate::Numeric;
 use crate::{
     AggregatorInput, AggregatorKind, Analysis, Bound, ColumnInclusion, DataSource, Direction,
     Having, Ordering, PostAggregator, Query, ResultFormat, ScanOrder, SearchMatch, TopNMetric,
@@ -43,15 +44,19 @@ fn timeseries_with_everything() {
     assert_eq!(query.aggregations.len(), 3);
     assert!(matches!(
         &query.aggregations[1].kind,
-        AggregatorKind::Numeric {
+        AggregatorKind::Numeric(Numeric {
             op: NumericOp::Sum,
             column_type: ColumnType::Double,
             input: AggregatorInput::Field(field),
-        } if field == "added"
+        }) if field == "added"
     ));
     assert!(matches!(
         &query.aggregations[2].kind,
-        AggregatorKind::Numeric { op: NumericOp::Max, input: AggregatorInput::Expression(_), .. }
+        AggregatorKind::Numeric(Numeric {
+            op: NumericOp::Max,
+            input: AggregatorInput::Expression(_),
+            ..
+        })
     ));
     let PostAggregator::Arithmetic { fields, .. } = &query.post_aggregations[0] else {
         panic!("wrong post-aggregator")

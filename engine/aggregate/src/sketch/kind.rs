@@ -5,7 +5,7 @@ use henge_sketch::{HllHash, HllRegisters, HllSketch, KllSketch, Sketch, ThetaSke
 use henge_vector::{Column, Sketches};
 
 /// A sketch that aggregators keep.
-pub(crate) trait SketchKind: Sketch + std::fmt::Debug + 'static {
+pub(crate) trait SketchKind: Sketch + std::fmt::Debug + Send + Sync + 'static {
     /// The family that stored columns of this kind name in their type.
     const FAMILY: &'static [&'static str];
     /// True when values can be added by their hashes.
@@ -30,8 +30,12 @@ pub(crate) trait SketchKind: Sketch + std::fmt::Debug + 'static {
     fn of_registers(_: HllSketch) -> Option<Self> {
         None
     }
-    /// The finished column.
+    /// A column of such sketches.
     fn column(sketches: Sketches<Self>) -> Column;
+    /// The sketches of a column, if it is of such.
+    fn of_column(column: &Column) -> Option<&Sketches<Self>>;
+    /// The same, moved out.
+    fn from_column(column: Column) -> Option<Sketches<Self>>;
 }
 
 impl SketchKind for HllSketch {
@@ -62,6 +66,14 @@ impl SketchKind for HllSketch {
     fn column(sketches: Sketches<Self>) -> Column {
         Column::Hll(sketches)
     }
+
+    fn of_column(column: &Column) -> Option<&Sketches<Self>> {
+        if let Column::Hll(sketches) = column { Some(sketches) } else { None }
+    }
+
+    fn from_column(column: Column) -> Option<Sketches<Self>> {
+        if let Column::Hll(sketches) = column { Some(sketches) } else { None }
+    }
 }
 
 impl SketchKind for ThetaSketch {
@@ -79,6 +91,14 @@ impl SketchKind for ThetaSketch {
     fn column(sketches: Sketches<Self>) -> Column {
         Column::Theta(sketches)
     }
+
+    fn of_column(column: &Column) -> Option<&Sketches<Self>> {
+        if let Column::Theta(sketches) = column { Some(sketches) } else { None }
+    }
+
+    fn from_column(column: Column) -> Option<Sketches<Self>> {
+        if let Column::Theta(sketches) = column { Some(sketches) } else { None }
+    }
 }
 
 impl SketchKind for KllSketch {
@@ -95,5 +115,13 @@ impl SketchKind for KllSketch {
 
     fn column(sketches: Sketches<Self>) -> Column {
         Column::Kll(sketches)
+    }
+
+    fn of_column(column: &Column) -> Option<&Sketches<Self>> {
+        if let Column::Kll(sketches) = column { Some(sketches) } else { None }
+    }
+
+    fn from_column(column: Column) -> Option<Sketches<Self>> {
+        if let Column::Kll(sketches) = column { Some(sketches) } else { None }
     }
 }

@@ -4,8 +4,8 @@ use henge_scan::{Batch, ExecError, Result, SlotId};
 use henge_sketch::{HllRegisters, SketchError};
 use henge_vector::{Column, Sketches};
 
+use super::kind::SketchKind;
 use crate::accumulator::{Accumulator, BlockInput};
-use crate::sketch_kind::SketchKind;
 use crate::table::StateTable;
 
 /// Makes an empty sketch.

@@ -4,9 +4,9 @@ use henge_scan::{Batch, Loaded, Result, Scalar, Selection, SlotId};
 use henge_segment::{NumericBlock, NumericValues};
 use henge_sketch::HllHash;
 
+use super::groups::{GroupSketches, SketchInput};
+use super::kind::SketchKind;
 use crate::accumulator::BlockInput;
-use crate::sketch_kind::SketchKind;
-use crate::sketches::{GroupSketches, SketchInput};
 
 /// A numeric column.
 #[derive(Debug)]

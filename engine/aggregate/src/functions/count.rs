@@ -1,23 +1,58 @@
 //! `count`: rows.
 
+use henge_query::aggregate::{Count, Numeric};
+use henge_query::{AggregatorInput, AggregatorKind};
 use henge_scan::{Batch, ColumnSet, Result, RowSet, SlotId};
 use henge_segment::simd::{Level, marked};
+use henge_types::{ColumnType, NumericOp};
 use henge_vector::Column;
 
 use crate::accumulator::{Accumulator, BlockInput};
+use crate::function::{Accumulate, AggregateFunction, Scanned};
 use crate::group_marks::GroupMarks;
 use crate::kernels::LongSum;
+use crate::merged::{MergedStates, MergedSums};
 use crate::scatter::{add_in_lanes, lanes_pay};
 use crate::table::{Layout, Place, StateTable};
 
+impl Accumulate for Count {
+    fn accumulator<'a>(&'a self, scanned: Scanned<'_, 'a>) -> Result<Box<dyn Accumulator + 'a>> {
+        Ok(Box::new(CountAccumulator::new(scanned.layout)))
+    }
+}
+
+impl AggregateFunction for Count {
+    fn merged(&self) -> Box<dyn MergedStates> {
+        Box::new(MergedSums::default())
+    }
+
+    fn is_zero_over_nothing(&self) -> bool {
+        true
+    }
+
+    fn finished(&self, _: &str, states: &Column, rows: &[u32]) -> Result<Column> {
+        Ok(states.take(rows))
+    }
+
+    fn is_idempotent(&self) -> bool {
+        false
+    }
+
+    /// The sum of the counts.
+    fn over_stored(&self, column: &str) -> AggregatorKind {
+        let input = AggregatorInput::Field(column.to_owned());
+        Numeric { op: NumericOp::Sum, column_type: ColumnType::Long, input }.into()
+    }
+}
+
 /// Counts rows by group.
 #[derive(Debug)]
-pub(crate) struct CountAccumulator {
+struct CountAccumulator {
     word: usize,
 }
 
 impl CountAccumulator {
-    pub(crate) fn new(layout: &mut Layout) -> Self {
+    fn new(layout: &mut Layout) -> Self {
         let Place { state, .. } = layout.place(false);
         Self { word: state }
     }

@@ -8,10 +8,10 @@ use henge_scan::{Batch, Dimension, DimensionIds, Result, Selection, SlotId};
 use henge_segment::NULL_ID;
 use henge_sketch::{HllHash, HllRegisters};
 
+use super::groups::{GroupSketches, SketchInput};
+use super::kind::SketchKind;
+use super::marks::{Marks, all_hashes};
 use crate::accumulator::BlockInput;
-use crate::marks::{Marks, all_hashes};
-use crate::sketch_kind::SketchKind;
-use crate::sketches::{GroupSketches, SketchInput};
 
 /// A bitmap of marks that is smaller stays in the cache, where marking is cheaper than fetching
 /// hashes.

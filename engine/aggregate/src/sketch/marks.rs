@@ -6,8 +6,8 @@ use henge_scan::{Dimension, IdTable, Result};
 use henge_segment::NULL_ID;
 use henge_sketch::HllHash;
 
-use crate::sketch_kind::SketchKind;
-use crate::sketches::GroupSketches;
+use super::groups::GroupSketches;
+use super::kind::SketchKind;
 
 /// Largest bitmap of marks, in bits.
 const MAX_DENSE_MARKS: usize = 1 << 26;

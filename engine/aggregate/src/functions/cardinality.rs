@@ -1,18 +1,50 @@
-//! `cardinality` by row: distinct combinations of several dimensions' values.
+//! `cardinality`: distinct values of several dimensions, or distinct combinations of them.
 
+use henge_query::AggregatorKind;
+use henge_query::aggregate::{Cardinality, HyperUnique};
 use henge_scan::{
     Batch, Dimension, DimensionIds, KeySpace, PartIds, PartSize, Result, Scalar, Selection, SlotId,
 };
-use henge_sketch::HllSketch;
+use henge_sketch::{HllSketch, SketchError};
 
-use crate::accumulator::BlockInput;
-use crate::distinct::selection_of;
-use crate::sketches::{GroupSketches, SketchInput};
+use crate::accumulator::{Accumulator, BlockInput};
+use crate::function::{Accumulate, Scanned};
+use crate::sketch::{
+    DistinctValues, GroupSketches, KeepsSketches, SketchInput, accumulator, selection_of,
+};
+
+impl Accumulate for Cardinality {
+    fn accumulator<'a>(&'a self, scanned: Scanned<'_, 'a>) -> Result<Box<dyn Accumulator + 'a>> {
+        let Scanned { name, columns, set, .. } = scanned;
+        let dimensions = self.fields.iter().map(|spec| Dimension::new(spec, columns, set));
+        let dimensions = dimensions.collect::<Result<Vec<_>>>()?;
+        Ok(match self.by_row {
+            true => accumulator(self, name, RowCardinality::new(dimensions)),
+            false => accumulator(self, name, DistinctValues::new(dimensions)),
+        })
+    }
+}
+
+impl KeepsSketches for Cardinality {
+    type Sketch = HllSketch;
+
+    fn empty(&self) -> Result<HllSketch, SketchError> {
+        HllSketch::hyper_unique()
+    }
+
+    fn rounds(&self) -> bool {
+        self.round
+    }
+
+    fn over_stored(&self, column: &str) -> AggregatorKind {
+        HyperUnique { field: column.to_owned(), round: self.round }.into()
+    }
+}
 
 /// Counts distinct combinations. They are numbered first and hashed once at the end, each as its
 /// values' bytes with lengths, so that every segment hashes a combination alike.
 #[derive(Debug)]
-pub(crate) struct RowCardinality<'a> {
+struct RowCardinality<'a> {
     dimensions: Vec<Dimension<'a>>,
     /// Numbers combinations of group (part 0) and one list number a dimension.
     space: KeySpace,
@@ -40,7 +72,7 @@ impl ListNumbers {
 }
 
 impl<'a> RowCardinality<'a> {
-    pub(crate) fn new(dimensions: Vec<Dimension<'a>>) -> Self {
+    fn new(dimensions: Vec<Dimension<'a>>) -> Self {
         // Nothing is dense: combinations must be few enough to be listed.
         let sizes = vec![PartSize::Growing(usize::MAX); dimensions.len() + 1];
         let space = KeySpace::new(&sizes, 0);

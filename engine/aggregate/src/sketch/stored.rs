@@ -5,9 +5,9 @@ use henge_segment::ComplexColumn;
 use henge_sketch::SketchError;
 use henge_vector::{Column, Sketches};
 
+use super::groups::{GroupSketches, SketchInput};
+use super::kind::SketchKind;
 use crate::accumulator::{Accumulator, BlockInput};
-use crate::sketch_kind::SketchKind;
-use crate::sketches::{GroupSketches, SketchInput};
 use crate::table::StateTable;
 
 /// A stored sketch column.

@@ -1,0 +1,10 @@
+//! The aggregate functions, one file each: how rows are added, how states are merged, finished and
+//! stored in projections.
+
+mod cardinality;
+mod count;
+mod hll;
+mod hyper_unique;
+mod numeric;
+mod quantiles;
+mod theta;
