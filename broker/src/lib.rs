@@ -31,7 +31,6 @@ pub use error::{BrokerError, Result};
 pub use execute::QueryResponse;
 
 use crate::admission::Admission;
-use crate::known_columns::BufferedColumns;
 use crate::profile::{QueryMetrics, show_cache};
 use crate::results::ResultCache;
 use crate::view::{Availability, ClusterViews};
@@ -96,7 +95,6 @@ pub struct Broker {
     pub(crate) nodes: RwLock<BTreeMap<ServerId, Arc<dyn DataNode>>>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) results: Arc<ResultCache>,
-    pub(crate) buffered_columns: BufferedColumns,
     pub(crate) metrics: QueryMetrics,
 }
 
@@ -124,7 +122,6 @@ impl Broker {
             services,
             views: Arc::new(ClusterViews::new(discovery, metadata)),
             nodes: RwLock::default(),
-            buffered_columns: BufferedColumns::default(),
             metrics: QueryMetrics::new(metrics),
         };
         broker.show(metrics);

@@ -119,7 +119,7 @@ impl ResultCache {
 
 #[cfg(test)]
 mod tests {
-    use henge_platform::discovery::{AnnouncedSegment, ChangeSet};
+    use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ChangeSet};
     use henge_platform::metadata::PublishedSegment;
     use henge_types::{Interval, ShardSpec, Version};
     use tokio::time::Instant;
@@ -138,9 +138,10 @@ mod tests {
             priority: 0,
             realtime: *realtime,
             size_bytes: 1,
+            schema: AnnouncedSchema::of([]).into(),
         });
         let mut view = ClusterView::default();
-        let changes = ChangeSet { add: add.collect(), remove: Vec::new() };
+        let changes = ChangeSet { add: add.collect(), ..ChangeSet::default() };
         view.apply(&"s".into(), &changes, Instant::now());
         view.replace_used(&used(segments, 1), Instant::now());
         view

@@ -67,7 +67,7 @@ impl Broker {
                 Extent::whole_if(assigned.len() == 1 && pending.is_empty() && gathered.is_empty());
             let calls = assigned
                 .into_iter()
-                .map(|(server, segments)| self.call(running, server, segments, extent));
+                .map(|(server, segments)| self.call(running, &view, server, segments, extent));
             for (server, segments, outcome) in join_all(calls).await {
                 match outcome {
                     Ok(reply) => {
@@ -98,6 +98,7 @@ impl Broker {
     async fn call(
         &self,
         running: &Running,
+        view: &ClusterView,
         server: ServerId,
         segments: Vec<SegmentDescriptor>,
         extent: Extent,
@@ -105,10 +106,11 @@ impl Broker {
         let node = self.nodes.read().get(&server).cloned();
         let outcome = match node {
             Some(node) => node.run(running.request(segments.clone(), extent)).await,
-            None => Err(NodeError::Unavailable {
-                server: server.to_string(),
-                reason: "not connected".into(),
-            }),
+            None => {
+                let address = view.servers.get(&server).cloned().unwrap_or_default();
+                let reason = format!("it is {address}, and this broker is not connected to it");
+                Err(NodeError::Unavailable { server: server.to_string(), reason })
+            }
         };
         (server, segments, outcome)
     }

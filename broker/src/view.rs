@@ -16,7 +16,9 @@ mod unavailable;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use henge_platform::discovery::{ChangeSet, DiscoverySnapshot, ServerId};
+use henge_platform::discovery::{
+    AnnouncedServer, ChangeSet, DiscoverySnapshot, ServerAddress, ServerId,
+};
 use henge_platform::metadata::{BufferedSegment, PublishedSegment, SegmentChange};
 use henge_types::SegmentId;
 use tokio::time::Instant;
@@ -33,6 +35,8 @@ pub struct ClusterView {
     pub version: u64,
     /// How far the metadata were followed.
     pub metadata: MetadataPosition,
+    /// Servers that announce segments, or did not yet, and where they are reached.
+    pub servers: BTreeMap<ServerId, ServerAddress>,
     /// Datasources that have used or announced segments.
     pub tables: BTreeMap<Arc<str>, Arc<TableView>>,
 }
@@ -66,6 +70,9 @@ impl ClusterView {
         for segment in &changes.add {
             self.table(&segment.id).announce(server, segment, awaited_until);
         }
+        for growth in &changes.grow {
+            self.change_known(&growth.id, |table| table.grow(server, growth));
+        }
         for id in &changes.remove {
             self.change_known(id, |table| table.withdraw(server, id, awaited_until));
         }
@@ -83,22 +90,26 @@ impl ClusterView {
         let mut gone: BTreeMap<ServerId, Vec<SegmentId>> = BTreeMap::new();
         for (id, replica) in self.tables.values().flat_map(|table| table.announcements()) {
             let announced = snapshot.servers.get(&replica.server);
-            if !announced.is_some_and(|segments| segments.contains_key(id)) {
+            if !announced.is_some_and(|announced| announced.segments.contains_key(id)) {
                 gone.entry(replica.server.clone()).or_default().push(id.clone());
             }
         }
         // What is new comes first: a segment that moved is on some server at every instant.
-        for (server, segments) in &snapshot.servers {
-            let add = segments.values().cloned().collect();
-            self.apply(server, &ChangeSet { add, remove: Vec::new() }, awaited_until);
+        for (server, announced) in &snapshot.servers {
+            let add = announced.segments.values().cloned().collect();
+            self.apply(server, &ChangeSet { add, ..ChangeSet::default() }, awaited_until);
         }
         for (server, remove) in gone {
             if snapshot.servers.contains_key(&server) {
-                self.apply(&server, &ChangeSet { add: Vec::new(), remove }, awaited_until);
+                self.apply(&server, &ChangeSet { remove, ..ChangeSet::default() }, awaited_until);
             } else {
                 self.lose(&server, &remove, awaited_until);
             }
         }
+        let address = |(server, announced): (&ServerId, &AnnouncedServer)| {
+            (server.clone(), announced.address.clone())
+        };
+        self.servers = snapshot.servers.iter().map(address).collect();
         self.version = snapshot.version;
     }
 

@@ -42,7 +42,7 @@ impl ClusterSnapshot {
     ) -> BTreeMap<ServerId, ServerState> {
         let state = |host: &ServerId| {
             let announced = discovery.servers.get(host);
-            let loaded = announced.into_iter().flat_map(|segments| segments.values());
+            let loaded = announced.into_iter().flat_map(|server| server.segments.values());
             ServerState {
                 loaded: loaded.map(|s| (s.id.clone(), (s.shard_spec, s.size_bytes))).collect(),
             }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use henge_data_node::cache::PartialCache;
 use henge_data_node::{QueryRunner, QueryServices};
 use henge_exec::NodeDictionaries;
-use henge_platform::discovery::{Discovery, ServerId};
+use henge_platform::discovery::{Discovery, ServerAddress, ServerId};
 use henge_platform::metadata::{MetadataStore, PublishedSegment};
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::{DeepStorage, PushedObject};
@@ -38,6 +38,8 @@ use crate::scrub::CareMetrics;
 pub struct HistoricalOptions {
     /// Name in discovery.
     pub server_id: ServerId,
+    /// Where brokers reach it.
+    pub address: ServerAddress,
     /// Tier.
     pub tier: Arc<str>,
     /// Preference among replicas.
@@ -127,7 +129,7 @@ impl HistoricalNode {
     ) -> Result<Self> {
         let cache =
             Arc::new(SegmentCache::open(options.cache_dir.clone(), options.capacity_bytes)?);
-        discovery.join(&options.server_id)?;
+        discovery.join(&options.server_id, &options.address)?;
         let dictionaries = Arc::new(NodeDictionaries::new(options.dictionary_budget_bytes));
         let pool = queries.pool.clone();
         let queries = QueryRunner::over_segments(queries, Arc::clone(&dictionaries), partials);

@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use henge_data_node::{HostError, SegmentHost};
-use henge_platform::discovery::{AnnouncedSegment, ChangeSet, ServerId};
+use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ChangeSet, ServerId};
 use henge_platform::metadata::PublishedSegment;
 use henge_platform::runtime::files::rename_durably;
 use henge_platform::runtime::{blocking, map_file};
 use henge_platform::storage::{PushedObject, checksum_file};
 use henge_segment::{MappedSegment, SegmentView};
-use henge_types::SegmentId;
+use henge_types::{SegmentId, SegmentSchema};
 
 use crate::cache::{CachedFile, FileForm, remove_file};
 use crate::error::{HistoricalError, Result};
@@ -34,7 +34,10 @@ impl HistoricalNode {
         self.serving.loaded.write().entry(segment.id.clone()).or_insert_with(|| loaded.clone());
         self.discovery.apply(
             &self.options.server_id,
-            ChangeSet { add: vec![self.announcement(segment)], remove: Vec::new() },
+            ChangeSet {
+                add: vec![self.announcement(segment, loaded.mapped.schema())],
+                ..ChangeSet::default()
+            },
         )?;
         if is_spare {
             let (node, loaded) = (self.clone(), Arc::clone(&loaded));
@@ -82,7 +85,9 @@ impl HistoricalNode {
         Ok(Loaded { mapped, file: CachedFile { path, form }, room: Arc::new(room), segment })
     }
 
-    fn announcement(&self, segment: &PublishedSegment) -> AnnouncedSegment {
+    fn announcement(&self, segment: &PublishedSegment, schema: &SegmentSchema) -> AnnouncedSegment {
+        let columns = schema.columns.iter();
+        let columns = columns.map(|column| (column.name.as_str(), column.column_type.clone()));
         AnnouncedSegment {
             id: segment.id.clone(),
             shard_spec: segment.shard_spec,
@@ -90,6 +95,7 @@ impl HistoricalNode {
             priority: self.options.priority,
             realtime: false,
             size_bytes: segment.size_bytes,
+            schema: Arc::new(AnnouncedSchema::of(columns)),
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use henge_ingest::ParseLimits;
-use henge_platform::discovery::ServerId;
+use henge_platform::discovery::{ServerAddress, ServerId};
 use henge_platform::wal::WalOptions;
 use henge_segment::WriteOptions;
 
@@ -15,6 +15,8 @@ use crate::error::{RealtimeError, Result};
 pub struct RealtimeOptions {
     /// Name in discovery.
     pub server_id: ServerId,
+    /// Where brokers reach it.
+    pub address: ServerAddress,
     /// Tier in discovery.
     pub tier: Arc<str>,
     /// Where the logs are.
@@ -73,6 +75,7 @@ impl RealtimeOptions {
     pub fn under(data_dir: &std::path::Path) -> Self {
         Self {
             server_id: "realtime-0".into(),
+            address: ServerAddress::InProcess,
             tier: "_realtime".into(),
             wal_dir: data_dir.join("wal"),
             spill_dir: data_dir.join("spill"),

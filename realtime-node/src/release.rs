@@ -1,11 +1,10 @@
 //! Letting go of published segments: the node's own copy goes once another server has it, or once
 //! the metadata no longer call it used and nobody ever will.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_platform::discovery::AnnouncedSegment;
 use henge_platform::metadata::SegmentChange;
 use henge_types::SegmentId;
 
@@ -59,9 +58,8 @@ pub(crate) async fn release_when_served(
 fn served_elsewhere(shared: &Shared, waiting: &BTreeSet<SegmentId>) -> Vec<SegmentId> {
     let snapshot = shared.discovery.snapshot();
     let own = shared.serving.server_id();
-    let others: Vec<&Arc<BTreeMap<SegmentId, AnnouncedSegment>>> =
-        snapshot.servers.iter().filter(|(id, _)| *id != own).map(|(_, served)| served).collect();
-    let is_served = |id: &&SegmentId| others.iter().any(|served| served.contains_key(*id));
+    let others = || snapshot.servers.iter().filter(|(id, _)| *id != own).map(|(_, other)| other);
+    let is_served = |id: &&SegmentId| others().any(|other| other.segments.contains_key(*id));
     waiting.iter().filter(is_served).cloned().collect()
 }
 

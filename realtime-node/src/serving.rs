@@ -8,7 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use henge_platform::discovery::{AnnouncedSegment, ChangeSet, Discovery, ServerId};
+use henge_index::IndexSchema;
+use henge_platform::discovery::{
+    AnnouncedSchema, AnnouncedSegment, ChangeSet, Discovery, SchemaGrowth, ServerId,
+};
 use henge_platform::metadata::{PendingSegment, UNPLACED};
 use henge_segment::SegmentView;
 use henge_types::{Interval, SegmentId, ShardSpec};
@@ -83,8 +86,24 @@ impl Serving {
     /// When discovery is away; then nothing changed.
     pub(crate) fn open(&self, sink: &Arc<Sink>) -> Result<()> {
         let PendingSegment { id, shard_spec } = sink.target().clone();
-        let announced = announced(id.clone(), shard_spec, true, 0);
+        let announced = announced(id, shard_spec, true, 0, sink.columns());
         self.change(vec![(announced, Served::Sink(Arc::clone(sink)))], &[])
+    }
+
+    /// Gives sinks the columns beyond those that they have, and announces those: before a row has one.
+    ///
+    /// # Errors
+    /// When discovery is away.
+    pub(crate) fn widen(&self, sinks: &[Arc<Sink>], schema: &Arc<IndexSchema>) -> Result<()> {
+        let growth = |sink: &Arc<Sink>| {
+            let columns = sink.widen(schema);
+            (!columns.is_empty()).then(|| SchemaGrowth { id: sink.target().id.clone(), columns })
+        };
+        let grow: Vec<SchemaGrowth> = sinks.iter().filter_map(growth).collect();
+        if !grow.is_empty() {
+            self.discovery.apply(&self.server_id, ChangeSet { grow, ..ChangeSet::default() })?;
+        }
+        Ok(())
     }
 
     /// Announces files instead of what so far was buffered under `old`, in one step. They together
@@ -127,6 +146,7 @@ impl Serving {
         let changes = ChangeSet {
             add: new.map(|(announced, _)| announced.clone()).collect(),
             remove: remove.iter().filter(|id| !stays(id)).cloned().collect(),
+            grow: Vec::new(),
         };
         if !changes.add.is_empty() || !changes.remove.is_empty() {
             self.discovery.apply(&self.server_id, changes)?;
@@ -152,7 +172,11 @@ impl Served {
 fn local(file: &Arc<WrittenSegment>, realtime: bool) -> (AnnouncedSegment, Served) {
     let published = &file.published;
     let (id, shard_spec) = (published.id.clone(), published.shard_spec);
-    (announced(id, shard_spec, realtime, published.size_bytes), Served::File(Arc::clone(file)))
+    let columns = file.view.schema().columns.iter();
+    let columns = columns.map(|column| (column.name.as_str(), column.column_type.clone()));
+    let schema = AnnouncedSchema::of(columns);
+    let announced = announced(id, shard_spec, realtime, published.size_bytes, schema);
+    (announced, Served::File(Arc::clone(file)))
 }
 
 fn announced(
@@ -160,6 +184,7 @@ fn announced(
     shard_spec: ShardSpec,
     realtime: bool,
     size_bytes: u64,
+    schema: AnnouncedSchema,
 ) -> AnnouncedSegment {
     AnnouncedSegment {
         id,
@@ -168,5 +193,6 @@ fn announced(
         priority: -1,
         realtime,
         size_bytes,
+        schema: Arc::new(schema),
     }
 }

@@ -11,6 +11,7 @@ use henge_platform::config::{
     CacheConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, QueryConfig,
     ServerConfig, TierCodec,
 };
+use henge_platform::discovery::ServerAddress;
 use henge_platform::http::{AllowedHosts, BodyLimits, ReadPace, ServeOptions};
 use henge_platform::runtime::{HandleLimit, PoolOptions};
 use henge_platform::wal::WalOptions;
@@ -193,6 +194,7 @@ fn historical_options(
     let HistoricalConfig { codec, capacity_bytes, scrub_bytes_per_second } = historical;
     HistoricalOptions {
         server_id: "historical-0".into(),
+        address: ServerAddress::InProcess,
         tier: "_default_tier".into(),
         priority: 0,
         cache_dir: folder.segment_cache(),

@@ -16,7 +16,7 @@ use henge_coordinator::Coordinator;
 use henge_data_node::wire::Loopback;
 use henge_data_node::{DataNode, QueryServices, RunningQueries};
 use henge_historical_node::{HistoricalNode, HistoricalOptions, ServedForm};
-use henge_platform::discovery::{Discovery, InProcessDiscovery};
+use henge_platform::discovery::{Discovery, InProcessDiscovery, ServerAddress};
 use henge_platform::http::BodyLimits;
 use henge_platform::metadata::{MemoryMetadataStore, MetadataStore};
 use henge_platform::runtime::simulation;
@@ -154,7 +154,7 @@ impl Cluster {
     async fn handed_over(&self, segments: usize) {
         let mut versions = self.discovery.watch();
         loop {
-            let of_realtime = self.discovery.snapshot().servers["realtime-0"].len();
+            let of_realtime = self.discovery.snapshot().servers["realtime-0"].segments.len();
             if self.historical.segment_count() == segments && of_realtime == 0 {
                 return;
             }
@@ -166,6 +166,7 @@ impl Cluster {
 fn historical_options(folder: &Path) -> HistoricalOptions {
     HistoricalOptions {
         server_id: "historical-0".into(),
+        address: ServerAddress::InProcess,
         tier: "_default_tier".into(),
         priority: 0,
         cache_dir: folder.join("segment-cache"),

@@ -1,6 +1,6 @@
 //! What a time boundary reads.
 
-use henge_platform::discovery::{AnnouncedSegment, ChangeSet};
+use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ChangeSet};
 use henge_platform::metadata::PublishedSegment;
 use henge_types::{SegmentId, ShardSpec, Version};
 use tokio::time::Instant;
@@ -39,8 +39,9 @@ fn read(given: &[Given]) -> Vec<(i64, u32)> {
             priority: 0,
             realtime: given.is_buffered,
             size_bytes: 1,
+            schema: AnnouncedSchema::of([]).into(),
         }];
-        view.apply(&"s".into(), &ChangeSet { add, remove: Vec::new() }, Instant::now());
+        view.apply(&"s".into(), &ChangeSet { add, ..ChangeSet::default() }, Instant::now());
         if !given.is_buffered {
             used.push(PublishedSegment {
                 id,

@@ -262,8 +262,10 @@ impl ClusterViews {
                 let has_lost = changes.iter().any(|change| change.left);
                 for change in changes {
                     if change.left {
+                        view.servers.remove(&change.server);
                         view.lose(&change.server, &change.changes.remove, awaited_until);
                     } else {
+                        view.servers.insert(change.server.clone(), change.address.clone());
                         view.apply(&change.server, &change.changes, awaited_until);
                     }
                     view.version = change.version;

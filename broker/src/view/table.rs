@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use henge_data_node::SegmentDescriptor;
-use henge_platform::discovery::{AnnouncedSegment, ServerId};
+use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, SchemaGrowth, ServerId};
 use henge_platform::metadata::PublishedSegment;
 use henge_types::{Interval, SegmentId, ShardSpec, Timeline};
 use tokio::time::Instant;
@@ -75,6 +75,29 @@ impl TableView {
         replicas.sort_by_key(|r| (std::cmp::Reverse(r.segment.priority), r.segment.realtime));
         self.keep_if_handed_over(id, was_buffered);
         self.settle(id, awaited_until);
+    }
+
+    /// A segment that a server announces has more columns.
+    pub(super) fn grow(&mut self, server: &ServerId, growth: &SchemaGrowth) {
+        let replicas = self.replicas.get_mut(&growth.id).into_iter().flatten();
+        for replica in replicas.filter(|replica| replica.server == *server) {
+            let grown = replica.segment.schema.grown(&growth.columns);
+            replica.segment.schema = Arc::new(grown);
+        }
+    }
+
+    /// The columns of buffered rows, each list of them once; `None` when some rows are nowhere to be
+    /// found.
+    pub fn buffered_schemas(&self) -> Option<Vec<&AnnouncedSchema>> {
+        let mut schemas: Vec<&AnnouncedSchema> = Vec::new();
+        for id in &self.buffered {
+            let replica = self.replicas.get(id)?.first()?;
+            let schema = &*replica.segment.schema;
+            if !schemas.iter().any(|known| known.key() == schema.key()) {
+                schemas.push(schema);
+            }
+        }
+        Some(schemas)
     }
 
     /// A server has a segment no longer.

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use henge_platform::discovery::{AnnouncedSegment, Discovery, InProcessDiscovery};
+use henge_platform::discovery::{
+    AnnouncedSchema, AnnouncedSegment, Discovery, InProcessDiscovery, SchemaGrowth,
+};
 use henge_platform::metadata::{
     MemoryMetadataStore, MetadataStore, PendingSegment, PublishRequest, ReplaceScope,
     SqliteMetadataStore, SqliteOptions,
 };
-use henge_types::{Interval, ShardSpec, Timeline, Version};
+use henge_types::{ColumnType, Interval, ShardSpec, Timeline, Version};
 use proptest::prelude::*;
 
 use super::*;
@@ -40,6 +42,7 @@ fn announced(id: &SegmentId, shard_spec: ShardSpec, realtime: bool) -> Announced
         priority: if realtime { -1 } else { 0 },
         realtime,
         size_bytes: 0,
+        schema: Arc::new(AnnouncedSchema::of([("__time", ColumnType::Long)])),
     }
 }
 
@@ -121,6 +124,7 @@ impl World {
                 let used: BTreeSet<_> = self.used().await.into_iter().map(|s| s.id).collect();
                 let snapshot = self.discovery.snapshot();
                 let Some(loaded) = snapshot.servers.get("h") else { return };
+                let loaded = &loaded.segments;
                 let gone = loaded.keys().filter(|id| !used.contains(*id)).cloned().collect();
                 self.discovery.unannounce(&"h".into(), gone).unwrap();
             }
@@ -185,10 +189,8 @@ impl World {
     /// The realtime node drops what a historical node serves.
     fn retire(&self, which: usize) {
         let snapshot = self.discovery.snapshot();
-        let (Some(sinks), Some(loaded)) = (snapshot.servers.get("rt"), snapshot.servers.get("h"))
-        else {
-            return;
-        };
+        let of = |server: &str| Some(&snapshot.servers.get(server)?.segments);
+        let (Some(sinks), Some(loaded)) = (of("rt"), of("h")) else { return };
         let both = sinks.keys().filter(|id| loaded.contains_key(*id));
         let Some(id) = nth(both, which) else { return };
         self.discovery.unannounce(&"rt".into(), vec![id.clone()]).unwrap();
@@ -218,8 +220,9 @@ impl World {
             timeline.add(segment.id, segment.shard_spec, ());
         }
         let snapshot = self.discovery.snapshot();
-        let is_announced =
-            |id: &SegmentId| snapshot.servers.values().any(|segments| segments.contains_key(id));
+        let is_announced = |id: &SegmentId| {
+            snapshot.servers.values().any(|server| server.segments.contains_key(id))
+        };
         let Some(table) = view.tables.get("t") else {
             assert!(timeline.is_empty() && self.buffered.is_empty());
             return;
@@ -286,9 +289,9 @@ fn f_40_a_used_segment_that_nobody_announces_is_in_the_timeline_and_lost() {
     let lost = |view: &ClusterView| view.tables["t"].unavailable().cloned().collect::<Vec<_>>();
     assert_eq!(lost(&view), [id(0)]);
     let add = vec![announced(&id(0), ShardSpec::appended(0), false)];
-    view.apply(&"h".into(), &ChangeSet { add, remove: Vec::new() }, now);
+    view.apply(&"h".into(), &ChangeSet { add, ..ChangeSet::default() }, now);
     assert_eq!(lost(&view), []);
-    view.apply(&"h".into(), &ChangeSet { add: Vec::new(), remove: vec![id(0)] }, now);
+    view.apply(&"h".into(), &ChangeSet { remove: vec![id(0)], ..ChangeSet::default() }, now);
     assert_eq!(lost(&view), [id(0)]);
     let available = Availability::of(&view, |_| None);
     assert_eq!((available.count(), available.unavailable["t"].segments.clone()), (1, vec![id(0)]));
@@ -298,7 +301,7 @@ fn f_40_a_used_segment_that_nobody_announces_is_in_the_timeline_and_lost() {
 fn h_74_h_104_what_the_metadata_do_not_call_used_is_hidden_whoever_announces_it() {
     let (mut view, now) = (ClusterView::default(), Instant::now());
     let add = vec![announced(&id(0), ShardSpec::appended(0), false)];
-    view.apply(&"rt".into(), &ChangeSet { add, remove: Vec::new() }, now);
+    view.apply(&"rt".into(), &ChangeSet { add, ..ChangeSet::default() }, now);
     assert!(view.tables["t"].timeline.is_empty());
     view.apply_used(
         &[SegmentChange::Used(Box::new(published(&id(0), ShardSpec::appended(0))))],
@@ -341,7 +344,7 @@ fn no_version_hides_buffered_rows_and_they_hide_nothing() {
         announced(&of(1, 0), ShardSpec::appended(0), true),
         announced(&of(9, 1), ShardSpec::numbered(1, 1), true),
     ];
-    view.apply(&"rt".into(), &ChangeSet { add, remove: Vec::new() }, now);
+    view.apply(&"rt".into(), &ChangeSet { add, ..ChangeSet::default() }, now);
     let used = published(&of(5, 0), ShardSpec::SINGLE);
     view.apply_used(&[SegmentChange::Used(Box::new(used))], now);
     let table = &view.tables["t"];
@@ -425,4 +428,28 @@ async fn f_59_metadata_that_were_never_read_are_an_error_and_not_an_empty_cluste
     metadata.close().await;
     let views = ClusterViews::new(Arc::new(InProcessDiscovery::new()), metadata);
     assert!(views.current().await.is_err());
+}
+
+#[test]
+fn columns_of_buffered_rows_are_known_from_what_is_announced() {
+    let sink = SegmentId::new("t", day(0), Version(1), 0);
+    let now = Instant::now();
+    let mut view = ClusterView::default();
+    let add = vec![announced(&sink, ShardSpec::appended(0), true)];
+    view.apply(&"rt".into(), &ChangeSet { add, ..ChangeSet::default() }, now);
+    let columns = |view: &ClusterView| {
+        let schemas = view.tables["t"].buffered_schemas()?;
+        let names = schemas.iter().flat_map(|schema| schema.columns());
+        Some(names.map(|column| column.name.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(columns(&view).unwrap(), ["__time"]);
+    let more = AnnouncedSchema::of([("__time", ColumnType::Long), ("n", ColumnType::Double)]);
+    let growth = SchemaGrowth { id: sink.clone(), columns: more.columns().to_vec() };
+    let of_other = ChangeSet { grow: vec![growth.clone()], ..ChangeSet::default() };
+    view.apply(&"other".into(), &of_other, now);
+    assert_eq!(columns(&view).unwrap(), ["__time"]);
+    view.apply(&"rt".into(), &ChangeSet { grow: vec![growth], ..ChangeSet::default() }, now);
+    assert_eq!(columns(&view).unwrap(), ["__time", "n"]);
+    view.lose(&"rt".into(), &[sink], now);
+    assert_eq!(columns(&view), None, "nobody says what those rows have");
 }

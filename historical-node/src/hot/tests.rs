@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use henge_data_node::{QueryServices, RunningQueries, SegmentHost};
-use henge_platform::discovery::InProcessDiscovery;
+use henge_platform::discovery::{InProcessDiscovery, ServerAddress};
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::{DeepStorage, LocalDeepStorage, Payload};
 use henge_segment::{ColumnData, ColumnView, SegmentWriter};
@@ -96,6 +96,7 @@ impl Setup {
     pub(crate) fn node(&self, form: ServedForm, capacity_bytes: u64) -> HistoricalNode {
         let options = HistoricalOptions {
             server_id: "historical-0".into(),
+            address: ServerAddress::InProcess,
             tier: "hot".into(),
             priority: 0,
             cache_dir: self.dir.path().join("cache"),

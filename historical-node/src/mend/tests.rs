@@ -96,7 +96,7 @@ async fn f_46_without_a_good_copy_the_segment_is_withdrawn_and_the_reason_named(
     for part in [".segment: ", "column '", "block ", "fetching it again failed"] {
         assert!(trouble.contains(part), "{part} in {trouble}");
     }
-    assert!(node.discovery.snapshot().servers["historical-0"].is_empty());
+    assert!(node.discovery.snapshot().servers["historical-0"].segments.is_empty());
 }
 
 #[tokio::test]

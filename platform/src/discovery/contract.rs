@@ -1,8 +1,12 @@
 //! What every registry must do.
 
-use henge_types::{Interval, Version};
+use henge_types::{ColumnType, Interval, Version};
 
 use super::*;
+
+fn columns(names: &[&str]) -> AnnouncedSchema {
+    AnnouncedSchema::of(names.iter().map(|name| (*name, ColumnType::Long)))
+}
 
 fn segment(day: i64) -> AnnouncedSegment {
     let day_ms = 86_400_000;
@@ -14,19 +18,21 @@ fn segment(day: i64) -> AnnouncedSegment {
         priority: 0,
         realtime: false,
         size_bytes: 10,
+        schema: Arc::new(columns(&["__time", "a"])),
     }
 }
 
 fn days(snapshot: &DiscoverySnapshot, server: &str) -> Vec<i64> {
-    let segments = snapshot.servers.get(server).expect("the server is known");
-    segments.keys().map(|id| id.interval.start_ms / 86_400_000).collect()
+    let announced = snapshot.servers.get(server).expect("the server is known");
+    announced.segments.keys().map(|id| id.interval.start_ms / 86_400_000).collect()
 }
 
 fn announces_and_withdraws(discovery: &dyn Discovery) {
     let server: ServerId = Arc::from("h1");
     discovery.announce(&server, vec![segment(1), segment(2)]).unwrap();
     let before = discovery.snapshot();
-    let changes = ChangeSet { add: vec![segment(3)], remove: vec![segment(1).id, segment(9).id] };
+    let remove = vec![segment(1).id, segment(9).id];
+    let changes = ChangeSet { add: vec![segment(3)], remove, ..ChangeSet::default() };
     let version = discovery.apply(&server, changes).unwrap();
     let after = discovery.snapshot();
     assert_eq!(days(&after, "h1"), [2, 3]);
@@ -39,11 +45,18 @@ fn announces_and_withdraws(discovery: &dyn Discovery) {
 
 fn servers_join_and_leave(discovery: &dyn Discovery) {
     let server: ServerId = Arc::from("h2");
-    discovery.join(&server).unwrap();
+    let at = |address: &str| ServerAddress::Network(address.into());
+    let joined = discovery.join(&server, &at("10.0.0.1:8889")).unwrap();
     assert_eq!(days(&discovery.snapshot(), "h2"), [0_i64; 0]);
-    discovery.announce(&server, vec![segment(1)]).unwrap();
-    discovery.join(&server).unwrap();
-    assert_eq!(days(&discovery.snapshot(), "h2"), [1]);
+    let announced = discovery.announce(&server, vec![segment(1)]).unwrap();
+    assert_eq!(discovery.join(&server, &at("10.0.0.1:8889")).unwrap(), announced);
+    let moved = discovery.join(&server, &at("10.0.0.2:8889")).unwrap();
+    assert_eq!(days(&discovery.snapshot(), "h2"), [1], "it keeps what it has");
+    assert_eq!(discovery.snapshot().servers["h2"].address, at("10.0.0.2:8889"));
+    let seen: Vec<_> = discovery.changes_since(joined - 1).unwrap();
+    let addresses: Vec<String> = seen.iter().map(|change| change.address.to_string()).collect();
+    assert_eq!(addresses, ["at 10.0.0.1:8889", "at 10.0.0.1:8889", "at 10.0.0.2:8889"]);
+    assert_eq!(seen[2].version, moved);
     let version = discovery.leave(&server).unwrap();
     assert!(!discovery.snapshot().servers.contains_key("h2"));
     assert_eq!(discovery.leave(&server).unwrap(), version);
@@ -52,13 +65,36 @@ fn servers_join_and_leave(discovery: &dyn Discovery) {
     assert_eq!(changes[0].changes.remove, [segment(1).id]);
 }
 
+fn growth(day: i64, names: &[&str]) -> SchemaGrowth {
+    SchemaGrowth { id: segment(day).id, columns: columns(names).columns().to_vec() }
+}
+
+/// However many segments have the same columns: they are kept once.
+fn columns_are_shared(discovery: &dyn Discovery) {
+    let server: ServerId = Arc::from("h5");
+    discovery.announce(&server, (0..3).map(segment).collect()).unwrap();
+    let grow = vec![growth(0, &["b"]), growth(1, &["b"])];
+    discovery.apply(&server, ChangeSet { grow, ..ChangeSet::default() }).unwrap();
+    let snapshot = discovery.snapshot();
+    let schema = |day| Arc::clone(&snapshot.servers["h5"].segments[&segment(day).id].schema);
+    assert!(Arc::ptr_eq(&schema(0), &schema(1)));
+    assert_eq!((schema(0).columns().len(), schema(2).columns().len()), (3, 2));
+    assert_eq!(schema(0).column_type("b"), Some(&ColumnType::Long));
+    assert_ne!(schema(0).key(), schema(2).key());
+    discovery.announce(&server, vec![segment(7), segment(8)]).unwrap();
+    let snapshot = discovery.snapshot();
+    let schema = |day| Arc::clone(&snapshot.servers["h5"].segments[&segment(day).id].schema);
+    assert!(Arc::ptr_eq(&schema(2), &schema(7)) && Arc::ptr_eq(&schema(2), &schema(8)));
+}
+
 /// A follower that applies changes sees what a snapshot shows.
 fn changes_lead_to_the_snapshot(discovery: &dyn Discovery) {
     let server: ServerId = Arc::from("h3");
     let start = discovery.snapshot();
     for day in 0..20 {
         let remove = vec![segment(day / 2).id];
-        discovery.apply(&server, ChangeSet { add: vec![segment(day)], remove }).unwrap();
+        let grow = vec![growth(day, &["a", "b"]), growth(99, &["b"])];
+        discovery.apply(&server, ChangeSet { add: vec![segment(day)], remove, grow }).unwrap();
     }
     let mut followed: BTreeMap<SegmentId, AnnouncedSegment> = BTreeMap::new();
     let changes = discovery.changes_since(start.version).unwrap();
@@ -68,9 +104,17 @@ fn changes_lead_to_the_snapshot(discovery: &dyn Discovery) {
             followed.remove(id);
         }
         followed.extend(change.changes.add.iter().map(|s| (s.id.clone(), s.clone())));
+        for growth in &change.changes.grow {
+            if let Some(segment) = followed.get_mut(&growth.id) {
+                segment.schema = Arc::new(segment.schema.grown(&growth.columns));
+            }
+        }
     }
     let end = discovery.snapshot();
-    assert_eq!(followed, **end.servers.get("h3").unwrap());
+    assert_eq!(followed, *end.servers["h3"].segments);
+    let grown = columns(&["__time", "a", "b"]);
+    let schemas: Vec<_> = followed.values().map(|segment| (*segment.schema).clone()).collect();
+    assert_eq!(schemas, vec![grown; 10]);
     assert!(discovery.changes_since(end.version).unwrap().is_empty());
     assert!(discovery.changes_since(end.version + 1).is_none());
 }
@@ -89,6 +133,7 @@ async fn in_process() {
     announces_and_withdraws(&discovery);
     servers_join_and_leave(&discovery);
     changes_lead_to_the_snapshot(&discovery);
+    columns_are_shared(&discovery);
     watchers_wake(&discovery).await;
 }
 
@@ -116,13 +161,16 @@ fn i_02_a_change_set_is_seen_whole() {
             for day in 0..2_000 {
                 let remove = vec![segment(day).id];
                 discovery
-                    .apply(&server, ChangeSet { add: vec![segment(day + 1)], remove })
+                    .apply(
+                        &server,
+                        ChangeSet { add: vec![segment(day + 1)], remove, ..ChangeSet::default() },
+                    )
                     .unwrap();
             }
         })
     };
     while !writer.is_finished() {
-        assert_eq!(discovery.snapshot().servers["h1"].len(), 1);
+        assert_eq!(discovery.snapshot().servers["h1"].segments.len(), 1);
     }
     writer.join().unwrap();
 }

@@ -7,9 +7,10 @@ use henge_types::SegmentId;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::schema::SharedSchemas;
 use super::{
-    AnnouncedSegment, ChangeSet, Discovery, DiscoveryChange, DiscoveryError, DiscoverySnapshot,
-    ServerId,
+    AnnouncedServer, ChangeSet, Discovery, DiscoveryChange, DiscoveryError, DiscoverySnapshot,
+    ServerAddress, ServerId,
 };
 
 /// How many changes an observer may lag behind before it has to take a snapshot.
@@ -25,13 +26,20 @@ pub struct InProcessDiscovery {
 #[derive(Debug, Default)]
 struct State {
     version: u64,
-    servers: BTreeMap<ServerId, Arc<BTreeMap<SegmentId, AnnouncedSegment>>>,
+    servers: BTreeMap<ServerId, AnnouncedServer>,
+    schemas: SharedSchemas,
     log: VecDeque<Arc<DiscoveryChange>>,
     troubles: BTreeMap<SegmentId, (ServerId, String)>,
 }
 
 impl State {
-    fn record(&mut self, server: &ServerId, changes: ChangeSet, left: bool) -> u64 {
+    fn record(
+        &mut self,
+        server: &ServerId,
+        address: ServerAddress,
+        changes: ChangeSet,
+        left: bool,
+    ) -> u64 {
         self.version += 1;
         if self.log.len() == KEPT_CHANGES {
             self.log.pop_front();
@@ -39,6 +47,7 @@ impl State {
         self.log.push_back(Arc::new(DiscoveryChange {
             version: self.version,
             server: Arc::clone(server),
+            address,
             changes,
             left,
         }));
@@ -70,29 +79,38 @@ impl Default for InProcessDiscovery {
 }
 
 impl Discovery for InProcessDiscovery {
-    fn join(&self, server: &ServerId) -> Result<u64, DiscoveryError> {
+    fn join(&self, server: &ServerId, address: &ServerAddress) -> Result<u64, DiscoveryError> {
         let mut state = self.state.lock();
-        if state.servers.contains_key(server) {
+        if state.servers.get(server).is_some_and(|known| known.address == *address) {
             return Ok(state.version);
         }
-        state.servers.insert(Arc::clone(server), Arc::default());
-        let version = state.record(server, ChangeSet::default(), false);
+        state.servers.entry(Arc::clone(server)).or_default().address = address.clone();
+        let version = state.record(server, address.clone(), ChangeSet::default(), false);
         drop(state);
         self.publish(version);
         Ok(version)
     }
 
-    fn apply(&self, server: &ServerId, changes: ChangeSet) -> Result<u64, DiscoveryError> {
+    fn apply(&self, server: &ServerId, mut changes: ChangeSet) -> Result<u64, DiscoveryError> {
         let mut state = self.state.lock();
+        let State { servers, schemas, .. } = &mut *state;
+        let announced = servers.entry(Arc::clone(server)).or_default();
+        let address = announced.address.clone();
         // Copies the server's map only while a snapshot still shares it.
-        let segments = Arc::make_mut(state.servers.entry(Arc::clone(server)).or_default());
+        let segments = Arc::make_mut(&mut announced.segments);
         for id in &changes.remove {
             segments.remove(id);
         }
-        for segment in &changes.add {
+        for segment in &mut changes.add {
+            segment.schema = schemas.share(&segment.schema);
             segments.insert(segment.id.clone(), segment.clone());
         }
-        let version = state.record(server, changes, false);
+        for growth in &changes.grow {
+            if let Some(segment) = segments.get_mut(&growth.id) {
+                segment.schema = schemas.share(&Arc::new(segment.schema.grown(&growth.columns)));
+            }
+        }
+        let version = state.record(server, address, changes, false);
         drop(state);
         self.publish(version);
         Ok(version)
@@ -100,11 +118,12 @@ impl Discovery for InProcessDiscovery {
 
     fn leave(&self, server: &ServerId) -> Result<u64, DiscoveryError> {
         let mut state = self.state.lock();
-        let Some(segments) = state.servers.remove(server) else {
+        let Some(announced) = state.servers.remove(server) else {
             return Ok(state.version);
         };
-        let remove = segments.keys().cloned().collect();
-        let version = state.record(server, ChangeSet { add: Vec::new(), remove }, true);
+        let remove = announced.segments.keys().cloned().collect();
+        let changes = ChangeSet { remove, ..ChangeSet::default() };
+        let version = state.record(server, announced.address, changes, true);
         drop(state);
         self.publish(version);
         Ok(version)

@@ -4,6 +4,7 @@
 //! moment with a segment on no server.
 
 mod memory;
+mod schema;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -12,9 +13,29 @@ use std::sync::Arc;
 use henge_types::{ErrorClass, SegmentId, ShardSpec};
 
 pub use memory::InProcessDiscovery;
+pub use schema::{AnnouncedColumn, AnnouncedSchema};
 
 /// Names a server; unique within the cluster.
 pub type ServerId = Arc<str>;
+
+/// Where a server is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ServerAddress {
+    /// In this process: it is called.
+    #[default]
+    InProcess,
+    /// Over the network, at a host and a port.
+    Network(Arc<str>),
+}
+
+impl std::fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::InProcess => f.write_str("in its process"),
+            Self::Network(address) => write!(f, "at {address}"),
+        }
+    }
+}
 
 /// A segment that a server answers for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +54,17 @@ pub struct AnnouncedSegment {
     pub realtime: bool,
     /// Size on the server; 0 while it grows.
     pub size_bytes: u64,
+    /// The columns that its rows may have.
+    pub schema: Arc<AnnouncedSchema>,
+}
+
+/// Columns that an announced segment got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaGrowth {
+    /// The segment.
+    pub id: SegmentId,
+    /// Those that are new.
+    pub columns: Vec<AnnouncedColumn>,
 }
 
 /// What changes on one server, at one instant.
@@ -42,6 +74,8 @@ pub struct ChangeSet {
     pub add: Vec<AnnouncedSegment>,
     /// Withdrawn; ids that are not announced are ignored.
     pub remove: Vec<SegmentId>,
+    /// Announced segments that have more columns now; ids that are not announced are ignored.
+    pub grow: Vec<SchemaGrowth>,
 }
 
 /// A change as an observer sees it.
@@ -51,10 +85,21 @@ pub struct DiscoveryChange {
     pub version: u64,
     /// The server that changed.
     pub server: ServerId,
+    /// Where it is reached.
+    pub address: ServerAddress,
     /// What changed.
     pub changes: ChangeSet,
     /// True when the server left; `changes.remove` then names all it had.
     pub left: bool,
+}
+
+/// What one server announces.
+#[derive(Debug, Clone, Default)]
+pub struct AnnouncedServer {
+    /// Where it is reached.
+    pub address: ServerAddress,
+    /// Its segments.
+    pub segments: Arc<BTreeMap<SegmentId, AnnouncedSegment>>,
 }
 
 /// All announcements at one instant.
@@ -62,8 +107,8 @@ pub struct DiscoveryChange {
 pub struct DiscoverySnapshot {
     /// Grows by one with each change.
     pub version: u64,
-    /// Servers and their segments.
-    pub servers: BTreeMap<ServerId, Arc<BTreeMap<SegmentId, AnnouncedSegment>>>,
+    /// Servers and what they announce.
+    pub servers: BTreeMap<ServerId, AnnouncedServer>,
 }
 
 /// Why discovery failed.
@@ -84,13 +129,15 @@ impl DiscoveryError {
 
 /// The registry of announcements. Implementations pass the suite in `contract.rs`.
 pub trait Discovery: Send + Sync + Debug {
-    /// Makes a server known, with no segments; does nothing when it is known.
+    /// Makes a server known, with no segments; does nothing when it is known at this address. One that
+    /// is known at another keeps its segments and is reached at this one from now on.
     ///
     /// # Errors
     /// When the registry is away.
-    fn join(&self, server: &ServerId) -> Result<u64, DiscoveryError>;
+    fn join(&self, server: &ServerId, address: &ServerAddress) -> Result<u64, DiscoveryError>;
 
-    /// Applies a change set whole and gives the version after it. An unknown server joins.
+    /// Applies a change set whole and gives the version after it. An unknown server joins, in this
+    /// process.
     ///
     /// # Errors
     /// When the registry is away; then nothing changed.
@@ -127,7 +174,7 @@ pub trait Discovery: Send + Sync + Debug {
         server: &ServerId,
         segments: Vec<AnnouncedSegment>,
     ) -> Result<u64, DiscoveryError> {
-        self.apply(server, ChangeSet { add: segments, remove: Vec::new() })
+        self.apply(server, ChangeSet { add: segments, ..ChangeSet::default() })
     }
 
     /// Withdraws segments.
@@ -135,7 +182,7 @@ pub trait Discovery: Send + Sync + Debug {
     /// # Errors
     /// When the registry is away.
     fn unannounce(&self, server: &ServerId, ids: Vec<SegmentId>) -> Result<u64, DiscoveryError> {
-        self.apply(server, ChangeSet { add: Vec::new(), remove: ids })
+        self.apply(server, ChangeSet { remove: ids, ..ChangeSet::default() })
     }
 }
 

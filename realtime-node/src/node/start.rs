@@ -59,7 +59,7 @@ impl RealtimeNode {
     /// # Errors
     /// When a log is corrupt, or the metadata store or a local folder cannot be used.
     pub async fn start(options: RealtimeOptions, deps: Dependencies) -> Result<Arc<Self>> {
-        deps.discovery.join(&options.server_id)?;
+        deps.discovery.join(&options.server_id, &options.address)?;
         options.prepare_folders()?;
         let shared = Arc::new(share(options, deps));
         let node = Arc::new(Self {

@@ -301,6 +301,7 @@ impl Writer {
         sinks: Vec<Arc<Sink>>,
     ) -> Result<(RowBuffer, Added)> {
         let schema = self.generation.columns();
+        self.shared.serving.widen(&sinks, &schema)?;
         let work = move || {
             let added = add_to_sinks(&buffer, &sinks, &schema);
             (buffer, added)
@@ -403,9 +404,6 @@ fn add_to_sinks(
     schema: &Arc<IndexSchema>,
 ) -> Result<Added> {
     let mut added = Added::default();
-    for sink in sinks {
-        sink.widen(schema);
-    }
     buffer.for_each(schema.dimensions.len(), schema.metrics.len(), |row| {
         let sink = &sinks[row.chunk];
         let outcome = sink.add(row.timestamp_ms, row.values).map(|frozen| {

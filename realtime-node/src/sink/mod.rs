@@ -7,11 +7,12 @@ mod project;
 use std::path::Path;
 use std::sync::Arc;
 
-use henge_index::{IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
+use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
+use henge_platform::discovery::{AnnouncedColumn, AnnouncedSchema};
 use henge_platform::metadata::{PendingSegment, UNPLACED};
 use henge_platform::runtime::MemoryAccount;
 use henge_segment::SegmentView;
-use henge_types::{Interval, ValueRef};
+use henge_types::{ColumnType, Interval, TIME_COLUMN, ValueRef};
 use parking_lot::Mutex;
 
 pub(crate) use part::{PartFiles, WrittenSegment};
@@ -102,13 +103,30 @@ impl Sink {
         Ok(frozen)
     }
 
-    /// Adds the dimensions beyond those that the sink has; rows so far read null.
-    pub(crate) fn widen(&self, schema: &Arc<IndexSchema>) {
+    /// Adds the dimensions beyond those that the sink has, and gives them; rows so far read null.
+    pub(crate) fn widen(&self, schema: &Arc<IndexSchema>) -> Vec<AnnouncedColumn> {
         let mut state = self.state.lock();
-        if schema.dimensions.len() > state.schema.dimensions.len() {
+        let known = state.schema.dimensions.len();
+        if schema.dimensions.len() > known {
             state.live.widen(schema);
             state.schema = Arc::clone(schema);
         }
+        let column = |dimension: &DimensionSchema| AnnouncedColumn {
+            name: dimension.name.as_str().into(),
+            column_type: dimension.column_type.clone(),
+        };
+        state.schema.dimensions[known..].iter().map(column).collect()
+    }
+
+    /// The columns that its rows may have.
+    #[must_use]
+    pub(crate) fn columns(&self) -> AnnouncedSchema {
+        let state = self.state.lock();
+        let IndexSchema { dimensions, metrics, .. } = &*state.schema;
+        let dimensions = dimensions.iter().map(|d| (d.name.as_str(), d.column_type.clone()));
+        let metrics = metrics.iter().map(|m| (m.name.as_str(), m.kind.column_type()));
+        let time = std::iter::once((TIME_COLUMN, ColumnType::Long));
+        AnnouncedSchema::of(time.chain(dimensions).chain(metrics))
     }
 
     /// Rows and bytes of the index in front.
