@@ -21,7 +21,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use henge_data_node::{DataNode, LOW_LANE, QueryServices};
+use henge_data_node::{DataNode, QueryServices};
+use henge_platform::config::{CacheConfig, QueryConfig};
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::MetadataStore;
 use henge_platform::telemetry::Metrics;
@@ -66,23 +67,49 @@ pub struct BrokerOptions {
     pub max_cached_result_bytes: usize,
 }
 
+impl BrokerOptions {
+    /// What the configuration asks for; its sections are taken apart by name, so that no setting is
+    /// left out.
+    #[must_use]
+    pub fn new(query: &QueryConfig, cache: &CacheConfig) -> Self {
+        let QueryConfig {
+            threads: _,
+            timeout_ms,
+            max_timeout_ms,
+            memory_budget_bytes,
+            total_memory_bytes,
+            max_on_disk_storage_bytes,
+            dictionary_budget_bytes: _,
+            max_concurrent,
+            max_waiting,
+            lanes,
+            slow_ms,
+            max_buckets,
+            strict,
+        } = query;
+        let CacheConfig { segment_bytes: _, result_bytes, max_entry_bytes } = cache;
+        let size = |setting: &u64| usize::try_from(*setting).unwrap_or(usize::MAX);
+        Self {
+            default_timeout_ms: *timeout_ms,
+            max_timeout_ms: *max_timeout_ms,
+            memory_budget_bytes: size(memory_budget_bytes),
+            total_memory_bytes: size(total_memory_bytes),
+            max_on_disk_storage_bytes: *max_on_disk_storage_bytes,
+            max_buckets: size(max_buckets),
+            max_running_queries: *max_concurrent as usize,
+            max_waiting_queries: *max_waiting as usize,
+            lane_percents: lanes.clone(),
+            slow_query_ms: *slow_ms,
+            strict: *strict,
+            result_cache_bytes: size(result_bytes),
+            max_cached_result_bytes: size(max_entry_bytes),
+        }
+    }
+}
+
 impl Default for BrokerOptions {
     fn default() -> Self {
-        Self {
-            default_timeout_ms: 300_000,
-            max_timeout_ms: 3_600_000,
-            memory_budget_bytes: 512 << 20,
-            total_memory_bytes: 2 << 30,
-            max_on_disk_storage_bytes: 0,
-            max_buckets: 1_000_000,
-            max_running_queries: 64,
-            max_waiting_queries: 1_000,
-            lane_percents: BTreeMap::from([(LOW_LANE.to_owned(), 50)]),
-            slow_query_ms: 1_000,
-            strict: false,
-            result_cache_bytes: 64 << 20,
-            max_cached_result_bytes: 1 << 20,
-        }
+        Self::new(&QueryConfig::default(), &CacheConfig::default())
     }
 }
 

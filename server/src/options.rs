@@ -8,8 +8,7 @@ use henge_historical_node::{HistoricalOptions, ServedForm};
 use henge_ingest::ParseLimits;
 use henge_platform::compression::InflateLimits;
 use henge_platform::config::{
-    CacheConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, QueryConfig,
-    ServerConfig, TierCodec,
+    HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, ServerConfig, TierCodec,
 };
 use henge_platform::discovery::ServerAddress;
 use henge_platform::http::{AllowedHosts, BodyLimits, ReadPace, ServeOptions};
@@ -60,8 +59,9 @@ impl Options {
         } = config;
         let accounts = Accounts::new(memory, ingestion.total_bytes_in_memory);
         let mut realtime = RealtimeOptions::under(folder.root());
-        let (query_threads, dictionary_budget_bytes, mut broker) = query_options(query);
-        let partial_cache_bytes = cache_options(cache, &mut broker);
+        let (query_threads, dictionary_budget_bytes) =
+            (query.threads as usize, size(query.dictionary_budget_bytes));
+        let partial_cache_bytes = (size(cache.segment_bytes), size(cache.max_entry_bytes));
         let ingest_pool = ingestion_options(ingestion, &mut realtime);
         // What is being written, a chunk a thread, and its copies while it is sorted come on top.
         realtime.max_load_bytes = size(memory.total_bytes / 8);
@@ -80,7 +80,7 @@ impl Options {
             partial_cache_bytes,
             historical: historical_options(historical, folder, dictionary_budget_bytes),
             realtime,
-            broker,
+            broker: BrokerOptions::new(query, cache),
         }
     }
 }
@@ -209,48 +209,6 @@ fn historical_options(
         dictionary_budget_bytes,
         scrub_bytes_per_second: *scrub_bytes_per_second,
     }
-}
-
-/// Threads, bytes of node-wide dictionaries, and what the broker wants.
-fn query_options(query: &QueryConfig) -> (usize, usize, BrokerOptions) {
-    let QueryConfig {
-        threads,
-        timeout_ms,
-        max_timeout_ms,
-        memory_budget_bytes,
-        total_memory_bytes,
-        max_on_disk_storage_bytes,
-        dictionary_budget_bytes,
-        max_concurrent,
-        max_waiting,
-        lanes,
-        slow_ms,
-        max_buckets,
-        strict,
-    } = query;
-    let broker = BrokerOptions {
-        default_timeout_ms: *timeout_ms,
-        max_timeout_ms: *max_timeout_ms,
-        memory_budget_bytes: size(*memory_budget_bytes),
-        max_buckets: size(*max_buckets),
-        max_running_queries: *max_concurrent as usize,
-        max_waiting_queries: *max_waiting as usize,
-        total_memory_bytes: size(*total_memory_bytes),
-        max_on_disk_storage_bytes: *max_on_disk_storage_bytes,
-        lane_percents: lanes.clone(),
-        slow_query_ms: *slow_ms,
-        strict: *strict,
-        ..BrokerOptions::default()
-    };
-    (*threads as usize, size(*dictionary_budget_bytes), broker)
-}
-
-/// Bytes of the cache of partial results and of its largest entry.
-fn cache_options(cache: &CacheConfig, broker: &mut BrokerOptions) -> (usize, usize) {
-    let CacheConfig { segment_bytes, result_bytes, max_entry_bytes } = cache;
-    broker.result_cache_bytes = size(*result_bytes);
-    broker.max_cached_result_bytes = size(*max_entry_bytes);
-    (size(*segment_bytes), size(*max_entry_bytes))
 }
 
 fn size(bytes: u64) -> usize {
