@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use henge_ingest::ParseLimits;
+use henge_platform::config::{IngestionConfig, LimitsConfig};
 use henge_platform::discovery::{ServerAddress, ServerId};
 use henge_platform::wal::WalOptions;
 use henge_segment::WriteOptions;
@@ -70,31 +71,36 @@ pub struct BacklogLimits {
 }
 
 impl RealtimeOptions {
-    /// Defaults, with all folders under `data_dir`.
+    /// The defaults of the configuration, with all folders under `data_dir`.
     #[must_use]
     pub fn under(data_dir: &std::path::Path) -> Self {
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let (ingestion, limits) = (IngestionConfig::default(), LimitsConfig::default());
         Self {
             server_id: "realtime-0".into(),
             address: ServerAddress::InProcess,
             tier: "_realtime".into(),
             wal_dir: data_dir.join("wal"),
             spill_dir: data_dir.join("spill"),
-            max_rows_in_memory: 1_000_000,
-            max_bytes_in_memory: 128 << 20,
-            handoff_rows: 5_000_000,
-            handoff_period_ms: 600_000,
-            backlog: BacklogLimits { generations: 4, request_bytes: 16 << 30 },
-            max_open_chunks: 1_000,
+            max_rows_in_memory: size(ingestion.max_rows_in_memory),
+            max_bytes_in_memory: size(ingestion.max_bytes_in_memory),
+            handoff_rows: size(ingestion.handoff_rows),
+            handoff_period_ms: ingestion.handoff_age_ms,
+            backlog: BacklogLimits {
+                generations: 4,
+                request_bytes: ingestion.handoff_waiting_bytes,
+            },
+            max_open_chunks: ingestion.open_chunks_per_datasource as usize,
             max_waiting_pushes: 64,
-            dead_letters_kept: 10_000,
-            idempotency_retention_ms: 24 * 3_600_000,
+            dead_letters_kept: limits.dead_letters_per_datasource,
+            idempotency_retention_ms: ingestion.idempotency_window_ms,
             parse_limits: ParseLimits::default(),
             wal: WalOptions::default(),
             local_roots: Vec::new(),
             data_dir: data_dir.to_owned(),
             max_load_bytes: usize::MAX,
             max_merge_bytes: usize::MAX,
-            max_waiting_tasks: 10_000,
+            max_waiting_tasks: ingestion.waiting_tasks as usize,
             segment: WriteOptions::default(),
         }
     }

@@ -51,7 +51,10 @@ impl Chunks {
     ) -> Self {
         let max_bytes = tuning.max_bytes_in_memory.unwrap_or(u64::MAX);
         let limits = IndexLimits {
-            max_rows: (tuning.max_rows_in_memory as usize).min(options.max_rows_in_memory * 2),
+            max_rows: tuning
+                .max_rows_in_memory
+                .map_or(options.max_rows_in_memory, |rows| rows as usize)
+                .min(options.max_rows_in_memory * 2),
             max_bytes: (max_bytes as usize)
                 .min(options.max_bytes_in_memory * 2)
                 .min(options.max_load_bytes),

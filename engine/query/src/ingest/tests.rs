@@ -293,7 +293,7 @@ fn a_task_is_read() {
     assert_eq!(io_config.input_source, InputSource::Inline { data: "{}\n".into() });
     assert!(!io_config.append_to_existing && io_config.drop_existing);
     let tuning = &inline.spec.tuning_config;
-    assert_eq!((tuning.max_rows_in_memory, tuning.max_rows_per_segment), (25_000, 1_000));
+    assert_eq!((tuning.max_rows_in_memory, tuning.max_rows_per_segment), (Some(25_000), 1_000));
 
     let local = json!({"type": "local", "baseDir": "/data", "filter": "*.json.gz"});
     let local = IndexTask::from_value(&task(&local)).expect("a task");

@@ -6,8 +6,8 @@ use crate::node::Node;
 /// Limits of ingestion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TuningConfig {
-    /// Rows held in memory before they are persisted.
-    pub max_rows_in_memory: u64,
+    /// Rows held in memory before they are persisted; `None` is the server's choice.
+    pub max_rows_in_memory: Option<u64>,
     /// Bytes held in memory before they are persisted; `None` is the server's choice.
     pub max_bytes_in_memory: Option<u64>,
     /// Rows in one segment.
@@ -19,7 +19,7 @@ pub struct TuningConfig {
 impl Default for TuningConfig {
     fn default() -> Self {
         Self {
-            max_rows_in_memory: 1_000_000,
+            max_rows_in_memory: None,
             max_bytes_in_memory: None,
             max_rows_per_segment: 5_000_000,
             max_parse_exceptions: None,
@@ -83,9 +83,7 @@ impl TuningConfig {
                            supported; leave it out";
             node.refuse("forceGuaranteedRollup", message)?;
         }
-        if let Some(rows) = at_least_one(&node, "maxRowsInMemory")? {
-            tuning.max_rows_in_memory = rows;
-        }
+        tuning.max_rows_in_memory = at_least_one(&node, "maxRowsInMemory")?;
         // Druid takes 0 for its own default and -1 for no limit; here the server always has one.
         let bytes = node.get("maxBytesInMemory").map(|bytes| bytes.integer()).transpose()?;
         tuning.max_bytes_in_memory =
