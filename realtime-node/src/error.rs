@@ -6,7 +6,7 @@ use henge_exec::ExecError;
 use henge_index::IndexError;
 use henge_ingest::IngestError;
 use henge_platform::discovery::DiscoveryError;
-use henge_platform::metadata::MetadataError;
+use henge_platform::metadata::{MetadataError, Position};
 use henge_platform::runtime::{AccountFull, PoolError, WorkLost};
 use henge_platform::storage::StorageError;
 use henge_platform::wal::WalError;
@@ -42,6 +42,32 @@ pub enum RealtimeError {
     /// A datasource stopped taking events.
     #[error("{0}")]
     Unavailable(String),
+    /// Events of a source are missing: they were deleted before they were read.
+    #[error(
+        "partition '{partition}' goes on behind position {next}, and what lies between that and the \
+         last position read, {last}, is missing: nothing more is read of the source"
+    )]
+    SourceGap {
+        /// The partition.
+        partition: String,
+        /// The last position that was read or published.
+        last: Box<Position>,
+        /// Behind which position the source goes on.
+        next: Box<Position>,
+    },
+    /// A partition ends before what is published of it: it is not the one that was read.
+    #[error(
+        "partition '{partition}' ends at position {end}, and {published} is published of it: it was \
+         made anew, or put back from a copy; nothing more is read of the source"
+    )]
+    SourceRewound {
+        /// The partition.
+        partition: String,
+        /// What is published.
+        published: Box<Position>,
+        /// Where it ends.
+        end: Box<Position>,
+    },
     /// Somebody stopped the task.
     #[error("task '{0}' was stopped by request")]
     Stopped(String),
@@ -115,6 +141,7 @@ impl RealtimeError {
             Self::TooLarge(_) => ErrorClass::ResourceLimit,
             Self::Busy(_) => ErrorClass::Capacity,
             Self::KeyReused { .. } => ErrorClass::Contradiction,
+            Self::SourceGap { .. } | Self::SourceRewound { .. } => ErrorClass::Conflict,
             Self::Unavailable(_) => ErrorClass::Unavailable,
             Self::Stopped(_) => ErrorClass::Cancelled,
             Self::Io { .. } => ErrorClass::Internal,

@@ -25,7 +25,7 @@ pub(crate) struct IndexMemory {
     holders: Arc<Mutex<HashMap<Arc<str>, Holder>>>,
 }
 
-/// A datasource with rows in memory.
+/// The writer of a source, with rows in memory.
 #[derive(Debug)]
 struct Holder {
     bytes: usize,
@@ -60,15 +60,15 @@ impl IndexMemory {
         bytes >= WORTH_WRITING_BYTES
     }
 
-    /// Makes a datasource known, which writes its rows to disk when it is told.
-    pub(crate) fn register(&self, datasource: &Arc<str>, relief: &Arc<Notify>) {
+    /// Makes a source known whose writer puts its rows on disk when it is told.
+    pub(crate) fn register(&self, source: &str, relief: &Arc<Notify>) {
         let holder = Holder { bytes: 0, relief: Arc::clone(relief), asked: false };
-        self.holders.lock().insert(Arc::clone(datasource), holder);
+        self.holders.lock().insert(source.into(), holder);
     }
 
-    /// Notes what a datasource holds now.
-    pub(crate) fn note(&self, datasource: &str, bytes: usize) {
-        if let Some(holder) = self.holders.lock().get_mut(datasource) {
+    /// Notes what the writer of a source holds now.
+    pub(crate) fn note(&self, source: &str, bytes: usize) {
+        if let Some(holder) = self.holders.lock().get_mut(source) {
             holder.bytes = bytes;
             holder.asked = false;
         }
@@ -126,7 +126,7 @@ mod tests {
         let mut holders = Vec::new();
         for (name, bytes) in [("small", 20), ("large", 70)] {
             let relief = Arc::<Notify>::default();
-            memory.register(&name.into(), &relief);
+            memory.register(name, &relief);
             memory.note(name, bytes);
             holders.push(relief);
         }

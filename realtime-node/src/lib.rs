@@ -9,8 +9,9 @@
 mod api;
 mod commit;
 mod error;
-mod handoff;
 mod index_memory;
+mod ingest;
+mod letters;
 mod merging;
 mod node;
 mod odd_times;
@@ -29,8 +30,12 @@ mod uptime;
 
 pub use api::router;
 pub use error::{RealtimeError, Result};
-pub use handoff::{BacklogStatus, HandoffFailure};
+pub use ingest::handoff::{BacklogStatus, HandoffFailure};
+pub use ingest::reader::SourceReader;
+pub use ingest::source::{
+    Delivery, Events, Message, Order, Partition, Positions, ReadRows, RefusedRows, Source,
+};
 pub use node::{Dependencies, RealtimeNode};
 pub use options::{BacklogLimits, RealtimeOptions};
-pub use push::{PublishedLog, PushDatasource, forget_lost_records};
+pub use push::PublishedLog;
 pub use task::{LocalFile, content_hash};

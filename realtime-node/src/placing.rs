@@ -9,7 +9,7 @@ use henge_types::{Granularity, Interval, TIME_COLUMN};
 
 use crate::error::Result;
 use crate::shared::Shared;
-use crate::sink::{PartFiles, WrittenSegment};
+use crate::sink::{PartFiles, WrittenSegment, remove_files};
 
 /// How rows of one datasource find their chunks.
 pub(crate) struct Placing<'a> {
@@ -35,7 +35,7 @@ impl Placing<'_> {
         let mut pieces = Vec::new();
         let placed = self.place_into(segment, &mut pieces).await;
         if let Err(error) = placed {
-            pieces.iter().for_each(|piece| piece.remove_file());
+            remove_files(&self.shared.ingest_pool, pieces).await;
             return Err(error);
         }
         Ok(pieces)

@@ -55,6 +55,17 @@ pub(crate) async fn release_when_served(
     }
 }
 
+/// Withdraws segments whose rows somebody else published.
+pub(crate) async fn let_go(shared: &Shared, ids: &[SegmentId]) {
+    if let Err(error) = shared.serving.withdraw(ids) {
+        tracing::error!(%error, "failed to withdraw rows that somebody else published");
+    }
+    let owner = shared.serving.server_id();
+    if let Err(error) = shared.metadata.change_buffered(owner, &[], ids).await {
+        tracing::warn!(%error, "rows that were let go count as missing until the next start");
+    }
+}
+
 fn served_elsewhere(shared: &Shared, waiting: &BTreeSet<SegmentId>) -> Vec<SegmentId> {
     let snapshot = shared.discovery.snapshot();
     let own = shared.serving.server_id();

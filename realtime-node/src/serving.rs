@@ -13,11 +13,13 @@ use henge_platform::discovery::{
     AnnouncedSchema, AnnouncedSegment, ChangeSet, Discovery, SchemaGrowth, ServerId,
 };
 use henge_platform::metadata::{PendingSegment, UNPLACED};
+use henge_platform::runtime::CpuPool;
 use henge_segment::SegmentView;
 use henge_types::{Interval, SegmentId, ShardSpec};
 use parking_lot::Mutex;
 
 use crate::error::Result;
+use crate::priority::MERGE_PRIORITY;
 use crate::sink::{Sink, WrittenSegment};
 
 /// Local identities without a place count from here: those that rows are buffered under come from the
@@ -29,6 +31,8 @@ const FIRST_LOCAL: u32 = 1 << 31;
 pub(crate) struct Serving {
     server_id: ServerId,
     discovery: Arc<dyn Discovery>,
+    /// Removes files.
+    pool: CpuPool,
     served: Mutex<HashMap<SegmentId, Served>>,
     unplaced: AtomicU32,
 }
@@ -45,10 +49,11 @@ enum Served {
 impl Serving {
     /// Nothing announced yet.
     #[must_use]
-    pub(crate) fn new(server_id: ServerId, discovery: Arc<dyn Discovery>) -> Self {
+    pub(crate) fn new(server_id: ServerId, discovery: Arc<dyn Discovery>, pool: CpuPool) -> Self {
         Self {
             server_id,
             discovery,
+            pool,
             served: Mutex::default(),
             unplaced: AtomicU32::new(FIRST_LOCAL),
         }
@@ -132,8 +137,16 @@ impl Serving {
         self.discovery.unannounce(&self.server_id, ids.to_vec())?;
         let gone: Vec<_> = ids.iter().filter_map(|id| served.remove(id)).collect();
         drop(served);
-        gone.iter().for_each(Served::remove_files);
+        self.remove(gone);
         Ok(())
+    }
+
+    /// Removes files. Nobody waits for it.
+    fn remove(&self, gone: Vec<Served>) {
+        if !gone.is_empty() {
+            let work = move || gone.iter().for_each(Served::remove_files);
+            tokio::spawn(self.pool.spawn(MERGE_PRIORITY, work));
+        }
     }
 
     /// One change of what is announced. What answered for removed ids, and no longer does, is let go.
@@ -154,7 +167,7 @@ impl Serving {
         let gone: Vec<_> = remove.iter().filter_map(|id| served.remove(id)).collect();
         served.extend(add.into_iter().map(|(announced, by)| (announced.id, by)));
         drop(served);
-        gone.iter().for_each(Served::remove_files);
+        self.remove(gone);
         Ok(())
     }
 }

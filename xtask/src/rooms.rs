@@ -94,14 +94,14 @@ const REALTIME_NODE: House = House {
         &["sink"],
         &["serving", "uptime"],
         &["shared"],
-        &["placing", "publication", "release"],
+        &["placing", "publication", "release", "letters"],
+        &["ingest"],
         &["push"],
-        &["handoff"],
         &["task"],
         &["node"],
         &["query", "api"],
     ],
-    back: &[("push", "handoff")],
+    back: &[],
 };
 
 /// A file of a package.

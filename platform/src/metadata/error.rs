@@ -2,22 +2,26 @@
 
 use henge_types::{ErrorClass, Interval, SegmentId};
 
+use super::positions::Position;
+
 /// Why a metadata operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// What is committed of the source moved under the caller: re-read and verify, or resume from
+    /// What is committed of a partition moved under the caller: re-read and verify, or resume from
     /// there. With equal positions the states differ.
     #[error(
-        "source '{source_id}' is at position {actual}, or in another state there, not at the \
-        expected {expected}"
+        "partition '{partition}' of source '{source_id}' is at position {actual}, or in another \
+         state there, not at the expected {expected}"
     )]
     SourceConflict {
         /// The source.
         source_id: String,
+        /// The first partition that moved.
+        partition: String,
         /// Where the caller thought it was.
-        expected: u64,
-        /// Where it is; 0 when nothing was ever published from it.
-        actual: u64,
+        expected: Box<Position>,
+        /// Where it is.
+        actual: Box<Position>,
     },
     /// The time chunk of these segments was replaced, or another version came first: allocate new
     /// ids, rewrite the identities and publish again.

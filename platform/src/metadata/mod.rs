@@ -1,6 +1,6 @@
 //! The metadata store: datasources, segments, source positions, tasks and dead letters.
 //!
-//! Segments and the source position that they contain are published in one transaction, which is
+//! Segments and the source positions that they contain are published in one transaction, which is
 //! what makes ingestion exactly-once; versions come from a sequence, never from a clock.
 
 mod commits;
@@ -8,6 +8,7 @@ mod error;
 pub mod manifest;
 mod memory;
 mod places;
+mod positions;
 mod records;
 mod rules;
 mod sqlite;
@@ -16,12 +17,12 @@ mod task_report;
 
 pub use error::{MetadataError, Result};
 pub use memory::MemoryMetadataStore;
+pub use positions::{PartitionAdvance, Position, SourceAdvance, SourceMark, SourceMarks};
 pub use records::{
     Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
     LetterRecord, PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope,
-    SegmentChange, SegmentChanges, SegmentObject, SegmentSnapshot, SourceAdvance, SourceMark,
-    StoredDeadLetter, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
-    UNPLACED,
+    SegmentChange, SegmentChanges, SegmentObject, SegmentSnapshot, StoredDeadLetter, TaskFilter,
+    TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept, UNPLACED,
 };
 pub use sqlite::{SqliteMetadataStore, SqliteOptions};
 pub use store::MetadataStore;

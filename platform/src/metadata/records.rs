@@ -5,6 +5,7 @@ use std::sync::Arc;
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 use serde::{Deserialize, Serialize};
 
+use super::positions::SourceAdvance;
 use super::task_report::TaskReport;
 
 /// A datasource and one version of its schema.
@@ -104,27 +105,6 @@ impl PublishedSegment {
     }
 }
 
-/// What is committed of a source.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SourceMark {
-    /// Everything up to here is published; 0 when nothing ever was.
-    pub position: u64,
-    /// What reading on from there depends on, in the words of its owner; empty when on nothing.
-    pub state: String,
-}
-
-/// Moves what is committed of a source, by compare-and-swap on all of it. The position may stay
-/// where it is while the state changes, never go back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceAdvance {
-    /// Which source: a write-ahead log, a stream's partition.
-    pub source_id: String,
-    /// What must be committed now.
-    pub expected: SourceMark,
-    /// What is from then on.
-    pub next: SourceMark,
-}
-
 /// A remembered push request and the answer it got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -162,7 +142,7 @@ pub struct PublishRequest {
     pub transaction_id: String,
     /// The new segments.
     pub segments: Vec<PublishedSegment>,
-    /// The source position that they contain.
+    /// The source positions that they contain.
     pub source: Option<SourceAdvance>,
     /// The push requests that they contain.
     pub idempotency: Vec<IdempotencyRecord>,

@@ -11,8 +11,9 @@ use henge_types::{Interval, SegmentId, ShardSpec, Version, condense, validate_da
 
 use super::error::{MetadataError, Result};
 use super::manifest::{FinishedTransaction, Manifest, SourcePosition};
+use super::positions::{PartitionAdvance, SourceAdvance, SourceMarks};
 use super::records::{
-    PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentObject, SourceAdvance,
+    PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope, SegmentObject,
 };
 use crate::wal::LogMark;
 
@@ -44,10 +45,12 @@ pub(super) fn check_request(request: &PublishRequest) -> Result<()> {
             }
         }
     }
-    if let Some(source) = &request.source
-        && source.next.position < source.expected.position
-    {
-        return Err(invalid(format!("source '{}' would go backwards", source.source_id)));
+    if let Some(source) = &request.source {
+        let has_gone = |advance: &PartitionAdvance| !advance.next.position.is_some();
+        if source.partitions.is_empty() || source.partitions.values().any(has_gone) {
+            let id = &source.source_id;
+            return Err(invalid(format!("source '{id}' would have no position in a partition")));
+        }
     }
     Ok(())
 }
@@ -188,16 +191,19 @@ pub(super) fn fingerprint(request: &PublishRequest) -> String {
 }
 
 /// Checks what is committed of a source against what a request expects.
-pub(super) fn check_source(advance: &SourceAdvance, actual: Option<&SourcePosition>) -> Result<()> {
-    let actual = actual.map(SourcePosition::mark).unwrap_or_default();
-    if actual == advance.expected {
-        return Ok(());
+pub(super) fn check_source(advance: &SourceAdvance, actual: &SourceMarks) -> Result<()> {
+    for (partition, PartitionAdvance { expected, .. }) in &advance.partitions {
+        let actual = actual.get(partition).cloned().unwrap_or_default();
+        if actual != *expected {
+            return Err(MetadataError::SourceConflict {
+                source_id: advance.source_id.clone(),
+                partition: partition.clone(),
+                expected: Box::new(expected.position.clone()),
+                actual: Box::new(actual.position),
+            });
+        }
     }
-    Err(MetadataError::SourceConflict {
-        source_id: advance.source_id.clone(),
-        expected: advance.expected.position,
-        actual: actual.position,
-    })
+    Ok(())
 }
 
 /// What a publication changes. The id of one with a source is never asked for again by another
@@ -213,11 +219,16 @@ pub(super) fn manifest_of(
         fingerprint: fingerprint.to_owned(),
         outcome: outcome.clone(),
     });
-    let position = source.map(|source| SourcePosition::new(&source.source_id, &source.next));
+    let positions = source.into_iter().flat_map(|source| {
+        let position = |(partition, advance): (&String, &PartitionAdvance)| {
+            SourcePosition::new(&source.source_id, partition, &advance.next)
+        };
+        source.partitions.iter().map(position)
+    });
     Manifest {
         segments: request.segments.clone(),
         unused: outcome.replaced.clone(),
-        positions: position.into_iter().collect(),
+        positions: positions.collect(),
         keys: request.idempotency.clone(),
         transactions: transaction.into_iter().collect(),
         ..Manifest::default()

@@ -8,6 +8,7 @@ use henge_types::{Interval, SegmentId, Version};
 
 use super::error::Result;
 use super::manifest::{ManifestState, SourcePosition, WaitingManifest};
+use super::positions::SourceMarks;
 use super::records::{
     Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
     LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
@@ -83,7 +84,7 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// A version above all versions given out before, for replacing. From a sequence, not a clock.
     async fn allocate_version(&self) -> Result<Version>;
 
-    /// Publishes segments, the source position and the idempotency keys in one transaction.
+    /// Publishes segments, the source positions and the idempotency keys in one transaction.
     ///
     /// An append fails with `VersionConflict` when rows would be hidden by a newer version or
     /// would hide an older one; a replace fails with it when a newer version is used in its
@@ -93,16 +94,10 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// The outcome of a committed transaction: how to resolve `OutcomeUnknown`.
     async fn publication(&self, transaction_id: &str) -> Result<Option<PublishOutcome>>;
 
-    /// The committed position of a source and what it left there; `None` when nothing was ever
-    /// published from it.
-    async fn source(&self, source_id: &str) -> Result<Option<SourcePosition>>;
+    /// The committed positions of a source and what it left there, by partition.
+    async fn source(&self, source_id: &str) -> Result<SourceMarks>;
 
-    /// The committed position of a source.
-    async fn source_position(&self, source_id: &str) -> Result<Option<u64>> {
-        Ok(self.source(source_id).await?.map(|source| source.position))
-    }
-
-    /// The committed positions of all sources, by id.
+    /// The committed positions of all sources, by id and partition.
     async fn source_positions(&self) -> Result<Vec<SourcePosition>>;
 
     /// All used segments, with the sequence to poll on from.

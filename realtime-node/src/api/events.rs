@@ -10,8 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::node::RealtimeNode;
-use crate::push::accept::MAX_KEY_BYTES;
-use crate::push::{PushDatasource, PushReply};
+use crate::push::{MAX_KEY_BYTES, PushDatasource, PushReply};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const MAX_LETTERS: usize = 10_000;

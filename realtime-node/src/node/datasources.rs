@@ -8,8 +8,9 @@ use henge_query::ingest::DataSchema;
 
 use super::RealtimeNode;
 use crate::error::Result;
+use crate::ingest::schema::parse_schema;
 use crate::priority::PUSH_PRIORITY;
-use crate::push::{PushDatasource, parse_schema};
+use crate::push::PushDatasource;
 
 impl RealtimeNode {
     /// Opens a datasource that the metadata know, with what they have `noted` of its log; what the

@@ -3,6 +3,7 @@
 mod datasources;
 mod left_buffered;
 mod log_marks;
+mod sources;
 mod start;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use parking_lot::RwLock;
 
 pub use start::Dependencies;
 
-use crate::handoff::BacklogStatus;
+use crate::ingest::handoff::BacklogStatus;
 use crate::push::PushDatasource;
 use crate::shared::Shared;
 use crate::task::TaskQueue;

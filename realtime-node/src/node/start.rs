@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::index_memory::IndexMemory;
 use crate::merging::MergeRoom;
 use crate::options::RealtimeOptions;
+use crate::priority::PUSH_PRIORITY;
 use crate::serving::Serving;
 use crate::shared::Shared;
 use crate::task::TaskQueue;
@@ -60,7 +61,9 @@ impl RealtimeNode {
     /// When a log is corrupt, or the metadata store or a local folder cannot be used.
     pub async fn start(options: RealtimeOptions, deps: Dependencies) -> Result<Arc<Self>> {
         deps.discovery.join(&options.server_id, &options.address)?;
-        options.prepare_folders()?;
+        let prepared = options.clone();
+        let prepare = move || prepared.prepare_folders();
+        deps.ingest_pool.spawn(PUSH_PRIORITY, prepare).await??;
         let shared = Arc::new(share(options, deps));
         let node = Arc::new(Self {
             tasks: TaskQueue::new(Arc::clone(&shared)),
@@ -90,7 +93,7 @@ impl RealtimeNode {
 fn share(options: RealtimeOptions, deps: Dependencies) -> Shared {
     let server: ServerId = Arc::clone(&options.server_id);
     Shared {
-        serving: Serving::new(server, Arc::clone(&deps.discovery)),
+        serving: Serving::new(server, Arc::clone(&deps.discovery), deps.ingest_pool.clone()),
         merge_room: MergeRoom::new(options.max_merge_bytes),
         options,
         uptime: Uptime::new(Arc::clone(&deps.metadata), Arc::clone(&deps.clock)),

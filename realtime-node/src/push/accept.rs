@@ -8,23 +8,22 @@ use henge_platform::metadata::LetterRecord;
 use henge_platform::wal::WalEntry;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
+use super::keys::{KeyState, OwnedKey, first_answer};
+use super::receipt::{LiveRequest, PushReceipt};
+use super::record::{REQUEST, RecordContext, StoredEvents};
+use super::{ERRORS_IN_REPLY, PushDatasource, PushReply, number_lines};
 use crate::error::{RealtimeError, Result};
+use crate::ingest::intake::{Intake, Read};
+use crate::ingest::reading::MAX_VALUES;
+use crate::ingest::refusals::EventError;
+use crate::ingest::row_buffer::{RowBuffer, RowLimits};
+use crate::ingest::source::{Origin, ReadRows};
+use crate::letters;
 use crate::odd_times::odd_times;
 use crate::priority::PUSH_PRIORITY;
-use crate::push::intake::Intake;
-use crate::push::keys::{KeyState, OwnedKey, first_answer};
-use crate::push::record::{REQUEST, RecordContext, StoredEvents};
-use crate::push::row_buffer::{RowBuffer, RowLimits};
-use crate::push::writer::{Batch, Command, LiveRequest};
-use crate::push::{
-    ERRORS_IN_REPLY, EventError, PushDatasource, PushReply, dead_letter, number_lines,
-};
 
 /// Longest idempotency key.
 pub(crate) const MAX_KEY_BYTES: usize = 255;
-
-/// Rows times columns of one request: about a second's work.
-const MAX_VALUES: u64 = 100_000_000;
 
 /// What parsing a request gave.
 pub(crate) struct Parsed {
@@ -83,7 +82,7 @@ impl PushDatasource {
         let intake = Arc::clone(&self.intake).lock_owned().await;
         // Before anything is learned from the request.
         self.backlog.check(&self.name)?;
-        self.feedback.check()?;
+        self.halt.check()?;
         self.wal.check_room(body.len())?;
         self.shared.index_memory.make_room(body.len()).await?;
         let received_at_ms = self.shared.clock.now_ms();
@@ -99,7 +98,7 @@ impl PushDatasource {
                 return Ok(self.only_refusals(refused?, received_at_ms).await);
             }
         };
-        let (batch, applied) = match self.log(&intake, parsed, key, body, received_at_ms) {
+        let (rows, applied) = match self.log(&intake, parsed, key, body, received_at_ms) {
             Ok(logged) => logged,
             Err(error) => {
                 intake.roll_back(&before)?;
@@ -108,12 +107,12 @@ impl PushDatasource {
         };
         let stopped = || RealtimeError::Unavailable("ingestion is shutting down".into());
         // Still under the intake's lock: the writer sees requests in the order of the log.
-        self.commands.send(Command::Apply(Box::new(batch))).await.map_err(|_| stopped())?;
+        self.pushes.send(rows).await.map_err(|_| stopped())?;
         drop(intake);
         applied.await.map_err(|_| stopped())?
     }
 
-    /// Queues the request's record for the log; gives the batch for the writer and where its answer
+    /// Queues the request's record for the log; gives the rows for the writer and where the answer
     /// comes.
     fn log(
         &self,
@@ -122,10 +121,10 @@ impl PushDatasource {
         key: Option<OwnedKey>,
         body: Bytes,
         received_at_ms: i64,
-    ) -> Result<(Batch, oneshot::Receiver<Result<PushReply>>)> {
+    ) -> Result<(ReadRows, oneshot::Receiver<Result<PushReply>>)> {
         let known = Arc::clone(&intake.known);
         let request_bytes = body.len() as u64;
-        let tells_columns = !self.feedback.is_logged(&known);
+        let tells_columns = !self.logged.tell(&known);
         let context = RecordContext {
             limits: intake.parser.limits().clone(),
             max_chunks: self.shared.options.max_open_chunks,
@@ -141,19 +140,29 @@ impl PushDatasource {
             payload: body,
         })?;
         let (done, applied) = oneshot::channel();
-        let batch = Batch {
-            sequence: durable.sequence(),
+        let sequence = durable.sequence();
+        let tells = tells_columns.then(|| (Arc::clone(&known), self.logged.clone()));
+        let receipt = PushReceipt {
+            datasource: Arc::clone(&self.name),
+            received_at_ms,
+            reply: parsed.reply,
+            key,
+            live: Some(LiveRequest { durable: Some(durable), tells, done }),
+        };
+        let rows = ReadRows {
+            position: sequence.into(),
             schema: Arc::clone(&intake.schema),
             known,
             received_at_ms,
-            key,
             request_bytes,
             buffer: parsed.buffer,
-            reply: parsed.reply,
-            letters: Some(LetterRecord { sequence: durable.sequence(), is_replayed: false }),
-            live: Some(LiveRequest { durable, tells_columns, done }),
+            letters: Some(Origin {
+                text: format!("push, log sequence {sequence}"),
+                record: Some(LetterRecord { sequence, is_replayed: false }),
+            }),
+            receipt: Some(Box::new(receipt)),
         };
-        Ok((batch, applied))
+        Ok((rows, applied))
     }
 
     /// Claims a key for a body, unless an earlier request with both was answered.
@@ -200,8 +209,8 @@ impl PushDatasource {
     }
 
     async fn only_refusals(&self, parsed: Parsed, received_at_ms: i64) -> PushReply {
-        let refused = parsed.buffer.refusals;
-        dead_letter::keep(&self.shared, &self.name, refused, "push", None, received_at_ms).await;
+        let letters = parsed.buffer.refusals.into_letters("push", received_at_ms);
+        letters::keep(&self.shared, &self.name, &letters, None).await;
         parsed.reply
     }
 }
@@ -217,17 +226,8 @@ pub(crate) fn parse_body(
     received_at_ms: i64,
     limits: RowLimits,
 ) -> Result<Parsed> {
-    let granularity = intake.schema.data_schema.granularity_spec.segment_granularity.clone();
-    let mut buffer = RowBuffer::new(granularity, limits);
-    intake.parser.set_now_ms(received_at_ms);
-    let outcome = intake.parser.parse_batch(body, &mut buffer);
-    let (changed, ignored) = (intake.parser.take_changes(), intake.parser.take_ignored());
-    let became_text = intake.parser.take_became_text();
-    if let Some(full) = buffer.take_full() {
-        return Err(full);
-    }
-    let counts = outcome?;
-    intake.keep_lessons();
+    let Read { buffer, counts, changed, ignored, became_text } =
+        intake.read(body, received_at_ms, limits)?;
     let mut errors: Vec<EventError> = buffer.refusals.first(ERRORS_IN_REPLY).collect();
     number_lines(&mut errors, body);
     let odd_times = buffer.times_ms().and_then(|(first, last)| odd_times(first, last));

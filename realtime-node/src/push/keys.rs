@@ -37,6 +37,13 @@ pub(crate) enum KeyState {
     OtherBody,
 }
 
+/// Keeps a key until it is dropped: the key is in the metadata store then.
+#[derive(Debug)]
+pub(crate) struct HeldKey {
+    keys: PushKeys,
+    key: Arc<str>,
+}
+
 /// A key whose request is under way. Dropped before it is settled, it is free again, and those who
 /// wait for it learn that they have to try again.
 #[derive(Debug)]
@@ -64,14 +71,6 @@ impl PushKeys {
             }
         }
     }
-
-    /// The keys are in the metadata store now.
-    pub(crate) fn forget<'a>(&self, keys: impl IntoIterator<Item = &'a str>) {
-        let mut entries = self.entries.lock();
-        for key in keys {
-            entries.remove(key);
-        }
-    }
 }
 
 impl OwnedKey {
@@ -87,7 +86,12 @@ impl OwnedKey {
         format!("{:032x}", self.body_hash)
     }
 
-    /// The push succeeded; its answer is kept until [`PushKeys::forget`].
+    /// Keeps the answer of a push that succeeds.
+    pub(crate) fn hold(&self) -> HeldKey {
+        HeldKey { keys: self.keys.clone(), key: Arc::clone(&self.key) }
+    }
+
+    /// The push succeeded; its answer is kept until its [`HeldKey`] is dropped.
     pub(crate) fn finish(mut self, reply: PushReply) {
         self.is_settled = true;
         if let Some(entry) = self.keys.entries.lock().get(&self.key) {
@@ -110,6 +114,12 @@ impl OwnedKey {
         if let Some(entry) = self.keys.entries.lock().remove(&self.key) {
             entry.outcome.send_replace(Some(outcome));
         }
+    }
+}
+
+impl Drop for HeldKey {
+    fn drop(&mut self) {
+        self.keys.entries.lock().remove(&self.key);
     }
 }
 
@@ -153,10 +163,11 @@ mod tests {
         assert!(first_answer(waiting).await.is_err());
         let KeyState::New(second) = keys.claim(&key, b"b") else { panic!("new again") };
         let KeyState::Seen(waiting) = keys.claim(&key, b"b") else { panic!("seen") };
+        let held = second.hold();
         second.finish(PushReply { accepted: 3, ..PushReply::default() });
         assert_eq!(first_answer(waiting).await.unwrap().accepted, 3);
         assert!(matches!(keys.claim(&key, b"a"), KeyState::OtherBody));
-        keys.forget(["k"]);
+        drop(held);
         assert!(matches!(keys.claim(&key, b"a"), KeyState::New(_)));
     }
 }

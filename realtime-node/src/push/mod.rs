@@ -1,26 +1,17 @@
 //! Pushed events of one datasource: parse, log, wait for the disk, add, answer.
 //!
 //! Requests are parsed and logged in one order and added in that order by the datasource's writer
-//! (see [`writer`]), so that a log position divides what is published from what is not.
+//! (see [`crate::ingest`]), so that a log position divides what is published from what is not.
 
-pub(crate) mod accept;
-mod ahead;
-pub(crate) mod dead_letter;
-pub(crate) mod feedback;
-pub(crate) mod generation;
-pub(crate) mod intake;
-pub(crate) mod keys;
-pub(crate) mod known;
-pub(crate) mod lost;
-pub(crate) mod open;
-pub(crate) mod published;
+mod accept;
+mod keys;
+mod log_source;
+mod open;
+mod published;
+mod receipt;
 mod record;
-pub(crate) mod refusals;
 mod replay;
-pub(crate) mod row_buffer;
-pub(crate) mod schema;
 mod varint;
-pub(crate) mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,21 +19,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use henge_platform::wal::Wal;
 use henge_types::{ChangeReport, IgnoredFields, encode_path_component};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::handoff::{Backlog, BacklogStatus};
-use crate::shared::Shared;
-pub use lost::forget_lost_records;
-pub(crate) use open::parse_schema;
+pub(crate) use accept::MAX_KEY_BYTES;
 pub use published::PublishedLog;
 
-use crate::push::feedback::Feedback;
-use crate::push::intake::Intake;
-use crate::push::keys::PushKeys;
-use crate::push::schema::PushSchema;
-use crate::push::writer::Command;
+use crate::ingest::halt::Halt;
+use crate::ingest::handoff::{Backlog, BacklogStatus};
+use crate::ingest::intake::Intake;
+use crate::ingest::reading::NewestSchema;
+use crate::ingest::refusals::EventError;
+use crate::ingest::schema::DatasourceSchema;
+use crate::ingest::source::ReadRows;
+use crate::ingest::writer::Command;
+use crate::shared::Shared;
+use keys::PushKeys;
+use receipt::LoggedColumns;
 
 /// Rejections named in an answer; all of them are in the dead letter.
 const ERRORS_IN_REPLY: usize = 10;
@@ -72,25 +66,6 @@ pub(crate) struct PushReply {
     /// What is probably wrong with events that were stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
-}
-
-/// A refused event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct EventError {
-    /// Index of the event in the request, from 0.
-    pub(crate) position: u64,
-    /// Byte offset of the event in the request.
-    pub(crate) offset_bytes: u64,
-    /// The line of the request in which the event begins, counted from 1; 0 where it is not known.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub(crate) line: u64,
-    /// What is wrong and how to mend it.
-    pub(crate) reason: String,
-}
-
-fn is_zero(line: &u64) -> bool {
-    *line == 0
 }
 
 /// Finds the lines of refused events, which are in the order of the body.
@@ -136,27 +111,25 @@ pub(crate) struct TotalsSnapshot {
 
 /// One datasource that takes pushes.
 #[derive(Debug)]
-pub struct PushDatasource {
+pub(crate) struct PushDatasource {
     pub(crate) name: Arc<str>,
-    pub(crate) shared: Arc<Shared>,
+    shared: Arc<Shared>,
     pub(crate) wal: Wal,
-    pub(crate) intake: Arc<tokio::sync::Mutex<Intake>>,
-    pub(crate) schema: RwLock<Arc<PushSchema>>,
-    pub(crate) keys: PushKeys,
-    pub(crate) backlog: Backlog,
-    pub(crate) feedback: Arc<Feedback>,
-    pub(crate) commands: mpsc::Sender<Command>,
-    pub(crate) places: Arc<Semaphore>,
-    pub(crate) totals: Arc<Totals>,
+    intake: Arc<tokio::sync::Mutex<Intake>>,
+    /// The schema that events are accepted under now.
+    pub(crate) newest: NewestSchema,
+    keys: PushKeys,
+    backlog: Backlog,
+    halt: Halt,
+    logged: LoggedColumns,
+    /// Logged requests on their way to the writer.
+    pushes: mpsc::Sender<ReadRows>,
+    commands: mpsc::Sender<Command>,
+    places: Arc<Semaphore>,
+    totals: Arc<Totals>,
 }
 
 impl PushDatasource {
-    /// The name under which the log's position is kept.
-    #[must_use]
-    pub fn source_id(datasource: &str) -> String {
-        format!("push:{datasource}")
-    }
-
     /// The folder of a datasource's log.
     #[must_use]
     pub(crate) fn wal_dir(shared: &Shared, datasource: &str) -> PathBuf {
@@ -165,8 +138,8 @@ impl PushDatasource {
 
     /// The schema that pushes are accepted under now.
     #[must_use]
-    pub(crate) fn schema(&self) -> Arc<PushSchema> {
-        Arc::clone(&self.schema.read())
+    pub(crate) fn schema(&self) -> Arc<DatasourceSchema> {
+        Arc::clone(&self.newest.read())
     }
 
     /// Events since the start.

@@ -8,18 +8,20 @@ use henge_platform::wal::{LogMark, Wal, WalOptions, log_identity};
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::PushDatasource;
+use super::keys::PushKeys;
+use super::log_source::LogSource;
+use super::published::PublishedLog;
+use super::receipt::LoggedColumns;
+use super::replay::Replay;
 use crate::error::Result;
-use crate::handoff::{Backlog, Handoff};
-use crate::priority::PUSH_PRIORITY;
-use crate::push::PushDatasource;
-use crate::push::feedback::Feedback;
-use crate::push::generation::Generation;
-use crate::push::intake::Intake;
-use crate::push::keys::PushKeys;
-use crate::push::published::PublishedLog;
-use crate::push::replay::Start;
-use crate::push::schema::PushSchema;
-use crate::push::writer::Writer;
+use crate::ingest::halt::Halt;
+use crate::ingest::handoff::Backlog;
+use crate::ingest::intake::Intake;
+use crate::ingest::reader::WAITING_COMMANDS;
+use crate::ingest::schema::parse_schema;
+use crate::ingest::source::Source;
+use crate::ingest::writer::{Stream, Writer};
 use crate::shared::Shared;
 
 impl PushDatasource {
@@ -29,7 +31,7 @@ impl PushDatasource {
         if intake.schema.version != version {
             let schema = parse_schema(&self.shared, version, json).await?;
             *intake = Intake::new(Arc::clone(&schema), &self.shared.options.parse_limits)?;
-            *self.schema.write() = schema;
+            *self.newest.write() = schema;
         }
         Ok(())
     }
@@ -42,69 +44,53 @@ impl PushDatasource {
     ) -> Result<Arc<Self>> {
         let name: Arc<str> = record.name.as_str().into();
         let schema = parse_schema(&shared, record.schema_version, &record.schema_json).await?;
-        let published = published_log(&shared, &name).await?;
-        let wal = open_wal(&shared, &name, &published, noted).await?;
-        let (keys, feedback) = (PushKeys::default(), Arc::<Feedback>::default());
-        let backlog = Backlog::new(shared.options.backlog);
-        let handoff = Handoff::start(
-            Arc::clone(&name),
-            Arc::clone(&shared),
-            wal.clone(),
-            keys.clone(),
-            backlog.clone(),
-            published.clone(),
-        );
-        let limits = shared.options.parse_limits.clone();
-        let start = Start { published, newest: Arc::clone(&schema), limits, keys: keys.clone() };
-        let intake = start.intake()?;
-        let generation = Generation::new(
-            Arc::clone(&schema),
-            start.published.position(),
-            Arc::clone(&intake.known),
-            shared.index_memory.account(),
-        );
-        let mut writer = Writer::new(
-            Arc::clone(&name),
-            Arc::clone(&shared),
-            wal.clone(),
-            Arc::clone(&feedback),
-            generation,
-            handoff,
-        );
-        let intake = start.replay(&mut writer, intake).await?;
-        let (commands, receiver) = mpsc::channel(shared.options.max_waiting_pushes);
-        tokio::spawn(writer.run(receiver));
+        let log = PublishedLog::of(&*shared.metadata, &name).await?;
+        let wal = open_wal(&shared, &name, &log, noted).await?;
+        let keys = PushKeys::default();
+        let published = log.published().clone();
+        let columns = published.columns(schema.version);
+        let limits = &shared.options.parse_limits;
+        let intake = Intake::knowing(Arc::clone(&schema), limits, &columns)?;
+        let known = Arc::clone(&intake.known);
+        let intake = Arc::new(tokio::sync::Mutex::new(intake));
+        let (pushes, receiver) = mpsc::channel(shared.options.max_waiting_pushes);
+        let replay = Replay::new(&name, &shared, (&wal, &keys), &published, &intake).await;
+        let source = Arc::new(LogSource::new(&name, wal.clone(), &shared, replay, receiver));
+        let stream = Stream {
+            datasource: Arc::clone(&name),
+            shared: Arc::clone(&shared),
+            source: source.clone(),
+            newest: Arc::new(RwLock::new(schema)),
+            halt: Halt::default(),
+            backlog: Backlog::new(shared.options.backlog),
+        };
+        source.seek(&published.positions()).await?;
+        let mut writer = Writer::new(stream.clone(), published, known);
+        while let Some(delivery) = source.next_replayed().await? {
+            writer.take(delivery).await?;
+            stream.halt.check()?;
+        }
+        let (commands, mut receiver) = mpsc::channel(WAITING_COMMANDS);
+        tokio::spawn(async move { writer.run(&mut receiver).await });
+        let places = Arc::new(Semaphore::new(shared.options.max_waiting_pushes));
+        let Stream { newest, halt, backlog, .. } = stream;
+        let (logged, totals) = (LoggedColumns::default(), Arc::default());
         Ok(Arc::new(Self {
             name,
-            places: Arc::new(Semaphore::new(shared.options.max_waiting_pushes)),
             shared,
             wal,
-            intake: Arc::new(tokio::sync::Mutex::new(intake)),
-            schema: RwLock::new(schema),
+            intake,
+            newest,
             keys,
             backlog,
-            feedback,
+            halt,
+            logged,
+            pushes,
             commands,
-            totals: Arc::default(),
+            places,
+            totals,
         }))
     }
-}
-
-/// A schema may have megabytes: it is parsed on a CPU thread.
-pub(crate) async fn parse_schema(
-    shared: &Shared,
-    version: u64,
-    json: &str,
-) -> Result<Arc<PushSchema>> {
-    let json = json.to_owned();
-    let work = move || PushSchema::parse(version, &json);
-    Ok(Arc::new(shared.ingest_pool.spawn(PUSH_PRIORITY, work).await??))
-}
-
-/// How much of a datasource's log is published.
-async fn published_log(shared: &Shared, name: &str) -> Result<PublishedLog> {
-    let source = shared.metadata.source(&PushDatasource::source_id(name)).await?;
-    PublishedLog::read(source.map(|source| source.mark()).unwrap_or_default())
 }
 
 async fn open_wal(

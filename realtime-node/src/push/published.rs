@@ -1,140 +1,86 @@
-//! How much of a datasource's log is published, as the metadata keep it: the position up to which all
-//! is, what reading on from there depends on, and what is published beyond it.
+//! How much of a log is published, in the numbers of its records.
 
-use henge_ingest::{DiscoveredColumn, DiscoveredType};
-use henge_platform::metadata::SourceMark;
-use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
-use crate::error::{RealtimeError, Result};
-use crate::push::ahead::Ahead;
-use crate::push::known::KnownColumns;
+use henge_platform::metadata::{MetadataStore, Position, PublishRequest};
+use henge_platform::runtime::random;
 
-/// How much of a log is published.
-#[derive(Debug, Clone, Default)]
+use crate::error::Result;
+use crate::ingest::published::Published;
+use crate::ingest::source::Positions;
+
+/// How much of a datasource's log is published.
+#[derive(Debug, Clone)]
 pub struct PublishedLog {
-    mark: SourceMark,
-    state: State,
+    source_id: String,
+    published: Published,
 }
 
-/// The stored form: types by their numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct State {
-    /// The schema that the columns belong to.
-    schema_version: u64,
-    /// The columns that events had brought at the position.
-    columns: Vec<(String, u8)>,
-    #[serde(default, skip_serializing_if = "Ahead::is_empty")]
-    ahead: Ahead,
+/// How the numbers of records compare.
+pub(super) fn compare_records(a: &Position, b: &Position) -> Ordering {
+    a.as_u64().cmp(&b.as_u64())
 }
 
 impl PublishedLog {
-    /// As the metadata have it.
-    ///
-    /// # Errors
-    /// When it cannot be read: which rows are published already would not be known.
-    pub fn read(mark: SourceMark) -> Result<Self> {
-        if mark.state.is_empty() {
-            return Ok(Self { mark, state: State::default() });
-        }
-        match serde_json::from_str(&mark.state) {
-            Ok(state) => Ok(Self { mark, state }),
-            Err(error) => Err(RealtimeError::Unavailable(format!(
-                "what the metadata say of a log cannot be read ({error}): use the version that wrote it"
-            ))),
-        }
+    /// A log has one partition.
+    pub(super) const PARTITION: &str = "";
+
+    /// The name under which the log's position is kept.
+    pub(super) fn source_id(datasource: &str) -> String {
+        format!("push:{datasource}")
+    }
+
+    /// The record that positions are at; 0 when nothing is published.
+    pub(super) fn record_at(positions: &Positions) -> u64 {
+        positions.get(Self::PARTITION).and_then(Position::as_u64).unwrap_or(0)
     }
 
     /// As the metadata have it.
-    #[must_use]
-    pub(crate) fn mark(&self) -> &SourceMark {
-        &self.mark
+    ///
+    /// # Errors
+    /// When the metadata fail, or what they say cannot be read: which rows are published already would
+    /// not be known.
+    pub async fn of(metadata: &dyn MetadataStore, datasource: &str) -> Result<Self> {
+        let source_id = Self::source_id(datasource);
+        let published = Published::read(compare_records, &metadata.source(&source_id).await?)?;
+        Ok(Self { source_id, published })
     }
 
     /// All rows of records up to here are published.
     #[must_use]
     pub fn position(&self) -> u64 {
-        self.mark.position
+        Self::record_at(&self.published.positions())
     }
 
     /// The last record of which anything is published.
     #[must_use]
     pub fn last_record(&self) -> u64 {
-        self.state.ahead.last_record().unwrap_or(0).max(self.mark.position)
+        self.published.last(Self::PARTITION).and_then(Position::as_u64).unwrap_or(0)
     }
 
-    /// What is published beyond the position.
-    #[must_use]
-    pub(crate) fn ahead(&self) -> &Ahead {
-        &self.state.ahead
+    pub(super) fn published(&self) -> &Published {
+        &self.published
     }
 
-    /// The columns that events had brought at the position to a version of the schema; none when
-    /// they belong to another one.
-    #[must_use]
-    pub(crate) fn columns(&self, schema_version: u64) -> Vec<DiscoveredColumn> {
-        let column = |(name, code): &(String, u8)| {
-            let discovered_type = DiscoveredType::from_code(*code)?;
-            Some(DiscoveredColumn { name: name.clone(), discovered_type })
+    /// Forgets what was published of records behind the log's end: their sequences are given out again,
+    /// and new records would be taken for published. Only whoever gives the lost records up may do that.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written.
+    pub async fn forget_after(&self, metadata: &dyn MetadataStore, last_record: u64) -> Result<()> {
+        let lost = self.last_record();
+        if lost <= last_record {
+            return Ok(());
+        }
+        let mut kept = self.published.clone();
+        kept.forget_after(Self::PARTITION, &last_record.into());
+        let source_id = &self.source_id;
+        let request = PublishRequest {
+            transaction_id: format!("{source_id}:lost:{lost}:{:x}", random::<u64>()),
+            source: self.published.advance(source_id, &kept)?,
+            ..PublishRequest::default()
         };
-        let columns = self.state.columns.iter().filter_map(column);
-        if self.state.schema_version == schema_version { columns.collect() } else { Vec::new() }
-    }
-
-    /// The same position, with something else beyond it.
-    #[must_use]
-    pub(crate) fn with_ahead(&self, ahead: Ahead) -> Self {
-        Self::new(self.mark.position, State { ahead, ..self.state.clone() })
-    }
-
-    /// All is published up to a position, where these columns are known.
-    #[must_use]
-    pub(crate) fn at(
-        position: u64,
-        schema_version: u64,
-        known: &KnownColumns,
-        mut ahead: Ahead,
-    ) -> Self {
-        ahead.forget_up_to(position);
-        let column =
-            |column: &DiscoveredColumn| (column.name.clone(), column.discovered_type.code());
-        let columns = known.discovered.iter().map(column).collect();
-        Self::new(position, State { schema_version, columns, ahead })
-    }
-
-    fn new(position: u64, state: State) -> Self {
-        let text = serde_json::to_string(&state).unwrap_or_default();
-        Self { mark: SourceMark { position, state: text }, state }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use henge_types::Interval;
-
-    use super::*;
-
-    #[test]
-    fn golden_state_of_a_log() {
-        let column =
-            |name: &str, discovered_type| DiscoveredColumn { name: name.into(), discovered_type };
-        let discovered =
-            vec![column("a", DiscoveredType::Long), column("b\"", DiscoveredType::String)];
-        let known = KnownColumns { discovered: discovered.clone(), dimensions: Vec::new() };
-        let published = PublishedLog::at(9, 3, &known, Ahead::default());
-        let state = r#"{"schemaVersion":3,"columns":[["a",0],["b\"",3]]}"#;
-        assert_eq!((published.position(), &*published.mark().state), (9, state));
-        let mut ahead = Ahead::default();
-        ahead.settle(9, 20, &[Interval { start_ms: -5, end_ms: 7 }]);
-        let published = published.with_ahead(ahead.clone());
-        let state =
-            r#"{"schemaVersion":3,"columns":[["a",0],["b\"",3]],"ahead":[[9,20,[[-5,7]]]]}"#;
-        assert_eq!((published.position(), &*published.mark().state), (9, state));
-        let read = PublishedLog::read(published.mark().clone()).unwrap();
-        assert_eq!((read.ahead(), read.columns(3)), (&ahead, discovered));
-        assert!(read.columns(4).is_empty());
-        assert!(PublishedLog::default().columns(0).is_empty());
-        let broken = SourceMark { position: 1, state: state[1..].into() };
-        assert!(PublishedLog::read(broken).is_err());
+        metadata.publish(&request).await?;
+        Ok(())
     }
 }

@@ -8,90 +8,137 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use henge_ingest::ParseLimits;
 use henge_platform::metadata::LetterRecord;
-use henge_platform::runtime::blocking::in_place;
-use henge_platform::runtime::{MemoryAccount, blocking};
-use henge_platform::wal::{Replay, Wal, WalEntry, WalRecord};
+use henge_platform::runtime::MemoryAccount;
+use henge_platform::wal::{Replay as LogRecords, Wal, WalEntry, WalRecord};
+use tokio::sync::OwnedMutexGuard;
 
+use super::PushReply;
 use super::accept::parse_body;
-use super::intake::Intake;
 use super::keys::{KeyState, OwnedKey, PushKeys};
-use super::open::parse_schema;
-use super::published::PublishedLog;
+use super::log_source::log_outcome;
+use super::receipt::PushReceipt;
 use super::record::{OUTCOME, RecordContext, StoredEvents, decode_outcome};
-use super::refusals::Refusals;
-use super::row_buffer::{RowBuffer, RowLimits};
-use super::schema::PushSchema;
-use super::writer::{Batch, Writer};
-use super::{PushReply, dead_letter};
 use crate::error::{RealtimeError, Result};
+use crate::ingest::intake::Intake;
+use crate::ingest::published::Published;
+use crate::ingest::refusals::Refusals;
+use crate::ingest::row_buffer::{RowBuffer, RowLimits};
+use crate::ingest::schema::{DatasourceSchema, parse_schema};
+use crate::ingest::source::{Origin, ReadRows};
+use crate::letters;
 use crate::priority::PUSH_PRIORITY;
 use crate::shared::Shared;
 
-/// Where a datasource starts from.
-pub(super) struct Start {
-    /// How much of the log is published.
-    pub(super) published: PublishedLog,
+/// What is read again of a log. Pushes wait for the intake until it was read to its end, so that new
+/// events line up with the sinks.
+#[derive(Debug)]
+pub(super) struct Replay {
+    datasource: Arc<str>,
+    shared: Arc<Shared>,
+    wal: Wal,
+    keys: PushKeys,
+    published: Published,
     /// The schema of requests to come.
-    pub(super) newest: Arc<PushSchema>,
-    /// The limits on requests to come.
-    pub(super) limits: ParseLimits,
-    pub(super) keys: PushKeys,
+    newest: Arc<DatasourceSchema>,
+    /// `None` at the end.
+    intake: Option<OwnedMutexGuard<Intake>>,
+    /// The rows that were refused when they were added, by the sequence of their request.
+    outcomes: HashMap<u64, Vec<u64>>,
+    records: Option<LogRecords>,
+    events: u64,
 }
 
 /// A record, read again.
 struct Replayed {
-    batch: Batch,
+    rows: ReadRows,
     /// Events that were stored and are refused now.
     lost: Refusals,
     /// Where they are.
     lost_positions: Vec<u64>,
 }
 
-impl Start {
-    /// A parser that knows what was known at the committed position.
-    pub(super) fn intake(&self) -> Result<Intake> {
-        let columns = self.published.columns(self.newest.version);
-        Intake::knowing(Arc::clone(&self.newest), &self.limits, &columns)
+impl Replay {
+    /// Reads with an intake that knows what was known where what is published ends.
+    pub(super) async fn new(
+        datasource: &Arc<str>,
+        shared: &Arc<Shared>,
+        (wal, keys): (&Wal, &PushKeys),
+        published: &Published,
+        intake: &Arc<tokio::sync::Mutex<Intake>>,
+    ) -> Self {
+        let intake = Arc::clone(intake).lock_owned().await;
+        Self {
+            datasource: Arc::clone(datasource),
+            shared: Arc::clone(shared),
+            wal: wal.clone(),
+            keys: keys.clone(),
+            published: published.clone(),
+            newest: Arc::clone(&intake.schema),
+            intake: Some(intake),
+            outcomes: HashMap::new(),
+            records: None,
+            events: 0,
+        }
     }
 
-    /// Adds everything after the committed position that is not published already. Gives an intake that knows the columns that the
-    /// replayed events brought, so that new events line up with the sinks.
-    pub(super) async fn replay(&self, writer: &mut Writer, intake: Intake) -> Result<Intake> {
-        let (wal, from) = (writer.wal.clone(), self.published.position() + 1);
-        let mut outcomes = read_outcomes(&wal, from).await?;
-        let mut records = wal.replay(from);
-        let mut intake = intake;
-        let (mut events, mut published) = (0, 0);
-        while let Some(record) = next_record(&mut records).await? {
+    /// Begins with a record.
+    pub(super) async fn begin(&mut self, record: u64) -> Result<()> {
+        let mut records = self.wal.replay(record);
+        let read = move || read_outcomes(&mut records);
+        self.outcomes = self.shared.ingest_pool.spawn(PUSH_PRIORITY, read).await??;
+        self.records = Some(self.wal.replay(record));
+        Ok(())
+    }
+
+    /// The next request as rows; `None` at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<ReadRows>> {
+        while let Some(record) = self.next_record().await? {
             if record.entry.flags == OUTCOME {
                 continue;
             }
+            let Some(mut intake) = self.intake.take() else { return Ok(None) };
             if record.entry.schema_version != intake.schema.version {
-                intake = self.intake_of(writer, record.entry.schema_version).await?;
+                *intake = self.intake_of(record.entry.schema_version).await?;
             }
-            let Some(key) = self.claim(writer, &record) else { continue };
-            let refused_later = outcomes.remove(&record.sequence).unwrap_or_default();
-            let waiting = self.published.ahead().waiting_times(record.sequence);
-            let waiting = waiting.map(<[_]>::to_vec);
-            let (knows_more, mut replayed) =
-                read_again(&writer.shared, intake, record, key, refused_later).await?;
-            intake = knows_more;
-            if let Some(waiting) = waiting {
-                published += replayed.batch.buffer.keep_times(&waiting);
-            }
-            events += replayed.batch.buffer.positions().count();
-            add(writer, replayed).await?;
+            let Some(key) = self.claim(&record) else {
+                self.intake = Some(intake);
+                continue;
+            };
+            let refused_later = self.outcomes.remove(&record.sequence).unwrap_or_default();
+            let (intake, replayed) =
+                read_again(&self.shared, intake, record, key, refused_later).await?;
+            self.intake = Some(intake);
+            return self.note_lost(replayed).await.map(Some);
         }
-        if events + published > 0 {
-            tracing::info!(datasource = %writer.datasource, events, published, "replayed the log");
-        }
-        if intake.schema.version == self.newest.version { Ok(intake) } else { self.intake() }
+        self.end()
     }
 
-    async fn intake_of(&self, writer: &Writer, version: u64) -> Result<Intake> {
-        let (shared, datasource) = (&writer.shared, &writer.datasource);
+    fn end(&mut self) -> Result<Option<ReadRows>> {
+        if self.events > 0 {
+            tracing::info!(datasource = %self.datasource, events = self.events, "replayed the log");
+        }
+        if let Some(mut intake) = self.intake.take()
+            && intake.schema.version != self.newest.version
+        {
+            *intake = self.intake_knowing(Arc::clone(&self.newest))?;
+        }
+        Ok(None)
+    }
+
+    async fn next_record(&mut self) -> Result<Option<WalRecord>> {
+        let Some(mut records) = self.records.take() else { return Ok(None) };
+        let read = move || {
+            let record = records.next().transpose();
+            (records, record)
+        };
+        let (records, record) = self.shared.ingest_pool.spawn(PUSH_PRIORITY, read).await?;
+        self.records = Some(records);
+        Ok(record?)
+    }
+
+    async fn intake_of(&mut self, version: u64) -> Result<Intake> {
+        let (shared, datasource) = (&self.shared, &self.datasource);
         let record = shared.metadata.get_datasource_version(datasource, version).await?;
         let record = record.ok_or_else(|| {
             RealtimeError::Unavailable(format!(
@@ -100,54 +147,61 @@ impl Start {
             ))
         })?;
         let schema = parse_schema(shared, version, &record.schema_json).await?;
-        Intake::knowing(schema, &self.limits, &self.published.columns(version))
+        self.intake_knowing(schema)
+    }
+
+    fn intake_knowing(&self, schema: Arc<DatasourceSchema>) -> Result<Intake> {
+        let columns = self.published.columns(schema.version);
+        Intake::knowing(schema, &self.shared.options.parse_limits, &columns)
     }
 
     /// The record's key; `None` when the whole record repeats an earlier one. A log holds a request
     /// twice only when an earlier version of this program answered 500 after logging it.
-    fn claim(&self, writer: &Writer, record: &WalRecord) -> Option<Option<OwnedKey>> {
+    fn claim(&self, record: &WalRecord) -> Option<Option<OwnedKey>> {
         let Some(key) = &record.entry.idempotency_key else { return Some(None) };
         match self.keys.claim(key, &record.entry.payload) {
             KeyState::New(owned) => Some(Some(owned)),
             KeyState::OtherBody => Some(None),
             KeyState::Seen(_) => {
                 tracing::warn!(
-                    datasource = %writer.datasource, sequence = record.sequence, %key,
+                    datasource = %self.datasource, sequence = record.sequence, %key,
                     "left out a log record that repeats an earlier one with the same idempotency key"
                 );
                 None
             }
         }
     }
-}
 
-/// Adds a record that was read again.
-async fn add(writer: &mut Writer, replayed: Replayed) -> Result<()> {
-    let Replayed { batch, lost, lost_positions } = replayed;
-    if !lost_positions.is_empty() {
-        let (sequence, events) = (batch.sequence, lost_positions.len());
-        tracing::error!(
-            datasource = %writer.datasource, sequence, events,
-            "events that were stored are refused when the log is replayed: see the dead letters"
-        );
-        let origin = format!("replay, log sequence {sequence}");
-        let (shared, name) = (&writer.shared, &writer.datasource);
-        dead_letter::keep(shared, name, lost, &origin, None, batch.received_at_ms).await;
-        // From now on they count as refused.
-        writer.log_outcome(sequence, &lost_positions).await?;
+    /// Keeps the events that were stored and are none any more.
+    async fn note_lost(&mut self, replayed: Replayed) -> Result<ReadRows> {
+        let Replayed { rows, lost, lost_positions } = replayed;
+        self.events += rows.buffer.positions().count() as u64;
+        if !lost_positions.is_empty() {
+            let sequence = rows.position.as_u64().unwrap_or(0);
+            let events = lost_positions.len();
+            tracing::error!(
+                datasource = %self.datasource, sequence, events,
+                "events that were stored are refused when the log is replayed: see the dead letters"
+            );
+            let origin = format!("replay, log sequence {sequence}");
+            let letters = lost.into_letters(&origin, rows.received_at_ms);
+            letters::keep(&self.shared, &self.datasource, &letters, None).await;
+            // From now on they count as refused.
+            let (now_ms, version) = (self.shared.clock.now_ms(), rows.schema.version);
+            log_outcome(&self.wal, now_ms, version, sequence, &lost_positions).await?;
+        }
+        Ok(rows)
     }
-    writer.apply(batch).await;
-    writer.feedback.check()
 }
 
 /// Parses a record under what it says of its first life.
 async fn read_again(
     shared: &Arc<Shared>,
-    mut intake: Intake,
+    mut intake: OwnedMutexGuard<Intake>,
     record: WalRecord,
     key: Option<OwnedKey>,
     refused_later: Vec<u64>,
-) -> Result<(Intake, Replayed)> {
+) -> Result<(OwnedMutexGuard<Intake>, Replayed)> {
     let sequence = record.sequence;
     let context = match record.entry.context.is_empty() {
         true => None,
@@ -215,20 +269,29 @@ fn parse(
         rejected: parsed.reply.received.saturating_sub(accepted + filtered),
         ..parsed.reply
     };
-    let batch = Batch {
-        sequence,
+    let receipt = PushReceipt {
+        datasource: intake.schema.data_schema.data_source.as_str().into(),
+        received_at_ms,
+        reply,
+        key,
+        live: None,
+    };
+    // Records of earlier versions do not say what was refused: it was kept, or lost, then.
+    let letters = context.map(|_| Origin {
+        text: format!("push, log sequence {sequence}"),
+        record: Some(LetterRecord { sequence, is_replayed: true }),
+    });
+    let rows = ReadRows {
+        position: sequence.into(),
         schema: Arc::clone(&intake.schema),
         known: Arc::clone(&intake.known),
         received_at_ms,
-        key,
         request_bytes,
         buffer: parsed.buffer,
-        reply,
-        // Records of earlier versions do not say what was refused: it was kept, or lost, then.
-        letters: context.map(|_| LetterRecord { sequence, is_replayed: true }),
-        live: None,
+        letters,
+        receipt: Some(Box::new(receipt)),
     };
-    Ok(Replayed { batch, lost, lost_positions })
+    Ok(Replayed { rows, lost, lost_positions })
 }
 
 /// Leaves out rows of events that were refused in their first life, and finds those that were stored
@@ -256,30 +319,20 @@ fn settle(
     (lost, lost_positions)
 }
 
-/// The rows that were refused when they were added, by the sequence of their request.
-async fn read_outcomes(wal: &Wal, from: u64) -> Result<HashMap<u64, Vec<u64>>> {
-    let mut records = wal.replay(from);
-    let read = move || {
-        let mut outcomes: HashMap<u64, Vec<u64>> = HashMap::new();
-        for record in &mut records {
-            let record = record?;
-            if record.entry.flags != OUTCOME {
-                continue;
-            }
-            let (sequence, positions) = decode_outcome(&record.entry.payload).ok_or_else(|| {
-                RealtimeError::Unavailable(format!(
-                    "log record {} was written by a newer version: use that one",
-                    record.sequence
-                ))
-            })?;
-            outcomes.entry(sequence).or_default().extend(positions);
+fn read_outcomes(records: &mut LogRecords) -> Result<HashMap<u64, Vec<u64>>> {
+    let mut outcomes: HashMap<u64, Vec<u64>> = HashMap::new();
+    for record in records {
+        let record = record?;
+        if record.entry.flags != OUTCOME {
+            continue;
         }
-        Ok(outcomes)
-    };
-    blocking(read).await?
-}
-
-async fn next_record(records: &mut Replay) -> Result<Option<WalRecord>> {
-    // One file's worth of records is read at a time; blocking here delays nobody yet.
-    in_place(|| records.next().transpose()).map_err(RealtimeError::from)
+        let (sequence, positions) = decode_outcome(&record.entry.payload).ok_or_else(|| {
+            RealtimeError::Unavailable(format!(
+                "log record {} was written by a newer version: use that one",
+                record.sequence
+            ))
+        })?;
+        outcomes.entry(sequence).or_default().extend(positions);
+    }
+    Ok(outcomes)
 }

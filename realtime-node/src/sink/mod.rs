@@ -15,7 +15,7 @@ use henge_segment::SegmentView;
 use henge_types::{ColumnType, Interval, TIME_COLUMN, ValueRef};
 use parking_lot::Mutex;
 
-pub(crate) use part::{PartFiles, WrittenSegment};
+pub(crate) use part::{PartFiles, WrittenSegment, remove_files};
 
 use crate::error::Result;
 use crate::merging::{MergeGroup, in_groups};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use henge_index::{IndexSchema, IndexSnapshot};
 use henge_platform::metadata::{PendingSegment, PublishedSegment};
-use henge_platform::runtime::{Charge, TemporaryFile, map_file, mapped_damages};
+use henge_platform::runtime::{Charge, CpuPool, TemporaryFile, map_file, mapped_damages};
 use henge_query::ingest::ProjectionSpec;
 use henge_segment::{
     MappedSegment, MergeOptions, SegmentError, SegmentSummary, SegmentView, WriteOptions,
@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{RealtimeError, Result};
 use crate::options::RealtimeOptions;
+use crate::priority::MERGE_PRIORITY;
 use crate::sink::project::add_projections;
 
 /// Rows that take no more additions.
@@ -294,6 +295,13 @@ impl WrittenSegment {
             tracing::warn!(path = %self.path.display(), %error, "failed to remove a segment's local file");
         }
     }
+}
+
+/// Removes the files of segments, off the network's threads. A pool that shuts down leaves them to the
+/// next start.
+pub(crate) async fn remove_files(pool: &CpuPool, segments: Vec<Arc<WrittenSegment>>) {
+    let work = move || segments.iter().for_each(|segment| segment.remove_file());
+    let _ = pool.spawn(MERGE_PRIORITY, work).await;
 }
 
 /// Maps and opens a segment file.

@@ -64,7 +64,9 @@ impl Run {
         surveyor.begin_survey();
         for input in inputs {
             let most = self.shared.options.max_load_bytes;
-            let mut text = TextInput::open(format, input.clone(), most)?;
+            let (format, input) = (format.clone(), input.clone());
+            let open = move || TextInput::open(&format, input, most);
+            let mut text = self.shared.ingest_pool.spawn(LOAD_PRIORITY, open).await??;
             loop {
                 self.stop.check(&self.id)?;
                 let work = move || {

@@ -18,7 +18,7 @@ use crate::placing::Placing;
 use crate::priority::LOAD_PRIORITY;
 use crate::publication::{Outgoing, files, published};
 use crate::release::release_when_served;
-use crate::sink::{PartFiles, WrittenSegment};
+use crate::sink::{PartFiles, WrittenSegment, remove_files};
 
 /// How often a task takes new places or a new version, because others published in its chunks
 /// meanwhile.
@@ -70,7 +70,7 @@ impl Run {
             }
             Err(error) => {
                 if self.shared.serving.withdraw(&ids).is_ok() {
-                    segments.iter().for_each(|segment| segment.remove_file());
+                    remove_files(&self.shared.ingest_pool, segments).await;
                 }
                 Err(error)
             }
@@ -223,7 +223,7 @@ impl Run {
                 let stand_in = self.shared.serving.unplaced(&datasource.as_str().into(), chunk);
                 let whole = self.write_segment(rows, stand_in, part_files).await?;
                 let pieces = self.placing(part_files).place(&whole).await;
-                whole.remove_file();
+                remove_files(&self.shared.ingest_pool, vec![whole]).await;
                 pieces
             }
             Err(error) => Err(error.into()),

@@ -15,7 +15,7 @@ use super::ready::ReadyChunk;
 use super::report::Places;
 use super::roots::LocalRoots;
 use super::run::Run;
-use super::store::{Rows, Store};
+use super::store::{Rows, Store, make_folder};
 use super::table::{Survey, TableInput, survey};
 use super::text::TextInput;
 use crate::error::{RealtimeError, Result};
@@ -79,7 +79,11 @@ impl Run {
         let texts = self.learn_types(&mut parser, &inputs, &schema, &limits).await?;
         found.notes.extend(texts);
         let options = &self.shared.options;
-        let mut store = Store::new(&spec, parser.dimensions(), options, &self.id, &limits)?;
+        let spill_dir = options.spill_dir.clone();
+        let make = move || make_folder(&spill_dir);
+        let folder = self.shared.ingest_pool.spawn(LOAD_PRIORITY, make).await??;
+        let task = (&*self.id, folder);
+        let mut store = Store::new(&spec, parser.dimensions(), options, task, &limits);
         store.report.note(std::mem::take(&mut found.notes));
         for (field, place) in found.ignored(&parser) {
             store.report.ignore(&field, || place);
@@ -104,10 +108,17 @@ impl Run {
         };
         let mut pieces = Pieces::new(self.shared.ingest_pool.clone(), &datasource, limits);
         for (number, input) in std::mem::take(&mut reading.inputs).into_iter().enumerate() {
-            let size_bytes = input.size_bytes();
             let name = input.name();
             let done_before = self.progress.processed_bytes;
-            let mut source = self.open(&reading, number, input)?;
+            let most = self.shared.options.max_load_bytes;
+            let format = self.task.spec.io_config.input_format.clone();
+            let work = move || {
+                let opened = reading.open(&format, number, input, most);
+                (reading, opened)
+            };
+            let (reading_back, opened) = self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await?;
+            reading = reading_back;
+            let (size_bytes, mut source) = opened?;
             loop {
                 self.stop.check(&self.id)?;
                 let work = move || {
@@ -164,21 +175,6 @@ impl Run {
         }
     }
 
-    fn open(&self, reading: &Reading, number: usize, input: InputRef) -> Result<Source> {
-        match (&self.task.spec.io_config.input_format, input.path()) {
-            (InputFormat::Parquet { binary_as_string, .. }, Some(path)) => {
-                let (schema, parser) = (&reading.schema, &reading.parser);
-                let times_after = reading.survey.times_after(number);
-                let table = TableInput::open(path, schema, parser, *binary_as_string, times_after)?;
-                Ok(Source::Table(Box::new(table)))
-            }
-            (format, _) => {
-                let most = self.shared.options.max_load_bytes;
-                Ok(Source::Text(Box::new(TextInput::open(format, input, most)?)))
-            }
-        }
-    }
-
     fn count(&mut self, piece: &Piece, done_before: u64, store: &Store) {
         self.progress.received += piece.counts.received;
         self.progress.accepted += piece.counts.accepted;
@@ -205,6 +201,29 @@ impl Run {
             self.show();
         }
         Ok(())
+    }
+}
+
+impl Reading {
+    /// Opens an input; gives its size too.
+    fn open(
+        &self,
+        format: &InputFormat,
+        number: usize,
+        input: InputRef,
+        max_piece_bytes: usize,
+    ) -> Result<(u64, Source)> {
+        let size_bytes = input.size_bytes();
+        let source = match (format, input.path()) {
+            (InputFormat::Parquet { binary_as_string, .. }, Some(path)) => {
+                let (schema, parser) = (&self.schema, &self.parser);
+                let times_after = self.survey.times_after(number);
+                let table = TableInput::open(path, schema, parser, *binary_as_string, times_after)?;
+                Source::Table(Box::new(table))
+            }
+            (format, _) => Source::Text(Box::new(TextInput::open(format, input, max_piece_bytes)?)),
+        };
+        Ok((size_bytes, source))
     }
 }
 

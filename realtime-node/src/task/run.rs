@@ -11,6 +11,8 @@ use super::read::Reading;
 use super::stop::Stop;
 use crate::commit::settled;
 use crate::error::{RealtimeError, Result};
+use crate::letters;
+use crate::priority::LOAD_PRIORITY;
 use crate::shared::Shared;
 
 /// What a task works with.
@@ -42,9 +44,12 @@ pub(super) async fn run(
     let reading = run.start_reading().await?;
     let folder = reading.store.folder.clone();
     let outcome = run.read_and_publish(reading).await;
-    if let Err(error) = std::fs::remove_dir_all(&folder) {
-        tracing::warn!(folder = %folder.display(), %error, "failed to remove a task's files");
-    }
+    let remove = move || {
+        if let Err(error) = std::fs::remove_dir_all(&folder) {
+            tracing::warn!(folder = %folder.display(), %error, "failed to remove a task's files");
+        }
+    };
+    let _ = run.shared.ingest_pool.spawn(LOAD_PRIORITY, remove).await;
     outcome.map(|()| run.progress)
 }
 
@@ -62,16 +67,7 @@ impl Run {
     }
 
     pub(super) async fn keep_letters(&self, letters: &[DeadLetter]) {
-        if letters.is_empty() {
-            return;
-        }
-        let datasource = &self.task.spec.data_schema.data_source;
-        let keep_at_most = self.shared.options.dead_letters_kept;
-        let metadata = &self.shared.metadata;
-        let kept = metadata.append_dead_letters(datasource, letters, None, keep_at_most).await;
-        if let Err(error) = kept {
-            tracing::error!(task = %self.id, %error, "failed to keep dead letters");
-        }
+        letters::keep(&self.shared, &self.task.spec.data_schema.data_source, letters, None).await;
     }
 
     pub(super) fn check_rejections(&self) -> Result<()> {

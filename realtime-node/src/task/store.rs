@@ -1,7 +1,7 @@
 //! Where a task's rows go: without roll-up and metrics straight into the columns of segments, else
 //! through the index, which combines rows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use henge_index::DimensionSchema;
@@ -41,17 +41,22 @@ pub(super) enum Rows {
     Columns(Box<ColumnLoader>),
 }
 
+/// Makes a folder for the files of a task.
+pub(super) fn make_folder(spill_dir: &Path) -> Result<PathBuf> {
+    let folder = spill_dir.join(format!("task-{:016x}", random::<u64>()));
+    std::fs::create_dir_all(&folder).map_err(RealtimeError::io(&folder))?;
+    Ok(folder)
+}
+
 impl Store {
     pub(super) fn new(
         spec: &IndexTaskSpec,
         dimensions: &[DimensionSchema],
         options: &RealtimeOptions,
-        task_id: &str,
+        (task_id, folder): (&str, PathBuf),
         limits: &ParseLimits,
-    ) -> Result<Self> {
+    ) -> Self {
         let schema = &spec.data_schema;
-        let folder = options.spill_dir.join(format!("task-{:016x}", random::<u64>()));
-        std::fs::create_dir_all(&folder).map_err(RealtimeError::io(&folder))?;
         let rows = if schema.granularity_spec.rollup || !schema.metrics_spec.is_empty() {
             let (schema, tuning) = (Arc::new(schema.clone()), &spec.tuning_config);
             Rows::Indexed(Box::new(Chunks::new(schema, dimensions, tuning, options, &folder)))
@@ -70,7 +75,7 @@ impl Store {
             Rows::Columns(Box::new(ColumnLoader::new(load, dimensions)))
         };
         let letters = Letters::new(task_id, limits.now_ms);
-        Ok(Self { rows, folder, letters, report: Report::default() })
+        Self { rows, folder, letters, report: Report::default() }
     }
 
     /// Makes room: writes indexes to parts, or gives chunks that are to be written.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
 use henge_platform::runtime::blocking;
 use henge_platform::wal::{AcceptedLoss, accept_loss};
-use henge_realtime_node::forget_lost_records;
+use henge_realtime_node::PublishedLog;
 
 use super::logs::known_logs;
 use super::marks::open_marks;
@@ -27,7 +27,8 @@ pub async fn give_up_log_loss(folder: &DataFolder, datasource: &str) -> Result<A
     let marks = open_marks(folder)?;
     let work = move || accept_loss(&log.folder, log.expected, &marks);
     let given_up = blocking(work).await??;
-    forget_lost_records(&store, datasource, given_up.last_record).await?;
+    let published = PublishedLog::of(&store, datasource).await?;
+    published.forget_after(&store, given_up.last_record).await?;
     store.close().await;
     Ok(given_up)
 }

@@ -9,7 +9,7 @@ use henge_platform::runtime::blocking;
 use henge_platform::wal::{
     ExpectedLog, KnownEnd, LogMarks, LogState, has_log_files, inspect_log, log_identity,
 };
-use henge_realtime_node::{PublishedLog, PushDatasource};
+use henge_realtime_node::PublishedLog;
 use henge_types::encode_path_component;
 
 use super::Report;
@@ -46,8 +46,7 @@ async fn known_with(
     let mut known = BTreeMap::new();
     for datasource in metadata.list_datasources().await? {
         let name = datasource.name;
-        let source = metadata.source(&PushDatasource::source_id(&name)).await?;
-        let published = PublishedLog::read(source.map(|source| source.mark()).unwrap_or_default())?;
+        let published = PublishedLog::of(metadata, &name).await?;
         let identity = log_identity(&uuid, &name);
         let expected = ExpectedLog {
             identity,

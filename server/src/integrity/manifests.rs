@@ -95,8 +95,15 @@ async fn compare_last(
         ));
     }
     for source in &manifest.positions {
-        let position = metadata.source_position(&source.source_id).await?.unwrap_or(0);
-        if position < source.position {
+        let marks = metadata.source(&source.source_id).await?;
+        let position = marks.get(&source.partition).map(|mark| mark.position.clone());
+        let position = position.unwrap_or_default();
+        // Only numbers can be compared here; of other positions it is known when there is none.
+        let is_behind = match (position.as_u64(), source.position.as_u64()) {
+            (Some(position), Some(said)) => position < said,
+            _ => !position.is_some(),
+        };
+        if is_behind {
             report.finding(format!(
                 "manifest {number} in deep storage says that '{}' is published up to {}, the metadata \
                  say {position}",

@@ -83,11 +83,7 @@ async fn fill(store: &dyn MetadataStore) -> u64 {
         body_hash: Some("0a".into()),
     };
     let request = PublishRequest {
-        source: Some(SourceAdvance {
-            source_id: "push:events".into(),
-            expected: SourceMark::default(),
-            next: mark(9, "s"),
-        }),
+        source: advance_of("push:events", SourceMark::default(), mark(9, "s")),
         idempotency: vec![key],
         ..append("t1", &[first, second])
     };
@@ -115,8 +111,7 @@ async fn f_33_a_store_is_restored_from_its_manifests_alone_and_gives_nothing_out
         assert_eq!(used(&restored).await, used(&*store).await);
         let snapshot = restored.used_segments().await.unwrap();
         assert!(snapshot.sequence > store.used_segments().await.unwrap().sequence);
-        let source = restored.source("push:events").await.unwrap().unwrap();
-        assert_eq!(source.mark(), mark(9, "s"));
+        assert_eq!(mark_of(&restored, "push:events").await, mark(9, "s"));
         let key = store.find_idempotency(DS, "k").await.unwrap();
         assert!(key.is_some());
         assert_eq!(restored.find_idempotency(DS, "k").await.unwrap(), key);

@@ -6,9 +6,11 @@ mod interleavings;
 mod log_marks;
 mod manifests;
 mod publishing;
+mod sources;
 mod sqlite_faults;
 mod tables;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
@@ -66,7 +68,22 @@ pub(super) async fn allocate(store: &dyn MetadataStore, interval: Interval) -> P
 }
 
 pub(super) fn mark(position: u64, state: &str) -> SourceMark {
-    SourceMark { position, state: state.into() }
+    SourceMark { position: position.into(), state: state.into() }
+}
+
+/// Moves the one partition of a source that has no others.
+pub(super) fn advance_of(
+    source_id: &str,
+    expected: SourceMark,
+    next: SourceMark,
+) -> Option<SourceAdvance> {
+    let partitions = BTreeMap::from([(String::new(), PartitionAdvance { expected, next })]);
+    Some(SourceAdvance { source_id: source_id.into(), partitions })
+}
+
+/// What is committed of a source with one partition.
+pub(super) async fn mark_of(store: &dyn MetadataStore, source_id: &str) -> SourceMark {
+    store.source(source_id).await.unwrap().remove("").unwrap_or_default()
 }
 
 pub(super) fn append(transaction_id: &str, segments: &[PublishedSegment]) -> PublishRequest {

@@ -119,11 +119,7 @@ async fn everything_committed_is_there_after_an_end_without_closing() {
     let store = open_sqlite(&directory).await.unwrap();
     let segment = allocate(&store, day(1)).await;
     let request = PublishRequest {
-        source: Some(SourceAdvance {
-            source_id: "s".into(),
-            expected: SourceMark::default(),
-            next: mark(7, ""),
-        }),
+        source: advance_of("s", SourceMark::default(), mark(7, "")),
         ..append("t1", std::slice::from_ref(&segment))
     };
     store.publish(&request).await.unwrap();
@@ -134,7 +130,7 @@ async fn everything_committed_is_there_after_an_end_without_closing() {
     }
     let recovered = open_sqlite(&copy).await.unwrap();
     assert_eq!(recovered.used_segments().await.unwrap().segments, [segment]);
-    assert_eq!(recovered.source_position("s").await.unwrap(), Some(7));
+    assert_eq!(mark_of(&recovered, "s").await, mark(7, ""));
 }
 
 /// A database as a killed process leaves it, with many commits in SQLite's journal.

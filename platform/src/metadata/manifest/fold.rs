@@ -36,7 +36,7 @@ struct State {
     head: Manifest,
     schemas: BTreeMap<(String, u64), DatasourceRecord>,
     segments: BTreeMap<SegmentId, (PublishedSegment, bool)>,
-    positions: BTreeMap<String, SourcePosition>,
+    positions: BTreeMap<(String, String), SourcePosition>,
     keys: BTreeMap<(String, String), IdempotencyRecord>,
     transactions: BTreeMap<String, FinishedTransaction>,
 }
@@ -73,7 +73,8 @@ impl State {
             }
         }
         for source in manifest.positions {
-            state.positions.insert(source.source_id.clone(), source);
+            let key = (source.source_id.clone(), source.partition.clone());
+            state.positions.insert(key, source);
         }
         for key in manifest.keys {
             // The same key again was forgotten in between.

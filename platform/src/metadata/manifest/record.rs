@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::positions::{Position, SourceMark};
 use crate::metadata::records::{
-    DatasourceRecord, IdempotencyRecord, PublishOutcome, PublishedSegment, SourceMark,
+    DatasourceRecord, IdempotencyRecord, PublishOutcome, PublishedSegment,
 };
 
 /// The folder of manifests in deep storage.
@@ -15,31 +16,35 @@ pub const MANIFEST_FOLDER: &str = "manifests";
 /// What the first line of a manifest begins with; the number is the format's.
 const MAGIC: &str = "henge-manifest 1 ";
 
-/// A committed position.
+/// A committed position in one partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourcePosition {
     /// The source.
     pub source_id: String,
+    /// The partition; sources with only one may have it without a name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub partition: String,
     /// Where it is.
-    pub position: u64,
+    pub position: Position,
     /// What reading on from there depends on, in the words of its owner.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub state: String,
 }
 
 impl SourcePosition {
-    /// What is committed of a source.
+    /// What is committed of a partition.
     #[must_use]
-    pub fn new(source_id: &str, mark: &SourceMark) -> Self {
-        let (source_id, state) = (source_id.to_owned(), mark.state.clone());
-        Self { source_id, position: mark.position, state }
+    pub fn new(source_id: &str, partition: &str, mark: &SourceMark) -> Self {
+        let SourceMark { position, state } = mark.clone();
+        let (source_id, partition) = (source_id.to_owned(), partition.to_owned());
+        Self { source_id, partition, position, state }
     }
 
-    /// Without the source's name.
+    /// Without the names of source and partition.
     #[must_use]
     pub fn mark(&self) -> SourceMark {
-        SourceMark { position: self.position, state: self.state.clone() }
+        SourceMark { position: self.position.clone(), state: self.state.clone() }
     }
 }
 
@@ -164,8 +169,8 @@ mod tests {
             version: 3,
             positions: vec![SourcePosition {
                 source_id: "push:d".into(),
-                position: 5,
-                state: String::new(),
+                position: 5.into(),
+                ..SourcePosition::default()
             }],
             ..Manifest::default()
         };
@@ -174,6 +179,20 @@ mod tests {
         assert_eq!(text.lines().nth(1), Some(json));
         assert_eq!(Manifest::decode("x", text.as_bytes()).unwrap(), manifest);
         assert_eq!(manifest_key(7), "manifests/00000000000000000007.json");
+    }
+
+    /// A source of several partitions says their names.
+    #[test]
+    fn golden_form_of_positions_of_several_partitions() {
+        let position = SourcePosition {
+            source_id: "s".into(),
+            partition: "p".into(),
+            position: "5-1".into(),
+            state: "{}".into(),
+        };
+        let json = r#"{"sourceId":"s","partition":"p","position":"5-1","state":"{}"}"#;
+        assert_eq!(serde_json::to_string(&position).unwrap(), json);
+        assert_eq!(serde_json::from_str::<SourcePosition>(json).unwrap(), position);
     }
 
     #[test]

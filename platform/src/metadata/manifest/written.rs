@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::folder::{list_manifests, unavailable};
 use super::record::{ManifestState, SourcePosition, WaitingManifest, manifest_key};
 use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::positions::SourceMarks;
 use crate::metadata::records::{
     Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
     LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
@@ -182,7 +183,7 @@ impl MetadataStore for ManifestedStore {
         Ok(outcome)
     }
 
-    async fn source(&self, source_id: &str) -> Result<Option<SourcePosition>> {
+    async fn source(&self, source_id: &str) -> Result<SourceMarks> {
         self.inner.source(source_id).await
     }
 

@@ -45,7 +45,11 @@ impl State {
     }
 
     pub(super) fn source_positions(&self) -> Vec<SourcePosition> {
-        self.sources.values().cloned().collect()
+        let sources = self.sources.iter();
+        let positions = sources.flat_map(|(id, marks)| {
+            marks.iter().map(|(partition, mark)| SourcePosition::new(id, partition, mark))
+        });
+        positions.collect()
     }
 
     /// All that is published, as a change from nothing.

@@ -15,6 +15,7 @@ use self::state::State;
 use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
+use super::positions::SourceMarks;
 use super::records::{
     Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
     LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
@@ -165,8 +166,8 @@ impl MetadataStore for MemoryMetadataStore {
         Ok(outcome.map(|outcome| PublishOutcome { already_published: true, ..outcome.clone() }))
     }
 
-    async fn source(&self, source_id: &str) -> Result<Option<SourcePosition>> {
-        Ok(self.state.lock().sources.get(source_id).cloned())
+    async fn source(&self, source_id: &str) -> Result<SourceMarks> {
+        Ok(self.state.lock().sources.get(source_id).cloned().unwrap_or_default())
     }
 
     async fn source_positions(&self) -> Result<Vec<SourcePosition>> {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
 use crate::metadata::error::{MetadataError, Result};
-use crate::metadata::manifest::{Manifest, SourcePosition};
+use crate::metadata::manifest::Manifest;
 use crate::metadata::places::{Place, Surroundings, place_append, reach};
+use crate::metadata::positions::SourceMarks;
 use crate::metadata::records::{
     Allocation, DeadLetterTotals, IdempotencyRecord, PendingSegment, PublishOutcome,
     PublishRequest, PublishedSegment, SegmentChange, SegmentChanges, SegmentObject,
@@ -25,7 +26,7 @@ type ChunkVersion = (String, Interval, Version);
 pub(super) struct State {
     pub datasources: BTreeMap<String, Vec<String>>,
     pub publications: BTreeMap<String, (String, PublishOutcome)>,
-    pub sources: BTreeMap<String, SourcePosition>,
+    pub sources: BTreeMap<String, SourceMarks>,
     /// Each with the uptime at its publication.
     pub idempotency: BTreeMap<(String, String), (IdempotencyRecord, u64)>,
     pub uptime_ms: u64,
@@ -189,8 +190,10 @@ impl State {
             self.insert(segment.clone());
         }
         if let Some(source) = &request.source {
-            let position = SourcePosition::new(&source.source_id, &source.next);
-            self.sources.insert(source.source_id.clone(), position);
+            let marks = self.sources.entry(source.source_id.clone()).or_default();
+            let next = source.partitions.iter();
+            marks
+                .extend(next.map(|(partition, advance)| (partition.clone(), advance.next.clone())));
         }
         for record in &request.idempotency {
             let key = (record.datasource.clone(), record.key.clone());
@@ -208,7 +211,8 @@ impl State {
         let Some(source) = &request.source else {
             return Ok(());
         };
-        check_source(source, self.sources.get(&source.source_id))
+        let none = SourceMarks::default();
+        check_source(source, self.sources.get(&source.source_id).unwrap_or(&none))
     }
 
     /// Gives the segments that the request replaces.

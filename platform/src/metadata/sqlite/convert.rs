@@ -5,7 +5,6 @@ use sqlx::sqlite::SqliteRow;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::metadata::error::{MetadataError, Result};
-use crate::metadata::manifest::SourcePosition;
 use crate::metadata::records::{
     DatasourceRecord, DeadLetter, IdempotencyRecord, PublishedSegment, StoredDeadLetter,
     TaskRecord, TaskStatus,
@@ -105,14 +104,6 @@ pub(super) fn idempotency(row: &SqliteRow) -> Result<IdempotencyRecord> {
         response_json: get_text(row, "response_json")?,
         created_ms: get_i64(row, "created_ms")?,
         body_hash: row.try_get("body_hash").map_err(store_error)?,
-    })
-}
-
-pub(super) fn source(row: &SqliteRow) -> Result<SourcePosition> {
-    Ok(SourcePosition {
-        source_id: get_text(row, "source_id")?,
-        position: get_u64(row, "position")?,
-        state: get_text(row, "state")?,
     })
 }
 

@@ -7,10 +7,9 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::convert::{self, from_json, get_u64, store_error, to_i64, to_json};
 use super::segments::{insert_idempotency, insert_segment, mark_unused, next_counter};
+use super::sources;
 use crate::metadata::error::Result;
-use crate::metadata::manifest::{
-    FinishedTransaction, Manifest, ManifestState, SourcePosition, WaitingManifest,
-};
+use crate::metadata::manifest::{FinishedTransaction, Manifest, ManifestState, WaitingManifest};
 
 async fn counter(connection: &mut SqliteConnection, name: &str) -> Result<u64> {
     let row = sqlx::query("SELECT value FROM counters WHERE name = ?")
@@ -101,16 +100,6 @@ pub(super) async fn state(connection: &mut SqliteConnection) -> Result<ManifestS
     })
 }
 
-pub(super) async fn source_positions(
-    connection: &mut SqliteConnection,
-) -> Result<Vec<SourcePosition>> {
-    let rows = sqlx::query("SELECT source_id, position, state FROM sources ORDER BY source_id")
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)?;
-    rows.iter().map(convert::source).collect()
-}
-
 /// All that is published, as a change from nothing.
 pub(super) async fn everything(connection: &mut SqliteConnection) -> Result<Manifest> {
     let mut all = Manifest { complete: true, ..Manifest::default() };
@@ -130,7 +119,7 @@ pub(super) async fn everything(connection: &mut SqliteConnection) -> Result<Mani
         }
         all.segments.push(segment);
     }
-    all.positions = source_positions(connection).await?;
+    all.positions = sources::all(connection).await?;
     let rows = sqlx::query("SELECT * FROM idempotency ORDER BY datasource, key")
         .fetch_all(&mut *connection)
         .await
@@ -183,13 +172,8 @@ pub(super) async fn restore(
     }
     mark_unused(connection, &all.unused).await?;
     for source in &all.positions {
-        sqlx::query("INSERT INTO sources (source_id, position, state) VALUES (?, ?, ?)")
-            .bind(&source.source_id)
-            .bind(to_i64(source.position, "source position")?)
-            .bind(&source.state)
-            .execute(&mut *connection)
-            .await
-            .map_err(store_error)?;
+        let (id, partition) = (&source.source_id, &source.partition);
+        sources::put(connection, id, partition, &source.mark()).await?;
     }
     for key in &all.keys {
         insert_idempotency(connection, key).await?;

@@ -10,6 +10,7 @@ mod manifests;
 mod marks;
 mod open;
 mod segments;
+mod sources;
 mod tasks;
 mod unpublished;
 
@@ -26,6 +27,7 @@ use self::open::Pools;
 use super::commits::Commits;
 use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
+use super::positions::SourceMarks;
 use super::records::{
     Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
     LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
@@ -271,12 +273,12 @@ impl MetadataStore for SqliteMetadataStore {
         Ok(publication.map(|(_, outcome)| outcome))
     }
 
-    async fn source(&self, source_id: &str) -> Result<Option<SourcePosition>> {
-        segments::source(&mut *self.reader().await?, source_id).await
+    async fn source(&self, source_id: &str) -> Result<SourceMarks> {
+        sources::marks(&mut *self.reader().await?, source_id).await
     }
 
     async fn source_positions(&self) -> Result<Vec<SourcePosition>> {
-        manifests::source_positions(&mut *self.reader().await?).await
+        sources::all(&mut *self.reader().await?).await
     }
 
     async fn used_segments(&self) -> Result<SegmentSnapshot> {

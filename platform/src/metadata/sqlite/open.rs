@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_log_marks.sql"),
     include_str!("migrations/0005_unpublished_changes.sql"),
     include_str!("migrations/0006_buffered_segments.sql"),
+    include_str!("migrations/0007_source_partitions.sql"),
 ];
 
 /// Marks a file as Henge's metadata ("HNGE").
@@ -213,6 +214,29 @@ async fn migrate(writer: &SqlitePool) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metadata::{MetadataStore, SourceMark, SqliteMetadataStore};
+
+    /// The positions of logs, as the schema before partitions had them, are read on.
+    #[tokio::test]
+    async fn positions_from_before_partitions_belong_to_the_one_without_a_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(directory.path().join("metadata.db"));
+        let connect = SqliteConnectOptions::new().filename(&options.path).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&connect).await.unwrap();
+        let before = 6;
+        for statements in &MIGRATIONS[..before] {
+            sqlx::raw_sql(*statements).execute(&mut connection).await.unwrap();
+        }
+        let rest = format!(
+            "INSERT INTO sources VALUES ('push:d', 9007199254740993, 's'); \
+             PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {before}"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(rest)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let store = SqliteMetadataStore::open(options).await.unwrap();
+        let mark = SourceMark { position: 9_007_199_254_740_993.into(), state: "s".into() };
+        assert_eq!(store.source("push:d").await.unwrap(), [(String::new(), mark)].into());
+    }
 
     #[tokio::test]
     async fn f_19_a_transaction_that_sqlite_ended_itself_stops_no_later_one() {

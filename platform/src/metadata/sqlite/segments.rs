@@ -6,12 +6,12 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::convert::{from_json, get_u64, payload_checksum, segment, store_error, to_i64, to_json};
 use super::manifests::{enqueue, reserve};
-use super::{buffered, convert};
+use super::{buffered, sources};
 use crate::metadata::error::{MetadataError, Result};
-use crate::metadata::manifest::{Manifest, SourcePosition};
+use crate::metadata::manifest::Manifest;
 use crate::metadata::records::{
     IdempotencyRecord, PublishOutcome, PublishRequest, PublishedSegment, SegmentChange,
-    SegmentChanges, SegmentObject, SegmentSnapshot, SourceAdvance,
+    SegmentChanges, SegmentObject, SegmentSnapshot,
 };
 use crate::metadata::rules;
 use crate::metadata::rules::{UsedSegment, append_conflicts, fingerprint, replaced_segments};
@@ -75,7 +75,7 @@ pub(super) async fn publish(
         return Ok(outcome);
     }
     if let Some(source) = &request.source {
-        advance_source(connection, source).await?;
+        sources::advance(connection, source).await?;
     }
     let replaced = check_segments(connection, request).await?;
     mark_unused(connection, &replaced).await?;
@@ -121,34 +121,6 @@ pub(super) async fn publication(
     let outcome: String = row.try_get("outcome").map_err(store_error)?;
     let outcome = PublishOutcome { already_published: true, ..from_json(&outcome)? };
     Ok(Some((row.try_get("fingerprint").map_err(store_error)?, outcome)))
-}
-
-pub(super) async fn source(
-    connection: &mut SqliteConnection,
-    source_id: &str,
-) -> Result<Option<SourcePosition>> {
-    let row = sqlx::query("SELECT source_id, position, state FROM sources WHERE source_id = ?")
-        .bind(source_id)
-        .fetch_optional(connection)
-        .await
-        .map_err(store_error)?;
-    row.as_ref().map(convert::source).transpose()
-}
-
-async fn advance_source(connection: &mut SqliteConnection, source: &SourceAdvance) -> Result<()> {
-    let known = self::source(connection, &source.source_id).await?;
-    rules::check_source(source, known.as_ref())?;
-    sqlx::query(
-        "INSERT INTO sources (source_id, position, state) VALUES (?, ?, ?) \
-         ON CONFLICT DO UPDATE SET position = excluded.position, state = excluded.state",
-    )
-    .bind(&source.source_id)
-    .bind(to_i64(source.next.position, "source position")?)
-    .bind(&source.next.state)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
 }
 
 /// Gives the segments that the request replaces.

@@ -1,21 +1,36 @@
-//! What requests of a datasource pass through one after the other: the parser and what it knows.
+//! What events of a datasource pass through one after the other: the parser and what it knows.
 
 use std::sync::Arc;
 
-use henge_ingest::{DiscoveredColumn, ParseLimits, RowParser};
+use henge_ingest::{BatchCounts, BecameText, DiscoveredColumn, ParseLimits, RowParser};
+use henge_types::{ChangeReport, IgnoredFields};
 
+use super::known::KnownColumns;
+use super::row_buffer::{RowBuffer, RowLimits};
+use super::schema::DatasourceSchema;
 use crate::error::Result;
-use crate::push::known::KnownColumns;
-use crate::push::schema::PushSchema;
 
 /// The parser of a datasource.
 pub(crate) struct Intake {
-    pub(crate) schema: Arc<PushSchema>,
+    pub(crate) schema: Arc<DatasourceSchema>,
     pub(crate) parser: RowParser,
     /// What the parser knew after the last request.
     pub(crate) known: Arc<KnownColumns>,
     /// The parser's lessons by then.
     lessons: u64,
+}
+
+/// What became of some events.
+pub(crate) struct Read {
+    /// Those that became rows, and those that were refused.
+    pub(crate) buffer: RowBuffer,
+    pub(crate) counts: BatchCounts,
+    /// Values that are stored otherwise than they came.
+    pub(crate) changed: ChangeReport,
+    /// Fields that the schema has nowhere.
+    pub(crate) ignored: IgnoredFields,
+    /// Columns of numbers that are text from now on.
+    pub(crate) became_text: Vec<BecameText>,
 }
 
 impl std::fmt::Debug for Intake {
@@ -26,7 +41,7 @@ impl std::fmt::Debug for Intake {
 
 impl Intake {
     /// A parser that knows nothing but the schema.
-    pub(crate) fn new(schema: Arc<PushSchema>, limits: &ParseLimits) -> Result<Self> {
+    pub(crate) fn new(schema: Arc<DatasourceSchema>, limits: &ParseLimits) -> Result<Self> {
         let parser = RowParser::new(Arc::clone(&schema.data_schema), limits.clone())?;
         let lessons = parser.lessons();
         Ok(Self { schema, parser, known: Arc::default(), lessons })
@@ -34,7 +49,7 @@ impl Intake {
 
     /// As [`Intake::new`], but knowing columns from before.
     pub(crate) fn knowing(
-        schema: Arc<PushSchema>,
+        schema: Arc<DatasourceSchema>,
         limits: &ParseLimits,
         columns: &[DiscoveredColumn],
     ) -> Result<Self> {
@@ -44,8 +59,28 @@ impl Intake {
         Ok(intake)
     }
 
+    /// Reads a body. Depends on nothing but its arguments, the schema and what is known, so that reading
+    /// it again gives the same rows.
+    ///
+    /// # Errors
+    /// When the body is not JSON at all, or its rows are beyond the limits.
+    pub(crate) fn read(&mut self, body: &[u8], now_ms: i64, limits: RowLimits) -> Result<Read> {
+        let spec = &self.schema.data_schema.granularity_spec;
+        let mut buffer = RowBuffer::new(spec.segment_granularity.clone(), limits);
+        self.parser.set_now_ms(now_ms);
+        let outcome = self.parser.parse_batch(body, &mut buffer);
+        let (changed, ignored) = (self.parser.take_changes(), self.parser.take_ignored());
+        let became_text = self.parser.take_became_text();
+        if let Some(full) = buffer.take_full() {
+            return Err(full);
+        }
+        let counts = outcome?;
+        self.keep_lessons();
+        Ok(Read { buffer, counts, changed, ignored, became_text })
+    }
+
     /// Takes note of what the last request taught the parser.
-    pub(crate) fn keep_lessons(&mut self) {
+    fn keep_lessons(&mut self) {
         if self.parser.lessons() != self.lessons {
             let declared = self.schema.index_schema.dimensions.len();
             self.known = Arc::new(KnownColumns::of(&self.parser, declared));
@@ -72,21 +107,19 @@ mod tests {
     use henge_platform::runtime::MemoryAccount;
 
     use super::*;
-    use crate::push::accept::parse_body;
-    use crate::push::row_buffer::RowLimits;
 
     fn intake() -> Intake {
         let schema = r#"{"dataSource":"d","timestampSpec":{"column":"t","format":"auto"},
             "dimensionsSpec":{"useSchemaDiscovery":true},
             "granularitySpec":{"segmentGranularity":"day"}}"#;
-        let schema = Arc::new(PushSchema::parse(1, schema).unwrap());
+        let schema = Arc::new(DatasourceSchema::parse(1, schema).unwrap());
         Intake::new(schema, &ParseLimits::default()).unwrap()
     }
 
     fn parse(intake: &mut Intake, body: &str) {
         let account = MemoryAccount::unbounded();
         let limits = RowLimits { max_chunks: 10, max_values: u64::MAX, account };
-        parse_body(intake, body.as_bytes(), 0, limits).unwrap();
+        intake.read(body.as_bytes(), 0, limits).unwrap();
     }
 
     #[test]

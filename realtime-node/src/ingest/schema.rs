@@ -7,10 +7,12 @@ use henge_ingest::{ParseLimits, RowParser, index_schema};
 use henge_query::ingest::DataSchema;
 
 use crate::error::Result;
+use crate::priority::PUSH_PRIORITY;
+use crate::shared::Shared;
 
 /// One version of a datasource's schema.
 #[derive(Debug)]
-pub(crate) struct PushSchema {
+pub(crate) struct DatasourceSchema {
     /// Counts the schemas of the datasource, from 1.
     pub(crate) version: u64,
     /// The schema.
@@ -19,7 +21,7 @@ pub(crate) struct PushSchema {
     pub(crate) index_schema: IndexSchema,
 }
 
-impl PushSchema {
+impl DatasourceSchema {
     /// Parses a stored schema.
     ///
     /// # Errors
@@ -31,4 +33,15 @@ impl PushSchema {
         let index_schema = index_schema(&data_schema, parser.dimensions());
         Ok(Self { version, data_schema, index_schema })
     }
+}
+
+/// A schema may have megabytes: it is parsed on a CPU thread.
+pub(crate) async fn parse_schema(
+    shared: &Shared,
+    version: u64,
+    json: &str,
+) -> Result<Arc<DatasourceSchema>> {
+    let json = json.to_owned();
+    let work = move || DatasourceSchema::parse(version, &json);
+    Ok(Arc::new(shared.ingest_pool.spawn(PUSH_PRIORITY, work).await??))
 }

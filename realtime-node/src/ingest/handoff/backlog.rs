@@ -106,6 +106,11 @@ impl Backlog {
         )))
     }
 
+    /// True since there was no room, until there is some.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.state.lock().is_blocked
+    }
+
     /// Room for one more closed generation. Without it pushes are blocked from now on, until there is.
     pub(crate) fn has_room(&self) -> bool {
         let mut state = self.state.lock();

@@ -1,28 +1,28 @@
-//! A generation: all that a datasource buffers between two hand-offs. It covers a range of log
-//! positions, and its chunks are published one by one (ADR 18).
+//! A generation: all that a datasource buffers of a source between two hand-offs. It covers a range of
+//! positions in each partition, and its chunks are published one by one (ADR 18).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_index::IndexSchema;
-use henge_platform::metadata::IdempotencyRecord;
 use henge_platform::runtime::{Charge, MemoryAccount};
 use henge_types::Interval;
 
+use super::known::KnownColumns;
+use super::schema::DatasourceSchema;
+use super::source::{Positions, Remembered};
 use crate::options::RealtimeOptions;
-use crate::push::known::KnownColumns;
-use crate::push::schema::PushSchema;
 use crate::sink::{PartFiles, Sink};
 
 /// What is buffered between two hand-offs.
 #[derive(Debug)]
 pub(crate) struct Generation {
     /// How its events became rows.
-    pub(crate) schema: Arc<PushSchema>,
-    /// Log position before its first record.
-    pub(crate) start_position: u64,
-    /// Log position of its last record.
-    pub(crate) end_position: u64,
+    pub(crate) schema: Arc<DatasourceSchema>,
+    /// The positions before its first events; partitions that are not named begin with it.
+    pub(crate) start: Positions,
+    /// The positions of its last events.
+    pub(crate) end: Positions,
     /// Sinks by start and end of their chunk. A chunk may lie in another: the wider one came to be
     /// there after the sink of the narrower one was opened.
     pub(crate) sinks: BTreeMap<(i64, i64), Arc<Sink>>,
@@ -32,8 +32,8 @@ pub(crate) struct Generation {
     pub(crate) request_bytes: u64,
     /// When the first event was added.
     pub(crate) opened_ms: Option<i64>,
-    /// Idempotency keys of its pushes, with their answers.
-    pub(crate) keys: Vec<IdempotencyRecord>,
+    /// What is published with it.
+    pub(crate) remembered: Vec<Remembered>,
     /// Columns that events brought, beyond those of the schema. Their types do not change within a
     /// generation: a segment has one type a column.
     pub(crate) known: Arc<KnownColumns>,
@@ -46,20 +46,20 @@ impl Generation {
     /// An empty one that goes on where the last one ended.
     #[must_use]
     pub(crate) fn new(
-        schema: Arc<PushSchema>,
-        start_position: u64,
+        schema: Arc<DatasourceSchema>,
+        start: Positions,
         known: Arc<KnownColumns>,
         account: &MemoryAccount,
     ) -> Self {
         Self {
             schema,
-            start_position,
-            end_position: start_position,
+            end: start.clone(),
+            start,
             sinks: BTreeMap::new(),
             rows: 0,
             request_bytes: 0,
             opened_ms: None,
-            keys: Vec::new(),
+            remembered: Vec::new(),
             known,
             held: account.nothing(),
             columns: None,

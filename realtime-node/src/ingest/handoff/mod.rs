@@ -1,5 +1,5 @@
 //! Hand-off: merge the chunks of a closed generation into segments, push them to deep storage, publish
-//! them with what is published of the log now, wait until a historical node serves them, and only then
+//! them with what is published of the source now, wait until a historical node serves them, and only then
 //! let go. A chunk that cannot be handed off holds up no other (ADR 18).
 
 mod backlog;
@@ -11,7 +11,6 @@ mod retry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_platform::wal::Wal;
 use henge_types::Interval;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -21,9 +20,11 @@ pub use backlog::BacklogStatus;
 pub(crate) use closed::ClosedGeneration;
 pub use retry::HandoffFailure;
 
+use super::halt::Halt;
+use super::published::Published;
+use super::source::Source;
+use super::writer::Stream;
 use crate::error::RealtimeError;
-use crate::push::keys::PushKeys;
-use crate::push::published::PublishedLog;
 use crate::shared::Shared;
 use backlog::Waiting;
 use closed::Closed;
@@ -44,30 +45,23 @@ pub(crate) struct Handoff {
 pub(crate) struct Worker {
     pub(crate) datasource: Arc<str>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) wal: Wal,
-    pub(crate) keys: PushKeys,
+    pub(crate) source: Arc<dyn Source>,
+    halt: Halt,
     pub(crate) backlog: Backlog,
     /// As it is committed.
-    pub(crate) published: PublishedLog,
-    /// In the order of the log; the first goes on where what is published ends.
+    pub(crate) published: Published,
+    /// In the order in which they were read; the first goes on where what is published ends.
     closed: Vec<Closed>,
 }
 
 impl Handoff {
-    /// Starts the task.
-    #[must_use]
-    pub(crate) fn start(
-        datasource: Arc<str>,
-        shared: Arc<Shared>,
-        wal: Wal,
-        keys: PushKeys,
-        backlog: Backlog,
-        published: PublishedLog,
-    ) -> Self {
+    /// Starts the task, which goes on behind what is published.
+    pub(crate) fn start(stream: &Stream, published: Published) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
+        let Stream { datasource, shared, source, newest: _, halt, backlog } = stream.clone();
         let handoff = Self { queue, backlog: backlog.clone() };
         let closed = Vec::new();
-        let worker = Worker { datasource, shared, wal, keys, backlog, published, closed };
+        let worker = Worker { datasource, shared, source, halt, backlog, published, closed };
         tokio::spawn(worker.run(waiting));
         handoff
     }
@@ -80,11 +74,16 @@ impl Handoff {
         self.backlog.has_room()
     }
 
+    /// True since there was no room, until there is some.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.backlog.is_blocked()
+    }
+
     /// Queues a generation.
     pub(crate) fn submit(&self, closed: ClosedGeneration) {
         self.backlog.queued(closed.waiting());
         if self.queue.send(closed).is_err() {
-            tracing::error!("hand-off has stopped; events stay in the log");
+            tracing::error!("hand-off has stopped; events come again after a restart");
         }
     }
 }
@@ -103,6 +102,9 @@ impl Worker {
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
             self.attempt().await;
+            if self.halt.is_superseded() {
+                self.let_all_go().await;
+            }
         }
     }
 

@@ -6,8 +6,8 @@ use henge_ingest::{RejectReason, Rejection, RowError, RowSink};
 use henge_platform::runtime::{Charge, MemoryAccount};
 use henge_types::{Granularity, Interval, ValueRef};
 
+use super::refusals::Refusals;
 use crate::error::RealtimeError;
-use crate::push::refusals::Refusals;
 
 /// Bounds of one request's rows.
 #[derive(Debug, Clone)]
@@ -89,6 +89,13 @@ impl RowBuffer {
             full: None,
             filtered: 0,
         }
+    }
+
+    /// No rows: something that is no event was refused.
+    pub(super) fn refused(limits: RowLimits, reason: &str, raw: &[u8]) -> Self {
+        let mut buffer = Self::new(Granularity::All, limits);
+        buffer.refusals.add_whole(reason, raw);
+        buffer
     }
 
     /// Why the buffer stopped taking rows, when it did.

@@ -9,12 +9,12 @@ use henge_types::SegmentId;
 use super::Worker;
 use super::closed::ClosedChunk;
 use crate::error::Result;
+use crate::ingest::generation::Generation;
 use crate::merging::MergeGroup;
 use crate::placing::Placing;
 use crate::priority::MERGE_PRIORITY;
 use crate::publication::Outgoing;
-use crate::push::generation::Generation;
-use crate::sink::{PartFiles, Sink, WrittenSegment};
+use crate::sink::{PartFiles, Sink, WrittenSegment, remove_files};
 
 impl Worker {
     pub(super) fn placing<'a>(
@@ -66,7 +66,7 @@ pub(super) async fn place_anew(
 async fn write(placing: &Placing<'_>, sink: &Arc<Sink>) -> Result<Vec<Arc<WrittenSegment>>> {
     let mut segments = Vec::new();
     if let Err(error) = write_groups(placing, sink, &mut segments).await {
-        segments.iter().for_each(|segment| segment.remove_file());
+        remove_files(&placing.shared.ingest_pool, segments).await;
         return Err(error);
     }
     exchange(placing, &sink.target().id, &segments).await?;
@@ -122,7 +122,7 @@ async fn write_groups(
             continue;
         }
         let pieces = placing.place(&whole).await;
-        whole.remove_file();
+        remove_files(&shared.ingest_pool, vec![whole]).await;
         segments.extend(pieces?);
     }
     Ok(())

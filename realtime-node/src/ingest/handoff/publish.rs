@@ -1,24 +1,23 @@
 //! Publishing the chunks that are ready, whatever else of their generations waits, with what is
-//! published of the log from then on, in one transaction.
+//! published of the source from then on, in one transaction.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use henge_platform::metadata::{
-    IdempotencyRecord, MetadataError, PublishOutcome, PublishRequest, SourceAdvance,
-};
-use henge_platform::runtime::{blocking, crash_point, random};
+use henge_platform::metadata::{IdempotencyRecord, MetadataError, PublishOutcome, PublishRequest};
+use henge_platform::runtime::{crash_point, random};
 use henge_types::{ErrorClass, Interval, SegmentId};
 use tokio::time::Instant;
 
+use super::closed::{Closed, ClosedChunk};
 use super::retry::Retry;
 use super::{Worker, prepare};
 use crate::commit::commit;
 use crate::error::{RealtimeError, Result};
+use crate::ingest::generation::Generation;
+use crate::ingest::published::Published;
 use crate::publication::{files, published};
-use crate::push::PushDatasource;
-use crate::push::published::PublishedLog;
-use crate::release::release_when_served;
+use crate::release::{let_go, release_when_served};
 
 /// Chunks by the index of their generation and their own.
 type Chunks = BTreeSet<(usize, usize)>;
@@ -28,8 +27,8 @@ struct Publication {
     chunks: Chunks,
     /// Generations, from the first, of which nothing waits afterwards.
     finished: usize,
-    /// What is published of the log then.
-    log: PublishedLog,
+    /// What is published of the source then.
+    published: Published,
 }
 
 impl Worker {
@@ -40,16 +39,11 @@ impl Worker {
             let Some(publication) = self.publication(ready) else { return };
             match self.commit(&publication).await {
                 Ok(outcome) => self.settle(publication, outcome).await,
-                Err(RealtimeError::Metadata(MetadataError::VersionConflict { ids })) => {
-                    // They have to be pushed again before they are ready.
-                    self.place_anew(&publication.chunks, &ids).await;
-                    return;
-                }
                 // One of them may be at fault: it must not hold up the others.
-                Err(error) if publication.chunks.len() > 1 && is_of_the_request(&error) => {
+                Err(error) if publication.chunks.len() > 1 && is_of_a_chunk(&error) => {
                     return self.publish_one_by_one().await;
                 }
-                Err(error) => return self.note_failures(&publication, &error),
+                Err(error) => return self.give_way(&publication, error).await,
             }
         }
     }
@@ -60,11 +54,25 @@ impl Worker {
             let Some(publication) = self.publication(BTreeSet::from([first])) else { return };
             match self.commit(&publication).await {
                 Ok(outcome) => self.settle(publication, outcome).await,
-                Err(RealtimeError::Metadata(MetadataError::VersionConflict { ids })) => {
-                    self.place_anew(&publication.chunks, &ids).await;
-                }
-                Err(error) => self.note_failures(&publication, &error),
+                Err(error) => self.give_way(&publication, error).await,
             }
+        }
+    }
+
+    /// What to do after a publication that did not happen.
+    async fn give_way(&mut self, publication: &Publication, error: RealtimeError) {
+        match &error {
+            // They have to be pushed again before they are ready.
+            RealtimeError::Metadata(MetadataError::VersionConflict { ids }) => {
+                self.place_anew(&publication.chunks, ids).await;
+            }
+            RealtimeError::Metadata(MetadataError::SourceConflict { .. })
+                if !self.source.is_answered_here() =>
+            {
+                self.note_failures(publication, &error);
+                self.verify_published().await;
+            }
+            _ => self.note_failures(publication, &error),
         }
     }
 
@@ -81,15 +89,16 @@ impl Worker {
     /// What publishing these chunks says; `None` when there is nothing to say, or when it is not time
     /// to try again.
     fn publication(&self, chunks: Chunks) -> Option<Publication> {
-        let mut ahead = self.published.ahead().clone();
+        let mut published = self.published.clone();
+        let beginning = self.source.beginning();
         let mut finished = 0;
         for (at, closed) in self.closed.iter().enumerate() {
-            let generation = &closed.generation;
+            let Generation { start, end, .. } = &closed.generation;
             let waits = closed.chunks.iter().enumerate();
             let waits = waits.filter(|(number, _)| !chunks.contains(&(at, *number)));
             let waiting: Vec<Interval> = waits.map(|(_, chunk)| chunk.interval).collect();
             if waiting.len() < closed.chunks.len() || closed.chunks.is_empty() {
-                ahead.settle(generation.start_position, generation.end_position, &waiting);
+                published.settle(start, end, &beginning, &waiting);
             }
             if waiting.is_empty() && finished == at {
                 finished = at + 1;
@@ -99,36 +108,28 @@ impl Worker {
         if chunks.is_empty() && !moves {
             return None;
         }
-        let last = finished.checked_sub(1).map(|last| &self.closed[last].generation);
-        let log = match last {
-            None => self.published.with_ahead(ahead),
-            Some(last) => {
-                PublishedLog::at(last.end_position, last.schema.version, &last.known, ahead)
-            }
-        };
-        Some(Publication { chunks, finished, log })
+        if let Some(Closed { generation, .. }) = self.closed[..finished].last() {
+            published.move_to(&generation.end, generation.schema.version, &generation.known);
+        }
+        Some(Publication { chunks, finished, published })
     }
 
     async fn commit(&self, publication: &Publication) -> Result<PublishOutcome> {
         crash_point("handoff/pushed");
-        let source_id = PushDatasource::source_id(&self.datasource);
+        let source_id = self.source.id();
+        let source = self.published.advance(source_id, &publication.published)?;
+        if source.is_none() && publication.chunks.is_empty() {
+            // Nothing came since the last one.
+            return Ok(PublishOutcome::default());
+        }
         let outgoing =
             publication.chunks.iter().map(|(at, chunk)| &self.closed[*at].chunks[*chunk]);
         let request = PublishRequest {
             // Random, because a restart may publish the same rows in other segments.
-            transaction_id: format!(
-                "{source_id}:{}-{}:{:x}",
-                self.published.position(),
-                publication.log.position(),
-                random::<u64>()
-            ),
+            transaction_id: format!("{source_id}:{:032x}", random::<u128>()),
             segments: outgoing.flat_map(|chunk| published(&chunk.outgoing)).collect(),
-            source: Some(SourceAdvance {
-                source_id,
-                expected: self.published.mark().clone(),
-                next: publication.log.mark().clone(),
-            }),
-            idempotency: self.finished_keys(publication).cloned().collect(),
+            source,
+            idempotency: self.finished_records(publication).cloned().collect(),
             replace: None,
         };
         // The age of the keys is counted from here.
@@ -145,9 +146,13 @@ impl Worker {
         Ok(outcome)
     }
 
-    /// The keys of generations that are wholly published: until then the log has them.
-    fn finished_keys(&self, publication: &Publication) -> impl Iterator<Item = &IdempotencyRecord> {
-        self.closed[..publication.finished].iter().flat_map(|closed| &closed.generation.keys)
+    /// What is remembered of generations that are wholly published: until then their source has it.
+    fn finished_records(
+        &self,
+        publication: &Publication,
+    ) -> impl Iterator<Item = &IdempotencyRecord> {
+        let finished = self.closed[..publication.finished].iter();
+        finished.flat_map(|closed| &closed.generation.remembered).map(|one| &one.record)
     }
 
     /// It is committed: segments are served as published ones from now on, and what is published
@@ -162,9 +167,7 @@ impl Worker {
         if let Err(error) = self.shared.serving.announce_published(&segments) {
             tracing::error!(datasource = %self.datasource, %error, "failed to announce segments as published");
         }
-        let keys = self.finished_keys(&publication).map(|record| record.key.as_str());
-        self.keys.forget(keys);
-        self.published = publication.log;
+        self.published = publication.published;
         let finished: Vec<_> = self.closed.drain(..publication.finished).collect();
         self.show();
         self.shared.published.notify_one();
@@ -172,19 +175,51 @@ impl Worker {
         tokio::spawn(release_when_served(Arc::clone(&self.shared), ids, outcome.sequence));
         if !finished.is_empty() {
             self.shared.uptime.prune_keys(self.shared.options.idempotency_retention_ms).await;
-            self.cut_log().await;
+            self.tell_source().await;
         }
         for done in finished.into_iter().filter_map(|closed| closed.done) {
             let _ = done.send(());
         }
     }
 
-    async fn cut_log(&self) {
-        let (wal, next) = (self.wal.clone(), self.published.position() + 1);
-        let truncated = blocking(move || wal.truncate_before(next)).await;
-        if let Ok(Err(error)) = truncated {
-            tracing::warn!(datasource = %self.datasource, %error, "failed to cut the log, will try again at the next hand-off");
+    async fn tell_source(&self) {
+        if let Err(error) = self.source.commit(&self.published.positions()).await {
+            tracing::warn!(datasource = %self.datasource, %error, "a source was not told what is published, will be at the next hand-off");
         }
+    }
+
+    /// Somebody else published from the source. What is buffered here may be what they published: it is
+    /// let go and read again behind that. That positions went back is no work of a reader.
+    async fn verify_published(&self) {
+        let id = self.source.id();
+        let marks = match self.shared.metadata.source(id).await {
+            Ok(marks) => marks,
+            // It is found out at the next attempt.
+            Err(error) => return tracing::warn!(source = id, %error, "failed to read positions"),
+        };
+        match Published::read(self.published.order(), &marks) {
+            Ok(now) => match now.moved_since(&self.published) {
+                None => {}
+                Some((partition, false)) => {
+                    tracing::warn!(source = id, %partition, "somebody else published from a source");
+                    self.halt.supersede();
+                }
+                Some((partition, true)) => self.halt.fail(&format!(
+                    "the metadata have an earlier position of partition '{partition}' of source \
+                     '{id}' than was published: they were put back from a copy"
+                )),
+            },
+            Err(error) => self.halt.fail(&error.to_string()),
+        }
+    }
+
+    /// Lets go of all that is buffered.
+    pub(super) async fn let_all_go(&mut self) {
+        let closed = std::mem::take(&mut self.closed);
+        let chunks = closed.iter().flat_map(|closed| &closed.chunks);
+        let ids: Vec<SegmentId> = chunks.flat_map(ClosedChunk::ids).collect();
+        let_go(&self.shared, &ids).await;
+        self.show();
     }
 
     async fn place_anew(&mut self, chunks: &Chunks, ids: &[SegmentId]) {
@@ -214,7 +249,13 @@ impl Worker {
     }
 }
 
-/// True when the store understood the request and does not do it.
-fn is_of_the_request(error: &RealtimeError) -> bool {
-    !matches!(error.class(), ErrorClass::Unavailable | ErrorClass::Capacity)
+/// True when the store understood the request and does not do it, and other chunks alone it may.
+fn is_of_a_chunk(error: &RealtimeError) -> bool {
+    let is_of_all = matches!(
+        error,
+        RealtimeError::Metadata(
+            MetadataError::VersionConflict { .. } | MetadataError::SourceConflict { .. }
+        )
+    );
+    !is_of_all && !matches!(error.class(), ErrorClass::Unavailable | ErrorClass::Capacity)
 }

@@ -6,12 +6,34 @@ use std::collections::BTreeMap;
 use henge_ingest::Rejection;
 use henge_platform::metadata::DeadLetter;
 
-use crate::push::EventError;
+use serde::{Deserialize, Serialize};
+
+/// A refused event, as answers name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventError {
+    /// Index of the event in the request, from 0.
+    pub(crate) position: u64,
+    /// Byte offset of the event in the request.
+    pub(crate) offset_bytes: u64,
+    /// The line of the request in which the event begins, counted from 1; 0 where it is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) line: u64,
+    /// What is wrong and how to mend it.
+    pub(crate) reason: String,
+}
+
+fn is_zero(line: &u64) -> bool {
+    *line == 0
+}
 
 /// Events of one request that are kept with their text.
 const MAX_KEPT: usize = 10_000;
 /// Bytes of reasons and texts of one request that are kept.
 const MAX_KEPT_BYTES: usize = 4 << 20;
+
+/// Bytes that are kept of a message without an event.
+const MAX_WHOLE_BYTES: usize = 4 << 10;
 
 /// A refused event, owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +85,17 @@ impl Refusals {
             offset_bytes: rejection.offset_bytes as u64,
             reason: rejection.reason.to_string(),
             raw: String::from_utf8_lossy(rejection.raw).into_owned(),
+        });
+    }
+
+    /// Notes a message that holds no event.
+    pub(super) fn add_whole(&mut self, reason: &str, raw: &[u8]) {
+        let kept = &raw[..raw.len().min(MAX_WHOLE_BYTES)];
+        self.note("message", || RejectedEvent {
+            position: 0,
+            offset_bytes: 0,
+            reason: reason.to_owned(),
+            raw: String::from_utf8_lossy(kept).into_owned(),
         });
     }
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use henge_types::Interval;
+use henge_types::{Interval, SegmentId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::backlog::Waiting;
 use super::retry::Retry;
+use crate::ingest::generation::Generation;
 use crate::options::RealtimeOptions;
 use crate::publication::Outgoing;
-use crate::push::generation::Generation;
 use crate::sink::{PartFiles, Sink};
 
 /// A generation that takes no more rows.
@@ -99,6 +99,12 @@ impl Closed {
 }
 
 impl ClosedChunk {
+    /// What its rows are announced under.
+    pub(super) fn ids(&self) -> impl Iterator<Item = SegmentId> {
+        let sinks = self.sinks.iter().map(|sink| sink.target().id.clone());
+        sinks.chain(self.outgoing.iter().map(|segment| segment.file.published.id.clone()))
+    }
+
     /// True when all of its segments are in deep storage.
     pub(super) fn is_ready(&self) -> bool {
         self.sinks.is_empty() && self.outgoing.iter().all(|segment| segment.pushed.is_some())
