@@ -1,3 +1,5 @@
+//! A range of positions says the same as the set of its rows, and its stored form stays.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
