@@ -209,10 +209,10 @@ fn f_35_a_flipped_bit_in_what_sqlite_keeps_is_found_by_the_manifests() {
     });
     let intact = std::fs::read(&path).unwrap();
     // A schema's text, and the record of the log's position: the name and the number behind it.
-    for (name, skip) in [(&b"\"segmentGranularity\""[..], 24), (b"push:t\x03", 6)] {
+    for (name, skip, bit) in [(&b"\"segmentGranularity\""[..], 24, 8), (b"push:t3", 6, 4)] {
         let at = intact.windows(name.len()).position(|bytes| bytes == name).unwrap();
         let mut bytes = intact.clone();
-        bytes[at + skip] ^= 8;
+        bytes[at + skip] ^= bit;
         std::fs::write(&path, bytes).unwrap();
         let refused = refusal(&config);
         assert!(refused.contains("is another one than in the manifests"), "{refused}");
