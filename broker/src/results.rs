@@ -74,6 +74,7 @@ fn form_number(form: Form) -> u8 {
     match form {
         Form::Json => 0,
         Form::IndentedJson => 1,
+        Form::Arrow => 2,
     }
 }
 

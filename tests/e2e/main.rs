@@ -1,6 +1,7 @@
 //! End to end: a real server over HTTP, as a user meets it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod arrow;
 mod bombs;
 mod caches;
 mod chunk_sizes;

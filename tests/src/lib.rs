@@ -126,6 +126,17 @@ impl TestServer {
         query: &Value,
         headers: &[(&str, &str)],
     ) -> (u16, ureq::http::HeaderMap, String) {
+        let (status, headers, bytes) = self.query_bytes(query, headers);
+        (status, headers, String::from_utf8(bytes).expect("an answer in UTF-8"))
+    }
+
+    /// As [`TestServer::query`], for an answer that is no text.
+    #[must_use]
+    pub fn query_bytes(
+        &self,
+        query: &Value,
+        headers: &[(&str, &str)],
+    ) -> (u16, ureq::http::HeaderMap, Vec<u8>) {
         let mut request = ureq::http::Request::builder()
             .method("POST")
             .uri(format!("{}/druid/v2", self.running().url));
@@ -134,8 +145,8 @@ impl TestServer {
         }
         let request = request.body(query.to_string()).expect("build the request");
         let mut response = self.agent.run(request).expect("send the request");
-        let text = response.body_mut().read_to_string().expect("read the answer");
-        (response.status().as_u16(), response.headers().clone(), text)
+        let bytes = response.body_mut().read_to_vec().expect("read the answer");
+        (response.status().as_u16(), response.headers().clone(), bytes)
     }
 
     /// Gets a text.

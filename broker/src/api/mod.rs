@@ -1,5 +1,6 @@
 //! The HTTP endpoints of the broker, one group a file.
 
+mod accept;
 mod cancel;
 mod datasources;
 mod native;

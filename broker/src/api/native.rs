@@ -15,6 +15,7 @@ use henge_types::ErrorClass;
 use serde_json::Value;
 
 use crate::Broker;
+use crate::api::accept::{form_of, media_type};
 use crate::error::Result;
 use crate::execute::{QueryResponse, made_id};
 
@@ -46,16 +47,13 @@ pub(super) async fn query(
     let query_id = query.base().context.query_id.clone().unwrap_or_else(made_id);
     let wants_profile = query.base().context.profile;
     let if_none_match = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let form = match wants_pretty(parameters.as_deref()) {
-        true => Form::IndentedJson,
-        false => Form::Json,
-    };
+    let form = form_of(&headers, wants_pretty(parameters.as_deref()));
     match broker.execute(query, form, &query_id, if_none_match).await {
         Ok(mut response) => {
             if !warnings.is_empty() {
                 response.response_context.insert("warnings".to_owned(), warnings.clone().into());
             }
-            let mut http = respond(response, wants_profile);
+            let mut http = respond(response, form, wants_profile);
             if !warnings.is_empty() {
                 http.headers_mut().insert(WARNINGS, ascii_json(&warnings.into()));
             }
@@ -113,7 +111,7 @@ async fn datasource_warnings(broker: &Broker, query: &Query) -> Vec<String> {
     unknown.collect()
 }
 
-fn respond(response: QueryResponse, wants_profile: bool) -> Response {
+fn respond(response: QueryResponse, form: Form, wants_profile: bool) -> Response {
     let mut http = match response.body {
         Some(body) => Response::new(Body::from(body)),
         None => {
@@ -123,7 +121,8 @@ fn respond(response: QueryResponse, wants_profile: bool) -> Response {
         }
     };
     let headers = http.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type(form)));
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
     headers.insert(RESPONSE_CONTEXT, ascii_json(&Value::Object(response.response_context)));
     if let Some(Ok(etag)) = response.etag.map(HeaderValue::try_from) {
         headers.insert(DRUID_ETAG, etag.clone());

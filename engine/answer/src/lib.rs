@@ -1,7 +1,8 @@
-//! Finished answers as clients read them: an [`Answer`]'s columns as Druid's JSON.
+//! Finished answers as clients read them: an [`Answer`]'s columns as Druid's JSON or as Arrow.
 //!
 //! Pure: bytes are appended to a buffer, and whoever owns the buffer is told how long it is.
 
+mod arrow;
 mod json;
 
 use henge_exec::{Answer, Result};
@@ -15,13 +16,15 @@ pub enum Form {
     Json,
     /// The same with line breaks and indents.
     IndentedJson,
+    /// An Arrow IPC stream.
+    Arrow,
 }
 
 /// Told the length of the bytes as they grow; may stop it.
 pub type Grow<'g> = dyn FnMut(usize) -> Result<()> + 'g;
 
-/// Appends the answer to a query. `grow` is given the length after each row: the bytes may be many
-/// times the answer, in which long values stand once.
+/// Appends the answer to a query. `grow` is given the length after each row, or before and after each
+/// record batch: the bytes may be many times the answer, in which long values stand once.
 ///
 /// # Errors
 /// Whatever `grow` fails with, and when the answer is another query's; what was written is then of no
@@ -36,6 +39,7 @@ pub fn write(
     match form {
         Form::Json => json::write(query, answer, false, out, grow),
         Form::IndentedJson => json::write(query, answer, true, out, grow),
+        Form::Arrow => arrow::write(query, answer, out, grow),
     }
 }
 

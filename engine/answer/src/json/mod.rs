@@ -6,7 +6,7 @@ mod row;
 mod scalar;
 mod scan;
 mod search;
-mod segment_metadata;
+pub(crate) mod segment_metadata;
 mod stamps;
 mod time_boundary;
 mod timeseries;
@@ -15,10 +15,18 @@ mod value;
 mod writer;
 
 use henge_exec::{Answer, ExecError, Result};
+use henge_expr::ExprValue;
 use henge_query::Query;
 
 use crate::Grow;
 use crate::json::writer::Writer;
+
+/// The value of an expression as JSON.
+pub(crate) fn text_of(value: &ExprValue) -> String {
+    let mut out = Vec::new();
+    value::write_expr_value(&mut Writer::new(&mut out, false), value);
+    String::from_utf8_lossy(&out).into_owned()
+}
 
 /// Appends the answer to a query.
 pub(crate) fn write(

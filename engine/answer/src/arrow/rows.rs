@@ -1,0 +1,160 @@
+//! [`Rows`]: the rows of an answer in their order, cut into record batches.
+
+use std::sync::Arc;
+
+use arrow_schema::{Field, Schema};
+use henge_exec::finalise::{ScanRows, Table};
+use henge_exec::{FieldType, Result};
+use henge_query::Query;
+use henge_types::{ColumnType, TIME_COLUMN};
+use henge_vector::Column;
+
+use crate::Grow;
+use crate::arrow::Stream;
+use crate::arrow::array::{Part, array, data_type};
+use crate::arrow::text::{has_numbers, value_bytes};
+
+/// Rows of a record batch, at most.
+const MAX_ROWS: usize = 65_536;
+/// Bytes after which a record batch is ended. Far below 2 GiB, which its offsets can count.
+const MAX_BYTES: usize = 8 << 20;
+
+/// A row: its source and its place there.
+type Place = (u32, u32);
+
+/// The rows of an answer.
+pub(super) struct Rows<'a> {
+    fields: Vec<(Arc<str>, FieldType)>,
+    /// The columns of each source, one a field; `None` where a source lacks it.
+    sources: Vec<Vec<Option<&'a Column>>>,
+    order: Box<dyn Fn() -> Box<dyn Iterator<Item = Place> + 'a> + 'a>,
+}
+
+impl<'a> Rows<'a> {
+    /// All of a table.
+    pub(super) fn of_table(query: &Query, table: &'a Table) -> Self {
+        let row_count = table.row_count() as u32;
+        let fields = table.fields().iter().map(|field| {
+            let known = field.field_type();
+            let declared = declared(query, &field.name, &known);
+            (Arc::clone(&field.name), known.with(declared))
+        });
+        Self {
+            fields: fields.collect(),
+            sources: vec![table.fields().iter().map(|field| Some(&field.values)).collect()],
+            order: Box::new(move || Box::new((0..row_count).map(|row| (0, row)))),
+        }
+    }
+
+    /// Of a scan.
+    pub(super) fn of_scan(query: &Query, rows: &'a ScanRows) -> Self {
+        let layout = rows.whole_layout();
+        let sources: Vec<Vec<Option<&Column>>> = (0..rows.batches.len())
+            .map(|batch| {
+                let columns = &rows.batches[batch].columns;
+                let positions = layout.positions(batch as u32).iter();
+                positions.map(|position| position.map(|at| &columns[at].values)).collect()
+            })
+            .collect();
+        let fields = layout.columns.iter().enumerate().map(|(at, (name, column_type))| {
+            let columns = sources.iter().filter_map(|source| source[at]);
+            let found = columns.map(FieldType::of).fold(FieldType::Null, FieldType::with);
+            (Arc::clone(name), scanned_type(name, found, column_type.as_ref()))
+        });
+        let mut fields: Vec<_> = fields.collect();
+        // Without rows no segment told of its columns, but a query may name those it wants.
+        if let (Query::Scan(query), true) = (query, rows.batches.is_empty()) {
+            let names = query.columns.iter();
+            fields = names
+                .map(|name| (name.as_str().into(), scanned_type(name, FieldType::Null, None)))
+                .collect();
+        }
+        let order = move || -> Box<dyn Iterator<Item = Place> + 'a> {
+            Box::new(rows.entries.iter().flat_map(|entry| entry.rows.iter().copied()))
+        };
+        Self { fields, sources, order: Box::new(order) }
+    }
+
+    /// The next rows of a batch, and roughly the bytes of it.
+    fn next_batch(&self, order: &mut impl Iterator<Item = Place>) -> (Vec<Place>, usize) {
+        let sized: Vec<Vec<&Column>> = self.sources.iter().map(|source| varying(source)).collect();
+        let (mut places, mut bytes) = (Vec::new(), 0);
+        while places.len() < MAX_ROWS && bytes < MAX_BYTES {
+            let Some(place) = order.next() else { break };
+            let (source, row) = (place.0 as usize, place.1 as usize);
+            bytes += sized[source].iter().map(|column| value_bytes(column, row)).sum::<usize>();
+            places.push(place);
+        }
+        let bytes = bytes + places.len() * self.fields.len() * size_of::<u64>();
+        (places, bytes)
+    }
+
+    /// Each field of some rows.
+    fn arrays(&self, places: &[Place]) -> Result<Vec<arrow_array::ArrayRef>> {
+        let runs: Vec<(u32, Vec<u32>)> = places
+            .chunk_by(|a, b| a.0 == b.0)
+            .map(|run| (run[0].0, run.iter().map(|place| place.1).collect()))
+            .collect();
+        let fields = self.fields.iter().enumerate();
+        let arrays = fields.map(|(at, (_, field_type))| {
+            let parts = runs
+                .iter()
+                .map(|(source, rows)| Part { column: self.sources[*source as usize][at], rows });
+            array(field_type, &parts.collect::<Vec<_>>())
+        });
+        arrays.collect()
+    }
+}
+
+/// Writes them all, batch by batch.
+pub(super) fn write(rows: &Rows<'_>, out: &mut Vec<u8>, grow: &mut Grow<'_>) -> Result<()> {
+    let fields = rows.fields.iter();
+    let fields: Vec<Field> =
+        fields.map(|(name, of)| Field::new(&**name, data_type(of), true)).collect();
+    let mut stream = Stream::new(out, Arc::new(Schema::new(fields)))?;
+    let mut order = (rows.order)();
+    loop {
+        let (places, bytes) = rows.next_batch(&mut order);
+        if places.is_empty() {
+            break;
+        }
+        // The arrays, and their copy in the stream.
+        grow(stream.len() + 2 * bytes)?;
+        stream.batch(rows.arrays(&places)?, places.len())?;
+        grow(stream.len())?;
+    }
+    stream.finish()
+}
+
+/// The columns whose values are of different lengths.
+fn varying<'a>(columns: &[Option<&'a Column>]) -> Vec<&'a Column> {
+    let columns = columns.iter().flatten().copied();
+    columns.filter(|column| !has_numbers(column)).collect()
+}
+
+/// The type that a query gives a field of which nothing but nulls was found.
+fn declared(query: &Query, name: &str, found: &FieldType) -> FieldType {
+    let dimensions = query.grouped().map_or(&[][..], |grouped| grouped.dimensions);
+    match dimensions.iter().find(|dimension| dimension.output_name == name) {
+        Some(dimension) if *found == FieldType::Null => of_column_type(&dimension.output_type),
+        _ => FieldType::Null,
+    }
+}
+
+fn scanned_type(name: &str, found: FieldType, column_type: Option<&ColumnType>) -> FieldType {
+    match (found, column_type) {
+        (FieldType::Null | FieldType::Long, _) if name == TIME_COLUMN => FieldType::Time,
+        (FieldType::Null, Some(column_type)) => of_column_type(column_type),
+        (found, _) => found,
+    }
+}
+
+fn of_column_type(column_type: &ColumnType) -> FieldType {
+    match column_type {
+        ColumnType::Long => FieldType::Long,
+        ColumnType::Float => FieldType::Float,
+        ColumnType::Double => FieldType::Double,
+        ColumnType::String => FieldType::String,
+        ColumnType::Complex(_) => FieldType::Complex,
+    }
+}

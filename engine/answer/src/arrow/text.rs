@@ -1,0 +1,100 @@
+//! Texts, and what is told as text: sketches as base64, values of other types as they are written.
+
+use std::borrow::Cow;
+
+use arrow_array::builder::StringBuilder;
+use henge_expr::ExprValue;
+use henge_sketch::{Sketch, to_base64};
+use henge_vector::{Column, Sketches};
+
+use crate::arrow::array::Part;
+use crate::json;
+
+/// Appends a value a row.
+pub(super) fn append_texts(texts: &mut StringBuilder, part: Part<'_>) {
+    fn sketches<S: Sketch>(texts: &mut StringBuilder, sketches: &Sketches<S>, rows: &[u32]) {
+        for &row in rows {
+            let sketch = sketches.get(row as usize);
+            texts.append_option(sketch.map(|sketch| to_base64(&sketch.to_bytes())));
+        }
+    }
+    let Part { column: Some(column), rows } = part else {
+        return texts.append_nulls(part.rows.len());
+    };
+    let each = rows.iter().map(|row| *row as usize);
+    match column {
+        Column::Null(_) => texts.append_nulls(rows.len()),
+        Column::Text(values) => each.for_each(|row| texts.append_option(values.get(row))),
+        Column::NodeIds(values) => each.for_each(|row| texts.append_option(values.get(row))),
+        Column::Mixed(values) => each.for_each(|row| texts.append_option(text_of(&values[row]))),
+        Column::Complex(images) => {
+            each.for_each(|row| texts.append_option(images.get(row).map(to_base64)));
+        }
+        Column::Hll(values) => sketches(texts, values, rows),
+        Column::Theta(values) => sketches(texts, values, rows),
+        Column::Kll(values) => sketches(texts, values, rows),
+        Column::Long(_)
+        | Column::Wide(_)
+        | Column::Float(_)
+        | Column::Double(_)
+        | Column::WideFloat(_)
+        | Column::SegmentIds(_) => each.for_each(|row| texts.append_option(column.text(row))),
+        Column::Lists(_) => {
+            each.for_each(|row| texts.append_option(text_of(&column.expr_value(row))));
+        }
+    }
+}
+
+/// A value as text; lists as JSON.
+pub(super) fn text_of(value: &ExprValue) -> Option<Cow<'_, str>> {
+    match value {
+        ExprValue::Null => None,
+        ExprValue::Long(_) | ExprValue::Double(_) | ExprValue::String(_) => value.as_text(),
+        ExprValue::Array(_) => Some(Cow::Owned(json::text_of(value))),
+    }
+}
+
+/// Bytes that a row's value takes beside a number's eight, roughly.
+pub(super) fn value_bytes(column: &Column, row: usize) -> usize {
+    match column {
+        Column::Text(values) => values.get(row).map_or(0, str::len),
+        Column::NodeIds(values) => values.get(row).map_or(0, str::len),
+        Column::Lists(lists) => {
+            let values = lists.row(row).iter().map(|id| lists.value(*id).map_or(0, str::len));
+            values.map(|bytes| bytes + size_of::<u64>()).sum()
+        }
+        Column::Complex(images) => images.get(row).map_or(0, |image| image.len() * 4 / 3),
+        Column::Hll(sketches) => sketches.get(row).map_or(0, Sketch::memory_bytes),
+        Column::Theta(sketches) => sketches.get(row).map_or(0, Sketch::memory_bytes),
+        Column::Kll(sketches) => sketches.get(row).map_or(0, Sketch::memory_bytes),
+        Column::Mixed(values) => henge_vector::value_bytes(&values[row]),
+        Column::Null(_)
+        | Column::Long(_)
+        | Column::Wide(_)
+        | Column::Float(_)
+        | Column::Double(_)
+        | Column::WideFloat(_)
+        | Column::SegmentIds(_) => 0,
+    }
+}
+
+/// True when each value takes a number's eight bytes at most.
+pub(super) fn has_numbers(column: &Column) -> bool {
+    match column {
+        Column::Null(_)
+        | Column::Long(_)
+        | Column::Wide(_)
+        | Column::Float(_)
+        | Column::Double(_)
+        | Column::WideFloat(_)
+        | Column::SegmentIds(_) => true,
+        Column::Text(_)
+        | Column::NodeIds(_)
+        | Column::Lists(_)
+        | Column::Complex(_)
+        | Column::Hll(_)
+        | Column::Theta(_)
+        | Column::Kll(_)
+        | Column::Mixed(_) => false,
+    }
+}
