@@ -62,7 +62,7 @@ impl Broker {
     ) -> Result<QueryResponse> {
         let started = Instant::now();
         let timeout_ms = self.timeout_ms(&query);
-        let mut running = self.running(query, query_id);
+        let mut running = self.running(query, query_id)?;
         running.form = form;
         let mut profile = Profile::default();
         let work = async {
@@ -93,7 +93,7 @@ impl Broker {
     /// # Errors
     /// As [`Broker::execute`].
     pub(crate) async fn columns_of(&self, query: Query) -> Result<Answer> {
-        let running = self.running(query, &made_id());
+        let running = self.running(query, &made_id())?;
         let gathered = loop_until_seen(self, &running).await?;
         let work = move || finished(&running.query, gathered, &running.context);
         let (answer, _lease) = self.services.pool.spawn(0, work).await??;

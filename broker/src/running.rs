@@ -14,6 +14,7 @@ use henge_query::Query;
 use tokio::time::Instant;
 
 use crate::Broker;
+use crate::error::Result;
 
 /// A query on its way.
 #[derive(Debug)]
@@ -57,8 +58,12 @@ impl Running {
 
 impl Broker {
     /// Registers a query whose answer is JSON or is not written; what it does is stopped when the
-    /// value is dropped.
-    pub(crate) fn running(&self, query: Query, query_id: &str) -> Running {
+    /// value is dropped. Every query comes through here, parsed or made by a program.
+    ///
+    /// # Errors
+    /// When the query is not valid.
+    pub(crate) fn running(&self, query: Query, query_id: &str) -> Result<Running> {
+        query.validate()?;
         let options = &self.options;
         let disk_bytes = query.base().context.max_on_disk_storage_bytes;
         let budget = QueryBudget {
@@ -78,7 +83,7 @@ impl Broker {
         let deadline = deadline_after(Duration::from_millis(self.timeout_ms(&query)));
         let cluster = Arc::clone(&self.services.cluster);
         let (query, form) = (Arc::new(query), Form::default());
-        Running { query, form, context, deadline, registered, budget, cluster }
+        Ok(Running { query, form, context, deadline, registered, budget, cluster })
     }
 
     /// 0 in the context asks for no limit, which here is the server's maximum.

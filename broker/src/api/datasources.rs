@@ -7,12 +7,11 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use henge_exec::Answer;
 use henge_platform::http::DruidError;
-use henge_query::Query;
+use henge_query::{Analysis, DataSource, Query, QueryBase, SegmentMetadataQuery};
 use henge_types::{Interval, TIME_COLUMN};
 use serde_json::{Value, json};
 
 use crate::Broker;
-use crate::error::BrokerError;
 
 /// The names of the datasources that have data, served or not.
 pub(super) async fn list(
@@ -57,15 +56,14 @@ async fn names(
     parameters: Option<&str>,
 ) -> Result<(Vec<String>, Vec<String>), DruidError> {
     let interval = interval(parameters)?;
-    let query = json!({
-        "queryType": "segmentMetadata",
-        "dataSource": name,
-        "intervals": [interval.to_string()],
-        "merge": true,
-        "analysisTypes": ["aggregators"],
-        "aggregatorMergeStrategy": "lenient",
-    });
-    let answer = broker.columns_of(Query::from_value(&query).map_err(BrokerError::from)?).await?;
+    let base = QueryBase::new(DataSource::Table(name.to_owned()), vec![interval]);
+    let query = SegmentMetadataQuery {
+        merge: true,
+        analysis_types: vec![Analysis::Aggregators],
+        lenient_aggregator_merge: true,
+        ..SegmentMetadataQuery::new(base)
+    };
+    let answer = broker.columns_of(Query::SegmentMetadata(query)).await?;
     let Answer::SegmentMetadata(analyses) = answer else { return Ok(Default::default()) };
     let (mut dimensions, mut metrics) = (BTreeSet::new(), BTreeSet::new());
     for analysis in &analyses {

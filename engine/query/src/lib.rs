@@ -5,6 +5,8 @@
 //! (booleans as strings, numbers as strings in the context).
 
 pub mod aggregate;
+mod bounds;
+mod build;
 mod columns_read;
 pub mod comparison;
 pub mod context;

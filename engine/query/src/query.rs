@@ -27,14 +27,6 @@ pub struct QueryBase {
     pub context: QueryContext,
 }
 
-impl QueryBase {
-    /// The start of the first interval.
-    #[must_use]
-    pub fn start_ms(&self) -> i64 {
-        self.intervals.first().map_or(0, |interval| interval.start_ms)
-    }
-}
-
 /// A native query.
 #[derive(Debug, Clone)]
 pub enum Query {

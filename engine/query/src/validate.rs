@@ -1,4 +1,4 @@
-//! Checks across the parts of a query: names that must exist, must be unique or must not cycle.
+//! Checks of a whole query: [`bounds`], and names that must exist, must be unique or must not cycle.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,6 +6,7 @@ use henge_expr::Expr;
 use henge_types::TIME_COLUMN;
 
 use crate::aggregate::AggregatorSpec;
+use crate::bounds;
 use crate::error::{QueryError, Result};
 use crate::filter::Filter;
 use crate::having::Having;
@@ -14,12 +15,14 @@ use crate::post_aggregator::PostAggregator;
 use crate::query::{GroupByQuery, Query, QueryBase, ScanOrder, ScanQuery, TopNMetric, TopNQuery};
 
 impl Query {
-    /// Checks references between the parts of the query. [`Query::parse`] does it too; queries that
-    /// a program builds call it themselves.
+    /// Checks the query: bounds of numbers and lists, references between its parts. [`Query::parse`]
+    /// does it, and so does whoever takes a query to answer it.
     ///
     /// # Errors
-    /// The first name that is missing, doubled or refers to itself.
+    /// The first number or list that is out of bounds, or name that is missing, doubled or refers to
+    /// itself.
     pub fn validate(&self) -> Result<()> {
+        bounds::check(self)?;
         virtual_columns(self.base())?;
         uses_of_lists(self)?;
         match self {

@@ -5,7 +5,7 @@ use henge_exec::{Answer, BucketStarts, ExecContext, GroupedPartial, Partial, fin
 use henge_query::aggregate::{Count, Numeric};
 use henge_query::{
     AggregatorInput, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery, Query, QueryBase,
-    QueryContext, TimeseriesQuery, TopNMetric, TopNQuery,
+    TimeseriesQuery, TopNMetric, TopNQuery,
 };
 use henge_types::{ColumnType, Granularity, Interval, NumericOp};
 use henge_vector::{Column, Text};
@@ -64,13 +64,7 @@ pub(crate) fn dimension(name: &str, output_type: ColumnType) -> DimensionSpec {
 }
 
 pub(crate) fn base(start_ms: i64, end_ms: i64) -> QueryBase {
-    QueryBase {
-        data_source: DataSource::Table("t".to_owned()),
-        intervals: vec![Interval { start_ms, end_ms }],
-        filter: None,
-        virtual_columns: vec![],
-        context: QueryContext::default(),
-    }
+    QueryBase::new(DataSource::Table("t".to_owned()), vec![Interval { start_ms, end_ms }])
 }
 
 pub(crate) fn day() -> Granularity {
@@ -78,14 +72,7 @@ pub(crate) fn day() -> Granularity {
 }
 
 pub(crate) fn timeseries(aggregations: Vec<AggregatorSpec>) -> TimeseriesQuery {
-    TimeseriesQuery {
-        base: base(0, 10 * DAY_MS),
-        granularity: day(),
-        aggregations,
-        post_aggregations: vec![],
-        descending: false,
-        limit: None,
-    }
+    TimeseriesQuery::new(base(0, 10 * DAY_MS), day(), aggregations)
 }
 
 pub(crate) fn top_n(
@@ -94,31 +81,14 @@ pub(crate) fn top_n(
     threshold: u64,
     aggregations: Vec<AggregatorSpec>,
 ) -> TopNQuery {
-    TopNQuery {
-        base: base(0, 10 * DAY_MS),
-        granularity: Granularity::All,
-        dimension,
-        metric,
-        threshold,
-        aggregations,
-        post_aggregations: vec![],
-    }
+    TopNQuery::new(base(0, 10 * DAY_MS), dimension, metric, threshold, aggregations)
 }
 
 pub(crate) fn group_by(
     dimensions: Vec<DimensionSpec>,
     aggregations: Vec<AggregatorSpec>,
 ) -> GroupByQuery {
-    GroupByQuery {
-        base: base(0, 10 * DAY_MS),
-        granularity: Granularity::All,
-        dimensions,
-        aggregations,
-        post_aggregations: vec![],
-        having: None,
-        limit_spec: None,
-        subtotals: None,
-    }
+    GroupByQuery::new(base(0, 10 * DAY_MS), dimensions, aggregations)
 }
 
 /// The JSON text of a finished partial.

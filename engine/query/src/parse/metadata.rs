@@ -30,17 +30,17 @@ pub(super) fn data_source_metadata(root: &Node<'_>) -> Result<DataSourceMetadata
 }
 
 pub(super) fn segment_metadata(root: &Node<'_>) -> Result<SegmentMetadataQuery> {
-    let analysis_types = match root.get("analysisTypes") {
-        None => vec![Analysis::Cardinality, Analysis::Interval, Analysis::MinMax],
-        Some(_) => distinct(bounded_list(root, "analysisTypes", analysis)?),
-    };
+    let plain = SegmentMetadataQuery::new(base(root, WithoutIntervals::Eternity)?);
     Ok(SegmentMetadataQuery {
         using_default_interval: root.get("intervals").is_none(),
-        base: base(root, WithoutIntervals::Eternity)?,
         to_include: to_include(root)?,
         merge: root.boolean_or("merge", false)?,
-        analysis_types,
+        analysis_types: match root.get("analysisTypes") {
+            None => plain.analysis_types,
+            Some(_) => distinct(bounded_list(root, "analysisTypes", analysis)?),
+        },
         lenient_aggregator_merge: lenient_merge(root)?,
+        base: plain.base,
     })
 }
 

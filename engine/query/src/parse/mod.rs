@@ -30,10 +30,11 @@ pub(crate) use filter::{filter, optional_filter};
 pub(crate) use intervals::{granularity, interval_list};
 pub(crate) use virtual_column::{expression, virtual_column};
 
+use crate::bounds;
 use crate::columns_read::ColumnUse;
 use crate::error::{QueryError, Result};
 use crate::exact_json::parse_json;
-use crate::limits::{MAX_JSON_DEPTH, MAX_LIST_ENTRIES};
+use crate::limits::MAX_JSON_DEPTH;
 use crate::node::{Budget, Node};
 use crate::query::{Query, QueryBase};
 use crate::suggest::closest;
@@ -166,11 +167,10 @@ fn base(root: &Node<'_>, without: WithoutIntervals) -> Result<QueryBase> {
         }
     };
     Ok(QueryBase {
-        data_source,
-        intervals,
         filter: filter::optional_filter(root, "filter")?,
         virtual_columns: bounded_list(root, "virtualColumns", virtual_column::virtual_column)?,
         context: context::context(root)?,
+        ..QueryBase::new(data_source, intervals)
     })
 }
 
@@ -181,11 +181,6 @@ fn bounded_list<T>(
     read: impl Fn(&Node<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let list = parent.list(name, read)?;
-    if list.len() > MAX_LIST_ENTRIES {
-        return Err(QueryError::invalid(
-            name,
-            format!("holds {} entries; at most {MAX_LIST_ENTRIES} are allowed", list.len()),
-        ));
-    }
+    bounds::list(name, list.len())?;
     Ok(list)
 }

@@ -11,26 +11,23 @@ use crate::filter::Ordering;
 use crate::node::{Node, excerpt};
 use crate::query::{ResultFormat, ScanOrder, ScanQuery, SearchMatch, SearchQuery, SearchSort};
 
-const DEFAULT_BATCH_SIZE: u64 = 20_480;
-const DEFAULT_SEARCH_LIMIT: u64 = 1_000;
-
 pub(super) fn scan(root: &Node<'_>) -> Result<ScanQuery> {
     if root.boolean_or("legacy", false)? {
         root.refuse("legacy", "the legacy format was removed from Druid; leave the field out")?;
     }
-    let batch_size = match root.get("batchSize") {
-        None => DEFAULT_BATCH_SIZE,
-        Some(size) => size.within(1, i64::from(i32::MAX))?,
-    };
+    let plain = ScanQuery::new(base(root, WithoutIntervals::Refuse)?);
     Ok(ScanQuery {
-        base: base(root, WithoutIntervals::Refuse)?,
         columns: bounded_list(root, "columns", |node| node.name())?,
         result_format: result_format(root)?,
-        batch_size,
+        batch_size: match root.get("batchSize") {
+            None => plain.batch_size,
+            Some(size) => size.within(1, i64::from(i32::MAX))?,
+        },
         // Druid takes 0 for no limit here.
         limit: root.optional_unsigned("limit")?.filter(|limit| *limit > 0),
         offset: root.optional_unsigned("offset")?.unwrap_or(0),
         order: scan_order(root)?,
+        ..plain
     })
 }
 
@@ -90,16 +87,17 @@ pub(super) fn search(root: &Node<'_>) -> Result<SearchQuery> {
         Some(node) => ordering(&node)?,
         None => Ordering::Lexicographic,
     };
+    let query = root.get("query").map_or(Ok(SearchMatch::All), |node| search_match(&node))?;
+    let plain = SearchQuery::new(base(root, WithoutIntervals::Refuse)?, query);
     Ok(SearchQuery {
-        base: base(root, WithoutIntervals::Refuse)?,
         granularity: granularity(root, "granularity")?.unwrap_or(Granularity::All),
         search_dimensions,
-        query: root.get("query").map_or(Ok(SearchMatch::All), |node| search_match(&node))?,
         sort: SearchSort(sort),
         limit: match root.optional_unsigned("limit")? {
-            None | Some(0) => DEFAULT_SEARCH_LIMIT,
+            None | Some(0) => plain.limit,
             Some(limit) => limit,
         },
+        ..plain
     })
 }
 
