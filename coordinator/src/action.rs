@@ -8,7 +8,7 @@ use henge_types::SegmentId;
 
 /// Something to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// The server is to load the segment.
     Load {
         /// Which server.

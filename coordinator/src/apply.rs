@@ -27,7 +27,7 @@ const LONGEST_WAIT_MS: i64 = 60_000;
 
 /// Failed loads and when each is worth trying again: a failure is never remembered for good.
 #[derive(Debug, Default)]
-pub struct Attempts {
+pub(crate) struct Attempts {
     failures: Mutex<HashMap<(ServerId, SegmentId), (u32, i64)>>,
 }
 

@@ -13,7 +13,7 @@ const CHANGES_PER_POLL: usize = 10_000;
 
 /// The used segments as of `sequence`.
 #[derive(Debug, Default)]
-pub struct Inventory {
+pub(crate) struct Inventory {
     used: Arc<BTreeMap<SegmentId, Arc<PublishedSegment>>>,
     sequence: u64,
     complete: bool,
@@ -24,7 +24,7 @@ impl Inventory {
     ///
     /// # Errors
     /// When the store cannot be read; the inventory then stays as it was.
-    pub async fn refresh(&mut self, metadata: &dyn MetadataStore) -> Result<()> {
+    pub(crate) async fn refresh(&mut self, metadata: &dyn MetadataStore) -> Result<()> {
         if !self.complete {
             let snapshot = metadata.used_segments().await?;
             let used = snapshot.segments.into_iter().map(|s| (s.id.clone(), Arc::new(s)));
@@ -62,13 +62,13 @@ impl Inventory {
 
     /// The used segments.
     #[must_use]
-    pub fn used(&self) -> Arc<BTreeMap<SegmentId, Arc<PublishedSegment>>> {
+    pub(crate) fn used(&self) -> Arc<BTreeMap<SegmentId, Arc<PublishedSegment>>> {
         Arc::clone(&self.used)
     }
 
     /// True when they are known to be all.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.complete
     }
 }

@@ -1,18 +1,18 @@
 //! The coordinator: decides which segments each historical node holds.
 //!
-//! Deciding is pure (`plan` over a [`ClusterSnapshot`]); doing is separate (`apply`). Nothing is
+//! Deciding is pure (`plan` over a `ClusterSnapshot`); doing is separate (`apply`). Nothing is
 //! ever dropped on a view of the metadata that is not complete.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-pub mod action;
-pub mod apply;
-pub mod duty;
-pub mod error;
-pub mod inventory;
-pub mod plan;
-pub mod run;
-pub mod snapshot;
+mod action;
+mod apply;
+mod duty;
+mod error;
+mod inventory;
+mod plan;
+mod run;
+mod snapshot;
 
 use std::sync::Arc;
 
@@ -23,10 +23,7 @@ use henge_platform::runtime::Clock;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
-pub use action::Action;
 pub use error::{CoordinatorError, Result};
-pub use plan::plan;
-pub use snapshot::{ClusterSnapshot, ServerState};
 
 use crate::apply::Attempts;
 use crate::inventory::Inventory;

@@ -6,7 +6,7 @@ use crate::snapshot::ClusterSnapshot;
 
 /// What is to be done now.
 #[must_use]
-pub fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
+pub(crate) fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
     let mut actions = duty::load::plan(snapshot);
     // "Unknown" is not "empty": what takes away needs to have seen everything.
     if snapshot.complete {

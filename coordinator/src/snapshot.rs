@@ -9,7 +9,7 @@ use henge_types::{SegmentId, ShardSpec};
 
 /// One server that can hold segments.
 #[derive(Debug, Clone, Default)]
-pub struct ServerState {
+pub(crate) struct ServerState {
     /// What it announces.
     pub loaded: BTreeMap<SegmentId, (ShardSpec, u64)>,
 }
@@ -17,14 +17,14 @@ pub struct ServerState {
 impl ServerState {
     /// Bytes it holds.
     #[must_use]
-    pub fn size_bytes(&self) -> u64 {
+    pub(crate) fn size_bytes(&self) -> u64 {
         self.loaded.values().map(|(_, size_bytes)| size_bytes).sum()
     }
 }
 
 /// The cluster at one instant.
 #[derive(Debug, Clone, Default)]
-pub struct ClusterSnapshot {
+pub(crate) struct ClusterSnapshot {
     /// True when `used` is known to hold every used segment. Without that nothing is dropped.
     pub complete: bool,
     /// Published segments that are used.
@@ -36,7 +36,7 @@ pub struct ClusterSnapshot {
 impl ClusterSnapshot {
     /// The announcements of `hosts`; other servers (realtime nodes) are left out.
     #[must_use]
-    pub fn servers_of(
+    pub(crate) fn servers_of(
         discovery: &DiscoverySnapshot,
         hosts: &[ServerId],
     ) -> BTreeMap<ServerId, ServerState> {
@@ -52,7 +52,7 @@ impl ClusterSnapshot {
 
     /// True when some server has the segment.
     #[must_use]
-    pub fn is_loaded(&self, id: &SegmentId) -> bool {
+    pub(crate) fn is_loaded(&self, id: &SegmentId) -> bool {
         self.servers.values().any(|server| server.loaded.contains_key(id))
     }
 }

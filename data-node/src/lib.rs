@@ -3,20 +3,21 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-pub mod cache;
-pub mod error;
-pub mod host;
-pub mod node;
-pub mod reply;
-pub mod request;
-pub mod run;
-pub mod running;
+mod cache;
+mod error;
+mod host;
+mod node;
+mod reply;
+mod request;
+mod run;
+mod running;
 pub mod spill;
 pub mod wire;
 
 #[cfg(test)]
 mod contract;
 
+pub use cache::{MemoryPartialCache, PartialCache, PartialKey};
 pub use error::{DamagedPlace, NodeError};
 pub use host::{HostError, SegmentHost};
 pub use node::DataNode;

@@ -19,7 +19,7 @@ pub(crate) use names::{CachedFile, FileForm};
 
 /// Segment files, one folder a datasource, and an account of their sizes.
 #[derive(Debug)]
-pub struct SegmentCache {
+pub(crate) struct SegmentCache {
     root: PathBuf,
     capacity_bytes: u64,
     used_bytes: Mutex<u64>,
@@ -29,7 +29,7 @@ pub struct SegmentCache {
 
 /// Bytes set aside for one file; given back when dropped.
 #[derive(Debug)]
-pub struct Reservation {
+pub(crate) struct Reservation {
     cache: Arc<SegmentCache>,
     size_bytes: u64,
 }
@@ -40,7 +40,7 @@ impl SegmentCache {
     ///
     /// # Errors
     /// When the folder cannot be made or read.
-    pub fn open(root: PathBuf, capacity_bytes: u64) -> Result<Self> {
+    pub(crate) fn open(root: PathBuf, capacity_bytes: u64) -> Result<Self> {
         let io = |path: &Path, source| HistoricalError::Io { path: path.to_owned(), source };
         std::fs::create_dir_all(&root).map_err(|e| io(&root, e))?;
         let mut left: HashMap<PathBuf, Vec<CachedFile>> = HashMap::new();
@@ -78,7 +78,7 @@ impl SegmentCache {
     ///
     /// # Errors
     /// `Full` when they are not free.
-    pub fn reserve(self: &Arc<Self>, size_bytes: u64) -> Result<Reservation> {
+    pub(crate) fn reserve(self: &Arc<Self>, size_bytes: u64) -> Result<Reservation> {
         let mut reservation = Reservation { cache: Arc::clone(self), size_bytes: 0 };
         reservation.grow_to(size_bytes)?;
         Ok(reservation)
@@ -88,7 +88,7 @@ impl SegmentCache {
 impl Reservation {
     /// Bytes set aside.
     #[must_use]
-    pub fn size_bytes(&self) -> u64 {
+    pub(crate) fn size_bytes(&self) -> u64 {
         self.size_bytes
     }
 
@@ -96,7 +96,7 @@ impl Reservation {
     ///
     /// # Errors
     /// `Full` when they are not free.
-    pub fn grow_to(&mut self, size_bytes: u64) -> Result<()> {
+    pub(crate) fn grow_to(&mut self, size_bytes: u64) -> Result<()> {
         let needed_bytes = size_bytes.saturating_sub(self.size_bytes);
         let mut used = self.cache.used_bytes.lock();
         let free_bytes = self.cache.capacity_bytes.saturating_sub(*used);
@@ -109,7 +109,7 @@ impl Reservation {
     }
 
     /// Gives back what exceeds a total.
-    pub fn shrink_to(&mut self, size_bytes: u64) {
+    pub(crate) fn shrink_to(&mut self, size_bytes: u64) {
         let over_bytes = self.size_bytes.saturating_sub(size_bytes);
         let mut used = self.cache.used_bytes.lock();
         *used = used.saturating_sub(over_bytes);

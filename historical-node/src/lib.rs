@@ -2,22 +2,21 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-pub mod cache;
-pub mod error;
-pub mod hot;
-pub mod load;
-pub mod mend;
-pub mod object;
-pub mod query;
-pub mod recode;
-pub mod scrub;
+mod cache;
+mod error;
+mod hot;
+mod load;
+mod mend;
+mod object;
+mod query;
+mod recode;
+mod scrub;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use henge_data_node::cache::PartialCache;
-use henge_data_node::{QueryRunner, QueryServices};
+use henge_data_node::{PartialCache, QueryRunner, QueryServices};
 use henge_exec::NodeDictionaries;
 use henge_platform::discovery::{Discovery, ServerAddress, ServerId};
 use henge_platform::metadata::{MetadataStore, PublishedSegment};
@@ -28,6 +27,7 @@ use henge_types::SegmentId;
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
+pub use cache::cached_copy;
 pub use error::{HistoricalError, Result};
 
 use crate::cache::{CachedFile, FileForm, Reservation, SegmentCache};

@@ -10,7 +10,7 @@ use crate::snapshot::ClusterSnapshot;
 
 /// Loads for the used segments that no server has.
 #[must_use]
-pub fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
+pub(crate) fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
     let mut sizes: BTreeMap<&ServerId, u64> =
         snapshot.servers.iter().map(|(id, server)| (id, server.size_bytes())).collect();
     let mut wanted: Vec<_> =

@@ -9,7 +9,7 @@ use crate::snapshot::ClusterSnapshot;
 
 /// One action for all segments that are hidden for good.
 #[must_use]
-pub fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
+pub(crate) fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
     let mut timelines: BTreeMap<&str, Timeline<()>> = BTreeMap::new();
     for server in snapshot.servers.values() {
         for (id, (shard_spec, _)) in &server.loaded {

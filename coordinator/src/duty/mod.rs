@@ -1,5 +1,5 @@
 //! The duties, one a file: each is a pure function from a snapshot to actions.
 
-pub mod load;
-pub mod mark_overshadowed;
-pub mod unload;
+pub(crate) mod load;
+pub(crate) mod mark_overshadowed;
+pub(crate) mod unload;

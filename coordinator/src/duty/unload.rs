@@ -9,7 +9,7 @@ use crate::snapshot::ClusterSnapshot;
 
 /// Unloads of segments that are not used any more.
 #[must_use]
-pub fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
+pub(crate) fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
     let mut waiting: BTreeMap<&str, Vec<&SegmentId>> = BTreeMap::new();
     for id in snapshot.used.keys().filter(|id| !snapshot.is_loaded(id)) {
         waiting.entry(&id.datasource).or_default().push(id);

@@ -13,7 +13,7 @@ use henge_platform::cache::CacheStats;
 use henge_types::SegmentId;
 
 pub use memory::MemoryPartialCache;
-pub use partials::PartialCaching;
+pub(crate) use partials::PartialCaching;
 
 /// Names the contribution of one segment to one query. Segment ids carry a version that is never
 /// given out twice, so an entry can become useless but never wrong.

@@ -12,7 +12,7 @@ use crate::SegmentDescriptor;
 
 /// The cache as one query sees it.
 #[derive(Debug, Clone)]
-pub struct PartialCaching {
+pub(crate) struct PartialCaching {
     cache: Arc<dyn PartialCache>,
     query: Arc<Query>,
     query_key: u128,
@@ -24,7 +24,7 @@ impl PartialCaching {
     /// `None` when the query's context wants no cache or its kind of contribution is not kept: scans
     /// are large, and what answers from a segment's footer is as quick as a cache.
     #[must_use]
-    pub fn of(cache: Option<&Arc<dyn PartialCache>>, query: &Arc<Query>) -> Option<Self> {
+    pub(crate) fn of(cache: Option<&Arc<dyn PartialCache>>, query: &Arc<Query>) -> Option<Self> {
         let context = &query.base().context;
         let kept = query.grouped().is_some()
             || matches!(**query, Query::Search(_) | Query::SegmentMetadata(_));
@@ -42,7 +42,7 @@ impl PartialCaching {
 
     /// What an immutable segment contributes, if it is known.
     #[must_use]
-    pub fn get(&self, descriptor: &SegmentDescriptor) -> Option<Partial> {
+    pub(crate) fn get(&self, descriptor: &SegmentDescriptor) -> Option<Partial> {
         if !self.reads {
             return None;
         }
@@ -51,7 +51,7 @@ impl PartialCaching {
 
     /// Keeps what an immutable segment contributes: the whole of it, as `henge_exec::run` gives it
     /// for this query.
-    pub fn put(&self, descriptor: &SegmentDescriptor, partial: &Partial) {
+    pub(crate) fn put(&self, descriptor: &SegmentDescriptor, partial: &Partial) {
         if self.writes && partial.memory_bytes() <= self.cache.max_entry_bytes() {
             self.cache.put(self.key(descriptor), Arc::new(partial.clone()));
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use henge_historical_node::cache::cached_copy;
+use henge_historical_node::cached_copy;
 use henge_platform::metadata::manifest::Manifest;
 use henge_platform::storage::DeepStorage;
 
