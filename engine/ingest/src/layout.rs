@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use henge_index::{DimensionSchema, MultiValueHandling};
+use henge_index::{DimensionSchema, IndexSchema, MultiValueHandling};
 use henge_query::ingest::{self, DataSchema, DimensionType, IngestDimension};
 use henge_segment::metric::{MetricInput, metric_input};
 use henge_types::{ColumnType, MetricKind, TIME_COLUMN};
@@ -11,6 +11,17 @@ use crate::coerce::Target;
 use crate::discovery::{DiscoveredColumn, DiscoveredType};
 use crate::fields::FieldTable;
 use crate::raw::{EventBuffer, Raw};
+
+/// The schema of an index that takes the rows of a parser with these dimensions.
+#[must_use]
+pub fn index_schema(schema: &DataSchema, dimensions: &[DimensionSchema]) -> IndexSchema {
+    IndexSchema {
+        dimensions: dimensions.to_vec(),
+        metrics: schema.metrics_spec.clone(),
+        query_granularity: schema.granularity_spec.query_granularity.clone(),
+        rollup: schema.granularity_spec.rollup,
+    }
+}
 
 /// Where a name gets its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

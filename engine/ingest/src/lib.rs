@@ -5,6 +5,7 @@
 //! columns discovered so far give the same rows and the same rejections. A log of raw bodies is
 //! therefore enough to rebuild an index.
 
+mod chunks;
 mod coerce;
 mod discovery;
 mod error;
@@ -19,7 +20,6 @@ mod limits;
 mod parser;
 mod raw;
 mod rejection;
-mod sink;
 mod table;
 mod timestamp;
 mod transform;
@@ -27,13 +27,14 @@ mod transform;
 #[cfg(test)]
 mod tests;
 
+pub use chunks::ChunkRouter;
 pub use discovery::{DiscoveredColumn, DiscoveredType};
 pub use error::IngestError;
 pub use growth::BecameText;
 pub use kinds::ColumnKinds;
+pub use layout::index_schema;
 pub use limits::ParseLimits;
 pub use parser::{RowParser, event_start};
 pub use rejection::{BatchCounts, RejectReason, Rejection, RowError, RowSink};
-pub use sink::{ChunkRouter, IndexSink, index_schema};
 pub use table::{FieldValue, RowOrigin, TableFields};
 pub use timestamp::{auto_long_ms, units_of_a_ms};

@@ -2,7 +2,7 @@
 //! buffers instead of many small allocations.
 
 use henge_index::DimensionSchema;
-use henge_ingest::{RejectReason, Rejection, RowError, RowSink};
+use henge_ingest::{ChunkRouter, Rejection, RowError, RowSink};
 use henge_platform::runtime::{Charge, MemoryAccount};
 use henge_types::{Granularity, Interval, ValueRef};
 
@@ -24,7 +24,7 @@ pub(crate) struct RowLimits {
 /// Parsed rows of one request.
 #[derive(Debug)]
 pub(crate) struct RowBuffer {
-    granularity: Granularity,
+    router: ChunkRouter,
     limits: RowLimits,
     value_count: u64,
     rows: Vec<Row>,
@@ -32,8 +32,6 @@ pub(crate) struct RowBuffer {
     elements: Vec<Option<Span>>,
     text: String,
     bytes: Vec<u8>,
-    /// The time chunks that the rows fall into.
-    pub(crate) chunks: Vec<Interval>,
     /// Refused events.
     pub(crate) refusals: Refusals,
     charge: Charge,
@@ -75,7 +73,7 @@ impl RowBuffer {
     #[must_use]
     pub(crate) fn new(granularity: Granularity, limits: RowLimits) -> Self {
         Self {
-            granularity,
+            router: ChunkRouter::new(granularity, limits.max_chunks),
             charge: limits.account.nothing(),
             limits,
             value_count: 0,
@@ -84,7 +82,6 @@ impl RowBuffer {
             elements: Vec::new(),
             text: String::new(),
             bytes: Vec::new(),
-            chunks: Vec::new(),
             refusals: Refusals::default(),
             full: None,
             filtered: 0,
@@ -146,6 +143,12 @@ impl RowBuffer {
         times().min().zip(times().max())
     }
 
+    /// The time chunks that the rows fall into.
+    #[must_use]
+    pub(crate) fn chunks(&self) -> &[Interval] {
+        self.router.chunks()
+    }
+
     /// Number of rows.
     #[must_use]
     pub(crate) fn row_count(&self) -> usize {
@@ -171,21 +174,16 @@ impl RowBuffer {
     /// Gives how many rows.
     pub(crate) fn keep_times(&mut self, times: &[Interval]) -> usize {
         let mut left_out = 0;
-        let mut chunks = Vec::new();
-        let mut moved = vec![None; self.chunks.len()];
+        let mut has_rows = vec![false; self.router.chunks().len()];
         for row in self.rows.iter_mut().filter(|row| !row.is_void) {
             row.is_void = !times.iter().any(|times| times.contains(row.timestamp_ms));
-            if row.is_void {
-                left_out += 1;
-                continue;
-            }
-            let from = row.chunk;
-            row.chunk = *moved[from].get_or_insert_with(|| {
-                chunks.push(self.chunks[from]);
-                chunks.len() - 1
-            });
+            left_out += usize::from(row.is_void);
+            has_rows[row.chunk] |= !row.is_void;
         }
-        self.chunks = chunks;
+        let moved = self.router.retain(|chunk| has_rows[chunk]);
+        for row in &mut self.rows {
+            row.chunk = moved[row.chunk].unwrap_or_default();
+        }
         left_out
     }
 
@@ -278,18 +276,6 @@ impl RowBuffer {
         self.text.push_str(text);
         Span { start, end: self.text.len() }
     }
-
-    fn chunk_index(&mut self, timestamp_ms: i64) -> Option<usize> {
-        // Events come mostly in order: the newest chunk is the likeliest.
-        if let Some(found) = self.chunks.iter().rposition(|chunk| chunk.contains(timestamp_ms)) {
-            return Some(found);
-        }
-        if self.chunks.len() >= self.limits.max_chunks {
-            return None;
-        }
-        self.chunks.push(self.granularity.bucket(timestamp_ms));
-        Some(self.chunks.len() - 1)
-    }
 }
 
 /// A buffered row.
@@ -307,11 +293,8 @@ pub(crate) struct RowRef<'a> {
 
 impl RowSink for RowBuffer {
     fn row(&mut self, timestamp_ms: i64, values: &[ValueRef<'_>]) -> Result<(), RowError> {
-        let open = self.chunks.len();
         let position = self.rows.len() as u64 + self.refusals.count() + self.filtered;
-        let chunk = self
-            .chunk_index(timestamp_ms)
-            .ok_or(RowError::Reject(RejectReason::TooManyChunks { open }))?;
+        let chunk = self.router.route(timestamp_ms).map_err(RowError::Reject)?;
         self.count_values(values.len())?;
         let start = self.values.len();
         for value in values {
@@ -340,7 +323,7 @@ impl RowSink for RowBuffer {
         self.elements.clear();
         self.text.clear();
         self.bytes.clear();
-        self.chunks.clear();
+        self.router.clear();
         self.refusals = Refusals::default();
         self.filtered = 0;
         Ok(())

@@ -236,7 +236,7 @@ impl Writer {
         self.halt.check()?;
         self.make_fit(&rows);
         let ReadRows { position, received_at_ms, request_bytes, buffer, letters, .. } = rows;
-        let sinks = self.sinks_for(&buffer.chunks).await?;
+        let sinks = self.sinks_for(buffer.chunks()).await?;
         let (mut buffer, added) = self.add_rows(buffer, sinks).await?;
         self.reading.positions.insert(Arc::clone(partition), position.clone());
         self.generation.end.insert(Arc::clone(partition), position.clone());

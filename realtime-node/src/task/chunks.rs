@@ -1,11 +1,10 @@
 //! The time chunks of a task: each a list of partitions, the last of which takes rows.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema};
-use henge_ingest::{RejectReason, Rejection, RowError, RowSink, index_schema};
+use henge_ingest::{ChunkRouter, RejectReason, Rejection, RowError, RowSink, index_schema};
 use henge_platform::metadata::PendingSegment;
 use henge_platform::runtime::MemoryAccount;
 use henge_query::ingest::{DataSchema, TuningConfig};
@@ -13,7 +12,7 @@ use henge_types::{ErrorClass, Interval, SegmentId, ShardSpec, ValueRef, Version}
 
 use crate::error::Result;
 use crate::options::RealtimeOptions;
-use crate::sink::{PartFiles, Sink};
+use crate::sink::{FrozenIndex, PartFiles, Sink};
 
 /// What a task has read so far.
 pub(super) struct Chunks {
@@ -23,10 +22,11 @@ pub(super) struct Chunks {
     declared: usize,
     limits: IndexLimits,
     max_rows_per_segment: usize,
-    max_chunks: usize,
     options: RealtimeOptions,
     folder: PathBuf,
-    chunks: BTreeMap<i64, Chunk>,
+    router: ChunkRouter,
+    /// By the number of the chunk.
+    chunks: Vec<Chunk>,
 }
 
 /// One time chunk.
@@ -62,13 +62,16 @@ impl Chunks {
         Self {
             columns: Arc::new(index_schema(&schema, dimensions)),
             declared: dimensions.len(),
+            router: ChunkRouter::new(
+                schema.granularity_spec.segment_granularity.clone(),
+                options.max_open_chunks,
+            ),
             schema,
             limits,
             max_rows_per_segment: tuning.max_rows_per_segment as usize,
-            max_chunks: options.max_open_chunks,
             options: options.clone(),
             folder: folder.to_owned(),
-            chunks: BTreeMap::new(),
+            chunks: Vec::new(),
         }
     }
 
@@ -80,7 +83,7 @@ impl Chunks {
 
     /// Writes indexes to parts when all together take too much memory.
     pub(super) fn relieve(&self) -> Result<()> {
-        let sinks = || self.chunks.values().flat_map(|c| &c.partitions).map(|p| &p.sink);
+        let sinks = || self.chunks.iter().flat_map(|c| &c.partitions).map(|p| &p.sink);
         let (rows, bytes) = sinks()
             .map(Sink::in_memory)
             .fold((0, 0), |(rows, bytes), (r, b)| (rows + r, bytes + b));
@@ -98,45 +101,39 @@ impl Chunks {
 
     /// All chunks, by time.
     pub(super) fn take_chunks(&mut self) -> Vec<Chunk> {
-        std::mem::take(&mut self.chunks).into_values().collect()
+        self.router.clear();
+        let mut chunks = std::mem::take(&mut self.chunks);
+        chunks.sort_unstable_by_key(|chunk| chunk.interval.start_ms);
+        chunks
     }
 
-    fn partition(&mut self, timestamp_ms: i64) -> Result<&mut Partition, RowError> {
-        let at = self.chunks.range(..=timestamp_ms).next_back();
-        let start_ms = match at.filter(|(_, chunk)| chunk.interval.contains(timestamp_ms)) {
-            Some((start_ms, _)) => *start_ms,
-            None => self.open(timestamp_ms)?,
-        };
-        let max_rows = self.max_rows_per_segment;
-        let number = match self.chunks.get(&start_ms).and_then(|chunk| chunk.partitions.last()) {
-            Some(last) if last.events < max_rows => None,
-            _ => Some(self.chunks.get(&start_ms).map_or(0, |chunk| chunk.partitions.len())),
-        };
-        if let Some(number) = number {
-            let partition = self.new_partition(start_ms, number as u32)?;
-            if let Some(chunk) = self.chunks.get_mut(&start_ms) {
-                chunk.partitions.push(partition);
-            }
+    /// The partition of a chunk that takes rows.
+    fn partition(&mut self, number: usize) -> Result<&mut Partition, RowError> {
+        // A chunk is met with its first row, so there is at most one without a place.
+        if number == self.chunks.len() {
+            let interval = self.router.chunks()[number];
+            self.chunks.push(Chunk { interval, partitions: Vec::new() });
         }
-        self.chunks
-            .get_mut(&start_ms)
-            .and_then(|chunk| chunk.partitions.last_mut())
+        let chunk = &self.chunks[number];
+        if chunk.partitions.last().is_none_or(|last| last.events >= self.max_rows_per_segment) {
+            let partition = self.new_partition(chunk.interval, chunk.partitions.len() as u32)?;
+            self.chunks[number].partitions.push(partition);
+        }
+        self.chunks[number]
+            .partitions
+            .last_mut()
             .ok_or_else(|| RowError::Stop("a chunk without partitions".into()))
     }
 
-    fn open(&mut self, timestamp_ms: i64) -> Result<i64, RowError> {
-        if self.chunks.len() >= self.max_chunks {
-            let open = self.chunks.len();
-            return Err(RowError::Reject(RejectReason::TooManyChunks { open }));
-        }
-        let interval = self.schema.granularity_spec.segment_granularity.bucket(timestamp_ms);
-        self.chunks.insert(interval.start_ms, Chunk { interval, partitions: Vec::new() });
-        Ok(interval.start_ms)
+    /// Writes what the partition that takes rows has frozen, although the last row may have filled it.
+    fn persist(&self, number: usize, frozen: &FrozenIndex) -> Result<(), RowError> {
+        let Some(last) = self.chunks[number].partitions.last() else { return Ok(()) };
+        let persisted = last.sink.persist(frozen, &self.files());
+        persisted.map_err(|error| RowError::Stop(error.to_string()))
     }
 
     /// The identity is a stand-in: the real one is known once everything is read.
-    fn new_partition(&self, start_ms: i64, number: u32) -> Result<Partition, RowError> {
-        let interval = self.chunks.get(&start_ms).map_or(Interval::ETERNITY, |c| c.interval);
+    fn new_partition(&self, interval: Interval, number: u32) -> Result<Partition, RowError> {
         let id = SegmentId {
             datasource: self.schema.data_source.as_str().into(),
             interval,
@@ -155,16 +152,12 @@ impl Chunks {
 
 impl RowSink for Chunks {
     fn row(&mut self, timestamp_ms: i64, values: &[ValueRef<'_>]) -> Result<(), RowError> {
-        let partition = self.partition(timestamp_ms)?;
-        let added = partition.sink.add(timestamp_ms, values);
-        partition.events += usize::from(added.is_ok());
-        match added {
-            Ok(None) => Ok(()),
-            Ok(Some(frozen)) => {
-                let files = self.files();
-                let partition = self.partition(timestamp_ms)?;
-                let persisted = partition.sink.persist(&frozen, &files);
-                persisted.map_err(|error| RowError::Stop(error.to_string()))
+        let chunk = self.router.route(timestamp_ms).map_err(RowError::Reject)?;
+        let partition = self.partition(chunk)?;
+        match partition.sink.add(timestamp_ms, values) {
+            Ok(frozen) => {
+                partition.events += 1;
+                frozen.map_or(Ok(()), |frozen| self.persist(chunk, &frozen))
             }
             Err(error) if error.class() == ErrorClass::InvalidInput => {
                 Err(RowError::Reject(RejectReason::Index { message: error.to_string() }))
@@ -179,8 +172,72 @@ impl RowSink for Chunks {
         let mut wider = IndexSchema::clone(&self.columns);
         wider.dimensions.push(dimension.clone());
         self.columns = Arc::new(wider);
-        for partition in self.chunks.values().flat_map(|chunk| &chunk.partitions) {
+        for partition in self.chunks.iter().flat_map(|chunk| &chunk.partitions) {
             partition.sink.widen(&self.columns);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn chunks(folder: &Path, max_open_chunks: usize) -> Chunks {
+        let schema = br#"{"dataSource": "d", "timestampSpec": {"column": "t"},
+            "metricsSpec": [{"type": "count", "name": "count"}],
+            "granularitySpec": {"segmentGranularity": "hour", "rollup": false}}"#;
+        let tuning = TuningConfig {
+            max_rows_in_memory: Some(2),
+            max_rows_per_segment: 3,
+            ..TuningConfig::default()
+        };
+        let options = RealtimeOptions { max_open_chunks, ..RealtimeOptions::under(folder) };
+        let schema = Arc::new(DataSchema::parse(schema).unwrap());
+        Chunks::new(schema, &[], &tuning, &options, folder)
+    }
+
+    fn add(chunks: &mut Chunks, times_ms: impl IntoIterator<Item = i64>) {
+        for time in times_ms {
+            chunks.row(time, &[ValueRef::Null]).unwrap();
+        }
+    }
+
+    /// The rows of each view of each partition.
+    fn rows(chunk: &Chunk) -> Vec<Vec<usize>> {
+        let views = |partition: &Partition| {
+            partition.sink.views().iter().map(|view| view.row_count()).collect()
+        };
+        chunk.partitions.iter().map(views).collect()
+    }
+
+    #[test]
+    fn a_full_index_is_replaced_and_nothing_is_lost_or_doubled() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chunks = chunks(folder.path(), 10);
+        // The third row both writes the two before it to disk and fills its segment.
+        add(&mut chunks, 0..3);
+        assert_eq!(rows(&chunks.chunks[0]), [[2, 1]]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(chunks.chunks[0].partitions[0].sink.in_memory().0, 1);
+        add(&mut chunks, 3..10);
+        let taken = chunks.take_chunks();
+        assert_eq!(rows(&taken[0]), [vec![2, 1], vec![2, 1], vec![2, 1], vec![1]]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn h_26_open_chunks_are_limited_and_come_by_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chunks = chunks(folder.path(), 2);
+        add(&mut chunks, [HOUR_MS, 0, HOUR_MS + 1, 1]);
+        let refused = chunks.row(2 * HOUR_MS, &[ValueRef::Null]);
+        let too_many = RejectReason::TooManyChunks { open: 2 };
+        assert_eq!(refused, Err(RowError::Reject(too_many)));
+        let taken = chunks.take_chunks();
+        let starts: Vec<i64> = taken.iter().map(|chunk| chunk.interval.start_ms).collect();
+        assert_eq!(starts, [0, HOUR_MS]);
+        assert_eq!(taken.iter().map(rows).collect::<Vec<_>>(), [[[2]], [[2]]]);
     }
 }

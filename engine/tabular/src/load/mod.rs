@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use henge_index::DimensionSchema;
-use henge_ingest::{RejectReason, RowError, auto_long_ms};
+use henge_ingest::{ChunkRouter, RowError, auto_long_ms};
 use henge_types::{Granularity, Interval, ValueRef};
 
 pub use segment::SortedChunk;
@@ -80,9 +80,9 @@ pub struct ChunkRows {
 pub struct ColumnLoader {
     options: LoadOptions,
     dimensions: Vec<DimensionSchema>,
-    open: BTreeMap<i64, ChunkRows>,
-    /// Chunks that were handed out, by start.
-    closed: BTreeMap<i64, Interval>,
+    router: ChunkRouter,
+    /// Chunks that were not handed out, by their number.
+    open: BTreeMap<usize, ChunkRows>,
     /// First and last timestamps of the latest batches.
     recent: VecDeque<(i64, i64)>,
     /// Of the rows since the last look.
@@ -94,10 +94,10 @@ impl ColumnLoader {
     #[must_use]
     pub fn new(options: LoadOptions, dimensions: &[DimensionSchema]) -> Self {
         Self {
+            router: ChunkRouter::new(options.segment_granularity.clone(), options.max_chunks),
             options,
             dimensions: dimensions.to_vec(),
             open: BTreeMap::new(),
-            closed: BTreeMap::new(),
             recent: VecDeque::new(),
             current: None,
         }
@@ -131,17 +131,19 @@ impl ColumnLoader {
         if !fitting.all(|(column, schema)| fits(column, &schema.column_type, max_text_bytes)) {
             return false;
         }
-        let Some(runs) = self.runs(&times) else { return false };
+        let Ok(runs) = self.router.runs(&times) else { return false };
+        if let Some((first, last)) = times.iter().min().zip(times.iter().max()) {
+            self.see(*first, *last);
+        }
         // What became of a batch's texts is known for one chunk at a time.
         let mut memos: Vec<TextMemo> = Vec::new();
         let mut memo_chunk = None;
-        for (interval, rows) in runs {
-            if memo_chunk != Some(interval) {
+        for (number, rows) in runs {
+            if memo_chunk != Some(number) {
                 memos = columns.iter().map(|_| TextMemo::default()).collect();
-                memo_chunk = Some(interval);
+                memo_chunk = Some(number);
             }
-            let chunk = open(&mut self.open, &self.dimensions, &self.options, interval);
-            chunk.extend(&times, &columns, rows, &mut memos);
+            self.chunk(number).extend(&times, &columns, rows, &mut memos);
         }
         true
     }
@@ -151,16 +153,9 @@ impl ColumnLoader {
     /// # Errors
     /// When its time chunk would be one too many.
     pub fn add_row(&mut self, timestamp_ms: i64, values: &[ValueRef<'_>]) -> Result<(), RowError> {
-        let known = self.open.range(..=timestamp_ms).next_back();
-        let known = known.map(|(_, chunk)| chunk.interval).filter(|i| i.contains(timestamp_ms));
-        let interval =
-            known.unwrap_or_else(|| self.options.segment_granularity.bucket(timestamp_ms));
-        if known.is_none() && !self.may_open(interval) {
-            let open = self.chunk_count();
-            return Err(RowError::Reject(RejectReason::TooManyChunks { open }));
-        }
+        let number = self.router.route(timestamp_ms).map_err(RowError::Reject)?;
         self.see(timestamp_ms, timestamp_ms);
-        open(&mut self.open, &self.dimensions, &self.options, interval).push(timestamp_ms, values);
+        self.chunk(number).push(timestamp_ms, values);
         Ok(())
     }
 
@@ -183,32 +178,29 @@ impl ColumnLoader {
             let done = |chunk: &ChunkRows| {
                 first > last || chunk.interval.end_ms <= first || chunk.interval.start_ms > last
             };
-            let starts: Vec<i64> =
-                self.open.iter().filter(|(_, chunk)| done(chunk)).map(|(s, _)| *s).collect();
-            ready.extend(starts.into_iter().filter_map(|start| self.close(start)));
+            let numbers: Vec<usize> =
+                self.open.iter().filter(|(_, chunk)| done(chunk)).map(|(n, _)| *n).collect();
+            ready.extend(numbers.iter().filter_map(|number| self.open.remove(number)));
+            ready.sort_unstable_by_key(|chunk: &ChunkRows| chunk.interval.start_ms);
         }
         let mut open_bytes: usize = self.open.values().map(ChunkRows::memory_bytes).sum();
         while open_bytes > self.options.max_open_bytes {
             let largest = self.open.iter().max_by_key(|(_, chunk)| chunk.memory_bytes());
-            let Some((start, bytes)) = largest.map(|(s, chunk)| (*s, chunk.memory_bytes())) else {
+            let Some((number, bytes)) = largest.map(|(n, chunk)| (*n, chunk.memory_bytes())) else {
                 break;
             };
             open_bytes -= bytes;
-            ready.extend(self.close(start));
+            ready.extend(self.open.remove(&number));
         }
         ready
     }
 
-    /// All chunks that are left.
+    /// All chunks that are left, by time.
     #[must_use]
     pub fn finish(&mut self) -> Vec<ChunkRows> {
-        std::mem::take(&mut self.open).into_values().collect()
-    }
-
-    fn close(&mut self, start_ms: i64) -> Option<ChunkRows> {
-        let chunk = self.open.remove(&start_ms)?;
-        self.closed.insert(start_ms, chunk.interval);
-        Some(chunk)
+        let mut left: Vec<_> = std::mem::take(&mut self.open).into_values().collect();
+        left.sort_unstable_by_key(|chunk| chunk.interval.start_ms);
+        left
     }
 
     fn see(&mut self, first: i64, last: i64) {
@@ -216,15 +208,15 @@ impl ColumnLoader {
         (*low, *high) = ((*low).min(first), (*high).max(last));
     }
 
-    fn chunk_count(&self) -> usize {
-        let reopened = self.open.keys().filter(|start| self.closed.contains_key(start)).count();
-        self.open.len() + self.closed.len() - reopened
-    }
-
-    fn may_open(&self, interval: Interval) -> bool {
-        self.open.contains_key(&interval.start_ms)
-            || self.closed.contains_key(&interval.start_ms)
-            || self.chunk_count() < self.options.max_chunks
+    /// The rows of a chunk that was met.
+    fn chunk(&mut self, number: usize) -> &mut ChunkRows {
+        self.open.entry(number).or_insert_with(|| ChunkRows {
+            interval: self.router.chunks()[number],
+            times: Vec::new(),
+            dimensions: self.dimensions.clone(),
+            columns: self.dimensions.iter().map(|schema| Data::new(&schema.column_type)).collect(),
+            query_granularity: self.options.query_granularity.clone(),
+        })
     }
 
     /// The timestamps of a batch in milliseconds; `None` when one is missing or is not taken.
@@ -242,49 +234,6 @@ impl ColumnLoader {
         let taken = |value: &i64| convert(*value).filter(|time| (from..to).contains(time));
         values.iter().map(taken).collect()
     }
-
-    /// Stretches of rows of one chunk; `None` when there are too many chunks.
-    fn runs(&mut self, times: &[i64]) -> Option<Vec<(Interval, Range<usize>)>> {
-        let mut runs: Vec<(Interval, Range<usize>)> = Vec::new();
-        let mut start = 0;
-        while let Some(first) = times.get(start) {
-            let known = runs.iter().rev().take(16).map(|(interval, _)| *interval);
-            let known = known.into_iter().find(|interval| interval.contains(*first));
-            let interval = known.unwrap_or_else(|| self.options.segment_granularity.bucket(*first));
-            let rest = &times[start..];
-            let length = rest.iter().position(|time| !interval.contains(*time));
-            let end = start + length.unwrap_or(rest.len());
-            runs.push((interval, start..end));
-            start = end;
-        }
-        let mut new: Vec<i64> = runs.iter().map(|(interval, _)| interval.start_ms).collect();
-        new.sort_unstable();
-        new.dedup();
-        new.retain(|s| !self.open.contains_key(s) && !self.closed.contains_key(s));
-        if self.chunk_count() + new.len() > self.options.max_chunks {
-            return None;
-        }
-        if let Some((first, last)) = times.iter().min().zip(times.iter().max()) {
-            self.see(*first, *last);
-        }
-        Some(runs)
-    }
-}
-
-/// The chunk of an interval.
-fn open<'a>(
-    chunks: &'a mut BTreeMap<i64, ChunkRows>,
-    dimensions: &[DimensionSchema],
-    options: &LoadOptions,
-    interval: Interval,
-) -> &'a mut ChunkRows {
-    chunks.entry(interval.start_ms).or_insert_with(|| ChunkRows {
-        interval,
-        times: Vec::new(),
-        dimensions: dimensions.to_vec(),
-        columns: dimensions.iter().map(|schema| Data::new(&schema.column_type)).collect(),
-        query_granularity: options.query_granularity.clone(),
-    })
 }
 
 impl ChunkRows {
