@@ -68,6 +68,7 @@ const EXEC: House = House {
         &["run"],
         &["build_projection", "finalise"],
         &["spill"],
+        &["gather"],
     ],
     back: &[],
 };

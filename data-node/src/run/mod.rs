@@ -17,7 +17,7 @@ use henge_platform::spill::SpillStorage;
 use henge_query::Query;
 use henge_segment::{SegmentError, SegmentView};
 
-use self::gather::{Found, gather};
+use self::gather::{Found, Gather};
 use self::sort::Sorted;
 use crate::cache::PartialCache;
 use crate::error::NodeError;
@@ -128,11 +128,10 @@ impl QueryRunner {
             <= INLINE_BYTES;
         let extent = request.extent.and(Extent::whole_if(missing.is_empty()));
         stats.spilled_bytes = spill.as_ref().map_or(0, |spill| spill.written_bytes());
-        let query = Arc::clone(&request.query);
-        let work = move || gather(query, mergers, known, extent, spill.as_deref(), context);
+        let gather = Gather { query: Arc::clone(&request.query), extent, spill, context };
         let found = match is_small {
-            true => work()?,
-            false => pool.spawn(call.priority(), work).await??,
+            true => gather.merge(mergers, known)?,
+            false => gather.merge_on(pool, call.priority(), mergers, known).await?,
         };
         if mapped_damages() != damages {
             // Of one of the files a part is gone; what was read of it may be zeros.

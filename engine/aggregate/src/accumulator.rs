@@ -82,6 +82,10 @@ pub(crate) trait Accumulator: std::fmt::Debug {
     fn seen_word(&self) -> Option<usize> {
         None
     }
+    /// True when all of its states are in the table.
+    fn has_fixed_width(&self) -> bool {
+        false
+    }
     /// Bytes of the states that are not in the table.
     fn memory_bytes(&self) -> usize;
     /// The states of these groups; of all groups for `None`.

@@ -64,6 +64,11 @@ impl<'a> Aggregator<'a> {
         &self.slots
     }
 
+    /// True when all of its states are in the table, and it costs nothing to make another.
+    pub(crate) fn has_fixed_width(&self) -> bool {
+        self.filter.is_none() && self.accumulator.has_fixed_width()
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         self.accumulator.memory_bytes()
     }

@@ -337,6 +337,10 @@ impl<O: NumericState> Accumulator for NumericAccumulator<O> {
             .map(|place| place.state)
     }
 
+    fn has_fixed_width(&self) -> bool {
+        true
+    }
+
     fn memory_bytes(&self) -> usize {
         self.carries.memory_bytes()
     }

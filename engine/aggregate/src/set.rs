@@ -70,6 +70,11 @@ impl<'a> Aggregators<'a> {
         self.states.row_bytes()
     }
 
+    /// True when all states are rows of one table, which cost little to begin anew.
+    pub fn have_fixed_width(&self) -> bool {
+        self.all.iter().all(Aggregator::has_fixed_width)
+    }
+
     /// Bytes of memory of all states.
     pub fn memory_bytes(&self) -> usize {
         let others: usize = self.all.iter().map(Aggregator::memory_bytes).sum();

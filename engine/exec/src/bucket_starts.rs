@@ -81,6 +81,14 @@ impl BucketStarts {
         }
     }
 
+    /// Adds the starts of other groups. Those of granularity `all` have none to add.
+    pub(crate) fn append(&mut self, other: &Self) {
+        match self {
+            Self::All(count) => *count += other.len(),
+            Self::At(starts) => starts.extend_from_slice(other.at()),
+        }
+    }
+
     /// Adds a group. For granularity `all` there is no choice of a start.
     pub(crate) fn push(&mut self, start_ms: i64) {
         match self {

@@ -27,6 +27,11 @@ pub struct Tuning {
     pub batch_rows: usize,
     /// How groups get their numbers.
     pub grouping: Grouping,
+    /// Groups in a segment's tables, numbered by hashing, from which on they are handed on and the
+    /// tables begin anew: larger ones exceed the cache.
+    pub flushed_groups: usize,
+    /// Groups waiting to be merged from which on they are cut into partitions.
+    pub parted_groups: usize,
 }
 
 impl Tuning {
@@ -38,7 +43,12 @@ impl Tuning {
 impl Default for Tuning {
     /// Batches that stay in the first and second cache.
     fn default() -> Self {
-        Self { batch_rows: 4096, grouping: Grouping::Auto }
+        Self {
+            batch_rows: 4096,
+            grouping: Grouping::Auto,
+            flushed_groups: 1 << 15,
+            parted_groups: 1 << 16,
+        }
     }
 }
 

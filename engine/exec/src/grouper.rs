@@ -104,6 +104,16 @@ impl<'a> Grouper<'a> {
         dimensions + self.space.memory_bytes() + self.seen.as_ref().map_or(0, Vec::capacity)
     }
 
+    /// Groups that tables number, in which each has rows.
+    pub(crate) fn table_groups(&self) -> usize {
+        match (self.space.is_dense(), self.dimensions.as_slice()) {
+            (false, _) => self.group_limit(),
+            // Its own table numbers the groups.
+            (true, [dimension]) if dimension.id_limit().is_none() => self.group_limit(),
+            (true, _) => 0,
+        }
+    }
+
     /// Group numbers are below this.
     fn group_limit(&self) -> usize {
         group_limit(&self.space, &self.dimensions, self.bucket_count)

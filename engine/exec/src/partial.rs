@@ -1,6 +1,7 @@
 //! `Partial`: what one segment (or one node) contributes to an answer. Columnar, mergeable in any
 //! order, finalised once.
 
+use henge_scan::Result;
 use henge_vector::Column;
 
 use crate::bucket_starts::BucketStarts;
@@ -62,6 +63,18 @@ impl GroupedPartial {
             states: copies(&self.states, groups, 1),
             data_range_ms: self.data_range_ms.clone(),
         }
+    }
+
+    /// Adds other groups, none of which are among these.
+    pub(crate) fn append(&mut self, other: &Self) -> Result<()> {
+        self.bucket_starts.append(&other.bucket_starts);
+        for (to, from) in self.keys.iter_mut().zip(&other.keys) {
+            to.append(from)?;
+        }
+        for (to, from) in self.states.iter_mut().zip(&other.states) {
+            to.append(from)?;
+        }
+        Ok(())
     }
 }
 

@@ -120,6 +120,10 @@ impl Accumulator for CountAccumulator {
         Some(self.word)
     }
 
+    fn has_fixed_width(&self) -> bool {
+        true
+    }
+
     fn memory_bytes(&self) -> usize {
         0
     }

@@ -79,6 +79,12 @@ fn merge_texts(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>>)> {
     })?))
 }
 
+/// Gives keys that are text, or ids of another dictionary, the ids of a node-wide one.
+pub(super) fn to_numbering(keys: Column, numbering: &Arc<dyn Numbering>) -> Result<Column> {
+    let (keys, mut ids) = number_by_node(vec![keys], numbering)?;
+    Ok(keys.rows(ids.pop().unwrap_or_default()))
+}
+
 /// Gives all keys the ids of one node-wide dictionary.
 fn number_by_node(
     columns: Vec<Column>,

@@ -9,8 +9,9 @@ use henge_segment::SegmentView;
 
 use super::dense::Dense;
 use super::merge;
+use super::parted::Parted;
 use super::segment_ids::text_of_ids;
-use crate::bucket_starts::BucketStarts;
+use super::unmerged::Unmerged;
 use crate::context::ExecContext;
 use crate::extent::Extent;
 use crate::partial::{GroupedPartial, Partial};
@@ -23,6 +24,8 @@ const MAX_WAITING_GROUPS: usize = 1 << 20;
 pub struct Merger {
     query: Arc<Query>,
     dense: Option<Dense>,
+    /// Groups that are too many for one table.
+    parted: Option<Parted>,
     waiting: Vec<Partial>,
     waiting_groups: usize,
     waiting_bytes: usize,
@@ -45,6 +48,7 @@ impl Merger {
         Self {
             query,
             dense: None,
+            parted: None,
             waiting: Vec::new(),
             waiting_groups: 0,
             waiting_bytes: 0,
@@ -85,12 +89,14 @@ impl Merger {
     }
 
     fn is_empty(&self) -> bool {
-        self.dense.is_none() && self.waiting.is_empty()
+        self.dense.is_none() && self.parted.is_none() && self.waiting.is_empty()
     }
 
     /// Makes text of ids: other segments' groups are to be added.
     fn leave_segment(&mut self) -> Result<()> {
         if let Some(segment) = self.segment.take() {
+            let parted = self.parted.take().into_iter().flat_map(Parted::into_partials);
+            self.waiting.extend(parted.map(Partial::Grouped));
             for partial in &mut self.waiting {
                 let empty = Partial::Grouped(GroupedPartial::default());
                 let ids = std::mem::replace(partial, empty);
@@ -102,18 +108,17 @@ impl Merger {
     }
 
     fn push(&mut self, partial: Partial, ctx: &ExecContext) -> Result<()> {
-        let partial = match partial {
-            Partial::Grouped(groups) => match self.add_dense(groups, ctx)? {
-                Some(groups) => Partial::Grouped(groups),
-                None => return Ok(()),
-            },
-            partial => partial,
+        let Partial::Grouped(groups) = partial else {
+            self.wait(partial);
+            return Ok(());
         };
-        if let Partial::Grouped(groups) = &partial {
-            self.waiting_groups += groups.group_count();
+        let Some(groups) = self.add_dense(groups, ctx)? else { return Ok(()) };
+        let Some(groups) = self.add_parted(groups, ctx)? else { return Ok(()) };
+        self.waiting_groups += groups.group_count();
+        self.wait(Partial::Grouped(groups));
+        if self.waiting_groups > ctx.tuning.parted_groups && self.parted.is_none() {
+            self.part_waiting(ctx)?;
         }
-        self.waiting_bytes += partial.memory_bytes();
-        self.waiting.push(partial);
         if self.waiting_groups > MAX_WAITING_GROUPS && self.waiting.len() > 1 {
             let merged = merge(&self.query, std::mem::take(&mut self.waiting), ctx)?;
             self.waiting_groups = match &merged {
@@ -121,44 +126,91 @@ impl Merger {
                 Partial::Grouped(groups) => MAX_WAITING_GROUPS.saturating_sub(groups.group_count()),
                 _ => 0,
             };
-            self.waiting_bytes = merged.memory_bytes();
-            self.waiting.push(merged);
+            self.waiting_bytes = 0;
+            self.wait(merged);
         }
         Ok(())
+    }
+
+    fn wait(&mut self, partial: Partial) {
+        self.waiting_bytes += partial.memory_bytes();
+        self.waiting.push(partial);
+    }
+
+    /// Cuts what waits into partitions, if its groups can be.
+    fn part_waiting(&mut self, ctx: &ExecContext) -> Result<()> {
+        let Some(Partial::Grouped(last)) = self.waiting.last() else { return Ok(()) };
+        let Some(parted) = Parted::for_groups(last) else { return Ok(()) };
+        self.parted = Some(parted);
+        (self.waiting_groups, self.waiting_bytes) = (0, 0);
+        for partial in std::mem::take(&mut self.waiting) {
+            let Partial::Grouped(groups) = partial else {
+                self.wait(partial);
+                continue;
+            };
+            if let Some(groups) = self.add_parted(groups, ctx)? {
+                self.waiting_groups += groups.group_count();
+                self.wait(Partial::Grouped(groups));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds groups to their partitions, or gives them back.
+    fn add_parted(
+        &mut self,
+        groups: GroupedPartial,
+        ctx: &ExecContext,
+    ) -> Result<Option<GroupedPartial>> {
+        match (&mut self.parted, self.query.grouped()) {
+            (Some(parted), Some(query)) if parted.takes(&groups) => {
+                parted.add(&groups, query.aggregations, ctx)?;
+                Ok(None)
+            }
+            _ => Ok(Some(groups)),
+        }
     }
 
     /// Bytes of memory, roughly.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let dense = self.dense.as_ref().map_or(0, Dense::memory_bytes);
-        self.waiting_bytes + dense
+        let parted = self.parted.as_ref().map_or(0, Parted::memory_bytes);
+        self.waiting_bytes + dense + parted
     }
 
     /// Everything added, as one partial. `extent` says whether anything else will be merged with it.
     ///
     /// # Errors
     /// As [`merge`].
-    pub fn finish(mut self, extent: Extent, ctx: &ExecContext) -> Result<Partial> {
+    pub fn finish(self, extent: Extent, ctx: &ExecContext) -> Result<Partial> {
+        let (unmerged, partitions) = self.into_partitions(extent)?;
+        let parts = partitions.into_iter().map(|parts| unmerged.merge_one(parts, ctx));
+        unmerged.together(parts.collect::<Result<_>>()?)
+    }
+
+    /// Everything added, in partitions that can be merged one by one, in any order.
+    pub(crate) fn into_partitions(
+        mut self,
+        extent: Extent,
+    ) -> Result<(Unmerged, Vec<Vec<Partial>>)> {
         let extent = extent.and(self.extent);
-        let cut = TopCut::of(&self.query).filter(|_| extent.is_whole());
         if let Some(dense) = self.dense.take() {
+            let cut = TopCut::of(&self.query).filter(|_| extent.is_whole());
             // What waits may add to any group.
-            let cut = cut.as_ref().filter(|_| self.waiting.is_empty());
-            self.waiting.push(Partial::Grouped(dense.finish(cut)));
+            let cut = cut.filter(|_| self.waiting.is_empty() && self.parted.is_none());
+            self.waiting.push(Partial::Grouped(dense.finish(cut.as_ref())));
         }
-        let merged = merge(&self.query, self.waiting, ctx)?;
-        let (Some(segment), Partial::Grouped(groups)) = (self.segment, &merged) else {
-            return Ok(merged);
+        let Self { query, parted, waiting, segment, .. } = self;
+        let Some(mut parted) = parted else {
+            return Ok((Unmerged::new(query, segment, extent, None), vec![waiting]));
         };
-        // Each time bucket has an answer of its own.
-        let has_one_bucket = matches!(groups.bucket_starts, BucketStarts::All(_));
-        let cut = cut.filter(|_| has_one_bucket);
-        let best = cut.and_then(|cut| cut.best(groups.states.get(cut.aggregator())?));
-        let merged = match best {
-            Some(best) => Partial::Grouped(groups.pick(&best)),
-            None => merged,
-        };
-        text_of_ids(&self.query, segment.as_ref(), merged)
+        for partial in waiting {
+            let Partial::Grouped(groups) = partial else { continue };
+            parted.push(&parted.fitted(groups)?);
+        }
+        let data_range_ms = Some(parted.data_range_ms().to_vec());
+        Ok((Unmerged::new(query, segment, extent, data_range_ms), parted.into_partitions()))
     }
 
     /// Adds what another merger of the same query has.
@@ -184,6 +236,15 @@ impl Merger {
             (Some(dense), Some(from)) if dense.is_alike(&from) => dense.absorb(from, ctx)?,
             (empty @ None, Some(from)) => *empty = Some(from),
             (_, Some(from)) => self.push(Partial::Grouped(from.finish(None)), ctx)?,
+        }
+        match (&mut self.parted, other.parted.take()) {
+            (_, None) => {}
+            (Some(parted), Some(from)) if parted.is_alike(&from) => parted.absorb(from),
+            (empty @ None, Some(from)) => *empty = Some(from),
+            (Some(_), Some(from)) => {
+                let partials = from.into_partials().into_iter().map(Partial::Grouped);
+                partials.into_iter().try_for_each(|partial| self.push(partial, ctx))?;
+            }
         }
         other.waiting.into_iter().try_for_each(|partial| self.push(partial, ctx))
     }

@@ -5,10 +5,13 @@ mod dense;
 mod dictionary;
 mod grouped;
 mod merger;
+mod parted;
 mod segment_ids;
+mod unmerged;
 
 pub use merger::Merger;
 pub(crate) use segment_ids::text_of_ids;
+pub(crate) use unmerged::Unmerged;
 
 use henge_query::{AggregatorSpec, GroupedQuery, Query};
 use henge_scan::{ExecError, Result};

@@ -27,6 +27,8 @@ const GROUP_ROWS: usize = 1024;
 const MAX_RUNS: usize = 1024;
 /// The same when there are dimensions, which cost more a run.
 const MAX_GROUPED_RUNS: usize = 8;
+/// Rows a group from which on larger tables cost less than groups that come again and again.
+const MAX_FLUSHED_ROWS: usize = 16;
 /// Rows that a run should have to be added as it is stored: shorter ones are better decoded.
 const MIN_PACKED_RUN: usize = 4096;
 
@@ -58,17 +60,24 @@ pub(super) enum KeyForm {
     Ids,
 }
 
-/// Groups the rows of some blocks.
+/// Takes groups of a segment of which more will come, perhaps the same.
+pub(super) type Flush<'f> = &'f mut dyn FnMut(GroupedPartial) -> Result<()>;
+
+/// Groups the rows of some blocks. Groups that would outgrow the cache go to `flush`, if there is one,
+/// and the rest is returned.
 pub(super) fn run(
     query: &GroupedQuery<'_>,
     output: Output<'_>,
     view: &dyn SegmentView,
     blocks: &mut Blocks<'_>,
+    mut flush: Option<Flush<'_>>,
     ctx: &ExecContext,
 ) -> Result<Partial> {
     let mut selector = SelectedRows::new(query.base, view, &ctx.cancel)?;
     let data_range_ms = data_ranges(query, view);
     let expected_rows = selector.expected_rows(&(0..view.block_count()));
+    let scope = |expected_groups| scope_of(output.keys, view, expected_groups, ctx);
+    let mut expected_groups = 0;
     let mut run = GroupedRun::new(query, view, expected_rows, ctx)?;
     if selector.is_nothing() {
         // Whoever counts what is left of the segment is to see that nothing is.
@@ -81,20 +90,36 @@ pub(super) fn run(
                 if !rows.is_empty() {
                     run.block(block, rows)?;
                 }
+                if let Some(flush) = flush.as_mut().filter(|_| run.should_flush()) {
+                    let next = GroupedRun::new(query, view, expected_rows, ctx)?;
+                    let full = std::mem::replace(&mut run, next);
+                    expected_groups = expected_rows / MAX_FLUSHED_ROWS;
+                    let scope = scope(expected_groups);
+                    flush(full.finish(data_range_ms.clone(), None, scope)?)?;
+                }
             }
             if ctx.spill.as_ref().is_some_and(|spill| run.used_bytes > spill.above_bytes) {
                 break;
             }
         }
     }
-    let scope = match (output.keys, ctx.dictionaries.as_deref()) {
+    run.finish(data_range_ms, output.cut, scope(expected_groups)).map(Partial::Grouped)
+}
+
+fn scope_of<'a>(
+    keys: KeyForm,
+    view: &'a dyn SegmentView,
+    expected_groups: usize,
+    ctx: &'a ExecContext,
+) -> KeyScope<'a> {
+    match (keys, ctx.dictionaries.as_deref()) {
         (KeyForm::Ids, _) => KeyScope::Ids,
         (KeyForm::OfNode, Some(dictionaries)) => {
-            KeyScope::Node(NodeScope { dictionaries, datasource: &view.id().datasource })
+            let datasource = &view.id().datasource;
+            KeyScope::Node(NodeScope { dictionaries, datasource, expected_groups })
         }
         (KeyForm::OfNode, None) | (KeyForm::Text, _) => KeyScope::Text,
-    };
-    run.finish(data_range_ms, output.cut, scope).map(Partial::Grouped)
+    }
 }
 
 struct GroupedRun<'a> {
@@ -113,6 +138,8 @@ struct GroupedRun<'a> {
     batch_rows: usize,
     ctx: &'a ExecContext,
     used_bytes: usize,
+    /// Rows that were added.
+    rows: usize,
     lease: MemoryLease,
 }
 
@@ -155,6 +182,7 @@ impl<'a> GroupedRun<'a> {
             batch_rows: if lists { BLOCK_ROWS } else { ctx.tuning.batch_rows() },
             ctx,
             used_bytes: 0,
+            rows: 0,
             lease: ctx.memory.lease(),
         })
     }
@@ -162,6 +190,7 @@ impl<'a> GroupedRun<'a> {
     /// Adds a block's selected rows.
     fn block(&mut self, block: usize, rows: RowSet<'_>) -> Result<()> {
         self.aggregators.start_block(block, rows)?;
+        self.rows += rows.len();
         let mut times = std::mem::take(&mut self.times);
         let mut ids = std::mem::take(&mut self.bucket_ids);
         let result = self.buckets_of_block(block, rows, &mut times, &mut ids);
@@ -293,6 +322,14 @@ impl<'a> GroupedRun<'a> {
             }
         }
         Ok(())
+    }
+
+    /// True when the tables are about to outgrow the cache and few rows meet a group that is there.
+    fn should_flush(&self) -> bool {
+        let groups = self.grouper.table_groups();
+        groups >= self.ctx.tuning.flushed_groups
+            && self.rows < groups.saturating_mul(MAX_FLUSHED_ROWS)
+            && self.aggregators.have_fixed_width()
     }
 
     fn check_memory(&mut self) -> Result<()> {

@@ -53,7 +53,7 @@ pub fn run_blocks(
         let cut = TopCut::of(query).filter(|_| extent.is_whole());
         let output = Output { cut: cut.as_ref(), keys: KeyForm::OfNode };
         let mut blocks = Some(blocks);
-        return grouped::run(&grouped, output, view, &mut || blocks.take(), ctx);
+        return grouped::run(&grouped, output, view, &mut || blocks.take(), None, ctx);
     }
     match query {
         Query::TimeBoundary(query) => time_boundary::run(query, view, blocks, ctx),

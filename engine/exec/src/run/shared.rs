@@ -15,7 +15,7 @@ use crate::context::ExecContext;
 use crate::extent::Extent;
 use crate::memory::MemoryLease;
 use crate::merge::{Merger, text_of_ids};
-use crate::partial::Partial;
+use crate::partial::{GroupedPartial, Partial};
 use crate::projection::{self, ProjectionPlan};
 
 /// Blocks that a worker takes at a time.
@@ -234,13 +234,20 @@ impl Worker {
                     claimed += blocks.len();
                     Some(blocks)
                 };
-                let partial = grouped::run(&grouped, output, item.rows(), &mut claim, ctx)?;
-                let partial = match plan {
+                let finished = |partial: Partial| match plan {
                     Some(plan) => plan.finish(&item.query, item.view.as_ref(), partial),
                     None => partial,
                 };
+                let mut flushed = false;
+                let mut flush = |groups: GroupedPartial| {
+                    flushed = true;
+                    self.add(item, output.keys, finished(Partial::Grouped(groups)), ctx)
+                };
+                let flush = Some(&mut flush as _);
+                let partial = grouped::run(&grouped, output, item.rows(), &mut claim, flush, ctx)?;
+                let partial = finished(partial);
                 self.current = (item.blocks_left() > 0).then_some(index);
-                (partial, output.keys, claimed == count)
+                (partial, output.keys, claimed == count && !flushed)
             }
             None => {
                 let partial = super::run(&item.query, item.view.as_ref(), ctx)?;
@@ -250,6 +257,17 @@ impl Worker {
         if is_whole {
             item.tell(&partial, form)?;
         }
+        self.add(item, form, partial, ctx)
+    }
+
+    /// Adds what a part of a segment contributes.
+    fn add(
+        &mut self,
+        item: &Item,
+        form: KeyForm,
+        partial: Partial,
+        ctx: &ExecContext,
+    ) -> Result<()> {
         match form {
             KeyForm::Ids => self.merger.add_of_segment(&item.view, partial, ctx)?,
             KeyForm::OfNode | KeyForm::Text => self.merger.add(partial, ctx)?,

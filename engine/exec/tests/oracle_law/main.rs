@@ -122,9 +122,14 @@ fn merged(
 
 /// Ways to go through the rows.
 const TUNINGS: [Tuning; 3] = [
-    Tuning { batch_rows: 4096, grouping: Grouping::Auto },
-    Tuning { batch_rows: 1, grouping: Grouping::Dense },
-    Tuning { batch_rows: 2048, grouping: Grouping::Hashed },
+    Tuning { batch_rows: 4096, grouping: Grouping::Auto, flushed_groups: 1, parted_groups: 0 },
+    Tuning {
+        batch_rows: 1,
+        grouping: Grouping::Dense,
+        flushed_groups: 1 << 15,
+        parted_groups: 1 << 16,
+    },
+    Tuning { batch_rows: 2048, grouping: Grouping::Hashed, flushed_groups: 3, parted_groups: 4 },
 ];
 
 /// Runs as a node does: workers that share the segments, one dictionary for all.

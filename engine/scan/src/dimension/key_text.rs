@@ -100,8 +100,9 @@ pub(super) fn dictionary_keys(
         return Err(henge_segment::SegmentError::corrupt(reason).into());
     }
     let mapped = match scope {
-        KeyScope::Node(NodeScope { dictionaries, datasource }) => {
-            dictionaries.map_of(datasource, column, dictionary, ids.len())?
+        KeyScope::Node(NodeScope { dictionaries, datasource, expected_groups }) => {
+            let groups = ids.len().max(expected_groups);
+            dictionaries.map_of(datasource, column, dictionary, groups)?
         }
         KeyScope::Ids => {
             return Ok(Column::SegmentIds(SegmentIds::new(ids)));

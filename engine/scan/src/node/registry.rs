@@ -31,6 +31,9 @@ pub struct NodeScope<'a> {
     pub dictionaries: &'a NodeDictionaries,
     /// The segment's datasource.
     pub datasource: &'a Arc<str>,
+    /// About how many groups of the segment are to be named in all, if it is known to be more than
+    /// those at hand.
+    pub expected_groups: usize,
 }
 
 /// By datasource and column.
