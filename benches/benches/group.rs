@@ -107,6 +107,21 @@ fn timeseries(runner: &mut Runner, table: &Table) {
             assert_eq!(table.answer(query)[0]["result"]["bytes"], expected, "{name}");
         });
     }
+    let shifted: Vec<Value> = (0..90)
+        .map(|by| {
+            let text = format!("bytes + {by}");
+            json!({"type": "longSum", "name": format!("s{by}"), "expression": text})
+        })
+        .collect();
+    case("ninety_shifted_sums", 8, "all", Value::Null, json!(shifted)).measure(
+        runner,
+        table,
+        |query| {
+            let result = &table.answer(query)[0]["result"];
+            let bytes: i64 = columns.bytes.iter().sum();
+            assert_eq!(result["s89"], bytes + 89 * ROWS as i64);
+        },
+    );
     for granularity in ["hour", "minute"] {
         let name = format!("four_sums_by_{granularity}");
         case(&name, 32, granularity, Value::Null, four_sums()).measure(runner, table, |query| {

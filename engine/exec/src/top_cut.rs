@@ -58,6 +58,11 @@ impl TopCut {
         self.aggregator
     }
 
+    /// The same cut where that aggregator is at another position.
+    pub(crate) fn by(&self, aggregator: usize) -> Self {
+        Self { aggregator, ..self.clone() }
+    }
+
     /// The groups to keep, ascending: the best ones and all that tie with the last of them. `None`
     /// keeps all, also when values that have no place in a plain order (null, NaN) occur.
     pub(crate) fn best(&self, states: &Column) -> Option<Vec<u32>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use henge_types::Granularity;
 
+use crate::affine::Affine;
 use crate::ast::Ast;
 use crate::budget::Budget;
 use crate::compile::{compile, free_identifiers};
@@ -96,6 +97,18 @@ impl Expr {
         self.inner.root.literal()
     }
 
+    /// The column of `strlen(column)`.
+    #[must_use]
+    pub fn as_text_length(&self) -> Option<&str> {
+        match &self.inner.ast {
+            Ast::Call { name, arguments } if name == "strlen" => match arguments.as_slice() {
+                [Ast::Identifier(column)] => Some(column),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The column and the buckets of `timestamp_floor(column, 'PT1H')` with constant arguments.
     #[must_use]
     pub fn as_time_floor(&self) -> Option<(&str, Granularity)> {
@@ -110,6 +123,16 @@ impl Expr {
             values.push(value.clone());
         }
         functions::time_buckets(&values).ok().map(|granularity| (column.as_str(), granularity))
+    }
+
+    /// The result as a multiple of one column and a constant, for integers of a range, when it is
+    /// that and no result on the way overflows.
+    #[must_use]
+    pub fn affine(&self, range: (i64, i64)) -> Option<Affine> {
+        match self.identifiers() {
+            [_] => Affine::of(&self.inner.ast, range),
+            _ => None,
+        }
     }
 
     /// Where in time the result stays the same while all columns but this one do: when the column is

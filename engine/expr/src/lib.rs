@@ -5,6 +5,7 @@
 //! there. Errors at run time are results beyond [`MAX_RESULT_BYTES`], a [`Budget`] that is used up or
 //! stopped, and malformed patterns that are not constant.
 
+mod affine;
 pub mod ast;
 pub mod budget;
 mod compile;
@@ -26,6 +27,7 @@ mod time;
 mod types;
 pub mod value;
 
+pub use affine::Affine;
 pub use ast::{Ast, BinaryOp, UnaryOp};
 pub use budget::{Budget, Limits, Stop};
 pub use error::{ExprError, Result};

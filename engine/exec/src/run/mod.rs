@@ -3,6 +3,7 @@
 mod buckets;
 mod grouped;
 mod shared;
+mod sums;
 mod time_boundary;
 
 use std::ops::Range;
@@ -53,7 +54,7 @@ pub fn run_blocks(
         let cut = TopCut::of(query).filter(|_| extent.is_whole());
         let output = Output { cut: cut.as_ref(), keys: KeyForm::OfNode };
         let mut blocks = Some(blocks);
-        return grouped::run(&grouped, output, view, &mut || blocks.take(), None, ctx);
+        return sums::run(&grouped, output, view, &mut || blocks.take(), None, ctx);
     }
     match query {
         Query::TimeBoundary(query) => time_boundary::run(query, view, blocks, ctx),

@@ -10,7 +10,8 @@ use henge_query::Query;
 use henge_scan::Result;
 use henge_segment::SegmentView;
 
-use super::grouped::{self, KeyForm, Output};
+use super::grouped::{KeyForm, Output};
+use super::sums;
 use crate::context::ExecContext;
 use crate::extent::Extent;
 use crate::memory::MemoryLease;
@@ -244,7 +245,7 @@ impl Worker {
                     self.add(item, output.keys, finished(Partial::Grouped(groups)), ctx)
                 };
                 let flush = Some(&mut flush as _);
-                let partial = grouped::run(&grouped, output, item.rows(), &mut claim, flush, ctx)?;
+                let partial = sums::run(&grouped, output, item.rows(), &mut claim, flush, ctx)?;
                 let partial = finished(partial);
                 self.current = (item.blocks_left() > 0).then_some(index);
                 (partial, output.keys, claimed == count && !flushed)

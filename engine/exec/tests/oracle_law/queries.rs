@@ -304,8 +304,16 @@ fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {
         "lm + array_length(m)",
     ])
     .prop_map(|text| json!({"type": "doubleSum", "name": "x", "expression": text}));
-    let plain =
-        prop_oneof![4 => simple, 1 => expression, 1 => Just(json!({"type": "count", "name": "x"}))];
+    // Sums that follow from those of a column, and of rows that overflow.
+    let shifted =
+        select(vec!["l + 1", "5 - 2 * l", "lm + 3", "lm * -4 - 1", "__time - 7", "l - l"])
+            .prop_map(|text| json!({"type": "longSum", "name": "x", "expression": text}));
+    let plain = prop_oneof![
+        6 => simple,
+        1 => expression,
+        1 => shifted,
+        1 => Just(json!({"type": "count", "name": "x"})),
+    ];
     let filtered = (plain.clone(), filter()).prop_map(|(aggregator, filter)| {
         json!({"type": "filtered", "name": "x", "filter": filter, "aggregator": aggregator})
     });
