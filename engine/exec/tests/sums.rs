@@ -10,7 +10,8 @@ use henge_query::Query;
 use henge_segment::{ColumnData, MappedSegment, SegmentView, StringTable};
 use serde_json::{Value, json};
 
-/// Columns `key` (text `a`, `b`, null in turn) and `x` (LONG, null where it says so).
+/// Columns `key` (text `a`, `b`, null in turn), `x` (LONG, null where it says so) and `d` (a tenth of
+/// it).
 fn segment(values: &[i64], nulls: &[usize]) -> MappedSegment {
     let mut words = vec![0_u64; values.len().div_ceil(64).max(1)];
     nulls.iter().for_each(|row| words[row / 64] |= 1 << (row % 64));
@@ -19,7 +20,8 @@ fn segment(values: &[i64], nulls: &[usize]) -> MappedSegment {
     let ids: Vec<u32> = (0..values.len() as u32).map(|row| (row + 1) % 3).collect();
     let key = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
     let x = ColumnData::Long { values, nulls: words };
-    support::segment(values.len(), [("key", key), ("x", x)])
+    let tenths: Vec<f64> = values.iter().map(|value| *value as f64 / 10.0).collect();
+    support::segment(values.len(), [("key", key), ("x", x), ("d", support::doubles(&tenths))])
 }
 
 /// Sums of expressions named by their text, beside those fields.
@@ -121,6 +123,15 @@ fn groups_and_filters_have_sums_of_their_own() {
         json!({"key": "b", "a": 2 * (3 + 6), "b": 2 * (4 + 7), "n": 4, "c": 18, "d": 14}),
     ];
     assert_eq!(groups.collect::<Vec<_>>(), expected);
+}
+
+/// Adding 2^60 to a double rounds, so the sum of the doubles says nothing of these.
+#[test]
+fn h_22_doubles_are_summed_as_they_are() {
+    let rows = segment(&[1, 2, 3], &[]);
+    let expression = "d + 1152921504606846976";
+    let expected = 3 * (1_i64 << 60);
+    assert_eq!(sums(&[expression, "x + 1"], &[&rows]), json!({expression: expected, "x + 1": 9}));
 }
 
 /// The cut to the best groups goes by a state that is made afterwards, or by one that is asked for.

@@ -89,6 +89,17 @@ impl<'a> ExpressionSource<'a> {
         }
     }
 
+    /// As [`ExpressionSource::only_string_input`], when each row has one value.
+    pub(super) fn only_single_text(&self) -> Option<&'a dyn StringColumn> {
+        self.only_string_input().filter(|column| !column.is_multi_value())
+    }
+
+    /// True when the result is the number of characters of the only text that it reads.
+    pub(super) fn is_text_length(&self) -> bool {
+        let plain = matches!(self.output_type, None | Some(ColumnType::Long | ColumnType::Double));
+        plain && self.expression.as_text_length().is_some()
+    }
+
     /// Adds the stored columns that it reads, and those that the virtual columns in it read, as
     /// parts of what its result depends on; `None` when a row's result may be several values.
     pub(super) fn collect_parts(&self, parts: &mut Vec<Part<'a>>) -> Option<()> {

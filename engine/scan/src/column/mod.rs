@@ -12,6 +12,7 @@ mod pieces;
 mod reader;
 mod set;
 mod slot;
+mod text_numbers;
 mod window;
 
 use std::sync::Arc;

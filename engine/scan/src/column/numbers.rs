@@ -1,12 +1,12 @@
-//! Windows of numbers that are not stored: results of expressions, and text read as numbers.
+//! Windows of numbers that are not stored.
 
 use henge_expr::ExprValue;
 use henge_expr::number::{double_to_long, parse_double, parse_long};
-use henge_segment::{MultiScratch, NullMask, NumericBlock, NumericValues, StringColumn};
+use henge_segment::{NullMask, NumericBlock, NumericValues};
 
 use super::arithmetic::{Number, NumberSink, for_each_value};
 use super::{ExpressionReader, Window};
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::key_space::PartIds;
 use crate::selection::Selection;
 
@@ -29,7 +29,7 @@ impl<T: Copy + Default> Numbers<T> {
     }
 
     #[inline]
-    fn set(&mut self, row: usize, value: Option<T>) {
+    pub(super) fn set(&mut self, row: usize, value: Option<T>) {
         match value {
             Some(value) => self.values[row] = value,
             None => {
@@ -110,92 +110,4 @@ impl NumberSink for Numbers<f64> {
 /// Text as an integer; decimals are truncated.
 pub(crate) fn parse_text_long(text: &str) -> Option<i64> {
     parse_long(text).or_else(|| parse_double(text).and_then(double_to_long))
-}
-
-/// A string column read as numbers. A row of several values has no number.
-pub(crate) struct TextNumbers<'a, T> {
-    column: &'a dyn StringColumn,
-    parse: fn(&str) -> Option<T>,
-    memo: DictionaryMemo<Option<T>>,
-    numbers: Numbers<T>,
-    ids: Vec<u32>,
-    multi: MultiScratch,
-}
-
-impl<'a, T: Copy + Default> TextNumbers<'a, T> {
-    pub(super) fn new(column: &'a dyn StringColumn, parse: fn(&str) -> Option<T>) -> Self {
-        Self {
-            column,
-            parse,
-            memo: DictionaryMemo::new(column.dictionary().len()),
-            numbers: Numbers::default(),
-            ids: Vec::new(),
-            multi: MultiScratch::default(),
-        }
-    }
-
-    /// True when rows hold lists of values.
-    pub(super) fn reads_lists(&self) -> bool {
-        self.column.is_multi_value()
-    }
-
-    pub(super) fn load(
-        &mut self,
-        window: Window,
-        selection: Selection<'_>,
-    ) -> Result<NumericBlock<'_, T>> {
-        let Self { column, parse, memo, numbers, ids, multi } = self;
-        let dictionary = column.dictionary();
-        let mut number_of =
-            |id: u32| memo.get(id, || Ok(dictionary.get(id)?.as_deref().and_then(*parse)));
-        numbers.reset(window.capacity());
-        if column.is_multi_value() {
-            let lists = window.lists(*column, multi)?;
-            selection.try_for_each(|row| {
-                let value = match lists.row(row) {
-                    [id] => number_of(*id)?,
-                    _ => None,
-                };
-                numbers.set(row, value);
-                Ok::<_, ExecError>(())
-            })?;
-        } else {
-            let block_ids = window.ids(*column, ids)?;
-            selection.try_for_each(|row| {
-                numbers.set(row, number_of(block_ids.get(row))?);
-                Ok::<_, ExecError>(())
-            })?;
-        }
-        Ok(numbers.block())
-    }
-}
-
-/// What is computed once per dictionary id and remembered.
-#[derive(Debug)]
-struct DictionaryMemo<T> {
-    values: Vec<Option<T>>,
-}
-
-impl<T: Copy> DictionaryMemo<T> {
-    fn new(id_count: u32) -> Self {
-        Self { values: vec![None; id_count as usize] }
-    }
-
-    /// The result for an id, computed on first use.
-    #[inline]
-    fn get(&mut self, id: u32, compute: impl FnOnce() -> Result<T>) -> Result<T> {
-        match self.values.get(id as usize) {
-            Some(Some(value)) => Ok(*value),
-            _ => self.fill(id, compute),
-        }
-    }
-
-    #[cold]
-    fn fill(&mut self, id: u32, compute: impl FnOnce() -> Result<T>) -> Result<T> {
-        let value = compute()?;
-        if let Some(slot) = self.values.get_mut(id as usize) {
-            *slot = Some(value);
-        }
-        Ok(value)
-    }
 }

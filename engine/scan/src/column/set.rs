@@ -1,14 +1,16 @@
 //! The columns that a query's dimensions and aggregators share: each is decoded once a block.
 
+use henge_expr::ExprValue;
 use henge_expr::number::parse_double;
 use henge_query::AggregatorInput;
 use henge_segment::PackedBlock;
 use rustc_hash::FxHashMap;
 
 use super::arithmetic::Arithmetic;
-use super::numbers::{Numbers, TextNumbers, parse_text_long};
+use super::numbers::{Numbers, parse_text_long};
 use super::slot::{Loaded, Slot, SlotStats};
-use super::{Columns, ExpressionReader, Source, Window};
+use super::text_numbers::{TextFunction, TextNumbers};
+use super::{Columns, ExpressionReader, ExpressionSource, Source, Window};
 use crate::error::{ExecError, Result};
 use crate::selection::Selection;
 
@@ -64,19 +66,13 @@ impl<'a> ColumnSet<'a> {
         };
         let slot = match (source, wanted) {
             (Source::String(column), NumericType::Long) => {
-                Slot::LongText(TextNumbers::new(column, parse_text_long))
+                Slot::LongText(TextNumbers::new(column, TextFunction::Parse(parse_text_long)))
             }
             (Source::String(column), NumericType::Double) => {
-                Slot::DoubleText(TextNumbers::new(column, parse_double))
+                Slot::DoubleText(TextNumbers::new(column, TextFunction::Parse(parse_double)))
             }
-            (Source::Expression(source), NumericType::Long) => match source.arithmetic() {
-                Some(arithmetic) => Slot::LongArithmetic(arithmetic, Numbers::default()),
-                None => Slot::LongExpression(ExpressionReader::new(source), Numbers::default()),
-            },
-            (Source::Expression(source), NumericType::Double) => match source.arithmetic() {
-                Some(arithmetic) => Slot::DoubleArithmetic(arithmetic, Numbers::default()),
-                None => Slot::DoubleExpression(ExpressionReader::new(source), Numbers::default()),
-            },
+            (Source::Expression(source), NumericType::Long) => long_expression(source),
+            (Source::Expression(source), NumericType::Double) => double_expression(source),
             (Source::Complex(_), _) => {
                 return Err(ExecError::Invalid(format!(
                     "aggregator input '{key}' is a sketch column: use the sketch's own aggregator"
@@ -168,6 +164,46 @@ impl<'a> ColumnSet<'a> {
         }
         Ok(LoadedBlock { slots })
     }
+}
+
+/// Integers of an expression.
+fn long_expression(source: ExpressionSource<'_>) -> Slot<'_> {
+    if let Some(arithmetic) = source.arithmetic() {
+        return Slot::LongArithmetic(arithmetic, Numbers::default());
+    }
+    match source.only_single_text() {
+        Some(column) => {
+            let function = text_function(source, |length| length, ExprValue::as_long);
+            Slot::LongText(TextNumbers::new(column, function))
+        }
+        None => Slot::LongExpression(ExpressionReader::new(source), Numbers::default()),
+    }
+}
+
+/// Doubles of an expression.
+fn double_expression(source: ExpressionSource<'_>) -> Slot<'_> {
+    if let Some(arithmetic) = source.arithmetic() {
+        return Slot::DoubleArithmetic(arithmetic, Numbers::default());
+    }
+    match source.only_single_text() {
+        Some(column) => {
+            let function = text_function(source, |length| length as f64, ExprValue::as_double);
+            Slot::DoubleText(TextNumbers::new(column, function))
+        }
+        None => Slot::DoubleExpression(ExpressionReader::new(source), Numbers::default()),
+    }
+}
+
+/// An expression as a function of the only text that it reads.
+fn text_function<T>(
+    source: ExpressionSource<'_>,
+    of_length: fn(i64) -> T,
+    convert: fn(&ExprValue) -> Option<T>,
+) -> TextFunction<'_, T> {
+    if source.is_text_length() {
+        return TextFunction::Length(of_length);
+    }
+    TextFunction::Expression(Box::new(source), convert)
 }
 
 /// The decoded slots of a window.

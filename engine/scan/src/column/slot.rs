@@ -7,7 +7,8 @@ use henge_segment::{
 };
 
 use super::arithmetic::Arithmetic;
-use super::numbers::{Numbers, TextNumbers};
+use super::numbers::Numbers;
+use super::text_numbers::TextNumbers;
 use super::{ExpressionReader, Source, Window};
 use crate::error::Result;
 use crate::selection::Selection;
@@ -48,7 +49,7 @@ pub(super) enum Slot<'a> {
     Double(&'a dyn NumericColumn<f64>, Vec<f64>),
     Ids(&'a dyn StringColumn, Vec<u32>),
     Multi(&'a dyn StringColumn, MultiScratch),
-    /// Text read as numbers, parsed once per dictionary id.
+    /// Numbers that follow from a text, found once per dictionary id.
     LongText(TextNumbers<'a, i64>),
     DoubleText(TextNumbers<'a, f64>),
     /// A virtual column or an aggregator's own expression.
