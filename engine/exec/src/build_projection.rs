@@ -246,6 +246,7 @@ fn write_column(
         | Column::Float(_)
         | Column::Lists(_)
         | Column::Complex(_)
+        | Column::Timed(_)
         | Column::Mixed(_)
         | Column::SegmentIds(_)
         | Column::NodeIds(_) => {

@@ -86,6 +86,7 @@ impl TopCut {
             | Column::Hll(_)
             | Column::Theta(_)
             | Column::Kll(_)
+            | Column::Timed(_)
             | Column::Mixed(_)
             | Column::SegmentIds(_)
             | Column::NodeIds(_) => None,

@@ -28,6 +28,7 @@ impl Column {
             Self::Hll(_) => Self::Hll(Sketches::<HllSketch>::empty(rows)),
             Self::Theta(_) => Self::Theta(Sketches::<ThetaSketch>::empty(rows)),
             Self::Kll(_) => Self::Kll(Sketches::<KllSketch>::empty(rows)),
+            Self::Timed(timed) => Self::Timed(timed.nulls_like(rows)),
             Self::Mixed(_) => Self::Mixed(vec![henge_expr::ExprValue::Null; rows]),
             Self::SegmentIds(_) => Self::SegmentIds(SegmentIds::new(vec![0; rows])),
             Self::NodeIds(keys) => Self::NodeIds(keys.with_ids(vec![0; rows])),
@@ -49,6 +50,7 @@ impl Column {
             | Self::Hll(_)
             | Self::Theta(_)
             | Self::Kll(_)
+            | Self::Timed(_)
             | Self::Mixed(_)
             | Self::SegmentIds(_)
             | Self::NodeIds(_) => {}
@@ -81,6 +83,7 @@ impl Column {
             (Self::Hll(to), Self::Hll(from)) => to.extend_from(from),
             (Self::Theta(to), Self::Theta(from)) => to.extend_from(from),
             (Self::Kll(to), Self::Kll(from)) => to.extend_from(from),
+            (Self::Timed(to), Self::Timed(from)) => to.append(from)?,
             (Self::Mixed(to), Self::Mixed(from)) => to.extend_from_slice(from),
             (Self::SegmentIds(to), Self::SegmentIds(from)) => {
                 *to = SegmentIds::new([to.ids(), from.ids()].concat());
@@ -106,6 +109,7 @@ impl Column {
                 | Self::Hll(_)
                 | Self::Theta(_)
                 | Self::Kll(_)
+                | Self::Timed(_)
                 | Self::Mixed(_)
                 | Self::SegmentIds(_)
                 | Self::NodeIds(_),
@@ -121,7 +125,7 @@ fn zero_filled<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>) -> PrimitiveArr
     PrimitiveArray::from_iter_values(values).with_data_type(array.data_type().clone())
 }
 
-fn chained<T: ArrowPrimitiveType>(
+pub(crate) fn chained<T: ArrowPrimitiveType>(
     first: &PrimitiveArray<T>,
     second: &PrimitiveArray<T>,
 ) -> PrimitiveArray<T> {

@@ -11,6 +11,7 @@ use crate::ids::{NodeIds, SegmentIds};
 use crate::lists::Lists;
 use crate::sketches::Sketches;
 use crate::text::Text;
+use crate::timed::Timed;
 
 /// The type of [`Column::Wide`]: integers of 128 bits.
 pub(crate) const WIDE_TYPE: DataType = DataType::Decimal128(38, 0);
@@ -43,6 +44,8 @@ pub enum Column {
     Theta(Sketches<ThetaSketch>),
     /// KLL sketches.
     Kll(Sketches<KllSketch>),
+    /// Values with their times: states of first, last and any.
+    Timed(Timed),
     /// Values of an expression, each of its own type.
     Mixed(Vec<ExprValue>),
     /// STRING, as ids of the dictionary of the one segment that all rows are of.
@@ -100,6 +103,7 @@ impl Column {
             Self::Hll(sketches) => sketches.len(),
             Self::Theta(sketches) => sketches.len(),
             Self::Kll(sketches) => sketches.len(),
+            Self::Timed(timed) => timed.len(),
             Self::Mixed(values) => values.len(),
             Self::SegmentIds(keys) => keys.ids().len(),
             Self::NodeIds(keys) => keys.ids().len(),
@@ -127,6 +131,7 @@ impl Column {
             Self::Hll(sketches) => sketches.get(row).is_none(),
             Self::Theta(sketches) => sketches.get(row).is_none(),
             Self::Kll(sketches) => sketches.get(row).is_none(),
+            Self::Timed(timed) => timed.values().is_null(row),
             Self::Mixed(values) => values[row].is_null(),
             Self::SegmentIds(keys) => keys.ids()[row] == 0,
             Self::NodeIds(keys) => keys.ids()[row] == 0,
@@ -149,6 +154,7 @@ impl Column {
             Self::Hll(_) => "hll",
             Self::Theta(_) => "theta",
             Self::Kll(_) => "kll",
+            Self::Timed(_) => "timed",
             Self::Mixed(_) => "mixed",
             Self::SegmentIds(_) => "segment_ids",
             Self::NodeIds(_) => "node_ids",

@@ -32,6 +32,7 @@ impl Column {
                 values(left).cmp(values(right))
             }
             Self::Complex(images) => images.get(left).cmp(&images.get(right)),
+            Self::Timed(timed) => timed.compare(left, right),
             Self::Mixed(values) => compare_mixed(&values[left], &values[right]),
             Self::SegmentIds(keys) => keys.ids()[left].cmp(&keys.ids()[right]),
             Self::NodeIds(keys) if keys.ids()[left] == keys.ids()[right] => Ordering::Equal,
@@ -40,7 +41,7 @@ impl Column {
     }
 }
 
-fn by_value<T: ArrowPrimitiveType<Native: Ord>>(
+pub(crate) fn by_value<T: ArrowPrimitiveType<Native: Ord>>(
     values: &PrimitiveArray<T>,
     left: usize,
     right: usize,

@@ -42,6 +42,10 @@ impl Column {
             Self::Hll(sketches) => mix_images(hashes, sketches),
             Self::Theta(sketches) => mix_images(hashes, sketches),
             Self::Kll(sketches) => mix_images(hashes, sketches),
+            Self::Timed(timed) => {
+                mix_values(hashes, timed.times(), |time| time as u64);
+                timed.values().mix_into(hashes);
+            }
             Self::Mixed(values) => mix(hashes, values.iter().map(hash_mixed)),
             Self::SegmentIds(keys) => mix(hashes, keys.ids().iter().map(hash_of)),
             Self::NodeIds(keys) => {

@@ -21,6 +21,7 @@ mod size;
 mod sketches;
 mod take;
 mod text;
+mod timed;
 
 pub use arrow_array::{
     Array, ArrowPrimitiveType, Decimal128Array, Float32Array, Float64Array, Int64Array,
@@ -40,3 +41,4 @@ pub use numbers::{nulls_of, optional};
 pub use size::value_bytes;
 pub use sketches::Sketches;
 pub use text::{Text, TextValues};
+pub use timed::Timed;

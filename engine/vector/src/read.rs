@@ -26,6 +26,7 @@ impl Column {
                 [id] => lists.value(*id).into(),
                 ids => ids.iter().map(|&id| lists.value(id).into()).collect::<Vec<_>>().into(),
             },
+            Self::Timed(timed) => timed.values().expr_value(row),
             Self::Mixed(values) => values[row].clone(),
             Self::SegmentIds(keys) => match keys.ids()[row] {
                 0 => ExprValue::Null,
@@ -46,6 +47,7 @@ impl Column {
             Self::Double(values) | Self::WideFloat(values) => optional(values, row),
             Self::Text(text) => text.get(row).and_then(parse_double),
             Self::NodeIds(keys) => keys.get(row).and_then(parse_double),
+            Self::Timed(timed) => timed.values().double(row),
             Self::Mixed(values) => values[row].as_double(),
             Self::Lists(_) | Self::SegmentIds(_) => self.expr_value(row).as_double(),
         }
@@ -57,6 +59,7 @@ impl Column {
         match self {
             Self::Text(text) => text.get(row).map(Cow::Borrowed),
             Self::NodeIds(keys) => keys.get(row).map(Cow::Borrowed),
+            Self::Timed(timed) => timed.values().text(row),
             Self::Mixed(values) => values[row].as_text(),
             Self::Null(_)
             | Self::Long(_)
@@ -80,6 +83,7 @@ impl Column {
     pub fn long(&self, row: usize) -> Option<i64> {
         match self {
             Self::Long(values) => optional(values, row),
+            Self::Timed(timed) => timed.values().long(row),
             Self::Null(_)
             | Self::Wide(_)
             | Self::Float(_)

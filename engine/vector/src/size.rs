@@ -28,6 +28,7 @@ impl Column {
             Self::Hll(sketches) => sketches.memory_bytes(),
             Self::Theta(sketches) => sketches.memory_bytes(),
             Self::Kll(sketches) => sketches.memory_bytes(),
+            Self::Timed(timed) => array_bytes(timed.times()) + timed.values().memory_bytes(),
             Self::Mixed(values) => values.iter().map(value_bytes).sum(),
             Self::SegmentIds(keys) => size_of_val(keys.ids()),
             Self::NodeIds(keys) => size_of_val(keys.ids()),

@@ -30,6 +30,7 @@ impl Column {
             Self::Hll(sketches) => Self::Hll(sketches.gathered(rows)),
             Self::Theta(sketches) => Self::Theta(sketches.gathered(rows)),
             Self::Kll(sketches) => Self::Kll(sketches.gathered(rows)),
+            Self::Timed(timed) => Self::Timed(timed.gathered(rows)),
             Self::Mixed(values) => {
                 Self::Mixed(rows.iter().map(|&row| values[row as usize].clone()).collect())
             }
@@ -54,6 +55,7 @@ impl Column {
             | Self::Text(_)
             | Self::Lists(_)
             | Self::Complex(_)
+            | Self::Timed(_)
             | Self::Mixed(_)
             | Self::SegmentIds(_)
             | Self::NodeIds(_)) => other.take(rows),
@@ -77,6 +79,7 @@ impl Column {
             Self::Hll(sketches) => sketches.truncate(rows),
             Self::Theta(sketches) => sketches.truncate(rows),
             Self::Kll(sketches) => sketches.truncate(rows),
+            Self::Timed(timed) => timed.truncate(rows),
             Self::Mixed(values) => values.truncate(rows),
             Self::SegmentIds(keys) => keys.truncate(rows),
             Self::NodeIds(keys) => keys.truncate(rows),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use henge_expr::ExprValue;
 use henge_sketch::{HllSketch, KllSketch, Sketch, ThetaSketch};
 use henge_vector::{
-    Bytes, Column, ListsBuilder, NodeIds, Numbering, SegmentIds, Sketches, Text, TextValues,
-    VectorError, decode, encode, nulls_of,
+    Bytes, Column, Int64Array, ListsBuilder, NodeIds, Numbering, SegmentIds, Sketches, Text,
+    TextValues, Timed, VectorError, decode, encode, nulls_of,
 };
 use proptest::prelude::*;
 use support::{every_kind, shown_all, wide};
@@ -200,15 +200,25 @@ fn columns() -> impl Strategy<Value = Vec<(&'static str, Column)>> {
             ("float", Column::floats(doubles.iter().map(|v| *v as f32).collect(), nulls())),
             ("double", Column::doubles(doubles.clone(), nulls())),
             ("wide float", Column::wide_floats(doubles, nulls())),
-            ("text", Column::Text(Text::of(firsts.iter().map(Option::as_deref)))),
+            ("text", Column::Text(texts_of(&firsts))),
             ("lists", Column::Lists(lists.finish(values))),
             ("complex", Column::Complex(Bytes::of(firsts.iter().map(Option::as_ref)))),
             ("hll", Column::Hll(Sketches::new(all.clone().map(hll).collect()))),
             ("theta", Column::Theta(Sketches::new(all.clone().map(theta).collect()))),
             ("kll", Column::Kll(Sketches::new(all.map(kll).collect()))),
+            ("timed", timed(longs().collect(), Column::Long(longs().collect()))),
+            ("timed text", timed(longs().collect(), Column::Text(texts_of(&firsts)))),
             ("mixed", Column::Mixed(rows.iter().map(|row| row.4.clone()).collect())),
         ]
     })
+}
+
+fn texts_of(texts: &[Option<String>]) -> Text {
+    Text::of(texts.iter().map(Option::as_deref))
+}
+
+fn timed(times: Int64Array, values: Column) -> Column {
+    Column::Timed(Timed::new(times, values))
 }
 
 proptest! {

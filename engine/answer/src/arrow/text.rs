@@ -1,11 +1,11 @@
-//! Texts, and what is told as text: sketches as base64, values of other types as they are written.
+//! Texts, and what is told as text: sketches as base64, values with their times as JSON, values of other types as they are written.
 
 use std::borrow::Cow;
 
 use arrow_array::builder::StringBuilder;
 use henge_expr::ExprValue;
 use henge_sketch::{Sketch, to_base64};
-use henge_vector::{Column, Sketches};
+use henge_vector::{Array, Column, Sketches};
 
 use crate::arrow::array::Part;
 use crate::json;
@@ -33,6 +33,11 @@ pub(super) fn append_texts(texts: &mut StringBuilder, part: Part<'_>) {
         Column::Hll(values) => sketches(texts, values, rows),
         Column::Theta(values) => sketches(texts, values, rows),
         Column::Kll(values) => sketches(texts, values, rows),
+        // A value with its time, as JSON.
+        Column::Timed(timed) => each.for_each(|row| {
+            let seen = timed.times().is_valid(row);
+            texts.append_option(seen.then(|| json::value_text(column, row)));
+        }),
         Column::Long(_)
         | Column::Wide(_)
         | Column::Float(_)
@@ -67,6 +72,7 @@ pub(super) fn value_bytes(column: &Column, row: usize) -> usize {
         Column::Hll(sketches) => sketches.get(row).map_or(0, Sketch::memory_bytes),
         Column::Theta(sketches) => sketches.get(row).map_or(0, Sketch::memory_bytes),
         Column::Kll(sketches) => sketches.get(row).map_or(0, Sketch::memory_bytes),
+        Column::Timed(timed) => size_of::<i64>() + value_bytes(timed.values(), row),
         Column::Mixed(values) => henge_vector::value_bytes(&values[row]),
         Column::Null(_)
         | Column::Long(_)
@@ -95,6 +101,7 @@ pub(super) fn has_numbers(column: &Column) -> bool {
         | Column::Hll(_)
         | Column::Theta(_)
         | Column::Kll(_)
+        | Column::Timed(_)
         | Column::Mixed(_) => false,
     }
 }

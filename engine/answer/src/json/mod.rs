@@ -17,6 +17,7 @@ mod writer;
 use henge_exec::{Answer, ExecError, Result};
 use henge_expr::ExprValue;
 use henge_query::Query;
+use henge_vector::Column;
 
 use crate::Grow;
 use crate::json::writer::Writer;
@@ -25,6 +26,13 @@ use crate::json::writer::Writer;
 pub(crate) fn text_of(value: &ExprValue) -> String {
     let mut out = Vec::new();
     value::write_expr_value(&mut Writer::new(&mut out, false), value);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A value of a column as JSON.
+pub(crate) fn value_text(column: &Column, row: usize) -> String {
+    let mut out = Vec::new();
+    value::write_value(&mut Writer::new(&mut out, false), column, row);
     String::from_utf8_lossy(&out).into_owned()
 }
 

@@ -34,6 +34,17 @@ pub(super) fn write_value(json: &mut Writer<'_>, column: &Column, row: usize) {
         Column::Hll(sketches) => write_sketch(out, sketches.get(row)),
         Column::Theta(sketches) => write_sketch(out, sketches.get(row)),
         Column::Kll(sketches) => write_sketch(out, sketches.get(row)),
+        Column::Timed(timed) => match optional(timed.times(), row) {
+            None => write_null(out),
+            Some(time) => {
+                json.open(b'{');
+                json.key("lhs");
+                write_long(json.out(), time);
+                json.key("rhs");
+                write_value(json, timed.values(), row);
+                json.close(b'}');
+            }
+        },
         Column::Mixed(values) => write_expr_value(json, &values[row]),
         Column::SegmentIds(keys) => write_long(out, i64::from(keys.ids()[row])),
     }

@@ -18,7 +18,7 @@ pub enum FieldType {
     Double,
     /// Text.
     String,
-    /// Sketches.
+    /// Sketches, and values with their times.
     Complex,
     /// Several values a row, each of this type: a number, text, or null only.
     Array(Box<FieldType>),
@@ -35,9 +35,11 @@ impl FieldType {
             Column::Double(_) | Column::Wide(_) => Self::Double,
             Column::Text(_) | Column::NodeIds(_) => Self::String,
             Column::Lists(_) => Self::Array(Box::new(Self::String)),
-            Column::Complex(_) | Column::Hll(_) | Column::Theta(_) | Column::Kll(_) => {
-                Self::Complex
-            }
+            Column::Complex(_)
+            | Column::Hll(_)
+            | Column::Theta(_)
+            | Column::Kll(_)
+            | Column::Timed(_) => Self::Complex,
             Column::Mixed(values) => values.iter().fold(Self::Null, Self::with_value),
         }
     }

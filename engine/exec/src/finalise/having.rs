@@ -175,7 +175,10 @@ fn visit(column: Option<&Column>, row: usize, see: &mut dyn FnMut(FilterValue<'_
             FilterValue::visit_expr(&values[row], see);
             return;
         }
-        Some(column @ (Column::Wide(_) | Column::Lists(_) | Column::SegmentIds(_))) => {
+        Some(
+            column
+            @ (Column::Wide(_) | Column::Lists(_) | Column::SegmentIds(_) | Column::Timed(_)),
+        ) => {
             FilterValue::visit_expr(&column.expr_value(row), see);
             return;
         }

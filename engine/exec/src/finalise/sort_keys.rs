@@ -34,6 +34,7 @@ pub(crate) fn sort_keys(column: &Column, ordering: Ordering) -> Vec<u64> {
         | Column::Hll(_)
         | Column::Theta(_)
         | Column::Kll(_)
+        | Column::Timed(_)
         | Column::SegmentIds(_) => ranks_by(column.len(), |a, b| column.compare(a, b)),
     }
 }

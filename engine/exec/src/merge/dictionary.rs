@@ -59,6 +59,7 @@ pub(super) fn merge_keys(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>
             | Column::Hll(_)
             | Column::Theta(_)
             | Column::Kll(_)
+            | Column::Timed(_)
             | Column::Mixed(_)),
         ) => Err(ExecError::Internal(format!("groups have keys of kind {}", other.kind()))),
     }
@@ -128,6 +129,7 @@ fn number_by_node(
         | Column::Hll(_)
         | Column::Theta(_)
         | Column::Kll(_)
+        | Column::Timed(_)
         | Column::Mixed(_)
         | Column::SegmentIds(_) => None,
     })?;

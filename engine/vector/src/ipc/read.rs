@@ -20,6 +20,10 @@ use crate::lists::Lists;
 use crate::mixed;
 use crate::sketches::Sketches;
 use crate::text::Text;
+use crate::timed::Timed;
+
+/// The kind of columns of values with times.
+const TIMED: &str = "timed";
 
 /// Reads the stream that some bytes begin with and gives what follows it.
 ///
@@ -70,20 +74,15 @@ struct FieldKind {
     kind: String,
     /// The dictionary of its strings, and whether that is said to be sorted.
     dictionary: Option<(i64, bool)>,
+    /// What is said of the values that have times.
+    values: Option<Box<FieldKind>>,
 }
 
 fn fields_of(schema: Schema<'_>) -> Result<(Vec<FieldKind>, String)> {
     if schema.endianness() != Endianness::Little {
         return Err(corrupt("the stream is big-endian"));
     }
-    let fields = schema.fields().into_iter().flatten().map(|field| {
-        let kind = value_of(field.custom_metadata().into_iter().flatten(), KIND_KEY);
-        Ok(FieldKind {
-            name: field.name().unwrap_or_default().to_owned(),
-            kind: kind.ok_or_else(|| corrupt("a column of no kind"))?.to_owned(),
-            dictionary: dictionary_of(&field),
-        })
-    });
+    let fields = schema.fields().into_iter().flatten().map(|field| FieldKind::of(&field));
     let fields = fields.collect::<Result<_>>()?;
     let about = value_of(schema.custom_metadata().into_iter().flatten(), ABOUT_KEY);
     Ok((fields, about.unwrap_or_default().to_owned()))
@@ -104,6 +103,41 @@ fn value_of<'b>(mut pairs: impl Iterator<Item = KeyValue<'b>>, key: &str) -> Opt
 }
 
 impl FieldKind {
+    fn of(field: &Field<'_>) -> Result<Self> {
+        let kind = value_of(field.custom_metadata().into_iter().flatten(), KIND_KEY);
+        let kind = kind.ok_or_else(|| corrupt("a column of no kind"))?;
+        let values = (kind == TIMED).then(|| {
+            let children = field.children().filter(|children| children.len() == 2);
+            let children = children.ok_or_else(|| corrupt("times without values"))?;
+            let values = Self::of(&children.get(1))?;
+            // No deeper: what is nested without end would be read without end.
+            if values.kind == TIMED { Err(corrupt("times of times")) } else { Ok(Box::new(values)) }
+        });
+        Ok(Self {
+            name: field.name().unwrap_or_default().to_owned(),
+            kind: kind.to_owned(),
+            dictionary: dictionary_of(field),
+            values: values.transpose()?,
+        })
+    }
+
+    /// The values and their times.
+    fn timed(
+        &self,
+        body: &mut Body<'_>,
+        dictionaries: &BTreeMap<i64, LargeStringArray>,
+        rows: usize,
+    ) -> Result<Timed> {
+        if body.rows()? != rows {
+            return Err(corrupt("times of other rows than their values"));
+        }
+        let nulls = body.nulls(rows)?;
+        let times = Int64Array::new(body.numbers(rows, i64::from_le_bytes)?.into(), nulls);
+        let values = self.values.as_ref().ok_or_else(|| corrupt("times without values"))?;
+        let values = values.column(body, dictionaries, rows)?;
+        Ok(Timed::new(times, values))
+    }
+
     fn column(
         &self,
         body: &mut Body<'_>,
@@ -141,6 +175,7 @@ impl FieldKind {
             "hll" => Column::Hll(sketches(&binary(body, rows, nulls)?)?),
             "theta" => Column::Theta(sketches(&binary(body, rows, nulls)?)?),
             "kll" => Column::Kll(sketches(&binary(body, rows, nulls)?)?),
+            TIMED => Column::Timed(self.timed(body, dictionaries, rows)?),
             "mixed" => {
                 let values = binary(body, rows, None)?;
                 let values = (0..rows).map(|row| mixed::read(values.value(row)));

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use arrow_array::types::UInt32Type;
 use arrow_array::{
     ArrayRef, BooleanArray, DictionaryArray, LargeListArray, PrimitiveArray, RecordBatch,
-    RecordBatchOptions, UInt32Array,
+    RecordBatchOptions, StructArray, UInt32Array,
 };
 use arrow_buffer::BooleanBuffer;
 use arrow_ipc::MetadataVersion;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
-use arrow_schema::{ArrowError, DataType, Field, Schema};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 use henge_sketch::Sketch;
 
 use super::{ABOUT_KEY, KIND_KEY};
@@ -22,6 +22,7 @@ use crate::mixed;
 use crate::numbers::nulls_of;
 use crate::sketches::Sketches;
 use crate::text::Text;
+use crate::timed::Timed;
 
 /// Buffers begin at multiples of this.
 const ALIGNMENT: usize = 8;
@@ -89,6 +90,7 @@ fn array_of(name: &str, column: &Column) -> Result<(ArrayRef, bool)> {
         Column::Hll(sketches) => images(sketches),
         Column::Theta(sketches) => images(sketches),
         Column::Kll(sketches) => images(sketches),
+        Column::Timed(timed) => return timed_array(name, timed),
         Column::Mixed(values) => {
             let bytes = values.iter().map(|value| {
                 let mut bytes = Vec::new();
@@ -101,6 +103,18 @@ fn array_of(name: &str, column: &Column) -> Result<(ArrayRef, bool)> {
         Column::NodeIds(_) => return Err(local(name, "node")),
     };
     Ok((array, false))
+}
+
+/// A struct of the times and the values; these say their kind themselves.
+fn timed_array(name: &str, timed: &Timed) -> Result<(ArrayRef, bool)> {
+    let (values, is_sorted) = array_of(name, timed.values())?;
+    let times: ArrayRef = Arc::new(timed.times().clone());
+    let field = |name, array: &ArrayRef| Field::new(name, array.data_type().clone(), true);
+    let kind = HashMap::from([(KIND_KEY.to_owned(), timed.values().kind().to_owned())]);
+    let of_values = field("value", &values).with_metadata(kind).with_dict_is_ordered(is_sorted);
+    let fields = Fields::from(vec![field("time", &times), of_values]);
+    let array = StructArray::try_new_with_length(fields, vec![times, values], None, timed.len());
+    Ok((Arc::new(array.map_err(|error| internal(&error))?), false))
 }
 
 fn local(name: &str, dictionary: &'static str) -> VectorError {

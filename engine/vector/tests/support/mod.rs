@@ -4,7 +4,7 @@
 use henge_expr::ExprValue;
 use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
 use henge_vector::{
-    Bytes, Column, Decimal128Array, ListsBuilder, Sketches, Text, TextValues, nulls_of,
+    Bytes, Column, Decimal128Array, ListsBuilder, Sketches, Text, TextValues, Timed, nulls_of,
 };
 
 /// One of each kind, with nulls and without, all of three rows.
@@ -25,6 +25,7 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Column)> {
         ("hll", Column::Hll(Sketches::new(vec![Some(Box::new(hll(&["a", "b"]))), None, None]))),
         ("theta", Column::Theta(Sketches::new(vec![None, Some(Box::new(theta())), None]))),
         ("kll", Column::Kll(Sketches::new(vec![None, None, Some(Box::new(kll()))]))),
+        ("timed", timed()),
         ("mixed", Column::Mixed(vec![ExprValue::Long(4), ExprValue::Null, nested()])),
     ]
 }
@@ -32,6 +33,12 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Column)> {
 pub(crate) fn wide(values: &[Option<i128>]) -> Column {
     let array = Decimal128Array::from_iter(values.iter().copied());
     Column::Wide(array.with_precision_and_scale(38, 0).unwrap())
+}
+
+fn timed() -> Column {
+    let times = vec![Some(5), None, Some(i64::MIN)].into();
+    let values = Column::Text(Text::of([Some("é"), None, None].into_iter()));
+    Column::Timed(Timed::new(times, values))
 }
 
 fn sorted_text() -> Text {
@@ -90,6 +97,10 @@ pub(crate) fn shown(column: &Column, row: usize) -> String {
         Column::Theta(sketches) => format!("{:?}", sketches.get(row).map(Sketch::to_bytes)),
         Column::Kll(sketches) => format!("{:?}", sketches.get(row).map(Sketch::to_bytes)),
         Column::Complex(images) => format!("{:?}", images.get(row)),
+        Column::Timed(timed) => {
+            let time = henge_vector::optional(timed.times(), row);
+            format!("{time:?} {}", shown(timed.values(), row))
+        }
         Column::Wide(values) => format!("{:?}", henge_vector::optional(values, row)),
         other => format!("{:?}", other.expr_value(row)),
     }
