@@ -4,6 +4,7 @@ mod take_snapshot;
 
 use std::sync::Arc;
 
+use henge_segment::metric::Event;
 use henge_types::{Granularity, ValueRef};
 
 use crate::chunked::PIECE_ROWS;
@@ -163,11 +164,11 @@ impl WriteIndex {
         };
         let outcome = match existing {
             Some(row) => {
-                self.roll_up(row, inputs)?;
+                self.roll_up(row, timestamp_ms, inputs)?;
                 AddOutcome::RolledUp
             }
             None => {
-                self.append(time_ms, dimension_values, inputs)?;
+                self.append((timestamp_ms, time_ms), dimension_values, inputs)?;
                 if let Some(keys) = &mut self.row_keys {
                     if !is_known {
                         keys.build(&mut self.key, time_ms, &self.cells);
@@ -222,17 +223,19 @@ impl WriteIndex {
         Ok(all)
     }
 
-    fn roll_up(&mut self, row: usize, inputs: &[ValueRef<'_>]) -> Result<()> {
+    fn roll_up(&mut self, row: usize, event_ms: i64, inputs: &[ValueRef<'_>]) -> Result<()> {
         for (metric, input) in self.metrics.iter_mut().zip(inputs) {
-            let (before, after) = metric.update(row, input)?;
+            let event = Event { time_ms: event_ms, value: input };
+            let (before, after) = metric.update(row, event)?;
             self.variable_bytes = (self.variable_bytes + after).saturating_sub(before);
         }
         Ok(())
     }
 
+    /// Times are the event's own and the truncated one.
     fn append(
         &mut self,
-        time_ms: i64,
+        (event_ms, time_ms): (i64, i64),
         values: &[ValueRef<'_>],
         inputs: &[ValueRef<'_>],
     ) -> Result<()> {
@@ -243,7 +246,7 @@ impl WriteIndex {
             self.variable_bytes += dimension.push(row, value, cell, &mut self.scratch);
         }
         for (metric, input) in self.metrics.iter_mut().zip(inputs) {
-            self.variable_bytes += metric.push(row, input)?;
+            self.variable_bytes += metric.push(row, Event { time_ms: event_ms, value: input })?;
         }
         self.time.push(row, Some(time_ms));
         self.rows += 1;

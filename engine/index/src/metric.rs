@@ -1,6 +1,6 @@
 //! A metric of any kind: a growing column of what its stored form keeps.
 
-use henge_segment::metric::{NumberForm, ObjectForm, VisitForm, with_form};
+use henge_segment::metric::{Event, NumberForm, ObjectForm, VisitForm, with_form};
 use henge_sketch::SketchError;
 use henge_types::{ColumnType, MetricSpec, ValueRef};
 
@@ -24,10 +24,10 @@ pub(crate) trait StateColumn: std::fmt::Debug + Send + Sync {
     fn takes(&self, row: usize, value: &ValueRef<'_>) -> Result<bool, SketchError>;
 
     /// Appends a row of one prepared value; answers the bytes it cost beyond the row.
-    fn push(&mut self, row: usize, value: &ValueRef<'_>) -> Result<usize, SketchError>;
+    fn push(&mut self, row: usize, event: Event<'_>) -> Result<usize, SketchError>;
 
     /// Adds a prepared and checked value to a row; answers the bytes its object had and has.
-    fn update(&mut self, row: usize, value: &ValueRef<'_>) -> Result<(usize, usize), SketchError>;
+    fn update(&mut self, row: usize, event: Event<'_>) -> Result<(usize, usize), SketchError>;
 
     fn has_nulls(&self) -> bool;
 
@@ -86,14 +86,14 @@ impl Metric {
 
     /// Appends a row of one prepared value; answers the bytes it cost beyond the row.
     #[inline]
-    pub(crate) fn push(&mut self, row: usize, value: &ValueRef<'_>) -> Result<usize> {
-        self.column.push(row, value).map_err(|source| self.error(source))
+    pub(crate) fn push(&mut self, row: usize, event: Event<'_>) -> Result<usize> {
+        self.column.push(row, event).map_err(|source| self.error(source))
     }
 
     /// Adds a prepared and checked value to a row; answers the bytes its object had and has.
     #[inline]
-    pub(crate) fn update(&mut self, row: usize, value: &ValueRef<'_>) -> Result<(usize, usize)> {
-        self.column.update(row, value).map_err(|source| self.error(source))
+    pub(crate) fn update(&mut self, row: usize, event: Event<'_>) -> Result<(usize, usize)> {
+        self.column.update(row, event).map_err(|source| self.error(source))
     }
 
     pub(crate) fn has_nulls(&self) -> bool {

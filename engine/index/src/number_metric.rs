@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use henge_segment::metric::NumberForm;
+use henge_segment::metric::{Event, NumberForm};
 use henge_sketch::SketchError;
 use henge_types::ValueRef;
 
@@ -41,14 +41,14 @@ impl<F: NumberForm> StateColumn for NumberMetric<F> {
         Ok(both.is_none_or(|(state, value)| F::combine(state, value).is_some()))
     }
 
-    fn push(&mut self, row: usize, value: &ValueRef<'_>) -> Result<usize, SketchError> {
-        self.states.push(row, F::read(value));
+    fn push(&mut self, row: usize, event: Event<'_>) -> Result<usize, SketchError> {
+        self.states.push(row, F::read(event.value));
         Ok(0)
     }
 
     /// Null inputs are skipped; a null state takes the first value.
-    fn update(&mut self, row: usize, value: &ValueRef<'_>) -> Result<(usize, usize), SketchError> {
-        if let Some(value) = F::read(value) {
+    fn update(&mut self, row: usize, event: Event<'_>) -> Result<(usize, usize), SketchError> {
+        if let Some(value) = F::read(event.value) {
             let state = match self.states.get(row) {
                 // There is a place for the result: that was checked.
                 Some(state) => F::combine(state, value).unwrap_or(state),

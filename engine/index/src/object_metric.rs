@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use henge_segment::metric::ObjectForm;
+use henge_segment::metric::{Event, ObjectForm};
 use henge_segment::{BLOCK_ROWS, ColumnView, ComplexColumn, SegmentError};
 use henge_sketch::SketchError;
 use henge_types::ValueRef;
@@ -56,15 +56,15 @@ impl<F: ObjectForm> StateColumn for ObjectMetric<F> {
         }
     }
 
-    fn push(&mut self, row: usize, value: &ValueRef<'_>) -> Result<usize, SketchError> {
+    fn push(&mut self, row: usize, event: Event<'_>) -> Result<usize, SketchError> {
         self.null_count += 1;
         self.states.push(None);
-        self.update(row, value).map(|(_, after)| after)
+        self.update(row, event).map(|(_, after)| after)
     }
 
-    fn update(&mut self, row: usize, value: &ValueRef<'_>) -> Result<(usize, usize), SketchError> {
+    fn update(&mut self, row: usize, event: Event<'_>) -> Result<(usize, usize), SketchError> {
         let brought = self.brought.take();
-        if brought.is_none() && !is_raw_value(value) {
+        if brought.is_none() && !F::COUNTS_NULLS && !is_raw_value(event.value) {
             return Ok((0, 0));
         }
         let slot = self.states.get_mut(row);
@@ -76,7 +76,7 @@ impl<F: ObjectForm> StateColumn for ObjectMetric<F> {
         };
         match &brought {
             Some(brought) => self.form.merge(state, brought)?,
-            None => self.form.add(state, value),
+            None => self.form.add(state, event),
         }
         let after = F::memory_bytes(state);
         if let Some(fresh) = fresh {

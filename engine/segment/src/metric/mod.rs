@@ -51,6 +51,9 @@ pub trait ObjectForm: Debug + Send + Sync + 'static {
     /// What events bring.
     const INPUT: MetricInput;
 
+    /// True when an event without a value counts as well.
+    const COUNTS_NULLS: bool = false;
+
     /// The state of a row in which nothing was seen.
     ///
     /// # Errors
@@ -63,8 +66,8 @@ pub trait ObjectForm: Debug + Send + Sync + 'static {
     /// When the event brings something that should be a state and is none.
     fn brought(&self, value: &ValueRef<'_>) -> Result<Option<Self::State>, SketchError>;
 
-    /// Adds a raw value that is not null; of a list, its elements.
-    fn add(&self, state: &mut Self::State, value: &ValueRef<'_>);
+    /// Adds an event's raw value, which is null only where nulls count; of a list, its elements.
+    fn add(&self, state: &mut Self::State, event: Event<'_>);
 
     /// Adds all that another state has seen.
     ///
@@ -88,6 +91,15 @@ pub trait ObjectForm: Debug + Send + Sync + 'static {
 
     /// Memory held by a state, in bytes.
     fn memory_bytes(state: &Self::State) -> usize;
+}
+
+/// An event as a metric sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    /// When it happened, in milliseconds and not truncated.
+    pub time_ms: i64,
+    /// The value of the metric's field.
+    pub value: &'a ValueRef<'a>,
 }
 
 /// What a metric takes of an event's field.

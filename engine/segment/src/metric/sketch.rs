@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use henge_sketch::{Sketch, SketchError};
 use henge_types::ValueRef;
 
-use super::{MetricInput, ObjectForm};
+use super::{Event, MetricInput, ObjectForm};
 
 /// A metric that keeps a sketch a row.
 pub trait SketchForm: Debug + Send + Sync + 'static {
@@ -46,8 +46,8 @@ impl<F: SketchForm> ObjectForm for F {
         }
     }
 
-    fn add(&self, state: &mut F::Sketch, value: &ValueRef<'_>) {
-        <F as SketchForm>::add(state, value);
+    fn add(&self, state: &mut F::Sketch, event: Event<'_>) {
+        <F as SketchForm>::add(state, event.value);
     }
 
     fn merge(&self, state: &mut F::Sketch, other: &F::Sketch) -> Result<(), SketchError> {
