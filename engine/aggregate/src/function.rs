@@ -46,7 +46,7 @@ pub trait AggregateFunction {
     /// `Invalid` when a value has no place in its type; `Internal` for states of another aggregator.
     fn finished(&self, name: &str, states: &Column, rows: &[u32]) -> Result<Column>;
 
-    /// What the states are beside their final values, when they are sketches.
+    /// What the states are beside their final values: sketches, or values with their times.
     fn sketch(&self) -> Option<&dyn SketchFunction> {
         None
     }
@@ -59,7 +59,7 @@ pub trait AggregateFunction {
     fn over_stored(&self, column: &str) -> AggregatorKind;
 }
 
-/// An aggregator whose states are sketches.
+/// An aggregator whose states results can hold in place of final values: sketches, as a rule.
 pub trait SketchFunction {
     /// False when results hold the sketch itself.
     fn is_finished(&self) -> bool;

@@ -293,6 +293,7 @@ fn metric_target(kind: &MetricKind) -> Target {
         MetricInput::Long => Target::Long,
         MetricInput::Float => Target::Float,
         MetricInput::Double => Target::Double,
+        MetricInput::Text => Target::String,
         MetricInput::Any => Target::Sketch,
     }
 }

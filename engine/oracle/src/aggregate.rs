@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use henge_query::aggregate::{Cardinality, Hll, HyperUnique, Numeric, Quantiles, Theta};
+use henge_query::aggregate::{Cardinality, Hll, HyperUnique, Numeric, OneValue, Quantiles, Theta};
 use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, QueryBase};
-use henge_types::{ColumnType, NumericOp};
+use henge_types::{ColumnType, NumericOp, OneOf};
 
 use super::OracleRow;
 use super::filter::test;
@@ -50,12 +50,68 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
             });
             distinct(&combinations.collect(), *round)
         }
+        AggregatorKind::OneValue(one) => one_value(one, base, &rows),
         AggregatorKind::Quantiles(Quantiles { field, .. }) => {
             let seen = rows.iter().flat_map(|row| column(base, row, field));
             let numbers = seen.filter_map(|cell| cell.double()).filter(|value| !value.is_nan());
             Cell::Long(numbers.count() as i64)
         }
     }
+}
+
+/// The value of the first or the last time, or any: of several, null goes last; then the least, or the
+/// greatest of the last time.
+fn one_value(one: &OneValue, base: &QueryBase, rows: &[&OracleRow]) -> Cell {
+    let timed = rows.iter().filter_map(|row| {
+        let time = match one.which {
+            OneOf::Any => Some(0),
+            OneOf::First | OneOf::Last => match column(base, row, &one.time_column).as_slice() {
+                [cell] => cell.long(),
+                _ => None,
+            },
+        };
+        Some((time?, kept(one, &column(base, row, &one.field))))
+    });
+    let timed: Vec<(i64, Cell)> = timed.collect();
+    let times = timed.iter().map(|(time, _)| *time);
+    let chosen = if one.which == OneOf::Last { times.max() } else { times.min() };
+    let cells = timed.iter().filter(|(time, cell)| Some(*time) == chosen && *cell != Cell::Null);
+    let cells = cells.map(|(_, cell)| cell);
+    let cell = match one.which {
+        OneOf::Last => cells.max_by(|a, b| a.compare(b)),
+        OneOf::First | OneOf::Any => cells.min_by(|a, b| a.compare(b)),
+    };
+    cell.cloned().unwrap_or(Cell::Null)
+}
+
+/// A row's value as the aggregator's type. A row of several values has no number; its text is that
+/// of the list.
+fn kept(one: &OneValue, cells: &[Cell]) -> Cell {
+    if one.value_type != ColumnType::String {
+        return match (cells, &one.value_type) {
+            // As Java casts stored numbers: NaN is 0, and what is out of range the nearest LONG.
+            ([Cell::Double(value)], ColumnType::Long) => Cell::Long(*value as i64),
+            ([Cell::Float(value)], ColumnType::Long) => Cell::Long(*value as i64),
+            ([cell], column_type) => cell.cast(column_type),
+            _ => Cell::Null,
+        };
+    }
+    let text = match cells {
+        [cell] => cell.text(),
+        [first, ..] if one.which == OneOf::Any && !one.joins_lists => first.text(),
+        several => {
+            let texts = several.iter().map(|cell| cell.text().unwrap_or_else(|| "null".to_owned()));
+            Some(format!("[{}]", texts.collect::<Vec<_>>().join(", ")))
+        }
+    };
+    let mut text = match text {
+        Some(text) => text,
+        None => return Cell::Null,
+    };
+    while text.len() > one.max_string_bytes as usize {
+        text.pop();
+    }
+    Cell::Text(text)
 }
 
 /// The distinct values; the number 1 and the text "1" are two.

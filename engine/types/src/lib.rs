@@ -27,7 +27,7 @@ pub use error::{ErrorClass, TypeError};
 pub use granularity::Granularity;
 pub use ignored::{IgnoredField, IgnoredFields};
 pub use interval::{Interval, condense};
-pub use metric::{HllType, MetricKind, MetricSpec, NumericOp};
+pub use metric::{HllType, MetricKind, MetricSpec, NumericOp, OneOf};
 pub use period::Period;
 pub use projection::{
     ProjectionAggregator, ProjectionColumn, ProjectionDefinition, ProjectionVirtualColumn,

@@ -1,5 +1,7 @@
 //! Metrics: the aggregations that ingestion stores and that roll-up and merging combine.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::column::ColumnType;
@@ -29,6 +31,45 @@ pub enum HllType {
     /// Eight bits a bucket.
     #[serde(rename = "HLL_8")]
     Hll8,
+}
+
+/// Which value of many is kept. Equal times are told apart by the value, so that nothing depends on
+/// the order of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OneOf {
+    /// The value of the earliest time, null as it may be; of several, the least that is not null.
+    First,
+    /// The value of the latest time, null as it may be; of several, the greatest.
+    Last,
+    /// Any value: the least that is not null.
+    Any,
+}
+
+impl OneOf {
+    /// True when a value is to be kept instead of the one that is; `compare` compares it with that
+    /// one. Times are in milliseconds.
+    pub fn prefers<V>(
+        self,
+        (time_ms, value): (i64, Option<&V>),
+        (kept_ms, kept): (i64, Option<&V>),
+        compare: impl FnOnce(&V, &V) -> Ordering,
+    ) -> bool {
+        let by_time = match self {
+            Self::First => kept_ms.cmp(&time_ms),
+            Self::Last => time_ms.cmp(&kept_ms),
+            Self::Any => Ordering::Equal,
+        };
+        let by_value = || match (value, kept) {
+            (None, _) => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
+            (Some(value), Some(kept)) => match self {
+                Self::First | Self::Any => compare(kept, value),
+                Self::Last => compare(value, kept),
+            },
+        };
+        by_time.then_with(by_value) == Ordering::Greater
+    }
 }
 
 /// How a stored metric is computed.
@@ -72,6 +113,16 @@ pub enum MetricKind {
         /// Accuracy parameter.
         k: u16,
     },
+    /// `{long,float,double,string}{First,Last}` with the time of the event, and
+    /// `{long,float,double}Any`.
+    OneValue {
+        /// Which one.
+        which: OneOf,
+        /// LONG, FLOAT, DOUBLE or STRING.
+        value_type: ColumnType,
+        /// Bytes of text that are kept.
+        max_string_bytes: u32,
+    },
 }
 
 impl MetricKind {
@@ -87,6 +138,17 @@ impl MetricKind {
             Self::HyperUnique => ColumnType::Complex("hyperUnique".into()),
             Self::Theta { .. } => ColumnType::Complex("thetaSketch".into()),
             Self::Quantiles { .. } => ColumnType::Complex("quantilesDoublesSketch".into()),
+            Self::OneValue { which: OneOf::Any, value_type, .. } => value_type.clone(),
+            Self::OneValue { which: OneOf::First | OneOf::Last, value_type, .. } => {
+                ColumnType::Complex(match value_type {
+                    ColumnType::Long => "serializablePairLongLong".into(),
+                    ColumnType::Float => "serializablePairLongFloat".into(),
+                    ColumnType::Double => "serializablePairLongDouble".into(),
+                    ColumnType::String | ColumnType::Complex(_) => {
+                        "serializablePairLongString".into()
+                    }
+                })
+            }
         }
     }
 }

@@ -6,5 +6,6 @@ mod count;
 mod hll;
 mod hyper_unique;
 mod numeric;
+mod one_value;
 mod quantiles;
 mod theta;

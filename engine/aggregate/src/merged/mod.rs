@@ -1,6 +1,7 @@
 //! States by group that take in those of partials. A query's groups grow while it merges, so these
 //! are no columns; they end in one without copying where all groups are wanted.
 
+mod kept;
 mod numbers;
 mod sums;
 
@@ -9,6 +10,7 @@ use std::any::Any;
 use henge_scan::{ExecError, Result};
 use henge_vector::Column;
 
+pub(crate) use kept::{KeptValue, KeptValues};
 pub(crate) use numbers::MergedNumbers;
 pub(crate) use sums::MergedSums;
 

@@ -219,6 +219,7 @@ fn is_flat(states: &Column) -> bool {
         | Column::Float(_)
         | Column::Double(_)
         | Column::WideFloat(_) => true,
+        Column::Timed(timed) => is_flat(timed.values()),
         Column::Text(_)
         | Column::Lists(_)
         | Column::Complex(_)

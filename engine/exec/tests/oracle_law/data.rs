@@ -7,8 +7,8 @@ use henge_index::{DimensionSchema, IndexLimits, IndexSchema, MultiValueHandling,
 use henge_oracle::OracleRow;
 use henge_segment::{MappedSegment, MergeOptions, SegmentView};
 use henge_types::{
-    ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId,
-    Value, ValueRef, Version,
+    ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, OneOf,
+    SegmentId, Value, ValueRef, Version,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -84,8 +84,9 @@ fn row() -> impl Strategy<Value = OracleRow> {
         3 => (0..SPAN_MS / 21_600_000).prop_map(|n| START_MS + n * 21_600_000),
         1 => (0..SPAN_MS).prop_map(|n| START_MS + n),
     ];
-    (time, single, multi, long, double, small, float, measure, sketched).prop_map(
-        |(time_ms, s, m, l, d, lm, fm, dm, hm)| {
+    let kept = (small.clone(), measure.clone(), sketched.clone());
+    (time, single, multi, long, double, small, float, measure, (sketched, kept)).prop_map(
+        |(time_ms, s, m, l, d, lm, fm, dm, (hm, (pl, pd, ps)))| {
             let named = [
                 ("s", s),
                 ("m", m),
@@ -95,6 +96,9 @@ fn row() -> impl Strategy<Value = OracleRow> {
                 ("fm", fm),
                 ("dm", dm),
                 ("hm", hm),
+                ("pl", pl),
+                ("pd", pd),
+                ("ps", ps),
             ];
             let values: BTreeMap<String, Value> =
                 named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -110,6 +114,12 @@ fn schema() -> IndexSchema {
         name: name.to_owned(),
         field: Some(name.to_owned()),
         kind: MetricKind::Numeric { op: NumericOp::Sum, column_type },
+    };
+    // Stored with their times: which one was asked for says nothing where rows do not roll up.
+    let kept = |name: &str, value_type| MetricSpec {
+        name: name.to_owned(),
+        field: Some(name.to_owned()),
+        kind: MetricKind::OneValue { which: OneOf::Last, value_type, max_string_bytes: 1_024 },
     };
     IndexSchema {
         dimensions: vec![
@@ -127,6 +137,9 @@ fn schema() -> IndexSchema {
                 field: Some("hm".to_owned()),
                 kind: MetricKind::HllBuild { lg_k: 12, hll_type: HllType::Hll4 },
             },
+            kept("pl", ColumnType::Long),
+            kept("pd", ColumnType::Double),
+            kept("ps", ColumnType::String),
         ],
         query_granularity: Granularity::None,
         rollup: false,
@@ -154,9 +167,11 @@ fn snapshot(part: &Part, number: usize) -> Arc<henge_index::IndexSnapshot> {
     let limits = IndexLimits { max_rows: 1_000_000, max_bytes: 1 << 30 };
     let mut index = WriteIndex::new(schema(), limits).unwrap();
     for row in &part.rows {
-        let cells: Vec<Cell<'_>> = ["s", "m", "l", "d", "lm", "fm", "dm", "hm"]
+        let cells: Vec<Cell<'_>> = ["s", "m", "l", "d", "lm", "fm", "dm", "hm", "pl", "pd", "ps"]
             .iter()
-            .map(|name| Cell::of(&row.values[*name]))
+            .map(|name| {
+                row.values.get(*name).map_or(Cell::of(&henge_types::value::Value::Null), Cell::of)
+            })
             .collect();
         let values: Vec<ValueRef<'_>> = cells.iter().map(Cell::value).collect();
         index.add(row.time_ms, &values).unwrap();

@@ -33,6 +33,9 @@ fn rows(sorted: bool) -> Vec<OracleRow> {
                 ("fm", Value::Float((scattered % 16) as f32 / 8.0)),
                 ("dm", Value::Double((scattered % 64) as f64 / 8.0)),
                 ("hm", Value::Null),
+                ("pl", Value::Null),
+                ("pd", Value::Null),
+                ("ps", Value::Null),
             ];
             let values: BTreeMap<String, Value> =
                 named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -249,7 +249,8 @@ fn dimension() -> impl Strategy<Value = Value> {
 /// approximate ones start with h.
 fn aggregations() -> impl Strategy<Value = (Value, Value)> {
     let numeric = numeric_aggregation();
-    let more = prop::collection::vec(prop_oneof![numeric.clone(), sketch_aggregation()], 0..3);
+    let more = prop_oneof![numeric.clone(), sketch_aggregation(), one_value_aggregation()];
+    let more = prop::collection::vec(more, 0..3);
     (numeric, more, any::<[bool; 3]>()).prop_map(|(mut first, more, chosen)| {
         rename(&mut first, "a0");
         let mut all = vec![json!({"type": "count", "name": "n"}), first];
@@ -282,6 +283,28 @@ fn rename(aggregation: &mut Value, name: &str) {
     if aggregation.get("aggregator").is_some() {
         rename(&mut aggregation["aggregator"], name);
     }
+}
+
+fn one_value_aggregation() -> impl Strategy<Value = Value> {
+    let which = || select(vec!["First", "Last", "Any"]);
+    let number = (select(vec!["long", "float", "double"]), which());
+    let number = (number, select(vec!["lm", "l", "dm", "d", "fm", "s", "w", "h", "absent"]));
+    let text = (Just("string"), which());
+    let text = (text, select(vec!["s", "m", "l", "v", "p", "al", "q", "fm", "absent"]));
+    let time = select(vec!["__time", "lm", "l", "w", "absent"]);
+    let raw = (prop_oneof![number, text], time, select(vec![1, 2, 1_024]), any::<bool>());
+    let raw = raw.prop_map(|(((value, which), field), time, bytes, joins)| {
+        json!({
+            "type": format!("{value}{which}"), "name": "x", "fieldName": field,
+            "timeColumn": time, "maxStringBytes": bytes, "aggregateMultipleValues": joins,
+        })
+    });
+    let stored = (select(vec![("long", "pl"), ("double", "pd"), ("string", "ps")]), any::<bool>());
+    let stored = stored.prop_map(|((value, field), first)| {
+        let which = if first { "First" } else { "Last" };
+        json!({"type": format!("{value}{which}"), "name": "x", "fieldName": field})
+    });
+    prop_oneof![3 => raw, 2 => stored]
 }
 
 fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {

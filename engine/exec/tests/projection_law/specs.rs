@@ -22,6 +22,18 @@ pub(crate) fn grouping_query() -> impl Strategy<Value = Value> {
     prop_oneof![queries::timeseries(), queries::top_n(), queries::group_by()]
 }
 
+/// The same, of aggregators that projections can store: others are counts instead.
+pub(crate) fn storable_query() -> impl Strategy<Value = Value> {
+    grouping_query().prop_map(|mut query| {
+        for aggregator in query["aggregations"].as_array_mut().into_iter().flatten() {
+            if !is_storable(aggregator) {
+                *aggregator = json!({"type": "count", "name": aggregator["name"]});
+            }
+        }
+        query
+    })
+}
+
 /// One to three projections of any kind.
 pub(crate) fn any() -> impl Strategy<Value = Vec<Value>> {
     let columns = subsequence(vec!["s", "l", "d", "fm", "m", "absent"], 0..=4).prop_shuffle();
@@ -84,6 +96,14 @@ pub(crate) fn fitting(
         })
     });
     named(projections.collect())
+}
+
+/// First, last and any are refused by name in a projection.
+fn is_storable(aggregator: &Value) -> bool {
+    let inner =
+        if aggregator["type"] == "filtered" { &aggregator["aggregator"] } else { aggregator };
+    let kind = inner["type"].as_str().unwrap_or_default();
+    !["First", "Last", "Any"].iter().any(|end| kind.ends_with(end))
 }
 
 fn columns_of(filter: &Value, columns: &mut Vec<String>) {

@@ -7,7 +7,8 @@ use henge_types::{ColumnType, MetricKind};
 use serde_json::Value;
 
 use super::{
-    Aggregate, Cardinality, Count, Hll, HyperUnique, Numeric, Quantiles, Theta, spec::FILTERED,
+    Aggregate, Cardinality, Count, Hll, HyperUnique, Numeric, OneValue, Quantiles, Theta,
+    spec::FILTERED,
 };
 use crate::error::Result;
 use crate::node::Node;
@@ -26,6 +27,7 @@ macro_rules! aggregates {
             Cardinality,
             Theta,
             Quantiles,
+            OneValue,
         }
     };
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::dimensions::DimensionType;
 use super::schema::DataSchema;
-use crate::aggregate::{AggregatorSpec, aggregator};
+use crate::aggregate::{AggregatorKind, AggregatorSpec, aggregator};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::node::Node;
@@ -174,6 +174,10 @@ impl ProjectionSpec {
             check("groupingColumns", &column.name);
         }
         for aggregator in &self.aggregators {
+            if let AggregatorKind::OneValue(_) = &aggregator.kind {
+                let message = "first, last and any cannot be stored in a projection";
+                return Err(node.unsupported(message));
+            }
             aggregator.for_each_input(&mut |name| check("aggregators", name));
             if let Some(filter) = &aggregator.filter {
                 filter.for_each_column(&mut |name| check("aggregators", name));

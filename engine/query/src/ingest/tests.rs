@@ -203,7 +203,8 @@ fn h_72_unknown_fields_are_refused_with_the_known_ones_listed() {
 #[test]
 fn what_is_not_supported_is_named() {
     let cases = [
-        json!({"metricsSpec": [{"type": "stringFirst", "name": "a", "fieldName": "b"}]}),
+        json!({"metricsSpec": [{"type": "stringAny", "name": "a", "fieldName": "b"}]}),
+        json!({"metricsSpec": [{"type": "longLast", "name": "a", "fieldName": "b", "timeColumn": "c"}]}),
         json!({"metricsSpec": [{"type": "longSum", "name": "a", "fieldName": "b", "expression": "c"}]}),
         json!({"dimensionsSpec": {"dimensions": [{"type": "json", "name": "a"}]}}),
         json!({"dimensionsSpec": {"spatialDimensions": [{"dimName": "a"}]}}),
@@ -433,7 +434,7 @@ fn projections_must_fit_the_table() {
     );
     refused(
         json!({"aggregators": [{"type": "stringLast", "name": "s", "fieldName": "a"}]}),
-        "projections[0].aggregators[0].type: aggregator type \"stringLast\" is not supported",
+        "projections[0]: first, last and any cannot be stored in a projection",
     );
     refused(
         json!({"groupingColumns": ["v"], "virtualColumns": [

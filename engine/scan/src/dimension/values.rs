@@ -1,6 +1,8 @@
 //! A dimension's values when they do not come straight from a dictionary: ids are given as values
 //! arrive, and turned back into keys at the end.
 
+use std::borrow::Cow;
+
 use henge_expr::ExprValue;
 use henge_expr::number::format_double;
 use henge_query::comparison::widen_shortest;
@@ -130,6 +132,18 @@ pub enum Scalar<'v> {
     Long(i64),
     /// A DOUBLE or a FLOAT.
     Double(f64),
+}
+
+impl<'v> Scalar<'v> {
+    /// The value as text; `of_float` says that doubles are those of a FLOAT column.
+    #[must_use]
+    pub fn text(self, of_float: bool) -> Cow<'v, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Long(value) => Cow::Owned(value.to_string()),
+            Self::Double(value) => Cow::Owned(double_text(value, of_float)),
+        }
+    }
 }
 
 /// A double as the dimension's type holds it.

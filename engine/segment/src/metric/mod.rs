@@ -9,6 +9,7 @@ mod arithmetic;
 mod count;
 mod hll;
 mod numeric;
+mod one_value;
 mod quantiles;
 mod sketch;
 mod theta;
@@ -19,6 +20,7 @@ use henge_sketch::SketchError;
 use henge_types::{MetricKind, ValueRef};
 
 pub use arithmetic::Arithmetic;
+pub use one_value::{PairValue, cut, list_text, pair_of_bytes, pair_to_bytes};
 pub use sketch::SketchForm;
 
 use crate::error::{Result, SegmentError};
@@ -113,6 +115,8 @@ pub enum MetricInput {
     Float,
     /// A DOUBLE.
     Double,
+    /// A STRING.
+    Text,
     /// A value of any type as it came.
     Any,
 }
@@ -150,6 +154,9 @@ pub fn with_form<V: VisitForm>(kind: &MetricKind, visit: V) -> Result<V::Output>
             visit.object(theta::Theta { size: *size, input_is_sketch: *input_is_sketch })
         }
         MetricKind::Quantiles { k } => visit.object(quantiles::Quantiles { k: *k }),
+        MetricKind::OneValue { which, value_type, max_string_bytes } => {
+            return one_value::visit(*which, value_type, *max_string_bytes, visit);
+        }
     })
 }
 

@@ -5,6 +5,7 @@ mod count;
 mod hll;
 mod hyper_unique;
 mod numeric;
+mod one_value;
 mod quantiles;
 mod theta;
 
@@ -28,24 +29,20 @@ struct MetricForm {
     parse: fn(&Node<'_>, &str) -> Result<MetricKind>,
 }
 
-const FORMS: &[MetricForm] =
-    &[count::FORM, numeric::FORM, hll::FORM, hyper_unique::FORM, theta::FORM, quantiles::FORM];
+const FORMS: &[MetricForm] = &[
+    count::FORM,
+    numeric::FORM,
+    hll::FORM,
+    hyper_unique::FORM,
+    theta::FORM,
+    quantiles::FORM,
+    one_value::FORM,
+];
 
 /// Druid's metrics that are not supported yet.
 const PLANNED: &[&str] = &[
     "filtered",
     "cardinality",
-    "longFirst",
-    "longLast",
-    "doubleFirst",
-    "doubleLast",
-    "floatFirst",
-    "floatLast",
-    "stringFirst",
-    "stringLast",
-    "longAny",
-    "doubleAny",
-    "floatAny",
     "stringAny",
     "expression",
     "javascript",
@@ -91,6 +88,9 @@ fn shown(kind: &MetricKind) -> [Shown; 2] {
         MetricKind::HyperUnique => hyper_unique::shown(),
         MetricKind::Theta { size, input_is_sketch } => theta::shown(*size, *input_is_sketch),
         MetricKind::Quantiles { k } => quantiles::shown(*k),
+        MetricKind::OneValue { which, value_type, max_string_bytes } => {
+            one_value::shown(*which, value_type, *max_string_bytes)
+        }
     }
 }
 

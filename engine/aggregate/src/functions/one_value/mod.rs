@@ -1,0 +1,153 @@
+//! The accumulators of first, last and any: over numbers, over texts, over stored pairs.
+
+mod numbers;
+mod stored;
+mod texts;
+
+use std::sync::Arc;
+
+use henge_query::aggregate::OneValue;
+use henge_query::{AggregatorInput, AggregatorKind, DimensionSpec};
+use henge_scan::{Batch, Dimension, ExecError, Loaded, NumericType, Result, SlotId, Source};
+use henge_segment::NumericBlock;
+use henge_types::{ColumnType, OneOf};
+use henge_vector::Column;
+
+use crate::accumulator::{Accumulator, BlockInput};
+use crate::function::{Accumulate, AggregateFunction, Scanned, SketchFunction};
+use crate::merged::{KeptValues, MergedStates, other_states};
+use numbers::{Input, Numbers};
+use texts::Texts;
+
+impl Accumulate for OneValue {
+    fn accumulator<'a>(&'a self, scanned: Scanned<'_, 'a>) -> Result<Box<dyn Accumulator + 'a>> {
+        accumulator(self, scanned)
+    }
+}
+
+impl AggregateFunction for OneValue {
+    fn merged(&self) -> Box<dyn MergedStates> {
+        match &self.value_type {
+            ColumnType::Long => Box::new(KeptValues::<i64>::new(self.which)),
+            ColumnType::Float => Box::new(KeptValues::<f32>::new(self.which)),
+            ColumnType::Double => Box::new(KeptValues::<f64>::new(self.which)),
+            ColumnType::String | ColumnType::Complex(_) => {
+                Box::new(KeptValues::<Arc<str>>::new(self.which))
+            }
+        }
+    }
+
+    fn finished(&self, name: &str, states: &Column, rows: &[u32]) -> Result<Column> {
+        let Column::Timed(timed) = states else { return Err(other_states(name, states.kind())) };
+        Ok(timed.values().take(rows))
+    }
+
+    /// First and last show their times where they are not finished.
+    fn sketch(&self) -> Option<&dyn SketchFunction> {
+        (self.which != OneOf::Any).then_some(self)
+    }
+
+    /// Times of stored groups are not those of their rows.
+    fn is_idempotent(&self) -> bool {
+        self.which == OneOf::Any
+    }
+
+    fn over_stored(&self, column: &str) -> AggregatorKind {
+        Self { field: column.to_owned(), ..self.clone() }.into()
+    }
+}
+
+impl SketchFunction for OneValue {
+    fn is_finished(&self) -> bool {
+        true
+    }
+
+    fn estimates(&self, name: &str, states: &Column, rows: &[u32]) -> Result<Column> {
+        self.finished(name, states, rows)
+    }
+
+    fn encoded(&self, _: &str, states: &Column, rows: &[u32]) -> Result<Column> {
+        Ok(states.take(rows))
+    }
+}
+
+fn accumulator<'a>(
+    spec: &'a OneValue,
+    scanned: Scanned<'_, 'a>,
+) -> Result<Box<dyn Accumulator + 'a>> {
+    let Scanned { name, columns, set, .. } = scanned;
+    let source = columns.resolve(&spec.field)?;
+    if let Source::Complex(column) = source {
+        return stored::accumulator(name, spec, column);
+    }
+    let times = match spec.which {
+        OneOf::First | OneOf::Last => {
+            let input = AggregatorInput::Field(spec.time_column.clone());
+            Some(set.numeric_input(columns, &input, NumericType::Long)?)
+        }
+        OneOf::Any => None,
+    };
+    let mut number = |wanted| {
+        let input = AggregatorInput::Field(spec.field.clone());
+        Ok::<_, ExecError>(Input { values: set.numeric_input(columns, &input, wanted)?, times })
+    };
+    Ok(match &spec.value_type {
+        ColumnType::Long => Box::new(Numbers::<i64>::new(spec.which, number(NumericType::Long)?)),
+        ColumnType::Double => {
+            Box::new(Numbers::<f64>::new(spec.which, number(NumericType::Double)?))
+        }
+        ColumnType::Float => {
+            Box::new(Numbers::<f32>::new(spec.which, number(NumericType::Double)?))
+        }
+        ColumnType::String | ColumnType::Complex(_) => {
+            let dimension = DimensionSpec {
+                dimension: spec.field.clone(),
+                output_name: spec.field.clone(),
+                output_type: ColumnType::String,
+            };
+            let dimension = Dimension::new(&dimension, columns, set)?;
+            let of_float = matches!(source, Source::Float(_));
+            Box::new(Texts::new(spec, dimension, times, of_float))
+        }
+    })
+}
+
+/// The times of a window's rows.
+#[derive(Clone, Copy)]
+enum Times<'b> {
+    /// All the same: any value.
+    Same,
+    Of(NumericBlock<'b, i64>),
+}
+
+impl<'b> Times<'b> {
+    /// `None` when no row has a time.
+    fn load(slot: Option<SlotId>, input: &BlockInput<'b>) -> Result<Option<Self>> {
+        let Some(slot) = slot else { return Ok(Some(Self::Same)) };
+        match input.loaded.get(slot) {
+            Loaded::Long(block) => Ok(Some(Self::Of(block))),
+            Loaded::Nothing => Ok(None),
+            Loaded::Float(_) | Loaded::Double(_) | Loaded::Ids(_) | Loaded::Multi(_) => {
+                Err(ExecError::Invalid(
+                    "timeColumn must be a LONG of milliseconds, or text of such".to_owned(),
+                ))
+            }
+        }
+    }
+
+    /// Calls `visit` with each row that has a time, its group and its time.
+    #[inline]
+    fn visit(self, batch: &Batch<'_>, mut visit: impl FnMut(usize, usize, i64)) {
+        match self {
+            Self::Same => batch.visit(|row, group| visit(row, group, 0)),
+            Self::Of(block) => match block.nulls {
+                None => batch.visit(|row, group| visit(row, group, block.values.get(row))),
+                Some(nulls) => batch.visit(|row, group| {
+                    if !nulls.is_null(row) {
+                        visit(row, group, block.values.get(row));
+                    }
+                }),
+            },
+        }
+    }
+}
