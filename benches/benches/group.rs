@@ -191,6 +191,7 @@ fn largest_sums(table: &Table, field: TextField, count: usize) -> Vec<i64> {
 }
 
 fn group_by(runner: &mut Runner, table: &Table) {
+    length_by_country(runner, table);
     for (name, fields, bytes_a_row) in [
         ("group_by/country_and_browser", [TextField::Country, TextField::Browser], 10),
         ("group_by/uri_and_country", [TextField::Uri, TextField::Country], 11),
@@ -215,6 +216,28 @@ fn group_by(runner: &mut Runner, table: &Table) {
             harness::note(&format!("{name}: {} groups", groups.group_count()));
         });
     }
+}
+
+/// The lengths of a million texts, each counted once.
+fn length_by_country(runner: &mut Runner, table: &Table) {
+    let case = Case::new(
+        "group_by/length_of_a_million_visitors_by_country",
+        8,
+        &json!({
+            "queryType": "groupBy",
+            "dimensions": ["country"],
+            "aggregations": [
+                {"type": "longSum", "name": "length", "expression": "strlen(visitor_id)"},
+            ],
+        }),
+    );
+    case.measure(runner, table, |query| {
+        let Partial::Grouped(groups) = table.run(query) else { panic!("no groups") };
+        let text = |id: &u32| table.texts.get(TextField::VisitorId, *id).unwrap_or_default();
+        let ids = table.columns.text_ids(TextField::VisitorId).iter();
+        let expected: i64 = ids.map(|id| text(id).len() as i64).sum();
+        assert_eq!(long_states(&groups, 0).iter().sum::<i64>(), expected);
+    });
 }
 
 fn distinct_pairs(table: &Table, fields: [TextField; 2]) -> usize {

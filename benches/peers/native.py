@@ -44,7 +44,9 @@ def group(table, interval, dimensions, aggregations, granularity='all', filter=N
 
 
 def scan(table, interval, columns, limit, order='none', filter=None):
-    fields = dict(queryType='scan', dataSource=table, intervals=[interval], columns=list(columns), limit=limit, order=order)
+    """`order` is a direction of time, or a list of columns, each ascending."""
+    by = {'order': order} if isinstance(order, str) else {'orderBy': [{'columnName': column, 'order': 'ascending'} for column in order]}
+    fields = dict(queryType='scan', dataSource=table, intervals=[interval], columns=list(columns), limit=limit, **by)
     return dict(fields, filter=filter) if filter else fields
 
 

@@ -229,6 +229,11 @@ fn every_query_type_tells_the_same_rows_as_json() {
             "scan",
             json!({"order": "descending", "limit": 17, "columns": ["__time", "m", "d", "u"]}),
         ),
+        query(
+            "scan",
+            json!({"orderBy": [{"columnName": "d", "order": "descending"}, {"columnName": "s"}],
+            "limit": 17, "columns": ["__time", "m", "d", "s"]}),
+        ),
         query("search", json!({"query": {"type": "all"}, "granularity": "day"})),
         query("search", json!({"query": {"type": "all"}})),
         query("timeBoundary", json!({})),

@@ -56,7 +56,7 @@ const AGGREGATE: House = House {
 const EXEC: House = House {
     source: "engine/exec/src",
     floors: &[
-        &["extent", "bucket_starts", "data_ranges"],
+        &["extent", "bucket_starts", "data_ranges", "scan_bound", "value_order"],
         &["memory", "partial_rows"],
         &["partial"],
         &["encoded", "top_cut", "group_sink"],

@@ -22,8 +22,10 @@ mod memory;
 mod merge;
 mod rows;
 mod run;
+mod scan_bound;
 mod spill;
 mod top_cut;
+mod value_order;
 
 pub use bucket_starts::BucketStarts;
 pub use build_projection::build_projection;

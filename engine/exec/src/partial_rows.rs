@@ -23,7 +23,8 @@ pub struct RowBatch {
     pub columns: Vec<RowColumn>,
     /// Number of rows.
     pub row_count: usize,
-    /// For scans ordered by time: each row's time, in the query's direction. Empty otherwise.
+    /// For scans ordered by time alone: each row's time, in the query's direction. Empty otherwise;
+    /// rows of other orders are compared by their columns.
     pub time_ms: Vec<i64>,
 }
 

@@ -1,9 +1,10 @@
 //! scan, search and timeBoundary.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use henge_query::{
-    Bound, ResultFormat, ScanOrder, ScanQuery, SearchMatch, SearchQuery, TimeBoundaryQuery,
+    Bound, Direction, ResultFormat, ScanKey, ScanQuery, SearchMatch, SearchQuery, TimeBoundaryQuery,
 };
 use henge_types::{Granularity, TIME_COLUMN, format_timestamp};
 use serde_json::{Value, json};
@@ -12,15 +13,11 @@ use super::OracleRow;
 use super::value::{Cell, column};
 
 /// All rows that could be shown, in one entry. Rows come in the order asked for; which of several
-/// rows with the same time (or, without an order, which rows at all) a limit keeps is not fixed, so
+/// rows that are alike in it (or, without an order, which rows at all) a limit keeps is not fixed, so
 /// limit and offset are left to the comparison.
 pub(crate) fn scan(query: &ScanQuery, rows: &[&OracleRow]) -> Value {
     let mut rows = rows.to_vec();
-    match query.order {
-        ScanOrder::None => {}
-        ScanOrder::Ascending => rows.sort_by_key(|row| row.time_ms),
-        ScanOrder::Descending => rows.sort_by_key(|row| std::cmp::Reverse(row.time_ms)),
-    }
+    rows.sort_by(|a, b| in_order(query, a, b));
     let names = scanned_columns(query, &rows);
     let events = rows.iter().map(|row| {
         let values = names.iter().map(|name| {
@@ -38,6 +35,17 @@ pub(crate) fn scan(query: &ScanQuery, rows: &[&OracleRow]) -> Value {
         }
     });
     json!([{"columns": names, "events": events.collect::<Value>()}])
+}
+
+fn in_order(query: &ScanQuery, a: &OracleRow, b: &OracleRow) -> Ordering {
+    let first = |row, key: &ScanKey| {
+        column(&query.base, row, &key.column).into_iter().next().unwrap_or(Cell::Null)
+    };
+    let orders = query.order_by.iter().map(|key| {
+        let order = first(a, key).compare(&first(b, key));
+        if key.direction == Direction::Descending { order.reverse() } else { order }
+    });
+    orders.fold(Ordering::Equal, Ordering::then)
 }
 
 fn scanned_columns(query: &ScanQuery, rows: &[&OracleRow]) -> Vec<String> {

@@ -20,6 +20,7 @@ pub(crate) fn check(query: &Query) -> Result<()> {
         Query::GroupBy(query) => group_by(query),
         Query::Scan(query) => {
             list("columns", query.columns.len())?;
+            list("orderBy", query.order_by.len())?;
             within("batchSize", query.batch_size, u64::from(i32::MAX.unsigned_abs()))
         }
         Query::Search(query) => {

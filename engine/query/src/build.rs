@@ -10,9 +10,8 @@ use crate::context::QueryContext;
 use crate::datasource::DataSource;
 use crate::dimension::DimensionSpec;
 use crate::query::{
-    Analysis, ColumnInclusion, GroupByQuery, QueryBase, ResultFormat, ScanOrder, ScanQuery,
-    SearchMatch, SearchQuery, SearchSort, SegmentMetadataQuery, TimeseriesQuery, TopNMetric,
-    TopNQuery,
+    Analysis, ColumnInclusion, GroupByQuery, QueryBase, ResultFormat, ScanQuery, SearchMatch,
+    SearchQuery, SearchSort, SegmentMetadataQuery, TimeseriesQuery, TopNMetric, TopNQuery,
 };
 
 impl QueryBase {
@@ -96,7 +95,7 @@ impl ScanQuery {
             batch_size: ROWS_A_BATCH,
             limit: None,
             offset: 0,
-            order: ScanOrder::None,
+            order_by: Vec::new(),
         }
     }
 }

@@ -45,7 +45,12 @@ impl Query {
                 found.dimensions("dimensions", &query.dimensions);
                 found.aggregations(&query.aggregations);
             }
-            Self::Scan(query) => found.names("columns", &query.columns),
+            Self::Scan(query) => {
+                found.names("columns", &query.columns);
+                for (index, key) in query.order_by.iter().enumerate() {
+                    found.add(|| format!("orderBy[{index}].columnName"), &key.column);
+                }
+            }
             Self::Search(query) => found.dimensions("searchDimensions", &query.search_dimensions),
             Self::SegmentMetadata(query) => {
                 if let ColumnInclusion::List(names) = &query.to_include {

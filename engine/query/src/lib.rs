@@ -46,7 +46,7 @@ pub use parse::Remarks;
 pub use post_aggregator::{ArithmeticFn, PostAggregator};
 pub use query::{
     Analysis, Bound, ColumnInclusion, DataSourceMetadataQuery, GroupByQuery, Query, QueryBase,
-    ResultFormat, ScanOrder, ScanQuery, SearchMatch, SearchQuery, SearchSort, SegmentMetadataQuery,
+    ResultFormat, ScanKey, ScanQuery, SearchMatch, SearchQuery, SearchSort, SegmentMetadataQuery,
     TimeBoundaryQuery, TimeseriesQuery, TopNMetric, TopNQuery,
 };
 pub use suggest::closest as closest_name;

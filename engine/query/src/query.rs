@@ -1,6 +1,6 @@
 //! The native query types.
 
-use henge_types::{Granularity, Interval};
+use henge_types::{Granularity, Interval, TIME_COLUMN};
 
 use crate::aggregate::AggregatorSpec;
 use crate::context::QueryContext;
@@ -8,7 +8,7 @@ use crate::datasource::DataSource;
 use crate::dimension::DimensionSpec;
 use crate::filter::{Filter, Ordering};
 use crate::having::Having;
-use crate::limit::LimitSpec;
+use crate::limit::{Direction, LimitSpec};
 use crate::post_aggregator::PostAggregator;
 use crate::virtual_column::VirtualColumn;
 
@@ -131,16 +131,14 @@ pub enum ResultFormat {
     CompactedList,
 }
 
-/// Order of scan rows by `__time`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ScanOrder {
-    /// Any.
-    #[default]
-    None,
-    /// Oldest first.
-    Ascending,
-    /// Newest first.
-    Descending,
+/// A column that the rows of a scan are ordered by: numbers by value, text by its bytes, null as the
+/// smallest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanKey {
+    /// A stored or virtual column; it has one value a row.
+    pub column: String,
+    /// Direction.
+    pub direction: Direction,
 }
 
 /// Raw rows.
@@ -158,8 +156,20 @@ pub struct ScanQuery {
     pub limit: Option<u64>,
     /// Rows dropped first.
     pub offset: u64,
-    /// Order by time.
-    pub order: ScanOrder,
+    /// The order of the rows: by the first column, rows that are alike in it by the next, and so on,
+    /// then by segment and as stored. Empty is any order.
+    pub order_by: Vec<ScanKey>,
+}
+
+impl ScanQuery {
+    /// The direction of an order by time alone.
+    #[must_use]
+    pub fn time_order(&self) -> Option<Direction> {
+        match self.order_by.as_slice() {
+            [key] if key.column == TIME_COLUMN => Some(key.direction),
+            _ => None,
+        }
+    }
 }
 
 /// What a search looks for.

@@ -12,7 +12,7 @@ use crate::filter::Filter;
 use crate::having::Having;
 use crate::node::excerpt;
 use crate::post_aggregator::PostAggregator;
-use crate::query::{GroupByQuery, Query, QueryBase, ScanOrder, ScanQuery, TopNMetric, TopNQuery};
+use crate::query::{GroupByQuery, Query, QueryBase, ScanQuery, TopNMetric, TopNQuery};
 
 impl Query {
     /// Checks the query: bounds of numbers and lists, references between its parts. [`Query::parse`]
@@ -220,13 +220,17 @@ fn having(names: &OutputNames<'_>, path: &str, clause: &Having) -> Result<()> {
 }
 
 fn scan(query: &ScanQuery) -> Result<()> {
-    let selects_time =
-        query.columns.is_empty() || query.columns.iter().any(|name| name == TIME_COLUMN);
-    if query.order != ScanOrder::None && !selects_time {
-        let message = "a scan ordered by time must select __time; add it to columns";
-        return Err(QueryError::invalid("columns", message));
+    if query.columns.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    match query.order_by.iter().find(|key| !query.columns.contains(&key.column)) {
+        None => Ok(()),
+        Some(key) => {
+            let column = excerpt(&key.column);
+            let message = format!("a scan ordered by {column} must select it; add it to columns");
+            Err(QueryError::invalid("columns", message))
+        }
+    }
 }
 
 /// Virtual columns may read each other, but not in a circle. One may read the stored column that it

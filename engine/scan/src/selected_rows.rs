@@ -57,8 +57,24 @@ impl<'a> SelectedRows<'a> {
         view: &'a dyn SegmentView,
         cancel: &CancelFlag,
     ) -> Result<Self> {
-        let columns = Columns::new(view, &base.virtual_columns, cancel);
-        let filter = CompiledFilter::new(base.filter.as_ref(), &columns)?;
+        Self::over(base, &Columns::new(view, &base.virtual_columns, cancel))
+    }
+
+    /// As [`SelectedRows::new`], for whoever will have seen enough before the last block.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn first(
+        base: &'a QueryBase,
+        view: &'a dyn SegmentView,
+        cancel: &CancelFlag,
+    ) -> Result<Self> {
+        Self::over(base, &Columns::new(view, &base.virtual_columns, cancel).for_few_rows())
+    }
+
+    fn over(base: &'a QueryBase, columns: &Columns<'a>) -> Result<Self> {
+        let view = columns.view();
+        let filter = CompiledFilter::new(base.filter.as_ref(), columns)?;
         let time = time_column(view)?;
         let rows = match time {
             Some(time) => time_rows(view, time, &base.intervals)?,

@@ -36,6 +36,13 @@ pub fn long_order_bits(value: i64) -> u64 {
     value.cast_unsigned() ^ 1 << 63
 }
 
+/// The whole number of its [`long_order_bits`].
+#[inline]
+#[must_use]
+pub fn of_long_order_bits(bits: u64) -> i64 {
+    (bits ^ 1 << 63).cast_signed()
+}
+
 /// Bits of which each belongs to one double, so that it can be had back: -0 sorts before 0. Neither 0
 /// nor `u64::MAX` for any double but NaN.
 #[inline(always)]

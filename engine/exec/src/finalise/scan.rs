@@ -1,17 +1,16 @@
 //! `scan`: rows in batches. Unordered scans keep one entry a segment and batch; ordered ones merge
-//! the segments' rows by time and name no segment.
+//! the segments' rows and name no segment.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use henge_query::{ScanOrder, ScanQuery};
+use henge_query::ScanQuery;
 use henge_scan::Result;
 use henge_types::ColumnType;
 use rustc_hash::FxHashMap;
 
 use crate::context::ExecContext;
 use crate::partial_rows::{RowBatch, RowsPartial};
+use crate::rows::batch_order::BatchOrder;
 
 /// Rows of a scan: the batches as they are, and the order of their rows.
 #[derive(Debug, Clone)]
@@ -53,9 +52,9 @@ pub(crate) fn finalise(
     let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
     let limit = query.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
     let batch_size = usize::try_from(query.batch_size).unwrap_or(usize::MAX).max(1);
-    let ordered = query.order != ScanOrder::None;
+    let ordered = !query.order_by.is_empty();
     let rows: Vec<(u32, u32)> = if ordered {
-        merged_rows(&batches, query.order).skip(offset).take(limit).collect()
+        BatchOrder::new(query, &batches).rows().skip(offset).take(limit).collect()
     } else {
         all_rows(&batches).skip(offset).take(limit).collect()
     };
@@ -83,22 +82,6 @@ fn all_rows(batches: &[RowBatch]) -> impl Iterator<Item = (u32, u32)> {
         .iter()
         .enumerate()
         .flat_map(|(batch, rows)| (0..rows.row_count as u32).map(move |row| (batch as u32, row)))
-}
-
-/// Rows by time; ties by segment, then as stored.
-fn merged_rows(batches: &[RowBatch], order: ScanOrder) -> impl Iterator<Item = (u32, u32)> {
-    // The bitwise complement reverses the order of all integers.
-    let key = move |ms: i64| if order == ScanOrder::Descending { !ms } else { ms };
-    let head = move |batch: usize, row: usize| {
-        let ms = *batches[batch].time_ms.get(row)?;
-        Some(Reverse((key(ms), batch as u32, row as u32)))
-    };
-    let mut heap: BinaryHeap<_> = (0..batches.len()).filter_map(|batch| head(batch, 0)).collect();
-    std::iter::from_fn(move || {
-        let Reverse((_, batch, row)) = heap.pop()?;
-        heap.extend(head(batch as usize, row as usize + 1));
-        Some((batch, row))
-    })
 }
 
 impl Layout {

@@ -1,12 +1,12 @@
 //! Numbers whose order is the order of a column's values.
 
-use henge_expr::ExprValue;
 use henge_query::Ordering;
 use henge_query::comparison::ordering::compare_nullable;
-use henge_query::comparison::{compare_doubles, compare_long_double};
 use henge_types::number::{long_order_bits, order_bits};
 use henge_vector::{Array, Column, Float64Array, NodeIds, Text, optional};
 use rustc_hash::FxHashMap;
+
+use crate::value_order::compare_values_by;
 
 /// One number a row whose order is the order of the values, null first. Strings compare as `ordering`
 /// says, numbers as numbers. Equal values have equal numbers.
@@ -24,7 +24,7 @@ pub(crate) fn sort_keys(column: &Column, ordering: Ordering) -> Vec<u64> {
         Column::Text(text) => text_sort_keys(text, ordering),
         Column::NodeIds(keys) => node_sort_keys(keys, ordering),
         Column::Mixed(values) => {
-            ranks_by(values.len(), |a, b| compare_mixed(ordering, &values[a], &values[b]))
+            ranks_by(values.len(), |a, b| compare_values_by(ordering, &values[a], &values[b]))
         }
         // Null needs a key below that of the smallest long, so longs with nulls are ranked.
         Column::Long(_)
@@ -112,27 +112,10 @@ fn ranks_by(count: usize, compare: impl Fn(usize, usize) -> std::cmp::Ordering) 
     ranks
 }
 
-/// Null, then numbers, then text.
-fn compare_mixed(ordering: Ordering, left: &ExprValue, right: &ExprValue) -> std::cmp::Ordering {
-    fn class(value: &ExprValue) -> u8 {
-        match value {
-            ExprValue::Null => 0,
-            ExprValue::Long(_) | ExprValue::Double(_) => 1,
-            ExprValue::String(_) | ExprValue::Array(_) => 2,
-        }
-    }
-    match (left, right) {
-        (ExprValue::Long(a), ExprValue::Long(b)) => a.cmp(b),
-        (ExprValue::Long(a), ExprValue::Double(b)) => compare_long_double(*a, *b),
-        (ExprValue::Double(a), ExprValue::Long(b)) => compare_long_double(*b, *a).reverse(),
-        (ExprValue::Double(a), ExprValue::Double(b)) => compare_doubles(*a, *b),
-        _ if class(left) != class(right) => class(left).cmp(&class(right)),
-        _ => compare_nullable(ordering, left.as_text().as_deref(), right.as_text().as_deref()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use henge_expr::ExprValue;
+
     use super::*;
 
     fn text(values: &[Option<&str>]) -> Column {

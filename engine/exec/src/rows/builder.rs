@@ -5,7 +5,7 @@ use std::sync::Arc;
 use henge_expr::ExprValue;
 use henge_scan::{Columns, ExecError, ExpressionReader, Result, Selection, Source, Window};
 use henge_segment::{
-    BLOCK_ROWS, ComplexColumn, MultiScratch, NULL_ID, NumericBlock, NumericColumn, StringColumn,
+    ComplexColumn, MultiScratch, NULL_ID, NumericBlock, NumericColumn, StringColumn,
 };
 use henge_types::ColumnType;
 use henge_vector::{Bytes, Column, ListsBuilder, NullBuffer, TextValues, value_bytes};
@@ -68,28 +68,28 @@ impl<'a> ColumnBuilder<'a> {
         Ok(Self { name: Arc::from(name), column_type, reader })
     }
 
-    /// Appends the selected rows of a block.
-    pub(crate) fn append(&mut self, block: usize, rows: Selection<'_>) -> Result<()> {
+    /// Appends the selected rows of a window.
+    pub(crate) fn append(&mut self, window: Window, rows: Selection<'_>) -> Result<()> {
         match &mut self.reader {
             Reader::Missing(count) => *count += rows.len(),
             Reader::Long(column, scratch, values) => {
-                values.append(&column.block(block, scratch)?, rows);
+                values.append(&window.numbers(*column, scratch)?, rows);
             }
             Reader::Float(column, scratch, values) => {
-                values.append(&column.block(block, scratch)?, rows);
+                values.append(&window.numbers(*column, scratch)?, rows);
             }
             Reader::Double(column, scratch, values) => {
-                values.append(&column.block(block, scratch)?, rows);
+                values.append(&window.numbers(*column, scratch)?, rows);
             }
             Reader::Text(text, scratch, ids) => {
-                let read = text.column.id_block(block, scratch)?;
+                let read = window.ids(text.column, scratch)?;
                 rows.try_for_each(|row| {
                     ids.push(text.id_of(read.get(row))?);
                     Ok::<_, ExecError>(())
                 })?;
             }
             Reader::Lists(text, scratch, lists) => {
-                let read = text.column.multi_block(block, scratch)?;
+                let read = window.lists(text.column, scratch)?;
                 rows.try_for_each(|row| {
                     for &id in read.row(row) {
                         lists.push(text.id_of(id)?);
@@ -100,14 +100,14 @@ impl<'a> ColumnBuilder<'a> {
             }
             Reader::Complex(column, images, held_bytes) => {
                 rows.try_for_each(|row| {
-                    let image = column.get(block * BLOCK_ROWS + row)?;
+                    let image = column.get(window.absolute(row))?;
                     *held_bytes += image.as_deref().map_or(0, <[u8]>::len);
                     images.push(image.map(std::borrow::Cow::into_owned));
                     Ok::<_, ExecError>(())
                 })?;
             }
             Reader::Expression(reader, values) => {
-                reader.for_each(Window::whole(block), rows, &mut |_, value| {
+                reader.for_each(window, rows, &mut |_, value| {
                     values.push(value);
                     Ok(())
                 })?;

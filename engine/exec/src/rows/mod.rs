@@ -1,11 +1,14 @@
 //! Queries that do not group: scan, search, segmentMetadata and dataSourceMetadata.
 
+pub(crate) mod batch_order;
 mod builder;
 mod data_source_metadata;
+mod order_key;
 mod scan;
 pub(crate) mod search;
 mod search_counts;
 pub(crate) mod segment_metadata;
+mod top_rows;
 
 use henge_query::Query;
 use henge_scan::{ExecError, Result};
@@ -13,11 +16,18 @@ use henge_segment::SegmentView;
 
 use crate::context::ExecContext;
 use crate::partial::Partial;
+use crate::scan_bound::ScanBound;
 
 /// What one segment contributes to a query of this kind.
-pub(crate) fn run(query: &Query, view: &dyn SegmentView, ctx: &ExecContext) -> Result<Partial> {
+/// Other segments of the query may say through `bound` which rows it does not want.
+pub(crate) fn run(
+    query: &Query,
+    view: &dyn SegmentView,
+    bound: Option<&ScanBound>,
+    ctx: &ExecContext,
+) -> Result<Partial> {
     match query {
-        Query::Scan(query) => scan::run(query, view, ctx).map(Partial::Rows),
+        Query::Scan(query) => scan::run(query, view, bound, ctx).map(Partial::Rows),
         Query::Search(query) => search::run(query, view, ctx).map(Partial::Search),
         Query::SegmentMetadata(query) => {
             segment_metadata::run(query, view, ctx).map(Partial::SegmentMetadata)

@@ -1,45 +1,64 @@
-//! `scan`: rows as they are. A limit stops the reading; an order by time keeps no more rows than
-//! the limit needs.
+//! `scan`: rows as they are. A limit stops the reading; an order finds the first rows by the columns
+//! that decide it and reads the others for those alone.
 
 use std::collections::BTreeMap;
 
-use henge_query::{ScanOrder, ScanQuery};
-use henge_scan::{Columns, Result, SelectedRows, Selection, time_column};
+use henge_query::{Direction, ScanQuery};
+use henge_scan::{Columns, Result, SelectedRows, Selection, Window};
 use henge_segment::{BLOCK_ROWS, SegmentView};
+use henge_types::number::of_long_order_bits;
 
+use super::batch_order::BatchOrder;
+use super::top_rows::{Candidate, first_rows};
 use crate::context::ExecContext;
 use crate::memory::MemoryLease;
 use crate::partial_rows::{RowBatch, RowsPartial};
 use crate::rows::builder::ColumnBuilder;
+use crate::scan_bound::ScanBound;
+
+/// Rows that are decoded at a time where few of a block are read.
+const WINDOW_ROWS: usize = 1024;
+/// A block is decoded as a whole when one of so many rows is read.
+const WHOLE_BLOCK_OF: usize = 64;
 
 /// The rows of one segment.
 pub(crate) fn run(
     query: &ScanQuery,
     view: &dyn SegmentView,
+    bound: Option<&ScanBound>,
     context: &ExecContext,
 ) -> Result<RowsPartial> {
     let columns = Columns::new(view, &query.base.virtual_columns, &context.cancel);
-    let mut builders = column_names(query, view)
-        .iter()
-        .map(|name| ColumnBuilder::new(name, &columns))
-        .collect::<Result<Vec<_>>>()?;
-    let mut held = context.memory.lease();
-    let batch = match query.order {
-        ScanOrder::None => run_unordered(query, view, context, &mut builders, &mut held)?,
-        order => run_ordered(query, order, view, context, &mut builders, &mut held)?,
+    let first = match query.order_by.is_empty() {
+        true => None,
+        false => Some(first_rows(query, &columns, row_cap(query), bound, context)?),
     };
-    let Some(read) = batch else { return Ok(RowsPartial::default()) };
-    let row_count = read.row_count;
-    let columns = builders.into_iter().map(|b| b.finish(read.order.as_deref())).collect();
-    let batch = RowBatch { segment: view.id().clone(), columns, row_count, time_ms: read.time_ms };
+    if first.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(RowsPartial::default());
+    }
+    let mut rows = Rows {
+        view,
+        builders: column_names(query, view)
+            .iter()
+            .map(|name| ColumnBuilder::new(name, &columns))
+            .collect::<Result<Vec<_>>>()?,
+        row_count: 0,
+        held: context.memory.lease(),
+        context,
+    };
+    let order = match &first {
+        None => read_unordered(query, &mut rows).map(|()| None)?,
+        Some(first) => Some(read_in_order(first, &mut rows)?),
+    };
+    let times = first.as_deref().zip(query.time_order());
+    let time_ms = times.map_or_else(Vec::new, |(first, direction)| times_of(first, direction));
+    let row_count = rows.row_count;
+    if row_count == 0 {
+        return Ok(RowsPartial::default());
+    }
+    let columns = rows.builders.into_iter().map(|b| b.finish(order.as_deref())).collect();
+    let batch = RowBatch { segment: view.id().clone(), columns, row_count, time_ms };
     Ok(RowsPartial { batches: vec![batch] })
-}
-
-/// What was read into the builders.
-struct Read {
-    row_count: usize,
-    time_ms: Vec<i64>,
-    order: Option<Vec<u32>>,
 }
 
 /// The columns asked for; by default all of the segment's, then the virtual ones.
@@ -62,49 +81,91 @@ fn row_cap(query: &ScanQuery) -> usize {
     usize::try_from(cap).unwrap_or(usize::MAX)
 }
 
-fn check_memory(used_bytes: usize, context: &ExecContext) -> Result<()> {
+pub(super) fn check_memory(used_bytes: usize, context: &ExecContext) -> Result<()> {
     let advice = "set a limit, fewer columns or a shorter interval";
     context.check_budget(used_bytes, "the rows of the scan", advice)
 }
 
-/// Charges the rows read so far, as they grow: a segment may have many.
-fn charge(
-    builders: &[ColumnBuilder<'_>],
-    context: &ExecContext,
-    held: &mut MemoryLease,
-) -> Result<()> {
-    let bytes = builders.iter().map(ColumnBuilder::memory_bytes).sum();
-    check_memory(bytes, context)?;
-    held.set(bytes)
+/// Rows that are being read.
+struct Rows<'a> {
+    view: &'a dyn SegmentView,
+    builders: Vec<ColumnBuilder<'a>>,
+    row_count: usize,
+    held: MemoryLease,
+    context: &'a ExecContext,
 }
 
-fn run_unordered(
-    query: &ScanQuery,
-    view: &dyn SegmentView,
-    context: &ExecContext,
-    builders: &mut [ColumnBuilder<'_>],
-    held: &mut MemoryLease,
-) -> Result<Option<Read>> {
+impl Rows<'_> {
+    /// Reads selected rows of a block, and charges for all that were read so far: a segment may have
+    /// many.
+    fn append(&mut self, block: usize, rows: Selection<'_>) -> Result<()> {
+        let Self { view, builders, row_count, held, context } = self;
+        for_each_window(block, view.block_rows(block), rows, &mut |window, rows| {
+            builders.iter_mut().try_for_each(|builder| builder.append(window, rows))
+        })?;
+        *row_count += rows.len();
+        let bytes = builders.iter().map(ColumnBuilder::memory_bytes).sum();
+        check_memory(bytes, context)?;
+        held.set(bytes)
+    }
+}
+
+/// Calls `visit` with the parts of a block that selected rows are in, and with the rows in them.
+fn for_each_window(
+    block: usize,
+    block_rows: usize,
+    rows: Selection<'_>,
+    visit: &mut dyn FnMut(Window, Selection<'_>) -> Result<()>,
+) -> Result<()> {
+    let window = |number: usize| {
+        let start = number * WINDOW_ROWS;
+        Window::part(block, start..(start + WINDOW_ROWS).min(block_rows))
+    };
+    match rows {
+        rows if rows.len() * WHOLE_BLOCK_OF >= block_rows => visit(Window::whole(block), rows),
+        Selection::Range { start, end } => {
+            for number in start / WINDOW_ROWS..end.div_ceil(WINDOW_ROWS) {
+                let window = window(number);
+                let start = start.saturating_sub(window.start());
+                let end = (end - window.start()).min(WINDOW_ROWS);
+                visit(window, Selection::Range { start, end })?;
+            }
+            Ok(())
+        }
+        Selection::Rows(rows) => {
+            let number = |row: u16| usize::from(row) / WINDOW_ROWS;
+            let mut within = Vec::new();
+            for rows in rows.chunk_by(|a, b| number(*a) == number(*b)) {
+                within.clear();
+                within.extend(rows.iter().map(|row| row % WINDOW_ROWS as u16));
+                visit(window(number(rows[0])), Selection::Rows(&within))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn read_unordered(query: &ScanQuery, into: &mut Rows<'_>) -> Result<()> {
     let cap = row_cap(query);
-    let mut selected = SelectedRows::new(&query.base, view, &context.cancel)?;
-    let mut row_count = 0;
+    let (view, context) = (into.view, into.context);
+    let mut selected = match query.limit {
+        Some(_) => SelectedRows::first(&query.base, view, &context.cancel)?,
+        None => SelectedRows::new(&query.base, view, &context.cancel)?,
+    };
     for block in 0..view.block_count() {
-        if row_count >= cap {
+        if into.row_count >= cap {
             break;
         }
         context.cancel.check()?;
-        let rows = first_rows(selected.block(block)?, cap - row_count);
-        if rows.is_empty() {
-            continue;
+        let rows = leading(selected.block(block)?, cap - into.row_count);
+        if !rows.is_empty() {
+            into.append(block, rows)?;
         }
-        builders.iter_mut().try_for_each(|builder| builder.append(block, rows))?;
-        row_count += rows.len();
-        charge(builders, context, held)?;
     }
-    Ok((row_count > 0).then_some(Read { row_count, time_ms: vec![], order: None }))
+    Ok(())
 }
 
-fn first_rows(rows: Selection<'_>, count: usize) -> Selection<'_> {
+fn leading(rows: Selection<'_>, count: usize) -> Selection<'_> {
     match rows {
         Selection::Range { start, end } => {
             Selection::Range { start, end: end.min(start.saturating_add(count)) }
@@ -113,21 +174,10 @@ fn first_rows(rows: Selection<'_>, count: usize) -> Selection<'_> {
     }
 }
 
-fn run_ordered(
-    query: &ScanQuery,
-    order: ScanOrder,
-    view: &dyn SegmentView,
-    context: &ExecContext,
-    builders: &mut [ColumnBuilder<'_>],
-    held: &mut MemoryLease,
-) -> Result<Option<Read>> {
-    let best = best_rows(query, order, view, context)?;
-    if best.is_empty() {
-        return Ok(None);
-    }
-    // Rows are read block by block, in stored order, and put in order of time afterwards.
+/// Reads rows block by block, as they are stored. Returns for each in its order where it was read.
+fn read_in_order(first: &[Candidate], into: &mut Rows<'_>) -> Result<Vec<u32>> {
     let mut by_row: Vec<(u32, u32)> =
-        best.iter().enumerate().map(|(rank, &(_, row))| (row, rank as u32)).collect();
+        first.iter().map(|candidate| candidate.row).zip(0..).collect();
     by_row.sort_unstable();
     let mut blocks: BTreeMap<usize, Vec<u16>> = BTreeMap::new();
     for &(row, _) in &by_row {
@@ -135,68 +185,23 @@ fn run_ordered(
         blocks.entry(block).or_default().push((row as usize % BLOCK_ROWS) as u16);
     }
     for (block, rows) in &blocks {
-        context.cancel.check()?;
-        let rows = Selection::Rows(rows);
-        builders.iter_mut().try_for_each(|builder| builder.append(*block, rows))?;
-        charge(builders, context, held)?;
+        into.context.cancel.check()?;
+        into.append(*block, Selection::Rows(rows))?;
     }
-    let mut order_of_rows = vec![0; best.len()];
+    let mut order = vec![0; first.len()];
     for (position, &(_, rank)) in by_row.iter().enumerate() {
-        order_of_rows[rank as usize] = position as u32;
+        order[rank as usize] = position as u32;
     }
-    let descending = order == ScanOrder::Descending;
-    let time_ms = best.iter().map(|&(key, _)| if descending { !key } else { key }).collect();
-    Ok(Some(Read { row_count: best.len(), time_ms, order: Some(order_of_rows) }))
+    Ok(order)
 }
 
-/// The first rows in the order, as (time key, row): by time, ties as stored. The key of descending
-/// orders is the complement of the time.
-fn best_rows(
-    query: &ScanQuery,
-    order: ScanOrder,
-    view: &dyn SegmentView,
-    context: &ExecContext,
-) -> Result<Vec<(i64, u32)>> {
-    let cap = row_cap(query);
-    if cap == 0 {
-        return Ok(Vec::new());
-    }
-    let descending = order == ScanOrder::Descending;
-    let mut selected = SelectedRows::new(&query.base, view, &context.cancel)?;
-    let Some(time) = time_column(view)? else { return Ok(Vec::new()) };
-    let mut scratch = Vec::new();
-    let mut best: Vec<(i64, u32)> = Vec::new();
-    for step in 0..view.block_count() {
-        context.cancel.check()?;
-        let block = if descending { view.block_count() - 1 - step } else { step };
-        let first = best.len();
-        let first_row = (block * BLOCK_ROWS) as u32;
-        let rows = selected.block(block)?;
-        if rows.is_empty() {
-            continue;
-        }
-        let times = time.block(block, &mut scratch)?.values;
-        rows.for_each(|row| {
-            let ms = times.get(row);
-            best.push((if descending { !ms } else { ms }, first_row + row as u32));
-        });
-        check_memory(best.len() * size_of::<(i64, u32)>(), context)?;
-        if best.len() < cap {
-            continue;
-        }
-        let nearest = best[first..].iter().map(|(key, _)| *key).min();
-        if best.len() > cap {
-            best.select_nth_unstable(cap - 1);
-        }
-        let worst_kept = best[..cap].iter().map(|(key, _)| *key).max();
-        best.truncate(cap);
-        // In a segment sorted by time no later block can do better than one that added nothing.
-        if view.is_time_sorted() && (!descending || nearest > worst_kept) {
-            break;
-        }
-    }
-    best.sort_unstable();
-    Ok(best)
+/// The times of rows that are ordered by them.
+fn times_of(first: &[Candidate], direction: Direction) -> Vec<i64> {
+    let time = |candidate: &Candidate| match direction {
+        Direction::Ascending => of_long_order_bits(candidate.word),
+        Direction::Descending => of_long_order_bits(!candidate.word),
+    };
+    first.iter().map(time).collect()
 }
 
 /// Puts batches in the order of their segments and drops the rows that the limit cannot reach.
@@ -208,39 +213,29 @@ pub(crate) fn merge(
     let mut batches: Vec<RowBatch> = partials.into_iter().flat_map(|p| p.batches).collect();
     batches.sort_by(|a, b| a.segment.cmp(&b.segment));
     let cap = row_cap(query);
-    if query.order == ScanOrder::None {
+    if query.order_by.is_empty() {
         let mut room = cap;
         for batch in &mut batches {
             batch.truncate(room);
             room -= batch.row_count;
         }
     } else {
-        truncate_ordered(&mut batches, cap, query.order == ScanOrder::Descending);
+        truncate_ordered(query, &mut batches, cap);
     }
     batches.retain(|batch| batch.row_count > 0);
     check_memory(batches.iter().map(RowBatch::memory_bytes).sum(), context)?;
     Ok(RowsPartial { batches })
 }
 
-/// Keeps the first `cap` rows of all batches together; ties go to the earlier segment.
-fn truncate_ordered(batches: &mut [RowBatch], cap: usize, descending: bool) {
+/// Keeps the first `cap` rows of all batches together.
+fn truncate_ordered(query: &ScanQuery, batches: &mut [RowBatch], cap: usize) {
     let total: usize = batches.iter().map(|batch| batch.row_count).sum();
     if total <= cap {
         return;
     }
-    let mut keys: Vec<(i64, usize)> = batches
-        .iter()
-        .enumerate()
-        .flat_map(|(at, batch)| {
-            batch.time_ms.iter().map(move |&ms| (if descending { !ms } else { ms }, at))
-        })
-        .collect();
-    if cap < keys.len() {
-        keys.select_nth_unstable(cap);
-    }
-    keys.truncate(cap);
     let mut kept = vec![0; batches.len()];
-    keys.iter().for_each(|&(_, at)| kept[at] += 1);
+    let rows = BatchOrder::new(query, batches);
+    rows.rows().take(cap).for_each(|(batch, _)| kept[batch as usize] += 1);
     for (batch, kept) in batches.iter_mut().zip(kept) {
         batch.truncate(kept);
     }

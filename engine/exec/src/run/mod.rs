@@ -60,7 +60,7 @@ pub fn run_blocks(
         Query::TimeBoundary(query) => time_boundary::run(query, view, blocks, ctx),
         // These look at the whole segment, once.
         _ if blocks.start > 0 => crate::merge::merge(query, Vec::new(), ctx),
-        _ => crate::rows::run(query, view, ctx),
+        _ => crate::rows::run(query, view, None, ctx),
     }
 }
 

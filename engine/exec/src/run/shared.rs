@@ -18,6 +18,7 @@ use crate::memory::MemoryLease;
 use crate::merge::{Merger, text_of_ids};
 use crate::partial::{GroupedPartial, Partial};
 use crate::projection::{self, ProjectionPlan};
+use crate::scan_bound::ScanBound;
 
 /// Blocks that a worker takes at a time.
 const CLAIM_BLOCKS: usize = 4;
@@ -39,6 +40,8 @@ pub struct SharedRun {
     items: Vec<Item>,
     next_item: AtomicUsize,
     extent: Extent,
+    /// Of scans that want the first rows by time.
+    bound: Option<ScanBound>,
 }
 
 /// Takes what a whole segment contributes.
@@ -142,9 +145,13 @@ impl SharedRun {
             .into_iter()
             .map(|shared| Item { shared, plan: OnceLock::new(), next_block: AtomicUsize::new(0) })
             .collect();
-        // What takes longest begins first.
-        items.sort_by_key(|item| std::cmp::Reverse(item.view.row_count()));
-        Self { query, items, next_item: AtomicUsize::new(0), extent }
+        // What takes longest begins first, or what has the first rows.
+        let bound = ScanBound::of(&query);
+        items.sort_by_key(|item| match &bound {
+            Some(bound) => bound.least_word(item.view.as_ref()),
+            None => !(item.view.row_count() as u64),
+        });
+        Self { query, items, next_item: AtomicUsize::new(0), extent, bound }
     }
 
     /// True when the groups are of a single segment: they keep its ids as keys until all are merged,
@@ -251,7 +258,13 @@ impl Worker {
                 (partial, output.keys, claimed == count && !flushed)
             }
             None => {
-                let partial = super::run(&item.query, item.view.as_ref(), ctx)?;
+                // What is told must be all of the segment's.
+                let bound = run.bound.as_ref().filter(|_| item.whole.is_none());
+                let view = item.view.as_ref();
+                let partial = match bound {
+                    Some(_) => crate::rows::run(&item.query, view, bound, ctx)?,
+                    None => super::run(&item.query, view, ctx)?,
+                };
                 (partial, KeyForm::OfNode, true)
             }
         };

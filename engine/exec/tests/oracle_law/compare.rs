@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use henge_query::{Query, ScanOrder, ScanQuery};
+use henge_query::{Query, ScanQuery};
 use serde_json::Value;
 
 /// Says how two answers differ.
@@ -82,15 +82,13 @@ fn same_scan(query: &ScanQuery, expected: &Value, actual: &Value) -> Result<(), 
             _ => return Err(format!("row {event} is shown too often or not among the rows")),
         }
     }
-    if query.order != ScanOrder::None {
-        let times = |events: &[&Value]| events.iter().map(|e| time(query, e)).collect::<Vec<_>>();
-        if times(&shown) != times(wanted) {
-            return Err(format!("times {:?}, expected {:?}", times(&shown), times(wanted)));
-        }
+    let keys = |events: &[&Value]| events.iter().map(|e| order(query, e)).collect::<Vec<_>>();
+    if keys(&shown) != keys(wanted) {
+        return Err(format!("order {:?}, expected {:?}", keys(&shown), keys(wanted)));
     }
     for entry in actual.as_array().into_iter().flatten() {
         let rows = entry["events"].as_array().map_or(0, Vec::len);
-        let names_segment = query.order == ScanOrder::None;
+        let names_segment = query.order_by.is_empty();
         if rows == 0
             || rows as u64 > query.batch_size
             || entry["segmentId"].is_string() != names_segment
@@ -112,13 +110,17 @@ fn key(event: &Value) -> String {
     }
 }
 
-fn time(query: &ScanQuery, event: &Value) -> i64 {
-    let position = query.columns.iter().position(|column| column == "__time");
-    let value = match event {
-        Value::Array(values) => position.and_then(|position| values.get(position)),
-        other => other.get("__time"),
-    };
-    value.and_then(Value::as_i64).unwrap_or(i64::MIN)
+/// What a row is ordered by.
+fn order(query: &ScanQuery, event: &Value) -> Vec<Value> {
+    let keys = query.order_by.iter().map(|key| {
+        let position = query.columns.iter().position(|column| *column == key.column);
+        let value = match event {
+            Value::Array(values) => position.and_then(|position| values.get(position)),
+            other => other.get(&key.column),
+        };
+        value.cloned().unwrap_or_default()
+    });
+    keys.collect()
 }
 
 fn events(answer: &Value) -> Vec<&Value> {

@@ -112,15 +112,25 @@ pub(crate) fn scan() -> impl Strategy<Value = Value> {
     let columns =
         vec!["s", "m", "l", "d", "lm", "fm", "dm", "v", "w", "h", "p", "q", "al", "an", "absent"];
     let columns = subsequence(columns, 0..=15).prop_shuffle();
-    let order = select(vec!["none", "ascending", "descending"]);
+    let order = prop_oneof![
+        3 => select(vec!["none", "ascending", "descending"]).prop_map(Value::from),
+        3 => scan_order(),
+    ];
     let format = select(vec!["list", "compactedList"]);
     let cut = (prop::option::of(1_u64..30), 0_u64..4, 1_u64..9);
     (base(), columns, order, format, cut).prop_map(
         |(mut query, mut columns, order, format, (limit, offset, batch_size))| {
             columns.insert(columns.len() / 2, "__time");
             query["queryType"] = json!("scan");
+            for key in order.as_array().into_iter().flatten() {
+                let name = key["columnName"].as_str().unwrap();
+                if !columns.contains(&name) {
+                    columns.push(name);
+                }
+            }
             query["columns"] = json!(columns);
-            query["order"] = json!(order);
+            let field = if order.is_array() { "orderBy" } else { "order" };
+            query[field] = order;
             query["resultFormat"] = json!(format);
             query["batchSize"] = json!(batch_size);
             query["offset"] = json!(offset);
@@ -130,6 +140,19 @@ pub(crate) fn scan() -> impl Strategy<Value = Value> {
             query
         },
     )
+}
+
+/// Up to three columns that have one value a row.
+fn scan_order() -> impl Strategy<Value = Value> {
+    let columns = vec!["__time", "s", "l", "d", "lm", "fm", "dm", "v", "w", "h", "p", "absent"];
+    let columns = subsequence(columns, 1..=3).prop_shuffle();
+    (columns, any::<[bool; 3]>()).prop_map(|(columns, descending)| {
+        let key = |(column, descending)| {
+            let order = if descending { "descending" } else { "ascending" };
+            json!({"columnName": column, "order": order})
+        };
+        columns.into_iter().zip(descending).map(key).collect()
+    })
 }
 
 pub(crate) fn search() -> impl Strategy<Value = Value> {

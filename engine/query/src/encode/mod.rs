@@ -17,7 +17,7 @@ pub(crate) use parts::dimension as dimension_value;
 
 use crate::aggregate::to_values;
 use crate::query::{
-    Analysis, Bound, ColumnInclusion, GroupByQuery, Query, QueryBase, ResultFormat, ScanOrder,
+    Analysis, Bound, ColumnInclusion, GroupByQuery, Query, QueryBase, ResultFormat, ScanKey,
     ScanQuery, SearchMatch, SearchQuery, SegmentMetadataQuery, TimeseriesQuery, TopNMetric,
     TopNQuery,
 };
@@ -133,12 +133,22 @@ fn scan(query: &ScanQuery) -> Value {
         "batchSize": query.batch_size,
         "limit": query.limit,
         "offset": query.offset,
-        "order": match query.order {
-            ScanOrder::None => "none",
-            ScanOrder::Ascending => "ascending",
-            ScanOrder::Descending => "descending",
+        "order": query.time_order().map_or("none", parts::direction),
+        "orderBy": match query.time_order() {
+            Some(_) => Value::Null,
+            None => scan_keys(&query.order_by),
         },
     })
+}
+
+/// Null for none, which is left out.
+fn scan_keys(keys: &[ScanKey]) -> Value {
+    if keys.is_empty() {
+        return Value::Null;
+    }
+    let key =
+        |key: &ScanKey| json!({"columnName": key.column, "order": parts::direction(key.direction)});
+    keys.iter().map(key).collect()
 }
 
 fn search(query: &SearchQuery) -> Value {

@@ -80,14 +80,18 @@ pub(super) fn having(clause: &Having) -> Value {
     }
 }
 
+pub(super) fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ascending => "ascending",
+        Direction::Descending => "descending",
+    }
+}
+
 pub(super) fn limit_spec(spec: &LimitSpec) -> Value {
     let column = |column: &OrderByColumn| {
         json!({
             "dimension": column.column,
-            "direction": match column.direction {
-                Direction::Ascending => "ascending",
-                Direction::Descending => "descending",
-            },
+            "direction": direction(column.direction),
             "dimensionOrder": ordering(column.ordering),
         })
     };

@@ -8,8 +8,9 @@ use super::ordering::{ordering, regex};
 use super::{WithoutIntervals, base, bounded_list};
 use crate::error::Result;
 use crate::filter::Ordering;
+use crate::limit::Direction;
 use crate::node::{Node, excerpt};
-use crate::query::{ResultFormat, ScanOrder, ScanQuery, SearchMatch, SearchQuery, SearchSort};
+use crate::query::{ResultFormat, ScanKey, ScanQuery, SearchMatch, SearchQuery, SearchSort};
 
 pub(super) fn scan(root: &Node<'_>) -> Result<ScanQuery> {
     if root.boolean_or("legacy", false)? {
@@ -26,7 +27,7 @@ pub(super) fn scan(root: &Node<'_>) -> Result<ScanQuery> {
         // Druid takes 0 for no limit here.
         limit: root.optional_unsigned("limit")?.filter(|limit| *limit > 0),
         offset: root.optional_unsigned("offset")?.unwrap_or(0),
-        order: scan_order(root)?,
+        order_by: scan_order(root)?,
         ..plain
     })
 }
@@ -46,31 +47,44 @@ fn result_format(root: &Node<'_>) -> Result<ResultFormat> {
     }
 }
 
-fn scan_order(root: &Node<'_>) -> Result<ScanOrder> {
-    if let Some(node) = root.get("order") {
-        let order = named_order(&node)?;
-        if order != ScanOrder::None {
-            return Ok(order);
+/// `orderBy`, or the older `order`, which is of time.
+fn scan_order(root: &Node<'_>) -> Result<Vec<ScanKey>> {
+    let by_time = match root.get("order") {
+        Some(node) => named_order(&node)?,
+        None => None,
+    };
+    let by_time: Vec<ScanKey> = by_time
+        .map(|direction| ScanKey { column: TIME_COLUMN.to_owned(), direction })
+        .into_iter()
+        .collect();
+    let keys = bounded_list(root, "orderBy", scan_key)?;
+    match root.get("orderBy") {
+        Some(list) if !keys.is_empty() => {
+            if !by_time.is_empty() && by_time != keys {
+                return Err(list.invalid("says something else than order; leave order out"));
+            }
+            Ok(keys)
         }
+        _ => Ok(by_time),
     }
-    // The newer spelling; only an order by time can be answered.
-    let Some(list) = root.get("orderBy") else { return Ok(ScanOrder::None) };
-    let mut order = ScanOrder::None;
-    for (position, item) in list.items()?.enumerate() {
-        let column = item.require("columnName", "name the column to order by")?;
-        if position > 0 || column.text()? != TIME_COLUMN {
-            return Err(column.unsupported("scans can only be ordered by __time"));
-        }
-        order = item.get("order").map_or(Ok(ScanOrder::Ascending), |node| named_order(&node))?;
-    }
-    Ok(order)
 }
 
-fn named_order(node: &Node<'_>) -> Result<ScanOrder> {
+fn scan_key(item: &Node<'_>) -> Result<ScanKey> {
+    let column = item.require("columnName", "name the column to order by")?.name()?;
+    let direction = match item.get("order") {
+        None => Direction::Ascending,
+        Some(node) => named_order(&node)?
+            .ok_or_else(|| node.invalid("leave the column out; use ascending or descending"))?,
+    };
+    Ok(ScanKey { column, direction })
+}
+
+/// `None` is any order.
+fn named_order(node: &Node<'_>) -> Result<Option<Direction>> {
     match node.text()?.to_ascii_lowercase().as_str() {
-        "none" => Ok(ScanOrder::None),
-        "ascending" => Ok(ScanOrder::Ascending),
-        "descending" => Ok(ScanOrder::Descending),
+        "none" => Ok(None),
+        "ascending" => Ok(Some(Direction::Ascending)),
+        "descending" => Ok(Some(Direction::Descending)),
         other => Err(node.invalid(format!(
             "unknown order \"{}\"; use none, ascending or descending",
             excerpt(other)

@@ -74,6 +74,7 @@ pub struct Columns<'a> {
     view: &'a dyn SegmentView,
     virtual_columns: &'a [VirtualColumn],
     dictionaries: Option<Arc<NodeDictionaries>>,
+    reads_few: bool,
     cancel: CancelFlag,
 }
 
@@ -84,13 +85,24 @@ impl<'a> Columns<'a> {
         virtual_columns: &'a [VirtualColumn],
         cancel: &CancelFlag,
     ) -> Self {
-        Self { view, virtual_columns, dictionaries: None, cancel: cancel.clone() }
+        let cancel = cancel.clone();
+        Self { view, virtual_columns, dictionaries: None, reads_few: false, cancel }
     }
 
     /// The same columns on a node that keeps what is derived from dictionaries.
     pub fn on_node(mut self, dictionaries: Option<&Arc<NodeDictionaries>>) -> Self {
         self.dictionaries = dictionaries.cloned();
         self
+    }
+
+    /// The same columns for whoever reads few rows: nothing is found out of values that are not met.
+    pub(crate) fn for_few_rows(self) -> Self {
+        Self { reads_few: true, ..self }
+    }
+
+    /// True when few rows will be read.
+    pub(crate) fn reads_few(&self) -> bool {
+        self.reads_few
     }
 
     /// What the node keeps.

@@ -9,6 +9,10 @@ use super::{ExpressionSource, Window};
 use crate::error::{ExecError, Result};
 use crate::selection::Selection;
 
+/// When one of so many values was read, the others are, too, if that is all they cost: reading a
+/// dictionary from start to end is several times cheaper than reading here and there.
+const KNOWN_OF: usize = 4;
+
 /// What becomes of a value of the dictionary.
 pub(super) enum TextFunction<'a, T> {
     /// The number that it is; null is none.
@@ -20,6 +24,14 @@ pub(super) enum TextFunction<'a, T> {
 }
 
 impl<T> TextFunction<'_, T> {
+    /// True when it never fails and costs no more than reading a value.
+    fn is_cheap(&self) -> bool {
+        match self {
+            Self::Parse(_) | Self::Length(_) => true,
+            Self::Expression(..) => false,
+        }
+    }
+
     fn number(&self, text: Option<&str>) -> Result<Option<T>> {
         Ok(match self {
             Self::Parse(parse) => text.and_then(parse),
@@ -109,6 +121,7 @@ struct Found<T> {
     known: Vec<u64>,
     nulls: Vec<u64>,
     any_null: bool,
+    known_count: usize,
 }
 
 #[inline]
@@ -124,7 +137,13 @@ impl<T: Copy + Default> Found<T> {
             known: vec![0; words],
             nulls: vec![0; words],
             any_null: false,
+            known_count: 0,
         }
+    }
+
+    /// True when no id can be missing.
+    fn is_complete(&self) -> bool {
+        self.known_count == self.values.len()
     }
 
     #[inline]
@@ -145,6 +164,7 @@ impl<T: Copy + Default> Found<T> {
     fn keep(&mut self, id: u32, number: Option<T>) {
         let (word, bit) = (id as usize / 64, 1 << (id % 64));
         self.known[word] |= bit;
+        self.known_count += 1;
         match number {
             Some(number) => self.values[id as usize] = number,
             None => {
@@ -179,6 +199,29 @@ impl<T: Copy + Default> Found<T> {
                 }
             }
         })?;
+        error.map_or(Ok(()), Err)?;
+        if function.is_cheap() && self.known_count * KNOWN_OF > self.values.len() {
+            self.find_others(function, dictionary)?;
+        }
+        Ok(())
+    }
+
+    /// Finds the numbers of all ids that have none yet.
+    #[cold]
+    fn find_others(
+        &mut self,
+        function: &TextFunction<'_, T>,
+        dictionary: &dyn Dictionary,
+    ) -> Result<()> {
+        let mut error: Option<ExecError> = None;
+        dictionary.for_each(NULL_ID..self.values.len() as u32, &mut |id, text| {
+            if error.is_none() && !has_bit(&self.known, id) {
+                match function.number(text) {
+                    Ok(number) => self.keep(id, number),
+                    Err(failed) => error = Some(failed),
+                }
+            }
+        })?;
         error.map_or(Ok(()), Err)
     }
 
@@ -191,8 +234,10 @@ impl<T: Copy + Default> Found<T> {
         missing: &mut Vec<u32>,
         numbers: &mut Numbers<T>,
     ) -> Result<()> {
-        selection.for_each(|row| self.note_missing(ids[row].into(), missing));
-        self.find(function, dictionary, missing)?;
+        if !self.is_complete() {
+            selection.for_each(|row| self.note_missing(ids[row].into(), missing));
+            self.find(function, dictionary, missing)?;
+        }
         selection.for_each(|row| numbers.set(row, self.get(ids[row].into())));
         Ok(())
     }

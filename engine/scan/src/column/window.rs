@@ -56,7 +56,11 @@ impl Window {
         self.end.map(|end| self.start..end)
     }
 
-    pub(crate) fn numbers<'s, T: Copy>(
+    /// The numbers of a stored column.
+    ///
+    /// # Errors
+    /// When the segment is corrupt.
+    pub fn numbers<'s, T: Copy>(
         self,
         column: &'s dyn NumericColumn<T>,
         scratch: &'s mut Vec<T>,
@@ -67,7 +71,11 @@ impl Window {
         })
     }
 
-    pub(crate) fn ids<'s>(
+    /// The ids of a stored column with one value a row.
+    ///
+    /// # Errors
+    /// When the segment is corrupt.
+    pub fn ids<'s>(
         self,
         column: &'s dyn StringColumn,
         scratch: &'s mut Vec<u32>,
@@ -78,7 +86,11 @@ impl Window {
         })
     }
 
-    pub(crate) fn lists<'s>(
+    /// The lists of ids of a stored column.
+    ///
+    /// # Errors
+    /// When the segment is corrupt.
+    pub fn lists<'s>(
         self,
         column: &'s dyn StringColumn,
         scratch: &'s mut MultiScratch,

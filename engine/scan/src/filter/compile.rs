@@ -9,6 +9,7 @@ use super::block_value::BlockValue;
 use super::id_leaf::{IdLeaf, MultiLeaf};
 use super::id_test::IdTest;
 use super::leaf::{ExpressionLeaf, RowValues, TextLeaf, ValueTest};
+use super::met_leaf::MetLeaf;
 use super::node::Node;
 use super::numeric_leaf::NumericLeaf;
 use crate::column::{Columns, ExpressionReader, ExpressionSource, Source};
@@ -59,6 +60,10 @@ fn compare<'a>(
 ) -> Result<Node<'a>> {
     match columns.resolve(name)? {
         Source::Missing => Ok(constant(comparison.of_null() == wanted)),
+        Source::String(column) if columns.reads_few() && MetLeaf::pays(column, &comparison)? => {
+            let leaf = MetLeaf::new(columns.view(), column, comparison, wanted);
+            Ok(Node::Met(Box::new(leaf)))
+        }
         Source::String(column) => {
             let test = IdTest::compile(&comparison, wanted, column.dictionary())?;
             string_leaf(column, test, wanted, columns)

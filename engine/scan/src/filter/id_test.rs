@@ -117,6 +117,15 @@ impl IdTest {
         Ok(test.normalised(null, dictionary.len()))
     }
 
+    /// True when the dictionary's values must be seen to tell which of them match.
+    pub(crate) fn must_see_values(
+        comparison: &Comparison<'_>,
+        dictionary: &dyn Dictionary,
+    ) -> Result<bool> {
+        let listed = matches!(comparison, Comparison::OneOf(_));
+        Ok(!listed && values_range(comparison, dictionary)?.is_none())
+    }
+
     /// The ids of a range that are not in this set.
     fn outside(&self, ids: std::ops::Range<u32>) -> Self {
         let mut set = IdSet::new(ids.end);

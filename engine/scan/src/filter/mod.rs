@@ -8,6 +8,7 @@ mod compile;
 mod id_leaf;
 mod id_test;
 mod leaf;
+mod met_leaf;
 mod node;
 mod numeric_leaf;
 mod text_search;

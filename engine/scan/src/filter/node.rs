@@ -2,6 +2,7 @@
 
 use super::id_leaf::{IdLeaf, MultiLeaf};
 use super::leaf::{ExpressionLeaf, TextLeaf};
+use super::met_leaf::MetLeaf;
 use super::numeric_leaf::NumericLeaf;
 use crate::error::Result;
 use crate::selection::BlockBits;
@@ -16,6 +17,8 @@ pub(crate) enum Node<'a> {
     Or(Vec<Node<'a>>),
     Ids(IdLeaf<'a>),
     Multi(MultiLeaf<'a>),
+    /// Text whose values are looked at as they are met.
+    Met(Box<MetLeaf<'a>>),
     Long(NumericLeaf<'a, i64>),
     Float(NumericLeaf<'a, f32>),
     Double(NumericLeaf<'a, f64>),
@@ -72,6 +75,7 @@ impl<'a> Node<'a> {
             Self::Long(_) | Self::Float(_) | Self::Double(_) => 3,
             Self::And(nodes) | Self::Or(nodes) => nodes.iter().map(Self::cost).sum(),
             Self::Multi(_) => 10,
+            Self::Met(_) => 100,
             Self::Text(_) => 200,
             Self::Expression(_) => 500,
         }
@@ -102,7 +106,7 @@ impl<'a> Node<'a> {
             Self::Long(leaf) => leaf.verdict(block),
             Self::Float(leaf) => leaf.verdict(block),
             Self::Double(leaf) => leaf.verdict(block),
-            Self::Multi(_) | Self::Text(_) | Self::Expression(_) => Ok(None),
+            Self::Multi(_) | Self::Met(_) | Self::Text(_) | Self::Expression(_) => Ok(None),
         }
     }
 
@@ -140,6 +144,7 @@ impl<'a> Node<'a> {
             Self::Or(nodes) => narrow_any(nodes, block, candidates, spare),
             Self::Ids(leaf) => leaf.narrow(block, candidates, spare),
             Self::Multi(leaf) => leaf.narrow(block, candidates, spare),
+            Self::Met(leaf) => leaf.narrow(block, candidates, spare),
             Self::Long(leaf) => leaf.narrow(block, candidates, spare),
             Self::Float(leaf) => leaf.narrow(block, candidates, spare),
             Self::Double(leaf) => leaf.narrow(block, candidates, spare),

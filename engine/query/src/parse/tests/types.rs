@@ -7,7 +7,7 @@ use super::{assert_refused, count, parse, with};
 use crate::aggregate::Numeric;
 use crate::{
     AggregatorInput, AggregatorKind, Analysis, Bound, ColumnInclusion, DataSource, Direction,
-    Having, Ordering, PostAggregator, Query, ResultFormat, ScanOrder, SearchMatch, TopNMetric,
+    Having, Ordering, PostAggregator, Query, ResultFormat, SearchMatch, TopNMetric,
 };
 
 #[test]
@@ -180,21 +180,40 @@ fn scan_with_everything() {
     assert_eq!(query.columns, ["__time", "page"]);
     assert_eq!(query.result_format, ResultFormat::CompactedList);
     assert_eq!((query.batch_size, query.limit, query.offset), (3, Some(10), 1));
-    assert_eq!(query.order, ScanOrder::Descending);
+    assert_eq!(query.time_order(), Some(Direction::Descending));
     let ordered =
         with("scan", json!({"orderBy": [{"columnName": "__time", "order": "ascending"}]}));
-    assert!(matches!(parse(&ordered), Query::Scan(query) if query.order == ScanOrder::Ascending));
+    assert!(
+        matches!(parse(&ordered), Query::Scan(query) if query.time_order() == Some(Direction::Ascending))
+    );
     let plain = parse(&with("scan", json!({})));
     assert!(matches!(plain, Query::Scan(query)
         if query.batch_size == 20_480 && query.limit.is_none() && query.columns.is_empty()));
 }
 
 #[test]
-fn scan_ordered_by_time_must_select_it() {
+fn a_scan_must_select_what_it_is_ordered_by() {
     let query = with("scan", json!({"columns": ["page"], "order": "ascending"}));
-    assert_refused(&query, "columns: a scan ordered by time must select __time");
-    let query = with("scan", json!({"orderBy": [{"columnName": "page"}]}));
-    assert_refused(&query, "orderBy[0].columnName: scans can only be ordered by __time");
+    assert_refused(&query, "columns: a scan ordered by __time must select it");
+}
+
+#[test]
+fn scans_are_ordered_by_any_columns() {
+    let order = json!([{"columnName": "page"}, {"columnName": "__time", "order": "Descending"}]);
+    let Query::Scan(query) = parse(&with("scan", json!({"orderBy": order}))) else {
+        panic!("wrong type")
+    };
+    let keys: Vec<_> = query.order_by.iter().map(|key| (&*key.column, key.direction)).collect();
+    assert_eq!(keys, [("page", Direction::Ascending), ("__time", Direction::Descending)]);
+    assert_eq!(query.time_order(), None);
+    let query = with("scan", json!({"order": "descending", "orderBy": [{"columnName": "page"}]}));
+    assert_refused(&query, "orderBy: says something else than order");
+    let query = with("scan", json!({"columns": ["__time"], "orderBy": [{"columnName": "page"}]}));
+    assert_refused(&query, "columns: a scan ordered by page must select it");
+    let query = with("scan", json!({"orderBy": [{"columnName": "page", "order": "none"}]}));
+    assert_refused(&query, "orderBy[0].order: leave the column out");
+    let query = with("scan", json!({"orderBy": [{"order": "ascending"}]}));
+    assert_refused(&query, "orderBy[0].columnName: missing");
 }
 
 #[test]
