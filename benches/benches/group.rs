@@ -19,6 +19,7 @@ fn main() {
         timeseries(runner, &table);
         top_n(runner, &table);
         group_by(runner, &table);
+        many_groups(runner, &table);
     });
 }
 
@@ -164,7 +165,7 @@ fn top_n(runner: &mut Runner, table: &Table) {
         let run = |query: &Query| {
             let blocks = 0..table.segment.block_count();
             let ctx = ExecContext::default();
-            run_blocks(query, &table.segment, blocks, Extent::Whole, &ctx).unwrap()
+            run_blocks(query, &*table.segment, blocks, Extent::Whole, &ctx).unwrap()
         };
         let check = |query: &Query| check_top(table, visitor, run(query), query);
         case.measure_as(runner, check, || run(&case.query));
@@ -238,6 +239,42 @@ fn length_by_country(runner: &mut Runner, table: &Table) {
         let expected: i64 = ids.map(|id| text(id).len() as i64).sum();
         assert_eq!(long_states(&groups, 0).iter().sum::<i64>(), expected);
     });
+}
+
+/// Numbers as keys, so many that tables are handed on and merged in partitions, to the last group.
+fn many_groups(runner: &mut Runner, table: &Table) {
+    let long = |name: &str| json!({"type": "default", "dimension": name, "outputType": "LONG"});
+    let visitor = json!(TextField::VisitorId.name());
+    let before = |by: usize| long(&format!("before_{by}"));
+    let shift = |by: usize| {
+        json!({"type": "expression", "name": format!("before_{by}"), "outputType": "LONG",
+            "expression": format!("bytes - {by}")})
+    };
+    for (name, bytes_a_row, dimensions) in [
+        ("many_groups/of_a_number", 8, vec![long("bytes")]),
+        ("many_groups/two_numbers", 16, vec![long("bytes"), long("duration_ms")]),
+        ("many_groups/number_and_visitor", 12, vec![long("bytes"), visitor]),
+        ("many_groups/shifted_numbers", 8, vec![long("bytes"), before(1), before(2)]),
+    ] {
+        let case = Case::new(
+            name,
+            bytes_a_row,
+            &json!({
+                "queryType": "groupBy", "dimensions": dimensions,
+                "virtualColumns": [shift(1), shift(2)],
+                "aggregations": [{"type": "count", "name": "rows"}],
+                "limitSpec": {"type": "default", "limit": 10,
+                    "columns": [{"dimension": "rows", "direction": "descending"}]},
+            }),
+        );
+        let check = |query: &Query| {
+            let most = harness::finish(query, table.gather(query));
+            // All in one table.
+            let expected = harness::finish(query, table.run(query));
+            assert_eq!(most, expected, "{name}");
+        };
+        case.measure_as(runner, check, || table.gather(&case.query));
+    }
 }
 
 fn distinct_pairs(table: &Table, fields: [TextField; 2]) -> usize {

@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up should stop")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use criterion::{BenchmarkGroup, Criterion};
-use henge_exec::{ExecContext, Partial, finalise, merge, run};
+use henge_exec::{
+    DerivedKeys, ExecContext, Extent, Gathering, Partial, SharedItem, SharedRun, Worker, finalise,
+    merge, run,
+};
 use henge_query::Query;
-use henge_segment::{MappedSegment, WriteOptions};
+use henge_segment::{MappedSegment, SegmentView, WriteOptions};
 use serde_json::{Value, json};
 
 use crate::cpu_time::CpuTime;
@@ -48,7 +52,7 @@ pub struct Table {
     /// The rows.
     pub columns: Columns,
     /// The same rows, uncompressed, in encodings that scan fast.
-    pub segment: MappedSegment,
+    pub segment: Arc<MappedSegment>,
 }
 
 impl Table {
@@ -58,7 +62,7 @@ impl Table {
         let texts = Texts::new();
         let columns: Columns = PageViews::standard().take(rows).collect();
         let segment = columns.segment(&texts, WriteOptions::hot()).unwrap();
-        Self { texts, columns, segment }
+        Self { texts, columns, segment: Arc::new(segment) }
     }
 
     /// Number of rows.
@@ -70,7 +74,25 @@ impl Table {
     /// One data node's part of a query: no caches, and no answers from block statistics.
     #[must_use]
     pub fn run(&self, query: &Query) -> Partial {
-        run(query, &self.segment, &ExecContext::default()).unwrap()
+        run(query, &*self.segment, &ExecContext::default()).unwrap()
+    }
+
+    /// The same as a worker does it that shares the segment with none, to the end of merging.
+    #[must_use]
+    pub fn gather(&self, query: &Query) -> Partial {
+        let ctx = ExecContext::default();
+        let query = Arc::new(query.clone());
+        let view = || Arc::clone(&self.segment) as Arc<dyn SegmentView>;
+        let derived = DerivedKeys::of(&query, &[&*self.segment]).unwrap();
+        let grouped = derived.as_ref().map_or(&query, DerivedKeys::query);
+        let item = SharedItem { query: Arc::clone(grouped), view: view(), whole: None };
+        let shared = SharedRun::new(Arc::clone(grouped), vec![item], Extent::Whole);
+        let mut worker = Worker::new(Arc::new(shared));
+        while worker.step(&ctx, &|| false).unwrap() {}
+        let gathering = Gathering::new(worker.into_merger(), Extent::Whole).unwrap();
+        while gathering.step(&ctx).unwrap() {}
+        let merged = gathering.finish().unwrap();
+        derived.map_or(Ok(merged.clone()), |derived| derived.complete(merged, &ctx)).unwrap()
     }
 
     /// The whole answer to a query.

@@ -29,8 +29,8 @@ const HOUSES: [House; 5] = [SCAN, AGGREGATE, EXEC, SEGMENT, REALTIME_NODE];
 const SCAN: House = House {
     source: "engine/scan/src",
     floors: &[
-        &["error", "selection", "id_table"],
-        &["cancel", "node", "key_space"],
+        &["error", "selection", "id_table", "wide_table"],
+        &["cancel", "node", "key_space", "packed_keys"],
         &["column"],
         &["filter"],
         &["batch", "selected_rows", "dimension"],
@@ -61,7 +61,7 @@ const EXEC: House = House {
         &["partial"],
         &["encoded", "top_cut", "group_sink"],
         &["context"],
-        &["grouper"],
+        &["grouper", "derived_keys"],
         &["rows"],
         &["merge"],
         &["projection"],

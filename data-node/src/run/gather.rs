@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use henge_exec::{ExecContext, ExecError, Extent, Gathering, MemoryLease, Merger, Partial};
+use henge_exec::{
+    DerivedKeys, ExecContext, ExecError, Extent, Gathering, MemoryLease, Merger, Partial,
+};
 use henge_platform::runtime::{CpuPool, Priority, Step, Turn};
 use henge_query::Query;
 
@@ -23,6 +25,10 @@ pub(super) enum Found {
 /// What everything of a call is merged for.
 pub(super) struct Gather {
     pub(super) query: Arc<Query>,
+    /// The query with the keys that follow from others.
+    pub(super) whole: Arc<Query>,
+    /// These keys.
+    pub(super) derived: Option<DerivedKeys>,
     pub(super) extent: Extent,
     pub(super) spill: Option<Arc<GroupSpill>>,
     pub(super) context: ExecContext,
@@ -92,12 +98,15 @@ impl Gather {
 
     /// One partial result, once all is merged.
     fn finish(self, gathering: &Gathering, mut lease: MemoryLease) -> Result<Found, ExecError> {
-        let merged = gathering.finish()?;
+        let mut merged = gathering.finish()?;
+        if let Some(derived) = &self.derived {
+            merged = derived.complete(merged, &self.context)?;
+        }
         lease.set(merged.memory_bytes())?;
         match self.spill.as_deref().and_then(GroupSpill::take) {
             None => Ok(Found::InMemory(merged, lease)),
             Some(written) => {
-                SpilledGroups::new(self.query, written, merged, lease, self.extent, self.context)
+                SpilledGroups::new(self.whole, written, merged, lease, self.extent, self.context)
                     .map(Found::OnDisk)
             }
         }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 use henge_exec::{
-    ExecContext, ExecError, Extent, Merger, NodeDictionaries, Partial, SharedRun, Spill, Worker,
+    DerivedKeys, ExecContext, ExecError, Extent, Merger, NodeDictionaries, Partial, SharedRun,
+    Spill, Worker,
 };
 use henge_platform::runtime::{CpuPool, mapped_damages};
 use henge_platform::spill::SpillStorage;
@@ -110,12 +111,18 @@ impl QueryRunner {
     ) -> Result<SegmentReply, NodeError> {
         let damages = mapped_damages();
         let pool = &self.services.pool;
-        let Sorted { known, items, mut stats } = sort::sort(self.partials.as_ref(), request, found);
-        let spill = self.spill_of(request);
+        let sorted = sort::sort(self.partials.as_ref(), request, found);
+        let derived = sorted.derived_keys(&request.query)?;
+        let Sorted { known, items, mut stats } = match &derived {
+            Some(derived) => sorted.without(derived),
+            None => sorted,
+        };
+        let query = derived.as_ref().map_or(&request.query, DerivedKeys::query);
+        let spill = self.spill_of(request, derived.as_ref());
         let context = self.context_of(call, request, spill.as_ref());
-        let workers = sort::worker_count(pool, &request.query, &items);
+        let workers = sort::worker_count(pool, query, &items);
         let shared = Extent::whole_if(known.is_empty());
-        let run = Arc::new(SharedRun::new(Arc::clone(&request.query), items, shared));
+        let run = Arc::new(SharedRun::new(Arc::clone(query), items, shared));
         let workers = (0..workers.min(run.worker_limit()))
             .map(|_| work::work(pool, call.priority(), Worker::new(Arc::clone(&run)), &context));
         let mut mergers = Vec::new();
@@ -128,7 +135,9 @@ impl QueryRunner {
             <= INLINE_BYTES;
         let extent = request.extent.and(Extent::whole_if(missing.is_empty()));
         stats.spilled_bytes = spill.as_ref().map_or(0, |spill| spill.written_bytes());
-        let gather = Gather { query: Arc::clone(&request.query), extent, spill, context };
+        let query = Arc::clone(query);
+        let whole = Arc::clone(&request.query);
+        let gather = Gather { query, whole, derived, extent, spill, context };
         let found = match is_small {
             true => gather.merge(mergers, known)?,
             false => gather.merge_on(pool, call.priority(), mergers, known).await?,
@@ -151,11 +160,15 @@ impl QueryRunner {
     }
 
     /// Room on disk for the groups of one call.
-    fn spill_of(&self, request: &SegmentQuery) -> Option<Arc<GroupSpill>> {
+    fn spill_of(
+        &self,
+        request: &SegmentQuery,
+        derived: Option<&DerivedKeys>,
+    ) -> Option<Arc<GroupSpill>> {
         let disk_bytes = request.budget.disk_bytes;
         let may_spill = disk_bytes > 0 && matches!(*request.query, Query::GroupBy(_));
         let storage = self.services.spill.as_ref().filter(|_| may_spill)?;
-        Some(Arc::new(GroupSpill::new(Arc::clone(storage), disk_bytes)))
+        Some(Arc::new(GroupSpill::new(Arc::clone(storage), disk_bytes).with(derived.cloned())))
     }
 
     fn context_of(

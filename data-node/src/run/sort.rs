@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use henge_exec::{Partial, SharedItem};
+use henge_exec::{DerivedKeys, ExecContext, ExecError, Partial, SharedItem};
 use henge_platform::runtime::{CpuPool, mapped_damages};
 use henge_query::Query;
 use henge_segment::SegmentView;
@@ -25,6 +25,35 @@ pub(super) struct Sorted {
     pub(super) items: Vec<SharedItem>,
     /// What that took.
     pub(super) stats: ReplyStats,
+}
+
+impl Sorted {
+    /// Keys of the query that follow from others, in all that is to be read. What the cache knew may
+    /// be of columns of other types.
+    pub(super) fn derived_keys(&self, query: &Query) -> Result<Option<DerivedKeys>, ExecError> {
+        if !self.known.is_empty() {
+            return Ok(None);
+        }
+        let views: Vec<_> = self.items.iter().map(|item| item.view.as_ref()).collect();
+        DerivedKeys::of(query, &views)
+    }
+
+    /// The same without these keys.
+    pub(super) fn without(mut self, derived: &DerivedKeys) -> Self {
+        for item in &mut self.items {
+            item.query = derived.without(&item.query);
+            item.whole = item.whole.take().map(|whole| {
+                let derived = derived.clone();
+                Box::new(move |partial: &Partial| {
+                    // What cannot be completed fails when it is answered with.
+                    if let Ok(all) = derived.complete(partial.clone(), &ExecContext::default()) {
+                        whole(&all);
+                    }
+                }) as _
+            });
+        }
+        self
+    }
 }
 
 /// Looks up what is known and leaves out what the query does not meet.

@@ -9,7 +9,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use henge_exec::{ExecError, GroupSink, GroupedPartial, partition_groups};
+use henge_exec::{
+    DerivedKeys, ExecContext, ExecError, GroupSink, GroupedPartial, partition_groups,
+};
 use henge_platform::spill::{SpillFile, SpillStorage};
 use parking_lot::Mutex;
 
@@ -35,12 +37,20 @@ pub(crate) struct GroupSpill {
     disk_bytes: u64,
     written_bytes: AtomicU64,
     written: Mutex<Option<Written>>,
+    /// Keys that groups are to have before they are put aside.
+    derived: Option<DerivedKeys>,
 }
 
 impl GroupSpill {
     /// Room of `disk_bytes`.
     pub(crate) fn new(storage: Arc<dyn SpillStorage>, disk_bytes: u64) -> Self {
-        Self { storage, disk_bytes, written_bytes: AtomicU64::new(0), written: Mutex::default() }
+        let (written_bytes, written) = (AtomicU64::new(0), Mutex::default());
+        Self { storage, disk_bytes, written_bytes, written, derived: None }
+    }
+
+    /// Adds these keys to all groups: partitions are of whole keys, on all nodes.
+    pub(crate) fn with(self, derived: Option<DerivedKeys>) -> Self {
+        Self { derived, ..self }
     }
 
     /// Bytes on disk.
@@ -56,6 +66,10 @@ impl GroupSpill {
 
 impl GroupSink for GroupSpill {
     fn put(&self, groups: GroupedPartial) -> Result<(), ExecError> {
+        let groups = match &self.derived {
+            Some(derived) => derived.completed(groups, &ExecContext::default())?,
+            None => groups,
+        };
         let runs: Vec<Vec<u8>> = partition_groups(&groups, PARTITIONS)
             .iter()
             .map(|part| if part.group_count() == 0 { Ok(Vec::new()) } else { part.encode() })

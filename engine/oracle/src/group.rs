@@ -88,6 +88,11 @@ impl Grouping<'_> {
         let mut all = vec![Vec::new()];
         for (position, dimension) in self.dimensions.iter().enumerate() {
             let mut cells = column(self.base, row, &dimension.dimension);
+            // Stored zeros are one value, also as text; an expression's text is its own.
+            let virtual_columns = &self.base.virtual_columns;
+            if !virtual_columns.iter().any(|column| column.name == dimension.dimension) {
+                cells = cells.into_iter().map(Cell::with_one_zero).collect();
+            }
             if !included.contains(&position) {
                 cells.fill(Cell::Null);
             }
@@ -96,7 +101,7 @@ impl Grouping<'_> {
                 .flat_map(|keys| {
                     cells.iter().map(move |cell| {
                         let mut keys: Vec<Cell> = keys.clone();
-                        keys.push(cell.cast(&dimension.output_type));
+                        keys.push(cell.cast(&dimension.output_type).with_one_zero());
                         keys
                     })
                 })

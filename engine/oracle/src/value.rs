@@ -90,6 +90,15 @@ impl Cell {
         }
     }
 
+    /// -0 as 0, which groups are not told apart by.
+    pub(crate) fn with_one_zero(self) -> Self {
+        match self {
+            Self::Float(value) => Self::Float(value + 0.0),
+            Self::Double(value) => Self::Double(value + 0.0),
+            other => other,
+        }
+    }
+
     /// Null first, numbers by value, text by bytes.
     pub(crate) fn compare(&self, other: &Self) -> Cmp {
         match (self, other) {

@@ -55,6 +55,15 @@ impl IdTable {
         self.entries.len() * size_of::<Entry>() + self.keys.capacity() * 8
     }
 
+    /// Makes room for so many keys.
+    pub fn reserve(&mut self, keys: usize) {
+        self.keys.reserve(keys.saturating_sub(self.keys.len()));
+        let bits = keys.saturating_mul(2).next_power_of_two().ilog2();
+        if bits > 64 - self.shift {
+            self.resize(bits);
+        }
+    }
+
     /// The id of a key, a new one when the key was not seen before.
     #[inline]
     pub fn id_of(&mut self, key: u64) -> u32 {
@@ -73,7 +82,7 @@ impl IdTable {
     }
 
     /// The ids of several keys.
-    pub(crate) fn ids_of(&mut self, keys: &[u64], ids: &mut [u32]) {
+    pub fn ids_of(&mut self, keys: &[u64], ids: &mut [u32]) {
         let mut last = None;
         for (keys, ids) in keys.chunks(TOUCHED_KEYS).zip(ids.chunks_mut(TOUCHED_KEYS)) {
             self.touch(keys);
@@ -105,14 +114,14 @@ impl IdTable {
         self.keys.push(key);
         self.entries[at] = Entry { key, tag: id + 1 };
         if self.keys.len() * 2 > self.entries.len() {
-            self.grow();
+            self.resize(64 - self.shift + 2);
         }
         id
     }
 
-    fn grow(&mut self) {
-        self.shift -= 2;
-        let mask = (self.entries.len() * 4) - 1;
+    fn resize(&mut self, bits: u32) {
+        self.shift = 64 - bits;
+        let mask = (1usize << bits) - 1;
         self.entries = vec![FREE; mask + 1];
         for (id, &key) in self.keys.iter().enumerate() {
             let mut at = (hash(key) >> self.shift) as usize;

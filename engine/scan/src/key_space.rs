@@ -70,6 +70,13 @@ impl KeySpace {
         Self { mode, keys: Vec::new(), groups: Vec::new() }
     }
 
+    /// Makes room for so many groups, where tables number them.
+    pub fn reserve(&mut self, groups: usize) {
+        if let Mode::Hash(stages) = &mut self.mode {
+            stages.iter_mut().for_each(|stage| stage.table.reserve(groups));
+        }
+    }
+
     /// True when groups are positions, some of which may be empty.
     pub fn is_dense(&self) -> bool {
         matches!(self.mode, Mode::Dense { .. })

@@ -10,8 +10,10 @@ mod filter;
 mod id_table;
 mod key_space;
 mod node;
+mod packed_keys;
 mod selected_rows;
 mod selection;
+mod wide_table;
 
 pub use batch::{Batch, OwnFilter};
 pub use cancel::CancelFlag;
@@ -19,11 +21,14 @@ pub use column::{
     ColumnSet, Columns, ExpressionReader, ExpressionSource, Loaded, LoadedBlock, NumericType,
     SlotId, SlotStats, Source, Window,
 };
-pub use dimension::{Dimension, DimensionIds, KeyScope, Scalar, dictionary_of, text_keys};
+pub use dimension::{
+    Dimension, DimensionIds, KeyFunction, KeyScope, NumberPart, Scalar, dictionary_of, text_keys,
+};
 pub use error::{ExecError, Result};
 pub use filter::CompiledFilter;
 pub use id_table::IdTable;
 pub use key_space::{GroupIds, KeySpace, PartIds, PartSize};
 pub use node::{NodeDictionaries, NodeScope};
+pub use packed_keys::{PackedDoubles, PackedKeys, PackedLongs, bits_of_ids, ends_of};
 pub use selected_rows::{SelectedRows, time_column};
 pub use selection::{BlockBits, RowSet, Selection};

@@ -18,7 +18,7 @@ pub(super) fn merge_keys(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>
             let ids = each(columns, |column| {
                 let Column::Long(values) = column else { return None };
                 if values.null_count() == 0 {
-                    return Some(numbered(values.values().iter().map(|v| *v as u64), &mut table));
+                    return Some(numbered(values.values(), &mut table));
                 }
                 let keys = (0..values.len()).map(|row| optional(&values, row).map(|v| v as u64));
                 Some(numbered_nullable(keys, &mut table))
@@ -141,8 +141,12 @@ fn each<T>(columns: Vec<Column>, mut of: impl FnMut(Column) -> Option<T>) -> Res
     columns.into_iter().map(|column| of(column).ok_or_else(mixed)).collect()
 }
 
-fn numbered(keys: impl Iterator<Item = u64>, table: &mut IdTable) -> Vec<u32> {
-    keys.map(|key| table.id_of(key) + 1).collect()
+fn numbered(values: &[i64], table: &mut IdTable) -> Vec<u32> {
+    let keys: Vec<u64> = values.iter().map(|value| *value as u64).collect();
+    let mut ids = vec![0; keys.len()];
+    table.ids_of(&keys, &mut ids);
+    ids.iter_mut().for_each(|id| *id += 1);
+    ids
 }
 
 fn numbered_nullable(keys: impl Iterator<Item = Option<u64>>, table: &mut IdTable) -> Vec<u32> {

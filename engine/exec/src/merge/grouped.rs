@@ -2,19 +2,16 @@
 
 use henge_aggregate::function;
 use henge_query::{AggregatorSpec, GroupedQuery};
-use henge_scan::{GroupIds, KeySpace, PartIds, PartSize, Result, Selection};
+use henge_scan::{PartIds, Result};
 use henge_types::ColumnType;
 use henge_vector::{Column, Text};
 use rustc_hash::FxHashMap;
 
 use super::accumulated::Accumulated;
-use super::dictionary::merge_keys;
+use super::packed::MergedKeys;
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::partial::GroupedPartial;
-
-/// Group arrays of this size are always fine.
-const MIN_DENSE_LIMIT: usize = 1 << 20;
 
 /// The contribution of no rows.
 pub(super) fn empty(query: &GroupedQuery<'_>) -> GroupedPartial {
@@ -59,49 +56,22 @@ pub(super) fn combine(
     mut parts: Vec<GroupedPartial>,
     ctx: &ExecContext,
 ) -> Result<GroupedPartial> {
-    let total: usize = parts.iter().map(GroupedPartial::group_count).sum();
     let data_range_ms = parts.first().map_or_else(Vec::new, |part| part.data_range_ms.clone());
     let buckets = MergedBuckets::of(&parts);
-    let dimension_count = parts.first().map_or(0, |part| part.keys.len());
-    let mut dictionaries = Vec::with_capacity(dimension_count);
-    let mut ids_by_dimension = Vec::with_capacity(dimension_count);
-    for dimension in 0..dimension_count {
-        ctx.cancel.check()?;
-        let columns = parts
-            .iter_mut()
-            .map(|part| std::mem::replace(&mut part.keys[dimension], Column::Null(0)))
-            .collect();
-        let (keys, ids) = merge_keys(columns)?;
-        dictionaries.push(keys);
-        ids_by_dimension.push(ids);
-    }
-    let mut sizes = vec![PartSize::Fixed(buckets.count() as u32)];
-    sizes.extend(dictionaries.iter().map(|keys| PartSize::Fixed(keys.id_count() as u32)));
-    let mut space = KeySpace::new(&sizes, MIN_DENSE_LIMIT.max(total.saturating_mul(2)));
+    ctx.cancel.check()?;
+    let mut keys = MergedKeys::of(&mut parts, buckets.count(), &ctx.tuning)?;
     let mut groups_by_part = Vec::with_capacity(parts.len());
     for (part, groups) in parts.iter().enumerate() {
         ctx.cancel.check()?;
-        let count = groups.group_count();
-        let mut ids = vec![buckets.ids(part)];
-        ids.extend(ids_by_dimension.iter().map(|ids| PartIds::Rows(&ids[part])));
-        let all = Selection::Range { start: 0, end: count };
-        groups_by_part.push(match space.groups(&ids, all, count).0 {
-            GroupIds::One(group) => vec![group; count],
-            GroupIds::Rows(groups) => groups[..count].to_vec(),
-        });
+        groups_by_part.push(keys.number(part, groups.group_count(), buckets.ids(part)));
     }
-    let mut accumulated = Accumulated::new(aggregations, space.group_limit(|_| 0));
+    let mut accumulated = Accumulated::new(aggregations, keys.group_limit());
     for (part, groups) in parts.into_iter().zip(&groups_by_part) {
         accumulated.add(part.states, groups, ctx)?;
     }
     let (groups, states) = accumulated.finish();
-    let part = |part: usize| space.part_ids(part, groups.iter().copied());
-    let bucket_starts = buckets.starts_of(part(0));
-    let keys = dictionaries
-        .into_iter()
-        .enumerate()
-        .map(|(index, keys)| keys.rows(part(index + 1)))
-        .collect();
+    let (bucket_ids, keys) = keys.finish(&groups);
+    let bucket_starts = buckets.starts_of(bucket_ids);
     Ok(GroupedPartial { bucket_starts, keys, states, data_range_ms })
 }
 

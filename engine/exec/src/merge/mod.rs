@@ -5,6 +5,7 @@ mod dense;
 mod dictionary;
 mod grouped;
 mod merger;
+mod packed;
 mod parted;
 mod segment_ids;
 mod unmerged;

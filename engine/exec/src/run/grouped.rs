@@ -78,7 +78,7 @@ pub(super) fn run(
     let expected_rows = selector.expected_rows(&(0..view.block_count()));
     let scope = |expected_groups| scope_of(output.keys, view, expected_groups, ctx);
     let mut expected_groups = 0;
-    let mut run = GroupedRun::new(query, view, expected_rows, ctx)?;
+    let mut run = GroupedRun::new(query, view, expected_rows, 0, ctx)?;
     if selector.is_nothing() {
         // Whoever counts what is left of the segment is to see that nothing is.
         while blocks().is_some() {}
@@ -91,7 +91,8 @@ pub(super) fn run(
                     run.block(block, rows)?;
                 }
                 if let Some(flush) = flush.as_mut().filter(|_| run.should_flush()) {
-                    let next = GroupedRun::new(query, view, expected_rows, ctx)?;
+                    let groups = run.grouper.table_groups();
+                    let next = GroupedRun::new(query, view, expected_rows, groups, ctx)?;
                     let full = std::mem::replace(&mut run, next);
                     expected_groups = expected_rows / MAX_FLUSHED_ROWS;
                     let scope = scope(expected_groups);
@@ -148,6 +149,7 @@ impl<'a> GroupedRun<'a> {
         query: &GroupedQuery<'a>,
         view: &'a dyn SegmentView,
         expected_rows: usize,
+        expected_groups: usize,
         ctx: &'a ExecContext,
     ) -> Result<Self> {
         let columns = Columns::new(view, &query.base.virtual_columns, &ctx.cancel)
@@ -158,6 +160,7 @@ impl<'a> GroupedRun<'a> {
         let size = GroupingSize {
             expected_buckets: (!buckets.is_single()).then(|| expected_buckets(query, view)),
             expected_rows,
+            expected_groups,
             row_bytes: aggregators.row_bytes(),
             states_know_seen: aggregators.know_seen(),
             budget_bytes: ctx.memory_budget_bytes,

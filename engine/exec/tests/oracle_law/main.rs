@@ -8,13 +8,15 @@ mod compare;
 mod data;
 mod filters;
 mod large;
+mod many_numbers;
 mod queries;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use henge_exec::{
-    ExecContext, Extent, Grouping, Merger, NodeDictionaries, Partial, SharedItem, SharedRun,
-    Tuning, Worker, finalise, merge, run,
+    DerivedKeys, ExecContext, Extent, Gathering, GroupSink, GroupedPartial, Grouping, Merger,
+    NodeDictionaries, Partial, SharedItem, SharedRun, Spill, Tuning, Worker, finalise, merge,
+    merge_partition, partition_groups, run,
 };
 use henge_oracle::{BEYOND_64_BITS, OracleRow, answer_segments};
 use henge_query::Query;
@@ -51,6 +53,8 @@ enum Merging {
     Halves,
     /// Two workers in turn, with node-wide dictionaries of at most so many bytes.
     Workers { dictionary_bytes: usize },
+    /// Two workers that put everything aside.
+    Spilling,
 }
 
 /// A segment as the broker asks for it: once for each part of time that it is visible in.
@@ -116,7 +120,7 @@ fn merged(
                 vec![merge(query, partials, ctx).unwrap(), merge(query, second, ctx).unwrap()];
             merge(query, halves, ctx).unwrap()
         }
-        Merging::Workers { .. } => unreachable!("workers merge as they run"),
+        Merging::Workers { .. } | Merging::Spilling => unreachable!("workers merge as they run"),
     }
 }
 
@@ -137,13 +141,25 @@ fn run_shared(
     query: &Query,
     parts: &[Visible],
     dictionary_bytes: usize,
+    put_aside: Option<Arc<Aside>>,
     tuning: Tuning,
 ) -> Result<Partial, String> {
     let dictionaries = Some(Arc::new(NodeDictionaries::new(dictionary_bytes)));
-    let ctx = ExecContext { dictionaries, tuning, ..ExecContext::default() };
-    let query = Arc::new(query.clone());
+    let spill = put_aside.clone().map(|sink| Spill { sink, above_bytes: 0 });
+    let ctx = ExecContext { dictionaries, tuning, spill, ..ExecContext::default() };
+    let views: Vec<_> = parts.iter().map(|part| part.view.as_ref()).collect();
+    let derived = DerivedKeys::of(query, &views).map_err(|error| error.to_string())?;
+    // Groups that are put aside have all keys.
+    let derived = derived.filter(|_| put_aside.is_none());
+    let query = match &derived {
+        Some(derived) => Arc::clone(derived.query()),
+        None => Arc::new(query.clone()),
+    };
     let item = |part: &Visible| SharedItem {
-        query: Arc::clone(&part.query),
+        query: match &derived {
+            Some(derived) => derived.without(&part.query),
+            None => Arc::clone(&part.query),
+        },
         view: Arc::clone(&part.view),
         whole: None,
     };
@@ -157,11 +173,62 @@ fn run_shared(
             busy |= worker.step(&ctx, &|| false).map_err(|error| error.to_string())?;
         }
     }
-    let mut all = Merger::new(query);
+    let mut all = Merger::new(Arc::clone(&query));
     for worker in workers {
         all.absorb(worker.into_merger(), &ctx).map_err(|error| error.to_string())?;
     }
-    all.finish(Extent::Whole, &ctx).map_err(|error| error.to_string())
+    let gathered = gathered(all, &ctx).map_err(|error| error.to_string())?;
+    match (put_aside, derived) {
+        (Some(sink), _) => merge_spilled(&query, gathered, &sink, &ctx),
+        (None, Some(derived)) => {
+            derived.complete(gathered, &ctx).map_err(|error| error.to_string())
+        }
+        (None, None) => Ok(gathered),
+    }
+}
+
+fn gathered(all: Merger, ctx: &ExecContext) -> henge_exec::Result<Partial> {
+    let gathering = Gathering::new(all, Extent::Whole)?;
+    while gathering.step(ctx)? {}
+    gathering.finish()
+}
+
+/// Groups that were put aside.
+#[derive(Debug, Default)]
+struct Aside(Mutex<Vec<GroupedPartial>>);
+
+impl GroupSink for Aside {
+    fn put(&self, groups: GroupedPartial) -> henge_exec::Result<()> {
+        self.0.lock().unwrap().push(groups);
+        Ok(())
+    }
+}
+
+/// Merges what was put aside with what was kept, partition by partition.
+fn merge_spilled(
+    query: &Query,
+    kept: Partial,
+    aside: &Aside,
+    ctx: &ExecContext,
+) -> Result<Partial, String> {
+    let mut all = std::mem::take(&mut *aside.0.lock().unwrap());
+    all.extend(grouped(kept));
+    let all: Vec<Vec<GroupedPartial>> = all
+        .into_iter()
+        .filter_map(|groups| grouped(through_bytes(&Partial::Grouped(groups))))
+        .map(|groups| partition_groups(&groups, 3))
+        .collect();
+    let of = |partition: usize| all.iter().map(|parts| parts[partition].clone()).collect();
+    let merged = (0..3).map(|partition| merge_partition(query, of(partition), ctx));
+    let merged = merged.collect::<henge_exec::Result<_>>();
+    merged.and_then(|merged| merge(query, merged, ctx)).map_err(|error| error.to_string())
+}
+
+fn grouped(partial: Partial) -> Option<GroupedPartial> {
+    match partial {
+        Partial::Grouped(groups) => Some(groups),
+        _ => None,
+    }
 }
 
 fn execute(
@@ -173,7 +240,14 @@ fn execute(
     let ctx = ExecContext { tuning: *tuning, ..ExecContext::default() };
     let merged = match merging {
         Merging::Workers { dictionary_bytes } => {
-            run_shared(query, parts, dictionary_bytes, *tuning)?
+            run_shared(query, parts, dictionary_bytes, None, *tuning)?
+        }
+        Merging::Spilling => {
+            // Only a groupBy puts groups aside, when it has many.
+            let has_keys = query.grouped().is_some_and(|grouped| !grouped.dimensions.is_empty());
+            let puts_aside = matches!(query, Query::GroupBy(_)) && has_keys;
+            let aside = puts_aside.then(Arc::<Aside>::default);
+            run_shared(query, parts, 1 << 20, aside, *tuning)?
         }
         merging => {
             // A node merges what the parts of one segment contribute.
@@ -243,6 +317,7 @@ fn merging() -> impl Strategy<Value = (Merging, Vec<i64>)> {
         Just(Merging::Workers { dictionary_bytes: 1 << 20 }),
         // Built, dropped and refused all the time.
         Just(Merging::Workers { dictionary_bytes: 200 }),
+        Just(Merging::Spilling),
     ];
     let cut = (0..data::SPAN_MS / 10_800_000).prop_map(|n| data::START_MS + n * 10_800_000);
     let cuts = prop_oneof![1 => Just(Vec::new()), 1 => prop::collection::vec(cut, 1..4)];

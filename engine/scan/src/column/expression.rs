@@ -31,7 +31,7 @@ pub struct ExpressionSource<'a> {
 }
 
 impl<'a> ExpressionSource<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         expression: Expr,
         inputs: Vec<Source<'a>>,
         output_type: Option<ColumnType>,
@@ -136,6 +136,11 @@ impl<'a> ExpressionSource<'a> {
             })
             .collect();
         self.eval(&slots)
+    }
+
+    /// The result for these values of the inputs.
+    pub(crate) fn of_inputs(&self, slots: &[ExprValue]) -> Result<ExprValue> {
+        self.eval(slots)
     }
 
     /// As [`ExpressionSource::eval`], for a result that is kept at least as long as the window.

@@ -170,7 +170,7 @@ impl<'a> FramedIds<'a> {
     }
 }
 
-fn outside_statistics() -> ExecError {
+pub(super) fn outside_statistics() -> ExecError {
     let reason = "a value lies outside its block's statistics".to_owned();
     henge_segment::SegmentError::corrupt(reason).into()
 }

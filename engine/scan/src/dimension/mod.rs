@@ -1,8 +1,10 @@
 //! One dimension of a query: rows become small integer ids, and ids become keys at the end.
 
+mod function;
 mod ids;
 mod key_text;
 mod mapped;
+mod numbers;
 mod values;
 
 use std::sync::Arc;
@@ -24,7 +26,9 @@ use key_text::{Wanted, dictionary_keys, direct_keys, for_each_text};
 use mapped::Mapped;
 use values::{KeyType, LocalValues};
 
+pub use function::KeyFunction;
 pub use key_text::{KeyScope, dictionary_of, text_keys};
+pub use numbers::NumberPart;
 pub use values::Scalar;
 
 /// Widest range of integers that are numbered directly instead of through a table.
@@ -53,7 +57,13 @@ enum Kind<'a> {
     /// A number, less the smallest, plus one.
     DirectLongs { slot: SlotId, column: &'a dyn NumericColumn<i64>, min: i64, id_count: u32 },
     /// Numbers through a table.
-    Numbers { slot: SlotId, values: LocalValues, source_float: bool },
+    Numbers {
+        slot: SlotId,
+        values: LocalValues,
+        source_float: bool,
+        /// The smallest and the largest, of integers where statistics tell.
+        ends: Option<(i64, i64)>,
+    },
     /// Computed by row.
     Computed { reader: ExpressionReader<'a>, values: LocalValues },
 }
@@ -189,6 +199,13 @@ impl<'a> Dimension<'a> {
     /// All ids given so far are below this.
     pub fn id_count(&self) -> usize {
         self.kind.id_count()
+    }
+
+    /// Makes room for so many distinct numbers.
+    pub fn reserve(&mut self, count: usize) {
+        if let Kind::Numbers { values, .. } = &mut self.kind {
+            values.reserve(count);
+        }
     }
 
     /// Bytes of memory of the values that were numbered.
@@ -360,6 +377,7 @@ fn computed<'a>(
             slot,
             values: LocalValues::new(KeyType::Long),
             source_float: false,
+            ends: None,
         };
     }
     Kind::Computed { reader: ExpressionReader::new(source), values: LocalValues::new(output) }
@@ -378,7 +396,7 @@ fn numbers<'a>(
         (output, _) => output,
     };
     let values = LocalValues::new(key_type);
-    Kind::Numbers { slot: set.stored(name, source), values, source_float }
+    Kind::Numbers { slot: set.stored(name, source), values, source_float, ends: None }
 }
 
 /// Integers within a narrow range, as statistics tell, need no table.
@@ -411,6 +429,10 @@ fn long_kind<'a>(
             let id_count = max.abs_diff(min) as u32 + 2;
             return Ok(Kind::DirectLongs { slot, column, min, id_count });
         }
+        let slot = set.stored(name, &Source::Long(column));
+        let values = LocalValues::new(KeyType::Long);
+        let ends = ends.filter(|_| known);
+        return Ok(Kind::Numbers { slot, values, source_float: false, ends });
     }
     Ok(numbers(name, &Source::Long(column), output, false, set))
 }

@@ -59,6 +59,14 @@ impl LocalValues {
         }
     }
 
+    /// Makes room for so many numbers.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        match self {
+            Self::Text(_) => {}
+            Self::Long(values) | Self::Double(values) => values.reserve(count),
+        }
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         match self {
             Self::Text(values) => values.memory_bytes(),

@@ -1,5 +1,7 @@
 //! Rows to groups: the time bucket and the dimensions as parts of one key.
 
+mod packed;
+
 use henge_query::DimensionSpec;
 use henge_scan::{
     Batch, ColumnSet, Columns, Dimension, DimensionIds, GroupIds, KeyScope, KeySpace, LoadedBlock,
@@ -9,6 +11,7 @@ use henge_segment::{BLOCK_ROWS, NULL_ID};
 use henge_vector::Column;
 
 use crate::context::Grouping;
+use packed::PackedSpace;
 
 /// Dense arrays of at most this many groups are always fine.
 const MIN_DENSE_LIMIT: usize = 1 << 16;
@@ -26,6 +29,8 @@ pub(crate) struct GroupingSize {
     pub(crate) row_bytes: usize,
     /// True when states tell which groups have rows.
     pub(crate) states_know_seen: bool,
+    /// Groups that will come at least, as far as is known.
+    pub(crate) expected_groups: usize,
     /// Bytes that all states may take.
     pub(crate) budget_bytes: usize,
     /// What the caller asks for.
@@ -49,11 +54,20 @@ impl GroupingSize {
 #[derive(Debug)]
 pub(crate) struct Grouper<'a> {
     dimensions: Vec<Dimension<'a>>,
-    space: KeySpace,
+    space: Space,
     bucket_count: usize,
     /// Which groups have rows, when groups are positions of a dense array and states do not tell.
     seen: Option<Vec<u8>>,
     pairs: Pairs,
+}
+
+/// What numbers the groups.
+#[derive(Debug)]
+enum Space {
+    /// Ids of the parts.
+    Ids(KeySpace),
+    /// Keys with numbers in them.
+    Packed(PackedSpace),
 }
 
 /// Rows of multi-value dimensions, one entry for each combination of their values.
@@ -72,7 +86,7 @@ impl<'a> Grouper<'a> {
         size: &GroupingSize,
     ) -> Result<Self> {
         let row_count = columns.view().row_count();
-        let dimensions = specs
+        let mut dimensions = specs
             .iter()
             .map(|spec| Dimension::new(spec, columns, set))
             .collect::<Result<Vec<_>>>()?;
@@ -84,7 +98,23 @@ impl<'a> Grouper<'a> {
             }))
             .collect();
         let seen = (!size.states_know_seen).then(Vec::new);
-        let space = KeySpace::new(&sizes, size.dense_limit());
+        let mut space = KeySpace::new(&sizes, size.dense_limit());
+        let packed = (!space.is_dense())
+            .then(|| PackedSpace::new(&dimensions, size.expected_buckets.is_some()))
+            .flatten();
+        let space = match packed {
+            Some(mut packed) => {
+                packed.reserve(size.expected_groups);
+                Space::Packed(packed)
+            }
+            None => {
+                space.reserve(size.expected_groups);
+                for dimension in &mut dimensions {
+                    dimension.reserve(size.expected_groups);
+                }
+                Space::Ids(space)
+            }
+        };
         Ok(Self { dimensions, space, bucket_count: 0, seen, pairs: Pairs::default() })
     }
 
@@ -101,12 +131,16 @@ impl<'a> Grouper<'a> {
 
     pub(crate) fn memory_bytes(&self) -> usize {
         let dimensions: usize = self.dimensions.iter().map(Dimension::memory_bytes).sum();
-        dimensions + self.space.memory_bytes() + self.seen.as_ref().map_or(0, Vec::capacity)
+        let space = match &self.space {
+            Space::Ids(space) => space.memory_bytes(),
+            Space::Packed(space) => space.memory_bytes(),
+        };
+        dimensions + space + self.seen.as_ref().map_or(0, Vec::capacity)
     }
 
     /// Groups that tables number, in which each has rows.
     pub(crate) fn table_groups(&self) -> usize {
-        match (self.space.is_dense(), self.dimensions.as_slice()) {
+        match (self.is_dense(), self.dimensions.as_slice()) {
             (false, _) => self.group_limit(),
             // Its own table numbers the groups.
             (true, [dimension]) if dimension.id_limit().is_none() => self.group_limit(),
@@ -114,9 +148,17 @@ impl<'a> Grouper<'a> {
         }
     }
 
+    /// True when groups are positions, some of which may be empty.
+    fn is_dense(&self) -> bool {
+        matches!(&self.space, Space::Ids(space) if space.is_dense())
+    }
+
     /// Group numbers are below this.
     fn group_limit(&self) -> usize {
-        group_limit(&self.space, &self.dimensions, self.bucket_count)
+        match &self.space {
+            Space::Ids(space) => group_limit(space, &self.dimensions, self.bucket_count),
+            Space::Packed(space) => space.len(),
+        }
     }
 
     /// Hands the selected rows with their groups to `sink`, together with the number that all group
@@ -135,9 +177,18 @@ impl<'a> Grouper<'a> {
         {
             let limit = self.group_limit();
             let batch = Batch::One { selection, group };
-            return emit_batch(&mut self.seen, self.space.is_dense(), limit, &batch, sink);
+            let dense = self.is_dense();
+            return emit_batch(&mut self.seen, dense, limit, &batch, sink);
         }
         let Self { dimensions, space, bucket_count, seen, pairs } = self;
+        let space = match space {
+            Space::Ids(space) => space,
+            Space::Packed(space) => {
+                let (groups, limit) =
+                    space.groups(dimensions, window, selection, buckets.0, loaded)?;
+                return sink(&batch_of(groups, selection), limit);
+            }
+        };
         let (mut ids, mut counts) = (Vec::with_capacity(dimensions.len()), vec![*bucket_count]);
         for dimension in dimensions.iter_mut() {
             let (part, count) = dimension.ids(window, selection, loaded)?;
@@ -163,10 +214,7 @@ impl<'a> Grouper<'a> {
         let dense = space.is_dense();
         let dense_limit = space.group_limit(|part| counts[part]);
         let (groups, hashed_limit) = space.groups(&parts, selection, window.capacity());
-        let batch = match groups {
-            GroupIds::One(group) => Batch::One { selection, group },
-            GroupIds::Rows(groups) => Batch::ByRow { selection, groups },
-        };
+        let batch = batch_of(groups, selection);
         emit_batch(seen, dense, hashed_limit.unwrap_or(dense_limit), &batch, sink)
     }
 
@@ -187,7 +235,7 @@ impl<'a> Grouper<'a> {
         &self,
         of_states: impl FnOnce() -> Option<Vec<u32>>,
     ) -> Option<Vec<u32>> {
-        if !self.space.is_dense() {
+        if !self.is_dense() {
             return None;
         }
         Some(match &self.seen {
@@ -206,18 +254,33 @@ impl<'a> Grouper<'a> {
 
     /// The bucket of each of some groups.
     pub(crate) fn buckets_of(&self, groups: &[u32]) -> impl Iterator<Item = u32> {
-        self.space.part_ids(0, groups.iter().copied()).into_iter()
+        let buckets = match &self.space {
+            Space::Ids(space) => space.part_ids(0, groups.iter().copied()),
+            Space::Packed(space) => space.buckets(groups),
+        };
+        buckets.into_iter()
     }
 
     /// The keys of each of some groups.
     pub(crate) fn into_keys(self, groups: &[u32], scope: KeyScope<'_>) -> Result<Vec<Column>> {
         let Self { dimensions, space, .. } = self;
+        let space = match space {
+            Space::Ids(space) => space,
+            Space::Packed(space) => return space.into_keys(dimensions, groups, scope),
+        };
         let part = |part: usize| space.part_ids(part, groups.iter().copied());
         dimensions
             .into_iter()
             .enumerate()
             .map(|(index, dimension)| dimension.into_keys(part(index + 1), scope))
             .collect()
+    }
+}
+
+fn batch_of<'b>(groups: GroupIds<'b>, selection: Selection<'b>) -> Batch<'b> {
+    match groups {
+        GroupIds::One(group) => Batch::One { selection, group },
+        GroupIds::Rows(groups) => Batch::ByRow { selection, groups },
     }
 }
 

@@ -1,0 +1,228 @@
+//! Keys of a groupBy that follow from another key: `x - 1` beside `x`, and constants. Groups are the
+//! same without them, so they are left out of grouping and merging and computed for what is left.
+
+use std::sync::Arc;
+
+use henge_query::{DimensionSpec, GroupByQuery, Query, VirtualColumn};
+use henge_scan::{ExecError, KeyFunction, Result};
+use henge_segment::{ColumnView, SegmentView};
+use henge_types::ColumnType;
+use henge_vector::Column;
+
+use crate::context::ExecContext;
+use crate::partial::{GroupedPartial, Partial};
+
+/// Where a key of the whole query comes from.
+#[derive(Debug, Clone)]
+enum Origin {
+    /// A key of the smaller query.
+    Key(usize),
+    /// A function of a key of the smaller query, or of nothing.
+    Of { key: Option<usize>, column: VirtualColumn, spec: DimensionSpec },
+}
+
+/// A query without the keys that follow from others.
+#[derive(Debug, Clone)]
+pub struct DerivedKeys {
+    query: Arc<Query>,
+    origins: Arc<Vec<Origin>>,
+}
+
+impl DerivedKeys {
+    /// Looks for such keys; `None` when there are none. `views` are all segments that are merged.
+    ///
+    /// # Errors
+    /// When a segment is corrupt.
+    pub fn of(query: &Query, views: &[&dyn SegmentView]) -> Result<Option<Self>> {
+        let Query::GroupBy(grouped) = query else { return Ok(None) };
+        if grouped.having.is_some() || grouped.subtotals.is_some() {
+            return Ok(None);
+        }
+        let mut origins = Vec::with_capacity(grouped.dimensions.len());
+        let mut kept = 0;
+        for (position, spec) in grouped.dimensions.iter().enumerate() {
+            origins.push(match derived(grouped, position, views)? {
+                Some((base, column)) => {
+                    let key = base.map(|base| match &origins[base] {
+                        Origin::Key(key) => *key,
+                        Origin::Of { .. } => 0,
+                    });
+                    Origin::Of { key, column: column.clone(), spec: spec.clone() }
+                }
+                None => {
+                    kept += 1;
+                    Origin::Key(kept - 1)
+                }
+            });
+        }
+        if kept == grouped.dimensions.len() || kept == 0 {
+            return Ok(None);
+        }
+        let origins = Arc::new(origins);
+        let query = Arc::new(without_derived(query, &origins));
+        Ok(Some(Self { query, origins }))
+    }
+
+    /// The query without these keys.
+    #[must_use]
+    pub fn query(&self) -> &Arc<Query> {
+        &self.query
+    }
+
+    /// A part of the whole query, without these keys.
+    #[must_use]
+    pub fn without(&self, query: &Query) -> Arc<Query> {
+        Arc::new(without_derived(query, &self.origins))
+    }
+
+    /// Adds the keys to groups of the smaller query.
+    ///
+    /// # Errors
+    /// Those of the keys' expressions.
+    pub fn complete(&self, partial: Partial, ctx: &ExecContext) -> Result<Partial> {
+        match partial {
+            Partial::Grouped(groups) => self.completed(groups, ctx).map(Partial::Grouped),
+            other => Ok(other),
+        }
+    }
+
+    /// As [`DerivedKeys::complete`].
+    ///
+    /// # Errors
+    /// Those of the keys' expressions.
+    pub fn completed(&self, groups: GroupedPartial, ctx: &ExecContext) -> Result<GroupedPartial> {
+        ctx.cancel.check()?;
+        let column = |origin: &Origin| match origin {
+            Origin::Key(key) => Ok(groups.keys[*key].clone()),
+            Origin::Of { key, column, spec } => {
+                let function = KeyFunction::new(spec, column, &ctx.cancel).ok_or_else(unfit)?;
+                match key.map(|key| &groups.keys[key]) {
+                    None => function.constant(groups.group_count()),
+                    Some(Column::Long(numbers)) => function.keys_of(numbers),
+                    Some(_) => Err(unfit()),
+                }
+            }
+        };
+        let keys = self.origins.iter().map(column).collect::<Result<_>>()?;
+        Ok(GroupedPartial { keys, ..groups })
+    }
+}
+
+fn unfit() -> ExecError {
+    ExecError::Internal("a derived key has no number to follow from".to_owned())
+}
+
+/// The virtual column of a dimension that follows from an earlier one, and the position of that; of
+/// `None` when it is constant. The natural order of groups is then decided without it.
+fn derived<'q>(
+    query: &'q GroupByQuery,
+    position: usize,
+    views: &[&dyn SegmentView],
+) -> Result<Option<(Option<usize>, &'q VirtualColumn)>> {
+    let spec = &query.dimensions[position];
+    let columns = &query.base.virtual_columns;
+    let virtual_column = |name: &str| columns.iter().find(|column| column.name == name);
+    let is_ordered_by = query
+        .limit_spec
+        .iter()
+        .flat_map(|limit| &limit.columns)
+        .any(|column| !query.aggregations.iter().any(|spec| spec.name == column.column));
+    let Some(column) = virtual_column(&spec.dimension).filter(|_| !is_ordered_by) else {
+        return Ok(None);
+    };
+    if !column.expression.is_scalar() || column.expression.as_identifier().is_some() {
+        return Ok(None);
+    }
+    let [input] = column.expression.identifiers() else {
+        let is_constant = column.expression.identifiers().is_empty();
+        return Ok(is_constant.then_some((None, column)));
+    };
+    let is_base =
+        |spec: &DimensionSpec| spec.dimension == *input && spec.output_type == ColumnType::Long;
+    let Some(base) = query.dimensions[..position].iter().position(is_base) else {
+        return Ok(None);
+    };
+    if virtual_column(input).is_some() {
+        return Ok(None);
+    }
+    let is_long = |view: &dyn SegmentView| {
+        let column = view.column(input).map_err(|error| ExecError::from(error).of_segment(view))?;
+        Ok::<_, ExecError>(matches!(column, None | Some(ColumnView::Long(_))))
+    };
+    let mut views = views.iter();
+    let all_long = views.try_fold(true, |all, view| Ok::<_, ExecError>(all && is_long(*view)?))?;
+    Ok(all_long.then_some((Some(base), column)))
+}
+
+fn without_derived(query: &Query, origins: &[Origin]) -> Query {
+    let mut query = query.clone();
+    if let Query::GroupBy(grouped) = &mut query {
+        let mut origins = origins.iter();
+        grouped.dimensions.retain(|_| matches!(origins.next(), Some(Origin::Key(_))));
+    }
+    query
+}
+
+#[cfg(test)]
+mod tests {
+    use henge_vector::{nulls_of, optional};
+
+    use super::*;
+
+    fn query(dimensions: &str, more: &str) -> Query {
+        let text = format!(
+            r#"{{"queryType":"groupBy","dataSource":"t","granularity":"all","intervals":"1970/1971",
+            "virtualColumns":[
+                {{"type":"expression","name":"y","expression":"x - 1"}},
+                {{"type":"expression","name":"z","expression":"y * 2"}},
+                {{"type":"expression","name":"one","expression":"1"}}],
+            "dimensions":[{dimensions}],
+            "aggregations":[{{"type":"count","name":"n"}}]{more}}}"#
+        );
+        Query::parse(text.as_bytes()).expect("a query")
+    }
+
+    fn long(name: &str) -> String {
+        format!(r#"{{"type":"default","dimension":"{name}","outputType":"LONG"}}"#)
+    }
+
+    fn derived_of(dimensions: &[String], more: &str) -> Option<DerivedKeys> {
+        DerivedKeys::of(&query(&dimensions.join(","), more), &[]).expect("no views")
+    }
+
+    #[test]
+    fn keys_that_follow_from_an_earlier_one_are_computed_from_it() {
+        let dimensions = [long("x"), long("y"), "\"s\"".to_owned(), "\"one\"".to_owned()];
+        let derived = derived_of(&dimensions, "").expect("y and one");
+        let Query::GroupBy(smaller) = &**derived.query() else { panic!("a groupBy") };
+        assert_eq!(smaller.dimensions.len(), 2);
+        let numbers = vec![i64::MIN, 0, 7, 5];
+        let groups = GroupedPartial {
+            bucket_starts: crate::BucketStarts::All(4),
+            keys: vec![
+                Column::longs(numbers, nulls_of(4, |row| row != 2)),
+                Column::Text(henge_vector::Text::nulls(4)),
+            ],
+            states: vec![Column::longs(vec![1; 4], None)],
+            data_range_ms: vec![None],
+        };
+        let whole = derived.completed(groups, &ExecContext::default()).expect("numbers");
+        let Column::Long(shifted) = &whole.keys[1] else { panic!("longs") };
+        let shifted: Vec<_> = (0..4).map(|row| optional(shifted, row)).collect();
+        // What overflows is null, as is what involves null.
+        assert_eq!(shifted, [None, Some(-1), None, Some(4)]);
+        let Column::Text(one) = &whole.keys[3] else { panic!("text") };
+        assert_eq!(one.get(3), Some("1"));
+    }
+
+    #[test]
+    fn other_keys_are_grouped_by() {
+        let order = r#","limitSpec":{"type":"default","limit":3,"columns":["y"]}"#;
+        assert!(derived_of(&[long("x"), long("y")], order).is_none(), "ordered by it");
+        assert!(derived_of(&[long("y"), long("x")], "").is_none(), "comes first");
+        assert!(derived_of(&["\"x\"".to_owned(), long("y")], "").is_none(), "follows from text");
+        assert!(derived_of(&[long("x"), long("z")], "").is_none(), "follows from another");
+        assert!(derived_of(&[long("x")], "").is_none());
+        assert!(derived_of(&["\"one\"".to_owned()], "").is_none(), "nothing would be left");
+    }
+}

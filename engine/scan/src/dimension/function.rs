@@ -1,0 +1,57 @@
+//! Keys that are functions of other keys: computed from these, as they would be of the rows.
+
+use henge_query::{DimensionSpec, VirtualColumn};
+use henge_vector::{Column, Int64Array, optional};
+
+use super::values::{KeyType, LocalValues};
+use crate::cancel::CancelFlag;
+use crate::column::{ExpressionSource, Source};
+use crate::error::Result;
+
+/// A dimension whose values follow from those of one column of integers, or from nothing.
+#[derive(Debug)]
+pub struct KeyFunction {
+    source: ExpressionSource<'static>,
+    inputs: usize,
+    output: KeyType,
+}
+
+impl KeyFunction {
+    /// The dimension over a virtual column that reads at most one column, which has one value a row;
+    /// `None` when its results may be several.
+    pub fn new(spec: &DimensionSpec, column: &VirtualColumn, cancel: &CancelFlag) -> Option<Self> {
+        let inputs = column.expression.identifiers().len();
+        let missing = (0..inputs).map(|_| Source::Missing).collect();
+        let output_type = column.output_type.clone();
+        column.expression.is_scalar().then(|| Self {
+            source: ExpressionSource::new(column.expression.clone(), missing, output_type, cancel),
+            inputs,
+            output: KeyType::of(&spec.output_type),
+        })
+    }
+
+    /// The keys for these values of the column.
+    ///
+    /// # Errors
+    /// Those of the expression.
+    pub fn keys_of(&self, numbers: &Int64Array) -> Result<Column> {
+        let mut values = LocalValues::new(self.output);
+        let mut ids = Vec::with_capacity(numbers.len());
+        for row in 0..numbers.len() {
+            let number = optional(numbers, row).into();
+            let value = self.source.of_inputs(&vec![number; self.inputs])?;
+            ids.push(values.id_of(&value, self.output));
+        }
+        Ok(values.into_keys(ids, self.output, false))
+    }
+
+    /// The key of so many groups, when it depends on nothing.
+    ///
+    /// # Errors
+    /// Those of the expression.
+    pub fn constant(&self, groups: usize) -> Result<Column> {
+        let mut values = LocalValues::new(self.output);
+        let id = values.id_of(&self.source.of_inputs(&[])?, self.output);
+        Ok(values.into_keys(vec![id; groups], self.output, false))
+    }
+}
