@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use henge_platform::metadata::PublishedSegment;
+use henge_platform::runtime::files::{self, FolderEntry};
 use henge_platform::runtime::remove_temporary_files;
 use henge_types::SegmentId;
 use parking_lot::Mutex;
@@ -42,16 +43,14 @@ impl SegmentCache {
     /// When the folder cannot be made or read.
     pub(crate) fn open(root: PathBuf, capacity_bytes: u64) -> Result<Self> {
         let io = |path: &Path, source| HistoricalError::Io { path: path.to_owned(), source };
-        std::fs::create_dir_all(&root).map_err(|e| io(&root, e))?;
+        files::create_dir_all(&root).map_err(|e| io(&root, e))?;
         let mut left: HashMap<PathBuf, Vec<CachedFile>> = HashMap::new();
-        for folder in std::fs::read_dir(&root).map_err(|e| io(&root, e))? {
-            let folder = folder.map_err(|e| io(&root, e))?.path();
+        for FolderEntry { path: folder, .. } in files::list(&root).map_err(|e| io(&root, e))? {
             if !folder.is_dir() {
                 continue;
             }
             remove_temporary_files(&folder).map_err(|e| io(&folder, e))?;
-            for entry in std::fs::read_dir(&folder).map_err(|e| io(&folder, e))? {
-                let path = entry.map_err(|e| io(&folder, e))?.path();
+            for FolderEntry { path, .. } in files::list(&folder).map_err(|e| io(&folder, e))? {
                 if let Some((stem, form)) = names::parse(&path) {
                     left.entry(stem).or_default().push(CachedFile { path, form });
                 }
@@ -129,8 +128,7 @@ impl Drop for Reservation {
 #[must_use]
 pub fn cached_copy(root: &Path, segment: &PublishedSegment) -> Option<PathBuf> {
     let stem = names::stem(root, &segment.id);
-    let entries = std::fs::read_dir(stem.parent()?).ok()?;
-    let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let mut paths = files::list(stem.parent()?).ok()?.into_iter().map(|entry| entry.path);
     paths.find(|path| {
         names::parse(path).is_some_and(|(of, form)| of == stem && form.is_of(segment.checksum))
     })
@@ -138,7 +136,7 @@ pub fn cached_copy(root: &Path, segment: &PublishedSegment) -> Option<PathBuf> {
 
 /// Removes a file if it is there.
 pub(crate) fn remove_file(path: &Path) {
-    match std::fs::remove_file(path) {
+    match files::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             tracing::warn!(path = %path.display(), %error, "failed to remove segment file");
         }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use henge_data_node::{HostError, SegmentHost};
 use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ChangeSet, ServerId};
 use henge_platform::metadata::PublishedSegment;
-use henge_platform::runtime::files::rename_durably;
+use henge_platform::runtime::files::{self, rename_durably};
 use henge_platform::runtime::{blocking, map_file};
 use henge_platform::storage::{PushedObject, checksum_file};
 use henge_segment::{MappedSegment, SegmentView};
@@ -203,11 +203,11 @@ impl Serving {
     fn open_file(&self, file: CachedFile, segment: &Arc<PublishedSegment>) -> Result<Loaded> {
         let io = |source| HistoricalError::Io { path: file.path.clone(), source };
         let wrong = || HistoricalError::WrongContent { path: file.path.clone() };
-        let metadata = std::fs::symlink_metadata(&file.path).map_err(io)?;
-        let room = Arc::new(self.cache.reserve(metadata.len())?);
+        let size_bytes = files::size_bytes(&file.path).map_err(io)?;
+        let room = Arc::new(self.cache.reserve(size_bytes)?);
         let form = match file.form {
             FileForm::Stored { checksum } => {
-                if metadata.len() != segment.size_bytes {
+                if size_bytes != segment.size_bytes {
                     let (path, expected_bytes) = (file.path, segment.size_bytes);
                     return Err(HistoricalError::WrongSize { path, expected_bytes });
                 }

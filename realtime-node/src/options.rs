@@ -6,6 +6,7 @@ use std::sync::Arc;
 use henge_ingest::ParseLimits;
 use henge_platform::config::{IngestionConfig, LimitsConfig};
 use henge_platform::discovery::{ServerAddress, ServerId};
+use henge_platform::runtime::files;
 use henge_platform::wal::WalOptions;
 use henge_segment::WriteOptions;
 
@@ -106,11 +107,13 @@ impl RealtimeOptions {
     }
 
     pub(crate) fn prepare_folders(&self) -> Result<()> {
-        std::fs::create_dir_all(&self.wal_dir).map_err(RealtimeError::io(&self.wal_dir))?;
+        let make = |folder| files::create_dir_all(folder).map_err(RealtimeError::io(folder));
+        make(&self.wal_dir)?;
         // Parts are remade from the log: after a restart none of them is known any more.
         if self.spill_dir.exists() {
-            std::fs::remove_dir_all(&self.spill_dir).map_err(RealtimeError::io(&self.spill_dir))?;
+            let folder = &self.spill_dir;
+            files::remove_dir_all(folder).map_err(RealtimeError::io(folder))?;
         }
-        std::fs::create_dir_all(&self.spill_dir).map_err(RealtimeError::io(&self.spill_dir))
+        make(&self.spill_dir)
     }
 }

@@ -3,8 +3,10 @@
 //! is decided by its seed: the same seed gives the same events in the same order.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::cell::Cell;
 use std::io::Write;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use henge_historical_node::{HistoricalNode, HistoricalOptions, ServedForm};
 use henge_platform::discovery::{Discovery, InProcessDiscovery, ServerAddress};
 use henge_platform::http::BodyLimits;
 use henge_platform::metadata::{MemoryMetadataStore, MetadataStore};
+use henge_platform::runtime::files::{FileFaults, FileWork};
 use henge_platform::runtime::simulation;
 use henge_platform::runtime::{CpuPool, ManualClock, MemoryAccount};
 use henge_platform::spill::MemorySpillStorage;
@@ -27,9 +30,11 @@ use henge_platform::telemetry::Metrics;
 use henge_platform::wal::LogMarks;
 use henge_realtime_node::{Dependencies, RealtimeNode, RealtimeOptions};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tower::ServiceExt;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{MakeWriter, format};
 
@@ -42,6 +47,7 @@ struct Cluster {
     historical: Arc<HistoricalNode>,
     discovery: Arc<InProcessDiscovery>,
     metadata: Arc<MemoryMetadataStore>,
+    clock: Arc<ManualClock>,
     coordinator: tokio::task::JoinHandle<()>,
     changes: tokio::task::JoinHandle<()>,
 }
@@ -83,9 +89,10 @@ impl Cluster {
             requests: account.clone(),
             indexes: account,
         };
-        let options = RealtimeOptions::under(folder);
+        let options = RealtimeOptions { max_rows_in_memory: 50, ..RealtimeOptions::under(folder) };
         let realtime = RealtimeNode::start(options, dependencies).await.unwrap();
-        let coordinator = Arc::new(Coordinator::new(metadata.clone(), discovery.clone(), clock));
+        let coordinator =
+            Arc::new(Coordinator::new(metadata.clone(), discovery.clone(), clock.clone()));
         coordinator.connect(historical.clone());
         let coordinator = tokio::spawn(async move { coordinator.run_woken_by(&published).await });
         let metrics = Metrics::default();
@@ -108,7 +115,7 @@ impl Cluster {
             .merge(henge_broker::api::router(broker))
             .merge(henge_realtime_node::router(Arc::clone(&realtime)))
             .layer(Extension(Arc::new(BodyLimits::default())));
-        Self { router, realtime, historical, discovery, metadata, coordinator, changes }
+        Self { router, realtime, historical, discovery, metadata, clock, coordinator, changes }
     }
 
     async fn call(&self, method: Method, path: &str, body: String) -> Value {
@@ -133,6 +140,14 @@ impl Cluster {
             })
             .collect();
         self.call(Method::POST, "/v1/datasources/t/events", rows.join("\n")).await;
+    }
+
+    async fn create(&self) {
+        let schema = json!({
+            "timestampSpec": {"column": "t"}, "dimensionsSpec": {"useSchemaDiscovery": true},
+            "granularitySpec": {"segmentGranularity": "day"},
+        });
+        self.call(Method::PUT, "/v1/datasources/t", schema.to_string()).await;
     }
 
     async fn ask(&self, more: Value) -> Value {
@@ -192,11 +207,7 @@ async fn log_changes(discovery: Arc<InProcessDiscovery>) {
 /// Pushes, queries, hand-off and queries again, all of it at once where it may be.
 async fn scenario(folder: &Path, behind_a_wire: bool) -> Vec<Value> {
     let cluster = Cluster::start(folder, behind_a_wire).await;
-    let schema = json!({
-        "timestampSpec": {"column": "t"}, "dimensionsSpec": {"useSchemaDiscovery": true},
-        "granularitySpec": {"segmentGranularity": "day"},
-    });
-    cluster.call(Method::PUT, "/v1/datasources/t", schema.to_string()).await;
+    cluster.create().await;
     cluster.push(0..100).await;
     let (first, _, _, buffered) = tokio::join!(
         cluster.ask(json!({})),
@@ -241,6 +252,17 @@ impl<'a> MakeWriter<'a> for Trace {
     }
 }
 
+/// Logs what happens on this thread. A test without it would have events of both left out, since
+/// whether anybody wants an event is looked up once a process.
+fn log_to(trace: &Trace, runtime: &Runtime) -> DefaultGuard {
+    let log = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(trace.clone())
+        .with_timer(Simulated { start: runtime.block_on(async { Instant::now() }) });
+    tracing::subscriber::set_default(log.finish())
+}
+
 /// A run: its answers, and all that was logged on its way.
 fn run(seed: u64, behind_a_wire: bool) -> (Vec<Value>, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -248,12 +270,7 @@ fn run(seed: u64, behind_a_wire: bool) -> (Vec<Value>, String) {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.unwrap();
     let trace = Trace::default();
-    let log = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(trace.clone())
-        .with_timer(Simulated { start: runtime.block_on(async { Instant::now() }) });
-    let _logged = tracing::subscriber::set_default(log.finish());
+    let _logged = log_to(&trace, &runtime);
     let _simulated = simulation::enter(seed);
     let answers = runtime.block_on(scenario(folder.path(), behind_a_wire));
     let text = String::from_utf8(trace.0.lock().unwrap().clone()).unwrap();
@@ -269,6 +286,78 @@ impl FormatTime for Simulated {
     fn format_time(&self, out: &mut format::Writer<'_>) -> std::fmt::Result {
         write!(out, "{:?}", self.start.elapsed())
     }
+}
+
+/// A disk that has no room in one folder.
+#[derive(Debug, Default)]
+struct FullDisk {
+    folder: Cell<Option<&'static str>>,
+    refused: Cell<usize>,
+}
+
+impl FileFaults for FullDisk {
+    fn before(&self, work: FileWork, path: &Path) -> std::io::Result<()> {
+        let in_folder = |name| path.components().any(|part| part.as_os_str() == name);
+        let grows = matches!(work, FileWork::Create | FileWork::Write);
+        if !grows || !self.folder.get().is_some_and(in_folder) {
+            return Ok(());
+        }
+        self.refused.set(self.refused.get() + 1);
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+}
+
+impl FullDisk {
+    /// Fills a folder, or frees all of them; gives how much was refused since the last time.
+    fn fill(&self, folder: Option<&'static str>) -> usize {
+        self.folder.set(folder);
+        self.refused.take()
+    }
+}
+
+/// Rows are answered for while they cannot be written, and while nobody can load them.
+async fn full_disks(folder: &Path, disk: &FullDisk) {
+    let cluster = Cluster::start(folder, false).await;
+    let all = async || {
+        let answer = cluster.ask(json!({"granularity": "all", "dimensions": []})).await;
+        answer[0]["event"]["rows"].clone()
+    };
+    cluster.create().await;
+    disk.fill(Some("spill"));
+    cluster.push(0..200).await;
+    let minute = Duration::from_secs(60);
+    assert!(tokio::time::timeout(minute, cluster.realtime.flush()).await.is_err());
+    cluster.push(200..300).await;
+    assert_eq!(all().await, 300);
+    assert!(disk.fill(Some("segment-cache")) > 0);
+    cluster.realtime.flush().await;
+    tokio::time::sleep(minute).await;
+    assert_eq!(cluster.historical.segment_count(), 0);
+    assert_eq!(all().await, 300);
+    assert!(disk.fill(None) > 0);
+    // The coordinator tries again by the clock.
+    cluster.clock.advance(60_000);
+    cluster.handed_over(cluster.metadata.used_segments().await.unwrap().segments.len()).await;
+    assert_eq!(all().await, 300);
+    let left = std::fs::read_dir(folder.join("spill")).unwrap().count();
+    assert_eq!(left, 0, "no half segment is left");
+    cluster.coordinator.abort();
+    cluster.changes.abort();
+}
+
+#[test]
+fn f_19_f_50_a_full_disk_loses_no_row_and_is_left_behind_once_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.unwrap();
+    let _logged = log_to(&Trace::default(), &runtime);
+    let simulated = simulation::enter(3);
+    let disk = Rc::new(FullDisk::default());
+    simulated.fail_files(Rc::clone(&disk) as _);
+    let hour = Duration::from_secs(3_600);
+    let run = async { tokio::time::timeout(hour, full_disks(folder.path(), &disk)).await };
+    runtime.block_on(run).unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! `layers`, towards the disk: only the listed files and folders open files, so that all of it can be
-//! found, and be put on another disk one day. What clocks, threads and randomness may be used is
-//! clippy's to say (`clippy.toml`).
+//! `layers`, towards the disk: only the listed files and folders reach files themselves. Roles are not
+//! among them: they go through platform's `runtime::files`, where each step can be made to fail. What
+//! clocks, threads and randomness may be used is clippy's to say (`clippy.toml`).
 
 use crate::rooms;
 
@@ -18,13 +18,13 @@ const PACKAGES: [&str; 7] = [
 /// The modules by which a file is reached.
 const NAMES: [&str; 2] = ["std::fs", "tokio::fs"];
 
-/// Who opens files: the log, the storages, the metadata store, what holds mapped files and tasks' input,
-/// and the command line.
-const DOORS: [&str; 23] = [
+/// Who opens files: the door itself, the log, the storages, the metadata store, and in the server the
+/// command line and what proves the data folder before any role starts.
+const DOORS: [&str; 18] = [
     "platform/src/config/mod.rs",
     "platform/src/metadata/sqlite/",
     "platform/src/runtime/allocator.rs",
-    "platform/src/runtime/files.rs",
+    "platform/src/runtime/files/",
     "platform/src/runtime/folder_lock.rs",
     "platform/src/runtime/machine.rs",
     "platform/src/runtime/mapping.rs",
@@ -34,11 +34,6 @@ const DOORS: [&str; 23] = [
     "platform/src/storage/store.rs",
     "platform/src/storage/unreliable.rs",
     "platform/src/wal/",
-    "historical-node/src/cache.rs",
-    "historical-node/src/load.rs",
-    "realtime-node/src/options.rs",
-    "realtime-node/src/sink/",
-    "realtime-node/src/task/",
     "server/src/cmd/",
     "server/src/integrity/identity.rs",
     "server/src/integrity/logs.rs",

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
+use super::files::{self, FileWork};
+
 pub use guard::damages as mapped_damages;
 
 /// A mapped file. The mapping lives until the last reader is done, also when the file was deleted
@@ -38,6 +40,7 @@ impl std::fmt::Debug for MappedFile {
 /// # Errors
 /// When it is not a regular file (links, devices and pipes are refused) or cannot be mapped.
 pub fn map_file(path: &Path) -> Result<Arc<MappedFile>> {
+    files::before(FileWork::Map, path)?;
     if !std::fs::symlink_metadata(path)?.file_type().is_file() {
         return Err(Error::new(ErrorKind::InvalidInput, "not a regular file"));
     }

@@ -5,12 +5,21 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::files::FileFaults;
+
 thread_local! {
-    static ENTERED: RefCell<Option<StdRng>> = const { RefCell::new(None) };
+    static ENTERED: RefCell<Option<Entered>> = const { RefCell::new(None) };
+}
+
+struct Entered {
+    random: StdRng,
+    /// Says which work on files fails.
+    faults: Option<Rc<dyn FileFaults>>,
 }
 
 /// This thread is simulated until the value is dropped.
@@ -20,8 +29,19 @@ pub struct Simulated(PhantomData<*const ()>);
 
 /// Makes this thread a simulated one.
 pub fn enter(seed: u64) -> Simulated {
-    ENTERED.set(Some(StdRng::seed_from_u64(seed)));
+    ENTERED.set(Some(Entered { random: StdRng::seed_from_u64(seed), faults: None }));
     Simulated(PhantomData)
+}
+
+impl Simulated {
+    /// From now on these say which work on files fails on this thread.
+    pub fn fail_files(&self, faults: Rc<dyn FileFaults>) {
+        ENTERED.with_borrow_mut(|entered| {
+            if let Some(entered) = entered {
+                entered.faults = Some(faults);
+            }
+        });
+    }
 }
 
 impl Drop for Simulated {
@@ -37,5 +57,10 @@ pub(super) fn is_entered() -> bool {
 
 /// Draws from the thread's seed; `None` on any other thread.
 pub(super) fn draw<T>(draw: impl FnOnce(&mut StdRng) -> T) -> Option<T> {
-    ENTERED.with_borrow_mut(|entered| entered.as_mut().map(draw))
+    ENTERED.with_borrow_mut(|entered| entered.as_mut().map(|entered| draw(&mut entered.random)))
+}
+
+/// What says which work on files fails on this thread, if anything does.
+pub(super) fn file_faults() -> Option<Rc<dyn FileFaults>> {
+    ENTERED.with_borrow(|entered| entered.as_ref()?.faults.clone())
 }

@@ -80,7 +80,7 @@ pub fn accept_loss(
             file.write_all(&frame).map_err(io_error)?;
         }
     }
-    file.sync_all().map_err(io_error)?;
+    file.sync().map_err(io_error)?;
     // Killed anywhere between these, the log is as damaged as before and has all of its records.
     let old = old_files(directory).map_err(io_error)?;
     if !old.is_empty() {

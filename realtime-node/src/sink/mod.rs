@@ -10,7 +10,7 @@ use std::sync::Arc;
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
 use henge_platform::discovery::{AnnouncedColumn, AnnouncedSchema};
 use henge_platform::metadata::{PendingSegment, UNPLACED};
-use henge_platform::runtime::MemoryAccount;
+use henge_platform::runtime::{MemoryAccount, files};
 use henge_segment::SegmentView;
 use henge_types::{ColumnType, Interval, TIME_COLUMN, ValueRef};
 use parking_lot::Mutex;
@@ -237,7 +237,7 @@ fn new_index(
 }
 
 fn remove_file(path: &Path) {
-    if let Err(error) = std::fs::remove_file(path) {
+    if let Err(error) = files::remove_file(path) {
         tracing::warn!(path = %path.display(), %error, "failed to remove spilled part");
     }
 }

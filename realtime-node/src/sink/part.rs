@@ -1,12 +1,12 @@
 //! Parts: what a sink has taken out of its index, in memory first, then in a mapped local file.
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use henge_index::{IndexSchema, IndexSnapshot};
 use henge_platform::metadata::{PendingSegment, PublishedSegment};
+use henge_platform::runtime::files::{self, NewFile};
 use henge_platform::runtime::{Charge, CpuPool, TemporaryFile, map_file, mapped_damages};
 use henge_query::ingest::ProjectionSpec;
 use henge_segment::{
@@ -238,7 +238,7 @@ impl PartFiles {
 /// also from an attempt that failed later: to truncate it would take the process down.
 pub(super) fn write_beside<T>(
     path: &Path,
-    write: impl FnOnce(BufWriter<File>) -> Result<T>,
+    write: impl FnOnce(BufWriter<NewFile>) -> Result<T>,
 ) -> Result<T> {
     let beside = TemporaryFile::create(path).map_err(RealtimeError::io(path))?;
     let file = beside.file().map_err(RealtimeError::io(path))?;
@@ -289,7 +289,7 @@ pub(crate) struct WrittenSegment {
 impl WrittenSegment {
     /// Removes the file. Readers that still hold it are not disturbed.
     pub(crate) fn remove_file(&self) {
-        if let Err(error) = std::fs::remove_file(&self.path)
+        if let Err(error) = files::remove_file(&self.path)
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(path = %self.path.display(), %error, "failed to remove a segment's local file");

@@ -4,9 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use henge_platform::metadata::TaskInput;
+use henge_platform::runtime::files::RegularFile;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
-use super::file::open_regular;
 use super::input::InputRef;
 
 const BUFFER_BYTES: usize = 1 << 20;
@@ -32,7 +32,7 @@ pub(super) fn describe(inputs: &[InputRef]) -> std::io::Result<Vec<TaskInput>> {
 /// # Errors
 /// When it cannot be read.
 pub fn content_hash(path: &Path) -> std::io::Result<(u64, String)> {
-    let mut file = open_regular(path)?;
+    let mut file = RegularFile::open(path)?;
     let mut hash = Xxh3Default::new();
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut size_bytes = 0;

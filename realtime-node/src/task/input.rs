@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
+use henge_platform::runtime::files::{self, EntryKind, FolderEntry, RegularFile};
 use henge_query::ingest::InputSource;
 
-use super::file::open_regular;
 use super::roots::LocalRoots;
 use crate::error::{RealtimeError, Result};
 
@@ -52,7 +52,7 @@ pub(super) fn open_all(source: &InputSource, roots: &LocalRoots) -> Result<(Vec<
             }
             let mut size_bytes = 0;
             for path in &paths {
-                size_bytes += std::fs::metadata(path).map_err(RealtimeError::io(path))?.len();
+                size_bytes += files::size_bytes(path).map_err(RealtimeError::io(path))?;
             }
             Ok((paths.into_iter().map(InputRef::File).collect(), size_bytes))
         }
@@ -78,7 +78,7 @@ impl InputRef {
                 Box::new(Counted { inner, count })
             }
             Self::File(path) => {
-                let inner = open_regular(&path).map_err(RealtimeError::io(&path))?;
+                let inner = RegularFile::open(&path).map_err(RealtimeError::io(&path))?;
                 let file = BufReader::with_capacity(1 << 20, Counted { inner, count });
                 match path.extension().and_then(|e| e.to_str()) {
                     Some("gz") => Box::new(MultiGzDecoder::new(file)),
@@ -116,7 +116,7 @@ impl InputRef {
     pub(super) fn size_bytes(&self) -> u64 {
         match self {
             Self::Inline(data) => data.len() as u64,
-            Self::File(path) => std::fs::metadata(path).map_or(0, |metadata| metadata.len()),
+            Self::File(path) => files::size_bytes(path).unwrap_or(0),
         }
     }
 }
@@ -207,14 +207,14 @@ fn last_boundary(bytes: &[u8]) -> Option<usize> {
 
 /// Files under a directory whose names match the glob (`*` and `?`). Links are not followed.
 fn find_files(directory: &Path, glob: &str, found: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(directory).map_err(RealtimeError::io(directory))? {
-        let entry = entry.map_err(RealtimeError::io(directory))?;
-        let file_type = entry.file_type().map_err(RealtimeError::io(directory))?;
-        let name = entry.file_name();
-        if file_type.is_dir() {
-            find_files(&entry.path(), glob, found)?;
-        } else if file_type.is_file() && matches_glob(glob, &name.to_string_lossy()) {
-            found.push(entry.path());
+    for FolderEntry { path, kind } in
+        files::list(directory).map_err(RealtimeError::io(directory))?
+    {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match kind {
+            EntryKind::Folder => find_files(&path, glob, found)?,
+            EntryKind::File if matches_glob(glob, &name) => found.push(path),
+            EntryKind::File | EntryKind::Other => {}
         }
     }
     Ok(())

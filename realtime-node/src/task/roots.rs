@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use henge_platform::runtime::files;
+
 use crate::error::{RealtimeError, Result};
 
 /// Where files of the system are, which are nobody's events.
@@ -17,7 +19,7 @@ pub(crate) struct LocalRoots {
 impl LocalRoots {
     /// Only below `allowed`; when that is empty, everywhere but in the system's folders and in `own`.
     pub(crate) fn new(allowed: &[PathBuf], own: &Path) -> Self {
-        let canonical = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        let canonical = |path: &Path| files::real_path(path).unwrap_or_else(|_| path.into());
         let system = SYSTEM_FOLDERS.iter().map(Path::new);
         Self {
             allowed: allowed.iter().map(|path| canonical(path)).collect(),
@@ -27,7 +29,7 @@ impl LocalRoots {
 
     /// The file or folder that a path of a spec means, without links.
     pub(crate) fn resolve(&self, path: &Path) -> Result<PathBuf> {
-        let real = std::fs::canonicalize(path).map_err(RealtimeError::io(path))?;
+        let real = files::real_path(path).map_err(RealtimeError::io(path))?;
         let is_below = |root: &PathBuf| real.starts_with(root);
         let may_read = if self.allowed.is_empty() {
             !self.refused.iter().any(is_below)

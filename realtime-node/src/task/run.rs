@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use henge_platform::metadata::{DeadLetter, TaskInput, TaskProgress};
-use henge_platform::runtime::CpuTask;
+use henge_platform::runtime::{CpuTask, files};
 use henge_query::ingest::IndexTask;
 
 use super::ProgressBoard;
@@ -45,7 +45,7 @@ pub(super) async fn run(
     let folder = reading.store.folder.clone();
     let outcome = run.read_and_publish(reading).await;
     let remove = move || {
-        if let Err(error) = std::fs::remove_dir_all(&folder) {
+        if let Err(error) = files::remove_dir_all(&folder) {
             tracing::warn!(folder = %folder.display(), %error, "failed to remove a task's files");
         }
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use henge_index::DimensionSchema;
 use henge_ingest::{ParseLimits, Rejection, RowError, RowSink, index_schema};
 use henge_platform::metadata::DeadLetter;
-use henge_platform::runtime::random;
+use henge_platform::runtime::{files, random};
 use henge_query::ingest::IndexTaskSpec;
 use henge_tabular::{ChunkRows, ColumnLoader, LoadOptions};
 use henge_types::{ChangeReport, IgnoredFields, ValueRef};
@@ -44,7 +44,7 @@ pub(super) enum Rows {
 /// Makes a folder for the files of a task.
 pub(super) fn make_folder(spill_dir: &Path) -> Result<PathBuf> {
     let folder = spill_dir.join(format!("task-{:016x}", random::<u64>()));
-    std::fs::create_dir_all(&folder).map_err(RealtimeError::io(&folder))?;
+    files::create_dir_all(&folder).map_err(RealtimeError::io(&folder))?;
     Ok(folder)
 }
 

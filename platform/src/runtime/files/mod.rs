@@ -1,11 +1,22 @@
-//! Files that are either wholly there or not at all, also after a power cut: write to a temporary
-//! name in the same directory, fsync the file, rename, fsync the directory.
+//! The door to files. What is kept is either wholly there or not at all, also after a power cut: write
+//! to a temporary name in the same directory, fsync the file, rename, fsync the directory. Roles reach
+//! files by nothing else, so that each of their steps can be made to fail (see [`FileFaults`]).
+
+mod faults;
+mod plain;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+pub use faults::{FileFaults, FileWork};
+pub use plain::{
+    EntryKind, FolderEntry, NewFile, RegularFile, create_dir_all, list, real_path, remove_dir_all,
+    remove_file, size_bytes,
+};
+
 use super::random;
+pub(super) use faults::before;
 
 /// The ending of temporary names; a start-up removes what a crash left under it.
 pub const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -15,6 +26,7 @@ pub const TEMPORARY_SUFFIX: &str = ".tmp";
 /// # Errors
 /// When the directory cannot be opened or synced.
 pub fn sync_dir(directory: &Path) -> io::Result<()> {
+    before(FileWork::Sync, directory)?;
     File::open(directory)?.sync_all()
 }
 
@@ -45,6 +57,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// When renaming or syncing the directory fails.
 pub fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
+    before(FileWork::Rename, to)?;
     fs::rename(from, to)?;
     sync_dir(parent(to))
 }
@@ -61,6 +74,7 @@ pub fn create_dir_durably(directory: &Path) -> io::Result<()> {
     if above != directory {
         create_dir_durably(above)?;
     }
+    before(FileWork::Create, directory)?;
     match fs::create_dir(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
@@ -75,11 +89,10 @@ pub fn create_dir_durably(directory: &Path) -> io::Result<()> {
 /// When the directory cannot be read or a file cannot be removed.
 pub fn remove_temporary_files(directory: &Path) -> io::Result<usize> {
     let mut removed = 0;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let is_temporary = entry.file_name().to_string_lossy().ends_with(TEMPORARY_SUFFIX);
-        if is_temporary && entry.file_type()?.is_file() {
-            fs::remove_file(entry.path())?;
+    for FolderEntry { path, kind } in list(directory)? {
+        let name = path.file_name().unwrap_or_default();
+        if kind == EntryKind::File && name.to_string_lossy().ends_with(TEMPORARY_SUFFIX) {
+            remove_file(&path)?;
             removed += 1;
         }
     }
@@ -112,6 +125,7 @@ impl TemporaryFile {
     /// When the file cannot be created.
     pub fn create(target: &Path) -> io::Result<Self> {
         let temporary = temporary_path(target);
+        before(FileWork::Create, target)?;
         fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?;
         Ok(Self { temporary, target: target.to_owned(), committed: false })
     }
@@ -126,8 +140,8 @@ impl TemporaryFile {
     ///
     /// # Errors
     /// When the file cannot be opened.
-    pub fn file(&self) -> io::Result<File> {
-        fs::OpenOptions::new().read(true).write(true).open(&self.temporary)
+    pub fn file(&self) -> io::Result<NewFile> {
+        NewFile::open(&self.temporary)
     }
 
     /// Takes another target, in the same directory: for names that say what was written.
@@ -142,7 +156,7 @@ impl TemporaryFile {
     /// # Errors
     /// When syncing or renaming fails; the temporary file is then removed.
     pub fn commit(mut self) -> io::Result<()> {
-        self.file()?.sync_all()?;
+        self.file()?.sync()?;
         rename_durably(&self.temporary, &self.target)?;
         self.committed = true;
         Ok(())
@@ -154,6 +168,7 @@ impl TemporaryFile {
     /// # Errors
     /// When renaming fails; the temporary file is then removed.
     pub fn commit_unsynced(mut self) -> io::Result<()> {
+        before(FileWork::Rename, &self.target)?;
         fs::rename(&self.temporary, &self.target)?;
         self.committed = true;
         Ok(())
@@ -164,7 +179,8 @@ impl TemporaryFile {
     /// # Errors
     /// `AlreadyExists` when the target is there (it is left as it is), or any other failure.
     pub fn commit_new(self) -> io::Result<()> {
-        self.file()?.sync_all()?;
+        self.file()?.sync()?;
+        before(FileWork::Rename, &self.target)?;
         // A hard link, unlike a rename, refuses to replace.
         fs::hard_link(&self.temporary, &self.target)?;
         sync_dir(parent(&self.target))
