@@ -45,7 +45,7 @@ pub enum RealtimeError {
     /// Events of a source are missing: they were deleted before they were read.
     #[error(
         "partition '{partition}' goes on behind position {next}, and what lies between that and the \
-         last position read, {last}, is missing: nothing more is read of the source"
+         last position read, {last}, is missing: nothing more is read of the partition"
     )]
     SourceGap {
         /// The partition.

@@ -2,8 +2,8 @@
 //! whatever the ceiling, so it is looked at before a push is taken: above it, those datasources that
 //! hold most write their rows to disk, and pushes wait for that and are refused if it takes too long.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use henge_platform::runtime::{AccountFull, MemoryAccount};
@@ -22,24 +22,30 @@ const WORTH_WRITING_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct IndexMemory {
     account: MemoryAccount,
-    holders: Arc<Mutex<HashMap<Arc<str>, Holder>>>,
+    held: Arc<Mutex<Vec<Arc<Held>>>>,
 }
 
-/// The writer of a source, with rows in memory.
+/// What one writer has in memory. No two share it, also where they read the same source.
 #[derive(Debug)]
-struct Holder {
-    bytes: usize,
+pub(crate) struct IndexHolder {
+    memory: IndexMemory,
+    held: Arc<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    bytes: AtomicUsize,
     /// Told to write its rows to disk.
-    relief: Arc<Notify>,
+    relief: Notify,
     /// It was asked to write its rows to disk and has not said since what it holds.
-    asked: bool,
+    is_asked: AtomicBool,
 }
 
 impl IndexMemory {
     /// Memory of an account.
     #[must_use]
     pub(crate) fn new(account: MemoryAccount) -> Self {
-        Self { account, holders: Arc::default() }
+        Self { account, held: Arc::default() }
     }
 
     /// What indexes are charged to.
@@ -60,18 +66,12 @@ impl IndexMemory {
         bytes >= WORTH_WRITING_BYTES
     }
 
-    /// Makes a source known whose writer puts its rows on disk when it is told.
-    pub(crate) fn register(&self, source: &str, relief: &Arc<Notify>) {
-        let holder = Holder { bytes: 0, relief: Arc::clone(relief), asked: false };
-        self.holders.lock().insert(source.into(), holder);
-    }
-
-    /// Notes what the writer of a source holds now.
-    pub(crate) fn note(&self, source: &str, bytes: usize) {
-        if let Some(holder) = self.holders.lock().get_mut(source) {
-            holder.bytes = bytes;
-            holder.asked = false;
-        }
+    /// Makes a writer known that puts its rows on disk when it is told.
+    #[must_use]
+    pub(crate) fn holder(&self) -> IndexHolder {
+        let held = Arc::<Held>::default();
+        self.held.lock().push(Arc::clone(&held));
+        IndexHolder { memory: self.clone(), held }
     }
 
     /// Waits until there is room for so many bytes.
@@ -96,19 +96,38 @@ impl IndexMemory {
     fn ask_the_largest(&self, wanted: usize) {
         let target = (self.account.limit_bytes() / 4 * 3).saturating_sub(wanted);
         let mut excess = self.account.used_bytes().saturating_sub(target);
-        let mut holders = self.holders.lock();
-        let mut largest: Vec<&mut Holder> = holders.values_mut().filter(|h| h.bytes > 0).collect();
-        largest.sort_unstable_by_key(|holder| std::cmp::Reverse(holder.bytes));
-        for holder in largest {
+        let holders = self.held.lock();
+        let sized = holders.iter().map(|held| (held.bytes.load(Ordering::Relaxed), held));
+        let mut largest: Vec<_> = sized.filter(|(bytes, _)| *bytes > 0).collect();
+        largest.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        for (bytes, held) in largest {
             if excess == 0 {
                 return;
             }
-            if !holder.asked {
-                holder.relief.notify_one();
-                holder.asked = true;
+            if !held.is_asked.swap(true, Ordering::Relaxed) {
+                held.relief.notify_one();
             }
-            excess = excess.saturating_sub(holder.bytes);
+            excess = excess.saturating_sub(bytes);
         }
+    }
+}
+
+impl IndexHolder {
+    /// Notes what the writer holds now.
+    pub(crate) fn note(&self, bytes: usize) {
+        self.held.bytes.store(bytes, Ordering::Relaxed);
+        self.held.is_asked.store(false, Ordering::Relaxed);
+    }
+
+    /// Returns once the writer is to put its rows on disk.
+    pub(crate) async fn asked(&self) {
+        self.held.relief.notified().await;
+    }
+}
+
+impl Drop for IndexHolder {
+    fn drop(&mut self) {
+        self.memory.held.lock().retain(|held| !Arc::ptr_eq(held, &self.held));
     }
 }
 
@@ -123,24 +142,39 @@ mod tests {
         let memory = IndexMemory::new(MemoryAccount::root("indexes", "ingestion.total", 100));
         let mut held = memory.account().charge(0).unwrap();
         held.force(90);
-        let mut holders = Vec::new();
-        for (name, bytes) in [("small", 20), ("large", 70)] {
-            let relief = Arc::<Notify>::default();
-            memory.register(name, &relief);
-            memory.note(name, bytes);
-            holders.push(relief);
-        }
+        let holders = [20, 70].map(|bytes| {
+            let holder = memory.holder();
+            holder.note(bytes);
+            holder
+        });
         assert!(memory.is_tight());
         memory.make_room(10).await.unwrap();
         let waiting = tokio::spawn({
             let memory = memory.clone();
             async move { memory.make_room(20).await }
         });
-        holders[1].notified().await;
+        holders[1].asked().await;
         held.force(30);
         waiting.await.unwrap().unwrap();
-        let is_asked = |at: usize| holders[at].notified().now_or_never().is_some();
+        let is_asked = |at: usize| holders[at].asked().now_or_never().is_some();
         assert!(!is_asked(0));
         assert!(!is_asked(1), "asked once is enough");
+    }
+
+    #[tokio::test]
+    async fn i_11_writers_of_one_source_are_asked_by_themselves_and_forgotten_when_they_end() {
+        let memory = IndexMemory::new(MemoryAccount::root("indexes", "ingestion.total", 100));
+        let mut held = memory.account().charge(0).unwrap();
+        held.force(180);
+        let (first, second) = (memory.holder(), memory.holder());
+        first.note(50);
+        second.note(50);
+        memory.ask_the_largest(20);
+        assert!(first.asked().now_or_never().is_some() && second.asked().now_or_never().is_some());
+        drop(first);
+        second.note(50);
+        memory.ask_the_largest(20);
+        assert!(second.asked().now_or_never().is_some());
+        assert_eq!(memory.held.lock().len(), 1);
     }
 }

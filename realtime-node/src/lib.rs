@@ -30,6 +30,7 @@ mod uptime;
 
 pub use api::router;
 pub use error::{RealtimeError, Result};
+pub use ingest::halt::PartitionFailures;
 pub use ingest::handoff::{BacklogStatus, HandoffFailure};
 pub use ingest::reader::SourceReader;
 pub use ingest::source::{

@@ -339,6 +339,7 @@ async fn full_disks(folder: &Path, disk: &FullDisk) {
     cluster.clock.advance(60_000);
     cluster.handed_over(cluster.metadata.used_segments().await.unwrap().segments.len()).await;
     assert_eq!(all().await, 300);
+    tokio::time::sleep(minute).await;
     let left = std::fs::read_dir(folder.join("spill")).unwrap().count();
     assert_eq!(left, 0, "no half segment is left");
     cluster.coordinator.abort();

@@ -41,7 +41,7 @@ impl Writer {
 
     fn note_memory(&mut self, bytes: usize) {
         self.generation.held.force(bytes);
-        self.shared.index_memory.note(self.source.id(), bytes);
+        self.memory.note(bytes);
     }
 
     /// Others have no room: writes rows to disk, or hands off many sinks that hold little each, which

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::halt::Halt;
+use super::halt::{Halt, PartitionFailures};
 use super::handoff::{Backlog, BacklogStatus};
 use super::intake::Intake;
 use super::published::Published;
@@ -70,6 +70,29 @@ impl SourceReader {
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         self.life.borrow().halt.failure().map(|reason| reason.to_string())
+    }
+
+    /// Why nothing more is read of some partitions, while the others go on.
+    #[must_use]
+    pub fn partition_failures(&self) -> PartitionFailures {
+        self.life.borrow().halt.partitions().borrow().clone()
+    }
+
+    /// Returns, with the reason, once nothing more is read of a partition.
+    pub async fn partition_failed(&self, partition: &str) -> Arc<str> {
+        let mut lives = self.life.subscribe();
+        loop {
+            let mut failures = lives.borrow_and_update().halt.partitions();
+            tokio::select! {
+                biased;
+                Ok(failures) = failures.wait_for(|failures| failures.contains_key(partition)) => {
+                    if let Some(reason) = failures.get(partition) {
+                        return Arc::clone(reason);
+                    }
+                }
+                _ = lives.changed() => {}
+            }
+        }
     }
 
     /// Returns, with the reason, once nothing more is read.

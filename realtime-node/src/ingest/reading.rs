@@ -2,6 +2,7 @@
 //! messages as rows.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub(crate) struct Reading {
     intake: Mutex<Option<Intake>>,
     /// Messages that came again and were left out.
     repeated: u64,
+    /// Partitions of which events are missing: nothing behind the gap is read.
+    ended: BTreeSet<Partition>,
 }
 
 /// Messages as rows.
@@ -66,21 +69,29 @@ impl Reading {
             newest,
             intake: Mutex::default(),
             repeated: 0,
+            ended: BTreeSet::new(),
         }
     }
 
     /// The rows of a delivery that are not published and were not read before.
     ///
     /// # Errors
-    /// `SourceGap` when events before it are missing, and when its messages cannot be read.
+    /// `SourceGap` when events before it are missing, once: what the partition gives behind it is left
+    /// out. Others when its messages cannot be read.
     pub(super) async fn rows(
         &mut self,
         shared: &Shared,
         delivery: Delivery,
     ) -> Result<Vec<ReadRows>> {
         let Delivery { partition, after, events } = delivery;
-        if let Some(after) = &after {
-            self.check_follows(&partition, after)?;
+        if self.ended.contains(&partition) {
+            return Ok(Vec::new());
+        }
+        if let Some(after) = &after
+            && let Err(gap) = self.check_follows(&partition, after)
+        {
+            self.ended.insert(partition);
+            return Err(gap);
         }
         match events {
             Events::Rows(mut rows) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use henge_index::{IndexLimits, IndexSchema};
 use henge_platform::metadata::PendingSegment;
 use henge_types::{ErrorClass, Interval};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::generation::Generation;
@@ -21,7 +21,8 @@ use super::refusals::Refusals;
 use super::row_buffer::RowBuffer;
 use super::schema::DatasourceSchema;
 use super::source::{Delivery, Partition, ReadRows, Receipt, RefusedRows, Source};
-use crate::error::Result;
+use crate::error::{RealtimeError, Result};
+use crate::index_memory::IndexHolder;
 use crate::letters;
 use crate::priority::PUSH_PRIORITY;
 use crate::release::let_go;
@@ -75,6 +76,7 @@ pub(crate) struct Writer {
     pub(super) generation: Generation,
     pub(super) handoff: Handoff,
     pub(super) persists: Arc<Semaphore>,
+    pub(super) memory: IndexHolder,
     halt: Halt,
     reading: Reading,
 }
@@ -100,15 +102,14 @@ impl Writer {
         let handoff = Handoff::start(&stream, published);
         let Stream { datasource, shared, source, newest: _, halt, backlog: _ } = stream;
         let persists = Arc::new(Semaphore::new(PENDING_PERSISTS));
-        Self { datasource, shared, source, generation, handoff, persists, halt, reading }
+        let memory = shared.index_memory.holder();
+        Self { datasource, shared, source, generation, handoff, persists, memory, halt, reading }
     }
 
     /// Reads the source to its end, and works until all senders of commands are gone.
     pub(crate) async fn run(mut self, commands: &mut mpsc::Receiver<Command>) -> Ended {
         let mut age = tokio::time::interval(AGE_CHECK);
         age.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let relief = Arc::<Notify>::default();
-        self.shared.index_memory.register(self.source.id(), &relief);
         let (source, halt) = (Arc::clone(&self.source), self.halt.clone());
         let mut asking = Asking::default();
         loop {
@@ -128,7 +129,7 @@ impl Writer {
                         return Ended::Released;
                     }
                 },
-                () = relief.notified() => self.relieve().await,
+                () = self.memory.asked() => self.relieve().await,
                 _ = age.tick() => if self.is_old() { self.close_if_there_is_room() },
                 next = asking.ask(&*source), if asking.is_open && !self.must_wait() => {
                     self.take_next(next, &mut asking).await;
@@ -168,13 +169,22 @@ impl Writer {
         !self.source.is_answered_here() && self.handoff.is_blocked()
     }
 
-    /// Adds what a source gave. What cannot be added is said to whoever waits for it, and to the halt.
+    /// Adds what a source gave. What cannot be added is said to whoever waits for it, and to the halt;
+    /// a gap ends the reading of its partition.
     ///
     /// # Errors
     /// When it cannot be read.
     pub(crate) async fn take(&mut self, delivery: Delivery) -> Result<()> {
         let partition = Arc::clone(&delivery.partition);
-        for rows in self.reading.rows(&self.shared, delivery).await? {
+        let read = match self.reading.rows(&self.shared, delivery).await {
+            Err(gap @ RealtimeError::SourceGap { .. }) => {
+                tracing::error!(source = self.source.id(), error = %gap, "no more is read of a partition");
+                self.halt.fail_partition(&partition, &gap.to_string());
+                return Ok(());
+            }
+            read => read?,
+        };
+        for rows in read {
             self.apply(&partition, rows).await;
         }
         Ok(())
@@ -336,7 +346,7 @@ impl Writer {
     /// Gives what is buffered to the hand-off and goes on with an empty generation.
     pub(super) fn close(&mut self, done: Option<oneshot::Sender<()>>) {
         let next = self.empty_generation(Arc::clone(&self.generation.schema));
-        self.shared.index_memory.note(self.source.id(), 0);
+        self.memory.note(0);
         let closed = std::mem::replace(&mut self.generation, next);
         self.handoff.submit(ClosedGeneration { generation: closed, done });
     }

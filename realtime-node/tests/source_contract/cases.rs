@@ -148,22 +148,32 @@ fn f_06_who_loses_the_publication_lets_go_and_reads_on_behind_the_winner() {
 }
 
 #[test]
-fn f_08_a_gap_is_named_and_nothing_behind_it_is_read() {
+fn f_08_a_gap_ends_the_reading_of_its_partition_and_of_no_other() {
     let mut world = world();
     world.append("a", 4);
+    world.append("b", 4);
     let mut life = world.start().unwrap();
     life.read_all();
     life.flush();
     life.kill();
     world.append("a", 4);
+    world.append("b", 4);
     world.stream.delete_first("a", 6);
-    let life = world.start().unwrap();
-    let failure = life.wait(life.source.failed());
-    for part in ["'a'", "behind 4", "behind 6", "missing"] {
-        assert!(failure.contains(part), "{failure}");
+    // A restart does not pass over it either.
+    for _ in 0..2 {
+        let mut life = world.start().unwrap();
+        let failure = life.wait(life.source.partition_failed("a"));
+        for part in ["'a'", "behind 4", "behind 6", "missing"] {
+            assert!(failure.contains(part), "{failure}");
+        }
+        assert_eq!(life.source.partition_failures().len(), 1);
+        assert_eq!(life.source.failure(), None);
+        world.append("b", 3);
+        life.read_all();
+        life.flush();
+        world.assert_counted_once(&[8, 9, 10, 11]);
+        life.kill();
     }
-    life.flush();
-    world.assert_counted_once(&[4, 5, 6, 7]);
 }
 
 #[test]
