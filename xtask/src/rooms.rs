@@ -59,7 +59,7 @@ const EXEC: House = House {
         &["extent", "bucket_starts", "data_ranges", "scan_bound", "value_order"],
         &["memory", "partial_rows"],
         &["partial"],
-        &["encoded", "top_cut", "group_sink"],
+        &["encoded", "top_cut", "first_cut", "group_sink"],
         &["context"],
         &["grouper", "derived_keys"],
         &["rows"],

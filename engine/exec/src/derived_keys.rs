@@ -1,10 +1,10 @@
-//! Keys of a groupBy that follow from another key: `x - 1` beside `x`, and constants. Groups are the
-//! same without them, so they are left out of grouping and merging and computed for what is left.
+//! Keys that follow from what groups are told apart by: `x - 1` beside `x`, constants, the texts of
+//! numbers. They are left out of grouping and merging and computed for the groups that are left.
 
 use std::sync::Arc;
 
-use henge_query::{DimensionSpec, GroupByQuery, Query, VirtualColumn};
-use henge_scan::{ExecError, KeyFunction, Result};
+use henge_query::{DimensionSpec, GroupByQuery, Query, QueryBase, TopNQuery, VirtualColumn};
+use henge_scan::{ExecError, KeyFunction, Result, texts_of_numbers};
 use henge_segment::{ColumnView, SegmentView};
 use henge_types::ColumnType;
 use henge_vector::Column;
@@ -17,6 +17,8 @@ use crate::partial::{GroupedPartial, Partial};
 enum Origin {
     /// A key of the smaller query.
     Key(usize),
+    /// The text of a number that is a key of the smaller query.
+    TextOf { key: usize, column_type: ColumnType },
     /// A function of a key of the smaller query, or of nothing.
     Of { key: Option<usize>, column: VirtualColumn, spec: DimensionSpec },
 }
@@ -34,10 +36,15 @@ impl DerivedKeys {
     /// # Errors
     /// When a segment is corrupt.
     pub fn of(query: &Query, views: &[&dyn SegmentView]) -> Result<Option<Self>> {
-        let Query::GroupBy(grouped) = query else { return Ok(None) };
-        if grouped.having.is_some() || grouped.subtotals.is_some() {
-            return Ok(None);
-        }
+        let grouped = match query {
+            Query::GroupBy(grouped) if grouped.having.is_none() && grouped.subtotals.is_none() => {
+                grouped
+            }
+            Query::TopN(top) => return Self::of_top_n(query, top, views),
+            _ => return Ok(None),
+        };
+        // Groups beyond a limit are cut in the order of their keys, which is that of text.
+        let keeps_all = grouped.limit_spec.as_ref().is_none_or(|limit| limit.limit.is_none());
         let mut origins = Vec::with_capacity(grouped.dimensions.len());
         let mut kept = 0;
         for (position, spec) in grouped.dimensions.iter().enumerate() {
@@ -45,22 +52,44 @@ impl DerivedKeys {
                 Some((base, column)) => {
                     let key = base.map(|base| match &origins[base] {
                         Origin::Key(key) => *key,
-                        Origin::Of { .. } => 0,
+                        Origin::TextOf { .. } | Origin::Of { .. } => 0,
                     });
                     Origin::Of { key, column: column.clone(), spec: spec.clone() }
                 }
                 None => {
                     kept += 1;
-                    Origin::Key(kept - 1)
+                    let key = kept - 1;
+                    let column_type = match keeps_all {
+                        true => number_of_text(spec, &grouped.base, views)?,
+                        false => None,
+                    };
+                    match column_type {
+                        Some(column_type) => Origin::TextOf { key, column_type },
+                        None => Origin::Key(key),
+                    }
                 }
             });
         }
-        if kept == grouped.dimensions.len() || kept == 0 {
+        let is_any = origins.iter().any(|origin| !matches!(origin, Origin::Key(_)));
+        if !is_any || kept == 0 {
             return Ok(None);
         }
         let origins = Arc::new(origins);
         let query = Arc::new(without_derived(query, &origins));
         Ok(Some(Self { query, origins }))
+    }
+
+    /// The groups of a topN are cut by its metric, and those that tie are kept.
+    fn of_top_n(
+        query: &Query,
+        top: &TopNQuery,
+        views: &[&dyn SegmentView],
+    ) -> Result<Option<Self>> {
+        let column_type = number_of_text(&top.dimension, &top.base, views)?;
+        Ok(column_type.map(|column_type| {
+            let origins = Arc::new(vec![Origin::TextOf { key: 0, column_type }]);
+            Self { query: Arc::new(without_derived(query, &origins)), origins }
+        }))
     }
 
     /// The query without these keys.
@@ -94,6 +123,10 @@ impl DerivedKeys {
         ctx.cancel.check()?;
         let column = |origin: &Origin| match origin {
             Origin::Key(key) => Ok(groups.keys[*key].clone()),
+            Origin::TextOf { key, column_type } => {
+                let is_float = *column_type == ColumnType::Float;
+                texts_of_numbers(&groups.keys[*key], is_float).ok_or_else(unfit)
+            }
             Origin::Of { key, column, spec } => {
                 let function = KeyFunction::new(spec, column, &ctx.cancel).ok_or_else(unfit)?;
                 match key.map(|key| &groups.keys[key]) {
@@ -154,11 +187,52 @@ fn derived<'q>(
     Ok(all_long.then_some((Some(base), column)))
 }
 
+/// The type of a stored column of numbers, the same in all segments that have it, whose keys are to be
+/// text.
+fn number_of_text(
+    spec: &DimensionSpec,
+    base: &QueryBase,
+    views: &[&dyn SegmentView],
+) -> Result<Option<ColumnType>> {
+    let is_virtual = base.virtual_columns.iter().any(|column| column.name == spec.dimension);
+    if spec.output_type != ColumnType::String || is_virtual {
+        return Ok(None);
+    }
+    let mut found = None;
+    for view in views {
+        let column = view.column(&spec.dimension);
+        let column = column.map_err(|error| ExecError::from(error).of_segment(*view))?;
+        let column_type = match column {
+            None => continue,
+            Some(ColumnView::Long(_)) => ColumnType::Long,
+            Some(ColumnView::Float(_)) => ColumnType::Float,
+            Some(ColumnView::Double(_)) => ColumnType::Double,
+            Some(ColumnView::String(_) | ColumnView::Complex(_)) => return Ok(None),
+        };
+        if found.get_or_insert_with(|| column_type.clone()) != &column_type {
+            return Ok(None);
+        }
+    }
+    Ok(found)
+}
+
 fn without_derived(query: &Query, origins: &[Origin]) -> Query {
     let mut query = query.clone();
-    if let Query::GroupBy(grouped) = &mut query {
-        let mut origins = origins.iter();
-        grouped.dimensions.retain(|_| matches!(origins.next(), Some(Origin::Key(_))));
+    let dimensions: &mut [DimensionSpec] = match &mut query {
+        Query::GroupBy(grouped) => {
+            let mut all = origins.iter();
+            grouped.dimensions.retain(|_| !matches!(all.next(), Some(Origin::Of { .. })));
+            &mut grouped.dimensions
+        }
+        Query::TopN(top) => std::slice::from_mut(&mut top.dimension),
+        _ => &mut [],
+    };
+    for origin in origins {
+        if let Origin::TextOf { key, column_type } = origin
+            && let Some(dimension) = dimensions.get_mut(*key)
+        {
+            dimension.output_type = column_type.clone();
+        }
     }
     query
 }
@@ -213,6 +287,18 @@ mod tests {
         assert_eq!(shifted, [None, Some(-1), None, Some(4)]);
         let Column::Text(one) = &whole.keys[3] else { panic!("text") };
         assert_eq!(one.get(3), Some("1"));
+    }
+
+    #[test]
+    fn numbers_that_are_shown_as_text_become_it_once() {
+        let longs = Column::longs(vec![7, -5, 7, 0], nulls_of(4, |row| row != 3));
+        let Some(Column::Text(texts)) = texts_of_numbers(&longs, false) else { panic!("texts") };
+        let texts: Vec<_> = (0..4).map(|row| texts.get(row)).collect();
+        assert_eq!(texts, [Some("7"), Some("-5"), Some("7"), None]);
+        let floats = Column::wide_floats(vec![f64::from(0.1_f32), -0.0], None);
+        let Some(Column::Text(texts)) = texts_of_numbers(&floats, true) else { panic!("texts") };
+        assert_eq!((texts.get(0), texts.get(1)), (Some("0.1"), Some("0.0")));
+        assert!(texts_of_numbers(&Column::Null(1), false).is_none());
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod data_ranges;
 mod derived_keys;
 mod encoded;
 mod extent;
+mod first_cut;
 mod gather;
 mod group_sink;
 mod grouper;

@@ -23,6 +23,7 @@ pub use column::{
 };
 pub use dimension::{
     Dimension, DimensionIds, KeyFunction, KeyScope, NumberPart, Scalar, dictionary_of, text_keys,
+    texts_of_numbers,
 };
 pub use error::{ExecError, Result};
 pub use filter::CompiledFilter;

@@ -148,20 +148,28 @@ impl PackedKeys {
 pub struct PackedLongs {
     /// The smallest and the largest, when null has room beside them in 64 bits.
     range: Option<(i64, u64)>,
+    /// Whether null needs a part of its own.
+    nullable: bool,
 }
 
 impl PackedLongs {
     /// Of integers between two ends; of any for `None`.
     pub fn within(ends: Option<(i64, i64)>) -> Self {
         let span = |(min, max): (i64, i64)| (min, max.wrapping_sub(min) as u64);
-        Self { range: ends.map(span).filter(|(_, span)| *span < u64::MAX) }
+        Self { range: ends.map(span).filter(|(_, span)| *span < u64::MAX), nullable: true }
+    }
+
+    /// Of any integers, of which none is null if none is `nullable`.
+    pub fn any(nullable: bool) -> Self {
+        Self { range: None, nullable }
     }
 
     /// The bits of its parts: one, or two when null needs one of its own.
     pub fn widths(self) -> Vec<u32> {
         match self.range {
             Some((_, span)) => vec![64 - (span + 1).leading_zeros()],
-            None => vec![64, 1],
+            None if self.nullable => vec![64, 1],
+            None => vec![64],
         }
     }
 
@@ -219,8 +227,8 @@ impl PackedLongs {
     pub fn column(self, keys: &PackedKeys, part: usize, ids: &[u32]) -> Column {
         let codes = keys.part(part, ids.iter().copied());
         let Some((min, _)) = self.range else {
-            let null = keys.part(part + 1, ids.iter().copied());
-            let nulls = nulls_of(codes.len(), |row| null[row] == 0);
+            let nulls = self.nullable.then(|| keys.part(part + 1, ids.iter().copied()));
+            let nulls = nulls.and_then(|null| nulls_of(codes.len(), |row| null[row] == 0));
             return Column::longs(codes.into_iter().map(|code| code as i64).collect(), nulls);
         };
         let nulls = nulls_of(codes.len(), |row| codes[row] != 0);

@@ -9,7 +9,7 @@ use henge_segment::SegmentView;
 
 use super::dense::Dense;
 use super::merge;
-use super::parted::Parted;
+use super::parted::{self, Parted};
 use super::segment_ids::text_of_ids;
 use super::unmerged::Unmerged;
 use crate::context::ExecContext;
@@ -26,6 +26,8 @@ pub struct Merger {
     dense: Option<Dense>,
     /// Groups that are too many for one table.
     parted: Option<Parted>,
+    /// True when groups came that are better cut into partitions.
+    parts_pay: bool,
     waiting: Vec<Partial>,
     waiting_groups: usize,
     waiting_bytes: usize,
@@ -49,6 +51,7 @@ impl Merger {
             query,
             dense: None,
             parted: None,
+            parts_pay: false,
             waiting: Vec::new(),
             waiting_groups: 0,
             waiting_bytes: 0,
@@ -115,8 +118,10 @@ impl Merger {
         let Some(groups) = self.add_dense(groups, ctx)? else { return Ok(()) };
         let Some(groups) = self.add_parted(groups, ctx)? else { return Ok(()) };
         self.waiting_groups += groups.group_count();
+        self.parts_pay |= parted::pays(&groups, &ctx.tuning);
         self.wait(Partial::Grouped(groups));
-        if self.waiting_groups > ctx.tuning.parted_groups && self.parted.is_none() {
+        let is_much = self.waiting_groups > ctx.tuning.parted_groups;
+        if is_much && self.parts_pay && self.parted.is_none() {
             self.part_waiting(ctx)?;
         }
         if self.waiting_groups > MAX_WAITING_GROUPS && self.waiting.len() > 1 {

@@ -18,6 +18,9 @@ const MIN_DENSE_LIMIT: usize = 1 << 20;
 /// which often are positions of an array.
 const PACKED_SHARE: usize = 16;
 
+/// Partials that about have a group each: tables that turn out too small grow.
+const EXPECTED_REPEATS: usize = 4;
+
 /// Bits that ids are counted as before they are known.
 const ID_BITS: u32 = 32;
 
@@ -35,6 +38,23 @@ pub(super) struct PackedPart {
     values: PartValues,
 }
 
+/// How the integers of a dimension are parts of keys: as they are where that fits, else by the ends
+/// of their range, which take a look at all of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LongParts {
+    Any,
+    Ranged,
+}
+
+impl LongParts {
+    fn packing(self, columns: &[&Int64Array]) -> PackedLongs {
+        match self {
+            Self::Any => PackedLongs::any(columns.iter().any(|longs| longs.null_count() > 0)),
+            Self::Ranged => PackedLongs::within(ends_of(columns.iter().copied())),
+        }
+    }
+}
+
 enum PartValues {
     Longs(PackedLongs, Vec<Int64Array>),
     Doubles(Vec<Float64Array>),
@@ -50,8 +70,12 @@ impl MergedKeys {
         tuning: &Tuning,
     ) -> Result<Self> {
         let total: usize = parts.iter().map(GroupedPartial::group_count).sum();
-        if total >= tuning.parted_groups / PACKED_SHARE && fits_packed(parts, bucket_count) {
-            return Self::packed(parts, bucket_count);
+        if total >= tuning.parted_groups / PACKED_SHARE && may_pack(parts, bucket_count) {
+            for longs in [LongParts::Any, LongParts::Ranged] {
+                if packed_bits(parts, bucket_count, longs) <= 128 {
+                    return Self::packed(parts, bucket_count, longs);
+                }
+            }
         }
         let dimensions = parts.first().map_or(0, |part| part.keys.len());
         let keys = (0..dimensions)
@@ -63,11 +87,11 @@ impl MergedKeys {
         Ok(Self::Ids { space, keys })
     }
 
-    fn packed(parts: &mut [GroupedPartial], bucket_count: usize) -> Result<Self> {
+    fn packed(parts: &mut [GroupedPartial], bucket_count: usize, longs: LongParts) -> Result<Self> {
         let mut widths = vec![bits_of_ids(bucket_count)];
         let mut keys = Vec::new();
         for dimension in 0..parts.first().map_or(0, |part| part.keys.len()) {
-            let values = PartValues::of(taken(parts, dimension))?;
+            let values = PartValues::of(taken(parts, dimension), longs)?;
             keys.push(PackedPart { at: widths.len(), values });
             match &keys[keys.len() - 1].values {
                 PartValues::Longs(packing, _) => widths.extend(packing.widths()),
@@ -80,7 +104,9 @@ impl MergedKeys {
         let mut space = PackedKeys::new(&widths).ok_or_else(|| {
             ExecError::Internal("keys that were to fit 128 bits do not".to_owned())
         })?;
-        space.reserve(parts.iter().map(GroupedPartial::group_count).max().unwrap_or(0));
+        let counts = parts.iter().map(GroupedPartial::group_count);
+        let total: usize = counts.clone().sum();
+        space.reserve(counts.max().unwrap_or(0).max(total / EXPECTED_REPEATS));
         Ok(Self::Packed { space, keys })
     }
 
@@ -135,26 +161,27 @@ impl MergedKeys {
     }
 }
 
-/// True when numbers are among several parts of the keys, and all fit one.
-fn fits_packed(parts: &[GroupedPartial], bucket_count: usize) -> bool {
+/// True when numbers are among several parts of the keys.
+fn may_pack(parts: &[GroupedPartial], bucket_count: usize) -> bool {
     let Some(first) = parts.first() else { return false };
-    let has_numbers = first.keys.iter().any(|keys| number_bits(keys).is_some());
     let several = first.keys.len() + usize::from(bucket_count > 1) > 1;
-    // The widest that parts may turn out to be: integers of all partials may need more than those of
-    // each.
-    let bits = |dimension: usize| {
-        let longs = parts.iter().filter_map(|part| match &part.keys[dimension] {
-            Column::Long(values) => Some(values),
-            _ => None,
-        });
-        match &first.keys[dimension] {
-            Column::Long(_) => PackedLongs::within(ends_of(longs)).widths().iter().sum(),
-            keys => number_bits(keys).unwrap_or(ID_BITS),
+    several && first.keys.iter().any(|keys| number_bits(keys).is_some())
+}
+
+/// Bits of the keys at most.
+fn packed_bits(parts: &[GroupedPartial], bucket_count: usize, longs: LongParts) -> u32 {
+    let Some(first) = parts.first() else { return 0 };
+    let bits = |dimension: usize| match &first.keys[dimension] {
+        Column::Long(_) => {
+            let columns = parts.iter().filter_map(|part| match &part.keys[dimension] {
+                Column::Long(values) => Some(values),
+                _ => None,
+            });
+            longs.packing(&columns.collect::<Vec<_>>()).widths().iter().sum()
         }
+        keys => number_bits(keys).unwrap_or(ID_BITS),
     };
-    has_numbers
-        && several
-        && bits_of_ids(bucket_count) + (0..first.keys.len()).map(bits).sum::<u32>() <= 128
+    bits_of_ids(bucket_count) + (0..first.keys.len()).map(bits).sum::<u32>()
 }
 
 /// Bits of numbers; `None` for what is numbered by ids.
@@ -185,13 +212,14 @@ fn taken(parts: &mut [GroupedPartial], dimension: usize) -> Vec<Column> {
 }
 
 impl PartValues {
-    fn of(columns: Vec<Column>) -> Result<Self> {
+    fn of(columns: Vec<Column>, parts: LongParts) -> Result<Self> {
         let longs = |column: &Column| match column {
             Column::Long(values) => Some(values.clone()),
             _ => None,
         };
         if let Some(longs) = columns.iter().map(longs).collect::<Option<Vec<_>>>() {
-            return Ok(Self::Longs(PackedLongs::within(ends_of(longs.iter())), longs));
+            let packing = parts.packing(&longs.iter().collect::<Vec<_>>());
+            return Ok(Self::Longs(packing, longs));
         }
         let doubles = |column: &Column| match column {
             Column::Double(values) => Some(values.clone()),

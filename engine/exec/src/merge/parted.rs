@@ -10,11 +10,14 @@ use henge_vector::{Column, Numbering, SegmentIds};
 use super::dictionary::to_numbering;
 use super::grouped::{combine, widen_range};
 use crate::bucket_starts::BucketStarts;
-use crate::context::ExecContext;
+use crate::context::{ExecContext, Tuning};
 use crate::partial::{GroupedPartial, Partial};
 
 /// Partitions of all groups.
 const PARTITIONS: usize = 64;
+
+/// Combinations of ids that are merged in an array.
+const MAX_ARRAY_GROUPS: usize = 1 << 20;
 
 /// Groups that are held before those that are the same are merged for the first time.
 const MIN_COMPACTED_GROUPS: usize = 1 << 22;
@@ -192,6 +195,18 @@ fn combined(
         return Ok(parts);
     }
     Ok(vec![combine(aggregations, parts, ctx)?])
+}
+
+/// True when groups are so many that partitions pay. Few groups of many segments are merged in one
+/// table, which they leave small, and combinations of few ids in an array.
+pub(super) fn pays(groups: &GroupedPartial, tuning: &Tuning) -> bool {
+    let mut ids = groups.keys.iter().map(|keys| match keys {
+        Column::NodeIds(keys) => Some(keys.numbering().id_count()),
+        _ => None,
+    });
+    let combinations = ids.try_fold(1usize, |all, ids| all.checked_mul(ids?));
+    let fits_array = combinations.is_some_and(|all| all <= MAX_ARRAY_GROUPS);
+    groups.group_count() >= tuning.flushed_groups / 2 && !fits_array
 }
 
 /// Puts groups of different partitions together, which are all different.

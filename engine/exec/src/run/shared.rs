@@ -14,6 +14,7 @@ use super::grouped::{KeyForm, Output};
 use super::sums;
 use crate::context::ExecContext;
 use crate::extent::Extent;
+use crate::first_cut::FirstCut;
 use crate::memory::MemoryLease;
 use crate::merge::{Merger, text_of_ids};
 use crate::partial::{GroupedPartial, Partial};
@@ -160,6 +161,17 @@ impl SharedRun {
         self.extent.is_whole() && self.items.len() == 1
     }
 
+    /// The groups that can be in the answer by their keys alone.
+    fn only_first(&self, partial: Partial) -> Partial {
+        match (FirstCut::of(&self.query), partial) {
+            (Some(cut), Partial::Grouped(groups)) => Partial::Grouped(match cut.best(&groups) {
+                Some(first) => groups.pick(&first),
+                None => groups,
+            }),
+            (_, partial) => partial,
+        }
+    }
+
     /// The most workers that find something to do.
     #[must_use]
     pub fn worker_limit(&self) -> usize {
@@ -282,6 +294,7 @@ impl Worker {
         partial: Partial,
         ctx: &ExecContext,
     ) -> Result<()> {
+        let partial = self.run.only_first(partial);
         match form {
             KeyForm::Ids => self.merger.add_of_segment(&item.view, partial, ctx)?,
             KeyForm::OfNode | KeyForm::Text => self.merger.add(partial, ctx)?,

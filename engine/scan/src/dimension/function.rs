@@ -1,12 +1,15 @@
-//! Keys that are functions of other keys: computed from these, as they would be of the rows.
+//! Keys that are functions of other keys: computed from these, as they would be of the rows; and the
+//! texts of keys that were grouped by as numbers.
 
 use henge_query::{DimensionSpec, VirtualColumn};
-use henge_vector::{Column, Int64Array, optional};
+use henge_types::number::equality_bits;
+use henge_vector::{Column, Float64Array, Int64Array, optional};
 
 use super::values::{KeyType, LocalValues};
 use crate::cancel::CancelFlag;
 use crate::column::{ExpressionSource, Source};
 use crate::error::Result;
+use crate::id_table::IdTable;
 
 /// A dimension whose values follow from those of one column of integers, or from nothing.
 #[derive(Debug)]
@@ -54,4 +57,38 @@ impl KeyFunction {
         let id = values.id_of(&self.source.of_inputs(&[])?, self.output);
         Ok(values.into_keys(vec![id; groups], self.output, false))
     }
+}
+
+/// Keys that are numbers as the text that groups of their column have; `None` for other keys. FLOATs
+/// print as such.
+pub fn texts_of_numbers(numbers: &Column, is_float: bool) -> Option<Column> {
+    let mut table = IdTable::default();
+    let mut number = |key: Option<u64>| key.map_or(0, |key| table.id_of(key) + 1);
+    let (ids, values): (Vec<u32>, fn(IdTable) -> LocalValues) = match numbers {
+        Column::Long(longs) => {
+            let keys = (0..longs.len()).map(|row| optional(longs, row).map(|value| value as u64));
+            (keys.map(&mut number).collect(), LocalValues::Long)
+        }
+        Column::Double(doubles) | Column::WideFloat(doubles) => {
+            (double_bits(doubles).map(&mut number).collect(), LocalValues::Double)
+        }
+        Column::Null(_)
+        | Column::Wide(_)
+        | Column::Float(_)
+        | Column::Text(_)
+        | Column::Lists(_)
+        | Column::Complex(_)
+        | Column::Hll(_)
+        | Column::Theta(_)
+        | Column::Kll(_)
+        | Column::Timed(_)
+        | Column::Mixed(_)
+        | Column::SegmentIds(_)
+        | Column::NodeIds(_) => return None,
+    };
+    Some(values(table).into_keys(ids, KeyType::Text, is_float))
+}
+
+fn double_bits(doubles: &Float64Array) -> impl Iterator<Item = Option<u64>> {
+    (0..doubles.len()).map(move |row| optional(doubles, row).map(equality_bits))
 }

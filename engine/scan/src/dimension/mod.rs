@@ -26,7 +26,7 @@ use key_text::{Wanted, dictionary_keys, direct_keys, for_each_text};
 use mapped::Mapped;
 use values::{KeyType, LocalValues};
 
-pub use function::KeyFunction;
+pub use function::{KeyFunction, texts_of_numbers};
 pub use key_text::{KeyScope, dictionary_of, text_keys};
 pub use numbers::NumberPart;
 pub use values::Scalar;
