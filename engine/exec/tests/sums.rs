@@ -174,3 +174,26 @@ fn virtual_columns_shadow_what_is_stored() {
     let answer = answer(&query("timeseries", &[], fields), &[&rows]).unwrap();
     assert_eq!(answer[0]["result"], json!({"a": 30, "b": 33, "c": 36, "d": 33}));
 }
+
+/// More values than are looked at before all others are, some with characters of several bytes.
+#[test]
+fn lengths_of_many_texts_are_those_of_their_characters() {
+    let mut texts: Vec<String> =
+        (0..5_000).map(|n| if n % 700 == 0 { format!("é{n}") } else { n.to_string() }).collect();
+    texts.sort_unstable();
+    let dictionary: StringTable = texts.iter().map(String::as_str).collect();
+    let ids: Vec<u32> = (0..5_000).map(|row| if row % 10 == 0 { 0 } else { row + 1 }).collect();
+    let column = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: false };
+    let rows = support::segment(5_000, [("t", column)]);
+    let length = |row: &usize| texts[*row].chars().count() as i64;
+    let expected: i64 = (0..5_000).filter(|row| row % 10 != 0).map(|row| length(&row)).sum();
+    let asked = ["strlen(t)", "strlen(t) * 2", "nvl(strlen(t), 100)"];
+    let expected = json!({asked[0]: expected, asked[1]: expected * 2, asked[2]: expected + 50_000});
+    assert_eq!(sums(&asked, &[&rows]), expected);
+    let few = json!({"filter": {"type": "range", "column": "__time", "matchValueType": "LONG",
+        "lower": 11, "upper": 13}});
+    let query = query("timeseries", &asked, few);
+    let expected: i64 = (11..=13).map(|row| length(&row)).sum();
+    let expected = json!({asked[0]: expected, asked[1]: expected * 2, asked[2]: expected});
+    assert_eq!(answer(&query, &[&rows]).unwrap()[0]["result"], expected);
+}

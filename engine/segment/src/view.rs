@@ -211,6 +211,19 @@ pub trait Dictionary: Send + Sync {
             visit(&TextRun { first_id: id, text, start: 0, ends: &[end] });
         })
     }
+    /// Calls `visit` with the number of characters of each value of `ids`, in order: cheaper than the
+    /// values. Null is passed over.
+    fn for_each_length(
+        &self,
+        ids: std::ops::Range<u32>,
+        visit: &mut dyn FnMut(u32, usize),
+    ) -> Result<()> {
+        self.for_each(ids, &mut |id, text| {
+            if let Some(text) = text {
+                visit(id, text.chars().count());
+            }
+        })
+    }
     /// Calls `visit` with the values of some ids, which ascend: the cheap way to see few values.
     /// Null is passed over.
     fn for_ids(&self, ids: &[u32], visit: &mut dyn FnMut(u32, &str)) -> Result<()> {

@@ -156,6 +156,14 @@ fn dictionaries_find_every_value() {
         };
         dictionary.for_ids(&some, &mut visit).unwrap();
         assert_eq!(visited, some[1..]);
+        for ids in [0..3_001, 1_499..1_700, 3_000..3_001, 9..9] {
+            let mut lengths = Vec::new();
+            let mut visit = |id: u32, length| lengths.push((id, length));
+            dictionary.for_each_length(ids.clone(), &mut visit).unwrap();
+            let length = |id: u32| (id, values[id as usize - 1].chars().count());
+            assert_eq!(lengths, ids.filter(|id| *id > 0).map(length).collect::<Vec<_>>());
+        }
+        assert!(dictionary.for_each_length(5..3_002, &mut |_, _| {}).is_err());
         assert!(dictionary.for_ids(&[5, 3_001], &mut |_, _| {}).is_err());
         assert!(dictionary.get(3_001).is_err());
         assert!(column.bitmap(3_001).is_err());

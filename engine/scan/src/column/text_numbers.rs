@@ -9,10 +9,6 @@ use super::{ExpressionSource, Window};
 use crate::error::{ExecError, Result};
 use crate::selection::Selection;
 
-/// When one of so many values was read, the others are, too, if that is all they cost: reading a
-/// dictionary from start to end is several times cheaper than reading here and there.
-const KNOWN_OF: usize = 4;
-
 /// What becomes of a value of the dictionary.
 pub(super) enum TextFunction<'a, T> {
     /// The number that it is; null is none.
@@ -24,11 +20,13 @@ pub(super) enum TextFunction<'a, T> {
 }
 
 impl<T> TextFunction<'_, T> {
-    /// True when it never fails and costs no more than reading a value.
-    fn is_cheap(&self) -> bool {
+    /// When one of so many values was met, the others are read, too: in order that is several times
+    /// cheaper, and lengths are cheaper still. `None` when evaluating is what costs, or may fail.
+    fn reads_all_of(&self) -> Option<usize> {
         match self {
-            Self::Parse(_) | Self::Length(_) => true,
-            Self::Expression(..) => false,
+            Self::Parse(_) => Some(8),
+            Self::Length(_) => Some(64),
+            Self::Expression(..) => None,
         }
     }
 
@@ -200,7 +198,8 @@ impl<T: Copy + Default> Found<T> {
             }
         })?;
         error.map_or(Ok(()), Err)?;
-        if function.is_cheap() && self.known_count * KNOWN_OF > self.values.len() {
+        let all_of = function.reads_all_of();
+        if all_of.is_some_and(|of| self.known_count * of > self.values.len()) {
             self.find_others(function, dictionary)?;
         }
         Ok(())
@@ -213,15 +212,31 @@ impl<T: Copy + Default> Found<T> {
         function: &TextFunction<'_, T>,
         dictionary: &dyn Dictionary,
     ) -> Result<()> {
+        let ids = NULL_ID..self.values.len() as u32;
+        if !has_bit(&self.known, NULL_ID) {
+            self.keep(NULL_ID, function.number(None)?);
+        }
         let mut error: Option<ExecError> = None;
-        dictionary.for_each(NULL_ID..self.values.len() as u32, &mut |id, text| {
+        let mut keep_new = |id, number: &mut dyn FnMut() -> Result<Option<T>>| {
             if error.is_none() && !has_bit(&self.known, id) {
-                match function.number(text) {
+                match number() {
                     Ok(number) => self.keep(id, number),
                     Err(failed) => error = Some(failed),
                 }
             }
-        })?;
+        };
+        match function {
+            TextFunction::Length(of_length) => {
+                dictionary.for_each_length(ids, &mut |id, length| {
+                    keep_new(id, &mut || Ok(Some(of_length(length as i64))));
+                })?;
+            }
+            TextFunction::Parse(_) | TextFunction::Expression(..) => {
+                dictionary.for_each(ids, &mut |id, text| {
+                    keep_new(id, &mut || function.number(text));
+                })?;
+            }
+        }
         error.map_or(Ok(()), Err)
     }
 

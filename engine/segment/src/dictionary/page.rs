@@ -163,6 +163,35 @@ impl<'a> PageView<'a> {
         Ok(())
     }
 
+    /// Visits positions with the lengths of their values, which nobody puts together for it; false,
+    /// without a visit, when bytes are not characters.
+    pub(crate) fn ascii_lengths(
+        &self,
+        positions: std::ops::Range<usize>,
+        visit: &mut dyn FnMut(usize, usize),
+    ) -> Result<bool> {
+        if !self.bytes.is_ascii() {
+            return Ok(false);
+        }
+        let (mut length, mut used) = (0, 0);
+        for position in 0..positions.end.min(self.values) {
+            let (shared, further) = (self.shared.get(position), self.further.get(position));
+            let before = if position.is_multiple_of(BUCKET_VALUES) { 0 } else { length };
+            if shared > before {
+                return Err(shares_too_much());
+            }
+            used += further;
+            if used > self.bytes.len() {
+                return Err(outside());
+            }
+            length = shared + further;
+            if position >= positions.start {
+                visit(position, length);
+            }
+        }
+        Ok(true)
+    }
+
     /// The position of the first value that is not less than `value` (the number of values when
     /// there is none), and whether it is equal.
     pub(crate) fn lower_bound(&self, value: &str) -> Result<(usize, bool)> {
@@ -332,6 +361,14 @@ mod tests {
                 let expected = (7 + from as u32..).zip(values[start + from..end].iter().cloned());
                 assert!(visited.iter().cloned().eq(expected), "from {from}");
             }
+            let mut lengths = Vec::new();
+            let last = end - start;
+            let found = page.ascii_lengths(1..last, &mut |position, length| {
+                lengths.push((position, length));
+            });
+            let all = values[start..end].iter().map(String::len).enumerate().skip(1);
+            assert!(found.unwrap());
+            assert_eq!(lengths, all.collect::<Vec<_>>());
             for (position, value) in values[start..end].iter().enumerate() {
                 assert_eq!(page.get(position).unwrap(), *value);
                 let last = end - start - 1;
@@ -361,6 +398,21 @@ mod tests {
             (0..100).map(|i| format!("{}{i:03}", "x".repeat(254))).collect();
         long.push("y".into());
         check(&long);
+    }
+
+    #[test]
+    fn lengths_are_those_of_characters_or_not_said() {
+        let table: StringTable = ["a", "aé", "b"].into_iter().collect();
+        let (raw, _) = encode(&table, 0);
+        let page = PageView::new(&raw, 3).unwrap();
+        assert!(!page.ascii_lengths(0..3, &mut |_, _| panic!("was visited")).unwrap());
+        // A value that shares more than there is.
+        let damaged = [1, 0, 9, 1, 1, b'a', b'b'];
+        let page = PageView::new(&damaged, 2).unwrap();
+        assert!(page.ascii_lengths(0..2, &mut |_, _| {}).is_err());
+        let damaged = [1, 0, 0, 1, 9, b'a', b'b'];
+        let page = PageView::new(&damaged, 2).unwrap();
+        assert!(page.ascii_lengths(0..2, &mut |_, _| {}).is_err());
     }
 
     #[test]

@@ -232,6 +232,37 @@ impl Dictionary for DictionaryReader {
         Ok(())
     }
 
+    fn for_each_length(&self, ids: Range<u32>, visit: &mut dyn FnMut(u32, usize)) -> Result<()> {
+        if ids.end > self.length {
+            return Err(corrupt(format!("ids {ids:?} of a dictionary of {}", self.length)));
+        }
+        let mut id = ids.start.max(1);
+        if id >= ids.end {
+            return Ok(());
+        }
+        let pages = self.pages()?;
+        let first = pages.entries.partition_point(|page| page.first_id <= id) - 1;
+        for (number, page) in pages.entries.iter().enumerate().skip(first) {
+            if page.first_id >= ids.end {
+                break;
+            }
+            let here = id..ids.end.min(page.first_id + page.values);
+            let positions =
+                (here.start - page.first_id) as usize..(here.end - page.first_id) as usize;
+            let plain = self.with_page(pages, number, |view| {
+                view.ascii_lengths(positions, &mut |position, length| {
+                    visit(page.first_id + narrow(position), length);
+                })
+            })?;
+            if !plain {
+                let count = |text: Option<&str>| text.map_or(0, |text| text.chars().count());
+                self.for_each(here.clone(), &mut |id, text| visit(id, count(text)))?;
+            }
+            id = here.end;
+        }
+        Ok(())
+    }
+
     fn for_ids(&self, ids: &[u32], visit: &mut dyn FnMut(u32, &str)) -> Result<()> {
         let mut rest = &ids[ids.partition_point(|id| *id == 0)..];
         if rest.last().is_some_and(|last| *last >= self.length) {
