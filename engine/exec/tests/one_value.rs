@@ -164,15 +164,175 @@ fn texts_that_are_stored_are_no_longer_than_they_may_be() {
     assert_eq!(rows[0]["last_state"], "0123456", "no character is cut in two");
 }
 
-#[test]
-fn pairs_of_another_type_are_refused() {
-    let view = buffered(EARLY, 0);
+/// The error of a timeseries with one aggregator.
+fn refused(aggregator: &Value, view: &dyn SegmentView) -> String {
     let query = json!({
         "queryType": "timeseries", "dataSource": "t", "intervals": "1970-01-01/1970-01-02",
-        "granularity": "all",
-        "aggregations": [{"type": "longLast", "name": "x", "fieldName": "last_state"}],
+        "granularity": "all", "aggregations": [aggregator],
     });
     let query = Query::parse(query.to_string().as_bytes()).unwrap();
-    let refused = run(&query, &*view, &ExecContext::default()).unwrap_err();
-    assert!(refused.to_string().contains("which holds serializablePairLongString"), "{refused}");
+    run(&query, view, &ExecContext::default()).unwrap_err().to_string()
+}
+
+#[test]
+fn pairs_are_read_by_aggregators_of_their_type_and_by_their_own_times() {
+    let view = buffered(EARLY, 0);
+    let of = |aggregator: &str, field: &str| {
+        refused(&json!({"type": aggregator, "name": "x", "fieldName": field}), &*view)
+    };
+    let held = "holds serializablePairLongString in the segment of \
+                1970-01-01T00:00:00.000Z/1970-01-02T00:00:00.000Z: \
+                read it with stringFirst or stringLast";
+    assert_eq!(of("longLast", "last_state"), format!("aggregator 'x': column 'last_state' {held}"));
+    let held = "holds serializablePairLongDouble";
+    for aggregator in ["doubleSum", "longMax", "quantilesDoublesSketch", "stringFirst"] {
+        let told = of(aggregator, "first_level");
+        assert!(
+            told.starts_with(&format!("aggregator 'x': column 'first_level' {held}")),
+            "{told}"
+        );
+        assert!(told.ends_with("read it with doubleFirst or doubleLast"), "{told}");
+    }
+    let timed = json!({"type": "doubleFirst", "name": "x", "fieldName": "first_level",
+                       "timeColumn": "user"});
+    let told = refused(&timed, &*view);
+    assert!(
+        told.starts_with("aggregator 'x': timeColumn 'user' has no effect on column 'first_level'")
+    );
+    assert!(told.ends_with("leave timeColumn out"), "{told}");
+    let by_pairs = json!({"type": "stringLast", "name": "x", "fieldName": "user",
+                          "timeColumn": "first_level"});
+    let told = refused(&by_pairs, &*view);
+    assert!(told.starts_with("aggregator 'x': timeColumn 'first_level' holds serializablePair"));
+}
+
+/// The answer of a query of the day, as JSON.
+fn asked(mut query: Value, views: &[&dyn SegmentView]) -> Value {
+    query["dataSource"] = "t".into();
+    query["intervals"] = "1970-01-01/1970-01-02".into();
+    let query = Query::parse(query.to_string().as_bytes()).unwrap();
+    let ctx = ExecContext::default();
+    let travelled = |view: &&dyn SegmentView| -> Partial {
+        let partial = run(&query, *view, &ctx).unwrap();
+        Partial::decode(&partial.encode().unwrap()).unwrap()
+    };
+    let partials = views.iter().map(travelled).collect();
+    let answer = finalise(&query, merge(&query, partials, &ctx).unwrap(), &ctx).unwrap();
+    serde_json::from_slice(&henge_answer::to_json(&query, &answer).unwrap()).unwrap()
+}
+
+#[test]
+fn stored_pairs_group_filter_and_compute_by_their_values() {
+    let (early, later) = (buffered(EARLY, 0), buffered(LATER, 1));
+    let file = merged(&[&*later]);
+    let views: [&dyn SegmentView; 2] = [&*early, &file];
+    let grouped = |dimension: Value| {
+        let rows = asked(
+            json!({
+                "queryType": "groupBy", "granularity": "all", "dimensions": [dimension],
+                "aggregations": [{"type": "count", "name": "n"}],
+            }),
+            &views,
+        );
+        let rows = rows.as_array().unwrap().iter();
+        rows.map(|row| (row["event"]["v"].clone(), row["event"]["n"].clone())).collect::<Vec<_>>()
+    };
+    let dimension = |name: &str, output_type: &str| json!({"type": "default", "dimension": name, "outputName": "v", "outputType": output_type});
+    // Two rows of the first segment and four of the second, an hour of a user each.
+    let row = |value: Value, rows: u64| (value, json!(rows));
+    let states = grouped(dimension("last_state", "STRING"));
+    assert_eq!(
+        states,
+        [
+            row(Value::Null, 2),
+            row(json!("b"), 1),
+            row(json!("browsing"), 1),
+            row(json!("paying"), 1),
+            row(json!("waking"), 1),
+        ]
+    );
+    let levels = grouped(dimension("last_level", "STRING"));
+    assert!(levels.contains(&row(json!("0.5"), 1)), "{levels:?}");
+    let levels = grouped(dimension("first_level", "DOUBLE"));
+    assert!(levels.contains(&row(json!(0.5), 1)), "{levels:?}");
+    let filtered = |filter: Value| {
+        let answer = asked(
+            json!({
+                "queryType": "timeseries", "granularity": "all", "filter": filter,
+                "aggregations": [
+                    {"type": "count", "name": "n"},
+                    {"type": "doubleSum", "name": "twice", "expression": "2 * last_level"},
+                ],
+            }),
+            &views,
+        );
+        (answer[0]["result"]["n"].clone(), answer[0]["result"]["twice"].clone())
+    };
+    let by_text = json!({"type": "selector", "dimension": "last_state", "value": "browsing"});
+    assert_eq!(filtered(by_text), (json!(1), json!(6.0)));
+    let by_number = json!({"type": "range", "column": "last_level", "matchValueType": "DOUBLE",
+                           "lower": 4, "lowerOpen": true});
+    assert_eq!(filtered(by_number), (json!(2), json!(34.0)));
+    let top = asked(
+        json!({
+            "queryType": "topN", "granularity": "all", "dimension": "last_state", "metric": "n",
+            "threshold": 1, "aggregations": [{"type": "count", "name": "n"}],
+        }),
+        &views,
+    );
+    assert_eq!(top[0]["result"][0]["n"], 2);
+}
+
+#[test]
+fn stored_pairs_are_scanned_as_their_times_and_values() {
+    let (early, later) = (buffered(EARLY, 0), buffered(LATER, 1));
+    let file = merged(&[&*later]);
+    let views: [&dyn SegmentView; 2] = [&*early, &file];
+    let scan = json!({
+        "queryType": "scan", "columns": ["user", "last_state", "first_level"],
+        "resultFormat": "compactedList",
+    });
+    let answer = asked(scan, &views);
+    let rows: Vec<&Value> = answer
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|segment| segment["events"].as_array().unwrap())
+        .collect();
+    let ann = json!([
+        "ann", {"lhs": 3_000_000, "rhs": "paying"}, {"lhs": 300_000, "rhs": null}
+    ]);
+    let bob = json!(["bob", {"lhs": 120_000, "rhs": "waking"}, {"lhs": 120_000, "rhs": 0.5}]);
+    assert!(rows.contains(&&ann) && rows.contains(&&bob), "{rows:?}");
+}
+
+#[test]
+fn times_may_be_text_of_iso_8601() {
+    let limits = IndexLimits { max_rows: 1_000, max_bytes: 1 << 30 };
+    let schema = IndexSchema {
+        dimensions: vec![DimensionSchema::string("at"), DimensionSchema::string("state")],
+        metrics: Vec::new(),
+        query_granularity: Granularity::None,
+        rollup: false,
+    };
+    let mut index = WriteIndex::new(schema, limits).unwrap();
+    let events = [
+        ("2026-01-02", "later"),
+        ("1767225600000", "first"),
+        ("2026-01-03T00:00Z", "last"),
+        ("no time", "never"),
+    ];
+    for (at, state) in events {
+        index.add(0, &[ValueRef::String(at), ValueRef::String(state)]).unwrap();
+    }
+    let of =
+        |kind: &str| json!({"type": kind, "name": kind, "fieldName": "state", "timeColumn": "at"});
+    let answer = asked(
+        json!({
+            "queryType": "timeseries", "granularity": "all",
+            "aggregations": [of("stringFirst"), of("stringLast")],
+        }),
+        &[&*index.snapshot(id(0))],
+    );
+    assert_eq!(answer[0]["result"], json!({"stringFirst": "first", "stringLast": "last"}));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use henge_query::aggregate::{Cardinality, Hll, HyperUnique, Numeric, OneValue, Quantiles, Theta};
 use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, QueryBase};
-use henge_types::{ColumnType, NumericOp, OneOf};
+use henge_types::{ColumnType, NumericOp, OneOf, parse_timestamp_ms};
 
 use super::OracleRow;
 use super::filter::test;
@@ -66,6 +66,7 @@ fn one_value(one: &OneValue, base: &QueryBase, rows: &[&OracleRow]) -> Cell {
         let time = match one.which {
             OneOf::Any => Some(0),
             OneOf::First | OneOf::Last => match column(base, row, &one.time_column).as_slice() {
+                [Cell::Text(text)] => time_of(text),
                 [cell] => cell.long(),
                 _ => None,
             },
@@ -82,6 +83,11 @@ fn one_value(one: &OneValue, base: &QueryBase, rows: &[&OracleRow]) -> Cell {
         OneOf::First | OneOf::Any => cells.min_by(|a, b| a.compare(b)),
     };
     cell.cloned().unwrap_or(Cell::Null)
+}
+
+/// Text of milliseconds or of ISO 8601.
+fn time_of(text: &str) -> Option<i64> {
+    Cell::Text(text.to_owned()).long().or_else(|| parse_timestamp_ms(text.trim()).ok())
 }
 
 /// A row's value as the aggregator's type. A row of several values has no number; its text is that

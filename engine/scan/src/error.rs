@@ -89,6 +89,15 @@ impl ExecError {
         }
     }
 
+    /// The same error with the aggregator whose input it is; of those that say nothing else of the query.
+    #[must_use]
+    pub fn of_aggregator(self, name: &str) -> Self {
+        match self {
+            Self::Invalid(text) => Self::Invalid(format!("aggregator '{name}': {text}")),
+            other => other,
+        }
+    }
+
     /// The class of the error.
     #[must_use]
     pub fn class(&self) -> ErrorClass {

@@ -19,7 +19,7 @@ pub use batch::{Batch, OwnFilter};
 pub use cancel::CancelFlag;
 pub use column::{
     ColumnSet, Columns, ExpressionReader, ExpressionSource, Loaded, LoadedBlock, NumericType,
-    SlotId, SlotStats, Source, Window,
+    Pairs, SlotId, SlotStats, Source, Window,
 };
 pub use dimension::{
     Dimension, DimensionIds, KeyFunction, KeyScope, NumberPart, Scalar, dictionary_of, text_keys,

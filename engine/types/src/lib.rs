@@ -27,7 +27,9 @@ pub use error::{ErrorClass, TypeError};
 pub use granularity::Granularity;
 pub use ignored::{IgnoredField, IgnoredFields};
 pub use interval::{Interval, condense};
-pub use metric::{HllType, MetricKind, MetricSpec, NumericOp, OneOf};
+pub use metric::{
+    HllType, MetricKind, MetricSpec, NumericOp, OneOf, aggregators_of, pair_value_type,
+};
 pub use period::Period;
 pub use projection::{
     ProjectionAggregator, ProjectionColumn, ProjectionDefinition, ProjectionVirtualColumn,

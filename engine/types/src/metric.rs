@@ -153,6 +153,34 @@ impl MetricKind {
     }
 }
 
+/// The type of the values of a COMPLEX column that holds pairs of a time and a value.
+#[must_use]
+pub fn pair_value_type(type_name: &str) -> Option<ColumnType> {
+    match type_name {
+        "serializablePairLongLong" => Some(ColumnType::Long),
+        "serializablePairLongFloat" => Some(ColumnType::Float),
+        "serializablePairLongDouble" => Some(ColumnType::Double),
+        "serializablePairLongString" => Some(ColumnType::String),
+        _ => None,
+    }
+}
+
+/// The aggregators that read a COMPLEX column, in words; `None` for types that nothing stores.
+#[must_use]
+pub fn aggregators_of(type_name: &str) -> Option<&'static str> {
+    match type_name {
+        "HLLSketch" => Some("HLLSketchMerge"),
+        "hyperUnique" => Some("hyperUnique"),
+        "thetaSketch" => Some("thetaSketch"),
+        "quantilesDoublesSketch" => Some("quantilesDoublesSketch"),
+        "serializablePairLongLong" => Some("longFirst or longLast"),
+        "serializablePairLongFloat" => Some("floatFirst or floatLast"),
+        "serializablePairLongDouble" => Some("doubleFirst or doubleLast"),
+        "serializablePairLongString" => Some("stringFirst or stringLast"),
+        _ => None,
+    }
+}
+
 /// A stored metric: its column name, its input field and its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MetricSpec {
@@ -162,4 +190,37 @@ pub struct MetricSpec {
     pub field: Option<String>,
     /// What is computed.
     pub kind: MetricKind,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_complex_type_that_is_stored_has_its_aggregators() {
+        let values = [ColumnType::Long, ColumnType::Float, ColumnType::Double, ColumnType::String];
+        let pairs = values.map(|value_type| MetricKind::OneValue {
+            which: OneOf::Last,
+            value_type,
+            max_string_bytes: 0,
+        });
+        for pair in &pairs {
+            let MetricKind::OneValue { value_type, .. } = pair else { continue };
+            let ColumnType::Complex(name) = pair.column_type() else { continue };
+            assert_eq!(pair_value_type(&name).as_ref(), Some(value_type));
+        }
+        let sketches = [
+            MetricKind::HllBuild { lg_k: 12, hll_type: HllType::Hll4 },
+            MetricKind::HllMerge { lg_k: 12, hll_type: HllType::Hll4 },
+            MetricKind::HyperUnique,
+            MetricKind::Theta { size: 16, input_is_sketch: false },
+            MetricKind::Quantiles { k: 200 },
+        ];
+        for kind in pairs.iter().chain(&sketches) {
+            let ColumnType::Complex(name) = kind.column_type() else {
+                panic!("{kind:?} is stored as an object")
+            };
+            assert!(aggregators_of(&name).is_some(), "{name}");
+        }
+    }
 }

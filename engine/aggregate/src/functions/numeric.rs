@@ -16,7 +16,8 @@ impl Accumulate for Numeric {
     fn accumulator<'a>(&'a self, scanned: Scanned<'_, 'a>) -> Result<Box<dyn Accumulator + 'a>> {
         let Scanned { name, is_filtered, columns, set, layout } = scanned;
         let (wanted, float) = number_type(name, &self.column_type)?;
-        let slot = set.numeric_input(columns, &self.input, wanted)?;
+        let slot = set.numeric_input(columns, &self.input, wanted);
+        let slot = slot.map_err(|error| error.of_aggregator(name))?;
         let place = layout.place(is_filtered || set.has_nulls(slot));
         let positive = set.is_positive(slot, columns.view().block_count())?;
         let input = NumericInput { slot, place, positive, float };

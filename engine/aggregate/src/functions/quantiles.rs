@@ -14,12 +14,15 @@ impl Accumulate for Quantiles {
         let Scanned { name, columns, set, .. } = scanned;
         match columns.resolve(&self.field)? {
             Source::Complex(column) => {
-                let stored = StoredSketches::of::<KllSketch>(name, &self.field, column)?;
+                let stored = StoredSketches::of::<KllSketch>(&self.field, column, columns)
+                    .map_err(|error| error.of_aggregator(name))?;
                 Ok(accumulator(self, name, stored))
             }
             _ => {
                 let input = AggregatorInput::Field(self.field.clone());
-                let slot = set.numeric_input(columns, &input, NumericType::Double)?;
+                let slot = set
+                    .numeric_input(columns, &input, NumericType::Double)
+                    .map_err(|error| error.of_aggregator(name))?;
                 Ok(accumulator(self, name, NumberSketches::new(slot)))
             }
         }

@@ -42,12 +42,13 @@ pub(crate) fn distinct<'a, A: KeepsSketches>(
     Ok(match columns.resolve(field)? {
         Source::Missing => Box::new(NullSketches::<A::Sketch>::default()),
         Source::Complex(column) => {
-            accumulator(aggregator, name, StoredSketches::of::<A::Sketch>(name, field, column)?)
+            let stored = StoredSketches::of::<A::Sketch>(field, column, columns);
+            accumulator(aggregator, name, stored.map_err(|error| error.of_aggregator(name))?)
         }
         source @ (Source::Long(_) | Source::Float(_) | Source::Double(_)) => {
             accumulator(aggregator, name, NumberSketches::new(set.stored(field, &source)))
         }
-        source @ (Source::String(_) | Source::Expression(_)) => {
+        source @ (Source::String(_) | Source::Pairs(_) | Source::Expression(_)) => {
             let dimension = Dimension::of_values(field, source, columns, set)?;
             accumulator(aggregator, name, DistinctValues::new(vec![dimension]))
         }

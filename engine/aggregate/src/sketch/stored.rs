@@ -1,6 +1,6 @@
 //! Sketches that a column stores, merged; and those over a column that the segment lacks.
 
-use henge_scan::{Batch, ExecError, Result, SlotId};
+use henge_scan::{Batch, Columns, ExecError, Result, SlotId};
 use henge_segment::ComplexColumn;
 use henge_sketch::SketchError;
 use henge_vector::{Column, Sketches};
@@ -25,16 +25,13 @@ impl std::fmt::Debug for StoredSketches<'_> {
 impl<'a> StoredSketches<'a> {
     /// A column that must hold sketches of a kind.
     pub(crate) fn of<S: SketchKind>(
-        name: &str,
         field: &str,
         column: &'a dyn ComplexColumn,
+        columns: &Columns<'a>,
     ) -> Result<Self> {
         let type_name = column.type_name().to_ascii_lowercase();
         if !S::FAMILY.iter().any(|family| type_name.contains(family)) {
-            return Err(ExecError::Invalid(format!(
-                "aggregator '{name}' cannot read column '{field}', which holds {} sketches",
-                column.type_name()
-            )));
+            return Err(columns.unreadable(field, column));
         }
         Ok(Self { field: field.to_owned(), column })
     }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use henge_expr::ExprValue;
-use henge_scan::{Columns, ExecError, ExpressionReader, Result, Selection, Source, Window};
+use henge_scan::{Columns, ExecError, ExpressionReader, Pairs, Result, Selection, Source, Window};
 use henge_segment::{
     ComplexColumn, MultiScratch, NULL_ID, NumericBlock, NumericColumn, StringColumn,
 };
 use henge_types::ColumnType;
-use henge_vector::{Bytes, Column, ListsBuilder, NullBuffer, TextValues, value_bytes};
+use henge_vector::{
+    Bytes, Column, Int64Array, ListsBuilder, NullBuffer, TextValues, Timed, value_bytes,
+};
 use rustc_hash::FxHashMap;
 
 use crate::partial_rows::RowColumn;
@@ -30,6 +32,7 @@ enum Reader<'a> {
     Text(LocalText<'a>, Vec<u32>, Vec<u32>),
     Lists(LocalText<'a>, MultiScratch, ListsBuilder),
     Complex(&'a dyn ComplexColumn, Vec<Option<Vec<u8>>>, usize),
+    Pairs(Pairs<'a>, Vec<Option<i64>>, Computed),
     Expression(ExpressionReader<'a>, Computed),
 }
 
@@ -54,6 +57,11 @@ impl<'a> ColumnBuilder<'a> {
                     false => Reader::Text(text, vec![], vec![]),
                 };
                 (reader, Some(ColumnType::String))
+            }
+            Source::Pairs(pairs) => {
+                let column_type = ColumnType::Complex(pairs.column().type_name().to_owned());
+                let values = Computed::new(Some(pairs.value_type()));
+                (Reader::Pairs(pairs, vec![], values), Some(column_type))
             }
             Source::Complex(column) => {
                 let column_type = ColumnType::Complex(column.type_name().to_owned());
@@ -106,6 +114,15 @@ impl<'a> ColumnBuilder<'a> {
                     Ok::<_, ExecError>(())
                 })?;
             }
+            Reader::Pairs(pairs, times, values) => {
+                rows.try_for_each(|row| {
+                    let pair = pairs.get(window.absolute(row))?;
+                    let (time_ms, value) = pair.unzip();
+                    times.push(time_ms);
+                    values.push(&value.unwrap_or_default());
+                    Ok::<_, ExecError>(())
+                })?;
+            }
             Reader::Expression(reader, values) => {
                 reader.for_each(window, rows, &mut |_, value| {
                     values.push(value);
@@ -126,6 +143,9 @@ impl<'a> ColumnBuilder<'a> {
             Reader::Text(text, _, ids) => size_of_val(ids.as_slice()) + text.memory_bytes(),
             Reader::Lists(text, _, lists) => lists.memory_bytes() + text.memory_bytes(),
             Reader::Complex(_, images, held_bytes) => size_of_val(images.as_slice()) + held_bytes,
+            Reader::Pairs(_, times, values) => {
+                size_of_val(times.as_slice()) + values.memory_bytes()
+            }
             Reader::Expression(_, values) => values.memory_bytes(),
         }
     }
@@ -140,6 +160,9 @@ impl<'a> ColumnBuilder<'a> {
             Reader::Text(text, _, ids) => Column::Text(text.values.into_text(ids, false)),
             Reader::Lists(text, _, lists) => Column::Lists(lists.finish(text.values)),
             Reader::Complex(_, images, _) => Column::Complex(Bytes::of(images.into_iter())),
+            Reader::Pairs(_, times, values) => {
+                Column::Timed(Timed::new(Int64Array::from(times), values.finish()))
+            }
             Reader::Expression(_, values) => values.finish(),
         };
         let values = match order {

@@ -103,6 +103,9 @@ impl<'a> OrderKey<'a> {
                 KeySource::Ids(column, Vec::new())
             }
             Source::String(column) => KeySource::Text(column, Vec::new()),
+            Source::Pairs(pairs) => {
+                KeySource::Computed(ExpressionReader::new(columns.values_of(pairs)?))
+            }
             Source::Complex(_) => return refused("holds sketches, which have no order"),
             Source::Expression(source) => KeySource::Computed(ExpressionReader::new(source)),
         };

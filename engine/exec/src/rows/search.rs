@@ -33,7 +33,7 @@ pub(crate) fn run(
             (Source::Missing | Source::Complex(_), _) => {}
             (Source::String(column), Some(bucket))
                 if count_by_bitmaps(query, column, &name, bucket, &mut hits)? => {}
-            (source, _) => counters.push(DimensionCounter::new(name, source)),
+            (source, _) => counters.push(DimensionCounter::new(name, source, &columns)?),
         }
     }
     if !counters.is_empty() && data_start_ms.is_some() {

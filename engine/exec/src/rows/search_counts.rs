@@ -7,7 +7,7 @@ use henge_expr::ExprValue;
 use henge_expr::number::format_double;
 use henge_query::SearchMatch;
 use henge_query::comparison::widen_shortest;
-use henge_scan::{ExpressionReader, Result, Selection, Source, Window, time_column};
+use henge_scan::{Columns, ExpressionReader, Result, Selection, Source, Window, time_column};
 use henge_segment::{
     MultiScratch, NULL_ID, NumericBlock, NumericColumn, SegmentView, StringColumn,
 };
@@ -118,7 +118,7 @@ impl TextCounts {
 
 impl<'a> DimensionCounter<'a> {
     /// Nothing counted yet.
-    pub(crate) fn new(name: Arc<str>, source: Source<'a>) -> Self {
+    pub(crate) fn new(name: Arc<str>, source: Source<'a>, columns: &Columns<'a>) -> Result<Self> {
         let reader = match source {
             Source::String(column) if column.is_multi_value() => {
                 Reader::Multi(column, Counts::default(), MultiScratch::default())
@@ -130,9 +130,13 @@ impl<'a> DimensionCounter<'a> {
             Source::Expression(source) => {
                 Reader::Expression(Box::new(ExpressionReader::new(source)), TextCounts::default())
             }
+            Source::Pairs(pairs) => {
+                let reader = ExpressionReader::new(columns.values_of(pairs)?);
+                Reader::Expression(Box::new(reader), TextCounts::default())
+            }
             Source::Missing | Source::Complex(_) => Reader::Nothing,
         };
-        Self { name, reader }
+        Ok(Self { name, reader })
     }
 
     /// Counts some rows of a block, all of one bucket.

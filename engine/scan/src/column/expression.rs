@@ -114,7 +114,7 @@ impl<'a> ExpressionSource<'a> {
                 Source::Long(column) => Part::long(*column, self.expression.time_pieces(name)),
                 Source::Float(column) => Part::float(*column),
                 Source::Double(column) => Part::double(*column),
-                Source::String(_) | Source::Complex(_) => return None,
+                Source::String(_) | Source::Pairs(_) | Source::Complex(_) => return None,
             });
         }
         self.is_scalar.then_some(())

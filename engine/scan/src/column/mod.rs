@@ -7,6 +7,7 @@ mod expression;
 mod id_memo;
 mod interner;
 mod numbers;
+mod pairs;
 mod part;
 mod pieces;
 mod reader;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use henge_expr::Expr;
 use henge_query::VirtualColumn;
 use henge_segment::{ColumnView, ComplexColumn, NumericColumn, SegmentView, StringColumn};
-use henge_types::ColumnType;
+use henge_types::{ColumnType, aggregators_of};
 
 use crate::cancel::CancelFlag;
 use crate::error::{ExecError, Result};
@@ -31,6 +32,7 @@ pub use expression::ExpressionSource;
 pub(crate) use id_memo::{IdMemo, widen_ids};
 pub(crate) use interner::StringInterner;
 pub(crate) use numbers::parse_text_long;
+pub use pairs::Pairs;
 pub use reader::ExpressionReader;
 pub use set::{ColumnSet, LoadedBlock, NumericType, SlotId};
 pub use slot::{Loaded, SlotStats};
@@ -48,6 +50,8 @@ pub enum Source<'a> {
     Double(&'a dyn NumericColumn<f64>),
     /// A stored STRING column.
     String(&'a dyn StringColumn),
+    /// A stored column of pairs of a time and a value.
+    Pairs(Pairs<'a>),
     /// A stored sketch column.
     Complex(&'a dyn ComplexColumn),
     /// A virtual column.
@@ -62,6 +66,7 @@ impl std::fmt::Debug for Source<'_> {
             Self::Float(_) => "Float",
             Self::Double(_) => "Double",
             Self::String(_) => "String",
+            Self::Pairs(_) => "Pairs",
             Self::Complex(_) => "Complex",
             Self::Expression(_) => "Expression",
         })
@@ -120,6 +125,27 @@ impl<'a> Columns<'a> {
         self.resolve_outside(name, &mut Vec::new())
     }
 
+    /// The values of stored pairs.
+    ///
+    /// # Errors
+    /// `Internal` only.
+    pub fn values_of(&self, pairs: Pairs<'a>) -> Result<ExpressionSource<'a>> {
+        let value = Expr::parse("value").map_err(|error| ExecError::Internal(error.to_string()))?;
+        let output_type = Some(pairs.value_type().clone());
+        Ok(ExpressionSource::new(value, vec![Source::Pairs(pairs)], output_type, &self.cancel))
+    }
+
+    /// The error of whoever reads a COMPLEX column as what it does not hold.
+    #[must_use]
+    pub fn unreadable(&self, name: &str, column: &dyn ComplexColumn) -> ExecError {
+        let type_name = column.type_name();
+        let readers = aggregators_of(type_name).unwrap_or("the aggregator that stored it");
+        ExecError::Invalid(format!(
+            "column '{name}' holds {type_name} in the segment of {}: read it with {readers}",
+            self.view.id().interval
+        ))
+    }
+
     /// Binds an expression (an aggregator's or a filter's own) to the columns it reads.
     pub(crate) fn bind(
         &self,
@@ -151,7 +177,10 @@ impl<'a> Columns<'a> {
             Some(ColumnView::Float(column)) => Source::Float(column),
             Some(ColumnView::Double(column)) => Source::Double(column),
             Some(ColumnView::String(column)) => Source::String(column),
-            Some(ColumnView::Complex(column)) => Source::Complex(column),
+            Some(ColumnView::Complex(column)) => match Pairs::of(name, column) {
+                Some(pairs) => Source::Pairs(pairs),
+                None => Source::Complex(column),
+            },
         })
     }
 
@@ -169,7 +198,10 @@ impl<'a> Columns<'a> {
         let inputs = expression
             .identifiers()
             .iter()
-            .map(|name| self.resolve_outside(name, open))
+            .map(|name| match self.resolve_outside(name, open)? {
+                Source::Complex(column) => Err(self.unreadable(name, column)),
+                source => Ok(source),
+            })
             .collect::<Result<Vec<_>>>()?;
         Ok(ExpressionSource::new(expression.clone(), inputs, output_type, &self.cancel))
     }

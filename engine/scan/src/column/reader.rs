@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::combined::{Combined, Inputs};
 use super::expression::ExpressionSource;
-use super::{Source, Window};
+use super::{Pairs, Source, Window};
 use crate::error::{ExecError, Result};
 use crate::key_space::PartIds;
 use crate::selection::Selection;
@@ -57,6 +57,7 @@ enum Input<'b> {
     Double(NumericBlock<'b, f64>),
     Ids(IdBlock<'b>, Decoder<'b>),
     Multi(MultiBlock<'b>, Decoder<'b>),
+    Pairs(&'b Pairs<'b>, Window),
     Values(&'b [ExprValue]),
 }
 
@@ -95,6 +96,10 @@ impl Input<'_> {
                 [id] => decoder.value(*id)?,
                 ids => ids.iter().map(|id| decoder.value(*id)).collect::<Result<Vec<_>>>()?.into(),
             },
+            Self::Pairs(pairs, window) => {
+                let pair = pairs.get(window.absolute(row))?;
+                pair.map_or(ExprValue::Null, |(_, value)| value)
+            }
             Self::Values(values) => values[row].clone(),
         })
     }
@@ -288,8 +293,9 @@ fn load<'b>(source: &'b Source<'_>, window: Window, scratch: &'b mut Scratch) ->
                 Input::Ids(window.ids(*column, &mut scratch.ids)?, decoder)
             }
         }
+        Source::Pairs(pairs) => Input::Pairs(pairs, window),
         Source::Complex(_) => {
-            return Err(ExecError::Invalid("an expression cannot read a sketch column".to_owned()));
+            return Err(ExecError::Internal("an expression was bound to a sketch".to_owned()));
         }
     })
 }

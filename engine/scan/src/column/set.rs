@@ -4,6 +4,7 @@ use henge_expr::ExprValue;
 use henge_expr::number::parse_double;
 use henge_query::AggregatorInput;
 use henge_segment::PackedBlock;
+use henge_types::parse_timestamp_ms;
 use rustc_hash::FxHashMap;
 
 use super::arithmetic::Arithmetic;
@@ -73,14 +74,39 @@ impl<'a> ColumnSet<'a> {
             }
             (Source::Expression(source), NumericType::Long) => long_expression(source),
             (Source::Expression(source), NumericType::Double) => double_expression(source),
-            (Source::Complex(_), _) => {
-                return Err(ExecError::Invalid(format!(
-                    "aggregator input '{key}' is a sketch column: use the sketch's own aggregator"
-                )));
+            (Source::Pairs(pairs), _) => {
+                return Err(columns.unreadable(name_of(input), pairs.column()));
+            }
+            (Source::Complex(column), _) => {
+                return Err(columns.unreadable(name_of(input), column));
             }
             (stored, _) => Slot::stored(&stored),
         };
         Ok(self.push(key, slot))
+    }
+
+    /// A slot for times in milliseconds: a LONG, text of such or of ISO 8601, or an expression.
+    ///
+    /// # Errors
+    /// When the column holds something else.
+    pub fn times(&mut self, columns: &Columns<'a>, name: &str) -> Result<SlotId> {
+        let column = match columns.resolve(name)? {
+            Source::Missing | Source::Long(_) | Source::Expression(_) => {
+                let input = AggregatorInput::Field(name.to_owned());
+                return self.numeric_input(columns, &input, NumericType::Long);
+            }
+            Source::String(column) => column,
+            Source::Float(_) => return Err(no_times(name, "FLOAT")),
+            Source::Double(_) => return Err(no_times(name, "DOUBLE")),
+            Source::Pairs(pairs) => return Err(no_times(name, pairs.column().type_name())),
+            Source::Complex(column) => return Err(no_times(name, column.type_name())),
+        };
+        let key = format!("times {name}");
+        if let Some(slot) = self.find(&key) {
+            return Ok(slot);
+        }
+        let parse = TextFunction::Parse(parse_text_time);
+        Ok(self.push(key, Slot::LongText(TextNumbers::new(column, parse))))
     }
 
     /// A slot for a stored column as it is; `source` must not be an expression or a sketch.
@@ -164,6 +190,28 @@ impl<'a> ColumnSet<'a> {
         }
         Ok(LoadedBlock { slots })
     }
+}
+
+fn name_of(input: &AggregatorInput) -> &str {
+    match input {
+        AggregatorInput::Field(name) => name,
+        AggregatorInput::Expression(expression) => {
+            expression.as_identifier().unwrap_or(expression.text())
+        }
+    }
+}
+
+#[cold]
+fn no_times(name: &str, held: &str) -> ExecError {
+    ExecError::Invalid(format!(
+        "timeColumn '{name}' holds {held}, no times: name a LONG of milliseconds, text of such or of \
+         ISO 8601, or a virtual column of the type LONG"
+    ))
+}
+
+/// Text as a time in milliseconds.
+fn parse_text_time(text: &str) -> Option<i64> {
+    parse_text_long(text).or_else(|| parse_timestamp_ms(text.trim()).ok())
 }
 
 /// Integers of an expression.

@@ -71,7 +71,9 @@ impl<'a> Slot<'a> {
                 Self::Multi(column, MultiScratch::default())
             }
             Source::String(column) => Self::Ids(column, Vec::new()),
-            Source::Missing | Source::Complex(_) | Source::Expression(_) => Self::Missing,
+            Source::Missing | Source::Pairs(_) | Source::Complex(_) | Source::Expression(_) => {
+                Self::Missing
+            }
         }
     }
 

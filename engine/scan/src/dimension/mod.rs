@@ -12,10 +12,11 @@ use std::sync::Arc;
 use henge_query::DimensionSpec;
 use henge_segment::{NULL_ID, NumericColumn, StringColumn};
 use henge_sketch::HllHash;
+use henge_types::ColumnType;
 use henge_vector::{Column, Float64Array, Int64Array, Text};
 
 use crate::column::{
-    Arithmetic, ColumnSet, Columns, ExpressionReader, ExpressionSource, Loaded, LoadedBlock,
+    Arithmetic, ColumnSet, Columns, ExpressionReader, ExpressionSource, Loaded, LoadedBlock, Pairs,
     SlotId, Source, Window,
 };
 use crate::error::Result;
@@ -65,7 +66,7 @@ enum Kind<'a> {
         ends: Option<(i64, i64)>,
     },
     /// Computed by row.
-    Computed { reader: ExpressionReader<'a>, values: LocalValues },
+    Computed { reader: ExpressionReader<'a>, values: LocalValues, source_float: bool },
 }
 
 impl Kind<'_> {
@@ -125,6 +126,7 @@ impl<'a> Dimension<'a> {
             Source::Long(_) => KeyType::Long,
             Source::Float(_) | Source::Double(_) => KeyType::Double,
             Source::Expression(source) => source.output_type().map_or(KeyType::Text, KeyType::of),
+            Source::Pairs(pairs) => KeyType::of(pairs.value_type()),
             Source::Missing | Source::String(_) | Source::Complex(_) => KeyType::Text,
         };
         Self::of_source(name, source, output, columns, set)
@@ -153,6 +155,7 @@ impl<'a> Dimension<'a> {
                 Some(column) => mapped(name, column, Some(source), output, set),
                 None => computed(name, source, output, set),
             },
+            Source::Pairs(pairs) => pair_values(pairs, output, columns)?,
         };
         Ok(Self { kind, output, ids: Vec::new(), offsets: Vec::new() })
     }
@@ -214,7 +217,7 @@ impl<'a> Dimension<'a> {
             Kind::Null | Kind::Dictionary { .. } | Kind::DirectLongs { .. } => 0,
             Kind::Mapped { map, .. } => map.memory_bytes(),
             Kind::Numbers { values, .. } => values.memory_bytes(),
-            Kind::Computed { reader, values } => reader.memory_bytes() + values.memory_bytes(),
+            Kind::Computed { reader, values, .. } => reader.memory_bytes() + values.memory_bytes(),
         }
     }
 
@@ -254,7 +257,7 @@ impl<'a> Dimension<'a> {
                 number_ids(loaded.get(*slot), selection, values, *output, ids)?;
                 DimensionIds::Rows(ids)
             }
-            Kind::Computed { reader, values } => {
+            Kind::Computed { reader, values, .. } => {
                 let block_ids =
                     computed_ids(reader, window, selection, values, *output, ids, offsets)?;
                 return Ok((block_ids, values.id_count()));
@@ -277,10 +280,10 @@ impl<'a> Dimension<'a> {
                 dictionary_keys(&name, column.dictionary(), ids, scope)?
             }
             Kind::Mapped { map, .. } => map.into_values().into_keys(ids, output, false),
-            Kind::Numbers { values, source_float, .. } => {
+            Kind::Numbers { values, source_float, .. }
+            | Kind::Computed { values, source_float, .. } => {
                 values.into_keys(ids, output, source_float)
             }
-            Kind::Computed { values, .. } => values.into_keys(ids, output, false),
             Kind::DirectLongs { min, .. } => direct_keys(&ids, min, output),
         })
     }
@@ -380,7 +383,16 @@ fn computed<'a>(
             ends: None,
         };
     }
-    Kind::Computed { reader: ExpressionReader::new(source), values: LocalValues::new(output) }
+    let values = LocalValues::new(output);
+    Kind::Computed { reader: ExpressionReader::new(source), values, source_float: false }
+}
+
+/// The values of stored pairs, read by row. FLOATs become text at the end, as FLOATs are written.
+fn pair_values<'a>(pairs: Pairs<'a>, output: KeyType, columns: &Columns<'a>) -> Result<Kind<'a>> {
+    let source_float = *pairs.value_type() == ColumnType::Float;
+    let kept = if source_float && output == KeyType::Text { KeyType::Double } else { output };
+    let reader = ExpressionReader::new(columns.values_of(pairs)?);
+    Ok(Kind::Computed { reader, values: LocalValues::new(kept), source_float })
 }
 
 fn numbers<'a>(

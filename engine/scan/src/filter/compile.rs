@@ -80,18 +80,29 @@ fn compare<'a>(
             Some(test) => Node::Double(numeric(column, test, &comparison, wanted)),
             None => as_text(RowValues::Double(column), comparison, wanted),
         }),
-        Source::Expression(source) => {
-            let leaf = Leaf::new(comparison);
-            let test: ValueTest<'a> = match source.output_type() {
-                Some(ColumnType::Float) => Box::new(move |value| of_float(&leaf, value)),
-                _ => Box::new(move |value| leaf.of_expr_value(value)),
-            };
-            expression_leaf(source, test, wanted, columns)
+        Source::Expression(source) => compare_computed(source, comparison, wanted, columns),
+        Source::Pairs(pairs) => {
+            compare_computed(columns.values_of(pairs)?, comparison, wanted, columns)
         }
-        Source::Complex(_) => Err(ExecError::Invalid(format!(
-            "filter on column '{name}': it holds sketches, which cannot be compared"
+        Source::Complex(column) => Err(ExecError::Invalid(format!(
+            "filter on column '{name}': it holds {}, which cannot be compared",
+            column.type_name()
         ))),
     }
+}
+
+fn compare_computed<'a>(
+    source: ExpressionSource<'a>,
+    comparison: Comparison<'a>,
+    wanted: Truth,
+    columns: &Columns<'a>,
+) -> Result<Node<'a>> {
+    let leaf = Leaf::new(comparison);
+    let test: ValueTest<'a> = match source.output_type() {
+        Some(ColumnType::Float) => Box::new(move |value| of_float(&leaf, value)),
+        _ => Box::new(move |value| leaf.of_expr_value(value)),
+    };
+    expression_leaf(source, test, wanted, columns)
 }
 
 fn constant<'a>(holds: bool) -> Node<'a> {

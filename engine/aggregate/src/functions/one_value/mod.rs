@@ -77,13 +77,25 @@ fn accumulator<'a>(
 ) -> Result<Box<dyn Accumulator + 'a>> {
     let Scanned { name, columns, set, .. } = scanned;
     let source = columns.resolve(&spec.field)?;
-    if let Source::Complex(column) = source {
-        return stored::accumulator(name, spec, column);
+    match &source {
+        Source::Pairs(pairs) => {
+            let stored = stored::accumulator(spec, pairs, columns);
+            return stored.map_err(|error| error.of_aggregator(name));
+        }
+        Source::Complex(column) => {
+            return Err(columns.unreadable(&spec.field, *column).of_aggregator(name));
+        }
+        Source::Missing
+        | Source::Long(_)
+        | Source::Float(_)
+        | Source::Double(_)
+        | Source::String(_)
+        | Source::Expression(_) => {}
     }
     let times = match spec.which {
         OneOf::First | OneOf::Last => {
-            let input = AggregatorInput::Field(spec.time_column.clone());
-            Some(set.numeric_input(columns, &input, NumericType::Long)?)
+            let times = set.times(columns, &spec.time_column);
+            Some(times.map_err(|error| error.of_aggregator(name))?)
         }
         OneOf::Any => None,
     };
@@ -128,9 +140,7 @@ impl<'b> Times<'b> {
             Loaded::Long(block) => Ok(Some(Self::Of(block))),
             Loaded::Nothing => Ok(None),
             Loaded::Float(_) | Loaded::Double(_) | Loaded::Ids(_) | Loaded::Multi(_) => {
-                Err(ExecError::Invalid(
-                    "timeColumn must be a LONG of milliseconds, or text of such".to_owned(),
-                ))
+                Err(ExecError::Internal("times are no integers".to_owned()))
             }
         }
     }

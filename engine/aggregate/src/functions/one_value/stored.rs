@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use henge_query::aggregate::OneValue;
-use henge_scan::{Batch, ExecError, Result, SlotId};
+use henge_scan::{Batch, Columns, ExecError, Pairs, Result, SlotId};
 use henge_segment::ComplexColumn;
 use henge_segment::metric::pair_of_bytes;
-use henge_types::{ColumnType, MetricKind, OneOf};
+use henge_types::{ColumnType, OneOf, TIME_COLUMN};
 use henge_vector::Column;
 
 use crate::accumulator::{Accumulator, BlockInput};
@@ -27,22 +27,21 @@ impl<V: KeptValue> std::fmt::Debug for StoredPairs<'_, V> {
     }
 }
 
-/// The accumulator over a stored column, which must hold pairs of the aggregator's type.
+/// The accumulator over stored pairs, which must be of the aggregator's type and have their own times.
 pub(super) fn accumulator<'a>(
-    name: &str,
     spec: &'a OneValue,
-    column: &'a dyn ComplexColumn,
+    pairs: &Pairs<'a>,
+    columns: &Columns<'a>,
 ) -> Result<Box<dyn Accumulator + 'a>> {
-    let OneValue { value_type, max_string_bytes, .. } = spec;
-    let (value_type, max_string_bytes) = (value_type.clone(), *max_string_bytes);
-    let kind = MetricKind::OneValue { which: OneOf::Last, value_type, max_string_bytes };
-    let readable =
-        matches!(kind.column_type(), ColumnType::Complex(name) if name == column.type_name());
-    if !readable {
+    let column = pairs.column();
+    if *pairs.value_type() != spec.value_type {
+        return Err(columns.unreadable(&spec.field, column));
+    }
+    if spec.which != OneOf::Any && spec.time_column != TIME_COLUMN {
         return Err(ExecError::Invalid(format!(
-            "aggregator '{name}' cannot read column '{}', which holds {}",
-            spec.field,
-            column.type_name()
+            "timeColumn '{}' has no effect on column '{}', whose values were stored with the times \
+             of their events: leave timeColumn out",
+            spec.time_column, spec.field
         )));
     }
     Ok(match &spec.value_type {
