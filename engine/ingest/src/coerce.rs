@@ -18,7 +18,8 @@
 //! often NaN stands for a value that is missing. Numbers out of range are always refused, never
 //! wrapped or rounded to infinity. `-0.0` is `0.0`. What is stored
 //! otherwise than it came (null for a value, a number without its fraction, a whole number that a
-//! double does not hold, digits beyond those of a double or a FLOAT) is a [`Loss`] and counted.
+//! double does not hold, digits beyond those of a double or a FLOAT, what a metric cuts off a text) is
+//! a [`Loss`] and counted.
 
 use std::fmt::Write;
 
@@ -26,6 +27,7 @@ use henge_expr::number::{
     double_to_long, format_double, is_kept_by_float, keeps_digits, parse_double, text_to_long,
     write_double,
 };
+use henge_segment::metric::{cut, list_text};
 
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw, Span};
@@ -35,6 +37,8 @@ use crate::rejection::RejectReason;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     String,
+    /// Text of which a metric keeps so many bytes.
+    CutText(u32),
     Long,
     Float,
     Double,
@@ -82,11 +86,12 @@ impl Loss {
     }
 
     /// What is stored, for messages.
-    pub(crate) fn stored_text(&self) -> String {
+    pub(crate) fn stored_text(&self, body: &str, buffer: &EventBuffer) -> String {
         match self.stored {
             Cell::Long(value) => value.to_string(),
             Cell::Double(value) => format_double(value),
-            Cell::Null | Cell::Text(_) | Cell::Multi { .. } => "null".to_owned(),
+            Cell::Text(span) => excerpt(span.text(body, &buffer.arena)),
+            Cell::Null | Cell::Multi { .. } => "null".to_owned(),
         }
     }
 }
@@ -117,6 +122,11 @@ pub(crate) fn coerce(
         Target::None => Cell::Null,
         _ if raw.is_null() || matches!(raw, Raw::List { count: 0, .. }) => Cell::Null,
         Target::String => text_cell(raw, column, buffer, cells)?,
+        Target::CutText(most) => {
+            let cell = text_cell(raw, column, buffer, cells)?;
+            note_cut(raw, cell, most as usize, body, buffer, cells);
+            cell
+        }
         Target::Long => long_cell(raw, column, body, buffer, cells)?,
         Target::Double | Target::Float => double_cell(raw, column, body, buffer, cells)?,
         Target::Sketch => match raw {
@@ -209,6 +219,31 @@ fn text_cell(
         }
         _ => Cell::Multi { first: start, count: count as usize },
     })
+}
+
+/// Notes what a metric will not keep of a text, or of the text of several values.
+fn note_cut(
+    raw: Raw,
+    cell: Cell,
+    max_bytes: usize,
+    body: &str,
+    buffer: &mut EventBuffer,
+    cells: &mut Cells,
+) {
+    const NULL: &str = "null";
+    let text = match cell {
+        Cell::Text(span) if span.length() > max_bytes => span.text(body, &buffer.arena).to_owned(),
+        Cell::Multi { first, count } => {
+            let parts = &cells.parts[first..first + count];
+            let of = |part: &Option<Span>| part.map_or(NULL, |s| s.text(body, &buffer.arena));
+            list_text(&parts.iter().map(of).collect::<Vec<_>>())
+        }
+        Cell::Text(_) | Cell::Null | Cell::Long(_) | Cell::Double(_) => return,
+    };
+    if text.len() > max_bytes {
+        let kept = buffer.keep(cut(&text, max_bytes));
+        cells.lose(raw, Cell::Text(kept));
+    }
 }
 
 /// The text of a value that is no list; computed text goes to the arena.

@@ -74,6 +74,18 @@ impl RowParser {
         self.surveys = true;
     }
 
+    /// True once a survey was begun.
+    #[must_use]
+    pub fn surveys(&self) -> bool {
+        self.surveys
+    }
+
+    /// True when values decide the type of a dimension.
+    #[must_use]
+    pub fn learns_type_of(&self, name: &str) -> bool {
+        self.layout.dimensions.iter().any(|plan| plan.name == name && plan.growing.is_some())
+    }
+
     /// True when values decide the types of columns, so that a survey is worth its time.
     #[must_use]
     pub fn learns_types(&self) -> bool {
@@ -161,7 +173,11 @@ impl RowParser {
             };
             let Some(plan) = plan else { continue };
             self.changes.count(&plan.name, loss.is_null(), || {
-                (excerpt(&describe(loss.raw, body, buffer)), loss.stored_text(), position)
+                (
+                    excerpt(&describe(loss.raw, body, buffer)),
+                    loss.stored_text(body, buffer),
+                    position,
+                )
             });
         }
     }

@@ -287,6 +287,9 @@ pub(crate) fn dimension_target(column_type: &ColumnType) -> Target {
 }
 
 fn metric_target(kind: &MetricKind) -> Target {
+    if let MetricKind::OneValue { value_type: ColumnType::String, max_string_bytes, .. } = kind {
+        return Target::CutText(*max_string_bytes);
+    }
     // A kind that no metric can have is refused by the index.
     match metric_input(kind).unwrap_or(MetricInput::Nothing) {
         MetricInput::Nothing => Target::None,

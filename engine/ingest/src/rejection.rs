@@ -51,7 +51,9 @@ pub enum RejectReason {
         column: String,
     },
     /// The timestamp cannot be read.
-    #[error("the timestamp column '{column}' is not of the format {format}: {text}")]
+    #[error(
+        "the timestamp column '{column}' is not of the format {format}: '{text}'; timestampSpec.format says another"
+    )]
     BadTimestamp {
         /// The column of the timestampSpec.
         column: String,

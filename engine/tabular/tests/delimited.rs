@@ -213,3 +213,23 @@ fn h_06_h_16_endless_lines_and_headers_of_many_columns_are_errors() {
     let error = read(csv(&[]), b"a,a\n1,2", &schema, usize::MAX).err().unwrap();
     assert!(error.to_string().contains("'a' twice"), "{error}");
 }
+
+#[test]
+fn a_survey_counts_the_numbers_of_a_text_column_in_every_piece() {
+    let schema = json!({
+        "dataSource": "d", "timestampSpec": {"column": "t", "format": "millis"},
+        "dimensionsSpec": {"useSchemaDiscovery": true},
+    });
+    let schema = Arc::new(DataSchema::from_value(&schema).unwrap());
+    let mut parser = RowParser::new(schema, ParseLimits::default()).unwrap();
+    parser.begin_survey();
+    let loader = ColumnLoader::new(options(), parser.dimensions());
+    let mut sink = LoaderSink { loader, reasons: Vec::new() };
+    let format = DelimitedFormat { try_parse_numbers: NumberParsing::Exact, ..csv(&["t", "v"]) };
+    let mut reader = DelimitedReader::new(format);
+    for piece in ["1,1\n1,x\n", "1,2\n1,007\n", "1,3\n1,4\n"] {
+        reader.read(piece.as_bytes(), &mut parser, &mut sink).unwrap();
+    }
+    let [kinds] = parser.column_kinds() else { panic!("one column") };
+    assert_eq!((kinds.numbers, kinds.others, kinds.example.as_str()), (4, 2, "x"));
+}

@@ -76,9 +76,9 @@ impl Run {
         };
         if self.progress.rejected > limit {
             return Err(RealtimeError::Invalid(format!(
-                "{} events were refused, tuningConfig.maxParseExceptions is {limit}; \
-                 see the dead letter of the datasource",
-                self.progress.rejected
+                "{} refused, tuningConfig.maxParseExceptions is {limit}; {}",
+                counted(self.progress.rejected, "event"),
+                self.where_letters_are()
             )));
         }
         Ok(())
@@ -89,14 +89,21 @@ impl Run {
         let report = &self.progress.report;
         let refused = report.refusals.first().map(|entry| {
             format!(
-                "{} events are refused, the first in {}: {}",
-                entry.count, entry.place, entry.example
+                "{} refused, the first in {}: {}; {}",
+                counted(report.refusals.iter().map(|entry| entry.count).sum(), "event"),
+                entry.place,
+                entry.example,
+                self.where_letters_are()
             )
         });
         let changed = report.changes.first().map(|entry| {
             format!(
-                "{} values of column '{}' would not be stored as they came, the first in {}: {} would become {}",
-                entry.count, entry.column, entry.place, entry.example, entry.stored
+                "column '{}' would not store {} as they came, the first in {}: {} would become {}",
+                entry.column,
+                counted(entry.count, "value"),
+                entry.place,
+                entry.example,
+                entry.stored
             )
         });
         let ignored = report.ignored.first().map(|entry| {
@@ -113,14 +120,27 @@ impl Run {
         }
     }
 
+    /// The events that were refused, with their reasons.
+    fn where_letters_are(&self) -> String {
+        let name = &self.task.spec.data_schema.data_source;
+        format!("all of them: GET /v1/datasources/{name}/dead-letters")
+    }
+
     pub(super) fn check_counts(&self) -> Result<()> {
         let progress = &self.progress;
         if progress.accepted == 0 && progress.rejected > 0 {
             return Err(RealtimeError::Invalid(format!(
-                "all {} events were refused; see the dead letter of the datasource",
-                progress.rejected
+                "{} refused, and none stored; {}",
+                counted(progress.rejected, "event"),
+                self.where_letters_are()
             )));
         }
         Ok(())
     }
+}
+
+/// A number of things.
+fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
 }

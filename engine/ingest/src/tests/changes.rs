@@ -65,6 +65,23 @@ fn metrics_count_and_refused_or_filtered_events_do_not() {
 }
 
 #[test]
+fn what_a_metric_cuts_off_texts_is_counted() {
+    let last = json!({"type": "stringLast", "name": "m", "fieldName": "v", "maxStringBytes": 6});
+    let schema = typed(json!([]), json!([last]));
+    let values =
+        ["\"123456\"", "1234567", "\"12345é\"", "[\"a\",\"b\"]", "[\"a\",null,\"c\"]", "null"];
+    let body: String = values.iter().map(|v| format!("{{\"t\":1,\"v\":{v}}}\n")).collect();
+    let (changes, _) = changes_of(&schema, &body);
+    let [change] = changes.columns() else { panic!("{changes:?}") };
+    assert_eq!((change.column.as_str(), change.count, change.nulled), ("m", 3, 0));
+    assert_eq!((&*change.example, &*change.stored), ("1234567", "123456"));
+    let (changes, _) = changes_of(&schema, r#"{"t":1,"v":["a",null,"c"]}"#);
+    assert_eq!(&*changes.columns()[0].stored, "[a, nu");
+    let (changes, _) = changes_of(&schema, "{\"t\":1,\"v\":\"12345\u{e9}\"}");
+    assert_eq!(&*changes.columns()[0].stored, "12345", "no character is cut in two");
+}
+
+#[test]
 fn digits_that_a_type_does_not_keep_are_counted() {
     let one = |column_type: &str, value: &str| {
         let changes = report(column_type, &[value]);

@@ -281,6 +281,7 @@ fn every_limit_names_itself() {
     let sink = parse(&unreadable, "{\"timestamp\":\"2000/01/01\"}");
     assert_eq!(
         sink.rejections[0].2.to_string(),
-        "the timestamp column 'timestamp' is not of the format yyyy-MM-dd: 2000/01/01"
+        "the timestamp column 'timestamp' is not of the format yyyy-MM-dd: '2000/01/01'; \
+         timestampSpec.format says another"
     );
 }

@@ -50,9 +50,13 @@ impl Columns {
         Self { fields: TableFields::new(names.clone()), numbers: Vec::new(), names }
     }
 
-    /// Numbers are not made of what a STRING column takes: `1.50` is to stay what it is.
+    /// Numbers are not made of what a STRING column takes: `1.50` is to stay what it is. A survey counts
+    /// them, also once another value made the column text.
     fn find_numbers(&mut self, asked: NumberParsing, parser: &RowParser) {
         let is_text = |name: &String| {
+            if parser.surveys() && parser.learns_type_of(name) {
+                return false;
+            }
             let mut dimensions = parser.dimensions().iter();
             dimensions.any(|d| d.name == *name && d.column_type == ColumnType::String)
         };
