@@ -36,7 +36,7 @@ pub use ingest::reader::SourceReader;
 pub use ingest::source::{
     Delivery, Events, Message, Order, Partition, Positions, ReadRows, RefusedRows, Source,
 };
-pub use node::{Dependencies, RealtimeNode};
+pub use node::{Dependencies, PutSchema, RealtimeNode};
 pub use options::{BacklogLimits, RealtimeOptions};
 pub use push::PublishedLog;
 pub use task::{LocalFile, content_hash};

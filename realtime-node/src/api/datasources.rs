@@ -23,8 +23,12 @@ pub(super) async fn put(
     let _parsed = node.shared.requests.charge(body.len().saturating_mul(PARSED_FACTOR))?;
     let (asked, pool) = (name.clone(), &node.shared.ingest_pool);
     let schema = pool.spawn(PUSH_PRIORITY, move || parse(&body, &asked)).await??;
-    let version = node.put_datasource(&schema).await?;
-    Ok(Json(json!({ "datasource": name, "schemaVersion": version })))
+    let put = node.put_datasource(&schema).await?;
+    let mut answer = json!({ "datasource": name, "schemaVersion": put.version });
+    if !put.warnings.is_empty() {
+        answer["warnings"] = put.warnings.into();
+    }
+    Ok(Json(answer))
 }
 
 /// A schema may have megabytes: this is work for a CPU thread.

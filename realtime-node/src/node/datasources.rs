@@ -7,6 +7,7 @@ use henge_platform::wal::LogMark;
 use henge_query::ingest::DataSchema;
 
 use super::RealtimeNode;
+use super::schema_change::{self, PutSchema};
 use crate::error::Result;
 use crate::ingest::schema::parse_schema;
 use crate::priority::PUSH_PRIORITY;
@@ -25,12 +26,12 @@ impl RealtimeNode {
         Ok(datasource)
     }
 
-    /// Creates a datasource or changes its schema; gives the schema's version. Rows that are
+    /// Creates a datasource or changes its schema. Rows that are
     /// buffered under the old schema are handed off under it.
     ///
     /// # Errors
     /// When the schema cannot be used or the metadata store fails.
-    pub async fn put_datasource(&self, schema: &DataSchema) -> Result<u64> {
+    pub async fn put_datasource(&self, schema: &DataSchema) -> Result<PutSchema> {
         // Fails before anything is stored when the parser cannot work with the schema.
         let asked = schema.clone();
         let write = move || asked.to_value().to_string();
@@ -40,8 +41,12 @@ impl RealtimeNode {
         let name = &schema.data_source;
         let version = self.shared.metadata.put_datasource(name, &json).await?;
         let existing = self.datasources.read().get(name).cloned();
+        let mut warnings = Vec::new();
         match existing {
-            Some(datasource) => datasource.change_schema(version, &json).await?,
+            Some(datasource) => {
+                warnings = schema_change::warnings(&datasource.schema().data_schema, schema);
+                datasource.change_schema(version, &json).await?;
+            }
             None => {
                 let record = DatasourceRecord {
                     name: name.clone(),
@@ -52,6 +57,6 @@ impl RealtimeNode {
                 self.note_log_mark(&datasource).await;
             }
         }
-        Ok(version)
+        Ok(PutSchema { version, warnings })
     }
 }

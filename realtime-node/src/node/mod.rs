@@ -3,6 +3,7 @@
 mod datasources;
 mod left_buffered;
 mod log_marks;
+mod schema_change;
 mod sources;
 mod start;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+pub use schema_change::PutSchema;
 pub use start::Dependencies;
 
 use crate::ingest::handoff::BacklogStatus;
