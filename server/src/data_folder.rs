@@ -77,6 +77,13 @@ impl DataFolder {
             .unwrap_or(u64::MAX)
     }
 
+    /// # Errors
+    /// When there is no such folder: a command that mends one is not to make it.
+    pub fn must_be_there(&self) -> Result<()> {
+        anyhow::ensure!(self.root.is_dir(), "there is no data folder '{}'", self.root.display());
+        Ok(())
+    }
+
     /// Makes what is missing and takes it all for this process.
     ///
     /// # Errors
@@ -102,6 +109,7 @@ impl DataFolder {
     /// # Errors
     /// When a server runs on any of it, which the error names, or the folder is not there.
     pub fn look(&self) -> Result<DataFolderLock> {
+        self.must_be_there()?;
         let mut locks = vec![FolderLock::shared(&self.root)?];
         for folder in [self.wal(), self.deep_storage(), self.segment_cache()] {
             if folder.is_dir() {

@@ -59,6 +59,9 @@ pub enum InflateError {
     /// Not an encoding that is accepted.
     #[error("content-encoding '{0}' is not supported: use identity, gzip, zstd or deflate")]
     UnknownEncoding(String),
+    /// Compressed, though no header says so.
+    #[error("the body is {0}: send `Content-Encoding: {0}` with it")]
+    Undeclared(&'static str),
     /// More comes out than allowed.
     #[error("the body inflates to more than {0} bytes: send smaller batches")]
     TooLarge(usize),
@@ -86,8 +89,21 @@ impl InflateError {
             Self::UnknownEncoding(_) => ErrorClass::Unsupported,
             Self::TooLarge(_) | Self::Ratio(_) => ErrorClass::ResourceLimit,
             Self::Memory(full) => full.class(),
-            Self::Malformed { .. } => ErrorClass::InvalidInput,
+            Self::Undeclared(_) | Self::Malformed { .. } => ErrorClass::InvalidInput,
         }
+    }
+}
+
+/// Refuses a body without a `Content-Encoding` that begins as compressed ones do: no text does.
+///
+/// # Errors
+/// `Undeclared`.
+pub fn refuse_compressed(body: &[u8]) -> Result<(), InflateError> {
+    const MAGIC: [(&[u8], &str); 2] =
+        [(&[0x1f, 0x8b], "gzip"), (&[0x28, 0xb5, 0x2f, 0xfd], "zstd")];
+    match MAGIC.iter().find(|(magic, _)| body.starts_with(magic)) {
+        Some((_, name)) => Err(InflateError::Undeclared(name)),
+        None => Ok(()),
     }
 }
 

@@ -133,3 +133,13 @@ fn h_15_a_bomb_is_charged_while_it_grows_and_stops_at_the_account() {
     }
     assert!(account.peak_bytes() <= 300_000);
 }
+
+#[test]
+fn compressed_bodies_without_their_header_are_told_which_one() {
+    let told = |body: &[u8]| refuse_compressed(body).map_err(|error| error.to_string());
+    assert_eq!(told(b"{\"t\":1}"), Ok(()));
+    let asked =
+        |name: &str| Err(format!("the body is {name}: send `Content-Encoding: {name}` with it"));
+    assert_eq!(told(&gzip(b"{}")), asked("gzip"));
+    assert_eq!(told(&zstd(b"{}")), asked("zstd"));
+}

@@ -27,7 +27,12 @@ pub(super) fn apply(
 
 fn set(table: &mut toml::Table, known: &toml::Table, path: &str, text: &str) -> Result<(), String> {
     if let Some((section, rest)) = path.split_once("__") {
-        let unknown = || format!("there is no section '{section}'");
+        let unknown = || {
+            let is_section = |(_, value): &(&String, &toml::Value)| value.is_table();
+            let sections: Vec<&str> =
+                known.iter().filter(is_section).map(|(name, _)| name.as_str()).collect();
+            format!("there is no section '{section}', only {}", sections.join(", "))
+        };
         let known = known.get(section).and_then(toml::Value::as_table).ok_or_else(unknown)?;
         let inner = table
             .entry(section)
@@ -36,9 +41,7 @@ fn set(table: &mut toml::Table, known: &toml::Table, path: &str, text: &str) -> 
             .ok_or_else(|| format!("'{section}' is not a section in the file"))?;
         return set(inner, known, rest, text);
     }
-    let default = known.get(path).ok_or_else(|| {
-        format!("there is no setting '{path}'; sections are parted by two underscores")
-    })?;
+    let default = known.get(path).ok_or_else(|| no_setting(known, path))?;
     let value = match default {
         toml::Value::Integer(_) => {
             let number = text.trim().parse().map_err(|_| format!("'{text}' is not a number"))?;
@@ -54,4 +57,21 @@ fn set(table: &mut toml::Table, known: &toml::Table, path: &str, text: &str) -> 
     };
     table.insert(path.to_owned(), value);
     Ok(())
+}
+
+/// A setting that is not there, with those that may be meant: most often a unit is missing.
+#[cold]
+fn no_setting(known: &toml::Table, path: &str) -> String {
+    let is_near = |name: &&str| name.starts_with(path) || path.starts_with(*name);
+    let near: Vec<&str> = known.keys().map(String::as_str).filter(is_near).collect();
+    let (lead, names) = match near.is_empty() {
+        true => ("there are", known.keys().map(String::as_str).collect()),
+        false => ("did you mean", near),
+    };
+    let end = if lead == "there are" { "" } else { "?" };
+    format!(
+        "there is no setting '{path}' here; {lead} {}{end} (a section is parted from its setting by two \
+         underscores)",
+        names.join(", ")
+    )
 }

@@ -52,7 +52,7 @@ macro_rules! section {
 section! {
     /// All settings. Every field has a default, so an empty file is a good one.
     ServerConfig {
-        /// Address to listen on. Only loopback addresses until authentication is configured.
+        /// Address to listen on. Only loopback addresses: there is no authentication yet.
         host: String = "127.0.0.1".into(),
         /// Port to listen on; 0 picks a free one.
         port: u16 = 8888,

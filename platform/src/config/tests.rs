@@ -44,6 +44,9 @@ fn errors_name_the_field() {
     assert!(message("port = 70000", &[]).contains("70000"));
     assert!(message("port = ", &[]).contains("configuration"));
     assert!(message("", &[("HENGE_PROT", "1")]).contains("'prot'"));
+    let told = message("", &[("HENGE_QUERY__TIMEOUT", "5")]);
+    assert!(told.contains("no setting 'timeout' here; did you mean timeout_ms?"), "{told}");
+    assert!(message("", &[("HENGE_CACHE__X", "5")]).contains("there are max_entry_bytes, "));
     // What a client of the server reads is no setting of it.
     assert!(load("", &[("HENGE_URL", "http://localhost:1")]).is_ok());
     assert!(message("", &[("HENGE_PORT", "x")]).contains("'x' is not a number"));

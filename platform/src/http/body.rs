@@ -13,7 +13,7 @@ use henge_types::ErrorClass;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::{Closing, DruidError, closing};
-use crate::compression::{ContentEncoding, InflateLimits, inflate};
+use crate::compression::{ContentEncoding, InflateLimits, inflate, refuse_compressed};
 use crate::runtime::{AccountFull, Charge, MemoryAccount, blocking};
 
 /// Bounds of one request's body.
@@ -62,6 +62,7 @@ pub async fn read_body(
     check_content_type(headers)?;
     let (wire, wire_charge) = read_wire(body, limits).await?;
     if encoding == ContentEncoding::Identity {
+        refuse_compressed(&wire)?;
         return Ok(wire_charge.hold(wire));
     }
     let (bounds, account) = (limits.inflate, limits.account.clone());

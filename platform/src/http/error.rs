@@ -282,7 +282,7 @@ impl From<crate::compression::InflateError> for DruidError {
         let status = match &error {
             InflateError::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             InflateError::TooLarge(_) | InflateError::Ratio(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            InflateError::Malformed { .. } => StatusCode::BAD_REQUEST,
+            InflateError::Undeclared(_) | InflateError::Malformed { .. } => StatusCode::BAD_REQUEST,
             InflateError::Memory(full) => mapping(full.class()).status,
         };
         Self::new(error.class(), error.to_string()).with_status(status)

@@ -28,7 +28,7 @@ pub enum WalError {
     /// or accept the loss.
     #[error(
         "write-ahead log file '{path}' is damaged at byte {offset}: {reason}; restore the file, or \
-        give up what is missing with `henge metadata accept-log-loss`"
+        give up what is missing with `henge metadata accept-log-loss --data-dir DIR --datasource NAME`"
     )]
     Corrupt {
         /// The file.

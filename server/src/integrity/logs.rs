@@ -96,7 +96,7 @@ pub(super) async fn compare(
 ) -> Result<()> {
     let known = known_or_finding(folder, metadata, report).await?;
     for (name, log) in &known {
-        compare_one(name, log, report).await?;
+        compare_one(folder, name, log, report).await?;
     }
     compare_unknown(folder, &known, report).await
 }
@@ -111,13 +111,19 @@ pub(super) async fn compare_names(
     for (name, log) in &known {
         let path = &log.folder;
         if !has_log_files(path).with_context(|| format!("read '{}'", path.display()))? {
-            compare_one(name, log, report).await?;
+            compare_one(folder, name, log, report).await?;
         }
     }
     compare_unknown(folder, &known, report).await
 }
 
-async fn compare_one(name: &str, log: &KnownLog, report: &mut Report) -> Result<()> {
+async fn compare_one(
+    folder: &DataFolder,
+    name: &str,
+    log: &KnownLog,
+    report: &mut Report,
+) -> Result<()> {
+    let data_dir = folder.root().display();
     let state = inspect(&log.folder, log.expected).await?;
     if state.files == 0 && state.damages.is_empty() {
         note_missing(name, log, report);
@@ -125,7 +131,7 @@ async fn compare_one(name: &str, log: &KnownLog, report: &mut Report) -> Result<
     for damage in state.damages {
         report.loss(format!(
             "the log of '{name}': {damage}; put the right one back, or give up what is missing with \
-             `henge metadata accept-log-loss --datasource '{name}'`"
+             `henge metadata accept-log-loss --data-dir '{data_dir}' --datasource '{name}'`"
         ));
     }
     state.notes.into_iter().for_each(|note| report.note(note));

@@ -69,6 +69,8 @@ pub(super) struct Guess {
 struct Column {
     name: String,
     is_time: bool,
+    /// A value that is no time, if there is one.
+    other: Option<String>,
 }
 
 /// The inputFormat of a file, and in words what was decided.
@@ -253,6 +255,7 @@ fn parquet_columns(path: &Path) -> Result<Vec<Column>> {
     let column = |field: &henge_tabular::ParquetField| Column {
         name: field.name.clone(),
         is_time: field.is_time(),
+        other: None,
     };
     let mut columns: Vec<Column> = table.fields().iter().map(column).collect();
     if columns.iter().any(|column| column.is_time) {
@@ -282,6 +285,7 @@ fn parquet_columns(path: &Path) -> Result<Vec<Column>> {
     }
     for (column, seen) in columns.iter_mut().zip(seen) {
         column.is_time = seen.is_time();
+        column.other = seen.other;
     }
     Ok(columns)
 }
@@ -326,7 +330,8 @@ fn sampled_columns(path: &Path, format: Format, input_format: &Value) -> Result<
         }
     }
     let names = parser.dimensions().iter().map(|dimension| dimension.name.clone());
-    let column = |(name, seen): (String, Seen)| Column { name, is_time: seen.is_time() };
+    let column =
+        |(name, seen): (String, Seen)| Column { name, is_time: seen.is_time(), other: seen.other };
     Ok(names.zip(samples.columns).map(column).collect())
 }
 
@@ -373,7 +378,29 @@ fn time_of<'a>(columns: &'a [Column], asked: Option<&str>) -> Result<&'a Column>
     let found = likely.find(|column| column.is_time);
     let found = found.or_else(|| columns.iter().find(|column| column.is_time));
     found.with_context(|| {
-        format!("no column looks like a time; name one with --timestamp-column: {}", names())
+        // A column that is called a time may hold times of a format that nobody guesses.
+        let unread = TIME_NAMES.iter().filter_map(|name| named(name)).find_map(|column| {
+            let value = column.other.as_ref()?;
+            Some(format!(
+                "'{}' holds '{value}', whose format a --spec has to name: \
+                 {{\"timestampSpec\": {{\"column\": \"{}\", \"format\": \"dd.MM.yyyy\"}}, \
+                 \"dimensionsSpec\": {{}}}}",
+                column.name, column.name
+            ))
+        });
+        match unread {
+            Some(unread) => format!(
+                "no column looks like a time: {unread}; or name another column with \
+                 --timestamp-column: {}",
+                names()
+            ),
+            None => {
+                format!(
+                    "no column looks like a time; name one with --timestamp-column: {}",
+                    names()
+                )
+            }
+        }
     })
 }
 
@@ -434,6 +461,9 @@ mod tests {
         };
         assert!(refused(Some("b")).contains("only a"));
         assert!(refused(None).contains("--timestamp-column"));
+        let german = guess("a.csv", "time;n\n01.02.2026;5\n", &NO_HINTS).unwrap_err();
+        let german = format!("{german:#}");
+        assert!(german.contains("'time' holds '01.02.2026', whose format a --spec"), "{german}");
         assert!(guess("a.bin", "nothing", &NO_HINTS).unwrap_err().to_string().contains("format"));
     }
 }

@@ -8,6 +8,9 @@ const PLAUSIBLE_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
 /// Fewer digits are more likely a year or a count.
 const SHORTEST_TIME: usize = 8;
 
+/// Characters of a value that are shown.
+const OTHER_CHARS: usize = 40;
+
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -29,20 +32,26 @@ impl Kind {
 }
 
 /// What the values of a column have in common.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     values: u64,
     times: u64,
+    /// The first value that is no time, shortened.
+    pub(super) other: Option<String>,
 }
 
 impl Seen {
     pub(super) fn see(&mut self, text: &str) {
         self.values += 1;
-        self.times += u64::from(Kind::of(text) == Kind::Time);
+        let is_time = Kind::of(text) == Kind::Time;
+        self.times += u64::from(is_time);
+        if !is_time && self.other.is_none() {
+            self.other = Some(text.chars().take(OTHER_CHARS).collect());
+        }
     }
 
     /// True when the values may be times: a broken one among many does not matter.
-    pub(super) fn is_time(self) -> bool {
+    pub(super) fn is_time(&self) -> bool {
         self.times > 0 && self.times * 10 >= self.values * 9
     }
 }

@@ -92,7 +92,8 @@ pub(crate) struct IngestArgs {
     /// the spec names is in no event.
     #[arg(long)]
     strict: bool,
-    /// Events refused and values changed or lost before the exit code is 1.
+    /// Events refused and values changed or lost before the exit code is 1. Fields that the spec names
+    /// nowhere and times that are cut to milliseconds do not count.
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_errors: u64,
     /// Parquet, CSV, TSV or JSON (one event after the other, or lists of events); all but Parquet

@@ -26,6 +26,7 @@ pub(crate) struct AcceptArgs {
 
 pub(super) async fn run(args: &AcceptArgs) -> Result<ExitCode> {
     let folder = DataFolder::new(&args.data_dir);
+    folder.must_be_there()?;
     let _lock = folder.own()?;
     let given_up = give_up_log_loss(&folder, &args.datasource).await?;
     if given_up.damages.is_empty() {
@@ -55,6 +56,7 @@ pub(crate) struct AcceptMetadataArgs {
 
 pub(super) async fn run_metadata(args: &AcceptMetadataArgs) -> Result<ExitCode> {
     let folder = DataFolder::new(&args.data_dir);
+    folder.must_be_there()?;
     let _lock = folder.own()?;
     let options = SqliteOptions::new(folder.metadata());
     anyhow::ensure!(

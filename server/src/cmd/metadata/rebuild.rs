@@ -16,6 +16,7 @@ const NAMED: usize = 20;
 
 pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
     let folder = DataFolder::new(&args.data_dir);
+    folder.must_be_there()?;
     let root = folder.deep_storage();
     anyhow::ensure!(root.is_dir(), "there is no deep storage at '{}'", root.display());
     let _lock = folder.own()?;

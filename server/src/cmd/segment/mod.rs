@@ -12,8 +12,8 @@ use clap::{Args, Subcommand};
 use henge_platform::runtime::map_file;
 use henge_segment::MappedSegment;
 
-/// How the names of segment files end.
-const EXTENSION: &str = "segment";
+/// How the names of segment files end: as they are stored, and as the cache keeps them for scanning.
+const EXTENSIONS: [&str; 2] = ["segment", "hot"];
 
 /// What to do with segment files.
 #[derive(Debug, Subcommand)]
@@ -77,7 +77,7 @@ pub(crate) fn find_segments(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let before = found.len();
         find_below(path, &mut found)?;
         if found.len() == before {
-            bail!("{}: no file in it ends in .{EXTENSION}", path.display());
+            bail!("{}: no file in it ends in .{}", path.display(), EXTENSIONS.join(" or ."));
         }
         found[before..].sort();
     }
@@ -92,11 +92,15 @@ fn find_below(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry.path();
         if kind.is_dir() {
             find_below(&path, found)?;
-        } else if kind.is_file() && path.extension().is_some_and(|end| end == EXTENSION) {
+        } else if kind.is_file() && is_segment(&path) {
             found.push(path);
         }
     }
     Ok(())
+}
+
+fn is_segment(path: &Path) -> bool {
+    path.extension().is_some_and(|end| EXTENSIONS.iter().any(|known| end == *known))
 }
 
 fn open(path: &Path) -> Result<MappedSegment> {
@@ -113,11 +117,11 @@ mod tests {
         let path = |name: &str| dir.path().join(name);
         std::fs::create_dir_all(path("b/c")).unwrap();
         std::fs::create_dir_all(path("empty")).unwrap();
-        for name in ["z.segment", "b/c/a.segment", "b/note.txt"] {
+        for name in ["z.segment", "b/c/a.hot", "b/note.txt"] {
             std::fs::write(path(name), b"").unwrap();
         }
         let found = find_segments(&[dir.path().to_owned(), path("b/note.txt")]).unwrap();
-        assert_eq!(found, ["b/c/a.segment", "z.segment", "b/note.txt"].map(path));
+        assert_eq!(found, ["b/c/a.hot", "z.segment", "b/note.txt"].map(path));
         let message = |name| find_segments(&[path(name)]).unwrap_err().to_string();
         assert!(message("empty").contains(".segment"));
         assert!(message("none").contains("none"));
