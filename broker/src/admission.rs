@@ -13,14 +13,14 @@ use crate::error::{BrokerError, Result};
 
 /// A bounded number of places and a bounded queue for them, and the same for each lane.
 #[derive(Debug)]
-pub struct Admission {
+pub(crate) struct Admission {
     all: Places,
     lanes: BTreeMap<String, Places>,
 }
 
 /// A place; given back when dropped.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     _lane: Option<OwnedSemaphorePermit>,
     _all: OwnedSemaphorePermit,
 }
@@ -29,7 +29,11 @@ impl Admission {
     /// `running` places and a queue of `waiting`; a lane has that percentage of both, but at least
     /// one place.
     #[must_use]
-    pub fn new(running: usize, waiting: usize, lane_percents: &BTreeMap<String, u32>) -> Self {
+    pub(crate) fn new(
+        running: usize,
+        waiting: usize,
+        lane_percents: &BTreeMap<String, u32>,
+    ) -> Self {
         let share = |of: usize, percent: u32| of.saturating_mul(percent as usize) / 100;
         let lanes = lane_percents.iter().map(|(lane, &percent)| {
             (lane.clone(), Places::new(share(running, percent), share(waiting, percent)))
@@ -40,7 +44,7 @@ impl Admission {
     /// The lane that a query runs in: the one it names, else the low one for negative priorities.
     /// A lane without a limit is as good as none.
     #[must_use]
-    pub fn lane_of(context: &QueryContext) -> Option<&str> {
+    pub(crate) fn lane_of(context: &QueryContext) -> Option<&str> {
         match &context.lane {
             Some(lane) => Some(lane),
             None => (context.priority < 0).then_some(LOW_LANE),
@@ -51,7 +55,7 @@ impl Admission {
     ///
     /// # Errors
     /// `TooManyQueries` when a queue is full.
-    pub async fn enter(&self, lane: Option<&str>) -> Result<Place> {
+    pub(crate) async fn enter(&self, lane: Option<&str>) -> Result<Place> {
         let limited = lane.and_then(|lane| self.lanes.get_key_value(lane));
         let in_lane = match limited {
             Some((lane, places)) => Some(places.enter(Some(lane)).await?),
@@ -62,7 +66,7 @@ impl Admission {
 
     /// Queries that run and queries that wait for a place among all.
     #[must_use]
-    pub fn running_and_waiting(&self) -> (usize, usize) {
+    pub(crate) fn running_and_waiting(&self) -> (usize, usize) {
         let running = self.all.capacity - self.all.free.available_permits().min(self.all.capacity);
         let lanes = self.lanes.values().map(|lane| lane.waiting.load(Ordering::Relaxed));
         (running, self.all.waiting.load(Ordering::Relaxed) + lanes.sum::<usize>())

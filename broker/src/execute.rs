@@ -36,7 +36,7 @@ pub struct QueryResponse {
     /// What is to be known of the answer: empty unless it lacks something or may be out of date.
     pub response_context: Map<String, Value>,
     /// What it took.
-    pub profile: Profile,
+    pub(crate) profile: Profile,
 }
 
 #[derive(Default)]

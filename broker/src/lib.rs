@@ -3,19 +3,19 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-pub mod admission;
-pub mod api;
-pub mod error;
-pub mod execute;
+mod admission;
+mod api;
+mod error;
+mod execute;
 mod finish;
 mod known_columns;
 mod plan;
-pub mod profile;
-pub mod results;
-pub mod route;
+mod profile;
+mod results;
+mod route;
 mod running;
-pub mod scatter;
-pub mod view;
+mod scatter;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,13 +28,16 @@ use henge_platform::metadata::MetadataStore;
 use henge_platform::telemetry::Metrics;
 use parking_lot::RwLock;
 
+pub use api::router;
 pub use error::{BrokerError, Result};
 pub use execute::QueryResponse;
+pub use profile::show_cache;
+pub use view::{Availability, Unavailable};
 
 use crate::admission::Admission;
-use crate::profile::{QueryMetrics, show_cache};
+use crate::profile::QueryMetrics;
 use crate::results::ResultCache;
-use crate::view::{Availability, ClusterViews};
+use crate::view::ClusterViews;
 
 /// Limits and defaults of queries.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use serde::Serialize;
 /// What the whole-result cache had to say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum ResultCacheUse {
+pub(crate) enum ResultCacheUse {
     /// It was not asked: switched off, or the data still grows.
     #[default]
     Off,
@@ -26,31 +26,31 @@ pub enum ResultCacheUse {
 /// What one query took.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Profile {
+pub(crate) struct Profile {
     /// Segments that the query's intervals meet.
-    pub segments: u64,
+    pub(crate) segments: u64,
     /// Of these, read.
-    pub segments_scanned: u64,
+    pub(crate) segments_scanned: u64,
     /// Of these, contributions that the segment cache knew.
-    pub segments_cached: u64,
+    pub(crate) segments_cached: u64,
     /// Of these, left out because no row is in the intervals.
-    pub segments_pruned: u64,
+    pub(crate) segments_pruned: u64,
     /// Rows of the segments read.
-    pub rows_scanned: u64,
+    pub(crate) rows_scanned: u64,
     /// The whole-result cache.
-    pub result_cache: ResultCacheUse,
+    pub(crate) result_cache: ResultCacheUse,
     /// Bytes written to temporary files.
-    pub spilled_bytes: u64,
+    pub(crate) spilled_bytes: u64,
     /// Bytes of the answer.
-    pub result_bytes: u64,
+    pub(crate) result_bytes: u64,
     /// Time on CPU threads, of all of them together.
-    pub cpu_micros: u64,
+    pub(crate) cpu_micros: u64,
     /// Time that tasks waited for a CPU thread, of all of them together.
-    pub queue_micros: u64,
+    pub(crate) queue_micros: u64,
     /// Time that the query waited to be admitted.
-    pub admission_micros: u64,
+    pub(crate) admission_micros: u64,
     /// From the parsed query to the finished answer.
-    pub total_micros: u64,
+    pub(crate) total_micros: u64,
 }
 
 impl Profile {
@@ -67,8 +67,8 @@ impl Profile {
 
     /// As compact JSON.
     #[must_use]
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+    pub(crate) fn to_json(self) -> String {
+        serde_json::to_string(&self).unwrap_or_default()
     }
 }
 

@@ -13,13 +13,13 @@ use crate::view::ClusterView;
 
 /// What an answer depends on: equal identities, equal bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AnswerId(u128);
+pub(crate) struct AnswerId(u128);
 
 impl AnswerId {
     /// The identity of the answer over these segments; `None` when one of them still grows or is not
     /// known to the metadata.
     #[must_use]
-    pub fn of(
+    pub(crate) fn of(
         query: &Query,
         form: Form,
         view: &ClusterView,
@@ -52,14 +52,14 @@ impl AnswerId {
 
     /// As an ETag, quotes included.
     #[must_use]
-    pub fn etag(self) -> String {
+    pub(crate) fn etag(self) -> String {
         format!("\"{:032x}\"", self.0)
     }
 
     /// True when an `If-None-Match` names this answer. `*` does not count: it asks whether there is
     /// any answer at all, and there always is one.
     #[must_use]
-    pub fn is_named_by(self, if_none_match: &str) -> bool {
+    pub(crate) fn is_named_by(self, if_none_match: &str) -> bool {
         let etag = self.etag();
         let tags = if_none_match.split(',').map(str::trim);
         tags.map(|tag| tag.strip_prefix("W/").unwrap_or(tag)).any(|tag| {
@@ -89,31 +89,31 @@ fn checksum_of(view: &ClusterView, id: &SegmentId) -> Option<u64> {
 
 /// Bodies by identity.
 #[derive(Debug)]
-pub struct ResultCache {
+pub(crate) struct ResultCache {
     bodies: BoundedCache<AnswerId, Bytes>,
 }
 
 impl ResultCache {
     /// A cache of `capacity_bytes`, of answers of at most `max_entry_bytes`.
     #[must_use]
-    pub fn new(capacity_bytes: usize, max_entry_bytes: usize) -> Self {
+    pub(crate) fn new(capacity_bytes: usize, max_entry_bytes: usize) -> Self {
         Self { bodies: BoundedCache::new(capacity_bytes, max_entry_bytes) }
     }
 
     /// The answer, if it is known.
     #[must_use]
-    pub fn get(&self, id: AnswerId) -> Option<Bytes> {
+    pub(crate) fn get(&self, id: AnswerId) -> Option<Bytes> {
         self.bodies.get(&id)
     }
 
     /// Keeps an answer, unless it is too large.
-    pub fn put(&self, id: AnswerId, body: &Bytes) {
+    pub(crate) fn put(&self, id: AnswerId, body: &Bytes) {
         self.bodies.put(id, body.clone(), body.len());
     }
 
     /// How the cache does.
     #[must_use]
-    pub fn stats(&self) -> CacheStats {
+    pub(crate) fn stats(&self) -> CacheStats {
         self.bodies.stats()
     }
 }

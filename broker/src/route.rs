@@ -14,7 +14,7 @@ const DEFAULT_HISTORY_MS: i64 = 7 * 24 * 3_600_000;
 
 /// The visible segments of one datasource that the query reads, each once.
 #[must_use]
-pub fn segments_of(query: &Query, table: &TableView) -> Vec<SegmentDescriptor> {
+pub(crate) fn segments_of(query: &Query, table: &TableView) -> Vec<SegmentDescriptor> {
     let mut holders = Vec::new();
     let mut buffered = Vec::new();
     for interval in intervals_of(query, table) {
@@ -82,7 +82,7 @@ fn descriptors(
 /// Groups segments by the server that is to answer for them. Segments without a server that is
 /// still worth asking come back in the second part.
 #[must_use]
-pub fn assign(
+pub(crate) fn assign(
     view: &ClusterView,
     segments: Vec<SegmentDescriptor>,
     is_excluded: impl Fn(&ServerId, &SegmentDescriptor) -> bool,

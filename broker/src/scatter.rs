@@ -20,17 +20,17 @@ const RETRIES: usize = 4;
 
 /// What came back.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub(crate) struct Gathered {
     /// Partial results that together hold each segment once.
-    pub partials: Vec<Partial>,
+    pub(crate) partials: Vec<Partial>,
     /// What nodes have on disk, instead of partial results.
-    pub partitions: Vec<Partitions>,
+    pub(crate) partitions: Vec<Partitions>,
     /// What the partial results hold; to be kept as long as they are.
-    pub leases: Vec<MemoryLease>,
+    pub(crate) leases: Vec<MemoryLease>,
     /// What it took.
-    pub stats: ReplyStats,
+    pub(crate) stats: ReplyStats,
     /// Segments that nobody has any more: the timeline moved on since the view was taken.
-    pub vanished: Vec<SegmentDescriptor>,
+    pub(crate) vanished: Vec<SegmentDescriptor>,
 }
 
 impl Gathered {

@@ -23,50 +23,49 @@ use henge_platform::metadata::{BufferedSegment, PublishedSegment, SegmentChange}
 use henge_types::SegmentId;
 use tokio::time::Instant;
 
-pub use columns::{SchemaKey, UsedColumns};
-pub use follow::{ClusterViews, GRACE};
-pub use table::{Replica, TableView, UsedSegment};
+pub(crate) use follow::ClusterViews;
+pub(crate) use table::TableView;
 pub use unavailable::{Availability, Unavailable};
 
 /// All datasources at one instant.
 #[derive(Debug, Clone, Default)]
-pub struct ClusterView {
+pub(crate) struct ClusterView {
     /// The version of discovery that this view shows.
-    pub version: u64,
+    pub(crate) version: u64,
     /// How far the metadata were followed.
-    pub metadata: MetadataPosition,
+    pub(crate) metadata: MetadataPosition,
     /// Servers that announce segments, or did not yet, and where they are reached.
-    pub servers: BTreeMap<ServerId, ServerAddress>,
+    pub(crate) servers: BTreeMap<ServerId, ServerAddress>,
     /// Datasources that have used or announced segments.
-    pub tables: BTreeMap<Arc<str>, Arc<TableView>>,
+    pub(crate) tables: BTreeMap<Arc<str>, Arc<TableView>>,
 }
 
 /// How far a view has followed the metadata.
 #[derive(Debug, Clone, Default)]
-pub struct MetadataPosition {
+pub(crate) struct MetadataPosition {
     /// The change sequence; `None` before the first complete read.
-    pub sequence: Option<u64>,
+    pub(crate) sequence: Option<u64>,
     /// The store's count of commits when it was read.
-    pub commits: u64,
+    pub(crate) commits: u64,
     /// Set while the store cannot be read: the view then shows what was known last.
-    pub away: Option<Away>,
+    pub(crate) away: Option<Away>,
 }
 
 /// The metadata store cannot be read.
 #[derive(Debug, Clone)]
-pub struct Away {
+pub(crate) struct Away {
     /// Since when.
-    pub since: Instant,
+    pub(crate) since: Instant,
     /// When it was asked last.
-    pub tried: Instant,
+    pub(crate) tried: Instant,
     /// What it said.
-    pub reason: Arc<str>,
+    pub(crate) reason: Arc<str>,
 }
 
 impl ClusterView {
     /// Applies one server's change set. `awaited_until` is when segments that lose their last server
     /// by it begin to count as missing.
-    pub fn apply(&mut self, server: &ServerId, changes: &ChangeSet, awaited_until: Instant) {
+    pub(crate) fn apply(&mut self, server: &ServerId, changes: &ChangeSet, awaited_until: Instant) {
         for segment in &changes.add {
             self.table(&segment.id).announce(server, segment, awaited_until);
         }
@@ -79,14 +78,14 @@ impl ClusterView {
     }
 
     /// A server left: what it buffered is missing until it is back. `ids` is all it had.
-    pub fn lose(&mut self, server: &ServerId, ids: &[SegmentId], awaited_until: Instant) {
+    pub(crate) fn lose(&mut self, server: &ServerId, ids: &[SegmentId], awaited_until: Instant) {
         for id in ids {
             self.change_known(id, |table| table.lose(server, id, awaited_until));
         }
     }
 
     /// Brings the announcements in line with a snapshot: for an observer that fell too far behind.
-    pub fn apply_snapshot(&mut self, snapshot: &DiscoverySnapshot, awaited_until: Instant) {
+    pub(crate) fn apply_snapshot(&mut self, snapshot: &DiscoverySnapshot, awaited_until: Instant) {
         let mut gone: BTreeMap<ServerId, Vec<SegmentId>> = BTreeMap::new();
         for (id, replica) in self.tables.values().flat_map(|table| table.announcements()) {
             let announced = snapshot.servers.get(&replica.server);
@@ -114,7 +113,7 @@ impl ClusterView {
     }
 
     /// Applies changes of the used segments, in order.
-    pub fn apply_used(&mut self, changes: &[SegmentChange], awaited_until: Instant) {
+    pub(crate) fn apply_used(&mut self, changes: &[SegmentChange], awaited_until: Instant) {
         for change in changes {
             match change {
                 SegmentChange::Used(segment) => self.publish(segment, awaited_until),
@@ -124,7 +123,11 @@ impl ClusterView {
     }
 
     /// Makes these the buffered segments, and no others.
-    pub fn replace_buffered(&mut self, buffered: &[BufferedSegment], awaited_until: Instant) {
+    pub(crate) fn replace_buffered(
+        &mut self,
+        buffered: &[BufferedSegment],
+        awaited_until: Instant,
+    ) {
         let now: HashMap<&SegmentId, &ServerId> =
             buffered.iter().map(|buffered| (&buffered.id, &buffered.owner)).collect();
         let before = self.tables.values().flat_map(|table| table.held());
@@ -142,7 +145,7 @@ impl ClusterView {
     }
 
     /// Makes these the used segments, and no others.
-    pub fn replace_used(&mut self, used: &[PublishedSegment], awaited_until: Instant) {
+    pub(crate) fn replace_used(&mut self, used: &[PublishedSegment], awaited_until: Instant) {
         let kept: std::collections::HashSet<&SegmentId> = used.iter().map(|s| &s.id).collect();
         let before = self.tables.values().flat_map(|table| table.used.keys());
         let gone: Vec<SegmentId> = before.filter(|id| !kept.contains(id)).cloned().collect();

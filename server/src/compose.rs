@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::{Extension, Router};
-use henge_broker::Broker;
-use henge_broker::profile::show_cache;
+use henge_broker::{Broker, show_cache};
 use henge_coordinator::Coordinator;
 use henge_data_node::{MemoryPartialCache, PartialCache, QueryServices, RunningQueries};
 use henge_historical_node::HistoricalNode;
@@ -276,7 +275,7 @@ fn partial_cache(
 
 fn router(options: Options, roles: &Roles) -> Router {
     let router = Router::new()
-        .merge(henge_broker::api::router(Arc::clone(&roles.broker)))
+        .merge(henge_broker::router(Arc::clone(&roles.broker)))
         .merge(henge_realtime_node::router(Arc::clone(&roles.realtime)))
         .merge(status::router(
             roles.metrics.clone(),

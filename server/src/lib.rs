@@ -2,12 +2,12 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-pub mod compose;
+mod compose;
 pub mod data_folder;
 pub mod integrity;
 mod memory;
 mod options;
 mod reach;
-pub mod status;
+mod status;
 
 pub use compose::{Running, start};

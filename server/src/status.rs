@@ -15,7 +15,11 @@ use henge_platform::telemetry::Metrics;
 use serde_json::{Value, json};
 
 /// The routes.
-pub fn router(metrics: Metrics, broker: Arc<Broker>, historical: Arc<HistoricalNode>) -> Router {
+pub(crate) fn router(
+    metrics: Metrics,
+    broker: Arc<Broker>,
+    historical: Arc<HistoricalNode>,
+) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/status/health", get(health))

@@ -112,7 +112,7 @@ impl Cluster {
         }
         broker.follow();
         let router = Router::new()
-            .merge(henge_broker::api::router(broker))
+            .merge(henge_broker::router(broker))
             .merge(henge_realtime_node::router(Arc::clone(&realtime)))
             .layer(Extension(Arc::new(BodyLimits::default())));
         Self { router, realtime, historical, discovery, metadata, clock, coordinator, changes }

@@ -21,7 +21,7 @@ struct SchemaColumn {
 
 /// Names a schema by its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SchemaKey(u64);
+pub(crate) struct SchemaKey(u64);
 
 #[derive(Debug, Clone)]
 struct Counted {
@@ -35,7 +35,7 @@ type Types = Vec<(ColumnType, usize)>;
 
 /// The schemas of used segments, with how many have each, and what they say together.
 #[derive(Debug, Clone, Default)]
-pub struct UsedColumns {
+pub(crate) struct UsedColumns {
     schemas: Arc<HashMap<SchemaKey, Counted>>,
     types: Arc<HashMap<String, Types>>,
 }
@@ -87,17 +87,17 @@ impl UsedColumns {
 
     /// False when there may be columns that are not known here.
     #[must_use]
-    pub fn are_known(&self) -> bool {
+    pub(crate) fn are_known(&self) -> bool {
         self.schemas.values().all(|counted| counted.columns.is_some())
     }
 
     /// The types that segments have a column in; none when no segment has it.
-    pub fn types_of(&self, name: &str) -> impl Iterator<Item = &ColumnType> {
+    pub(crate) fn types_of(&self, name: &str) -> impl Iterator<Item = &ColumnType> {
         self.types.get(name).into_iter().flatten().map(|(column_type, _)| column_type)
     }
 
     /// The columns' names.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.types.keys().map(String::as_str)
     }
 }

@@ -21,7 +21,7 @@ use crate::error::{BrokerError, Result};
 
 /// How long a segment that just lost its last server, or that was just published, is waited for
 /// before queries fail.
-pub const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(5);
 /// The same at the start: nearly all that nobody serves then was tried, and failed.
 const GRACE_AT_START: Duration = Duration::from_secs(3);
 /// The longest time between two reads of the metadata: finds what other processes committed.
@@ -37,7 +37,7 @@ const ROUNDS: usize = 8;
 
 /// Keeps the newest view.
 #[derive(Debug)]
-pub struct ClusterViews {
+pub(crate) struct ClusterViews {
     discovery: Arc<dyn Discovery>,
     metadata: Arc<dyn MetadataStore>,
     versions: watch::Receiver<u64>,
@@ -96,7 +96,7 @@ impl Read {
 impl ClusterViews {
     /// Follows both.
     #[must_use]
-    pub fn new(discovery: Arc<dyn Discovery>, metadata: Arc<dyn MetadataStore>) -> Self {
+    pub(crate) fn new(discovery: Arc<dyn Discovery>, metadata: Arc<dyn MetadataStore>) -> Self {
         Self {
             versions: discovery.watch(),
             commits: metadata.commits(),
@@ -112,7 +112,7 @@ impl ClusterViews {
     ///
     /// # Errors
     /// `MetadataAway` when the metadata were never read.
-    pub async fn current(&self) -> Result<Arc<ClusterView>> {
+    pub(crate) async fn current(&self) -> Result<Arc<ClusterView>> {
         let view = self.latest();
         if self.is_current(&view) {
             return Ok(view);
@@ -124,19 +124,19 @@ impl ClusterViews {
     ///
     /// # Errors
     /// As [`ClusterViews::current`].
-    pub async fn refreshed(&self) -> Result<Arc<ClusterView>> {
+    pub(crate) async fn refreshed(&self) -> Result<Arc<ClusterView>> {
         self.catch_up(true).await
     }
 
     /// What was known last.
     #[must_use]
-    pub fn latest(&self) -> Arc<ClusterView> {
+    pub(crate) fn latest(&self) -> Arc<ClusterView> {
         Arc::clone(&self.current.lock())
     }
 
     /// Why nobody serves a segment: what servers reported, or who should have its rows.
     #[must_use]
-    pub fn trouble(&self, id: &SegmentId) -> Option<String> {
+    pub(crate) fn trouble(&self, id: &SegmentId) -> Option<String> {
         let away = || {
             let view = self.latest();
             let owner = view.tables.get(&id.datasource)?.holder(id)?;
@@ -146,7 +146,7 @@ impl ClusterViews {
     }
 
     /// Waits until something is newer than `view`; false when nothing came before `deadline`.
-    pub async fn is_outdated_before(&self, view: &ClusterView, deadline: Instant) -> bool {
+    pub(crate) async fn is_outdated_before(&self, view: &ClusterView, deadline: Instant) -> bool {
         let (mut versions, mut commits) = (self.versions.clone(), self.commits.clone());
         let newer = async {
             let is_away = view.metadata.away.is_some();

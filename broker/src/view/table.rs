@@ -13,41 +13,41 @@ use super::columns::{SchemaKey, UsedColumns};
 
 /// A server that has a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replica {
+pub(crate) struct Replica {
     /// The server.
-    pub server: ServerId,
+    pub(crate) server: ServerId,
     /// What it announced.
-    pub segment: AnnouncedSegment,
+    pub(crate) segment: AnnouncedSegment,
 }
 
 /// What the metadata say of a used segment, as far as queries are planned by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UsedSegment {
+pub(crate) struct UsedSegment {
     /// Place among the chunk's partitions.
-    pub shard_spec: ShardSpec,
+    pub(crate) shard_spec: ShardSpec,
     /// Checksum of the stored object: names the content.
-    pub checksum: u64,
+    pub(crate) checksum: u64,
     /// Smallest and largest timestamp; `None` without rows.
-    pub times_ms: Option<(i64, i64)>,
+    pub(crate) times_ms: Option<(i64, i64)>,
     /// Names its schema.
-    pub schema: SchemaKey,
+    pub(crate) schema: SchemaKey,
 }
 
 /// One datasource.
 #[derive(Debug, Clone, Default)]
-pub struct TableView {
+pub(crate) struct TableView {
     /// Used segments, by time and version.
-    pub timeline: Timeline<()>,
+    pub(crate) timeline: Timeline<()>,
     /// Buffered ones: to be answered for whatever their version, and whatever else lies there (ADR 7).
-    pub buffered: BTreeSet<SegmentId>,
+    pub(crate) buffered: BTreeSet<SegmentId>,
     /// Servers of each announced segment, the preferred one first.
-    pub replicas: HashMap<SegmentId, Vec<Replica>>,
+    pub(crate) replicas: HashMap<SegmentId, Vec<Replica>>,
     /// What the metadata call used.
-    pub used: Arc<HashMap<SegmentId, UsedSegment>>,
+    pub(crate) used: Arc<HashMap<SegmentId, UsedSegment>>,
     /// The columns of those.
-    pub columns: UsedColumns,
+    pub(crate) columns: UsedColumns,
     /// Of the timeline, what nobody announces, and until when somebody is expected to.
-    pub lost: HashMap<SegmentId, Instant>,
+    pub(crate) lost: HashMap<SegmentId, Instant>,
     /// Used once and no longer, and still announced: not to be taken for buffered.
     retired: HashSet<SegmentId>,
     /// What nodes buffer, as the metadata say, with the node: acknowledged rows, which are missing when
@@ -88,7 +88,7 @@ impl TableView {
 
     /// The columns of buffered rows, each list of them once; `None` when some rows are nowhere to be
     /// found.
-    pub fn buffered_schemas(&self) -> Option<Vec<&AnnouncedSchema>> {
+    pub(crate) fn buffered_schemas(&self) -> Option<Vec<&AnnouncedSchema>> {
         let mut schemas: Vec<&AnnouncedSchema> = Vec::new();
         for id in &self.buffered {
             let replica = self.replicas.get(id)?.first()?;
@@ -143,7 +143,7 @@ impl TableView {
 
     /// The node that has the rows of a segment that is not published, or their log.
     #[must_use]
-    pub fn holder(&self, id: &SegmentId) -> Option<&ServerId> {
+    pub(crate) fn holder(&self, id: &SegmentId) -> Option<&ServerId> {
         self.held.get(id)
     }
 
@@ -219,7 +219,10 @@ impl TableView {
     }
 
     /// The buffered segments that overlap an interval, and where.
-    pub fn buffered_within(&self, interval: Interval) -> impl Iterator<Item = SegmentDescriptor> {
+    pub(crate) fn buffered_within(
+        &self,
+        interval: Interval,
+    ) -> impl Iterator<Item = SegmentDescriptor> {
         self.buffered.iter().filter_map(move |id| {
             let visible = id.interval.intersect(&interval)?;
             Some(SegmentDescriptor { id: id.clone(), visible })
@@ -228,7 +231,7 @@ impl TableView {
 
     /// The smallest interval that covers everything to be answered for; `None` when nothing is.
     #[must_use]
-    pub fn span(&self) -> Option<Interval> {
+    pub(crate) fn span(&self) -> Option<Interval> {
         let buffered = self.buffered.iter().map(|id| id.interval);
         buffered.chain(self.timeline.visible_span()).reduce(|span, other| span.span(&other))
     }
@@ -245,12 +248,12 @@ impl TableView {
 
     /// True when somebody announces the segment.
     #[must_use]
-    pub fn is_served(&self, id: &SegmentId) -> bool {
+    pub(crate) fn is_served(&self, id: &SegmentId) -> bool {
         self.replicas.contains_key(id)
     }
 
     /// What is to be answered for, is not hidden by newer versions, and nobody announces.
-    pub fn unavailable(&self) -> impl Iterator<Item = &SegmentId> {
+    pub(crate) fn unavailable(&self) -> impl Iterator<Item = &SegmentId> {
         self.lost.keys().filter(|id| {
             let is_visible = self.may_have_rows(id) && !self.timeline.is_overshadowed(id);
             is_visible || self.buffered.contains(*id)
@@ -259,13 +262,13 @@ impl TableView {
 
     /// False when the segment is known to hold no rows at all.
     #[must_use]
-    pub fn may_have_rows(&self, id: &SegmentId) -> bool {
+    pub(crate) fn may_have_rows(&self, id: &SegmentId) -> bool {
         self.used.get(id).is_none_or(|used| used.times_ms.is_some())
     }
 
     /// True when a row of the segment is known to lie in `slice`.
     #[must_use]
-    pub fn has_row_in(&self, id: &SegmentId, slice: Interval) -> bool {
+    pub(crate) fn has_row_in(&self, id: &SegmentId, slice: Interval) -> bool {
         let times = self.used.get(id).and_then(|used| used.times_ms);
         times.is_some_and(|(min, max)| slice.contains(min) || slice.contains(max))
     }

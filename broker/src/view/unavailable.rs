@@ -29,7 +29,7 @@ pub struct Unavailable {
 impl Unavailable {
     /// Counts and names.
     #[must_use]
-    pub fn of(missing: &[SegmentDescriptor]) -> Self {
+    pub(crate) fn of(missing: &[SegmentDescriptor]) -> Self {
         let mut ids: Vec<&SegmentId> = missing.iter().map(|segment| &segment.id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -45,7 +45,7 @@ impl Unavailable {
 
     /// The same with what is known of the reasons.
     #[must_use]
-    pub fn explained(mut self, trouble: impl Fn(&SegmentId) -> Option<String>) -> Self {
+    pub(crate) fn explained(mut self, trouble: impl Fn(&SegmentId) -> Option<String>) -> Self {
         let known = self.segments.iter().filter_map(|id| Some((id.clone(), trouble(id)?)));
         self.troubles = known.collect();
         self
@@ -53,7 +53,7 @@ impl Unavailable {
 
     /// True when nothing is lacking.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
@@ -103,7 +103,7 @@ pub struct Availability {
 impl Availability {
     /// Of a view; `trouble` tells what servers reported of a segment.
     #[must_use]
-    pub fn of(view: &ClusterView, trouble: impl Fn(&SegmentId) -> Option<String>) -> Self {
+    pub(crate) fn of(view: &ClusterView, trouble: impl Fn(&SegmentId) -> Option<String>) -> Self {
         let mut unavailable = BTreeMap::new();
         for (name, table) in &view.tables {
             let whole = |id: &SegmentId| SegmentDescriptor { id: id.clone(), visible: id.interval };

@@ -34,7 +34,7 @@ impl ServerConfig {
     ///
     /// # Errors
     /// When a name is unknown or a value does not fit.
-    pub fn from_parts(
+    fn from_parts(
         text: &str,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {

@@ -53,7 +53,7 @@ const INFLATE_INLINE_BYTES: usize = 16 << 10;
 /// 413 as soon as a limit is passed, 415 for an unknown encoding or for what says that it is no text in
 /// UTF-8, 400 for a malformed body, 408 for one that comes too slowly, 429 when all bodies together take
 /// too much memory.
-pub async fn read_body(
+pub(super) async fn read_body(
     headers: &HeaderMap,
     body: Body,
     limits: &BodyLimits,

@@ -11,26 +11,26 @@ use serde::ser::SerializeStruct;
 
 /// How a class of error is shown to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ErrorMapping {
+struct ErrorMapping {
     /// HTTP status.
-    pub status: StatusCode,
+    status: StatusCode,
     /// Druid's `error` text; some clients compare it literally.
-    pub error: &'static str,
+    error: &'static str,
     /// `errorCode`.
-    pub code: &'static str,
+    code: &'static str,
     /// `category`.
-    pub category: &'static str,
+    category: &'static str,
     /// `persona`: who can do something about it.
-    pub persona: &'static str,
+    persona: &'static str,
     /// `errorClass`, as older clients know it.
-    pub class_name: &'static str,
+    class_name: &'static str,
 }
 
 const EXCEPTION: &str = "druidException";
 
 /// The mapping of a class.
 #[must_use]
-pub fn mapping(class: ErrorClass) -> ErrorMapping {
+fn mapping(class: ErrorClass) -> ErrorMapping {
     match class {
         ErrorClass::InvalidInput => INVALID_INPUT,
         ErrorClass::NotFound => NOT_FOUND,
@@ -156,8 +156,6 @@ pub struct DruidError {
     pub error_message: String,
     /// Details by name.
     pub context: BTreeMap<String, String>,
-    /// The server that failed.
-    pub host: Option<String>,
 }
 
 impl Serialize for DruidError {
@@ -171,7 +169,8 @@ impl Serialize for DruidError {
         body.serialize_field("errorMessage", &self.error_message)?;
         body.serialize_field("context", &self.context)?;
         body.serialize_field("errorClass", shown.class_name)?;
-        body.serialize_field("host", &self.host)?;
+        // Which server failed is in the message.
+        body.serialize_field("host", &None::<&str>)?;
         body.end()
     }
 }
@@ -187,7 +186,6 @@ impl DruidError {
             error: shown.error,
             error_message: message.into(),
             context: BTreeMap::new(),
-            host: None,
         }
     }
 
@@ -205,15 +203,8 @@ impl DruidError {
 
     /// The same error with another status, for example 413 or 415.
     #[must_use]
-    pub fn with_status(mut self, status: StatusCode) -> Self {
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
-        self
-    }
-
-    /// The same error with another classic code, for example `SQL parse failed`.
-    #[must_use]
-    pub fn with_error(mut self, error: &'static str) -> Self {
-        self.error = error;
         self
     }
 
@@ -223,22 +214,15 @@ impl DruidError {
         self.context.insert(name.to_owned(), value.into());
         self
     }
-
-    /// The same error with the server that failed.
-    #[must_use]
-    pub fn with_host(mut self, host: impl Into<String>) -> Self {
-        self.host = Some(host.into());
-        self
-    }
 }
 
 /// An answer without the request's body having been read to its end: the connection cannot be used
 /// again, which a client that keeps connections has to know.
-pub type Closing = ([(HeaderName, &'static str); 1], DruidError);
+pub(super) type Closing = ([(HeaderName, &'static str); 1], DruidError);
 
 /// The error as such an answer.
 #[must_use]
-pub fn closing(error: DruidError) -> Closing {
+pub(super) fn closing(error: DruidError) -> Closing {
     ([(header::CONNECTION, "close")], error)
 }
 
@@ -312,15 +296,12 @@ mod tests {
 
     #[test]
     fn the_body_has_every_field_that_clients_read() {
-        let error = DruidError::invalid("field 'x' is wrong")
-            .with_context("field", "x")
-            .with_host("127.0.0.1:8888");
+        let error = DruidError::invalid("field 'x' is wrong").with_context("field", "x");
         let body = serde_json::to_value(&error).unwrap();
-        for field in
-            ["error", "errorCode", "persona", "category", "errorMessage", "errorClass", "host"]
-        {
+        for field in ["error", "errorCode", "persona", "category", "errorMessage", "errorClass"] {
             assert!(body[field].is_string(), "{field}");
         }
+        assert_eq!(body.get("host"), Some(&serde_json::Value::Null));
         assert_eq!(body["category"], "INVALID_INPUT");
         assert_eq!(body["context"]["field"], "x");
         assert_eq!(error.into_response().status(), 400);

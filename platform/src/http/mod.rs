@@ -13,10 +13,10 @@ mod serve;
 mod unbuilt;
 
 pub use answers::charge_answers;
-pub use body::{BodyLimits, LimitedBody, read_body};
-pub use error::{Closing, DruidError, ErrorMapping, closing, mapping};
+pub use body::{BodyLimits, LimitedBody};
+pub use error::DruidError;
 pub use fallback::with_fallbacks;
 pub use guard::{AllowedHosts, refuse_strangers};
 pub use paced::ReadPace;
-pub use request_id::{RequestId, assign_request_id};
+pub use request_id::assign_request_id;
 pub use serve::{ServeOptions, serve};

@@ -30,15 +30,6 @@ pub async fn blocking<T: Send + 'static>(
     start(&Handle::current(), work).await.map_err(|error| WorkLost(error.to_string()))
 }
 
-/// Does a little blocking work right here; other tasks of this thread go elsewhere meanwhile.
-pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
-    match simulation::is_entered() {
-        true => work(),
-        #[expect(clippy::disallowed_methods, reason = "the door to the runtime's threads")]
-        false => tokio::task::block_in_place(work),
-    }
-}
-
 /// The threads for blocking work of a runtime, for whoever starts such work from outside of it.
 #[derive(Debug, Clone)]
 pub struct BlockingThreads(Handle);
@@ -84,7 +75,6 @@ mod tests {
         let _simulated = simulation::enter(1);
         let here = std::thread::current().id();
         assert_eq!(blocking(|| std::thread::current().id()).await, Ok(here));
-        assert_eq!(in_place(|| std::thread::current().id()), here);
         let (sender, receiver) = tokio::sync::oneshot::channel();
         BlockingThreads::current().unwrap().start(move || {
             let _ = sender.send(std::thread::current().id());

@@ -12,7 +12,7 @@ use henge_types::format_timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The file that names the owner.
-pub const LOCK_FILE: &str = "henge.lock";
+const LOCK_FILE: &str = "henge.lock";
 
 /// Whose a folder is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -114,7 +114,7 @@ impl MemoryAccount {
 
     /// The most bytes that were ever charged at once.
     #[must_use]
-    pub fn peak_bytes(&self) -> usize {
+    pub(crate) fn peak_bytes(&self) -> usize {
         self.0.peak_bytes.load(Ordering::Relaxed)
     }
 

@@ -2,16 +2,16 @@
 //! owned folders, crash points and the simulated thread for tests.
 
 pub mod allocator;
-pub mod blocking;
-pub mod clock;
-pub mod cpu_pool;
-pub mod crash_point;
+mod blocking;
+mod clock;
+mod cpu_pool;
+mod crash_point;
 pub mod files;
-pub mod folder_lock;
+mod folder_lock;
 pub mod machine;
-pub mod mapping;
-pub mod memory;
-pub mod random;
+mod mapping;
+mod memory;
+mod random;
 pub mod simulation;
 
 pub use blocking::{BlockingThreads, WorkLost, blocking};

@@ -25,7 +25,7 @@ pub fn segment_object_key(id: &SegmentId, unique: u64) -> String {
 ///
 /// # Errors
 /// `InvalidKey`.
-pub fn validate_key(key: &str) -> Result<()> {
+pub(crate) fn validate_key(key: &str) -> Result<()> {
     let plain = |c: char| !c.is_control() && !"\\:".contains(c);
     let part_is_fine = |part: &str| {
         !part.is_empty() && part.len() <= 255 && !part.starts_with('.') && part.chars().all(plain)

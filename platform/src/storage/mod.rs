@@ -11,7 +11,7 @@ mod store;
 mod unreliable;
 
 pub use error::{Result, StorageError};
-pub use key::{segment_object_key, validate_key};
+pub use key::segment_object_key;
 pub use local::LocalDeepStorage;
 pub use object::ObjectDeepStorage;
 pub use store::{

@@ -34,8 +34,9 @@ impl LogHandles {
     }
 
     /// Logs that count as having an open file.
+    #[cfg(test)]
     #[must_use]
-    pub fn open_count(&self) -> usize {
+    pub(super) fn open_count(&self) -> usize {
         self.open.lock().len()
     }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::runtime::files::TemporaryFile;
 
 /// A file that is appended to.
-pub trait WalFile: Send + Debug {
+pub(super) trait WalFile: Send + Debug {
     /// Appends all bytes.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ pub trait WalFile: Send + Debug {
 }
 
 /// Makes files.
-pub trait WalIo: Send + Sync + Debug {
+pub(super) trait WalIo: Send + Sync + Debug {
     /// Creates a file that durably exists with `header` as its content.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ pub trait WalIo: Send + Sync + Debug {
 
 /// The real thing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct DiskWalIo;
+pub(super) struct DiskWalIo;
 
 impl WalIo for DiskWalIo {
     fn create(&self, path: &Path, header: &[u8]) -> io::Result<Box<dyn WalFile>> {

@@ -46,7 +46,7 @@ impl Wal {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_with(
+    pub(super) fn open_with(
         directory: &Path,
         options: WalOptions,
         io: Arc<dyn WalIo>,
@@ -115,14 +115,16 @@ impl Wal {
     }
 
     /// The sequence that the next append gets.
+    #[cfg(test)]
     #[must_use]
-    pub fn next_sequence(&self) -> u64 {
+    pub(super) fn next_sequence(&self) -> u64 {
         self.inner.queue.lock().next_sequence
     }
 
     /// The sequence of the last durable record; what `next_sequence - 1` was on opening until then.
+    #[cfg(test)]
     #[must_use]
-    pub fn durable_sequence(&self) -> u64 {
+    pub(super) fn durable_sequence(&self) -> u64 {
         self.inner.writer.lock().end.sequence
     }
 

@@ -29,7 +29,6 @@ pub use accept::{AcceptedLoss, accept_loss};
 pub use error::{Result, WalError};
 pub use handles::LogHandles;
 pub use inspect::{LogState, has_log_files, inspect_log};
-pub use io::{DiskWalIo, WalFile, WalIo};
 pub use log::{AppendTicket, Wal};
 pub use mark::{ExpectedLog, KnownEnd, LogMark};
 pub use marks::LogMarks;

@@ -18,18 +18,18 @@ use crate::data_folder::DataFolder;
 
 /// A log of a known datasource.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownLog {
+pub(crate) struct KnownLog {
     /// Where it is.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// What it must be.
-    pub expected: ExpectedLog,
+    pub(crate) expected: ExpectedLog,
 }
 
 /// The logs that the metadata know of, by datasource, with what is known of their ends.
 ///
 /// # Errors
 /// When the metadata or the marks cannot be read.
-pub async fn known_logs(
+pub(crate) async fn known_logs(
     folder: &DataFolder,
     metadata: &dyn MetadataStore,
 ) -> Result<BTreeMap<String, KnownLog>> {

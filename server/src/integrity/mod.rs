@@ -18,9 +18,9 @@ use henge_platform::metadata::SqliteMetadataStore;
 use henge_platform::storage::DeepStorage;
 
 pub use give_up::give_up_log_loss;
-pub use logs::{KnownLog, known_logs};
 pub use marks::open_marks;
-pub use open::{open_metadata, open_metadata_copy, refuse_damaged_logs};
+pub use open::open_metadata_copy;
+pub(crate) use open::{open_metadata, refuse_damaged_logs};
 pub use rebuild::{Rebuilt, rebuild};
 pub use uses::{ObjectUse, object_use};
 

@@ -18,7 +18,7 @@ use crate::data_folder::DataFolder;
 ///
 /// # Errors
 /// [`DoesNotFit`] with everything that does not; or when something cannot be read or written.
-pub async fn open_metadata(
+pub(crate) async fn open_metadata(
     folder: &DataFolder,
     storage: Arc<dyn DeepStorage>,
     log_marks: &LogMarks,
@@ -79,7 +79,10 @@ pub async fn open_metadata(
 ///
 /// # Errors
 /// [`DoesNotFit`] with every damaged log.
-pub async fn refuse_damaged_logs(folder: &DataFolder, metadata: &dyn MetadataStore) -> Result<()> {
+pub(crate) async fn refuse_damaged_logs(
+    folder: &DataFolder,
+    metadata: &dyn MetadataStore,
+) -> Result<()> {
     let mut report = Report::default();
     logs::compare(folder, metadata, &mut report).await?;
     refuse(folder, &report)

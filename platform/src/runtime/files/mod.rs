@@ -19,7 +19,7 @@ use super::random;
 pub(super) use faults::before;
 
 /// The ending of temporary names; a start-up removes what a crash left under it.
-pub const TEMPORARY_SUFFIX: &str = ".tmp";
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// Makes renames, creations and removals in a directory durable.
 ///
@@ -32,7 +32,7 @@ pub fn sync_dir(directory: &Path) -> io::Result<()> {
 
 /// A temporary name beside `path`, never used before.
 #[must_use]
-pub fn temporary_path(path: &Path) -> PathBuf {
+pub(crate) fn temporary_path(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{:016x}{TEMPORARY_SUFFIX}", random::<u64>()));

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::wal::WalFile;
+use crate::wal::io::WalFile;
 
 const APPEND: u32 = 1;
 const SYNC: u32 = 2;
