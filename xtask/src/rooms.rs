@@ -76,7 +76,7 @@ const EXEC: House = House {
 const SEGMENT: House = House {
     source: "engine/segment/src",
     floors: &[
-        &["error", "simd", "narrow"],
+        &["error", "simd"],
         &["block", "format"],
         &["packed", "options"],
         &["encoding", "view"],

@@ -15,6 +15,7 @@ use henge_segment::{
     ColumnData, ColumnView, ProjectionFile, SegmentView, SegmentWriter, StringTable, WriteOptions,
 };
 use henge_sketch::Sketch;
+use henge_types::narrow::{narrow, to_float};
 use henge_types::{
     ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, MetricSpec, SegmentSchema,
     TIME_COLUMN,
@@ -104,7 +105,7 @@ impl Groups {
                 *text = text.with_sorted_values();
             }
         }
-        let groups = 0..times.len() as u32;
+        let groups = 0..narrow(times.len());
         let mut order: Vec<u32> = groups.filter(|group| counts[*group as usize] > 0).collect();
         order.sort_unstable_by(|a, b| {
             let (a, b) = (*a as usize, *b as usize);
@@ -212,7 +213,7 @@ fn write_column(
 ) -> Result<()> {
     match column {
         Column::Text(text) => {
-            let ids = 1..text.id_count() as u32;
+            let ids = 1..narrow(text.id_count());
             let dictionary: StringTable = ids.filter_map(|id| text.value(id)).collect();
             let ids: Vec<u32> = order.iter().map(|group| text.ids()[*group as usize]).collect();
             let data = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
@@ -230,7 +231,7 @@ fn write_column(
         }
         Column::WideFloat(doubles) => {
             let (values, nulls) = in_order(doubles, order);
-            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+            let values: Vec<f32> = values.into_iter().map(to_float).collect();
             let data = ColumnData::Float { values: &values, nulls: nulls.as_deref() };
             writer.write_column(name, data)?;
         }

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 
 use henge_query::Query;
+use henge_types::narrow::narrow;
 use henge_vector::Column;
 
 use crate::bucket_starts::BucketStarts;
@@ -44,7 +45,7 @@ impl FirstCut {
         let room = self.count.saturating_mul(2).max(1_024);
         let mut kept: Vec<u32> = Vec::with_capacity(room.min(count));
         let mut worst = None;
-        for group in 0..count as u32 {
+        for group in 0..narrow(count) {
             if worst.is_none_or(|worst| compare(group, worst).is_lt()) {
                 kept.push(group);
                 if kept.len() == room {

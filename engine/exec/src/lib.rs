@@ -4,6 +4,11 @@
 //! The law that the tests hold: for any rows, any query and any split of the rows into segments,
 //! `finalise(merge(run(q, s_i))) == oracle(q, rows)`.
 
+#![cfg_attr(
+    not(test),
+    warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
+)]
+
 pub mod context;
 pub mod finalise;
 pub mod partial;

@@ -17,7 +17,6 @@ mod format;
 mod inspect;
 mod merge;
 pub mod metric;
-mod narrow;
 mod number;
 mod options;
 pub mod packed;

@@ -9,8 +9,8 @@ use crate::format::footer::{self, Footer, IDENTITY, RowSummary};
 use crate::format::projection::{ProjectionFile, StoredProjection};
 use crate::format::sink::FileSink;
 use crate::format::trailer::Trailer;
-use crate::narrow::place;
 use crate::writer::SegmentSummary;
+use henge_types::narrow::place;
 
 /// Copies a segment under another identity: pieces unchanged, a new footer. Published again under
 /// another version or partition, a segment need not be encoded again. Damaged pieces stay detectable.

@@ -11,7 +11,6 @@ use crate::error::{Result, SegmentError};
 use crate::format::piece::Piece;
 use crate::format::trailer::Trailer;
 use crate::format::{HEADER_BYTES, corrupt};
-use crate::narrow::place;
 use crate::number::{Number, check_stats};
 use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
@@ -19,6 +18,7 @@ use crate::reader::string::StringReader;
 use crate::reader::{Column, MappedSegment};
 use crate::view::{ComplexColumn, Dictionary, NumericColumn};
 use crate::view::{SegmentView, StringColumn};
+use henge_types::narrow::place;
 
 /// What was verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

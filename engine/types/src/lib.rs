@@ -11,6 +11,7 @@ pub mod granularity;
 pub mod ignored;
 pub mod interval;
 pub mod metric;
+pub mod narrow;
 pub mod number;
 pub mod period;
 pub mod projection;

@@ -3,6 +3,7 @@
 use henge_query::{Direction, GroupByQuery, LimitSpec};
 use henge_scan::Result;
 use henge_types::Granularity;
+use henge_types::narrow::narrow;
 use henge_vector::Column;
 
 use crate::context::ExecContext;
@@ -61,7 +62,7 @@ fn first_rows(
     context: &ExecContext,
 ) -> Result<Vec<u32>> {
     let fields = Fields::of_groups(query).stopped_by(&context.cancel);
-    let all: Vec<u32> = (0..partial.group_count() as u32).collect();
+    let all: Vec<u32> = (0..narrow(partial.group_count())).collect();
     let count = limit.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
     let offset = usize::try_from(limit.offset).unwrap_or(usize::MAX);
     let count = count.saturating_add(offset);

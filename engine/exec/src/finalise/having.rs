@@ -11,6 +11,7 @@ use henge_query::comparison::{Comparison, FilterRow, FilterValue, Leaf, RowPlan,
 use henge_query::{Filter, Having, Literal, RangeBound};
 use henge_scan::{ExecError, Result};
 use henge_types::ColumnType;
+use henge_types::narrow::to_float;
 use henge_vector::{Column, optional};
 
 use crate::finalise::fields::Frame;
@@ -167,7 +168,7 @@ fn visit(column: Option<&Column>, row: usize, see: &mut dyn FnMut(FilterValue<'_
         Some(Column::Float(values)) => optional(values, row).map_or(null, FilterValue::Float),
         Some(Column::Double(values)) => optional(values, row).map_or(null, FilterValue::Double),
         Some(Column::WideFloat(values)) => {
-            optional(values, row).map_or(null, |value| FilterValue::Float(value as f32))
+            optional(values, row).map_or(null, |value| FilterValue::Float(to_float(value)))
         }
         Some(Column::Text(text)) => text.get(row).map_or(null, FilterValue::Text),
         Some(Column::NodeIds(keys)) => keys.get(row).map_or(null, FilterValue::Text),

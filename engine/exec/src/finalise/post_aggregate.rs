@@ -6,6 +6,7 @@ use henge_expr::ExprValue;
 use henge_query::{ArithmeticFn, PostAggregator};
 use henge_scan::{ExecError, Result};
 use henge_types::Value;
+use henge_types::narrow::rounded;
 use henge_vector::{Column, Text};
 
 use crate::finalise::fields::Frame;
@@ -49,7 +50,7 @@ fn operand<'f>(post: &PostAggregator, frame: &'f Frame<'_>) -> Result<Cow<'f, Co
             let estimates = operand(field, frame)?;
             let values = (0..row_count).map(|row| estimates.double(row));
             if *round {
-                Column::Long(values.map(|v| v.map(|v| v.round() as i64)).collect())
+                Column::Long(values.map(|v| v.map(rounded)).collect())
             } else {
                 Column::Double(values.collect())
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use henge_query::ScanQuery;
 use henge_scan::Result;
 use henge_types::ColumnType;
+use henge_types::narrow::narrow;
 use rustc_hash::FxHashMap;
 
 use crate::context::ExecContext;
@@ -81,7 +82,7 @@ fn all_rows(batches: &[RowBatch]) -> impl Iterator<Item = (u32, u32)> {
     batches
         .iter()
         .enumerate()
-        .flat_map(|(batch, rows)| (0..rows.row_count as u32).map(move |row| (batch as u32, row)))
+        .flat_map(|(batch, rows)| (0..narrow(rows.row_count)).map(move |row| (narrow(batch), row)))
 }
 
 impl Layout {

@@ -2,6 +2,7 @@
 
 use henge_query::Ordering;
 use henge_query::comparison::ordering::compare_nullable;
+use henge_types::narrow::narrow;
 use henge_types::number::{long_order_bits, order_bits};
 use henge_vector::{Array, Column, Float64Array, NodeIds, Text, optional};
 use rustc_hash::FxHashMap;
@@ -57,7 +58,7 @@ fn text_sort_keys(text: &Text, ordering: Ordering) -> Vec<u64> {
     }
     // For each id the rank of its value; null has rank 0.
     let ranks = ranks_by(text.id_count(), |a, b| {
-        compare_nullable(ordering, text.value(a as u32), text.value(b as u32))
+        compare_nullable(ordering, text.value(narrow(a)), text.value(narrow(b)))
     });
     text.ids().iter().map(|&id| ranks[id as usize]).collect()
 }

@@ -2,6 +2,7 @@
 
 use henge_query::GroupByQuery;
 use henge_scan::{ExecError, Result};
+use henge_types::narrow::narrow;
 use henge_vector::Column;
 
 use crate::context::ExecContext;
@@ -26,13 +27,13 @@ pub(crate) fn expand(
     context: &ExecContext,
 ) -> Result<Expanded> {
     check_memory(sets.len(), partial, context)?;
-    let rows: Vec<u32> = (0..partial.group_count() as u32).collect();
+    let rows: Vec<u32> = (0..narrow(partial.group_count())).collect();
     let mut keys = Vec::with_capacity(partial.keys.len() + 1);
     for (dimension, column) in partial.keys.iter().enumerate() {
         keys.push(repeat(column, sets.iter().map(|set| set.contains(&dimension)))?);
     }
     // The set itself is one more key, so that equal keys of different sets stay apart.
-    let set_keys = (0..sets.len() as i64).flat_map(|set| std::iter::repeat_n(set, rows.len()));
+    let set_keys = (0..).take(sets.len()).flat_map(|set| std::iter::repeat_n(set, rows.len()));
     keys.push(Column::longs(set_keys.collect(), None));
     let expanded = GroupedPartial {
         bucket_starts: partial.bucket_starts.repeat(sets.len()),
@@ -59,7 +60,7 @@ fn check_memory(set_count: usize, partial: &GroupedPartial, context: &ExecContex
 
 /// The keys once a set, null for the sets that leave the dimension out.
 fn repeat(keys: &Column, included: impl Iterator<Item = bool>) -> Result<Column> {
-    let count = keys.len() as u32;
+    let count = narrow(keys.len());
     let mut with_null = keys.clone();
     with_null.append(&keys.nulls_like(1))?;
     let rows =

@@ -3,6 +3,7 @@
 use henge_query::TimeseriesQuery;
 use henge_scan::Result;
 use henge_types::Granularity;
+use henge_types::narrow::narrow;
 use henge_vector::Column;
 
 use crate::bucket_starts::BucketStarts;
@@ -62,7 +63,7 @@ fn shown_rows(
         empty.retain(|start| present.binary_search(start).is_err());
         push_identities(partial, &query.aggregations, &empty)?;
     }
-    let mut rows: Vec<u32> = (0..partial.group_count() as u32).collect();
+    let mut rows: Vec<u32> = (0..narrow(partial.group_count())).collect();
     rows.sort_unstable_by_key(|&row| partial.bucket_starts.get(row as usize));
     Ok(rows)
 }
@@ -81,7 +82,7 @@ fn push_grand_total(
         data_range_ms: Vec::new(),
     };
     let total = regroup(&query.aggregations, shown, context)?;
-    let row = partial.group_count() as u32;
+    let row = narrow(partial.group_count());
     if total.group_count() == 0 {
         push_identities(partial, &query.aggregations, &[NO_TIME_MS])?;
     } else {

@@ -7,6 +7,7 @@ use henge_query::comparison::ordering::compare_nullable;
 use henge_query::{Ordering, TopNMetric, TopNQuery};
 use henge_scan::Result;
 use henge_types::Granularity;
+use henge_types::narrow::narrow;
 use henge_vector::Column;
 
 use crate::context::ExecContext;
@@ -28,7 +29,7 @@ pub(crate) fn finalise(
     let fields = Fields::new(None, dimensions, aggregations, posts, &query.base.context)
         .stopped_by(&context.cancel);
     let metric = Metric::of(&query.metric);
-    let all: Vec<u32> = (0..partial.group_count() as u32).collect();
+    let all: Vec<u32> = (0..narrow(partial.group_count())).collect();
     let mut order = RowOrder::new(partial, false);
     order.push(metric.sort_keys(&fields, partial, &all)?, metric.descending);
 

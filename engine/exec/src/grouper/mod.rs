@@ -8,6 +8,7 @@ use henge_scan::{
     PartIds, PartSize, Result, Selection, SlotId, Window,
 };
 use henge_segment::{BLOCK_ROWS, NULL_ID};
+use henge_types::narrow::row_of_block;
 use henge_vector::Column;
 
 use crate::context::Grouping;
@@ -345,7 +346,7 @@ impl Pairs {
     /// The row once for each combination of its values.
     fn push_row(&mut self, row: usize, bucket: u32, ids: &[DimensionIds<'_>]) {
         let first = self.rows.len();
-        self.rows.push(row as u16);
+        self.rows.push(row_of_block(row));
         self.parts[0].push(bucket);
         let mut combinations = 1;
         for (part, ids) in self.parts[1..].iter_mut().zip(ids) {
@@ -370,7 +371,7 @@ impl Pairs {
             }
             combinations *= values.len();
         }
-        self.rows.resize(first + combinations, row as u16);
+        self.rows.resize(first + combinations, row_of_block(row));
         self.parts[0].resize(first + combinations, bucket);
         for part in &mut self.parts[1..] {
             let period = part.len() - first;

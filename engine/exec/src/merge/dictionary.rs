@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use henge_scan::{ExecError, IdTable, Result};
+use henge_types::narrow::{narrow, place};
 use henge_types::number::{equality_bits, of_equality_bits};
 use henge_vector::{
     Array, Column, Distinct, Float64Array, NodeIds, Numbering, Text, TextValues, optional,
@@ -20,10 +21,11 @@ pub(super) fn merge_keys(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>
                 if values.null_count() == 0 {
                     return Some(numbered(values.values(), &mut table));
                 }
-                let keys = (0..values.len()).map(|row| optional(&values, row).map(|v| v as u64));
+                let keys =
+                    (0..values.len()).map(|row| optional(&values, row).map(i64::cast_unsigned));
                 Some(numbered_nullable(keys, &mut table))
             })?;
-            let keys = table.keys().iter().map(|key| *key as i64).collect();
+            let keys = table.keys().iter().map(|key| key.cast_signed()).collect();
             Ok((Distinct::Long(keys), ids))
         }
         Some(Column::SegmentIds(_)) => {
@@ -32,7 +34,7 @@ pub(super) fn merge_keys(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>
                 let keys = keys.ids().iter().map(|id| (*id != 0).then_some(u64::from(*id)));
                 Some(numbered_nullable(keys, &mut table))
             })?;
-            let keys = table.keys().iter().map(|key| *key as u32).collect();
+            let keys = table.keys().iter().map(|key| narrow(place(*key))).collect();
             Ok((Distinct::SegmentIds(keys), ids))
         }
         Some(Column::Double(_)) => {
@@ -112,7 +114,7 @@ fn number_by_node(
             Some(keys.ids().iter().map(id).collect())
         }
         Column::Text(text) => {
-            let values = (1..text.id_count() as u32).map(|id| text.value(id).unwrap_or_default());
+            let values = (1..narrow(text.id_count())).map(|id| text.value(id).unwrap_or_default());
             let (interned, values) = numbering.intern(&values.collect::<Vec<_>>());
             later(values);
             let id = |id: &u32| if *id == 0 { 0 } else { interned[*id as usize - 1] };
@@ -142,7 +144,7 @@ fn each<T>(columns: Vec<Column>, mut of: impl FnMut(Column) -> Option<T>) -> Res
 }
 
 fn numbered(values: &[i64], table: &mut IdTable) -> Vec<u32> {
-    let keys: Vec<u64> = values.iter().map(|value| *value as u64).collect();
+    let keys: Vec<u64> = values.iter().map(|value| value.cast_unsigned()).collect();
     let mut ids = vec![0; keys.len()];
     table.ids_of(&keys, &mut ids);
     ids.iter_mut().for_each(|id| *id += 1);
@@ -173,7 +175,7 @@ struct Walk<'k> {
 impl<'k> Walk<'k> {
     fn new(keys: &'k Text) -> Self {
         let order = (!keys.is_sorted()).then(|| {
-            let mut order: Vec<u32> = (1..keys.id_count() as u32).collect();
+            let mut order: Vec<u32> = (1..narrow(keys.id_count())).collect();
             order.sort_unstable_by(|&a, &b| keys.value(a).cmp(&keys.value(b)));
             order
         });

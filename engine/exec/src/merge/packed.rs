@@ -5,6 +5,7 @@ use henge_scan::{
     ExecError, GroupIds, KeySpace, PackedDoubles, PackedKeys, PackedLongs, PartIds, PartSize,
     Result, Selection, bits_of_ids, ends_of,
 };
+use henge_types::narrow::narrow;
 use henge_vector::{Array, Column, Distinct, Float64Array, Int64Array, optional};
 
 use super::dictionary::merge_keys;
@@ -81,8 +82,8 @@ impl MergedKeys {
         let keys = (0..dimensions)
             .map(|dimension| merge_keys(taken(parts, dimension)))
             .collect::<Result<Vec<_>>>()?;
-        let mut sizes = vec![PartSize::Fixed(bucket_count as u32)];
-        sizes.extend(keys.iter().map(|(keys, _)| PartSize::Fixed(keys.id_count() as u32)));
+        let mut sizes = vec![PartSize::Fixed(narrow(bucket_count))];
+        sizes.extend(keys.iter().map(|(keys, _)| PartSize::Fixed(narrow(keys.id_count()))));
         let space = KeySpace::new(&sizes, MIN_DENSE_LIMIT.max(total.saturating_mul(2)));
         Ok(Self::Ids { space, keys })
     }

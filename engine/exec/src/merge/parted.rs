@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use henge_query::AggregatorSpec;
 use henge_scan::{ExecError, Result};
+use henge_types::narrow::place;
 use henge_vector::{Column, Numbering, SegmentIds};
 
 use super::dictionary::to_numbering;
@@ -260,7 +261,7 @@ fn cut(groups: &GroupedPartial) -> impl Iterator<Item = GroupedPartial> {
         }
         keys => keys.mix_into(&mut hashes),
     });
-    let partition_of = |hash: u64| (hash >> (64 - PARTITIONS.ilog2())) as usize;
+    let partition_of = |hash: u64| place(hash >> (64 - PARTITIONS.ilog2()));
     let mut ends = [0u32; PARTITIONS];
     hashes.iter().for_each(|hash| ends[partition_of(*hash)] += 1);
     let mut end = 0;

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use henge_query::{Direction, ScanQuery};
+use henge_types::narrow::narrow;
 use henge_vector::{Array, Column};
 
 use super::order_key::directed;
@@ -57,7 +58,7 @@ impl<'b> BatchOrder<'b> {
             let count = *self.row_counts.get(batch as usize)?;
             ((row as usize) < count).then_some(Head { order: self, batch, row })
         };
-        let batches = 0..self.row_counts.len() as u32;
+        let batches = 0..narrow(self.row_counts.len());
         let mut heap: BinaryHeap<Head<'_>> = batches.filter_map(|batch| head(batch, 0)).collect();
         std::iter::from_fn(move || {
             let Head { batch, row, .. } = heap.pop()?;

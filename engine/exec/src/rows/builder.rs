@@ -8,6 +8,7 @@ use henge_segment::{
     ComplexColumn, MultiScratch, NULL_ID, NumericBlock, NumericColumn, StringColumn,
 };
 use henge_types::ColumnType;
+use henge_types::narrow::to_float;
 use henge_vector::{
     Bytes, Column, Int64Array, ListsBuilder, NullBuffer, TextValues, Timed, value_bytes,
 };
@@ -268,7 +269,7 @@ impl Computed {
     fn push(&mut self, value: &ExprValue) {
         match self {
             Self::Long(values) => values.push(value.as_long()),
-            Self::Float(values) => values.push(value.as_double().map(|value| value as f32)),
+            Self::Float(values) => values.push(value.as_double().map(to_float)),
             Self::Double(values) => values.push(value.as_double()),
             Self::Mixed(values, bytes) => {
                 *bytes += value_bytes(value);

@@ -9,6 +9,7 @@ use henge_scan::{
     Columns, ExecError, ExpressionReader, Result, Selection, Source, Window, time_column,
 };
 use henge_segment::{IdBlock, NULL_ID, NumericBlock, NumericColumn, NumericStats, StringColumn};
+use henge_types::narrow::place;
 use henge_types::number::{long_order_bits, order_bits};
 
 use crate::value_order::compare_values;
@@ -40,7 +41,7 @@ impl Cell {
     pub(super) fn held_bytes(&self) -> usize {
         match self {
             Self::Word(_) => 0,
-            Self::Value(value, _) => value.bytes() as usize,
+            Self::Value(value, _) => place(value.bytes()),
         }
     }
 }

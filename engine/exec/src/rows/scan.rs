@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use henge_query::{Direction, ScanQuery};
 use henge_scan::{Columns, Result, SelectedRows, Selection, Window};
 use henge_segment::{BLOCK_ROWS, SegmentView};
+use henge_types::narrow::{narrow, row_of_block};
 use henge_types::number::of_long_order_bits;
 
 use super::batch_order::BatchOrder;
@@ -137,7 +138,7 @@ fn for_each_window(
             let mut within = Vec::new();
             for rows in rows.chunk_by(|a, b| number(*a) == number(*b)) {
                 within.clear();
-                within.extend(rows.iter().map(|row| row % WINDOW_ROWS as u16));
+                within.extend(rows.iter().map(|row| row % row_of_block(WINDOW_ROWS)));
                 visit(window(number(rows[0])), Selection::Rows(&within))?;
             }
             Ok(())
@@ -182,7 +183,7 @@ fn read_in_order(first: &[Candidate], into: &mut Rows<'_>) -> Result<Vec<u32>> {
     let mut blocks: BTreeMap<usize, Vec<u16>> = BTreeMap::new();
     for &(row, _) in &by_row {
         let block = row as usize / BLOCK_ROWS;
-        blocks.entry(block).or_default().push((row as usize % BLOCK_ROWS) as u16);
+        blocks.entry(block).or_default().push(row_of_block(row as usize % BLOCK_ROWS));
     }
     for (block, rows) in &blocks {
         into.context.cancel.check()?;
@@ -190,7 +191,7 @@ fn read_in_order(first: &[Candidate], into: &mut Rows<'_>) -> Result<Vec<u32>> {
     }
     let mut order = vec![0; first.len()];
     for (position, &(_, rank)) in by_row.iter().enumerate() {
-        order[rank as usize] = position as u32;
+        order[rank as usize] = narrow(position);
     }
     Ok(order)
 }

@@ -12,6 +12,7 @@ use henge_segment::{
     MultiScratch, NULL_ID, NumericBlock, NumericColumn, SegmentView, StringColumn,
 };
 use henge_types::Granularity;
+use henge_types::narrow::row_of_block;
 use rustc_hash::FxHashMap;
 
 use crate::partial_rows::SearchHit;
@@ -72,7 +73,7 @@ impl<'a> Buckets<'a> {
                     start
                 }
             };
-            buckets.entry(start).or_default().push(row as u16);
+            buckets.entry(start).or_default().push(row_of_block(row));
         });
         Ok(buckets.into_iter().map(|(start, rows)| (start, BucketRows::Some(rows))).collect())
     }

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use henge_query::ScanQuery;
 use henge_scan::{Columns, Result, SelectedRows, Selection};
 use henge_segment::{BLOCK_ROWS, SegmentView};
+use henge_types::narrow::{narrow, row_of_block};
 
 use super::order_key::{Cell, OrderKey};
 use super::scan::check_memory;
@@ -91,7 +92,7 @@ pub(super) fn first_rows(
             key.add_all_cells(block, rows, &mut more_words, &mut cells)?;
         }
         for ((&word, &place), cells) in words.iter().zip(&places).zip(cells) {
-            let row = (block * BLOCK_ROWS) as u32 + u32::from(place);
+            let row = narrow(block * BLOCK_ROWS) + u32::from(place);
             best.push(Candidate { word, row, cells: cells.into() });
         }
         check_memory(best.used_bytes, context)?;
@@ -152,7 +153,7 @@ impl Best {
             if word <= last {
                 words[kept] = word;
                 kept += 1;
-                places.push(row as u16);
+                places.push(row_of_block(row));
             }
         });
         words.truncate(kept);

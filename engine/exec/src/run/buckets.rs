@@ -5,6 +5,7 @@ use std::ops::Range;
 use henge_aggregate::Run;
 use henge_scan::{Result, Selection};
 use henge_segment::{NumericColumn, NumericValues};
+use henge_types::narrow::narrow;
 use henge_types::{Granularity, Interval};
 use rustc_hash::FxHashMap;
 
@@ -74,7 +75,7 @@ impl<'q> Buckets<'q> {
             return Ok((interval, ordinal));
         }
         let interval = self.granularity.bucket(ms);
-        let next = self.starts.len() as u32;
+        let next = narrow(self.starts.len());
         let ordinal = if self.newest.is_none_or(|newest| newest < interval.start_ms) {
             // Rows sorted by time only ever come here.
             self.newest = Some(interval.start_ms);
@@ -93,7 +94,7 @@ impl<'q> Buckets<'q> {
     /// Looks a bucket up by its start. The map lags behind `starts` and catches up when needed.
     fn known_ordinal(&mut self, start_ms: i64) -> Option<u32> {
         for ordinal in self.ordinals.len()..self.starts.len() {
-            self.ordinals.insert(self.starts[ordinal], ordinal as u32);
+            self.ordinals.insert(self.starts[ordinal], narrow(ordinal));
         }
         self.ordinals.get(&start_ms).copied()
     }

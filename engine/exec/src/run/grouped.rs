@@ -10,6 +10,7 @@ use henge_scan::{
 };
 use henge_segment::{BLOCK_ROWS, NumericColumn, SegmentView};
 use henge_types::Interval;
+use henge_types::narrow::narrow;
 use henge_vector::Column;
 
 use super::Blocks;
@@ -360,7 +361,7 @@ impl<'a> GroupedRun<'a> {
         let best = cut.zip(best.as_ref()).map(|(cut, best)| (cut.aggregator(), best as &_));
         let (states, best) = aggregators.finish(positions.as_deref(), best)?;
         let groups = match (positions, best) {
-            (None, None) => (0..grouper.group_count() as u32).collect(),
+            (None, None) => (0..narrow(grouper.group_count())).collect(),
             (None, Some(best)) => best,
             (Some(positions), None) => positions,
             (Some(positions), Some(best)) => {

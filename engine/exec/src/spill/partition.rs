@@ -12,9 +12,14 @@ pub fn partition_groups(partial: &GroupedPartial, partitions: usize) -> Vec<Grou
     let count = groups_of.len() as u64;
     for (group, hash) in (0..).zip(hashes(partial)) {
         // The upper bits are the well mixed ones.
-        groups_of[((u128::from(hash) * u128::from(count)) >> 64) as usize].push(group);
+        groups_of[scaled(hash, count)].push(group);
     }
     groups_of.iter().map(|groups| partial.pick(groups)).collect()
+}
+
+/// A hash as one of `count` numbers.
+fn scaled(hash: u64, count: u64) -> usize {
+    usize::try_from((u128::from(hash) * u128::from(count)) >> 64).unwrap_or(usize::MAX)
 }
 
 /// A hash of each group's bucket and keys, the same in every partial.

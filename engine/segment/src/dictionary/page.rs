@@ -11,7 +11,7 @@ use crate::dictionary::texts::{Texts, not_text, outside, shares_too_much};
 use crate::dictionary::{BUCKET_VALUES, PAGE_BYTES};
 use crate::error::Result;
 use crate::format::corrupt;
-use crate::narrow::narrow;
+use henge_types::narrow::narrow;
 
 /// The raw bytes of the page that starts at a value, and the value it ends before.
 pub(crate) fn encode(table: &StringTable, start: usize) -> (Vec<u8>, usize) {

@@ -14,9 +14,9 @@ use crate::format::corrupt;
 use crate::format::pages::{self, PageKey};
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::sink::PieceSink;
-use crate::narrow::narrow;
 use crate::options::WriteOptions;
 use crate::view::{Dictionary, DictionaryInstance};
+use henge_types::narrow::narrow;
 
 /// A dictionary in a segment.
 #[derive(Debug)]

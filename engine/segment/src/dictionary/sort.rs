@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::dictionary::table::StringTable;
-use crate::narrow::narrow;
+use henge_types::narrow::narrow;
 
 const WORD: usize = size_of::<u64>();
 

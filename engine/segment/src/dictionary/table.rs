@@ -3,7 +3,7 @@
 use crate::dictionary::sort;
 use crate::error::{Result, SegmentError};
 use crate::format::MAX_STRING_BYTES;
-use crate::narrow::narrow;
+use henge_types::narrow::narrow;
 
 /// Strings one after the other in a single buffer. As a dictionary, value `i` has id `i + 1`.
 #[derive(Debug, Clone, Default)]

@@ -13,9 +13,9 @@ use crate::encoding::{Candidate, CodecUse, Encoding, Plan, Profile, integer, run
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
-use crate::narrow::place;
 use crate::packed::PackedInts;
 use crate::simd::{Level, kernels};
+use henge_types::narrow::place;
 
 /// Powers of ten that a double holds exactly.
 pub(super) const POWERS: [f64; 19] = [

@@ -9,9 +9,9 @@ use crate::encoding::{Candidate, Encoding, Plan, Profile, runs};
 use crate::error::Result;
 use crate::format::bytes::ByteReader;
 use crate::format::corrupt;
-use crate::narrow::narrow;
 use crate::packed::PackedInts;
 use crate::simd::kernels;
+use henge_types::narrow::narrow;
 
 /// A block of integers and what is known of it.
 #[derive(Debug)]

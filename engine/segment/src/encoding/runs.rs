@@ -6,7 +6,7 @@ use crate::encoding::residual::{self, Layout, Stream};
 use crate::error::Result;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::corrupt;
-use crate::narrow::{narrow, place};
+use henge_types::narrow::{narrow, place};
 
 /// Number of runs, by the equality given.
 pub(super) fn count<T>(values: &[T], equal: impl Fn(&T, &T) -> bool) -> usize {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::error::Result;
 use crate::format::codec::BlockCodec;
 use crate::format::piece::{Piece, Source};
-use crate::narrow::place;
+use henge_types::narrow::place;
 
 /// Slots of a thread's cache.
 const SLOTS: usize = 32;

@@ -11,7 +11,7 @@ use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::{self, BlockCodec};
 use crate::format::recent;
 use crate::format::{SMALL_ALIGNMENT, checksum, corrupt};
-use crate::narrow::narrow;
+use henge_types::narrow::narrow;
 
 /// The bytes of a segment file: a memory map, a vector, anything shared that stays put.
 pub type SegmentBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;

@@ -9,7 +9,7 @@ use crate::format::bytes::ByteWriter;
 use crate::format::codec::{self, BlockCodec};
 use crate::format::piece::StoredPiece;
 use crate::format::{INLINE_BYTES, LARGE_ALIGNMENT, LARGE_PIECE_BYTES, SMALL_ALIGNMENT, checksum};
-use crate::narrow::place;
+use henge_types::narrow::place;
 
 /// Raw bytes on their way into a file, with the form the codec gave them if it saved anything.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use crate::error::{Result, SegmentError};
 use crate::format::bytes::ByteReader;
 use crate::format::codec::{self, BlockCodec};
 use crate::format::{FORMAT_VERSION, HEADER_BYTES, MAGIC, checksum, corrupt};
-use crate::narrow::place;
+use henge_types::narrow::place;
 
 /// Bytes of the trailer.
 pub(crate) const TRAILER_BYTES: usize = 56;

@@ -8,7 +8,7 @@ use henge_types::Interval;
 
 use crate::merge::load::{FromView, NumericRows};
 use crate::merge::strings::StringRows;
-use crate::narrow::narrow;
+use henge_types::narrow::narrow;
 
 /// Row numbers count through all views, in the order given.
 #[derive(Debug)]

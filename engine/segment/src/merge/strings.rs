@@ -11,9 +11,9 @@ use crate::dictionary::table::StringTable;
 use crate::error::{Result, SegmentError};
 use crate::format::corrupt;
 use crate::merge::order::RowOrder;
-use crate::narrow::narrow;
 use crate::view::{ColumnView, Dictionary, NumericColumn, SegmentView, StringColumn};
 use crate::writer::{ColumnData, SegmentWriter};
+use henge_types::narrow::narrow;
 
 /// Ids of all rows; `offsets` for multi-value columns, where row `r` holds
 /// `ids[offsets[r]..offsets[r + 1]]`.

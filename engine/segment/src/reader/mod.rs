@@ -20,11 +20,11 @@ use crate::format::piece::{SegmentBytes, Source};
 use crate::format::projection::StoredProjection;
 use crate::format::trailer::Trailer;
 use crate::format::{LARGE_ALIGNMENT, corrupt};
-use crate::narrow::narrow;
 use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
 use crate::reader::string::StringReader;
 use crate::view::{ColumnView, Projection, SegmentView};
+use henge_types::narrow::narrow;
 
 /// An open segment file.
 #[derive(Debug)]

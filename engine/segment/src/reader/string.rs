@@ -17,10 +17,10 @@ use crate::format::bytes::ByteReader;
 use crate::format::codec::BlockCodec;
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::{MAX_BLOCK_VALUES, corrupt};
-use crate::narrow::narrow;
 use crate::packed::PackedInts;
 use crate::reader::block_rows;
 use crate::view::{Dictionary, StringColumn};
+use henge_types::narrow::narrow;
 
 /// A string column of a segment.
 #[derive(Debug)]

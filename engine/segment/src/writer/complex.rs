@@ -9,9 +9,9 @@ use crate::error::{Result, SegmentError};
 use crate::format::MAX_COMPLEX_BYTES;
 use crate::format::bytes::ByteWriter;
 use crate::format::sink::PieceSink;
-use crate::narrow::narrow;
 use crate::options::WriteOptions;
 use crate::writer::ComplexRows;
+use henge_types::narrow::narrow;
 
 /// Raw bytes after which a chunk is closed.
 const CHUNK_BYTES: usize = 64 << 10;
