@@ -374,4 +374,13 @@ fn f_67_forms_have_their_own_etags_and_errors_stay_json() {
         "{text}"
     );
     assert!(text.contains("granularity"), "{text}");
+
+    // Readers would lose one of two columns of a name; JSON keeps the bucket's time apart.
+    let twice = json!({"queryType": "topN", "dataSource": "t", "intervals": ["2000/2100"],
+        "granularity": "all", "dimension": "__time", "metric": "n", "threshold": 5,
+        "aggregations": [{"type": "count", "name": "n"}]});
+    assert_eq!(server.query(&twice, &[]).0, 200);
+    let (status, _, text) = server.query(&twice, &[("Accept", ARROW)]);
+    assert_eq!(status, 400, "{text}");
+    assert!(text.contains("two columns of the answer are named '__time'"), "{text}");
 }

@@ -164,6 +164,32 @@ fn texts_that_are_stored_are_no_longer_than_they_may_be() {
     assert_eq!(rows[0]["last_state"], "0123456", "no character is cut in two");
 }
 
+/// A metric that was added or removed by a change of the schema.
+#[test]
+fn segments_without_the_column_hide_no_value_of_others() {
+    let early = buffered(EARLY, 0);
+    let schema = IndexSchema {
+        dimensions: vec![DimensionSchema::string("user")],
+        metrics: Vec::new(),
+        query_granularity: Granularity::None,
+        rollup: false,
+    };
+    let limits = IndexLimits { max_rows: 1_000, max_bytes: 1 << 30 };
+    let mut index = WriteIndex::new(schema, limits).unwrap();
+    for (minute, user) in [(0, "ann"), (1_000, "ann"), (0, "bob"), (1_000, "bob")] {
+        index.add(minute * 60_000, &[ValueRef::String(user)]).unwrap();
+    }
+    let lacking = index.snapshot(id(1));
+    let expected = answer(&query(true), &[&*early]);
+    assert_eq!(expected[1]["last_state"], "b");
+    let file = merged(&[&*lacking]);
+    let views: [&[&dyn SegmentView]; 3] =
+        [&[&*early, &*lacking], &[&*lacking, &*early], &[&file, &*early]];
+    for views in views {
+        assert_eq!(answer(&query(true), views), expected);
+    }
+}
+
 /// The error of a timeseries with one aggregator.
 fn refused(aggregator: &Value, view: &dyn SegmentView) -> String {
     let query = json!({

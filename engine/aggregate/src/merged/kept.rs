@@ -69,12 +69,14 @@ impl KeptValue for Arc<str> {
 pub(crate) struct KeptValues<V> {
     which: OneOf,
     states: Vec<Option<(i64, Option<V>)>>,
+    /// Bytes of the values beside their places. Counted as they come: memory is asked for often.
+    held_bytes: usize,
 }
 
 impl<V: KeptValue> KeptValues<V> {
     /// Of no groups.
     pub(crate) fn new(which: OneOf) -> Self {
-        Self { which, states: Vec::new() }
+        Self { which, states: Vec::new(), held_bytes: 0 }
     }
 
     /// The states of these groups, ascending; of all for `None`.
@@ -104,7 +106,10 @@ impl<V: KeptValue> KeptValues<V> {
             self.which.prefers(new, kept, V::compare)
         });
         if prefers {
-            *state = Some((time_ms, value));
+            let held_bytes = |value: Option<&V>| value.map_or(0, V::held_bytes);
+            self.held_bytes += held_bytes(value.as_ref());
+            let replaced = state.replace((time_ms, value));
+            self.held_bytes -= held_bytes(replaced.and_then(|(_, value)| value).as_ref());
         }
     }
 }
@@ -137,9 +142,7 @@ impl<V: KeptValue> MergedStates for KeptValues<V> {
     }
 
     fn memory_bytes(&self) -> usize {
-        let values = self.states.iter().flatten().filter_map(|(_, value)| value.as_ref());
-        let held: usize = values.map(V::held_bytes).sum();
-        held + self.states.capacity() * size_of::<Option<(i64, Option<V>)>>()
+        self.held_bytes + self.states.capacity() * size_of::<Option<(i64, Option<V>)>>()
     }
 
     fn finish(self: Box<Self>, groups: &[u32]) -> Column {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::{Field, Schema};
 use henge_exec::finalise::{ScanRows, Table};
-use henge_exec::{FieldType, Result};
+use henge_exec::{ExecError, FieldType, Result};
 use henge_query::Query;
 use henge_types::{ColumnType, TIME_COLUMN};
 use henge_vector::Column;
@@ -108,6 +108,7 @@ impl<'a> Rows<'a> {
 
 /// Writes them all, batch by batch.
 pub(super) fn write(rows: &Rows<'_>, out: &mut Vec<u8>, grow: &mut Grow<'_>) -> Result<()> {
+    check_names(rows)?;
     let fields = rows.fields.iter();
     let fields: Vec<Field> =
         fields.map(|(name, of)| Field::new(&**name, data_type(of), true)).collect();
@@ -124,6 +125,18 @@ pub(super) fn write(rows: &Rows<'_>, out: &mut Vec<u8>, grow: &mut Grow<'_>) -> 
         grow(stream.len())?;
     }
     stream.finish()
+}
+
+/// Readers of Arrow find columns by name, and lose one of two: JSON keeps the time apart.
+fn check_names(rows: &Rows<'_>) -> Result<()> {
+    let mut seen = std::collections::HashSet::new();
+    match rows.fields.iter().find(|(name, _)| !seen.insert(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(ExecError::Invalid(format!(
+            "two columns of the answer are named '{name}': give the dimension, aggregator or \
+             post-aggregator another name, or ask for JSON"
+        ))),
+    }
 }
 
 /// The columns whose values are of different lengths.

@@ -1,5 +1,6 @@
 //! The accumulators of first, last and any: over numbers, over texts, over stored pairs.
 
+mod absent;
 mod numbers;
 mod stored;
 mod texts;
@@ -16,6 +17,7 @@ use henge_vector::Column;
 use crate::accumulator::{Accumulator, BlockInput};
 use crate::function::{Accumulate, AggregateFunction, Scanned, SketchFunction};
 use crate::merged::{KeptValues, MergedStates, other_states};
+use absent::Absent;
 use numbers::{Input, Numbers};
 use texts::Texts;
 
@@ -92,6 +94,9 @@ fn accumulator<'a>(
         | Source::String(_)
         | Source::Expression(_) => {}
     }
+    if let Source::Missing = source {
+        return Ok(absent(spec));
+    }
     let times = match spec.which {
         OneOf::First | OneOf::Last => {
             let times = set.times(columns, &spec.time_column);
@@ -122,6 +127,17 @@ fn accumulator<'a>(
             Box::new(Texts::new(spec, dimension, times, of_float))
         }
     })
+}
+
+fn absent<'a>(spec: &OneValue) -> Box<dyn Accumulator + 'a> {
+    match &spec.value_type {
+        ColumnType::Long => Box::new(Absent::<i64>::new(spec.which)),
+        ColumnType::Float => Box::new(Absent::<f32>::new(spec.which)),
+        ColumnType::Double => Box::new(Absent::<f64>::new(spec.which)),
+        ColumnType::String | ColumnType::Complex(_) => {
+            Box::new(Absent::<Arc<str>>::new(spec.which))
+        }
+    }
 }
 
 /// The times of a window's rows.

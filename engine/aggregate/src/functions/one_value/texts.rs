@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use henge_query::aggregate::OneValue;
-use henge_scan::{Batch, Dimension, DimensionIds, Result, SlotId};
+use henge_scan::{Batch, Dimension, DimensionIds, Result, Selection, SlotId};
 use henge_segment::metric::{cut, list_text};
 use henge_types::OneOf;
 use henge_vector::Column;
@@ -26,6 +26,8 @@ pub(super) struct Texts<'a> {
     of_float: bool,
     /// Texts by id, as far as they were read.
     known: Vec<Option<Arc<str>>>,
+    /// Bytes of the texts that were read.
+    known_bytes: usize,
     /// The ids of a window's rows; from [`LIST`] on, numbers of its lists.
     rows: Vec<u32>,
     lists: Vec<Vec<u32>>,
@@ -50,6 +52,7 @@ impl<'a> Texts<'a> {
             joins_lists: spec.joins_lists || spec.which != OneOf::Any,
             of_float,
             known: Vec::new(),
+            known_bytes: 0,
             rows: Vec::new(),
             lists: Vec::new(),
         }
@@ -98,16 +101,37 @@ impl<'a> Texts<'a> {
         if id == 0 {
             return Ok(None);
         }
-        let Self { known, dimension, max_bytes, of_float, .. } = self;
-        if known.len() <= id as usize {
-            known.resize(id as usize + 1, None);
+        if self.known.get(id as usize).is_none_or(Option::is_none) {
+            self.read(&[id])?;
         }
-        if known[id as usize].is_none() {
-            dimension.for_each_value(Some(&[id]), &mut |_, value| {
-                known[id as usize] = Some(cut(&value.text(*of_float), *max_bytes).into());
-            })?;
-        }
-        Ok(known[id as usize].clone())
+        Ok(self.known[id as usize].clone())
+    }
+
+    /// Reads the texts of some ids, ascending.
+    fn read(&mut self, ids: &[u32]) -> Result<()> {
+        let Self { known, known_bytes, dimension, max_bytes, of_float, .. } = self;
+        let end = ids.last().map_or(0, |id| *id as usize + 1);
+        known.resize(end.max(known.len()), None);
+        dimension.for_each_value(Some(ids), &mut |id, value| {
+            let text: Arc<str> = cut(&value.text(*of_float), *max_bytes).into();
+            *known_bytes += text.len() + 2 * size_of::<usize>();
+            known[id as usize] = Some(text);
+        })
+    }
+
+    /// Reads all texts of a window that are not known, together: any of them may be kept.
+    fn read_window(&mut self, selection: Selection<'_>) -> Result<()> {
+        let mut ids = Vec::new();
+        let is_known = |id: u32| self.known.get(id as usize).is_some_and(Option::is_some);
+        selection.for_each(|row| {
+            let id = self.rows[row];
+            if id != 0 && id & LIST == 0 && !is_known(id) {
+                ids.push(id);
+            }
+        });
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() { Ok(()) } else { self.read(&ids) }
     }
 }
 
@@ -128,6 +152,10 @@ impl Accumulator for Texts<'_> {
     ) -> Result<()> {
         let Some(times) = Times::load(self.times, input)? else { return Ok(()) };
         self.number_rows(batch, input)?;
+        if self.times.is_none() {
+            let mut distinct = Vec::new();
+            self.read_window(selection_of(batch, &mut distinct))?;
+        }
         let mut result = Ok(());
         times.visit(batch, |row, group, time_ms| {
             if !self.kept.is_settled(group, time_ms) {
@@ -142,7 +170,7 @@ impl Accumulator for Texts<'_> {
 
     fn memory_bytes(&self) -> usize {
         let known = self.known.capacity() * size_of::<Option<Arc<str>>>();
-        self.kept.memory_bytes() + self.dimension.memory_bytes() + known
+        self.kept.memory_bytes() + self.dimension.memory_bytes() + known + self.known_bytes
     }
 
     fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<Column> {
