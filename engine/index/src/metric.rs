@@ -120,7 +120,10 @@ impl VisitForm for Grow<'_> {
     fn object<F: ObjectForm>(self, form: F) -> Self::Output {
         let type_name = match self.spec.kind.column_type() {
             ColumnType::Complex(name) => name,
-            other => other.to_string(),
+            plain @ (ColumnType::Long
+            | ColumnType::Float
+            | ColumnType::Double
+            | ColumnType::String) => plain.to_string(),
         };
         match ObjectMetric::new(form, type_name.into()) {
             Ok(column) => Ok(Box::new(column)),

@@ -116,7 +116,12 @@ fn leaf(filter: &Filter, cell: &Cell) -> Option<bool> {
                     && order(interval.end_ms).is_some_and(Cmp::is_lt)
             }))
         }
-        _ => None,
+        Filter::True
+        | Filter::False
+        | Filter::And(_)
+        | Filter::Or(_)
+        | Filter::Not(_)
+        | Filter::Expression { .. } => None,
     }
 }
 

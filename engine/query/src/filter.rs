@@ -134,3 +134,38 @@ pub enum Filter {
         expression: Expr,
     },
 }
+
+/// What a filter is made of.
+#[derive(Debug, Clone, Copy)]
+pub enum Parts<'f> {
+    /// Nothing: every row or none.
+    Nothing,
+    /// Other filters.
+    Fields(&'f [Filter]),
+    /// A comparison of a column.
+    Column(&'f str),
+    /// An expression.
+    Expression(&'f Expr),
+}
+
+impl Filter {
+    /// What it is made of: whoever walks filters asks here, so that a new one is told once.
+    #[must_use]
+    pub fn parts(&self) -> Parts<'_> {
+        match self {
+            Self::True | Self::False => Parts::Nothing,
+            Self::And(fields) | Self::Or(fields) => Parts::Fields(fields),
+            Self::Not(field) => Parts::Fields(std::slice::from_ref(field)),
+            Self::Selector { column, .. }
+            | Self::Equals { column, .. }
+            | Self::IsNull { column }
+            | Self::In { column, .. }
+            | Self::Bound { column, .. }
+            | Self::Range { column, .. }
+            | Self::Like { column, .. }
+            | Self::Regex { column, .. }
+            | Self::Interval { column, .. } => Parts::Column(column),
+            Self::Expression { expression } => Parts::Expression(expression),
+        }
+    }
+}

@@ -6,40 +6,28 @@ use henge_expr::Expr;
 use serde_json::{Value, json};
 
 use crate::aggregate::AggregatorSpec;
-use crate::filter::Filter;
+use crate::filter::{Filter, Parts};
 use crate::virtual_column::VirtualColumn;
 
 impl Filter {
     /// Visits the names of the columns it reads, stored or virtual, perhaps some more than once.
     pub fn for_each_column(&self, visit: &mut dyn FnMut(&str)) {
-        match self {
-            Self::True | Self::False => {}
-            Self::And(fields) | Self::Or(fields) => {
-                fields.iter().for_each(|field| field.for_each_column(visit));
-            }
-            Self::Not(field) => field.for_each_column(visit),
-            Self::Selector { column, .. }
-            | Self::Equals { column, .. }
-            | Self::IsNull { column }
-            | Self::In { column, .. }
-            | Self::Bound { column, .. }
-            | Self::Range { column, .. }
-            | Self::Like { column, .. }
-            | Self::Regex { column, .. }
-            | Self::Interval { column, .. } => visit(column),
-            Self::Expression { expression } => visit_all(expression, visit),
+        match self.parts() {
+            Parts::Nothing => {}
+            Parts::Fields(fields) => fields.iter().for_each(|field| field.for_each_column(visit)),
+            Parts::Column(column) => visit(column),
+            Parts::Expression(expression) => visit_all(expression, visit),
         }
     }
 
     /// Visits the expressions in it.
     pub(crate) fn for_each_expression<'f>(&'f self, visit: &mut dyn FnMut(&'f Expr)) {
-        match self {
-            Self::And(fields) | Self::Or(fields) => {
+        match self.parts() {
+            Parts::Nothing | Parts::Column(_) => {}
+            Parts::Fields(fields) => {
                 fields.iter().for_each(|field| field.for_each_expression(visit));
             }
-            Self::Not(field) => field.for_each_expression(visit),
-            Self::Expression { expression } => visit(expression),
-            _ => {}
+            Parts::Expression(expression) => visit(expression),
         }
     }
 

@@ -73,7 +73,9 @@ fn long_member(json: &mut Writer<'_>, name: &str, value: Option<u64>) {
 pub(crate) fn type_name(column_type: &ColumnType) -> String {
     match column_type {
         ColumnType::Complex(name) => name.clone(),
-        other => other.to_string(),
+        ColumnType::Long | ColumnType::Float | ColumnType::Double | ColumnType::String => {
+            column_type.to_string()
+        }
     }
 }
 

@@ -116,7 +116,13 @@ impl<'q> Comparison<'q> {
             Self::IsNull => Truth::True,
             Self::OneOf(values) if values.first() == Some(&None) => Truth::True,
             Self::Bound { lower: None, upper: None, .. } => Truth::True,
-            _ => Truth::Unknown,
+            Self::OneOf(_)
+            | Self::Equals(..)
+            | Self::Bound { .. }
+            | Self::Range { .. }
+            | Self::Like(_)
+            | Self::Regex(_)
+            | Self::Intervals(_) => Truth::Unknown,
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) fn literal(node: &Node<'_>, match_type: &ColumnType) -> Result<Litera
     match match_type {
         ColumnType::Long => long(node).map(Literal::Long),
         ColumnType::Float | ColumnType::Double => node.number().map(Literal::Double),
-        _ => node.scalar_text().map(Literal::String),
+        ColumnType::String | ColumnType::Complex(_) => node.scalar_text().map(Literal::String),
     }
 }
 

@@ -80,7 +80,10 @@ impl<'a> ColumnSet<'a> {
             (Source::Complex(column), _) => {
                 return Err(columns.unreadable(name_of(input), column));
             }
-            (stored, _) => Slot::stored(&stored),
+            (
+                stored @ (Source::Missing | Source::Long(_) | Source::Float(_) | Source::Double(_)),
+                _,
+            ) => Slot::stored(&stored),
         };
         Ok(self.push(key, slot))
     }
