@@ -2,9 +2,8 @@
 """Runs the scripts that need a real server process.
 
     run_all.py [--quick]
-    run_all.py --wire      what is worth another run with a wire between broker and data nodes
-
-For the latter BINARY names a server that was built with the feature `loopback`.
+    run_all.py --wire      what is worth another run with HENGE_QUERY__ENCODE_CALLS=true, as if there were
+                           a wire between broker and data nodes
 """
 import os
 import subprocess

@@ -77,6 +77,7 @@ impl BrokerOptions {
     pub fn new(query: &QueryConfig, cache: &CacheConfig) -> Self {
         let QueryConfig {
             threads: _,
+            encode_calls: _,
             timeout_ms,
             max_timeout_ms,
             memory_budget_bytes,

@@ -30,7 +30,7 @@ use crate::data_folder::{DataFolder, DataFolderLock};
 use crate::integrity::{open_marks, open_metadata, refuse_damaged_logs};
 use crate::memory;
 use crate::options::Options;
-use crate::reach::{reach, services_of_nodes};
+use crate::reach::Reach;
 use crate::status;
 
 /// A server at work.
@@ -136,7 +136,8 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         running: Arc::new(running_queries(options)),
         spill: Some(Arc::new(spill)),
     };
-    let of_nodes = services_of_nodes(&queries);
+    let reach = Reach::from(queries.clone(), options.encode_calls);
+    let of_nodes = reach.services_of_nodes();
     let historical = Arc::new(
         HistoricalNode::open(
             options.historical.clone(),
@@ -184,8 +185,8 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         queries.clone(),
         &metrics,
     ));
-    broker.connect(reach(historical.clone(), &queries));
-    broker.connect(reach(realtime.clone(), &queries));
+    broker.connect(reach.reach(historical.clone()));
+    broker.connect(reach.reach(realtime.clone()));
     report_unavailable(&broker).await?;
     broker.follow();
     Ok(Roles { broker, realtime, historical, metrics })

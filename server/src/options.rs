@@ -33,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) body: BodyLimits,
     pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) query_threads: usize,
+    /// Whether calls of data nodes are encoded, for tests.
+    pub(crate) encode_calls: bool,
     pub(crate) ingest_pool: PoolOptions,
     /// Bytes of the cache of partial results, and of its largest entry.
     pub(crate) partial_cache_bytes: (usize, usize),
@@ -76,6 +78,7 @@ impl Options {
             serve,
             body,
             query_threads,
+            encode_calls: query.encode_calls,
             ingest_pool,
             partial_cache_bytes,
             historical: historical_options(historical, folder, dictionary_budget_bytes),

@@ -37,6 +37,9 @@ impl TestServer {
         let mut config = ServerConfig { port: 0, ..ServerConfig::default() };
         config.data_dir = data_dir.path().to_owned();
         config.query.threads = 2;
+        // All of these tests hold over a wire, too.
+        config.query.encode_calls =
+            std::env::var("HENGE_QUERY__ENCODE_CALLS").is_ok_and(|set| set == "true");
         change(&mut config);
         Self::start_on(config, data_dir)
     }

@@ -220,6 +220,9 @@ section! {
         /// Refuse queries for what is ignored with a warning otherwise: fields that nothing reads,
         /// datasources without data. `strict` in a query's context does it for that query.
         strict: bool = false,
+        /// Encode and decode all that the broker and the data nodes of this process say to each other,
+        /// as between processes: slower, to test with.
+        encode_calls: bool = false,
     }
 }
 
