@@ -146,7 +146,10 @@ fn wrong_projections_are_refused_with_the_field_and_the_fix() {
     for (change, expected) in [
         (json!({ "groupingColumns": ["nope"] }), "groupingColumns names 'nope'"),
         (json!({ "filter": { "type": "null", "column": "nope" } }), "filter names 'nope'"),
-        (json!({ "aggregators": [{ "type": "longFirst", "name": "f" }] }), "longFirst"),
+        (
+            json!({ "aggregators": [{ "type": "longFirst", "name": "f", "fieldName": "x" }] }),
+            "first, last and any cannot be stored in a projection",
+        ),
         (
             json!({ "groupingColumns": [{ "type": "long", "name": "a" }] }),
             "is LONG here and STRING",

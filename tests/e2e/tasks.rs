@@ -88,5 +88,5 @@ fn f_21_refused_events_are_in_the_dead_letter_with_reason_and_position() {
     assert_eq!((&letter["position"], &letter["raw"]), (&json!(1), &json!("{\"t\":\"nonsense\"}")));
     let status = run(&server, &task("{\"t\":\"nonsense\"}", false));
     assert_eq!(status["statusCode"], "FAILED");
-    assert!(status["errorMsg"].to_string().contains("dead letter"), "{status}");
+    assert!(status["errorMsg"].to_string().contains("/v1/datasources/b/dead-letters"), "{status}");
 }
