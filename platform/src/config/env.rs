@@ -47,13 +47,19 @@ fn set(table: &mut toml::Table, known: &toml::Table, path: &str, text: &str) -> 
             let number = text.trim().parse().map_err(|_| format!("'{text}' is not a number"))?;
             toml::Value::Integer(number)
         }
+        toml::Value::Boolean(_) => {
+            let is_set = text.trim().parse();
+            toml::Value::Boolean(is_set.map_err(|_| format!("'{text}' is neither true nor false"))?)
+        }
         // Names and folders, parted by commas.
         toml::Value::Array(_) => {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             toml::Value::Array(parts.map(|part| toml::Value::String(part.to_owned())).collect())
         }
         toml::Value::Table(_) => return Err(format!("'{path}' is a section: add __ and a name")),
-        _ => toml::Value::String(text.to_owned()),
+        toml::Value::String(_) | toml::Value::Float(_) | toml::Value::Datetime(_) => {
+            toml::Value::String(text.to_owned())
+        }
     };
     table.insert(path.to_owned(), value);
     Ok(())

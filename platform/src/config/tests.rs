@@ -50,6 +50,9 @@ fn errors_name_the_field() {
     // What a client of the server reads is no setting of it.
     assert!(load("", &[("HENGE_URL", "http://localhost:1")]).is_ok());
     assert!(message("", &[("HENGE_PORT", "x")]).contains("'x' is not a number"));
+    assert!(load("", &[("HENGE_QUERY__STRICT", "true")]).unwrap().query.strict);
+    let told = message("", &[("HENGE_QUERY__STRICT", "yes")]);
+    assert!(told.contains("'yes' is neither true nor false"), "{told}");
     assert!(message("", &[("HENGE_QUERIES__A", "1")]).contains("'queries'"));
     assert!(message("[query]\ntimeout_ms = 0", &[]).contains("query.timeout_ms"));
     assert!(message("[limits]\nevent_bytes = 0", &[]).contains("limits.event_bytes"));
