@@ -156,14 +156,30 @@ pub(crate) fn top_n(query: &TopNQuery, rows: &[&OracleRow], ranges: &[(i64, i64)
     entries.collect()
 }
 
+/// A number that is null comes last, inverted or not.
 fn compare_metric(metric: &TopNMetric, left: &Group, right: &Group) -> Cmp {
+    let is_null =
+        |group: &Group| by_number(metric).is_some_and(|name| number(group, name) == Cell::Null);
+    let order = is_null(left).cmp(&is_null(right));
+    order.then_with(|| compare_values(metric, left, right))
+}
+
+fn by_number(metric: &TopNMetric) -> Option<&str> {
     match metric {
-        TopNMetric::Inverted(inner) => compare_metric(inner, left, right).reverse(),
-        TopNMetric::Numeric(field) => {
-            let null = Cell::Null;
-            let value = |group: &Group| group.fields.get(field).unwrap_or(&null).clone();
-            value(right).compare(&value(left))
-        }
+        TopNMetric::Inverted(inner) => by_number(inner),
+        TopNMetric::Numeric(field) => Some(field),
+        TopNMetric::Dimension { .. } => None,
+    }
+}
+
+fn number(group: &Group, field: &str) -> Cell {
+    group.fields.get(field).unwrap_or(&Cell::Null).clone()
+}
+
+fn compare_values(metric: &TopNMetric, left: &Group, right: &Group) -> Cmp {
+    match metric {
+        TopNMetric::Inverted(inner) => compare_values(inner, left, right).reverse(),
+        TopNMetric::Numeric(field) => number(right, field).compare(&number(left, field)),
         TopNMetric::Dimension { ordering, .. } => {
             compare_dimension(*ordering, &left.keys[0], &right.keys[0])
         }

@@ -110,6 +110,27 @@ impl Column {
         }
     }
 
+    /// True when all values are LONG, DOUBLE or FLOAT as they are computed with: keys of numbers.
+    #[must_use]
+    pub fn holds_numbers(&self) -> bool {
+        match self {
+            Self::Long(_) | Self::Double(_) | Self::WideFloat(_) => true,
+            Self::Null(_)
+            | Self::Wide(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Lists(_)
+            | Self::Complex(_)
+            | Self::Hll(_)
+            | Self::Theta(_)
+            | Self::Kll(_)
+            | Self::Timed(_)
+            | Self::Mixed(_)
+            | Self::SegmentIds(_)
+            | Self::NodeIds(_) => false,
+        }
+    }
+
     /// True without rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {

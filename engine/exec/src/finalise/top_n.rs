@@ -31,7 +31,7 @@ pub(crate) fn finalise(
     let metric = Metric::of(&query.metric);
     let all: Vec<u32> = (0..narrow(partial.group_count())).collect();
     let mut order = RowOrder::new(partial, false);
-    order.push(metric.sort_keys(&fields, partial, &all)?, metric.descending);
+    metric.order(&fields, partial, &all, &mut order)?;
 
     let threshold = usize::try_from(query.threshold).unwrap_or(usize::MAX);
     let mut rows = Vec::new();
@@ -96,18 +96,31 @@ impl<'q> Metric<'q> {
         }
     }
 
-    fn sort_keys(
+    /// Appends the keys that groups are ranked by. A number that is null comes last, inverted or not,
+    /// as in Druid.
+    fn order(
         &self,
         fields: &Fields<'_>,
         partial: &GroupedPartial,
         all: &[u32],
-    ) -> Result<Vec<u64>> {
-        if let Some(field) = self.field {
-            let mut frame = Frame::new(fields, partial, all);
-            let position = frame.require(field)?;
-            return Ok(sort_keys(frame.column(position)?, Ordering::Numeric));
+        order: &mut RowOrder<'_>,
+    ) -> Result<()> {
+        let Some(field) = self.field else {
+            order.push(self.keys_of_dimension(partial, all), self.descending);
+            return Ok(());
+        };
+        let mut frame = Frame::new(fields, partial, all);
+        let position = frame.require(field)?;
+        let values = frame.column(position)?;
+        if !self.descending {
+            order.push((0..values.len()).map(|row| values.is_null(row).into()).collect(), false);
         }
-        Ok(match partial.keys.first() {
+        order.push(sort_keys(values, Ordering::Numeric), self.descending);
+        Ok(())
+    }
+
+    fn keys_of_dimension(&self, partial: &GroupedPartial, all: &[u32]) -> Vec<u64> {
+        match partial.keys.first() {
             // Numbers ordered as text: by their text.
             Some(keys @ (Column::Long(_) | Column::Double(_) | Column::WideFloat(_)))
                 if self.ordering != Ordering::Numeric =>
@@ -117,7 +130,7 @@ impl<'q> Metric<'q> {
             }
             Some(keys) => sort_keys(keys, self.ordering),
             None => vec![0; all.len()],
-        })
+        }
     }
 
     /// Drops the values up to and including the previous page's last.

@@ -187,22 +187,7 @@ fn packed_bits(parts: &[GroupedPartial], bucket_count: usize, longs: LongParts) 
 
 /// Bits of numbers; `None` for what is numbered by ids.
 fn number_bits(keys: &Column) -> Option<u32> {
-    match keys {
-        Column::Long(_) | Column::Double(_) | Column::WideFloat(_) => Some(PackedDoubles::WIDTH),
-        Column::Null(_)
-        | Column::Wide(_)
-        | Column::Float(_)
-        | Column::Text(_)
-        | Column::Lists(_)
-        | Column::Complex(_)
-        | Column::Hll(_)
-        | Column::Theta(_)
-        | Column::Kll(_)
-        | Column::Timed(_)
-        | Column::Mixed(_)
-        | Column::SegmentIds(_)
-        | Column::NodeIds(_) => None,
-    }
+    keys.holds_numbers().then_some(PackedDoubles::WIDTH)
 }
 
 /// The key columns of one dimension, out of the partials.

@@ -144,7 +144,8 @@ fn top_n_keeps_the_best_and_breaks_ties_by_value() {
     inverted.metric = TopNMetric::Inverted(Box::new(TopNMetric::Numeric("s".into())));
     assert_eq!(
         field(&tops(inverted, data), "d"),
-        serde_json::json!(["a", null, "b"]).as_array().unwrap()[..]
+        serde_json::json!([null, "b", "e"]).as_array().unwrap()[..],
+        "a number that is null comes last, inverted or not"
     );
 }
 

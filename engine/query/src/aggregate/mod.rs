@@ -30,7 +30,7 @@ pub use theta::Theta;
 pub(crate) use hll::{hll_lg_k, hll_type};
 pub(crate) use input::field_name;
 pub(crate) use numeric::numeric_type;
-pub(crate) use one_value::{max_string_bytes, meaning, type_name};
+pub(crate) use one_value::{METRIC_NAMES, max_string_bytes, meaning, type_name};
 pub(crate) use quantiles::{DEFAULT_KLL_K, DEFAULT_QUANTILES_K, quantiles_k};
 pub(crate) use spec::{aggregator, to_values};
 pub(crate) use theta::theta_size;

@@ -9,8 +9,8 @@ use crate::node::Node;
 
 /// Bytes of text that are kept, unless a query says otherwise.
 const DEFAULT_MAX_STRING_BYTES: u32 = 1_024;
-/// No text that is kept is longer.
-const LARGEST_MAX_STRING_BYTES: i64 = 1 << 20;
+/// As many as Druid takes; a text of an event is far shorter anyway.
+const LARGEST_MAX_STRING_BYTES: i64 = i32::MAX as i64;
 
 /// One value of many: that of the first or the last time, or any.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub struct OneValue {
     pub joins_lists: bool,
 }
 
-/// The type names of aggregators.
+/// The type names of aggregators, those of metrics first.
 const NAMES: &[&str] = &[
     "longFirst",
     "longLast",
@@ -46,6 +46,8 @@ const NAMES: &[&str] = &[
     "stringFirstFold",
     "stringLastFold",
 ];
+/// The type names of metrics: any text and the older names are for queries alone.
+pub(crate) const METRIC_NAMES: &[&str] = NAMES.split_at(NAMES.len() - 3).0;
 
 /// What a type name means, if it is one of these.
 pub(crate) fn meaning(type_name: &str) -> Option<(OneOf, ColumnType)> {

@@ -4,27 +4,11 @@ use henge_types::{ColumnType, MetricKind, OneOf, TIME_COLUMN};
 use serde_json::{Value, json};
 
 use super::{MetricForm, Shown};
-use crate::aggregate::{max_string_bytes, meaning, type_name};
+use crate::aggregate::{METRIC_NAMES, max_string_bytes, meaning, type_name};
 use crate::error::Result;
 use crate::node::Node;
 
-pub(super) const FORM: MetricForm = MetricForm {
-    names: &[
-        "longFirst",
-        "longLast",
-        "longAny",
-        "floatFirst",
-        "floatLast",
-        "floatAny",
-        "doubleFirst",
-        "doubleLast",
-        "doubleAny",
-        "stringFirst",
-        "stringLast",
-    ],
-    reads_field: true,
-    parse,
-};
+pub(super) const FORM: MetricForm = MetricForm { names: METRIC_NAMES, reads_field: true, parse };
 
 fn parse(node: &Node<'_>, type_name: &str) -> Result<MetricKind> {
     node.only_fields(&["type", "name", "fieldName", "timeColumn", "maxStringBytes"])?;
