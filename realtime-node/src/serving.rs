@@ -112,11 +112,15 @@ impl Serving {
     }
 
     /// Announces files instead of what so far was buffered under `old`, in one step. They together
-    /// hold its rows.
+    /// hold its rows; only one that holds them all may keep its identity.
     ///
     /// # Errors
     /// When discovery is away; then nothing changed.
     pub(crate) fn exchange(&self, old: &SegmentId, files: &[Arc<WrittenSegment>]) -> Result<()> {
+        debug_assert!(
+            files.len() == 1 || files.iter().all(|file| file.published.id != *old),
+            "a part of the rows of {old} goes by its identity"
+        );
         self.change(files.iter().map(|file| local(file, true)).collect(), std::slice::from_ref(old))
     }
 

@@ -98,8 +98,9 @@ async fn exchange(
     changed
 }
 
-/// One file for as much as is merged at once: the first in the sink's place, if it has one. What has
-/// none, or is beyond it, goes to the chunks that lie where its rows are.
+/// One file for as much as is merged at once. A file with all rows takes the sink's place, if it has
+/// one; all others go to the chunks that lie where their rows are. A part of the rows never goes by the
+/// sink's identity: a query planned before would take it for the whole.
 async fn write_groups(
     placing: &Placing<'_>,
     sink: &Arc<Sink>,
@@ -107,12 +108,12 @@ async fn write_groups(
 ) -> Result<()> {
     let shared = placing.shared;
     let groups = sink.view_groups(shared.options.max_merge_bytes);
-    for (number, MergeGroup { items: views, bytes }) in groups.into_iter().enumerate() {
+    let in_place = groups.len() == 1 && sink.is_placed();
+    for MergeGroup { items: views, bytes } in groups {
         let _room = shared.merge_room.take(bytes).await;
-        let in_place = number == 0 && sink.is_placed();
-        let target = match number {
-            0 => sink.target().clone(),
-            _ => shared.serving.unplaced(&sink.target().id.datasource, sink.chunk),
+        let target = match in_place {
+            true => sink.target().clone(),
+            false => shared.serving.unplaced(&sink.target().id.datasource, sink.chunk),
         };
         let files = placing.files.clone();
         let work = move || files.write_segment(&views, target);
