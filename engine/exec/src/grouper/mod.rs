@@ -18,6 +18,8 @@ use packed::PackedSpace;
 const MIN_DENSE_LIMIT: usize = 1 << 16;
 /// Groups a row that dense arrays may have: touching fresh memory costs about as much as hashing.
 const DENSE_GROUPS_A_ROW: usize = 32;
+/// The same for combinations of several parts, which tables of what occurs are much smaller than.
+const DENSE_COMBINATIONS_A_ROW: usize = 1;
 
 /// What decides how groups are numbered.
 #[derive(Debug)]
@@ -39,9 +41,14 @@ pub(crate) struct GroupingSize {
 }
 
 impl GroupingSize {
-    /// Most groups that a dense array may have.
-    fn dense_limit(&self) -> usize {
-        let wanted = self.expected_rows.saturating_mul(DENSE_GROUPS_A_ROW).max(MIN_DENSE_LIMIT);
+    /// Most groups that a dense array of parts of these sizes may have.
+    fn dense_limit(&self, sizes: &[PartSize]) -> usize {
+        let is_one = |size: &&PartSize| matches!(size, PartSize::Fixed(0 | 1));
+        let groups_a_row = match sizes.len() - sizes.iter().filter(is_one).count() {
+            0 | 1 => DENSE_GROUPS_A_ROW,
+            _ => DENSE_COMBINATIONS_A_ROW,
+        };
+        let wanted = self.expected_rows.saturating_mul(groups_a_row).max(MIN_DENSE_LIMIT);
         let affordable = self.budget_bytes / (2 * (self.row_bytes + 1));
         match self.grouping {
             Grouping::Auto => wanted.min(affordable),
@@ -99,7 +106,7 @@ impl<'a> Grouper<'a> {
             }))
             .collect();
         let seen = (!size.states_know_seen).then(Vec::new);
-        let mut space = KeySpace::new(&sizes, size.dense_limit());
+        let mut space = KeySpace::new(&sizes, size.dense_limit(&sizes));
         let packed = (!space.is_dense())
             .then(|| PackedSpace::new(&dimensions, size.expected_buckets.is_some()))
             .flatten();
