@@ -179,30 +179,3 @@ impl MultiBlock<'_> {
         &self.ids[self.offsets[row] as usize..self.offsets[row + 1] as usize]
     }
 }
-
-/// Some values of a dictionary, one behind the other: what is looked for in all of them can be looked
-/// for at once.
-#[derive(Debug, Clone, Copy)]
-pub struct TextRun<'a> {
-    /// The id of the first value; those of the others follow.
-    pub first_id: u32,
-    /// The values, perhaps with others before them.
-    pub text: &'a str,
-    /// Where the first value starts in `text`.
-    pub start: u32,
-    /// Where each value ends and the next starts, ascending.
-    pub ends: &'a [u32],
-}
-
-impl<'a> TextRun<'a> {
-    /// The ids with their values.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &'a str)> {
-        let text = self.text;
-        let mut start = self.start as usize;
-        let values = self.ends.iter().map(move |&end| {
-            let end = end as usize;
-            &text[std::mem::replace(&mut start, end)..end]
-        });
-        (self.first_id..).zip(values)
-    }
-}

@@ -30,8 +30,9 @@ mod writer;
 
 pub use block::{
     BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NULL_ID, NullMask, NumericBlock, NumericStats,
-    NumericSum, NumericValues, TextRun,
+    NumericSum, NumericValues,
 };
+pub use dictionary::search::TextSearch;
 pub use dictionary::table::StringTable;
 pub use error::{Damage, Result, SegmentError};
 pub use format::codec::{ALL_CODECS, BlockCodec};

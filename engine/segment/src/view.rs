@@ -11,9 +11,8 @@ use std::sync::Arc;
 use henge_types::{ProjectionDefinition, SegmentId, SegmentSchema};
 use roaring::RoaringBitmap;
 
-use crate::block::{
-    BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NumericBlock, NumericStats, TextRun,
-};
+use crate::block::{BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NumericBlock, NumericStats};
+use crate::dictionary::search::TextSearch;
 use crate::error::{Result, SegmentError};
 use crate::packed::{PackedBlock, PackedInts};
 
@@ -198,17 +197,18 @@ pub trait Dictionary: Send + Sync {
         ids: std::ops::Range<u32>,
         visit: &mut dyn FnMut(u32, Option<&str>),
     ) -> Result<()>;
-    /// Calls `visit` with the values of `ids`, in order, many at a time: the cheapest way. Null is
-    /// passed over.
-    fn for_each_run(
+    /// Calls `visit` with those of `ids`, in order, whose values hold what is looked for: cheaper than
+    /// the values. Null holds nothing.
+    fn for_each_holding(
         &self,
         ids: std::ops::Range<u32>,
-        visit: &mut dyn FnMut(&TextRun<'_>),
+        search: &TextSearch<'_>,
+        visit: &mut dyn FnMut(u32),
     ) -> Result<()> {
         self.for_each(ids, &mut |id, text| {
-            let Some(text) = text else { return };
-            let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
-            visit(&TextRun { first_id: id, text, start: 0, ends: &[end] });
+            if text.is_some_and(|text| search.finds(text)) {
+                visit(id);
+            }
         })
     }
     /// Calls `visit` with the number of characters of each value of `ids`, in order: cheaper than the

@@ -1,10 +1,10 @@
 //! A comparison turned into a test of dictionary ids: strings are looked at once per distinct value.
 
+use henge_expr::like::LikePattern;
 use henge_query::Ordering;
 use henge_query::comparison::{Comparison, Truth, literal_text};
-use henge_segment::{Dictionary, NULL_ID};
+use henge_segment::{Dictionary, NULL_ID, TextSearch};
 
-use super::text_search::TextSearch;
 use crate::error::Result;
 
 /// A set of dictionary ids.
@@ -295,15 +295,7 @@ fn matching_values(
             }
         }
         Comparison::Like(pattern) if !pattern.contained().is_empty() => {
-            let (search, decided) =
-                (TextSearch::new(pattern.contained()), pattern.is_contained_only());
-            dictionary.for_each_run(candidates, &mut |run| {
-                search.for_each(run, |id, text| {
-                    if decided || pattern.matches(text) {
-                        set.insert(id);
-                    }
-                });
-            })?;
+            holding_values(pattern, dictionary, candidates, &mut set)?;
         }
         _ => {
             let test = comparison.text_test();
@@ -315,6 +307,36 @@ fn matching_values(
         }
     }
     Ok(set.finish())
+}
+
+/// Adds the ids among the candidates whose values match a pattern that has a text in it.
+fn holding_values(
+    pattern: &LikePattern,
+    dictionary: &dyn Dictionary,
+    candidates: std::ops::Range<u32>,
+    set: &mut IdSet,
+) -> Result<()> {
+    let search = TextSearch::new(pattern.contained());
+    if pattern.is_contained_only() && search.is_exact() {
+        return Ok(dictionary.for_each_holding(candidates, &search, &mut |id| set.insert(id))?);
+    }
+    let mut holding = Vec::new();
+    dictionary.for_each_holding(candidates.clone(), &search, &mut |id| holding.push(id))?;
+    // Values that lie together are read in less time each than those that lie apart.
+    if holding.len() * 8 > candidates.len() {
+        dictionary.for_each(candidates, &mut |id, text| {
+            if text.is_some_and(|text| pattern.matches(text)) {
+                set.insert(id);
+            }
+        })?;
+        return Ok(());
+    }
+    dictionary.for_ids(&holding, &mut |id, text| {
+        if pattern.matches(text) {
+            set.insert(id);
+        }
+    })?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ mod leaf;
 mod met_leaf;
 mod node;
 mod numeric_leaf;
-mod text_search;
 
 use henge_query::Filter;
 

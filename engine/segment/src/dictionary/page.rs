@@ -5,9 +5,8 @@
 
 use std::cmp::Ordering;
 
-use crate::block::TextRun;
 use crate::dictionary::table::StringTable;
-use crate::dictionary::texts::{Texts, not_text, outside, shares_too_much};
+use crate::dictionary::texts::{TextRun, Texts, not_text, outside, shares_too_much};
 use crate::dictionary::{BUCKET_VALUES, PAGE_BYTES};
 use crate::error::Result;
 use crate::format::corrupt;
@@ -64,22 +63,27 @@ pub(crate) fn shared_bytes(a: &str, b: &str) -> usize {
 /// A page of `values` values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageView<'a> {
-    shared: Lengths<'a>,
-    further: Lengths<'a>,
-    bytes: &'a [u8],
-    values: usize,
+    pub(super) shared: Lengths<'a>,
+    pub(super) further: Lengths<'a>,
+    pub(super) bytes: &'a [u8],
+    pub(super) values: usize,
 }
 
 /// Numbers of one, two or four bytes.
 #[derive(Debug, Clone, Copy)]
-struct Lengths<'a> {
+pub(super) struct Lengths<'a> {
     bytes: &'a [u8],
     width: usize,
 }
 
-impl Lengths<'_> {
+impl<'a> Lengths<'a> {
+    /// The lengths at some positions, when each is a byte.
+    pub(super) fn bytes_at(&self, positions: std::ops::Range<usize>) -> Option<&'a [u8]> {
+        if self.width == 1 { self.bytes.get(positions) } else { None }
+    }
+
     #[inline]
-    fn get(&self, position: usize) -> usize {
+    pub(super) fn get(&self, position: usize) -> usize {
         if self.width == 1 {
             return self.bytes.get(position).copied().map_or(0, usize::from);
         }
@@ -89,7 +93,7 @@ impl Lengths<'_> {
     }
 
     /// The sum of the lengths at some positions.
-    fn sum(&self, positions: std::ops::Range<usize>) -> usize {
+    pub(super) fn sum(&self, positions: std::ops::Range<usize>) -> usize {
         match self.width {
             1 => sum_of_bytes(&self.bytes[positions]),
             _ => positions.map(|position| self.get(position)).sum(),

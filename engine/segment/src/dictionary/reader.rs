@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use crate::block::TextRun;
 use crate::dictionary::page::PageView;
+use crate::dictionary::search::TextSearch;
 use crate::dictionary::texts::Texts;
 use crate::dictionary::writer::page_options;
 use crate::error::Result;
@@ -146,6 +146,34 @@ impl DictionaryReader {
         })
     }
 
+    /// Calls `read` with each page that has some of the ids: the id of its first value, the positions
+    /// of the ids, and the page.
+    fn for_each_page(
+        &self,
+        ids: Range<u32>,
+        mut read: impl FnMut(u32, Range<usize>, PageView<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if ids.end > self.length {
+            return Err(corrupt(format!("ids {ids:?} of a dictionary of {}", self.length)));
+        }
+        let mut id = ids.start.max(1);
+        if id >= ids.end {
+            return Ok(());
+        }
+        let pages = self.pages()?;
+        let first = pages.entries.partition_point(|page| page.first_id <= id) - 1;
+        for (number, page) in pages.entries.iter().enumerate().skip(first) {
+            if page.first_id >= ids.end {
+                break;
+            }
+            let end = ids.end.min(page.first_id + page.values);
+            let positions = (id - page.first_id) as usize..(end - page.first_id) as usize;
+            self.with_page(pages, number, |view| read(page.first_id, positions, view))?;
+            id = end;
+        }
+        Ok(())
+    }
+
     /// The first id whose value is not less than `value`, and whether it is equal.
     fn search(&self, value: &str) -> Result<(u32, bool)> {
         if self.length <= 1 {
@@ -204,63 +232,38 @@ impl Dictionary for DictionaryReader {
         if ids.start == 0 && ids.end > 0 {
             visit(0, None);
         }
-        self.for_each_run(ids, &mut |run| run.iter().for_each(|(id, text)| visit(id, Some(text))))
+        let mut texts = Texts::default();
+        self.for_each_page(ids, |first_id, positions, page| {
+            page.for_each_run(positions.start, positions.end, first_id, &mut texts, &mut |run| {
+                run.iter().for_each(|(id, text)| visit(id, Some(text)));
+            })
+        })
     }
 
-    fn for_each_run(&self, ids: Range<u32>, visit: &mut dyn FnMut(&TextRun<'_>)) -> Result<()> {
-        if ids.end > self.length {
-            return Err(corrupt(format!("ids {ids:?} of a dictionary of {}", self.length)));
-        }
-        let mut id = ids.start.max(1);
-        if id >= ids.end {
-            return Ok(());
-        }
-        let pages = self.pages()?;
-        let mut texts = Texts::default();
-        let first = pages.entries.partition_point(|page| page.first_id <= id) - 1;
-        for (number, page) in pages.entries.iter().enumerate().skip(first) {
-            if page.first_id >= ids.end {
-                break;
-            }
-            let from = id.saturating_sub(page.first_id) as usize;
-            let to = (ids.end - page.first_id) as usize;
-            self.with_page(pages, number, |view| {
-                view.for_each_run(from, to, page.first_id, &mut texts, visit)
-            })?;
-            id = page.first_id + page.values;
-        }
-        Ok(())
+    fn for_each_holding(
+        &self,
+        ids: Range<u32>,
+        search: &TextSearch<'_>,
+        visit: &mut dyn FnMut(u32),
+    ) -> Result<()> {
+        self.for_each_page(ids, |first_id, positions, page| {
+            page.for_each_holding(positions, first_id, search, visit)
+        })
     }
 
     fn for_each_length(&self, ids: Range<u32>, visit: &mut dyn FnMut(u32, usize)) -> Result<()> {
-        if ids.end > self.length {
-            return Err(corrupt(format!("ids {ids:?} of a dictionary of {}", self.length)));
-        }
-        let mut id = ids.start.max(1);
-        if id >= ids.end {
-            return Ok(());
-        }
-        let pages = self.pages()?;
-        let first = pages.entries.partition_point(|page| page.first_id <= id) - 1;
-        for (number, page) in pages.entries.iter().enumerate().skip(first) {
-            if page.first_id >= ids.end {
-                break;
-            }
-            let here = id..ids.end.min(page.first_id + page.values);
-            let positions =
-                (here.start - page.first_id) as usize..(here.end - page.first_id) as usize;
-            let plain = self.with_page(pages, number, |view| {
-                view.ascii_lengths(positions, &mut |position, length| {
-                    visit(page.first_id + narrow(position), length);
-                })
+        self.for_each_page(ids, |first_id, positions, page| {
+            let id_at = |position: usize| first_id + narrow(position);
+            let plain = page.ascii_lengths(positions.clone(), &mut |position, length| {
+                visit(id_at(position), length);
             })?;
-            if !plain {
-                let count = |text: Option<&str>| text.map_or(0, |text| text.chars().count());
-                self.for_each(here.clone(), &mut |id, text| visit(id, count(text)))?;
+            if plain {
+                return Ok(());
             }
-            id = here.end;
-        }
-        Ok(())
+            let count = |text: Option<&str>| text.map_or(0, |text| text.chars().count());
+            let ids = id_at(positions.start)..id_at(positions.end);
+            self.for_each(ids, &mut |id, text| visit(id, count(text)))
+        })
     }
 
     fn for_ids(&self, ids: &[u32], visit: &mut dyn FnMut(u32, &str)) -> Result<()> {

@@ -1,7 +1,6 @@
 //! Values of a dictionary one after another, as those who look for something in many of them want
 //! them.
 
-use crate::block::TextRun;
 use crate::error::{Result, SegmentError};
 use crate::format::corrupt;
 
@@ -75,6 +74,33 @@ impl Texts {
             return Err(not_text());
         }
         Ok(TextRun { first_id, text, start, ends: &self.ends[skipped..] })
+    }
+}
+
+/// Some values of a dictionary, one behind the other: what is looked for in all of them can be looked
+/// for at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TextRun<'a> {
+    /// The id of the first value; those of the others follow.
+    pub(crate) first_id: u32,
+    /// The values, perhaps with others before them.
+    pub(crate) text: &'a str,
+    /// Where the first value starts in `text`.
+    pub(crate) start: u32,
+    /// Where each value ends and the next starts, ascending.
+    pub(crate) ends: &'a [u32],
+}
+
+impl<'a> TextRun<'a> {
+    /// The ids with their values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &'a str)> {
+        let text = self.text;
+        let mut start = self.start as usize;
+        let values = self.ends.iter().map(move |&end| {
+            let end = end as usize;
+            &text[std::mem::replace(&mut start, end)..end]
+        });
+        (self.first_id..).zip(values)
     }
 }
 
