@@ -113,6 +113,11 @@ fn cases() -> Vec<Case> {
             |table, row| text(table, TextField::Uri, row).contains("page-07"),
         ),
         case(
+            "contains_among_many_values",
+            json!({"type": "like", "dimension": "visitor_id", "pattern": "%0777%"}),
+            |table, row| text(table, TextField::VisitorId, row).contains("0777"),
+        ),
+        case(
             "regex",
             json!({"type": "regex", "dimension": "uri", "pattern": "7$"}),
             |table, row| text(table, TextField::Uri, row).ends_with('7'),
@@ -120,6 +125,11 @@ fn cases() -> Vec<Case> {
         case("long_range", bytes.clone(), |table, row| {
             (1_000..50_000).contains(&table.columns.bytes[row])
         }),
+        case(
+            "in_five_longs",
+            json!({"type": "in", "dimension": "bytes", "values": ["300", "301", "555", "999", "12345"]}),
+            |table, row| [300, 301, 555, 999, 12_345].contains(&table.columns.bytes[row]),
+        ),
         case(
             "double_range",
             json!({"type": "range", "column": "revenue", "matchValueType": "DOUBLE",

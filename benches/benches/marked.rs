@@ -43,6 +43,16 @@ fn one(runner: &mut Runner, level: Level) {
         || marked::mark_equal(level, black_box(&numbers), 1, &mut out),
     );
     group.throughput(throughput(8));
+    let ends = (-2_000, 3_000);
+    let check = || {
+        let mut found = vec![0; ROWS / 64];
+        marked::mark_longs_between(level, &longs, ends, &mut found);
+        let between = |row: usize| (ends.0..=ends.1).contains(&longs[row]);
+        assert!((0..ROWS).all(|row| (found[row / 64] >> (row % 64) & 1 == 1) == between(row)));
+    };
+    bench_checked(&mut group, "mark_longs_between", check, || {
+        marked::mark_longs_between(level, black_box(&longs), ends, &mut out);
+    });
     let marked_longs = || longs.iter().enumerate().filter(|(row, _)| is_marked(*row));
     let sum: i128 = marked_longs().map(|(_, value)| i128::from(*value)).sum();
     let check = || assert_eq!(marked::sum_longs(level, &longs, &marks), sum);

@@ -142,7 +142,7 @@ fn by_range() -> BoxedStrategy<Value> {
 }
 
 fn by_pattern() -> BoxedStrategy<Value> {
-    let like = select(vec!["%", "a%", "%b", "_", "%-%", "", "é%", "1!%%"]);
+    let like = select(vec!["%", "a%", "%b", "_", "%-%", "%a-1%", "%1_%", "", "é%", "1!%%"]);
     let like = (text_column(), like).prop_map(|(column, pattern)| {
         json!({"type": "like", "dimension": column, "pattern": pattern, "escape": "!"})
     });

@@ -9,6 +9,7 @@ mod data;
 mod filters;
 mod large;
 mod many_numbers;
+mod many_values;
 mod queries;
 
 use std::sync::{Arc, Mutex};

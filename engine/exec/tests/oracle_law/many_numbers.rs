@@ -14,7 +14,7 @@ const SEGMENTS: usize = 3;
 const ROWS: usize = 900;
 
 /// Numbers of all sizes, many of them in several segments.
-fn row(number: usize) -> OracleRow {
+pub(crate) fn row(number: usize) -> OracleRow {
     // A multiplication by an odd constant scatters the numbers.
     let scattered = number.wrapping_mul(2_654_435_761) % 1_000_003;
     let long = match scattered % 11 {
@@ -58,7 +58,7 @@ fn row(number: usize) -> OracleRow {
     OracleRow { time_ms: START_MS + (scattered as i64 * 7_919) % SPAN_MS, values }
 }
 
-fn parts(storage: Storage) -> Vec<Part> {
+pub(crate) fn parts(storage: Storage) -> Vec<Part> {
     let rows = |segment: usize| (0..ROWS).map(|number| row(number + segment * 400)).collect();
     (0..SEGMENTS).map(|segment| Part { rows: rows(segment), storage }).collect()
 }

@@ -1,6 +1,7 @@
 //! What block kernels need of numbers beyond their comparison.
 
 use henge_query::comparison::NumericValue;
+use henge_segment::simd::{Level, marked};
 use henge_segment::{NumericStats, NumericSum};
 
 /// A value type of stored columns.
@@ -11,6 +12,10 @@ pub(crate) trait BlockValue: NumericValue {
     const PACKED_IS_EXACT: bool;
     /// The value of a packed integer.
     fn of_packed(integer: i64, divisor: f64) -> Self;
+    /// The value of a key; `None` where several values may have it.
+    fn of_key(key: u64) -> Option<Self>;
+    /// Marks the values between two ends, both included, besides those that are marked already.
+    fn mark_between(values: &[Self], ends: (Self, Self), marks: &mut [u64]);
     /// True when the block may hold a NaN, which its smallest and largest value do not show.
     fn may_hide_nan(stats: &NumericStats<Self>) -> bool;
 }
@@ -23,19 +28,35 @@ impl BlockValue for i64 {
         integer
     }
 
+    fn of_key(key: u64) -> Option<Self> {
+        Some(key.cast_signed())
+    }
+
+    fn mark_between(values: &[Self], ends: (Self, Self), marks: &mut [u64]) {
+        marked::mark_longs_between(Level::best(), values, ends, marks);
+    }
+
     fn may_hide_nan(_: &NumericStats<Self>) -> bool {
         false
     }
 }
 
 macro_rules! float_value {
-    ($float:ty, $exact:literal) => {
+    ($float:ty, $exact:literal, $mark_between:path) => {
         impl BlockValue for $float {
             const GREATEST: Self = <$float>::INFINITY;
             const PACKED_IS_EXACT: bool = $exact;
 
             fn of_packed(integer: i64, divisor: f64) -> Self {
                 (integer as f64 / divisor) as $float
+            }
+
+            fn of_key(_: u64) -> Option<Self> {
+                None
+            }
+
+            fn mark_between(values: &[Self], ends: (Self, Self), marks: &mut [u64]) {
+                $mark_between(Level::best(), values, ends, marks);
             }
 
             /// A NaN makes the sum one.
@@ -47,5 +68,5 @@ macro_rules! float_value {
 }
 
 // A float is rounded once more on its way to the column.
-float_value!(f32, false);
-float_value!(f64, true);
+float_value!(f32, false, marked::mark_floats_between);
+float_value!(f64, true, marked::mark_doubles_between);

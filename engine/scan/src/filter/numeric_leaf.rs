@@ -7,10 +7,18 @@ use super::block_value::BlockValue;
 use crate::error::Result;
 use crate::selection::BlockBits;
 
+/// Of more values or ranges each row looks for its own.
+const MOST_PIECES: usize = 16;
+/// Values are looked at one by one when only one of so many rows is a candidate.
+const SPARSE_CANDIDATES_OF: usize = 64;
+
 /// A numeric column.
 pub(crate) struct NumericLeaf<'a, T> {
     column: &'a dyn NumericColumn<T>,
     test: NumericTest<T>,
+    /// The test as ranges, both ends included, when it is few of them: blocks are compared with one
+    /// after the other in vectors.
+    pieces: Option<Vec<(T, T)>>,
     /// True keeps the rows that do not pass the test.
     inverted: bool,
     /// True keeps null rows.
@@ -31,7 +39,8 @@ impl<'a, T: BlockValue> NumericLeaf<'a, T> {
         wanted: Truth,
         null: bool,
     ) -> Self {
-        Self { column, test, inverted: wanted == Truth::False, null, scratch: Vec::new() }
+        let (pieces, inverted) = (pieces_of(&test), wanted == Truth::False);
+        Self { column, test, pieces, inverted, null, scratch: Vec::new() }
     }
 
     /// What holds of all rows of a block.
@@ -53,17 +62,16 @@ impl<'a, T: BlockValue> NumericLeaf<'a, T> {
         candidates: &mut BlockBits,
         spare: &mut Vec<BlockBits>,
     ) -> Result<()> {
-        let ends = match &self.test {
-            NumericTest::Range(low, high) => Some((*low, *high)),
+        let from = match &self.test {
             // What is packed is no NaN.
-            NumericTest::From(low) => Some((*low, T::GREATEST)),
+            NumericTest::From(low) => Some([(*low, T::GREATEST)]),
             _ => None,
         };
-        if let (Some((low, high)), true) = (ends, T::PACKED_IS_EXACT)
+        let pieces = from.as_ref().map(<[_; 1]>::as_slice).or(self.pieces.as_deref());
+        if let (Some(pieces), true) = (pieces, T::PACKED_IS_EXACT)
             && let Some(packed) = self.column.packed(block)?
         {
-            let ends = residuals_between(&packed, low, high);
-            narrow_packed(&packed, ends, self.inverted, self.null, candidates, spare);
+            narrow_packed(&packed, pieces, self.inverted, self.null, candidates, spare);
             return Ok(());
         }
         let loaded = self.column.block(block, &mut self.scratch)?;
@@ -85,15 +93,52 @@ impl<'a, T: BlockValue> NumericLeaf<'a, T> {
                     candidates.clear();
                 }
             }
-            NumericValues::Slice(values) => {
-                scan_values(&self.test, self.inverted, values, candidates);
-            }
+            NumericValues::Slice(values) => match &self.pieces {
+                Some(pieces) if candidates.count() * SPARSE_CANDIDATES_OF >= values.len() => {
+                    keep_between(values, pieces, self.inverted, candidates, spare);
+                }
+                _ => scan_values(&self.test, self.inverted, values, candidates),
+            },
         }
         if let Some(kept) = kept_nulls {
             candidates.union(&kept);
         }
         Ok(())
     }
+}
+
+/// The ranges that a test is, when they are few and hold no NaN.
+fn pieces_of<T: BlockValue>(test: &NumericTest<T>) -> Option<Vec<(T, T)>> {
+    match test {
+        NumericTest::Range(low, high) => Some(vec![(*low, *high)]),
+        NumericTest::Ranges(ranges) if ranges.len() <= MOST_PIECES => Some(ranges.clone()),
+        NumericTest::OneOf(keys) if keys.len() <= MOST_PIECES => {
+            keys.iter().map(|key| T::of_key(*key).map(|value| (value, value))).collect()
+        }
+        NumericTest::Nothing
+        | NumericTest::Everything
+        | NumericTest::From(_)
+        | NumericTest::Ranges(_)
+        | NumericTest::OneOf(_) => None,
+    }
+}
+
+/// Keeps the rows whose values are within (or, inverted, outside) some ranges.
+fn keep_between<T: BlockValue>(
+    values: &[T],
+    pieces: &[(T, T)],
+    inverted: bool,
+    candidates: &mut BlockBits,
+    spare: &mut Vec<BlockBits>,
+) {
+    let mut found = spare.pop().unwrap_or_default();
+    let words = &mut found.words_mut()[..values.len().div_ceil(64)];
+    words.fill(0);
+    for piece in pieces {
+        T::mark_between(values, *piece, words);
+    }
+    candidates.intersect_mask(words, inverted);
+    spare.push(found);
 }
 
 /// The residuals of the values from `low` to `high`, both included. Values ascend with residuals.
@@ -124,21 +169,31 @@ fn first_residual(most: u32, holds: impl Fn(u32) -> bool) -> Option<u32> {
     u32::try_from(low).ok().filter(|residual| *residual <= most)
 }
 
-/// Keeps the rows whose residuals are within (or, inverted, outside) a range, and null ones where
+/// Keeps the rows whose values are within (or, inverted, outside) some ranges, and null ones where
 /// they are wanted.
-fn narrow_packed(
+fn narrow_packed<T: BlockValue>(
     packed: &PackedBlock<'_>,
-    residuals: Option<(u32, u32)>,
+    pieces: &[(T, T)],
     inverted: bool,
     null: bool,
     candidates: &mut BlockBits,
     spare: &mut Vec<BlockBits>,
 ) {
+    let count = packed.ints.rows().div_ceil(64);
     let mut found = spare.pop().unwrap_or_default();
-    let words = &mut found.words_mut()[..packed.ints.rows().div_ceil(64)];
-    match residuals {
+    let words = &mut found.words_mut()[..count];
+    let mut residuals =
+        pieces.iter().filter_map(|(low, high)| residuals_between(packed, *low, *high));
+    match residuals.next() {
         Some((first, last)) => packed.ints.select_range(first..=last, words),
         None => words.fill(0),
+    }
+    for (first, last) in residuals {
+        let mut more = spare.pop().unwrap_or_default();
+        let of_piece = &mut more.words_mut()[..count];
+        packed.ints.select_range(first..=last, of_piece);
+        words.iter_mut().zip(of_piece).for_each(|(word, more)| *word |= *more);
+        spare.push(more);
     }
     if inverted {
         words.iter_mut().for_each(|word| *word = !*word);

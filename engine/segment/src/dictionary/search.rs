@@ -198,10 +198,10 @@ impl Scan<'_> {
                         page.end_across(search, position, start, (shared, further))?
                 {
                     found_end = end;
-                } else if next_found < end_of_bytes {
-                    if let Some(end) = self.end_within(&mut next_found, start..end_of_bytes) {
-                        found_end = shared + (end - start);
-                    }
+                } else if next_found < end_of_bytes
+                    && let Some(end) = self.end_within(&mut next_found, start..end_of_bytes)
+                {
+                    found_end = shared + (end - start);
                 }
             }
             if found_end != NOWHERE && position >= self.positions.start {

@@ -60,6 +60,12 @@ kernels! {
     fn to_floats(residuals: &[u32], base: i64, unit: u64, divisor: f64, out: &mut [f32]);
     /// See [`marked::mark_equal`]; these take whole words of marks only.
     fn mark_equal(numbers: &[u32], wanted: u32, marks: &mut [u64]);
+    /// See [`marked::mark_longs_between`].
+    fn mark_longs_between(values: &[i64], low: i64, high: i64, marks: &mut [u64]);
+    /// See [`marked::mark_doubles_between`].
+    fn mark_doubles_between(values: &[f64], low: f64, high: f64, marks: &mut [u64]);
+    /// See [`marked::mark_floats_between`].
+    fn mark_floats_between(values: &[f32], low: f32, high: f32, marks: &mut [u64]);
     /// See [`marked::count`].
     fn count_marks(marks: &[u64]) -> usize;
     /// See [`marked::sum_doubles`].
@@ -81,6 +87,36 @@ mod bodies {
 
     pub(super) use convert::to_longs;
     pub(super) use marked::equal as mark_equal;
+
+    #[inline(always)]
+    pub(super) fn mark_longs_between<R: Row>(
+        values: &[i64],
+        low: i64,
+        high: i64,
+        marks: &mut [u64],
+    ) {
+        marked::between(values, low, high, marks);
+    }
+
+    #[inline(always)]
+    pub(super) fn mark_doubles_between<R: Row>(
+        values: &[f64],
+        low: f64,
+        high: f64,
+        marks: &mut [u64],
+    ) {
+        marked::between(values, low, high, marks);
+    }
+
+    #[inline(always)]
+    pub(super) fn mark_floats_between<R: Row>(
+        values: &[f32],
+        low: f32,
+        high: f32,
+        marks: &mut [u64],
+    ) {
+        marked::between(values, low, high, marks);
+    }
 
     #[inline(always)]
     pub(super) fn count_marks<R: Row>(marks: &[u64]) -> usize {

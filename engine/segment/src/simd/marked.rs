@@ -20,6 +20,47 @@ pub fn mark_equal(level: Level, numbers: &[u32], wanted: u32, marks: &mut [u64])
     }
 }
 
+/// Marks the values from `low` to `high`, both included, besides those that are marked already.
+pub fn mark_longs_between(
+    level: Level,
+    values: &[i64],
+    (low, high): (i64, i64),
+    marks: &mut [u64],
+) {
+    kernels::mark_longs_between(level, values, low, high, marks);
+    mark_rest(values, (low, high), marks);
+}
+
+/// As [`mark_longs_between`]; a NaN is between no two values.
+pub fn mark_doubles_between(
+    level: Level,
+    values: &[f64],
+    (low, high): (f64, f64),
+    marks: &mut [u64],
+) {
+    kernels::mark_doubles_between(level, values, low, high, marks);
+    mark_rest(values, (low, high), marks);
+}
+
+/// As [`mark_doubles_between`].
+pub fn mark_floats_between(
+    level: Level,
+    values: &[f32],
+    (low, high): (f32, f32),
+    marks: &mut [u64],
+) {
+    kernels::mark_floats_between(level, values, low, high, marks);
+    mark_rest(values, (low, high), marks);
+}
+
+/// Marks those that no whole word is for: kernels leave them out.
+fn mark_rest<T: Copy + PartialOrd>(values: &[T], (low, high): (T, T), marks: &mut [u64]) {
+    let whole = values.len() / 64;
+    for (bit, value) in values[whole * 64..].iter().enumerate() {
+        marks[whole] |= u64::from(*value >= low && *value <= high) << bit;
+    }
+}
+
 /// How many values are marked.
 #[must_use]
 pub fn count(level: Level, marks: &[u64]) -> usize {
@@ -97,6 +138,22 @@ pub(super) fn equal<R: Row>(numbers: &[u32], wanted: u32, marks: &mut [u64]) {
     for (mark, [low, high]) in marks.iter_mut().zip(pairs) {
         let bits = |row: &[[u8; 4]; LANES]| u64::from(R::load(row).sub(wanted).at_most(zero));
         *mark = bits(high) << LANES | bits(low);
+    }
+}
+
+#[inline(always)]
+pub(super) fn between<T: Copy + PartialOrd>(values: &[T], low: T, high: T, marks: &mut [u64]) {
+    for (mark, chunk) in marks.iter_mut().zip(values.as_chunks::<64>().0) {
+        // A byte each first: compilers make vector instructions of that, and not of bits.
+        let mut flags = [0u8; 64];
+        for (flag, value) in flags.iter_mut().zip(chunk) {
+            *flag = u8::from((*value >= low) & (*value <= high));
+        }
+        for (index, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
+            // The product gathers the lowest bit of each byte in the highest byte.
+            let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+            *mark |= bits << (index * 8);
+        }
     }
 }
 
@@ -211,6 +268,7 @@ mod tests {
                 .collect();
             let sums: Vec<f64> = longs.iter().map(|n| (n % 1_000) as f64).collect();
             for level in Level::all() {
+                check_between(level, &longs, &doubles);
                 for wanted in 0..6 {
                     let mut marks = vec![u64::MAX; count.div_ceil(64)];
                     mark_equal(level, &groups, wanted, &mut marks);
@@ -238,6 +296,32 @@ mod tests {
                     assert_eq!(greatest_double(level, &doubles, &marks, f64::NEG_INFINITY), most);
                 }
             }
+        }
+    }
+
+    fn check_between(level: Level, longs: &[i64], doubles: &[f64]) {
+        let floats: Vec<f32> = doubles.iter().map(|value| *value as f32).collect();
+        let first = longs.first().copied().unwrap_or_default();
+        for ends in [(first, first), (-500, 700), (3, -3), (i64::MIN, i64::MAX)] {
+            // What is marked already stays so.
+            let start = |count: usize| vec![1_u64 << 5; count.div_ceil(64)];
+            let agree = |marks: &[u64], between: &dyn Fn(usize) -> bool| {
+                for row in 0..longs.len() {
+                    let marked = marks[row / 64] >> (row % 64) & 1 == 1;
+                    assert_eq!(marked, row % 64 == 5 || between(row), "{} {row}", level.name());
+                }
+            };
+            let mut marks = start(longs.len());
+            mark_longs_between(level, longs, ends, &mut marks);
+            agree(&marks, &|row| (ends.0..=ends.1).contains(&longs[row]));
+            let ends = (ends.0 as f64, ends.1 as f64);
+            let mut marks = start(longs.len());
+            mark_doubles_between(level, doubles, ends, &mut marks);
+            agree(&marks, &|row| (ends.0..=ends.1).contains(&doubles[row]));
+            let ends = (ends.0 as f32, ends.1 as f32);
+            let mut marks = start(longs.len());
+            mark_floats_between(level, &floats, ends, &mut marks);
+            agree(&marks, &|row| (ends.0..=ends.1).contains(&floats[row]));
         }
     }
 }
