@@ -77,7 +77,7 @@ const SEGMENT: House = House {
     source: "engine/segment/src",
     floors: &[
         &["error", "simd"],
-        &["block", "format"],
+        &["block", "format", "text_search"],
         &["packed", "options"],
         &["encoding", "view"],
         &["number", "dictionary", "bitmap", "metric"],

@@ -23,6 +23,7 @@ pub mod packed;
 mod reader;
 mod rewrite;
 pub mod simd;
+mod text_search;
 mod transcode;
 mod verify;
 pub mod view;
@@ -32,7 +33,6 @@ pub use block::{
     BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NULL_ID, NullMask, NumericBlock, NumericStats,
     NumericSum, NumericValues,
 };
-pub use dictionary::search::TextSearch;
 pub use dictionary::table::StringTable;
 pub use error::{Damage, Result, SegmentError};
 pub use format::codec::{ALL_CODECS, BlockCodec};
@@ -45,6 +45,7 @@ pub use options::{IndexPolicy, WriteGoal, WriteOptions};
 pub use packed::{PackedBlock, PackedInts};
 pub use reader::MappedSegment;
 pub use rewrite::{add_projections, rewrite_identity};
+pub use text_search::TextSearch;
 pub use transcode::transcode;
 pub use verify::VerifyReport;
 pub use view::{

@@ -12,9 +12,9 @@ use henge_types::{ProjectionDefinition, SegmentId, SegmentSchema};
 use roaring::RoaringBitmap;
 
 use crate::block::{BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NumericBlock, NumericStats};
-use crate::dictionary::search::TextSearch;
 use crate::error::{Result, SegmentError};
 use crate::packed::{PackedBlock, PackedInts};
+use crate::text_search::TextSearch;
 
 /// A readable set of rows: a mapped segment or a snapshot of the index.
 pub trait SegmentView: Send + Sync + std::fmt::Debug {

@@ -10,7 +10,7 @@
 
 pub(crate) mod page;
 pub(crate) mod reader;
-pub(crate) mod search;
+mod search;
 mod sort;
 pub(crate) mod table;
 pub(crate) mod texts;

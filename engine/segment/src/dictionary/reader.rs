@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use crate::dictionary::page::PageView;
-use crate::dictionary::search::TextSearch;
 use crate::dictionary::texts::Texts;
 use crate::dictionary::writer::page_options;
 use crate::error::Result;
@@ -15,6 +14,7 @@ use crate::format::pages::{self, PageKey};
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::format::sink::PieceSink;
 use crate::options::WriteOptions;
+use crate::text_search::TextSearch;
 use crate::view::{Dictionary, DictionaryInstance};
 use henge_types::narrow::narrow;
 

@@ -7,82 +7,15 @@
 
 use std::ops::Range;
 
-use memchr::memmem::Finder;
-
 use super::BUCKET_VALUES;
 use super::page::PageView;
 use super::texts::{outside, shares_too_much};
 use crate::error::Result;
+use crate::text_search::TextSearch;
 use henge_types::narrow::narrow;
 
-/// Longer texts are looked for by so many of their first bytes: that bounds what a value costs.
-const MOST_BYTES: usize = 32;
 /// No place of a page.
 const NOWHERE: usize = usize::MAX;
-
-/// A text that is looked for in many values.
-#[derive(Debug)]
-pub struct TextSearch<'t> {
-    text: &'t str,
-    /// For the first bytes of the text.
-    finder: Finder<'t>,
-    /// The pairs of bytes, a bit each, with which a value can go on inside of an occurrence.
-    inner_pairs: Vec<u64>,
-}
-
-impl<'t> TextSearch<'t> {
-    /// For a text that is not empty: every value holds the empty one.
-    #[must_use]
-    pub fn new(text: &'t str) -> Self {
-        let bytes = text.as_bytes();
-        let start = &bytes[..bytes.len().min(MOST_BYTES)];
-        let mut inner_pairs = vec![0; 1 << 10];
-        let mut insert = |first: u8, second: u8| {
-            let pair = usize::from(u16::from_le_bytes([first, second]));
-            inner_pairs[pair / 64] |= 1 << (pair % 64);
-        };
-        for pair in start.windows(2).skip(1) {
-            insert(pair[0], pair[1]);
-        }
-        if let [_, .., last] = start {
-            (0..=u8::MAX).for_each(|next| insert(*last, next));
-        }
-        Self { text, finder: Finder::new(start), inner_pairs }
-    }
-
-    /// True when all that [`Dictionary::for_each_holding`](crate::Dictionary::for_each_holding) finds
-    /// holds the text: of a long one only the beginning is looked for.
-    #[must_use]
-    pub fn is_exact(&self) -> bool {
-        self.text.len() <= MOST_BYTES
-    }
-
-    /// True when a value holds what is looked for.
-    #[must_use]
-    pub fn finds(&self, value: &str) -> bool {
-        self.finder.find(value.as_bytes()).is_some()
-    }
-
-    fn wanted(&self) -> &[u8] {
-        self.finder.needle()
-    }
-
-    /// True when an occurrence can begin before a place and go on with what lies there.
-    #[inline]
-    fn may_go_on_at(&self, bytes: &[u8], place: usize) -> bool {
-        let pair = match bytes.get(place..place + 2) {
-            Some(pair) => usize::from(u16::from_le_bytes([pair[0], pair[1]])),
-            None => bytes.get(place).copied().map_or(0, usize::from),
-        };
-        self.inner_pairs[pair / 64] >> (pair % 64) & 1 == 1
-    }
-
-    /// The first occurrence at or after a place.
-    fn find_from(&self, bytes: &[u8], place: usize) -> usize {
-        let rest = bytes.get(place..).unwrap_or_default();
-        self.finder.find(rest).map_or(NOWHERE, |found| place + found)
-    }
-}
 
 impl PageView<'_> {
     /// Visits the ids of values at `positions` that hold what is looked for; `first_id` is the id of
@@ -179,7 +112,7 @@ impl Scan<'_> {
     ) -> Result<()> {
         let (page, search) = (self.page, self.search);
         let mut end_of_bytes = page.further.sum(0..first.min(page.values));
-        let mut next_found = search.find_from(page.bytes, end_of_bytes);
+        let mut next_found = search.find_from(page.bytes, end_of_bytes).unwrap_or(NOWHERE);
         // Of the value before: its length, and where its first occurrence ends.
         let (mut length, mut found_end) = (0, NOWHERE);
         for (position, (shared, further)) in (first..).zip(lengths) {
@@ -217,7 +150,7 @@ impl Scan<'_> {
     fn end_within(&self, next_found: &mut usize, range: Range<usize>) -> Option<usize> {
         let (search, bytes) = (self.search, self.page.bytes);
         if *next_found < range.start {
-            *next_found = search.find_from(bytes, range.start);
+            *next_found = search.find_from(bytes, range.start).unwrap_or(NOWHERE);
         }
         while *next_found < range.end {
             let end = *next_found + search.wanted().len();
@@ -225,7 +158,7 @@ impl Scan<'_> {
                 return Some(end);
             }
             // It begins in this value and ends in a later one.
-            *next_found = search.find_from(bytes, *next_found + 1);
+            *next_found = search.find_from(bytes, *next_found + 1).unwrap_or(NOWHERE);
         }
         None
     }

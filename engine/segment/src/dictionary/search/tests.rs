@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::dictionary::page::encode;
 use crate::dictionary::table::StringTable;
+use crate::text_search::MOST_BYTES;
 
 /// The ids that are found in the values' pages from a position on.
 fn found(table: &StringTable, text: &str, from: usize) -> Vec<u32> {
