@@ -1,3 +1,5 @@
+//! What is found in pages is what values hold, wherever in what they share it begins and ends.
+
 use proptest::prelude::*;
 
 use super::*;
