@@ -80,9 +80,9 @@ impl Columns<'_> {
         let ColumnUse { path, column } = of;
         let computed = query.base().virtual_columns.iter().find(|known| known.name == *column);
         let column_type = match computed {
-            Some(computed) => computed.output_type.as_ref().filter(|found| found.is_numeric())?,
+            Some(computed) => computed.output_type.filter(|found| found.is_numeric())?,
             None if self.types_of(column).all(ColumnType::is_numeric) => {
-                self.types_of(column).next()?
+                self.types_of(column).next()?.value_type()?
             }
             None => return None,
         };

@@ -3,7 +3,7 @@
 use henge_query::ingest::DataSchema;
 use henge_types::{
     ColumnRole, ColumnSchema, ColumnType, Granularity, MetricKind, MetricSpec, NumericOp,
-    SegmentSchema, TIME_COLUMN,
+    SegmentSchema, TIME_COLUMN, ValueType,
 };
 
 use super::{TEXT_FIELDS, TextField};
@@ -45,9 +45,9 @@ pub fn segment_schema() -> SegmentSchema {
         has_nulls: name == TextField::Referrer.name(),
     };
     let metrics: Vec<MetricSpec> = [
-        ("duration_ms", ColumnType::Long),
-        ("bytes", ColumnType::Long),
-        ("revenue", ColumnType::Double),
+        ("duration_ms", ValueType::Long),
+        ("bytes", ValueType::Long),
+        ("revenue", ValueType::Double),
     ]
     .into_iter()
     .map(|(name, column_type)| MetricSpec {

@@ -18,7 +18,7 @@ use henge_sketch::Sketch;
 use henge_types::narrow::{narrow, to_float};
 use henge_types::{
     ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, MetricSpec, SegmentSchema,
-    TIME_COLUMN,
+    TIME_COLUMN, ValueType,
 };
 use henge_vector::{Array, ArrowPrimitiveType, Column, PrimitiveArray, Sketches};
 
@@ -44,18 +44,18 @@ pub fn build_projection(
 }
 
 /// The type of each grouping column: that of the segment's column, which the answer depends on.
-fn grouping_types(view: &dyn SegmentView, spec: &ProjectionSpec) -> Result<Vec<ColumnType>> {
-    let column_type = |name: &str, declared: &Option<ColumnType>| {
+fn grouping_types(view: &dyn SegmentView, spec: &ProjectionSpec) -> Result<Vec<ValueType>> {
+    let value_type = |name: &str, declared: Option<ValueType>| {
         let computed = spec.virtual_columns.iter().find(|column| column.name == name);
         if let Some(column) = computed {
-            return Ok(column.output_type.clone().unwrap_or(ColumnType::String));
+            return Ok(column.output_type.unwrap_or(ValueType::String));
         }
         Ok(match view.column(name)? {
-            None => declared.clone().unwrap_or(ColumnType::String),
-            Some(ColumnView::Long(_)) => ColumnType::Long,
-            Some(ColumnView::Float(_)) => ColumnType::Float,
-            Some(ColumnView::Double(_)) => ColumnType::Double,
-            Some(ColumnView::String(column)) if !column.is_multi_value() => ColumnType::String,
+            None => declared.unwrap_or(ValueType::String),
+            Some(ColumnView::Long(_)) => ValueType::Long,
+            Some(ColumnView::Float(_)) => ValueType::Float,
+            Some(ColumnView::Double(_)) => ValueType::Double,
+            Some(ColumnView::String(column)) if !column.is_multi_value() => ValueType::String,
             Some(ColumnView::String(_)) => return Err(several_values(&spec.name)),
             Some(ColumnView::Complex(_)) => {
                 return Err(ExecError::Unsupported(format!(
@@ -65,7 +65,7 @@ fn grouping_types(view: &dyn SegmentView, spec: &ProjectionSpec) -> Result<Vec<C
             }
         })
     };
-    spec.grouping_columns.iter().map(|c| column_type(&c.name, &c.column_type)).collect()
+    spec.grouping_columns.iter().map(|c| value_type(&c.name, c.column_type)).collect()
 }
 
 fn several_values(projection: &str) -> ExecError {
@@ -87,7 +87,7 @@ impl Groups {
     fn of(
         view: &dyn SegmentView,
         spec: &ProjectionSpec,
-        columns: &[ColumnType],
+        columns: &[ValueType],
         ctx: &ExecContext,
     ) -> Result<Self> {
         let mut partial = grouped(crate::run::run(&group_query(spec, columns), view, ctx)?)?;
@@ -120,7 +120,7 @@ impl Groups {
         self,
         view: &dyn SegmentView,
         spec: &ProjectionSpec,
-        columns: &[ColumnType],
+        columns: &[ValueType],
         write: WriteOptions,
     ) -> Result<Vec<u8>> {
         let Self { partial, times, order } = self;
@@ -141,14 +141,14 @@ impl Groups {
 }
 
 /// The query whose groups are the projection's rows; its last aggregator counts the rows of each.
-fn group_query(spec: &ProjectionSpec, columns: &[ColumnType]) -> Query {
-    let dimension = |name: &String, output_type: &ColumnType| DimensionSpec {
+fn group_query(spec: &ProjectionSpec, columns: &[ValueType]) -> Query {
+    let dimension = |name: &String, output_type: ValueType| DimensionSpec {
         dimension: name.clone(),
         output_name: name.clone(),
-        output_type: output_type.clone(),
+        output_type,
     };
     let dimensions =
-        spec.grouping_columns.iter().zip(columns).map(|(c, given)| dimension(&c.name, given));
+        spec.grouping_columns.iter().zip(columns).map(|(c, given)| dimension(&c.name, *given));
     let mut aggregations = spec.aggregators.clone();
     aggregations.push(row_count());
     Query::GroupBy(GroupByQuery {
@@ -288,7 +288,7 @@ fn write_sketches<S: Sketch>(
     Ok(())
 }
 
-fn schema(spec: &ProjectionSpec, columns: &[ColumnType]) -> SegmentSchema {
+fn schema(spec: &ProjectionSpec, columns: &[ValueType]) -> SegmentSchema {
     let column = |name: &str, column_type: ColumnType, role| ColumnSchema {
         name: name.to_owned(),
         column_type,
@@ -297,8 +297,8 @@ fn schema(spec: &ProjectionSpec, columns: &[ColumnType]) -> SegmentSchema {
         has_nulls: true,
     };
     let mut all = vec![column(TIME_COLUMN, ColumnType::Long, ColumnRole::Time)];
-    for (grouping, column_type) in spec.grouping_columns.iter().zip(columns) {
-        all.push(column(&grouping.name, column_type.clone(), ColumnRole::Dimension));
+    for (grouping, value_type) in spec.grouping_columns.iter().zip(columns) {
+        all.push(column(&grouping.name, (*value_type).into(), ColumnRole::Dimension));
     }
     let metrics: Vec<MetricSpec> = spec
         .aggregators

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use henge_query::{DimensionSpec, GroupByQuery, Query, QueryBase, TopNQuery, VirtualColumn};
 use henge_scan::{ExecError, KeyFunction, Result, texts_of_numbers};
 use henge_segment::{ColumnView, SegmentView};
-use henge_types::ColumnType;
+use henge_types::ValueType;
 use henge_vector::Column;
 
 use crate::context::ExecContext;
@@ -18,7 +18,7 @@ enum Origin {
     /// A key of the smaller query.
     Key(usize),
     /// The text of a number that is a key of the smaller query.
-    TextOf { key: usize, column_type: ColumnType },
+    TextOf { key: usize, value_type: ValueType },
     /// A function of a key of the smaller query, or of nothing.
     Of { key: Option<usize>, column: VirtualColumn, spec: DimensionSpec },
 }
@@ -64,7 +64,7 @@ impl DerivedKeys {
                         false => None,
                     };
                     match column_type {
-                        Some(column_type) => Origin::TextOf { key, column_type },
+                        Some(value_type) => Origin::TextOf { key, value_type },
                         None => Origin::Key(key),
                     }
                 }
@@ -85,9 +85,9 @@ impl DerivedKeys {
         top: &TopNQuery,
         views: &[&dyn SegmentView],
     ) -> Result<Option<Self>> {
-        let column_type = number_of_text(&top.dimension, &top.base, views)?;
-        Ok(column_type.map(|column_type| {
-            let origins = Arc::new(vec![Origin::TextOf { key: 0, column_type }]);
+        let value_type = number_of_text(&top.dimension, &top.base, views)?;
+        Ok(value_type.map(|value_type| {
+            let origins = Arc::new(vec![Origin::TextOf { key: 0, value_type }]);
             Self { query: Arc::new(without_derived(query, &origins)), origins }
         }))
     }
@@ -123,8 +123,8 @@ impl DerivedKeys {
         ctx.cancel.check()?;
         let column = |origin: &Origin| match origin {
             Origin::Key(key) => Ok(groups.keys[*key].clone()),
-            Origin::TextOf { key, column_type } => {
-                let is_float = *column_type == ColumnType::Float;
+            Origin::TextOf { key, value_type } => {
+                let is_float = *value_type == ValueType::Float;
                 texts_of_numbers(&groups.keys[*key], is_float).ok_or_else(unfit)
             }
             Origin::Of { key, column, spec } => {
@@ -171,7 +171,7 @@ fn derived<'q>(
         return Ok(is_constant.then_some((None, column)));
     };
     let is_base =
-        |spec: &DimensionSpec| spec.dimension == *input && spec.output_type == ColumnType::Long;
+        |spec: &DimensionSpec| spec.dimension == *input && spec.output_type == ValueType::Long;
     let Some(base) = query.dimensions[..position].iter().position(is_base) else {
         return Ok(None);
     };
@@ -193,9 +193,9 @@ fn number_of_text(
     spec: &DimensionSpec,
     base: &QueryBase,
     views: &[&dyn SegmentView],
-) -> Result<Option<ColumnType>> {
+) -> Result<Option<ValueType>> {
     let is_virtual = base.virtual_columns.iter().any(|column| column.name == spec.dimension);
-    if spec.output_type != ColumnType::String || is_virtual {
+    if spec.output_type != ValueType::String || is_virtual {
         return Ok(None);
     }
     let mut found = None;
@@ -204,12 +204,12 @@ fn number_of_text(
         let column = column.map_err(|error| ExecError::from(error).of_segment(*view))?;
         let column_type = match column {
             None => continue,
-            Some(ColumnView::Long(_)) => ColumnType::Long,
-            Some(ColumnView::Float(_)) => ColumnType::Float,
-            Some(ColumnView::Double(_)) => ColumnType::Double,
+            Some(ColumnView::Long(_)) => ValueType::Long,
+            Some(ColumnView::Float(_)) => ValueType::Float,
+            Some(ColumnView::Double(_)) => ValueType::Double,
             Some(ColumnView::String(_) | ColumnView::Complex(_)) => return Ok(None),
         };
-        if found.get_or_insert_with(|| column_type.clone()) != &column_type {
+        if *found.get_or_insert(column_type) != column_type {
             return Ok(None);
         }
     }
@@ -228,10 +228,10 @@ fn without_derived(query: &Query, origins: &[Origin]) -> Query {
         _ => &mut [],
     };
     for origin in origins {
-        if let Origin::TextOf { key, column_type } = origin
+        if let Origin::TextOf { key, value_type } = origin
             && let Some(dimension) = dimensions.get_mut(*key)
         {
-            dimension.output_type = column_type.clone();
+            dimension.output_type = *value_type;
         }
     }
     query

@@ -11,7 +11,7 @@ use henge_query::Query;
 use henge_segment::{MappedSegment, MergeOptions, SegmentView};
 use henge_types::{
     ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId,
-    ValueRef, Version,
+    ValueRef, ValueType, Version,
 };
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn metric(name: &str, kind: MetricKind) -> MetricSpec {
     MetricSpec { name: name.to_owned(), field: Some(name.to_owned()), kind }
 }
 
-fn sum(name: &str, column_type: ColumnType) -> MetricSpec {
+fn sum(name: &str, column_type: ValueType) -> MetricSpec {
     metric(name, MetricKind::Numeric { op: NumericOp::Sum, column_type })
 }
 
@@ -34,7 +34,7 @@ fn schema() -> IndexSchema {
             DimensionSchema::new("f", ColumnType::Float),
         ],
         metrics: vec![
-            sum("x", ColumnType::Double),
+            sum("x", ValueType::Double),
             metric("h", MetricKind::HllBuild { lg_k: 12, hll_type: HllType::Hll4 }),
         ],
         query_granularity: Granularity::None,
@@ -296,7 +296,7 @@ fn segment_metadata_merges_and_says_where_segments_disagree() {
     let first = index(schema(), 0, 0, &[1, 2]);
     let mut other = schema();
     other.dimensions[0] = DimensionSchema::new("s", ColumnType::Long);
-    other.metrics[0] = sum("x", ColumnType::Long);
+    other.metrics[0] = sum("x", ValueType::Long);
     let second = index(other, 1, 0, &[4]);
     let views: [&dyn SegmentView; 2] = [&*first, &*second];
     let types = json!(["interval", "aggregators", "rollup", "cardinality", "minmax"]);

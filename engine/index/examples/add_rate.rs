@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use henge_index::{DimensionSchema, IndexError, IndexLimits, IndexSchema, WriteIndex};
 use henge_types::{
     ColumnType, Granularity, Interval, MetricKind, MetricSpec, NumericOp, SegmentId, ValueRef,
-    Version,
+    ValueType, Version,
 };
 
 const ROWS: usize = 500_000;
@@ -118,9 +118,9 @@ fn metrics() -> Vec<MetricSpec> {
     };
     vec![
         MetricSpec { name: "count".into(), field: None, kind: MetricKind::Count },
-        sum("added", ColumnType::Long),
-        sum("deleted", ColumnType::Long),
-        sum("delta", ColumnType::Double),
+        sum("added", ValueType::Long),
+        sum("deleted", ValueType::Long),
+        sum("delta", ValueType::Double),
     ]
 }
 

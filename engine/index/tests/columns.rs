@@ -13,7 +13,7 @@ use henge_segment::{ColumnView, SegmentView};
 use henge_sketch::{HllSketch, KllSketch, Sketch, ThetaSketch, to_base64};
 use henge_types::{
     ColumnRole, ColumnType, Granularity, HllType, MetricKind, MetricSpec, NumericOp, Value,
-    ValueRef,
+    ValueRef, ValueType,
 };
 use support::{NO_LIMITS, column, count, index, metric, numeric, segment_id};
 
@@ -166,10 +166,10 @@ fn discovered_dimensions_are_null_in_earlier_rows() {
 #[test]
 fn sums_and_extremes_are_null_until_a_value_is_seen() {
     let kinds = [NumericOp::Sum, NumericOp::Min, NumericOp::Max];
-    let types = [ColumnType::Long, ColumnType::Float, ColumnType::Double];
+    let types = [ValueType::Long, ValueType::Float, ValueType::Double];
     let metrics: Vec<MetricSpec> = kinds
         .iter()
-        .flat_map(|op| types.iter().map(move |of| numeric(&format!("{op:?}{of}"), *op, of.clone())))
+        .flat_map(|op| types.iter().map(move |of| numeric(&format!("{op:?}{of}"), *op, *of)))
         .collect();
     let mut index = index(vec![], metrics.clone(), true);
     let add = |index: &mut WriteIndex, value| index.add(0, &[value; 9]).unwrap();
@@ -187,8 +187,8 @@ fn sums_and_extremes_are_null_until_a_value_is_seen() {
         assert!(!after.schema().column(&metric.name).unwrap().has_nulls);
         let expected = [5.0, -1.0, 4.0][position / 3];
         let expected = match types[position % 3] {
-            ColumnType::Long => Value::Long(expected as i64),
-            ColumnType::Float => Value::Float(expected as f32),
+            ValueType::Long => Value::Long(expected as i64),
+            ValueType::Float => Value::Float(expected as f32),
             _ => Value::Double(expected),
         };
         assert_eq!(column(&*after, &metric.name), [expected], "{}", metric.name);
@@ -291,7 +291,7 @@ fn impossible_schemas_are_refused_by_name() {
     assert!(build(vec![DimensionSchema::string("__time")], vec![]).contains("__time"));
     let complex = DimensionSchema::new("c", ColumnType::Complex("x".into()));
     assert!(build(vec![complex], vec![]).contains("'c' is COMPLEX"));
-    let text = numeric("m", NumericOp::Sum, ColumnType::String);
+    let text = numeric("m", NumericOp::Sum, ValueType::String);
     assert!(build(vec![], vec![text]).contains("'m' aggregates STRING"));
     let huge = metric("h", MetricKind::HllBuild { lg_k: 99, hll_type: HllType::Hll4 });
     assert!(build(vec![], vec![huge]).contains("'h': lgK 99"));

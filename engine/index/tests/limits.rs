@@ -7,7 +7,7 @@ mod support;
 use henge_index::{AddOutcome, DimensionSchema, IndexLimits, IndexSchema, WriteIndex};
 use henge_segment::SegmentView;
 use henge_types::{
-    ColumnType, Granularity, HllType, MetricKind, MetricSpec, NumericOp, Value, ValueRef,
+    Granularity, HllType, MetricKind, MetricSpec, NumericOp, Value, ValueRef, ValueType,
 };
 use support::{column, count, index, metric, numeric, rows, segment_id};
 
@@ -91,8 +91,8 @@ fn h_21_rows_whose_sum_would_overflow_are_kept_apart() {
         vec![DimensionSchema::string("a")],
         vec![
             count(),
-            numeric("total", NumericOp::Sum, ColumnType::Long),
-            numeric("largest", NumericOp::Max, ColumnType::Long),
+            numeric("total", NumericOp::Sum, ValueType::Long),
+            numeric("largest", NumericOp::Max, ValueType::Long),
         ],
         true,
     );

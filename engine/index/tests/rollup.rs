@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use henge_index::{AddOutcome, DimensionSchema, IndexSchema, MultiValueHandling, WriteIndex};
 use henge_segment::SegmentView;
 use henge_sketch::{HllSketch, Sketch};
-use henge_types::{ColumnType, Granularity, HllType, MetricKind, NumericOp, Value, ValueRef};
+use henge_types::{
+    ColumnType, Granularity, HllType, MetricKind, NumericOp, Value, ValueRef, ValueType,
+};
 use proptest::prelude::*;
 use support::{NO_LIMITS, count, metric, numeric, rows, segment_id};
 
@@ -64,9 +66,9 @@ fn schema(rollup: bool) -> IndexSchema {
         ],
         metrics: vec![
             count(),
-            numeric("amount", NumericOp::Sum, ColumnType::Long),
-            numeric("lowest", NumericOp::Min, ColumnType::Double),
-            numeric("highest", NumericOp::Max, ColumnType::Float),
+            numeric("amount", NumericOp::Sum, ValueType::Long),
+            numeric("lowest", NumericOp::Min, ValueType::Double),
+            numeric("highest", NumericOp::Max, ValueType::Float),
             metric("people", MetricKind::HllBuild { lg_k: 10, hll_type: HllType::Hll4 }),
         ],
         query_granularity: Granularity::parse_name("second").unwrap(),

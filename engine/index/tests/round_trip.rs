@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use henge_index::{DimensionSchema, WriteIndex};
 use henge_segment::{MappedSegment, MergeOptions, SegmentView, merge};
-use henge_types::{ColumnType, HllType, MetricKind, NumericOp, TIME_COLUMN, Value, ValueRef};
+use henge_types::{
+    ColumnType, HllType, MetricKind, NumericOp, TIME_COLUMN, Value, ValueRef, ValueType,
+};
 use support::{column, count, index, metric, numeric, rows, segment_id};
 
 const EVENTS: i64 = 9_000;
@@ -23,9 +25,9 @@ fn filled(rollup: bool) -> WriteIndex {
     ];
     let metrics = vec![
         count(),
-        numeric("sum", NumericOp::Sum, ColumnType::Long),
-        numeric("max", NumericOp::Max, ColumnType::Double),
-        numeric("min", NumericOp::Min, ColumnType::Float),
+        numeric("sum", NumericOp::Sum, ValueType::Long),
+        numeric("max", NumericOp::Max, ValueType::Double),
+        numeric("min", NumericOp::Min, ValueType::Float),
         metric("people", MetricKind::HllBuild { lg_k: 8, hll_type: HllType::Hll4 }),
         metric("unique", MetricKind::HyperUnique),
         metric("theta", MetricKind::Theta { size: 64, input_is_sketch: false }),

@@ -8,12 +8,12 @@ use std::sync::mpsc;
 
 use henge_index::{DimensionSchema, WriteIndex};
 use henge_segment::{BLOCK_ROWS, ColumnView, NumericValues, SegmentView};
-use henge_types::{ColumnType, NumericOp, Value, ValueRef};
+use henge_types::{NumericOp, Value, ValueRef, ValueType};
 use support::{column, count, index, numeric, rows, segment_id};
 
 fn new_index(rollup: bool) -> WriteIndex {
     let dimensions = vec![DimensionSchema::string("a"), DimensionSchema::string("b")];
-    let metrics = vec![count(), numeric("sum", NumericOp::Sum, ColumnType::Long)];
+    let metrics = vec![count(), numeric("sum", NumericOp::Sum, ValueType::Long)];
     index(dimensions, metrics, rollup)
 }
 

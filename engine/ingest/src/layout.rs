@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use henge_index::{DimensionSchema, IndexSchema, MultiValueHandling};
-use henge_query::ingest::{self, DataSchema, DimensionType, IngestDimension};
+use henge_query::ingest::{self, DataSchema, IngestDimension};
 use henge_segment::metric::{MetricInput, metric_input};
-use henge_types::{ColumnType, MetricKind, TIME_COLUMN};
+use henge_types::{ColumnType, MetricKind, TIME_COLUMN, ValueType};
 
 use crate::coerce::Target;
 use crate::discovery::{DiscoveredColumn, DiscoveredType};
@@ -85,7 +85,7 @@ impl Layout {
             read: BTreeSet::from([timestamp_field]),
         };
         for dimension in &spec.dimensions {
-            match column_type(dimension.dimension_type) {
+            match dimension.column_type.clone() {
                 Some(column_type) => {
                     layout.add_dimension(dimension_schema(dimension, column_type), None);
                 }
@@ -254,16 +254,6 @@ impl Layout {
     }
 }
 
-fn column_type(dimension_type: DimensionType) -> Option<ColumnType> {
-    match dimension_type {
-        DimensionType::String => Some(ColumnType::String),
-        DimensionType::Long => Some(ColumnType::Long),
-        DimensionType::Float => Some(ColumnType::Float),
-        DimensionType::Double => Some(ColumnType::Double),
-        DimensionType::Auto => None,
-    }
-}
-
 fn dimension_schema(dimension: &IngestDimension, column_type: ColumnType) -> DimensionSchema {
     DimensionSchema {
         name: dimension.name.clone(),
@@ -287,7 +277,7 @@ pub(crate) fn dimension_target(column_type: &ColumnType) -> Target {
 }
 
 fn metric_target(kind: &MetricKind) -> Target {
-    if let MetricKind::OneValue { value_type: ColumnType::String, max_string_bytes, .. } = kind {
+    if let MetricKind::OneValue { value_type: ValueType::String, max_string_bytes, .. } = kind {
         return Target::CutText(*max_string_bytes);
     }
     // A kind that no metric can have is refused by the index.

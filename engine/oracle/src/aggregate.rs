@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use henge_query::aggregate::{Cardinality, Hll, HyperUnique, Numeric, OneValue, Quantiles, Theta};
 use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, QueryBase};
-use henge_types::{ColumnType, NumericOp, OneOf, parse_timestamp_ms};
+use henge_types::{NumericOp, OneOf, ValueType, parse_timestamp_ms};
 
 use super::OracleRow;
 use super::filter::test;
@@ -23,7 +23,7 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
         AggregatorKind::Count(_) => Cell::Long(rows.len() as i64),
         AggregatorKind::Numeric(Numeric { op, column_type, input }) => {
             let cells = rows.iter().filter_map(|row| number(input, base, row));
-            numeric(*op, column_type, &cells.collect::<Vec<_>>())
+            numeric(*op, *column_type, &cells.collect::<Vec<_>>())
         }
         AggregatorKind::Hll(Hll { field, round, .. }) => {
             distinct(&values_of(&[field], base, &rows), *round)
@@ -93,12 +93,12 @@ fn time_of(text: &str) -> Option<i64> {
 /// A row's value as the aggregator's type. A row of several values has no number; its text is that
 /// of the list.
 fn kept(one: &OneValue, cells: &[Cell]) -> Cell {
-    if one.value_type != ColumnType::String {
-        return match (cells, &one.value_type) {
+    if one.value_type != ValueType::String {
+        return match (cells, one.value_type) {
             // As Java casts stored numbers: NaN is 0, and what is out of range the nearest LONG.
-            ([Cell::Double(value)], ColumnType::Long) => Cell::Long(*value as i64),
-            ([Cell::Float(value)], ColumnType::Long) => Cell::Long(*value as i64),
-            ([cell], column_type) => cell.cast(column_type),
+            ([Cell::Double(value)], ValueType::Long) => Cell::Long(*value as i64),
+            ([Cell::Float(value)], ValueType::Long) => Cell::Long(*value as i64),
+            ([cell], value_type) => cell.cast(value_type),
             _ => Cell::Null,
         };
     }
@@ -156,8 +156,8 @@ fn number(input: &AggregatorInput, base: &QueryBase, row: &OracleRow) -> Option<
     }
 }
 
-fn numeric(op: NumericOp, column_type: &ColumnType, cells: &[Cell]) -> Cell {
-    if *column_type == ColumnType::Long {
+fn numeric(op: NumericOp, column_type: ValueType, cells: &[Cell]) -> Cell {
+    if column_type == ValueType::Long {
         let longs = cells.iter().filter_map(Cell::long);
         if op == NumericOp::Sum {
             let sum = longs.map(i128::from).reduce(|a, b| a + b);
@@ -181,7 +181,7 @@ fn numeric(op: NumericOp, column_type: &ColumnType, cells: &[Cell]) -> Cell {
     };
     match folded {
         None => Cell::Null,
-        Some(value) if *column_type == ColumnType::Float => Cell::Float(value as f32),
+        Some(value) if column_type == ValueType::Float => Cell::Float(value as f32),
         Some(value) => Cell::Double(value),
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering as Cmp;
 use henge_expr::ExprValue;
 use henge_expr::number::parse_double;
 use henge_query::{Filter, Literal, Ordering, QueryBase, RangeBound};
-use henge_types::ColumnType;
+use henge_types::ValueType;
 
 use super::OracleRow;
 use super::value::{Cell, column};
@@ -86,10 +86,10 @@ fn leaf(filter: &Filter, cell: &Cell) -> Option<bool> {
         }
         Filter::Equals { match_type, value, .. } => {
             // Text that is no number equals none.
-            Some(compare_literal(cell, match_type, value) == Some(Cmp::Equal))
+            Some(compare_literal(cell, *match_type, value) == Some(Cmp::Equal))
         }
         Filter::Range { match_type, lower, upper, .. } => {
-            let inside = within(lower, upper, &|bound| compare_literal(cell, match_type, bound));
+            let inside = within(lower, upper, &|bound| compare_literal(cell, *match_type, bound));
             Some(inside.unwrap_or(false))
         }
         Filter::Bound { lower, upper, ordering: Ordering::Numeric, .. }
@@ -132,7 +132,7 @@ fn equals_text(cell: &Cell, value: &str) -> bool {
     }
 }
 
-fn compare_literal(cell: &Cell, match_type: &ColumnType, literal: &Literal) -> Option<Cmp> {
+fn compare_literal(cell: &Cell, match_type: ValueType, literal: &Literal) -> Option<Cmp> {
     if let Cell::Text(found) = cell
         && !match_type.is_numeric()
     {

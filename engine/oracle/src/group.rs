@@ -101,7 +101,7 @@ impl Grouping<'_> {
                 .flat_map(|keys| {
                     cells.iter().map(move |cell| {
                         let mut keys: Vec<Cell> = keys.clone();
-                        keys.push(cell.cast(&dimension.output_type).with_one_zero());
+                        keys.push(cell.cast(dimension.output_type).with_one_zero());
                         keys
                     })
                 })

@@ -5,7 +5,7 @@ use std::cmp::Ordering as Cmp;
 use henge_expr::ExprValue;
 use henge_expr::number::format_double;
 use henge_query::QueryBase;
-use henge_types::{ColumnType, TIME_COLUMN, Value};
+use henge_types::{TIME_COLUMN, Value, ValueType};
 
 use super::OracleRow;
 
@@ -74,19 +74,15 @@ impl Cell {
     }
 
     /// Converted to a type.
-    pub(crate) fn cast(&self, column_type: &ColumnType) -> Self {
-        match column_type {
-            ColumnType::Long => self.long().map_or(Self::Null, Self::Long),
-            ColumnType::Double => match self {
+    pub(crate) fn cast(&self, value_type: ValueType) -> Self {
+        match value_type {
+            ValueType::Long => self.long().map_or(Self::Null, Self::Long),
+            ValueType::Double => match self {
                 Self::Float(value) => Self::Double(f64::from(*value)),
                 other => other.double().map_or(Self::Null, Self::Double),
             },
-            ColumnType::Float => {
-                self.double().map_or(Self::Null, |value| Self::Float(value as f32))
-            }
-            ColumnType::String | ColumnType::Complex(_) => {
-                self.text().map_or(Self::Null, Self::Text)
-            }
+            ValueType::Float => self.double().map_or(Self::Null, |value| Self::Float(value as f32)),
+            ValueType::String => self.text().map_or(Self::Null, Self::Text),
         }
     }
 
@@ -141,7 +137,7 @@ pub(crate) fn column(base: &QueryBase, row: &OracleRow, name: &str) -> Vec<Cell>
             }
         });
         let cells = Cell::of_expr(&value.unwrap_or_default());
-        return match &found.output_type {
+        return match found.output_type {
             Some(output_type) => cells.iter().map(|cell| cell.cast(output_type)).collect(),
             None => cells,
         };

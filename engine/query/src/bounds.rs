@@ -86,7 +86,7 @@ fn within(path: &str, number: u64, most: u64) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use henge_types::{ColumnType, Interval};
+    use henge_types::{Interval, ValueType};
 
     use crate::datasource::DataSource;
     use crate::dimension::DimensionSpec;
@@ -100,7 +100,7 @@ mod tests {
 
     fn dimension() -> DimensionSpec {
         let name = || "d".to_owned();
-        DimensionSpec { dimension: name(), output_name: name(), output_type: ColumnType::String }
+        DimensionSpec { dimension: name(), output_name: name(), output_type: ValueType::String }
     }
 
     fn refusal(query: &Query) -> String {

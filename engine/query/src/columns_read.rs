@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use henge_types::{ColumnType, TIME_COLUMN};
+use henge_types::{TIME_COLUMN, ValueType};
 use serde_json::Value;
 
 use crate::aggregate::AggregatorSpec;
@@ -67,7 +67,7 @@ impl Query {
     pub(crate) fn orders_by_text(&self, document: &Value) -> Vec<ColumnUse> {
         let mut uses = Vec::new();
         let mut add = |path: String, dimension: &DimensionSpec| {
-            if dimension.output_type == ColumnType::String && dimension.dimension != TIME_COLUMN {
+            if dimension.output_type == ValueType::String && dimension.dimension != TIME_COLUMN {
                 uses.push(ColumnUse { path, column: dimension.dimension.clone() });
             }
         };

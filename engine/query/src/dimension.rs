@@ -1,6 +1,6 @@
 //! Dimension specs: a column to group by and the name and type it has in the result.
 
-use henge_types::ColumnType;
+use henge_types::ValueType;
 
 /// `{"type":"default"}` or a bare string.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,5 +11,5 @@ pub struct DimensionSpec {
     pub output_name: String,
     /// Its type in the result: STRING (default), LONG, FLOAT or DOUBLE. A stored LONG grouped with
     /// output type STRING yields its decimal text.
-    pub output_type: ColumnType,
+    pub output_type: ValueType,
 }

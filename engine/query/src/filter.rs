@@ -2,7 +2,7 @@
 //! stays unknown, and only rows that are true are kept.
 
 use henge_expr::{Expr, JavaRegex};
-use henge_types::{ColumnType, Interval};
+use henge_types::{Interval, ValueType};
 
 /// A typed literal of `equals` and `range`.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ pub enum Filter {
         /// Column.
         column: String,
         /// Declared type of the literal.
-        match_type: ColumnType,
+        match_type: ValueType,
         /// Literal.
         value: Literal,
     },
@@ -99,7 +99,7 @@ pub enum Filter {
         /// Column.
         column: String,
         /// Declared type of the literals.
-        match_type: ColumnType,
+        match_type: ValueType,
         /// Lower end.
         lower: Option<RangeBound<Literal>>,
         /// Upper end.

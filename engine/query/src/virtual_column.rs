@@ -1,7 +1,7 @@
 //! Virtual columns: computed per row from other columns.
 
 use henge_expr::Expr;
-use henge_types::ColumnType;
+use henge_types::ValueType;
 
 /// `{"type":"expression"}`.
 #[derive(Debug, Clone)]
@@ -11,5 +11,5 @@ pub struct VirtualColumn {
     /// The parsed expression.
     pub expression: Expr,
     /// The declared type; `None` lets the value's own type stand.
-    pub output_type: Option<ColumnType>,
+    pub output_type: Option<ValueType>,
 }

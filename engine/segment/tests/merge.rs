@@ -14,7 +14,7 @@ use henge_segment::{
 use henge_sketch::{HllSketch, Sketch};
 use henge_types::{
     ColumnRole, ColumnSchema, ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec,
-    NumericOp, SegmentId, SegmentSchema, Value, Version,
+    NumericOp, SegmentId, SegmentSchema, Value, ValueType, Version,
 };
 
 /// A row of the model: time, city, tags, number, count, amount, largest, sketched user.
@@ -69,8 +69,8 @@ fn target(rollup: bool, query_granularity: Granularity) -> SegmentSchema {
     let numeric = |op, column_type| MetricKind::Numeric { op, column_type };
     let metrics = vec![
         spec("count", MetricKind::Count),
-        spec("amount", numeric(NumericOp::Sum, ColumnType::Double)),
-        spec("largest", numeric(NumericOp::Max, ColumnType::Float)),
+        spec("amount", numeric(NumericOp::Sum, ValueType::Double)),
+        spec("largest", numeric(NumericOp::Max, ValueType::Float)),
         spec("users", MetricKind::HllBuild { lg_k: 12, hll_type: HllType::Hll4 }),
     ];
     SegmentSchema { metrics, rollup, query_granularity, ..schema(columns()) }
@@ -208,7 +208,7 @@ fn h_21_equal_rows_whose_sums_would_overflow_are_kept_apart() {
     let metrics = ["first", "second"].map(|name| MetricSpec {
         name: name.to_owned(),
         field: Some(name.to_owned()),
-        kind: MetricKind::Numeric { op: NumericOp::Sum, column_type: ColumnType::Long },
+        kind: MetricKind::Numeric { op: NumericOp::Sum, column_type: ValueType::Long },
     });
     let schema = SegmentSchema {
         columns: vec![

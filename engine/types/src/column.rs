@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::granularity::Granularity;
 use crate::metric::MetricSpec;
+use crate::value_type::ValueType;
 
 /// The name of the time column (milliseconds since 1970-01-01T00:00:00Z).
 pub const TIME_COLUMN: &str = "__time";
@@ -24,10 +25,23 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// The type of each of its values; `None` when they are objects of which only their own
+    /// aggregators know anything.
+    #[must_use]
+    pub fn value_type(&self) -> Option<ValueType> {
+        match self {
+            Self::Long => Some(ValueType::Long),
+            Self::Float => Some(ValueType::Float),
+            Self::Double => Some(ValueType::Double),
+            Self::String => Some(ValueType::String),
+            Self::Complex(_) => None,
+        }
+    }
+
     /// True for LONG, FLOAT and DOUBLE.
     #[must_use]
     pub fn is_numeric(&self) -> bool {
-        matches!(self, Self::Long | Self::Float | Self::Double)
+        self.value_type().is_some_and(ValueType::is_numeric)
     }
 }
 
@@ -48,17 +62,13 @@ impl std::str::FromStr for ColumnType {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let upper = text.to_ascii_uppercase();
-        match upper.as_str() {
-            "LONG" => Ok(Self::Long),
-            "FLOAT" => Ok(Self::Float),
-            "DOUBLE" => Ok(Self::Double),
-            "STRING" => Ok(Self::String),
-            _ => match (upper.strip_prefix("COMPLEX<"), text.strip_suffix('>')) {
-                (Some(_), Some(head)) => Ok(Self::Complex(head["COMPLEX<".len()..].to_owned())),
-                _ => Err(format!(
-                    "unknown column type '{text}': use LONG, FLOAT, DOUBLE, STRING or COMPLEX<name>"
-                )),
-            },
+        let value_type: Result<ValueType, _> = text.parse();
+        match (value_type, upper.strip_prefix("COMPLEX<"), text.strip_suffix('>')) {
+            (Ok(value_type), ..) => Ok(value_type.into()),
+            (Err(_), Some(_), Some(head)) => Ok(Self::Complex(head["COMPLEX<".len()..].to_owned())),
+            _ => Err(format!(
+                "unknown column type '{text}': use LONG, FLOAT, DOUBLE, STRING or COMPLEX<name>"
+            )),
         }
     }
 }

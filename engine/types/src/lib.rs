@@ -20,6 +20,7 @@ pub mod shard_spec;
 pub mod time;
 pub mod timeline;
 pub mod value;
+pub mod value_type;
 pub mod zone;
 
 pub use change::{ChangeReport, ColumnChange};
@@ -43,4 +44,5 @@ pub use time::{
 };
 pub use timeline::{Chunk, Timeline, TimelineHolder};
 pub use value::{Value, ValueRef};
+pub use value_type::ValueType;
 pub use zone::{format_time_zone, parse_time_zone};

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
 use crate::column::ColumnType;
+use crate::value_type::ValueType;
 
 /// Sum, minimum or maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,7 +84,7 @@ pub enum MetricKind {
         /// The operation.
         op: NumericOp,
         /// LONG, FLOAT or DOUBLE.
-        column_type: ColumnType,
+        column_type: ValueType,
     },
     /// `HLLSketchBuild`: a sketch of the raw values.
     HllBuild {
@@ -119,7 +120,7 @@ pub enum MetricKind {
         /// Which one.
         which: OneOf,
         /// LONG, FLOAT, DOUBLE or STRING.
-        value_type: ColumnType,
+        value_type: ValueType,
         /// Bytes of text that are kept.
         max_string_bytes: u32,
     },
@@ -131,22 +132,20 @@ impl MetricKind {
     pub fn column_type(&self) -> ColumnType {
         match self {
             Self::Count => ColumnType::Long,
-            Self::Numeric { column_type, .. } => column_type.clone(),
+            Self::Numeric { column_type, .. } => (*column_type).into(),
             Self::HllBuild { .. } | Self::HllMerge { .. } => {
                 ColumnType::Complex("HLLSketch".into())
             }
             Self::HyperUnique => ColumnType::Complex("hyperUnique".into()),
             Self::Theta { .. } => ColumnType::Complex("thetaSketch".into()),
             Self::Quantiles { .. } => ColumnType::Complex("quantilesDoublesSketch".into()),
-            Self::OneValue { which: OneOf::Any, value_type, .. } => value_type.clone(),
+            Self::OneValue { which: OneOf::Any, value_type, .. } => (*value_type).into(),
             Self::OneValue { which: OneOf::First | OneOf::Last, value_type, .. } => {
                 ColumnType::Complex(match value_type {
-                    ColumnType::Long => "serializablePairLongLong".into(),
-                    ColumnType::Float => "serializablePairLongFloat".into(),
-                    ColumnType::Double => "serializablePairLongDouble".into(),
-                    ColumnType::String | ColumnType::Complex(_) => {
-                        "serializablePairLongString".into()
-                    }
+                    ValueType::Long => "serializablePairLongLong".into(),
+                    ValueType::Float => "serializablePairLongFloat".into(),
+                    ValueType::Double => "serializablePairLongDouble".into(),
+                    ValueType::String => "serializablePairLongString".into(),
                 })
             }
         }
@@ -155,12 +154,12 @@ impl MetricKind {
 
 /// The type of the values of a COMPLEX column that holds pairs of a time and a value.
 #[must_use]
-pub fn pair_value_type(type_name: &str) -> Option<ColumnType> {
+pub fn pair_value_type(type_name: &str) -> Option<ValueType> {
     match type_name {
-        "serializablePairLongLong" => Some(ColumnType::Long),
-        "serializablePairLongFloat" => Some(ColumnType::Float),
-        "serializablePairLongDouble" => Some(ColumnType::Double),
-        "serializablePairLongString" => Some(ColumnType::String),
+        "serializablePairLongLong" => Some(ValueType::Long),
+        "serializablePairLongFloat" => Some(ValueType::Float),
+        "serializablePairLongDouble" => Some(ValueType::Double),
+        "serializablePairLongString" => Some(ValueType::String),
         _ => None,
     }
 }
@@ -198,8 +197,7 @@ mod tests {
 
     #[test]
     fn every_complex_type_that_is_stored_has_its_aggregators() {
-        let values = [ColumnType::Long, ColumnType::Float, ColumnType::Double, ColumnType::String];
-        let pairs = values.map(|value_type| MetricKind::OneValue {
+        let pairs = ValueType::ALL.map(|value_type| MetricKind::OneValue {
             which: OneOf::Last,
             value_type,
             max_string_bytes: 0,
@@ -207,7 +205,7 @@ mod tests {
         for pair in &pairs {
             let MetricKind::OneValue { value_type, .. } = pair else { continue };
             let ColumnType::Complex(name) = pair.column_type() else { continue };
-            assert_eq!(pair_value_type(&name).as_ref(), Some(value_type));
+            assert_eq!(pair_value_type(&name), Some(*value_type));
         }
         let sketches = [
             MetricKind::HllBuild { lg_k: 12, hll_type: HllType::Hll4 },

@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::column::ColumnType;
 use crate::granularity::Granularity;
+use crate::value_type::ValueType;
 
 /// What a stored projection holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct ProjectionVirtualColumn {
     /// The text of the expression.
     pub expression: String,
     /// The declared type.
-    pub output_type: Option<ColumnType>,
+    pub output_type: Option<ValueType>,
 }
 
 /// A grouping column of a projection.
@@ -49,7 +49,7 @@ pub struct ProjectionColumn {
     pub name: String,
     /// The declared type; `None` is that of the segment's column.
     #[serde(rename = "type")]
-    pub column_type: Option<ColumnType>,
+    pub column_type: Option<ValueType>,
 }
 
 /// An aggregate that a projection stores.

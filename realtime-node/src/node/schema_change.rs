@@ -1,6 +1,6 @@
 //! What a changed schema means for rows that are stored already.
 
-use henge_query::ingest::{DataSchema, DimensionType, metric_to_value};
+use henge_query::ingest::{DataSchema, metric_to_value};
 use henge_types::{ColumnType, MetricKind, MetricSpec};
 
 /// A schema that was put.
@@ -64,14 +64,8 @@ impl<'s> Stored<'s> {
             return Some(Self { column_type: metric.kind.column_type(), metric: Some(metric) });
         }
         let mut dimensions = schema.dimensions_spec.dimensions.iter();
-        let column_type = match dimensions.find(|dimension| dimension.name == name)?.dimension_type
-        {
-            DimensionType::String => ColumnType::String,
-            DimensionType::Long => ColumnType::Long,
-            DimensionType::Float => ColumnType::Float,
-            DimensionType::Double => ColumnType::Double,
-            DimensionType::Auto => return None,
-        };
+        let dimension = dimensions.find(|dimension| dimension.name == name)?;
+        let column_type = dimension.column_type.clone()?;
         Some(Self { column_type, metric: None })
     }
 

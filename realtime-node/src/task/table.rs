@@ -8,9 +8,7 @@ use henge_ingest::{
     BatchCounts, DiscoveredType, FieldValue, RowOrigin, RowParser, TableFields, units_of_a_ms,
 };
 use henge_platform::metadata::InputPlace;
-use henge_query::ingest::{
-    DataSchema, DimensionType, IngestDimension, TimestampFormat, WideNumbers,
-};
+use henge_query::ingest::{DataSchema, IngestDimension, TimestampFormat, WideNumbers};
 use henge_tabular::{
     BatchPlan, ColumnBatch, ParquetField, ParquetReader, ParquetTable, TimeUnit, Values,
     WantedField,
@@ -67,7 +65,7 @@ pub(super) fn survey(paths: &[PathBuf], schema: &DataSchema, wide: WideNumbers) 
 /// Whether the spec leaves types of columns open: otherwise they are declared, or STRING.
 fn has_open_types(schema: &DataSchema) -> bool {
     let spec = &schema.dimensions_spec;
-    let is_open = |dimension: &IngestDimension| dimension.dimension_type == DimensionType::Auto;
+    let is_open = |dimension: &IngestDimension| dimension.column_type.is_none();
     spec.use_schema_discovery || spec.dimensions.iter().any(is_open)
 }
 

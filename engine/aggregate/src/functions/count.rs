@@ -4,7 +4,7 @@ use henge_query::aggregate::{Count, Numeric};
 use henge_query::{AggregatorInput, AggregatorKind};
 use henge_scan::{Batch, ColumnSet, Result, RowSet, SlotId};
 use henge_segment::simd::{Level, marked};
-use henge_types::{ColumnType, NumericOp};
+use henge_types::{NumericOp, ValueType};
 use henge_vector::Column;
 
 use crate::accumulator::{Accumulator, BlockInput};
@@ -41,7 +41,7 @@ impl AggregateFunction for Count {
     /// The sum of the counts.
     fn over_stored(&self, column: &str) -> AggregatorKind {
         let input = AggregatorInput::Field(column.to_owned());
-        Numeric { op: NumericOp::Sum, column_type: ColumnType::Long, input }.into()
+        Numeric { op: NumericOp::Sum, column_type: ValueType::Long, input }.into()
     }
 }
 

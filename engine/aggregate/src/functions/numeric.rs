@@ -3,7 +3,7 @@
 use henge_query::aggregate::Numeric;
 use henge_query::{AggregatorInput, AggregatorKind};
 use henge_scan::{ExecError, NumericType, Result};
-use henge_types::{ColumnType, NumericOp};
+use henge_types::{NumericOp, ValueType};
 use henge_vector::Column;
 
 use crate::accumulator::Accumulator;
@@ -15,7 +15,7 @@ use crate::numeric::{NumericAccumulator, NumericInput};
 impl Accumulate for Numeric {
     fn accumulator<'a>(&'a self, scanned: Scanned<'_, 'a>) -> Result<Box<dyn Accumulator + 'a>> {
         let Scanned { name, is_filtered, columns, set, layout } = scanned;
-        let (wanted, float) = number_type(name, &self.column_type)?;
+        let (wanted, float) = number_type(name, self.column_type)?;
         let slot = set.numeric_input(columns, &self.input, wanted);
         let slot = slot.map_err(|error| error.of_aggregator(name))?;
         let place = layout.place(is_filtered || set.has_nulls(slot));
@@ -33,12 +33,12 @@ impl Accumulate for Numeric {
 }
 
 /// What an aggregator of a type computes with, and whether its result is a FLOAT.
-fn number_type(name: &str, column_type: &ColumnType) -> Result<(NumericType, bool)> {
+fn number_type(name: &str, column_type: ValueType) -> Result<(NumericType, bool)> {
     match column_type {
-        ColumnType::Long => Ok((NumericType::Long, false)),
-        ColumnType::Double => Ok((NumericType::Double, false)),
-        ColumnType::Float => Ok((NumericType::Double, true)),
-        other => Err(ExecError::Invalid(format!(
+        ValueType::Long => Ok((NumericType::Long, false)),
+        ValueType::Double => Ok((NumericType::Double, false)),
+        ValueType::Float => Ok((NumericType::Double, true)),
+        other @ ValueType::String => Err(ExecError::Invalid(format!(
             "aggregator '{name}' has type {other}: use LONG, FLOAT or DOUBLE"
         ))),
     }
@@ -46,8 +46,8 @@ fn number_type(name: &str, column_type: &ColumnType) -> Result<(NumericType, boo
 
 impl AggregateFunction for Numeric {
     fn merged(&self) -> Box<dyn MergedStates> {
-        let float = self.column_type == ColumnType::Float;
-        match (self.op, self.column_type == ColumnType::Long) {
+        let float = self.column_type == ValueType::Float;
+        match (self.op, self.column_type == ValueType::Long) {
             (NumericOp::Sum, true) => Box::new(MergedSums::default()),
             (NumericOp::Min, true) => Box::new(MergedNumbers::<LongMin>::new(float)),
             (NumericOp::Max, true) => Box::new(MergedNumbers::<LongMax>::new(float)),

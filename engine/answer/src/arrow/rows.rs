@@ -149,7 +149,7 @@ fn varying<'a>(columns: &[Option<&'a Column>]) -> Vec<&'a Column> {
 fn declared(query: &Query, name: &str, found: &FieldType) -> FieldType {
     let dimensions = query.grouped().map_or(&[][..], |grouped| grouped.dimensions);
     match dimensions.iter().find(|dimension| dimension.output_name == name) {
-        Some(dimension) if *found == FieldType::Null => of_column_type(&dimension.output_type),
+        Some(dimension) if *found == FieldType::Null => dimension.output_type.into(),
         _ => FieldType::Null,
     }
 }
@@ -157,17 +157,9 @@ fn declared(query: &Query, name: &str, found: &FieldType) -> FieldType {
 fn scanned_type(name: &str, found: FieldType, column_type: Option<&ColumnType>) -> FieldType {
     match (found, column_type) {
         (FieldType::Null | FieldType::Long, _) if name == TIME_COLUMN => FieldType::Time,
-        (FieldType::Null, Some(column_type)) => of_column_type(column_type),
+        (FieldType::Null, Some(column_type)) => {
+            column_type.value_type().map_or(FieldType::Complex, FieldType::from)
+        }
         (found, _) => found,
-    }
-}
-
-fn of_column_type(column_type: &ColumnType) -> FieldType {
-    match column_type {
-        ColumnType::Long => FieldType::Long,
-        ColumnType::Float => FieldType::Float,
-        ColumnType::Double => FieldType::Double,
-        ColumnType::String => FieldType::String,
-        ColumnType::Complex(_) => FieldType::Complex,
     }
 }

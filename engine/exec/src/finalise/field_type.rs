@@ -1,6 +1,7 @@
 //! [`FieldType`]: the types of an answer's fields.
 
 use henge_expr::ExprValue;
+use henge_types::ValueType;
 use henge_vector::Column;
 
 /// The type of a field. All values can be null.
@@ -22,6 +23,17 @@ pub enum FieldType {
     Complex,
     /// Several values a row, each of this type: a number, text, or null only.
     Array(Box<FieldType>),
+}
+
+impl From<ValueType> for FieldType {
+    fn from(value_type: ValueType) -> Self {
+        match value_type {
+            ValueType::Long => Self::Long,
+            ValueType::Float => Self::Float,
+            ValueType::Double => Self::Double,
+            ValueType::String => Self::String,
+        }
+    }
 }
 
 impl FieldType {

@@ -10,7 +10,7 @@ use henge_expr::{Budget, ExprValue};
 use henge_query::comparison::{Comparison, FilterRow, FilterValue, Leaf, RowPlan, Truth};
 use henge_query::{Filter, Having, Literal, RangeBound};
 use henge_scan::{ExecError, Result};
-use henge_types::ColumnType;
+use henge_types::ValueType;
 use henge_types::narrow::to_float;
 use henge_vector::{Column, optional};
 
@@ -70,7 +70,7 @@ fn compile<'f>(having: &'f Having, frame: &'f Frame<'_>) -> Test<'f> {
     let all = |parts: &'f [Having]| parts.iter().map(|part| compile(part, frame)).collect();
     let end = |value: &Literal| Some(Cow::Owned(RangeBound { value: value.clone(), strict: true }));
     let compare = |name: &str, comparison| Test::Compare(frame.find(name), Leaf::new(comparison));
-    let number = || Cow::Owned(ColumnType::Double);
+    let number = ValueType::Double;
     match having {
         Having::Always => Test::Constant(true),
         Having::Never => Test::Constant(false),
@@ -78,15 +78,15 @@ fn compile<'f>(having: &'f Having, frame: &'f Frame<'_>) -> Test<'f> {
         Having::Or(parts) => Test::Or(all(parts)),
         Having::Not(inner) => Test::Not(Box::new(compile(inner, frame))),
         Having::GreaterThan { aggregation, value } => {
-            let range = Comparison::Range { lower: end(value), upper: None, match_type: number() };
+            let range = Comparison::Range { lower: end(value), upper: None, match_type: number };
             compare(aggregation, range)
         }
         Having::LessThan { aggregation, value } => {
-            let range = Comparison::Range { lower: None, upper: end(value), match_type: number() };
+            let range = Comparison::Range { lower: None, upper: end(value), match_type: number };
             compare(aggregation, range)
         }
         Having::EqualTo { aggregation, value } => {
-            compare(aggregation, Comparison::Equals(Cow::Borrowed(value), number()))
+            compare(aggregation, Comparison::Equals(Cow::Borrowed(value), number))
         }
         Having::DimSelector { dimension, value } => {
             let values = Cow::Borrowed(std::slice::from_ref(value));

@@ -2,7 +2,7 @@
 
 use henge_query::aggregate::{Count, Numeric};
 use henge_query::{AggregatorInput, AggregatorSpec};
-use henge_types::{ColumnType, NumericOp};
+use henge_types::{NumericOp, ValueType};
 use henge_vector::{Column, Text};
 
 use crate::bucket_starts::BucketStarts;
@@ -43,7 +43,7 @@ pub(crate) fn long_sum(name: &str, field: &str) -> AggregatorSpec {
         name: name.to_owned(),
         kind: Numeric {
             op: NumericOp::Sum,
-            column_type: ColumnType::Long,
+            column_type: ValueType::Long,
             input: AggregatorInput::Field(field.to_owned()),
         }
         .into(),

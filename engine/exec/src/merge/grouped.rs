@@ -3,7 +3,7 @@
 use henge_aggregate::function;
 use henge_query::{AggregatorSpec, GroupedQuery};
 use henge_scan::{PartIds, Result};
-use henge_types::ColumnType;
+use henge_types::ValueType;
 use henge_vector::{Column, Text};
 use rustc_hash::FxHashMap;
 
@@ -16,10 +16,10 @@ use crate::partial::GroupedPartial;
 /// The contribution of no rows.
 pub(super) fn empty(query: &GroupedQuery<'_>) -> GroupedPartial {
     let keys = query.dimensions.iter().map(|dimension| match dimension.output_type {
-        ColumnType::Long => Column::longs(Vec::new(), None),
-        ColumnType::Double => Column::doubles(Vec::new(), None),
-        ColumnType::Float => Column::wide_floats(Vec::new(), None),
-        ColumnType::String | ColumnType::Complex(_) => Column::Text(Text::nulls(0)),
+        ValueType::Long => Column::longs(Vec::new(), None),
+        ValueType::Double => Column::doubles(Vec::new(), None),
+        ValueType::Float => Column::wide_floats(Vec::new(), None),
+        ValueType::String => Column::Text(Text::nulls(0)),
     });
     let states = query.aggregations.iter().map(|spec| function(&spec.kind).merged().finish(&[]));
     GroupedPartial {

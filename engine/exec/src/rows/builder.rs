@@ -7,8 +7,8 @@ use henge_scan::{Columns, ExecError, ExpressionReader, Pairs, Result, Selection,
 use henge_segment::{
     ComplexColumn, MultiScratch, NULL_ID, NumericBlock, NumericColumn, StringColumn,
 };
-use henge_types::ColumnType;
 use henge_types::narrow::to_float;
+use henge_types::{ColumnType, ValueType};
 use henge_vector::{
     Bytes, Column, Int64Array, ListsBuilder, NullBuffer, TextValues, Timed, value_bytes,
 };
@@ -69,9 +69,10 @@ impl<'a> ColumnBuilder<'a> {
                 (Reader::Complex(column, vec![], 0), Some(column_type))
             }
             Source::Expression(source) => {
-                let column_type = source.output_type().cloned();
-                let values = Computed::new(column_type.as_ref());
-                (Reader::Expression(ExpressionReader::new(source), values), column_type)
+                let value_type = source.output_type();
+                let values = Computed::new(value_type);
+                let reader = Reader::Expression(ExpressionReader::new(source), values);
+                (reader, value_type.map(ColumnType::from))
             }
         };
         Ok(Self { name: Arc::from(name), column_type, reader })
@@ -257,12 +258,12 @@ enum Computed {
 }
 
 impl Computed {
-    fn new(column_type: Option<&ColumnType>) -> Self {
-        match column_type {
-            Some(ColumnType::Long) => Self::Long(Numbers::default()),
-            Some(ColumnType::Float) => Self::Float(Numbers::default()),
-            Some(ColumnType::Double) => Self::Double(Numbers::default()),
-            Some(ColumnType::String | ColumnType::Complex(_)) | None => Self::Mixed(vec![], 0),
+    fn new(value_type: Option<ValueType>) -> Self {
+        match value_type {
+            Some(ValueType::Long) => Self::Long(Numbers::default()),
+            Some(ValueType::Float) => Self::Float(Numbers::default()),
+            Some(ValueType::Double) => Self::Double(Numbers::default()),
+            Some(ValueType::String) | None => Self::Mixed(vec![], 0),
         }
     }
 

@@ -7,7 +7,7 @@ use henge_query::comparison::ordering::compare_nullable;
 use henge_query::{DimensionSpec, SearchMatch, SearchQuery};
 use henge_scan::{Columns, Result, SelectedRows, Source};
 use henge_segment::{SegmentView, StringColumn};
-use henge_types::{ColumnType, Granularity};
+use henge_types::{Granularity, ValueType};
 use rustc_hash::FxHashMap;
 
 use crate::context::ExecContext;
@@ -80,7 +80,7 @@ fn searched_dimensions(query: &SearchQuery, view: &dyn SegmentView) -> Vec<Dimen
     let specs = view.schema().dimensions().map(|column| DimensionSpec {
         dimension: column.name.clone(),
         output_name: column.name.clone(),
-        output_type: ColumnType::String,
+        output_type: ValueType::String,
     });
     specs.collect()
 }

@@ -11,7 +11,7 @@ use henge_query::{
 };
 use henge_scan::{ExecError, Result};
 use henge_segment::{ColumnView, SegmentView};
-use henge_types::{ColumnType, NumericOp};
+use henge_types::{NumericOp, ValueType};
 use henge_vector::{Array, Column};
 use rustc_hash::FxHashMap;
 
@@ -150,14 +150,14 @@ impl<'q> SumOf<'q> {
         else {
             return None;
         };
-        if *column_type != ColumnType::Long {
+        if *column_type != ValueType::Long {
             return None;
         }
         let named = |name: &str| virtual_columns.iter().find(|column| column.name == name);
         let expression = match input {
             AggregatorInput::Expression(expression) => expression,
             AggregatorInput::Field(name) => match named(name)?.output_type {
-                None | Some(ColumnType::Long) => &named(name)?.expression,
+                None | Some(ValueType::Long) => &named(name)?.expression,
                 Some(_) => return None,
             },
         };
@@ -229,7 +229,7 @@ impl Planning<'_> {
                     filter,
                 };
                 let input = AggregatorInput::Field(column.to_owned());
-                let sum = Numeric { op: NumericOp::Sum, column_type: ColumnType::Long, input };
+                let sum = Numeric { op: NumericOp::Sum, column_type: ValueType::Long, input };
                 let sum = self.index_of(like(sum.into(), spec.filter.clone()));
                 let counted = match (&spec.filter, summed.has_nulls) {
                     (filter, false) => filter.clone(),

@@ -10,7 +10,7 @@ use henge_query::{
     ArithmeticFn, Direction, Filter, Having, LimitSpec, OrderByColumn, Ordering, PostAggregator,
     Query, TopNMetric,
 };
-use henge_types::{ColumnType, Granularity, Value};
+use henge_types::{Granularity, Value, ValueType};
 use henge_vector::{Column, Sketches};
 
 use testing::*;
@@ -122,7 +122,7 @@ fn buckets_of_a_zone_are_written_in_the_zone() {
 
 #[test]
 fn top_n_keeps_the_best_and_breaks_ties_by_value() {
-    let d = dimension("d", ColumnType::String);
+    let d = dimension("d", ValueType::String);
     let query = top_n(d, TopNMetric::Numeric("s".into()), 3, vec![long_sum("s", "x")]);
     let data = partial(
         &[0; 5],
@@ -155,7 +155,7 @@ fn top_n_by_dimension_starts_after_the_previous_stop() {
         ordering,
         previous_stop: stop.map(str::to_owned),
     };
-    let d = dimension("d", ColumnType::String);
+    let d = dimension("d", ValueType::String);
     let query = top_n(d, metric(Some("9"), Ordering::Numeric), 9, vec![]);
     let data =
         partial(&[0; 4], vec![text_keys(&[Some("10"), Some("9"), Some("8"), Some("11")])], vec![]);
@@ -164,7 +164,7 @@ fn top_n_by_dimension_starts_after_the_previous_stop() {
     inverted.metric = TopNMetric::Inverted(Box::new(metric(Some("9"), Ordering::Lexicographic)));
     assert_eq!(field(&tops(inverted, data), "d"), ["8", "11", "10"]);
 
-    let d = dimension("d", ColumnType::Long);
+    let d = dimension("d", ValueType::Long);
     let query = top_n(d, metric(None, Ordering::Lexicographic), 2, vec![]);
     let data = partial(&[0; 3], vec![longs(&[9, 100, 20])], vec![]);
     assert_eq!(field(&tops(query, data), "d"), [100, 20]);
@@ -172,7 +172,7 @@ fn top_n_by_dimension_starts_after_the_previous_stop() {
 
 #[test]
 fn top_n_shows_empty_buckets_and_one_bucket_for_all() {
-    let d = dimension("d", ColumnType::String);
+    let d = dimension("d", ValueType::String);
     let mut query = top_n(d, TopNMetric::Numeric("n".into()), 1, vec![count("n")]);
     let empty = partial(&[], vec![text_keys(&[])], vec![longs(&[])]);
     assert_eq!(
@@ -189,7 +189,7 @@ fn top_n_shows_empty_buckets_and_one_bucket_for_all() {
 }
 
 fn sample() -> (henge_query::GroupByQuery, GroupedPartial) {
-    let dimensions = vec![dimension("d", ColumnType::String), dimension("k", ColumnType::Long)];
+    let dimensions = vec![dimension("d", ValueType::String), dimension("k", ValueType::Long)];
     let query = group_by(dimensions, vec![count("n"), long_sum("s", "x")]);
     let data = partial(
         &[0; 4],
@@ -243,7 +243,7 @@ fn group_by_orders_limits_and_offsets() {
 
 #[test]
 fn time_comes_before_the_order_unless_dimensions_go_first() {
-    let mut query = group_by(vec![dimension("d", ColumnType::String)], vec![count("n")]);
+    let mut query = group_by(vec![dimension("d", ValueType::String)], vec![count("n")]);
     query.granularity = day();
     let columns = vec![order_by("n", Direction::Descending, Ordering::Lexicographic)];
     query.limit_spec = Some(LimitSpec { limit: None, offset: 0, columns });
@@ -274,7 +274,7 @@ fn having_keeps_rows_and_null_is_neither_more_nor_less() {
     let selector = Filter::Selector { column: "k".to_owned(), value: Some("1".to_owned()) };
     let bound = Filter::Range {
         column: "s".to_owned(),
-        match_type: ColumnType::Long,
+        match_type: ValueType::Long,
         lower: None,
         upper: Some(henge_query::RangeBound {
             value: henge_query::Literal::Long(5),
@@ -284,7 +284,7 @@ fn having_keeps_rows_and_null_is_neither_more_nor_less() {
     let expression = Filter::Expression { expression: Expr::parse("s == n + 4").unwrap() };
     let time_from = |ms| Filter::Range {
         column: "__time".to_owned(),
-        match_type: ColumnType::Long,
+        match_type: ValueType::Long,
         lower: Some(henge_query::RangeBound {
             value: henge_query::Literal::Long(ms),
             strict: false,
@@ -465,7 +465,7 @@ fn sketches_finish_to_estimates_or_base64() {
 #[test]
 fn floats_and_doubles_print_as_their_own_types() {
     let mut query = group_by(
-        vec![dimension("f", ColumnType::Float), dimension("d", ColumnType::Double)],
+        vec![dimension("f", ValueType::Float), dimension("d", ValueType::Double)],
         vec![long_sum("a", "x"), long_sum("b", "y")],
     );
     query.base.context.result_as_array = true;

@@ -7,7 +7,7 @@ use henge_query::{
     AggregatorInput, AggregatorSpec, DataSource, DimensionSpec, GroupByQuery, Query, QueryBase,
     TimeseriesQuery, TopNMetric, TopNQuery,
 };
-use henge_types::{ColumnType, Granularity, Interval, NumericOp};
+use henge_types::{Granularity, Interval, NumericOp, ValueType};
 use henge_vector::{Column, Text};
 
 pub(crate) const DAY_MS: i64 = 86_400_000;
@@ -51,7 +51,7 @@ pub(crate) fn long_sum(name: &str, field: &str) -> AggregatorSpec {
         name: name.to_owned(),
         kind: Numeric {
             op: NumericOp::Sum,
-            column_type: ColumnType::Long,
+            column_type: ValueType::Long,
             input: AggregatorInput::Field(field.to_owned()),
         }
         .into(),
@@ -59,7 +59,7 @@ pub(crate) fn long_sum(name: &str, field: &str) -> AggregatorSpec {
     }
 }
 
-pub(crate) fn dimension(name: &str, output_type: ColumnType) -> DimensionSpec {
+pub(crate) fn dimension(name: &str, output_type: ValueType) -> DimensionSpec {
     DimensionSpec { dimension: name.to_owned(), output_name: name.to_owned(), output_type }
 }
 

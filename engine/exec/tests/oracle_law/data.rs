@@ -8,7 +8,7 @@ use henge_oracle::OracleRow;
 use henge_segment::{MappedSegment, MergeOptions, SegmentView};
 use henge_types::{
     ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, OneOf,
-    SegmentId, Value, ValueRef, Version,
+    SegmentId, Value, ValueRef, ValueType, Version,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -129,17 +129,17 @@ fn schema() -> IndexSchema {
             DimensionSchema::new("d", ColumnType::Double),
         ],
         metrics: vec![
-            sum("lm", ColumnType::Long),
-            sum("fm", ColumnType::Float),
-            sum("dm", ColumnType::Double),
+            sum("lm", ValueType::Long),
+            sum("fm", ValueType::Float),
+            sum("dm", ValueType::Double),
             MetricSpec {
                 name: "hm".to_owned(),
                 field: Some("hm".to_owned()),
                 kind: MetricKind::HllBuild { lg_k: 12, hll_type: HllType::Hll4 },
             },
-            kept("pl", ColumnType::Long),
-            kept("pd", ColumnType::Double),
-            kept("ps", ColumnType::String),
+            kept("pl", ValueType::Long),
+            kept("pd", ValueType::Double),
+            kept("ps", ValueType::String),
         ],
         query_granularity: Granularity::None,
         rollup: false,

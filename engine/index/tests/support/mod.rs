@@ -7,7 +7,7 @@ use std::sync::Arc;
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema, WriteIndex};
 use henge_segment::{BLOCK_ROWS, ColumnView, MultiScratch, NumericColumn, SegmentView};
 use henge_types::{
-    ColumnType, Granularity, Interval, MetricKind, MetricSpec, NumericOp, SegmentId, Value, Version,
+    Granularity, Interval, MetricKind, MetricSpec, NumericOp, SegmentId, Value, ValueType, Version,
 };
 
 pub(crate) const NO_LIMITS: IndexLimits =
@@ -26,7 +26,7 @@ pub(crate) fn metric(name: &str, kind: MetricKind) -> MetricSpec {
     MetricSpec { name: name.into(), field: Some(format!("{name}_in")), kind }
 }
 
-pub(crate) fn numeric(name: &str, op: NumericOp, column_type: ColumnType) -> MetricSpec {
+pub(crate) fn numeric(name: &str, op: NumericOp, column_type: ValueType) -> MetricSpec {
     metric(name, MetricKind::Numeric { op, column_type })
 }
 

@@ -1,6 +1,6 @@
 //! `cardinality`.
 
-use henge_types::{ColumnType, MetricKind};
+use henge_types::{MetricKind, ValueType};
 use serde_json::{Value, json};
 
 use super::Aggregate;
@@ -55,7 +55,7 @@ impl Aggregate for Cardinality {
         self.fields.iter().for_each(|field| visit(&field.dimension));
     }
 
-    fn output_type(&self) -> ColumnType {
+    fn output_type(&self) -> ValueType {
         super::estimate_type(self.round)
     }
 

@@ -1,6 +1,6 @@
 //! `count`.
 
-use henge_types::{ColumnType, MetricKind};
+use henge_types::{MetricKind, ValueType};
 use serde_json::{Value, json};
 
 use super::Aggregate;
@@ -30,8 +30,8 @@ impl Aggregate for Count {
 
     fn for_each_input(&self, _: &mut dyn FnMut(&str)) {}
 
-    fn output_type(&self) -> ColumnType {
-        ColumnType::Long
+    fn output_type(&self) -> ValueType {
+        ValueType::Long
     }
 
     fn stored_states(&self) -> MetricKind {

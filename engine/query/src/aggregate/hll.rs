@@ -1,6 +1,6 @@
 //! `HLLSketchBuild` and `HLLSketchMerge`.
 
-use henge_types::{ColumnType, HllType, MetricKind};
+use henge_types::{HllType, MetricKind, ValueType};
 use serde_json::{Value, json};
 
 use super::{Aggregate, field_name};
@@ -71,7 +71,7 @@ impl Aggregate for Hll {
         visit(&self.field);
     }
 
-    fn output_type(&self) -> ColumnType {
+    fn output_type(&self) -> ValueType {
         super::estimate_type(self.round)
     }
 

@@ -1,6 +1,6 @@
 //! `hyperUnique`.
 
-use henge_types::{ColumnType, MetricKind};
+use henge_types::{MetricKind, ValueType};
 use serde_json::{Value, json};
 
 use super::{Aggregate, field_name};
@@ -37,7 +37,7 @@ impl Aggregate for HyperUnique {
         visit(&self.field);
     }
 
-    fn output_type(&self) -> ColumnType {
+    fn output_type(&self) -> ValueType {
         super::estimate_type(self.round)
     }
 

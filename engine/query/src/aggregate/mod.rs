@@ -36,7 +36,7 @@ pub(crate) use spec::{aggregator, to_values};
 pub(crate) use theta::theta_size;
 
 use henge_expr::Expr;
-use henge_types::{ColumnType, MetricKind};
+use henge_types::{MetricKind, ValueType};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -70,7 +70,7 @@ pub(crate) trait Aggregate {
     }
 
     /// The type of the finished values.
-    fn output_type(&self) -> ColumnType;
+    fn output_type(&self) -> ValueType;
 
     /// How the states are stored in a projection, and combined there.
     fn stored_states(&self) -> MetricKind;
@@ -82,6 +82,6 @@ pub(crate) trait Aggregate {
 }
 
 /// The type of a finished estimate.
-fn estimate_type(round: bool) -> ColumnType {
-    if round { ColumnType::Long } else { ColumnType::Double }
+fn estimate_type(round: bool) -> ValueType {
+    if round { ValueType::Long } else { ValueType::Double }
 }

@@ -1,7 +1,7 @@
 //! Sums, minima and maxima of numbers.
 
 use henge_expr::Expr;
-use henge_types::{ColumnType, MetricKind, NumericOp};
+use henge_types::{MetricKind, NumericOp, ValueType};
 use serde_json::{Value, json};
 
 use super::{Aggregate, AggregatorInput};
@@ -15,7 +15,7 @@ pub struct Numeric {
     /// Operation.
     pub op: NumericOp,
     /// LONG, FLOAT or DOUBLE: the type of the state and the result.
-    pub column_type: ColumnType,
+    pub column_type: ValueType,
     /// Input; a string input is parsed as a number, null when it does not parse.
     pub input: AggregatorInput,
 }
@@ -43,7 +43,7 @@ impl Aggregate for Numeric {
 
     fn to_value(&self) -> Value {
         let (field, text) = self.input.field();
-        json!({"type": numeric_type_name(self.op, &self.column_type), field: text})
+        json!({"type": numeric_type_name(self.op, self.column_type), field: text})
     }
 
     fn state_value(&self) -> Value {
@@ -58,29 +58,26 @@ impl Aggregate for Numeric {
         self.input.expression()
     }
 
-    fn output_type(&self) -> ColumnType {
-        self.column_type.clone()
+    fn output_type(&self) -> ValueType {
+        self.column_type
     }
 
     /// States of FLOATs are doubles.
     fn stored_states(&self) -> MetricKind {
         let column_type = match self.column_type {
-            ColumnType::Long => ColumnType::Long,
-            ColumnType::Float
-            | ColumnType::Double
-            | ColumnType::String
-            | ColumnType::Complex(_) => ColumnType::Double,
+            ValueType::Long => ValueType::Long,
+            ValueType::Float | ValueType::Double | ValueType::String => ValueType::Double,
         };
         MetricKind::Numeric { op: self.op, column_type }
     }
 }
 
 /// The operation and type of `{long,double,float}{Sum,Min,Max}`.
-pub(crate) fn numeric_type(type_name: &str) -> Option<(NumericOp, ColumnType)> {
+pub(crate) fn numeric_type(type_name: &str) -> Option<(NumericOp, ValueType)> {
     let (column_type, op) = match type_name.split_at_checked(type_name.len().checked_sub(3)?)? {
-        ("long", op) => (ColumnType::Long, op),
-        ("double", op) => (ColumnType::Double, op),
-        ("float", op) => (ColumnType::Float, op),
+        ("long", op) => (ValueType::Long, op),
+        ("double", op) => (ValueType::Double, op),
+        ("float", op) => (ValueType::Float, op),
         _ => return None,
     };
     match op {

@@ -1,6 +1,6 @@
 //! `{long,float,double,string}{First,Last,Any}`: one value of many, with its names and fields.
 
-use henge_types::{ColumnType, MetricKind, OneOf, TIME_COLUMN};
+use henge_types::{MetricKind, OneOf, TIME_COLUMN, ValueType};
 use serde_json::{Value, json};
 
 use super::{Aggregate, field_name};
@@ -18,7 +18,7 @@ pub struct OneValue {
     /// Which one.
     pub which: OneOf,
     /// LONG, FLOAT, DOUBLE or STRING: the type of the result.
-    pub value_type: ColumnType,
+    pub value_type: ValueType,
     /// Column of raw values, or of stored pairs of a time and a value of this type.
     pub field: String,
     /// Column of the times of raw values, in milliseconds. Any value needs none.
@@ -50,17 +50,17 @@ const NAMES: &[&str] = &[
 pub(crate) const METRIC_NAMES: &[&str] = NAMES.split_at(NAMES.len() - 3).0;
 
 /// What a type name means, if it is one of these.
-pub(crate) fn meaning(type_name: &str) -> Option<(OneOf, ColumnType)> {
+pub(crate) fn meaning(type_name: &str) -> Option<(OneOf, ValueType)> {
     if !NAMES.contains(&type_name) {
         return None;
     }
     let plain = type_name.strip_suffix("Fold").unwrap_or(type_name);
     let at = plain.find(|letter: char| letter.is_ascii_uppercase())?;
     let value_type = match &plain[..at] {
-        "long" => ColumnType::Long,
-        "float" => ColumnType::Float,
-        "double" => ColumnType::Double,
-        _ => ColumnType::String,
+        "long" => ValueType::Long,
+        "float" => ValueType::Float,
+        "double" => ValueType::Double,
+        _ => ValueType::String,
     };
     let which = match &plain[at..] {
         "First" => OneOf::First,
@@ -71,7 +71,7 @@ pub(crate) fn meaning(type_name: &str) -> Option<(OneOf, ColumnType)> {
 }
 
 /// The type name of a kind.
-pub(crate) fn type_name(which: OneOf, value_type: &ColumnType) -> String {
+pub(crate) fn type_name(which: OneOf, value_type: ValueType) -> String {
     let which = match which {
         OneOf::First => "First",
         OneOf::Last => "Last",
@@ -100,7 +100,7 @@ impl Aggregate for OneValue {
         let has_time = which != OneOf::Any;
         let time_column = node.get("timeColumn").filter(|_| has_time);
         let time_column = time_column.map(|name| name.name()).transpose()?;
-        let is_text = value_type == ColumnType::String;
+        let is_text = value_type == ValueType::String;
         Ok(Self {
             field: field_name(node)?,
             time_column: time_column.unwrap_or_else(|| TIME_COLUMN.to_owned()),
@@ -122,14 +122,14 @@ impl Aggregate for OneValue {
 
     fn state_value(&self) -> Value {
         let mut value = json!({
-            "type": type_name(self.which, &self.value_type),
+            "type": type_name(self.which, self.value_type),
             "fieldName": self.field,
         });
         match self.which {
             OneOf::First | OneOf::Last => value["timeColumn"] = json!(self.time_column),
             OneOf::Any => {}
         }
-        if self.value_type == ColumnType::String {
+        if self.value_type == ValueType::String {
             value["maxStringBytes"] = json!(self.max_string_bytes);
             if self.which == OneOf::Any {
                 value["aggregateMultipleValues"] = json!(self.joins_lists);
@@ -145,13 +145,12 @@ impl Aggregate for OneValue {
             OneOf::Any => {}
         }
     }
-    fn output_type(&self) -> ColumnType {
-        self.value_type.clone()
+    fn output_type(&self) -> ValueType {
+        self.value_type
     }
 
     fn stored_states(&self) -> MetricKind {
-        let Self { which, value_type, max_string_bytes, .. } = self;
-        let (which, value_type) = (*which, value_type.clone());
-        MetricKind::OneValue { which, value_type, max_string_bytes: *max_string_bytes }
+        let Self { which, value_type, max_string_bytes, .. } = *self;
+        MetricKind::OneValue { which, value_type, max_string_bytes }
     }
 }

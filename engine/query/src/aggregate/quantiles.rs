@@ -1,6 +1,6 @@
 //! `quantilesDoublesSketch` and `KllDoublesSketch`.
 
-use henge_types::{ColumnType, MetricKind};
+use henge_types::{MetricKind, ValueType};
 use serde_json::{Value, json};
 
 use super::{Aggregate, field_name};
@@ -48,8 +48,8 @@ impl Aggregate for Quantiles {
         visit(&self.field);
     }
 
-    fn output_type(&self) -> ColumnType {
-        ColumnType::Long
+    fn output_type(&self) -> ValueType {
+        ValueType::Long
     }
 
     fn stored_states(&self) -> MetricKind {

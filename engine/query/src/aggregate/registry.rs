@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use henge_expr::Expr;
-use henge_types::{ColumnType, MetricKind};
+use henge_types::{MetricKind, ValueType};
 use serde_json::Value;
 
 use super::{
@@ -103,7 +103,7 @@ impl AggregatorKind {
 
     /// The type of the finished values.
     #[must_use]
-    pub fn output_type(&self) -> ColumnType {
+    pub fn output_type(&self) -> ValueType {
         self.fields().output_type()
     }
 

@@ -111,7 +111,7 @@ impl AggregatorSpec {
 
 #[cfg(test)]
 mod tests {
-    use henge_types::ColumnType;
+    use henge_types::ValueType;
 
     use super::*;
     use crate::node::Budget;
@@ -131,11 +131,11 @@ mod tests {
     #[test]
     fn finished_values_have_types() {
         let cases = [
-            (json!({"type": "count"}), ColumnType::Long),
-            (json!({"type": "floatMin", "fieldName": "x"}), ColumnType::Float),
-            (json!({"type": "hyperUnique", "fieldName": "x"}), ColumnType::Double),
-            (json!({"type": "hyperUnique", "fieldName": "x", "round": true}), ColumnType::Long),
-            (json!({"type": "quantilesDoublesSketch", "fieldName": "x"}), ColumnType::Long),
+            (json!({"type": "count"}), ValueType::Long),
+            (json!({"type": "floatMin", "fieldName": "x"}), ValueType::Float),
+            (json!({"type": "hyperUnique", "fieldName": "x"}), ValueType::Double),
+            (json!({"type": "hyperUnique", "fieldName": "x", "round": true}), ValueType::Long),
+            (json!({"type": "quantilesDoublesSketch", "fieldName": "x"}), ValueType::Long),
         ];
         for (given, expected) in cases {
             assert_eq!(read(given).kind.output_type(), expected);

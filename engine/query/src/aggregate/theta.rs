@@ -1,6 +1,6 @@
 //! `thetaSketch`.
 
-use henge_types::{ColumnType, MetricKind};
+use henge_types::{MetricKind, ValueType};
 use serde_json::{Value, json};
 
 use super::{Aggregate, field_name};
@@ -48,8 +48,8 @@ impl Aggregate for Theta {
         visit(&self.field);
     }
 
-    fn output_type(&self) -> ColumnType {
-        ColumnType::Double
+    fn output_type(&self) -> ValueType {
+        ValueType::Double
     }
 
     fn stored_states(&self) -> MetricKind {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use henge_expr::JavaRegex;
 use henge_expr::like::LikePattern;
-use henge_types::{ColumnType, Interval};
+use henge_types::{Interval, ValueType};
 
 use super::number::Number;
 use super::numeric_test::{NumericTest, NumericValue};
@@ -22,7 +22,7 @@ pub enum Comparison<'q> {
     /// Untyped membership; sorted, null first.
     OneOf(Cow<'q, [Option<String>]>),
     /// Typed equality.
-    Equals(Cow<'q, Literal>, Cow<'q, ColumnType>),
+    Equals(Cow<'q, Literal>, ValueType),
     /// A range in an ordering of texts.
     Bound {
         /// Lower end.
@@ -39,7 +39,7 @@ pub enum Comparison<'q> {
         /// Upper end.
         upper: Ends<'q, Literal>,
         /// Declared type of the ends.
-        match_type: Cow<'q, ColumnType>,
+        match_type: ValueType,
     },
     /// LIKE.
     Like(LikePattern),
@@ -60,7 +60,7 @@ impl<'q> Comparison<'q> {
             Filter::In { column, values } => (column, Self::OneOf(Cow::Borrowed(values))),
             Filter::IsNull { column } => (column, Self::IsNull),
             Filter::Equals { column, match_type, value } => {
-                (column, Self::Equals(Cow::Borrowed(value), Cow::Borrowed(match_type)))
+                (column, Self::Equals(Cow::Borrowed(value), *match_type))
             }
             Filter::Bound { column, lower, upper, ordering } => {
                 let (lower, upper) = (borrowed(lower), borrowed(upper));
@@ -68,7 +68,7 @@ impl<'q> Comparison<'q> {
             }
             Filter::Range { column, match_type, lower, upper } => {
                 let (lower, upper) = (borrowed(lower), borrowed(upper));
-                (column, Self::Range { lower, upper, match_type: Cow::Borrowed(match_type) })
+                (column, Self::Range { lower, upper, match_type: *match_type })
             }
             Filter::Like { column, pattern, escape } => {
                 (column, Self::Like(LikePattern::new(pattern, *escape)))
@@ -92,17 +92,13 @@ impl<'q> Comparison<'q> {
         match self {
             Self::IsNull => Comparison::IsNull,
             Self::OneOf(values) => Comparison::OneOf(owned(values)),
-            Self::Equals(literal, match_type) => {
-                Comparison::Equals(owned(literal), owned(match_type))
-            }
+            Self::Equals(literal, match_type) => Comparison::Equals(owned(literal), match_type),
             Self::Bound { lower, upper, ordering } => {
                 Comparison::Bound { lower: lower.map(owned), upper: upper.map(owned), ordering }
             }
-            Self::Range { lower, upper, match_type } => Comparison::Range {
-                lower: lower.map(owned),
-                upper: upper.map(owned),
-                match_type: owned(match_type),
-            },
+            Self::Range { lower, upper, match_type } => {
+                Comparison::Range { lower: lower.map(owned), upper: upper.map(owned), match_type }
+            }
             Self::Like(pattern) => Comparison::Like(pattern),
             Self::Regex(regex) => Comparison::Regex(owned(regex)),
             Self::Intervals(intervals) => Comparison::Intervals(owned(intervals)),

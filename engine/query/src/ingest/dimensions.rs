@@ -1,11 +1,11 @@
 //! `dimensionsSpec`.
 
-use henge_types::{ColumnType, TIME_COLUMN};
+use henge_types::{ColumnType, TIME_COLUMN, ValueType};
 use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::node::{Node, excerpt};
-use crate::parse::column_type;
+use crate::parse::value_type;
 
 /// The dimensions of a datasource.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,28 +25,12 @@ pub struct DimensionsSpec {
 pub struct IngestDimension {
     /// The field, and the column.
     pub name: String,
-    /// Its type.
-    pub dimension_type: DimensionType,
+    /// Its type; `None` is that of the values (`auto`).
+    pub column_type: Option<ColumnType>,
     /// Keep a bitmap per value (strings only).
     pub create_bitmap_index: bool,
     /// How several values of one row are kept (strings only).
     pub multi_value: MultiValueHandling,
-}
-
-/// The type of a dimension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum DimensionType {
-    /// STRING
-    #[default]
-    String,
-    /// LONG
-    Long,
-    /// FLOAT
-    Float,
-    /// DOUBLE
-    Double,
-    /// The type of the values.
-    Auto,
 }
 
 /// How several values of one row are kept.
@@ -105,13 +89,15 @@ impl DimensionsSpec {
     }
 }
 
-const SUPPORTED: &[&str] = &["string", "long", "float", "double", "auto"];
+/// The type that follows the values.
+const AUTO: &str = "auto";
+const SUPPORTED: &[&str] = &["string", "long", "float", "double", AUTO];
 
 fn dimension(node: &Node<'_>) -> Result<IngestDimension> {
     let dimension = if node.value().is_string() {
         IngestDimension {
             name: node.name()?,
-            dimension_type: DimensionType::String,
+            column_type: Some(ColumnType::String),
             create_bitmap_index: true,
             multi_value: MultiValueHandling::default(),
         }
@@ -123,11 +109,11 @@ fn dimension(node: &Node<'_>) -> Result<IngestDimension> {
             "multiValueHandling",
             "castToType",
         ])?;
-        let dimension_type = dimension_type(node)?;
-        let may_be_text = matches!(dimension_type, DimensionType::String | DimensionType::Auto);
+        let column_type = dimension_type(node)?;
+        let may_be_text = may_be_text(column_type.as_ref());
         IngestDimension {
             name: node.require("name", "name the field")?.name()?,
-            dimension_type,
+            column_type,
             create_bitmap_index: node.boolean_or("createBitmapIndex", true)? && may_be_text,
             multi_value: multi_value(node)?,
         }
@@ -138,27 +124,24 @@ fn dimension(node: &Node<'_>) -> Result<IngestDimension> {
     Ok(dimension)
 }
 
-fn dimension_type(node: &Node<'_>) -> Result<DimensionType> {
+/// `None` for `auto`.
+fn dimension_type(node: &Node<'_>) -> Result<Option<ColumnType>> {
     if node.get("type").is_none() {
-        return Ok(DimensionType::String);
+        return Ok(Some(ColumnType::String));
     }
     let name = node.type_name(SUPPORTED)?;
-    match name.to_ascii_lowercase().as_str() {
-        "string" => Ok(DimensionType::String),
-        "long" => Ok(DimensionType::Long),
-        "float" => Ok(DimensionType::Float),
-        "double" => Ok(DimensionType::Double),
-        "auto" => match node.get("castToType") {
-            None => Ok(DimensionType::Auto),
-            Some(cast) => Ok(match column_type(&cast)? {
-                ColumnType::Long => DimensionType::Long,
-                ColumnType::Float => DimensionType::Float,
-                ColumnType::Double => DimensionType::Double,
-                ColumnType::String | ColumnType::Complex(_) => DimensionType::String,
-            }),
-        },
-        _ => Err(node.bad_type("dimension", name, SUPPORTED, &["json", "spatial"])),
+    if name.eq_ignore_ascii_case(AUTO) {
+        let cast = node.get("castToType").map(|cast| value_type(&cast)).transpose()?;
+        return Ok(cast.map(ColumnType::from));
     }
+    match name.parse::<ValueType>() {
+        Ok(value_type) => Ok(Some(value_type.into())),
+        Err(_) => Err(node.bad_type("dimension", name, SUPPORTED, &["json", "spatial"])),
+    }
+}
+
+fn may_be_text(column_type: Option<&ColumnType>) -> bool {
+    column_type.is_none_or(|column_type| *column_type == ColumnType::String)
 }
 
 fn multi_value(node: &Node<'_>) -> Result<MultiValueHandling> {
@@ -175,26 +158,12 @@ fn multi_value(node: &Node<'_>) -> Result<MultiValueHandling> {
     }
 }
 
-impl DimensionType {
-    /// The name in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::String => "string",
-            Self::Long => "long",
-            Self::Float => "float",
-            Self::Double => "double",
-            Self::Auto => "auto",
-        }
-    }
-}
-
 impl IngestDimension {
     fn to_value(&self) -> Value {
-        if self.dimension_type != DimensionType::String
-            && self.dimension_type != DimensionType::Auto
-        {
-            return json!({"type": self.dimension_type.name(), "name": self.name});
+        let column_type = self.column_type.as_ref();
+        let name = column_type.map_or(AUTO.to_owned(), |t| t.to_string().to_ascii_lowercase());
+        if !may_be_text(column_type) {
+            return json!({"type": name, "name": self.name});
         }
         let multi_value = match self.multi_value {
             MultiValueHandling::SortedArray => "SORTED_ARRAY",
@@ -202,7 +171,7 @@ impl IngestDimension {
             MultiValueHandling::Array => "ARRAY",
         };
         json!({
-            "type": self.dimension_type.name(),
+            "type": name,
             "name": self.name,
             "multiValueHandling": multi_value,
             "createBitmapIndex": self.create_bitmap_index,

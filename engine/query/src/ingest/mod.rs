@@ -17,7 +17,7 @@ mod tuning;
 #[cfg(test)]
 mod tests;
 
-pub use dimensions::{DimensionType, DimensionsSpec, IngestDimension, MultiValueHandling};
+pub use dimensions::{DimensionsSpec, IngestDimension, MultiValueHandling};
 pub use granularity::GranularitySpec;
 pub use input::{DelimitedFormat, InputFormat, InputSource, IoConfig, NumberParsing, WideNumbers};
 pub use metrics::{combining_metric_to_value, metric_to_value};

@@ -8,13 +8,12 @@ use henge_types::{
 };
 use serde_json::{Value, json};
 
-use super::dimensions::DimensionType;
 use super::schema::DataSchema;
 use crate::aggregate::{AggregatorKind, AggregatorSpec, aggregator};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::node::Node;
-use crate::parse::{column_type, granularity, optional_filter, virtual_column};
+use crate::parse::{granularity, optional_filter, value_type, virtual_column};
 use crate::virtual_column::VirtualColumn;
 
 /// Most projections of one datasource: each is written with every segment.
@@ -94,7 +93,7 @@ fn grouping_column(node: &Node<'_>) -> Result<ProjectionColumn> {
         Some(given) if given.value().as_str().is_some_and(|t| t.eq_ignore_ascii_case("auto")) => {
             None
         }
-        given => given.map(|given| column_type(&given)).transpose()?,
+        given => given.map(|given| value_type(&given)).transpose()?,
     };
     let name = node.require("name", "name the column to group by")?.name()?;
     Ok(ProjectionColumn { name, column_type })
@@ -201,10 +200,7 @@ impl ProjectionSpec {
             let computed = self.virtual_columns.iter().find(|known| known.name == column.name);
             if let Some(computed) = computed
                 && (computed.output_type.is_none()
-                    || column
-                        .column_type
-                        .as_ref()
-                        .is_some_and(|t| computed.output_type.as_ref() != Some(t)))
+                    || column.column_type.is_some_and(|t| computed.output_type != Some(t)))
             {
                 let message = format!(
                     "virtual column '{}' is grouped by: give its outputType, the same as the \
@@ -213,9 +209,9 @@ impl ProjectionSpec {
                 );
                 return Err(node.invalid(message));
             }
-            let stored = stored_type(schema, &column.name).flatten();
-            if let (Some(given), Some(stored)) = (&column.column_type, &stored)
-                && given != stored
+            let Some(stored) = stored_type(schema, &column.name).flatten() else { continue };
+            if let Some(given) = column.column_type
+                && ColumnType::from(given) != stored
             {
                 let message = format!(
                     "grouping column '{}' is {given} here and {stored} in the table; leave the \
@@ -224,7 +220,7 @@ impl ProjectionSpec {
                 );
                 return Err(node.invalid(message));
             }
-            if let Some(ColumnType::Complex(_)) = stored {
+            if stored.value_type().is_none() {
                 let message = format!("'{}' holds sketches and cannot be grouped by", column.name);
                 return Err(node.invalid(message));
             }
@@ -245,7 +241,7 @@ impl ProjectionSpec {
                 .map(|column| ProjectionVirtualColumn {
                     name: column.name.clone(),
                     expression: column.expression.text().to_owned(),
-                    output_type: column.output_type.clone(),
+                    output_type: column.output_type,
                 })
                 .collect(),
             granularity: self.granularity.clone(),
@@ -308,13 +304,7 @@ impl ProjectionSpec {
 fn stored_type(schema: &DataSchema, name: &str) -> Option<Option<ColumnType>> {
     let dimension = schema.dimensions_spec.dimensions.iter().find(|column| column.name == name);
     if let Some(dimension) = dimension {
-        return Some(match dimension.dimension_type {
-            DimensionType::String => Some(ColumnType::String),
-            DimensionType::Long => Some(ColumnType::Long),
-            DimensionType::Float => Some(ColumnType::Float),
-            DimensionType::Double => Some(ColumnType::Double),
-            DimensionType::Auto => None,
-        });
+        return Some(dimension.column_type.clone());
     }
     let metric = schema.metrics_spec.iter().find(|metric| metric.name == name)?;
     Some(Some(metric.kind.column_type()))

@@ -1,6 +1,6 @@
 //! Ingestion specs: what is read, what is refused, and that schemas survive the round trip.
 
-use henge_types::{ColumnType, ErrorClass, Granularity, HllType, MetricKind, NumericOp};
+use henge_types::{ColumnType, ErrorClass, Granularity, HllType, MetricKind, NumericOp, ValueType};
 use serde_json::{Value, json};
 
 use super::*;
@@ -64,14 +64,14 @@ fn a_full_schema_is_read_and_survives_the_round_trip() {
     let dimensions = &schema.dimensions_spec.dimensions;
     assert_eq!(dimensions[1].multi_value, MultiValueHandling::Array);
     assert!(dimensions[0].create_bitmap_index && !dimensions[1].create_bitmap_index);
-    assert_eq!(dimensions[2].dimension_type, DimensionType::Long);
-    assert_eq!(dimensions[4].dimension_type, DimensionType::Auto);
-    assert_eq!(dimensions[5].dimension_type, DimensionType::Double);
+    assert_eq!(dimensions[2].column_type, Some(ColumnType::Long));
+    assert_eq!(dimensions[4].column_type, None);
+    assert_eq!(dimensions[5].column_type, Some(ColumnType::Double));
     assert!(schema.dimensions_spec.discovers());
     assert_eq!(schema.metrics_spec[0].field, None);
     assert_eq!(
         schema.metrics_spec[1].kind,
-        MetricKind::Numeric { op: NumericOp::Min, column_type: ColumnType::Float }
+        MetricKind::Numeric { op: NumericOp::Min, column_type: ValueType::Float }
     );
     assert_eq!(
         schema.metrics_spec[2].kind,

@@ -1,6 +1,6 @@
 //! Dimension specs and column types.
 
-use henge_types::ColumnType;
+use henge_types::ValueType;
 
 use crate::dimension::DimensionSpec;
 use crate::error::Result;
@@ -15,7 +15,7 @@ pub(crate) fn dimension(node: &Node<'_>) -> Result<DimensionSpec> {
     if node.value().is_string() {
         let dimension = node.name()?;
         let output_name = dimension.clone();
-        return Ok(DimensionSpec { dimension, output_name, output_type: ColumnType::String });
+        return Ok(DimensionSpec { dimension, output_name, output_type: ValueType::String });
     }
     node.object()?;
     if node.get("type").is_some() {
@@ -27,20 +27,20 @@ pub(crate) fn dimension(node: &Node<'_>) -> Result<DimensionSpec> {
     let dimension = node.require("dimension", "name the column to group by")?.name()?;
     let output_name = node.optional_name("outputName")?.unwrap_or_else(|| dimension.clone());
     let output_type = match node.get("outputType") {
-        Some(output_type) => column_type(&output_type)?,
-        None => ColumnType::String,
+        Some(output_type) => value_type(&output_type)?,
+        None => ValueType::String,
     };
     Ok(DimensionSpec { dimension, output_name, output_type })
 }
 
 /// STRING, LONG, FLOAT or DOUBLE in any case.
-pub(crate) fn column_type(node: &Node<'_>) -> Result<ColumnType> {
+pub(crate) fn value_type(node: &Node<'_>) -> Result<ValueType> {
     let name = node.text()?;
     match name.to_ascii_uppercase().as_str() {
-        "STRING" => Ok(ColumnType::String),
-        "LONG" => Ok(ColumnType::Long),
-        "FLOAT" => Ok(ColumnType::Float),
-        "DOUBLE" => Ok(ColumnType::Double),
+        "STRING" => Ok(ValueType::String),
+        "LONG" => Ok(ValueType::Long),
+        "FLOAT" => Ok(ValueType::Float),
+        "DOUBLE" => Ok(ValueType::Double),
         other if other.starts_with("ARRAY") || other.starts_with("COMPLEX") => Err(node
             .unsupported(format!(
                 "type {} is not supported here; supported: STRING, LONG, FLOAT, DOUBLE",

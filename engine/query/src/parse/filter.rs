@@ -1,8 +1,8 @@
 //! Filters.
 
-use henge_types::ColumnType;
+use henge_types::ValueType;
 
-use super::dimension::column_type;
+use super::dimension::value_type;
 use super::intervals::interval_list;
 use super::literal::literal;
 use super::ordering::{ordering, regex};
@@ -108,15 +108,15 @@ fn fields(node: &Node<'_>) -> Result<Vec<Filter>> {
     Ok(fields)
 }
 
-fn match_type(node: &Node<'_>) -> Result<ColumnType> {
+fn match_type(node: &Node<'_>) -> Result<ValueType> {
     let hint = "give the type of the value, for example \"STRING\" or \"LONG\"";
-    column_type(&node.require("matchValueType", hint)?)
+    value_type(&node.require("matchValueType", hint)?)
 }
 
 fn equals(node: &Node<'_>) -> Result<Filter> {
     let match_type = match_type(node)?;
     let hint = "give the value to match; for null use {\"type\":\"null\"}";
-    let value = literal(&node.require("matchValue", hint)?, &match_type)?;
+    let value = literal(&node.require("matchValue", hint)?, match_type)?;
     Ok(Filter::Equals { column: column_name(node)?, match_type, value })
 }
 
@@ -155,7 +155,7 @@ fn range(node: &Node<'_>) -> Result<Filter> {
     let end = |name: &str, open: &str| -> Result<Option<RangeBound<Literal>>> {
         let strict = node.boolean_or(open, false)?;
         let Some(value) = node.get(name) else { return Ok(None) };
-        Ok(Some(RangeBound { value: literal(&value, &match_type)?, strict }))
+        Ok(Some(RangeBound { value: literal(&value, match_type)?, strict }))
     };
     let lower = end("lower", "lowerOpen")?;
     let upper = end("upper", "upperOpen")?;

@@ -2,18 +2,18 @@
 
 use std::num::IntErrorKind::{NegOverflow, PosOverflow};
 
-use henge_types::ColumnType;
+use henge_types::ValueType;
 
 use crate::error::Result;
 use crate::filter::Literal;
 use crate::node::Node;
 
 /// A value read as the declared type: numbers may come as strings and the other way round.
-pub(super) fn literal(node: &Node<'_>, match_type: &ColumnType) -> Result<Literal> {
+pub(super) fn literal(node: &Node<'_>, match_type: ValueType) -> Result<Literal> {
     match match_type {
-        ColumnType::Long => long(node).map(Literal::Long),
-        ColumnType::Float | ColumnType::Double => node.number().map(Literal::Double),
-        ColumnType::String | ColumnType::Complex(_) => node.scalar_text().map(Literal::String),
+        ValueType::Long => long(node).map(Literal::Long),
+        ValueType::Float | ValueType::Double => node.number().map(Literal::Double),
+        ValueType::String => node.scalar_text().map(Literal::String),
     }
 }
 

@@ -25,7 +25,7 @@ use henge_types::Interval;
 use serde_json::Value;
 
 pub(crate) use context_names::CONTEXT_OF_DRUID;
-pub(crate) use dimension::{column_type, dimension};
+pub(crate) use dimension::{dimension, value_type};
 pub(crate) use filter::{filter, optional_filter};
 pub(crate) use intervals::{granularity, interval_list};
 pub(crate) use virtual_column::{expression, virtual_column};

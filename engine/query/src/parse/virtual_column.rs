@@ -2,7 +2,7 @@
 
 use henge_expr::Expr;
 
-use super::dimension::column_type;
+use super::dimension::value_type;
 use crate::error::Result;
 use crate::node::Node;
 use crate::virtual_column::VirtualColumn;
@@ -27,7 +27,7 @@ pub(crate) fn virtual_column(node: &Node<'_>) -> Result<VirtualColumn> {
     let name = node.require("name", "give the virtual column a name")?.name()?;
     let expression =
         expression(&node.require("expression", "give an expression, for example \"a + b\"")?)?;
-    let output_type = node.get("outputType").map(|t| column_type(&t)).transpose()?;
+    let output_type = node.get("outputType").map(|t| value_type(&t)).transpose()?;
     Ok(VirtualColumn { name, expression, output_type })
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use henge_expr::number::double_to_long;
 use henge_expr::{Ast, BinaryOp, ExprValue, UnaryOp};
 use henge_segment::{NumericBlock, NumericColumn};
-use henge_types::ColumnType;
+use henge_types::ValueType;
 
 use super::{Source, Window};
 use crate::error::Result;
@@ -19,7 +19,7 @@ const CHUNK: usize = 1024;
 pub(crate) struct Arithmetic<'a> {
     root: Term,
     inputs: Vec<Input<'a>>,
-    output_type: Option<ColumnType>,
+    output_type: Option<ValueType>,
 }
 
 enum Term {
@@ -86,9 +86,9 @@ impl<'a> Arithmetic<'a> {
         ast: &Ast,
         identifiers: &[String],
         sources: &[Source<'a>],
-        output_type: Option<&ColumnType>,
+        output_type: Option<ValueType>,
     ) -> Option<Self> {
-        if output_type.is_some_and(|output_type| !output_type.is_numeric()) {
+        if output_type == Some(ValueType::String) {
             return None;
         }
         let inputs = sources
@@ -101,13 +101,13 @@ impl<'a> Arithmetic<'a> {
             })
             .collect::<Option<Vec<_>>>()?;
         let root = term(ast, identifiers)?;
-        Some(Self { root, inputs, output_type: output_type.cloned() })
+        Some(Self { root, inputs, output_type })
     }
 
     /// True when no result is a double.
     pub(crate) fn yields_longs(&self) -> bool {
-        match &self.output_type {
-            Some(output_type) => *output_type == ColumnType::Long,
+        match self.output_type {
+            Some(output_type) => output_type == ValueType::Long,
             None => self.root.is_long(&self.inputs),
         }
     }
@@ -136,7 +136,7 @@ impl<'a> Arithmetic<'a> {
             .collect::<Result<Vec<_>>>()?;
         let mut chunk = |rows: Selection<'_>| {
             let vector = evaluate(root, &blocks, rows);
-            emit(&vector, rows, output_type.as_ref(), sink);
+            emit(&vector, rows, *output_type, sink);
         };
         match selection {
             Selection::Range { start, end } => {
@@ -411,14 +411,14 @@ fn zip<'b, T: Copy, R: Clone>(
 fn emit(
     vector: &Vector<'_>,
     rows: Selection<'_>,
-    output_type: Option<&ColumnType>,
+    output_type: Option<ValueType>,
     sink: &mut impl NumberSink,
 ) {
     match (&vector.values, &vector.nulls, output_type) {
-        (Values::Double(Operand::Each(values)), None, None | Some(ColumnType::Double)) => {
+        (Values::Double(Operand::Each(values)), None, None | Some(ValueType::Double)) => {
             return sink.doubles(rows, values);
         }
-        (Values::Long(Operand::Each(values)), None, None | Some(ColumnType::Long)) => {
+        (Values::Long(Operand::Each(values)), None, None | Some(ValueType::Long)) => {
             return sink.longs(rows, values);
         }
         _ => {}
@@ -434,8 +434,8 @@ fn emit(
         let null = vector.nulls.as_ref().is_some_and(|nulls| nulls[index]);
         let number = (!null).then(|| value(index)).and_then(|number| match output_type {
             None => Some(number),
-            Some(ColumnType::Long) => number.as_long().map(Number::Long),
-            Some(ColumnType::Float) => Some(Number::Double(f64::from(number.as_double() as f32))),
+            Some(ValueType::Long) => number.as_long().map(Number::Long),
+            Some(ValueType::Float) => Some(Number::Double(f64::from(number.as_double() as f32))),
             Some(_) => Some(Number::Double(number.as_double())),
         });
         sink.number(row, number);

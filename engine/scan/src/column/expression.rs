@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use henge_expr::{Budget, Expr, ExprError, ExprValue, Limits};
 use henge_segment::StringColumn;
-use henge_types::ColumnType;
+use henge_types::ValueType;
 
 use super::Source;
 use super::arithmetic::Arithmetic;
@@ -20,7 +20,7 @@ const MAX_WINDOW_BYTES: u64 = 256 << 20;
 pub struct ExpressionSource<'a> {
     expression: Expr,
     pub(super) inputs: Vec<Source<'a>>,
-    output_type: Option<ColumnType>,
+    output_type: Option<ValueType>,
     /// True when the result is one value as long as all inputs are.
     is_scalar: bool,
     /// What one evaluation may take, stopped with the query.
@@ -34,7 +34,7 @@ impl<'a> ExpressionSource<'a> {
     pub(crate) fn new(
         expression: Expr,
         inputs: Vec<Source<'a>>,
-        output_type: Option<ColumnType>,
+        output_type: Option<ValueType>,
         cancel: &CancelFlag,
     ) -> Self {
         let is_scalar = expression.is_scalar();
@@ -55,7 +55,7 @@ impl<'a> ExpressionSource<'a> {
             self.expression.ast(),
             self.expression.identifiers(),
             &self.inputs,
-            self.output_type.as_ref(),
+            self.output_type,
         )
     }
 
@@ -69,8 +69,8 @@ impl<'a> ExpressionSource<'a> {
     }
 
     /// The declared type.
-    pub fn output_type(&self) -> Option<&ColumnType> {
-        self.output_type.as_ref()
+    pub fn output_type(&self) -> Option<ValueType> {
+        self.output_type
     }
 
     /// The one string column the expression depends on, when it depends on nothing else. Then it
@@ -96,7 +96,7 @@ impl<'a> ExpressionSource<'a> {
 
     /// True when the result is the number of characters of the only text that it reads.
     pub(super) fn is_text_length(&self) -> bool {
-        let plain = matches!(self.output_type, None | Some(ColumnType::Long | ColumnType::Double));
+        let plain = matches!(self.output_type, None | Some(ValueType::Long | ValueType::Double));
         plain && self.expression.as_text_length().is_some()
     }
 
@@ -155,7 +155,7 @@ impl<'a> ExpressionSource<'a> {
         self.budget.renew();
         let value = self.expression.eval_within(slots, &self.budget);
         let value = value.map_err(|error| self.error(&error))?;
-        Ok(cast(value, self.output_type.as_ref()))
+        Ok(cast(value, self.output_type))
     }
 
     /// Counts a result of the window.
@@ -184,7 +184,7 @@ impl<'a> ExpressionSource<'a> {
 }
 
 /// Converts a result to the declared type.
-fn cast(value: ExprValue, output_type: Option<&ColumnType>) -> ExprValue {
+fn cast(value: ExprValue, output_type: Option<ValueType>) -> ExprValue {
     let Some(output_type) = output_type else { return value };
     match (value, output_type) {
         (ExprValue::Array(items), _) => items
@@ -192,11 +192,10 @@ fn cast(value: ExprValue, output_type: Option<&ColumnType>) -> ExprValue {
             .map(|item| cast(item.clone(), Some(output_type)))
             .collect::<Vec<_>>()
             .into(),
-        (value, ColumnType::Long) => value.as_long().into(),
-        (value, ColumnType::Double) => value.as_double().into(),
-        (value, ColumnType::Float) => value.as_double().map(|v| f64::from(v as f32)).into(),
-        (ExprValue::String(text), ColumnType::String) => ExprValue::String(text),
-        (value, ColumnType::String) => value.as_text().as_deref().map(ExprValue::from).into(),
-        (value, ColumnType::Complex(_)) => value,
+        (value, ValueType::Long) => value.as_long().into(),
+        (value, ValueType::Double) => value.as_double().into(),
+        (value, ValueType::Float) => value.as_double().map(|v| f64::from(v as f32)).into(),
+        (ExprValue::String(text), ValueType::String) => ExprValue::String(text),
+        (value, ValueType::String) => value.as_text().as_deref().map(ExprValue::from).into(),
     }
 }

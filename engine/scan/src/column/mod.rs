@@ -21,7 +21,7 @@ use std::sync::Arc;
 use henge_expr::Expr;
 use henge_query::VirtualColumn;
 use henge_segment::{ColumnView, ComplexColumn, NumericColumn, SegmentView, StringColumn};
-use henge_types::{ColumnType, aggregators_of};
+use henge_types::{ValueType, aggregators_of};
 
 use crate::cancel::CancelFlag;
 use crate::error::{ExecError, Result};
@@ -131,7 +131,7 @@ impl<'a> Columns<'a> {
     /// `Internal` only.
     pub fn values_of(&self, pairs: Pairs<'a>) -> Result<ExpressionSource<'a>> {
         let value = Expr::parse("value").map_err(|error| ExecError::Internal(error.to_string()))?;
-        let output_type = Some(pairs.value_type().clone());
+        let output_type = Some(pairs.value_type());
         Ok(ExpressionSource::new(value, vec![Source::Pairs(pairs)], output_type, &self.cancel))
     }
 
@@ -150,7 +150,7 @@ impl<'a> Columns<'a> {
     pub(crate) fn bind(
         &self,
         expression: &Expr,
-        output_type: Option<ColumnType>,
+        output_type: Option<ValueType>,
     ) -> Result<ExpressionSource<'a>> {
         self.bind_outside(expression, output_type, &mut Vec::new())
     }
@@ -167,7 +167,7 @@ impl<'a> Columns<'a> {
                 return self.resolve_outside(other, open);
             }
             open.push(name.to_owned());
-            let source = self.bind_outside(&column.expression, column.output_type.clone(), open)?;
+            let source = self.bind_outside(&column.expression, column.output_type, open)?;
             open.pop();
             return Ok(Source::Expression(source));
         }
@@ -187,7 +187,7 @@ impl<'a> Columns<'a> {
     fn bind_outside(
         &self,
         expression: &Expr,
-        output_type: Option<ColumnType>,
+        output_type: Option<ValueType>,
         open: &mut Vec<String>,
     ) -> Result<ExpressionSource<'a>> {
         if open.len() > 32 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use henge_expr::ExprValue;
 use henge_segment::ComplexColumn;
 use henge_segment::metric::pair_of_bytes;
-use henge_types::{ColumnType, pair_value_type};
+use henge_types::{ValueType, pair_value_type};
 
 use crate::error::{ExecError, Result};
 
@@ -13,7 +13,7 @@ use crate::error::{ExecError, Result};
 pub struct Pairs<'a> {
     name: String,
     column: &'a dyn ComplexColumn,
-    value_type: ColumnType,
+    value_type: ValueType,
 }
 
 impl std::fmt::Debug for Pairs<'_> {
@@ -37,8 +37,8 @@ impl<'a> Pairs<'a> {
 
     /// LONG, FLOAT, DOUBLE or STRING.
     #[must_use]
-    pub fn value_type(&self) -> &ColumnType {
-        &self.value_type
+    pub fn value_type(&self) -> ValueType {
+        self.value_type
     }
 
     /// The time in milliseconds and the value of a row of the segment; `None` where none was seen.
@@ -48,12 +48,12 @@ impl<'a> Pairs<'a> {
     pub fn get(&self, row: usize) -> Result<Option<(i64, ExprValue)>> {
         let Some(bytes) = self.column.get(row)? else { return Ok(None) };
         let pair = match self.value_type {
-            ColumnType::Long => pair_of_bytes::<i64>(&bytes).map(|(time, v)| (time, v.into())),
-            ColumnType::Float => {
+            ValueType::Long => pair_of_bytes::<i64>(&bytes).map(|(time, v)| (time, v.into())),
+            ValueType::Float => {
                 pair_of_bytes::<f32>(&bytes).map(|(time, v)| (time, v.map(f64::from).into()))
             }
-            ColumnType::Double => pair_of_bytes::<f64>(&bytes).map(|(time, v)| (time, v.into())),
-            ColumnType::String | ColumnType::Complex(_) => pair_of_bytes::<Arc<str>>(&bytes)
+            ValueType::Double => pair_of_bytes::<f64>(&bytes).map(|(time, v)| (time, v.into())),
+            ValueType::String => pair_of_bytes::<Arc<str>>(&bytes)
                 .map(|(time, v)| (time, v.as_deref().map(ExprValue::from).into())),
         };
         pair.map(Some).ok_or_else(|| ExecError::Sketch {

@@ -2,10 +2,11 @@
 //! texts of keys that were grouped by as numbers.
 
 use henge_query::{DimensionSpec, VirtualColumn};
+use henge_types::ValueType;
 use henge_types::number::equality_bits;
 use henge_vector::{Column, Float64Array, Int64Array, optional};
 
-use super::values::{KeyType, LocalValues};
+use super::values::LocalValues;
 use crate::cancel::CancelFlag;
 use crate::column::{ExpressionSource, Source};
 use crate::error::Result;
@@ -16,7 +17,7 @@ use crate::id_table::IdTable;
 pub struct KeyFunction {
     source: ExpressionSource<'static>,
     inputs: usize,
-    output: KeyType,
+    output: ValueType,
 }
 
 impl KeyFunction {
@@ -25,11 +26,11 @@ impl KeyFunction {
     pub fn new(spec: &DimensionSpec, column: &VirtualColumn, cancel: &CancelFlag) -> Option<Self> {
         let inputs = column.expression.identifiers().len();
         let missing = (0..inputs).map(|_| Source::Missing).collect();
-        let output_type = column.output_type.clone();
+        let output_type = column.output_type;
         column.expression.is_scalar().then(|| Self {
             source: ExpressionSource::new(column.expression.clone(), missing, output_type, cancel),
             inputs,
-            output: KeyType::of(&spec.output_type),
+            output: spec.output_type,
         })
     }
 
@@ -86,7 +87,7 @@ pub fn texts_of_numbers(numbers: &Column, is_float: bool) -> Option<Column> {
         | Column::SegmentIds(_)
         | Column::NodeIds(_) => return None,
     };
-    Some(values(table).into_keys(ids, KeyType::Text, is_float))
+    Some(values(table).into_keys(ids, ValueType::String, is_float))
 }
 
 fn double_bits(doubles: &Float64Array) -> impl Iterator<Item = Option<u64>> {

@@ -4,11 +4,12 @@ use henge_expr::ExprValue;
 use henge_segment::{
     IdBlock, NULL_ID, NumericBlock, NumericColumn, NumericValues, PackedBlock, PackedInts,
 };
+use henge_types::ValueType;
 use henge_types::number::equality_bits;
 
 use super::DimensionIds;
 use super::mapped::Mapped;
-use super::values::{KeyType, LocalValues, round};
+use super::values::{LocalValues, round};
 use crate::column::{ExpressionReader, Loaded, Window, widen_ids};
 use crate::error::{ExecError, Result};
 use crate::id_table::IdTable;
@@ -180,7 +181,7 @@ pub(super) fn number_ids(
     loaded: Loaded<'_>,
     selection: Selection<'_>,
     values: &mut LocalValues,
-    output: KeyType,
+    output: ValueType,
     ids: &mut [u32],
 ) -> Result<()> {
     match (loaded, values) {
@@ -250,7 +251,7 @@ pub(super) fn computed_ids<'b>(
     window: Window,
     selection: Selection<'_>,
     values: &mut LocalValues,
-    output: KeyType,
+    output: ValueType,
     ids: &'b mut Vec<u32>,
     offsets: &'b mut Vec<u32>,
 ) -> Result<DimensionIds<'b>> {

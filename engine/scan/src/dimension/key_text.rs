@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use henge_query::DimensionSpec;
 use henge_segment::{Dictionary, NULL_ID};
+use henge_types::ValueType;
 use henge_vector::{Column, NodeIds, SegmentIds, Text, TextValues};
 
-use super::values::KeyType;
 use crate::column::{Columns, Source, StringInterner};
 use crate::error::Result;
 use crate::node::{NodeScope, NodeSnapshot};
@@ -80,7 +80,7 @@ pub fn dictionary_of<'a>(
     columns: &Columns<'a>,
 ) -> Result<Option<&'a dyn Dictionary>> {
     Ok(match columns.resolve(&spec.dimension)? {
-        Source::String(column) if KeyType::of(&spec.output_type) == KeyType::Text => {
+        Source::String(column) if spec.output_type == ValueType::String => {
             Some(column.dictionary())
         }
         _ => None,
@@ -155,9 +155,9 @@ fn distinct_ids(ids: &[u32], table: &mut [u32]) -> Vec<u32> {
 }
 
 /// Keys of integers that were numbered directly.
-pub(super) fn direct_keys(ids: &[u32], min: i64, output: KeyType) -> Column {
+pub(super) fn direct_keys(ids: &[u32], min: i64, output: ValueType) -> Column {
     let value = |id: u32| (id > NULL_ID).then(|| min.wrapping_add(i64::from(id) - 1));
-    if output == KeyType::Text {
+    if output == ValueType::String {
         let mut values = StringInterner::default();
         let ids = ids
             .iter()

@@ -3,8 +3,9 @@
 use henge_expr::ExprValue;
 use henge_expr::number::parse_double;
 use henge_segment::{Dictionary, IdBlock};
+use henge_types::ValueType;
 
-use super::values::{KeyType, LocalValues};
+use super::values::LocalValues;
 use crate::column::{ExpressionSource, IdMemo, parse_text_long};
 use crate::error::Result;
 use crate::selection::Selection;
@@ -20,7 +21,7 @@ pub(super) struct Mapped<'a> {
 struct Function<'a> {
     dictionary: &'a dyn Dictionary,
     expression: Option<ExpressionSource<'a>>,
-    output: KeyType,
+    output: ValueType,
 }
 
 impl Function<'_> {
@@ -32,7 +33,7 @@ impl Function<'_> {
                 expression.keep(&value)?;
                 value
             }
-            (None, KeyType::Long) => text.as_deref().and_then(parse_text_long).into(),
+            (None, ValueType::Long) => text.as_deref().and_then(parse_text_long).into(),
             (None, _) => text.as_deref().and_then(parse_double).into(),
         })
     }
@@ -42,7 +43,7 @@ impl<'a> Mapped<'a> {
     pub(super) fn new(
         dictionary: &'a dyn Dictionary,
         expression: Option<ExpressionSource<'a>>,
-        output: KeyType,
+        output: ValueType,
     ) -> Self {
         let memo = IdMemo::new(dictionary.len() as usize);
         let function = Function { dictionary, expression, output };

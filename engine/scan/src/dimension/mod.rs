@@ -12,7 +12,7 @@ use std::sync::Arc;
 use henge_query::DimensionSpec;
 use henge_segment::{NULL_ID, NumericColumn, StringColumn};
 use henge_sketch::HllHash;
-use henge_types::ColumnType;
+use henge_types::ValueType;
 use henge_vector::{Column, Float64Array, Int64Array, Text};
 
 use crate::column::{
@@ -25,7 +25,7 @@ use crate::selection::Selection;
 use ids::{FramedIds, computed_ids, direct_longs, map_ids, not_loaded, number_ids, widen};
 use key_text::{Wanted, dictionary_keys, direct_keys, for_each_text};
 use mapped::Mapped;
-use values::{KeyType, LocalValues};
+use values::LocalValues;
 
 pub use function::{KeyFunction, texts_of_numbers};
 pub use key_text::{KeyScope, dictionary_of, text_keys};
@@ -38,7 +38,7 @@ const MAX_DIRECT_LONGS: u64 = 1 << 20;
 /// A dimension over one segment.
 pub struct Dimension<'a> {
     kind: Kind<'a>,
-    output: KeyType,
+    output: ValueType,
     ids: Vec<u32>,
     offsets: Vec<u32>,
 }
@@ -110,7 +110,7 @@ impl<'a> Dimension<'a> {
         columns: &Columns<'a>,
         set: &mut ColumnSet<'a>,
     ) -> Result<Self> {
-        let output = KeyType::of(&spec.output_type);
+        let output = spec.output_type;
         let source = columns.resolve(&spec.dimension)?;
         Self::of_source(&spec.dimension, source, output, columns, set)
     }
@@ -123,11 +123,11 @@ impl<'a> Dimension<'a> {
         set: &mut ColumnSet<'a>,
     ) -> Result<Self> {
         let output = match &source {
-            Source::Long(_) => KeyType::Long,
-            Source::Float(_) | Source::Double(_) => KeyType::Double,
-            Source::Expression(source) => source.output_type().map_or(KeyType::Text, KeyType::of),
-            Source::Pairs(pairs) => KeyType::of(pairs.value_type()),
-            Source::Missing | Source::String(_) | Source::Complex(_) => KeyType::Text,
+            Source::Long(_) => ValueType::Long,
+            Source::Float(_) | Source::Double(_) => ValueType::Double,
+            Source::Expression(source) => source.output_type().unwrap_or(ValueType::String),
+            Source::Pairs(pairs) => pairs.value_type(),
+            Source::Missing | Source::String(_) | Source::Complex(_) => ValueType::String,
         };
         Self::of_source(name, source, output, columns, set)
     }
@@ -135,14 +135,14 @@ impl<'a> Dimension<'a> {
     fn of_source(
         name: &str,
         source: Source<'a>,
-        output: KeyType,
+        output: ValueType,
         columns: &Columns<'a>,
         set: &mut ColumnSet<'a>,
     ) -> Result<Self> {
         let kind = match source {
             // A sketch has no value to group by: it reads as null, as in Druid.
             Source::Missing | Source::Complex(_) => Kind::Null,
-            Source::String(column) if output == KeyType::Text => {
+            Source::String(column) if output == ValueType::String => {
                 let slot = set.stored(name, &Source::String(column));
                 let node = columns.dictionaries().cloned();
                 Kind::Dictionary { slot, name: name.to_owned(), column, node }
@@ -271,10 +271,10 @@ impl<'a> Dimension<'a> {
         let output = self.output;
         Ok(match self.kind {
             Kind::Null => match output {
-                KeyType::Text => Column::Text(Text::nulls(ids.len())),
-                KeyType::Long => Column::Long(Int64Array::new_null(ids.len())),
-                KeyType::Double => Column::Double(Float64Array::new_null(ids.len())),
-                KeyType::Float => Column::WideFloat(Float64Array::new_null(ids.len())),
+                ValueType::String => Column::Text(Text::nulls(ids.len())),
+                ValueType::Long => Column::Long(Int64Array::new_null(ids.len())),
+                ValueType::Double => Column::Double(Float64Array::new_null(ids.len())),
+                ValueType::Float => Column::WideFloat(Float64Array::new_null(ids.len())),
             },
             Kind::Dictionary { name, column, .. } => {
                 dictionary_keys(&name, column.dictionary(), ids, scope)?
@@ -354,7 +354,7 @@ fn mapped<'a>(
     name: &str,
     column: &'a dyn StringColumn,
     expression: Option<ExpressionSource<'a>>,
-    output: KeyType,
+    output: ValueType,
     set: &mut ColumnSet<'a>,
 ) -> Kind<'a> {
     // An expression reads another column than the one it is named after.
@@ -369,16 +369,16 @@ fn mapped<'a>(
 fn computed<'a>(
     name: &str,
     source: ExpressionSource<'a>,
-    output: KeyType,
+    output: ValueType,
     set: &mut ColumnSet<'a>,
 ) -> Kind<'a> {
-    if matches!(output, KeyType::Long | KeyType::Text)
+    if matches!(output, ValueType::Long | ValueType::String)
         && let Some(arithmetic) = source.arithmetic().filter(Arithmetic::yields_longs)
     {
         let slot = set.computed_longs(name, arithmetic);
         return Kind::Numbers {
             slot,
-            values: LocalValues::new(KeyType::Long),
+            values: LocalValues::new(ValueType::Long),
             source_float: false,
             ends: None,
         };
@@ -388,9 +388,9 @@ fn computed<'a>(
 }
 
 /// The values of stored pairs, read by row. FLOATs become text at the end, as FLOATs are written.
-fn pair_values<'a>(pairs: Pairs<'a>, output: KeyType, columns: &Columns<'a>) -> Result<Kind<'a>> {
-    let source_float = *pairs.value_type() == ColumnType::Float;
-    let kept = if source_float && output == KeyType::Text { KeyType::Double } else { output };
+fn pair_values<'a>(pairs: Pairs<'a>, output: ValueType, columns: &Columns<'a>) -> Result<Kind<'a>> {
+    let source_float = pairs.value_type() == ValueType::Float;
+    let kept = if source_float && output == ValueType::String { ValueType::Double } else { output };
     let reader = ExpressionReader::new(columns.values_of(pairs)?);
     Ok(Kind::Computed { reader, values: LocalValues::new(kept), source_float })
 }
@@ -398,13 +398,13 @@ fn pair_values<'a>(pairs: Pairs<'a>, output: KeyType, columns: &Columns<'a>) -> 
 fn numbers<'a>(
     name: &str,
     source: &Source<'a>,
-    output: KeyType,
+    output: ValueType,
     source_float: bool,
     set: &mut ColumnSet<'a>,
 ) -> Kind<'a> {
     let key_type = match (output, source) {
-        (KeyType::Text, Source::Long(_)) => KeyType::Long,
-        (KeyType::Text, _) => KeyType::Double,
+        (ValueType::String, Source::Long(_)) => ValueType::Long,
+        (ValueType::String, _) => ValueType::Double,
         (output, _) => output,
     };
     let values = LocalValues::new(key_type);
@@ -415,11 +415,11 @@ fn numbers<'a>(
 fn long_kind<'a>(
     name: &str,
     column: &'a dyn NumericColumn<i64>,
-    output: KeyType,
+    output: ValueType,
     columns: &Columns<'a>,
     set: &mut ColumnSet<'a>,
 ) -> Result<Kind<'a>> {
-    if matches!(output, KeyType::Long | KeyType::Text) {
+    if matches!(output, ValueType::Long | ValueType::String) {
         let mut ends: Option<(i64, i64)> = None;
         let mut known = true;
         for block in 0..columns.view().block_count() {
@@ -442,7 +442,7 @@ fn long_kind<'a>(
             return Ok(Kind::DirectLongs { slot, column, min, id_count });
         }
         let slot = set.stored(name, &Source::Long(column));
-        let values = LocalValues::new(KeyType::Long);
+        let values = LocalValues::new(ValueType::Long);
         let ends = ends.filter(|_| known);
         return Ok(Kind::Numbers { slot, values, source_float: false, ends });
     }

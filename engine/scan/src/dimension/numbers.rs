@@ -1,10 +1,11 @@
 //! Numbers as parts of packed keys: their values instead of ids.
 
 use henge_segment::{NumericBlock, NumericValues};
+use henge_types::ValueType;
 use henge_vector::Column;
 
 use super::ids::{not_loaded, outside_statistics};
-use super::values::{KeyType, LocalValues, round};
+use super::values::{LocalValues, round};
 use super::{Dimension, Kind};
 use crate::column::{Loaded, LoadedBlock};
 use crate::error::Result;
@@ -35,7 +36,7 @@ impl Dimension<'_> {
     /// numbered without a table.
     pub fn number_part(&self) -> Option<NumberPart> {
         match (&self.kind, self.output) {
-            (_, KeyType::Text) => None,
+            (_, ValueType::String) => None,
             (Kind::Numbers { values: LocalValues::Long(_), ends, .. }, _) => {
                 Some(NumberPart::Longs(PackedLongs::within(*ends)))
             }
@@ -106,10 +107,10 @@ impl Dimension<'_> {
     ) -> Column {
         match (part, self.output) {
             (NumberPart::Longs(packing), _) => packing.column(keys, at, groups),
-            (NumberPart::Doubles, KeyType::Float) => {
+            (NumberPart::Doubles, ValueType::Float) => {
                 Column::WideFloat(PackedDoubles::array(keys, at, groups))
             }
-            (NumberPart::Doubles, KeyType::Text | KeyType::Long | KeyType::Double) => {
+            (NumberPart::Doubles, ValueType::String | ValueType::Long | ValueType::Double) => {
                 Column::Double(PackedDoubles::array(keys, at, groups))
             }
         }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use henge_expr::ExprValue;
 use henge_expr::number::format_double;
 use henge_query::comparison::widen_shortest;
-use henge_types::ColumnType;
+use henge_types::ValueType;
 use henge_types::number::{equality_bits, of_equality_bits};
 use henge_vector::{Column, Distinct};
 
@@ -22,33 +22,12 @@ pub(crate) enum LocalValues {
     Double(IdTable),
 }
 
-/// The type of a dimension's keys and how its values are rounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyType {
-    Text,
-    Long,
-    Double,
-    /// Doubles rounded to floats.
-    Float,
-}
-
-impl KeyType {
-    pub(crate) fn of(column_type: &ColumnType) -> Self {
-        match column_type {
-            ColumnType::Long => Self::Long,
-            ColumnType::Double => Self::Double,
-            ColumnType::Float => Self::Float,
-            ColumnType::String | ColumnType::Complex(_) => Self::Text,
-        }
-    }
-}
-
 impl LocalValues {
-    pub(crate) fn new(key_type: KeyType) -> Self {
+    pub(crate) fn new(key_type: ValueType) -> Self {
         match key_type {
-            KeyType::Text => Self::Text(StringInterner::default()),
-            KeyType::Long => Self::Long(IdTable::default()),
-            KeyType::Double | KeyType::Float => Self::Double(IdTable::default()),
+            ValueType::String => Self::Text(StringInterner::default()),
+            ValueType::Long => Self::Long(IdTable::default()),
+            ValueType::Double | ValueType::Float => Self::Double(IdTable::default()),
         }
     }
 
@@ -75,7 +54,7 @@ impl LocalValues {
     }
 
     /// The id of a computed value, converted to the dimension's type.
-    pub(crate) fn id_of(&mut self, value: &ExprValue, key_type: KeyType) -> u32 {
+    pub(crate) fn id_of(&mut self, value: &ExprValue, key_type: ValueType) -> u32 {
         match self {
             Self::Text(values) => values.id_of_nullable(value.as_text().as_deref()),
             Self::Long(values) => value.as_long().map_or(0, |v| values.id_of(v as u64) + 1),
@@ -103,23 +82,23 @@ impl LocalValues {
     }
 
     /// The keys of groups whose ids are these. Numbers become text when that is the output type.
-    pub(crate) fn into_keys(self, ids: Vec<u32>, output: KeyType, source_float: bool) -> Column {
+    pub(crate) fn into_keys(self, ids: Vec<u32>, output: ValueType, source_float: bool) -> Column {
         let distinct = match (self, output) {
             (Self::Text(values), _) => return Column::Text(values.into_text(ids)),
-            (Self::Long(values), KeyType::Text) => {
+            (Self::Long(values), ValueType::String) => {
                 let text = texts(values.keys(), |key| (key as i64).to_string());
                 return Column::Text(text.into_text(ids));
             }
-            (Self::Double(values), KeyType::Text) => {
+            (Self::Double(values), ValueType::String) => {
                 let text =
                     texts(values.keys(), |key| double_text(of_equality_bits(key), source_float));
                 return Column::Text(text.into_text(ids));
             }
-            (Self::Long(values), KeyType::Long | KeyType::Double | KeyType::Float) => {
+            (Self::Long(values), ValueType::Long | ValueType::Double | ValueType::Float) => {
                 Distinct::Long(values.keys().iter().map(|key| *key as i64).collect())
             }
-            (Self::Double(values), KeyType::Float) => Distinct::WideFloat(doubles(&values)),
-            (Self::Double(values), KeyType::Long | KeyType::Double) => {
+            (Self::Double(values), ValueType::Float) => Distinct::WideFloat(doubles(&values)),
+            (Self::Double(values), ValueType::Long | ValueType::Double) => {
                 Distinct::Double(doubles(&values))
             }
         };
@@ -156,8 +135,8 @@ impl<'v> Scalar<'v> {
 
 /// A double as the dimension's type holds it.
 #[inline]
-pub(crate) fn round(value: f64, key_type: KeyType) -> f64 {
-    if key_type == KeyType::Float { f64::from(value as f32) } else { value }
+pub(crate) fn round(value: f64, key_type: ValueType) -> f64 {
+    if key_type == ValueType::Float { f64::from(value as f32) } else { value }
 }
 
 /// Texts of distinct numbers are distinct, so ids carry over.

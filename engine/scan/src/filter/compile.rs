@@ -3,7 +3,7 @@
 use henge_expr::ExprValue;
 use henge_query::Filter;
 use henge_query::comparison::{Comparison, FilterValue, Leaf, NumericTest, Truth};
-use henge_types::ColumnType;
+use henge_types::ValueType;
 
 use super::block_value::BlockValue;
 use super::id_leaf::{IdLeaf, MultiLeaf};
@@ -99,7 +99,7 @@ fn compare_computed<'a>(
 ) -> Result<Node<'a>> {
     let leaf = Leaf::new(comparison);
     let test: ValueTest<'a> = match source.output_type() {
-        Some(ColumnType::Float) => Box::new(move |value| of_float(&leaf, value)),
+        Some(ValueType::Float) => Box::new(move |value| of_float(&leaf, value)),
         _ => Box::new(move |value| leaf.of_expr_value(value)),
     };
     expression_leaf(source, test, wanted, columns)

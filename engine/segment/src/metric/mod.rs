@@ -141,7 +141,7 @@ pub fn with_form<V: VisitForm>(kind: &MetricKind, visit: V) -> Result<V::Output>
     Ok(match kind {
         MetricKind::Count => visit.number::<count::Count>(),
         MetricKind::Numeric { op, column_type } => {
-            return numeric::visit(*op, column_type, visit);
+            return numeric::visit(*op, *column_type, visit);
         }
         MetricKind::HllBuild { lg_k, hll_type } => {
             visit.object(hll::Hll::of_values(*lg_k, *hll_type))
@@ -155,7 +155,7 @@ pub fn with_form<V: VisitForm>(kind: &MetricKind, visit: V) -> Result<V::Output>
         }
         MetricKind::Quantiles { k } => visit.object(quantiles::Quantiles { k: *k }),
         MetricKind::OneValue { which, value_type, max_string_bytes } => {
-            return one_value::visit(*which, value_type, *max_string_bytes, visit);
+            return one_value::visit(*which, *value_type, *max_string_bytes, visit);
         }
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use henge_types::{ColumnType, NumericOp, ValueRef};
+use henge_types::{NumericOp, ValueRef, ValueType};
 
 use super::{Arithmetic, MetricInput, NumberForm, VisitForm};
 use crate::error::{Result, SegmentError};
@@ -11,14 +11,14 @@ use crate::error::{Result, SegmentError};
 /// Visits the form of an operation on a type.
 pub(super) fn visit<V: VisitForm>(
     op: NumericOp,
-    column_type: &ColumnType,
+    column_type: ValueType,
     visit: V,
 ) -> Result<V::Output> {
     match column_type {
-        ColumnType::Long => Ok(visit_op::<i64, V>(op, visit)),
-        ColumnType::Float => Ok(visit_op::<f32, V>(op, visit)),
-        ColumnType::Double => Ok(visit_op::<f64, V>(op, visit)),
-        ColumnType::String | ColumnType::Complex(_) => Err(SegmentError::Invalid(format!(
+        ValueType::Long => Ok(visit_op::<i64, V>(op, visit)),
+        ValueType::Float => Ok(visit_op::<f32, V>(op, visit)),
+        ValueType::Double => Ok(visit_op::<f64, V>(op, visit)),
+        ValueType::String => Err(SegmentError::Invalid(format!(
             "aggregates {column_type}: use LONG, FLOAT or DOUBLE"
         ))),
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use henge_sketch::SketchError;
 use henge_types::number::total_order_bits;
-use henge_types::{ColumnType, OneOf, ValueRef, coerce};
+use henge_types::{OneOf, ValueRef, ValueType, coerce};
 
 use super::{Arithmetic, Event, MetricInput, NumberForm, ObjectForm, VisitForm};
 use crate::error::{Result, SegmentError};
@@ -18,33 +18,28 @@ use crate::error::{Result, SegmentError};
 /// Visits the form of a kind.
 pub(super) fn visit<V: VisitForm>(
     which: OneOf,
-    value_type: &ColumnType,
+    value_type: ValueType,
     max_string_bytes: u32,
     visit: V,
 ) -> Result<V::Output> {
-    let refuse = |use_instead: &str| {
-        let which = format!("{which:?}").to_lowercase();
-        Err(SegmentError::Invalid(format!("stores {which} of {value_type}: use {use_instead}")))
-    };
     match (which, value_type) {
-        (OneOf::Any, ColumnType::Long) => Ok(visit.number::<AnyNumber<i64>>()),
-        (OneOf::Any, ColumnType::Float) => Ok(visit.number::<AnyNumber<f32>>()),
-        (OneOf::Any, ColumnType::Double) => Ok(visit.number::<AnyNumber<f64>>()),
-        (OneOf::Any, ColumnType::String | ColumnType::Complex(_)) => refuse("a dimension"),
-        (OneOf::First | OneOf::Last, ColumnType::Long) => {
+        (OneOf::Any, ValueType::Long) => Ok(visit.number::<AnyNumber<i64>>()),
+        (OneOf::Any, ValueType::Float) => Ok(visit.number::<AnyNumber<f32>>()),
+        (OneOf::Any, ValueType::Double) => Ok(visit.number::<AnyNumber<f64>>()),
+        (OneOf::Any, ValueType::String) => {
+            Err(SegmentError::Invalid("stores any of STRING: use a dimension".to_owned()))
+        }
+        (OneOf::First | OneOf::Last, ValueType::Long) => {
             Ok(visit.object(Pair::<i64>::new(which, 0)))
         }
-        (OneOf::First | OneOf::Last, ColumnType::Float) => {
+        (OneOf::First | OneOf::Last, ValueType::Float) => {
             Ok(visit.object(Pair::<f32>::new(which, 0)))
         }
-        (OneOf::First | OneOf::Last, ColumnType::Double) => {
+        (OneOf::First | OneOf::Last, ValueType::Double) => {
             Ok(visit.object(Pair::<f64>::new(which, 0)))
         }
-        (OneOf::First | OneOf::Last, ColumnType::String) => {
+        (OneOf::First | OneOf::Last, ValueType::String) => {
             Ok(visit.object(Pair::<Arc<str>>::new(which, max_string_bytes as usize)))
-        }
-        (OneOf::First | OneOf::Last, ColumnType::Complex(_)) => {
-            refuse("LONG, FLOAT, DOUBLE or STRING")
         }
     }
 }

@@ -12,7 +12,7 @@ use henge_segment::{
 };
 use henge_types::{
     ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, ProjectionAggregator,
-    ProjectionColumn, ProjectionDefinition, SegmentId, SegmentSchema, Value, Version,
+    ProjectionColumn, ProjectionDefinition, SegmentId, SegmentSchema, Value, ValueType, Version,
 };
 
 pub const START_MS: i64 = 1_442_016_000_000;
@@ -194,7 +194,7 @@ pub fn definition(name: &str) -> ProjectionDefinition {
         granularity: Granularity::parse_name("hour").unwrap(),
         grouping_columns: vec![ProjectionColumn {
             name: "page".into(),
-            column_type: Some(ColumnType::String),
+            column_type: Some(ValueType::String),
         }],
         aggregators: vec![ProjectionAggregator {
             name: "added".into(),

@@ -11,7 +11,7 @@ use henge_query::aggregate::OneValue;
 use henge_query::{AggregatorInput, AggregatorKind, DimensionSpec};
 use henge_scan::{Batch, Dimension, ExecError, Loaded, NumericType, Result, SlotId, Source};
 use henge_segment::NumericBlock;
-use henge_types::{ColumnType, OneOf};
+use henge_types::{OneOf, ValueType};
 use henge_vector::Column;
 
 use crate::accumulator::{Accumulator, BlockInput};
@@ -30,12 +30,10 @@ impl Accumulate for OneValue {
 impl AggregateFunction for OneValue {
     fn merged(&self) -> Box<dyn MergedStates> {
         match &self.value_type {
-            ColumnType::Long => Box::new(KeptValues::<i64>::new(self.which)),
-            ColumnType::Float => Box::new(KeptValues::<f32>::new(self.which)),
-            ColumnType::Double => Box::new(KeptValues::<f64>::new(self.which)),
-            ColumnType::String | ColumnType::Complex(_) => {
-                Box::new(KeptValues::<Arc<str>>::new(self.which))
-            }
+            ValueType::Long => Box::new(KeptValues::<i64>::new(self.which)),
+            ValueType::Float => Box::new(KeptValues::<f32>::new(self.which)),
+            ValueType::Double => Box::new(KeptValues::<f64>::new(self.which)),
+            ValueType::String => Box::new(KeptValues::<Arc<str>>::new(self.which)),
         }
     }
 
@@ -109,18 +107,16 @@ fn accumulator<'a>(
         Ok::<_, ExecError>(Input { values: set.numeric_input(columns, &input, wanted)?, times })
     };
     Ok(match &spec.value_type {
-        ColumnType::Long => Box::new(Numbers::<i64>::new(spec.which, number(NumericType::Long)?)),
-        ColumnType::Double => {
+        ValueType::Long => Box::new(Numbers::<i64>::new(spec.which, number(NumericType::Long)?)),
+        ValueType::Double => {
             Box::new(Numbers::<f64>::new(spec.which, number(NumericType::Double)?))
         }
-        ColumnType::Float => {
-            Box::new(Numbers::<f32>::new(spec.which, number(NumericType::Double)?))
-        }
-        ColumnType::String | ColumnType::Complex(_) => {
+        ValueType::Float => Box::new(Numbers::<f32>::new(spec.which, number(NumericType::Double)?)),
+        ValueType::String => {
             let dimension = DimensionSpec {
                 dimension: spec.field.clone(),
                 output_name: spec.field.clone(),
-                output_type: ColumnType::String,
+                output_type: ValueType::String,
             };
             let dimension = Dimension::new(&dimension, columns, set)?;
             let of_float = matches!(source, Source::Float(_));
@@ -131,12 +127,10 @@ fn accumulator<'a>(
 
 fn absent<'a>(spec: &OneValue) -> Box<dyn Accumulator + 'a> {
     match &spec.value_type {
-        ColumnType::Long => Box::new(Absent::<i64>::new(spec.which)),
-        ColumnType::Float => Box::new(Absent::<f32>::new(spec.which)),
-        ColumnType::Double => Box::new(Absent::<f64>::new(spec.which)),
-        ColumnType::String | ColumnType::Complex(_) => {
-            Box::new(Absent::<Arc<str>>::new(spec.which))
-        }
+        ValueType::Long => Box::new(Absent::<i64>::new(spec.which)),
+        ValueType::Float => Box::new(Absent::<f32>::new(spec.which)),
+        ValueType::Double => Box::new(Absent::<f64>::new(spec.which)),
+        ValueType::String => Box::new(Absent::<Arc<str>>::new(spec.which)),
     }
 }
 

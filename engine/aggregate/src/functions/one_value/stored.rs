@@ -6,7 +6,7 @@ use henge_query::aggregate::OneValue;
 use henge_scan::{Batch, Columns, ExecError, Pairs, Result, SlotId};
 use henge_segment::ComplexColumn;
 use henge_segment::metric::pair_of_bytes;
-use henge_types::{ColumnType, OneOf, TIME_COLUMN};
+use henge_types::{OneOf, TIME_COLUMN, ValueType};
 use henge_vector::Column;
 
 use crate::accumulator::{Accumulator, BlockInput};
@@ -34,7 +34,7 @@ pub(super) fn accumulator<'a>(
     columns: &Columns<'a>,
 ) -> Result<Box<dyn Accumulator + 'a>> {
     let column = pairs.column();
-    if *pairs.value_type() != spec.value_type {
+    if pairs.value_type() != spec.value_type {
         return Err(columns.unreadable(&spec.field, column));
     }
     if spec.which != OneOf::Any && spec.time_column != TIME_COLUMN {
@@ -45,12 +45,10 @@ pub(super) fn accumulator<'a>(
         )));
     }
     Ok(match &spec.value_type {
-        ColumnType::Long => Box::new(StoredPairs::<i64>::new(spec, column)),
-        ColumnType::Float => Box::new(StoredPairs::<f32>::new(spec, column)),
-        ColumnType::Double => Box::new(StoredPairs::<f64>::new(spec, column)),
-        ColumnType::String | ColumnType::Complex(_) => {
-            Box::new(StoredPairs::<Arc<str>>::new(spec, column))
-        }
+        ValueType::Long => Box::new(StoredPairs::<i64>::new(spec, column)),
+        ValueType::Float => Box::new(StoredPairs::<f32>::new(spec, column)),
+        ValueType::Double => Box::new(StoredPairs::<f64>::new(spec, column)),
+        ValueType::String => Box::new(StoredPairs::<Arc<str>>::new(spec, column)),
     })
 }
 

@@ -82,14 +82,14 @@ impl Shown {
 fn shown(kind: &MetricKind) -> [Shown; 2] {
     match kind {
         MetricKind::Count => count::shown(),
-        MetricKind::Numeric { op, column_type } => numeric::shown(*op, column_type),
+        MetricKind::Numeric { op, column_type } => numeric::shown(*op, *column_type),
         MetricKind::HllBuild { lg_k, hll_type } => hll::shown(hll::BUILD, *lg_k, *hll_type),
         MetricKind::HllMerge { lg_k, hll_type } => hll::shown(hll::MERGE, *lg_k, *hll_type),
         MetricKind::HyperUnique => hyper_unique::shown(),
         MetricKind::Theta { size, input_is_sketch } => theta::shown(*size, *input_is_sketch),
         MetricKind::Quantiles { k } => quantiles::shown(*k),
         MetricKind::OneValue { which, value_type, max_string_bytes } => {
-            one_value::shown(*which, value_type, *max_string_bytes)
+            one_value::shown(*which, *value_type, *max_string_bytes)
         }
     }
 }

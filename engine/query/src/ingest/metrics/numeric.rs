@@ -1,6 +1,6 @@
 //! `{long,double,float}{Sum,Min,Max}`.
 
-use henge_types::{ColumnType, MetricKind, NumericOp};
+use henge_types::{MetricKind, NumericOp, ValueType};
 use serde_json::json;
 
 use super::{MetricForm, Shown};
@@ -34,17 +34,17 @@ fn parse(node: &Node<'_>, type_name: &str) -> Result<MetricKind> {
     Ok(MetricKind::Numeric { op, column_type })
 }
 
-pub(super) fn shown(op: NumericOp, column_type: &ColumnType) -> [Shown; 2] {
+pub(super) fn shown(op: NumericOp, column_type: ValueType) -> [Shown; 2] {
     let name = numeric_type_name(op, column_type);
     [Shown::new(name.clone(), json!({})), Shown::new(name, json!({}))]
 }
 
 /// `{long,double,float}{Sum,Min,Max}`.
-pub(crate) fn numeric_type_name(op: NumericOp, column_type: &ColumnType) -> String {
+pub(crate) fn numeric_type_name(op: NumericOp, column_type: ValueType) -> String {
     let prefix = match column_type {
-        ColumnType::Long => "long",
-        ColumnType::Float => "float",
-        ColumnType::Double | ColumnType::String | ColumnType::Complex(_) => "double",
+        ValueType::Long => "long",
+        ValueType::Float => "float",
+        ValueType::Double | ValueType::String => "double",
     };
     let suffix = match op {
         NumericOp::Sum => "Sum",

@@ -1,6 +1,6 @@
 //! `{long,float,double,string}{First,Last}` and `{long,float,double}Any`.
 
-use henge_types::{ColumnType, MetricKind, OneOf, TIME_COLUMN};
+use henge_types::{MetricKind, OneOf, TIME_COLUMN, ValueType};
 use serde_json::{Value, json};
 
 use super::{MetricForm, Shown};
@@ -24,16 +24,16 @@ fn parse(node: &Node<'_>, type_name: &str) -> Result<MetricKind> {
     Ok(MetricKind::OneValue { which, value_type, max_string_bytes: max_string_bytes(node)? })
 }
 
-pub(super) fn shown(which: OneOf, value_type: &ColumnType, max_string_bytes: u32) -> [Shown; 2] {
+pub(super) fn shown(which: OneOf, value_type: ValueType, max_string_bytes: u32) -> [Shown; 2] {
     let options = || -> Value {
         match (which, value_type) {
             (OneOf::Any, _) => json!({}),
-            (OneOf::First | OneOf::Last, ColumnType::String) => {
+            (OneOf::First | OneOf::Last, ValueType::String) => {
                 json!({"timeColumn": TIME_COLUMN, "maxStringBytes": max_string_bytes})
             }
             (
                 OneOf::First | OneOf::Last,
-                ColumnType::Long | ColumnType::Float | ColumnType::Double | ColumnType::Complex(_),
+                ValueType::Long | ValueType::Float | ValueType::Double,
             ) => json!({"timeColumn": TIME_COLUMN}),
         }
     };

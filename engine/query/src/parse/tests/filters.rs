@@ -1,6 +1,6 @@
 //! Every filter, and what is refused.
 
-use henge_types::{ColumnType, ErrorClass};
+use henge_types::{ErrorClass, ValueType};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ fn scalars_are_read_leniently() {
         json!({"type": "equals", "column": "a", "matchValueType": "long", "matchValue": "7"});
     assert!(matches!(
         filter(&number_as_text),
-        Filter::Equals { match_type: ColumnType::Long, value: Literal::Long(7), .. }
+        Filter::Equals { match_type: ValueType::Long, value: Literal::Long(7), .. }
     ));
     // What pydruid sends.
     let bound = json!({"type": "bound", "dimension": "a", "lower": 1, "lowerStrict": "false",

@@ -1,6 +1,6 @@
 //! One golden case a query type: the JSON that clients send, and the normal form it is read as.
 
-use henge_types::{ColumnType, Granularity, Interval, NumericOp, parse_timestamp_ms};
+use henge_types::{Granularity, Interval, NumericOp, ValueType, parse_timestamp_ms};
 use serde_json::{Value, json};
 
 use super::{assert_refused, count, parse, with};
@@ -46,7 +46,7 @@ fn timeseries_with_everything() {
         &query.aggregations[1].kind,
         AggregatorKind::Numeric(Numeric {
             op: NumericOp::Sum,
-            column_type: ColumnType::Double,
+            column_type: ValueType::Double,
             input: AggregatorInput::Field(field),
         }) if field == "added"
     ));
@@ -62,7 +62,7 @@ fn timeseries_with_everything() {
         panic!("wrong post-aggregator")
     };
     assert_eq!(fields[0].name(), "total", "operands without a name take the field's");
-    assert_eq!(query.base.virtual_columns[0].output_type, Some(ColumnType::Long));
+    assert_eq!(query.base.virtual_columns[0].output_type, Some(ValueType::Long));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn group_by_with_everything() {
     let again = parse(&query.to_value());
     assert_eq!(again.to_value(), query.to_value());
     let Query::GroupBy(query) = query else { panic!("wrong type") };
-    assert_eq!(query.dimensions[1].output_type, ColumnType::Long);
+    assert_eq!(query.dimensions[1].output_type, ValueType::Long);
     assert_eq!(query.dimensions[1].output_name, "added");
     assert_eq!(query.subtotals, Some(vec![vec![0, 2], vec![0], vec![]]));
     assert!(matches!(&query.having, Some(Having::And(clauses)) if clauses.len() == 3));
