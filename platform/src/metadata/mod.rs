@@ -1,4 +1,4 @@
-//! The metadata store: datasources, segments, source positions, tasks and dead letters.
+//! The metadata store: documents (schemas of datasources), segments, source positions, tasks and dead letters.
 //!
 //! Segments and the source positions that they contain are published in one transaction, which is
 //! what makes ingestion exactly-once; versions come from a sequence, never from a clock.
@@ -19,10 +19,11 @@ pub use error::{MetadataError, Result};
 pub use memory::MemoryMetadataStore;
 pub use positions::{PartitionAdvance, Position, SourceAdvance, SourceMark, SourceMarks};
 pub use records::{
-    Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
-    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, ReplaceScope,
-    SegmentChange, SegmentChanges, SegmentObject, SegmentSnapshot, StoredDeadLetter, TaskFilter,
-    TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept, UNPLACED,
+    Allocation, BufferedSegment, DATASOURCE, DeadLetter, DeadLetterTotals, Document,
+    IdempotencyRecord, LetterRecord, PendingSegment, PublishOutcome, PublishRequest,
+    PublishedSegment, ReplaceScope, SegmentChange, SegmentChanges, SegmentObject, SegmentSnapshot,
+    StoredDeadLetter, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
+    UNPLACED,
 };
 pub use sqlite::{SqliteMetadataStore, SqliteOptions};
 pub use store::MetadataStore;

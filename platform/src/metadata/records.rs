@@ -8,16 +8,32 @@ use serde::{Deserialize, Serialize};
 use super::positions::SourceAdvance;
 use super::task_report::TaskReport;
 
-/// A datasource and one version of its schema.
+/// The kind of the documents that are schemas of datasources.
+pub const DATASOURCE: &str = "datasource";
+
+/// One version of something that somebody set by name and its owner reads: the schema of a datasource.
+/// The store knows nothing of what it says, so a new kind needs nothing here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DatasourceRecord {
+pub struct Document {
+    /// What it is; names are apart by kind.
+    #[serde(default = "datasource", skip_serializing_if = "is_datasource")]
+    pub kind: String,
     /// Its name.
     pub name: String,
-    /// The schema's JSON, kept as it was sent.
-    pub schema_json: String,
-    /// Counts the schemas this datasource had, from 1.
-    pub schema_version: u64,
+    /// What was set.
+    #[serde(rename = "schemaJson")]
+    pub body_json: String,
+    /// Counts the versions of this document, from 1.
+    #[serde(rename = "schemaVersion")]
+    pub version: u64,
+}
+
+fn datasource() -> String {
+    DATASOURCE.to_owned()
+}
+
+fn is_datasource(kind: &str) -> bool {
+    kind == DATASOURCE
 }
 
 /// A place for one segment that will be published later. Its id is never given out again.

@@ -10,7 +10,7 @@ use super::error::Result;
 use super::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use super::positions::SourceMarks;
 use super::records::{
-    Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    Allocation, BufferedSegment, DeadLetter, DeadLetterTotals, Document, IdempotencyRecord,
     LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
     SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
@@ -23,21 +23,23 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// Identifies the cluster; made once, when the store is created.
     async fn cluster_uuid(&self) -> Result<String>;
 
-    /// Sets a datasource's schema and gives its version; the same schema again keeps the version.
-    async fn put_datasource(&self, name: &str, schema_json: &str) -> Result<u64>;
+    /// Sets a document and gives its version; the same body again keeps the version. Names are as
+    /// those of datasources.
+    async fn put_document(&self, kind: &str, name: &str, body_json: &str) -> Result<u64>;
 
-    /// A datasource with its newest schema.
-    async fn get_datasource(&self, name: &str) -> Result<Option<DatasourceRecord>>;
+    /// The newest version of a document.
+    async fn get_document(&self, kind: &str, name: &str) -> Result<Option<Document>>;
 
-    /// One version of a datasource's schema: what replaying a log needs.
-    async fn get_datasource_version(
+    /// One version of a document, which is kept for ever: what replaying a log needs.
+    async fn get_document_version(
         &self,
+        kind: &str,
         name: &str,
-        schema_version: u64,
-    ) -> Result<Option<DatasourceRecord>>;
+        version: u64,
+    ) -> Result<Option<Document>>;
 
-    /// All datasources with their newest schemas, by name.
-    async fn list_datasources(&self) -> Result<Vec<DatasourceRecord>>;
+    /// The newest version of every document of a kind, by name.
+    async fn list_documents(&self, kind: &str) -> Result<Vec<Document>>;
 
     /// Reserves the identity of a segment to be published later, for rows of the time `rows`.
     ///

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use henge_platform::metadata::DatasourceRecord;
+use henge_platform::metadata::{DATASOURCE, Document};
 use henge_platform::wal::LogMark;
 use henge_query::ingest::DataSchema;
 
@@ -18,7 +18,7 @@ impl RealtimeNode {
     /// log holds is queryable afterwards.
     pub(super) async fn open_datasource(
         &self,
-        record: DatasourceRecord,
+        record: Document,
         noted: Option<LogMark>,
     ) -> Result<Arc<PushDatasource>> {
         let datasource = PushDatasource::open(Arc::clone(&self.shared), record, noted).await?;
@@ -39,7 +39,7 @@ impl RealtimeNode {
         parse_schema(&self.shared, 0, &json).await?;
         let _one_at_a_time = self.creating.lock().await;
         let name = &schema.data_source;
-        let version = self.shared.metadata.put_datasource(name, &json).await?;
+        let version = self.shared.metadata.put_document(DATASOURCE, name, &json).await?;
         let existing = self.datasources.read().get(name).cloned();
         let mut warnings = Vec::new();
         match existing {
@@ -48,11 +48,8 @@ impl RealtimeNode {
                 datasource.change_schema(version, &json).await?;
             }
             None => {
-                let record = DatasourceRecord {
-                    name: name.clone(),
-                    schema_json: json,
-                    schema_version: version,
-                };
+                let (kind, name) = (DATASOURCE.to_owned(), name.clone());
+                let record = Document { kind, name, body_json: json, version };
                 let datasource = self.open_datasource(record, None).await?;
                 self.note_log_mark(&datasource).await;
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use henge_data_node::{QueryRunner, QueryServices};
 use henge_platform::discovery::{Discovery, ServerId};
-use henge_platform::metadata::MetadataStore;
+use henge_platform::metadata::{DATASOURCE, MetadataStore};
 use henge_platform::runtime::{Clock, CpuPool, MemoryAccount};
 use henge_platform::storage::DeepStorage;
 use henge_platform::wal::{LogHandles, LogMarks};
@@ -76,7 +76,7 @@ impl RealtimeNode {
         node.shared.metadata.forget_pending(server).await?;
         let mut left = LeftBuffered::of(&node.shared).await?;
         let noted = node.shared.metadata.log_marks().await?;
-        for record in node.shared.metadata.list_datasources().await? {
+        for record in node.shared.metadata.list_documents(DATASOURCE).await? {
             let (noted, name) = (noted.get(&record.name).copied(), record.name.clone());
             node.open_datasource(record, noted).await?;
             left.replayed(&name).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use henge_platform::metadata::DatasourceRecord;
+use henge_platform::metadata::Document;
 use henge_platform::runtime::blocking;
 use henge_platform::wal::{LogMark, Wal, WalOptions, log_identity};
 use parking_lot::RwLock;
@@ -39,11 +39,11 @@ impl PushDatasource {
     /// Opens a datasource; what its log holds is queryable afterwards.
     pub(crate) async fn open(
         shared: Arc<Shared>,
-        record: DatasourceRecord,
+        record: Document,
         noted: Option<LogMark>,
     ) -> Result<Arc<Self>> {
         let name: Arc<str> = record.name.as_str().into();
-        let schema = parse_schema(&shared, record.schema_version, &record.schema_json).await?;
+        let schema = parse_schema(&shared, record.version, &record.body_json).await?;
         let log = PublishedLog::of(&*shared.metadata, &name).await?;
         let wal = open_wal(&shared, &name, &log, noted).await?;
         let keys = PushKeys::default();

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use henge_platform::metadata::LetterRecord;
+use henge_platform::metadata::{DATASOURCE, LetterRecord};
 use henge_platform::runtime::MemoryAccount;
 use henge_platform::wal::{Replay as LogRecords, Wal, WalEntry, WalRecord};
 use tokio::sync::OwnedMutexGuard;
@@ -139,14 +139,14 @@ impl Replay {
 
     async fn intake_of(&mut self, version: u64) -> Result<Intake> {
         let (shared, datasource) = (&self.shared, &self.datasource);
-        let record = shared.metadata.get_datasource_version(datasource, version).await?;
+        let record = shared.metadata.get_document_version(DATASOURCE, datasource, version).await?;
         let record = record.ok_or_else(|| {
             RealtimeError::Unavailable(format!(
                 "the log of '{datasource}' refers to schema version {version}, which is not in the \
                  metadata: restore them, or move the log away and accept the loss"
             ))
         })?;
-        let schema = parse_schema(shared, version, &record.schema_json).await?;
+        let schema = parse_schema(shared, version, &record.body_json).await?;
         self.intake_knowing(schema)
     }
 

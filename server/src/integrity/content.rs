@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use anyhow::Result;
 use henge_platform::metadata::manifest::{Manifest, fold, read_manifest};
-use henge_platform::metadata::{MetadataError, MetadataStore, SqliteMetadataStore};
+use henge_platform::metadata::{Document, MetadataError, MetadataStore, SqliteMetadataStore};
 use henge_platform::storage::DeepStorage;
 
 use super::Report;
@@ -68,6 +68,11 @@ async fn said_by_manifests(
     Ok(fold(manifests).ok())
 }
 
+fn name_of(document: &Document) -> String {
+    let Document { kind, name, version, .. } = document;
+    format!("{kind} {name} version {version}")
+}
+
 fn differences(all: &Manifest, said: &Manifest, report: &mut Report) {
     if all.version < said.version || all.sequence != said.sequence {
         report.finding(format!(
@@ -75,12 +80,7 @@ fn differences(all: &Manifest, said: &Manifest, report: &mut Report) {
             all.version, all.sequence, said.version, said.sequence
         ));
     }
-    compare_maps(
-        "schema",
-        &by(&all.schemas, |schema| format!("{} version {}", schema.name, schema.schema_version)),
-        &by(&said.schemas, |schema| format!("{} version {}", schema.name, schema.schema_version)),
-        report,
-    );
+    compare_maps("document", &by(&all.documents, name_of), &by(&said.documents, name_of), report);
     compare_maps(
         "segment",
         &by(&all.segments, |segment| segment.id.clone()),

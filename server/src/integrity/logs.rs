@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use henge_platform::metadata::{MetadataError, MetadataStore};
+use henge_platform::metadata::{DATASOURCE, MetadataError, MetadataStore};
 use henge_platform::runtime::blocking;
 use henge_platform::wal::{
     ExpectedLog, KnownEnd, LogMarks, LogState, has_log_files, inspect_log, log_identity,
@@ -44,7 +44,7 @@ async fn known_with(
     let uuid = metadata.cluster_uuid().await?;
     let noted = metadata.log_marks().await?;
     let mut known = BTreeMap::new();
-    for datasource in metadata.list_datasources().await? {
+    for datasource in metadata.list_documents(DATASOURCE).await? {
         let name = datasource.name;
         let published = PublishedLog::of(metadata, &name).await?;
         let identity = log_identity(&uuid, &name);

@@ -159,7 +159,7 @@ async fn h_32_names_that_are_refused_reach_no_table() {
     let (_directory, stores) = stores().await;
     for store in stores {
         for name in ["", "../x", "a/b", "a\0b"] {
-            assert!(store.put_datasource(name, "{}").await.is_err(), "{name:?}");
+            assert!(store.put_document(DATASOURCE, name, "{}").await.is_err(), "{name:?}");
             let allocated = store.allocate_segment(OWNER, name, day(1), day(1)).await;
             assert!(allocated.is_err(), "{name:?}");
         }

@@ -76,7 +76,7 @@ async fn f_33_an_older_copy_without_the_last_tasks_and_letters_is_told_by_the_ma
         async |store: &SqliteMetadataStore| store.unpublished_changes(&marks).await.unwrap();
     assert_eq!(counts(&store).await, (0, 0));
     // Schemas, segments and positions are in manifests, and allocations are given up at any kill.
-    store.put_datasource(DS, "{}").await.unwrap();
+    store.put_document(DATASOURCE, DS, "{}").await.unwrap();
     allocate(&store, day(1)).await;
     store.append_dead_letters(DS, &[letter()], None, 10).await.unwrap();
     assert_eq!(counts(&store).await, (1, 1));

@@ -72,8 +72,9 @@ proptest! {
 /// A store with one of everything; the number of its last manifest.
 async fn fill(store: &dyn MetadataStore) -> u64 {
     store.make_complete_manifest().await.unwrap();
-    store.put_datasource(DS, "{\"a\":1}").await.unwrap();
-    store.put_datasource(DS, "{\"a\":2}").await.unwrap();
+    store.put_document(DATASOURCE, DS, "{\"a\":1}").await.unwrap();
+    store.put_document(DATASOURCE, DS, "{\"a\":2}").await.unwrap();
+    store.put_document("rules", DS, "[]").await.unwrap();
     let (first, second) = (allocate(store, day(1)).await, allocate(store, day(1)).await);
     let key = IdempotencyRecord {
         datasource: DS.into(),
@@ -116,9 +117,12 @@ async fn f_33_a_store_is_restored_from_its_manifests_alone_and_gives_nothing_out
         assert!(key.is_some());
         assert_eq!(restored.find_idempotency(DS, "k").await.unwrap(), key);
         for version in [1, 2] {
-            let schema = store.get_datasource_version(DS, version).await.unwrap();
+            let schema = store.get_document_version(DATASOURCE, DS, version).await.unwrap();
             assert!(schema.is_some());
-            assert_eq!(restored.get_datasource_version(DS, version).await.unwrap(), schema);
+            assert_eq!(
+                restored.get_document_version(DATASOURCE, DS, version).await.unwrap(),
+                schema
+            );
         }
         assert!(restored.publication("task-7").await.unwrap().is_some());
         assert_eq!(restored.manifest_state().await.unwrap().made, number);
@@ -161,12 +165,12 @@ async fn f_05_a_change_is_answered_once_its_manifest_is_in_deep_storage() {
         let error = written.publish(&request).await.unwrap_err();
         assert!(matches!(error, MetadataError::OutcomeUnknown { .. }), "{error}");
         assert!(written.publication("t1").await.is_err());
-        assert!(written.put_datasource(DS, "{}").await.is_err());
+        assert!(written.put_document(DATASOURCE, DS, "{}").await.is_err());
         // The answer of a write may be lost as well.
         faulty.set_plan(FaultPlan { lose_answer: 0.5, ..FaultPlan::default() });
         while written.publication("t1").await.is_err() {}
         faulty.set_plan(FaultPlan::default());
-        assert_eq!(written.put_datasource(DS, "{}").await.unwrap(), 1);
+        assert_eq!(written.put_document(DATASOURCE, DS, "{}").await.unwrap(), 1);
         assert_eq!(list_manifests(&*objects).await.unwrap().numbers, [1, 2, 3]);
         assert_eq!(store.manifest_state().await.unwrap().waiting, 0);
         assert_eq!(read_manifest(&*objects, 2).await.unwrap().segments, [segment]);
@@ -181,7 +185,7 @@ async fn many_manifests_are_followed_by_one_that_says_everything_and_old_ones_go
     let written = ManifestedStore::new(Arc::clone(&store), Arc::clone(&objects));
     store.make_complete_manifest().await.unwrap();
     for number in 0..2_100 {
-        written.put_datasource(DS, &format!("{{\"a\":{number}}}")).await.unwrap();
+        written.put_document(DATASOURCE, DS, &format!("{{\"a\":{number}}}")).await.unwrap();
     }
     let state = store.manifest_state().await.unwrap();
     assert!(state.complete > 2_000 && state.made == 2_103, "{state:?}");
@@ -193,5 +197,5 @@ async fn many_manifests_are_followed_by_one_that_says_everything_and_old_ones_go
         manifests.push(read_manifest(&*objects, number).await.unwrap());
     }
     assert!(manifests[0].complete);
-    assert_eq!(fold(manifests).unwrap().schemas.len(), 2_100);
+    assert_eq!(fold(manifests).unwrap().documents.len(), 2_100);
 }

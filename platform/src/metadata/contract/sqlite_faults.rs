@@ -9,7 +9,10 @@ async fn filled() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let store = open_sqlite(&directory).await.unwrap();
     for number in 0..200 {
-        store.put_datasource(&format!("datasource-{number}"), &"x".repeat(500)).await.unwrap();
+        store
+            .put_document(DATASOURCE, &format!("datasource-{number}"), &"x".repeat(500))
+            .await
+            .unwrap();
     }
     let segment = allocate(&store, day(1)).await;
     store.publish(&append("t1", &[segment])).await.unwrap();
@@ -63,7 +66,7 @@ async fn f_33_a_store_whose_making_was_cut_short_is_made_again() {
     assert!(std::fs::metadata(&options.path).unwrap().len() > 0);
     assert!(SqliteMetadataStore::is_unmade(&options).await.unwrap());
     let store = open_sqlite(&directory).await.unwrap();
-    store.put_datasource("d", "{}").await.unwrap();
+    store.put_document(DATASOURCE, "d", "{}").await.unwrap();
     store.close().await;
     assert!(!SqliteMetadataStore::is_unmade(&options).await.unwrap());
 }
@@ -105,7 +108,7 @@ async fn f_35_a_lock_held_elsewhere_ends_in_an_error_that_says_later() {
     let error = store.allocate_version().await.unwrap_err();
     assert_eq!(error.class(), henge_types::ErrorClass::Unavailable, "{error}");
     // Reading goes on, and writing once the lock is gone.
-    assert_eq!(store.list_datasources().await.unwrap().len(), 200);
+    assert_eq!(store.list_documents(DATASOURCE).await.unwrap().len(), 200);
     sqlx::query("UPDATE counters SET value = value").execute(&mut *lock).await.unwrap();
     lock.rollback().await.unwrap();
     store.allocate_version().await.unwrap();

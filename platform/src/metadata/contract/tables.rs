@@ -6,20 +6,26 @@ use super::*;
 async fn schemas_are_versioned() {
     let (_directory, stores) = stores().await;
     for store in stores {
-        assert_eq!(store.put_datasource("b", "{\"a\":1}").await.unwrap(), 1);
-        assert_eq!(store.put_datasource("b", "{\"a\":1}").await.unwrap(), 1);
-        assert_eq!(store.put_datasource("b", "{\"a\":2}").await.unwrap(), 2);
-        assert_eq!(store.put_datasource("a", "{}").await.unwrap(), 1);
-        let newest = store.get_datasource("b").await.unwrap().unwrap();
-        assert_eq!((newest.schema_version, newest.schema_json.as_str()), (2, "{\"a\":2}"));
-        let first = store.get_datasource_version("b", 1).await.unwrap().unwrap();
-        assert_eq!(first.schema_json, "{\"a\":1}");
+        assert_eq!(store.put_document(DATASOURCE, "b", "{\"a\":1}").await.unwrap(), 1);
+        assert_eq!(store.put_document(DATASOURCE, "b", "{\"a\":1}").await.unwrap(), 1);
+        assert_eq!(store.put_document(DATASOURCE, "b", "{\"a\":2}").await.unwrap(), 2);
+        assert_eq!(store.put_document(DATASOURCE, "a", "{}").await.unwrap(), 1);
+        let newest = store.get_document(DATASOURCE, "b").await.unwrap().unwrap();
+        assert_eq!((newest.version, newest.body_json.as_str()), (2, "{\"a\":2}"));
+        let first = store.get_document_version(DATASOURCE, "b", 1).await.unwrap().unwrap();
+        assert_eq!(first.body_json, "{\"a\":1}");
         for missing in [0, 3] {
-            assert_eq!(store.get_datasource_version("b", missing).await.unwrap(), None);
+            assert_eq!(store.get_document_version(DATASOURCE, "b", missing).await.unwrap(), None);
         }
-        assert_eq!(store.get_datasource("c").await.unwrap(), None);
-        let listed = store.list_datasources().await.unwrap();
-        let listed: Vec<_> = listed.iter().map(|d| (d.name.as_str(), d.schema_version)).collect();
+        assert_eq!(store.get_document(DATASOURCE, "c").await.unwrap(), None);
+        // A name of another kind is another document.
+        assert_eq!(store.put_document("rules", "a", "[]").await.unwrap(), 1);
+        assert_eq!(store.put_document("rules", "a", "[1]").await.unwrap(), 2);
+        assert_eq!(store.get_document(DATASOURCE, "a").await.unwrap().unwrap().body_json, "{}");
+        let rules = store.list_documents("rules").await.unwrap();
+        assert_eq!((rules.len(), rules[0].body_json.as_str()), (1, "[1]"));
+        let listed = store.list_documents(DATASOURCE).await.unwrap();
+        let listed: Vec<_> = listed.iter().map(|d| (d.name.as_str(), d.version)).collect();
         assert_eq!(listed, [("a", 1), ("b", 2)]);
     }
 }
@@ -29,9 +35,12 @@ async fn h_38_h_39_text_is_only_ever_a_value() {
     let (_directory, stores) = stores().await;
     for store in stores {
         let name = "x'; DROP TABLE datasources; --";
-        store.put_datasource(name, "'\"`$;").await.unwrap();
-        assert_eq!(store.get_datasource(name).await.unwrap().unwrap().schema_json, "'\"`$;");
-        assert_eq!(store.list_datasources().await.unwrap().len(), 1);
+        store.put_document(DATASOURCE, name, "'\"`$;").await.unwrap();
+        assert_eq!(
+            store.get_document(DATASOURCE, name).await.unwrap().unwrap().body_json,
+            "'\"`$;"
+        );
+        assert_eq!(store.list_documents(DATASOURCE).await.unwrap().len(), 1);
     }
 }
 

@@ -6,7 +6,7 @@ use henge_types::SegmentId;
 
 use super::record::{FinishedTransaction, Manifest, SourcePosition};
 use crate::metadata::error::{MetadataError, Result};
-use crate::metadata::records::{DatasourceRecord, IdempotencyRecord, PublishedSegment};
+use crate::metadata::records::{Document, IdempotencyRecord, PublishedSegment};
 
 /// Folds manifests that follow each other, the first a complete one.
 ///
@@ -34,7 +34,7 @@ pub fn fold(manifests: impl IntoIterator<Item = Manifest>) -> Result<Manifest> {
 #[derive(Default)]
 struct State {
     head: Manifest,
-    schemas: BTreeMap<(String, u64), DatasourceRecord>,
+    documents: BTreeMap<(String, String, u64), Document>,
     segments: BTreeMap<SegmentId, (PublishedSegment, bool)>,
     positions: BTreeMap<(String, String), SourcePosition>,
     keys: BTreeMap<(String, String), IdempotencyRecord>,
@@ -61,8 +61,9 @@ impl State {
 
     fn with(before: Option<Self>, manifest: Manifest) -> Self {
         let mut state = before.filter(|_| !manifest.complete).unwrap_or_default();
-        for schema in manifest.schemas {
-            state.schemas.insert((schema.name.clone(), schema.schema_version), schema);
+        for document in manifest.documents {
+            let key = (document.kind.clone(), document.name.clone(), document.version);
+            state.documents.insert(key, document);
         }
         for segment in manifest.segments {
             state.segments.insert(segment.id.clone(), (segment, true));
@@ -98,7 +99,7 @@ impl State {
         Manifest {
             complete: true,
             unused: unused.collect(),
-            schemas: self.schemas.into_values().collect(),
+            documents: self.documents.into_values().collect(),
             segments: self.segments.into_values().map(|(segment, _)| segment).collect(),
             positions: self.positions.into_values().collect(),
             keys: self.keys.into_values().collect(),

@@ -6,9 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::positions::{Position, SourceMark};
-use crate::metadata::records::{
-    DatasourceRecord, IdempotencyRecord, PublishOutcome, PublishedSegment,
-};
+use crate::metadata::records::{Document, IdempotencyRecord, PublishOutcome, PublishedSegment};
 
 /// The folder of manifests in deep storage.
 pub const MANIFEST_FOLDER: &str = "manifests";
@@ -75,9 +73,9 @@ pub struct Manifest {
     pub sequence: u64,
     /// The highest version given out by then.
     pub version: u64,
-    /// New versions of schemas.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub schemas: Vec<DatasourceRecord>,
+    /// New versions of documents. The name is from when these were schemas alone.
+    #[serde(rename = "schemas", default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Document>,
     /// Segments that are there now, and used unless `unused` names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<PublishedSegment>,
@@ -179,6 +177,24 @@ mod tests {
         assert_eq!(text.lines().nth(1), Some(json));
         assert_eq!(Manifest::decode("x", text.as_bytes()).unwrap(), manifest);
         assert_eq!(manifest_key(7), "manifests/00000000000000000007.json");
+    }
+
+    /// Schemas look as they did before there were other documents.
+    #[test]
+    fn golden_form_of_documents() {
+        let of = |kind: &str| Document {
+            kind: kind.into(),
+            name: "d".into(),
+            body_json: "{}".into(),
+            version: 2,
+        };
+        for (kind, json) in [
+            ("datasource", r#"{"name":"d","schemaJson":"{}","schemaVersion":2}"#),
+            ("rules", r#"{"kind":"rules","name":"d","schemaJson":"{}","schemaVersion":2}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&of(kind)).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Document>(json).unwrap(), of(kind));
+        }
     }
 
     /// A source of several partitions says their names.

@@ -12,7 +12,7 @@ use super::record::{ManifestState, SourcePosition, WaitingManifest, manifest_key
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::positions::SourceMarks;
 use crate::metadata::records::{
-    Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    Allocation, BufferedSegment, DeadLetter, DeadLetterTotals, Document, IdempotencyRecord,
     LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
     SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
@@ -101,26 +101,27 @@ impl MetadataStore for ManifestedStore {
         self.inner.cluster_uuid().await
     }
 
-    async fn put_datasource(&self, name: &str, schema_json: &str) -> Result<u64> {
-        let version = self.inner.put_datasource(name, schema_json).await?;
+    async fn put_document(&self, kind: &str, name: &str, body_json: &str) -> Result<u64> {
+        let version = self.inner.put_document(kind, name, body_json).await?;
         self.write_manifests().await?;
         Ok(version)
     }
 
-    async fn get_datasource(&self, name: &str) -> Result<Option<DatasourceRecord>> {
-        self.inner.get_datasource(name).await
+    async fn get_document(&self, kind: &str, name: &str) -> Result<Option<Document>> {
+        self.inner.get_document(kind, name).await
     }
 
-    async fn get_datasource_version(
+    async fn get_document_version(
         &self,
+        kind: &str,
         name: &str,
-        schema_version: u64,
-    ) -> Result<Option<DatasourceRecord>> {
-        self.inner.get_datasource_version(name, schema_version).await
+        version: u64,
+    ) -> Result<Option<Document>> {
+        self.inner.get_document_version(kind, name, version).await
     }
 
-    async fn list_datasources(&self) -> Result<Vec<DatasourceRecord>> {
-        self.inner.list_datasources().await
+    async fn list_documents(&self, kind: &str) -> Result<Vec<Document>> {
+        self.inner.list_documents(kind).await
     }
 
     async fn allocate_segment(

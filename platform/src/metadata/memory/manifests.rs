@@ -5,7 +5,6 @@ use crate::metadata::error::Result;
 use crate::metadata::manifest::{
     FinishedTransaction, Manifest, ManifestState, SourcePosition, WaitingManifest,
 };
-use crate::metadata::records::DatasourceRecord;
 
 impl State {
     /// Puts a change into the outbox, as the next manifest; gives its number.
@@ -58,7 +57,7 @@ impl State {
         let tasks = self.publications.iter().filter(|(id, _)| self.tasks.contains_key(*id));
         Manifest {
             complete: true,
-            schemas: self.datasources.iter().flat_map(|(name, all)| schemas(name, all)).collect(),
+            documents: self.documents.values().flatten().cloned().collect(),
             segments: stored().map(|stored| stored.segment.clone()).collect(),
             unused: stored().filter(|s| !s.used).map(|s| s.segment.id.clone()).collect(),
             positions: self.source_positions(),
@@ -73,13 +72,4 @@ impl State {
             ..Manifest::default()
         }
     }
-}
-
-fn schemas(name: &str, all: &[String]) -> Vec<DatasourceRecord> {
-    let record = |(version, schema_json): (u64, &String)| DatasourceRecord {
-        name: name.to_owned(),
-        schema_json: schema_json.clone(),
-        schema_version: version,
-    };
-    (1..).zip(all).map(record).collect()
 }

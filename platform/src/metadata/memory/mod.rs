@@ -17,7 +17,7 @@ use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::positions::SourceMarks;
 use super::records::{
-    Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    Allocation, BufferedSegment, DeadLetter, DeadLetterTotals, Document, IdempotencyRecord,
     LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
     SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
@@ -57,49 +57,44 @@ impl MetadataStore for MemoryMetadataStore {
         Ok(self.cluster_uuid.clone())
     }
 
-    async fn put_datasource(&self, name: &str, schema_json: &str) -> Result<u64> {
+    async fn put_document(&self, kind: &str, name: &str, body_json: &str) -> Result<u64> {
         validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
         let mut state = self.state.lock();
-        let schemas = state.datasources.entry(name.to_owned()).or_default();
-        if schemas.last().is_some_and(|newest| newest == schema_json) {
-            return Ok(schemas.len() as u64);
+        let (kind, name) = (kind.to_owned(), name.to_owned());
+        let versions = state.documents.entry((kind.clone(), name.clone())).or_default();
+        if let Some(newest) = versions.last().filter(|newest| newest.body_json == body_json) {
+            return Ok(newest.version);
         }
-        schemas.push(schema_json.to_owned());
-        let schema = DatasourceRecord {
-            name: name.to_owned(),
-            schema_json: schema_json.to_owned(),
-            schema_version: schemas.len() as u64,
-        };
-        let version = schema.schema_version;
-        let change = Manifest { schemas: vec![schema], ..Manifest::default() };
+        let version = versions.len() as u64 + 1;
+        let document = Document { kind, name, body_json: body_json.to_owned(), version };
+        versions.push(document.clone());
+        let change = Manifest { documents: vec![document], ..Manifest::default() };
         state.enqueue(&self.cluster_uuid, change)?;
         Ok(version)
     }
 
-    async fn get_datasource(&self, name: &str) -> Result<Option<DatasourceRecord>> {
+    async fn get_document(&self, kind: &str, name: &str) -> Result<Option<Document>> {
         let state = self.state.lock();
-        Ok(state.datasources.get(name).and_then(|schemas| newest_schema(name, schemas)))
+        let versions = state.documents.get(&(kind.to_owned(), name.to_owned()));
+        Ok(versions.and_then(|versions| versions.last()).cloned())
     }
 
-    async fn get_datasource_version(
+    async fn get_document_version(
         &self,
+        kind: &str,
         name: &str,
-        schema_version: u64,
-    ) -> Result<Option<DatasourceRecord>> {
+        version: u64,
+    ) -> Result<Option<Document>> {
         let state = self.state.lock();
-        let index = usize::try_from(schema_version).ok().and_then(|v| v.checked_sub(1));
-        let schema = index.and_then(|index| state.datasources.get(name)?.get(index));
-        Ok(schema.map(|schema_json| DatasourceRecord {
-            name: name.to_owned(),
-            schema_json: schema_json.clone(),
-            schema_version,
-        }))
+        let versions = state.documents.get(&(kind.to_owned(), name.to_owned()));
+        let mut versions = versions.into_iter().flatten();
+        Ok(versions.find(|document| document.version == version).cloned())
     }
 
-    async fn list_datasources(&self) -> Result<Vec<DatasourceRecord>> {
+    async fn list_documents(&self, kind: &str) -> Result<Vec<Document>> {
         let state = self.state.lock();
-        let newest = state.datasources.iter().filter_map(|(name, s)| newest_schema(name, s));
-        Ok(newest.collect())
+        let newest = state.documents.values().filter_map(|versions| versions.last());
+        Ok(newest.filter(|document| document.kind == kind).cloned().collect())
     }
 
     async fn allocate_segment(
@@ -375,12 +370,4 @@ impl MetadataStore for MemoryMetadataStore {
         self.state.lock().manifests.marked = true;
         Ok(())
     }
-}
-
-fn newest_schema(name: &str, schemas: &[String]) -> Option<DatasourceRecord> {
-    schemas.last().map(|schema_json| DatasourceRecord {
-        name: name.to_owned(),
-        schema_json: schema_json.clone(),
-        schema_version: schemas.len() as u64,
-    })
 }

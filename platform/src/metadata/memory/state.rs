@@ -10,7 +10,7 @@ use crate::metadata::manifest::Manifest;
 use crate::metadata::places::{Place, Surroundings, place_append, reach};
 use crate::metadata::positions::SourceMarks;
 use crate::metadata::records::{
-    Allocation, DeadLetterTotals, IdempotencyRecord, PendingSegment, PublishOutcome,
+    Allocation, DeadLetterTotals, Document, IdempotencyRecord, PendingSegment, PublishOutcome,
     PublishRequest, PublishedSegment, SegmentChange, SegmentChanges, SegmentObject,
     SegmentSnapshot, StoredDeadLetter, TaskRecord, UNPLACED,
 };
@@ -24,7 +24,8 @@ type ChunkVersion = (String, Interval, Version);
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub datasources: BTreeMap<String, Vec<String>>,
+    /// All versions of each, by kind and name.
+    pub documents: BTreeMap<(String, String), Vec<Document>>,
     pub publications: BTreeMap<String, (String, PublishOutcome)>,
     pub sources: BTreeMap<String, SourceMarks>,
     /// Each with the uptime at its publication.

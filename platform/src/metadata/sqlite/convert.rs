@@ -6,8 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::records::{
-    DatasourceRecord, DeadLetter, IdempotencyRecord, PublishedSegment, StoredDeadLetter,
-    TaskRecord, TaskStatus,
+    DeadLetter, IdempotencyRecord, PublishedSegment, StoredDeadLetter, TaskRecord, TaskStatus,
 };
 
 /// SQLite's primary result codes that mean "later".
@@ -87,14 +86,6 @@ pub(super) fn segment(row: &SqliteRow) -> Result<PublishedSegment> {
         return Err(MetadataError::Corrupt(format!("segment '{}' under another id", segment.id)));
     }
     Ok(segment)
-}
-
-pub(super) fn datasource(row: &SqliteRow) -> Result<DatasourceRecord> {
-    Ok(DatasourceRecord {
-        name: get_text(row, "name")?,
-        schema_json: get_text(row, "schema_json")?,
-        schema_version: get_u64(row, "schema_version")?,
-    })
 }
 
 pub(super) fn idempotency(row: &SqliteRow) -> Result<IdempotencyRecord> {

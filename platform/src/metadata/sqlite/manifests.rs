@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::convert::{self, from_json, get_u64, store_error, to_i64, to_json};
 use super::segments::{insert_idempotency, insert_segment, mark_unused, next_counter};
-use super::sources;
+use super::{documents, sources};
 use crate::metadata::error::Result;
 use crate::metadata::manifest::{FinishedTransaction, Manifest, ManifestState, WaitingManifest};
 
@@ -103,11 +103,7 @@ pub(super) async fn state(connection: &mut SqliteConnection) -> Result<ManifestS
 /// All that is published, as a change from nothing.
 pub(super) async fn everything(connection: &mut SqliteConnection) -> Result<Manifest> {
     let mut all = Manifest { complete: true, ..Manifest::default() };
-    let rows = sqlx::query("SELECT * FROM datasources ORDER BY name, schema_version")
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(store_error)?;
-    all.schemas = rows.iter().map(convert::datasource).collect::<Result<_>>()?;
+    all.documents = documents::all(connection).await?;
     let rows = sqlx::query("SELECT id, payload, payload_checksum, used FROM segments ORDER BY id")
         .fetch_all(&mut *connection)
         .await
@@ -156,14 +152,8 @@ pub(super) async fn restore(
         .execute(&mut *connection)
         .await
         .map_err(store_error)?;
-    for schema in &all.schemas {
-        sqlx::query("INSERT INTO datasources VALUES (?, ?, ?)")
-            .bind(&schema.name)
-            .bind(to_i64(schema.schema_version, "schema version")?)
-            .bind(&schema.schema_json)
-            .execute(&mut *connection)
-            .await
-            .map_err(store_error)?;
+    for document in &all.documents {
+        documents::insert(connection, document).await?;
     }
     // Above every sequence that anyone may have followed.
     set_counter(connection, "sequence", all.sequence).await?;

@@ -4,6 +4,7 @@
 mod allocate;
 mod buffered;
 mod convert;
+mod documents;
 mod journal;
 mod letters;
 mod manifests;
@@ -19,7 +20,6 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
 use sqlx::Sqlite;
-use sqlx::sqlite::SqliteConnection;
 use tokio::sync::watch;
 
 use self::convert::{get_u64, store_error, to_i64};
@@ -29,7 +29,7 @@ use super::error::{MetadataError, Result};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::positions::SourceMarks;
 use super::records::{
-    Allocation, BufferedSegment, DatasourceRecord, DeadLetter, DeadLetterTotals, IdempotencyRecord,
+    Allocation, BufferedSegment, DeadLetter, DeadLetterTotals, Document, IdempotencyRecord,
     LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
     SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
@@ -133,59 +133,38 @@ impl MetadataStore for SqliteMetadataStore {
         Ok(self.cluster_uuid.clone())
     }
 
-    async fn put_datasource(&self, name: &str, schema_json: &str) -> Result<u64> {
+    async fn put_document(&self, kind: &str, name: &str, body_json: &str) -> Result<u64> {
         validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
         let mut transaction = self.begin().await?;
-        let newest = newest_schema(&mut transaction, name).await?;
-        if let Some(newest) = newest.as_ref().filter(|newest| newest.schema_json == schema_json) {
-            return Ok(newest.schema_version);
+        let newest = documents::newest(&mut transaction, kind, name).await?;
+        if let Some(newest) = newest.as_ref().filter(|newest| newest.body_json == body_json) {
+            return Ok(newest.version);
         }
-        let schema_version = newest.map_or(1, |newest| newest.schema_version + 1);
-        sqlx::query("INSERT INTO datasources VALUES (?, ?, ?)")
-            .bind(name)
-            .bind(to_i64(schema_version, "schema version")?)
-            .bind(schema_json)
-            .execute(&mut *transaction)
-            .await
-            .map_err(store_error)?;
-        let schema = DatasourceRecord {
-            name: name.to_owned(),
-            schema_json: schema_json.to_owned(),
-            schema_version,
-        };
-        let change = Manifest { schemas: vec![schema], ..Manifest::default() };
+        let version = newest.map_or(1, |newest| newest.version + 1);
+        let (kind, name, body_json) = (kind.to_owned(), name.to_owned(), body_json.to_owned());
+        let document = Document { kind, name, body_json, version };
+        documents::insert(&mut transaction, &document).await?;
+        let change = Manifest { documents: vec![document], ..Manifest::default() };
         manifests::enqueue(&mut transaction, change).await?;
         transaction.commit().await.map_err(store_error)?;
-        Ok(schema_version)
+        Ok(version)
     }
 
-    async fn get_datasource(&self, name: &str) -> Result<Option<DatasourceRecord>> {
-        newest_schema(&mut *self.reader().await?, name).await
+    async fn get_document(&self, kind: &str, name: &str) -> Result<Option<Document>> {
+        documents::newest(&mut *self.reader().await?, kind, name).await
     }
 
-    async fn get_datasource_version(
+    async fn get_document_version(
         &self,
+        kind: &str,
         name: &str,
-        schema_version: u64,
-    ) -> Result<Option<DatasourceRecord>> {
-        let row = sqlx::query("SELECT * FROM datasources WHERE name = ? AND schema_version = ?")
-            .bind(name)
-            .bind(to_i64(schema_version, "schema version")?)
-            .fetch_optional(&self.pools.readers)
-            .await
-            .map_err(store_error)?;
-        row.map(|row| convert::datasource(&row)).transpose()
+        version: u64,
+    ) -> Result<Option<Document>> {
+        documents::version(&mut *self.reader().await?, kind, name, version).await
     }
 
-    async fn list_datasources(&self) -> Result<Vec<DatasourceRecord>> {
-        let rows = sqlx::query(
-            "SELECT * FROM datasources AS d WHERE schema_version = \
-             (SELECT max(schema_version) FROM datasources WHERE name = d.name) ORDER BY name",
-        )
-        .fetch_all(&self.pools.readers)
-        .await
-        .map_err(store_error)?;
-        rows.iter().map(convert::datasource).collect()
+    async fn list_documents(&self, kind: &str) -> Result<Vec<Document>> {
+        documents::list(&mut *self.reader().await?, kind).await
     }
 
     async fn allocate_segment(
@@ -481,18 +460,4 @@ impl MetadataStore for SqliteMetadataStore {
         }
         Ok(())
     }
-}
-
-async fn newest_schema(
-    connection: &mut SqliteConnection,
-    name: &str,
-) -> Result<Option<DatasourceRecord>> {
-    let row = sqlx::query(
-        "SELECT * FROM datasources WHERE name = ? ORDER BY schema_version DESC LIMIT 1",
-    )
-    .bind(name)
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
-    row.map(|row| convert::datasource(&row)).transpose()
 }

@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_unpublished_changes.sql"),
     include_str!("migrations/0006_buffered_segments.sql"),
     include_str!("migrations/0007_source_partitions.sql"),
+    include_str!("migrations/0008_documents.sql"),
 ];
 
 /// Marks a file as Henge's metadata ("HNGE").
@@ -214,11 +215,12 @@ async fn migrate(writer: &SqlitePool) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata::{MetadataStore, SourceMark, SqliteMetadataStore};
+    use crate::metadata::{DATASOURCE, MetadataStore, SourceMark, SqliteMetadataStore};
 
-    /// The positions of logs, as the schema before partitions had them, are read on.
+    /// Positions of logs from before there were partitions, and schemas from before there were
+    /// documents, are read on.
     #[tokio::test]
-    async fn positions_from_before_partitions_belong_to_the_one_without_a_name() {
+    async fn what_older_versions_wrote_is_read_on() {
         let directory = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(directory.path().join("metadata.db"));
         let connect = SqliteConnectOptions::new().filename(&options.path).create_if_missing(true);
@@ -229,6 +231,7 @@ mod tests {
         }
         let rest = format!(
             "INSERT INTO sources VALUES ('push:d', 9007199254740993, 's'); \
+             INSERT INTO datasources VALUES ('d', 1, '{{}}'), ('d', 2, '{{\"a\":2}}'); \
              PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {before}"
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(rest)).execute(&mut connection).await.unwrap();
@@ -236,6 +239,10 @@ mod tests {
         let store = SqliteMetadataStore::open(options).await.unwrap();
         let mark = SourceMark { position: 9_007_199_254_740_993.into(), state: "s".into() };
         assert_eq!(store.source("push:d").await.unwrap(), [(String::new(), mark)].into());
+        let newest = store.get_document(DATASOURCE, "d").await.unwrap().unwrap();
+        assert_eq!((newest.version, newest.body_json.as_str()), (2, r#"{"a":2}"#));
+        let first = store.get_document_version(DATASOURCE, "d", 1).await.unwrap().unwrap();
+        assert_eq!(first.body_json, "{}");
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use henge_platform::metadata::DATASOURCE;
 use henge_platform::metadata::manifest::Manifest;
 use serde_json::{Value, json};
 
@@ -74,7 +75,7 @@ fn summarize(all: &Manifest) -> Vec<Summary> {
         change(summary);
     };
     let unused: std::collections::BTreeSet<_> = all.unused.iter().collect();
-    for schema in &all.schemas {
+    for schema in all.documents.iter().filter(|document| document.kind == DATASOURCE) {
         of(&schema.name, &|summary| summary.schemas += 1);
     }
     for segment in all.segments.iter().filter(|segment| !unused.contains(&segment.id)) {
