@@ -1,7 +1,6 @@
 //! Building a projection: the rows are grouped as a groupBy query would group them, and the states
 //! are written as the columns of a little segment.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use henge_query::aggregate::Count;
@@ -14,13 +13,12 @@ use henge_scan::{ExecError, Result};
 use henge_segment::{
     ColumnData, ColumnView, ProjectionFile, SegmentView, SegmentWriter, StringTable, WriteOptions,
 };
-use henge_sketch::Sketch;
 use henge_types::narrow::{narrow, to_float};
 use henge_types::{
     ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, MetricSpec, SegmentSchema,
     TIME_COLUMN, ValueType,
 };
-use henge_vector::{Array, ArrowPrimitiveType, Column, PrimitiveArray, Sketches};
+use henge_vector::{Array, ArrowPrimitiveType, Column, PrimitiveArray};
 
 use crate::context::ExecContext;
 use crate::partial::{GroupedPartial, Partial};
@@ -240,13 +238,13 @@ fn write_column(
                 "aggregator '{name}': a sum is beyond 64 bits, which no stored column holds"
             )));
         }
-        Column::Hll(sketches) => write_sketches(writer, name, sketches, order)?,
-        Column::Theta(sketches) => write_sketches(writer, name, sketches, order)?,
-        Column::Kll(sketches) => write_sketches(writer, name, sketches, order)?,
+        Column::Objects(objects) => {
+            let mut rows = order.iter().map(|group| Ok(objects.image(*group as usize)));
+            writer.write_column(name, ColumnData::Complex { rows: &mut rows })?;
+        }
         Column::Null(_)
         | Column::Float(_)
         | Column::Lists(_)
-        | Column::Complex(_)
         | Column::Timed(_)
         | Column::Mixed(_)
         | Column::SegmentIds(_)
@@ -274,18 +272,6 @@ fn in_order<T: ArrowPrimitiveType>(
 /// States of floats are stored as doubles.
 fn as_stored(states: Column) -> Column {
     if let Column::WideFloat(values) = states { Column::Double(values) } else { states }
-}
-
-fn write_sketches<S: Sketch>(
-    writer: &mut SegmentWriter<Vec<u8>>,
-    name: &str,
-    sketches: &Sketches<S>,
-    order: &[u32],
-) -> Result<()> {
-    let image = |sketch: &S| Cow::<[u8]>::Owned(sketch.to_bytes());
-    let mut rows = order.iter().map(|group| Ok(sketches.get(*group as usize).map(image)));
-    writer.write_column(name, ColumnData::Complex { rows: &mut rows })?;
-    Ok(())
 }
 
 fn schema(spec: &ProjectionSpec, columns: &[ValueType]) -> SegmentSchema {

@@ -1,14 +1,11 @@
 //! Columns put together.
 
 use arrow_array::{Array, ArrowPrimitiveType, Decimal128Array, Int64Array, PrimitiveArray};
-use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
 
-use crate::bytes::Bytes;
 use crate::column::{Column, wide_array};
 use crate::error::{Result, VectorError};
 use crate::ids::SegmentIds;
 use crate::numbers::{no_values, nulls_of};
-use crate::sketches::Sketches;
 use crate::text::{Text, TextValues};
 
 impl Column {
@@ -24,10 +21,7 @@ impl Column {
             Self::WideFloat(_) => Self::WideFloat(no_values(rows)),
             Self::Text(text) => Self::Text(text.with_ids(vec![0; rows])),
             Self::Lists(_) => Self::Null(rows),
-            Self::Complex(_) => Self::Complex(Bytes::of(vec![None::<&[u8]>; rows].into_iter())),
-            Self::Hll(_) => Self::Hll(Sketches::<HllSketch>::empty(rows)),
-            Self::Theta(_) => Self::Theta(Sketches::<ThetaSketch>::empty(rows)),
-            Self::Kll(_) => Self::Kll(Sketches::<KllSketch>::empty(rows)),
+            Self::Objects(objects) => Self::Objects(objects.nulls(rows)),
             Self::Timed(timed) => Self::Timed(timed.nulls_like(rows)),
             Self::Mixed(_) => Self::Mixed(vec![henge_expr::ExprValue::Null; rows]),
             Self::SegmentIds(_) => Self::SegmentIds(SegmentIds::new(vec![0; rows])),
@@ -46,10 +40,7 @@ impl Column {
             | Self::WideFloat(_)
             | Self::Text(_)
             | Self::Lists(_)
-            | Self::Complex(_)
-            | Self::Hll(_)
-            | Self::Theta(_)
-            | Self::Kll(_)
+            | Self::Objects(_)
             | Self::Timed(_)
             | Self::Mixed(_)
             | Self::SegmentIds(_)
@@ -77,12 +68,11 @@ impl Column {
             (Self::Lists(to), Self::Lists(from)) => {
                 *to = to.followed_by(from, chained_text(to.elements(), from.elements()));
             }
-            (Self::Complex(to), Self::Complex(from)) => {
-                *to = Bytes::of(to.iter().chain(from.iter()));
+            (Self::Objects(to), Self::Objects(from)) => {
+                if !to.append(&**from) {
+                    return Err(mismatch());
+                }
             }
-            (Self::Hll(to), Self::Hll(from)) => to.extend_from(from),
-            (Self::Theta(to), Self::Theta(from)) => to.extend_from(from),
-            (Self::Kll(to), Self::Kll(from)) => to.extend_from(from),
             (Self::Timed(to), Self::Timed(from)) => to.append(from)?,
             (Self::Mixed(to), Self::Mixed(from)) => to.extend_from_slice(from),
             (Self::SegmentIds(to), Self::SegmentIds(from)) => {
@@ -105,10 +95,7 @@ impl Column {
                 | Self::WideFloat(_)
                 | Self::Text(_)
                 | Self::Lists(_)
-                | Self::Complex(_)
-                | Self::Hll(_)
-                | Self::Theta(_)
-                | Self::Kll(_)
+                | Self::Objects(_)
                 | Self::Timed(_)
                 | Self::Mixed(_)
                 | Self::SegmentIds(_)

@@ -4,12 +4,10 @@ use arrow_array::{Array, Decimal128Array, Float32Array, Float64Array, Int64Array
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use henge_expr::ExprValue;
-use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
 
-use crate::bytes::Bytes;
 use crate::ids::{NodeIds, SegmentIds};
 use crate::lists::Lists;
-use crate::sketches::Sketches;
+use crate::objects::Objects;
 use crate::text::Text;
 use crate::timed::Timed;
 
@@ -36,14 +34,8 @@ pub enum Column {
     Text(Text),
     /// STRING, several values a row.
     Lists(Lists),
-    /// COMPLEX as stored: serialised sketches.
-    Complex(Bytes),
-    /// HLL sketches (HLLSketchBuild, HLLSketchMerge, hyperUnique, cardinality).
-    Hll(Sketches<HllSketch>),
-    /// Theta sketches.
-    Theta(Sketches<ThetaSketch>),
-    /// KLL sketches.
-    Kll(Sketches<KllSketch>),
+    /// COMPLEX: sketches, and what is stored of them.
+    Objects(Objects),
     /// Values with their times: states of first, last and any.
     Timed(Timed),
     /// Values of an expression, each of its own type.
@@ -99,10 +91,7 @@ impl Column {
             Self::Double(values) | Self::WideFloat(values) => values.len(),
             Self::Text(text) => text.len(),
             Self::Lists(lists) => lists.len(),
-            Self::Complex(images) => images.len(),
-            Self::Hll(sketches) => sketches.len(),
-            Self::Theta(sketches) => sketches.len(),
-            Self::Kll(sketches) => sketches.len(),
+            Self::Objects(objects) => objects.len(),
             Self::Timed(timed) => timed.len(),
             Self::Mixed(values) => values.len(),
             Self::SegmentIds(keys) => keys.ids().len(),
@@ -120,10 +109,7 @@ impl Column {
             | Self::Float(_)
             | Self::Text(_)
             | Self::Lists(_)
-            | Self::Complex(_)
-            | Self::Hll(_)
-            | Self::Theta(_)
-            | Self::Kll(_)
+            | Self::Objects(_)
             | Self::Timed(_)
             | Self::Mixed(_)
             | Self::SegmentIds(_)
@@ -148,10 +134,7 @@ impl Column {
             Self::Double(values) | Self::WideFloat(values) => values.is_null(row),
             Self::Text(text) => text.ids()[row] == 0,
             Self::Lists(lists) => lists.row(row).is_empty(),
-            Self::Complex(images) => images.get(row).is_none(),
-            Self::Hll(sketches) => sketches.get(row).is_none(),
-            Self::Theta(sketches) => sketches.get(row).is_none(),
-            Self::Kll(sketches) => sketches.get(row).is_none(),
+            Self::Objects(objects) => objects.is_null(row),
             Self::Timed(timed) => timed.values().is_null(row),
             Self::Mixed(values) => values[row].is_null(),
             Self::SegmentIds(keys) => keys.ids()[row] == 0,
@@ -171,10 +154,7 @@ impl Column {
             Self::WideFloat(_) => "wide_float",
             Self::Text(_) => "text",
             Self::Lists(_) => "lists",
-            Self::Complex(_) => "complex",
-            Self::Hll(_) => "hll",
-            Self::Theta(_) => "theta",
-            Self::Kll(_) => "kll",
+            Self::Objects(objects) => objects.kind(),
             Self::Timed(_) => "timed",
             Self::Mixed(_) => "mixed",
             Self::SegmentIds(_) => "segment_ids",

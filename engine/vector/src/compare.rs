@@ -15,7 +15,7 @@ impl Column {
     #[must_use]
     pub fn compare(&self, left: usize, right: usize) -> Ordering {
         match self {
-            Self::Null(_) | Self::Hll(_) | Self::Theta(_) | Self::Kll(_) => Ordering::Equal,
+            Self::Null(_) => Ordering::Equal,
             Self::Long(values) => by_value(values, left, right),
             Self::Wide(values) => by_value(values, left, right),
             Self::Float(values) => {
@@ -31,7 +31,7 @@ impl Column {
                 let values = |row| lists.row(row).iter().map(|&id| lists.value(id));
                 values(left).cmp(values(right))
             }
-            Self::Complex(images) => images.get(left).cmp(&images.get(right)),
+            Self::Objects(objects) => objects.compare(left, right),
             Self::Timed(timed) => timed.compare(left, right),
             Self::Mixed(values) => compare_mixed(&values[left], &values[right]),
             Self::SegmentIds(keys) => keys.ids()[left].cmp(&keys.ids()[right]),

@@ -4,13 +4,11 @@ use std::hash::{Hash, Hasher};
 
 use arrow_array::{ArrowPrimitiveType, PrimitiveArray};
 use henge_expr::ExprValue;
-use henge_sketch::Sketch;
 use henge_types::number::order_bits;
 use rustc_hash::FxHasher;
 
 use crate::column::Column;
 use crate::numbers::optional;
-use crate::sketches::Sketches;
 
 impl Column {
     /// Mixes each row's value into its hash. The upper bits are the well mixed ones.
@@ -38,10 +36,9 @@ impl Column {
                     values.fold(0, mixed)
                 }),
             ),
-            Self::Complex(images) => mix(hashes, images.iter().map(|image| hash_of(&image))),
-            Self::Hll(sketches) => mix_images(hashes, sketches),
-            Self::Theta(sketches) => mix_images(hashes, sketches),
-            Self::Kll(sketches) => mix_images(hashes, sketches),
+            Self::Objects(objects) => {
+                mix(hashes, (0..objects.len()).map(|row| hash_of(&objects.image(row))));
+            }
             Self::Timed(timed) => {
                 mix_values(hashes, timed.times(), |time| time as u64);
                 timed.values().mix_into(hashes);
@@ -62,10 +59,6 @@ fn mix_values<T: ArrowPrimitiveType>(
 ) {
     let values = (0..values.len()).map(|row| hash_of(&optional(values, row).map(&bits)));
     mix(hashes, values);
-}
-
-fn mix_images<S: Sketch>(hashes: &mut [u64], sketches: &Sketches<S>) {
-    mix(hashes, sketches.images().map(|image| hash_of(&image)));
 }
 
 fn hash_mixed(value: &ExprValue) -> u64 {

@@ -1,8 +1,8 @@
 //! One column of values for everything between the stages of a query: group keys, states of
 //! aggregators, scanned rows, finished fields, spilled bytes and bytes on the wire.
 //!
-//! Numbers, texts and bytes are Arrow arrays; sketches are objects until they are encoded; ids of a
-//! dictionary that others do not have are kinds of their own, which [`encode`] refuses.
+//! Numbers and texts are Arrow arrays; sketches are objects until they are encoded; ids of a dictionary
+//! that others do not have are kinds of their own, which [`encode`] refuses.
 
 mod append;
 mod bytes;
@@ -16,6 +16,7 @@ mod ipc;
 mod lists;
 mod mixed;
 mod numbers;
+mod objects;
 mod read;
 mod size;
 mod sketches;
@@ -38,6 +39,7 @@ pub use ids::{NodeIds, Numbering, SegmentIds};
 pub use ipc::{Table, decode, encode};
 pub use lists::{Lists, ListsBuilder};
 pub use numbers::{nulls_of, optional};
+pub use objects::{ObjectColumn, Objects, SketchObject};
 pub use size::value_bytes;
 pub use sketches::Sketches;
 pub use text::{Text, TextValues};

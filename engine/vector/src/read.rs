@@ -9,13 +9,11 @@ use crate::column::Column;
 use crate::numbers::optional;
 
 impl Column {
-    /// A row's value as an expression sees it. Sketches have none: it is null.
+    /// A row's value as an expression sees it. Objects have none: it is null.
     #[must_use]
     pub fn expr_value(&self, row: usize) -> ExprValue {
         match self {
-            Self::Null(_) | Self::Hll(_) | Self::Theta(_) | Self::Kll(_) | Self::Complex(_) => {
-                ExprValue::Null
-            }
+            Self::Null(_) | Self::Objects(_) => ExprValue::Null,
             Self::Long(values) => optional(values, row).into(),
             Self::Wide(values) => optional(values, row).map(|value| value as f64).into(),
             Self::Float(values) => optional(values, row).map(f64::from).into(),
@@ -40,7 +38,7 @@ impl Column {
     #[must_use]
     pub fn double(&self, row: usize) -> Option<f64> {
         match self {
-            Self::Null(_) | Self::Hll(_) | Self::Theta(_) | Self::Kll(_) | Self::Complex(_) => None,
+            Self::Null(_) | Self::Objects(_) => None,
             Self::Long(values) => optional(values, row).map(|value| value as f64),
             Self::Wide(values) => optional(values, row).map(|value| value as f64),
             Self::Float(values) => optional(values, row).map(f64::from),
@@ -68,10 +66,7 @@ impl Column {
             | Self::Double(_)
             | Self::WideFloat(_)
             | Self::Lists(_)
-            | Self::Complex(_)
-            | Self::Hll(_)
-            | Self::Theta(_)
-            | Self::Kll(_)
+            | Self::Objects(_)
             | Self::SegmentIds(_) => {
                 self.expr_value(row).as_text().map(|text| Cow::Owned(text.into_owned()))
             }
@@ -91,10 +86,7 @@ impl Column {
             | Self::WideFloat(_)
             | Self::Text(_)
             | Self::Lists(_)
-            | Self::Complex(_)
-            | Self::Hll(_)
-            | Self::Theta(_)
-            | Self::Kll(_)
+            | Self::Objects(_)
             | Self::Mixed(_)
             | Self::SegmentIds(_)
             | Self::NodeIds(_) => self.expr_value(row).as_long(),

@@ -21,13 +21,7 @@ impl Column {
             Self::Lists(lists) => {
                 (lists.len() + 1) * size_of::<i64>() + text_bytes(lists.elements())
             }
-            Self::Complex(images) => {
-                let held: usize = images.iter().flatten().map(<[u8]>::len).sum();
-                held + (images.len() + 1) * size_of::<i64>()
-            }
-            Self::Hll(sketches) => sketches.memory_bytes(),
-            Self::Theta(sketches) => sketches.memory_bytes(),
-            Self::Kll(sketches) => sketches.memory_bytes(),
+            Self::Objects(objects) => objects.memory_bytes(),
             Self::Timed(timed) => array_bytes(timed.times()) + timed.values().memory_bytes(),
             Self::Mixed(values) => values.iter().map(value_bytes).sum(),
             Self::SegmentIds(keys) => size_of_val(keys.ids()),

@@ -1,6 +1,11 @@
 //! Sketches as objects, one a row.
 
+use std::any::Any;
+use std::borrow::Cow;
+
 use henge_sketch::Sketch;
+
+use crate::objects::{ObjectColumn, Objects, SketchObject};
 
 /// Sketches; `None` is one of no values.
 #[derive(Debug, Clone, Default)]
@@ -19,18 +24,6 @@ impl<S> Sketches<S> {
         Self(std::iter::repeat_with(|| None).take(rows).collect())
     }
 
-    /// Number of rows.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// True without rows.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// A row's sketch.
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&S> {
@@ -47,39 +40,58 @@ impl<S> Sketches<S> {
     pub fn into_inner(self) -> Vec<Option<Box<S>>> {
         self.0
     }
-
-    /// Some rows, each at most once.
-    pub(crate) fn taken(mut self, rows: &[u32]) -> Self {
-        Self(rows.iter().map(|&row| self.0[row as usize].take()).collect())
-    }
-
-    /// The first rows.
-    pub(crate) fn truncate(&mut self, rows: usize) {
-        self.0.truncate(rows);
-    }
 }
 
-impl<S: Clone> Sketches<S> {
-    /// Copies of some rows.
-    pub(crate) fn gathered(&self, rows: &[u32]) -> Self {
-        Self(rows.iter().map(|&row| self.0[row as usize].clone()).collect())
+impl<S: SketchObject> ObjectColumn for Sketches<S> {
+    fn kind(&self) -> &'static str {
+        S::KIND
     }
 
-    /// Appends copies.
-    pub(crate) fn extend_from(&mut self, other: &Self) {
-        self.0.extend_from_slice(&other.0);
+    fn len(&self) -> usize {
+        self.0.len()
     }
-}
 
-impl<S: Sketch> Sketches<S> {
-    /// Bytes of memory.
-    pub(crate) fn memory_bytes(&self) -> usize {
+    fn is_null(&self, row: usize) -> bool {
+        self.0[row].is_none()
+    }
+
+    fn image(&self, row: usize) -> Option<Cow<'_, [u8]>> {
+        self.get(row).map(|sketch| Cow::Owned(sketch.to_bytes()))
+    }
+
+    fn row_bytes(&self, row: usize) -> usize {
+        self.get(row).map_or(0, Sketch::memory_bytes)
+    }
+
+    fn memory_bytes(&self) -> usize {
         let held: usize = self.iter().flatten().map(Sketch::memory_bytes).sum();
         held + size_of_val(self.0.as_slice())
     }
 
-    /// The serialised form of each.
-    pub(crate) fn images(&self) -> impl Iterator<Item = Option<Vec<u8>>> {
-        self.iter().map(|sketch| sketch.map(Sketch::to_bytes))
+    fn nulls(&self, rows: usize) -> Objects {
+        Self::empty(rows).into()
+    }
+
+    fn gathered(&self, rows: &[u32]) -> Objects {
+        Self(rows.iter().map(|&row| self.0[row as usize].clone()).collect()).into()
+    }
+
+    fn taken(mut self: Box<Self>, rows: &[u32]) -> Objects {
+        Self(rows.iter().map(|&row| self.0[row as usize].take()).collect()).into()
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.0.truncate(rows);
+    }
+
+    fn append(&mut self, other: &dyn ObjectColumn) -> bool {
+        let other: &dyn Any = other;
+        let Some(other) = other.downcast_ref::<Self>() else { return false };
+        self.0.extend_from_slice(&other.0);
+        true
+    }
+
+    fn copied(&self) -> Objects {
+        self.clone().into()
     }
 }

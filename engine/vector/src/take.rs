@@ -2,7 +2,6 @@
 
 use arrow_array::Array;
 
-use crate::bytes::Bytes;
 use crate::column::Column;
 use crate::ids::SegmentIds;
 use crate::numbers::gather;
@@ -24,12 +23,7 @@ impl Column {
             Self::WideFloat(values) => Self::WideFloat(gather(values, rows)),
             Self::Text(text) => Self::Text(take_text(text, rows)),
             Self::Lists(lists) => Self::Lists(lists.gathered(rows)),
-            Self::Complex(images) => {
-                Self::Complex(Bytes::of(rows.iter().map(|&row| images.get(row as usize))))
-            }
-            Self::Hll(sketches) => Self::Hll(sketches.gathered(rows)),
-            Self::Theta(sketches) => Self::Theta(sketches.gathered(rows)),
-            Self::Kll(sketches) => Self::Kll(sketches.gathered(rows)),
+            Self::Objects(objects) => Self::Objects(objects.gathered(rows)),
             Self::Timed(timed) => Self::Timed(timed.gathered(rows)),
             Self::Mixed(values) => {
                 Self::Mixed(rows.iter().map(|&row| values[row as usize].clone()).collect())
@@ -39,13 +33,11 @@ impl Column {
         }
     }
 
-    /// Some rows, each at most once: sketches are moved, not copied.
+    /// Some rows, each at most once: objects are moved, not copied.
     #[must_use]
     pub fn into_taken(self, rows: &[u32]) -> Self {
         match self {
-            Self::Hll(sketches) => Self::Hll(sketches.taken(rows)),
-            Self::Theta(sketches) => Self::Theta(sketches.taken(rows)),
-            Self::Kll(sketches) => Self::Kll(sketches.taken(rows)),
+            Self::Objects(objects) => Self::Objects(objects.into_taken(rows)),
             other @ (Self::Null(_)
             | Self::Long(_)
             | Self::Wide(_)
@@ -54,7 +46,6 @@ impl Column {
             | Self::WideFloat(_)
             | Self::Text(_)
             | Self::Lists(_)
-            | Self::Complex(_)
             | Self::Timed(_)
             | Self::Mixed(_)
             | Self::SegmentIds(_)
@@ -75,10 +66,7 @@ impl Column {
             Self::Double(values) | Self::WideFloat(values) => *values = values.slice(0, rows),
             Self::Text(text) => *text = text.truncated(rows),
             Self::Lists(lists) => *lists = lists.truncated(rows),
-            Self::Complex(images) => *images = images.truncated(rows),
-            Self::Hll(sketches) => sketches.truncate(rows),
-            Self::Theta(sketches) => sketches.truncate(rows),
-            Self::Kll(sketches) => sketches.truncate(rows),
+            Self::Objects(objects) => objects.truncate(rows),
             Self::Timed(timed) => timed.truncate(rows),
             Self::Mixed(values) => values.truncate(rows),
             Self::SegmentIds(keys) => keys.truncate(rows),

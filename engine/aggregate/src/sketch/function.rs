@@ -75,12 +75,12 @@ impl<A: KeepsSketches> SketchFunction for A {
                 None => self.empty().map_err(|error| unreadable(name, &error))?.to_bytes(),
             }));
         }
-        Ok(Column::Complex(Bytes::of(images.into_iter())))
+        Ok(Column::from(Bytes::of(images.into_iter())))
     }
 }
 
 fn sketches<'c, S: SketchKind>(name: &str, states: &'c Column) -> Result<&'c Sketches<S>> {
-    S::of_column(states).ok_or_else(|| other_states(name, states.kind()))
+    states.objects().ok_or_else(|| other_states(name, states.kind()))
 }
 
 /// The estimates of some groups' sketches, 0 for a sketch of nothing.

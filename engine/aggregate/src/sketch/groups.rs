@@ -99,7 +99,7 @@ impl<S: SketchKind> GroupSketches<S> {
 
     fn finish(mut self, groups: Option<&[u32]>) -> Result<Column> {
         self.make_sketches()?;
-        Ok(S::column(Sketches::new(gather_owned(self.sketches, groups))))
+        Ok(Column::from(Sketches::new(gather_owned(self.sketches, groups))))
     }
 }
 

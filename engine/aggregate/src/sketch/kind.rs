@@ -1,11 +1,11 @@
 //! What distinguishes one kind of sketch from another.
 
 use henge_scan::Scalar;
-use henge_sketch::{HllHash, HllRegisters, HllSketch, KllSketch, Sketch, ThetaSketch};
-use henge_vector::{Column, Sketches};
+use henge_sketch::{HllHash, HllRegisters, HllSketch, KllSketch, ThetaSketch};
+use henge_vector::SketchObject;
 
 /// A sketch that aggregators keep.
-pub(crate) trait SketchKind: Sketch + std::fmt::Debug + Send + Sync + 'static {
+pub(crate) trait SketchKind: SketchObject {
     /// The family that stored columns of this kind name in their type.
     const FAMILY: &'static [&'static str];
     /// True when values can be added by their hashes.
@@ -30,12 +30,6 @@ pub(crate) trait SketchKind: Sketch + std::fmt::Debug + Send + Sync + 'static {
     fn of_registers(_: HllSketch) -> Option<Self> {
         None
     }
-    /// A column of such sketches.
-    fn column(sketches: Sketches<Self>) -> Column;
-    /// The sketches of a column, if it is of such.
-    fn of_column(column: &Column) -> Option<&Sketches<Self>>;
-    /// The same, moved out.
-    fn from_column(column: Column) -> Option<Sketches<Self>>;
 }
 
 impl SketchKind for HllSketch {
@@ -62,18 +56,6 @@ impl SketchKind for HllSketch {
     fn of_registers(sketch: HllSketch) -> Option<Self> {
         Some(sketch)
     }
-
-    fn column(sketches: Sketches<Self>) -> Column {
-        Column::Hll(sketches)
-    }
-
-    fn of_column(column: &Column) -> Option<&Sketches<Self>> {
-        if let Column::Hll(sketches) = column { Some(sketches) } else { None }
-    }
-
-    fn from_column(column: Column) -> Option<Sketches<Self>> {
-        if let Column::Hll(sketches) = column { Some(sketches) } else { None }
-    }
 }
 
 impl SketchKind for ThetaSketch {
@@ -87,18 +69,6 @@ impl SketchKind for ThetaSketch {
             Scalar::Double(value) => self.update_f64(value),
         }
     }
-
-    fn column(sketches: Sketches<Self>) -> Column {
-        Column::Theta(sketches)
-    }
-
-    fn of_column(column: &Column) -> Option<&Sketches<Self>> {
-        if let Column::Theta(sketches) = column { Some(sketches) } else { None }
-    }
-
-    fn from_column(column: Column) -> Option<Sketches<Self>> {
-        if let Column::Theta(sketches) = column { Some(sketches) } else { None }
-    }
 }
 
 impl SketchKind for KllSketch {
@@ -111,17 +81,5 @@ impl SketchKind for KllSketch {
             Scalar::Long(value) => self.update_f64(value as f64),
             Scalar::Double(value) => self.update_f64(value),
         }
-    }
-
-    fn column(sketches: Sketches<Self>) -> Column {
-        Column::Kll(sketches)
-    }
-
-    fn of_column(column: &Column) -> Option<&Sketches<Self>> {
-        if let Column::Kll(sketches) = column { Some(sketches) } else { None }
-    }
-
-    fn from_column(column: Column) -> Option<Sketches<Self>> {
-        if let Column::Kll(sketches) = column { Some(sketches) } else { None }
     }
 }

@@ -23,7 +23,7 @@ impl<S: SketchKind> MergedStates for MergedSketches<S> {
 
     fn add(&mut self, name: &str, states: Column, groups: &[u32], _: &[bool]) -> Result<()> {
         let kind = states.kind();
-        let from = S::from_column(states).ok_or_else(|| other_states(name, kind))?;
+        let from = states.into_objects::<Sketches<S>>().ok_or_else(|| other_states(name, kind))?;
         for (sketch, &group) in from.into_inner().into_iter().zip(groups) {
             match (&mut self.0[group as usize], sketch) {
                 (_, None) => {}
@@ -54,6 +54,6 @@ impl<S: SketchKind> MergedStates for MergedSketches<S> {
     fn finish(self: Box<Self>, groups: &[u32]) -> Column {
         let mut states = self.0;
         let taken = groups.iter().map(|&group| states[group as usize].take());
-        S::column(Sketches::new(taken.collect()))
+        Column::from(Sketches::<S>::new(taken.collect()))
     }
 }

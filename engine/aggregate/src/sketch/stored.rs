@@ -99,6 +99,6 @@ impl<S: SketchKind> Accumulator for NullSketches<S> {
 
     fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<Column> {
         let count = groups.map_or(self.groups, <[u32]>::len);
-        Ok(S::column(Sketches::empty(count)))
+        Ok(Column::from(Sketches::<S>::empty(count)))
     }
 }

@@ -4,20 +4,14 @@ use std::borrow::Cow;
 
 use arrow_array::builder::StringBuilder;
 use henge_expr::ExprValue;
-use henge_sketch::{Sketch, to_base64};
-use henge_vector::{Array, Column, Sketches};
+use henge_sketch::to_base64;
+use henge_vector::{Array, Column};
 
 use crate::arrow::array::Part;
 use crate::json;
 
 /// Appends a value a row.
 pub(super) fn append_texts(texts: &mut StringBuilder, part: Part<'_>) {
-    fn sketches<S: Sketch>(texts: &mut StringBuilder, sketches: &Sketches<S>, rows: &[u32]) {
-        for &row in rows {
-            let sketch = sketches.get(row as usize);
-            texts.append_option(sketch.map(|sketch| to_base64(&sketch.to_bytes())));
-        }
-    }
     let Part { column: Some(column), rows } = part else {
         return texts.append_nulls(part.rows.len());
     };
@@ -27,12 +21,9 @@ pub(super) fn append_texts(texts: &mut StringBuilder, part: Part<'_>) {
         Column::Text(values) => each.for_each(|row| texts.append_option(values.get(row))),
         Column::NodeIds(values) => each.for_each(|row| texts.append_option(values.get(row))),
         Column::Mixed(values) => each.for_each(|row| texts.append_option(text_of(&values[row]))),
-        Column::Complex(images) => {
-            each.for_each(|row| texts.append_option(images.get(row).map(to_base64)));
-        }
-        Column::Hll(values) => sketches(texts, values, rows),
-        Column::Theta(values) => sketches(texts, values, rows),
-        Column::Kll(values) => sketches(texts, values, rows),
+        Column::Objects(objects) => each.for_each(|row| {
+            texts.append_option(objects.image(row).map(|image| to_base64(&image)));
+        }),
         // A value with its time, as JSON.
         Column::Timed(timed) => each.for_each(|row| {
             let seen = timed.times().is_valid(row);
@@ -68,10 +59,7 @@ pub(super) fn value_bytes(column: &Column, row: usize) -> usize {
             let values = lists.row(row).iter().map(|id| lists.value(*id).map_or(0, str::len));
             values.map(|bytes| bytes + size_of::<u64>()).sum()
         }
-        Column::Complex(images) => images.get(row).map_or(0, |image| image.len() * 4 / 3),
-        Column::Hll(sketches) => sketches.get(row).map_or(0, Sketch::memory_bytes),
-        Column::Theta(sketches) => sketches.get(row).map_or(0, Sketch::memory_bytes),
-        Column::Kll(sketches) => sketches.get(row).map_or(0, Sketch::memory_bytes),
+        Column::Objects(objects) => objects.row_bytes(row) * 4 / 3,
         Column::Timed(timed) => size_of::<i64>() + value_bytes(timed.values(), row),
         Column::Mixed(values) => henge_vector::value_bytes(&values[row]),
         Column::Null(_)
@@ -97,10 +85,7 @@ pub(super) fn has_numbers(column: &Column) -> bool {
         Column::Text(_)
         | Column::NodeIds(_)
         | Column::Lists(_)
-        | Column::Complex(_)
-        | Column::Hll(_)
-        | Column::Theta(_)
-        | Column::Kll(_)
+        | Column::Objects(_)
         | Column::Timed(_)
         | Column::Mixed(_) => false,
     }

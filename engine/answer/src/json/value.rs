@@ -1,7 +1,7 @@
 //! A value of a column as JSON.
 
 use henge_expr::ExprValue;
-use henge_sketch::{Sketch, to_base64};
+use henge_sketch::to_base64;
 use henge_vector::{Column, optional};
 
 use crate::json::scalar::{
@@ -30,10 +30,9 @@ pub(super) fn write_value(json: &mut Writer<'_>, column: &Column, row: usize) {
             [id] => write_optional_string(out, lists.value(*id)),
             ids => json.list(ids, |json, id| write_optional_string(json.out(), lists.value(*id))),
         },
-        Column::Complex(images) => write_image(out, images.get(row)),
-        Column::Hll(sketches) => write_sketch(out, sketches.get(row)),
-        Column::Theta(sketches) => write_sketch(out, sketches.get(row)),
-        Column::Kll(sketches) => write_sketch(out, sketches.get(row)),
+        Column::Objects(objects) => write_or_null(out, objects.image(row), |out, image| {
+            write_string(out, &to_base64(&image));
+        }),
         Column::Timed(timed) => match optional(timed.times(), row) {
             None => write_null(out),
             Some(time) => {
@@ -55,14 +54,6 @@ fn write_or_null<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut
         Some(value) => write(out, value),
         None => write_null(out),
     }
-}
-
-fn write_image(out: &mut Vec<u8>, image: Option<&[u8]>) {
-    write_or_null(out, image, |out, image| write_string(out, &to_base64(image)));
-}
-
-fn write_sketch<S: Sketch>(out: &mut Vec<u8>, sketch: Option<&S>) {
-    write_image(out, sketch.map(Sketch::to_bytes).as_deref());
 }
 
 /// The value of an expression.

@@ -42,9 +42,9 @@ fn groups(bucket_starts: BucketStarts) -> Partial {
             Column::Wide(wide.with_precision_and_scale(38, 0).unwrap()),
             Column::doubles(vec![0.1, 2.0], second_null()),
             Column::wide_floats(vec![0.1, 2.0], None),
-            Column::Hll(Sketches::new(vec![Some(Box::new(hll)), None])),
-            Column::Theta(Sketches::new(vec![None, Some(Box::new(theta))])),
-            Column::Kll(Sketches::new(vec![Some(Box::new(kll)), None])),
+            Column::from(Sketches::new(vec![Some(Box::new(hll)), None])),
+            Column::from(Sketches::new(vec![None, Some(Box::new(theta))])),
+            Column::from(Sketches::new(vec![Some(Box::new(kll)), None])),
         ],
         data_range_ms: vec![None, Some((1, 2))],
     })

@@ -47,11 +47,7 @@ impl FieldType {
             Column::Double(_) | Column::Wide(_) => Self::Double,
             Column::Text(_) | Column::NodeIds(_) => Self::String,
             Column::Lists(_) => Self::Array(Box::new(Self::String)),
-            Column::Complex(_)
-            | Column::Hll(_)
-            | Column::Theta(_)
-            | Column::Kll(_)
-            | Column::Timed(_) => Self::Complex,
+            Column::Objects(_) | Column::Timed(_) => Self::Complex,
             Column::Mixed(values) => values.iter().fold(Self::Null, Self::with_value),
         }
     }

@@ -156,14 +156,7 @@ impl<'f> FilterRow<Option<&'f Column>> for RowAt<'_> {
 fn visit(column: Option<&Column>, row: usize, see: &mut dyn FnMut(FilterValue<'_>) -> bool) {
     let null = FilterValue::Null;
     let value = match column {
-        None
-        | Some(
-            Column::Null(_)
-            | Column::Complex(_)
-            | Column::Hll(_)
-            | Column::Theta(_)
-            | Column::Kll(_),
-        ) => null,
+        None | Some(Column::Null(_) | Column::Objects(_)) => null,
         Some(Column::Long(values)) => optional(values, row).map_or(null, FilterValue::Long),
         Some(Column::Float(values)) => optional(values, row).map_or(null, FilterValue::Float),
         Some(Column::Double(values)) => optional(values, row).map_or(null, FilterValue::Double),
@@ -177,8 +170,12 @@ fn visit(column: Option<&Column>, row: usize, see: &mut dyn FnMut(FilterValue<'_
             return;
         }
         Some(
-            column
-            @ (Column::Wide(_) | Column::Lists(_) | Column::SegmentIds(_) | Column::Timed(_)),
+            column @ (Column::Null(_)
+            | Column::Wide(_)
+            | Column::Lists(_)
+            | Column::Objects(_)
+            | Column::Timed(_)
+            | Column::SegmentIds(_)),
         ) => {
             FilterValue::visit_expr(&column.expr_value(row), see);
             return;

@@ -31,10 +31,7 @@ pub(crate) fn sort_keys(column: &Column, ordering: Ordering) -> Vec<u64> {
         Column::Long(_)
         | Column::Wide(_)
         | Column::Lists(_)
-        | Column::Complex(_)
-        | Column::Hll(_)
-        | Column::Theta(_)
-        | Column::Kll(_)
+        | Column::Objects(_)
         | Column::Timed(_)
         | Column::SegmentIds(_) => ranks_by(column.len(), |a, b| column.compare(a, b)),
     }

@@ -57,10 +57,7 @@ pub(super) fn merge_keys(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>
             | Column::Wide(_)
             | Column::Float(_)
             | Column::Lists(_)
-            | Column::Complex(_)
-            | Column::Hll(_)
-            | Column::Theta(_)
-            | Column::Kll(_)
+            | Column::Objects(_)
             | Column::Timed(_)
             | Column::Mixed(_)),
         ) => Err(ExecError::Internal(format!("groups have keys of kind {}", other.kind()))),
@@ -127,10 +124,7 @@ fn number_by_node(
         | Column::Double(_)
         | Column::WideFloat(_)
         | Column::Lists(_)
-        | Column::Complex(_)
-        | Column::Hll(_)
-        | Column::Theta(_)
-        | Column::Kll(_)
+        | Column::Objects(_)
         | Column::Timed(_)
         | Column::Mixed(_)
         | Column::SegmentIds(_) => None,

@@ -238,10 +238,7 @@ fn is_flat(states: &Column) -> bool {
         Column::Timed(timed) => is_flat(timed.values()),
         Column::Text(_)
         | Column::Lists(_)
-        | Column::Complex(_)
-        | Column::Hll(_)
-        | Column::Theta(_)
-        | Column::Kll(_)
+        | Column::Objects(_)
         | Column::Mixed(_)
         | Column::SegmentIds(_)
         | Column::NodeIds(_) => false,

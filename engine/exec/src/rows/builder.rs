@@ -161,7 +161,7 @@ impl<'a> ColumnBuilder<'a> {
             Reader::Double(_, _, values) => values.finish(Column::doubles),
             Reader::Text(text, _, ids) => Column::Text(text.values.into_text(ids, false)),
             Reader::Lists(text, _, lists) => Column::Lists(lists.finish(text.values)),
-            Reader::Complex(_, images, _) => Column::Complex(Bytes::of(images.into_iter())),
+            Reader::Complex(_, images, _) => Column::from(Bytes::of(images.into_iter())),
             Reader::Pairs(_, times, values) => {
                 Column::Timed(Timed::new(Int64Array::from(times), values.finish()))
             }

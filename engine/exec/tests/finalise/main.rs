@@ -422,7 +422,7 @@ fn sketches_finish_to_estimates_or_base64() {
     (0..5).for_each(|value| sketch.update_i64(value));
     let estimate = sketch.estimate();
     let encoded = henge_sketch::to_base64(&sketch.to_bytes());
-    let state = Column::Hll(Sketches::new(vec![Some(Box::new(sketch)), None]));
+    let state = Column::from(Sketches::new(vec![Some(Box::new(sketch)), None]));
     let spec = |round, should_finalize| henge_query::AggregatorSpec {
         name: "h".to_owned(),
         kind: Hll {

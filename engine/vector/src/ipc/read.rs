@@ -8,17 +8,15 @@ use arrow_array::{
 };
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_ipc::{Endianness, Field, KeyValue, MessageHeader, Schema};
-use henge_sketch::Sketch;
 
 use super::body::Body;
 use super::frame::{corrupt, next};
 use super::{ABOUT_KEY, KIND_KEY, Table};
-use crate::bytes::Bytes;
 use crate::column::{Column, wide_array};
-use crate::error::{Result, VectorError};
+use crate::error::Result;
 use crate::lists::Lists;
 use crate::mixed;
-use crate::sketches::Sketches;
+use crate::objects;
 use crate::text::Text;
 use crate::timed::Timed;
 
@@ -171,17 +169,17 @@ impl FieldKind {
                 let lists = Lists::of_parts(offsets, elements);
                 Column::Lists(lists.ok_or_else(|| corrupt("lists go beyond their elements"))?)
             }
-            "complex" => Column::Complex(Bytes::of_array(binary(body, rows, nulls)?)),
-            "hll" => Column::Hll(sketches(&binary(body, rows, nulls)?)?),
-            "theta" => Column::Theta(sketches(&binary(body, rows, nulls)?)?),
-            "kll" => Column::Kll(sketches(&binary(body, rows, nulls)?)?),
             TIMED => Column::Timed(self.timed(body, dictionaries, rows)?),
             "mixed" => {
                 let values = binary(body, rows, None)?;
                 let values = (0..rows).map(|row| mixed::read(values.value(row)));
                 Column::Mixed(values.collect::<Result<_>>()?)
             }
-            other => return Err(VectorError::Corrupt(format!("columns of kind '{other}'"))),
+            other => {
+                let read = objects::reader(other);
+                let read = read.ok_or_else(|| corrupt(&format!("columns of kind '{other}'")))?;
+                Column::Objects(read(&binary(body, rows, nulls)?)?)
+            }
         })
     }
 
@@ -205,15 +203,4 @@ fn doubles(body: &mut Body<'_>, rows: usize, nulls: Option<NullBuffer>) -> Resul
 fn binary(body: &mut Body<'_>, rows: usize, nulls: Option<NullBuffer>) -> Result<LargeBinaryArray> {
     let (offsets, bytes) = body.byte_strings(rows)?;
     LargeBinaryArray::try_new(offsets, bytes, nulls).map_err(|_| corrupt("byte strings"))
-}
-
-fn sketches<S: Sketch>(images: &LargeBinaryArray) -> Result<Sketches<S>> {
-    let sketches = (0..images.len()).map(|row| {
-        if images.is_null(row) {
-            return Ok(None);
-        }
-        let sketch = S::from_bytes(images.value(row));
-        sketch.map(|sketch| Some(Box::new(sketch))).map_err(|_| corrupt("a sketch is malformed"))
-    });
-    Ok(Sketches::new(sketches.collect::<Result<_>>()?))
 }

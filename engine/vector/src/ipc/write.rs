@@ -12,7 +12,6 @@ use arrow_buffer::BooleanBuffer;
 use arrow_ipc::MetadataVersion;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
-use henge_sketch::Sketch;
 
 use super::{ABOUT_KEY, KIND_KEY};
 use crate::bytes::Bytes;
@@ -20,7 +19,6 @@ use crate::column::Column;
 use crate::error::{Result, VectorError};
 use crate::mixed;
 use crate::numbers::nulls_of;
-use crate::sketches::Sketches;
 use crate::text::Text;
 use crate::timed::Timed;
 
@@ -86,10 +84,7 @@ fn array_of(name: &str, column: &Column) -> Result<(ArrayRef, bool)> {
                 LargeListArray::try_new(field, lists.offsets().clone(), Arc::new(elements), None);
             Arc::new(list.map_err(|error| internal(&error))?)
         }
-        Column::Complex(images) => Arc::new(images.array().clone()),
-        Column::Hll(sketches) => images(sketches),
-        Column::Theta(sketches) => images(sketches),
-        Column::Kll(sketches) => images(sketches),
+        Column::Objects(objects) => Arc::new(objects.images()),
         Column::Timed(timed) => return timed_array(name, timed),
         Column::Mixed(values) => {
             let bytes = values.iter().map(|value| {
@@ -97,7 +92,7 @@ fn array_of(name: &str, column: &Column) -> Result<(ArrayRef, bool)> {
                 mixed::write(&mut bytes, value);
                 Some(bytes)
             });
-            Arc::new(Bytes::of(bytes).array().clone())
+            Arc::new(Bytes::of(bytes).into_array())
         }
         Column::SegmentIds(_) => return Err(local(name, "segment")),
         Column::NodeIds(_) => return Err(local(name, "node")),
@@ -126,8 +121,4 @@ fn dictionary_array(text: &Text) -> Result<DictionaryArray<UInt32Type>> {
     let keys: UInt32Array = PrimitiveArray::new(text.ids().to_vec().into(), None);
     let values = Arc::new(text.values().clone());
     DictionaryArray::try_new(keys, values).map_err(|error| internal(&error))
-}
-
-fn images<S: Sketch>(sketches: &Sketches<S>) -> ArrayRef {
-    Arc::new(Bytes::of(sketches.images()).array().clone())
 }

@@ -21,10 +21,10 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Column)> {
         ("text", Column::Text(Text::of([Some("é"), None, Some("")].into_iter()))),
         ("sorted text", Column::Text(sorted_text())),
         ("lists", Column::Lists(lists())),
-        ("complex", Column::Complex(Bytes::of([Some(&b"ab"[..]), None, Some(b"")].into_iter()))),
-        ("hll", Column::Hll(Sketches::new(vec![Some(Box::new(hll(&["a", "b"]))), None, None]))),
-        ("theta", Column::Theta(Sketches::new(vec![None, Some(Box::new(theta())), None]))),
-        ("kll", Column::Kll(Sketches::new(vec![None, None, Some(Box::new(kll()))]))),
+        ("complex", Column::from(Bytes::of([Some(&b"ab"[..]), None, Some(b"")].into_iter()))),
+        ("hll", Column::from(Sketches::new(vec![Some(Box::new(hll(&["a", "b"]))), None, None]))),
+        ("theta", Column::from(Sketches::new(vec![None, Some(Box::new(theta())), None]))),
+        ("kll", Column::from(Sketches::new(vec![None, None, Some(Box::new(kll()))]))),
         ("timed", timed()),
         ("mixed", Column::Mixed(vec![ExprValue::Long(4), ExprValue::Null, nested()])),
     ]
@@ -81,22 +81,15 @@ fn nested() -> ExprValue {
 
 /// A row as text, sketches by their bytes.
 pub(crate) fn shown(column: &Column, row: usize) -> String {
-    use henge_sketch::Sketch;
     match column {
-        // The values of a small one come in any order.
-        Column::Hll(sketches) => {
-            let image = sketches.get(row).map(Sketch::to_bytes);
-            format!(
-                "{:?}",
-                image.map(|mut bytes| {
-                    bytes.sort_unstable();
-                    bytes
-                })
-            )
+        Column::Objects(objects) => {
+            let mut image = objects.image(row).map(std::borrow::Cow::into_owned);
+            // The values of a small one come in any order.
+            if let Some(image) = image.as_mut().filter(|_| objects.kind() == "hll") {
+                image.sort_unstable();
+            }
+            format!("{image:?}")
         }
-        Column::Theta(sketches) => format!("{:?}", sketches.get(row).map(Sketch::to_bytes)),
-        Column::Kll(sketches) => format!("{:?}", sketches.get(row).map(Sketch::to_bytes)),
-        Column::Complex(images) => format!("{:?}", images.get(row)),
         Column::Timed(timed) => {
             let time = henge_vector::optional(timed.times(), row);
             format!("{time:?} {}", shown(timed.values(), row))
