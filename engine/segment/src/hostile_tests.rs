@@ -12,7 +12,7 @@ use crate::format::trailer::Trailer;
 use crate::format::{checksum, trailer};
 use crate::options::WriteOptions;
 use crate::reader::MappedSegment;
-use crate::reader::pieces::PieceRole;
+use crate::reader::stored::PieceRole;
 use crate::view::{ColumnView, SegmentView};
 use crate::{BlockCodec, ProjectionFile, Result};
 

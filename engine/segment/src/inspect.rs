@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use henge_types::{ColumnRole, ProjectionDefinition, format_timestamp};
 use serde::Serialize;
 
-use crate::encoding::Encoding;
 use crate::error::Result;
 use crate::format::FORMAT_VERSION;
-use crate::number::Number;
-use crate::reader::numeric::NumericReader;
-use crate::reader::pieces::PieceRole;
-use crate::reader::{Column, MappedSegment};
-use crate::view::{Dictionary, SegmentView};
+use crate::reader::MappedSegment;
+use crate::reader::stored::{Contents, PieceRole};
+use crate::view::SegmentView;
 
 /// A segment as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -144,15 +141,13 @@ impl MappedSegment {
             report.multi_value = schema.multi_value;
             report.has_nulls = schema.has_nulls;
         }
-        match self.columns.get(position) {
-            Some(Column::Long(column)) => report.numeric(column),
-            Some(Column::Float(column)) => report.numeric(column),
-            Some(Column::Double(column)) => report.numeric(column),
-            Some(Column::String(column)) => {
-                report.cardinality = Some(column.dictionary.len() - 1);
-                column.blocks.iter().for_each(|block| report.count_encoding(block.ids.encoding));
+        if let Some(column) = self.columns.get(position) {
+            let Contents { cardinality, min, max, null_count, encodings } = column.contents();
+            (report.cardinality, report.null_count) = (cardinality, null_count);
+            (report.min, report.max) = (min, max);
+            for encoding in encodings {
+                *report.encodings.entry(encoding.name().to_owned()).or_default() += 1;
             }
-            Some(Column::Complex(_)) | None => {}
         }
         report.directory_bytes = self.directory_bytes(position);
         self.for_each_piece(position, &mut |role, piece| {
@@ -172,23 +167,5 @@ impl MappedSegment {
             Ok(())
         })?;
         Ok(report)
-    }
-}
-
-impl ColumnReport {
-    fn count_encoding(&mut self, encoding: Encoding) {
-        *self.encodings.entry(encoding.name().to_owned()).or_default() += 1;
-    }
-
-    fn numeric<T: Number>(&mut self, column: &NumericReader<T>) {
-        let metas = column.metas();
-        metas.iter().for_each(|meta| self.count_encoding(meta.encoding));
-        self.null_count = Some(metas.iter().map(|meta| u64::from(meta.stats.null_count)).sum());
-        let bounds = || column.block_stats().filter(|stats| !stats.min.is_nan());
-        let least =
-            bounds().map(|stats| stats.min).reduce(|a, b| if a.descends(b) { b } else { a });
-        let most = bounds().map(|stats| stats.max).reduce(|a, b| if b.descends(a) { b } else { a });
-        self.min = least.map(|value| value.text());
-        self.max = most.map(|value| value.text());
     }
 }

@@ -4,39 +4,37 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Result;
-use crate::format::bytes::{ByteReader, ByteWriter};
+use crate::format::bytes::ByteReader;
 use crate::format::codec::BlockCodec;
 use crate::format::corrupt;
 use crate::format::pages::{self, PageKey};
 use crate::format::piece::{Piece, Source, VerifiedBits};
-use crate::format::sink::PieceSink;
-use crate::options::WriteOptions;
 use crate::view::ComplexColumn;
 
 /// A complex column of a segment.
 #[derive(Debug)]
 pub(crate) struct ComplexReader {
-    source: Arc<Source>,
+    pub(super) source: Arc<Source>,
     column: u32,
     type_name: String,
     chunk_count: usize,
     base: u64,
-    index: Piece,
+    pub(super) index: Piece,
     chunks: OnceLock<Chunks>,
 }
 
 #[derive(Debug)]
-struct Chunks {
-    container: Vec<u8>,
-    entries: Vec<Chunk>,
+pub(super) struct Chunks {
+    pub(super) container: Vec<u8>,
+    pub(super) entries: Vec<Chunk>,
     verified: VerifiedBits,
 }
 
 #[derive(Debug)]
-struct Chunk {
+pub(super) struct Chunk {
     first_row: usize,
-    rows: usize,
-    piece: Piece,
+    pub(super) rows: usize,
+    pub(super) piece: Piece,
 }
 
 impl ComplexReader {
@@ -62,34 +60,7 @@ impl ComplexReader {
         })
     }
 
-    pub(crate) fn index_piece(&self) -> &Piece {
-        &self.index
-    }
-
-    /// The pieces of all chunks.
-    pub(crate) fn chunk_pieces(&self) -> Result<impl Iterator<Item = &Piece>> {
-        Ok(self.chunks()?.entries.iter().map(|chunk| &chunk.piece))
-    }
-
-    /// Writes the column again as it is, but for the codec.
-    pub(crate) fn copy(
-        &self,
-        sink: &mut PieceSink,
-        options: &WriteOptions,
-        directory: &mut Vec<u8>,
-    ) -> Result<()> {
-        let chunks = self.chunks()?;
-        let mut index = Vec::new();
-        for chunk in &chunks.entries {
-            index.put_varint(chunk.rows as u64);
-            let packed = options.pack_again(&self.source, &chunk.piece, &chunks.container)?;
-            sink.put(&packed, &mut index)?;
-        }
-        directory.put_varint(chunks.entries.len() as u64);
-        sink.put(&options.pack(index), directory)
-    }
-
-    fn chunks(&self) -> Result<&Chunks> {
+    pub(super) fn chunks(&self) -> Result<&Chunks> {
         if let Some(chunks) = self.chunks.get() {
             return Ok(chunks);
         }

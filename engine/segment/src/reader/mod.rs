@@ -4,6 +4,7 @@
 pub(crate) mod complex;
 pub(crate) mod numeric;
 pub(crate) mod pieces;
+pub(crate) mod stored;
 pub(crate) mod string;
 
 use std::ops::Range;
@@ -22,6 +23,7 @@ use crate::format::trailer::Trailer;
 use crate::format::{LARGE_ALIGNMENT, corrupt};
 use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
+use crate::reader::stored::StoredColumn;
 use crate::reader::string::StringReader;
 use crate::view::{ColumnView, Projection, SegmentView};
 use henge_types::narrow::narrow;
@@ -33,22 +35,12 @@ pub struct MappedSegment {
     id: SegmentId,
     schema: SegmentSchema,
     pub(crate) rows: RowSummary,
-    pub(crate) columns: Vec<Column>,
+    pub(crate) columns: Vec<Box<dyn StoredColumn>>,
     positions: FxHashMap<String, usize>,
     directories: Vec<Range<usize>>,
     /// The segments of the projections.
     embedded: Vec<Arc<MappedSegment>>,
     projections: Vec<Projection>,
-}
-
-/// A column, by type.
-#[derive(Debug)]
-pub(crate) enum Column {
-    Long(NumericReader<i64>),
-    Float(NumericReader<f32>),
-    Double(NumericReader<f64>),
-    String(Box<StringReader>),
-    Complex(ComplexReader),
 }
 
 impl MappedSegment {
@@ -170,26 +162,23 @@ fn read_column(
     column: &henge_types::ColumnSchema,
     rows: &RowSummary,
     reader: &mut ByteReader<'_>,
-) -> Result<Column> {
+) -> Result<Box<dyn StoredColumn>> {
     let sorted = column.name == TIME_COLUMN && rows.time_sorted;
     let number = narrow(position);
-    Ok(match &column.column_type {
+    let read: Box<dyn StoredColumn> = match &column.column_type {
         ColumnType::Long => {
             let long = NumericReader::read(source, reader, sorted)?;
             if column.name == TIME_COLUMN {
                 check_time_range(&long, rows)?;
             }
-            Column::Long(long)
+            Box::new(long)
         }
-        ColumnType::Float => Column::Float(NumericReader::read(source, reader, false)?),
-        ColumnType::Double => Column::Double(NumericReader::read(source, reader, false)?),
-        ColumnType::String => {
-            Column::String(Box::new(StringReader::read(source, number, column, reader)?))
-        }
-        ColumnType::Complex(name) => {
-            Column::Complex(ComplexReader::read(source, number, name, reader)?)
-        }
-    })
+        ColumnType::Float => Box::new(NumericReader::<f32>::read(source, reader, false)?),
+        ColumnType::Double => Box::new(NumericReader::<f64>::read(source, reader, false)?),
+        ColumnType::String => Box::new(StringReader::read(source, number, column, reader)?),
+        ColumnType::Complex(name) => Box::new(ComplexReader::read(source, number, name, reader)?),
+    };
+    Ok(read)
 }
 
 /// Pruning trusts the time range, so it must be what the blocks say.
@@ -247,12 +236,6 @@ impl SegmentView for MappedSegment {
 
     fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>> {
         let position = self.positions.get(name).copied();
-        Ok(position.and_then(|position| self.columns.get(position)).map(|column| match column {
-            Column::Long(column) => ColumnView::Long(column),
-            Column::Float(column) => ColumnView::Float(column),
-            Column::Double(column) => ColumnView::Double(column),
-            Column::String(column) => ColumnView::String(column.as_ref()),
-            Column::Complex(column) => ColumnView::Complex(column),
-        }))
+        Ok(position.and_then(|position| self.columns.get(position)).map(|column| column.view()))
     }
 }

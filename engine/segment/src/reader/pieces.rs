@@ -3,20 +3,9 @@
 use crate::error::{PieceAt, Result, SegmentError};
 use crate::format::corrupt;
 use crate::format::piece::Piece;
-use crate::number::Number;
-use crate::reader::numeric::NumericReader;
-use crate::reader::string::StringReader;
-use crate::reader::{Column, MappedSegment};
+use crate::reader::MappedSegment;
+use crate::reader::stored::PieceRole;
 use crate::view::SegmentView;
-
-/// What a piece is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PieceRole {
-    Data,
-    Nulls,
-    Dictionary,
-    Bitmaps,
-}
 
 impl MappedSegment {
     /// Visits each piece of a column, index pieces before what they refer to.
@@ -25,17 +14,7 @@ impl MappedSegment {
         column: usize,
         visit: &mut dyn FnMut(PieceRole, &Piece) -> Result<()>,
     ) -> Result<()> {
-        match self.columns.get(column) {
-            None => Ok(()),
-            Some(Column::Long(column)) => numeric(column, visit),
-            Some(Column::Float(column)) => numeric(column, visit),
-            Some(Column::Double(column)) => numeric(column, visit),
-            Some(Column::String(column)) => string(column, visit),
-            Some(Column::Complex(column)) => {
-                visit(PieceRole::Data, column.index_piece())?;
-                column.chunk_pieces()?.try_for_each(|piece| visit(PieceRole::Data, piece))
-            }
-        }
+        self.columns.get(column).map_or(Ok(()), |column| column.for_each_piece(visit))
     }
 }
 
@@ -71,42 +50,7 @@ impl MappedSegment {
     }
 }
 
-fn numeric<T: Number>(
-    column: &NumericReader<T>,
-    visit: &mut dyn FnMut(PieceRole, &Piece) -> Result<()>,
-) -> Result<()> {
-    for (number, meta) in column.metas().iter().enumerate() {
-        let nulls = meta.mask.iter().map(|piece| (PieceRole::Nulls, piece));
-        let data = meta.data.iter().map(|piece| (PieceRole::Data, piece));
-        nulls
-            .chain(data)
-            .try_for_each(|(role, piece)| visit(role, piece))
-            .map_err(block(number))?;
-    }
-    Ok(())
-}
-
-fn string(
-    column: &StringReader,
-    visit: &mut dyn FnMut(PieceRole, &Piece) -> Result<()>,
-) -> Result<()> {
-    visit(PieceRole::Dictionary, column.dictionary.index_piece())?;
-    column.dictionary.page_pieces()?.try_for_each(|page| visit(PieceRole::Dictionary, page))?;
-    if let Some(bitmaps) = &column.bitmaps {
-        visit(PieceRole::Bitmaps, bitmaps.index_piece())?;
-        bitmaps.bucket_pieces()?.try_for_each(|bucket| visit(PieceRole::Bitmaps, bucket))?;
-    }
-    for (number, ids) in column.blocks.iter().enumerate() {
-        let parts = ids.counts.iter().chain(std::iter::once(&ids.ids));
-        parts
-            .filter_map(|ids| ids.data.as_ref())
-            .try_for_each(|p| visit(PieceRole::Data, p))
-            .map_err(block(number))?;
-    }
-    Ok(())
-}
-
 /// Names the block that an error is in.
-fn block(number: usize) -> impl Fn(SegmentError) -> SegmentError {
+pub(super) fn in_block(number: usize) -> impl Fn(SegmentError) -> SegmentError {
     move |error| error.at(|damage| damage.block = Some(number))
 }

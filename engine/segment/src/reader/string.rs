@@ -25,7 +25,7 @@ use henge_types::narrow::narrow;
 /// A string column of a segment.
 #[derive(Debug)]
 pub(crate) struct StringReader {
-    source: Arc<Source>,
+    pub(super) source: Arc<Source>,
     pub(crate) dictionary: DictionaryReader,
     pub(crate) bitmaps: Option<BitmapReader>,
     pub(crate) blocks: Vec<StringMeta>,
