@@ -2,19 +2,19 @@
 
 use henge_segment::NULL_ID;
 use henge_types::number::equality_bits;
-use henge_types::{ColumnType, ValueRef, coerce};
+use henge_types::{ValueRef, ValueType, coerce};
 
 use crate::numeric::GrowingNumeric;
 use crate::rollup::KeyBuilder;
 use crate::schema::{DimensionSchema, MultiValueHandling};
-use crate::snapshot::{AbsentType, SnapshotColumn};
+use crate::snapshot::SnapshotColumn;
 use crate::string_dimension::{Resolved, RowScratch, StringDimension};
 
 /// A growing dimension.
 #[derive(Debug)]
 pub(crate) enum Dimension {
     /// No row has a value so far: it costs next to nothing.
-    Absent(AbsentType, MultiValueHandling),
+    Absent(ValueType, MultiValueHandling),
     String(Box<StringDimension>),
     Long(Box<GrowingNumeric<i64>>),
     Float(Box<GrowingNumeric<f32>>),
@@ -33,13 +33,9 @@ pub(crate) enum Cell {
 impl Dimension {
     /// A dimension without any value.
     pub(crate) fn new(schema: &DimensionSchema) -> Self {
-        let absent = match schema.column_type {
-            ColumnType::Long => AbsentType::Long,
-            ColumnType::Float => AbsentType::Float,
-            ColumnType::Double => AbsentType::Double,
-            ColumnType::String | ColumnType::Complex(_) => AbsentType::String,
-        };
-        Self::Absent(absent, schema.multi_value)
+        // A schema with dimensions of objects is refused.
+        let value_type = schema.column_type.value_type().unwrap_or(ValueType::String);
+        Self::Absent(value_type, schema.multi_value)
     }
 
     /// True while no row has a value.
@@ -53,10 +49,10 @@ impl Dimension {
     pub(crate) fn begin(&mut self, rows: usize) -> usize {
         if let Self::Absent(absent, handling) = *self {
             *self = match absent {
-                AbsentType::Long => Self::Long(Box::new(GrowingNumeric::new(rows))),
-                AbsentType::Float => Self::Float(Box::new(GrowingNumeric::new(rows))),
-                AbsentType::Double => Self::Double(Box::new(GrowingNumeric::new(rows))),
-                AbsentType::String => Self::String(Box::new(StringDimension::new(rows, handling))),
+                ValueType::Long => Self::Long(Box::new(GrowingNumeric::new(rows))),
+                ValueType::Float => Self::Float(Box::new(GrowingNumeric::new(rows))),
+                ValueType::Double => Self::Double(Box::new(GrowingNumeric::new(rows))),
+                ValueType::String => Self::String(Box::new(StringDimension::new(rows, handling))),
             };
         }
         self.row_bytes()
@@ -137,22 +133,22 @@ impl Dimension {
     pub(crate) fn snapshot(&mut self) -> SnapshotColumn {
         match self {
             Self::Absent(absent, _) => SnapshotColumn::Absent(*absent),
-            Self::String(column) => SnapshotColumn::String(column.snapshot()),
-            Self::Long(column) => SnapshotColumn::Long(column.snapshot()),
-            Self::Float(column) => SnapshotColumn::Float(column.snapshot()),
-            Self::Double(column) => SnapshotColumn::Double(column.snapshot()),
+            Self::String(column) => column.snapshot().into(),
+            Self::Long(column) => column.snapshot().into(),
+            Self::Float(column) => column.snapshot().into(),
+            Self::Double(column) => column.snapshot().into(),
         }
     }
 }
 
 impl Cell {
     #[inline]
-    fn null(absent: AbsentType) -> Self {
-        match absent {
-            AbsentType::String => Self::Text(Resolved::Known(NULL_ID)),
-            AbsentType::Long => Self::Long(None),
-            AbsentType::Float => Self::Float(None),
-            AbsentType::Double => Self::Double(None),
+    fn null(value_type: ValueType) -> Self {
+        match value_type {
+            ValueType::String => Self::Text(Resolved::Known(NULL_ID)),
+            ValueType::Long => Self::Long(None),
+            ValueType::Float => Self::Float(None),
+            ValueType::Double => Self::Double(None),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use henge_segment::metric::{Event, NumberForm, ObjectForm, VisitForm, with_form};
 use henge_sketch::SketchError;
-use henge_types::{ColumnType, MetricSpec, ValueRef};
+use henge_types::{MetricSpec, ValueRef};
 
 use crate::error::{IndexError, Result};
 use crate::number_metric::NumberMetric;
@@ -118,14 +118,8 @@ impl VisitForm for Grow<'_> {
     }
 
     fn object<F: ObjectForm>(self, form: F) -> Self::Output {
-        let type_name = match self.spec.kind.column_type() {
-            ColumnType::Complex(name) => name,
-            plain @ (ColumnType::Long
-            | ColumnType::Float
-            | ColumnType::Double
-            | ColumnType::String) => plain.to_string(),
-        };
-        match ObjectMetric::new(form, type_name.into()) {
+        let type_name = self.spec.kind.column_type().name().into();
+        match ObjectMetric::new(form, type_name) {
             Ok(column) => Ok(Box::new(column)),
             Err(source) => Err(IndexError::Sketch { metric: self.spec.name.clone(), source }),
         }

@@ -64,6 +64,6 @@ impl<F: NumberForm> StateColumn for NumberMetric<F> {
     }
 
     fn snapshot(&self) -> SnapshotColumn {
-        SnapshotColumn::Metric(Box::new(self.states.snapshot()))
+        self.states.snapshot().into()
     }
 }

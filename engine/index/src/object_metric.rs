@@ -10,7 +10,7 @@ use henge_types::ValueRef;
 
 use crate::chunked::{Chunked, ChunkedSnapshot};
 use crate::metric::StateColumn;
-use crate::snapshot::{MetricSnapshot, SnapshotColumn};
+use crate::snapshot::{ColumnSnapshot, SnapshotColumn};
 
 /// A growing column of objects; null until a value is seen.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl<F: ObjectForm> StateColumn for ObjectMetric<F> {
 
     fn snapshot(&self) -> SnapshotColumn {
         let (type_name, states) = (Arc::clone(&self.type_name), self.states.snapshot());
-        SnapshotColumn::Metric(Box::new(ObjectSnapshot::<F> { type_name, states }))
+        ObjectSnapshot::<F> { type_name, states }.into()
     }
 }
 
@@ -111,7 +111,7 @@ struct ObjectSnapshot<F: ObjectForm> {
     states: ChunkedSnapshot<Option<Arc<F::State>>>,
 }
 
-impl<F: ObjectForm> MetricSnapshot for ObjectSnapshot<F> {
+impl<F: ObjectForm> ColumnSnapshot for ObjectSnapshot<F> {
     fn view(&self) -> ColumnView<'_> {
         ColumnView::Complex(self)
     }

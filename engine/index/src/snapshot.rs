@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use henge_segment::metric::Arithmetic;
 use henge_segment::{ColumnView, SegmentError, SegmentView};
-use henge_types::{SegmentId, SegmentSchema};
+use henge_types::{SegmentId, SegmentSchema, ValueType};
 
 use crate::numeric::{GrowingNumeric, NumericSnapshot};
 use crate::schema::MultiValueHandling;
@@ -25,15 +25,6 @@ pub struct IndexSnapshot {
     pub(crate) all_null: AllNull,
 }
 
-/// The type of a column without any value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AbsentType {
-    String,
-    Long,
-    Float,
-    Double,
-}
-
 /// Columns of nulls, one a type for all columns without values; made when one is read.
 #[derive(Default)]
 pub(crate) struct AllNull {
@@ -44,13 +35,13 @@ pub(crate) struct AllNull {
 }
 
 impl AllNull {
-    fn view(&self, absent: AbsentType, rows: usize) -> ColumnView<'_> {
+    fn view(&self, value_type: ValueType, rows: usize) -> ColumnView<'_> {
         let string = || StringDimension::new(rows, MultiValueHandling::default()).snapshot();
-        match absent {
-            AbsentType::String => ColumnView::String(self.string.get_or_init(string)),
-            AbsentType::Long => ColumnView::Long(self.long.get_or_init(|| nulls(rows))),
-            AbsentType::Float => ColumnView::Float(self.float.get_or_init(|| nulls(rows))),
-            AbsentType::Double => ColumnView::Double(self.double.get_or_init(|| nulls(rows))),
+        match value_type {
+            ValueType::String => ColumnView::String(self.string.get_or_init(string)),
+            ValueType::Long => ColumnView::Long(self.long.get_or_init(|| nulls(rows))),
+            ValueType::Float => ColumnView::Float(self.float.get_or_init(|| nulls(rows))),
+            ValueType::Double => ColumnView::Double(self.double.get_or_init(|| nulls(rows))),
         }
     }
 }
@@ -61,22 +52,31 @@ fn nulls<T: Copy + Default>(rows: usize) -> NumericSnapshot<T> {
 
 /// A column of a snapshot.
 pub(crate) enum SnapshotColumn {
-    Absent(AbsentType),
-    Long(NumericSnapshot<i64>),
-    Float(NumericSnapshot<f32>),
-    Double(NumericSnapshot<f64>),
-    String(StringSnapshot),
-    Metric(Box<dyn MetricSnapshot>),
+    /// No row has a value.
+    Absent(ValueType),
+    Kept(Box<dyn ColumnSnapshot>),
 }
 
-/// A metric's column of a snapshot.
-pub(crate) trait MetricSnapshot: Send + Sync {
+/// The values of a column of a snapshot.
+pub(crate) trait ColumnSnapshot: Send + Sync {
     fn view(&self) -> ColumnView<'_>;
 }
 
-impl<T: Arithmetic> MetricSnapshot for NumericSnapshot<T> {
+impl<T: Arithmetic> ColumnSnapshot for NumericSnapshot<T> {
     fn view(&self) -> ColumnView<'_> {
         T::view(self)
+    }
+}
+
+impl ColumnSnapshot for StringSnapshot {
+    fn view(&self) -> ColumnView<'_> {
+        ColumnView::String(self)
+    }
+}
+
+impl<S: ColumnSnapshot + 'static> From<S> for SnapshotColumn {
+    fn from(snapshot: S) -> Self {
+        Self::Kept(Box::new(snapshot))
     }
 }
 
@@ -131,12 +131,8 @@ impl SegmentView for IndexSnapshot {
 
     fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>, SegmentError> {
         Ok(self.columns.get(name).map(|column| match column {
-            SnapshotColumn::Absent(absent) => self.all_null.view(*absent, self.row_count),
-            SnapshotColumn::Long(column) => ColumnView::Long(column),
-            SnapshotColumn::Float(column) => ColumnView::Float(column),
-            SnapshotColumn::Double(column) => ColumnView::Double(column),
-            SnapshotColumn::String(column) => ColumnView::String(column),
-            SnapshotColumn::Metric(column) => column.view(),
+            SnapshotColumn::Absent(value_type) => self.all_null.view(*value_type, self.row_count),
+            SnapshotColumn::Kept(column) => column.view(),
         }))
     }
 }

@@ -28,6 +28,7 @@ use henge_expr::number::{
     write_double,
 };
 use henge_segment::metric::{cut, list_text};
+use henge_types::ColumnType;
 
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw, Span};
@@ -46,6 +47,27 @@ pub(crate) enum Target {
     Sketch,
     /// Nothing: `count`.
     None,
+}
+
+impl Target {
+    /// What a dimension of a type takes.
+    pub(crate) fn of_dimension(column_type: &ColumnType) -> Self {
+        match column_type {
+            ColumnType::Long => Self::Long,
+            ColumnType::Float => Self::Float,
+            ColumnType::Double => Self::Double,
+            // A dimension of objects is refused by the index.
+            ColumnType::String | ColumnType::Complex(_) => Self::String,
+        }
+    }
+
+    /// True when a value is taken as the text that it is.
+    pub(crate) fn is_text(self) -> bool {
+        match self {
+            Self::String | Self::CutText(_) => true,
+            Self::Long | Self::Float | Self::Double | Self::Sketch | Self::None => false,
+        }
+    }
 }
 
 /// A value of the right type; text by where it is.

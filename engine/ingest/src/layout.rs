@@ -177,16 +177,15 @@ impl Layout {
         let source = self.source(&schema.name);
         let position = self.table.add(&schema.name);
         self.table.clear_pending(position);
-        let target = dimension_target(&schema.column_type);
+        let target = Target::of_dimension(&schema.column_type);
         self.dimensions.push(ColumnPlan { name: schema.name.clone(), source, target, growing });
         self.schemas.push(schema);
     }
 
     /// The type with which a column begins that its first value brings.
-    pub(crate) fn first_type(&self, name: &str, value: Raw) -> DiscoveredType {
+    pub(crate) fn first_type(&self, name: &str, needed: Option<DiscoveredType>) -> DiscoveredType {
         let typed = self.typed_discovery || self.is_declared(name);
-        let needed = DiscoveredType::of(value).filter(|_| typed);
-        needed.unwrap_or(DiscoveredType::String)
+        needed.filter(|_| typed).unwrap_or(DiscoveredType::String)
     }
 
     /// The schema of a dimension whose values decide its type.
@@ -209,7 +208,7 @@ impl Layout {
         let schema = self.discovered(&plan.name, grown);
         let (plan, known) = (&mut self.dimensions[index], &mut self.schemas[index]);
         plan.growing = Some(grown);
-        plan.target = dimension_target(&schema.column_type);
+        plan.target = Target::of_dimension(&schema.column_type);
         let is_changed = known.column_type != schema.column_type;
         *known = schema;
         is_changed
@@ -264,15 +263,6 @@ fn dimension_schema(dimension: &IngestDimension, column_type: ColumnType) -> Dim
             ingest::MultiValueHandling::SortedSet => MultiValueHandling::SortedSet,
             ingest::MultiValueHandling::Array => MultiValueHandling::Array,
         },
-    }
-}
-
-pub(crate) fn dimension_target(column_type: &ColumnType) -> Target {
-    match column_type {
-        ColumnType::Long => Target::Long,
-        ColumnType::Float => Target::Float,
-        ColumnType::Double => Target::Double,
-        ColumnType::String | ColumnType::Complex(_) => Target::String,
     }
 }
 

@@ -7,7 +7,7 @@ use henge_index::DimensionSchema;
 use henge_query::ingest::DataSchema;
 use henge_types::{ChangeReport, ValueRef};
 
-use crate::coerce::{Cell, Cells, Column, coerce};
+use crate::coerce::{Cell, Cells, Column, Target, coerce};
 use crate::discovery::DiscoveredType;
 use crate::error::IngestError;
 use crate::filter::RowFilter;
@@ -18,7 +18,7 @@ use crate::json::frames::{Frame, Frames};
 use crate::json::read::read_event;
 use crate::json::scan::Scanner;
 use crate::kinds::ColumnKinds;
-use crate::layout::{Layout, dimension_target};
+use crate::layout::Layout;
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw};
 use crate::rejection::{BatchCounts, RejectReason, Rejection, RowError, RowSink};
@@ -118,6 +118,13 @@ impl RowParser {
     #[must_use]
     pub fn dimensions(&self) -> &[DimensionSchema] {
         &self.layout.schemas
+    }
+
+    /// True for a field that feeds a dimension of text: what it holds is to stay as it is written.
+    #[must_use]
+    pub fn keeps_text(&self, name: &str) -> bool {
+        let mut dimensions = self.layout.dimensions.iter();
+        dimensions.any(|plan| plan.name == name && plan.target.is_text())
     }
 
     /// Sets the moment of receipt of the next batch.
@@ -330,7 +337,7 @@ impl RowParser {
         let layout = &self.layout;
         let has_value = |raw: Raw| !raw.is_null() && !matches!(raw, Raw::List { count: 0, .. });
         let found_as = |name: &str, value: Raw| {
-            let discovered_type = layout.first_type(name, value);
+            let discovered_type = layout.first_type(name, DiscoveredType::of(value));
             Found { schema: layout.discovered(name, discovered_type), discovered_type, value }
         };
         let mut found = Vec::new();
@@ -370,14 +377,14 @@ impl RowParser {
             let raw = Layout::value(plan.source, timestamp_ms, buffer);
             let mut target = plan.target;
             if let Some(wider) = plan.growing.and_then(|known| known.grown(raw)) {
-                target = dimension_target(&wider.column_type());
+                target = Target::of_dimension(&wider.column_type());
                 self.grown.push((index, wider));
             }
             let column = Column { name: &plan.name, target, is_metric: false, limits };
             coerce(raw, &column, body, buffer, cells)?;
         }
         for Found { schema, value, .. } in found {
-            let target = dimension_target(&schema.column_type);
+            let target = Target::of_dimension(&schema.column_type);
             let column = Column { name: &schema.name, target, is_metric: false, limits };
             coerce(*value, &column, body, buffer, cells)?;
         }

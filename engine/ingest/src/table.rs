@@ -1,8 +1,7 @@
 //! Rows that come as typed values, from formats with columns: the same steps as for JSON, without
 //! JSON text.
 
-use henge_types::ColumnType;
-
+use crate::discovery::DiscoveredType;
 use crate::error::IngestError;
 use crate::fields::{Field, is_no_column};
 use crate::parser::RowParser;
@@ -62,18 +61,13 @@ impl std::fmt::Debug for RowOrigin<'_> {
 impl RowParser {
     /// Makes a field a dimension before its first value, when discovery would take it or when it is
     /// declared without a type.
-    pub fn discover_field(&mut self, name: &str, column_type: &ColumnType) {
+    pub fn discover_field(&mut self, name: &str, needs: DiscoveredType) {
         let layout = &self.layout;
         let is_new = layout.discovers && !layout.table.contains(name);
         if !(is_new || layout.table.is_pending(name)) || layout.transform_of(name).is_some() {
             return;
         }
-        let sample = match column_type {
-            ColumnType::Long => Raw::Long(0),
-            ColumnType::Float | ColumnType::Double => Raw::Double(0.0),
-            ColumnType::String | ColumnType::Complex(_) => Raw::Null,
-        };
-        let schema = layout.discovered(name, layout.first_type(name, sample));
+        let schema = layout.discovered(name, layout.first_type(name, Some(needs)));
         // The format says what the column holds: its values do not change that.
         self.add_dimension(schema, None);
     }

@@ -38,6 +38,18 @@ impl ColumnType {
         }
     }
 
+    /// The name of the type alone: `LONG`, `HLLSketch`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Long => "LONG",
+            Self::Float => "FLOAT",
+            Self::Double => "DOUBLE",
+            Self::String => "STRING",
+            Self::Complex(name) => name,
+        }
+    }
+
     /// True for LONG, FLOAT and DOUBLE.
     #[must_use]
     pub fn is_numeric(&self) -> bool {
@@ -47,12 +59,9 @@ impl ColumnType {
 
 impl std::fmt::Display for ColumnType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Long => f.write_str("LONG"),
-            Self::Float => f.write_str("FLOAT"),
-            Self::Double => f.write_str("DOUBLE"),
-            Self::String => f.write_str("STRING"),
-            Self::Complex(name) => write!(f, "COMPLEX<{name}>"),
+        match self.value_type() {
+            Some(_) => f.write_str(self.name()),
+            None => write!(f, "COMPLEX<{}>", self.name()),
         }
     }
 }

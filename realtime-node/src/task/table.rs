@@ -13,7 +13,7 @@ use henge_tabular::{
     BatchPlan, ColumnBatch, ParquetField, ParquetReader, ParquetTable, TimeUnit, Values,
     WantedField,
 };
-use henge_types::{ChangeReport, ColumnType, IgnoredField, format_timestamp};
+use henge_types::{ChangeReport, IgnoredField, format_timestamp};
 use serde_json::{Map, Value};
 
 use super::file::LocalFile;
@@ -137,7 +137,7 @@ impl Survey {
     /// Makes the fields of the files dimensions where the schema discovers them.
     pub(super) fn discover(&self, parser: &mut RowParser) {
         for (name, needs) in &self.fields {
-            parser.discover_field(name, &needs.column_type());
+            parser.discover_field(name, *needs);
         }
     }
 
@@ -175,13 +175,9 @@ impl TableInput {
     ) -> Result<Self> {
         let names = parser.fields_read();
         let dimensions = parser.dimensions();
-        let is_text = |name: &String| {
-            let known = dimensions.iter().find(|dimension| dimension.name == *name);
-            known.is_some_and(|dimension| dimension.column_type == ColumnType::String)
-        };
         let wanted: Vec<WantedField> = names
             .iter()
-            .map(|name| WantedField { name: name.clone(), as_text: is_text(name) })
+            .map(|name| WantedField { name: name.clone(), as_text: parser.keeps_text(name) })
             .collect();
         let reader = open(path)?.read(&wanted, binary_as_string);
         let plan = if parser.is_plain() { plan(schema, dimensions, &names) } else { None };

@@ -12,7 +12,7 @@ use henge_vector::nulls_of;
 
 use crate::Grow;
 use crate::arrow::{Stream, internal};
-use crate::json::segment_metadata::{aggregators, granularity_form, projections, type_name};
+use crate::json::segment_metadata::{aggregators, granularity_form, projections};
 
 /// Segments of a record batch, at most.
 const MAX_ROWS: usize = 1_024;
@@ -71,7 +71,7 @@ fn column_lists(analyses: &[SegmentAnalysis]) -> Result<NamedArray> {
     let members = vec![
         texts("name", all.iter().map(|(name, _)| Some(name.clone()))),
         texts("typeSignature", each.clone().map(|column| Some(column.column_type.to_string()))),
-        texts("type", each.clone().map(|column| Some(type_name(&column.column_type)))),
+        texts("type", each.clone().map(|column| Some(column.column_type.name().to_owned()))),
         named("hasMultipleValues", flag(|column| column.has_multiple_values)),
         named("hasNulls", flag(|column| column.has_nulls)),
         longs("size", each.clone().map(|column| Some(column.size_bytes))),

@@ -2,7 +2,7 @@
 
 use henge_exec::partial_rows::{ColumnAnalysis, SegmentAnalysis};
 use henge_query::ingest::combining_metric_to_value;
-use henge_types::{ColumnType, Granularity, ProjectionDefinition};
+use henge_types::{Granularity, ProjectionDefinition};
 use serde_json::{Value, json};
 
 use crate::json::scalar::{write_bool, write_long, write_null, write_string};
@@ -46,7 +46,7 @@ fn write_analysis(json: &mut Writer<'_>, analysis: &SegmentAnalysis) {
 fn write_column(json: &mut Writer<'_>, column: &ColumnAnalysis) {
     json.open(b'{');
     json.text_member("typeSignature", &column.column_type.to_string());
-    json.text_member("type", &type_name(&column.column_type));
+    json.text_member("type", column.column_type.name());
     json.key("hasMultipleValues");
     write_bool(json.out(), column.has_multiple_values);
     json.key("hasNulls");
@@ -67,16 +67,6 @@ fn long_member(json: &mut Writer<'_>, name: &str, value: Option<u64>) {
     json.optional_member(name, value, |json, value| {
         write_long(json.out(), i64::try_from(value).unwrap_or(i64::MAX));
     });
-}
-
-/// The old name of a column's type.
-pub(crate) fn type_name(column_type: &ColumnType) -> String {
-    match column_type {
-        ColumnType::Complex(name) => name.clone(),
-        ColumnType::Long | ColumnType::Float | ColumnType::Double | ColumnType::String => {
-            column_type.to_string()
-        }
-    }
 }
 
 /// A granularity always has a JSON form.

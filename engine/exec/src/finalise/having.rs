@@ -156,7 +156,7 @@ impl<'f> FilterRow<Option<&'f Column>> for RowAt<'_> {
 fn visit(column: Option<&Column>, row: usize, see: &mut dyn FnMut(FilterValue<'_>) -> bool) {
     let null = FilterValue::Null;
     let value = match column {
-        None | Some(Column::Null(_) | Column::Objects(_)) => null,
+        None => null,
         Some(Column::Long(values)) => optional(values, row).map_or(null, FilterValue::Long),
         Some(Column::Float(values)) => optional(values, row).map_or(null, FilterValue::Float),
         Some(Column::Double(values)) => optional(values, row).map_or(null, FilterValue::Double),

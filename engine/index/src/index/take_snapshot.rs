@@ -34,7 +34,7 @@ impl WriteIndex {
 
     fn snapshot_columns(&mut self) -> HashMap<String, SnapshotColumn> {
         let mut columns = HashMap::with_capacity(1 + self.begun + self.metrics.len());
-        columns.insert(TIME_COLUMN.to_owned(), SnapshotColumn::Long(self.time.snapshot()));
+        columns.insert(TIME_COLUMN.to_owned(), self.time.snapshot().into());
         let dimensions = self.schema.dimensions.iter().zip(&mut self.dimensions).enumerate();
         for (number, (schema, dimension)) in dimensions {
             if number < self.declared || !dimension.is_absent() {

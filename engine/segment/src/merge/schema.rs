@@ -1,6 +1,6 @@
 //! The schema that can hold the rows of several segments.
 
-use henge_types::{ColumnRole, ColumnSchema, ColumnType, SegmentSchema};
+use henge_types::{ColumnRole, ColumnSchema, ColumnType, SegmentSchema, ValueType};
 
 use crate::error::{Result, SegmentError};
 
@@ -40,17 +40,17 @@ pub fn combine_schemas(schemas: &[&SegmentSchema]) -> Result<SegmentSchema> {
 }
 
 fn unite(known: &mut ColumnSchema, other: &ColumnSchema) -> Result<()> {
-    use ColumnType::{Complex, Double, Float, Long, String};
-    let united = match (&known.column_type, &other.column_type) {
-        (a, b) if a == b => a.clone(),
-        (Complex(_), _) | (_, Complex(_)) => {
+    use ValueType::{Double, Float, Long, String};
+    let united = match (known.column_type.value_type(), other.column_type.value_type()) {
+        _ if known.column_type == other.column_type => known.column_type.clone(),
+        (None, _) | (_, None) => {
             return Err(SegmentError::Invalid(format!(
                 "column '{}' is {} in one segment and {} in another",
                 known.name, known.column_type, other.column_type
             )));
         }
-        (String, _) | (_, String) => String,
-        (Long | Float | Double, _) => Double,
+        (Some(String), _) | (_, Some(String)) => ColumnType::String,
+        (Some(Long | Float | Double), _) => ColumnType::Double,
     };
     known.column_type = united;
     known.multi_value |= other.multi_value;

@@ -12,7 +12,6 @@ use henge_ingest::{
     BatchCounts, FieldValue, IngestError, RejectReason, RowOrigin, RowParser, RowSink, TableFields,
 };
 use henge_query::ingest::{DelimitedFormat, NumberParsing};
-use henge_types::ColumnType;
 
 pub use encoding::encoding_fault;
 pub use record::MAX_RECORD_BYTES;
@@ -57,8 +56,7 @@ impl Columns {
             if parser.surveys() && parser.learns_type_of(name) {
                 return false;
             }
-            let mut dimensions = parser.dimensions().iter();
-            dimensions.any(|d| d.name == *name && d.column_type == ColumnType::String)
+            parser.keeps_text(name)
         };
         let numbers = |name| if is_text(name) { NumberParsing::Never } else { asked };
         self.numbers = self.names.iter().map(numbers).collect();

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use henge_expr::number::{double_to_long, is_kept_by_float, write_double};
 use henge_index::{DimensionSchema, MultiValueHandling};
-use henge_types::{ColumnType, ValueRef};
+use henge_types::{ColumnType, ValueRef, ValueType};
 use rustc_hash::FxHashMap;
 
 use super::interner::Interner;
@@ -295,28 +295,30 @@ impl Data {
 /// would be refused and no value nulled or stored as another.
 pub(super) fn fits(column: &BatchColumn, column_type: &ColumnType, max_text_bytes: usize) -> bool {
     let present = |row: usize| !column.is_null(row);
-    match (&column.values, column_type) {
+    match (&column.values, column_type.value_type()) {
         (Values::Null, _) => true,
-        (Values::List { .. }, _) => false,
-        (Values::Long(values), ColumnType::Double) => {
+        // Objects are made of values one by one.
+        (_, None) | (Values::List { .. }, _) => false,
+        (Values::Long(values), Some(ValueType::Double)) => {
             all(values, present, |value: i64| value as f64 as i128 == i128::from(value))
         }
-        (Values::Long(values), ColumnType::Float) => {
+        (Values::Long(values), Some(ValueType::Float)) => {
             all(values, present, |value: i64| value as f64 as f32 as i128 == i128::from(value))
         }
-        (Values::Long(_) | Values::Bool(_), _) => true,
-        (Values::Double(_), ColumnType::Double) => true,
-        (Values::Double(values), ColumnType::Float) => all(values, present, |value: f64| {
+        (Values::Long(_), Some(ValueType::Long | ValueType::String)) | (Values::Bool(_), _) => true,
+        (Values::Double(_), Some(ValueType::Double | ValueType::String)) => true,
+        (Values::Double(values), Some(ValueType::Float)) => all(values, present, |value: f64| {
             !value.is_finite() || ((value as f32).is_finite() && is_kept_by_float(value))
         }),
-        (Values::Double(values), ColumnType::Long) => all(values, present, |value: f64| {
+        (Values::Double(values), Some(ValueType::Long)) => all(values, present, |value: f64| {
             value.fract() == 0.0 && double_to_long(value).is_some()
         }),
-        (Values::Double(_), _) => true,
-        (Values::Text { texts, .. }, ColumnType::String) => {
+        (Values::Text { texts, .. }, Some(ValueType::String)) => {
             texts.iter().all(|text| text.len() <= max_text_bytes)
         }
-        (Values::Text { .. }, _) => false,
+        (Values::Text { .. }, Some(ValueType::Long | ValueType::Float | ValueType::Double)) => {
+            false
+        }
     }
 }
 

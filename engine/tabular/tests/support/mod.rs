@@ -185,7 +185,7 @@ pub(crate) fn load(files: &[Vec<u8>], schema: &Arc<DataSchema>, by_rows: bool) -
         let table = ParquetTable::open(Arc::new(Bytes::from(file.clone()))).unwrap();
         for field in table.fields() {
             let needs = table.needs(field, WideNumbers::Text).unwrap();
-            parser.discover_field(&field.name, &needs.column_type());
+            parser.discover_field(&field.name, needs);
         }
     }
     let loader = ColumnLoader::new(options(), parser.dimensions());
@@ -194,12 +194,10 @@ pub(crate) fn load(files: &[Vec<u8>], schema: &Arc<DataSchema>, by_rows: bool) -
     for file in files {
         let table = ParquetTable::open(Arc::new(Bytes::from(file.clone()))).unwrap();
         let names = parser.fields_read();
-        let is_text = |name: &String| {
-            let known = parser.dimensions().iter().find(|dimension| dimension.name == *name);
-            known.is_some_and(|d| d.column_type == henge_types::ColumnType::String)
-        };
-        let wanted: Vec<WantedField> =
-            names.iter().map(|n| WantedField { name: n.clone(), as_text: is_text(n) }).collect();
+        let wanted: Vec<WantedField> = names
+            .iter()
+            .map(|n| WantedField { name: n.clone(), as_text: parser.keeps_text(n) })
+            .collect();
         let position = |name: &str| names.iter().position(|n| n == name).unwrap();
         let plan = BatchPlan {
             time: position("t"),

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::{
-    Array, Float32Array, Float64Array, Int64Array, LargeBinaryArray, LargeStringArray,
-};
+use arrow_array::{Float32Array, Float64Array, Int64Array, LargeBinaryArray, LargeStringArray};
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_ipc::{Endianness, Field, KeyValue, MessageHeader, Schema};
 
