@@ -30,7 +30,8 @@ const SCAN: House = House {
     source: "engine/scan/src",
     floors: &[
         &["error", "selection", "id_table", "wide_table"],
-        &["cancel", "node", "key_space", "packed_keys"],
+        &["cancel", "id_test", "key_space", "packed_keys"],
+        &["node"],
         &["column"],
         &["filter"],
         &["batch", "selected_rows", "dimension"],

@@ -8,6 +8,7 @@ mod dimension;
 mod error;
 mod filter;
 mod id_table;
+mod id_test;
 mod key_space;
 mod node;
 mod packed_keys;

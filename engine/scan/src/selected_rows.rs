@@ -1,6 +1,7 @@
 //! The rows of a segment that a query's intervals and filter select, block by block.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use henge_query::QueryBase;
 use henge_segment::{
@@ -12,6 +13,7 @@ use crate::cancel::CancelFlag;
 use crate::column::Columns;
 use crate::error::Result;
 use crate::filter::CompiledFilter;
+use crate::node::NodeDictionaries;
 use crate::selection::{BlockBits, RowSet, Selection};
 
 /// Selects rows by time and filter.
@@ -51,13 +53,18 @@ pub fn time_column(view: &dyn SegmentView) -> Result<Option<&dyn NumericColumn<i
 }
 
 impl<'a> SelectedRows<'a> {
-    /// `cancel` stops the evaluation of the filter's expressions.
+    /// `cancel` stops the evaluation of the filter's expressions; `dictionaries` are the node's.
+    ///
+    /// # Errors
+    /// When the segment is corrupt, or the filter cannot be asked of it.
     pub fn new(
         base: &'a QueryBase,
         view: &'a dyn SegmentView,
         cancel: &CancelFlag,
+        dictionaries: Option<&Arc<NodeDictionaries>>,
     ) -> Result<Self> {
-        Self::over(base, &Columns::new(view, &base.virtual_columns, cancel))
+        let columns = Columns::new(view, &base.virtual_columns, cancel).on_node(dictionaries);
+        Self::over(base, &columns.keeping_found(&base.context))
     }
 
     /// As [`SelectedRows::new`], for whoever will have seen enough before the last block.
@@ -68,8 +75,10 @@ impl<'a> SelectedRows<'a> {
         base: &'a QueryBase,
         view: &'a dyn SegmentView,
         cancel: &CancelFlag,
+        dictionaries: Option<&Arc<NodeDictionaries>>,
     ) -> Result<Self> {
-        Self::over(base, &Columns::new(view, &base.virtual_columns, cancel).for_few_rows())
+        let columns = Columns::new(view, &base.virtual_columns, cancel).on_node(dictionaries);
+        Self::over(base, &columns.keeping_found(&base.context).for_few_rows())
     }
 
     fn over(base: &'a QueryBase, columns: &Columns<'a>) -> Result<Self> {

@@ -149,9 +149,10 @@ fn for_each_window(
 fn read_unordered(query: &ScanQuery, into: &mut Rows<'_>) -> Result<()> {
     let cap = row_cap(query);
     let (view, context) = (into.view, into.context);
+    let dictionaries = context.dictionaries.as_ref();
     let mut selected = match query.limit {
-        Some(_) => SelectedRows::first(&query.base, view, &context.cancel)?,
-        None => SelectedRows::new(&query.base, view, &context.cancel)?,
+        Some(_) => SelectedRows::first(&query.base, view, &context.cancel, dictionaries)?,
+        None => SelectedRows::new(&query.base, view, &context.cancel, dictionaries)?,
     };
     for block in 0..view.block_count() {
         if into.row_count >= cap {

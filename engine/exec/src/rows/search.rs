@@ -52,7 +52,8 @@ fn count_by_reading(
     context: &ExecContext,
     counters: &mut [DimensionCounter<'_>],
 ) -> Result<()> {
-    let mut selected = SelectedRows::new(&query.base, view, &context.cancel)?;
+    let mut selected =
+        SelectedRows::new(&query.base, view, &context.cancel, context.dictionaries.as_ref())?;
     let mut buckets = Buckets::new(&query.granularity, view)?;
     for block in 0..view.block_count() {
         context.cancel.check()?;

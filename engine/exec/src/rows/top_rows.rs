@@ -58,9 +58,10 @@ pub(super) fn first_rows(
         return Ok(Vec::new());
     };
     let blocks = blocks_in_order(first, view)?;
+    let dictionaries = context.dictionaries.as_ref();
     let mut selected = match query.limit {
-        Some(_) => SelectedRows::first(&query.base, view, &context.cancel)?,
-        None => SelectedRows::new(&query.base, view, &context.cancel)?,
+        Some(_) => SelectedRows::first(&query.base, view, &context.cancel, dictionaries)?,
+        None => SelectedRows::new(&query.base, view, &context.cancel, dictionaries)?,
     };
     // Where blocks come as they are stored, a later row that is alike comes after those that are kept.
     let stored_order = blocks.is_sorted_by_key(|(_, block)| *block);

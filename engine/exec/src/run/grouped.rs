@@ -74,7 +74,7 @@ pub(super) fn run(
     mut flush: Option<Flush<'_>>,
     ctx: &ExecContext,
 ) -> Result<Partial> {
-    let mut selector = SelectedRows::new(query.base, view, &ctx.cancel)?;
+    let mut selector = SelectedRows::new(query.base, view, &ctx.cancel, ctx.dictionaries.as_ref())?;
     let data_range_ms = data_ranges(query, view);
     let expected_rows = selector.expected_rows(&(0..view.block_count()));
     let scope = |expected_groups| scope_of(output.keys, view, expected_groups, ctx);
@@ -154,7 +154,8 @@ impl<'a> GroupedRun<'a> {
         ctx: &'a ExecContext,
     ) -> Result<Self> {
         let columns = Columns::new(view, &query.base.virtual_columns, &ctx.cancel)
-            .on_node(ctx.dictionaries.as_ref());
+            .on_node(ctx.dictionaries.as_ref())
+            .keeping_found(&query.base.context);
         let mut set = ColumnSet::default();
         let buckets = Buckets::new(query.granularity, ctx);
         let aggregators = Aggregators::new(query.aggregations, &columns, &mut set)?;

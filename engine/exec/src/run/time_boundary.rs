@@ -16,7 +16,8 @@ pub(super) fn run(
     blocks: Range<usize>,
     ctx: &ExecContext,
 ) -> Result<Partial> {
-    let mut selector = SelectedRows::new(&query.base, view, &ctx.cancel)?;
+    let mut selector =
+        SelectedRows::new(&query.base, view, &ctx.cancel, ctx.dictionaries.as_ref())?;
     let mut ends: Option<(i64, i64)> = None;
     let mut widen = |low: i64, high: i64| {
         let (min, max) = ends.unwrap_or((low, high));

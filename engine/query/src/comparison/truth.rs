@@ -3,7 +3,7 @@
 use henge_expr::ExprValue;
 
 /// True, false or (null was compared) unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Truth {
     /// The row is kept.
     True,

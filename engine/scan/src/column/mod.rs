@@ -19,7 +19,7 @@ mod window;
 use std::sync::Arc;
 
 use henge_expr::Expr;
-use henge_query::VirtualColumn;
+use henge_query::{QueryContext, VirtualColumn};
 use henge_segment::{ColumnView, ComplexColumn, NumericColumn, SegmentView, StringColumn};
 use henge_types::{ValueType, aggregators_of};
 
@@ -79,6 +79,7 @@ pub struct Columns<'a> {
     view: &'a dyn SegmentView,
     virtual_columns: &'a [VirtualColumn],
     dictionaries: Option<Arc<NodeDictionaries>>,
+    keeps_found: bool,
     reads_few: bool,
     cancel: CancelFlag,
 }
@@ -91,13 +92,20 @@ impl<'a> Columns<'a> {
         cancel: &CancelFlag,
     ) -> Self {
         let cancel = cancel.clone();
-        Self { view, virtual_columns, dictionaries: None, reads_few: false, cancel }
+        let (dictionaries, keeps_found, reads_few) = (None, false, false);
+        Self { view, virtual_columns, dictionaries, keeps_found, reads_few, cancel }
     }
 
     /// The same columns on a node that keeps what is derived from dictionaries.
     pub fn on_node(mut self, dictionaries: Option<&Arc<NodeDictionaries>>) -> Self {
         self.dictionaries = dictionaries.cloned();
         self
+    }
+
+    /// The same columns for a query that lets the node keep what its filters find, as it lets it keep
+    /// parts of its answer.
+    pub fn keeping_found(self, context: &QueryContext) -> Self {
+        Self { keeps_found: context.use_cache && context.populate_cache, ..self }
     }
 
     /// The same columns for whoever reads few rows: nothing is found out of values that are not met.
@@ -108,6 +116,11 @@ impl<'a> Columns<'a> {
     /// True when few rows will be read.
     pub(crate) fn reads_few(&self) -> bool {
         self.reads_few
+    }
+
+    /// Where it is kept what filters find, if it is.
+    pub(crate) fn found_on_node(&self) -> Option<&NodeDictionaries> {
+        self.dictionaries.as_deref().filter(|_| self.keeps_found)
     }
 
     /// What the node keeps.

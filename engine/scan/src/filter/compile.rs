@@ -3,17 +3,22 @@
 use henge_expr::ExprValue;
 use henge_query::Filter;
 use henge_query::comparison::{Comparison, FilterValue, Leaf, NumericTest, Truth};
+use henge_segment::StringColumn;
 use henge_types::ValueType;
 
 use super::block_value::BlockValue;
 use super::id_leaf::{IdLeaf, MultiLeaf};
-use super::id_test::IdTest;
 use super::leaf::{ExpressionLeaf, RowValues, TextLeaf, ValueTest};
 use super::met_leaf::MetLeaf;
 use super::node::Node;
 use super::numeric_leaf::NumericLeaf;
 use crate::column::{Columns, ExpressionReader, ExpressionSource, Source};
 use crate::error::{ExecError, Result};
+use crate::id_test::IdTest;
+use crate::node::Search;
+
+/// Smaller dictionaries are searched faster than what was found is kept.
+const MIN_KEPT_VALUES: u32 = 1 << 12;
 
 /// Compiles a filter against a segment.
 pub(super) fn compile<'a>(filter: &'a Filter, columns: &Columns<'a>) -> Result<Node<'a>> {
@@ -46,28 +51,21 @@ fn rows_where<'a>(filter: &'a Filter, wanted: Truth, columns: &Columns<'a>) -> R
             }
         }
         leaf => match Comparison::of(leaf) {
-            Some((name, comparison)) => compare(name, comparison, wanted, columns),
+            Some((name, comparison)) => compare((name, leaf), comparison, wanted, columns),
             None => Err(ExecError::Internal("filter is no comparison".to_owned())),
         },
     }
 }
 
 fn compare<'a>(
-    name: &str,
+    (name, leaf): (&str, &Filter),
     comparison: Comparison<'a>,
     wanted: Truth,
     columns: &Columns<'a>,
 ) -> Result<Node<'a>> {
     match columns.resolve(name)? {
         Source::Missing => Ok(constant(comparison.of_null() == wanted)),
-        Source::String(column) if columns.reads_few() && MetLeaf::pays(column, &comparison)? => {
-            let leaf = MetLeaf::new(columns.view(), column, comparison, wanted);
-            Ok(Node::Met(Box::new(leaf)))
-        }
-        Source::String(column) => {
-            let test = IdTest::compile(&comparison, wanted, column.dictionary())?;
-            string_leaf(column, test, wanted, columns)
-        }
+        Source::String(column) => compare_text(column, leaf, comparison, wanted, columns),
         Source::Long(column) => Ok(match comparison.numeric_test::<i64>() {
             Some(test) => Node::Long(numeric(column, test, &comparison, wanted)),
             None => as_text(RowValues::Long(column), comparison, wanted),
@@ -89,6 +87,39 @@ fn compare<'a>(
             column.type_name()
         ))),
     }
+}
+
+/// Which values of a dictionary pass is asked for before it is searched, and told the node after.
+fn compare_text<'a>(
+    column: &'a dyn StringColumn,
+    leaf: &Filter,
+    comparison: Comparison<'a>,
+    wanted: Truth,
+    columns: &Columns<'a>,
+) -> Result<Node<'a>> {
+    let dictionary = column.dictionary();
+    let node = columns.found_on_node();
+    let search = match (node, dictionary.instance()) {
+        (Some(_), Some(instance))
+            if dictionary.len() >= MIN_KEPT_VALUES
+                && IdTest::must_see_values(&comparison, dictionary)? =>
+        {
+            Some(Search { dictionary: instance, filter: leaf.to_value().to_string(), wanted })
+        }
+        _ => None,
+    };
+    if let Some(found) = search.as_ref().and_then(|search| node?.found(search)) {
+        return string_leaf(column, found, wanted, columns);
+    }
+    if columns.reads_few() && MetLeaf::pays(column, &comparison)? {
+        let leaf = MetLeaf::new(columns.view(), column, comparison, wanted);
+        return Ok(Node::Met(Box::new(leaf)));
+    }
+    let test = IdTest::compile(&comparison, wanted, dictionary)?;
+    if let (Some(node), Some(search)) = (node, search) {
+        node.keep_found(search, &test);
+    }
+    string_leaf(column, test, wanted, columns)
 }
 
 fn compare_computed<'a>(
@@ -134,7 +165,7 @@ fn of_float(leaf: &Leaf<'_>, value: &ExprValue) -> Truth {
 }
 
 fn string_leaf<'a>(
-    column: &'a dyn henge_segment::StringColumn,
+    column: &'a dyn StringColumn,
     test: IdTest,
     wanted: Truth,
     columns: &Columns<'a>,

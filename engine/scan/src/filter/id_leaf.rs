@@ -6,8 +6,8 @@ use henge_segment::{
 };
 use roaring::RoaringBitmap;
 
-use super::id_test::{IdTest, set_contains};
 use crate::error::Result;
+use crate::id_test::{IdTest, set_contains};
 use crate::selection::BlockBits;
 
 /// Most ids whose bitmaps are worth uniting.

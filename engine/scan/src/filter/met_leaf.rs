@@ -5,9 +5,9 @@ use henge_query::comparison::{Comparison, Truth};
 use henge_segment::{NULL_ID, SegmentView, StringColumn};
 
 use super::id_leaf::IdLeaf;
-use super::id_test::{IdTest, set_contains};
 use crate::column::widen_ids;
 use crate::error::Result;
+use crate::id_test::{IdTest, set_contains};
 use crate::selection::{BlockBits, Selection};
 
 /// Smaller dictionaries are seen as a whole at once.

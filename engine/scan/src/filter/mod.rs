@@ -6,7 +6,6 @@
 mod block_value;
 mod compile;
 mod id_leaf;
-mod id_test;
 mod leaf;
 mod met_leaf;
 mod node;

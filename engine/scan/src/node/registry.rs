@@ -8,8 +8,10 @@ use henge_sketch::HllHash;
 use rustc_hash::FxHashMap;
 
 use super::dictionary::{NodeDictionary, NodeMap};
+use super::found::{FoundIds, Search};
 use super::hashes::TextHashes;
 use crate::error::Result;
+use crate::id_test::IdTest;
 
 /// Dictionaries of at most this many values are mapped whenever they are met: it costs next to
 /// nothing.
@@ -20,6 +22,9 @@ const WORTH_MAPPING: usize = 16;
 
 /// The share of the budget that is for hashes.
 const HASHES_SHARE: usize = 4;
+
+/// The share of the budget that is for what filters found.
+const FOUND_SHARE: usize = 16;
 
 /// Bytes that a value takes in a dictionary, its text aside: table, end, maps.
 const VALUE_BYTES: usize = 48;
@@ -44,19 +49,23 @@ type ByColumn = FxHashMap<(Arc<str>, String), Arc<NodeDictionary>>;
 pub struct NodeDictionaries {
     columns: Mutex<ByColumn>,
     hashes: TextHashes,
+    found: FoundIds,
     budget_bytes: usize,
     clock: AtomicU64,
 }
 
 impl NodeDictionaries {
-    /// No dictionaries yet, at most `budget_bytes` of them and of values' hashes later.
+    /// No dictionaries yet, at most `budget_bytes` of them, of values' hashes and of what filters
+    /// found later.
     #[must_use]
     pub fn new(budget_bytes: usize) -> Self {
         let hashes_bytes = budget_bytes / HASHES_SHARE;
+        let found_bytes = budget_bytes / FOUND_SHARE;
         Self {
             columns: Mutex::default(),
             hashes: TextHashes::new(hashes_bytes),
-            budget_bytes: budget_bytes - hashes_bytes,
+            found: FoundIds::new(found_bytes),
+            budget_bytes: budget_bytes - hashes_bytes - found_bytes,
             clock: AtomicU64::new(0),
         }
     }
@@ -86,6 +95,16 @@ impl NodeDictionaries {
         hash: impl FnOnce(&[u32]) -> Result<Vec<(u32, HllHash)>>,
     ) -> Result<Vec<(u32, HllHash)>> {
         self.hashes.of_ids(dictionary, ids, hash)
+    }
+
+    /// The ids that a search in a dictionary found, when it is kept.
+    pub(crate) fn found(&self, search: &Search) -> Option<IdTest> {
+        self.found.get(search)
+    }
+
+    /// Keeps the ids that a search in a dictionary found.
+    pub(crate) fn keep_found(&self, search: Search, ids: &IdTest) {
+        self.found.keep(search, ids);
     }
 
     /// The map of a segment's dictionary, when there is one or it is worth making for a query that
@@ -128,13 +147,14 @@ impl NodeDictionaries {
         columns.retain(|_, node| !node.is_refused());
         columns.values().for_each(|node| node.forget(segment));
         self.hashes.forget(segment);
+        self.found.forget(segment);
     }
 
-    /// Bytes of memory of all dictionaries and hashes, roughly.
+    /// Bytes of memory of all that is kept, roughly.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let dictionaries: usize = self.columns().values().map(|node| node.memory_bytes()).sum();
-        dictionaries + self.hashes.memory_bytes()
+        dictionaries + self.hashes.memory_bytes() + self.found.memory_bytes()
     }
 
     fn columns(&self) -> MutexGuard<'_, ByColumn> {

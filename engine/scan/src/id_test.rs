@@ -32,6 +32,14 @@ impl IdTest {
         }
     }
 
+    /// Bytes that it has on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Set(words) => size_of_val(words.as_slice()),
+            Self::Nothing | Self::Everything | Self::Range(..) | Self::OutsideRange(..) => 0,
+        }
+    }
+
     /// What the test says of all ids from `min` to `max`, when it says the same of all of them.
     pub(crate) fn of_all_between(&self, min: u32, max: u32) -> Option<bool> {
         match self {
