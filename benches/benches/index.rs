@@ -9,7 +9,7 @@ use henge_benches::harness::{self, Runner};
 use henge_benches::page_views::{
     DATA_SOURCE, PageViews, Rows, TEXT_FIELDS, TextField, Texts, segment_schema,
 };
-use henge_index::{AddOutcome, DimensionSchema, IndexLimits, IndexSchema, WriteIndex};
+use henge_index::{AddOutcome, DimensionSchema, IndexLimits, IndexSchema, RowBatch, WriteIndex};
 use henge_segment::SegmentView;
 use henge_types::{Granularity, Interval, SegmentId, ValueRef, Version};
 
@@ -74,6 +74,31 @@ fn fill_rolled_up(index: &mut WriteIndex, rows: &Rows) {
     }
 }
 
+/// As [`fill`], by column, from batches that are made before.
+fn fill_by_batch(index: &mut WriteIndex, batches: &[RowBatch]) {
+    for batch in batches {
+        let view = batch.view();
+        let all: Vec<u32> = (0..batch.row_count() as u32).collect();
+        let mut left = all.as_slice();
+        while !left.is_empty() {
+            let taken = index.add_rows(&view, left, &mut |_, error| panic!("{error}")).unwrap();
+            left = &left[taken..];
+        }
+    }
+}
+
+fn batches(rows: &Rows) -> Vec<RowBatch> {
+    let metrics = segment_schema().metrics.len();
+    let mut batches = Vec::new();
+    for (row, (time_ms, values)) in rows.iter().take(ROWS).enumerate() {
+        if row % BATCH_ROWS == 0 {
+            batches.push(RowBatch::new(metrics));
+        }
+        batches.last_mut().unwrap().push(time_ms, &values);
+    }
+    batches
+}
+
 fn add(runner: &mut Runner, rows: &Rows) {
     let mut group = runner.benchmark_group("index/add");
     let bytes = rows.value_bytes() * ROWS / rows.len();
@@ -99,6 +124,8 @@ fn add(runner: &mut Runner, rows: &Rows) {
         });
     };
     measure("12_fields", false, &|index| fill(index, rows, usize::MAX));
+    let batches = batches(rows);
+    measure("12_fields_by_batch", false, &|index| fill_by_batch(index, &batches));
     measure("12_fields_snapshot_every_1000", false, &|index| fill(index, rows, BATCH_ROWS));
     measure("10_fields_rolled_up_by_hour", true, &|index| fill_rolled_up(index, rows));
     group.finish();

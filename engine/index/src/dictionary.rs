@@ -1,6 +1,7 @@
 //! Dictionaries that grow: values get ids in the order they come, from 1; id 0 is null.
 //!
-//! The writer finds a value with one probe of one table. Snapshots cannot share that table, so
+//! The writer finds a value with one probe of one table; most values are short, and their entries hold
+//! all of their text. Snapshots cannot share that table, so
 //! each full chunk of values also has a small immutable table, and a snapshot's look-up asks them
 //! one after the other.
 
@@ -31,11 +32,51 @@ impl Slot {
     }
 }
 
+/// An entry of the writer's table.
+#[derive(Debug, Clone, Copy)]
+struct ValueSlot {
+    head: Head,
+    slot: Slot,
+}
+
+/// The first seven bytes of a text and, where there are no more, how many it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head(u64);
+
+impl Head {
+    const HAS_MORE: u64 = 0xff << 56;
+
+    #[inline]
+    fn of(value: &[u8]) -> Self {
+        let word =
+            |part: &[u8]| part.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        if let Some(first) = value.first_chunk::<8>() {
+            return Self(u64::from_le_bytes(*first) | Self::HAS_MORE);
+        }
+        let length = value.len() as u64;
+        // Two overlapping halves instead of a loop over bytes.
+        let text = match (value.first_chunk::<4>(), value.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                let last = u64::from(u32::from_le_bytes(*last)) << (8 * (length - 4));
+                u64::from(u32::from_le_bytes(*first)) | last
+            }
+            _ => word(value),
+        };
+        Self(text | length << 56)
+    }
+
+    /// True when there is no other text with this head.
+    #[inline]
+    fn is_whole(self) -> bool {
+        self.0 < Self::HAS_MORE
+    }
+}
+
 /// A dictionary that grows.
 #[derive(Debug)]
 pub(crate) struct GrowingDictionary {
     values: Arena<u8>,
-    slots: HashTable<Slot>,
+    slots: HashTable<ValueSlot>,
     hasher: DefaultHashBuilder,
     chunk_tables: Vec<Arc<HashTable<Slot>>>,
     /// Hashes of the values that are in no chunk table yet.
@@ -62,10 +103,17 @@ impl GrowingDictionary {
     /// The id of a value, given its hash.
     #[inline]
     pub(crate) fn find(&self, value: &str, hash: u32) -> Option<u32> {
-        let same = |slot: &Slot| {
-            slot.hash == hash && self.values.get(slot.number as usize - 1) == value.as_bytes()
+        let head = Head::of(value.as_bytes());
+        let found = if head.is_whole() {
+            self.slots.find(Slot::spread(hash), |known| known.head == head)
+        } else {
+            self.slots.find(Slot::spread(hash), |known| {
+                known.head == head
+                    && known.slot.hash == hash
+                    && self.values.get(known.slot.number as usize - 1) == value.as_bytes()
+            })
         };
-        self.slots.find(Slot::spread(hash), same).map(|slot| slot.number)
+        found.map(|known| known.slot.number)
     }
 
     /// Adds a value that is not there, and answers its id.
@@ -76,8 +124,9 @@ impl GrowingDictionary {
         }
         // The index is full long before ids end: 8 GiB hold fewer values.
         let number = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-        let slot = Slot { hash, number };
-        self.slots.insert_unique(Slot::spread(hash), slot, |slot| Slot::spread(slot.hash));
+        let known = ValueSlot { head: Head::of(value.as_bytes()), slot: Slot { hash, number } };
+        let spread = |known: &ValueSlot| Slot::spread(known.slot.hash);
+        self.slots.insert_unique(Slot::spread(hash), known, spread);
         number
     }
 
@@ -103,7 +152,12 @@ impl GrowingDictionary {
 #[inline]
 fn hash(builder: &DefaultHashBuilder, value: &str) -> u32 {
     let mut hasher = builder.build_hasher();
-    hasher.write(value.as_bytes());
+    let head = Head::of(value.as_bytes());
+    if head.is_whole() {
+        hasher.write_u64(head.0);
+    } else {
+        hasher.write(value.as_bytes());
+    }
     hasher.finish() as u32
 }
 
@@ -204,6 +258,28 @@ mod tests {
                 .for_each(0..2, &mut |id, text| seen.push((id, text.map(String::from))))
                 .unwrap();
             assert_eq!(seen, [(0, None), (1, Some(value(0)))]);
+        }
+    }
+
+    #[test]
+    fn texts_that_begin_alike_are_told_apart() {
+        let mut dictionary = GrowingDictionary::new();
+        let mut texts: Vec<String> =
+            (0..20).map(|length| "abcdefghijklmnopqrst"[..length].into()).collect();
+        texts.extend((1..9).map(|length| "\0".repeat(length)));
+        texts.extend(
+            ["abcdefg\u{7}", "abcdefgx", "abcdefgxy", "aéé", "ééé", "éééé", "\u{7}"]
+                .map(Into::into),
+        );
+        for text in &texts {
+            let hash = dictionary.hash(text);
+            assert_eq!(dictionary.find(text, hash), None, "{text:?}");
+            dictionary.insert(text, hash);
+        }
+        let snapshot = dictionary.snapshot();
+        for (text, id) in texts.iter().zip(1..) {
+            assert_eq!(dictionary.find(text, dictionary.hash(text)), Some(id), "{text:?}");
+            assert_eq!(snapshot.lookup(text).unwrap(), Some(id));
         }
     }
 

@@ -30,6 +30,18 @@ pub(crate) enum Cell {
     Double(Option<f64>),
 }
 
+/// The values of some rows in a dimension's terms.
+#[derive(Debug)]
+pub(crate) enum CellColumn {
+    /// No row has a value.
+    Absent(ValueType),
+    /// The numbers of values and lists, which are known.
+    Text(Vec<u32>),
+    Long(Vec<Option<i64>>),
+    Float(Vec<Option<f32>>),
+    Double(Vec<Option<f64>>),
+}
+
 impl Dimension {
     /// A dimension without any value.
     pub(crate) fn new(schema: &DimensionSchema) -> Self {
@@ -115,6 +127,56 @@ impl Dimension {
         0
     }
 
+    /// Coerces values and makes texts known; answers the bytes that they cost. An absent dimension has no
+    /// values.
+    pub(crate) fn intern_all(
+        &mut self,
+        values: &[ValueRef<'_>],
+        scratch: &mut RowScratch,
+    ) -> (CellColumn, usize) {
+        let cells = match self {
+            Self::Absent(absent, _) => CellColumn::Absent(*absent),
+            Self::String(column) => {
+                let mut numbers = Vec::with_capacity(values.len());
+                let bytes = column.intern_all(values, &mut numbers, scratch);
+                return (CellColumn::Text(numbers), bytes);
+            }
+            Self::Long(_) => CellColumn::Long(values.iter().map(coerce::as_long).collect()),
+            Self::Float(_) => CellColumn::Float(values.iter().map(coerce::as_float).collect()),
+            Self::Double(_) => CellColumn::Double(values.iter().map(coerce::as_double).collect()),
+        };
+        (cells, 0)
+    }
+
+    /// Appends some of the cells, which are given by position, as the rows from `row` on.
+    pub(crate) fn push_all(&mut self, row: usize, cells: &CellColumn, positions: &[u32]) {
+        let rows = positions.iter().map(|position| *position as usize).zip(row..);
+        match (self, cells) {
+            (Self::Absent(..), CellColumn::Absent(_)) => {}
+            (Self::String(column), CellColumn::Text(numbers)) => {
+                rows.for_each(|(position, _)| column.push(numbers[position]));
+            }
+            (Self::Long(column), CellColumn::Long(values)) => {
+                rows.for_each(|(position, row)| column.push(row, values[position]));
+            }
+            (Self::Float(column), CellColumn::Float(values)) => {
+                rows.for_each(|(position, row)| column.push(row, values[position]));
+            }
+            (Self::Double(column), CellColumn::Double(values)) => {
+                rows.for_each(|(position, row)| column.push(row, values[position]));
+            }
+            // Cells come from the same dimension.
+            (
+                Self::Absent(..)
+                | Self::String(_)
+                | Self::Long(_)
+                | Self::Float(_)
+                | Self::Double(_),
+                _,
+            ) => debug_assert!(false, "cells of another dimension"),
+        }
+    }
+
     pub(crate) fn is_multi_value(&self) -> bool {
         matches!(self, Self::String(column) if column.is_multi_value())
     }
@@ -138,6 +200,21 @@ impl Dimension {
             Self::Float(column) => column.snapshot().into(),
             Self::Double(column) => column.snapshot().into(),
         }
+    }
+}
+
+impl CellColumn {
+    /// Adds the value of a row to a roll-up key, as [`Cell::add_to`] does.
+    #[inline]
+    pub(crate) fn add_to(&self, row: usize, key: &mut KeyBuilder) {
+        let cell = match self {
+            Self::Absent(absent) => Cell::null(*absent),
+            Self::Text(numbers) => Cell::Text(Resolved::Known(numbers[row])),
+            Self::Long(values) => Cell::Long(values[row]),
+            Self::Float(values) => Cell::Float(values[row]),
+            Self::Double(values) => Cell::Double(values[row]),
+        };
+        cell.add_to(key);
     }
 }
 

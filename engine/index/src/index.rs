@@ -1,5 +1,6 @@
 //! The writer.
 
+mod add_rows;
 mod take_snapshot;
 
 use std::sync::Arc;
@@ -84,6 +85,10 @@ impl Truncation {
         }
         self.start_ms.max(self.min_time_ms)
     }
+}
+
+fn add_all(cells: &[Cell], key: &mut KeyBuilder) {
+    cells.iter().for_each(|cell| cell.add_to(key));
 }
 
 impl WriteIndex {
@@ -171,7 +176,8 @@ impl WriteIndex {
                 self.append((timestamp_ms, time_ms), dimension_values, inputs)?;
                 if let Some(keys) = &mut self.row_keys {
                     if !is_known {
-                        keys.build(&mut self.key, time_ms, &self.cells);
+                        let cells = &self.cells;
+                        keys.build(&mut self.key, time_ms, |key| add_all(cells, key));
                     }
                     keys.push(&self.key);
                 }
@@ -209,7 +215,8 @@ impl WriteIndex {
     #[inline]
     fn find_row(&mut self, time_ms: i64) -> Option<usize> {
         let keys = self.row_keys.as_ref()?;
-        keys.build(&mut self.key, time_ms, &self.cells);
+        let cells = &self.cells;
+        keys.build(&mut self.key, time_ms, |key| add_all(cells, key));
         keys.find(&self.key)
     }
 
@@ -245,15 +252,8 @@ impl WriteIndex {
         {
             self.variable_bytes += dimension.push(row, value, cell, &mut self.scratch);
         }
-        for (metric, input) in self.metrics.iter_mut().zip(inputs) {
-            self.variable_bytes += metric.push(row, Event { time_ms: event_ms, value: input })?;
-        }
-        self.time.push(row, Some(time_ms));
-        self.rows += 1;
-        self.is_time_sorted &= self.last_time_ms <= time_ms;
-        self.last_time_ms = time_ms;
-        let (min, max) = self.time_range.unwrap_or((time_ms, time_ms));
-        self.time_range = Some((min.min(time_ms), max.max(time_ms)));
+        self.push_metrics(row, event_ms, inputs)?;
+        self.append_times(std::iter::once(time_ms));
         Ok(())
     }
 

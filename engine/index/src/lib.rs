@@ -5,6 +5,7 @@
 //! [`henge_segment::SegmentView`], so it is queried and persisted like a segment.
 
 mod arena;
+mod batch;
 mod chunked;
 mod dictionary;
 mod dimension;
@@ -20,6 +21,7 @@ mod schema;
 mod snapshot;
 mod string_dimension;
 
+pub use batch::{BatchView, RowBatch};
 pub use error::{IndexError, Result};
 pub use index::{AddOutcome, WriteIndex};
 pub use schema::{DimensionSchema, IndexLimits, IndexSchema, MultiValueHandling};

@@ -14,6 +14,9 @@ pub(crate) trait StateColumn: std::fmt::Debug + Send + Sync {
     /// Whether [`StateColumn::prepare`] and [`StateColumn::takes`] have something to say.
     fn can_refuse(&self) -> bool;
 
+    /// Whether [`StateColumn::prepare`] can fail.
+    fn can_fail(&self) -> bool;
+
     /// Bytes of one row, objects aside.
     fn row_bytes(&self) -> usize;
 
@@ -25,6 +28,20 @@ pub(crate) trait StateColumn: std::fmt::Debug + Send + Sync {
 
     /// Appends a row of one prepared value; answers the bytes it cost beyond the row.
     fn push(&mut self, row: usize, event: Event<'_>) -> Result<usize, SketchError>;
+
+    /// Appends rows of one value each, where that cannot fail.
+    fn push_all(
+        &mut self,
+        row: usize,
+        times_ms: &[i64],
+        values: &[ValueRef<'_>],
+    ) -> Result<usize, SketchError> {
+        let mut bytes = 0;
+        for (row, (time_ms, value)) in (row..).zip(times_ms.iter().zip(values)) {
+            bytes += self.push(row, Event { time_ms: *time_ms, value })?;
+        }
+        Ok(bytes)
+    }
 
     /// Adds a prepared and checked value to a row; answers the bytes its object had and has.
     fn update(&mut self, row: usize, event: Event<'_>) -> Result<(usize, usize), SketchError>;
@@ -56,6 +73,21 @@ impl Metric {
     /// Bytes of one row, objects aside.
     pub(crate) fn row_bytes(&self) -> usize {
         self.column.row_bytes()
+    }
+
+    /// Whether a value can be refused: then rows are added one by one.
+    pub(crate) fn can_fail(&self) -> bool {
+        self.column.can_fail()
+    }
+
+    /// Appends rows of one value each; answers the bytes they cost beyond the rows.
+    pub(crate) fn push_all(
+        &mut self,
+        row: usize,
+        times_ms: &[i64],
+        values: &[ValueRef<'_>],
+    ) -> Result<usize> {
+        self.column.push_all(row, times_ms, values).map_err(|source| self.error(source))
     }
 
     fn error(&self, source: SketchError) -> IndexError {

@@ -28,6 +28,10 @@ impl<F: NumberForm> StateColumn for NumberMetric<F> {
         F::OVERFLOWS
     }
 
+    fn can_fail(&self) -> bool {
+        false
+    }
+
     fn row_bytes(&self) -> usize {
         size_of::<F::Number>()
     }

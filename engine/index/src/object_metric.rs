@@ -37,6 +37,10 @@ impl<F: ObjectForm> StateColumn for ObjectMetric<F> {
         true
     }
 
+    fn can_fail(&self) -> bool {
+        true
+    }
+
     fn row_bytes(&self) -> usize {
         size_of::<Arc<F::State>>()
     }

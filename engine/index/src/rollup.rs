@@ -8,7 +8,6 @@ use std::hash::{BuildHasher, Hasher};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::dictionary::Slot;
-use crate::dimension::Cell;
 
 /// Builds one row's key after the other in the same memory.
 #[derive(Debug, Default)]
@@ -78,9 +77,14 @@ impl RowKeys {
 
     /// Builds the key of a row whose values all have numbers.
     #[inline]
-    pub(crate) fn build(&self, key: &mut KeyBuilder, time_ms: i64, cells: &[Cell]) {
+    pub(crate) fn build(
+        &self,
+        key: &mut KeyBuilder,
+        time_ms: i64,
+        add_cells: impl FnOnce(&mut KeyBuilder),
+    ) {
         key.start(time_ms);
-        cells.iter().for_each(|cell| cell.add_to(key));
+        add_cells(key);
         key.finish(&self.hasher);
     }
 
@@ -124,6 +128,7 @@ impl RowKeys {
 mod tests {
     use super::*;
 
+    use crate::dimension::Cell;
     use crate::string_dimension::Resolved::Known;
 
     #[test]
@@ -131,7 +136,7 @@ mod tests {
         let mut rows = RowKeys::new();
         let key = |rows: &RowKeys, time_ms: i64, cells: &[Cell]| {
             let mut key = KeyBuilder::default();
-            rows.build(&mut key, time_ms, cells);
+            rows.build(&mut key, time_ms, |key| cells.iter().for_each(|cell| cell.add_to(key)));
             key
         };
         let text = |number| Cell::Text(Known(number));

@@ -159,6 +159,30 @@ impl StringDimension {
         }
     }
 
+    /// Finds the numbers of values, and adds those that are missing; answers the bytes that cost.
+    pub(crate) fn intern_all(
+        &mut self,
+        values: &[ValueRef<'_>],
+        numbers: &mut Vec<u32>,
+        scratch: &mut RowScratch,
+    ) -> usize {
+        let mut all_bytes = 0;
+        for value in values {
+            let hashed = self.hash(value);
+            let resolved = self.resolve(value, hashed, scratch);
+            let number = match resolved {
+                Resolved::Known(number) => number,
+                Resolved::NewValue(_) | Resolved::NewList | Resolved::Unhashed => {
+                    let (number, bytes) = self.intern(value, resolved, scratch);
+                    all_bytes += bytes;
+                    number
+                }
+            };
+            numbers.push(number);
+        }
+        all_bytes
+    }
+
     fn intern_list(&mut self, list: &[Option<&str>], scratch: &mut RowScratch) -> (u32, usize) {
         order(list, self.handling, &mut scratch.order);
         scratch.ids.clear();

@@ -18,7 +18,14 @@ pub(crate) struct Intake {
     pub(crate) known: Arc<KnownColumns>,
     /// The parser's lessons by then.
     lessons: u64,
+    /// Bytes of an event of the last body, to make room by; 0 before the first.
+    event_bytes: usize,
 }
+
+/// Smaller events are made no room for.
+const MIN_EVENT_BYTES: usize = 32;
+/// Room for text is made by one of so many bytes of a body: the others are names, digits and marks.
+const BODY_BYTES_A_TEXT_BYTE: usize = 4;
 
 /// What became of some events.
 pub(crate) struct Read {
@@ -44,7 +51,7 @@ impl Intake {
     pub(crate) fn new(schema: Arc<DatasourceSchema>, limits: &ParseLimits) -> Result<Self> {
         let parser = RowParser::new(Arc::clone(&schema.data_schema), limits.clone())?;
         let lessons = parser.lessons();
-        Ok(Self { schema, parser, known: Arc::default(), lessons })
+        Ok(Self { schema, parser, known: Arc::default(), lessons, event_bytes: 0 })
     }
 
     /// As [`Intake::new`], but knowing columns from before.
@@ -66,7 +73,10 @@ impl Intake {
     /// When the body is not JSON at all, or its rows are beyond the limits.
     pub(crate) fn read(&mut self, body: &[u8], now_ms: i64, limits: RowLimits) -> Result<Read> {
         let spec = &self.schema.data_schema.granularity_spec;
-        let mut buffer = RowBuffer::new(spec.segment_granularity.clone(), limits);
+        let metrics = self.schema.index_schema.metrics.len();
+        let mut buffer = RowBuffer::new(spec.segment_granularity.clone(), metrics, limits);
+        let expected_rows = body.len().checked_div(self.event_bytes).unwrap_or_default();
+        buffer.reserve(expected_rows, body.len() / BODY_BYTES_A_TEXT_BYTE);
         self.parser.set_now_ms(now_ms);
         let outcome = self.parser.parse_batch(body, &mut buffer);
         let (changed, ignored) = (self.parser.take_changes(), self.parser.take_ignored());
@@ -75,6 +85,8 @@ impl Intake {
             return Err(full);
         }
         let counts = outcome?;
+        let event_bytes = body.len().checked_div(buffer.row_count()).unwrap_or_default();
+        self.event_bytes = event_bytes.max(MIN_EVENT_BYTES);
         self.keep_lessons();
         Ok(Read { buffer, counts, changed, ignored, became_text })
     }

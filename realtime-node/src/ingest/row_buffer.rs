@@ -1,7 +1,6 @@
-//! Parsed rows on their way to the sinks: kept until their log record is durable, in a few flat
-//! buffers instead of many small allocations.
+//! Parsed rows on their way to the sinks: kept by column until their log record is durable.
 
-use henge_index::DimensionSchema;
+use henge_index::{DimensionSchema, RowBatch};
 use henge_ingest::{ChunkRouter, Rejection, RowError, RowSink};
 use henge_platform::runtime::{Charge, MemoryAccount};
 use henge_types::{Granularity, Interval, ValueRef};
@@ -28,10 +27,8 @@ pub(crate) struct RowBuffer {
     limits: RowLimits,
     value_count: u64,
     rows: Vec<Row>,
-    values: Vec<StoredValue>,
-    elements: Vec<Option<Span>>,
-    text: String,
-    bytes: Vec<u8>,
+    /// The values of the rows.
+    batch: RowBatch,
     /// Refused events.
     pub(crate) refusals: Refusals,
     charge: Charge,
@@ -43,54 +40,38 @@ pub(crate) struct RowBuffer {
 
 #[derive(Debug, Clone, Copy)]
 struct Row {
-    timestamp_ms: i64,
     position: u64,
     chunk: usize,
-    values_end: usize,
     /// Left out: an earlier life of the request refused it.
     is_void: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    start: usize,
-    end: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum StoredValue {
-    /// So many nulls in a row: a sparse row of a wide table costs what it has.
-    Nulls(usize),
-    Long(i64),
-    Double(f64),
-    Text(Span),
-    Multi(Span),
-    Complex(Span),
-}
-
 impl RowBuffer {
-    /// An empty buffer. It takes no row that finds a limit reached.
+    /// An empty buffer for rows with so many metrics. It takes no row that finds a limit reached.
     #[must_use]
-    pub(crate) fn new(granularity: Granularity, limits: RowLimits) -> Self {
+    pub(crate) fn new(granularity: Granularity, metrics: usize, limits: RowLimits) -> Self {
         Self {
             router: ChunkRouter::new(granularity, limits.max_chunks),
             charge: limits.account.nothing(),
             limits,
             value_count: 0,
             rows: Vec::new(),
-            values: Vec::new(),
-            elements: Vec::new(),
-            text: String::new(),
-            bytes: Vec::new(),
+            batch: RowBatch::new(metrics),
             refusals: Refusals::default(),
             full: None,
             filtered: 0,
         }
     }
 
+    /// Makes room for so many rows and bytes of text. What comes of it is charged with the first row.
+    pub(super) fn reserve(&mut self, rows: usize, text_bytes: usize) {
+        self.rows.reserve(rows);
+        self.batch.reserve(rows, text_bytes);
+    }
+
     /// No rows: something that is no event was refused.
     pub(super) fn refused(limits: RowLimits, reason: &str, raw: &[u8]) -> Self {
-        let mut buffer = Self::new(Granularity::All, limits);
+        let mut buffer = Self::new(Granularity::All, 0, limits);
         buffer.refusals.add_whole(reason, raw);
         buffer
     }
@@ -102,10 +83,7 @@ impl RowBuffer {
 
     fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row>()
-            + self.values.capacity() * size_of::<StoredValue>()
-            + self.elements.capacity() * size_of::<Option<Span>>()
-            + self.text.capacity()
-            + self.bytes.capacity()
+            + self.batch.memory_bytes()
             + self.refusals.memory_bytes()
     }
 
@@ -139,7 +117,7 @@ impl RowBuffer {
     /// The earliest and the latest timestamp in milliseconds; `None` without rows.
     #[must_use]
     pub(crate) fn times_ms(&self) -> Option<(i64, i64)> {
-        let times = || self.rows.iter().map(|row| row.timestamp_ms);
+        let times = || self.batch.times_ms().iter().copied();
         times().min().zip(times().max())
     }
 
@@ -175,8 +153,9 @@ impl RowBuffer {
     pub(crate) fn keep_times(&mut self, times: &[Interval]) -> usize {
         let mut left_out = 0;
         let mut has_rows = vec![false; self.router.chunks().len()];
-        for row in self.rows.iter_mut().filter(|row| !row.is_void) {
-            row.is_void = !times.iter().any(|times| times.contains(row.timestamp_ms));
+        let all = self.rows.iter_mut().zip(self.batch.times_ms());
+        for (row, time_ms) in all.filter(|(row, _)| !row.is_void) {
+            row.is_void = !times.iter().any(|times| times.contains(*time_ms));
             left_out += usize::from(row.is_void);
             has_rows[row.chunk] |= !row.is_void;
         }
@@ -187,108 +166,24 @@ impl RowBuffer {
         left_out
     }
 
-    /// Calls `visit` with each row. Rows from before a dimension was discovered are given nulls, so
-    /// that each has `dimensions + metrics` values.
-    ///
-    /// # Errors
-    /// Whatever `visit` fails with; the rest is then not visited.
-    pub(crate) fn for_each<E>(
-        &self,
-        dimensions: usize,
-        metrics: usize,
-        mut visit: impl FnMut(RowRef<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let text = |span: &Span| &self.text[span.start..span.end];
-        let elements: Vec<Option<&str>> =
-            self.elements.iter().map(|element| element.as_ref().map(text)).collect();
-        let mut values = Vec::new();
-        let mut start = 0;
-        for row in &self.rows {
-            values.clear();
-            for value in &self.values[start..row.values_end] {
-                values.push(match value {
-                    StoredValue::Nulls(count) => {
-                        values.resize(values.len() + count, ValueRef::Null);
-                        continue;
-                    }
-                    StoredValue::Long(value) => ValueRef::Long(*value),
-                    StoredValue::Double(value) => ValueRef::Double(*value),
-                    StoredValue::Text(span) => ValueRef::String(text(span)),
-                    StoredValue::Multi(span) => ValueRef::Multi(&elements[span.start..span.end]),
-                    StoredValue::Complex(span) => {
-                        ValueRef::Complex(&self.bytes[span.start..span.end])
-                    }
-                });
-            }
-            start = row.values_end;
-            if row.is_void {
-                continue;
-            }
-            let missing = (dimensions + metrics).saturating_sub(values.len());
-            if missing > 0 {
-                let at = values.len().saturating_sub(metrics);
-                values.splice(at..at, std::iter::repeat_n(ValueRef::Null, missing));
-            }
-            visit(RowRef {
-                position: row.position,
-                chunk: row.chunk,
-                timestamp_ms: row.timestamp_ms,
-                values: &values,
-            })?;
+    /// The values of the rows.
+    pub(crate) fn batch(&self) -> &RowBatch {
+        &self.batch
+    }
+
+    /// The numbers of the rows of each of the chunks, in order, without those that are left out.
+    pub(crate) fn rows_by_chunk(&self) -> Vec<Vec<u32>> {
+        let mut rows = vec![Vec::new(); self.router.chunks().len()];
+        for (row, number) in self.rows.iter().zip(0..).filter(|(row, _)| !row.is_void) {
+            rows[row.chunk].push(number);
         }
-        Ok(())
+        rows
     }
 
-    /// Stores a value of the row whose values begin at `start`.
-    fn store(&mut self, value: ValueRef<'_>, start: usize) {
-        let stored = match value {
-            ValueRef::Null => match self.values[start..].last_mut() {
-                Some(StoredValue::Nulls(count)) => {
-                    *count += 1;
-                    return;
-                }
-                _ => StoredValue::Nulls(1),
-            },
-            ValueRef::Long(value) => StoredValue::Long(value),
-            ValueRef::Double(value) => StoredValue::Double(value),
-            ValueRef::String(text) => StoredValue::Text(self.store_text(text)),
-            ValueRef::Complex(bytes) => StoredValue::Complex(self.store_bytes(bytes)),
-            ValueRef::Multi(elements) => {
-                let start = self.elements.len();
-                for element in elements {
-                    let span = element.map(|text| self.store_text(text));
-                    self.elements.push(span);
-                }
-                StoredValue::Multi(Span { start, end: self.elements.len() })
-            }
-        };
-        self.values.push(stored);
+    /// The index of a row's event in the request.
+    pub(crate) fn position(&self, row: u32) -> u64 {
+        self.rows[row as usize].position
     }
-
-    fn store_bytes(&mut self, bytes: &[u8]) -> Span {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        Span { start, end: self.bytes.len() }
-    }
-
-    fn store_text(&mut self, text: &str) -> Span {
-        let start = self.text.len();
-        self.text.push_str(text);
-        Span { start, end: self.text.len() }
-    }
-}
-
-/// A buffered row.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RowRef<'a> {
-    /// Index of its event in the request.
-    pub(crate) position: u64,
-    /// Index of its chunk in [`RowBuffer::chunks`].
-    pub(crate) chunk: usize,
-    /// Timestamp, as it came.
-    pub(crate) timestamp_ms: i64,
-    /// One a dimension, then one a metric.
-    pub(crate) values: &'a [ValueRef<'a>],
 }
 
 impl RowSink for RowBuffer {
@@ -296,12 +191,8 @@ impl RowSink for RowBuffer {
         let position = self.rows.len() as u64 + self.refusals.count() + self.filtered;
         let chunk = self.router.route(timestamp_ms).map_err(RowError::Reject)?;
         self.count_values(values.len())?;
-        let start = self.values.len();
-        for value in values {
-            self.store(*value, start);
-        }
-        let values_end = self.values.len();
-        self.rows.push(Row { timestamp_ms, position, chunk, values_end, is_void: false });
+        self.batch.push(timestamp_ms, values);
+        self.rows.push(Row { position, chunk, is_void: false });
         self.charge_growth()
     }
 
@@ -319,10 +210,7 @@ impl RowSink for RowBuffer {
     fn restart(&mut self, _: &[DimensionSchema]) -> Result<(), RowError> {
         self.rows.clear();
         self.value_count = 0;
-        self.values.clear();
-        self.elements.clear();
-        self.text.clear();
-        self.bytes.clear();
+        self.batch.clear();
         self.router.clear();
         self.refusals = Refusals::default();
         self.filtered = 0;
@@ -332,14 +220,13 @@ impl RowSink for RowBuffer {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
 
+    /// For rows with one metric.
     fn buffer(account: &MemoryAccount) -> RowBuffer {
         let account = account.clone();
         let limits = RowLimits { max_chunks: 10, max_values: 10_000_000, account };
-        RowBuffer::new(Granularity::All, limits)
+        RowBuffer::new(Granularity::All, 1, limits)
     }
 
     #[test]
@@ -353,19 +240,8 @@ mod tests {
             buffer.row(number as i64, &values).unwrap();
             values[number] = ValueRef::Null;
         }
-        let mut seen = 0;
-        let Ok(()) = buffer.for_each(2_002, 1, |row| {
-            let expected = |at| match at {
-                at if at == seen => ValueRef::String("x"),
-                2_002 => ValueRef::Long(seen as i64),
-                _ => ValueRef::Null,
-            };
-            assert_eq!(row.values.len(), 2_003);
-            assert!((0..2_003).all(|at| row.values[at] == expected(at)), "{seen}");
-            seen += 1;
-            Ok::<(), Infallible>(())
-        });
-        assert_eq!(seen, 2_000);
+        assert_eq!(buffer.rows_by_chunk(), [(0..2_000).collect::<Vec<u32>>()]);
+        assert_eq!(buffer.batch().row_count(), 2_000);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_index::{IndexLimits, IndexSchema};
+use henge_index::IndexLimits;
 use henge_platform::metadata::PendingSegment;
 use henge_types::{ErrorClass, Interval};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -321,7 +321,7 @@ impl Writer {
         let schema = self.generation.columns();
         self.shared.serving.widen(&sinks, &schema)?;
         let work = move || {
-            let added = add_to_sinks(&buffer, &sinks, &schema);
+            let added = add_to_sinks(&buffer, &sinks);
             (buffer, added)
         };
         let (buffer, added) = self.shared.ingest_pool.spawn(PUSH_PRIORITY, work).await?;
@@ -401,27 +401,24 @@ impl Asking {
 }
 
 /// Adds all rows of a buffer; rows that an index refuses are given back with the reason.
-fn add_to_sinks(
-    buffer: &RowBuffer,
-    sinks: &[Arc<Sink>],
-    schema: &Arc<IndexSchema>,
-) -> Result<Added> {
+fn add_to_sinks(buffer: &RowBuffer, sinks: &[Arc<Sink>]) -> Result<Added> {
     let mut added = Added::default();
-    buffer.for_each(schema.dimensions.len(), schema.metrics.len(), |row| {
-        let sink = &sinks[row.chunk];
-        let outcome = sink.add(row.timestamp_ms, row.values).map(|frozen| {
-            added.rows += 1;
-            added.frozen.extend(frozen.map(|index| (Arc::clone(sink), index)));
-        });
-        match outcome {
-            Err(error) if error.class() == ErrorClass::Internal => Err(error),
-            Err(error) => {
-                added.refused.add_row(row.position, || error.to_string());
-                added.positions.push(row.position);
-                Ok(())
-            }
-            Ok(()) => Ok(()),
+    let mut refused = Vec::new();
+    let batch = buffer.batch().view();
+    for (sink, rows) in sinks.iter().zip(buffer.rows_by_chunk()) {
+        let mut refuse = |row, error: RealtimeError| refused.push((buffer.position(row), error));
+        let frozen = sink.add_rows(&batch, &rows, &mut refuse)?;
+        added.frozen.extend(frozen.into_iter().map(|index| (Arc::clone(sink), index)));
+        added.rows += rows.len();
+    }
+    added.rows -= refused.len();
+    refused.sort_by_key(|(position, _)| *position);
+    for (position, error) in refused {
+        if error.class() == ErrorClass::Internal {
+            return Err(error);
         }
-    })?;
+        added.refused.add_row(position, || error.to_string());
+        added.positions.push(position);
+    }
     Ok(added)
 }

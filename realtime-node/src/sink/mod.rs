@@ -7,7 +7,9 @@ mod project;
 use std::path::Path;
 use std::sync::Arc;
 
-use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
+use henge_index::{
+    BatchView, DimensionSchema, IndexError, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex,
+};
 use henge_platform::discovery::{AnnouncedColumn, AnnouncedSchema};
 use henge_platform::metadata::{PendingSegment, UNPLACED};
 use henge_platform::runtime::{MemoryAccount, files};
@@ -17,7 +19,7 @@ use parking_lot::Mutex;
 
 pub(crate) use part::{PartFiles, WrittenSegment, remove_files};
 
-use crate::error::Result;
+use crate::error::{RealtimeError, Result};
 use crate::merging::{MergeGroup, in_groups};
 use part::Part;
 
@@ -100,6 +102,32 @@ impl Sink {
         let mut state = self.state.lock();
         let frozen = if state.live.is_full() { self.freeze_locked(&mut state)? } else { None };
         state.live.add(timestamp_ms, values)?;
+        Ok(frozen)
+    }
+
+    /// Adds rows of a batch, which are given by number and ascend. Gives the indexes that became full (see
+    /// [`Sink::freeze`]); rows that are refused are told to `refuse`.
+    ///
+    /// # Errors
+    /// When the batch has not the columns of the sink.
+    pub(crate) fn add_rows(
+        &self,
+        batch: &BatchView<'_>,
+        rows: &[u32],
+        refuse: &mut dyn FnMut(u32, RealtimeError),
+    ) -> Result<Vec<FrozenIndex>> {
+        let mut frozen = Vec::new();
+        let mut left = rows;
+        while !left.is_empty() {
+            // Queries get in between.
+            let mut state = self.state.lock();
+            if state.live.is_full() {
+                frozen.extend(self.freeze_locked(&mut state)?);
+            }
+            let mut refuse = |row, error: IndexError| refuse(row, error.into());
+            let taken = state.live.add_rows(batch, left, &mut refuse)?;
+            left = left.get(taken..).unwrap_or_default();
+        }
         Ok(frozen)
     }
 
