@@ -133,7 +133,30 @@ impl Cells {
 }
 
 /// Converts the value of one column and adds it to the row.
+#[inline]
 pub(crate) fn coerce(
+    raw: Raw,
+    column: &Column<'_>,
+    body: &str,
+    buffer: &mut EventBuffer,
+    cells: &mut Cells,
+) -> Result<(), RejectReason> {
+    // Most values have the type of their column.
+    let cell = match (column.target, raw) {
+        (Target::String, Raw::Text(span)) if span.length() <= column.limits.max_string_bytes => {
+            Cell::Text(span)
+        }
+        (Target::Long, Raw::Long(value)) => Cell::Long(value),
+        (Target::Double, Raw::Double(value)) if value.is_finite() => Cell::Double(value + 0.0),
+        (Target::None, _) => Cell::Null,
+        _ => return coerce_other(raw, column, body, buffer, cells),
+    };
+    cells.values.push(cell);
+    Ok(())
+}
+
+#[inline(never)]
+fn coerce_other(
     raw: Raw,
     column: &Column<'_>,
     body: &str,

@@ -1,5 +1,6 @@
 //! Field names to positions. Events of one source mostly list their fields in one order, so the
-//! field that stood at a place last time is tried first: one comparison and no hashing.
+//! field that stood at a place last time is tried first, with its quotes and colon: one comparison, and
+//! no hashing.
 
 use henge_types::TIME_COLUMN;
 use rustc_hash::FxHashMap;
@@ -12,7 +13,7 @@ pub(crate) struct FieldTable {
     pending: Vec<usize>,
     positions: FxHashMap<Box<str>, u32>,
     /// By place in the event: the field met there last.
-    expected: Vec<u32>,
+    expected: Vec<Expected>,
     /// Names that nothing in the schema has, known so that what is not stored can be counted.
     ignored: Vec<Box<str>>,
     ignored_positions: FxHashMap<Box<str>, u32>,
@@ -32,6 +33,38 @@ pub(crate) enum Field {
 /// Whether no dimension can have a name: that of the time column is taken.
 pub(crate) fn is_no_column(name: &str) -> bool {
     name == TIME_COLUMN || name.is_empty()
+}
+
+/// The field that is expected at a place.
+#[derive(Debug, Clone, Copy)]
+struct Expected {
+    /// Position, or number with [`IS_IGNORED`].
+    field: u32,
+    /// Bytes of the token; 0 when it has none.
+    token_bytes: u32,
+    /// The name as most events write it, in quotes and with the colon.
+    token: u128,
+    /// The bits of the token's bytes.
+    token_mask: u128,
+}
+
+/// Longer names have no token.
+const MAX_TOKEN_BYTES: usize = size_of::<u128>();
+
+impl Expected {
+    const NOTHING: Self = Self { field: NONE, token_bytes: 0, token: 0, token_mask: 0 };
+
+    fn new(field: u32, name: &str) -> Self {
+        let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+        let token_bytes = name.len() + 3;
+        if token_bytes > MAX_TOKEN_BYTES || !name.bytes().all(is_plain) {
+            return Self { field, ..Self::NOTHING };
+        }
+        let written = format!("\"{name}\":");
+        let token = written.bytes().rev().fold(0, |token, byte| token << 8 | u128::from(byte));
+        let token_mask = u128::MAX >> (8 * (MAX_TOKEN_BYTES - token_bytes));
+        Self { field, token_bytes: token_bytes as u32, token, token_mask }
+    }
 }
 
 /// No field.
@@ -96,10 +129,26 @@ impl FieldTable {
         &self.pending
     }
 
+    /// The field that stood at this place of an event last time, if the rest of the event begins with its
+    /// name in quotes and the colon; and the bytes of these.
+    #[inline]
+    pub(crate) fn take_expected(&self, rest: &[u8], place: usize) -> Option<(Field, usize)> {
+        let expected = self.expected.get(place)?;
+        let token = u128::from_le_bytes(*rest.first_chunk::<MAX_TOKEN_BYTES>()?);
+        if expected.token_bytes == 0 || token & expected.token_mask != expected.token {
+            return None;
+        }
+        let field = match expected.field & IS_IGNORED {
+            0 => Field::Known(expected.field as usize),
+            _ => Field::Ignored((expected.field & !IS_IGNORED) as usize),
+        };
+        Some((field, expected.token_bytes as usize))
+    }
+
     /// The field that stood at this place of an event last time, if it has this name.
     #[inline]
     pub(crate) fn find_expected(&self, name: &str, place: usize) -> Option<Field> {
-        let expected = *self.expected.get(place)? as usize;
+        let expected = self.expected.get(place)?.field as usize;
         if let Some(known) = self.names.get(expected) {
             return (known.as_ref() == name).then_some(Field::Known(expected));
         }
@@ -113,14 +162,15 @@ impl FieldTable {
     pub(crate) fn find(&mut self, name: &str, place: usize, ignores: bool) -> Option<Field> {
         // Places are bounded by the limit on fields.
         if self.expected.len() <= place {
-            self.expected.resize(place + 1, NONE);
+            self.expected.resize(place + 1, Expected::NOTHING);
         }
         if let Some(position) = self.meet(name) {
-            self.expected[place] = position as u32;
+            self.expected[place] = Expected::new(position as u32, name);
             return Some(Field::Known(position));
         }
         let ignored = (ignores || is_no_column(name)).then(|| self.ignore(name))?;
-        self.expected[place] = IS_IGNORED | ignored as u32;
+        self.expected[place] =
+            Expected::new(IS_IGNORED | ignored as u32, self.ignored_name(ignored));
         Some(Field::Ignored(ignored))
     }
 

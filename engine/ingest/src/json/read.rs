@@ -3,7 +3,7 @@
 use crate::fields::{Field, FieldTable};
 use crate::json::scan::{FaultKind, Scan, Scanner};
 use crate::limits::ParseLimits;
-use crate::raw::{EventBuffer, Raw, UnknownField};
+use crate::raw::{EventBuffer, Raw, Span, UnknownField};
 
 /// Reads the object that starts at the scanner. Of a name that occurs twice the last value holds.
 /// Unknown fields are checked; they are kept when `discover` is set, and noted otherwise.
@@ -26,34 +26,28 @@ pub(crate) fn read_event(
         if place == limits.max_fields {
             return scanner.fault(FaultKind::OverLimit("fields", limits.max_fields));
         }
-        scanner.expect(b'"', "a field name in double quotes")?;
-        let name = scanner.string(&mut buffer.arena)?;
-        let name_text = name.text(body, &buffer.arena);
-        let field = match table.find_expected(name_text, place) {
-            Some(field) => Some(field),
-            // Only escapes can bring control characters here, except for the last one.
-            None if name_text.bytes().any(|byte| byte < 0x20 || byte == 0x7f) => {
-                return scanner.fault(FaultKind::NameControl);
+        let field = match table.take_expected(scanner.rest(), place) {
+            Some((field, bytes)) => {
+                scanner.at += bytes;
+                Name::Field(field)
             }
-            None => table.find(name_text, place, !discover),
+            None => name(scanner, body, table, buffer, place, discover)?,
         };
         scanner.skip_blanks();
-        scanner.expect(b':', "':' after a field name")?;
-        scanner.skip_blanks();
         match field {
-            Some(Field::Known(position)) => {
+            Name::Field(Field::Known(position)) => {
                 let value = value(scanner, buffer, limits)?;
                 if let Some(slot) = buffer.fields.get_mut(position) {
                     *slot = value;
                 }
             }
-            Some(Field::Ignored(number)) => {
+            Name::Field(Field::Ignored(number)) => {
                 let value = skip(scanner, buffer, limits)?;
                 if !value.is_null() {
                     buffer.ignored.push((number, value));
                 }
             }
-            None => {
+            Name::Unknown(name) => {
                 let value = value(scanner, buffer, limits)?;
                 remember(buffer, body, UnknownField { name, value });
             }
@@ -66,6 +60,38 @@ pub(crate) fn read_event(
         }
         return scanner.expect(b'}', "',' or '}' after a value");
     }
+}
+
+/// What a name stands for.
+enum Name {
+    Field(Field),
+    /// Nothing so far.
+    Unknown(Span),
+}
+
+/// Reads a name and the colon behind it.
+fn name(
+    scanner: &mut Scanner<'_>,
+    body: &str,
+    table: &mut FieldTable,
+    buffer: &mut EventBuffer,
+    place: usize,
+    discover: bool,
+) -> Scan<Name> {
+    scanner.expect(b'"', "a field name in double quotes")?;
+    let name = scanner.string(&mut buffer.arena)?;
+    let text = name.text(body, &buffer.arena);
+    let field = match table.find_expected(text, place) {
+        Some(field) => Some(field),
+        // Only escapes can bring control characters here, except for the last one.
+        None if text.bytes().any(|byte| byte < 0x20 || byte == 0x7f) => {
+            return scanner.fault(FaultKind::NameControl);
+        }
+        None => table.find(text, place, !discover),
+    };
+    scanner.skip_blanks();
+    scanner.expect(b':', "':' after a field name")?;
+    Ok(field.map_or(Name::Unknown(name), Name::Field))
 }
 
 /// Keeps an unknown field; a second one of the same name replaces the first.

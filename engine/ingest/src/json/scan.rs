@@ -83,6 +83,12 @@ impl<'b> Scanner<'b> {
         self.bytes.get(self.at).copied()
     }
 
+    /// What is left of the event.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'b [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     #[inline]
     pub(crate) fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
@@ -229,8 +235,13 @@ impl<'b> Scanner<'b> {
         if digits == 0 || leading_zero {
             return self.fault(FaultKind::Number);
         }
-        if matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
-            return self.fraction(start);
+        match self.peek() {
+            Some(b'.') => {
+                let short = self.short_decimal(magnitude, digits, negative);
+                return short.map_or_else(|| self.fraction(start), |value| Ok(Raw::Double(value)));
+            }
+            Some(b'e' | b'E') => return self.fraction(start),
+            _ => {}
         }
         if digits <= 18 {
             let value = magnitude as i64;
@@ -241,6 +252,31 @@ impl<'b> Scanner<'b> {
             Ok(value) => Raw::Long(value),
             Err(_) => Raw::HugeNumber(Span::of_body(start, self.at)),
         })
+    }
+
+    /// Reads the fraction of a decimal of few digits and no exponent; anything else is left where it is.
+    /// Whole numbers below 2^53 and powers of ten up to 10^22 are exact, so that their quotient is the
+    /// double next to the decimal.
+    #[inline]
+    fn short_decimal(&mut self, whole: u64, whole_digits: usize, negative: bool) -> Option<f64> {
+        let mut magnitude = whole;
+        let mut divisor = 1.0;
+        let mut places = 0;
+        let rest = self.bytes.get(self.at + 1..)?;
+        while let Some(digit @ b'0'..=b'9') = rest.get(places) {
+            if whole_digits + places >= DIGITS_OF_A_WHOLE {
+                return None;
+            }
+            magnitude = magnitude * 10 + u64::from(digit - b'0');
+            divisor *= 10.0;
+            places += 1;
+        }
+        if places == 0 || matches!(rest.get(places), Some(b'e' | b'E')) {
+            return None;
+        }
+        self.at += 1 + places;
+        let value = magnitude as f64 / divisor;
+        Some(if negative { -value } else { value })
     }
 
     fn fraction(&mut self, start: usize) -> Scan<Raw> {
