@@ -2,7 +2,7 @@
 
 use henge_query::{Direction, GroupByQuery, Query, TopNMetric, TopNQuery};
 
-use henge_vector::{Array, Column};
+use henge_vector::{Array, Column, Sets};
 
 /// Keeps the best groups by one aggregator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,7 @@ impl TopCut {
             {
                 self.of_values(states.values())
             }
+            Column::Objects(_) => self.of_values(&states.objects::<Sets>()?.counts()),
             Column::Null(_)
             | Column::Long(_)
             | Column::Wide(_)
@@ -82,7 +83,6 @@ impl TopCut {
             | Column::WideFloat(_)
             | Column::Text(_)
             | Column::Lists(_)
-            | Column::Objects(_)
             | Column::Timed(_)
             | Column::Mixed(_)
             | Column::SegmentIds(_)

@@ -12,6 +12,7 @@ use henge_sketch::{HllSketch, KllSketch, Sketch, ThetaSketch};
 use crate::bytes::Bytes;
 use crate::column::Column;
 use crate::error::{Result, VectorError};
+use crate::sets::Sets;
 use crate::sketches::Sketches;
 
 /// Objects of one kind, one a row: what the stages between need of them.
@@ -155,6 +156,7 @@ const KINDS: &[(&str, Read)] = &[
     (HllSketch::KIND, sketches::<HllSketch>),
     (ThetaSketch::KIND, sketches::<ThetaSketch>),
     (KllSketch::KIND, sketches::<KllSketch>),
+    (Sets::KIND, |images| Ok(Sets::of_images(images)?.into())),
 ];
 
 /// How objects of a kind are read; `None` when no objects are called so.

@@ -4,7 +4,8 @@
 use henge_expr::ExprValue;
 use henge_sketch::{HllSketch, KllSketch, ThetaSketch};
 use henge_vector::{
-    Bytes, Column, Decimal128Array, ListsBuilder, Sketches, Text, TextValues, Timed, nulls_of,
+    Bytes, Column, Decimal128Array, ListsBuilder, SetPart, Sets, Sketches, Text, TextValues, Timed,
+    nulls_of,
 };
 
 /// One of each kind, with nulls and without, all of three rows.
@@ -25,6 +26,7 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Column)> {
         ("hll", Column::from(Sketches::new(vec![Some(Box::new(hll(&["a", "b"]))), None, None]))),
         ("theta", Column::from(Sketches::new(vec![None, Some(Box::new(theta())), None]))),
         ("kll", Column::from(Sketches::new(vec![None, None, Some(Box::new(kll()))]))),
+        ("sets", sets().into()),
         ("timed", timed()),
         ("mixed", Column::Mixed(vec![ExprValue::Long(4), ExprValue::Null, nested()])),
     ]
@@ -33,6 +35,16 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Column)> {
 pub(crate) fn wide(values: &[Option<i128>]) -> Column {
     let array = Decimal128Array::from_iter(values.iter().copied());
     Column::Wide(array.with_precision_and_scale(38, 0).unwrap())
+}
+
+fn sets() -> Sets {
+    let texts = Column::Text(Text::of([Some("é"), Some("")].into_iter()));
+    let parts = vec![
+        SetPart::new([2, 0, 1], Column::longs(vec![7, i64::MIN, 7], None)),
+        SetPart::new([1, 0, 0], Column::doubles(vec![0.5], None)),
+        SetPart::new([0, 0, 2], texts),
+    ];
+    Sets::new(3, parts)
 }
 
 fn timed() -> Column {
