@@ -42,7 +42,7 @@ const SCAN: House = House {
 const AGGREGATE: House = House {
     source: "engine/aggregate/src",
     floors: &[
-        &["table", "group_marks", "number"],
+        &["table", "group_marks", "number", "distinct_keys"],
         &["kernels"],
         &["accumulator", "fold", "scatter", "carry", "merged"],
         &["numeric", "function"],

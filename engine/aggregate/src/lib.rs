@@ -4,6 +4,7 @@
 mod accumulator;
 mod aggregator;
 mod carry;
+mod distinct_keys;
 mod fold;
 mod function;
 mod functions;

@@ -289,10 +289,11 @@ fn schema(spec: &ProjectionSpec, columns: &[ValueType]) -> SegmentSchema {
     let metrics: Vec<MetricSpec> = spec
         .aggregators
         .iter()
-        .map(|aggregator| MetricSpec {
-            name: aggregator.name.clone(),
-            field: Some(aggregator.name.clone()),
-            kind: aggregator.kind.stored_states(),
+        .filter_map(|aggregator| {
+            // A spec whose states cannot be stored was refused when it was read.
+            let kind = aggregator.kind.stored_states()?;
+            let field = Some(aggregator.name.clone());
+            Some(MetricSpec { name: aggregator.name.clone(), field, kind })
         })
         .collect();
     for metric in &metrics {

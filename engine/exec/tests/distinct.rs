@@ -5,12 +5,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use henge_exec::{
-    ExecContext, Extent, Merger, NodeDictionaries, Partial, SharedItem, SharedRun, Worker,
-    finalise, merge, run,
+    ExecContext, ExecError, Extent, Merger, NodeDictionaries, Partial, SharedItem, SharedRun,
+    Worker, finalise, merge, run,
 };
 use henge_query::Query;
 use henge_segment::{BLOCK_ROWS, ColumnData, SegmentView, StringTable};
@@ -139,6 +139,82 @@ fn distinct_counts_are_those_of_values_added_one_by_one() {
                 }
             }
         }
+    }
+}
+
+const COUNTED: [&str; 5] = ["visitor", "page", "order", "price", "__time"];
+
+fn exact_query(by: Option<usize>) -> Query {
+    let count = |field: &str| json!({"type": "exactDistinctCount", "name": format!("n_{field}"), "fieldName": field});
+    let dimensions: Vec<&str> = by.iter().map(|column| COLUMNS[*column].0).collect();
+    let query = json!({
+        "queryType": "groupBy", "dataSource": "t", "intervals": "1970-01-01/1970-01-02",
+        "granularity": "all", "dimensions": dimensions, "aggregations": COUNTED.map(count),
+    });
+    Query::parse(query.to_string().as_bytes()).unwrap()
+}
+
+/// The exact counts of each group, value by value.
+fn expected_exactly(rows: usize, by: Option<usize>) -> BTreeMap<String, [usize; 5]> {
+    let mut values: BTreeMap<u32, [BTreeSet<i64>; 5]> = BTreeMap::new();
+    for row in 0..rows {
+        let sets = values.entry(by.map_or(0, |column| id_of(column, row))).or_default();
+        for (set, column) in sets.iter_mut().zip([3, 2]) {
+            set.extend(Some(i64::from(id_of(column, row))).filter(|id| *id != 0));
+        }
+        sets[2].insert(order_of(row));
+        sets[3].insert(order_of(row));
+        sets[4].insert(row as i64);
+    }
+    let key = |group| if group == 0 { String::new() } else { text_of(by.unwrap_or(0), group) };
+    values.into_iter().map(|(group, sets)| (key(group), sets.map(|set| set.len()))).collect()
+}
+
+#[test]
+fn exact_counts_are_exact_whatever_is_merged_with_what() {
+    // The rows of the second are among those of the first.
+    let (rows, views) = (150_000, [segment(150_000), segment(30_000)]);
+    let dictionaries = Some(Arc::new(NodeDictionaries::new(1 << 26)));
+    let node = ExecContext { dictionaries, ..ExecContext::default() };
+    let plain = ExecContext::default();
+    for by in [None, Some(0), Some(1), Some(2)] {
+        let query = Arc::new(exact_query(by));
+        let expected = expected_exactly(rows, by);
+        let of = |view: usize, ctx| run(&query, views[view].as_ref(), ctx).unwrap();
+        let sent = |partial: Partial| Partial::decode(&partial.encode().unwrap()).unwrap();
+        let cases = [
+            vec![of(0, &plain)],
+            vec![of(0, &plain), of(1, &plain)],
+            vec![of(0, &node), of(1, &node)],
+            vec![sent(of(1, &node)), of(0, &node), of(1, &plain)],
+        ];
+        for (case, partials) in cases.into_iter().enumerate() {
+            let mut mergers = [Merger::new(Arc::clone(&query)), Merger::new(Arc::clone(&query))];
+            for (at, partial) in partials.into_iter().enumerate() {
+                mergers[at % 2].add(partial, &plain).unwrap();
+            }
+            let [mut merger, other] = mergers;
+            merger.absorb(other, &plain).unwrap();
+            let partial = merger.finish(Extent::Whole, &plain).unwrap();
+            let answer = answer(&query, partial);
+            let found = answer.as_array().unwrap().iter().map(|row| {
+                let event = &row["event"];
+                let key = by.and_then(|column| event[COLUMNS[column].0].as_str());
+                let counts = COUNTED.map(|field| event[format!("n_{field}")].as_u64().unwrap());
+                (key.unwrap_or_default().to_owned(), counts.map(|count| count as usize))
+            });
+            assert!(found.collect::<BTreeMap<_, _>>() == expected, "{by:?} case {case}");
+        }
+    }
+}
+
+#[test]
+fn h_83_exact_counts_beyond_the_memory_budget_are_refused() {
+    let view = segment(150_000);
+    let ctx = ExecContext { memory_budget_bytes: 1 << 20, ..ExecContext::default() };
+    for by in [None, Some(1)] {
+        let error = run(&exact_query(by), view.as_ref(), &ctx).unwrap_err();
+        assert!(matches!(error, ExecError::ResourceLimit(_)), "{error}");
     }
 }
 

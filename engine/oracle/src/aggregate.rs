@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use henge_query::aggregate::{Cardinality, Hll, HyperUnique, Numeric, OneValue, Quantiles, Theta};
+use henge_query::aggregate::{
+    Cardinality, ExactDistinctCount, Hll, HyperUnique, Numeric, OneValue, Quantiles, Theta,
+};
 use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, QueryBase};
 use henge_types::{NumericOp, OneOf, ValueType, parse_timestamp_ms};
 
@@ -49,6 +51,9 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
                 format!("{:?}", cells.collect::<Vec<_>>())
             });
             distinct(&combinations.collect(), *round)
+        }
+        AggregatorKind::ExactDistinctCount(ExactDistinctCount { field }) => {
+            distinct(&values_of(&[field], base, &rows), true)
         }
         AggregatorKind::OneValue(one) => one_value(one, base, &rows),
         AggregatorKind::Quantiles(Quantiles { field, .. }) => {

@@ -20,7 +20,7 @@ pub use batch::{Batch, OwnFilter};
 pub use cancel::CancelFlag;
 pub use column::{
     ColumnSet, Columns, ExpressionReader, ExpressionSource, Loaded, LoadedBlock, NumericType,
-    Pairs, SlotId, SlotStats, Source, Window,
+    Pairs, SlotId, SlotStats, Source, StringInterner, Window,
 };
 pub use dimension::{
     Dimension, DimensionIds, KeyFunction, KeyScope, NumberPart, Scalar, dictionary_of, text_keys,

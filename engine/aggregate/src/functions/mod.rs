@@ -3,6 +3,7 @@
 
 mod cardinality;
 mod count;
+mod exact_distinct;
 mod hll;
 mod hyper_unique;
 mod numeric;

@@ -3,6 +3,7 @@
 
 mod kept;
 mod numbers;
+mod sets;
 mod sums;
 
 use std::any::Any;
@@ -12,6 +13,7 @@ use henge_vector::Column;
 
 pub(crate) use kept::{KeptValue, KeptValues};
 pub(crate) use numbers::MergedNumbers;
+pub(crate) use sets::MergedSets;
 pub(crate) use sums::MergedSums;
 
 /// States of one aggregator by group. A new kind of state implements this.

@@ -133,6 +133,33 @@ impl Marks {
         }
     }
 
+    /// Makes a list that grows with the pairs, for ever, of what a bitmap would be too large for.
+    pub(crate) fn into_table(self) -> Self {
+        let mut table = IdTable::default();
+        self.for_each_key(|key| {
+            table.id_of(key);
+        });
+        Self::Pairs(table)
+    }
+
+    /// The keys of all marks of values that are not null, each once.
+    pub(crate) fn into_keys(self) -> Vec<u64> {
+        let mut keys = Vec::new();
+        self.listed_once().for_each_key(|key| keys.push(key));
+        keys
+    }
+
+    fn listed_once(self) -> Self {
+        match self {
+            Self::Listed(_) => self.sorted(),
+            Self::Dense { .. } | Self::Pairs(_) => self.listed(),
+        }
+    }
+
+    fn for_each_key(&self, mut visit: impl FnMut(u64)) {
+        self.for_each(|group, id| visit(u64::from(group) << 32 | u64::from(id)));
+    }
+
     /// Adds the marked values to the sketches of their groups.
     pub(crate) fn drain<S: SketchKind>(
         self,

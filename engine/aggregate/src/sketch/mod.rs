@@ -11,9 +11,11 @@ mod stored;
 
 use henge_scan::{Dimension, Result, Source};
 
+pub(crate) use distinct::visit_ids;
 pub(crate) use distinct::{DistinctValues, selection_of};
 pub(crate) use function::KeepsSketches;
 pub(crate) use groups::{GroupSketches, SketchInput};
+pub(crate) use marks::Marks;
 pub(crate) use numbers::NumberSketches;
 pub(crate) use stored::StoredSketches;
 

@@ -272,9 +272,15 @@ fn dimension() -> impl Strategy<Value = Value> {
 /// approximate ones start with h.
 fn aggregations() -> impl Strategy<Value = (Value, Value)> {
     let numeric = numeric_aggregation();
-    let more = prop_oneof![numeric.clone(), sketch_aggregation(), one_value_aggregation()];
+    let more = prop_oneof![
+        numeric.clone(),
+        sketch_aggregation(),
+        one_value_aggregation(),
+        exact_distinct_aggregation(),
+    ];
     let more = prop::collection::vec(more, 0..3);
-    (numeric, more, any::<[bool; 3]>()).prop_map(|(mut first, more, chosen)| {
+    let first = prop_oneof![4 => numeric, 1 => exact_distinct_aggregation()];
+    (first, more, any::<[bool; 3]>()).prop_map(|(mut first, more, chosen)| {
         rename(&mut first, "a0");
         let mut all = vec![json!({"type": "count", "name": "n"}), first];
         for (at, mut next) in more.into_iter().enumerate() {
@@ -306,6 +312,23 @@ fn rename(aggregation: &mut Value, name: &str) {
     if aggregation.get("aggregator").is_some() {
         rename(&mut aggregation["aggregator"], name);
     }
+}
+
+fn exact_distinct_aggregation() -> impl Strategy<Value = Value> {
+    let fields = vec![
+        "s", "m", "l", "d", "lm", "fm", "dm", "pl", "pd", "ps", "v", "w", "p", "q", "al", "an",
+        "__time", "absent",
+    ];
+    let filter = prop::option::weighted(0.2, filter());
+    (select(fields), filter).prop_map(|(field, filter)| {
+        let plain = json!({"type": "exactDistinctCount", "name": "x", "fieldName": field});
+        match filter {
+            None => plain,
+            Some(filter) => {
+                json!({"type": "filtered", "name": "x", "filter": filter, "aggregator": plain})
+            }
+        }
+    })
 }
 
 fn one_value_aggregation() -> impl Strategy<Value = Value> {

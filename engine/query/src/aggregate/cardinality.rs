@@ -59,8 +59,8 @@ impl Aggregate for Cardinality {
         super::estimate_type(self.round)
     }
 
-    fn stored_states(&self) -> MetricKind {
-        MetricKind::HyperUnique
+    fn stored_states(&self) -> Option<MetricKind> {
+        Some(MetricKind::HyperUnique)
     }
 
     fn rounds(&self) -> bool {

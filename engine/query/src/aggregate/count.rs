@@ -34,7 +34,7 @@ impl Aggregate for Count {
         ValueType::Long
     }
 
-    fn stored_states(&self) -> MetricKind {
-        MetricKind::Count
+    fn stored_states(&self) -> Option<MetricKind> {
+        Some(MetricKind::Count)
     }
 }

@@ -75,8 +75,8 @@ impl Aggregate for Hll {
         super::estimate_type(self.round)
     }
 
-    fn stored_states(&self) -> MetricKind {
-        MetricKind::HllMerge { lg_k: self.lg_k, hll_type: self.hll_type }
+    fn stored_states(&self) -> Option<MetricKind> {
+        Some(MetricKind::HllMerge { lg_k: self.lg_k, hll_type: self.hll_type })
     }
 
     fn rounds(&self) -> bool {

@@ -5,6 +5,7 @@
 
 mod cardinality;
 mod count;
+mod exact_distinct;
 mod hll;
 mod hyper_unique;
 mod input;
@@ -17,6 +18,7 @@ mod theta;
 
 pub use cardinality::Cardinality;
 pub use count::Count;
+pub use exact_distinct::ExactDistinctCount;
 pub use hll::Hll;
 pub use hyper_unique::HyperUnique;
 pub use input::AggregatorInput;
@@ -27,6 +29,7 @@ pub use registry::AggregatorKind;
 pub use spec::AggregatorSpec;
 pub use theta::Theta;
 
+pub(crate) use exact_distinct::EXACT_DISTINCT_COUNT;
 pub(crate) use hll::{hll_lg_k, hll_type};
 pub(crate) use input::field_name;
 pub(crate) use numeric::numeric_type;
@@ -72,8 +75,8 @@ pub(crate) trait Aggregate {
     /// The type of the finished values.
     fn output_type(&self) -> ValueType;
 
-    /// How the states are stored in a projection, and combined there.
-    fn stored_states(&self) -> MetricKind;
+    /// How the states are stored in a projection, and combined there; `None` when they cannot be.
+    fn stored_states(&self) -> Option<MetricKind>;
 
     /// True when a finished estimate is rounded to a whole number.
     fn rounds(&self) -> bool {

@@ -63,12 +63,12 @@ impl Aggregate for Numeric {
     }
 
     /// States of FLOATs are doubles.
-    fn stored_states(&self) -> MetricKind {
+    fn stored_states(&self) -> Option<MetricKind> {
         let column_type = match self.column_type {
             ValueType::Long => ValueType::Long,
             ValueType::Float | ValueType::Double | ValueType::String => ValueType::Double,
         };
-        MetricKind::Numeric { op: self.op, column_type }
+        Some(MetricKind::Numeric { op: self.op, column_type })
     }
 }
 

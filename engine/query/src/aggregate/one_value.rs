@@ -149,8 +149,8 @@ impl Aggregate for OneValue {
         self.value_type
     }
 
-    fn stored_states(&self) -> MetricKind {
+    fn stored_states(&self) -> Option<MetricKind> {
         let Self { which, value_type, max_string_bytes, .. } = *self;
-        MetricKind::OneValue { which, value_type, max_string_bytes }
+        Some(MetricKind::OneValue { which, value_type, max_string_bytes })
     }
 }

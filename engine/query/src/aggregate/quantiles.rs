@@ -52,8 +52,8 @@ impl Aggregate for Quantiles {
         ValueType::Long
     }
 
-    fn stored_states(&self) -> MetricKind {
-        MetricKind::Quantiles { k: self.k }
+    fn stored_states(&self) -> Option<MetricKind> {
+        Some(MetricKind::Quantiles { k: self.k })
     }
 }
 

@@ -7,8 +7,8 @@ use henge_types::{MetricKind, ValueType};
 use serde_json::Value;
 
 use super::{
-    Aggregate, Cardinality, Count, Hll, HyperUnique, Numeric, OneValue, Quantiles, Theta,
-    spec::FILTERED,
+    Aggregate, Cardinality, Count, ExactDistinctCount, Hll, HyperUnique, Numeric, OneValue,
+    Quantiles, Theta, spec::FILTERED,
 };
 use crate::error::Result;
 use crate::node::Node;
@@ -25,6 +25,7 @@ macro_rules! aggregates {
             Hll,
             HyperUnique,
             Cardinality,
+            ExactDistinctCount,
             Theta,
             Quantiles,
             OneValue,
@@ -107,9 +108,9 @@ impl AggregatorKind {
         self.fields().output_type()
     }
 
-    /// How the states are stored in a projection, and combined there.
+    /// How the states are stored in a projection, and combined there; `None` when they cannot be.
     #[must_use]
-    pub fn stored_states(&self) -> MetricKind {
+    pub fn stored_states(&self) -> Option<MetricKind> {
         self.fields().stored_states()
     }
 

@@ -136,6 +136,7 @@ mod tests {
             (json!({"type": "hyperUnique", "fieldName": "x"}), ValueType::Double),
             (json!({"type": "hyperUnique", "fieldName": "x", "round": true}), ValueType::Long),
             (json!({"type": "quantilesDoublesSketch", "fieldName": "x"}), ValueType::Long),
+            (json!({"type": "exactDistinctCount", "fieldName": "x"}), ValueType::Long),
         ];
         for (given, expected) in cases {
             assert_eq!(read(given).kind.output_type(), expected);

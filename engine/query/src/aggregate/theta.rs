@@ -52,8 +52,8 @@ impl Aggregate for Theta {
         ValueType::Double
     }
 
-    fn stored_states(&self) -> MetricKind {
-        MetricKind::Theta { size: self.size, input_is_sketch: true }
+    fn stored_states(&self) -> Option<MetricKind> {
+        Some(MetricKind::Theta { size: self.size, input_is_sketch: true })
     }
 }
 

@@ -8,6 +8,7 @@ use henge_types::{
 };
 use serde_json::{Value, json};
 
+use super::metrics::EXACT_IS_NOT_STORED;
 use super::schema::DataSchema;
 use crate::aggregate::{AggregatorKind, AggregatorSpec, aggregator};
 use crate::error::Result;
@@ -176,6 +177,9 @@ impl ProjectionSpec {
             if let AggregatorKind::OneValue(_) = &aggregator.kind {
                 let message = "first, last and any cannot be stored in a projection";
                 return Err(node.unsupported(message));
+            }
+            if aggregator.kind.stored_states().is_none() {
+                return Err(node.unsupported(EXACT_IS_NOT_STORED));
             }
             aggregator.for_each_input(&mut |name| check("aggregators", name));
             if let Some(filter) = &aggregator.filter {

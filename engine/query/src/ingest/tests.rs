@@ -169,6 +169,10 @@ fn h_72_unknown_fields_are_refused_with_the_known_ones_listed() {
             "dimensionsSpec.dimensions[0].kind: unknown field",
         ),
         (
+            json!({"metricsSpec": [{"type": "exactDistinctCount", "name": "a", "fieldName": "b"}]}),
+            "metricsSpec[0]: exactDistinctCount counts values while a query runs and cannot be stored",
+        ),
+        (
             json!({"metricsSpec": [{"type": "longSum", "name": "a", "fieldName": "b", "fn": "x"}]}),
             "metricsSpec[0].fn: unknown field",
         ),
@@ -435,6 +439,10 @@ fn projections_must_fit_the_table() {
     refused(
         json!({"aggregators": [{"type": "stringLast", "name": "s", "fieldName": "a"}]}),
         "projections[0]: first, last and any cannot be stored in a projection",
+    );
+    refused(
+        json!({"aggregators": [{"type": "exactDistinctCount", "name": "s", "fieldName": "a"}]}),
+        "projections[0]: exactDistinctCount counts values while a query runs and cannot be stored",
     );
     refused(
         json!({"groupingColumns": ["v"], "virtualColumns": [

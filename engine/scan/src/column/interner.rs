@@ -6,18 +6,19 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Distinct strings, with ids from 1 (0 is null) in the order of their arrival.
 #[derive(Debug, Default)]
-pub(crate) struct StringInterner {
+pub struct StringInterner {
     table: HashTable<u32>,
     values: TextValues,
 }
 
 impl StringInterner {
-    pub(crate) fn memory_bytes(&self) -> usize {
+    /// Bytes of memory, roughly.
+    pub fn memory_bytes(&self) -> usize {
         self.values.memory_bytes() + self.table.capacity() * 5
     }
 
     /// Number of ids, null's included.
-    pub(crate) fn id_count(&self) -> usize {
+    pub fn id_count(&self) -> usize {
         self.values.id_count()
     }
 
@@ -25,7 +26,8 @@ impl StringInterner {
         value.map_or(0, |value| self.id_of(value))
     }
 
-    pub(crate) fn id_of(&mut self, value: &str) -> u32 {
+    /// The id of a value, a new one where it is not known.
+    pub fn id_of(&mut self, value: &str) -> u32 {
         let hash = xxh3_64(value.as_bytes());
         let Self { table, values } = self;
         if let Some(&id) = table.find(hash, |&id| values.value(id) == Some(value)) {
@@ -39,12 +41,12 @@ impl StringInterner {
     }
 
     /// The value of an id; `None` is null.
-    pub(crate) fn value(&self, id: u32) -> Option<&str> {
+    pub fn value(&self, id: u32) -> Option<&str> {
         self.values.value(id)
     }
 
     /// Rows whose ids are these.
-    pub(crate) fn into_text(self, ids: Vec<u32>) -> Text {
+    pub fn into_text(self, ids: Vec<u32>) -> Text {
         self.values.into_text(ids, false)
     }
 }

@@ -30,7 +30,7 @@ use crate::node::NodeDictionaries;
 pub(crate) use arithmetic::Arithmetic;
 pub use expression::ExpressionSource;
 pub(crate) use id_memo::{IdMemo, widen_ids};
-pub(crate) use interner::StringInterner;
+pub use interner::StringInterner;
 pub(crate) use numbers::parse_text_long;
 pub use pairs::Pairs;
 pub use reader::ExpressionReader;

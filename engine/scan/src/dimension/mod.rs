@@ -20,7 +20,7 @@ use crate::column::{
     SlotId, Source, Window,
 };
 use crate::error::Result;
-use crate::node::NodeDictionaries;
+use crate::node::{NodeDictionaries, NodeScope};
 use crate::selection::Selection;
 use ids::{FramedIds, computed_ids, direct_longs, map_ids, not_loaded, number_ids, widen};
 use key_text::{Wanted, dictionary_keys, direct_keys, for_each_text};
@@ -286,6 +286,22 @@ impl<'a> Dimension<'a> {
             }
             Kind::DirectLongs { min, .. } => direct_keys(&ids, min, output),
         })
+    }
+
+    /// As [`Dimension::into_keys`], by the node's numbers where they are at hand and pay.
+    pub fn into_values(self, ids: Vec<u32>, datasource: &Arc<str>) -> Result<Column> {
+        let node = match &self.kind {
+            Kind::Dictionary { node, .. } => node.clone(),
+            Kind::Null
+            | Kind::Mapped { .. }
+            | Kind::DirectLongs { .. }
+            | Kind::Numbers { .. }
+            | Kind::Computed { .. } => None,
+        };
+        let scope = node.as_deref().map_or(KeyScope::Text, |dictionaries| {
+            KeyScope::Node(NodeScope { dictionaries, datasource, expected_groups: ids.len() })
+        });
+        self.into_keys(ids, scope)
     }
 
     /// The hashes of the values by id, when the node keeps them or `wanted` are enough

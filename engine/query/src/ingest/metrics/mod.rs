@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 pub(crate) use hll::hll_type_name;
 pub(crate) use numeric::numeric_type_name;
 
-use crate::aggregate::field_name;
+use crate::aggregate::{EXACT_DISTINCT_COUNT, field_name};
 use crate::error::Result;
 use crate::node::Node;
 
@@ -54,10 +54,18 @@ const PLANNED: &[&str] = &[
     "KllFloatsSketch",
 ];
 
+/// Why exact counts are made by queries alone, and what can be done instead.
+pub(super) const EXACT_IS_NOT_STORED: &str = "exactDistinctCount counts values while a query \
+     runs and cannot be stored: make the column a dimension (of a projection: one of \
+     groupingColumns), or store a sketch (HLLSketchBuild, thetaSketch)";
+
 pub(super) fn metric(node: &Node<'_>) -> Result<MetricSpec> {
     let supported: Vec<&str> = FORMS.iter().flat_map(|form| form.names).copied().collect();
     let type_name = node.type_name(&supported)?;
     let Some(form) = FORMS.iter().find(|form| form.names.contains(&type_name)) else {
+        if type_name == EXACT_DISTINCT_COUNT {
+            return Err(node.unsupported(EXACT_IS_NOT_STORED));
+        }
         return Err(node.bad_type("metric", type_name, &supported, PLANNED));
     };
     let kind = (form.parse)(node, type_name)?;

@@ -286,6 +286,30 @@ fn intervals_in_every_form_are_condensed() {
 }
 
 #[test]
+fn exact_distinct_counts_are_of_one_column() {
+    let with_count = |mut fields: Value| {
+        fields["type"] = json!("exactDistinctCount");
+        fields["name"] = json!("n");
+        with("timeseries", json!({"aggregations": [fields]}))
+    };
+    let query = parse(&with_count(json!({"fieldName": "user"})));
+    let aggregations = &query.to_value()["aggregations"];
+    assert_eq!(
+        aggregations[0],
+        json!({"type": "exactDistinctCount", "name": "n", "fieldName": "user"})
+    );
+    assert_refused(
+        &with_count(json!({"fields": ["user", "page"]})),
+        "aggregations[0].fields: exactDistinctCount counts the values of one column",
+    );
+    assert_refused(
+        &with_count(json!({"expression": "upper(user)"})),
+        "aggregations[0].expression: expressions are not supported here",
+    );
+    assert_refused(&with_count(json!({})), "aggregations[0].fieldName: missing");
+}
+
+#[test]
 fn union_reads_several_tables() {
     let mut value = with("timeseries", json!({}));
     value["dataSource"] =
