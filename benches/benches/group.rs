@@ -20,6 +20,7 @@ fn main() {
         top_n(runner, &table);
         group_by(runner, &table);
         many_groups(runner, &table);
+        exact_distinct(runner, &table);
     });
 }
 
@@ -275,6 +276,49 @@ fn many_groups(runner: &mut Runner, table: &Table) {
         };
         case.measure_as(runner, check, || table.gather(&case.query));
     }
+}
+
+/// Distinct values counted exactly: texts by their ids, numbers by their bits, alone and by group.
+fn exact_distinct(runner: &mut Runner, table: &Table) {
+    for (name, bytes_a_row, field, by) in [
+        ("exact_distinct/of_a_text", 4, "visitor_id", None),
+        ("exact_distinct/of_a_number", 8, "bytes", None),
+        ("exact_distinct/of_a_text_by_country", 5, "visitor_id", Some(TextField::Country)),
+        ("exact_distinct/of_a_number_by_country", 9, "bytes", Some(TextField::Country)),
+        ("exact_distinct/of_a_number_by_uri", 10, "bytes", Some(TextField::Uri)),
+    ] {
+        let case = Case::new(
+            name,
+            bytes_a_row,
+            &json!({
+                "queryType": "groupBy", "dimensions": by.iter().map(|by| by.name()).collect::<Vec<_>>(),
+                "aggregations": [{"type": "exactDistinctCount", "name": "n", "fieldName": field}],
+            }),
+        );
+        let check = |query: &Query| {
+            let answer = harness::finish(query, table.gather(query));
+            let counts = answer.as_array().unwrap().iter();
+            let total: u64 = counts.filter_map(|row| row["event"]["n"].as_u64()).sum();
+            assert_eq!(total as usize, distinct_values(table, field, by), "{name}");
+        };
+        case.measure_as(runner, check, || table.gather(&case.query));
+    }
+}
+
+/// Distinct pairs of a value of a field and one that it is grouped by.
+fn distinct_values(table: &Table, field: &str, by: Option<TextField>) -> usize {
+    let groups = by.map(|by| table.columns.text_ids(by));
+    let group = |row: usize| groups.map_or(0, |ids| u64::from(ids[row]));
+    let mut pairs: Vec<(u64, u64)> = match field {
+        "bytes" => (0..ROWS).map(|row| (group(row), table.columns.bytes[row] as u64)).collect(),
+        _ => {
+            let ids = table.columns.text_ids(TextField::VisitorId);
+            (0..ROWS).map(|row| (group(row), u64::from(ids[row]))).collect()
+        }
+    };
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs.len()
 }
 
 fn distinct_pairs(table: &Table, fields: [TextField; 2]) -> usize {

@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from hits_columns import NAMES, TYPES
-from native import COUNT, List, agg, both, descending, double_sum, expression, group, is_, like, long_dimension, long_sum, no, ratio, scan, timeseries, top
+from native import COUNT, List, agg, both, descending, double_sum, exact_distinct, expression, group, is_, like, long_dimension, long_sum, no, ratio, scan, timeseries, top
 
 Q = List()
 TABLE, MONTH, TWO_DAYS = 'hits', '2026-08-01/2026-09-01', '2026-08-14/2026-08-16'
@@ -16,10 +16,10 @@ TABLE, MONTH, TWO_DAYS = 'hits', '2026-08-01/2026-09-01', '2026-08-14/2026-08-16
 COUNTER, PAGE, VISITOR = 222_100, 8_560_172_050_212_279_301, 4_602_953_951_741_719_636
 WORD, TITLE_WORD = 'lantern', 'Lantern'
 
-NO_DISTINCT = 'no aggregator counts distinct values exactly, and no query reads the groups of another'
 NO_LEAST_TEXT = 'no aggregator keeps the least text of a group'
 
 WIDTH, MEAN_WIDTH = long_sum('width'), ratio('mean_width', 'width', 'cnt')
+VISITORS = exact_distinct('visitor', 'visitors')
 WITH_PHRASE = no(is_('phrase', ''))
 LONGS = {name for name, kind in TYPES.items() if kind != 'string'} | {'minute', 'day', 'one', 'address_1', 'address_2', 'address_3'}
 
@@ -33,22 +33,17 @@ def ask(name, sql, row, native=None, order=(), missing=None, **rest):
     Q.ask(name, TABLE, sql + cut, native, row=row, order=order, **peers, **rest)
 
 
-def ranking(name, columns, where='', filter=None, aggregates='count(*) n', aggregations=(COUNT,), post=(), row=('cnt',), limit=10, offset=0, virtual=(), sql=None):
-    """Groups by columns, the most frequent first; the count comes first. `sql` is how a column is computed that is not stored."""
+def ranking(name, columns, where='', filter=None, aggregates='count(*) n', aggregations=(COUNT,), post=(), row=('cnt',), limit=10, offset=0, virtual=(), sql=None,
+            metric='cnt'):
+    """Groups by columns, the most frequent first, or those with most of another `metric`; that comes first. `sql` is how a column is computed that is not stored."""
     selected = ', '.join(f'{sql[column]} as {column}' if sql and column in sql else column for column in columns)
     text = f"select {selected}, {aggregates} from hits{' where ' + where if where else ''} group by {', '.join(columns)} order by n desc"
     dimensions = [long_dimension(column) if column in LONGS else column for column in columns]
     if len(columns) == 1 and not offset:
-        native = top(TABLE, MONTH, dimensions[0], 'cnt', limit, list(aggregations), filter=filter, virtual=virtual, post=list(post))
+        native = top(TABLE, MONTH, dimensions[0], metric, limit, list(aggregations), filter=filter, virtual=virtual, post=list(post))
     else:
-        native = group(TABLE, MONTH, dimensions, list(aggregations), filter=filter, order=descending('cnt'), limit=limit, offset=offset, virtual=virtual, post=list(post))
+        native = group(TABLE, MONTH, dimensions, list(aggregations), filter=filter, order=descending(metric), limit=limit, offset=offset, virtual=virtual, post=list(post))
     ask(name, text, [*columns, *row], native, order=(len(columns),), limit=limit, offset=offset)
-
-
-def distinct_ranking(name, columns, where='', aggregates='count(distinct visitor) n', order=None, row=()):
-    listed = ', '.join(columns)
-    ask(name, f"select {listed}, {aggregates} from hits{' where ' + where if where else ''} group by {listed} order by n desc", [*columns, *row],
-        order=(len(columns),) if order is None else order, limit=10, missing=NO_DISTINCT)
 
 
 # Everything, and single numbers.
@@ -58,8 +53,8 @@ ask('c_totals', 'select sum(ad_engine), count(*), avg(width) from hits', ['ad_en
     timeseries(TABLE, MONTH, [long_sum('ad_engine'), COUNT, WIDTH], post=[MEAN_WIDTH]))
 ask('c_mean_visitor', 'select avg(visitor) from hits', ['mean'], timeseries(TABLE, MONTH, [double_sum('visitor'), COUNT], post=[ratio('mean', 'visitor', 'cnt')]),
     ch='select avg(toFloat64(visitor)) from hits')
-ask('c_visitors', 'select count(distinct visitor) from hits', ['visitors'], missing=NO_DISTINCT)
-ask('c_distinct_phrases', 'select count(distinct phrase) from hits', ['phrases'], missing=NO_DISTINCT)
+ask('c_visitors', 'select count(distinct visitor) from hits', ['visitors'], timeseries(TABLE, MONTH, [VISITORS]))
+ask('c_distinct_phrases', 'select count(distinct phrase) from hits', ['phrases'], timeseries(TABLE, MONTH, [exact_distinct('phrase', 'phrases')]))
 ask('c_first_last', 'select min(__time), max(__time) from hits', ['minTime', 'maxTime'], {'queryType': 'timeBoundary', 'dataSource': TABLE})
 SHIFTS = range(90)
 ask('c_shifted_sums', f"select {', '.join(f'sum(width + {by})' for by in SHIFTS)} from hits", [f's{by}' for by in SHIFTS],
@@ -71,12 +66,15 @@ ask('c_adverts', 'select ad_engine, count(*) n from hits where ad_engine <> 0 gr
 ranking('c_phrases', ['phrase'], "phrase <> ''", WITH_PHRASE)
 ranking('c_top_visitors', ['visitor'])
 ranking('c_urls', ['url'])
-distinct_ranking('c_region_visitors', ['region'], row=['visitors'])
-distinct_ranking('c_region_facts', ['region'], aggregates='sum(ad_engine), count(*) n, avg(width), count(distinct visitor)', order=(2,),
-                 row=['ad_engine', 'cnt', 'mean_width', 'visitors'])
-distinct_ranking('c_model_visitors', ['device_model'], "device_model <> ''", row=['visitors'])
-distinct_ranking('c_brand_model_visitors', ['device_brand', 'device_model'], "device_model <> ''", row=['visitors'])
-distinct_ranking('c_phrase_visitors', ['phrase'], "phrase <> ''", row=['visitors'])
+BY_VISITORS = dict(aggregates='count(distinct visitor) n', aggregations=(VISITORS,), row=('visitors',), metric='visitors')
+WITH_MODEL = no(is_('device_model', ''))
+ranking('c_region_visitors', ['region'], **BY_VISITORS)
+ask('c_region_facts', 'select region, sum(ad_engine), count(*) n, avg(width), count(distinct visitor) from hits group by region order by n desc',
+    ['region', 'ad_engine', 'cnt', 'mean_width', 'visitors'],
+    top(TABLE, MONTH, long_dimension('region'), 'cnt', 10, [long_sum('ad_engine'), COUNT, WIDTH, VISITORS], post=[MEAN_WIDTH]), order=(2,), limit=10)
+ranking('c_model_visitors', ['device_model'], "device_model <> ''", WITH_MODEL, **BY_VISITORS)
+ranking('c_brand_model_visitors', ['device_brand', 'device_model'], "device_model <> ''", WITH_MODEL, **BY_VISITORS)
+ranking('c_phrase_visitors', ['phrase'], "phrase <> ''", WITH_PHRASE, **BY_VISITORS)
 
 # Several keys, numbers and texts mixed; up to as many groups as rows.
 FACTS = dict(aggregates='count(*) n, sum(is_refresh), avg(width)', aggregations=(COUNT, long_sum('is_refresh'), WIDTH), post=(MEAN_WIDTH,),
@@ -100,7 +98,7 @@ ask('c_url_contains_phrases', f"select phrase, min(url), count(*) n from hits wh
     ['phrase', 'url', 'cnt'], order=(2,), limit=10, missing=NO_LEAST_TEXT)
 ask('c_title_contains_phrases', f"""select phrase, min(url), min(title), count(*) n, count(distinct visitor) from hits
     where title like '%{TITLE_WORD}%' and not url like '%.html%' and phrase <> '' group by phrase order by n desc""",
-    ['phrase', 'url', 'title', 'cnt', 'visitors'], order=(3,), limit=10, missing=f'{NO_LEAST_TEXT}; {NO_DISTINCT}')
+    ['phrase', 'url', 'title', 'cnt', 'visitors'], order=(3,), limit=10, missing=NO_LEAST_TEXT)
 ask('c_counter_url_length', "select counter, avg(length(url)) l, count(*) n from hits where url <> '' group by counter having count(*) > 10000 order by l desc",
     ['counter', 'mean', 'cnt'],
     group(TABLE, MONTH, [long_dimension('counter')], [long_sum('length'), COUNT], filter=no(is_('url', '')), virtual=[expression('length', 'strlen(url)')],

@@ -69,6 +69,10 @@ def distinct(field):
     return {'type': 'HLLSketchBuild', 'name': 'uniques', 'fieldName': field, 'round': True}
 
 
+def exact_distinct(field, name):
+    return agg('exactDistinctCount', field, name)
+
+
 def where(filter, aggregator):
     return {'type': 'filtered', 'name': aggregator['name'], 'filter': filter, 'aggregator': aggregator}
 
