@@ -67,10 +67,10 @@ fn begin(out: &mut Vec<u8>, tag: u8, count: usize) {
 
 /// Values by their kind.
 #[derive(Default)]
-struct Values<'v> {
-    longs: Vec<i64>,
-    doubles: Vec<f64>,
-    texts: Vec<&'v str>,
+pub(super) struct Values<'v> {
+    pub(super) longs: Vec<i64>,
+    pub(super) doubles: Vec<f64>,
+    pub(super) texts: Vec<&'v str>,
 }
 
 impl<'v> Values<'v> {
@@ -79,7 +79,7 @@ impl<'v> Values<'v> {
     }
 
     /// Adds the values of a row.
-    fn collect(&mut self, part: &'v SetPart, row: usize) {
+    pub(super) fn collect(&mut self, part: &'v SetPart, row: usize) {
         let places = part.range(row);
         let rows = places.start as usize..places.end as usize;
         match &part.values {

@@ -1,5 +1,6 @@
 //! Sets of values, one a row: states of aggregators that count distinct values exactly.
 
+mod count;
 mod image;
 
 use std::any::Any;
@@ -10,8 +11,8 @@ use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use crate::column::Column;
 use crate::objects::{ObjectColumn, Objects};
 
-/// A set of values a row. Values of different kinds differ, and so do those of different parts of a
-/// row: segments may hold a column as numbers and as texts.
+/// A set of values a row, by kind: segments may hold a column as numbers and as texts. Only counting
+/// looks across kinds.
 #[derive(Debug, Clone, Default)]
 pub struct Sets {
     rows: usize,
@@ -116,17 +117,9 @@ impl Sets {
         &self.parts
     }
 
-    /// How many values a row's set has.
-    #[inline]
-    #[must_use]
-    pub fn count(&self, row: usize) -> usize {
+    /// How many values are held for a row.
+    fn held(&self, row: usize) -> usize {
         self.parts.iter().map(|part| part.count(row)).sum()
-    }
-
-    /// How many values each row's set has.
-    #[must_use]
-    pub fn counts(&self) -> Vec<i64> {
-        (0..self.rows).map(|row| self.count(row) as i64).collect()
     }
 }
 
@@ -140,7 +133,7 @@ impl ObjectColumn for Sets {
     }
 
     fn is_null(&self, row: usize) -> bool {
-        self.count(row) == 0
+        self.held(row) == 0
     }
 
     fn image(&self, row: usize) -> Option<Cow<'_, [u8]>> {
@@ -148,7 +141,7 @@ impl ObjectColumn for Sets {
     }
 
     fn row_bytes(&self, row: usize) -> usize {
-        self.count(row) * size_of::<u64>()
+        self.held(row) * size_of::<u64>()
     }
 
     fn memory_bytes(&self) -> usize {
