@@ -22,5 +22,6 @@ mod projections;
 mod replaces;
 mod replay;
 mod tasks;
+mod type_changes;
 mod warnings;
 mod wire;
