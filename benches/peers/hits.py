@@ -8,15 +8,13 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from hits_columns import NAMES, TYPES
-from native import COUNT, List, agg, both, descending, double_sum, exact_distinct, expression, group, is_, like, long_dimension, long_sum, no, ratio, scan, timeseries, top
+from native import COUNT, List, agg, both, descending, double_sum, exact_distinct, expression, group, is_, least, like, long_dimension, long_sum, no, ratio, scan, timeseries, top
 
 Q = List()
 TABLE, MONTH, TWO_DAYS = 'hits', '2026-08-01/2026-09-01', '2026-08-14/2026-08-16'
 # One site, the most seen of its pages (the hash of its address), and one visitor: they follow from the table's seed.
 COUNTER, PAGE, VISITOR = 222_100, 8_560_172_050_212_279_301, 4_602_953_951_741_719_636
 WORD, TITLE_WORD = 'lantern', 'Lantern'
-
-NO_LEAST_TEXT = 'no aggregator keeps the least text of a group'
 
 WIDTH, MEAN_WIDTH = long_sum('width'), ratio('mean_width', 'width', 'cnt')
 VISITORS = exact_distinct('visitor', 'visitors')
@@ -95,10 +93,13 @@ ranking('c_shifted_addresses', ['address', 'address_1', 'address_2', 'address_3'
 # Texts: contained words, lengths, hosts.
 ask('c_url_contains', f"select count(*) from hits where url like '%{WORD}%'", ['cnt'], timeseries(TABLE, MONTH, [COUNT], filter=like('url', f'%{WORD}%')))
 ask('c_url_contains_phrases', f"select phrase, min(url), count(*) n from hits where url like '%{WORD}%' and phrase <> '' group by phrase order by n desc",
-    ['phrase', 'url', 'cnt'], order=(2,), limit=10, missing=NO_LEAST_TEXT)
+    ['phrase', 'url', 'cnt'],
+    top(TABLE, MONTH, 'phrase', 'cnt', 10, [least('url'), COUNT], filter=both(like('url', f'%{WORD}%'), WITH_PHRASE)), order=(2,), limit=10)
 ask('c_title_contains_phrases', f"""select phrase, min(url), min(title), count(*) n, count(distinct visitor) from hits
     where title like '%{TITLE_WORD}%' and not url like '%.html%' and phrase <> '' group by phrase order by n desc""",
-    ['phrase', 'url', 'title', 'cnt', 'visitors'], order=(3,), limit=10, missing=NO_LEAST_TEXT)
+    ['phrase', 'url', 'title', 'cnt', 'visitors'],
+    top(TABLE, MONTH, 'phrase', 'cnt', 10, [least('url'), least('title'), COUNT, VISITORS],
+        filter=both(like('title', f'%{TITLE_WORD}%'), no(like('url', '%.html%')), WITH_PHRASE)), order=(3,), limit=10)
 ask('c_counter_url_length', "select counter, avg(length(url)) l, count(*) n from hits where url <> '' group by counter having count(*) > 10000 order by l desc",
     ['counter', 'mean', 'cnt'],
     group(TABLE, MONTH, [long_dimension('counter')], [long_sum('length'), COUNT], filter=no(is_('url', '')), virtual=[expression('length', 'strlen(url)')],
@@ -106,7 +107,11 @@ ask('c_counter_url_length', "select counter, avg(length(url)) l, count(*) n from
     order=(1,), limit=25)
 HOST = "regexp_replace(referer, '^https?://(?:www[.])?([^/]+)/.*$', '{}')"
 HOSTS = "select {} as host, avg(length(referer)) l, count(*) n, min(referer) from hits where referer <> '' group by host having count(*) > 10000 order by l desc"
-ask('c_referer_hosts', HOSTS.format(HOST.format(r'\1')), ['host', 'mean', 'cnt', 'referer'], order=(1,), limit=25, missing=NO_LEAST_TEXT,
+ask('c_referer_hosts', HOSTS.format(HOST.format(r'\1')), ['host', 'mean', 'cnt', 'referer'],
+    group(TABLE, MONTH, ['host'], [long_sum('length'), COUNT, least('referer')], filter=no(is_('referer', '')),
+          virtual=[expression('host', HOST.format('$1'), 'STRING'), expression('length', 'strlen(referer)')],
+          having={'type': 'greaterThan', 'aggregation': 'cnt', 'value': 10_000}, order=descending('mean'), limit=25, post=[ratio('mean', 'length', 'cnt')]),
+    order=(1,), limit=25,
     ch=HOSTS.format(HOST.format(r'\\1').replace('regexp_replace', 'replaceRegexpOne')))
 
 # Raw rows.

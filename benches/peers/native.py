@@ -73,6 +73,10 @@ def exact_distinct(field, name):
     return agg('exactDistinctCount', field, name)
 
 
+def least(field):
+    return agg('stringMin', field, field)
+
+
 def where(filter, aggregator):
     return {'type': 'filtered', 'name': aggregator['name'], 'filter': filter, 'aggregator': aggregator}
 

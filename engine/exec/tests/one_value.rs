@@ -1,4 +1,4 @@
-//! First, last and any: stored as metrics, rolled up, merged, mixed with buffered rows, filtered, and
+//! First, last and any, least and greatest text: stored as metrics, rolled up, merged, mixed with buffered rows, filtered, and
 //! as they travel; late events, events without a value and events of one time.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -187,6 +187,43 @@ fn segments_without_the_column_hide_no_value_of_others() {
         [&[&*early, &*lacking], &[&*lacking, &*early], &[&file, &*early]];
     for views in views {
         assert_eq!(answer(&query(true), views), expected);
+    }
+}
+
+/// The least and the greatest text of a group, of a dictionary in order and of one that is not.
+#[test]
+fn ends_of_texts_do_not_depend_on_where_rows_lie() {
+    let all: Vec<Event> = [EARLY, LATER].concat();
+    let (early, later) = (buffered(EARLY, 0), buffered(LATER, 1));
+    let (one, file) = (merged(&[&*early, &*later]), merged(&[&*early]));
+    let bound = |kind: &str, field: &str| json!({"type": kind, "name": format!("{kind} {field}"), "fieldName": field, "maxStringBytes": 3});
+    let nobody = json!({
+        "type": "filtered", "name": "nobody", "aggregator": bound("stringMin", "user"),
+        "filter": {"type": "selector", "dimension": "user", "value": "nobody"},
+    });
+    let query = json!({
+        "queryType": "groupBy", "dataSource": "t", "intervals": "1970-01-01/1970-01-02",
+        "granularity": "all", "dimensions": [],
+        "virtualColumns": [{
+            "type": "expression", "name": "turned", "outputType": "STRING",
+            "expression": "concat(if(user == 'cy', 'a', 'z'), user, 'é')",
+        }],
+        "aggregations": [
+            bound("stringMin", "user"), bound("stringMax", "user"), bound("stringMin", "turned"),
+            bound("stringMax", "turned"), bound("stringMin", "first_state"),
+            bound("stringMax", "absent"), nobody,
+        ],
+    });
+    let query = Query::parse(query.to_string().as_bytes()).unwrap();
+    let expected = json!([{
+        "stringMin user": "ann", "stringMax user": "cy", "stringMin turned": "acy",
+        "stringMax turned": "zbo", "stringMin first_state": "arr", "stringMax absent": null,
+        "nobody": null,
+    }]);
+    let views: [&[&dyn SegmentView]; 4] =
+        [&[&*buffered(&all, 2)], &[&*later, &*early], &[&one], &[&file, &*later]];
+    for views in views {
+        assert_eq!(answer(&query, views), expected);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use henge_query::aggregate::{
-    Cardinality, ExactDistinctCount, Hll, HyperUnique, Numeric, OneValue, Quantiles, Theta,
+    Cardinality, ExactDistinctCount, Hll, HyperUnique, Numeric, OneValue, Quantiles, TextBound,
+    TextEnd, Theta,
 };
 use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, QueryBase};
 use henge_types::{NumericOp, OneOf, ValueType, parse_timestamp_ms};
@@ -56,6 +57,15 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
             distinct(&values_of(&[field], base, &rows), true)
         }
         AggregatorKind::OneValue(one) => one_value(one, base, &rows),
+        AggregatorKind::TextBound(TextBound { end, field, max_string_bytes }) => {
+            let cells = rows.iter().flat_map(|row| column(base, row, field));
+            let texts = cells.filter_map(|cell| cell.text());
+            let text = match end {
+                TextEnd::Least => texts.min(),
+                TextEnd::Greatest => texts.max(),
+            };
+            text.map_or(Cell::Null, |text| Cell::Text(cut(text, *max_string_bytes)))
+        }
         AggregatorKind::Quantiles(Quantiles { field, .. }) => {
             let seen = rows.iter().flat_map(|row| column(base, row, field));
             let numbers = seen.filter_map(|cell| cell.double()).filter(|value| !value.is_nan());
@@ -115,14 +125,15 @@ fn kept(one: &OneValue, cells: &[Cell]) -> Cell {
             Some(format!("[{}]", texts.collect::<Vec<_>>().join(", ")))
         }
     };
-    let mut text = match text {
-        Some(text) => text,
-        None => return Cell::Null,
-    };
-    while text.len() > one.max_string_bytes as usize {
+    text.map_or(Cell::Null, |text| Cell::Text(cut(text, one.max_string_bytes)))
+}
+
+/// So many bytes of a text at most, never within a character.
+fn cut(mut text: String, max_bytes: u32) -> String {
+    while text.len() > max_bytes as usize {
         text.pop();
     }
-    Cell::Text(text)
+    text
 }
 
 /// The distinct values; the number 1 and the text "1" are two.

@@ -9,4 +9,5 @@ mod hyper_unique;
 mod numeric;
 mod one_value;
 mod quantiles;
+mod text_bound;
 mod theta;

@@ -277,6 +277,7 @@ fn aggregations() -> impl Strategy<Value = (Value, Value)> {
         sketch_aggregation(),
         one_value_aggregation(),
         exact_distinct_aggregation(),
+        text_bound_aggregation(),
     ];
     let more = prop::collection::vec(more, 0..3);
     let first = prop_oneof![4 => numeric, 1 => exact_distinct_aggregation()];
@@ -314,19 +315,31 @@ fn rename(aggregation: &mut Value, name: &str) {
     }
 }
 
+/// Columns of every kind that has values.
+const VALUE_COLUMNS: [&str; 18] = [
+    "s", "m", "l", "d", "lm", "fm", "dm", "pl", "pd", "ps", "v", "w", "p", "q", "al", "an",
+    "__time", "absent",
+];
+
 fn exact_distinct_aggregation() -> impl Strategy<Value = Value> {
-    let fields = vec![
-        "s", "m", "l", "d", "lm", "fm", "dm", "pl", "pd", "ps", "v", "w", "p", "q", "al", "an",
-        "__time", "absent",
-    ];
-    let filter = prop::option::weighted(0.2, filter());
-    (select(fields), filter).prop_map(|(field, filter)| {
-        let plain = json!({"type": "exactDistinctCount", "name": "x", "fieldName": field});
-        match filter {
-            None => plain,
-            Some(filter) => {
-                json!({"type": "filtered", "name": "x", "filter": filter, "aggregator": plain})
-            }
+    let plain = select(&VALUE_COLUMNS[..])
+        .prop_map(|field| json!({"type": "exactDistinctCount", "name": "x", "fieldName": field}));
+    perhaps_filtered(plain)
+}
+
+fn text_bound_aggregation() -> impl Strategy<Value = Value> {
+    let fields = (select(vec!["stringMin", "stringMax"]), select(&VALUE_COLUMNS[..]));
+    let plain = (fields, select(vec![1, 2, 1_024])).prop_map(|((kind, field), bytes)| {
+        json!({"type": kind, "name": "x", "fieldName": field, "maxStringBytes": bytes})
+    });
+    perhaps_filtered(plain)
+}
+
+fn perhaps_filtered(plain: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
+    (plain, prop::option::weighted(0.2, filter())).prop_map(|(plain, filter)| match filter {
+        None => plain,
+        Some(filter) => {
+            json!({"type": "filtered", "name": "x", "filter": filter, "aggregator": plain})
         }
     })
 }

@@ -98,12 +98,13 @@ pub(crate) fn fitting(
     named(projections.collect())
 }
 
-/// First, last, any and exact distinct counts are refused by name in a projection.
+/// First, last, any, ends of texts and exact distinct counts are refused by name in a projection.
 fn is_storable(aggregator: &Value) -> bool {
     let inner =
         if aggregator["type"] == "filtered" { &aggregator["aggregator"] } else { aggregator };
     let kind = inner["type"].as_str().unwrap_or_default();
-    !["First", "Last", "Any", "exactDistinctCount"].iter().any(|end| kind.ends_with(end))
+    let refused = ["First", "Last", "Any", "exactDistinctCount", "stringMin", "stringMax"];
+    !refused.iter().any(|end| kind.ends_with(end))
 }
 
 fn columns_of(filter: &Value, columns: &mut Vec<String>) {

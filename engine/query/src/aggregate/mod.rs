@@ -14,6 +14,7 @@ mod one_value;
 mod quantiles;
 mod registry;
 mod spec;
+mod text_bound;
 mod theta;
 
 pub use cardinality::Cardinality;
@@ -27,6 +28,7 @@ pub use one_value::OneValue;
 pub use quantiles::Quantiles;
 pub use registry::AggregatorKind;
 pub use spec::AggregatorSpec;
+pub use text_bound::{TextBound, TextEnd};
 pub use theta::Theta;
 
 pub(crate) use exact_distinct::EXACT_DISTINCT_COUNT;

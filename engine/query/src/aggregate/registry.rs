@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     Aggregate, Cardinality, Count, ExactDistinctCount, Hll, HyperUnique, Numeric, OneValue,
-    Quantiles, Theta, spec::FILTERED,
+    Quantiles, TextBound, Theta, spec::FILTERED,
 };
 use crate::error::Result;
 use crate::node::Node;
@@ -29,6 +29,7 @@ macro_rules! aggregates {
             Theta,
             Quantiles,
             OneValue,
+            TextBound,
         }
     };
 }

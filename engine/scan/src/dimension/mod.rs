@@ -191,6 +191,18 @@ impl<'a> Dimension<'a> {
         }
     }
 
+    /// True when ids are known to ascend with the UTF-8 bytes of their texts.
+    pub fn ascends(&self) -> bool {
+        match &self.kind {
+            Kind::Null => true,
+            Kind::Dictionary { column, .. } => column.dictionary().is_sorted(),
+            Kind::Mapped { .. }
+            | Kind::DirectLongs { .. }
+            | Kind::Numbers { .. }
+            | Kind::Computed { .. } => false,
+        }
+    }
+
     /// All ids are below this; `None` when ids are given as values arrive.
     pub fn id_limit(&self) -> Option<u32> {
         match &self.kind {
