@@ -5,15 +5,12 @@
 mod support;
 
 use henge_index::{
-    AddOutcome, DimensionSchema, IndexError, IndexLimits, IndexSchema, MultiValueHandling,
-    RowBatch, WriteIndex,
+    AddOutcome, DimensionSchema, IndexError, IndexLimits, IndexSchema, RowBatch, WriteIndex,
 };
 use henge_segment::SegmentView;
-use henge_types::{
-    ColumnType, Granularity, HllType, MetricKind, NumericOp, Value, ValueRef, ValueType,
-};
+use henge_types::{Granularity, Value, ValueRef};
 use proptest::prelude::*;
-use support::{NO_LIMITS, count, metric, numeric, rows, segment_id};
+use support::{NO_LIMITS, count, highest, people, rows, segment_id};
 
 /// A value of an event, for any column.
 #[derive(Debug, Clone)]
@@ -66,30 +63,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn schema(rollup: bool, has_sketch: bool) -> IndexSchema {
-    let tags = DimensionSchema {
-        multi_value: MultiValueHandling::SortedSet,
-        ..DimensionSchema::string("tags")
-    };
-    let last = match has_sketch {
-        true => metric("people", MetricKind::HllBuild { lg_k: 10, hll_type: HllType::Hll4 }),
-        false => numeric("highest", NumericOp::Max, ValueType::Float),
-    };
-    IndexSchema {
-        dimensions: vec![
-            DimensionSchema::string("text"),
-            tags,
-            DimensionSchema::new("code", ColumnType::Long),
-            DimensionSchema::new("ratio", ColumnType::Double),
-        ],
-        metrics: vec![
-            count(),
-            numeric("amount", NumericOp::Sum, ValueType::Long),
-            numeric("lowest", NumericOp::Min, ValueType::Double),
-            last,
-        ],
-        query_granularity: Granularity::parse_name("second").unwrap(),
-        rollup,
-    }
+    support::schema(rollup, vec![if has_sketch { people() } else { highest() }])
 }
 
 /// Calls `add` with the values of an event; those of an early one have no late dimension.
@@ -226,10 +200,9 @@ fn what_a_metric_refuses_is_told_and_the_rest_is_added() {
     for input in [ValueRef::String("a"), ValueRef::Complex(b"no sketch"), ValueRef::String("b")] {
         batch.push(0, &[input]);
     }
-    let kind = MetricKind::HllBuild { lg_k: 10, hll_type: HllType::Hll4 };
     let schema = IndexSchema {
         dimensions: vec![],
-        metrics: vec![metric("people", kind)],
+        metrics: vec![people()],
         query_granularity: Granularity::None,
         rollup: false,
     };

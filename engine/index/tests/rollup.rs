@@ -6,14 +6,12 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use henge_index::{AddOutcome, DimensionSchema, IndexSchema, MultiValueHandling, WriteIndex};
+use henge_index::{AddOutcome, DimensionSchema, IndexSchema, WriteIndex};
 use henge_segment::SegmentView;
 use henge_sketch::{HllSketch, Sketch};
-use henge_types::{
-    ColumnType, Granularity, HllType, MetricKind, NumericOp, Value, ValueRef, ValueType,
-};
+use henge_types::{HllType, Value, ValueRef};
 use proptest::prelude::*;
-use support::{NO_LIMITS, count, metric, numeric, rows, segment_id};
+use support::{NO_LIMITS, highest, people, rows, segment_id};
 
 /// An event in the terms of the test.
 #[derive(Debug, Clone)]
@@ -53,27 +51,7 @@ fn word(value: u8) -> String {
 }
 
 fn schema(rollup: bool) -> IndexSchema {
-    let tags = DimensionSchema {
-        multi_value: MultiValueHandling::SortedSet,
-        ..DimensionSchema::string("tags")
-    };
-    IndexSchema {
-        dimensions: vec![
-            DimensionSchema::string("text"),
-            tags,
-            DimensionSchema::new("code", ColumnType::Long),
-            DimensionSchema::new("ratio", ColumnType::Double),
-        ],
-        metrics: vec![
-            count(),
-            numeric("amount", NumericOp::Sum, ValueType::Long),
-            numeric("lowest", NumericOp::Min, ValueType::Double),
-            numeric("highest", NumericOp::Max, ValueType::Float),
-            metric("people", MetricKind::HllBuild { lg_k: 10, hll_type: HllType::Hll4 }),
-        ],
-        query_granularity: Granularity::parse_name("second").unwrap(),
-        rollup,
-    }
+    support::schema(rollup, vec![highest(), people()])
 }
 
 fn add(index: &mut WriteIndex, event: &Event) -> AddOutcome {

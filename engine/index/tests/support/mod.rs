@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use henge_index::{DimensionSchema, IndexLimits, IndexSchema, WriteIndex};
+use henge_index::{DimensionSchema, IndexLimits, IndexSchema, MultiValueHandling, WriteIndex};
 use henge_segment::{BLOCK_ROWS, ColumnView, MultiScratch, NumericColumn, SegmentView};
 use henge_types::{
-    Granularity, Interval, MetricKind, MetricSpec, NumericOp, SegmentId, Value, ValueType, Version,
+    ColumnType, Granularity, HllType, Interval, MetricKind, MetricSpec, NumericOp, SegmentId,
+    Value, ValueType, Version,
 };
 
 pub(crate) const NO_LIMITS: IndexLimits =
@@ -32,6 +33,42 @@ pub(crate) fn numeric(name: &str, op: NumericOp, column_type: ValueType) -> Metr
 
 pub(crate) fn count() -> MetricSpec {
     MetricSpec { name: "count".into(), field: None, kind: MetricKind::Count }
+}
+
+/// The greatest of its numbers.
+pub(crate) fn highest() -> MetricSpec {
+    numeric("highest", NumericOp::Max, ValueType::Float)
+}
+
+/// A sketch of distinct values.
+pub(crate) fn people() -> MetricSpec {
+    metric("people", MetricKind::HllBuild { lg_k: 10, hll_type: HllType::Hll4 })
+}
+
+/// Rows by second: a text, texts that are a set, a whole number and a decimal; a count, a sum and a
+/// minimum, and other metrics behind them.
+pub(crate) fn schema(rollup: bool, other_metrics: Vec<MetricSpec>) -> IndexSchema {
+    let tags = DimensionSchema {
+        multi_value: MultiValueHandling::SortedSet,
+        ..DimensionSchema::string("tags")
+    };
+    let mut metrics = vec![
+        count(),
+        numeric("amount", NumericOp::Sum, ValueType::Long),
+        numeric("lowest", NumericOp::Min, ValueType::Double),
+    ];
+    metrics.extend(other_metrics);
+    IndexSchema {
+        dimensions: vec![
+            DimensionSchema::string("text"),
+            tags,
+            DimensionSchema::new("code", ColumnType::Long),
+            DimensionSchema::new("ratio", ColumnType::Double),
+        ],
+        metrics,
+        query_granularity: Granularity::parse_name("second").unwrap(),
+        rollup,
+    }
 }
 
 pub(crate) fn index(
