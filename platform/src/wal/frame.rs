@@ -9,6 +9,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::header::{Fields, FileHeader, Link};
+use super::lz4;
 use super::options::WalCodec;
 use super::{WalEntry, WalRecord};
 
@@ -175,11 +176,11 @@ pub(super) fn encode_frame(
     let raw_bytes = out.len() - header_bytes;
     let mut stored_codec = CODEC_NONE;
     if codec == WalCodec::Lz4 {
-        let compressed = lz4_flex::block::compress(&out[header_bytes..]);
-        if compressed.len() < raw_bytes {
+        let mut compressed = vec![0; header_bytes];
+        lz4::compress(&out[header_bytes..], &mut compressed);
+        if compressed.len() < out.len() {
             stored_codec = CODEC_LZ4;
-            out.truncate(header_bytes);
-            out.extend_from_slice(&compressed);
+            out = compressed;
         }
     }
     let mut header = FrameHeader {

@@ -17,6 +17,7 @@ mod header;
 mod inspect;
 mod io;
 mod log;
+mod lz4;
 mod mark;
 mod marks;
 mod options;
