@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
@@ -43,6 +43,8 @@ impl Default for BodyLimits {
     }
 }
 
+/// A body that says how long it is gets room for so many times what came of it.
+const ROOM_AHEAD: usize = 8;
 /// Bodies above this are inflated off the network's threads.
 const INFLATE_INLINE_BYTES: usize = 16 << 10;
 
@@ -137,6 +139,8 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), DruidError> {
 async fn read_wire(body: Body, limits: &BodyLimits) -> Result<(Bytes, Charge), DruidError> {
     let mut charge = limits.account.nothing();
     let started = Instant::now();
+    let expected = HttpBody::size_hint(&body).exact();
+    let expected = expected.and_then(|bytes| usize::try_from(bytes).ok());
     let mut pieces = body.into_data_stream();
     let mut first: Option<Bytes> = None;
     let mut joined = BytesMut::new();
@@ -155,19 +159,29 @@ async fn read_wire(body: Body, limits: &BodyLimits) -> Result<(Bytes, Charge), D
         if total > limits.max_body_bytes {
             return Err(too_large(limits.max_body_bytes));
         }
-        // Joined pieces lie in a buffer that doubles: it may be twice what came.
-        charge.set(if first.is_none() && joined.is_empty() { total } else { 2 * total })?;
         // The common body of one piece is passed on without a copy.
-        if joined.is_empty() && first.is_none() {
+        if total == piece.len() {
+            charge.set(total)?;
             first = Some(piece);
-        } else {
-            if let Some(first) = first.take() {
-                joined.extend_from_slice(&first);
-            }
-            joined.extend_from_slice(&piece);
+            continue;
         }
+        if joined.capacity() < total {
+            let room = room(total, expected.map(|bytes| bytes.min(limits.max_body_bytes)));
+            // A buffer that grows doubles at least.
+            charge.set(room.max(2 * joined.capacity()))?;
+            joined.reserve(room - joined.len());
+        }
+        if let Some(first) = first.take() {
+            joined.extend_from_slice(&first);
+        }
+        joined.extend_from_slice(&piece);
     }
     Ok((first.unwrap_or_else(|| joined.freeze()), charge))
+}
+
+/// Room for a body of which so many bytes came: for all of it, unless it is much more than that.
+fn room(received: usize, expected: Option<usize>) -> usize {
+    expected.map_or(2 * received, |bytes| bytes.clamp(received, ROOM_AHEAD * received))
 }
 
 /// The next piece must come within the idle time, and the whole must keep up with the minimum rate.

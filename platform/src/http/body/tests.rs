@@ -1,9 +1,12 @@
 //! H-15 and H-60: bodies are bounded while they are read.
 
 use std::io::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use axum::http::HeaderValue;
 use futures::stream;
+use hyper::body::{Frame, SizeHint};
 
 use super::*;
 
@@ -97,6 +100,50 @@ async fn h_60_all_bodies_together_are_bounded_until_nothing_of_them_is_left() {
     drop(kept);
     assert_eq!(account.used_bytes(), 0);
     assert_eq!(read_body(&headers, pieces(&[30, 30]), &limits).await.unwrap().len(), 60);
+}
+
+/// Says that it is so long, and has pieces of 10 bytes.
+struct Promised {
+    says: u64,
+    left: usize,
+}
+
+impl HttpBody for Promised {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Some(left) = self.left.checked_sub(10) else { return Poll::Ready(None) };
+        self.left = left;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"0123456789")))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.says)
+    }
+}
+
+#[tokio::test]
+async fn h_60_a_promised_length_takes_no_more_than_eight_times_what_came() {
+    let account = MemoryAccount::unbounded();
+    let limits = BodyLimits { account: account.clone(), ..limits() };
+    let held = |says, left| {
+        let body = Body::new(Promised { says, left });
+        let (limits, account) = (limits.clone(), account.clone());
+        async move {
+            let read = read_body(&HeaderMap::new(), body, &limits).await.unwrap();
+            (read.len(), account.used_bytes())
+        }
+    };
+    assert_eq!(held(70, 70).await, (70, 70));
+    assert_eq!(held(0, 70).await, (70, 80));
+    let limits = BodyLimits { max_body_bytes: 10_000, ..limits.clone() };
+    let body = Body::new(Promised { says: 9_000, left: 30 });
+    let read = read_body(&HeaderMap::new(), body, &limits).await.unwrap();
+    assert_eq!((read.len(), account.used_bytes()), (30, 160));
 }
 
 #[tokio::test]
