@@ -117,7 +117,7 @@ fn batches(schema: &Arc<DataSchema>, bodies: &[String]) -> Vec<RowBatch> {
     let mut parser = parser(schema);
     let parse = |body: &String| {
         let mut sink = Batch(RowBatch::new(schema.metrics_spec.len()));
-        sink.0.reserve(EVENTS, body.len() / 4);
+        sink.0.reserve(EVENTS);
         parser.parse_batch(body.as_bytes(), &mut sink).unwrap();
         sink.0
     };

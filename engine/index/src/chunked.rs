@@ -50,6 +50,17 @@ impl<T: Clone, const BLOCK: usize, const PIECE: usize> Chunked<T, BLOCK, PIECE> 
         self.tail.push(value);
     }
 
+    pub(crate) fn extend(&mut self, mut values: &[T]) {
+        while !values.is_empty() {
+            if self.tail.len() == PIECE {
+                self.seal_tail();
+            }
+            let (first, rest) = values.split_at(values.len().min(PIECE - self.tail.len()));
+            self.tail.extend_from_slice(first);
+            values = rest;
+        }
+    }
+
     #[cold]
     fn seal_tail(&mut self) {
         let piece = std::mem::replace(&mut self.tail, Vec::with_capacity(PIECE));
@@ -165,6 +176,19 @@ mod tests {
             }
             assert_eq!(values(&filled.snapshot()), values(&pushed.snapshot()), "{len}");
             assert_eq!(*filled.get(len), 8);
+        }
+    }
+
+    #[test]
+    fn extended_columns_equal_pushed_ones() {
+        for length in [1, 3, 4, 5, 11, 12, 13, 30] {
+            let (mut extended, mut pushed) = (Small::new(), Small::new());
+            for start in 0..3 {
+                let values: Vec<u32> = (start * 100..).take(length).collect();
+                extended.extend(&values);
+                values.iter().for_each(|value| pushed.push(*value));
+            }
+            assert_eq!(values(&extended.snapshot()), values(&pushed.snapshot()), "{length}");
         }
     }
 

@@ -13,6 +13,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use henge_segment::{Dictionary, SegmentError};
 
 use crate::arena::{Arena, ArenaSnapshot, CHUNK_SLICES};
+use crate::head::Head;
 
 /// What a value costs besides its text: its end, its share of both tables.
 pub(crate) const VALUE_OVERHEAD_BYTES: usize = 48;
@@ -37,39 +38,6 @@ impl Slot {
 struct ValueSlot {
     head: Head,
     slot: Slot,
-}
-
-/// The first seven bytes of a text and, where there are no more, how many it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Head(u64);
-
-impl Head {
-    const HAS_MORE: u64 = 0xff << 56;
-
-    #[inline]
-    fn of(value: &[u8]) -> Self {
-        let word =
-            |part: &[u8]| part.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        if let Some(first) = value.first_chunk::<8>() {
-            return Self(u64::from_le_bytes(*first) | Self::HAS_MORE);
-        }
-        let length = value.len() as u64;
-        // Two overlapping halves instead of a loop over bytes.
-        let text = match (value.first_chunk::<4>(), value.last_chunk::<4>()) {
-            (Some(first), Some(last)) => {
-                let last = u64::from(u32::from_le_bytes(*last)) << (8 * (length - 4));
-                u64::from(u32::from_le_bytes(*first)) | last
-            }
-            _ => word(value),
-        };
-        Self(text | length << 56)
-    }
-
-    /// True when there is no other text with this head.
-    #[inline]
-    fn is_whole(self) -> bool {
-        self.0 < Self::HAS_MORE
-    }
 }
 
 /// A dictionary that grows.
@@ -100,19 +68,31 @@ impl GrowingDictionary {
         hash(&self.hasher, value)
     }
 
+    /// The hash of a text that is all in its head.
+    #[inline]
+    pub(crate) fn hash_short(&self, head: Head) -> u32 {
+        hash_short(&self.hasher, head)
+    }
+
     /// The id of a value, given its hash.
     #[inline]
     pub(crate) fn find(&self, value: &str, hash: u32) -> Option<u32> {
-        let head = Head::of(value.as_bytes());
-        let found = if head.is_whole() {
-            self.slots.find(Slot::spread(hash), |known| known.head == head)
-        } else {
-            self.slots.find(Slot::spread(hash), |known| {
-                known.head == head
-                    && known.slot.hash == hash
-                    && self.values.get(known.slot.number as usize - 1) == value.as_bytes()
-            })
-        };
+        let head = Head::of(value);
+        if head.is_whole() {
+            return self.find_short(head, hash);
+        }
+        let found = self.slots.find(Slot::spread(hash), |known| {
+            known.head == head
+                && known.slot.hash == hash
+                && self.values.get(known.slot.number as usize - 1) == value.as_bytes()
+        });
+        found.map(|known| known.slot.number)
+    }
+
+    /// The id of a text that is all in its head, given its hash.
+    #[inline]
+    pub(crate) fn find_short(&self, head: Head, hash: u32) -> Option<u32> {
+        let found = self.slots.find(Slot::spread(hash), |known| known.head == head);
         found.map(|known| known.slot.number)
     }
 
@@ -124,7 +104,7 @@ impl GrowingDictionary {
         }
         // The index is full long before ids end: 8 GiB hold fewer values.
         let number = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-        let known = ValueSlot { head: Head::of(value.as_bytes()), slot: Slot { hash, number } };
+        let known = ValueSlot { head: Head::of(value), slot: Slot { hash, number } };
         let spread = |known: &ValueSlot| Slot::spread(known.slot.hash);
         self.slots.insert_unique(Slot::spread(hash), known, spread);
         number
@@ -151,13 +131,19 @@ impl GrowingDictionary {
 
 #[inline]
 fn hash(builder: &DefaultHashBuilder, value: &str) -> u32 {
-    let mut hasher = builder.build_hasher();
-    let head = Head::of(value.as_bytes());
+    let head = Head::of(value);
     if head.is_whole() {
-        hasher.write_u64(head.0);
-    } else {
-        hasher.write(value.as_bytes());
+        return hash_short(builder, head);
     }
+    let mut hasher = builder.build_hasher();
+    hasher.write(value.as_bytes());
+    hasher.finish() as u32
+}
+
+#[inline]
+fn hash_short(builder: &DefaultHashBuilder, head: Head) -> u32 {
+    let mut hasher = builder.build_hasher();
+    hasher.write_u64(head.word());
     hasher.finish() as u32
 }
 

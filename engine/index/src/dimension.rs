@@ -4,6 +4,7 @@ use henge_segment::NULL_ID;
 use henge_types::number::equality_bits;
 use henge_types::{ValueRef, ValueType, coerce};
 
+use crate::batch::ColumnRows;
 use crate::numeric::GrowingNumeric;
 use crate::rollup::KeyBuilder;
 use crate::schema::{DimensionSchema, MultiValueHandling};
@@ -131,21 +132,55 @@ impl Dimension {
     /// values.
     pub(crate) fn intern_all(
         &mut self,
-        values: &[ValueRef<'_>],
+        values: &ColumnRows<'_>,
         scratch: &mut RowScratch,
     ) -> (CellColumn, usize) {
         let cells = match self {
             Self::Absent(absent, _) => CellColumn::Absent(*absent),
             Self::String(column) => {
-                let mut numbers = Vec::with_capacity(values.len());
-                let bytes = column.intern_all(values, &mut numbers, scratch);
+                let (numbers, bytes) = column.intern_all(values, scratch);
                 return (CellColumn::Text(numbers), bytes);
             }
-            Self::Long(_) => CellColumn::Long(values.iter().map(coerce::as_long).collect()),
-            Self::Float(_) => CellColumn::Float(values.iter().map(coerce::as_float).collect()),
-            Self::Double(_) => CellColumn::Double(values.iter().map(coerce::as_double).collect()),
+            Self::Long(_) => CellColumn::Long(coerce_all(values, coerce::as_long)),
+            Self::Float(_) => CellColumn::Float(coerce_all(values, coerce::as_float)),
+            Self::Double(_) => CellColumn::Double(coerce_all(values, coerce::as_double)),
         };
         (cells, 0)
+    }
+
+    /// Appends values as the rows from `row` on; answers the bytes that cost beyond the rows.
+    pub(crate) fn append(
+        &mut self,
+        row: usize,
+        values: &ColumnRows<'_>,
+        scratch: &mut RowScratch,
+    ) -> usize {
+        match self {
+            Self::Absent(..) => 0,
+            Self::String(column) => {
+                let (numbers, bytes) = column.intern_all(values, scratch);
+                column.extend(&numbers);
+                bytes
+            }
+            Self::Long(column) => {
+                match values.longs() {
+                    Some(longs) => column.extend(row, longs),
+                    None => append_each(column, row, values, coerce::as_long),
+                }
+                0
+            }
+            Self::Double(column) => {
+                match values.doubles() {
+                    Some(doubles) => column.extend(row, doubles),
+                    None => append_each(column, row, values, coerce::as_double),
+                }
+                0
+            }
+            Self::Float(column) => {
+                append_each(column, row, values, coerce::as_float);
+                0
+            }
+        }
     }
 
     /// Appends some of the cells, which are given by position, as the rows from `row` on.
@@ -201,6 +236,29 @@ impl Dimension {
             Self::Double(column) => column.snapshot().into(),
         }
     }
+}
+
+fn coerce_all<T>(
+    values: &ColumnRows<'_>,
+    coerce: impl Fn(&ValueRef<'_>) -> Option<T>,
+) -> Vec<Option<T>> {
+    let mut coerced = Vec::with_capacity(values.len());
+    values.for_each(|value| coerced.push(coerce(&value)));
+    coerced
+}
+
+fn append_each<T: Copy + Default>(
+    column: &mut GrowingNumeric<T>,
+    row: usize,
+    values: &ColumnRows<'_>,
+    coerce: impl Fn(&ValueRef<'_>) -> Option<T>,
+) {
+    let mut rows = row..;
+    values.for_each(|value| {
+        if let Some(row) = rows.next() {
+            column.push(row, coerce(&value));
+        }
+    });
 }
 
 impl CellColumn {

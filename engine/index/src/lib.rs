@@ -10,6 +10,7 @@ mod chunked;
 mod dictionary;
 mod dimension;
 mod error;
+mod head;
 mod index;
 mod metric;
 mod nulls;

@@ -4,6 +4,7 @@ use henge_segment::metric::{Event, NumberForm, ObjectForm, VisitForm, with_form}
 use henge_sketch::SketchError;
 use henge_types::{MetricSpec, ValueRef};
 
+use crate::batch::ColumnRows;
 use crate::error::{IndexError, Result};
 use crate::number_metric::NumberMetric;
 use crate::object_metric::ObjectMetric;
@@ -34,14 +35,23 @@ pub(crate) trait StateColumn: std::fmt::Debug + Send + Sync {
         &mut self,
         row: usize,
         times_ms: &[i64],
-        values: &[ValueRef<'_>],
+        values: &ColumnRows<'_>,
     ) -> Result<usize, SketchError> {
         let mut bytes = 0;
-        for (row, (time_ms, value)) in (row..).zip(times_ms.iter().zip(values)) {
+        for (row, (time_ms, value)) in (row..).zip(times_ms.iter().zip(&values.to_vec())) {
             bytes += self.push(row, Event { time_ms: *time_ms, value })?;
         }
         Ok(bytes)
     }
+
+    /// True when no state that these values are added to can lose its place, whichever row each is added
+    /// to: then they may be added by [`StateColumn::add_all`]. Always false where that may fail.
+    fn admits(&mut self, _values: &ColumnRows<'_>) -> bool {
+        false
+    }
+
+    /// Adds admitted values to rows, one each. There are `next` rows; others are appended, in order.
+    fn add_all(&mut self, _next: usize, _rows: &[usize], _values: &ColumnRows<'_>) {}
 
     /// Adds a prepared and checked value to a row; answers the bytes its object had and has.
     fn update(&mut self, row: usize, event: Event<'_>) -> Result<(usize, usize), SketchError>;
@@ -85,9 +95,19 @@ impl Metric {
         &mut self,
         row: usize,
         times_ms: &[i64],
-        values: &[ValueRef<'_>],
+        values: &ColumnRows<'_>,
     ) -> Result<usize> {
         self.column.push_all(row, times_ms, values).map_err(|source| self.error(source))
+    }
+
+    /// True when the values may be added by [`Metric::add_all`].
+    pub(crate) fn admits(&mut self, values: &ColumnRows<'_>) -> bool {
+        self.column.admits(values)
+    }
+
+    /// Adds admitted values to rows, one each. There are `next` rows; others are appended, in order.
+    pub(crate) fn add_all(&mut self, next: usize, rows: &[usize], values: &ColumnRows<'_>) {
+        self.column.add_all(next, rows, values);
     }
 
     fn error(&self, source: SketchError) -> IndexError {

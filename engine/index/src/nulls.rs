@@ -46,6 +46,13 @@ impl Nulls {
         }
     }
 
+    /// Records that so many rows from `row` on, the next ones, have values.
+    pub(crate) fn push_values(&mut self, row: usize, count: usize) {
+        if self.words.is_some() {
+            (row..row + count).for_each(|row| self.push(row, false));
+        }
+    }
+
     #[inline]
     pub(crate) fn is_null(&self, row: usize) -> bool {
         self.words.as_ref().is_some_and(|words| words.get(row / 64) >> (row % 64) & 1 == 1)

@@ -27,6 +27,12 @@ impl<T: Copy + Default> GrowingNumeric<T> {
         self.nulls.push(row, value.is_none());
     }
 
+    /// Appends values as the rows from `row` on.
+    pub(crate) fn extend(&mut self, row: usize, values: &[T]) {
+        self.values.extend(values);
+        self.nulls.push_values(row, values.len());
+    }
+
     #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<T> {
         (!self.nulls.is_null(row)).then(|| *self.values.get(row))

@@ -11,6 +11,7 @@ use henge_types::{ValueRef, coerce};
 use roaring::RoaringBitmap;
 
 use crate::arena::{Arena, ArenaSnapshot};
+use crate::batch::{ColumnRows, TextRows};
 use crate::chunked::{Chunked, ChunkedSnapshot};
 use crate::dictionary::{DictionarySnapshot, GrowingDictionary, Slot, VALUE_OVERHEAD_BYTES};
 use crate::schema::MultiValueHandling;
@@ -159,28 +160,52 @@ impl StringDimension {
         }
     }
 
-    /// Finds the numbers of values, and adds those that are missing; answers the bytes that cost.
+    /// Finds the numbers of values, and adds those that are missing; answers them and the bytes that
+    /// cost.
     pub(crate) fn intern_all(
         &mut self,
-        values: &[ValueRef<'_>],
-        numbers: &mut Vec<u32>,
+        values: &ColumnRows<'_>,
         scratch: &mut RowScratch,
-    ) -> usize {
+    ) -> (Vec<u32>, usize) {
+        if let Some(texts) = values.texts() {
+            return self.intern_texts(&texts);
+        }
+        let mut numbers = Vec::with_capacity(values.len());
         let mut all_bytes = 0;
-        for value in values {
-            let hashed = self.hash(value);
-            let resolved = self.resolve(value, hashed, scratch);
-            let number = match resolved {
-                Resolved::Known(number) => number,
+        values.for_each(|value| {
+            let resolved = self.resolve(&value, self.hash(&value), scratch);
+            let (number, bytes) = match resolved {
+                Resolved::Known(number) => (number, 0),
                 Resolved::NewValue(_) | Resolved::NewList | Resolved::Unhashed => {
-                    let (number, bytes) = self.intern(value, resolved, scratch);
-                    all_bytes += bytes;
-                    number
+                    self.intern(&value, resolved, scratch)
                 }
             };
+            all_bytes += bytes;
             numbers.push(number);
-        }
-        all_bytes
+        });
+        (numbers, all_bytes)
+    }
+
+    /// Short texts are found without being read.
+    fn intern_texts(&mut self, texts: &TextRows<'_>) -> (Vec<u32>, usize) {
+        let mut all_bytes = 0;
+        let dictionary = &mut self.dictionary;
+        let numbers = texts.heads.iter().map(|head| {
+            let (hash, found) = if head.is_whole() {
+                let hash = dictionary.hash_short(*head);
+                (hash, dictionary.find_short(*head, hash))
+            } else {
+                let text = texts.text(head);
+                let hash = dictionary.hash(text);
+                (hash, dictionary.find(text, hash))
+            };
+            found.unwrap_or_else(|| {
+                let text = texts.text(head);
+                all_bytes += text.len() + VALUE_OVERHEAD_BYTES;
+                dictionary.insert(text, hash)
+            })
+        });
+        (numbers.collect(), all_bytes)
     }
 
     fn intern_list(&mut self, list: &[Option<&str>], scratch: &mut RowScratch) -> (u32, usize) {
@@ -222,6 +247,12 @@ impl StringDimension {
             self.has_nulls = true;
         }
         self.rows.push(number);
+    }
+
+    /// Appends rows by their numbers.
+    pub(crate) fn extend(&mut self, numbers: &[u32]) {
+        self.has_nulls |= numbers.contains(&NULL_ID);
+        self.rows.extend(numbers);
     }
 
     pub(crate) fn is_multi_value(&self) -> bool {

@@ -62,6 +62,28 @@ fn event() -> impl Strategy<Value = Event> {
     })
 }
 
+/// An event whose values have the types of their columns.
+fn typed_event() -> impl Strategy<Value = Event> {
+    let text = || "[a-c]{0,3}|é?|[a-b]{6,9}".prop_map(Given::Text);
+    let decimal = || (-2..3_i64).prop_map(|half| Given::Double(half as f64 / 2.0));
+    let tags = prop::collection::vec(prop::option::of("[a-c]{0,1}"), 2..4).prop_map(Given::List);
+    let code = (-2..3_i64).prop_map(Given::Long);
+    let amount = prop_oneof![9 => -3..4_i64, 1 => Just(i64::MAX / 64)].prop_map(Given::Long);
+    let dimensions = (text(), tags, code, decimal(), text());
+    let metrics = (Just(Given::Null), amount, decimal(), decimal());
+    (0..3_000_i64, dimensions, metrics).prop_map(|(time_ms, (a, b, c, d, e), (f, g, h, i))| Event {
+        time_ms,
+        values: vec![a, b, c, d, e, f, g, h, i],
+    })
+}
+
+fn events() -> impl Strategy<Value = Vec<(Event, u8)>> {
+    // Now and then an event is left out.
+    let of_any_type = prop::collection::vec((event(), 0..3_u8), 0..120);
+    let typed = prop::collection::vec((typed_event(), (0..40_u8).prop_map(|n| n.min(1))), 0..120);
+    prop_oneof![of_any_type, typed]
+}
+
 fn schema(rollup: bool, has_sketch: bool) -> IndexSchema {
     support::schema(rollup, vec![if has_sketch { people() } else { highest() }])
 }
@@ -106,7 +128,7 @@ proptest! {
 
     #[test]
     fn batches_give_what_rows_give(
-        events in prop::collection::vec((event(), 0..3_u8), 0..120),
+        events in events(),
         late_from in 0..60_usize,
         rollup in any::<bool>(),
         has_sketch in any::<bool>(),

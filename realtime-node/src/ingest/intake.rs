@@ -24,8 +24,6 @@ pub(crate) struct Intake {
 
 /// Smaller events are made no room for.
 const MIN_EVENT_BYTES: usize = 32;
-/// Room for text is made by one of so many bytes of a body: the others are names, digits and marks.
-const BODY_BYTES_A_TEXT_BYTE: usize = 4;
 
 /// What became of some events.
 pub(crate) struct Read {
@@ -76,7 +74,7 @@ impl Intake {
         let metrics = self.schema.index_schema.metrics.len();
         let mut buffer = RowBuffer::new(spec.segment_granularity.clone(), metrics, limits);
         let expected_rows = body.len().checked_div(self.event_bytes).unwrap_or_default();
-        buffer.reserve(expected_rows, body.len() / BODY_BYTES_A_TEXT_BYTE);
+        buffer.reserve(expected_rows);
         self.parser.set_now_ms(now_ms);
         let outcome = self.parser.parse_batch(body, &mut buffer);
         let (changed, ignored) = (self.parser.take_changes(), self.parser.take_ignored());

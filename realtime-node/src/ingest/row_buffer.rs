@@ -63,10 +63,10 @@ impl RowBuffer {
         }
     }
 
-    /// Makes room for so many rows and bytes of text. What comes of it is charged with the first row.
-    pub(super) fn reserve(&mut self, rows: usize, text_bytes: usize) {
+    /// Makes room for so many rows. What comes of it is charged with the first row.
+    pub(super) fn reserve(&mut self, rows: usize) {
         self.rows.reserve(rows);
-        self.batch.reserve(rows, text_bytes);
+        self.batch.reserve(rows);
     }
 
     /// No rows: something that is no event was refused.

@@ -17,7 +17,7 @@ use crate::rollup::RowKeys;
 const STRETCH_ROWS: usize = 1_024;
 /// Most values of a stretch, nulls included.
 const STRETCH_VALUES: usize = 256 << 10;
-/// Most text of a stretch, so that an index does not grow far beyond its limit.
+/// Most text of a stretch in values of more than seven bytes, so that an index does not grow far beyond its limit.
 const STRETCH_TEXT_BYTES: usize = 1 << 20;
 
 /// The times of a stretch, as they came and truncated.
@@ -28,7 +28,7 @@ struct Times {
 
 impl WriteIndex {
     /// Adds the first of some rows of a batch, which are given by number and ascend: at most 1,024 of them
-    /// and, when it is more than one, at most 1 MiB of text. Gives how many were looked at; none when the
+    /// and, when it is more than one, at most 1 MiB of long text. Gives how many were looked at; none when the
     /// index is full. Those that are refused are told to `refuse`.
     ///
     /// # Errors
@@ -66,12 +66,9 @@ impl WriteIndex {
         rows: &[u32],
         refuse: &mut dyn FnMut(u32, IndexError),
     ) -> usize {
-        let mut columns = Vec::with_capacity(self.dimensions.len() + self.metrics.len());
-        for number in 0..self.dimensions.len() {
-            let mut values = Vec::with_capacity(rows.len());
-            batch.dimension(number, rows, &mut values);
-            columns.push(values);
-        }
+        let dimensions = 0..self.dimensions.len();
+        let mut columns: Vec<_> =
+            dimensions.map(|number| batch.dimension(number, rows).to_vec()).collect();
         columns.extend(self.inputs(batch, rows));
         let mut values = Vec::with_capacity(columns.len());
         for (at, row) in rows.iter().enumerate() {
@@ -87,13 +84,8 @@ impl WriteIndex {
     }
 
     /// The inputs of the metrics, by metric.
-    fn inputs<'v>(&self, batch: &'v BatchView<'_>, rows: &[u32]) -> Vec<Vec<ValueRef<'v>>> {
-        let inputs = |number| {
-            let mut values = Vec::with_capacity(rows.len());
-            batch.metric(number, rows, &mut values);
-            values
-        };
-        (0..self.metrics.len()).map(inputs).collect()
+    fn inputs<'v>(&self, batch: &'v BatchView<'_>, rows: &'v [u32]) -> Vec<Vec<ValueRef<'v>>> {
+        (0..self.metrics.len()).map(|number| batch.metric(number, rows).to_vec()).collect()
     }
 
     fn add_columns(&mut self, batch: &BatchView<'_>, rows: &[u32]) -> Result<()> {
@@ -118,7 +110,7 @@ impl WriteIndex {
     /// Dimensions without any value so far begin where the rows have one.
     fn begin_dimensions(&mut self, batch: &BatchView<'_>, rows: &[u32]) {
         for (number, dimension) in self.dimensions.iter_mut().enumerate() {
-            if dimension.is_absent() && !batch.has_no_value(number, rows) {
+            if dimension.is_absent() && !batch.dimension(number, rows).has_no_value() {
                 self.row_bytes += dimension.begin(self.rows);
                 self.begun += 1;
             }
@@ -126,19 +118,12 @@ impl WriteIndex {
     }
 
     fn append_columns(&mut self, batch: &BatchView<'_>, rows: &[u32], times: &Times) -> Result<()> {
-        let all: Vec<u32> = (0..).take(rows.len()).collect();
-        let mut values = Vec::with_capacity(rows.len());
         for (number, dimension) in self.dimensions.iter_mut().enumerate() {
-            if dimension.is_absent() {
-                continue;
-            }
-            batch.dimension(number, rows, &mut values);
-            let (cells, bytes) = dimension.intern_all(&values, &mut self.scratch);
-            self.variable_bytes += bytes;
-            dimension.push_all(self.rows, &cells, &all);
+            let values = batch.dimension(number, rows);
+            self.variable_bytes += dimension.append(self.rows, &values, &mut self.scratch);
         }
         for (number, metric) in self.metrics.iter_mut().enumerate() {
-            batch.metric(number, rows, &mut values);
+            let values = batch.metric(number, rows);
             self.variable_bytes += metric.push_all(self.rows, &times.events_ms, &values)?;
         }
         self.append_times(times.truncated_ms.iter().copied());
@@ -154,17 +139,62 @@ impl WriteIndex {
         times: &Times,
         keys: &mut RowKeys,
     ) -> Result<()> {
-        let mut values = Vec::with_capacity(rows.len());
         let mut columns: Vec<CellColumn> = Vec::with_capacity(self.dimensions.len());
         for (number, dimension) in self.dimensions.iter_mut().enumerate() {
-            values.clear();
-            if !dimension.is_absent() {
-                batch.dimension(number, rows, &mut values);
-            }
+            let values = batch.dimension(number, rows);
             let (cells, bytes) = dimension.intern_all(&values, &mut self.scratch);
             self.variable_bytes += bytes;
             columns.push(cells);
         }
+        let mut metrics = self.metrics.iter_mut().enumerate();
+        let appended = match metrics.all(|(at, metric)| metric.admits(&batch.metric(at, rows))) {
+            true => self.roll_up_metrics(batch, rows, times, &columns, keys),
+            false => self.roll_up_events(batch, rows, times, &columns, keys)?,
+        };
+        for (dimension, cells) in self.dimensions.iter_mut().zip(&columns) {
+            dimension.push_all(self.rows, cells, &appended);
+        }
+        self.append_times(appended.iter().map(|at| times.truncated_ms[*at as usize]));
+        Ok(())
+    }
+
+    /// Finds the rows of all events, then adds to one metric after the other. Gives the positions of the
+    /// events whose rows are new.
+    fn roll_up_metrics(
+        &mut self,
+        batch: &BatchView<'_>,
+        rows: &[u32],
+        times: &Times,
+        columns: &[CellColumn],
+        keys: &mut RowKeys,
+    ) -> Vec<u32> {
+        let mut appended: Vec<u32> = Vec::new();
+        let mut rows_of_events = Vec::with_capacity(rows.len());
+        for (at, time_ms) in times.truncated_ms.iter().enumerate() {
+            keys.build(&mut self.key, *time_ms, |key| {
+                columns.iter().for_each(|column| column.add_to(at, key));
+            });
+            rows_of_events.push(keys.find(&self.key).unwrap_or_else(|| {
+                keys.push(&self.key);
+                appended.push(at as u32);
+                self.rows + appended.len() - 1
+            }));
+        }
+        for (number, metric) in self.metrics.iter_mut().enumerate() {
+            metric.add_all(self.rows, &rows_of_events, &batch.metric(number, rows));
+        }
+        appended
+    }
+
+    /// Where a sum may have no place in its row, each event is looked at whole before the next.
+    fn roll_up_events(
+        &mut self,
+        batch: &BatchView<'_>,
+        rows: &[u32],
+        times: &Times,
+        columns: &[CellColumn],
+        keys: &mut RowKeys,
+    ) -> Result<Vec<u32>> {
         let inputs_by_metric = self.inputs(batch, rows);
         let mut inputs = Vec::with_capacity(inputs_by_metric.len());
         let mut appended: Vec<u32> = Vec::new();
@@ -185,11 +215,7 @@ impl WriteIndex {
                 }
             }
         }
-        for (dimension, cells) in self.dimensions.iter_mut().zip(&columns) {
-            dimension.push_all(self.rows, cells, &appended);
-        }
-        self.append_times(appended.iter().map(|at| times.truncated_ms[*at as usize]));
-        Ok(())
+        Ok(appended)
     }
 
     pub(super) fn push_metrics(
