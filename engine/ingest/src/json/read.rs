@@ -114,7 +114,22 @@ fn skip(scanner: &mut Scanner<'_>, buffer: &mut EventBuffer, limits: &ParseLimit
     }
 }
 
+#[inline]
 fn value(scanner: &mut Scanner<'_>, buffer: &mut EventBuffer, limits: &ParseLimits) -> Scan<Raw> {
+    let short = match scanner.peek() {
+        Some(b'"') => scanner.short_string().map(Raw::Text),
+        Some(b'-' | b'0'..=b'9') => scanner.short_number(),
+        _ => None,
+    };
+    short.map_or_else(|| any_value(scanner, buffer, limits), Ok)
+}
+
+#[inline(never)]
+fn any_value(
+    scanner: &mut Scanner<'_>,
+    buffer: &mut EventBuffer,
+    limits: &ParseLimits,
+) -> Scan<Raw> {
     match scanner.peek() {
         Some(b'[') => list(scanner, buffer, limits),
         Some(b'{') => scanner.skip_nested(1, limits.max_depth, &mut buffer.arena).map(Raw::Json),

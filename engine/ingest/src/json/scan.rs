@@ -44,14 +44,15 @@ impl FaultKind {
     }
 }
 
-pub(crate) type Scan<T> = Result<T, Fault>;
+/// Faults are rare, and boxed so that results fit into registers.
+pub(crate) type Scan<T> = Result<T, Box<Fault>>;
 
 /// Reads tokens of one event. Positions are those of the whole body.
 #[derive(Debug)]
 pub(crate) struct Scanner<'b> {
     text: &'b str,
     /// The body up to where this event must have ended.
-    bytes: &'b [u8],
+    pub(super) bytes: &'b [u8],
     pub(crate) at: usize,
 }
 
@@ -59,7 +60,7 @@ const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// Marks (at least the first of) the bytes that end a run of plain characters.
-fn special_bytes(word: u64) -> u64 {
+pub(super) fn special_bytes(word: u64) -> u64 {
     let equals = |byte: u64| {
         let difference = word ^ (LOW * byte);
         difference.wrapping_sub(LOW) & !difference
@@ -74,8 +75,9 @@ impl<'b> Scanner<'b> {
         Self { text, bytes: bytes.get(..end).unwrap_or(bytes), at }
     }
 
+    #[cold]
     pub(crate) fn fault<T>(&self, kind: FaultKind) -> Scan<T> {
-        Err(Fault { at: self.at, kind })
+        Err(Box::new(Fault { at: self.at, kind }))
     }
 
     #[inline]
