@@ -96,7 +96,7 @@ mod tests {
         }
         for (text, length) in [("\"\"", Some(2)), ("\"seven77\"", Some(9)), ("\"eight888\"", None)]
         {
-            let event = format!("{text},    ");
+            let event = format!("{text},         ");
             let mut scanner = Scanner::new(&event, 0, event.len());
             assert_eq!(scanner.short_string().map(|_| scanner.at), length, "{text}");
         }
