@@ -33,7 +33,7 @@ enum TimeRows {
     /// Ranges of absolute rows, ascending, with the interval each belongs to. One range of all rows
     /// when an interval covers the segment's whole time.
     Ranges(Vec<(Range<usize>, usize)>),
-    /// Unsorted rows: each row's time is compared.
+    /// Rows that are not sorted by time: the filter compares each row's time.
     Compare,
 }
 
@@ -89,6 +89,10 @@ impl<'a> SelectedRows<'a> {
             Some(time) => time_rows(view, time, &base.intervals)?,
             None => TimeRows::Ranges(Vec::new()),
         };
+        let filter = match (&rows, time) {
+            (TimeRows::Compare, Some(time)) => filter.within(time, &base.intervals),
+            _ => filter,
+        };
         Ok(Self {
             view,
             time,
@@ -140,7 +144,7 @@ impl<'a> SelectedRows<'a> {
 
     /// The selected rows of a block.
     pub fn row_set(&mut self, block: usize) -> Result<RowSet<'_>> {
-        let Self { view, time, intervals, rows, filter, bits, scratch, .. } = self;
+        let Self { view, rows, filter, bits, .. } = self;
         let in_block = match rows {
             TimeRows::Ranges(ranges) => {
                 let mut parts = ranges
@@ -161,19 +165,7 @@ impl<'a> SelectedRows<'a> {
                 }
                 RowSet::of(bits)
             }
-            TimeRows::Compare => {
-                let Some(time) = time else { return Ok(RowSet::EMPTY) };
-                bits.set_only(0..view.block_rows(block));
-                if let Some(stats) = time.stats(block)?
-                    && stats.null_count == 0
-                    && !intervals.iter().any(|i| stats.min < i.end_ms && stats.max >= i.start_ms)
-                {
-                    return Ok(RowSet::EMPTY);
-                }
-                let values = time.block(block, scratch)?.values;
-                retain_in_intervals(bits, values, intervals);
-                RowSet::of(bits)
-            }
+            TimeRows::Compare => RowSet::Range { start: 0, end: view.block_rows(block) },
         };
         filter.select(block, in_block)
     }
@@ -313,27 +305,4 @@ fn last_time(
 
 fn time_at(time: &dyn NumericColumn<i64>, row: usize, scratch: &mut Vec<i64>) -> Result<i64> {
     Ok(time.block(row / BLOCK_ROWS, scratch)?.values.get(row % BLOCK_ROWS))
-}
-
-fn retain_in_intervals(
-    bits: &mut BlockBits,
-    values: NumericValues<'_, i64>,
-    intervals: &[Interval],
-) {
-    let inside = |ms: i64| {
-        let next = intervals.partition_point(|interval| interval.end_ms <= ms);
-        intervals.get(next).is_some_and(|interval| interval.start_ms <= ms)
-    };
-    match (values, intervals) {
-        (NumericValues::Constant(value), _) => {
-            if !inside(value) {
-                bits.clear();
-            }
-        }
-        (NumericValues::Slice(values), [only]) => {
-            let (start, end) = (only.start_ms, only.end_ms);
-            bits.retain_values(values, |ms| (ms >= start) & (ms < end));
-        }
-        (NumericValues::Slice(values), _) => bits.retain(|row| inside(values[row])),
-    }
 }

@@ -12,15 +12,20 @@ mod node;
 mod numeric_leaf;
 
 use henge_query::Filter;
+use henge_query::comparison::{NumericTest, Truth};
+use henge_segment::NumericColumn;
+use henge_types::Interval;
 
 use crate::column::Columns;
 use crate::error::Result;
 use crate::selection::{BlockBits, RowSet};
+use node::Node;
+use numeric_leaf::NumericLeaf;
 
 /// A filter compiled against one segment.
 #[derive(Debug)]
 pub struct CompiledFilter<'a> {
-    root: node::Node<'a>,
+    root: Node<'a>,
     candidates: BlockBits,
     spare: Vec<BlockBits>,
 }
@@ -29,15 +34,29 @@ impl<'a> CompiledFilter<'a> {
     /// Compiles a filter; without one every row passes.
     pub fn new(filter: Option<&'a Filter>, columns: &Columns<'a>) -> Result<Self> {
         let root = match filter {
-            None => node::Node::Everything,
+            None => Node::Everything,
             Some(filter) => compile::compile(filter, columns)?,
         };
         Ok(Self { root, candidates: BlockBits::default(), spare: Vec::new() })
     }
 
+    /// The same, for rows whose time lies in one of these intervals, which ascend and do not overlap.
+    #[must_use]
+    pub(crate) fn within(self, time: &'a dyn NumericColumn<i64>, intervals: &[Interval]) -> Self {
+        let full = intervals.iter().filter(|interval| interval.start_ms < interval.end_ms);
+        let ranges: Vec<_> =
+            full.map(|interval| (interval.start_ms, interval.end_ms - 1)).collect();
+        let test = match ranges.as_slice() {
+            [(first, last)] => NumericTest::Range(*first, *last),
+            _ => NumericTest::Ranges(ranges),
+        };
+        let leaf = NumericLeaf::new(time, test, Truth::True, false);
+        Self { root: Node::and(vec![self.root, Node::Long(leaf)]), ..self }
+    }
+
     /// True when every row passes.
     pub fn is_everything(&self) -> bool {
-        matches!(self.root, node::Node::Everything)
+        matches!(self.root, Node::Everything)
     }
 
     /// About which part of the rows passes.
@@ -47,7 +66,7 @@ impl<'a> CompiledFilter<'a> {
 
     /// True when no row passes.
     pub(crate) fn is_nothing(&self) -> bool {
-        matches!(self.root, node::Node::Nothing)
+        matches!(self.root, Node::Nothing)
     }
 
     /// The rows of a block's set that pass.
