@@ -77,7 +77,7 @@ struct Groups {
     partial: GroupedPartial,
     /// The time of each group's row, in milliseconds.
     times: Vec<i64>,
-    /// Groups that have rows, sorted by time and keys.
+    /// Groups that have rows, sorted by keys and time.
     order: Vec<u32>,
 }
 
@@ -105,11 +105,15 @@ impl Groups {
         }
         let groups = 0..narrow(times.len());
         let mut order: Vec<u32> = groups.filter(|group| counts[*group as usize] > 0).collect();
+        let (leading, others) = partial.keys.split_at(spec.time_position);
         order.sort_unstable_by(|a, b| {
             let (a, b) = (*a as usize, *b as usize);
-            let by_time = times[a].cmp(&times[b]);
-            let keys = || partial.keys.iter().map(|keys| keys.compare(a, b));
-            by_time.then_with(|| keys().find(|o| o.is_ne()).unwrap_or(Ordering::Equal))
+            let by_keys = |keys: &[Column]| {
+                let mut orders = keys.iter().map(|keys| keys.compare(a, b));
+                orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+            };
+            let by_time = || times[a].cmp(&times[b]);
+            by_keys(leading).then_with(by_time).then_with(|| by_keys(others))
         });
         Ok(Self { partial, times, order })
     }
@@ -300,5 +304,9 @@ fn schema(spec: &ProjectionSpec, columns: &[ValueType]) -> SegmentSchema {
         all.push(column(&metric.name, metric.kind.column_type(), ColumnRole::Metric));
     }
     let query_granularity = spec.granularity.clone();
-    SegmentSchema { columns: all, metrics, rollup: true, query_granularity }
+    let mut schema = SegmentSchema { columns: all, metrics, rollup: true, query_granularity };
+    let leading = spec.grouping_columns.iter().take(spec.time_position);
+    let leading: Vec<String> = leading.map(|column| column.name.clone()).collect();
+    schema.sort_before_time(&leading);
+    schema
 }

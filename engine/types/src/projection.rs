@@ -25,6 +25,9 @@ pub struct ProjectionDefinition {
     pub granularity: Granularity,
     /// The columns rows are grouped by, without the time, in sort order.
     pub grouping_columns: Vec<ProjectionColumn>,
+    /// How many of them its rows are sorted by before `__time`.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub time_position: usize,
     /// The stored aggregates.
     pub aggregators: Vec<ProjectionAggregator>,
 }
@@ -62,6 +65,12 @@ pub struct ProjectionAggregator {
     pub spec: String,
     /// What it computes: aggregators with the same key have the same states.
     pub key: String,
+}
+
+/// What was stored before there was a choice has time first.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_first(position: &usize) -> bool {
+    *position == 0
 }
 
 impl ProjectionDefinition {

@@ -2,7 +2,7 @@
 
 use henge_exec::partial_rows::{ColumnAnalysis, SegmentAnalysis};
 use henge_query::ingest::combining_metric_to_value;
-use henge_types::{Granularity, ProjectionDefinition};
+use henge_types::{Granularity, ProjectionDefinition, TIME_COLUMN};
 use serde_json::{Value, json};
 
 use crate::json::scalar::{write_bool, write_long, write_null, write_string};
@@ -94,9 +94,21 @@ fn projection_schema(definition: &ProjectionDefinition) -> Value {
         "granularity": definition.granularity,
         "virtualColumns": definition.virtual_columns,
         "groupingColumns": definition.grouping_columns,
+        "ordering": ordering(definition),
         "aggregators": aggregators.collect::<Vec<_>>(),
         "filters": definition.filters.iter().map(parsed).collect::<Vec<_>>(),
     })
+}
+
+/// `[{"columnName":"__time","order":"ascending"},..]`
+fn ordering(definition: &ProjectionDefinition) -> Vec<Value> {
+    let mut names: Vec<&str> =
+        definition.grouping_columns.iter().map(|column| column.name.as_str()).collect();
+    if definition.granularity != Granularity::All {
+        names.insert(definition.time_position.min(names.len()), TIME_COLUMN);
+    }
+    let ascending = |name| json!({"columnName": name, "order": "ascending"});
+    names.into_iter().map(ascending).collect()
 }
 
 /// The aggregators that combine values that are already stored, by name.

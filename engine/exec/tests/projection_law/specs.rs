@@ -7,14 +7,20 @@ use serde_json::{Value, json};
 
 use crate::{filters, queries};
 
-/// Parses projections as an ingestion spec would give them.
+/// Parses projections as an ingestion spec would give them. The time of each has another place in
+/// the order of rows.
 pub(crate) fn parse(specs: &[Value]) -> Vec<ProjectionSpec> {
     let schema = json!({
         "dataSource": "t",
         "timestampSpec": {"column": "t", "format": "auto"},
         "projections": specs,
     });
-    DataSchema::from_value(&schema).unwrap_or_else(|error| panic!("{schema}: {error}")).projections
+    let read = DataSchema::from_value(&schema);
+    let mut specs = read.unwrap_or_else(|error| panic!("{schema}: {error}")).projections;
+    for (position, spec) in specs.iter_mut().enumerate() {
+        spec.time_position = position.min(spec.grouping_columns.len());
+    }
+    specs
 }
 
 /// Queries that projections may answer.

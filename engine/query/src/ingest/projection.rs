@@ -37,6 +37,8 @@ pub struct ProjectionSpec {
     pub granularity: Granularity,
     /// The grouping columns, without the time, in sort order.
     pub grouping_columns: Vec<ProjectionColumn>,
+    /// How many of them rows are sorted by before the time.
+    pub time_position: usize,
     /// The aggregates.
     pub aggregators: Vec<AggregatorSpec>,
     /// The grouping column that is the time, and the expression that truncates it.
@@ -72,6 +74,7 @@ fn projection(node: &Node<'_>, schema: &DataSchema) -> Result<ProjectionSpec> {
         virtual_columns: node.list("virtualColumns", virtual_column)?,
         granularity: granularity(node, "granularity")?.unwrap_or(Granularity::All),
         grouping_columns: node.list("groupingColumns", grouping_column)?,
+        time_position: 0,
         aggregators: node.list("aggregators", aggregator)?,
         time: None,
     };
@@ -127,6 +130,7 @@ impl ProjectionSpec {
             let name = self.grouping_columns.remove(position).name;
             self.virtual_columns.retain(|column| column.name != name || text.is_none());
             self.granularity = granularity;
+            self.time_position = position;
             self.time = Some((name, text));
         }
         Ok(())
@@ -250,6 +254,7 @@ impl ProjectionSpec {
                 .collect(),
             granularity: self.granularity.clone(),
             grouping_columns: self.grouping_columns.clone(),
+            time_position: self.time_position,
             aggregators: self
                 .aggregators
                 .iter()
@@ -277,7 +282,7 @@ impl ProjectionSpec {
             })
             .collect();
         if let Some((name, expression)) = &self.time {
-            grouping.insert(0, json!({"type": "long", "name": name}));
+            grouping.insert(self.time_position, json!({"type": "long", "name": name}));
             virtual_columns.extend(expression.as_ref().map(|expression| {
                 json!({
                     "type": "expression",

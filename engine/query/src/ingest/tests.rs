@@ -212,7 +212,6 @@ fn what_is_not_supported_is_named() {
         json!({"metricsSpec": [{"type": "longSum", "name": "a", "fieldName": "b", "expression": "c"}]}),
         json!({"dimensionsSpec": {"dimensions": [{"type": "json", "name": "a"}]}}),
         json!({"dimensionsSpec": {"spatialDimensions": [{"dimName": "a"}]}}),
-        json!({"dimensionsSpec": {"forceSegmentSortByTime": false}}),
         json!({"granularitySpec": {"type": "arbitrary"}}),
         json!({"parser": {"type": "string"}}),
     ];
@@ -235,8 +234,8 @@ fn names_must_be_allowed_and_differ() {
         "metricsSpec[0].name: there is another column 'a'",
     );
     assert_schema_refused(
-        json!({"dimensionsSpec": {"dimensions": ["__time"]}}),
-        "dimensionsSpec.dimensions[0]: __time is always there",
+        json!({"dimensionsSpec": {"dimensions": [{"type": "long", "name": "__time"}, "a", "a"]}}),
+        "dimensionsSpec.dimensions[2]: there is another column 'a'",
     );
     assert_schema_refused(
         json!({"granularitySpec": {"segmentGranularity": "none"}}),
@@ -398,17 +397,18 @@ fn projections_say_the_time_in_three_ways() {
             "expression": "timestamp_floor(__time, 'PT1H')",
         }],
     });
-    for (time, expected) in [
-        (json!({"granularity": "hour"}), "PT1H"),
-        (floor, "PT1H"),
-        (json!({"groupingColumns": ["__time", "a"]}), "none"),
-        (json!({}), "all"),
+    for (time, expected, position) in [
+        (json!({"granularity": "hour"}), "PT1H", 0),
+        (floor, "PT1H", 0),
+        (json!({"groupingColumns": ["__time", "a"]}), "none", 0),
+        (json!({"groupingColumns": ["a", "__time"]}), "none", 1),
+        (json!({}), "all", 0),
     ] {
         let schema = DataSchema::from_value(&projection(time)).expect("a schema");
         let spec = &schema.projections[0];
         let granularity = serde_json::to_value(&spec.granularity).expect("JSON").to_string();
         assert!(granularity.contains(expected), "{granularity}");
-        assert_eq!(spec.grouping_columns.len(), 1);
+        assert_eq!((spec.grouping_columns.len(), spec.time_position), (1, position));
         assert!(spec.virtual_columns.is_empty());
         let again = DataSchema::from_value(&schema.to_value()).expect("its own JSON");
         assert_eq!(again.projections[0].definition(), spec.definition());

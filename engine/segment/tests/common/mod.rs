@@ -192,6 +192,7 @@ pub fn definition(name: &str) -> ProjectionDefinition {
         filters: vec![r#"{"type":"true"}"#.into()],
         virtual_columns: Vec::new(),
         granularity: Granularity::parse_name("hour").unwrap(),
+        time_position: 0,
         grouping_columns: vec![ProjectionColumn {
             name: "page".into(),
             column_type: Some(ValueType::String),
