@@ -41,6 +41,7 @@ fn index(rollup: bool) -> WriteIndex {
     let schema = IndexSchema {
         dimensions: dimensions.map(|field| DimensionSchema::string(field.name())).collect(),
         metrics: segment_schema().metrics,
+        before_time: Vec::new(),
         query_granularity: Granularity::parse_name(granularity).unwrap(),
         rollup,
     };

@@ -60,6 +60,7 @@ fn buffered(events: &[Event], partition: u32) -> Arc<IndexSnapshot> {
     let schema = IndexSchema {
         dimensions: vec![DimensionSchema::string("user")],
         metrics: schema().metrics_spec,
+        before_time: Vec::new(),
         query_granularity: Granularity::parse_name("hour").unwrap(),
         rollup: true,
     };
@@ -171,6 +172,7 @@ fn segments_without_the_column_hide_no_value_of_others() {
     let schema = IndexSchema {
         dimensions: vec![DimensionSchema::string("user")],
         metrics: Vec::new(),
+        before_time: Vec::new(),
         query_granularity: Granularity::None,
         rollup: false,
     };
@@ -375,6 +377,7 @@ fn times_may_be_text_of_iso_8601() {
     let schema = IndexSchema {
         dimensions: vec![DimensionSchema::string("at"), DimensionSchema::string("state")],
         metrics: Vec::new(),
+        before_time: Vec::new(),
         query_granularity: Granularity::None,
         rollup: false,
     };

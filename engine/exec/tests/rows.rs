@@ -37,6 +37,7 @@ fn schema() -> IndexSchema {
             sum("x", ValueType::Double),
             metric("h", MetricKind::HllBuild { lg_k: 12, hll_type: HllType::Hll4 }),
         ],
+        before_time: Vec::new(),
         query_granularity: Granularity::None,
         rollup: false,
     }

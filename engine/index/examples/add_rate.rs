@@ -44,6 +44,7 @@ fn run(events: &Events, rollup: bool, snapshot_every: usize) -> Result<(), Index
                 .chain([DimensionSchema::new("status", ColumnType::Long)])
                 .collect(),
             metrics: metrics(),
+            before_time: Vec::new(),
             query_granularity: if rollup { minute() } else { Granularity::None },
             rollup,
         },

@@ -49,8 +49,11 @@ impl DimensionSchema {
 /// The columns of an index.
 #[derive(Debug, Clone)]
 pub struct IndexSchema {
-    /// Dimensions, in sort order.
+    /// Dimensions, in sort order but for those of `before_time`.
     pub dimensions: Vec<DimensionSchema>,
+    /// Names of the dimensions that segments made of this index are sorted by before the time, in
+    /// order; the index keeps its rows as they come.
+    pub before_time: Vec<String>,
     /// Metrics.
     pub metrics: Vec<MetricSpec>,
     /// What timestamps are truncated to.

@@ -182,6 +182,7 @@ fn a_full_index_takes_no_more_rows_of_a_batch() {
     let schema = |rollup| IndexSchema {
         dimensions: vec![DimensionSchema::string("a")],
         metrics: vec![count()],
+        before_time: Vec::new(),
         query_granularity: Granularity::None,
         rollup,
     };
@@ -205,6 +206,7 @@ fn text_of_a_stretch_is_bounded() {
     let schema = IndexSchema {
         dimensions: vec![DimensionSchema::string("a")],
         metrics: vec![],
+        before_time: Vec::new(),
         query_granularity: Granularity::None,
         rollup: false,
     };
@@ -225,6 +227,7 @@ fn what_a_metric_refuses_is_told_and_the_rest_is_added() {
     let schema = IndexSchema {
         dimensions: vec![],
         metrics: vec![people()],
+        before_time: Vec::new(),
         query_granularity: Granularity::None,
         rollup: false,
     };

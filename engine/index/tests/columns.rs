@@ -265,6 +265,7 @@ fn time_is_truncated_to_the_granularity_and_the_start_of_the_interval() {
     let schema = IndexSchema {
         dimensions: vec![],
         metrics: vec![count()],
+        before_time: Vec::new(),
         query_granularity: Granularity::All,
         rollup: true,
     };
@@ -282,8 +283,13 @@ fn time_is_truncated_to_the_granularity_and_the_start_of_the_interval() {
 #[test]
 fn impossible_schemas_are_refused_by_name() {
     let build = |dimensions: Vec<DimensionSchema>, metrics: Vec<MetricSpec>| {
-        let schema =
-            IndexSchema { dimensions, metrics, query_granularity: Granularity::None, rollup: true };
+        let schema = IndexSchema {
+            dimensions,
+            before_time: Vec::new(),
+            metrics,
+            query_granularity: Granularity::None,
+            rollup: true,
+        };
         WriteIndex::new(schema, NO_LIMITS).map(|_| ()).unwrap_err().to_string()
     };
     let twice = build(vec![DimensionSchema::string("count")], vec![count()]);
@@ -315,6 +321,7 @@ fn h_07_columns_without_values_cost_next_to_nothing_and_discovered_ones_are_not_
     let mut wider = IndexSchema {
         dimensions: index.dimensions().to_vec(),
         metrics: vec![count()],
+        before_time: Vec::new(),
         query_granularity: Granularity::None,
         rollup: true,
     };

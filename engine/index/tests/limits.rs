@@ -15,6 +15,7 @@ fn limited(metrics: Vec<MetricSpec>, rollup: bool, limits: IndexLimits) -> Write
     let schema = IndexSchema {
         dimensions: vec![DimensionSchema::string("a")],
         metrics,
+        before_time: Vec::new(),
         query_granularity: Granularity::None,
         rollup,
     };

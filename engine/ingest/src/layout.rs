@@ -17,6 +17,7 @@ use crate::raw::{EventBuffer, Raw};
 pub fn index_schema(schema: &DataSchema, dimensions: &[DimensionSchema]) -> IndexSchema {
     IndexSchema {
         dimensions: dimensions.to_vec(),
+        before_time: schema.dimensions_spec.before_time().map(str::to_owned).collect(),
         metrics: schema.metrics_spec.clone(),
         query_granularity: schema.granularity_spec.query_granularity.clone(),
         rollup: schema.granularity_spec.rollup,

@@ -34,6 +34,9 @@ pub struct InspectReport {
     pub max_time: Option<String>,
     /// Whether rows ascend by `__time`.
     pub time_sorted: bool,
+    /// The dimensions that rows are sorted by before `__time`, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before_time: Vec<String>,
     /// Whether rows were rolled up.
     pub rollup: bool,
     /// The columns, in the order of the schema.
@@ -121,6 +124,7 @@ impl MappedSegment {
             min_time: time.map(|(min, _)| format_timestamp(min)),
             max_time: time.map(|(_, max)| format_timestamp(max)),
             time_sorted: self.is_time_sorted(),
+            before_time: self.schema().before_time().map(str::to_owned).collect(),
             rollup: self.schema().rollup,
             columns,
             projections,

@@ -127,7 +127,7 @@ fn merged(views: &[&dyn SegmentView], options: &MergeOptions) -> MappedSegment {
     let summary = merge(views, segment_id(), options, &mut out).unwrap();
     let segment = open(out).unwrap();
     segment.verify().unwrap();
-    assert!(segment.is_time_sorted());
+    assert!(segment.is_time_sorted() || segment.schema().before_time().count() > 0);
     assert_eq!(summary.row_count, segment.row_count());
     segment
 }
@@ -147,6 +147,36 @@ fn rows_of_all_views_come_out_sorted() {
     expected.sort_by_key(key);
     let expected = segment(&expected, 0);
     assert_eq!(read_all(&result).unwrap(), read_all(&expected).unwrap());
+}
+
+#[test]
+fn dimensions_before_the_time_sort_rows_whatever_order_they_had() {
+    let parts = [rows(10, 700), rows(11, 300)];
+    let segments: Vec<_> = parts.iter().zip(0..).map(|(rows, at)| segment(rows, at)).collect();
+    // One part is sorted by time already, as rows were before the order was declared.
+    let by_time = merged(&[&segments[0]], &MergeOptions::new(target(false, Granularity::None)));
+    let mut schema =
+        combine_schemas(&[by_time.schema(), &target(false, Granularity::None)]).unwrap();
+    schema.sort_before_time(&["number".into(), "absent".into(), "tags".into()]);
+    let result = merged(&[&by_time, &segments[1]], &MergeOptions::new(schema));
+    let names: Vec<&str> = result.schema().columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names[..4], ["number", "tags", "__time", "city"]);
+    assert_eq!(result.schema().before_time().collect::<Vec<_>>(), ["number", "tags"]);
+    assert!(!result.is_time_sorted());
+    let mut expected: Vec<Row> = parts.concat();
+    expected.sort_by_key(key);
+    expected.sort_by_key(|row| (row.number, row.tags.clone()));
+    let expected = segment(&expected, 0);
+    for name in names {
+        assert_eq!(
+            read_column(&result, name).unwrap(),
+            read_column(&expected, name).unwrap(),
+            "{name}"
+        );
+    }
+    // Back again, as when the declaration is taken back.
+    let again = merged(&[&result], &MergeOptions::new(target(false, Granularity::None)));
+    assert!(again.is_time_sorted());
 }
 
 #[test]

@@ -122,10 +122,11 @@ pub struct ColumnSchema {
     pub has_nulls: bool,
 }
 
-/// The schema of a segment: `__time` first, then dimensions in sort order, then metrics.
+/// The schema of a segment: `__time` and the dimensions in the order that rows are sorted by, then
+/// the metrics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SegmentSchema {
-    /// All columns, `__time` first.
+    /// All columns: `__time` first, unless rows are sorted by some dimensions before it.
     pub columns: Vec<ColumnSchema>,
     /// How the metric columns were made, in the order of the metric columns.
     pub metrics: Vec<MetricSpec>,
@@ -151,5 +152,25 @@ impl SegmentSchema {
     /// The dimension columns, in sort order.
     pub fn dimensions(&self) -> impl Iterator<Item = &ColumnSchema> {
         self.columns.iter().filter(|c| c.role == ColumnRole::Dimension)
+    }
+
+    /// The names of the dimensions that rows are sorted by before the time.
+    pub fn before_time(&self) -> impl Iterator<Item = &str> {
+        let leading = self.columns.iter().take_while(|c| c.role == ColumnRole::Dimension);
+        leading.map(|c| c.name.as_str())
+    }
+
+    /// Sorts the columns: these dimensions, `__time`, the other dimensions, the metrics. Names that
+    /// are no dimensions of the segment mean nothing.
+    pub fn sort_before_time(&mut self, dimensions: &[String]) {
+        self.columns.sort_by_cached_key(|column| {
+            let leading = dimensions.iter().position(|name| *name == column.name);
+            match (column.role, leading) {
+                (ColumnRole::Dimension, Some(position)) => (0, position),
+                (ColumnRole::Time, _) => (1, 0),
+                (ColumnRole::Dimension, None) => (2, 0),
+                (ColumnRole::Metric, _) => (3, 0),
+            }
+        });
     }
 }

@@ -75,6 +75,8 @@ impl Part {
 pub(crate) struct PartFiles {
     folder: PathBuf,
     unindexed: Vec<String>,
+    /// Names of the dimensions that rows are sorted by before the time.
+    before_time: Vec<String>,
     segment: WriteOptions,
     projections: Arc<[ProjectionSpec]>,
     max_merge_bytes: usize,
@@ -92,6 +94,7 @@ impl PartFiles {
         Self {
             folder: options.spill_dir.clone(),
             unindexed: unindexed.map(|dimension| dimension.name.clone()).collect(),
+            before_time: schema.before_time.clone(),
             segment: options.segment,
             projections: projections.into(),
             max_merge_bytes: options.max_merge_bytes,
@@ -218,8 +221,11 @@ impl PartFiles {
         write: WriteOptions,
     ) -> Result<MergeOptions> {
         let schemas: Vec<_> = views.iter().map(|view| view.schema()).collect();
+        let mut schema = combine_schemas(&schemas)?;
+        // Rows may have been sorted otherwise before the datasource declared its order.
+        schema.sort_before_time(&self.before_time);
         let unindexed = self.unindexed.clone();
-        Ok(MergeOptions { write, unindexed, ..MergeOptions::new(combine_schemas(&schemas)?) })
+        Ok(MergeOptions { write, unindexed, ..MergeOptions::new(schema) })
     }
 
     fn write(

@@ -62,7 +62,9 @@ impl Store {
             Rows::Indexed(Box::new(Chunks::new(schema, dimensions, tuning, options, &folder)))
         } else {
             let max_bytes = spec.tuning_config.max_bytes_in_memory;
+            let before_time = schema.dimensions_spec.before_time();
             let load = LoadOptions {
+                before_time: before_time.map(str::to_owned).collect(),
                 segment_granularity: schema.granularity_spec.segment_granularity.clone(),
                 query_granularity: schema.granularity_spec.query_granularity.clone(),
                 time_window: (limits.min_time_ms, limits.max_time_ms),

@@ -32,14 +32,21 @@ pub(crate) enum Storage {
 pub(crate) struct Part {
     pub(crate) rows: Vec<OracleRow>,
     pub(crate) storage: Storage,
+    /// The dimensions that files are sorted by before the time.
+    pub(crate) before_time: Vec<&'static str>,
 }
 
 /// One to four segments.
 pub(crate) fn parts() -> impl Strategy<Value = Vec<Part>> {
     let storage = prop_oneof![Just(Storage::Index), Just(Storage::File)];
-    let part = (prop::collection::vec(row(), 0..14), storage);
-    let part = part.prop_map(|(rows, storage)| Part { rows, storage });
+    let part = (prop::collection::vec(row(), 0..14), storage, before_time());
+    let part = part.prop_map(|(rows, storage, before_time)| Part { rows, storage, before_time });
     prop::collection::vec(part, 1..=4)
+}
+
+/// Mostly some dimensions in any order.
+fn before_time() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::sample::subsequence(vec!["s", "m", "l", "d"], 0..=4).prop_shuffle()
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -107,7 +114,7 @@ fn row() -> impl Strategy<Value = OracleRow> {
     )
 }
 
-fn schema() -> IndexSchema {
+fn schema(before_time: &[&str]) -> IndexSchema {
     let multi =
         DimensionSchema { multi_value: MultiValueHandling::Array, ..DimensionSchema::string("m") };
     let sum = |name: &str, column_type| MetricSpec {
@@ -141,6 +148,7 @@ fn schema() -> IndexSchema {
             kept("pd", ValueType::Double),
             kept("ps", ValueType::String),
         ],
+        before_time: before_time.iter().map(|name| (*name).to_owned()).collect(),
         query_granularity: Granularity::None,
         rollup: false,
     }
@@ -165,7 +173,7 @@ pub(crate) fn file(part: &Part, number: usize) -> Vec<u8> {
 
 fn snapshot(part: &Part, number: usize) -> Arc<henge_index::IndexSnapshot> {
     let limits = IndexLimits { max_rows: 1_000_000, max_bytes: 1 << 30 };
-    let mut index = WriteIndex::new(schema(), limits).unwrap();
+    let mut index = WriteIndex::new(schema(&part.before_time), limits).unwrap();
     for row in &part.rows {
         let cells: Vec<Cell<'_>> = ["s", "m", "l", "d", "lm", "fm", "dm", "hm", "pl", "pd", "ps"]
             .iter()

@@ -116,10 +116,13 @@ fn queries() -> Vec<serde_json::Value> {
     ]
 }
 
-fn check(rows: Vec<OracleRow>, storage: Storage) {
-    let part = Part { rows, storage };
+fn check(rows: Vec<OracleRow>, storage: Storage, before_time: &[&'static str]) {
+    let part = Part { rows, storage, before_time: before_time.to_vec() };
     let view = data::view(&part, 0);
     assert_eq!(view.block_count(), 2);
+    let by_time = storage == Storage::File && before_time.is_empty();
+    assert_eq!(view.is_time_sorted(), by_time);
+    assert!(view.schema().before_time().eq(before_time.iter().copied()));
     let ctx = ExecContext::default();
     for query in queries() {
         let parsed = parse(&query);
@@ -146,10 +149,17 @@ fn check(rows: Vec<OracleRow>, storage: Storage) {
 
 #[test]
 fn sorted_files_of_several_blocks_answer_as_the_oracle() {
-    check(rows(true), Storage::File);
+    check(rows(true), Storage::File, &[]);
+}
+
+#[test]
+fn files_of_several_blocks_with_columns_before_the_time_answer_as_the_oracle() {
+    check(rows(true), Storage::File, &["s"]);
+    check(rows(false), Storage::File, &["l", "s"]);
+    check(rows(false), Storage::File, &["m", "d", "s", "l"]);
 }
 
 #[test]
 fn unsorted_indexes_of_several_blocks_answer_as_the_oracle() {
-    check(rows(false), Storage::Index);
+    check(rows(false), Storage::Index, &[]);
 }

@@ -60,7 +60,9 @@ pub(crate) fn row(number: usize) -> OracleRow {
 
 pub(crate) fn parts(storage: Storage) -> Vec<Part> {
     let rows = |segment: usize| (0..ROWS).map(|number| row(number + segment * 400)).collect();
-    (0..SEGMENTS).map(|segment| Part { rows: rows(segment), storage }).collect()
+    (0..SEGMENTS)
+        .map(|segment| Part { rows: rows(segment), storage, before_time: Vec::new() })
+        .collect()
 }
 
 fn as_type(name: &str, output: &str) -> Json {

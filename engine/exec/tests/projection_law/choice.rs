@@ -32,7 +32,8 @@ fn segment() -> MappedSegment {
             values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         OracleRow { time_ms: START_MS + number / 2 * HOUR_MS / 6, values }
     };
-    let part = Part { rows: (0..288).map(row).collect(), storage: Storage::File };
+    let part =
+        Part { rows: (0..288).map(row).collect(), storage: Storage::File, before_time: vec!["l"] };
     let projections = [
         json!({
             "type": "aggregate", "name": "hourly",

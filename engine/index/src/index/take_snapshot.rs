@@ -73,11 +73,13 @@ impl WriteIndex {
             multi_value: false,
             has_nulls: metric.has_nulls(),
         });
-        SegmentSchema {
+        let mut schema = SegmentSchema {
             columns: std::iter::once(time).chain(dimensions).chain(metrics).collect(),
             metrics: self.schema.metrics.clone(),
             rollup: self.schema.rollup,
             query_granularity: self.schema.query_granularity.clone(),
-        }
+        };
+        schema.sort_before_time(&self.schema.before_time);
+        schema
     }
 }

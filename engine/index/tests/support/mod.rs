@@ -66,6 +66,7 @@ pub(crate) fn schema(rollup: bool, other_metrics: Vec<MetricSpec>) -> IndexSchem
             DimensionSchema::new("ratio", ColumnType::Double),
         ],
         metrics,
+        before_time: Vec::new(),
         query_granularity: Granularity::parse_name("second").unwrap(),
         rollup,
     }
@@ -76,7 +77,13 @@ pub(crate) fn index(
     metrics: Vec<MetricSpec>,
     rollup: bool,
 ) -> WriteIndex {
-    let schema = IndexSchema { dimensions, metrics, query_granularity: Granularity::None, rollup };
+    let schema = IndexSchema {
+        dimensions,
+        before_time: Vec::new(),
+        metrics,
+        query_granularity: Granularity::None,
+        rollup,
+    };
     WriteIndex::new(schema, NO_LIMITS).unwrap()
 }
 

@@ -122,9 +122,11 @@ impl DataSchema {
 
     fn check_names(&self, node: &Node<'_>) -> Result<()> {
         let mut names: HashSet<&str> = HashSet::from([TIME_COLUMN]);
-        let dimensions = self.dimensions_spec.dimensions.iter().enumerate();
-        let dimensions =
-            dimensions.map(|(i, d)| (format!("dimensionsSpec.dimensions[{i}]"), d.name.as_str()));
+        let spec = &self.dimensions_spec;
+        let dimensions = spec.dimensions.iter().enumerate().map(|(i, dimension)| {
+            let at = format!("dimensionsSpec.dimensions[{}]", spec.listed_position(i));
+            (at, dimension.name.as_str())
+        });
         let metrics = self.metrics_spec.iter().enumerate();
         let metrics = metrics.map(|(i, m)| (format!("metricsSpec[{i}].name"), m.name.as_str()));
         let mut total = 0;

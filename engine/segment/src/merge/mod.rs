@@ -1,4 +1,4 @@
-//! Merging any views into one segment: rows sorted by time and dimensions, dictionaries united,
+//! Merging any views into one segment: rows sorted as the target's columns are, dictionaries united,
 //! metrics combined when the target rolls up. Persisting an index is merging its one snapshot.
 //!
 //! Memory holds the row order and one column at a time (string dimensions are kept from sorting to
@@ -34,7 +34,8 @@ use crate::writer::{ColumnData, SegmentSummary, SegmentWriter};
 /// What a merge produces.
 #[derive(Debug, Clone)]
 pub struct MergeOptions {
-    /// Columns, sort order (that of the dimensions), roll-up and query granularity of the target.
+    /// Columns, sort order (that of `__time` and the dimensions), roll-up and query granularity of
+    /// the target.
     pub schema: SegmentSchema,
     /// Codec and encodings.
     pub write: WriteOptions,
@@ -55,9 +56,10 @@ impl MergeOptions {
 /// Merges views into one segment.
 ///
 /// Rows come out sorted by `__time` (truncated to the target's query granularity, but never to before
-/// the segment's interval), then by dimensions, nulls first. A column that a view lacks reads as
-/// null; one of another type is converted where that is possible. Projections are left behind: they
-/// are built anew from the rows of the result, because roll-up changes what they count.
+/// the segment's interval) and the dimensions, in the order of the target's columns, whatever the
+/// order of the views' rows; nulls first. A column that a view lacks reads as null; one of another
+/// type is converted where that is possible. Projections are left behind: they are built anew from
+/// the rows of the result, because roll-up changes what they count.
 ///
 /// # Errors
 /// `Invalid` when types cannot be reconciled or a time leaves the segment's interval, `Limit`,
@@ -112,15 +114,19 @@ impl<'a> Merger<'a> {
         let within = self.options.interval.and_then(|only| only.intersect(&self.id.interval));
         let within = within.unwrap_or(self.id.interval);
         load::truncate(&mut times, &schema.query_granularity, within);
-        order.sort_by_time(&times);
         let mut kept: Vec<Option<StringRows>> = schema.columns.iter().map(|_| None).collect();
         let mut kept_bytes = 0;
         for (position, column) in schema.columns.iter().enumerate() {
-            if column.role != ColumnRole::Dimension {
-                continue;
-            }
             if order.is_total() {
                 break;
+            }
+            match column.role {
+                ColumnRole::Time => {
+                    order.refine_times(&times);
+                    continue;
+                }
+                ColumnRole::Metric => continue,
+                ColumnRole::Dimension => {}
             }
             match column.column_type {
                 ColumnType::String => {

@@ -1,7 +1,7 @@
 //! The order of the rows of a merge, refined column by column.
 //!
-//! Rows are first sorted by time; then each dimension sorts the rows that are still equal. A column
-//! is thus needed once, alone, and none at all once no two rows are equal. Stable sorts find the runs
+//! The first column sorts all rows, mostly by time; then each one sorts the rows that are still equal.
+//! A column is thus needed once, alone, and none at all once no two rows are equal. Stable sorts find the runs
 //! that sorted inputs leave, so merging sorted segments takes few comparisons.
 
 use henge_types::Interval;
@@ -35,7 +35,7 @@ impl RowOrder {
         Self { rows, starts, start_count }
     }
 
-    pub(super) fn sort_by_time(&mut self, times: &[i64]) {
+    pub(super) fn refine_times(&mut self, times: &[i64]) {
         self.refine(
             |rows| rows.sort_by_key(|row| times[*row as usize]),
             |a, b| times[a] == times[b],

@@ -25,6 +25,8 @@ const BATCHES_TO_PASS: usize = 4;
 /// How rows become chunks.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
+    /// Names of the dimensions that rows are sorted by before the time, in order.
+    pub before_time: Vec<String>,
     /// Time chunks.
     pub segment_granularity: Granularity,
     /// What timestamps are truncated to, but never to before their chunk.
@@ -72,6 +74,7 @@ pub struct ChunkRows {
     times: Vec<i64>,
     dimensions: Vec<DimensionSchema>,
     columns: Vec<Data>,
+    before_time: Vec<String>,
     query_granularity: Granularity,
 }
 
@@ -215,6 +218,7 @@ impl ColumnLoader {
             times: Vec::new(),
             dimensions: self.dimensions.clone(),
             columns: self.dimensions.iter().map(|schema| Data::new(&schema.column_type)).collect(),
+            before_time: self.options.before_time.clone(),
             query_granularity: self.options.query_granularity.clone(),
         })
     }

@@ -1,7 +1,7 @@
-//! The order of the rows of a segment: by time, then by dimensions, nulls first.
+//! The order of the rows of a segment: by time and dimensions, nulls first.
 //!
-//! Rows that come in order of time only need their ties sorted, each among themselves, column by
-//! column until none is left.
+//! The first column sorts all rows, mostly by time; then ties are sorted, each among themselves,
+//! column by column until none is left.
 
 use std::ops::Range;
 
@@ -24,6 +24,12 @@ impl Order {
         let whole = 0..times.len() as u32;
         order.split(whole, |a, b| times[a as usize] == times[b as usize]);
         order
+    }
+
+    /// Rows as they come, all of them equal so far.
+    pub(super) fn of_equals(count: usize) -> Self {
+        let whole = 0..count as u32;
+        Self { rows: whole.clone().collect(), ties: Vec::from_iter((count > 1).then_some(whole)) }
     }
 
     /// True when no two rows are equal any more.
@@ -100,5 +106,16 @@ mod tests {
         order.refine_by(|a, b| a.cmp(&b));
         assert!(order.is_total());
         assert_eq!(order.into_rows(), Some(vec![1, 4, 2, 0, 3]));
+    }
+
+    #[test]
+    fn other_columns_can_come_before_the_time() {
+        let (first, times) = ([1_i64, 0, 1, 0], [7, 9, 5, 9]);
+        let mut order = Order::of_equals(4);
+        order.refine_by_key(|row| long_order_bits(first[row]));
+        order.refine_by_key(|row| long_order_bits(times[row]));
+        assert!(!order.is_total());
+        assert_eq!(order.into_rows(), Some(vec![1, 3, 2, 0]));
+        assert!(Order::of_equals(1).is_total());
     }
 }

@@ -24,6 +24,7 @@ pub struct SortedChunk {
     /// The rows in order; `None` when they lie in order.
     order: Option<Vec<u32>>,
     columns: Vec<(DimensionSchema, Option<Sorted>)>,
+    before_time: Vec<String>,
     query_granularity: Granularity,
     partitions: usize,
 }
@@ -44,24 +45,55 @@ impl ChunkRows {
     /// # Errors
     /// When the chunk has more rows than can be numbered.
     pub fn sort(self, max_rows: usize) -> Result<SortedChunk> {
-        let Self { interval, mut times, dimensions, columns, query_granularity } = self;
+        let Self { interval, mut times, dimensions, columns, before_time, query_granularity } =
+            self;
         if u32::try_from(times.len()).is_err() {
             return Err(TabularError::Limit(format!("{} rows in {interval}", times.len())));
         }
         truncate(&mut times, &query_granularity, interval);
-        let mut order = Order::by_time(&times);
         let columns: Vec<Sorted> = columns.into_iter().map(Sorted::new).collect();
-        for column in &columns {
-            if order.is_total() {
-                break;
-            }
-            column.refine(&mut order);
-        }
+        let order = order(&times, &dimensions, &columns, &before_time);
         let partitions = times.len().div_ceil(max_rows.max(1));
         let order = order.into_rows();
         let columns = dimensions.into_iter().zip(columns.into_iter().map(Some)).collect();
-        Ok(SortedChunk { interval, times, order, columns, query_granularity, partitions })
+        Ok(SortedChunk {
+            interval,
+            times,
+            order,
+            columns,
+            before_time,
+            query_granularity,
+            partitions,
+        })
     }
+}
+
+/// The order of rows: by the dimensions that come before the time, the time, and the others.
+fn order(
+    times: &[i64],
+    dimensions: &[DimensionSchema],
+    columns: &[Sorted],
+    before_time: &[String],
+) -> Order {
+    let position = |name: &String| dimensions.iter().position(|schema| schema.name == *name);
+    let leading: Vec<usize> = before_time.iter().filter_map(position).collect();
+    let mut order = match leading.as_slice() {
+        [] => Order::by_time(times),
+        leading => {
+            let mut order = Order::of_equals(times.len());
+            leading.iter().for_each(|position| columns[*position].refine(&mut order));
+            order.refine_by_key(|row| long_order_bits(times[row]));
+            order
+        }
+    };
+    let others = (0..columns.len()).filter(|position| !leading.contains(position));
+    for position in others {
+        if order.is_total() {
+            break;
+        }
+        columns[position].refine(&mut order);
+    }
+    order
 }
 
 impl SortedChunk {
@@ -125,7 +157,10 @@ impl SortedChunk {
             columns.push(column(&schema.name, column_type, ColumnRole::Dimension, multi_value));
         }
         let query_granularity = self.query_granularity.clone();
-        SegmentSchema { columns, metrics: Vec::new(), rollup: false, query_granularity }
+        let mut schema =
+            SegmentSchema { columns, metrics: Vec::new(), rollup: false, query_granularity };
+        schema.sort_before_time(&self.before_time);
+        schema
     }
 }
 

@@ -139,6 +139,7 @@ pub(crate) fn schema(dimensions: Value) -> Arc<DataSchema> {
 pub(crate) fn options() -> LoadOptions {
     let limits = ParseLimits::default();
     LoadOptions {
+        before_time: Vec::new(),
         segment_granularity: Granularity::parse_name("day").unwrap(),
         query_granularity: Granularity::None,
         time_window: (limits.min_time_ms, limits.max_time_ms),

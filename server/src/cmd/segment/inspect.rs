@@ -63,7 +63,11 @@ fn heading(report: &InspectReport) -> String {
         (Some(min), Some(max)) => format!("{min} to {max}"),
         _ => "no rows".to_owned(),
     };
-    let order = if report.time_sorted { "sorted by time" } else { "not sorted by time" };
+    let order = match (report.before_time.as_slice(), report.time_sorted) {
+        ([], true) => "sorted by time".to_owned(),
+        ([], false) => "not sorted by time".to_owned(),
+        (dimensions, _) => format!("sorted by {}, __time", dimensions.join(", ")),
+    };
     let rollup = if report.rollup { "rolled up" } else { "not rolled up" };
     format!(
         "{}\n{}, {}, {:.1} bytes a row, format {}, footer {}\n{time}, {order}, {rollup}",

@@ -219,6 +219,7 @@ mod tests {
             min_time: None,
             max_time: None,
             time_sorted: true,
+            before_time: Vec::new(),
             rollup: false,
             columns: vec![column],
             projections: Vec::new(),
