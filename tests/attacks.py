@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Attacks on a server's folder and processes, each with what must hold. Others: kill_loop.py, memory_ceiling.py.
 
-    attacks.py [--only TEXT] [--list]
+    attacks.py [--only TEXT] [--list] [--jobs N]
 
 Every attack ends in the right answer, or in an error that names what is wrong: never in fewer rows.
 """
 import argparse
 import glob
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -584,33 +585,41 @@ def tasks_queued_and_stopped(scratch):
     must(states[1299] == 'FAILED' and states.count('SUCCESS') == 1299, f"success {states.count('SUCCESS')}, failed {states.count('FAILED')}, last {states[1299]}")
 
 
+def run(name):
+    """Runs one attack in this process: its line of the report, and whether it held."""
+    started = time.monotonic()
+    scratch = tempfile.mkdtemp(prefix='henge-attack-')
+    try:
+        next(a for a in ATTACKS if a.__name__ == name)(scratch)
+        outcome = 'ok'
+    except AssertionError as error:
+        outcome = f'FAIL {error}'
+    except Exception:  # an attack that breaks down has not shown anything
+        outcome = f'FAIL {traceback.format_exc(limit=4)}'
+    for server in harness.RUNNING:
+        if server.process.poll() is None:
+            server.kill()
+    harness.RUNNING.clear()
+    shutil.rmtree(scratch, ignore_errors=True)
+    return f'{name} ({time.monotonic() - started:.1f} s): {outcome}', outcome == 'ok'
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', default='')
     parser.add_argument('--list', action='store_true')
+    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='attacks at a time; most of an attack is waiting')
     options = parser.parse_args()
-    chosen = [a for a in ATTACKS if options.only in a.__name__]
+    chosen = [a.__name__ for a in ATTACKS if options.only in a.__name__]
     if options.list:
-        print(*[a.__name__ for a in chosen], sep='\n')
+        print(*chosen, sep='\n')
         return 0
     failed = 0
-    for one in chosen:
-        started = time.monotonic()
-        scratch = tempfile.mkdtemp(prefix='henge-attack-')
-        try:
-            one(scratch)
-            outcome = 'ok'
-        except AssertionError as error:
-            outcome = f'FAIL {error}'
-        except Exception:  # an attack that breaks down has not shown anything
-            outcome = f'FAIL {traceback.format_exc(limit=4)}'
-        failed += outcome != 'ok'
-        print(f'{one.__name__} ({time.monotonic() - started:.1f} s): {outcome}', flush=True)
-        for server in harness.RUNNING:
-            if server.process.poll() is None:
-                server.kill()
-        harness.RUNNING.clear()
-        shutil.rmtree(scratch, ignore_errors=True)
+    # A process each: an attack sets limits and ends servers of its own.
+    with multiprocessing.Pool(options.jobs, maxtasksperchild=1) as pool:
+        for line, held in pool.imap_unordered(run, chosen, chunksize=1):
+            failed += not held
+            print(line, flush=True)
     print(f'attacks: {len(chosen) - failed} passed, {failed} failed')
     return 1 if failed or not chosen else 0
 

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """Prints latency under load: clients with the dashboards' mix while a pusher ingests.
 
-    concurrency_bench.py [--clients 32] [--seconds 60] [--rows 2000000] [--push-rate 5000] [--no-caches]
-                         [--low 0] [--url URL] [--settings NAME=VALUE ...]
+    concurrency_bench.py [--clients 32] [--rate 0] [--seconds 60] [--rows 2000000] [--push-rate 5000]
+                         [--no-caches] [--low 0] [--url URL] [--settings NAME=VALUE ...]
 
 With --url the queries go to the table `pageviews` of a running server (as the comparison's
 specs load it), else to a small synthetic one on a server of its own. `--low` clients more send
 heavy groupBys with priority -1. Each client picks queries at random; half of them repeat a few
 windows, as boards that many people look at do, the others are of their own.
+
+Without --rate each client asks again as soon as it has its answer (a closed loop: how much the
+server can take). With --rate the queries become due at random moments, so many a second, whether
+or not the earlier ones are answered, and latency counts from the moment that each was due (an
+open loop: what people who do not wait for each other see).
 """
 import argparse
 import json
@@ -63,15 +68,31 @@ class Load:
         self.context = OFF if options.no_caches else {}
         self.stop_at = time.monotonic() + options.seconds
         self.lock, self.times, self.errors, self.pushed, self.low_times = threading.Lock(), {}, [], 0, []
+        self.due = self.arrivals(options.rate) if options.rate else None
+
+    def arrivals(self, rate):
+        """The moments at which queries become due: a Poisson process."""
+        rng, at = random.Random(7), time.monotonic()
+        while at < self.stop_at:
+            at += rng.expovariate(rate)
+            yield at
+
+    def next_start(self):
+        """Waits until the next query is due; gives the moment from which its latency counts."""
+        if self.due is None:
+            return time.monotonic()
+        with self.lock:
+            due = next(self.due, self.stop_at)
+        time.sleep(max(0.0, due - time.monotonic()))
+        return due
 
     def client(self, seed):
         rng, connection, mine = random.Random(seed), harness.Client(self.url), []
-        while time.monotonic() < self.stop_at:
+        while (started := self.next_start()) < self.stop_at:
             name, query = mix(rng, self.table, self.span, self.sites, self.context)
-            started = time.perf_counter()
             try:
                 connection.query(query)
-                mine.append((name, (time.perf_counter() - started) * 1000))
+                mine.append((name, (time.monotonic() - started) * 1000))
             except Exception as error:  # counted and shown: a load test has no single culprit
                 with self.lock:
                     self.errors.append(f'{name}: {error}')
@@ -131,6 +152,7 @@ def load_synthetic(client, folder, rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--clients', type=int, default=32)
+    parser.add_argument('--rate', type=float, default=0, help='queries a second, due whether or not others are answered')
     parser.add_argument('--seconds', type=float, default=60)
     parser.add_argument('--rows', type=int, default=2_000_000)
     parser.add_argument('--push-rate', type=float, default=5_000)
