@@ -126,7 +126,10 @@ class Run:
             self.server.env['HENGE_INGESTION__HANDOFF_AGE_MS'] = '100'
             self.server.start()
             self.wait_until_handed_off()
-            self.server.env.pop('HENGE_INGESTION__HANDOFF_AGE_MS')
+            # What comes next is buffered again, as it was before: a replace keeps what is buffered and no more.
+            self.server.stop()
+            self.server.env.update({f'HENGE_{name}': str(value) for name, value in QUIET.items()})
+            self.server.start()
         elif what == 'refused':
             status, answer = client.call(value['method'], value['path'].format(name=self.name), value.get('body'))
             if status != value['status'] or value.get('says', '') not in str(answer):

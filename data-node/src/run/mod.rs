@@ -3,6 +3,7 @@
 
 mod call;
 mod gather;
+mod slight;
 mod sort;
 mod work;
 
@@ -19,6 +20,7 @@ use henge_query::Query;
 use henge_segment::{SegmentError, SegmentView};
 
 use self::gather::{Found, Gather};
+use self::slight::Readers;
 use self::sort::Sorted;
 use crate::cache::PartialCache;
 use crate::error::NodeError;
@@ -120,11 +122,12 @@ impl QueryRunner {
         let query = derived.as_ref().map_or(&request.query, DerivedKeys::query);
         let spill = self.spill_of(request, derived.as_ref());
         let context = self.context_of(call, request, spill.as_ref());
-        let workers = sort::worker_count(pool, query, &items);
+        let readers = Readers::of(pool, query, &items);
         let shared = Extent::whole_if(known.is_empty());
         let run = Arc::new(SharedRun::new(Arc::clone(query), items, shared));
-        let workers = (0..workers.min(run.worker_limit()))
-            .map(|_| work::work(pool, call.priority(), Worker::new(Arc::clone(&run)), &context));
+        let workers = (0..readers.count().min(run.worker_limit())).map(|_| {
+            work::work(pool, call.priority(), Worker::new(Arc::clone(&run)), readers, &context)
+        });
         let mut mergers = Vec::new();
         for (merger, spent) in try_join_all(workers).await? {
             mergers.push(merger);

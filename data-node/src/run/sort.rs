@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use henge_exec::{DerivedKeys, ExecContext, ExecError, Partial, SharedItem};
-use henge_platform::runtime::{CpuPool, mapped_damages};
+use henge_platform::runtime::mapped_damages;
 use henge_query::Query;
 use henge_segment::SegmentView;
 use henge_types::Interval;
@@ -12,9 +12,6 @@ use super::DescriptorViews;
 use crate::cache::{PartialCache, PartialCaching};
 use crate::reply::ReplyStats;
 use crate::request::SegmentQuery;
-
-/// Waking a second thread costs more than reading this many rows.
-const ONE_WORKER_ROWS: usize = 16 << 10;
 
 /// Segments by what is to be done about them.
 #[derive(Default)]
@@ -100,23 +97,4 @@ fn is_outside(query: &Query, view: &dyn SegmentView) -> bool {
     let Some((first_ms, last_ms)) = view.time_range() else { return true };
     let meets = |i: &Interval| i.start_ms <= last_ms && first_ms < i.end_ms;
     !query.base().intervals.iter().any(meets)
-}
-
-/// How many workers what is to be read is worth.
-pub(super) fn worker_count(pool: &CpuPool, query: &Query, items: &[SharedItem]) -> usize {
-    let expected = |item: &SharedItem| expected_rows(&item.query, item.view.as_ref());
-    let rows: usize = items.iter().map(expected).sum();
-    let by_footer = matches!(query, Query::TimeBoundary(_) | Query::DataSourceMetadata(_));
-    if rows <= ONE_WORKER_ROWS || by_footer { 1 } else { pool.threads() }
-}
-
-/// About how many rows of the view lie in the query's intervals, as if they were spread evenly.
-fn expected_rows(query: &Query, view: &dyn SegmentView) -> usize {
-    let Some((first_ms, last_ms)) = view.time_range() else { return 0 };
-    let end_ms = last_ms.saturating_add(1);
-    let within =
-        |i: &Interval| i.end_ms.min(end_ms).saturating_sub(i.start_ms.max(first_ms)).max(0);
-    let within_ms: f64 = query.base().intervals.iter().map(|i| within(i) as f64).sum();
-    let share = within_ms / end_ms.saturating_sub(first_ms).max(1) as f64;
-    (view.row_count() as f64 * share.min(1.0)).ceil() as usize
 }

@@ -1,4 +1,4 @@
-//! A worker on the CPU pool.
+//! A worker, on the CPU pool or on the thread that took the request.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use henge_exec::{ExecContext, Merger, Worker};
 use henge_platform::runtime::{CpuPool, Priority, Step, Turn};
 use tokio::time::Instant;
 
+use super::slight::Readers;
 use crate::error::NodeError;
 use crate::reply::ReplyStats;
 
@@ -14,6 +15,7 @@ pub(super) async fn work(
     pool: &CpuPool,
     priority: Priority,
     worker: Worker,
+    readers: Readers,
     context: &ExecContext,
 ) -> Result<(Merger, ReplyStats), NodeError> {
     let (mut worker, context) = (Some(worker), context.clone());
@@ -35,7 +37,10 @@ pub(super) async fn work(
             }
         }
     };
-    pool.spawn_steps(priority, turn).await?
+    match readers {
+        Readers::Here => pool.spawn_steps_here(priority, turn).await?,
+        Readers::OfThePool(_) => pool.spawn_steps(priority, turn).await?,
+    }
 }
 
 type Finished = (Merger, (u64, u64));

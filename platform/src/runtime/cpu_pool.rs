@@ -148,11 +148,47 @@ impl CpuPool {
     /// As [`CpuPool::spawn`], for work that may take long: `work` is called again and again until it
     /// is done, and is to give [`Step::Again`] when [`Turn::should_yield`] says so, once a block or
     /// every few milliseconds.
-    pub fn spawn_steps<T, F>(&self, priority: Priority, mut work: F) -> CpuTask<T>
+    pub fn spawn_steps<T, F>(&self, priority: Priority, work: F) -> CpuTask<T>
     where
         T: Send + 'static,
         F: FnMut(&Turn<'_>) -> Step<T> + Send + 'static,
     {
+        let (run, task) = CpuTask::of(work);
+        self.owner.queue.push(priority, run, Duration::ZERO);
+        task
+    }
+
+    /// As [`CpuPool::spawn_steps`], for work that is over in less time than waking a thread takes:
+    /// the first turn, of a millisecond, is taken before this returns, on the thread that calls,
+    /// while nothing waits for the pool and no other thread does the same. So whatever the work
+    /// turns out to be, at most one of the network's threads is held up by it.
+    pub fn spawn_steps_here<T, F>(&self, priority: Priority, work: F) -> CpuTask<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Turn<'_>) -> Step<T> + Send + 'static,
+    {
+        let (run, task) = CpuTask::of(work);
+        self.owner.queue.take_turn_here(priority, run);
+        task
+    }
+}
+
+impl std::fmt::Debug for CpuPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CpuPool").field("threads", &self.owner.threads).finish_non_exhaustive()
+    }
+}
+
+/// The future of a task's result.
+#[derive(Debug)]
+#[must_use = "a task whose future is dropped before it begins does not run"]
+pub struct CpuTask<T> {
+    receiver: oneshot::Receiver<Result<T, PoolError>>,
+}
+
+impl<T: Send + 'static> CpuTask<T> {
+    /// The work as the queue takes it, and the future of its result.
+    fn of(mut work: impl FnMut(&Turn<'_>) -> Step<T> + Send + 'static) -> (Run, Self) {
         let (sender, receiver) = oneshot::channel();
         let mut sender = Some(sender);
         let run: Run = Box::new(move |turn| {
@@ -168,22 +204,8 @@ impl CpuPool {
             let _ = sender.take().map(|sender| sender.send(result));
             Next::Finished
         });
-        self.owner.queue.push(priority, run, Duration::ZERO);
-        CpuTask { receiver }
+        (run, Self { receiver })
     }
-}
-
-impl std::fmt::Debug for CpuPool {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CpuPool").field("threads", &self.owner.threads).finish_non_exhaustive()
-    }
-}
-
-/// The future of a task's result.
-#[derive(Debug)]
-#[must_use = "a task whose future is dropped before it begins does not run"]
-pub struct CpuTask<T> {
-    receiver: oneshot::Receiver<Result<T, PoolError>>,
 }
 
 impl<T> Future for CpuTask<T> {

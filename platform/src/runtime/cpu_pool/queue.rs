@@ -5,7 +5,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering as Memory};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering as Memory};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -16,6 +16,8 @@ use super::Priority;
 
 /// A turn ends after this long if an equal waits.
 const TURN: Duration = Duration::from_millis(5);
+/// A turn on the thread of whoever asks ends after this long: that thread has other things to do.
+const TURN_HERE: Duration = Duration::from_millis(1);
 /// Work that has used a second lets through what arrives in the next four.
 const STAND_BACK: u32 = 4;
 /// But not by more than this: under a flood of short work, long work still moves.
@@ -39,9 +41,15 @@ pub struct Turn<'q> {
     queue: &'q Queue,
     priority: Priority,
     started: Instant,
+    /// True on the thread of whoever asks.
+    is_here: bool,
 }
 
-impl Turn<'_> {
+impl<'q> Turn<'q> {
+    fn new(queue: &'q Queue, priority: Priority, is_here: bool) -> Self {
+        Self { queue, priority, started: Instant::now(), is_here }
+    }
+
     /// True when others should have the thread: something of a higher priority waits, or this turn
     /// has been long and an equal waits. Costs next to nothing while nobody waits.
     #[must_use]
@@ -49,6 +57,7 @@ impl Turn<'_> {
         let waiting = self.queue.waiting.load(Memory::Relaxed);
         waiting > self.priority
             || self.queue.of_runtime.is_some()
+            || (self.is_here && self.started.elapsed() >= TURN_HERE)
             || (waiting == self.priority && waiting != NOBODY && self.started.elapsed() >= TURN)
     }
 }
@@ -116,6 +125,8 @@ pub(super) struct Queue {
     low_limit: usize,
     /// Wakes the task that works in the place of threads, if there is one.
     of_runtime: Option<Notify>,
+    /// True while somebody's own thread takes a turn.
+    here: AtomicBool,
 }
 
 impl std::fmt::Debug for Queue {
@@ -141,6 +152,7 @@ impl Queue {
             waiting: AtomicI32::new(NOBODY),
             low_limit: threads.saturating_sub(1).max(1),
             of_runtime,
+            here: AtomicBool::new(false),
         }
     }
 
@@ -191,7 +203,7 @@ impl Queue {
     }
 
     fn take_turn(&self, mut job: Job) {
-        let turn = Turn { queue: self, priority: job.priority, started: Instant::now() };
+        let turn = Turn::new(self, job.priority, false);
         let next = (job.run)(&turn);
         let used = job.used + turn.started.elapsed();
         if job.priority < 0 {
@@ -199,6 +211,22 @@ impl Queue {
         }
         if next == Next::Again {
             self.push(job.priority, job.run, used);
+        }
+    }
+
+    /// Takes the first turn on this thread, unless something waits or another thread does so too:
+    /// then all is left to the queue. `run` catches its panics.
+    pub(super) fn take_turn_here(&self, priority: Priority, mut run: Run) {
+        let waits = self.waiting.load(Memory::Relaxed) != NOBODY;
+        let may_run = priority >= 0 && !waits && self.of_runtime.is_none();
+        if !may_run || self.here.swap(true, Memory::Acquire) {
+            return self.push(priority, run, Duration::ZERO);
+        }
+        let turn = Turn::new(self, priority, true);
+        let next = run(&turn);
+        self.here.store(false, Memory::Release);
+        if next == Next::Again {
+            self.push(priority, run, turn.started.elapsed());
         }
     }
 

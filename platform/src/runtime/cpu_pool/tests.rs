@@ -180,6 +180,54 @@ async fn a_panic_in_a_later_turn_is_an_error() {
     assert_eq!(pool.spawn(0, || 1).await, Ok(1));
 }
 
+/// Gives the thread that it ran on.
+fn here_or_not(pool: &CpuPool, priority: Priority) -> CpuTask<std::thread::ThreadId> {
+    pool.spawn_steps_here(priority, |_| Step::Done(std::thread::current().id()))
+}
+
+#[tokio::test]
+async fn short_work_stays_on_its_thread_while_nothing_waits() {
+    let (pool, here) = (CpuPool::new(1).unwrap(), std::thread::current().id());
+    assert_eq!(here_or_not(&pool, 0).await, Ok(here));
+    // Low priorities are the queue's.
+    assert_ne!(here_or_not(&pool, -1).await, Ok(here));
+    // A busy thread holds nothing up, work that waits does.
+    let (release, gate) = block(&pool);
+    assert_eq!(here_or_not(&pool, 0).await, Ok(here));
+    let (waiting, late) = (pool.spawn(0, || ()), here_or_not(&pool, 0));
+    drop(release);
+    gate.await.unwrap();
+    waiting.await.unwrap();
+    assert_ne!(late.await, Ok(here));
+    let failed = pool.spawn_steps_here(0, |_| -> Step<u32> { panic!("boom") }).await;
+    assert_eq!(failed, Err(PoolError::Panicked("boom".into())));
+    assert_eq!(here_or_not(&pool, 0).await, Ok(here));
+}
+
+#[tokio::test]
+async fn h_63_one_thread_at_a_time_and_for_a_millisecond() {
+    let (pool, here) = (CpuPool::new(1).unwrap(), std::thread::current().id());
+    let (release, gate) = block(&pool);
+    let inner = pool.clone();
+    let mut turns = 0;
+    let long = pool.spawn_steps_here(0, move |turn| {
+        turns += 1;
+        if turns > 1 {
+            return Step::Done(std::thread::current().id());
+        }
+        while !turn.should_yield() {
+            std::hint::spin_loop();
+        }
+        // Whoever asks meanwhile is sent to the queue.
+        drop(here_or_not(&inner, 0));
+        assert_eq!((inner.queue_depth(), std::thread::current().id()), (1, here));
+        Step::Again
+    });
+    drop(release);
+    gate.await.unwrap();
+    assert_ne!(long.await.unwrap(), here);
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn a_pool_without_threads_lets_other_tasks_run_after_every_turn() {
     let pool = CpuPool::of_this_runtime();
