@@ -1,8 +1,7 @@
 //! A comparison turned into a test of dictionary ids: strings are looked at once per distinct value.
 
 use henge_expr::like::LikePattern;
-use henge_query::Ordering;
-use henge_query::comparison::{Comparison, Truth, literal_text};
+use henge_query::comparison::{Comparison, TextSpan, Truth};
 use henge_segment::{Dictionary, NULL_ID, TextSearch};
 
 use crate::error::Result;
@@ -202,43 +201,29 @@ impl IdSet {
     }
 }
 
-/// The range of ids that match, when the comparison is a range of a sorted dictionary or one value.
+/// The range of ids that match, when the texts that do lie beside each other in the dictionary.
 fn values_range(
     comparison: &Comparison<'_>,
     dictionary: &dyn Dictionary,
 ) -> Result<Option<(u32, u32)>> {
-    let one = |value: &str| -> Result<Option<(u32, u32)>> {
-        Ok(Some(dictionary.lookup(value)?.map_or((0, 0), |id| (id, id + 1))))
-    };
-    match comparison {
-        Comparison::IsNull => Ok(Some((0, 0))),
-        Comparison::OneOf(values) => match values.as_ref() {
-            [None] => Ok(Some((0, 0))),
-            [Some(value)] | [None, Some(value)] => one(value),
-            _ => Ok(None),
-        },
-        Comparison::Equals(literal, match_type) if !match_type.is_numeric() => {
-            one(&literal_text(literal))
-        }
-        Comparison::Like(pattern) if pattern.is_exact() => one(pattern.prefix()),
-        Comparison::Like(pattern) if pattern.is_prefix_only() && dictionary.is_sorted() => {
-            prefix_range(pattern.prefix(), dictionary).map(Some)
-        }
-        Comparison::Bound { lower, upper, ordering: Ordering::Lexicographic }
-            if dictionary.is_sorted() =>
-        {
+    Ok(Some(match comparison.text_span() {
+        None => return Ok(None),
+        Some(TextSpan::Nothing) => (0, 0),
+        Some(TextSpan::One(value)) => dictionary.lookup(&value)?.map_or((0, 0), |id| (id, id + 1)),
+        Some(_) if !dictionary.is_sorted() => return Ok(None),
+        Some(TextSpan::Prefix(prefix)) => prefix_range(prefix, dictionary)?,
+        Some(TextSpan::Between { lower, upper }) => {
             let start = match lower {
                 None => 1,
-                Some(bound) => end_of(&bound.value, !bound.strict, dictionary)?,
+                Some((value, strict)) => end_of(&value, !strict, dictionary)?,
             };
             let end = match upper {
                 None => dictionary.len(),
-                Some(bound) => end_of(&bound.value, bound.strict, dictionary)?,
+                Some((value, strict)) => end_of(&value, strict, dictionary)?,
             };
-            Ok(Some((start, end.max(start))))
+            (start, end.max(start))
         }
-        _ => Ok(None),
-    }
+    }))
 }
 
 /// The first id at (`before`) or after a value.
@@ -306,11 +291,12 @@ fn matching_values(
             holding_values(pattern, dictionary, candidates, &mut set)?;
         }
         _ => {
-            let test = comparison.text_test();
-            dictionary.for_each(candidates, &mut |id, value| {
-                if value.is_some_and(|text| test.matches(text)) {
-                    set.insert(id);
-                }
+            comparison.with_text_test(|test| {
+                dictionary.for_each(candidates, &mut |id, value| {
+                    if value.is_some_and(test) {
+                        set.insert(id);
+                    }
+                })
             })?;
         }
     }

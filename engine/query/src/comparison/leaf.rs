@@ -95,7 +95,7 @@ impl<'q> Leaf<'q> {
     }
 
     fn of_text(&self, text: &str) -> bool {
-        self.comparison.text_test().matches(text)
+        self.comparison.with_text_test(|test| test(text))
     }
 
     /// What the comparison says of a computed value, in the way of rows of several values.

@@ -6,9 +6,10 @@ use henge_expr::JavaRegex;
 use henge_expr::like::LikePattern;
 use henge_types::{Interval, ValueType};
 
+use super::ends::{End, NumberOrText, end_as, inside, literal_text, number_ends};
 use super::number::Number;
 use super::numeric_test::{NumericTest, NumericValue};
-use super::text_test::{self, Kind, NumberOrText, TextTest, literal_text};
+use super::ordering;
 use super::truth::Truth;
 use crate::filter::{Filter, Literal, Ordering, RangeBound};
 
@@ -47,6 +48,24 @@ pub enum Comparison<'q> {
     Regex(Cow<'q, JavaRegex>),
     /// Milliseconds in one of the half-open intervals, which are condensed.
     Intervals(Cow<'q, [Interval]>),
+}
+
+/// Texts that lie beside each other in the order of their bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextSpan<'c> {
+    /// No text.
+    Nothing,
+    /// This one.
+    One(Cow<'c, str>),
+    /// Those that begin with it.
+    Prefix(&'c str),
+    /// Those between two ends.
+    Between {
+        /// Lower end.
+        lower: End<Cow<'c, str>>,
+        /// Upper end.
+        upper: End<Cow<'c, str>>,
+    },
 }
 
 impl<'q> Comparison<'q> {
@@ -122,41 +141,97 @@ impl<'q> Comparison<'q> {
         }
     }
 
-    /// The test of texts.
-    #[must_use]
-    pub fn text_test(&self) -> TextTest<'_> {
-        TextTest(match self {
-            Self::IsNull => Kind::Nothing,
-            Self::OneOf(values) => Kind::OneOf(values),
-            Self::Equals(literal, match_type) if match_type.is_numeric() => {
-                Number::of_literal(literal).map_or(Kind::Nothing, Kind::IsNumber)
-            }
-            Self::Equals(literal, _) => Kind::Is(literal_text(literal)),
-            Self::Range { lower, upper, match_type } if match_type.is_numeric() => {
-                text_test::number_range(lower.as_deref(), upper.as_deref())
-            }
-            Self::Range { lower, upper, .. } => Kind::TextRange {
-                lower: text_test::text_end(lower.as_deref()),
-                upper: text_test::text_end(upper.as_deref()),
-                ordering: Ordering::Lexicographic,
+    /// Gives `read` the test of texts that are not null; what does not depend on the text is done once.
+    pub fn with_text_test<R>(&self, read: impl FnOnce(&dyn Fn(&str) -> bool) -> R) -> R {
+        let test: &dyn Fn(&str) -> bool = match self {
+            Self::IsNull => &|_| false,
+            Self::OneOf(values) => &move |text| {
+                values.binary_search_by(|value| value.as_deref().cmp(&Some(text))).is_ok()
             },
-            Self::Bound { lower, upper, ordering: Ordering::Numeric } => {
-                fn end(end: &RangeBound<String>) -> (NumberOrText<'_>, bool) {
-                    (NumberOrText::new(&end.value), end.strict)
+            // Text that is no number equals none and is in no range of numbers.
+            Self::Equals(literal, match_type) if match_type.is_numeric() => {
+                let wanted = Number::of_literal(literal);
+                &move |text| {
+                    let found = wanted.and_then(|wanted| Some((wanted, Number::parse(text)?)));
+                    found.is_some_and(|(wanted, number)| number.compare(wanted).is_eq())
                 }
-                let (lower, upper) = (lower.as_deref().map(end), upper.as_deref().map(end));
-                Kind::NumericOrder { lower, upper }
+            }
+            Self::Equals(literal, _) => {
+                let wanted = literal_text(literal);
+                &move |text| text == wanted
+            }
+            Self::Range { lower, upper, match_type } if match_type.is_numeric() => {
+                let ends = number_ends(lower, upper);
+                &move |text| {
+                    let found = ends.as_ref().and_then(|ends| Some((ends, Number::parse(text)?)));
+                    found.is_some_and(|((lower, upper), number)| {
+                        inside(lower, upper, |end| number.compare(*end))
+                    })
+                }
+            }
+            Self::Range { lower, upper, .. } => {
+                let (lower, upper) = (end_as(lower, literal_text), end_as(upper, literal_text));
+                &move |text| inside(&lower, &upper, |end| text.cmp(end))
+            }
+            // Text that is no number comes before all numbers.
+            Self::Bound { lower, upper, ordering: Ordering::Numeric } => {
+                let lower = end_as(lower, |text| NumberOrText::new(text));
+                let upper = end_as(upper, |text| NumberOrText::new(text));
+                &move |text| {
+                    let found = NumberOrText::new(text);
+                    inside(&lower, &upper, |end| found.compare(end))
+                }
             }
             Self::Bound { lower, upper, ordering } => {
-                fn end(end: &RangeBound<String>) -> (Cow<'_, str>, bool) {
-                    (Cow::Borrowed(end.value.as_str()), end.strict)
-                }
-                let (lower, upper) = (lower.as_deref().map(end), upper.as_deref().map(end));
-                Kind::TextRange { lower, upper, ordering: *ordering }
+                let (lower, upper) = (end_as(lower, String::as_str), end_as(upper, String::as_str));
+                &move |text| inside(&lower, &upper, |end| ordering::compare(*ordering, text, end))
             }
-            Self::Like(pattern) => Kind::Like(pattern),
-            Self::Regex(regex) => Kind::Regex(regex),
-            Self::Intervals(intervals) => Kind::Intervals(intervals),
+            Self::Like(pattern) => &move |text| pattern.matches(text),
+            Self::Regex(regex) => &move |text| regex.is_match(text),
+            Self::Intervals(intervals) => &move |text| {
+                Number::parse(text).is_some_and(|number| {
+                    intervals.iter().any(|interval| {
+                        number.compare(Number::Long(interval.start_ms)).is_ge()
+                            && number.compare(Number::Long(interval.end_ms)).is_lt()
+                    })
+                })
+            },
+        };
+        read(test)
+    }
+
+    /// The texts that pass, when they lie beside each other in the order of their bytes, so that a
+    /// sorted dictionary need not be looked through.
+    #[must_use]
+    pub fn text_span(&self) -> Option<TextSpan<'_>> {
+        Some(match self {
+            Self::IsNull => TextSpan::Nothing,
+            Self::OneOf(values) => match values.as_ref() {
+                [] | [None] => TextSpan::Nothing,
+                [Some(value)] | [None, Some(value)] => TextSpan::One(value.into()),
+                _ => return None,
+            },
+            Self::Equals(literal, match_type) if !match_type.is_numeric() => {
+                TextSpan::One(literal_text(literal))
+            }
+            Self::Like(pattern) if pattern.is_exact() => TextSpan::One(pattern.prefix().into()),
+            Self::Like(pattern) if pattern.is_prefix_only() => TextSpan::Prefix(pattern.prefix()),
+            Self::Bound { lower, upper, ordering: Ordering::Lexicographic } => TextSpan::Between {
+                lower: end_as(lower, |text| text.as_str().into()),
+                upper: end_as(upper, |text| text.as_str().into()),
+            },
+            Self::Range { lower, upper, match_type } if !match_type.is_numeric() => {
+                TextSpan::Between {
+                    lower: end_as(lower, literal_text),
+                    upper: end_as(upper, literal_text),
+                }
+            }
+            Self::Equals(..)
+            | Self::Bound { .. }
+            | Self::Range { .. }
+            | Self::Like(_)
+            | Self::Regex(_)
+            | Self::Intervals(_) => return None,
         })
     }
 
@@ -173,17 +248,13 @@ impl<'q> Comparison<'q> {
             }
             Self::Bound { lower: None, upper: None, .. } => NumericTest::Everything,
             Self::Bound { lower, upper, ordering: Ordering::Numeric } => {
-                let number = |end: Option<&'c RangeBound<String>>| {
-                    end.map(|end| (Number::parse(&end.value), end.strict))
-                };
-                bound_test(number(lower.as_deref()), number(upper.as_deref()))
+                let number = |text: &'c String| Number::parse(text);
+                bound_test(end_as(lower, number), end_as(upper, number))
             }
-            Self::Range { lower, upper, .. } => {
-                match text_test::number_range(lower.as_deref(), upper.as_deref()) {
-                    Kind::NumberRange { lower, upper } => NumericTest::between(lower, upper),
-                    _ => NumericTest::Nothing,
-                }
-            }
+            Self::Range { lower, upper, .. } => match number_ends(lower, upper) {
+                Some((lower, upper)) => NumericTest::between(lower, upper),
+                None => NumericTest::Nothing,
+            },
             Self::Intervals(intervals) => interval_test(intervals),
             Self::Bound { .. } | Self::Like(_) | Self::Regex(_) => return None,
         })
@@ -201,8 +272,8 @@ fn owned<T: ToOwned + ?Sized>(value: Cow<'_, T>) -> Cow<'static, T> {
 /// Text that is no number comes before all numbers: as a lower end it excludes nothing, as an upper
 /// end everything.
 fn bound_test<T: NumericValue>(
-    lower: Option<(Option<Number<'_>>, bool)>,
-    upper: Option<(Option<Number<'_>>, bool)>,
+    lower: End<Option<Number<'_>>>,
+    upper: End<Option<Number<'_>>>,
 ) -> NumericTest<T> {
     let lower = lower.and_then(|(number, strict)| Some((number?, strict)));
     match upper {

@@ -17,6 +17,7 @@
 //! true when one of them is, false when all are, else unknown.
 
 mod decimal;
+mod ends;
 mod leaf;
 mod meaning;
 mod number;
@@ -25,14 +26,13 @@ pub mod ordering;
 mod row_plan;
 #[cfg(test)]
 mod tests;
-mod text_test;
 mod truth;
 
 pub use decimal::Decimal;
+pub use ends::End;
 pub use leaf::{FilterValue, Leaf, Visit, widen_shortest};
-pub use meaning::Comparison;
+pub use meaning::{Comparison, TextSpan};
 pub use number::{Number, compare_doubles, compare_long_double};
 pub use numeric_test::{NumericTest, NumericValue, in_ranges, not_below};
 pub use row_plan::{FilterRow, RowPlan};
-pub use text_test::{TextTest, literal_text};
 pub use truth::Truth;

@@ -2,10 +2,12 @@
 
 use std::cmp::Ordering as Cmp;
 
+use henge_types::ValueType;
 use proptest::prelude::*;
 
+use super::ends::{inside, literal_text};
 use super::*;
-use crate::filter::Literal;
+use crate::filter::{Filter, Literal, Ordering, RangeBound};
 
 const TWO_POW_53: i64 = 9_007_199_254_740_992;
 
@@ -210,6 +212,59 @@ fn ranges_decide_whole_blocks() {
 fn a_literals_text_is_what_string_columns_hold() {
     assert_eq!(literal_text(&Literal::Double(1.0)), "1.0");
     assert_eq!(literal_text(&Literal::Long(-1)), "-1");
+}
+
+#[test]
+fn spans_of_texts_hold_what_the_test_lets_pass() {
+    let column = || "c".to_owned();
+    let bound = |value: &str, strict| Some(RangeBound { value: value.to_owned(), strict });
+    let end =
+        |value: &str, strict| Some(RangeBound { value: Literal::String(value.to_owned()), strict });
+    let like =
+        |pattern: &str| Filter::Like { column: column(), pattern: pattern.into(), escape: None };
+    let bounds = |lower, upper| Filter::Bound {
+        column: column(),
+        lower,
+        upper,
+        ordering: Ordering::Lexicographic,
+    };
+    let match_type = ValueType::String;
+    let range = |lower, upper| Filter::Range { column: column(), match_type, lower, upper };
+    let filters = [
+        Filter::IsNull { column: column() },
+        Filter::In { column: column(), values: Vec::new() },
+        Filter::In { column: column(), values: vec![None, Some("b".to_owned())] },
+        Filter::Selector { column: column(), value: Some(String::new()) },
+        Filter::Equals { column: column(), match_type, value: Literal::Long(10) },
+        like("b"),
+        like("b%"),
+        like("%"),
+        bounds(bound("a", true), bound("b", false)),
+        bounds(None, bound("b", true)),
+        bounds(None, None),
+        range(end("b", false), None),
+        range(end("a", true), end("ba", true)),
+    ];
+    for filter in &filters {
+        let (_, comparison) = Comparison::of(filter).expect("a comparison");
+        let span = comparison.text_span().expect("a span");
+        for text in ["", "10", "a", "aa", "b", "ba", "c"] {
+            let is_inside = match &span {
+                TextSpan::Nothing => false,
+                TextSpan::One(value) => value == text,
+                TextSpan::Prefix(prefix) => text.starts_with(prefix),
+                TextSpan::Between { lower, upper } => inside(lower, upper, |end| text.cmp(end)),
+            };
+            let passes = comparison.with_text_test(|test| test(text));
+            assert_eq!(is_inside, passes, "{filter:?} of {text:?}");
+        }
+    }
+    let scattered =
+        Filter::In { column: column(), values: vec![Some("a".into()), Some("c".into())] };
+    for filter in [scattered, like("%b"), like("a_")] {
+        let (_, comparison) = Comparison::of(&filter).expect("a comparison");
+        assert_eq!(comparison.text_span(), None, "{filter:?}");
+    }
 }
 
 /// A decimal text and what it is in units of a millionth.

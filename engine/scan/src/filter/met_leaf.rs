@@ -115,13 +115,15 @@ impl<'a> MetLeaf<'a> {
         missing.sort_unstable();
         missing.dedup();
         *known_count += missing.len();
-        let (test, wants_match) = (comparison.text_test(), *wanted == Truth::True);
-        column.dictionary().for_ids(missing, &mut |id, text| {
-            let (word, bit) = (id as usize / 64, 1 << (id % 64));
-            known[word] |= bit;
-            if test.matches(text) == wants_match {
-                passing[word] |= bit;
-            }
+        let wants_match = *wanted == Truth::True;
+        comparison.with_text_test(|test| {
+            column.dictionary().for_ids(missing, &mut |id, text| {
+                let (word, bit) = (id as usize / 64, 1 << (id % 64));
+                known[word] |= bit;
+                if test(text) == wants_match {
+                    passing[word] |= bit;
+                }
+            })
         })?;
         Ok(())
     }
