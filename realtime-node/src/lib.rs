@@ -6,27 +6,38 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-mod api;
-mod commit;
+// Rooms on floors, the ground floor first (`cargo xtask layers`).
 mod error;
 mod index_memory;
-mod ingest;
-mod letters;
 mod merging;
-mod node;
 mod odd_times;
-mod options;
-mod placing;
 mod priority;
-mod publication;
-mod push;
-mod query;
-mod release;
-mod serving;
-mod shared;
+
+mod commit;
+mod options;
+
 mod sink;
-mod task;
+
+mod serving;
 mod uptime;
+
+mod shared;
+
+mod letters;
+mod placing;
+mod publication;
+mod release;
+
+mod ingest;
+
+mod push;
+
+mod task;
+
+mod node;
+
+mod api;
+mod query;
 
 pub use api::router;
 pub use error::{RealtimeError, Result};

@@ -1,8 +1,9 @@
 //! `layers`, within packages: the top folders and files of a package's source are rooms on floors, and
 //! a room uses only what lies on lower floors. So no two rooms lean on each other.
 //!
-//! The tables are the design, the paths that start with `crate`, `super` and `self` are what was built.
-//! Tests may use what they like.
+//! The floors stand in `lib.rs`, where modules are declared floor by floor with a blank line between;
+//! the paths that start with `crate`, `super` and `self` are what was built. Tests may use what they
+//! like.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,101 +12,25 @@ use syn::{Attribute, File, Item, UseTree, Visibility};
 use crate::rust::{self, Used};
 use crate::sources::{self, Source};
 
+/// The packages that are houses of rooms, by the folders of their sources.
+const HOUSES: [&str; 5] = [
+    "engine/scan/src",
+    "engine/aggregate/src",
+    "engine/exec/src",
+    "engine/segment/src",
+    "realtime-node/src",
+];
+
+/// What is defined in `lib.rs` itself.
+const ROOT: &str = "lib.rs";
+
 /// The rooms of a package.
 struct House {
     /// The folder of its source.
     source: &'static str,
     /// Rooms by floor, the ground floor first.
-    floors: &'static [&'static [&'static str]],
-    /// Arrows that run up or along a floor for now.
-    back: &'static [(&'static str, &'static str)],
+    floors: Vec<Vec<String>>,
 }
-
-/// What is defined in `lib.rs` itself.
-const ROOT: &str = "lib.rs";
-
-const HOUSES: [House; 5] = [SCAN, AGGREGATE, EXEC, SEGMENT, REALTIME_NODE];
-
-const SCAN: House = House {
-    source: "engine/scan/src",
-    floors: &[
-        &["error", "selection", "id_table", "wide_table"],
-        &["cancel", "id_test", "key_space", "packed_keys"],
-        &["node"],
-        &["column"],
-        &["filter"],
-        &["batch", "selected_rows", "dimension"],
-    ],
-    back: &[],
-};
-
-const AGGREGATE: House = House {
-    source: "engine/aggregate/src",
-    floors: &[
-        &["table", "group_marks", "number", "distinct_keys"],
-        &["kernels"],
-        &["accumulator", "fold", "scatter", "carry", "merged"],
-        &["numeric", "function"],
-        &["sketch"],
-        &["functions"],
-        &["aggregator"],
-        &["set"],
-    ],
-    back: &[],
-};
-
-const EXEC: House = House {
-    source: "engine/exec/src",
-    floors: &[
-        &["extent", "bucket_starts", "data_ranges", "scan_bound", "value_order"],
-        &["memory", "partial_rows"],
-        &["partial"],
-        &["encoded", "top_cut", "first_cut", "group_sink"],
-        &["context"],
-        &["grouper", "derived_keys"],
-        &["rows"],
-        &["merge"],
-        &["projection"],
-        &["run"],
-        &["build_projection", "finalise"],
-        &["spill"],
-        &["gather"],
-    ],
-    back: &[],
-};
-
-const SEGMENT: House = House {
-    source: "engine/segment/src",
-    floors: &[
-        &["error", "simd"],
-        &["block", "format", "text_search"],
-        &["packed", "options"],
-        &["encoding", "view"],
-        &["number", "dictionary", "bitmap", "metric"],
-        &["writer"],
-        &["reader"],
-        &["merge", "rewrite", "transcode", "inspect", "verify"],
-    ],
-    back: &[],
-};
-
-const REALTIME_NODE: House = House {
-    source: "realtime-node/src",
-    floors: &[
-        &["error", "merging", "odd_times", "priority", "index_memory"],
-        &["options", "commit"],
-        &["sink"],
-        &["serving", "uptime"],
-        &["shared"],
-        &["placing", "publication", "release", "letters"],
-        &["ingest"],
-        &["push"],
-        &["task"],
-        &["node"],
-        &["query", "api"],
-    ],
-    back: &[],
-};
 
 /// A file of a package.
 struct Module {
@@ -120,50 +45,53 @@ type Arrows = BTreeMap<(String, String), String>;
 /// What is wrong with the arrows between rooms, and how many there are.
 pub(crate) fn check() -> anyhow::Result<(Vec<String>, usize)> {
     let (mut faults, mut count) = (Vec::new(), 0);
-    for house in &HOUSES {
-        let modules = read(house.source)?;
-        let rooms: BTreeSet<&str> = modules.iter().filter_map(room_of).collect();
-        let arrows = arrows(&modules, &rooms);
+    for source in HOUSES {
+        let modules = read(source)?;
+        let root = modules.iter().find(|module| module.path.is_empty());
+        let house = House { source, floors: root.map(floors).unwrap_or_default() };
+        let arrows = arrows(&modules);
         count += arrows.len();
-        faults.extend(house.faults(&rooms, &arrows));
+        faults.extend(house.faults(&arrows));
     }
     Ok((faults, count))
 }
 
+/// The modules that `lib.rs` declares, without those of tests: a blank line begins the next floor.
+fn floors(root: &Module) -> Vec<Vec<String>> {
+    let lines: Vec<&str> = root.file.text.lines().collect();
+    let mut floors: Vec<Vec<String>> = Vec::new();
+    let mut last_line = 0;
+    for item in &root.syntax.items {
+        let Item::Mod(room) = item else { continue };
+        if room.attrs.iter().any(rust::is_for_tests) {
+            continue;
+        }
+        let line = room.ident.span().start().line;
+        let is_apart = lines[last_line..line].iter().any(|line| line.trim().is_empty());
+        match floors.last_mut().filter(|_| !is_apart) {
+            Some(floor) => floor.push(room.ident.to_string()),
+            None => floors.push(vec![room.ident.to_string()]),
+        }
+        last_line = line;
+    }
+    floors
+}
+
 impl House {
-    fn faults(&self, rooms: &BTreeSet<&str>, arrows: &Arrows) -> Vec<String> {
+    fn faults(&self, arrows: &Arrows) -> Vec<String> {
+        let up = arrows.iter().filter(|((from, to), _)| self.floor(to) >= self.floor(from));
         let source = self.source;
-        let mut faults = Vec::new();
-        for room in rooms.iter().filter(|room| self.floor(room).is_none()) {
-            faults.push(format!("{source}: give '{room}' a floor in xtask/src/rooms.rs"));
-        }
-        for room in self.floors.iter().copied().flatten().filter(|room| !rooms.contains(*room)) {
-            faults.push(format!("{source}: '{room}' is gone, strike it from xtask/src/rooms.rs"));
-        }
-        let is_back = |from: &str, to: &str| self.floor(to) >= self.floor(from);
-        for ((from, to), place) in arrows {
-            let is_known = self.back.contains(&(from, to));
-            if is_back(from, to) && !is_known {
-                faults.push(format!(
-                    "{source}: '{from}' may not use '{to}', which is no floor below: {place}"
-                ));
-            }
-        }
-        for (from, to) in self.back {
-            if !arrows.keys().any(|(f, t)| f == from && t == to && is_back(from, to)) {
-                faults.push(format!(
-                    "{source}: '{from}' no longer uses '{to}', strike it from xtask/src/rooms.rs"
-                ));
-            }
-        }
-        faults
+        let fault = |((from, to), place): (&(String, String), &String)| {
+            format!("{source}: '{from}' may not use '{to}', which is no floor below: {place}")
+        };
+        up.map(fault).collect()
     }
 
     /// The floor of a room; whatever is defined in `lib.rs` is above all.
     fn floor(&self, room: &str) -> Option<usize> {
         match room {
             ROOT => Some(self.floors.len()),
-            room => self.floors.iter().position(|floor| floor.contains(&room)),
+            room => self.floors.iter().position(|floor| floor.iter().any(|known| known == room)),
         }
     }
 }
@@ -208,7 +136,8 @@ fn room_of(module: &Module) -> Option<&str> {
     module.path.first().map(String::as_str)
 }
 
-fn arrows(modules: &[Module], rooms: &BTreeSet<&str>) -> Arrows {
+fn arrows(modules: &[Module]) -> Arrows {
+    let rooms: BTreeSet<&str> = modules.iter().filter_map(room_of).collect();
     let handed_on: BTreeMap<String, Vec<String>> =
         modules.iter().filter(|module| module.path.is_empty()).flat_map(handed_on).collect();
     let mut arrows = Arrows::new();
@@ -261,42 +190,50 @@ fn handed_on(root: &Module) -> Vec<(String, Vec<String>)> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use super::{Arrows, House, Module, ROOT, floors, module_path};
+    use crate::rust;
+    use crate::sources::Source;
 
-    use super::{Arrows, House, ROOT, module_path};
+    const LIB: &str = "\
+//! Docs.
 
-    const HOUSE: House = House {
-        source: "it/src",
-        floors: &[&["ground"], &["left", "right"], &["top"]],
-        back: &[("ground", "top")],
-    };
+mod ground;
+
+mod left;
+/// Docs of a room belong to it.
+pub mod right;
+
+mod top;
+
+pub use top::Thing;
+
+#[cfg(test)]
+mod tests;
+";
+
+    fn house() -> House {
+        let syntax = rust::parse("lib.rs", LIB).unwrap();
+        let file = Source { path: "it/src/lib.rs".into(), text: LIB.into() };
+        let root = Module { file, path: Vec::new(), syntax };
+        House { source: "it/src", floors: floors(&root) }
+    }
 
     fn faults(arrows: &[(&str, &str)]) -> Vec<String> {
-        let rooms: BTreeSet<&str> = HOUSE.floors.iter().copied().flatten().copied().collect();
         let arrow = |(from, to): &(&str, &str)| (((*from).into(), (*to).into()), "there".into());
-        HOUSE.faults(&rooms, &arrows.iter().map(arrow).collect::<Arrows>())
+        house().faults(&arrows.iter().map(arrow).collect::<Arrows>())
+    }
+
+    #[test]
+    fn a_blank_line_between_modules_begins_a_floor() {
+        assert_eq!(house().floors, [vec!["ground"], vec!["left", "right"], vec!["top"]]);
     }
 
     #[test]
     fn arrows_run_down() {
-        let known = ("ground", "top");
-        assert_eq!(
-            faults(&[known, ("top", "left"), ("left", "ground"), ("top", "ground")]),
-            [""; 0]
-        );
+        assert_eq!(faults(&[("top", "left"), ("left", "ground"), ("top", "ground")]), [""; 0]);
         for wrong in [("left", "right"), ("ground", "left"), ("left", "top"), ("top", ROOT)] {
-            assert_eq!(faults(&[known, wrong]).len(), 1, "{wrong:?}");
+            assert_eq!(faults(&[wrong]).len(), 1, "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn tables_hold_what_is_there_and_nothing_else() {
-        assert!(faults(&[])[0].contains("no longer uses"));
-        let rooms: BTreeSet<&str> = ["ground", "left", "right", "attic"].into();
-        let faults = HOUSE.faults(&rooms, &Arrows::new());
-        assert_eq!(faults.len(), 3);
-        assert!(faults[0].contains("give 'attic' a floor"));
-        assert!(faults[1].contains("'top' is gone"));
     }
 
     #[test]

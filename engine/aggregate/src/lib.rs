@@ -1,22 +1,30 @@
 //! Aggregate functions over the rows that [`henge_scan`] finds: states by group, updated a batch of
 //! rows at a time, merged with those of other segments, and finished.
 
-mod accumulator;
-mod aggregator;
-mod carry;
+// Rooms on floors, the ground floor first (`cargo xtask layers`).
 mod distinct_keys;
-mod fold;
-mod function;
-mod functions;
 mod group_marks;
-mod kernels;
-mod merged;
 mod number;
-mod numeric;
-mod scatter;
-mod set;
-mod sketch;
 mod table;
+
+mod kernels;
+
+mod accumulator;
+mod carry;
+mod fold;
+mod merged;
+mod scatter;
+
+mod function;
+mod numeric;
+
+mod sketch;
+
+mod functions;
+
+mod aggregator;
+
+mod set;
 
 pub use accumulator::{BlockInput, Run};
 pub use function::{AggregateFunction, SketchFunction, function};

@@ -9,30 +9,42 @@
     warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
 )]
 
-pub mod context;
-pub mod finalise;
-pub mod partial;
+// Rooms on floors, the ground floor first (`cargo xtask layers`).
+mod bucket_starts;
+mod data_ranges;
+mod extent;
+mod scan_bound;
+mod value_order;
+
+mod memory;
 pub mod partial_rows;
+
+pub mod partial;
+
+mod encoded;
+mod first_cut;
+mod group_sink;
+mod top_cut;
+
+pub mod context;
+
+mod derived_keys;
+mod grouper;
+
+mod rows;
+
+mod merge;
+
 pub mod projection;
 
-mod bucket_starts;
-mod build_projection;
-mod data_ranges;
-mod derived_keys;
-mod encoded;
-mod extent;
-mod first_cut;
-mod gather;
-mod group_sink;
-mod grouper;
-mod memory;
-mod merge;
-mod rows;
 mod run;
-mod scan_bound;
+
+mod build_projection;
+pub mod finalise;
+
 mod spill;
-mod top_cut;
-mod value_order;
+
+mod gather;
 
 pub use bucket_starts::BucketStarts;
 pub use build_projection::build_projection;

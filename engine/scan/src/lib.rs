@@ -1,20 +1,26 @@
 //! Which rows of a segment a query reads and which values: row sets, columns, filters and ids, over
 //! [`henge_segment::SegmentView`], block by block.
 
-mod batch;
-mod cancel;
-mod column;
-mod dimension;
+// Rooms on floors, the ground floor first (`cargo xtask layers`).
 mod error;
-mod filter;
 mod id_table;
-mod id_test;
-mod key_space;
-mod node;
-mod packed_keys;
-mod selected_rows;
 mod selection;
 mod wide_table;
+
+mod cancel;
+mod id_test;
+mod key_space;
+mod packed_keys;
+
+mod node;
+
+mod column;
+
+mod filter;
+
+mod batch;
+mod dimension;
+mod selected_rows;
 
 pub use batch::{Batch, OwnFilter};
 pub use cancel::CancelFlag;

@@ -8,26 +8,34 @@
     warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
 )]
 
-mod bitmap;
-mod block;
-mod dictionary;
-pub mod encoding;
+// Rooms on floors, the ground floor first (`cargo xtask layers`).
 pub mod error;
+pub mod simd;
+
+mod block;
 mod format;
-mod inspect;
-mod merge;
-pub mod metric;
-mod number;
+mod text_search;
+
 mod options;
 pub mod packed;
+
+pub mod encoding;
+pub mod view;
+
+mod bitmap;
+mod dictionary;
+pub mod metric;
+mod number;
+
+mod writer;
+
 mod reader;
+
+mod inspect;
+mod merge;
 mod rewrite;
-pub mod simd;
-mod text_search;
 mod transcode;
 mod verify;
-pub mod view;
-mod writer;
 
 pub use block::{
     BLOCK_ROWS, IdBlock, MultiBlock, MultiScratch, NULL_ID, NullMask, NumericBlock, NumericStats,
