@@ -8,7 +8,7 @@ use henge_platform::metadata::{
 };
 use henge_realtime_node::RealtimeError;
 
-use crate::script::{Script, position};
+use crate::script::{SOURCE, Script, position};
 use crate::world::{DATASOURCE, World, hour};
 
 fn world() -> World {
@@ -18,8 +18,8 @@ fn world() -> World {
 #[test]
 fn f_01_what_was_buffered_when_the_process_ended_comes_again() {
     let mut world = world();
-    world.append("a", 10);
-    world.append("b", 7);
+    world.append("0", 10);
+    world.append("1", 7);
     let mut life = world.start().unwrap();
     life.read_all();
     world.storage_gate().close(true);
@@ -27,7 +27,7 @@ fn f_01_what_was_buffered_when_the_process_ended_comes_again() {
     life.wait(world.storage_gate().somebody_waits());
     life.kill();
     world.storage_gate().close(false);
-    world.append("b", 4);
+    world.append("1", 4);
     let mut life = world.start().unwrap();
     life.read_all();
     life.flush();
@@ -37,8 +37,8 @@ fn f_01_what_was_buffered_when_the_process_ended_comes_again() {
 #[test]
 fn f_02_f_04_what_is_published_is_not_published_again_though_the_source_was_not_told() {
     let mut world = world();
-    world.append("a", 10);
-    world.append("b", 5);
+    world.append("0", 10);
+    world.append("1", 5);
     let mut life = world.start().unwrap();
     life.read_all();
     life.reader.commits.close(true);
@@ -46,9 +46,9 @@ fn f_02_f_04_what_is_published_is_not_published_again_though_the_source_was_not_
     life.wait(life.reader.commits.somebody_waits());
     life.kill();
     // A source that knows less than the metadata begins earlier.
-    world.append("a", 3);
-    world.stream.repeat("a", 6);
-    world.stream.repeat("b", 5);
+    world.append("0", 3);
+    world.stream.repeat("0", 6);
+    world.stream.repeat("1", 5);
     let mut life = world.start().unwrap();
     life.read_all();
     life.flush();
@@ -60,10 +60,10 @@ fn i_01_what_a_source_repeats_is_left_out() {
     let mut world = world();
     let mut life = world.start().unwrap();
     for round in 0..4 {
-        world.append("a", 5);
+        world.append("0", 5);
         life.read_all();
-        world.stream.repeat("a", 4 * round);
-        world.append("b", 2);
+        world.stream.repeat("0", 4 * round);
+        world.append("1", 2);
         life.read_all();
         if round == 2 {
             life.flush();
@@ -76,12 +76,12 @@ fn i_01_what_a_source_repeats_is_left_out() {
 #[test]
 fn i_03_partitions_are_published_in_one_transaction_and_new_ones_are_picked_up() {
     let mut world = world();
-    world.append("a", 4);
-    world.append("b", 6);
+    world.append("0", 4);
+    world.append("1", 6);
     let mut life = world.start().unwrap();
     life.read_all();
     life.flush();
-    world.append("c", 2);
+    world.append("2", 2);
     life.read_all();
     life.flush();
     world.assert_counted_once(&[]);
@@ -90,7 +90,7 @@ fn i_03_partitions_are_published_in_one_transaction_and_new_ones_are_picked_up()
     let mut moved = Vec::new();
     for manifest in manifests {
         let manifest = Manifest::decode("w", manifest.text.as_bytes()).unwrap();
-        let of_script = manifest.positions.iter().filter(|of| of.source_id == "script");
+        let of_script = manifest.positions.iter().filter(|of| of.source_id == SOURCE);
         let names: Vec<_> =
             of_script.map(|of| (of.partition.clone(), of.position.clone())).collect();
         // Before all time chunks are ready some may be published ahead of the positions.
@@ -98,14 +98,14 @@ fn i_03_partitions_are_published_in_one_transaction_and_new_ones_are_picked_up()
             moved.push(names);
         }
     }
-    assert_eq!(moved, [vec![at("a", 4), at("b", 6)], vec![at("c", 2)]]);
+    assert_eq!(moved, [vec![at("0", 4), at("1", 6)], vec![at("2", 2)]]);
 }
 
 #[test]
 fn f_22_time_chunks_that_are_published_are_left_out_in_every_partition_when_one_of_them_waits() {
     let mut world = world();
-    world.append("a", 20);
-    world.append("b", 20);
+    world.append("0", 20);
+    world.append("1", 20);
     world.refuse(Some(hour(1)));
     let mut life = world.start().unwrap();
     life.read_all();
@@ -119,9 +119,9 @@ fn f_22_time_chunks_that_are_published_are_left_out_in_every_partition_when_one_
     life.wait(two_hours);
     life.kill();
     world.refuse(None);
-    world.append("a", 10);
+    world.append("0", 10);
     // Cut otherwise than in the first life.
-    world.stream.repeat("a", 7);
+    world.stream.repeat("0", 7);
     let mut life = world.start().unwrap();
     life.read_all();
     life.flush();
@@ -131,8 +131,8 @@ fn f_22_time_chunks_that_are_published_are_left_out_in_every_partition_when_one_
 #[test]
 fn f_06_who_loses_the_publication_lets_go_and_reads_on_behind_the_winner() {
     let mut world = world();
-    world.append("a", 9);
-    world.append("b", 9);
+    world.append("0", 9);
+    world.append("1", 9);
     let mut winner = world.start().unwrap();
     let mut loser = world.read_too(&winner);
     winner.read_all();
@@ -140,7 +140,7 @@ fn f_06_who_loses_the_publication_lets_go_and_reads_on_behind_the_winner() {
     winner.flush();
     loser.flush();
     world.assert_counted_once(&[]);
-    world.append("a", 5);
+    world.append("0", 5);
     loser.read_all();
     loser.flush();
     assert_eq!(loser.source.failure(), None);
@@ -150,25 +150,25 @@ fn f_06_who_loses_the_publication_lets_go_and_reads_on_behind_the_winner() {
 #[test]
 fn f_08_a_gap_ends_the_reading_of_its_partition_and_of_no_other() {
     let mut world = world();
-    world.append("a", 4);
-    world.append("b", 4);
+    world.append("0", 4);
+    world.append("1", 4);
     let mut life = world.start().unwrap();
     life.read_all();
     life.flush();
     life.kill();
-    world.append("a", 4);
-    world.append("b", 4);
-    world.stream.delete_first("a", 6);
+    world.append("0", 4);
+    world.append("1", 4);
+    world.stream.delete_first("0", 6);
     // A restart does not pass over it either.
     for _ in 0..2 {
         let mut life = world.start().unwrap();
-        let failure = life.wait(life.source.partition_failed("a"));
-        for part in ["'a'", "behind 4", "behind 6", "missing"] {
+        let failure = life.wait(life.source.partition_failed("0"));
+        for part in ["'0'", &*position(4).to_string(), &*position(6).to_string(), "missing"] {
             assert!(failure.contains(part), "{failure}");
         }
         assert_eq!(life.source.partition_failures().len(), 1);
         assert_eq!(life.source.failure(), None);
-        world.append("b", 3);
+        world.append("1", 3);
         life.read_all();
         life.flush();
         world.assert_counted_once(&[8, 9, 10, 11]);
@@ -179,52 +179,50 @@ fn f_08_a_gap_ends_the_reading_of_its_partition_and_of_no_other() {
 #[test]
 fn f_11_a_partition_that_was_made_anew_is_noticed() {
     let mut world = world();
-    world.append("a", 4);
+    world.append("0", 4);
     let mut life = world.start().unwrap();
     life.read_all();
     life.flush();
     life.kill();
-    world.stream.remake("a");
+    world.stream.remake("0");
     let Err(error) = world.start() else { panic!("rewound") };
-    assert!(matches!(&error, RealtimeError::SourceRewound { partition, .. } if partition == "a"));
-    assert!(error.to_string().contains("behind 4"), "{error}");
+    assert!(matches!(&error, RealtimeError::SourceRewound { partition, .. } if partition == "0"));
+    assert!(error.to_string().contains(&position(4).to_string()), "{error}");
 }
 
 #[test]
 fn p_10_positions_that_went_back_stop_the_publication() {
     let mut world = world();
-    world.append("a", 4);
+    world.append("0", 4);
     let mut life = world.start().unwrap();
     life.read_all();
     life.flush();
     // As when the metadata are put back from a copy.
-    let marks = life.wait(world.metadata.source("script")).unwrap();
-    let next = SourceMark { position: position(2), ..marks["a"].clone() };
-    let advance = PartitionAdvance { expected: marks["a"].clone(), next };
-    let source = SourceAdvance {
-        source_id: "script".into(),
-        partitions: [("a".to_owned(), advance)].into(),
-    };
+    let marks = life.wait(world.metadata.source(SOURCE)).unwrap();
+    let next = SourceMark { position: position(2), ..marks["0"].clone() };
+    let advance = PartitionAdvance { expected: marks["0"].clone(), next };
+    let source =
+        SourceAdvance { source_id: SOURCE.into(), partitions: [("0".to_owned(), advance)].into() };
     let request = PublishRequest {
         transaction_id: "back".into(),
         source: Some(source),
         ..PublishRequest::default()
     };
     life.wait(world.metadata.publish(&request)).unwrap();
-    world.append("a", 1);
+    world.append("0", 1);
     life.read_all();
     life.begin_to_flush();
     let failure = life.wait(life.source.failed());
-    assert!(failure.contains("earlier position of partition 'a'"), "{failure}");
+    assert!(failure.contains("earlier position of partition '0'"), "{failure}");
     world.assert_counted_once(&[4]);
 }
 
 #[test]
 fn f_21_a_message_that_is_no_event_is_kept_and_harms_no_other() {
     let mut world = world();
-    world.append("a", 2);
-    world.stream.append("a", &["{\"t\":1".into(), "nonsense".into(), "{\"id\":7}".into()]);
-    world.append("a", 2);
+    world.append("0", 2);
+    world.stream.append("0", &["{\"t\":1".into(), "nonsense".into(), "{\"id\":7}".into()]);
+    world.append("0", 2);
     let mut life = world.start().unwrap();
     life.read_all();
     life.flush();
@@ -232,7 +230,7 @@ fn f_21_a_message_that_is_no_event_is_kept_and_harms_no_other() {
     let letters = life.wait(world.metadata.list_dead_letters(DATASOURCE, 0, 10)).unwrap();
     assert_eq!(letters.len(), 3, "{letters:?}");
     let origins = letters.iter().map(|stored| stored.letter.origin.as_str());
-    let at = |messages: u64| format!("partition 'a', up to position {}", position(messages));
+    let at = |messages: u64| format!("partition '0', up to position {}", position(messages));
     assert_eq!(origins.collect::<Vec<_>>(), [at(3), at(4), at(5)]);
 }
 
@@ -240,10 +238,10 @@ fn f_21_a_message_that_is_no_event_is_kept_and_harms_no_other() {
 fn a_source_that_fails_for_a_moment_is_asked_again() {
     let mut world = world();
     let mut life = world.start().unwrap();
-    world.append("a", 3);
+    world.append("0", 3);
     life.read_all();
     world.stream.fail_once();
-    world.append("a", 3);
+    world.append("0", 3);
     life.read_all();
     life.flush();
     world.assert_counted_once(&[]);
@@ -252,14 +250,14 @@ fn a_source_that_fails_for_a_moment_is_asked_again() {
 #[test]
 fn a_source_that_ends_is_published_to_its_end() {
     let mut world = world();
-    world.append("a", 6);
+    world.append("0", 6);
     world.stream.end();
     let life = world.start().unwrap();
     let mut commits = world.metadata.commits();
     life.wait(async {
         let at_the_end =
-            |marks: SourceMarks| marks.get("a").is_some_and(|a| a.position == position(6));
-        while !at_the_end(world.metadata.source("script").await.unwrap()) {
+            |marks: SourceMarks| marks.get("0").is_some_and(|mark| mark.position == position(6));
+        while !at_the_end(world.metadata.source(SOURCE).await.unwrap()) {
             commits.changed().await.unwrap();
         }
     });
@@ -276,7 +274,7 @@ fn i_01_every_event_is_counted_once_through_random_lives() {
         for _ in 0..4 {
             let mut life = world.start().unwrap();
             for _ in 0..random(5) {
-                let partition = ["a", "b", "c"][random(3) as usize];
+                let partition = ["0", "1", "2"][random(3) as usize];
                 match random(4) {
                     0 => world.stream.repeat(partition, random(12)),
                     1 => life.flush(),

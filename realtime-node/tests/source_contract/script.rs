@@ -13,9 +13,11 @@ use henge_realtime_node::{
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::stream::{Reader, Stream};
 use crate::world::Gate;
-use crate::{Reader, Stream};
 
+/// Under what the positions are published.
+pub(crate) const SOURCE: &str = "script";
 /// Messages of one delivery, at most.
 const DELIVERED: u64 = 3;
 
@@ -151,7 +153,7 @@ impl ScriptSource {
 #[async_trait]
 impl Source for ScriptSource {
     fn id(&self) -> &str {
-        "script"
+        SOURCE
     }
 
     fn beginning(&self) -> Position {

@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 
-use crate::{Reader, Stream};
+use crate::stream::{Reader, Stream};
 
 pub(crate) const DATASOURCE: &str = "events";
 const HOUR_MS: i64 = 3_600_000;
