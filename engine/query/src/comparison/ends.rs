@@ -6,7 +6,6 @@ use std::cmp::Ordering as Cmp;
 use henge_expr::number::format_double;
 
 use super::number::Number;
-use super::ordering;
 use crate::filter::{Literal, RangeBound};
 
 /// An end of a range, and whether it is outside of it itself.
@@ -24,7 +23,7 @@ impl<'t> NumberOrText<'t> {
         Self { number: Number::parse(text), text }
     }
 
-    /// As [`ordering::compare`] by number.
+    /// As [`compare`](super::ordering::compare) by number.
     pub(super) fn compare(&self, other: &NumberOrText<'_>) -> Cmp {
         match (self.number, other.number) {
             (Some(number), Some(other)) => number.compare(other),
