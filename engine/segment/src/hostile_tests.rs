@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::common::{mix, read_all, write_projected, write_rich};
+use crate::common::{mix, read_all, write_layouts, write_projected, write_rich};
 use crate::format::bytes::ByteWriter;
 use crate::format::footer;
 use crate::format::piece::StoredPiece;
 use crate::format::sink::FileSink;
 use crate::format::trailer::Trailer;
-use crate::format::{checksum, trailer};
+use crate::format::{FORMAT_VERSION, checksum, trailer};
 use crate::options::WriteOptions;
 use crate::reader::MappedSegment;
 use crate::reader::stored::PieceRole;
@@ -18,8 +18,9 @@ use crate::{BlockCodec, ProjectionFile, Result};
 
 /// The file with another raw footer, signed.
 fn with_footer(file: &[u8], raw: &[u8]) -> Vec<u8> {
-    let end = Trailer::read(file).unwrap().footer_offset as usize;
-    let mut sink = FileSink::new(Vec::new());
+    let trailer = Trailer::read(file).unwrap();
+    let end = trailer.footer_offset as usize;
+    let mut sink = FileSink::new(Vec::new(), trailer.version);
     sink.append(&file[..end]).unwrap();
     footer::append(&mut sink, raw).unwrap();
     sink.finish().unwrap()
@@ -113,25 +114,30 @@ fn projections_do_not_nest_and_have_names_of_their_own() {
 #[test]
 fn h_44_h_45_h_46_signed_pieces_never_panic() {
     for codec in [BlockCodec::None, BlockCodec::Zstd, BlockCodec::Lz4, BlockCodec::Snappy] {
-        let (file, _) = write_rich(1_030, WriteOptions { codec, ..WriteOptions::default() });
-        let raw = raw_footer(&file);
-        let mut pieces: Vec<StoredPiece> = Vec::new();
-        let segment = MappedSegment::open(Arc::new(file.clone())).unwrap();
-        for column in 0..segment.columns.len() {
-            segment
-                .for_each_piece(column, &mut |_: PieceRole, piece| {
-                    if let crate::format::piece::Piece::Stored(stored) = piece {
-                        pieces.push(*stored);
-                    }
-                    Ok(())
-                })
-                .unwrap();
-        }
-        assert!(pieces.len() > 10);
-        for (number, piece) in pieces.iter().enumerate() {
-            for round in 0..2 {
-                damage_and_sign(&file, &raw, piece, number * 100 + round);
-            }
+        let options = WriteOptions { codec, ..WriteOptions::default() };
+        sign_damaged_pieces(&write_rich(1_030, options).0, 10);
+    }
+    sign_damaged_pieces(&write_layouts(6_000, WriteOptions::default()), 4);
+}
+
+fn sign_damaged_pieces(file: &[u8], least: usize) {
+    let raw = raw_footer(file);
+    let mut pieces: Vec<StoredPiece> = Vec::new();
+    let segment = MappedSegment::open(Arc::new(file.to_vec())).unwrap();
+    for column in 0..segment.columns.len() {
+        segment
+            .for_each_piece(column, &mut |_: PieceRole, piece| {
+                if let crate::format::piece::Piece::Stored(stored) = piece {
+                    pieces.push(*stored);
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+    assert!(pieces.len() > least);
+    for (number, piece) in pieces.iter().enumerate() {
+        for round in 0..2 {
+            damage_and_sign(file, &raw, piece, number * 100 + round);
         }
     }
 }
@@ -174,13 +180,14 @@ fn h_41_h_42_h_43_huge_claims_are_refused() {
         }
         assert!(!use_all(with_footer(&file, &rewritten)), "{claim} rows");
     }
-    let mut bomb = trailer::header().to_vec();
+    let mut bomb = trailer::header(FORMAT_VERSION).to_vec();
     let trailer = Trailer {
         footer_offset: 16,
         stored_length: 0,
         raw_length: u32::MAX,
         codec: BlockCodec::Lz4,
         footer_checksum: checksum(&[]),
+        version: FORMAT_VERSION,
     };
     bomb.extend(trailer.to_bytes());
     assert!(MappedSegment::open(Arc::new(bomb)).is_err());

@@ -6,7 +6,6 @@ use henge_types::{ColumnRole, ProjectionDefinition, format_timestamp};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::format::FORMAT_VERSION;
 use crate::reader::MappedSegment;
 use crate::reader::stored::{Contents, PieceRole};
 use crate::view::SegmentView;
@@ -116,7 +115,7 @@ impl MappedSegment {
         Ok(InspectReport {
             id: self.id().to_string(),
             datasource: self.id().datasource.to_string(),
-            format_version: FORMAT_VERSION,
+            format_version: self.source.format_version(),
             size_bytes: self.size_bytes(),
             footer_bytes: self.source.footer.len(),
             row_count: self.row_count(),

@@ -54,6 +54,12 @@ pub(crate) trait Number:
         raw: &[u8],
         count: usize,
     ) -> Result<Option<(PackedInts<'_>, f64)>>;
+    /// The block packed as scans want it: what choosing anew for them would give. `None` when that is
+    /// not known without its values.
+    ///
+    /// # Errors
+    /// `Corrupt` when the bytes do not encode exactly `count` values.
+    fn repacked(encoding: Encoding, raw: &[u8], count: usize) -> Result<Option<Vec<u8>>>;
     /// The value of a packed integer.
     fn of_packed(integer: i64, divisor: f64) -> Self;
     /// [`Number::stats`] without the sum.
@@ -122,6 +128,13 @@ impl Number for i64 {
     ) -> Result<Option<(PackedInts<'_>, f64)>> {
         match encoding {
             Encoding::Frame => Ok(integer::packed(raw, count)?.map(|ints| (ints, 1.0))),
+            _ => Ok(None),
+        }
+    }
+
+    fn repacked(encoding: Encoding, raw: &[u8], count: usize) -> Result<Option<Vec<u8>>> {
+        match encoding {
+            Encoding::Frame => integer::repacked(raw, count),
             _ => Ok(None),
         }
     }
@@ -219,6 +232,16 @@ macro_rules! impl_float {
             ) -> Result<Option<(PackedInts<'_>, f64)>> {
                 match encoding {
                     Encoding::Decimal => float::packed::<Self>(raw, count),
+                    _ => Ok(None),
+                }
+            }
+
+            /// A FLOAT may be smaller plain.
+            fn repacked(encoding: Encoding, raw: &[u8], count: usize) -> Result<Option<Vec<u8>>> {
+                match encoding {
+                    Encoding::Decimal if size_of::<Self>() == 8 => {
+                        float::repacked::<Self>(raw, count)
+                    }
                     _ => Ok(None),
                 }
             }

@@ -33,7 +33,7 @@ pub fn rewrite_identity<W: Write>(file: &[u8], id: &SegmentId, out: W) -> Result
             _ => section.copy(&mut rewritten),
         }
     }
-    let mut sink = FileSink::new(out);
+    let mut sink = FileSink::new(out, trailer.version);
     sink.append(&file[..place(trailer.footer_offset)])?;
     finish(sink, &rewritten, &rows)
 }
@@ -54,7 +54,7 @@ pub fn add_projections<W: Write>(
     if !footer.projections.is_empty() {
         return Err(SegmentError::Invalid("the segment has projections already".into()));
     }
-    let mut sink = FileSink::new(out);
+    let mut sink = FileSink::new(out, trailer.version);
     sink.append(&file[..place(trailer.footer_offset)])?;
     let mut stored: Vec<StoredProjection> = Vec::with_capacity(projections.len());
     for projection in projections {

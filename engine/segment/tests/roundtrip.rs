@@ -260,12 +260,14 @@ fn f_39_the_compact_form_of_the_hot_form_is_the_compact_form_byte_for_byte() {
     let files = [0, 1, 63, 2_000, henge_segment::BLOCK_ROWS + 77]
         .map(|rows| write_rich(rows, WriteOptions::default()).0);
     let projected = common::write_projected(200, WriteOptions::default());
+    // The sample segments have all indexes, in every form.
+    let indexed = WriteOptions { index: IndexPolicy::Always, ..WriteOptions::default() };
     for file in files.into_iter().chain([projected]) {
         let (mut hot, mut compact) = (Vec::new(), Vec::new());
         transcode(&open(file.clone()).unwrap(), WriteOptions::hot(), &mut hot).unwrap();
         assert_ne!(hot, file);
         let hot = open(hot).unwrap();
-        let summary = transcode(&hot, WriteOptions::default(), &mut compact).unwrap();
+        let summary = transcode(&hot, indexed, &mut compact).unwrap();
         assert!(compact == file, "{} rows", hot.row_count());
         assert_eq!(summary.checksum, xxhash_rust::xxh3::xxh3_64(&file));
     }
@@ -275,7 +277,7 @@ fn f_39_the_compact_form_of_the_hot_form_is_the_compact_form_byte_for_byte() {
 fn string_segment(values: u32, rows: usize, id_of: impl Fn(usize) -> u32) -> MappedSegment {
     let schema =
         common::schema(vec![common::column("s", ColumnType::String, ColumnRole::Dimension)]);
-    let options = WriteOptions::default();
+    let options = WriteOptions::hot();
     let mut writer = SegmentWriter::new(Vec::new(), segment_id(), schema, rows, options).unwrap();
     let times = vec![common::START_MS; rows];
     let texts: Vec<String> = (0..values).map(|value| format!("{value:08}")).collect();

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use common::{mix, open, read_all, write_projected, write_rich};
+use common::{mix, open, read_all, write_layouts, write_projected, write_rich};
 use henge_segment::{
     BlockCodec, ColumnView, MappedSegment, Result, SegmentError, SegmentView, WriteOptions,
 };
@@ -150,6 +150,7 @@ fn h_40_to_h_52_damage_is_detected() {
         let options = WriteOptions { codec, ..WriteOptions::default() };
         sweep(&write_rich(rows, options).0, count, &mut totals);
     }
+    sweep(&write_layouts(6_000, WriteOptions::default()), count, &mut totals);
     sweep(&write_projected(40 * scale, WriteOptions::default()), count, &mut totals);
     let _ = std::panic::take_hook();
     println!(

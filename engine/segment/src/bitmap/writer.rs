@@ -9,7 +9,7 @@ use crate::format::sink::PieceSink;
 use crate::options::WriteOptions;
 
 /// The rows of every id: those of id `i` are `rows[starts[i]..starts[i + 1]]`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Postings {
     starts: Vec<u32>,
     rows: Vec<u32>,

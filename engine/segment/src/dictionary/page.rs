@@ -45,6 +45,14 @@ pub(crate) fn encode(table: &StringTable, start: usize) -> (Vec<u8>, usize) {
     (raw, end)
 }
 
+/// Where a codec begins anew within a page of so many values: its lengths have nothing in common with
+/// its text. Bytes from the end, the most first.
+pub(crate) fn cuts(raw: &[u8], values: usize) -> [usize; 2] {
+    let lengths = values * raw.first().copied().map_or(0, usize::from);
+    let behind = |lengths: usize| raw.len().saturating_sub(1 + lengths);
+    [behind(lengths), behind(2 * lengths)]
+}
+
 /// Number of leading bytes that two values have in common.
 pub(crate) fn shared_bytes(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use crate::dictionary::page::PageView;
+use crate::dictionary::page::{self, PageView};
 use crate::dictionary::texts::Texts;
 use crate::dictionary::writer::page_options;
 use crate::error::Result;
@@ -90,7 +90,9 @@ impl DictionaryReader {
             index.put_varint(u64::from(page.values));
             index.put_varint(page.separator.len() as u64);
             index.extend_from_slice(&pages.container[page.separator.clone()]);
-            let packed = of_pages.pack_again(&self.source, &page.piece, &pages.container)?;
+            let raw = self.source.raw_to_vec(&page.piece, &pages.container)?;
+            let cuts = page::cuts(&raw, page.values as usize);
+            let packed = of_pages.pack_parts(raw, &cuts);
             sink.put(&packed, &mut index)?;
         }
         directory.put_varint(u64::from(self.length));

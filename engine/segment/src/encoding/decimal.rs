@@ -51,6 +51,11 @@ impl Decimal {
         plans
     }
 
+    /// Where a codec begins anew in some rows encoded by a plan, counted from the end.
+    pub(super) fn cuts(&self, plan: &Plan, rows: usize) -> Vec<usize> {
+        self.shape.cuts(plan, rows)
+    }
+
     /// Encodes the integers by a plan of theirs.
     pub(super) fn encode<F: Float>(
         &self,

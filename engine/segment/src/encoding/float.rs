@@ -157,6 +157,13 @@ impl<F: Float> Profile for Floats<'_, F> {
             _ => self.values[rows].as_bytes().to_vec(),
         }
     }
+
+    fn cuts(&self, plan: &Plan, rows: usize) -> Vec<usize> {
+        match &self.decimal {
+            Some(decimal) if plan.encoding == Encoding::Decimal => decimal.cuts(plan, rows),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Every encoding worth comparing for a block that is not constant.
@@ -212,6 +219,19 @@ pub(crate) fn packed<F: Float>(raw: &[u8], count: usize) -> Result<Option<(Packe
         return Ok(None);
     }
     Ok(integer::packed(stored.integers, count)?.map(|ints| (ints, stored.power)))
+}
+
+/// As [`integer::repacked`], of an [`Encoding::Decimal`] block without exceptions.
+///
+/// # Errors
+/// `Corrupt` when the bytes do not encode exactly `count` values.
+pub(crate) fn repacked<F: Float>(raw: &[u8], count: usize) -> Result<Option<Vec<u8>>> {
+    let stored = StoredDecimal::parse::<F>(raw)?;
+    if stored.encoding != Encoding::Frame || stored.exception_rows.is_some() {
+        return Ok(None);
+    }
+    let head = &raw[..raw.len() - stored.integers.len()];
+    Ok(integer::repacked(stored.integers, count)?.map(|packed| [head, &packed].concat()))
 }
 
 fn decode_plain<F: Float>(

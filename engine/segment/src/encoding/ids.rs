@@ -65,14 +65,8 @@ impl Profile for Ids<'_> {
         let framed_width = width_of(self.max - self.min);
         let mut plans = Vec::new();
         let mut push = |encoding, raw_bytes, weight, codec| {
-            plans.push(Plan {
-                encoding,
-                integers: encoding,
-                layout: Layout::Aligned,
-                raw_bytes,
-                weight,
-                codec,
-            });
+            let layout = Layout::Aligned;
+            plans.push(Plan { encoding, integers: encoding, layout, raw_bytes, weight, codec });
         };
         let (encoding, each) = match width {
             0..=8 => (Encoding::Ids8, 1),
@@ -91,6 +85,21 @@ impl Profile for Ids<'_> {
             let lengths = residual::bytes(self.runs, (rows / self.runs) as u64, Layout::Aligned);
             let heads = residual::bytes(self.runs, u64::from(self.max), Layout::Aligned);
             push(Encoding::IdsRunLength, lengths + heads, RUNS_WEIGHT, CodecUse::Either);
+        }
+        if width > 8 {
+            let max = u64::from(self.max - self.min);
+            let encoding = Encoding::IdsResidual;
+            // Of more than a byte, whole values are in the aligned ids already.
+            let layouts = Layout::for_codec(max).iter();
+            let layouts = layouts.filter(|layout| **layout != Layout::Aligned || max <= 0xff);
+            plans.extend(layouts.map(|&layout| Plan {
+                encoding,
+                integers: encoding,
+                layout,
+                raw_bytes: 5 + residual::bytes(rows, max, layout),
+                weight: 1.0,
+                codec: CodecUse::Always,
+            }));
         }
         plans
     }
@@ -118,9 +127,21 @@ impl Profile for Ids<'_> {
                 let max = u64::from(self.max);
                 residual::encode_map(&heads, max, Layout::Aligned, &mut raw, u64::from);
             }
+            Encoding::IdsResidual => {
+                raw.put_varint(u64::from(self.min));
+                let (min, max) = (self.min, u64::from(self.max - self.min));
+                residual::encode_map(ids, max, plan.layout, &mut raw, |id| u64::from(id - min));
+            }
             _ => raw.extend_from_slice(ids.as_bytes()),
         }
         raw
+    }
+
+    fn cuts(&self, plan: &Plan, rows: usize) -> Vec<usize> {
+        match plan.encoding {
+            Encoding::IdsResidual => plan.layout.cuts(rows, u64::from(self.max - self.min)),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -187,6 +208,16 @@ pub fn decode_rows(
             let base = u32::try_from(ints.base()).map_err(|_| corrupt("an id exceeds 32 bits"))?;
             for_each_chunk(&ints, first, out, |values, out| {
                 out.iter_mut().zip(values).for_each(|(id, value)| *id = base.wrapping_add(*value));
+            });
+            Ok(())
+        }
+        Encoding::IdsResidual => {
+            let mut reader = ByteReader::new(raw);
+            let min = reader.varint_u32()?;
+            let stream = Stream::parse(reader.rest(), count)?;
+            stream.decode(first, out, |more| {
+                let id = u64::from(min).saturating_add(more);
+                u32::try_from(id).unwrap_or(u32::MAX)
             });
             Ok(())
         }
@@ -269,6 +300,15 @@ mod tests {
         assert_eq!(check(&of(255)), [Encoding::Ids8]);
         assert_eq!(check(&of(20)), [Encoding::Ids8, Encoding::IdsPacked]);
         assert_eq!(check(&of(1000)), [Encoding::Ids16, Encoding::IdsPacked]);
+        for ids in [of(255), of(1000), (0..3000).map(|i| 1_000_000 + i * 7 % 200).collect()] {
+            for candidate in super::candidates(&ids, true) {
+                let mut out = vec![9; ids.len() - 1024];
+                decode_rows(candidate.encoding, &candidate.raw, ids.len(), 1024, &mut out).unwrap();
+                assert_eq!(out, ids[1024..], "{:?}", candidate.encoding);
+                let cut = &candidate.raw[..candidate.raw.len() - 1];
+                assert!(decode(candidate.encoding, cut, &mut vec![0; ids.len()]).is_err());
+            }
+        }
         let large: Vec<u32> = (0..3000_u32).map(|i| i * 70_001).collect();
         assert_eq!(check(&large), [Encoding::Ids32, Encoding::IdsPacked]);
         let runs: Vec<u32> = (0..3000_u32).map(|i| i / 64).collect();

@@ -42,6 +42,10 @@ impl Profile for Integers<'_> {
         self.shape.encode(plan, &self.values[rows], &mut raw);
         raw
     }
+
+    fn cuts(&self, plan: &Plan, rows: usize) -> Vec<usize> {
+        self.shape.cuts(plan, rows)
+    }
 }
 
 /// Every encoding worth comparing for a block that is not constant.
@@ -89,6 +93,19 @@ pub fn decode_rows(
 pub(crate) fn packed(raw: &[u8], count: usize) -> Result<Option<PackedInts<'_>>> {
     let frame = StoredFrame::parse(raw, count)?;
     Ok(frame.stream.packed().map(|ints| ints.framed(frame.base, frame.unit)))
+}
+
+/// An [`Encoding::Frame`] block that is laid out for a codec, packed as scans want it: what encoding its
+/// values for them would give. `None` when it is packed already or wider than 32 bits.
+///
+/// # Errors
+/// `Corrupt` when the bytes do not encode exactly `count` values.
+pub(crate) fn repacked(raw: &[u8], count: usize) -> Result<Option<Vec<u8>>> {
+    let mut reader = ByteReader::new(raw);
+    let _base_and_unit = (reader.zigzag()?, reader.varint()?);
+    let stream = reader.rest();
+    let packed = Stream::parse(stream, count)?.repacked();
+    Ok(packed.map(|packed| [&raw[..raw.len() - stream.len()], &packed].concat()))
 }
 
 fn decode_plain(raw: &[u8], count: usize, rows: &Range<usize>, out: &mut [i64]) -> Result<()> {

@@ -46,10 +46,12 @@ pub enum Encoding {
     IdsRunLength = 10,
     /// Dictionary ids packed as offsets from the smallest.
     IdsFrame = 11,
+    /// Offsets from the smallest id as residuals, laid out for a codec.
+    IdsResidual = 12,
 }
 
 /// Every encoding, for tests and reports.
-pub const ALL_ENCODINGS: [Encoding; 12] = [
+pub const ALL_ENCODINGS: [Encoding; 13] = [
     Encoding::Constant,
     Encoding::Plain,
     Encoding::Frame,
@@ -62,6 +64,7 @@ pub const ALL_ENCODINGS: [Encoding; 12] = [
     Encoding::IdsPacked,
     Encoding::IdsRunLength,
     Encoding::IdsFrame,
+    Encoding::IdsResidual,
 ];
 
 impl Encoding {
@@ -88,6 +91,7 @@ impl Encoding {
             Self::IdsPacked => "ids_packed",
             Self::IdsRunLength => "ids_run_length",
             Self::IdsFrame => "ids_frame",
+            Self::IdsResidual => "ids_residual",
         }
     }
 }
@@ -137,6 +141,9 @@ pub trait Profile {
     fn plans(&self) -> Vec<Plan>;
     /// Encodes the block, or some rows of it as a sample, by one of its plans.
     fn encode(&self, plan: &Plan, rows: Range<usize>) -> Vec<u8>;
+    /// Where a codec begins anew in so many rows encoded by a plan: bytes from the end, the most
+    /// first.
+    fn cuts(&self, plan: &Plan, rows: usize) -> Vec<usize>;
     /// All plans carried out; `codec` adds those that only a codec makes small.
     fn candidates(&self, codec: bool) -> Vec<Candidate> {
         let plans = self.plans().into_iter().filter(|plan| codec || plan.codec != CodecUse::Always);

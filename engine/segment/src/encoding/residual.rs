@@ -2,7 +2,10 @@
 //!
 //! A stream is one header byte and the data. Header 0..=64 is the width of bit-packed values; 128
 //! plus 1, 2, 4 or 8 says that each value takes that many bytes, which a block codec compresses
-//! better than bits that straddle bytes.
+//! better than bits that straddle bytes. Two more are for a codec alone, which finds most where like
+//! lies next to like: 160 plus 2 to 8 says that all first bytes lie together, then all second ones,
+//! and so on; 192 plus 1 to 32 that the highest bits, at most eight, are a byte a value, and so many
+//! low bits, in which there is nothing to find, are packed behind them.
 #![expect(
     clippy::cast_possible_truncation,
     reason = "values are cut to the width that holds the largest of them"
@@ -15,23 +18,65 @@ use crate::packed::bitpack::{self, packed_bytes};
 use crate::simd::GROUP;
 
 const ALIGNED: u8 = 128;
+const PLANES: u8 = 160;
+const SPLIT: u8 = 192;
 
-/// The two layouts of a stream.
+/// The layouts of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// To the exact width.
     Packed,
     /// To whole bytes.
     Aligned,
+    /// Two to eight bytes, each in a plane with those of all other values. Only for a codec.
+    Planes,
+    /// The highest bits in bytes of their own, at most eight, the others packed. Only for a codec,
+    /// and for widths of 9 to 40.
+    Split,
+}
+
+impl Layout {
+    /// The layouts that only a codec makes small, for values up to `max`.
+    #[must_use]
+    pub fn for_codec(max: u64) -> &'static [Self] {
+        match width(max) {
+            0..=8 => &[Self::Aligned],
+            9..=40 => &[Self::Aligned, Self::Planes, Self::Split],
+            _ => &[Self::Aligned, Self::Planes],
+        }
+    }
+
+    /// Where a codec begins anew within a stream of `count` values up to `max`: what lies before and
+    /// behind has nothing in common. Counted from the end of the stream, the farthest first.
+    #[must_use]
+    pub fn cuts(self, count: usize, max: u64) -> Vec<usize> {
+        let header = header(max, self);
+        match self {
+            Self::Packed | Self::Aligned => Vec::new(),
+            Self::Planes => {
+                (1..=usize::from(header - PLANES)).rev().map(|planes| planes * count).collect()
+            }
+            Self::Split => {
+                let low = packed_bytes(count, u32::from(header - SPLIT));
+                vec![low + count, low]
+            }
+        }
+    }
+}
+
+fn width(max: u64) -> u8 {
+    (u64::BITS - max.leading_zeros()) as u8
 }
 
 /// The header byte for values up to `max`.
 #[must_use]
 pub fn header(max: u64, layout: Layout) -> u8 {
-    let width = (u64::BITS - max.leading_zeros()) as u8;
+    let width = width(max);
     match layout {
         Layout::Packed => width,
         Layout::Aligned => ALIGNED + width.div_ceil(8).max(1).next_power_of_two(),
+        Layout::Planes => PLANES + width.div_ceil(8).max(2),
+        Layout::Split => SPLIT + width.saturating_sub(8).clamp(1, 32),
     }
 }
 
@@ -44,6 +89,8 @@ pub fn data_bytes(header: u8, count: usize) -> Result<usize> {
         0..=32 => Ok(packed_bytes(count, u32::from(header))),
         33..=64 => Ok(4 * count + packed_bytes(count, u32::from(header) - 32)),
         129 | 130 | 132 | 136 => Ok(count * usize::from(header - ALIGNED)),
+        162..=168 => Ok(count * usize::from(header - PLANES)),
+        193..=224 => Ok(count + packed_bytes(count, u32::from(header - SPLIT))),
         _ => Err(corrupt(format!("unknown residual layout {header}"))),
     }
 }
@@ -51,12 +98,8 @@ pub fn data_bytes(header: u8, count: usize) -> Result<usize> {
 /// Bytes of a stream of `count` values up to `max`, header included.
 #[must_use]
 pub fn bytes(count: usize, max: u64, layout: Layout) -> usize {
-    let header = header(max, layout);
-    1 + match header {
-        0..=32 => packed_bytes(count, u32::from(header)),
-        33..=64 => 4 * count + packed_bytes(count, u32::from(header) - 32),
-        _ => count * usize::from(header - ALIGNED),
-    }
+    // Every header that is made here is known.
+    1 + data_bytes(header(max, layout), count).unwrap_or_default()
 }
 
 /// Appends a stream: header and data.
@@ -84,7 +127,18 @@ pub fn encode_map<T: Copy>(
         129 => out.extend(values.iter().map(|v| map(*v) as u8)),
         130 => extend_chunks(out, values, |v| (map(v) as u16).to_le_bytes()),
         132 => extend_chunks(out, values, |v| (map(v) as u32).to_le_bytes()),
-        _ => extend_chunks(out, values, |v| map(v).to_le_bytes()),
+        136 => extend_chunks(out, values, |v| map(v).to_le_bytes()),
+        PLANES..SPLIT => {
+            for plane in 0..u32::from(header - PLANES) {
+                out.extend(values.iter().map(|value| (map(*value) >> (8 * plane)) as u8));
+            }
+        }
+        _ => {
+            let low = u32::from(header - SPLIT);
+            let mask = u32::MAX >> (32 - low);
+            out.extend(values.iter().map(|value| (map(*value) >> low) as u8));
+            pack_map(values, low, out, |value| map(value) as u32 & mask);
+        }
     }
 }
 
@@ -137,6 +191,8 @@ enum Values<'a> {
     Narrow(PackedInts<'a>),
     Wide { low: PackedInts<'a>, high: PackedInts<'a> },
     Bytes { data: &'a [u8], each: usize },
+    Planes { data: &'a [u8], count: usize },
+    Split { high: &'a [u8], low: PackedInts<'a> },
 }
 
 impl<'a> Stream<'a> {
@@ -159,7 +215,14 @@ impl<'a> Stream<'a> {
                 let (low, high) = data.split_at(4 * count);
                 Values::Wide { low: packed(low, 32)?, high: packed(high, u32::from(width) - 32)? }
             }
-            header => Values::Bytes { data, each: usize::from(header - ALIGNED) },
+            header if header < PLANES => {
+                Values::Bytes { data, each: usize::from(header - ALIGNED) }
+            }
+            header if header < SPLIT => Values::Planes { data, count },
+            header => {
+                let (high, low) = data.split_at(count);
+                Values::Split { high, low: packed(low, u32::from(header - SPLIT))? }
+            }
         };
         Ok(Self { count, values })
     }
@@ -173,8 +236,30 @@ impl<'a> Stream<'a> {
     pub(crate) fn packed(&self) -> Option<&PackedInts<'a>> {
         match &self.values {
             Values::Narrow(ints) => Some(ints),
-            Values::Wide { .. } | Values::Bytes { .. } => None,
+            Values::Wide { .. }
+            | Values::Bytes { .. }
+            | Values::Planes { .. }
+            | Values::Split { .. } => None,
         }
+    }
+
+    /// The stream packed to its width, for values of at most 32 bits that are laid out for a codec.
+    pub(crate) fn repacked(&self) -> Option<Vec<u8>> {
+        let is_narrow = match &self.values {
+            Values::Narrow(_) | Values::Wide { .. } => false,
+            Values::Bytes { each, .. } => *each <= 4,
+            Values::Planes { data, count } => data.len() <= 4 * count,
+            Values::Split { low, .. } => low.width() <= 24,
+        };
+        if !is_narrow {
+            return None;
+        }
+        let mut values = vec![0_u32; self.count];
+        self.decode(0, &mut values, |value| value as u32);
+        let max = values.iter().copied().max().unwrap_or(0);
+        let mut stream = Vec::new();
+        encode_map(&values, u64::from(max), Layout::Packed, &mut stream, u64::from);
+        Some(stream)
     }
 
     /// One value; zero beyond the last.
@@ -191,6 +276,13 @@ impl<'a> Stream<'a> {
                 let mut bytes = [0; 8];
                 bytes[..*each].copy_from_slice(&data[index * each..(index + 1) * each]);
                 u64::from_le_bytes(bytes)
+            }
+            Values::Planes { data, count } => {
+                let planes = data.chunks_exact((*count).max(1)).rev();
+                planes.fold(0, |value, plane| value << 8 | u64::from(plane[index]))
+            }
+            Values::Split { high, low } => {
+                u64::from(high[index]) << low.width() | u64::from(low.residual(index))
             }
         }
     }
@@ -217,6 +309,17 @@ impl<'a> Stream<'a> {
             }
             Values::Bytes { .. } => {
                 (0..count.min(self.count)).fold(0, |sum, at| self.get(at).wrapping_add(sum))
+            }
+            Values::Planes { data, count: rows } => {
+                let planes = data.chunks_exact((*rows).max(1)).rev();
+                planes.fold(0, |sum: u64, plane| {
+                    let bytes = plane.iter().take(count).map(|byte| u64::from(*byte));
+                    (sum << 8).wrapping_add(bytes.sum())
+                })
+            }
+            Values::Split { high, low } => {
+                let high: u64 = high.iter().take(count).map(|byte| u64::from(*byte)).sum();
+                low.sum_of_residuals(0..count.min(self.count)).wrapping_add(high << low.width())
             }
         }
     }
@@ -247,7 +350,40 @@ impl<'a> Stream<'a> {
                     _ => zip_chunks(data, out, |bytes| map(u64::from_le_bytes(bytes))),
                 }
             }
+            Values::Planes { data, count } => decode_planes(data, *count, first, out, map),
+            Values::Split { high, low } => {
+                let mut highs = high.get(first..).unwrap_or_default();
+                for_each_chunk(low, first, out, |lows, out: &mut [T]| {
+                    let (these, rest) = highs.split_at(out.len().min(highs.len()));
+                    for ((o, low_bits), high) in out.iter_mut().zip(lows).zip(these) {
+                        *o = map(u64::from(*high) << low.width() | u64::from(*low_bits));
+                    }
+                    highs = rest;
+                });
+            }
         }
+    }
+}
+
+/// Puts values together plane by plane, a group at a time.
+fn decode_planes<T>(
+    data: &[u8],
+    count: usize,
+    first: usize,
+    out: &mut [T],
+    map: impl Fn(u64) -> T,
+) {
+    let mut values = [0_u64; GROUP];
+    let rows = out.len().min(count.saturating_sub(first));
+    for (chunk, out) in out[..rows].chunks_mut(GROUP).enumerate() {
+        let start = first + chunk * GROUP;
+        let values = &mut values[..out.len()];
+        values.fill(0);
+        for (plane, shift) in data.chunks_exact(count.max(1)).zip((0..64).step_by(8)) {
+            let bytes = &plane[start..start + values.len()];
+            values.iter_mut().zip(bytes).for_each(|(v, byte)| *v |= u64::from(*byte) << shift);
+        }
+        out.iter_mut().zip(values).for_each(|(o, value)| *o = map(*value));
     }
 }
 
@@ -276,43 +412,4 @@ pub(crate) fn for_each_chunk<T>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_width_round_trips_in_both_layouts() {
-        for width in 0..=64_u32 {
-            let mask = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
-            for count in [1, 100, 1024, 2500] {
-                let mut values: Vec<u64> = (1..=count)
-                    .map(|i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) & mask)
-                    .collect();
-                values[0] = mask;
-                for layout in [Layout::Packed, Layout::Aligned] {
-                    let mut stream = Vec::new();
-                    encode(&values, layout, &mut stream);
-                    assert_eq!(stream.len() - 1, data_bytes(stream[0], values.len()).unwrap());
-                    let parsed = Stream::parse(&stream, values.len()).unwrap();
-                    for first in [0, 1, 70, 1024, 1700].into_iter().filter(|f| *f < values.len()) {
-                        let mut out = vec![1; values.len() - first];
-                        parsed.decode(first, &mut out, |v| v);
-                        assert_eq!(out, values[first..], "width {width} {layout:?}");
-                        assert_eq!(parsed.get(first), values[first]);
-                        let sum = values[..first].iter().fold(0, |sum, v| v.wrapping_add(sum));
-                        assert_eq!(parsed.sum_of_first(first), sum);
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn h_46_unknown_headers_and_lengths_are_refused() {
-        let mut out = [0_u64; 4];
-        for header in [65, 100, 128, 131, 137, 255] {
-            assert!(decode_with(&[header, 0, 0, 0, 0], &mut out, |v| v).is_err());
-        }
-        assert!(decode_with(&[129, 0, 0, 0], &mut out, |v| v).is_err());
-        assert!(decode_with(&[], &mut out, |v| v).is_err());
-    }
-}
+mod tests;

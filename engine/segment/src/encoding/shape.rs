@@ -37,7 +37,7 @@ impl Shape {
 
     /// The encodings worth comparing.
     pub(super) fn plans(&self, rows: usize) -> Vec<Plan> {
-        let mut plans = self.frame.plans(Encoding::Frame, rows, 1.0).to_vec();
+        let mut plans: Vec<Plan> = self.frame.plans(Encoding::Frame, rows, 1.0).collect();
         if let Some(delta) = &self.delta {
             plans.extend(delta.plans(Encoding::Delta, rows.saturating_sub(1), DELTA_WEIGHT));
         }
@@ -55,6 +55,17 @@ impl Shape {
             push(Encoding::Plain, 8 * rows, PLAIN_WEIGHT);
         }
         plans
+    }
+
+    /// Where a codec begins anew in some values encoded as planned, counted from the end.
+    pub(super) fn cuts(&self, plan: &Plan, rows: usize) -> Vec<usize> {
+        match (plan.integers, &self.delta) {
+            (Encoding::Delta, Some(delta)) => {
+                plan.layout.cuts(rows.saturating_sub(1), delta.max_residual)
+            }
+            (Encoding::RunLength | Encoding::Plain, _) => Vec::new(),
+            _ => plan.layout.cuts(rows, self.frame.max_residual),
+        }
     }
 
     /// Appends values of the block, all or some neighbours, encoded as planned.
@@ -108,11 +119,19 @@ impl Frame {
         FRAME_HEAD_BYTES + residual::bytes(count, self.max_residual, layout)
     }
 
-    /// Packed as it is, or aligned for the codec: packed bits leave a codec nothing to find.
-    fn plans(&self, encoding: Encoding, count: usize, weight: f32) -> [Plan; 2] {
-        [(Layout::Packed, CodecUse::Never), (Layout::Aligned, CodecUse::Always)].map(
-            |(layout, codec)| {
-                let raw_bytes = self.bytes(count, layout);
+    /// Packed as it is, or laid out for the codec: packed bits leave it nothing to find.
+    fn plans(
+        &self,
+        encoding: Encoding,
+        count: usize,
+        weight: f32,
+    ) -> impl Iterator<Item = Plan> + use<> {
+        let frame = *self;
+        let compressed = Layout::for_codec(frame.max_residual).iter();
+        let compressed = compressed.map(|layout| (*layout, CodecUse::Always));
+        std::iter::once((Layout::Packed, CodecUse::Never)).chain(compressed).map(
+            move |(layout, codec)| {
+                let raw_bytes = frame.bytes(count, layout);
                 Plan { encoding, integers: encoding, layout, raw_bytes, weight, codec }
             },
         )

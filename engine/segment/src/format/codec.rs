@@ -46,16 +46,28 @@ pub(crate) fn plausible(raw_length: usize, stored_length: usize) -> bool {
     raw_length <= 1 << 20 || raw_length / 1024 <= stored_length
 }
 
-/// The compressed bytes, or `None` when the codec does not save a twelfth: decompressing costs every
-/// reader more than that is worth.
-pub(crate) fn compress(codec: BlockCodec, zstd_level: i32, raw: &[u8]) -> Option<Vec<u8>> {
+/// Bytes from which on a piece is cut: each part has a head of its own.
+const MIN_CUT_BYTES: usize = 4096;
+
+/// The compressed bytes, or `None` when the codec does not save a twelfth (ZSTD: a fortieth, since the
+/// compact form is for size): decompressing costs every reader more than that is worth.
+///
+/// ZSTD begins a new frame at each of `cuts`, which count from the end and descend: frames have tables
+/// of their own, and what lies at both sides has nothing in common.
+pub(crate) fn compress(
+    codec: BlockCodec,
+    zstd_level: i32,
+    raw: &[u8],
+    cuts: &[usize],
+) -> Option<Vec<u8>> {
     let stored = match codec {
         BlockCodec::None => return None,
         BlockCodec::Lz4 => lz4_flex::block::compress(raw),
         BlockCodec::Snappy => snap::raw::Encoder::new().compress_vec(raw).ok()?,
-        BlockCodec::Zstd => zstd_compress(zstd_level, raw)?,
+        BlockCodec::Zstd => zstd_frames(zstd_level, raw, cuts)?,
     };
-    let kept = stored.len() < raw.len() - raw.len() / 12 && plausible(raw.len(), stored.len());
+    let least_saved = if codec == BlockCodec::Zstd { raw.len() / 40 } else { raw.len() / 12 };
+    let kept = stored.len() < raw.len() - least_saved && plausible(raw.len(), stored.len());
     kept.then_some(stored)
 }
 
@@ -87,10 +99,31 @@ thread_local! {
         const { RefCell::new(None) };
 }
 
+fn zstd_frames(level: i32, raw: &[u8], cuts: &[usize]) -> Option<Vec<u8>> {
+    if raw.len() < MIN_CUT_BYTES || cuts.is_empty() {
+        return zstd_compress(level, raw);
+    }
+    let mut frames = Vec::with_capacity(raw.len() / 2);
+    let mut rest = raw;
+    for cut in cuts.iter().chain([&0]) {
+        let (part, after) = rest.split_at(rest.len().saturating_sub(*cut));
+        if !part.is_empty() {
+            frames.extend(zstd_compress(level, part)?);
+        }
+        rest = after;
+    }
+    Some(frames)
+}
+
 fn zstd_compress(level: i32, raw: &[u8]) -> Option<Vec<u8>> {
     COMPRESSOR.with_borrow_mut(|slot| {
-        if slot.as_ref().is_none_or(|(kept, _)| *kept != level) {
-            *slot = Some((level, zstd::bulk::Compressor::new(level).ok()?));
+        match slot {
+            Some((kept, _)) if *kept == level => {}
+            Some((kept, compressor)) => {
+                compressor.set_compression_level(level).ok()?;
+                *kept = level;
+            }
+            None => *slot = Some((level, zstd::bulk::Compressor::new(level).ok()?)),
         }
         slot.as_mut()?.1.compress(raw).ok()
     })
@@ -118,7 +151,7 @@ mod tests {
     fn codecs_round_trip_and_refuse_damage() {
         let raw: Vec<u8> = (0..50_000_u32).flat_map(|i| (i / 7 % 50).to_le_bytes()).collect();
         for codec in ALL_CODECS.into_iter().filter(|codec| *codec != BlockCodec::None) {
-            let stored = compress(codec, 3, &raw).unwrap();
+            let stored = compress(codec, 3, &raw, &[150_000, 7]).unwrap();
             let mut out = vec![0; raw.len()];
             decompress(codec, &stored, &mut out).unwrap();
             assert_eq!(out, raw);

@@ -133,7 +133,7 @@ pub(crate) fn append<W: Write>(sink: &mut FileSink<W>, raw: &[u8]) -> Result<()>
     sink.align(SMALL_ALIGNMENT)?;
     let footer_offset = sink.position();
     // LZ4 whatever the codec of the pieces: every open pays for it, and ZSTD has a long start.
-    let compressed = codec::compress(BlockCodec::Lz4, 0, raw);
+    let compressed = codec::compress(BlockCodec::Lz4, 0, raw, &[]);
     let (stored, codec) = match &compressed {
         Some(compressed) => (compressed.as_slice(), BlockCodec::Lz4),
         None => (raw, BlockCodec::None),
@@ -148,6 +148,7 @@ pub(crate) fn append<W: Write>(sink: &mut FileSink<W>, raw: &[u8]) -> Result<()>
         raw_length: length(raw)?,
         codec,
         footer_checksum: checksum(stored),
+        version: sink.version(),
     };
     sink.append(stored)?;
     sink.append(&trailer.to_bytes())

@@ -22,8 +22,12 @@ use crate::error::SegmentError;
 #[cfg(target_endian = "big")]
 compile_error!("segments are mapped as little-endian values");
 
-/// The format version this build writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The newest format version this build writes and reads: version 1 with layouts for a codec.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The oldest version this build reads; it still writes it where no layout of a later one occurs, as
+/// in the hot form.
+pub(crate) const FIRST_FORMAT_VERSION: u32 = 1;
 
 /// The first and the last eight bytes of a file. The high bit and the line ends catch transfers
 /// that are not eight-bit clean.

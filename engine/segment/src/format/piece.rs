@@ -121,6 +121,12 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
+    /// The format version that the file says it is of.
+    pub(crate) fn format_version(&self) -> u32 {
+        let version = (*self.bytes).as_ref().get(8..12).unwrap_or_default();
+        version.iter().rev().fold(0, |version, byte| version << 8 | u32::from(*byte))
+    }
+
     pub(crate) fn new(bytes: SegmentBytes, footer: Vec<u8>, row_count: usize) -> Self {
         static INSTANCES: AtomicU64 = AtomicU64::new(1);
         let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);

@@ -20,9 +20,10 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    pub(crate) fn new(raw: Vec<u8>, codec: BlockCodec, zstd_level: i32) -> Self {
+    /// `cuts` are as those of [`codec::compress`].
+    pub(crate) fn new(raw: Vec<u8>, codec: BlockCodec, zstd_level: i32, cuts: &[usize]) -> Self {
         let compressed = match raw.len() > INLINE_BYTES {
-            true => codec::compress(codec, zstd_level, &raw),
+            true => codec::compress(codec, zstd_level, &raw, cuts),
             false => None,
         };
         Self { raw, compressed, codec }
@@ -74,13 +75,19 @@ impl PieceSink {
 /// A file being written: counts and hashes all that passes.
 pub(crate) struct FileSink<W: Write> {
     out: W,
+    version: u32,
     position: u64,
     hasher: Xxh3Default,
 }
 
 impl<W: Write> FileSink<W> {
-    pub(crate) fn new(out: W) -> Self {
-        Self { out, position: 0, hasher: Xxh3Default::new() }
+    /// Nothing yet of a file of a format version.
+    pub(crate) fn new(out: W, version: u32) -> Self {
+        Self { out, version, position: 0, hasher: Xxh3Default::new() }
+    }
+
+    pub(crate) fn version(&self) -> u32 {
+        self.version
     }
 
     pub(crate) fn position(&self) -> u64 {

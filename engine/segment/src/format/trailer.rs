@@ -3,7 +3,7 @@
 use crate::error::{Result, SegmentError};
 use crate::format::bytes::ByteReader;
 use crate::format::codec::{self, BlockCodec};
-use crate::format::{FORMAT_VERSION, HEADER_BYTES, MAGIC, checksum, corrupt};
+use crate::format::{FIRST_FORMAT_VERSION, FORMAT_VERSION, HEADER_BYTES, MAGIC, checksum, corrupt};
 use henge_types::narrow::place;
 
 /// Bytes of the trailer.
@@ -17,13 +17,14 @@ pub(crate) struct Trailer {
     pub(crate) raw_length: u32,
     pub(crate) codec: BlockCodec,
     pub(crate) footer_checksum: u64,
+    pub(crate) version: u32,
 }
 
 /// The first bytes of a file.
-pub(crate) fn header() -> [u8; HEADER_BYTES] {
+pub(crate) fn header(version: u32) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
     bytes[..8].copy_from_slice(&MAGIC);
-    bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes[8..12].copy_from_slice(&version.to_le_bytes());
     bytes
 }
 
@@ -35,7 +36,7 @@ impl Trailer {
         bytes[12..16].copy_from_slice(&self.raw_length.to_le_bytes());
         bytes[16] = self.codec as u8;
         bytes[24..32].copy_from_slice(&self.footer_checksum.to_le_bytes());
-        bytes[32..36].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes[32..36].copy_from_slice(&self.version.to_le_bytes());
         let sum = checksum(&bytes[..40]);
         bytes[40..48].copy_from_slice(&sum.to_le_bytes());
         bytes[48..].copy_from_slice(&MAGIC);
@@ -51,17 +52,17 @@ impl Trailer {
             return Err(corrupt("the file does not start with a segment header"));
         }
         let version = ByteReader::new(&file[8..]).u32_le()?;
-        if version != FORMAT_VERSION {
+        if !(FIRST_FORMAT_VERSION..=FORMAT_VERSION).contains(&version) {
             return Err(SegmentError::UnknownVersion(version));
         }
-        if file[..HEADER_BYTES] != header() {
+        if file[..HEADER_BYTES] != header(version) {
             return Err(corrupt("the header's reserved bytes are not zero"));
         }
         let bytes = &file[file.len() - TRAILER_BYTES..];
         if bytes[48..] != MAGIC {
             return Err(corrupt("the file does not end with a segment trailer: it is cut short"));
         }
-        let trailer = Self::parse(bytes)?;
+        let trailer = Self::parse(bytes, version)?;
         if trailer.to_bytes() != *bytes {
             return Err(corrupt("the trailer's checksum does not match"));
         }
@@ -74,7 +75,7 @@ impl Trailer {
         Ok(trailer)
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self> {
+    fn parse(bytes: &[u8], version: u32) -> Result<Self> {
         let mut reader = ByteReader::new(bytes);
         let footer_offset = reader.u64_le()?;
         let stored_length = reader.u32_le()?;
@@ -87,6 +88,7 @@ impl Trailer {
             raw_length,
             codec,
             footer_checksum: reader.u64_le()?,
+            version,
         })
     }
 

@@ -20,6 +20,7 @@ use crate::format::{MAX_BLOCK_VALUES, corrupt};
 use crate::packed::PackedInts;
 use crate::reader::block_rows;
 use crate::view::{Dictionary, StringColumn};
+use crate::writer::IndexKind;
 use henge_types::narrow::narrow;
 
 /// A string column of a segment.
@@ -28,6 +29,8 @@ pub(crate) struct StringReader {
     pub(super) source: Arc<Source>,
     pub(crate) dictionary: DictionaryReader,
     pub(crate) bitmaps: Option<BitmapReader>,
+    /// Whether the column has an index that is not stored.
+    pub(crate) index_is_left_out: bool,
     pub(crate) blocks: Vec<StringMeta>,
     verified: VerifiedBits,
     multi_value: bool,
@@ -60,8 +63,11 @@ impl StringReader {
     ) -> Result<Self> {
         let dictionary = DictionaryReader::read(source, number, reader)?;
         let id_count = dictionary.len();
-        let bitmaps = match reader.u8()? {
+        let kind = reader.u8()?;
+        let index_is_left_out = kind == IndexKind::LeftOut as u8;
+        let bitmaps = match kind {
             0 => None,
+            _ if index_is_left_out => None,
             _ => Some(BitmapReader::read(source, number, id_count, reader)?),
         };
         let block_count = source.row_count.div_ceil(BLOCK_ROWS);
@@ -79,6 +85,7 @@ impl StringReader {
             source: Arc::clone(source),
             dictionary,
             bitmaps,
+            index_is_left_out,
             verified: VerifiedBits::new(2 * blocks.len()),
             blocks,
             multi_value: column.multi_value,

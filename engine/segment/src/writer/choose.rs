@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::encoding::residual::Layout;
 use crate::encoding::{CodecUse, Encoding, Plan, Profile};
 use crate::format::codec::{self, BlockCodec};
 use crate::format::sink::Packed;
@@ -11,9 +12,17 @@ use crate::options::{WriteGoal, WriteOptions};
 /// Rows that a codec is tried on.
 const SAMPLE_ROWS: usize = 8192;
 
-/// What is compressed must be decompressed by every scan, and no kernel works on it in place: it has
-/// to save a quarter.
-const COMPRESSED_WEIGHT: f32 = 1.33;
+/// What is compressed must be decompressed by every scan, and no kernel works on it in place: for
+/// scans it has to save a quarter, for size a fiftieth.
+const SCAN_COMPRESSED_WEIGHT: f32 = 1.33;
+/// See [`SCAN_COMPRESSED_WEIGHT`].
+const SIZE_COMPRESSED_WEIGHT: f32 = 1.02;
+
+/// The least ZSTD level of values of [`WIDE_BYTES`]: they repeat as a whole, at distances that level 1
+/// does not look at.
+const WIDE_ZSTD_LEVEL: i32 = 3;
+/// See [`WIDE_ZSTD_LEVEL`].
+const WIDE_BYTES: usize = 4;
 
 /// A plan, with or without the codec, and its cost.
 struct Choice {
@@ -57,8 +66,11 @@ fn choices(options: &WriteOptions, profile: &impl Profile) -> Vec<Choice> {
         if plan.codec != CodecUse::Never && options.codec != BlockCodec::None {
             let sample = sample(profile.rows());
             let share = sample.len() as f32 / profile.rows().max(1) as f32;
+            let raw_rows = sample.len();
             let raw = profile.encode(&plan, sample);
-            if let Some(stored) = codec::compress(options.codec, options.zstd_level, &raw) {
+            let cuts = profile.cuts(&plan, raw_rows);
+            let level = zstd_level(options, &plan, profile.rows());
+            if let Some(stored) = codec::compress(options.codec, level, &raw, &cuts) {
                 let cost = cost(options, &plan, (stored.len() as f32 / share) as usize, true);
                 choices.push(Choice { cost, plan, compress: true });
             }
@@ -81,11 +93,21 @@ fn sample(rows: usize) -> Range<usize> {
 fn encode(options: &WriteOptions, profile: &impl Profile, choice: &Choice) -> Packed {
     let raw = profile.encode(&choice.plan, 0..profile.rows());
     let codec = if choice.compress { options.codec } else { BlockCodec::None };
-    Packed::new(raw, codec, options.zstd_level)
+    let level = zstd_level(options, &choice.plan, profile.rows());
+    Packed::new(raw, codec, level, &profile.cuts(&choice.plan, profile.rows()))
+}
+
+fn zstd_level(options: &WriteOptions, plan: &Plan, rows: usize) -> i32 {
+    let is_wide = plan.layout == Layout::Aligned && plan.raw_bytes >= WIDE_BYTES * rows;
+    if is_wide { options.zstd_level.max(WIDE_ZSTD_LEVEL) } else { options.zstd_level }
 }
 
 fn cost(options: &WriteOptions, plan: &Plan, stored: usize, compressed: bool) -> f32 {
-    let codec_weight = if compressed { COMPRESSED_WEIGHT } else { 1.0 };
+    let codec_weight = match (compressed, options.goal) {
+        (false, _) => 1.0,
+        (true, WriteGoal::Size) => SIZE_COMPRESSED_WEIGHT,
+        (true, WriteGoal::Scan) => SCAN_COMPRESSED_WEIGHT,
+    };
     stored as f32 * plan.weight * codec_weight * scan_weight(options, plan)
 }
 

@@ -25,7 +25,7 @@ use crate::writer::column::TimeSummary;
 pub(crate) use choose::choose;
 pub use column::{ColumnEncoder, EncodedColumn};
 pub(crate) use numeric::put_block;
-pub(crate) use string::write_ids;
+pub(crate) use string::{IndexKind, write_ids, write_index};
 
 /// Rows of a complex column, in order; `None` is null.
 pub type ComplexRows<'a> = dyn Iterator<Item = Result<Option<Cow<'a, [u8]>>>> + 'a;
@@ -145,8 +145,8 @@ impl<W: Write> SegmentWriter<W> {
                 return Err(SegmentError::Invalid(format!("column '{}' twice", column.name)));
             }
         }
-        let mut sink = FileSink::new(out);
-        sink.append(&trailer::header())?;
+        let mut sink = FileSink::new(out, options.format_version());
+        sink.append(&trailer::header(sink.version()))?;
         let directories = vec![None; schema.columns.len()];
         let encoder = ColumnEncoder::new(id, schema.clone(), row_count, options);
         Ok(Self { sink, encoder, schema, directories, time: None, projections: Vec::new() })

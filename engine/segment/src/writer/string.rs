@@ -1,6 +1,7 @@
 //! Writing a STRING column: dictionary, bitmap index, blocks of ids.
 //!
-//! Directory: dictionary; a byte that says whether a bitmap index follows, and the index; the blocks.
+//! Directory: dictionary; a byte that says whether a bitmap index follows, and the index; the blocks. The
+//! compact form leaves the index out and says that the column has one.
 //! A block of ids is encoding, smallest id, largest id, ids (a piece, unless constant). A block of a
 //! multi-value column is the number of its values, the block of its rows' counts, the block of ids.
 
@@ -35,10 +36,7 @@ pub(super) fn write_single(
     check_ids(table, ids)?;
     dictionary_writer::write(sink, options, table, directory)?;
     let bitmaps = bitmaps && index_pays(options, ids.chunks(BLOCK_ROWS), table.len());
-    directory.push(u8::from(bitmaps));
-    if bitmaps {
-        bitmaps::write(sink, options, &Postings::of_ids(ids, table.len() + 1), directory)?;
-    }
+    write_index(sink, options, bitmaps, || Postings::of_ids(ids, table.len() + 1), directory)?;
     for ids in ids.chunks(BLOCK_ROWS) {
         write_ids(sink, options, ids, directory)?;
     }
@@ -69,11 +67,8 @@ pub(super) fn write_multi(
         &ids[offsets[start] as usize..offsets[end] as usize]
     });
     let bitmaps = bitmaps && index_pays(options, blocks, table.len());
-    directory.push(u8::from(bitmaps));
-    if bitmaps {
-        let postings = Postings::of_lists(offsets, ids, table.len() + 1);
-        bitmaps::write(sink, options, &postings, directory)?;
-    }
+    let postings = || Postings::of_lists(offsets, ids, table.len() + 1);
+    write_index(sink, options, bitmaps, postings, directory)?;
     for start in (0..rows).step_by(BLOCK_ROWS) {
         let offsets = &offsets[start..=(start + BLOCK_ROWS).min(rows)];
         let ids = &ids[offsets[0] as usize..offsets[offsets.len() - 1] as usize];
@@ -89,6 +84,38 @@ pub(super) fn write_multi(
         write_ids(sink, options, ids, directory)?;
     }
     Ok(ids.contains(&NULL_ID) || offsets.windows(2).any(|pair| pair[0] == pair[1]))
+}
+
+/// What a directory says of a column's bitmap index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum IndexKind {
+    /// The column has none.
+    None = 0,
+    /// It follows.
+    Stored = 1,
+    /// It is made of the ids when the segment is rewritten for scans.
+    LeftOut = 2,
+}
+
+/// Says whether the column has a bitmap index, and writes it where these options keep one.
+pub(crate) fn write_index(
+    sink: &mut PieceSink,
+    options: &WriteOptions,
+    is_indexed: bool,
+    postings: impl FnOnce() -> Postings,
+    directory: &mut Vec<u8>,
+) -> Result<()> {
+    let kind = match is_indexed {
+        false => IndexKind::None,
+        true if options.keeps_indexes() => IndexKind::Stored,
+        true => IndexKind::LeftOut,
+    };
+    directory.push(kind as u8);
+    match kind {
+        IndexKind::Stored => bitmaps::write(sink, options, &postings(), directory),
+        IndexKind::None | IndexKind::LeftOut => Ok(()),
+    }
 }
 
 /// Rows that scanning reads for each row that an average value has, in the blocks that may hold it:

@@ -185,6 +185,48 @@ fn write_floats(writer: &mut SegmentWriter<Vec<u8>>, rows: usize) {
     writer.write_column("none", none).unwrap();
 }
 
+/// Rows of [`write_layouts`] of which an index pays.
+pub const INDEXED_ROWS: usize = 72_000;
+
+/// Skewed values, for which the compact form has layouts of its own: few high bits, and bytes that are
+/// alike each at its place.
+pub fn write_layouts(rows: usize, options: WriteOptions) -> Vec<u8> {
+    use ColumnRole::{Dimension, Metric};
+    let schema = schema(vec![
+        column("term", ColumnType::String, Dimension),
+        column("host", ColumnType::String, Dimension),
+        column("millis", ColumnType::Long, Metric),
+        column("cents", ColumnType::Long, Metric),
+        column("price", ColumnType::Double, Metric),
+    ]);
+    // Squares and cubes: small ones are much more frequent.
+    let skewed = |row: usize, most: u64, power: u32| {
+        let share = (mix(row) >> 40) as f64 / f64::from(1 << 24);
+        (share.powi(power as i32) * most as f64) as i64
+    };
+    let longs = |f: &dyn Fn(usize) -> i64| (0..rows).map(f).collect::<Vec<i64>>();
+    let mut writer = SegmentWriter::new(Vec::new(), segment_id(), schema, rows, options).unwrap();
+    let times = longs(&|row| START_MS + row as i64);
+    writer.write_column("__time", ColumnData::Long { values: &times, nulls: None }).unwrap();
+    let terms: Vec<String> = (0..2_000).map(|value| format!("term {value:04}")).collect();
+    let dictionary: StringTable = terms.iter().map(String::as_str).collect();
+    let ids: Vec<u32> = (0..rows).map(|row| skewed(row, 2_000, 6) as u32 + 1).collect();
+    let terms = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: false };
+    writer.write_column("term", terms).unwrap();
+    // Of rows enough, an index pays.
+    let ids: Vec<u32> = (0..rows).map(|row| mix(row) as u32 % 300 + 1).collect();
+    let hosts = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
+    writer.write_column("host", hosts).unwrap();
+    let millis = longs(&|row| skewed(row, 4_000, 5));
+    let cents = longs(&|row| skewed(row, 90, 1) << 16 | skewed(row + 1, 200, 4) << 8 | 7);
+    for (name, values) in [("millis", &millis), ("cents", &cents)] {
+        writer.write_column(name, ColumnData::Long { values, nulls: None }).unwrap();
+    }
+    let prices: Vec<f64> = (0..rows).map(|row| skewed(row, 30_000, 5) as f64 / 100.0).collect();
+    writer.write_column("price", ColumnData::Double { values: &prices, nulls: None }).unwrap();
+    writer.finish_into().unwrap().1
+}
+
 /// A definition; what the rows hold does not matter to the format.
 pub fn definition(name: &str) -> ProjectionDefinition {
     ProjectionDefinition {

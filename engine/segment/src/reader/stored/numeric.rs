@@ -4,6 +4,7 @@ use super::{Contents, PieceRole, StoredColumn};
 use crate::block::{BLOCK_ROWS, NumericValues};
 use crate::encoding::Encoding;
 use crate::error::Result;
+use crate::format::codec::BlockCodec;
 use crate::format::corrupt;
 use crate::format::piece::{Piece, Source};
 use crate::format::sink::{Packed, PieceSink};
@@ -84,6 +85,9 @@ impl<T: Number + Arithmetic> StoredColumn for NumericReader<T> {
     }
 }
 
+/// Rows from which on packed values of 32 bits are chosen before plain ones, whatever their heads take.
+const MIN_REPACKED_ROWS: usize = 1024;
+
 /// The values of a block: as they are when a scan wants them so, else encoded again.
 fn numbers<T: Number>(
     source: &Source,
@@ -94,6 +98,13 @@ fn numbers<T: Number>(
 ) -> Result<(Encoding, Packed)> {
     let raw = source.raw_to_vec(piece, &source.footer)?;
     let suits = options.goal == WriteGoal::Scan && T::packed(meta.encoding, &raw, rows)?.is_some();
+    let is_hot = options.goal == WriteGoal::Scan && options.codec == BlockCodec::None;
+    if is_hot
+        && rows >= MIN_REPACKED_ROWS
+        && let Some(packed) = T::repacked(meta.encoding, &raw, rows)?
+    {
+        return Ok((meta.encoding, options.pack(packed)));
+    }
     if !suits {
         let mut values = vec![T::ZERO; rows];
         T::decode_rows(meta.encoding, &raw, rows, 0, &mut values)?;

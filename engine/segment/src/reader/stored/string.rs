@@ -2,7 +2,7 @@
 
 use super::{Contents, PieceRole, StoredColumn};
 use crate::bitmap::writer::Postings;
-use crate::block::{BLOCK_ROWS, MultiScratch};
+use crate::block::{BLOCK_ROWS, IdBlock, MultiScratch};
 use crate::dictionary::reader::DictionaryReader;
 use crate::encoding::{Encoding, ids};
 use crate::error::Result;
@@ -15,7 +15,7 @@ use crate::options::WriteOptions;
 use crate::reader::string::{IdMeta, StringReader};
 use crate::reader::{block_rows, pieces};
 use crate::view::{ColumnView, Dictionary, StringColumn};
-use crate::writer::write_ids;
+use crate::writer::{IndexKind, write_ids, write_index};
 
 impl StoredColumn for StringReader {
     fn view(&self) -> ColumnView<'_> {
@@ -54,10 +54,7 @@ impl StoredColumn for StringReader {
         directory: &mut Vec<u8>,
     ) -> Result<()> {
         self.dictionary.copy(sink, options, directory)?;
-        directory.push(u8::from(self.bitmaps.is_some()));
-        if let Some(bitmaps) = &self.bitmaps {
-            bitmaps.copy(sink, options, directory)?;
-        }
+        self.copy_index(sink, options, directory)?;
         for block in &self.blocks {
             if let Some(counts) = &block.counts {
                 directory.put_varint(block.ids.count as u64);
@@ -70,13 +67,7 @@ impl StoredColumn for StringReader {
 
     fn verify(&self) -> Result<()> {
         verify_dictionary(&self.dictionary)?;
-        let id_count = self.dictionary.len() as usize;
-        let postings = if self.is_multi_value() {
-            let (offsets, ids) = all_lists(self)?;
-            Postings::of_lists(&offsets, &ids, id_count)
-        } else {
-            Postings::of_ids(&all_ids(self)?, id_count)
-        };
+        let postings = postings(self)?;
         if !self.has_nulls() && !postings.rows_of(0).is_empty() {
             return Err(corrupt("a column without nulls holds null"));
         }
@@ -89,6 +80,41 @@ impl StoredColumn for StringReader {
             }
         })
     }
+}
+
+impl StringReader {
+    /// Copies the bitmap index, makes it where it was left out, or leaves it out.
+    fn copy_index(
+        &self,
+        sink: &mut PieceSink,
+        options: &WriteOptions,
+        directory: &mut Vec<u8>,
+    ) -> Result<()> {
+        match &self.bitmaps {
+            Some(bitmaps) if options.keeps_indexes() => {
+                directory.push(IndexKind::Stored as u8);
+                bitmaps.copy(sink, options, directory)
+            }
+            None if self.index_is_left_out && options.keeps_indexes() => {
+                let postings = postings(self)?;
+                write_index(sink, options, true, || postings, directory)
+            }
+            bitmaps => {
+                let is_indexed = bitmaps.is_some() || self.index_is_left_out;
+                write_index(sink, options, is_indexed, Postings::default, directory)
+            }
+        }
+    }
+}
+
+/// The rows of each id.
+fn postings(column: &StringReader) -> Result<Postings> {
+    let id_count = column.dictionary.len() as usize;
+    if column.is_multi_value() {
+        let (offsets, ids) = all_lists(column)?;
+        return Ok(Postings::of_lists(&offsets, &ids, id_count));
+    }
+    Ok(Postings::of_ids(&all_ids(column)?, id_count))
 }
 
 fn id_block(
@@ -128,7 +154,12 @@ fn all_ids(column: &StringReader) -> Result<Vec<u32>> {
     let mut scratch = Vec::new();
     for (block, rows) in blocks(column) {
         let ids = column.id_block(block, &mut scratch)?;
-        all.extend((0..rows).map(|row| ids.get(row)));
+        match ids {
+            IdBlock::Constant(id) => all.resize(all.len() + rows, id),
+            IdBlock::U8(ids) => all.extend(ids.iter().map(|id| u32::from(*id))),
+            IdBlock::U16(ids) => all.extend(ids.iter().map(|id| u32::from(*id))),
+            IdBlock::U32(ids) => all.extend_from_slice(ids),
+        }
     }
     Ok(all)
 }
