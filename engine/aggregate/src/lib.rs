@@ -2,9 +2,9 @@
 //! rows at a time, merged with those of other segments, and finished.
 
 // Rooms on floors, the ground floor first (`cargo xtask layers`).
-mod distinct_keys;
 mod group_marks;
 mod number;
+mod pairs;
 mod table;
 
 mod kernels;

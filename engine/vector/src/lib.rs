@@ -41,7 +41,9 @@ pub use ipc::{Table, decode, encode};
 pub use lists::{Lists, ListsBuilder};
 pub use numbers::{nulls_of, optional};
 pub use objects::{ObjectColumn, Objects, SketchObject};
-pub use sets::{SetPart, Sets};
+pub use sets::{
+    Pairs, Places, SetPart, Sets, SpreadPart, WordKind, mixed_word, plain_word, words_by_row,
+};
 pub use size::value_bytes;
 pub use sketches::Sketches;
 pub use text::{Text, TextValues};

@@ -8,13 +8,13 @@ use henge_scan::{
     Batch, Dimension, DimensionIds, ExecError, Loaded, Result, Selection, SlotId, Source,
 };
 use henge_segment::NumericBlock;
-use henge_types::number::{equality_bits, of_equality_bits};
-use henge_vector::{Column, SetPart, Sets};
+use henge_types::number::equality_bits;
+use henge_vector::{Column, SetPart, Sets, WordKind, words_by_row};
 
 use crate::accumulator::{Accumulator, BlockInput};
-use crate::distinct_keys::{DistinctKeys, of_groups};
 use crate::function::{Accumulate, AggregateFunction, Scanned};
 use crate::merged::{MergedSets, MergedStates, other_states};
+use crate::pairs::DistinctPairs;
 use crate::sketch::{Marks, selection_of, visit_ids};
 use crate::table::StateTable;
 
@@ -45,8 +45,7 @@ impl AggregateFunction for ExactDistinctCount {
 
     fn finished(&self, name: &str, states: &Column, rows: &[u32]) -> Result<Column> {
         let sets = states.objects::<Sets>().ok_or_else(|| other_states(name, states.kind()))?;
-        let counts = rows.iter().map(|row| sets.count(*row as usize) as i64);
-        Ok(Column::longs(counts.collect(), None))
+        Ok(Column::longs(sets.counts(), None).take(rows))
     }
 
     fn is_idempotent(&self) -> bool {
@@ -62,6 +61,11 @@ impl AggregateFunction for ExactDistinctCount {
 /// All groups, when none are named.
 fn or_all(groups: Option<&[u32]>, count: usize) -> std::borrow::Cow<'_, [u32]> {
     groups.map_or_else(|| (0..count as u32).collect(), Into::into)
+}
+
+/// The groups and the ids of marks.
+fn pairs_of(keys: &[u64]) -> impl Iterator<Item = (u32, u32)> + Clone {
+    keys.iter().map(|key| ((key >> 32) as u32, *key as u32))
 }
 
 /// Values that a dimension has ids for: pairs of group and id.
@@ -128,7 +132,7 @@ impl Accumulator for DistinctIds<'_> {
 
     fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<Column> {
         let groups = or_all(groups, self.groups);
-        let (counts, ids) = of_groups(&[self.marks.into_keys()], &groups);
+        let (counts, ids) = words_by_row(pairs_of(&self.marks.into_keys()), &groups);
         let values = match self.dimension.into_values(ids, self.datasource)? {
             Column::WideFloat(values) => Column::Double(values),
             other => other,
@@ -141,33 +145,27 @@ impl Accumulator for DistinctIds<'_> {
 #[derive(Debug)]
 struct DistinctNumbers {
     slot: SlotId,
-    keys: DistinctKeys<u128>,
+    pairs: DistinctPairs,
     is_long: bool,
     groups: usize,
 }
 
 impl DistinctNumbers {
     fn new(slot: SlotId) -> Self {
-        Self { slot, keys: DistinctKeys::default(), is_long: false, groups: 0 }
+        Self { slot, pairs: DistinctPairs::default(), is_long: false, groups: 0 }
     }
 
-    /// Adds a batch's values that are not null, but for repetitions of the last one.
+    /// Adds a batch's values that are not null.
     fn add<T: Copy>(
         &mut self,
         batch: &Batch<'_>,
         block: &NumericBlock<'_, T>,
         word: impl Fn(T) -> u64,
     ) {
-        let keys = &mut self.keys;
-        let mut last = None;
+        let pairs = &mut self.pairs;
         batch.visit(|row, group| {
-            if block.nulls.is_some_and(|nulls| nulls.is_null(row)) {
-                return;
-            }
-            let pair = (group as u32, word(block.values.get(row)));
-            if last != Some(pair) {
-                keys.insert(pair.0, pair.1);
-                last = Some(pair);
+            if block.nulls.is_none_or(|nulls| !nulls.is_null(row)) {
+                pairs.insert(group as u32, word(block.values.get(row)));
             }
         });
     }
@@ -205,16 +203,12 @@ impl Accumulator for DistinctNumbers {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.keys.memory_bytes()
+        self.pairs.memory_bytes()
     }
 
     fn finish(self: Box<Self>, groups: Option<&[u32]>, _: &StateTable) -> Result<Column> {
         let groups = or_all(groups, self.groups);
-        let (counts, words) = self.keys.into_groups(&groups);
-        let values = match self.is_long {
-            true => Column::longs(words.into_iter().map(u64::cast_signed).collect(), None),
-            false => Column::doubles(words.into_iter().map(of_equality_bits).collect(), None),
-        };
-        Ok(Sets::new(groups.len(), vec![SetPart::new(counts, values)]).into())
+        let kind = if self.is_long { WordKind::Longs } else { WordKind::Doubles };
+        Ok(self.pairs.into_sets(kind, &groups).into())
     }
 }

@@ -5,20 +5,31 @@ use std::any::Any;
 use std::sync::Arc;
 
 use henge_scan::{ExecError, Result, StringInterner};
-use henge_types::narrow::narrow;
-use henge_types::number::{equality_bits, of_equality_bits};
-use henge_vector::{Column, NodeIds, Numbering, SetPart, Sets, Text};
+use henge_types::narrow::{narrow, place};
+use henge_types::number::equality_bits;
+use henge_vector::{Column, NodeIds, Numbering, SetPart, Sets, SpreadPart, Text, WordKind};
 
 use super::{MergedStates, other_states};
-use crate::distinct_keys::DistinctKeys;
+use crate::pairs::{DistinctPairs, MergedPairs};
 
 /// Distinct values by group.
-#[derive(Default)]
 pub(crate) struct MergedSets {
-    longs: DistinctKeys<u128>,
-    doubles: DistinctKeys<u128>,
-    texts: DistinctKeys<u64>,
+    longs: MergedPairs,
+    doubles: MergedPairs,
+    /// Words are ids.
+    texts: DistinctPairs,
     ids: TextIds,
+}
+
+impl Default for MergedSets {
+    fn default() -> Self {
+        Self {
+            longs: MergedPairs::new(WordKind::Longs),
+            doubles: MergedPairs::new(WordKind::Doubles),
+            texts: DistinctPairs::default(),
+            ids: TextIds::default(),
+        }
+    }
 }
 
 /// What ids of texts mean.
@@ -69,7 +80,8 @@ impl MergedSets {
         if let TextIds::Own(own) = std::mem::replace(&mut self.ids, node) {
             let values = (1..narrow(own.id_count())).map(|id| own.value(id).unwrap_or_default());
             let ids = self.ids.of_values(values);
-            self.texts = std::mem::take(&mut self.texts).renamed(|id| ids[id as usize]);
+            let renamed = |id: u64| u64::from(ids[place(id)]);
+            self.texts = std::mem::take(&mut self.texts).renamed(renamed);
         }
         true
     }
@@ -124,7 +136,15 @@ impl MergedSets {
         id_of: impl Fn(u32) -> u32,
     ) {
         let texts = &mut self.texts;
-        each(part, groups, ids, |group, id| texts.insert(group, id_of(id)));
+        each(part, groups, ids, |group, id| texts.insert(group, u64::from(id_of(id))));
+    }
+
+    fn add_spread(&mut self, part: SpreadPart, groups: &[u32]) {
+        let (kind, partitions) = part.into_partitions();
+        match kind {
+            WordKind::Longs => self.longs.add(partitions, groups),
+            WordKind::Doubles => self.doubles.add(partitions, groups),
+        }
     }
 }
 
@@ -142,8 +162,11 @@ impl MergedStates for MergedSets {
     fn resize(&mut self, _: usize) {}
 
     fn add(&mut self, name: &str, states: Column, groups: &[u32], _: &[bool]) -> Result<()> {
-        let sets = states.objects::<Sets>().ok_or_else(|| other_states(name, states.kind()))?;
-        sets.parts().iter().try_for_each(|part| self.add_part(name, part, groups))
+        let kind = states.kind();
+        let sets = states.into_objects::<Sets>().ok_or_else(|| other_states(name, kind))?;
+        let (parts, spread) = sets.into_parts();
+        spread.into_iter().for_each(|part| self.add_spread(part, groups));
+        parts.iter().try_for_each(|part| self.add_part(name, part, groups))
     }
 
     fn absorb(
@@ -175,7 +198,7 @@ impl MergedStates for MergedSets {
                 self.ids.of_values(all)
             }
         };
-        self.texts.absorb(texts.renamed(|id| renamed[id as usize]));
+        self.texts.absorb(texts.renamed(|id| u64::from(renamed[place(id)])));
         Ok(())
     }
 
@@ -190,25 +213,20 @@ impl MergedStates for MergedSets {
 
     fn finish(self: Box<Self>, groups: &[u32]) -> Column {
         let Self { longs, doubles, texts, ids } = *self;
-        let mut parts = Vec::new();
-        if !longs.is_empty() {
-            let (counts, words) = longs.into_groups(groups);
-            let values = words.into_iter().map(u64::cast_signed).collect();
-            parts.push(SetPart::new(counts, Column::longs(values, None)));
-        }
-        if !doubles.is_empty() {
-            let (counts, words) = doubles.into_groups(groups);
-            let values = words.into_iter().map(of_equality_bits).collect();
-            parts.push(SetPart::new(counts, Column::doubles(values, None)));
+        let mut sets = Sets::new(groups.len(), Vec::new());
+        for numbers in [longs, doubles].into_iter().filter(|numbers| !numbers.is_empty()) {
+            sets = sets.and(numbers.into_sets(groups));
         }
         if !texts.is_empty() {
             let (counts, words) = texts.into_groups(groups);
+            let words = words.into_iter().map(|id| narrow(place(id))).collect();
             let values = match ids {
                 TextIds::Own(own) => Column::Text(own.into_text(words)),
                 TextIds::Node(node) => Column::NodeIds(NodeIds::new(words, node)),
             };
-            parts.push(SetPart::new(counts, values));
+            let texts = SetPart::new(counts, values);
+            sets = sets.and(Sets::new(groups.len(), vec![texts]));
         }
-        Sets::new(groups.len(), parts).into()
+        sets.into()
     }
 }

@@ -12,9 +12,18 @@ use super::Sets;
 use super::image::Values;
 
 impl Sets {
-    /// How many values a row's set has.
+    /// How many values each row's set has.
     #[must_use]
-    pub fn count(&self, row: usize) -> usize {
+    pub fn counts(&self) -> Vec<i64> {
+        if self.parts.len() + self.spread.len() < 2 {
+            return (0..self.rows).map(|row| self.held(row) as i64).collect();
+        }
+        let settled = self.settled();
+        (0..self.rows).map(|row| settled.count(row) as i64).collect()
+    }
+
+    /// How many values a row's set has, once all are in the order of the rows.
+    fn count(&self, row: usize) -> usize {
         let mut parts = self.parts.iter().filter(|part| part.count(row) > 0);
         match (parts.next(), parts.next()) {
             (None, _) => 0,
@@ -25,12 +34,6 @@ impl Sets {
                 values.distinct_count()
             }
         }
-    }
-
-    /// How many values each row's set has.
-    #[must_use]
-    pub fn counts(&self) -> Vec<i64> {
-        (0..self.rows).map(|row| self.count(row) as i64).collect()
     }
 }
 
@@ -92,7 +95,7 @@ mod tests {
             (set(&[1], &[1.0], &["x"]), 3),
             (set(&[], &[], &[]), 0),
         ] {
-            assert_eq!(sets.count(0), expected, "{sets:?}");
+            assert_eq!(sets.counts(), [expected], "{sets:?}");
         }
     }
 }

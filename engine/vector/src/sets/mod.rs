@@ -1,22 +1,31 @@
 //! Sets of values, one a row: states of aggregators that count distinct values exactly.
 
+mod by_row;
 mod count;
 mod image;
+mod spread;
 
 use std::any::Any;
 use std::borrow::Cow;
 
+use arrow_array::LargeBinaryArray;
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 
+use crate::bytes::Bytes;
 use crate::column::Column;
 use crate::objects::{ObjectColumn, Objects};
 
+pub use by_row::{Places, words_by_row};
+pub use spread::{Pairs, SpreadPart, WordKind, mixed_word, plain_word};
+
 /// A set of values a row, by kind: segments may hold a column as numbers and as texts. Only counting
-/// looks across kinds.
+/// looks across kinds. Many numbers are spread over partitions, all else is in the order of the rows.
 #[derive(Debug, Clone, Default)]
 pub struct Sets {
     rows: usize,
     parts: Vec<SetPart>,
+    /// Of other kinds than the parts.
+    spread: Vec<SpreadPart>,
 }
 
 /// The values of one kind, none of them null: LONG, DOUBLE, text, or ids of a node-wide dictionary.
@@ -108,18 +117,56 @@ impl Sets {
     #[must_use]
     pub fn new(rows: usize, parts: Vec<SetPart>) -> Self {
         assert!(parts.iter().all(|part| part.row_count() == rows), "parts of other rows");
-        Self { rows, parts }
+        Self { rows, parts, spread: Vec::new() }
     }
 
-    /// The values by kind.
+    /// With values of a further kind.
+    ///
+    /// # Panics
+    /// When they are of another number of rows.
     #[must_use]
-    pub fn parts(&self) -> &[SetPart] {
-        &self.parts
+    pub fn with(mut self, spread: SpreadPart) -> Self {
+        assert_eq!(spread.row_count(), self.rows, "a part of other rows");
+        self.spread.push(spread);
+        self
+    }
+
+    /// With those of the same rows that are of other kinds.
+    ///
+    /// # Panics
+    /// When they are of another number of rows.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        assert_eq!(other.rows, self.rows, "sets of other rows");
+        self.parts.extend(other.parts);
+        self.spread.extend(other.spread);
+        self
+    }
+
+    /// The values by kind, those in the order of the rows and those that are spread.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<SetPart>, Vec<SpreadPart>) {
+        (self.parts, self.spread)
     }
 
     /// How many values are held for a row.
     fn held(&self, row: usize) -> usize {
-        self.parts.iter().map(|part| part.count(row)).sum()
+        let spread: usize = self.spread.iter().map(|part| part.count(row)).sum();
+        spread + self.parts.iter().map(|part| part.count(row)).sum::<usize>()
+    }
+
+    /// The same with all values in the order of the rows.
+    fn settled(&self) -> Cow<'_, Self> {
+        if self.spread.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let spread = self.spread.iter().map(SpreadPart::by_row);
+        Cow::Owned(Self::new(self.rows, self.parts.iter().cloned().chain(spread).collect()))
+    }
+
+    fn settle(&mut self) {
+        let spread = std::mem::take(&mut self.spread);
+        self.parts.extend(spread.iter().map(SpreadPart::by_row));
     }
 }
 
@@ -137,7 +184,12 @@ impl ObjectColumn for Sets {
     }
 
     fn image(&self, row: usize) -> Option<Cow<'_, [u8]>> {
-        (!self.is_null(row)).then(|| Cow::Owned(self.image_of(row)))
+        (!self.is_null(row)).then(|| Cow::Owned(self.settled().image_of(row)))
+    }
+
+    fn images(&self) -> LargeBinaryArray {
+        let settled = self.settled();
+        Bytes::of((0..self.rows).map(|row| settled.image(row))).into_array()
     }
 
     fn row_bytes(&self, row: usize) -> usize {
@@ -146,16 +198,24 @@ impl ObjectColumn for Sets {
 
     fn memory_bytes(&self) -> usize {
         let bytes = |part: &SetPart| size_of_val(&part.offsets[..]) + part.values.memory_bytes();
-        self.parts.iter().map(bytes).sum()
+        let spread: usize = self.spread.iter().map(SpreadPart::memory_bytes).sum();
+        spread + self.parts.iter().map(bytes).sum::<usize>()
     }
 
     fn nulls(&self, rows: usize) -> Objects {
-        Self { rows, parts: Vec::new() }.into()
+        Self::new(rows, Vec::new()).into()
     }
 
     fn gathered(&self, rows: &[u32]) -> Objects {
-        let parts = self.parts.iter().map(|part| part.gathered(rows)).collect();
-        Self { rows: rows.len(), parts }.into()
+        let mut distinct = rows.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let spread = self.spread.iter().map(|part| match distinct.len() == rows.len() {
+            true => part.of_rows(rows),
+            false => part.by_row().gathered(rows),
+        });
+        let parts = self.parts.iter().map(|part| part.gathered(rows));
+        Self::new(rows.len(), parts.chain(spread).collect()).into()
     }
 
     fn taken(self: Box<Self>, rows: &[u32]) -> Objects {
@@ -163,6 +223,7 @@ impl ObjectColumn for Sets {
     }
 
     fn truncate(&mut self, rows: usize) {
+        self.settle();
         self.rows = rows.min(self.rows);
         self.parts.iter_mut().for_each(|part| part.truncate(self.rows));
     }
@@ -171,6 +232,8 @@ impl ObjectColumn for Sets {
     fn append(&mut self, other: &dyn ObjectColumn) -> bool {
         let other: &dyn Any = other;
         let Some(other) = other.downcast_ref::<Self>() else { return false };
+        let other = other.settled();
+        self.settle();
         let rows = self.rows + other.rows;
         for part in &other.parts {
             let mut own = self.parts.iter_mut().filter(|own| own.row_count() == self.rows);
