@@ -81,6 +81,11 @@ impl<'a> Aggregators<'a> {
         self.states.memory_bytes() + others
     }
 
+    /// Makes room in the tables for so many groups that are expected.
+    pub fn reserve(&mut self, groups: usize) {
+        self.states.reserve(groups);
+    }
+
     /// Makes room for groups up to this number.
     pub fn make_room(&mut self, groups: usize) {
         if groups > self.groups {

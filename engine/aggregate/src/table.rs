@@ -84,6 +84,13 @@ impl StateTable {
         self.groups = groups;
     }
 
+    /// Makes room for so many groups that will come, so that the table need not grow then.
+    pub(crate) fn reserve(&mut self, groups: usize) {
+        if groups > self.groups && groups * self.stride > self.words.len() {
+            self.grow(groups);
+        }
+    }
+
     fn grow(&mut self, groups: usize) {
         // Zeroed memory comes from the system as it is touched.
         let mut words = vec![0u64; groups * self.stride + LINE_WORDS];

@@ -73,6 +73,7 @@ impl Gathering {
         if !cuts {
             return self.unmerged.merge_one(parts, ctx);
         }
+        let parts = self.unmerged.distinct(parts, ctx)?;
         let groups = parts.into_iter().filter_map(|part| match part {
             Partial::Grouped(groups) => Some(groups),
             _ => None,

@@ -48,6 +48,15 @@ pub struct GroupedPartial {
     pub data_range_ms: Vec<Option<(i64, i64)>>,
 }
 
+/// Whether the groups of a contribution are all different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Distinctness {
+    /// They are, as those of a [`Partial`] always are.
+    Distinct,
+    /// Several may have the same time bucket and keys: they are still to be merged.
+    Repeating,
+}
+
 impl GroupedPartial {
     /// Number of groups.
     #[must_use]

@@ -96,6 +96,13 @@ impl IdTable {
         }
     }
 
+    /// Numbers keys as if none was seen before. The ids of keys are not asked for then.
+    pub(crate) fn append(&mut self, keys: &[u64], ids: &mut [u32]) {
+        let first = self.keys.len() as u32;
+        self.keys.extend_from_slice(keys);
+        ids.iter_mut().zip(first..).for_each(|(id, next)| *id = next);
+    }
+
     /// Reads where keys should be, so that a large table's cache misses overlap: no branch stops
     /// the processor from reading ahead.
     fn touch(&self, keys: &[u64]) {

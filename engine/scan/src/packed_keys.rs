@@ -120,6 +120,15 @@ impl PackedKeys {
         }
     }
 
+    /// Numbers each of the keys that were begun anew, as if it was never seen: no key of all that is
+    /// here is to be looked up then.
+    pub fn number_each(&mut self, ids: &mut [u32]) {
+        match &mut self.table {
+            Table::Narrow { keys, ids: table } => table.append(keys, ids),
+            Table::Wide { keys, ids: table } => table.append(keys, ids),
+        }
+    }
+
     /// A part of the keys with these numbers.
     pub fn part(&self, part: usize, ids: impl Iterator<Item = u32>) -> Vec<u64> {
         let Field { shift, width } = self.fields[part];
@@ -279,6 +288,21 @@ pub fn ends_of<'c>(columns: impl Iterator<Item = &'c Int64Array>) -> Option<(i64
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_that_are_not_looked_up_are_numbered_each() {
+        for widths in [[64, 0], [64, 64]] {
+            let mut keys = PackedKeys::new(&widths).unwrap();
+            let mut ids = [0; 3];
+            for first in [0, 3] {
+                keys.start(3);
+                keys.put(0, [7, 7, 9].into_iter());
+                keys.number_each(&mut ids);
+                assert_eq!(ids, [first, first + 1, first + 2]);
+            }
+            assert_eq!(keys.part(0, 0..6), [7, 7, 9, 7, 7, 9]);
+        }
+    }
 
     #[test]
     fn parts_come_back_as_they_were_put() {

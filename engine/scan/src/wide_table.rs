@@ -65,6 +65,13 @@ impl WideIdTable {
         }
     }
 
+    /// Numbers keys as if none was seen before. The ids of keys are not asked for then.
+    pub(crate) fn append(&mut self, keys: &[u128], ids: &mut [u32]) {
+        let first = self.keys.len() as u32;
+        self.keys.extend_from_slice(keys);
+        ids.iter_mut().zip(first..).for_each(|(id, next)| *id = next);
+    }
+
     /// Reads where keys should be, so that a large table's cache misses overlap.
     fn touch(&self, hashes: &[u64]) {
         let mask = self.slots.len() - 1;

@@ -12,6 +12,7 @@ use henge_types::narrow::row_of_block;
 use henge_vector::Column;
 
 use crate::context::Grouping;
+use crate::partial::Distinctness;
 use packed::PackedSpace;
 
 /// Dense arrays of at most this many groups are always fine.
@@ -34,6 +35,8 @@ pub(crate) struct GroupingSize {
     pub(crate) states_know_seen: bool,
     /// Groups that will come at least, as far as is known.
     pub(crate) expected_groups: usize,
+    /// True when each row may be a group, even if another has the same keys: rows seldom do.
+    pub(crate) each_row: bool,
     /// Bytes that all states may take.
     pub(crate) budget_bytes: usize,
     /// What the caller asks for.
@@ -108,7 +111,10 @@ impl<'a> Grouper<'a> {
         let seen = (!size.states_know_seen).then(Vec::new);
         let mut space = KeySpace::new(&sizes, size.dense_limit(&sizes));
         let packed = (!space.is_dense())
-            .then(|| PackedSpace::new(&dimensions, size.expected_buckets.is_some()))
+            .then(|| {
+                let has_buckets = size.expected_buckets.is_some();
+                PackedSpace::new(&dimensions, has_buckets, size.each_row)
+            })
             .flatten();
         let space = match packed {
             Some(mut packed) => {
@@ -153,6 +159,14 @@ impl<'a> Grouper<'a> {
             // Its own table numbers the groups.
             (true, [dimension]) if dimension.id_limit().is_none() => self.group_limit(),
             (true, _) => 0,
+        }
+    }
+
+    /// Whether several groups may have the same keys.
+    pub(crate) fn distinctness(&self) -> Distinctness {
+        match &self.space {
+            Space::Packed(space) if space.is_repeating() => Distinctness::Repeating,
+            Space::Packed(_) | Space::Ids(_) => Distinctness::Distinct,
         }
     }
 

@@ -19,11 +19,17 @@ pub(super) struct PackedSpace {
     parts: Vec<(usize, Option<NumberPart>)>,
     groups: Vec<u32>,
     numbered: Vec<u32>,
+    /// True when each row is a group, even if another has the same key.
+    each_row: bool,
 }
 
 impl PackedSpace {
     /// For dimensions of which one is of numbers, none has lists, and all fit a key.
-    pub(super) fn new(dimensions: &[Dimension<'_>], has_buckets: bool) -> Option<Self> {
+    pub(super) fn new(
+        dimensions: &[Dimension<'_>],
+        has_buckets: bool,
+        each_row: bool,
+    ) -> Option<Self> {
         let mut widths = vec![if has_buckets { GROWING_BITS } else { 0 }];
         let mut parts = Vec::with_capacity(dimensions.len());
         for dimension in dimensions {
@@ -38,12 +44,19 @@ impl PackedSpace {
         let pays = parts.iter().any(|(_, number)| number.is_some())
             && !dimensions.iter().any(Dimension::has_lists);
         let keys = PackedKeys::new(&widths).filter(|_| pays)?;
-        Some(Self { keys, parts, groups: Vec::new(), numbered: Vec::new() })
+        Some(Self { keys, parts, groups: Vec::new(), numbered: Vec::new(), each_row })
     }
 
     /// Makes room for so many groups.
     pub(super) fn reserve(&mut self, groups: usize) {
-        self.keys.reserve(groups);
+        if !self.each_row {
+            self.keys.reserve(groups);
+        }
+    }
+
+    /// True when several groups may have the same key.
+    pub(super) fn is_repeating(&self) -> bool {
+        self.each_row
     }
 
     /// Number of groups.
@@ -65,7 +78,7 @@ impl PackedSpace {
         buckets: PartIds<'_>,
         loaded: &LoadedBlock<'_>,
     ) -> Result<(GroupIds<'_>, usize)> {
-        let Self { keys, parts, groups, numbered } = self;
+        let Self { keys, parts, groups, numbered, each_row } = self;
         keys.start(selection.len());
         put_ids(keys, 0, buckets, selection);
         for (dimension, &(at, number)) in dimensions.iter_mut().zip(&*parts) {
@@ -83,11 +96,12 @@ impl PackedSpace {
             }
         }
         groups.resize(groups.len().max(window.capacity()), 0);
+        let number = if *each_row { PackedKeys::number_each } else { PackedKeys::number };
         match selection {
-            Selection::Range { start, end } => keys.number(&mut groups[start..end]),
+            Selection::Range { start, end } => number(keys, &mut groups[start..end]),
             Selection::Rows(rows) => {
                 numbered.resize(rows.len(), 0);
-                keys.number(numbered);
+                number(keys, numbered);
                 let all = rows.iter().zip(&*numbered);
                 all.for_each(|(row, group)| groups[usize::from(*row)] = *group);
             }

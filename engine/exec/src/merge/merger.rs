@@ -8,13 +8,13 @@ use henge_scan::Result;
 use henge_segment::SegmentView;
 
 use super::dense::Dense;
-use super::merge;
 use super::parted::{self, Parted};
 use super::segment_ids::text_of_ids;
 use super::unmerged::Unmerged;
+use super::{another_query, merge, regroup};
 use crate::context::ExecContext;
 use crate::extent::Extent;
-use crate::partial::{GroupedPartial, Partial};
+use crate::partial::{Distinctness, GroupedPartial, Partial};
 use crate::top_cut::TopCut;
 
 /// Waiting groups that are merged before more come.
@@ -71,7 +71,7 @@ impl Merger {
     /// # Errors
     /// As [`merge`].
     pub fn add(&mut self, partial: Partial, ctx: &ExecContext) -> Result<()> {
-        self.leave_segment()?;
+        self.leave_segment(ctx)?;
         self.push(partial, ctx)
     }
 
@@ -91,15 +91,43 @@ impl Merger {
         }
     }
 
+    /// Adds groups of which several may be the same to partitions, if there are some, and else gives them
+    /// back, the same ones combined. `segment` as for [`Merger::add_of_segment`].
+    pub(crate) fn add_repeating(
+        &mut self,
+        segment: Option<&Arc<dyn SegmentView>>,
+        partial: Partial,
+        ctx: &ExecContext,
+    ) -> Result<Option<Partial>> {
+        let (Partial::Grouped(groups), Some(query)) = (partial, self.query.grouped()) else {
+            return Err(another_query());
+        };
+        let is_own = match (&self.segment, segment) {
+            (None, None) => true,
+            (Some(own), Some(segment)) => Arc::ptr_eq(own, segment),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        match &mut self.parted {
+            Some(parted) if is_own && parted.takes(&groups) => {
+                parted.add_repeating(&groups, query.aggregations, ctx)?;
+                Ok(None)
+            }
+            _ => regroup(query.aggregations, groups, ctx)
+                .map(|groups| Some(Partial::Grouped(groups))),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.dense.is_none() && self.parted.is_none() && self.waiting.is_empty()
     }
 
     /// Makes text of ids: other segments' groups are to be added.
-    fn leave_segment(&mut self) -> Result<()> {
+    fn leave_segment(&mut self, ctx: &ExecContext) -> Result<()> {
         if let Some(segment) = self.segment.take() {
-            let parted = self.parted.take().into_iter().flat_map(Parted::into_partials);
-            self.waiting.extend(parted.map(Partial::Grouped));
+            if let Some(parted) = self.parted.take() {
+                let partials = self.partials_of(parted, ctx)?;
+                self.waiting.extend(partials);
+            }
             for partial in &mut self.waiting {
                 let empty = Partial::Grouped(GroupedPartial::default());
                 let ids = std::mem::replace(partial, empty);
@@ -108,6 +136,16 @@ impl Merger {
             self.waiting_bytes = self.waiting.iter().map(Partial::memory_bytes).sum();
         }
         Ok(())
+    }
+
+    /// What is in partitions, each partial's groups distinct.
+    fn partials_of(
+        &self,
+        parted: Parted,
+        ctx: &ExecContext,
+    ) -> Result<impl Iterator<Item = Partial> + use<>> {
+        let aggregations = self.query.grouped().map_or(&[][..], |query| query.aggregations);
+        Ok(parted.into_partials(aggregations, ctx)?.into_iter().map(Partial::Grouped))
     }
 
     fn push(&mut self, partial: Partial, ctx: &ExecContext) -> Result<()> {
@@ -208,14 +246,17 @@ impl Merger {
         }
         let Self { query, parted, waiting, segment, .. } = self;
         let Some(mut parted) = parted else {
-            return Ok((Unmerged::new(query, segment, extent, None), vec![waiting]));
+            let unmerged = Unmerged::new(query, segment, extent, None, Distinctness::Distinct);
+            return Ok((unmerged, vec![waiting]));
         };
         for partial in waiting {
             let Partial::Grouped(groups) = partial else { continue };
             parted.push(&parted.fitted(groups)?);
         }
         let data_range_ms = Some(parted.data_range_ms().to_vec());
-        Ok((Unmerged::new(query, segment, extent, data_range_ms), parted.into_partitions()))
+        let distinctness = parted.distinctness();
+        let unmerged = Unmerged::new(query, segment, extent, data_range_ms, distinctness);
+        Ok((unmerged, parted.into_partitions()))
     }
 
     /// Adds what another merger of the same query has.
@@ -232,8 +273,8 @@ impl Merger {
             (Some(own), Some(others)) if Arc::ptr_eq(own, others) => {}
             (None, Some(_)) if self.is_empty() => self.segment = other.segment.take(),
             _ => {
-                self.leave_segment()?;
-                other.leave_segment()?;
+                self.leave_segment(ctx)?;
+                other.leave_segment(ctx)?;
             }
         }
         match (&mut self.dense, other.dense.take()) {
@@ -247,8 +288,8 @@ impl Merger {
             (Some(parted), Some(from)) if parted.is_alike(&from) => parted.absorb(from),
             (empty @ None, Some(from)) => *empty = Some(from),
             (Some(_), Some(from)) => {
-                let partials = from.into_partials().into_iter().map(Partial::Grouped);
-                partials.into_iter().try_for_each(|partial| self.push(partial, ctx))?;
+                let mut partials = self.partials_of(from, ctx)?;
+                partials.try_for_each(|partial| self.push(partial, ctx))?;
             }
         }
         other.waiting.into_iter().try_for_each(|partial| self.push(partial, ctx))

@@ -22,6 +22,11 @@ const PACKED_SHARE: usize = 16;
 /// Partials that about have a group each: tables that turn out too small grow.
 const EXPECTED_REPEATS: usize = 4;
 
+/// This share of all groups tells how many are the same.
+const FIRST_SHARE: usize = 8;
+/// Hardly any are, when fewer than one of so many is.
+const DISTINCT_OF: usize = 8;
+
 /// Bits that ids are counted as before they are known.
 const ID_BITS: u32 = 32;
 
@@ -30,7 +35,28 @@ pub(super) enum MergedKeys {
     /// Ids of the parts.
     Ids { space: KeySpace, keys: Vec<(Distinct, Vec<Vec<u32>>)> },
     /// Keys with numbers in them.
-    Packed { space: PackedKeys, keys: Vec<PackedPart> },
+    Packed { space: PackedKeys, keys: Vec<PackedPart>, expected: Expected },
+}
+
+/// How many groups are to be numbered, and how many were.
+pub(super) struct Expected {
+    total: usize,
+    numbered: usize,
+    /// True once the first of them told how many are the same.
+    is_known: bool,
+}
+
+impl Expected {
+    /// Counts some more, after which there are so many distinct ones. Says once, early, how many there
+    /// will be, when hardly any are the same: else the table grows as it has to.
+    fn after(&mut self, count: usize, distinct: usize) -> Option<usize> {
+        self.numbered += count;
+        if self.is_known || self.numbered * FIRST_SHARE < self.total {
+            return None;
+        }
+        self.is_known = true;
+        (distinct * DISTINCT_OF > self.numbered * (DISTINCT_OF - 1)).then_some(self.total)
+    }
 }
 
 /// A dimension of packed keys, and where it is.
@@ -108,7 +134,8 @@ impl MergedKeys {
         let counts = parts.iter().map(GroupedPartial::group_count);
         let total: usize = counts.clone().sum();
         space.reserve(counts.max().unwrap_or(0).max(total / EXPECTED_REPEATS));
-        Ok(Self::Packed { space, keys })
+        let expected = Expected { total, numbered: 0, is_known: false };
+        Ok(Self::Packed { space, keys, expected })
     }
 
     /// The numbers of a partial's groups, which are in these time buckets.
@@ -123,7 +150,7 @@ impl MergedKeys {
                     GroupIds::Rows(groups) => groups[..count].to_vec(),
                 }
             }
-            Self::Packed { space, keys } => {
+            Self::Packed { space, keys, expected } => {
                 space.start(count);
                 match buckets {
                     PartIds::Constant(id) => space.put(0, std::iter::repeat(u64::from(id))),
@@ -132,6 +159,9 @@ impl MergedKeys {
                 keys.iter().for_each(|keys| keys.put(part, space));
                 let mut groups = vec![0; count];
                 space.number(&mut groups);
+                if let Some(all) = expected.after(count, space.len()) {
+                    space.reserve(all);
+                }
                 groups
             }
         }
@@ -154,7 +184,7 @@ impl MergedKeys {
                 let columns = columns.map(|(index, (keys, _))| keys.rows(part(index + 1)));
                 (part(0), columns.collect())
             }
-            Self::Packed { space, keys } => {
+            Self::Packed { space, keys, .. } => {
                 let columns = keys.into_iter().map(|keys| keys.column(&space, groups));
                 (space.part_ids(0, groups.iter().copied()), columns.collect())
             }

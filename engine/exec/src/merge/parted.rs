@@ -12,7 +12,7 @@ use super::dictionary::to_numbering;
 use super::grouped::{combine, widen_range};
 use crate::bucket_starts::BucketStarts;
 use crate::context::{ExecContext, Tuning};
-use crate::partial::{GroupedPartial, Partial};
+use crate::partial::{Distinctness, GroupedPartial, Partial};
 
 /// Partitions of all groups.
 const PARTITIONS: usize = 64;
@@ -22,6 +22,9 @@ const MAX_ARRAY_GROUPS: usize = 1 << 20;
 
 /// Groups that are held before those that are the same are merged for the first time.
 const MIN_COMPACTED_GROUPS: usize = 1 << 22;
+
+/// Partitions are merged early where at least one of so many groups is the same as another.
+const SHRUNK_OF: usize = 4;
 
 /// What the keys of a dimension are numbered by.
 enum KeyShape {
@@ -58,6 +61,8 @@ pub(crate) struct Parted {
     groups: usize,
     compact_from: usize,
     bytes: usize,
+    /// Whether what one partial has is distinct.
+    distinctness: Distinctness,
 }
 
 impl Parted {
@@ -72,6 +77,7 @@ impl Parted {
             groups: 0,
             compact_from: MIN_COMPACTED_GROUPS,
             bytes: 0,
+            distinctness: Distinctness::Distinct,
         })
     }
 
@@ -96,6 +102,22 @@ impl Parted {
         Ok(())
     }
 
+    /// As [`Parted::add`], for groups of which several may be the same.
+    pub(super) fn add_repeating(
+        &mut self,
+        groups: &GroupedPartial,
+        aggregations: &[AggregatorSpec],
+        ctx: &ExecContext,
+    ) -> Result<()> {
+        self.distinctness = Distinctness::Repeating;
+        self.add(groups, aggregations, ctx)
+    }
+
+    /// Whether what one partial of a partition has is distinct.
+    pub(super) fn distinctness(&self) -> Distinctness {
+        self.distinctness
+    }
+
     /// Adds groups that have keys like those here.
     pub(super) fn push(&mut self, groups: &GroupedPartial) {
         widen_range(&mut self.data_range_ms, &groups.data_range_ms);
@@ -108,15 +130,19 @@ impl Parted {
         }
     }
 
-    /// Merges what is the same, so that few groups in many segments are not held many times.
+    /// Merges what is the same, so that few groups in many segments are not held many times. The first
+    /// partition says whether the others would shrink: keys are spread by their hashes.
     fn compact(&mut self, aggregations: &[AggregatorSpec], ctx: &ExecContext) -> Result<()> {
-        self.groups = 0;
-        self.bytes = 0;
-        for partition in &mut self.partitions {
-            let merged = combined(aggregations, std::mem::take(partition), ctx)?;
-            self.groups += merged.iter().map(GroupedPartial::group_count).sum::<usize>();
-            self.bytes += merged.iter().map(GroupedPartial::memory_bytes).sum::<usize>();
-            *partition = merged;
+        for (index, partition) in self.partitions.iter_mut().enumerate() {
+            let (held, held_bytes) = size_of_parts(partition);
+            let parts = std::mem::take(partition);
+            *partition = combined(aggregations, parts, self.distinctness, ctx)?;
+            let (left, left_bytes) = size_of_parts(partition);
+            self.groups -= held - left;
+            self.bytes = self.bytes + left_bytes - held_bytes;
+            if index == 0 && left * SHRUNK_OF > held * (SHRUNK_OF - 1) {
+                break;
+            }
         }
         // What does not shrink is merged again only after as much again has come.
         self.compact_from = MIN_COMPACTED_GROUPS.max(self.groups.saturating_mul(2));
@@ -128,6 +154,9 @@ impl Parted {
         widen_range(&mut self.data_range_ms, &other.data_range_ms);
         self.groups += other.groups;
         self.bytes += other.bytes;
+        if other.distinctness == Distinctness::Repeating {
+            self.distinctness = Distinctness::Repeating;
+        }
         for (own, others) in self.partitions.iter_mut().zip(other.partitions) {
             own.extend(others);
         }
@@ -169,9 +198,21 @@ impl Parted {
         self.bytes
     }
 
-    /// The partials, no longer of partitions.
-    pub(super) fn into_partials(self) -> Vec<GroupedPartial> {
-        self.partitions.into_iter().flatten().collect()
+    /// The partials, no longer of partitions, each distinct.
+    pub(super) fn into_partials(
+        self,
+        aggregations: &[AggregatorSpec],
+        ctx: &ExecContext,
+    ) -> Result<Vec<GroupedPartial>> {
+        let Self { partitions, distinctness, .. } = self;
+        if distinctness == Distinctness::Distinct {
+            return Ok(partitions.into_iter().flatten().collect());
+        }
+        let merged = partitions
+            .into_iter()
+            .map(|parts| combined(aggregations, parts, distinctness, ctx))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(merged.into_iter().flatten().collect())
     }
 
     /// The time range of all, for each of the query's intervals.
@@ -186,13 +227,21 @@ impl Parted {
     }
 }
 
+/// How many groups some partials have, and their bytes.
+fn size_of_parts(parts: &[GroupedPartial]) -> (usize, usize) {
+    parts.iter().fold((0, 0), |(groups, bytes), part| {
+        (groups + part.group_count(), bytes + part.memory_bytes())
+    })
+}
+
 /// Partials of one partition merged into one at most.
 fn combined(
     aggregations: &[AggregatorSpec],
     parts: Vec<GroupedPartial>,
+    distinctness: Distinctness,
     ctx: &ExecContext,
 ) -> Result<Vec<GroupedPartial>> {
-    if parts.len() < 2 {
+    if parts.is_empty() || (parts.len() == 1 && distinctness == Distinctness::Distinct) {
         return Ok(parts);
     }
     Ok(vec![combine(aggregations, parts, ctx)?])
@@ -308,6 +357,31 @@ mod tests {
             ],
             states: vec![Column::longs(numbers.iter().map(|n| *n as i64).collect(), None)],
             data_range_ms: vec![Some((part as i64, 10))],
+        }
+    }
+
+    #[test]
+    fn partitions_are_merged_early_only_where_groups_come_again() {
+        let (specs, ctx) = (specs(), ExecContext::default());
+        let some = combine(&specs, vec![groups(0)], &ctx).expect("one shape");
+        let half = some.group_count() / 2;
+        let pick = |range: std::ops::Range<usize>| {
+            some.pick(&range.map(|group| group as u32).collect::<Vec<_>>())
+        };
+        for (parts, is_whole) in [
+            ([pick(0..half), pick(half..2 * half)], false),
+            ([pick(0..half), pick(half / 4..half + half / 4)], true),
+        ] {
+            let mut parted = Parted::for_groups(&some).expect("numbers and texts");
+            parts.iter().for_each(|part| parted.push(part));
+            parted.compact(&specs, &ctx).expect("one shape");
+            let (groups, bytes) = parted
+                .partitions
+                .iter()
+                .map(|parts| size_of_parts(parts))
+                .fold((0, 0), |(groups, bytes), of| (groups + of.0, bytes + of.1));
+            assert_eq!((parted.groups, parted.bytes), (groups, bytes), "what is held is told");
+            assert_eq!(parted.partitions.iter().all(|parts| parts.len() == 1), is_whole);
         }
     }
 

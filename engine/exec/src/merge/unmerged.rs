@@ -7,13 +7,13 @@ use henge_query::Query;
 use henge_scan::Result;
 use henge_segment::SegmentView;
 
-use super::merge;
 use super::parted::put_together;
 use super::segment_ids::text_of_ids;
+use super::{merge, regroup};
 use crate::bucket_starts::BucketStarts;
 use crate::context::ExecContext;
 use crate::extent::Extent;
-use crate::partial::Partial;
+use crate::partial::{Distinctness, Partial};
 use crate::top_cut::TopCut;
 
 /// How the partitions of a query are merged.
@@ -24,6 +24,8 @@ pub(crate) struct Unmerged {
     extent: Extent,
     /// The time range of all partitions, when there are several.
     data_range_ms: Option<Vec<Option<(i64, i64)>>>,
+    /// Whether what one partial of a partition has is distinct.
+    distinctness: Distinctness,
 }
 
 impl Unmerged {
@@ -32,8 +34,24 @@ impl Unmerged {
         segment: Option<Arc<dyn SegmentView>>,
         extent: Extent,
         data_range_ms: Option<Vec<Option<(i64, i64)>>>,
+        distinctness: Distinctness,
     ) -> Self {
-        Self { query, segment, extent, data_range_ms }
+        Self { query, segment, extent, data_range_ms, distinctness }
+    }
+
+    /// The partials of a partition, of which a single one would not be merged, made distinct.
+    pub(crate) fn distinct(
+        &self,
+        mut parts: Vec<Partial>,
+        ctx: &ExecContext,
+    ) -> Result<Vec<Partial>> {
+        if self.distinctness == Distinctness::Repeating
+            && let [Partial::Grouped(only)] = &mut parts[..]
+            && let Some(query) = self.query.grouped()
+        {
+            *only = regroup(query.aggregations, std::mem::take(only), ctx)?;
+        }
+        Ok(parts)
     }
 
     /// The query.
@@ -54,7 +72,7 @@ impl Unmerged {
     /// A partition merged; of its groups only those that can be in the answer, where a plain order
     /// says so.
     pub(crate) fn merge_one(&self, parts: Vec<Partial>, ctx: &ExecContext) -> Result<Partial> {
-        let merged = merge(&self.query, parts, ctx)?;
+        let merged = merge(&self.query, self.distinct(parts, ctx)?, ctx)?;
         let Partial::Grouped(groups) = &merged else { return Ok(merged) };
         // What is in one piece is cut by whoever finishes it, but ids become text here.
         let pays = self.segment.is_some() || self.data_range_ms.is_some();

@@ -15,11 +15,13 @@ use henge_vector::Column;
 
 use super::Blocks;
 use super::buckets::Buckets;
+use super::each_row::EachRow;
 use crate::context::ExecContext;
 use crate::data_ranges::data_ranges;
 use crate::grouper::{Grouper, GroupingSize};
 use crate::memory::MemoryLease;
-use crate::partial::{GroupedPartial, Partial};
+use crate::merge::regroup;
+use crate::partial::{Distinctness, GroupedPartial, Partial};
 use crate::top_cut::TopCut;
 
 /// Windows start at multiples of this.
@@ -48,6 +50,8 @@ pub(super) struct Output<'c> {
     pub(super) cut: Option<&'c TopCut>,
     /// What string keys become.
     pub(super) keys: KeyForm,
+    /// What groups that are handed on have to be.
+    pub(super) handed_on: Distinctness,
 }
 
 /// What string keys become.
@@ -62,7 +66,7 @@ pub(super) enum KeyForm {
 }
 
 /// Takes groups of a segment of which more will come, perhaps the same.
-pub(super) type Flush<'f> = &'f mut dyn FnMut(GroupedPartial) -> Result<()>;
+pub(super) type Flush<'f> = &'f mut dyn FnMut(GroupedPartial, Distinctness) -> Result<()>;
 
 /// Groups the rows of some blocks. Groups that would outgrow the cache go to `flush`, if there is one,
 /// and the rest is returned.
@@ -79,7 +83,8 @@ pub(super) fn run(
     let expected_rows = selector.expected_rows(&(0..view.block_count()));
     let scope = |expected_groups| scope_of(output.keys, view, expected_groups, ctx);
     let mut expected_groups = 0;
-    let mut run = GroupedRun::new(query, view, expected_rows, 0, ctx)?;
+    let mut each_row = EachRow::new(output.handed_on);
+    let mut run = GroupedRun::new(query, view, expected_rows, 0, false, ctx)?;
     if selector.is_nothing() {
         // Whoever counts what is left of the segment is to see that nothing is.
         while blocks().is_some() {}
@@ -93,11 +98,13 @@ pub(super) fn run(
                 }
                 if let Some(flush) = flush.as_mut().filter(|_| run.should_flush()) {
                     let groups = run.grouper.table_groups();
-                    let next = GroupedRun::new(query, view, expected_rows, groups, ctx)?;
+                    let pays = each_row.pays_after(run.rows, groups, run.grouper.distinctness());
+                    let next = GroupedRun::new(query, view, expected_rows, groups, pays, ctx)?;
                     let full = std::mem::replace(&mut run, next);
                     expected_groups = expected_rows / MAX_FLUSHED_ROWS;
                     let scope = scope(expected_groups);
-                    flush(full.finish(data_range_ms.clone(), None, scope)?)?;
+                    let distinctness = full.grouper.distinctness();
+                    flush(full.finish(data_range_ms.clone(), None, scope)?, distinctness)?;
                 }
             }
             if ctx.spill.as_ref().is_some_and(|spill| run.used_bytes > spill.above_bytes) {
@@ -105,7 +112,12 @@ pub(super) fn run(
             }
         }
     }
-    run.finish(data_range_ms, output.cut, scope(expected_groups)).map(Partial::Grouped)
+    let distinctness = run.grouper.distinctness();
+    let rest = run.finish(data_range_ms, output.cut, scope(expected_groups))?;
+    Ok(Partial::Grouped(match distinctness {
+        Distinctness::Distinct => rest,
+        Distinctness::Repeating => regroup(query.aggregations, rest, ctx)?,
+    }))
 }
 
 fn scope_of<'a>(
@@ -151,6 +163,7 @@ impl<'a> GroupedRun<'a> {
         view: &'a dyn SegmentView,
         expected_rows: usize,
         expected_groups: usize,
+        each_row: bool,
         ctx: &'a ExecContext,
     ) -> Result<Self> {
         let columns = Columns::new(view, &query.base.virtual_columns, &ctx.cancel)
@@ -158,11 +171,13 @@ impl<'a> GroupedRun<'a> {
             .keeping_found(&query.base.context);
         let mut set = ColumnSet::default();
         let buckets = Buckets::new(query.granularity, ctx);
-        let aggregators = Aggregators::new(query.aggregations, &columns, &mut set)?;
+        let mut aggregators = Aggregators::new(query.aggregations, &columns, &mut set)?;
+        aggregators.reserve(expected_groups);
         let size = GroupingSize {
             expected_buckets: (!buckets.is_single()).then(|| expected_buckets(query, view)),
             expected_rows,
             expected_groups,
+            each_row,
             row_bytes: aggregators.row_bytes(),
             states_know_seen: aggregators.know_seen(),
             budget_bytes: ctx.memory_budget_bytes,

@@ -1,6 +1,7 @@
 //! Running a query over one segment.
 
 mod buckets;
+mod each_row;
 mod grouped;
 mod shared;
 mod sums;
@@ -16,7 +17,7 @@ use henge_segment::SegmentView;
 
 use crate::context::ExecContext;
 use crate::extent::Extent;
-use crate::partial::Partial;
+use crate::partial::{Distinctness, Partial};
 use crate::projection;
 use crate::top_cut::TopCut;
 use grouped::{KeyForm, Output};
@@ -52,7 +53,8 @@ pub fn run_blocks(
     let blocks = blocks.start..blocks.end.min(view.block_count());
     if let Some(grouped) = query.grouped() {
         let cut = TopCut::of(query).filter(|_| extent.is_whole());
-        let output = Output { cut: cut.as_ref(), keys: KeyForm::OfNode };
+        let output =
+            Output { cut: cut.as_ref(), keys: KeyForm::OfNode, handed_on: Distinctness::Distinct };
         let mut blocks = Some(blocks);
         return sums::run(&grouped, output, view, &mut || blocks.take(), None, ctx);
     }

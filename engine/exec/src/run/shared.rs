@@ -17,7 +17,7 @@ use crate::extent::Extent;
 use crate::first_cut::FirstCut;
 use crate::memory::MemoryLease;
 use crate::merge::{Merger, text_of_ids};
-use crate::partial::{GroupedPartial, Partial};
+use crate::partial::{Distinctness, GroupedPartial, Partial};
 use crate::projection::{self, ProjectionPlan};
 use crate::scan_bound::ScanBound;
 
@@ -161,6 +161,14 @@ impl SharedRun {
         self.extent.is_whole() && self.items.len() == 1
     }
 
+    /// What groups have to be that are handed on: those that are cut by their keys are counted.
+    fn handed_on(&self) -> Distinctness {
+        match FirstCut::of(&self.query) {
+            Some(_) => Distinctness::Distinct,
+            None => Distinctness::Repeating,
+        }
+    }
+
     /// The groups that can be in the answer by their keys alone.
     fn only_first(&self, partial: Partial) -> Partial {
         match (FirstCut::of(&self.query), partial) {
@@ -241,7 +249,8 @@ impl Worker {
         let query = plan.map_or(item.query.as_ref(), ProjectionPlan::query);
         let (partial, form, is_whole) = match query.grouped() {
             Some(grouped) => {
-                let output = Output { cut: None, keys: item.key_form(run) };
+                let keys = item.key_form(run);
+                let output = Output { cut: None, keys, handed_on: run.handed_on() };
                 let count = item.rows().block_count();
                 let mut claimed = 0;
                 let mut claim = || {
@@ -259,9 +268,10 @@ impl Worker {
                     None => partial,
                 };
                 let mut flushed = false;
-                let mut flush = |groups: GroupedPartial| {
+                let mut flush = |groups: GroupedPartial, distinctness| {
                     flushed = true;
-                    self.add(item, output.keys, finished(Partial::Grouped(groups)), ctx)
+                    let groups = finished(Partial::Grouped(groups));
+                    self.add(item, output.keys, groups, distinctness, ctx)
                 };
                 let flush = Some(&mut flush as _);
                 let partial = sums::run(&grouped, output, item.rows(), &mut claim, flush, ctx)?;
@@ -283,7 +293,7 @@ impl Worker {
         if is_whole {
             item.tell(&partial, form)?;
         }
-        self.add(item, form, partial, ctx)
+        self.add(item, form, partial, Distinctness::Distinct, ctx)
     }
 
     /// Adds what a part of a segment contributes.
@@ -292,9 +302,20 @@ impl Worker {
         item: &Item,
         form: KeyForm,
         partial: Partial,
+        distinctness: Distinctness,
         ctx: &ExecContext,
     ) -> Result<()> {
         let partial = self.run.only_first(partial);
+        let partial = match distinctness {
+            Distinctness::Distinct => partial,
+            Distinctness::Repeating => {
+                let segment = (form == KeyForm::Ids).then_some(&item.view);
+                match self.merger.add_repeating(segment, partial, ctx)? {
+                    Some(partial) => partial,
+                    None => return self.account(ctx),
+                }
+            }
+        };
         match form {
             KeyForm::Ids => self.merger.add_of_segment(&item.view, partial, ctx)?,
             KeyForm::OfNode | KeyForm::Text => self.merger.add(partial, ctx)?,

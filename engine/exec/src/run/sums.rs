@@ -37,9 +37,9 @@ pub(super) fn run(
     let cut = output.cut.and_then(|cut| plan.cut(cut));
     let output = Output { cut: cut.as_ref(), ..output };
     let is_flushed = flush.is_some();
-    let mut flush_states = |mut groups: GroupedPartial| {
+    let mut flush_states = |mut groups: GroupedPartial, distinctness| {
         groups.states = plan.states(&groups.states)?;
-        flush.as_mut().map_or(Ok(()), |flush| flush(groups))
+        flush.as_mut().map_or(Ok(()), |flush| flush(groups, distinctness))
     };
     let flush = is_flushed.then_some(&mut flush_states as Flush<'_>);
     let mut partial = grouped::run(&asked, output, view, blocks, flush, ctx)?;
