@@ -11,6 +11,7 @@ its own memory, within its limit. What neither gives back at once counts as kept
 the server a setting, such as MEMORY__TOTAL_BYTES=1073741824.
 """
 import argparse
+import contextlib
 import multiprocessing
 import os
 import sys
@@ -36,6 +37,7 @@ def main():
     tables = sorted({entry['table'] for entry in entries})
     with tempfile.TemporaryDirectory(prefix='henge-memory-') as scratch:
         folder = options.keep or scratch
+        Henge(data, tables, folder=folder).stop()  # loads what is not there
         for entry in entries:
             line = f"{entry['name']:26s}"
             if 'duck' in options.engines:
@@ -88,7 +90,8 @@ def peak_of(pid, ask):
 
 def henge_peak(data, tables, folder, entry):
     """As `peak_of`, of a server that was just started."""
-    server = Henge(data, tables, folder=folder)
+    with contextlib.redirect_stdout(None):
+        server = Henge(data, tables, folder=folder)
     try:
         run = engines.henge(server.url)
         return peak_of(server.server.process.pid, lambda: run(entry))

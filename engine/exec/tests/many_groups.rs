@@ -16,7 +16,7 @@ use henge_query::Query;
 use henge_segment::{BLOCK_ROWS, SegmentView};
 use serde_json::{Value, json};
 
-use support::longs;
+use support::{doubles, longs};
 
 const ROWS: usize = 6 * BLOCK_ROWS + 500;
 
@@ -33,8 +33,8 @@ fn keys_of(row: usize) -> (i64, i64) {
 
 fn segment() -> Arc<dyn SegmentView> {
     let (first, second): (Vec<i64>, Vec<i64>) = (0..ROWS).map(keys_of).unzip();
-    let values: Vec<i64> = (0..ROWS as i64).collect();
-    let columns = [("a", longs(&first)), ("b", longs(&second)), ("v", longs(&values))];
+    let values: Vec<f64> = (0..ROWS).map(|row| row as f64).collect();
+    let columns = [("a", longs(&first)), ("b", longs(&second)), ("v", doubles(&values))];
     Arc::new(support::segment(ROWS, columns))
 }
 
@@ -54,7 +54,7 @@ fn query(limit: Option<u32>) -> Arc<Query> {
         "queryType": "groupBy", "dataSource": "t", "intervals": "1970-01-01/1970-01-02",
         "granularity": "all", "dimensions": [long("a"), long("b")],
         "aggregations": [
-            {"type": "count", "name": "n"}, {"type": "longSum", "name": "s", "fieldName": "v"},
+            {"type": "count", "name": "n"}, {"type": "doubleSum", "name": "s", "fieldName": "v"},
         ],
     });
     if let Some(limit) = limit {
@@ -85,7 +85,8 @@ fn groups_of(query: &Query, partial: Partial) -> Groups {
         serde_json::from_slice(&henge_answer::to_json(query, &answer).unwrap()).unwrap();
     let rows = json.as_array().unwrap().iter().map(|row| {
         let long = |name: &str| row["event"][name].as_i64().unwrap();
-        ((long("a"), long("b")), (row["event"]["n"].as_u64().unwrap(), long("s")))
+        let sum = row["event"]["s"].as_f64().unwrap() as i64;
+        ((long("a"), long("b")), (row["event"]["n"].as_u64().unwrap(), sum))
     });
     let count = json.as_array().unwrap().len();
     let groups: Groups = rows.collect();
