@@ -48,15 +48,15 @@ fn values_are_renamed() {
 #[test]
 fn contributions_in_partitions_merge_like_those_by_row() {
     for (sizes, groups) in [([200_000, 300_000, 9], 5), ([9, 100_000, 0], 1), ([90, 9, 5], 3)] {
-        let contribution = |at: usize| pairs(sizes[at], at as u64 * 50_000, groups);
+        let contribution = |at: u64, size: u64| pairs(size, at * 50_000, groups);
         let named: Vec<u32> = (0..groups as u32).collect();
         let of = |group: u32| (group + 1) % groups as u32;
         let mut merged = MergedPairs::new(WordKind::Longs);
-        for at in 0..sizes.len() {
-            let sets = distinct(contribution(at)).into_sets(WordKind::Longs, &named);
+        for (at, size) in (0..).zip(sizes) {
+            let sets = distinct(contribution(at, size)).into_sets(WordKind::Longs, &named);
             let renumbered: Vec<u32> = named.iter().map(|group| of(*group)).collect();
             let (by_row, spread) = sets.into_parts();
-            assert_eq!(spread.is_empty(), sizes[at] < 1_000, "many values are spread");
+            assert_eq!(spread.is_empty(), size < 1_000, "many values are spread");
             let mut other = MergedPairs::new(WordKind::Longs);
             for part in by_row {
                 let Column::Long(values) = part.values() else { panic!("longs") };
@@ -69,7 +69,7 @@ fn contributions_in_partitions_merge_like_those_by_row() {
             spread.into_iter().for_each(|part| other.add(part.into_partitions().1, &renumbered));
             merged.absorb(other);
         }
-        let all = (0..sizes.len()).flat_map(contribution);
+        let all = (0..).zip(sizes).flat_map(|(at, size)| contribution(at, size));
         let expected: BTreeSet<(u32, u64)> = all.map(|(group, word)| (of(group), word)).collect();
         let of_group = |group| expected.iter().filter(|pair| pair.0 == group).count() as i64;
         // Some groups, in another order.
