@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::WalRecord;
 use super::error::{Result, WalError};
 use super::examine::{Walk, examine, file_path, list_files, read_file_header, records};
-use super::frame::encode_frame;
+use super::frame::{FrameBuffers, encode_frame};
 use super::header::{FileHeader, Link};
 use super::mark::{ExpectedLog, LogMark};
 use super::marks::LogMarks;
@@ -72,12 +72,13 @@ pub fn accept_loss(
     let mut file = temporary.file().map_err(io_error)?;
     file.write_all(&header.encode()).map_err(io_error)?;
     let mut end = before;
+    let mut buffers = FrameBuffers::default();
     for (_, path) in list_files(directory).map_err(io_error)? {
         for records in readable(&path, end.sequence)? {
             outcome.kept_records += records.len() as u64;
             let frame;
-            (frame, end) = encode_frame(&records, WalCodec::Lz4, &header, end);
-            file.write_all(&frame).map_err(io_error)?;
+            (frame, end) = encode_frame(&records, WalCodec::Lz4, &header, end, &mut buffers);
+            file.write_all(frame).map_err(io_error)?;
         }
     }
     file.sync().map_err(io_error)?;

@@ -158,26 +158,39 @@ impl FrameHeader {
     }
 }
 
+/// The memory of frames: whoever writes one after the other keeps it, as fresh pages cost more than what
+/// is written into them.
+#[derive(Debug, Default)]
+pub(super) struct FrameBuffers {
+    raw: Vec<u8>,
+    compressed: Vec<u8>,
+}
+
 /// Writes one frame of these records, which are not empty and have ascending sequences. Gives its
 /// bytes and the end of the log after it.
-pub(super) fn encode_frame(
+pub(super) fn encode_frame<'b>(
     records: &[WalRecord],
     codec: WalCodec,
     file: &FileHeader,
     before: Link,
-) -> (Vec<u8>, Link) {
+    buffers: &'b mut FrameBuffers,
+) -> (&'b [u8], Link) {
     let payload_bytes: usize = records.iter().map(|r| encoded_bytes(&r.entry)).sum();
     let header_bytes = frame_header_bytes(file);
-    let mut out = vec![0; header_bytes];
+    let FrameBuffers { raw, compressed } = buffers;
+    let mut out = raw;
+    out.clear();
+    out.resize(header_bytes, 0);
     out.reserve(payload_bytes);
     for record in records {
-        encode_record(record, &mut out);
+        encode_record(record, out);
     }
     let raw_bytes = out.len() - header_bytes;
     let mut stored_codec = CODEC_NONE;
     if codec == WalCodec::Lz4 {
-        let mut compressed = vec![0; header_bytes];
-        lz4::compress(&out[header_bytes..], &mut compressed);
+        compressed.clear();
+        compressed.resize(header_bytes, 0);
+        lz4::compress(&out[header_bytes..], compressed);
         if compressed.len() < out.len() {
             stored_codec = CODEC_LZ4;
             out = compressed;

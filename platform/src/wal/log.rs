@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::error::{Result, WalError};
-use super::frame::{MAX_BODY_BYTES, encoded_bytes};
+use super::frame::{FrameBuffers, MAX_BODY_BYTES, encoded_bytes};
 use super::handles::ParkedFile;
 use super::header::Link;
 use super::io::{DiskWalIo, WalIo};
@@ -272,6 +272,7 @@ impl Inner {
 
     /// Writes group after group until nothing waits.
     fn write_waiting(&self) {
+        let mut buffers = FrameBuffers::default();
         loop {
             let group = {
                 let mut queue = self.queue.lock();
@@ -282,17 +283,17 @@ impl Inner {
                 }
                 group
             };
-            self.write_group(group);
+            self.write_group(group, &mut buffers);
         }
     }
 
-    fn write_group(&self, group: Vec<Waiting>) {
+    fn write_group(&self, group: Vec<Waiting>, buffers: &mut FrameBuffers) {
         let (records, senders): (Vec<_>, Vec<_>) =
             group.into_iter().map(|waiting| (waiting.record, waiting.sender)).unzip();
         let bytes: usize = records.iter().map(|record| encoded_bytes(&record.entry)).sum();
         let outcome = match self.stopped() {
             Some(stopped) => Err(stopped),
-            None => self.writer.lock().write(&records, &self.options),
+            None => self.writer.lock().write(&records, &self.options, buffers),
         };
         {
             let mut queue = self.queue.lock();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::WalRecord;
 use super::error::{Result, WalError};
 use super::examine::{LogFile, file_path};
-use super::frame::encode_frame;
+use super::frame::{FrameBuffers, encode_frame};
 use super::header::{FileHeader, Link};
 use super::io::{WalFile, WalIo};
 use super::mark::LogMark;
@@ -69,7 +69,12 @@ impl Writer {
     }
 
     /// Writes one frame and makes it durable.
-    pub(super) fn write(&mut self, records: &[WalRecord], options: &WalOptions) -> Result<()> {
+    pub(super) fn write(
+        &mut self,
+        records: &[WalRecord],
+        options: &WalOptions,
+        buffers: &mut FrameBuffers,
+    ) -> Result<()> {
         let is_empty = self.files.last().is_none_or(|file| file.is_empty);
         let is_full = |open: &OpenFile| !is_empty && open.length >= options.max_file_bytes;
         if self.open.as_ref().is_some_and(is_full) {
@@ -81,7 +86,7 @@ impl Writer {
         let (Some(open), Some(entry)) = (&mut self.open, self.files.last_mut()) else {
             return Err(WalError::WriteFailed("no file is open".into()));
         };
-        let (frame, end) = encode_frame(records, options.codec, &open.header, self.end);
+        let (frame, end) = encode_frame(records, options.codec, &open.header, self.end, buffers);
         crash_point("wal/before-append");
         let file = match &mut open.file {
             Some(file) => file,
@@ -90,7 +95,7 @@ impl Writer {
                 closed.insert(file.map_err(|e| WalError::WriteFailed(e.to_string().into()))?)
             }
         };
-        append(file.as_mut(), open.length, &frame)?;
+        append(file.as_mut(), open.length, frame)?;
         crash_point("wal/before-sync");
         file.sync().map_err(|error| {
             WalError::Stopped(format!("fsync failed, so nothing more is promised: {error}").into())

@@ -3,6 +3,7 @@
 
 use super::marked::{Marked, one_file, several};
 use super::*;
+use crate::wal::frame::{FrameBuffers, encode_frame};
 use crate::wal::header::FileHeader;
 use crate::wal::tail::{TAIL, write_tail};
 use crate::wal::{ExpectedLog, LogMark, LogMarks, accept_loss, inspect_log};
@@ -291,13 +292,15 @@ fn plain_file(directory: &Path, records: std::ops::RangeInclusive<u64>) {
     let mut bytes = header.encode();
     for sequence in records.clone() {
         let record = WalRecord { sequence, entry: entry(format!("old {sequence}")) };
-        let (frame, _) = crate::wal::frame::encode_frame(
+        let mut buffers = FrameBuffers::default();
+        let (frame, _) = encode_frame(
             &[record],
             WalCodec::Lz4,
             &header,
             crate::wal::header::Link::default(),
+            &mut buffers,
         );
-        bytes.extend_from_slice(&frame);
+        bytes.extend_from_slice(frame);
     }
     let path = directory.join(format!("{:020}.wal", records.start()));
     std::fs::write(path, bytes).unwrap();
