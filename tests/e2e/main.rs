@@ -21,6 +21,7 @@ mod merging;
 mod projections;
 mod replaces;
 mod replay;
+mod row_order;
 mod tasks;
 mod type_changes;
 mod warnings;

@@ -68,7 +68,6 @@ pub struct ProjectionAggregator {
 }
 
 /// What was stored before there was a choice has time first.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
 fn is_first(position: &usize) -> bool {
     *position == 0
 }
