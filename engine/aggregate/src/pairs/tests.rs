@@ -1,3 +1,5 @@
+//! Pairs collected and merged, beside sets of them all.
+
 use std::collections::BTreeSet;
 
 use henge_vector::{Column, ObjectColumn};
