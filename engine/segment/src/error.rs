@@ -9,7 +9,7 @@ pub enum SegmentError {
     #[error("corrupt segment: {0}")]
     Corrupt(Box<Damage>),
     /// The file is of a format version this build cannot read.
-    #[error("unknown segment format version {0}: this build reads version 1")]
+    #[error("unknown segment format version {0}: this build reads versions 1 to 2")]
     UnknownVersion(u32),
     /// The caller asked for something the segment cannot do.
     #[error("{0}")]

@@ -202,8 +202,17 @@ fn h_51_no_file_at_all_is_refused() {
 
 #[test]
 fn h_40_other_versions_are_named() {
-    let (mut file, _) = write_rich(3, WriteOptions::default());
-    file[8] = 2;
-    let error = MappedSegment::open(Arc::new(file)).unwrap_err();
-    assert_eq!(error.to_string(), "unknown segment format version 2: this build reads version 1");
+    let (file, _) = write_rich(3, WriteOptions::default());
+    for version in [0, 3] {
+        let mut file = file.clone();
+        file[8] = version;
+        let error = MappedSegment::open(Arc::new(file)).unwrap_err().to_string();
+        let expected =
+            format!("unknown segment format version {version}: this build reads versions 1 to 2");
+        assert_eq!(error, expected);
+    }
+    // The trailer is of the other version still.
+    let mut mixed = file;
+    mixed[8] = 1;
+    assert!(MappedSegment::open(Arc::new(mixed)).is_err());
 }

@@ -225,7 +225,7 @@ fn inspection_adds_up() {
     let column = |name: &str| report.columns.iter().find(|c| c.name == name).unwrap();
     assert_eq!(column("country").cardinality, Some(5));
     assert_eq!(column("one").encodings["constant"], 1);
-    assert_eq!(column("late").encodings["ids_frame"], 1);
+    assert_eq!(column("late").encodings["ids8"], 1);
     assert!(report.columns.iter().all(|c| c.directory_bytes > 0));
     assert_eq!(column("none").null_count, Some(5_000));
     assert!(column("page").bitmap_bytes > 0 && column("run").bitmap_bytes == 0);
