@@ -234,6 +234,18 @@ fn searches_read_numbers_as_text_and_find_null_only_with_all() {
     assert_eq!(answer(&nothing, &[]), json!([]));
 }
 
+/// A segment of which the timeline shows a part is asked about that part alone.
+#[test]
+fn searches_find_no_data_in_intervals_that_were_cut_away() {
+    let segment = file(&index(schema(), 1, 0, &[2, 4]));
+    let ctx = ExecContext::default();
+    let mut query = parse(&search(json!({"intervals": ["1970-01-01T00/1970-01-01T03"]})));
+    query.clip_to(Interval { start_ms: DAY_MS + 3 * 3_600_000, end_ms: 2 * DAY_MS });
+    let found = run(&query, &segment, &ctx).unwrap();
+    let result = finalise(&query, merge(&query, vec![found], &ctx).unwrap(), &ctx).unwrap();
+    assert_eq!(henge_answer::to_json(&query, &result).unwrap(), b"[]");
+}
+
 fn metadata(fields: Value) -> Value {
     with(json!({"queryType": "segmentMetadata", "dataSource": "t"}), fields)
 }

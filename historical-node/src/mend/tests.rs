@@ -207,14 +207,15 @@ async fn h_51_files_that_are_no_segments_are_refused_and_replaced() {
 #[tokio::test]
 async fn f_50_without_room_a_load_is_refused_and_the_others_are_served() {
     let setup = setup().await;
-    let node = setup.node(ServedForm::AsStored, 2 * setup.segment.size_bytes - 1);
-    node.load(&setup.segment).await.unwrap();
     let mut second = setup.segment.clone();
     second.id.partition = 1;
     let bytes = segment_file(&second.id, 2);
     let pushed = setup.storage.push("wiki/second", Payload::Bytes(bytes.into())).await.unwrap();
     second.object_key = "wiki/second".into();
     (second.size_bytes, second.checksum) = (pushed.size_bytes, pushed.checksum);
+    let room_bytes = setup.segment.size_bytes + second.size_bytes - 1;
+    let node = setup.node(ServedForm::AsStored, room_bytes);
+    node.load(&setup.segment).await.unwrap();
     for _ in 0..2 {
         let error = node.load(&second).await.unwrap_err();
         assert!(error.reason.contains(&second.size_bytes.to_string()), "{}", error.reason);

@@ -7,7 +7,7 @@ use henge_query::comparison::ordering::compare_nullable;
 use henge_query::{DimensionSpec, SearchMatch, SearchQuery};
 use henge_scan::{Columns, Result, SelectedRows, Source};
 use henge_segment::{SegmentView, StringColumn};
-use henge_types::{Granularity, ValueType};
+use henge_types::{Granularity, Interval, ValueType};
 use rustc_hash::FxHashMap;
 
 use crate::context::ExecContext;
@@ -86,10 +86,12 @@ fn searched_dimensions(query: &SearchQuery, view: &dyn SegmentView) -> Vec<Dimen
     specs.collect()
 }
 
-/// The first moment of the segment's data within the query's intervals.
+/// The first moment of the segment's data within the query's intervals. One that was cut away is
+/// empty and holds no data, wherever it lies.
 fn data_start(query: &SearchQuery, view: &dyn SegmentView) -> Option<i64> {
     let (min_ms, max_ms) = view.time_range()?;
-    let meeting = query.base.intervals.iter().filter(|i| i.start_ms <= max_ms && min_ms < i.end_ms);
+    let meets = |i: &&Interval| !i.is_empty() && i.start_ms <= max_ms && min_ms < i.end_ms;
+    let meeting = query.base.intervals.iter().filter(meets);
     meeting.map(|interval| interval.start_ms.max(min_ms)).min()
 }
 
