@@ -65,6 +65,10 @@ impl TestServer {
             // What goes on in the background ends here, as with a process.
             std::mem::replace(&mut self.runtime, runtime()).shutdown_timeout(END);
             drop(lock);
+            // SQLite closes on threads of its own, and moves its journal into its file while it does.
+            while holds_open(&self.config.data_dir.join("metadata.sqlite")) {
+                std::thread::yield_now();
+            }
         }
         change(&self.config.data_dir);
         let started = self.runtime.block_on(henge_server::start(&self.config));
@@ -210,4 +214,10 @@ pub fn count_query(datasource: &str) -> Value {
         "queryType": "timeseries", "dataSource": datasource, "intervals": ["1000/3000"],
         "granularity": "all", "aggregations": [{ "type": "count", "name": "rows" }],
     })
+}
+
+/// True while this process has the file open.
+fn holds_open(path: &Path) -> bool {
+    let handles = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    handles.filter_map(|handle| std::fs::read_link(handle.path()).ok()).any(|held| held == path)
 }
