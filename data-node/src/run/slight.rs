@@ -2,9 +2,11 @@
 
 use henge_exec::SharedItem;
 use henge_platform::runtime::CpuPool;
-use henge_query::{Filter, Ordering, Query};
+use henge_query::comparison::Comparison;
+use henge_query::filter::Parts;
+use henge_query::{Filter, Query};
 use henge_segment::SegmentView;
-use henge_types::{Interval, ValueType};
+use henge_types::Interval;
 
 /// Waking a thread costs more than reading this many rows of a few segments.
 const HERE_ROWS: usize = 4 << 10;
@@ -71,19 +73,17 @@ fn costs_its_rows(query: &Query) -> bool {
 
 /// True when a dictionary is searched for the filter's values, and not walked.
 fn is_looked_up(filter: &Filter) -> bool {
-    match filter {
-        Filter::True
-        | Filter::False
-        | Filter::Selector { .. }
-        | Filter::Equals { .. }
-        | Filter::IsNull { .. }
-        | Filter::Interval { .. } => true,
-        Filter::And(fields) | Filter::Or(fields) => fields.iter().all(is_looked_up),
-        Filter::Not(field) => is_looked_up(field),
-        Filter::In { values, .. } => values.len() <= FEW_VALUES,
-        Filter::Bound { ordering, .. } => *ordering == Ordering::Lexicographic,
-        Filter::Range { match_type, .. } => *match_type == ValueType::String,
-        Filter::Like { .. } | Filter::Regex { .. } | Filter::Expression { .. } => false,
+    match filter.parts() {
+        Parts::Nothing => true,
+        Parts::Fields(fields) => fields.iter().all(is_looked_up),
+        Parts::Expression(_) => false,
+        Parts::Column(_) => Comparison::of(filter).is_some_and(|(_, comparison)| {
+            comparison.text_span().is_some()
+                || match comparison {
+                    Comparison::OneOf(values) => values.len() <= FEW_VALUES,
+                    other => matches!(other, Comparison::Equals(..) | Comparison::Intervals(_)),
+                }
+        }),
     }
 }
 
@@ -118,6 +118,7 @@ mod tests {
                 json!({"type": "bound", "dimension": "a", "lower": "1", "ordering": "numeric"}),
                 false,
             ),
+            (json!({"type": "like", "dimension": "a", "pattern": "x%"}), true),
             (json!({"type": "like", "dimension": "a", "pattern": "%x%"}), false),
             (json!({"type": "regex", "dimension": "a", "pattern": "x"}), false),
             (json!({"type": "expression", "expression": "a == 'x'"}), false),
