@@ -165,14 +165,20 @@ impl<'a> Compiler<'a> {
             }
             _ => function.arrays,
         };
-        let nodes = self.arguments(arguments, &|position| arrays.holds(position))?;
+        let mut nodes = self.arguments(arguments, &|position| arrays.holds(position))?;
         let callable: Callable = match function.build {
             Build::Plain(plain) => {
                 Box::new(move |arguments: &[ExprValue], _: &Budget| plain(arguments))
             }
             Build::Metered(metered) => Box::new(metered),
-            Build::Prepared(prepare) => {
-                prepare(&nodes.iter().map(Node::literal).collect::<Vec<_>>())?
+            Build::Prepared(prepare) => prepare(&literals(&nodes))?,
+            Build::OfFirst(prepare) => {
+                let callable = prepare(&literals(&nodes))?;
+                // Constants that threads share are not worth counting their users a row.
+                if nodes.iter().skip(1).all(|node| node.literal().is_some()) {
+                    nodes = nodes.into_iter().take(1).collect();
+                }
+                callable
             }
         };
         let constant = nodes.iter().all(|node| node.literal().is_some());
@@ -243,6 +249,10 @@ impl<'a> Compiler<'a> {
 }
 
 /// Pairs up conditions and results; an odd one at the end is the default.
+fn literals(nodes: &[Node]) -> Vec<Option<&ExprValue>> {
+    nodes.iter().map(Node::literal).collect()
+}
+
 fn branches(nodes: Vec<Node>) -> (Box<[(Node, Node)]>, Box<Node>) {
     let mut pairs = Vec::with_capacity(nodes.len() / 2);
     let mut nodes = nodes.into_iter();

@@ -1,7 +1,7 @@
 //! Arrays. A scalar where an array belongs is an array of one.
 
 use super::{
-    Arrays, COMPILE_STEPS, Function, LONG, Returns, STRING, STRING_ARRAY, metered, plain, prepared,
+    Arrays, COMPILE_STEPS, Function, LONG, Returns, STRING, STRING_ARRAY, metered, of_first, plain,
 };
 use crate::MAX_RESULT_BYTES;
 use crate::budget::Budget;
@@ -32,7 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("array_set_add_all", 2, 2, Returns::First, set_add).over(Arrays::All),
     plain("array_slice", 2, 3, Returns::First, slice).over(Arrays::First),
     plain("array_to_string", 2, 2, STRING, to_string).over(Arrays::First),
-    prepared("string_to_array", 2, 2, STRING_ARRAY, prepare_split),
+    of_first("string_to_array", 2, 2, STRING_ARRAY, prepare_split),
 ];
 
 /// Converts a value to the type of an array's elements; null when it does not fit.

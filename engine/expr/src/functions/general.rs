@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Arrays, Function, LONG, Returns, argument, plain, prepared};
+use super::{Arrays, Function, LONG, Returns, argument, of_first, plain};
 use crate::budget::Budget;
 use crate::error::{ExprError, Result};
 use crate::like::LikePattern;
@@ -13,7 +13,7 @@ use crate::types::{ExprType, cast, parse_number, type_of};
 use crate::value::ExprValue;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    prepared("cast", 2, 2, Returns::Named, prepare_cast),
+    of_first("cast", 2, 2, Returns::Named, prepare_cast),
     plain("isnull", 1, 1, LONG, |a| Ok(a[0].is_null().into())),
     plain("notnull", 1, 1, LONG, |a| Ok((!a[0].is_null()).into())),
     plain("istrue", 1, 1, LONG, |a| Ok((a[0].truth() == Some(true)).into())),
@@ -24,8 +24,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("isnotfalse", 1, 1, LONG, |a| Ok((a[0].truth() != Some(false)).into())),
     plain("isdistinctfrom", 2, 2, LONG, |a| Ok((!not_distinct(&a[0], &a[1])).into())),
     plain("notdistinctfrom", 2, 2, LONG, |a| Ok(not_distinct(&a[0], &a[1]).into())),
-    prepared("like", 2, 3, LONG, prepare_like),
-    prepared("scalar_in_array", 2, 2, LONG, prepare_scalar_in_array).over(Arrays::Second),
+    of_first("like", 2, 3, LONG, prepare_like),
+    of_first("scalar_in_array", 2, 2, LONG, prepare_scalar_in_array).over(Arrays::Second),
 ];
 
 fn prepare_cast(literals: &[Option<&ExprValue>]) -> Result<Callable> {

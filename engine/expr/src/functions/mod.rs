@@ -107,6 +107,8 @@ pub(crate) enum Build {
     Metered(Metered),
     /// Sees the constant arguments once (`None` where an argument varies).
     Prepared(fn(&[Option<&ExprValue>]) -> Result<Callable>),
+    /// As `Prepared`; is given the first argument alone when all others are constant.
+    OfFirst(fn(&[Option<&ExprValue>]) -> Result<Callable>),
 }
 
 const LONG: Returns = Returns::Type(ExprType::Long);
@@ -142,6 +144,16 @@ const fn prepared(
     prepare: fn(&[Option<&ExprValue>]) -> Result<Callable>,
 ) -> Function {
     Function { name, min, max, returns, build: Build::Prepared(prepare), arrays: Arrays::No }
+}
+
+const fn of_first(
+    name: &'static str,
+    min: usize,
+    max: usize,
+    returns: Returns,
+    prepare: fn(&[Option<&ExprValue>]) -> Result<Callable>,
+) -> Function {
+    Function { name, min, max, returns, build: Build::OfFirst(prepare), arrays: Arrays::No }
 }
 
 /// Finds a function by its name in lower case.

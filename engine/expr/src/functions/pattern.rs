@@ -2,25 +2,50 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{COMPILE_STEPS, Function, LONG, STRING, argument, prepared};
+use super::{COMPILE_STEPS, Function, LONG, STRING, argument, of_first};
 use crate::MAX_RESULT_BYTES;
 use crate::error::{ExprError, Result};
-use crate::java_regex::{JavaRegex, Match};
+use crate::java_regex::{Decided, Head, JavaRegex, Match};
 use crate::node::Callable;
 use crate::types::as_index;
 use crate::value::ExprValue;
+use recent::Recent;
+
+mod recent;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    prepared("regexp_extract", 2, 3, STRING, |l| prepare("regexp_extract", l, extract)),
-    prepared("regexp_like", 2, 2, LONG, |l| prepare("regexp_like", l, is_match)),
-    prepared("regexp_replace", 3, 3, STRING, |l| prepare("regexp_replace", l, replace)),
+    of_first("regexp_extract", 2, 3, STRING, |l| prepare("regexp_extract", l, EXTRACT)),
+    of_first("regexp_like", 2, 2, LONG, |l| prepare("regexp_like", l, LIKE)),
+    of_first("regexp_replace", 3, 3, STRING, |l| prepare("regexp_replace", l, REPLACE)),
 ];
 
 /// Bytes a compiled pattern may take.
 const MAX_COMPILED_BYTES: usize = 2 * 1024 * 1024;
 
-/// What is done with the compiled pattern and the arguments (text, pattern, third).
-type Action = fn(&JavaRegex, &str, &ExprValue) -> Result<ExprValue>;
+/// What is done with a compiled pattern.
+#[derive(Clone, Copy)]
+struct Action {
+    /// The result for a text and the third argument.
+    apply: fn(&JavaRegex, &str, &ExprValue) -> Result<ExprValue>,
+    /// True when texts have the same result whose beginnings decide the same, the third argument being
+    /// the same.
+    is_of_head: fn(&Head, Decided, &ExprValue) -> bool,
+}
+
+const LIKE: Action = Action { apply: is_match, is_of_head: |_, _, _| true };
+const EXTRACT: Action = Action {
+    apply: extract,
+    is_of_head: |head, _, group| {
+        !head.takes_rest() || as_index(group).is_some_and(|group| group > 0)
+    },
+};
+const REPLACE: Action = Action {
+    apply: replace,
+    is_of_head: |head, decided, replacement| {
+        let whole = replacement.as_text().is_none_or(|text| text.contains("$0"));
+        head.takes_rest() && decided.matched && !whole
+    },
+};
 
 fn compile(function: &'static str, pattern: &str) -> Result<JavaRegex> {
     JavaRegex::new(pattern, MAX_COMPILED_BYTES).map_err(|error| {
@@ -39,7 +64,17 @@ fn prepare(
             return Ok(Box::new(|_, _| Ok(ExprValue::Null)));
         };
         let regex = compile(function, &pattern)?;
-        return Ok(Box::new(move |arguments, _| apply(&regex, arguments, action)));
+        let Some(third) = literals.get(2).copied().unwrap_or(Some(&ExprValue::Null)).cloned()
+        else {
+            return Ok(Box::new(move |arguments, _| {
+                apply(&regex, &arguments[0], argument(arguments, 2), action)
+            }));
+        };
+        let recent = Recent::of(&pattern, action, &third);
+        return Ok(Box::new(move |arguments, _| match (&recent, &arguments[0]) {
+            (Some(recent), ExprValue::String(text)) => recent.apply(&regex, text),
+            (_, value) => apply(&regex, value, &third, action),
+        }));
     }
     let last: Mutex<Option<(Arc<str>, JavaRegex)>> = Mutex::new(None);
     Ok(Box::new(move |arguments, budget| {
@@ -59,13 +94,18 @@ fn prepare(
                 regex
             }
         };
-        apply(&regex, arguments, action)
+        apply(&regex, &arguments[0], argument(arguments, 2), action)
     }))
 }
 
-fn apply(regex: &JavaRegex, arguments: &[ExprValue], action: Action) -> Result<ExprValue> {
-    match arguments[0].as_text() {
-        Some(text) => action(regex, &text, argument(arguments, 2)),
+fn apply(
+    regex: &JavaRegex,
+    value: &ExprValue,
+    third: &ExprValue,
+    action: Action,
+) -> Result<ExprValue> {
+    match value.as_text() {
+        Some(text) => (action.apply)(regex, &text, third),
         None => Ok(ExprValue::Null),
     }
 }

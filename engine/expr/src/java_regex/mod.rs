@@ -13,6 +13,7 @@
 mod class;
 mod escape;
 mod flags;
+mod head;
 mod property;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,8 @@ use std::sync::Arc;
 
 use regex::{Captures, Regex, RegexBuilder};
 use thiserror::Error;
+
+pub(crate) use head::{Decided, Head, is_one_line};
 
 /// Why a pattern is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -12,11 +12,12 @@ const UNKNOWN: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub(crate) struct IdMemo {
     ids: Vec<u32>,
+    known_count: usize,
 }
 
 impl IdMemo {
     pub(crate) fn new(key_count: usize) -> Self {
-        Self { ids: vec![UNKNOWN; key_count] }
+        Self { ids: vec![UNKNOWN; key_count], known_count: 0 }
     }
 
     /// Makes room for keys below this.
@@ -42,10 +43,31 @@ impl IdMemo {
     #[cold]
     fn fill(&mut self, key: u32, find: impl FnOnce() -> Result<u32>) -> Result<u32> {
         let id = find()?;
+        self.set(key, id);
+        Ok(id)
+    }
+
+    /// Keeps the id of a key that has none yet.
+    pub(crate) fn set(&mut self, key: u32, id: u32) {
         if let Some(slot) = self.ids.get_mut(key as usize) {
             *slot = id;
+            self.known_count += 1;
         }
-        Ok(id)
+    }
+
+    /// True when the id of a key was found.
+    pub(crate) fn knows(&self, key: u32) -> bool {
+        self.ids.get(key as usize).is_some_and(|id| *id != UNKNOWN)
+    }
+
+    /// How many keys have an id.
+    pub(crate) fn known_count(&self) -> usize {
+        self.known_count
+    }
+
+    /// How many keys there are.
+    pub(crate) fn key_count(&self) -> usize {
+        self.ids.len()
     }
 
     /// Writes the ids of the selected rows, whose keys are `keys[row]`; `find` is given the first
@@ -57,6 +79,50 @@ impl IdMemo {
         ids: &mut [u32],
         mut find: impl FnMut(usize, u32) -> Result<u32>,
     ) -> Result<()> {
+        if self.look_up(keys, selection, ids) {
+            return Ok(());
+        }
+        selection.try_for_each(|row| {
+            if ids[row] == UNKNOWN {
+                let key = keys[row].into();
+                ids[row] = self.get(key, || find(row, key))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// As [`IdMemo::map`], for whoever finds many at once: `find` is given all keys that are new, each
+    /// once and ascending, and sets their ids.
+    pub(crate) fn map_together<K: Copy + Into<u32>>(
+        &mut self,
+        keys: &[K],
+        selection: Selection<'_>,
+        ids: &mut [u32],
+        find: impl FnOnce(&mut Self, &[u32]) -> Result<()>,
+    ) -> Result<()> {
+        if self.look_up(keys, selection, ids) {
+            return Ok(());
+        }
+        let mut new = Vec::new();
+        selection.for_each(|row| {
+            if ids[row] == UNKNOWN {
+                new.push(keys[row].into());
+            }
+        });
+        new.sort_unstable();
+        new.dedup();
+        find(self, &new)?;
+        self.look_up(keys, selection, ids);
+        Ok(())
+    }
+
+    /// Writes the ids of the selected rows as far as they are known; true when all are.
+    fn look_up<K: Copy + Into<u32>>(
+        &self,
+        keys: &[K],
+        selection: Selection<'_>,
+        ids: &mut [u32],
+    ) -> bool {
         // New keys are rare: look all rows up first, and come back only when one was missing.
         let mut missing = false;
         let known = self.ids.as_slice();
@@ -77,16 +143,7 @@ impl IdMemo {
                 }
             }
         }
-        if !missing {
-            return Ok(());
-        }
-        selection.try_for_each(|row| {
-            if ids[row] == UNKNOWN {
-                let key = keys[row].into();
-                ids[row] = self.get(key, || find(row, key))?;
-            }
-            Ok(())
-        })
+        !missing
     }
 }
 
