@@ -1,14 +1,13 @@
 //! Patterns whose groups are decided by the beginning of the text: neighbours in a sorted dictionary
 //! (addresses of one host) most often share it, and need not be searched again.
 
+use memchr::{memchr, memchr3};
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::{Anchored, Input};
 
 use super::translate;
 
-/// What a text must not have behind its beginning: all line terminators begin with one of these.
-const TERMINATOR_BYTES: [u8; 4] = [b'\n', b'\r', 0xC2, 0xE2];
 /// `.*$` at the end of a pattern takes all of a text that has no line terminator.
 const REST: &str = ".*$";
 
@@ -126,9 +125,9 @@ impl Head {
     }
 }
 
-/// True when something is left, and no line terminator in it.
+/// True when something is left, and no line terminator in it: all of them begin with one of these bytes.
 pub(crate) fn is_one_line(rest: &[u8]) -> bool {
-    !rest.is_empty() && !rest.iter().any(|byte| TERMINATOR_BYTES.contains(byte))
+    !rest.is_empty() && memchr3(b'\n', b'\r', 0xC2, rest).or_else(|| memchr(0xE2, rest)).is_none()
 }
 
 #[cfg(test)]
