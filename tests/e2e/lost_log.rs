@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use henge_platform::config::ServerConfig;
-use henge_platform::metadata::{DATASOURCE, MetadataStore, SqliteMetadataStore, SqliteOptions};
+use henge_platform::metadata::{DATASOURCE, MetadataStore, SqlMetadataStore, SqliteOptions};
 use henge_platform::storage::LocalDeepStorage;
 use henge_platform::wal::{Wal, WalOptions, log_identity};
 use henge_server::data_folder::DataFolder;
@@ -270,7 +270,7 @@ fn f_01_a_datasource_whose_log_was_not_made_before_a_kill_gets_one() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let options = SqliteOptions::new(left.path().join("metadata.sqlite"));
-            let store = SqliteMetadataStore::open(options).await.unwrap();
+            let store = SqlMetadataStore::open(options).await.unwrap();
             let schema = store.get_document(DATASOURCE, "t").await.unwrap().unwrap().body_json;
             store.put_document(DATASOURCE, "v", &schema.replace("\"t\"", "\"v\"")).await.unwrap();
             if log_was_made {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use henge_platform::config::ServerConfig;
-use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
+use henge_platform::metadata::{SqlMetadataStore, SqliteOptions};
 use henge_platform::storage::LocalDeepStorage;
 use henge_server::data_folder::DataFolder;
 use henge_server::integrity::{open_marks, rebuild};
@@ -204,7 +204,7 @@ fn f_35_a_flipped_bit_in_what_sqlite_keeps_is_found_by_the_manifests() {
     let path = left.path().join("metadata.sqlite");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = SqliteMetadataStore::open(SqliteOptions::new(&path)).await.unwrap();
+        let store = SqlMetadataStore::open(SqliteOptions::new(&path)).await.unwrap();
         store.close().await;
     });
     let intact = std::fs::read(&path).unwrap();
@@ -250,7 +250,7 @@ fn f_33_an_older_copy_of_the_metadata_without_refused_events_is_refused() {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async {
                 let options = SqliteOptions::new(left.path().join("metadata.sqlite"));
-                let store = SqliteMetadataStore::open(options).await.unwrap();
+                let store = SqlMetadataStore::open(options).await.unwrap();
                 let marks = open_marks(&DataFolder::new(left.path())).unwrap();
                 store.give_up_unpublished(&marks).await.unwrap();
                 store.close().await;

@@ -8,7 +8,7 @@ use henge_answer::Form;
 use henge_broker::{Broker, BrokerOptions};
 use henge_data_node::{QueryServices, RunningQueries};
 use henge_platform::discovery::InProcessDiscovery;
-use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions, UNPLACED};
+use henge_platform::metadata::{MetadataStore, SqlMetadataStore, SqliteOptions, UNPLACED};
 use henge_platform::runtime::CpuPool;
 use henge_platform::telemetry::Metrics;
 use henge_query::Query;
@@ -24,7 +24,7 @@ use crate::tasks::run;
 /// A broker over the metadata of a stopped server, and nobody else.
 struct Alone {
     runtime: Runtime,
-    metadata: Arc<SqliteMetadataStore>,
+    metadata: Arc<SqlMetadataStore>,
     broker: Broker,
 }
 
@@ -32,7 +32,7 @@ impl Alone {
     fn over(data_dir: &Path) -> Self {
         let runtime = Runtime::new().unwrap();
         let options = SqliteOptions::new(DataFolder::new(data_dir).metadata());
-        let metadata = Arc::new(runtime.block_on(SqliteMetadataStore::open(options)).unwrap());
+        let metadata = Arc::new(runtime.block_on(SqlMetadataStore::open(options)).unwrap());
         let services = QueryServices {
             cluster: "c".into(),
             pool: CpuPool::new(1).unwrap(),

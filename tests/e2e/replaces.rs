@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
+use henge_platform::metadata::{MetadataStore, SqlMetadataStore, SqliteOptions};
 use henge_platform::storage::{DeepStorage, LocalDeepStorage, PushedObject};
 use henge_tests::TestServer;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn objects_are_whole(server: &mut TestServer) -> usize {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let options = SqliteOptions::new(folder.join("metadata.sqlite"));
-            let store = SqliteMetadataStore::open(options).await.unwrap();
+            let store = SqlMetadataStore::open(options).await.unwrap();
             let storage = LocalDeepStorage::open(folder.join("deep-storage")).unwrap();
             for segment in store.used_segments().await.unwrap().segments {
                 let recorded =

@@ -37,6 +37,7 @@ const ANSWER: &str = "henge-answer";
 const ORACLE: &str = "henge-oracle";
 const PLATFORM: &str = "henge-platform";
 const DATA_NODE: &str = "henge-data-node";
+const TEST_SERVERS: &str = "henge-test-servers";
 
 /// Pure packages: bytes and values in, values out.
 const ENGINE: [Layer; 14] = [
@@ -72,8 +73,9 @@ const ROLE: &[&str] = &[
 
 /// Everything around the engine. The binary and the packages of tests and benchmarks use what they
 /// like; nothing depends on them.
-const OUTER: [Layer; 7] = [
-    layer(PLATFORM, &[TYPES]),
+const OUTER: [Layer; 8] = [
+    layer(TEST_SERVERS, &[]),
+    Layer { package: PLATFORM, allowed: &[TYPES], in_tests: &[TEST_SERVERS] },
     Layer {
         package: DATA_NODE,
         allowed: &[TYPES, QUERY, VECTOR, SEGMENT, EXEC, PLATFORM],
@@ -152,7 +154,7 @@ fn is_ours(package: &str) -> bool {
 }
 
 fn find(package: &str) -> Option<&'static Layer> {
-    static LAYERS: ([Layer; 14], [Layer; 7]) = (ENGINE, OUTER);
+    static LAYERS: ([Layer; 14], [Layer; 8]) = (ENGINE, OUTER);
     LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
 }
 

@@ -7,7 +7,7 @@ use henge_platform::discovery::{
 };
 use henge_platform::metadata::{
     MemoryMetadataStore, MetadataStore, PendingSegment, PublishRequest, ReplaceScope,
-    SqliteMetadataStore, SqliteOptions,
+    SqlMetadataStore, SqliteOptions,
 };
 use henge_types::{ColumnType, Interval, ShardSpec, Timeline, Version};
 use proptest::prelude::*;
@@ -404,7 +404,7 @@ async fn i_09_f_16_what_a_lost_realtime_node_buffered_is_missing_until_it_is_bac
 async fn f_28_without_the_metadata_the_last_complete_view_is_used_and_marked() {
     let directory = tempfile::tempdir().unwrap();
     let options = SqliteOptions::new(directory.path().join("m.sqlite"));
-    let metadata = Arc::new(SqliteMetadataStore::open(options).await.unwrap());
+    let metadata = Arc::new(SqlMetadataStore::open(options).await.unwrap());
     let discovery = Arc::new(InProcessDiscovery::new());
     let views = ClusterViews::new(discovery.clone(), metadata.clone());
     let spec = ShardSpec::appended(0);
@@ -424,7 +424,7 @@ async fn f_28_without_the_metadata_the_last_complete_view_is_used_and_marked() {
 async fn f_59_metadata_that_were_never_read_are_an_error_and_not_an_empty_cluster() {
     let directory = tempfile::tempdir().unwrap();
     let options = SqliteOptions::new(directory.path().join("m.sqlite"));
-    let metadata = Arc::new(SqliteMetadataStore::open(options).await.unwrap());
+    let metadata = Arc::new(SqlMetadataStore::open(options).await.unwrap());
     metadata.close().await;
     let views = ClusterViews::new(Arc::new(InProcessDiscovery::new()), metadata);
     assert!(views.current().await.is_err());

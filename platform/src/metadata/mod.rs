@@ -9,8 +9,10 @@ pub mod manifest;
 mod memory;
 mod places;
 mod positions;
+mod postgres;
 mod records;
 mod rules;
+mod sql;
 mod sqlite;
 mod store;
 mod task_report;
@@ -18,6 +20,7 @@ mod task_report;
 pub use error::{MetadataError, Result};
 pub use memory::MemoryMetadataStore;
 pub use positions::{PartitionAdvance, Position, SourceAdvance, SourceMark, SourceMarks};
+pub use postgres::PostgresOptions;
 pub use records::{
     Allocation, BufferedSegment, DATASOURCE, DeadLetter, DeadLetterTotals, Document,
     IdempotencyRecord, LetterRecord, PendingSegment, PublishOutcome, PublishRequest,
@@ -25,7 +28,8 @@ pub use records::{
     StoredDeadLetter, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
     UNPLACED,
 };
-pub use sqlite::{SqliteMetadataStore, SqliteOptions};
+pub use sql::{SqlMetadataStore, SqlOptions};
+pub use sqlite::SqliteOptions;
 pub use store::MetadataStore;
 pub use task_report::{
     ChangedColumn, IgnoredInput, InputPlace, RefusedEvents, ReplacedRows, TaskInput, TaskReport,

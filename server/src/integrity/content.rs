@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use anyhow::Result;
 use henge_platform::metadata::manifest::{Manifest, fold, read_manifest};
-use henge_platform::metadata::{Document, MetadataError, MetadataStore, SqliteMetadataStore};
+use henge_platform::metadata::{Document, MetadataError, MetadataStore, SqlMetadataStore};
 use henge_platform::storage::DeepStorage;
 
 use super::Report;
@@ -19,7 +19,7 @@ const NAMED: usize = 3;
 /// can.
 pub(super) async fn compare(
     storage: &dyn DeepStorage,
-    metadata: &SqliteMetadataStore,
+    metadata: &SqlMetadataStore,
     report: &mut Report,
 ) -> Result<bool> {
     let all = match metadata.everything().await {
@@ -39,7 +39,7 @@ pub(super) async fn compare(
 /// All that the manifests say, also those that wait to be written.
 async fn said_by_manifests(
     storage: &dyn DeepStorage,
-    metadata: &SqliteMetadataStore,
+    metadata: &SqlMetadataStore,
     report: &mut Report,
 ) -> Result<Option<Manifest>> {
     let state = metadata.manifest_state().await?;

@@ -1,7 +1,7 @@
 //! Giving up what a log lost.
 
 use anyhow::{Context, Result};
-use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
+use henge_platform::metadata::{SqlMetadataStore, SqliteOptions};
 use henge_platform::runtime::blocking;
 use henge_platform::wal::{AcceptedLoss, accept_loss};
 use henge_realtime_node::PublishedLog;
@@ -18,10 +18,10 @@ use crate::data_folder::DataFolder;
 pub async fn give_up_log_loss(folder: &DataFolder, datasource: &str) -> Result<AcceptedLoss> {
     let options = SqliteOptions::new(folder.metadata());
     anyhow::ensure!(
-        !SqliteMetadataStore::is_unmade(&options).await?,
+        !SqlMetadataStore::is_unmade(options.clone()).await?,
         "there are no metadata: see `henge metadata check`"
     );
-    let store = SqliteMetadataStore::open(options).await?;
+    let store = SqlMetadataStore::open(options).await?;
     let log = known_logs(folder, &store).await?.remove(datasource);
     let log = log.with_context(|| format!("there is no datasource '{datasource}'"))?;
     let marks = open_marks(folder)?;

@@ -2,7 +2,7 @@
 //! that no manifest says and no log repeats.
 
 use anyhow::{Context, Result};
-use henge_platform::metadata::SqliteMetadataStore;
+use henge_platform::metadata::SqlMetadataStore;
 use henge_platform::wal::LogMarks;
 
 use super::Report;
@@ -26,7 +26,7 @@ pub(super) fn read_marks(folder: &DataFolder) -> Result<LogMarks> {
 /// The metadata must have all changes that are marked.
 pub(super) async fn compare(
     folder: &DataFolder,
-    metadata: &SqliteMetadataStore,
+    metadata: &SqlMetadataStore,
     report: &mut Report,
 ) -> Result<()> {
     let (made, marked) = metadata.unpublished_changes(&read_marks(folder)?).await?;

@@ -14,7 +14,7 @@ mod uses;
 
 use std::fmt;
 
-use henge_platform::metadata::SqliteMetadataStore;
+use henge_platform::metadata::SqlMetadataStore;
 use henge_platform::storage::DeepStorage;
 
 pub use give_up::give_up_log_loss;
@@ -105,7 +105,7 @@ impl std::error::Error for DoesNotFit {}
 pub async fn examine(
     folder: &DataFolder,
     storage: &dyn DeepStorage,
-    metadata: Option<&SqliteMetadataStore>,
+    metadata: Option<&SqlMetadataStore>,
 ) -> anyhow::Result<Report> {
     let mut report = Report::default();
     match metadata {

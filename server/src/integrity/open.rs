@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use henge_platform::metadata::manifest::ManifestedStore;
-use henge_platform::metadata::{MetadataError, MetadataStore, SqliteMetadataStore, SqliteOptions};
+use henge_platform::metadata::{MetadataError, MetadataStore, SqlMetadataStore, SqliteOptions};
 use henge_platform::storage::DeepStorage;
 use henge_platform::wal::LogMarks;
 
@@ -25,10 +25,10 @@ pub(crate) async fn open_metadata(
 ) -> Result<Arc<dyn MetadataStore>> {
     let options =
         SqliteOptions { marks: log_marks.clone(), ..SqliteOptions::new(folder.metadata()) };
-    if SqliteMetadataStore::is_unmade(&options).await.context("open the metadata store")? {
+    if SqlMetadataStore::is_unmade(options.clone()).await.context("open the metadata store")? {
         refuse(folder, &examine(folder, &*storage, None).await?)?;
     }
-    let store = match SqliteMetadataStore::open(options).await {
+    let store = match SqlMetadataStore::open(options).await {
         Err(MetadataError::Corrupt(reason)) => {
             let report = Report { findings: vec![reason], ..Report::default() };
             return Err(DoesNotFit::new(folder, report).into());
@@ -95,7 +95,7 @@ pub(crate) async fn refuse_damaged_logs(
 pub async fn open_metadata_copy(
     folder: &DataFolder,
     copy: &Path,
-) -> Result<Option<SqliteMetadataStore>> {
+) -> Result<Option<SqlMetadataStore>> {
     let path = folder.metadata();
     for ending in ["", "-wal"] {
         let from = format!("{}{ending}", path.display());
@@ -107,10 +107,10 @@ pub async fn open_metadata_copy(
         }
     }
     let options = SqliteOptions::new(copy.join("metadata.sqlite"));
-    if SqliteMetadataStore::is_unmade(&options).await? {
+    if SqlMetadataStore::is_unmade(options.clone()).await? {
         return Ok(None);
     }
-    Ok(Some(SqliteMetadataStore::open(options).await?))
+    Ok(Some(SqlMetadataStore::open(options).await?))
 }
 
 fn refuse(folder: &DataFolder, report: &Report) -> Result<()> {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use henge_platform::metadata::manifest::{
     Manifest, copy_of, fold, list_manifests, manifest_key, read_manifest,
 };
-use henge_platform::metadata::{MetadataStore, SqliteMetadataStore, SqliteOptions};
+use henge_platform::metadata::{MetadataStore, SqlMetadataStore, SqliteOptions};
 use henge_platform::runtime::sync_dir;
 use henge_platform::storage::DeepStorage;
 use henge_platform::wal::LogMark;
@@ -54,7 +54,7 @@ pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<R
     let fresh = folder.root().join("metadata.sqlite.rebuilt");
     remove_database(&fresh)?;
     let options = SqliteOptions::new(&fresh);
-    let store = SqliteMetadataStore::restore(options, &all, version, &reserved)
+    let store = SqlMetadataStore::restore(options, &all, version, &reserved)
         .await
         .context("write the metadata")?;
     // Tasks and refused events are not in manifests: that is said, and not missed any more.

@@ -140,17 +140,18 @@ async fn what_nobody_will_publish_is_forgotten_and_its_id_not_given_again() {
 
 #[tokio::test]
 async fn f_20_versions_ascend_also_across_restarts() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut last = Version(0);
-    for _ in 0..3 {
-        let store = open_sqlite(&directory).await.unwrap();
+    for place in places() {
+        let mut last = Version(0);
         for _ in 0..3 {
-            let version = store.allocate_version().await.unwrap();
-            assert!(version > last);
-            last = version;
+            let store = place.open().await;
+            for _ in 0..3 {
+                let version = store.allocate_version().await.unwrap();
+                assert!(version > last);
+                last = version;
+            }
+            // No orderly end.
+            drop(store);
         }
-        // No orderly end.
-        drop(store);
     }
 }
 

@@ -77,14 +77,15 @@ async fn rows_whose_time_several_chunks_share_are_buffered_without_a_place() {
 /// Also through a restart of the store, and not through a rebuild: no manifest says it.
 #[tokio::test]
 async fn i_09_what_is_buffered_outlives_the_process() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = open_sqlite(&directory).await.unwrap();
-    let segment = store.buffer_segment("a", DS, day(1)).await.unwrap();
-    let unplaced = store.buffer_segment("a", DS, hour(26)).await.unwrap();
-    // No orderly end.
-    drop(store);
-    let store = open_sqlite(&directory).await.unwrap();
-    let expected = [segment.id, unplaced.id].map(|id| (id, "a".to_owned()));
-    assert_eq!(buffered(&store).await, expected.into());
-    assert!(store.waiting_manifests(10).await.unwrap().is_empty());
+    for place in places() {
+        let store = place.open().await;
+        let segment = store.buffer_segment("a", DS, day(1)).await.unwrap();
+        let unplaced = store.buffer_segment("a", DS, hour(26)).await.unwrap();
+        // No orderly end.
+        drop(store);
+        let store = place.open().await;
+        let expected = [segment.id, unplaced.id].map(|id| (id, "a".to_owned()));
+        assert_eq!(buffered(&store).await, expected.into());
+        assert!(store.waiting_manifests(10).await.unwrap().is_empty());
+    }
 }

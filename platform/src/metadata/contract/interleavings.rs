@@ -290,3 +290,15 @@ proptest! {
         });
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })]
+
+    #[test]
+    fn f_31_no_interleaving_loses_or_doubles_a_row_in_postgresql(steps in steps()) {
+        let Some(options) = new_postgres() else { return Ok(()) };
+        in_runtime(async {
+            run(Arc::new(SqlMetadataStore::open(options).await.unwrap()), &steps).await;
+        });
+    }
+}

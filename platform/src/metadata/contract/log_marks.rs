@@ -71,9 +71,8 @@ async fn f_33_an_older_copy_without_the_last_tasks_and_letters_is_told_by_the_ma
     let marks = LogMarks::open(&directory.path().join("marks")).unwrap();
     let path = directory.path().join("metadata.db");
     let options = || SqliteOptions { marks: marks.clone(), ..SqliteOptions::new(&path) };
-    let store = SqliteMetadataStore::open(options()).await.unwrap();
-    let counts =
-        async |store: &SqliteMetadataStore| store.unpublished_changes(&marks).await.unwrap();
+    let store = SqlMetadataStore::open(options()).await.unwrap();
+    let counts = async |store: &SqlMetadataStore| store.unpublished_changes(&marks).await.unwrap();
     assert_eq!(counts(&store).await, (0, 0));
     // Schemas, segments and positions are in manifests, and allocations are given up at any kill.
     store.put_document(DATASOURCE, DS, "{}").await.unwrap();
@@ -82,7 +81,7 @@ async fn f_33_an_older_copy_without_the_last_tasks_and_letters_is_told_by_the_ma
     assert_eq!(counts(&store).await, (1, 1));
     store.close().await;
     let older = std::fs::read(&path).unwrap();
-    let store = SqliteMetadataStore::open(options()).await.unwrap();
+    let store = SqlMetadataStore::open(options()).await.unwrap();
     let record = LetterRecord { sequence: 7, is_replayed: false };
     store.append_dead_letters(DS, &[letter()], Some(record), 10).await.unwrap();
     let replayed = LetterRecord { is_replayed: true, ..record };
@@ -98,7 +97,7 @@ async fn f_33_an_older_copy_without_the_last_tasks_and_letters_is_told_by_the_ma
     assert_eq!(counts(&store).await, (2, 2));
     store.close().await;
     std::fs::write(&path, older).unwrap();
-    let store = SqliteMetadataStore::open(options()).await.unwrap();
+    let store = SqlMetadataStore::open(options()).await.unwrap();
     assert_eq!(counts(&store).await, (1, 2));
     store.give_up_unpublished(&marks).await.unwrap();
     assert_eq!(counts(&store).await, (2, 2));

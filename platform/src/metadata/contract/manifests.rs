@@ -67,6 +67,15 @@ proptest! {
             every_prefix_is_a_moment(Arc::new(open_sqlite(&directory).await.unwrap()), &steps).await;
         });
     }
+
+    #[test]
+    fn f_33_every_prefix_of_the_manifests_is_a_moment_of_the_store_in_postgresql(steps in steps()) {
+        let Some(options) = new_postgres() else { return Ok(()) };
+        in_runtime(async {
+            let store = SqlMetadataStore::open(options).await.unwrap();
+            every_prefix_is_a_moment(Arc::new(store), &steps).await;
+        });
+    }
 }
 
 /// A store with one of everything; the number of its last manifest.
@@ -105,34 +114,40 @@ async fn f_33_a_store_is_restored_from_its_manifests_alone_and_gives_nothing_out
         let number = fill(&*store).await;
         let all = fold(waiting(&*store).await).unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let options = SqliteOptions::new(directory.path().join("restored.sqlite"));
-        let highest = Version(all.version + 10);
-        let restored = SqliteMetadataStore::restore(options, &all, highest, &[]).await.unwrap();
-        assert_eq!(restored.cluster_uuid().await.unwrap(), store.cluster_uuid().await.unwrap());
-        assert_eq!(used(&restored).await, used(&*store).await);
-        let snapshot = restored.used_segments().await.unwrap();
-        assert!(snapshot.sequence > store.used_segments().await.unwrap().sequence);
-        assert_eq!(mark_of(&restored, "push:events").await, mark(9, "s"));
-        let key = store.find_idempotency(DS, "k").await.unwrap();
-        assert!(key.is_some());
-        assert_eq!(restored.find_idempotency(DS, "k").await.unwrap(), key);
-        for version in [1, 2] {
-            let schema = store.get_document_version(DATASOURCE, DS, version).await.unwrap();
-            assert!(schema.is_some());
-            assert_eq!(
-                restored.get_document_version(DATASOURCE, DS, version).await.unwrap(),
-                schema
-            );
+        let sqlite = SqliteOptions::new(directory.path().join("restored.sqlite"));
+        let into = [Some(SqlOptions::from(sqlite)), new_postgres().map(SqlOptions::from)];
+        for options in into.into_iter().flatten() {
+            restores(&*store, options, &all, number).await;
         }
-        assert!(restored.publication("task-7").await.unwrap().is_some());
-        assert_eq!(restored.manifest_state().await.unwrap().made, number);
-        assert!(restored.manifest_state().await.unwrap().marked);
-        // The next partition of a chunk, and a version above all that were given out.
-        assert_eq!(allocate(&restored, day(2)).await.id.partition, 1);
-        assert!(restored.allocate_version().await.unwrap() > highest);
-        let again = SqliteOptions::new(directory.path().join("restored.sqlite"));
-        assert!(SqliteMetadataStore::restore(again, &all, highest, &[]).await.is_err());
     }
+}
+
+/// What a store says, restored elsewhere.
+async fn restores(store: &dyn MetadataStore, into: SqlOptions, all: &Manifest, number: u64) {
+    assert!(SqlMetadataStore::is_unmade(into.clone()).await.unwrap());
+    let highest = Version(all.version + 10);
+    let restored = SqlMetadataStore::restore(into.clone(), all, highest, &[]).await.unwrap();
+    assert_eq!(restored.cluster_uuid().await.unwrap(), store.cluster_uuid().await.unwrap());
+    assert_eq!(used(&restored).await, used(store).await);
+    let snapshot = restored.used_segments().await.unwrap();
+    assert!(snapshot.sequence > store.used_segments().await.unwrap().sequence);
+    assert_eq!(mark_of(&restored, "push:events").await, mark(9, "s"));
+    let key = store.find_idempotency(DS, "k").await.unwrap();
+    assert!(key.is_some());
+    assert_eq!(restored.find_idempotency(DS, "k").await.unwrap(), key);
+    for version in [1, 2] {
+        let schema = store.get_document_version(DATASOURCE, DS, version).await.unwrap();
+        assert!(schema.is_some());
+        assert_eq!(restored.get_document_version(DATASOURCE, DS, version).await.unwrap(), schema);
+    }
+    assert!(restored.publication("task-7").await.unwrap().is_some());
+    assert_eq!(restored.manifest_state().await.unwrap().made, number);
+    assert!(restored.manifest_state().await.unwrap().marked);
+    // The next partition of a chunk, and a version above all that were given out.
+    assert_eq!(allocate(&restored, day(2)).await.id.partition, 1);
+    assert!(restored.allocate_version().await.unwrap() > highest);
+    assert!(!SqlMetadataStore::is_unmade(into.clone()).await.unwrap());
+    assert!(SqlMetadataStore::restore(into, all, highest, &[]).await.is_err());
 }
 
 #[tokio::test]

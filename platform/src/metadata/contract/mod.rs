@@ -5,6 +5,7 @@ mod buffered;
 mod interleavings;
 mod log_marks;
 mod manifests;
+mod postgres_faults;
 mod publishing;
 mod sources;
 mod sqlite_faults;
@@ -13,6 +14,7 @@ mod tables;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use henge_test_servers::Postgres;
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
 use super::*;
@@ -34,11 +36,43 @@ pub(super) fn hour(number: i64) -> Interval {
 pub(super) async fn stores() -> (tempfile::TempDir, Vec<Arc<dyn MetadataStore>>) {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = open_sqlite(&directory).await.unwrap();
-    (directory, vec![Arc::new(MemoryMetadataStore::new()), Arc::new(sqlite)])
+    let mut stores: Vec<Arc<dyn MetadataStore>> =
+        vec![Arc::new(MemoryMetadataStore::new()), Arc::new(sqlite)];
+    if let Some(options) = new_postgres() {
+        stores.push(Arc::new(SqlMetadataStore::open(options).await.unwrap()));
+    }
+    (directory, stores)
 }
 
-pub(super) async fn open_sqlite(directory: &tempfile::TempDir) -> Result<SqliteMetadataStore> {
-    SqliteMetadataStore::open(SqliteOptions::new(directory.path().join("metadata.db"))).await
+/// A new database of the server that all tests share; `None` where there is no PostgreSQL.
+pub(super) fn new_postgres() -> Option<PostgresOptions> {
+    let server = Postgres::shared()?;
+    Some(PostgresOptions::new(&server.new_database()).unwrap())
+}
+
+/// Where a store outlives its process: opened again, it is what it was.
+pub(super) enum Place {
+    Sqlite(tempfile::TempDir),
+    Postgres(Box<PostgresOptions>),
+}
+
+impl Place {
+    pub(super) async fn open(&self) -> SqlMetadataStore {
+        match self {
+            Self::Sqlite(directory) => open_sqlite(directory).await.unwrap(),
+            Self::Postgres(options) => SqlMetadataStore::open((**options).clone()).await.unwrap(),
+        }
+    }
+}
+
+/// A new place of each kind.
+pub(super) fn places() -> Vec<Place> {
+    let postgres = new_postgres().map(|options| Place::Postgres(Box::new(options)));
+    [Place::Sqlite(tempfile::tempdir().unwrap())].into_iter().chain(postgres).collect()
+}
+
+pub(super) async fn open_sqlite(directory: &tempfile::TempDir) -> Result<SqlMetadataStore> {
+    SqlMetadataStore::open(SqliteOptions::new(directory.path().join("metadata.db"))).await
 }
 
 /// A segment with one row at the start of its interval.

@@ -42,7 +42,7 @@ async fn i_03_partitions_move_together_and_those_not_named_stay() {
         let directory = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(directory.path().join("restored.sqlite"));
         let restored =
-            SqliteMetadataStore::restore(options, &all, Version(all.version), &[]).await.unwrap();
+            SqlMetadataStore::restore(options, &all, Version(all.version), &[]).await.unwrap();
         assert_eq!(restored.source("stream").await.unwrap(), marks);
     }
 }

@@ -56,7 +56,7 @@ async fn i_12_a_flipped_bit_in_a_segment_s_record_is_found() {
 async fn f_33_a_store_whose_making_was_cut_short_is_made_again() {
     let directory = tempfile::tempdir().unwrap();
     let options = SqliteOptions::new(directory.path().join("metadata.db"));
-    assert!(SqliteMetadataStore::is_unmade(&options).await.unwrap());
+    assert!(SqlMetadataStore::is_unmade(options.clone()).await.unwrap());
     // What is there before the first transaction commits: a header that says which journal it has.
     let connect =
         sqlx::sqlite::SqliteConnectOptions::new().filename(&options.path).create_if_missing(true);
@@ -64,11 +64,11 @@ async fn f_33_a_store_whose_making_was_cut_short_is_made_again() {
     sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await.unwrap();
     pool.close().await;
     assert!(std::fs::metadata(&options.path).unwrap().len() > 0);
-    assert!(SqliteMetadataStore::is_unmade(&options).await.unwrap());
+    assert!(SqlMetadataStore::is_unmade(options.clone()).await.unwrap());
     let store = open_sqlite(&directory).await.unwrap();
     store.put_document(DATASOURCE, "d", "{}").await.unwrap();
     store.close().await;
-    assert!(!SqliteMetadataStore::is_unmade(&options).await.unwrap());
+    assert!(!SqlMetadataStore::is_unmade(options.clone()).await.unwrap());
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn f_35_a_lock_held_elsewhere_ends_in_an_error_that_says_later() {
     let (directory, path) = filled().await;
     let options =
         SqliteOptions { busy_timeout: Duration::from_millis(100), ..SqliteOptions::new(&path) };
-    let store = SqliteMetadataStore::open(options).await.unwrap();
+    let store = SqlMetadataStore::open(options).await.unwrap();
     let other = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
     let other = sqlx::SqlitePool::connect_with(other).await.unwrap();
     let mut lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();

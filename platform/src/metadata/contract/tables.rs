@@ -168,10 +168,11 @@ async fn f_34_the_cluster_has_one_identity() {
         assert!(!seen.contains(&uuid));
         seen.push(uuid);
     }
-    let directory = tempfile::tempdir().unwrap();
-    let first = open_sqlite(&directory).await.unwrap().cluster_uuid().await.unwrap();
-    let second = open_sqlite(&directory).await.unwrap().cluster_uuid().await.unwrap();
-    assert_eq!(first, second);
+    for place in places() {
+        let first = place.open().await.cluster_uuid().await.unwrap();
+        let second = place.open().await.cluster_uuid().await.unwrap();
+        assert_eq!(first, second);
+    }
 }
 
 #[tokio::test]

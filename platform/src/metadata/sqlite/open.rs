@@ -9,7 +9,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, Row};
 
-use super::convert::store_error;
+use super::error::{is_transient, store_error};
 use super::journal::check_journal;
 use crate::metadata::error::{MetadataError, Result};
 use crate::runtime::blocking;
@@ -59,12 +59,21 @@ impl SqliteOptions {
 }
 
 /// A writer of one connection, so that writes queue here and not on locks, and readers.
-pub(super) struct Pools {
+#[derive(Debug)]
+pub(in crate::metadata) struct Pools {
     pub writer: SqlitePool,
     pub readers: SqlitePool,
 }
 
-pub(super) async fn open(options: &SqliteOptions) -> Result<Pools> {
+impl Pools {
+    /// Moves what is in the journal into the file.
+    pub(in crate::metadata) async fn fold_journal(&self) -> Result<()> {
+        let fold = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer);
+        fold.await.map(|_| ()).map_err(store_error)
+    }
+}
+
+pub(in crate::metadata) async fn open(options: &SqliteOptions) -> Result<Pools> {
     let directory = parent(&options.path).to_owned();
     create_dir_durably(&directory).map_err(|error| {
         MetadataError::Unavailable(format!("cannot make '{}': {error}", directory.display()))
@@ -102,7 +111,7 @@ pub(super) async fn open(options: &SqliteOptions) -> Result<Pools> {
 
 /// True when no store was ever made at a path: there is no file, or an empty one, or a database
 /// without content, which a kill leaves while the first store is made.
-pub(super) async fn is_unmade(options: &SqliteOptions) -> Result<bool> {
+pub(in crate::metadata) async fn is_unmade(options: &SqliteOptions) -> Result<bool> {
     match std::fs::metadata(&options.path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
         Err(error) => {
@@ -172,7 +181,7 @@ async fn verify(path: &Path, busy_timeout: Duration) -> Result<()> {
 }
 
 fn refuse(path: &Path, error: &sqlx::Error) -> MetadataError {
-    match super::convert::is_transient(error) {
+    match is_transient(error) {
         true => MetadataError::Unavailable(error.to_string()),
         false => MetadataError::Corrupt(format!(
             "'{}' cannot be read ({error}); nothing was changed",
@@ -215,7 +224,7 @@ async fn migrate(writer: &SqlitePool) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata::{DATASOURCE, MetadataStore, SourceMark, SqliteMetadataStore};
+    use crate::metadata::{DATASOURCE, MetadataStore, SourceMark, SqlMetadataStore};
 
     /// Positions of logs from before there were partitions, and schemas from before there were
     /// documents, are read on.
@@ -236,7 +245,7 @@ mod tests {
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(rest)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
-        let store = SqliteMetadataStore::open(options).await.unwrap();
+        let store = SqlMetadataStore::open(options).await.unwrap();
         let mark = SourceMark { position: 9_007_199_254_740_993.into(), state: "s".into() };
         assert_eq!(store.source("push:d").await.unwrap(), [(String::new(), mark)].into());
         let newest = store.get_document(DATASOURCE, "d").await.unwrap().unwrap();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use henge_platform::metadata::{SqliteMetadataStore, SqliteOptions};
+use henge_platform::metadata::{SqlMetadataStore, SqliteOptions};
 use henge_server::data_folder::DataFolder;
 use henge_server::integrity::{give_up_log_loss, open_marks};
 
@@ -60,10 +60,10 @@ pub(super) async fn run_metadata(args: &AcceptMetadataArgs) -> Result<ExitCode> 
     let _lock = folder.own()?;
     let options = SqliteOptions::new(folder.metadata());
     anyhow::ensure!(
-        !SqliteMetadataStore::is_unmade(&options).await?,
+        !SqlMetadataStore::is_unmade(options.clone()).await?,
         "there are no metadata: see `henge metadata check`"
     );
-    let store = SqliteMetadataStore::open(options).await?;
+    let store = SqlMetadataStore::open(options).await?;
     let marks = open_marks(&folder)?;
     let (made, marked) = store.unpublished_changes(&marks).await?;
     let missing = marked.saturating_sub(made);

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use henge_platform::metadata::manifest::Manifest;
-use henge_platform::metadata::{MetadataError, MetadataStore, SqliteMetadataStore};
+use henge_platform::metadata::{MetadataError, MetadataStore, SqlMetadataStore};
 use henge_platform::storage::{DeepStorage, LocalDeepStorage};
 use henge_server::data_folder::DataFolder;
 use henge_server::integrity::{ObjectUse, Report, examine, object_use, open_metadata_copy};
@@ -61,7 +61,7 @@ async fn check(folder: &DataFolder) -> Result<Checked> {
 async fn look(
     folder: &DataFolder,
     storage: &dyn DeepStorage,
-    store: Option<&SqliteMetadataStore>,
+    store: Option<&SqlMetadataStore>,
     may_be_missing: bool,
 ) -> Result<Checked> {
     let Some(store) = store else {

@@ -1,11 +1,10 @@
 //! Changes that no manifest says and no log repeats: of tasks and refused events. They are counted in
-//! the store and marked beside it, so that an older copy of the file is noticed.
+//! the store and marked beside it, so that an older copy of the store is noticed.
 
-use sqlx::Sqlite;
-
-use super::SqliteMetadataStore;
-use super::convert::{get_u64, store_error, to_i64};
-use super::segments::next_counter;
+use super::convert::to_i64;
+use super::database::{Access, Connection};
+use super::segments::{counter, next_counter};
+use super::{SqlMetadataStore, Working};
 use crate::metadata::error::Result;
 use crate::runtime::blocking;
 use crate::wal::{LogMark, LogMarks, log_identity};
@@ -14,14 +13,19 @@ const COUNTER: &str = "unpublished_changes";
 /// No datasource has this name.
 const NAME: &str = "\0metadata";
 
-impl SqliteMetadataStore {
-    /// Commits a change that is counted, and marks it once it is durable.
-    pub(super) async fn commit_unpublished(
+impl SqlMetadataStore {
+    /// Makes a change that is counted, and marks it once it is durable.
+    pub(super) async fn change_unpublished<T: Send + 'static>(
         &self,
-        mut transaction: sqlx::Transaction<'static, Sqlite>,
-    ) -> Result<()> {
-        let changes = next_counter(&mut transaction, COUNTER).await?;
-        transaction.commit().await.map_err(store_error)?;
+        work: impl for<'c> FnOnce(&'c mut Connection) -> Working<'c, T> + Send + 'static,
+    ) -> Result<T> {
+        let counted = self.run(Access::Write, move |connection| {
+            Box::pin(async move {
+                let done = work(connection).await?;
+                Ok((done, next_counter(connection, COUNTER).await?))
+            })
+        });
+        let (done, changes) = counted.await?;
         let mark =
             LogMark { identity: self.mark_identity(), sequence: changes, ..LogMark::default() };
         let marks = self.marks.clone();
@@ -32,7 +36,7 @@ impl SqliteMetadataStore {
             Ok(Err(error)) => tracing::warn!(%error, "a change of the metadata is not marked"),
             Err(error) => tracing::warn!(%error, "a change of the metadata is not marked"),
         }
-        Ok(())
+        Ok(done)
     }
 
     /// Whose mark is that of this store.
@@ -46,13 +50,9 @@ impl SqliteMetadataStore {
     /// # Errors
     /// `Unavailable` when the store cannot be read.
     pub async fn unpublished_changes(&self, marks: &LogMarks) -> Result<(u64, u64)> {
-        let row = sqlx::query("SELECT value FROM counters WHERE name = ?")
-            .bind(COUNTER)
-            .fetch_one(&self.pools.readers)
-            .await
-            .map_err(store_error)?;
+        let made = self.run(Access::Read, |connection| Box::pin(counter(connection, COUNTER)));
         let marked = marks.get(self.mark_identity()).map_or(0, |mark| mark.sequence);
-        Ok((get_u64(&row, "value")?, marked))
+        Ok((made.await?, marked))
     }
 
     /// Gives up the counted changes that are marked in `marks` and missing: it counts on above them.
@@ -61,12 +61,14 @@ impl SqliteMetadataStore {
     /// `Unavailable` when the store cannot be written.
     pub async fn give_up_unpublished(&self, marks: &LogMarks) -> Result<()> {
         let (_, marked) = self.unpublished_changes(marks).await?;
-        sqlx::query("UPDATE counters SET value = max(value, ?) WHERE name = ?")
-            .bind(to_i64(marked, COUNTER)?)
-            .bind(COUNTER)
-            .execute(&self.pools.writer)
-            .await
-            .map_err(store_error)?;
-        Ok(())
+        let marked = to_i64(marked, COUNTER)?;
+        let raise = self.run(Access::Write, move |connection| {
+            let raise = connection
+                .statement("UPDATE counters SET value = $1 WHERE name = $2 AND value < $1")
+                .bind(marked)
+                .bind(COUNTER);
+            Box::pin(raise.execute())
+        });
+        raise.await.map(|_| ())
     }
 }

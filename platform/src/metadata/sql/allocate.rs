@@ -1,17 +1,17 @@
 //! Allocation: where an append goes and which id it gets, within the caller's transaction.
 
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::convert::{get_u64, store_error, to_i64};
+use super::convert::to_i64;
+use super::database::Connection;
 use super::segments::{next_counter, used_overlapping};
+use super::statement::Row;
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::places::{ChunkVersion, Place, Surroundings, place_append, reach};
 use crate::metadata::records::{Allocation, PendingSegment};
 
 pub(super) async fn allocate_append(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     owner: &str,
     datasource: &str,
     rows: Interval,
@@ -24,80 +24,90 @@ pub(super) async fn allocate_append(
         None => Version(next_counter(connection, "version").await?),
     };
     let partition = next_partition(connection, datasource, interval, version).await?;
-    sqlx::query(
+    connection.statement(
         "INSERT INTO pending_segments (datasource, start_ms, end_ms, version, partition, owner) \
-         VALUES (?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(datasource)
     .bind(interval.start_ms)
     .bind(interval.end_ms)
     .bind(to_i64(version.0, "version")?)
-    .bind(i64::from(partition))
+    .bind(partition)
     .bind(owner)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
+    .execute()
+    .await?;
     let id = SegmentId::new(datasource, interval, version, partition);
     let shard_spec = ShardSpec::numbered(partition, core_partitions);
     Ok(Allocation { segment: PendingSegment { id, shard_spec }, slice })
 }
 
+/// Forgets what `owner`, or nobody, allocated and never published; gives how many.
+pub(super) async fn forget(connection: &mut Connection, owner: &str) -> Result<usize> {
+    let forgotten = connection
+        .statement("DELETE FROM pending_segments WHERE owner = $1 OR owner IS NULL")
+        .bind(owner)
+        .execute()
+        .await?;
+    Ok(usize::try_from(forgotten).unwrap_or(usize::MAX))
+}
+
 /// The next number of a chunk and version, which is not given out again.
 pub(super) async fn next_partition(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     datasource: &str,
     interval: Interval,
     version: Version,
 ) -> Result<u32> {
-    let row = sqlx::query(
-        "INSERT INTO chunk_versions (datasource, start_ms, end_ms, version, next_partition) \
-         VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET next_partition = next_partition + 1 \
-         RETURNING next_partition - 1 AS partition",
-    )
-    .bind(datasource)
-    .bind(interval.start_ms)
-    .bind(interval.end_ms)
-    .bind(to_i64(version.0, "version")?)
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)?;
-    u32::try_from(get_u64(&row, "partition")?)
+    let row = connection
+        .statement(
+            "INSERT INTO chunk_versions (datasource, start_ms, end_ms, version, next_partition) \
+         VALUES ($1, $2, $3, $4, 1) ON CONFLICT (datasource, start_ms, end_ms, version) \
+         DO UPDATE SET next_partition = chunk_versions.next_partition + 1 \
+         RETURNING chunk_versions.next_partition - 1 AS partition",
+        )
+        .bind(datasource)
+        .bind(interval.start_ms)
+        .bind(interval.end_ms)
+        .bind(to_i64(version.0, "version")?)
+        .fetch_one()
+        .await?;
+    u32::try_from(row.u64("partition")?)
         .map_err(|_| MetadataError::Invalid(format!("chunk {interval} has no partition left")))
 }
 
 async fn around(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     datasource: &str,
     asked: Interval,
 ) -> Result<Surroundings> {
-    let pending = sqlx::query(
-        "SELECT DISTINCT start_ms, end_ms, version FROM pending_segments \
-         WHERE datasource = ? AND end_ms > ? AND start_ms < ?",
-    )
-    .bind(datasource)
-    .bind(asked.start_ms)
-    .bind(asked.end_ms)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(store_error)?;
+    let pending = connection
+        .statement(
+            "SELECT DISTINCT start_ms, end_ms, version FROM pending_segments \
+         WHERE datasource = $1 AND end_ms > $2 AND start_ms < $3",
+        )
+        .bind(datasource)
+        .bind(asked.start_ms)
+        .bind(asked.end_ms)
+        .fetch_all()
+        .await?;
     let pending = pending.iter().map(chunk_version).collect::<Result<Vec<_>>>()?;
-    let rows = sqlx::query(
-        "SELECT start_ms, end_ms, version, max(used) AS used FROM segments \
-         WHERE datasource = ? AND used IN (0, 1) AND end_ms > ? AND start_ms < ? \
+    let rows = connection
+        .statement(
+            "SELECT start_ms, end_ms, version, max(used) AS used FROM segments \
+         WHERE datasource = $1 AND used IN (0, 1) AND end_ms > $2 AND start_ms < $3 \
          GROUP BY start_ms, end_ms, version",
-    )
-    .bind(datasource)
-    .bind(asked.start_ms)
-    .bind(asked.end_ms)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(store_error)?;
+        )
+        .bind(datasource)
+        .bind(asked.start_ms)
+        .bind(asked.end_ms)
+        .fetch_all()
+        .await?;
     let mut published = Vec::with_capacity(rows.len());
     let mut chunks: Vec<Interval> = pending.iter().map(|(interval, _)| *interval).collect();
     for row in &rows {
         let chunk = chunk_version(row)?;
         published.push(chunk);
-        if get_u64(row, "used")? == 1 {
+        if row.u64("used")? == 1 {
             chunks.push(chunk.0);
         }
     }
@@ -105,8 +115,8 @@ async fn around(
     Ok(Surroundings { used, pending, published })
 }
 
-fn chunk_version(row: &SqliteRow) -> Result<ChunkVersion> {
-    let start_ms = row.try_get("start_ms").map_err(store_error)?;
-    let end_ms = row.try_get("end_ms").map_err(store_error)?;
-    Ok((Interval { start_ms, end_ms }, Version(get_u64(row, "version")?)))
+fn chunk_version(row: &Row) -> Result<ChunkVersion> {
+    let start_ms = row.i64("start_ms")?;
+    let end_ms = row.i64("end_ms")?;
+    Ok((Interval { start_ms, end_ms }, Version(row.u64("version")?)))
 }
