@@ -56,8 +56,9 @@ impl<F: Future + Unpin> Future for CutAt<F> {
 
 #[tokio::test]
 async fn f_30_work_that_is_given_up_at_any_of_its_steps_leaves_no_transaction_behind() {
-    let Some(options) = new_postgres() else { return };
-    let store = open(&options).await;
+    let Some(server) = Postgres::shared() else { return };
+    // Answers come through a task of this thread, so that each of them is waited for.
+    let store = behind_proxy(server, &Arc::default()).await;
     let segment = allocate(&store, day(1)).await;
     let request = append("t", &[segment]);
     let mut cut = 0;
@@ -147,11 +148,8 @@ async fn f_35_a_server_that_is_killed_loses_nothing_and_is_found_again() {
 #[tokio::test]
 async fn f_05_a_commit_whose_answer_is_lost_is_resolved_by_asking() {
     let Some(server) = Postgres::shared() else { return };
-    let direct = server.new_database();
-    let cut = Arc::new(AtomicBool::new(false));
-    let port = proxy(server.port(), Arc::clone(&cut)).await;
-    let address = direct.replace(&format!(":{}/", server.port()), &format!(":{port}/"));
-    let store = SqlMetadataStore::open(PostgresOptions::new(&address).unwrap()).await.unwrap();
+    let cut = Arc::default();
+    let store = behind_proxy(server, &cut).await;
     let segment = allocate(&store, day(1)).await;
     cut.store(true, Ordering::SeqCst);
     let error = store.publish(&append("t", &[segment])).await.unwrap_err();
@@ -162,6 +160,14 @@ async fn f_05_a_commit_whose_answer_is_lost_is_resolved_by_asking() {
     cut.store(false, Ordering::SeqCst);
     assert!(store.publication("t").await.unwrap().is_some());
     assert_eq!(used_ids(&store).await.len(), 1);
+}
+
+/// A store in a new database, with a proxy between.
+async fn behind_proxy(server: &Postgres, cut: &Arc<AtomicBool>) -> SqlMetadataStore {
+    let port = proxy(server.port(), Arc::clone(cut)).await;
+    let direct = server.new_database();
+    let address = direct.replace(&format!(":{}/", server.port()), &format!(":{port}/"));
+    open(&PostgresOptions::new(&address).unwrap()).await
 }
 
 /// Stands between a store and its server. While `cut`, a commit reaches the server, and its answer nobody.
@@ -189,7 +195,9 @@ async fn carry(client: TcpStream, server: TcpStream, cut: Arc<AtomicBool>) {
                 if after_commit && cut.load(Ordering::SeqCst) {
                     return;
                 }
-                to_client.write_all(&buffer[..count]).await.unwrap();
+                if to_client.write_all(&buffer[..count]).await.is_err() {
+                    return;
+                }
             }
         }
     });
