@@ -25,6 +25,7 @@ use henge_data_node::{DataNode, QueryServices};
 use henge_platform::config::{CacheConfig, QueryConfig};
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::MetadataStore;
+use henge_platform::runtime::spawn;
 use henge_platform::telemetry::Metrics;
 use parking_lot::RwLock;
 
@@ -162,7 +163,7 @@ impl Broker {
     /// Keeps the view current beside the queries until the broker is dropped.
     pub fn follow(self: &Arc<Self>) {
         let broker = Arc::downgrade(self);
-        tokio::spawn(async move {
+        spawn(async move {
             while let Some(views) = broker.upgrade().map(|broker| Arc::clone(&broker.views)) {
                 // A failure is in the log and in the view.
                 let _ = views.refreshed().await;

@@ -19,24 +19,25 @@ use crate::error::Result;
 /// Loads that run at once.
 const CONCURRENT_LOADS: usize = 8;
 /// Wait before the second attempt; doubles with each failure.
-const FIRST_WAIT_MS: i64 = 500;
+const FIRST_WAIT_MS: u64 = 500;
 /// Loading many segments tells how far it is, this often.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 /// No wait is longer.
-const LONGEST_WAIT_MS: i64 = 60_000;
+const LONGEST_WAIT_MS: u64 = 60_000;
 
-/// Failed loads and when each is worth trying again: a failure is never remembered for good.
+/// Failed loads and when each is worth trying again: a failure is never remembered for good. Counted in
+/// time that goes on, since the date may be set back by an hour.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
-    failures: Mutex<HashMap<(ServerId, SegmentId), (u32, i64)>>,
+    failures: Mutex<HashMap<(ServerId, SegmentId), (u32, u64)>>,
 }
 
 impl Attempts {
-    fn is_due(&self, key: &(ServerId, SegmentId), now_ms: i64) -> bool {
+    fn is_due(&self, key: &(ServerId, SegmentId), now_ms: u64) -> bool {
         self.failures.lock().get(key).is_none_or(|(_, due_ms)| *due_ms <= now_ms)
     }
 
-    fn failed(&self, key: (ServerId, SegmentId), now_ms: i64) {
+    fn failed(&self, key: (ServerId, SegmentId), now_ms: u64) {
         let mut failures = self.failures.lock();
         let (count, due_ms) = failures.entry(key).or_insert((0, 0));
         let wait_ms = (FIRST_WAIT_MS << (*count).min(16)).min(LONGEST_WAIT_MS);
@@ -87,7 +88,7 @@ impl Coordinator {
     async fn load(&self, server: ServerId, segment: Arc<PublishedSegment>) -> bool {
         let key = (server, segment.id.clone());
         let Some(host) = self.host(&key.0) else { return false };
-        if !self.attempts.is_due(&key, self.clock.now_ms()) {
+        if !self.attempts.is_due(&key, self.clock.running_ms()) {
             return false;
         }
         match host.load(&segment).await {
@@ -97,7 +98,7 @@ impl Coordinator {
             }
             Err(error) => {
                 tracing::warn!(segment = %segment.id, %error, "failed to load segment, will try again");
-                self.attempts.failed(key, self.clock.now_ms());
+                self.attempts.failed(key, self.clock.running_ms());
                 false
             }
         }

@@ -20,8 +20,8 @@ use henge_data_node::SegmentHost;
 use henge_platform::discovery::Discovery;
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::Clock;
+use henge_platform::runtime::watch;
 use parking_lot::RwLock;
-use tokio::sync::watch;
 
 pub use error::{CoordinatorError, Result};
 

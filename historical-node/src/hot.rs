@@ -8,7 +8,7 @@
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
-use henge_platform::runtime::{TemporaryFile, map_file, mapped_damages};
+use henge_platform::runtime::{TemporaryFile, map_file, mapped_damages, spawn};
 use henge_platform::storage::{PushedObject, checksum_bytes};
 use henge_segment::{SegmentSummary, SegmentView, WriteOptions, transcode};
 use henge_types::ErrorClass;
@@ -33,7 +33,7 @@ impl HistoricalNode {
             return;
         }
         let node = self.clone();
-        tokio::spawn(async move {
+        spawn(async move {
             for _ in 0..ATTEMPTS {
                 let Err(error) = node.change_form(&stored).await else { return };
                 let id = stored.mapped.id();

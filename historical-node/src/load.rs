@@ -12,7 +12,7 @@ use henge_data_node::{HostError, SegmentHost};
 use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ChangeSet, ServerId};
 use henge_platform::metadata::PublishedSegment;
 use henge_platform::runtime::files::{self, rename_durably};
-use henge_platform::runtime::{blocking, map_file};
+use henge_platform::runtime::{blocking, map_file, spawn};
 use henge_platform::storage::{PushedObject, checksum_file};
 use henge_segment::{MappedSegment, SegmentView};
 use henge_types::{SegmentId, SegmentSchema};
@@ -41,7 +41,7 @@ impl HistoricalNode {
         )?;
         if is_spare {
             let (node, loaded) = (self.clone(), Arc::clone(&loaded));
-            tokio::spawn(async move { node.care_for_object(&loaded).await });
+            spawn(async move { node.care_for_object(&loaded).await });
         }
         self.heat(loaded);
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use henge_data_node::{Call, DataNode, NodeError, SegmentQuery, SegmentReply};
 use henge_platform::discovery::ServerId;
+use henge_platform::runtime::spawn;
 use henge_segment::SegmentView;
 use henge_types::ErrorClass;
 
@@ -30,7 +31,7 @@ impl DataNode for HistoricalNode {
         let suspects = self.suspects(asked_for, suspect);
         // Goes on when the query does not wait for it.
         let node = self.clone();
-        let mending = tokio::spawn(async move { node.mend_damaged(suspects).await });
+        let mending = spawn(async move { node.mend_damaged(suspects).await });
         match mending.await {
             Ok(0) if suspect.is_none() => self.run_once(&call, &request).await,
             Ok(1..) => Ok(SegmentReply { missing: request.segments, ..SegmentReply::default() }),

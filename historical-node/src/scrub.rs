@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_platform::runtime::blocking;
+use henge_platform::runtime::{blocking, spawn};
 use henge_platform::storage::{ChecksumReader, PushedObject, StorageError};
 use henge_platform::telemetry::{Counter, Metrics};
 use henge_types::SegmentId;
@@ -67,7 +67,7 @@ impl HistoricalNode {
             return;
         }
         let node = Arc::downgrade(self);
-        tokio::spawn(async move {
+        spawn(async move {
             while let Some(node) = node.upgrade() {
                 node.scrub_once(bytes_per_second).await;
                 drop(node);

@@ -13,7 +13,7 @@ use henge_platform::discovery::{
     AnnouncedSchema, AnnouncedSegment, ChangeSet, Discovery, SchemaGrowth, ServerId,
 };
 use henge_platform::metadata::{PendingSegment, UNPLACED};
-use henge_platform::runtime::CpuPool;
+use henge_platform::runtime::{CpuPool, spawn};
 use henge_segment::SegmentView;
 use henge_types::{Interval, SegmentId, ShardSpec};
 use parking_lot::Mutex;
@@ -149,7 +149,7 @@ impl Serving {
     fn remove(&self, gone: Vec<Served>) {
         if !gone.is_empty() {
             let work = move || gone.iter().for_each(Served::remove_files);
-            tokio::spawn(self.pool.spawn(MERGE_PRIORITY, work));
+            spawn(self.pool.spawn(MERGE_PRIORITY, work));
         }
     }
 

@@ -14,7 +14,7 @@ use henge_platform::config::ServerConfig;
 use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::http::{assign_request_id, charge_answers, refuse_strangers, with_fallbacks};
 use henge_platform::runtime::{
-    Clock, CpuPool, SystemClock, allocator::keep_trimmed, raise_handle_limit,
+    Clock, CpuPool, SystemClock, allocator::keep_trimmed, raise_handle_limit, spawn,
 };
 use henge_platform::spill::LocalSpillStorage;
 use henge_platform::storage::LocalDeepStorage;
@@ -94,7 +94,7 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
     let shutdown = async move {
         let _ = stopped.await;
     };
-    let served = tokio::spawn(henge_platform::http::serve(listener, router, serve, shutdown));
+    let served = spawn(henge_platform::http::serve(listener, router, serve, shutdown));
     Ok(Running {
         url: format!("http://{address}"),
         startup: started.elapsed(),
@@ -116,7 +116,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Metrics::default();
     options.accounts.show(&metrics);
-    tokio::spawn(keep_trimmed(options.broker.total_memory_bytes));
+    spawn(keep_trimmed(options.broker.total_memory_bytes));
     let pool = CpuPool::new(options.query_threads).context("start the CPU pool")?;
     // Threads of its own, which the operating system prefers less than those of queries.
     let ingest_pool = CpuPool::with_options(options.ingest_pool);
@@ -168,7 +168,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
         requests: options.accounts.requests.clone(),
         indexes: options.accounts.indexes.clone(),
     };
-    tokio::spawn(async move { coordinator.run_woken_by(&published).await });
+    spawn(async move { coordinator.run_woken_by(&published).await });
     let realtime = match RealtimeNode::start(options.realtime.clone(), dependencies).await {
         Err(error) if error.class() == ErrorClass::Corrupt => {
             refuse_damaged_logs(folder, &*metadata).await?;

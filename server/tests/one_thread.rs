@@ -336,7 +336,7 @@ async fn full_disks(folder: &Path, disk: &FullDisk) {
     assert_eq!(all().await, 300);
     assert!(disk.fill(None) > 0);
     // The coordinator tries again by the clock.
-    cluster.clock.advance(60_000);
+    cluster.clock.pass(60_000);
     cluster.handed_over(cluster.metadata.used_segments().await.unwrap().segments.len()).await;
     assert_eq!(all().await, 300);
     tokio::time::sleep(minute).await;

@@ -87,7 +87,8 @@ const OUTER: [Layer; 8] = [
     layer("henge-coordinator", ROLE),
     layer("xtask", &[]),
 ];
-const UNRESTRICTED: [&str; 3] = ["henge-server", "henge-tests", "henge-benches"];
+const UNRESTRICTED: [&str; 4] =
+    ["henge-server", "henge-tests", "henge-simulation", "henge-benches"];
 
 /// Libraries that touch sockets, files or run threads, which no engine package may use.
 const NOT_IN_ENGINE: [&str; 10] = [

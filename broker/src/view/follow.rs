@@ -11,9 +11,9 @@ use henge_platform::discovery::Discovery;
 use henge_platform::metadata::{
     BufferedSegment, MetadataError, MetadataStore, SegmentChange, SegmentSnapshot,
 };
+use henge_platform::runtime::watch;
 use henge_types::SegmentId;
 use parking_lot::Mutex;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Away, ClusterView, MetadataPosition};

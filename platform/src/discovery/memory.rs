@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::runtime::watch;
 use henge_types::SegmentId;
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
 use super::schema::SharedSchemas;
 use super::{

@@ -156,7 +156,7 @@ pub trait Discovery: Send + Sync + Debug {
     fn changes_since(&self, version: u64) -> Option<Vec<Arc<DiscoveryChange>>>;
 
     /// Follows the version, to wake up on changes.
-    fn watch(&self) -> tokio::sync::watch::Receiver<u64>;
+    fn watch(&self) -> crate::runtime::watch::Receiver<u64>;
 
     /// Tells why a server cannot answer for a segment that it should; `None` takes that back. Lost
     /// with the registry: a hint for people, nothing is decided by it.

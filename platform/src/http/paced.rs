@@ -146,7 +146,7 @@ mod tests {
         for (rate, keeps_up) in [(u64::MAX, false), (1, true)] {
             let (near, mut far) = duplex(100);
             let started = Instant::now();
-            tokio::spawn(async move {
+            crate::runtime::spawn(async move {
                 let mut taken = [0; 100];
                 while far.read_exact(&mut taken).await.is_ok() {}
             });

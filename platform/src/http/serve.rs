@@ -77,7 +77,14 @@ pub async fn serve(
                     continue;
                 };
                 let router = router.clone();
-                tokio::spawn(serve_one(stream, address, router, options, stop.clone(), place));
+                crate::runtime::spawn(serve_one(
+                    stream,
+                    address,
+                    router,
+                    options,
+                    stop.clone(),
+                    place,
+                ));
             }
             Err(error) => {
                 // Out of file handles, or the peer went away between SYN and accept. Waiting lets

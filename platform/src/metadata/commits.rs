@@ -1,7 +1,7 @@
 //! Tells observers in this process that something was committed, so that they need not ask the store
 //! whether anything is new.
 
-use tokio::sync::watch;
+use crate::runtime::watch;
 
 /// Counts the commits made through one store.
 #[derive(Debug, Default)]

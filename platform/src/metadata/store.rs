@@ -111,7 +111,7 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// A number that moves after each commit made through this store that may have changed the used
     /// or the buffered segments. Whoever sees it unmoved need not ask for changes, but for those that other
     /// processes make: these are found by polling.
-    fn commits(&self) -> tokio::sync::watch::Receiver<u64>;
+    fn commits(&self) -> crate::runtime::watch::Receiver<u64>;
 
     /// Marks segments unused; gives how many were used before. Unknown ids are ignored.
     async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize>;

@@ -6,6 +6,7 @@ use henge_types::ErrorClass;
 use tokio::runtime::Handle;
 
 use super::simulation;
+use super::tasks::spawn_on;
 
 /// Work that gave no result: it panicked, or the process is ending.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +53,7 @@ fn start<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> tokio::task::JoinHandle<T> {
     match simulation::is_entered() {
-        true => runtime.spawn(async move { work() }),
+        true => spawn_on(runtime, async move { work() }),
         #[expect(clippy::disallowed_methods, reason = "the door to the runtime's threads")]
         false => runtime.spawn_blocking(work),
     }

@@ -115,7 +115,7 @@ impl CpuPool {
     #[must_use]
     pub fn of_this_runtime() -> Self {
         let queue = Arc::new(Queue::of_runtime());
-        tokio::spawn(Arc::clone(&queue).work_between_tasks());
+        super::spawn(Arc::clone(&queue).work_between_tasks());
         Self { owner: Arc::new(Owner { queue, threads: 1 }) }
     }
 

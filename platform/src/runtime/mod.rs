@@ -13,6 +13,8 @@ mod mapping;
 mod memory;
 mod random;
 pub mod simulation;
+mod tasks;
+pub mod watch;
 
 pub use blocking::{BlockingThreads, WorkLost, blocking};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -24,3 +26,4 @@ pub use machine::{HandleLimit, raise_handle_limit};
 pub use mapping::{MappedFile, map_file, mapped_damages};
 pub use memory::{AccountFull, Charge, MemoryAccount};
 pub use random::random;
+pub use tasks::spawn;

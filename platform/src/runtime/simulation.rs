@@ -3,6 +3,8 @@
 //! this thread alone whose clock is paused, and [`CpuPool::of_this_runtime`](super::CpuPool), nothing
 //! else tells one run from another.
 
+mod process;
+
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -11,6 +13,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::files::FileFaults;
+
+pub use process::Process;
+pub(super) use process::current as process;
 
 thread_local! {
     static ENTERED: RefCell<Option<Entered>> = const { RefCell::new(None) };

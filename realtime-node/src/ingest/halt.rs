@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use henge_platform::runtime::watch;
 
 use super::source::Partition;
 use crate::error::{RealtimeError, Result};

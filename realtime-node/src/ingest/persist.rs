@@ -1,5 +1,6 @@
 //! Indexes that are full, or take memory that others need, become parts on disk.
 
+use henge_platform::runtime::spawn;
 use std::sync::Arc;
 
 use super::writer::Writer;
@@ -68,7 +69,7 @@ impl Writer {
                     tracing::error!(segment = %sink.target().id, %error, "failed to persist, rows stay in memory");
                 }
             });
-            tokio::spawn(task);
+            spawn(task);
         }
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! Reading a source for as long as somebody wants it, and anew when somebody else published from it.
 
+use henge_platform::runtime::spawn;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use henge_platform::runtime::watch;
+use tokio::sync::{mpsc, oneshot};
 
 use super::halt::{Halt, PartitionFailures};
 use super::handoff::{Backlog, BacklogStatus};
@@ -53,7 +55,7 @@ impl SourceReader {
         let (writer, first) = opener.open().await?;
         let life = Arc::new(watch::Sender::new(first));
         let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
-        tokio::spawn(opener.keep_reading(writer, receiver, Arc::clone(&life)));
+        spawn(opener.keep_reading(writer, receiver, Arc::clone(&life)));
         Ok(Self { commands, life })
     }
 
@@ -101,6 +103,7 @@ impl SourceReader {
         loop {
             let halt = lives.borrow_and_update().halt.clone();
             tokio::select! {
+                biased;
                 reason = halt.failed() => return reason,
                 _ = lives.changed() => {}
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use henge_data_node::{QueryRunner, QueryServices};
 use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::{DATASOURCE, MetadataStore};
-use henge_platform::runtime::{Clock, CpuPool, MemoryAccount};
+use henge_platform::runtime::{Clock, CpuPool, MemoryAccount, spawn};
 use henge_platform::storage::DeepStorage;
 use henge_platform::wal::{LogHandles, LogMarks};
 use parking_lot::RwLock;
@@ -83,8 +83,8 @@ impl RealtimeNode {
         }
         left.forget_rest().await?;
         node.note_log_marks().await;
-        tokio::spawn(log_marks::keep_noted(Arc::downgrade(&node)));
-        tokio::spawn(count_uptime(Arc::downgrade(&node.shared)));
+        spawn(log_marks::keep_noted(Arc::downgrade(&node)));
+        spawn(count_uptime(Arc::downgrade(&node.shared)));
         node.tasks.resume().await?;
         Ok(node)
     }

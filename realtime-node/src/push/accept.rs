@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use henge_ingest::{BecameText, event_start};
 use henge_platform::metadata::LetterRecord;
+use henge_platform::runtime::spawn;
 use henge_platform::wal::WalEntry;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
@@ -60,7 +61,7 @@ impl PushDatasource {
             ))
         })?;
         let this = Arc::clone(self);
-        let work = tokio::spawn(async move {
+        let work = spawn(async move {
             let _place = place;
             this.push_once(body, key).await
         });

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use henge_platform::runtime::watch;
 use parking_lot::Mutex;
-use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::push::PushReply;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use henge_platform::metadata::Document;
-use henge_platform::runtime::blocking;
+use henge_platform::runtime::{blocking, spawn};
 use henge_platform::wal::{LogMark, Wal, WalOptions, log_identity};
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
@@ -71,7 +71,7 @@ impl PushDatasource {
             stream.halt.check()?;
         }
         let (commands, mut receiver) = mpsc::channel(WAITING_COMMANDS);
-        tokio::spawn(async move { writer.run(&mut receiver).await });
+        spawn(async move { writer.run(&mut receiver).await });
         let places = Arc::new(Semaphore::new(shared.options.max_waiting_pushes));
         let Stream { newest, halt, backlog, .. } = stream;
         let (logged, totals) = (LoggedColumns::default(), Arc::default());

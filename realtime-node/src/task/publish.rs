@@ -6,7 +6,7 @@ use std::sync::Arc;
 use henge_platform::metadata::{
     MetadataError, PendingSegment, PublishOutcome, PublishRequest, ReplaceScope,
 };
-use henge_platform::runtime::crash_point;
+use henge_platform::runtime::{crash_point, spawn};
 use henge_types::{Interval, SegmentId, ShardSpec, Version, condense};
 
 use super::ready::{ReadyChunk, ReadyRows};
@@ -64,7 +64,7 @@ impl Run {
                 report.replaced = replaced_rows(&outcome.replaced, &used);
                 report.warnings.extend(time_warning(&published(&outgoing)));
                 let shared = Arc::clone(&self.shared);
-                tokio::spawn(release_when_served(shared, ids, outcome.sequence));
+                spawn(release_when_served(shared, ids, outcome.sequence));
                 self.shared.published.notify_one();
                 Ok(())
             }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use henge_platform::metadata::{
     MetadataError, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
 };
-use henge_platform::runtime::random;
+use henge_platform::runtime::{random, spawn};
 use henge_query::ingest::IndexTask;
 use henge_types::format_timestamp;
 use parking_lot::Mutex;
@@ -109,7 +109,7 @@ impl TaskQueue {
         }
         self.state.lock().waiting.extend(unfinished);
         let queue = self.clone();
-        tokio::spawn(async move { queue.work().await });
+        spawn(async move { queue.work().await });
         Ok(())
     }
 

@@ -200,7 +200,7 @@ impl MetadataStore for ManifestedStore {
         self.inner.segment_changes(sequence, limit).await
     }
 
-    fn commits(&self) -> tokio::sync::watch::Receiver<u64> {
+    fn commits(&self) -> crate::runtime::watch::Receiver<u64> {
         self.inner.commits()
     }
 

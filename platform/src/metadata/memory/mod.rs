@@ -6,10 +6,10 @@ mod state;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::runtime::watch;
 use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
 use self::state::State;
 use super::commits::Commits;

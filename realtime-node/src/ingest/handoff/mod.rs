@@ -11,6 +11,7 @@ mod retry;
 use std::sync::Arc;
 use std::time::Duration;
 
+use henge_platform::runtime::spawn;
 use henge_types::Interval;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -62,7 +63,7 @@ impl Handoff {
         let handoff = Self { queue, backlog: backlog.clone() };
         let closed = Vec::new();
         let worker = Worker { datasource, shared, source, halt, backlog, published, closed };
-        tokio::spawn(worker.run(waiting));
+        spawn(worker.run(waiting));
         handoff
     }
 

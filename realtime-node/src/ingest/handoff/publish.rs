@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use henge_platform::metadata::{IdempotencyRecord, MetadataError, PublishOutcome, PublishRequest};
-use henge_platform::runtime::{crash_point, random};
+use henge_platform::runtime::{crash_point, random, spawn};
 use henge_types::{ErrorClass, Interval, SegmentId};
 use tokio::time::Instant;
 
@@ -172,7 +172,7 @@ impl Worker {
         self.show();
         self.shared.published.notify_one();
         let ids: Vec<SegmentId> = segments.iter().map(|s| s.published.id.clone()).collect();
-        tokio::spawn(release_when_served(Arc::clone(&self.shared), ids, outcome.sequence));
+        spawn(release_when_served(Arc::clone(&self.shared), ids, outcome.sequence));
         if !finished.is_empty() {
             self.shared.uptime.prune_keys(self.shared.options.idempotency_retention_ms).await;
             self.tell_source().await;

@@ -1,0 +1,154 @@
+//! One run: a seed decides all that happens in it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use henge_platform::discovery::Discovery;
+use henge_platform::metadata::MetadataStore;
+use henge_platform::runtime::simulation;
+use henge_platform::storage::DeepStorage;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::actors::{self, FaultActor, FullDisks, Question, Stage, ask, create_datasource};
+use crate::cluster::{Cluster, REALTIME};
+use crate::model::total;
+use crate::tally::{Counts, Tally};
+use crate::trace::Trace;
+use crate::world::World;
+
+/// After the faults everything settles within this much simulated time.
+const SETTLES_WITHIN: Duration = Duration::from_secs(600);
+/// The date goes on in steps of this.
+const TICK_MS: u64 = 50;
+
+/// What a run was.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// What happened, and what must not have.
+    pub counts: Counts,
+    /// Warnings and notes of the servers, with how often they were written.
+    pub reached: BTreeMap<String, u64>,
+    /// A hash of everything that was logged, with its simulated time.
+    pub digest: u64,
+    /// Lines logged.
+    pub lines: u64,
+}
+
+/// How to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Simulated time with faults.
+    pub faults_for: Duration,
+    /// Print the log.
+    pub prints: bool,
+}
+
+/// Runs a seed to its end.
+///
+/// # Errors
+/// When the simulation itself cannot be set up; broken promises are in the outcome.
+pub fn run(seed: u64, options: Options) -> Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .context("a runtime")?;
+    let simulated = simulation::enter(seed);
+    let disks = Rc::new(FullDisks::default());
+    simulated.fail_files(Rc::clone(&disks) as _);
+    let world = runtime.block_on(World::new(seed))?;
+    let folder = world.disk("").display().to_string();
+    let trace = runtime.block_on(async { Trace::new(&folder, options.prints) });
+    let filter = tracing_subscriber::filter::LevelFilter::DEBUG;
+    let log = tracing_subscriber::registry().with(filter).with(trace.clone());
+    let _logged = tracing::subscriber::set_default(log);
+    let tally = Arc::new(Tally::default());
+    let acted = runtime.block_on(act(seed, options, world, disks, Arc::clone(&tally)));
+    if let Err(error) = acted {
+        tally.violation(format!("the run ended early: {error:#}"));
+    }
+    drop(runtime);
+    let (digest, lines) = trace.digest();
+    Ok(Outcome { counts: tally.counts(), reached: trace.reached(), digest, lines })
+}
+
+async fn act(
+    seed: u64,
+    options: Options,
+    world: World,
+    disks: Rc<FullDisks>,
+    tally: Arc<Tally>,
+) -> Result<()> {
+    let cluster = Arc::new(Cluster::new(world));
+    let clock = Arc::clone(&cluster.world.clock);
+    let ticking = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(TICK_MS)).await;
+            clock.pass(TICK_MS);
+        }
+    });
+    for name in Cluster::names() {
+        cluster.start(name).await?;
+    }
+    create_datasource(&cluster).await?;
+    let (end, over) = watch::channel(false);
+    let stage = Stage { cluster, model: Arc::default(), tally, over, seed };
+    let actors = actors::start(&stage);
+    FaultActor::new(stage.clone(), disks).run(options.faults_for).await?;
+    let _ = end.send(true);
+    let settled = async {
+        for actor in actors {
+            actor.await.context("an actor panicked")?;
+        }
+        settle(&stage).await
+    };
+    match tokio::time::timeout(SETTLES_WITHIN, settled).await {
+        Ok(settled) => settled?,
+        Err(_) => stage.tally.violation(format!("not settled: {}", unsettled(&stage).await)),
+    }
+    ticking.abort();
+    Ok(())
+}
+
+/// Everything is handed off, loaded, and counted exactly; then every object is somebody's.
+async fn settle(stage: &Stage) -> Result<()> {
+    let started = Instant::now();
+    let node = stage.cluster.realtime().context("the realtime node is down")?;
+    node.flush().await;
+    let expected = total(&stage.model.least(), |_, _| true);
+    let discovery = &stage.cluster.world.discovery;
+    loop {
+        let left = discovery.snapshot().servers.get(REALTIME).map_or(0, |s| s.segments.len());
+        let found = ask(stage, "auditor", &Question::everything()).await;
+        if left == 0 && found == Some(expected) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    stage.tally.count("rows at the end", expected.rows as u64);
+    stage.tally.count("milliseconds to settle", started.elapsed().as_millis() as u64);
+    let world = &stage.cluster.world;
+    for segment in world.metadata.used_segments().await?.segments {
+        stage.tally.count("segments at the end", 1);
+        if !world.storage.exists(&segment.object_key).await? {
+            stage.tally.violation(format!("the object of {} is gone", segment.id));
+        }
+    }
+    Ok(())
+}
+
+/// What is still under way.
+async fn unsettled(stage: &Stage) -> String {
+    let world = &stage.cluster.world;
+    let expected = total(&stage.model.least(), |_, _| true);
+    let found = ask(stage, "auditor", &Question::everything()).await;
+    let announced: Vec<String> = (world.discovery.snapshot().servers.iter())
+        .map(|(id, server)| format!("{id} {}", server.segments.len()))
+        .collect();
+    format!("{found:?} of {expected:?}, announced: {}", announced.join(", "))
+}

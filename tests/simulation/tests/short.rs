@@ -1,0 +1,48 @@
+//! A few seeds, and one of them twice.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use henge_simulation::{Counts, Options, run};
+
+const OPTIONS: Options = Options { faults_for: Duration::from_secs(40), prints: false };
+
+/// I-01, I-02, I-03 and I-11 through kills, cuts, full disks, storage that fails and dates that jump.
+#[test]
+fn f_02_f_15_f_18_f_19_f_20_f_49_whatever_dies_every_answer_is_whole_and_everything_settles() {
+    let (mut all, mut reached) = (Counts::default(), BTreeMap::new());
+    for seed in 0..12 {
+        let outcome = run(seed, OPTIONS).unwrap();
+        assert_eq!(outcome.counts.violations, Vec::<String>::new(), "seed {seed}");
+        all.add(&outcome.counts);
+        reached.extend(outcome.reached);
+    }
+    println!("{all:#?}");
+    for happened in [
+        "fault: realtime node killed",
+        "fault: historical node killed",
+        "fault: historical node's disk lost",
+        "fault: broker killed",
+        "fault: coordinator killed",
+        "fault: network cut",
+        "fault: deep storage fails",
+        "fault: disk full",
+        "fault: date moved",
+        "pushes without an answer",
+        "queries answered",
+        "queries failed",
+    ] {
+        assert!(all.counts.contains_key(happened), "never: {happened}");
+    }
+    for said in ["will try again", "replayed the log", "is not settled yet"] {
+        assert!(reached.keys().any(|place| place.contains(said)), "never: {said}: {reached:#?}");
+    }
+}
+
+#[test]
+fn one_seed_twice_is_one_trace() {
+    let (first, second) = (run(3, OPTIONS).unwrap(), run(3, OPTIONS).unwrap());
+    assert_eq!((first.digest, first.lines), (second.digest, second.lines));
+    assert_ne!(run(4, OPTIONS).unwrap().digest, first.digest);
+}
