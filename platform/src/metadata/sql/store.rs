@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::runtime::watch;
 use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
-use tokio::sync::watch;
 
 use super::database::{Access, Database, Failure};
 use super::{
