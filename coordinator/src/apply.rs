@@ -113,7 +113,7 @@ impl Coordinator {
                 }
             }
             Action::MarkUnused { ids } => {
-                let count = self.metadata.mark_unused(&ids).await?;
+                let count = self.metadata.mark_unused(&ids, None).await?;
                 tracing::info!(count, "marked overshadowed segments unused");
             }
             Action::Load { .. } => {}

@@ -110,7 +110,7 @@ impl HistoricalNode {
             return Err(StorageError::Corrupt { key, reason }.into());
         }
         let new = SegmentObject { key, size_bytes, checksum };
-        match self.metadata.replace_object(id, &damaged, &new).await {
+        match self.metadata.replace_object(id, &damaged, &new, None).await {
             Ok(()) => {}
             Err(error @ MetadataError::ObjectChanged(_)) => {
                 // Loaded again as the metadata have it now, if they still do.

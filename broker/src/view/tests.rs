@@ -135,7 +135,7 @@ impl World {
             Step::Drop { day: number } => {
                 let used = self.used().await.into_iter().map(|s| s.id);
                 let ids: Vec<_> = used.filter(|id| id.interval == day(number)).collect();
-                self.metadata.mark_unused(&ids).await.unwrap();
+                self.metadata.mark_unused(&ids, None).await.unwrap();
             }
             Step::LoseHistorical => {
                 self.discovery.leave(&"h".into()).unwrap();

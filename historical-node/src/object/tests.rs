@@ -121,7 +121,7 @@ async fn f_40_who_is_late_changes_nothing_and_loads_again() {
     let setup = setup_with(options).await;
     let node = serving(&setup, ServedForm::Hot).await;
     fs::remove_file(object(&setup, KEY)).unwrap();
-    setup.metadata.mark_unused(std::slice::from_ref(&setup.segment.id)).await.unwrap();
+    setup.metadata.mark_unused(std::slice::from_ref(&setup.segment.id), None).await.unwrap();
     node.scrub_once(UNLIMITED).await;
     assert_eq!((node.care.repaired.get(), node.segment_count()), (0, 0));
     assert!(setup.metadata.used_segments().await.unwrap().segments.is_empty());

@@ -49,6 +49,16 @@ pub enum MetadataError {
     /// The segment is not used any more, or somebody gave it another object: read it again.
     #[error("segment '{0}' is not used any more, or has another object by now")]
     ObjectChanged(SegmentId),
+    /// Somebody else has the lease by now that the write was made under: whoever made it leads no more.
+    #[error("lease '{lease}' is under epoch {current} by now, not {epoch}: somebody else leads")]
+    Fenced {
+        /// The lease.
+        lease: String,
+        /// The epoch of the write.
+        epoch: u64,
+        /// The epoch that holds.
+        current: u64,
+    },
     /// A transaction id was used again with other segments.
     #[error("transaction '{0}' was already used for other segments")]
     TransactionReused(String),
@@ -88,6 +98,7 @@ impl MetadataError {
             | Self::InputsChanged
             | Self::SegmentExists(_)
             | Self::ObjectChanged(_)
+            | Self::Fenced { .. }
             | Self::TransactionReused(_) => ErrorClass::Conflict,
             Self::OutcomeUnknown { .. } | Self::Unavailable(_) => ErrorClass::Unavailable,
             Self::NotFound(_) => ErrorClass::NotFound,

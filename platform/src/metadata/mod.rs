@@ -5,6 +5,7 @@
 
 mod commits;
 mod error;
+mod leases;
 pub mod manifest;
 mod memory;
 mod places;
@@ -18,6 +19,7 @@ mod store;
 mod task_report;
 
 pub use error::{MetadataError, Result};
+pub use leases::{Fence, Lease};
 pub use memory::MemoryMetadataStore;
 pub use positions::{PartitionAdvance, Position, SourceAdvance, SourceMark, SourceMarks};
 pub use postgres::PostgresOptions;

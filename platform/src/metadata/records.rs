@@ -5,6 +5,7 @@ use std::sync::Arc;
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 use serde::{Deserialize, Serialize};
 
+use super::leases::Fence;
 use super::positions::SourceAdvance;
 use super::task_report::TaskReport;
 
@@ -164,6 +165,8 @@ pub struct PublishRequest {
     pub idempotency: Vec<IdempotencyRecord>,
     /// What they replace; `None` appends.
     pub replace: Option<ReplaceScope>,
+    /// Who publishes must still have this lease: `Fenced` otherwise.
+    pub fence: Option<Fence>,
 }
 
 /// What a publish did.

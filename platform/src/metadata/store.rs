@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use henge_types::{Interval, SegmentId, Version};
 
 use super::error::Result;
+use super::leases::{Fence, Lease};
 use super::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use super::positions::SourceMarks;
 use super::records::{
@@ -113,17 +114,34 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// processes make: these are found by polling.
     fn commits(&self) -> crate::runtime::watch::Receiver<u64>;
 
-    /// Marks segments unused; gives how many were used before. Unknown ids are ignored.
-    async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize>;
+    /// Marks segments unused; gives how many were used before. Unknown ids are ignored. `Fenced` when
+    /// somebody else has the lease of the fence by now.
+    async fn mark_unused(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize>;
 
     /// Gives a used segment another object with the same rows, when it still has `expected`; does
-    /// nothing when it has the new one. `ObjectChanged` in all other cases.
+    /// nothing when it has the new one. `ObjectChanged` in all other cases, and `Fenced` as above.
     async fn replace_object(
         &self,
         id: &SegmentId,
         expected: &SegmentObject,
         new: &SegmentObject,
+        fence: Option<&Fence>,
     ) -> Result<()>;
+
+    /// Asks for a lease, for `ttl_ms` from now by the store's own clock. Gives it as it is then: `holder`'s,
+    /// under a new epoch when it was not before, or somebody else's. Holders are told apart by
+    /// name, so each start of a process needs one of its own.
+    async fn acquire_lease(&self, name: &str, holder: &str, ttl_ms: u64) -> Result<Lease>;
+
+    /// Makes a lease last `ttl_ms` from now, also one that ran out and that nobody took; `Fenced` when
+    /// somebody did.
+    async fn renew_lease(&self, fence: &Fence, ttl_ms: u64) -> Result<Lease>;
+
+    /// Gives a lease back, so that others need not wait; `Fenced` when somebody else has it.
+    async fn release_lease(&self, fence: &Fence) -> Result<()>;
+
+    /// A lease as it is now; `None` when it was never taken.
+    async fn lease(&self, name: &str) -> Result<Option<Lease>>;
 
     /// The answer that a push with this key got.
     async fn find_idempotency(

@@ -146,6 +146,7 @@ impl Run {
                     Mode::Append => None,
                     Mode::Replace(scope) => Some(scope.clone()),
                 },
+                fence: None,
             };
             // Nobody sees them before the commit, and everybody from then on.
             self.shared.serving.announce_published(&files(outgoing))?;

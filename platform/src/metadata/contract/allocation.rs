@@ -46,7 +46,7 @@ async fn f_32_appending_to_a_chunk_whose_segments_are_all_unused_gives_a_new_id(
     for store in stores {
         let first = allocate(&*store, day(1)).await;
         store.publish(&append("t1", std::slice::from_ref(&first))).await.unwrap();
-        store.mark_unused(std::slice::from_ref(&first.id)).await.unwrap();
+        store.mark_unused(std::slice::from_ref(&first.id), None).await.unwrap();
         let next = allocate(&*store, day(1)).await;
         assert!(next.id.version > first.id.version);
         store.publish(&append("t2", std::slice::from_ref(&next))).await.unwrap();

@@ -141,7 +141,7 @@ impl World {
                 self.finish_compaction(compaction).await;
             }
             Step::DropAll => {
-                self.store.mark_unused(&used_ids(&*self.store).await).await.unwrap();
+                self.store.mark_unused(&used_ids(&*self.store).await, None).await.unwrap();
                 self.visible.clear();
             }
             _ => {}

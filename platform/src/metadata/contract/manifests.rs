@@ -103,7 +103,7 @@ async fn fill(store: &dyn MetadataStore) -> u64 {
     let kept = allocate(store, day(2)).await;
     let dropped = allocate(store, day(3)).await;
     store.publish(&append("t2", &[kept, dropped.clone()])).await.unwrap();
-    store.mark_unused(&[dropped.id]).await.unwrap();
+    store.mark_unused(&[dropped.id], None).await.unwrap();
     store.manifest_state().await.unwrap().made
 }
 

@@ -3,6 +3,7 @@
 mod allocation;
 mod buffered;
 mod interleavings;
+mod leases;
 mod log_marks;
 mod manifests;
 mod postgres_faults;

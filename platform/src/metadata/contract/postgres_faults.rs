@@ -241,7 +241,7 @@ async fn f_36_nothing_escapes_those_who_follow_while_several_processes_publish()
                     publish(&store, &format!("{writer}-{number}")).await.unwrap();
                     if number % 5 == 4 {
                         let used = used_ids(&*store).await;
-                        store.mark_unused(&used[..1]).await.unwrap();
+                        store.mark_unused(&used[..1], None).await.unwrap();
                     }
                 }
             })

@@ -13,7 +13,7 @@ async fn f_40_a_used_segment_is_given_another_object_once() {
         let segment = allocate(&*store, day(1)).await;
         let new = SegmentObject { key: "mended".into(), size_bytes: 7, checksum: 9 };
         let replace = async |expected: &SegmentObject, new: &SegmentObject| {
-            store.replace_object(&segment.id, expected, new).await
+            store.replace_object(&segment.id, expected, new, None).await
         };
         let refused = |outcome: Result<()>| matches!(outcome.unwrap_err(), MetadataError::ObjectChanged(id) if id == segment.id);
         assert!(refused(replace(&segment.object(), &new).await), "not published");
@@ -34,7 +34,7 @@ async fn f_40_a_used_segment_is_given_another_object_once() {
         let decode = |text: &str| Manifest::decode("w", text.as_bytes()).unwrap();
         let all = fold(waiting.iter().map(|manifest| decode(&manifest.text))).unwrap();
         assert_eq!((all.segments, all.unused), (vec![mended], Vec::new()));
-        store.mark_unused(std::slice::from_ref(&segment.id)).await.unwrap();
+        store.mark_unused(std::slice::from_ref(&segment.id), None).await.unwrap();
         assert!(refused(replace(&new, &other).await), "dropped meanwhile");
     }
 }
@@ -306,8 +306,8 @@ async fn f_36_incremental_polls_lead_to_the_snapshot() {
         }
         store.publish(&append("t1", &segments)).await.unwrap();
         let gone = [segments[2].id.clone(), segments[3].id.clone()];
-        assert_eq!(store.mark_unused(&gone).await.unwrap(), 2);
-        assert_eq!(store.mark_unused(&gone).await.unwrap(), 0);
+        assert_eq!(store.mark_unused(&gone, None).await.unwrap(), 2);
+        assert_eq!(store.mark_unused(&gone, None).await.unwrap(), 0);
         let mut followed = std::collections::BTreeMap::new();
         let mut sequence = start.sequence;
         loop {
@@ -346,7 +346,7 @@ async fn commits_are_counted_when_they_are_there_to_be_read() {
         store.publish(&append("t1", std::slice::from_ref(&segment))).await.unwrap();
         assert!(commits.has_changed().unwrap());
         commits.mark_unchanged();
-        store.mark_unused(&[segment.id]).await.unwrap();
+        store.mark_unused(&[segment.id], None).await.unwrap();
         assert!(commits.has_changed().unwrap());
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::folder::{list_manifests, unavailable};
 use super::record::{ManifestState, SourcePosition, WaitingManifest, manifest_key};
 use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::leases::{Fence, Lease};
 use crate::metadata::positions::SourceMarks;
 use crate::metadata::records::{
     Allocation, BufferedSegment, DeadLetter, DeadLetterTotals, Document, IdempotencyRecord,
@@ -204,8 +205,8 @@ impl MetadataStore for ManifestedStore {
         self.inner.commits()
     }
 
-    async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
-        let marked = self.inner.mark_unused(ids).await?;
+    async fn mark_unused(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize> {
+        let marked = self.inner.mark_unused(ids, fence).await?;
         self.write_manifests().await?;
         Ok(marked)
     }
@@ -215,9 +216,26 @@ impl MetadataStore for ManifestedStore {
         id: &SegmentId,
         expected: &SegmentObject,
         new: &SegmentObject,
+        fence: Option<&Fence>,
     ) -> Result<()> {
-        self.inner.replace_object(id, expected, new).await?;
+        self.inner.replace_object(id, expected, new, fence).await?;
         self.write_manifests().await
+    }
+
+    async fn acquire_lease(&self, name: &str, holder: &str, ttl_ms: u64) -> Result<Lease> {
+        self.inner.acquire_lease(name, holder, ttl_ms).await
+    }
+
+    async fn renew_lease(&self, fence: &Fence, ttl_ms: u64) -> Result<Lease> {
+        self.inner.renew_lease(fence, ttl_ms).await
+    }
+
+    async fn release_lease(&self, fence: &Fence) -> Result<()> {
+        self.inner.release_lease(fence).await
+    }
+
+    async fn lease(&self, name: &str) -> Result<Option<Lease>> {
+        self.inner.lease(name).await
     }
 
     async fn find_idempotency(

@@ -1,5 +1,6 @@
 //! The metadata store in memory, for tests: the same promises but durability.
 
+mod leases;
 mod manifests;
 mod state;
 
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 use self::state::State;
 use super::commits::Commits;
 use super::error::{MetadataError, Result};
+use super::leases::{Fence, Lease};
 use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::positions::SourceMarks;
 use super::records::{
@@ -23,6 +25,7 @@ use super::records::{
 };
 use super::rules::{invalid, newer_marks};
 use super::store::MetadataStore;
+use crate::runtime::{Clock, SystemClock};
 use crate::wal::LogMark;
 
 /// A store that ends with the process.
@@ -31,16 +34,24 @@ pub struct MemoryMetadataStore {
     cluster_uuid: String,
     state: Mutex<State>,
     commits: Commits,
+    clock: Arc<dyn Clock>,
 }
 
 impl MemoryMetadataStore {
     /// An empty store of a new cluster.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// An empty store of a new cluster, whose leases run out by this clock.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self {
             cluster_uuid: super::new_cluster_uuid(),
             state: Mutex::default(),
             commits: Commits::default(),
+            clock,
         }
     }
 }
@@ -181,9 +192,10 @@ impl MetadataStore for MemoryMetadataStore {
         self.commits.subscribe()
     }
 
-    async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
+    async fn mark_unused(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize> {
         let _noted = self.commits.note();
         let mut state = self.state.lock();
+        state.check_fence(fence)?;
         let unused = state.mark_unused(ids);
         let marked = unused.len();
         if marked > 0 {
@@ -197,9 +209,30 @@ impl MetadataStore for MemoryMetadataStore {
         id: &SegmentId,
         expected: &SegmentObject,
         new: &SegmentObject,
+        fence: Option<&Fence>,
     ) -> Result<()> {
         let _noted = self.commits.note();
-        self.state.lock().replace_object(&self.cluster_uuid, id, expected, new)
+        let mut state = self.state.lock();
+        state.check_fence(fence)?;
+        state.replace_object(&self.cluster_uuid, id, expected, new)
+    }
+
+    async fn acquire_lease(&self, name: &str, holder: &str, ttl_ms: u64) -> Result<Lease> {
+        let mut state = self.state.lock();
+        Ok(state.acquire_lease(name, holder, self.clock.now_ms(), ttl_ms))
+    }
+
+    async fn renew_lease(&self, fence: &Fence, ttl_ms: u64) -> Result<Lease> {
+        self.state.lock().renew_lease(fence, self.clock.now_ms(), ttl_ms)
+    }
+
+    async fn release_lease(&self, fence: &Fence) -> Result<()> {
+        self.state.lock().release_lease(fence, self.clock.now_ms())
+    }
+
+    async fn lease(&self, name: &str) -> Result<Option<Lease>> {
+        let stored = self.state.lock().leases.get(name).cloned();
+        Ok(stored.map(|stored| stored.at(name, self.clock.now_ms())))
     }
 
     async fn find_idempotency(

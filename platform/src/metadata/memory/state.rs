@@ -6,6 +6,7 @@ use std::sync::Arc;
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
 use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::leases::StoredLease;
 use crate::metadata::manifest::Manifest;
 use crate::metadata::places::{Place, Surroundings, place_append, reach};
 use crate::metadata::positions::SourceMarks;
@@ -47,6 +48,7 @@ pub(super) struct State {
     pub sequence: u64,
     pub manifests: Manifests,
     pub log_marks: BTreeMap<String, LogMark>,
+    pub leases: BTreeMap<String, StoredLease>,
 }
 
 /// The outbox.
@@ -183,6 +185,7 @@ impl State {
             }
             return Ok(PublishOutcome { already_published: true, ..outcome.clone() });
         }
+        self.check_fence(request.fence.as_ref())?;
         self.check_source(request)?;
         let replaced = self.check_segments(request)?;
         // Nothing below fails: the change is applied whole.

@@ -1,5 +1,5 @@
 //! The connections of a store. sqlx's own pool is not used: a connection whose `BEGIN` or whose return was cut
-//! short would come back to it in the middle of a transaction, or never (ADR 27).
+//! short would come back to it in the middle of a transaction, or never (ADR 28).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,7 +12,8 @@ use crate::metadata::sql::Connection;
 use crate::wal::LogMarks;
 
 /// The schema's history; entry `n` brings version `n` to `n + 1`. Published entries never change.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_leases.sql")];
 
 /// Settings of the store.
 #[derive(Clone)]
@@ -25,6 +26,15 @@ pub struct PostgresOptions {
     pub readers: usize,
     /// Where it is marked how many changes were made, beside the database.
     pub marks: LogMarks,
+}
+
+/// Where it is, for messages.
+impl fmt::Display for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = &self.address;
+        let database = address.get_database().unwrap_or(address.get_username());
+        write!(f, "{database} at {}:{}", address.get_host(), address.get_port())
+    }
 }
 
 /// Without the password.

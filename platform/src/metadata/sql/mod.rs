@@ -2,7 +2,7 @@
 //! several processes share.
 //!
 //! Writers wait for each other in both, SQLite's for its one writing connection, PostgreSQL's for a lock that
-//! their transactions hold (ADR 27). So what a transaction read is still so when it commits, and sequences
+//! their transactions hold (ADR 28). So what a transaction read is still so when it commits, and sequences
 //! are committed in their order.
 
 mod allocate;
@@ -11,6 +11,7 @@ mod convert;
 mod database;
 mod documents;
 mod idempotency;
+mod leases;
 mod letters;
 mod manifests;
 mod marks;
@@ -33,6 +34,7 @@ use super::manifest::Manifest;
 use super::postgres::{self, Links, PostgresOptions};
 use super::rules::invalid;
 use super::sqlite::{self, SqliteOptions};
+use crate::runtime::{Clock, SystemClock};
 use crate::wal::LogMarks;
 
 /// The metadata store in a database.
@@ -41,6 +43,8 @@ pub struct SqlMetadataStore {
     cluster_uuid: String,
     commits: Arc<Commits>,
     marks: LogMarks,
+    /// By which leases run out in SQLite.
+    clock: Arc<dyn Clock>,
 }
 
 /// Which database, and how it is reached.
@@ -64,6 +68,18 @@ impl From<PostgresOptions> for SqlOptions {
     }
 }
 
+impl SqlOptions {
+    /// With where it is marked how many changes were made.
+    #[must_use]
+    pub fn with_marks(mut self, marks: LogMarks) -> Self {
+        match &mut self {
+            Self::Sqlite(options) => options.marks = marks,
+            Self::Postgres(options) => options.marks = marks,
+        }
+        self
+    }
+}
+
 impl SqlMetadataStore {
     /// Opens or creates a store. An existing one is verified before anything is changed.
     ///
@@ -71,26 +87,27 @@ impl SqlMetadataStore {
     /// `Corrupt` when it is damaged, is not Henge's, or comes from a newer version: do not start.
     /// `Unavailable` when it cannot be reached.
     pub async fn open(options: impl Into<SqlOptions>) -> Result<Self> {
-        let (database, marks) = match options.into() {
+        let mut store = match options.into() {
             SqlOptions::Sqlite(options) => {
-                (Database::Sqlite(sqlite::open(&options).await?), options.marks)
+                let database = Database::Sqlite(sqlite::open(&options).await?);
+                Self { clock: options.clock, ..Self::over(database, options.marks) }
             }
             SqlOptions::Postgres(options) => {
-                (Database::Postgres(Links::new(&options)), options.marks)
+                let store = Self::over(Database::Postgres(Links::new(&options)), options.marks);
+                let migrate =
+                    store.run(Access::Write, |connection| Box::pin(postgres::migrate(connection)));
+                migrate.await?;
+                store
             }
         };
-        let is_migrated = matches!(database, Database::Sqlite(_));
-        let mut store = Self::over(database, marks);
-        if !is_migrated {
-            store.run(Access::Write, |connection| Box::pin(postgres::migrate(connection))).await?;
-        }
         store.cluster_uuid = store.read_cluster_uuid().await?;
         Ok(store)
     }
 
     fn over(database: Database, marks: LogMarks) -> Self {
         let (database, commits) = (Arc::new(database), Arc::default());
-        Self { database, cluster_uuid: String::new(), commits, marks }
+        let clock = Arc::new(SystemClock);
+        Self { database, cluster_uuid: String::new(), commits, marks, clock }
     }
 
     /// True when no store was ever made there; also when a kill cut its making short.

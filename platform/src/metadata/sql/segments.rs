@@ -6,7 +6,7 @@ use super::convert::{from_json, payload_checksum, segment, to_i64, to_json};
 use super::database::Connection;
 use super::idempotency;
 use super::manifests::{enqueue, reserve};
-use super::{buffered, sources};
+use super::{buffered, leases, sources};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::manifest::Manifest;
 use crate::metadata::records::{
@@ -76,6 +76,7 @@ pub(super) async fn publish(
         }
         return Ok(outcome);
     }
+    leases::check(connection, request.fence.as_ref()).await?;
     if let Some(source) = &request.source {
         sources::advance(connection, source).await?;
     }

@@ -1,6 +1,7 @@
 //! The store's operations: each is one piece of work on the database.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::runtime::watch;
 use async_trait::async_trait;
@@ -8,11 +9,12 @@ use henge_types::{Interval, SegmentId, Version, validate_datasource_name};
 
 use super::database::{Access, Database, Failure};
 use super::{
-    SqlMetadataStore, allocate, buffered, documents, idempotency, letters, manifests, marks,
-    segments, sources, tasks,
+    SqlMetadataStore, allocate, buffered, documents, idempotency, leases, letters, manifests,
+    marks, segments, sources, tasks,
 };
 use crate::metadata::check_allocation;
 use crate::metadata::error::{MetadataError, Result};
+use crate::metadata::leases::{Fence, Lease};
 use crate::metadata::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use crate::metadata::positions::SourceMarks;
 use crate::metadata::records::{
@@ -191,10 +193,13 @@ impl MetadataStore for SqlMetadataStore {
         self.commits.subscribe()
     }
 
-    async fn mark_unused(&self, ids: &[SegmentId]) -> Result<usize> {
-        let ids = ids.to_vec();
+    async fn mark_unused(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize> {
+        let (ids, fence) = (ids.to_vec(), fence.cloned());
         self.run(Access::WriteSegments, move |connection| {
-            Box::pin(async move { segments::drop_used(connection, &ids).await })
+            Box::pin(async move {
+                leases::check(connection, fence.as_ref()).await?;
+                segments::drop_used(connection, &ids).await
+            })
         })
         .await
     }
@@ -204,12 +209,49 @@ impl MetadataStore for SqlMetadataStore {
         id: &SegmentId,
         expected: &SegmentObject,
         new: &SegmentObject,
+        fence: Option<&Fence>,
     ) -> Result<()> {
         let (id, expected, new) = (id.clone(), expected.clone(), new.clone());
+        let fence = fence.cloned();
         self.run(Access::WriteSegments, move |connection| {
+            Box::pin(async move {
+                leases::check(connection, fence.as_ref()).await?;
+                segments::replace_object(connection, &id, &expected, &new).await
+            })
+        })
+        .await
+    }
+
+    async fn acquire_lease(&self, name: &str, holder: &str, ttl_ms: u64) -> Result<Lease> {
+        let (name, holder, clock) = (name.to_owned(), holder.to_owned(), Arc::clone(&self.clock));
+        self.run(Access::Write, move |connection| {
             Box::pin(
-                async move { segments::replace_object(connection, &id, &expected, &new).await },
+                async move { leases::acquire(connection, &*clock, &name, &holder, ttl_ms).await },
             )
+        })
+        .await
+    }
+
+    async fn renew_lease(&self, fence: &Fence, ttl_ms: u64) -> Result<Lease> {
+        let (fence, clock) = (fence.clone(), Arc::clone(&self.clock));
+        self.run(Access::Write, move |connection| {
+            Box::pin(async move { leases::renew(connection, &*clock, &fence, ttl_ms).await })
+        })
+        .await
+    }
+
+    async fn release_lease(&self, fence: &Fence) -> Result<()> {
+        let (fence, clock) = (fence.clone(), Arc::clone(&self.clock));
+        self.run(Access::Write, move |connection| {
+            Box::pin(async move { leases::release(connection, &*clock, &fence).await })
+        })
+        .await
+    }
+
+    async fn lease(&self, name: &str) -> Result<Option<Lease>> {
+        let (name, clock) = (name.to_owned(), Arc::clone(&self.clock));
+        self.run(Access::Read, move |connection| {
+            Box::pin(async move { leases::read(connection, &*clock, &name).await })
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! Opening the database: verify before anything is changed, then bring the schema up to date.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -12,9 +13,9 @@ use sqlx::{Connection, Row};
 use super::error::{is_transient, store_error};
 use super::journal::check_journal;
 use crate::metadata::error::{MetadataError, Result};
-use crate::runtime::blocking;
 use crate::runtime::files::create_dir_durably;
 use crate::runtime::files::parent;
+use crate::runtime::{Clock, SystemClock, blocking};
 use crate::wal::LogMarks;
 
 /// The schema's history; entry `n` brings version `n` to `n + 1`. Published entries never change.
@@ -27,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_buffered_segments.sql"),
     include_str!("migrations/0007_source_partitions.sql"),
     include_str!("migrations/0008_documents.sql"),
+    include_str!("migrations/0009_leases.sql"),
 ];
 
 /// Marks a file as Henge's metadata ("HNGE").
@@ -43,6 +45,8 @@ pub struct SqliteOptions {
     pub readers: u32,
     /// Where it is marked how many changes were made, beside the file.
     pub marks: LogMarks,
+    /// By which leases run out.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl SqliteOptions {
@@ -54,6 +58,7 @@ impl SqliteOptions {
             busy_timeout: Duration::from_secs(5),
             readers: 4,
             marks: LogMarks::default(),
+            clock: Arc::new(SystemClock),
         }
     }
 }

@@ -131,6 +131,7 @@ impl Worker {
             source,
             idempotency: self.finished_records(publication).cloned().collect(),
             replace: None,
+            fence: None,
         };
         // The age of the keys is counted from here.
         self.shared.uptime.advance().await?;
