@@ -1,4 +1,4 @@
-//! Puts the roles together: SQLite metadata, a local directory as deep storage, discovery and calls
+//! Puts the roles together: metadata in SQLite or PostgreSQL, a local directory as deep storage, discovery and calls
 //! within the process.
 
 use std::sync::Arc;
@@ -79,7 +79,7 @@ struct Roles {
 /// the port is taken.
 pub async fn start(config: &ServerConfig) -> Result<Running> {
     let started = Instant::now();
-    let folder = DataFolder::new(&config.data_dir);
+    let folder = DataFolder::of(config)?;
     let lock = folder.own()?;
     let options = Options::new(&memory::fitted(config), &folder, raise_handle_limit());
     let (host, port) = &options.bind;

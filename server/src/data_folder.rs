@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use henge_platform::config::{MetadataConfig, ServerConfig};
+use henge_platform::metadata::{PostgresOptions, SqlOptions, SqliteOptions};
 use henge_platform::runtime::files::create_dir_durably;
 use henge_platform::runtime::machine::disk_size_bytes;
 use henge_platform::runtime::{Clock, FolderLock, FolderOwner, SystemClock};
@@ -11,6 +13,8 @@ use henge_platform::runtime::{Clock, FolderLock, FolderOwner, SystemClock};
 #[derive(Debug, Clone)]
 pub struct DataFolder {
     root: PathBuf,
+    /// Where the metadata are, when they are not in the folder.
+    database: Option<PostgresOptions>,
 }
 
 /// A data folder that is ours: with everything in it, also behind links.
@@ -24,7 +28,24 @@ impl DataFolder {
     /// The paths under `root`; nothing is made.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), database: None }
+    }
+
+    /// Those of a server with these settings, and where its metadata are.
+    ///
+    /// # Errors
+    /// When the settings name no database that there could be.
+    pub fn of(config: &ServerConfig) -> Result<Self> {
+        Self::with_metadata(&config.data_dir, &config.metadata)
+    }
+
+    /// The paths under `root`, of a server that has its metadata there or in a database.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn with_metadata(root: &Path, metadata: &MetadataConfig) -> Result<Self> {
+        let database = metadata.options().context("metadata.url")?;
+        Ok(Self { database, ..Self::new(root) })
     }
 
     /// The folder itself.
@@ -33,7 +54,25 @@ impl DataFolder {
         &self.root
     }
 
-    /// The metadata store's file.
+    /// How the metadata store is reached.
+    #[must_use]
+    pub fn metadata_store(&self) -> SqlOptions {
+        match &self.database {
+            None => SqliteOptions::new(self.metadata()).into(),
+            Some(database) => database.clone().into(),
+        }
+    }
+
+    /// Where the metadata are, for messages.
+    #[must_use]
+    pub fn metadata_place(&self) -> String {
+        match &self.database {
+            None => self.metadata().display().to_string(),
+            Some(database) => format!("PostgreSQL, {database}"),
+        }
+    }
+
+    /// The metadata store's file, of a server that has one.
     #[must_use]
     pub fn metadata(&self) -> PathBuf {
         self.root.join("metadata.sqlite")

@@ -58,6 +58,8 @@ impl Options {
             query,
             cache,
             log: LogConfig { filter: _ },
+            // `DataFolder` says where the metadata are.
+            metadata: _,
         } = config;
         let accounts = Accounts::new(memory, ingestion.total_bytes_in_memory);
         let mut realtime = RealtimeOptions::under(folder.root());

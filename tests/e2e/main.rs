@@ -18,6 +18,7 @@ mod lost_metadata;
 mod lost_node;
 mod memory;
 mod merging;
+mod postgres;
 mod projections;
 mod replaces;
 mod replay;

@@ -1,6 +1,7 @@
 //! The server's configuration: defaults, then a TOML file, then `HENGE_...` variables. Unknown
 //! names are refused, and everything is checked before anything starts.
 
+mod address;
 mod env;
 mod error;
 mod reference;
@@ -9,10 +10,11 @@ mod validate;
 
 use std::path::Path;
 
+pub use address::DatabaseAddress;
 pub use error::ConfigError;
 pub use sections::{
     CacheConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, MemoryConfig,
-    QueryConfig, ServerConfig, TierCodec,
+    MetadataConfig, QueryConfig, ServerConfig, TierCodec,
 };
 
 impl ServerConfig {

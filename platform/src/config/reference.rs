@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::sections::Setting;
 use super::{
     CacheConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, MemoryConfig,
-    QueryConfig, ServerConfig,
+    MetadataConfig, QueryConfig, ServerConfig,
 };
 
 const HEAD: &str = "# Configuration
@@ -24,6 +24,7 @@ impl ServerConfig {
         let sections = [
             ("limits", LimitsConfig::reference()),
             ("memory", MemoryConfig::reference()),
+            ("metadata", MetadataConfig::reference()),
             ("ingestion", IngestionConfig::reference()),
             ("historical", HistoricalConfig::reference()),
             ("query", QueryConfig::reference()),

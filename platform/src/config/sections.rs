@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::address::DatabaseAddress;
+
 pub(super) const MIB: u64 = 1 << 20;
 const MINUTE_MS: u64 = 60_000;
 
@@ -62,6 +64,8 @@ section! {
         limits: LimitsConfig = LimitsConfig::default(),
         /// Bounds on the memory of the process.
         memory: MemoryConfig = MemoryConfig::default(),
+        /// Where the metadata are.
+        metadata: MetadataConfig = MetadataConfig::default(),
         /// Realtime ingestion.
         ingestion: IngestionConfig = IngestionConfig::default(),
         /// Serving published segments.
@@ -121,6 +125,21 @@ section! {
         /// Bytes of answers that their clients have not read yet; 0 means a quarter of the total. Answers
         /// beyond become a 429.
         answers_bytes: u64 = 0,
+    }
+}
+
+section! {
+    /// Where the metadata are: segments, positions, schemas, tasks.
+    MetadataConfig {
+        /// Empty for a SQLite file in `data_dir`, or the address of a PostgreSQL database that Henge has to
+        /// itself, `postgresql://user:password@host:port/database`. The password is never shown; what the
+        /// address leaves out comes from PostgreSQL's own variables, such as `PGPASSWORD`.
+        url: DatabaseAddress = DatabaseAddress::default(),
+        /// How long each step of a call to PostgreSQL may take, waiting for a connection included; beyond,
+        /// the call fails and may be tried again.
+        timeout_ms: u64 = 10_000,
+        /// Connections to PostgreSQL for reading; there is one more for writing.
+        readers: u32 = 4,
     }
 }
 

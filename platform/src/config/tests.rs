@@ -127,3 +127,25 @@ fn h_107_a_half_written_file_is_refused_with_its_place() {
         assert!(load(wrong, &[]).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn a_password_is_shown_nowhere() {
+    let secret = "hunter2";
+    for address in [
+        "postgresql://henge:hunter2@db.example:5433/meta",
+        "postgresql://henge:hun@ter:hunter2@db.example/meta?sslmode=disable",
+        "postgresql://henge@db.example/meta?password=hunter2",
+    ] {
+        let config = load(&format!("[metadata]\nurl = '{address}'"), &[]).unwrap();
+        for shown in [config.render(), format!("{config:?}")] {
+            assert!(shown.contains("db.example") && !shown.contains(secret), "{shown}");
+        }
+        assert_eq!(config.metadata.url.with_password(), address);
+        let from_variable = load("", &[("HENGE_METADATA__URL", address)]).unwrap();
+        assert_eq!(from_variable.metadata, config.metadata);
+    }
+    for wrong in ["hunter2", "mysql://u:hunter2@h/d", "postgresql://u:hunter2@[::1/d"] {
+        let error = load("", &[("HENGE_METADATA__URL", wrong)]).unwrap_err().to_string();
+        assert!(error.contains("metadata.url") && !error.contains(secret), "{error}");
+    }
+}

@@ -1,9 +1,27 @@
 //! What types cannot check: values that cannot work, alone or together.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::sections::MIB;
-use super::{ConfigError, ServerConfig};
+use super::{ConfigError, MetadataConfig, ServerConfig};
+use crate::metadata::{MetadataError, PostgresOptions};
+
+impl MetadataConfig {
+    /// How the database is reached; `None` when the metadata are in the data folder.
+    ///
+    /// # Errors
+    /// `Invalid` when the address is none of PostgreSQL.
+    pub fn options(&self) -> Result<Option<PostgresOptions>, MetadataError> {
+        if self.url.is_empty() {
+            return Ok(None);
+        }
+        let mut options = PostgresOptions::new(self.url.with_password())?;
+        options.timeout = Duration::from_millis(self.timeout_ms);
+        options.readers = self.readers as usize;
+        Ok(Some(options))
+    }
+}
 
 impl ServerConfig {
     /// Checks what types cannot.
@@ -42,6 +60,12 @@ impl ServerConfig {
         check((1..=inflated).contains(&limits.event_bytes), "limits.event_bytes", || {
             "must be from 1 to limits.inflated_body_bytes".into()
         })?;
+        let metadata = &self.metadata;
+        not_zero("metadata.timeout_ms", metadata.timeout_ms)?;
+        not_zero("metadata.readers", metadata.readers.into())?;
+        if let Err(error) = metadata.options() {
+            return Err(ConfigError::Invalid { field: "metadata.url", reason: error.to_string() });
+        }
         self.validate_work()
     }
 

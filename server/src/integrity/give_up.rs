@@ -1,7 +1,7 @@
 //! Giving up what a log lost.
 
 use anyhow::{Context, Result};
-use henge_platform::metadata::{SqlMetadataStore, SqliteOptions};
+use henge_platform::metadata::SqlMetadataStore;
 use henge_platform::runtime::blocking;
 use henge_platform::wal::{AcceptedLoss, accept_loss};
 use henge_realtime_node::PublishedLog;
@@ -16,7 +16,7 @@ use crate::data_folder::DataFolder;
 /// # Errors
 /// When there are no metadata or no such datasource, or something cannot be read or written.
 pub async fn give_up_log_loss(folder: &DataFolder, datasource: &str) -> Result<AcceptedLoss> {
-    let options = SqliteOptions::new(folder.metadata());
+    let options = folder.metadata_store();
     anyhow::ensure!(
         !SqlMetadataStore::is_unmade(options.clone()).await?,
         "there are no metadata: see `henge metadata check`"

@@ -157,8 +157,8 @@ pub(super) async fn look_for_leftovers(
         left.push(format!("deep storage has {objects} segment(s)"));
     }
     if !left.is_empty() {
-        let path = folder.metadata();
-        report.finding(format!("the metadata store '{}' is gone or empty", path.display()));
+        let place = folder.metadata_place();
+        report.finding(format!("the metadata store '{place}' is gone or empty"));
         left.into_iter().for_each(|text| report.finding(text));
     }
     Ok(())

@@ -35,7 +35,7 @@ pub(super) async fn compare(
             "the metadata '{}' are an older copy: {} of {marked} changes of tasks and refused events are \
              missing; put the right file back, or go on without them with `henge metadata \
              accept-metadata-loss`",
-            folder.metadata().display(),
+            folder.metadata_place(),
             marked - made
         ));
     }

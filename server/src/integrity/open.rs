@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use henge_platform::metadata::manifest::ManifestedStore;
-use henge_platform::metadata::{MetadataError, MetadataStore, SqlMetadataStore, SqliteOptions};
+use henge_platform::metadata::{
+    MetadataError, MetadataStore, SqlMetadataStore, SqlOptions, SqliteOptions,
+};
 use henge_platform::storage::DeepStorage;
 use henge_platform::wal::LogMarks;
 
@@ -23,8 +25,7 @@ pub(crate) async fn open_metadata(
     storage: Arc<dyn DeepStorage>,
     log_marks: &LogMarks,
 ) -> Result<Arc<dyn MetadataStore>> {
-    let options =
-        SqliteOptions { marks: log_marks.clone(), ..SqliteOptions::new(folder.metadata()) };
+    let options = folder.metadata_store().with_marks(log_marks.clone());
     if SqlMetadataStore::is_unmade(options.clone()).await.context("open the metadata store")? {
         refuse(folder, &examine(folder, &*storage, None).await?)?;
     }
@@ -88,7 +89,8 @@ pub(crate) async fn refuse_damaged_logs(
     refuse(folder, &report)
 }
 
-/// Opens a copy of a data folder's metadata in another folder; `None` when there are none.
+/// Opens a copy of a data folder's metadata in another folder; `None` when there are none. Metadata in
+/// PostgreSQL are not copied: whoever looks changes nothing.
 ///
 /// # Errors
 /// When they cannot be copied or read; `Corrupt` when they are damaged.
@@ -96,6 +98,12 @@ pub async fn open_metadata_copy(
     folder: &DataFolder,
     copy: &Path,
 ) -> Result<Option<SqlMetadataStore>> {
+    if let SqlOptions::Postgres(options) = folder.metadata_store() {
+        return match SqlMetadataStore::is_unmade(options.clone()).await? {
+            true => Ok(None),
+            false => Ok(Some(SqlMetadataStore::open(options).await?)),
+        };
+    }
     let path = folder.metadata();
     for ending in ["", "-wal"] {
         let from = format!("{}{ending}", path.display());

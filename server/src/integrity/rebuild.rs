@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use henge_platform::metadata::manifest::{
     Manifest, copy_of, fold, list_manifests, manifest_key, read_manifest,
 };
-use henge_platform::metadata::{MetadataStore, SqlMetadataStore, SqliteOptions};
+use henge_platform::metadata::{MetadataStore, SqlMetadataStore, SqlOptions, SqliteOptions};
 use henge_platform::runtime::sync_dir;
 use henge_platform::storage::DeepStorage;
 use henge_platform::wal::LogMark;
@@ -39,7 +39,8 @@ pub struct Rebuilt {
     pub copies: Vec<(u64, u64)>,
 }
 
-/// Makes the metadata of a data folder that is ours anew. The old file is kept beside it.
+/// Makes the metadata of a data folder that is ours anew. The old file is kept beside it; in PostgreSQL
+/// the new ones need an empty database.
 ///
 /// # Errors
 /// When manifests are missing or damaged, a folder belongs to another cluster, or something cannot
@@ -47,13 +48,26 @@ pub struct Rebuilt {
 pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<Rebuilt> {
     let (manifests, copies) = read_from_last_complete(storage).await?;
     let count = manifests.len();
+    if let postgres @ SqlOptions::Postgres(_) = folder.metadata_store() {
+        anyhow::ensure!(
+            SqlMetadataStore::is_unmade(postgres).await?,
+            "the database '{}' is not empty: move what is there aside (ALTER SCHEMA public RENAME TO \
+             damaged; CREATE SCHEMA public) or name another one, then rebuild",
+            folder.metadata_place()
+        );
+    }
     let all = fold(manifests)?;
     check_identities(folder, storage, &all.cluster_uuid).await?;
     let objects = object_use(folder, storage, &all).await?;
     let (version, reserved) = given_out(&all, &objects.unnamed);
     let fresh = folder.root().join("metadata.sqlite.rebuilt");
-    remove_database(&fresh)?;
-    let options = SqliteOptions::new(&fresh);
+    let options = match folder.metadata_store() {
+        SqlOptions::Sqlite(_) => {
+            remove_database(&fresh)?;
+            SqliteOptions::new(&fresh).into()
+        }
+        postgres @ SqlOptions::Postgres(_) => postgres,
+    };
     let store = SqlMetadataStore::restore(options, &all, version, &reserved)
         .await
         .context("write the metadata")?;
@@ -66,11 +80,20 @@ pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<R
     }
     let report = examine(folder, storage, Some(&store)).await?;
     store.close().await;
-    let kept = keep_aside(&folder.metadata())?;
-    std::fs::rename(&fresh, folder.metadata()).context("put the metadata in their place")?;
-    sync_dir(folder.root()).context("make the rename durable")?;
+    let kept = match folder.metadata_store() {
+        SqlOptions::Sqlite(_) => put_in_place(folder, &fresh)?,
+        SqlOptions::Postgres(_) => None,
+    };
     identity::mark(folder, storage, &all.cluster_uuid).await?;
     Ok(Rebuilt { all, manifests: count, kept, objects, report, copies })
+}
+
+/// Puts a new file in the place of the old one; gives where that is now.
+fn put_in_place(folder: &DataFolder, fresh: &Path) -> Result<Option<PathBuf>> {
+    let kept = keep_aside(&folder.metadata())?;
+    std::fs::rename(fresh, folder.metadata()).context("put the metadata in their place")?;
+    sync_dir(folder.root()).context("make the rename durable")?;
+    Ok(kept)
 }
 
 /// What the old store had noted of the ends of logs, which no manifest says; nothing when it cannot

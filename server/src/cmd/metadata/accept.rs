@@ -1,14 +1,13 @@
 //! `henge metadata accept-log-loss` and `accept-metadata-loss`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use henge_platform::metadata::{SqlMetadataStore, SqliteOptions};
-use henge_server::data_folder::DataFolder;
+use henge_platform::metadata::SqlMetadataStore;
 use henge_server::integrity::{give_up_log_loss, open_marks};
 
+use super::PlaceArgs;
 use crate::cmd::output::{counted, say};
 
 /// Which log.
@@ -16,16 +15,15 @@ use crate::cmd::output::{counted, say};
 #[command(after_help = "Examples:
   henge metadata accept-log-loss --data-dir ./data --datasource events")]
 pub(crate) struct AcceptArgs {
-    /// The data folder.
-    #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    folder: PlaceArgs,
     /// The datasource whose log is damaged.
     #[arg(long, value_name = "NAME")]
     datasource: String,
 }
 
 pub(super) async fn run(args: &AcceptArgs) -> Result<ExitCode> {
-    let folder = DataFolder::new(&args.data_dir);
+    let folder = args.folder.folder()?;
     folder.must_be_there()?;
     let _lock = folder.own()?;
     let given_up = give_up_log_loss(&folder, &args.datasource).await?;
@@ -49,16 +47,15 @@ pub(super) async fn run(args: &AcceptArgs) -> Result<ExitCode> {
 #[command(after_help = "Examples:
   henge metadata accept-metadata-loss --data-dir ./data")]
 pub(crate) struct AcceptMetadataArgs {
-    /// The data folder.
-    #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    folder: PlaceArgs,
 }
 
 pub(super) async fn run_metadata(args: &AcceptMetadataArgs) -> Result<ExitCode> {
-    let folder = DataFolder::new(&args.data_dir);
+    let folder = args.folder.folder()?;
     folder.must_be_there()?;
     let _lock = folder.own()?;
-    let options = SqliteOptions::new(folder.metadata());
+    let options = folder.metadata_store();
     anyhow::ensure!(
         !SqlMetadataStore::is_unmade(options.clone()).await?,
         "there are no metadata: see `henge metadata check`"

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use henge_platform::metadata::manifest::Manifest;
-use henge_platform::metadata::{MetadataError, MetadataStore, SqlMetadataStore};
+use henge_platform::metadata::{MetadataError, SqlMetadataStore};
 use henge_platform::storage::{DeepStorage, LocalDeepStorage};
 use henge_server::data_folder::DataFolder;
 use henge_server::integrity::{ObjectUse, Report, examine, object_use, open_metadata_copy};
@@ -21,7 +21,7 @@ struct Checked {
 }
 
 pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
-    let folder = DataFolder::new(&args.data_dir);
+    let folder = args.folder.folder()?;
     let _lock = folder.look()?;
     let checked = check(&folder).await?;
     if args.json {
@@ -72,10 +72,7 @@ async fn look(
         return Ok(Checked { report, all: None, objects: ObjectUse::default() });
     };
     let report = examine(folder, storage, Some(store)).await?;
-    // It is a copy: what is put into its outbox goes nowhere.
-    store.make_complete_manifest().await?;
-    let made = store.waiting_manifests(usize::MAX).await?.pop().context("no manifest was made")?;
-    let all = Manifest::decode("of this check", made.text.as_bytes())?;
+    let all = store.everything().await?;
     let objects = object_use(folder, storage, &all).await?;
     Ok(Checked { report, all: Some(all), objects })
 }

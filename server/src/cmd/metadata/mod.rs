@@ -9,8 +9,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use henge_platform::config::MetadataConfig;
 use henge_platform::metadata::DATASOURCE;
 use henge_platform::metadata::manifest::Manifest;
+use henge_server::data_folder::DataFolder;
 use serde_json::{Value, json};
 
 use super::output::{Align, TextTable, grouped};
@@ -31,15 +33,33 @@ pub(crate) enum MetadataCommand {
     AcceptMetadataLoss(accept::AcceptMetadataArgs),
 }
 
-/// Which data folder.
+/// Which data folder, and where its metadata are.
+#[derive(Debug, Args)]
+struct PlaceArgs {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// The PostgreSQL database of metadata that are not in the data folder, as in `metadata.url`.
+    #[arg(long, value_name = "URL", env = "HENGE_METADATA__URL", hide_env_values = true)]
+    metadata_url: Option<String>,
+}
+
+impl PlaceArgs {
+    fn folder(&self) -> Result<DataFolder> {
+        let url = self.metadata_url.clone().unwrap_or_default().into();
+        let metadata = MetadataConfig { url, ..MetadataConfig::default() };
+        DataFolder::with_metadata(&self.data_dir, &metadata)
+    }
+}
+
+/// Which data folder, and how it is said.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   henge metadata check --data-dir ./data
   henge metadata rebuild --data-dir ./data")]
 pub(crate) struct FolderArgs {
-    /// The data folder.
-    #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    folder: PlaceArgs,
     /// Print JSON.
     #[arg(long)]
     json: bool,

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use henge_platform::storage::LocalDeepStorage;
-use henge_server::data_folder::DataFolder;
 use henge_server::integrity::{Rebuilt, rebuild};
 use serde_json::json;
 
@@ -15,7 +14,7 @@ use crate::cmd::output::{counted, say};
 const NAMED: usize = 20;
 
 pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
-    let folder = DataFolder::new(&args.data_dir);
+    let folder = args.folder.folder()?;
     folder.must_be_there()?;
     let root = folder.deep_storage();
     anyhow::ensure!(root.is_dir(), "there is no deep storage at '{}'", root.display());
