@@ -5,6 +5,7 @@
 
 mod cache;
 mod error;
+pub mod grpc;
 mod host;
 mod node;
 mod reply;

@@ -78,6 +78,12 @@ impl RunningQueries {
         }
     }
 
+    /// Whether a query with this id is at work.
+    #[cfg(test)]
+    pub(crate) fn has(&self, query_id: &str) -> bool {
+        self.running.lock().contains_key(query_id)
+    }
+
     /// Cancels the queries with this id. True when there was one.
     pub fn cancel(&self, query_id: &str) -> bool {
         match self.running.lock().get(query_id) {

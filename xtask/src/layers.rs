@@ -35,6 +35,7 @@ const AGGREGATE: &str = "henge-aggregate";
 const EXEC: &str = "henge-exec";
 const ANSWER: &str = "henge-answer";
 const ORACLE: &str = "henge-oracle";
+const PROTO: &str = "henge-proto";
 const PLATFORM: &str = "henge-platform";
 const DATA_NODE: &str = "henge-data-node";
 const TEST_SERVERS: &str = "henge-test-servers";
@@ -73,12 +74,13 @@ const ROLE: &[&str] = &[
 
 /// Everything around the engine. The binary and the packages of tests and benchmarks use what they
 /// like; nothing depends on them.
-const OUTER: [Layer; 8] = [
+const OUTER: [Layer; 9] = [
     layer(TEST_SERVERS, &[]),
     Layer { package: PLATFORM, allowed: &[TYPES], in_tests: &[TEST_SERVERS] },
+    layer(PROTO, &[]),
     Layer {
         package: DATA_NODE,
-        allowed: &[TYPES, QUERY, VECTOR, SEGMENT, EXEC, PLATFORM],
+        allowed: &[TYPES, QUERY, VECTOR, SEGMENT, EXEC, PROTO, PLATFORM],
         in_tests: &[ANSWER],
     },
     layer("henge-realtime-node", ROLE),
@@ -198,6 +200,8 @@ mod tests {
         assert!(!check("henge-platform", "henge-segment", false));
         assert!(!check("henge-platform", "henge-exec", false));
         assert!(check("henge-data-node", "henge-exec", false));
+        assert!(check("henge-data-node", "henge-proto", false));
+        assert!(!check("henge-proto", "henge-types", false));
         assert!(!check("henge-data-node", "henge-broker", true));
         assert!(!check("henge-platform", "henge-broker", true));
     }

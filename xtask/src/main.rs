@@ -1,4 +1,4 @@
-//! What cargo does not do for the workspace: checks (`cargo xtask layers | tidy | coverage-ids`) and the
+//! What cargo does not do for the workspace: checks (`cargo xtask layers | tidy | coverage-ids | proto`) and the
 //! comparison with peers (`cargo xtask bench-peers`).
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to run")]
 
@@ -6,6 +6,7 @@ mod bench_peers;
 mod coverage_ids;
 mod files;
 mod layers;
+mod proto;
 mod rooms;
 mod rust;
 mod sources;
@@ -19,6 +20,8 @@ usage: cargo xtask <command>
   layers        fail when a package, or a room of one, uses what it may not use
   tidy          fail on what is too long, missing module docs and leftover markers
   coverage-ids  fail when docs/requirements.md does not list the tests that quote each id; `--write` writes it
+  proto         write what the definitions in proto/ give, after checking their style and that clients can go on;
+                `--check` compares instead
   bench-peers   time Henge beside DuckDB, ClickHouse and DataFusion; `bench-peers --help` lists options";
 
 fn main() -> ExitCode {
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
         "layers" => layers::run(),
         "tidy" => tidy::run(),
         "coverage-ids" => coverage_ids::run(std::env::args().skip(2)),
+        "proto" => proto::run(std::env::args().skip(2)),
         "bench-peers" => bench_peers::run(std::env::args().skip(2)),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

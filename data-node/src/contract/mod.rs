@@ -1,4 +1,4 @@
-//! What every [`DataNode`] does, in the process of who asks and behind a wire.
+//! What every [`DataNode`] does, in the process of who asks, behind a wire and over gRPC.
 
 mod views;
 
@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use self::views::{OnBlock, Ones, ViewNode};
 use crate::error::NodeError;
+use crate::grpc::tests::{over_a_socket, within_the_process};
 use crate::node::DataNode;
 use crate::reply::SegmentReply;
 use crate::request::{QueryBudget, SegmentDescriptor, SegmentQuery};
@@ -39,9 +40,19 @@ struct Subject {
 enum Reached {
     InProcess,
     BehindAWire,
+    ByGrpcWithinTheProcess,
+    ByGrpcOverASocket,
 }
 
-const WAYS: [Reached; 2] = [Reached::InProcess, Reached::BehindAWire];
+/// Where nothing happens between two tasks but what they do: time may be paused.
+const WAYS_WITHOUT_SOCKETS: [Reached; 3] =
+    [Reached::InProcess, Reached::BehindAWire, Reached::ByGrpcWithinTheProcess];
+const WAYS: [Reached; 4] = [
+    Reached::InProcess,
+    Reached::BehindAWire,
+    Reached::ByGrpcWithinTheProcess,
+    Reached::ByGrpcOverASocket,
+];
 
 impl Subject {
     fn new(reached: Reached, on_block: OnBlock) -> Self {
@@ -55,11 +66,12 @@ impl Subject {
         };
         let view = Ones::new(segment(0), BLOCKS, on_block);
         let node: Arc<dyn DataNode> = Arc::new(ViewNode::new(services, vec![Arc::new(view)]));
-        let node = match reached {
+        let brokers = Arc::new(RunningQueries::new(64 << 20));
+        let node: Arc<dyn DataNode> = match reached {
             Reached::InProcess => node,
-            Reached::BehindAWire => {
-                Arc::new(Loopback::to(node, Arc::new(RunningQueries::new(64 << 20))))
-            }
+            Reached::BehindAWire => Arc::new(Loopback::to(node, brokers)),
+            Reached::ByGrpcWithinTheProcess => Arc::new(within_the_process(node, CLUSTER, brokers)),
+            Reached::ByGrpcOverASocket => Arc::new(over_a_socket(node, CLUSTER, brokers)),
         };
         Self { node, pool, running }
     }
@@ -67,7 +79,14 @@ impl Subject {
     /// Waits until the thread has nothing left to do.
     async fn is_idle(&self) {
         self.pool.spawn(i32::MIN, || ()).await.unwrap();
-        assert!(!self.running.cancel("q"), "the query is still registered");
+        assert!(!self.running.has("q"), "the query is still registered");
+    }
+
+    /// Waits until the node knows that nobody waits for the query any more.
+    async fn has_let_go(&self) {
+        while self.running.has("q") {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -79,7 +98,7 @@ fn descriptor(partition: u32) -> SegmentDescriptor {
     SegmentDescriptor { id: segment(partition), visible: segment(partition).interval }
 }
 
-fn request() -> SegmentQuery {
+pub(crate) fn request() -> SegmentQuery {
     let query = br#"{"queryType":"timeseries","dataSource":"t","intervals":["1970/1971"],
         "granularity":"all","aggregations":[{"type":"longSum","name":"sum","fieldName":"x"}]}"#;
     SegmentQuery {
@@ -175,7 +194,7 @@ async fn f_60_a_query_whose_time_is_up_when_it_comes_is_refused_unread() {
 /// The clock is paused: with the thread stopped at the gate nothing but the deadline can come next.
 #[tokio::test(start_paused = true)]
 async fn f_60_a_query_whose_time_is_up_stops_within_a_block() {
-    for reached in WAYS {
+    for reached in WAYS_WITHOUT_SOCKETS {
         let (gate, on_block, open) = Gate::at_block_1();
         let subject = Subject::new(reached, on_block);
         let started = tokio::time::Instant::now();
@@ -188,6 +207,18 @@ async fn f_60_a_query_whose_time_is_up_stops_within_a_block() {
     }
 }
 
+/// The time of a socket cannot be paused.
+#[tokio::test]
+async fn f_60_a_query_over_a_socket_whose_time_is_up_stops_within_a_block() {
+    let (gate, on_block, open) = Gate::at_block_1();
+    let subject = Subject::new(Reached::ByGrpcOverASocket, on_block);
+    let short = SegmentQuery { timeout: Duration::from_millis(100), ..request() };
+    assert_eq!(class_of(subject.node.run(short).await), ErrorClass::Timeout);
+    open.send(()).unwrap();
+    subject.is_idle().await;
+    assert!(gate.read.lock().iter().all(|block| *block <= 1));
+}
+
 #[tokio::test]
 async fn f_61_a_query_that_nobody_waits_for_stops_within_a_block() {
     for reached in WAYS {
@@ -198,6 +229,7 @@ async fn f_61_a_query_that_nobody_waits_for_stops_within_a_block() {
         gate.reached.notified().await;
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled(), "{reached:?}");
+        subject.has_let_go().await;
         open.send(()).unwrap();
         subject.is_idle().await;
         assert_eq!(*gate.read.lock(), [0, 1], "{reached:?}");

@@ -2,16 +2,18 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, StreamExt};
 use henge_exec::{MemoryLease, Partial};
 use henge_platform::discovery::ServerId;
 
 use super::WireError;
 use super::error::decode_error;
 use super::frame::{Kind, decode};
+use super::pieces::{Messages, Pieces};
 use super::reply::{decode_partition, decode_reply};
 use super::request::{encode_cancel, encode_run};
 use crate::error::NodeError;
@@ -20,14 +22,18 @@ use crate::reply::{Partition, Partitions, SegmentReply};
 use crate::request::SegmentQuery;
 use crate::running::{RunningQueries, RunningQuery};
 
+/// Cancelling waits for nothing on the node.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Carries messages to a data node and back.
 #[async_trait]
 pub trait Transport: Send + Sync + Debug {
-    /// Sends a message; gives the messages that answer it. Dropping the stream stops the work.
+    /// Sends a message that is to be answered within `timeout`; gives the messages that answer it, in
+    /// pieces. Dropping the stream stops the work.
     ///
     /// # Errors
-    /// `Unavailable` when the node cannot be reached.
-    async fn call(&self, message: Bytes) -> Result<BoxStream<'static, Bytes>, NodeError>;
+    /// `Unavailable` when the node cannot be reached, also in the middle of the stream.
+    async fn call(&self, message: Bytes, timeout: Duration) -> Result<Pieces, NodeError>;
 }
 
 /// A data node that is reached by messages. What it sends is charged to the account that its query
@@ -64,10 +70,12 @@ impl DataNode for WireNode {
 
     async fn run(&self, request: SegmentQuery) -> Result<SegmentReply, NodeError> {
         let query = self.running.join(&request.key, request.budget.memory_bytes);
-        let mut messages = self.transport.call(encode_run(&request).into()).await?;
-        let first = messages.next().await.ok_or_else(|| self.hung_up())?;
-        fail_on_error(&first)?;
-        let read = decode_reply(&first)?;
+        let pieces = self.transport.call(encode_run(&request).into(), request.timeout).await?;
+        let mut messages = Messages::of(pieces, Some(query.memory.clone()));
+        let first = messages.next().await?.ok_or_else(|| self.hung_up())?;
+        fail_on_error(&first.bytes)?;
+        let read = decode_reply(&first.bytes)?;
+        drop(first);
         let bytes = read.partials.iter().map(Partial::memory_bytes).sum();
         let lease = lease_of(&query, bytes)?;
         let partitions = read.has_partitions.then(|| partitions_of(messages, query));
@@ -81,9 +89,9 @@ impl DataNode for WireNode {
     }
 
     async fn cancel(&self, query_id: &str) -> Result<(), NodeError> {
-        let mut messages = self.transport.call(encode_cancel(query_id).into()).await?;
-        let answer = messages.next().await.ok_or_else(|| self.hung_up())?;
-        fail_on_error(&answer)
+        let pieces = self.transport.call(encode_cancel(query_id).into(), CANCEL_TIMEOUT).await?;
+        let answer = Messages::of(pieces, None).next().await?.ok_or_else(|| self.hung_up())?;
+        fail_on_error(&answer.bytes)
     }
 }
 
@@ -101,11 +109,12 @@ fn fail_on_error(message: &[u8]) -> Result<(), NodeError> {
 }
 
 /// The partitions that follow a reply; a node that hangs up among them has given no answer.
-fn partitions_of(messages: BoxStream<'static, Bytes>, query: RunningQuery) -> Partitions {
+fn partitions_of(messages: Messages, query: RunningQuery) -> Partitions {
     let stream = stream::unfold(Some((messages, query)), |rest| async move {
         let (mut messages, query) = rest?;
-        let message = messages.next().await.ok_or(WireError::CutShort).map_err(NodeError::from);
-        match message.and_then(|message| next_of(&message, &query)) {
+        let message = messages.next().await;
+        let message = message.and_then(|found| found.ok_or_else(|| WireError::CutShort.into()));
+        match message.and_then(|message| next_of(&message.bytes, &query)) {
             Ok(None) => None,
             Ok(Some(partition)) => Some((Ok(partition), Some((messages, query)))),
             Err(error) => Some((Err(error), None)),

@@ -1,12 +1,14 @@
 //! A transport that stays in the process: everything is encoded and decoded as for a wire.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::StreamExt;
 
 use super::client::{Transport, WireNode};
+use super::pieces::{Piece, Pieces};
 use super::service::answer;
 use crate::error::NodeError;
 use crate::node::DataNode;
@@ -29,7 +31,8 @@ impl Loopback {
 
 #[async_trait]
 impl Transport for Loopback {
-    async fn call(&self, message: Bytes) -> Result<BoxStream<'static, Bytes>, NodeError> {
-        Ok(answer(Arc::clone(&self.node), message))
+    async fn call(&self, message: Bytes, _timeout: Duration) -> Result<Pieces, NodeError> {
+        let messages = answer(Arc::clone(&self.node), message);
+        Ok(messages.map(|message| Ok(Piece::whole(message))).boxed())
     }
 }

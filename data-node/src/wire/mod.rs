@@ -6,6 +6,7 @@ mod client;
 mod error;
 mod frame;
 mod loopback;
+mod pieces;
 mod reply;
 mod request;
 mod service;
@@ -15,6 +16,7 @@ use henge_types::ErrorClass;
 pub use client::{Transport, WireNode};
 pub use frame::{Kind, VERSION};
 pub use loopback::Loopback;
+pub use pieces::{Piece, Pieces};
 pub use service::answer;
 
 use crate::error::NodeError;
@@ -25,6 +27,9 @@ pub enum WireError {
     /// They end before the message does.
     #[error("a message is cut short")]
     CutShort,
+    /// In several pieces, where messages are short.
+    #[error("a message is longer than any can be here")]
+    TooLong,
     /// They are not those that were written.
     #[error("a message was damaged on its way")]
     Damaged,
@@ -54,6 +59,7 @@ impl WireError {
         match self {
             Self::Version(_) => ErrorClass::Unsupported,
             Self::CutShort
+            | Self::TooLong
             | Self::Damaged
             | Self::Unknown
             | Self::Unexpected(_)

@@ -17,6 +17,7 @@ pub use body::{BodyLimits, LimitedBody};
 pub use error::DruidError;
 pub use fallback::with_fallbacks;
 pub use guard::{AllowedHosts, refuse_strangers};
+pub(crate) use paced::Paced;
 pub use paced::ReadPace;
 pub use request_id::assign_request_id;
 pub use serve::{ServeOptions, serve};

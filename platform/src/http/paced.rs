@@ -20,7 +20,7 @@ pub struct ReadPace {
 }
 
 /// A stream whose writes fail once the other side reads too slowly.
-pub(super) struct Paced<S> {
+pub(crate) struct Paced<S> {
     stream: S,
     pace: ReadPace,
     /// Set while there is something to write that the other side has not taken.
@@ -34,7 +34,7 @@ struct Waiting {
 }
 
 impl<S: AsyncWrite + Unpin> Paced<S> {
-    pub(super) fn new(stream: S, pace: ReadPace) -> Self {
+    pub(crate) fn new(stream: S, pace: ReadPace) -> Self {
         Self { stream, pace, waiting: None }
     }
 
