@@ -36,6 +36,7 @@ def main():
         ['handoff_probe.py', '--seconds', '10' if quick else '30'],
         ['old_folders.py'],
         ['readme_recipes.py'],
+        ['object_store.py'],
     ]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

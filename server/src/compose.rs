@@ -1,5 +1,5 @@
-//! Puts the roles together: metadata in SQLite or PostgreSQL, a local directory as deep storage, discovery and calls
-//! within the process.
+//! Puts the roles together: metadata in SQLite or PostgreSQL, deep storage in a folder or a bucket, discovery and
+//! calls within the process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,6 @@ use henge_platform::runtime::{
     Clock, CpuPool, SystemClock, allocator::keep_trimmed, raise_handle_limit, spawn,
 };
 use henge_platform::spill::LocalSpillStorage;
-use henge_platform::storage::LocalDeepStorage;
 use henge_platform::telemetry::Metrics;
 use henge_realtime_node::HandoffFailure;
 use henge_realtime_node::{Dependencies, RealtimeNode};
@@ -27,6 +26,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::data_folder::{DataFolder, DataFolderLock};
+use crate::deep_storage::open_deep_storage;
 use crate::integrity::{open_marks, open_metadata, refuse_damaged_logs};
 use crate::memory;
 use crate::options::Options;
@@ -123,8 +123,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     let ingest_pool = ingest_pool.context("start the threads of ingestion")?;
     show_pools(&metrics, &pool, &ingest_pool);
     let partials = partial_cache(options.partial_cache_bytes, &metrics);
-    let storage =
-        Arc::new(LocalDeepStorage::open(folder.deep_storage()).context("open deep storage")?);
+    let storage = open_deep_storage(&options.storage, folder).await?;
     let marks = open_marks(folder)?;
     let metadata = open_metadata(folder, storage.clone(), &marks).await?;
     let discovery = Arc::new(InProcessDiscovery::new());

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use henge_platform::config::{MetadataConfig, ServerConfig};
+use henge_platform::config::ServerConfig;
 use henge_platform::metadata::{PostgresOptions, SqlOptions, SqliteOptions};
 use henge_platform::runtime::files::create_dir_durably;
 use henge_platform::runtime::machine::disk_size_bytes;
@@ -15,6 +15,8 @@ pub struct DataFolder {
     root: PathBuf,
     /// Where the metadata are, when they are not in the folder.
     database: Option<PostgresOptions>,
+    /// Deep storage is a bucket.
+    is_without_objects: bool,
 }
 
 /// A data folder that is ours: with everything in it, also behind links.
@@ -28,24 +30,19 @@ impl DataFolder {
     /// The paths under `root`; nothing is made.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), database: None }
+        Self { root: root.to_owned(), database: None, is_without_objects: false }
     }
 
-    /// Those of a server with these settings, and where its metadata are.
+    /// Those of a server with these settings, and where its metadata and its objects are.
     ///
     /// # Errors
     /// When the settings name no database that there could be.
     pub fn of(config: &ServerConfig) -> Result<Self> {
-        Self::with_metadata(&config.data_dir, &config.metadata)
-    }
-
-    /// The paths under `root`, of a server that has its metadata there or in a database.
-    ///
-    /// # Errors
-    /// As [`of`](Self::of).
-    pub fn with_metadata(root: &Path, metadata: &MetadataConfig) -> Result<Self> {
-        let database = metadata.options().context("metadata.url")?;
-        Ok(Self { database, ..Self::new(root) })
+        Ok(Self {
+            root: config.data_dir.clone(),
+            database: config.metadata.options().context("metadata.url")?,
+            is_without_objects: !config.storage.url.is_empty(),
+        })
     }
 
     /// The folder itself.
@@ -90,7 +87,7 @@ impl DataFolder {
         self.root.join("marks")
     }
 
-    /// Published segments.
+    /// Published segments, unless a bucket has them.
     #[must_use]
     pub fn deep_storage(&self) -> PathBuf {
         self.root.join("deep-storage")
@@ -136,7 +133,7 @@ impl DataFolder {
         let owner = FolderOwner::this_process(SystemClock.now_ms());
         let mut locks = vec![FolderLock::own(&self.root, &owner)?];
         // Each may be a link to the same folder of another data folder.
-        for folder in [self.wal(), self.deep_storage(), self.segment_cache()] {
+        for folder in self.parts() {
             make(&folder)?;
             locks.push(FolderLock::exclusive(&folder)?);
         }
@@ -150,11 +147,20 @@ impl DataFolder {
     pub fn look(&self) -> Result<DataFolderLock> {
         self.must_be_there()?;
         let mut locks = vec![FolderLock::shared(&self.root)?];
-        for folder in [self.wal(), self.deep_storage(), self.segment_cache()] {
+        for folder in self.parts() {
             if folder.is_dir() {
                 locks.push(FolderLock::shared(&folder)?);
             }
         }
         Ok(DataFolderLock { _locks: locks })
+    }
+
+    /// Folders that may be links to another place.
+    fn parts(&self) -> Vec<PathBuf> {
+        let mut parts = vec![self.wal(), self.segment_cache()];
+        if !self.is_without_objects {
+            parts.push(self.deep_storage());
+        }
+        parts
     }
 }

@@ -4,6 +4,7 @@
 
 mod compose;
 pub mod data_folder;
+mod deep_storage;
 pub mod integrity;
 mod memory;
 mod options;
@@ -11,3 +12,4 @@ mod reach;
 mod status;
 
 pub use compose::{Running, start};
+pub use deep_storage::open_existing_deep_storage;

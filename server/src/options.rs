@@ -8,7 +8,8 @@ use henge_historical_node::{HistoricalOptions, ServedForm};
 use henge_ingest::ParseLimits;
 use henge_platform::compression::InflateLimits;
 use henge_platform::config::{
-    HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, ServerConfig, TierCodec,
+    HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, ServerConfig, StorageConfig,
+    TierCodec,
 };
 use henge_platform::discovery::ServerAddress;
 use henge_platform::http::{AllowedHosts, BodyLimits, ReadPace, ServeOptions};
@@ -41,6 +42,7 @@ pub(crate) struct Options {
     pub(crate) historical: HistoricalOptions,
     pub(crate) realtime: RealtimeOptions,
     pub(crate) broker: BrokerOptions,
+    pub(crate) storage: StorageConfig,
 }
 
 impl Options {
@@ -57,6 +59,7 @@ impl Options {
             historical,
             query,
             cache,
+            storage,
             log: LogConfig { filter: _ },
             // `DataFolder` says where the metadata are.
             metadata: _,
@@ -86,6 +89,7 @@ impl Options {
             historical: historical_options(historical, folder, dictionary_budget_bytes),
             realtime,
             broker: BrokerOptions::new(query, cache),
+            storage: storage.clone(),
         }
     }
 }

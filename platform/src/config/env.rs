@@ -1,6 +1,7 @@
 //! `HENGE_PORT=8889` sets `port`; `HENGE_QUERY__TIMEOUT_MS=1000` sets `query.timeout_ms`.
 
-use super::{ConfigError, ServerConfig};
+use super::{ConfigError, Secret, ServerConfig, StorageConfig};
+use crate::storage::{Provider, ProviderOption};
 
 const PREFIX: &str = "HENGE_";
 /// Of those that ask a server: no setting of one, though both may run in one environment.
@@ -23,6 +24,39 @@ pub(super) fn apply(
             .map_err(|reason| ConfigError::Variable { name: name.clone(), reason })?;
     }
     Ok(())
+}
+
+/// Adds what the variables of the object store's provider say and no setting does.
+pub(super) fn add_provider_options(
+    storage: &mut StorageConfig,
+    variables: impl IntoIterator<Item = (String, String)>,
+) {
+    let Some(provider) = Provider::of(&storage.url) else { return };
+    for (name, value) in variables {
+        if !name.starts_with(provider.variable_prefix()) || value.is_empty() {
+            continue;
+        }
+        let option = name.to_ascii_lowercase();
+        match provider.option(&option) {
+            ProviderOption::Region if storage.region.is_empty() => storage.region = value,
+            ProviderOption::Endpoint if storage.endpoint.is_empty() => storage.endpoint = value,
+            ProviderOption::Plain => {
+                // An option may be written with or without the provider before it.
+                let bare = &option[provider.variable_prefix().len()..];
+                let names = [option.as_str(), bare];
+                let is_set = names.iter().any(|name| storage.options.contains_key(*name));
+                if !is_set {
+                    storage.options.insert(option, Secret::from(value.as_str()));
+                }
+            }
+            // What the settings say wins; the bucket, and whether it may be asked in the open, they alone say.
+            ProviderOption::Region
+            | ProviderOption::Endpoint
+            | ProviderOption::Url
+            | ProviderOption::AllowHttp
+            | ProviderOption::Unknown => {}
+        }
+    }
 }
 
 fn set(table: &mut toml::Table, known: &toml::Table, path: &str, text: &str) -> Result<(), String> {

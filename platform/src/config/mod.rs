@@ -5,6 +5,7 @@ mod address;
 mod env;
 mod error;
 mod reference;
+mod secret;
 mod sections;
 mod validate;
 
@@ -12,9 +13,10 @@ use std::path::Path;
 
 pub use address::DatabaseAddress;
 pub use error::ConfigError;
+pub use secret::Secret;
 pub use sections::{
     CacheConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, MemoryConfig,
-    MetadataConfig, QueryConfig, ServerConfig, TierCodec,
+    MetadataConfig, QueryConfig, ServerConfig, StorageConfig, TierCodec,
 };
 
 impl ServerConfig {
@@ -42,9 +44,11 @@ impl ServerConfig {
     ) -> Result<Self, ConfigError> {
         let mut table: toml::Table =
             text.parse().map_err(|error: toml::de::Error| ConfigError::Parse(error.to_string()))?;
-        env::apply(&mut table, variables)?;
-        let config: Self =
+        let variables: Vec<(String, String)> = variables.into_iter().collect();
+        env::apply(&mut table, variables.iter().cloned())?;
+        let mut config: Self =
             table.try_into().map_err(|error| ConfigError::Parse(error.to_string()))?;
+        env::add_provider_options(&mut config.storage, variables);
         config.validate()?;
         Ok(config)
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::sections::Setting;
 use super::{
     CacheConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, MemoryConfig,
-    MetadataConfig, QueryConfig, ServerConfig,
+    MetadataConfig, QueryConfig, ServerConfig, StorageConfig,
 };
 
 const HEAD: &str = "# Configuration
@@ -29,6 +29,7 @@ impl ServerConfig {
             ("historical", HistoricalConfig::reference()),
             ("query", QueryConfig::reference()),
             ("cache", CacheConfig::reference()),
+            ("storage", StorageConfig::reference()),
             ("log", LogConfig::reference()),
         ];
         let mut text = HEAD.to_owned();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::address::DatabaseAddress;
+use super::Secret;
 
 pub(super) const MIB: u64 = 1 << 20;
 const MINUTE_MS: u64 = 60_000;
@@ -74,6 +75,8 @@ section! {
         query: QueryConfig = QueryConfig::default(),
         /// Caches of query results.
         cache: CacheConfig = CacheConfig::default(),
+        /// Deep storage.
+        storage: StorageConfig = StorageConfig::default(),
         /// Logs.
         log: LogConfig = LogConfig::default(),
     }
@@ -254,6 +257,28 @@ section! {
         result_bytes: u64 = 64 * MIB,
         /// Larger entries are kept in neither.
         max_entry_bytes: u64 = MIB,
+    }
+}
+
+section! {
+    /// Deep storage: where published segments are kept for good. Parts of uploads that a crash left
+    /// unfinished are freed by a rule of the bucket's (S3: `AbortIncompleteMultipartUpload`).
+    StorageConfig {
+        /// The bucket, with a prefix if it is shared: `s3://bucket/prefix`, `gs://bucket/prefix` or
+        /// `az://container/prefix`. Empty means the folder `deep-storage` in `data_dir`.
+        url: String = String::new(),
+        /// Where the store listens, when it is not the provider's own: `https://host:port`.
+        endpoint: String = String::new(),
+        /// The bucket's region on S3; empty means `us-east-1`.
+        region: String = String::new(),
+        /// Allow an endpoint that is not encrypted.
+        allow_http: bool = false,
+        /// Credentials and whatever else the provider takes, as `[storage.options]`, by the names of
+        /// Rust's `object_store`: `access_key_id`, `secret_access_key` and `session_token`;
+        /// `google_service_account`; `azure_storage_account_name` and `azure_storage_account_key`. What
+        /// is not given comes from the provider's variables (`AWS_…`, `GOOGLE_…`, `AZURE_…`; region and
+        /// endpoint too), and else from the role of the machine. Never printed.
+        options: BTreeMap<String, Secret> = BTreeMap::new(),
     }
 }
 

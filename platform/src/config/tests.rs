@@ -74,6 +74,49 @@ fn h_77_only_loopback_without_authentication() {
 }
 
 #[test]
+fn a_bucket_is_named_by_a_url_and_credentials_come_from_the_file_or_the_environment() {
+    let aws = [
+        ("AWS_ACCESS_KEY_ID", "from the environment"),
+        ("AWS_SECRET_ACCESS_KEY", "hush"),
+        ("AWS_REGION", "eu-north-1"),
+        ("AWS_PAGER", "less"),
+        ("AZURE_CLIENT_ID", "another's"),
+    ];
+    assert_eq!(load("", &aws).unwrap().storage, StorageConfig::default());
+    let config = load("[storage]\nurl = 's3://bucket/prefix'", &aws).unwrap().storage;
+    assert_eq!(config.region, "eu-north-1");
+    let names: Vec<&str> = config.options.keys().map(String::as_str).collect();
+    assert_eq!(names, ["aws_access_key_id", "aws_secret_access_key"]);
+    let text = "[storage]\nurl = 's3://b'\nregion = 'r'\n[storage.options]\naccess_key_id = 'file'";
+    let config = load(text, &aws).unwrap();
+    assert_eq!(config.storage.region, "r");
+    assert_eq!(config.storage.options["access_key_id"].reveal(), "file");
+    assert_eq!(config.storage.options["aws_secret_access_key"].reveal(), "hush");
+    let shown = format!("{} {config:?}", config.render());
+    assert!(!shown.contains("hush") && !shown.contains("'file'"), "{shown}");
+    assert!(shown.contains("(hidden)"), "{shown}");
+    let own = [("AWS_ENDPOINT_URL", "http://store:9000"), ("AWS_BUCKET", "another")];
+    let told = load("[storage]\nurl = 's3://b'", &own).unwrap_err().to_string();
+    assert!(told.contains("'http://store:9000' is not encrypted"), "{told}");
+    let hidden = "[storage]\nurl = 's3://b'\n[storage.options]\naccess_key_id = '(hidden)'";
+    assert!(load(hidden, &[]).unwrap_err().to_string().contains("not shown"));
+}
+
+#[test]
+fn settings_of_a_bucket_that_cannot_work_name_the_fix() {
+    let message = |text: &str| load(&format!("[storage]\n{text}"), &[]).unwrap_err().to_string();
+    assert!(message("url = 'ftp://b'").contains("none of s3://, gs:// and az://"));
+    assert!(message("endpoint = 'http://h'").contains("storage.url is missing"));
+    assert!(message("url = 's3://b'\nendpoint = 'h:1'").contains("storage.endpoint 'h:1'"));
+    let told = message("url = 's3://b'\nendpoint = 'http://h:1'");
+    assert!(told.contains("set storage.allow_http"), "{told}");
+    let told = message("url = 's3://b'\n[storage.options]\nacces_key_id = 'k'");
+    assert!(told.contains("'acces_key_id'"), "{told}");
+    let text = "[storage]\nurl = 's3://b'\nendpoint = 'http://h:1'\nallow_http = true";
+    load(text, &[]).unwrap();
+}
+
+#[test]
 fn what_is_rendered_is_read_back() {
     let config = load("port = 9000", &[]).unwrap();
     assert_eq!(load(&config.render(), &[]).unwrap(), config);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::sections::MIB;
 use super::{ConfigError, MetadataConfig, ServerConfig};
 use crate::metadata::{MetadataError, PostgresOptions};
+use crate::storage::{Provider, ProviderOption};
 
 impl MetadataConfig {
     /// How the database is reached; `None` when the metadata are in the data folder.
@@ -66,7 +67,44 @@ impl ServerConfig {
         if let Err(error) = metadata.options() {
             return Err(ConfigError::Invalid { field: "metadata.url", reason: error.to_string() });
         }
+        self.validate_storage()?;
         self.validate_work()
+    }
+
+    fn validate_storage(&self) -> Result<(), ConfigError> {
+        let storage = &self.storage;
+        if storage.url.is_empty() {
+            let is_alone = storage.endpoint.is_empty() && storage.options.is_empty();
+            return check(is_alone, "storage.url", || {
+                "is missing, though other settings of [storage] are given".into()
+            });
+        }
+        let Some(provider) = Provider::of(&storage.url) else {
+            return check(false, "storage.url", || {
+                format!("'{}' begins with none of s3://, gs:// and az://", storage.url)
+            });
+        };
+        let has_scheme =
+            ["http://", "https://"].iter().any(|scheme| storage.endpoint.starts_with(scheme));
+        check(storage.endpoint.is_empty() || has_scheme, "storage.endpoint", || {
+            format!("'{}' begins with neither https:// nor http://", storage.endpoint)
+        })?;
+        let is_open = storage.endpoint.starts_with("http://");
+        check(!is_open || storage.allow_http, "storage.endpoint", || {
+            format!(
+                "'{}' is not encrypted: use https://, or set storage.allow_http",
+                storage.endpoint
+            )
+        })?;
+        let is_plain = |name: &str| provider.option(name) == ProviderOption::Plain;
+        let unknown = storage.options.keys().find(|name| !is_plain(name));
+        check(unknown.is_none(), "storage.options", || {
+            format!(
+                "has '{}', which the store of '{}' does not take or which has a setting of its own",
+                unknown.map_or("", String::as_str),
+                storage.url
+            )
+        })
     }
 
     fn validate_work(&self) -> Result<(), ConfigError> {

@@ -27,6 +27,17 @@ pub enum StorageError {
     /// The store is busy or away; the same call may succeed later.
     #[error("deep storage unavailable: {0}")]
     Unavailable(String),
+    /// The store does not let us, until somebody mends what the reason says.
+    #[error("deep storage refuses: {place}: {reason}")]
+    Refused {
+        /// The bucket and its endpoint.
+        place: String,
+        /// The request, the key, what the store says and what to do about it.
+        reason: String,
+    },
+    /// The settings name no store that can be used.
+    #[error("deep storage: {0}")]
+    Settings(String),
     /// A local file failed.
     #[error("file '{path}': {source}")]
     Io {
@@ -52,7 +63,9 @@ impl StorageError {
             Self::NotFound(_) => ErrorClass::NotFound,
             Self::Conflict(_) => ErrorClass::Conflict,
             Self::Corrupt { .. } => ErrorClass::Corrupt,
-            Self::Unavailable(_) => ErrorClass::Unavailable,
+            // Nothing about the request is wrong: it succeeds once the store is set right.
+            Self::Unavailable(_) | Self::Refused { .. } => ErrorClass::Unavailable,
+            Self::Settings(_) => ErrorClass::InvalidInput,
             Self::Io { .. } => ErrorClass::Internal,
         }
     }

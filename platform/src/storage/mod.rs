@@ -13,11 +13,12 @@ mod unreliable;
 pub use error::{Result, StorageError};
 pub use key::segment_object_key;
 pub use local::LocalDeepStorage;
-pub use object::ObjectDeepStorage;
+pub use object::{ObjectBackend, ObjectDeepStorage, RetryPolicy, TransferOptions};
+pub(crate) use object::{Provider, ProviderOption};
 pub use store::{
     ChecksumReader, DeepStorage, ObjectInfo, Payload, PushedObject, checksum_bytes, checksum_file,
 };
-pub use unreliable::{FaultPlan, UnreliableStorage};
+pub use unreliable::{FaultPlan, InjectedFaults, UnreliableObjects, UnreliableStorage};
 
 #[cfg(test)]
 mod contract;

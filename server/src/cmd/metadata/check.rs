@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use henge_platform::config::StorageConfig;
 use henge_platform::metadata::manifest::Manifest;
 use henge_platform::metadata::{MetadataError, SqlMetadataStore};
-use henge_platform::storage::{DeepStorage, LocalDeepStorage};
+use henge_platform::storage::DeepStorage;
 use henge_server::data_folder::DataFolder;
 use henge_server::integrity::{ObjectUse, Report, examine, object_use, open_metadata_copy};
+use henge_server::open_existing_deep_storage;
 use serde_json::json;
 
 use super::{FolderArgs, as_json, table};
@@ -21,9 +23,10 @@ struct Checked {
 }
 
 pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
-    let folder = args.folder.folder()?;
+    let config = args.place.config()?;
+    let folder = DataFolder::of(&config)?;
     let _lock = folder.look()?;
-    let checked = check(&folder).await?;
+    let checked = check(&folder, &config.storage).await?;
     if args.json {
         print_json(&checked)?;
     } else {
@@ -33,7 +36,7 @@ pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
     Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn check(folder: &DataFolder) -> Result<Checked> {
+async fn check(folder: &DataFolder, settings: &StorageConfig) -> Result<Checked> {
     let copy = tempfile::tempdir().context("make a temporary folder")?;
     let mut damaged = None;
     let store = match open_metadata_copy(folder, copy.path()).await {
@@ -47,10 +50,8 @@ async fn check(folder: &DataFolder) -> Result<Checked> {
             Err(error) => return Err(error),
         },
     };
-    let root = folder.deep_storage();
-    anyhow::ensure!(root.is_dir(), "there is no deep storage at '{}'", root.display());
-    let storage = LocalDeepStorage::open(root).context("open deep storage")?;
-    let mut checked = look(folder, &storage, store.as_ref(), damaged.is_none()).await?;
+    let storage = open_existing_deep_storage(settings, folder).await?;
+    let mut checked = look(folder, &*storage, store.as_ref(), damaged.is_none()).await?;
     checked.report.findings.extend(damaged);
     if let Some(store) = store {
         store.close().await;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use henge_platform::config::MetadataConfig;
+use henge_platform::config::ServerConfig;
 use henge_platform::metadata::DATASOURCE;
 use henge_platform::metadata::manifest::Manifest;
 use henge_server::data_folder::DataFolder;
@@ -33,22 +33,33 @@ pub(crate) enum MetadataCommand {
     AcceptMetadataLoss(accept::AcceptMetadataArgs),
 }
 
-/// Which data folder, and where its metadata are.
+/// Which data folder, and where its metadata and its objects are.
 #[derive(Debug, Args)]
 struct PlaceArgs {
     /// The data folder.
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
+    /// The server's settings, of which `[metadata]` and `[storage]` are read.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The PostgreSQL database of metadata that are not in the data folder, as in `metadata.url`.
     #[arg(long, value_name = "URL", env = "HENGE_METADATA__URL", hide_env_values = true)]
     metadata_url: Option<String>,
 }
 
 impl PlaceArgs {
+    /// The settings of the server that the folder belongs to.
+    fn config(&self) -> Result<ServerConfig> {
+        let mut config = ServerConfig::load(self.config.as_deref())?;
+        config.data_dir.clone_from(&self.data_dir);
+        if let Some(url) = &self.metadata_url {
+            config.metadata.url = url.clone().into();
+        }
+        Ok(config)
+    }
+
     fn folder(&self) -> Result<DataFolder> {
-        let url = self.metadata_url.clone().unwrap_or_default().into();
-        let metadata = MetadataConfig { url, ..MetadataConfig::default() };
-        DataFolder::with_metadata(&self.data_dir, &metadata)
+        DataFolder::of(&self.config()?)
     }
 }
 
@@ -56,10 +67,11 @@ impl PlaceArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   henge metadata check --data-dir ./data
+  henge metadata check --data-dir ./data --config henge.toml     where deep storage is a bucket
   henge metadata rebuild --data-dir ./data")]
 pub(crate) struct FolderArgs {
     #[command(flatten)]
-    folder: PlaceArgs,
+    place: PlaceArgs,
     /// Print JSON.
     #[arg(long)]
     json: bool,

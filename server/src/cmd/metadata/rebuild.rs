@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use henge_platform::storage::LocalDeepStorage;
+use anyhow::Result;
+use henge_server::data_folder::DataFolder;
 use henge_server::integrity::{Rebuilt, rebuild};
+use henge_server::open_existing_deep_storage;
 use serde_json::json;
 
 use super::{FolderArgs, as_json, table};
@@ -14,13 +15,12 @@ use crate::cmd::output::{counted, say};
 const NAMED: usize = 20;
 
 pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
-    let folder = args.folder.folder()?;
+    let config = args.place.config()?;
+    let folder = DataFolder::of(&config)?;
     folder.must_be_there()?;
-    let root = folder.deep_storage();
-    anyhow::ensure!(root.is_dir(), "there is no deep storage at '{}'", root.display());
+    let storage = open_existing_deep_storage(&config.storage, &folder).await?;
     let _lock = folder.own()?;
-    let storage = LocalDeepStorage::open(root).context("open deep storage")?;
-    let rebuilt = rebuild(&folder, &storage).await?;
+    let rebuilt = rebuild(&folder, &*storage).await?;
     if args.json {
         print_json(&rebuilt)?;
     } else {

@@ -1,5 +1,8 @@
 //! What every deep storage must do.
 
+mod objects;
+mod s3;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -62,6 +65,58 @@ async fn a_key_is_written_once(storage: &dyn DeepStorage) {
     assert_eq!(storage.list("").await.unwrap_err().class(), ErrorClass::InvalidInput);
 }
 
+fn file_of(directory: &Path, bytes: &[u8]) -> Payload {
+    let path = directory.join(format!("{:016x}", checksum_bytes(bytes).checksum));
+    std::fs::write(&path, bytes).unwrap();
+    Payload::File(path)
+}
+
+/// F-07 and F-38: the same of a file that is large enough to be sent in parts.
+async fn a_large_object_is_like_a_small_one(storage: &dyn DeepStorage) {
+    let directory = tempfile::tempdir().unwrap();
+    let content: Vec<u8> = (0..1_000_000_u32).map(|number| (number % 251) as u8).collect();
+    let mut other = content.clone();
+    other[999_999] ^= 1;
+    let pushed = storage.push("large", file_of(directory.path(), &content)).await.unwrap();
+    assert_eq!(pushed, checksum_bytes(&content));
+    for same in [file_of(directory.path(), &content), Payload::Bytes(content.clone().into())] {
+        assert_eq!(storage.push("large", same).await.unwrap(), pushed);
+    }
+    for late in [&other, &other[..700_000], &other[..10]] {
+        let late = file_of(directory.path(), late);
+        let error = storage.push("large", late).await.unwrap_err();
+        assert!(matches!(error, StorageError::Conflict(_)), "{error}");
+    }
+    storage.check("large", pushed).await.unwrap();
+    let mended = storage.overwrite("large", file_of(directory.path(), &other)).await.unwrap();
+    assert_eq!(mended, checksum_bytes(&other));
+    let destination = directory.path().join("pulled");
+    storage.pull("large", mended, &destination).await.unwrap();
+    assert_eq!(std::fs::read(&destination).unwrap(), other);
+    let missing = Payload::File(directory.path().join("missing"));
+    let error = storage.push("large/missing", missing).await.unwrap_err();
+    assert!(matches!(error, StorageError::Io { .. }), "{error}");
+}
+
+/// H-34: whatever a name is encoded to, its key finds it again.
+async fn keys_are_kept_as_they_are(storage: &dyn DeepStorage) {
+    let keys = ["odd/%2e%2e%2f", "odd/a b", "odd/a+b&c=d?e#f", "odd/e\u{301}", "odd/\u{e9}"];
+    for (key, text) in keys.into_iter().zip(["0", "1", "2", "3", "4"]) {
+        storage.push(key, payload(text)).await.unwrap();
+    }
+    let listed = storage.list("odd").await.unwrap();
+    let mut names: Vec<&str> = listed.iter().map(|object| object.key.as_str()).collect();
+    names.sort_unstable();
+    let mut expected = keys;
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    for (key, text) in keys.into_iter().zip(["0", "1", "2", "3", "4"]) {
+        assert_eq!(storage.read(key).await.unwrap(), text, "{key}");
+        storage.delete(key).await.unwrap();
+    }
+    assert!(storage.list("odd").await.unwrap().is_empty());
+}
+
 /// F-40: what mends a damaged object takes its place, also when it is gone.
 async fn an_object_is_mended(storage: &dyn DeepStorage) {
     storage.push("mended", payload("damaged")).await.unwrap();
@@ -106,6 +161,8 @@ async fn contract(storage: &dyn DeepStorage) {
     metadata_and_deletion(storage).await;
     a_key_is_written_once(storage).await;
     an_object_is_mended(storage).await;
+    a_large_object_is_like_a_small_one(storage).await;
+    keys_are_kept_as_they_are(storage).await;
     pulls_are_verified(storage).await;
     h_32_bad_keys_are_refused(storage).await;
 }
@@ -119,6 +176,14 @@ async fn local() {
 #[tokio::test]
 async fn object_store_in_memory() {
     contract(&ObjectDeepStorage::in_memory()).await;
+}
+
+#[tokio::test]
+async fn object_store_in_memory_in_parts() {
+    let store = Arc::new(object_store::memory::InMemory::new());
+    let options =
+        TransferOptions { part_bytes: 100_000, parts_at_once: 1, ..TransferOptions::default() };
+    contract(&ObjectDeepStorage::new(store, options)).await;
 }
 
 #[tokio::test]
@@ -163,6 +228,34 @@ async fn f_37_a_push_whose_answer_was_lost_is_repeated_without_a_second_object()
         }
     }
     assert_eq!(inner.list("o").await.unwrap().len(), 30);
+}
+
+/// A push that was reported as failed may be carried out at any later time: under its own key, beside
+/// whatever was pushed since.
+#[tokio::test]
+async fn f_37_a_push_that_appears_later_harms_nothing() {
+    let inner: Arc<dyn DeepStorage> = Arc::new(ObjectDeepStorage::in_memory());
+    let plan = FaultPlan { late: 0.5, ..FaultPlan::default() };
+    let storage = UnreliableStorage::new(Arc::clone(&inner), plan, 5);
+    let content = |number: u32| Payload::Bytes(number.to_le_bytes().to_vec().into());
+    for number in 0..30 {
+        let mut attempts = 0;
+        while storage.push(&format!("late/{number}"), content(number)).await.is_err() {
+            attempts += 1;
+            assert!(attempts < 100);
+        }
+    }
+    storage.set_plan(FaultPlan { refuse: 0.5, ..FaultPlan::default() });
+    for _ in 0..30 {
+        let _ = storage.head("late/0").await;
+    }
+    let injected = storage.injected();
+    assert!(injected["late push"] > 0 && injected["late push carried out"] > 0, "{injected:?}");
+    assert_eq!(inner.list("late").await.unwrap().len(), 30);
+    for number in 0..30_u32 {
+        let expected = checksum_bytes(&number.to_le_bytes());
+        inner.check(&format!("late/{number}"), expected).await.unwrap();
+    }
 }
 
 #[tokio::test]
