@@ -1,5 +1,5 @@
 //! Everything of Henge that touches the world, each behind a trait: configuration, metadata, deep
-//! storage, the write-ahead log, discovery, HTTP, gRPC, telemetry and the runtime.
+//! storage, the write-ahead log, discovery, membership, HTTP, gRPC, telemetry and the runtime.
 //!
 //! Every swappable part has a trait, an implementation in memory for tests, and one contract
 //! test-suite that runs against all implementations. See the module map in `README.md`.
@@ -11,6 +11,7 @@ pub mod compression;
 pub mod config;
 pub mod discovery;
 pub mod http;
+pub mod membership;
 pub mod metadata;
 pub mod rpc;
 pub mod runtime;
