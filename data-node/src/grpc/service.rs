@@ -48,7 +48,7 @@ impl Rpc for Service {
     async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Answer>, Status> {
         let messages = answer(Arc::clone(&self.node), request.into_inner().message);
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
-        let work = tokio::spawn(send(messages, sender));
+        let work = henge_platform::runtime::spawn(send(messages, sender));
         Ok(Response::new(Answer { pieces, work }))
     }
 }

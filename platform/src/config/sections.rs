@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::address::DatabaseAddress;
 use super::Secret;
+use super::address::DatabaseAddress;
 
 pub(super) const MIB: u64 = 1 << 20;
 const MINUTE_MS: u64 = 60_000;

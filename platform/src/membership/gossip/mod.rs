@@ -144,7 +144,8 @@ impl GossipMembership {
         let others = options.seeds.iter().any(|seed| *seed != address.to_string());
         let judge = Judge::new(id, options.settle, others);
         let (sender, watch) = watch::channel(Arc::default());
-        let follower = tokio::spawn(follow(gossip.chitchat(), judge, options.interval, sender));
+        let follower =
+            crate::runtime::spawn(follow(gossip.chitchat(), judge, options.interval, sender));
         Ok(Self { gossip, address, interval: options.interval, watch, follower })
     }
 

@@ -114,7 +114,7 @@ impl Database {
         work: impl for<'c> FnOnce(&'c mut Connection) -> Working<'c, T> + Send + 'static,
     ) -> Result<T, Failure> {
         let (database, commits) = (Arc::clone(self), Arc::clone(commits));
-        let task = tokio::spawn(async move {
+        let task = crate::runtime::spawn(async move {
             let mut connection = database.begin(access).await.map_err(Failure::Undone)?;
             match work(&mut connection).await {
                 Err(error) => {
