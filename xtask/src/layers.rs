@@ -68,15 +68,15 @@ const ENGINE: [Layer; 14] = [
 
 /// What a role composes: no role depends on another role.
 const ROLE: &[&str] = &[
-    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, ANSWER, PLATFORM,
-    DATA_NODE,
+    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, ANSWER, PROTO,
+    PLATFORM, DATA_NODE,
 ];
 
 /// Everything around the engine. The binary and the packages of tests and benchmarks use what they
 /// like; nothing depends on them.
 const OUTER: [Layer; 9] = [
     layer(TEST_SERVERS, &[]),
-    Layer { package: PLATFORM, allowed: &[TYPES], in_tests: &[TEST_SERVERS] },
+    Layer { package: PLATFORM, allowed: &[TYPES, PROTO], in_tests: &[TEST_SERVERS] },
     layer(PROTO, &[]),
     Layer {
         package: DATA_NODE,

@@ -1,6 +1,5 @@
 //! The side of the broker.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::{Introduce, RpcError, class_of};
+use henge_platform::rpc::{Introduce, RpcError, class_of, reason_of};
 use henge_proto::v1::data_node_client::DataNodeClient;
 use henge_proto::v1::{AskRequest, AskResponse};
 use henge_types::ErrorClass;
@@ -111,16 +110,7 @@ fn silent(Place { server, address }: &Place) -> NodeError {
 /// What a status says: an error of the way to the node, or of its door. Those of the node itself come
 /// as messages.
 fn error_of(Place { server, address }: &Place, status: &Status) -> NodeError {
-    let mut reason = format!("{address}: {}", status.message());
-    // The message says "transport error", and what lies below it says which.
-    let mut below = status.source();
-    while let Some(error) = below {
-        let text = error.to_string();
-        if !reason.contains(&text) {
-            reason = format!("{reason}: {text}");
-        }
-        below = error.source();
-    }
+    let reason = reason_of(address, status);
     match class_of(status) {
         ErrorClass::Unavailable => NodeError::Unavailable { server: server.to_string(), reason },
         class => NodeError::failed(class, format!("data node '{server}' at {reason}")),

@@ -1,10 +1,12 @@
 //! Data nodes over gRPC: what carries the messages of [`wire`](crate::wire) between processes, and
-//! nothing else.
+//! nothing else; and what coordinators tell nodes that hold segments.
 
 mod client;
+mod host;
 mod service;
 
 pub use client::{Place, connect};
+pub use host::{HostService, SegmentHostRoute, connect_host, host_service};
 pub use service::{DataNodeRoute, service};
 
 /// Most bytes of a request: a query and the names of its segments.

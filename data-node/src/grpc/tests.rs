@@ -55,10 +55,8 @@ fn served(node: Arc<dyn DataNode>) -> (String, tokio::task::JoinHandle<std::io::
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let services = RpcServices {
-        routes: Routes::new(service(node, "b3a2".into())),
-        descriptors: henge_proto::DESCRIPTORS,
-    };
+    let services =
+        RpcServices { routes: Routes::new(service(node, "b3a2".into())), ..RpcServices::default() };
     let listener = TcpListener::from_std(listener).unwrap();
     (address, tokio::spawn(serve(listener, services, options(), std::future::pending())))
 }

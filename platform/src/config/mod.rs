@@ -15,7 +15,7 @@ pub use address::DatabaseAddress;
 pub use error::ConfigError;
 pub use secret::Secret;
 pub use sections::{
-    CacheConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, MemoryConfig,
+    CacheConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, MemoryConfig,
     MetadataConfig, QueryConfig, ServerConfig, StorageConfig, TierCodec,
 };
 

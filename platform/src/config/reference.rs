@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::sections::Setting;
 use super::{
-    CacheConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, MemoryConfig,
+    CacheConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, MemoryConfig,
     MetadataConfig, QueryConfig, ServerConfig, StorageConfig,
 };
 
@@ -22,6 +22,7 @@ impl ServerConfig {
         let defaults = toml::Table::try_from(Self::default()).unwrap_or_default();
         let (_, top) = Self::reference();
         let sections = [
+            ("grpc", GrpcConfig::reference()),
             ("limits", LimitsConfig::reference()),
             ("memory", MemoryConfig::reference()),
             ("metadata", MetadataConfig::reference()),

@@ -61,6 +61,8 @@ section! {
         port: u16 = 8888,
         /// Where everything is kept.
         data_dir: PathBuf = "./data".into(),
+        /// gRPC.
+        grpc: GrpcConfig = GrpcConfig::default(),
         /// Bounds on what clients send.
         limits: LimitsConfig = LimitsConfig::default(),
         /// Bounds on the memory of the process.
@@ -79,6 +81,15 @@ section! {
         storage: StorageConfig = StorageConfig::default(),
         /// Logs.
         log: LogConfig = LogConfig::default(),
+    }
+}
+
+section! {
+    /// gRPC: the services of `proto/henge/v1`, health and reflection.
+    GrpcConfig {
+        /// Address and port to listen on, such as `127.0.0.1:8889`; a loopback address, as `host`. Empty
+        /// means `host` and the port after `port`, or a free one when `port` is 0; `off` means none.
+        listen: String = String::new(),
     }
 }
 

@@ -117,6 +117,32 @@ fn settings_of_a_bucket_that_cannot_work_name_the_fix() {
 }
 
 #[test]
+fn grpc_listens_beside_http_or_where_it_is_told_to() {
+    for (text, bind) in [
+        ("", Some(("127.0.0.1", 8889))),
+        ("port = 9000", Some(("127.0.0.1", 9001))),
+        ("port = 0", Some(("127.0.0.1", 0))),
+        ("grpc.listen = 'off'", None),
+        ("grpc.listen = '127.0.0.2:1234'", Some(("127.0.0.2", 1234))),
+        ("grpc.listen = '[::1]:1234'", Some(("::1", 1234))),
+        ("grpc.listen = 'localhost:0'", Some(("localhost", 0))),
+    ] {
+        let found = load(text, &[]).unwrap().grpc_bind().unwrap();
+        assert_eq!(found, bind.map(|(host, port)| (host.to_owned(), port)), "{text}");
+    }
+    for text in [
+        "port = 65535",
+        "grpc.listen = '127.0.0.1'",
+        "grpc.listen = '127.0.0.1:x'",
+        "grpc.listen = '0.0.0.0:8889'",
+        "grpc.listen = ':8889'",
+    ] {
+        let error = load(text, &[]).unwrap_err();
+        assert!(error.to_string().contains("grpc.listen"), "{text}: {error}");
+    }
+}
+
+#[test]
 fn what_is_rendered_is_read_back() {
     let config = load("port = 9000", &[]).unwrap();
     assert_eq!(load(&config.render(), &[]).unwrap(), config);

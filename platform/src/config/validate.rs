@@ -30,17 +30,10 @@ impl ServerConfig {
     /// # Errors
     /// `Invalid`, naming the field and the fix.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let host = self.host.parse::<IpAddr>().ok();
-        let is_loopback =
-            host.map_or_else(|| self.host == "localhost", |address| address.is_loopback());
-        // Without authentication, whoever reaches the port may do anything.
-        check(is_loopback, "host", || {
-            format!(
-                "'{}' is not a loopback address and there is no authentication yet: \
-                use 127.0.0.1 and put a proxy in front",
-                self.host
-            )
-        })?;
+        check_loopback("host", &self.host)?;
+        if let Some((host, _)) = self.grpc_bind()? {
+            check_loopback("grpc.listen", &host)?;
+        }
         check(!self.data_dir.as_os_str().is_empty(), "data_dir", || "is empty".into())?;
         let limits = &self.limits;
         not_zero("limits.request_body_bytes", limits.request_body_bytes)?;
@@ -107,6 +100,34 @@ impl ServerConfig {
         })
     }
 
+    /// Host and port of gRPC; `None` when it is off.
+    ///
+    /// # Errors
+    /// When the setting is no address.
+    pub fn grpc_bind(&self) -> Result<Option<(String, u16)>, ConfigError> {
+        let invalid = |reason: String| ConfigError::Invalid { field: "grpc.listen", reason };
+        let listen = self.grpc.listen.trim();
+        if listen == "off" {
+            return Ok(None);
+        }
+        if listen.is_empty() {
+            let none = || invalid("is empty and there is no port after `port`: set it".into());
+            let after = match self.port {
+                0 => 0,
+                port => port.checked_add(1).ok_or_else(none)?,
+            };
+            return Ok(Some((self.host.clone(), after)));
+        }
+        let parts = listen.rsplit_once(':').and_then(|(host, port)| {
+            let host =
+                host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+            Some((host.to_owned(), port.parse().ok()?))
+        });
+        let wrong =
+            || invalid(format!("'{listen}' is not an address: write 127.0.0.1:8889, or off"));
+        parts.map(Some).ok_or_else(wrong)
+    }
+
     fn validate_work(&self) -> Result<(), ConfigError> {
         let ingestion = &self.ingestion;
         not_zero("ingestion.max_rows_in_memory", ingestion.max_rows_in_memory)?;
@@ -160,6 +181,18 @@ fn check(
     reason: impl FnOnce() -> String,
 ) -> Result<(), ConfigError> {
     if holds { Ok(()) } else { Err(ConfigError::Invalid { field, reason: reason() }) }
+}
+
+/// Without authentication, whoever reaches a port may do anything.
+fn check_loopback(field: &'static str, host: &str) -> Result<(), ConfigError> {
+    let address = host.parse::<IpAddr>().ok();
+    let is_loopback = address.map_or_else(|| host == "localhost", |address| address.is_loopback());
+    check(is_loopback, field, || {
+        format!(
+            "'{host}' is not a loopback address and there is no authentication yet: \
+            use 127.0.0.1 and put a proxy in front"
+        )
+    })
 }
 
 fn not_zero(field: &'static str, value: u64) -> Result<(), ConfigError> {

@@ -3,6 +3,7 @@
 //! Every change set is atomic: an observer sees all of it or nothing, so a hand-off never shows a
 //! moment with a segment on no server.
 
+pub mod inventory;
 mod memory;
 mod schema;
 

@@ -1,6 +1,8 @@
 //! The one place where an error becomes a status of gRPC, and back. The code of the class travels
 //! beside the status, because several classes share one status.
 
+use std::error::Error;
+
 use henge_types::ErrorClass;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status, TimeoutExpired};
@@ -58,6 +60,22 @@ pub fn class_of(status: &Status) -> ErrorClass {
             ErrorClass::Unavailable
         }
     }
+}
+
+/// What a call to `address` failed of: all that the status and what lies below it say.
+#[must_use]
+pub fn reason_of(address: &str, status: &Status) -> String {
+    let mut reason = format!("{address}: {}", status.message());
+    // The message says "transport error", and what lies below it says which.
+    let mut below = status.source();
+    while let Some(error) = below {
+        let text = error.to_string();
+        if !reason.contains(&text) {
+            reason = format!("{reason}: {text}");
+        }
+        below = error.source();
+    }
+    reason
 }
 
 #[cfg(test)]

@@ -2,13 +2,17 @@
 //! messages, the server loop with health and reflection, and channels to other processes.
 
 mod channel;
+mod deadline;
 mod error;
 mod identity;
 mod options;
+mod outbox;
 mod serve;
 
 pub use channel::{RpcError, endpoint};
-pub use error::{class_of, status};
+pub use deadline::time_left;
+pub use error::{class_of, reason_of, status};
 pub use identity::{Introduce, PROTOCOL_VERSION, RefuseStrangers};
-pub use options::RpcOptions;
+pub use options::{RpcLimits, RpcOptions};
+pub use outbox::Outbox;
 pub use serve::{RpcServices, serve};

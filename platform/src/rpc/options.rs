@@ -1,8 +1,26 @@
-//! Bounds of connections, the same on both of their sides.
+//! Bounds of connections, the same on both of their sides, and of what clients of services may ask.
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::http::ReadPace;
+use crate::runtime::MemoryAccount;
+
+/// Bounds of calls that come from outside of the cluster: those of HTTP.
+#[derive(Debug, Clone)]
+pub struct RpcLimits {
+    /// Most bytes of a request.
+    pub max_request_bytes: usize,
+    /// What requests are charged to, until nothing of them is left.
+    pub requests: MemoryAccount,
+    /// What answers are charged to, until they are sent.
+    pub answers: MemoryAccount,
+    /// How long a client may take nothing of its answer.
+    pub patience: Duration,
+    /// True once the server stops: calls that last end then.
+    pub stopping: watch::Receiver<bool>,
+}
 
 /// Bounds of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

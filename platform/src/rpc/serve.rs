@@ -24,12 +24,16 @@ use tonic_health::server::{HealthReporter, HealthService};
 use super::options::RpcOptions;
 use crate::http::Paced;
 
+const HEALTH: &str = tonic_health::pb::health_server::SERVICE_NAME;
+
 /// What is served.
 #[derive(Debug, Default)]
 pub struct RpcServices {
     /// The services.
     pub routes: Routes,
-    /// Their definitions, as encoded descriptors.
+    /// Their names.
+    pub names: &'static [&'static str],
+    /// Their definitions, and those of others, as encoded descriptors.
     pub descriptors: &'static [u8],
 }
 
@@ -45,15 +49,19 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let health = HealthReporter::new();
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(services.descriptors)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(io::Error::other)?;
+    let reflection = || {
+        let builder = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(services.descriptors)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        let names = services.names.iter().chain(&[HEALTH]);
+        names.fold(builder, |builder, name| builder.with_service_name(*name))
+    };
     let routes = services
         .routes
         .add_service(HealthServer::new(HealthService::from_health_reporter(health.clone())))
-        .add_service(reflection);
+        .add_service(reflection().build_v1().map_err(io::Error::other)?)
+        // The name that most clients still ask for.
+        .add_service(reflection().build_v1alpha().map_err(io::Error::other)?);
     let (stopping, stopped) = oneshot::channel();
     let signal = async {
         shutdown.await;

@@ -1,0 +1,197 @@
+//! Updates as messages: a large one in several, none of them large, and each list of columns once a
+//! message.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use henge_proto::v1::{
+    InventoryColumn, InventoryColumns, InventoryGrowth, InventorySegment, WatchInventoryResponse,
+};
+use henge_types::{ColumnType, SegmentId};
+
+use super::super::{
+    AnnouncedColumn, AnnouncedSchema, AnnouncedSegment, ChangeSet, DiscoveryError, SchemaGrowth,
+};
+use super::{InventoryUpdate, InventoryVersion, NodeChange};
+
+/// Segments of a message.
+const SEGMENTS: usize = 1_000;
+
+/// The messages of an update, one at least.
+pub(super) fn messages_of(update: InventoryUpdate) -> Vec<WatchInventoryResponse> {
+    let InventoryUpdate { at, is_whole, nodes } = update;
+    let mut messages: Vec<_> = nodes.into_iter().flat_map(messages_of_node).collect();
+    if messages.is_empty() {
+        messages.push(WatchInventoryResponse::default());
+    }
+    for message in &mut messages {
+        (message.incarnation, message.version) = (at.incarnation, at.version);
+        message.is_whole = is_whole;
+    }
+    messages.last_mut().into_iter().for_each(|last| last.is_last = true);
+    messages
+}
+
+fn messages_of_node(node: NodeChange) -> Vec<WatchInventoryResponse> {
+    let NodeChange { server, changes: ChangeSet { add, remove, grow }, left } = node;
+    let of_server = || WatchInventoryResponse {
+        server: server.to_string(),
+        left,
+        ..WatchInventoryResponse::default()
+    };
+    let mut messages = Vec::new();
+    for part in remove.chunks(SEGMENTS) {
+        let remove = part.iter().map(ToString::to_string).collect();
+        messages.push(WatchInventoryResponse { remove, ..of_server() });
+    }
+    for part in add.chunks(SEGMENTS) {
+        messages.push(added(part, of_server()));
+    }
+    for part in grow.chunks(SEGMENTS) {
+        let grow = part.iter().map(|SchemaGrowth { id, columns }| InventoryGrowth {
+            id: id.to_string(),
+            columns: Some(columns_of(columns)),
+        });
+        messages.push(WatchInventoryResponse { grow: grow.collect(), ..of_server() });
+    }
+    if messages.is_empty() {
+        messages.push(of_server());
+    }
+    messages
+}
+
+fn added(
+    segments: &[AnnouncedSegment],
+    mut message: WatchInventoryResponse,
+) -> WatchInventoryResponse {
+    // The registry keeps each list once.
+    let mut places: HashMap<*const AnnouncedSchema, u32> = HashMap::new();
+    for segment in segments {
+        let AnnouncedSegment { id, shard_spec, tier, priority, realtime, size_bytes, schema } =
+            segment;
+        let next = message.columns.len() as u32;
+        let columns = *places.entry(Arc::as_ptr(schema)).or_insert(next);
+        if columns == next {
+            message.columns.push(columns_of(schema.columns()));
+        }
+        message.add.push(InventorySegment {
+            id: id.to_string(),
+            // A shard spec is a few numbers, which can always be written.
+            shard_spec: serde_json::to_string(shard_spec).unwrap_or_default(),
+            tier: tier.to_string(),
+            priority: *priority,
+            is_buffered: *realtime,
+            size_bytes: *size_bytes,
+            columns,
+        });
+    }
+    message
+}
+
+fn columns_of(columns: &[AnnouncedColumn]) -> InventoryColumns {
+    let columns = columns.iter().map(|AnnouncedColumn { name, column_type }| InventoryColumn {
+        name: name.to_string(),
+        r#type: column_type.to_string(),
+    });
+    InventoryColumns { columns: columns.collect() }
+}
+
+/// Puts updates together again.
+#[derive(Debug, Default)]
+pub(super) struct Joined {
+    nodes: Vec<NodeChange>,
+}
+
+impl Joined {
+    /// Takes a message; gives the update that it ends.
+    ///
+    /// # Errors
+    /// When it is no message of an inventory.
+    pub(super) fn take(
+        &mut self,
+        message: WatchInventoryResponse,
+    ) -> Result<Option<InventoryUpdate>, DiscoveryError> {
+        let WatchInventoryResponse {
+            incarnation,
+            version,
+            is_whole,
+            is_last,
+            server,
+            left,
+            columns,
+            add,
+            remove,
+            grow,
+        } = message;
+        if !server.is_empty() {
+            let schemas = columns
+                .into_iter()
+                .map(|columns| Ok(Arc::new(AnnouncedSchema::new(read_columns(columns)?))));
+            let schemas = schemas.collect::<Result<Vec<_>, DiscoveryError>>()?;
+            let node = self.node(server, left);
+            for segment in add {
+                node.changes.add.push(read_segment(segment, &schemas)?);
+            }
+            for id in remove {
+                node.changes.remove.push(read("id", &id)?);
+            }
+            for InventoryGrowth { id, columns } in grow {
+                let columns = read_columns(columns.unwrap_or_default())?;
+                node.changes.grow.push(SchemaGrowth { id: read("id", &id)?, columns });
+            }
+        }
+        let at = InventoryVersion { incarnation, version };
+        Ok(is_last.then(|| InventoryUpdate {
+            at,
+            is_whole,
+            nodes: std::mem::take(&mut self.nodes),
+        }))
+    }
+
+    /// The change of a node: messages of one node follow one another.
+    fn node(&mut self, server: String, left: bool) -> &mut NodeChange {
+        let goes_on = self.nodes.last().is_some_and(|node| *node.server == *server);
+        if !goes_on {
+            let server = server.into();
+            self.nodes.push(NodeChange { server, changes: ChangeSet::default(), left });
+        }
+        let last = self.nodes.len() - 1;
+        &mut self.nodes[last]
+    }
+}
+
+fn read_segment(
+    segment: InventorySegment,
+    schemas: &[Arc<AnnouncedSchema>],
+) -> Result<AnnouncedSegment, DiscoveryError> {
+    let InventorySegment { id, shard_spec, tier, priority, is_buffered, size_bytes, columns } =
+        segment;
+    let schema =
+        schemas.get(columns as usize).ok_or_else(|| unreadable("columns", "no such list"))?;
+    Ok(AnnouncedSegment {
+        id: read::<SegmentId>("id", &id)?,
+        shard_spec: serde_json::from_str(&shard_spec)
+            .map_err(|error| unreadable("shard_spec", &error))?,
+        tier: tier.into(),
+        priority,
+        realtime: is_buffered,
+        size_bytes,
+        schema: Arc::clone(schema),
+    })
+}
+
+fn read_columns(columns: InventoryColumns) -> Result<Vec<AnnouncedColumn>, DiscoveryError> {
+    let column = |InventoryColumn { name, r#type }: InventoryColumn| {
+        Ok(AnnouncedColumn { name: name.into(), column_type: read::<ColumnType>("type", &r#type)? })
+    };
+    columns.columns.into_iter().map(column).collect()
+}
+
+fn read<T: FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, DiscoveryError> {
+    text.parse().map_err(|error| unreadable(field, &error))
+}
+
+fn unreadable(field: &str, reason: &(impl std::fmt::Display + ?Sized)) -> DiscoveryError {
+    DiscoveryError::Unavailable(format!("an inventory's {field} cannot be read: {reason}"))
+}

@@ -1,0 +1,114 @@
+//! What another process announces, kept in the registry of this one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+
+use super::super::{
+    AnnouncedSegment, ChangeSet, Discovery, DiscoveryError, ServerAddress, ServerId,
+};
+use super::{Inventory, InventoryUpdate, InventoryVersion, NodeChange};
+
+/// The announcements of another process in the registry of this one.
+#[derive(Debug)]
+pub struct Mirror {
+    into: Arc<dyn Discovery>,
+    address: ServerAddress,
+    known: Option<InventoryVersion>,
+    servers: BTreeSet<ServerId>,
+}
+
+impl Mirror {
+    /// Of the process at `address`, of which nothing is known yet.
+    #[must_use]
+    pub fn new(into: Arc<dyn Discovery>, address: ServerAddress) -> Self {
+        Self { into, address, known: None, servers: BTreeSet::new() }
+    }
+
+    /// The version that is mirrored; `None` before there is one. A view without it is not complete.
+    #[must_use]
+    pub fn known(&self) -> Option<InventoryVersion> {
+        self.known
+    }
+
+    /// Follows an inventory from what is known until that fails; `on_update` is told each version.
+    /// What was mirrored stays.
+    ///
+    /// # Errors
+    /// Why it cannot be followed.
+    pub async fn follow(
+        &mut self,
+        inventory: &dyn Inventory,
+        mut on_update: impl FnMut(InventoryVersion),
+    ) -> Result<(), DiscoveryError> {
+        let mut updates = inventory.follow(self.known);
+        while let Some(update) = updates.next().await {
+            let update = update?;
+            let at = update.at;
+            self.apply(update)?;
+            on_update(at);
+        }
+        Ok(())
+    }
+
+    /// Takes an update. Each node changes at one instant.
+    ///
+    /// # Errors
+    /// When the registry is away; take everything again then.
+    pub fn apply(&mut self, update: InventoryUpdate) -> Result<(), DiscoveryError> {
+        let InventoryUpdate { at, is_whole, nodes } = update;
+        // Until all of it is taken there is no version that could be followed from.
+        self.known = None;
+        if is_whole {
+            let named: BTreeSet<ServerId> =
+                nodes.iter().map(|node| Arc::clone(&node.server)).collect();
+            for gone in self.servers.difference(&named) {
+                self.into.leave(gone)?;
+            }
+            self.servers.retain(|server| named.contains(server));
+        }
+        for NodeChange { server, changes, left } in nodes {
+            if left {
+                self.into.leave(&server)?;
+                self.servers.remove(&server);
+                continue;
+            }
+            self.into.join(&server, &self.address)?;
+            let changes = match is_whole {
+                true => self.difference(&server, changes),
+                false => changes,
+            };
+            if changes != ChangeSet::default() {
+                self.into.apply(&server, changes)?;
+            }
+            self.servers.insert(server);
+        }
+        self.known = Some(at);
+        Ok(())
+    }
+
+    /// From what the registry has of a node to all that it announces.
+    fn difference(&self, server: &ServerId, all: ChangeSet) -> ChangeSet {
+        let view = self.into.snapshot();
+        let Some(had) = view.servers.get(server) else { return all };
+        let stays: BTreeSet<_> = all.add.iter().map(|segment| &segment.id).collect();
+        let remove = had.segments.keys().filter(|id| !stays.contains(id)).cloned().collect();
+        let is_known = |segment: &AnnouncedSegment| had.segments.get(&segment.id) == Some(segment);
+        let add = all.add.iter().filter(|segment| !is_known(segment)).cloned().collect();
+        ChangeSet { add, remove, grow: Vec::new() }
+    }
+
+    /// Withdraws all that the process announced: it is gone.
+    ///
+    /// # Errors
+    /// When the registry is away.
+    pub fn forget(&mut self) -> Result<(), DiscoveryError> {
+        self.known = None;
+        while let Some(server) = self.servers.first().cloned() {
+            self.into.leave(&server)?;
+            self.servers.remove(&server);
+        }
+        Ok(())
+    }
+}
