@@ -35,6 +35,7 @@ def main():
         ['conformance.py'],
         ['handoff_probe.py', '--seconds', '10' if quick else '30'],
         ['old_folders.py'],
+        ['grpc_docs.py'],
         ['readme_recipes.py'],
         ['object_store.py'],
     ]

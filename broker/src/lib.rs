@@ -29,7 +29,7 @@ use henge_platform::runtime::spawn;
 use henge_platform::telemetry::Metrics;
 use parking_lot::RwLock;
 
-pub use api::router;
+pub use api::{QueryRoute, QueryService, query_service, router};
 pub use error::{BrokerError, Result};
 pub use execute::QueryResponse;
 pub use profile::show_cache;

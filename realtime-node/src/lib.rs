@@ -39,7 +39,7 @@ mod node;
 mod api;
 mod query;
 
-pub use api::router;
+pub use api::{PushRoute, PushService, push_service, router};
 pub use error::{RealtimeError, Result};
 pub use ingest::halt::PartitionFailures;
 pub use ingest::handoff::{BacklogStatus, HandoffFailure};

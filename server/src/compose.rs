@@ -1,6 +1,8 @@
 //! Puts the roles together: metadata in SQLite or PostgreSQL, deep storage in a folder or a bucket, discovery and
 //! calls within the process.
 
+use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use henge_coordinator::Coordinator;
 use henge_data_node::{MemoryPartialCache, PartialCache, QueryServices, RunningQueries};
 use henge_historical_node::HistoricalNode;
 use henge_platform::config::ServerConfig;
-use henge_platform::discovery::InProcessDiscovery;
+use henge_platform::discovery::{Discovery, InProcessDiscovery};
 use henge_platform::http::{assign_request_id, charge_answers, refuse_strangers, with_fallbacks};
 use henge_platform::runtime::{
     Clock, CpuPool, SystemClock, allocator::keep_trimmed, raise_handle_limit, spawn,
@@ -22,11 +24,12 @@ use henge_realtime_node::HandoffFailure;
 use henge_realtime_node::{Dependencies, RealtimeNode};
 use henge_types::ErrorClass;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::data_folder::{DataFolder, DataFolderLock};
 use crate::deep_storage::open_deep_storage;
+use crate::grpc::{self, Admin};
 use crate::integrity::{open_marks, open_metadata, refuse_damaged_logs};
 use crate::memory;
 use crate::options::Options;
@@ -38,11 +41,13 @@ use crate::status;
 pub struct Running {
     /// Where it listens, with the port it really got.
     pub url: String,
+    /// Where it listens for gRPC, if it does.
+    pub grpc: Option<SocketAddr>,
     /// How long it took from the start until it was ready.
     pub startup: Duration,
     /// Segments served at the start.
     pub segments: usize,
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
     realtime: Arc<RealtimeNode>,
     lock: DataFolderLock,
@@ -52,7 +57,7 @@ impl Running {
     /// Stops taking requests, finishes those at work, and waits for it. What is buffered stays in the
     /// log. The data folder is free for others once the lock is dropped.
     pub async fn stop(self) -> DataFolderLock {
-        let _ = self.stop.send(());
+        self.stop.send_replace(true);
         let _ = self.served.await;
         self.realtime.note_log_marks().await;
         self.lock
@@ -69,34 +74,41 @@ struct Roles {
     broker: Arc<Broker>,
     realtime: Arc<RealtimeNode>,
     historical: Arc<HistoricalNode>,
+    discovery: Arc<dyn Discovery>,
+    cluster: Arc<str>,
     metrics: Metrics,
 }
 
-/// Starts all roles and the HTTP server; returns when everything that was stored is queryable.
+/// Starts all roles and the servers of HTTP and gRPC; returns when everything that was stored is queryable.
 ///
 /// # Errors
 /// When the data directory cannot be used or belongs to another server, stored state is damaged or
-/// the port is taken.
+/// a port is taken.
 pub async fn start(config: &ServerConfig) -> Result<Running> {
     let started = Instant::now();
     let folder = DataFolder::of(config)?;
     let lock = folder.own()?;
     let options = Options::new(&memory::fitted(config), &folder, raise_handle_limit());
-    let (host, port) = &options.bind;
-    let listener = TcpListener::bind((host.as_str(), *port))
-        .await
-        .with_context(|| format!("listen on {host}:{port}: is another server running there?"))?;
+    let listener = listen(&options.bind, "port").await?;
     let address = listener.local_addr().context("read the port")?;
-    let serve = options.serve;
-    let roles = start_roles(&options, &folder).await?;
-    let router = router(options, &roles);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let shutdown = async move {
-        let _ = stopped.await;
+    let rpc_listener = match &options.grpc_bind {
+        Some(bind) => Some(listen(bind, "grpc.listen").await?),
+        None => None,
     };
-    let served = spawn(henge_platform::http::serve(listener, router, serve, shutdown));
+    let grpc = rpc_listener.as_ref().map(TcpListener::local_addr);
+    let grpc = grpc.transpose().context("read the port of gRPC")?;
+    let roles = start_roles(&options, &folder).await?;
+    let (stop, stopped) = watch::channel(false);
+    let over_grpc = serve_grpc(rpc_listener, &options, &roles, stopped.clone());
+    let serve = options.serve;
+    let router = router(options, &roles);
+    let over_http = henge_platform::http::serve(listener, router, serve, is_set(stopped));
+    let served = spawn(async move {
+        tokio::join!(over_http, over_grpc);
+    });
     Ok(Running {
         url: format!("http://{address}"),
+        grpc,
         startup: started.elapsed(),
         segments: roles.historical.segment_count(),
         stop,
@@ -104,6 +116,42 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
         realtime: roles.realtime,
         lock,
     })
+}
+
+async fn listen((host, port): &(String, u16), setting: &str) -> Result<TcpListener> {
+    let bound = TcpListener::bind((host.as_str(), *port)).await;
+    bound.with_context(|| {
+        format!("listen on {host}:{port} ({setting}): is another server running there?")
+    })
+}
+
+/// Completes when the server stops.
+async fn is_set(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|is_stopping| *is_stopping).await;
+}
+
+/// Serves gRPC, where it is on, until the server stops.
+fn serve_grpc(
+    listener: Option<TcpListener>,
+    options: &Options,
+    roles: &Roles,
+    stopped: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let admin = Admin {
+        cluster: Arc::clone(&roles.cluster),
+        broker: Arc::clone(&roles.broker),
+        discovery: Arc::clone(&roles.discovery),
+    };
+    let limits = options.rpc_limits(stopped.clone());
+    let services = grpc::services(&roles.broker, &roles.realtime, admin, &limits);
+    let rpc = options.rpc();
+    async move {
+        let Some(listener) = listener else { return };
+        let served = henge_platform::rpc::serve(listener, services, rpc, is_set(stopped)).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "gRPC is served no more");
+        }
+    }
 }
 
 /// What queries may hold, together with their answers that clients have not read yet.
@@ -179,7 +227,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     show_backlog(&metrics, &realtime);
     let broker = Arc::new(Broker::new(
         options.broker.clone(),
-        discovery,
+        discovery.clone(),
         metadata,
         queries.clone(),
         &metrics,
@@ -188,7 +236,7 @@ async fn start_roles(options: &Options, folder: &DataFolder) -> Result<Roles> {
     broker.connect(reach.reach(realtime.clone()));
     report_unavailable(&broker).await?;
     broker.follow();
-    Ok(Roles { broker, realtime, historical, metrics })
+    Ok(Roles { broker, realtime, historical, discovery, cluster: queries.cluster, metrics })
 }
 
 /// Names at the start what is used and could not be loaded: queries over it fail until it can.

@@ -5,6 +5,7 @@
 mod compose;
 pub mod data_folder;
 mod deep_storage;
+mod grpc;
 pub mod integrity;
 mod memory;
 mod options;

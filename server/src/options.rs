@@ -8,14 +8,16 @@ use henge_historical_node::{HistoricalOptions, ServedForm};
 use henge_ingest::ParseLimits;
 use henge_platform::compression::InflateLimits;
 use henge_platform::config::{
-    HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, ServerConfig, StorageConfig,
-    TierCodec,
+    GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, ServerConfig,
+    StorageConfig, TierCodec,
 };
 use henge_platform::discovery::ServerAddress;
 use henge_platform::http::{AllowedHosts, BodyLimits, ReadPace, ServeOptions};
+use henge_platform::rpc::{RpcLimits, RpcOptions};
 use henge_platform::runtime::{HandleLimit, PoolOptions};
 use henge_platform::wal::WalOptions;
 use henge_realtime_node::RealtimeOptions;
+use tokio::sync::watch;
 
 use crate::data_folder::DataFolder;
 use crate::memory::Accounts;
@@ -28,6 +30,8 @@ const HANDLES_FOR_FILES: u64 = 512;
 pub(crate) struct Options {
     /// Host and port.
     pub(crate) bind: (String, u16),
+    /// Those of gRPC, when it is on.
+    pub(crate) grpc_bind: Option<(String, u16)>,
     /// What the memory of the process is shared out into.
     pub(crate) accounts: Accounts,
     pub(crate) serve: ServeOptions,
@@ -53,6 +57,8 @@ impl Options {
             port,
             // The folder was made from it, logging begins before this.
             data_dir: _,
+            // Taken apart below, together with host and port.
+            grpc: GrpcConfig { listen: _ },
             limits,
             memory,
             ingestion,
@@ -78,6 +84,8 @@ impl Options {
         let hosts = limits.allowed_hosts.iter().chain([host]);
         Self {
             bind: (host.clone(), *port),
+            // It was checked when it was read.
+            grpc_bind: config.grpc_bind().ok().flatten(),
             allowed_hosts: AllowedHosts::new(hosts.cloned()),
             accounts,
             serve,
@@ -90,6 +98,30 @@ impl Options {
             realtime,
             broker: BrokerOptions::new(query, cache),
             storage: storage.clone(),
+        }
+    }
+}
+
+impl Options {
+    /// What clients of gRPC may ask: what those of HTTP may.
+    pub(crate) fn rpc_limits(&self, stopping: watch::Receiver<bool>) -> RpcLimits {
+        RpcLimits {
+            max_request_bytes: self.body.max_body_bytes,
+            requests: self.accounts.requests.clone(),
+            answers: self.accounts.answers.clone(),
+            patience: self.serve.read_pace.grace,
+            stopping,
+        }
+    }
+
+    /// Bounds of the connections of gRPC.
+    pub(crate) fn rpc(&self) -> RpcOptions {
+        let defaults = RpcOptions::default();
+        RpcOptions {
+            max_connections: defaults.max_connections.min(self.serve.max_connections),
+            shutdown_grace: self.serve.shutdown_grace,
+            read_pace: self.serve.read_pace,
+            ..defaults
         }
     }
 }

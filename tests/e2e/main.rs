@@ -11,6 +11,7 @@ mod discovery;
 mod door;
 mod failing_chunks;
 mod formats;
+mod grpc;
 mod handoff;
 mod hostile;
 mod lost_log;

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use henge_platform::config::ServerConfig;
+use henge_platform::rpc::{RpcOptions, endpoint};
 use henge_server::Running;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tonic::transport::Channel;
 
 /// How long blocking work of a stopped server is waited for.
 const END: Duration = Duration::from_secs(30);
@@ -51,6 +53,15 @@ impl TestServer {
         let running = runtime.block_on(henge_server::start(&config)).expect("start the server");
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         Self { runtime, running: Some(running), config, agent, _data_dir: data_dir }
+    }
+
+    /// A channel of gRPC to the server, and the runtime that it works on.
+    #[must_use]
+    pub fn grpc(&self) -> (Channel, &Runtime) {
+        let address = self.running.as_ref().and_then(|running| running.grpc).expect("listens");
+        let _runtime = self.runtime.enter();
+        let endpoint = endpoint(&address.to_string(), &RpcOptions::default()).expect("an address");
+        (endpoint.connect_lazy(), &self.runtime)
     }
 
     /// Stops and starts again on the same data.

@@ -1,8 +1,9 @@
-//! The HTTP endpoints of the broker, one group a file.
+//! The endpoints of the broker over HTTP, one group a file, and over gRPC.
 
 mod accept;
 mod cancel;
 mod datasources;
+mod grpc;
 mod native;
 
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{delete, get, post};
 use henge_platform::http::DruidError;
+
+pub use grpc::{QueryRoute, QueryService, query_service};
 
 use crate::Broker;
 use crate::error::BrokerError;

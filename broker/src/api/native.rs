@@ -35,13 +35,8 @@ pub(super) async fn query(
     headers: HeaderMap,
     LimitedBody(body): LimitedBody,
 ) -> Response {
-    let parsed = parse(&broker, body).await;
-    let (query, remarks, _held) = match parsed {
-        Ok(parsed) => parsed,
-        Err(error) => return DruidError::from(error).into_response(),
-    };
-    let warnings = match warnings(&broker, &query, remarks).await {
-        Ok(warnings) => warnings,
+    let Asked { query, warnings, _held } = match ask(&broker, body).await {
+        Ok(asked) => asked,
         Err(error) => return error.into_response(),
     };
     let query_id = query.base().context.query_id.clone().unwrap_or_else(made_id);
@@ -61,6 +56,24 @@ pub(super) async fn query(
         }
         Err(error) => with_id(DruidError::from(error).into_response(), &query_id),
     }
+}
+
+/// A query that was read, and what is to be told of it.
+pub(super) struct Asked {
+    pub(super) query: Query,
+    pub(super) warnings: Vec<String>,
+    /// What it holds until it is answered.
+    pub(super) _held: MemoryLease,
+}
+
+/// Reads a query.
+///
+/// # Errors
+/// When it is none, or is refused for what is to be told of it.
+pub(super) async fn ask(broker: &Broker, body: Bytes) -> Result<Asked, DruidError> {
+    let (query, remarks, held) = parse(broker, body).await?;
+    let warnings = warnings(broker, &query, remarks).await?;
+    Ok(Asked { query, warnings, _held: held })
 }
 
 /// Parses on the pool: an IN list may have a million values. What it holds is charged as a query's.

@@ -84,10 +84,16 @@ pub(super) fn datasource(
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Arc<str>>, DruidError> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    match value.to_str() {
-        Ok(key) if !key.is_empty() && key.len() <= MAX_KEY_BYTES => Ok(Some(key.into())),
-        _ => Err(DruidError::invalid(format!(
+    checked_key(value.to_str().unwrap_or_default()).map(Some)
+}
+
+/// A key as it may be sent in a header, wherever it was sent.
+pub(super) fn checked_key(key: &str) -> Result<Arc<str>, DruidError> {
+    let is_printable = key.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    if key.is_empty() || key.len() > MAX_KEY_BYTES || !is_printable {
+        return Err(DruidError::invalid(format!(
             "Idempotency-Key must be 1 to {MAX_KEY_BYTES} printable ASCII characters"
-        ))),
+        )));
     }
+    Ok(key.into())
 }

@@ -1,7 +1,8 @@
-//! The HTTP endpoints of the realtime role, one group a file.
+//! The endpoints of the realtime role over HTTP, one group a file, and over gRPC.
 
 mod datasources;
 mod events;
+mod grpc;
 mod tasks;
 
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post, put};
 use henge_platform::http::DruidError;
+
+pub use grpc::{PushRoute, PushService, push_service};
 
 use crate::error::RealtimeError;
 use crate::node::RealtimeNode;

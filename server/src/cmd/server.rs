@@ -38,11 +38,12 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
     init_logging(&config.log.filter, false).context("start logging")?;
     let running = henge_server::start(&config).await?;
     println!(
-        "henge is ready on {} ({} segments, {} ms, data in {})",
+        "henge is ready on {} ({} segments, {} ms, data in {}{})",
         running.url,
         running.segments,
         running.startup.as_millis(),
-        config.data_dir.display()
+        config.data_dir.display(),
+        running.grpc.map(|address| format!(", gRPC on {address}")).unwrap_or_default()
     );
     wait_for_stop().await?;
     tracing::info!("stopping");

@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Runs the example of docs/grpc.md against a real server, and looks for the outputs that it promises.
+
+Needs grpcio: `pip install -r tests/requirements.txt`; without it the example is skipped, and says so.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+from harness import ROOT, Client, Server
+from readme_recipes import missing
+
+
+def blocks(text, language):
+    return re.findall(rf'^```{language}\n(.*?)^```', text, re.MULTILINE | re.DOTALL)
+
+
+def main():
+    try:
+        import grpc_reflection  # noqa: F401
+    except ImportError as error:
+        print(f'SKIPPED: {error}: pip install -r tests/requirements.txt')
+        return 0
+    with open(os.path.join(ROOT, 'docs', 'grpc.md'), encoding='utf-8') as file:
+        text = file.read()
+    [example], [recipe] = blocks(text, 'python'), blocks(text, 'sh')
+    schema = re.search(r"-d '(.*)'", recipe, re.DOTALL).group(1)
+    expected = [line[2:].strip() for line in example.splitlines() if line.startswith('#>')]
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(folder).start()
+        address = re.search(r'gRPC on ([^\s)]+)', server.ready_line).group(1)
+        Client(server.url).must('PUT', '/v1/datasources/visits', schema.encode())
+        done = subprocess.run([sys.executable, '-c', example.replace('localhost:8889', address)], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        stopped = server.stop()
+    lacking = missing(done.stdout, expected)
+    if done.returncode != 0 or stopped != 0 or lacking:
+        print(f'FAIL: exit codes {done.returncode} and {stopped}, not found: {lacking!r}\n{done.stdout}')
+        return 1
+    print(f'PASS: {len(expected)} outputs of docs/grpc.md')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
