@@ -15,8 +15,8 @@ pub use address::DatabaseAddress;
 pub use error::ConfigError;
 pub use secret::Secret;
 pub use sections::{
-    CacheConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, MemoryConfig,
-    MetadataConfig, QueryConfig, ServerConfig, StorageConfig, TierCodec,
+    CacheConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig,
+    MemoryConfig, MetadataConfig, QueryConfig, ServerConfig, StorageConfig, TierCodec,
 };
 
 impl ServerConfig {

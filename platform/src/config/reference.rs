@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::sections::Setting;
 use super::{
-    CacheConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, MemoryConfig,
-    MetadataConfig, QueryConfig, ServerConfig, StorageConfig,
+    CacheConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig,
+    MemoryConfig, MetadataConfig, QueryConfig, ServerConfig, StorageConfig,
 };
 
 const HEAD: &str = "# Configuration

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::runtime::watch;
 use futures::stream::{StreamExt, unfold};
-use tokio::sync::watch;
 
 use super::super::{AnnouncedServer, ChangeSet, Discovery, DiscoveryChange, ServerAddress};
 use super::{Inventory, InventoryUpdate, InventoryVersion, NodeChange, Updates};
