@@ -56,7 +56,7 @@ impl Rpc for HostService {
         let segment: PublishedSegment = read("segment", &request.into_inner().segment)?;
         let host = Arc::clone(&self.host);
         // A coordinator that hangs up does not leave a file half fetched.
-        let loaded = tokio::spawn(async move { host.load(&segment).await }).await;
+        let loaded = henge_platform::runtime::spawn(async move { host.load(&segment).await }).await;
         let failure = failure_of(loaded.map_err(|error| given_up(&error))?);
         Ok(Response::new(LoadSegmentResponse { failure }))
     }
@@ -67,7 +67,7 @@ impl Rpc for HostService {
     ) -> Result<Response<DropSegmentResponse>, Status> {
         let id: SegmentId = read("segment_id", &request.into_inner().segment_id)?;
         let host = Arc::clone(&self.host);
-        let dropped = tokio::spawn(async move { host.unload(&id).await }).await;
+        let dropped = henge_platform::runtime::spawn(async move { host.unload(&id).await }).await;
         let failure = failure_of(dropped.map_err(|error| given_up(&error))?);
         Ok(Response::new(DropSegmentResponse { failure }))
     }
@@ -243,7 +243,7 @@ mod tests {
             ..RpcServices::default()
         };
         let options = RpcOptions::default();
-        tokio::spawn(serve(listener, services, options, std::future::pending()));
+        henge_platform::runtime::spawn(serve(listener, services, options, std::future::pending()));
         let channel = endpoint(&address, &options).unwrap().connect_lazy();
         connect_host(Place { address: address.into(), ..place }, channel, caller).unwrap()
     }
@@ -283,7 +283,7 @@ mod tests {
     async fn a_load_that_began_goes_on_when_its_coordinator_hangs_up() {
         let noting = noting();
         let host = over_grpc(Arc::clone(&noting) as _, CLUSTER).await;
-        let call = tokio::spawn(async move { host.load(&segment(SLOW)).await });
+        let call = henge_platform::runtime::spawn(async move { host.load(&segment(SLOW)).await });
         noting.waiting.notified().await;
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());

@@ -34,7 +34,7 @@ impl<T: Send + 'static> Outbox<T> {
         patience: Duration,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let work = tokio::spawn(send(messages, sender, patience));
+        let work = crate::runtime::spawn(send(messages, sender, patience));
         Self { messages: receiver, work: Some(work) }
     }
 }

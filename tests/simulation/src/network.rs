@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::{self, BoxStream, StreamExt};
-use henge_data_node::wire::{Transport, WireNode, answer};
+use futures::stream::{self, StreamExt};
+use henge_data_node::wire::{Piece, Pieces, Transport, WireNode, answer};
 use henge_data_node::{DataNode, HostError, NodeError, RunningQueries, SegmentHost};
 use henge_platform::discovery::ServerId;
 use henge_platform::metadata::PublishedSegment;
@@ -20,6 +20,8 @@ use tokio::sync::mpsc;
 
 /// A message takes up to this long.
 const LONGEST_MS: u64 = 4;
+/// Longer messages travel in pieces of this.
+const PIECE_BYTES: usize = 2 << 10;
 /// One that nobody takes is given up after this long.
 const GIVEN_UP: Duration = Duration::from_secs(2);
 
@@ -138,7 +140,7 @@ impl Wire {
 
 #[async_trait]
 impl Transport for Wire {
-    async fn call(&self, message: Bytes) -> Result<BoxStream<'static, Bytes>, NodeError> {
+    async fn call(&self, message: Bytes, _timeout: Duration) -> Result<Pieces, NodeError> {
         if !self.network.carry(&self.from, &self.to).await {
             return Err(self.away());
         }
@@ -147,21 +149,23 @@ impl Transport for Wire {
         let (network, from, to) =
             (Arc::clone(&self.network), self.from.clone(), self.to.to_string());
         process.spawn(async move {
-            let mut messages = answer(node, message);
+            let messages = answer(node, message);
+            let mut pieces =
+                messages.flat_map(|message| stream::iter(Piece::cut(message, PIECE_BYTES)));
             loop {
                 let next = tokio::select! {
                     biased;
                     () = sender.closed() => return,
-                    next = messages.next() => next,
+                    next = pieces.next() => next,
                 };
-                let Some(message) = next else { return };
-                if !network.carry(&to, &from).await || sender.send(message).await.is_err() {
+                let Some(piece) = next else { return };
+                if !network.carry(&to, &from).await || sender.send(Ok(piece)).await.is_err() {
                     return;
                 }
             }
         });
         let received = stream::unfold(receiver, |mut receiver| async move {
-            receiver.recv().await.map(|message| (message, receiver))
+            receiver.recv().await.map(|piece| (piece, receiver))
         });
         Ok(received.boxed())
     }

@@ -141,6 +141,10 @@ impl FaultActor {
             lose_answer: self.random.random_range(0.0..0.5),
             flip_bit: self.random.random_range(0.0..0.3),
             truncate: self.random.random_range(0.0..0.3),
+            break_off: self.random.random_range(0.0..0.3),
+            late: self.random.random_range(0.0..0.2),
+            latency_ms: self.random.random_range(0..300),
+            ..FaultPlan::default()
         };
         self.count("fault: deep storage fails");
         let storage = &self.stage.cluster.world.storage;
