@@ -63,6 +63,7 @@ impl Visit for Line {
 }
 
 impl<S: Subscriber> Layer<S> for Trace {
+    #[expect(clippy::print_stderr, reason = "the log was asked for")]
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = Line::default();
         event.record(&mut line);
