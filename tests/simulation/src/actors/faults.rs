@@ -29,7 +29,7 @@ impl FileFaults for FullDisks {
         let is_on =
             |name: &&str| path.components().any(|part| part.as_os_str().to_str() == Some(*name));
         let grows = matches!(work, FileWork::Create | FileWork::Write);
-        match grows && self.full.borrow().iter().any(|name| is_on(name)) {
+        match grows && self.full.borrow().iter().any(is_on) {
             true => Err(std::io::ErrorKind::StorageFull.into()),
             false => Ok(()),
         }
