@@ -237,7 +237,7 @@ impl World {
 
     /// How often each id is in the segments that are used.
     fn counts(&self) -> BTreeMap<i64, usize> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let mut counts = BTreeMap::new();
             for segment in self.metadata.used_segments().await.unwrap().segments {
