@@ -11,17 +11,18 @@ use serde_json::json;
 
 use super::lost_metadata::{refusal, rows};
 
-fn start_on(address: &str) -> TestServer {
+/// Where nothing is away, nobody waits for as long as `timeout_ms`.
+fn start_on(address: &str, timeout_ms: u64) -> TestServer {
     TestServer::start_with(|config| {
         config.metadata.url = address.to_owned().into();
-        config.metadata.timeout_ms = 2_000;
+        config.metadata.timeout_ms = timeout_ms;
     })
 }
 
 #[test]
 fn f_05_push_hand_off_query_and_restart_over_postgresql() {
     let Some(server) = Postgres::shared() else { return };
-    let mut henge = start_on(&server.new_database());
+    let mut henge = start_on(&server.new_database(), 30_000);
     henge.create("t");
     let keyed = [("Idempotency-Key", "k1")];
     let path = "/v1/datasources/t/events";
@@ -44,7 +45,7 @@ fn f_05_push_hand_off_query_and_restart_over_postgresql() {
 #[test]
 fn f_35_postgresql_goes_away_under_a_server_and_comes_back() {
     let Some(server) = Postgres::start() else { return };
-    let henge = start_on(&server.new_database());
+    let henge = start_on(&server.new_database(), 2_000);
     henge.create("t");
     assert_eq!(henge.push("t", &rows(10, 1)).0, 200);
     henge.flush();
@@ -69,7 +70,7 @@ fn f_35_postgresql_goes_away_under_a_server_and_comes_back() {
 #[test]
 fn f_33_f_34_a_lost_or_foreign_database_is_no_empty_server_and_is_rebuilt() {
     let Some(server) = Postgres::shared() else { return };
-    let henge = start_on(&server.new_database());
+    let henge = start_on(&server.new_database(), 30_000);
     henge.create("t");
     assert_eq!(henge.push("t", &rows(30, 1)).0, 200);
     henge.flush();
@@ -82,7 +83,7 @@ fn f_33_f_34_a_lost_or_foreign_database_is_no_empty_server_and_is_rebuilt() {
     // An empty database, one of another cluster, and none: a file that would be made.
     let empty = server.new_database();
     let foreign = server.new_database();
-    drop(start_on(&foreign));
+    drop(start_on(&foreign, 30_000));
     for (address, said) in [
         (&empty, "gone or empty"),
         (&foreign, "belongs to cluster"),
