@@ -30,6 +30,7 @@ fn f_02_f_15_f_18_f_19_f_20_f_49_whatever_dies_every_answer_is_whole_and_everyth
         "fault: disk full",
         "fault: date moved",
         "pushes without an answer",
+        "pushes acknowledged again",
         "queries answered",
         "queries failed",
     ] {

@@ -57,10 +57,10 @@ async fn send(stage: &Stage, random: &mut StdRng, client: &str, key: &str, event
         let Ok(request) = request else { return };
         match stage.cluster.request(client, REALTIME, request).await {
             Some((StatusCode::OK, answer)) => {
-                let replayed = answer.windows(15).any(|bytes| bytes == b"\"replayed\":true");
+                let again = String::from_utf8_lossy(&answer).contains("\"duplicate\":true");
                 stage.tally.count("pushes acknowledged", 1);
                 stage.tally.count("events acknowledged", events.len() as u64);
-                stage.tally.count("pushes acknowledged again", u64::from(replayed));
+                stage.tally.count("pushes acknowledged again", u64::from(again));
                 return;
             }
             Some((status, answer)) if status.is_client_error() && status.as_u16() != 429 => {
