@@ -1,5 +1,5 @@
 //! How the memory of the process is shared out: one account for all that requests make it hold, parts
-//! below it, and settings of single parts lowered to what the machine has.
+//! below it, and settings of single parts that follow what the machine has, or are lowered to it.
 
 use henge_platform::config::{MemoryConfig, ServerConfig};
 use henge_platform::runtime::{MemoryAccount, machine};
@@ -7,6 +7,8 @@ use henge_platform::telemetry::Metrics;
 
 /// Memory of a machine that does not say how much it has.
 const UNKNOWN_MACHINE_BYTES: u64 = 4 << 30;
+/// What queries get together where nothing is set, however little memory there is.
+const LEAST_QUERIES_BYTES: u64 = 32 << 20;
 
 /// The accounts of a process.
 #[derive(Debug, Clone)]
@@ -44,8 +46,10 @@ fn bytes(setting: u64) -> usize {
     usize::try_from(setting).unwrap_or(usize::MAX)
 }
 
-/// The configuration as this machine can bear it.
-pub(crate) fn fitted(config: &ServerConfig) -> ServerConfig {
+/// The configuration as it takes effect: what is 0 and follows from the memory of the machine, or of the
+/// control group, is filled in, and what exceeds its share of it is lowered.
+#[must_use]
+pub fn fitted(config: &ServerConfig) -> ServerConfig {
     fitted_to(config, machine::memory_bytes().unwrap_or(UNKNOWN_MACHINE_BYTES))
 }
 
@@ -61,15 +65,13 @@ fn fitted_to(config: &ServerConfig, machine_bytes: u64) -> ServerConfig {
     let one_name = "ingestion.max_bytes_in_memory";
     lower(&mut ingestion.max_bytes_in_memory, ingestion.total_bytes_in_memory / 2, one_name);
     let query = &mut config.query;
-    lower(&mut query.total_memory_bytes, total / 2, "query.total_memory_bytes");
+    let queries = (total / 2).max(LEAST_QUERIES_BYTES);
+    fit(&mut query.total_memory_bytes, queries, "query.total_memory_bytes");
     // What waits to be read counts among what queries hold, and leaves them half of it.
     fill(&mut config.memory.answers_bytes, (total / 4).min(query.total_memory_bytes / 2));
-    lower(
-        &mut query.memory_budget_bytes,
-        query.total_memory_bytes / 2,
-        "query.memory_budget_bytes",
-    );
-    lower(&mut query.dictionary_budget_bytes, total / 8, "query.dictionary_budget_bytes");
+    let one = query.total_memory_bytes / 2;
+    fit(&mut query.memory_budget_bytes, one, "query.memory_budget_bytes");
+    fit(&mut query.dictionary_budget_bytes, total / 8, "query.dictionary_budget_bytes");
     lower(&mut config.cache.segment_bytes, total / 8, "cache.segment_bytes");
     lower(&mut config.cache.result_bytes, total / 16, "cache.result_bytes");
     config
@@ -79,6 +81,12 @@ fn fill(setting: &mut u64, share: u64) {
     if *setting == 0 {
         *setting = share;
     }
+}
+
+/// Fills in a setting's share of the memory, or lowers it to that.
+fn fit(setting: &mut u64, share: u64, name: &str) {
+    fill(setting, share);
+    lower(setting, share, name);
 }
 
 /// Lowers a setting to its share of the memory.
@@ -102,10 +110,36 @@ mod tests {
     fn a_large_machine_keeps_the_defaults_and_fills_in_what_is_0() {
         let asked = ServerConfig::default();
         let fitted = fitted_to(&asked, 64 << 30);
-        assert_eq!((&fitted.query, &fitted.cache), (&asked.query, &asked.cache));
-        assert_eq!(fitted.ingestion, asked.ingestion);
-        assert!(fitted.memory.total_bytes > 38 << 30);
-        assert_eq!(fitted.memory.requests_bytes, fitted.memory.total_bytes / 4);
+        assert_eq!((&fitted.cache, &fitted.ingestion), (&asked.cache, &asked.ingestion));
+        let total = fitted.memory.total_bytes;
+        assert!(total > 38 << 30);
+        assert_eq!(fitted.memory.requests_bytes, total / 4);
+        assert_eq!(fitted.query.total_memory_bytes, total / 2);
+        assert_eq!(fitted.query.memory_budget_bytes, total / 4);
+        assert_eq!(fitted.query.dictionary_budget_bytes, total / 8);
+        fitted.validate().unwrap();
+    }
+
+    #[test]
+    fn what_is_set_stays_below_its_share_and_what_is_0_follows_from_it() {
+        let mut asked = ServerConfig::default();
+        asked.query.total_memory_bytes = 6 << 30;
+        asked.query.dictionary_budget_bytes = 5;
+        let query = fitted_to(&asked, 64 << 30).query;
+        assert_eq!(query.total_memory_bytes, 6 << 30);
+        assert_eq!(query.memory_budget_bytes, 3 << 30);
+        assert_eq!(query.dictionary_budget_bytes, 5);
+        asked.query.memory_budget_bytes = 1 << 20;
+        assert_eq!(fitted_to(&asked, 64 << 30).query.memory_budget_bytes, 1 << 20);
+    }
+
+    #[test]
+    fn queries_have_something_however_little_memory_there_is() {
+        let fitted = fitted_to(&ServerConfig::default(), 64 << 20);
+        assert_eq!(fitted.query.total_memory_bytes, LEAST_QUERIES_BYTES);
+        assert_eq!(fitted.query.memory_budget_bytes, LEAST_QUERIES_BYTES / 2);
+        assert!(fitted.query.dictionary_budget_bytes > 0);
+        fitted.validate().unwrap();
     }
 
     #[test]

@@ -98,6 +98,13 @@ impl QueryMemory {
         self.0.used_bytes.load(Ordering::Relaxed)
     }
 
+    /// True when all queries together hold more than three quarters of what they may: whoever can do
+    /// with less is to give back what it holds before others are refused.
+    pub(crate) fn is_scarce(&self) -> bool {
+        let pool = self.0.pool.as_ref();
+        pool.is_some_and(|pool| pool.used_bytes() > pool.room_bytes() / 4 * 3)
+    }
+
     fn grow(&self, bytes: usize) -> Result<()> {
         let account = &*self.0;
         if !add_within(&account.used_bytes, bytes, account.limit_bytes) {

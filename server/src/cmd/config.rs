@@ -15,7 +15,8 @@ pub(crate) enum ConfigCommand {
     /// Check the settings and print them as they take effect, as TOML.
     ///
     /// Settings come from the defaults, then the file, then HENGE_... variables; the later one
-    /// wins. Unknown names are errors.
+    /// wins. Unknown names are errors. Bounds on memory that are 0 follow from the machine, and are
+    /// printed as they are on this one.
     Check(CheckArgs),
     /// Print the reference of all settings as Markdown, with defaults and units.
     Reference,
@@ -38,7 +39,7 @@ pub(crate) fn run(command: &ConfigCommand) -> Result<ExitCode> {
     match command {
         ConfigCommand::Check(args) => {
             let config = ServerConfig::load(args.config.as_deref())?;
-            say(config.render().trim_end())?;
+            say(henge_server::fitted(&config).render().trim_end())?;
         }
         ConfigCommand::Reference => say(ServerConfig::reference_markdown().trim_end())?,
     }

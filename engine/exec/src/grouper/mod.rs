@@ -101,6 +101,10 @@ impl<'a> Grouper<'a> {
             .iter()
             .map(|spec| Dimension::new(spec, columns, set))
             .collect::<Result<Vec<_>>>()?;
+        // Behind groups that were handed on come the rest of the rows, nobody knows how many.
+        if size.expected_groups == 0 {
+            dimensions.iter_mut().for_each(|dimension| dimension.expect_rows(size.expected_rows));
+        }
         let bucket = size.expected_buckets.map_or(PartSize::Fixed(1), PartSize::Growing);
         let sizes: Vec<PartSize> = std::iter::once(bucket)
             .chain(dimensions.iter().map(|dimension| match dimension.id_limit() {

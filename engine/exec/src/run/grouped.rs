@@ -107,7 +107,7 @@ pub(super) fn run(
                     flush(full.finish(data_range_ms.clone(), None, scope)?, distinctness)?;
                 }
             }
-            if ctx.spill.as_ref().is_some_and(|spill| run.used_bytes > spill.above_bytes) {
+            if ctx.spill.as_ref().is_some_and(|spill| spill.is_due(run.used_bytes, &ctx.memory)) {
                 break;
             }
         }

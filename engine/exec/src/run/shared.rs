@@ -339,7 +339,7 @@ impl Worker {
     /// Tells what it holds, and puts that aside when it is too much.
     fn account(&mut self, ctx: &ExecContext) -> Result<()> {
         let mut held = self.merger.memory_bytes();
-        if let Some(spill) = ctx.spill.as_ref().filter(|spill| held > spill.above_bytes) {
+        if let Some(spill) = ctx.spill.as_ref().filter(|spill| spill.is_due(held, &ctx.memory)) {
             if let Partial::Grouped(groups) = self.merger.take().finish(Extent::Part, ctx)? {
                 spill.sink.put(groups)?;
             }

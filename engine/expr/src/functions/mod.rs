@@ -98,6 +98,9 @@ pub(crate) type Plain = fn(&[ExprValue]) -> Result<ExprValue>;
 /// A function that takes of the budget itself.
 pub(crate) type Metered = fn(&[ExprValue], &Budget) -> Result<ExprValue>;
 
+/// A function that sees the constant arguments once (`None` where an argument varies).
+pub(crate) type Prepare = fn(&[Option<&ExprValue>]) -> Result<Callable>;
+
 /// How a call is made executable.
 #[derive(Clone, Copy)]
 pub(crate) enum Build {
@@ -105,16 +108,27 @@ pub(crate) enum Build {
     Plain(Plain),
     /// As `Plain`, taking more of the budget than its arguments and its result have bytes.
     Metered(Metered),
-    /// Sees the constant arguments once (`None` where an argument varies).
-    Prepared(fn(&[Option<&ExprValue>]) -> Result<Callable>),
+    /// Sees the constant arguments once.
+    Prepared(Prepare),
     /// As `Prepared`; is given the first argument alone when all others are constant.
-    OfFirst(fn(&[Option<&ExprValue>]) -> Result<Callable>),
+    OfFirst(Prepare),
 }
 
 const LONG: Returns = Returns::Type(ExprType::Long);
 const DOUBLE: Returns = Returns::Type(ExprType::Double);
 const STRING: Returns = Returns::Type(ExprType::String);
 const STRING_ARRAY: Returns = Returns::Type(ExprType::StringArray);
+
+/// A function whose arguments are scalars.
+const fn scalar(
+    name: &'static str,
+    min: usize,
+    max: usize,
+    returns: Returns,
+    build: Build,
+) -> Function {
+    Function { name, min, max, returns, build, arrays: Arrays::No }
+}
 
 const fn plain(
     name: &'static str,
@@ -123,7 +137,7 @@ const fn plain(
     returns: Returns,
     function: Plain,
 ) -> Function {
-    Function { name, min, max, returns, build: Build::Plain(function), arrays: Arrays::No }
+    scalar(name, min, max, returns, Build::Plain(function))
 }
 
 const fn metered(
@@ -133,7 +147,7 @@ const fn metered(
     returns: Returns,
     function: Metered,
 ) -> Function {
-    Function { name, min, max, returns, build: Build::Metered(function), arrays: Arrays::No }
+    scalar(name, min, max, returns, Build::Metered(function))
 }
 
 const fn prepared(
@@ -141,9 +155,9 @@ const fn prepared(
     min: usize,
     max: usize,
     returns: Returns,
-    prepare: fn(&[Option<&ExprValue>]) -> Result<Callable>,
+    prepare: Prepare,
 ) -> Function {
-    Function { name, min, max, returns, build: Build::Prepared(prepare), arrays: Arrays::No }
+    scalar(name, min, max, returns, Build::Prepared(prepare))
 }
 
 const fn of_first(
@@ -151,9 +165,9 @@ const fn of_first(
     min: usize,
     max: usize,
     returns: Returns,
-    prepare: fn(&[Option<&ExprValue>]) -> Result<Callable>,
+    prepare: Prepare,
 ) -> Function {
-    Function { name, min, max, returns, build: Build::OfFirst(prepare), arrays: Arrays::No }
+    scalar(name, min, max, returns, Build::OfFirst(prepare))
 }
 
 /// Finds a function by its name in lower case.

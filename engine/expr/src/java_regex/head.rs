@@ -3,7 +3,7 @@
 
 use memchr::{memchr, memchr3};
 use regex_automata::hybrid::LazyStateID;
-use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::hybrid::dfa::{Cache as States, DFA};
 use regex_automata::{Anchored, Input};
 
 use super::translate;
@@ -16,6 +16,24 @@ const REST: &str = ".*$";
 pub(crate) struct Head {
     dfa: DFA,
     takes_rest: bool,
+}
+
+/// What one thread remembers of a head.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    states: States,
+    last_ending: Option<Ending>,
+}
+
+/// How far the automaton looked beyond what decides when it ended behind two states; most texts end
+/// behind the same two.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    /// How often states had been forgotten: they are numbered anew then.
+    generation: usize,
+    before: LazyStateID,
+    last: LazyStateID,
+    looked_ahead_bytes: usize,
 }
 
 /// The beginning of a text, and whether a match begins with it.
@@ -51,31 +69,28 @@ impl Head {
     }
 
     pub(crate) fn new_cache(&self) -> Cache {
-        self.dfa.create_cache()
+        Cache { states: self.dfa.create_cache(), last_ending: None }
     }
 
     /// What decides where the groups of a text are; `None` when more than its beginning does.
     pub(crate) fn decided(&self, cache: &mut Cache, text: &str) -> Option<Decided> {
         let input = Input::new(text).anchored(Anchored::Yes);
         // The states before the last two bytes, and the one behind them.
-        let start = self.dfa.start_state_forward(cache, &input).ok()?;
+        let start = self.dfa.start_state_forward(&mut cache.states, &input).ok()?;
         let (mut before, mut last, mut state);
         (last, state) = (start, start);
         let mut matched = false;
         for (at, byte) in text.bytes().enumerate() {
             (before, last) = (last, state);
-            state = self.step(cache, state, byte)?;
+            state = self.step(&mut cache.states, state, byte)?;
             if !state.is_tagged() {
                 continue;
             }
             // A match is known one byte behind its end.
             matched |= state.is_match();
             if state.is_dead() {
-                let looked_ahead = match last.is_match() && self.ends_at(cache, last)? {
-                    true => 1 + usize::from(self.ends_behind(cache, before)?),
-                    false => 0,
-                };
-                let decided = Decided { bytes: at + 1 - looked_ahead, matched };
+                let looked_ahead_bytes = self.looked_ahead_bytes(cache, before, last)?;
+                let decided = Decided { bytes: at + 1 - looked_ahead_bytes, matched };
                 // The rest begins somewhere in the bytes that were looked at.
                 let line = if self.takes_rest { 0 } else { decided.bytes };
                 let bytes = text.as_bytes();
@@ -89,18 +104,40 @@ impl Head {
         None
     }
 
+    /// Bytes before the end of the automaton that decide nothing.
+    fn looked_ahead_bytes(
+        &self,
+        cache: &mut Cache,
+        before: LazyStateID,
+        last: LazyStateID,
+    ) -> Option<usize> {
+        let Cache { states, last_ending } = cache;
+        let generation = states.clear_count();
+        if let Some(known) = last_ending
+            && (known.generation, known.before, known.last) == (generation, before, last)
+        {
+            return Some(known.looked_ahead_bytes);
+        }
+        let looked_ahead_bytes = match last.is_match() && self.ends_at(states, last)? {
+            true => 1 + usize::from(self.ends_behind(states, before)?),
+            false => 0,
+        };
+        *last_ending = Some(Ending { generation, before, last, looked_ahead_bytes });
+        Some(looked_ahead_bytes)
+    }
+
     /// The state that a byte leads to; `None` when the states so far were forgotten to make room.
     #[inline]
-    fn step(&self, cache: &mut Cache, state: LazyStateID, byte: u8) -> Option<LazyStateID> {
-        let forgotten = cache.clear_count();
-        let next = self.dfa.next_state(cache, state, byte).ok()?;
-        (cache.clear_count() == forgotten).then_some(next)
+    fn step(&self, states: &mut States, state: LazyStateID, byte: u8) -> Option<LazyStateID> {
+        let forgotten = states.clear_count();
+        let next = self.dfa.next_state(states, state, byte).ok()?;
+        (states.clear_count() == forgotten).then_some(next)
     }
 
     /// True when no byte leads on from a state.
-    fn ends_at(&self, cache: &mut Cache, state: LazyStateID) -> Option<bool> {
+    fn ends_at(&self, states: &mut States, state: LazyStateID) -> Option<bool> {
         for unit in self.dfa.byte_classes().representatives(0..=255) {
-            let next = self.step(cache, state, unit.as_u8()?)?;
+            let next = self.step(states, state, unit.as_u8()?)?;
             if !next.is_dead() {
                 return Some(false);
             }
@@ -109,14 +146,14 @@ impl Head {
     }
 
     /// True when every byte leads from a state to the end of a match.
-    fn ends_behind(&self, cache: &mut Cache, state: LazyStateID) -> Option<bool> {
+    fn ends_behind(&self, states: &mut States, state: LazyStateID) -> Option<bool> {
         let mut known = None;
         for unit in self.dfa.byte_classes().representatives(0..=255) {
-            let next = self.step(cache, state, unit.as_u8()?)?;
+            let next = self.step(states, state, unit.as_u8()?)?;
             if known == Some(next) {
                 continue;
             }
-            if !next.is_match() || !self.ends_at(cache, next)? {
+            if !next.is_match() || !self.ends_at(states, next)? {
                 return Some(false);
             }
             known = Some(next);

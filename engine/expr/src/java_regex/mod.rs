@@ -24,7 +24,7 @@ use std::sync::Arc;
 use regex::{Captures, Regex, RegexBuilder};
 use thiserror::Error;
 
-pub(crate) use head::{Decided, Head, is_one_line};
+pub(crate) use head::{Cache as HeadCache, Decided, Head, is_one_line};
 
 /// Why a pattern is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

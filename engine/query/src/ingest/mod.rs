@@ -23,7 +23,7 @@ pub use input::{DelimitedFormat, InputFormat, InputSource, IoConfig, NumberParsi
 pub use metrics::{combining_metric_to_value, metric_to_value};
 pub(crate) use metrics::{hll_type_name, numeric_type_name};
 pub use projection::ProjectionSpec;
-pub use schema::DataSchema;
+pub use schema::{Ack, DataSchema};
 pub use task::{IndexTask, IndexTaskSpec, IndexTaskType};
 pub use timestamp::{TimestampFormat, TimestampSpec};
 pub use transform::{Transform, TransformSpec};

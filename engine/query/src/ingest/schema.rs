@@ -24,7 +24,19 @@ const KNOWN: &[&str] = &[
     "granularitySpec",
     "transformSpec",
     "projections",
+    "ack",
 ];
+
+/// What has to happen before a push is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ack {
+    /// It is durable on the disk of the node that took it.
+    #[default]
+    Local,
+    /// It is durable on the disk of a second node as well, which goes on with it should the first be lost
+    /// with its disk.
+    Replicated,
+}
 
 /// How the events of one datasource become rows.
 #[derive(Debug, Clone)]
@@ -43,6 +55,8 @@ pub struct DataSchema {
     pub transform_spec: TransformSpec,
     /// Rolled-up copies of the rows that each segment holds.
     pub projections: Vec<ProjectionSpec>,
+    /// When pushes are answered.
+    pub ack: Ack,
 }
 
 impl DataSchema {
@@ -114,6 +128,7 @@ impl DataSchema {
             granularity_spec: GranularitySpec::read(node)?,
             transform_spec: TransformSpec::read(node)?,
             projections: Vec::new(),
+            ack: ack(node)?,
         };
         schema.check_names(node)?;
         schema.projections = projections(node, &schema)?;
@@ -149,7 +164,7 @@ impl DataSchema {
     #[must_use]
     pub fn to_value(&self) -> Value {
         let projections = self.projections.iter().map(ProjectionSpec::to_value);
-        json!({
+        let mut value = json!({
             "dataSource": self.data_source,
             "timestampSpec": self.timestamp_spec.to_value(),
             "dimensionsSpec": self.dimensions_spec.to_value(),
@@ -157,7 +172,20 @@ impl DataSchema {
             "granularitySpec": self.granularity_spec.to_value(),
             "transformSpec": self.transform_spec.to_value(),
             "projections": projections.collect::<Vec<_>>(),
-        })
+        });
+        if self.ack == Ack::Replicated {
+            value["ack"] = "replicated".into();
+        }
+        value
+    }
+}
+
+fn ack(node: &Node<'_>) -> Result<Ack> {
+    let Some(asked) = node.get("ack") else { return Ok(Ack::default()) };
+    match asked.text()? {
+        "local" => Ok(Ack::Local),
+        "replicated" => Ok(Ack::Replicated),
+        other => Err(asked.invalid(format!("is '{other}': use local or replicated"))),
     }
 }
 

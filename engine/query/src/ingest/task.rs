@@ -110,6 +110,9 @@ impl IndexTaskSpec {
     fn read(node: &Node<'_>) -> Result<Self> {
         node.only_fields(&["dataSchema", "ioConfig", "tuningConfig"])?;
         let schema = node.require("dataSchema", "describe the events")?;
+        if let Some(ack) = schema.get("ack") {
+            return Err(ack.unsupported("a task publishes before it ends; ack is for pushes"));
+        }
         let io_config = node.require("ioConfig", "say where the events come from")?;
         Ok(Self {
             data_schema: DataSchema::read(&schema, None)?,

@@ -19,6 +19,8 @@ pub(super) struct Mapped<'a> {
     function: Function<'a>,
     memo: IdMemo,
     values: LocalValues,
+    /// All values are to be read when the first is met.
+    reads_all: bool,
 }
 
 /// What becomes of a dictionary's value.
@@ -55,7 +57,13 @@ impl<'a> Mapped<'a> {
     ) -> Self {
         let memo = IdMemo::new(dictionary.len() as usize);
         let function = Function { dictionary, expression, output };
-        Self { function, memo, values: LocalValues::new(output) }
+        Self { function, memo, values: LocalValues::new(output), reads_all: false }
+    }
+
+    /// So many rows will come: where they are as many as the values, a good part of these is met, and
+    /// in another order than the dictionary's.
+    pub(super) fn expect_rows(&mut self, count: usize) {
+        self.reads_all = self.function.expression.is_some() && count >= self.memo.key_count();
     }
 
     /// The values so far.
@@ -80,7 +88,7 @@ impl<'a> Mapped<'a> {
 
     #[inline]
     pub(super) fn id(&mut self, id: u32) -> Result<u32> {
-        let Self { function, memo, values } = self;
+        let Self { function, memo, values, .. } = self;
         memo.get(id, || {
             let text = function.dictionary.get(id)?;
             Ok(values.id_of(&function.met(text.as_deref())?, function.output))
@@ -95,7 +103,10 @@ impl<'a> Mapped<'a> {
         ids: &mut [u32],
     ) -> Result<Option<u32>> {
         self.start_window();
-        let Self { function, memo, values } = self;
+        let Self { function, memo, values, reads_all } = self;
+        if std::mem::take(reads_all) {
+            find_others(function, memo, values)?;
+        }
         let find = |memo: &mut IdMemo, new: &[u32]| find(function, memo, values, new);
         match block {
             IdBlock::Constant(id) => return self.id(id).map(Some),

@@ -223,6 +223,13 @@ impl<'a> Dimension<'a> {
         }
     }
 
+    /// So many rows will be read, about, none of which was yet.
+    pub fn expect_rows(&mut self, count: usize) {
+        if let Kind::Mapped { map, .. } = &mut self.kind {
+            map.expect_rows(count);
+        }
+    }
+
     /// Bytes of memory of the values that were numbered.
     pub fn memory_bytes(&self) -> usize {
         match &self.kind {

@@ -1,29 +1,40 @@
-//! The last result of a function, for texts that begin as the last one did.
+//! Results of a function for beginnings of texts that decide them: that of the last text, and a bounded
+//! number of earlier ones.
 
-use regex_automata::hybrid::dfa::Cache;
+use std::collections::HashMap;
+
 use regex_automata::util::pool::Pool;
 
 use super::{Action, MAX_COMPILED_BYTES};
 use crate::error::Result;
-use crate::java_regex::{Head, JavaRegex, is_one_line};
+use crate::java_regex::{Head, HeadCache, JavaRegex, is_one_line};
 use crate::value::ExprValue;
 
-type NewLast = Box<dyn Fn() -> Last + Send + Sync>;
+/// Bytes of beginnings and results that a thread remembers.
+const MAX_KNOWN_BYTES: usize = 1 << 20;
+/// What a beginning takes beside its bytes and those of its result, about.
+const ENTRY_BYTES: usize = 64;
 
-/// Texts come in the order of a dictionary, neighbours share their beginnings.
+type NewKnown = Box<dyn Fn() -> Known + Send + Sync>;
+
+/// Texts come in the order of a dictionary, where neighbours share their beginnings, or in pieces of it,
+/// where they come again.
 pub(super) struct Recent {
     head: std::sync::Arc<Head>,
     action: Action,
     third: ExprValue,
-    last: Pool<Last, NewLast>,
+    known: Pool<Known, NewKnown>,
 }
 
-/// What one thread saw last.
-struct Last {
-    cache: Cache,
-    /// The bytes that decided.
-    beginning: Vec<u8>,
+/// What one thread saw.
+struct Known {
+    cache: HeadCache,
+    /// The bytes that decided last, and what.
+    last: Vec<u8>,
     result: ExprValue,
+    /// Results by what decided them.
+    results: HashMap<Box<[u8]>, ExprValue>,
+    results_bytes: usize,
 }
 
 impl Recent {
@@ -31,31 +42,63 @@ impl Recent {
     pub(super) fn of(pattern: &str, action: Action, third: &ExprValue) -> Option<Self> {
         let head = std::sync::Arc::new(Head::of(pattern, MAX_COMPILED_BYTES)?);
         let of_thread = std::sync::Arc::clone(&head);
-        let new_last: NewLast = Box::new(move || Last {
+        let new_known: NewKnown = Box::new(move || Known {
             cache: of_thread.new_cache(),
-            beginning: Vec::new(),
+            last: Vec::new(),
             result: ExprValue::Null,
+            results: HashMap::new(),
+            results_bytes: 0,
         });
-        Some(Self { head, action, third: third.clone(), last: Pool::new(new_last) })
+        Some(Self { head, action, third: third.clone(), known: Pool::new(new_known) })
     }
 
     /// The result for a text.
     pub(super) fn apply(&self, regex: &JavaRegex, text: &str) -> Result<ExprValue> {
-        let mut last = self.last.get();
-        let Last { cache, beginning, result } = &mut *last;
-        let rest = text.as_bytes().strip_prefix(beginning.as_slice());
-        if !beginning.is_empty() && rest.is_some_and(is_one_line) {
-            return Ok(result.clone());
+        let find = || (self.action.apply)(regex, text, &self.third);
+        let mut known = self.known.get();
+        let known = &mut *known;
+        let rest = text.as_bytes().strip_prefix(known.last.as_slice());
+        if !known.last.is_empty() && rest.is_some_and(is_one_line) {
+            return Ok(known.result.clone());
         }
-        let found = (self.action.apply)(regex, text, &self.third)?;
-        beginning.clear();
-        if let Some(decided) = self.head.decided(cache, text)
-            && (self.action.is_of_head)(&self.head, decided, &self.third)
-        {
-            beginning.extend_from_slice(&text.as_bytes()[..decided.bytes]);
-            *result = found.clone();
+        let decided = self.head.decided(&mut known.cache, text);
+        let decided =
+            decided.filter(|decided| (self.action.is_of_head)(&self.head, *decided, &self.third));
+        match decided {
+            Some(decided) => known.result_of(&text.as_bytes()[..decided.bytes], find),
+            None => find(),
         }
-        Ok(found)
+    }
+}
+
+impl Known {
+    /// The result of what decides it.
+    fn result_of(
+        &mut self,
+        beginning: &[u8],
+        find: impl FnOnce() -> Result<ExprValue>,
+    ) -> Result<ExprValue> {
+        let result = match self.results.get(beginning) {
+            Some(result) => result.clone(),
+            None => self.keep(beginning, find()?),
+        };
+        self.last.clear();
+        self.last.extend_from_slice(beginning);
+        self.result = result.clone();
+        Ok(result)
+    }
+
+    fn keep(&mut self, beginning: &[u8], result: ExprValue) -> ExprValue {
+        let bytes = beginning.len() + result.bytes() as usize + ENTRY_BYTES;
+        if self.results_bytes + bytes > MAX_KNOWN_BYTES {
+            self.results.clear();
+            self.results_bytes = 0;
+        }
+        if bytes <= MAX_KNOWN_BYTES {
+            self.results.insert(beginning.into(), result.clone());
+            self.results_bytes += bytes;
+        }
+        result
     }
 }
 
