@@ -2,6 +2,7 @@
 //! names are refused, and everything is checked before anything starts.
 
 mod address;
+mod cluster;
 mod env;
 mod error;
 mod reference;
@@ -15,9 +16,10 @@ pub use address::DatabaseAddress;
 pub use error::ConfigError;
 pub use secret::Secret;
 pub use sections::{
-    CacheConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig,
-    MemoryConfig, MetadataConfig, QueryConfig, ServerConfig, StorageConfig, TierCodec,
+    CacheConfig, ClusterConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig,
+    LogConfig, MemoryConfig, MetadataConfig, QueryConfig, ServerConfig, StorageConfig, TierCodec,
 };
+pub use validate::is_loopback;
 
 impl ServerConfig {
     /// Reads a file, if one is named, and the process's environment. The environment is read here

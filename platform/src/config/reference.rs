@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 
 use super::sections::Setting;
 use super::{
-    CacheConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig,
-    MemoryConfig, MetadataConfig, QueryConfig, ServerConfig, StorageConfig,
+    CacheConfig, ClusterConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig,
+    LogConfig, MemoryConfig, MetadataConfig, QueryConfig, ServerConfig, StorageConfig,
 };
 
 const HEAD: &str = "# Configuration
 
 Written by `henge config reference`; a test compares. One TOML file (`henge server --config henge.toml`), then \
 variables of the environment, then options of the command line. A setting `name` of the section `section` is \
-`HENGE_SECTION__NAME` in the environment. Unknown names are refused. `henge config check` prints what is in effect.
+`HENGE_SECTION__NAME` in the environment. Unknown names are refused. `henge config check` prints what is in effect on the machine it runs on.
 ";
 
 impl ServerConfig {
@@ -23,6 +23,7 @@ impl ServerConfig {
         let (_, top) = Self::reference();
         let sections = [
             ("grpc", GrpcConfig::reference()),
+            ("cluster", ClusterConfig::reference()),
             ("limits", LimitsConfig::reference()),
             ("memory", MemoryConfig::reference()),
             ("metadata", MetadataConfig::reference()),

@@ -55,7 +55,8 @@ macro_rules! section {
 section! {
     /// All settings. Every field has a default, so an empty file is a good one.
     ServerConfig {
-        /// Address to listen on. Only loopback addresses: there is no authentication yet.
+        /// Address to listen on. Addresses beyond loopback ask for `cluster.token`, and whoever calls them
+        /// shows it.
         host: String = "127.0.0.1".into(),
         /// Port to listen on; 0 picks a free one.
         port: u16 = 8888,
@@ -63,6 +64,8 @@ section! {
         data_dir: PathBuf = "./data".into(),
         /// gRPC.
         grpc: GrpcConfig = GrpcConfig::default(),
+        /// Other processes.
+        cluster: ClusterConfig = ClusterConfig::default(),
         /// Bounds on what clients send.
         limits: LimitsConfig = LimitsConfig::default(),
         /// Bounds on the memory of the process.
@@ -87,9 +90,41 @@ section! {
 section! {
     /// gRPC: the services of `proto/henge/v1`, health and reflection.
     GrpcConfig {
-        /// Address and port to listen on, such as `127.0.0.1:8889`; a loopback address, as `host`. Empty
+        /// Address and port to listen on, such as `127.0.0.1:8889`; beyond loopback as with `host`. Empty
         /// means `host` and the port after `port`, or a free one when `port` is 0; `off` means none.
         listen: String = String::new(),
+    }
+}
+
+section! {
+    /// Other processes of a cluster. They share their metadata (`metadata.url`) and deep storage
+    /// (`storage.url`), each has a `data_dir` of its own, and they find each other by gossip over UDP. With
+    /// nothing set here the process is alone and has all roles.
+    ClusterConfig {
+        /// What this process does: some of `realtime`, `historical`, `broker` and `coordinator`; empty means
+        /// all of them.
+        roles: Vec<String> = Vec::new(),
+        /// The name of the process: unique in the cluster and the same after a restart. Letters, digits and
+        /// `-._`. Empty means `0` for a process that is alone, else `advertise` and the port.
+        node: String = String::new(),
+        /// Gossip addresses of some processes of the cluster, as host:port; this one may be among them.
+        seeds: Vec<String> = Vec::new(),
+        /// Address and port for gossip (UDP); empty means `host` and the port after that of gRPC.
+        gossip_listen: String = String::new(),
+        /// The host under which other processes reach this one; empty means `host`.
+        advertise: String = String::new(),
+        /// What the process shares its fate with: a rack, a data centre. Copies of a segment are put into
+        /// different zones where there are any.
+        zone: String = String::new(),
+        /// A secret that all processes of the cluster are given, 16 letters at least. They show it to each
+        /// other, and clients of addresses beyond loopback show it too, as `Authorization: Bearer …`.
+        token: Secret = Secret::default(),
+        /// Copies of each published segment, on as many historical nodes.
+        replicas: u32 = 1,
+        /// Time between two rounds of gossip. A process that is silent for about ten of them counts as gone.
+        gossip_interval_ms: u64 = 1_000,
+        /// How long a coordinator leads without being heard of by the metadata store.
+        lease_ms: u64 = 10_000,
     }
 }
 
@@ -231,15 +266,18 @@ section! {
         timeout_ms: u64 = 5 * MINUTE_MS,
         /// Longest time that a query's context may ask for.
         max_timeout_ms: u64 = 60 * MINUTE_MS,
-        /// Bytes that one query may take on a node.
-        memory_budget_bytes: u64 = 1_024 * MIB,
-        /// Bytes that all queries may take together; queries beyond are refused with 429.
-        total_memory_bytes: u64 = 4_096 * MIB,
+        /// Bytes that one query may take on a node; 0 means half of what all may take together, so that
+        /// none leaves the others nothing.
+        memory_budget_bytes: u64 = 0,
+        /// Bytes that all queries may take together; 0 means half of `memory.total_bytes`. Queries beyond
+        /// are refused with 429.
+        total_memory_bytes: u64 = 0,
         /// Bytes that one groupBy may put into temporary files on a node once its memory is full; 0
         /// switches it off. `maxOnDiskStorage` in a query's context lowers it.
         max_on_disk_storage_bytes: u64 = 4_096 * MIB,
-        /// Bytes that node-wide dictionaries, which make merging segments fast, may take.
-        dictionary_budget_bytes: u64 = 1_024 * MIB,
+        /// Bytes that node-wide dictionaries, which make merging segments fast, may take; 0 means an
+        /// eighth of `memory.total_bytes`.
+        dictionary_budget_bytes: u64 = 0,
         /// Queries at work at once; more wait.
         max_concurrent: u32 = 64,
         /// Queries that may wait; more are refused with 429.
@@ -276,7 +314,8 @@ section! {
     /// unfinished are freed by a rule of the bucket's (S3: `AbortIncompleteMultipartUpload`).
     StorageConfig {
         /// The bucket, with a prefix if it is shared: `s3://bucket/prefix`, `gs://bucket/prefix` or
-        /// `az://container/prefix`. Empty means the folder `deep-storage` in `data_dir`.
+        /// `az://container/prefix`; or a folder that the processes of a cluster share, `file:///path`. Empty
+        /// means the folder `deep-storage` in `data_dir`.
         url: String = String::new(),
         /// Where the store listens, when it is not the provider's own: `https://host:port`.
         endpoint: String = String::new(),

@@ -59,11 +59,15 @@ fn errors_name_the_field() {
     assert!(message("[limits]\ninflated_body_bytes = 1", &[]).contains("inflated_body_bytes"));
     assert!(message("[ingestion]\nhandoff_rows = 5000000000", &[]).contains("handoff_rows"));
     assert!(message("[query.lanes]\nlow = 0", &[]).contains("query.lanes"));
-    assert!(message("", &[("HENGE_QUERY__TOTAL_MEMORY_BYTES", "1")]).contains("total_memory"));
+    let budgets = "[query]\nmemory_budget_bytes = 2\ntotal_memory_bytes = 1";
+    assert!(message(budgets, &[]).contains("query.total_memory_bytes"));
+    // What is 0 follows from the machine's memory.
+    assert!(load("[query]\nmemory_budget_bytes = 2\ntotal_memory_bytes = 0", &[]).is_ok());
+    assert!(load("[query]\nmemory_budget_bytes = 0\ntotal_memory_bytes = 1", &[]).is_ok());
 }
 
 #[test]
-fn h_77_only_loopback_without_authentication() {
+fn h_77_only_loopback_without_a_token() {
     for host in ["127.0.0.1", "127.1.2.3", "::1", "localhost"] {
         assert!(load(&format!("host = '{host}'"), &[]).is_ok(), "{host}");
     }
@@ -105,7 +109,7 @@ fn a_bucket_is_named_by_a_url_and_credentials_come_from_the_file_or_the_environm
 #[test]
 fn settings_of_a_bucket_that_cannot_work_name_the_fix() {
     let message = |text: &str| load(&format!("[storage]\n{text}"), &[]).unwrap_err().to_string();
-    assert!(message("url = 'ftp://b'").contains("none of s3://, gs:// and az://"));
+    assert!(message("url = 'ftp://b'").contains("none of s3://, gs://, az:// and file://"));
     assert!(message("endpoint = 'http://h'").contains("storage.url is missing"));
     assert!(message("url = 's3://b'\nendpoint = 'h:1'").contains("storage.endpoint 'h:1'"));
     let told = message("url = 's3://b'\nendpoint = 'http://h:1'");

@@ -30,10 +30,12 @@ impl ServerConfig {
     /// # Errors
     /// `Invalid`, naming the field and the fix.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_loopback("host", &self.host)?;
+        let has_token = !self.cluster.token.is_empty();
+        check_reach("host", &self.host, has_token)?;
         if let Some((host, _)) = self.grpc_bind()? {
-            check_loopback("grpc.listen", &host)?;
+            check_reach("grpc.listen", &host, has_token)?;
         }
+        self.validate_cluster()?;
         check(!self.data_dir.as_os_str().is_empty(), "data_dir", || "is empty".into())?;
         let limits = &self.limits;
         not_zero("limits.request_body_bytes", limits.request_body_bytes)?;
@@ -72,9 +74,14 @@ impl ServerConfig {
                 "is missing, though other settings of [storage] are given".into()
             });
         }
+        if let Some(folder) = self.shared_folder() {
+            return check(folder.starts_with('/'), "storage.url", || {
+                format!("'{}' is no whole path: write file:///path", storage.url)
+            });
+        }
         let Some(provider) = Provider::of(&storage.url) else {
             return check(false, "storage.url", || {
-                format!("'{}' begins with none of s3://, gs:// and az://", storage.url)
+                format!("'{}' begins with none of s3://, gs://, az:// and file://", storage.url)
             });
         };
         let has_scheme =
@@ -118,14 +125,9 @@ impl ServerConfig {
             };
             return Ok(Some((self.host.clone(), after)));
         }
-        let parts = listen.rsplit_once(':').and_then(|(host, port)| {
-            let host =
-                host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-            Some((host.to_owned(), port.parse().ok()?))
-        });
         let wrong =
             || invalid(format!("'{listen}' is not an address: write 127.0.0.1:8889, or off"));
-        parts.map(Some).ok_or_else(wrong)
+        host_and_port(listen).map(Some).ok_or_else(wrong)
     }
 
     fn validate_work(&self) -> Result<(), ConfigError> {
@@ -153,12 +155,11 @@ impl ServerConfig {
         })?;
         let query = &self.query;
         not_zero("query.timeout_ms", query.timeout_ms)?;
-        not_zero("query.memory_budget_bytes", query.memory_budget_bytes)?;
-        check(
-            query.total_memory_bytes >= query.memory_budget_bytes,
-            "query.total_memory_bytes",
-            || "is below query.memory_budget_bytes".into(),
-        )?;
+        let all_bytes = query.total_memory_bytes;
+        let one_fits = all_bytes == 0 || all_bytes >= query.memory_budget_bytes;
+        check(one_fits, "query.total_memory_bytes", || {
+            "is below query.memory_budget_bytes".into()
+        })?;
         not_zero("query.max_concurrent", query.max_concurrent.into())?;
         check(
             query.lanes.values().all(|percent| (1..=100).contains(percent)),
@@ -175,7 +176,14 @@ impl ServerConfig {
     }
 }
 
-fn check(
+/// An address as it is listened on: `127.0.0.1:80`, `[::1]:80`.
+pub(super) fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    Some((host.to_owned(), port.parse().ok()?))
+}
+
+pub(super) fn check(
     holds: bool,
     field: &'static str,
     reason: impl FnOnce() -> String,
@@ -183,18 +191,23 @@ fn check(
     if holds { Ok(()) } else { Err(ConfigError::Invalid { field, reason: reason() }) }
 }
 
-/// Without authentication, whoever reaches a port may do anything.
-fn check_loopback(field: &'static str, host: &str) -> Result<(), ConfigError> {
+/// Whether only this machine reaches it.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
     let address = host.parse::<IpAddr>().ok();
-    let is_loopback = address.map_or_else(|| host == "localhost", |address| address.is_loopback());
-    check(is_loopback, field, || {
+    address.map_or_else(|| host == "localhost", |address| address.is_loopback())
+}
+
+/// Without a token, whoever reaches a port may do anything.
+fn check_reach(field: &'static str, host: &str, has_token: bool) -> Result<(), ConfigError> {
+    check(has_token || is_loopback(host), field, || {
         format!(
-            "'{host}' is not a loopback address and there is no authentication yet: \
-            use 127.0.0.1 and put a proxy in front"
+            "'{host}' is not a loopback address: use 127.0.0.1 and put a proxy in front, or set \
+             cluster.token, which everybody who calls has to show then"
         )
     })
 }
 
-fn not_zero(field: &'static str, value: u64) -> Result<(), ConfigError> {
+pub(super) fn not_zero(field: &'static str, value: u64) -> Result<(), ConfigError> {
     check(value > 0, field, || "must be above 0".into())
 }

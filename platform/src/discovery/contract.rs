@@ -45,16 +45,23 @@ fn announces_and_withdraws(discovery: &dyn Discovery) {
 
 fn servers_join_and_leave(discovery: &dyn Discovery) {
     let server: ServerId = Arc::from("h2");
-    let at = |address: &str| ServerAddress::Network(address.into());
+    let at = |address: &str| ServerDescription {
+        address: ServerAddress::Network(address.into()),
+        kind: ServerKind::Historical,
+        zone: "a".into(),
+        tier: "hot".into(),
+        capacity_bytes: 7,
+    };
     let joined = discovery.join(&server, &at("10.0.0.1:8889")).unwrap();
     assert_eq!(days(&discovery.snapshot(), "h2"), [0_i64; 0]);
     let announced = discovery.announce(&server, vec![segment(1)]).unwrap();
     assert_eq!(discovery.join(&server, &at("10.0.0.1:8889")).unwrap(), announced);
     let moved = discovery.join(&server, &at("10.0.0.2:8889")).unwrap();
     assert_eq!(days(&discovery.snapshot(), "h2"), [1], "it keeps what it has");
-    assert_eq!(discovery.snapshot().servers["h2"].address, at("10.0.0.2:8889"));
+    assert_eq!(*discovery.snapshot().servers["h2"].description, at("10.0.0.2:8889"));
     let seen: Vec<_> = discovery.changes_since(joined - 1).unwrap();
-    let addresses: Vec<String> = seen.iter().map(|change| change.address.to_string()).collect();
+    let addresses: Vec<String> =
+        seen.iter().map(|change| change.description.address.to_string()).collect();
     assert_eq!(addresses, ["at 10.0.0.1:8889", "at 10.0.0.1:8889", "at 10.0.0.2:8889"]);
     assert_eq!(seen[2].version, moved);
     let version = discovery.leave(&server).unwrap();

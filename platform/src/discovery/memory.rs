@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::schema::SharedSchemas;
 use super::{
     AnnouncedServer, ChangeSet, Discovery, DiscoveryChange, DiscoveryError, DiscoverySnapshot,
-    ServerAddress, ServerId,
+    ServerDescription, ServerId,
 };
 
 /// How many changes an observer may lag behind before it has to take a snapshot.
@@ -36,7 +36,7 @@ impl State {
     fn record(
         &mut self,
         server: &ServerId,
-        address: ServerAddress,
+        description: Arc<ServerDescription>,
         changes: ChangeSet,
         left: bool,
     ) -> u64 {
@@ -47,7 +47,7 @@ impl State {
         self.log.push_back(Arc::new(DiscoveryChange {
             version: self.version,
             server: Arc::clone(server),
-            address,
+            description,
             changes,
             left,
         }));
@@ -79,13 +79,19 @@ impl Default for InProcessDiscovery {
 }
 
 impl Discovery for InProcessDiscovery {
-    fn join(&self, server: &ServerId, address: &ServerAddress) -> Result<u64, DiscoveryError> {
+    fn join(
+        &self,
+        server: &ServerId,
+        description: &ServerDescription,
+    ) -> Result<u64, DiscoveryError> {
         let mut state = self.state.lock();
-        if state.servers.get(server).is_some_and(|known| known.address == *address) {
+        if state.servers.get(server).is_some_and(|known| *known.description == *description) {
             return Ok(state.version);
         }
-        state.servers.entry(Arc::clone(server)).or_default().address = address.clone();
-        let version = state.record(server, address.clone(), ChangeSet::default(), false);
+        let description = Arc::new(description.clone());
+        let known = state.servers.entry(Arc::clone(server)).or_default();
+        known.description = Arc::clone(&description);
+        let version = state.record(server, description, ChangeSet::default(), false);
         drop(state);
         self.publish(version);
         Ok(version)
@@ -95,7 +101,7 @@ impl Discovery for InProcessDiscovery {
         let mut state = self.state.lock();
         let State { servers, schemas, .. } = &mut *state;
         let announced = servers.entry(Arc::clone(server)).or_default();
-        let address = announced.address.clone();
+        let description = Arc::clone(&announced.description);
         // Copies the server's map only while a snapshot still shares it.
         let segments = Arc::make_mut(&mut announced.segments);
         for id in &changes.remove {
@@ -110,7 +116,7 @@ impl Discovery for InProcessDiscovery {
                 segment.schema = schemas.share(&Arc::new(segment.schema.grown(&growth.columns)));
             }
         }
-        let version = state.record(server, address, changes, false);
+        let version = state.record(server, description, changes, false);
         drop(state);
         self.publish(version);
         Ok(version)
@@ -123,7 +129,7 @@ impl Discovery for InProcessDiscovery {
         };
         let remove = announced.segments.keys().cloned().collect();
         let changes = ChangeSet { remove, ..ChangeSet::default() };
-        let version = state.record(server, announced.address, changes, true);
+        let version = state.record(server, announced.description, changes, true);
         drop(state);
         self.publish(version);
         Ok(version)

@@ -38,6 +38,39 @@ impl std::fmt::Display for ServerAddress {
     }
 }
 
+/// What a server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ServerKind {
+    /// It answers for what it buffers.
+    #[default]
+    Realtime,
+    /// It holds published segments, those that it is told to.
+    Historical,
+}
+
+/// What a server is, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerDescription {
+    /// Where it is reached.
+    pub address: ServerAddress,
+    /// What it does.
+    pub kind: ServerKind,
+    /// What it shares its fate with; empty where zones are not told apart.
+    pub zone: Arc<str>,
+    /// Its tier.
+    pub tier: Arc<str>,
+    /// Bytes of published segments that it may hold.
+    pub capacity_bytes: u64,
+}
+
+impl ServerDescription {
+    /// The same server as another process reaches it.
+    #[must_use]
+    pub fn reached_at(&self, address: &ServerAddress) -> Self {
+        Self { address: address.clone(), ..self.clone() }
+    }
+}
+
 /// A segment that a server answers for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnnouncedSegment {
@@ -86,8 +119,8 @@ pub struct DiscoveryChange {
     pub version: u64,
     /// The server that changed.
     pub server: ServerId,
-    /// Where it is reached.
-    pub address: ServerAddress,
+    /// What it is, and where it is reached.
+    pub description: Arc<ServerDescription>,
     /// What changed.
     pub changes: ChangeSet,
     /// True when the server left; `changes.remove` then names all it had.
@@ -97,8 +130,8 @@ pub struct DiscoveryChange {
 /// What one server announces.
 #[derive(Debug, Clone, Default)]
 pub struct AnnouncedServer {
-    /// Where it is reached.
-    pub address: ServerAddress,
+    /// What it is, and where it is reached.
+    pub description: Arc<ServerDescription>,
     /// Its segments.
     pub segments: Arc<BTreeMap<SegmentId, AnnouncedSegment>>,
 }
@@ -130,15 +163,19 @@ impl DiscoveryError {
 
 /// The registry of announcements. Implementations pass the suite in `contract.rs`.
 pub trait Discovery: Send + Sync + Debug {
-    /// Makes a server known, with no segments; does nothing when it is known at this address. One that
-    /// is known at another keeps its segments and is reached at this one from now on.
+    /// Makes a server known, with no segments; does nothing when it is known as this. One that is known
+    /// as something else, or at another address, keeps its segments and is this from now on.
     ///
     /// # Errors
     /// When the registry is away.
-    fn join(&self, server: &ServerId, address: &ServerAddress) -> Result<u64, DiscoveryError>;
+    fn join(
+        &self,
+        server: &ServerId,
+        description: &ServerDescription,
+    ) -> Result<u64, DiscoveryError>;
 
     /// Applies a change set whole and gives the version after it. An unknown server joins, in this
-    /// process.
+    /// process and as one that buffers.
     ///
     /// # Errors
     /// When the registry is away; then nothing changed.

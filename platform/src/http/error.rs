@@ -203,7 +203,7 @@ impl DruidError {
 
     /// The same error with another status, for example 413 or 415.
     #[must_use]
-    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+    pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }

@@ -59,6 +59,18 @@ pub enum MetadataError {
         /// The epoch that holds.
         current: u64,
     },
+    /// Somebody changed the document since it was read: read it again.
+    #[error("{kind} '{name}' is in version {current} by now, not {expected}")]
+    DocumentChanged {
+        /// What it is.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// The version that was to be changed.
+        expected: u64,
+        /// The newest version.
+        current: u64,
+    },
     /// A transaction id was used again with other segments.
     #[error("transaction '{0}' was already used for other segments")]
     TransactionReused(String),
@@ -99,6 +111,7 @@ impl MetadataError {
             | Self::SegmentExists(_)
             | Self::ObjectChanged(_)
             | Self::Fenced { .. }
+            | Self::DocumentChanged { .. }
             | Self::TransactionReused(_) => ErrorClass::Conflict,
             Self::OutcomeUnknown { .. } | Self::Unavailable(_) => ErrorClass::Unavailable,
             Self::NotFound(_) => ErrorClass::NotFound,

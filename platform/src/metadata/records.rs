@@ -274,6 +274,8 @@ pub struct TaskRecord {
     pub task_type: String,
     /// The datasource it works on.
     pub datasource: String,
+    /// The realtime node that accepted it, which alone runs it.
+    pub owner: String,
     /// When it was accepted.
     pub created_ms: i64,
     /// State.
@@ -347,8 +349,10 @@ pub struct DeadLetter {
 }
 
 /// The log record that letters come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetterRecord {
+    /// The log: each node has one of its own for a datasource.
+    pub log: Arc<str>,
     /// Its sequence.
     pub sequence: u64,
     /// It was read back from the log: its letters may be kept already.
@@ -357,7 +361,7 @@ pub struct LetterRecord {
 
 impl LetterRecord {
     /// Whether its letters are kept already, when those of records up to `kept_sequence` are.
-    pub(super) fn is_kept(self, kept_sequence: u64) -> bool {
+    pub(super) fn is_kept(&self, kept_sequence: u64) -> bool {
         self.is_replayed && self.sequence <= kept_sequence
     }
 }
@@ -380,7 +384,4 @@ pub struct DeadLetterTotals {
     pub kept: u64,
     /// Those dropped because the datasource had too many; `received = kept + dropped`.
     pub dropped: u64,
-    /// The letters of log records up to this sequence are among them.
-    #[serde(skip)]
-    pub log_sequence: u64,
 }

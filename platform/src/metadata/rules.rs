@@ -168,6 +168,15 @@ fn rows_interval(segment: &PublishedSegment) -> Interval {
     }
 }
 
+/// Only whoever saw the newest version of a document changes it.
+pub(super) fn check_version(kind: &str, name: &str, expected: u64, current: u64) -> Result<()> {
+    if expected == current {
+        return Ok(());
+    }
+    let (kind, name) = (kind.to_owned(), name.to_owned());
+    Err(MetadataError::DocumentChanged { kind, name, expected, current })
+}
+
 /// The marks of logs that are newer than what is known of them.
 pub(super) fn newer_marks<'m>(
     known: &BTreeMap<String, LogMark>,

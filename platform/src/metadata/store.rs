@@ -28,6 +28,18 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// those of datasources.
     async fn put_document(&self, kind: &str, name: &str, body_json: &str) -> Result<u64>;
 
+    /// Sets a document whose newest version is `expected`, 0 when there is none, and gives the new one.
+    /// `DocumentChanged` when that is not its version, whatever the body; `Fenced` when somebody else has
+    /// the lease of the fence by now.
+    async fn swap_document(
+        &self,
+        kind: &str,
+        name: &str,
+        expected: u64,
+        body_json: &str,
+        fence: Option<&Fence>,
+    ) -> Result<u64>;
+
     /// The newest version of a document.
     async fn get_document(&self, kind: &str, name: &str) -> Result<Option<Document>>;
 
@@ -173,12 +185,13 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// Forgets the oldest of the tasks that ended; gives how many. The newest of all is kept.
     async fn prune_tasks(&self, kept: TasksKept) -> Result<usize>;
 
-    /// The ids of the tasks that have not ended, in the order they were accepted.
-    async fn unfinished_tasks(&self) -> Result<Vec<String>>;
+    /// The ids of the tasks that have not ended, in the order they were accepted; with an `owner` only
+    /// those of that node.
+    async fn unfinished_tasks(&self, owner: Option<&str>) -> Result<Vec<String>>;
 
     /// Keeps refused events, at most `keep_at_most` a datasource; the oldest are dropped and
-    /// counted. Letters of a log record are kept once: records come in the order of their sequences,
-    /// and those of a replayed one up to the last are kept already.
+    /// counted. Letters of a log record are kept once: the records of a log come in the order of their
+    /// sequences, and those of a replayed one up to the last are kept already.
     async fn append_dead_letters(
         &self,
         datasource: &str,
@@ -198,10 +211,10 @@ pub trait MetadataStore: Send + Sync + Debug {
     /// How many dead letters a datasource had.
     async fn dead_letter_totals(&self, datasource: &str) -> Result<DeadLetterTotals>;
 
-    /// How far the logs of pushes were durable when that was last noted, by datasource.
+    /// How far the logs of pushes were durable when that was last noted, by the names of the logs.
     async fn log_marks(&self) -> Result<BTreeMap<String, LogMark>>;
 
-    /// Notes how far logs are durable, by datasource. Marks that are older than what is noted are
+    /// Notes how far logs are durable, by the names of the logs. Marks that are older than what is noted are
     /// left out.
     async fn note_log_marks(&self, marks: &BTreeMap<String, LogMark>) -> Result<()>;
 

@@ -14,6 +14,9 @@ pub enum RpcError {
     /// Not a name of a cluster.
     #[error("'{0}' cannot be the name of a cluster: use letters and digits")]
     Cluster(String),
+    /// Not a token.
+    #[error("cluster.token cannot be sent: use letters and digits")]
+    Token,
 }
 
 impl RpcError {
@@ -21,7 +24,7 @@ impl RpcError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Address(_) | Self::Cluster(_) => ErrorClass::InvalidInput,
+            Self::Address(_) | Self::Cluster(_) | Self::Token => ErrorClass::InvalidInput,
         }
     }
 }

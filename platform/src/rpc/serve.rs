@@ -32,7 +32,7 @@ pub struct RpcServices {
     /// The services.
     pub routes: Routes,
     /// Their names.
-    pub names: &'static [&'static str],
+    pub names: Vec<&'static str>,
     /// Their definitions, and those of others, as encoded descriptors.
     pub descriptors: &'static [u8],
 }

@@ -96,13 +96,37 @@ impl Wal {
     pub fn submit(&self, entry: WalEntry) -> Result<AppendTicket> {
         let (ticket, start_writer) = self.inner.enqueue(entry)?;
         if start_writer {
-            let inner = Arc::clone(&self.inner);
-            self.inner.threads.start(move || {
-                inner.write_waiting();
-                inner.note_open_file();
-            });
+            self.inner.start_writer();
         }
         Ok(ticket)
+    }
+
+    /// Appends records of another log under the sequences that they have there, ascending behind all that
+    /// this one has. When it fails the log ends with one of them, or as before: it gets no gap.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append); `Invalid` when the sequences are not.
+    pub async fn append_copies(&self, records: Vec<WalRecord>) -> Result<()> {
+        if !records.is_sorted_by(|before, after| before.sequence < after.sequence) {
+            return Err(WalError::Invalid("the sequences of copies do not ascend".into()));
+        }
+        let mut records = VecDeque::from(records);
+        while !records.is_empty() {
+            let mut bytes = 0;
+            let of_a_frame = records.iter().take_while(|record| {
+                let is_first = bytes == 0;
+                bytes += encoded_bytes(&record.entry);
+                is_first || bytes <= self.inner.options.max_group_bytes
+            });
+            let count = of_a_frame.count();
+            let (last, start_writer) = self.inner.enqueue_copies(records.drain(..count))?;
+            if start_writer {
+                self.inner.start_writer();
+            }
+            // Of one frame, so all of them are durable with the last, or none is.
+            last.await?;
+        }
+        Ok(())
     }
 
     /// Whether an entry with a payload of this size would be taken now: what costs anything may be
@@ -121,10 +145,9 @@ impl Wal {
         self.inner.queue.lock().next_sequence
     }
 
-    /// The sequence of the last durable record; what `next_sequence - 1` was on opening until then.
-    #[cfg(test)]
+    /// The sequence of the last durable record; one below the first that it may get when it has none.
     #[must_use]
-    pub(super) fn durable_sequence(&self) -> u64 {
+    pub fn durable_sequence(&self) -> u64 {
         self.inner.writer.lock().end.sequence
     }
 
@@ -268,6 +291,49 @@ impl Inner {
         queue.waiting.push_back(Waiting { record: WalRecord { sequence, entry }, sender });
         let start_writer = !std::mem::replace(&mut queue.writer_runs, true);
         Ok((AppendTicket { sequence, receiver }, start_writer))
+    }
+
+    /// Queues records at once, so that they are written as one frame; gives the ticket of the last.
+    fn enqueue_copies(
+        &self,
+        records: impl Iterator<Item = WalRecord>,
+    ) -> Result<(AppendTicket, bool)> {
+        let records: Vec<WalRecord> = records.collect();
+        records.iter().try_for_each(|record| check_entry(&record.entry))?;
+        let mut queue = self.queue.lock();
+        let mut next = queue.next_sequence;
+        for record in &records {
+            if record.sequence < next {
+                return Err(WalError::Invalid(format!(
+                    "record {} does not lie behind the end of the copy, {}",
+                    record.sequence,
+                    next - 1
+                )));
+            }
+            next = record.sequence + 1;
+        }
+        let bytes: usize = records.iter().map(|record| encoded_bytes(&record.entry)).sum();
+        queue.check_room(bytes as u64, &self.options)?;
+        let nothing = || WalError::Invalid("there are no records to append".into());
+        let mut last = None;
+        for record in records {
+            let (sender, receiver) = oneshot::channel();
+            last = Some(AppendTicket { sequence: record.sequence, receiver });
+            queue.waiting.push_back(Waiting { record, sender });
+        }
+        queue.next_sequence = next;
+        queue.waiting_bytes += bytes as u64;
+        let start_writer = !std::mem::replace(&mut queue.writer_runs, true);
+        Ok((last.ok_or_else(nothing)?, start_writer))
+    }
+
+    /// Writes what waits, on a thread that may block.
+    fn start_writer(self: &Arc<Self>) {
+        let inner = Arc::clone(self);
+        self.threads.start(move || {
+            inner.write_waiting();
+            inner.note_open_file();
+        });
     }
 
     /// Writes group after group until nothing waits.

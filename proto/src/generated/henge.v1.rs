@@ -410,6 +410,9 @@ pub struct AskRequest {
     /// The message, as `data-node/src/wire` writes it: with its version and its checksum.
     #[prost(bytes = "bytes", tag = "1")]
     pub message: ::prost::bytes::Bytes,
+    /// The node of the process that it is for; empty when the process has one.
+    #[prost(string, tag = "2")]
+    pub server: ::prost::alloc::string::String,
 }
 /// A piece of a message that answers.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -763,6 +766,25 @@ pub struct WatchInventoryResponse {
     /// Segments that have more columns now.
     #[prost(message, repeated, tag = "10")]
     pub grow: ::prost::alloc::vec::Vec<InventoryGrowth>,
+    /// What the node is.
+    #[prost(message, optional, tag = "11")]
+    pub description: ::core::option::Option<InventoryServer>,
+}
+/// What a node is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InventoryServer {
+    /// Whether it holds published segments, those that it is told to; one that does not buffers.
+    #[prost(bool, tag = "1")]
+    pub holds_published: bool,
+    /// What it shares its fate with; empty where zones are not told apart.
+    #[prost(string, tag = "2")]
+    pub zone: ::prost::alloc::string::String,
+    /// Its tier.
+    #[prost(string, tag = "3")]
+    pub tier: ::prost::alloc::string::String,
+    /// Bytes of published segments that it may hold.
+    #[prost(uint64, tag = "4")]
+    pub capacity_bytes: u64,
 }
 /// A segment that a node answers for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1965,12 +1987,714 @@ pub mod query_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// A request that came to another node than the one that its key belongs to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForwardPushRequest {
+    /// The datasource.
+    #[prost(string, tag = "1")]
+    pub datasource: ::prost::alloc::string::String,
+    /// The events as they were sent.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub events: ::prost::bytes::Bytes,
+    /// The idempotency key.
+    #[prost(string, tag = "3")]
+    pub idempotency_key: ::prost::alloc::string::String,
+}
+/// What became of a request.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForwardPushResponse {
+    /// One of these.
+    #[prost(oneof = "forward_push_response::Outcome", tags = "1, 2, 3")]
+    pub outcome: ::core::option::Option<forward_push_response::Outcome>,
+}
+/// Nested message and enum types in `ForwardPushResponse`.
+pub mod forward_push_response {
+    /// One of these.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// It is stored: the answer, as JSON.
+        #[prost(string, tag = "1")]
+        Stored(::prost::alloc::string::String),
+        /// Nothing was stored: the key belongs to the node of this name by now.
+        #[prost(string, tag = "2")]
+        OtherOwner(::prost::alloc::string::String),
+        /// It failed.
+        #[prost(message, tag = "3")]
+        Failed(super::PeerFailed),
+    }
+}
+/// Why a node did not do as asked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PeerFailed {
+    /// The class of the error, as in the answers of the HTTP API.
+    #[prost(string, tag = "1")]
+    pub error_class: ::prost::alloc::string::String,
+    /// What is wrong and how to mend it.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+}
+/// Asks to take note of all datasources.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefreshDatasourcesRequest {}
+/// The node knows all datasources as they were when it was asked, or newer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefreshDatasourcesResponse {
+    /// Set when it could not take note.
+    #[prost(message, optional, tag = "1")]
+    pub failed: ::core::option::Option<PeerFailed>,
+}
+/// Asks to stop a task.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StopTaskRequest {
+    /// The task.
+    #[prost(string, tag = "1")]
+    pub task_id: ::prost::alloc::string::String,
+}
+/// What became of that.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StopTaskResponse {
+    /// Set when it was not stopped.
+    #[prost(message, optional, tag = "1")]
+    pub failed: ::core::option::Option<PeerFailed>,
+}
+/// The end of a log or its copy.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogEnd {
+    /// The sequence of the last record.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// What tells that record from others of its sequence; 0 where it is not there any more.
+    #[prost(uint64, tag = "2")]
+    pub hash: u64,
+}
+/// A record of a log.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogRecord {
+    /// Its sequence.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// When the request came, in milliseconds since 1970.
+    #[prost(int64, tag = "2")]
+    pub received_at_ms: i64,
+    /// The version of the schema that it was accepted under.
+    #[prost(uint64, tag = "3")]
+    pub schema_version: u64,
+    /// What kind of record it is.
+    #[prost(uint32, tag = "4")]
+    pub flags: u32,
+    /// The client's key, if there was one.
+    #[prost(string, optional, tag = "5")]
+    pub idempotency_key: ::core::option::Option<::prost::alloc::string::String>,
+    /// What reading the payload again depends on.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub context: ::prost::bytes::Bytes,
+    /// The body of the request.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub payload: ::prost::bytes::Bytes,
+}
+/// Records on their way to a copy.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AppendLogRequest {
+    /// The node whose log it is.
+    #[prost(string, tag = "1")]
+    pub owner: ::prost::alloc::string::String,
+    /// The datasource.
+    #[prost(string, tag = "2")]
+    pub datasource: ::prost::alloc::string::String,
+    /// The copy: a number of its own for each attempt at one.
+    #[prost(uint64, tag = "3")]
+    pub attempt: u64,
+    /// The epoch of the owner's lease.
+    #[prost(uint64, tag = "4")]
+    pub epoch: u64,
+    /// The end that the copy has to have.
+    #[prost(message, optional, tag = "5")]
+    pub after: ::core::option::Option<LogEnd>,
+    /// Makes the copy, with that end, when it is not there.
+    #[prost(bool, tag = "6")]
+    pub begins: bool,
+    /// Records below are not needed any more.
+    #[prost(uint64, tag = "7")]
+    pub needed_from: u64,
+    /// The records, ascending; none asks for the end of the copy.
+    #[prost(message, repeated, tag = "8")]
+    pub records: ::prost::alloc::vec::Vec<LogRecord>,
+    /// The metadata name this copy: others of the same log are not needed any more.
+    #[prost(bool, tag = "9")]
+    pub is_recorded: bool,
+}
+/// What became of an append.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AppendLogResponse {
+    /// One of these.
+    #[prost(oneof = "append_log_response::Outcome", tags = "1, 2, 3, 4")]
+    pub outcome: ::core::option::Option<append_log_response::Outcome>,
+}
+/// Nested message and enum types in `AppendLogResponse`.
+pub mod append_log_response {
+    /// One of these.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// All of it is durable in the copy.
+        #[prost(message, tag = "1")]
+        Durable(super::AppendedLog),
+        /// Nothing was added: the copy ends here.
+        #[prost(message, tag = "2")]
+        EndsAt(super::LogEnd),
+        /// Nothing was added: there is no such copy.
+        #[prost(message, tag = "3")]
+        Unknown(super::UnknownCopy),
+        /// It failed.
+        #[prost(message, tag = "4")]
+        Failed(super::PeerFailed),
+    }
+}
+/// The records are durable.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AppendedLog {}
+/// There is no such copy.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnknownCopy {}
+/// Generated client implementations.
+pub mod realtime_peer_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// A realtime node, as the other ones see it. Only the processes of a cluster call it: every call names the
+    /// cluster and the version of the protocol in its metadata (`henge-cluster`, `henge-protocol`), and a
+    /// stranger is refused. A call that failed may have been done all the same; each may be repeated.
+    #[derive(Debug, Clone)]
+    pub struct RealtimePeerClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> RealtimePeerClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RealtimePeerClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RealtimePeerClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Stores a request whose idempotency key belongs to the node.
+        pub async fn forward_push(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ForwardPushRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ForwardPushResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/henge.v1.RealtimePeer/ForwardPush",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("henge.v1.RealtimePeer", "ForwardPush"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes note of all datasources as the metadata have them now.
+        pub async fn refresh_datasources(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RefreshDatasourcesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RefreshDatasourcesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/henge.v1.RealtimePeer/RefreshDatasources",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("henge.v1.RealtimePeer", "RefreshDatasources"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Stops a task of the node.
+        pub async fn stop_task(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StopTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StopTaskResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/henge.v1.RealtimePeer/StopTask",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("henge.v1.RealtimePeer", "StopTask"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Adds records of the caller's log to the node's copy of it; answered once they are durable.
+        pub async fn append_log(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AppendLogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AppendLogResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/henge.v1.RealtimePeer/AppendLog",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("henge.v1.RealtimePeer", "AppendLog"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod realtime_peer_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with RealtimePeerServer.
+    #[async_trait]
+    pub trait RealtimePeer: std::marker::Send + std::marker::Sync + 'static {
+        /// Stores a request whose idempotency key belongs to the node.
+        async fn forward_push(
+            &self,
+            request: tonic::Request<super::ForwardPushRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ForwardPushResponse>,
+            tonic::Status,
+        >;
+        /// Takes note of all datasources as the metadata have them now.
+        async fn refresh_datasources(
+            &self,
+            request: tonic::Request<super::RefreshDatasourcesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RefreshDatasourcesResponse>,
+            tonic::Status,
+        >;
+        /// Stops a task of the node.
+        async fn stop_task(
+            &self,
+            request: tonic::Request<super::StopTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StopTaskResponse>,
+            tonic::Status,
+        >;
+        /// Adds records of the caller's log to the node's copy of it; answered once they are durable.
+        async fn append_log(
+            &self,
+            request: tonic::Request<super::AppendLogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AppendLogResponse>,
+            tonic::Status,
+        >;
+    }
+    /// A realtime node, as the other ones see it. Only the processes of a cluster call it: every call names the
+    /// cluster and the version of the protocol in its metadata (`henge-cluster`, `henge-protocol`), and a
+    /// stranger is refused. A call that failed may have been done all the same; each may be repeated.
+    #[derive(Debug)]
+    pub struct RealtimePeerServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> RealtimePeerServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RealtimePeerServer<T>
+    where
+        T: RealtimePeer,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/henge.v1.RealtimePeer/ForwardPush" => {
+                    #[allow(non_camel_case_types)]
+                    struct ForwardPushSvc<T: RealtimePeer>(pub Arc<T>);
+                    impl<
+                        T: RealtimePeer,
+                    > tonic::server::UnaryService<super::ForwardPushRequest>
+                    for ForwardPushSvc<T> {
+                        type Response = super::ForwardPushResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ForwardPushRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RealtimePeer>::forward_push(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ForwardPushSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/henge.v1.RealtimePeer/RefreshDatasources" => {
+                    #[allow(non_camel_case_types)]
+                    struct RefreshDatasourcesSvc<T: RealtimePeer>(pub Arc<T>);
+                    impl<
+                        T: RealtimePeer,
+                    > tonic::server::UnaryService<super::RefreshDatasourcesRequest>
+                    for RefreshDatasourcesSvc<T> {
+                        type Response = super::RefreshDatasourcesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RefreshDatasourcesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RealtimePeer>::refresh_datasources(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RefreshDatasourcesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/henge.v1.RealtimePeer/StopTask" => {
+                    #[allow(non_camel_case_types)]
+                    struct StopTaskSvc<T: RealtimePeer>(pub Arc<T>);
+                    impl<
+                        T: RealtimePeer,
+                    > tonic::server::UnaryService<super::StopTaskRequest>
+                    for StopTaskSvc<T> {
+                        type Response = super::StopTaskResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StopTaskRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RealtimePeer>::stop_task(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StopTaskSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/henge.v1.RealtimePeer/AppendLog" => {
+                    #[allow(non_camel_case_types)]
+                    struct AppendLogSvc<T: RealtimePeer>(pub Arc<T>);
+                    impl<
+                        T: RealtimePeer,
+                    > tonic::server::UnaryService<super::AppendLogRequest>
+                    for AppendLogSvc<T> {
+                        type Response = super::AppendLogResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AppendLogRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RealtimePeer>::append_log(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AppendLogSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for RealtimePeerServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "henge.v1.RealtimePeer";
+    impl<T> tonic::server::NamedService for RealtimePeerServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A segment to load.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LoadSegmentRequest {
     /// The segment as it was published, in the JSON of the metadata's manifests.
     #[prost(bytes = "bytes", tag = "1")]
     pub segment: ::prost::bytes::Bytes,
+    /// Which instruction it is.
+    #[prost(message, optional, tag = "2")]
+    pub instruction: ::core::option::Option<Instruction>,
 }
 /// What became of a load.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1985,6 +2709,9 @@ pub struct DropSegmentRequest {
     /// The id of the segment, as JSON.
     #[prost(bytes = "bytes", tag = "1")]
     pub segment_id: ::prost::bytes::Bytes,
+    /// Which instruction it is.
+    #[prost(message, optional, tag = "2")]
+    pub instruction: ::core::option::Option<Instruction>,
 }
 /// What became of it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1992,6 +2719,17 @@ pub struct DropSegmentResponse {
     /// Why it failed; missing when it did not.
     #[prost(message, optional, tag = "1")]
     pub failure: ::core::option::Option<HostFailure>,
+}
+/// Which instruction of a coordinator it is. Those with a larger epoch are later, and among those of one epoch
+/// those with a larger number. One that is missing is earlier than all others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Instruction {
+    /// The epoch of the lease under which the coordinator leads.
+    #[prost(uint64, tag = "1")]
+    pub epoch: u64,
+    /// Rises with each call of that coordinator.
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
 }
 /// Why a node did not do as told.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2085,7 +2823,8 @@ pub mod segment_host_client {
             self
         }
         /// Fetches, verifies, maps and announces a segment; answers when that is done. What is loaded already is
-        /// loaded. A load that began goes on when the call is dropped.
+        /// loaded, and from then on it is not dropped by an earlier instruction. A load that began goes on when the
+        /// call is dropped.
         pub async fn load_segment(
             &mut self,
             request: impl tonic::IntoRequest<super::LoadSegmentRequest>,
@@ -2110,7 +2849,8 @@ pub mod segment_host_client {
                 .insert(GrpcMethod::new("henge.v1.SegmentHost", "LoadSegment"));
             self.inner.unary(req, path, codec).await
         }
-        /// Withdraws a segment and forgets it once its last reader is done; unknown ids are ignored.
+        /// Withdraws a segment and forgets it once its last reader is done; unknown ids are ignored. Refused when a
+        /// later instruction was to load it.
         pub async fn drop_segment(
             &mut self,
             request: impl tonic::IntoRequest<super::DropSegmentRequest>,
@@ -2151,7 +2891,8 @@ pub mod segment_host_server {
     #[async_trait]
     pub trait SegmentHost: std::marker::Send + std::marker::Sync + 'static {
         /// Fetches, verifies, maps and announces a segment; answers when that is done. What is loaded already is
-        /// loaded. A load that began goes on when the call is dropped.
+        /// loaded, and from then on it is not dropped by an earlier instruction. A load that began goes on when the
+        /// call is dropped.
         async fn load_segment(
             &self,
             request: tonic::Request<super::LoadSegmentRequest>,
@@ -2159,7 +2900,8 @@ pub mod segment_host_server {
             tonic::Response<super::LoadSegmentResponse>,
             tonic::Status,
         >;
-        /// Withdraws a segment and forgets it once its last reader is done; unknown ids are ignored.
+        /// Withdraws a segment and forgets it once its last reader is done; unknown ids are ignored. Refused when a
+        /// later instruction was to load it.
         async fn drop_segment(
             &self,
             request: tonic::Request<super::DropSegmentRequest>,

@@ -11,7 +11,7 @@ use tonic::service::Routes;
 
 use super::super::{
     AnnouncedColumn, AnnouncedSchema, AnnouncedSegment, Discovery, InProcessDiscovery,
-    SchemaGrowth, ServerAddress,
+    SchemaGrowth, ServerAddress, ServerDescription, ServerKind,
 };
 use super::*;
 use crate::rpc::{RpcOptions, RpcServices, endpoint, serve};
@@ -32,14 +32,29 @@ fn segment(day: i64, columns: &[&str]) -> AnnouncedSegment {
     }
 }
 
-/// What a registry says of nodes that are reached at `address`.
+/// What a registry says of nodes that are reached at `address`, and what they are.
 fn seen(
     discovery: &dyn Discovery,
     address: &ServerAddress,
-) -> BTreeMap<ServerId, Vec<AnnouncedSegment>> {
+) -> BTreeMap<ServerId, (ServerDescription, Vec<AnnouncedSegment>)> {
     let servers = discovery.snapshot().servers;
-    let there = servers.into_iter().filter(|(_, server)| server.address == *address);
-    there.map(|(name, server)| (name, server.segments.values().cloned().collect())).collect()
+    let there = servers.into_iter().filter(|(_, server)| server.description.address == *address);
+    let told = there.map(|(name, server)| {
+        let description = server.description.reached_at(&ServerAddress::InProcess);
+        (name, (description, server.segments.values().cloned().collect()))
+    });
+    told.collect()
+}
+
+/// A node of this process.
+fn historical() -> ServerDescription {
+    ServerDescription {
+        kind: ServerKind::Historical,
+        zone: "é".into(),
+        tier: "cold".into(),
+        capacity_bytes: u64::MAX,
+        ..ServerDescription::default()
+    }
 }
 
 async fn over_grpc(inventory: Arc<dyn Inventory>, caller: &str) -> Arc<dyn Inventory> {
@@ -52,7 +67,7 @@ async fn over_grpc(inventory: Arc<dyn Inventory>, caller: &str) -> Arc<dyn Inven
     let options = RpcOptions::default();
     tokio::spawn(serve(listener, services, options, std::future::pending()));
     let channel = endpoint(&address, &options).unwrap().connect_lazy();
-    Arc::new(connect_inventory(address.into(), channel, caller).unwrap())
+    Arc::new(connect_inventory(address.into(), channel, &caller.into()).unwrap())
 }
 
 /// A registry, its inventory as it is and over gRPC.
@@ -82,7 +97,7 @@ async fn a_mirror_is_what_it_mirrors_after_every_change() {
         let steps: [&dyn Fn(); 7] = [
             &|| {},
             &|| {
-                source.join(&b, &ServerAddress::InProcess).unwrap();
+                source.join(&b, &historical()).unwrap();
             },
             &|| {
                 source.announce(&b, vec![segment(1, &[])]).unwrap();
@@ -150,13 +165,13 @@ async fn large_updates_are_taken_whole() {
         let mut mirror = Mirror::new(Arc::clone(&target) as _, there());
         let mut updates = inventory.follow(None);
         mirror.apply(next(&mut updates).await).unwrap();
-        assert_eq!(seen(&*target, &there())["a"], many);
+        assert_eq!(seen(&*target, &there())["a"].1, many);
         let before = target.snapshot().version;
         let ids: Vec<SegmentId> = many.iter().map(|segment| segment.id.clone()).collect();
         source.unannounce(&a, ids).unwrap();
         mirror.apply(next(&mut updates).await).unwrap();
         assert_eq!(target.snapshot().version, before + 1, "at one instant");
-        assert!(seen(&*target, &there())["a"].is_empty());
+        assert!(seen(&*target, &there())["a"].1.is_empty());
     }
 }
 
@@ -172,6 +187,7 @@ async fn everything_replaces_what_was_mirrored_and_nothing_else() {
         let mut mirror = Mirror::new(Arc::clone(&target) as _, there());
         let before = NodeChange {
             server: a.clone(),
+            description: Arc::default(),
             changes: ChangeSet {
                 add: vec![segment(1, &["x"]), segment(2, &[])],
                 ..ChangeSet::default()
@@ -187,7 +203,7 @@ async fn everything_replaces_what_was_mirrored_and_nothing_else() {
             () = told.notified() => {}
         }
         assert_eq!(seen(&*target, &there()), seen(&*source, &ServerAddress::InProcess));
-        assert_eq!(seen(&*target, &ServerAddress::InProcess)["other"].len(), 1);
+        assert_eq!(seen(&*target, &ServerAddress::InProcess)["other"].1.len(), 1);
     }
 }
 
@@ -201,7 +217,7 @@ async fn f_34_strangers_are_refused_and_processes_that_are_away_are_named() {
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let channel = endpoint(&address, &RpcOptions::default()).unwrap().connect_lazy();
-    let away = connect_inventory(address.as_str().into(), channel, CLUSTER).unwrap();
+    let away = connect_inventory(address.as_str().into(), channel, &CLUSTER.into()).unwrap();
     let error = away.follow(None).next().await.unwrap().unwrap_err();
     assert!(error.to_string().contains(&address), "{error}");
 }

@@ -73,10 +73,12 @@ impl Following {
     fn whole(&mut self) -> InventoryUpdate {
         let view = self.discovery.snapshot();
         self.known = Some(view.version);
-        let near = |server: &AnnouncedServer| server.address == ServerAddress::InProcess;
+        let near =
+            |server: &AnnouncedServer| server.description.address == ServerAddress::InProcess;
         let nodes = view.servers.iter().filter(|(_, server)| near(server));
         let nodes = nodes.map(|(name, server)| NodeChange {
             server: Arc::clone(name),
+            description: Arc::clone(&server.description),
             changes: ChangeSet {
                 add: server.segments.values().cloned().collect(),
                 ..ChangeSet::default()
@@ -88,12 +90,13 @@ impl Following {
 
     /// `None` for a node of another process, which that process tells of.
     fn update_of(&self, change: &DiscoveryChange) -> Option<InventoryUpdate> {
-        let DiscoveryChange { version, server, address, changes, left } = change;
-        (*address == ServerAddress::InProcess).then(|| InventoryUpdate {
+        let DiscoveryChange { version, server, description, changes, left } = change;
+        (description.address == ServerAddress::InProcess).then(|| InventoryUpdate {
             at: self.at(*version),
             is_whole: false,
             nodes: vec![NodeChange {
                 server: Arc::clone(server),
+                description: Arc::clone(description),
                 changes: changes.clone(),
                 left: *left,
             }],

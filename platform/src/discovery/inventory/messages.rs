@@ -6,12 +6,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use henge_proto::v1::{
-    InventoryColumn, InventoryColumns, InventoryGrowth, InventorySegment, WatchInventoryResponse,
+    InventoryColumn, InventoryColumns, InventoryGrowth, InventorySegment, InventoryServer,
+    WatchInventoryResponse,
 };
 use henge_types::{ColumnType, SegmentId};
 
 use super::super::{
     AnnouncedColumn, AnnouncedSchema, AnnouncedSegment, ChangeSet, DiscoveryError, SchemaGrowth,
+    ServerAddress, ServerDescription, ServerKind,
 };
 use super::{InventoryUpdate, InventoryVersion, NodeChange};
 
@@ -34,9 +36,10 @@ pub(super) fn messages_of(update: InventoryUpdate) -> Vec<WatchInventoryResponse
 }
 
 fn messages_of_node(node: NodeChange) -> Vec<WatchInventoryResponse> {
-    let NodeChange { server, changes: ChangeSet { add, remove, grow }, left } = node;
+    let NodeChange { server, description, changes: ChangeSet { add, remove, grow }, left } = node;
     let of_server = || WatchInventoryResponse {
         server: server.to_string(),
+        description: Some(message_of_description(&description)),
         left,
         ..WatchInventoryResponse::default()
     };
@@ -59,6 +62,28 @@ fn messages_of_node(node: NodeChange) -> Vec<WatchInventoryResponse> {
         messages.push(of_server());
     }
     messages
+}
+
+fn message_of_description(description: &ServerDescription) -> InventoryServer {
+    // Where it is reached, only the one who asks knows.
+    let ServerDescription { address: _, kind, zone, tier, capacity_bytes } = description;
+    InventoryServer {
+        holds_published: *kind == ServerKind::Historical,
+        zone: zone.to_string(),
+        tier: tier.to_string(),
+        capacity_bytes: *capacity_bytes,
+    }
+}
+
+fn read_description(server: InventoryServer) -> ServerDescription {
+    let InventoryServer { holds_published, zone, tier, capacity_bytes } = server;
+    ServerDescription {
+        address: ServerAddress::InProcess,
+        kind: if holds_published { ServerKind::Historical } else { ServerKind::Realtime },
+        zone: zone.into(),
+        tier: tier.into(),
+        capacity_bytes,
+    }
 }
 
 fn added(
@@ -123,13 +148,14 @@ impl Joined {
             add,
             remove,
             grow,
+            description,
         } = message;
         if !server.is_empty() {
             let schemas = columns
                 .into_iter()
                 .map(|columns| Ok(Arc::new(AnnouncedSchema::new(read_columns(columns)?))));
             let schemas = schemas.collect::<Result<Vec<_>, DiscoveryError>>()?;
-            let node = self.node(server, left);
+            let node = self.node(server, description, left);
             for segment in add {
                 node.changes.add.push(read_segment(segment, &schemas)?);
             }
@@ -150,11 +176,17 @@ impl Joined {
     }
 
     /// The change of a node: messages of one node follow one another.
-    fn node(&mut self, server: String, left: bool) -> &mut NodeChange {
+    fn node(
+        &mut self,
+        server: String,
+        description: Option<InventoryServer>,
+        left: bool,
+    ) -> &mut NodeChange {
         let goes_on = self.nodes.last().is_some_and(|node| *node.server == *server);
         if !goes_on {
-            let server = server.into();
-            self.nodes.push(NodeChange { server, changes: ChangeSet::default(), left });
+            let description = Arc::new(read_description(description.unwrap_or_default()));
+            let (server, changes) = (server.into(), ChangeSet::default());
+            self.nodes.push(NodeChange { server, description, changes, left });
         }
         let last = self.nodes.len() - 1;
         &mut self.nodes[last]

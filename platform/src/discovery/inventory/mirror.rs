@@ -68,13 +68,13 @@ impl Mirror {
             }
             self.servers.retain(|server| named.contains(server));
         }
-        for NodeChange { server, changes, left } in nodes {
+        for NodeChange { server, description, changes, left } in nodes {
             if left {
                 self.into.leave(&server)?;
                 self.servers.remove(&server);
                 continue;
             }
-            self.into.join(&server, &self.address)?;
+            self.into.join(&server, &description.reached_at(&self.address))?;
             let changes = match is_whole {
                 true => self.difference(&server, changes),
                 false => changes,

@@ -8,10 +8,11 @@ mod mirror;
 mod rpc;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use futures::stream::BoxStream;
 
-use super::{ChangeSet, DiscoveryError, ServerId};
+use super::{ChangeSet, DiscoveryError, ServerDescription, ServerId};
 
 pub use follow::LocalInventory;
 pub use mirror::Mirror;
@@ -31,6 +32,8 @@ pub struct InventoryVersion {
 pub struct NodeChange {
     /// The node.
     pub server: ServerId,
+    /// What it is; the address is that of its own process.
+    pub description: Arc<ServerDescription>,
     /// What changed.
     pub changes: ChangeSet,
     /// True when it left, and all that it had.

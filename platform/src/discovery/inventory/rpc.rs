@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::super::DiscoveryError;
 use super::messages::{Joined, messages_of};
 use super::{Inventory, InventoryVersion, Updates};
-use crate::rpc::{Introduce, Outbox, RefuseStrangers, RpcError, reason_of, status};
+use crate::rpc::{ClusterKey, Introduce, Outbox, RefuseStrangers, RpcError, reason_of, status};
 
 /// A thousand segments, most of them with columns of their own.
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
@@ -27,9 +27,9 @@ pub type InventoryRoute = InterceptedService<InventoryServer<InventoryService>, 
 
 /// Serves an inventory to the processes of its cluster.
 #[must_use]
-pub fn inventory_service(inventory: Arc<dyn Inventory>, cluster: Arc<str>) -> InventoryRoute {
+pub fn inventory_service(inventory: Arc<dyn Inventory>, key: ClusterKey) -> InventoryRoute {
     let service = InventoryServer::new(InventoryService { inventory });
-    InterceptedService::new(service, RefuseStrangers::but_of(cluster))
+    InterceptedService::new(service, RefuseStrangers::but_of(key))
 }
 
 /// Tells what is announced.
@@ -62,13 +62,13 @@ impl Rpc for InventoryService {
 /// The inventory of the process at `address`, behind `channel`.
 ///
 /// # Errors
-/// When the name of the cluster cannot be sent.
+/// When the name of the cluster or its token cannot be sent.
 pub fn connect_inventory(
     address: Arc<str>,
     channel: Channel,
-    cluster: &str,
+    key: &ClusterKey,
 ) -> Result<impl Inventory + use<>, RpcError> {
-    let client = InventoryClient::with_interceptor(channel, Introduce::of(cluster)?)
+    let client = InventoryClient::with_interceptor(channel, Introduce::of(key)?)
         .max_decoding_message_size(MAX_MESSAGE_BYTES);
     Ok(RemoteInventory { address, client })
 }

@@ -148,6 +148,36 @@ async fn f_68_f_69_i_08_a_leader_that_was_paused_does_no_harm_when_it_wakes() {
     }
 }
 
+#[tokio::test]
+async fn f_68_a_document_is_changed_by_whoever_saw_its_newest_version_and_leads() {
+    let (_directory, stores) = timed().await;
+    for (store, time) in stores {
+        let old = store.acquire_lease(LEADER, "a", TTL_MS).await.unwrap().fence();
+        let swap = |expected, body: &'static str, fence: Option<Fence>| {
+            let store = Arc::clone(&store);
+            async move { store.swap_document("owners", DS, expected, body, fence.as_ref()).await }
+        };
+        assert_eq!(swap(0, "[]", Some(old.clone())).await.unwrap(), 1);
+        // The same body is another change.
+        assert_eq!(swap(1, "[]", None).await.unwrap(), 2);
+        for stale in [0, 1, 3] {
+            let changed = swap(stale, "[9]", None).await.unwrap_err();
+            let current = matches!(changed, MetadataError::DocumentChanged { current: 2, .. });
+            assert!(current, "{changed}");
+        }
+        time.pass(TTL_MS + 1);
+        let new = store.acquire_lease(LEADER, "b", TTL_MS).await.unwrap().fence();
+        assert!(is_fenced(swap(2, "[1]", Some(old)).await));
+        assert_eq!(swap(2, "[2]", Some(new)).await.unwrap(), 3);
+        let newest = store.get_document("owners", DS).await.unwrap().unwrap();
+        assert_eq!((newest.version, newest.body_json.as_str()), (3, "[2]"));
+        assert_eq!(store.list_documents(DATASOURCE).await.unwrap(), []);
+        assert!(swap(0, "[]", None).await.is_err());
+        let waiting = store.waiting_manifests(usize::MAX).await.unwrap();
+        assert_eq!(waiting.len(), 3);
+    }
+}
+
 /// F-09: the epoch of a shard's assignment is that of a lease with the shard's name.
 #[tokio::test]
 async fn f_09_a_shard_that_was_assigned_anew_takes_nothing_from_who_had_it() {

@@ -82,8 +82,8 @@ async fn f_33_an_older_copy_without_the_last_tasks_and_letters_is_told_by_the_ma
     store.close().await;
     let older = std::fs::read(&path).unwrap();
     let store = SqlMetadataStore::open(options()).await.unwrap();
-    let record = LetterRecord { sequence: 7, is_replayed: false };
-    store.append_dead_letters(DS, &[letter()], Some(record), 10).await.unwrap();
+    let record = LetterRecord { log: DS.into(), sequence: 7, is_replayed: false };
+    store.append_dead_letters(DS, &[letter()], Some(record.clone()), 10).await.unwrap();
     let replayed = LetterRecord { is_replayed: true, ..record };
     store.append_dead_letters(DS, &[letter()], Some(replayed), 10).await.unwrap();
     assert_eq!(counts(&store).await, (2, 2));

@@ -49,6 +49,7 @@ fn task(id: &str, created_ms: i64, status: TaskStatus) -> TaskRecord {
         id: id.into(),
         task_type: "index_parallel".into(),
         datasource: if id < "c" { "x".into() } else { "y".into() },
+        owner: if id == "d" { "1".into() } else { "0".into() },
         created_ms,
         status,
         error: None,
@@ -189,33 +190,44 @@ async fn unfinished_tasks_come_in_the_order_they_were_accepted_whatever_the_cloc
             progress: TaskProgress::default(),
         };
         store.update_task("c", &update).await.unwrap();
-        assert_eq!(store.unfinished_tasks().await.unwrap(), ["d", "b", "a"]);
+        assert_eq!(store.unfinished_tasks(None).await.unwrap(), ["d", "b", "a"]);
+        assert_eq!(store.unfinished_tasks(Some("0")).await.unwrap(), ["b", "a"]);
+        assert_eq!(store.unfinished_tasks(Some("1")).await.unwrap(), ["d"]);
+        assert_eq!(store.get_task("d").await.unwrap().unwrap().owner, "1");
+        let listed = store.list_tasks(&TaskFilter::default()).await.unwrap();
+        assert!(listed.iter().all(|task| (task.owner == "1") == (task.id == "d")));
     }
 }
 
 fn totals_of(received: u64, kept: u64, dropped: u64) -> DeadLetterTotals {
-    DeadLetterTotals { received, kept, dropped, ..DeadLetterTotals::default() }
+    DeadLetterTotals { received, kept, dropped }
 }
 
 #[tokio::test]
 async fn letters_of_a_log_record_are_kept_once() {
     let (_directory, stores) = stores().await;
     for store in stores {
-        let keep = |number: u64, record: Option<(u64, bool)>| {
+        let keep_of = |log: &str, number: u64, record: Option<(u64, bool)>| {
             let (store, letters) = (store.clone(), [letter(number)]);
+            let log: Arc<str> = log.into();
             let record =
-                record.map(|(sequence, is_replayed)| LetterRecord { sequence, is_replayed });
+                record.map(|(sequence, is_replayed)| LetterRecord { log, sequence, is_replayed });
             async move { store.append_dead_letters(DS, &letters, record, 2).await.unwrap() }
         };
+        let keep = |number, record| keep_of(DS, number, record);
         assert_eq!(keep(1, Some((7, true))).await.received, 1);
         assert_eq!(keep(1, Some((7, true))).await.received, 1);
-        assert_eq!(keep(2, None).await, DeadLetterTotals { log_sequence: 7, ..totals_of(2, 2, 0) });
+        assert_eq!(keep(2, None).await, totals_of(2, 2, 0));
         // Also when the first one is dropped by now.
         assert_eq!(keep(3, Some((9, false))).await.dropped, 1);
         assert_eq!(keep(1, Some((7, true))).await.received, 3);
-        assert_eq!(store.dead_letter_totals(DS).await.unwrap().log_sequence, 9);
+        assert_eq!(keep(3, Some((9, true))).await.received, 3);
         // A log that begins anew, behind one that was lost.
         assert_eq!(keep(4, Some((2, false))).await.received, 4);
-        assert_eq!(store.dead_letter_totals("other").await.unwrap().log_sequence, 0);
+        // That of another node.
+        assert_eq!(keep_of("events/1", 5, Some((2, true))).await.received, 5);
+        assert_eq!(keep_of("events/1", 5, Some((2, true))).await.received, 5);
+        assert_eq!(keep_of("events/1", 6, Some((3, true))).await.received, 6);
+        assert_eq!(store.dead_letter_totals("other").await.unwrap(), totals_of(0, 0, 0));
     }
 }

@@ -108,6 +108,19 @@ impl MetadataStore for ManifestedStore {
         Ok(version)
     }
 
+    async fn swap_document(
+        &self,
+        kind: &str,
+        name: &str,
+        expected: u64,
+        body_json: &str,
+        fence: Option<&Fence>,
+    ) -> Result<u64> {
+        let swapped = self.inner.swap_document(kind, name, expected, body_json, fence).await?;
+        self.write_manifests().await?;
+        Ok(swapped)
+    }
+
     async fn get_document(&self, kind: &str, name: &str) -> Result<Option<Document>> {
         self.inner.get_document(kind, name).await
     }
@@ -274,8 +287,8 @@ impl MetadataStore for ManifestedStore {
         self.inner.prune_tasks(kept).await
     }
 
-    async fn unfinished_tasks(&self) -> Result<Vec<String>> {
-        self.inner.unfinished_tasks().await
+    async fn unfinished_tasks(&self, owner: Option<&str>) -> Result<Vec<String>> {
+        self.inner.unfinished_tasks(owner).await
     }
 
     async fn append_dead_letters(

@@ -23,7 +23,7 @@ use super::records::{
     LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
     SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
-use super::rules::{invalid, newer_marks};
+use super::rules::{check_version, invalid, newer_marks};
 use super::store::MetadataStore;
 use crate::runtime::{Clock, SystemClock};
 use crate::wal::LogMark;
@@ -71,17 +71,28 @@ impl MetadataStore for MemoryMetadataStore {
     async fn put_document(&self, kind: &str, name: &str, body_json: &str) -> Result<u64> {
         validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
         let mut state = self.state.lock();
-        let (kind, name) = (kind.to_owned(), name.to_owned());
-        let versions = state.documents.entry((kind.clone(), name.clone())).or_default();
-        if let Some(newest) = versions.last().filter(|newest| newest.body_json == body_json) {
+        let versions = state.documents.get(&(kind.to_owned(), name.to_owned()));
+        let newest = versions.and_then(|versions| versions.last());
+        if let Some(newest) = newest.filter(|newest| newest.body_json == body_json) {
             return Ok(newest.version);
         }
-        let version = versions.len() as u64 + 1;
-        let document = Document { kind, name, body_json: body_json.to_owned(), version };
-        versions.push(document.clone());
-        let change = Manifest { documents: vec![document], ..Manifest::default() };
-        state.enqueue(&self.cluster_uuid, change)?;
-        Ok(version)
+        state.add_document(&self.cluster_uuid, kind, name, body_json)
+    }
+
+    async fn swap_document(
+        &self,
+        kind: &str,
+        name: &str,
+        expected: u64,
+        body_json: &str,
+        fence: Option<&Fence>,
+    ) -> Result<u64> {
+        validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
+        let mut state = self.state.lock();
+        state.check_fence(fence)?;
+        let versions = state.documents.get(&(kind.to_owned(), name.to_owned()));
+        check_version(kind, name, expected, versions.map_or(0, Vec::len) as u64)?;
+        state.add_document(&self.cluster_uuid, kind, name, body_json)
     }
 
     async fn get_document(&self, kind: &str, name: &str) -> Result<Option<Document>> {
@@ -319,10 +330,13 @@ impl MetadataStore for MemoryMetadataStore {
         Ok(pruned.len())
     }
 
-    async fn unfinished_tasks(&self) -> Result<Vec<String>> {
+    async fn unfinished_tasks(&self, owner: Option<&str>) -> Result<Vec<String>> {
         let state = self.state.lock();
         let runs = |id: &&String| {
-            state.tasks.get(*id).is_some_and(|task| task.status == super::TaskStatus::Running)
+            state.tasks.get(*id).is_some_and(|task| {
+                task.status == super::TaskStatus::Running
+                    && owner.is_none_or(|owner| task.owner == owner)
+            })
         };
         Ok(state.task_order.iter().filter(runs).cloned().collect())
     }
@@ -335,12 +349,15 @@ impl MetadataStore for MemoryMetadataStore {
         keep_at_most: u64,
     ) -> Result<DeadLetterTotals> {
         let mut state = self.state.lock();
+        let state = &mut *state;
         let kept = state.dead_letters.entry(datasource.to_owned()).or_default();
-        if record.is_some_and(|record| record.is_kept(kept.log_sequence)) {
-            return Ok(kept.totals());
+        if let Some(record) = record {
+            let kept_sequence = state.letter_logs.entry(record.log.to_string()).or_default();
+            if record.is_kept(*kept_sequence) {
+                return Ok(kept.totals());
+            }
+            *kept_sequence = record.sequence.max(*kept_sequence);
         }
-        let sequence = record.map_or(0, |record| record.sequence);
-        kept.log_sequence = kept.log_sequence.max(sequence);
         for letter in letters {
             kept.received += 1;
             kept.letters

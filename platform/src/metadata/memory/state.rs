@@ -36,6 +36,8 @@ pub(super) struct State {
     /// Their ids in the order they were accepted.
     pub task_order: Vec<String>,
     pub dead_letters: BTreeMap<String, DeadLetters>,
+    /// The last record of each log whose letters are kept.
+    pub letter_logs: BTreeMap<String, u64>,
     pub segments: BTreeMap<SegmentId, Stored>,
     /// Change sequence to the segment that it changed last.
     changes: BTreeMap<u64, SegmentId>,
@@ -71,18 +73,12 @@ pub(super) struct Stored {
 pub(super) struct DeadLetters {
     pub letters: VecDeque<StoredDeadLetter>,
     pub received: u64,
-    pub log_sequence: u64,
 }
 
 impl DeadLetters {
     pub(super) fn totals(&self) -> DeadLetterTotals {
         let kept = self.letters.len() as u64;
-        DeadLetterTotals {
-            received: self.received,
-            kept,
-            dropped: self.received - kept,
-            log_sequence: self.log_sequence,
-        }
+        DeadLetterTotals { received: self.received, kept, dropped: self.received - kept }
     }
 }
 
@@ -90,6 +86,23 @@ impl State {
     pub(super) fn next_version(&mut self) -> Version {
         self.version += 1;
         Version(self.version)
+    }
+
+    pub(super) fn add_document(
+        &mut self,
+        cluster_uuid: &str,
+        kind: &str,
+        name: &str,
+        body_json: &str,
+    ) -> Result<u64> {
+        let versions = self.documents.entry((kind.to_owned(), name.to_owned())).or_default();
+        let version = versions.len() as u64 + 1;
+        let (kind, name, body_json) = (kind.to_owned(), name.to_owned(), body_json.to_owned());
+        let document = Document { kind, name, body_json, version };
+        versions.push(document.clone());
+        let change = Manifest { documents: vec![document], ..Manifest::default() };
+        self.enqueue(cluster_uuid, change)?;
+        Ok(version)
     }
 
     pub(super) fn allocate_append(

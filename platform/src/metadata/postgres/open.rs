@@ -12,8 +12,11 @@ use crate::metadata::sql::Connection;
 use crate::wal::LogMarks;
 
 /// The schema's history; entry `n` brings version `n` to `n + 1`. Published entries never change.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_leases.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_leases.sql"),
+    include_str!("migrations/0003_many_realtime_nodes.sql"),
+];
 
 /// Settings of the store.
 #[derive(Clone)]

@@ -57,6 +57,7 @@ pub(super) fn task(row: &Row) -> Result<TaskRecord> {
         id: row.text("id")?,
         task_type: row.text("task_type")?,
         datasource: row.text("datasource")?,
+        owner: row.text("owner")?,
         created_ms: row.i64("created_ms")?,
         status: TaskStatus::parse(&status)
             .ok_or_else(|| MetadataError::Corrupt(format!("task status '{status}'")))?,

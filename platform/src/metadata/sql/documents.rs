@@ -7,6 +7,7 @@ use super::statement::Row;
 use crate::metadata::error::Result;
 use crate::metadata::manifest::Manifest;
 use crate::metadata::records::Document;
+use crate::metadata::rules::check_version;
 
 /// Sets a document and gives its version; the same body again keeps the version.
 pub(super) async fn put(
@@ -20,7 +21,22 @@ pub(super) async fn put(
         return Ok(newest.version);
     }
     let version = newest.map_or(1, |newest| newest.version + 1);
-    let document = Document { kind, name, body_json, version };
+    add(connection, Document { kind, name, body_json, version }).await
+}
+
+/// Sets a document whose newest version is `expected`, and gives the new one.
+pub(super) async fn swap(
+    connection: &mut Connection,
+    (kind, name, expected): (String, String, u64),
+    body_json: String,
+) -> Result<u64> {
+    let current = newest(connection, &kind, &name).await?.map_or(0, |newest| newest.version);
+    check_version(&kind, &name, expected, current)?;
+    add(connection, Document { kind, name, body_json, version: current + 1 }).await
+}
+
+async fn add(connection: &mut Connection, document: Document) -> Result<u64> {
+    let version = document.version;
     insert(connection, &document).await?;
     let change = Manifest { documents: vec![document], ..Manifest::default() };
     manifests::enqueue(connection, change).await?;

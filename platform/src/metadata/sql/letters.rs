@@ -14,23 +14,22 @@ pub(super) async fn append(
     record: Option<LetterRecord>,
     keep_at_most: u64,
 ) -> Result<DeadLetterTotals> {
-    let kept = totals(connection, datasource).await?;
-    if record.is_some_and(|record| record.is_kept(kept.log_sequence)) {
-        return Ok(kept);
+    if let Some(record) = record {
+        if is_kept(connection, &record).await? {
+            return totals(connection, datasource).await;
+        }
+        note_kept(connection, &record).await?;
     }
-    let log_sequence = record.map_or(0, |record| record.sequence);
-    let row = connection.statement(
-        "INSERT INTO dead_letter_totals (datasource, received, log_sequence) VALUES ($1, $2, $3) \
+    let row = connection
+        .statement(
+            "INSERT INTO dead_letter_totals (datasource, received) VALUES ($1, $2) \
          ON CONFLICT (datasource) DO UPDATE \
-         SET received = dead_letter_totals.received + excluded.received, log_sequence = CASE \
-         WHEN excluded.log_sequence > dead_letter_totals.log_sequence \
-         THEN excluded.log_sequence ELSE dead_letter_totals.log_sequence END RETURNING received",
-    )
-    .bind(datasource)
-    .bind(to_i64(letters.len() as u64, "number of dead letters")?)
-    .bind(to_i64(log_sequence, "log sequence")?)
-    .fetch_one()
-    .await?;
+         SET received = dead_letter_totals.received + excluded.received RETURNING received",
+        )
+        .bind(datasource)
+        .bind(to_i64(letters.len() as u64, "number of dead letters")?)
+        .fetch_one()
+        .await?;
     let received = row.u64("received")?;
     let first = received - letters.len() as u64 + 1;
     for (number, letter) in (first..).zip(letters) {
@@ -54,6 +53,30 @@ pub(super) async fn append(
         .execute()
         .await?;
     totals(connection, datasource).await
+}
+
+/// Whether the letters of a log record are kept already.
+pub(super) async fn is_kept(connection: &mut Connection, record: &LetterRecord) -> Result<bool> {
+    let kept = connection
+        .statement("SELECT sequence FROM dead_letter_logs WHERE log = $1")
+        .bind(&*record.log)
+        .fetch_optional()
+        .await?;
+    Ok(record.is_kept(kept.map_or(Ok(0), |row| row.u64("sequence"))?))
+}
+
+async fn note_kept(connection: &mut Connection, record: &LetterRecord) -> Result<()> {
+    connection
+        .statement(
+            "INSERT INTO dead_letter_logs (log, sequence) VALUES ($1, $2) ON CONFLICT (log) \
+         DO UPDATE SET sequence = excluded.sequence \
+         WHERE excluded.sequence > dead_letter_logs.sequence",
+        )
+        .bind(&*record.log)
+        .bind(to_i64(record.sequence, "log sequence")?)
+        .execute()
+        .await?;
+    Ok(())
 }
 
 /// Those with a number above `after`, oldest first.
@@ -84,14 +107,11 @@ pub(super) async fn totals(
     let row = connection
         .statement(
             "SELECT coalesce((SELECT received FROM dead_letter_totals WHERE datasource = $1), 0) \
-         AS received, (SELECT count(*) FROM dead_letters WHERE datasource = $1) AS kept, \
-         coalesce((SELECT log_sequence FROM dead_letter_totals WHERE datasource = $1), 0) \
-         AS log_sequence",
+         AS received, (SELECT count(*) FROM dead_letters WHERE datasource = $1) AS kept",
         )
         .bind(datasource)
         .fetch_one()
         .await?;
     let (received, kept) = (row.u64("received")?, row.u64("kept")?);
-    let log_sequence = row.u64("log_sequence")?;
-    Ok(DeadLetterTotals { received, kept, dropped: received - kept, log_sequence })
+    Ok(DeadLetterTotals { received, kept, dropped: received - kept })
 }

@@ -42,6 +42,26 @@ impl MetadataStore for SqlMetadataStore {
         .await
     }
 
+    async fn swap_document(
+        &self,
+        kind: &str,
+        name: &str,
+        expected: u64,
+        body_json: &str,
+        fence: Option<&Fence>,
+    ) -> Result<u64> {
+        validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
+        let document = (kind.to_owned(), name.to_owned(), expected);
+        let (body_json, fence) = (body_json.to_owned(), fence.cloned());
+        self.run(Access::Write, move |connection| {
+            Box::pin(async move {
+                leases::check(connection, fence.as_ref()).await?;
+                documents::swap(connection, document, body_json).await
+            })
+        })
+        .await
+    }
+
     async fn get_document(&self, kind: &str, name: &str) -> Result<Option<Document>> {
         let (kind, name) = (kind.to_owned(), name.to_owned());
         self.run(Access::Read, move |connection| {
@@ -318,8 +338,12 @@ impl MetadataStore for SqlMetadataStore {
         self.run(Access::Write, move |connection| Box::pin(tasks::prune(connection, kept))).await
     }
 
-    async fn unfinished_tasks(&self) -> Result<Vec<String>> {
-        self.run(Access::Read, |connection| Box::pin(tasks::unfinished(connection))).await
+    async fn unfinished_tasks(&self, owner: Option<&str>) -> Result<Vec<String>> {
+        let owner = owner.map(str::to_owned);
+        self.run(Access::Read, move |connection| {
+            Box::pin(async move { tasks::unfinished(connection, owner.as_deref()).await })
+        })
+        .await
     }
 
     async fn append_dead_letters(
@@ -329,9 +353,13 @@ impl MetadataStore for SqlMetadataStore {
         record: Option<LetterRecord>,
         keep_at_most: u64,
     ) -> Result<DeadLetterTotals> {
-        let totals = self.dead_letter_totals(datasource).await?;
-        if record.is_some_and(|record| record.is_kept(totals.log_sequence)) {
-            return Ok(totals);
+        if let Some(replayed) = record.clone().filter(|record| record.is_replayed) {
+            let kept = self.run(Access::Read, move |connection| {
+                Box::pin(async move { letters::is_kept(connection, &replayed).await })
+            });
+            if kept.await? {
+                return self.dead_letter_totals(datasource).await;
+            }
         }
         let (datasource, letters) = (datasource.to_owned(), letters.to_vec());
         self.change_unpublished(move |connection| {

@@ -11,7 +11,7 @@ pub(super) async fn put(connection: &mut Connection, task: &TaskRecord) -> Resul
     let inserted = connection
         .statement(
             "INSERT INTO tasks (id, task_type, datasource, created_ms, status, error, duration_ms, \
-         payload_json, progress) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         payload_json, progress, owner) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT (id) DO NOTHING",
         )
         .bind(&task.id)
@@ -23,6 +23,7 @@ pub(super) async fn put(connection: &mut Connection, task: &TaskRecord) -> Resul
         .bind(task.duration_ms)
         .bind(&task.payload_json)
         .bind(to_json(&task.progress)?)
+        .bind(&task.owner)
         .execute()
         .await?;
     match inserted {
@@ -59,7 +60,7 @@ pub(super) async fn list(
     let rows = connection
         .statement(
             "SELECT id, task_type, datasource, created_ms, status, error, duration_ms, \
-         '' AS payload_json, progress FROM tasks WHERE ($1 IS NULL OR status = $1) \
+         '' AS payload_json, progress, owner FROM tasks WHERE ($1 IS NULL OR status = $1) \
          AND ($2 IS NULL OR datasource = $2) AND ($3 IS NULL OR id = $3) \
          ORDER BY created_ms DESC, id LIMIT $4",
         )
@@ -95,12 +96,18 @@ pub(super) async fn get(connection: &mut Connection, id: &str) -> Result<Option<
     row.fetch_optional().await?.as_ref().map(convert::task).transpose()
 }
 
-/// The ids of those that run, in the order they were accepted.
-pub(super) async fn unfinished(connection: &mut Connection) -> Result<Vec<String>> {
+/// The ids of those that run, of one owner or of all, in the order they were accepted.
+pub(super) async fn unfinished(
+    connection: &mut Connection,
+    owner: Option<&str>,
+) -> Result<Vec<String>> {
     // Row ids grow with each task; clocks may step back.
     let rows = connection
-        .statement("SELECT id FROM tasks WHERE status = $1 ORDER BY rowid")
+        .statement(
+            "SELECT id FROM tasks WHERE status = $1 AND ($2 IS NULL OR owner = $2) ORDER BY rowid",
+        )
         .bind(TaskStatus::Running.as_str())
+        .bind(owner)
         .fetch_all()
         .await?;
     rows.iter().map(|row| row.text("id")).collect()

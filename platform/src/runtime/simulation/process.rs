@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -30,7 +30,10 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     is_dead: bool,
+    is_paused: bool,
     tasks: Vec<AbortHandle>,
+    /// Tasks that would go on if it were not paused.
+    held: Vec<Waker>,
 }
 
 /// The process whose task runs now, on a simulated thread.
@@ -84,6 +87,27 @@ impl Process {
         handle
     }
 
+    /// Stops all its tasks where they wait, until [`resume`](Self::resume); time goes on meanwhile.
+    pub fn pause(&self) {
+        self.shared.state.lock().is_paused = true;
+    }
+
+    /// Lets its tasks go on.
+    pub fn resume(&self) {
+        let mut state = self.shared.state.lock();
+        state.is_paused = false;
+        state.held.drain(..).for_each(Waker::wake);
+    }
+
+    /// True while it is paused: the task is woken when it goes on.
+    fn holds(&self, task: &Context<'_>) -> bool {
+        let mut state = self.shared.state.lock();
+        if state.is_paused {
+            state.held.push(task.waker().clone());
+        }
+        state.is_paused
+    }
+
     /// Ends all its tasks where they wait.
     pub fn kill(&self) {
         let mut state = self.shared.state.lock();
@@ -102,6 +126,9 @@ impl<F: Future> Future for Of<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        if self.process.holds(context) {
+            return Poll::Pending;
+        }
         let outer = CURRENT.replace(Some(self.process.clone()));
         let polled = self.task.as_mut().poll(context);
         CURRENT.set(outer);
@@ -142,5 +169,30 @@ mod tests {
         assert_eq!(counted.load(Ordering::Relaxed), 30);
         assert!(dying.spawn(async {}).await.unwrap_err().is_cancelled());
         assert!(dying.is_dead() && !living.is_dead());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paused_process_goes_on_where_it_was_and_finds_that_time_has_passed() {
+        let _simulated = simulation::enter(1);
+        let (process, counted) = (Process::new("paused"), Arc::new(AtomicUsize::new(0)));
+        let counts = Arc::clone(&counted);
+        process.spawn(async move {
+            loop {
+                counts.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        process.pause();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(counted.load(Ordering::Relaxed), 3);
+        process.resume();
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(counted.load(Ordering::Relaxed), 5);
+        process.pause();
+        process.kill();
+        process.resume();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(counted.load(Ordering::Relaxed), 5);
     }
 }

@@ -192,3 +192,31 @@ async fn i_11_logs_share_few_open_files_and_go_on_where_they_were() {
         assert_eq!(sequences(&open(directory.path()), 1), [1, 2, 3]);
     }
 }
+
+#[tokio::test]
+async fn a_copy_keeps_the_sequences_of_its_log_and_gets_no_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = |minimum_next_sequence| WalOptions {
+        minimum_next_sequence,
+        max_group_bytes: 40,
+        ..WalOptions::default()
+    };
+    let (copy, _) = Wal::open(directory.path(), options(1)).unwrap();
+    let records = |sequences: &[u64]| -> Vec<WalRecord> {
+        let record = |sequence: &u64| WalRecord { sequence: *sequence, entry: entry("0123456789") };
+        sequences.iter().map(record).collect()
+    };
+    copy.append_copies(Vec::new()).await.unwrap();
+    // A frame takes one or two of them, and the log that is copied may have gaps.
+    copy.append_copies(records(&[5, 6, 9, 10, 11])).await.unwrap();
+    for wrong in [&[11][..], &[12, 12], &[13, 12], &[4]] {
+        let refused = copy.append_copies(records(wrong)).await.unwrap_err();
+        assert!(matches!(refused, WalError::Invalid(_)), "{refused}");
+    }
+    copy.append_copies(records(&[20])).await.unwrap();
+    assert_eq!(sequences(&copy, 0), [5, 6, 9, 10, 11, 20]);
+    drop(copy);
+    let (copy, report) = Wal::open(directory.path(), options(5)).unwrap();
+    assert_eq!((report.records, report.last_sequence), (6, Some(20)));
+    assert_eq!((sequences(&copy, 10), copy.next_sequence()), (vec![10, 11, 20], 21));
+}
