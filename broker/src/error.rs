@@ -29,6 +29,15 @@ pub enum BrokerError {
          set \"allowPartial\": true in the query's context for what there is"
     )]
     SegmentsUnavailable(Unavailable),
+    /// Not every data node that lives was seen since the start.
+    #[error(
+        "this broker has not seen all of the cluster since its start, so it does not know what \
+         there is: {awaited}; try again in a moment, or ask another broker"
+    )]
+    NotReady {
+        /// What has still to be seen.
+        awaited: String,
+    },
     /// The metadata store was never read since the start.
     #[error("the metadata store cannot be read, so it is not known what there is: {reason}")]
     MetadataAway {
@@ -66,7 +75,9 @@ impl BrokerError {
             Self::Exec(error) => error.class(),
             Self::Node(error) => error.class(),
             Self::Pool(error) => error.class(),
-            Self::SegmentsUnavailable(_) | Self::MetadataAway { .. } => ErrorClass::Unavailable,
+            Self::SegmentsUnavailable(_) | Self::NotReady { .. } | Self::MetadataAway { .. } => {
+                ErrorClass::Unavailable
+            }
             Self::TooManyQueries { .. } => ErrorClass::Capacity,
             Self::TimedOut { .. } => ErrorClass::Timeout,
         }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use henge_answer::Form;
-use henge_data_node::SegmentDescriptor;
-use henge_exec::Answer;
+use henge_data_node::{NodeError, SegmentDescriptor};
+use henge_exec::{Answer, ExecError};
 use henge_platform::runtime::random;
 use henge_query::Query;
 use henge_types::ErrorClass;
@@ -14,11 +14,11 @@ use crate::Broker;
 use crate::admission::Admission;
 use crate::error::{BrokerError, Result};
 use crate::finish::{finished, micros};
+use crate::gather::{Gathered, Unreached};
 use crate::plan::Plan;
 use crate::profile::{Outcome, Profile, ResultCacheUse, type_name};
 use crate::results::AnswerId;
 use crate::running::Running;
-use crate::scatter::Gathered;
 use crate::view::Unavailable;
 
 /// How often a query starts over because the timeline moved on under it.
@@ -61,6 +61,7 @@ impl Broker {
         if_none_match: Option<&str>,
     ) -> Result<QueryResponse> {
         let started = Instant::now();
+        self.readiness.check()?;
         let timeout_ms = self.timeout_ms(&query);
         let mut running = self.running(query, query_id)?;
         running.form = form;
@@ -71,18 +72,25 @@ impl Broker {
             profile.admission_micros = micros(started.elapsed());
             self.answer(&running, if_none_match, &mut profile).await
         };
-        let outcome = match timeout_at(running.deadline, work).await {
-            // A node may be the first to see that time is up.
-            Ok(Err(error)) if error.class() == ErrorClass::Timeout => {
-                Err(BrokerError::TimedOut { timeout_ms })
-            }
-            Ok(outcome) => outcome,
-            Err(_) => {
-                running.context.cancel.time_out();
-                Err(BrokerError::TimedOut { timeout_ms })
-            }
+        let outcome = tokio::select! {
+            biased;
+            () = running.cancelled() => Err(ExecError::Cancelled.into()),
+            outcome = timeout_at(running.deadline, work) => match outcome {
+                // A node may be the first to see that time is up.
+                Ok(Err(error)) if error.class() == ErrorClass::Timeout => {
+                    Err(BrokerError::TimedOut { timeout_ms })
+                }
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    running.context.cancel.time_out();
+                    Err(BrokerError::TimedOut { timeout_ms })
+                }
+            },
         };
-        profile.total_micros = micros(started.elapsed());
+        let parts = running.take_parts();
+        self.metrics.count_calls(&parts);
+        profile.add_nodes(parts);
+        profile.conclude(micros(started.elapsed()), outcome.is_err());
         self.report(&running.query, query_id, &profile, outcome.as_ref().err());
         let Reply { body, etag, response_context } = outcome?;
         Ok(QueryResponse { query_id: query_id.to_owned(), body, etag, response_context, profile })
@@ -93,6 +101,7 @@ impl Broker {
     /// # Errors
     /// As [`Broker::execute`].
     pub(crate) async fn columns_of(&self, query: Query) -> Result<Answer> {
+        self.readiness.check()?;
         let running = self.running(query, &made_id())?;
         let gathered = loop_until_seen(self, &running).await?;
         let work = move || finished(&running.query, gathered, &running.context);
@@ -108,30 +117,66 @@ impl Broker {
         if_none_match: Option<&str>,
         profile: &mut Profile,
     ) -> Result<Reply> {
-        let mut vanished = Vec::new();
+        let mut failed = None;
         for _ in 0..RESTARTS {
             running.context.cancel.check()?;
-            let plan = self.plan(running, if_none_match.is_some()).await?;
+            let began = Instant::now();
+            let mut plan = self.plan(running, if_none_match.is_some()).await?;
+            profile.plan_micros += micros(began.elapsed());
             profile.segments = plan.segments.len() as u64;
-            let etag = plan.id.map(AnswerId::etag);
-            let response_context = plan.response_context();
             if let Some(known) = self.known(running, &plan, if_none_match, profile) {
-                return Ok(Reply { body: known, etag, response_context });
+                let (etag, response_context) = (plan.id, plan.response_context(&[]));
+                return Ok(Reply { body: known, etag: etag.map(AnswerId::etag), response_context });
             }
-            let gathered = self.scatter(running, &plan.view, plan.segments).await?;
-            profile.add(gathered.stats);
-            if gathered.vanished.is_empty() {
-                let body = Bytes::from(self.finish(running, gathered, profile).await?);
-                profile.result_bytes = body.len() as u64;
-                let keeps = running.query.base().context.populate_result_level_cache;
-                if let (Some(id), true) = (plan.id, keeps) {
-                    self.results.put(id, &body);
+            let gathered = self.gather_for(running, &mut plan, profile).await?;
+            if !gathered.vanished.is_empty() {
+                failed = Some(unavailable(&gathered.vanished));
+                continue;
+            }
+            let unreached = gathered.unreached.segments.clone();
+            let began = Instant::now();
+            let body = match self.finish(running, gathered, profile).await {
+                // A node went away before all that it has on disk was read.
+                Err(BrokerError::Node(error @ NodeError::Unavailable { .. })) => {
+                    failed = Some(error.into());
+                    continue;
                 }
-                return Ok(Reply { body: Some(body), etag, response_context });
+                finished => Bytes::from(finished?),
+            };
+            profile.finish_micros += micros(began.elapsed());
+            profile.result_bytes = body.len() as u64;
+            let id = plan.id.filter(|_| unreached.is_empty());
+            let keeps = running.query.base().context.populate_result_level_cache;
+            if let (Some(id), true) = (id, keeps) {
+                self.results.put(id, &body);
             }
-            vanished = gathered.vanished;
+            let response_context = plan.response_context(&unreached);
+            return Ok(Reply { body: Some(body), etag: id.map(AnswerId::etag), response_context });
         }
-        Err(unavailable(&vanished))
+        Err(failed.unwrap_or_else(|| unavailable(&[])))
+    }
+
+    /// What a plan reads.
+    ///
+    /// # Errors
+    /// `SegmentsUnavailable` when servers could not be asked, unless the answer may be partial.
+    async fn gather_for(
+        &self,
+        running: &Running,
+        plan: &mut Plan,
+        profile: &mut Profile,
+    ) -> Result<Gathered> {
+        let began = Instant::now();
+        let segments = std::mem::take(&mut plan.segments);
+        let gathered = self.gather(running, &plan.view, segments).await?;
+        profile.gather_micros += micros(began.elapsed());
+        profile.add(gathered.stats);
+        let Unreached { segments, reasons } = &gathered.unreached;
+        if !segments.is_empty() && !running.query.base().context.return_partial_results {
+            let unavailable = Unavailable::of(segments).explained(|id| reasons.get(id).cloned());
+            return Err(BrokerError::SegmentsUnavailable(unavailable));
+        }
+        Ok(gathered)
     }
 
     /// The answer, when the client or the cache has it: then `Some`, without a body for the client's.
@@ -197,8 +242,8 @@ pub(crate) fn made_id() -> String {
 async fn loop_until_seen(broker: &Broker, running: &Running) -> Result<Gathered> {
     let mut vanished = Vec::new();
     for _ in 0..RESTARTS {
-        let plan = broker.plan(running, false).await?;
-        let gathered = broker.scatter(running, &plan.view, plan.segments).await?;
+        let mut plan = broker.plan(running, false).await?;
+        let gathered = broker.gather_for(running, &mut plan, &mut Profile::default()).await?;
         if gathered.vanished.is_empty() {
             return Ok(gathered);
         }

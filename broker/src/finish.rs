@@ -14,9 +14,9 @@ use tokio::time::Instant;
 
 use crate::Broker;
 use crate::error::Result;
+use crate::gather::Gathered;
 use crate::profile::Profile;
 use crate::running::Running;
-use crate::scatter::Gathered;
 
 /// Contributions below this are merged and finished on the spot: handing them to another thread
 /// would take longer.

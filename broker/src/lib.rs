@@ -5,118 +5,53 @@
 
 mod admission;
 mod api;
+mod at_work;
+mod choose;
 mod error;
 mod execute;
 mod finish;
+mod gather;
 mod known_columns;
+mod late;
+mod links;
+mod load;
+mod nodes;
+mod options;
 mod plan;
 mod profile;
+mod readiness;
 mod results;
 mod route;
 mod running;
-mod scatter;
+mod uncovered;
 mod view;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
 use henge_data_node::{DataNode, QueryServices};
-use henge_platform::config::{CacheConfig, QueryConfig};
-use henge_platform::discovery::{Discovery, ServerId};
+use henge_platform::discovery::Discovery;
+use henge_platform::membership::MissingInventory;
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::spawn;
 use henge_platform::telemetry::Metrics;
-use parking_lot::RwLock;
 
 pub use api::{QueryRoute, QueryService, query_service, router};
 pub use error::{BrokerError, Result};
 pub use execute::QueryResponse;
+pub use links::ClusterLinks;
+pub use options::BrokerOptions;
 pub use profile::show_cache;
 pub use view::{Availability, Unavailable};
 
 use crate::admission::Admission;
-use crate::profile::QueryMetrics;
+use crate::at_work::AtWork;
+use crate::load::NodeLoads;
+use crate::nodes::Nodes;
+use crate::profile::{QUERY_TYPES, QueryMetrics};
+use crate::readiness::Readiness;
 use crate::results::ResultCache;
 use crate::view::ClusterViews;
-
-/// Limits and defaults of queries.
-#[derive(Debug, Clone)]
-pub struct BrokerOptions {
-    /// Used when the query's context has no `timeout`.
-    pub default_timeout_ms: u64,
-    /// No query runs longer than this.
-    pub max_timeout_ms: u64,
-    /// Bytes that one query may take.
-    pub memory_budget_bytes: usize,
-    /// Bytes that all queries together may take.
-    pub total_memory_bytes: usize,
-    /// Bytes that one groupBy may put into temporary files.
-    pub max_on_disk_storage_bytes: u64,
-    /// Most time buckets of one query.
-    pub max_buckets: usize,
-    /// Queries at work at once.
-    pub max_running_queries: usize,
-    /// Queries that wait for a place; more are refused.
-    pub max_waiting_queries: usize,
-    /// The share of both that a lane may have, in percent.
-    pub lane_percents: BTreeMap<String, u32>,
-    /// Queries that take longer are logged.
-    pub slow_query_ms: u64,
-    /// Refuse queries for what is ignored with a warning otherwise.
-    pub strict: bool,
-    /// Bytes of whole answers that are kept.
-    pub result_cache_bytes: usize,
-    /// Larger answers are not kept.
-    pub max_cached_result_bytes: usize,
-}
-
-impl BrokerOptions {
-    /// What the configuration asks for; its sections are taken apart by name, so that no setting is
-    /// left out.
-    #[must_use]
-    pub fn new(query: &QueryConfig, cache: &CacheConfig) -> Self {
-        let QueryConfig {
-            threads: _,
-            encode_calls: _,
-            timeout_ms,
-            max_timeout_ms,
-            memory_budget_bytes,
-            total_memory_bytes,
-            max_on_disk_storage_bytes,
-            dictionary_budget_bytes: _,
-            max_concurrent,
-            max_waiting,
-            lanes,
-            slow_ms,
-            max_buckets,
-            strict,
-        } = query;
-        let CacheConfig { segment_bytes: _, result_bytes, max_entry_bytes } = cache;
-        let size = |setting: &u64| usize::try_from(*setting).unwrap_or(usize::MAX);
-        Self {
-            default_timeout_ms: *timeout_ms,
-            max_timeout_ms: *max_timeout_ms,
-            memory_budget_bytes: size(memory_budget_bytes),
-            total_memory_bytes: size(total_memory_bytes),
-            max_on_disk_storage_bytes: *max_on_disk_storage_bytes,
-            max_buckets: size(max_buckets),
-            max_running_queries: *max_concurrent as usize,
-            max_waiting_queries: *max_waiting as usize,
-            lane_percents: lanes.clone(),
-            slow_query_ms: *slow_ms,
-            strict: *strict,
-            result_cache_bytes: size(result_bytes),
-            max_cached_result_bytes: size(max_entry_bytes),
-        }
-    }
-}
-
-impl Default for BrokerOptions {
-    fn default() -> Self {
-        Self::new(&QueryConfig::default(), &CacheConfig::default())
-    }
-}
 
 /// The broker role.
 #[derive(Debug)]
@@ -124,14 +59,20 @@ pub struct Broker {
     pub(crate) options: BrokerOptions,
     pub(crate) services: QueryServices,
     pub(crate) views: Arc<ClusterViews>,
-    pub(crate) nodes: RwLock<BTreeMap<ServerId, Arc<dyn DataNode>>>,
+    pub(crate) readiness: Readiness,
+    pub(crate) nodes: Nodes,
+    pub(crate) loads: Arc<NodeLoads>,
+    pub(crate) at_work: Arc<AtWork>,
+    /// The broker's own zone; empty when it has none.
+    pub(crate) zone: Arc<str>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) results: Arc<ResultCache>,
     pub(crate) metrics: QueryMetrics,
 }
 
 impl Broker {
-    /// A broker over the segments that `metadata` call used and the announcements of `discovery`.
+    /// A broker over the segments that `metadata` call used and the announcements of `discovery`, whose
+    /// data nodes are all in this process.
     #[must_use]
     pub fn new(
         options: BrokerOptions,
@@ -139,6 +80,19 @@ impl Broker {
         metadata: Arc<dyn MetadataStore>,
         services: QueryServices,
         metrics: &Metrics,
+    ) -> Self {
+        Self::in_cluster(options, discovery, metadata, services, metrics, ClusterLinks::default())
+    }
+
+    /// As [`Broker::new`], over data nodes of this process and of others.
+    #[must_use]
+    pub fn in_cluster(
+        options: BrokerOptions,
+        discovery: Arc<dyn Discovery>,
+        metadata: Arc<dyn MetadataStore>,
+        services: QueryServices,
+        metrics: &Metrics,
+        ClusterLinks { dial, awaited, zone }: ClusterLinks,
     ) -> Self {
         let broker = Self {
             admission: Arc::new(Admission::new(
@@ -150,26 +104,45 @@ impl Broker {
                 options.result_cache_bytes,
                 options.max_cached_result_bytes,
             )),
+            loads: Arc::new(NodeLoads::new(QUERY_TYPES.len(), options.hedge_percent)),
             options,
             services,
             views: Arc::new(ClusterViews::new(discovery, metadata)),
-            nodes: RwLock::default(),
+            readiness: Readiness::of(awaited),
+            nodes: Nodes::dialed_by(dial),
+            at_work: Arc::default(),
+            zone,
             metrics: QueryMetrics::new(metrics),
         };
         broker.show(metrics);
         broker
     }
 
-    /// Keeps the view current beside the queries until the broker is dropped.
+    /// Keeps the view current beside the queries until the broker is dropped, and lets go of nodes that
+    /// left.
     pub fn follow(self: &Arc<Self>) {
         let broker = Arc::downgrade(self);
         spawn(async move {
             while let Some(views) = broker.upgrade().map(|broker| Arc::clone(&broker.views)) {
                 // A failure is in the log and in the view.
-                let _ = views.refreshed().await;
+                if let Ok(view) = views.refreshed().await
+                    && let Some(broker) = broker.upgrade()
+                {
+                    broker.nodes.keep(&view);
+                    broker.loads.retain(|server| view.servers.contains_key(server));
+                    // Noted also while nobody asks.
+                    let _ = broker.readiness.check();
+                }
                 views.wake().await;
             }
         });
+        self.views.keep_pulse();
+    }
+
+    /// What has to be seen of the cluster before the first query is answered; nothing from then on.
+    #[must_use]
+    pub fn awaited(&self) -> Vec<MissingInventory> {
+        self.readiness.awaited()
     }
 
     /// What can be queried and what not, as of now.
@@ -218,21 +191,22 @@ impl Broker {
         metrics.gauge("henge_memory_limit_bytes", help, labels, move || limit as u64);
     }
 
-    /// Makes a data node reachable under its name.
+    /// Makes a data node of this process reachable under its name.
     pub fn connect(&self, node: Arc<dyn DataNode>) {
-        self.nodes.write().insert(node.server_id().clone(), node);
+        self.nodes.connect(node);
     }
 
-    /// Cancels the running queries with this id, here and on the nodes; unknown ids are ignored.
+    /// Cancels the running queries with this id, here and on the nodes that work on them; unknown ids
+    /// are ignored.
     pub async fn cancel(&self, query_id: &str) {
         if !self.services.running.cancel(query_id) {
             return;
         }
-        let nodes: Vec<_> = self.nodes.read().values().cloned().collect();
+        let nodes = self.at_work.cancel(query_id);
         let calls = nodes.iter().map(|node| node.cancel(query_id));
         for outcome in join_all(calls).await {
             if let Err(error) = outcome {
-                // It stops when the broker hangs up, or when its time is up.
+                // It stops because the broker has hung up.
                 tracing::warn!(%error, query_id, "a data node was not told of a cancelled query");
             }
         }

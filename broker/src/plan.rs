@@ -11,6 +11,7 @@ use crate::error::{BrokerError, Result};
 use crate::results::AnswerId;
 use crate::route;
 use crate::running::Running;
+use crate::uncovered::Uncovered;
 use crate::view::{ClusterView, Unavailable};
 
 /// What a view of the cluster has for a query.
@@ -19,21 +20,26 @@ pub(crate) struct Plan {
     pub(crate) view: Arc<ClusterView>,
     /// What is read: some server has each.
     pub(crate) segments: Vec<SegmentDescriptor>,
-    /// What an answer lacks that may be partial.
-    pub(crate) unavailable: Unavailable,
+    /// What nobody serves: an answer lacks it that may be partial.
+    pub(crate) missing: Vec<SegmentDescriptor>,
+    /// Intervals without data, as far as they were asked for.
+    pub(crate) uncovered: Uncovered,
     /// Names the answer when it is whole and over immutable data.
     pub(crate) id: Option<AnswerId>,
 }
 
 impl Plan {
-    /// What the answer says of itself: nothing when it is whole and up to date.
-    pub(crate) fn response_context(&self) -> Map<String, Value> {
+    /// What the answer says of itself, without `unreached` either: nothing when it is whole and up to
+    /// date, and the query asks nothing more.
+    pub(crate) fn response_context(&self, unreached: &[SegmentDescriptor]) -> Map<String, Value> {
         let mut context = Map::new();
-        if !self.unavailable.is_empty()
-            && let Value::Object(missing) = self.unavailable.to_json()
+        let missing = [&self.missing[..], unreached].concat();
+        if !missing.is_empty()
+            && let Value::Object(missing) = Unavailable::of(&missing).to_json()
         {
             context.extend(missing);
         }
+        context.extend(self.uncovered.to_json());
         if let Some(away) = &self.view.metadata.away {
             let age_ms = u64::try_from(away.since.elapsed().as_millis()).unwrap_or(u64::MAX);
             context.insert("metadataAway".into(), json!({ "sinceMs": age_ms }));
@@ -50,6 +56,7 @@ impl Broker {
     /// `SegmentsUnavailable` when nobody serves what the query wants, unless it may be partial.
     pub(crate) async fn plan(&self, running: &Running, wants_id: bool) -> Result<Plan> {
         let mut view = self.views.current().await?;
+        self.nodes.keep(&view);
         let mut has_asked = false;
         loop {
             let (segments, missing) = wanted(running, &view);
@@ -66,11 +73,12 @@ impl Broker {
                 view = self.views.current().await?;
                 continue;
             }
-            let unavailable = Unavailable::of(&missing).explained(|id| self.views.trouble(id));
             if !running.query.base().context.return_partial_results {
+                let unavailable = Unavailable::of(&missing).explained(|id| self.views.trouble(id));
                 return Err(BrokerError::SegmentsUnavailable(unavailable));
             }
-            return Ok(Plan { view, segments, unavailable, id: None });
+            let uncovered = Uncovered::of(&running.query, &view);
+            return Ok(Plan { view, segments, missing, uncovered, id: None });
         }
     }
 
@@ -88,7 +96,8 @@ impl Broker {
         let id = wants_id
             .then(|| AnswerId::of(&running.query, running.form, &view, &segments))
             .flatten();
-        Plan { view, segments, unavailable: Unavailable::default(), id }
+        let uncovered = Uncovered::of(&running.query, &view);
+        Plan { view, segments, missing: Vec::new(), uncovered, id }
     }
 }
 

@@ -1,5 +1,8 @@
 //! What a query took, for its profile, the log of slow queries and the numbers of operators.
 
+mod nodes;
+
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use henge_data_node::ReplyStats;
@@ -7,6 +10,11 @@ use henge_platform::cache::CacheStats;
 use henge_platform::telemetry::{Counter, Histogram, Metrics};
 use henge_query::Query;
 use serde::Serialize;
+
+pub(crate) use self::nodes::{CallOutcome, NodePart};
+
+/// Calls to nodes that a profile names, those that were waited for longest; it goes into a header.
+const MOST_NODES: usize = 16;
 
 /// What the whole-result cache had to say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -23,8 +31,21 @@ pub(crate) enum ResultCacheUse {
     NotModified,
 }
 
+/// What a query waited for longest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Wait {
+    /// `admission`, `plan`, `node` or `finish`.
+    what: &'static str,
+    /// Which node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    /// For how long.
+    micros: u64,
+}
+
 /// What one query took.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Profile {
     /// Segments that the query's intervals meet.
@@ -49,8 +70,23 @@ pub(crate) struct Profile {
     pub(crate) queue_micros: u64,
     /// Time that the query waited to be admitted.
     pub(crate) admission_micros: u64,
+    /// Time until it was known who has what, and somebody had all of it.
+    pub(crate) plan_micros: u64,
+    /// Time until all nodes had answered.
+    pub(crate) gather_micros: u64,
+    /// Time until what they answered was one answer.
+    pub(crate) finish_micros: u64,
     /// From the parsed query to the finished answer.
     pub(crate) total_micros: u64,
+    /// What it waited for longest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waited_for: Option<Wait>,
+    /// Calls to nodes, those that took longest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) nodes: Vec<NodePart>,
+    /// Calls that are not named.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) more_nodes: usize,
 }
 
 impl Profile {
@@ -65,11 +101,44 @@ impl Profile {
         self.queue_micros += stats.queue_time_us;
     }
 
+    /// Takes over what calls to nodes were.
+    pub(crate) fn add_nodes(&mut self, parts: Vec<NodePart>) {
+        self.nodes.extend(parts);
+        self.nodes.sort_by_key(|part| Reverse(part.wait_micros));
+        self.more_nodes += self.nodes.len().saturating_sub(MOST_NODES);
+        self.nodes.truncate(MOST_NODES);
+    }
+
+    /// Says what was waited for longest, once all is known.
+    pub(crate) fn conclude(&mut self, total_micros: u64, has_failed: bool) {
+        self.total_micros = total_micros;
+        // What was given up was not waited for, unless everything was.
+        let counts = |part: &&NodePart| has_failed || part.outcome == CallOutcome::Answered;
+        let slowest = self.nodes.iter().find(counts);
+        let waits = [
+            ("admission", None, self.admission_micros),
+            ("plan", None, self.plan_micros),
+            ("finish", None, self.finish_micros),
+            (
+                "node",
+                slowest.map(|part| part.node.clone()),
+                slowest.map_or(0, |part| part.wait_micros),
+            ),
+        ];
+        let longest = waits.into_iter().max_by_key(|(_, _, micros)| *micros);
+        let longest = longest.filter(|(_, _, micros)| *micros > 0);
+        self.waited_for = longest.map(|(what, node, micros)| Wait { what, node, micros });
+    }
+
     /// As compact JSON.
     #[must_use]
-    pub(crate) fn to_json(self) -> String {
-        serde_json::to_string(&self).unwrap_or_default()
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// How a query ended.
@@ -81,7 +150,7 @@ pub(crate) enum Outcome {
 }
 
 /// The types of queries and their names.
-const QUERY_TYPES: [&str; 8] = [
+pub(crate) const QUERY_TYPES: [&str; 8] = [
     "timeseries",
     "topN",
     "groupBy",
@@ -97,7 +166,8 @@ pub(crate) fn type_name(query: &Query) -> &'static str {
     QUERY_TYPES[type_index(query)]
 }
 
-fn type_index(query: &Query) -> usize {
+/// The place of a query's type among all of them.
+pub(crate) fn type_index(query: &Query) -> usize {
     match query {
         Query::Timeseries(_) => 0,
         Query::TopN(_) => 1,
@@ -122,6 +192,8 @@ pub(crate) struct QueryMetrics {
     pruned: Counter,
     rows: Counter,
     spilled_bytes: Counter,
+    calls: [(CallOutcome, Counter); 3],
+    hedges: Counter,
 }
 
 impl QueryMetrics {
@@ -134,6 +206,10 @@ impl QueryMetrics {
             |outcome| metrics.counter("henge_queries_total", "Queries.", &[("outcome", outcome)]);
         let segments = |how| {
             metrics.counter("henge_query_segments_total", "Segments of queries.", &[("how", how)])
+        };
+        let calls = |outcome, label| {
+            let labels = [("outcome", label)];
+            (outcome, metrics.counter("henge_node_calls_total", "Calls to data nodes.", &labels))
         };
         Self {
             times: QUERY_TYPES.iter().map(time).collect(),
@@ -149,6 +225,25 @@ impl QueryMetrics {
                 "Bytes that queries wrote to temporary files.",
                 &[],
             ),
+            calls: [
+                calls(CallOutcome::Answered, "answered"),
+                calls(CallOutcome::Failed, "failed"),
+                calls(CallOutcome::GivenUp, "givenUp"),
+            ],
+            hedges: metrics.counter(
+                "henge_node_hedges_total",
+                "Calls for segments that another data node was late with.",
+                &[],
+            ),
+        }
+    }
+
+    /// Calls that a query made.
+    pub(crate) fn count_calls(&self, parts: &[NodePart]) {
+        for part in parts {
+            let of_outcome = self.calls.iter().find(|(outcome, _)| *outcome == part.outcome);
+            of_outcome.into_iter().for_each(|(_, counter)| counter.add(1));
+            self.hedges.add(u64::from(part.is_hedge));
         }
     }
 

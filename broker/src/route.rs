@@ -1,16 +1,20 @@
 //! Routing: which segments a query reads, and which server answers for each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use henge_data_node::SegmentDescriptor;
 use henge_platform::discovery::ServerId;
 use henge_query::{Query, SegmentMetadataQuery};
 use henge_types::{Interval, TimelineHolder};
 
+use crate::choose::{Candidate, Standing, choose};
 use crate::view::{ClusterView, TableView};
 
 /// How far back `segmentMetadata` looks without intervals: Druid's `defaultHistory`, a week.
 const DEFAULT_HISTORY_MS: i64 = 7 * 24 * 3_600_000;
+
+/// A segment by its place among those that a query reads.
+pub(crate) type Place = usize;
 
 /// The visible segments of one datasource that the query reads, each once.
 #[must_use]
@@ -45,7 +49,7 @@ fn leave_out_inner(holders: &mut Vec<TimelineHolder<()>>, table: &TableView) {
 }
 
 /// The intervals that a query reads of a datasource.
-fn intervals_of(query: &Query, table: &TableView) -> Vec<Interval> {
+pub(crate) fn intervals_of(query: &Query, table: &TableView) -> Vec<Interval> {
     match query {
         Query::SegmentMetadata(SegmentMetadataQuery { using_default_interval: true, .. }) => {
             let newest = table.span().map(|span| span.end_ms);
@@ -79,32 +83,65 @@ fn descriptors(
     all.filter(|descriptor| seen.insert(descriptor.clone())).collect()
 }
 
-/// Groups segments by the server that is to answer for them. Segments without a server that is
-/// still worth asking come back in the second part.
+/// Whom segments are asked of.
+#[derive(Debug, Default)]
+pub(crate) struct Assigned {
+    /// What each server is asked for.
+    pub(crate) by_server: BTreeMap<ServerId, Share>,
+    /// Segments without a server that is still worth asking.
+    pub(crate) without: Vec<Place>,
+}
+
+/// The segments that one server is asked for.
+#[derive(Debug)]
+pub(crate) struct Share {
+    /// Which they are.
+    pub(crate) places: Vec<Place>,
+    /// True when each of them has another server as well.
+    pub(crate) has_others: bool,
+}
+
+/// Groups the segments at `places` by the server that is to answer for them.
 #[must_use]
 pub(crate) fn assign(
     view: &ClusterView,
-    segments: Vec<SegmentDescriptor>,
-    is_excluded: impl Fn(&ServerId, &SegmentDescriptor) -> bool,
-) -> (BTreeMap<ServerId, Vec<SegmentDescriptor>>, Vec<SegmentDescriptor>) {
-    let mut by_server: BTreeMap<ServerId, Vec<SegmentDescriptor>> = BTreeMap::new();
-    let mut without = Vec::new();
-    for segment in segments {
-        let replicas = view
-            .tables
-            .get(&segment.id.datasource)
-            .and_then(|table| table.replicas.get(&segment.id));
-        let server = replicas
-            .into_iter()
-            .flatten()
-            .map(|replica| &replica.server)
-            .find(|server| !is_excluded(server, &segment));
-        match server {
-            Some(server) => by_server.entry(server.clone()).or_default().push(segment),
-            None => without.push(segment),
+    segments: &[SegmentDescriptor],
+    places: &[Place],
+    standing: impl Fn(&ServerId) -> Standing,
+    is_avoided: impl Fn(&ServerId, Place) -> bool,
+) -> Assigned {
+    let mut assigned = Assigned::default();
+    let mut known: HashMap<&ServerId, Standing> = HashMap::new();
+    let mut candidates = Vec::new();
+    for &place in places {
+        let Some(SegmentDescriptor { id, .. }) = segments.get(place) else { continue };
+        candidates.clear();
+        for replica in view.replicas(id).iter().filter(|r| !is_avoided(&r.server, place)) {
+            let server = &replica.server;
+            candidates.push(Candidate {
+                server,
+                priority: replica.segment.priority,
+                is_growing: replica.segment.realtime,
+                standing: *known.entry(server).or_insert_with(|| standing(server)),
+            });
+        }
+        let Some(server) = choose(&candidates, id) else {
+            assigned.without.push(place);
+            continue;
+        };
+        let has_others = candidates.len() > 1;
+        match assigned.by_server.get_mut(server) {
+            Some(share) => {
+                share.places.push(place);
+                share.has_others &= has_others;
+            }
+            None => {
+                let share = Share { places: vec![place], has_others };
+                assigned.by_server.insert(server.clone(), share);
+            }
         }
     }
-    (by_server, without)
+    assigned
 }
 
 #[cfg(test)]

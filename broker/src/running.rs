@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use henge_answer::Form;
 use henge_data_node::{
-    QueryBudget, QueryKey, RunningQuery, SegmentDescriptor, SegmentQuery, deadline_after,
+    DataNode, QueryBudget, QueryKey, RunningQuery, SegmentDescriptor, SegmentQuery, deadline_after,
     task_priority,
 };
 use henge_exec::{ExecContext, Extent};
 use henge_platform::runtime::{Priority, random};
 use henge_query::Query;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::Broker;
+use crate::at_work::Registered;
 use crate::error::Result;
+use crate::profile::NodePart;
 
 /// A query on its way.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(crate) struct Running {
     /// When its time is up.
     pub(crate) deadline: Instant,
     registered: RunningQuery,
+    at_work: Registered,
+    parts: Mutex<Vec<NodePart>>,
     budget: QueryBudget,
     cluster: Arc<str>,
 }
@@ -37,6 +42,26 @@ impl Running {
     pub(crate) fn priority(&self) -> Priority {
         let context = &self.query.base().context;
         task_priority(context.priority, context.lane.as_deref())
+    }
+
+    /// A node works on it from now on.
+    pub(crate) fn works_on(&self, node: &Arc<dyn DataNode>) {
+        self.at_work.works_on(node);
+    }
+
+    /// A call to a node is over.
+    pub(crate) fn note(&self, part: NodePart) {
+        self.parts.lock().push(part);
+    }
+
+    /// Calls that are over and were not taken yet.
+    pub(crate) fn take_parts(&self) -> Vec<NodePart> {
+        std::mem::take(&mut *self.parts.lock())
+    }
+
+    /// Waits until somebody cancels it.
+    pub(crate) async fn cancelled(&self) {
+        self.at_work.cancelled().await;
     }
 
     /// What a node is asked.
@@ -73,6 +98,7 @@ impl Broker {
         };
         let key = QueryKey { id: query_id.into(), number: random() };
         let registered = self.services.running.join(&key, budget.memory_bytes);
+        let at_work = self.at_work.register(&key);
         let context = ExecContext {
             cancel: registered.cancel.clone(),
             memory_budget_bytes: budget.memory_bytes,
@@ -82,8 +108,8 @@ impl Broker {
         };
         let deadline = deadline_after(Duration::from_millis(self.timeout_ms(&query)));
         let cluster = Arc::clone(&self.services.cluster);
-        let (query, form) = (Arc::new(query), Form::default());
-        Ok(Running { query, form, context, deadline, registered, budget, cluster })
+        let (query, form, parts) = (Arc::new(query), Form::default(), Mutex::default());
+        Ok(Running { query, form, context, deadline, registered, at_work, parts, budget, cluster })
     }
 
     /// 0 in the context asks for no limit, which here is the server's maximum.

@@ -8,6 +8,7 @@
 
 mod columns;
 mod follow;
+mod pulse;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -17,14 +18,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use henge_platform::discovery::{
-    AnnouncedServer, ChangeSet, DiscoverySnapshot, ServerAddress, ServerId,
+    AnnouncedServer, ChangeSet, DiscoverySnapshot, ServerAddress, ServerDescription, ServerId,
 };
 use henge_platform::metadata::{BufferedSegment, PublishedSegment, SegmentChange};
 use henge_types::SegmentId;
 use tokio::time::Instant;
 
 pub(crate) use follow::ClusterViews;
-pub(crate) use table::TableView;
+pub(crate) use table::{Replica, TableView};
 pub use unavailable::{Availability, Unavailable};
 
 /// All datasources at one instant.
@@ -35,7 +36,7 @@ pub(crate) struct ClusterView {
     /// How far the metadata were followed.
     pub(crate) metadata: MetadataPosition,
     /// Servers that announce segments, or did not yet, and where they are reached.
-    pub(crate) servers: BTreeMap<ServerId, ServerAddress>,
+    pub(crate) servers: BTreeMap<ServerId, Arc<ServerDescription>>,
     /// Datasources that have used or announced segments.
     pub(crate) tables: BTreeMap<Arc<str>, Arc<TableView>>,
 }
@@ -47,6 +48,8 @@ pub(crate) struct MetadataPosition {
     pub(crate) sequence: Option<u64>,
     /// The store's count of commits when it was read.
     pub(crate) commits: u64,
+    /// When that began.
+    pub(crate) read_at: Option<Instant>,
     /// Set while the store cannot be read: the view then shows what was known last.
     pub(crate) away: Option<Away>,
 }
@@ -77,11 +80,34 @@ impl ClusterView {
         }
     }
 
-    /// A server left: what it buffered is missing until it is back. `ids` is all it had.
-    pub(crate) fn lose(&mut self, server: &ServerId, ids: &[SegmentId], awaited_until: Instant) {
+    /// Applies a change of another process, or of this one, which may come before what was committed
+    /// ahead of it was read: rows that were buffered and are nowhere now are missing until then. True when
+    /// there are such rows.
+    pub(crate) fn apply_ahead(
+        &mut self,
+        server: &ServerId,
+        changes: &ChangeSet,
+        awaited_until: Instant,
+    ) -> bool {
+        let ChangeSet { add, remove, grow } = changes;
+        let (add, grow) = (add.clone(), grow.clone());
+        self.apply(server, &ChangeSet { add, grow, remove: Vec::new() }, awaited_until);
+        self.lose(server, remove, awaited_until)
+    }
+
+    /// A server has these segments no longer: what it buffered is missing until the metadata say where
+    /// its rows are. True when there are such rows.
+    pub(crate) fn lose(
+        &mut self,
+        server: &ServerId,
+        ids: &[SegmentId],
+        awaited_until: Instant,
+    ) -> bool {
+        let mut has_lost = false;
         for id in ids {
-            self.change_known(id, |table| table.lose(server, id, awaited_until));
+            self.change_known(id, |table| has_lost |= table.lose(server, id, awaited_until));
         }
+        has_lost
     }
 
     /// Brings the announcements in line with a snapshot: for an observer that fell too far behind.
@@ -105,10 +131,10 @@ impl ClusterView {
                 self.lose(&server, &remove, awaited_until);
             }
         }
-        let address = |(server, announced): (&ServerId, &AnnouncedServer)| {
-            (server.clone(), announced.address.clone())
+        let description = |(server, announced): (&ServerId, &AnnouncedServer)| {
+            (server.clone(), Arc::clone(&announced.description))
         };
-        self.servers = snapshot.servers.iter().map(address).collect();
+        self.servers = snapshot.servers.iter().map(description).collect();
         self.version = snapshot.version;
     }
 
@@ -155,6 +181,31 @@ impl ClusterView {
         for segment in used {
             self.publish(segment, awaited_until);
         }
+    }
+
+    /// Who announces a segment.
+    #[must_use]
+    pub(crate) fn replicas(&self, id: &SegmentId) -> &[Replica] {
+        let table = self.tables.get(&id.datasource);
+        table.and_then(|table| table.replicas.get(id)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where a server is reached; `None` when it is not there.
+    #[must_use]
+    pub(crate) fn address_of(&self, server: &ServerId) -> Option<&ServerAddress> {
+        self.servers.get(server).map(|description| &description.address)
+    }
+
+    /// The zone of a server; empty when it has none.
+    #[must_use]
+    pub(crate) fn zone_of(&self, server: &ServerId) -> &str {
+        self.servers.get(server).map_or("", |description| &description.zone)
+    }
+
+    /// True when somebody announces a segment.
+    #[must_use]
+    pub(crate) fn is_served(&self, id: &SegmentId) -> bool {
+        !self.replicas(id).is_empty()
     }
 
     fn publish(&mut self, segment: &PublishedSegment, awaited_until: Instant) {

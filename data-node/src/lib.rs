@@ -4,9 +4,11 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod cache;
+mod dial;
 mod error;
 pub mod grpc;
 mod host;
+mod loads;
 mod node;
 mod reply;
 mod request;
@@ -19,8 +21,10 @@ pub mod wire;
 mod contract;
 
 pub use cache::{MemoryPartialCache, PartialCache, PartialKey};
+pub use dial::{DialHosts, DialNodes};
 pub use error::{DamagedPlace, NodeError};
-pub use host::{HostError, SegmentHost};
+pub use host::{HostError, Instruction, SegmentHost};
+pub use loads::{HALF_LIFE, LoadSnapshot, SegmentLoad, SegmentLoads};
 pub use node::DataNode;
 pub use reply::{PARTITIONS, Partition, Partitions, ReplyStats, SegmentReply};
 pub use request::{

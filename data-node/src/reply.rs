@@ -20,6 +20,9 @@ pub struct SegmentReply {
     pub leases: Vec<MemoryLease>,
     /// Segments that the node does not have (any more): ask a replica.
     pub missing: Vec<SegmentDescriptor>,
+    /// How many segments were answered for: with those that are missing, all that were asked for. Nodes
+    /// of earlier builds do not say.
+    pub answered_segments: Option<u64>,
     /// What it took.
     pub stats: ReplyStats,
 }

@@ -17,6 +17,7 @@ use crate::Broker;
 pub(super) async fn list(
     State(broker): State<Arc<Broker>>,
 ) -> Result<Json<Vec<String>>, DruidError> {
+    broker.readiness.check()?;
     let view = broker.views.current().await?;
     let with_data = view.tables.iter().filter(|(_, table)| table.span().is_some());
     Ok(Json(with_data.map(|(name, _)| name.to_string()).collect()))

@@ -72,6 +72,8 @@ pub(super) struct Asked {
 /// When it is none, or is refused for what is to be told of it.
 pub(super) async fn ask(broker: &Broker, body: Bytes) -> Result<Asked, DruidError> {
     let (query, remarks, held) = parse(broker, body).await?;
+    // What is not known yet is not to be warned of.
+    broker.readiness.check()?;
     let warnings = warnings(broker, &query, remarks).await?;
     Ok(Asked { query, warnings, _held: held })
 }

@@ -11,11 +11,12 @@ use henge_platform::discovery::Discovery;
 use henge_platform::metadata::{
     BufferedSegment, MetadataError, MetadataStore, SegmentChange, SegmentSnapshot,
 };
-use henge_platform::runtime::watch;
+use henge_platform::runtime::{spawn, watch};
 use henge_types::SegmentId;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::pulse::{BEAT, Pulse};
 use super::{Away, ClusterView, MetadataPosition};
 use crate::error::{BrokerError, Result};
 
@@ -43,6 +44,7 @@ pub(crate) struct ClusterViews {
     versions: watch::Receiver<u64>,
     commits: watch::Receiver<u64>,
     current: Mutex<Arc<ClusterView>>,
+    pulse: Pulse,
     /// Held by the one who brings the view up to date.
     catching_up: tokio::sync::Mutex<()>,
 }
@@ -51,6 +53,7 @@ pub(crate) struct ClusterViews {
 struct Read {
     /// The count of commits before it was read.
     commits: u64,
+    began: Instant,
     outcome: Result<(Vec<BufferedSegment>, Used), MetadataError>,
 }
 
@@ -88,8 +91,12 @@ impl Read {
                 sequence
             }
         };
-        view.metadata =
-            MetadataPosition { sequence: Some(sequence), commits: self.commits, away: None };
+        view.metadata = MetadataPosition {
+            sequence: Some(sequence),
+            commits: self.commits,
+            read_at: Some(self.began),
+            away: None,
+        };
     }
 }
 
@@ -103,6 +110,7 @@ impl ClusterViews {
             discovery,
             metadata,
             current: Mutex::default(),
+            pulse: Pulse::default(),
             catching_up: tokio::sync::Mutex::default(),
         }
     }
@@ -159,6 +167,19 @@ impl ClusterViews {
         tokio::time::timeout_at(deadline, newer).await.is_ok()
     }
 
+    /// Notices from now on whether the process stands still.
+    pub(crate) fn keep_pulse(self: &Arc<Self>) {
+        self.pulse.start();
+        let views = Arc::downgrade(self);
+        spawn(async move {
+            while let Some(views) = views.upgrade() {
+                views.pulse.beat();
+                drop(views);
+                tokio::time::sleep(BEAT).await;
+            }
+        });
+    }
+
     /// Waits for a commit, or for as long as the metadata may go unread.
     pub(crate) async fn wake(&self) {
         let mut commits = self.commits.clone();
@@ -175,7 +196,13 @@ impl ClusterViews {
         let position = &view.metadata;
         match &position.away {
             Some(away) => away.tried.elapsed() >= RETRY,
-            None => position.sequence.is_none() || position.commits != *self.commits.borrow(),
+            None => {
+                let stood_still =
+                    self.pulse.beat().is_some_and(|since| position.read_at < Some(since));
+                position.sequence.is_none()
+                    || position.commits != *self.commits.borrow()
+                    || stood_still
+            }
         }
     }
 
@@ -216,13 +243,13 @@ impl ClusterViews {
     }
 
     async fn read_metadata(&self, view: &ClusterView) -> Read {
-        let commits = *self.commits.borrow();
+        let (commits, began) = (*self.commits.borrow(), Instant::now());
         let read = self.read(view.metadata.sequence);
         let outcome = match tokio::time::timeout(PATIENCE, read).await {
             Ok(outcome) => outcome,
             Err(_) => Err(MetadataError::Unavailable("it does not answer".into())),
         };
-        Read { commits, outcome }
+        Read { commits, began, outcome }
     }
 
     async fn read(
@@ -252,21 +279,23 @@ impl ClusterViews {
         }
     }
 
-    /// True when a server left.
+    /// True when the metadata have to say what became of rows: a server left, or withdrew what it buffered.
     fn follow_discovery(&self, view: &mut ClusterView) -> bool {
         let awaited_until = Instant::now() + GRACE;
         // Without metadata so far, only what is announced now says what is buffered now.
         let is_first = view.metadata.sequence.is_none();
         match self.discovery.changes_since(view.version).filter(|_| !is_first) {
             Some(changes) => {
-                let has_lost = changes.iter().any(|change| change.left);
+                let mut has_lost = changes.iter().any(|change| change.left);
                 for change in changes {
                     if change.left {
                         view.servers.remove(&change.server);
                         view.lose(&change.server, &change.changes.remove, awaited_until);
                     } else {
-                        view.servers.insert(change.server.clone(), change.address.clone());
-                        view.apply(&change.server, &change.changes, awaited_until);
+                        let description = Arc::clone(&change.description);
+                        view.servers.insert(change.server.clone(), description);
+                        has_lost |=
+                            view.apply_ahead(&change.server, &change.changes, awaited_until);
                     }
                     view.version = change.version;
                 }

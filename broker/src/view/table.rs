@@ -114,14 +114,22 @@ impl TableView {
         self.settle(id, awaited_until);
     }
 
-    /// A server is gone and with it a segment. What it buffered and nobody else has is missing from
-    /// now on, until it is back and has replayed its log.
-    pub(super) fn lose(&mut self, server: &ServerId, id: &SegmentId, awaited_until: Instant) {
+    /// A server has a segment no longer, and perhaps is gone itself. What it buffered and nobody else has
+    /// is missing from now on, until the metadata say where its rows are: published, under other
+    /// identities, or still with that server. True when that has to be asked.
+    pub(super) fn lose(
+        &mut self,
+        server: &ServerId,
+        id: &SegmentId,
+        awaited_until: Instant,
+    ) -> bool {
         let was_buffered = self.is_buffered(id);
         self.withdraw(server, id, awaited_until);
-        if was_buffered && !self.is_served(id) {
+        let is_lost = was_buffered && !self.is_served(id);
+        if is_lost {
             self.hold(id, server, awaited_until);
         }
+        is_lost
     }
 
     /// The metadata say that a node buffers a segment.

@@ -453,3 +453,25 @@ fn columns_of_buffered_rows_are_known_from_what_is_announced() {
     view.lose(&"rt".into(), &[sink], now);
     assert_eq!(columns(&view), None, "nobody says what those rows have");
 }
+
+/// Another process hands off: its announcements may come before its publication was read.
+#[test]
+fn i_01_rows_that_are_handed_off_elsewhere_are_missing_until_the_publication_was_read() {
+    let (now, sink, segment) = (Instant::now(), id(1), id(2));
+    let buffered = announced(&sink, ShardSpec::appended(1), true);
+    let loaded = announced(&segment, ShardSpec::appended(2), false);
+    let add = |segment: &AnnouncedSegment| ChangeSet {
+        add: vec![segment.clone()],
+        ..ChangeSet::default()
+    };
+    let mut view = ClusterView::default();
+    assert!(!view.apply_ahead(&"rt".into(), &add(&buffered), now));
+    assert!(!view.apply_ahead(&"h".into(), &add(&loaded), now));
+    let remove = ChangeSet { remove: vec![sink.clone()], ..ChangeSet::default() };
+    assert!(view.apply_ahead(&"rt".into(), &remove, now), "the metadata have to be asked");
+    let missing = |view: &ClusterView| view.tables["t"].unavailable().count();
+    assert_eq!(missing(&view), 1, "and until then these rows are missing, not absent");
+    view.replace_buffered(&[], now);
+    view.replace_used(&[published(&segment, ShardSpec::appended(2))], now);
+    assert_eq!(missing(&view), 0);
+}

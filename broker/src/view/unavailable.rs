@@ -51,12 +51,6 @@ impl Unavailable {
         self
     }
 
-    /// True when nothing is lacking.
-    #[must_use]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// The entries of a response context: Druid's segment descriptors, with the id beside.
     #[must_use]
     pub fn to_json(&self) -> Value {

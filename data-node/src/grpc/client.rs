@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use henge_platform::discovery::ServerId;
-use henge_platform::rpc::{Introduce, RpcError, class_of, reason_of};
+use henge_platform::rpc::{ClusterKey, Introduce, RpcError, class_of, reason_of};
 use henge_proto::v1::data_node_client::DataNodeClient;
 use henge_proto::v1::{AskRequest, AskResponse};
 use henge_types::ErrorClass;
@@ -37,14 +37,14 @@ pub struct Place {
 /// The node at `place`, behind `channel`. `running` are the queries of this process.
 ///
 /// # Errors
-/// When the name of the cluster cannot be sent.
+/// When the name of the cluster or its token cannot be sent.
 pub fn connect(
     place: Place,
     channel: Channel,
-    cluster: &str,
+    key: &ClusterKey,
     running: Arc<RunningQueries>,
 ) -> Result<WireNode, RpcError> {
-    let client = DataNodeClient::with_interceptor(channel, Introduce::of(cluster)?)
+    let client = DataNodeClient::with_interceptor(channel, Introduce::of(key)?)
         .max_decoding_message_size(MAX_PIECE_BYTES);
     let server = Arc::clone(&place.server);
     Ok(WireNode::new(server, Arc::new(Grpc { place, client }), running))
@@ -68,7 +68,8 @@ impl Transport for Grpc {
             );
             return Err(NodeError::failed(ErrorClass::ResourceLimit, text));
         }
-        let mut request = Request::new(AskRequest { message });
+        let mut request =
+            Request::new(AskRequest { message, server: self.place.server.to_string() });
         let timeout = timeout.saturating_add(GRACE);
         request.set_timeout(timeout);
         let deadline = deadline_after(timeout);

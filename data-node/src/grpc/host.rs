@@ -8,11 +8,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use henge_platform::discovery::ServerId;
 use henge_platform::metadata::PublishedSegment;
-use henge_platform::rpc::{Introduce, RefuseStrangers, RpcError, class_of, reason_of, status};
+use henge_platform::rpc::{
+    ClusterKey, Introduce, RefuseStrangers, RpcError, class_of, reason_of, status,
+};
 use henge_proto::v1::segment_host_client::SegmentHostClient;
 use henge_proto::v1::segment_host_server::{SegmentHost as Rpc, SegmentHostServer};
 use henge_proto::v1::{
-    DropSegmentRequest, DropSegmentResponse, HostFailure, LoadSegmentRequest, LoadSegmentResponse,
+    DropSegmentRequest, DropSegmentResponse, HostFailure, Instruction as InstructionMessage,
+    LoadSegmentRequest, LoadSegmentResponse,
 };
 use henge_types::{ErrorClass, SegmentId};
 use serde::Serialize;
@@ -22,7 +25,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use super::client::Place;
-use crate::host::{HostError, SegmentHost};
+use crate::host::{HostError, Instruction, SegmentHost};
 
 /// Most bytes of a request: a segment's names, and its schema.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
@@ -35,10 +38,10 @@ pub type SegmentHostRoute = InterceptedService<SegmentHostServer<HostService>, R
 
 /// Serves `host` to the processes of its cluster.
 #[must_use]
-pub fn host_service(host: Arc<dyn SegmentHost>, cluster: Arc<str>) -> SegmentHostRoute {
+pub fn host_service(host: Arc<dyn SegmentHost>, key: ClusterKey) -> SegmentHostRoute {
     let service = SegmentHostServer::new(HostService { host });
     let service = service.max_decoding_message_size(MAX_REQUEST_BYTES);
-    InterceptedService::new(service, RefuseStrangers::but_of(cluster))
+    InterceptedService::new(service, RefuseStrangers::but_of(key))
 }
 
 /// Answers for a node that holds segments.
@@ -53,10 +56,12 @@ impl Rpc for HostService {
         &self,
         request: Request<LoadSegmentRequest>,
     ) -> Result<Response<LoadSegmentResponse>, Status> {
-        let segment: PublishedSegment = read("segment", &request.into_inner().segment)?;
-        let host = Arc::clone(&self.host);
+        let LoadSegmentRequest { segment, instruction } = request.into_inner();
+        let segment: PublishedSegment = read("segment", &segment)?;
+        let (host, instruction) = (Arc::clone(&self.host), instruction_of(instruction));
         // A coordinator that hangs up does not leave a file half fetched.
-        let loaded = henge_platform::runtime::spawn(async move { host.load(&segment).await }).await;
+        let loading = async move { host.load(&segment, instruction).await };
+        let loaded = henge_platform::runtime::spawn(loading).await;
         let failure = failure_of(loaded.map_err(|error| given_up(&error))?);
         Ok(Response::new(LoadSegmentResponse { failure }))
     }
@@ -65,9 +70,11 @@ impl Rpc for HostService {
         &self,
         request: Request<DropSegmentRequest>,
     ) -> Result<Response<DropSegmentResponse>, Status> {
-        let id: SegmentId = read("segment_id", &request.into_inner().segment_id)?;
-        let host = Arc::clone(&self.host);
-        let dropped = henge_platform::runtime::spawn(async move { host.unload(&id).await }).await;
+        let DropSegmentRequest { segment_id, instruction } = request.into_inner();
+        let id: SegmentId = read("segment_id", &segment_id)?;
+        let (host, instruction) = (Arc::clone(&self.host), instruction_of(instruction));
+        let dropping = async move { host.unload(&id, instruction).await };
+        let dropped = henge_platform::runtime::spawn(dropping).await;
         let failure = failure_of(dropped.map_err(|error| given_up(&error))?);
         Ok(Response::new(DropSegmentResponse { failure }))
     }
@@ -77,6 +84,17 @@ fn read<T: DeserializeOwned>(field: &str, json: &[u8]) -> Result<T, Status> {
     serde_json::from_slice(json).map_err(|error| {
         status(ErrorClass::InvalidInput, &format!("field '{field}' cannot be read: {error}"))
     })
+}
+
+/// One that is missing is the earliest.
+fn instruction_of(message: Option<InstructionMessage>) -> Instruction {
+    let InstructionMessage { epoch, number } = message.unwrap_or_default();
+    Instruction { epoch, number }
+}
+
+fn message_of(instruction: Instruction) -> Option<InstructionMessage> {
+    let Instruction { epoch, number } = instruction;
+    Some(InstructionMessage { epoch, number })
 }
 
 fn given_up(error: &tokio::task::JoinError) -> Status {
@@ -91,13 +109,13 @@ fn failure_of(outcome: Result<(), HostError>) -> Option<HostFailure> {
 /// The node at `place`, behind `channel`.
 ///
 /// # Errors
-/// When the name of the cluster cannot be sent.
+/// When the name of the cluster or its token cannot be sent.
 pub fn connect_host(
     place: Place,
     channel: Channel,
-    cluster: &str,
+    key: &ClusterKey,
 ) -> Result<impl SegmentHost + use<>, RpcError> {
-    let client = SegmentHostClient::with_interceptor(channel, Introduce::of(cluster)?);
+    let client = SegmentHostClient::with_interceptor(channel, Introduce::of(key)?);
     Ok(GrpcHost { place, client })
 }
 
@@ -135,15 +153,21 @@ impl SegmentHost for GrpcHost {
         &self.place.server
     }
 
-    async fn load(&self, segment: &PublishedSegment) -> Result<(), HostError> {
-        let request = LoadSegmentRequest { segment: self.written(segment)? };
+    async fn load(
+        &self,
+        segment: &PublishedSegment,
+        instruction: Instruction,
+    ) -> Result<(), HostError> {
+        let instruction = message_of(instruction);
+        let request = LoadSegmentRequest { segment: self.written(segment)?, instruction };
         let answer = self.client.clone().load_segment(request).await;
         let answer = answer.map_err(|status| self.not_reached(&status))?;
         self.outcome(answer.into_inner().failure)
     }
 
-    async fn unload(&self, id: &SegmentId) -> Result<(), HostError> {
-        let mut request = Request::new(DropSegmentRequest { segment_id: self.written(id)? });
+    async fn unload(&self, id: &SegmentId, instruction: Instruction) -> Result<(), HostError> {
+        let (segment_id, instruction) = (self.written(id)?, message_of(instruction));
+        let mut request = Request::new(DropSegmentRequest { segment_id, instruction });
         request.set_timeout(DROP_TIMEOUT);
         let answer = self.client.clone().drop_segment(request).await;
         let answer = answer.map_err(|status| self.not_reached(&status))?;
@@ -185,17 +209,21 @@ mod tests {
             &self.server_id
         }
 
-        async fn load(&self, segment: &PublishedSegment) -> Result<(), HostError> {
+        async fn load(
+            &self,
+            segment: &PublishedSegment,
+            instruction: Instruction,
+        ) -> Result<(), HostError> {
             if segment.id.partition == SLOW {
                 self.waiting.notify_one();
                 self.go_on.notified().await;
             }
-            self.told.lock().push(format!("load {segment:?}"));
+            self.told.lock().push(format!("load {segment:?} by {instruction:?}"));
             self.outcome(segment.id.partition)
         }
 
-        async fn unload(&self, id: &SegmentId) -> Result<(), HostError> {
-            self.told.lock().push(format!("drop {id}"));
+        async fn unload(&self, id: &SegmentId, instruction: Instruction) -> Result<(), HostError> {
+            self.told.lock().push(format!("drop {id} by {instruction:?}"));
             self.outcome(id.partition)
         }
     }
@@ -225,6 +253,10 @@ mod tests {
         }
     }
 
+    fn told(epoch: u64, number: u64) -> Instruction {
+        Instruction { epoch, number }
+    }
+
     fn noting() -> Arc<Noting> {
         Arc::new(Noting {
             server_id: "historical-0".into(),
@@ -245,7 +277,7 @@ mod tests {
         let options = RpcOptions::default();
         henge_platform::runtime::spawn(serve(listener, services, options, std::future::pending()));
         let channel = endpoint(&address, &options).unwrap().connect_lazy();
-        connect_host(Place { address: address.into(), ..place }, channel, caller).unwrap()
+        connect_host(Place { address: address.into(), ..place }, channel, &caller.into()).unwrap()
     }
 
     /// A host as it is, and the same over gRPC.
@@ -259,9 +291,13 @@ mod tests {
     async fn hosts_are_told_what_to_hold_to_the_last_bit() {
         for (noting, host) in ways().await {
             assert_eq!(&**host.server_id(), "historical-0");
-            host.load(&segment(0)).await.unwrap();
-            host.unload(&segment(3).id).await.unwrap();
-            let expected = [format!("load {:?}", segment(0)), format!("drop {}", segment(3).id)];
+            let (first, last) = (told(7, 1), told(u64::MAX, u64::MAX - 1));
+            host.load(&segment(0), first).await.unwrap();
+            host.unload(&segment(3).id, last).await.unwrap();
+            let expected = [
+                format!("load {:?} by {first:?}", segment(0)),
+                format!("drop {} by {last:?}", segment(3).id),
+            ];
             assert_eq!(*noting.told.lock(), expected);
         }
     }
@@ -270,8 +306,8 @@ mod tests {
     async fn why_a_host_did_not_is_told_whole() {
         for (noting, host) in ways().await {
             let expected = noting.outcome(DAMAGED).unwrap_err();
-            let load = host.load(&segment(DAMAGED)).await.unwrap_err();
-            let unload = host.unload(&segment(DAMAGED).id).await.unwrap_err();
+            let load = host.load(&segment(DAMAGED), told(1, 1)).await.unwrap_err();
+            let unload = host.unload(&segment(DAMAGED).id, told(1, 2)).await.unwrap_err();
             for error in [load, unload] {
                 assert_eq!((error.class, &error.reason), (expected.class, &expected.reason));
                 assert_eq!(error.server, expected.server);
@@ -283,7 +319,8 @@ mod tests {
     async fn a_load_that_began_goes_on_when_its_coordinator_hangs_up() {
         let noting = noting();
         let host = over_grpc(Arc::clone(&noting) as _, CLUSTER).await;
-        let call = henge_platform::runtime::spawn(async move { host.load(&segment(SLOW)).await });
+        let call = async move { host.load(&segment(SLOW), told(1, 1)).await };
+        let call = henge_platform::runtime::spawn(call);
         noting.waiting.notified().await;
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
@@ -297,7 +334,7 @@ mod tests {
     async fn f_34_strangers_are_refused_and_hosts_that_are_away_are_named() {
         let noting = noting();
         let stranger = over_grpc(Arc::clone(&noting) as _, "c0de").await;
-        let error = stranger.load(&segment(0)).await.unwrap_err();
+        let error = stranger.load(&segment(0), told(1, 1)).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::InvalidInput);
         assert!(error.to_string().contains("c0de"), "{error}");
         assert!(noting.told.lock().is_empty());
@@ -307,8 +344,8 @@ mod tests {
         drop(listener);
         let channel = endpoint(&address, &RpcOptions::default()).unwrap().connect_lazy();
         let place = Place { server: "historical-1".into(), address: address.as_str().into() };
-        let away = connect_host(place, channel, CLUSTER).unwrap();
-        let error = away.unload(&segment(0).id).await.unwrap_err();
+        let away = connect_host(place, channel, &CLUSTER.into()).unwrap();
+        let error = away.unload(&segment(0).id, told(1, 1)).await.unwrap_err();
         assert_eq!((error.class, error.server.as_str()), (ErrorClass::Unavailable, "historical-1"));
         assert!(error.reason.contains(&address), "{error}");
     }

@@ -2,10 +2,12 @@
 //! nothing else; and what coordinators tell nodes that hold segments.
 
 mod client;
+mod dial;
 mod host;
 mod service;
 
 pub use client::{Place, connect};
+pub use dial::Dialer;
 pub use host::{HostService, SegmentHostRoute, connect_host, host_service};
 pub use service::{DataNodeRoute, service};
 

@@ -47,7 +47,7 @@ pub(crate) fn over_a_socket(
     let (address, _) = served(node);
     let channel = endpoint(&address, &options()).unwrap().connect_lazy();
     place.address = address.into();
-    connect(place, channel, cluster, brokers).unwrap()
+    connect(place, channel, &cluster.into(), brokers).unwrap()
 }
 
 /// `node`, served on a free port, and what serves it.
@@ -55,8 +55,10 @@ fn served(node: Arc<dyn DataNode>) -> (String, tokio::task::JoinHandle<std::io::
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let services =
-        RpcServices { routes: Routes::new(service(node, "b3a2".into())), ..RpcServices::default() };
+    let services = RpcServices {
+        routes: Routes::new(service(vec![node], "b3a2".into())),
+        ..RpcServices::default()
+    };
     let listener = TcpListener::from_std(listener).unwrap();
     (address, tokio::spawn(serve(listener, services, options(), std::future::pending())))
 }
@@ -73,7 +75,7 @@ pub(crate) fn within_the_process(
         let connection: DuplexStream = UnboundedReceiver::recv(&mut connections).await?;
         Some((Ok::<_, std::io::Error>(connection), connections))
     });
-    let server = Server::builder().add_service(service(node, "b3a2".into()));
+    let server = Server::builder().add_service(service(vec![node], "b3a2".into()));
     tokio::spawn(server.serve_with_incoming(accepted));
     let connector = tower::service_fn(move |_| {
         let (near, far) = tokio::io::duplex(64 << 10);
@@ -82,7 +84,7 @@ pub(crate) fn within_the_process(
     });
     let channel: Channel =
         endpoint("here:1", &options()).unwrap().connect_with_connector_lazy(connector);
-    connect(place, channel, cluster, brokers).unwrap()
+    connect(place, channel, &cluster.into(), brokers).unwrap()
 }
 
 /// Gives `count` partitions of many groups, and counts those that were asked for.
@@ -155,7 +157,7 @@ async fn a_node_that_is_away_is_named_with_its_address() {
     drop(listener);
     let channel = endpoint(&address, &options()).unwrap().connect_lazy();
     let place = place(&*Giving::new(1, 1), &address);
-    let node = connect(place, channel, "b3a2", brokers()).unwrap();
+    let node = connect(place, channel, &"b3a2".into(), brokers()).unwrap();
     let error = node.run(request()).await.unwrap_err();
     let NodeError::Unavailable { server, reason } = &error else { panic!("{error}") };
     assert_eq!(server, "historical-0");
@@ -220,7 +222,7 @@ async fn a_node_that_dies_in_the_middle_of_its_answer_is_unavailable() {
         tokio::io::copy_bidirectional(&mut near, &mut far).await
     });
     let channel = endpoint(&front, &options()).unwrap().connect_lazy();
-    let node = connect(place(&*giving, &front), channel, "b3a2", brokers()).unwrap();
+    let node = connect(place(&*giving, &front), channel, &"b3a2".into(), brokers()).unwrap();
     let mut partitions = node.run(request()).await.unwrap().partitions.unwrap();
     partitions.next().await.unwrap().unwrap();
     proxy.abort();
@@ -247,7 +249,8 @@ async fn f_60_a_node_that_says_nothing_does_not_hold_a_query_beyond_its_time() {
         Ok::<_, std::io::Error>(TokioIo::new(near))
     });
     let channel = endpoint("here:1", &options()).unwrap().connect_with_connector_lazy(connector);
-    let node = connect(place(&*Giving::new(1, 1), "here:1"), channel, "b3a2", brokers()).unwrap();
+    let node =
+        connect(place(&*Giving::new(1, 1), "here:1"), channel, &"b3a2".into(), brokers()).unwrap();
     let started = tokio::time::Instant::now();
     let error = node.run(request()).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Timeout, "{error}");

@@ -24,6 +24,7 @@ use self::slight::Readers;
 use self::sort::Sorted;
 use crate::cache::PartialCache;
 use crate::error::NodeError;
+use crate::loads::SegmentLoads;
 use crate::reply::SegmentReply;
 use crate::request::{SegmentDescriptor, SegmentQuery};
 use crate::running::RunningQueries;
@@ -56,13 +57,14 @@ pub struct QueryRunner {
     services: QueryServices,
     dictionaries: Option<Arc<NodeDictionaries>>,
     partials: Option<Arc<dyn PartialCache>>,
+    loads: Arc<SegmentLoads>,
 }
 
 impl QueryRunner {
     /// For views of which nothing is kept.
     #[must_use]
     pub fn new(services: QueryServices) -> Self {
-        Self { services, dictionaries: None, partials: None }
+        Self { services, dictionaries: None, partials: None, loads: Arc::default() }
     }
 
     /// For views of immutable segments, one a descriptor, that share `dictionaries`; `partials` keeps
@@ -73,7 +75,13 @@ impl QueryRunner {
         dictionaries: Arc<NodeDictionaries>,
         partials: Option<Arc<dyn PartialCache>>,
     ) -> Self {
-        Self { services, dictionaries: Some(dictionaries), partials }
+        Self { services, dictionaries: Some(dictionaries), partials, loads: Arc::default() }
+    }
+
+    /// How much each segment is read.
+    #[must_use]
+    pub fn loads(&self) -> &Arc<SegmentLoads> {
+        &self.loads
     }
 
     /// Stops what works on queries with this id. True when there was one.
@@ -113,6 +121,12 @@ impl QueryRunner {
     ) -> Result<SegmentReply, NodeError> {
         let damages = mapped_damages();
         let pool = &self.services.pool;
+        let answered_segments = Some(found.len() as u64);
+        let rows_of =
+            |views: &[Arc<dyn SegmentView>]| views.iter().map(|view| view.row_count()).sum();
+        let all_rows = found.iter().map(|(_, views)| rows_of(views)).sum();
+        let read =
+            self.loads.sample(&found, |(segment, views)| (segment.id.clone(), rows_of(views)));
         let sorted = sort::sort(self.partials.as_ref(), request, found);
         let derived = sorted.derived_keys(&request.query)?;
         let Sorted { known, items, mut stats } = match &derived {
@@ -150,7 +164,8 @@ impl QueryRunner {
             let reason = "a mapped file was cut short while it was read";
             return Err(ExecError::Segment(SegmentError::corrupt(reason)).into());
         }
-        let reply = SegmentReply { missing, stats, ..SegmentReply::default() };
+        self.loads.count(read, all_rows, stats.cpu_time_us);
+        let reply = SegmentReply { missing, answered_segments, stats, ..SegmentReply::default() };
         Ok(match found {
             Found::Nothing => reply,
             Found::InMemory(partial, lease) => {

@@ -84,6 +84,7 @@ impl DataNode for WireNode {
             partitions,
             leases: vec![lease],
             missing: read.missing,
+            answered_segments: read.answered_segments,
             stats: read.stats,
         })
     }

@@ -14,6 +14,9 @@ use crate::request::SegmentDescriptor;
 #[serde(rename_all = "camelCase")]
 struct Header {
     missing: Vec<Segment>,
+    /// Nodes of earlier builds do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answered: Option<u64>,
     stats: Stats,
     /// Partitions of groups follow in messages of their own.
     has_partitions: bool,
@@ -36,6 +39,7 @@ struct Stats {
 pub(super) struct Read {
     pub(super) partials: Vec<Partial>,
     pub(super) missing: Vec<SegmentDescriptor>,
+    pub(super) answered_segments: Option<u64>,
     pub(super) stats: ReplyStats,
     pub(super) has_partitions: bool,
 }
@@ -56,6 +60,7 @@ pub(super) fn encode_reply(reply: &SegmentReply) -> Result<Vec<u8>, NodeError> {
     } = reply.stats;
     let header = Header {
         missing: reply.missing.iter().map(Segment::from).collect(),
+        answered: reply.answered_segments,
         stats: Stats {
             segments_scanned,
             segments_cached,
@@ -78,7 +83,7 @@ pub(super) fn encode_reply(reply: &SegmentReply) -> Result<Vec<u8>, NodeError> {
 /// Reads a reply.
 pub(super) fn decode_reply(bytes: &[u8]) -> Result<Read, WireError> {
     let (header, partials) = decode_as(bytes, Kind::Reply)?;
-    let Header { missing, stats, has_partitions } =
+    let Header { missing, answered, stats, has_partitions } =
         serde_json::from_slice(header).map_err(|error| WireError::part("header", &error))?;
     let Stats {
         segments_scanned,
@@ -95,6 +100,7 @@ pub(super) fn decode_reply(bytes: &[u8]) -> Result<Read, WireError> {
     Ok(Read {
         partials: partials.into_iter().map(read).collect::<Result<_, _>>()?,
         missing: missing.into_iter().map(SegmentDescriptor::from).collect(),
+        answered_segments: answered,
         stats: ReplyStats {
             segments_scanned,
             segments_cached,

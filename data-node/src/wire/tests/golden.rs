@@ -3,10 +3,11 @@
 
 use super::*;
 
-const GOLDEN: [(&str, &[u8]); 6] = [
+const GOLDEN: [(&str, &[u8]); 7] = [
     ("run", include_bytes!("../golden/run.bin")),
     ("cancel", include_bytes!("../golden/cancel.bin")),
     ("reply", include_bytes!("../golden/reply.bin")),
+    ("counted", include_bytes!("../golden/counted.bin")),
     ("error", include_bytes!("../golden/error.bin")),
     ("unavailable", include_bytes!("../golden/unavailable.bin")),
     ("damaged", include_bytes!("../golden/damaged.bin")),
@@ -17,10 +18,16 @@ fn written(name: &str) -> Vec<u8> {
         "run" => encode_run(&request()),
         "cancel" => encode_cancel("dashboard-1"),
         "reply" => encode_reply(&reply()).unwrap(),
+        "counted" => encode_reply(&counted()).unwrap(),
         "error" => encode_error(&errors()[0]),
         "unavailable" => encode_error(&errors()[3]),
         _ => encode_error(&errors()[4]),
     }
+}
+
+/// A reply that says how many segments it answers for.
+fn counted() -> SegmentReply {
+    SegmentReply { answered_segments: Some(6), ..reply() }
 }
 
 #[test]
@@ -47,6 +54,8 @@ fn version_1_is_read_as_it_was_meant() {
     assert_eq!(decode_cancel(of("cancel")).unwrap(), "dashboard-1");
     let read = decode_reply(of("reply")).unwrap();
     assert_eq!((read.missing, read.stats), (reply().missing, reply().stats));
+    assert_eq!(read.answered_segments, None);
+    assert_eq!(decode_reply(of("counted")).unwrap().answered_segments, Some(6));
     assert_eq!(decode_error(of("error")).unwrap(), errors()[0]);
     assert_eq!(decode_error(of("unavailable")).unwrap(), errors()[3]);
     assert_eq!(decode_error(of("damaged")).unwrap(), errors()[4]);

@@ -1,0 +1,328 @@
+//! Gathering: the servers of all segments are asked at once, and replies are merged as they arrive. What
+//! a server lacks, or was asked for and failed, is asked for again as soon as that is known; replicas of
+//! one that is late are asked for the same. What counts is decided by the [`ledger`].
+
+mod calls;
+mod check;
+mod hedge;
+mod ledger;
+mod merging;
+mod stranded;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use henge_data_node::{NodeError, Partitions, ReplyStats, SegmentDescriptor, SegmentReply};
+use henge_exec::{Extent, MemoryLease, Partial};
+use henge_platform::discovery::ServerId;
+use henge_types::{ErrorClass, SegmentId};
+use tokio::time::{Instant, sleep_until};
+
+use self::calls::{Calling, Calls, Outcome, Outstanding, Reason};
+use self::ledger::{CallId, Ledger, Verdict};
+use self::merging::Merging;
+use self::stranded::Stranded;
+use crate::Broker;
+use crate::error::{BrokerError, Result};
+use crate::profile::{CallOutcome, NodePart, type_index};
+use crate::route::{self, Place};
+use crate::running::Running;
+use crate::view::ClusterView;
+
+/// What came back.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    /// Partial results that together hold each segment once.
+    pub(crate) partials: Vec<Partial>,
+    /// What nodes have on disk, instead of partial results.
+    pub(crate) partitions: Vec<Partitions>,
+    /// What the partial results hold; to be kept as long as they are.
+    pub(crate) leases: Vec<MemoryLease>,
+    /// What it took, merging included.
+    pub(crate) stats: ReplyStats,
+    /// Segments that nobody has any more: the timeline moved on since the view was taken.
+    pub(crate) vanished: Vec<SegmentDescriptor>,
+    /// Segments whose servers could not be asked, and why: they are in no partial result.
+    pub(crate) unreached: Unreached,
+}
+
+/// Segments whose servers could not be asked.
+#[derive(Debug, Default)]
+pub(crate) struct Unreached {
+    pub(crate) segments: Vec<SegmentDescriptor>,
+    pub(crate) reasons: BTreeMap<SegmentId, String>,
+}
+
+impl Broker {
+    /// Asks for `segments`, which all have servers in `view`. Replicas are asked for what a server does
+    /// not have, or cannot answer for although another might.
+    ///
+    /// # Errors
+    /// When the query fails on a node as it would on any, or on all that have a segment.
+    pub(crate) async fn gather(
+        &self,
+        running: &Running,
+        view: &Arc<ClusterView>,
+        segments: Vec<SegmentDescriptor>,
+    ) -> Result<Gathered> {
+        let mut gathering = Gathering::of(self, running, Arc::clone(view), segments);
+        let all: Vec<Place> = (0..gathering.segments.len()).collect();
+        gathering.stranded.places = gathering.ask(&all, Reason::First);
+        if !gathering.stranded.places.is_empty() {
+            gathering.look_again();
+        }
+        while !gathering.is_over() {
+            gathering.step().await?;
+        }
+        gathering.end().await
+    }
+}
+
+/// A query's calls, and what came of them.
+struct Gathering<'b> {
+    broker: &'b Broker,
+    running: &'b Running,
+    view: Arc<ClusterView>,
+    segments: Vec<SegmentDescriptor>,
+    ledger: Ledger,
+    calls: Calls,
+    /// Replies that came and may count later, with others.
+    replies: HashMap<CallId, SegmentReply>,
+    /// Whom not to ask for which segment: it was asked in vain.
+    avoided: HashSet<(ServerId, Place)>,
+    /// What was said when a segment was last asked for in vain.
+    troubles: HashMap<Place, NodeError>,
+    stranded: Stranded,
+    /// A newer view is on its way.
+    looking: Option<BoxFuture<'b, Result<Arc<ClusterView>>>>,
+    merging: Merging,
+    /// What calls took that were answered.
+    took: Vec<Duration>,
+    gathered: Gathered,
+}
+
+impl<'b> Gathering<'b> {
+    fn of(
+        broker: &'b Broker,
+        running: &'b Running,
+        view: Arc<ClusterView>,
+        segments: Vec<SegmentDescriptor>,
+    ) -> Self {
+        let (query, context) = (Arc::clone(&running.query), running.context.clone());
+        let pool = broker.services.pool.clone();
+        Self {
+            broker,
+            running,
+            view,
+            ledger: Ledger::of(segments.len()),
+            segments,
+            calls: Calls::default(),
+            replies: HashMap::new(),
+            avoided: HashSet::new(),
+            troubles: HashMap::new(),
+            stranded: Stranded::default(),
+            looking: None,
+            merging: Merging::of(query, context, pool, running.priority()),
+            took: Vec::new(),
+            gathered: Gathered::default(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let has_failed = !self.gathered.unreached.segments.is_empty() && !self.may_be_partial();
+        self.ledger.is_done() || !self.gathered.vanished.is_empty() || has_failed
+    }
+
+    fn may_be_partial(&self) -> bool {
+        self.running.query.base().context.return_partial_results
+    }
+
+    /// Waits for the next thing that happens, and does what follows from it.
+    async fn step(&mut self) -> Result<()> {
+        self.running.context.cancel.check()?;
+        if self.calls.is_empty() && self.looking.is_none() {
+            return Err(bug("a segment was forgotten"));
+        }
+        if !self.calls.is_empty() {
+            self.merging.begin_if_due();
+        }
+        // What a node has to say waits in its connection meanwhile, and the node with it.
+        let is_full = self.merging.is_full();
+        let late = self.next_late().filter(|_| !is_full);
+        tokio::select! {
+            biased;
+            merged = self.merging.progress() => merged?,
+            (id, call, outcome) = self.calls.next(), if !is_full => self.take(id, call, outcome)?,
+            view = look(&mut self.looking) => self.look(view?)?,
+            () = until(late) => self.hedge(),
+        }
+        Ok(())
+    }
+
+    /// Asks the best server of each segment; gives back those that have none left to ask.
+    fn ask(&mut self, places: &[Place], reason: Reason) -> Vec<Place> {
+        let standing = self.broker.standing(&self.view);
+        let is_avoided = |server: &ServerId, place| self.avoided.contains(&(server.clone(), place));
+        let assigned = route::assign(&self.view, &self.segments, places, standing, is_avoided);
+        for (server, route::Share { places, has_others }) in assigned.by_server {
+            let id = self.ledger.ask(places.clone());
+            self.broker.loads.budget.earn();
+            self.call(id, server, places, reason, has_others);
+        }
+        assigned.without
+    }
+
+    fn call(
+        &mut self,
+        id: CallId,
+        server: ServerId,
+        places: Vec<Place>,
+        reason: Reason,
+        may_hedge: bool,
+    ) {
+        let node = self.broker.nodes.reach(&server, &self.view);
+        if let Ok(node) = &node {
+            self.running.works_on(node);
+        }
+        let segments = places.iter().filter_map(|place| self.segments.get(*place).cloned());
+        let extent = Extent::whole_if(places.len() == self.segments.len());
+        let request = self.running.request(segments.collect(), extent);
+        let ticket = self.broker.loads.begin(&server, places.len());
+        let calling = Calling { server, places, reason, may_hedge, ticket };
+        self.calls.begin(id, calling, node, request);
+    }
+
+    /// A call is answered or failed.
+    fn take(&mut self, id: CallId, call: Outstanding, outcome: Outcome) -> Result<()> {
+        let mut part = self.part(&call);
+        let Outstanding { server, places, ticket, .. } = call;
+        let checked = outcome.and_then(|reply| {
+            let missing = check::missing_of(&server, &self.segments, &places, &reply)?;
+            Ok((reply, missing))
+        });
+        let took = ticket.began().elapsed();
+        let (verdict, in_vain, trouble) = match checked {
+            Ok((reply, missing)) => {
+                part.answered(&reply);
+                self.took.push(took);
+                ticket.answered(type_index(&self.running.query));
+                self.replies.insert(id, reply);
+                let verdict = self.ledger.answered(id, &missing);
+                (verdict, missing, lacking(&server))
+            }
+            Err(error) => {
+                part.outcome = CallOutcome::Failed;
+                if says_something_of_the_node(&error) {
+                    ticket.failed();
+                }
+                tracing::warn!(server = %server, %error, "a data node failed a call");
+                let verdict = self.ledger.failed(id);
+                if !verdict.again.is_empty() && !a_replica_may_do_better(&error) {
+                    return Err(error.into());
+                }
+                (verdict, places, error)
+            }
+        };
+        self.running.note(part);
+        for place in in_vain {
+            self.avoided.insert((server.clone(), place));
+            self.troubles.insert(place, trouble.clone());
+        }
+        self.follow(verdict)
+    }
+
+    fn follow(&mut self, Verdict { counted, dropped, again }: Verdict) -> Result<()> {
+        for id in counted {
+            let reply = self.replies.remove(&id).ok_or_else(|| bug("a reply is gone"))?;
+            self.merging.add(id, reply.partials, reply.leases);
+            self.gathered.partitions.extend(reply.partitions);
+            self.gathered.stats += reply.stats;
+            self.stranded.has_progressed();
+        }
+        for id in dropped {
+            self.replies.remove(&id);
+            if let Some(call) = self.calls.give_up(id) {
+                self.running.note(self.part(&call));
+            }
+        }
+        if self.ledger.is_broken() {
+            return Err(bug("a segment was counted twice"));
+        }
+        if !again.is_empty() {
+            self.stranded.places.extend(again);
+            self.look_again();
+        }
+        Ok(())
+    }
+
+    /// A call as it is so far.
+    fn part(&self, call: &Outstanding) -> NodePart {
+        let Outstanding { server, places, reason, ticket, .. } = call;
+        let zone = self.view.zone_of(server);
+        let (is_hedge, is_retry) = (*reason == Reason::Hedge, *reason == Reason::Retry);
+        let took = ticket.began().elapsed();
+        NodePart::of_call(server, zone, places.len(), is_hedge, is_retry, took)
+    }
+
+    /// All that came, once it is over.
+    async fn end(mut self) -> Result<Gathered> {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        if gathered.vanished.is_empty() {
+            (gathered.partials, gathered.leases) = self.merging.end().await?;
+        }
+        gathered.stats.cpu_time_us += self.merging.cpu_micros;
+        gathered.stats.queue_time_us += self.merging.queue_micros;
+        Ok(gathered)
+    }
+}
+
+impl Drop for Gathering<'_> {
+    /// Whom a query still waited for that ends here.
+    fn drop(&mut self) {
+        for (_, call) in self.calls.iter() {
+            self.running.note(self.part(call));
+        }
+    }
+}
+
+/// The segments of the call may be read elsewhere: the node is away, its copy is damaged, or something
+/// broke there. Limits, deadlines and wrong queries are the same everywhere.
+fn a_replica_may_do_better(error: &NodeError) -> bool {
+    matches!(error.class(), ErrorClass::Unavailable | ErrorClass::Corrupt | ErrorClass::Internal)
+}
+
+/// The node, and not the query, is what failed. That a query's time was up says nothing: it may have been
+/// short.
+fn says_something_of_the_node(error: &NodeError) -> bool {
+    error.class() == ErrorClass::Unavailable
+}
+
+fn lacking(server: &ServerId) -> NodeError {
+    let reason = "it announces the segment and does not have it".to_owned();
+    NodeError::Unavailable { server: server.to_string(), reason }
+}
+
+fn bug(what: &str) -> BrokerError {
+    let message = format!("the answer is not given because {what}: this is a bug of the broker");
+    NodeError::failed(ErrorClass::Internal, message).into()
+}
+
+async fn look(
+    looking: &mut Option<BoxFuture<'_, Result<Arc<ClusterView>>>>,
+) -> Result<Arc<ClusterView>> {
+    match looking {
+        Some(looking) => looking.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
