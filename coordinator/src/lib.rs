@@ -1,42 +1,89 @@
 //! The coordinator: decides which segments each historical node holds.
 //!
-//! Deciding is pure (`plan` over a `ClusterSnapshot`); doing is separate (`apply`). Nothing is
-//! ever dropped on a view of the metadata that is not complete.
+//! Deciding is pure (`plan` over a `ClusterSnapshot`); doing is separate (`apply`, and a queue for each
+//! host). One of several coordinators leads, the others stand by. Nothing is ever dropped on a view of the
+//! metadata or of the cluster that is not complete.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod action;
 mod apply;
+mod attempts;
 mod duty;
 mod error;
+mod hosts;
 mod inventory;
+mod leadership;
+mod options;
+mod placement;
 mod plan;
+mod queue;
 mod run;
+mod shared;
+mod sight;
 mod snapshot;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
-use henge_data_node::SegmentHost;
+use henge_data_node::{DialHosts, SegmentHost};
 use henge_platform::discovery::Discovery;
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::Clock;
 use henge_platform::runtime::watch;
-use parking_lot::RwLock;
+use parking_lot::Mutex;
 
 pub use error::{CoordinatorError, Result};
+pub use leadership::{LEADER_LEASE, LeaderStatus, Leadership, LeaseOptions};
+pub use options::CoordinatorOptions;
+pub use sight::{OneProcess, Sight};
 
-use crate::apply::Attempts;
+use crate::hosts::Hosts;
 use crate::inventory::Inventory;
+use crate::shared::Shared;
 
 /// How far the coordinator is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// Runs completed.
+    /// Runs completed while leading.
     pub runs: u64,
     /// Used segments as of the last run.
     pub used_segments: usize,
-    /// Of those, how many wait to be loaded (or failed to load and are tried again later).
+    /// Of those, how many no host had then (or had failed to load: that is tried again later).
     pub waiting_to_load: usize,
+    /// How many copies wait because no host has room for them.
+    pub without_room: usize,
+}
+
+/// What a coordinator works with.
+#[derive(Debug)]
+pub struct Dependencies {
+    /// What is used.
+    pub metadata: Arc<dyn MetadataStore>,
+    /// Who has what.
+    pub discovery: Arc<dyn Discovery>,
+    /// Waits and terms are counted by its running time.
+    pub clock: Arc<dyn Clock>,
+    /// Whether it leads.
+    pub leadership: Leadership,
+    /// Whether it sees all of the cluster.
+    pub sight: Arc<dyn Sight>,
+    /// The way to hosts of other processes, where there are any.
+    pub dial: Option<Arc<dyn DialHosts>>,
+}
+
+impl Dependencies {
+    /// Of a cluster that is one process.
+    #[must_use]
+    pub fn of_one_process(
+        metadata: Arc<dyn MetadataStore>,
+        discovery: Arc<dyn Discovery>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (leadership, sight) = (Leadership::alone(), Arc::new(OneProcess));
+        Self { metadata, discovery, clock, leadership, sight, dial: None }
+    }
 }
 
 /// The coordinator role.
@@ -44,35 +91,48 @@ pub struct Progress {
 pub struct Coordinator {
     pub(crate) metadata: Arc<dyn MetadataStore>,
     pub(crate) discovery: Arc<dyn Discovery>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) hosts: RwLock<Vec<Arc<dyn SegmentHost>>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) hosts: Hosts,
     pub(crate) inventory: tokio::sync::Mutex<Inventory>,
-    pub(crate) attempts: Attempts,
+    /// Since when not everything is seen, in running time.
+    pub(crate) blind_since_ms: Mutex<Option<u64>>,
     pub(crate) progress: watch::Sender<Progress>,
 }
 
 impl Coordinator {
-    /// A coordinator without hosts; nothing happens before [`Coordinator::run_once`].
+    /// A coordinator without hosts; nothing happens before it runs.
     #[must_use]
-    pub fn new(
-        metadata: Arc<dyn MetadataStore>,
-        discovery: Arc<dyn Discovery>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn new(options: CoordinatorOptions, dependencies: Dependencies) -> Self {
+        let Dependencies { metadata, discovery, clock, leadership, sight, dial } = dependencies;
+        let shared = Arc::new(Shared::new(options, clock, leadership, sight));
         Self {
             metadata,
             discovery,
-            clock,
-            hosts: RwLock::default(),
+            hosts: Hosts::new(Arc::clone(&shared), dial),
+            shared,
             inventory: tokio::sync::Mutex::default(),
-            attempts: Attempts::default(),
+            blind_since_ms: Mutex::default(),
             progress: watch::Sender::default(),
         }
     }
 
-    /// Adds a node that can hold segments.
+    /// Adds a node of this process that can hold segments. Those of others are found in discovery.
     pub fn connect(&self, host: Arc<dyn SegmentHost>) {
-        self.hosts.write().push(host);
+        self.hosts.connect(host);
+    }
+
+    /// Who leads, as far as this coordinator knows.
+    #[must_use]
+    pub fn leader(&self) -> LeaderStatus {
+        self.shared.leadership.status()
+    }
+
+    /// Decides no more and gives the lease back, so that another need not wait for its end.
+    ///
+    /// # Errors
+    /// When the metadata store cannot be reached; the lease then runs out.
+    pub async fn resign(&self) -> Result<()> {
+        Ok(self.shared.leadership.resign().await?)
     }
 
     /// Follows the progress.

@@ -2,55 +2,132 @@
 
 use std::time::Duration;
 
-use henge_platform::discovery::ServerId;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::error::Result;
+use crate::inventory::Inventory;
 use crate::plan::plan;
 use crate::snapshot::ClusterSnapshot;
 use crate::{Coordinator, Progress};
 
 /// The longest time between two runs.
 const PERIOD: Duration = Duration::from_secs(2);
+/// Loading many segments tells how far it is, this often.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 
 impl Coordinator {
-    /// Runs until the future is dropped: on every notice of `published`, and every few seconds.
+    /// Runs until the future is dropped: on every notice of `published`, and every few seconds. Asks for
+    /// the lease when there is one, and decides while it is held.
     pub async fn run_woken_by(&self, published: &Notify) {
+        futures::join!(self.shared.leadership.keep(), self.decide_when_woken_by(published));
+    }
+
+    async fn decide_when_woken_by(&self, published: &Notify) {
         loop {
-            let _ = tokio::time::timeout(PERIOD, published.notified()).await;
-            if let Err(error) = self.run_once().await {
+            let woken = async {
+                tokio::select! {
+                    biased;
+                    () = published.notified() => {}
+                    () = self.shared.wake.notified() => {}
+                    () = self.shared.leadership.gained() => {}
+                }
+            };
+            let _ = tokio::time::timeout(PERIOD, woken).await;
+            if let Err(error) = self.decide().await {
                 tracing::error!(%error, "coordinator run failed, nothing was decided");
             }
         }
     }
 
-    /// One run: read, plan, do.
+    /// Runs, and waits for the hosts, until these have loaded what they can. Does nothing while somebody
+    /// else leads.
     ///
     /// # Errors
     /// When the metadata store cannot be read; then nothing is done.
     pub async fn run_once(&self) -> Result<()> {
-        let snapshot = self.snapshot().await?;
-        let actions = plan(&snapshot);
-        let waiting_to_load = self.apply(actions).await?;
+        let mut before = usize::MAX;
+        loop {
+            let orders = self.decide().await?;
+            let waiting = self.progress.borrow().waiting_to_load;
+            if orders == 0 || waiting >= before {
+                return Ok(());
+            }
+            before = waiting;
+            self.wait_for_hosts().await;
+        }
+    }
+
+    async fn wait_for_hosts(&self) {
+        let mut finished = self.shared.finished.subscribe();
+        let mut told = Instant::now();
+        while !self.hosts.are_idle() {
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                tracing::info!("loading segments");
+            }
+            if finished.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// One run: read, plan, ask. Gives how many orders hosts got.
+    async fn decide(&self) -> Result<usize> {
+        // One run at a time.
+        let mut inventory = self.inventory.lock().await;
+        let Some(term) = self.shared.leadership.term() else { return Ok(0) };
+        inventory.refresh(self.metadata.as_ref()).await?;
+        let snapshot = self.snapshot(&inventory);
+        let waiting_to_load = snapshot.used.keys().filter(|id| !snapshot.is_loaded(id)).count();
+        let orders = self.apply(plan(&snapshot), &term).await?;
         self.progress.send_modify(|progress| {
             *progress = Progress {
                 runs: progress.runs + 1,
                 used_segments: snapshot.used.len(),
                 waiting_to_load,
+                ..*progress
             };
         });
-        Ok(())
+        Ok(orders)
     }
 
-    async fn snapshot(&self) -> Result<ClusterSnapshot> {
-        let mut inventory = self.inventory.lock().await;
-        inventory.refresh(self.metadata.as_ref()).await?;
-        let hosts: Vec<ServerId> =
-            self.hosts.read().iter().map(|host| host.server_id().clone()).collect();
-        Ok(ClusterSnapshot {
-            complete: inventory.is_complete(),
-            used: inventory.used(),
-            servers: ClusterSnapshot::servers_of(&self.discovery.snapshot(), &hosts),
-        })
+    fn snapshot(&self, inventory: &Inventory) -> ClusterSnapshot {
+        // In this order: what is announced while it is not known to be all is no reason to drop.
+        let is_all_seen = self.shared.sight.is_complete();
+        let view = self.discovery.snapshot();
+        self.hosts.follow(&view);
+        let now_ms = self.shared.clock.running_ms();
+        let (used, servers) = (inventory.used(), self.hosts.servers());
+        let is_wanted =
+            |(server, id): &(_, _)| servers.contains_key(server) && used.contains_key(id);
+        self.shared.loads.retain(is_wanted);
+        self.shared.drops.retain(|(server, _)| servers.contains_key(server));
+        let is_complete = inventory.is_complete() && is_all_seen;
+        ClusterSnapshot {
+            is_complete,
+            may_load: is_complete || self.has_waited_for_sight(is_all_seen, now_ms),
+            is_calm: self.hosts.are_calm(),
+            replicas: self.shared.options.replicas,
+            used,
+            servers,
+            away: self.hosts.away(),
+            resting_loads: self.shared.loads.resting(now_ms),
+            resting_drops: self.shared.drops.resting(now_ms),
+        }
+    }
+
+    /// True once not everything was seen for as long as the grace: somebody may never be seen again, and
+    /// what he had is to be loaded elsewhere.
+    fn has_waited_for_sight(&self, is_all_seen: bool, now_ms: u64) -> bool {
+        let mut blind_since_ms = self.blind_since_ms.lock();
+        if is_all_seen {
+            *blind_since_ms = None;
+            return true;
+        }
+        now_ms >= *blind_since_ms.get_or_insert(now_ms) + self.shared.options.grace_ms
     }
 }
+
+#[cfg(test)]
+mod tests;

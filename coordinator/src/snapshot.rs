@@ -1,58 +1,91 @@
 //! What a plan is made from: one consistent, immutable picture of the cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use henge_platform::discovery::{DiscoverySnapshot, ServerId};
+use henge_platform::discovery::{AnnouncedSegment, ServerId};
 use henge_platform::metadata::PublishedSegment;
-use henge_types::{SegmentId, ShardSpec};
+use henge_types::SegmentId;
+
+use crate::attempts::Pair;
+
+/// The segments that a server announces.
+pub(crate) type Announced = Arc<BTreeMap<SegmentId, AnnouncedSegment>>;
 
 /// One server that can hold segments.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServerState {
+    /// What it shares its fate with; empty where zones are not told apart.
+    pub zone: Arc<str>,
+    /// Bytes that it may hold.
+    pub capacity_bytes: u64,
     /// What it announces.
-    pub loaded: BTreeMap<SegmentId, (ShardSpec, u64)>,
+    pub loaded: Announced,
+    /// What it was asked to load and does not announce yet, with sizes in bytes.
+    pub coming: BTreeMap<SegmentId, u64>,
+    /// What it was asked to drop and may still announce.
+    pub going: BTreeSet<SegmentId>,
+    /// What it announced before it restarted, a short while ago: its disk may still have that.
+    pub remembered: Announced,
+    /// How many more loads it may be asked for now.
+    pub room_for_loads: usize,
+    /// How many more drops.
+    pub room_for_drops: usize,
 }
 
 impl ServerState {
-    /// Bytes it holds.
+    /// Bytes it holds, and will hold.
     #[must_use]
     pub(crate) fn size_bytes(&self) -> u64 {
-        self.loaded.values().map(|(_, size_bytes)| size_bytes).sum()
+        let loaded: u64 = self.loaded.values().map(|segment| segment.size_bytes).sum();
+        loaded + self.coming.values().sum::<u64>()
     }
+
+    /// True when it has the segment and is to keep it.
+    #[must_use]
+    pub(crate) fn keeps(&self, id: &SegmentId) -> bool {
+        self.loaded.contains_key(id) && !self.going.contains(id)
+    }
+}
+
+/// A server that left a short while ago and may come back with all it had.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AwayServer {
+    /// Its zone.
+    pub zone: Arc<str>,
+    /// What it announced.
+    pub loaded: Announced,
 }
 
 /// The cluster at one instant.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClusterSnapshot {
-    /// True when `used` is known to hold every used segment. Without that nothing is dropped.
-    pub complete: bool,
+    /// True when `used` is known to hold every used segment, and `servers` every server that lives, with
+    /// all it announces. Without that nothing is dropped.
+    pub is_complete: bool,
+    /// True when loading may begin: the view is complete, or has not been for long.
+    pub may_load: bool,
+    /// True when no server came or left of late: copies too many are dropped, and moved between zones,
+    /// only then.
+    pub is_calm: bool,
+    /// Servers that are to have each used segment.
+    pub replicas: usize,
     /// Published segments that are used.
     pub used: Arc<BTreeMap<SegmentId, Arc<PublishedSegment>>>,
     /// Servers that can hold segments, with what they announce.
     pub servers: BTreeMap<ServerId, ServerState>,
+    /// Servers that left a short while ago.
+    pub away: BTreeMap<ServerId, AwayServer>,
+    /// Loads that failed and are not to be tried again yet.
+    pub resting_loads: BTreeSet<Pair>,
+    /// The same for drops.
+    pub resting_drops: BTreeSet<Pair>,
 }
 
 impl ClusterSnapshot {
-    /// The announcements of `hosts`; other servers (realtime nodes) are left out.
-    #[must_use]
-    pub(crate) fn servers_of(
-        discovery: &DiscoverySnapshot,
-        hosts: &[ServerId],
-    ) -> BTreeMap<ServerId, ServerState> {
-        let state = |host: &ServerId| {
-            let announced = discovery.servers.get(host);
-            let loaded = announced.into_iter().flat_map(|server| server.segments.values());
-            ServerState {
-                loaded: loaded.map(|s| (s.id.clone(), (s.shard_spec, s.size_bytes))).collect(),
-            }
-        };
-        hosts.iter().map(|host| (host.clone(), state(host))).collect()
-    }
-
-    /// True when some server has the segment.
+    /// True when some server has the segment and is to keep it.
     #[must_use]
     pub(crate) fn is_loaded(&self, id: &SegmentId) -> bool {
-        self.servers.values().any(|server| server.loaded.contains_key(id))
+        self.servers.values().any(|server| server.keeps(id))
     }
 }

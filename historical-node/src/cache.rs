@@ -3,7 +3,7 @@
 mod metered;
 mod names;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,8 +24,21 @@ pub(crate) struct SegmentCache {
     root: PathBuf,
     capacity_bytes: u64,
     used_bytes: Mutex<u64>,
-    /// What earlier runs left, by stem, until it is asked for.
-    left: Mutex<HashMap<PathBuf, Vec<CachedFile>>>,
+    left: Mutex<Left>,
+}
+
+/// What earlier runs left, by stem, until it is asked for or its room is needed.
+#[derive(Debug, Default)]
+struct Left {
+    files: BTreeMap<PathBuf, Vec<LeftFile>>,
+    total_bytes: u64,
+}
+
+/// A file that an earlier run left.
+#[derive(Debug)]
+struct LeftFile {
+    file: CachedFile,
+    size_bytes: u64,
 }
 
 /// Bytes set aside for one file; given back when dropped.
@@ -44,7 +57,7 @@ impl SegmentCache {
     pub(crate) fn open(root: PathBuf, capacity_bytes: u64) -> Result<Self> {
         let io = |path: &Path, source| HistoricalError::Io { path: path.to_owned(), source };
         files::create_dir_all(&root).map_err(|e| io(&root, e))?;
-        let mut left: HashMap<PathBuf, Vec<CachedFile>> = HashMap::new();
+        let mut left = Left::default();
         for FolderEntry { path: folder, .. } in files::list(&root).map_err(|e| io(&root, e))? {
             if !folder.is_dir() {
                 continue;
@@ -52,7 +65,10 @@ impl SegmentCache {
             remove_temporary_files(&folder).map_err(|e| io(&folder, e))?;
             for FolderEntry { path, .. } in files::list(&folder).map_err(|e| io(&folder, e))? {
                 if let Some((stem, form)) = names::parse(&path) {
-                    left.entry(stem).or_default().push(CachedFile { path, form });
+                    let size_bytes = files::size_bytes(&path).map_err(|e| io(&path, e))?;
+                    let file = CachedFile { path, form };
+                    left.total_bytes += size_bytes;
+                    left.files.entry(stem).or_default().push(LeftFile { file, size_bytes });
                 }
             }
         }
@@ -67,10 +83,26 @@ impl SegmentCache {
 
     /// What earlier runs left of a segment, hot forms first. Asked for once.
     pub(crate) fn take_left(&self, id: &SegmentId) -> Vec<CachedFile> {
-        let left = self.left.lock().remove(&names::stem(&self.root, id));
-        let mut left = left.unwrap_or_default();
-        left.sort_by_key(|file| matches!(file.form, FileForm::Stored { .. }));
-        left
+        let mut left = self.left.lock();
+        let files = left.files.remove(&names::stem(&self.root, id)).unwrap_or_default();
+        left.total_bytes -= files.iter().map(|left| left.size_bytes).sum::<u64>();
+        let mut files: Vec<CachedFile> = files.into_iter().map(|left| left.file).collect();
+        files.sort_by_key(|file| matches!(file.form, FileForm::Stored { .. }));
+        files
+    }
+
+    /// Removes files that earlier runs left and nobody asked for, until the others take no more than
+    /// this: the coordinator may have told the node to hold something else since.
+    fn shrink_left_to(&self, size_bytes: u64) {
+        let mut left = self.left.lock();
+        while left.total_bytes > size_bytes {
+            let Some((_, files)) = left.files.pop_first() else { return };
+            for LeftFile { file, size_bytes } in files {
+                tracing::info!(path = %file.path.display(), "a file of an earlier run makes room");
+                remove_file(&file.path);
+                left.total_bytes -= size_bytes;
+            }
+        }
     }
 
     /// Sets bytes aside.
@@ -104,6 +136,9 @@ impl Reservation {
         }
         *used += needed_bytes;
         self.size_bytes += needed_bytes;
+        if needed_bytes > 0 {
+            self.cache.shrink_left_to(self.cache.capacity_bytes - *used);
+        }
         Ok(())
     }
 
@@ -161,5 +196,30 @@ mod tests {
         drop(cache.reserve(30).unwrap());
         drop(first);
         cache.reserve(100).unwrap();
+    }
+
+    #[test]
+    fn files_of_earlier_runs_that_nobody_asks_for_make_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let interval = henge_types::Interval { start_ms: 0, end_ms: 1 };
+        let id = |partition| SegmentId::new("d", interval, henge_types::Version(1), partition);
+        let cache = SegmentCache::open(dir.path().to_owned(), 100).unwrap();
+        let form = FileForm::Stored { checksum: Some(7) };
+        for partition in 0..3 {
+            let path = cache.path(&id(partition), form);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, [0; 30]).unwrap();
+        }
+        let cache = Arc::new(SegmentCache::open(dir.path().to_owned(), 100).unwrap());
+        let asked_for = cache.take_left(&id(2));
+        let _kept = cache.reserve(30).unwrap();
+        // 60 bytes are left, and 70 free.
+        let _first = cache.reserve(10).unwrap();
+        assert_eq!(cache.left.lock().files.len(), 2);
+        let _second = cache.reserve(1).unwrap();
+        assert_eq!(cache.left.lock().files.len(), 1);
+        let _third = cache.reserve(59).unwrap();
+        assert!(cache.left.lock().files.is_empty() && asked_for[0].path.exists());
+        assert!((0..2).all(|partition| !cache.path(&id(partition), form).exists()));
     }
 }

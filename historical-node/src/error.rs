@@ -59,6 +59,12 @@ pub enum HistoricalError {
         /// The path.
         path: PathBuf,
     },
+    /// A coordinator that leads no more, or a call that was late.
+    #[error("told to drop segment '{id}' by an instruction earlier than the last one to load it")]
+    Outdated {
+        /// The segment.
+        id: String,
+    },
     /// A task of the node was stopped.
     #[error("stopped: {0}")]
     Stopped(String),
@@ -94,6 +100,7 @@ impl HistoricalError {
             | Self::WrittenWrong { .. }
             | Self::WrongIdentity { .. } => ErrorClass::Corrupt,
             Self::Full { .. } => ErrorClass::Capacity,
+            Self::Outdated { .. } => ErrorClass::Conflict,
             Self::Segment(error) => error.class(),
             Self::Storage(error) => error.class(),
             Self::Metadata(error) => error.class(),

@@ -11,6 +11,7 @@ mod object;
 mod query;
 mod recode;
 mod scrub;
+mod told;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use henge_data_node::{PartialCache, QueryRunner, QueryServices};
 use henge_exec::NodeDictionaries;
-use henge_platform::discovery::{Discovery, ServerAddress, ServerId};
+use henge_platform::discovery::{Discovery, ServerDescription, ServerId, ServerKind};
 use henge_platform::metadata::{MetadataStore, PublishedSegment};
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::{DeepStorage, PushedObject};
@@ -32,14 +33,15 @@ pub use error::{HistoricalError, Result};
 
 use crate::cache::{CachedFile, FileForm, Reservation, SegmentCache};
 use crate::scrub::CareMetrics;
+use crate::told::Told;
 
 /// Settings of a historical node.
 #[derive(Debug, Clone)]
 pub struct HistoricalOptions {
     /// Name in discovery.
     pub server_id: ServerId,
-    /// Where brokers reach it.
-    pub address: ServerAddress,
+    /// What it shares its fate with.
+    pub zone: Arc<str>,
     /// Tier.
     pub tier: Arc<str>,
     /// Preference among replicas.
@@ -54,6 +56,18 @@ pub struct HistoricalOptions {
     pub dictionary_budget_bytes: usize,
     /// Bytes a second that are read again to find damage; 0 for none.
     pub scrub_bytes_per_second: u64,
+}
+
+impl HistoricalOptions {
+    fn description(&self) -> ServerDescription {
+        ServerDescription {
+            kind: ServerKind::Historical,
+            zone: Arc::clone(&self.zone),
+            tier: Arc::clone(&self.tier),
+            capacity_bytes: self.capacity_bytes,
+            ..ServerDescription::default()
+        }
+    }
 }
 
 /// The form of the segments of a tier.
@@ -88,6 +102,8 @@ pub(crate) struct Serving {
     pub(crate) cache: Arc<SegmentCache>,
     pub(crate) dictionaries: Arc<NodeDictionaries>,
     pub(crate) loaded: RwLock<HashMap<SegmentId, Arc<Loaded>>>,
+    /// What it was told of segments, and their loads under way.
+    pub(crate) told: Told,
 }
 
 /// A segment that is served, its file, and the room the file takes.
@@ -129,11 +145,12 @@ impl HistoricalNode {
     ) -> Result<Self> {
         let cache =
             Arc::new(SegmentCache::open(options.cache_dir.clone(), options.capacity_bytes)?);
-        discovery.join(&options.server_id, &options.address)?;
+        discovery.join(&options.server_id, &options.description())?;
         let dictionaries = Arc::new(NodeDictionaries::new(options.dictionary_budget_bytes));
         let pool = queries.pool.clone();
         let queries = QueryRunner::over_segments(queries, Arc::clone(&dictionaries), partials);
-        let serving = Arc::new(Serving { cache, dictionaries, loaded: RwLock::default() });
+        let (loaded, told) = (RwLock::default(), Told::default());
+        let serving = Arc::new(Serving { cache, dictionaries, loaded, told });
         let transcoding = Arc::new(Semaphore::new(1));
         let care = CareMetrics::default();
         Ok(Self {

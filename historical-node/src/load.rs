@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use henge_data_node::{HostError, SegmentHost};
+use henge_data_node::{HostError, Instruction, SegmentHost};
 use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ChangeSet, ServerId};
 use henge_platform::metadata::PublishedSegment;
 use henge_platform::runtime::files::{self, rename_durably};
@@ -23,6 +23,9 @@ use crate::{HistoricalNode, Loaded, ServedForm, Serving};
 
 impl HistoricalNode {
     pub(crate) async fn load_segment(&self, segment: &PublishedSegment) -> Result<()> {
+        // A load that its coordinator gave up on may be under way: it is waited for, not made again.
+        let turn = self.serving.told.turn_to_load(&segment.id);
+        let _turn = turn.lock().await;
         if self.serving.loaded.read().contains_key(&segment.id) {
             return Ok(());
         }
@@ -97,6 +100,29 @@ impl HistoricalNode {
             size_bytes: segment.size_bytes,
             schema: Arc::new(AnnouncedSchema::of(columns)),
         }
+    }
+
+    /// What is loaded, or will be, stays when earlier instructions arrive.
+    async fn load_as_told(
+        &self,
+        segment: &PublishedSegment,
+        instruction: Instruction,
+    ) -> Result<()> {
+        self.serving.told.to_load(&segment.id, instruction);
+        let loaded = self.load_segment(segment).await;
+        if loaded.is_err() {
+            self.serving.told.could_not_load(&segment.id, instruction);
+        }
+        loaded
+    }
+
+    fn unload_as_told(&self, id: &SegmentId, instruction: Instruction) -> Result<()> {
+        let done = self.serving.told.unless_later(id, instruction, || self.unload_segment(id));
+        if let Err(HistoricalError::Outdated { .. }) = &done {
+            let Instruction { epoch, number } = instruction;
+            tracing::warn!(segment = %id, epoch, number, "refused to drop a segment: the coordinator relies on it by now");
+        }
+        done
     }
 
     fn unload_segment(&self, id: &SegmentId) -> Result<()> {
@@ -258,11 +284,16 @@ impl SegmentHost for HistoricalNode {
         &self.options.server_id
     }
 
-    async fn load(&self, segment: &PublishedSegment) -> Result<(), HostError> {
-        self.load_segment(segment).await.map_err(|error| self.host_error(&error))
+    async fn load(
+        &self,
+        segment: &PublishedSegment,
+        instruction: Instruction,
+    ) -> Result<(), HostError> {
+        let loaded = self.load_as_told(segment, instruction).await;
+        loaded.map_err(|error| self.host_error(&error))
     }
 
-    async fn unload(&self, id: &SegmentId) -> Result<(), HostError> {
-        self.unload_segment(id).map_err(|error| self.host_error(&error))
+    async fn unload(&self, id: &SegmentId, instruction: Instruction) -> Result<(), HostError> {
+        self.unload_as_told(id, instruction).map_err(|error| self.host_error(&error))
     }
 }

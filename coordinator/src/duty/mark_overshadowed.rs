@@ -12,10 +12,10 @@ use crate::snapshot::ClusterSnapshot;
 pub(crate) fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
     let mut timelines: BTreeMap<&str, Timeline<()>> = BTreeMap::new();
     for server in snapshot.servers.values() {
-        for (id, (shard_spec, _)) in &server.loaded {
+        for (id, announced) in server.loaded.iter().filter(|(id, _)| !server.going.contains(id)) {
             if snapshot.used.contains_key(id) {
                 let timeline = timelines.entry(&id.datasource).or_default();
-                timeline.add(id.clone(), *shard_spec, ());
+                timeline.add(id.clone(), announced.shard_spec, ());
             }
         }
     }

@@ -22,12 +22,12 @@ pub(crate) fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
             .any(|new| new.version > old.version && new.interval.overlaps(&old.interval))
     };
     let mut actions = Vec::new();
-    for (server, state) in &snapshot.servers {
-        for id in state.loaded.keys() {
-            if !snapshot.used.contains_key(id) && !is_awaited(id) {
-                actions.push(Action::Unload { server: server.clone(), id: id.clone() });
-            }
-        }
+    for (name, server) in &snapshot.servers {
+        let rests = |id: &SegmentId| snapshot.resting_drops.contains(&(name.clone(), id.clone()));
+        let unused = server.loaded.keys().filter(|id| !snapshot.used.contains_key(id));
+        let goes = unused.filter(|id| !server.going.contains(id) && !is_awaited(id) && !rests(id));
+        let unload = |id: &SegmentId| Action::Unload { server: name.clone(), id: id.clone() };
+        actions.extend(goes.take(server.room_for_drops).map(unload));
     }
     actions
 }

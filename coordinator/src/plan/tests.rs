@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use henge_platform::discovery::ServerId;
+use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ServerId};
 use henge_platform::metadata::PublishedSegment;
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
 use super::*;
-use crate::snapshot::ServerState;
+use crate::snapshot::{Announced, AwayServer, ServerState};
 
-fn segment(start_ms: i64, version: u64, partition: u32, core: u32) -> Arc<PublishedSegment> {
+pub(crate) fn segment(
+    start_ms: i64,
+    version: u64,
+    partition: u32,
+    core: u32,
+) -> Arc<PublishedSegment> {
     Arc::new(PublishedSegment {
         id: SegmentId {
             datasource: "d".into(),
@@ -29,21 +34,63 @@ fn segment(start_ms: i64, version: u64, partition: u32, core: u32) -> Arc<Publis
     })
 }
 
+pub(crate) fn announced(segments: &[&Arc<PublishedSegment>]) -> Announced {
+    let announced = |segment: &Arc<PublishedSegment>| AnnouncedSegment {
+        id: segment.id.clone(),
+        shard_spec: segment.shard_spec,
+        tier: "".into(),
+        priority: 0,
+        realtime: false,
+        size_bytes: segment.size_bytes,
+        schema: Arc::new(AnnouncedSchema::of([])),
+    };
+    Arc::new(segments.iter().map(|s| (s.id.clone(), announced(s))).collect())
+}
+
+fn server(zone: &str, segments: &[&Arc<PublishedSegment>]) -> ServerState {
+    ServerState {
+        zone: zone.into(),
+        capacity_bytes: u64::MAX,
+        loaded: announced(segments),
+        room_for_loads: usize::MAX,
+        room_for_drops: usize::MAX,
+        ..ServerState::default()
+    }
+}
+
+fn used(segments: &[&Arc<PublishedSegment>]) -> Arc<BTreeMap<SegmentId, Arc<PublishedSegment>>> {
+    Arc::new(segments.iter().map(|s| (s.id.clone(), Arc::clone(s))).collect())
+}
+
+/// A calm cluster of one zone that is wholly seen.
 fn cluster(
-    used: &[&Arc<PublishedSegment>],
+    segments: &[&Arc<PublishedSegment>],
     servers: &[(&str, &[&Arc<PublishedSegment>])],
 ) -> ClusterSnapshot {
-    let state = |segments: &[&Arc<PublishedSegment>]| ServerState {
-        loaded: segments.iter().map(|s| (s.id.clone(), (s.shard_spec, s.size_bytes))).collect(),
-    };
+    let servers = servers.iter().map(|(name, loaded)| ((*name).into(), server("", loaded)));
     ClusterSnapshot {
-        complete: true,
-        used: Arc::new(used.iter().map(|s| (s.id.clone(), Arc::clone(s))).collect()),
-        servers: servers
-            .iter()
-            .map(|(name, segments)| (ServerId::from(*name), state(segments)))
-            .collect::<BTreeMap<_, _>>(),
+        is_complete: true,
+        may_load: true,
+        is_calm: true,
+        replicas: 1,
+        used: used(segments),
+        servers: servers.collect(),
+        ..ClusterSnapshot::default()
     }
+}
+
+/// The same with two replicas, and servers with their zones.
+fn zones(
+    segments: &[&Arc<PublishedSegment>],
+    servers: &[(&str, &str, &[&Arc<PublishedSegment>])],
+) -> ClusterSnapshot {
+    let servers = servers.iter().map(|(name, zone, loaded)| ((*name).into(), server(zone, loaded)));
+    ClusterSnapshot { replicas: 2, servers: servers.collect(), ..cluster(segments, &[]) }
+}
+
+fn drop_copy(server: &str, segment: &Arc<PublishedSegment>, keepers: &[&str]) -> Action {
+    let keepers = keepers.iter().map(|name| ServerId::from(*name)).collect();
+    Action::DropCopy { server: server.into(), segment: Arc::clone(segment), keepers }
 }
 
 fn load(server: &str, segment: &Arc<PublishedSegment>) -> Action {
@@ -72,9 +119,9 @@ fn f_72_i_13_a_settled_cluster_needs_nothing() {
 fn f_26_an_incomplete_view_never_drops() {
     let one = segment(0, 1, 0, 0);
     let mut snapshot = cluster(&[], &[("a", &[&one])]);
-    snapshot.complete = false;
+    snapshot.is_complete = false;
     assert_eq!(plan(&snapshot), []);
-    snapshot.complete = true;
+    snapshot.is_complete = true;
     assert_eq!(plan(&snapshot), [Action::Unload { server: "a".into(), id: one.id.clone() }]);
 }
 
@@ -112,4 +159,139 @@ fn f_54_the_segments_of_a_lost_server_are_loaded_elsewhere_in_one_run() {
         *by_server.entry(server.clone()).or_default() += 1;
     }
     assert_eq!(by_server.values().collect::<Vec<_>>(), [&5_000, &5_000], "{by_server:?}");
+}
+
+#[test]
+fn a_view_that_is_not_complete_yet_loads_nothing_either() {
+    let one = segment(0, 1, 0, 0);
+    let mut snapshot = cluster(&[&one], &[("a", &[])]);
+    (snapshot.is_complete, snapshot.may_load) = (false, false);
+    assert_eq!(plan(&snapshot), []);
+    snapshot.may_load = true;
+    assert_eq!(plan(&snapshot), [load("a", &one)]);
+}
+
+#[test]
+fn what_was_asked_for_is_not_asked_for_again() {
+    let (one, old) = (segment(0, 1, 0, 0), segment(100, 1, 0, 0));
+    let mut snapshot = cluster(&[&one], &[("a", &[&old]), ("b", &[])]);
+    snapshot.servers.get_mut("a").unwrap().going.insert(old.id.clone());
+    snapshot.servers.get_mut("b").unwrap().coming.insert(one.id.clone(), 7);
+    assert_eq!(plan(&snapshot), []);
+}
+
+#[test]
+fn replicas_go_to_different_zones_and_never_twice_to_one_server() {
+    let one = segment(0, 1, 0, 0);
+    let snapshot = zones(&[&one], &[("a", "x", &[]), ("b", "x", &[]), ("c", "y", &[])]);
+    assert_eq!(plan(&snapshot), [load("a", &one), load("c", &one)]);
+    let snapshot = zones(&[&one], &[("a", "x", &[&one]), ("b", "x", &[]), ("c", "y", &[])]);
+    assert_eq!(plan(&snapshot), [load("c", &one)]);
+    // One zone is left: better there than not at all. One server is left: not twice.
+    let snapshot = zones(&[&one], &[("a", "x", &[&one]), ("b", "x", &[])]);
+    assert_eq!(plan(&snapshot), [load("b", &one)]);
+    assert_eq!(plan(&zones(&[&one], &[("a", "x", &[&one])])), []);
+}
+
+#[test]
+fn f_71_who_left_a_short_while_ago_counts_with_what_it_had() {
+    let (one, two) = (segment(0, 1, 0, 0), segment(100, 1, 0, 0));
+    let mut snapshot = zones(&[&one, &two], &[("a", "x", &[&one]), ("b", "x", &[])]);
+    let away = AwayServer { zone: "y".into(), loaded: announced(&[&one, &two]) };
+    snapshot.away.insert("c".into(), away);
+    // What nobody has any more is loaded at once; no second copies are made.
+    assert_eq!(plan(&snapshot), [load("b", &two)]);
+    snapshot.away.clear();
+    assert_eq!(plan(&snapshot), [load("b", &two), load("a", &two), load("b", &one)]);
+}
+
+#[test]
+fn a_server_that_restarted_gets_back_what_its_disk_has() {
+    let (one, two) = (segment(0, 1, 0, 0), segment(100, 1, 0, 0));
+    let mut snapshot = cluster(&[&one, &two], &[("a", &[]), ("b", &[])]);
+    snapshot.servers.get_mut("b").unwrap().remembered = announced(&[&one, &two]);
+    assert_eq!(plan(&snapshot), [load("b", &two), load("b", &one)]);
+}
+
+#[test]
+fn a_zone_that_is_back_gets_copies_and_what_is_too_many_goes_after_that() {
+    let one = segment(0, 1, 0, 0);
+    let mut snapshot = zones(&[&one], &[("a", "x", &[&one]), ("b", "x", &[&one]), ("c", "y", &[])]);
+    snapshot.is_calm = false;
+    assert_eq!(plan(&snapshot), [], "not while servers come and go");
+    snapshot.is_calm = true;
+    assert_eq!(plan(&snapshot), [load("c", &one)]);
+    let mut snapshot =
+        zones(&[&one], &[("a", "x", &[&one]), ("b", "x", &[&one]), ("c", "y", &[&one])]);
+    assert_eq!(plan(&snapshot), [drop_copy("b", &one, &["a", "c"])]);
+    snapshot.is_calm = false;
+    assert_eq!(plan(&snapshot), []);
+    (snapshot.is_calm, snapshot.is_complete) = (true, false);
+    assert_eq!(plan(&snapshot), []);
+    snapshot.is_complete = true;
+    // On its way to be dropped it is no copy any more: nobody else drops theirs.
+    snapshot.servers.get_mut("b").unwrap().going.insert(one.id.clone());
+    assert_eq!(plan(&snapshot), []);
+}
+
+#[test]
+fn i_13_replicas_converge_and_stay_whoever_has_what_at_first() {
+    let many: Vec<_> = (0..60).map(|at| segment(at * 10, 1, 0, 0)).collect();
+    let all: Vec<_> = many.iter().collect();
+    let mut snapshot = zones(
+        &all,
+        &[("a", "x", &all), ("b", "x", &all[..40]), ("c", "y", &all[30..50]), ("d", "z", &[])],
+    );
+    for _ in 0..10 {
+        for action in plan(&snapshot) {
+            let (name, segment, is_there) = match &action {
+                Action::Load { server, segment } => (server, segment, true),
+                Action::DropCopy { server, segment, .. } => (server, segment, false),
+                other => panic!("{other:?}"),
+            };
+            let server = snapshot.servers.get_mut(name).unwrap();
+            let loaded = Arc::make_mut(&mut server.loaded);
+            match is_there {
+                true => loaded.extend((*announced(&[segment])).clone()),
+                false => drop(loaded.remove(&segment.id).unwrap()),
+            }
+        }
+    }
+    assert_eq!(plan(&snapshot), []);
+    for one in &many {
+        let copies: Vec<_> =
+            snapshot.servers.values().filter(|server| server.keeps(&one.id)).collect();
+        assert_eq!(copies.len(), 2, "{}", one.id);
+        assert_ne!(copies[0].zone, copies[1].zone, "{}", one.id);
+    }
+}
+
+#[test]
+fn f_23_f_50_a_full_or_failing_server_is_not_asked_and_lacking_room_is_told() {
+    let (one, two) = (segment(0, 1, 0, 0), segment(100, 1, 0, 0));
+    let mut snapshot = cluster(&[&one, &two], &[("a", &[&one]), ("b", &[])]);
+    snapshot.servers.get_mut("b").unwrap().capacity_bytes = 6;
+    snapshot.servers.get_mut("a").unwrap().capacity_bytes = 14;
+    assert_eq!(plan(&snapshot), [load("a", &two)]);
+    snapshot.servers.get_mut("a").unwrap().capacity_bytes = 13;
+    let named = vec![two.id.clone()];
+    assert_eq!(plan(&snapshot), [Action::ReportFull { segments: 1, named }]);
+    // Elsewhere there is room, and the load failed a moment ago: that is no lack of room.
+    snapshot.servers.get_mut("b").unwrap().capacity_bytes = 7;
+    snapshot.resting_loads.insert(("b".into(), two.id.clone()));
+    assert_eq!(plan(&snapshot), []);
+    snapshot.servers.get_mut("a").unwrap().capacity_bytes = 14;
+    assert_eq!(plan(&snapshot), [load("a", &two)]);
+}
+
+#[test]
+fn no_more_is_asked_of_a_server_than_its_queue_takes() {
+    let many: Vec<_> = (0..10).map(|at| segment(at * 10, 1, 0, 0)).collect();
+    let all: Vec<_> = many.iter().collect();
+    let mut snapshot = cluster(&all, &[("a", &[])]);
+    snapshot.servers.get_mut("a").unwrap().room_for_loads = 3;
+    assert_eq!(plan(&snapshot), [load("a", &many[9]), load("a", &many[8]), load("a", &many[7])]);
+    let mut snapshot = cluster(&[], &[("a", &all)]);
+    snapshot.servers.get_mut("a").unwrap().room_for_drops = 2;
+    assert_eq!(plan(&snapshot).len(), 2);
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use henge_data_node::{QueryServices, RunningQueries, SegmentHost};
-use henge_platform::discovery::{InProcessDiscovery, ServerAddress};
+use henge_data_node::{Instruction, QueryServices, RunningQueries, SegmentHost};
+use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::{DeepStorage, LocalDeepStorage, Payload};
 use henge_segment::{ColumnData, ColumnView, SegmentWriter};
@@ -96,7 +96,7 @@ impl Setup {
     pub(crate) fn node(&self, form: ServedForm, capacity_bytes: u64) -> HistoricalNode {
         let options = HistoricalOptions {
             server_id: "historical-0".into(),
-            address: ServerAddress::InProcess,
+            zone: Arc::default(),
             tier: "hot".into(),
             priority: 0,
             cache_dir: self.dir.path().join("cache"),
@@ -152,7 +152,7 @@ pub(crate) async fn wait_until_hot(node: &HistoricalNode) {
 async fn the_hot_form_takes_the_place_of_the_stored() {
     let setup = setup().await;
     let node = setup.node(ServedForm::Hot, 1 << 30);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     wait_until_hot(&node).await;
     assert_eq!(setup.files().len(), 1);
     let loaded = Arc::clone(node.serving.loaded.read().values().next().unwrap());
@@ -165,9 +165,9 @@ async fn the_hot_form_takes_the_place_of_the_stored() {
     assert!(object.is_some());
     setup.storage.delete(KEY).await.unwrap();
     let restarted = setup.node(ServedForm::Hot, 1 << 30);
-    restarted.load(&setup.segment).await.unwrap();
+    restarted.load(&setup.segment, Instruction::default()).await.unwrap();
     assert!(is_hot(&restarted));
-    restarted.unload(&setup.segment.id).await.unwrap();
+    restarted.unload(&setup.segment.id, Instruction::default()).await.unwrap();
     assert!(setup.files().is_empty());
     restarted.serving.cache.reserve(1 << 30).unwrap();
 }
@@ -176,7 +176,7 @@ async fn the_hot_form_takes_the_place_of_the_stored() {
 async fn a_damaged_hot_file_is_made_again() {
     let setup = setup().await;
     let node = setup.node(ServedForm::Hot, 1 << 30);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     wait_until_hot(&node).await;
     let path = node.serving.loaded.read().values().next().unwrap().file.path.clone();
     drop(node);
@@ -184,13 +184,13 @@ async fn a_damaged_hot_file_is_made_again() {
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, damaged).unwrap();
         let restarted = setup.node(ServedForm::Hot, 1 << 30);
-        restarted.load(&setup.segment).await.unwrap();
+        restarted.load(&setup.segment, Instruction::default()).await.unwrap();
         wait_until_hot(&restarted).await;
     }
     // A file of another stored object is not taken for this one's.
     let other = PublishedSegment { checksum: setup.segment.checksum ^ 1, ..setup.segment.clone() };
     let restarted = setup.node(ServedForm::Hot, 1 << 30);
-    restarted.load(&other).await.unwrap_err();
+    restarted.load(&other, Instruction::default()).await.unwrap_err();
     assert_eq!(restarted.segment_count(), 0);
 }
 
@@ -198,7 +198,7 @@ async fn a_damaged_hot_file_is_made_again() {
 async fn without_room_or_wish_the_stored_form_stays() {
     let setup = setup().await;
     let node = setup.node(ServedForm::Hot, setup.segment.size_bytes + 1_000);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     for _ in 0..1_000 {
         tokio::time::sleep(Duration::from_millis(10)).await;
         if Arc::strong_count(&node.transcoding) == 1 {
@@ -209,7 +209,7 @@ async fn without_room_or_wish_the_stored_form_stays() {
     assert_eq!(setup.files().len(), 1);
     drop(node);
     let node = setup.node(ServedForm::AsStored, 1 << 30);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     assert!(!is_hot(&node));
     assert_eq!(Arc::strong_count(&node.transcoding), 1);
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use henge_data_node::{
-    DataNode, QueryBudget, QueryKey, SegmentDescriptor, SegmentHost, SegmentQuery, SegmentReply,
+    DataNode, Instruction, QueryBudget, QueryKey, SegmentDescriptor, SegmentHost, SegmentQuery,
+    SegmentReply,
 };
 use henge_platform::metadata::PublishedSegment;
 use henge_platform::storage::{DeepStorage, Payload};
@@ -66,14 +67,14 @@ async fn f_46_f_47_i_12_a_query_that_meets_damage_gets_a_fresh_copy() {
         for damage in [flip, cut_short] {
             let setup = setup().await;
             let node = setup.node(form, 1 << 30);
-            node.load(&setup.segment).await.unwrap();
+            node.load(&setup.segment, Instruction::default()).await.unwrap();
             if form == ServedForm::Hot {
                 wait_until_hot(&node).await;
             }
             // What was read before is verified already, and stays so: take a node that read nothing.
             drop(node);
             let node = setup.node(form, 1 << 30);
-            node.load(&setup.segment).await.unwrap();
+            node.load(&setup.segment, Instruction::default()).await.unwrap();
             damage(&served_file(&node));
             let reply = node.run(sum_of(&setup)).await.unwrap();
             assert_eq!(reply.missing.len(), 1, "the query is to start over");
@@ -87,7 +88,7 @@ async fn f_46_f_47_i_12_a_query_that_meets_damage_gets_a_fresh_copy() {
 async fn f_46_without_a_good_copy_the_segment_is_withdrawn_and_the_reason_named() {
     let setup = setup().await;
     let node = setup.node(ServedForm::AsStored, 1 << 30);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     flip(&served_file(&node));
     setup.storage.delete(KEY).await.unwrap();
     assert_eq!(node.run(sum_of(&setup)).await.unwrap().missing.len(), 1);
@@ -107,7 +108,7 @@ async fn f_46_the_scrubber_finds_damage_that_no_query_reads() {
         {
             let setup = setup().await;
             let node = setup.node(form, 1 << 30);
-            node.load(&setup.segment).await.unwrap();
+            node.load(&setup.segment, Instruction::default()).await.unwrap();
             if form == ServedForm::Hot {
                 wait_until_hot(&node).await;
             }
@@ -127,7 +128,7 @@ async fn h_52_another_content_of_the_same_identity_and_size_is_not_taken_from_th
     for form in [ServedForm::AsStored, ServedForm::Hot] {
         let setup = setup().await;
         let node = setup.node(form, 1 << 30);
-        node.load(&setup.segment).await.unwrap();
+        node.load(&setup.segment, Instruction::default()).await.unwrap();
         if form == ServedForm::Hot {
             wait_until_hot(&node).await;
         }
@@ -142,7 +143,7 @@ async fn h_52_another_content_of_the_same_identity_and_size_is_not_taken_from_th
             ..setup.segment.clone()
         };
         let node = setup.node(form, 1 << 30);
-        node.load(&restored).await.unwrap();
+        node.load(&restored, Instruction::default()).await.unwrap();
         let after = node.run(sum_of(&setup)).await.unwrap().partials;
         assert_ne!(format!("{before:?}"), format!("{after:?}"));
     }
@@ -154,7 +155,7 @@ async fn h_52_files_of_earlier_versions_are_verified_and_renamed() {
     for form in [ServedForm::AsStored, ServedForm::Hot] {
         let setup = setup().await;
         let node = setup.node(form, 1 << 30);
-        node.load(&setup.segment).await.unwrap();
+        node.load(&setup.segment, Instruction::default()).await.unwrap();
         if form == ServedForm::Hot {
             wait_until_hot(&node).await;
         }
@@ -171,13 +172,13 @@ async fn h_52_files_of_earlier_versions_are_verified_and_renamed() {
         std::fs::rename(&path, &old).unwrap();
         setup.storage.delete(KEY).await.unwrap();
         let node = setup.node(form, 1 << 30);
-        node.load(&setup.segment).await.unwrap();
+        node.load(&setup.segment, Instruction::default()).await.unwrap();
         assert_eq!(served_file(&node), path);
         drop(node);
         std::fs::rename(&path, &old).unwrap();
         flip(&old);
         let node = setup.node(form, 1 << 30);
-        node.load(&setup.segment).await.unwrap_err();
+        node.load(&setup.segment, Instruction::default()).await.unwrap_err();
         assert_eq!(setup.files(), [""; 0]);
     }
 }
@@ -186,20 +187,20 @@ async fn h_52_files_of_earlier_versions_are_verified_and_renamed() {
 async fn h_51_files_that_are_no_segments_are_refused_and_replaced() {
     let setup = setup().await;
     let node = setup.node(ServedForm::AsStored, 1 << 30);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     let path = served_file(&node);
     drop(node);
     let whole = std::fs::read(&path).unwrap();
     for content in [Vec::new(), vec![0], vec![0; whole.len()], whole[..whole.len() / 2].to_vec()] {
         std::fs::write(&path, content).unwrap();
         let node = setup.node(ServedForm::AsStored, 1 << 30);
-        node.load(&setup.segment).await.unwrap();
+        node.load(&setup.segment, Instruction::default()).await.unwrap();
         assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
     }
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
     let node = setup.node(ServedForm::AsStored, 1 << 30);
-    node.load(&setup.segment).await.unwrap_err();
+    node.load(&setup.segment, Instruction::default()).await.unwrap_err();
 }
 
 /// A segment for which there is no room is refused by its sizes; what is loaded goes on, and once there
@@ -215,16 +216,16 @@ async fn f_50_without_room_a_load_is_refused_and_the_others_are_served() {
     (second.size_bytes, second.checksum) = (pushed.size_bytes, pushed.checksum);
     let room_bytes = setup.segment.size_bytes + second.size_bytes - 1;
     let node = setup.node(ServedForm::AsStored, room_bytes);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     for _ in 0..2 {
-        let error = node.load(&second).await.unwrap_err();
+        let error = node.load(&second, Instruction::default()).await.unwrap_err();
         assert!(error.reason.contains(&second.size_bytes.to_string()), "{}", error.reason);
         assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
         assert_eq!(node.segment_count(), 1);
     }
     assert!(node.discovery.trouble(&second.id).is_some());
-    node.unload(&setup.segment.id).await.unwrap();
-    node.load(&second).await.unwrap();
+    node.unload(&setup.segment.id, Instruction::default()).await.unwrap();
+    node.load(&second, Instruction::default()).await.unwrap();
     assert!(node.discovery.trouble(&second.id).is_none());
     assert!(!answered(&node.run(sum_of(&setup)).await.unwrap()), "it was unloaded");
 }
@@ -234,10 +235,10 @@ async fn f_50_without_room_a_load_is_refused_and_the_others_are_served() {
 async fn f_51_a_segment_that_is_dropped_stays_readable_for_those_who_read_it() {
     let setup = setup().await;
     let node = setup.node(ServedForm::AsStored, 1 << 30);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     let path = served_file(&node);
     let reader = Arc::clone(node.serving.loaded.read().values().next().unwrap());
-    node.unload(&setup.segment.id).await.unwrap();
+    node.unload(&setup.segment.id, Instruction::default()).await.unwrap();
     assert!(!path.exists());
     assert_eq!(node.run(sum_of(&setup)).await.unwrap().missing.len(), 1);
     reader.mapped.verify().unwrap();

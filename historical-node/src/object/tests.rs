@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use henge_data_node::{DataNode, SegmentHost};
+use henge_data_node::{DataNode, Instruction, SegmentHost};
 use henge_platform::metadata::MetadataStore;
 use henge_platform::storage::DeepStorage;
 use henge_segment::{BlockCodec, WriteOptions};
@@ -16,7 +16,7 @@ use crate::mend::tests::{UNLIMITED, answered, cut_short, flip, served_file, sum_
 /// A node that serves a form, with nothing under way.
 async fn serving(setup: &Setup, form: ServedForm) -> HistoricalNode {
     let node = setup.node(form, 1 << 30);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     if form == ServedForm::Hot {
         wait_until_hot(&node).await;
     }
@@ -63,7 +63,7 @@ async fn f_40_i_06_an_object_is_mended_byte_for_byte_from_either_form() {
             if number % 2 == 1 {
                 // Found after a restart, by the first pass.
                 node = setup.node(form, 1 << 30);
-                node.load(&setup.segment).await.unwrap();
+                node.load(&setup.segment, Instruction::default()).await.unwrap();
             }
             let before = (node.care.found.get(), node.care.repaired.get());
             node.scrub_once(UNLIMITED).await;
@@ -75,7 +75,7 @@ async fn f_40_i_06_an_object_is_mended_byte_for_byte_from_either_form() {
         // The cache may be lost now.
         fs::remove_dir_all(setup.dir.path().join("cache")).unwrap();
         let node = setup.node(form, 1 << 30);
-        node.load(&setup.segment).await.unwrap();
+        node.load(&setup.segment, Instruction::default()).await.unwrap();
         assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
     }
 }
@@ -107,7 +107,7 @@ async fn f_40_i_06_rows_that_encode_otherwise_today_become_a_new_object() {
             fs::remove_dir_all(setup.dir.path().join("cache")).unwrap();
         }
         let node = setup.node(ServedForm::Hot, 1 << 30);
-        node.load(mended).await.unwrap();
+        node.load(mended, Instruction::default()).await.unwrap();
         let partials = node.run(sum_of(&setup)).await.unwrap().partials;
         assert_eq!(format!("{partials:?}"), expected);
         assert_eq!(served_file(&node).extension().unwrap() == "hot", !is_lost);
@@ -159,12 +159,12 @@ async fn f_40_a_hot_file_that_a_tier_wants_no_longer_is_kept_until_there_is_anot
     let good = fs::read(&path).unwrap();
     cut_short(&path);
     let node = setup.node(ServedForm::AsStored, 1 << 30);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
     node.scrub_once(UNLIMITED).await;
     assert!(fs::read(&path).unwrap() == good);
     let node = setup.node(ServedForm::AsStored, 1 << 30);
-    node.load(&setup.segment).await.unwrap();
+    node.load(&setup.segment, Instruction::default()).await.unwrap();
     assert_eq!(served_file(&node).extension().unwrap(), "segment");
     assert_eq!(setup.files().len(), 1);
 }
