@@ -42,6 +42,17 @@ pub enum RealtimeError {
     /// A datasource stopped taking events.
     #[error("{0}")]
     Unavailable(String),
+    /// Another realtime node was not reached, or did not answer; it may have done as asked all the same.
+    #[error("{0}")]
+    NotReached(String),
+    /// Another realtime node said so.
+    #[error("{message}")]
+    Remote {
+        /// The class of its error.
+        class: ErrorClass,
+        /// What it said.
+        message: String,
+    },
     /// Events of a source are missing: they were deleted before they were read.
     #[error(
         "partition '{partition}' goes on behind position {next}, and what lies between that and the \
@@ -141,8 +152,9 @@ impl RealtimeError {
             Self::TooLarge(_) => ErrorClass::ResourceLimit,
             Self::Busy(_) => ErrorClass::Capacity,
             Self::KeyReused { .. } => ErrorClass::Contradiction,
+            Self::Remote { class, .. } => *class,
             Self::SourceGap { .. } | Self::SourceRewound { .. } => ErrorClass::Conflict,
-            Self::Unavailable(_) => ErrorClass::Unavailable,
+            Self::Unavailable(_) | Self::NotReached(_) => ErrorClass::Unavailable,
             Self::Stopped(_) => ErrorClass::Cancelled,
             Self::Io { .. } => ErrorClass::Internal,
             Self::Spec(error) => error.class(),

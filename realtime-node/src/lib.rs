@@ -16,10 +16,14 @@ mod priority;
 mod commit;
 mod options;
 
+mod peers;
 mod sink;
 
+mod lease;
 mod serving;
 mod uptime;
+
+mod copies;
 
 mod shared;
 
@@ -39,7 +43,10 @@ mod node;
 mod api;
 mod query;
 
-pub use api::{PushRoute, PushService, push_service, router};
+pub use api::{
+    NetworkPeers, PeerRoute, PeerService, PushRoute, PushService, connect_peer, peer_service,
+    push_service, router,
+};
 pub use error::{RealtimeError, Result};
 pub use ingest::halt::PartitionFailures;
 pub use ingest::handoff::{BacklogStatus, HandoffFailure};
@@ -47,7 +54,14 @@ pub use ingest::reader::SourceReader;
 pub use ingest::source::{
     Delivery, Events, Message, Order, Partition, Positions, ReadRows, RefusedRows, Source,
 };
-pub use node::{Dependencies, PutSchema, RealtimeNode};
-pub use options::{BacklogLimits, RealtimeOptions};
-pub use push::PublishedLog;
+pub use node::{Dependencies, GivenUp, LostRecords, PutSchema, RealtimeNode};
+pub use options::{BacklogLimits, FIRST_NODE, RealtimeOptions, server_of};
+pub use peers::{
+    Alone, Appended, CopyId, Forwarded, ForwardedPush, LogAppend, LogEnd, MemoryPeers, Peer, Peers,
+    RealtimePeer,
+};
+pub use push::{OwnLog, PublishedLog};
 pub use task::{LocalFile, content_hash};
+
+#[cfg(test)]
+mod cluster_tests;

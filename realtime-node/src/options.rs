@@ -5,24 +5,37 @@ use std::sync::Arc;
 
 use henge_ingest::ParseLimits;
 use henge_platform::config::{IngestionConfig, LimitsConfig};
-use henge_platform::discovery::{ServerAddress, ServerId};
+use henge_platform::discovery::{ServerDescription, ServerId};
 use henge_platform::runtime::files;
 use henge_platform::wal::WalOptions;
 use henge_segment::WriteOptions;
 
 use crate::error::{RealtimeError, Result};
 
+/// The realtime node of a cluster that has one, and of data folders from before there could be more.
+pub const FIRST_NODE: &str = "0";
+
+/// The name in discovery of a realtime node.
+#[must_use]
+pub fn server_of(node: &str) -> ServerId {
+    format!("realtime-{node}").into()
+}
+
 /// Settings of a realtime node.
 #[derive(Debug, Clone)]
 pub struct RealtimeOptions {
+    /// The node's name among the realtime nodes of the cluster; see [`RealtimeOptions::of_node`].
+    pub node: Arc<str>,
     /// Name in discovery.
     pub server_id: ServerId,
-    /// Where brokers reach it.
-    pub address: ServerAddress,
+    /// What it shares its fate with.
+    pub zone: Arc<str>,
     /// Tier in discovery.
     pub tier: Arc<str>,
     /// Where the logs are.
     pub wal_dir: PathBuf,
+    /// Where the copies of other nodes' logs are.
+    pub copies_dir: PathBuf,
     /// Where parts of unpublished segments are kept; emptied at every start.
     pub spill_dir: PathBuf,
     /// Rows of one datasource in memory before they are persisted to a local part.
@@ -72,16 +85,26 @@ pub struct BacklogLimits {
 }
 
 impl RealtimeOptions {
+    pub(crate) fn description(&self) -> ServerDescription {
+        ServerDescription {
+            zone: Arc::clone(&self.zone),
+            tier: Arc::clone(&self.tier),
+            ..ServerDescription::default()
+        }
+    }
+
     /// The defaults of the configuration, with all folders under `data_dir`.
     #[must_use]
     pub fn under(data_dir: &std::path::Path) -> Self {
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let (ingestion, limits) = (IngestionConfig::default(), LimitsConfig::default());
         Self {
-            server_id: "realtime-0".into(),
-            address: ServerAddress::InProcess,
+            node: FIRST_NODE.into(),
+            server_id: server_of(FIRST_NODE),
+            zone: Arc::default(),
             tier: "_realtime".into(),
             wal_dir: data_dir.join("wal"),
+            copies_dir: data_dir.join("log-copies"),
             spill_dir: data_dir.join("spill"),
             max_rows_in_memory: size(ingestion.max_rows_in_memory),
             max_bytes_in_memory: size(ingestion.max_bytes_in_memory),
@@ -104,6 +127,13 @@ impl RealtimeOptions {
             max_waiting_tasks: ingestion.waiting_tasks as usize,
             segment: WriteOptions::default(),
         }
+    }
+
+    /// The same for a node of this name. Its logs, its tasks and what it buffers go by the name, so a
+    /// data folder keeps it.
+    #[must_use]
+    pub fn of_node(self, node: &str) -> Self {
+        Self { node: node.into(), server_id: server_of(node), ..self }
     }
 
     pub(crate) fn prepare_folders(&self) -> Result<()> {

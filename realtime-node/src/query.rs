@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use henge_data_node::{DataNode, NodeError, SegmentQuery, SegmentReply};
 use henge_platform::discovery::ServerId;
+use henge_types::SegmentId;
 
 use crate::node::RealtimeNode;
 
@@ -17,7 +18,8 @@ impl DataNode for RealtimeNode {
         let mut found = Vec::new();
         let mut missing = Vec::new();
         for descriptor in &request.segments {
-            match self.shared.serving.views(&descriptor.id) {
+            let views = self.shared.serving.views(&descriptor.id);
+            match views.filter(|_| self.may_answer(&descriptor.id)) {
                 Some(views) => found.push((descriptor.clone(), views)),
                 None => missing.push(descriptor.clone()),
             }
@@ -28,5 +30,19 @@ impl DataNode for RealtimeNode {
     async fn cancel(&self, query_id: &str) -> Result<(), NodeError> {
         self.shared.queries.cancel(query_id);
         Ok(())
+    }
+}
+
+impl RealtimeNode {
+    /// False when another node may go on with the log that the rows are in, and answer for them: this one
+    /// may have been paused, and not know.
+    pub(crate) fn may_answer(&self, id: &SegmentId) -> bool {
+        let Some(replication) = self.known(&id.datasource).and_then(|known| known.log_copy())
+        else {
+            return true;
+        };
+        let lease = &self.shared.lease;
+        lease.is_sure()
+            || lease.check().is_ok() && replication.is_sure(self.shared.clock.running_ms())
     }
 }

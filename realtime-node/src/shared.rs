@@ -11,9 +11,12 @@ use henge_platform::storage::DeepStorage;
 use henge_platform::wal::{LogHandles, LogMarks};
 use tokio::sync::Notify;
 
+use crate::copies::Copies;
 use crate::index_memory::IndexMemory;
+use crate::lease::NodeLease;
 use crate::merging::MergeRoom;
 use crate::options::RealtimeOptions;
+use crate::peers::Peers;
 use crate::serving::Serving;
 use crate::uptime::Uptime;
 
@@ -30,6 +33,12 @@ pub(crate) struct Shared {
     pub(crate) discovery: Arc<dyn Discovery>,
     /// Time.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The lease over the logs of this node.
+    pub(crate) lease: Arc<NodeLease>,
+    /// The other realtime nodes.
+    pub(crate) peers: Arc<dyn Peers>,
+    /// Copies of their logs.
+    pub(crate) copies: Copies,
     /// How long servers have run, all runs together.
     pub(crate) uptime: Uptime,
     /// Where parsing, adding and persisting run.

@@ -8,7 +8,6 @@ use henge_platform::http::{DruidError, LimitedBody};
 use henge_query::ingest::DataSchema;
 use serde_json::{Value, json};
 
-use super::events::datasource;
 use crate::error::RealtimeError;
 use crate::node::RealtimeNode;
 use crate::priority::PUSH_PRIORITY;
@@ -42,7 +41,7 @@ pub(super) async fn get(
     State(node): State<Arc<RealtimeNode>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, DruidError> {
-    let datasource = datasource(&node, &name)?;
+    let datasource = node.datasource(&name).await?;
     let schema = datasource.schema();
     Ok(Json(json!({
         "datasource": name,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::node::RealtimeNode;
-use crate::push::{MAX_KEY_BYTES, PushDatasource, PushReply};
+use crate::push::{MAX_KEY_BYTES, PushReply};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const MAX_LETTERS: usize = 10_000;
@@ -23,8 +23,7 @@ pub(super) async fn push(
     LimitedBody(body): LimitedBody,
 ) -> Result<Json<PushReply>, DruidError> {
     let key = idempotency_key(&headers)?;
-    let datasource = datasource(&node, &name)?;
-    Ok(Json(datasource.push(body, key).await?))
+    Ok(Json(node.push(&name, body, key).await?))
 }
 
 /// Where a listing goes on.
@@ -67,19 +66,6 @@ pub(super) async fn dead_letters(
         })
         .collect();
     Ok(Json(json!({ "datasource": name, "totals": totals, "deadLetters": letters })))
-}
-
-pub(super) fn datasource(
-    node: &RealtimeNode,
-    name: &str,
-) -> Result<Arc<PushDatasource>, DruidError> {
-    node.datasources.read().get(name).cloned().ok_or_else(|| {
-        DruidError::not_found(format!(
-            "datasource '{}' takes no pushes: create it with PUT /v1/datasources/NAME \
-             and a dataSchema first",
-            name.escape_debug()
-        ))
-    })
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Arc<str>>, DruidError> {

@@ -15,7 +15,7 @@ use henge_proto::v1::{PushEventsRequest, PushEventsResponse, PushFailed, PushSto
 use henge_types::ErrorClass;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::events::{checked_key, datasource};
+use super::events::checked_key;
 use crate::node::RealtimeNode;
 use crate::push::PushReply;
 
@@ -111,10 +111,9 @@ async fn store(
     let PushEventsRequest { events, idempotency_key, .. } = batch;
     let key = Some(idempotency_key).filter(|key| !key.is_empty());
     let key = key.map(|key| checked_key(&key)).transpose()?;
-    let datasource = datasource(node, name)?;
     refuse_compressed(&events)?;
     let events: Bytes = limits.requests.charge(events.len())?.hold(events);
-    Ok(datasource.push(events, key).await?)
+    Ok(node.push(name, events, key).await?)
 }
 
 fn stored(reply: &PushReply) -> Result<PushStored, Status> {

@@ -3,6 +3,9 @@
 mod datasources;
 mod events;
 mod grpc;
+mod network_peers;
+mod nodes;
+mod peers;
 mod tasks;
 
 use std::sync::Arc;
@@ -12,6 +15,8 @@ use axum::routing::{get, post, put};
 use henge_platform::http::DruidError;
 
 pub use grpc::{PushRoute, PushService, push_service};
+pub use network_peers::NetworkPeers;
+pub use peers::{PeerRoute, PeerService, connect_peer, peer_service};
 
 use crate::error::RealtimeError;
 use crate::node::RealtimeNode;
@@ -23,6 +28,7 @@ pub fn router(node: Arc<RealtimeNode>) -> Router {
         .route("/v1/datasources/{name}", put(datasources::put).get(datasources::get))
         .route("/v1/datasources/{name}/events", post(events::push))
         .route("/v1/datasources/{name}/dead-letters", get(events::dead_letters))
+        .route("/v1/realtime/{node}/give-up", post(nodes::give_up))
         .route("/druid/indexer/v1/task", post(tasks::submit))
         .route("/druid/indexer/v1/task/{id}", get(tasks::payload))
         .route("/druid/indexer/v1/task/{id}/status", get(tasks::status))

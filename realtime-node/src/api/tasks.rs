@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::node::RealtimeNode;
+use crate::options::server_of;
 
 const MAX_LISTED: usize = 10_000;
 
@@ -30,7 +31,7 @@ pub(super) async fn shutdown(
     State(node): State<Arc<RealtimeNode>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, DruidError> {
-    node.tasks.stop(&id).await?;
+    node.stop_task(&id).await?;
     Ok(Json(json!({ "task": id })))
 }
 
@@ -39,7 +40,7 @@ pub(super) async fn shutdown_all(
     State(node): State<Arc<RealtimeNode>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, DruidError> {
-    node.tasks.stop_all(&name).await?;
+    node.stop_tasks(&name).await?;
     Ok(Json(json!({ "dataSource": name })))
 }
 
@@ -135,8 +136,8 @@ pub(super) async fn list(
     let mut records = node.tasks.list(&filter).await?;
     match state {
         Some("complete") => records.retain(|record| record.status != TaskStatus::Running),
-        Some("running") => records.retain(|record| !node.tasks.is_waiting(&record.id)),
-        Some("pending") => records.retain(|record| node.tasks.is_waiting(&record.id)),
+        Some("running") => records.retain(|record| !node.tasks.is_waiting(record)),
+        Some("pending") => records.retain(|record| node.tasks.is_waiting(record)),
         _ => {}
     }
     Ok(Json(records.iter().map(|record| status_json(&node, record)).collect()))
@@ -144,7 +145,7 @@ pub(super) async fn list(
 
 fn status_json(node: &RealtimeNode, record: &TaskRecord) -> Value {
     let runner = match record.status {
-        TaskStatus::Running if node.tasks.is_waiting(&record.id) => "PENDING",
+        TaskStatus::Running if node.tasks.is_waiting(record) => "PENDING",
         TaskStatus::Running => "RUNNING",
         TaskStatus::Success | TaskStatus::Failed => "NONE",
     };
@@ -159,6 +160,7 @@ fn status_json(node: &RealtimeNode, record: &TaskRecord) -> Value {
         "runnerStatusCode": runner,
         "duration": record.duration_ms.unwrap_or(-1),
         "location": { "host": null, "port": -1, "tlsPort": -1 },
+        "node": server_of(&record.owner),
         "dataSource": record.datasource,
         "errorMsg": record.error,
         "progress": record.progress,

@@ -61,6 +61,15 @@ pub trait Source: Send + Sync + Debug {
     /// `Unavailable` when the same call may succeed later; all others end the reading.
     async fn next(&self) -> Result<Option<Delivery>>;
 
+    /// Whether rows of events up to these positions may be published. What is published goes nowhere any
+    /// more, so a part of a delivery must not be, before the rest is where it cannot be lost.
+    ///
+    /// # Errors
+    /// When they may not yet: it is tried again.
+    fn may_publish(&self, _up_to: &Positions) -> Result<()> {
+        Ok(())
+    }
+
     /// All up to these positions is published, durably: nobody asks for it again. Called again at the
     /// next publication when it fails.
     ///
@@ -148,6 +157,10 @@ pub(crate) struct Origin {
 /// Somebody who waits until events are stored, or has to remember that they were.
 #[async_trait]
 pub(crate) trait Receipt: Send + Debug {
+    /// Returns once it is certain whether the events become durable, as far as that is decided elsewhere
+    /// than here. May be dropped while it waits, and called again.
+    async fn certain(&mut self);
+
     /// Returns once the events are durable where they came from: they are added after that.
     async fn durable(&mut self) -> Result<()>;
 

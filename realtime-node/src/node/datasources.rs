@@ -1,6 +1,8 @@
 //! The datasources of a node: made, changed, opened.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use henge_platform::metadata::{DATASOURCE, Document};
 use henge_platform::wal::LogMark;
@@ -13,21 +15,25 @@ use crate::ingest::schema::parse_schema;
 use crate::priority::PUSH_PRIORITY;
 use crate::push::PushDatasource;
 
+/// How long other nodes are waited for to take note of a schema. They look by themselves as often.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 impl RealtimeNode {
-    /// Opens a datasource that the metadata know, with what they have `noted` of its log; what the
-    /// log holds is queryable afterwards.
+    /// Opens a datasource that the metadata know, with what they have `noted` of the logs; what its log
+    /// holds is queryable afterwards.
     pub(super) async fn open_datasource(
         &self,
         record: Document,
-        noted: Option<LogMark>,
+        noted: &BTreeMap<String, LogMark>,
     ) -> Result<Arc<PushDatasource>> {
         let datasource = PushDatasource::open(Arc::clone(&self.shared), record, noted).await?;
         self.datasources.write().insert(datasource.name.to_string(), Arc::clone(&datasource));
         Ok(datasource)
     }
 
-    /// Creates a datasource or changes its schema. Rows that are
-    /// buffered under the old schema are handed off under it.
+    /// Creates a datasource or changes its schema. Rows that are buffered under the old schema are handed
+    /// off under it. Other nodes take note before this returns, those that do not answer within a second
+    /// soon after by themselves.
     ///
     /// # Errors
     /// When the schema cannot be used or the metadata store fails.
@@ -40,7 +46,7 @@ impl RealtimeNode {
         let _one_at_a_time = self.creating.lock().await;
         let name = &schema.data_source;
         let version = self.shared.metadata.put_document(DATASOURCE, name, &json).await?;
-        let existing = self.datasources.read().get(name).cloned();
+        let existing = self.known(name);
         let mut warnings = Vec::new();
         match existing {
             Some(datasource) => {
@@ -50,10 +56,25 @@ impl RealtimeNode {
             None => {
                 let (kind, name) = (DATASOURCE.to_owned(), name.clone());
                 let record = Document { kind, name, body_json: json, version };
-                let datasource = self.open_datasource(record, None).await?;
-                self.note_log_mark(&datasource).await;
+                self.take_note(record).await?;
             }
         }
+        self.tell_others().await;
         Ok(PutSchema { version, warnings })
+    }
+
+    async fn tell_others(&self) {
+        let peers = &self.shared.peers;
+        let others = peers.live().into_iter().filter(|peer| peer.node != self.shared.options.node);
+        let told = others.filter_map(|other| peers.reach(&other.node)).map(|peer| async move {
+            let told = tokio::time::timeout(PATIENCE, peer.refresh()).await;
+            if !matches!(told, Ok(Ok(()))) {
+                tracing::warn!(
+                    ?peer,
+                    "a node was not told of a schema, and looks for it by itself"
+                );
+            }
+        });
+        futures::future::join_all(told).await;
     }
 }

@@ -31,7 +31,7 @@ impl RealtimeNode {
 
 impl PushDatasource {
     fn mark(&self) -> Option<(String, LogMark)> {
-        Some((self.name.to_string(), self.wal.mark()?))
+        Some((self.log.to_string(), self.wal.wal.mark()?))
     }
 }
 

@@ -1,17 +1,26 @@
 //! The node: its datasources and its tasks.
 
 mod datasources;
+mod drain;
+mod give_up;
+mod identity;
 mod left_buffered;
 mod log_marks;
+mod peer;
+mod refresh;
+mod route;
 mod schema_change;
 mod sources;
 mod start;
+mod take_over;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::RwLock;
 
+pub use give_up::{GivenUp, LostRecords};
 pub use schema_change::PutSchema;
 pub use start::Dependencies;
 
@@ -26,6 +35,10 @@ pub struct RealtimeNode {
     pub(crate) shared: Arc<Shared>,
     pub(crate) datasources: RwLock<BTreeMap<String, Arc<PushDatasource>>>,
     creating: tokio::sync::Mutex<()>,
+    taking_over: tokio::sync::Mutex<()>,
+    /// The name under which it asks for leases.
+    holder: String,
+    is_draining: AtomicBool,
     pub(crate) tasks: TaskQueue,
 }
 
@@ -35,7 +48,7 @@ impl RealtimeNode {
     #[must_use]
     pub fn log_damage(&self) -> (u64, u64) {
         let datasources = self.datasources.read();
-        let reports = datasources.values().map(|datasource| datasource.wal.recovery());
+        let reports = datasources.values().map(|datasource| datasource.wal.wal.recovery());
         reports.fold((0, 0), |(bytes, files), report| {
             (bytes + report.torn_bytes, files + report.quarantined as u64)
         })

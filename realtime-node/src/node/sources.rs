@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::RealtimeNode;
-use crate::error::{RealtimeError, Result};
+use crate::error::Result;
 use crate::ingest::reader::SourceReader;
 use crate::ingest::source::Source;
 
@@ -18,10 +18,7 @@ impl RealtimeNode {
         datasource: &str,
         source: Arc<dyn Source>,
     ) -> Result<SourceReader> {
-        let known = self.datasources.read().get(datasource).cloned();
-        let known = known.ok_or_else(|| {
-            RealtimeError::NotFound(format!("there is no datasource '{datasource}'"))
-        })?;
+        let known = self.datasource(datasource).await?;
         let (name, newest) = (Arc::clone(&known.name), Arc::clone(&known.newest));
         SourceReader::start(name, Arc::clone(&self.shared), source, newest).await
     }

@@ -1,7 +1,7 @@
 //! Starting the role.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use henge_data_node::{QueryRunner, QueryServices};
 use henge_platform::discovery::{Discovery, ServerId};
@@ -12,21 +12,21 @@ use henge_platform::wal::{LogHandles, LogMarks};
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 
+use super::identity::Identity;
 use super::left_buffered::LeftBuffered;
-use super::{RealtimeNode, log_marks};
+use super::{RealtimeNode, log_marks, refresh, route, take_over};
+use crate::copies::Copies;
 use crate::error::Result;
 use crate::index_memory::IndexMemory;
+use crate::lease::{self, NodeLease};
 use crate::merging::MergeRoom;
 use crate::options::RealtimeOptions;
+use crate::peers::Peers;
 use crate::priority::PUSH_PRIORITY;
 use crate::serving::Serving;
 use crate::shared::Shared;
 use crate::task::TaskQueue;
-use crate::uptime::Uptime;
-
-/// How often the uptime is written down, and old keys are forgotten. A crash loses at most so much:
-/// keys then live that much longer.
-const UPTIME_PERIOD: Duration = Duration::from_secs(60);
+use crate::uptime::{self, Uptime};
 
 /// What a realtime node is made of.
 #[derive(Debug, Clone)]
@@ -51,6 +51,8 @@ pub struct Dependencies {
     pub requests: MemoryAccount,
     /// What write-optimised indexes are charged to.
     pub indexes: MemoryAccount,
+    /// The other realtime nodes; [`Alone`](crate::Alone) when there are none.
+    pub peers: Arc<dyn Peers>,
 }
 
 impl RealtimeNode {
@@ -60,16 +62,25 @@ impl RealtimeNode {
     /// # Errors
     /// When a log is corrupt, or the metadata store or a local folder cannot be used.
     pub async fn start(options: RealtimeOptions, deps: Dependencies) -> Result<Arc<Self>> {
-        deps.discovery.join(&options.server_id, &options.address)?;
+        deps.discovery.join(&options.server_id, &options.description())?;
         let prepared = options.clone();
-        let prepare = move || prepared.prepare_folders();
-        deps.ingest_pool.spawn(PUSH_PRIORITY, prepare).await??;
-        let shared = Arc::new(share(options, deps));
+        let prepare = move || {
+            prepared.prepare_folders()?;
+            Identity::of(&prepared.data_dir, &prepared.node)
+        };
+        let identity = deps.ingest_pool.spawn(PUSH_PRIORITY, prepare).await??;
+        let holder = identity.holder();
+        let shared = Arc::new(share(options, deps, holder.clone()));
+        shared.lease.take().await?;
+        spawn(lease::keep(Arc::downgrade(&shared.lease)));
         let node = Arc::new(Self {
             tasks: TaskQueue::new(Arc::clone(&shared)),
             shared,
             datasources: RwLock::default(),
             creating: tokio::sync::Mutex::default(),
+            taking_over: tokio::sync::Mutex::default(),
+            holder,
+            is_draining: AtomicBool::new(false),
         });
         // What was buffered is placed anew, and tasks begin again.
         let server = node.shared.serving.server_id();
@@ -77,26 +88,41 @@ impl RealtimeNode {
         let mut left = LeftBuffered::of(&node.shared).await?;
         let noted = node.shared.metadata.log_marks().await?;
         for record in node.shared.metadata.list_documents(DATASOURCE).await? {
-            let (noted, name) = (noted.get(&record.name).copied(), record.name.clone());
-            node.open_datasource(record, noted).await?;
+            let name = record.name.clone();
+            node.open_datasource(record, &noted).await?;
+            node.resume_taken(&name).await?;
             left.replayed(&name).await?;
         }
         left.forget_rest().await?;
         node.note_log_marks().await;
         spawn(log_marks::keep_noted(Arc::downgrade(&node)));
+        spawn(refresh::keep_fresh(Arc::downgrade(&node)));
+        spawn(route::keep_balanced(Arc::downgrade(&node)));
+        spawn(take_over::keep_watch(Arc::downgrade(&node)));
         spawn(count_uptime(Arc::downgrade(&node.shared)));
         node.tasks.resume().await?;
         Ok(node)
     }
 }
 
-fn share(options: RealtimeOptions, deps: Dependencies) -> Shared {
+fn share(options: RealtimeOptions, deps: Dependencies, holder: String) -> Shared {
     let server: ServerId = Arc::clone(&options.server_id);
+    let log_handles = LogHandles::default();
+    let world = || (Arc::clone(&deps.metadata), Arc::clone(&deps.clock));
+    let (metadata, clock) = world();
+    let lease = Arc::new(NodeLease::new(metadata, clock, &options.node, holder));
+    let (metadata, clock) = world();
+    let files = (log_handles.clone(), deps.log_marks.clone());
+    let copies = Copies::new(&options, metadata, clock, files);
+    let (metadata, clock) = world();
     Shared {
+        lease,
+        copies,
+        peers: deps.peers,
+        uptime: Uptime::new(metadata, clock, Arc::clone(&server)),
         serving: Serving::new(server, Arc::clone(&deps.discovery), deps.ingest_pool.clone()),
         merge_room: MergeRoom::new(options.max_merge_bytes),
         options,
-        uptime: Uptime::new(Arc::clone(&deps.metadata), Arc::clone(&deps.clock)),
         metadata: deps.metadata,
         storage: deps.storage,
         discovery: deps.discovery,
@@ -106,16 +132,20 @@ fn share(options: RealtimeOptions, deps: Dependencies) -> Shared {
         published: deps.published,
         requests: deps.requests,
         index_memory: IndexMemory::new(deps.indexes),
-        log_handles: LogHandles::default(),
+        log_handles,
         log_marks: deps.log_marks,
     }
 }
 
 /// Counts the time for as long as the node lives.
 async fn count_uptime(shared: Weak<Shared>) {
+    if let Some(shared) = shared.upgrade() {
+        shared.uptime.lead().await;
+    }
     loop {
-        tokio::time::sleep(UPTIME_PERIOD).await;
+        tokio::time::sleep(uptime::PERIOD).await;
         let Some(shared) = shared.upgrade() else { return };
+        shared.uptime.lead().await;
         shared.uptime.prune_keys(shared.options.idempotency_retention_ms).await;
     }
 }

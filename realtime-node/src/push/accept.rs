@@ -1,13 +1,14 @@
 //! Accepting a push: idempotency, parsing, logging, and the wait for the writer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use henge_ingest::{BecameText, event_start};
 use henge_platform::metadata::LetterRecord;
 use henge_platform::runtime::spawn;
 use henge_platform::wal::WalEntry;
-use tokio::sync::{OwnedMutexGuard, oneshot};
+use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard, oneshot};
 
 use super::keys::{KeyState, OwnedKey, first_answer};
 use super::receipt::{LiveRequest, PushReceipt};
@@ -22,6 +23,9 @@ use crate::ingest::source::{Origin, ReadRows};
 use crate::letters;
 use crate::odd_times::odd_times;
 use crate::priority::PUSH_PRIORITY;
+
+/// How long a push waits for a second node, where it has to. The work goes on afterwards.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Longest idempotency key.
 pub(crate) const MAX_KEY_BYTES: usize = 255;
@@ -44,7 +48,8 @@ enum Claim {
 
 impl PushDatasource {
     /// Stores the events of a request. Returns once they are durable and queryable. The work goes on
-    /// when the caller goes away: a request is stored whole or not at all.
+    /// when the caller goes away: a request is stored whole or not at all. While `stays` is held its key is
+    /// this node's.
     ///
     /// # Errors
     /// When nothing of it was stored: it is not JSON at all, ingestion is at its limit, or the log
@@ -53,6 +58,7 @@ impl PushDatasource {
         self: &Arc<Self>,
         body: Bytes,
         key: Option<Arc<str>>,
+        stays: Option<OwnedRwLockReadGuard<()>>,
     ) -> Result<PushReply> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             RealtimeError::Busy(format!(
@@ -62,11 +68,21 @@ impl PushDatasource {
         })?;
         let this = Arc::clone(self);
         let work = spawn(async move {
-            let _place = place;
+            let _held = (place, stays);
             this.push_once(body, key).await
         });
-        let reply = work
-            .await
+        let answered = match self.wal.replication() {
+            None => Ok(work.await),
+            Some(_) => tokio::time::timeout(PATIENCE, work).await,
+        };
+        let answered = answered.map_err(|_| {
+            RealtimeError::Unavailable(format!(
+                "a second node does not have this push yet, which is durable at {} only: it counts once one \
+                 has it; send it again with the same idempotency key to learn of it",
+                self.shared.options.server_id
+            ))
+        })?;
+        let reply = answered
             .map_err(|error| RealtimeError::Unavailable(format!("push was given up: {error}")))??;
         self.totals.count(&reply);
         Ok(reply)
@@ -84,7 +100,10 @@ impl PushDatasource {
         // Before anything is learned from the request.
         self.backlog.check(&self.name)?;
         self.halt.check()?;
-        self.wal.check_room(body.len())?;
+        if let Some(replication) = self.wal.replication() {
+            replication.check()?;
+        }
+        self.wal.wal.check_room(body.len())?;
         self.shared.index_memory.make_room(body.len()).await?;
         let received_at_ms = self.shared.clock.now_ms();
         let before = Arc::clone(&intake.known);
@@ -132,7 +151,7 @@ impl PushDatasource {
             columns: tells_columns.then(|| known.discovered.clone()),
             stored: parsed.stored,
         };
-        let durable = self.wal.submit(WalEntry {
+        let (sequence, durable) = self.wal.submit(WalEntry {
             received_at_ms,
             schema_version: intake.schema.version,
             flags: REQUEST,
@@ -141,14 +160,13 @@ impl PushDatasource {
             payload: body,
         })?;
         let (done, applied) = oneshot::channel();
-        let sequence = durable.sequence();
         let tells = tells_columns.then(|| (Arc::clone(&known), self.logged.clone()));
         let receipt = PushReceipt {
             datasource: Arc::clone(&self.name),
             received_at_ms,
             reply: parsed.reply,
             key,
-            live: Some(LiveRequest { durable: Some(durable), tells, done }),
+            live: Some(LiveRequest { durable, tells, done }),
         };
         let rows = ReadRows {
             position: sequence.into(),
@@ -159,7 +177,11 @@ impl PushDatasource {
             buffer: parsed.buffer,
             letters: Some(Origin {
                 text: format!("push, log sequence {sequence}"),
-                record: Some(LetterRecord { sequence, is_replayed: false }),
+                record: Some(LetterRecord {
+                    log: Arc::clone(&self.log),
+                    sequence,
+                    is_replayed: false,
+                }),
             }),
             receipt: Some(Box::new(receipt)),
         };

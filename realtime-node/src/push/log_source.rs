@@ -6,9 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use henge_platform::metadata::Position;
-use henge_platform::wal::{Wal, WalEntry};
+use henge_platform::wal::WalEntry;
 use tokio::sync::{Mutex, mpsc};
 
+use super::log::PushLog;
 use super::published::{PublishedLog, compare_records};
 use super::record::{OUTCOME, encode_outcome};
 use super::replay::Replay;
@@ -21,25 +22,34 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub(crate) struct LogSource {
     id: String,
-    wal: Wal,
+    wal: PushLog,
     shared: Arc<Shared>,
     /// `None` once all that the log held was given.
     replay: Mutex<Option<Replay>>,
-    pushes: Mutex<mpsc::Receiver<ReadRows>>,
+    pushes: Mutex<Pushes>,
+}
+
+/// Pushes on their way.
+#[derive(Debug)]
+struct Pushes {
+    queue: mpsc::Receiver<ReadRows>,
+    /// The next one, until it is known whether it counts.
+    next: Option<ReadRows>,
 }
 
 impl LogSource {
     /// A source that replays a log before it gives what is pushed.
     pub(super) fn new(
-        datasource: &str,
-        wal: Wal,
+        log: &str,
+        wal: PushLog,
         shared: &Arc<Shared>,
         replay: Replay,
         pushes: mpsc::Receiver<ReadRows>,
     ) -> Self {
-        let (replay, pushes) = (Mutex::new(Some(replay)), Mutex::new(pushes));
+        let pushes = Mutex::new(Pushes { queue: pushes, next: None });
+        let replay = Mutex::new(Some(replay));
         let shared = Arc::clone(shared);
-        Self { id: PublishedLog::source_id(datasource), wal, shared, replay, pushes }
+        Self { id: PublishedLog::source_id(log), wal, shared, replay, pushes }
     }
 
     /// The next request that the log held when it was opened; `None` when there is none.
@@ -85,16 +95,34 @@ impl Source for LogSource {
         if let Some(held) = self.next_replayed().await? {
             return Ok(Some(held));
         }
-        match self.pushes.lock().await.recv().await {
-            Some(rows) => Ok(Some(delivery(rows))),
-            // Nobody pushes any more, which does not end what is in the log.
-            None => std::future::pending().await,
+        let mut pushes = self.pushes.lock().await;
+        if pushes.next.is_none() {
+            pushes.next = pushes.queue.recv().await;
         }
+        let Some(rows) = &mut pushes.next else {
+            // Nobody pushes any more, which does not end what is in the log.
+            return std::future::pending().await;
+        };
+        // Other nodes are waited for here, where the writer can do something else meanwhile.
+        if let Some(receipt) = &mut rows.receipt {
+            receipt.certain().await;
+        }
+        Ok(pushes.next.take().map(delivery))
+    }
+
+    /// After a start the log may have records that its copy has not.
+    fn may_publish(&self, up_to: &Positions) -> Result<()> {
+        let replication = self.wal.replication();
+        let record = PublishedLog::record_at(up_to);
+        replication.map_or(Ok(()), |replication| replication.check_copied(record))
     }
 
     /// Cuts the log.
     async fn commit(&self, published: &Positions) -> Result<()> {
-        let (wal, next) = (self.wal.clone(), PublishedLog::record_at(published) + 1);
+        let (wal, next) = (self.wal.wal.clone(), PublishedLog::record_at(published) + 1);
+        if let Some(replication) = self.wal.replication() {
+            replication.cut(next);
+        }
         let cut = move || wal.truncate_before(next);
         self.shared.ingest_pool.spawn(MERGE_PRIORITY, cut).await??;
         Ok(())
@@ -114,13 +142,13 @@ impl Source for LogSource {
 
 /// Writes down which rows of a request were refused after all.
 pub(super) async fn log_outcome(
-    wal: &Wal,
+    log: &PushLog,
     now_ms: i64,
     schema_version: u64,
     record: u64,
     events: &[u64],
 ) -> Result<()> {
-    let ticket = wal.submit(WalEntry {
+    let (_, mut durable) = log.submit(WalEntry {
         received_at_ms: now_ms,
         schema_version,
         flags: OUTCOME,
@@ -128,8 +156,7 @@ pub(super) async fn log_outcome(
         context: Bytes::new(),
         payload: encode_outcome(record, events),
     })?;
-    ticket.await?;
-    Ok(())
+    durable.settled().await
 }
 
 /// The log is a chain: it stops at a gap by itself, and nothing in it comes twice.

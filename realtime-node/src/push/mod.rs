@@ -5,26 +5,33 @@
 
 mod accept;
 mod keys;
+mod log;
 mod log_source;
+mod log_state;
 mod open;
+mod owners;
 mod published;
 mod receipt;
 mod record;
 mod replay;
+mod replicate;
+mod taken;
 mod varint;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use henge_platform::wal::Wal;
-use henge_types::{ChangeReport, IgnoredFields, encode_path_component};
-use parking_lot::Mutex;
+use henge_types::{ChangeReport, IgnoredFields};
+use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub(crate) use accept::MAX_KEY_BYTES;
+pub use log_state::OwnLog;
+pub(crate) use log_state::{LogBody, LogState, Taken};
+pub(crate) use owners::KeyOwners;
 pub use published::PublishedLog;
+pub(crate) use taken::TakenLog;
 
 use crate::ingest::halt::Halt;
 use crate::ingest::handoff::{Backlog, BacklogStatus};
@@ -36,7 +43,9 @@ use crate::ingest::source::ReadRows;
 use crate::ingest::writer::Command;
 use crate::shared::Shared;
 use keys::PushKeys;
+use log::PushLog;
 use receipt::LoggedColumns;
+use replicate::Replication;
 
 /// Rejections named in an answer; all of them are in the dead letter.
 const ERRORS_IN_REPLY: usize = 10;
@@ -113,12 +122,18 @@ pub(crate) struct TotalsSnapshot {
 #[derive(Debug)]
 pub(crate) struct PushDatasource {
     pub(crate) name: Arc<str>,
+    /// The name of its log at this node.
+    pub(crate) log: Arc<str>,
     shared: Arc<Shared>,
-    pub(crate) wal: Wal,
+    pub(crate) wal: PushLog,
     intake: Arc<tokio::sync::Mutex<Intake>>,
     /// The schema that events are accepted under now.
     pub(crate) newest: NewestSchema,
     keys: PushKeys,
+    /// Who owns its keys, as far as this node heard.
+    pub(crate) owners: RwLock<Option<Arc<KeyOwners>>>,
+    /// Held by pushes with keys; taken by whoever gives keys of this node to another.
+    pub(crate) moving: Arc<tokio::sync::RwLock<()>>,
     backlog: Backlog,
     halt: Halt,
     logged: LoggedColumns,
@@ -130,10 +145,10 @@ pub(crate) struct PushDatasource {
 }
 
 impl PushDatasource {
-    /// The folder of a datasource's log.
+    /// What copies its log to a second node, if anything does.
     #[must_use]
-    pub(crate) fn wal_dir(shared: &Shared, datasource: &str) -> PathBuf {
-        shared.options.wal_dir.join(encode_path_component(datasource))
+    pub(crate) fn log_copy(&self) -> Option<Arc<Replication>> {
+        self.wal.replication()
     }
 
     /// The schema that pushes are accepted under now.

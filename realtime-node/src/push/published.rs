@@ -8,8 +8,19 @@ use henge_platform::runtime::random;
 use crate::error::Result;
 use crate::ingest::published::Published;
 use crate::ingest::source::Positions;
+use crate::options::FIRST_NODE;
 
-/// How much of a datasource's log is published.
+/// The name of the log in which a node keeps what is pushed into a datasource: that of the datasource for the
+/// first node, which was the only one once. Names of datasources hold no slash, so no two logs share one.
+#[must_use]
+pub(super) fn log_name(datasource: &str, node: &str) -> String {
+    match node {
+        FIRST_NODE => datasource.to_owned(),
+        node => format!("{datasource}/{node}"),
+    }
+}
+
+/// How much of a log, by its name, is published.
 #[derive(Debug, Clone)]
 pub struct PublishedLog {
     source_id: String,
@@ -25,9 +36,9 @@ impl PublishedLog {
     /// A log has one partition.
     pub(super) const PARTITION: &str = "";
 
-    /// The name under which the log's position is kept.
-    pub(super) fn source_id(datasource: &str) -> String {
-        format!("push:{datasource}")
+    /// The name under which a log's position is kept.
+    pub(super) fn source_id(log: &str) -> String {
+        format!("push:{log}")
     }
 
     /// The record that positions are at; 0 when nothing is published.
@@ -40,8 +51,8 @@ impl PublishedLog {
     /// # Errors
     /// When the metadata fail, or what they say cannot be read: which rows are published already would
     /// not be known.
-    pub async fn of(metadata: &dyn MetadataStore, datasource: &str) -> Result<Self> {
-        let source_id = Self::source_id(datasource);
+    pub async fn of(metadata: &dyn MetadataStore, log: &str) -> Result<Self> {
+        let source_id = Self::source_id(log);
         let published = Published::read(compare_records, &metadata.source(&source_id).await?)?;
         Ok(Self { source_id, published })
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use henge_platform::metadata::IdempotencyRecord;
-use henge_platform::wal::AppendTicket;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::keys::OwnedKey;
+use super::log::Durable;
 use super::{ERRORS_IN_REPLY, PushReply};
 use crate::error::Result;
 use crate::ingest::known::KnownColumns;
@@ -33,7 +33,7 @@ pub(super) struct PushReceipt {
 /// A request whose client waits.
 #[derive(Debug)]
 pub(super) struct LiveRequest {
-    pub(super) durable: Option<AppendTicket>,
+    pub(super) durable: Durable,
     /// The columns that its record tells.
     pub(super) tells: Option<(Arc<KnownColumns>, LoggedColumns)>,
     pub(super) done: oneshot::Sender<Result<PushReply>>,
@@ -49,11 +49,17 @@ impl LoggedColumns {
 
 #[async_trait]
 impl Receipt for PushReceipt {
+    async fn certain(&mut self) {
+        if let Some(live) = &mut self.live
+            && live.durable.is_twice()
+        {
+            live.durable.known().await;
+        }
+    }
+
     async fn durable(&mut self) -> Result<()> {
         let Some(live) = &mut self.live else { return Ok(()) };
-        if let Some(ticket) = live.durable.take() {
-            ticket.await?;
-        }
+        live.durable.settled().await?;
         if let Some((known, logged)) = live.tells.take() {
             *logged.0.lock() = Some(known);
         }

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use henge_platform::metadata::{DATASOURCE, LetterRecord};
 use henge_platform::runtime::MemoryAccount;
-use henge_platform::wal::{Replay as LogRecords, Wal, WalEntry, WalRecord};
+use henge_platform::wal::{Replay as LogRecords, WalEntry, WalRecord};
 use tokio::sync::OwnedMutexGuard;
 
 use super::PushReply;
 use super::accept::parse_body;
 use super::keys::{KeyState, OwnedKey, PushKeys};
+use super::log::PushLog;
 use super::log_source::log_outcome;
 use super::receipt::PushReceipt;
 use super::record::{OUTCOME, RecordContext, StoredEvents, decode_outcome};
@@ -35,8 +36,10 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub(super) struct Replay {
     datasource: Arc<str>,
+    /// The log's name.
+    log: Arc<str>,
     shared: Arc<Shared>,
-    wal: Wal,
+    wal: PushLog,
     keys: PushKeys,
     published: Published,
     /// The schema of requests to come.
@@ -61,15 +64,16 @@ struct Replayed {
 impl Replay {
     /// Reads with an intake that knows what was known where what is published ends.
     pub(super) async fn new(
-        datasource: &Arc<str>,
+        (datasource, log): (&Arc<str>, &Arc<str>),
         shared: &Arc<Shared>,
-        (wal, keys): (&Wal, &PushKeys),
+        (wal, keys): (&PushLog, &PushKeys),
         published: &Published,
         intake: &Arc<tokio::sync::Mutex<Intake>>,
     ) -> Self {
         let intake = Arc::clone(intake).lock_owned().await;
         Self {
             datasource: Arc::clone(datasource),
+            log: Arc::clone(log),
             shared: Arc::clone(shared),
             wal: wal.clone(),
             keys: keys.clone(),
@@ -84,10 +88,10 @@ impl Replay {
 
     /// Begins with a record.
     pub(super) async fn begin(&mut self, record: u64) -> Result<()> {
-        let mut records = self.wal.replay(record);
+        let mut records = self.wal.wal.replay(record);
         let read = move || read_outcomes(&mut records);
         self.outcomes = self.shared.ingest_pool.spawn(PUSH_PRIORITY, read).await??;
-        self.records = Some(self.wal.replay(record));
+        self.records = Some(self.wal.wal.replay(record));
         Ok(())
     }
 
@@ -107,7 +111,7 @@ impl Replay {
             };
             let refused_later = self.outcomes.remove(&record.sequence).unwrap_or_default();
             let (intake, replayed) =
-                read_again(&self.shared, intake, record, key, refused_later).await?;
+                read_again((&self.shared, &self.log), intake, record, key, refused_later).await?;
             self.intake = Some(intake);
             return self.note_lost(replayed).await.map(Some);
         }
@@ -196,7 +200,7 @@ impl Replay {
 
 /// Parses a record under what it says of its first life.
 async fn read_again(
-    shared: &Arc<Shared>,
+    (shared, log): (&Arc<Shared>, &Arc<str>),
     mut intake: OwnedMutexGuard<Intake>,
     record: WalRecord,
     key: Option<OwnedKey>,
@@ -213,6 +217,7 @@ async fn read_again(
         })?),
     };
     let options_chunks = shared.options.max_open_chunks;
+    let log = Arc::clone(log);
     let work = move || {
         let limits = intake.parser.limits().clone();
         let mut max_chunks = options_chunks;
@@ -221,7 +226,7 @@ async fn read_again(
             max_chunks = context.max_chunks;
             intake.parser.add_known(context.columns.as_deref().unwrap_or_default());
         }
-        let replayed = parse(&mut intake, record, key, max_chunks, context, &refused_later);
+        let replayed = parse(&mut intake, (log, record), key, max_chunks, context, &refused_later);
         intake.parser.set_limits(limits);
         replayed.map(|replayed| (intake, replayed))
     };
@@ -230,7 +235,7 @@ async fn read_again(
 
 fn parse(
     intake: &mut Intake,
-    record: WalRecord,
+    (log, record): (Arc<str>, WalRecord),
     key: Option<OwnedKey>,
     max_chunks: usize,
     context: Option<RecordContext>,
@@ -279,7 +284,7 @@ fn parse(
     // Records of earlier versions do not say what was refused: it was kept, or lost, then.
     let letters = context.map(|_| Origin {
         text: format!("push, log sequence {sequence}"),
-        record: Some(LetterRecord { sequence, is_replayed: true }),
+        record: Some(LetterRecord { log, sequence, is_replayed: true }),
     });
     let rows = ReadRows {
         position: sequence.into(),

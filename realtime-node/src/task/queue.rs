@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use super::stop::Stop;
 use super::{ProgressBoard, run};
 use crate::error::{RealtimeError, Result};
+use crate::options::server_of;
 use crate::priority::PUSH_PRIORITY;
 use crate::shared::Shared;
 
@@ -80,6 +81,7 @@ impl TaskQueue {
             id: id.clone(),
             task_type: task.task_type.name().into(),
             datasource: schema.data_source.clone(),
+            owner: self.shared.options.node.to_string(),
             created_ms,
             status: TaskStatus::Running,
             error: None,
@@ -96,14 +98,15 @@ impl TaskQueue {
         Ok(id)
     }
 
-    /// Takes up the tasks that a restart interrupted, all of them and in the order they were
+    /// Takes up the tasks of this node that a restart interrupted, all of them and in the order they were
     /// accepted, and begins to work. A task publishes in one transaction under its own id, so running
     /// it again never stores anything twice.
     ///
     /// # Errors
     /// When the metadata store fails.
     pub(crate) async fn resume(&self) -> Result<()> {
-        let unfinished = self.shared.metadata.unfinished_tasks().await?;
+        let owner = Some(&*self.shared.options.node);
+        let unfinished = self.shared.metadata.unfinished_tasks(owner).await?;
         if !unfinished.is_empty() {
             tracing::info!(tasks = unfinished.len(), "taking up interrupted tasks");
         }
@@ -116,12 +119,14 @@ impl TaskQueue {
     /// Stops a task that waits or runs; it ends as failed. One that ended is left as it is.
     ///
     /// # Errors
-    /// When there is no such task, it is publishing at this moment, or the metadata store fails.
+    /// When there is no such task, it is publishing at this moment, it is another node's, or the metadata
+    /// store fails.
     pub(crate) async fn stop(&self, id: &str) -> Result<()> {
         let record = self.get(id).await?;
         if record.status != TaskStatus::Running {
             return Ok(());
         }
+        self.check_owner(&record)?;
         let running = {
             let mut state = self.state.lock();
             state.waiting.retain(|waiting| waiting != id);
@@ -141,23 +146,24 @@ impl TaskQueue {
         }
     }
 
-    /// Stops all tasks of a datasource that have not ended.
-    ///
-    /// # Errors
-    /// As [`TaskQueue::stop`].
-    pub(crate) async fn stop_all(&self, datasource: &str) -> Result<()> {
-        for id in self.shared.metadata.unfinished_tasks().await? {
-            if self.get(&id).await?.datasource == datasource {
-                self.stop(&id).await?;
-            }
-        }
-        Ok(())
+    /// True while a task waits for its turn; of one of another node that is not known here.
+    #[must_use]
+    pub(crate) fn is_waiting(&self, record: &TaskRecord) -> bool {
+        self.is_own(record) && !self.state.lock().running.contains_key(&record.id)
     }
 
-    /// True while a task waits for its turn.
-    #[must_use]
-    pub(crate) fn is_waiting(&self, id: &str) -> bool {
-        !self.state.lock().running.contains_key(id)
+    fn is_own(&self, record: &TaskRecord) -> bool {
+        *record.owner == *self.shared.options.node
+    }
+
+    fn check_owner(&self, record: &TaskRecord) -> Result<()> {
+        if self.is_own(record) {
+            return Ok(());
+        }
+        let (id, owner) = (&record.id, server_of(&record.owner));
+        Err(RealtimeError::Unavailable(format!(
+            "task '{id}' runs at {owner}, which alone can stop it: send the request there"
+        )))
     }
 
     /// A task with its live progress, without its spec.

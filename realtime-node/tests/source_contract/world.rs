@@ -18,7 +18,7 @@ use henge_platform::storage::{
 use henge_platform::wal::LogMarks;
 use henge_query::ingest::DataSchema;
 use henge_realtime_node::{
-    Dependencies, RealtimeError, RealtimeNode, RealtimeOptions, SourceReader,
+    Alone, Dependencies, RealtimeError, RealtimeNode, RealtimeOptions, SourceReader,
 };
 use henge_segment::{ColumnView, MappedSegment, SegmentView};
 use parking_lot::Mutex;
@@ -226,6 +226,7 @@ impl World {
             log_marks: LogMarks::default(),
             requests: MemoryAccount::unbounded(),
             indexes: MemoryAccount::unbounded(),
+            peers: Arc::new(Alone),
         };
         let node = RealtimeNode::start(options, dependencies).await.unwrap();
         let schema = r#"{"dataSource":"events","timestampSpec":{"column":"t","format":"millis"},

@@ -72,6 +72,11 @@ impl Worker {
                 self.note_failures(publication, &error);
                 self.verify_published().await;
             }
+            RealtimeError::Metadata(MetadataError::Fenced { .. }) => {
+                self.shared.lease.note_fenced();
+                self.halt.fail(&error.to_string());
+                self.note_failures(publication, &error);
+            }
             _ => self.note_failures(publication, &error),
         }
     }
@@ -122,6 +127,11 @@ impl Worker {
             // Nothing came since the last one.
             return Ok(PublishOutcome::default());
         }
+        let last =
+            publication.chunks.last().map(|(at, _)| *at).max(publication.finished.checked_sub(1));
+        if let Some(last) = last.and_then(|last| self.closed.get(last)) {
+            self.source.may_publish(&last.generation.end)?;
+        }
         let outgoing =
             publication.chunks.iter().map(|(at, chunk)| &self.closed[*at].chunks[*chunk]);
         let request = PublishRequest {
@@ -131,7 +141,7 @@ impl Worker {
             source,
             idempotency: self.finished_records(publication).cloned().collect(),
             replace: None,
-            fence: None,
+            fence: self.source.is_answered_here().then(|| self.shared.lease.fence()).transpose()?,
         };
         // The age of the keys is counted from here.
         self.shared.uptime.advance().await?;
@@ -255,7 +265,9 @@ fn is_of_a_chunk(error: &RealtimeError) -> bool {
     let is_of_all = matches!(
         error,
         RealtimeError::Metadata(
-            MetadataError::VersionConflict { .. } | MetadataError::SourceConflict { .. }
+            MetadataError::VersionConflict { .. }
+                | MetadataError::SourceConflict { .. }
+                | MetadataError::Fenced { .. }
         )
     );
     !is_of_all && !matches!(error.class(), ErrorClass::Unavailable | ErrorClass::Capacity)

@@ -1,0 +1,9 @@
+//! Several realtime nodes on one metadata store, on one seeded thread.
+
+mod keys;
+mod replicated;
+mod sharing;
+mod taking_over;
+mod world;
+
+use world::{World, run};

@@ -1,0 +1,48 @@
+//! An orderly end: all is published, keys and followers are given back, and others need not wait.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::RealtimeNode;
+use crate::push::KeyOwners;
+
+impl RealtimeNode {
+    /// Takes no more events, publishes all that is buffered and waits for it, gives its idempotency keys to
+    /// the others that are alive, ends the copies of its logs, and gives its lease back. It can be given up
+    /// at any moment: what is not published then is in the log.
+    pub async fn drain(&self) {
+        self.is_draining.store(true, Ordering::SeqCst);
+        self.flush().await;
+        let node = &self.shared.options.node;
+        let live: BTreeSet<Arc<str>> =
+            self.shared.peers.live().into_iter().map(|peer| peer.node).collect();
+        let others: Vec<Arc<str>> = live.into_iter().filter(|other| other != node).collect();
+        let datasources: Vec<_> = self.datasources.read().values().cloned().collect();
+        for datasource in datasources {
+            if let Some(replication) = datasource.log_copy()
+                && let Err(error) = replication.end().await
+            {
+                tracing::warn!(datasource = %datasource.name, %error, "the metadata still name a copy of the log, which is published");
+            }
+            match KeyOwners::read(&*self.shared.metadata, &datasource.name).await {
+                Ok(Some(owners)) if owners.has(node) && !others.is_empty() => {
+                    let wanted = owners.without(node, &others);
+                    self.give_keys(&datasource, &owners, wanted).await;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(datasource = %datasource.name, %error, "idempotency keys stay this node's");
+                }
+            }
+        }
+        self.note_log_marks().await;
+        self.shared.lease.give_back().await;
+    }
+
+    /// Returns once another node goes on with the logs of this one, which takes no more events: only a new
+    /// start does.
+    pub async fn lost(&self) {
+        self.shared.lease.lost().await;
+    }
+}
