@@ -1,6 +1,7 @@
 //! The data folder: what lies where in it, and whose it is.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use henge_platform::config::ServerConfig;
@@ -8,6 +9,7 @@ use henge_platform::metadata::{PostgresOptions, SqlOptions, SqliteOptions};
 use henge_platform::runtime::files::create_dir_durably;
 use henge_platform::runtime::machine::disk_size_bytes;
 use henge_platform::runtime::{Clock, FolderLock, FolderOwner, SystemClock};
+use henge_realtime_node::FIRST_NODE;
 
 /// The paths within a data folder.
 #[derive(Debug, Clone)]
@@ -15,8 +17,20 @@ pub struct DataFolder {
     root: PathBuf,
     /// Where the metadata are, when they are not in the folder.
     database: Option<PostgresOptions>,
-    /// Deep storage is a bucket.
-    is_without_objects: bool,
+    /// Where deep storage is.
+    objects: Objects,
+    node: Arc<str>,
+}
+
+/// Where deep storage is.
+#[derive(Debug, Clone)]
+enum Objects {
+    /// In the data folder.
+    Here,
+    /// In a folder that other processes use as well.
+    Shared(PathBuf),
+    /// In a bucket.
+    Bucket,
 }
 
 /// A data folder that is ours: with everything in it, also behind links.
@@ -30,7 +44,8 @@ impl DataFolder {
     /// The paths under `root`; nothing is made.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), database: None, is_without_objects: false }
+        let (objects, node) = (Objects::Here, FIRST_NODE.into());
+        Self { root: root.to_owned(), database: None, objects, node }
     }
 
     /// Those of a server with these settings, and where its metadata and its objects are.
@@ -41,8 +56,19 @@ impl DataFolder {
         Ok(Self {
             root: config.data_dir.clone(),
             database: config.metadata.options().context("metadata.url")?,
-            is_without_objects: !config.storage.url.is_empty(),
+            objects: match config.shared_folder() {
+                Some(folder) => Objects::Shared(folder.into()),
+                None if config.storage.url.is_empty() => Objects::Here,
+                None => Objects::Bucket,
+            },
+            node: config.node_name().into(),
         })
+    }
+
+    /// The name of the realtime node whose logs are in it.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.node
     }
 
     /// The folder itself.
@@ -87,10 +113,26 @@ impl DataFolder {
         self.root.join("marks")
     }
 
-    /// Published segments, unless a bucket has them.
+    /// The number of the last start, of a process in a cluster.
+    #[must_use]
+    pub fn incarnation(&self) -> PathBuf {
+        self.root.join("incarnation")
+    }
+
+    /// Published segments, unless they are elsewhere.
     #[must_use]
     pub fn deep_storage(&self) -> PathBuf {
         self.root.join("deep-storage")
+    }
+
+    /// The folder of published segments; `None` when a bucket has them.
+    #[must_use]
+    pub fn object_folder(&self) -> Option<PathBuf> {
+        match &self.objects {
+            Objects::Here => Some(self.deep_storage()),
+            Objects::Shared(folder) => Some(folder.clone()),
+            Objects::Bucket => None,
+        }
     }
 
     /// Local copies of segments.
@@ -158,7 +200,7 @@ impl DataFolder {
     /// Folders that may be links to another place.
     fn parts(&self) -> Vec<PathBuf> {
         let mut parts = vec![self.wal(), self.segment_cache()];
-        if !self.is_without_objects {
+        if matches!(self.objects, Objects::Here) {
             parts.push(self.deep_storage());
         }
         parts

@@ -1,4 +1,4 @@
-//! Opening deep storage: the folder in the data folder, or the bucket that the settings name.
+//! Opening deep storage: the folder in the data folder, or the bucket or folder that the settings name.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ pub(crate) async fn open_deep_storage(
     config: &StorageConfig,
     folder: &DataFolder,
 ) -> Result<Arc<dyn DeepStorage>> {
-    if config.url.is_empty() {
-        let storage = LocalDeepStorage::open(folder.deep_storage());
+    if let Some(root) = folder.object_folder() {
+        let storage = LocalDeepStorage::open(root);
         return Ok(Arc::new(storage.context("open deep storage")?));
     }
     let storage = ObjectDeepStorage::open(config, TransferOptions::default())?;
@@ -33,12 +33,13 @@ pub async fn open_existing_deep_storage(
     config: &StorageConfig,
     folder: &DataFolder,
 ) -> Result<Arc<dyn DeepStorage>> {
-    let root = folder.deep_storage();
-    let is_there = !config.url.is_empty() || root.is_dir();
-    ensure!(
-        is_there,
-        "there is no deep storage at '{}'; where it is a bucket, --config or HENGE_STORAGE__URL names it",
-        root.display()
-    );
+    if let Some(root) = folder.object_folder() {
+        ensure!(
+            root.is_dir(),
+            "there is no deep storage at '{}'; where it is a bucket or another folder, --config or \
+             HENGE_STORAGE__URL names it",
+            root.display()
+        );
+    }
     open_deep_storage(config, folder).await
 }

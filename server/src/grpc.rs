@@ -1,41 +1,95 @@
-//! What is served over gRPC: the services of the roles, and `henge.v1.Admin`.
+//! What is served over gRPC: the services of the roles, what processes of the cluster ask each other, and
+//! `henge.v1.Admin`.
 
 use std::sync::Arc;
 
-use henge_broker::Broker;
+use henge_broker::{Availability, Broker};
+use henge_data_node::DataNode;
+use henge_data_node::grpc::{host_service, service};
+use henge_platform::discovery::inventory::{LocalInventory, inventory_service};
 use henge_platform::discovery::{AnnouncedServer, Discovery, ServerAddress, ServerId};
-use henge_platform::rpc::{RpcLimits, RpcServices, status};
-use henge_proto::v1::admin_server::{self, Admin as Rpc, AdminServer};
+use henge_platform::rpc::{RefuseStrangers, RequireToken, RpcLimits, RpcServices, status};
+use henge_proto::v1::admin_server::{Admin as Rpc, AdminServer};
 use henge_proto::v1::{
-    ClusterRequest, ClusterResponse, ServerState, StatusRequest, StatusResponse, push_server,
-    query_server,
+    ClusterRequest, ClusterResponse, ServerState, StatusRequest, StatusResponse, admin_server,
+    data_node_server, inventory_server, push_server, query_server, realtime_peer_server,
+    segment_host_server,
 };
-use henge_realtime_node::RealtimeNode;
-use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
+use tonic::service::{Routes, RoutesBuilder};
 use tonic::{Request, Response, Status};
 
-/// What is served of the roles of one process.
+use crate::ground::Ground;
+use crate::options::Options;
+use crate::roles::Roles;
+
+/// What is served of the roles of a process: clients have to show the token where one is asked for, other
+/// processes the cluster and its token.
 pub(crate) fn services(
-    broker: &Arc<Broker>,
-    realtime: &Arc<RealtimeNode>,
-    admin: Admin,
+    options: &Options,
+    ground: &Ground,
+    roles: &Roles,
     limits: &RpcLimits,
 ) -> RpcServices {
-    let routes = Routes::new(henge_broker::query_service(Arc::clone(broker), limits.clone()))
-        .add_service(henge_realtime_node::push_service(Arc::clone(realtime), limits.clone()))
-        .add_service(AdminServer::new(admin));
-    RpcServices {
-        routes,
-        names: &[query_server::SERVICE_NAME, push_server::SERVICE_NAME, admin_server::SERVICE_NAME],
-        descriptors: henge_proto::DESCRIPTORS,
+    let door = RequireToken::of(options.required_token.clone());
+    let admin = Admin {
+        cluster: Arc::clone(&ground.queries.cluster),
+        broker: roles.broker.clone(),
+        discovery: ground.discovery.clone(),
+    };
+    let mut names = vec![admin_server::SERVICE_NAME];
+    let mut routes = Routes::builder();
+    routes.add_service(InterceptedService::new(AdminServer::new(admin), door.clone()));
+    if let Some(broker) = &roles.broker {
+        names.push(query_server::SERVICE_NAME);
+        let query = henge_broker::query_service(Arc::clone(broker), limits.clone());
+        routes.add_service(InterceptedService::new(query, door.clone()));
     }
+    if let Some(realtime) = &roles.realtime {
+        names.push(push_server::SERVICE_NAME);
+        let push = henge_realtime_node::push_service(Arc::clone(realtime), limits.clone());
+        routes.add_service(InterceptedService::new(push, door));
+    }
+    if options.node.is_in_cluster {
+        names.extend(between_processes(ground, roles, &mut routes));
+    }
+    let (routes, descriptors): (Routes, _) = (routes.routes(), henge_proto::DESCRIPTORS);
+    RpcServices { routes, names, descriptors }
+}
+
+/// What the other processes of the cluster ask.
+fn between_processes(
+    ground: &Ground,
+    roles: &Roles,
+    routes: &mut RoutesBuilder,
+) -> Vec<&'static str> {
+    let mut names = vec![inventory_server::SERVICE_NAME];
+    let inventory = Arc::new(LocalInventory::of(ground.discovery.clone()));
+    routes.add_service(inventory_service(inventory, ground.key()));
+    let historical = roles.historical.iter().map(|node| Arc::clone(node) as Arc<dyn DataNode>);
+    let realtime = roles.realtime.iter().map(|node| Arc::clone(node) as Arc<dyn DataNode>);
+    let nodes: Vec<Arc<dyn DataNode>> = historical.chain(realtime).collect();
+    if !nodes.is_empty() {
+        names.push(data_node_server::SERVICE_NAME);
+        routes.add_service(service(nodes, ground.key()));
+    }
+    if let Some(historical) = &roles.historical {
+        names.push(segment_host_server::SERVICE_NAME);
+        routes.add_service(host_service(historical.clone(), ground.key()));
+    }
+    if let Some(realtime) = &roles.realtime {
+        names.push(realtime_peer_server::SERVICE_NAME);
+        let strangers = RefuseStrangers::but_of(ground.key());
+        routes.add_service(henge_realtime_node::peer_service(realtime.clone(), strangers));
+    }
+    names
 }
 
 /// Tells how the server is.
 #[derive(Debug)]
 pub(crate) struct Admin {
     pub(crate) cluster: Arc<str>,
-    pub(crate) broker: Arc<Broker>,
+    pub(crate) broker: Option<Arc<Broker>>,
     pub(crate) discovery: Arc<dyn Discovery>,
 }
 
@@ -45,7 +99,10 @@ impl Rpc for Admin {
         &self,
         _request: Request<StatusRequest>,
     ) -> Result<Response<StatusResponse>, Status> {
-        let available = self.broker.availability().await;
+        let available = match &self.broker {
+            Some(broker) => broker.availability().await,
+            None => Ok(Availability::default()),
+        };
         let available = available.map_err(|error| status(error.class(), &error.to_string()))?;
         let unavailable_segments = available.count() as u64;
         let is_complete = unavailable_segments == 0 && available.metadata_away.is_none();
@@ -74,7 +131,7 @@ fn state_of((name, server): (&ServerId, &AnnouncedServer)) -> ServerState {
     let segments = server.segments.values();
     ServerState {
         name: name.to_string(),
-        address: match &server.address {
+        address: match &server.description.address {
             ServerAddress::InProcess => String::new(),
             ServerAddress::Network(address) => address.to_string(),
         },

@@ -1,16 +1,27 @@
-//! The one binary: all roles in one process on embedded defaults, and the command line.
+//! The one binary: all roles in one process on embedded defaults, or some of them in a process of a
+//! cluster; and the command line.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-mod compose;
+mod cluster;
 pub mod data_folder;
 mod deep_storage;
+mod front;
+mod gate;
+mod ground;
 mod grpc;
 pub mod integrity;
+mod leader;
 mod memory;
+mod node_options;
 mod options;
 mod reach;
+mod roles;
+mod router;
+mod shown;
+mod start;
 mod status;
 
-pub use compose::{Running, start};
 pub use deep_storage::open_existing_deep_storage;
+pub use memory::fitted;
+pub use start::{Running, start};

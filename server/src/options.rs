@@ -1,6 +1,7 @@
 //! From the configuration to the options of the parts. Every section is taken apart by name, without
 //! a rest, so that a setting nobody uses does not compile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use henge_broker::BrokerOptions;
@@ -8,10 +9,9 @@ use henge_historical_node::{HistoricalOptions, ServedForm};
 use henge_ingest::ParseLimits;
 use henge_platform::compression::InflateLimits;
 use henge_platform::config::{
-    GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, ServerConfig,
-    StorageConfig, TierCodec,
+    GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, Secret, ServerConfig,
+    StorageConfig, TierCodec, is_loopback,
 };
-use henge_platform::discovery::ServerAddress;
 use henge_platform::http::{AllowedHosts, BodyLimits, ReadPace, ServeOptions};
 use henge_platform::rpc::{RpcLimits, RpcOptions};
 use henge_platform::runtime::{HandleLimit, PoolOptions};
@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::data_folder::DataFolder;
 use crate::memory::Accounts;
+use crate::node_options::NodeOptions;
 
 /// File handles that are kept from connections for files: databases, logs, segments on their way, spills.
 const HANDLES_FOR_FILES: u64 = 512;
@@ -47,6 +48,9 @@ pub(crate) struct Options {
     pub(crate) realtime: RealtimeOptions,
     pub(crate) broker: BrokerOptions,
     pub(crate) storage: StorageConfig,
+    pub(crate) node: NodeOptions,
+    /// What clients have to show, where somebody else than this machine reaches the process.
+    pub(crate) required_token: Option<Secret>,
 }
 
 impl Options {
@@ -59,6 +63,8 @@ impl Options {
             data_dir: _,
             // Taken apart below, together with host and port.
             grpc: GrpcConfig { listen: _ },
+            // `NodeOptions` takes it apart.
+            cluster,
             limits,
             memory,
             ingestion,
@@ -81,12 +87,14 @@ impl Options {
         realtime.max_merge_bytes = realtime.max_load_bytes;
         let (serve, mut body) = limit_options(limits, &mut realtime, handles);
         body.account = accounts.requests.clone();
-        let hosts = limits.allowed_hosts.iter().chain([host]);
+        let node = NodeOptions::new(config, cluster);
+        let hosts = limits.allowed_hosts.iter().chain([host, &node.advertised_host]);
         Self {
             bind: (host.clone(), *port),
             // It was checked when it was read.
             grpc_bind: config.grpc_bind().ok().flatten(),
             allowed_hosts: AllowedHosts::new(hosts.cloned()),
+            required_token: node.token.clone().filter(|_| !is_loopback(host)),
             accounts,
             serve,
             body,
@@ -94,10 +102,14 @@ impl Options {
             encode_calls: query.encode_calls,
             ingest_pool,
             partial_cache_bytes,
-            historical: historical_options(historical, folder, dictionary_budget_bytes),
-            realtime,
+            historical: historical_options(historical, folder, dictionary_budget_bytes, &node),
+            realtime: RealtimeOptions {
+                zone: Arc::clone(&node.zone),
+                ..realtime.of_node(&node.name)
+            },
             broker: BrokerOptions::new(query, cache),
             storage: storage.clone(),
+            node,
         }
     }
 }
@@ -231,12 +243,13 @@ fn historical_options(
     historical: &HistoricalConfig,
     folder: &DataFolder,
     dictionary_budget_bytes: usize,
+    node: &NodeOptions,
 ) -> HistoricalOptions {
     let HistoricalConfig { codec, capacity_bytes, scrub_bytes_per_second } = historical;
     HistoricalOptions {
-        server_id: "historical-0".into(),
-        address: ServerAddress::InProcess,
-        tier: "_default_tier".into(),
+        server_id: format!("historical-{}", node.name).into(),
+        zone: Arc::clone(&node.zone),
+        tier: Arc::clone(&node.tier),
         priority: 0,
         cache_dir: folder.segment_cache(),
         capacity_bytes: match capacity_bytes {

@@ -1,31 +1,55 @@
 //! `/status` and `/status/health`: what clients and load balancers ask first; `/status/ready`: what
-//! can be queried and what not; `/metrics`: numbers for operators.
+//! the process waits for, and what can be queried and what not; `/metrics`: numbers for operators.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use henge_broker::Broker;
 use henge_historical_node::HistoricalNode;
 use henge_platform::http::DruidError;
+use henge_platform::membership::Role;
 use henge_platform::telemetry::Metrics;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use crate::ground::Ground;
+use crate::options::Options;
+use crate::roles::Roles;
 
 /// The routes.
-pub(crate) fn router(
-    metrics: Metrics,
-    broker: Arc<Broker>,
-    historical: Arc<HistoricalNode>,
-) -> Router {
+pub(crate) fn router(options: &Options, ground: &Ground, roles: &Roles) -> Router {
+    let watched = Watched {
+        node: Arc::clone(&options.node.name),
+        roles: options.node.roles.iter().copied().collect(),
+        broker: roles.broker.clone(),
+        historical: roles.historical.clone(),
+    };
     Router::new()
         .route("/status", get(status))
         .route("/status/health", get(health))
         .route("/metrics", get(numbers))
-        .with_state(metrics)
-        .merge(Router::new().route("/status/ready", get(ready)).with_state((broker, historical)))
+        .with_state(ground.metrics.clone())
+        .merge(Router::new().route("/status/ready", get(ready)).with_state(Arc::new(watched)))
+}
+
+/// What readiness depends on.
+#[derive(Debug)]
+struct Watched {
+    node: Arc<str>,
+    roles: Vec<Role>,
+    broker: Option<Arc<Broker>>,
+    historical: Option<Arc<HistoricalNode>>,
+}
+
+impl Watched {
+    /// What a broker has still to see before it answers for the cluster.
+    fn waits_for(&self) -> Vec<String> {
+        let awaited = self.broker.iter().flat_map(|broker| broker.awaited());
+        awaited.map(|awaited| awaited.to_string()).collect()
+    }
 }
 
 /// Prometheus' text format.
@@ -33,7 +57,8 @@ async fn numbers(State(metrics): State<Metrics>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
 }
 
-async fn status() -> Json<Value> {
+/// What the program is.
+pub(crate) async fn status() -> Json<Value> {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "modules": [],
@@ -42,14 +67,35 @@ async fn status() -> Json<Value> {
     }))
 }
 
-/// The server listens, so it is ready; `complete` says whether everything that is used is served.
-/// `endangeredSegments` names those that are served while their object in deep storage is damaged and
-/// could not be mended so far.
-async fn ready(
-    State((broker, historical)): State<(Arc<Broker>, Arc<HistoricalNode>)>,
-) -> Result<Json<Value>, DruidError> {
+/// Whether the process can do its work: 503 while it waits for something. `complete` says whether
+/// everything that is used is served. `endangeredSegments` names those that are served while their object
+/// in deep storage is damaged and could not be mended so far.
+async fn ready(State(watched): State<Arc<Watched>>) -> Result<impl IntoResponse, DruidError> {
+    let waits_for = watched.waits_for();
+    let is_ready = waits_for.is_empty();
+    let names: Vec<&str> = watched.roles.iter().map(|role| role.name()).collect();
+    let mut shown = json!({
+        "ready": is_ready,
+        "node": &*watched.node,
+        "roles": names,
+        "waitsFor": waits_for,
+    });
+    if let Some(historical) = &watched.historical {
+        let endangered = historical.endangered().into_iter();
+        let endangered: Map<String, Value> =
+            endangered.map(|(id, trouble)| (id.to_string(), json!(trouble))).collect();
+        shown["endangeredSegments"] = Value::Object(endangered);
+    }
+    if let Some(broker) = &watched.broker {
+        tell_available(broker, &mut shown).await?;
+    }
+    let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((code, Json(shown)))
+}
+
+async fn tell_available(broker: &Broker, shown: &mut Value) -> Result<(), DruidError> {
     let available = broker.availability().await?;
-    let by_datasource: serde_json::Map<String, Value> = available
+    let by_datasource: Map<String, Value> = available
         .unavailable
         .iter()
         .map(|(name, unavailable)| {
@@ -60,21 +106,14 @@ async fn ready(
             (name.clone(), shown)
         })
         .collect();
-    let endangered = historical.endangered().into_iter();
-    let endangered: serde_json::Map<String, Value> =
-        endangered.map(|(id, trouble)| (id.to_string(), json!(trouble))).collect();
-    Ok(Json(json!({
-        "ready": true,
-        "complete": by_datasource.is_empty() && available.metadata_away.is_none(),
-        "unavailableSegments": available.count(),
-        "unavailable": by_datasource,
-        "endangeredSegments": endangered,
-        "metadataAway": available.metadata_away,
-    })))
+    shown["complete"] = json!(by_datasource.is_empty() && available.metadata_away.is_none());
+    shown["unavailableSegments"] = json!(available.count());
+    shown["unavailable"] = Value::Object(by_datasource);
+    shown["metadataAway"] = json!(available.metadata_away);
+    Ok(())
 }
 
-/// The server listens only once everything that was stored is queryable, or could not be loaded and
-/// is named by `/status/ready`. So the process is healthy; clients compare this with `true`.
-async fn health() -> Json<bool> {
+/// The process lives; whether it can do its work, `/status/ready` says. Clients compare this with `true`.
+pub(crate) async fn health() -> Json<bool> {
     Json(true)
 }

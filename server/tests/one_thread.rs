@@ -14,11 +14,11 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use axum::{Extension, Router};
 use henge_broker::{Broker, BrokerOptions};
-use henge_coordinator::Coordinator;
+use henge_coordinator::{Coordinator, CoordinatorOptions, Dependencies as Needs};
 use henge_data_node::wire::Loopback;
 use henge_data_node::{DataNode, QueryServices, RunningQueries};
 use henge_historical_node::{HistoricalNode, HistoricalOptions, ServedForm};
-use henge_platform::discovery::{Discovery, InProcessDiscovery, ServerAddress};
+use henge_platform::discovery::{Discovery, InProcessDiscovery};
 use henge_platform::http::BodyLimits;
 use henge_platform::metadata::{MemoryMetadataStore, MetadataStore};
 use henge_platform::runtime::files::{FileFaults, FileWork};
@@ -28,7 +28,7 @@ use henge_platform::spill::MemorySpillStorage;
 use henge_platform::storage::ObjectDeepStorage;
 use henge_platform::telemetry::Metrics;
 use henge_platform::wal::LogMarks;
-use henge_realtime_node::{Dependencies, RealtimeNode, RealtimeOptions};
+use henge_realtime_node::{Alone, Dependencies, RealtimeNode, RealtimeOptions};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -88,11 +88,12 @@ impl Cluster {
             log_marks: LogMarks::default(),
             requests: account.clone(),
             indexes: account,
+            peers: Arc::new(Alone),
         };
         let options = RealtimeOptions { max_rows_in_memory: 50, ..RealtimeOptions::under(folder) };
         let realtime = RealtimeNode::start(options, dependencies).await.unwrap();
-        let coordinator =
-            Arc::new(Coordinator::new(metadata.clone(), discovery.clone(), clock.clone()));
+        let needs = Needs::of_one_process(metadata.clone(), discovery.clone(), clock.clone());
+        let coordinator = Arc::new(Coordinator::new(CoordinatorOptions::default(), needs));
         coordinator.connect(historical.clone());
         let coordinator = tokio::spawn(async move { coordinator.run_woken_by(&published).await });
         let metrics = Metrics::default();
@@ -181,7 +182,7 @@ impl Cluster {
 fn historical_options(folder: &Path) -> HistoricalOptions {
     HistoricalOptions {
         server_id: "historical-0".into(),
-        address: ServerAddress::InProcess,
+        zone: Arc::default(),
         tier: "_default_tier".into(),
         priority: 0,
         cache_dir: folder.join("segment-cache"),

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use henge_platform::membership::Role;
 
 /// Real-time analytics: push events, query them at once, keep them for ever.
 #[derive(Debug, Parser)]
@@ -23,8 +24,16 @@ pub(crate) enum Command {
     /// Page views of the last hours are pushed over HTTP and handed off as segments; then live ones
     /// go on until Ctrl-C.
     Demo(demo::DemoArgs),
-    /// Run a server with all roles in this process.
+    /// Run a server: all roles in this process, or some of a cluster.
     Server(server::ServerArgs),
+    /// Run a realtime node of a cluster: as `henge server --roles realtime`.
+    Realtime(server::ServerArgs),
+    /// Run a historical node of a cluster: as `henge server --roles historical`.
+    Historical(server::ServerArgs),
+    /// Run a broker of a cluster: as `henge server --roles broker`.
+    Broker(server::ServerArgs),
+    /// Run a coordinator of a cluster: as `henge server --roles coordinator`.
+    Coordinator(server::ServerArgs),
     /// Load files into a datasource, with a progress bar.
     Ingest(ingest::IngestArgs),
     /// Look into segment files, or verify them.
@@ -44,6 +53,10 @@ impl Command {
         let outcome = match self {
             Self::Demo(args) => on_runtime(demo::run(args)),
             Self::Server(args) => on_runtime(server::run(args)),
+            Self::Realtime(args) => on_runtime(server::run(args.of_role(Role::Realtime))),
+            Self::Historical(args) => on_runtime(server::run(args.of_role(Role::Historical))),
+            Self::Broker(args) => on_runtime(server::run(args.of_role(Role::Broker))),
+            Self::Coordinator(args) => on_runtime(server::run(args.of_role(Role::Coordinator))),
             Self::Ingest(args) => ingest::run(&args),
             Self::Segment(command) => segment::run(&command),
             Self::Metadata(command) => on_runtime(metadata::run(command)),

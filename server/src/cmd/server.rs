@@ -1,4 +1,4 @@
-//! `henge server`.
+//! `henge server`, and `henge realtime` and the like for one role.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use henge_platform::config::ServerConfig;
+use henge_platform::membership::Role;
 use henge_platform::telemetry::init_logging;
 
 /// Options of `henge server`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  henge server --data-dir ./data\n  henge server --config henge.toml\n  HENGE_QUERY__TIMEOUT_MS=60000 henge server"
+    after_help = "Examples:\n  henge server --data-dir ./data\n  henge server --config henge.toml\n  henge server --config henge.toml --roles broker,coordinator\n  HENGE_QUERY__TIMEOUT_MS=60000 henge server"
 )]
 pub(crate) struct ServerArgs {
     /// A TOML file with settings; see `henge config check`.
@@ -23,6 +24,13 @@ pub(crate) struct ServerArgs {
     /// Port to listen on; 0 takes a free one and prints it.
     #[arg(long)]
     port: Option<u16>,
+    /// What this process does, separated by commas: realtime, historical, broker, coordinator. All of it
+    /// when nothing is given. Processes of a cluster share `metadata.url` and `storage.url`.
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    roles: Option<Vec<String>>,
+    /// The name of this process in its cluster.
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
     /// Log filter, for example `info` or `henge_broker=debug`.
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -35,6 +43,9 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
     config.data_dir = args.data_dir.unwrap_or(config.data_dir);
     config.port = args.port.unwrap_or(config.port);
     config.log.filter = args.log.unwrap_or(config.log.filter);
+    config.cluster.roles = args.roles.unwrap_or(config.cluster.roles);
+    config.cluster.node = args.node.unwrap_or(config.cluster.node);
+    config.validate()?;
     init_logging(&config.log.filter, false).context("start logging")?;
     let running = henge_server::start(&config).await?;
     println!(
@@ -45,11 +56,27 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
         config.data_dir.display(),
         running.grpc.map(|address| format!(", gRPC on {address}")).unwrap_or_default()
     );
-    wait_for_stop().await?;
+    tokio::select! {
+        stop = wait_for_stop() => stop?,
+        () = running.superseded() => {
+            let node = config.node_name();
+            anyhow::bail!("another process of the cluster is called '{node}': set cluster.node");
+        }
+        () = running.lost() => anyhow::bail!(
+            "this realtime node was taken for dead, and others go on with its logs: start it again"
+        ),
+    }
     tracing::info!("stopping");
     // Work in the background ends with the process and not before: until then the folder is ours.
     std::mem::forget(running.stop().await);
     Ok(ExitCode::SUCCESS)
+}
+
+impl ServerArgs {
+    /// The same for a process with one role.
+    pub(crate) fn of_role(self, role: Role) -> Self {
+        Self { roles: Some(vec![role.name().to_owned()]), ..self }
+    }
 }
 
 /// Waits for Ctrl-C or SIGTERM.

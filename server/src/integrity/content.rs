@@ -15,6 +15,9 @@ use super::Report;
 /// Differences of one kind that are named one by one.
 const NAMED: usize = 3;
 
+/// How often comparing starts over because other processes changed the metadata meanwhile.
+const ATTEMPTS: usize = 5;
+
 /// Compares them, when all manifests from the last complete one on can be read; gives whether they
 /// can.
 pub(super) async fn compare(
@@ -22,18 +25,30 @@ pub(super) async fn compare(
     metadata: &SqlMetadataStore,
     report: &mut Report,
 ) -> Result<bool> {
-    let all = match metadata.everything().await {
-        Err(MetadataError::Corrupt(reason)) => {
-            report.finding(reason);
-            return Ok(false);
+    for _ in 0..ATTEMPTS {
+        let before = metadata.manifest_state().await?.made;
+        let all = match metadata.everything().await {
+            Err(MetadataError::Corrupt(reason)) => {
+                report.finding(reason);
+                return Ok(false);
+            }
+            all => all?,
+        };
+        let mut found = Report::default();
+        let said = said_by_manifests(storage, metadata, &mut found).await?;
+        if metadata.manifest_state().await?.made != before {
+            continue;
         }
-        all => all?,
-    };
-    let said = said_by_manifests(storage, metadata, report).await?;
-    if let Some(said) = &said {
-        differences(&all, said, report);
+        if let Some(said) = &said {
+            differences(&all, said, &mut found);
+        }
+        report.absorb(found);
+        return Ok(said.is_some());
     }
-    Ok(said.is_some())
+    report.note(
+        "other processes change the metadata all the time: what they say was not held against the manifests",
+    );
+    Ok(true)
 }
 
 /// All that the manifests say, also those that wait to be written.

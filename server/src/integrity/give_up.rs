@@ -24,10 +24,10 @@ pub async fn give_up_log_loss(folder: &DataFolder, datasource: &str) -> Result<A
     let store = SqlMetadataStore::open(options).await?;
     let log = known_logs(folder, &store).await?.remove(datasource);
     let log = log.with_context(|| format!("there is no datasource '{datasource}'"))?;
-    let marks = open_marks(folder)?;
+    let (name, marks) = (log.log.name.clone(), open_marks(folder)?);
     let work = move || accept_loss(&log.folder, log.expected, &marks);
     let given_up = blocking(work).await??;
-    let published = PublishedLog::of(&store, datasource).await?;
+    let published = PublishedLog::of(&store, &name).await?;
     published.forget_after(&store, given_up.last_record).await?;
     store.close().await;
     Ok(given_up)

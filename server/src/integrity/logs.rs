@@ -9,8 +9,7 @@ use henge_platform::runtime::blocking;
 use henge_platform::wal::{
     ExpectedLog, KnownEnd, LogMarks, LogState, has_log_files, inspect_log, log_identity,
 };
-use henge_realtime_node::PublishedLog;
-use henge_types::encode_path_component;
+use henge_realtime_node::{OwnLog, PublishedLog};
 
 use super::Report;
 use super::marks::read_marks;
@@ -19,13 +18,16 @@ use crate::data_folder::DataFolder;
 /// A log of a known datasource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownLog {
+    /// What it is.
+    pub(crate) log: OwnLog,
     /// Where it is.
     pub(crate) folder: PathBuf,
     /// What it must be.
     pub(crate) expected: ExpectedLog,
 }
 
-/// The logs that the metadata know of, by datasource, with what is known of their ends.
+/// The logs of the folder's node that the metadata know of, by datasource, with what is known of their
+/// ends. Logs of other nodes lie in folders of their own, and are theirs to check.
 ///
 /// # Errors
 /// When the metadata or the marks cannot be read.
@@ -46,16 +48,17 @@ async fn known_with(
     let mut known = BTreeMap::new();
     for datasource in metadata.list_documents(DATASOURCE).await? {
         let name = datasource.name;
-        let published = PublishedLog::of(metadata, &name).await?;
-        let identity = log_identity(&uuid, &name);
+        let log = OwnLog::of(metadata, &name, folder.node()).await?;
+        let published = PublishedLog::of(metadata, &log.name).await?;
+        let identity = log_identity(&uuid, &log.name);
         let expected = ExpectedLog {
             identity,
             committed: published.position(),
             published_of: published.last_record(),
-            known: marks.known_end(identity, noted.get(&name).copied()),
+            known: marks.known_end(identity, noted.get(&log.name).copied()),
         };
-        let folder = folder.wal().join(encode_path_component(&name));
-        known.insert(name, KnownLog { folder, expected });
+        let folder = folder.wal().join(&log.folder);
+        known.insert(name, KnownLog { log, folder, expected });
     }
     Ok(known)
 }
@@ -164,6 +167,15 @@ async fn compare_unknown(
     for entry in std::fs::read_dir(&wal).with_context(|| format!("read '{}'", wal.display()))? {
         let path = entry?.path();
         if !path.is_dir() || known.values().any(|log| log.folder == path) {
+            continue;
+        }
+        let named = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if known.iter().any(|(name, of)| of.log.is_earlier(name, named)) {
+            report.note(format!(
+                "'{}' is an earlier log, which another node went on with or which was given up: it may be \
+                 deleted",
+                path.display()
+            ));
             continue;
         }
         // Made before its datasource was, and nothing came into it.

@@ -26,8 +26,13 @@ pub(crate) async fn open_metadata(
     log_marks: &LogMarks,
 ) -> Result<Arc<dyn MetadataStore>> {
     let options = folder.metadata_store().with_marks(log_marks.clone());
-    if SqlMetadataStore::is_unmade(options.clone()).await.context("open the metadata store")? {
-        refuse(folder, &examine(folder, &*storage, None).await?)?;
+    let is_unmade = || SqlMetadataStore::is_unmade(options.clone());
+    if is_unmade().await.context("open the metadata store")? {
+        let left = examine(folder, &*storage, None).await?;
+        // Another process of the cluster may have made it while this one looked.
+        if !left.fits() && is_unmade().await.context("open the metadata store")? {
+            refuse(folder, &left)?;
+        }
     }
     let store = match SqlMetadataStore::open(options).await {
         Err(MetadataError::Corrupt(reason)) => {

@@ -1,0 +1,52 @@
+//! What a process serves over HTTP.
+
+use std::sync::Arc;
+
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Extension, Router};
+use henge_platform::http::{
+    assign_request_id, charge_answers, refuse_strangers, require_token, with_fallbacks,
+};
+use henge_platform::membership::Role;
+
+use crate::cluster::Company;
+use crate::front;
+use crate::ground::Ground;
+use crate::leader;
+use crate::options::Options;
+use crate::roles::Roles;
+use crate::status;
+
+/// The routes of the roles, and with a broker those of the roles that other processes have.
+pub(crate) fn of(
+    options: &Options,
+    ground: &Ground,
+    roles: &Roles,
+    company: Option<&Company>,
+    own_url: &str,
+) -> Router {
+    let mut router = status::router(options, ground, roles);
+    if roles.broker.is_some() || options.node.roles.contains(&Role::Coordinator) {
+        router = router.merge(leader::router(options, ground, company, own_url));
+    }
+    if let Some(broker) = &roles.broker {
+        router = router.merge(henge_broker::router(Arc::clone(broker)));
+    }
+    if let Some(realtime) = &roles.realtime {
+        router = router.merge(henge_realtime_node::router(Arc::clone(realtime)));
+    } else if let (Some(company), Some(_)) = (company, &roles.broker) {
+        let (limits, token) = (options.body.clone(), options.node.token.clone());
+        let metadata = ground.metadata.clone();
+        router = router.merge(front::to_realtime(company.clone(), metadata, limits, token));
+    }
+    let answers = options.accounts.answers.clone();
+    let router = with_fallbacks(router)
+        .layer(from_fn_with_state(answers, charge_answers))
+        .layer(Extension(Arc::new(options.body.clone())))
+        .layer(from_fn_with_state(options.allowed_hosts.clone(), refuse_strangers))
+        .layer(from_fn(assign_request_id));
+    match &options.required_token {
+        Some(token) => router.layer(from_fn_with_state(token.clone(), require_token)),
+        None => router,
+    }
+}

@@ -1,0 +1,70 @@
+//! What the process shows of itself among the numbers for operators.
+
+use std::sync::Arc;
+
+use henge_platform::runtime::CpuPool;
+use henge_platform::telemetry::Metrics;
+use henge_realtime_node::{HandoffFailure, RealtimeNode};
+
+/// What a start cut off the logs may have been acknowledged: it is shown as long as it is kept.
+pub(crate) fn log_damage(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
+    let help = "Bytes of damaged or unfinished last writes that the start cut off the logs.";
+    let node = Arc::clone(realtime);
+    metrics.gauge("henge_wal_torn_bytes", help, &[], move || node.log_damage().0);
+    let help = "Files kept in the quarantines of logs.";
+    let node = Arc::clone(realtime);
+    metrics.gauge("henge_wal_quarantined_files", help, &[], move || node.log_damage().1);
+}
+
+/// A hand-off that does not get on keeps its rows here, where they are counted and queryable.
+pub(crate) fn backlog(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
+    let help = "Closed parts of datasources that are not wholly handed off.";
+    let node = Arc::clone(realtime);
+    let waiting = move || node.backlogs().iter().map(|(_, backlog)| backlog.waiting as u64).sum();
+    metrics.gauge("henge_handoff_waiting", help, &[], waiting);
+    let help = "Datasources whose hand-off fails; GET /v1/datasources/{name} says why.";
+    let node = Arc::clone(realtime);
+    let failing = move || node.backlogs().iter().filter(|(_, b)| b.failing > 0).count() as u64;
+    metrics.gauge("henge_handoff_failing_datasources", help, &[], failing);
+    let help = "Failed attempts to hand off a time chunk; the reason is that of the last one.";
+    let labels = ["datasource", "interval", "reason"];
+    metrics.gauge_by("henge_handoff_failed_attempts", help, labels, {
+        let node = Arc::clone(realtime);
+        move || {
+            failures(&node, |name, interval, failure| {
+                ([name, interval, failure.reason], u64::from(failure.attempts))
+            })
+        }
+    });
+    let help = "When a time chunk whose hand-off fails is tried next, in milliseconds since 1970.";
+    metrics.gauge_by("henge_handoff_next_attempt_ms", help, ["datasource", "interval"], {
+        let node = Arc::clone(realtime);
+        move || {
+            failures(&node, |name, interval, failure| {
+                ([name, interval], u64::try_from(failure.next_attempt_ms).unwrap_or(0))
+            })
+        }
+    });
+}
+
+/// What is shown of each hand-off that fails, with the names of its datasource and its time chunk.
+fn failures<T>(node: &RealtimeNode, show: impl Fn(String, String, HandoffFailure) -> T) -> Vec<T> {
+    let mut shown = Vec::new();
+    for (name, backlog) in node.backlogs() {
+        for failure in backlog.failures {
+            let interval = failure.interval.map(|i| i.to_string()).unwrap_or_default();
+            shown.push(show(name.clone(), interval, failure));
+        }
+    }
+    shown
+}
+
+pub(crate) fn pools(metrics: &Metrics, queries: &CpuPool, ingestion: &CpuPool) {
+    for (name, pool) in [("query", queries), ("ingest", ingestion)] {
+        let pool = pool.clone();
+        let help = "Tasks that wait for a CPU thread.";
+        metrics.gauge("henge_pool_waiting_tasks", help, &[("pool", name)], move || {
+            pool.queue_depth() as u64
+        });
+    }
+}

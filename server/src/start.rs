@@ -1,0 +1,184 @@
+//! Starts a process: takes its folder and its ports, starts its roles, joins the cluster, opens the door.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use henge_platform::config::ServerConfig;
+use henge_platform::runtime::{raise_handle_limit, spawn};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::cluster::{Company, Ports};
+use crate::data_folder::{DataFolder, DataFolderLock};
+use crate::gate::Gate;
+use crate::ground::Ground;
+use crate::grpc;
+use crate::memory;
+use crate::options::Options;
+use crate::roles::Roles;
+use crate::router;
+
+/// How long an end waits until what is buffered is published.
+const LONGEST_DRAIN: Duration = Duration::from_secs(30);
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens, with the port it really got.
+    pub url: String,
+    /// Where it listens for gRPC, if it does.
+    pub grpc: Option<SocketAddr>,
+    /// How long it took from the start until it was ready.
+    pub startup: Duration,
+    /// Segments served at the start.
+    pub segments: usize,
+    stop: watch::Sender<bool>,
+    served: tokio::task::JoinHandle<()>,
+    roles: Roles,
+    company: Option<Company>,
+    lock: DataFolderLock,
+}
+
+impl Running {
+    /// Stops taking requests, finishes those at work, and waits for it. What is buffered stays in the
+    /// log, or, in a cluster, is published if that does not take long. The data folder is free for others
+    /// once the lock is dropped.
+    pub async fn stop(self) -> DataFolderLock {
+        if let (Some(realtime), Some(_)) = (&self.roles.realtime, &self.company)
+            && tokio::time::timeout(LONGEST_DRAIN, realtime.drain()).await.is_err()
+        {
+            tracing::warn!("what is buffered takes long to be published, and stays in the log");
+        }
+        // Others ask somebody else from now on.
+        if let Some(company) = &self.company {
+            company.leave().await;
+        }
+        self.stop.send_replace(true);
+        let _ = self.served.await;
+        if let Some(coordinator) = &self.roles.coordinator
+            && let Err(error) = coordinator.resign().await
+        {
+            tracing::warn!(%error, "the lease of the leader runs out by itself");
+        }
+        if let Some(realtime) = &self.roles.realtime {
+            realtime.note_log_marks().await;
+        }
+        self.lock
+    }
+
+    /// Hands off everything that is buffered.
+    pub async fn flush(&self) {
+        if let Some(realtime) = &self.roles.realtime {
+            realtime.flush().await;
+        }
+    }
+
+    /// Completes when the process has to start again because another realtime node goes on with its logs.
+    pub async fn lost(&self) {
+        match &self.roles.realtime {
+            Some(realtime) => realtime.lost().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Completes when the process has to stop because another one has its name in the cluster.
+    pub async fn superseded(&self) {
+        match &self.company {
+            Some(company) => company.superseded().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Starts the roles of a process and the servers of HTTP and gRPC; returns when everything that was stored
+/// on it is queryable. In a cluster, what is away is waited for.
+///
+/// # Errors
+/// When the data directory cannot be used or belongs to another server, stored state is damaged or
+/// a port is taken.
+pub async fn start(config: &ServerConfig) -> Result<Running> {
+    let started = Instant::now();
+    let folder = DataFolder::of(config)?;
+    let lock = folder.own()?;
+    let options = Options::new(&memory::fitted(config), &folder, raise_handle_limit());
+    let listener = listen(&options.bind, "port").await?;
+    let address = listener.local_addr().context("read the port")?;
+    let rpc_listener = match &options.grpc_bind {
+        Some(bind) => Some(listen(bind, "grpc.listen").await?),
+        None => None,
+    };
+    let grpc = rpc_listener.as_ref().map(TcpListener::local_addr);
+    let grpc = grpc.transpose().context("read the port of gRPC")?;
+    let (stop, stopped) = watch::channel(false);
+    let gate = Gate::default();
+    let over_http = henge_platform::http::serve(
+        listener,
+        gate.router(),
+        options.serve,
+        is_set(stopped.clone()),
+    );
+    let over_http = spawn(over_http);
+    let ground = Ground::lay(&options, &folder, &gate).await?;
+    let roles = Roles::start(&options, &folder, &ground, &gate).await?;
+    let over_grpc = spawn(serve_grpc(rpc_listener, &options, &ground, &roles, stopped));
+    let company = match grpc.filter(|_| options.node.is_in_cluster) {
+        Some(grpc) => {
+            let ports = Ports { http: address, grpc };
+            Some(Company::join(&options.node, &ground, ports).await?)
+        }
+        None => None,
+    };
+    let url = format!("http://{address}");
+    gate.open(router::of(&options, &ground, &roles, company.as_ref(), &url));
+    let served = spawn(async move {
+        let _ = tokio::join!(over_http, over_grpc);
+    });
+    let historical = roles.historical.as_ref();
+    Ok(Running {
+        url,
+        grpc,
+        startup: started.elapsed(),
+        segments: historical.map_or(0, |historical| historical.segment_count()),
+        stop,
+        served,
+        roles,
+        company,
+        lock,
+    })
+}
+
+async fn listen((host, port): &(String, u16), setting: &str) -> Result<TcpListener> {
+    let bound = TcpListener::bind((host.as_str(), *port)).await;
+    bound.with_context(|| {
+        format!("listen on {host}:{port} ({setting}): is another server running there?")
+    })
+}
+
+/// Completes when the server stops.
+async fn is_set(mut stopped: watch::Receiver<bool>) {
+    // Without its sender the start failed, and nothing is left to serve.
+    let _ = stopped.wait_for(|is_stopping| *is_stopping).await;
+}
+
+/// Serves gRPC, where it is on, until the server stops.
+fn serve_grpc(
+    listener: Option<TcpListener>,
+    options: &Options,
+    ground: &Ground,
+    roles: &Roles,
+    stopped: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let limits = options.rpc_limits(stopped.clone());
+    let services = grpc::services(options, ground, roles, &limits);
+    let rpc = options.rpc();
+    async move {
+        let Some(listener) = listener else { return };
+        let served = henge_platform::rpc::serve(listener, services, rpc, is_set(stopped)).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "gRPC is served no more");
+        }
+    }
+}
