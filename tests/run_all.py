@@ -37,6 +37,8 @@ def main():
         ['old_folders.py'],
         ['grpc_docs.py'],
         ['readme_recipes.py'],
+        ['cluster_walk.py'],
+        *([] if quick else [['chaos.py', '--minutes', '5']]),
         ['object_store.py'],
     ]
     failed = 0

@@ -5,6 +5,7 @@ mod arrow;
 mod bombs;
 mod caches;
 mod chunk_sizes;
+mod cluster;
 mod damage;
 mod dies;
 mod discovery;

@@ -1,8 +1,9 @@
-//! What cargo does not do for the workspace: checks (`cargo xtask layers | tidy | coverage-ids | proto`) and the
-//! comparison with peers (`cargo xtask bench-peers`).
+//! What cargo does not do for the workspace: checks (`cargo xtask layers | tidy | coverage-ids | proto`), the
+//! comparison with peers (`cargo xtask bench-peers`) and a cluster to try things on (`cargo xtask cluster`).
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to run")]
 
 mod bench_peers;
+mod cluster;
 mod coverage_ids;
 mod files;
 mod layers;
@@ -22,7 +23,8 @@ usage: cargo xtask <command>
   coverage-ids  fail when docs/requirements.md does not list the tests that quote each id; `--write` writes it
   proto         write what the definitions in proto/ give, after checking their style and that clients can go on;
                 `--check` compares instead
-  bench-peers   time Henge beside DuckDB, ClickHouse and DataFusion; `bench-peers --help` lists options";
+  bench-peers   time Henge beside DuckDB, ClickHouse and DataFusion; `bench-peers --help` lists options
+  cluster       a whole cluster on this machine: `up`, `status`, `down`; `cluster --help` lists options";
 
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "coverage-ids" => coverage_ids::run(std::env::args().skip(2)),
         "proto" => proto::run(std::env::args().skip(2)),
+        "cluster" => cluster::run(std::env::args().skip(2)),
         "bench-peers" => bench_peers::run(std::env::args().skip(2)),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -1,6 +1,7 @@
 //! The processes: started, killed and started again, each with what it would have on a machine of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use axum::body::Body;
@@ -8,16 +9,18 @@ use axum::http::{Request, StatusCode};
 use axum::{Extension, Router};
 use bytes::Bytes;
 use henge_broker::{Broker, BrokerOptions};
-use henge_coordinator::Coordinator;
+use henge_coordinator::{
+    Coordinator, CoordinatorOptions, Dependencies as Needs, Leadership, LeaseOptions,
+};
 use henge_data_node::{QueryServices, RunningQueries};
 use henge_historical_node::{HistoricalNode, HistoricalOptions, ServedForm};
-use henge_platform::discovery::{Discovery, ServerAddress, ServerId};
+use henge_platform::discovery::{Discovery, ServerAddress};
 use henge_platform::http::BodyLimits;
 use henge_platform::runtime::simulation::Process;
 use henge_platform::runtime::{CpuPool, MemoryAccount};
 use henge_platform::spill::MemorySpillStorage;
 use henge_platform::telemetry::Metrics;
-use henge_realtime_node::{Dependencies, RealtimeNode, RealtimeOptions};
+use henge_realtime_node::{Alone, Dependencies, RealtimeNode, RealtimeOptions};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tower::ServiceExt;
@@ -26,14 +29,20 @@ use crate::world::World;
 
 pub(crate) const REALTIME: &str = "realtime-0";
 pub(crate) const BROKER: &str = "broker-0";
-pub(crate) const COORDINATOR: &str = "coordinator-0";
-pub(crate) const HISTORICALS: [&str; 2] = ["historical-0", "historical-1"];
+pub(crate) const COORDINATORS: [&str; 2] = ["coordinator-0", "coordinator-1"];
+/// Historical nodes and their zones.
+pub(crate) const HISTORICALS: [(&str, &str); 3] =
+    [("historical-0", "north"), ("historical-1", "south"), ("historical-2", "south")];
+/// Hosts that are to have each segment.
+pub(crate) const REPLICAS: usize = 2;
 
 /// All processes of a world.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) world: World,
     processes: Mutex<Vec<Running>>,
+    /// How many processes were started.
+    starts: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
@@ -42,17 +51,27 @@ struct Running {
     /// What it serves to clients, if it does.
     router: Option<Router>,
     realtime: Option<Arc<RealtimeNode>>,
+    coordinator: Option<Arc<Coordinator>>,
+}
+
+/// What a process that was started consists of.
+#[derive(Default)]
+struct Started {
+    router: Option<Router>,
+    realtime: Option<Arc<RealtimeNode>>,
+    coordinator: Option<Arc<Coordinator>>,
 }
 
 impl Cluster {
     /// A world without processes.
     pub(crate) fn new(world: World) -> Self {
-        Self { world, processes: Mutex::default() }
+        Self { world, processes: Mutex::default(), starts: AtomicU64::new(0) }
     }
 
     /// The names of all processes.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        HISTORICALS.into_iter().chain([REALTIME, COORDINATOR, BROKER])
+        let historicals = HISTORICALS.into_iter().map(|(name, _)| name);
+        historicals.chain(COORDINATORS).chain([REALTIME, BROKER])
     }
 
     /// Starts a process; what an earlier one of its name announced is withdrawn before.
@@ -62,22 +81,29 @@ impl Cluster {
         let starting = process.spawn(async move {
             match name {
                 BROKER => Ok(cluster.start_broker()),
-                COORDINATOR => Ok(cluster.start_coordinator()),
                 REALTIME => cluster.start_realtime(&of).await,
-                historical => cluster.start_historical(&of, historical),
+                name => match HISTORICALS.iter().find(|(historical, _)| *historical == name) {
+                    Some((_, zone)) => cluster.start_historical(&of, name, zone),
+                    None => Ok(cluster.start_coordinator(name)),
+                },
             }
         });
         // Killed while it starts, it is dead as any other.
-        let dead = Running { process: process.clone(), router: None, realtime: None };
+        let Started { router, realtime, coordinator } = Started::default();
+        let dead = Running { process: process.clone(), router, realtime, coordinator };
         self.processes.lock().push(dead);
         let started = match starting.await {
             Ok(started) => started,
             Err(_) => return Ok(()),
         };
-        let (router, realtime) = started.with_context(|| format!("start {name}"))?;
+        let Started { router, realtime, coordinator } =
+            started.with_context(|| format!("start {name}"))?;
         let mut processes = self.processes.lock();
-        if let Some(running) = processes.iter_mut().find(|running| running.process.name() == name) {
+        let is_it =
+            |running: &&mut Running| running.process.name() == name && !running.process.is_dead();
+        if let Some(running) = processes.iter_mut().find(is_it) {
             (running.router, running.realtime) = (router, realtime);
+            running.coordinator = coordinator;
         }
         Ok(())
     }
@@ -94,8 +120,30 @@ impl Cluster {
 
     /// What a failure detector does in the end.
     pub(crate) fn notice_death(&self, name: &str) -> Result<()> {
+        self.world.audit.withdrawn();
         self.world.discovery.leave(&name.into()).context("withdraw a dead process")?;
         Ok(())
+    }
+
+    /// Stops a process where it is, or lets it go on.
+    pub(crate) fn pause(&self, name: &str, pause: bool) {
+        let processes = self.processes.lock();
+        let Some(running) = processes.iter().find(|running| running.process.name() == name) else {
+            return;
+        };
+        match pause {
+            true => running.process.pause(),
+            false => running.process.resume(),
+        }
+    }
+
+    /// The coordinators that say that they lead.
+    pub(crate) fn leaders(&self) -> Vec<String> {
+        let processes = self.processes.lock();
+        let leads = |running: &&Running| {
+            running.coordinator.as_ref().is_some_and(|coordinator| coordinator.leader().is_leading)
+        };
+        processes.iter().filter(leads).map(|running| running.process.name().to_owned()).collect()
     }
 
     pub(crate) fn is_running(&self, name: &str) -> bool {
@@ -138,10 +186,10 @@ impl Cluster {
         }
     }
 
-    fn start_historical(&self, process: &Process, name: &str) -> Result<Started> {
+    fn start_historical(&self, process: &Process, name: &str, zone: &str) -> Result<Started> {
         let options = HistoricalOptions {
             server_id: name.into(),
-            address: ServerAddress::InProcess,
+            zone: zone.into(),
             tier: "_default_tier".into(),
             priority: 0,
             cache_dir: self.world.disk(name).join("segment-cache"),
@@ -155,20 +203,25 @@ impl Cluster {
             options,
             world.discovery.clone(),
             world.storage.clone(),
-            world.metadata.clone(),
+            world.metadata_of(name),
             self.services(),
             None,
         )?);
+        // Others see that it is in another process.
+        if let Some(joined) = world.discovery.snapshot().servers.get(name) {
+            let address = ServerAddress::Network(name.into());
+            world.discovery.join(&name.into(), &joined.description.reached_at(&address))?;
+        }
         world.network.serve_node(process, node.clone());
         world.network.serve_host(process, node);
-        Ok((None, None))
+        Ok(Started::default())
     }
 
     async fn start_realtime(&self, process: &Process) -> Result<Started> {
         let world = &self.world;
         let account = MemoryAccount::root("all", "memory.total_bytes", 1 << 30);
         let dependencies = Dependencies {
-            metadata: world.metadata.clone(),
+            metadata: world.metadata_of(REALTIME),
             storage: world.storage.clone(),
             discovery: world.discovery.clone(),
             clock: world.clock.clone(),
@@ -178,6 +231,7 @@ impl Cluster {
             log_marks: world.log_marks.clone(),
             requests: account.clone(),
             indexes: account,
+            peers: Arc::new(Alone),
         };
         let options = RealtimeOptions {
             server_id: REALTIME.into(),
@@ -189,19 +243,33 @@ impl Cluster {
         let node = RealtimeNode::start(options, dependencies).await?;
         world.network.serve_node(process, node.clone());
         let router = henge_realtime_node::router(node.clone());
-        Ok((Some(with_limits(router)), Some(node)))
+        let router = Some(with_limits(router));
+        Ok(Started { router, realtime: Some(node), ..Started::default() })
     }
 
-    fn start_coordinator(&self) -> Started {
+    fn start_coordinator(&self, name: &str) -> Started {
         let world = &self.world;
-        let coordinator =
-            Coordinator::new(world.metadata.clone(), world.discovery.clone(), world.clock.clone());
-        for host in HISTORICALS {
-            coordinator.connect(world.network.host_from(COORDINATOR, &ServerId::from(host)));
-        }
-        let never = Notify::new();
-        henge_platform::runtime::spawn(async move { coordinator.run_woken_by(&never).await });
-        (None, None)
+        let incarnation = self.starts.fetch_add(1, Ordering::Relaxed);
+        let metadata = world.metadata_of(name);
+        let lease = LeaseOptions::of(format!("{name}/{incarnation}"));
+        let needs = Needs {
+            metadata: metadata.clone(),
+            discovery: world.discovery.clone(),
+            clock: world.clock.clone(),
+            leadership: Leadership::by_lease(lease, metadata, world.clock.clone()),
+            sight: Arc::new(world.sight.subscribe()),
+            dial: Some(world.network.hosts_from(name)),
+        };
+        let options = CoordinatorOptions {
+            replicas: REPLICAS,
+            grace_ms: 10_000,
+            load_timeout_ms: 20_000,
+            drop_timeout_ms: 5_000,
+        };
+        let coordinator = Arc::new(Coordinator::new(options, needs));
+        let (running, never) = (Arc::clone(&coordinator), Notify::new());
+        henge_platform::runtime::spawn(async move { running.run_woken_by(&never).await });
+        Started { coordinator: Some(coordinator), ..Started::default() }
     }
 
     fn start_broker(&self) -> Started {
@@ -211,19 +279,18 @@ impl Cluster {
         let broker = Arc::new(Broker::new(
             options,
             world.discovery.clone(),
-            world.metadata.clone(),
+            world.metadata_of(BROKER),
             services,
             &Metrics::default(),
         ));
-        for node in HISTORICALS.into_iter().chain([REALTIME]) {
+        for node in HISTORICALS.into_iter().map(|(name, _)| name).chain([REALTIME]) {
             broker.connect(world.network.node_from(BROKER, &node.into(), &running));
         }
         broker.follow();
-        (Some(with_limits(henge_broker::router(broker))), None)
+        let router = Some(with_limits(henge_broker::router(broker)));
+        Started { router, ..Started::default() }
     }
 }
-
-type Started = (Option<Router>, Option<Arc<RealtimeNode>>);
 
 fn with_limits(router: Router) -> Router {
     router.layer(Extension(Arc::new(BodyLimits::default())))

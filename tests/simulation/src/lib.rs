@@ -4,7 +4,10 @@
 #![forbid(unsafe_code)]
 
 mod actors;
+mod audit;
 mod cluster;
+mod disks;
+mod metadata;
 mod model;
 mod network;
 mod run;

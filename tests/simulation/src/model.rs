@@ -30,6 +30,9 @@ struct Known {
     sent: Cells,
     acknowledged: Cells,
     next_number: i64,
+    /// The last replacing task that was begun, and the last that succeeded.
+    replacing: u64,
+    replaced: u64,
 }
 
 /// All events of a run.
@@ -54,6 +57,22 @@ impl Model {
     /// These must be in answers to what is asked from now on.
     pub(crate) fn acknowledged(&self, events: &[Event]) {
         add(&mut self.known.lock().acknowledged, events);
+    }
+
+    /// The rows of this task may be answered from now on.
+    pub(crate) fn replacing(&self, task: u64) {
+        self.known.lock().replacing = task;
+    }
+
+    /// The rows of tasks before this one must not be answered any more.
+    pub(crate) fn replaced(&self, task: u64) {
+        self.known.lock().replaced = task;
+    }
+
+    /// The first and the last task whose rows may be answered.
+    pub(crate) fn replacements(&self) -> (u64, u64) {
+        let known = self.known.lock();
+        (known.replaced, known.replacing)
     }
 
     /// What must be answered, at least.

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use henge_data_node::wire::{Piece, Pieces, Transport, WireNode, answer};
-use henge_data_node::{DataNode, HostError, NodeError, RunningQueries, SegmentHost};
+use henge_data_node::{
+    DataNode, DialHosts, HostError, Instruction, NodeError, RunningQueries, SegmentHost,
+};
 use henge_platform::discovery::ServerId;
 use henge_platform::metadata::PublishedSegment;
 use henge_platform::runtime::simulation::Process;
@@ -18,6 +20,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::mpsc;
 
+use crate::audit::Audit;
+
 /// A message takes up to this long.
 const LONGEST_MS: u64 = 4;
 /// Longer messages travel in pieces of this.
@@ -25,10 +29,14 @@ const PIECE_BYTES: usize = 2 << 10;
 /// One that nobody takes is given up after this long.
 const GIVEN_UP: Duration = Duration::from_secs(2);
 
+/// One that was given up may still arrive within this time.
+const LATEST_MS: u64 = 30_000;
+
 /// Who is reached by whom.
 #[derive(Debug)]
 pub(crate) struct Network {
     state: Mutex<State>,
+    audit: Arc<Audit>,
 }
 
 #[derive(Debug)]
@@ -38,13 +46,17 @@ struct State {
     hosts: BTreeMap<ServerId, (Process, Arc<dyn SegmentHost>)>,
     /// From a process to another.
     cuts: BTreeSet<(String, String)>,
+    /// How many calls to hosts arrive after they were given up.
+    late: f64,
+    arrived_late: u64,
 }
 
 impl Network {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, audit: Arc<Audit>) -> Self {
         let random = StdRng::seed_from_u64(seed ^ 0x006e_6574);
         let (nodes, hosts, cuts) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { state: Mutex::new(State { random, nodes, hosts, cuts }) }
+        let state = State { random, nodes, hosts, cuts, late: 0.0, arrived_late: 0 };
+        Self { state: Mutex::new(state), audit }
     }
 
     /// Makes a data node reachable, in place of an earlier one of its name.
@@ -77,16 +89,42 @@ impl Network {
         }
     }
 
+    /// From now on so many calls to hosts arrive after they were given up.
+    pub(crate) fn set_late(&self, late: f64) {
+        self.state.lock().late = late;
+    }
+
+    /// Calls to hosts that arrived late.
+    pub(crate) fn arrived_late(&self) -> u64 {
+        self.state.lock().arrived_late
+    }
+
+    /// How late a call is that its sender gives up; `None` for the others.
+    fn lateness(&self) -> Option<Duration> {
+        let mut state = self.state.lock();
+        let late = state.late;
+        let is_late = late > 0.0 && state.random.random_bool(late);
+        is_late.then(|| {
+            state.arrived_late += 1;
+            Duration::from_millis(state.random.random_range(0..=LATEST_MS))
+        })
+    }
+
     /// Passes one message on; false when it gets nowhere.
     pub(crate) async fn carry(&self, from: &str, to: &str) -> bool {
         let delay_ms = self.state.lock().random.random_range(0..=LONGEST_MS);
         tracing::debug!(from, to, delay_ms, "a message");
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-        if self.is_cut(from, to) {
+        self.reaches(from, to).await
+    }
+
+    /// False, after a while, when the way is cut.
+    pub(crate) async fn reaches(&self, from: &str, to: &str) -> bool {
+        let is_cut = self.is_cut(from, to);
+        if is_cut {
             tokio::time::sleep(GIVEN_UP).await;
-            return false;
         }
-        true
+        !is_cut
     }
 
     fn is_cut(&self, from: &str, to: &str) -> bool {
@@ -112,9 +150,27 @@ impl Network {
         Arc::new(WireNode::new(to.clone(), Arc::new(wire), Arc::clone(running)))
     }
 
-    /// A host of segments as a process sees it.
-    pub(crate) fn host_from(self: &Arc<Self>, from: &str, to: &ServerId) -> Arc<dyn SegmentHost> {
-        Arc::new(Wire { network: Arc::clone(self), from: from.to_owned(), to: to.clone() })
+    /// The way of a process to hosts of segments.
+    pub(crate) fn hosts_from(self: &Arc<Self>, from: &str) -> Arc<dyn DialHosts> {
+        Arc::new(Hosts { network: Arc::clone(self), from: from.to_owned() })
+    }
+}
+
+/// The hosts of segments as a process sees them.
+#[derive(Debug)]
+struct Hosts {
+    network: Arc<Network>,
+    from: String,
+}
+
+impl DialHosts for Hosts {
+    fn dial_host(
+        &self,
+        server: &ServerId,
+        _: &Arc<str>,
+    ) -> Result<Arc<dyn SegmentHost>, HostError> {
+        let (network, from) = (Arc::clone(&self.network), self.from.clone());
+        Ok(Arc::new(Wire { network, from, to: server.clone() }))
     }
 }
 
@@ -177,14 +233,23 @@ impl SegmentHost for Wire {
         &self.to
     }
 
-    async fn load(&self, segment: &PublishedSegment) -> Result<(), HostError> {
+    async fn load(
+        &self,
+        segment: &PublishedSegment,
+        instruction: Instruction,
+    ) -> Result<(), HostError> {
         let segment = segment.clone();
-        self.tell(|host| async move { host.load(&segment).await }).await
+        self.tell(|host| async move { host.load(&segment, instruction).await }).await
     }
 
-    async fn unload(&self, id: &SegmentId) -> Result<(), HostError> {
-        let id = id.clone();
-        self.tell(|host| async move { host.unload(&id).await }).await
+    async fn unload(&self, id: &SegmentId, instruction: Instruction) -> Result<(), HostError> {
+        let (id, audit) = (id.clone(), Arc::clone(&self.network.audit));
+        self.tell(|host| async move {
+            host.unload(&id, instruction).await?;
+            audit.dropped(host.server_id(), &id).await;
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -200,6 +265,15 @@ impl Wire {
         let Some((process, host)) = self.network.host(&self.to) else {
             return Err(self.host_away());
         };
+        if let Some(lateness) = self.network.lateness() {
+            let work = work(host);
+            process.spawn(async move {
+                tokio::time::sleep(lateness).await;
+                work.await
+            });
+            tokio::time::sleep(GIVEN_UP).await;
+            return Err(self.host_away());
+        }
         let done = process.spawn(work(host)).await;
         if !self.network.carry(&self.to, &self.from).await {
             return Err(self.host_away());

@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::actors::{self, FaultActor, FullDisks, Question, Stage, ask, create_datasource};
-use crate::cluster::{Cluster, REALTIME};
+use crate::actors::{self, FaultActor, Question, Stage, ask, ask_replaced, create_datasource};
+use crate::cluster::{Cluster, HISTORICALS, REALTIME, REPLICAS};
+use crate::disks::Disks;
 use crate::model::total;
 use crate::tally::{Counts, Tally};
 use crate::trace::Trace;
@@ -59,7 +60,7 @@ pub fn run(seed: u64, options: Options) -> Result<Outcome> {
         .build()
         .context("a runtime")?;
     let simulated = simulation::enter(seed);
-    let disks = Rc::new(FullDisks::default());
+    let disks = Rc::new(Disks::default());
     simulated.fail_files(Rc::clone(&disks) as _);
     let world = runtime.block_on(World::new(seed))?;
     let folder = world.disk("").display().to_string();
@@ -81,15 +82,15 @@ async fn act(
     seed: u64,
     options: Options,
     world: World,
-    disks: Rc<FullDisks>,
+    disks: Rc<Disks>,
     tally: Arc<Tally>,
 ) -> Result<()> {
     let cluster = Arc::new(Cluster::new(world));
-    let clock = Arc::clone(&cluster.world.clock);
+    let of_ticks = Arc::clone(&cluster);
     let ticking = tokio::spawn(async move {
         loop {
             tokio::time::sleep(Duration::from_millis(TICK_MS)).await;
-            clock.pass(TICK_MS);
+            of_ticks.world.pass(TICK_MS);
         }
     });
     for name in Cluster::names() {
@@ -112,34 +113,73 @@ async fn act(
         Err(_) => stage.tally.violation(format!("not settled: {}", unsettled(&stage).await)),
     }
     ticking.abort();
+    let world = &stage.cluster.world;
+    for (what, times) in world.audit.counts().into_iter().chain(world.metadata.counts()) {
+        stage.tally.count(what, times);
+    }
+    stage.tally.count("calls to hosts that arrived late", world.network.arrived_late());
+    for what in world.audit.broken().into_iter().chain(world.metadata.broken()) {
+        stage.tally.violation(what);
+    }
     Ok(())
 }
 
-/// Everything is handed off, loaded, and counted exactly; then every object is somebody's.
+/// Everything is handed off, loaded as often as asked for, and counted exactly; then every object is
+/// somebody's.
 async fn settle(stage: &Stage) -> Result<()> {
     let started = Instant::now();
     let node = stage.cluster.realtime().context("the realtime node is down")?;
     node.flush().await;
     let expected = total(&stage.model.least(), |_, _| true);
-    let discovery = &stage.cluster.world.discovery;
+    let world = &stage.cluster.world;
     loop {
-        let left = discovery.snapshot().servers.get(REALTIME).map_or(0, |s| s.segments.len());
+        let left = world.discovery.snapshot().servers.get(REALTIME).map_or(0, |s| s.segments.len());
         let found = ask(stage, "auditor", &Question::everything()).await;
-        if left == 0 && found == Some(expected) {
+        let replaced = ask_replaced(stage, &mut BTreeMap::new()).await;
+        let (last, _) = stage.model.replacements();
+        let is_newest = |tasks: Vec<u64>| tasks.iter().all(|task| *task >= last);
+        let is_answered = found == Some(expected) && replaced.is_some_and(is_newest);
+        if left == 0 && is_answered && misplaced(world).await?.is_empty() {
             break;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     stage.tally.count("rows at the end", expected.rows as u64);
     stage.tally.count("milliseconds to settle", started.elapsed().as_millis() as u64);
-    let world = &stage.cluster.world;
-    for segment in world.metadata.used_segments().await?.segments {
+    if stage.cluster.leaders().len() != 1 {
+        stage.tally.violation(format!("at the end lead {:?}", stage.cluster.leaders()));
+    }
+    for segment in world.metadata.store.used_segments().await?.segments {
         stage.tally.count("segments at the end", 1);
         if !world.storage.exists(&segment.object_key).await? {
             stage.tally.violation(format!("the object of {} is gone", segment.id));
         }
     }
     Ok(())
+}
+
+/// Used segments that are not on as many hosts as asked for, in different zones, and those that are held
+/// though they are not used.
+async fn misplaced(world: &World) -> Result<Vec<String>> {
+    let used = world.metadata.store.used_segments().await?.segments;
+    let view = world.discovery.snapshot();
+    let hosts: Vec<_> = HISTORICALS
+        .iter()
+        .filter_map(|(name, zone)| Some((*name, *zone, &view.servers.get(*name)?.segments)))
+        .collect();
+    let mut misplaced = Vec::new();
+    for segment in &used {
+        let holders = hosts.iter().filter(|(.., segments)| segments.contains_key(&segment.id));
+        let zones: Vec<&str> = holders.map(|(_, zone, _)| *zone).collect();
+        if zones.len() != REPLICAS || zones[0] == zones[1] {
+            misplaced.push(format!("{} is in {zones:?}", segment.id));
+        }
+    }
+    for (name, _, segments) in hosts {
+        let unused = segments.keys().filter(|id| !used.iter().any(|segment| segment.id == **id));
+        misplaced.extend(unused.map(|id| format!("{name} has {id}, which is not used")));
+    }
+    Ok(misplaced)
 }
 
 /// What is still under way.
@@ -150,5 +190,6 @@ async fn unsettled(stage: &Stage) -> String {
     let announced: Vec<String> = (world.discovery.snapshot().servers.iter())
         .map(|(id, server)| format!("{id} {}", server.segments.len()))
         .collect();
-    format!("{found:?} of {expected:?}, announced: {}", announced.join(", "))
+    let misplaced = misplaced(world).await.unwrap_or_default();
+    format!("{found:?} of {expected:?}, announced: {}, {misplaced:?}", announced.join(", "))
 }

@@ -1,4 +1,5 @@
-//! What survives the processes: disks, deep storage, metadata, the date, and the network between.
+//! What survives the processes: disks, deep storage, metadata and their clock, the date, and the network
+//! between.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,11 +8,13 @@ use anyhow::{Context, Result};
 use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::metadata::manifest::ManifestedStore;
 use henge_platform::metadata::{MemoryMetadataStore, MetadataStore};
-use henge_platform::runtime::{Clock, ManualClock};
+use henge_platform::runtime::{Clock, ManualClock, watch};
 use henge_platform::storage::{FaultPlan, ObjectDeepStorage, UnreliableStorage};
 use henge_platform::wal::LogMarks;
 use tempfile::TempDir;
 
+use crate::audit::Audit;
+use crate::metadata::SharedMetadata;
 use crate::network::Network;
 
 /// 2020-09-13T12:26:40Z.
@@ -22,10 +25,15 @@ const FIRST_MS: i64 = 1_600_000_000_000;
 pub(crate) struct World {
     folder: TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) metadata: Arc<ManifestedStore>,
+    /// By which leases run out.
+    pub(crate) store_clock: Arc<ManualClock>,
+    pub(crate) metadata: Arc<SharedMetadata>,
     pub(crate) storage: Arc<UnreliableStorage>,
     pub(crate) discovery: Arc<InProcessDiscovery>,
     pub(crate) network: Arc<Network>,
+    pub(crate) audit: Arc<Audit>,
+    /// Whether coordinators see all of the cluster.
+    pub(crate) sight: watch::Sender<bool>,
     /// What is noted of logs outside of their folders.
     pub(crate) log_marks: LogMarks,
     cluster: Arc<str>,
@@ -41,18 +49,36 @@ impl World {
         };
         let objects = Arc::new(ObjectDeepStorage::in_memory());
         let storage = Arc::new(UnreliableStorage::new(objects, FaultPlan::default(), seed));
-        let metadata = Arc::new(MemoryMetadataStore::new());
-        let metadata = Arc::new(ManifestedStore::new(metadata, storage.clone()));
+        let store_clock = Arc::new(ManualClock::new(FIRST_MS));
+        let store = Arc::new(MemoryMetadataStore::with_clock(store_clock.clone()));
+        let discovery = Arc::new(InProcessDiscovery::new());
+        let audit = Arc::new(Audit::new(discovery.clone(), store.clone()));
+        let network = Arc::new(Network::new(seed, audit.clone()));
         Ok(Self {
-            cluster: metadata.cluster_uuid().await?.into(),
+            cluster: store.cluster_uuid().await?.into(),
+            metadata: Arc::new(SharedMetadata::new(store, network.clone(), seed)),
             log_marks: LogMarks::default(),
             folder: folder.context("make a folder for the disks")?,
             clock: Arc::new(ManualClock::new(FIRST_MS)),
-            metadata,
+            store_clock,
             storage,
-            discovery: Arc::new(InProcessDiscovery::new()),
-            network: Arc::new(Network::new(seed)),
+            discovery,
+            network,
+            audit,
+            sight: watch::Sender::new(true),
         })
+    }
+
+    /// Lets time pass, on all clocks.
+    pub(crate) fn pass(&self, elapsed_ms: u64) {
+        self.clock.pass(elapsed_ms);
+        self.store_clock.pass(elapsed_ms);
+    }
+
+    /// The metadata store as a process uses it.
+    pub(crate) fn metadata_of(&self, process: &str) -> Arc<ManifestedStore> {
+        let remote = self.metadata.seen_by(process);
+        Arc::new(ManifestedStore::new(remote, self.storage.clone()))
     }
 
     /// Moves the date, for all processes.

@@ -8,9 +8,11 @@ use henge_simulation::{Counts, Options, run};
 
 const OPTIONS: Options = Options { faults_for: Duration::from_secs(40), prints: false };
 
-/// I-01, I-02, I-03 and I-11 through kills, cuts, full disks, storage that fails and dates that jump.
+/// I-01 to I-08 and I-11 through kills, pauses, cuts, full disks, storage and metadata that fail, leaders that
+/// change and clocks that jump.
 #[test]
-fn f_02_f_15_f_18_f_19_f_20_f_49_whatever_dies_every_answer_is_whole_and_everything_settles() {
+fn f_02_f_15_f_18_f_19_f_20_f_49_f_68_f_69_f_70_whatever_dies_every_answer_is_whole_and_everything_settles()
+ {
     let (mut all, mut reached) = (Counts::default(), BTreeMap::new());
     for seed in 0..12 {
         let outcome = run(seed, OPTIONS).unwrap();
@@ -25,6 +27,14 @@ fn f_02_f_15_f_18_f_19_f_20_f_49_whatever_dies_every_answer_is_whole_and_everyth
         "fault: historical node's disk lost",
         "fault: broker killed",
         "fault: coordinator killed",
+        "fault: leader killed",
+        "fault: leader paused",
+        "fault: zone lost",
+        "fault: historical node paused",
+        "fault: the store's clock jumped",
+        "fault: calls to hosts arrive late",
+        "fault: metadata fail",
+        "fault: not all of the cluster seen",
         "fault: network cut",
         "fault: deep storage fails",
         "fault: disk full",
@@ -33,10 +43,23 @@ fn f_02_f_15_f_18_f_19_f_20_f_49_whatever_dies_every_answer_is_whole_and_everyth
         "pushes acknowledged again",
         "queries answered",
         "queries failed",
+        "replacements done",
+        "queries of replaced hours answered",
+        "leaders that woke when another led",
+        "calls to hosts that arrived late",
+        "changes of metadata whose answer was lost",
+        "copies too many dropped",
+        "unused segments dropped",
     ] {
         assert!(all.counts.contains_key(happened), "never: {happened}");
     }
-    for said in ["will try again", "replayed the log", "is not settled yet"] {
+    for said in [
+        "will try again",
+        "replayed the log",
+        "is not settled yet",
+        "leads the coordinators no more",
+        "a node that holds segments left",
+    ] {
         assert!(reached.keys().any(|place| place.contains(said)), "never: {said}: {reached:#?}");
     }
 }

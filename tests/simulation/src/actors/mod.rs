@@ -4,6 +4,7 @@ mod faults;
 mod operator;
 mod pusher;
 mod querier;
+mod replacer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +19,10 @@ use crate::cluster::Cluster;
 use crate::model::Model;
 use crate::tally::Tally;
 
-pub(crate) use faults::{FaultActor, FullDisks};
+pub(crate) use faults::FaultActor;
 pub(crate) use operator::create_datasource;
 pub(crate) use querier::{Question, ask};
+pub(crate) use replacer::ask as ask_replaced;
 
 /// What every actor has.
 #[derive(Debug, Clone)]
@@ -45,7 +47,11 @@ impl Stage {
 
 /// All actors but the faults.
 pub(crate) fn start(stage: &Stage) -> Vec<tokio::task::JoinHandle<()>> {
-    let mut actors = vec![spawn(operator::run(stage.clone()))];
+    let mut actors = vec![
+        spawn(operator::run(stage.clone())),
+        spawn(replacer::replace(stage.clone())),
+        spawn(replacer::read(stage.clone())),
+    ];
     actors.extend((0..2).map(|number| spawn(pusher::run(stage.clone(), number))));
     actors.extend((0..2).map(|number| spawn(querier::run(stage.clone(), number))));
     actors

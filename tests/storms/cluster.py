@@ -1,0 +1,102 @@
+"""The cluster of `cargo xtask cluster`, and what can be done to its processes."""
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from harness import ROOT, binary
+
+BROKERS, COORDINATORS = ['broker-1', 'broker-2'], ['coordinator-1', 'coordinator-2']
+HISTORICALS, REALTIMES = ['historical-1', 'historical-2', 'historical-3'], ['realtime-1', 'realtime-2']
+NODES = BROKERS + COORDINATORS + HISTORICALS + REALTIMES
+
+
+class Cluster:
+    def __init__(self, folder, base_port, s3):
+        self.folder, self.base_port = folder, base_port
+        self.options = ['--dir', folder, '--binary', binary(), '--base-port', str(base_port), '--s3', s3]
+
+    def xtask(self, *arguments):
+        command = ['cargo', 'xtask', 'cluster', *arguments, *self.options]
+        done = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f'{" ".join(command)}: {done.stdout[-2000:]}')
+        return done.stdout
+
+    def up(self):
+        print(self.xtask('up', '--fresh'), end='', flush=True)
+
+    def down(self):
+        print(self.xtask('down'), end='', flush=True)
+
+    def pid(self, name):
+        with open(os.path.join(self.folder, 'processes'), encoding='ascii') as processes:
+            for line in processes:
+                known, pid, _ = line.split()
+                if known == name:
+                    return int(pid)
+        raise RuntimeError(f'no {name} was started')
+
+    def runs(self, name):
+        try:
+            with open(f'/proc/{self.pid(name)}/stat', encoding='ascii') as stat:
+                return stat.read().rsplit(')', 1)[1].split()[0] != 'Z'
+        except FileNotFoundError:
+            return False
+
+    def signal(self, name, number):
+        """To the process and, of PostgreSQL, to those that work for it."""
+        pids = [self.pid(name)]
+        if name == 'postgres':
+            found = subprocess.run(['pgrep', '-P', str(pids[0])], check=False, stdout=subprocess.PIPE, text=True)
+            pids += [int(pid) for pid in found.stdout.split()]
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def kill(self, name):
+        self.signal(name, signal.SIGKILL)
+        while self.runs(name):
+            time.sleep(0.01)
+        if name == 'postgres':
+            stale = os.path.join(self.folder, 'postgres', 'data', 'postmaster.pid')
+            if os.path.exists(stale):
+                os.remove(stale)
+
+    def start(self, name):
+        self.xtask('start', name)
+
+    def data_dir(self, name):
+        return os.path.join(self.folder, name)
+
+    def port(self, name):
+        return self.base_port + 10 * NODES.index(name)
+
+    def call(self, name, method, path, body=None, headers=None, timeout=30):
+        """(status, JSON or text, headers); raises OSError when nobody answers."""
+        connection = http.client.HTTPConnection('127.0.0.1', self.port(name), timeout=timeout)
+        try:
+            body = json.dumps(body).encode() if body is not None and not isinstance(body, bytes) else body
+            connection.request(method, path, body, {'Content-Type': 'application/json', **(headers or {})})
+            response = connection.getresponse()
+            data = response.read()
+        except http.client.HTTPException as error:
+            raise OSError(f'{name}: {error!r}') from error
+        finally:
+            connection.close()
+        try:
+            answer = json.loads(data) if data else None
+        except ValueError:
+            answer = data.decode('utf-8', 'replace')
+        return response.status, answer, response.headers
+
+    def must(self, name, method, path, body=None):
+        status, answer, _ = self.call(name, method, path, body)
+        if status != 200:
+            sys.exit(f'{name}: {method} {path}: HTTP {status}: {answer}')
+        return answer
