@@ -1,10 +1,15 @@
 //! Aggregation: timeseries, topN and groupBy over the page views, one thread, one segment.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up should stop")]
 
+use std::cell::LazyCell;
+
 use criterion::Throughput;
 use henge_benches::harness::{self, Runner, Table};
 use henge_benches::page_views::TextField;
-use henge_exec::{ExecContext, Extent, GroupedPartial, Partial, run_blocks};
+use henge_exec::{
+    ExecContext, Extent, GroupedPartial, Partial, merge, merge_partition, partition_groups,
+    run_blocks,
+};
 use henge_query::Query;
 use henge_segment::SegmentView;
 use henge_vector::Column;
@@ -12,6 +17,8 @@ use serde_json::{Value, json};
 
 /// Enough that nearly all of the million visitors come.
 const ROWS: usize = 4_000_000;
+/// What a data node cuts groups beyond its memory into.
+const PARTITIONS: usize = 32;
 
 fn main() {
     harness::run_benchmarks(|runner| {
@@ -20,6 +27,7 @@ fn main() {
         top_n(runner, &table);
         group_by(runner, &table);
         many_groups(runner, &table);
+        groups_put_aside(runner, &table);
         exact_distinct(runner, &table);
     });
 }
@@ -194,6 +202,8 @@ fn largest_sums(table: &Table, field: TextField, count: usize) -> Vec<i64> {
 
 fn group_by(runner: &mut Runner, table: &Table) {
     length_by_country(runner, table);
+    least_visitor_by_country(runner, table);
+    section_of_uri(runner, table);
     for (name, fields, bytes_a_row) in [
         ("group_by/country_and_browser", [TextField::Country, TextField::Browser], 10),
         ("group_by/uri_and_country", [TextField::Uri, TextField::Country], 11),
@@ -242,6 +252,58 @@ fn length_by_country(runner: &mut Runner, table: &Table) {
     });
 }
 
+/// The least of a million texts: by id, and read once a group.
+fn least_visitor_by_country(runner: &mut Runner, table: &Table) {
+    let case = Case::new(
+        "group_by/least_of_a_million_visitors_by_country",
+        5,
+        &json!({
+            "queryType": "groupBy",
+            "dimensions": ["country"],
+            "aggregations": [{"type": "stringMin", "name": "least", "fieldName": "visitor_id"}],
+        }),
+    );
+    case.measure(runner, table, |query| {
+        let [countries, visitors] = [TextField::Country, TextField::VisitorId]
+            .map(|field| (field, table.columns.text_ids(field)));
+        let country = countries.1[0];
+        let of_country = countries.1.iter().zip(visitors.1).filter(|(id, _)| **id == country);
+        // Ids ascend as the texts do.
+        let least = of_country.map(|(_, visitor)| *visitor).min().unwrap();
+        let expected = json!({
+            "country": table.texts.get(countries.0, country),
+            "least": table.texts.get(visitors.0, least),
+        });
+        let answer = table.answer(query);
+        assert!(answer.as_array().unwrap().iter().any(|row| row["event"] == expected));
+    });
+}
+
+/// What a pattern finds at the beginning of a text: found once a value of the dictionary.
+fn section_of_uri(runner: &mut Runner, table: &Table) {
+    let expression = "regexp_extract(uri, '^/([^/]+)/.*$', 1)";
+    let case = Case::new(
+        "group_by/section_of_20_thousand_uris",
+        2,
+        &json!({
+            "queryType": "groupBy",
+            "dimensions": ["section"],
+            "virtualColumns": [{"type": "expression", "name": "section", "outputType": "STRING",
+                "expression": expression}],
+            "aggregations": [{"type": "count", "name": "rows"}],
+        }),
+    );
+    case.measure(runner, table, |query| {
+        let uris = table.columns.text_ids(TextField::Uri).iter();
+        let section = |id: &u32| table.texts.get(TextField::Uri, *id)?.split('/').nth(1);
+        let expected = uris.filter(|id| section(id) == Some("products")).count();
+        let answer = table.answer(query);
+        let rows = answer.as_array().unwrap().iter().map(|row| &row["event"]);
+        let found: Vec<&Value> = rows.filter(|event| event["section"] == "products").collect();
+        assert_eq!(found, [&json!({"section": "products", "rows": expected})]);
+    });
+}
+
 /// Numbers as keys, so many that tables are handed on and merged in partitions, to the last group.
 fn many_groups(runner: &mut Runner, table: &Table) {
     let long = |name: &str| json!({"type": "default", "dimension": name, "outputType": "LONG"});
@@ -276,6 +338,36 @@ fn many_groups(runner: &mut Runner, table: &Table) {
         };
         case.measure_as(runner, check, || table.gather(&case.query));
     }
+}
+
+/// What groups beyond memory cost beside reading and writing: cut into partitions, merged one by one.
+fn groups_put_aside(runner: &mut Runner, table: &Table) {
+    let case = Case::new(
+        "many_groups/put_aside_in_partitions",
+        12,
+        &json!({
+            "queryType": "groupBy",
+            "dimensions": [{"type": "default", "dimension": "bytes", "outputType": "LONG"}, "visitor_id"],
+            "aggregations": [{"type": "count", "name": "rows"}],
+            "limitSpec": {"type": "default", "limit": 10,
+                "columns": [{"dimension": "rows", "direction": "descending"}]},
+        }),
+    );
+    let ctx = ExecContext::default();
+    let groups = LazyCell::new(|| match table.run(&case.query) {
+        Partial::Grouped(groups) => groups,
+        _ => panic!("no groups"),
+    });
+    let in_partitions = || {
+        let parts = partition_groups(&groups, PARTITIONS).into_iter();
+        let best = parts.map(|part| merge_partition(&case.query, vec![part], &ctx).unwrap());
+        merge(&case.query, best.collect(), &ctx).unwrap()
+    };
+    let check = |query: &Query| {
+        let expected = harness::finish(query, Partial::Grouped(groups.clone()));
+        assert_eq!(harness::finish(query, in_partitions()), expected);
+    };
+    case.measure_as(runner, check, in_partitions);
 }
 
 /// Distinct values counted exactly: texts by their ids, numbers by their bits, alone and by group.

@@ -12,7 +12,7 @@ use henge_segment::{
     MultiScratch, NULL_ID, NumericBlock, NumericColumn, SegmentView, StringColumn,
 };
 use henge_types::Granularity;
-use henge_types::narrow::row_of_block;
+use henge_types::narrow::{narrow, row_of_block};
 use rustc_hash::FxHashMap;
 
 use crate::partial_rows::SearchHit;
@@ -86,7 +86,7 @@ pub(crate) struct DimensionCounter<'a> {
 }
 
 enum Reader<'a> {
-    Ids(&'a dyn StringColumn, Counts<u32>, Vec<u32>),
+    Ids(&'a dyn StringColumn, IdCounts, Vec<u32>),
     Multi(&'a dyn StringColumn, Counts<u32>, MultiScratch),
     Long(&'a dyn NumericColumn<i64>, Counts<Option<i64>>, Vec<i64>),
     Float(&'a dyn NumericColumn<f32>, Counts<Option<u32>>, Vec<f32>),
@@ -97,6 +97,50 @@ enum Reader<'a> {
 
 /// Rows by bucket and value.
 type Counts<K> = FxHashMap<(i64, K), u64>;
+
+/// Dictionaries up to this size are counted by position.
+const MAX_DENSE_VALUES: usize = 1 << 16;
+
+/// Rows by bucket and id. Those of the bucket at hand are in an array where the dictionary is small: a table
+/// that is hashed takes five times as long for each row.
+struct IdCounts {
+    bucket: Option<i64>,
+    /// By id, nulls last; empty where the dictionary is large.
+    dense: Vec<u64>,
+    counts: Counts<u32>,
+}
+
+impl IdCounts {
+    fn new(values: usize) -> Self {
+        let slots = if values <= MAX_DENSE_VALUES { values + 1 } else { 0 };
+        Self { bucket: None, dense: vec![0; slots], counts: Counts::default() }
+    }
+
+    fn count(&mut self, bucket: i64, rows: Selection<'_>, id_of: impl Fn(usize) -> u32) {
+        if self.bucket != Some(bucket) {
+            self.flush();
+            self.bucket = Some(bucket);
+        }
+        let Some(nulls) = self.dense.len().checked_sub(1) else {
+            return rows.for_each(|row| add(&mut self.counts, bucket, id_of(row)));
+        };
+        rows.for_each(|row| self.dense[(id_of(row) as usize).min(nulls)] += 1);
+    }
+
+    fn flush(&mut self) {
+        let Some(bucket) = self.bucket else { return };
+        let nulls = self.dense.len().saturating_sub(1);
+        for (slot, count) in self.dense.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
+            let id = if slot == nulls { NULL_ID } else { narrow(slot) };
+            *self.counts.entry((bucket, id)).or_default() += std::mem::take(count);
+        }
+    }
+
+    fn finish(mut self) -> Counts<u32> {
+        self.flush();
+        self.counts
+    }
+}
 
 /// Rows by bucket and text, and the bytes of the texts.
 #[derive(Default)]
@@ -124,7 +168,9 @@ impl<'a> DimensionCounter<'a> {
             Source::String(column) if column.is_multi_value() => {
                 Reader::Multi(column, Counts::default(), MultiScratch::default())
             }
-            Source::String(column) => Reader::Ids(column, Counts::default(), vec![]),
+            Source::String(column) => {
+                Reader::Ids(column, IdCounts::new(column.dictionary().len() as usize), vec![])
+            }
             Source::Long(column) => Reader::Long(column, Counts::default(), vec![]),
             Source::Float(column) => Reader::Float(column, Counts::default(), vec![]),
             Source::Double(column) => Reader::Double(column, Counts::default(), vec![]),
@@ -145,7 +191,7 @@ impl<'a> DimensionCounter<'a> {
         match &mut self.reader {
             Reader::Ids(column, counts, scratch) => {
                 let ids = column.id_block(block, scratch)?;
-                rows.for_each(|row| add(counts, bucket, ids.get(row)));
+                counts.count(bucket, rows, |row| ids.get(row));
             }
             Reader::Multi(column, counts, scratch) => {
                 let lists = column.multi_block(block, scratch)?;
@@ -197,7 +243,8 @@ impl<'a> DimensionCounter<'a> {
     pub(crate) fn memory_bytes(&self) -> usize {
         const ENTRY_BYTES: usize = 32;
         match &self.reader {
-            Reader::Ids(_, counts, _) | Reader::Multi(_, counts, _) => counts.len() * ENTRY_BYTES,
+            Reader::Ids(_, ids, _) => ids.counts.len() * ENTRY_BYTES + ids.dense.len() * 8,
+            Reader::Multi(_, counts, _) => counts.len() * ENTRY_BYTES,
             Reader::Long(_, counts, _) => counts.len() * ENTRY_BYTES,
             Reader::Float(_, counts, _) => counts.len() * ENTRY_BYTES,
             Reader::Double(_, counts, _) => counts.len() * ENTRY_BYTES,
@@ -216,11 +263,8 @@ impl<'a> DimensionCounter<'a> {
             }
         };
         match self.reader {
-            Reader::Ids(column, counts, _) | Reader::Multi(column, counts, _) => {
-                for ((bucket, id), count) in counts {
-                    push(bucket, column.dictionary().get(id)?.map(String::from), count);
-                }
-            }
+            Reader::Ids(column, counts, _) => push_ids(column, counts.finish(), push)?,
+            Reader::Multi(column, counts, _) => push_ids(column, counts, push)?,
             Reader::Long(_, counts, _) => {
                 counts.into_iter().for_each(|((bucket, value), count)| {
                     push(bucket, value.map(|value| value.to_string()), count);
@@ -247,6 +291,17 @@ impl<'a> DimensionCounter<'a> {
         }
         Ok(())
     }
+}
+
+fn push_ids(
+    column: &dyn StringColumn,
+    counts: Counts<u32>,
+    mut push: impl FnMut(i64, Option<String>, u64),
+) -> Result<()> {
+    for ((bucket, id), count) in counts {
+        push(bucket, column.dictionary().get(id)?.map(String::from), count);
+    }
+    Ok(())
 }
 
 fn add<K: std::hash::Hash + Eq>(counts: &mut Counts<K>, bucket: i64, key: K) {
