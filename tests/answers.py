@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Asks questions whose right answers are known from the rows, over every way the rows may lie.
 
-    answers.py [--only TEXT]
+    answers.py [--only TEXT] [--cluster PORT]
 
 The cases are in `answers/`, a file a kind of fault. A case with `rows` is lived through several times:
 buffered, after a kill, stored in one segment, stored in segments of another size, half stored and half
-buffered. A case with `steps` says itself what happens. Every look in between must be right too.
+buffered. A case with `steps` says itself what happens. Every look in between must be right too. With --cluster
+a cluster of processes is asked at a broker, from that port on, and its realtime nodes are those restarted.
 """
 import argparse
 import importlib
@@ -17,6 +18,7 @@ import threading
 import time
 
 import harness
+from storms.server import ClusterServer
 
 sys.path.insert(0, os.path.join(harness.ROOT, 'tests'))
 LIVES = ('buffered', 'killed', 'stored', 'stored by hour', 'half stored')
@@ -139,12 +141,15 @@ class Run:
 
     def wait_until_handed_off(self):
         end = time.monotonic() + 20
-        path = os.path.join(self.server.data_dir, 'spill')
-        while any('.segment' in file for _, _, files in os.walk(path) for file in files) or not self.published():
+        while self.spilled() or not self.published():
             if time.monotonic() > end:
                 self.wrong.append('the hand-off did not end within 20 s')
                 return
             time.sleep(0.05)
+
+    def spilled(self):
+        folders = os.walk(self.server.data_dir)
+        return any('.segment' in file for folder, _, files in folders if '/spill' in folder for file in files)
 
     def published(self):
         return any(self.name in folder for folder, _, files in os.walk(os.path.join(self.server.data_dir, 'deep-storage')) if files)
@@ -228,12 +233,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', default='')
     parser.add_argument('--show', type=int, default=4, help='wrong answers shown a case')
+    parser.add_argument('--cluster', type=int, metavar='PORT')
     options = parser.parse_args()
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix='henge-answers-') as scratch:
         shared = []
 
         def server_of(_case):
+            if options.cluster and not shared:
+                shared.append(ClusterServer(options.cluster, QUIET).start())
+            if options.cluster:
+                return shared[0]
             # A server that a case broke is not asked again.
             if not shared or shared[-1].process.poll() is not None:
                 shared.append(harness.Server(os.path.join(scratch, str(len(shared))), QUIET, log='error').start())
@@ -245,7 +255,9 @@ def main():
             if wrong:
                 print(f"FAIL {module} {case['id']}: {case['title']}", *wrong[:options.show], sep='\n    ', flush=True)
         for server in shared:
-            if server.process.poll() is None:
+            if options.cluster:
+                server.close()
+            elif server.process.poll() is None:
                 server.stop()
     print(f'answers: {passed} passed, {failed} failed')
     return 1 if failed else 0

@@ -2,9 +2,11 @@
 """Breaks a real cluster while it is pushed to and asked: eleven processes on this machine.
 
     chaos.py [--minutes 2] [--seed N] [--dir DIR] [--base-port 18100] [--s3 folder] [--acks local,replicated]
+             [--network] [--small-disks MB]
 
 Nodes are killed, paused and stopped, historical nodes lose their disks, PostgreSQL and the S3 server go
-away and come back. Pushers repeat a batch with its key until it is acknowledged; every answer must lie
+away and come back; with --network (root) nodes are cut off from one another, in one direction or both, and
+with --small-disks (root) their disks fill. Pushers repeat a batch with its key until it is acknowledged; every answer must lie
 between what was acknowledged before it was asked and what was sent before it came (I-01, I-09), and once
 the storm is over everything acknowledged is counted exactly once, within two minutes. Covers F-26, F-27,
 F-34, F-35, F-40, F-42, F-52, F-57, F-59 and F-61 with real processes.
@@ -14,18 +16,28 @@ import glob
 import os
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 
 from storms import faults, load
-from storms.cluster import BROKERS, Cluster
+from storms.cluster import BROKERS, HISTORICALS, REALTIMES, Cluster
 from storms.history import History
 
 
 def names_of(acks):
     return {f'events_{ack}': ack for ack in acks.split(',')}
+
+
+def small_disks(cluster, megabytes):
+    """A disk of its own for each node that keeps much, so that it can be filled."""
+    disks = [cluster.data_dir(node) for node in HISTORICALS + REALTIMES]
+    for disk in disks:
+        os.makedirs(disk, exist_ok=True)
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={megabytes}m', 'henge', disk], check=True)
+    return disks
 
 
 def report(history, seconds, settled):
@@ -56,17 +68,21 @@ def main():
     parser.add_argument('--base-port', type=int, default=18100)
     parser.add_argument('--s3', default='folder', choices=['folder', 'moto', 's3s-fs'])
     parser.add_argument('--acks', default='local,replicated')
+    parser.add_argument('--network', action='store_true', help='each process in a network of its own, so that it can be cut off')
+    parser.add_argument('--small-disks', type=int, metavar='MB', help='realtime and historical nodes on disks of this size')
     options = parser.parse_args()
     print(f'chaos: seed {options.seed}, {options.minutes} minutes', flush=True)
     if not glob.glob('/usr/lib/postgresql/*/bin/postgres'):
         print('SKIPPED, there is no PostgreSQL here: a real cluster under chaos')
         return 0
     folder = options.dir or tempfile.mkdtemp(prefix='henge-chaos-')
+    os.makedirs(folder, exist_ok=True)
     os.chmod(folder, 0o755)
-    cluster = Cluster(os.path.join(folder, 'cluster'), options.base_port, options.s3)
+    cluster = Cluster(os.path.join(folder, 'cluster'), options.base_port, options.s3, options.network)
     datasources = names_of(options.acks)
     history, stop, rng = History(datasources), threading.Event(), random.Random(options.seed)
     os.environ.update(HENGE_INGESTION__HANDOFF_ROWS='3000', HENGE_INGESTION__HANDOFF_AGE_MS='3000')
+    disks = small_disks(cluster, options.small_disks) if options.small_disks else []
     cluster.up()
     try:
         for name, ack in datasources.items():
@@ -92,6 +108,8 @@ def main():
     finally:
         stop.set()
         cluster.down()
+        for disk in disks:
+            subprocess.run(['umount', disk], check=False)
     return 1 if history.wrong else 0
 
 

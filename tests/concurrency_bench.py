@@ -2,7 +2,7 @@
 """Prints latency under load: clients with the dashboards' mix while a pusher ingests.
 
     concurrency_bench.py [--clients 32] [--rate 0] [--seconds 60] [--rows 2000000] [--push-rate 5000]
-                         [--no-caches] [--low 0] [--url URL] [--settings NAME=VALUE ...]
+                         [--no-caches] [--low 0] [--seed 0] [--url URL] [--settings NAME=VALUE ...]
 
 With --url the queries go to the table `pageviews` of a running server (as the comparison's
 specs load it), else to a small synthetic one on a server of its own. `--low` clients more send
@@ -65,6 +65,7 @@ def mix(rng, table, span, sites, context):
 class Load:
     def __init__(self, url, table, span, sites, options):
         self.url, self.table, self.span, self.sites = url, table, span, sites
+        self.seed = options.seed * 1_000_003
         self.context = OFF if options.no_caches else {}
         self.stop_at = time.monotonic() + options.seconds
         self.lock, self.times, self.errors, self.pushed, self.low_times = threading.Lock(), {}, [], 0, []
@@ -72,7 +73,7 @@ class Load:
 
     def arrivals(self, rate):
         """The moments at which queries become due: a Poisson process."""
-        rng, at = random.Random(7), time.monotonic()
+        rng, at = random.Random(self.seed + 7), time.monotonic()
         while at < self.stop_at:
             at += rng.expovariate(rate)
             yield at
@@ -87,7 +88,7 @@ class Load:
         return due
 
     def client(self, seed):
-        rng, connection, mine = random.Random(seed), harness.Client(self.url), []
+        rng, connection, mine = random.Random(self.seed + seed), harness.Client(self.url), []
         while (started := self.next_start()) < self.stop_at:
             name, query = mix(rng, self.table, self.span, self.sites, self.context)
             try:
@@ -101,7 +102,7 @@ class Load:
                 self.times.setdefault(name, []).append(took)
 
     def reporter(self, seed):
-        rng, connection = random.Random(seed), harness.Client(self.url, timeout=600)
+        rng, connection = random.Random(self.seed + seed), harness.Client(self.url, timeout=600)
         while time.monotonic() < self.stop_at:
             query = {'queryType': 'groupBy', 'dataSource': self.table, 'intervals': f'{iso(self.span[0])}/{iso(self.span[1])}', 'granularity': 'all',
                      'dimensions': ['visitor_id', 'uri'], 'aggregations': [{'type': 'count', 'name': 'views'}],
@@ -158,6 +159,7 @@ def main():
     parser.add_argument('--push-rate', type=float, default=5_000)
     parser.add_argument('--low', type=int, default=0)
     parser.add_argument('--no-caches', action='store_true')
+    parser.add_argument('--seed', type=int, default=0, help='of a run: one with the seed of an earlier one asks what that one asked, and finds it in the caches')
     parser.add_argument('--url')
     parser.add_argument('--settings', nargs='*', default=[])
     options = parser.parse_args()

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Loads the conformance datasets into a server of its own and runs the native cases.
 
-    conformance.py [--corpus DIR]
+    conformance.py [--corpus DIR] [--cluster PORT]
 
 Prints passed, failed and not applicable: a case is not applicable while it needs a feature of
 not_built_yet.json. The corpus is looked for beside the checkout, in
-shared/conformance; without it nothing runs, which is said loudly.
+shared/conformance; without it nothing runs, which is said loudly. With --cluster they are asked at a
+broker of a cluster of processes, from that port on.
 """
 import argparse
 import json
@@ -15,6 +16,7 @@ import sys
 import tempfile
 
 import harness
+from storms.server import ClusterServer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ANY = 'any value is right; Druid takes that of the row it meets first, here it is the least, whatever the order of rows'
@@ -35,6 +37,7 @@ EXPLAINED = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--corpus', default=os.path.join(harness.ROOT, '..', 'shared', 'conformance'))
+    parser.add_argument('--cluster', type=int, metavar='PORT')
     options = parser.parse_args()
     corpus = os.path.abspath(options.corpus)
     if not os.path.exists(os.path.join(corpus, 'run.py')):
@@ -43,7 +46,8 @@ def main():
     with open(os.path.join(HERE, 'not_built_yet.json'), encoding='utf-8') as file:
         not_built = json.load(file)
     with tempfile.TemporaryDirectory(prefix='henge-conformance-') as data_dir:
-        server = harness.Server(data_dir, log='error').start()
+        server = ClusterServer(options.cluster) if options.cluster else harness.Server(data_dir, log='error')
+        server.start()
         try:
             subprocess.run([sys.executable, os.path.join(corpus, 'ingest.py'), '--url', server.url], stdout=subprocess.DEVNULL, check=False)
             out = os.path.join(data_dir, 'out.json')
@@ -52,7 +56,7 @@ def main():
             with open(out, encoding='utf-8') as file:
                 cases = json.load(file)['cases']
         finally:
-            server.stop()
+            server.close() if options.cluster else server.stop()
     passed, failed, explained, not_applicable, early = [], [], [], 0, []
     for case in cases:
         missing = [f for f in case['features'] if f in not_built['features']] or case['dataset'] in not_built['datasets']

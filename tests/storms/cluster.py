@@ -2,6 +2,8 @@
 import http.client
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,22 +14,33 @@ from harness import ROOT, binary
 BROKERS, COORDINATORS = ['broker-1', 'broker-2'], ['coordinator-1', 'coordinator-2']
 HISTORICALS, REALTIMES = ['historical-1', 'historical-2', 'historical-3'], ['realtime-1', 'realtime-2']
 NODES = BROKERS + COORDINATORS + HISTORICALS + REALTIMES
+# Nobody has it: what is sent there is lost without a word.
+NOBODY = '02:00:00:00:00:01'
+
+
+def can_cut():
+    """Whether this user may make networks."""
+    return subprocess.run(['unshare', '-n', 'ip', 'link', 'add', 'probe', 'type', 'veth'], check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 class Cluster:
-    def __init__(self, folder, base_port, s3):
-        self.folder, self.base_port = folder, base_port
-        self.options = ['--dir', folder, '--binary', binary(), '--base-port', str(base_port), '--s3', s3]
+    def __init__(self, folder, base_port, s3, network=False):
+        self.folder, self.base_port, self.network = folder, base_port, network
+        self.options = ['--dir', folder, '--binary', binary(), '--base-port', str(base_port), '--s3', s3] + ['--network'] * network
+        self.addresses, self.headers, self.env = {}, {}, os.environ
 
     def xtask(self, *arguments):
         command = ['cargo', 'xtask', 'cluster', *arguments, *self.options]
-        done = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(command, cwd=ROOT, env=self.env, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:
             raise RuntimeError(f'{" ".join(command)}: {done.stdout[-2000:]}')
         return done.stdout
 
     def up(self):
-        print(self.xtask('up', '--fresh'), end='', flush=True)
+        told = self.xtask('up', '--fresh')
+        print(told, end='', flush=True)
+        self.addresses = {name: (host, int(port)) for name, host, port in re.findall(r'^(\S+) +(?:http://)?([\d.]+):(\d+)', told, re.M)}
+        self.headers = dict(re.findall(r'^clients say +(Authorization): (.*)$', told, re.M))
 
     def down(self):
         print(self.xtask('down'), end='', flush=True)
@@ -50,7 +63,7 @@ class Cluster:
     def signal(self, name, number):
         """To the process and, of PostgreSQL, to those that work for it."""
         pids = [self.pid(name)]
-        if name == 'postgres':
+        if name == 'postgres':  # those that it started
             found = subprocess.run(['pgrep', '-P', str(pids[0])], check=False, stdout=subprocess.PIPE, text=True)
             pids += [int(pid) for pid in found.stdout.split()]
         for pid in pids:
@@ -74,15 +87,30 @@ class Cluster:
     def data_dir(self, name):
         return os.path.join(self.folder, name)
 
-    def port(self, name):
-        return self.base_port + 10 * NODES.index(name)
+    def empty(self, name):
+        """As after the loss of its disk; a folder that is a disk of its own stays."""
+        for entry in os.scandir(self.data_dir(name)):
+            shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.remove(entry)
+
+    def url(self, name):
+        return 'http://{}:{}'.format(*self.addresses[name])
+
+    def cut(self, left, right):
+        """What `left` sends to `right` is lost."""
+        self.ip(left, 'neigh', 'replace', self.addresses[right][0], 'lladdr', NOBODY, 'nud', 'permanent', 'dev', 'eth0')
+
+    def mend(self, left, right):
+        self.ip(left, 'neigh', 'del', self.addresses[right][0], 'dev', 'eth0')
+
+    def ip(self, name, *arguments):
+        subprocess.run(['ip', '-n', f'henge{self.base_port}-{name}', *arguments], check=True)
 
     def call(self, name, method, path, body=None, headers=None, timeout=30):
         """(status, JSON or text, headers); raises OSError when nobody answers."""
-        connection = http.client.HTTPConnection('127.0.0.1', self.port(name), timeout=timeout)
+        connection = http.client.HTTPConnection(*self.addresses[name], timeout=timeout)
         try:
             body = json.dumps(body).encode() if body is not None and not isinstance(body, bytes) else body
-            connection.request(method, path, body, {'Content-Type': 'application/json', **(headers or {})})
+            connection.request(method, path, body, {'Content-Type': 'application/json', **self.headers, **(headers or {})})
             response = connection.getresponse()
             data = response.read()
         except http.client.HTTPException as error:

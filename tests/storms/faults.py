@@ -1,6 +1,5 @@
 """What goes wrong: one thing at a time, sometimes two, each mended after a while."""
 import os
-import shutil
 import signal
 import time
 
@@ -12,7 +11,14 @@ SETTLE_SECONDS = 120
 class Storm:
     def __init__(self, cluster, history, rng, stop):
         self.cluster, self.history, self.rng, self.stop = cluster, history, rng, stop
-        self.kinds = [self.kill, self.kill, self.pause, self.lose_segments, self.stop_in_order, self.postgres, self.store, self.fill_disk]
+        self.kinds = [self.kill, self.kill, self.pause, self.lose_segments, self.stop_in_order, self.postgres]
+        if not os.path.isdir(os.path.join(cluster.folder, 'deep-storage')):
+            self.kinds.append(self.store)
+        if cluster.network:
+            self.kinds += [self.cut_pair, self.cut_off]
+        self.small = [node for node in REALTIMES + HISTORICALS if os.path.ismount(cluster.data_dir(node))]
+        if self.small:
+            self.kinds.append(self.fill_disk)
 
     def rage(self, seconds):
         end = time.monotonic() + seconds
@@ -61,7 +67,7 @@ class Storm:
         node = self.rng.choice(HISTORICALS)
         self.begin('lose disk of historical', node)
         self.cluster.kill(node)
-        shutil.rmtree(self.cluster.data_dir(node), ignore_errors=True)
+        self.cluster.empty(node)
         self.down_for()
         self.cluster.start(node)
 
@@ -74,8 +80,6 @@ class Storm:
         way = self.rng.choice(['kill', 'pause'])
         if not os.path.isdir(os.path.join(self.cluster.folder, 's3')):
             way = 'pause'  # what is kept in memory only is not to be lost
-        if os.path.isdir(os.path.join(self.cluster.folder, 'deep-storage')):
-            return
         self.begin(f'{way} s3', '')
         self.away('s3', way)
 
@@ -92,21 +96,38 @@ class Storm:
         self.down_for()
         self.cluster.start(server)
 
+    def cut_pair(self):
+        """Two that do not reach each other, in one direction or in both, while all others reach them."""
+        left, right = self.rng.sample(NODES + ['postgres'] + ['s3'] * ('s3' in self.cluster.addresses), 2)
+        ways = [(left, right), (right, left)][: self.rng.choice([1, 2, 2])]
+        self.begin(f'cut {role(left)} from {role(right)}', f'{left}, {right}, {len(ways)} ways')
+        self.part(ways)
+
+    def cut_off(self):
+        """One that reaches nobody of the cluster; clients reach it."""
+        node = self.rng.choice(NODES)
+        self.begin(f'cut off {role(node)}', node)
+        self.part([way for other in self.cluster.addresses if other != node for way in ((node, other), (other, node))])
+
+    def part(self, ways):
+        for way in ways:
+            self.cluster.cut(*way)
+        self.down_for(20.0)
+        for way in ways:
+            self.cluster.mend(*way)
+
     def fill_disk(self):
-        """Only a folder with a limit of its own is filled: see --small-disks."""
-        node = self.rng.choice(REALTIMES)
-        folder = self.cluster.data_dir(node)
-        if not os.path.ismount(folder):
-            return
-        self.begin('full disk of realtime', node)
-        ballast = os.path.join(folder, 'ballast')
+        """Only a folder that is a disk of its own is filled."""
+        node = self.rng.choice(self.small)
+        self.begin(f'full disk of {role(node)}', node)
+        ballast = os.path.join(self.cluster.data_dir(node), 'ballast')
         try:
             with open(ballast, 'wb', buffering=0) as file:
                 while file.write(b'\0' * (1 << 20)):
                     pass
         except OSError:
             pass
-        self.down_for()
+        self.down_for(12.0)
         os.remove(ballast)
 
 

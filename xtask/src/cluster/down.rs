@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::Options;
 use super::state::{Started, read, write};
+use super::{Options, network};
 
 /// Time for a process to end in order; then it is killed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,6 +31,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         running.iter().partition(|process| ["postgres", "s3"].contains(&process.name.as_str()));
     end(&nodes, Ending::InOrder)?;
     end(&servers, Ending::InOrder)?;
+    network::down(options);
     write(&options.folder, &[])?;
     println!("ended {} processes; their files are in {}", running.len(), options.folder.display());
     Ok(())

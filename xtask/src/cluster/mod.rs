@@ -1,6 +1,7 @@
 //! `cargo xtask cluster`: a whole cluster on this machine, with the servers of others that it stands on.
 
 mod down;
+mod network;
 mod plan;
 mod servers;
 mod state;
@@ -26,6 +27,7 @@ options:
   --s3 KIND          moto (installed with pip when it is missing), s3s-fs (on the PATH, keeps its files) or folder
                      (no S3 at all, a folder that all share); default: moto
   --replicas N       copies of each segment (default: 2)
+  --network          each process in a network of its own, to be cut off from others; wants root and `ip`
   --fresh            forget what an earlier cluster in DIR had
 
 examples:
@@ -41,6 +43,7 @@ pub(crate) struct Options {
     pub(crate) s3: servers::S3Kind,
     pub(crate) replicas: u32,
     pub(crate) is_fresh: bool,
+    pub(crate) has_network: bool,
 }
 
 /// Runs the command.
@@ -84,10 +87,15 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
         s3: servers::S3Kind::Moto,
         replicas: 2,
         is_fresh: false,
+        has_network: false,
     };
     while let Some(name) = args.next() {
         if name == "--fresh" {
             options.is_fresh = true;
+            continue;
+        }
+        if name == "--network" {
+            options.has_network = true;
             continue;
         }
         let value = args.next().with_context(|| format!("option '{name}' has no value"))?;

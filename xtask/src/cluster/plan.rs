@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::Options;
+use super::network::host_of;
 use super::servers::Store;
 
 /// Ports that a process has: HTTP, gRPC, gossip.
 const PORTS_APART: u16 = 10;
+/// What processes and clients show each other beyond loopback. A secret of nothing but a test.
+pub(super) const TOKEN: &str = "token-of-the-test-cluster";
 
 /// A process of Henge.
 #[derive(Debug, Clone)]
@@ -14,13 +17,14 @@ pub(super) struct Node {
     pub(super) name: &'static str,
     pub(super) role: &'static str,
     pub(super) zone: &'static str,
+    pub(super) host: String,
     pub(super) port: u16,
 }
 
 impl Node {
     /// Where it answers.
     pub(super) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}:{}", self.host, self.port)
     }
 
     /// Where it keeps its own.
@@ -30,7 +34,7 @@ impl Node {
 }
 
 /// Two of what must not be alone, three historical nodes in two zones.
-const NODES: [(&str, &str, &str); 9] = [
+pub(super) const NODES: [(&str, &str, &str); 9] = [
     ("broker-1", "broker", "a"),
     ("broker-2", "broker", "b"),
     ("coordinator-1", "coordinator", "a"),
@@ -45,7 +49,10 @@ const NODES: [(&str, &str, &str); 9] = [
 /// All processes of Henge.
 pub(super) fn nodes(options: &Options) -> Vec<Node> {
     let port = |place: usize| options.base_port + PORTS_APART * place as u16;
-    let node = |(place, (name, role, zone))| Node { name, role, zone, port: port(place) };
+    let node = |(place, (name, role, zone))| {
+        let host = host_of(options, name);
+        Node { name, role, zone, host, port: port(place) }
+    };
     NODES.into_iter().enumerate().map(node).collect()
 }
 
@@ -59,10 +66,13 @@ pub(super) fn ports_of_servers(options: &Options) -> (u16, u16) {
 pub(super) fn settings(options: &Options, store: &Store) -> String {
     let (postgres, _) = ports_of_servers(options);
     let seeds = nodes(options).into_iter().filter(|node| node.role == "coordinator");
-    let seeds: Vec<String> = seeds.map(|node| format!("\"127.0.0.1:{}\"", node.port + 2)).collect();
+    let seeds: Vec<String> =
+        seeds.map(|node| format!("\"{}:{}\"", node.host, node.port + 2)).collect();
+    let token = if options.has_network { format!("token = \"{TOKEN}\"\n") } else { String::new() };
     format!(
-        "[metadata]\nurl = \"postgresql://postgres@127.0.0.1:{postgres}/henge\"\n\n{}\n[cluster]\nseeds = [{}]\n\
-         replicas = {}\n",
+        "[metadata]\nurl = \"postgresql://postgres@{}:{postgres}/henge\"\n\n{}\n[cluster]\nseeds = [{}]\n\
+         replicas = {}\n{token}",
+        host_of(options, "postgres"),
         store.settings(),
         seeds.join(", "),
         options.replicas

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::Options;
+use super::network::{command, host_of, let_in};
 use super::plan::ports_of_servers;
 use super::state::{Started, add};
 use super::up::{launch, wait_for_port};
@@ -41,7 +42,7 @@ impl FromStr for S3Kind {
 /// Deep storage as it was started.
 #[derive(Debug)]
 pub(super) enum Store {
-    Bucket { port: u16 },
+    Bucket { host: String, port: u16 },
     Folder(PathBuf),
 }
 
@@ -50,8 +51,8 @@ impl Store {
     pub(super) fn settings(&self) -> String {
         match self {
             Self::Folder(folder) => format!("[storage]\nurl = \"file://{}\"\n", folder.display()),
-            Self::Bucket { port } => format!(
-                "[storage]\nurl = \"s3://henge\"\nendpoint = \"http://127.0.0.1:{port}\"\nallow_http = true\n\n\
+            Self::Bucket { host, port } => format!(
+                "[storage]\nurl = \"s3://henge\"\nendpoint = \"http://{host}:{port}\"\nallow_http = true\n\n\
                  [storage.options]\naccess_key_id = \"henge\"\nsecret_access_key = \"henge-secret\"\n"
             ),
         }
@@ -61,6 +62,7 @@ impl Store {
 /// Starts PostgreSQL with an empty database, or with what it had.
 pub(super) fn start_postgres(options: &Options) -> Result<()> {
     let (port, _) = ports_of_servers(options);
+    let host = host_of(options, "postgres");
     let programs = programs()
         .context("there is no PostgreSQL: install it (Debian: apt-get install postgresql-15)")?;
     let (folder, data) = (options.folder.join("postgres"), options.folder.join("postgres/data"));
@@ -71,7 +73,7 @@ pub(super) fn start_postgres(options: &Options) -> Result<()> {
         if is_root() {
             succeed(Command::new("chown").arg("postgres").arg(&folder))?;
         }
-        let mut init = as_postgres(&programs.join("initdb"));
+        let mut init = as_postgres(options, &programs.join("initdb"));
         init.arg("-D").arg(&data).args([
             "-A",
             "trust",
@@ -84,19 +86,20 @@ pub(super) fn start_postgres(options: &Options) -> Result<()> {
         succeed(init.arg("--locale=C")).context(
             "make the database; every folder above --dir must let the user postgres through",
         )?;
+        let_in(options, &data)?;
     }
-    let mut server = as_postgres(&programs.join("postgres"));
+    let mut server = as_postgres(options, &programs.join("postgres"));
     server.arg("-D").arg(&data).arg("-p").arg(port.to_string()).arg("-k").arg(&folder);
-    server.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]);
+    server.args(["-c", &format!("listen_addresses={host}"), "-c", "max_connections=200"]);
     let pid = launch(&mut server, &options.folder.join("postgres.log"))?;
-    wait_for_port(port, "postgres", &options.folder.join("postgres.log"))?;
+    wait_for_port(options, port, "postgres", &options.folder.join("postgres.log"))?;
     // The server itself, not the one who changed the user before it.
     let text = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
     let pid = text.lines().next().and_then(|line| line.parse().ok()).unwrap_or(pid);
     add(&options.folder, &Started::of("postgres", pid).context("postgres ended at once")?)?;
     if is_new {
         let mut psql = Command::new(programs.join("psql"));
-        psql.args(["-X", "-q", "-h", "127.0.0.1", "-U", "postgres", "-p", &port.to_string()]);
+        psql.args(["-X", "-q", "-h", &host, "-U", "postgres", "-p", &port.to_string()]);
         // It takes connections a moment before it takes questions.
         let mut made = succeed(psql.args(["-c", "CREATE DATABASE henge"]));
         for _ in 0..50 {
@@ -114,6 +117,7 @@ pub(super) fn start_postgres(options: &Options) -> Result<()> {
 /// Starts the S3 server with an empty bucket, or with what it had.
 pub(super) fn start_store(options: &Options) -> Result<Store> {
     let (_, port) = ports_of_servers(options);
+    let host = host_of(options, "s3");
     let log = options.folder.join("s3.log");
     let mut server = match options.s3 {
         S3Kind::Folder => {
@@ -122,28 +126,28 @@ pub(super) fn start_store(options: &Options) -> Result<Store> {
             return Ok(Store::Folder(folder));
         }
         S3Kind::Moto => {
-            let mut server = Command::new(moto()?);
-            server.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            let mut server = command(options, "s3", moto()?);
+            server.args(["-H", &host, "-p", &port.to_string()]);
             server
         }
         S3Kind::S3s => {
             let folder = options.folder.join("s3");
             // A bucket is a folder.
             fs::create_dir_all(folder.join("henge"))?;
-            let mut server = Command::new("s3s-fs");
+            let mut server = command(options, "s3", "s3s-fs");
             server.args(["--access-key", "henge", "--secret-key", "henge-secret"]);
-            server.args(["--host", "127.0.0.1", "--port", &port.to_string()]).arg(folder);
+            server.args(["--host", &host, "--port", &port.to_string()]).arg(folder);
             server
         }
     };
     let pid =
         launch(&mut server, &log).context("start the S3 server; --s3 folder does without one")?;
     add(&options.folder, &Started::of("s3", pid).context("the S3 server ended at once")?)?;
-    wait_for_port(port, "s3", &log)?;
+    wait_for_port(options, port, "s3", &log)?;
     if options.s3 == S3Kind::Moto {
-        make_bucket(port)?;
+        make_bucket(&host, port)?;
     }
-    Ok(Store::Bucket { port })
+    Ok(Store::Bucket { host, port })
 }
 
 /// The program of moto, installed beside what cargo builds when it is not there.
@@ -165,8 +169,8 @@ fn moto() -> Result<PathBuf> {
     Ok(program)
 }
 
-fn make_bucket(port: u16) -> Result<()> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).context("reach the S3 server")?;
+fn make_bucket(host: &str, port: u16) -> Result<()> {
+    let mut stream = TcpStream::connect((host, port)).context("reach the S3 server")?;
     stream.write_all(
         b"PUT /henge HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
     )?;
@@ -187,11 +191,11 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-fn as_postgres(program: &Path) -> Command {
+fn as_postgres(options: &Options, program: &Path) -> Command {
     if !is_root() {
-        return Command::new(program);
+        return command(options, "postgres", program);
     }
-    let mut command = Command::new("runuser");
+    let mut command = command(options, "postgres", "runuser");
     command.args(["-u", "postgres", "--"]).arg(program);
     command
 }

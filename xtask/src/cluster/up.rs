@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::Options;
-use super::plan::{Node, nodes, ports_of_servers, settings, settings_file};
+use super::network::{self, command, host_of};
+use super::plan::{Node, TOKEN, nodes, ports_of_servers, settings, settings_file};
 use super::servers::{start_postgres, start_store};
 use super::state::{Started, add, read};
 
@@ -31,9 +32,10 @@ pub(super) fn run(options: &Options) -> Result<()> {
         options.binary.display()
     );
     if options.is_fresh && options.folder.is_dir() {
-        fs::remove_dir_all(&options.folder).context("remove the earlier cluster")?;
+        forget(&options.folder)?;
     }
     fs::create_dir_all(&options.folder)?;
+    network::up(options)?;
     start_postgres(options)?;
     let store = start_store(options)?;
     fs::write(settings_file(&options.folder), settings(options, &store))?;
@@ -46,6 +48,20 @@ pub(super) fn run(options: &Options) -> Result<()> {
         wait_until_ready(options, node)?;
     }
     print(options, &nodes);
+    Ok(())
+}
+
+/// Removes what an earlier cluster kept; a folder that a disk is mounted on stays, empty.
+fn forget(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if !path.is_dir() {
+            fs::remove_file(&path).with_context(|| format!("remove '{}'", path.display()))?;
+        } else if let Err(error) = fs::remove_dir_all(&path) {
+            let is_empty = fs::read_dir(&path)?.next().is_none();
+            ensure!(is_empty, "remove the earlier cluster: '{}': {error}", path.display());
+        }
+    }
     Ok(())
 }
 
@@ -67,7 +83,7 @@ pub(super) fn start_again(options: &Options, name: &str) -> Result<()> {
 }
 
 fn start(options: &Options, node: &Node) -> Result<()> {
-    let mut command = Command::new(&options.binary);
+    let mut command = command(options, node.name, &options.binary);
     command
         .arg("server")
         .arg("--config")
@@ -75,6 +91,7 @@ fn start(options: &Options, node: &Node) -> Result<()> {
         .args(["--roles", node.role, "--node", node.name, "--port", &node.port.to_string()])
         .arg("--data-dir")
         .arg(node.folder(options))
+        .env("HENGE_HOST", &node.host)
         .env("HENGE_CLUSTER__ZONE", node.zone);
     let pid = launch(&mut command, &log_of(options, node))?;
     let started = Started::of(node.name, pid);
@@ -104,12 +121,13 @@ pub(super) fn launch(command: &mut Command, log: &Path) -> Result<u32> {
 }
 
 /// Waits until somebody listens on a port.
-pub(super) fn wait_for_port(port: u16, name: &str, log: &Path) -> Result<()> {
-    wait(name, log, || TcpStream::connect(("127.0.0.1", port)).is_ok())
+pub(super) fn wait_for_port(options: &Options, port: u16, name: &str, log: &Path) -> Result<()> {
+    let host = host_of(options, name);
+    wait(name, log, || TcpStream::connect((host.as_str(), port)).is_ok())
 }
 
 fn wait_until_ready(options: &Options, node: &Node) -> Result<()> {
-    wait(node.name, &log_of(options, node), || is_ready(node.port).unwrap_or(false))
+    wait(node.name, &log_of(options, node), || is_ready(node).unwrap_or(false))
 }
 
 fn wait(name: &str, log: &Path, is_there: impl Fn() -> bool) -> Result<()> {
@@ -126,12 +144,15 @@ fn wait(name: &str, log: &Path, is_there: impl Fn() -> bool) -> Result<()> {
     Ok(())
 }
 
-fn is_ready(port: u16) -> std::io::Result<bool> {
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
+fn is_ready(node: &Node) -> Result<bool> {
+    let address: SocketAddr = format!("{}:{}", node.host, node.port).parse()?;
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream
-        .write_all(b"GET /status/ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let request = format!(
+        "GET /status/ready HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\r\n",
+        node.host
+    );
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer.starts_with("HTTP/1.1 200"))
@@ -142,10 +163,11 @@ fn print(options: &Options, nodes: &[Node]) {
     for node in nodes {
         println!("{:14} {}  zone {}", node.name, node.url(), node.zone);
     }
-    println!("postgres       127.0.0.1:{postgres}");
+    println!("postgres       {}:{postgres}", host_of(options, "postgres"));
     if options.s3 != super::servers::S3Kind::Folder {
-        println!("s3             http://127.0.0.1:{s3}");
+        println!("s3             http://{}:{s3}", host_of(options, "s3"));
     }
+    network::say(options);
     println!("logs and files {}", options.folder.display());
     println!("the front door is {}; `cargo xtask cluster down` ends it all", nodes[0].url());
 }
