@@ -216,10 +216,10 @@ impl Copies {
             };
             blocking(make).await??;
         }
-        self.open_at(id, committed).await.map(Some)
+        self.open_at(id, committed, !is_there).await.map(Some)
     }
 
-    async fn open_at(&self, id: &CopyId, committed: u64) -> Result<LogCopy> {
+    async fn open_at(&self, id: &CopyId, committed: u64, begins: bool) -> Result<LogCopy> {
         let uuid = self.metadata.cluster_uuid().await?;
         let name = format!("copy\0{}\0{}\0{:x}", id.owner, id.datasource, id.attempt);
         let folder = self.folder(id);
@@ -228,6 +228,7 @@ impl Copies {
             published_of: committed,
             identity: log_identity(&uuid, &name),
             noted: None,
+            begins,
             ..self.wal.clone()
         };
         let open = move || {

@@ -42,6 +42,9 @@ pub enum RealtimeError {
     /// A datasource stopped taking events.
     #[error("{0}")]
     Unavailable(String),
+    /// This node takes nothing new, and did nothing.
+    #[error("this node is stopping: push to another one, or later")]
+    Stopping,
     /// Another realtime node was not reached, or did not answer; it may have done as asked all the same.
     #[error("{0}")]
     NotReached(String),
@@ -154,7 +157,7 @@ impl RealtimeError {
             Self::KeyReused { .. } => ErrorClass::Contradiction,
             Self::Remote { class, .. } => *class,
             Self::SourceGap { .. } | Self::SourceRewound { .. } => ErrorClass::Conflict,
-            Self::Unavailable(_) | Self::NotReached(_) => ErrorClass::Unavailable,
+            Self::Unavailable(_) | Self::NotReached(_) | Self::Stopping => ErrorClass::Unavailable,
             Self::Stopped(_) => ErrorClass::Cancelled,
             Self::Io { .. } => ErrorClass::Internal,
             Self::Spec(error) => error.class(),

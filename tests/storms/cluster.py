@@ -29,6 +29,10 @@ class Cluster:
         self.options = ['--dir', folder, '--binary', binary(), '--base-port', str(base_port), '--s3', s3] + ['--network'] * network
         self.addresses, self.headers, self.env = {}, {}, os.environ
 
+    def run_with(self, program):
+        """What starts from now on is this program."""
+        self.options[self.options.index('--binary') + 1] = program
+
     def xtask(self, *arguments):
         command = ['cargo', 'xtask', 'cluster', *arguments, *self.options]
         done = subprocess.run(command, cwd=ROOT, env=self.env, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

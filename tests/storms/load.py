@@ -20,8 +20,8 @@ def schema(ack):
     return dict(shown, ack=ack) if ack else shown
 
 
-def push(cluster, history, stop, rng, datasource, number):
-    """Pushes until told to stop; ends only when its last batch is acknowledged."""
+def push(cluster, history, stop, rng, datasource, number, brokers=BROKERS):
+    """Pushes until told to stop, at any of the brokers; ends only when its last batch is acknowledged."""
     batch = 0
     while not stop.is_set():
         batch += 1
@@ -31,16 +31,16 @@ def push(cluster, history, stop, rng, datasource, number):
         body = '\n'.join(json.dumps(row) for row in rows).encode()
         headers = {'Idempotency-Key': name} if batch % 8 else {}
         history.will_send(datasource, BATCH, sum(values))
-        if not send(cluster, history, rng, (datasource, name), body, headers, (BATCH, sum(values))):
+        if not send(cluster, history, rng, (datasource, name), body, headers, (BATCH, sum(values)), brokers):
             return
         time.sleep(rng.uniform(0.0, 0.04))
 
 
-def send(cluster, history, rng, names, body, headers, totals):
+def send(cluster, history, rng, names, body, headers, totals, brokers):
     """One batch, again and again. Without a key it is sent once: nobody knows what became of one that failed."""
     (datasource, batch), end = names, time.monotonic() + 300
     while time.monotonic() < end:
-        broker = rng.choice(BROKERS)
+        broker = rng.choice(brokers)
         try:
             status, answer, _ = cluster.call(broker, 'POST', f'/v1/datasources/{datasource}/events', body, headers)
         except OSError:
@@ -58,13 +58,13 @@ def send(cluster, history, rng, names, body, headers, totals):
         if not headers:
             return True
         time.sleep(rng.uniform(0.02, 0.3))
-    history.fail(f'{datasource}: a push was not acknowledged within 300 s')
+    history.fail(f'{datasource}: a push was not acknowledged within 300 s, at last HTTP {status}: {answer}')
     return False
 
 
-def ask(cluster, history, stop, rng, datasources):
+def ask(cluster, history, stop, rng, datasources, brokers=BROKERS):
     while not stop.is_set():
-        look(cluster, history, rng.choice(BROKERS), rng.choice(datasources), rng.random() < 0.2)
+        look(cluster, history, rng.choice(brokers), rng.choice(datasources), rng.random() < 0.2)
         time.sleep(rng.uniform(0.0, 0.06))
 
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use henge_types::ErrorClass;
 use serde::Serialize;
@@ -25,6 +25,9 @@ struct ErrorMapping {
     /// `errorClass`, as older clients know it.
     class_name: &'static str,
 }
+
+/// On an answer of a node that did nothing with the request and never will: another one may be asked.
+pub const NOT_TAKEN: HeaderName = HeaderName::from_static("x-henge-not-taken");
 
 const EXCEPTION: &str = "druidException";
 
@@ -156,6 +159,8 @@ pub struct DruidError {
     pub error_message: String,
     /// Details by name.
     pub context: BTreeMap<String, String>,
+    /// Nothing was done, and another node may be asked.
+    pub is_not_taken: bool,
 }
 
 impl Serialize for DruidError {
@@ -186,7 +191,15 @@ impl DruidError {
             error: shown.error,
             error_message: message.into(),
             context: BTreeMap::new(),
+            is_not_taken: false,
         }
+    }
+
+    /// The same error of a node that did nothing, and that another node may do better.
+    #[must_use]
+    pub fn not_taken(mut self) -> Self {
+        self.is_not_taken = true;
+        self
     }
 
     /// The caller sent something wrong.
@@ -236,7 +249,12 @@ impl IntoResponse for DruidError {
                 self.error_message
             );
         }
-        (self.status, Json(self)).into_response()
+        let is_not_taken = self.is_not_taken;
+        let mut answer = (self.status, Json(self)).into_response();
+        if is_not_taken {
+            answer.headers_mut().insert(NOT_TAKEN, HeaderValue::from_static("true"));
+        }
+        answer
     }
 }
 

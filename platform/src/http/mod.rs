@@ -15,7 +15,7 @@ mod unbuilt;
 
 pub use answers::charge_answers;
 pub use body::{BodyLimits, LimitedBody};
-pub use error::DruidError;
+pub use error::{DruidError, NOT_TAKEN};
 pub use fallback::with_fallbacks;
 pub use guard::{AllowedHosts, refuse_strangers};
 pub(crate) use paced::Paced;

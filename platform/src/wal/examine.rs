@@ -367,7 +367,8 @@ impl Examiner {
                 directory,
                 format!("{what}, but was durable up to record {known}: {missing} missing"),
             );
-        } else if !is_marked && (self.out.mark.is_some() || committed > 0) {
+        } else if !is_marked && !self.expected.begins && (self.out.mark.is_some() || committed > 0)
+        {
             self.end_damage(
                 directory,
                 format!(

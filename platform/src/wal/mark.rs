@@ -57,6 +57,8 @@ pub struct ExpectedLog {
     pub published_of: u64,
     /// How far it was.
     pub known: KnownEnd,
+    /// There was none before.
+    pub begins: bool,
 }
 
 impl LogMark {

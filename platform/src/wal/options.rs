@@ -39,6 +39,8 @@ pub struct WalOptions {
     pub published_of: u64,
     /// What was noted of this log's end beside its mark.
     pub noted: Option<LogMark>,
+    /// It is known that there was no such log before, so nothing is missing from one that has no files.
+    pub begins: bool,
 }
 
 impl WalOptions {
@@ -49,6 +51,7 @@ impl WalOptions {
             committed: self.minimum_next_sequence.saturating_sub(1),
             published_of: self.published_of,
             known: self.marks.known_end(self.identity, self.noted),
+            begins: self.begins,
         }
     }
 }
@@ -66,6 +69,7 @@ impl Default for WalOptions {
             handles: LogHandles::default(),
             marks: LogMarks::default(),
             noted: None,
+            begins: false,
         }
     }
 }

@@ -41,6 +41,7 @@ pub fn router(node: Arc<RealtimeNode>) -> Router {
 
 impl From<RealtimeError> for DruidError {
     fn from(error: RealtimeError) -> Self {
-        Self::new(error.class(), error.to_string())
+        let shown = Self::new(error.class(), error.to_string());
+        if matches!(error, RealtimeError::Stopping) { shown.not_taken() } else { shown }
     }
 }

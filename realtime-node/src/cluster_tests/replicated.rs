@@ -66,6 +66,30 @@ fn f_16_without_a_second_node_pushes_are_refused_and_a_lost_one_is_replaced() {
 }
 
 #[test]
+fn f_16_a_log_of_which_all_or_some_is_published_finds_another_follower() {
+    for pushed_after in [0, 1] {
+        run(25, |mut world| async move {
+            world.start("a", "x").await;
+            world.start("b", "y").await;
+            world.put_schema("a", "replicated", "").await;
+            world.push("a", 0..3, None).await.unwrap();
+            world.flush().await;
+            for id in 3..3 + pushed_after {
+                world.push("a", id..id + 1, None).await.unwrap();
+            }
+            world.kill("b");
+            world.lose_disk("b");
+            world.start("c", "y").await;
+            // The first push after the loss may be the one that notices it.
+            let _ = world.push("a", 4..5, None).await;
+            world.followed("a").await;
+            assert_eq!(follower(&world, "a").await.unwrap(), "c");
+            world.push("a", 5..6, None).await.unwrap();
+        });
+    }
+}
+
+#[test]
 fn f_16_a_follower_that_was_away_goes_on_with_its_copy() {
     run(23, |mut world| async move {
         world.start("a", "x").await;

@@ -212,9 +212,7 @@ impl RealtimeNode {
     /// When this node takes no events: it is stopping, or another goes on with its logs.
     pub(super) fn check_open(&self) -> Result<()> {
         if self.is_draining.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(RealtimeError::Unavailable(
-                "this node is stopping: push to another one, or later".into(),
-            ));
+            return Err(RealtimeError::Stopping);
         }
         self.shared.lease.check()
     }

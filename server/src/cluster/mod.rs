@@ -61,6 +61,15 @@ impl Company {
         self.membership.view()
     }
 
+    /// Who is alive, once somebody has the role or this time is over: who starts again is heard of a moment later.
+    pub(crate) async fn view_with(&self, role: Role, within: Duration) -> Arc<ClusterView> {
+        let mut views = self.membership.watch();
+        let someone = views.wait_for(|view| view.with_role(role).next().is_some());
+        // Either way it is what is known now that counts.
+        let _ = tokio::time::timeout(within, someone).await;
+        self.view()
+    }
+
     /// Completes when another process has this node's name.
     pub(crate) async fn superseded(&self) {
         let mut views = self.membership.watch();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::http::Method;
 use henge_platform::http::DruidError;
@@ -15,6 +16,9 @@ use crate::cluster::Company;
 
 /// Where tasks are submitted, and below it a path each.
 const TASK: &str = "/druid/indexer/v1/task";
+
+/// Time for a realtime node to be heard of, when none is: the only one may just have started again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Tasks that are looked at to count those of each node.
 const COUNTED_TASKS: usize = 1_000;
@@ -35,13 +39,13 @@ impl Choice {
     /// The nodes to try, the best first.
     ///
     /// # Errors
-    /// When none lives.
+    /// When none lives, and none appears within some seconds.
     pub(super) async fn nodes(
         &self,
         method: &Method,
         path: &str,
     ) -> Result<Vec<Member>, DruidError> {
-        let view = self.company.view();
+        let view = self.company.view_with(Role::Realtime, PATIENCE).await;
         let mut nodes: Vec<Member> = view.with_role(Role::Realtime).cloned().collect();
         if nodes.is_empty() {
             return Err(DruidError::new(

@@ -9,7 +9,7 @@ use axum::http::uri::{Authority, Scheme, Uri};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use henge_platform::config::Secret;
-use henge_platform::http::{BodyLimits, DruidError};
+use henge_platform::http::{BodyLimits, DruidError, NOT_TAKEN};
 use henge_platform::membership::Member;
 use henge_types::ErrorClass;
 use hyper_util::client::legacy::Client;
@@ -51,8 +51,8 @@ impl Forwarder {
         Self { client, limits, token }
     }
 
-    /// The answer of the first node that takes the connection: from then on the request may have done
-    /// something, and is not sent again.
+    /// The answer of the first node that takes the request: from then on it may have done something, and is
+    /// not sent again. A node that did nothing says so ([`NOT_TAKEN`]).
     ///
     /// # Errors
     /// When the request is too large, or with what each node failed of.
@@ -70,6 +70,7 @@ impl Forwarder {
         let body = to_bytes(body, most).await.map_err(|_| too_large(most))?;
         self.prepare(&mut parts.headers);
         let mut failures = Vec::new();
+        let mut refused = None;
         for node in nodes {
             let mut sent = Request::new(Body::from(body.clone()));
             *sent.method_mut() = parts.method.clone();
@@ -82,6 +83,9 @@ impl Forwarder {
             };
             *sent.headers_mut() = parts.headers.clone();
             match self.client.request(sent).await {
+                Ok(answer) if answer.headers().contains_key(NOT_TAKEN) => {
+                    refused = Some(answered(answer.map(Body::new), node));
+                }
                 Ok(answer) => return Ok(answered(answer.map(Body::new), node)),
                 Err(error) => {
                     failures.push(reason(&error, node));
@@ -90,6 +94,9 @@ impl Forwarder {
                     }
                 }
             }
+        }
+        if let Some(refused) = refused.filter(|_| failures.is_empty()) {
+            return Ok(refused);
         }
         let failures = failures.join("; ");
         Err(unavailable(format!("no node answered: {failures}; try again shortly")))

@@ -56,6 +56,7 @@ async fn known_with(
             committed: published.position(),
             published_of: published.last_record(),
             known: marks.known_end(identity, noted.get(&log.name).copied()),
+            begins: false,
         };
         let folder = folder.wal().join(&log.folder);
         known.insert(name, KnownLog { log, folder, expected });

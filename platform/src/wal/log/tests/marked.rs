@@ -48,6 +48,7 @@ impl Marked {
             committed,
             published_of: 0,
             known: self.marks.known_end(0, None),
+            begins: false,
         }
     }
 
