@@ -38,7 +38,7 @@ def main():
         ['grpc_docs.py'],
         ['readme_recipes.py'],
         ['cluster_walk.py'],
-        *([] if quick else [['chaos.py', '--minutes', '5']]),
+        *([] if quick else [['chaos.py', '--minutes', '5'], ['rolling_upgrade.py']]),
         ['object_store.py'],
     ]
     failed = 0
