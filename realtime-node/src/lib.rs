@@ -12,6 +12,7 @@ mod index_memory;
 mod merging;
 mod odd_times;
 mod priority;
+mod repeat;
 
 mod commit;
 mod options;
@@ -20,6 +21,7 @@ mod peers;
 mod sink;
 
 mod lease;
+mod notes;
 mod serving;
 mod uptime;
 

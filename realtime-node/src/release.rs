@@ -60,10 +60,7 @@ pub(crate) async fn let_go(shared: &Shared, ids: &[SegmentId]) {
     if let Err(error) = shared.serving.withdraw(ids) {
         tracing::error!(%error, "failed to withdraw rows that somebody else published");
     }
-    let owner = shared.serving.server_id();
-    if let Err(error) = shared.metadata.change_buffered(owner, &[], ids).await {
-        tracing::warn!(%error, "rows that were let go count as missing until the next start");
-    }
+    shared.notes.end(ids).await;
 }
 
 fn served_elsewhere(shared: &Shared, waiting: &BTreeSet<SegmentId>) -> Vec<SegmentId> {

@@ -13,7 +13,7 @@ use henge_platform::discovery::{
     AnnouncedSchema, AnnouncedSegment, ChangeSet, Discovery, SchemaGrowth, ServerId,
 };
 use henge_platform::metadata::{PendingSegment, UNPLACED};
-use henge_platform::runtime::{CpuPool, spawn};
+use henge_platform::runtime::{CpuPool, random, spawn};
 use henge_segment::SegmentView;
 use henge_types::{Interval, SegmentId, ShardSpec};
 use parking_lot::Mutex;
@@ -22,9 +22,8 @@ use crate::error::Result;
 use crate::priority::MERGE_PRIORITY;
 use crate::sink::{Sink, WrittenSegment};
 
-/// Local identities without a place count from here: those that rows are buffered under come from the
-/// metadata and count from 0.
-const FIRST_LOCAL: u32 = 1 << 31;
+/// Identities that this node gives out have this bit: those that the metadata give out count from 0.
+const LOCAL: u32 = 1 << 31;
 
 /// What is announced.
 #[derive(Debug)]
@@ -34,6 +33,7 @@ pub(crate) struct Serving {
     /// Removes files.
     pool: CpuPool,
     served: Mutex<HashMap<SegmentId, Served>>,
+    /// The last number that was given out.
     unplaced: AtomicU32,
 }
 
@@ -55,7 +55,8 @@ impl Serving {
             discovery,
             pool,
             served: Mutex::default(),
-            unplaced: AtomicU32::new(FIRST_LOCAL),
+            // Others begin elsewhere, and so does this one when it starts again.
+            unplaced: AtomicU32::new(random()),
         }
     }
 
@@ -75,11 +76,10 @@ impl Serving {
         })
     }
 
-    /// An identity for a file with rows of a bucket that lie in several chunks: never announced, never
-    /// published, and unique while the process lives.
+    /// An identity of this node for rows of a bucket that have no place, or several: never published.
     #[must_use]
     pub(crate) fn unplaced(&self, datasource: &Arc<str>, bucket: Interval) -> PendingSegment {
-        let partition = self.unplaced.fetch_add(1, Ordering::Relaxed);
+        let partition = self.unplaced.fetch_add(1, Ordering::Relaxed) | LOCAL;
         let datasource = Arc::clone(datasource);
         let id = SegmentId { datasource, interval: bucket, version: UNPLACED, partition };
         PendingSegment { id, shard_spec: ShardSpec::appended(partition) }

@@ -15,6 +15,7 @@ use crate::copies::Copies;
 use crate::index_memory::IndexMemory;
 use crate::lease::NodeLease;
 use crate::merging::MergeRoom;
+use crate::notes::Notes;
 use crate::options::RealtimeOptions;
 use crate::peers::Peers;
 use crate::serving::Serving;
@@ -45,6 +46,10 @@ pub(crate) struct Shared {
     pub(crate) ingest_pool: CpuPool,
     /// Runs queries.
     pub(crate) queries: QueryRunner,
+    /// What the metadata note of it.
+    pub(crate) notes: Notes,
+    /// Told when it is not known what the metadata have of this node.
+    pub(crate) doubt: Arc<Notify>,
     /// What is announced and queryable.
     pub(crate) serving: Serving,
     /// What requests are charged to until their rows are in the index.

@@ -70,7 +70,7 @@ impl Uptime {
     /// node counts.
     ///
     /// # Errors
-    /// When the metadata store fails; the time is counted at the next call.
+    /// When the metadata store fails; the time may be left out then.
     pub(crate) async fn advance(&self) -> henge_platform::metadata::Result<Option<u64>> {
         let mut counting = self.counting.lock().await;
         let Some(fence) = &counting.fence else { return Ok(None) };
@@ -83,9 +83,10 @@ impl Uptime {
             }
             renewed => renewed.map(|_| ())?,
         }
-        let sum = self.metadata.add_uptime(now_ms.saturating_sub(counting.counted_ms)).await?;
+        let elapsed_ms = now_ms.saturating_sub(counting.counted_ms);
+        // Without an answer it may be counted: keys that live longer do no harm, forgotten ones do.
         counting.counted_ms = now_ms;
-        Ok(Some(sum))
+        Ok(Some(self.metadata.add_uptime(elapsed_ms).await?))
     }
 
     /// Forgets the keys that were published longer ago than this, if this node counts. Others may have

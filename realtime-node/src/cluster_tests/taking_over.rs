@@ -213,6 +213,32 @@ fn f_10_i_02_a_node_that_was_paused_does_no_harm_when_it_wakes() {
 }
 
 #[test]
+fn f_16_i_01_a_node_back_on_a_new_disk_waits_until_its_copy_was_taken_over() {
+    run(36, |mut world| async move {
+        world.start("a", "x").await;
+        world.start("b", "y").await;
+        world.put_schema("a", "replicated", "").await;
+        world.push("a", 0..6, None).await.unwrap();
+        world.kill("a");
+        world.lose_disk("a");
+        let clock = Arc::clone(&world.clock);
+        let passing = spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                clock.pass(100);
+            }
+        });
+        // Before its lease ran out: it might have it first.
+        world.start("a", "x").await;
+        passing.abort();
+        world.finished("a").await;
+        world.followed("a").await;
+        world.push("a", 6..8, None).await.unwrap();
+        world.assert_once(0..8).await;
+    });
+}
+
+#[test]
 fn f_01_a_takeover_that_is_interrupted_goes_on_at_the_next_start() {
     run(32, |mut world| async move {
         world.start("a", "x").await;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use henge_index::IndexLimits;
 use henge_platform::metadata::PendingSegment;
-use henge_types::{ErrorClass, Interval};
+use henge_platform::runtime::spawn;
+use henge_types::{ErrorClass, Interval, SegmentId};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -209,7 +210,7 @@ impl Writer {
             Err(error) => Err(error),
         };
         if let Some(receipt) = receipt {
-            receipt.settle(outcome);
+            self.settle(receipt, outcome);
         }
         let options = &self.shared.options;
         let is_large = self.generation.rows >= options.handoff_rows;
@@ -217,6 +218,23 @@ impl Writer {
         if is_large || self.generation.sinks.len() >= options.max_open_chunks {
             self.close_if_there_is_room();
         }
+    }
+
+    /// Answers whoever waits for rows, once the metadata note that they are here: a node that is lost before
+    /// is not missed.
+    fn settle(&self, receipt: Box<dyn Receipt>, unnoted: Result<Vec<SegmentId>>) {
+        let unnoted = match unnoted {
+            Ok(unnoted) if !unnoted.is_empty() => unnoted,
+            outcome => return receipt.settle(outcome.map(|_| ())),
+        };
+        let shared = Arc::clone(&self.shared);
+        spawn(async move {
+            tokio::select! {
+                biased;
+                () = shared.notes.noted(&unnoted) => receipt.settle(Ok(())),
+                () = shared.lease.lost() => receipt.settle(shared.lease.check()),
+            }
+        });
     }
 
     /// Begins a new generation when rows of this schema and these columns cannot go where those
@@ -236,17 +254,19 @@ impl Writer {
         self.generation.known = Arc::clone(&rows.known);
     }
 
+    /// Gives the identities of the rows that are not noted yet.
     async fn add_durable(
         &mut self,
         partition: &Partition,
         rows: ReadRows,
         receipt: Option<&mut (dyn Receipt + '_)>,
-    ) -> Result<()> {
+    ) -> Result<Vec<SegmentId>> {
         // Behind what could not be added nothing is, so that the position stays before it.
         self.halt.check()?;
         self.make_fit(&rows);
         let ReadRows { position, received_at_ms, request_bytes, buffer, letters, .. } = rows;
         let sinks = self.sinks_for(buffer.chunks()).await?;
+        let unnoted = self.shared.notes.unnoted(sinks.iter().map(|sink| &sink.target().id));
         let (mut buffer, added) = self.add_rows(buffer, sinks).await?;
         self.reading.positions.insert(Arc::clone(partition), position.clone());
         self.generation.end.insert(Arc::clone(partition), position.clone());
@@ -267,7 +287,8 @@ impl Writer {
             let refused = RefusedRows { partition, position: &position, schema_version, events };
             self.source.note_refused(&refused).await?;
         }
-        self.persist_what_is_full(added.frozen).await
+        self.persist_what_is_full(added.frozen).await?;
+        Ok(unnoted)
     }
 
     /// The sink of each chunk, opened where needed.
@@ -284,6 +305,8 @@ impl Writer {
     }
 
     async fn open_sink(&mut self, chunk: Interval) -> Result<Arc<Sink>> {
+        let shared = Arc::clone(&self.shared);
+        let _changing = shared.notes.changing().await;
         let target = self.allocate(chunk).await;
         let options = &self.shared.options;
         let limits = IndexLimits {
@@ -301,14 +324,16 @@ impl Writer {
 
     /// Reserves an identity. The metadata note that this node buffers it: from now on its rows are
     /// missing when the node is. When they cannot give one out now, the rows find their place at
-    /// hand-off: what is durable waits for nobody.
+    /// hand-off, and whoever pushed them waits until an identity of this node is noted.
     async fn allocate(&self, chunk: Interval) -> PendingSegment {
         let owner = self.shared.serving.server_id();
         match self.shared.metadata.buffer_segment(owner, &self.datasource, chunk).await {
             Ok(segment) => segment,
             Err(error) => {
                 tracing::warn!(datasource = %self.datasource, %error, "no segment could be allocated, its rows get one at hand-off");
-                self.shared.serving.unplaced(&self.datasource, chunk)
+                let unplaced = self.shared.serving.unplaced(&self.datasource, chunk);
+                self.shared.notes.note_later(&unplaced.id);
+                unplaced
             }
         }
     }
@@ -357,7 +382,7 @@ impl Writer {
     }
 
     /// What is buffered is published by somebody else.
-    async fn let_go(&mut self) {
+    pub(crate) async fn let_go(&mut self) {
         let schema = Arc::clone(&self.generation.schema);
         let next = self.empty_generation(schema);
         let gone = std::mem::replace(&mut self.generation, next);

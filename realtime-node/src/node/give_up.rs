@@ -1,16 +1,20 @@
 //! Giving up a node that does not come back: what only it had is counted, named, and no longer waited for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_platform::metadata::{DATASOURCE, TaskProgress, TaskStatus, TaskUpdate};
+use henge_types::SegmentId;
 use serde::Serialize;
 
 use super::RealtimeNode;
 use crate::error::{RealtimeError, Result};
 use crate::lease::NodeLease;
+use crate::notes::Taking;
 use crate::options::server_of;
 use crate::peers::CopyId;
 use crate::push::{LogBody, LogState, PublishedLog};
+use crate::repeat::until_known;
 
 /// What was given up with a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,13 +68,9 @@ impl RealtimeNode {
         }
         let mut lost = Vec::new();
         for document in metadata.list_documents(DATASOURCE).await? {
-            match self.give_up_log(node, &document.name, &lease).await {
-                Ok(Some(records)) => lost.push(records),
-                Ok(None) => {}
-                Err(error) => {
-                    lease.give_back().await;
-                    return Err(error);
-                }
+            if let Err(error) = self.give_up_logs(node, &document.name, &lease, &mut lost).await {
+                lease.give_back().await;
+                return Err(error);
             }
         }
         lease.give_back().await;
@@ -79,7 +79,7 @@ impl RealtimeNode {
             let progress = TaskProgress::default();
             let ended =
                 TaskUpdate { status: TaskStatus::Failed, error, duration_ms: None, progress };
-            metadata.update_task(&id, &ended).await?;
+            until_known(|| metadata.update_task(&id, &ended)).await?;
         }
         for records in &lost {
             let LostRecords { datasource, log, first_record, last_known_record, segments } =
@@ -88,6 +88,47 @@ impl RealtimeNode {
             tracing::error!(%datasource, %log, first_record, last_known_record, segments, "gave up records of a lost node");
         }
         Ok(GivenUp { node: node.to_owned(), lost })
+    }
+
+    /// The log of a datasource that the node wrote to, and those of others that it went on with.
+    async fn give_up_logs(
+        &self,
+        node: &str,
+        datasource: &str,
+        lease: &NodeLease,
+        lost: &mut Vec<LostRecords>,
+    ) -> Result<()> {
+        let metadata = &*self.shared.metadata;
+        lost.extend(self.give_up_log(node, datasource, lease).await?);
+        let mut taken: BTreeMap<(Arc<str>, u64), Vec<SegmentId>> = BTreeMap::new();
+        for note in metadata.buffered_segments().await? {
+            if let Some(taking) = Taking::of(&note.owner)
+                && (&*taking.by, &*note.id.datasource) == (node, datasource)
+            {
+                taken.entry((taking.node, taking.life)).or_default().push(note.id);
+            }
+        }
+        for ((owner, life), buffered) in taken {
+            let state = LogState::of(metadata, datasource, &owner).await?;
+            if state.body.life == life {
+                // It did not come to that: the owner has the log, or another one.
+                continue;
+            }
+            let log = state.name_in(life);
+            let published = PublishedLog::of(metadata, &log).await?.position();
+            let noted = metadata.log_marks().await?.get(&log).map_or(0, |mark| mark.sequence);
+            let mut body = state.body.clone();
+            body.taken.retain(|taken| (&*taken.by, taken.life) != (node, life));
+            state.change_until_known(metadata, body, &self.shared.lease.fence()?).await?;
+            self.end_notes(&buffered).await?;
+            lost.push(lost_records(datasource, log, (published, noted), &buffered));
+        }
+        Ok(())
+    }
+
+    async fn end_notes(&self, buffered: &[SegmentId]) -> Result<()> {
+        let (metadata, server) = (&self.shared.metadata, &self.shared.options.server_id);
+        Ok(until_known(|| metadata.change_buffered(server, &[], buffered)).await?)
     }
 
     async fn give_up_log(
@@ -107,20 +148,14 @@ impl RealtimeNode {
         if had_any {
             let fence = lease.fence()?;
             let body = LogBody { life: fence.epoch, copy: None, ..state.body.clone() };
-            state.change(metadata, body, &fence).await?;
+            state.change_until_known(metadata, body, &fence).await?;
         }
-        let server = &self.shared.options.server_id;
-        metadata.change_buffered(server, &[], &buffered).await?;
+        self.end_notes(&buffered).await?;
         let known = self.datasource(datasource).await?;
         self.take_keys(node, &known).await?;
         let is_lost = noted > published.position() || !buffered.is_empty();
-        Ok(is_lost.then(|| LostRecords {
-            datasource: datasource.to_owned(),
-            log,
-            first_record: published.position() + 1,
-            last_known_record: noted,
-            segments: buffered.iter().map(ToString::to_string).collect(),
-        }))
+        let positions = (published.position(), noted);
+        Ok(is_lost.then(|| lost_records(datasource, log, positions, &buffered)))
     }
 
     /// # Errors
@@ -142,5 +177,20 @@ impl RealtimeNode {
             "node '{}' has a copy of the log of '{}': let it take over first",
             copy.follower, state.datasource
         )))
+    }
+}
+
+fn lost_records(
+    datasource: &str,
+    log: String,
+    (published, last_known_record): (u64, u64),
+    buffered: &[SegmentId],
+) -> LostRecords {
+    LostRecords {
+        datasource: datasource.to_owned(),
+        log,
+        first_record: published + 1,
+        last_known_record,
+        segments: buffered.iter().map(ToString::to_string).collect(),
     }
 }

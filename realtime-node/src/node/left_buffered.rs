@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use henge_platform::metadata::BufferedSegment;
 use henge_types::SegmentId;
 
 use crate::error::Result;
+use crate::notes::Taking;
+use crate::push::LogState;
 use crate::shared::Shared;
 
 /// By datasource.
@@ -22,10 +25,9 @@ impl LeftBuffered {
     /// # Errors
     /// When the metadata cannot be read.
     pub(crate) async fn of(shared: &Arc<Shared>) -> Result<Self> {
-        let owner = shared.serving.server_id();
         let mut ids: BTreeMap<Arc<str>, Vec<SegmentId>> = BTreeMap::new();
         for buffered in shared.metadata.buffered_segments().await? {
-            if buffered.owner == *owner {
+            if is_left(shared, &buffered).await? {
                 ids.entry(Arc::clone(&buffered.id.datasource)).or_default().push(buffered.id);
             }
         }
@@ -60,5 +62,18 @@ impl LeftBuffered {
     async fn forget(&self, ids: &[SegmentId]) -> Result<()> {
         let owner = self.shared.serving.server_id();
         Ok(self.shared.metadata.change_buffered(owner, &[], ids).await?)
+    }
+}
+
+/// Whether an earlier life of this node noted it. What another one began to take over, and did not, is its
+/// again.
+async fn is_left(shared: &Shared, note: &BufferedSegment) -> Result<bool> {
+    match Taking::of(&note.owner) {
+        None => Ok(note.owner == *shared.serving.server_id()),
+        Some(taking) if taking.node == shared.options.node => {
+            let state = LogState::of(&*shared.metadata, &note.id.datasource, &taking.node).await?;
+            Ok(state.body.life == taking.life)
+        }
+        Some(_) => Ok(false),
     }
 }

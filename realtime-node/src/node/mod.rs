@@ -1,11 +1,13 @@
 //! The node: its datasources and its tasks.
 
+mod compare;
 mod datasources;
 mod drain;
 mod give_up;
 mod identity;
 mod left_buffered;
 mod log_marks;
+mod lost_logs;
 mod peer;
 mod refresh;
 mod route;
@@ -25,9 +27,11 @@ pub use schema_change::PutSchema;
 pub use start::Dependencies;
 
 use crate::ingest::handoff::BacklogStatus;
+use crate::peers::CopyId;
 use crate::push::PushDatasource;
 use crate::shared::Shared;
 use crate::task::TaskQueue;
+use take_over::Begun;
 
 /// The realtime role.
 #[derive(Debug)]
@@ -35,7 +39,8 @@ pub struct RealtimeNode {
     pub(crate) shared: Arc<Shared>,
     pub(crate) datasources: RwLock<BTreeMap<String, Arc<PushDatasource>>>,
     creating: tokio::sync::Mutex<()>,
-    taking_over: tokio::sync::Mutex<()>,
+    /// Held by who goes on with logs of others, with what is not finished of it.
+    taking_over: tokio::sync::Mutex<BTreeMap<CopyId, Begun>>,
     /// The name under which it asks for leases.
     holder: String,
     is_draining: AtomicBool,

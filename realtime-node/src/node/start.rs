@@ -14,12 +14,13 @@ use tokio::sync::Notify;
 
 use super::identity::Identity;
 use super::left_buffered::LeftBuffered;
-use super::{RealtimeNode, log_marks, refresh, route, take_over};
+use super::{RealtimeNode, compare, log_marks, lost_logs, refresh, route, take_over};
 use crate::copies::Copies;
 use crate::error::Result;
 use crate::index_memory::IndexMemory;
 use crate::lease::{self, NodeLease};
 use crate::merging::MergeRoom;
+use crate::notes::Notes;
 use crate::options::RealtimeOptions;
 use crate::peers::Peers;
 use crate::priority::PUSH_PRIORITY;
@@ -73,6 +74,17 @@ impl RealtimeNode {
         let shared = Arc::new(share(options, deps, holder.clone()));
         shared.lease.take().await?;
         spawn(lease::keep(Arc::downgrade(&shared.lease)));
+        let lease = Arc::clone(&shared.lease);
+        let started = Self::open(shared, holder).await;
+        if started.is_err() {
+            // Whoever has the copies of its logs need not wait for it.
+            lease.give_back().await;
+        }
+        started
+    }
+
+    async fn open(shared: Arc<Shared>, holder: String) -> Result<Arc<Self>> {
+        lost_logs::await_takeover(&shared).await?;
         let node = Arc::new(Self {
             tasks: TaskQueue::new(Arc::clone(&shared)),
             shared,
@@ -91,6 +103,7 @@ impl RealtimeNode {
             let name = record.name.clone();
             node.open_datasource(record, &noted).await?;
             node.resume_taken(&name).await?;
+            node.shared.notes.note_missing().await?;
             left.replayed(&name).await?;
         }
         left.forget_rest().await?;
@@ -101,6 +114,7 @@ impl RealtimeNode {
         spawn(take_over::keep_watch(Arc::downgrade(&node)));
         spawn(count_uptime(Arc::downgrade(&node.shared)));
         node.tasks.resume().await?;
+        spawn(compare::keep_compared(Arc::downgrade(&node)));
         Ok(node)
     }
 }
@@ -115,9 +129,15 @@ fn share(options: RealtimeOptions, deps: Dependencies, holder: String) -> Shared
     let files = (log_handles.clone(), deps.log_marks.clone());
     let copies = Copies::new(&options, metadata, clock, files);
     let (metadata, clock) = world();
+    let doubt = Arc::<Notify>::default();
+    let announced = Arc::clone(&deps.discovery);
+    let notes =
+        Notes::new(Arc::clone(&server), Arc::clone(&metadata), announced, Arc::clone(&doubt));
     Shared {
         lease,
         copies,
+        notes,
+        doubt,
         peers: deps.peers,
         uptime: Uptime::new(metadata, clock, Arc::clone(&server)),
         serving: Serving::new(server, Arc::clone(&deps.discovery), deps.ingest_pool.clone()),

@@ -4,7 +4,7 @@
 //! by it; once the metadata say that its log was taken over it begins a new one, which has nothing to do with
 //! the old.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -15,14 +15,27 @@ use henge_types::SegmentId;
 use super::RealtimeNode;
 use crate::error::{RealtimeError, Result};
 use crate::lease::NodeLease;
+use crate::notes::Taking;
 use crate::options::server_of;
 use crate::peers::CopyId;
-use crate::push::{KeyOwners, LogBody, LogState, PublishedLog, PushDatasource, Taken, TakenLog};
+use crate::push::{
+    KeyOwners, LogBody, LogState, PublishedLog, PushDatasource, RecordedCopy, Taken, TakenLog,
+};
+use crate::repeat::until_known;
 
 /// How often it is looked whether the nodes are alive whose logs have copies here.
 const WATCH_PERIOD: Duration = Duration::from_secs(2);
 /// After a failure the metadata are told again this much later.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// A log that this node began to go on with.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// The life of the log.
+    life: u64,
+    /// All of its rows are announced here.
+    is_queryable: bool,
+}
 
 impl RealtimeNode {
     /// Goes on with the logs of another node, of which this one has the copies that count; gives their
@@ -30,10 +43,10 @@ impl RealtimeNode {
     /// was acknowledged is queryable when this returns, and is published soon after.
     ///
     /// # Errors
-    /// `Busy` while the node may be alive as far as the metadata or this node know: ask again.
+    /// `Busy` while the node may be alive as far as the metadata or this node know: ask again. What began goes
+    /// on by itself.
     pub async fn take_over(&self, node: &str) -> Result<Vec<Arc<str>>> {
-        let _one_at_a_time = self.taking_over.lock().await;
-        let metadata = &*self.shared.metadata;
+        let mut begun = self.taking_over.lock().await;
         let owner: Arc<str> = node.into();
         if owner == self.shared.options.node || self.followed(node).await?.is_empty() {
             return Ok(Vec::new());
@@ -51,40 +64,88 @@ impl RealtimeNode {
             let reason = format!("its lease lasts {} ms", held.remaining_ms);
             return Err(may_be_alive(reason));
         }
-        let fence = lease.fence()?;
-        self.shared.copies.close(&owner, fence.epoch).await;
-        let mut begun = Vec::new();
+        let taken = self.begin(&owner, &lease, &mut begun).await;
+        lease.give_back().await;
+        taken?;
+        self.finish(&mut begun).await
+    }
+
+    /// Says in the metadata that this node goes on with all logs of another one that it follows.
+    async fn begin(
+        &self,
+        owner: &Arc<str>,
+        lease: &NodeLease,
+        begun: &mut BTreeMap<CopyId, Begun>,
+    ) -> Result<()> {
+        let (metadata, fence) = (&*self.shared.metadata, lease.fence()?);
+        self.shared.copies.close(owner, fence.epoch).await;
         // Only now nobody else changes what is said of these logs.
-        for state in self.followed(node).await? {
-            let Some(copy) = state.body.copy.clone() else { continue };
-            let (datasource, attempt) = (Arc::clone(&state.datasource), copy.attempt);
-            if !self.shared.copies.has(&CopyId { owner: Arc::clone(&owner), datasource, attempt }) {
-                tracing::error!(datasource = %state.datasource, node, "the copy of a lost log is gone from this disk: only giving the node up ends that it is waited for");
+        for state in self.followed(owner).await? {
+            let Some(RecordedCopy { attempt, .. }) = state.body.copy else { continue };
+            let (datasource, life) = (Arc::clone(&state.datasource), state.body.life);
+            let copy = CopyId { owner: Arc::clone(owner), datasource, attempt };
+            if !self.shared.copies.has(&copy) {
+                tracing::error!(datasource = %state.datasource, node = %owner, "the copy of a lost log is gone from this disk: only giving the node up ends that it is waited for");
                 continue;
             }
-            let by = Arc::clone(&self.shared.options.node);
-            let taken = Taken { by, attempt, life: state.body.life };
-            let notes = self.buffered(&server_of(node), &state.datasource).await?;
-            metadata.change_buffered(&self.shared.options.server_id, &notes, &[]).await?;
+            begun.insert(copy, Begun { life, is_queryable: false });
+            let taking = self.taking(owner, life).owner();
+            let notes = self.buffered(&server_of(owner), &state.datasource).await?;
+            until_known(|| metadata.change_buffered(&taking, &notes, &[])).await?;
             let mut body = LogBody { life: fence.epoch, copy: None, ..state.body.clone() };
-            body.taken.push(taken.clone());
-            match state.change(metadata, body, &fence).await {
-                Ok(state) => begun.push((state, taken, notes)),
-                Err(error) => {
-                    metadata.change_buffered(&server_of(node), &notes, &[]).await?;
-                    lease.give_back().await;
-                    return Err(error);
+            body.taken.push(Taken { by: Arc::clone(&self.shared.options.node), attempt, life });
+            state.change_until_known(metadata, body, &fence).await?;
+        }
+        Ok(())
+    }
+
+    /// Finishes what began; gives the datasources.
+    ///
+    /// # Errors
+    /// With the first reason why not all of it is finished.
+    async fn finish(&self, begun: &mut BTreeMap<CopyId, Begun>) -> Result<Vec<Arc<str>>> {
+        let (mut datasources, mut failure) = (Vec::new(), None);
+        for copy in begun.keys().cloned().collect::<Vec<_>>() {
+            let Some(one) = begun.get_mut(&copy) else { continue };
+            match self.finish_one(&copy, one).await {
+                Ok(()) => {
+                    datasources.extend(one.is_queryable.then(|| Arc::clone(&copy.datasource)));
+                    begun.remove(&copy);
                 }
+                Err(error) => failure = failure.or(Some(error)),
             }
         }
-        lease.give_back().await;
-        let mut datasources = Vec::new();
-        for (state, taken, notes) in begun {
-            self.go_on(&owner, &state, &taken).await?;
-            metadata.change_buffered(&self.shared.options.server_id, &[], &notes).await?;
-            datasources.push(state.datasource);
+        failure.map_or(Ok(datasources), Err)
+    }
+
+    async fn finish_one(&self, copy: &CopyId, begun: &mut Begun) -> Result<()> {
+        let CopyId { owner, datasource, attempt } = copy;
+        if !begun.is_queryable {
+            let state = LogState::of(&*self.shared.metadata, datasource, owner).await?;
+            let this = &self.shared.options.node;
+            let is_this = |taken: &&Taken| taken.by == *this && taken.attempt == *attempt;
+            let Some(taken) = state.body.taken.iter().find(is_this).cloned() else {
+                return self.give_notes_back(copy, begun.life).await;
+            };
+            self.go_on(owner, &state, &taken).await?;
+            begun.is_queryable = true;
         }
-        Ok(datasources)
+        self.shared.notes.note_missing().await?;
+        let notes = self.buffered(&self.taking(owner, begun.life).owner(), datasource).await?;
+        self.shared.metadata.change_buffered(&self.shared.options.server_id, &[], &notes).await?;
+        Ok(())
+    }
+
+    /// It did not come to a takeover: the notes are the owner's again.
+    async fn give_notes_back(&self, copy: &CopyId, life: u64) -> Result<()> {
+        let taking = self.taking(&copy.owner, life).owner();
+        let notes = self.buffered(&taking, &copy.datasource).await?;
+        self.shared.metadata.change_buffered(&server_of(&copy.owner), &notes, &[]).await?;
+        Ok(())
+    }
+
+    fn taking(&self, node: &Arc<str>, life: u64) -> Taking {
+        Taking { by: Arc::clone(&self.shared.options.node), node: Arc::clone(node), life }
     }
 
     /// What this node began to go on with in an earlier life, of one datasource.
@@ -97,14 +158,13 @@ impl RealtimeNode {
             let is_this =
                 |by: &str, attempt| *by == *self.shared.options.node && attempt == copy.attempt;
             let taken = state.body.taken.iter().find(|taken| is_this(&taken.by, taken.attempt));
-            match taken.cloned() {
-                Some(taken) => self.go_on(&copy.owner, &state, &taken).await?,
-                None if state
-                    .body
-                    .copy
-                    .as_ref()
-                    .is_some_and(|of| is_this(&of.follower, of.attempt)) => {}
-                None => self.shared.copies.remove(&copy).await,
+            match (taken, &state.body.copy) {
+                (Some(Taken { life, .. }), _) => {
+                    let mut begun = Begun { life: *life, is_queryable: false };
+                    self.finish_one(&copy, &mut begun).await?;
+                }
+                (None, Some(of)) if is_this(&of.follower, of.attempt) => {}
+                (None, _) => self.shared.copies.remove(&copy).await,
             }
         }
         Ok(())
@@ -118,10 +178,10 @@ impl RealtimeNode {
         Ok(logs)
     }
 
-    /// What a server buffers of a datasource as far as the metadata know.
-    pub(super) async fn buffered(&self, server: &str, datasource: &str) -> Result<Vec<SegmentId>> {
+    /// What somebody buffers of a datasource as far as the metadata know.
+    pub(super) async fn buffered(&self, owner: &str, datasource: &str) -> Result<Vec<SegmentId>> {
         let all = self.shared.metadata.buffered_segments().await?.into_iter();
-        let of_both = all.filter(|of| *of.owner == *server && *of.id.datasource == *datasource);
+        let of_both = all.filter(|of| *of.owner == *owner && *of.id.datasource == *datasource);
         Ok(of_both.map(|of| of.id).collect())
     }
 
@@ -146,7 +206,11 @@ impl RealtimeNode {
         };
         let replayed = TakenLog::replay(&datasource, log, wal, published).await?;
         tracing::warn!(datasource = %state.datasource, node = %owner, records = replayed.records(), "goes on with the log of a lost node");
-        self.take_keys(owner, &datasource).await?;
+        while let Err(error) = self.take_keys(owner, &datasource).await {
+            self.shared.lease.check()?;
+            tracing::warn!(datasource = %state.datasource, %error, "the keys of a lost node are still its own, will try again");
+            tokio::time::sleep(RETRY).await;
+        }
         let finishing = Finishing {
             metadata: Arc::clone(&self.shared.metadata),
             owner: Arc::clone(owner),
@@ -194,6 +258,9 @@ pub(super) async fn keep_watch(node: Weak<RealtimeNode>) {
     loop {
         tokio::time::sleep(WATCH_PERIOD).await;
         let Some(node) = node.upgrade() else { return };
+        if let Err(error) = node.finish(&mut *node.taking_over.lock().await).await {
+            tracing::warn!(%error, "failed to go on with the logs of a node, will try again");
+        }
         let missing = match node.shared.copies.on_disk().await {
             Ok(copies) => missing(&node, copies),
             Err(error) => {

@@ -26,6 +26,8 @@ use crate::priority::PUSH_PRIORITY;
 
 /// How long a push waits for a second node, where it has to. The work goes on afterwards.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The same without a second node: as long as the metadata do not note where its rows are.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Longest idempotency key.
 pub(crate) const MAX_KEY_BYTES: usize = 255;
@@ -71,14 +73,14 @@ impl PushDatasource {
             let _held = (place, stays);
             this.push_once(body, key).await
         });
-        let answered = match self.wal.replication() {
-            None => Ok(work.await),
-            Some(_) => tokio::time::timeout(PATIENCE, work).await,
+        let (patience, lacks) = match self.wal.replication() {
+            Some(_) => (PATIENCE, "a second node does not have it yet"),
+            None => (LONGEST, "the metadata do not note yet that its rows are here"),
         };
-        let answered = answered.map_err(|_| {
+        let answered = tokio::time::timeout(patience, work).await.map_err(|_| {
             RealtimeError::Unavailable(format!(
-                "a second node does not have this push yet, which is durable at {} only: it counts once one \
-                 has it; send it again with the same idempotency key to learn of it",
+                "this push is at {} only and does not count for certain: {lacks}; it counts once that is \
+                 so; send it again with the same idempotency key to learn of it",
                 self.shared.options.server_id
             ))
         })?;

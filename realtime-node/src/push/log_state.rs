@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::published::log_name;
 use crate::error::{RealtimeError, Result};
+use crate::repeat::{NextVersion, swap_until_known};
 
 /// The logs of a node: documents of this kind, by datasource.
 fn kind_of(node: &str) -> String {
@@ -133,8 +134,29 @@ impl LogState {
         let json = serde_json::to_string(&body).unwrap_or_default();
         let (kind, name, version) = (kind_of(&self.node), &self.datasource, self.version);
         let version = metadata.swap_document(&kind, name, version, &json, Some(fence)).await?;
+        Ok(self.changed(version, body))
+    }
+
+    /// As [`change`](Self::change), and asks until it is known whether it happened.
+    ///
+    /// # Errors
+    /// When it certainly did not.
+    pub(crate) async fn change_until_known(
+        &self,
+        metadata: &dyn MetadataStore,
+        body: LogBody,
+        fence: &Fence,
+    ) -> Result<Self> {
+        let body_json = serde_json::to_string(&body).unwrap_or_default();
+        let (kind, name, expected) = (kind_of(&self.node), &*self.datasource, self.version);
+        let next = NextVersion { kind: &kind, name, expected, body_json: &body_json };
+        let version = swap_until_known(metadata, next, fence).await?;
+        Ok(self.changed(version, body))
+    }
+
+    fn changed(&self, version: u64, body: LogBody) -> Self {
         let (node, datasource) = (Arc::clone(&self.node), Arc::clone(&self.datasource));
-        Ok(Self { node, datasource, version, body })
+        Self { node, datasource, version, body }
     }
 }
 
@@ -156,7 +178,7 @@ impl OwnLog {
         Ok(Self::in_state(&LogState::of(metadata, datasource, node).await?))
     }
 
-    pub(super) fn in_state(state: &LogState) -> Self {
+    pub(crate) fn in_state(state: &LogState) -> Self {
         let folder = match state.body.life {
             0 => state.datasource.to_string(),
             life => format!("{}/{life}", state.datasource),

@@ -28,7 +28,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub(crate) use accept::MAX_KEY_BYTES;
 pub use log_state::OwnLog;
-pub(crate) use log_state::{LogBody, LogState, Taken};
+pub(crate) use log_state::{LogBody, LogState, RecordedCopy, Taken};
 pub(crate) use owners::KeyOwners;
 pub use published::PublishedLog;
 pub(crate) use taken::TakenLog;

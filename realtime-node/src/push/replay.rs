@@ -29,6 +29,7 @@ use crate::ingest::schema::{DatasourceSchema, parse_schema};
 use crate::ingest::source::{Origin, ReadRows};
 use crate::letters;
 use crate::priority::PUSH_PRIORITY;
+use crate::repeat::until_known;
 use crate::shared::Shared;
 
 /// What is read again of a log. Pushes wait for the intake until it was read to its end, so that new
@@ -143,8 +144,10 @@ impl Replay {
 
     async fn intake_of(&mut self, version: u64) -> Result<Intake> {
         let (shared, datasource) = (&self.shared, &self.datasource);
-        let record = shared.metadata.get_document_version(DATASOURCE, datasource, version).await?;
-        let record = record.ok_or_else(|| {
+        let metadata = &shared.metadata;
+        // What was read so far is announced, and cannot be read again from the beginning.
+        let ask = || metadata.get_document_version(DATASOURCE, datasource, version);
+        let record = until_known(ask).await?.ok_or_else(|| {
             RealtimeError::Unavailable(format!(
                 "the log of '{datasource}' refers to schema version {version}, which is not in the \
                  metadata: restore them, or move the log away and accept the loss"

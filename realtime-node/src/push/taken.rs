@@ -60,10 +60,17 @@ impl TakenLog {
         source.seek(&published.positions()).await?;
         let mut writer = Writer::new(stream.clone(), published, known);
         let mut records = 0;
-        while let Some(delivery) = source.next_replayed().await? {
-            writer.take(delivery).await?;
-            stream.halt.check()?;
-            records += 1;
+        loop {
+            match read_next(&source, &mut writer, &stream.halt).await {
+                Ok(true) => records += 1,
+                Ok(false) => break,
+                Err(error) => {
+                    // It may be tried again: what is announced so far must not be counted twice then.
+                    stream.halt.supersede();
+                    writer.let_go().await;
+                    return Err(error);
+                }
+            }
         }
         let (commands, mut receiver) = mpsc::channel(WAITING_COMMANDS);
         spawn(async move { writer.run(&mut receiver).await });
@@ -81,4 +88,12 @@ impl TakenLog {
         let close = Command::Close { done: Some(done) };
         self.commands.send(close).await.is_ok() && published.await.is_ok()
     }
+}
+
+/// False at the end.
+async fn read_next(source: &LogSource, writer: &mut Writer, halt: &Halt) -> Result<bool> {
+    let Some(delivery) = source.next_replayed().await? else { return Ok(false) };
+    writer.take(delivery).await?;
+    halt.check()?;
+    Ok(true)
 }

@@ -1,7 +1,7 @@
 //! The queue: tasks run one at a time, in the order they were accepted, also after a restart. Specs stay
 //! in the metadata store until it is their turn, so that waiting costs no memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use super::{ProgressBoard, run};
 use crate::error::{RealtimeError, Result};
 use crate::options::server_of;
 use crate::priority::PUSH_PRIORITY;
+use crate::repeat::{Waits, is_unknown, until_known};
 use crate::shared::Shared;
 
 /// Tasks that ended and are remembered.
 const KEPT: TasksKept = TasksKept { count: 10_000, payload_bytes: 256 << 20 };
-/// How long a task waits for the metadata store before it asks again; doubled each time.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LONGEST_RETRY: Duration = Duration::from_secs(5);
+/// How long whoever submits a task waits until it is known whether it is stored.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What parsing takes, as a multiple of the text.
 pub(crate) const PARSED_FACTOR: usize = 4;
 
@@ -89,13 +89,58 @@ impl TaskQueue {
             payload_json: json,
             progress: TaskProgress::default(),
         };
-        match self.shared.metadata.put_task(&record).await {
+        let stored = tokio::time::timeout(PATIENCE, self.store(&record)).await;
+        match stored.unwrap_or_else(|_| Err(MetadataError::Unavailable(no_answer(&id)))) {
             Ok(()) => {}
             Err(MetadataError::Invalid(reason)) => return Err(RealtimeError::Invalid(reason)),
             Err(error) => return Err(error.into()),
         }
         self.enqueue(id.clone());
         Ok(id)
+    }
+
+    /// Stores a task; returns once it is known whether it is.
+    async fn store(&self, record: &TaskRecord) -> Result<(), MetadataError> {
+        let (metadata, mut waits) = (&self.shared.metadata, Waits::new());
+        let mut is_in_doubt = false;
+        loop {
+            match metadata.put_task(record).await {
+                Err(error) if is_unknown(&error) => {
+                    tracing::warn!(task = %record.id, %error, "it is not known whether a task is stored, asking again");
+                    // Should whoever submits it go away now, it is found by comparing.
+                    self.shared.doubt.notify_one();
+                    is_in_doubt = true;
+                    waits.next().await;
+                }
+                Err(taken @ MetadataError::Invalid(_)) if is_in_doubt => {
+                    let found = until_known(|| metadata.get_task(&record.id)).await?;
+                    let is_this = |found: &TaskRecord| {
+                        (&found.owner, found.created_ms, &found.payload_json)
+                            == (&record.owner, record.created_ms, &record.payload_json)
+                    };
+                    return if found.as_ref().is_some_and(is_this) { Ok(()) } else { Err(taken) };
+                }
+                known => return known,
+            }
+        }
+    }
+
+    /// Takes up tasks of this node that it does not know of: nobody was told that they are stored.
+    ///
+    /// # Errors
+    /// When the metadata store fails.
+    pub(crate) async fn find(&self) -> Result<()> {
+        let owner = Some(&*self.shared.options.node);
+        let unfinished = self.shared.metadata.unfinished_tasks(owner).await?;
+        let known: HashSet<String> = {
+            let state = self.state.lock();
+            state.waiting.iter().chain(state.running.keys()).cloned().collect()
+        };
+        for id in unfinished.into_iter().filter(|id| !known.contains(id)) {
+            tracing::info!(task = %id, "taking up a task that was stored without an answer");
+            self.enqueue(id);
+        }
+        Ok(())
     }
 
     /// Takes up the tasks of this node that a restart interrupted, all of them and in the order they were
@@ -212,9 +257,13 @@ impl TaskQueue {
         }
     }
 
+    /// Puts a task last, unless it waits or runs.
     fn enqueue(&self, id: String) {
-        self.state.lock().waiting.push_back(id);
-        self.added.notify_one();
+        let mut state = self.state.lock();
+        if !state.waiting.contains(&id) && !state.running.contains_key(&id) {
+            state.waiting.push_back(id);
+            self.added.notify_one();
+        }
     }
 
     async fn work(&self) {
@@ -240,9 +289,10 @@ impl TaskQueue {
 
     async fn run(&self, id: &str, stop: Stop) {
         let metadata = &self.shared.metadata;
-        let record = match until_available(|| metadata.get_task(id)).await {
-            Ok(Some(record)) => record,
-            Ok(None) => return,
+        let record = match until_known(|| metadata.get_task(id)).await {
+            Ok(Some(record)) if record.status == TaskStatus::Running => record,
+            // It was stopped without an answer, or found again when it just ended.
+            Ok(_) => return,
             Err(error) => {
                 // It stays unfinished in the metadata store, which the next start takes up.
                 tracing::error!(task = id, %error, "failed to read a task");
@@ -258,7 +308,7 @@ impl TaskQueue {
             Err(error) => Err(error),
         };
         let update = self.ending(&record, outcome);
-        if let Err(error) = until_available(|| self.record_end(id, &update)).await {
+        if let Err(error) = until_known(|| self.record_end(id, &update)).await {
             tracing::error!(task = id, %error, "failed to record the end of a task");
         }
     }
@@ -286,44 +336,13 @@ impl TaskQueue {
     }
 }
 
-/// Asks the metadata store until it answers: a task that ended is not left as running because the disk
-/// was full for a moment.
-async fn until_available<T, F>(mut ask: impl FnMut() -> F) -> Result<T, MetadataError>
-where
-    F: Future<Output = Result<T, MetadataError>>,
-{
-    let mut wait = FIRST_RETRY;
-    loop {
-        match ask().await {
-            Err(error @ MetadataError::Unavailable(_)) => {
-                tracing::warn!(%error, "tasks wait for the metadata store, will try again");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(LONGEST_RETRY);
-            }
-            answer => return answer,
-        }
-    }
+fn no_answer(id: &str) -> String {
+    format!(
+        "it is not known whether task '{id}' is stored, and if it is it will run: ask for its status \
+         before it is submitted again"
+    )
 }
 
 fn not_found(id: &str) -> RealtimeError {
     RealtimeError::NotFound(format!("there is no task '{id}'"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn f_19_the_end_of_a_task_waits_until_it_can_be_recorded() {
-        let mut asked = 0;
-        let answer = until_available(|| {
-            asked += 1;
-            let full = asked < 2;
-            async move { if full { Err(MetadataError::Unavailable("disk full".into())) } else { Ok(7) } }
-        });
-        assert_eq!(answer.await.unwrap(), 7);
-        assert_eq!(asked, 2);
-        let wrong = until_available(|| async { Err::<(), _>(MetadataError::Invalid("x".into())) });
-        assert!(wrong.await.is_err());
-    }
 }

@@ -85,17 +85,13 @@ async fn exchange(
     if new == old_ids {
         return shared.serving.exchange(old, files);
     }
-    let (metadata, owner) = (&shared.metadata, shared.serving.server_id());
-    let changed = match metadata.change_buffered(owner, &new, &old_ids).await {
-        Ok(()) => shared.serving.exchange(old, files),
-        Err(error) => Err(error.into()),
-    };
-    if changed.is_err()
-        && let Err(error) = metadata.change_buffered(owner, &old_ids, &new).await
-    {
-        tracing::warn!(segment = %old, %error, "may count as missing until the next start");
+    let _changing = shared.notes.changing().await;
+    shared.notes.pass(&old_ids, &new).await?;
+    let exchanged = shared.serving.exchange(old, files);
+    if exchanged.is_err() {
+        shared.notes.pass(&new, &old_ids).await?;
     }
-    changed
+    exchanged
 }
 
 /// One file for as much as is merged at once. A file with all rows takes the sink's place, if it has
