@@ -39,6 +39,8 @@ pub struct BrokerOptions {
     pub hedge_percent: u32,
     /// No call is late before this.
     pub hedge_floor: Duration,
+    /// How long a node is waited for that has to say how far its announcements are.
+    pub inventory_patience: Duration,
     /// How long segments are asked for whose servers are there and cannot be reached.
     pub unreached_patience: Duration,
 }
@@ -61,6 +63,10 @@ impl BrokerOptions {
             max_waiting,
             lanes,
             slow_ms,
+            hedge_percent,
+            hedge_after_ms,
+            inventory_wait_ms,
+            unreached_wait_ms,
             max_buckets,
             strict,
         } = query;
@@ -80,9 +86,10 @@ impl BrokerOptions {
             strict: *strict,
             result_cache_bytes: size(result_bytes),
             max_cached_result_bytes: size(max_entry_bytes),
-            hedge_percent: 5,
-            hedge_floor: Duration::from_millis(100),
-            unreached_patience: Duration::from_secs(5),
+            hedge_percent: *hedge_percent,
+            hedge_floor: Duration::from_millis(*hedge_after_ms),
+            inventory_patience: Duration::from_millis(*inventory_wait_ms),
+            unreached_patience: Duration::from_millis(*unreached_wait_ms),
         }
     }
 }

@@ -286,6 +286,17 @@ section! {
         lanes: BTreeMap<String, u32> = BTreeMap::from([("low".to_owned(), 50)]),
         /// Queries that take longer are logged.
         slow_ms: u64 = 2_000,
+        /// Of a hundred calls to data nodes so many may be made a second time, to replicas of nodes that are
+        /// late; 0 means none.
+        hedge_percent: u32 = 5,
+        /// No call to a data node is late before this.
+        hedge_after_ms: u64 = 100,
+        /// How long a data node of another process is waited for that has to say what it announced; then the
+        /// metadata are asked instead.
+        inventory_wait_ms: u64 = 100,
+        /// How long segments are asked for whose data nodes cannot be reached; then the query fails, or its
+        /// answer names them.
+        unreached_wait_ms: u64 = 5_000,
         /// Most time buckets of one query.
         max_buckets: u64 = 1_000_000,
         /// Refuse queries for what is ignored with a warning otherwise: fields that nothing reads,
