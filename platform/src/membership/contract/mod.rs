@@ -215,6 +215,26 @@ async fn f_26_f_59_a_view_is_not_settled_before_anybody_was_heard() {
     all_see(&[&*a, &*b], &["a", "b"]).await;
 }
 
+/// After a pause everybody seems to have been silent. Who really is silent is found out a window later.
+#[tokio::test(start_paused = true)]
+async fn nobody_is_taken_for_dead_because_this_process_stood_still() {
+    let mut world = ChannelWorld::default();
+    let a = world.start(OURS, member("a", 1, Role::Broker)).await;
+    let b = world.start(OURS, member("b", 1, Role::Realtime)).await;
+    all_see(&[&*a, &*b], &["a", "b"]).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let mut watch = a.watch();
+    for pause_ms in [500, 900, 4_000, 60_000] {
+        tokio::time::advance(Duration::from_millis(pause_ms)).await;
+        let losing = watch.wait_for(|view| !view.members.contains_key("b"));
+        let lost = timeout(Duration::from_secs(10), losing).await.is_ok();
+        assert!(!lost, "after {pause_ms} ms");
+    }
+    drop(b);
+    tokio::time::advance(Duration::from_secs(4)).await;
+    all_see(&[&*a], &["a"]).await;
+}
+
 /// Without seeds it is the first one, and others are given time to call.
 #[tokio::test(start_paused = true)]
 async fn the_first_node_is_a_cluster_after_a_while() {

@@ -66,6 +66,11 @@ impl GossipOptions {
         }
     }
 
+    /// The silence after which a node counts as dead, of one that is heard as often as can be.
+    fn window(&self) -> Duration {
+        self.interval.mul_f64(SILENT_INTERVALS)
+    }
+
     fn detector(&self) -> FailureDetectorConfig {
         FailureDetectorConfig {
             phi_threshold: SILENT_INTERVALS,
@@ -142,7 +147,7 @@ impl GossipMembership {
         let gossip = spawn_chitchat(config, keys::of(&member), &opened).await;
         let gossip = gossip.map_err(unavailable)?;
         let others = options.seeds.iter().any(|seed| *seed != address.to_string());
-        let judge = Judge::new(id, options.settle, others);
+        let judge = Judge::new(id, options.settle, options.window(), others);
         let (sender, watch) = watch::channel(Arc::default());
         let follower =
             crate::runtime::spawn(follow(gossip.chitchat(), judge, options.interval, sender));
