@@ -125,11 +125,14 @@ impl Broker {
             profile.plan_micros += micros(began.elapsed());
             profile.segments = plan.segments.len() as u64;
             if let Some(known) = self.known(running, &plan, if_none_match, profile) {
+                if self.is_outdated(running, &plan).await? {
+                    continue;
+                }
                 let (etag, response_context) = (plan.id, plan.response_context(&[]));
                 return Ok(Reply { body: known, etag: etag.map(AnswerId::etag), response_context });
             }
             let gathered = self.gather_for(running, &mut plan, profile).await?;
-            if !gathered.vanished.is_empty() {
+            if gathered.is_void() {
                 failed = Some(unavailable(&gathered.vanished));
                 continue;
             }
@@ -168,7 +171,7 @@ impl Broker {
     ) -> Result<Gathered> {
         let began = Instant::now();
         let segments = std::mem::take(&mut plan.segments);
-        let gathered = self.gather(running, &plan.view, segments).await?;
+        let gathered = self.gather(running, plan, segments).await?;
         profile.gather_micros += micros(began.elapsed());
         profile.add(gathered.stats);
         let Unreached { segments, reasons } = &gathered.unreached;
@@ -244,7 +247,7 @@ async fn loop_until_seen(broker: &Broker, running: &Running) -> Result<Gathered>
     for _ in 0..RESTARTS {
         let mut plan = broker.plan(running, false).await?;
         let gathered = broker.gather_for(running, &mut plan, &mut Profile::default()).await?;
-        if gathered.vanished.is_empty() {
+        if !gathered.is_void() {
             return Ok(gathered);
         }
         vanished = gathered.vanished;

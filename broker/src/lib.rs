@@ -35,6 +35,7 @@ use henge_platform::membership::MissingInventory;
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::spawn;
 use henge_platform::telemetry::Metrics;
+use tokio::time::Instant;
 
 pub use api::{QueryRoute, QueryService, query_service, router};
 pub use error::{BrokerError, Result};
@@ -125,7 +126,7 @@ impl Broker {
         spawn(async move {
             while let Some(views) = broker.upgrade().map(|broker| Arc::clone(&broker.views)) {
                 // A failure is in the log and in the view.
-                if let Ok(view) = views.refreshed().await
+                if let Ok(view) = views.as_of(Instant::now()).await
                     && let Some(broker) = broker.upgrade()
                 {
                     broker.nodes.keep(&view);

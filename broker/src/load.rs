@@ -58,6 +58,12 @@ impl Node {
         self.segment_us = Some((average, now));
     }
 
+    fn fail(&mut self, now: Instant) {
+        let times = 1_u32 << self.failures.min(16);
+        self.failures = self.failures.saturating_add(1);
+        self.suspect_until = Some(now + (SUSPECT_FOR * times).min(SUSPECT_AT_MOST));
+    }
+
     fn is_idle(&self) -> bool {
         self.calls == 0
     }
@@ -93,6 +99,11 @@ impl NodeLoads {
         node.segments += segments;
         let (loads, server) = (Arc::clone(self), server.clone());
         Ticket { loads, server, segments, began: Instant::now(), is_told: false }
+    }
+
+    /// A node failed a call that was for no segments.
+    pub(crate) fn failed(&self, server: &ServerId) {
+        self.nodes.lock().entry(server.clone()).or_default().fail(Instant::now());
     }
 
     /// How long nearly all calls of a type of query took lately, when enough are known.
@@ -138,11 +149,7 @@ impl Ticket {
 
     /// The node failed in a way that says something of the node.
     pub(crate) fn failed(mut self) {
-        self.tell(|node, _, now| {
-            let times = 1_u32 << node.failures.min(16);
-            node.failures = node.failures.saturating_add(1);
-            node.suspect_until = Some(now + (SUSPECT_FOR * times).min(SUSPECT_AT_MOST));
-        });
+        self.tell(|node, _, now| node.fail(now));
     }
 
     fn tell(&mut self, change: impl FnOnce(&mut Node, f64, Instant)) {

@@ -1,8 +1,11 @@
 //! Planning a query on one view: what it reads, who can answer, and what nobody can.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use henge_data_node::SegmentDescriptor;
+use henge_platform::discovery::Followed;
+use henge_query::Query;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -18,6 +21,8 @@ use crate::view::{ClusterView, Unavailable};
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) view: Arc<ClusterView>,
+    /// How far other processes were followed at least when the view was taken.
+    pub(crate) followed: Arc<Followed>,
     /// What is read: some server has each.
     pub(crate) segments: Vec<SegmentDescriptor>,
     /// What nobody serves: an answer lacks it that may be partial.
@@ -29,6 +34,20 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// True when the query reads other segments on a newer view, or its answer would be marked on it.
+    pub(crate) fn is_outdated_by(&self, query: &Query, view: &ClusterView) -> bool {
+        if view.metadata.away.is_some() && self.view.metadata.away.is_none() {
+            return true;
+        }
+        let is_same = |name: &&str| match (self.view.tables.get(*name), view.tables.get(*name)) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (before, now) => before.is_none() && now.is_none(),
+        };
+        let names = query.base().data_source.table_names();
+        // Most often something else has changed.
+        !names.iter().all(is_same) && read_by(query, &self.view) != read_by(query, view)
+    }
+
     /// What the answer says of itself, without `unreached` either: nothing when it is whole and up to
     /// date, and the query asks nothing more.
     pub(crate) fn response_context(&self, unreached: &[SegmentDescriptor]) -> Map<String, Value> {
@@ -55,16 +74,20 @@ impl Broker {
     /// # Errors
     /// `SegmentsUnavailable` when nobody serves what the query wants, unless it may be partial.
     pub(crate) async fn plan(&self, running: &Running, wants_id: bool) -> Result<Plan> {
+        let followed = self.views.followed();
         let mut view = self.views.current().await?;
+        if self.readiness.awaits_somebody() || view.lacks_a_holder() {
+            view = self.views.as_of(running.arrived).await?;
+        }
         self.nodes.keep(&view);
         let mut has_asked = false;
         loop {
             let (segments, missing) = wanted(running, &view);
             if missing.is_empty() {
-                return Ok(self.whole(running, view, segments, wants_id));
+                return Ok(self.whole(running, view, followed, segments, wants_id));
             }
             if !has_asked {
-                view = self.views.refreshed().await?;
+                view = self.views.as_of(Instant::now()).await?;
                 has_asked = true;
                 continue;
             }
@@ -78,7 +101,7 @@ impl Broker {
                 return Err(BrokerError::SegmentsUnavailable(unavailable));
             }
             let uncovered = Uncovered::of(&running.query, &view);
-            return Ok(Plan { view, segments, missing, uncovered, id: None });
+            return Ok(Plan { view, followed, segments, missing, uncovered, id: None });
         }
     }
 
@@ -86,6 +109,7 @@ impl Broker {
         &self,
         running: &Running,
         view: Arc<ClusterView>,
+        followed: Arc<Followed>,
         segments: Vec<SegmentDescriptor>,
         wants_id: bool,
     ) -> Plan {
@@ -97,7 +121,7 @@ impl Broker {
             .then(|| AnswerId::of(&running.query, running.form, &view, &segments))
             .flatten();
         let uncovered = Uncovered::of(&running.query, &view);
-        Plan { view, segments, missing: Vec::new(), uncovered, id }
+        Plan { view, followed, segments, missing: Vec::new(), uncovered, id }
     }
 }
 
@@ -120,6 +144,13 @@ fn wanted(
         }
     }
     (served, missing)
+}
+
+/// The segments that the query reads on a view, whoever serves them.
+fn read_by(query: &Query, view: &ClusterView) -> HashSet<SegmentDescriptor> {
+    let names = query.base().data_source.table_names().into_iter();
+    let tables = names.filter_map(|name| view.tables.get(name));
+    tables.flat_map(|table| route::segments_of(query, table)).collect()
 }
 
 fn awaited_until(view: &ClusterView, missing: &[SegmentDescriptor]) -> Instant {

@@ -194,6 +194,10 @@ pub(crate) struct QueryMetrics {
     spilled_bytes: Counter,
     calls: [(CallOutcome, Counter); 3],
     hedges: Counter,
+    /// Calls that ask how far announcements are.
+    pub(crate) inventory_calls: Counter,
+    /// Queries that a node's announcements were ahead of.
+    pub(crate) behind: Counter,
 }
 
 impl QueryMetrics {
@@ -233,6 +237,16 @@ impl QueryMetrics {
             hedges: metrics.counter(
                 "henge_node_hedges_total",
                 "Calls for segments that another data node was late with.",
+                &[],
+            ),
+            inventory_calls: metrics.counter(
+                "henge_node_inventory_calls_total",
+                "Calls that ask a data node of another process how far its announcements are.",
+                &[],
+            ),
+            behind: metrics.counter(
+                "henge_queries_behind_total",
+                "Queries that asked the metadata because announcements were not followed far enough.",
                 &[],
             ),
         }

@@ -41,6 +41,12 @@ impl Readiness {
         Err(BrokerError::NotReady { awaited: named.join(", ") })
     }
 
+    /// True while a node that lives was not seen yet: it may have come after the first query.
+    #[must_use]
+    pub(crate) fn awaits_somebody(&self) -> bool {
+        !self.awaited.borrow().is_empty()
+    }
+
     /// What has to be seen before the first query is answered; nothing from then on.
     #[must_use]
     pub(crate) fn awaited(&self) -> Vec<MissingInventory> {

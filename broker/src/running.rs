@@ -28,6 +28,8 @@ pub(crate) struct Running {
     pub(crate) form: Form,
     /// Limits and the flag that stops it.
     pub(crate) context: ExecContext,
+    /// When it came: its answer has every row that was acknowledged before.
+    pub(crate) arrived: Instant,
     /// When its time is up.
     pub(crate) deadline: Instant,
     registered: RunningQuery,
@@ -106,10 +108,22 @@ impl Broker {
             max_buckets: budget.buckets,
             ..ExecContext::default()
         };
+        let arrived = Instant::now();
         let deadline = deadline_after(Duration::from_millis(self.timeout_ms(&query)));
         let cluster = Arc::clone(&self.services.cluster);
         let (query, form, parts) = (Arc::new(query), Form::default(), Mutex::default());
-        Ok(Running { query, form, context, deadline, registered, at_work, parts, budget, cluster })
+        Ok(Running {
+            query,
+            form,
+            context,
+            arrived,
+            deadline,
+            registered,
+            at_work,
+            parts,
+            budget,
+            cluster,
+        })
     }
 
     /// 0 in the context asks for no limit, which here is the server's maximum.

@@ -14,11 +14,12 @@ mod table;
 mod tests;
 mod unavailable;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use henge_platform::discovery::{
     AnnouncedServer, ChangeSet, DiscoverySnapshot, ServerAddress, ServerDescription, ServerId,
+    ServerKind,
 };
 use henge_platform::metadata::{BufferedSegment, PublishedSegment, SegmentChange};
 use henge_types::SegmentId;
@@ -37,6 +38,8 @@ pub(crate) struct ClusterView {
     pub(crate) metadata: MetadataPosition,
     /// Servers that announce segments, or did not yet, and where they are reached.
     pub(crate) servers: BTreeMap<ServerId, Arc<ServerDescription>>,
+    /// Servers that buffer something, as the metadata say.
+    holders: BTreeSet<ServerId>,
     /// Datasources that have used or announced segments.
     pub(crate) tables: BTreeMap<Arc<str>, Arc<TableView>>,
 }
@@ -52,6 +55,14 @@ pub(crate) struct MetadataPosition {
     pub(crate) read_at: Option<Instant>,
     /// Set while the store cannot be read: the view then shows what was known last.
     pub(crate) away: Option<Away>,
+}
+
+impl MetadataPosition {
+    /// True when all that was committed before `moment` is known.
+    #[must_use]
+    pub(crate) fn was_read_after(&self, moment: Instant) -> bool {
+        self.away.is_none() && self.read_at > Some(moment)
+    }
 }
 
 /// The metadata store cannot be read.
@@ -162,6 +173,7 @@ impl ClusterView {
         for id in gone {
             self.change_known(&id, |table| table.let_go(&id, awaited_until));
         }
+        self.holders = buffered.iter().map(|buffered| ServerId::clone(&buffered.owner)).collect();
         for (id, owner) in now {
             let known = self.tables.get(&id.datasource).and_then(|table| table.holder(id));
             if known != Some(owner) {
@@ -194,6 +206,28 @@ impl ClusterView {
     #[must_use]
     pub(crate) fn address_of(&self, server: &ServerId) -> Option<&ServerAddress> {
         self.servers.get(server).map(|description| &description.address)
+    }
+
+    /// Servers of other processes that buffer, and where they are: what they announce is followed a moment
+    /// later.
+    pub(crate) fn buffering_elsewhere(&self) -> impl Iterator<Item = (&ServerId, &Arc<str>)> {
+        self.servers.iter().filter_map(|(server, description)| {
+            let ServerDescription { address, kind: ServerKind::Realtime, .. } = &**description
+            else {
+                return None;
+            };
+            match address {
+                ServerAddress::Network(address) => Some((server, address)),
+                ServerAddress::InProcess => None,
+            }
+        })
+    }
+
+    /// True when a server that buffers something is not there: nobody says what else it buffers, but the
+    /// metadata.
+    #[must_use]
+    pub(crate) fn lacks_a_holder(&self) -> bool {
+        self.holders.iter().any(|holder| !self.servers.contains_key(holder))
     }
 
     /// The zone of a server; empty when it has none.

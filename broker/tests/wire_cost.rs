@@ -1,5 +1,7 @@
-//! What two data nodes behind gRPC over loopback cost beside the same nodes in the process: medians of a
-//! small query and of one over all rows. Figures are for people, so it runs when asked for:
+//! What two data nodes behind gRPC over loopback cost beside the same nodes in the process, and beside
+//! nodes in the process whose messages are encoded and decoded: medians of a small query and of some over
+//! all rows. And what it costs to ask a third node, that has no segments, how far its announcements are.
+//! Figures are for people, so it runs when asked for:
 //! `cargo test -p henge-broker --test wire_cost -- --ignored --nocapture`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
 
@@ -8,19 +10,23 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use henge_answer::Form;
-use henge_broker::{Broker, BrokerOptions};
-use henge_data_node::grpc::{Place, connect, service};
+use henge_broker::{Broker, BrokerOptions, ClusterLinks};
+use henge_data_node::grpc::{Dialer, service};
+use henge_data_node::wire::Loopback;
 use henge_data_node::{
-    DataNode, NodeError, QueryRunner, QueryServices, RunningQueries, SegmentQuery, SegmentReply,
+    Announcing, DataNode, DialNodes, NodeError, QueryRunner, QueryServices, RunningQueries,
+    SegmentQuery, SegmentReply,
 };
 use henge_index::{DimensionSchema, IndexLimits, IndexSchema, WriteIndex};
+use henge_platform::discovery::inventory::LocalInventory;
 use henge_platform::discovery::{
-    AnnouncedSchema, AnnouncedSegment, Discovery, InProcessDiscovery, ServerId,
+    AnnouncedSchema, AnnouncedSegment, Discovery, InProcessDiscovery, ServerAddress,
+    ServerDescription, ServerId, ServerKind,
 };
 use henge_platform::metadata::{
     MemoryMetadataStore, MetadataStore, PublishRequest, PublishedSegment,
 };
-use henge_platform::rpc::{RpcOptions, RpcServices, endpoint, serve};
+use henge_platform::rpc::{RpcOptions, RpcServices, serve};
 use henge_platform::runtime::CpuPool;
 use henge_platform::telemetry::Metrics;
 use henge_query::Query;
@@ -89,21 +95,40 @@ fn services(pool: &CpuPool) -> QueryServices {
     QueryServices { cluster: CLUSTER.into(), pool: pool.clone(), running, spill: None }
 }
 
-/// `node`, served on a free port, as `running` of a broker reaches it.
-async fn over_a_socket(node: Arc<dyn DataNode>, running: Arc<RunningQueries>) -> Arc<dyn DataNode> {
-    let server = Arc::clone(node.server_id());
+/// How a broker reaches its nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Near,
+    Encoded,
+    Grpc,
+    /// As `Grpc`, beside a node that buffers, and has nothing that is asked for.
+    GrpcAndBuffering,
+}
+
+/// Serves `node` on a free port; gives its address.
+async fn served(node: Arc<dyn DataNode>) -> Arc<str> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let routes = Routes::new(service(vec![node], CLUSTER.into()));
-    let options = RpcOptions::default();
     let services = RpcServices { routes, ..RpcServices::default() };
-    tokio::spawn(serve(listener, services, options, std::future::pending()));
-    let channel = endpoint(&address, &options).unwrap().connect_lazy();
-    let place = Place { server, address: address.into() };
-    Arc::new(connect(place, channel, &CLUSTER.into(), running).unwrap())
+    tokio::spawn(serve(listener, services, RpcOptions::default(), std::future::pending()));
+    address.into()
 }
 
-async fn broker(views: &[Arc<dyn SegmentView>], pool: &CpuPool, over_sockets: bool) -> Broker {
+/// Lets a broker know of a node behind gRPC.
+async fn join(discovery: &InProcessDiscovery, node: Arc<dyn DataNode>, kind: ServerKind) {
+    let registry = Arc::new(InProcessDiscovery::new());
+    let inventory = Arc::new(LocalInventory::of(registry));
+    let server = Arc::clone(node.server_id());
+    let node = Arc::new(Announcing::new(node, Arc::clone(&inventory)));
+    let address = served(node).await;
+    discovery.note_followed(&address, Some(inventory.version()));
+    let address = ServerAddress::Network(address);
+    let description = ServerDescription { address, kind, ..ServerDescription::default() };
+    discovery.join(&server, &description).unwrap();
+}
+
+async fn broker(views: &[Arc<dyn SegmentView>], pool: &CpuPool, way: Way) -> Broker {
     let discovery = Arc::new(InProcessDiscovery::new());
     let metadata = Arc::new(MemoryMetadataStore::new());
     let published = |partition| PublishedSegment {
@@ -126,9 +151,12 @@ async fn broker(views: &[Arc<dyn SegmentView>], pool: &CpuPool, over_sockets: bo
     let of_broker = services(pool);
     let (running, metrics) = (Arc::clone(&of_broker.running), Metrics::default());
     let (found, options) = (Arc::clone(&discovery) as _, BrokerOptions::default());
-    let broker = Broker::new(options, found, metadata, of_broker.clone(), &metrics);
+    let dialer = Dialer::new(CLUSTER.into(), RpcOptions::default(), Arc::clone(&running));
+    let dial: Arc<dyn DialNodes> = Arc::new(dialer);
+    let links = ClusterLinks { dial: Some(dial), ..ClusterLinks::default() };
+    let broker = Broker::in_cluster(options, found, metadata, of_broker.clone(), &metrics, links);
     for number in 0..2 {
-        let of_node = if over_sockets { services(pool) } else { of_broker.clone() };
+        let of_node = if way == Way::Near { of_broker.clone() } else { services(pool) };
         let views: Vec<_> = views.iter().skip(number).step_by(2).cloned().collect();
         let server: ServerId = format!("node-{number}").into();
         let announced = |view: &Arc<dyn SegmentView>| AnnouncedSegment {
@@ -140,12 +168,22 @@ async fn broker(views: &[Arc<dyn SegmentView>], pool: &CpuPool, over_sockets: bo
             size_bytes: 1,
             schema: AnnouncedSchema::of([]).into(),
         };
-        discovery.announce(&server, views.iter().map(announced).collect()).unwrap();
-        let node = Arc::new(Holding { server, queries: QueryRunner::new(of_node), views });
-        broker.connect(match over_sockets {
-            true => over_a_socket(node, Arc::clone(&running)).await,
-            false => node,
-        });
+        let all = views.iter().map(announced).collect();
+        let queries = QueryRunner::new(of_node);
+        let node = Arc::new(Holding { server: Arc::clone(&server), queries, views });
+        match way {
+            Way::Near => broker.connect(node),
+            Way::Encoded => broker.connect(Arc::new(Loopback::to(node, Arc::clone(&running)))),
+            Way::Grpc | Way::GrpcAndBuffering => {
+                join(&discovery, node, ServerKind::Historical).await;
+            }
+        }
+        discovery.announce(&server, all).unwrap();
+    }
+    if way == Way::GrpcAndBuffering {
+        let (server, queries) = ("realtime-0".into(), QueryRunner::new(services(pool)));
+        let node = Arc::new(Holding { server, queries, views: Vec::new() });
+        join(&discovery, node, ServerKind::Realtime).await;
     }
     broker
 }
@@ -162,8 +200,11 @@ async fn ask(broker: &Broker, text: &str) -> (Duration, usize) {
 async fn what_grpc_over_loopback_costs() {
     let pool = CpuPool::new(0).unwrap();
     let views: Vec<_> = (0..SEGMENTS).map(view).collect();
-    let [near, far] = [false, true].map(|over_sockets| broker(&views, &pool, over_sockets));
-    let (near, far) = (near.await, far.await);
+    let ways = [Way::Near, Way::Encoded, Way::Grpc, Way::GrpcAndBuffering];
+    let mut brokers = Vec::new();
+    for way in ways {
+        brokers.push((way, broker(&views, &pool, way).await));
+    }
     let context = r#""context":{"useResultLevelCache":false,"useCache":false}"#;
     let queries = [
         (
@@ -191,22 +232,19 @@ async fn what_grpc_over_loopback_costs() {
         ),
     ];
     for (name, text) in queries {
-        let (mut in_process, mut over_sockets) = (Vec::new(), Vec::new());
+        let mut took = vec![Vec::new(); brokers.len()];
         for _ in 0..TIMES {
-            let ((near, a), (far, b)) = (ask(&near, &text).await, ask(&far, &text).await);
-            assert_eq!(a, b, "{name}");
-            in_process.push(near);
-            over_sockets.push(far);
+            let mut bytes = None;
+            for ((_, broker), took) in brokers.iter().zip(&mut took) {
+                let (time, answer_bytes) = ask(broker, &text).await;
+                assert_eq!(*bytes.get_or_insert(answer_bytes), answer_bytes, "{name}");
+                took.push(time);
+            }
         }
-        in_process.sort_unstable();
-        over_sockets.sort_unstable();
-        let at = |sorted: &[Duration], percent: usize| sorted[sorted.len() * percent / 100];
-        println!(
-            "{name}: p50 {:?} in the process, {:?} over gRPC; p95 {:?} and {:?}",
-            at(&in_process, 50),
-            at(&over_sockets, 50),
-            at(&in_process, 95),
-            at(&over_sockets, 95),
-        );
+        for ((way, _), mut took) in brokers.iter().zip(took) {
+            took.sort_unstable();
+            let at = |percent: usize| took[took.len() * percent / 100];
+            println!("{name}, {way:?}: p50 {:?}, p95 {:?}", at(50), at(95));
+        }
     }
 }

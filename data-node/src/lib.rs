@@ -3,6 +3,7 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod announcing;
 mod cache;
 mod dial;
 mod error;
@@ -20,6 +21,7 @@ pub mod wire;
 #[cfg(test)]
 mod contract;
 
+pub use announcing::Announcing;
 pub use cache::{MemoryPartialCache, PartialCache, PartialKey};
 pub use dial::{DialHosts, DialNodes};
 pub use error::{DamagedPlace, NodeError};

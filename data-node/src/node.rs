@@ -5,6 +5,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use henge_platform::discovery::ServerId;
+use henge_platform::discovery::inventory::InventoryVersion;
 
 use crate::error::NodeError;
 use crate::reply::SegmentReply;
@@ -26,4 +27,14 @@ pub trait DataNode: Send + Sync + Debug {
     /// # Errors
     /// `Unavailable` when the node cannot be reached.
     async fn cancel(&self, query_id: &str) -> Result<(), NodeError>;
+
+    /// How far the announcements of the node's process are: who followed up to there knows every segment
+    /// that has rows which were acknowledged before this was asked. `None` where announcements are seen at
+    /// once.
+    ///
+    /// # Errors
+    /// `Unavailable` when the node cannot be reached.
+    async fn inventory(&self) -> Result<Option<InventoryVersion>, NodeError> {
+        Ok(None)
+    }
 }

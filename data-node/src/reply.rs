@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use henge_exec::{GroupedPartial, MemoryLease, Partial};
+use henge_platform::discovery::inventory::InventoryVersion;
 
 use crate::error::NodeError;
 use crate::request::SegmentDescriptor;
@@ -23,6 +24,9 @@ pub struct SegmentReply {
     /// How many segments were answered for: with those that are missing, all that were asked for. Nodes
     /// of earlier builds do not say.
     pub answered_segments: Option<u64>,
+    /// How far the announcements of the node's process were before its segments were looked up. `None`
+    /// where they are seen at once, in one process, and of nodes of earlier builds.
+    pub inventory: Option<InventoryVersion>,
     /// What it took.
     pub stats: ReplyStats,
 }

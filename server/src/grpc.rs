@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use henge_broker::{Availability, Broker};
-use henge_data_node::DataNode;
 use henge_data_node::grpc::{host_service, service};
+use henge_data_node::{Announcing, DataNode};
 use henge_platform::discovery::inventory::{LocalInventory, inventory_service};
 use henge_platform::discovery::{AnnouncedServer, Discovery, ServerAddress, ServerId};
 use henge_platform::rpc::{RefuseStrangers, RequireToken, RpcLimits, RpcServices, status};
@@ -65,10 +65,11 @@ fn between_processes(
 ) -> Vec<&'static str> {
     let mut names = vec![inventory_server::SERVICE_NAME];
     let inventory = Arc::new(LocalInventory::of(ground.discovery.clone()));
-    routes.add_service(inventory_service(inventory, ground.key()));
+    routes.add_service(inventory_service(Arc::clone(&inventory) as _, ground.key()));
     let historical = roles.historical.iter().map(|node| Arc::clone(node) as Arc<dyn DataNode>);
     let realtime = roles.realtime.iter().map(|node| Arc::clone(node) as Arc<dyn DataNode>);
-    let nodes: Vec<Arc<dyn DataNode>> = historical.chain(realtime).collect();
+    let announcing = |node| Arc::new(Announcing::new(node, Arc::clone(&inventory))) as _;
+    let nodes: Vec<Arc<dyn DataNode>> = historical.chain(realtime).map(announcing).collect();
     if !nodes.is_empty() {
         names.push(data_node_server::SERVICE_NAME);
         routes.add_service(service(nodes, ground.key()));

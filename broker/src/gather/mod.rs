@@ -4,6 +4,7 @@
 
 mod calls;
 mod check;
+mod fresh;
 mod hedge;
 mod ledger;
 mod merging;
@@ -23,11 +24,13 @@ use henge_types::{ErrorClass, SegmentId};
 use tokio::time::{Instant, sleep_until};
 
 use self::calls::{Calling, Calls, Outcome, Outstanding, Reason};
+use self::fresh::Fresh;
 use self::ledger::{CallId, Ledger, Verdict};
 use self::merging::Merging;
 use self::stranded::Stranded;
 use crate::Broker;
 use crate::error::{BrokerError, Result};
+use crate::plan::Plan;
 use crate::profile::{CallOutcome, NodePart, type_index};
 use crate::route::{self, Place};
 use crate::running::Running;
@@ -46,8 +49,17 @@ pub(crate) struct Gathered {
     pub(crate) stats: ReplyStats,
     /// Segments that nobody has any more: the timeline moved on since the view was taken.
     pub(crate) vanished: Vec<SegmentDescriptor>,
+    /// A node buffers rows that were acknowledged before the query came and that its plan does not have.
+    pub(crate) is_outdated: bool,
     /// Segments whose servers could not be asked, and why: they are in no partial result.
     pub(crate) unreached: Unreached,
+}
+
+impl Gathered {
+    /// True when the query has to start over on a newer view.
+    pub(crate) fn is_void(&self) -> bool {
+        self.is_outdated || !self.vanished.is_empty()
+    }
 }
 
 /// Segments whose servers could not be asked.
@@ -58,7 +70,7 @@ pub(crate) struct Unreached {
 }
 
 impl Broker {
-    /// Asks for `segments`, which all have servers in `view`. Replicas are asked for what a server does
+    /// Asks for `segments`, which all have servers in the view of the plan. Replicas are asked for what a server does
     /// not have, or cannot answer for although another might.
     ///
     /// # Errors
@@ -66,15 +78,16 @@ impl Broker {
     pub(crate) async fn gather(
         &self,
         running: &Running,
-        view: &Arc<ClusterView>,
+        plan: &Plan,
         segments: Vec<SegmentDescriptor>,
     ) -> Result<Gathered> {
-        let mut gathering = Gathering::of(self, running, Arc::clone(view), segments);
+        let mut gathering = Gathering::of(self, running, plan, segments);
         let all: Vec<Place> = (0..gathering.segments.len()).collect();
         gathering.stranded.places = gathering.ask(&all, Reason::First);
         if !gathering.stranded.places.is_empty() {
             gathering.look_again();
         }
+        gathering.ask_how_far();
         while !gathering.is_over() {
             gathering.step().await?;
         }
@@ -86,6 +99,8 @@ impl Broker {
 struct Gathering<'b> {
     broker: &'b Broker,
     running: &'b Running,
+    plan: &'b Plan,
+    /// The newest one that was looked at.
     view: Arc<ClusterView>,
     segments: Vec<SegmentDescriptor>,
     ledger: Ledger,
@@ -99,6 +114,7 @@ struct Gathering<'b> {
     stranded: Stranded,
     /// A newer view is on its way.
     looking: Option<BoxFuture<'b, Result<Arc<ClusterView>>>>,
+    fresh: Fresh<'b>,
     merging: Merging,
     /// What calls took that were answered.
     took: Vec<Duration>,
@@ -109,7 +125,7 @@ impl<'b> Gathering<'b> {
     fn of(
         broker: &'b Broker,
         running: &'b Running,
-        view: Arc<ClusterView>,
+        plan: &'b Plan,
         segments: Vec<SegmentDescriptor>,
     ) -> Self {
         let (query, context) = (Arc::clone(&running.query), running.context.clone());
@@ -117,7 +133,8 @@ impl<'b> Gathering<'b> {
         Self {
             broker,
             running,
-            view,
+            plan,
+            view: Arc::clone(&plan.view),
             ledger: Ledger::of(segments.len()),
             segments,
             calls: Calls::default(),
@@ -126,6 +143,7 @@ impl<'b> Gathering<'b> {
             troubles: HashMap::new(),
             stranded: Stranded::default(),
             looking: None,
+            fresh: Fresh::default(),
             merging: Merging::of(query, context, pool, running.priority()),
             took: Vec::new(),
             gathered: Gathered::default(),
@@ -134,7 +152,7 @@ impl<'b> Gathering<'b> {
 
     fn is_over(&self) -> bool {
         let has_failed = !self.gathered.unreached.segments.is_empty() && !self.may_be_partial();
-        self.ledger.is_done() || !self.gathered.vanished.is_empty() || has_failed
+        self.ledger.is_done() && self.fresh.is_known() || self.gathered.is_void() || has_failed
     }
 
     fn may_be_partial(&self) -> bool {
@@ -144,8 +162,11 @@ impl<'b> Gathering<'b> {
     /// Waits for the next thing that happens, and does what follows from it.
     async fn step(&mut self) -> Result<()> {
         self.running.context.cancel.check()?;
-        if self.calls.is_empty() && self.looking.is_none() {
+        if self.calls.is_empty() && self.looking.is_none() && !self.ledger.is_done() {
             return Err(bug("a segment was forgotten"));
+        }
+        if self.ledger.is_done() {
+            self.hear_no_more_replies();
         }
         if !self.calls.is_empty() {
             self.merging.begin_if_due();
@@ -158,6 +179,8 @@ impl<'b> Gathering<'b> {
             merged = self.merging.progress() => merged?,
             (id, call, outcome) = self.calls.next(), if !is_full => self.take(id, call, outcome)?,
             view = look(&mut self.looking) => self.look(view?)?,
+            (address, at) = fresh::next_of(&mut self.fresh.calls) => self.hear(&address, at),
+            view = look(&mut self.fresh.looking) => self.compare(&*view?),
             () = until(late) => self.hedge(),
         }
         Ok(())
@@ -207,6 +230,7 @@ impl<'b> Gathering<'b> {
         let took = ticket.began().elapsed();
         let (verdict, in_vain, trouble) = match checked {
             Ok((reply, missing)) => {
+                self.hear_reply(&server, reply.inventory);
                 part.answered(&reply);
                 self.took.push(took);
                 ticket.answered(type_index(&self.running.query));
@@ -271,7 +295,7 @@ impl<'b> Gathering<'b> {
     /// All that came, once it is over.
     async fn end(mut self) -> Result<Gathered> {
         let mut gathered = std::mem::take(&mut self.gathered);
-        if gathered.vanished.is_empty() {
+        if !gathered.is_void() {
             (gathered.partials, gathered.leases) = self.merging.end().await?;
         }
         gathered.stats.cpu_time_us += self.merging.cpu_micros;

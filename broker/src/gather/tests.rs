@@ -1,5 +1,6 @@
 //! Queries over nodes that fail, lack, lie, are late and say nothing: by hand, and whatever they do.
 
+mod elsewhere;
 mod world;
 
 use std::sync::Arc;

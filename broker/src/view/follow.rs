@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_platform::discovery::Discovery;
+use henge_platform::discovery::{Discovery, Followed};
 use henge_platform::metadata::{
     BufferedSegment, MetadataError, MetadataStore, SegmentChange, SegmentSnapshot,
 };
@@ -122,18 +122,24 @@ impl ClusterViews {
     /// `MetadataAway` when the metadata were never read.
     pub(crate) async fn current(&self) -> Result<Arc<ClusterView>> {
         let view = self.latest();
-        if self.is_current(&view) {
+        if self.is_current(&view, None) {
             return Ok(view);
         }
-        self.catch_up(false).await
+        self.catch_up(None).await
     }
 
-    /// As [`ClusterViews::current`], but asks the metadata whatever is known.
+    /// As [`ClusterViews::current`], with all that any process committed before `moment`: asks the metadata
+    /// unless that was done since, or they were away a moment ago.
     ///
     /// # Errors
     /// As [`ClusterViews::current`].
-    pub(crate) async fn refreshed(&self) -> Result<Arc<ClusterView>> {
-        self.catch_up(true).await
+    pub(crate) async fn as_of(&self, moment: Instant) -> Result<Arc<ClusterView>> {
+        self.catch_up(Some(moment)).await
+    }
+
+    /// How far other processes were followed; all of that is in views that are taken from now on.
+    pub(crate) fn followed(&self) -> Arc<Followed> {
+        self.discovery.followed()
     }
 
     /// What was known last.
@@ -183,37 +189,45 @@ impl ClusterViews {
     /// Waits for a commit, or for as long as the metadata may go unread.
     pub(crate) async fn wake(&self) {
         let mut commits = self.commits.clone();
-        let known = self.latest().metadata.commits;
-        let newer = commits.wait_for(|count| *count != known);
+        let known = self.latest();
+        if known.metadata.away.is_some() {
+            tokio::time::sleep(RETRY).await;
+            return;
+        }
+        let newer = commits.wait_for(|count| *count != known.metadata.commits);
         let _ = tokio::time::timeout(PERIOD, newer).await;
     }
 
-    fn is_current(&self, view: &ClusterView) -> bool {
-        *self.versions.borrow() == view.version && !self.wants_metadata(view)
+    fn is_current(&self, view: &ClusterView, as_of: Option<Instant>) -> bool {
+        *self.versions.borrow() == view.version && !self.wants_metadata(view, as_of)
     }
 
-    fn wants_metadata(&self, view: &ClusterView) -> bool {
+    fn wants_metadata(&self, view: &ClusterView, as_of: Option<Instant>) -> bool {
         let position = &view.metadata;
         match &position.away {
             Some(away) => away.tried.elapsed() >= RETRY,
             None => {
-                let stood_still =
-                    self.pulse.beat().is_some_and(|since| position.read_at < Some(since));
                 position.sequence.is_none()
                     || position.commits != *self.commits.borrow()
-                    || stood_still
+                    || as_of.is_some_and(|moment| !position.was_read_after(moment))
+                    || self.stood_still_since(position.read_at)
             }
         }
     }
 
-    async fn catch_up(&self, ask_metadata: bool) -> Result<Arc<ClusterView>> {
+    fn stood_still_since(&self, moment: Option<Instant>) -> bool {
+        self.pulse.beat().is_some_and(|running_since| moment < Some(running_since))
+    }
+
+    async fn catch_up(&self, as_of: Option<Instant>) -> Result<Arc<ClusterView>> {
         let _turn = self.catching_up.lock().await;
         let before = self.latest();
-        if !ask_metadata && self.is_current(&before) {
+        if self.is_current(&before, as_of) {
             return Ok(before);
         }
         let mut view = ClusterView::clone(&before);
-        let mut ask_metadata = ask_metadata || self.wants_metadata(&view);
+        let mut ask_metadata = self.wants_metadata(&view, as_of);
+        let mut is_excused = false;
         for _ in 0..ROUNDS {
             let read = match ask_metadata {
                 true => Some(self.read_metadata(&view).await),
@@ -221,11 +235,18 @@ impl ClusterViews {
             };
             // A segment that the metadata know of was announced as buffered before.
             let has_lost = self.follow_discovery(&mut view);
-            if let Some(read) = read {
-                read.apply(&mut view);
+            match read {
+                // That no answer came while the process stood still says nothing of the metadata.
+                Some(Read { outcome: Err(_), began, .. })
+                    if !is_excused && self.stood_still_since(Some(began)) =>
+                {
+                    is_excused = true;
+                }
+                Some(read) => read.apply(&mut view),
+                None => {}
             }
             // Announcements are never shown without the commits before them.
-            ask_metadata = self.wants_metadata(&view);
+            ask_metadata = self.wants_metadata(&view, None);
             // What a server that left had buffered may be noted by now, or published, or replayed.
             ask_metadata |= has_lost && view.metadata.away.is_none();
             if !ask_metadata {

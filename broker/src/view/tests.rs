@@ -414,7 +414,7 @@ async fn f_28_without_the_metadata_the_last_complete_view_is_used_and_marked() {
     discovery.announce(&"h".into(), vec![announced(&id(0), spec, false)]).unwrap();
     assert!(views.current().await.unwrap().metadata.away.is_none());
     metadata.close().await;
-    let view = views.refreshed().await.unwrap();
+    let view = views.as_of(Instant::now()).await.unwrap();
     assert!(view.metadata.away.is_some());
     assert_eq!(view.tables["t"].timeline.len(), 1);
     assert!(Availability::of(&view, |_| None).metadata_away.is_some());

@@ -9,10 +9,12 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use henge_exec::{MemoryLease, Partial};
 use henge_platform::discovery::ServerId;
+use henge_platform::discovery::inventory::InventoryVersion;
 
 use super::WireError;
 use super::error::decode_error;
 use super::frame::{Kind, decode};
+use super::inventory::{decode_inventory_at, encode_inventory};
 use super::pieces::{Messages, Pieces};
 use super::reply::{decode_partition, decode_reply};
 use super::request::{encode_cancel, encode_run};
@@ -22,8 +24,8 @@ use crate::reply::{Partition, Partitions, SegmentReply};
 use crate::request::SegmentQuery;
 use crate::running::{RunningQueries, RunningQuery};
 
-/// Cancelling waits for nothing on the node.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Cancelling, or telling how far announcements are, waits for nothing on the node.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Carries messages to a data node and back.
 #[async_trait]
@@ -56,6 +58,14 @@ impl WireNode {
         Self { server_id, transport, running }
     }
 
+    /// Asks what is answered at once, in one short message.
+    async fn ask_shortly(&self, message: Vec<u8>) -> Result<Bytes, NodeError> {
+        let pieces = self.transport.call(message.into(), SHORT_TIMEOUT).await?;
+        let answer = Messages::of(pieces, None).next().await?.ok_or_else(|| self.hung_up())?;
+        fail_on_error(&answer.bytes)?;
+        Ok(answer.bytes)
+    }
+
     fn hung_up(&self) -> NodeError {
         let reason = "it ended the connection before its answer".to_owned();
         NodeError::Unavailable { server: self.server_id.to_string(), reason }
@@ -85,14 +95,17 @@ impl DataNode for WireNode {
             leases: vec![lease],
             missing: read.missing,
             answered_segments: read.answered_segments,
+            inventory: read.inventory,
             stats: read.stats,
         })
     }
 
     async fn cancel(&self, query_id: &str) -> Result<(), NodeError> {
-        let pieces = self.transport.call(encode_cancel(query_id).into(), CANCEL_TIMEOUT).await?;
-        let answer = Messages::of(pieces, None).next().await?.ok_or_else(|| self.hung_up())?;
-        fail_on_error(&answer.bytes)
+        self.ask_shortly(encode_cancel(query_id)).await.map(drop)
+    }
+
+    async fn inventory(&self) -> Result<Option<InventoryVersion>, NodeError> {
+        Ok(decode_inventory_at(&self.ask_shortly(encode_inventory()).await?)?)
     }
 }
 

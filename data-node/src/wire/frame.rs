@@ -23,6 +23,10 @@ pub enum Kind {
     Reply,
     /// A partition of groups.
     Partition,
+    /// How far the announcements of the node's process are?
+    Inventory,
+    /// So far.
+    InventoryAt,
     /// The end of the partitions, or of a cancellation.
     Done,
     /// Why there is no answer.
@@ -30,11 +34,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(Self, [u8; 4]); 6] = [
+    const ALL: [(Self, [u8; 4]); 8] = [
         (Self::Run, *b"HGrn"),
         (Self::Cancel, *b"HGcn"),
         (Self::Reply, *b"HGrp"),
         (Self::Partition, *b"HGpt"),
+        (Self::Inventory, *b"HGiv"),
+        (Self::InventoryAt, *b"HGia"),
         (Self::Done, *b"HGdn"),
         (Self::Error, *b"HGer"),
     ];

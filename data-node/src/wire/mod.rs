@@ -5,6 +5,7 @@
 mod client;
 mod error;
 mod frame;
+mod inventory;
 mod loopback;
 mod pieces;
 mod reply;

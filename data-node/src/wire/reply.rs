@@ -1,10 +1,12 @@
 //! Replies as bytes: the header as JSON, then partial results.
 
 use henge_exec::{GroupedPartial, Partial};
+use henge_platform::discovery::inventory::InventoryVersion;
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
 use super::frame::{Kind, decode_as, encode};
+use super::inventory::At;
 use super::request::Segment;
 use crate::error::NodeError;
 use crate::reply::{ReplyStats, SegmentReply};
@@ -17,6 +19,9 @@ struct Header {
     /// Nodes of earlier builds do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answered: Option<u64>,
+    /// Nodes of earlier builds do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inventory: Option<At>,
     stats: Stats,
     /// Partitions of groups follow in messages of their own.
     has_partitions: bool,
@@ -40,6 +45,7 @@ pub(super) struct Read {
     pub(super) partials: Vec<Partial>,
     pub(super) missing: Vec<SegmentDescriptor>,
     pub(super) answered_segments: Option<u64>,
+    pub(super) inventory: Option<InventoryVersion>,
     pub(super) stats: ReplyStats,
     pub(super) has_partitions: bool,
 }
@@ -61,6 +67,7 @@ pub(super) fn encode_reply(reply: &SegmentReply) -> Result<Vec<u8>, NodeError> {
     let header = Header {
         missing: reply.missing.iter().map(Segment::from).collect(),
         answered: reply.answered_segments,
+        inventory: reply.inventory.map(At::from),
         stats: Stats {
             segments_scanned,
             segments_cached,
@@ -83,7 +90,7 @@ pub(super) fn encode_reply(reply: &SegmentReply) -> Result<Vec<u8>, NodeError> {
 /// Reads a reply.
 pub(super) fn decode_reply(bytes: &[u8]) -> Result<Read, WireError> {
     let (header, partials) = decode_as(bytes, Kind::Reply)?;
-    let Header { missing, answered, stats, has_partitions } =
+    let Header { missing, answered, inventory, stats, has_partitions } =
         serde_json::from_slice(header).map_err(|error| WireError::part("header", &error))?;
     let Stats {
         segments_scanned,
@@ -101,6 +108,7 @@ pub(super) fn decode_reply(bytes: &[u8]) -> Result<Read, WireError> {
         partials: partials.into_iter().map(read).collect::<Result<_, _>>()?,
         missing: missing.into_iter().map(SegmentDescriptor::from).collect(),
         answered_segments: answered,
+        inventory: inventory.map(InventoryVersion::from),
         stats: ReplyStats {
             segments_scanned,
             segments_cached,

@@ -7,6 +7,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use super::error::encode_error;
 use super::frame::{Kind, decode};
+use super::inventory::encode_inventory_at;
 use super::reply::{encode_done, encode_partition, encode_reply};
 use super::request::{decode_cancel, decode_run};
 use crate::error::NodeError;
@@ -32,9 +33,15 @@ async fn handle(
     message: &[u8],
 ) -> Result<(Bytes, Option<Partitions>), NodeError> {
     let (kind, _) = decode(message).map_err(NodeError::from)?;
-    if kind == Kind::Cancel {
-        node.cancel(&decode_cancel(message)?).await?;
-        return Ok((encode_done().into(), None));
+    match kind {
+        Kind::Cancel => {
+            node.cancel(&decode_cancel(message)?).await?;
+            return Ok((encode_done().into(), None));
+        }
+        Kind::Inventory => {
+            return Ok((encode_inventory_at(node.inventory().await?).into(), None));
+        }
+        _ => {}
     }
     let reply = node.run(decode_run(message)?).await?;
     Ok((encode_reply(&reply)?.into(), reply.partitions))

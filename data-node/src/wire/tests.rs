@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use henge_exec::{Extent, Partial};
+use henge_platform::discovery::inventory::InventoryVersion;
 use henge_query::Query;
 use henge_types::{ErrorClass, Interval, SegmentId, Version};
 
 use super::error::{decode_error, encode_error};
+use super::inventory::{decode_inventory_at, encode_inventory, encode_inventory_at};
 use super::reply::{decode_reply, encode_reply};
 use super::request::{decode_cancel, decode_run, encode_cancel, encode_run};
 use super::*;
@@ -63,6 +65,9 @@ fn reply() -> SegmentReply {
     }
 }
 
+const INVENTORY: InventoryVersion =
+    InventoryVersion { incarnation: u64::MAX, version: u64::MAX - 1 };
+
 fn errors() -> Vec<NodeError> {
     let failed = |class, place: Option<DamagedPlace>| NodeError::Failed {
         class,
@@ -94,6 +99,9 @@ fn requests_replies_and_errors_are_read_as_they_were_written() {
         assert_eq!(decode_error(&encode_error(&error)), Ok(error));
     }
     assert_eq!(decode_cancel(&encode_cancel("dashboard-1")).unwrap(), "dashboard-1");
+    for at in [None, Some(INVENTORY)] {
+        assert_eq!(decode_inventory_at(&encode_inventory_at(at)).unwrap(), at);
+    }
 }
 
 #[test]
@@ -126,6 +134,7 @@ fn messages_that_are_cut_short_or_changed_are_errors_and_nothing_else() {
         encode_reply(&reply()).unwrap(),
         encode_error(&errors()[0]),
         encode_cancel("dashboard-1"),
+        encode_inventory_at(Some(INVENTORY)),
     ];
     let read_all = |bytes: &[u8]| {
         let read = [
@@ -133,6 +142,7 @@ fn messages_that_are_cut_short_or_changed_are_errors_and_nothing_else() {
             decode_reply(bytes).map(drop),
             decode_error(bytes).map(drop),
             decode_cancel(bytes).map(drop),
+            decode_inventory_at(bytes).map(drop),
         ];
         read.iter().filter(|read| read.is_ok()).count()
     };
@@ -173,11 +183,20 @@ fn forged_messages_are_errors_and_allocate_no_more_than_they_have() {
         vec![b"[[[[", b"HGPT"],
         vec![br#"{"missing":[],"stats":{},"hasPartitions":true}"#],
     ] {
-        for kind in [Kind::Run, Kind::Cancel, Kind::Reply, Kind::Partition, Kind::Done, Kind::Error]
-        {
+        for kind in [
+            Kind::Run,
+            Kind::Cancel,
+            Kind::Reply,
+            Kind::Partition,
+            Kind::Inventory,
+            Kind::InventoryAt,
+            Kind::Done,
+            Kind::Error,
+        ] {
             let message = frame::encode(kind, &parts);
             assert!(decode_run(&message).is_err() && decode_reply(&message).is_err());
             assert!(decode_error(&message).is_err() && decode_cancel(&message).is_err());
+            assert!(decode_inventory_at(&message).is_err());
             assert!(super::reply::decode_partition(&message).is_err());
         }
     }

@@ -134,9 +134,32 @@ async fn watchers_wake(discovery: &dyn Discovery) {
     assert_eq!(*watch.borrow_and_update(), version);
 }
 
+/// What other processes announce, and how far they were followed, is not what this one announces.
+fn versions_of_processes_are_kept_apart(discovery: &dyn Discovery) {
+    let (near, far): (ServerId, ServerId) = ("h6".into(), "h7".into());
+    let local = discovery.announce(&near, vec![segment(1)]).unwrap();
+    assert_eq!(discovery.local_version(), local);
+    let address: Arc<str> = "10.0.0.7:8889".into();
+    let there = ServerAddress::Network(Arc::clone(&address));
+    discovery.join(&far, &ServerDescription::default().reached_at(&there)).unwrap();
+    assert!(discovery.announce(&far, vec![segment(1)]).unwrap() > local);
+    assert_eq!(discovery.local_version(), local);
+    let at = |version| inventory::InventoryVersion { incarnation: 5, version };
+    discovery.note_followed(&address, Some(at(3)));
+    let before = discovery.followed();
+    discovery.note_followed(&address, Some(at(4)));
+    assert_eq!((before.get(&address), discovery.followed()[&address]), (Some(&at(3)), at(4)));
+    discovery.note_followed(&address, None);
+    assert!(discovery.followed().is_empty());
+    discovery.leave(&far).unwrap();
+    assert_eq!(discovery.local_version(), local);
+    assert_eq!(discovery.leave(&near).unwrap(), discovery.local_version());
+}
+
 #[tokio::test]
 async fn in_process() {
     let discovery = InProcessDiscovery::new();
+    versions_of_processes_are_kept_apart(&discovery);
     announces_and_withdraws(&discovery);
     servers_join_and_leave(&discovery);
     changes_lead_to_the_snapshot(&discovery);

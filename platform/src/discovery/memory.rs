@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::runtime::watch;
 use henge_types::SegmentId;
 use parking_lot::Mutex;
 
+use super::inventory::InventoryVersion;
 use super::schema::SharedSchemas;
 use super::{
     AnnouncedServer, ChangeSet, Discovery, DiscoveryChange, DiscoveryError, DiscoverySnapshot,
-    ServerDescription, ServerId,
+    Followed, ServerAddress, ServerDescription, ServerId,
 };
 
 /// How many changes an observer may lag behind before it has to take a snapshot.
@@ -21,6 +23,9 @@ const KEPT_CHANGES: usize = 4_096;
 pub struct InProcessDiscovery {
     state: Mutex<State>,
     version: watch::Sender<u64>,
+    /// Of the last change in this process; written while the state is locked.
+    local_version: AtomicU64,
+    followed: Mutex<Arc<Followed>>,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +64,29 @@ impl InProcessDiscovery {
     /// An empty registry.
     #[must_use]
     pub fn new() -> Self {
-        Self { state: Mutex::default(), version: watch::Sender::new(0) }
+        Self {
+            state: Mutex::default(),
+            version: watch::Sender::new(0),
+            local_version: AtomicU64::new(0),
+            followed: Mutex::default(),
+        }
+    }
+
+    /// Records a change that was made to `state`.
+    fn record(
+        &self,
+        state: &mut State,
+        server: &ServerId,
+        description: Arc<ServerDescription>,
+        changes: ChangeSet,
+        left: bool,
+    ) -> u64 {
+        let is_local = description.address == ServerAddress::InProcess;
+        let version = state.record(server, description, changes, left);
+        if is_local {
+            self.local_version.store(version, Ordering::Release);
+        }
+        version
     }
 
     fn publish(&self, version: u64) {
@@ -91,7 +118,7 @@ impl Discovery for InProcessDiscovery {
         let description = Arc::new(description.clone());
         let known = state.servers.entry(Arc::clone(server)).or_default();
         known.description = Arc::clone(&description);
-        let version = state.record(server, description, ChangeSet::default(), false);
+        let version = self.record(&mut state, server, description, ChangeSet::default(), false);
         drop(state);
         self.publish(version);
         Ok(version)
@@ -116,7 +143,7 @@ impl Discovery for InProcessDiscovery {
                 segment.schema = schemas.share(&Arc::new(segment.schema.grown(&growth.columns)));
             }
         }
-        let version = state.record(server, description, changes, false);
+        let version = self.record(&mut state, server, description, changes, false);
         drop(state);
         self.publish(version);
         Ok(version)
@@ -129,7 +156,7 @@ impl Discovery for InProcessDiscovery {
         };
         let remove = announced.segments.keys().cloned().collect();
         let changes = ChangeSet { remove, ..ChangeSet::default() };
-        let version = state.record(server, announced.description, changes, true);
+        let version = self.record(&mut state, server, announced.description, changes, true);
         drop(state);
         self.publish(version);
         Ok(version)
@@ -166,5 +193,21 @@ impl Discovery for InProcessDiscovery {
 
     fn watch(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
+    }
+
+    fn local_version(&self) -> u64 {
+        self.local_version.load(Ordering::Acquire)
+    }
+
+    fn followed(&self) -> Arc<Followed> {
+        Arc::clone(&self.followed.lock())
+    }
+
+    fn note_followed(&self, address: &Arc<str>, at: Option<InventoryVersion>) {
+        let mut followed = self.followed.lock();
+        match at {
+            Some(at) => _ = Arc::make_mut(&mut followed).insert(Arc::clone(address), at),
+            None => _ = Arc::make_mut(&mut followed).remove(address),
+        }
     }
 }

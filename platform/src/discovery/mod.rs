@@ -16,8 +16,13 @@ use henge_types::{ErrorClass, SegmentId, ShardSpec};
 pub use memory::InProcessDiscovery;
 pub use schema::{AnnouncedColumn, AnnouncedSchema};
 
+use self::inventory::InventoryVersion;
+
 /// Names a server; unique within the cluster.
 pub type ServerId = Arc<str>;
+
+/// How far the announcements of other processes were followed, by the address of the process.
+pub type Followed = BTreeMap<Arc<str>, InventoryVersion>;
 
 /// Where a server is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -195,6 +200,17 @@ pub trait Discovery: Send + Sync + Debug {
 
     /// Follows the version, to wake up on changes.
     fn watch(&self) -> crate::runtime::watch::Receiver<u64>;
+
+    /// The version after the last change of a server in this process. What other processes announce moves
+    /// the version of the registry, and not this one.
+    fn local_version(&self) -> u64;
+
+    /// How far other processes were followed. All that they announced up to there is in every snapshot that
+    /// is taken from now on.
+    fn followed(&self) -> Arc<Followed>;
+
+    /// Notes how far the process at `address` was followed; `None` once it is followed no longer.
+    fn note_followed(&self, address: &Arc<str>, at: Option<InventoryVersion>);
 
     /// Tells why a server cannot answer for a segment that it should; `None` takes that back. Lost
     /// with the registry: a hint for people, nothing is decided by it.

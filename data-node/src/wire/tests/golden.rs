@@ -3,11 +3,14 @@
 
 use super::*;
 
-const GOLDEN: [(&str, &[u8]); 7] = [
+const GOLDEN: [(&str, &[u8]); 10] = [
     ("run", include_bytes!("../golden/run.bin")),
     ("cancel", include_bytes!("../golden/cancel.bin")),
     ("reply", include_bytes!("../golden/reply.bin")),
     ("counted", include_bytes!("../golden/counted.bin")),
+    ("dated", include_bytes!("../golden/dated.bin")),
+    ("inventory", include_bytes!("../golden/inventory.bin")),
+    ("inventory_at", include_bytes!("../golden/inventory_at.bin")),
     ("error", include_bytes!("../golden/error.bin")),
     ("unavailable", include_bytes!("../golden/unavailable.bin")),
     ("damaged", include_bytes!("../golden/damaged.bin")),
@@ -19,6 +22,9 @@ fn written(name: &str) -> Vec<u8> {
         "cancel" => encode_cancel("dashboard-1"),
         "reply" => encode_reply(&reply()).unwrap(),
         "counted" => encode_reply(&counted()).unwrap(),
+        "dated" => encode_reply(&dated()).unwrap(),
+        "inventory" => encode_inventory(),
+        "inventory_at" => encode_inventory_at(Some(INVENTORY)),
         "error" => encode_error(&errors()[0]),
         "unavailable" => encode_error(&errors()[3]),
         _ => encode_error(&errors()[4]),
@@ -28,6 +34,11 @@ fn written(name: &str) -> Vec<u8> {
 /// A reply that says how many segments it answers for.
 fn counted() -> SegmentReply {
     SegmentReply { answered_segments: Some(6), ..reply() }
+}
+
+/// A reply that says how far announcements were.
+fn dated() -> SegmentReply {
+    SegmentReply { inventory: Some(INVENTORY), ..counted() }
 }
 
 #[test]
@@ -56,6 +67,9 @@ fn version_1_is_read_as_it_was_meant() {
     assert_eq!((read.missing, read.stats), (reply().missing, reply().stats));
     assert_eq!(read.answered_segments, None);
     assert_eq!(decode_reply(of("counted")).unwrap().answered_segments, Some(6));
+    assert_eq!(decode_reply(of("counted")).unwrap().inventory, None);
+    assert_eq!(decode_reply(of("dated")).unwrap().inventory, Some(INVENTORY));
+    assert_eq!(decode_inventory_at(of("inventory_at")).unwrap(), Some(INVENTORY));
     assert_eq!(decode_error(of("error")).unwrap(), errors()[0]);
     assert_eq!(decode_error(of("unavailable")).unwrap(), errors()[3]);
     assert_eq!(decode_error(of("damaged")).unwrap(), errors()[4]);

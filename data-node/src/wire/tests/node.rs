@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
 use henge_exec::{BucketStarts, GroupedPartial};
-use henge_platform::discovery::ServerId;
+use henge_platform::discovery::inventory::LocalInventory;
+use henge_platform::discovery::{Discovery, InProcessDiscovery, ServerId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::announcing::Announcing;
 use crate::node::DataNode;
 use crate::reply::{Partition, Partitions};
 use crate::running::{RunningQueries, RunningQuery};
@@ -93,6 +95,23 @@ async fn a_reply_comes_back_and_is_charged_to_the_broker() {
     let found = node.run(request()).await.unwrap();
     assert_eq!((found.missing, found.stats), (reply().missing, reply().stats));
     assert_eq!(format!("{:?}", found.partials), format!("{:?}", reply().partials));
+}
+
+#[tokio::test]
+async fn a_node_of_another_process_says_how_far_its_announcements_were() {
+    let (near, node) = nodes(Script::Reply);
+    assert_eq!(near.inventory().await, Ok(None));
+    assert_eq!(node.inventory().await, Ok(None));
+    let discovery = Arc::new(InProcessDiscovery::new());
+    let inventory = Arc::new(LocalInventory::of(Arc::clone(&discovery) as _));
+    let brokers = Arc::new(RunningQueries::new(1 << 20));
+    let announcing = Announcing::new(near, Arc::clone(&inventory));
+    let node = Loopback::to(Arc::new(announcing), brokers);
+    discovery.unannounce(&"historical-0".into(), Vec::new()).unwrap();
+    assert_eq!(inventory.version().version, 1);
+    assert_eq!(node.inventory().await, Ok(Some(inventory.version())));
+    assert_eq!(node.run(request()).await.unwrap().inventory, Some(inventory.version()));
+    assert_eq!(&**node.server_id(), "historical-0");
 }
 
 #[tokio::test]

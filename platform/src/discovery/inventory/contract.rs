@@ -127,8 +127,14 @@ async fn a_mirror_is_what_it_mirrors_after_every_change() {
             let expected = seen(&*source, &ServerAddress::InProcess);
             assert_eq!(seen(&*target, &there()), expected, "step {number}");
             assert_eq!(mirror.known().unwrap().version, source.snapshot().version);
+            assert_eq!(target.followed()["10.0.0.1:8889"], mirror.known().unwrap());
         }
+        assert_eq!(
+            (source.local_version(), target.local_version()),
+            (source.snapshot().version, 0)
+        );
         mirror.forget().unwrap();
+        assert!(target.followed().is_empty());
         assert!(target.snapshot().servers.is_empty() && mirror.known().is_none());
     }
 }

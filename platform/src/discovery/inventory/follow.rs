@@ -24,6 +24,13 @@ impl LocalInventory {
         let incarnation: u64 = random();
         Self { discovery, incarnation: incarnation.max(1) }
     }
+
+    /// The version at this moment: who followed up to there has all that was announced before.
+    #[must_use]
+    pub fn version(&self) -> InventoryVersion {
+        let version = self.discovery.local_version();
+        InventoryVersion { incarnation: self.incarnation, version }
+    }
 }
 
 impl Inventory for LocalInventory {

@@ -84,8 +84,16 @@ impl Mirror {
             }
             self.servers.insert(server);
         }
-        self.known = Some(at);
+        self.note(Some(at));
         Ok(())
+    }
+
+    /// Notes how far the process was followed, here and in the registry.
+    fn note(&mut self, known: Option<InventoryVersion>) {
+        self.known = known;
+        if let ServerAddress::Network(address) = &self.address {
+            self.into.note_followed(address, known);
+        }
     }
 
     /// From what the registry has of a node to all that it announces.
@@ -104,7 +112,7 @@ impl Mirror {
     /// # Errors
     /// When the registry is away.
     pub fn forget(&mut self) -> Result<(), DiscoveryError> {
-        self.known = None;
+        self.note(None);
         while let Some(server) = self.servers.first().cloned() {
             self.into.leave(&server)?;
             self.servers.remove(&server);

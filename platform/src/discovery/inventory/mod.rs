@@ -27,6 +27,14 @@ pub struct InventoryVersion {
     pub version: u64,
 }
 
+impl InventoryVersion {
+    /// True when whoever followed up to here knows all that was announced up to `other`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.incarnation == other.incarnation && self.version >= other.version
+    }
+}
+
 /// What changed on one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeChange {

@@ -32,7 +32,7 @@ use crate::wal::LogMark;
 #[derive(Debug)]
 pub struct MemoryMetadataStore {
     cluster_uuid: String,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     commits: Commits,
     clock: Arc<dyn Clock>,
 }
@@ -49,9 +49,20 @@ impl MemoryMetadataStore {
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self {
             cluster_uuid: super::new_cluster_uuid(),
-            state: Mutex::default(),
+            state: Arc::default(),
             commits: Commits::default(),
             clock,
+        }
+    }
+
+    /// The same store as another process reaches it, which is not told of what this one commits.
+    #[must_use]
+    pub fn of_another_process(&self) -> Self {
+        Self {
+            cluster_uuid: self.cluster_uuid.clone(),
+            state: Arc::clone(&self.state),
+            commits: Commits::default(),
+            clock: Arc::clone(&self.clock),
         }
     }
 }
