@@ -1,6 +1,7 @@
 //! This process among the others: it gossips that it lives, follows what they serve, and knows what it has
 //! still to see before it may answer for the cluster.
 
+mod follow_one;
 pub(crate) mod incarnation;
 mod pull;
 
@@ -144,9 +145,9 @@ async fn tell_versions(
 ) {
     let mut versions = discovery.watch();
     loop {
-        let version = *versions.borrow_and_update();
+        versions.borrow_and_update();
         let Some(living) = membership.upgrade() else { return };
-        living.set_inventory_version(version).await;
+        living.set_inventory_version(discovery.local_version()).await;
         drop(living);
         tokio::time::sleep(TELL_EVERY).await;
         if versions.changed().await.is_err() {

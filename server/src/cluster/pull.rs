@@ -3,10 +3,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use henge_data_node::grpc::Dialer;
-use henge_platform::discovery::inventory::{Mirror, connect_inventory};
+use henge_platform::discovery::inventory::Mirror;
 use henge_platform::discovery::{InProcessDiscovery, ServerAddress};
 use henge_platform::membership::{
     ClusterView, GossipMembership, Member, Membership, MissingInventory, NodeId, SeenInventories,
@@ -16,10 +15,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::follow_one::One;
 use crate::ground::Ground;
-
-/// Wait before an inventory that could not be followed is followed again.
-const RETRY: Duration = Duration::from_millis(250);
 
 /// A process whose inventory is followed.
 struct Followed {
@@ -31,13 +28,23 @@ struct Followed {
 }
 
 /// What was seen of the cluster, and who wants to know.
-struct Sight {
+pub(super) struct Sight {
     seen: Mutex<SeenInventories>,
     missing: watch::Sender<Vec<MissingInventory>>,
 }
 
 impl Sight {
-    fn look(&self, view: &ClusterView, own: &NodeId) {
+    /// The inventory of a node was followed up to a version.
+    pub(super) fn saw(&self, node: &Member, version: u64) {
+        self.seen.lock().saw(&node.node_id, node.incarnation, version);
+    }
+
+    /// True when gossip tells of a later version of a node than was followed.
+    pub(super) fn is_behind(&self, view: &ClusterView, node: &NodeId) -> bool {
+        self.seen.lock().outdated(view).any(|member| member.node_id == *node)
+    }
+
+    pub(super) fn look(&self, view: &ClusterView, own: &NodeId) {
         let mut seen = self.seen.lock();
         seen.retain(view);
         // What this process serves it knows without being told.
@@ -137,61 +144,5 @@ impl Follower {
         };
         let task = spawn(one.run(stopped));
         Followed { incarnation: member.incarnation, address, stop, task }
-    }
-}
-
-/// One process and its inventory.
-struct One {
-    member: Member,
-    mirror: Mirror,
-    dialer: Arc<Dialer>,
-    sight: Arc<Sight>,
-    membership: std::sync::Weak<GossipMembership>,
-    own: NodeId,
-}
-
-impl One {
-    async fn run(mut self, mut stopped: watch::Receiver<()>) {
-        loop {
-            tokio::select! {
-                // Nothing is sent: it ends with its sender.
-                _ = stopped.changed() => break,
-                reason = self.follow() => {
-                    tracing::warn!(node = %self.member.node_id, reason, "its inventory cannot be followed");
-                }
-            }
-            tokio::select! {
-                _ = stopped.changed() => break,
-                () = tokio::time::sleep(RETRY) => {}
-            }
-        }
-        if let Err(error) = self.mirror.forget() {
-            tracing::error!(node = %self.member.node_id, %error, "cannot be forgotten");
-        }
-    }
-
-    /// Follows the inventory until that fails; says why it did.
-    async fn follow(&mut self) -> String {
-        let address = &self.member.grpc_address;
-        let connected = self
-            .dialer
-            .channel(address)
-            .and_then(|channel| connect_inventory(Arc::clone(address), channel, self.dialer.key()));
-        let inventory = match connected {
-            Ok(inventory) => inventory,
-            Err(error) => return error.to_string(),
-        };
-        let (sight, member) = (Arc::clone(&self.sight), &self.member);
-        let (membership, own) = (self.membership.clone(), Arc::clone(&self.own));
-        let seen = move |at: henge_platform::discovery::inventory::InventoryVersion| {
-            sight.seen.lock().saw(&member.node_id, member.incarnation, at.version);
-            if let Some(membership) = membership.upgrade() {
-                sight.look(&membership.view(), &own);
-            }
-        };
-        match self.mirror.follow(&inventory, seen).await {
-            Ok(()) => "it ended the stream".to_owned(),
-            Err(error) => error.to_string(),
-        }
     }
 }
