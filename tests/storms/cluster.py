@@ -34,7 +34,9 @@ class Cluster:
         self.options[self.options.index('--binary') + 1] = program
 
     def xtask(self, *arguments):
-        command = ['cargo', 'xtask', 'cluster', *arguments, *self.options]
+        # One that is built, for whoever builds meanwhile.
+        xtask = [os.environ['XTASK']] if 'XTASK' in os.environ else ['cargo', 'xtask']
+        command = [*xtask, 'cluster', *arguments, *self.options]
         done = subprocess.run(command, cwd=ROOT, env=self.env, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:
             raise RuntimeError(f'{" ".join(command)}: {done.stdout[-2000:]}')

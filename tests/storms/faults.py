@@ -23,8 +23,11 @@ class Storm:
     def rage(self, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end and len(self.history.wrong) < 20:
-            self.rng.choice(self.kinds)()
-            self.revive()
+            try:
+                self.rng.choice(self.kinds)()
+                self.revive()
+            except RuntimeError as error:
+                self.history.fail(str(error))
             self.history.end_fault()
             time.sleep(self.rng.uniform(1.0, 6.0))
 

@@ -4,8 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use anyhow::Result;
+use futures::stream::{self, StreamExt as _};
 use henge_platform::metadata::manifest::{Manifest, fold, read_manifest};
 use henge_platform::metadata::{Document, MetadataError, MetadataStore, SqlMetadataStore};
 use henge_platform::storage::DeepStorage;
@@ -15,18 +17,32 @@ use super::Report;
 /// Differences of one kind that are named one by one.
 const NAMED: usize = 3;
 
-/// How often comparing starts over because other processes changed the metadata meanwhile.
-const ATTEMPTS: usize = 5;
+/// How often comparing starts over because manifests were replaced by a complete one meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// Manifests that are read at a time: each is a call to deep storage, and there may be a thousand.
+const READ_AT_ONCE: usize = 32;
+
+/// Manifests by number; one never changes.
+type Manifests = BTreeMap<u64, Manifest>;
 
 /// Compares them, when all manifests from the last complete one on can be read; gives whether they
-/// can.
+/// can. Other processes may change the metadata meanwhile.
 pub(super) async fn compare(
     storage: &dyn DeepStorage,
     metadata: &SqlMetadataStore,
     report: &mut Report,
 ) -> Result<bool> {
+    let mut read = Manifests::new();
     for _ in 0..ATTEMPTS {
-        let before = metadata.manifest_state().await?.made;
+        let state = metadata.manifest_state().await?;
+        if state.complete == 0 {
+            return Ok(false);
+        }
+        // Most of them before the moment that is compared, and the few that were made since after it.
+        if !read_all(storage, metadata, state.complete..=state.made, &mut read, report).await? {
+            return Ok(false);
+        }
         let all = match metadata.everything().await {
             Err(MetadataError::Corrupt(reason)) => {
                 report.finding(reason);
@@ -34,16 +50,13 @@ pub(super) async fn compare(
             }
             all => all?,
         };
-        let mut found = Report::default();
-        let said = said_by_manifests(storage, metadata, &mut found).await?;
-        if metadata.manifest_state().await?.made != before {
+        if !read_all(storage, metadata, state.complete..=all.number, &mut read, report).await? {
             continue;
         }
-        if let Some(said) = &said {
-            differences(&all, said, &mut found);
-        }
-        report.absorb(found);
-        return Ok(said.is_some());
+        let until = read.range(state.complete..=all.number).map(|(_, manifest)| manifest.clone());
+        let Ok(said) = fold(until.collect()) else { return Ok(false) };
+        differences(&all, &said, report);
+        return Ok(true);
     }
     report.note(
         "other processes change the metadata all the time: what they say was not held against the manifests",
@@ -51,36 +64,37 @@ pub(super) async fn compare(
     Ok(true)
 }
 
-/// All that the manifests say, also those that wait to be written.
-async fn said_by_manifests(
+/// Reads those that were not read, also those that wait to be written; gives whether all can be read.
+async fn read_all(
     storage: &dyn DeepStorage,
     metadata: &SqlMetadataStore,
+    numbers: RangeInclusive<u64>,
+    read: &mut Manifests,
     report: &mut Report,
-) -> Result<Option<Manifest>> {
-    let state = metadata.manifest_state().await?;
-    if state.complete == 0 {
-        return Ok(None);
-    }
+) -> Result<bool> {
     let waiting = metadata.waiting_manifests(usize::MAX).await?;
-    let mut waiting: BTreeMap<u64, String> =
+    let waiting: BTreeMap<u64, String> =
         waiting.into_iter().map(|manifest| (manifest.number, manifest.text)).collect();
-    let mut manifests = Vec::new();
-    for number in state.complete..=state.made {
-        let manifest = match waiting.remove(&number) {
-            Some(text) => Manifest::decode("that waits", text.as_bytes()),
-            None => read_manifest(storage, number).await,
-        };
-        match manifest {
-            Ok(manifest) => manifests.push(manifest),
+    let missing: Vec<u64> = numbers.filter(|number| !read.contains_key(number)).collect();
+    let read_one = async |number: u64| match waiting.get(&number) {
+        Some(text) => Manifest::decode("that waits", text.as_bytes()),
+        None => read_manifest(storage, number).await,
+    };
+    let mut answers = stream::iter(missing).map(read_one).buffered(READ_AT_ONCE);
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(manifest) => {
+                read.insert(manifest.number, manifest);
+            }
             Err(error @ MetadataError::Corrupt(_)) => {
                 report.note(format!("{error}; the next start writes all of it again"));
-                return Ok(None);
+                return Ok(false);
             }
             // One that is gone is said elsewhere.
-            Err(_) => return Ok(None),
+            Err(_) => return Ok(false),
         }
     }
-    Ok(fold(manifests).ok())
+    Ok(true)
 }
 
 fn name_of(document: &Document) -> String {

@@ -58,6 +58,7 @@ pub(super) fn down(options: &Options) {
     // What is not there was taken away before.
     for name in names() {
         let _ = ip(&["netns", "del", &namespace(options, name)]);
+        let _ = ip(&["link", "del", &outer(options, name)]);
     }
     let _ = ip(&["link", "del", &bridge(options)]);
 }
@@ -71,7 +72,7 @@ pub(super) fn say(options: &Options) {
 }
 
 fn connect(options: &Options, bridge: &str, name: &str) -> Result<()> {
-    let (namespace, outer) = (namespace(options, name), format!("{bridge}v{}", place(name)));
+    let (namespace, outer) = (namespace(options, name), outer(options, name));
     let address = format!("{}/24", host_of(options, name));
     ip(&["netns", "add", &namespace])?;
     ip(&["link", "add", &outer, "type", "veth", "peer", "name", "eth0", "netns", &namespace])?;
@@ -96,6 +97,11 @@ fn address(options: &Options, last: u16) -> String {
 
 fn bridge(options: &Options) -> String {
     format!("henge{}", options.base_port)
+}
+
+/// The end of a process's wire that is on the bridge.
+fn outer(options: &Options, name: &str) -> String {
+    format!("{}v{}", bridge(options), place(name))
 }
 
 fn namespace(options: &Options, name: &str) -> String {

@@ -195,8 +195,9 @@ fn as_postgres(options: &Options, program: &Path) -> Command {
     if !is_root() {
         return command(options, "postgres", program);
     }
-    let mut command = command(options, "postgres", "runuser");
-    command.args(["-u", "postgres", "--"]).arg(program);
+    // Becomes the program; `runuser` stays its parent, and would stand still with it.
+    let mut command = command(options, "postgres", "setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
     command
 }
 
