@@ -46,6 +46,7 @@ pub fn endpoint(address: &str, options: &RpcOptions) -> Result<Endpoint, RpcErro
         .tcp_nodelay(true)
         .initial_stream_window_size(options.stream_window_bytes)
         .initial_connection_window_size(options.connection_window_bytes())
+        .max_frame_size(options.frame_bytes)
         .http2_keep_alive_interval(options.keep_alive_interval)
         .keep_alive_timeout(options.keep_alive_timeout)
         .keep_alive_while_idle(true))

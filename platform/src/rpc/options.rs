@@ -31,6 +31,8 @@ pub struct RpcOptions {
     pub max_streams: u32,
     /// Bytes of one stream that its reader has not taken yet.
     pub stream_window_bytes: u32,
+    /// Most bytes of a frame, of which a message takes one or several: each is written and read by itself.
+    pub frame_bytes: u32,
     /// Silence after which the other side is asked whether it is there.
     pub keep_alive_interval: Duration,
     /// Time for it to say so; then the connection is given up.
@@ -60,6 +62,7 @@ impl Default for RpcOptions {
             max_connections: 1_000,
             max_streams: 128,
             stream_window_bytes: 512 << 10,
+            frame_bytes: 256 << 10,
             keep_alive_interval: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(3),

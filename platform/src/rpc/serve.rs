@@ -93,6 +93,7 @@ fn server(options: &RpcOptions) -> Server {
         .max_concurrent_streams(options.max_streams)
         .initial_stream_window_size(options.stream_window_bytes)
         .initial_connection_window_size(options.connection_window_bytes())
+        .max_frame_size(options.frame_bytes)
         .http2_keepalive_interval(Some(options.keep_alive_interval))
         .http2_keepalive_timeout(Some(options.keep_alive_timeout))
         .http2_max_header_list_size(16 << 10)
