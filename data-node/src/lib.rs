@@ -26,7 +26,7 @@ pub use cache::{MemoryPartialCache, PartialCache, PartialKey};
 pub use dial::{DialHosts, DialNodes};
 pub use error::{DamagedPlace, NodeError};
 pub use host::{HostError, Instruction, SegmentHost};
-pub use loads::{HALF_LIFE, LoadSnapshot, SegmentLoad, SegmentLoads};
+pub use loads::{HALF_LIFE, SegmentLoads, report_loads};
 pub use node::DataNode;
 pub use reply::{PARTITIONS, Partition, Partitions, ReplyStats, SegmentReply};
 pub use request::{

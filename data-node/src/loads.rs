@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use henge_platform::discovery::{Discovery, LoadReport, SegmentLoad, ServerId};
 use henge_types::SegmentId;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -17,26 +19,12 @@ const COUNTED_A_CALL: usize = 32;
 /// Segments that are remembered, and pairs.
 const SEGMENTS: usize = 1 << 16;
 const PAIRS: usize = 1 << 16;
-
-/// What a segment was asked for lately.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct SegmentLoad {
-    /// Queries that read it.
-    pub queries: f64,
-    /// Its rows, once for each of these.
-    pub rows: f64,
-    /// Time on CPU threads, in microseconds.
-    pub cpu_us: f64,
-}
-
-/// What was asked lately. Sums in which each query counts half after [`HALF_LIFE`].
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct LoadSnapshot {
-    /// By segment.
-    pub segments: Vec<(SegmentId, SegmentLoad)>,
-    /// Queries that read both segments of a pair, which are neighbours in time.
-    pub together: Vec<((SegmentId, SegmentId), f64)>,
-}
+/// How often other processes are told.
+const REPORT_EVERY: Duration = Duration::from_secs(60);
+/// Segments that they are told of, and pairs.
+const REPORTED: usize = 500;
+/// A segment that so few queries read lately is not worth telling of.
+const FEWEST_QUERIES: f64 = 0.1;
 
 /// Counts what a node is asked.
 #[derive(Debug)]
@@ -92,13 +80,42 @@ impl SegmentLoads {
         }
     }
 
-    /// All that is remembered, those that are read most first.
+    /// The segments that took most time, and which of them are read together: what is worth telling others.
     #[must_use]
-    pub fn snapshot(&self) -> LoadSnapshot {
+    pub fn report(&self) -> LoadReport {
         let now = Instant::now();
-        let (segments, together) =
-            (self.segments.lock().sorted(now), self.together.lock().sorted(now));
-        LoadSnapshot { segments, together }
+        let mut segments = self.segments.lock().sorted(now);
+        segments.retain(|(_, load)| load.queries >= FEWEST_QUERIES);
+        segments.truncate(REPORTED);
+        let places: HashMap<&SegmentId, u32> = segments.iter().map(|(id, _)| id).zip(0..).collect();
+        let together = self.together.lock().sorted(now).into_iter();
+        let of_these = |((left, right), queries): ((SegmentId, SegmentId), f64)| {
+            let is_worth = queries >= FEWEST_QUERIES;
+            is_worth.then_some((*places.get(&left)?, *places.get(&right)?, queries))
+        };
+        let together = together.filter_map(of_these).take(REPORTED).collect();
+        LoadReport { segments, together }
+    }
+}
+
+/// Tells the registry now and then what of a server's segments is read, while somebody counts it. Nothing is
+/// told again and again of a server that nobody asks.
+pub async fn report_loads(
+    loads: Weak<SegmentLoads>,
+    discovery: Arc<dyn Discovery>,
+    server: ServerId,
+) {
+    let mut told = LoadReport::default();
+    loop {
+        tokio::time::sleep(REPORT_EVERY).await;
+        let Some(report) = loads.upgrade().map(|loads| loads.report()) else { return };
+        if report == told {
+            continue;
+        }
+        // Tried again next time when the registry is away.
+        if discovery.report_loads(&server, report.clone()).is_ok() {
+            told = report;
+        }
     }
 }
 
@@ -188,6 +205,7 @@ fn factor(at: Instant, now: Instant) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use henge_platform::discovery::InProcessDiscovery;
     use henge_types::{Interval, Version};
 
     use super::*;
@@ -208,13 +226,45 @@ mod tests {
         read(&loads, &[(id(2), 300)], 20);
         let of = |queries, rows, cpu_us| SegmentLoad { queries, rows, cpu_us };
         let expected = [(id(2), of(2.0, 600.0, 80.0)), (id(1), of(1.0, 100.0, 20.0))];
-        let seen = loads.snapshot();
+        let seen = loads.report();
         assert_eq!(seen.segments, expected);
-        assert_eq!(seen.together, [((id(1), id(2)), 1.0)]);
+        assert_eq!(seen.together, [(1, 0, 1.0)]);
         tokio::time::advance(HALF_LIFE).await;
-        assert_eq!(loads.snapshot().segments[0].1, of(1.0, 300.0, 40.0));
+        assert_eq!(loads.report().segments[0].1, of(1.0, 300.0, 40.0));
         read(&loads, &[(id(2), 300)], 20);
-        assert_eq!(loads.snapshot().segments[0].1, of(2.0, 600.0, 60.0));
+        assert_eq!(loads.report().segments[0].1, of(2.0, 600.0, 60.0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_report_is_of_a_few_segments_and_told_while_something_changes() {
+        let loads = Arc::new(SegmentLoads::default());
+        let many: Vec<_> =
+            (0..5_000).map(|partition| (id(partition), 1 + partition as usize)).collect();
+        for part in many.chunks(COUNTED_A_CALL) {
+            read(&loads, part, 1_000);
+        }
+        let report = loads.report();
+        assert_eq!(report.segments.len(), REPORTED);
+        assert!((1..=REPORTED).contains(&report.together.len()));
+        let discovery = Arc::new(InProcessDiscovery::new());
+        let server: ServerId = "h".into();
+        discovery.announce(&server, Vec::new()).unwrap();
+        let told = || discovery.snapshot().servers["h"].loads.segments.len();
+        let reporting = report_loads(Arc::downgrade(&loads), discovery.clone(), server.clone());
+        let reporting = tokio::spawn(reporting);
+        let pass = |time| async move {
+            tokio::time::sleep(time).await;
+            tokio::task::yield_now().await;
+        };
+        pass(REPORT_EVERY + Duration::from_secs(1)).await;
+        assert_eq!(told(), REPORTED);
+        pass(20 * HALF_LIFE).await;
+        assert_eq!(told(), 0, "what was read long ago is forgotten");
+        let version = discovery.snapshot().version;
+        pass(20 * HALF_LIFE).await;
+        assert_eq!(discovery.snapshot().version, version, "nothing new is told");
+        drop(loads);
+        reporting.await.unwrap();
     }
 
     #[test]
@@ -224,7 +274,7 @@ mod tests {
         for _ in 0..1_000_usize.div_ceil(COUNTED_A_CALL) {
             read(&loads, &many, 1_000);
         }
-        let seen = loads.snapshot().segments;
+        let seen = loads.segments.lock().sorted(Instant::now());
         assert_eq!(seen.len(), 1_000);
         let queries: Vec<f64> = seen.iter().map(|(_, load)| load.queries).collect();
         assert!(queries.iter().all(|queries| (31.0..33.0).contains(queries)), "{queries:?}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use henge_data_node::{Call, DataNode, NodeError, SegmentQuery, SegmentReply};
+use henge_data_node::{Call, DataNode, NodeError, SegmentLoads, SegmentQuery, SegmentReply};
 use henge_platform::discovery::ServerId;
 use henge_platform::runtime::spawn;
 use henge_segment::SegmentView;
@@ -46,6 +46,12 @@ impl DataNode for HistoricalNode {
 }
 
 impl HistoricalNode {
+    /// How much each segment is read.
+    #[must_use]
+    pub fn loads(&self) -> &Arc<SegmentLoads> {
+        self.queries.loads()
+    }
+
     async fn run_once(
         &self,
         call: &Call,

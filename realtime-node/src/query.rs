@@ -1,7 +1,9 @@
 //! Queries over what the node serves: buffered rows, and segments until others serve them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use henge_data_node::{DataNode, NodeError, SegmentQuery, SegmentReply};
+use henge_data_node::{DataNode, NodeError, SegmentLoads, SegmentQuery, SegmentReply};
 use henge_platform::discovery::ServerId;
 use henge_types::SegmentId;
 
@@ -34,6 +36,12 @@ impl DataNode for RealtimeNode {
 }
 
 impl RealtimeNode {
+    /// How much each segment is read.
+    #[must_use]
+    pub fn loads(&self) -> &Arc<SegmentLoads> {
+        self.shared.queries.loads()
+    }
+
     /// False when another node may go on with the log that the rows are in, and answer for them: this one
     /// may have been paused, and not know.
     pub(crate) fn may_answer(&self, id: &SegmentId) -> bool {

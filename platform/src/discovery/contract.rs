@@ -126,6 +126,30 @@ fn changes_lead_to_the_snapshot(discovery: &dyn Discovery) {
     assert!(discovery.changes_since(end.version + 1).is_none());
 }
 
+/// What was told last counts, observers are told, and who left has nothing to tell.
+fn loads_are_told(discovery: &dyn Discovery) {
+    let server: ServerId = Arc::from("h8");
+    let load = |queries| SegmentLoad { queries, rows: 2.0, cpu_us: 3.0 };
+    let report = |queries| LoadReport {
+        segments: vec![(segment(1).id, load(queries)), (segment(2).id, load(queries))],
+        together: vec![(0, 1, queries)],
+    };
+    let version = discovery.report_loads(&server, report(1.0)).unwrap();
+    assert!(!discovery.snapshot().servers.contains_key("h8"));
+    discovery.announce(&server, vec![segment(1)]).unwrap();
+    assert_eq!(*discovery.snapshot().servers["h8"].loads, LoadReport::default());
+    for queries in [1.0, 1.0, 7.0] {
+        discovery.report_loads(&server, report(queries)).unwrap();
+    }
+    assert_eq!(*discovery.snapshot().servers["h8"].loads, report(7.0));
+    let told = discovery.changes_since(version).unwrap();
+    let told: Vec<_> = told.iter().map(|change| change.loads.as_deref().cloned()).collect();
+    assert_eq!(told, [None, Some(report(1.0)), Some(report(7.0))]);
+    discovery.leave(&server).unwrap();
+    discovery.join(&server, &ServerDescription::default()).unwrap();
+    assert_eq!(*discovery.snapshot().servers["h8"].loads, LoadReport::default());
+}
+
 async fn watchers_wake(discovery: &dyn Discovery) {
     let mut watch = discovery.watch();
     watch.mark_unchanged();
@@ -164,6 +188,7 @@ async fn in_process() {
     servers_join_and_leave(&discovery);
     changes_lead_to_the_snapshot(&discovery);
     columns_are_shared(&discovery);
+    loads_are_told(&discovery);
     watchers_wake(&discovery).await;
 }
 

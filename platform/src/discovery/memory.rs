@@ -12,7 +12,7 @@ use super::inventory::InventoryVersion;
 use super::schema::SharedSchemas;
 use super::{
     AnnouncedServer, ChangeSet, Discovery, DiscoveryChange, DiscoveryError, DiscoverySnapshot,
-    Followed, ServerAddress, ServerDescription, ServerId,
+    Followed, LoadReport, ServerAddress, ServerDescription, ServerId,
 };
 
 /// How many changes an observer may lag behind before it has to take a snapshot.
@@ -37,26 +37,17 @@ struct State {
     troubles: BTreeMap<SegmentId, (ServerId, String)>,
 }
 
-impl State {
-    fn record(
-        &mut self,
-        server: &ServerId,
-        description: Arc<ServerDescription>,
-        changes: ChangeSet,
-        left: bool,
-    ) -> u64 {
-        self.version += 1;
-        if self.log.len() == KEPT_CHANGES {
-            self.log.pop_front();
-        }
-        self.log.push_back(Arc::new(DiscoveryChange {
-            version: self.version,
-            server: Arc::clone(server),
-            description,
-            changes,
-            left,
-        }));
-        self.version
+/// What a server changed.
+#[derive(Default)]
+struct Changed {
+    changes: ChangeSet,
+    left: bool,
+    loads: Option<Arc<LoadReport>>,
+}
+
+impl From<ChangeSet> for Changed {
+    fn from(changes: ChangeSet) -> Self {
+        Self { changes, ..Self::default() }
     }
 }
 
@@ -78,14 +69,19 @@ impl InProcessDiscovery {
         state: &mut State,
         server: &ServerId,
         description: Arc<ServerDescription>,
-        changes: ChangeSet,
-        left: bool,
+        Changed { changes, left, loads }: Changed,
     ) -> u64 {
-        let is_local = description.address == ServerAddress::InProcess;
-        let version = state.record(server, description, changes, left);
-        if is_local {
+        state.version += 1;
+        let version = state.version;
+        if description.address == ServerAddress::InProcess {
             self.local_version.store(version, Ordering::Release);
         }
+        if state.log.len() == KEPT_CHANGES {
+            state.log.pop_front();
+        }
+        let server = Arc::clone(server);
+        let change = DiscoveryChange { version, server, description, changes, left, loads };
+        state.log.push_back(Arc::new(change));
         version
     }
 
@@ -118,7 +114,7 @@ impl Discovery for InProcessDiscovery {
         let description = Arc::new(description.clone());
         let known = state.servers.entry(Arc::clone(server)).or_default();
         known.description = Arc::clone(&description);
-        let version = self.record(&mut state, server, description, ChangeSet::default(), false);
+        let version = self.record(&mut state, server, description, Changed::default());
         drop(state);
         self.publish(version);
         Ok(version)
@@ -143,7 +139,7 @@ impl Discovery for InProcessDiscovery {
                 segment.schema = schemas.share(&Arc::new(segment.schema.grown(&growth.columns)));
             }
         }
-        let version = self.record(&mut state, server, description, changes, false);
+        let version = self.record(&mut state, server, description, changes.into());
         drop(state);
         self.publish(version);
         Ok(version)
@@ -156,7 +152,24 @@ impl Discovery for InProcessDiscovery {
         };
         let remove = announced.segments.keys().cloned().collect();
         let changes = ChangeSet { remove, ..ChangeSet::default() };
-        let version = self.record(&mut state, server, announced.description, changes, true);
+        let changed = Changed { left: true, ..changes.into() };
+        let version = self.record(&mut state, server, announced.description, changed);
+        drop(state);
+        self.publish(version);
+        Ok(version)
+    }
+
+    fn report_loads(&self, server: &ServerId, loads: LoadReport) -> Result<u64, DiscoveryError> {
+        let mut state = self.state.lock();
+        let Some(known) = state.servers.get_mut(server) else { return Ok(state.version) };
+        if *known.loads == loads {
+            return Ok(state.version);
+        }
+        let loads = Arc::new(loads);
+        known.loads = Arc::clone(&loads);
+        let description = Arc::clone(&known.description);
+        let changed = Changed { loads: Some(loads), ..Changed::default() };
+        let version = self.record(&mut state, server, description, changed);
         drop(state);
         self.publish(version);
         Ok(version)

@@ -4,6 +4,7 @@
 //! moment with a segment on no server.
 
 pub mod inventory;
+mod loads;
 mod memory;
 mod schema;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use henge_types::{ErrorClass, SegmentId, ShardSpec};
 
+pub use loads::{LoadReport, SegmentLoad};
 pub use memory::InProcessDiscovery;
 pub use schema::{AnnouncedColumn, AnnouncedSchema};
 
@@ -118,7 +120,7 @@ pub struct ChangeSet {
 }
 
 /// A change as an observer sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DiscoveryChange {
     /// The version of the view after this change.
     pub version: u64,
@@ -130,6 +132,8 @@ pub struct DiscoveryChange {
     pub changes: ChangeSet,
     /// True when the server left; `changes.remove` then names all it had.
     pub left: bool,
+    /// How much its segments are read from now on, when it told that.
+    pub loads: Option<Arc<LoadReport>>,
 }
 
 /// What one server announces.
@@ -139,6 +143,8 @@ pub struct AnnouncedServer {
     pub description: Arc<ServerDescription>,
     /// Its segments.
     pub segments: Arc<BTreeMap<SegmentId, AnnouncedSegment>>,
+    /// How much some of them are read, as it told last. What it told of may have left since.
+    pub loads: Arc<LoadReport>,
 }
 
 /// All announcements at one instant.
@@ -191,6 +197,13 @@ pub trait Discovery: Send + Sync + Debug {
     /// # Errors
     /// When the registry is away.
     fn leave(&self, server: &ServerId) -> Result<u64, DiscoveryError>;
+
+    /// Tells how much a server's segments are read, in place of what was told before; an unknown server is
+    /// ignored, and so is what was told already.
+    ///
+    /// # Errors
+    /// When the registry is away.
+    fn report_loads(&self, server: &ServerId, loads: LoadReport) -> Result<u64, DiscoveryError>;
 
     /// Everything at this instant; cheap, shares memory with the registry.
     fn snapshot(&self) -> DiscoverySnapshot;

@@ -769,6 +769,48 @@ pub struct WatchInventoryResponse {
     /// What the node is.
     #[prost(message, optional, tag = "11")]
     pub description: ::core::option::Option<InventoryServer>,
+    /// How much its segments are read, in place of what it told before; missing when it tells nothing of it.
+    #[prost(message, optional, tag = "12")]
+    pub loads: ::core::option::Option<InventoryLoads>,
+}
+/// How much segments of a node were read lately: a few, those that took most time.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InventoryLoads {
+    /// The segments.
+    #[prost(message, repeated, tag = "1")]
+    pub segments: ::prost::alloc::vec::Vec<InventoryLoad>,
+    /// Pairs of them that queries read together.
+    #[prost(message, repeated, tag = "2")]
+    pub together: ::prost::alloc::vec::Vec<InventoryPair>,
+}
+/// How much a segment was read lately: sums in which a query counts less the longer it is ago.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InventoryLoad {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Queries that read it.
+    #[prost(double, tag = "2")]
+    pub queries: f64,
+    /// Its rows, once for each of these.
+    #[prost(double, tag = "3")]
+    pub rows: f64,
+    /// Time on CPU threads, in microseconds.
+    #[prost(double, tag = "4")]
+    pub cpu_us: f64,
+}
+/// Two segments that queries read together.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct InventoryPair {
+    /// One of them, as a place in the list of segments.
+    #[prost(uint32, tag = "1")]
+    pub left: u32,
+    /// The other one.
+    #[prost(uint32, tag = "2")]
+    pub right: u32,
+    /// Queries that read both.
+    #[prost(double, tag = "3")]
+    pub queries: f64,
 }
 /// What a node is.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -10,8 +10,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use henge_broker::Broker;
 use henge_coordinator::Coordinator;
+use henge_data_node::{DataNode, report_loads};
 use henge_historical_node::HistoricalNode;
+use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::membership::Role;
+use henge_platform::runtime::spawn;
 use henge_realtime_node::RealtimeNode;
 use tokio::sync::Notify;
 
@@ -60,10 +63,21 @@ impl Roles {
             gate.waits_for("it replays its logs");
             roles.realtime = Some(realtime::start(options, folder, ground, published).await?);
         }
+        roles.report_loads(&ground.discovery);
         if has(Role::Broker) {
             gate.waits_for("it reads what there is");
             roles.broker = Some(broker::start(options, ground, &roles).await?);
         }
         Ok(roles)
+    }
+
+    /// Tells other processes what of this one's segments is read.
+    fn report_loads(&self, discovery: &Arc<InProcessDiscovery>) {
+        let historical = self.historical.as_ref().map(|node| (node.loads(), node.server_id()));
+        let realtime = self.realtime.as_ref().map(|node| (node.loads(), node.server_id()));
+        for (loads, server) in historical.into_iter().chain(realtime) {
+            let loads = Arc::downgrade(loads);
+            spawn(report_loads(loads, discovery.clone(), Arc::clone(server)));
+        }
     }
 }

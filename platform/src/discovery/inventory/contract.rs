@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use tonic::service::Routes;
 
 use super::super::{
-    AnnouncedColumn, AnnouncedSchema, AnnouncedSegment, Discovery, InProcessDiscovery,
-    SchemaGrowth, ServerAddress, ServerDescription, ServerKind,
+    AnnouncedColumn, AnnouncedSchema, AnnouncedSegment, Discovery, InProcessDiscovery, LoadReport,
+    SchemaGrowth, SegmentLoad, ServerAddress, ServerDescription, ServerKind,
 };
 use super::*;
 use crate::rpc::{RpcOptions, RpcServices, endpoint, serve};
@@ -181,6 +181,32 @@ async fn large_updates_are_taken_whole() {
     }
 }
 
+#[tokio::test]
+async fn how_much_segments_are_read_is_told_with_everything_and_as_it_changes() {
+    for (source, inventory) in ways().await {
+        let a: ServerId = "a".into();
+        source.announce(&a, vec![segment(1, &["x"])]).unwrap();
+        let report = |queries| LoadReport {
+            segments: vec![(segment(1, &[]).id, SegmentLoad { queries, rows: 0.5, cpu_us: 1e300 })],
+            together: vec![(0, 0, queries)],
+        };
+        let target = Arc::new(InProcessDiscovery::new());
+        let mut mirror = Mirror::new(Arc::clone(&target) as _, there());
+        let mut updates = inventory.follow(None);
+        source.report_loads(&a, report(1.0)).unwrap();
+        mirror.apply(next(&mut updates).await).unwrap();
+        let told = || LoadReport::clone(&target.snapshot().servers["a"].loads);
+        assert_eq!(told(), report(1.0));
+        source.report_loads(&a, report(2.0)).unwrap();
+        mirror.apply(next(&mut updates).await).unwrap();
+        assert_eq!(told(), report(2.0));
+        assert_eq!(seen(&*target, &there())["a"].1, [segment(1, &["x"])]);
+        source.announce(&a, vec![segment(2, &["x"])]).unwrap();
+        mirror.apply(next(&mut updates).await).unwrap();
+        assert_eq!(told(), report(2.0));
+    }
+}
+
 /// A process that started again announces less at first: nothing of before stays.
 #[tokio::test]
 async fn everything_replaces_what_was_mirrored_and_nothing_else() {
@@ -199,6 +225,7 @@ async fn everything_replaces_what_was_mirrored_and_nothing_else() {
                 ..ChangeSet::default()
             },
             left: false,
+            loads: None,
         };
         let nodes = vec![before.clone(), NodeChange { server: b, ..before }];
         let at = InventoryVersion { incarnation: 5, version: 9 };

@@ -91,13 +91,14 @@ impl Following {
                 ..ChangeSet::default()
             },
             left: false,
+            loads: Some(Arc::clone(&server.loads)),
         });
         InventoryUpdate { at: self.at(view.version), is_whole: true, nodes: nodes.collect() }
     }
 
     /// `None` for a node of another process, which that process tells of.
     fn update_of(&self, change: &DiscoveryChange) -> Option<InventoryUpdate> {
-        let DiscoveryChange { version, server, description, changes, left } = change;
+        let DiscoveryChange { version, server, description, changes, left, loads } = change;
         (description.address == ServerAddress::InProcess).then(|| InventoryUpdate {
             at: self.at(*version),
             is_whole: false,
@@ -106,6 +107,7 @@ impl Following {
                 description: Arc::clone(description),
                 changes: changes.clone(),
                 left: *left,
+                loads: loads.clone(),
             }],
         })
     }

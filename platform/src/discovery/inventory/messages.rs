@@ -6,14 +6,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use henge_proto::v1::{
-    InventoryColumn, InventoryColumns, InventoryGrowth, InventorySegment, InventoryServer,
-    WatchInventoryResponse,
+    InventoryColumn, InventoryColumns, InventoryGrowth, InventoryLoad, InventoryLoads,
+    InventoryPair, InventorySegment, InventoryServer, WatchInventoryResponse,
 };
 use henge_types::{ColumnType, SegmentId};
 
 use super::super::{
-    AnnouncedColumn, AnnouncedSchema, AnnouncedSegment, ChangeSet, DiscoveryError, SchemaGrowth,
-    ServerAddress, ServerDescription, ServerKind,
+    AnnouncedColumn, AnnouncedSchema, AnnouncedSegment, ChangeSet, DiscoveryError, LoadReport,
+    SchemaGrowth, SegmentLoad, ServerAddress, ServerDescription, ServerKind,
 };
 use super::{InventoryUpdate, InventoryVersion, NodeChange};
 
@@ -36,7 +36,8 @@ pub(super) fn messages_of(update: InventoryUpdate) -> Vec<WatchInventoryResponse
 }
 
 fn messages_of_node(node: NodeChange) -> Vec<WatchInventoryResponse> {
-    let NodeChange { server, description, changes: ChangeSet { add, remove, grow }, left } = node;
+    let NodeChange { server, description, changes, left, loads } = node;
+    let ChangeSet { add, remove, grow } = changes;
     let of_server = || WatchInventoryResponse {
         server: server.to_string(),
         description: Some(message_of_description(&description)),
@@ -58,10 +59,48 @@ fn messages_of_node(node: NodeChange) -> Vec<WatchInventoryResponse> {
         });
         messages.push(WatchInventoryResponse { grow: grow.collect(), ..of_server() });
     }
+    if let Some(loads) = loads {
+        let loads = Some(message_of_loads(&loads));
+        messages.push(WatchInventoryResponse { loads, ..of_server() });
+    }
     if messages.is_empty() {
         messages.push(of_server());
     }
     messages
+}
+
+fn message_of_loads(LoadReport { segments, together }: &LoadReport) -> InventoryLoads {
+    let load = |(id, load): &(SegmentId, SegmentLoad)| {
+        let SegmentLoad { queries, rows, cpu_us } = *load;
+        InventoryLoad { id: id.to_string(), queries, rows, cpu_us }
+    };
+    let pair = |(left, right, queries): &(u32, u32, f64)| InventoryPair {
+        left: *left,
+        right: *right,
+        queries: *queries,
+    };
+    InventoryLoads {
+        segments: segments.iter().map(load).collect(),
+        together: together.iter().map(pair).collect(),
+    }
+}
+
+fn read_loads(loads: InventoryLoads) -> Result<LoadReport, DiscoveryError> {
+    let InventoryLoads { segments, together } = loads;
+    let count = segments.len();
+    let load = |InventoryLoad { id, queries, rows, cpu_us }: InventoryLoad| {
+        Ok((read::<SegmentId>("id", &id)?, SegmentLoad { queries, rows, cpu_us }))
+    };
+    let pair = |InventoryPair { left, right, queries }: InventoryPair| {
+        let is_there = [left, right].iter().all(|place| (*place as usize) < count);
+        is_there
+            .then_some((left, right, queries))
+            .ok_or_else(|| unreadable("together", "no such segment"))
+    };
+    Ok(LoadReport {
+        segments: segments.into_iter().map(load).collect::<Result<_, DiscoveryError>>()?,
+        together: together.into_iter().map(pair).collect::<Result<_, _>>()?,
+    })
 }
 
 fn message_of_description(description: &ServerDescription) -> InventoryServer {
@@ -149,6 +188,7 @@ impl Joined {
             remove,
             grow,
             description,
+            loads,
         } = message;
         if !server.is_empty() {
             let schemas = columns
@@ -165,6 +205,9 @@ impl Joined {
             for InventoryGrowth { id, columns } in grow {
                 let columns = read_columns(columns.unwrap_or_default())?;
                 node.changes.grow.push(SchemaGrowth { id: read("id", &id)?, columns });
+            }
+            if let Some(loads) = loads {
+                node.loads = Some(Arc::new(read_loads(loads)?));
             }
         }
         let at = InventoryVersion { incarnation, version };
@@ -186,7 +229,7 @@ impl Joined {
         if !goes_on {
             let description = Arc::new(read_description(description.unwrap_or_default()));
             let (server, changes) = (server.into(), ChangeSet::default());
-            self.nodes.push(NodeChange { server, description, changes, left });
+            self.nodes.push(NodeChange { server, description, changes, left, loads: None });
         }
         let last = self.nodes.len() - 1;
         &mut self.nodes[last]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 
 use super::super::{
-    AnnouncedSegment, ChangeSet, Discovery, DiscoveryError, ServerAddress, ServerId,
+    AnnouncedSegment, ChangeSet, Discovery, DiscoveryError, LoadReport, ServerAddress, ServerId,
 };
 use super::{Inventory, InventoryUpdate, InventoryVersion, NodeChange};
 
@@ -68,7 +68,7 @@ impl Mirror {
             }
             self.servers.retain(|server| named.contains(server));
         }
-        for NodeChange { server, description, changes, left } in nodes {
+        for NodeChange { server, description, changes, left, loads } in nodes {
             if left {
                 self.into.leave(&server)?;
                 self.servers.remove(&server);
@@ -81,6 +81,9 @@ impl Mirror {
             };
             if changes != ChangeSet::default() {
                 self.into.apply(&server, changes)?;
+            }
+            if let Some(loads) = loads {
+                self.into.report_loads(&server, LoadReport::clone(&loads))?;
             }
             self.servers.insert(server);
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use futures::stream::BoxStream;
 
-use super::{ChangeSet, DiscoveryError, ServerDescription, ServerId};
+use super::{ChangeSet, DiscoveryError, LoadReport, ServerDescription, ServerId};
 
 pub use follow::LocalInventory;
 pub use mirror::Mirror;
@@ -36,7 +36,7 @@ impl InventoryVersion {
 }
 
 /// What changed on one node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NodeChange {
     /// The node.
     pub server: ServerId,
@@ -46,10 +46,12 @@ pub struct NodeChange {
     pub changes: ChangeSet,
     /// True when it left, and all that it had.
     pub left: bool,
+    /// How much its segments are read, when it told that.
+    pub loads: Option<Arc<LoadReport>>,
 }
 
 /// An update, to be taken whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct InventoryUpdate {
     /// The version after it.
     pub at: InventoryVersion,
