@@ -2,11 +2,10 @@
 //! fail.
 
 use std::fmt::Debug;
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::runtime::files::TemporaryFile;
+use crate::runtime::files::{AppendedFile, TemporaryFile};
 
 /// A file that is appended to.
 pub(super) trait WalFile: Send + Debug {
@@ -57,23 +56,23 @@ impl WalIo for DiskWalIo {
     }
 
     fn reopen(&self, path: &Path) -> io::Result<Box<dyn WalFile>> {
-        Ok(Box::new(DiskWalFile(OpenOptions::new().append(true).open(path)?)))
+        Ok(Box::new(DiskWalFile(AppendedFile::open(path)?)))
     }
 }
 
 #[derive(Debug)]
-struct DiskWalFile(File);
+struct DiskWalFile(AppendedFile);
 
 impl WalFile for DiskWalFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.0.append(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.0.sync()
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
+        self.0.truncate(length)
     }
 }

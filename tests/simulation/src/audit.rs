@@ -1,22 +1,24 @@
 //! What hosts do with copies of segments: the last one of a used segment is never dropped by order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_platform::discovery::{Discovery, InProcessDiscovery, ServerId};
+use henge_platform::discovery::{AnnouncedServer, Discovery, InProcessDiscovery, ServerId};
 use henge_platform::metadata::{MemoryMetadataStore, MetadataStore};
 use henge_types::SegmentId;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Who was withdrawn this short a while ago may have been relied on.
-const MOMENT: Duration = Duration::from_secs(1);
+/// Who died this short a while ago may be taken for alive.
+const MOMENT: Duration = Duration::from_secs(10);
 
 /// Looks at every drop.
 #[derive(Debug)]
 pub(crate) struct Audit {
-    discovery: Arc<InProcessDiscovery>,
     store: Arc<MemoryMetadataStore>,
+    /// What each process that lives announces itself.
+    registries: Mutex<BTreeMap<String, Arc<InProcessDiscovery>>>,
     state: Mutex<State>,
 }
 
@@ -29,21 +31,38 @@ struct State {
 }
 
 impl Audit {
-    pub(crate) fn new(discovery: Arc<InProcessDiscovery>, store: Arc<MemoryMetadataStore>) -> Self {
-        Self { discovery, store, state: Mutex::default() }
+    pub(crate) fn new(store: Arc<MemoryMetadataStore>) -> Self {
+        Self { store, registries: Mutex::default(), state: Mutex::default() }
     }
 
-    /// A server is withdrawn with all it had.
-    pub(crate) fn withdrawn(&self) {
+    /// A process lives, and announces here.
+    pub(crate) fn lives(&self, name: &str, registry: &Arc<InProcessDiscovery>) {
+        self.registries.lock().insert(name.to_owned(), Arc::clone(registry));
+    }
+
+    /// A process is dead, and all that it had is away.
+    pub(crate) fn died(&self, name: &str) {
+        self.registries.lock().remove(name);
         self.state.lock().withdrawn = Some(Instant::now());
+    }
+
+    /// What a process announces, while it lives.
+    pub(crate) fn announced_by(&self, name: &str) -> Option<AnnouncedServer> {
+        let registry = self.registries.lock().get(name).cloned()?;
+        registry.snapshot().servers.get(name).cloned()
+    }
+
+    fn is_held(&self, id: &SegmentId) -> bool {
+        let names: Vec<String> = self.registries.lock().keys().cloned().collect();
+        let mut announced = names.iter().filter_map(|name| self.announced_by(name));
+        announced.any(|server| server.segments.contains_key(id))
     }
 
     /// A server has just dropped a segment as it was told.
     pub(crate) async fn dropped(&self, server: &ServerId, id: &SegmentId) {
         let Ok(used) = self.store.used_segments().await else { return };
         let is_used = used.segments.iter().any(|segment| segment.id == *id);
-        let view = self.discovery.snapshot();
-        let has_other = view.servers.values().any(|other| other.segments.contains_key(id));
+        let has_other = self.is_held(id);
         let mut state = self.state.lock();
         if !is_used {
             state.unused_dropped += 1;

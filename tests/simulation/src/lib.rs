@@ -6,7 +6,9 @@
 mod actors;
 mod audit;
 mod cluster;
+mod company;
 mod disks;
+mod gossip;
 mod metadata;
 mod model;
 mod network;

@@ -169,11 +169,10 @@ impl Remote {
     }
 }
 
-/// Passes calls on: reads, changes that whoever makes them is told of, and those of which perhaps nobody is.
+/// Passes calls on: reads, and changes of which perhaps nobody is told.
 macro_rules! pass_on {
     (
         reads: $(fn $read:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*
-        told: $(fn $told:ident($($about:ident: $is:ty),*) -> $said:ty;)*
         changes: $(fn $change:ident($($of:ident: $with:ty),*) -> $outcome:ty;)*
     ) => {
         #[async_trait]
@@ -181,13 +180,6 @@ macro_rules! pass_on {
             $(async fn $read(&self, $($argument: $type),*) -> Result<$answer> {
                 self.begin().await?;
                 self.shared.store.$read($($argument),*).await
-            })*
-
-            $(async fn $told(&self, $($about: $is),*) -> Result<$said> {
-                self.begin().await?;
-                let outcome = self.shared.store.$told($($about),*).await;
-                self.commits.send_modify(|commits| *commits += 1);
-                outcome
             })*
 
             $(async fn $change(&self, $($of: $with),*) -> Result<$outcome> {
@@ -246,10 +238,9 @@ pass_on! {
     fn log_marks() -> Marks;
     fn manifest_state() -> ManifestState;
     fn waiting_manifests(limit: usize) -> Vec<WaitingManifest>;
-    told:
+    changes:
     fn buffer_segment(owner: &str, datasource: &str, chunk: Interval) -> PendingSegment;
     fn put_task(task: &TaskRecord) -> ();
-    changes:
     fn put_document(kind: &str, name: &str, body_json: &str) -> u64;
     fn swap_document(kind: &str, name: &str, expected: u64, body_json: &str, fence: Option<&Fence>) -> u64;
     fn allocate_segment(owner: &str, datasource: &str, rows: Interval, bucket: Interval) -> Allocation;

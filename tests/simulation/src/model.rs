@@ -1,8 +1,27 @@
 //! What was sent and what was acknowledged: every answer lies between the two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
+
+/// The datasource whose pushes are acknowledged when a second node has them.
+pub(crate) const REPLICATED: &str = "t";
+/// The one whose pushes are acknowledged when one node has them.
+pub(crate) const LOCAL: &str = "u";
+pub(crate) const DATASOURCES: [&str; 2] = [REPLICATED, LOCAL];
+
+/// Days of January 2020, from 1.
+pub(crate) const DAYS: i64 = 4;
+/// Values of the dimension; events of the last are pushed without a key, once.
+pub(crate) const CITIES: i64 = 5;
+pub(crate) const WITHOUT_KEY: i64 = CITIES - 1;
+
+/// Whether an answer contains all that was acknowledged before its query was asked, however short a while ago.
+const AT_ONCE: bool = false;
+/// Otherwise brokers hear of it within so long.
+const HEARD_WITHIN: Duration = Duration::from_secs(8);
 
 /// An event that a pusher sent.
 #[derive(Debug, Clone, Copy)]
@@ -25,64 +44,86 @@ pub(crate) struct Totals {
 /// The rows of a day and a city.
 pub(crate) type Cells = BTreeMap<(i64, i64), Totals>;
 
+/// The rows of a datasource.
 #[derive(Debug, Default)]
 struct Known {
     sent: Cells,
     acknowledged: Cells,
-    next_number: i64,
-    /// The last replacing task that was begun, and the last that succeeded.
-    replacing: u64,
-    replaced: u64,
+    /// Acknowledged a moment ago.
+    recent: VecDeque<(Instant, Vec<Event>)>,
 }
 
 /// All events of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
-    known: Mutex<Known>,
+    known: Mutex<BTreeMap<String, Known>>,
+    next_number: Mutex<i64>,
+    /// The last replacing task that was begun, and the last that succeeded.
+    replacements: Mutex<(u64, u64)>,
 }
 
 impl Model {
     /// A number for an event that nobody else has.
     pub(crate) fn number(&self) -> i64 {
-        let mut known = self.known.lock();
-        known.next_number += 1;
-        known.next_number
+        let mut next = self.next_number.lock();
+        *next += 1;
+        *next
     }
 
     /// These may be in answers from now on.
-    pub(crate) fn sent(&self, events: &[Event]) {
-        add(&mut self.known.lock().sent, events);
+    pub(crate) fn sent(&self, datasource: &str, events: &[Event]) {
+        self.change(datasource, |known| add(&mut known.sent, events));
     }
 
     /// These must be in answers to what is asked from now on.
-    pub(crate) fn acknowledged(&self, events: &[Event]) {
-        add(&mut self.known.lock().acknowledged, events);
+    pub(crate) fn acknowledged(&self, datasource: &str, events: &[Event]) {
+        let recent = (Instant::now(), events.to_vec());
+        self.change(datasource, |known| known.recent.push_back(recent));
+    }
+
+    /// What must be answered, at least, if it is asked now.
+    pub(crate) fn least(&self, datasource: &str) -> Cells {
+        let within = if AT_ONCE { Duration::ZERO } else { HEARD_WITHIN };
+        self.change(datasource, |known| {
+            while known.recent.front().is_some_and(|(at, _)| at.elapsed() >= within) {
+                let heard = known.recent.pop_front();
+                heard.iter().for_each(|(_, events)| add(&mut known.acknowledged, events));
+            }
+            known.acknowledged.clone()
+        })
+    }
+
+    /// What was acknowledged so far.
+    pub(crate) fn all_acknowledged(&self, datasource: &str) -> Cells {
+        self.change(datasource, |known| {
+            let mut all = known.acknowledged.clone();
+            known.recent.iter().for_each(|(_, events)| add(&mut all, events));
+            all
+        })
+    }
+
+    /// What may be answered, at most.
+    pub(crate) fn most(&self, datasource: &str) -> Cells {
+        self.change(datasource, |known| known.sent.clone())
     }
 
     /// The rows of this task may be answered from now on.
     pub(crate) fn replacing(&self, task: u64) {
-        self.known.lock().replacing = task;
+        self.replacements.lock().1 = task;
     }
 
     /// The rows of tasks before this one must not be answered any more.
     pub(crate) fn replaced(&self, task: u64) {
-        self.known.lock().replaced = task;
+        self.replacements.lock().0 = task;
     }
 
     /// The first and the last task whose rows may be answered.
     pub(crate) fn replacements(&self) -> (u64, u64) {
-        let known = self.known.lock();
-        (known.replaced, known.replacing)
+        *self.replacements.lock()
     }
 
-    /// What must be answered, at least.
-    pub(crate) fn least(&self) -> Cells {
-        self.known.lock().acknowledged.clone()
-    }
-
-    /// What may be answered, at most.
-    pub(crate) fn most(&self) -> Cells {
-        self.known.lock().sent.clone()
+    fn change<T>(&self, datasource: &str, change: impl FnOnce(&mut Known) -> T) -> T {
+        change(self.known.lock().entry(datasource.to_owned()).or_default())
     }
 }
 

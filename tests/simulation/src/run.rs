@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use henge_platform::discovery::Discovery;
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::simulation;
 use henge_platform::storage::DeepStorage;
@@ -14,10 +13,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::actors::{self, FaultActor, Question, Stage, ask, ask_replaced, create_datasource};
-use crate::cluster::{Cluster, HISTORICALS, REALTIME, REPLICAS};
+use crate::actors::{self, FaultActor, Question, Stage, ask, ask_replaced, create_datasources};
+use crate::cluster::{Cluster, HISTORICALS, REALTIMES, REPLICAS};
 use crate::disks::Disks;
-use crate::model::total;
+use crate::model::{DATASOURCES, WITHOUT_KEY, total};
 use crate::tally::{Counts, Tally};
 use crate::trace::Trace;
 use crate::world::World;
@@ -96,7 +95,7 @@ async fn act(
     for name in Cluster::names() {
         cluster.start(name).await?;
     }
-    create_datasource(&cluster).await?;
+    create_datasources(&cluster).await?;
     let (end, over) = watch::channel(false);
     let stage = Stage { cluster, model: Arc::default(), tally, over, seed };
     let actors = actors::start(&stage);
@@ -128,23 +127,29 @@ async fn act(
 /// somebody's.
 async fn settle(stage: &Stage) -> Result<()> {
     let started = Instant::now();
-    let node = stage.cluster.realtime().context("the realtime node is down")?;
-    node.flush().await;
-    let expected = total(&stage.model.least(), |_, _| true);
     let world = &stage.cluster.world;
     loop {
-        let left = world.discovery.snapshot().servers.get(REALTIME).map_or(0, |s| s.segments.len());
-        let found = ask(stage, "auditor", &Question::everything()).await;
+        for (name, _) in REALTIMES {
+            if let Some((process, node)) = stage.cluster.realtime(name) {
+                let _ = process.spawn(async move { node.flush().await }).await;
+            }
+        }
+        let left: usize = REALTIMES.iter().map(|(name, _)| announced(world, name)).sum();
+        let is_answered = answered_exactly(stage).await;
         let replaced = ask_replaced(stage, &mut BTreeMap::new()).await;
         let (last, _) = stage.model.replacements();
         let is_newest = |tasks: Vec<u64>| tasks.iter().all(|task| *task >= last);
-        let is_answered = found == Some(expected) && replaced.is_some_and(is_newest);
+        let is_answered = is_answered && replaced.is_some_and(is_newest);
+        let left = left + world.metadata.store.buffered_segments().await?.len();
         if left == 0 && is_answered && misplaced(world).await?.is_empty() {
             break;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    stage.tally.count("rows at the end", expected.rows as u64);
+    for datasource in DATASOURCES {
+        let acknowledged = total(&stage.model.all_acknowledged(datasource), |_, _| true);
+        stage.tally.count("rows at the end", acknowledged.rows as u64);
+    }
     stage.tally.count("milliseconds to settle", started.elapsed().as_millis() as u64);
     if stage.cluster.leaders().len() != 1 {
         stage.tally.violation(format!("at the end lead {:?}", stage.cluster.leaders()));
@@ -158,18 +163,40 @@ async fn settle(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+fn announced(world: &World, name: &str) -> usize {
+    world.audit.announced_by(name).map_or(0, |server| server.segments.len())
+}
+
+/// Whether all that was acknowledged is answered, of every datasource, and nothing that was never sent.
+async fn answered_exactly(stage: &Stage) -> bool {
+    for datasource in DATASOURCES {
+        let question = Question::everything(datasource);
+        let Some(found) = ask(stage, "auditor", &question).await else { return false };
+        let has_key = |_: i64, city: i64| city != WITHOUT_KEY;
+        let acknowledged = stage.model.all_acknowledged(datasource);
+        let exact = total(&acknowledged, has_key);
+        let (least, most) = (
+            total(&acknowledged, |_, _| true),
+            total(&stage.model.most(datasource), |day, city| !has_key(day, city)),
+        );
+        if !(least.rows..=exact.rows + most.rows).contains(&found.rows) {
+            return false;
+        }
+    }
+    true
+}
+
 /// Used segments that are not on as many hosts as asked for, in different zones, and those that are held
 /// though they are not used.
 async fn misplaced(world: &World) -> Result<Vec<String>> {
     let used = world.metadata.store.used_segments().await?.segments;
-    let view = world.discovery.snapshot();
     let hosts: Vec<_> = HISTORICALS
         .iter()
-        .filter_map(|(name, zone)| Some((*name, *zone, &view.servers.get(*name)?.segments)))
+        .filter_map(|(name, zone)| Some((*name, *zone, world.audit.announced_by(name)?.segments)))
         .collect();
     let mut misplaced = Vec::new();
     for segment in &used {
-        let holders = hosts.iter().filter(|(.., segments)| segments.contains_key(&segment.id));
+        let holders = hosts.iter().filter(|(.., held)| held.contains_key(&segment.id));
         let zones: Vec<&str> = holders.map(|(_, zone, _)| *zone).collect();
         if zones.len() != REPLICAS || zones[0] == zones[1] {
             misplaced.push(format!("{} is in {zones:?}", segment.id));
@@ -185,11 +212,17 @@ async fn misplaced(world: &World) -> Result<Vec<String>> {
 /// What is still under way.
 async fn unsettled(stage: &Stage) -> String {
     let world = &stage.cluster.world;
-    let expected = total(&stage.model.least(), |_, _| true);
-    let found = ask(stage, "auditor", &Question::everything()).await;
-    let announced: Vec<String> = (world.discovery.snapshot().servers.iter())
-        .map(|(id, server)| format!("{id} {}", server.segments.len()))
-        .collect();
+    let mut of_datasources = Vec::new();
+    for datasource in DATASOURCES {
+        let acknowledged = total(&stage.model.all_acknowledged(datasource), |_, _| true);
+        let found = ask(stage, "auditor", &Question::everything(datasource)).await;
+        of_datasources.push(format!("{datasource}: {found:?} of {acknowledged:?}"));
+    }
+    let announced: Vec<String> =
+        Cluster::names().map(|name| format!("{name} {}", announced(world, name))).collect();
+    let notes = world.metadata.store.buffered_segments().await.unwrap_or_default();
+    let notes: Vec<String> =
+        notes.iter().map(|note| format!("{} by {}", note.id, note.owner)).collect();
     let misplaced = misplaced(world).await.unwrap_or_default();
-    format!("{found:?} of {expected:?}, announced: {}, {misplaced:?}", announced.join(", "))
+    format!("{of_datasources:?}, noted: {notes:?}, announced: {announced:?}, {misplaced:?}")
 }

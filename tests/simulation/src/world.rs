@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::metadata::manifest::ManifestedStore;
 use henge_platform::metadata::{MemoryMetadataStore, MetadataStore};
 use henge_platform::runtime::{Clock, ManualClock, watch};
 use henge_platform::storage::{FaultPlan, ObjectDeepStorage, UnreliableStorage};
-use henge_platform::wal::LogMarks;
 use tempfile::TempDir;
 
 use crate::audit::Audit;
+use crate::gossip::Gossip;
 use crate::metadata::SharedMetadata;
 use crate::network::Network;
 
@@ -29,13 +28,11 @@ pub(crate) struct World {
     pub(crate) store_clock: Arc<ManualClock>,
     pub(crate) metadata: Arc<SharedMetadata>,
     pub(crate) storage: Arc<UnreliableStorage>,
-    pub(crate) discovery: Arc<InProcessDiscovery>,
     pub(crate) network: Arc<Network>,
+    pub(crate) gossip: Arc<Gossip>,
     pub(crate) audit: Arc<Audit>,
     /// Whether coordinators see all of the cluster.
     pub(crate) sight: watch::Sender<bool>,
-    /// What is noted of logs outside of their folders.
-    pub(crate) log_marks: LogMarks,
     cluster: Arc<str>,
 }
 
@@ -51,18 +48,16 @@ impl World {
         let storage = Arc::new(UnreliableStorage::new(objects, FaultPlan::default(), seed));
         let store_clock = Arc::new(ManualClock::new(FIRST_MS));
         let store = Arc::new(MemoryMetadataStore::with_clock(store_clock.clone()));
-        let discovery = Arc::new(InProcessDiscovery::new());
-        let audit = Arc::new(Audit::new(discovery.clone(), store.clone()));
+        let audit = Arc::new(Audit::new(store.clone()));
         let network = Arc::new(Network::new(seed, audit.clone()));
         Ok(Self {
             cluster: store.cluster_uuid().await?.into(),
             metadata: Arc::new(SharedMetadata::new(store, network.clone(), seed)),
-            log_marks: LogMarks::default(),
+            gossip: Arc::new(Gossip::new(seed, network.clone())),
             folder: folder.context("make a folder for the disks")?,
             clock: Arc::new(ManualClock::new(FIRST_MS)),
             store_clock,
             storage,
-            discovery,
             network,
             audit,
             sight: watch::Sender::new(true),

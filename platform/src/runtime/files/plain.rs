@@ -143,6 +143,51 @@ impl Read for RegularFile {
     }
 }
 
+/// A file that is appended to.
+#[derive(Debug)]
+pub struct AppendedFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl AppendedFile {
+    /// Opens a file that is there.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        before(FileWork::Open, path)?;
+        let file = OpenOptions::new().append(true).open(path)?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Appends all bytes.
+    ///
+    /// # Errors
+    /// When not all were written; some may have been.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        before(FileWork::Write, &self.path)?;
+        self.file.write_all(bytes)
+    }
+
+    /// Makes what was appended durable.
+    ///
+    /// # Errors
+    /// When that is not certain.
+    pub fn sync(&self) -> io::Result<()> {
+        before(FileWork::Sync, &self.path)?;
+        self.file.sync_data()
+    }
+
+    /// Cuts the file to a length.
+    ///
+    /// # Errors
+    /// When it could not be cut.
+    pub fn truncate(&self, size_bytes: u64) -> io::Result<()> {
+        self.file.set_len(size_bytes)
+    }
+}
+
 /// A file that is being written, from its start.
 #[derive(Debug)]
 pub struct NewFile {

@@ -99,6 +99,12 @@ impl Process {
         state.held.drain(..).for_each(Waker::wake);
     }
 
+    /// True while it stands still.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.shared.state.lock().is_paused
+    }
+
     /// True while it is paused: the task is woken when it goes on.
     fn holds(&self, task: &Context<'_>) -> bool {
         let mut state = self.shared.state.lock();

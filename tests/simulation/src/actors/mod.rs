@@ -15,12 +15,12 @@ use tokio::sync::watch;
 
 use henge_platform::runtime::spawn;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, REALTIMES};
 use crate::model::Model;
 use crate::tally::Tally;
 
 pub(crate) use faults::FaultActor;
-pub(crate) use operator::create_datasource;
+pub(crate) use operator::create_datasources;
 pub(crate) use querier::{Question, ask};
 pub(crate) use replacer::ask as ask_replaced;
 
@@ -52,9 +52,14 @@ pub(crate) fn start(stage: &Stage) -> Vec<tokio::task::JoinHandle<()>> {
         spawn(replacer::replace(stage.clone())),
         spawn(replacer::read(stage.clone())),
     ];
-    actors.extend((0..2).map(|number| spawn(pusher::run(stage.clone(), number))));
+    actors.extend((0..4).map(|number| spawn(pusher::run(stage.clone(), number))));
     actors.extend((0..2).map(|number| spawn(querier::run(stage.clone(), number))));
     actors
+}
+
+/// Any realtime node.
+fn any_realtime(random: &mut StdRng) -> &'static str {
+    REALTIMES[random.random_range(0..REALTIMES.len())].0
 }
 
 async fn pause(random: &mut StdRng, longest_ms: u64) {

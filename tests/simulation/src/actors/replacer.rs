@@ -8,8 +8,8 @@ use axum::http::{Request, StatusCode};
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::{Stage, pause};
-use crate::cluster::{BROKER, REALTIME};
+use super::{Stage, any_realtime, pause};
+use crate::cluster::{Answer, BROKER};
 
 const HOURS: u64 = 3;
 
@@ -40,7 +40,8 @@ async fn run_task(stage: &Stage, random: &mut StdRng, task: u64) -> bool {
     let mut is_known = false;
     loop {
         let path = format!("/druid/indexer/v1/task/replace-{task}/status");
-        match call(stage, Request::get(path).body(Body::empty())).await {
+        let to = any_realtime(random);
+        match call(stage, to, Request::get(path).body(Body::empty())).await {
             Some((StatusCode::OK, status)) => match status["status"]["statusCode"].as_str() {
                 Some("SUCCESS") => return true,
                 Some("FAILED") => return false,
@@ -54,7 +55,7 @@ async fn run_task(stage: &Stage, random: &mut StdRng, task: u64) -> bool {
                 let request = Request::post("/druid/indexer/v1/task")
                     .header("content-type", "application/json")
                     .body(Body::from(specification(task).to_string()));
-                let _ = call(stage, request).await;
+                let _ = call(stage, to, request).await;
             }
             _ => {}
         }
@@ -64,10 +65,11 @@ async fn run_task(stage: &Stage, random: &mut StdRng, task: u64) -> bool {
 
 async fn call(
     stage: &Stage,
+    to: &str,
     request: Result<Request<Body>, axum::http::Error>,
 ) -> Option<(StatusCode, Value)> {
-    let (status, body) = stage.cluster.request("replacer", REALTIME, request.ok()?).await?;
-    Some((status, serde_json::from_slice(&body).unwrap_or_default()))
+    let answer = stage.cluster.request("replacer", to, request.ok()?).await?;
+    Some((answer.status, serde_json::from_slice(&answer.body).unwrap_or_default()))
 }
 
 fn specification(task: u64) -> Value {
@@ -119,7 +121,8 @@ pub(crate) async fn ask(stage: &Stage, seen: &mut BTreeMap<String, u64>) -> Opti
     let request = Request::post("/druid/v2")
         .header("content-type", "application/json")
         .body(Body::from(query.to_string()));
-    let (status, body) = stage.cluster.request("querier-2", BROKER, request.ok()?).await?;
+    let answer = stage.cluster.request("querier-2", BROKER, request.ok()?).await?;
+    let Answer { status, body, .. } = answer;
     let (_, most) = stage.model.replacements();
     if status == StatusCode::NOT_FOUND && had_any {
         stage.tally.violation("the replaced hours are not known any more".to_owned());
