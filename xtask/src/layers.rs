@@ -35,13 +35,14 @@ const AGGREGATE: &str = "henge-aggregate";
 const EXEC: &str = "henge-exec";
 const ANSWER: &str = "henge-answer";
 const ORACLE: &str = "henge-oracle";
+const PLACEMENT: &str = "henge-placement";
 const PROTO: &str = "henge-proto";
 const PLATFORM: &str = "henge-platform";
 const DATA_NODE: &str = "henge-data-node";
 const TEST_SERVERS: &str = "henge-test-servers";
 
 /// Pure packages: bytes and values in, values out.
-const ENGINE: [Layer; 14] = [
+const ENGINE: [Layer; 15] = [
     layer(TYPES, &[]),
     layer(EXPR, &[TYPES]),
     layer(SKETCH, &[TYPES]),
@@ -64,6 +65,7 @@ const ENGINE: [Layer; 14] = [
     },
     layer(ANSWER, &[TYPES, EXPR, QUERY, SKETCH, VECTOR, EXEC]),
     layer(ORACLE, &[TYPES, EXPR, QUERY]),
+    layer(PLACEMENT, &[TYPES]),
 ];
 
 /// What a role composes: no role depends on another role.
@@ -71,6 +73,9 @@ const ROLE: &[&str] = &[
     TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, ANSWER, PROTO,
     PLATFORM, DATA_NODE,
 ];
+
+/// The one role that decides where segments are.
+const COORDINATOR: &[&str] = &[TYPES, PLACEMENT, PLATFORM, DATA_NODE];
 
 /// Everything around the engine. The binary and the packages of tests and benchmarks use what they
 /// like; nothing depends on them.
@@ -86,7 +91,7 @@ const OUTER: [Layer; 9] = [
     layer("henge-realtime-node", ROLE),
     layer("henge-historical-node", ROLE),
     layer("henge-broker", ROLE),
-    layer("henge-coordinator", ROLE),
+    layer("henge-coordinator", COORDINATOR),
     layer("xtask", &[]),
 ];
 const UNRESTRICTED: [&str; 4] =
@@ -157,7 +162,7 @@ fn is_ours(package: &str) -> bool {
 }
 
 fn find(package: &str) -> Option<&'static Layer> {
-    static LAYERS: ([Layer; 14], [Layer; 9]) = (ENGINE, OUTER);
+    static LAYERS: ([Layer; 15], [Layer; 9]) = (ENGINE, OUTER);
     LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
 }
 

@@ -1,0 +1,254 @@
+//! Moves: which copies are worth moving, the best first, within what may be moved at once.
+//!
+//! Each move makes the whole cheaper by more than the least gain, and the cost of the whole has a floor: so
+//! there is an end to moving, whatever the order. A plan over a balanced cluster is empty, also when it is
+//! made anew.
+
+use std::cmp::Ordering;
+
+use rustc_hash::FxHashSet;
+
+use super::cost::Cost;
+use super::model::Balancer;
+use super::scan::{Better, Choice};
+use super::time_box::TimeBox;
+use crate::cluster::{SegmentIndex, ServerIndex};
+
+/// Segments between two looks at the clock.
+const BETWEEN_LOOKS: usize = 256;
+/// Candidates kept for each move that may be made: those before may take their places.
+const CANDIDATES_PER_MOVE: usize = 8;
+
+/// What may be moved in one plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MoveLimits {
+    /// Copies.
+    pub moves: usize,
+    /// Bytes.
+    pub bytes: u64,
+    /// Copies that each node may be asked to load, by its place.
+    pub rooms: Vec<u32>,
+    /// Copies that leave one node.
+    pub from_each: u32,
+}
+
+impl MoveLimits {
+    /// As much as it takes.
+    #[must_use]
+    pub fn none(servers: usize) -> Self {
+        let rooms = vec![u32::MAX; servers];
+        Self { moves: usize::MAX, bytes: u64::MAX, rooms, from_each: u32::MAX }
+    }
+}
+
+/// A copy that is to be loaded elsewhere, and dropped here after that.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlannedMove {
+    /// What.
+    pub segment: SegmentIndex,
+    /// Where it is.
+    pub from: ServerIndex,
+    /// Where it goes.
+    pub to: ServerIndex,
+    /// What it costs where it is.
+    pub before: Cost,
+    /// What it costs where it goes.
+    pub after: Cost,
+}
+
+impl PlannedMove {
+    /// By how much the whole is cheaper after it.
+    #[must_use]
+    pub fn gain(&self) -> f64 {
+        self.before.total() - self.after.total()
+    }
+}
+
+/// The moves of a plan.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Moves {
+    /// In the order in which they are worth most.
+    pub moves: Vec<PlannedMove>,
+    /// Segments that were looked at.
+    pub considered: usize,
+    /// True when all were looked at and none is worth moving any more.
+    pub is_settled: bool,
+}
+
+impl Balancer {
+    /// Finds the moves that are worth it and makes them here. The seed says where to begin, and which of
+    /// equals is first: whoever has not time for all begins elsewhere each time.
+    pub fn plan_moves(&mut self, limits: &MoveLimits, seed: u64, time: &TimeBox<'_>) -> Moves {
+        let mut plan = Moves::default();
+        let mut left = Left::of(limits, self.nodes.len());
+        loop {
+            let (mut found, is_all) = self.sweep(&left, seed, time, &mut plan);
+            rank(&mut found, left.moves, seed);
+            let before = plan.moves.len();
+            for (segment, _) in found {
+                if left.moves == 0 || time.is_over() {
+                    return plan;
+                }
+                self.move_if_worth(segment, &mut left, &mut plan);
+            }
+            if plan.moves.len() == before {
+                plan.is_settled = is_all && !left.held_back(limits);
+                return plan;
+            }
+        }
+    }
+
+    /// What would be worth moving, were it alone; and whether all was looked at.
+    fn sweep(
+        &mut self,
+        left: &Left,
+        seed: u64,
+        time: &TimeBox<'_>,
+        plan: &mut Moves,
+    ) -> (Vec<(SegmentIndex, Better)>, bool) {
+        let count = self.cluster.segments().len();
+        let begin = if count == 0 { 0 } else { (mix(seed) % count as u64) as usize };
+        let mut found = Vec::new();
+        for step in 0..count {
+            if step % BETWEEN_LOOKS == 0 && time.is_late() {
+                return (found, false);
+            }
+            let segment = ((begin + step) % count) as SegmentIndex;
+            plan.considered += 1;
+            self.consider(segment, left, |better| found.push((segment, better)));
+        }
+        (found, true)
+    }
+
+    fn consider(&mut self, segment: SegmentIndex, left: &Left, mut found: impl FnMut(Better)) {
+        if !self.is_movable(segment) {
+            return;
+        }
+        for tier in 0..self.cluster.tiers().len() {
+            let range = self.cluster.tiers()[tier].servers.clone();
+            let holders = &self.cluster.segment(segment).holders;
+            let is_here = holders.iter().any(|at| range.contains(&usize::from(*at)));
+            if range.len() < 2 || !is_here || self.has_away[tier] {
+                continue;
+            }
+            let needed = self.needed_gain(segment, tier) as f32;
+            let choice = Choice { segment, tier, rooms: &left.rooms };
+            self.better_places(choice, |better| {
+                if better.gain > needed {
+                    found(better);
+                }
+            });
+        }
+    }
+
+    /// False while something is under way with it, and while it has too many or too few copies: that is for
+    /// others to mend first.
+    fn is_movable(&self, segment: SegmentIndex) -> bool {
+        let is_settled = |tier| {
+            let here = self.here(segment, tier);
+            let wanted = self.wanted(segment, tier);
+            here.draining == 0 && wanted.is_none_or(|wanted| wanted == here.staying)
+        };
+        !self.cluster.segment(segment).is_busy && (0..self.cluster.tiers().len()).all(is_settled)
+    }
+
+    fn needed_gain(&self, segment: SegmentIndex, tier: usize) -> f64 {
+        let mean_bytes = self.mean_bytes[tier].max(1.0);
+        let relative = self.cluster.segment(segment).size_bytes as f64 / mean_bytes;
+        self.weights.least_gain + self.weights.least_gain_of_size * relative
+    }
+
+    /// Looks again, now that others have moved, and moves the copy that gains most.
+    fn move_if_worth(&mut self, segment: SegmentIndex, left: &mut Left, plan: &mut Moves) {
+        let size_bytes = self.cluster.segment(segment).size_bytes;
+        let (mut best, mut is_held_back): (Option<Better>, bool) = (None, false);
+        let is_moved = left.moved.contains(&segment);
+        self.consider(segment, left, |better| {
+            if is_moved || !left.allows(better.from, size_bytes) {
+                is_held_back = true;
+            } else if best.is_none_or(|best| better.gain > best.gain) {
+                best = Some(better);
+            }
+        });
+        left.is_held_back |= is_held_back;
+        let Some(Better { from, to, .. }) = best else { return };
+        let before = self.cost(segment, from);
+        self.remove(segment, from);
+        let after = self.cost(segment, to);
+        let tier = usize::from(self.nodes[usize::from(to)].tier);
+        let planned = PlannedMove { segment, from, to, before, after };
+        if planned.gain() <= self.needed_gain(segment, tier) {
+            self.add(segment, from);
+            return;
+        }
+        self.add(segment, to);
+        left.take(from, to, size_bytes);
+        left.moved.insert(segment);
+        plan.moves.push(planned);
+    }
+}
+
+/// What may still be moved.
+#[derive(Debug, Clone, PartialEq)]
+struct Left {
+    moves: usize,
+    bytes: u64,
+    rooms: Vec<u32>,
+    from: Vec<u32>,
+    /// A segment is moved once: it has to arrive before it goes on.
+    moved: FxHashSet<SegmentIndex>,
+    /// Something was not moved for a limit.
+    is_held_back: bool,
+}
+
+impl Left {
+    fn of(limits: &MoveLimits, servers: usize) -> Self {
+        let MoveLimits { moves, bytes, rooms, from_each } = limits;
+        let mut rooms = rooms.clone();
+        rooms.resize(servers, 0);
+        let from = vec![*from_each; servers];
+        let moved = FxHashSet::default();
+        Self { moves: *moves, bytes: *bytes, rooms, from, moved, is_held_back: false }
+    }
+
+    fn allows(&self, from: ServerIndex, size_bytes: u64) -> bool {
+        self.from[usize::from(from)] > 0 && size_bytes <= self.bytes
+    }
+
+    fn take(&mut self, from: ServerIndex, to: ServerIndex, size_bytes: u64) {
+        self.moves -= 1;
+        self.bytes -= size_bytes;
+        let less = |count: &mut u32| *count -= u32::from(*count != u32::MAX);
+        less(&mut self.rooms[usize::from(to)]);
+        less(&mut self.from[usize::from(from)]);
+    }
+
+    /// True when there may be more to move than the limits let.
+    fn held_back(&self, limits: &MoveLimits) -> bool {
+        let mut rooms = limits.rooms.iter().zip(&self.rooms);
+        self.is_held_back || rooms.any(|(had, has)| *had > 0 && *has == 0)
+    }
+}
+
+/// Sorts by gain, the largest first, and leaves out what will not have its turn.
+fn rank(found: &mut Vec<(SegmentIndex, Better)>, moves: usize, seed: u64) {
+    let order = |left: &(SegmentIndex, Better), right: &(SegmentIndex, Better)| -> Ordering {
+        let by_gain = right.1.gain.total_cmp(&left.1.gain);
+        let tie = |of: &(SegmentIndex, Better)| mix(seed ^ u64::from(of.0)) ^ u64::from(of.1.from);
+        by_gain.then_with(|| tie(left).cmp(&tie(right)))
+    };
+    let most = moves.saturating_mul(CANDIDATES_PER_MOVE);
+    if found.len() > most && most > 0 {
+        found.select_nth_unstable_by(most - 1, order);
+        found.truncate(most);
+    }
+    found.sort_unstable_by(order);
+}
+
+/// Spreads the bits of a number (the finaliser of SplitMix64).
+pub(crate) fn mix(seed: u64) -> u64 {
+    let mut bits = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
