@@ -8,8 +8,9 @@ use henge_platform::metadata::MetadataError;
 use henge_types::SegmentId;
 
 use crate::Coordinator;
-use crate::action::Action;
+use crate::action::{Action, Unused};
 use crate::error::Result;
+use crate::explain::Explained;
 use crate::leadership::Term;
 use crate::queue::{Order, Work};
 
@@ -22,7 +23,7 @@ impl Coordinator {
     /// # Errors
     /// When the metadata store refuses a change.
     pub(crate) async fn apply(&self, actions: Vec<Action>, term: &Term) -> Result<usize> {
-        let (mut orders, mut without_room) = (0, 0);
+        let (mut orders, mut without_room, mut without_nodes) = (0, 0, Vec::new());
         for action in actions {
             let (server, work) = match action {
                 Action::Load { server, segment } => (server, Work::Load(segment)),
@@ -32,8 +33,17 @@ impl Coordinator {
                     let Some(keepers) = keepers else { continue };
                     (server, Work::DropCopy(segment, keepers))
                 }
-                Action::MarkUnused { ids } => {
-                    self.mark_unused(&ids, term).await?;
+                Action::Move { server, from, segment, before, after } => {
+                    let told = Explained { from, to: Arc::clone(&server), before, after };
+                    self.explain(&segment.id, told);
+                    (server, Work::Load(segment))
+                }
+                Action::MarkUnused { ids, why } => {
+                    self.mark_unused(&ids, why, term).await?;
+                    continue;
+                }
+                Action::ReportTiers { tiers } => {
+                    without_nodes = tiers;
                     continue;
                 }
                 Action::ReportFull { segments, named } => {
@@ -48,15 +58,16 @@ impl Coordinator {
             }
         }
         self.tell_room(without_room);
+        self.tell_tiers(&without_nodes);
         Ok(orders)
     }
 
-    async fn mark_unused(&self, ids: &[SegmentId], term: &Term) -> Result<()> {
+    async fn mark_unused(&self, ids: &[SegmentId], why: Unused, term: &Term) -> Result<()> {
         if !self.shared.leadership.leads_under(term.epoch) {
             return Ok(());
         }
         match self.metadata.mark_unused(ids, term.fence.as_ref()).await {
-            Ok(count) => tracing::info!(count, "marked overshadowed segments unused"),
+            Ok(count) => tracing::info!(count, ?why, "marked segments unused"),
             Err(MetadataError::Fenced { .. }) => self.shared.leadership.lost(term.epoch),
             Err(error) => return Err(error.into()),
         }
@@ -74,6 +85,19 @@ impl Coordinator {
                            historical.capacity_bytes or add a node";
             self.discovery.report(&REPORTER.into(), id, Some(trouble.to_owned()));
         }
+    }
+
+    /// Says which tiers rules name in vain, when that changes.
+    fn tell_tiers(&self, without_nodes: &[(Arc<str>, usize)]) {
+        let tiers: Vec<Arc<str>> = without_nodes.iter().map(|(tier, _)| Arc::clone(tier)).collect();
+        let mut told = self.tiers_without_nodes.lock();
+        if *told == tiers {
+            return;
+        }
+        for (tier, segments) in without_nodes {
+            tracing::error!(%tier, segments, "rules ask for a tier that has no nodes");
+        }
+        *told = tiers;
     }
 
     /// Says when segments begin to wait for room, and when they do no more.

@@ -1,6 +1,8 @@
 //! Errors of this package.
 
+use henge_placement::PlacementError;
 use henge_platform::metadata::MetadataError;
+use henge_platform::runtime::WorkLost;
 use henge_types::ErrorClass;
 
 /// Why a run failed.
@@ -9,6 +11,25 @@ pub enum CoordinatorError {
     /// The metadata could not be read: nothing is decided on a partial view.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// Rules, or a cluster, that cannot be.
+    #[error(transparent)]
+    Placement(#[from] PlacementError),
+    /// The metadata hold what this version cannot read: nothing is decided without it.
+    #[error("the {kind} of '{name}' as they are kept: {reason}")]
+    Stored {
+        /// The kind of the document.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A plan that came to no end.
+    #[error(transparent)]
+    Lost(#[from] WorkLost),
+    /// A bug.
+    #[error("internal error: {0}")]
+    Internal(String),
 }
 
 impl CoordinatorError {
@@ -17,6 +38,10 @@ impl CoordinatorError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Metadata(error) => error.class(),
+            Self::Placement(error) => error.class(),
+            Self::Lost(error) => error.class(),
+            Self::Stored { .. } => ErrorClass::Corrupt,
+            Self::Internal(_) => ErrorClass::Internal,
         }
     }
 }

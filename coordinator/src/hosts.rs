@@ -146,6 +146,7 @@ impl Hosts {
                 told => told,
             };
             ServerState {
+                tier: Arc::clone(&description.tier),
                 zone: Arc::clone(&description.zone),
                 capacity_bytes,
                 loaded: Arc::clone(&host.server.segments),
@@ -162,6 +163,7 @@ impl Hosts {
     /// Those that left a short while ago.
     pub(crate) fn away(&self) -> BTreeMap<ServerId, AwayServer> {
         let away = |away: &Away| AwayServer {
+            tier: Arc::clone(&away.server.description.tier),
             zone: Arc::clone(&away.server.description.zone),
             loaded: Arc::clone(&away.server.segments),
         };

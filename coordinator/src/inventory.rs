@@ -66,6 +66,12 @@ impl Inventory {
         Arc::clone(&self.used)
     }
 
+    /// Changes with them.
+    #[must_use]
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     /// True when they are known to be all.
     #[must_use]
     pub(crate) fn is_complete(&self) -> bool {

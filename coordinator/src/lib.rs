@@ -11,32 +11,38 @@ mod apply;
 mod attempts;
 mod duty;
 mod error;
+mod explain;
 mod hosts;
 mod inventory;
 mod leadership;
 mod options;
-mod placement;
+mod picture;
 mod plan;
 mod queue;
+mod rules;
 mod run;
+mod settled;
 mod shared;
 mod sight;
 mod snapshot;
 #[cfg(test)]
 mod testing;
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use henge_data_node::{DialHosts, SegmentHost};
-use henge_platform::discovery::Discovery;
+use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::Clock;
 use henge_platform::runtime::watch;
 use parking_lot::Mutex;
 
 pub use error::{CoordinatorError, Result};
+pub use explain::ExplainedMove;
 pub use leadership::{LEADER_LEASE, LeaderStatus, Leadership, LeaseOptions};
 pub use options::CoordinatorOptions;
+pub use rules::{RULES, RuleChange, RuleHistory, RuleStore};
 pub use sight::{OneProcess, Sight};
 
 use crate::hosts::Hosts;
@@ -97,6 +103,14 @@ pub struct Coordinator {
     /// Since when not everything is seen, in running time.
     pub(crate) blind_since_ms: Mutex<Option<u64>>,
     pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) rules: RuleStore,
+    /// Nodes that are to be empty.
+    pub(crate) draining: Mutex<BTreeSet<ServerId>>,
+    /// The last moves, and why.
+    pub(crate) explained: Mutex<VecDeque<ExplainedMove>>,
+    /// What was seen when there was nothing to do.
+    pub(crate) settled: Mutex<Option<settled::Seen>>,
+    pub(crate) tiers_without_nodes: Mutex<Vec<Arc<str>>>,
 }
 
 impl Coordinator {
@@ -106,6 +120,11 @@ impl Coordinator {
         let Dependencies { metadata, discovery, clock, leadership, sight, dial } = dependencies;
         let shared = Arc::new(Shared::new(options, clock, leadership, sight));
         Self {
+            rules: RuleStore::new(Arc::clone(&metadata)),
+            draining: Mutex::default(),
+            explained: Mutex::default(),
+            settled: Mutex::default(),
+            tiers_without_nodes: Mutex::default(),
             metadata,
             discovery,
             hosts: Hosts::new(Arc::clone(&shared), dial),
@@ -119,6 +138,18 @@ impl Coordinator {
     /// Adds a node of this process that can hold segments. Those of others are found in discovery.
     pub fn connect(&self, host: Arc<dyn SegmentHost>) {
         self.hosts.connect(host);
+    }
+
+    /// The rules, to be read and set.
+    #[must_use]
+    pub fn rules(&self) -> &RuleStore {
+        &self.rules
+    }
+
+    /// Which nodes are to be empty from now on; the others are not any more. Lost with the process.
+    pub fn drain(&self, nodes: BTreeSet<ServerId>) {
+        *self.draining.lock() = nodes;
+        self.shared.wake.notify_one();
     }
 
     /// Who leads, as far as this coordinator knows.

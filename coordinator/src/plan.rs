@@ -1,35 +1,41 @@
 //! Planning: a pure function of a snapshot. One duty a file, each adds its actions.
 
+use henge_placement::balance::TimeBox;
+
 use crate::action::Action;
 use crate::duty;
-use crate::placement::Placement;
+use crate::error::Result;
+use crate::picture::Picture;
 use crate::snapshot::ClusterSnapshot;
 
-/// Segments without room that are named; more are counted.
-const NAMED_WITHOUT_ROOM: usize = 100;
+/// What is to be done now, and what is so far.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Planned {
+    pub actions: Vec<Action>,
+    /// Segments that are to be loaded and that no server has and keeps.
+    pub waiting_to_load: usize,
+}
 
-/// What is to be done now.
-#[must_use]
-pub(crate) fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
-    let mut placement = Placement::of(snapshot);
+/// What is to be done now, as far as there is time to find out.
+///
+/// # Errors
+/// When the cluster is larger than can be counted.
+pub(crate) fn plan(snapshot: &ClusterSnapshot, time: &TimeBox<'_>) -> Result<Planned> {
+    let mut picture = Picture::of(snapshot)?;
+    let waiting_to_load = picture.waiting_to_load;
     let mut actions = Vec::new();
     if snapshot.may_load {
-        actions.extend(duty::load::plan(&mut placement));
-        actions.extend(duty::replicate::plan(snapshot, &mut placement));
+        actions.extend(duty::assign::plan(&mut picture, time));
     }
     // "Unknown" is not "empty": what takes away needs to have seen everything.
     if snapshot.is_complete {
         actions.extend(duty::unload::plan(snapshot));
-        actions.extend(duty::drop_copies::plan(snapshot, &placement));
+        actions.extend(duty::drop_copies::plan(&mut picture));
+        actions.extend(duty::balance::plan(&mut picture, time));
         actions.extend(duty::mark_overshadowed::plan(snapshot));
+        actions.extend(duty::mark_dropped::plan(&picture));
     }
-    let without_room = placement.without_room();
-    if !without_room.is_empty() {
-        let named = without_room.iter().take(NAMED_WITHOUT_ROOM).map(|id| (*id).clone());
-        let (segments, named) = (without_room.len(), named.collect());
-        actions.push(Action::ReportFull { segments, named });
-    }
-    actions
+    Ok(Planned { actions, waiting_to_load })
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! The loop: on every notice, and every few seconds without one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use henge_placement::balance::TimeBox;
+use henge_platform::runtime::blocking;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::error::Result;
 use crate::inventory::Inventory;
-use crate::plan::plan;
-use crate::snapshot::ClusterSnapshot;
+use crate::plan::{Planned, plan};
+use crate::rules::Rules;
+use crate::snapshot::{ClusterSnapshot, Limits};
 use crate::{Coordinator, Progress};
 
 /// The longest time between two runs.
@@ -78,21 +82,34 @@ impl Coordinator {
         let mut inventory = self.inventory.lock().await;
         let Some(term) = self.shared.leadership.term() else { return Ok(0) };
         inventory.refresh(self.metadata.as_ref()).await?;
-        let snapshot = self.snapshot(&inventory);
-        let waiting_to_load = snapshot.used.keys().filter(|id| !snapshot.is_loaded(id)).count();
-        let orders = self.apply(plan(&snapshot), &term).await?;
+        let replicas = u32::try_from(self.shared.options.replicas.max(1)).unwrap_or(u32::MAX);
+        let rules = self.rules.book(replicas).await?;
+        let stamp = rules.stamp.clone();
+        let snapshot = self.snapshot(&inventory, rules);
+        let seen = self.seen(&snapshot, &inventory, stamp);
+        if self.is_settled(seen.as_ref()) {
+            self.progress.send_modify(|progress| progress.runs += 1);
+            return Ok(0);
+        }
+        let used_segments = snapshot.used.len();
+        let Planned { actions, waiting_to_load } = self.plan(snapshot).await?;
+        *self.settled.lock() = seen.filter(|_| actions.is_empty());
+        let orders = self.apply(actions, &term).await?;
         self.progress.send_modify(|progress| {
-            *progress = Progress {
-                runs: progress.runs + 1,
-                used_segments: snapshot.used.len(),
-                waiting_to_load,
-                ..*progress
-            };
+            *progress =
+                Progress { runs: progress.runs + 1, used_segments, waiting_to_load, ..*progress };
         });
         Ok(orders)
     }
 
-    fn snapshot(&self, inventory: &Inventory) -> ClusterSnapshot {
+    /// Computes for up to seconds where there are many segments, so not on the network's threads.
+    async fn plan(&self, snapshot: ClusterSnapshot) -> Result<Planned> {
+        let (clock, plan_ms) = (Arc::clone(&self.shared.clock), self.shared.options.plan_ms);
+        let plan = move || plan(&snapshot, &TimeBox::new(|| clock.running_ms(), plan_ms));
+        blocking(plan).await?
+    }
+
+    fn snapshot(&self, inventory: &Inventory, rules: Rules) -> ClusterSnapshot {
         // In this order: what is announced while it is not known to be all is no reason to drop.
         let is_all_seen = self.shared.sight.is_complete();
         let view = self.discovery.snapshot();
@@ -106,9 +123,17 @@ impl Coordinator {
         let is_complete = inventory.is_complete() && is_all_seen;
         ClusterSnapshot {
             is_complete,
+            view_version: view.version,
             may_load: is_complete || self.has_waited_for_sight(is_all_seen, now_ms),
             is_calm: self.hosts.are_calm(),
-            replicas: self.shared.options.replicas,
+            rules: Arc::new(rules.book),
+            now_ms: self.shared.clock.now_ms(),
+            draining: self.draining.lock().clone(),
+            limits: Limits {
+                moves: self.shared.options.moves_at_once,
+                further_copies: self.shared.options.further_copies_per_run,
+            },
+            seed: self.progress.borrow().runs,
             used,
             servers,
             away: self.hosts.away(),

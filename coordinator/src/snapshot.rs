@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use henge_placement::rules::RuleBook;
 use henge_platform::discovery::{AnnouncedSegment, ServerId};
 use henge_platform::metadata::PublishedSegment;
 use henge_types::SegmentId;
@@ -15,6 +16,8 @@ pub(crate) type Announced = Arc<BTreeMap<SegmentId, AnnouncedSegment>>;
 /// One server that can hold segments.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServerState {
+    /// Its tier; empty where there is one only.
+    pub tier: Arc<str>,
     /// What it shares its fate with; empty where zones are not told apart.
     pub zone: Arc<str>,
     /// Bytes that it may hold.
@@ -34,13 +37,6 @@ pub(crate) struct ServerState {
 }
 
 impl ServerState {
-    /// Bytes it holds, and will hold.
-    #[must_use]
-    pub(crate) fn size_bytes(&self) -> u64 {
-        let loaded: u64 = self.loaded.values().map(|segment| segment.size_bytes).sum();
-        loaded + self.coming.values().sum::<u64>()
-    }
-
     /// True when it has the segment and is to keep it.
     #[must_use]
     pub(crate) fn keeps(&self, id: &SegmentId) -> bool {
@@ -51,6 +47,8 @@ impl ServerState {
 /// A server that left a short while ago and may come back with all it had.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AwayServer {
+    /// Its tier.
+    pub tier: Arc<str>,
     /// Its zone.
     pub zone: Arc<str>,
     /// What it announced.
@@ -63,13 +61,23 @@ pub(crate) struct ClusterSnapshot {
     /// True when `used` is known to hold every used segment, and `servers` every server that lives, with
     /// all it announces. Without that nothing is dropped.
     pub is_complete: bool,
+    /// The version of what is announced.
+    pub view_version: u64,
     /// True when loading may begin: the view is complete, or has not been for long.
     pub may_load: bool,
     /// True when no server came or left of late: copies too many are dropped, and moved between zones,
     /// only then.
     pub is_calm: bool,
-    /// Servers that are to have each used segment.
-    pub replicas: usize,
+    /// Where which segments are to be.
+    pub rules: Arc<RuleBook>,
+    /// Periods of rules end now.
+    pub now_ms: i64,
+    /// Servers that are to be empty.
+    pub draining: BTreeSet<ServerId>,
+    /// How much may be under way at once.
+    pub limits: Limits,
+    /// Where a plan begins that has not time for all.
+    pub seed: u64,
     /// Published segments that are used.
     pub used: Arc<BTreeMap<SegmentId, Arc<PublishedSegment>>>,
     /// Servers that can hold segments, with what they announce.
@@ -80,6 +88,15 @@ pub(crate) struct ClusterSnapshot {
     pub resting_loads: BTreeSet<Pair>,
     /// The same for drops.
     pub resting_drops: BTreeSet<Pair>,
+}
+
+/// How much may be under way at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Limits {
+    /// Copies on their way to a better place.
+    pub moves: usize,
+    /// Copies of segments that have one, asked for by one plan.
+    pub further_copies: usize,
 }
 
 impl ClusterSnapshot {

@@ -148,6 +148,18 @@ impl Setup {
     }
 
     pub(crate) fn coordinator(&self, replicas: usize, leadership: Leadership) -> Arc<Coordinator> {
+        // What is served stays where it is, but where a test is about that.
+        let moves_at_once = 0;
+        let options =
+            CoordinatorOptions { replicas, moves_at_once, ..CoordinatorOptions::default() };
+        self.coordinator_of(options, leadership)
+    }
+
+    pub(crate) fn coordinator_of(
+        &self,
+        options: CoordinatorOptions,
+        leadership: Leadership,
+    ) -> Arc<Coordinator> {
         let dependencies = Dependencies {
             metadata: self.metadata.clone(),
             discovery: self.discovery.clone(),
@@ -156,7 +168,6 @@ impl Setup {
             sight: Arc::new(self.sight.subscribe()),
             dial: Some(Arc::new(Dial(Arc::clone(&self.hosts)))),
         };
-        let options = CoordinatorOptions { replicas, ..CoordinatorOptions::default() };
         Arc::new(Coordinator::new(options, dependencies))
     }
 

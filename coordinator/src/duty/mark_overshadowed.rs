@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use henge_types::Timeline;
 
-use crate::action::Action;
+use crate::action::{Action, Unused};
 use crate::snapshot::ClusterSnapshot;
 
 /// One action for all segments that are hidden for good.
@@ -20,5 +20,8 @@ pub(crate) fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
         }
     }
     let ids: Vec<_> = timelines.values().flat_map(Timeline::overshadowed).collect();
-    if ids.is_empty() { Vec::new() } else { vec![Action::MarkUnused { ids }] }
+    match ids.is_empty() {
+        true => Vec::new(),
+        false => vec![Action::MarkUnused { ids, why: Unused::Overshadowed }],
+    }
 }

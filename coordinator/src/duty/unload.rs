@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use henge_types::SegmentId;
 
 use crate::action::Action;
-use crate::snapshot::ClusterSnapshot;
+use crate::snapshot::{ClusterSnapshot, ServerState};
 
 /// Unloads of segments that are not used any more.
 #[must_use]
 pub(crate) fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
-    let mut waiting: BTreeMap<&str, Vec<&SegmentId>> = BTreeMap::new();
-    for id in snapshot.used.keys().filter(|id| !snapshot.is_loaded(id)) {
-        waiting.entry(&id.datasource).or_default().push(id);
-    }
+    let waiting = match snapshot.servers.values().any(|server| has_unused(snapshot, server)) {
+        true => waiting(snapshot),
+        false => return Vec::new(),
+    };
     let is_awaited = |old: &SegmentId| {
         waiting
             .get(&*old.datasource)
@@ -30,4 +30,17 @@ pub(crate) fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
         actions.extend(goes.take(server.room_for_drops).map(unload));
     }
     actions
+}
+
+fn has_unused(snapshot: &ClusterSnapshot, server: &ServerState) -> bool {
+    server.loaded.keys().any(|id| !snapshot.used.contains_key(id))
+}
+
+/// Used segments that nobody has yet, by datasource.
+fn waiting(snapshot: &ClusterSnapshot) -> BTreeMap<&str, Vec<&SegmentId>> {
+    let mut waiting: BTreeMap<&str, Vec<&SegmentId>> = BTreeMap::new();
+    for id in snapshot.used.keys().filter(|id| !snapshot.is_loaded(id)) {
+        waiting.entry(&id.datasource).or_default().push(id);
+    }
+    waiting
 }

@@ -7,8 +7,15 @@ use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ServerId};
 use henge_platform::metadata::PublishedSegment;
 use henge_types::{Interval, SegmentId, ShardSpec, Version};
 
+use henge_placement::rules::{Rule, RuleBook, TierAliases, parse_rules};
+
 use super::*;
-use crate::snapshot::{Announced, AwayServer, ServerState};
+use crate::action::Unused;
+use crate::snapshot::{Announced, AwayServer, Limits, ServerState};
+
+fn plan(snapshot: &ClusterSnapshot) -> Vec<Action> {
+    super::plan(snapshot, &TimeBox::endless()).unwrap().actions
+}
 
 pub(crate) fn segment(
     start_ms: i64,
@@ -62,7 +69,7 @@ fn used(segments: &[&Arc<PublishedSegment>]) -> Arc<BTreeMap<SegmentId, Arc<Publ
     Arc::new(segments.iter().map(|s| (s.id.clone(), Arc::clone(s))).collect())
 }
 
-/// A calm cluster of one zone that is wholly seen.
+/// A calm cluster of one zone that is wholly seen, in which nothing is moved.
 fn cluster(
     segments: &[&Arc<PublishedSegment>],
     servers: &[(&str, &[&Arc<PublishedSegment>])],
@@ -72,7 +79,8 @@ fn cluster(
         is_complete: true,
         may_load: true,
         is_calm: true,
-        replicas: 1,
+        rules: Arc::new(RuleBook::of_replicas(1)),
+        limits: Limits { moves: 0, further_copies: usize::MAX },
         used: used(segments),
         servers: servers.collect(),
         ..ClusterSnapshot::default()
@@ -85,12 +93,24 @@ fn zones(
     servers: &[(&str, &str, &[&Arc<PublishedSegment>])],
 ) -> ClusterSnapshot {
     let servers = servers.iter().map(|(name, zone, loaded)| ((*name).into(), server(zone, loaded)));
-    ClusterSnapshot { replicas: 2, servers: servers.collect(), ..cluster(segments, &[]) }
+    let rules = Arc::new(RuleBook::of_replicas(2));
+    ClusterSnapshot { rules, servers: servers.collect(), ..cluster(segments, &[]) }
 }
 
 fn drop_copy(server: &str, segment: &Arc<PublishedSegment>, keepers: &[&str]) -> Action {
     let keepers = keepers.iter().map(|name| ServerId::from(*name)).collect();
     Action::DropCopy { server: server.into(), segment: Arc::clone(segment), keepers }
+}
+
+/// Where moves go, with their reasons.
+fn moves(actions: &[Action]) -> Vec<(String, SegmentId, &'static str)> {
+    let moved = |action: &Action| match action {
+        Action::Move { server, segment, before, after, .. } => {
+            (server.to_string(), segment.id.clone(), after.main_gain(before))
+        }
+        other => panic!("{other:?}"),
+    };
+    actions.iter().map(moved).collect()
 }
 
 fn load(server: &str, segment: &Arc<PublishedSegment>) -> Action {
@@ -108,7 +128,7 @@ fn f_52_newest_segments_load_first_and_spread_over_servers() {
 fn f_72_i_13_a_settled_cluster_needs_nothing() {
     let one = segment(0, 1, 0, 0);
     assert_eq!(plan(&cluster(&[&one], &[("a", &[&one])])), []);
-    // Also when one server has all of it and the other nothing: what is served stays where it is.
+    // Also when one server has all of it and the other nothing, where nothing is to be moved.
     let many: Vec<_> = (0..50).map(|at| segment(at * 10, 1, 0, 0)).collect();
     let all: Vec<_> = many.iter().collect();
     let skewed = cluster(&all, &[("a", &all), ("b", &[])]);
@@ -141,7 +161,10 @@ fn f_75_overshadowed_segments_are_retired_once_the_new_version_is_complete() {
     let half = cluster(&[&old, &first, &second], &[("a", &[&old, &first])]);
     assert_eq!(plan(&half), [load("a", &second)]);
     let whole = cluster(&[&old, &first, &second], &[("a", &[&old, &first, &second])]);
-    assert_eq!(plan(&whole), [Action::MarkUnused { ids: vec![old.id.clone()] }]);
+    assert_eq!(
+        plan(&whole),
+        [Action::MarkUnused { ids: vec![old.id.clone()], why: Unused::Overshadowed }]
+    );
 }
 
 /// All that a lost server had is asked for in the next run, on those that are left, in equal parts.
@@ -158,7 +181,7 @@ fn f_54_the_segments_of_a_lost_server_are_loaded_elsewhere_in_one_run() {
         assert!(segment.id.interval.start_ms >= 100_000, "{}", segment.id);
         *by_server.entry(server.clone()).or_default() += 1;
     }
-    assert_eq!(by_server.values().collect::<Vec<_>>(), [&5_000, &5_000], "{by_server:?}");
+    assert!(by_server.values().all(|count| (4_900..5_100).contains(count)), "{by_server:?}");
 }
 
 #[test]
@@ -220,7 +243,9 @@ fn a_zone_that_is_back_gets_copies_and_what_is_too_many_goes_after_that() {
     snapshot.is_calm = false;
     assert_eq!(plan(&snapshot), [], "not while servers come and go");
     snapshot.is_calm = true;
-    assert_eq!(plan(&snapshot), [load("c", &one)]);
+    assert_eq!(plan(&snapshot), [], "not where nothing is to be moved");
+    snapshot.limits.moves = 1;
+    assert_eq!(moves(&plan(&snapshot)), [("c".to_owned(), one.id.clone(), "zone")]);
     let mut snapshot =
         zones(&[&one], &[("a", "x", &[&one]), ("b", "x", &[&one]), ("c", "y", &[&one])]);
     assert_eq!(plan(&snapshot), [drop_copy("b", &one, &["a", "c"])]);
@@ -242,10 +267,13 @@ fn i_13_replicas_converge_and_stay_whoever_has_what_at_first() {
         &all,
         &[("a", "x", &all), ("b", "x", &all[..40]), ("c", "y", &all[30..50]), ("d", "z", &[])],
     );
-    for _ in 0..10 {
+    snapshot.limits.moves = 20;
+    for _ in 0..40 {
         for action in plan(&snapshot) {
             let (name, segment, is_there) = match &action {
-                Action::Load { server, segment } => (server, segment, true),
+                Action::Load { server, segment } | Action::Move { server, segment, .. } => {
+                    (server, segment, true)
+                }
                 Action::DropCopy { server, segment, .. } => (server, segment, false),
                 other => panic!("{other:?}"),
             };
@@ -264,6 +292,74 @@ fn i_13_replicas_converge_and_stay_whoever_has_what_at_first() {
         assert_eq!(copies.len(), 2, "{}", one.id);
         assert_ne!(copies[0].zone, copies[1].zone, "{}", one.id);
     }
+    // Two copies each on four servers: as many on each, but for what is not worth a move.
+    let counts: Vec<usize> = snapshot.servers.values().map(|server| server.loaded.len()).collect();
+    assert!(counts.iter().all(|count| (26..=34).contains(count)), "{counts:?}");
+}
+
+#[test]
+fn f_73_an_empty_server_gets_its_share_a_few_at_once_and_only_while_all_is_calm() {
+    let many: Vec<_> = (0..50).map(|at| segment(at * 10, 1, 0, 0)).collect();
+    let all: Vec<_> = many.iter().collect();
+    let mut snapshot = cluster(&all, &[("a", &all), ("b", &[])]);
+    snapshot.limits.moves = 10;
+    let planned = moves(&plan(&snapshot));
+    assert_eq!(planned.len(), 10);
+    assert!(planned.iter().all(|(server, ..)| server == "b"));
+    // What is on its way counts.
+    let coming = planned.iter().take(8).map(|(_, id, _)| (id.clone(), 7));
+    snapshot.servers.get_mut("b").unwrap().coming = coming.collect();
+    assert_eq!(plan(&snapshot).len(), 2);
+    snapshot.is_calm = false;
+    assert_eq!(plan(&snapshot), []);
+}
+
+#[test]
+fn rules_say_how_many_copies_are_in_which_tier_and_what_goes() {
+    let (old, new) = (segment(0, 1, 0, 0), segment(100 * 86_400_000, 1, 0, 0));
+    let rules = r#"[{"type": "loadByPeriod", "period": "P7D", "tieredReplicants": {"hot": 1, "cold": 1}},
+        {"type": "loadForever", "tieredReplicants": {"cold": 1}}]"#;
+    let set = |snapshot: &mut ClusterSnapshot, rules: Vec<Rule>| {
+        snapshot.rules = Arc::new(RuleBook::new(rules, TierAliases::default()));
+    };
+    let mut snapshot = cluster(&[&old, &new], &[("a", &[]), ("b", &[])]);
+    snapshot.now_ms = 101 * 86_400_000;
+    snapshot.servers.get_mut("a").unwrap().tier = "hot".into();
+    snapshot.servers.get_mut("b").unwrap().tier = "cold".into();
+    set(&mut snapshot, parse_rules(rules).unwrap());
+    assert_eq!(plan(&snapshot), [load("b", &new), load("b", &old), load("a", &new)]);
+    // A week later it is old, too: the hot copy is too many.
+    snapshot.servers.get_mut("a").unwrap().loaded = announced(&[&new]);
+    snapshot.servers.get_mut("b").unwrap().loaded = announced(&[&old, &new]);
+    assert_eq!(plan(&snapshot), []);
+    snapshot.now_ms += 7 * 86_400_000;
+    assert_eq!(plan(&snapshot), [drop_copy("a", &new, &["b"])]);
+    // Dropped by rule it is marked; who has it lets it go once it is unused.
+    set(&mut snapshot, vec![Rule::DropForever]);
+    let ids = vec![old.id.clone(), new.id.clone()];
+    assert_eq!(plan(&snapshot), [Action::MarkUnused { ids, why: Unused::DroppedByRule }]);
+    snapshot.is_complete = false;
+    assert_eq!(plan(&snapshot), []);
+    snapshot.is_complete = true;
+    // No rule for it: nothing is loaded and nothing taken away.
+    set(&mut snapshot, Vec::new());
+    assert_eq!(plan(&snapshot), []);
+    set(&mut snapshot, parse_rules(&rules.replace("\"hot\"", "\"gone\"")).unwrap());
+    snapshot.now_ms -= 7 * 86_400_000;
+    assert_eq!(plan(&snapshot)[0], Action::ReportTiers { tiers: vec![("gone".into(), 1)] });
+}
+
+#[test]
+fn a_draining_server_is_emptied_once_others_have_what_it_has() {
+    let one = segment(0, 1, 0, 0);
+    let mut snapshot = cluster(&[&one], &[("a", &[&one]), ("b", &[])]);
+    snapshot.draining.insert("a".into());
+    assert_eq!(plan(&snapshot), [load("b", &one)]);
+    snapshot.servers.get_mut("b").unwrap().coming.insert(one.id.clone(), 7);
+    assert_eq!(plan(&snapshot), []);
+    snapshot.servers.get_mut("b").unwrap().coming.clear();
+    snapshot.servers.get_mut("b").unwrap().loaded = announced(&[&one]);
+    assert_eq!(plan(&snapshot), [drop_copy("a", &one, &["b"])]);
 }
 
 #[test]

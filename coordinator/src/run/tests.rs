@@ -8,6 +8,7 @@ use henge_platform::metadata::{MetadataError, MetadataStore};
 use henge_platform::runtime::spawn;
 
 use super::*;
+use crate::CoordinatorOptions;
 use crate::leadership::Leadership;
 use crate::testing::{Mood, Setup};
 
@@ -211,4 +212,68 @@ async fn f_69_what_a_paused_leader_had_in_mind_is_not_done_when_it_wakes() {
     };
     let marked = setup.metadata.mark_unused(&[], term.fence.as_ref()).await;
     assert!(matches!(marked, Err(MetadataError::Fenced { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn f_70_f_73_an_empty_host_gets_its_share_by_loading_first_and_dropping_later() {
+    let setup = Setup::new();
+    let first = setup.host("a", "");
+    let ids = setup.publish(0..40).await;
+    let options = CoordinatorOptions { moves_at_once: 10, ..CoordinatorOptions::default() };
+    let coordinator = setup.coordinator_of(options, Leadership::alone());
+    let _running = run(&coordinator);
+    setup.pass(4_000).await;
+    assert_eq!(first.heard("load"), 40);
+    let second = setup.host("b", "");
+    setup.pass(20_000).await;
+    assert_eq!(second.heard("load"), 0, "not before it has been there for a while");
+    for _ in 0..600 {
+        setup.pass(500).await;
+        assert!(ids.iter().all(|id| !setup.holders(id).is_empty()));
+    }
+    let of_second = ids.iter().filter(|id| setup.holders(id).contains("b")).count();
+    assert!((17..=23).contains(&of_second), "{of_second}");
+    assert!(ids.iter().all(|id| setup.holders(id).len() == 1));
+    let explained = coordinator.explained_moves();
+    assert_eq!(explained.len(), second.heard("load"));
+    assert!(explained.iter().all(|one| &*one.to == "b" && one.gain > 0.0));
+    // And then nothing moves any more.
+    let heard = (first.told.lock().len(), second.told.lock().len());
+    setup.pass(600_000).await;
+    assert_eq!((first.told.lock().len(), second.told.lock().len()), heard);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_that_are_set_take_effect_and_what_they_drop_stays_in_deep_storage() {
+    let setup = Setup::new();
+    setup.host("a", "");
+    setup.host("b", "");
+    let ids = setup.publish(0..3).await;
+    let coordinator = setup.coordinator(1, Leadership::alone());
+    let _running = run(&coordinator);
+    setup.pass(4_000).await;
+    let count = |ids: &[henge_types::SegmentId]| {
+        ids.iter().map(|id| setup.holders(id).len()).collect::<Vec<_>>()
+    };
+    assert_eq!(count(&ids), [1, 1, 1]);
+    let set = async |json: &str| {
+        let rules = henge_placement::rules::parse_rules(json).unwrap();
+        let (author, comment) = ("ann".to_owned(), String::new());
+        let change = crate::RuleChange { rules, author, comment, time_ms: 1 };
+        coordinator.rules().set("d", &change).await.unwrap();
+    };
+    set(r#"[{"type": "loadForever", "tieredReplicants": {"_default_tier": 2}}]"#).await;
+    setup.pass(60_000).await;
+    assert_eq!(count(&ids), [2, 2, 2]);
+    set(r#"[{"type": "dropByInterval", "interval": "1970-01-01/1970-01-02"},
+        {"type": "loadForever", "tieredReplicants": {"_default_tier": 1}}]"#)
+    .await;
+    setup.pass(60_000).await;
+    assert_eq!(count(&ids), [0, 1, 1]);
+    let used = setup.metadata.used_segments().await.unwrap().segments;
+    assert_eq!(used.len(), 2);
+    // What cannot be read decides nothing.
+    setup.metadata.put_document(crate::RULES, "d", "{}").await.unwrap();
+    assert!(coordinator.run_once().await.is_err());
+    assert_eq!(count(&ids), [0, 1, 1]);
 }

@@ -51,6 +51,16 @@ pub trait MetadataStore: Send + Sync + Debug {
         version: u64,
     ) -> Result<Option<Document>>;
 
+    /// Versions of a document, the newest first: up to `limit` of those below `below`, which is where the
+    /// next page begins.
+    async fn document_versions(
+        &self,
+        kind: &str,
+        name: &str,
+        below: u64,
+        limit: usize,
+    ) -> Result<Vec<Document>>;
+
     /// The newest version of every document of a kind, by name.
     async fn list_documents(&self, kind: &str) -> Result<Vec<Document>>;
 

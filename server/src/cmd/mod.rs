@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+mod cluster;
 mod config;
 mod demo;
 mod http;
@@ -42,6 +43,9 @@ pub(crate) enum Command {
     /// Check the metadata of a data folder, or restore them.
     #[command(subcommand)]
     Metadata(metadata::MetadataCommand),
+    /// See what a cluster would do.
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
     /// Check settings.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -60,6 +64,7 @@ impl Command {
             Self::Ingest(args) => ingest::run(&args),
             Self::Segment(command) => segment::run(&command),
             Self::Metadata(command) => on_runtime(metadata::run(command)),
+            Self::Cluster(command) => cluster::run(&command),
             Self::Config(command) => config::run(&command),
         };
         match outcome {

@@ -221,6 +221,7 @@ pass_on! {
     fn cluster_uuid() -> String;
     fn get_document(kind: &str, name: &str) -> Option<Document>;
     fn get_document_version(kind: &str, name: &str, version: u64) -> Option<Document>;
+    fn document_versions(kind: &str, name: &str, below: u64, limit: usize) -> Vec<Document>;
     fn list_documents(kind: &str) -> Vec<Document>;
     fn buffered_segments() -> Vec<BufferedSegment>;
     fn publication(transaction_id: &str) -> Option<PublishOutcome>;

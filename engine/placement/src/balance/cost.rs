@@ -30,7 +30,7 @@ impl Default for Weights {
         Self {
             near: 1.0,
             same_datasource: 1.0,
-            together: 4.0,
+            together: 8.0,
             bytes: ShareWeight { gentle: 10.0, steep: 1_000.0, tolerance: 0.02 },
             load: ShareWeight { gentle: 0.0, steep: 1_000.0, tolerance: 0.02 },
             zone: 10_000.0,

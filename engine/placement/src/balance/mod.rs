@@ -10,6 +10,7 @@ mod affinity;
 mod assign;
 mod cost;
 mod field;
+mod lanes;
 mod model;
 mod moves;
 mod places;
@@ -25,7 +26,7 @@ pub use cost::{Cost, Weights};
 pub use model::Balancer;
 pub(crate) use moves::mix;
 pub use moves::{MoveLimits, Moves, PlannedMove};
-pub use share::ShareWeight;
+pub use share::{ShareWeight, assumed_load};
 pub use surplus::PlannedDrop;
 pub use time_box::TimeBox;
 

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::cost::{Cost, Weights};
 use super::field::{self, Field};
+use super::lanes::Lanes;
 use super::places::{self, Laid, Places};
 use super::scan::Scratch;
 use super::share::{Share, Total};
@@ -22,6 +25,7 @@ pub struct Balancer {
     pub(super) datasources: Field,
     pub(super) chunks: Chunks,
     pub(super) nodes: Vec<Node>,
+    pub(super) lanes: Lanes,
     /// Bytes of an average segment, by tier.
     pub(super) mean_bytes: Vec<f64>,
     /// Tiers of which a node is away: the others do not share its copies among them, since it will be back, or
@@ -29,6 +33,10 @@ pub struct Balancer {
     pub(super) has_away: Vec<bool>,
     /// Copies that a tier is to have, by wish and tier; `None` when that is not for a plan to change.
     wanted: Vec<Vec<Option<u32>>>,
+    /// Who is not to be asked for what.
+    pub(super) barred: FxHashSet<(SegmentIndex, ServerIndex)>,
+    /// Who has what on its disk already.
+    pub(super) on_disk: FxHashSet<(SegmentIndex, ServerIndex)>,
     /// Zones, when there are several.
     pub(super) zones: usize,
     pub(super) scratch: Scratch,
@@ -50,15 +58,11 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// What a segment more costs it.
-    pub(super) fn cost_of(&self, segment: &Segment) -> f64 {
-        self.share_of_bytes.cost_of(self.used_bytes, segment.size_bytes)
-            + self.share_of_load.cost_of(self.load, u64::from(segment.load))
-    }
-
     /// What a segment that it has costs it.
     pub(super) fn cost_with(&self, segment: &Segment) -> f64 {
-        self.without(segment).cost_of(segment)
+        let without = self.without(segment);
+        self.share_of_bytes.cost_of(without.used_bytes, segment.size_bytes)
+            + self.share_of_load.cost_of(without.load, u64::from(segment.load))
     }
 
     pub(super) fn without(&self, segment: &Segment) -> Self {
@@ -103,10 +107,13 @@ impl Balancer {
             all,
             datasources,
             chunks,
+            lanes: Lanes::of(&nodes),
             nodes,
             mean_bytes,
             has_away,
             wanted,
+            barred: FxHashSet::default(),
+            on_disk: FxHashSet::default(),
             zones,
             scratch,
         };
@@ -116,6 +123,16 @@ impl Balancer {
             }
         }
         balancer
+    }
+
+    /// A node is not to be asked for a copy of a segment: it failed just now, or drops one.
+    pub fn bar(&mut self, segment: SegmentIndex, server: ServerIndex) {
+        self.barred.insert((segment, server));
+    }
+
+    /// A node has a segment on its disk that it does not announce: it is asked before others.
+    pub fn found_on_disk(&mut self, segment: SegmentIndex, server: ServerIndex) {
+        self.on_disk.insert((segment, server));
     }
 
     /// The cluster as it is with all changes.
@@ -173,6 +190,7 @@ impl Balancer {
         let changed = |sum: u64, by: u64| if comes { sum + by } else { sum.saturating_sub(by) };
         node.used_bytes = changed(node.used_bytes, size_bytes);
         node.load = changed(node.load, u64::from(load));
+        self.lanes.set(usize::from(server), node);
     }
 
     /// What a copy of a segment costs on a node, or would cost there.

@@ -16,6 +16,8 @@ use crate::cluster::{SegmentIndex, ServerIndex};
 
 /// Segments between two looks at the clock.
 const BETWEEN_LOOKS: usize = 256;
+/// Where all may move, what gains so many times what it needs to is moved first.
+const COARSEST: f64 = 16.0;
 /// Candidates kept for each move that may be made: those before may take their places.
 const CANDIDATES_PER_MOVE: usize = 8;
 
@@ -71,7 +73,7 @@ pub struct Moves {
     pub moves: Vec<PlannedMove>,
     /// Segments that were looked at.
     pub considered: usize,
-    /// True when all were looked at and none is worth moving any more.
+    /// True when all were looked at and none is worth moving.
     pub is_settled: bool,
 }
 
@@ -81,47 +83,101 @@ impl Balancer {
     pub fn plan_moves(&mut self, limits: &MoveLimits, seed: u64, time: &TimeBox<'_>) -> Moves {
         let mut plan = Moves::default();
         let mut left = Left::of(limits, self.nodes.len());
+        let is_all = match limits.moves < self.cluster.segments().len() {
+            true => self.move_best(&mut left, seed, time, &mut plan),
+            false => self.move_all(&mut left, seed, time, &mut plan),
+        };
+        plan.is_settled =
+            is_all && plan.moves.is_empty() && !left.is_held_back && !self.is_held_back(&left);
+        plan
+    }
+
+    /// Looks at all, and moves what is worth it most; again, as long as there may be moves. False when there
+    /// was no time to look at all.
+    fn move_best(
+        &mut self,
+        left: &mut Left,
+        seed: u64,
+        time: &TimeBox<'_>,
+        plan: &mut Moves,
+    ) -> bool {
         loop {
-            let (mut found, is_all) = self.sweep(&left, seed, time, &mut plan);
+            let mut found = Vec::new();
+            let is_all = self.sweep(seed, time, plan, |balancer, segment, _| {
+                balancer.consider(segment, left, 1.0, |better| found.push((segment, better)));
+            });
             rank(&mut found, left.moves, seed);
             let before = plan.moves.len();
             for (segment, _) in found {
                 if left.moves == 0 || time.is_over() {
-                    return plan;
+                    left.is_held_back = true;
+                    return is_all;
                 }
-                self.move_if_worth(segment, &mut left, &mut plan);
+                self.move_if_worth(segment, 1.0, left, plan);
             }
-            if plan.moves.len() == before {
-                plan.is_settled = is_all && !left.held_back(limits);
-                return plan;
+            if plan.moves.len() == before || !is_all {
+                return is_all;
             }
         }
     }
 
-    /// What would be worth moving, were it alone; and whether all was looked at.
-    fn sweep(
+    /// Where everything may move, what gains much moves first, then what gains less, as it comes: so nothing
+    /// needs to be ranked. False when there was no time to look at all.
+    fn move_all(
         &mut self,
-        left: &Left,
+        left: &mut Left,
         seed: u64,
         time: &TimeBox<'_>,
         plan: &mut Moves,
-    ) -> (Vec<(SegmentIndex, Better)>, bool) {
+    ) -> bool {
+        let mut factor = COARSEST;
+        loop {
+            let before = plan.moves.len();
+            let is_all = self.sweep(seed, time, plan, |balancer, segment, plan| {
+                balancer.move_if_worth(segment, factor, left, plan);
+            });
+            if !is_all || (factor <= 1.0 && plan.moves.len() == before) {
+                return is_all;
+            }
+            factor = (factor / 4.0).max(1.0);
+        }
+    }
+
+    /// Shows all segments, unless the time is up before.
+    fn sweep(
+        &mut self,
+        seed: u64,
+        time: &TimeBox<'_>,
+        plan: &mut Moves,
+        mut show: impl FnMut(&mut Self, SegmentIndex, &mut Moves),
+    ) -> bool {
         let count = self.cluster.segments().len();
         let begin = if count == 0 { 0 } else { (mix(seed) % count as u64) as usize };
-        let mut found = Vec::new();
         for step in 0..count {
             if step % BETWEEN_LOOKS == 0 && time.is_late() {
-                return (found, false);
+                return false;
             }
             let segment = ((begin + step) % count) as SegmentIndex;
             plan.considered += 1;
-            self.consider(segment, left, |better| found.push((segment, better)));
+            show(self, segment, plan);
         }
-        (found, true)
+        true
     }
 
-    fn consider(&mut self, segment: SegmentIndex, left: &Left, mut found: impl FnMut(Better)) {
-        if !self.is_movable(segment) {
+    /// True when a node that would take more has been asked for all it may be.
+    fn is_held_back(&self, left: &Left) -> bool {
+        self.nodes.iter().zip(&left.rooms).any(|(node, room)| node.takes && *room == 0)
+    }
+
+    /// What of a segment's copies would gain so many times what they need to, were it moved alone.
+    fn consider(
+        &mut self,
+        segment: SegmentIndex,
+        left: &Left,
+        factor: f64,
+        mut found: impl FnMut(Better),
+    ) {
+        if left.moved.contains(&segment) || !self.is_movable(segment) {
             return;
         }
         for tier in 0..self.cluster.tiers().len() {
@@ -131,7 +187,7 @@ impl Balancer {
             if range.len() < 2 || !is_here || self.has_away[tier] {
                 continue;
             }
-            let needed = self.needed_gain(segment, tier) as f32;
+            let needed = (factor * self.needed_gain(segment, tier)) as f32;
             let choice = Choice { segment, tier, rooms: &left.rooms };
             self.better_places(choice, |better| {
                 if better.gain > needed {
@@ -159,12 +215,17 @@ impl Balancer {
     }
 
     /// Looks again, now that others have moved, and moves the copy that gains most.
-    fn move_if_worth(&mut self, segment: SegmentIndex, left: &mut Left, plan: &mut Moves) {
+    fn move_if_worth(
+        &mut self,
+        segment: SegmentIndex,
+        factor: f64,
+        left: &mut Left,
+        plan: &mut Moves,
+    ) {
         let size_bytes = self.cluster.segment(segment).size_bytes;
         let (mut best, mut is_held_back): (Option<Better>, bool) = (None, false);
-        let is_moved = left.moved.contains(&segment);
-        self.consider(segment, left, |better| {
-            if is_moved || !left.allows(better.from, size_bytes) {
+        self.consider(segment, left, factor, |better| {
+            if !left.allows(better.from, size_bytes) {
                 is_held_back = true;
             } else if best.is_none_or(|best| better.gain > best.gain) {
                 best = Some(better);
@@ -221,12 +282,6 @@ impl Left {
         let less = |count: &mut u32| *count -= u32::from(*count != u32::MAX);
         less(&mut self.rooms[usize::from(to)]);
         less(&mut self.from[usize::from(from)]);
-    }
-
-    /// True when there may be more to move than the limits let.
-    fn held_back(&self, limits: &MoveLimits) -> bool {
-        let mut rooms = limits.rooms.iter().zip(&self.rooms);
-        self.is_held_back || rooms.any(|(had, has)| *had > 0 && *has == 0)
     }
 }
 

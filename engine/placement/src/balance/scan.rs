@@ -10,13 +10,24 @@ use crate::cluster::{SegmentIndex, ServerIndex};
 pub(super) struct Scratch {
     /// What it would meet, by node.
     met: Vec<f32>,
-    /// Copies by zone.
-    zones: Vec<u32>,
+    /// What it would cost, by node; infinitely much where it may not go.
+    costs: Vec<f32>,
+    /// Its copies, and the best node, by zone.
+    zones: Vec<Zone>,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Zone {
+    copies: u32,
+    best: usize,
+    cost: f32,
+}
+
+const NOWHERE: Zone = Zone { copies: 0, best: usize::MAX, cost: f32::INFINITY };
 
 impl Scratch {
     pub(super) fn new(servers: usize, zones: usize) -> Self {
-        Self { met: vec![0.0; servers], zones: vec![0; zones] }
+        Self { met: vec![0.0; servers], costs: vec![0.0; servers], zones: vec![NOWHERE; zones] }
     }
 }
 
@@ -39,17 +50,27 @@ pub(super) struct Better {
 }
 
 impl Balancer {
-    /// The node that a new copy costs least on, among those of the zones with fewest copies.
+    /// The node that a new copy costs least on, among those of the zones with fewest copies; one that has the
+    /// segment on its disk rather than one that has to fetch it.
     pub(super) fn best_for_copy(&mut self, choice: Choice<'_>) -> Option<ServerIndex> {
         let mut scratch = std::mem::take(&mut self.scratch);
         self.look(choice, &mut scratch);
-        let best = self.candidates(choice).map(|at| {
-            let crowd = scratch.zones[usize::from(self.nodes[at].zone)];
-            (crowd, self.cost_at(choice.segment, at, &scratch), at)
-        });
-        let best = best.min_by(|left, right| left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)));
+        let best = match self.on_disk.is_empty() {
+            true => best_of_zones(&scratch),
+            false => self.best_on_disk(choice, &scratch).or_else(|| best_of_zones(&scratch)),
+        };
         self.scratch = scratch;
-        best.map(|(_, _, at)| at as ServerIndex)
+        best.map(|at| at as ServerIndex)
+    }
+
+    fn best_on_disk(&self, choice: Choice<'_>, scratch: &Scratch) -> Option<usize> {
+        let crowd = |at: usize| scratch.zones[usize::from(self.lanes.zone[at])].copies;
+        let is_open = |at: &usize| scratch.costs[*at] < f32::INFINITY;
+        let range = self.cluster.tiers()[choice.tier].servers.clone();
+        let least = range.clone().filter(is_open).map(crowd).min()?;
+        let has = |at: &usize| self.on_disk.contains(&(choice.segment, *at as ServerIndex));
+        let found = range.filter(|at| is_open(at) && crowd(*at) == least && has(at));
+        found.min_by(|left, right| scratch.costs[*left].total_cmp(&scratch.costs[*right]))
     }
 
     /// For each copy of a segment in a tier the best other node, when that is cheaper.
@@ -64,40 +85,24 @@ impl Balancer {
             if !range.contains(&usize::from(from)) || !node.takes {
                 continue;
             }
-            let there =
-                f64::from(scratch.met[usize::from(from)]) - itself + node.cost_with(segment);
-            let crowd_there = scratch.zones[usize::from(node.zone)] - 1;
-            let best = self.candidates(choice).filter_map(|at| {
-                let zone = self.nodes[at].zone;
-                let crowd = scratch.zones[usize::from(zone)] - u32::from(zone == node.zone);
-                let freed = f64::from(crowd_there.checked_sub(crowd)?);
-                let is_zoned = f64::from(u8::from(self.zones > 1));
-                let here = self.cost_at(choice.segment, at, &scratch);
-                Some((there - here + is_zoned * freed * self.weights.zone, at))
+            let met = f64::from(scratch.met[usize::from(from)]) - itself;
+            let there = (met + node.cost_with(segment)) as f32;
+            let own_zone = usize::from(node.zone);
+            let crowd_there = scratch.zones[own_zone].copies - 1;
+            let best = scratch.zones.iter().enumerate().filter_map(|(at, zone)| {
+                // No move puts more copies into one zone.
+                let crowd = zone.copies - u32::from(at == own_zone);
+                let freed = crowd_there.checked_sub(crowd)?;
+                let freed = if self.zones > 1 { f64::from(freed) * self.weights.zone } else { 0.0 };
+                Some((there - zone.cost + freed as f32, zone.best))
             });
             let best =
                 best.max_by(|left, right| left.0.total_cmp(&right.0).then(right.1.cmp(&left.1)));
             if let Some((gain, at)) = best.filter(|(gain, _)| *gain > 0.0) {
-                found(Better { from, to: at as ServerIndex, gain: gain as f32 });
+                found(Better { from, to: at as ServerIndex, gain });
             }
         }
         self.scratch = scratch;
-    }
-
-    /// Nodes of the tier that could take one more copy.
-    fn candidates<'b>(&'b self, choice: Choice<'b>) -> impl Iterator<Item = usize> + 'b {
-        let segment = self.cluster.segment(choice.segment);
-        self.cluster.tiers()[choice.tier].servers.clone().filter(move |at| {
-            let node = &self.nodes[*at];
-            node.takes
-                && choice.rooms[*at] > 0
-                && node.has_room(segment)
-                && !segment.holders.contains(&(*at as ServerIndex))
-        })
-    }
-
-    fn cost_at(&self, segment: SegmentIndex, at: usize, scratch: &Scratch) -> f64 {
-        f64::from(scratch.met[at]) + self.nodes[at].cost_of(self.cluster.segment(segment))
     }
 
     /// What a copy adds to what it meets where it is.
@@ -108,10 +113,34 @@ impl Balancer {
         near * f64::from(weight) / scale()
     }
 
-    /// What a segment would meet on the nodes of a tier, and its copies by zone.
+    /// What a segment would meet and cost on the nodes of a tier, and the best of each zone.
     fn look(&self, choice: Choice<'_>, scratch: &mut Scratch) {
-        let Choice { segment, tier, .. } = choice;
+        let Choice { segment, tier, rooms } = choice;
         let range = self.cluster.tiers()[tier].servers.clone();
+        self.meet(segment, range.clone(), scratch);
+        let described = self.cluster.segment(segment);
+        let costs = &mut scratch.costs[range.clone()];
+        costs.copy_from_slice(&scratch.met[range.clone()]);
+        self.lanes.add_costs(described, range.clone(), rooms, costs);
+        scratch.zones.fill(NOWHERE);
+        for holder in described.holders.iter().map(|holder| usize::from(*holder)) {
+            scratch.costs[holder] = f32::INFINITY;
+            scratch.zones[usize::from(self.lanes.zone[holder])].copies += 1;
+        }
+        if !self.barred.is_empty() {
+            let is_barred = |at: &usize| self.barred.contains(&(segment, *at as ServerIndex));
+            range.clone().filter(is_barred).for_each(|at| scratch.costs[at] = f32::INFINITY);
+        }
+        let zones = &self.lanes.zone[range.clone()];
+        for ((at, cost), zone) in range.clone().zip(&scratch.costs[range]).zip(zones) {
+            let zone = &mut scratch.zones[usize::from(*zone)];
+            if *cost < zone.cost {
+                (zone.best, zone.cost) = (at, *cost);
+            }
+        }
+    }
+
+    fn meet(&self, segment: SegmentIndex, range: std::ops::Range<usize>, scratch: &mut Scratch) {
         let met = &mut scratch.met[range.clone()];
         met.fill(0.0);
         let (rows, weight) = self.places.of(segment);
@@ -131,9 +160,14 @@ impl Balancer {
                 scratch.met[usize::from(server)] += together * count as f32;
             }
         });
-        scratch.zones.fill(0);
-        for holder in &self.cluster.segment(segment).holders {
-            scratch.zones[usize::from(self.nodes[usize::from(*holder)].zone)] += 1;
-        }
     }
+}
+
+/// The cheapest node of the zones with fewest copies.
+fn best_of_zones(scratch: &Scratch) -> Option<usize> {
+    let open = scratch.zones.iter().filter(|zone| zone.cost < f32::INFINITY);
+    let best = open.min_by(|left, right| {
+        left.copies.cmp(&right.copies).then(left.cost.total_cmp(&right.cost))
+    });
+    best.map(|zone| zone.best)
 }

@@ -22,6 +22,18 @@ impl ShareWeight {
     }
 }
 
+/// After so long queries ask for a segment half as often.
+const INTEREST_HALVES_AFTER_MS: f64 = 5.0 * 86_400_000.0;
+
+/// What queries can be assumed to cost on a segment of which no node has told: more where there are more
+/// bytes, most where the end is new, and never nothing.
+#[must_use]
+pub fn assumed_load(size_bytes: u64, age_ms: i64, popularity: f64) -> u32 {
+    let interest = popularity * (-age_ms.max(0) as f64 / INTEREST_HALVES_AFTER_MS).exp2();
+    let load = size_bytes as f64 / f64::from(1 << 20) * (1_000.0 * interest + 1.0);
+    load.min(f64::from(u32::MAX)) as u32
+}
+
 /// What a tier has of something that every segment has an amount of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Total {
@@ -52,17 +64,22 @@ impl Total {
 /// The share of one node.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Share {
-    weight: ShareWeight,
+    pub weight: ShareWeight,
     /// What part of its share one byte, or unit of work, is.
-    of_amount: f64,
+    pub of_amount: f64,
     /// The segments that it would have.
-    segments: f64,
+    pub segments: f64,
 }
 
 impl Share {
+    /// How often an amount is its share.
+    pub(super) fn of(&self, held: u64) -> f64 {
+        held as f64 * self.of_amount
+    }
+
     /// What an amount more costs where there is `held`: for an average segment about the slope of the cost.
     pub(super) fn cost_of(&self, held: u64, amount: u64) -> f64 {
-        let before = held as f64 * self.of_amount;
+        let before = self.of(held);
         let after = before + amount as f64 * self.of_amount;
         self.segments * (self.weight.energy(after) - self.weight.energy(before))
     }

@@ -16,16 +16,21 @@ pub struct PlannedDrop {
 
 impl Balancer {
     /// Finds the copies that are too many, at most `limit`, and drops them here: one of a segment, since others
-    /// have to prove before that they have it.
-    pub fn drop_surplus(&mut self, limit: usize) -> Vec<PlannedDrop> {
+    /// have to prove before that they have it. Those that may not be dropped now stay.
+    pub fn drop_surplus(
+        &mut self,
+        limit: usize,
+        mut may_drop: impl FnMut(PlannedDrop) -> bool,
+    ) -> Vec<PlannedDrop> {
         let mut drops = Vec::new();
         for segment in 0..self.cluster.segments().len() as SegmentIndex {
             if drops.len() == limit {
                 break;
             }
-            if let Some(server) = self.surplus_of(segment) {
-                self.remove(segment, server);
-                drops.push(PlannedDrop { segment, server });
+            let goes = self.surplus_of(segment).map(|server| PlannedDrop { segment, server });
+            if let Some(goes) = goes.filter(|goes| may_drop(*goes)) {
+                self.remove(segment, goes.server);
+                drops.push(goes);
             }
         }
         drops

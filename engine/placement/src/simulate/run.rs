@@ -181,7 +181,7 @@ impl Simulation<'_> {
         let rooms = vec![self.options.loads_per_node.unwrap_or(u32::MAX); servers];
         let limits = LoadLimits { rooms: rooms.clone(), ..LoadLimits::none(servers) };
         let assigned = balancer.assign(&limits, &time);
-        let drops = balancer.drop_surplus(usize::MAX);
+        let drops = balancer.drop_surplus(usize::MAX, |_| true);
         let moves = self.options.moves_per_plan.unwrap_or(usize::MAX);
         let limits = MoveLimits { moves, rooms, ..MoveLimits::none(servers) };
         let moves = balancer.plan_moves(&limits, self.options.seed ^ number, &time);
@@ -212,7 +212,7 @@ impl Simulation<'_> {
         }
         let did_nothing = assigned.loads.is_empty() && drops.is_empty() && moves.moves.is_empty();
         self.world.take_over(balancer.cluster());
-        Ok(did_nothing || (moves.is_settled && assigned.waiting == 0 && drops.is_empty()))
+        Ok(did_nothing && (moves.is_settled || self.options.moves_per_plan == Some(0)))
     }
 
     fn happen(&mut self, event: &Event) -> Result<Vec<Stage>> {

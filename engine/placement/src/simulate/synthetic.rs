@@ -7,15 +7,13 @@ use henge_types::Interval;
 
 use super::scenario::Scenario;
 use super::world::{Stored, World};
-use crate::balance::mix;
+use crate::balance::{assumed_load, mix};
 use crate::cluster::{Server, ServerState};
 use crate::error::{PlacementError, Result};
 use crate::rules::{RuleBook, TierAliases, Wanted, validate_rules};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// After so many days queries ask for a segment half as often.
-const INTEREST_HALVES_AFTER_DAYS: f64 = 5.0;
 /// How full nodes are whose capacity is not given.
 const FULLNESS: f64 = 0.8;
 
@@ -86,15 +84,12 @@ fn add_segments(scenario: &Scenario, datasource: u32, count: usize, into: &mut V
         let here = count / chunks + usize::from(chunks - chunk <= count % chunks);
         for _ in 0..here {
             let size = scenario.mean_segment_bytes as f64 * chance.around_one(0.9);
-            let age_days = (back * width_ms) as f64 / DAY_MS as f64;
-            let interest = popularity * (-age_days / INTEREST_HALVES_AFTER_DAYS).exp2();
-            // Work grows with bytes; something is always asked.
-            let load = (size / f64::from(1 << 20)) * (1_000.0 * interest + 1.0);
+            let age_ms = back * width_ms;
             into.push(Stored {
                 datasource,
                 interval,
                 size_bytes: size as u64,
-                load: load.min(f64::from(u32::MAX)) as u32,
+                load: assumed_load(size as u64, age_ms, popularity),
                 holders: Vec::new(),
             });
         }

@@ -29,15 +29,16 @@ fn run(scenario: &Scenario, first: Placement, events: &[&str]) -> Vec<Stage> {
     simulate(&mut world, first, &events, &options, &clock).unwrap()
 }
 
-fn check_settled(stage: &Stage) {
+/// Each zone has one copy of everything, so where one has fewer nodes these have more.
+fn check_settled(stage: &Stage, at_most: f64) {
     let name = &stage.name;
     assert_eq!(stage.moves_when_settled, 0, "{stage:#?}");
     assert_eq!((stage.measures.missing_copies, stage.without_room), (0, 0), "{name}");
     assert_eq!(stage.measures.crowded_segments, 0, "{name}");
     for tier in &stage.measures.tiers {
         assert_eq!(tier.nodes_over_cap, 0, "{name}");
-        assert!(tier.bytes_largest_over_mean < 1.05, "{name}: {tier:?}");
-        assert!(tier.load_largest_over_mean < 1.06, "{name}: {tier:?}");
+        assert!(tier.bytes_largest_over_mean < at_most, "{name}: {tier:?}");
+        assert!(tier.load_largest_over_mean < at_most + 0.01, "{name}: {tier:?}");
     }
 }
 
@@ -61,10 +62,14 @@ fn i_13_planned_is_more_even_than_chance_and_settles_after_everything() {
     for other in [&stages[0].measures.tiers[0], &stages[1].measures.tiers[0]] {
         assert!(planned.bytes_largest_over_mean < other.bytes_largest_over_mean);
         assert!(planned.load_largest_over_mean < other.load_largest_over_mean);
-        assert!(planned.overlapping.largest_mean <= other.overlapping.largest_mean);
     }
-    for stage in stages[2..].iter().filter(|stage| !stage.name.contains("away")) {
-        check_settled(stage);
+    // One after the other spreads what comes together as well as can be, and little else.
+    let random = &stages[1].measures.tiers[0];
+    assert!(planned.overlapping.largest_mean < random.overlapping.largest_mean);
+    assert!(planned.recent_of_datasource.largest_mean < random.recent_of_datasource.largest_mean);
+    check_settled(&stages[2], 1.05);
+    for stage in stages[3..].iter().filter(|stage| !stage.name.contains("away")) {
+        check_settled(stage, 1.2);
     }
     // One node of twelve lost: its copies are loaded, about a twelfth, and no more.
     let lost = &stages[3];
@@ -121,7 +126,7 @@ fn rules_move_what_is_old_to_a_cold_tier_and_drop_the_oldest() {
 #[test]
 fn a_balanced_start_by_chance_moves_what_it_takes() {
     let stages = run(&scenario(), Placement::Random, &[]);
-    check_settled(&stages[2]);
+    check_settled(&stages[2], 1.05);
     assert!(stages[2].moves > 100);
     let (json, text) = (as_json(&stages).unwrap(), as_markdown(&stages));
     assert!(json.contains("\"movesWhenSettled\": 0"));

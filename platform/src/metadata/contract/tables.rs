@@ -31,6 +31,31 @@ async fn schemas_are_versioned() {
 }
 
 #[tokio::test]
+async fn all_versions_of_a_document_are_kept_and_listed_page_by_page() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        for number in 1..=5 {
+            let body = format!("[{number}]");
+            assert_eq!(store.put_document("rules", "a", &body).await.unwrap(), number);
+        }
+        store.put_document("rules", "b", "[]").await.unwrap();
+        let page = async |below, limit| {
+            let versions = store.document_versions("rules", "a", below, limit).await.unwrap();
+            assert!(versions.iter().all(|document| {
+                document.name == "a" && document.body_json == format!("[{}]", document.version)
+            }));
+            versions.iter().map(|document| document.version).collect::<Vec<_>>()
+        };
+        assert_eq!(page(u64::MAX, 2).await, [5, 4]);
+        assert_eq!(page(4, 2).await, [3, 2]);
+        assert_eq!(page(2, 10).await, [1]);
+        assert_eq!(page(1, 10).await, [0_u64; 0]);
+        assert_eq!(page(u64::MAX, 0).await, [0_u64; 0]);
+        assert_eq!(store.document_versions("rules", "c", 9, 9).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
 async fn h_38_h_39_text_is_only_ever_a_value() {
     let (_directory, stores) = stores().await;
     for store in stores {

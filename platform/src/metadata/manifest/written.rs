@@ -134,6 +134,16 @@ impl MetadataStore for ManifestedStore {
         self.inner.get_document_version(kind, name, version).await
     }
 
+    async fn document_versions(
+        &self,
+        kind: &str,
+        name: &str,
+        below: u64,
+        limit: usize,
+    ) -> Result<Vec<Document>> {
+        self.inner.document_versions(kind, name, below, limit).await
+    }
+
     async fn list_documents(&self, kind: &str) -> Result<Vec<Document>> {
         self.inner.list_documents(kind).await
     }

@@ -124,6 +124,20 @@ impl MetadataStore for MemoryMetadataStore {
         Ok(versions.find(|document| document.version == version).cloned())
     }
 
+    async fn document_versions(
+        &self,
+        kind: &str,
+        name: &str,
+        below: u64,
+        limit: usize,
+    ) -> Result<Vec<Document>> {
+        let state = self.state.lock();
+        let versions = state.documents.get(&(kind.to_owned(), name.to_owned()));
+        let versions = versions.into_iter().flatten().rev();
+        let earlier = versions.filter(|document| document.version < below);
+        Ok(earlier.take(limit).cloned().collect())
+    }
+
     async fn list_documents(&self, kind: &str) -> Result<Vec<Document>> {
         let state = self.state.lock();
         let newest = state.documents.values().filter_map(|versions| versions.last());

@@ -88,6 +88,27 @@ pub(super) async fn version(
     row.map(|row| document(&row)).transpose()
 }
 
+/// Versions below one, the newest first.
+pub(super) async fn below(
+    connection: &mut Connection,
+    (kind, name): (&str, &str),
+    below: u64,
+    limit: usize,
+) -> Result<Vec<Document>> {
+    let rows = connection
+        .statement(
+            "SELECT * FROM documents WHERE kind = $1 AND name = $2 AND version < $3 \
+             ORDER BY version DESC LIMIT $4",
+        )
+        .bind(kind)
+        .bind(name)
+        .bind(i64::try_from(below).unwrap_or(i64::MAX))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all()
+        .await?;
+    rows.iter().map(document).collect()
+}
+
 /// The newest version of each document of a kind, by name.
 pub(super) async fn list(connection: &mut Connection, kind: &str) -> Result<Vec<Document>> {
     let rows = connection

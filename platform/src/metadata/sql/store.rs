@@ -83,6 +83,22 @@ impl MetadataStore for SqlMetadataStore {
         .await
     }
 
+    async fn document_versions(
+        &self,
+        kind: &str,
+        name: &str,
+        below: u64,
+        limit: usize,
+    ) -> Result<Vec<Document>> {
+        let (kind, name) = (kind.to_owned(), name.to_owned());
+        self.run(Access::Read, move |connection| {
+            Box::pin(
+                async move { documents::below(connection, (&kind, &name), below, limit).await },
+            )
+        })
+        .await
+    }
+
     async fn list_documents(&self, kind: &str) -> Result<Vec<Document>> {
         let kind = kind.to_owned();
         self.run(Access::Read, move |connection| {

@@ -94,7 +94,7 @@ fn f_78_a_tier_without_nodes_is_told_and_the_others_go_on() {
     assert_eq!(plan.without_nodes, [("gone".into(), 3)]);
     // More copies than nodes: one each.
     assert_eq!((plan.loads.len(), plan.waiting), (6, 0));
-    assert_eq!(balancer.drop_surplus(usize::MAX), []);
+    assert_eq!(balancer.drop_surplus(usize::MAX, |_| true), []);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_broadcast_segment_goes_everywhere_and_stays() {
     let mut balancer =
         balancer(cluster(&nodes, vec![Wish::Everywhere], vec![segment(0, hours(0, 1), &[1])]));
     assert_eq!(assign(&mut balancer).loads.len(), 2);
-    assert_eq!(balancer.drop_surplus(usize::MAX), []);
+    assert_eq!(balancer.drop_surplus(usize::MAX, |_| true), []);
     assert_eq!(settle(&mut balancer, 0).moves, []);
 }
 
@@ -113,15 +113,15 @@ fn a_draining_node_is_emptied_and_nothing_is_dropped_before_it_is_elsewhere() {
     let full = parts.2.iter().filter(|segment| segment.holders.contains(&2)).count();
     parts.0[2].state = ServerState::Draining;
     let mut balancer = balancer(cluster(&parts.0, parts.1, parts.2));
-    assert_eq!(balancer.drop_surplus(usize::MAX), []);
+    assert_eq!(balancer.drop_surplus(usize::MAX, |_| true), []);
     let some = LoadLimits { further_copies: 10, ..LoadLimits::none(7) };
     let plan = balancer.assign(&some, &TimeBox::endless());
     assert_eq!((plan.loads.len(), plan.waiting), (10, full - 10));
-    let drops = balancer.drop_surplus(usize::MAX);
+    let drops = balancer.drop_surplus(usize::MAX, |_| true);
     assert_eq!(drops.len(), 10);
     assert!(drops.iter().all(|drop| drop.server == 2));
     assert_eq!(assign(&mut balancer).loads.len(), full - 10);
-    balancer.drop_surplus(usize::MAX);
+    balancer.drop_surplus(usize::MAX, |_| true);
     assert_eq!(used(&balancer)[2], 0);
     settle(&mut balancer, 0);
     assert_eq!(used(&balancer)[2], 0, "nothing comes back");
@@ -145,7 +145,7 @@ fn f_71_a_node_that_is_away_makes_no_storm_and_neither_does_its_return() {
     back.0[4].state = ServerState::Active;
     let mut back = balancer(cluster(&back.0, back.1, back.2));
     assert_eq!(assign(&mut back).loads, []);
-    assert_eq!(back.drop_surplus(usize::MAX).len(), 0);
+    assert_eq!(back.drop_surplus(usize::MAX, |_| true).len(), 0);
     assert!(settle(&mut back, 0).moves.len() <= 2);
 }
 
@@ -163,13 +163,37 @@ fn what_a_tier_is_to_have_no_more_goes_once_the_others_have_it() {
     ];
     let cold_only = vec![Wish::Copies(vec![("cold".into(), 1)])];
     let mut balancer = balancer(cluster(&nodes, cold_only, vec![segment(0, hours(0, 1), &[1])]));
-    assert_eq!(balancer.drop_surplus(usize::MAX), []);
+    assert_eq!(balancer.drop_surplus(usize::MAX, |_| true), []);
     assert_eq!(assign(&mut balancer).loads.len(), 1);
-    assert_eq!(balancer.drop_surplus(usize::MAX), [PlannedDrop { segment: 0, server: 1 }]);
-    assert_eq!(balancer.drop_surplus(usize::MAX), []);
+    assert_eq!(
+        balancer.drop_surplus(usize::MAX, |_| true),
+        [PlannedDrop { segment: 0, server: 1 }]
+    );
+    assert_eq!(balancer.drop_surplus(usize::MAX, |_| true), []);
     // Wanted in deep storage alone: who has it keeps it until somebody else decides.
     let nowhere = vec![Wish::Copies(Vec::new())];
     let both = segment(0, hours(0, 1), &[0, 1]);
     let mut balancer = super::balancer(cluster(&nodes, nowhere, vec![both]));
-    assert_eq!(balancer.drop_surplus(usize::MAX), []);
+    assert_eq!(balancer.drop_surplus(usize::MAX, |_| true), []);
+}
+
+#[test]
+fn who_has_it_on_disk_is_asked_first_and_who_is_barred_is_not() {
+    let nodes = [server("a", "", 1 << 40), server("b", "", 1 << 40), server("c", "", 1 << 40)];
+    let all = (0..3).map(|at| segment(0, hours(at, 1), &[])).collect();
+    let mut placed = balancer(cluster(&nodes, copies(1), all));
+    for segment in 0..3 {
+        placed.found_on_disk(segment, 2);
+    }
+    placed.bar(1, 2);
+    placed.bar(1, 0);
+    let mut loads: Vec<_> =
+        assign(&mut placed).loads.iter().map(|l| (l.segment, l.server)).collect();
+    loads.sort_unstable();
+    assert_eq!(loads, [(0, 2), (1, 1), (2, 2)]);
+    // For a moment nobody may be asked: that is no lack of room.
+    let mut placed = balancer(cluster(&nodes[..1], copies(1), vec![segment(0, hours(0, 1), &[])]));
+    placed.bar(0, 0);
+    let plan = assign(&mut placed);
+    assert_eq!((plan.loads.len(), plan.waiting, plan.without_room.len()), (0, 1, 0));
 }

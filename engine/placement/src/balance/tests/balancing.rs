@@ -215,11 +215,11 @@ fn f_70_moves_by_loading_and_dropping_come_to_an_end_too() {
         let mut planned = balancer(cluster.clone());
         let plan = planned.plan_moves(&limits, plan, &TimeBox::endless());
         let mut loading = balancer(cluster);
-        assert_eq!(loading.drop_surplus(usize::MAX), []);
+        assert_eq!(loading.drop_surplus(usize::MAX, |_| true), []);
         for one in &plan.moves {
             loading.add(one.segment, one.to);
         }
-        assert_eq!(loading.drop_surplus(usize::MAX).len(), plan.moves.len());
+        assert_eq!(loading.drop_surplus(usize::MAX, |_| true).len(), plan.moves.len());
         check_zones(&loading);
         cluster = loading.into_cluster();
         moves += plan.moves.len();

@@ -61,10 +61,10 @@ fn whatever_comes_and_goes_the_sums_are_those_of_a_fresh_picture() {
     let nodes =
         [server("a", "", 1_000_000), server("b", "", 1_000_000), server("c", "", 1_000_000)];
     let mut changed = balancer(cluster(&nodes, copies(1), many));
-    assert_eq!(changed.cost(0, 1).together, 4.0 * 67.0);
-    assert_eq!(changed.cost(0, 0).together, 4.0 * 66.0);
+    assert_eq!(changed.cost(0, 1).together, 8.0 * 67.0);
+    assert_eq!(changed.cost(0, 0).together, 8.0 * 66.0);
     changed.remove(1, 1);
-    assert_eq!(changed.cost(0, 1).together, 4.0 * 66.0);
+    assert_eq!(changed.cost(0, 1).together, 8.0 * 66.0);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn each_term_is_what_its_name_says() {
     let (empty, chunk, other) = (balancer.cost(0, 0), balancer.cost(0, 1), balancer.cost(0, 2));
     assert_eq!((empty.near, empty.same_datasource, empty.together), (0.0, 0.0, 0.0));
     assert!(
-        chunk.near > 1.0 && chunk.same_datasource == chunk.near && chunk.together == 4.0,
+        chunk.near > 1.0 && chunk.same_datasource == chunk.near && chunk.together == 8.0,
         "{chunk:?}"
     );
     assert!(other.near > 0.5 && other.same_datasource == 0.0 && other.together == 0.0, "{other:?}");
