@@ -36,7 +36,9 @@ pub use period::Period;
 pub use projection::{
     ProjectionAggregator, ProjectionColumn, ProjectionDefinition, ProjectionVirtualColumn,
 };
-pub use segment_id::{SegmentId, Version, encode_path_component, validate_datasource_name};
+pub use segment_id::{
+    SegmentId, Version, decode_path_component, encode_path_component, validate_datasource_name,
+};
 pub use shard_spec::ShardSpec;
 pub use time::{
     MAX_TIME_MS, MIN_TIME_MS, days_from_civil, days_in_month, format_timestamp,

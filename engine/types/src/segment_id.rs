@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use name::{encode_path_component, validate_datasource_name};
+pub use name::{decode_path_component, encode_path_component, validate_datasource_name};
 
 use crate::error::{TypeError, excerpt};
 use crate::interval::Interval;

@@ -12,8 +12,9 @@ use super::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use super::positions::SourceMarks;
 use super::records::{
     Allocation, BufferedSegment, DeadLetter, DeadLetterTotals, Document, IdempotencyRecord,
-    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
-    SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
+    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, SegmentChanges,
+    SegmentObject, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+    TasksKept,
 };
 use crate::wal::LogMark;
 
@@ -127,6 +128,10 @@ pub trait MetadataStore: Send + Sync + Debug {
 
     /// All used segments, with the sequence to poll on from.
     async fn used_segments(&self) -> Result<SegmentSnapshot>;
+
+    /// Those of these segments that are used, in no order: for a node that knows what it has and asks what
+    /// of it still counts.
+    async fn find_used(&self, ids: &[SegmentId]) -> Result<Vec<PublishedSegment>>;
 
     /// Up to `limit` changes of the used segments after `sequence`.
     async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges>;

@@ -10,8 +10,8 @@ use henge_platform::metadata::manifest::{ManifestState, SourcePosition, WaitingM
 use henge_platform::metadata::{
     Allocation, BufferedSegment, DeadLetter, DeadLetterTotals, Document, Fence, IdempotencyRecord,
     Lease, LetterRecord, MemoryMetadataStore, MetadataError, MetadataStore, PendingSegment,
-    PublishOutcome, PublishRequest, SegmentChanges, SegmentObject, SegmentSnapshot, SourceMarks,
-    StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
+    PublishOutcome, PublishRequest, PublishedSegment, SegmentChanges, SegmentObject,
+    SegmentSnapshot, SourceMarks, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
 };
 use henge_platform::runtime::watch;
 use henge_platform::wal::LogMark;
@@ -228,6 +228,7 @@ pass_on! {
     fn source(source_id: &str) -> SourceMarks;
     fn source_positions() -> Vec<SourcePosition>;
     fn used_segments() -> SegmentSnapshot;
+    fn find_used(ids: &[SegmentId]) -> Vec<PublishedSegment>;
     fn segment_changes(sequence: u64, limit: usize) -> SegmentChanges;
     fn lease(name: &str) -> Option<Lease>;
     fn find_idempotency(datasource: &str, key: &str) -> Option<IdempotencyRecord>;

@@ -87,6 +87,46 @@ pub fn encode_path_component(text: &str) -> String {
     if is_plain || escaped.len() <= MAX_ESCAPED_BYTES { escaped } else { base32(text.as_bytes()) }
 }
 
+/// The text that [`encode_path_component`] made this of; `None` when it made this of none.
+#[must_use]
+pub fn decode_path_component(component: &str) -> Option<String> {
+    let bytes = match component.strip_prefix("~~") {
+        Some(digits) => of_base32(digits)?,
+        None if component == "~" => Vec::new(),
+        None => of_escaped(component)?,
+    };
+    let text = String::from_utf8(bytes).ok()?;
+    (encode_path_component(&text) == component).then_some(text)
+}
+
+fn of_escaped(component: &str) -> Option<Vec<u8>> {
+    let mut parts = component.split('~');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend_from_slice(part.get(2..)?.as_bytes());
+    }
+    Some(bytes)
+}
+
+fn of_base32(digits: &str) -> Option<Vec<u8>> {
+    let (mut bytes, mut pending, mut pending_bits) = (Vec::new(), 0_u32, 0);
+    for digit in digits.bytes() {
+        let five_bits = match digit {
+            b'a'..=b'z' => digit - b'a',
+            b'2'..=b'7' => digit - b'2' + 26,
+            _ => return None,
+        };
+        pending = (pending << 5 | u32::from(five_bits)) & 0xffff;
+        pending_bits += 5;
+        if pending_bits >= 8 {
+            pending_bits -= 8;
+            bytes.push((pending >> pending_bits & 0xff) as u8);
+        }
+    }
+    Some(bytes)
+}
+
 fn hex_digit(nibble: u8) -> char {
     char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 })
 }

@@ -335,6 +335,28 @@ async fn f_36_incremental_polls_lead_to_the_snapshot() {
     }
 }
 
+/// What a node that starts has on its disk: some of it is used, some not any more, some was never.
+#[tokio::test]
+async fn f_52_what_is_used_is_found_by_its_ids() {
+    let (_directory, stores) = stores().await;
+    for store in stores {
+        let mut segments = Vec::new();
+        for number in 0..120 {
+            segments.push(allocate(&*store, day(number)).await);
+        }
+        store.publish(&append("t1", &segments[..119])).await.unwrap();
+        store.mark_unused(&[segments[7].id.clone()], None).await.unwrap();
+        assert_eq!(store.find_used(&[]).await.unwrap(), []);
+        let ids: Vec<_> = segments.iter().map(|segment| segment.id.clone()).collect();
+        let mut found = store.find_used(&ids).await.unwrap();
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut used: Vec<_> = segments.into_iter().take(119).collect();
+        used.remove(7);
+        assert_eq!(found, used);
+        assert_eq!(store.find_used(&ids[3..4]).await.unwrap(), used[3..4]);
+    }
+}
+
 /// An observer that sees the number of commits unmoved has missed nothing.
 #[tokio::test]
 async fn commits_are_counted_when_they_are_there_to_be_read() {

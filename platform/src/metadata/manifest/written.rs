@@ -14,8 +14,9 @@ use crate::metadata::leases::{Fence, Lease};
 use crate::metadata::positions::SourceMarks;
 use crate::metadata::records::{
     Allocation, BufferedSegment, DeadLetter, DeadLetterTotals, Document, IdempotencyRecord,
-    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
-    SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
+    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, SegmentChanges,
+    SegmentObject, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+    TasksKept,
 };
 use crate::metadata::store::MetadataStore;
 use crate::runtime::crash_point;
@@ -218,6 +219,10 @@ impl MetadataStore for ManifestedStore {
 
     async fn used_segments(&self) -> Result<SegmentSnapshot> {
         self.inner.used_segments().await
+    }
+
+    async fn find_used(&self, ids: &[SegmentId]) -> Result<Vec<PublishedSegment>> {
+        self.inner.find_used(ids).await
     }
 
     async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges> {

@@ -20,8 +20,9 @@ use super::manifest::{Manifest, ManifestState, SourcePosition, WaitingManifest};
 use super::positions::SourceMarks;
 use super::records::{
     Allocation, BufferedSegment, DeadLetter, DeadLetterTotals, Document, IdempotencyRecord,
-    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
-    SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
+    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, SegmentChanges,
+    SegmentObject, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+    TasksKept,
 };
 use super::rules::{check_version, invalid, newer_marks};
 use super::store::MetadataStore;
@@ -218,6 +219,10 @@ impl MetadataStore for MemoryMetadataStore {
 
     async fn used_segments(&self) -> Result<SegmentSnapshot> {
         Ok(self.state.lock().snapshot())
+    }
+
+    async fn find_used(&self, ids: &[SegmentId]) -> Result<Vec<PublishedSegment>> {
+        Ok(self.state.lock().find_used(ids))
     }
 
     async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges> {

@@ -308,6 +308,11 @@ impl State {
         }
     }
 
+    pub(super) fn find_used(&self, ids: &[SegmentId]) -> Vec<PublishedSegment> {
+        let known = ids.iter().filter_map(|id| self.segments.get(id));
+        known.filter(|stored| stored.used).map(|stored| stored.segment.clone()).collect()
+    }
+
     pub(super) fn changes(&self, after: u64, limit: usize) -> SegmentChanges {
         let mut answer = SegmentChanges { sequence: after, ..SegmentChanges::default() };
         for (sequence, id) in self.changes.range(after.saturating_add(1)..) {

@@ -271,6 +271,34 @@ pub(super) async fn snapshot(connection: &mut Connection) -> Result<SegmentSnaps
     Ok(SegmentSnapshot { segments, sequence, complete: true })
 }
 
+/// Segments that one statement looks up.
+const FOUND_AT_ONCE: usize = 50;
+
+/// Those that are used.
+pub(super) async fn find_used(
+    connection: &mut Connection,
+    ids: &[SegmentId],
+) -> Result<Vec<PublishedSegment>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for some in ids.chunks(FOUND_AT_ONCE) {
+        let mut statement = connection.statement(
+            "SELECT id, payload, payload_checksum FROM segments WHERE used = 1 AND id IN ( \
+         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
+         $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, \
+         $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, \
+         $46, $47, $48, $49, $50)",
+        );
+        // The last one again where there are fewer.
+        for id in some.iter().chain(some.last().into_iter().cycle()).take(FOUND_AT_ONCE) {
+            statement = statement.bind(id.to_string());
+        }
+        for row in &statement.fetch_all().await? {
+            found.push(segment(row)?);
+        }
+    }
+    Ok(found)
+}
+
 pub(super) async fn changes(
     connection: &mut Connection,
     after: u64,

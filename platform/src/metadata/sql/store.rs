@@ -19,8 +19,9 @@ use crate::metadata::manifest::{ManifestState, SourcePosition, WaitingManifest};
 use crate::metadata::positions::SourceMarks;
 use crate::metadata::records::{
     Allocation, BufferedSegment, DeadLetter, DeadLetterTotals, Document, IdempotencyRecord,
-    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, SegmentChanges, SegmentObject,
-    SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
+    LetterRecord, PendingSegment, PublishOutcome, PublishRequest, PublishedSegment, SegmentChanges,
+    SegmentObject, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
+    TasksKept,
 };
 use crate::metadata::rules::{check_request, invalid, newer_marks};
 use crate::metadata::store::MetadataStore;
@@ -216,6 +217,14 @@ impl MetadataStore for SqlMetadataStore {
     async fn used_segments(&self) -> Result<SegmentSnapshot> {
         // So that the sequence and the rows belong together.
         self.run(Access::Snapshot, |connection| Box::pin(segments::snapshot(connection))).await
+    }
+
+    async fn find_used(&self, ids: &[SegmentId]) -> Result<Vec<PublishedSegment>> {
+        let ids = ids.to_vec();
+        self.run(Access::Read, move |connection| {
+            Box::pin(async move { segments::find_used(connection, &ids).await })
+        })
+        .await
     }
 
     async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges> {
