@@ -17,6 +17,14 @@ pub enum SegmentError {
     /// A limit of the format was exceeded while writing.
     #[error("segment limit exceeded: {0}")]
     Limit(String),
+    /// A part of the segment is not here, and could not be fetched or kept.
+    #[error("a part of the segment could not be fetched: {reason}")]
+    Fetch {
+        /// Why.
+        reason: String,
+        /// The class of that.
+        class: ErrorClass,
+    },
     /// Writing failed.
     #[error("write segment: {0}")]
     Io(#[from] std::io::Error),
@@ -72,7 +80,11 @@ impl SegmentError {
     pub fn damage(&self) -> Option<&Damage> {
         match self {
             Self::Corrupt(damage) => Some(damage),
-            Self::UnknownVersion(_) | Self::Invalid(_) | Self::Limit(_) | Self::Io(_) => None,
+            Self::UnknownVersion(_)
+            | Self::Invalid(_)
+            | Self::Limit(_)
+            | Self::Fetch { .. }
+            | Self::Io(_) => None,
         }
     }
 
@@ -92,6 +104,7 @@ impl SegmentError {
             Self::Corrupt(_) | Self::UnknownVersion(_) => ErrorClass::Corrupt,
             Self::Invalid(_) => ErrorClass::InvalidInput,
             Self::Limit(_) => ErrorClass::ResourceLimit,
+            Self::Fetch { class, .. } => *class,
             Self::Io(_) => ErrorClass::Internal,
         }
     }

@@ -44,6 +44,7 @@ pub use block::{
 pub use dictionary::table::StringTable;
 pub use error::{Damage, Result, SegmentError};
 pub use format::codec::{ALL_CODECS, BlockCodec};
+pub use format::holes::FetchBytes;
 pub use format::piece::SegmentBytes;
 pub use format::projection::ProjectionFile;
 pub use format::{FORMAT_VERSION, MAGIC, MAX_BLOCK_VALUES, MAX_COMPLEX_BYTES, MAX_STRING_BYTES};

@@ -46,6 +46,13 @@ struct Page {
     piece: Piece,
 }
 
+impl Pages {
+    /// The page that holds an id, which is not 0.
+    fn number_of(&self, id: u32) -> usize {
+        self.entries.partition_point(|page| page.first_id <= id).saturating_sub(1)
+    }
+}
+
 impl DictionaryReader {
     pub(crate) fn read(
         source: &Arc<Source>,
@@ -148,6 +155,15 @@ impl DictionaryReader {
         })
     }
 
+    /// Fetches pages that are about to be read, where the file has holes.
+    fn bring(&self, pages: &Pages, numbers: impl Iterator<Item = usize>) -> Result<()> {
+        let mut last = None;
+        let unread = numbers.filter(|number| {
+            last.replace(*number) != Some(*number) && !pages.verified.get(*number)
+        });
+        self.source.bring(unread.filter_map(|number| pages.entries.get(number)).map(|p| &p.piece))
+    }
+
     /// Calls `read` with each page that has some of the ids: the id of its first value, the positions
     /// of the ids, and the page.
     fn for_each_page(
@@ -164,6 +180,8 @@ impl DictionaryReader {
         }
         let pages = self.pages()?;
         let first = pages.entries.partition_point(|page| page.first_id <= id) - 1;
+        let last = pages.entries.partition_point(|page| page.first_id < ids.end);
+        self.bring(pages, first..last)?;
         for (number, page) in pages.entries.iter().enumerate().skip(first) {
             if page.first_id >= ids.end {
                 break;
@@ -274,6 +292,9 @@ impl Dictionary for DictionaryReader {
             return Err(corrupt(format!("an id of a dictionary of {}", self.length)));
         }
         let pages = self.pages()?;
+        if self.source.holes.is_some() {
+            self.bring(pages, rest.iter().map(|id| pages.number_of(*id)))?;
+        }
         let mut number = 0;
         while let Some(&id) = rest.first() {
             let later = pages.entries[number..].partition_point(|page| page.first_id <= id);

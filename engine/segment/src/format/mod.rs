@@ -10,6 +10,7 @@
 pub(crate) mod bytes;
 pub(crate) mod codec;
 pub(crate) mod footer;
+pub(crate) mod holes;
 pub(crate) mod pages;
 pub(crate) mod piece;
 pub(crate) mod projection;

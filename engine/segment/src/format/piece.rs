@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::{PieceAt, Result};
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::{self, BlockCodec};
+use crate::format::holes::Holes;
 use crate::format::recent;
 use crate::format::{SMALL_ALIGNMENT, checksum, corrupt};
 use henge_types::narrow::narrow;
@@ -94,6 +95,11 @@ impl Piece {
 }
 
 impl StoredPiece {
+    /// Where it ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.offset.saturating_add(u64::from(self.stored_length))
+    }
+
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.push(1 | (self.codec as u8) << 1);
         out.put_varint(self.offset / SMALL_ALIGNMENT as u64);
@@ -108,6 +114,8 @@ impl StoredPiece {
 /// What all columns of an open segment share.
 pub(crate) struct Source {
     bytes: SegmentBytes,
+    /// Where the file is not whole.
+    pub(crate) holes: Option<Holes>,
     pub(crate) footer: Vec<u8>,
     /// Distinguishes open segments in the per-thread page cache.
     pub(crate) instance: u64,
@@ -127,10 +135,15 @@ impl Source {
         version.iter().rev().fold(0, |version, byte| version << 8 | u32::from(*byte))
     }
 
-    pub(crate) fn new(bytes: SegmentBytes, footer: Vec<u8>, row_count: usize) -> Self {
+    pub(crate) fn new(
+        bytes: SegmentBytes,
+        holes: Option<Holes>,
+        footer: Vec<u8>,
+        row_count: usize,
+    ) -> Self {
         static INSTANCES: AtomicU64 = AtomicU64::new(1);
         let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
-        Self { bytes, footer, instance, row_count }
+        Self { bytes, holes, footer, instance, row_count }
     }
 
     pub(crate) fn file(&self) -> &[u8] {
@@ -153,18 +166,56 @@ impl Source {
             }
             Piece::Stored(stored) => stored,
         };
+        let bytes = self.bytes_of(stored)?;
+        match verified || checksum(bytes) == stored.checksum {
+            true => {
+                if let Some(holes) = self.holes.as_ref().filter(|_| !verified) {
+                    holes.note_read(stored);
+                }
+                Ok(bytes)
+            }
+            false => self.fetched(stored),
+        }
+    }
+
+    /// A piece that is not here, once it is.
+    #[cold]
+    fn fetched(&self, stored: &StoredPiece) -> Result<&[u8]> {
+        if let Some(holes) = &self.holes {
+            holes.bring_ahead(stored)?;
+            // The compiler is not to know that it has read these bytes before.
+            let bytes = std::hint::black_box(self).bytes_of(stored)?;
+            if checksum(bytes) == stored.checksum {
+                holes.note_read(stored);
+                return Ok(bytes);
+            }
+        }
+        let start = stored.offset;
+        let error = corrupt(format!("the checksum of the piece at {start} does not match"));
+        let piece = PieceAt { instance: self.instance, offset: start };
+        Err(error.at(|damage| damage.piece = Some(piece)))
+    }
+
+    fn bytes_of(&self, stored: &StoredPiece) -> Result<&[u8]> {
         let start = usize::try_from(stored.offset).unwrap_or(usize::MAX);
         let end = start.saturating_add(stored.stored_length as usize);
-        let bytes = self
-            .file()
-            .get(start..end)
-            .ok_or_else(|| corrupt(format!("the piece at {start} lies outside the file")))?;
-        if !verified && checksum(bytes) != stored.checksum {
-            let error = corrupt(format!("the checksum of the piece at {start} does not match"));
-            let piece = PieceAt { instance: self.instance, offset: stored.offset };
-            return Err(error.at(|damage| damage.piece = Some(piece)));
+        let bytes = self.file().get(start..end);
+        bytes.ok_or_else(|| corrupt(format!("the piece at {start} lies outside the file")))
+    }
+
+    /// Fetches those of these pieces that are not here, all at once: for who is about to read them. Nothing is
+    /// done where the file is whole.
+    pub(crate) fn bring<'p>(&self, pieces: impl Iterator<Item = &'p Piece>) -> Result<()> {
+        let Some(holes) = &self.holes else { return Ok(()) };
+        let mut missing = Vec::new();
+        for piece in pieces {
+            if let Piece::Stored(stored) = piece
+                && checksum(self.bytes_of(stored)?) != stored.checksum
+            {
+                missing.push(*stored);
+            }
         }
-        Ok(bytes)
+        if missing.is_empty() { Ok(()) } else { holes.bring(missing) }
     }
 
     /// Calls `use_raw` with the decompressed bytes, held in a buffer of this thread if need be.

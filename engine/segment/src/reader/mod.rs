@@ -17,16 +17,20 @@ use crate::block::BLOCK_ROWS;
 use crate::error::{Result, SegmentError};
 use crate::format::bytes::ByteReader;
 use crate::format::footer::{Footer, RowSummary};
-use crate::format::piece::{SegmentBytes, Source};
+use crate::format::holes::{BlockPiece, FetchBytes, Holes};
+use crate::format::piece::{Piece, SegmentBytes, Source};
 use crate::format::projection::StoredProjection;
 use crate::format::trailer::Trailer;
-use crate::format::{LARGE_ALIGNMENT, corrupt};
+use crate::format::{HEADER_BYTES, LARGE_ALIGNMENT, corrupt};
 use crate::reader::complex::ComplexReader;
 use crate::reader::numeric::NumericReader;
 use crate::reader::stored::StoredColumn;
 use crate::reader::string::StringReader;
 use crate::view::{ColumnView, Projection, SegmentView};
 use henge_types::narrow::narrow;
+
+/// What is fetched of a file's end before it is known how long its footer is.
+const TAIL_BYTES: u64 = 8 << 10;
 
 /// An open segment file.
 #[derive(Debug)]
@@ -61,22 +65,37 @@ impl MappedSegment {
     /// `UnknownVersion` for a file of another format version, `Corrupt` for anything else that is not
     /// a sound header, trailer and footer.
     pub fn open(bytes: SegmentBytes) -> Result<Self> {
-        let footer = read_footer(&bytes)?;
-        Self::from_footer(bytes, footer)
+        let footer = read_footer(&bytes, None)?;
+        Self::from_footer(bytes, None, footer)
     }
 
-    fn from_footer(bytes: SegmentBytes, (raw, footer): (Vec<u8>, Footer)) -> Result<Self> {
+    /// Opens a segment of which only a part may be here: `bytes` are as many as it has, zeros where nothing
+    /// is, and `fetch` gets what is read of those and puts it there.
+    ///
+    /// # Errors
+    /// As [`MappedSegment::open`], and `Fetch`.
+    pub fn open_with_holes(bytes: SegmentBytes, fetch: Arc<dyn FetchBytes>) -> Result<Self> {
+        let holes = Holes::new(fetch);
+        let footer = read_footer(&bytes, Some(&holes))?;
+        Self::from_footer(bytes, Some(holes), footer)
+    }
+
+    fn from_footer(
+        bytes: SegmentBytes,
+        holes: Option<Holes>,
+        (raw, footer): (Vec<u8>, Footer),
+    ) -> Result<Self> {
         let Footer { id, schema, rows, directories, projections } = footer;
         let embedded = projections
             .iter()
-            .map(|projection| open_projection(projection, &bytes).map(Arc::new))
+            .map(|projection| open_projection(projection, &bytes, holes.as_ref()).map(Arc::new))
             .collect::<Result<Vec<_>>>()?;
         let projections = projections
             .into_iter()
             .zip(&embedded)
             .map(|(projection, rows)| Projection::new(projection.definition, Arc::clone(rows) as _))
             .collect();
-        let source = Arc::new(Source::new(bytes, raw, rows.row_count));
+        let source = Arc::new(Source::new(bytes, holes, raw, rows.row_count));
         let mut columns = Vec::with_capacity(schema.columns.len());
         let mut positions = FxHashMap::default();
         for (position, (column, directory)) in schema.columns.iter().zip(&directories).enumerate() {
@@ -89,6 +108,9 @@ impl MappedSegment {
                 .map_err(|error| error.at(|damage| damage.column = Some(column.name.clone())))?;
             columns.push(read);
             positions.insert(column.name.clone(), position);
+        }
+        if let Some(holes) = &source.holes {
+            holes.know_blocks(block_pieces(&columns)?);
         }
         Ok(Self {
             source,
@@ -132,19 +154,60 @@ impl MappedSegment {
 }
 
 /// The verified footer, raw and parsed.
-fn read_footer(bytes: &SegmentBytes) -> Result<(Vec<u8>, Footer)> {
-    let file = (**bytes).as_ref();
-    let raw = Trailer::read(file)?.footer(file)?;
+fn read_footer(bytes: &SegmentBytes, holes: Option<&Holes>) -> Result<(Vec<u8>, Footer)> {
+    // The compiler is not to know that it has read these bytes before.
+    let file = || std::hint::black_box(&**bytes).as_ref();
+    let length = file().len() as u64;
+    let tail = length.saturating_sub(TAIL_BYTES);
+    let ends = [0..(HEADER_BYTES as u64).min(tail), tail..length];
+    let trailer = filling(holes, &ends, || Trailer::read(file()))?;
+    let lies = trailer.footer_offset..tail.max(trailer.footer_offset);
+    let raw = filling(holes, &[lies], || trailer.footer(file()))?;
     let footer = Footer::parse(&raw)?;
     Ok((raw, footer))
 }
 
+/// Reads something, and once more when these ranges were not here.
+fn filling<T>(
+    holes: Option<&Holes>,
+    ranges: &[Range<u64>],
+    read: impl Fn() -> Result<T>,
+) -> Result<T> {
+    match (read(), holes) {
+        (Err(SegmentError::Corrupt(_)), Some(holes)) => {
+            let ranges: Vec<_> = ranges.iter().filter(|range| !range.is_empty()).cloned().collect();
+            holes.fill(&ranges)?;
+            read()
+        }
+        (done, _) => done,
+    }
+}
+
+/// Where the blocks of all columns lie.
+fn block_pieces(columns: &[Box<dyn StoredColumn>]) -> Result<Vec<BlockPiece>> {
+    let mut blocks = Vec::new();
+    for (column, stored) in columns.iter().enumerate() {
+        stored.for_each_block_piece(&mut |_, piece| {
+            if let Piece::Stored(piece) = piece {
+                blocks.push(BlockPiece { column, piece: *piece });
+            }
+            Ok(())
+        })?;
+    }
+    Ok(blocks)
+}
+
 /// Opens a segment inside another, which must not have projections itself.
-fn open_projection(stored: &StoredProjection, file: &SegmentBytes) -> Result<MappedSegment> {
+fn open_projection(
+    stored: &StoredProjection,
+    file: &SegmentBytes,
+    holes: Option<&Holes>,
+) -> Result<MappedSegment> {
     let open = |bytes: SegmentBytes| {
-        let footer = read_footer(&bytes)?;
+        let holes = holes.map(|holes| holes.within(stored.offset));
+        let footer = read_footer(&bytes, holes.as_ref())?;
         match footer.1.projections.is_empty() {
-            true => MappedSegment::from_footer(bytes, footer),
+            true => MappedSegment::from_footer(bytes, holes, footer),
             false => Err(corrupt("a projection holds projections")),
         }
     };
@@ -152,6 +215,7 @@ fn open_projection(stored: &StoredProjection, file: &SegmentBytes) -> Result<Map
     let opened = stored.bytes(file).and_then(open);
     opened.map_err(|error| match error {
         SegmentError::Corrupt(_) => error.at(|damage| damage.projection = Some(name.clone())),
+        SegmentError::Fetch { .. } => error,
         other => corrupt(format!("projection '{name}': {other}")),
     })
 }

@@ -23,6 +23,14 @@ impl StoredColumn for ComplexReader {
         chunks.entries.iter().try_for_each(|chunk| visit(PieceRole::Data, &chunk.piece))
     }
 
+    /// Where its chunks lie, its index alone says.
+    fn for_each_block_piece(
+        &self,
+        _visit: &mut dyn FnMut(PieceRole, &Piece) -> Result<()>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
     fn contents(&self) -> Contents {
         Contents::default()
     }

@@ -46,6 +46,12 @@ pub(crate) trait StoredColumn: Debug + Send + Sync {
     /// Visits each piece, index pieces before what they refer to.
     fn for_each_piece(&self, visit: &mut dyn FnMut(PieceRole, &Piece) -> Result<()>) -> Result<()>;
 
+    /// Visits the pieces of its blocks, in the order of the rows. Nothing is read for that.
+    fn for_each_block_piece(
+        &self,
+        visit: &mut dyn FnMut(PieceRole, &Piece) -> Result<()>,
+    ) -> Result<()>;
+
     /// What the column is made of, of which no value is read.
     fn contents(&self) -> Contents;
 

@@ -22,6 +22,13 @@ impl<T: Number + Arithmetic> StoredColumn for NumericReader<T> {
     }
 
     fn for_each_piece(&self, visit: &mut dyn FnMut(PieceRole, &Piece) -> Result<()>) -> Result<()> {
+        self.for_each_block_piece(visit)
+    }
+
+    fn for_each_block_piece(
+        &self,
+        visit: &mut dyn FnMut(PieceRole, &Piece) -> Result<()>,
+    ) -> Result<()> {
         for (number, meta) in self.metas().iter().enumerate() {
             let nulls = meta.mask.iter().map(|piece| (PieceRole::Nulls, piece));
             let data = meta.data.iter().map(|piece| (PieceRole::Data, piece));

@@ -29,6 +29,13 @@ impl StoredColumn for StringReader {
             visit(PieceRole::Bitmaps, bitmaps.index_piece())?;
             bitmaps.bucket_pieces()?.try_for_each(|bucket| visit(PieceRole::Bitmaps, bucket))?;
         }
+        self.for_each_block_piece(visit)
+    }
+
+    fn for_each_block_piece(
+        &self,
+        visit: &mut dyn FnMut(PieceRole, &Piece) -> Result<()>,
+    ) -> Result<()> {
         for (number, ids) in self.blocks.iter().enumerate() {
             let parts = ids.counts.iter().chain(std::iter::once(&ids.ids));
             parts
