@@ -42,6 +42,12 @@ impl BlockingThreads {
         Handle::try_current().ok().map(Self)
     }
 
+    /// Waits for what tasks of the runtime do. For threads that are not the runtime's own, such as those of a
+    /// CPU pool, and for blocking work.
+    pub fn wait_for<T>(&self, work: impl Future<Output = T>) -> T {
+        self.0.block_on(work)
+    }
+
     /// Does blocking work; nobody waits for it.
     pub fn start(&self, work: impl FnOnce() + Send + 'static) {
         drop(start(&self.0, work));
@@ -69,6 +75,15 @@ mod tests {
         let there = blocking(|| std::thread::current().id()).await.unwrap();
         assert_ne!(here, there);
         assert!(blocking(|| panic!("no")).await.unwrap_err().to_string().contains("no"));
+    }
+
+    #[tokio::test]
+    async fn blocking_work_may_wait_for_tasks() {
+        let threads = BlockingThreads::current().unwrap();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let waits = super::super::spawn(blocking(move || threads.wait_for(receiver)));
+        sender.send(7).unwrap();
+        assert_eq!(waits.await.unwrap().unwrap(), Ok(7));
     }
 
     #[tokio::test]

@@ -41,6 +41,16 @@ pub fn memory_bytes() -> Option<u64> {
     limits.chain(physical).min()
 }
 
+/// What Linux allows when it does not say.
+const USUAL_MAPPINGS: usize = 65_530;
+
+/// Mappings that the kernel allows the process.
+#[must_use]
+pub fn mapping_limit() -> usize {
+    let limit = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+    limit.trim().parse().unwrap_or(USUAL_MAPPINGS)
+}
+
 /// Bytes of the disk that a path lies on; `None` when it cannot be asked.
 #[must_use]
 pub fn disk_size_bytes(path: &Path) -> Option<u64> {

@@ -29,6 +29,25 @@ impl AsRef<[u8]> for MappedFile {
     }
 }
 
+impl MappedFile {
+    /// Reads the file into memory and keeps it there as long as it is mapped.
+    ///
+    /// # Errors
+    /// When the system does not allow the process to lock so much (RLIMIT_MEMLOCK), or has not got it.
+    pub fn lock(&self) -> Result<()> {
+        self.bytes.lock()
+    }
+
+    /// Reads the file into memory, where it stays until the system needs the room.
+    pub fn read_ahead(&self) {
+        /// A page is not smaller.
+        const PAGE_BYTES: usize = 4_096;
+        let bytes = self.as_ref();
+        let touched = bytes.iter().step_by(PAGE_BYTES).fold(0_u8, |all, byte| all ^ byte);
+        std::hint::black_box(touched);
+    }
+}
+
 impl std::fmt::Debug for MappedFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MappedFile").field("length", &self.bytes.len()).finish_non_exhaustive()
@@ -72,6 +91,21 @@ mod tests {
         assert_eq!(kind(&link), ErrorKind::InvalidInput);
         assert_eq!(kind(dir.path()), ErrorKind::InvalidInput);
         assert_eq!(kind(&dir.path().join("none")), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn files_are_read_into_memory_and_locked_there_where_that_is_allowed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, vec![7; 40_000]).unwrap();
+        let mapped = map_file(&path).unwrap();
+        mapped.read_ahead();
+        let locked = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            status.lines().any(|line| line.starts_with("VmLck:") && !line.contains(" 0 kB"))
+        };
+        // Where it is not allowed there is an error.
+        assert!(mapped.lock().is_err() || locked());
     }
 
     /// F-47: a reader of a file that is cut short under it sees zeros and a count, not SIGBUS.

@@ -3,6 +3,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -13,6 +15,7 @@ use super::error::{Result, StorageError};
 use super::key::validate_key;
 use super::store::{
     DeepStorage, ObjectInfo, Payload, PushedObject, checksum_bytes, checksum_file, verify,
+    verify_size,
 };
 use crate::runtime::files::{
     TEMPORARY_SUFFIX, TemporaryFile, create_dir_durably, parent, sync_dir,
@@ -75,6 +78,12 @@ impl DeepStorage for LocalDeepStorage {
             Err(error) => Err(StorageError::io(&path, error)),
         })
         .await
+    }
+
+    async fn read_range(&self, key: &str, size_bytes: u64, range: Range<u64>) -> Result<Bytes> {
+        let path = self.path(key)?;
+        let key = key.to_owned();
+        blocking(move || read_range(&key, &path, size_bytes, &range)).await
     }
 
     async fn check(&self, key: &str, expected: PushedObject) -> Result<()> {
@@ -181,6 +190,21 @@ fn pull(key: &str, path: &Path, expected: PushedObject, destination: &Path) -> R
     drop(file);
     crash_point("storage/before-pull-rename");
     temporary.commit().map_err(io_error)
+}
+
+fn read_range(key: &str, path: &Path, size_bytes: u64, range: &Range<u64>) -> Result<Bytes> {
+    let file = match open_regular(path) {
+        Err(StorageError::Io { source, .. }) if is_missing(&source) => {
+            return Err(StorageError::NotFound(key.to_owned()));
+        }
+        opened => opened?,
+    };
+    let io_error = |error| StorageError::io(path, error);
+    verify_size(key, size_bytes, file.metadata().map_err(io_error)?.len())?;
+    let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, range.start).map_err(io_error)?;
+    Ok(bytes.into())
 }
 
 /// Opens a file, but no directory, device or pipe.

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -59,6 +60,10 @@ pub trait DeepStorage: Send + Sync + Debug {
 
     /// The content of a small object.
     async fn read(&self, key: &str) -> Result<Bytes>;
+
+    /// A part of an object, which is not empty. That the object has the recorded size is checked, what the
+    /// bytes are is for the caller to verify.
+    async fn read_range(&self, key: &str, size_bytes: u64, range: Range<u64>) -> Result<Bytes>;
 
     /// Deletes an object; deleting what is not there succeeds.
     async fn delete(&self, key: &str) -> Result<()>;
@@ -142,15 +147,21 @@ impl ChecksumReader {
     }
 }
 
+/// Fails when an object has another size than was recorded.
+pub(super) fn verify_size(key: &str, recorded_bytes: u64, actual_bytes: u64) -> Result<()> {
+    if actual_bytes == recorded_bytes {
+        return Ok(());
+    }
+    let reason = format!("{actual_bytes} bytes, recorded {recorded_bytes}");
+    Err(StorageError::Corrupt { key: key.to_owned(), reason })
+}
+
 /// Fails unless what was read is what was recorded.
 pub(super) fn verify(key: &str, expected: PushedObject, actual: PushedObject) -> Result<()> {
     if actual == expected {
         return Ok(());
     }
-    let reason = if actual.size_bytes == expected.size_bytes {
-        format!("checksum {:016x}, recorded {:016x}", actual.checksum, expected.checksum)
-    } else {
-        format!("{} bytes, recorded {}", actual.size_bytes, expected.size_bytes)
-    };
+    verify_size(key, expected.size_bytes, actual.size_bytes)?;
+    let reason = format!("checksum {:016x}, recorded {:016x}", actual.checksum, expected.checksum);
     Err(StorageError::Corrupt { key: key.to_owned(), reason })
 }

@@ -1,6 +1,7 @@
 //! Lives of a node that end at a moment's notice, over metadata and deep storage that stay.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
@@ -100,6 +101,10 @@ impl DeepStorage for GatedStorage {
 
     async fn read(&self, key: &str) -> Result<Bytes> {
         self.inner.read(key).await
+    }
+
+    async fn read_range(&self, key: &str, size_bytes: u64, range: Range<u64>) -> Result<Bytes> {
+        self.inner.read_range(key, size_bytes, range).await
     }
 
     async fn delete(&self, key: &str) -> Result<()> {

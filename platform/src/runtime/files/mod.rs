@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 pub use faults::{FileFaults, FileWork};
 pub use plain::{
-    AppendedFile, EntryKind, FolderEntry, NewFile, RegularFile, create_dir_all, list, real_path,
-    remove_dir_all, remove_file, size_bytes,
+    AppendedFile, EntryKind, FolderEntry, NewFile, RegularFile, allocated_bytes, create_dir_all,
+    create_with_holes, list, real_path, remove_dir_all, remove_file, size_bytes, write_at,
 };
 
 use super::random;

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -44,6 +44,39 @@ pub fn remove_file(path: &Path) -> io::Result<()> {
 pub fn size_bytes(path: &Path) -> io::Result<u64> {
     before(FileWork::Look, path)?;
     Ok(fs::metadata(path)?.len())
+}
+
+/// The bytes that a file takes on the disk: fewer than its size where it has holes.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub fn allocated_bytes(path: &Path) -> io::Result<u64> {
+    before(FileWork::Look, path)?;
+    Ok(fs::metadata(path)?.blocks() * 512)
+}
+
+/// Makes a file of this size that takes no room and reads as zeros, unless there is a file of this size. One
+/// of another size loses its content.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_with_holes(path: &Path, size_bytes: u64) -> io::Result<()> {
+    before(FileWork::Create, path)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    if file.metadata()?.len() != size_bytes {
+        file.set_len(0)?;
+        file.set_len(size_bytes)?;
+    }
+    Ok(())
+}
+
+/// Writes into a file that is there. Whoever has it mapped sees that; after a power cut it may be gone.
+///
+/// # Errors
+/// When it is not there or cannot be written.
+pub fn write_at(path: &Path, offset_bytes: u64, bytes: &[u8]) -> io::Result<()> {
+    before(FileWork::Write, path)?;
+    OpenOptions::new().write(true).open(path)?.write_all_at(bytes, offset_bytes)
 }
 
 /// The absolute path of a file or folder, without links.
@@ -242,6 +275,24 @@ mod tests {
         file.read_exact_at(&mut bytes, 1).unwrap();
         assert_eq!((file.size_bytes(), &bytes), (3, b"yz"));
         assert!(file.read_exact_at(&mut bytes, 2).is_err());
+    }
+
+    #[test]
+    fn files_with_holes_take_the_room_of_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        create_with_holes(&path, 1 << 30).unwrap();
+        assert_eq!((size_bytes(&path).unwrap(), allocated_bytes(&path).unwrap()), (1 << 30, 0));
+        let mapped = crate::runtime::map_file(&path).unwrap();
+        assert_eq!((*mapped).as_ref()[5_000_000], 0);
+        write_at(&path, 5_000_000, b"x").unwrap();
+        assert_eq!(std::hint::black_box((*mapped).as_ref())[5_000_000], b'x');
+        create_with_holes(&path, 1 << 30).unwrap();
+        assert!((1..1 << 20).contains(&allocated_bytes(&path).unwrap()));
+        drop(mapped);
+        create_with_holes(&path, 1 << 20).unwrap();
+        assert_eq!((size_bytes(&path).unwrap(), allocated_bytes(&path).unwrap()), (1 << 20, 0));
+        assert!(write_at(&folder.path().join("none"), 0, b"x").is_err());
     }
 
     #[test]

@@ -37,6 +37,19 @@ async fn round_trip(storage: &dyn DeepStorage) {
     storage.pull("a/empty", empty, &directory.path().join("empty")).await.unwrap();
 }
 
+async fn parts_are_read(storage: &dyn DeepStorage) {
+    let content: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
+    storage.push("parts", Payload::Bytes(content.clone().into())).await.unwrap();
+    for range in [0..1, 0..300_000, 100_000..250_000, 299_999..300_000] {
+        let expected = &content[range.start as usize..range.end as usize];
+        assert_eq!(storage.read_range("parts", 300_000, range).await.unwrap(), expected);
+    }
+    let other = storage.read_range("parts", 300_001, 0..1).await.unwrap_err();
+    assert!(matches!(other, StorageError::Corrupt { .. }), "{other}");
+    let gone = storage.read_range("parts-none", 1, 0..1).await.unwrap_err();
+    assert!(matches!(gone, StorageError::NotFound(_)), "{gone}");
+}
+
 async fn metadata_and_deletion(storage: &dyn DeepStorage) {
     storage.push("list/b/2", payload("22")).await.unwrap();
     storage.push("list/a/1", payload("1")).await.unwrap();
@@ -158,6 +171,7 @@ async fn h_32_bad_keys_are_refused(storage: &dyn DeepStorage) {
 
 async fn contract(storage: &dyn DeepStorage) {
     round_trip(storage).await;
+    parts_are_read(storage).await;
     metadata_and_deletion(storage).await;
     a_key_is_written_once(storage).await;
     an_object_is_mended(storage).await;

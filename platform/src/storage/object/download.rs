@@ -1,15 +1,17 @@
 //! Fetching: an object that breaks off is read on from where it did, and what came is verified as a whole.
 
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, GetRange};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::super::error::{Result, StorageError};
-use super::super::store::{PushedObject, verify};
+use super::super::store::{PushedObject, verify, verify_size};
 use super::ObjectDeepStorage;
 use super::attempts::Attempts;
 use super::failure::Failure;
@@ -63,6 +65,37 @@ impl ObjectDeepStorage {
         let (temporary, file) = blocking(open).await?.map_err(io_error)?;
         drop(self.read_verified(key, expected, Some((destination, file))).await?);
         blocking(move || temporary.commit()).await?.map_err(io_error)
+    }
+
+    /// Reads a part of an object of a recorded size.
+    pub(super) async fn download_range(
+        &self,
+        key: &str,
+        size_bytes: u64,
+        range: Range<u64>,
+    ) -> Result<Bytes> {
+        let object = self.path(key)?;
+        let mut attempts = self.attempts("GET", key);
+        loop {
+            let read = async {
+                let range = Some(GetRange::Bounded(range.clone()));
+                let options = GetOptions { range, ..GetOptions::default() };
+                let answer = self.store.get_opts(&object, options).await?;
+                let actual_bytes = answer.meta.size;
+                Ok((answer.bytes().await?, actual_bytes))
+            };
+            let failure = match attempts.bounded(read).await {
+                Ok((bytes, actual_bytes)) => {
+                    verify_size(key, size_bytes, actual_bytes)?;
+                    if bytes.len() as u64 == range.end - range.start {
+                        return Ok(bytes);
+                    }
+                    Failure::broken_off()
+                }
+                Err(failure) => failure,
+            };
+            attempts.again(failure).await?;
+        }
     }
 
     /// Reads an object, writes it to the file if there is one, and verifies it.

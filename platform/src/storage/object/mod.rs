@@ -13,6 +13,7 @@ mod open;
 mod upload;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -181,6 +182,10 @@ impl DeepStorage for ObjectDeepStorage {
             };
             attempts.again(failure).await?;
         }
+    }
+
+    async fn read_range(&self, key: &str, size_bytes: u64, range: Range<u64>) -> Result<Bytes> {
+        self.download_range(key, size_bytes, range).await
     }
 
     async fn check(&self, key: &str, expected: PushedObject) -> Result<()> {

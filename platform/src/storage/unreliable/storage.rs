@@ -1,5 +1,6 @@
 //! A whole storage whose calls fail: what roles have to survive.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -128,6 +129,20 @@ impl DeepStorage for UnreliableStorage {
     async fn read(&self, key: &str) -> Result<Bytes> {
         self.begin().await?;
         self.inner.read(key).await
+    }
+
+    async fn read_range(&self, key: &str, size_bytes: u64, range: Range<u64>) -> Result<Bytes> {
+        self.begin().await?;
+        let bytes = self.inner.read_range(key, size_bytes, range).await?;
+        if !self.dice.happens("bit flipped", |plan| plan.flip_bit) {
+            return Ok(bytes);
+        }
+        let mut damaged = bytes.to_vec();
+        let at = self.dice.place(damaged.len());
+        if let Some(byte) = damaged.get_mut(at) {
+            *byte ^= 1 << (at % 8);
+        }
+        Ok(damaged.into())
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
