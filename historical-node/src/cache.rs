@@ -65,8 +65,8 @@ impl SegmentCache {
             remove_temporary_files(&folder).map_err(|e| io(&folder, e))?;
             for FolderEntry { path, .. } in files::list(&folder).map_err(|e| io(&folder, e))? {
                 if let Some((stem, form)) = names::parse(&path) {
-                    let size_bytes = files::size_bytes(&path).map_err(|e| io(&path, e))?;
                     let file = CachedFile { path, form };
+                    let size_bytes = file.taken_bytes().map_err(|e| io(&file.path, e))?;
                     left.total_bytes += size_bytes;
                     left.files.entry(stem).or_default().push(LeftFile { file, size_bytes });
                 }
@@ -89,6 +89,38 @@ impl SegmentCache {
         let mut files: Vec<CachedFile> = files.into_iter().map(|left| left.file).collect();
         files.sort_by_key(|file| matches!(file.form, FileForm::Stored { .. }));
         files
+    }
+
+    /// The segments of which earlier runs left files, those of the latest times first.
+    pub(crate) fn left_ids(&self) -> Vec<SegmentId> {
+        let left = self.left.lock();
+        let mut ids: Vec<_> =
+            left.files.keys().filter_map(|stem| names::id_of(&self.root, stem)).collect();
+        ids.sort_by_key(|id| std::cmp::Reverse(id.interval.end_ms));
+        ids
+    }
+
+    /// Leaves files for whoever asks for them later.
+    pub(crate) fn give_back(&self, id: &SegmentId, files: Vec<CachedFile>) {
+        let size_of = |file: CachedFile| {
+            let size_bytes = file.taken_bytes().ok()?;
+            Some(LeftFile { file, size_bytes })
+        };
+        let files: Vec<LeftFile> = files.into_iter().filter_map(size_of).collect();
+        if files.is_empty() {
+            return;
+        }
+        let mut left = self.left.lock();
+        left.total_bytes += files.iter().map(|left| left.size_bytes).sum::<u64>();
+        left.files.entry(names::stem(&self.root, id)).or_default().extend(files);
+    }
+
+    /// Removes what earlier runs left of a segment.
+    pub(crate) fn remove_left(&self, id: &SegmentId) {
+        for file in self.take_left(id) {
+            tracing::info!(path = %file.path.display(), "removed the file of a segment that is not used any more");
+            remove_file(&file.path);
+        }
     }
 
     /// Removes files that earlier runs left and nobody asked for, until the others take no more than

@@ -65,6 +65,9 @@ pub enum HistoricalError {
         /// The segment.
         id: String,
     },
+    /// The disk hangs.
+    #[error("{0}: nothing is loaded until it does")]
+    DiskHangs(String),
     /// A task of the node was stopped.
     #[error("stopped: {0}")]
     Stopped(String),
@@ -94,7 +97,7 @@ impl HistoricalError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Io { .. } => ErrorClass::Internal,
-            Self::Stopped(_) => ErrorClass::Unavailable,
+            Self::DiskHangs(_) | Self::Stopped(_) => ErrorClass::Unavailable,
             Self::WrongSize { .. }
             | Self::WrongContent { .. }
             | Self::WrittenWrong { .. }

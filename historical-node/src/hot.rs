@@ -10,13 +10,12 @@ use std::sync::Arc;
 
 use henge_platform::runtime::{TemporaryFile, map_file, mapped_damages, spawn};
 use henge_platform::storage::{PushedObject, checksum_bytes};
-use henge_segment::{SegmentSummary, SegmentView, WriteOptions, transcode};
+use henge_segment::{SegmentSummary, WriteOptions, transcode};
 use henge_types::ErrorClass;
 use tokio::time::Instant;
 
 use crate::cache::{CachedFile, FileForm, Metered, remove_file};
 use crate::error::{HistoricalError, Result};
-use crate::load::open_as;
 use crate::{HistoricalNode, Loaded, ServedForm, Serving};
 
 /// Below that of any query.
@@ -26,27 +25,45 @@ const PRIORITY: i32 = -1_000_000;
 const ATTEMPTS: usize = 3;
 
 impl HistoricalNode {
-    /// Makes the hot form in the background, unless it is what is served.
-    pub(crate) fn heat(&self, stored: Arc<Loaded>) {
-        let is_hot = matches!(stored.file.form, FileForm::Hot { .. });
-        if self.options.form == ServedForm::AsStored || is_hot {
+    /// Whether the tier wants the hot form of what is served in another.
+    pub(crate) fn wants_to_heat(&self, loaded: &Loaded) -> bool {
+        let is_hot = matches!(loaded.file.form, FileForm::Hot { .. });
+        self.options.form == ServedForm::Hot && !is_hot
+    }
+
+    /// Makes the hot forms of these in the background, one after the other.
+    pub(crate) fn heat_behind(&self, cold: Vec<Arc<Loaded>>) {
+        if cold.is_empty() {
             return;
         }
         let node = self.clone();
         spawn(async move {
-            for _ in 0..ATTEMPTS {
-                let Err(error) = node.change_form(&stored).await else { return };
-                let id = stored.mapped.id();
-                tracing::warn!(segment = %id, %error, "stays in its stored form");
-                // Any mapped file that was cut short meanwhile makes what was read doubtful. Where it
-                // was not this one, it is worth another try.
-                if error.class() != ErrorClass::Corrupt
-                    || node.mend_damaged(vec![Arc::clone(&stored)]).await > 0
-                {
-                    return;
-                }
+            for stored in cold {
+                node.heat(&stored).await;
             }
         });
+    }
+
+    /// Makes the hot form and serves it.
+    async fn heat(&self, stored: &Arc<Loaded>) {
+        for _ in 0..ATTEMPTS {
+            let error = match self.change_form(stored).await {
+                Ok(()) => {
+                    let current = self.serving.loaded.read().get(&stored.segment.id).cloned();
+                    return self.pin_behind(current.into_iter().collect());
+                }
+                Err(error) => error,
+            };
+            let id = &stored.segment.id;
+            tracing::warn!(segment = %id, %error, "stays in its stored form");
+            // Any mapped file that was cut short meanwhile makes what was read doubtful. Where it
+            // was not this one, it is worth another try.
+            if error.class() != ErrorClass::Corrupt
+                || self.mend_damaged(vec![Arc::clone(stored)]).await > 0
+            {
+                return;
+            }
+        }
     }
 
     async fn change_form(&self, stored: &Arc<Loaded>) -> Result<()> {
@@ -62,7 +79,7 @@ impl HistoricalNode {
 impl Serving {
     /// Writes the hot form and serves it in place of `stored`.
     fn change_form(&self, stored: &Arc<Loaded>) -> Result<()> {
-        let id = stored.mapped.id();
+        let id = &stored.segment.id;
         if !self.serves(stored) {
             return Ok(());
         }
@@ -81,16 +98,16 @@ impl Serving {
         drop(loaded);
         // Queries that still read the old file keep its mapping.
         remove_file(&stored.file.path);
-        self.forget_dictionaries(&stored.mapped);
+        self.close(stored);
         let elapsed_ms = started.elapsed().as_millis() as u64;
-        let rows = stored.mapped.row_count();
+        let rows = stored.segment.row_count;
         tracing::info!(segment = %id, rows, stored_bytes, hot_bytes, elapsed_ms, "serves the hot form");
         Ok(())
     }
 
     pub(crate) fn serves(&self, stored: &Arc<Loaded>) -> bool {
         let loaded = self.loaded.read();
-        loaded.get(stored.mapped.id()).is_some_and(|current| Arc::ptr_eq(current, stored))
+        loaded.get(&stored.segment.id).is_some_and(|current| Arc::ptr_eq(current, stored))
     }
 
     fn write_hot(&self, stored: &Loaded) -> Result<Loaded> {
@@ -102,7 +119,7 @@ impl Serving {
         let temporary = TemporaryFile::create(&path).map_err(io)?;
         let file = temporary.file().map_err(io)?;
         let mut out = Metered::new(BufWriter::new(file), self.cache.reserve(0)?);
-        let summary = transcode(&stored.mapped, WriteOptions::hot(), &mut out)?;
+        let summary = transcode(&*self.open(stored)?, WriteOptions::hot(), &mut out)?;
         out.flush().map_err(io)?;
         let written = map_file(temporary.path()).map_err(io)?;
         let SegmentSummary { size_bytes, checksum, .. } = summary;
@@ -119,8 +136,9 @@ impl Serving {
         };
         temporary.named(&file.path).commit().map_err(io)?;
         let room = Arc::new(out.into_room(size_bytes));
-        let mapped = Arc::new(open_as(&file.path, segment)?);
-        Ok(Loaded { mapped, file, room, segment: Arc::clone(segment) })
+        let hot = Loaded::new(file, room, Arc::clone(segment));
+        self.open(&hot)?;
+        Ok(hot)
     }
 }
 

@@ -2,20 +2,28 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod blocks;
 mod cache;
 mod error;
 mod hot;
+mod left;
 mod load;
 mod mend;
 mod object;
+mod open;
+mod pin;
 mod query;
 mod recode;
+mod restore;
 mod scrub;
 mod told;
+mod view;
+mod watchdog;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 
 use henge_data_node::{PartialCache, QueryRunner, QueryServices};
 use henge_exec::NodeDictionaries;
@@ -23,17 +31,20 @@ use henge_platform::discovery::{Discovery, ServerDescription, ServerId, ServerKi
 use henge_platform::metadata::{MetadataStore, PublishedSegment};
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::{DeepStorage, PushedObject};
-use henge_segment::MappedSegment;
 use henge_types::SegmentId;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
 pub use cache::cached_copy;
 pub use error::{HistoricalError, Result};
 
+use crate::blocks::{BlockCache, Blocks};
 use crate::cache::{CachedFile, FileForm, Reservation, SegmentCache};
+use crate::open::{OpenSegment, OpenSegments};
+use crate::pin::Pins;
 use crate::scrub::CareMetrics;
 use crate::told::Told;
+use crate::watchdog::DiskState;
 
 /// Settings of a historical node.
 #[derive(Debug, Clone)]
@@ -48,14 +59,23 @@ pub struct HistoricalOptions {
     pub priority: i32,
     /// Where segment files are kept.
     pub cache_dir: PathBuf,
-    /// Bytes that they may take; a load beyond is refused.
+    /// Bytes of segments that the node serves; a load beyond is refused.
     pub capacity_bytes: u64,
+    /// Bytes that blocks of segments served on demand may take on the disk.
+    pub block_cache_bytes: u64,
     /// The form that segments are served in.
     pub form: ServedForm,
+    /// Whether segments are kept in memory.
+    pub pinned: bool,
+    /// Segments that may be open at once, read or not: each is a mapping, and the kernel allows a process
+    /// so many.
+    pub open_segments: usize,
     /// Bytes that node-wide dictionaries may take.
     pub dictionary_budget_bytes: usize,
     /// Bytes a second that are read again to find damage; 0 for none.
     pub scrub_bytes_per_second: u64,
+    /// Time after which a disk that does not answer hangs; 0 for never.
+    pub disk_timeout_ms: u64,
 }
 
 impl HistoricalOptions {
@@ -79,6 +99,8 @@ pub enum ServedForm {
     Hot,
     /// As deep storage has it.
     AsStored,
+    /// From deep storage: the node's disk has what was read of them lately.
+    OnDemand,
 }
 
 /// The historical role. Clones are the same node.
@@ -94,6 +116,7 @@ pub struct HistoricalNode {
     /// One segment is transcoded at a time, so that queries keep the other threads.
     pub(crate) transcoding: Arc<Semaphore>,
     pub(crate) care: CareMetrics,
+    pub(crate) disk: Arc<DiskState>,
 }
 
 /// What the node serves; shared with transcoding in the background.
@@ -102,6 +125,12 @@ pub(crate) struct Serving {
     pub(crate) cache: Arc<SegmentCache>,
     pub(crate) dictionaries: Arc<NodeDictionaries>,
     pub(crate) loaded: RwLock<HashMap<SegmentId, Arc<Loaded>>>,
+    /// Those of them that are open.
+    pub(crate) open: OpenSegments,
+    /// The blocks of those that are served on demand.
+    pub(crate) blocks: BlockCache,
+    /// What is kept in memory of them, where that is wanted.
+    pub(crate) pins: Option<Pins>,
     /// What it was told of segments, and their loads under way.
     pub(crate) told: Told,
 }
@@ -109,19 +138,43 @@ pub(crate) struct Serving {
 /// A segment that is served, its file, and the room the file takes.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    pub(crate) mapped: Arc<MappedSegment>,
     pub(crate) file: CachedFile,
     pub(crate) room: Arc<Reservation>,
     /// What the metadata say of it, but its schema.
     pub(crate) segment: Arc<PublishedSegment>,
+    /// Of what is served on demand: what of it is on the disk.
+    pub(crate) blocks: Option<Arc<Blocks>>,
+    /// While it is open.
+    pub(crate) open: Mutex<Weak<OpenSegment>>,
+    /// Where segments are kept in memory: it stays open.
+    pub(crate) pinned: Mutex<Option<Arc<OpenSegment>>>,
+    /// Once it is served no longer.
+    pub(crate) is_gone: AtomicBool,
 }
 
 impl Loaded {
+    /// What a file holds; it is not open so far.
+    pub(crate) fn new(
+        file: CachedFile,
+        room: Arc<Reservation>,
+        segment: Arc<PublishedSegment>,
+    ) -> Self {
+        Self {
+            file,
+            room,
+            segment,
+            blocks: None,
+            open: Mutex::default(),
+            pinned: Mutex::default(),
+            is_gone: AtomicBool::new(false),
+        }
+    }
+
     /// Size and checksum of the file when it took its name.
     pub(crate) fn expected(&self) -> PushedObject {
         let size_bytes = self.room.size_bytes();
         let checksum = match self.file.form {
-            FileForm::Stored { .. } => self.segment.checksum,
+            FileForm::Stored { .. } | FileForm::Blocks { .. } => self.segment.checksum,
             FileForm::Hot { checksum, .. } => checksum.unwrap_or_default(),
         };
         PushedObject { size_bytes, checksum }
@@ -129,7 +182,8 @@ impl Loaded {
 }
 
 impl HistoricalNode {
-    /// Opens the node's cache of files and joins the cluster. Nothing is loaded until the coordinator says.
+    /// Opens the node's cache of files and joins the cluster; to be called within a runtime. Nothing is served until [`Self::restore`] or a
+    /// coordinator says.
     /// `queries` is what they are answered with, `partials` keeps what segments contribute to them.
     /// `metadata` are told when a damaged object had to be stored anew.
     ///
@@ -143,14 +197,23 @@ impl HistoricalNode {
         queries: QueryServices,
         partials: Option<Arc<dyn PartialCache>>,
     ) -> Result<Self> {
-        let cache =
-            Arc::new(SegmentCache::open(options.cache_dir.clone(), options.capacity_bytes)?);
+        let on_demand = options.form == ServedForm::OnDemand;
+        let disk_bytes = if on_demand { options.block_cache_bytes } else { options.capacity_bytes };
+        let cache = Arc::new(SegmentCache::open(options.cache_dir.clone(), disk_bytes)?);
         discovery.join(&options.server_id, &options.description())?;
         let dictionaries = Arc::new(NodeDictionaries::new(options.dictionary_budget_bytes));
         let pool = queries.pool.clone();
         let queries = QueryRunner::over_segments(queries, Arc::clone(&dictionaries), partials);
-        let (loaded, told) = (RwLock::default(), Told::default());
-        let serving = Arc::new(Serving { cache, dictionaries, loaded, told });
+        let queries = if on_demand { queries.on_the_pool() } else { queries };
+        let serving = Arc::new_cyclic(|serving| Serving {
+            cache,
+            dictionaries,
+            loaded: RwLock::default(),
+            open: OpenSegments::new(options.open_segments),
+            blocks: BlockCache::new(Arc::clone(&storage), serving.clone()),
+            pins: options.pinned.then(|| Pins::new(options.open_segments)),
+            told: Told::default(),
+        });
         let transcoding = Arc::new(Semaphore::new(1));
         let care = CareMetrics::default();
         Ok(Self {
@@ -163,6 +226,7 @@ impl HistoricalNode {
             serving,
             transcoding,
             care,
+            disk: Arc::default(),
         })
     }
 

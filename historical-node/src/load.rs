@@ -9,20 +9,23 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use henge_data_node::{HostError, Instruction, SegmentHost};
-use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ChangeSet, ServerId};
+use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ServerId};
 use henge_platform::metadata::PublishedSegment;
-use henge_platform::runtime::files::{self, rename_durably};
-use henge_platform::runtime::{blocking, map_file, spawn};
-use henge_platform::storage::{PushedObject, checksum_file};
+use henge_platform::runtime::{MappedFile, blocking, map_file, spawn};
+use henge_platform::storage::PushedObject;
 use henge_segment::{MappedSegment, SegmentView};
 use henge_types::{SegmentId, SegmentSchema};
 
 use crate::cache::{CachedFile, FileForm, remove_file};
 use crate::error::{HistoricalError, Result};
+use crate::left::Opening;
 use crate::{HistoricalNode, Loaded, ServedForm, Serving};
 
 impl HistoricalNode {
     pub(crate) async fn load_segment(&self, segment: &PublishedSegment) -> Result<()> {
+        if let Some(trouble) = self.disk.trouble() {
+            return Err(HistoricalError::DiskHangs(trouble));
+        }
         // A load that its coordinator gave up on may be under way: it is waited for, not made again.
         let turn = self.serving.told.turn_to_load(&segment.id);
         let _turn = turn.lock().await;
@@ -33,64 +36,76 @@ impl HistoricalNode {
         let trouble = outcome.as_ref().err().map(ToString::to_string);
         self.discovery.report(&self.options.server_id, &segment.id, trouble);
         let (loaded, is_spare) = outcome?;
+        let (loaded, schema) = loaded;
         let loaded = Arc::new(loaded);
         self.serving.loaded.write().entry(segment.id.clone()).or_insert_with(|| loaded.clone());
-        self.discovery.apply(
-            &self.options.server_id,
-            ChangeSet {
-                add: vec![self.announcement(segment, loaded.mapped.schema())],
-                ..ChangeSet::default()
-            },
-        )?;
+        let announced = vec![self.announcement(segment, Arc::new(schema))];
+        self.discovery.announce(&self.options.server_id, announced)?;
         if is_spare {
             let (node, loaded) = (self.clone(), Arc::clone(&loaded));
             spawn(async move { node.care_for_object(&loaded).await });
         }
-        self.heat(loaded);
+        match self.wants_to_heat(&loaded) {
+            true => self.heat_behind(vec![loaded]),
+            false => self.pin_behind(vec![loaded]),
+        }
         Ok(())
     }
 
     /// Also gives whether it is a form that the tier does not want, and better than none.
-    async fn load_any(&self, segment: &PublishedSegment) -> Result<(Loaded, bool)> {
-        let kept = PublishedSegment { schema_json: String::new(), ..segment.clone() };
-        let (serving, kept, form) = (Arc::clone(&self.serving), Arc::new(kept), self.options.form);
+    async fn load_any(&self, segment: &PublishedSegment) -> Result<(Opened, bool)> {
+        let kept = Arc::new(without_schema(segment));
+        let (serving, form) = (Arc::clone(&self.serving), self.options.form);
         let of_cache = Arc::clone(&kept);
-        let left = blocking(move || serving.open_left(&of_cache, form)).await?;
-        if let Some(loaded) = left.wanted {
-            return Ok((loaded, false));
+        let look = move || {
+            let left = serving.open_left(&of_cache, form, Opening::AtOnce);
+            let wanted = left.wanted.map(|loaded| serving.with_schema(loaded)).transpose();
+            wanted.map(|wanted| (wanted, left.spare))
+        };
+        let (wanted, spare) = blocking(look).await??;
+        if let Some(opened) = wanted {
+            return Ok((opened, false));
+        }
+        if self.options.form == ServedForm::OnDemand {
+            return Ok((self.make_blocks(segment, spare).await?, false));
         }
         let error = match self.fetch(Arc::clone(&kept)).await {
-            Ok(loaded) => {
-                let remove = move || left.spare.iter().for_each(|file| remove_file(&file.path));
-                blocking(remove).await?;
-                return Ok((loaded, false));
+            Ok(opened) => {
+                blocking(move || spare.iter().for_each(|file| remove_file(&file.path))).await?;
+                return Ok((opened, false));
             }
             Err(error) => error,
         };
         let (serving, id) = (Arc::clone(&self.serving), segment.id.clone());
-        match blocking(move || serving.open_spare(left.spare, &kept)).await? {
-            Some(loaded) => {
+        let look = move || {
+            let loaded = serving.open_spare(spare, &kept);
+            loaded.map(|loaded| serving.with_schema(loaded)).transpose()
+        };
+        match blocking(look).await?? {
+            Some(opened) => {
                 tracing::error!(segment = %id, %error, "serves the hot form that an earlier run left");
-                Ok((loaded, true))
+                Ok((opened, true))
             }
             None => Err(error),
         }
     }
 
-    async fn fetch(&self, segment: Arc<PublishedSegment>) -> Result<Loaded> {
+    async fn fetch(&self, segment: Arc<PublishedSegment>) -> Result<Opened> {
         let room = self.serving.cache.reserve(segment.size_bytes)?;
         let form = FileForm::Stored { checksum: Some(segment.checksum) };
         let path = self.serving.cache.path(&segment.id, form);
         // Makes the folder too.
         self.storage.pull(&segment.object_key, stored_object(&segment), &path).await?;
-        let (of, at) = (Arc::clone(&segment), path.clone());
-        let mapped = Arc::new(blocking(move || open_as(&at, &of)).await??);
-        Ok(Loaded { mapped, file: CachedFile { path, form }, room: Arc::new(room), segment })
+        let loaded = Loaded::new(CachedFile { path, form }, Arc::new(room), segment);
+        let serving = Arc::clone(&self.serving);
+        blocking(move || serving.with_schema(loaded)).await?
     }
 
-    fn announcement(&self, segment: &PublishedSegment, schema: &SegmentSchema) -> AnnouncedSegment {
-        let columns = schema.columns.iter();
-        let columns = columns.map(|column| (column.name.as_str(), column.column_type.clone()));
+    pub(crate) fn announcement(
+        &self,
+        segment: &PublishedSegment,
+        schema: Arc<AnnouncedSchema>,
+    ) -> AnnouncedSegment {
         AnnouncedSegment {
             id: segment.id.clone(),
             shard_spec: segment.shard_spec,
@@ -98,7 +113,7 @@ impl HistoricalNode {
             priority: self.options.priority,
             realtime: false,
             size_bytes: segment.size_bytes,
-            schema: Arc::new(AnnouncedSchema::of(columns)),
+            schema,
         }
     }
 
@@ -130,7 +145,7 @@ impl HistoricalNode {
         self.care.endangered.lock().remove(id);
         if let Some(loaded) = self.serving.loaded.write().remove(id) {
             remove_file(&loaded.file.path);
-            self.serving.forget_dictionaries(&loaded.mapped);
+            self.serving.close(&loaded);
         }
         Ok(())
     }
@@ -144,6 +159,17 @@ impl HistoricalNode {
     }
 }
 
+/// What is kept of what the metadata say.
+pub(crate) fn without_schema(segment: &PublishedSegment) -> PublishedSegment {
+    PublishedSegment { schema_json: String::new(), ..segment.clone() }
+}
+
+/// The columns that a segment is announced with.
+pub(crate) fn announced_columns(schema: &SegmentSchema) -> AnnouncedSchema {
+    let columns = schema.columns.iter();
+    AnnouncedSchema::of(columns.map(|column| (column.name.as_str(), column.column_type.clone())))
+}
+
 /// The object in deep storage, as the metadata record it.
 pub(crate) fn stored_object(segment: &PublishedSegment) -> PushedObject {
     PushedObject { size_bytes: segment.size_bytes, checksum: segment.checksum }
@@ -151,8 +177,26 @@ pub(crate) fn stored_object(segment: &PublishedSegment) -> PushedObject {
 
 /// Maps a file and checks that its footer names the segment that the metadata mean.
 pub(crate) fn open_as(path: &Path, segment: &PublishedSegment) -> Result<MappedSegment> {
+    open_mapped(path, segment).map(|(mapped, _)| mapped)
+}
+
+/// As [`open_as`], with the file that is mapped.
+pub(crate) fn open_mapped(
+    path: &Path,
+    segment: &PublishedSegment,
+) -> Result<(MappedSegment, Arc<MappedFile>)> {
     let io = |source| HistoricalError::Io { path: path.to_owned(), source };
-    let mapped = MappedSegment::open(map_file(path).map_err(io)?)?;
+    let file = map_file(path).map_err(io)?;
+    let mapped = MappedSegment::open(Arc::clone(&file) as _)?;
+    Ok((if_is(mapped, path, segment)?, file))
+}
+
+/// What was opened, if it is the segment that the metadata mean.
+pub(crate) fn if_is(
+    mapped: MappedSegment,
+    path: &Path,
+    segment: &PublishedSegment,
+) -> Result<MappedSegment> {
     if *mapped.id() != segment.id {
         return Err(HistoricalError::WrongIdentity {
             expected: segment.id.to_string(),
@@ -165,116 +209,14 @@ pub(crate) fn open_as(path: &Path, segment: &PublishedSegment) -> Result<MappedS
     }
 }
 
-/// What an earlier run left of a segment.
-struct Left {
-    /// What the tier wants to serve.
-    wanted: Option<Loaded>,
-    /// Files of another form, kept until the wanted one is there: they may be the last good copy.
-    spare: Vec<CachedFile>,
-}
+/// What is loaded, and its columns.
+pub(crate) type Opened = (Loaded, AnnouncedSchema);
 
 impl Serving {
-    /// What an earlier run left of a segment, if it is what the metadata mean. Files that nobody needs
-    /// are removed.
-    fn open_left(self: &Arc<Self>, segment: &Arc<PublishedSegment>, form: ServedForm) -> Left {
-        let mut left = Left { wanted: None, spare: Vec::new() };
-        for file in self.cache.take_left(&segment.id) {
-            let is_wanted = form == ServedForm::Hot || matches!(file.form, FileForm::Stored { .. });
-            if !is_wanted {
-                left.spare.push(file);
-            } else if left.wanted.is_some() {
-                remove_file(&file.path);
-            } else {
-                left.wanted = self.open_usable(file, segment);
-            }
-        }
-        if left.wanted.is_some() {
-            left.spare.drain(..).for_each(|file| remove_file(&file.path));
-        }
-        left
-    }
-
-    /// The first usable one of these; the others are removed.
-    fn open_spare(
-        self: &Arc<Self>,
-        spare: Vec<CachedFile>,
-        segment: &Arc<PublishedSegment>,
-    ) -> Option<Loaded> {
-        let mut opened = None;
-        for file in spare {
-            match opened {
-                None => opened = self.open_usable(file, segment),
-                Some(_) => remove_file(&file.path),
-            }
-        }
-        opened
-    }
-
-    /// Opens a file; one that is not usable is removed.
-    fn open_usable(
-        self: &Arc<Self>,
-        file: CachedFile,
-        segment: &Arc<PublishedSegment>,
-    ) -> Option<Loaded> {
-        let path = file.path.clone();
-        let error = match self.open_file(file, segment) {
-            Ok(loaded) => return Some(loaded),
-            Err(error) => error,
-        };
-        tracing::warn!(segment = %segment.id, path = %path.display(), %error, "cached file is not usable");
-        remove_file(&path);
-        None
-    }
-
-    fn open_file(&self, file: CachedFile, segment: &Arc<PublishedSegment>) -> Result<Loaded> {
-        let io = |source| HistoricalError::Io { path: file.path.clone(), source };
-        let wrong = || HistoricalError::WrongContent { path: file.path.clone() };
-        let size_bytes = files::size_bytes(&file.path).map_err(io)?;
-        let room = Arc::new(self.cache.reserve(size_bytes)?);
-        let form = match file.form {
-            FileForm::Stored { checksum } => {
-                if size_bytes != segment.size_bytes {
-                    let (path, expected_bytes) = (file.path, segment.size_bytes);
-                    return Err(HistoricalError::WrongSize { path, expected_bytes });
-                }
-                let checksum = match checksum {
-                    Some(checksum) => checksum,
-                    None => checksum_file(&file.path)?.checksum,
-                };
-                if checksum != segment.checksum {
-                    return Err(wrong());
-                }
-                FileForm::Stored { checksum: Some(checksum) }
-            }
-            FileForm::Hot { stored, checksum } => {
-                if stored != segment.checksum {
-                    return Err(wrong());
-                }
-                let checksum = match checksum {
-                    Some(checksum) => checksum,
-                    None => {
-                        open_as(&file.path, segment)?.verify()?;
-                        checksum_file(&file.path)?.checksum
-                    }
-                };
-                FileForm::Hot { stored, checksum: Some(checksum) }
-            }
-        };
-        let mapped = Arc::new(open_as(&file.path, segment)?);
-        let path = self.cache.path(&segment.id, form);
-        if path != file.path {
-            rename_durably(&file.path, &path).map_err(io)?;
-        }
-        let file = CachedFile { path, form };
-        Ok(Loaded { mapped, file, room, segment: Arc::clone(segment) })
-    }
-
-    /// Forgets what node-wide dictionaries know of a segment that is served no longer.
-    pub(crate) fn forget_dictionaries(&self, mapped: &MappedSegment) {
-        self.dictionaries.forget(mapped.instance());
-        for projection in mapped.embedded() {
-            self.dictionaries.forget(projection.instance());
-        }
+    /// A segment with its columns, which its file says.
+    pub(crate) fn with_schema(&self, loaded: Loaded) -> Result<Opened> {
+        let schema = announced_columns(self.open(&loaded)?.schema());
+        Ok((loaded, schema))
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use henge_types::SegmentId;
 
 use crate::cache::remove_file;
+use crate::error::Result;
 use crate::{HistoricalNode, Loaded};
 
 /// Below that of any query: verifying reads whole files.
@@ -30,8 +31,13 @@ impl HistoricalNode {
     pub(crate) async fn mend_damaged(&self, suspects: Vec<Arc<Loaded>>) -> usize {
         let mut damaged = 0;
         for suspect in suspects {
-            let read = Arc::clone(&suspect);
-            let reason = match self.pool.spawn(PRIORITY, move || read.mapped.verify()).await {
+            if suspect.blocks.is_some() {
+                // Only deep storage has it: whoever reads it next fetches what was damaged.
+                continue;
+            }
+            let (serving, read) = (Arc::clone(&self.serving), Arc::clone(&suspect));
+            let verify = move || Ok(serving.open(&read)?.verify()?);
+            let reason = match self.pool.spawn::<Result<_>, _>(PRIORITY, verify).await {
                 Ok(Ok(_)) => continue,
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => return damaged,
@@ -81,7 +87,7 @@ impl HistoricalNode {
             tracing::warn!(segment = %id, %error, "failed to withdraw a damaged segment");
         }
         remove_file(&damaged.file.path);
-        self.serving.forget_dictionaries(&damaged.mapped);
+        self.serving.close(damaged);
         true
     }
 

@@ -45,6 +45,9 @@ impl HistoricalNode {
         let mended = match loaded.file.form {
             FileForm::Stored { .. } => self.store_as_it_is(loaded).await,
             FileForm::Hot { .. } => self.store_recoded(loaded).await,
+            FileForm::Blocks { .. } => {
+                Err(HistoricalError::WrongContent { path: loaded.file.path.clone() })
+            }
         };
         match mended {
             Ok(()) => {
@@ -137,12 +140,8 @@ impl Serving {
         let path = self.cache.path(&segment.id, form);
         rename_durably(&loaded.file.path, &path)
             .map_err(|source| HistoricalError::Io { path: path.clone(), source })?;
-        let adopted = Loaded {
-            mapped: Arc::clone(&loaded.mapped),
-            file: CachedFile { path, form },
-            room: Arc::clone(&loaded.room),
-            segment: Arc::new(segment),
-        };
+        let file = CachedFile { path, form };
+        let adopted = Loaded::new(file, Arc::clone(&loaded.room), Arc::new(segment));
         let path = adopted.file.path.clone();
         let mut served = self.loaded.write();
         match served.get_mut(&loaded.segment.id) {
@@ -150,6 +149,8 @@ impl Serving {
             // It was unloaded meanwhile.
             _ => remove_file(&path),
         }
+        drop(served);
+        self.close(loaded);
         Ok(())
     }
 }

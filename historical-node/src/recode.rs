@@ -43,14 +43,15 @@ impl Serving {
         let segment = &loaded.segment;
         let changed = || HistoricalError::WrongContent { path: loaded.file.path.clone() };
         let damages = mapped_damages();
-        loaded.mapped.verify()?;
+        let opened = self.open(loaded)?;
+        opened.verify()?;
         let form = FileForm::Stored { checksum: Some(segment.checksum) };
         let path = self.cache.path(&segment.id, form);
         let io = |source| HistoricalError::Io { path: path.clone(), source };
         let file = TemporaryFile::create(&path).map_err(io)?;
         let out = BufWriter::new(file.file().map_err(io)?);
         let mut out = Metered::new(out, self.cache.reserve(0)?);
-        let summary = transcode(&loaded.mapped, WriteOptions::default(), &mut out)?;
+        let summary = transcode(&opened, WriteOptions::default(), &mut out)?;
         out.flush().map_err(io)?;
         // What was mapped is the file that was verified when it took its name, then and now.
         if checksum_file(&loaded.file.path)? != loaded.expected() || mapped_damages() != damages {

@@ -45,6 +45,28 @@ impl HistoricalNode {
             let counter = counter.clone();
             metrics.counter_of(name, help, &[], move || counter.get());
         }
+        let on_demand = [
+            (
+                "henge_blocks_fetched_bytes_total",
+                "Bytes fetched of segments that are served on demand.",
+                &self.serving.blocks.fetched_bytes,
+            ),
+            (
+                "henge_blocks_requests_total",
+                "Ranges that were asked of deep storage for that.",
+                &self.serving.blocks.requests,
+            ),
+        ];
+        for (name, help, counter) in on_demand {
+            let counter = counter.clone();
+            metrics.counter_of(name, help, &[], move || counter.get());
+        }
+        let serving = Arc::clone(&self.serving);
+        let help = "Segments that are open although perhaps nobody reads them.";
+        metrics.gauge("henge_segments_open", help, &[], move || serving.open.kept_count() as u64);
+        let disk = Arc::clone(&self.disk);
+        let help = "1 while the disk of the segment cache does not answer.";
+        metrics.gauge("henge_disk_hangs", help, &[], move || disk.trouble().is_some().into());
         let endangered = Arc::clone(&self.care.endangered);
         let help =
             "Served segments whose object is damaged or gone and could not be mended so far.";
@@ -79,6 +101,8 @@ impl HistoricalNode {
     /// One pass over what is served.
     pub async fn scrub_once(&self, bytes_per_second: u64) {
         let all: Vec<Arc<Loaded>> = self.serving.loaded.read().values().cloned().collect();
+        // What is served on demand is verified as it is fetched, and again when it is opened and read.
+        let all = all.into_iter().filter(|loaded| loaded.blocks.is_none());
         for loaded in all {
             let id = &loaded.segment.id;
             if let Err(error) = self.scrub_file(&loaded, bytes_per_second).await {
@@ -137,8 +161,9 @@ impl HistoricalNode {
 
     /// Which column and block is damaged, as far as that can be said.
     async fn place_of_damage(&self, loaded: &Arc<Loaded>) -> String {
-        let mapped = Arc::clone(&loaded.mapped);
-        match self.pool.spawn(i32::MIN, move || mapped.verify()).await {
+        let (serving, read) = (Arc::clone(&self.serving), Arc::clone(loaded));
+        let verify = move || Ok(serving.open(&read)?.verify()?);
+        match self.pool.spawn::<Result<_>, _>(i32::MIN, verify).await {
             Ok(Err(error)) => error.to_string(),
             _ => "its checksum is not that of its name".to_owned(),
         }

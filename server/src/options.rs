@@ -9,11 +9,12 @@ use henge_historical_node::{HistoricalOptions, ServedForm};
 use henge_ingest::ParseLimits;
 use henge_platform::compression::InflateLimits;
 use henge_platform::config::{
-    GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, Secret, ServerConfig,
-    StorageConfig, TierCodec, is_loopback,
+    GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, Residency, Secret,
+    ServerConfig, StorageConfig, TierCodec, is_loopback,
 };
 use henge_platform::http::{AllowedHosts, BodyLimits, ReadPace, ServeOptions};
 use henge_platform::rpc::{RpcLimits, RpcOptions};
+use henge_platform::runtime::machine::mapping_limit;
 use henge_platform::runtime::{HandleLimit, PoolOptions};
 use henge_platform::wal::WalOptions;
 use henge_realtime_node::RealtimeOptions;
@@ -245,23 +246,40 @@ fn historical_options(
     dictionary_budget_bytes: usize,
     node: &NodeOptions,
 ) -> HistoricalOptions {
-    let HistoricalConfig { codec, capacity_bytes, scrub_bytes_per_second } = historical;
+    let HistoricalConfig {
+        codec,
+        residency,
+        capacity_bytes,
+        block_cache_bytes,
+        scrub_bytes_per_second,
+        disk_timeout_ms,
+    } = historical;
+    let disk_bytes = folder.disk_bytes();
     HistoricalOptions {
         server_id: format!("historical-{}", node.name).into(),
         zone: Arc::clone(&node.zone),
         tier: Arc::clone(&node.tier),
         priority: 0,
         cache_dir: folder.segment_cache(),
-        capacity_bytes: match capacity_bytes {
-            0 => folder.disk_bytes() / 100 * 95,
+        capacity_bytes: match (capacity_bytes, residency) {
+            (0, Residency::Cached | Residency::Pinned) => disk_bytes / 100 * 95,
+            (0, Residency::OnDemand) => disk_bytes.saturating_mul(10),
+            (bytes, _) => *bytes,
+        },
+        block_cache_bytes: match block_cache_bytes {
+            0 => disk_bytes / 100 * 95,
             bytes => *bytes,
         },
-        form: match codec {
-            TierCodec::None => ServedForm::Hot,
-            TierCodec::AsStored => ServedForm::AsStored,
+        form: match (residency, codec) {
+            (Residency::OnDemand, _) => ServedForm::OnDemand,
+            (_, TierCodec::None) => ServedForm::Hot,
+            (_, TierCodec::AsStored) => ServedForm::AsStored,
         },
+        pinned: *residency == Residency::Pinned,
+        open_segments: mapping_limit() / 4 * 3,
         dictionary_budget_bytes,
         scrub_bytes_per_second: *scrub_bytes_per_second,
+        disk_timeout_ms: *disk_timeout_ms,
     }
 }
 
@@ -297,5 +315,24 @@ mod tests {
         );
         assert_eq!(options.accounts.indexes.limit_bytes(), 1 << 31);
         assert_eq!(options.historical.capacity_bytes, 1_005);
+    }
+
+    #[test]
+    fn the_form_of_a_tier_follows_from_its_codec_and_residency() {
+        let folder = DataFolder::new(std::path::Path::new("."));
+        for (codec, residency, form) in [
+            (TierCodec::None, Residency::Cached, ServedForm::Hot),
+            (TierCodec::AsStored, Residency::Cached, ServedForm::AsStored),
+            (TierCodec::None, Residency::Pinned, ServedForm::Hot),
+            (TierCodec::None, Residency::OnDemand, ServedForm::OnDemand),
+            (TierCodec::AsStored, Residency::OnDemand, ServedForm::OnDemand),
+        ] {
+            let mut config = ServerConfig::default();
+            (config.historical.codec, config.historical.residency) = (codec, residency);
+            let options = Options::new(&config, &folder, HandleLimit::default()).historical;
+            assert_eq!((options.form, options.pinned), (form, residency == Residency::Pinned));
+            assert!(options.open_segments > 0 && options.block_cache_bytes > 0);
+            assert!(options.capacity_bytes > 0);
+        }
     }
 }

@@ -45,10 +45,11 @@ struct Watched {
 }
 
 impl Watched {
-    /// What a broker has still to see before it answers for the cluster.
+    /// What a broker has still to see before it answers for the cluster, and disks that hang.
     fn waits_for(&self) -> Vec<String> {
         let awaited = self.broker.iter().flat_map(|broker| broker.awaited());
-        awaited.map(|awaited| awaited.to_string()).collect()
+        let disks = self.historical.iter().filter_map(|historical| historical.disk_trouble());
+        awaited.map(|awaited| awaited.to_string()).chain(disks).collect()
     }
 }
 

@@ -188,6 +188,10 @@ fn historical_options(folder: &Path) -> HistoricalOptions {
         cache_dir: folder.join("segment-cache"),
         capacity_bytes: 1 << 30,
         form: ServedForm::Hot,
+        open_segments: 10_000,
+        block_cache_bytes: 0,
+        pinned: false,
+        disk_timeout_ms: 0,
         dictionary_budget_bytes: 1 << 24,
         scrub_bytes_per_second: 0,
     }

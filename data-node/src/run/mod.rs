@@ -58,13 +58,20 @@ pub struct QueryRunner {
     dictionaries: Option<Arc<NodeDictionaries>>,
     partials: Option<Arc<dyn PartialCache>>,
     loads: Arc<SegmentLoads>,
+    on_the_pool: bool,
 }
 
 impl QueryRunner {
     /// For views of which nothing is kept.
     #[must_use]
     pub fn new(services: QueryServices) -> Self {
-        Self { services, dictionaries: None, partials: None, loads: Arc::default() }
+        Self {
+            services,
+            dictionaries: None,
+            partials: None,
+            loads: Arc::default(),
+            on_the_pool: false,
+        }
     }
 
     /// For views of immutable segments, one a descriptor, that share `dictionaries`; `partials` keeps
@@ -75,7 +82,13 @@ impl QueryRunner {
         dictionaries: Arc<NodeDictionaries>,
         partials: Option<Arc<dyn PartialCache>>,
     ) -> Self {
-        Self { services, dictionaries: Some(dictionaries), partials, loads: Arc::default() }
+        Self { dictionaries: Some(dictionaries), partials, ..Self::new(services) }
+    }
+
+    /// Reads on the CPU pool alone, however little it is: for views that wait for what is far away.
+    #[must_use]
+    pub fn on_the_pool(self) -> Self {
+        Self { on_the_pool: true, ..self }
     }
 
     /// How much each segment is read.
@@ -137,6 +150,7 @@ impl QueryRunner {
         let spill = self.spill_of(request, derived.as_ref());
         let context = self.context_of(call, request, spill.as_ref());
         let readers = Readers::of(pool, query, &items);
+        let readers = if self.on_the_pool { readers.of_the_pool() } else { readers };
         let shared = Extent::whole_if(known.is_empty());
         let run = Arc::new(SharedRun::new(Arc::clone(query), items, shared));
         let workers = (0..readers.count().min(run.worker_limit())).map(|_| {
@@ -147,9 +161,9 @@ impl QueryRunner {
             mergers.push(merger);
             stats += spent;
         }
-        let is_small = known.iter().map(Partial::memory_bytes).sum::<usize>()
-            + mergers.iter().map(Merger::memory_bytes).sum::<usize>()
-            <= INLINE_BYTES;
+        let held_bytes = known.iter().map(Partial::memory_bytes).sum::<usize>()
+            + mergers.iter().map(Merger::memory_bytes).sum::<usize>();
+        let is_small = !self.on_the_pool && held_bytes <= INLINE_BYTES;
         let extent = request.extent.and(Extent::whole_if(missing.is_empty()));
         stats.spilled_bytes = spill.as_ref().map_or(0, |spill| spill.written_bytes());
         let query = Arc::clone(query);

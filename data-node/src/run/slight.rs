@@ -37,6 +37,11 @@ impl Readers {
         Self::OfThePool(if rows <= ONE_WORKER_ROWS { 1 } else { pool.threads() })
     }
 
+    /// As many, but of the pool.
+    pub(super) fn of_the_pool(self) -> Self {
+        Self::OfThePool(self.count())
+    }
+
     /// How many that are.
     pub(super) fn count(self) -> usize {
         match self {

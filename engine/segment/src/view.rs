@@ -33,6 +33,15 @@ pub trait SegmentView: Send + Sync + std::fmt::Debug {
     /// A column by name (`__time` is a [`ColumnView::Long`]); `None` when the segment lacks it.
     fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>>;
 
+    /// Opens the segment, if it is not: whoever is about to read it asks for this first. Its identity, size,
+    /// number of rows and time range are known before.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn ready(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The same error with the column and the block that it is in, when the view can find out.
     fn locate(&self, error: SegmentError) -> SegmentError {
         error

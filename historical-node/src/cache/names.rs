@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use henge_types::{SegmentId, encode_path_component};
+use henge_platform::runtime::files;
+use henge_types::{Interval, SegmentId, Version, decode_path_component, encode_path_component};
 
 /// A file in the cache, as its name says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,16 @@ pub(crate) struct CachedFile {
     pub(crate) path: PathBuf,
     /// Its form.
     pub(crate) form: FileForm,
+}
+
+impl CachedFile {
+    /// The bytes that it takes on the disk.
+    pub(super) fn taken_bytes(&self) -> std::io::Result<u64> {
+        match self.form {
+            FileForm::Stored { .. } | FileForm::Hot { .. } => files::size_bytes(&self.path),
+            FileForm::Blocks { .. } => files::allocated_bytes(&self.path),
+        }
+    }
 }
 
 /// The form of a file, and what it was when it took its name. Names of earlier versions do not say
@@ -30,6 +41,11 @@ pub(crate) enum FileForm {
         /// Of the file itself.
         checksum: Option<u64>,
     },
+    /// The stored form with holes: the blocks that were read of a segment that is served on demand.
+    Blocks {
+        /// Of the whole stored file.
+        checksum: u64,
+    },
 }
 
 impl FileForm {
@@ -38,6 +54,7 @@ impl FileForm {
         match self {
             Self::Stored { checksum } => checksum == Some(wanted),
             Self::Hot { stored, .. } => stored == wanted,
+            Self::Blocks { .. } => false,
         }
     }
 }
@@ -51,6 +68,18 @@ pub(super) fn stem(root: &Path, id: &SegmentId) -> PathBuf {
     ))
 }
 
+/// The segment whose stem this is; `None` when it is no segment's.
+pub(super) fn id_of(root: &Path, of: &Path) -> Option<SegmentId> {
+    let name = of.file_name()?.to_str()?;
+    let datasource = decode_path_component(of.parent()?.file_name()?.to_str()?)?;
+    let parts: Vec<&str> = name.split('_').collect();
+    let [start, end, version, partition] = parts.as_slice() else { return None };
+    let interval = Interval::new(start.parse().ok()?, end.parse().ok()?).ok()?;
+    let version = Version(version.parse().ok()?);
+    let id = SegmentId::new(datasource, interval, version, partition.parse().ok()?);
+    (stem(root, &id) == of).then_some(id)
+}
+
 /// The name of a file of this form.
 pub(super) fn path(stem: &Path, form: FileForm) -> PathBuf {
     stem.with_extension(match form {
@@ -60,6 +89,7 @@ pub(super) fn path(stem: &Path, form: FileForm) -> PathBuf {
         FileForm::Hot { stored, checksum: Some(checksum) } => {
             format!("{stored:016x}.{checksum:016x}.hot")
         }
+        FileForm::Blocks { checksum } => format!("{checksum:016x}.blocks"),
     })
 }
 
@@ -73,6 +103,7 @@ pub(super) fn parse(path: &Path) -> Option<(PathBuf, FileForm)> {
     let form = match parts.as_slice() {
         [_, "segment"] => FileForm::Stored { checksum: None },
         [_, checksum, "segment"] => FileForm::Stored { checksum: Some(number(checksum)?) },
+        [_, checksum, "blocks"] => FileForm::Blocks { checksum: number(checksum)? },
         [_, stored, "hot"] => FileForm::Hot { stored: number(stored)?, checksum: None },
         [_, stored, checksum, "hot"] => {
             FileForm::Hot { stored: number(stored)?, checksum: Some(number(checksum)?) }
@@ -87,6 +118,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn stems_lead_back_to_their_segments() {
+        let root = Path::new("root");
+        for datasource in ["wiki", "Wiki Events", &"Я".repeat(75)] {
+            let interval = Interval { start_ms: -5, end_ms: 1 << 40 };
+            let id = SegmentId::new(datasource, interval, Version(3), 7);
+            assert_eq!(id_of(root, &stem(root, &id)), Some(id));
+        }
+        for other in ["0_10_000000000003", "0_10_3_0", "10_0_000000000003_0", "a_b_c_d"] {
+            assert_eq!(id_of(root, &root.join("wiki").join(other)), None, "{other}");
+        }
+    }
+
+    #[test]
     fn names_read_back_as_they_were_written() {
         let stem = Path::new("root/wiki/0_10_000000000003_0");
         for form in [
@@ -94,6 +138,7 @@ mod tests {
             FileForm::Stored { checksum: Some(7) },
             FileForm::Hot { stored: u64::MAX, checksum: None },
             FileForm::Hot { stored: 1, checksum: Some(2) },
+            FileForm::Blocks { checksum: 3 },
         ] {
             assert_eq!(parse(&path(stem, form)), Some((stem.to_owned(), form)));
         }

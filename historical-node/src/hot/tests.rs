@@ -6,7 +6,7 @@ use henge_data_node::{Instruction, QueryServices, RunningQueries, SegmentHost};
 use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::{DeepStorage, LocalDeepStorage, Payload};
-use henge_segment::{ColumnData, ColumnView, SegmentWriter};
+use henge_segment::{ColumnData, ColumnView, SegmentView, SegmentWriter};
 use henge_types::{
     ColumnRole, ColumnSchema, ColumnType, Granularity, Interval, SegmentId, SegmentSchema,
     ShardSpec, Version,
@@ -28,6 +28,16 @@ pub(crate) fn segment_file(id: &SegmentId, factor: i64) -> Vec<u8> {
 }
 
 pub(crate) fn segment_file_of(id: &SegmentId, factor: i64, options: WriteOptions) -> Vec<u8> {
+    segment_of_rows(ROWS, id, factor, options)
+}
+
+/// A segment of so many rows.
+pub(crate) fn segment_of_rows(
+    rows: usize,
+    id: &SegmentId,
+    factor: i64,
+    options: WriteOptions,
+) -> Vec<u8> {
     let column = |name: &str, column_type, role| ColumnSchema {
         name: name.into(),
         column_type,
@@ -44,9 +54,9 @@ pub(crate) fn segment_file_of(id: &SegmentId, factor: i64, options: WriteOptions
         rollup: false,
         query_granularity: Granularity::None,
     };
-    let mut writer = SegmentWriter::new(Vec::new(), id.clone(), schema, ROWS, options).unwrap();
-    let times: Vec<i64> = (0..ROWS as i64).collect();
-    let added: Vec<i64> = (0..ROWS as i64).map(|row| row % 7 * 100 * factor + row % 13).collect();
+    let mut writer = SegmentWriter::new(Vec::new(), id.clone(), schema, rows, options).unwrap();
+    let times: Vec<i64> = (0..rows as i64).collect();
+    let added: Vec<i64> = (0..rows as i64).map(|row| row % 7 * 100 * factor + row % 13).collect();
     for (name, values) in [("__time", &times), ("added", &added)] {
         writer.write_column(name, ColumnData::Long { values, nulls: None }).unwrap();
     }
@@ -94,17 +104,28 @@ pub(crate) async fn setup_with(options: WriteOptions) -> Setup {
 
 impl Setup {
     pub(crate) fn node(&self, form: ServedForm, capacity_bytes: u64) -> HistoricalNode {
-        let options = HistoricalOptions {
+        self.node_with(self.options(form, capacity_bytes))
+    }
+
+    pub(crate) fn options(&self, form: ServedForm, capacity_bytes: u64) -> HistoricalOptions {
+        HistoricalOptions {
             server_id: "historical-0".into(),
             zone: Arc::default(),
             tier: "hot".into(),
             priority: 0,
             cache_dir: self.dir.path().join("cache"),
             capacity_bytes,
+            block_cache_bytes: 1 << 30,
             form,
+            pinned: false,
+            open_segments: 1_000,
             dictionary_budget_bytes: 1 << 20,
             scrub_bytes_per_second: 0,
-        };
+            disk_timeout_ms: 0,
+        }
+    }
+
+    pub(crate) fn node_with(&self, options: HistoricalOptions) -> HistoricalNode {
         let discovery = Arc::new(InProcessDiscovery::new());
         let queries = QueryServices {
             cluster: CLUSTER.into(),
@@ -130,7 +151,7 @@ impl Setup {
 /// True when the one segment is served with its values packed.
 fn is_hot(node: &HistoricalNode) -> bool {
     let loaded = node.serving.loaded.read();
-    let mapped = &loaded.values().next().unwrap().mapped;
+    let mapped = node.serving.open(loaded.values().next().unwrap()).unwrap();
     let Some(ColumnView::Long(added)) = mapped.column("added").unwrap() else { return false };
     let mut scratch = Vec::new();
     let block = added.block(0, &mut scratch).unwrap();
@@ -156,7 +177,7 @@ async fn the_hot_form_takes_the_place_of_the_stored() {
     wait_until_hot(&node).await;
     assert_eq!(setup.files().len(), 1);
     let loaded = Arc::clone(node.serving.loaded.read().values().next().unwrap());
-    loaded.mapped.verify().unwrap();
+    node.serving.open(&loaded).unwrap().verify().unwrap();
     assert_eq!(loaded.room.size_bytes(), std::fs::metadata(&loaded.file.path).unwrap().len());
     drop(loaded);
 

@@ -237,11 +237,11 @@ async fn f_51_a_segment_that_is_dropped_stays_readable_for_those_who_read_it() {
     let node = setup.node(ServedForm::AsStored, 1 << 30);
     node.load(&setup.segment, Instruction::default()).await.unwrap();
     let path = served_file(&node);
-    let reader = Arc::clone(node.serving.loaded.read().values().next().unwrap());
+    let reader = node.serving.open(node.serving.loaded.read().values().next().unwrap()).unwrap();
     node.unload(&setup.segment.id, Instruction::default()).await.unwrap();
     assert!(!path.exists());
     assert_eq!(node.run(sum_of(&setup)).await.unwrap().missing.len(), 1);
-    reader.mapped.verify().unwrap();
+    reader.verify().unwrap();
     assert_eq!(node.care.found.get(), 0, "a drop is no damage");
     drop(reader);
     // The room is free again once the last reader is gone.

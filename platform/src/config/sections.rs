@@ -238,11 +238,22 @@ section! {
         /// The codec of the segments that are served: `none` is the fastest to scan (segments are
         /// rewritten on the node's disk after loading), `as_stored` the smallest.
         codec: TierCodec = TierCodec::None,
-        /// Bytes of segments that the node takes onto its disk; 0 means 95 % of the disk's size.
+        /// How segments are held: `cached` has them on the node's disk, and in memory what the operating
+        /// system keeps of it; `pinned` keeps all of it in memory too; `on_demand` leaves them in deep storage as they are, serves them at once and
+        /// keeps on the disk the blocks of columns that were read lately.
+        residency: Residency = Residency::Cached,
+        /// Bytes of segments that the node serves; 0 means 95 % of the disk's size, and ten times the disk's
+        /// size on demand.
         capacity_bytes: u64 = 0,
+        /// Bytes that blocks of segments served on demand may take on the disk; 0 means 95 % of the disk's
+        /// size.
+        block_cache_bytes: u64 = 0,
         /// Bytes a second that are read again, of cached segments and of their objects in deep
         /// storage, to find and mend damage that no query meets; 0 reads nothing again.
         scrub_bytes_per_second: u64 = 8 * MIB,
+        /// How long a disk may take for a few bytes. While it takes longer, the node answers for no segment
+        /// and is not ready, so that replicas are asked; 0 never gives up.
+        disk_timeout_ms: u64 = 30_000,
     }
 }
 
@@ -255,6 +266,19 @@ pub enum TierCodec {
     None,
     /// That of deep storage: the smallest.
     AsStored,
+}
+
+/// How the segments of a tier are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Residency {
+    /// On the disk, and in memory what the operating system keeps.
+    #[default]
+    Cached,
+    /// On the disk and in memory.
+    Pinned,
+    /// In deep storage; on the disk is what was read lately.
+    OnDemand,
 }
 
 section! {

@@ -11,8 +11,9 @@ use henge_platform::telemetry::Metrics;
 use crate::ground::Ground;
 use crate::options::Options;
 
-/// Opens the node's files; nothing is loaded until a coordinator says.
-pub(super) fn start(options: &Options, ground: &Ground) -> Result<Arc<HistoricalNode>> {
+/// Opens the node's files and serves those of them that are used; other segments are loaded when a coordinator
+/// says.
+pub(super) async fn start(options: &Options, ground: &Ground) -> Result<Arc<HistoricalNode>> {
     let partials = partial_cache(options.partial_cache_bytes, &ground.metrics);
     let node = HistoricalNode::open(
         options.historical.clone(),
@@ -22,7 +23,15 @@ pub(super) fn start(options: &Options, ground: &Ground) -> Result<Arc<Historical
         ground.reach.services_of_nodes(),
         partials,
     );
-    Ok(Arc::new(node.context("open the segment cache")?))
+    let node = node.context("open the segment cache")?;
+    match node.restore().await {
+        Ok(0) => {}
+        Ok(segments) => tracing::info!(segments, "serves what is on its disk"),
+        Err(error) => {
+            tracing::warn!(%error, "waits for a coordinator to say what of its disk to serve")
+        }
+    }
+    Ok(Arc::new(node))
 }
 
 fn partial_cache(

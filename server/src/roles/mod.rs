@@ -47,7 +47,7 @@ impl Roles {
         let mut roles = Self::default();
         if has(Role::Historical) {
             gate.waits_for("it opens the segments on its disk");
-            roles.historical = Some(historical::start(options, ground)?);
+            roles.historical = Some(historical::start(options, ground).await?);
         }
         let published = Arc::new(Notify::new());
         if has(Role::Coordinator) {
@@ -58,6 +58,7 @@ impl Roles {
         if let Some(historical) = &roles.historical {
             historical.show(&ground.metrics);
             historical.scrub();
+            historical.watch_disk();
         }
         if has(Role::Realtime) {
             gate.waits_for("it replays its logs");

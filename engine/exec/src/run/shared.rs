@@ -95,6 +95,7 @@ impl Item {
         if let Some(plan) = self.plan.get() {
             return Ok(plan.as_ref());
         }
+        self.view.ready()?;
         let plan = projection::plan(&self.query, self.view.as_ref())?;
         Ok(self.plan.get_or_init(|| plan).as_ref())
     }

@@ -80,6 +80,10 @@ impl Cluster {
             cache_dir: self.world.disk(starting.name).join("segment-cache"),
             capacity_bytes: 1 << 30,
             form: ServedForm::Hot,
+            open_segments: 10_000,
+            block_cache_bytes: 0,
+            pinned: false,
+            disk_timeout_ms: 0,
             dictionary_budget_bytes: 1 << 24,
             scrub_bytes_per_second: 0,
         };
