@@ -59,7 +59,8 @@ pub struct HistoricalOptions {
     pub priority: i32,
     /// Where segment files are kept.
     pub cache_dir: PathBuf,
-    /// Bytes of segments that the node serves; a load beyond is refused.
+    /// Bytes of segments that the node serves; a load beyond is refused, but on demand: there it is for the
+    /// coordinator to keep to.
     pub capacity_bytes: u64,
     /// Bytes that blocks of segments served on demand may take on the disk.
     pub block_cache_bytes: u64,
