@@ -54,7 +54,7 @@ pub(super) async fn compare(
             continue;
         }
         let until = read.range(state.complete..=all.number).map(|(_, manifest)| manifest.clone());
-        let Ok(said) = fold(until.collect()) else { return Ok(false) };
+        let Ok(said) = fold(until) else { return Ok(false) };
         differences(&all, &said, report);
         return Ok(true);
     }
