@@ -308,6 +308,26 @@ fn f_16_what_only_a_lost_disk_had_is_counted_and_named_when_it_is_given_up() {
     });
 }
 
+#[test]
+fn f_16_a_node_that_had_nothing_comes_back_on_a_new_disk_once_it_is_given_up() {
+    run(37, |mut world| async move {
+        world.start("a", "x").await;
+        world.start("b", "y").await;
+        world.put_schema("a", "local", "").await;
+        world.push("a", 0..3, None).await.unwrap();
+        let look = |node: Arc<crate::RealtimeNode>| async move { node.refresh().await };
+        world.at("b", look).await.unwrap();
+        world.kill("b");
+        world.lose_disk("b");
+        world.outlive_leases();
+        let given_up = world.at("a", |node| async move { node.give_up("b").await }).await.unwrap();
+        assert_eq!(given_up.lost, []);
+        world.start("b", "y").await;
+        world.push("b", 3..5, None).await.unwrap();
+        world.assert_once(0..5).await;
+    });
+}
+
 /// Of a push that only its own disk has a part might be published, and the rest be lost with the disk.
 #[test]
 fn f_16_i_02_what_the_copy_does_not_have_is_not_published_after_a_start_either() {

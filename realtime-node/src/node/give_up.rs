@@ -141,9 +141,11 @@ impl RealtimeNode {
         let state = LogState::of(metadata, datasource, node).await?;
         let log = state.name();
         let published = PublishedLog::of(metadata, &log).await?;
-        let noted = metadata.log_marks().await?.get(&log).map_or(0, |mark| mark.sequence);
+        let mark = metadata.log_marks().await?.get(&log).copied();
+        let noted = mark.map_or(0, |mark| mark.sequence);
         let buffered = self.buffered(&server_of(node), datasource).await?;
-        let had_any = noted > 0 || published.position() > 0 || !buffered.is_empty();
+        // A log that was made is missed also when nothing is known to have been in it.
+        let had_any = mark.is_some() || published.position() > 0 || !buffered.is_empty();
         self.check_copy(node, &state)?;
         if had_any {
             let fence = lease.fence()?;
