@@ -220,7 +220,8 @@ fn replicas_go_to_different_zones_and_never_twice_to_one_server() {
 fn f_71_who_left_a_short_while_ago_counts_with_what_it_had() {
     let (one, two) = (segment(0, 1, 0, 0), segment(100, 1, 0, 0));
     let mut snapshot = zones(&[&one, &two], &[("a", "x", &[&one]), ("b", "x", &[])]);
-    let away = AwayServer { zone: "y".into(), loaded: announced(&[&one, &two]) };
+    let loaded = announced(&[&one, &two]);
+    let away = AwayServer { zone: "y".into(), loaded, ..AwayServer::default() };
     snapshot.away.insert("c".into(), away);
     // What nobody has any more is loaded at once; no second copies are made.
     assert_eq!(plan(&snapshot), [load("b", &two)]);

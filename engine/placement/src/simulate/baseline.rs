@@ -2,6 +2,7 @@
 //! zones, as anybody would.
 
 use super::synthetic::Chance;
+use crate::balance::mix;
 use crate::cluster::{Cluster, SegmentIndex, ServerIndex, Wish};
 
 /// Who chooses the node.
@@ -14,14 +15,14 @@ pub(super) enum Baseline {
 /// Tries before a copy is given up: the cluster is full then.
 const MOST_TRIES: usize = 1_000;
 
-/// Puts all copies that are wanted somewhere; the newest segments first, as they come.
+/// Puts all copies that are wanted somewhere, in the order in which segments come.
 pub(super) fn place(cluster: &mut Cluster, baseline: Baseline, seed: u64) {
     let mut chance = Chance(seed);
     let mut used: Vec<u64> = vec![0; cluster.servers().len()];
     let mut next = vec![0; cluster.tiers().len()];
     let zones = zones(cluster);
     let is_one_zone = zones.iter().all(|zone| *zone == 0);
-    for segment in 0..cluster.segments().len() as SegmentIndex {
+    for segment in as_they_come(cluster, seed) {
         for tier in 0..cluster.tiers().len() {
             let range = cluster.tiers()[tier].servers.clone();
             let wanted = wanted(cluster, segment, tier).min(range.len());
@@ -54,6 +55,15 @@ pub(super) fn place(cluster: &mut Cluster, baseline: Baseline, seed: u64) {
             }
         }
     }
+}
+
+/// By time; what ends together comes in any order.
+fn as_they_come(cluster: &Cluster, seed: u64) -> Vec<SegmentIndex> {
+    let mut order: Vec<SegmentIndex> = (0..cluster.segments().len() as SegmentIndex).collect();
+    order.sort_by_cached_key(|at| {
+        (cluster.segment(*at).interval.end_ms, mix(seed ^ u64::from(*at)))
+    });
+    order
 }
 
 fn wanted(cluster: &Cluster, segment: SegmentIndex, tier: usize) -> usize {

@@ -14,8 +14,6 @@ use crate::cluster::{Cluster, Segment, Server, ServerState, Tier, Wish};
 use crate::error::{PlacementError, Result};
 use crate::rules::{RuleBook, TierAliases};
 
-/// Plans until a cluster must have settled.
-const MOST_PLANS: usize = 1_000;
 /// Moves that are shown with their reasons.
 const SHOWN_MOVES: usize = 3;
 
@@ -32,6 +30,8 @@ pub struct SimulationOptions {
     pub moves_per_plan: Option<usize>,
     /// Copies each node is asked to load by one plan; as many as it takes when it is not said.
     pub loads_per_node: Option<u32>,
+    /// Plans after each event, at most.
+    pub plans: usize,
 }
 
 impl Default for SimulationOptions {
@@ -42,6 +42,7 @@ impl Default for SimulationOptions {
             plan_ms: 5_000,
             moves_per_plan: None,
             loads_per_node: None,
+            plans: 1_000,
         }
     }
 }
@@ -128,15 +129,18 @@ pub fn simulate(
             stages.push(simulation.settle("balanced")?);
         }
         Placement::Random | Placement::Planned => {
+            let mut placed = None;
             for (name, baseline) in
                 [("round robin", Baseline::RoundRobin), ("random", Baseline::Random)]
             {
                 let mut cluster = simulation.world.cluster()?;
                 baseline::place(&mut cluster, baseline, options.seed);
                 stages.push(untouched(name, &cluster));
-                if first == Placement::Random {
-                    simulation.world.take_over(&cluster);
-                }
+                placed = Some(cluster);
+            }
+            // The one by chance is the last.
+            if let Some(cluster) = placed.filter(|_| first == Placement::Random) {
+                simulation.world.take_over(&cluster);
             }
             let name = if first == Placement::Random { "random, balanced" } else { "planned" };
             stages.push(simulation.settle(name)?);
@@ -158,7 +162,7 @@ impl Simulation<'_> {
     /// Plans, and does it, until there is nothing to do; then plans once more from the beginning.
     fn settle(&mut self, name: &str) -> Result<Stage> {
         let mut stage = untouched(name, &Cluster::default());
-        for plan in 0..MOST_PLANS {
+        for plan in 0..self.options.plans {
             let is_settled = self.plan(&mut stage, plan as u64)?;
             if is_settled {
                 break;
@@ -173,9 +177,9 @@ impl Simulation<'_> {
 
     /// One plan of a coordinator, from a picture of the cluster to what is to be done; and its being done.
     fn plan(&mut self, stage: &mut Stage, number: u64) -> Result<bool> {
-        let cluster = self.world.cluster()?;
         let time = TimeBox::new(self.running_ms, self.options.plan_ms);
         let began_ms = (self.running_ms)();
+        let cluster = self.world.cluster()?;
         let servers = cluster.servers().len();
         let mut balancer = Balancer::new(cluster, self.options.weights);
         let rooms = vec![self.options.loads_per_node.unwrap_or(u32::MAX); servers];

@@ -151,6 +151,7 @@ impl Cluster {
             grace_ms: 10_000,
             load_timeout_ms: 20_000,
             drop_timeout_ms: 5_000,
+            ..CoordinatorOptions::default()
         };
         let coordinator = Arc::new(Coordinator::new(options, needs));
         let (running, never) = (Arc::clone(&coordinator), Notify::new());
