@@ -253,7 +253,7 @@ section! {
         scrub_bytes_per_second: u64 = 8 * MIB,
         /// How long a disk may take for a few bytes. While it takes longer, the node answers for no segment
         /// and is not ready, so that replicas are asked; 0 never gives up.
-        disk_timeout_ms: u64 = 60_000,
+        disk_timeout_ms: u64 = MINUTE_MS,
     }
 }
 
