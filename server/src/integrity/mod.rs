@@ -58,13 +58,6 @@ impl Report {
         self.losses.push(text.into());
     }
 
-    /// Takes what another report says as well.
-    pub(crate) fn absorb(&mut self, other: Self) {
-        self.findings.extend(other.findings);
-        self.losses.extend(other.losses);
-        self.notes.extend(other.notes);
-    }
-
     pub(crate) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }

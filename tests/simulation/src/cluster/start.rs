@@ -9,7 +9,7 @@ use henge_broker::{Broker, BrokerOptions, ClusterLinks};
 use henge_coordinator::{
     Coordinator, CoordinatorOptions, Dependencies as Needs, Leadership, LeaseOptions,
 };
-use henge_data_node::{QueryServices, RunningQueries};
+use henge_data_node::{Announcing, DataNode, QueryServices, RunningQueries};
 use henge_historical_node::{HistoricalNode, HistoricalOptions, ServedForm};
 use henge_platform::discovery::inventory::LocalInventory;
 use henge_platform::http::BodyLimits;
@@ -96,7 +96,7 @@ impl Cluster {
             self.services(),
             None,
         )?);
-        world.network.serve_node(starting.process, node.clone());
+        world.network.serve_node(starting.process, starting.announcing(node.clone()));
         world.network.serve_host(starting.process, node);
         Ok(Started::default())
     }
@@ -127,7 +127,7 @@ impl Cluster {
             ..RealtimeOptions::under(&disk).of_node(node_of(starting.name))
         };
         let node = RealtimeNode::start(options, dependencies).await?;
-        world.network.serve_node(starting.process, node.clone());
+        world.network.serve_node(starting.process, starting.announcing(node.clone()));
         world.network.serve_peer(starting.process, node.clone());
         let router = Some(with_limits(henge_realtime_node::router(node.clone())));
         Ok(Started { router, realtime: Some(node), ..Started::default() })
@@ -182,6 +182,11 @@ impl Cluster {
 }
 
 impl Starting<'_> {
+    /// A data node whose replies say how far the announcements of the process were.
+    fn announcing(&self, node: Arc<dyn DataNode>) -> Arc<dyn DataNode> {
+        Arc::new(Announcing::new(node, Arc::clone(&self.inventory)))
+    }
+
     /// The others hear that the process lives, and what it announces; it begins to hear of them.
     fn join(&self, cluster: &Cluster, role: Role) {
         let Self { name, zone, process, incarnation, company, inventory } = self;
