@@ -38,6 +38,15 @@ pub enum BrokerError {
         /// What has still to be seen.
         awaited: String,
     },
+    /// A process announced something that this broker does not hear of.
+    #[error(
+        "the process at {address} buffers rows that this broker does not know of yet: try again in a \
+         moment, or ask another broker"
+    )]
+    Behind {
+        /// Where it is.
+        address: String,
+    },
     /// The metadata store was never read since the start.
     #[error("the metadata store cannot be read, so it is not known what there is: {reason}")]
     MetadataAway {
@@ -75,9 +84,10 @@ impl BrokerError {
             Self::Exec(error) => error.class(),
             Self::Node(error) => error.class(),
             Self::Pool(error) => error.class(),
-            Self::SegmentsUnavailable(_) | Self::NotReady { .. } | Self::MetadataAway { .. } => {
-                ErrorClass::Unavailable
-            }
+            Self::SegmentsUnavailable(_)
+            | Self::NotReady { .. }
+            | Self::Behind { .. }
+            | Self::MetadataAway { .. } => ErrorClass::Unavailable,
             Self::TooManyQueries { .. } => ErrorClass::Capacity,
             Self::TimedOut { .. } => ErrorClass::Timeout,
         }

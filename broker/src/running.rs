@@ -1,6 +1,7 @@
 //! A query on its way through the broker: its name, its limits and what is left of its time.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use henge_answer::Form;
@@ -30,6 +31,8 @@ pub(crate) struct Running {
     pub(crate) context: ExecContext,
     /// When it came: its answer has every row that was acknowledged before.
     pub(crate) arrived: Instant,
+    /// True once all that was announced before it came is in views that are taken from now on.
+    pub(crate) is_caught_up: AtomicBool,
     /// When its time is up.
     pub(crate) deadline: Instant,
     registered: RunningQuery,
@@ -117,6 +120,7 @@ impl Broker {
             form,
             context,
             arrived,
+            is_caught_up: AtomicBool::new(false),
             deadline,
             registered,
             at_work,

@@ -1,24 +1,26 @@
 //! Whether an answer has every row that was acknowledged before the query came, at whichever broker. What
 //! nodes of other processes begin to buffer they announce, and this broker follows that a moment later, or
 //! much later when it stood still. So each process that buffers says how far its announcements were when
-//! it was asked: with its reply, or by a small call when no segment is asked of it. If one is further than
-//! was followed, or does not say, the metadata tell what there is: they note a segment before its first
-//! row is acknowledged. Only if the query reads other segments by that it starts over.
+//! it was asked: with its reply, or by a small call when no segment is asked of it. One that is further
+//! than was followed is waited for. Then, and when one does not say, the metadata are read, which note a
+//! segment before its first row is acknowledged, if they can be reached. Only if the query reads other
+//! segments by that it starts over.
 
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
 use henge_platform::discovery::inventory::InventoryVersion;
-use henge_platform::discovery::{ServerAddress, ServerId};
+use henge_platform::discovery::{Followed, ServerAddress, ServerId};
 use tokio::time::{Instant, timeout};
 
 use super::{Gathering, says_something_of_the_node};
 use crate::Broker;
-use crate::error::Result;
+use crate::error::{BrokerError, Result};
 use crate::plan::Plan;
 use crate::running::Running;
 use crate::view::ClusterView;
@@ -32,14 +34,21 @@ pub(super) struct Fresh<'b> {
     /// Addresses of processes that buffer and did not say it yet.
     unheard: BTreeSet<Arc<str>>,
     pub(super) calls: FuturesUnordered<BoxFuture<'static, Said>>,
-    /// A view by what the metadata say is on its way.
+    /// How far processes are that are further than was followed.
+    ahead: Followed,
+    /// Somebody did not say it.
+    is_unknown: bool,
+    /// A view with all of that is on its way.
     pub(super) looking: Option<BoxFuture<'b, Result<Arc<ClusterView>>>>,
 }
 
 impl Fresh<'_> {
     /// True when nobody has to say anything any more.
     pub(super) fn is_known(&self) -> bool {
-        self.unheard.is_empty() && self.looking.is_none()
+        self.unheard.is_empty()
+            && self.ahead.is_empty()
+            && !self.is_unknown
+            && self.looking.is_none()
     }
 }
 
@@ -65,12 +74,12 @@ impl Broker {
 }
 
 impl Gathering<'_> {
-    /// Asks processes that buffer, and of which no segments are asked, how far they are. Nobody need say it
-    /// when the metadata were read since the query came.
+    /// Asks processes that buffer, and of which no segments are asked, how far they are. What they said once
+    /// holds for a query that starts over.
     pub(super) fn ask_how_far(&mut self) {
         let (broker, view) = (self.broker, Arc::clone(&self.view));
-        let is_read = view.metadata.was_read_after(self.running.arrived);
-        if is_read || view.buffering_elsewhere().next().is_none() {
+        let is_caught_up = self.running.is_caught_up.load(Ordering::Relaxed);
+        if is_caught_up || view.buffering_elsewhere().next().is_none() {
             return;
         }
         let asked = self.calls.iter().filter_map(|(_, call)| view.address_of(&call.server));
@@ -99,35 +108,49 @@ impl Gathering<'_> {
         if !self.fresh.unheard.remove(address) {
             return;
         }
-        let followed = self.plan.followed.get(address).zip(at);
-        if !followed.is_some_and(|(followed, at)| followed.covers(&at)) {
-            self.ask_metadata();
+        match (at, self.plan.followed.get(address)) {
+            (Some(at), Some(followed)) if followed.covers(&at) => {}
+            (Some(at), _) => _ = self.fresh.ahead.insert(Arc::clone(address), at),
+            (None, _) => self.fresh.is_unknown = true,
         }
     }
 
     /// All replies are there: who was asked for segments and gave none that counts does not say it any more.
     pub(super) fn hear_no_more_replies(&mut self) {
-        if self.fresh.calls.is_empty() && !self.fresh.unheard.is_empty() {
-            self.ask_metadata();
+        let Fresh { unheard, calls, ahead, is_unknown, looking } = &mut self.fresh;
+        if !calls.is_empty() || looking.is_some() {
+            return;
+        }
+        *is_unknown |= !unheard.is_empty();
+        unheard.clear();
+        if *is_unknown || !ahead.is_empty() {
+            *is_unknown = false;
+            self.broker.metrics.behind.add(1);
+            let (broker, ahead) = (self.broker, std::mem::take(ahead));
+            *looking = Some(Box::pin(broker.caught_up(ahead, self.running.arrived)));
         }
     }
 
-    /// What they say is of after the query came, so nobody else has to say anything.
-    fn ask_metadata(&mut self) {
-        let (broker, arrived) = (self.broker, self.running.arrived);
-        broker.metrics.behind.add(1);
-        self.fresh =
-            Fresh { looking: Some(Box::pin(broker.views.as_of(arrived))), ..Fresh::default() };
-    }
-
-    /// Here is the view by what they say.
+    /// Here is the view with all of that.
     pub(super) fn compare(&mut self, view: &ClusterView) {
         self.fresh.looking = None;
+        self.running.is_caught_up.store(true, Ordering::Relaxed);
         self.gathered.is_outdated = self.plan.is_outdated_by(&self.running.query, view);
     }
 }
 
 impl Broker {
+    /// The view once processes were followed so far, with all that was committed before `arrived`.
+    async fn caught_up(&self, ahead: Followed, arrived: Instant) -> Result<Arc<ClusterView>> {
+        let deadline = Instant::now() + self.options.unreached_patience;
+        for (address, at) in ahead {
+            if !self.views.is_followed_before(&address, &at, deadline).await {
+                return Err(BrokerError::Behind { address: address.to_string() });
+            }
+        }
+        self.views.as_of(arrived).await
+    }
+
     /// Asks a server how far the announcements of its process are, unless it failed lately.
     fn how_far(
         &self,

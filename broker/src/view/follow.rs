@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use henge_platform::discovery::inventory::InventoryVersion;
 use henge_platform::discovery::{Discovery, Followed};
 use henge_platform::metadata::{
     BufferedSegment, MetadataError, MetadataStore, SegmentChange, SegmentSnapshot,
@@ -31,6 +32,8 @@ const PERIOD: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// While the metadata are away they are tried again after so long.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often it is looked whether a process was followed far enough.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// Changes asked for in one go.
 const CHANGES_PER_READ: usize = 10_000;
 /// How often reading starts over because something was committed meanwhile.
@@ -140,6 +143,29 @@ impl ClusterViews {
     /// How far other processes were followed; all of that is in views that are taken from now on.
     pub(crate) fn followed(&self) -> Arc<Followed> {
         self.discovery.followed()
+    }
+
+    /// Waits until a process was followed so far; false when that was not before `deadline`.
+    pub(crate) async fn is_followed_before(
+        &self,
+        address: &Arc<str>,
+        at: &InventoryVersion,
+        deadline: Instant,
+    ) -> bool {
+        let mut versions = self.versions.clone();
+        let is_followed = || {
+            let followed = self.discovery.followed();
+            followed.get(address).is_some_and(|followed| followed.covers(at))
+        };
+        while !is_followed() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            versions.borrow_and_update();
+            // That a change was taken whole is noted an instant after it.
+            let _ = tokio::time::timeout(LOOK_AGAIN, versions.changed()).await;
+        }
+        true
     }
 
     /// What was known last.

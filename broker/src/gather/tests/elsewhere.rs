@@ -62,14 +62,28 @@ async fn other_datasources_do_not_make_a_query_start_over() {
     sleep(Duration::from_millis(20)).await;
     cluster.ask(json!({})).await.unwrap();
     let _ = [0, 1, HISTORICAL].map(|node| cluster.asked(node));
-    cluster.stall(0, 10_000);
-    cluster.stall(1, 10_000);
     for hour in 0..5 {
+        cluster.stall(0, 50);
+        cluster.stall(1, 50);
         cluster.push(0, "u", hour).await;
         cluster.push(1, "u", hour).await;
         assert_eq!(cluster.ask(json!({})).await.unwrap(), cluster.acknowledged);
     }
     assert_eq!((cluster.asked(0), cluster.asked(1)), ((5, 0), (0, 5)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn i_09_what_a_node_could_not_note_in_the_metadata_is_waited_for_as_well() {
+    let mut cluster = Cluster::new(false).await;
+    cluster.push(0, "t", 1).await;
+    cluster.sinks_are_noted = false;
+    cluster.stall(1, 2_000);
+    cluster.push(1, "t", 1).await;
+    assert_eq!(cluster.ask(json!({})).await.unwrap(), cluster.acknowledged);
+    cluster.stall(1, 60_000);
+    cluster.push(1, "t", 2).await;
+    let error = cluster.ask(json!({})).await.unwrap_err().to_string();
+    assert!(error.contains("n1:1 buffers rows that this broker does not know of"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -154,6 +154,8 @@ pub(super) struct Cluster {
     /// Open sinks, by node, datasource and hour.
     sinks: BTreeMap<(usize, &'static str, i64), PendingSegment>,
     pub(super) acknowledged: BTreeSet<u32>,
+    /// Nodes reach the metadata when they open a sink.
+    pub(super) sinks_are_noted: bool,
     published: u32,
 }
 
@@ -188,6 +190,7 @@ impl Cluster {
             processes,
             sinks: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
+            sinks_are_noted: true,
             published: 0,
         };
         // All of them were seen once.
@@ -204,6 +207,10 @@ impl Cluster {
             None => {
                 let chunk = Interval { start_ms: hour * HOUR_MS, end_ms: (hour + 1) * HOUR_MS };
                 let noted = self.metadata.buffer_segment(server, datasource, chunk).await.unwrap();
+                if !self.sinks_are_noted {
+                    let id = std::slice::from_ref(&noted.id);
+                    self.metadata.change_buffered(server, &[], id).await.unwrap();
+                }
                 process.registry.announce(server, vec![announced(&noted, true)]).unwrap();
                 process.rows.segments.lock().insert(noted.id.clone(), Vec::new());
                 self.sinks.insert((node, datasource, hour), noted.clone());
