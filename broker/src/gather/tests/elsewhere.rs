@@ -122,7 +122,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(node, datasource, hour)| Step::Push { node, datasource, hour }),
         2 => any::<usize>().prop_map(|which| Step::HandOff { which }),
         1 => node.clone().prop_map(|node| Step::Release { node }),
-        2 => (0..=HISTORICAL, 0..3_000_u64).prop_map(|(node, ms)| Step::Stall { node, ms }),
+        // Shorter than what is noted and not announced is waited for.
+        2 => (0..=HISTORICAL, 0..2_500_u64).prop_map(|(node, ms)| Step::Stall { node, ms }),
         1 => node.clone().prop_map(|node| Step::Away { node }),
         2 => node.prop_map(|node| Step::Back { node }),
         1 => (0..50_u64).prop_map(|ms| Step::Pass { ms }),
