@@ -236,7 +236,9 @@ async fn f_70_f_73_an_empty_host_gets_its_share_by_loading_first_and_dropping_la
     assert!(ids.iter().all(|id| setup.holders(id).len() == 1));
     let explained = coordinator.explained_moves();
     assert!((of_second..=30).contains(&explained.len()), "{}", explained.len());
-    assert!(explained.iter().all(|one| &*one.to == "b" && one.gain > 0.0));
+    assert!(explained.iter().all(|one| one.gain > 0.0));
+    let to_second = explained.iter().filter(|one| &*one.to == "b").count();
+    assert!(to_second + 2 >= explained.len(), "hardly any goes back: {explained:?}");
     // And then nothing moves any more.
     let heard = (first.told.lock().len(), second.told.lock().len());
     setup.pass(600_000).await;
