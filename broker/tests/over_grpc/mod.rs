@@ -97,16 +97,20 @@ async fn join(discovery: &InProcessDiscovery, node: Arc<dyn DataNode>, kind: Ser
 pub(crate) async fn broker(views: &[Arc<dyn SegmentView>], pool: &CpuPool, way: Way) -> Broker {
     let discovery = Arc::new(InProcessDiscovery::new());
     let metadata = Arc::new(MemoryMetadataStore::new());
-    let published = |view: &Arc<dyn SegmentView>| PublishedSegment {
-        id: view.id().clone(),
-        shard_spec: ShardSpec::appended(view.id().partition),
-        object_key: "k".into(),
-        size_bytes: 1,
-        checksum: 1,
-        row_count: 1,
-        min_time_ms: 0,
-        max_time_ms: 0,
-        schema_json: "{}".into(),
+    let published = |view: &Arc<dyn SegmentView>| {
+        let start_ms = view.id().interval.start_ms;
+        let (min_time_ms, max_time_ms) = view.time_range().unwrap_or((start_ms, start_ms));
+        PublishedSegment {
+            id: view.id().clone(),
+            shard_spec: ShardSpec::appended(view.id().partition),
+            object_key: "k".into(),
+            size_bytes: 1,
+            checksum: 1,
+            row_count: 1,
+            min_time_ms,
+            max_time_ms,
+            schema_json: "{}".into(),
+        }
     };
     let request = PublishRequest {
         transaction_id: "1".into(),
