@@ -1,4 +1,5 @@
 """The cluster of `cargo xtask cluster`, and what can be done to its processes."""
+import glob
 import http.client
 import json
 import os
@@ -83,9 +84,11 @@ class Cluster:
         while self.runs(name):
             time.sleep(0.01)
         if name == 'postgres':
-            stale = os.path.join(self.folder, 'postgres', 'data', 'postmaster.pid')
-            if os.path.exists(stale):
-                os.remove(stale)
+            # Its number may still be that of a process nobody has waited for.
+            folder = os.path.join(self.folder, 'postgres')
+            for stale in [os.path.join(folder, 'data', 'postmaster.pid'), *glob.glob(os.path.join(folder, '.s.PGSQL.*.lock'))]:
+                if os.path.exists(stale):
+                    os.remove(stale)
 
     def start(self, name):
         self.xtask('start', name)

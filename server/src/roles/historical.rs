@@ -28,7 +28,7 @@ pub(super) async fn start(options: &Options, ground: &Ground) -> Result<Arc<Hist
         Ok(0) => {}
         Ok(segments) => tracing::info!(segments, "serves what is on its disk"),
         Err(error) => {
-            tracing::warn!(%error, "waits for a coordinator to say what of its disk to serve")
+            tracing::warn!(%error, "waits for a coordinator to say what of its disk to serve");
         }
     }
     Ok(Arc::new(node))

@@ -271,7 +271,7 @@ impl World {
     /// The segments in the answer, the context and the profile.
     pub(super) async fn ask(&self, mut context: Value) -> Result<Found, BrokerError> {
         context["useResultLevelCache"] = false.into();
-        let answer = self.broker.execute(search(context), Form::Json, "q", None).await?;
+        let answer = self.broker.execute(search(&context), Form::Json, "q", None).await?;
         let rows: Value = serde_json::from_slice(&answer.body.unwrap()).unwrap();
         let hits = rows[0]["result"].as_array().cloned().unwrap_or_default();
         let number = |hit: &Value| -> u32 { hit["value"].as_str().unwrap().parse().unwrap() };
@@ -303,7 +303,7 @@ pub(super) struct Found {
     pub(super) profile: Value,
 }
 
-pub(super) fn search(context: Value) -> Query {
+pub(super) fn search(context: &Value) -> Query {
     let query = serde_json::json!({
         "queryType": "search", "dataSource": "t", "intervals": "1970/1971", "granularity": "all",
         "searchDimensions": ["d"], "query": {"type": "insensitive_contains", "value": ""},

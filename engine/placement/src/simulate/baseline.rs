@@ -23,7 +23,7 @@ pub(super) fn place(cluster: &mut Cluster, baseline: Baseline, seed: u64) {
     let zones = zones(cluster);
     let is_one_zone = zones.iter().all(|zone| *zone == 0);
     for segment in as_they_come(cluster, seed) {
-        for tier in 0..cluster.tiers().len() {
+        for (tier, next) in next.iter_mut().enumerate() {
             let range = cluster.tiers()[tier].servers.clone();
             let wanted = wanted(cluster, segment, tier).min(range.len());
             let size_bytes = cluster.segment(segment).size_bytes;
@@ -32,8 +32,8 @@ pub(super) fn place(cluster: &mut Cluster, baseline: Baseline, seed: u64) {
                     let step = match baseline {
                         Baseline::Random => chance.below(range.len()),
                         Baseline::RoundRobin => {
-                            next[tier] = (next[tier] + 1) % range.len();
-                            next[tier]
+                            *next = (*next + 1) % range.len();
+                            *next
                         }
                     };
                     let at = range.start + step;

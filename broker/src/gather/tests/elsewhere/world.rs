@@ -266,7 +266,7 @@ impl Cluster {
 
     /// The rows of an answer.
     pub(super) async fn ask(&self, context: Value) -> Result<BTreeSet<u32>, BrokerError> {
-        let answer = self.broker.execute(search(context), Form::Json, "q", None).await?;
+        let answer = self.broker.execute(search(&context), Form::Json, "q", None).await?;
         assert!(answer.response_context.is_empty(), "{:?}", answer.response_context);
         let rows: Value = serde_json::from_slice(&answer.body.unwrap()).unwrap();
         let hits = rows[0]["result"].as_array().cloned().unwrap_or_default();
