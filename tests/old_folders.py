@@ -30,7 +30,8 @@ def totals(client, name):
 
 def wait_for_tasks(client):
     end = time.monotonic() + DEADLINE_SECONDS
-    while client.must('GET', '/druid/indexer/v1/tasks?state=running'):
+    # Between two tasks none is running, and the rest is pending.
+    while any(task['statusCode'] == 'RUNNING' for task in client.must('GET', '/druid/indexer/v1/tasks?max=10000')):
         if time.monotonic() > end:
             raise RuntimeError('queued tasks did not end')
         time.sleep(0.05)
