@@ -64,16 +64,16 @@ def send(cluster, history, rng, names, body, headers, totals, brokers):
 
 def ask(cluster, history, stop, rng, datasources, brokers=BROKERS):
     while not stop.is_set():
-        look(cluster, history, rng.choice(brokers), rng.choice(datasources), rng.random() < 0.2)
+        look(cluster, history, rng.choice(brokers), rng.choice(datasources), rng.random() < 0.2, rng.random() < 0.5)
         time.sleep(rng.uniform(0.0, 0.06))
 
 
-def look(cluster, history, broker, datasource, allows_partial=False):
+def look(cluster, history, broker, datasource, allows_partial=False, uses_cache=True):
     """Counts; gives what was found, or None."""
     query = {
         'queryType': 'timeseries', 'dataSource': datasource, 'intervals': ['1000/3000'], 'granularity': 'all',
         'aggregations': [{'type': 'count', 'name': 'rows'}, {'type': 'longSum', 'name': 'total', 'fieldName': 'x'}],
-        'context': {'timeout': 20_000, 'useCache': rng_bool(broker, datasource), 'allowPartial': allows_partial},
+        'context': {'timeout': 20_000, 'useCache': uses_cache, 'allowPartial': allows_partial},
     }
     floor, started = history.floor(datasource), time.monotonic()
     try:
@@ -106,7 +106,3 @@ def by_batch(cluster, broker, datasource):
         'aggregations': [{'type': 'count', 'name': 'rows'}, {'type': 'longSum', 'name': 'total', 'fieldName': 'x'}],
     })
     return {row['event']['a']: (row['event']['rows'], row['event']['total']) for row in answer}
-
-
-def rng_bool(*parts):
-    return hash(parts) % 2 == 0
