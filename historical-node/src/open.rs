@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use henge_exec::NodeDictionaries;
 use henge_platform::runtime::MappedFile;
-use henge_segment::MappedSegment;
+use henge_platform::runtime::files::size_bytes;
+use henge_segment::{MappedSegment, SegmentError};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -42,6 +43,19 @@ impl OpenSegment {
     /// The file that is mapped, unless it has holes.
     pub(crate) fn file(&self) -> Option<&MappedFile> {
         self.file.as_deref()
+    }
+
+    /// What was verified once is believed, and the page that a file was cut in reads as zeros: so each
+    /// query looks at how long the file is. One that is gone is whole as it is mapped.
+    fn check_whole(&self, loaded: &Loaded) -> Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        match size_bytes(&loaded.file.path) {
+            Ok(size_bytes) if size_bytes < file.size_bytes() => {
+                let reason = format!("its file was cut to {size_bytes} bytes");
+                Err(SegmentError::corrupt(reason).into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -157,6 +171,7 @@ impl Serving {
         // Others that want it wait for it.
         let mut open = loaded.open.lock();
         if let Some(opened) = open.upgrade() {
+            opened.check_whole(loaded)?;
             opened.was_read.store(true, Ordering::Relaxed);
             return Ok(opened);
         }

@@ -85,6 +85,26 @@ async fn f_46_f_47_i_12_a_query_that_meets_damage_gets_a_fresh_copy() {
 }
 
 #[tokio::test]
+async fn f_46_f_47_a_file_that_is_cut_after_it_was_read_and_verified_is_noticed_by_the_next_query()
+{
+    for form in [ServedForm::AsStored, ServedForm::Hot] {
+        let setup = setup().await;
+        let node = setup.node(form, 1 << 30);
+        node.load(&setup.segment, Instruction::default()).await.unwrap();
+        if form == ServedForm::Hot {
+            wait_until_hot(&node).await;
+        }
+        assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
+        // Within its first page, where no signal tells of it.
+        let file = std::fs::File::options().write(true).open(served_file(&node)).unwrap();
+        file.set_len(100).unwrap();
+        assert_eq!(node.run(sum_of(&setup)).await.unwrap().missing.len(), 1);
+        assert_eq!((node.care.found.get(), node.care.repaired.get()), (1, 1));
+        assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
+    }
+}
+
+#[tokio::test]
 async fn f_46_without_a_good_copy_the_segment_is_withdrawn_and_the_reason_named() {
     let setup = setup().await;
     let node = setup.node(ServedForm::AsStored, 1 << 30);

@@ -30,6 +30,12 @@ impl AsRef<[u8]> for MappedFile {
 }
 
 impl MappedFile {
+    /// Bytes that were mapped.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// Reads the file into memory and keeps it there as long as it is mapped.
     ///
     /// # Errors
