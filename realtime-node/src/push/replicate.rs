@@ -283,12 +283,17 @@ impl Copier {
 
     async fn lose(&mut self, error: &RealtimeError) {
         let datasource = &self.state.datasource;
-        tracing::warn!(%datasource, %error, "the copy of a log does not get on");
+        let reason: Arc<str> = error.to_string().into();
+        let is_known = *self.told.status.borrow() == Status::Looking(Arc::clone(&reason));
+        // It is looked for five times a second.
+        if !is_known {
+            tracing::warn!(%datasource, %error, "the copy of a log does not get on");
+        }
         if error.class() == ErrorClass::Conflict {
             // Somebody may have this node's lease.
             self.shared.lease.renew().await;
         }
-        self.told.status.send_replace(Status::Looking(error.to_string().into()));
+        self.told.status.send_replace(Status::Looking(reason));
     }
 
     /// Adds records to a copy.
