@@ -52,10 +52,14 @@ class Box:
         self.server.start()
         return harness.Client(self.server.url)
 
+    def launch(self):
+        """A server process that nobody waits for."""
+        command = [harness.binary(), 'server', '--data-dir', self.data_dir, '--port', '0', '--log', 'warn']
+        return subprocess.Popen(command, env=self.server.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
     def refusal(self):
         """What a server that does not start says; `None` when it does start."""
-        command = [harness.binary(), 'server', '--data-dir', self.data_dir, '--port', '0', '--log', 'warn']
-        process = subprocess.Popen(command, env=self.server.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = self.launch()
         try:
             out, _ = process.communicate(timeout=6)
             return out if process.returncode != 0 else None
@@ -143,6 +147,25 @@ def p_10_two_servers_on_one_folder(scratch):
     push(client, 'd', 1, 10)
     box.server.kill()
     must(count(box.start()) == 1010, 'a dead owner is followed')
+
+
+@attack
+def stopped_while_it_starts_and_the_moment_it_is_ready(scratch):
+    box = Box(scratch, KEPT_IN_LOG)
+    box.fill(hours=1, settled=False)
+    box.server.stop()
+    for turn in range(20):
+        box.start()
+        time.sleep(turn * 0.0001)
+        must(box.server.stop() == 0, 'a signal that comes at once is neither lost nor the end without goodbye')
+    for turn in range(10):
+        process = box.launch()
+        time.sleep(0.02 + turn * 0.01)
+        process.terminate()
+        # Before it listens for signals, the system ends it.
+        must(process.wait(timeout=20) in (0, -15), 'a start can be stopped')
+        process.stdout.close()
+    must(count(box.start()) == 1000, 'everything is there')
 
 
 def a_damaged_copy(scratch, how, where, codec):

@@ -9,6 +9,7 @@ mod metadata;
 mod output;
 mod segment;
 mod server;
+mod stop;
 
 use std::process::ExitCode;
 

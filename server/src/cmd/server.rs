@@ -9,6 +9,8 @@ use henge_platform::config::ServerConfig;
 use henge_platform::membership::Role;
 use henge_platform::telemetry::init_logging;
 
+use super::stop::StopSignals;
+
 /// Options of `henge server`.
 #[derive(Debug, Args)]
 #[command(
@@ -47,7 +49,17 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
     config.cluster.node = args.node.unwrap_or(config.cluster.node);
     config.validate()?;
     init_logging(&config.log.filter, false).context("start logging")?;
-    let running = henge_server::start(&config).await?;
+    let mut stop = StopSignals::listen()?;
+    let mut starting = Box::pin(henge_server::start(&config));
+    let running = tokio::select! {
+        started = &mut starting => started?,
+        () = stop.next() => {
+            tracing::info!("stopped before it was ready");
+            // As at the end of `run`: what was begun is not cleaned up while it may still be at work.
+            std::mem::forget(starting);
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     println!(
         "henge is ready on {} ({} segments, {} ms, data in {}{})",
         running.url,
@@ -57,7 +69,7 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
         running.grpc.map(|address| format!(", gRPC on {address}")).unwrap_or_default()
     );
     tokio::select! {
-        stop = wait_for_stop() => stop?,
+        () = stop.next() => {}
         () = running.superseded() => {
             let node = config.node_name();
             anyhow::bail!("another process of the cluster is called '{node}': set cluster.node");
@@ -76,15 +88,5 @@ impl ServerArgs {
     /// The same for a process with one role.
     pub(crate) fn of_role(self, role: Role) -> Self {
         Self { roles: Some(vec![role.name().to_owned()]), ..self }
-    }
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-pub(crate) async fn wait_for_stop() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("listen for Ctrl-C"),
-        _ = terminate.recv() => Ok(()),
     }
 }

@@ -29,7 +29,7 @@ use self::queries::{DATASOURCE, hour_start};
 use super::http::Client;
 use super::output::{counted, duration, grouped, say, size};
 use super::segment::find_segments;
-use super::server::wait_for_stop;
+use super::stop::StopSignals;
 
 /// Whole hours that a new demo fills before the current one.
 const PAST_HOURS: i64 = 5;
@@ -81,6 +81,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
         }
     };
     init_logging(&config.log.filter, false).context("start logging")?;
+    let mut signals = StopSignals::listen()?;
     let running = henge_server::start(&config)
         .await
         .context("the demo cannot start its server; --port 0 takes a free port")?;
@@ -94,7 +95,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     let stop = StopFlag::default();
     let outcome = tokio::select! {
         outcome = show(&running, &config, &args, &stop) => outcome,
-        stopped = wait_for_stop() => stopped,
+        () = signals.next() => Ok(()),
     };
     stop.store(true, Ordering::Relaxed);
     // The folder is ours until the process ends.
