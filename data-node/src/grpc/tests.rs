@@ -30,7 +30,8 @@ use crate::wire::WireNode;
 
 /// Nothing is asked whether it is there: the time of some tests is paused.
 fn options() -> RpcOptions {
-    RpcOptions { keep_alive_interval: Duration::from_secs(3_600), ..RpcOptions::default() }
+    let never = Duration::from_secs(3_600);
+    RpcOptions { keep_alive_interval: never, probe_interval: never, ..RpcOptions::default() }
 }
 
 fn place(node: &dyn DataNode, address: &str) -> Place {
@@ -242,18 +243,32 @@ async fn a_node_that_dies_in_the_middle_of_its_answer_is_unavailable() {
 /// The clock is paused: it moves on once nobody has anything left to do.
 #[tokio::test(start_paused = true)]
 async fn f_60_a_node_that_says_nothing_does_not_hold_a_query_beyond_its_time() {
+    let (error, took) = ask_who_says_nothing(&options()).await;
+    assert_eq!(error.class(), ErrorClass::Timeout, "{error}");
+    assert!(error.to_string().contains("here:1"), "{error}");
+    assert_eq!(took.as_secs(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f_60_a_node_that_is_cut_off_without_a_word_fails_its_calls_within_seconds() {
+    let (error, took) = ask_who_says_nothing(&RpcOptions::default()).await;
+    // Not one of time: replicas are asked then.
+    assert_eq!(error.class(), ErrorClass::Unavailable, "{error}");
+    assert!((2_500..=3_500).contains(&took.as_millis()), "{took:?}");
+}
+
+/// What becomes of a call to a node whose connection nobody reads, and how long that takes.
+async fn ask_who_says_nothing(options: &RpcOptions) -> (NodeError, Duration) {
     let connector = tower::service_fn(|_| async {
         let (near, far) = tokio::io::duplex(64 << 10);
         // Nobody reads what is sent there, or hangs up.
         std::mem::forget(far);
         Ok::<_, std::io::Error>(TokioIo::new(near))
     });
-    let channel = endpoint("here:1", &options()).unwrap().connect_with_connector_lazy(connector);
+    let channel = endpoint("here:1", options).unwrap().connect_with_connector_lazy(connector);
     let node =
         connect(place(&*Giving::new(1, 1), "here:1"), channel, &"b3a2".into(), brokers()).unwrap();
     let started = tokio::time::Instant::now();
     let error = node.run(request()).await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Timeout, "{error}");
-    assert!(error.to_string().contains("here:1"), "{error}");
-    assert_eq!(started.elapsed().as_secs(), 11);
+    (error, started.elapsed())
 }

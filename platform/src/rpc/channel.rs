@@ -47,8 +47,8 @@ pub fn endpoint(address: &str, options: &RpcOptions) -> Result<Endpoint, RpcErro
         .initial_stream_window_size(options.stream_window_bytes)
         .initial_connection_window_size(options.connection_window_bytes())
         .max_frame_size(options.frame_bytes)
-        .http2_keep_alive_interval(options.keep_alive_interval)
-        .keep_alive_timeout(options.keep_alive_timeout)
+        .http2_keep_alive_interval(options.probe_interval)
+        .keep_alive_timeout(options.probe_timeout)
         .keep_alive_while_idle(true))
 }
 

@@ -33,10 +33,14 @@ pub struct RpcOptions {
     pub stream_window_bytes: u32,
     /// Most bytes of a frame, of which a message takes one or several: each is written and read by itself.
     pub frame_bytes: u32,
-    /// Silence after which the other side is asked whether it is there.
+    /// Silence after which whoever connected is asked whether it is there.
     pub keep_alive_interval: Duration,
     /// Time for it to say so; then the connection is given up.
     pub keep_alive_timeout: Duration,
+    /// The same of who was connected to: another process of the cluster, whose replicas can answer instead.
+    pub probe_interval: Duration,
+    /// Time for it to say so; then calls that wait for it fail, and are made elsewhere.
+    pub probe_timeout: Duration,
     /// Time for a connection to come about.
     pub connect_timeout: Duration,
     /// How long a shutdown waits for calls at work.
@@ -65,7 +69,9 @@ impl Default for RpcOptions {
             frame_bytes: 256 << 10,
             keep_alive_interval: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(3),
+            probe_interval: Duration::from_millis(500),
+            probe_timeout: Duration::from_millis(2_500),
+            connect_timeout: Duration::from_secs(2),
             shutdown_grace: Duration::from_secs(10),
             read_pace: ReadPace { grace: Duration::from_secs(30), min_bytes_per_second: 16 << 10 },
         }
