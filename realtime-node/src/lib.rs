@@ -46,8 +46,8 @@ mod api;
 mod query;
 
 pub use api::{
-    NetworkPeers, PeerRoute, PeerService, PushRoute, PushService, connect_peer, peer_service,
-    push_service, router,
+    NetworkPeers, PeerRoute, PeerService, PushRoute, PushService, TakeBatches, connect_peer,
+    peer_service, push_service, router,
 };
 pub use error::{RealtimeError, Result};
 pub use ingest::halt::PartitionFailures;

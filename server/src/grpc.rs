@@ -1,8 +1,9 @@
 //! What is served over gRPC: the services of the roles, what processes of the cluster ask each other, and
 //! `henge.v1.Admin`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use axum::http::Uri;
 use henge_broker::{Availability, Broker};
 use henge_data_node::grpc::{host_service, service};
 use henge_data_node::{Announcing, DataNode};
@@ -15,10 +16,12 @@ use henge_proto::v1::{
     data_node_server, inventory_server, push_server, query_server, realtime_peer_server,
     segment_host_server,
 };
+use henge_realtime_node::{TakeBatches, push_service};
 use tonic::service::interceptor::InterceptedService;
 use tonic::service::{Routes, RoutesBuilder};
 use tonic::{Request, Response, Status};
 
+use crate::front::{Front, PushOn};
 use crate::ground::Ground;
 use crate::options::Options;
 use crate::roles::Roles;
@@ -29,6 +32,7 @@ pub(crate) fn services(
     options: &Options,
     ground: &Ground,
     roles: &Roles,
+    front: &Arc<OnceLock<Arc<Front>>>,
     limits: &RpcLimits,
 ) -> RpcServices {
     let door = RequireToken::of(options.required_token.clone());
@@ -45,16 +49,28 @@ pub(crate) fn services(
         let query = henge_broker::query_service(Arc::clone(broker), limits.clone());
         routes.add_service(InterceptedService::new(query, door.clone()));
     }
-    if let Some(realtime) = &roles.realtime {
+    let sends_on = || Arc::new(PushOn::through(Arc::clone(front))) as Arc<dyn TakeBatches>;
+    let realtime = roles.realtime.as_ref().map(|node| Arc::clone(node) as Arc<dyn TakeBatches>);
+    if let Some(target) = realtime.or_else(|| roles.broker.is_some().then(sends_on)) {
         names.push(push_server::SERVICE_NAME);
-        let push = henge_realtime_node::push_service(Arc::clone(realtime), limits.clone());
+        let push = push_service(target, limits.clone());
         routes.add_service(InterceptedService::new(push, door));
     }
     if options.node.is_in_cluster {
         names.extend(between_processes(ground, roles, &mut routes));
     }
-    let (routes, descriptors): (Routes, _) = (routes.routes(), henge_proto::DESCRIPTORS);
-    RpcServices { routes, names, descriptors }
+    let served = names.join(", ");
+    let not_served = move |uri: Uri| std::future::ready(is_not_served(&uri, &served));
+    let routes = Routes::from(routes.routes().into_axum_router().fallback(not_served));
+    RpcServices { routes, names, descriptors: henge_proto::DESCRIPTORS }
+}
+
+/// What is answered to calls of services that this process does not have.
+fn is_not_served(uri: &Uri, served: &str) -> axum::response::Response {
+    let called: String = uri.path().trim_start_matches('/').chars().take(200).collect();
+    let message =
+        format!("'{called}' is not served by this process, which serves {served}: ask a broker");
+    Status::unimplemented(message).into_http()
 }
 
 /// What the other processes of the cluster ask.

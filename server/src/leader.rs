@@ -10,7 +10,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use henge_coordinator::LEADER_LEASE;
 use henge_platform::http::DruidError;
-use henge_platform::membership::Role;
+use henge_platform::membership::{Member, Role};
 use henge_platform::metadata::{MetadataError, MetadataStore};
 use henge_types::ErrorClass;
 use serde_json::json;
@@ -30,7 +30,7 @@ pub(crate) fn router(
         own_name: Arc::clone(&options.node.name),
         own_url: own_url.into(),
         is_coordinator: options.node.roles.contains(&Role::Coordinator),
-        metadata: ground.metadata.clone(),
+        lease: LeaderLease { metadata: ground.metadata.clone() },
         company: company.cloned(),
     };
     Router::new()
@@ -46,14 +46,20 @@ struct Asked {
     own_name: Arc<str>,
     own_url: Arc<str>,
     is_coordinator: bool,
-    metadata: Arc<dyn MetadataStore>,
+    lease: LeaderLease,
     /// `None` for a process that is alone, and leads.
     company: Option<Company>,
 }
 
-impl Asked {
+/// Who leads, as the metadata say.
+#[derive(Debug)]
+pub(crate) struct LeaderLease {
+    pub(crate) metadata: Arc<dyn MetadataStore>,
+}
+
+impl LeaderLease {
     /// The node that leads; `None` while nobody does.
-    async fn leader(&self) -> Result<Option<String>, DruidError> {
+    pub(crate) async fn leader(&self) -> Result<Option<String>, DruidError> {
         let unavailable =
             |error: MetadataError| DruidError::new(error.class(), format!("who leads: {error}"));
         let lease = self.metadata.lease(LEADER_LEASE).await.map_err(unavailable)?;
@@ -61,18 +67,26 @@ impl Asked {
         let node = |holder: String| holder.rsplit_once('/').map(|(node, _)| node.to_owned());
         Ok(holder.and_then(node))
     }
+
+    /// The member of the cluster that leads.
+    ///
+    /// # Errors
+    /// When nobody does, or the metadata do not say.
+    pub(crate) async fn leading_member(&self, company: &Company) -> Result<Member, DruidError> {
+        let node = self.leader().await?.ok_or_else(nobody)?;
+        company.view().members.get(node.as_str()).cloned().ok_or_else(nobody)
+    }
+}
+
+fn nobody() -> DruidError {
+    let message = "no coordinator leads: one has to run, and to reach the metadata store";
+    DruidError::new(ErrorClass::Unavailable, message.to_owned())
 }
 
 /// Where the leader is reached, as text.
 async fn leader(State(asked): State<Arc<Asked>>) -> Result<String, DruidError> {
     let Some(company) = &asked.company else { return Ok(asked.own_url.to_string()) };
-    let nobody = || {
-        let message = "no coordinator leads: one has to run, and to reach the metadata store";
-        DruidError::new(ErrorClass::Unavailable, message.to_owned())
-    };
-    let node = asked.leader().await?.ok_or_else(nobody)?;
-    let view = company.view();
-    let member = view.members.get(node.as_str()).ok_or_else(nobody)?;
+    let member = asked.lease.leading_member(company).await?;
     Ok(format!("http://{}", member.http_address))
 }
 
@@ -80,7 +94,7 @@ async fn leader(State(asked): State<Arc<Asked>>) -> Result<String, DruidError> {
 async fn is_leader(State(asked): State<Arc<Asked>>) -> Result<impl IntoResponse, DruidError> {
     let leads = match &asked.company {
         None => asked.is_coordinator,
-        Some(_) => asked.leader().await?.is_some_and(|node| *node == *asked.own_name),
+        Some(_) => asked.lease.leader().await?.is_some_and(|node| *node == *asked.own_name),
     };
     let code = if leads { StatusCode::OK } else { StatusCode::NOT_FOUND };
     Ok((code, Json(json!({ "leader": leads }))))

@@ -10,7 +10,7 @@ use henge_platform::http::{
 use henge_platform::membership::Role;
 
 use crate::cluster::Company;
-use crate::front;
+use crate::front::{self, Front};
 use crate::ground::Ground;
 use crate::leader;
 use crate::options::Options;
@@ -23,6 +23,7 @@ pub(crate) fn of(
     ground: &Ground,
     roles: &Roles,
     company: Option<&Company>,
+    front: Option<&Arc<Front>>,
     own_url: &str,
 ) -> Router {
     let mut router = status::router(options, ground, roles);
@@ -34,10 +35,14 @@ pub(crate) fn of(
     }
     if let Some(realtime) = &roles.realtime {
         router = router.merge(henge_realtime_node::router(Arc::clone(realtime)));
-    } else if let (Some(company), Some(_)) = (company, &roles.broker) {
-        let (limits, token) = (options.body.clone(), options.node.token.clone());
-        let metadata = ground.metadata.clone();
-        router = router.merge(front::to_realtime(company.clone(), metadata, limits, token));
+    } else if let (Some(front), Some(_)) = (front, &roles.broker) {
+        router = router.merge(front::to_realtime(Arc::clone(front)));
+    }
+    if let (Some(front), Some(_), None) = (front, &roles.broker, &roles.coordinator) {
+        router = router.merge(front::to_leader(Arc::clone(front)));
+    }
+    if let (Some(company), None) = (company, &roles.broker) {
+        router = router.merge(front::elsewhere(company.clone(), &options.node.roles));
     }
     let answers = options.accounts.answers.clone();
     let router = with_fallbacks(router)

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::cluster::{Company, Ports};
 use crate::data_folder::{DataFolder, DataFolderLock};
+use crate::front::Front;
 use crate::gate::Gate;
 use crate::ground::Ground;
 use crate::grpc;
@@ -123,7 +125,8 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
     let over_http = spawn(over_http);
     let ground = Ground::lay(&options, &folder, &gate).await?;
     let roles = Roles::start(&options, &folder, &ground, &gate).await?;
-    let over_grpc = spawn(serve_grpc(rpc_listener, &options, &ground, &roles, stopped));
+    let front = Arc::new(OnceLock::new());
+    let over_grpc = spawn(serve_grpc(rpc_listener, &options, &ground, &roles, &front, stopped));
     let company = match grpc.filter(|_| options.node.is_in_cluster) {
         Some(grpc) => {
             let ports = Ports { http: address, grpc };
@@ -132,7 +135,12 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
         None => None,
     };
     let url = format!("http://{address}");
-    gate.open(router::of(&options, &ground, &roles, company.as_ref(), &url));
+    if let Some(company) = &company {
+        let (limits, token) = (options.body.clone(), options.node.token.clone());
+        let metadata = ground.metadata.clone();
+        front.get_or_init(|| Arc::new(Front::new(company.clone(), metadata, limits, token)));
+    }
+    gate.open(router::of(&options, &ground, &roles, company.as_ref(), front.get(), &url));
     let served = spawn(async move {
         let _ = tokio::join!(over_http, over_grpc);
     });
@@ -169,10 +177,11 @@ fn serve_grpc(
     options: &Options,
     ground: &Ground,
     roles: &Roles,
+    front: &Arc<OnceLock<Arc<Front>>>,
     stopped: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send + use<> {
     let limits = options.rpc_limits(stopped.clone());
-    let services = grpc::services(options, ground, roles, &limits);
+    let services = grpc::services(options, ground, roles, front, &limits);
     let rpc = options.rpc();
     async move {
         let Some(listener) = listener else { return };

@@ -14,7 +14,7 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use henge_platform::http::DruidError;
 
-pub use grpc::{PushRoute, PushService, push_service};
+pub use grpc::{PushRoute, PushService, TakeBatches, push_service};
 pub use network_peers::NetworkPeers;
 pub use peers::{PeerRoute, PeerService, connect_peer, peer_service};
 

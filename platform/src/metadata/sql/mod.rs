@@ -182,6 +182,12 @@ impl SqlMetadataStore {
         everything.await
     }
 
+    /// True when other processes may have it open too.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(&*self.database, Database::Postgres(_))
+    }
+
     /// Closes all connections, which folds SQLite's journal into its file. A crash instead is fine.
     pub async fn close(&self) {
         match &*self.database {
