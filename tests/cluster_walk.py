@@ -45,12 +45,22 @@ def main():
             expected = [re.sub(r'\b(88[89]8)\b', lambda port: str(options.base_port + int(port[1]) - 8888), piece) for piece in expected]
             print(f'$ {command}', flush=True)
             failed = run(command, expected, folder)
+            if not failed and 'cluster up' in command:
+                failed = over_grpc(options.base_port)
             if failed:
                 break
         if failed:
             subprocess.run(f'cd {ROOT} && cargo xtask cluster down{where}', shell=True, check=False)
     print(failed or 'the walk went through')
     return 1 if failed else 0
+
+
+def over_grpc(port):
+    """What is wrong with a broker that a client of gRPC pushes to and asks, or None."""
+    done = subprocess.run([sys.executable, os.path.join(ROOT, 'tests', 'grpc_docs.py'), '--broker', str(port)],
+                          check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(done.stdout, end='')
+    return None if done.returncode == 0 else 'FAILED: docs/grpc.md at a broker'
 
 
 def run(command, expected, folder):
