@@ -36,13 +36,14 @@ const EXEC: &str = "henge-exec";
 const ANSWER: &str = "henge-answer";
 const ORACLE: &str = "henge-oracle";
 const PLACEMENT: &str = "henge-placement";
+const COMPACTION: &str = "henge-compaction";
 const PROTO: &str = "henge-proto";
 const PLATFORM: &str = "henge-platform";
 const DATA_NODE: &str = "henge-data-node";
 const TEST_SERVERS: &str = "henge-test-servers";
 
 /// Pure packages: bytes and values in, values out.
-const ENGINE: [Layer; 15] = [
+const ENGINE: [Layer; 16] = [
     layer(TYPES, &[]),
     layer(EXPR, &[TYPES]),
     layer(SKETCH, &[TYPES]),
@@ -66,6 +67,7 @@ const ENGINE: [Layer; 15] = [
     layer(ANSWER, &[TYPES, EXPR, QUERY, SKETCH, VECTOR, EXEC]),
     layer(ORACLE, &[TYPES, EXPR, QUERY]),
     layer(PLACEMENT, &[TYPES]),
+    layer(COMPACTION, &[TYPES]),
 ];
 
 /// What a role composes: no role depends on another role.
@@ -74,8 +76,14 @@ const ROLE: &[&str] = &[
     PLATFORM, DATA_NODE,
 ];
 
-/// The one role that decides where segments are.
-const COORDINATOR: &[&str] = &[TYPES, PLACEMENT, PLATFORM, DATA_NODE];
+/// The role that writes segments merges small ones, too.
+const REALTIME: &[&str] = &[
+    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, ANSWER, PROTO,
+    PLATFORM, DATA_NODE, COMPACTION,
+];
+
+/// The one role that decides where segments are, and which are to be merged.
+const COORDINATOR: &[&str] = &[TYPES, PLACEMENT, COMPACTION, PLATFORM, DATA_NODE];
 
 /// Everything around the engine. The binary and the packages of tests and benchmarks use what they
 /// like; nothing depends on them.
@@ -88,7 +96,7 @@ const OUTER: [Layer; 9] = [
         allowed: &[TYPES, QUERY, VECTOR, SEGMENT, EXEC, PROTO, PLATFORM],
         in_tests: &[ANSWER],
     },
-    layer("henge-realtime-node", ROLE),
+    layer("henge-realtime-node", REALTIME),
     layer("henge-historical-node", ROLE),
     // Asked of nodes over gRPC, the law of execution holds as well.
     Layer { package: "henge-broker", allowed: ROLE, in_tests: &[ORACLE] },
