@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use henge_compaction::CompactionError;
 use henge_exec::ExecError;
 use henge_index::IndexError;
 use henge_ingest::IngestError;
@@ -102,6 +103,9 @@ pub enum RealtimeError {
     /// A table could not be read.
     #[error(transparent)]
     Table(#[from] TabularError),
+    /// Segments cannot be compacted as asked.
+    #[error(transparent)]
+    Compaction(#[from] CompactionError),
     /// An input file is at fault.
     #[error("{name}: {error}")]
     Input {
@@ -163,6 +167,7 @@ impl RealtimeError {
             Self::Spec(error) => error.class(),
             Self::Ingest(error) => error.class(),
             Self::Table(error) => error.class(),
+            Self::Compaction(error) => error.class(),
             Self::Input { error, .. } => error.class(),
             Self::Index(error) => error.class(),
             Self::Segment(error) => error.class(),

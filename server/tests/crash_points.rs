@@ -24,6 +24,8 @@ const PUSHES: u64 = 4;
 enum Way {
     /// Pushes, hand-offs and a task.
     Work,
+    /// The same, and compactions.
+    Compact,
     /// The end of a log is cut off when it is opened.
     TornLog,
     /// An operator gives up what a damaged log has lost.
@@ -35,6 +37,7 @@ impl Way {
         match point {
             "wal/torn-kept-aside" | "wal/mark-taken-back" => Self::TornLog,
             _ if point.starts_with("wal/loss-") => Self::LostLog,
+            _ if point.starts_with("compact/") => Self::Compact,
             _ => Self::Work,
         }
     }
@@ -127,6 +130,23 @@ impl Server {
         self.call("POST", "/druid/indexer/v1/task", "", &task.to_string())
     }
 
+    /// Compacts the pushed day; `None` when the process died meanwhile.
+    fn compact(&self, number: u32) -> Option<()> {
+        let id = format!("compact-{number}");
+        let task = json!({ "type": "compact", "id": id, "dataSource": "d",
+            "interval": "2020-01-01/2020-01-02", "granularitySpec": { "segmentGranularity": "day" } });
+        self.call("POST", "/druid/indexer/v1/task", "", &task.to_string())?;
+        loop {
+            let path = format!("/druid/indexer/v1/task/{id}/status");
+            let (_, answer) = self.call("GET", &path, "", "")?;
+            match answer["status"]["statusCode"].as_str() {
+                Some("RUNNING") => std::thread::yield_now(),
+                Some("SUCCESS") => return Some(()),
+                _ => panic!("the compaction: {answer}"),
+            }
+        }
+    }
+
     fn finish_task(&self) {
         let started = Instant::now();
         loop {
@@ -181,7 +201,7 @@ fn damage(way: Way, data_dir: &Path) {
     let mut file = std::fs::File::options().read(true).write(true).open(path).unwrap();
     let length = file.metadata().unwrap().len();
     match way {
-        Way::Work => {}
+        Way::Work | Way::Compact => {}
         Way::TornLog => file.set_len(length - 5).unwrap(),
         Way::LostLog => {
             let mut byte = [0];
@@ -207,6 +227,13 @@ fn die(data_dir: &Path, way: Way, armed: &str, patience: Duration) -> bool {
         let _ = server.push(number);
     }
     let _ = server.submit();
+    // What was pushed is published sooner or later.
+    let (started, mut attempts) = (Instant::now(), 0..);
+    while way == Way::Compact && started.elapsed() < patience {
+        if attempts.next().and_then(|number| server.compact(number)).is_none() {
+            break;
+        }
+    }
     let died = server.dies(patience);
     server.kill();
     died
@@ -217,7 +244,7 @@ fn live_through(point: &str, visit: u32, must_die: bool) {
     let data_dir = data_dir.path();
     let first = Server::start(data_dir, 3_600_000, None).unwrap();
     assert_eq!(first.create().unwrap().0, 200);
-    for number in 0..if way == Way::Work { 1 } else { PUSHES } {
+    for number in 0..if matches!(way, Way::Work | Way::Compact) { 1 } else { PUSHES } {
         assert_eq!(first.push(number).unwrap().0, 200);
     }
     first.kill();
@@ -234,6 +261,9 @@ fn live_through(point: &str, visit: u32, must_die: bool) {
     // Accepted before, or now.
     let _ = server.submit();
     server.finish_task();
+    if way == Way::Compact {
+        server.compact(u32::MAX).unwrap();
+    }
     let expected = ROWS * (PUSHES + 1);
     assert_eq!(server.count(), expected, "{point}:{visit}");
     server.kill();

@@ -4,7 +4,7 @@
 //! variable `CRASH_POINT` names, at its n-th visit (`name` or `name:3`).
 
 /// All points. A test dies at each.
-pub const CRASH_POINTS: [&str; 17] = [
+pub const CRASH_POINTS: [&str; 19] = [
     "wal/before-append",
     "wal/before-sync",
     "wal/after-sync",
@@ -16,6 +16,8 @@ pub const CRASH_POINTS: [&str; 17] = [
     "handoff/pushed",
     "handoff/published",
     "task/pushed",
+    "compact/pushed",
+    "compact/published",
     "metadata/before-commit",
     "metadata/after-commit",
     "metadata/before-manifest",

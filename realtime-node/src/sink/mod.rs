@@ -17,7 +17,7 @@ use henge_segment::SegmentView;
 use henge_types::{ColumnType, Interval, TIME_COLUMN, ValueRef};
 use parking_lot::Mutex;
 
-pub(crate) use part::{PartFiles, WrittenSegment, remove_files};
+pub(crate) use part::{PartFiles, WrittenSegment, map_segment, remove_files};
 
 use crate::error::{RealtimeError, Result};
 use crate::merging::{MergeGroup, in_groups};

@@ -101,6 +101,19 @@ impl PartFiles {
         }
     }
 
+    /// For segments that were published, which say themselves what they hold.
+    #[must_use]
+    pub(crate) fn of_published(projections: &[ProjectionSpec], options: &RealtimeOptions) -> Self {
+        Self {
+            folder: options.spill_dir.clone(),
+            unindexed: Vec::new(),
+            before_time: Vec::new(),
+            segment: options.segment,
+            projections: projections.into(),
+            max_merge_bytes: options.max_merge_bytes,
+        }
+    }
+
     /// The file of a part.
     #[must_use]
     pub(crate) fn part_path(&self, id: &SegmentId, number: u64) -> PathBuf {
@@ -150,11 +163,25 @@ impl PartFiles {
         interval: Option<Interval>,
         target: PendingSegment,
     ) -> Result<WrittenSegment> {
+        let refs: Vec<&dyn SegmentView> = views.iter().map(AsRef::as_ref).collect();
+        let options = MergeOptions { interval, ..self.merge_options(&refs, self.segment)? };
+        self.write_merged(views, &options, target)
+    }
+
+    /// Writes the rows of some views as the options say.
+    ///
+    /// # Errors
+    /// When merging or writing fails.
+    pub(crate) fn write_merged(
+        &self,
+        views: &[Arc<dyn SegmentView>],
+        options: &MergeOptions,
+        target: PendingSegment,
+    ) -> Result<WrittenSegment> {
         let path = self.segment_path(&target.id);
         let views: Vec<&dyn SegmentView> = views.iter().map(AsRef::as_ref).collect();
-        let options = MergeOptions { interval, ..self.merge_options(&views, self.segment)? };
         let summary =
-            write_beside(&path, |out| Ok(merge(&views, target.id.clone(), &options, out)?))?;
+            write_beside(&path, |out| Ok(merge(&views, target.id.clone(), options, out)?))?;
         self.finish(path, target, summary)
     }
 
@@ -314,7 +341,7 @@ pub(crate) async fn remove_files(pool: &CpuPool, segments: Vec<Arc<WrittenSegmen
 ///
 /// # Errors
 /// When it cannot be mapped or is no segment.
-pub(super) fn map_segment(path: &Path) -> Result<Arc<MappedSegment>> {
+pub(crate) fn map_segment(path: &Path) -> Result<Arc<MappedSegment>> {
     let bytes = map_file(path).map_err(RealtimeError::io(path))?;
     Ok(Arc::new(MappedSegment::open(bytes)?))
 }

@@ -1,6 +1,8 @@
 //! Batch tasks: a queue of one at a time, with progress, that survives restarts.
 
+mod any_task;
 mod chunks;
+mod compact;
 mod content;
 mod file;
 mod gaps;

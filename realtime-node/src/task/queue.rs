@@ -10,13 +10,13 @@ use henge_platform::metadata::{
     MetadataError, TaskFilter, TaskProgress, TaskRecord, TaskStatus, TaskUpdate, TasksKept,
 };
 use henge_platform::runtime::{random, spawn};
-use henge_query::ingest::IndexTask;
 use henge_types::format_timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::ProgressBoard;
+use super::any_task::AnyTask;
 use super::stop::Stop;
-use super::{ProgressBoard, run};
 use crate::error::{RealtimeError, Result};
 use crate::options::server_of;
 use crate::priority::PUSH_PRIORITY;
@@ -71,16 +71,15 @@ impl TaskQueue {
         }
         let (task, json) = self.parse(json).await?;
         let created_ms = self.shared.clock.now_ms();
-        let schema = &task.spec.data_schema;
-        let id = task.id.clone().unwrap_or_else(|| {
-            let (kind, unique) = (task.task_type.name(), random::<u32>());
-            let time = format_timestamp(created_ms);
-            format!("{kind}_{}_{unique:08x}_{time}", schema.data_source)
+        let (task_type, datasource) = (task.type_name(), task.datasource().to_owned());
+        let id = task.id().map(str::to_owned).unwrap_or_else(|| {
+            let (unique, time) = (random::<u32>(), format_timestamp(created_ms));
+            format!("{task_type}_{datasource}_{unique:08x}_{time}")
         });
         let record = TaskRecord {
             id: id.clone(),
-            task_type: task.task_type.name().into(),
-            datasource: schema.data_source.clone(),
+            task_type: task_type.into(),
+            datasource,
             owner: self.shared.options.node.to_string(),
             created_ms,
             status: TaskStatus::Running,
@@ -240,10 +239,10 @@ impl TaskQueue {
     }
 
     /// A spec may have megabytes, most of them inline data: it is parsed on a CPU thread.
-    async fn parse(&self, json: Bytes) -> Result<(IndexTask, String)> {
+    async fn parse(&self, json: Bytes) -> Result<(AnyTask, String)> {
         let _parsed = self.shared.requests.charge(json.len().saturating_mul(PARSED_FACTOR))?;
         let work = move || {
-            let task = IndexTask::parse(&json)?;
+            let task = AnyTask::parse(&json)?;
             Ok::<_, RealtimeError>((task, String::from_utf8_lossy(&json).into_owned()))
         };
         self.shared.ingest_pool.spawn(PUSH_PRIORITY, work).await?
@@ -303,7 +302,7 @@ impl TaskQueue {
         let outcome = match self.parse(payload).await {
             Ok((task, _)) => {
                 let board = Arc::clone(&self.progress);
-                run::run(Arc::clone(&self.shared), id, task, board, stop).await
+                task.run(Arc::clone(&self.shared), id, board, stop).await
             }
             Err(error) => Err(error),
         };
