@@ -1,5 +1,6 @@
 //! Errors of this package.
 
+use henge_compaction::CompactionError;
 use henge_placement::PlacementError;
 use henge_platform::metadata::MetadataError;
 use henge_platform::runtime::WorkLost;
@@ -14,6 +15,9 @@ pub enum CoordinatorError {
     /// Rules, or a cluster, that cannot be.
     #[error(transparent)]
     Placement(#[from] PlacementError),
+    /// What is to be compacted, and cannot be as it is wanted.
+    #[error(transparent)]
+    Compaction(#[from] CompactionError),
     /// The metadata hold what this version cannot read: nothing is decided without it.
     #[error("the {kind} of '{name}' as they are kept: {reason}")]
     Stored {
@@ -39,6 +43,7 @@ impl CoordinatorError {
         match self {
             Self::Metadata(error) => error.class(),
             Self::Placement(error) => error.class(),
+            Self::Compaction(error) => error.class(),
             Self::Lost(error) => error.class(),
             Self::Stored { .. } => ErrorClass::Corrupt,
             Self::Internal(_) => ErrorClass::Internal,

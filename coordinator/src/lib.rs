@@ -7,8 +7,10 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod action;
+mod api;
 mod apply;
 mod attempts;
+mod compaction;
 mod duty;
 mod error;
 mod explain;
@@ -38,6 +40,8 @@ use henge_platform::runtime::Clock;
 use henge_platform::runtime::watch;
 use parking_lot::Mutex;
 
+pub use api::router;
+pub use compaction::{CompactionChange, CompactionLimits, TaskRunner};
 pub use error::{CoordinatorError, Result};
 pub use explain::ExplainedMove;
 pub use leadership::{LEADER_LEASE, LeaderStatus, Leadership, LeaseOptions};
@@ -45,6 +49,7 @@ pub use options::CoordinatorOptions;
 pub use rules::{RULES, RuleChange, RuleHistory, RuleStore};
 pub use sight::{OneProcess, Sight};
 
+use crate::compaction::Compaction;
 use crate::hosts::Hosts;
 use crate::inventory::Inventory;
 use crate::shared::Shared;
@@ -104,6 +109,7 @@ pub struct Coordinator {
     pub(crate) blind_since_ms: Mutex<Option<u64>>,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) rules: RuleStore,
+    pub(crate) compaction: Compaction,
     /// Nodes that are to be empty.
     pub(crate) draining: Mutex<BTreeSet<ServerId>>,
     /// The last moves, and why.
@@ -121,6 +127,7 @@ impl Coordinator {
         let shared = Arc::new(Shared::new(options, clock, leadership, sight));
         Self {
             rules: RuleStore::new(Arc::clone(&metadata)),
+            compaction: Compaction::new(Arc::clone(&metadata)),
             draining: Mutex::default(),
             explained: Mutex::default(),
             settled: Mutex::default(),

@@ -4,6 +4,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod cluster;
+mod compaction;
 pub mod data_folder;
 mod deep_storage;
 mod front;

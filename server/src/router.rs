@@ -30,6 +30,9 @@ pub(crate) fn of(
     if roles.broker.is_some() || options.node.roles.contains(&Role::Coordinator) {
         router = router.merge(leader::router(options, ground, company, own_url));
     }
+    if let Some(coordinator) = &roles.coordinator {
+        router = router.merge(henge_coordinator::router(Arc::clone(coordinator)));
+    }
     if let Some(broker) = &roles.broker {
         router = router.merge(henge_broker::router(Arc::clone(broker)));
     }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::cluster::{Company, Ports};
+use crate::compaction;
 use crate::data_folder::{DataFolder, DataFolderLock};
 use crate::front::Front;
 use crate::gate::Gate;
@@ -141,6 +142,7 @@ pub async fn start(config: &ServerConfig) -> Result<Running> {
         front.get_or_init(|| Arc::new(Front::new(company.clone(), metadata, limits, token)));
     }
     gate.open(router::of(&options, &ground, &roles, company.as_ref(), front.get(), &url));
+    compaction::start(&roles, company.as_ref(), front.get());
     let served = spawn(async move {
         let _ = tokio::join!(over_http, over_grpc);
     });

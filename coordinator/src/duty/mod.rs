@@ -2,6 +2,7 @@
 
 pub(crate) mod assign;
 pub(crate) mod balance;
+pub(crate) mod compact;
 pub(crate) mod drop_copies;
 pub(crate) mod mark_dropped;
 pub(crate) mod mark_overshadowed;

@@ -11,8 +11,6 @@ const UNBUILT: &[(&str, &str)] = &[
     ("/druid/listen/v1/lookups", "lookups"),
     ("/druid/coordinator/v1/lookups", "lookups"),
     ("/druid/coordinator/v1/rules", "retention rules over HTTP"),
-    ("/druid/coordinator/v1/config/compaction", "automatic compaction"),
-    ("/druid/coordinator/v1/compaction", "automatic compaction"),
     ("/druid/coordinator/v1/config", "dynamic configuration"),
     ("/druid/coordinator/v1/catalog", "the catalog"),
     ("/druid/coordinator/v1/datasources", "managing segments over the coordinator's API"),

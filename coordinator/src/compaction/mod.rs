@@ -1,0 +1,144 @@
+//! Automatic compaction: what operators want is kept (`store`), what there is to do is planned
+//! (`duty/compact`), and realtime nodes do it (`tasks`).
+
+mod store;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use henge_compaction::Forms;
+use henge_platform::metadata::{MetadataError, MetadataStore, PublishedSegment};
+use henge_platform::runtime::blocking;
+use henge_types::SegmentId;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+pub use store::{CompactionChange, CompactionLimits};
+pub(crate) use store::{CompactionStore, Configured};
+pub use tasks::TaskRunner;
+pub(crate) use tasks::{AtWork, Failed, UnderWay};
+
+use crate::Coordinator;
+use crate::duty::compact::{JudgedDatasource, Seen, judge_datasource, plan};
+use crate::error::Result;
+use crate::leadership::Term;
+
+/// Time between two looks while there is nothing to do.
+const CALM: Duration = Duration::from_secs(30);
+/// The same while tasks are under way, or parts wait.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Used segments by id.
+type Used = BTreeMap<SegmentId, Arc<PublishedSegment>>;
+
+/// Automatic compaction of one coordinator.
+#[derive(Debug)]
+pub(crate) struct Compaction {
+    pub(crate) store: CompactionStore,
+    intervals: tasks::Intervals,
+    forms: Arc<Mutex<Forms>>,
+    /// Somebody changed what is wanted, or asks for a look.
+    pub(crate) wake: Notify,
+}
+
+impl Compaction {
+    pub(crate) fn new(metadata: Arc<dyn MetadataStore>) -> Self {
+        Self {
+            store: CompactionStore::new(metadata),
+            intervals: tasks::Intervals::default(),
+            forms: Arc::default(),
+            wake: Notify::new(),
+        }
+    }
+}
+
+impl Coordinator {
+    /// Compacts what is configured, while it leads, until the future is dropped.
+    pub async fn compact_with(&self, runner: &dyn TaskRunner) {
+        let mut wait = BUSY;
+        loop {
+            let _ = tokio::time::timeout(wait, self.compaction.wake.notified()).await;
+            wait = match self.compact_once(runner).await {
+                Ok(true) => BUSY,
+                Ok(false) => CALM,
+                Err(error) => {
+                    tracing::warn!(%error, "looking for what is to be compacted failed, will look again");
+                    CALM
+                }
+            };
+        }
+    }
+
+    /// One look; true when there is something to do, or being done.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read; then nothing was asked for.
+    pub async fn compact_once(&self, runner: &dyn TaskRunner) -> Result<bool> {
+        if self.shared.leadership.term().is_none() {
+            return Ok(false);
+        }
+        let configured = self.compaction.store.all().await?;
+        if configured.is_empty() {
+            return Ok(false);
+        }
+        let limits = self.compaction.store.limits().await?;
+        let judged = self.judge(configured).await?;
+        let under_way = self.compaction.intervals.under_way(self.metadata.as_ref()).await?;
+        // What people wait for comes first.
+        let room = match under_way.others {
+            0 => limits.slots(runner.nodes()).saturating_sub(under_way.compactions.len()),
+            _ => 0,
+        };
+        for task in plan(&judged, room) {
+            let (datasource, interval) = (task.data_source.clone(), task.interval);
+            match runner.submit(task.to_value().to_string()).await {
+                Ok(task) => tracing::info!(%task, %datasource, %interval, "compaction submitted"),
+                Err(error) => {
+                    tracing::warn!(%datasource, %interval, %error, "no node takes a compaction, will try again");
+                    break;
+                }
+            }
+        }
+        Ok(!under_way.compactions.is_empty() || !plan(&judged, 1).is_empty())
+    }
+
+    /// The term, for what only the leader may set.
+    pub(crate) fn compaction_term(&self) -> Result<Term> {
+        self.shared.leadership.term().ok_or_else(|| {
+            MetadataError::Unavailable("this coordinator does not lead: ask the leader".into())
+                .into()
+        })
+    }
+
+    /// All configured datasources, with what is thought of each part of their time.
+    pub(crate) async fn judge(&self, configured: Vec<Configured>) -> Result<Vec<JudgedDatasource>> {
+        let metadata = self.metadata.as_ref();
+        let used = {
+            let mut inventory = self.inventory.lock().await;
+            inventory.refresh(metadata).await?;
+            inventory.used()
+        };
+        let UnderWay { compactions, .. } = self.compaction.intervals.under_way(metadata).await?;
+        let compactions = Arc::new(compactions);
+        let mut judged = Vec::with_capacity(configured.len());
+        for Configured { config, since_ms } in configured {
+            let mut failed =
+                self.compaction.intervals.failed(metadata, &config.data_source).await?;
+            // What failed before it was configured otherwise says nothing of it now.
+            failed.retain(|failed| failed.ended_ms >= since_ms);
+            let (used, compactions) = (Arc::clone(&used), Arc::clone(&compactions));
+            let forms = Arc::clone(&self.compaction.forms);
+            let now_ms = self.shared.clock.now_ms();
+            let work = move || {
+                let seen = Seen { used: &used, at_work: &compactions, failed: &failed, now_ms };
+                judge_datasource(config, &seen, &mut forms.lock())
+            };
+            judged.push(blocking(work).await??);
+        }
+        Ok(judged)
+    }
+}
