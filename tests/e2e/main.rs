@@ -6,6 +6,7 @@ mod bombs;
 mod caches;
 mod chunk_sizes;
 mod cluster;
+mod compaction;
 mod damage;
 mod dies;
 mod discovery;
