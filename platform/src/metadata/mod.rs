@@ -17,6 +17,7 @@ mod sql;
 mod sqlite;
 mod store;
 mod task_report;
+mod unused;
 
 pub use error::{MetadataError, Result};
 pub use leases::{Fence, Lease};
@@ -36,6 +37,7 @@ pub use store::MetadataStore;
 pub use task_report::{
     ChangedColumn, IgnoredInput, InputPlace, RefusedEvents, ReplacedRows, TaskInput, TaskReport,
 };
+pub use unused::{UnusedFilter, UnusedSegment, UnusedSegments};
 
 use henge_types::{Interval, validate_datasource_name};
 

@@ -16,12 +16,13 @@ use super::records::{
     SegmentObject, SegmentSnapshot, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate,
     TasksKept,
 };
+use super::unused::UnusedSegments;
 use crate::wal::LogMark;
 
 /// The truth about what is published. Every change is one transaction, durable when the call
 /// returns. Implementations pass the suite in `contract.rs`.
 #[async_trait]
-pub trait MetadataStore: Send + Sync + Debug {
+pub trait MetadataStore: UnusedSegments + Send + Sync + Debug {
     /// Identifies the cluster; made once, when the store is created.
     async fn cluster_uuid(&self) -> Result<String>;
 

@@ -123,6 +123,12 @@ fn differences(all: &Manifest, said: &Manifest, report: &mut Report) {
         report,
     );
     compare_maps(
+        "deletion of segment",
+        &by(&all.condemned, Clone::clone),
+        &by(&said.condemned, Clone::clone),
+        report,
+    );
+    compare_maps(
         "position of",
         &by(&all.positions, |source| source.source_id.clone()),
         &by(&said.positions, |source| source.source_id.clone()),

@@ -12,6 +12,7 @@ use henge_platform::metadata::{
     Lease, LetterRecord, MemoryMetadataStore, MetadataError, MetadataStore, PendingSegment,
     PublishOutcome, PublishRequest, PublishedSegment, SegmentChanges, SegmentObject,
     SegmentSnapshot, SourceMarks, StoredDeadLetter, TaskFilter, TaskRecord, TaskUpdate, TasksKept,
+    UnusedFilter, UnusedSegment, UnusedSegments,
 };
 use henge_platform::runtime::watch;
 use henge_platform::wal::LogMark;
@@ -212,6 +213,43 @@ macro_rules! pass_on {
             }
         }
     };
+}
+
+/// What only the leader may do with unused segments.
+#[async_trait]
+impl UnusedSegments for Remote {
+    async fn unused_segments(&self, filter: &UnusedFilter) -> Result<Vec<UnusedSegment>> {
+        self.begin().await?;
+        self.shared.store.unused_segments(filter).await
+    }
+
+    async fn mark_used(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize> {
+        self.begin().await?;
+        let outcome = self.shared.store.mark_used(ids, fence).await;
+        self.check_leader(&outcome, fence);
+        self.end()?;
+        outcome
+    }
+
+    async fn condemn_segments(
+        &self,
+        ids: &[SegmentId],
+        unused_before_ms: i64,
+        fence: Option<&Fence>,
+    ) -> Result<Vec<PublishedSegment>> {
+        self.begin().await?;
+        let outcome = self.shared.store.condemn_segments(ids, unused_before_ms, fence).await;
+        self.end()?;
+        outcome
+    }
+
+    async fn forget_condemned(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize> {
+        self.begin().await?;
+        let outcome = self.shared.store.forget_condemned(ids, fence).await;
+        self.check_leader(&outcome, fence);
+        self.end()?;
+        outcome
+    }
 }
 
 pub(crate) type Marks = BTreeMap<String, LogMark>;

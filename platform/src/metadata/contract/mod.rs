@@ -11,6 +11,7 @@ mod publishing;
 mod sources;
 mod sqlite_faults;
 mod tables;
+mod unused;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Many manifests to one complete one: what the store said after the last of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use henge_types::SegmentId;
 
@@ -36,6 +36,7 @@ struct State {
     head: Manifest,
     documents: BTreeMap<(String, String, u64), Document>,
     segments: BTreeMap<SegmentId, (PublishedSegment, bool)>,
+    condemned: BTreeSet<SegmentId>,
     positions: BTreeMap<(String, String), SourcePosition>,
     keys: BTreeMap<(String, String), IdempotencyRecord>,
     transactions: BTreeMap<String, FinishedTransaction>,
@@ -73,6 +74,7 @@ impl State {
                 *used = false;
             }
         }
+        state.condemned.extend(manifest.condemned);
         for source in manifest.positions {
             let key = (source.source_id.clone(), source.partition.clone());
             state.positions.insert(key, source);
@@ -99,6 +101,7 @@ impl State {
         Manifest {
             complete: true,
             unused: unused.collect(),
+            condemned: self.condemned.into_iter().collect(),
             documents: self.documents.into_values().collect(),
             segments: self.segments.into_values().map(|(segment, _)| segment).collect(),
             positions: self.positions.into_values().collect(),

@@ -9,6 +9,7 @@
 mod fold;
 mod folder;
 mod record;
+mod unused;
 mod written;
 
 pub use fold::fold;

@@ -82,6 +82,9 @@ pub struct Manifest {
     /// Segments that are not used any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unused: Vec<SegmentId>,
+    /// Segments that are not used any more and never will be: their objects go, or are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub condemned: Vec<SegmentId>,
     /// New positions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub positions: Vec<SourcePosition>,
@@ -124,6 +127,13 @@ pub fn manifest_key(number: u64) -> String {
 }
 
 impl Manifest {
+    /// What is said of segments whose objects are gone: all that stays of them.
+    #[must_use]
+    pub(in crate::metadata) fn of_forgotten(segments: Vec<PublishedSegment>) -> Self {
+        let ids: Vec<SegmentId> = segments.iter().map(|segment| segment.id.clone()).collect();
+        Self { segments, unused: ids.clone(), condemned: ids, ..Self::default() }
+    }
+
     /// The bytes.
     ///
     /// # Errors

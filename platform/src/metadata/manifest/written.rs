@@ -31,7 +31,7 @@ const COMPLETE_EVERY: u64 = 1_000;
 /// Writes the outbox of a store to deep storage.
 #[derive(Debug)]
 pub struct ManifestedStore {
-    inner: Arc<dyn MetadataStore>,
+    pub(super) inner: Arc<dyn MetadataStore>,
     storage: Arc<dyn DeepStorage>,
     /// One writes at a time, so that manifests come into being in their order.
     writing: Mutex<()>,

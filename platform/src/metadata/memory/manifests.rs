@@ -5,6 +5,7 @@ use crate::metadata::error::Result;
 use crate::metadata::manifest::{
     FinishedTransaction, Manifest, ManifestState, SourcePosition, WaitingManifest,
 };
+use crate::metadata::unused::Deletion;
 
 impl State {
     /// Puts a change into the outbox, as the next manifest; gives its number.
@@ -60,6 +61,10 @@ impl State {
             documents: self.documents.values().flatten().cloned().collect(),
             segments: stored().map(|stored| stored.segment.clone()).collect(),
             unused: stored().filter(|s| !s.used).map(|s| s.segment.id.clone()).collect(),
+            condemned: stored()
+                .filter(|s| s.deletion != Deletion::None)
+                .map(|s| s.segment.id.clone())
+                .collect(),
             positions: self.source_positions(),
             keys: self.idempotency.values().map(|(record, _)| record.clone()).collect(),
             transactions: tasks

@@ -3,6 +3,7 @@
 mod leases;
 mod manifests;
 mod state;
+mod unused;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -200,7 +201,7 @@ impl MetadataStore for MemoryMetadataStore {
 
     async fn publish(&self, request: &PublishRequest) -> Result<PublishOutcome> {
         let _noted = self.commits.note();
-        self.state.lock().publish(&self.cluster_uuid, request)
+        self.state.lock().publish(&self.cluster_uuid, request, self.clock.now_ms())
     }
 
     async fn publication(&self, transaction_id: &str) -> Result<Option<PublishOutcome>> {
@@ -237,7 +238,7 @@ impl MetadataStore for MemoryMetadataStore {
         let _noted = self.commits.note();
         let mut state = self.state.lock();
         state.check_fence(fence)?;
-        let unused = state.mark_unused(ids);
+        let unused = state.mark_unused(ids, self.clock.now_ms());
         let marked = unused.len();
         if marked > 0 {
             state.enqueue(&self.cluster_uuid, Manifest { unused, ..Manifest::default() })?;

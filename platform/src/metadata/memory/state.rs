@@ -19,6 +19,7 @@ use crate::metadata::rules::{
     UsedSegment, append_conflicts, check_request, check_source, fingerprint, manifest_of,
     replaced_segments, with_object,
 };
+use crate::metadata::unused::Deletion;
 use crate::wal::LogMark;
 
 type ChunkVersion = (String, Interval, Version);
@@ -40,7 +41,7 @@ pub(super) struct State {
     pub letter_logs: BTreeMap<String, u64>,
     pub segments: BTreeMap<SegmentId, Stored>,
     /// Change sequence to the segment that it changed last.
-    changes: BTreeMap<u64, SegmentId>,
+    pub changes: BTreeMap<u64, SegmentId>,
     next_partitions: BTreeMap<ChunkVersion, u32>,
     /// Each with who allocated it.
     pub pending: BTreeMap<SegmentId, Arc<str>>,
@@ -66,7 +67,10 @@ pub(super) struct Manifests {
 pub(super) struct Stored {
     pub segment: PublishedSegment,
     pub used: bool,
-    sequence: u64,
+    /// Since when it is not.
+    pub unused_ms: i64,
+    pub deletion: Deletion,
+    pub sequence: u64,
 }
 
 #[derive(Debug, Default)]
@@ -189,6 +193,7 @@ impl State {
         &mut self,
         cluster_uuid: &str,
         request: &PublishRequest,
+        now_ms: i64,
     ) -> Result<PublishOutcome> {
         check_request(request)?;
         let fingerprint = fingerprint(request);
@@ -202,7 +207,7 @@ impl State {
         self.check_source(request)?;
         let replaced = self.check_segments(request)?;
         // Nothing below fails: the change is applied whole.
-        self.mark_unused(&replaced);
+        self.mark_unused(&replaced, now_ms);
         for segment in &request.segments {
             self.insert(segment.clone());
         }
@@ -261,11 +266,13 @@ impl State {
         self.sequence += 1;
         let sequence = self.sequence;
         self.changes.insert(sequence, id.clone());
-        self.segments.insert(id, Stored { segment, used: true, sequence });
+        let stored =
+            Stored { segment, used: true, unused_ms: 0, deletion: Deletion::None, sequence };
+        self.segments.insert(id, stored);
     }
 
     /// Gives those that were used before.
-    pub(super) fn mark_unused(&mut self, ids: &[SegmentId]) -> Vec<SegmentId> {
+    pub(super) fn mark_unused(&mut self, ids: &[SegmentId], now_ms: i64) -> Vec<SegmentId> {
         let mut marked = Vec::new();
         for id in ids {
             let Some(stored) = self.segments.get_mut(id).filter(|stored| stored.used) else {
@@ -275,6 +282,7 @@ impl State {
             self.changes.remove(&stored.sequence);
             self.changes.insert(self.sequence, id.clone());
             stored.used = false;
+            stored.unused_ms = now_ms;
             stored.sequence = self.sequence;
             marked.push(id.clone());
         }

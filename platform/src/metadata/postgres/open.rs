@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_leases.sql"),
     include_str!("migrations/0003_many_realtime_nodes.sql"),
+    include_str!("migrations/0004_deleting_segments.sql"),
 ];
 
 /// Settings of the store.

@@ -8,7 +8,7 @@ use crate::metadata::leases::{Asked, Fence, Lease, StoredLease, asked, check_fen
 use crate::runtime::Clock;
 
 /// The store's time: of PostgreSQL, which all processes share, or of the one process.
-async fn now_ms(connection: &mut Connection, clock: &dyn Clock) -> Result<i64> {
+pub(super) async fn now_ms(connection: &mut Connection, clock: &dyn Clock) -> Result<i64> {
     match connection {
         // Not the beginning of the transaction: it may have waited for others.
         Connection::Postgres(_) => {

@@ -7,9 +7,12 @@ use super::convert::{self, from_json, to_i64, to_json};
 use super::database::Connection;
 use super::segments::{counter, insert_segment, mark_unused, next_counter};
 use super::statement::Row;
+use super::unused::set_deletion;
 use super::{documents, idempotency, sources};
 use crate::metadata::error::Result;
 use crate::metadata::manifest::{FinishedTransaction, Manifest, ManifestState, WaitingManifest};
+use crate::metadata::unused::Deletion;
+use crate::runtime::Clock;
 
 async fn set_counter(connection: &mut Connection, name: &str, value: u64) -> Result<()> {
     connection
@@ -106,13 +109,16 @@ pub(super) async fn everything(connection: &mut Connection) -> Result<Manifest> 
     let mut all = Manifest { complete: true, ..Manifest::default() };
     all.documents = documents::all(connection).await?;
     let rows = connection
-        .statement("SELECT id, payload, payload_checksum, used FROM segments ORDER BY id")
+        .statement("SELECT id, payload, payload_checksum, used, deletion FROM segments ORDER BY id")
         .fetch_all()
         .await?;
     for row in &rows {
         let segment = convert::segment(row)?;
         if row.u64("used")? == 0 {
             all.unused.push(segment.id.clone());
+        }
+        if row.u64("deletion")? > 0 {
+            all.condemned.push(segment.id.clone());
         }
         all.segments.push(segment);
     }
@@ -144,6 +150,7 @@ pub(super) async fn everything(connection: &mut Connection) -> Result<Manifest> 
 /// to `version` are never given out.
 pub(super) async fn restore(
     connection: &mut Connection,
+    clock: &dyn Clock,
     all: &Manifest,
     version: Version,
     reserved: &[SegmentId],
@@ -161,7 +168,10 @@ pub(super) async fn restore(
     for segment in &all.segments {
         insert_segment(connection, segment).await?;
     }
-    mark_unused(connection, &all.unused).await?;
+    mark_unused(connection, clock, &all.unused).await?;
+    for id in &all.condemned {
+        set_deletion(connection, id, Deletion::Condemned).await?;
+    }
     for source in &all.positions {
         let (id, partition) = (&source.source_id, &source.partition);
         sources::put(connection, id, partition, &source.mark()).await?;

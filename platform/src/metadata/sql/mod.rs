@@ -21,6 +21,7 @@ mod statement;
 mod store;
 mod tasks;
 mod unpublished;
+mod unused;
 
 use std::sync::Arc;
 
@@ -151,6 +152,7 @@ impl SqlMetadataStore {
                 Self::over(Database::Postgres(Links::new(&options)), options.marks)
             }
         };
+        let clock = Arc::clone(&store.clock);
         let restored = store.run(Access::Write, move |connection| {
             Box::pin(async move {
                 if let Connection::Postgres(_) = connection {
@@ -160,7 +162,7 @@ impl SqlMetadataStore {
                     }
                     postgres::migrate(connection).await?;
                 }
-                manifests::restore(connection, &all, version, &reserved).await?;
+                manifests::restore(connection, &*clock, &all, version, &reserved).await?;
                 Ok(all.cluster_uuid)
             })
         });
@@ -244,7 +246,7 @@ impl SqlMetadataStore {
         request: &super::records::PublishRequest,
     ) -> Result<super::records::PublishOutcome> {
         let mut connection = self.database.begin(Access::Write).await?;
-        let outcome = segments::publish(&mut connection, request).await?;
+        let outcome = segments::publish(&mut connection, &*self.clock, request).await?;
         connection.commit().await?;
         Ok(outcome)
     }

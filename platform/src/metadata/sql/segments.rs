@@ -15,6 +15,7 @@ use crate::metadata::records::{
 };
 use crate::metadata::rules;
 use crate::metadata::rules::{UsedSegment, append_conflicts, fingerprint, replaced_segments};
+use crate::runtime::Clock;
 
 /// Committed transactions are remembered this long, counted in transactions.
 const KEPT_PUBLICATIONS: i64 = 100_000;
@@ -67,6 +68,7 @@ pub(super) async fn used_overlapping(
 /// Applies a checked request.
 pub(super) async fn publish(
     connection: &mut Connection,
+    clock: &dyn Clock,
     request: &PublishRequest,
 ) -> Result<PublishOutcome> {
     let fingerprint = fingerprint(request);
@@ -81,7 +83,7 @@ pub(super) async fn publish(
         sources::advance(connection, source).await?;
     }
     let replaced = check_segments(connection, request).await?;
-    mark_unused(connection, &replaced).await?;
+    mark_unused(connection, clock, &replaced).await?;
     for segment in &request.segments {
         insert_segment(connection, segment).await?;
     }
@@ -168,7 +170,8 @@ pub(super) async fn insert_segment(
     connection
         .statement(
             "INSERT INTO segments (id, datasource, start_ms, end_ms, version, partition, used, \
-         sequence, payload, payload_checksum) VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9)",
+         sequence, payload, payload_checksum, object_key) \
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10)",
         )
         .bind(id.to_string())
         .bind(&*id.datasource)
@@ -179,6 +182,7 @@ pub(super) async fn insert_segment(
         .bind(to_i64(sequence, "sequence")?)
         .bind(payload)
         .bind(checksum)
+        .bind(&segment.object_key)
         .execute()
         .await?;
     connection
@@ -200,17 +204,23 @@ pub(super) async fn insert_segment(
 /// Gives those that were used before.
 pub(super) async fn mark_unused(
     connection: &mut Connection,
+    clock: &dyn Clock,
     ids: &[SegmentId],
 ) -> Result<Vec<SegmentId>> {
     let mut marked = Vec::new();
+    if ids.is_empty() {
+        return Ok(marked);
+    }
+    let now_ms = leases::now_ms(connection, clock).await?;
     for id in ids {
         let changed = connection
             .statement(
-                "UPDATE segments SET used = 0, \
+                "UPDATE segments SET used = 0, unused_ms = $2, \
              sequence = (SELECT value + 1 FROM counters WHERE name = 'sequence') \
              WHERE id = $1 AND used = 1",
             )
             .bind(id.to_string())
+            .bind(now_ms)
             .execute()
             .await?;
         if changed > 0 {
@@ -222,8 +232,12 @@ pub(super) async fn mark_unused(
 }
 
 /// Marks segments unused and says so in a manifest; gives how many were used before.
-pub(super) async fn drop_used(connection: &mut Connection, ids: &[SegmentId]) -> Result<usize> {
-    let unused = mark_unused(connection, ids).await?;
+pub(super) async fn drop_used(
+    connection: &mut Connection,
+    clock: &dyn Clock,
+    ids: &[SegmentId],
+) -> Result<usize> {
+    let unused = mark_unused(connection, clock, ids).await?;
     let marked = unused.len();
     if marked > 0 {
         enqueue(connection, Manifest { unused, ..Manifest::default() }).await?;
@@ -249,11 +263,13 @@ pub(super) async fn replace_object(
     let payload = to_json(&changed)?;
     connection
         .statement(
-            "UPDATE segments SET payload = $1, payload_checksum = $2, sequence = $3 WHERE id = $4",
+            "UPDATE segments SET payload = $1, payload_checksum = $2, sequence = $3, \
+             object_key = $4 WHERE id = $5",
         )
         .bind(&payload)
         .bind(payload_checksum(&payload))
         .bind(to_i64(sequence, "sequence")?)
+        .bind(&changed.object_key)
         .bind(id.to_string())
         .execute()
         .await?;

@@ -174,9 +174,10 @@ impl MetadataStore for SqlMetadataStore {
     async fn publish(&self, request: &PublishRequest) -> Result<PublishOutcome> {
         check_request(request)?;
         let (request, transaction_id) = (request.clone(), request.transaction_id.clone());
+        let clock = Arc::clone(&self.clock);
         let published = self.attempt(Access::WriteSegments, move |connection| {
             Box::pin(async move {
-                let outcome = segments::publish(connection, &request).await?;
+                let outcome = segments::publish(connection, &*clock, &request).await?;
                 crash_point("metadata/before-commit");
                 Ok(outcome)
             })
@@ -239,11 +240,11 @@ impl MetadataStore for SqlMetadataStore {
     }
 
     async fn mark_unused(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize> {
-        let (ids, fence) = (ids.to_vec(), fence.cloned());
+        let (ids, fence, clock) = (ids.to_vec(), fence.cloned(), Arc::clone(&self.clock));
         self.run(Access::WriteSegments, move |connection| {
             Box::pin(async move {
                 leases::check(connection, fence.as_ref()).await?;
-                segments::drop_used(connection, &ids).await
+                segments::drop_used(connection, &*clock, &ids).await
             })
         })
         .await

@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_documents.sql"),
     include_str!("migrations/0009_leases.sql"),
     include_str!("migrations/0010_many_realtime_nodes.sql"),
+    include_str!("migrations/0011_deleting_segments.sql"),
 ];
 
 /// Marks a file as Henge's metadata ("HNGE").
