@@ -28,6 +28,15 @@ pub enum CoordinatorError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Another coordinator leads by now, or none does.
+    #[error("this coordinator leads no more: ask the one that does")]
+    LeadsNoMore,
+    /// Nothing is deleted on an incomplete view.
+    #[error("not all nodes of the cluster are seen: nothing is deleted before they are")]
+    NotAllSeen,
+    /// There is nothing to delete from.
+    #[error("this coordinator was started without deep storage: it deletes nothing")]
+    NoStorage,
     /// A plan that came to no end.
     #[error(transparent)]
     Lost(#[from] WorkLost),
@@ -45,6 +54,8 @@ impl CoordinatorError {
             Self::Placement(error) => error.class(),
             Self::Compaction(error) => error.class(),
             Self::Lost(error) => error.class(),
+            Self::LeadsNoMore | Self::NotAllSeen => ErrorClass::Unavailable,
+            Self::NoStorage => ErrorClass::Unsupported,
             Self::Stored { .. } => ErrorClass::Corrupt,
             Self::Internal(_) => ErrorClass::Internal,
         }

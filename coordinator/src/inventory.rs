@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_platform::metadata::{MetadataStore, PublishedSegment, SegmentChange};
-use henge_types::SegmentId;
+use henge_types::{Interval, SegmentId, Version};
 
+use crate::Coordinator;
 use crate::error::Result;
 
 /// Changes asked for in one go.
 const CHANGES_PER_POLL: usize = 10_000;
 
+/// Used segments by id.
+pub(crate) type Used = BTreeMap<SegmentId, Arc<PublishedSegment>>;
+
 /// The used segments as of `sequence`.
 #[derive(Debug, Default)]
 pub(crate) struct Inventory {
-    used: Arc<BTreeMap<SegmentId, Arc<PublishedSegment>>>,
+    used: Arc<Used>,
     sequence: u64,
     complete: bool,
 }
@@ -62,7 +66,7 @@ impl Inventory {
 
     /// The used segments.
     #[must_use]
-    pub(crate) fn used(&self) -> Arc<BTreeMap<SegmentId, Arc<PublishedSegment>>> {
+    pub(crate) fn used(&self) -> Arc<Used> {
         Arc::clone(&self.used)
     }
 
@@ -77,4 +81,24 @@ impl Inventory {
     pub(crate) fn is_complete(&self) -> bool {
         self.complete
     }
+}
+
+impl Coordinator {
+    /// The used segments at this moment.
+    pub(crate) async fn used_now(&self) -> Result<Arc<Used>> {
+        let mut inventory = self.inventory.lock().await;
+        inventory.refresh(self.metadata.as_ref()).await?;
+        Ok(inventory.used())
+    }
+}
+
+/// Those of one datasource.
+pub(crate) fn of_datasource<'u>(
+    used: &'u Used,
+    datasource: &str,
+) -> impl Iterator<Item = (&'u SegmentId, &'u Arc<PublishedSegment>)> {
+    let datasource: Arc<str> = datasource.into();
+    let first = Interval { start_ms: i64::MIN, end_ms: i64::MIN };
+    let first = SegmentId::new(Arc::clone(&datasource), first, Version(0), 0);
+    used.range(first..).take_while(move |(id, _)| id.datasource == datasource)
 }

@@ -10,16 +10,21 @@ mod action;
 mod api;
 mod apply;
 mod attempts;
+mod audit;
 mod compaction;
+mod config;
 mod duty;
 mod error;
 mod explain;
 mod hosts;
 mod inventory;
+mod kill;
 mod leadership;
+mod marking;
 mod options;
 mod picture;
 mod plan;
+mod preview;
 mod queue;
 mod rules;
 mod run;
@@ -30,18 +35,21 @@ mod snapshot;
 #[cfg(test)]
 mod testing;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use henge_data_node::{DialHosts, SegmentHost};
-use henge_platform::discovery::{Discovery, ServerId};
+use henge_platform::discovery::Discovery;
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::Clock;
 use henge_platform::runtime::watch;
+use henge_platform::storage::DeepStorage;
 use parking_lot::Mutex;
 
 pub use api::router;
+pub use audit::AuditEntry;
 pub use compaction::{CompactionChange, CompactionLimits, TaskRunner};
+pub use config::{ConfigChange, ConfigStore, DynamicConfig};
 pub use error::{CoordinatorError, Result};
 pub use explain::ExplainedMove;
 pub use leadership::{LEADER_LEASE, LeaderStatus, Leadership, LeaseOptions};
@@ -49,9 +57,11 @@ pub use options::CoordinatorOptions;
 pub use rules::{RULES, RuleChange, RuleHistory, RuleStore};
 pub use sight::{OneProcess, Sight};
 
+use crate::audit::AuditLog;
 use crate::compaction::Compaction;
 use crate::hosts::Hosts;
 use crate::inventory::Inventory;
+use crate::leadership::Term;
 use crate::shared::Shared;
 
 /// How far the coordinator is.
@@ -104,14 +114,18 @@ pub struct Coordinator {
     pub(crate) discovery: Arc<dyn Discovery>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) hosts: Hosts,
+    /// Held by the run that decides: there is one at a time.
+    pub(crate) deciding: tokio::sync::Mutex<()>,
     pub(crate) inventory: tokio::sync::Mutex<Inventory>,
     /// Since when not everything is seen, in running time.
     pub(crate) blind_since_ms: Mutex<Option<u64>>,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) rules: RuleStore,
     pub(crate) compaction: Compaction,
-    /// Nodes that are to be empty.
-    pub(crate) draining: Mutex<BTreeSet<ServerId>>,
+    pub(crate) config: ConfigStore,
+    /// What is deleted goes from here; without it nothing is.
+    pub(crate) storage: Option<Arc<dyn DeepStorage>>,
+    pub(crate) audit: AuditLog,
     /// The last moves, and why.
     pub(crate) explained: Mutex<VecDeque<ExplainedMove>>,
     /// What was seen when there was nothing to do.
@@ -128,7 +142,9 @@ impl Coordinator {
         Self {
             rules: RuleStore::new(Arc::clone(&metadata)),
             compaction: Compaction::new(Arc::clone(&metadata)),
-            draining: Mutex::default(),
+            config: ConfigStore::new(Arc::clone(&metadata)),
+            storage: None,
+            audit: AuditLog::new(Arc::clone(&metadata)),
             explained: Mutex::default(),
             settled: Mutex::default(),
             tiers_without_nodes: Mutex::default(),
@@ -136,10 +152,17 @@ impl Coordinator {
             discovery,
             hosts: Hosts::new(Arc::clone(&shared), dial),
             shared,
+            deciding: tokio::sync::Mutex::default(),
             inventory: tokio::sync::Mutex::default(),
             blind_since_ms: Mutex::default(),
             progress: watch::Sender::default(),
         }
+    }
+
+    /// With the deep storage that segments are deleted from, once nobody has used them for long.
+    #[must_use]
+    pub fn with_storage(self, storage: Arc<dyn DeepStorage>) -> Self {
+        Self { storage: Some(storage), ..self }
     }
 
     /// Adds a node of this process that can hold segments. Those of others are found in discovery.
@@ -153,16 +176,21 @@ impl Coordinator {
         &self.rules
     }
 
-    /// Which nodes are to be empty from now on; the others are not any more. Lost with the process.
-    pub fn drain(&self, nodes: BTreeSet<ServerId>) {
-        *self.draining.lock() = nodes;
-        self.shared.wake.notify_one();
+    /// What operators set while it runs.
+    #[must_use]
+    pub fn config(&self) -> &ConfigStore {
+        &self.config
     }
 
     /// Who leads, as far as this coordinator knows.
     #[must_use]
     pub fn leader(&self) -> LeaderStatus {
         self.shared.leadership.status()
+    }
+
+    /// The term, for what only the leader may do.
+    pub(crate) fn leading(&self) -> Result<Term> {
+        self.shared.leadership.term().ok_or(CoordinatorError::LeadsNoMore)
     }
 
     /// Decides no more and gives the lease back, so that another need not wait for its end.

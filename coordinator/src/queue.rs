@@ -15,7 +15,7 @@ use crate::shared::Shared;
 use crate::snapshot::Announced;
 
 /// Loads that wait for their turn, at most: what comes later may be planned otherwise by then.
-const MOST_LOADS: usize = 1_000;
+pub(crate) const MOST_LOADS: usize = 1_000;
 /// Loads at work at once.
 const CONCURRENT_LOADS: usize = 8;
 /// Drops that wait for their turn, at most.

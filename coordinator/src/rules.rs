@@ -1,10 +1,11 @@
 //! The rules of the cluster as they are kept: a document for each datasource and one for all, every version of
 //! which says who set it, when and why (ADR 26).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use henge_placement::rules::{DEFAULT_RULES, Rule, RuleBook, TierAliases, validate_rules};
-use henge_platform::metadata::{Document, MetadataStore};
+use henge_platform::metadata::{Document, Fence, MetadataStore};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CoordinatorError, Result};
@@ -135,6 +136,15 @@ impl RuleStore {
         }
     }
 
+    /// Which names stand for which tiers.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub async fn aliases(&self) -> Result<TierAliases> {
+        let document = self.metadata.get_document(TIER_ALIASES, DEFAULT_RULES).await?;
+        document.map_or(Ok(TierAliases::default()), |document| parse(&document))
+    }
+
     /// Sets which names stand for which tiers.
     ///
     /// # Errors
@@ -145,18 +155,62 @@ impl RuleStore {
         Ok(())
     }
 
+    /// Sets the tiers that one name stands for, none at all included; gives whether that changed anything.
+    ///
+    /// # Errors
+    /// When a tier would have two names, or the metadata cannot be reached.
+    pub async fn set_alias(
+        &self,
+        alias: &str,
+        tiers: BTreeSet<String>,
+        fence: Option<&Fence>,
+    ) -> Result<bool> {
+        let document = self.metadata.get_document(TIER_ALIASES, DEFAULT_RULES).await?;
+        let version = document.as_ref().map_or(0, |document| document.version);
+        let before = document.map_or(Ok(TierAliases::default()), |document| parse(&document))?;
+        let mut all = before.tiers_by_alias().clone();
+        match tiers.is_empty() {
+            true => all.remove(alias),
+            false => all.insert(alias.to_owned(), tiers),
+        };
+        let after = TierAliases::new(all)?;
+        if after == before {
+            return Ok(false);
+        }
+        let body = as_json(&after)?;
+        let name = DEFAULT_RULES;
+        self.metadata.swap_document(TIER_ALIASES, name, version, &body, fence).await?;
+        Ok(true)
+    }
+
     /// All rules as plans read them. Where there are no default ones everything is loaded, in `replicas`
     /// copies.
     ///
     /// # Errors
     /// When the metadata cannot be read, or hold what no rule is: nothing is to be decided then.
     pub(crate) async fn book(&self, replicas: u32) -> Result<Rules> {
+        self.book_with(replicas, None).await
+    }
+
+    /// As if these rules were set under a name.
+    ///
+    /// # Errors
+    /// As [`book`](Self::book).
+    pub(crate) async fn book_with(
+        &self,
+        replicas: u32,
+        instead: Option<(&str, Vec<Rule>)>,
+    ) -> Result<Rules> {
         let aliases = self.metadata.get_document(TIER_ALIASES, DEFAULT_RULES).await?;
         let documents = self.metadata.list_documents(RULES).await?;
         let stamp = documents.iter().chain(&aliases);
         let stamp = stamp.map(|document| (document.name.clone(), document.version)).collect();
         let aliases = aliases.map_or(Ok(TierAliases::default()), |document| parse(&document))?;
         let mut all = by_name(documents)?;
+        if let Some((name, rules)) = instead {
+            all.retain(|(other, _)| other != name);
+            all.extend((!rules.is_empty()).then(|| (name.to_owned(), rules)));
+        }
         let default = all.iter().position(|(name, _)| name == DEFAULT_RULES);
         let default = match default {
             Some(at) => all.swap_remove(at).1,

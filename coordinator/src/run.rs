@@ -8,11 +8,12 @@ use henge_platform::runtime::blocking;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::config::OperatorSettings;
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::plan::{Planned, plan};
 use crate::rules::Rules;
-use crate::snapshot::{ClusterSnapshot, Limits};
+use crate::snapshot::ClusterSnapshot;
 use crate::{Coordinator, Progress};
 
 /// The longest time between two runs.
@@ -24,7 +25,11 @@ impl Coordinator {
     /// Runs until the future is dropped: on every notice of `published`, and every few seconds. Asks for
     /// the lease when there is one, and decides while it is held.
     pub async fn run_woken_by(&self, published: &Notify) {
-        futures::join!(self.shared.leadership.keep(), self.decide_when_woken_by(published));
+        futures::join!(
+            self.shared.leadership.keep(),
+            self.decide_when_woken_by(published),
+            self.kill_now_and_then(),
+        );
     }
 
     async fn decide_when_woken_by(&self, published: &Notify) {
@@ -78,15 +83,20 @@ impl Coordinator {
 
     /// One run: read, plan, ask. Gives how many orders hosts got.
     async fn decide(&self) -> Result<usize> {
-        // One run at a time.
-        let mut inventory = self.inventory.lock().await;
+        let _one_at_a_time = self.deciding.lock().await;
         let Some(term) = self.shared.leadership.term() else { return Ok(0) };
+        let set = self.config.read().await?;
+        if set.config.pause_coordination.unwrap_or(false) {
+            return Ok(0);
+        }
+        let rules = self.rules.book(self.replicas()).await?;
+        let stamp = rules.stamp.iter().chain(&set.stamp).cloned().collect();
+        // Not held while it plans: whoever lists segments need not wait for that.
+        let mut inventory = self.inventory.lock().await;
         inventory.refresh(self.metadata.as_ref()).await?;
-        let replicas = u32::try_from(self.shared.options.replicas.max(1)).unwrap_or(u32::MAX);
-        let rules = self.rules.book(replicas).await?;
-        let stamp = rules.stamp.clone();
-        let snapshot = self.snapshot(&inventory, rules);
+        let snapshot = self.snapshot(&inventory, rules, set);
         let seen = self.seen(&snapshot, &inventory, stamp);
+        drop(inventory);
         if self.is_settled(seen.as_ref()) {
             self.progress.send_modify(|progress| progress.runs += 1);
             return Ok(0);
@@ -102,6 +112,11 @@ impl Coordinator {
         Ok(orders)
     }
 
+    /// Copies that used segments have where no rule says otherwise.
+    pub(crate) fn replicas(&self) -> u32 {
+        u32::try_from(self.shared.options.replicas.max(1)).unwrap_or(u32::MAX)
+    }
+
     /// Computes for up to seconds where there are many segments, so not on the network's threads.
     async fn plan(&self, snapshot: ClusterSnapshot) -> Result<Planned> {
         let (clock, plan_ms) = (Arc::clone(&self.shared.clock), self.shared.options.plan_ms);
@@ -109,13 +124,19 @@ impl Coordinator {
         blocking(plan).await?
     }
 
-    fn snapshot(&self, inventory: &Inventory, rules: Rules) -> ClusterSnapshot {
+    fn snapshot(
+        &self,
+        inventory: &Inventory,
+        rules: Rules,
+        set: OperatorSettings,
+    ) -> ClusterSnapshot {
         // In this order: what is announced while it is not known to be all is no reason to drop.
         let is_all_seen = self.shared.sight.is_complete();
         let view = self.discovery.snapshot();
         self.hosts.follow(&view);
         let now_ms = self.shared.clock.running_ms();
-        let (used, servers) = (inventory.used(), self.hosts.servers());
+        let (used, mut servers) = (inventory.used(), self.hosts.servers());
+        set.limit_queues(&mut servers);
         let is_wanted =
             |(server, id): &(_, _)| servers.contains_key(server) && used.contains_key(id);
         self.shared.loads.retain(is_wanted);
@@ -128,11 +149,8 @@ impl Coordinator {
             is_calm: self.hosts.are_calm(),
             rules: Arc::new(rules.book),
             now_ms: self.shared.clock.now_ms(),
-            draining: self.draining.lock().clone(),
-            limits: Limits {
-                moves: self.shared.options.moves_at_once,
-                further_copies: self.shared.options.further_copies_per_run,
-            },
+            limits: set.limits(&self.shared.options),
+            draining: set.draining,
             seed: self.progress.borrow().runs,
             used,
             servers,

@@ -187,6 +187,7 @@ impl Setup {
             let segment = PublishedSegment {
                 id: allocated.segment.id.clone(),
                 shard_spec: allocated.segment.shard_spec,
+                object_key: format!("segments/d/{day}"),
                 min_time_ms: interval.start_ms,
                 max_time_ms: interval.start_ms,
                 ..(*segment).clone()

@@ -30,11 +30,15 @@ pub(crate) fn of(
     if roles.broker.is_some() || options.node.roles.contains(&Role::Coordinator) {
         router = router.merge(leader::router(options, ground, company, own_url));
     }
-    if let Some(coordinator) = &roles.coordinator {
-        router = router.merge(henge_coordinator::router(Arc::clone(coordinator)));
-    }
     if let Some(broker) = &roles.broker {
         router = router.merge(henge_broker::router(Arc::clone(broker)));
+    }
+    if let Some(coordinator) = &roles.coordinator {
+        let routes = henge_coordinator::router(Arc::clone(coordinator));
+        router = router.merge(match front {
+            Some(front) => front::by_leader(Arc::clone(front), Arc::clone(coordinator), routes),
+            None => routes,
+        });
     }
     if let Some(realtime) = &roles.realtime {
         router = router.merge(henge_realtime_node::router(Arc::clone(realtime)));

@@ -222,19 +222,31 @@ fn h_74_h_103_h_105_orders_of_other_servers_and_of_operators_change_nothing() {
         ("POST", "/druid/historical/v1/loadstatus", json!({})),
         ("POST", "/druid/indexer/v1/action", json!({ "action": { "type": "segmentNuke" } })),
         ("POST", "/druid/worker/v1/chat/x", json!({})),
-        ("POST", "/druid/coordinator/v1/datasources/d/markUnused", eternity.clone()),
         ("POST", "/druid/indexer/v1/datasources/d/markUnused", eternity),
-        ("DELETE", "/druid/coordinator/v1/datasources/d", json!(null)),
-        ("DELETE", "/druid/coordinator/v1/datasources/d/intervals/1000_3000", json!(null)),
         ("DELETE", "/v1/datasources/d", json!(null)),
-        ("POST", "/druid/coordinator/v1/rules/d", rules.clone()),
-        ("POST", "/druid/coordinator/v1/rules/_default", rules),
-        ("POST", "/druid/coordinator/v1/config", json!({ "killDataSourceWhitelist": ["d"] })),
     ] {
         let (status, answer) = server.call(method, path, &[], body.to_string().as_bytes());
         assert!(matches!(status, 404 | 405 | 501), "{method} {path}: {status} {answer}");
         assert!(answer["errorMessage"].is_string(), "{method} {path}: {answer}");
     }
+    // What operators may do is refused when it makes no sense, and what is for good needs more than a slip.
+    let v1 = "/druid/coordinator/v1";
+    for (method, path, body) in [
+        ("POST", "rules/d", rules.clone()),
+        ("POST", "rules/_default", rules),
+        ("POST", "config", json!({ "killDataSourceWhitelists": ["d"] })),
+        ("POST", "datasources/d/markUnused", json!({ "interval": "1000/500" })),
+        ("DELETE", "datasources/d/intervals/eternity", json!(null)),
+    ] {
+        let path = format!("{v1}/{path}");
+        let (status, answer) = server.call(method, &path, &[], body.to_string().as_bytes());
+        assert_eq!(status, 400, "{method} {path}: {answer}");
+        assert!(answer["errorMessage"].is_string(), "{method} {path}: {answer}");
+    }
+    // What is used is not deleted.
+    let path = format!("{v1}/datasources/d/intervals/2000_2100");
+    let (status, answer) = server.call("DELETE", &path, &[], b"");
+    assert_eq!((status, &answer["numChangedSegments"]), (200, &json!(0)), "{answer}");
     let kill = json!({ "type": "kill", "dataSource": "d", "interval": "1000/3000" });
     let (status, answer) =
         server.call("POST", "/druid/indexer/v1/task", &[], kill.to_string().as_bytes());

@@ -109,7 +109,7 @@ async fn change(
         comment: said("x-druid-comment"),
         time_ms: coordinator.shared.clock.now_ms(),
     };
-    let term = coordinator.compaction_term()?;
+    let term = coordinator.leading()?;
     coordinator.compaction.store.set(name, &change, term.fence.as_ref()).await?;
     coordinator.compaction.wake.notify_one();
     Ok(())
@@ -176,7 +176,7 @@ async fn change_limits(
     if !(0.0..=1.0).contains(&limits.compaction_task_slot_ratio) {
         return Err(DruidError::invalid("ratio must be between 0 and 1".to_owned()));
     }
-    let term = coordinator.compaction_term()?;
+    let term = coordinator.leading()?;
     store.set_limits(&limits, term.fence.as_ref()).await?;
     coordinator.compaction.wake.notify_one();
     Ok(())

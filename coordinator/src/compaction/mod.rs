@@ -106,14 +106,6 @@ impl Coordinator {
         Ok(!under_way.compactions.is_empty() || !plan(&judged, 1).is_empty())
     }
 
-    /// The term, for what only the leader may set.
-    pub(crate) fn compaction_term(&self) -> Result<Term> {
-        self.shared.leadership.term().ok_or_else(|| {
-            MetadataError::Unavailable("this coordinator does not lead: ask the leader".into())
-                .into()
-        })
-    }
-
     /// All configured datasources, with what is thought of each part of their time.
     pub(crate) async fn judge(&self, configured: Vec<Configured>) -> Result<Vec<JudgedDatasource>> {
         let metadata = self.metadata.as_ref();

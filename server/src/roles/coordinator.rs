@@ -26,7 +26,8 @@ pub(super) async fn start(
 ) -> Result<Arc<Coordinator>> {
     let of_cluster =
         CoordinatorOptions { replicas: options.node.replicas, ..CoordinatorOptions::default() };
-    let coordinator = Arc::new(Coordinator::new(of_cluster, dependencies(options, ground)));
+    let coordinator = Coordinator::new(of_cluster, dependencies(options, ground));
+    let coordinator = Arc::new(coordinator.with_storage(ground.storage.clone()));
     if let Some(historical) = &roles.historical {
         coordinator.connect(historical.clone());
     }

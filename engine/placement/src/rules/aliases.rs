@@ -40,6 +40,12 @@ impl TierAliases {
         Ok(Self(aliases))
     }
 
+    /// The tiers of each alias.
+    #[must_use]
+    pub fn tiers_by_alias(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.0
+    }
+
     /// The same copies with tiers in place of aliases. Where a tier is named by itself too, the larger number
     /// holds.
     #[must_use]

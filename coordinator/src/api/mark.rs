@@ -1,0 +1,173 @@
+//! Marking segments of a datasource used and unused: what is marked unused stays in deep storage until it is
+//! deleted, and can be used again until then.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use henge_platform::http::{DruidError, LimitedBody};
+use henge_types::{Interval, SegmentId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::asked::Asker;
+use crate::Coordinator;
+use crate::inventory::of_datasource;
+use crate::marking::{Request, Selection};
+
+/// Unmatched ids that an error names.
+const NAMED: usize = 5;
+
+/// Druid's payload: an interval, perhaps of some versions only, or ids.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Payload {
+    interval: Option<Interval>,
+    segment_ids: Option<BTreeSet<String>>,
+    versions: Option<Vec<String>>,
+}
+
+impl Asker {
+    fn request(self, payload: Value) -> Request {
+        let Self { author, comment } = self;
+        Request { author, comment, payload }
+    }
+}
+
+/// All segments of a datasource are unused from now on.
+pub(super) async fn unuse_datasource(
+    State(coordinator): State<Arc<Coordinator>>,
+    Path(name): Path<String>,
+    asker: Asker,
+) -> Result<Json<Value>, DruidError> {
+    let request = asker.request(json!({ "interval": "eternity" }));
+    changed(coordinator.unuse(&name, &Selection::all(), request).await?)
+}
+
+/// All segments of a datasource that newer ones do not hide are used again.
+pub(super) async fn use_datasource(
+    State(coordinator): State<Arc<Coordinator>>,
+    Path(name): Path<String>,
+    asker: Asker,
+) -> Result<Json<Value>, DruidError> {
+    let request = asker.request(json!({ "interval": "eternity" }));
+    changed(coordinator.use_again(&name, &Selection::all(), request).await?)
+}
+
+/// One segment is unused from now on.
+pub(super) async fn unuse_segment(
+    State(coordinator): State<Arc<Coordinator>>,
+    Path((name, id)): Path<(String, String)>,
+    asker: Asker,
+) -> Result<Json<Value>, DruidError> {
+    let request = asker.request(json!({ "segmentIds": [id.as_str()] }));
+    let selection = Selection::These(vec![parse_id(&name, &id)?]);
+    let changed = coordinator.unuse(&name, &selection, request).await? > 0;
+    Ok(Json(json!({ "segmentStateChanged": changed })))
+}
+
+/// One segment is used again.
+pub(super) async fn use_segment(
+    State(coordinator): State<Arc<Coordinator>>,
+    Path((name, id)): Path<(String, String)>,
+    asker: Asker,
+) -> Result<Json<Value>, DruidError> {
+    let request = asker.request(json!({ "segmentIds": [id.as_str()] }));
+    let ids = vec![parse_id(&name, &id)?];
+    check_known(&coordinator, &name, &ids).await?;
+    let changed = coordinator.use_again(&name, &Selection::These(ids), request).await? > 0;
+    Ok(Json(json!({ "segmentStateChanged": changed })))
+}
+
+/// Some segments are unused from now on.
+pub(super) async fn mark_unused(
+    State(coordinator): State<Arc<Coordinator>>,
+    Path(name): Path<String>,
+    asker: Asker,
+    LimitedBody(body): LimitedBody,
+) -> Result<Response, DruidError> {
+    let (selection, payload) = parse(&name, &body)?;
+    let count = coordinator.unuse(&name, &selection, asker.request(payload)).await?;
+    Ok(changed(count)?.into_response())
+}
+
+/// Some segments are used again, unless newer ones hide them.
+pub(super) async fn mark_used(
+    State(coordinator): State<Arc<Coordinator>>,
+    Path(name): Path<String>,
+    asker: Asker,
+    LimitedBody(body): LimitedBody,
+) -> Result<Response, DruidError> {
+    let (selection, payload) = parse(&name, &body)?;
+    if let Selection::These(ids) = &selection {
+        check_known(&coordinator, &name, ids).await?;
+    }
+    let count = coordinator.use_again(&name, &selection, asker.request(payload)).await?;
+    Ok(changed(count)?.into_response())
+}
+
+fn changed(count: usize) -> Result<Json<Value>, DruidError> {
+    Ok(Json(json!({ "numChangedSegments": count })))
+}
+
+fn parse(name: &str, body: &[u8]) -> Result<(Selection, Value), DruidError> {
+    let invalid = |reason: String| {
+        let shape = "write {\"interval\": …} or {\"segmentIds\": […]}";
+        DruidError::invalid(format!("{shape}: {reason}"))
+    };
+    let payload: Value =
+        serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
+    let Payload { interval, segment_ids, versions } =
+        Payload::deserialize(&payload).map_err(|error| invalid(error.to_string()))?;
+    let selection = match (interval, segment_ids) {
+        (Some(interval), None) => Selection::Within(interval, versions),
+        (None, Some(_)) if versions.is_some() => {
+            return Err(invalid("field 'versions' goes with an interval".to_owned()));
+        }
+        (None, Some(ids)) if !ids.is_empty() => {
+            let ids = ids.iter().map(|id| parse_id(name, id));
+            Selection::These(ids.collect::<Result<_, _>>()?)
+        }
+        _ => return Err(invalid("one of them, and no empty list".to_owned())),
+    };
+    Ok((selection, payload))
+}
+
+fn parse_id(name: &str, text: &str) -> Result<SegmentId, DruidError> {
+    let id: SegmentId = text.parse()?;
+    if *id.datasource == *name {
+        return Ok(id);
+    }
+    let id = text.escape_debug();
+    Err(DruidError::invalid(format!("segment '{id}' is of another datasource")))
+}
+
+/// Fails when one of these segments was never there, or cannot be used again.
+async fn check_known(
+    coordinator: &Coordinator,
+    name: &str,
+    ids: &[SegmentId],
+) -> Result<(), DruidError> {
+    let unused = coordinator.unused_of(name, Interval::ETERNITY).await?;
+    let (goes, stays): (Vec<_>, Vec<_>) = unused.iter().partition(|one| one.is_condemned);
+    let used = coordinator.used_now().await?;
+    let known: BTreeSet<&SegmentId> = stays
+        .iter()
+        .map(|one| &one.segment.id)
+        .chain(of_datasource(&used, name).map(|(id, _)| id))
+        .collect();
+    let lacking: Vec<String> =
+        ids.iter().filter(|id| !known.contains(id)).map(ToString::to_string).collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let is_going = ids.iter().any(|id| goes.iter().any(|one| one.segment.id == *id));
+    let named = lacking.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let message = match is_going {
+        true => format!("deleting them has begun, they cannot be used again: {named}"),
+        false => format!("{} segment(s) are not known: {named}", lacking.len()),
+    };
+    Err(DruidError::not_found(message))
+}
