@@ -156,7 +156,7 @@ impl Copies {
         let folder = self.folder(id);
         let removed = blocking(move || files::remove_dir_all(&folder)).await;
         if let Ok(Err(error)) = removed {
-            tracing::warn!(copy = ?id, %error, "a copy of a log stays on the disk");
+            tracing::warn!(node = %id.owner, datasource = %id.datasource, %error, "a copy of a log stays on the disk");
         }
     }
 

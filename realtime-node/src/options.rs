@@ -28,6 +28,8 @@ pub struct RealtimeOptions {
     pub node: Arc<str>,
     /// Name in discovery.
     pub server_id: ServerId,
+    /// Where clients reach it over HTTP, host and port; empty when that is not known.
+    pub http_address: Arc<str>,
     /// What it shares its fate with.
     pub zone: Arc<str>,
     /// Tier in discovery.
@@ -61,10 +63,12 @@ pub struct RealtimeOptions {
     pub parse_limits: ParseLimits,
     /// How the logs are written.
     pub wal: WalOptions,
-    /// Folders whose files batch tasks may read; empty means any but those of the system and `data_dir`.
+    /// Folders whose files batch tasks may read; empty means any but those of the system.
     pub local_roots: Vec<PathBuf>,
-    /// The server's own files, which tasks do not read.
+    /// What is the node's own: which node it is, and the defaults of its folders.
     pub data_dir: PathBuf,
+    /// The server's own files and folders, which tasks never read.
+    pub own_files: Vec<PathBuf>,
     /// Bytes of chunks that a batch task holds while they grow, and of one piece of its input.
     pub max_load_bytes: usize,
     /// Bytes of indexes or loaded rows that are merged into one segment; more become several.
@@ -101,6 +105,7 @@ impl RealtimeOptions {
         Self {
             node: FIRST_NODE.into(),
             server_id: server_of(FIRST_NODE),
+            http_address: Arc::default(),
             zone: Arc::default(),
             tier: "_realtime".into(),
             wal_dir: data_dir.join("wal"),
@@ -122,6 +127,7 @@ impl RealtimeOptions {
             wal: WalOptions::default(),
             local_roots: Vec::new(),
             data_dir: data_dir.to_owned(),
+            own_files: vec![data_dir.to_owned()],
             max_load_bytes: usize::MAX,
             max_merge_bytes: usize::MAX,
             max_waiting_tasks: ingestion.waiting_tasks as usize,

@@ -24,6 +24,8 @@ pub struct Peer {
     pub node: Arc<str>,
     /// Where it is: what fails together. May be empty.
     pub zone: Arc<str>,
+    /// Where clients reach it over HTTP, host and port. May be empty.
+    pub http_address: Arc<str>,
 }
 
 /// The realtime nodes of the cluster.

@@ -197,6 +197,18 @@ impl DataFolder {
         Ok(DataFolderLock { _locks: locks })
     }
 
+    /// Everything that is the server's own, wherever it is.
+    #[must_use]
+    pub fn own_files(&self) -> Vec<PathBuf> {
+        let mut own = vec![self.root.clone()];
+        own.extend(self.parts());
+        own.extend(self.object_folder());
+        if self.database.is_none() {
+            own.push(self.metadata());
+        }
+        own
+    }
+
     /// Folders that may be links to another place.
     fn parts(&self) -> Vec<PathBuf> {
         let mut parts = vec![self.wal(), self.segment_cache()];

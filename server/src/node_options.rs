@@ -31,6 +31,15 @@ pub(crate) struct NodeOptions {
 }
 
 impl NodeOptions {
+    /// Where others reach a port of the process, host and port.
+    pub(crate) fn reached_at(&self, port: u16) -> Arc<str> {
+        let host = &self.advertised_host;
+        match host.contains(':') {
+            true => format!("[{host}]:{port}").into(),
+            false => format!("{host}:{port}").into(),
+        }
+    }
+
     /// What a configuration that was checked says.
     pub(crate) fn new(config: &ServerConfig, cluster: &ClusterConfig) -> Self {
         let ClusterConfig {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -97,18 +98,21 @@ impl Running {
 }
 
 /// Starts the roles of a process and the servers of HTTP and gRPC; returns when everything that was stored
-/// on it is queryable. In a cluster, what is away is waited for.
+/// on it is queryable. In a cluster, what is away is waited for. `file` is where the configuration was read
+/// from, if from a file: tasks do not read it.
 ///
 /// # Errors
 /// When the data directory cannot be used or belongs to another server, stored state is damaged or
 /// a port is taken.
-pub async fn start(config: &ServerConfig) -> Result<Running> {
+pub async fn start(config: &ServerConfig, file: Option<&Path>) -> Result<Running> {
     let started = Instant::now();
     let folder = DataFolder::of(config)?;
     let lock = folder.own()?;
-    let options = Options::new(&memory::fitted(config), &folder, raise_handle_limit());
+    let mut options = Options::new(&memory::fitted(config), &folder, raise_handle_limit());
+    options.realtime.own_files.extend(file.map(Path::to_owned));
     let listener = listen(&options.bind, "port").await?;
     let address = listener.local_addr().context("read the port")?;
+    options.realtime.http_address = options.node.reached_at(address.port());
     let rpc_listener = match &options.grpc_bind {
         Some(bind) => Some(listen(bind, "grpc.listen").await?),
         None => None,

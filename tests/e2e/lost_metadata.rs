@@ -114,7 +114,7 @@ fn f_33_lost_metadata_are_rebuilt_at_any_moment_of_a_history_with_every_row() {
 
 pub(crate) fn refusal(config: &ServerConfig) -> String {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let started = runtime.block_on(henge_server::start(config));
+    let started = runtime.block_on(henge_server::start(config, None));
     format!("{:#}", started.map(|_| ()).unwrap_err())
 }
 

@@ -50,7 +50,8 @@ impl TestServer {
     #[must_use]
     pub fn start_on(config: ServerConfig, data_dir: TempDir) -> Self {
         let runtime = runtime();
-        let running = runtime.block_on(henge_server::start(&config)).expect("start the server");
+        let running =
+            runtime.block_on(henge_server::start(&config, None)).expect("start the server");
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         Self { runtime, running: Some(running), config, agent, _data_dir: data_dir }
     }
@@ -82,7 +83,7 @@ impl TestServer {
             }
         }
         change(&self.config.data_dir);
-        let started = self.runtime.block_on(henge_server::start(&self.config));
+        let started = self.runtime.block_on(henge_server::start(&self.config, None));
         self.running = Some(started.expect("start the server again"));
     }
 

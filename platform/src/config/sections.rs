@@ -224,8 +224,9 @@ section! {
         idempotency_window_ms: u64 = 24 * 60 * MINUTE_MS,
         /// Folders whose files batch tasks may read with an input source of the type `local`. Empty,
         /// the default while the server listens on loopback addresses only, means every folder but
-        /// those of the system (`/boot`, `/dev`, `/etc`, `/proc`, `/run`, `/sys`, `/var`) and `data_dir`.
-        /// Links are followed first; devices, pipes and sockets are never read.
+        /// those of the system (`/boot`, `/dev`, `/etc`, `/proc`, `/run`, `/sys`, `/var`). Links are
+        /// followed first; what is the server's own (`data_dir`, deep storage, metadata, its
+        /// configuration), devices, pipes and sockets are never read.
         local_roots: Vec<PathBuf> = Vec::new(),
         /// Batch tasks that may wait; more are refused with 429.
         waiting_tasks: u32 = 10_000,

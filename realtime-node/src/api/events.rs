@@ -69,7 +69,13 @@ pub(super) async fn dead_letters(
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Arc<str>>, DruidError> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(DruidError::invalid(
+            "the header Idempotency-Key is there more than once: a request has one key",
+        ));
+    }
     checked_key(value.to_str().unwrap_or_default()).map(Some)
 }
 
@@ -82,4 +88,22 @@ pub(super) fn checked_key(key: &str) -> Result<Arc<str>, DruidError> {
         )));
     }
     Ok(key.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_request_has_one_key() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(idempotency_key(&headers).unwrap(), None);
+        headers.append(IDEMPOTENCY_KEY, HeaderValue::from_static("a"));
+        assert_eq!(idempotency_key(&headers).unwrap().as_deref(), Some("a"));
+        headers.append(IDEMPOTENCY_KEY, HeaderValue::from_static("a"));
+        let error = idempotency_key(&headers).unwrap_err().error_message;
+        assert!(error.contains("the header Idempotency-Key is there more than once"), "{error}");
+    }
 }

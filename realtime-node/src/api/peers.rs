@@ -313,7 +313,7 @@ mod tests {
         assert!(endpoint(&address, &options).is_ok());
         let introduce = Introduce::of(&ClusterKey::from(caller)).unwrap();
         let peers = NetworkPeers::new(introduce, options);
-        let peer = Peer { node: "b".into(), zone: "z".into() };
+        let peer = Peer { node: "b".into(), zone: "z".into(), http_address: "".into() };
         peers.set([(peer.clone(), address.into())]);
         assert_eq!((peers.live(), peers.reach("c").is_none()), (vec![peer], true));
         peers.reach("b").unwrap()

@@ -13,7 +13,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::node::RealtimeNode;
-use crate::options::server_of;
 
 const MAX_LISTED: usize = 10_000;
 
@@ -159,10 +158,37 @@ fn status_json(node: &RealtimeNode, record: &TaskRecord) -> Value {
         "status": record.status.as_str(),
         "runnerStatusCode": runner,
         "duration": record.duration_ms.unwrap_or(-1),
-        "location": { "host": null, "port": -1, "tlsPort": -1 },
-        "node": server_of(&record.owner),
+        "location": location_json(node.http_address_of(&record.owner).as_deref()),
+        "node": record.owner,
         "dataSource": record.datasource,
         "errorMsg": record.error,
         "progress": record.progress,
     })
+}
+
+/// Where the node of a task is reached, as Druid says it; `address` is host and port.
+fn location_json(address: Option<&str>) -> Value {
+    let parts = address.and_then(|address| {
+        let (host, port) = address.rsplit_once(':')?;
+        Some((host, port.parse::<u16>().ok()?))
+    });
+    match parts {
+        Some((host, port)) => json!({ "host": host, "port": port, "tlsPort": -1 }),
+        None => json!({ "host": null, "port": -1, "tlsPort": -1 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_that_of_druid() {
+        let there = json!({ "host": "10.0.0.7", "port": 8888, "tlsPort": -1 });
+        assert_eq!(location_json(Some("10.0.0.7:8888")), there);
+        assert_eq!(location_json(Some("[::1]:80"))["host"], "[::1]");
+        for unknown in [None, Some("")] {
+            assert_eq!(location_json(unknown), json!({ "host": null, "port": -1, "tlsPort": -1 }));
+        }
+    }
 }

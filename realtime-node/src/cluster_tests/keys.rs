@@ -57,12 +57,12 @@ fn f_15_while_the_owner_is_away_the_answer_names_it_and_nothing_is_stored_elsewh
         // The answer is lost, and the push is not.
         world.peers.cut("b", "a", true);
         let lost = world.push("a", 1..2, Some(&of_b)).await.unwrap_err().to_string();
-        assert!(lost.contains("belongs to realtime-b"), "{lost}");
+        assert!(lost.contains("belongs to realtime node 'b'"), "{lost}");
         world.peers.cut("b", "a", false);
         assert!(world.push("a", 1..2, Some(&of_b)).await.unwrap().duplicate);
         world.kill("b");
         let away = world.push("a", 1..2, Some(&of_b)).await.unwrap_err();
-        assert!(away.to_string().contains("realtime-b, which does not answer"), "{away}");
+        assert!(away.to_string().contains("node 'b', which does not answer"), "{away}");
         assert_eq!(away.class(), henge_types::ErrorClass::Unavailable);
         world.outlive_leases();
         assert!(world.push("a", 1..2, Some(&of_b)).await.is_err());

@@ -66,14 +66,15 @@ impl RealtimeNode {
     async fn tell_others(&self) {
         let peers = &self.shared.peers;
         let others = peers.live().into_iter().filter(|peer| peer.node != self.shared.options.node);
-        let told = others.filter_map(|other| peers.reach(&other.node)).map(|peer| async move {
+        let ways = others.filter_map(|other| Some((peers.reach(&other.node)?, other.node)));
+        let told = ways.map(|(peer, node)| async move {
             let told = tokio::time::timeout(PATIENCE, peer.refresh()).await;
-            if !matches!(told, Ok(Ok(()))) {
-                tracing::warn!(
-                    ?peer,
-                    "a node was not told of a schema, and looks for it by itself"
-                );
-            }
+            let error = match told {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("it did not answer within {} s", PATIENCE.as_secs()),
+            };
+            tracing::warn!(%node, %error, "a node was not told of a schema, and looks for it by itself");
         });
         futures::future::join_all(told).await;
     }

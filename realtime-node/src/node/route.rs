@@ -10,7 +10,6 @@ use henge_types::ErrorClass;
 
 use super::RealtimeNode;
 use crate::error::{RealtimeError, Result};
-use crate::options::server_of;
 use crate::peers::{Forwarded, ForwardedPush};
 use crate::push::{KeyOwners, PushDatasource, PushReply};
 
@@ -83,9 +82,8 @@ impl RealtimeNode {
         key: &Arc<str>,
     ) -> Result<Option<PushReply>> {
         let away = |reason: String| {
-            let server = server_of(owner);
             RealtimeError::Unavailable(format!(
-                "the idempotency key belongs to {server}, which does not answer ({reason}): send the same \
+                "the idempotency key belongs to realtime node '{owner}', which does not answer ({reason}): send the same \
                  request again; it is taken once that node is back, or once its log was taken over by \
                  another (ack: replicated) or was given up"
             ))
@@ -179,6 +177,15 @@ impl RealtimeNode {
                 }
             }
         }
+    }
+
+    /// Where clients reach a node over HTTP, host and port, as long as it is known.
+    pub(crate) fn http_address_of(&self, node: &str) -> Option<Arc<str>> {
+        if *node == *self.shared.options.node {
+            return Some(Arc::clone(&self.shared.options.http_address));
+        }
+        let live = self.shared.peers.live().into_iter();
+        live.filter(|peer| *peer.node == *node).map(|peer| peer.http_address).next()
     }
 
     /// Stops a task, at the node that it belongs to.

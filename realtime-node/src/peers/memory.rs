@@ -90,6 +90,7 @@ impl Peers for MemoryPeers {
         let peer = |(node, joined): (&Arc<str>, &Joined)| Peer {
             node: Arc::clone(node),
             zone: Arc::clone(&joined.zone),
+            http_address: Arc::default(),
         };
         network.nodes.iter().map(peer).collect()
     }

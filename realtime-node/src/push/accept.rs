@@ -79,9 +79,9 @@ impl PushDatasource {
         };
         let answered = tokio::time::timeout(patience, work).await.map_err(|_| {
             RealtimeError::Unavailable(format!(
-                "this push is at {} only and does not count for certain: {lacks}; it counts once that is \
-                 so; send it again with the same idempotency key to learn of it",
-                self.shared.options.server_id
+                "this push is at realtime node '{}' only and does not count for certain: {lacks}; it counts \
+                 once that is so; send it again with the same idempotency key to learn of it",
+                self.shared.options.node
             ))
         })?;
         let reply = answered

@@ -41,13 +41,14 @@ pub(super) fn open_all(source: &InputSource, roots: &LocalRoots) -> Result<(Vec<
                 paths.push(roots.resolve(Path::new(file))?);
             }
             if let Some(base_dir) = base_dir {
-                find_files(&roots.resolve(Path::new(base_dir))?, filter, &mut paths)?;
+                find_files(&roots.resolve(Path::new(base_dir))?, filter, roots, &mut paths)?;
             }
             paths.sort();
             paths.dedup();
             if paths.is_empty() {
                 return Err(RealtimeError::Invalid(format!(
-                    "ioConfig.inputSource: no file matches filter '{filter}'"
+                    "ioConfig.inputSource: no file matches filter '{filter}' (those of the server itself \
+                     do not count)"
                 )));
             }
             let mut size_bytes = 0;
@@ -206,13 +207,20 @@ fn last_boundary(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Files under a directory whose names match the glob (`*` and `?`). Links are not followed.
-fn find_files(directory: &Path, glob: &str, found: &mut Vec<PathBuf>) -> Result<()> {
+/// Files of the server itself are passed over.
+fn find_files(
+    directory: &Path,
+    glob: &str,
+    roots: &LocalRoots,
+    found: &mut Vec<PathBuf>,
+) -> Result<()> {
     for FolderEntry { path, kind } in
         files::list(directory).map_err(RealtimeError::io(directory))?
     {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         match kind {
-            EntryKind::Folder => find_files(&path, glob, found)?,
+            _ if roots.is_own(&path) => {}
+            EntryKind::Folder => find_files(&path, glob, roots, found)?,
             EntryKind::File if matches_glob(glob, &name) => found.push(path),
             EntryKind::File | EntryKind::Other => {}
         }
@@ -255,6 +263,31 @@ mod tests {
         assert_eq!(last_boundary(b"{\"a\":\n{\"b\":1}}\r\n {\"a\":2"), Some(17));
         assert_eq!(last_boundary(b""), None);
         assert_eq!(last_boundary(b"   {"), None);
+    }
+
+    #[test]
+    fn h_36_files_of_the_server_are_passed_over_in_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("data");
+        std::fs::create_dir(&own).unwrap();
+        std::fs::write(own.join("realtime-node.json"), "{}").unwrap();
+        std::fs::write(folder.path().join("own.json"), "{}").unwrap();
+        std::fs::write(folder.path().join("events.json"), "{}").unwrap();
+        let roots =
+            LocalRoots::new(&[folder.path().into()], &[own, folder.path().join("own.json")]);
+        let find = |filter: &str| {
+            let base_dir = Some(folder.path().display().to_string());
+            open_all(
+                &InputSource::Local { base_dir, filter: filter.into(), files: Vec::new() },
+                &roots,
+            )
+        };
+        let (found, _) = find("*.json").unwrap();
+        let names: Vec<String> = found.iter().map(InputRef::name).collect();
+        assert_eq!(names.len(), 1, "{names:?}");
+        assert!(names[0].ends_with("events.json"), "{names:?}");
+        let error = find("own*").unwrap_err().to_string();
+        assert!(error.contains("no file matches filter 'own*'"), "{error}");
     }
 
     #[test]

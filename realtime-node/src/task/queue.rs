@@ -18,7 +18,6 @@ use super::ProgressBoard;
 use super::any_task::AnyTask;
 use super::stop::Stop;
 use crate::error::{RealtimeError, Result};
-use crate::options::server_of;
 use crate::priority::PUSH_PRIORITY;
 use crate::repeat::{Waits, is_unknown, until_known};
 use crate::shared::Shared;
@@ -204,9 +203,9 @@ impl TaskQueue {
         if self.is_own(record) {
             return Ok(());
         }
-        let (id, owner) = (&record.id, server_of(&record.owner));
+        let (id, owner) = (&record.id, &record.owner);
         Err(RealtimeError::Unavailable(format!(
-            "task '{id}' runs at {owner}, which alone can stop it: send the request there"
+            "task '{id}' runs at realtime node '{owner}', which alone can stop it: send the request there"
         )))
     }
 

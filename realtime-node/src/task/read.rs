@@ -52,7 +52,7 @@ impl Run {
         let spec = self.task.spec.clone();
         let source = spec.io_config.input_source.clone();
         let options = &self.shared.options;
-        let (allowed, own) = (options.local_roots.clone(), options.data_dir.clone());
+        let (allowed, own) = (options.local_roots.clone(), options.own_files.clone());
         let work = move || input::open_all(&source, &LocalRoots::new(&allowed, &own));
         let (inputs, total_bytes) = self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await??;
         self.progress.total_bytes = total_bytes;

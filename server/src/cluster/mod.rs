@@ -87,14 +87,12 @@ impl Company {
 }
 
 fn member_of(options: &NodeOptions, incarnation: u64, ports: Ports) -> Member {
-    let host = &options.advertised_host;
-    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
     Member {
         node_id: Arc::clone(&options.name),
         incarnation,
         roles: options.roles.clone(),
-        http_address: format!("{host}:{}", ports.http.port()).into(),
-        grpc_address: format!("{host}:{}", ports.grpc.port()).into(),
+        http_address: options.reached_at(ports.http.port()),
+        grpc_address: options.reached_at(ports.grpc.port()),
         zone: Arc::clone(&options.zone),
         tier: Arc::clone(&options.tier),
         inventory_version: 0,
@@ -128,6 +126,7 @@ async fn tell_realtime(membership: std::sync::Weak<GossipMembership>, peers: Arc
             let peer = |member: &Member| Peer {
                 node: Arc::clone(&member.node_id),
                 zone: Arc::clone(&member.zone),
+                http_address: Arc::clone(&member.http_address),
             };
             let live = view.with_role(Role::Realtime);
             peers.set(live.map(|member| (peer(member), Arc::clone(&member.grpc_address))));

@@ -50,7 +50,7 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
     config.validate()?;
     init_logging(&config.log.filter, false).context("start logging")?;
     let mut stop = StopSignals::listen()?;
-    let mut starting = Box::pin(henge_server::start(&config));
+    let mut starting = Box::pin(henge_server::start(&config, args.config.as_deref()));
     let running = tokio::select! {
         started = &mut starting => started?,
         () = stop.next() => {

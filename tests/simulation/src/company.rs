@@ -117,6 +117,7 @@ impl Company {
             let peer = |member: &Member| Peer {
                 node: node_of(&member.node_id).into(),
                 zone: Arc::clone(&member.zone),
+                http_address: Arc::clone(&member.http_address),
             };
             *self.peers.lock() = view.with_role(Role::Realtime).map(peer).collect();
         }

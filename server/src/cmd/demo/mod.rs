@@ -82,7 +82,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     };
     init_logging(&config.log.filter, false).context("start logging")?;
     let mut signals = StopSignals::listen()?;
-    let running = henge_server::start(&config)
+    let running = henge_server::start(&config, None)
         .await
         .context("the demo cannot start its server; --port 0 takes a free port")?;
     let kept = if temporary.is_some() { ", removed at the end" } else { "" };
