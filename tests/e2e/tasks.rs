@@ -56,6 +56,42 @@ fn append_adds_and_replace_replaces_only_its_chunks() {
 }
 
 #[test]
+fn a_status_says_where_its_task_ran() {
+    let server = TestServer::start();
+    let status = run(&server, &task("{\"t\":\"2020-01-01\",\"a\":\"x\"}", false));
+    let port = server.running().url.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    let location = json!({ "host": "127.0.0.1", "port": port, "tlsPort": -1 });
+    assert_eq!((&status["location"], &status["node"]), (&location, &json!("0")));
+}
+
+#[test]
+fn h_36_the_servers_own_files_are_not_events() {
+    let server = TestServer::start_with(|config| {
+        config.ingestion.local_roots = vec![config.data_dir.clone()];
+    });
+    for own in ["metadata.sqlite", "deep-storage", "realtime-node.json"] {
+        let path = server.data_dir().join(own);
+        let mut reading = task("", false);
+        reading["spec"]["ioConfig"]["inputSource"] = json!({ "type": "local", "files": [path] });
+        let status = run(&server, &reading);
+        let error = status["errorMsg"].as_str().unwrap_or_default();
+        assert!(error.contains("of the server itself"), "{status}");
+    }
+}
+
+#[test]
+fn f_16_a_node_that_nobody_knew_is_not_given_up_and_a_push_has_one_key() {
+    let server = TestServer::start();
+    let (status, answer) = server.call("POST", "/v1/realtime/nobody/give-up", &[], b"");
+    assert_eq!(status, 404, "{answer}");
+    server.create("d");
+    let keys = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")];
+    let (status, answer) = server.call("POST", "/v1/datasources/d/events", &keys, b"{}");
+    assert_eq!(status, 400, "{answer}");
+    assert!(answer["errorMessage"].as_str().is_some_and(|text| text.contains("Idempotency-Key")));
+}
+
+#[test]
 fn h_72_wrong_specs_are_refused_with_the_field_and_the_fix() {
     let server = TestServer::start();
     let refused = |change: &dyn Fn(&mut Value)| {

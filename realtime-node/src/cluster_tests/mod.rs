@@ -1,5 +1,6 @@
 //! Several realtime nodes on one metadata store, on one seeded thread.
 
+mod giving_up;
 mod keys;
 mod replicated;
 mod sharing;

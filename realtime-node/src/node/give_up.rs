@@ -1,62 +1,42 @@
 //! Giving up a node that does not come back: what only it had is counted, named, and no longer waited for.
 
-use std::collections::BTreeMap;
+mod lost;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use henge_platform::metadata::{DATASOURCE, TaskProgress, TaskStatus, TaskUpdate};
 use henge_types::SegmentId;
-use serde::Serialize;
+
+pub use lost::{GivenUp, LostRecords};
 
 use super::RealtimeNode;
 use crate::error::{RealtimeError, Result};
-use crate::lease::NodeLease;
+use crate::lease::{NodeLease, lease_of};
 use crate::notes::Taking;
 use crate::options::server_of;
 use crate::peers::CopyId;
 use crate::push::{LogBody, LogState, PublishedLog};
 use crate::repeat::until_known;
 
-/// What was given up with a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GivenUp {
-    /// The node.
-    pub node: String,
-    /// What its logs had and nobody else does.
-    pub lost: Vec<LostRecords>,
-}
-
-/// Records of a log that nobody has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LostRecords {
-    /// Of which datasource.
-    pub datasource: String,
-    /// The log.
-    pub log: String,
-    /// The first record that is not wholly published.
-    pub first_record: u64,
-    /// The last one that is known of. The node noted it at most a minute before it was lost, so there may
-    /// have been more; below the first one when none is known of.
-    pub last_known_record: u64,
-    /// The segments that the node buffered, by their ids: rows of these times are missing.
-    pub segments: Vec<String>,
-}
-
 impl RealtimeNode {
     /// Gives up what a lost node has not published and no copy has: queries no longer wait for it, its tasks
-    /// have failed, its keys are this node's, and it begins new logs should it come back. Its old ones stay on its disk. For an
-    /// operator who knows that the node or its disk is gone; first
-    /// [`take_over`](Self::take_over) is to be tried at the nodes that have copies.
+    /// have failed, its keys are this node's, and it begins new logs should it come back. Its old ones stay
+    /// on its disk. For an operator who knows that the node or its disk is gone, and that those nodes are
+    /// `also_lost` with their disks: copies that only they had are given up as well.
     ///
     /// # Errors
-    /// `Busy` while its lease lasts; else when the metadata cannot be read or written: what was done until
-    /// then stays done, and asking again does the rest.
-    pub async fn give_up(&self, node: &str) -> Result<GivenUp> {
+    /// `NotFound` when no node ever had that name; `Busy` while its lease lasts, or a copy of one of its logs may
+    /// be somewhere else; else when the metadata cannot be read or written: what was done until then stays
+    /// done, and asking again does the rest.
+    pub async fn give_up(&self, node: &str, also_lost: &BTreeSet<&str>) -> Result<GivenUp> {
         if *node == *self.shared.options.node {
             return Err(RealtimeError::Invalid("a node cannot give up itself".into()));
         }
         let metadata = &*self.shared.metadata;
+        if metadata.lease(&lease_of(node)).await?.is_none() {
+            return Err(unknown(node));
+        }
         let clock = Arc::clone(&self.shared.clock);
         let lease =
             NodeLease::new(Arc::clone(&self.shared.metadata), clock, node, self.holder.clone());
@@ -66,14 +46,9 @@ impl RealtimeNode {
                 held.remaining_ms
             )));
         }
-        let mut lost = Vec::new();
-        for document in metadata.list_documents(DATASOURCE).await? {
-            if let Err(error) = self.give_up_logs(node, &document.name, &lease, &mut lost).await {
-                lease.give_back().await;
-                return Err(error);
-            }
-        }
+        let given_up = self.give_up_under(node, also_lost, &lease).await;
         lease.give_back().await;
+        let lost = given_up?;
         for id in metadata.unfinished_tasks(Some(node)).await? {
             let error = Some(format!("the realtime node '{node}', which ran it, was given up"));
             let progress = TaskProgress::default();
@@ -81,13 +56,26 @@ impl RealtimeNode {
                 TaskUpdate { status: TaskStatus::Failed, error, duration_ms: None, progress };
             until_known(|| metadata.update_task(&id, &ended)).await?;
         }
-        for records in &lost {
-            let LostRecords { datasource, log, first_record, last_known_record, segments } =
-                records;
-            let segments = segments.len();
-            tracing::error!(%datasource, %log, first_record, last_known_record, segments, "gave up records of a lost node");
+        Ok(GivenUp::of(node, lost))
+    }
+
+    async fn give_up_under(
+        &self,
+        node: &str,
+        also_lost: &BTreeSet<&str>,
+        lease: &NodeLease,
+    ) -> Result<Vec<LostRecords>> {
+        let metadata = &*self.shared.metadata;
+        let datasources = metadata.list_documents(DATASOURCE).await?;
+        // Nothing is given up while a copy may have some of it.
+        for state in LogState::all(metadata, node).await? {
+            self.check_copy(node, &state, also_lost)?;
         }
-        Ok(GivenUp { node: node.to_owned(), lost })
+        let mut lost = Vec::new();
+        for document in datasources {
+            self.give_up_logs(node, &document.name, lease, &mut lost).await?;
+        }
+        Ok(lost)
     }
 
     /// The log of a datasource that the node wrote to, and those of others that it went on with.
@@ -121,7 +109,7 @@ impl RealtimeNode {
             body.taken.retain(|taken| (&*taken.by, taken.life) != (node, life));
             state.change_until_known(metadata, body, &self.shared.lease.fence()?).await?;
             self.end_notes(&buffered).await?;
-            lost.push(lost_records(datasource, log, (published, noted), &buffered));
+            lost.push(LostRecords::of(datasource, log, (published, noted), &buffered));
         }
         Ok(())
     }
@@ -146,8 +134,7 @@ impl RealtimeNode {
         let buffered = self.buffered(&server_of(node), datasource).await?;
         // A log that was made is missed also when nothing is known to have been in it.
         let had_any = mark.is_some() || published.position() > 0 || !buffered.is_empty();
-        self.check_copy(node, &state)?;
-        if had_any {
+        if had_any || state.body.copy.is_some() {
             let fence = lease.fence()?;
             let body = LogBody { life: fence.epoch, copy: None, ..state.body.clone() };
             state.change_until_known(metadata, body, &fence).await?;
@@ -157,42 +144,49 @@ impl RealtimeNode {
         self.take_keys(node, &known).await?;
         let is_lost = noted > published.position() || !buffered.is_empty();
         let positions = (published.position(), noted);
-        Ok(is_lost.then(|| lost_records(datasource, log, positions, &buffered)))
+        Ok(is_lost.then(|| LostRecords::of(datasource, log, positions, &buffered)))
     }
 
+    /// A copy counts as there until it is known that it is not: who has it may be starting at this moment.
+    ///
     /// # Errors
-    /// When a copy has what would be given up.
-    fn check_copy(&self, node: &str, state: &LogState) -> Result<()> {
+    /// `Busy` when somebody may have a copy of what would be given up.
+    fn check_copy(&self, node: &str, state: &LogState, also_lost: &BTreeSet<&str>) -> Result<()> {
         let Some(copy) = &state.body.copy else { return Ok(()) };
+        let (follower, datasource) = (&copy.follower, &state.datasource);
         let id = CopyId {
             owner: node.into(),
-            datasource: Arc::clone(&state.datasource),
+            datasource: Arc::clone(datasource),
             attempt: copy.attempt,
         };
-        let is_here = copy.follower == self.shared.options.node && self.shared.copies.has(&id);
-        let is_there = copy.follower != self.shared.options.node
-            && self.shared.peers.live().iter().any(|peer| peer.node == copy.follower);
-        if !is_here && !is_there {
-            return Ok(());
-        }
-        Err(RealtimeError::Busy(format!(
-            "node '{}' has a copy of the log of '{}': let it take over first",
-            copy.follower, state.datasource
-        )))
+        let is_this = *follower == self.shared.options.node;
+        let is_alive = self.shared.peers.live().iter().any(|peer| peer.node == *follower);
+        let what = format!("node '{follower}' has a copy of the log of '{datasource}'");
+        Err(RealtimeError::Busy(match (is_this, is_alive) {
+            (true, _) if !self.shared.copies.has(&id) => return Ok(()),
+            (true, _) => format!("{what}, and goes on with it by itself: ask again in a moment"),
+            (false, true) => format!(
+                "{what}, and goes on with it by itself: ask again in a moment, or that node, which knows \
+                 whether the copy is still on its disk"
+            ),
+            (false, false) if also_lost.contains(&**follower) => return Ok(()),
+            (false, false) => format!(
+                "{what} and is not seen alive: start it, and it goes on with the log; if it is lost with \
+                 its disk as well, say so with ?alsoLost={follower}"
+            ),
+        }))
     }
 }
 
-fn lost_records(
-    datasource: &str,
-    log: String,
-    (published, last_known_record): (u64, u64),
-    buffered: &[SegmentId],
-) -> LostRecords {
-    LostRecords {
-        datasource: datasource.to_owned(),
-        log,
-        first_record: published + 1,
-        last_known_record,
-        segments: buffered.iter().map(ToString::to_string).collect(),
-    }
+fn unknown(node: &str) -> RealtimeError {
+    let hint = match node.strip_prefix(&*server_of("")) {
+        Some(name) => {
+            format!("; 'realtime-{name}' is what the node '{name}' is called as a server")
+        }
+        None => String::new(),
+    };
+    RealtimeError::NotFound(format!(
+        "no realtime node of this cluster ever had the name '{node}'{hint}; nodes have the name that is set \
+         as cluster.node, see GET /henge/v1/nodes"
+    ))
 }

@@ -2,6 +2,7 @@
 
 mod start;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub(crate) struct Cluster {
     processes: Mutex<Vec<Running>>,
     /// How many processes were started.
     starts: AtomicU64,
+    /// How often each started to the end.
+    started: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 #[derive(Debug, Clone)]
@@ -83,7 +86,8 @@ pub(crate) struct Answer {
 impl Cluster {
     /// A world without processes.
     pub(crate) fn new(world: World) -> Self {
-        Self { world, processes: Mutex::default(), starts: AtomicU64::new(0) }
+        let (processes, started) = (Mutex::default(), Mutex::default());
+        Self { world, processes, starts: AtomicU64::new(0), started }
     }
 
     /// The names of all processes.
@@ -115,6 +119,7 @@ impl Cluster {
             |running: &&mut Running| running.process.name() == name && !running.process.is_dead();
         if let Some(running) = processes.iter_mut().find(is_it) {
             (running.started, running.is_ready) = (started, true);
+            *self.started.lock().entry(name).or_default() += 1;
         }
         Ok(())
     }
@@ -196,6 +201,11 @@ impl Cluster {
     /// Whether a process runs, or is about to.
     pub(crate) fn is_running(&self, name: &str) -> bool {
         self.processes.lock().iter().any(|running| running.process.name() == name)
+    }
+
+    /// How often a process has started to the end.
+    pub(crate) fn times_started(&self, name: &str) -> u64 {
+        self.started.lock().get(name).copied().unwrap_or(0)
     }
 
     /// Whether it has started, and does not stand still.

@@ -4,12 +4,14 @@ mod processes;
 mod spare;
 mod surroundings;
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use henge_platform::storage::FaultPlan;
+use parking_lot::Mutex;
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -32,12 +34,15 @@ pub(crate) struct FaultActor {
     disks: Rc<Disks>,
     cuts: Vec<(&'static str, &'static str)>,
     lags: Vec<(&'static str, &'static str)>,
+    /// Realtime nodes that were lost with their disks, and not given up yet.
+    lost: Arc<Mutex<BTreeSet<&'static str>>>,
 }
 
 impl FaultActor {
     pub(crate) fn new(stage: Stage, disks: Rc<Disks>) -> Self {
         let random = stage.random(400);
-        Self { stage, random, disks, cuts: Vec::new(), lags: Vec::new() }
+        let (cuts, lags) = (Vec::new(), Vec::new());
+        Self { stage, random, disks, cuts, lags, lost: Arc::default() }
     }
 
     /// One fault after the other until the time is up, then mends.

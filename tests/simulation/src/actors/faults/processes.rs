@@ -1,5 +1,6 @@
 //! What happens to processes, their machines and their disks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -107,15 +108,20 @@ impl FaultActor {
 
     /// A realtime node is lost with its disk, unless something acknowledged is nowhere else.
     async fn lose_realtime_disk(&mut self, name: &'static str) {
-        if !is_spare(&self.stage.cluster.world, name).await {
+        // The disk of one that an operator is still about to give up is empty.
+        let is_lost = self.lost.lock().contains(name);
+        if is_lost || !is_spare(&self.stage.cluster.world, name).await {
             return self.stage.tally.count("disks that had what nobody else has", 1);
         }
         self.count("fault: realtime node lost with its disk");
         self.stage.cluster.kill(name);
         let _ = std::fs::remove_dir_all(self.stage.cluster.world.disk(name));
+        self.lost.lock().insert(name);
         let (stage, random) = (self.stage.clone(), self.stage.random(self.random.random()));
+        let lost = Arc::clone(&self.lost);
         henge_platform::runtime::spawn(async move {
             give_up(&stage, random, name).await;
+            lost.lock().remove(name);
             stage.cluster.revive(name, Duration::from_secs(1));
         });
     }
@@ -166,16 +172,17 @@ impl FaultActor {
     }
 }
 
-/// An operator who knows that the disk is gone gives the node up, as soon as the others let him.
+/// An operator who knows that the disk is gone gives the node up, as soon as another one does it: those with
+/// copies go on with its logs first. Once the node has begun anew there is nothing to give up.
 async fn give_up(stage: &Stage, mut random: StdRng, name: &'static str) {
+    let started = stage.cluster.times_started(name);
     loop {
         super::pause(&mut random, 4_000).await;
+        if stage.cluster.times_started(name) > started {
+            return;
+        }
         let others = REALTIMES.into_iter().map(|(other, _)| other).filter(|other| *other != name);
         let others: Vec<&str> = others.collect();
-        // Those with copies go on with its logs first.
-        if !others.iter().all(|other| stage.cluster.is_well(other)) {
-            continue;
-        }
         let to = others[random.random_range(0..others.len())];
         let path = format!("/v1/realtime/{}/give-up", node_of(name));
         let Ok(request) = Request::post(path).body(Body::empty()) else { return };
