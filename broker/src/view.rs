@@ -40,6 +40,8 @@ pub(crate) struct ClusterView {
     pub(crate) servers: BTreeMap<ServerId, Arc<ServerDescription>>,
     /// Servers that buffer something, as the metadata say.
     holders: BTreeSet<ServerId>,
+    /// Servers that may begin to at any moment.
+    buffering: BTreeSet<ServerId>,
     /// Datasources that have used or announced segments.
     pub(crate) tables: BTreeMap<Arc<str>, Arc<TableView>>,
 }
@@ -182,6 +184,11 @@ impl ClusterView {
         }
     }
 
+    /// Makes these the servers that may buffer rows, and no others.
+    pub(crate) fn replace_buffering(&mut self, servers: Vec<String>) {
+        self.buffering = servers.into_iter().map(ServerId::from).collect();
+    }
+
     /// Makes these the used segments, and no others.
     pub(crate) fn replace_used(&mut self, used: &[PublishedSegment], awaited_until: Instant) {
         let kept: std::collections::HashSet<&SegmentId> = used.iter().map(|s| &s.id).collect();
@@ -223,11 +230,12 @@ impl ClusterView {
         })
     }
 
-    /// True when a server that buffers something is not there: nobody says what else it buffers, but the
-    /// metadata.
+    /// True when a server that buffers something, or may, is not there: nobody says what else it buffers, but
+    /// the metadata.
     #[must_use]
     pub(crate) fn lacks_a_holder(&self) -> bool {
-        self.holders.iter().any(|holder| !self.servers.contains_key(holder))
+        let mut holders = self.holders.iter().chain(&self.buffering);
+        holders.any(|holder| !self.servers.contains_key(holder))
     }
 
     /// The zone of a server; empty when it has none.

@@ -26,6 +26,7 @@ mod serving;
 mod uptime;
 
 mod copies;
+mod registration;
 
 mod shared;
 

@@ -28,6 +28,8 @@ pub struct RealtimeOptions {
     pub node: Arc<str>,
     /// Name in discovery.
     pub server_id: ServerId,
+    /// Brokers of other processes answer for it as well.
+    pub is_in_cluster: bool,
     /// Where clients reach it over HTTP, host and port; empty when that is not known.
     pub http_address: Arc<str>,
     /// What it shares its fate with.
@@ -105,6 +107,7 @@ impl RealtimeOptions {
         Self {
             node: FIRST_NODE.into(),
             server_id: server_of(FIRST_NODE),
+            is_in_cluster: false,
             http_address: Arc::default(),
             zone: Arc::default(),
             tier: "_realtime".into(),

@@ -18,6 +18,7 @@ use crate::merging::MergeRoom;
 use crate::notes::Notes;
 use crate::options::RealtimeOptions;
 use crate::peers::Peers;
+use crate::registration::Registration;
 use crate::serving::Serving;
 use crate::uptime::Uptime;
 
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     /// The lease over the logs of this node.
     pub(crate) lease: Arc<NodeLease>,
+    /// What brokers know of this node.
+    pub(crate) registration: Arc<Registration>,
     /// The other realtime nodes.
     pub(crate) peers: Arc<dyn Peers>,
     /// Copies of their logs.

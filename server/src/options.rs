@@ -105,6 +105,7 @@ impl Options {
             partial_cache_bytes,
             historical: historical_options(historical, folder, dictionary_budget_bytes, &node),
             realtime: RealtimeOptions {
+                is_in_cluster: node.is_in_cluster,
                 own_files: folder.own_files(),
                 zone: Arc::clone(&node.zone),
                 ..realtime.of_node(&node.name)

@@ -10,7 +10,8 @@ use std::time::Duration;
 use henge_platform::discovery::inventory::InventoryVersion;
 use henge_platform::discovery::{Discovery, Followed};
 use henge_platform::metadata::{
-    BufferedSegment, MetadataError, MetadataStore, SegmentChange, SegmentSnapshot,
+    BufferedSegment, MetadataError, MetadataStore, READ_WITHIN, SegmentChange, SegmentSnapshot,
+    buffering_servers,
 };
 use henge_platform::runtime::{spawn, watch};
 use henge_types::SegmentId;
@@ -57,7 +58,14 @@ struct Read {
     /// The count of commits before it was read.
     commits: u64,
     began: Instant,
-    outcome: Result<(Vec<BufferedSegment>, Used), MetadataError>,
+    outcome: Result<Found, MetadataError>,
+}
+
+struct Found {
+    /// Servers that may buffer rows.
+    buffering: Vec<String>,
+    buffered: Vec<BufferedSegment>,
+    used: Used,
 }
 
 enum Used {
@@ -71,8 +79,9 @@ impl Read {
         let is_first = view.metadata.sequence.is_none();
         let awaited_until = now + if is_first { GRACE_AT_START } else { GRACE };
         let used = match self.outcome {
-            Ok((buffered, used)) => {
+            Ok(Found { buffering, buffered, used }) => {
                 view.replace_buffered(&buffered, awaited_until);
+                view.replace_buffering(buffering);
                 used
             }
             Err(error) => {
@@ -236,6 +245,8 @@ impl ClusterViews {
                 position.sequence.is_none()
                     || position.commits != *self.commits.borrow()
                     || as_of.is_some_and(|moment| !position.was_read_after(moment))
+                    // Who begins to buffer counts on it.
+                    || position.read_at.is_some_and(|at| at.elapsed() >= READ_WITHIN)
                     || self.stood_still_since(position.read_at)
             }
         }
@@ -299,12 +310,10 @@ impl ClusterViews {
         Read { commits, began, outcome }
     }
 
-    async fn read(
-        &self,
-        sequence: Option<u64>,
-    ) -> Result<(Vec<BufferedSegment>, Used), MetadataError> {
+    async fn read(&self, sequence: Option<u64>) -> Result<Found, MetadataError> {
+        let buffering = buffering_servers(&*self.metadata).await?;
         let buffered = self.metadata.buffered_segments().await?;
-        Ok((buffered, self.read_used(sequence).await?))
+        Ok(Found { buffering, buffered, used: self.read_used(sequence).await? })
     }
 
     async fn read_used(&self, sequence: Option<u64>) -> Result<Used, MetadataError> {

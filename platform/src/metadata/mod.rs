@@ -3,6 +3,7 @@
 //! Segments and the source positions that they contain are published in one transaction, which is
 //! what makes ingestion exactly-once; versions come from a sequence, never from a clock.
 
+mod buffering;
 mod commits;
 mod error;
 mod leases;
@@ -19,6 +20,7 @@ mod store;
 mod task_report;
 mod unused;
 
+pub use buffering::{BUFFERING_SERVER, Buffering, BufferingBody, READ_WITHIN, buffering_servers};
 pub use error::{MetadataError, Result};
 pub use leases::{Fence, Lease};
 pub use memory::MemoryMetadataStore;

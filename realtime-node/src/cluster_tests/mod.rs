@@ -2,6 +2,7 @@
 
 mod giving_up;
 mod keys;
+mod registration;
 mod replicated;
 mod sharing;
 mod taking_over;

@@ -33,6 +33,8 @@ pub(super) struct World {
     storage: Arc<UnreliableStorage>,
     discovery: Arc<InProcessDiscovery>,
     pub(super) peers: MemoryPeers,
+    /// Brokers of other processes answer as well.
+    pub(super) is_in_cluster: bool,
     live: BTreeMap<String, (Process, Arc<RealtimeNode>)>,
 }
 
@@ -62,6 +64,7 @@ impl World {
             )),
             discovery: Arc::default(),
             peers: MemoryPeers::new("test"),
+            is_in_cluster: false,
             live: BTreeMap::new(),
         }
     }
@@ -72,11 +75,16 @@ impl World {
 
     /// Starts a node on the disk of its name.
     pub(super) async fn start(&mut self, name: &str, zone: &str) -> Arc<RealtimeNode> {
+        self.try_start(name, zone).await.unwrap()
+    }
+
+    pub(super) async fn try_start(&mut self, name: &str, zone: &str) -> Result<Arc<RealtimeNode>> {
         let process = Process::new(name);
         let disk = self.disk(name);
         files::create_dir_all(&disk).unwrap();
         let options = RealtimeOptions::under(&disk).of_node(name);
-        let options = RealtimeOptions { zone: zone.into(), ..options };
+        let is_in_cluster = self.is_in_cluster;
+        let options = RealtimeOptions { zone: zone.into(), is_in_cluster, ..options };
         let dependencies = Dependencies {
             metadata: self.metadata.clone(),
             storage: self.storage.clone(),
@@ -96,10 +104,10 @@ impl World {
             peers: Arc::new(self.peers.seen_by(name)),
         };
         let started = process.spawn(RealtimeNode::start(options, dependencies)).await.unwrap();
-        let node = started.unwrap();
+        let node = started?;
         self.peers.join(name, zone, node.clone(), &process);
         self.live.insert(name.to_owned(), (process, Arc::clone(&node)));
-        node
+        Ok(node)
     }
 
     pub(super) fn process(&self, name: &str) -> Process {

@@ -26,6 +26,9 @@ impl RealtimeNode {
             }
         }
         self.note_log_marks().await;
+        if let Err(error) = self.shared.registration.end().await {
+            tracing::warn!(%error, "brokers read the metadata for every query until this node is back");
+        }
         self.shared.lease.give_back().await;
     }
 

@@ -17,6 +17,7 @@ use crate::notes::Taking;
 use crate::options::server_of;
 use crate::peers::CopyId;
 use crate::push::{LogBody, LogState, PublishedLog};
+use crate::registration;
 use crate::repeat::until_known;
 
 impl RealtimeNode {
@@ -75,6 +76,7 @@ impl RealtimeNode {
         for document in datasources {
             self.give_up_logs(node, &document.name, lease, &mut lost).await?;
         }
+        registration::end(metadata, &server_of(node), &lease.fence()?).await?;
         Ok(lost)
     }
 

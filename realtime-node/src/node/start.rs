@@ -24,6 +24,7 @@ use crate::notes::Notes;
 use crate::options::RealtimeOptions;
 use crate::peers::Peers;
 use crate::priority::PUSH_PRIORITY;
+use crate::registration::Registration;
 use crate::serving::Serving;
 use crate::shared::Shared;
 use crate::task::TaskQueue;
@@ -85,6 +86,7 @@ impl RealtimeNode {
 
     async fn open(shared: Arc<Shared>, holder: String) -> Result<Arc<Self>> {
         lost_logs::await_takeover(&shared).await?;
+        shared.registration.begin().await?;
         let node = Arc::new(Self {
             tasks: TaskQueue::new(Arc::clone(&shared)),
             shared,
@@ -125,6 +127,12 @@ fn share(options: RealtimeOptions, deps: Dependencies, holder: String) -> Shared
     let world = || (Arc::clone(&deps.metadata), Arc::clone(&deps.clock));
     let (metadata, clock) = world();
     let lease = Arc::new(NodeLease::new(metadata, clock, &options.node, holder));
+    let registration = Registration::new(
+        Arc::clone(&deps.metadata),
+        Arc::clone(&server),
+        Arc::clone(&lease),
+        options.is_in_cluster,
+    );
     let (metadata, clock) = world();
     let files = (log_handles.clone(), deps.log_marks.clone());
     let copies = Copies::new(&options, metadata, clock, files);
@@ -135,6 +143,7 @@ fn share(options: RealtimeOptions, deps: Dependencies, holder: String) -> Shared
         Notes::new(Arc::clone(&server), Arc::clone(&metadata), announced, Arc::clone(&doubt));
     Shared {
         lease,
+        registration,
         copies,
         notes,
         doubt,

@@ -91,6 +91,8 @@ impl PushDatasource {
     }
 
     async fn push_once(&self, body: Bytes, key: Option<Arc<str>>) -> Result<PushReply> {
+        // Else a broker that has not heard of this node would answer without these rows.
+        self.shared.registration.known().await;
         let key = match key {
             None => None,
             Some(key) => match self.claim(&key, &body).await? {

@@ -6,6 +6,7 @@ mod world;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use henge_platform::metadata::READ_WITHIN;
 use proptest::prelude::*;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -99,6 +100,20 @@ async fn i_09_a_node_that_does_not_say_how_far_it_is_is_not_taken_for_current() 
     cluster.push(1, "t", 2).await;
     let error = cluster.ask(json!({})).await.unwrap_err().to_string();
     assert!(error.contains("unavailable"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i_09_a_node_that_nobody_told_of_is_known_by_the_metadata() {
+    let mut cluster = Cluster::new(false).await;
+    cluster.push(0, "t", 1).await;
+    assert_eq!(cluster.ask(json!({})).await.unwrap(), cluster.acknowledged);
+    cluster.say_that_buffers("stranger").await;
+    // It takes no row before.
+    sleep(READ_WITHIN).await;
+    assert_eq!(cluster.ask(json!({})).await.unwrap(), cluster.acknowledged);
+    cluster.note_at("stranger", "t", 2).await;
+    let error = cluster.ask(json!({})).await.unwrap_err().to_string();
+    assert!(error.contains("buffered by 'stranger'"), "{error}");
 }
 
 /// One step of a cluster's life.

@@ -121,6 +121,7 @@ impl Cluster {
         };
         let options = RealtimeOptions {
             zone: starting.zone.into(),
+            is_in_cluster: true,
             max_rows_in_memory: 40,
             handoff_rows: 150,
             handoff_period_ms: 5_000,

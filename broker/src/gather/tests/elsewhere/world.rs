@@ -21,7 +21,8 @@ use henge_platform::discovery::{
     ServerDescription, ServerId, ServerKind,
 };
 use henge_platform::metadata::{
-    MemoryMetadataStore, MetadataStore, PendingSegment, PublishRequest, PublishedSegment,
+    BUFFERING_SERVER, Buffering, BufferingBody, MemoryMetadataStore, MetadataStore, PendingSegment,
+    PublishRequest, PublishedSegment,
 };
 use henge_platform::runtime::CpuPool;
 use henge_platform::telemetry::Metrics;
@@ -222,6 +223,18 @@ impl Cluster {
             process.rows.segments.lock().get_mut(&sink.id).unwrap().push(row);
             self.acknowledged.insert(row);
         }
+    }
+
+    /// A server that the broker does not see says that it may buffer rows.
+    pub(super) async fn say_that_buffers(&self, server: &str) {
+        let body = BufferingBody { buffering: Buffering::Begins }.to_json();
+        self.metadata.put_document(BUFFERING_SERVER, server, &body).await.unwrap();
+    }
+
+    /// A server that the broker does not see notes a sink.
+    pub(super) async fn note_at(&self, server: &str, datasource: &str, hour: i64) {
+        let chunk = Interval { start_ms: hour * HOUR_MS, end_ms: (hour + 1) * HOUR_MS };
+        self.metadata.buffer_segment(server, datasource, chunk).await.unwrap();
     }
 
     /// A sink is published, and held by the historical node.
