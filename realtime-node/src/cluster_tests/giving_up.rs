@@ -153,3 +153,27 @@ fn f_16_whom_nobody_ever_knew_is_not_given_up() {
         assert_eq!(world.metadata.lease("realtime/nobody").await.unwrap(), None);
     });
 }
+
+#[test]
+fn f_16_a_new_disk_does_not_end_that_what_the_lost_one_had_is_missing() {
+    run(41, |mut world| async move {
+        world.is_in_cluster = true;
+        world.start("a", "x").await;
+        world.start("b", "y").await;
+        world.put_schema("a", "local", "").await;
+        world.push("a", 0..3, None).await.unwrap();
+        let noted = world.metadata.buffered_segments().await.unwrap();
+        world.kill("a");
+        world.lose_disk("a");
+        world.outlive_leases();
+        let refused = world.try_start("a", "x").await.unwrap_err().to_string();
+        assert!(refused.contains("the log of 'events' is not on this disk"), "{refused}");
+        assert_eq!(world.metadata.buffered_segments().await.unwrap(), noted);
+        let given_up = give_up(&world, "b", "a", &[]).await.unwrap();
+        assert_eq!(given_up.lost[0].segments.len(), 3);
+        world.start("a", "x").await;
+        world.push("a", 3..6, None).await.unwrap();
+        world.flush().await;
+        assert_eq!(world.counts().await.into_keys().collect::<Vec<_>>(), [3, 4, 5]);
+    });
+}

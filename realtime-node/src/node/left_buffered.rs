@@ -7,9 +7,9 @@ use std::sync::Arc;
 use henge_platform::metadata::BufferedSegment;
 use henge_types::SegmentId;
 
-use crate::error::Result;
+use crate::error::{RealtimeError, Result};
 use crate::notes::Taking;
-use crate::push::LogState;
+use crate::push::{LogState, OwnLog};
 use crate::shared::Shared;
 
 /// By datasource.
@@ -32,6 +32,29 @@ impl LeftBuffered {
             }
         }
         Ok(Self { shared: Arc::clone(shared), ids })
+    }
+
+    /// Refuses to begin a log anew that is not on this disk and had rows which nobody else has: they would be
+    /// missed no more. Where one process has all, the metadata are on the same disk, and marks tell.
+    ///
+    /// # Errors
+    /// When the log that had them is not there.
+    pub(crate) async fn check_log(&self, datasource: &str) -> Result<()> {
+        let options = &self.shared.options;
+        let (Some(ids), true) = (self.ids.get(datasource), options.is_in_cluster) else {
+            return Ok(());
+        };
+        let (metadata, node) = (&*self.shared.metadata, &options.node);
+        let log = OwnLog::of(metadata, datasource, node).await?;
+        if options.wal_dir.join(log.folder).exists() {
+            return Ok(());
+        }
+        let segments = ids.len();
+        Err(RealtimeError::Unavailable(format!(
+            "the log of '{datasource}' is not on this disk, and the metadata note {segments} segment(s) that \
+             it had rows of: start this node on the disk that has it, or, if that is lost, give the node up \
+             at another one (POST /v1/realtime/{node}/give-up), which says what is lost"
+        )))
     }
 
     /// The log of a datasource was replayed: all of its rows are announced under new identities, or

@@ -103,6 +103,7 @@ impl RealtimeNode {
         let noted = node.shared.metadata.log_marks().await?;
         for record in node.shared.metadata.list_documents(DATASOURCE).await? {
             let name = record.name.clone();
+            left.check_log(&name).await?;
             node.open_datasource(record, &noted).await?;
             node.resume_taken(&name).await?;
             node.shared.notes.note_missing().await?;
