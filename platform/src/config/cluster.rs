@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::validate::{check, not_zero};
+use super::validate::{check, host_and_port, not_zero};
 use super::{ClusterConfig, ConfigError, ServerConfig};
 use crate::membership::Role;
 
@@ -82,6 +82,17 @@ impl ServerConfig {
         check(fits, "cluster.token", || {
             "must have 16 letters, digits and signs at least, without spaces".into()
         })?;
+        let is_address = |seed: &&String| {
+            host_and_port(seed).is_some_and(|(host, port)| !host.is_empty() && port > 0)
+        };
+        let wrong = cluster.seeds.iter().find(|seed| !is_address(seed));
+        check(wrong.is_none(), "cluster.seeds", || {
+            let seed = wrong.map_or("", String::as_str);
+            format!(
+                "has '{seed}', which is no host and port: write the gossip addresses of some processes, as in \
+                 [\"10.0.0.1:8890\", \"10.0.0.2:8890\"]"
+            )
+        })?;
         not_zero("cluster.replicas", cluster.replicas.into())?;
         not_zero("cluster.gossip_interval_ms", cluster.gossip_interval_ms)?;
         check(cluster.lease_ms >= 1_000, "cluster.lease_ms", || "is below 1000".into())?;
@@ -123,7 +134,7 @@ impl ServerConfig {
         let listen = self.cluster.gossip_listen.trim();
         if !listen.is_empty() {
             let wrong = || invalid(format!("'{listen}' is not an address: write 127.0.0.1:8890"));
-            return super::validate::host_and_port(listen).ok_or_else(wrong);
+            return host_and_port(listen).ok_or_else(wrong);
         }
         let after = match self.grpc_bind()? {
             Some((_, 0)) | None => Some(0),

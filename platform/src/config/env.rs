@@ -77,8 +77,10 @@ fn set(table: &mut toml::Table, known: &toml::Table, path: &str, text: &str) -> 
     }
     let default = known.get(path).ok_or_else(|| no_setting(known, path))?;
     let value = match default {
-        toml::Value::Integer(_) => {
-            let number = text.trim().parse().map_err(|_| format!("'{text}' is not a number"))?;
+        toml::Value::Integer(usual) => {
+            let number = text.trim().parse().map_err(|_| {
+                format!("'{text}' is not a number: write a whole one, such as {usual}")
+            })?;
             toml::Value::Integer(number)
         }
         toml::Value::Boolean(_) => {

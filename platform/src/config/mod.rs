@@ -5,6 +5,7 @@ mod address;
 mod cluster;
 mod env;
 mod error;
+mod kinds;
 mod reference;
 mod secret;
 mod sections;
@@ -49,6 +50,7 @@ impl ServerConfig {
             text.parse().map_err(|error: toml::de::Error| ConfigError::Parse(error.to_string()))?;
         let variables: Vec<(String, String)> = variables.into_iter().collect();
         env::apply(&mut table, variables.iter().cloned())?;
+        kinds::check_kinds(&table)?;
         let mut config: Self =
             table.try_into().map_err(|error| ConfigError::Parse(error.to_string()))?;
         env::add_provider_options(&mut config.storage, variables);

@@ -67,6 +67,19 @@ fn errors_name_the_field() {
 }
 
 #[test]
+fn seeds_are_hosts_with_ports() {
+    for seed in ["", "10.0.0.1", "h:", ":8890", "h:0", "h:x", "h:99999", "http://h"] {
+        let error = load(&format!("[cluster]\nseeds = ['h:1', '{seed}']"), &[]).unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains(&format!("cluster.seeds has '{seed}'")), "{seed}: {told}");
+        assert!(told.contains("[\"10.0.0.1:8890\", "), "{told}");
+    }
+    // What is wrong next is something else.
+    let next = load("[cluster]\nseeds = ['a.example:8890', '[::1]:8890']", &[]).unwrap_err();
+    assert!(next.to_string().contains("metadata.url"), "{next}");
+}
+
+#[test]
 fn h_77_only_loopback_without_a_token() {
     for host in ["127.0.0.1", "127.1.2.3", "::1", "localhost"] {
         assert!(load(&format!("host = '{host}'"), &[]).is_ok(), "{host}");
