@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use henge_types::ErrorClass;
 use tokio::sync::watch;
 
-pub use gossip::{GossipMembership, GossipOptions};
+pub use gossip::{GossipMembership, GossipOptions, HeardNode, NodeCondition};
 pub use memory::{MemoryCluster, MemoryMembership};
 pub use seen::{MissingInventory, SeenInventories};
 

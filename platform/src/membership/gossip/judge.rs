@@ -102,7 +102,7 @@ impl Judge {
 }
 
 /// Of each node the one that started last; those before it are dead, whatever is heard of them.
-fn newest(
+pub(super) fn newest(
     states: &BTreeMap<ChitchatId, NodeState>,
 ) -> BTreeMap<&NodeId, (&ChitchatId, &NodeState)> {
     let mut newest: BTreeMap<&NodeId, (&ChitchatId, &NodeState)> = BTreeMap::new();

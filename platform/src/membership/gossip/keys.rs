@@ -12,6 +12,8 @@ const GRPC: &str = "grpc";
 const ZONE: &str = "zone";
 const TIER: &str = "tier";
 const INVENTORY: &str = "inventory";
+/// Of the program; older ones do not say it.
+const VERSION: &str = "version";
 /// There once a node is about to stop.
 const LEAVING: &str = "leaving";
 
@@ -24,6 +26,7 @@ pub(super) fn of(member: &Member) -> Vec<(String, String)> {
         (GRPC, member.grpc_address.to_string()),
         (ZONE, member.zone.to_string()),
         (TIER, member.tier.to_string()),
+        (VERSION, env!("CARGO_PKG_VERSION").to_owned()),
         (INVENTORY, member.inventory_version.to_string()),
     ]
     .map(|(key, value)| (key.to_owned(), value))
@@ -45,6 +48,11 @@ pub(super) fn member(state: &NodeState) -> Option<Member> {
         tier: state.get(TIER)?.into(),
         inventory_version: state.get(INVENTORY)?.parse().ok()?,
     })
+}
+
+/// The version of its program; empty when it does not say.
+pub(super) fn version(state: &NodeState) -> &str {
+    state.get(VERSION).unwrap_or_default()
 }
 
 pub(super) fn is_leaving(state: &NodeState) -> bool {

@@ -4,6 +4,7 @@
 //! the inventory changes. Chance (whom to gossip with) is chitchat's own, so simulated clusters use
 //! [`MemoryCluster`](super::MemoryCluster).
 
+mod heard;
 mod judge;
 mod keys;
 
@@ -23,6 +24,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::{ClusterView, Member, Membership, MembershipError};
+pub use heard::{HeardNode, NodeCondition};
+
+use heard::Heard;
 use judge::Judge;
 
 /// How often the last words of a node are gossiped before it is silent.
@@ -89,6 +93,7 @@ pub struct GossipMembership {
     address: SocketAddr,
     interval: Duration,
     watch: watch::Receiver<Arc<ClusterView>>,
+    heard: Arc<Heard>,
     follower: JoinHandle<()>,
 }
 
@@ -149,15 +154,23 @@ impl GossipMembership {
         let others = options.seeds.iter().any(|seed| *seed != address.to_string());
         let judge = Judge::new(id, options.settle, options.window(), others);
         let (sender, watch) = watch::channel(Arc::default());
-        let follower =
-            crate::runtime::spawn(follow(gossip.chitchat(), judge, options.interval, sender));
-        Ok(Self { gossip, address, interval: options.interval, watch, follower })
+        let heard = Arc::<Heard>::default();
+        let following =
+            follow(gossip.chitchat(), judge, options.interval, sender, Arc::clone(&heard));
+        let follower = crate::runtime::spawn(following);
+        Ok(Self { gossip, address, interval: options.interval, watch, heard, follower })
     }
 
     /// Where others reach this node's gossip: a seed for them.
     #[must_use]
     pub fn gossip_address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Everybody who was heard of, by name: also who is gone, for as long as it is remembered.
+    #[must_use]
+    pub fn heard_nodes(&self) -> Vec<HeardNode> {
+        self.heard.nodes()
     }
 }
 
@@ -177,6 +190,7 @@ async fn follow(
     mut judge: Judge,
     every: Duration,
     sender: watch::Sender<Arc<ClusterView>>,
+    heard: Arc<Heard>,
 ) {
     let mut changes = gossip.lock().await.live_nodes_watcher();
     let mut ticks = interval(every);
@@ -186,7 +200,12 @@ async fn follow(
             _ = ticks.tick() => {}
             changed = changes.changed() => if changed.is_err() { return },
         }
-        let view = judge.view(&*gossip.lock().await);
+        let view = {
+            let gossip = gossip.lock().await;
+            let view = judge.view(&gossip);
+            heard.look(&gossip, &view);
+            view
+        };
         sender.send_if_modified(|seen| {
             let is_new = **seen != view;
             if view.is_superseded && !seen.is_superseded {
