@@ -18,6 +18,9 @@ use crate::http::is_bearer_of;
 /// would misunderstand, and then both are understood for one release.
 pub const PROTOCOL_VERSION: u32 = 1;
 
+/// How a process begins the words by which it refuses a token: callers tell their operators.
+pub const TOKEN_REFUSED: &str = "the call does not show the token of the cluster";
+
 const CLUSTER: &str = "henge-cluster";
 const PROTOCOL: &str = "henge-protocol";
 const TOKEN: &str = "henge-token";
@@ -134,10 +137,9 @@ impl Interceptor for RefuseStrangers {
             return Err(status(class, &message));
         }
         if !self.has_token(request.metadata()) {
-            return Err(Status::unauthenticated(
-                "the call does not show the token of the cluster: set the same cluster.token for all of its \
-                 processes",
-            ));
+            return Err(Status::unauthenticated(format!(
+                "{TOKEN_REFUSED}: set the same cluster.token for all of its processes"
+            )));
         }
         Ok(request)
     }

@@ -12,7 +12,9 @@ mod serve;
 pub use channel::{RpcError, endpoint};
 pub use deadline::time_left;
 pub use error::{class_of, reason_of, status};
-pub use identity::{ClusterKey, Introduce, PROTOCOL_VERSION, RefuseStrangers, RequireToken};
+pub use identity::{
+    ClusterKey, Introduce, PROTOCOL_VERSION, RefuseStrangers, RequireToken, TOKEN_REFUSED,
+};
 pub use options::{RpcLimits, RpcOptions};
 pub use outbox::Outbox;
 pub use serve::{RpcServices, serve};
