@@ -318,3 +318,35 @@ async fn i_12_a_changed_record_of_a_segment_is_found() {
     let error = store.used_segments().await.unwrap_err();
     assert!(matches!(error, MetadataError::Corrupt(_)), "{error}");
 }
+
+#[tokio::test]
+async fn a_store_is_set_aside_whole_and_another_takes_its_place() {
+    let Some(server) = Postgres::shared() else { return };
+    let options = PostgresOptions::new(&server.new_database()).unwrap();
+    let known = SqlOptions::from(options.clone()).known_schema();
+    let stored = || async { SqlOptions::from(options.clone()).stored_schema().await.unwrap() };
+    assert_eq!(stored().await, 0);
+    let store = SqlMetadataStore::open(options.clone()).await.unwrap();
+    store.put_document("rules", "a", "[]").await.unwrap();
+    store.close().await;
+    assert_eq!(stored().await, known);
+    let aside = SqlMetadataStore::set_aside(&options).await.unwrap();
+    assert!(aside.starts_with("henge_aside_2"), "{aside}");
+    assert!(SqlMetadataStore::is_unmade(options.clone()).await.unwrap());
+    let other = SqlMetadataStore::open(options.clone()).await.unwrap();
+    assert_eq!(other.get_document("rules", "a").await.unwrap(), None);
+    other.close().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_refused_names_its_setting() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.new_database();
+    let (place, _) = url.rsplit_once('/').unwrap();
+    let options = PostgresOptions::new(&format!("{place}/not_there")).unwrap();
+    let error = SqlMetadataStore::open(options).await.unwrap_err().to_string();
+    assert!(error.contains("by metadata.url") && error.contains("make the database"), "{error}");
+    let away = PostgresOptions::new("postgresql://henge@127.0.0.1:1/henge").unwrap();
+    let error = SqlMetadataStore::open(away).await.unwrap_err().to_string();
+    assert!(error.contains("(henge at 127.0.0.1:1, by metadata.url)"), "{error}");
+}

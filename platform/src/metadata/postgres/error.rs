@@ -53,3 +53,19 @@ pub(in crate::metadata) fn store_error(error: sqlx::Error) -> MetadataError {
         _ => MetadataError::Internal(format!("PostgreSQL: {error}")),
     }
 }
+
+/// The same, of a connection that did not come about: most often a setting is wrong, and it is said which.
+pub(super) fn connect_error(place: &str, error: sqlx::Error) -> MetadataError {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let fix = match code.as_deref() {
+        Some("28P01" | "28000") => ": user and password are in metadata.url, or in PGPASSWORD",
+        Some("3D000") => ": make the database, or name another one in metadata.url",
+        _ => "",
+    };
+    let reason = format!("PostgreSQL ({place}, by metadata.url): {error}{fix}");
+    match store_error(error) {
+        MetadataError::Unavailable(_) => MetadataError::Unavailable(reason),
+        MetadataError::Corrupt(_) => MetadataError::Corrupt(reason),
+        _ => MetadataError::Internal(reason),
+    }
+}

@@ -10,9 +10,9 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use super::error::store_error;
+use super::error::connect_error;
 use super::link::Link;
-use super::open::PostgresOptions;
+use super::open::{PostgresOptions, place};
 use crate::metadata::error::{MetadataError, Result};
 use crate::metadata::sql::Access;
 
@@ -100,7 +100,8 @@ impl Links {
         let waited = timeout(self.limit, Arc::clone(turns).acquire_owned()).await;
         waited.ok().and_then(std::result::Result::ok).ok_or_else(|| {
             MetadataError::Unavailable(format!(
-                "all connections to PostgreSQL were in use for {} ms",
+                "all connections to PostgreSQL were in use for {} ms (metadata.timeout_ms; metadata.readers says how \
+                 many there are)",
                 self.limit.as_millis()
             ))
         })
@@ -109,12 +110,13 @@ impl Links {
     async fn connect(&self) -> Result<PgConnection> {
         let connected = timeout(self.limit, PgConnection::connect_with(&self.connect)).await;
         let connection = connected.map_err(|_| {
-            let limit_ms = self.limit.as_millis();
+            let (limit_ms, place) = (self.limit.as_millis(), place(&self.connect));
             MetadataError::Unavailable(format!(
-                "PostgreSQL takes no connection within {limit_ms} ms"
+                "PostgreSQL ({place}, by metadata.url) takes no connection within {limit_ms} ms \
+                 (metadata.timeout_ms)"
             ))
         })?;
-        connection.map_err(store_error)
+        connection.map_err(|error| connect_error(&place(&self.connect), error))
     }
 
     /// Closes the connections that nobody uses; those in use are closed once they are done.

@@ -11,4 +11,4 @@ pub(super) use error::store_error;
 pub(super) use link::Link;
 pub(super) use links::Links;
 pub use open::PostgresOptions;
-pub(super) use open::{is_unmade, migrate};
+pub(super) use open::{SCHEMA, is_unmade, migrate, schema_version, set_aside};

@@ -19,6 +19,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_deleting_segments.sql"),
 ];
 
+/// The version of the schema that this program makes and reads.
+pub(in crate::metadata) const SCHEMA: u64 = MIGRATIONS.len() as u64;
+
 /// Settings of the store.
 #[derive(Clone)]
 pub struct PostgresOptions {
@@ -35,10 +38,14 @@ pub struct PostgresOptions {
 /// Where it is, for messages.
 impl fmt::Display for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = &self.address;
-        let database = address.get_database().unwrap_or(address.get_username());
-        write!(f, "{database} at {}:{}", address.get_host(), address.get_port())
+        f.write_str(&place(&self.address))
     }
+}
+
+/// Which database and where, without the password.
+pub(super) fn place(address: &PgConnectOptions) -> String {
+    let database = address.get_database().unwrap_or(address.get_username());
+    format!("{database} at {}:{}", address.get_host(), address.get_port())
 }
 
 /// Without the password.
@@ -90,6 +97,30 @@ pub(in crate::metadata) async fn is_unmade(connection: &mut Connection) -> Resul
         .fetch_one()
         .await?;
     Ok(row.u64("tables")? == 0)
+}
+
+/// The version of the schema that is there; 0 where no store was made.
+pub(in crate::metadata) async fn schema_version(connection: &mut Connection) -> Result<u64> {
+    if is_unmade(connection).await? { Ok(0) } else { version(connection).await }
+}
+
+/// Moves all tables into a schema of their own, whose name tells when that was.
+const SET_ASIDE: &str = "DO $$ DECLARE moved text; aside text := 'henge_aside_' || \
+     to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS'); \
+     BEGIN EXECUTE format('CREATE SCHEMA %I', aside); \
+     FOR moved IN SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema() \
+     LOOP EXECUTE format('ALTER TABLE %I SET SCHEMA %I', moved, aside); END LOOP; END $$";
+
+/// Moves all tables out of the way, within the caller's transaction; gives the schema that has them now.
+pub(in crate::metadata) async fn set_aside(connection: &mut Connection) -> Result<String> {
+    if let Connection::Postgres(link) = connection {
+        link.command(SET_ASIDE).await?;
+    }
+    let newest = connection.statement(
+        "SELECT max(nspname::text) AS name FROM pg_catalog.pg_namespace \
+         WHERE nspname LIKE 'henge\\_aside\\_%'",
+    );
+    newest.fetch_one().await?.text("name")
 }
 
 /// Brings the schema up to date, within the caller's transaction. Refuses a stranger's and one from a newer

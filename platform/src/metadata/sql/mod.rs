@@ -81,6 +81,38 @@ impl SqlOptions {
     }
 }
 
+impl SqlOptions {
+    /// The version of the schema that this program makes and reads in SQLite.
+    pub const SQLITE_SCHEMA: u64 = sqlite::SCHEMA;
+    /// The same in PostgreSQL.
+    pub const POSTGRES_SCHEMA: u64 = postgres::SCHEMA;
+
+    /// The version of the schema that this program makes and reads there.
+    #[must_use]
+    pub fn known_schema(&self) -> u64 {
+        match self {
+            Self::Sqlite(_) => Self::SQLITE_SCHEMA,
+            Self::Postgres(_) => Self::POSTGRES_SCHEMA,
+        }
+    }
+
+    /// The version of the schema that is there; 0 where no store was made. Nothing is changed.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be reached; `Corrupt` when it is not Henge's.
+    pub async fn stored_schema(&self) -> Result<u64> {
+        match self {
+            Self::Sqlite(options) => sqlite::schema_version(options).await,
+            Self::Postgres(options) => {
+                SqlMetadataStore::look_at(options, |connection| {
+                    Box::pin(postgres::schema_version(connection))
+                })
+                .await
+            }
+        }
+    }
+}
+
 impl SqlMetadataStore {
     /// Opens or creates a store. An existing one is verified before anything is changed.
     ///
@@ -119,15 +151,35 @@ impl SqlMetadataStore {
         match options.into() {
             SqlOptions::Sqlite(options) => sqlite::is_unmade(&options).await,
             SqlOptions::Postgres(options) => {
-                let store =
-                    Self::over(Database::Postgres(Links::new(&options)), LogMarks::default());
-                let is_unmade =
-                    store.run(Access::Read, |connection| Box::pin(postgres::is_unmade(connection)));
-                let is_unmade = is_unmade.await;
-                store.close().await;
-                is_unmade
+                Self::look_at(&options, |connection| Box::pin(postgres::is_unmade(connection)))
+                    .await
             }
         }
+    }
+
+    /// Does a piece of reading in a database that may have no store.
+    async fn look_at<T: Send + 'static>(
+        options: &PostgresOptions,
+        work: impl for<'c> FnOnce(&'c mut Connection) -> Working<'c, T> + Send + 'static,
+    ) -> Result<T> {
+        let store = Self::over(Database::Postgres(Links::new(options)), LogMarks::default());
+        let outcome = store.run(Access::Read, work).await;
+        store.close().await;
+        outcome
+    }
+
+    /// Moves all tables of a database into a schema of their own, so that another store can be made in their
+    /// place; gives the name of that schema.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database cannot be reached.
+    pub async fn set_aside(options: &PostgresOptions) -> Result<String> {
+        let store = Self::over(Database::Postgres(Links::new(options)), LogMarks::default());
+        let aside =
+            store.run(Access::Write, |connection| Box::pin(postgres::set_aside(connection)));
+        let aside = aside.await;
+        store.close().await;
+        aside
     }
 
     /// Makes a store where none is, from what a complete manifest says. Versions up to `version` and the

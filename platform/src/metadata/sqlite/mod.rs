@@ -8,4 +8,4 @@ mod open;
 
 pub(super) use error::store_error;
 pub use open::SqliteOptions;
-pub(super) use open::{Pools, is_unmade, open};
+pub(super) use open::{Pools, SCHEMA, is_unmade, open, schema_version};

@@ -33,6 +33,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0011_deleting_segments.sql"),
 ];
 
+/// The version of the schema that this program makes and reads.
+pub(in crate::metadata) const SCHEMA: u64 = MIGRATIONS.len() as u64;
+
 /// Marks a file as Henge's metadata ("HNGE").
 const APPLICATION_ID: i64 = 0x484e_4745;
 
@@ -137,6 +140,20 @@ pub(in crate::metadata) async fn is_unmade(options: &SqliteOptions) -> Result<bo
     let empty = has_no_content(&mut connection).await.unwrap_or(false);
     connection.close().await.map_err(store_error)?;
     Ok(empty)
+}
+
+/// The version of the schema that is there; 0 where no store was made. Nothing is changed.
+pub(in crate::metadata) async fn schema_version(options: &SqliteOptions) -> Result<u64> {
+    if is_unmade(options).await? {
+        return Ok(0);
+    }
+    let connect =
+        SqliteConnectOptions::new().filename(&options.path).busy_timeout(options.busy_timeout);
+    let refuse = |error| refuse(&options.path, &error);
+    let mut connection = SqliteConnection::connect_with(&connect).await.map_err(refuse)?;
+    let version = pragma(&mut connection, "PRAGMA user_version").await?;
+    connection.close().await.map_err(store_error)?;
+    Ok(u64::try_from(version).unwrap_or(0))
 }
 
 async fn has_no_content(connection: &mut SqliteConnection) -> Result<bool> {
