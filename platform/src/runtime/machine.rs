@@ -41,6 +41,12 @@ pub fn memory_bytes() -> Option<u64> {
     limits.chain(physical).min()
 }
 
+/// Bytes of memory that this process has at this moment; `None` when it cannot be read.
+#[must_use]
+pub fn resident_bytes() -> Option<u64> {
+    kibibytes_of(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+}
+
 /// What Linux allows when it does not say.
 const USUAL_MAPPINGS: usize = 65_530;
 
@@ -80,7 +86,12 @@ fn limit_files(groups: &str, mount: &Path) -> Vec<PathBuf> {
 
 /// `MemTotal` of `/proc/meminfo`, in bytes.
 fn total_of(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    kibibytes_of(meminfo, "MemTotal:")
+}
+
+/// A line such as `VmRSS:  512 kB`, in bytes.
+fn kibibytes_of(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes << 10)
 }
@@ -110,6 +121,7 @@ mod tests {
             Some(24_682_548 << 10)
         );
         assert_eq!(total_of("MemFree: 1 kB\n"), None);
+        assert!(resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
     }
 
     #[test]

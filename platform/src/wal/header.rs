@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 const FILE_MAGIC: &[u8; 8] = b"HENGEWAL";
 /// Version 2 brought contexts of records, version 3 links. All are read.
-const FILE_VERSION: u32 = 3;
+pub const FILE_VERSION: u32 = 3;
 const LINKED_VERSION: u32 = 3;
 /// Bytes of a header up to version 2.
 const PLAIN_BYTES: usize = 40;

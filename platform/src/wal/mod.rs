@@ -29,6 +29,7 @@ mod writer;
 pub use accept::{AcceptedLoss, accept_loss};
 pub use error::{Result, WalError};
 pub use handles::LogHandles;
+pub use header::FILE_VERSION;
 pub use inspect::{LogState, has_log_files, inspect_log};
 pub use log::{AppendTicket, Wal};
 pub use mark::{ExpectedLog, KnownEnd, LogMark};

@@ -15,7 +15,7 @@ mod written;
 pub use fold::fold;
 pub use folder::{ManifestList, copy_of, list_manifests, read_manifest};
 pub use record::{
-    FinishedTransaction, MANIFEST_FOLDER, Manifest, ManifestState, SourcePosition, WaitingManifest,
-    manifest_key,
+    FinishedTransaction, MANIFEST_FOLDER, MANIFEST_FORMAT, Manifest, ManifestState, SourcePosition,
+    WaitingManifest, manifest_key,
 };
 pub use written::ManifestedStore;

@@ -11,6 +11,9 @@ use crate::metadata::records::{Document, IdempotencyRecord, PublishOutcome, Publ
 /// The folder of manifests in deep storage.
 pub const MANIFEST_FOLDER: &str = "manifests";
 
+/// The version of the format.
+pub const MANIFEST_FORMAT: u32 = 1;
+
 /// What the first line of a manifest begins with; the number is the format's.
 const MAGIC: &str = "henge-manifest 1 ";
 
@@ -185,6 +188,7 @@ mod tests {
         let text = manifest.encode().unwrap();
         let json = r#"{"clusterUuid":"c","number":7,"sequence":9,"version":3,"positions":[{"sourceId":"push:d","position":5}]}"#;
         assert_eq!(text.lines().nth(1), Some(json));
+        assert!(text.starts_with(&format!("henge-manifest {MANIFEST_FORMAT} ")));
         assert_eq!(Manifest::decode("x", text.as_bytes()).unwrap(), manifest);
         assert_eq!(manifest_key(7), "manifests/00000000000000000007.json");
     }
