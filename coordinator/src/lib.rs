@@ -35,11 +35,11 @@ mod snapshot;
 #[cfg(test)]
 mod testing;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use henge_data_node::{DialHosts, SegmentHost};
-use henge_platform::discovery::Discovery;
+use henge_platform::discovery::{Discovery, ServerId};
 use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::Clock;
 use henge_platform::runtime::watch;
@@ -199,6 +199,13 @@ impl Coordinator {
     /// When the metadata store cannot be reached; the lease then runs out.
     pub async fn resign(&self) -> Result<()> {
         Ok(self.shared.leadership.resign().await?)
+    }
+
+    /// What each node was told and has not done: loads and drops.
+    #[must_use]
+    pub fn orders(&self) -> BTreeMap<ServerId, (usize, usize)> {
+        let servers = self.hosts.servers().into_iter();
+        servers.map(|(name, server)| (name, (server.coming.len(), server.going.len()))).collect()
     }
 
     /// Follows the progress.

@@ -40,12 +40,7 @@ impl Identity {
             write_atomically(&path, &json).map_err(io_error)?;
             return Ok(made);
         }
-        let mut json = Vec::new();
-        let mut file = RegularFile::open(&path).map_err(io_error)?;
-        file.read_to_end(&mut json).map_err(io_error)?;
-        let known: Self = serde_json::from_slice(&json).map_err(|error| {
-            RealtimeError::Unavailable(format!("'{}' cannot be read: {error}", path.display()))
-        })?;
+        let known = Self::read(&path)?;
         if known.node != node {
             return Err(RealtimeError::Invalid(format!(
                 "the folder '{}' is that of the realtime node '{}', not of '{node}': give each node a \
@@ -57,10 +52,31 @@ impl Identity {
         Ok(known)
     }
 
+    fn read(path: &Path) -> Result<Self> {
+        let mut json = Vec::new();
+        let mut file = RegularFile::open(path).map_err(RealtimeError::io(path))?;
+        file.read_to_end(&mut json).map_err(RealtimeError::io(path))?;
+        serde_json::from_slice(&json).map_err(|error| {
+            RealtimeError::Unavailable(format!("'{}' cannot be read: {error}", path.display()))
+        })
+    }
+
     /// The name under which the node asks for leases.
     pub(super) fn holder(&self) -> String {
         format!("{}#{}", self.node, self.folder)
     }
+}
+
+/// The name of the realtime node that a data folder is of; `None` when it is of none so far. Blocks.
+///
+/// # Errors
+/// When the folder says so in a way that cannot be read.
+pub fn node_of_folder(data_dir: &Path) -> Result<Option<String>> {
+    let path = data_dir.join(FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    Ok(Some(Identity::read(&path)?.node))
 }
 
 #[cfg(test)]
@@ -71,7 +87,9 @@ mod tests {
     fn f_34_a_folder_keeps_its_node_and_its_number() {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = folder.path().join("data");
+        assert_eq!(node_of_folder(&data_dir).unwrap(), None);
         let first = Identity::of(&data_dir, "a").unwrap();
+        assert_eq!(node_of_folder(&data_dir).unwrap().as_deref(), Some("a"));
         assert_eq!(Identity::of(&data_dir, "a").unwrap().holder(), first.holder());
         let error = Identity::of(&data_dir, "b").unwrap_err().to_string();
         assert!(error.contains("realtime node 'a', not of 'b'"), "{error}");

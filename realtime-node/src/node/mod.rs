@@ -23,6 +23,7 @@ use std::sync::atomic::AtomicBool;
 use parking_lot::RwLock;
 
 pub use give_up::{GivenUp, LostRecords};
+pub use identity::node_of_folder;
 pub use schema_change::PutSchema;
 pub use start::Dependencies;
 
