@@ -20,6 +20,8 @@ pub struct DataFolder {
     /// Where deep storage is.
     objects: Objects,
     node: Arc<str>,
+    /// The file that the settings are from, where they are from one.
+    settings: Option<PathBuf>,
 }
 
 /// Where deep storage is.
@@ -45,7 +47,7 @@ impl DataFolder {
     #[must_use]
     pub fn new(root: &Path) -> Self {
         let (objects, node) = (Objects::Here, FIRST_NODE.into());
-        Self { root: root.to_owned(), database: None, objects, node }
+        Self { root: root.to_owned(), database: None, objects, node, settings: None }
     }
 
     /// Those of a server with these settings, and where its metadata and its objects are.
@@ -62,7 +64,23 @@ impl DataFolder {
                 None => Objects::Bucket,
             },
             node: config.node_name().into(),
+            settings: None,
         })
+    }
+
+    /// The same with settings that are from a file.
+    #[must_use]
+    pub fn with_settings(self, settings: Option<&Path>) -> Self {
+        Self { settings: settings.map(Path::to_owned), ..self }
+    }
+
+    /// A command of `henge metadata` over this folder, as an operator can give it.
+    #[must_use]
+    pub fn command(&self, name: &str) -> String {
+        let settings = self.settings.as_ref();
+        let settings = settings.map(|file| format!(" --config '{}'", file.display()));
+        let (root, settings) = (self.root.display(), settings.unwrap_or_default());
+        format!("henge metadata {name} --data-dir '{root}'{settings}")
     }
 
     /// The name of the realtime node whose logs are in it.

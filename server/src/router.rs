@@ -1,5 +1,6 @@
 //! What a process serves over HTTP.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -13,6 +14,7 @@ use crate::cluster::Company;
 use crate::front::{self, Front};
 use crate::ground::Ground;
 use crate::leader;
+use crate::nodes;
 use crate::options::Options;
 use crate::roles::Roles;
 use crate::status;
@@ -25,8 +27,10 @@ pub(crate) fn of(
     company: Option<&Company>,
     front: Option<&Arc<Front>>,
     own_url: &str,
+    grpc: Option<SocketAddr>,
 ) -> Router {
-    let mut router = status::router(options, ground, roles);
+    let alone = nodes::alone(&options.node, ground.incarnation, own_url, grpc);
+    let mut router = status::router(options, ground, roles).merge(nodes::router(company, alone));
     if roles.broker.is_some() || options.node.roles.contains(&Role::Coordinator) {
         router = router.merge(leader::router(options, ground, company, own_url));
     }

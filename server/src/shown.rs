@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use henge_coordinator::{Coordinator, Progress};
+use henge_platform::membership::NodeCondition;
 use henge_platform::runtime::CpuPool;
 use henge_platform::telemetry::Metrics;
 use henge_realtime_node::{HandoffFailure, RealtimeNode};
+
+use crate::cluster::Company;
 
 /// What a start cut off the logs may have been acknowledged: it is shown as long as it is kept.
 pub(crate) fn log_damage(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
@@ -57,6 +61,65 @@ fn failures<T>(node: &RealtimeNode, show: impl Fn(String, String, HandoffFailure
         }
     }
     shown
+}
+
+/// Who lives, as gossip tells this process.
+pub(crate) fn cluster(metrics: &Metrics, company: &Company) {
+    let help = "Processes of the cluster that gossip told of, by what is thought of them.";
+    let company = company.clone();
+    metrics.gauge_by("henge_cluster_nodes", help, ["state"], move || {
+        let nodes = company.heard_nodes();
+        let count = |condition: NodeCondition| {
+            nodes.iter().filter(|n| n.condition == condition).count() as u64
+        };
+        [
+            ("alive", NodeCondition::Alive),
+            ("starting", NodeCondition::Starting),
+            ("gone", NodeCondition::Gone),
+        ]
+        .map(|(name, condition)| ([name.to_owned()], count(condition)))
+        .to_vec()
+    });
+}
+
+/// Whether the coordinator leads, and what it has still to do; while it leads, that is the whole cluster.
+pub(crate) fn coordinator(metrics: &Metrics, coordinator: &Arc<Coordinator>) {
+    let help = "1 while this process leads the coordinators.";
+    let of = Arc::clone(coordinator);
+    metrics
+        .gauge("henge_coordinator_is_leader", help, &[], move || u64::from(of.leader().is_leading));
+    let help = "The epoch of the leader, as this coordinator knows it.";
+    let of = Arc::clone(coordinator);
+    metrics.gauge("henge_coordinator_leader_epoch", help, &[], move || of.leader().epoch);
+    let shown: [(&str, &str, fn(&Progress) -> usize); 3] = [
+        ("henge_coordinator_used_segments", "Used segments, as of the last plan.", |progress| {
+            progress.used_segments
+        }),
+        (
+            "henge_coordinator_unavailable_segments",
+            "Used segments that no node served as of the last plan.",
+            |progress| progress.waiting_to_load,
+        ),
+        (
+            "henge_coordinator_copies_without_room",
+            "Copies that no node has room for, as of the last plan.",
+            |progress| progress.without_room,
+        ),
+    ];
+    for (name, help, read) in shown {
+        let progress = coordinator.progress();
+        metrics.gauge(name, help, &[], move || read(&progress.borrow()) as u64);
+    }
+    let help = "Orders that nodes have not carried out, by node and kind (load, drop).";
+    let of = Arc::clone(coordinator);
+    metrics.gauge_by("henge_coordinator_queue_orders", help, ["server", "kind"], move || {
+        let orders = of.orders();
+        let by_kind = |(server, (loads, drops)): (Arc<str>, (usize, usize))| {
+            [("load", loads), ("drop", drops)]
+                .map(|(kind, count)| ([server.to_string(), kind.to_owned()], count as u64))
+        };
+        orders.into_iter().flat_map(by_kind).collect()
+    });
 }
 
 pub(crate) fn pools(metrics: &Metrics, queries: &CpuPool, ingestion: &CpuPool) {

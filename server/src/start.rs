@@ -24,6 +24,7 @@ use crate::memory;
 use crate::options::Options;
 use crate::roles::Roles;
 use crate::router;
+use crate::shown;
 
 /// How long an end waits until what is buffered is published.
 const LONGEST_DRAIN: Duration = Duration::from_secs(30);
@@ -104,12 +105,12 @@ impl Running {
 /// # Errors
 /// When the data directory cannot be used or belongs to another server, stored state is damaged or
 /// a port is taken.
-pub async fn start(config: &ServerConfig, file: Option<&Path>) -> Result<Running> {
+pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Running> {
     let started = Instant::now();
-    let folder = DataFolder::of(config)?;
+    let folder = DataFolder::of(config)?.with_settings(settings);
     let lock = folder.own()?;
     let mut options = Options::new(&memory::fitted(config), &folder, raise_handle_limit());
-    options.realtime.own_files.extend(file.map(Path::to_owned));
+    options.realtime.own_files.extend(settings.map(Path::to_owned));
     let listener = listen(&options.bind, "port").await?;
     let address = listener.local_addr().context("read the port")?;
     options.realtime.http_address = options.node.reached_at(address.port());
@@ -144,9 +145,14 @@ pub async fn start(config: &ServerConfig, file: Option<&Path>) -> Result<Running
         let (limits, token) = (options.body.clone(), options.node.token.clone());
         let metadata = ground.metadata.clone();
         front.get_or_init(|| Arc::new(Front::new(company.clone(), metadata, limits, token)));
+        shown::cluster(&ground.metrics, company);
     }
-    gate.open(router::of(&options, &ground, &roles, company.as_ref(), front.get(), &url));
-    compaction::start(&roles, company.as_ref(), front.get());
+    if let Some(coordinator) = &roles.coordinator {
+        shown::coordinator(&ground.metrics, coordinator);
+    }
+    let (others, door) = (company.as_ref(), front.get());
+    gate.open(router::of(&options, &ground, &roles, others, door, &url, grpc));
+    compaction::start(&roles, others, door);
     let served = spawn(async move {
         let _ = tokio::join!(over_http, over_grpc);
     });

@@ -1,5 +1,6 @@
-//! `/status` and `/status/health`: what clients and load balancers ask first; `/status/ready`: what
-//! the process waits for, and what can be queried and what not; `/metrics`: numbers for operators.
+//! `/status` and `/status/health`: what clients and load balancers ask first, and what the process is within
+//! its cluster; `/status/ready`: what it waits for, and what can be queried and what not; `/metrics`: numbers
+//! for operators.
 
 use std::sync::Arc;
 
@@ -12,8 +13,12 @@ use henge_broker::Broker;
 use henge_historical_node::HistoricalNode;
 use henge_platform::http::DruidError;
 use henge_platform::membership::Role;
+use henge_platform::runtime::machine::{memory_bytes, resident_bytes};
 use henge_platform::telemetry::Metrics;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use crate::formats::Formats;
 
 use crate::ground::Ground;
 use crate::options::Options;
@@ -22,22 +27,29 @@ use crate::roles::Roles;
 /// The routes.
 pub(crate) fn router(options: &Options, ground: &Ground, roles: &Roles) -> Router {
     let watched = Watched {
+        started: Instant::now(),
+        cluster: Arc::clone(&ground.queries.cluster),
         node: Arc::clone(&options.node.name),
         roles: options.node.roles.iter().copied().collect(),
         broker: roles.broker.clone(),
         historical: roles.historical.clone(),
     };
-    Router::new()
+    let of_process = Router::new()
         .route("/status", get(status))
+        .route("/status/ready", get(ready))
+        .with_state(Arc::new(watched));
+    Router::new()
         .route("/status/health", get(health))
         .route("/metrics", get(numbers))
         .with_state(ground.metrics.clone())
-        .merge(Router::new().route("/status/ready", get(ready)).with_state(Arc::new(watched)))
+        .merge(of_process)
 }
 
 /// What readiness depends on.
 #[derive(Debug)]
 struct Watched {
+    started: Instant,
+    cluster: Arc<str>,
     node: Arc<str>,
     roles: Vec<Role>,
     broker: Option<Arc<Broker>>,
@@ -58,14 +70,44 @@ async fn numbers(State(metrics): State<Metrics>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
 }
 
-/// What the program is.
-pub(crate) async fn status() -> Json<Value> {
-    Json(json!({
+/// What the program is, as Druid says it, and the versions of what it writes.
+pub(crate) fn program() -> Value {
+    let most = memory_bytes().unwrap_or(0);
+    let used = resident_bytes().unwrap_or(0);
+    json!({
         "version": env!("CARGO_PKG_VERSION"),
         "modules": [],
-        "memory": {},
+        "memory": {
+            "maxMemory": most,
+            "totalMemory": used,
+            "freeMemory": most.saturating_sub(used),
+            "usedMemory": used,
+            "directMemory": 0,
+        },
         "product": "henge",
-    }))
+        "formats": Formats::of_this_program(),
+    })
+}
+
+/// The program, and what this process of it is.
+async fn status(State(watched): State<Arc<Watched>>) -> Json<Value> {
+    let mut shown = program();
+    let waits_for = watched.waits_for();
+    let uptime = watched.started.elapsed().as_millis();
+    shown["modules"] = watched.roles.iter().map(|role| module(*role)).collect();
+    shown["node"] = json!(&*watched.node);
+    shown["roles"] = watched.roles.iter().map(|role| role.name()).collect();
+    shown["cluster"] = json!(&*watched.cluster);
+    shown["uptimeMs"] = json!(u64::try_from(uptime).unwrap_or(u64::MAX));
+    shown["ready"] = json!(waits_for.is_empty());
+    shown["waitsFor"] = json!(waits_for);
+    Json(shown)
+}
+
+/// A role, as Druid lists what a server has loaded.
+fn module(role: Role) -> Value {
+    let version = env!("CARGO_PKG_VERSION");
+    json!({ "name": role.name(), "artifact": "henge", "version": version })
 }
 
 /// Whether the process can do its work: 503 while it waits for something. `complete` says whether

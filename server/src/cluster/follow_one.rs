@@ -8,6 +8,7 @@ use std::time::Duration;
 use henge_data_node::grpc::Dialer;
 use henge_platform::discovery::inventory::{InventoryVersion, Mirror, connect_inventory};
 use henge_platform::membership::{GossipMembership, Member, Membership, NodeId};
+use henge_platform::rpc::TOKEN_REFUSED;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -113,6 +114,8 @@ async fn silence(updates: &AtomicU64, is_behind: impl Fn() -> bool) {
 #[derive(Debug, Default)]
 struct Trouble {
     current: Option<Current>,
+    /// By which words it refused our token; they are said once.
+    refused: Option<String>,
 }
 
 #[derive(Debug)]
@@ -126,14 +129,29 @@ struct Current {
 impl Trouble {
     /// It could not be followed.
     fn again(&mut self, node: &NodeId, reason: &str) {
+        if let Some(words) = self.refusal(reason) {
+            tracing::error!("node {node} refuses cluster.token: {words}");
+        }
+        if self.refused.is_some() {
+            return;
+        }
         if let Some((tries, lasts)) = self.complaint(Instant::now()) {
             let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(node = %node, reason, tries, lasts_ms, "its inventory cannot be followed");
         }
     }
 
+    /// The words by which it refuses our token, when they are not those of before.
+    fn refusal(&mut self, reason: &str) -> Option<String> {
+        let words = reason.find(TOKEN_REFUSED).map(|at| reason[at..].to_owned());
+        let is_new = words.is_some() && words != self.refused;
+        self.refused.clone_from(&words);
+        words.filter(|_| is_new)
+    }
+
     /// It is followed.
     fn is_over(&mut self, node: &NodeId) {
+        self.refused = None;
         if let Some(Current { since, tries, .. }) = self.current.take() {
             let lasted_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
             tracing::info!(node = %node, tries, lasted_ms, "its inventory is followed again");
@@ -174,6 +192,20 @@ mod tests {
         assert_eq!(said, [0, 1, 5, 21, 81, 141, 201, 261]);
         trouble.is_over(&"h".into());
         assert_eq!(trouble.complaint(Instant::now()), Some((1, Duration::ZERO)));
+    }
+
+    #[test]
+    fn h_77_a_refused_token_is_said_once_for_each_reason() {
+        let mut trouble = Trouble::default();
+        let refused = format!("h:1: {TOKEN_REFUSED}: set the same");
+        let said = trouble.refusal(&refused);
+        assert_eq!(said.as_deref(), Some(&*format!("{TOKEN_REFUSED}: set the same")));
+        assert_eq!(trouble.refusal(&refused), None);
+        assert!(trouble.refusal(&format!("h:1: {TOKEN_REFUSED}: otherwise")).is_some());
+        assert_eq!(trouble.refusal("h:1: connection refused"), None);
+        assert!(trouble.refusal(&refused).is_some());
+        trouble.is_over(&"h".into());
+        assert!(trouble.refusal(&refused).is_some());
     }
 
     #[tokio::test(start_paused = true)]

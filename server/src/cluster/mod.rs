@@ -4,6 +4,7 @@
 mod follow_one;
 pub(crate) mod incarnation;
 mod pull;
+mod seeds;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use henge_platform::discovery::Discovery;
 use henge_platform::membership::{
-    ClusterView, GossipMembership, GossipOptions, Member, Membership, Role,
+    ClusterView, GossipMembership, GossipOptions, HeardNode, Member, Membership, Role,
 };
 use henge_platform::runtime::spawn;
 use henge_realtime_node::{NetworkPeers, Peer};
@@ -26,6 +27,9 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// Rounds of gossip after which a node that is new or silent is judged.
 const SETTLE_ROUNDS: u32 = 5;
+
+/// Rounds of gossip after which seeds that did not answer are said.
+const SEED_ROUNDS: u32 = 15;
 
 /// This process in its cluster.
 #[derive(Debug, Clone)]
@@ -54,12 +58,19 @@ impl Company {
         pull::follow(&membership, ground, Arc::clone(&options.name));
         spawn(tell_versions(Arc::downgrade(&membership), ground.discovery.clone()));
         spawn(tell_realtime(Arc::downgrade(&membership), ground.realtime_peers.clone()));
+        let patience = options.gossip_interval * SEED_ROUNDS;
+        spawn(seeds::tell_silent(Arc::downgrade(&membership), options.seeds.clone(), patience));
         Ok(Self { membership })
     }
 
     /// Who is alive, as far as this process knows.
     pub(crate) fn view(&self) -> Arc<ClusterView> {
         self.membership.view()
+    }
+
+    /// Everybody who was heard of, also who is gone.
+    pub(crate) fn heard_nodes(&self) -> Vec<HeardNode> {
+        self.membership.heard_nodes()
     }
 
     /// Who is alive, once somebody has the role or this time is over: who starts again is heard of a moment later.
