@@ -3,6 +3,7 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod backup;
 mod cluster;
 mod compaction;
 pub mod data_folder;

@@ -8,7 +8,7 @@ use henge_platform::metadata::{DATASOURCE, MetadataStore, SqlMetadataStore, Sqli
 use henge_platform::storage::LocalDeepStorage;
 use henge_platform::wal::{Wal, WalOptions, log_identity};
 use henge_server::data_folder::DataFolder;
-use henge_server::integrity::{Report, examine, give_up_log_loss, open_metadata_copy};
+use henge_server::integrity::{Report, examine, give_up_log_losses, open_metadata_copy};
 use henge_tests::TestServer;
 
 use crate::lost_metadata::{copy_folder, refusal, rows};
@@ -44,7 +44,7 @@ fn logs(data_dir: &Path, name: &str) -> Vec<PathBuf> {
 pub(crate) fn give_up(data_dir: &Path, name: &str) -> u64 {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = DataFolder::new(data_dir);
-    runtime.block_on(give_up_log_loss(&folder, name)).unwrap().kept_records
+    runtime.block_on(give_up_log_losses(&folder, Some(name))).unwrap()[0].1.kept_records
 }
 
 /// What a check says, which changes nothing.
@@ -105,6 +105,8 @@ fn f_17_every_damaged_log_is_named_and_given_up_by_command_only() {
         let command = format!("accept-log-loss --data-dir '{folder}' --datasource '{name}'`");
         assert!(refused.contains(&command), "{refused}");
     }
+    let all = format!("accept-log-loss --data-dir '{}' --all`", left.path().display());
+    assert!(refused.contains(&all), "{refused}");
     // Refused again: nothing was changed.
     assert_eq!(refusal(&config), refused);
     assert_eq!((give_up(left.path(), "t"), give_up(left.path(), "u")), (2, 2));

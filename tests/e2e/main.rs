@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod arrow;
+mod backup;
 mod bombs;
 mod caches;
 mod chunk_sizes;

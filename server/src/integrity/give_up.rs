@@ -6,29 +6,53 @@ use henge_platform::runtime::blocking;
 use henge_platform::wal::{AcceptedLoss, accept_loss};
 use henge_realtime_node::PublishedLog;
 
-use super::logs::known_logs;
+use super::logs::{KnownLog, known_logs};
 use super::marks::open_marks;
 use crate::data_folder::DataFolder;
 
-/// Keeps what a datasource's log still has, in a data folder that is ours; what the metadata know of
-/// the rest is forgotten. Killed in between, it is done again.
+/// Keeps what the log of a datasource, or of each of them, still has, in a data folder that is ours; what the
+/// metadata know of the rest is forgotten. Killed in between, it is done again. Gives what was given up, by
+/// datasource.
 ///
 /// # Errors
 /// When there are no metadata or no such datasource, or something cannot be read or written.
-pub async fn give_up_log_loss(folder: &DataFolder, datasource: &str) -> Result<AcceptedLoss> {
+pub async fn give_up_log_losses(
+    folder: &DataFolder,
+    datasource: Option<&str>,
+) -> Result<Vec<(String, AcceptedLoss)>> {
     let options = folder.metadata_store();
     anyhow::ensure!(
         !SqlMetadataStore::is_unmade(options.clone()).await?,
-        "there are no metadata: see `henge metadata check`"
+        "there are no metadata: see `{}`",
+        folder.command("check")
     );
     let store = SqlMetadataStore::open(options).await?;
-    let log = known_logs(folder, &store).await?.remove(datasource);
-    let log = log.with_context(|| format!("there is no datasource '{datasource}'"))?;
+    let mut logs = known_logs(folder, &store).await?;
+    if let Some(datasource) = datasource {
+        let log = logs.remove_entry(datasource);
+        logs = log
+            .with_context(|| format!("there is no datasource '{datasource}'"))
+            .map(|log| [log].into())?;
+    }
+    let mut given_up = Vec::new();
+    for (datasource, log) in logs {
+        let lost = give_up_one(folder, &store, log);
+        let lost = lost.await.with_context(|| format!("the log of '{datasource}'"))?;
+        given_up.push((datasource, lost));
+    }
+    store.close().await;
+    Ok(given_up)
+}
+
+async fn give_up_one(
+    folder: &DataFolder,
+    store: &SqlMetadataStore,
+    log: KnownLog,
+) -> Result<AcceptedLoss> {
     let (name, marks) = (log.log.name.clone(), open_marks(folder)?);
     let work = move || accept_loss(&log.folder, log.expected, &marks);
     let given_up = blocking(work).await??;
-    let published = PublishedLog::of(&store, &name).await?;
-    published.forget_after(&store, given_up.last_record).await?;
-    store.close().await;
+    let published = PublishedLog::of(store, &name).await?;
+    published.forget_after(store, given_up.last_record).await?;
     Ok(given_up)
 }

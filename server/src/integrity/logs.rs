@@ -127,15 +127,16 @@ async fn compare_one(
     log: &KnownLog,
     report: &mut Report,
 ) -> Result<()> {
-    let data_dir = folder.root().display();
     let state = inspect(&log.folder, log.expected).await?;
     if state.files == 0 && state.damages.is_empty() {
         note_missing(folder, name, log, report);
     }
+    let command = folder.command("accept-log-loss");
+    report.damaged_logs += usize::from(!state.damages.is_empty());
     for damage in state.damages {
         report.loss(format!(
             "the log of '{name}': {damage}; put the right one back, or give up what is missing with \
-             `henge metadata accept-log-loss --data-dir '{data_dir}' --datasource '{name}'`"
+             `{command} --datasource '{name}'`"
         ));
     }
     state.notes.into_iter().for_each(|note| report.note(note));

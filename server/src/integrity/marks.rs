@@ -33,10 +33,10 @@ pub(super) async fn compare(
     if made < marked {
         report.loss(format!(
             "the metadata '{}' are an older copy: {} of {marked} changes of tasks and refused events are \
-             missing; put the right file back, or go on without them with `henge metadata \
-             accept-metadata-loss`",
+             missing; put the right file back, or go on without them with `{}`",
             folder.metadata_place(),
-            marked - made
+            marked - made,
+            folder.command("accept-metadata-loss")
         ));
     }
     Ok(())

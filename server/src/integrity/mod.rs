@@ -10,6 +10,7 @@ mod manifests;
 mod marks;
 mod open;
 mod rebuild;
+mod restore;
 mod uses;
 
 use std::fmt;
@@ -17,11 +18,12 @@ use std::fmt;
 use henge_platform::metadata::SqlMetadataStore;
 use henge_platform::storage::DeepStorage;
 
-pub use give_up::give_up_log_loss;
+pub use give_up::give_up_log_losses;
 pub use marks::open_marks;
 pub use open::open_metadata_copy;
 pub(crate) use open::{open_metadata, refuse_damaged_logs};
 pub use rebuild::{Rebuilt, rebuild};
+pub use restore::{Restored, restore};
 pub use uses::{ObjectUse, object_use};
 
 use crate::data_folder::DataFolder;
@@ -36,6 +38,8 @@ pub struct Report {
     pub losses: Vec<String>,
     /// What an operator may want to know.
     pub notes: Vec<String>,
+    /// Logs whose damages are among the losses.
+    pub damaged_logs: usize,
 }
 
 impl Report {
@@ -43,6 +47,13 @@ impl Report {
     #[must_use]
     pub fn fits(&self) -> bool {
         self.findings.is_empty() && self.losses.is_empty()
+    }
+
+    /// The command that gives up the losses of all logs at once, when there are several.
+    #[must_use]
+    pub fn give_up_all(&self, folder: &DataFolder) -> Option<String> {
+        let command = || format!("{} --all", folder.command("accept-log-loss"));
+        (self.damaged_logs > 1).then(command)
     }
 
     /// Everything that does not fit.
@@ -64,34 +75,34 @@ impl Report {
 }
 
 /// A data folder that does not fit together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct DoesNotFit {
-    folder: String,
+    folder: DataFolder,
     report: Report,
 }
 
 impl DoesNotFit {
     pub(crate) fn new(folder: &DataFolder, report: Report) -> Self {
-        Self { folder: folder.root().display().to_string(), report }
+        Self { folder: folder.clone(), report }
     }
 }
 
 impl fmt::Display for DoesNotFit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let folder = &self.folder;
+        let folder = self.folder.root().display();
         writeln!(f, "the data folder '{folder}' does not fit together, so nothing is started:")?;
         for finding in self.report.all_findings() {
             writeln!(f, "  - {finding}")?;
         }
-        write!(f, "`henge metadata check --data-dir {folder}` says this without starting")?;
+        if let Some(command) = self.report.give_up_all(&self.folder) {
+            writeln!(f, "`{command}` gives up what is missing of all these logs at once")?;
+        }
+        let (check, rebuild) = (self.folder.command("check"), self.folder.command("rebuild"));
+        write!(f, "`{check}` says this without starting")?;
         if self.report.findings.is_empty() {
             return Ok(());
         }
-        write!(
-            f,
-            "; `henge metadata rebuild --data-dir {folder}` restores the metadata from the manifests \
-             in deep storage"
-        )
+        write!(f, "; `{rebuild}` restores the metadata from the manifests in deep storage")
     }
 }
 

@@ -89,7 +89,7 @@ pub async fn rebuild(folder: &DataFolder, storage: &dyn DeepStorage) -> Result<R
 }
 
 /// Puts a new file in the place of the old one; gives where that is now.
-fn put_in_place(folder: &DataFolder, fresh: &Path) -> Result<Option<PathBuf>> {
+pub(super) fn put_in_place(folder: &DataFolder, fresh: &Path) -> Result<Option<PathBuf>> {
     let kept = keep_aside(&folder.metadata())?;
     std::fs::rename(fresh, folder.metadata()).context("put the metadata in their place")?;
     sync_dir(folder.root()).context("make the rename durable")?;
@@ -98,7 +98,7 @@ fn put_in_place(folder: &DataFolder, fresh: &Path) -> Result<Option<PathBuf>> {
 
 /// What the old store had noted of the ends of logs, which no manifest says; nothing when it cannot
 /// be read.
-async fn noted_before(folder: &DataFolder) -> BTreeMap<String, LogMark> {
+pub(super) async fn noted_before(folder: &DataFolder) -> BTreeMap<String, LogMark> {
     let read = async {
         let copy = tempfile::tempdir().context("make a temporary folder")?;
         let Some(store) = open_metadata_copy(folder, copy.path()).await? else {
@@ -138,7 +138,7 @@ async fn read_from_last_complete(
     )
 }
 
-async fn check_identities(
+pub(super) async fn check_identities(
     folder: &DataFolder,
     storage: &dyn DeepStorage,
     cluster_uuid: &str,
@@ -162,7 +162,7 @@ async fn check_identities(
 
 /// The highest version that anything shows, and the ids that unnamed objects show: an id is never
 /// given out twice, also when its upload was never published.
-fn given_out(all: &Manifest, unnamed: &[String]) -> (Version, Vec<SegmentId>) {
+pub(super) fn given_out(all: &Manifest, unnamed: &[String]) -> (Version, Vec<SegmentId>) {
     let mut chunks: BTreeMap<&str, &SegmentId> = BTreeMap::new();
     for segment in &all.segments {
         if let Some((folder, _)) = segment.object_key.rsplit_once('/') {
@@ -189,7 +189,7 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn remove_database(path: &Path) -> Result<()> {
+pub(super) fn remove_database(path: &Path) -> Result<()> {
     for ending in ["", "-wal", "-shm"] {
         let file = with_ending(path, ending);
         if file.exists() {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use henge_platform::metadata::SqlMetadataStore;
-use henge_server::integrity::{give_up_log_loss, open_marks};
+use henge_server::integrity::{give_up_log_losses, open_marks};
 
 use super::PlaceArgs;
 use crate::cmd::output::{counted, say};
@@ -13,31 +13,36 @@ use crate::cmd::output::{counted, say};
 /// Which log.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  henge metadata accept-log-loss --data-dir ./data --datasource events")]
+  henge metadata accept-log-loss --data-dir ./data --datasource events
+  henge metadata accept-log-loss --data-dir ./data --config henge.toml --all")]
 pub(crate) struct AcceptArgs {
     #[command(flatten)]
     folder: PlaceArgs,
     /// The datasource whose log is damaged.
-    #[arg(long, value_name = "NAME")]
-    datasource: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    datasource: Option<String>,
+    /// All damaged logs of the folder.
+    #[arg(long)]
+    all: bool,
 }
 
 pub(super) async fn run(args: &AcceptArgs) -> Result<ExitCode> {
     let folder = args.folder.folder()?;
     folder.must_be_there()?;
     let _lock = folder.own()?;
-    let given_up = give_up_log_loss(&folder, &args.datasource).await?;
-    if given_up.damages.is_empty() {
-        say("nothing is missing from this log; nothing was changed")?;
+    let given_up = give_up_log_losses(&folder, args.datasource.as_deref()).await?;
+    for (datasource, lost) in given_up.iter().filter(|(_, lost)| !lost.damages.is_empty()) {
+        for damage in &lost.damages {
+            say(format!("given up of '{datasource}': {damage}"))?;
+        }
+        say(format!("kept: {}", counted(lost.kept_records, "record")))?;
+        if let Some(kept) = &lost.kept_aside {
+            say(format!("the old files are in {}", kept.display()))?;
+        }
     }
-    for damage in &given_up.damages {
-        say(format!("given up: {damage}"))?;
-    }
-    if !given_up.damages.is_empty() {
-        say(format!("kept: {}", counted(given_up.kept_records, "record")))?;
-    }
-    if let Some(kept) = &given_up.kept_aside {
-        say(format!("the old files are in {}", kept.display()))?;
+    if given_up.iter().all(|(_, lost)| lost.damages.is_empty()) {
+        let which = if args.all { "any log" } else { "this log" };
+        say(format!("nothing is missing from {which}; nothing was changed"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

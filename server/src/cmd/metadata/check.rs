@@ -24,13 +24,13 @@ struct Checked {
 
 pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
     let config = args.place.config()?;
-    let folder = DataFolder::of(&config)?;
+    let folder = args.place.folder_of(&config)?;
     let _lock = folder.look()?;
     let checked = check(&folder, &config.storage).await?;
     if args.json {
         print_json(&checked)?;
     } else {
-        print(&checked)?;
+        print(&folder, &checked)?;
     }
     let fits = checked.report.fits() && checked.objects.missing.is_empty();
     Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -78,7 +78,7 @@ async fn look(
     Ok(Checked { report, all: Some(all), objects })
 }
 
-fn print(checked: &Checked) -> Result<()> {
+fn print(folder: &DataFolder, checked: &Checked) -> Result<()> {
     let Checked { report, all, objects } = checked;
     if let Some(all) = all {
         say(format!("cluster {}", all.cluster_uuid))?;
@@ -103,8 +103,12 @@ fn print(checked: &Checked) -> Result<()> {
     if report.fits() {
         say("everything fits")?;
     }
+    if let Some(command) = report.give_up_all(folder) {
+        say(format!("`{command}` gives up what is missing of all these logs at once"))?;
+    }
     if !report.findings.is_empty() {
-        say("`henge metadata rebuild` restores the metadata from the manifests in deep storage")?;
+        let rebuild = folder.command("rebuild");
+        say(format!("`{rebuild}` restores the metadata from the manifests in deep storage"))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ mod accept;
 mod check;
 mod rebuild;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use henge_platform::config::ServerConfig;
 use henge_platform::metadata::DATASOURCE;
 use henge_platform::metadata::manifest::Manifest;
+use henge_realtime_node::node_of_folder;
 use henge_server::data_folder::DataFolder;
 use serde_json::{Value, json};
 
@@ -47,19 +48,39 @@ struct PlaceArgs {
     metadata_url: Option<String>,
 }
 
+/// The settings of the server that a folder belongs to.
+pub(super) fn folder_settings(
+    file: Option<&Path>,
+    data_dir: Option<&Path>,
+    metadata_url: Option<&str>,
+) -> Result<ServerConfig> {
+    let mut config = ServerConfig::load(file)?;
+    if let Some(data_dir) = data_dir {
+        data_dir.clone_into(&mut config.data_dir);
+    }
+    if let Some(url) = metadata_url {
+        config.metadata.url = url.to_owned().into();
+    }
+    // The folder knows best whose logs it has.
+    if let Some(node) = node_of_folder(&config.data_dir)? {
+        config.cluster.node = node;
+    }
+    Ok(config)
+}
+
 impl PlaceArgs {
     /// The settings of the server that the folder belongs to.
     fn config(&self) -> Result<ServerConfig> {
-        let mut config = ServerConfig::load(self.config.as_deref())?;
-        config.data_dir.clone_from(&self.data_dir);
-        if let Some(url) = &self.metadata_url {
-            config.metadata.url = url.clone().into();
-        }
-        Ok(config)
+        let url = self.metadata_url.as_deref();
+        folder_settings(self.config.as_deref(), Some(&self.data_dir), url)
     }
 
     fn folder(&self) -> Result<DataFolder> {
-        DataFolder::of(&self.config()?)
+        self.folder_of(&self.config()?)
+    }
+
+    fn folder_of(&self, config: &ServerConfig) -> Result<DataFolder> {
+        Ok(DataFolder::of(config)?.with_settings(self.config.as_deref()))
     }
 }
 
@@ -147,4 +168,29 @@ fn as_json(all: &Manifest) -> Value {
         "datasources": datasources,
         "positions": all.positions,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_says_whose_logs_it_has_and_commands_name_what_they_need() {
+        let folder = tempfile::tempdir().unwrap();
+        let data_dir = folder.path();
+        let node = || folder_settings(None, Some(data_dir), None).unwrap().node_name();
+        assert_eq!(node(), "0");
+        let identity = r#"{"node":"r1","folder":"0123"}"#;
+        std::fs::write(data_dir.join("realtime-node.json"), identity).unwrap();
+        assert_eq!(node(), "r1");
+        let settings = data_dir.join("henge.toml");
+        std::fs::write(&settings, "port = 0\n").unwrap();
+        let config = folder_settings(Some(&settings), Some(data_dir), None).unwrap();
+        let of = DataFolder::of(&config).unwrap();
+        let (root, file) = (data_dir.display(), settings.display());
+        let plain = format!("henge metadata check --data-dir '{root}'");
+        assert_eq!(of.command("check"), plain);
+        let whole = of.with_settings(Some(&settings)).command("check");
+        assert_eq!(whole, format!("{plain} --config '{file}'"));
+    }
 }

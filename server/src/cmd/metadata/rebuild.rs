@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use henge_server::data_folder::DataFolder;
 use henge_server::integrity::{Rebuilt, rebuild};
 use henge_server::open_existing_deep_storage;
 use serde_json::json;
@@ -16,7 +15,7 @@ const NAMED: usize = 20;
 
 pub(super) async fn run(args: &FolderArgs) -> Result<ExitCode> {
     let config = args.place.config()?;
-    let folder = DataFolder::of(&config)?;
+    let folder = args.place.folder_of(&config)?;
     folder.must_be_there()?;
     let storage = open_existing_deep_storage(&config.storage, &folder).await?;
     let _lock = folder.own()?;
