@@ -30,4 +30,4 @@ pub use deep_storage::open_existing_deep_storage;
 pub use formats::Formats;
 pub use memory::fitted;
 pub use nodes::{NodeRow, NodeState};
-pub use start::{Running, start, start_from};
+pub use start::{Running, start};

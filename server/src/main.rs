@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             cmd::print_error(&error);
-            ExitCode::FAILURE
+            cmd::exit_code_of(&error)
         }
     }
 }

@@ -99,8 +99,8 @@ impl Running {
 }
 
 /// Starts the roles of a process and the servers of HTTP and gRPC; returns when everything that was stored
-/// on it is queryable. In a cluster, what is away is waited for. `file` is where the configuration was read
-/// from, if from a file: tasks do not read it.
+/// on it is queryable. In a cluster, what is away is waited for. `settings` is the file that the configuration
+/// was read from, if it was: tasks do not read it, and commands that errors give to operators name it.
 ///
 /// # Errors
 /// When the data directory cannot be used or belongs to another server, stored state is damaged or

@@ -4,8 +4,9 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use henge_platform::config::Secret;
 use serde_json::Value;
-use ureq::Agent;
+use ureq::{Agent, RequestBuilder};
 
 const MAX_REPLY_BYTES: u64 = 256 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -16,6 +17,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 pub(crate) struct Client {
     agent: Agent,
     base_url: String,
+    token: Option<Secret>,
 }
 
 /// Why a request failed.
@@ -32,6 +34,11 @@ pub(crate) enum HttpError {
         /// What is wrong and how to mend it.
         message: String,
     },
+    /// It asks for another token than it was shown.
+    #[error(
+        "{0} asks for the token of its cluster: give cluster.token by --token or HENGE_CLUSTER__TOKEN"
+    )]
+    NoToken(String),
     /// The connection or the answer broke.
     #[error("{url}: {reason}")]
     Broken {
@@ -51,10 +58,22 @@ impl HttpError {
         match self {
             Self::Unreachable(_) | Self::Broken { .. } => true,
             Self::Refused { status, .. } => matches!(status, 429 | 503),
-            Self::BadUrl(_) => false,
+            Self::BadUrl(_) | Self::NoToken(_) => false,
+        }
+    }
+
+    /// True when the server knows no such path, or is of a release that has not built it.
+    pub(crate) fn is_no_route(&self) -> bool {
+        match self {
+            Self::Refused { status: 405 | 501, .. } => true,
+            Self::Refused { status: 404, message } => message.starts_with(NO_ROUTE),
+            _ => false,
         }
     }
 }
+
+/// How a server begins the words that it has no such path.
+const NO_ROUTE: &str = "no such resource";
 
 type Result<T, E = HttpError> = std::result::Result<T, E>;
 
@@ -80,7 +99,17 @@ impl Client {
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_global(Some(CALL_TIMEOUT))
             .build();
-        Ok(Self { agent: Agent::new_with_config(config), base_url })
+        Ok(Self { agent: Agent::new_with_config(config), base_url, token: None })
+    }
+
+    /// The same, showing a token where there is one.
+    pub(crate) fn with_token(self, token: Option<&str>) -> Self {
+        Self { token: token.filter(|token| !token.is_empty()).map(Secret::from), ..self }
+    }
+
+    /// Another process of the same cluster, at host:port.
+    pub(crate) fn at(&self, address: &str) -> Self {
+        Self { base_url: format!("http://{address}"), ..self.clone() }
     }
 
     /// Where the server is, without a slash at the end.
@@ -91,22 +120,49 @@ impl Client {
     /// `GET`
     pub(crate) fn get(&self, path: &str) -> Result<Value> {
         let url = self.url(path);
-        let answer = self.agent.get(&url).call();
-        self.read(&url, answer)
+        let answer = self.introduced(self.agent.get(&url)).call();
+        self.read_json(&url, answer)
+    }
+
+    /// `GET` of something that is not JSON.
+    pub(crate) fn get_text(&self, path: &str) -> Result<String> {
+        let url = self.url(path);
+        let answer = self.introduced(self.agent.get(&url)).call();
+        Ok(String::from_utf8_lossy(&self.read(&url, answer)?).into_owned())
     }
 
     /// `PUT` of a JSON document.
     pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Value> {
         let url = self.url(path);
         let request = self.agent.put(&url).content_type("application/json");
-        self.read(&url, request.send(body.to_string()))
+        self.read_json(&url, self.introduced(request).send(body.to_string()))
     }
 
     /// `POST` of a JSON document.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.post_with(path, body, &[])
+    }
+
+    /// The same, with headers in UTF-8.
+    pub(crate) fn post_with(
+        &self,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Result<Value> {
         let url = self.url(path);
-        let request = self.agent.post(&url).content_type("application/json");
-        self.read(&url, request.send(body.to_string()))
+        let mut request = self.agent.post(&url).content_type("application/json");
+        for (name, value) in headers {
+            request = request.header(*name, value.as_bytes());
+        }
+        self.read_json(&url, self.introduced(request).send(body.to_string()))
+    }
+
+    /// `DELETE`
+    pub(crate) fn delete(&self, path: &str) -> Result<Value> {
+        let url = self.url(path);
+        let answer = self.introduced(self.agent.delete(&url)).call();
+        self.read_json(&url, answer)
     }
 
     /// Asks a native query.
@@ -119,18 +175,42 @@ impl Client {
     pub(crate) fn push(&self, datasource: &str, key: &str, lines: &[u8]) -> Result<Value> {
         let url = self.url(&format!("/v1/datasources/{}/events", path_segment(datasource)));
         let request = self.agent.post(&url).content_type("application/x-ndjson");
-        self.read(&url, request.header("Idempotency-Key", key).send(lines))
+        let request = self.introduced(request.header("Idempotency-Key", key));
+        self.read_json(&url, request.send(lines))
     }
 
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
     }
 
-    fn read(
+    fn introduced<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {}", token.reveal())),
+            None => request,
+        }
+    }
+
+    /// An empty answer is null.
+    fn read_json(
         &self,
         url: &str,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<Value> {
+        let body = self.read(url, answer)?;
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&body).map_err(|error| HttpError::Broken {
+            url: url.to_owned(),
+            reason: format!("the answer is not JSON: {error}"),
+        })
+    }
+
+    fn read(
+        &self,
+        url: &str,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Vec<u8>> {
         let broken = |reason: &dyn fmt::Display| HttpError::Broken {
             url: url.to_owned(),
             reason: reason.to_string(),
@@ -146,11 +226,11 @@ impl Client {
             .limit(MAX_REPLY_BYTES)
             .read_to_vec()
             .map_err(|error| broken(&error))?;
-        if !(200..300).contains(&status) {
-            return Err(HttpError::Refused { status, message: refusal(status, &body) });
+        match status {
+            200..300 => Ok(body),
+            401 => Err(HttpError::NoToken(self.base_url.clone())),
+            _ => Err(HttpError::Refused { status, message: refusal(status, &body) }),
         }
-        serde_json::from_slice(&body)
-            .map_err(|error| broken(&format!("the answer is not JSON: {error}")))
     }
 }
 

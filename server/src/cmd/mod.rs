@@ -1,21 +1,33 @@
 //! The commands, one a file.
 
+mod backup;
 mod cluster;
 mod config;
+mod datasource;
 mod demo;
+#[cfg(test)]
+mod fake_server;
 mod http;
 mod ingest;
 mod metadata;
 mod output;
+mod rules;
 mod segment;
+mod segments;
 mod server;
+mod server_at;
+mod shapes;
 mod stop;
+mod tier;
+mod upgrade;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use henge_platform::membership::Role;
+
+pub(crate) use output::exit_code_of;
 
 /// Real-time analytics: push events, query them at once, keep them for ever.
 #[derive(Debug, Parser)]
@@ -38,15 +50,32 @@ pub(crate) enum Command {
     Coordinator(server::ServerArgs),
     /// Load files into a datasource, with a progress bar.
     Ingest(ingest::IngestArgs),
+    /// See how a cluster is, tell its nodes what to do, or plan for it.
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// See what tiers hold and how much of it is in memory, and name them for rules.
+    #[command(subcommand)]
+    Tier(tier::TierCommand),
+    /// Say which tiers hold which segments, in how many copies, and which segments go.
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
+    /// List datasources, drop them, or bring them back.
+    #[command(subcommand)]
+    Datasource(datasource::DatasourceCommand),
+    /// List the segments of a datasource.
+    Segments(segments::SegmentsArgs),
+    /// Write the metadata into one file, or make them anew from it.
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Say whether a cluster can be brought to the version of this program.
+    #[command(subcommand)]
+    Upgrade(upgrade::UpgradeCommand),
     /// Look into segment files, or verify them.
     #[command(subcommand)]
     Segment(segment::SegmentCommand),
     /// Check the metadata of a data folder, or restore them.
     #[command(subcommand)]
     Metadata(metadata::MetadataCommand),
-    /// See what a cluster would do.
-    #[command(subcommand)]
-    Cluster(cluster::ClusterCommand),
     /// Check settings.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -58,14 +87,20 @@ impl Command {
         let outcome = match self {
             Self::Demo(args) => on_runtime(demo::run(args)),
             Self::Server(args) => on_runtime(server::run(args)),
-            Self::Realtime(args) => on_runtime(server::run(args.of_role(Role::Realtime))),
-            Self::Historical(args) => on_runtime(server::run(args.of_role(Role::Historical))),
-            Self::Broker(args) => on_runtime(server::run(args.of_role(Role::Broker))),
-            Self::Coordinator(args) => on_runtime(server::run(args.of_role(Role::Coordinator))),
+            Self::Realtime(args) => of_role(args, Role::Realtime),
+            Self::Historical(args) => of_role(args, Role::Historical),
+            Self::Broker(args) => of_role(args, Role::Broker),
+            Self::Coordinator(args) => of_role(args, Role::Coordinator),
             Self::Ingest(args) => ingest::run(&args),
+            Self::Cluster(command) => cluster::run(&command),
+            Self::Tier(command) => tier::run(&command),
+            Self::Rules(command) => rules::run(&command),
+            Self::Datasource(command) => datasource::run(&command),
+            Self::Segments(args) => segments::run(&args),
+            Self::Backup(command) => on_runtime(backup::run(command)),
+            Self::Upgrade(command) => upgrade::run(&command),
             Self::Segment(command) => segment::run(&command),
             Self::Metadata(command) => on_runtime(metadata::run(command)),
-            Self::Cluster(command) => cluster::run(&command),
             Self::Config(command) => config::run(&command),
         };
         match outcome {
@@ -74,6 +109,10 @@ impl Command {
             outcome => outcome,
         }
     }
+}
+
+fn of_role(args: server::ServerArgs, role: Role) -> Result<ExitCode> {
+    on_runtime(server::run(args.of_role(role)?))
 }
 
 /// Errors go to standard error, with their causes, one a line.
@@ -101,4 +140,34 @@ fn on_runtime(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> 
         .build()
         .context("start the runtime")?
         .block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Command::command().debug_assert();
+    }
+
+    /// What a command prints and how it exits is said where it is asked for.
+    #[test]
+    fn every_command_that_asks_a_server_says_its_exit_codes_and_shows_examples() {
+        let line = Command::command();
+        let mut asking = 0;
+        for group in ["cluster", "tier", "rules", "datasource", "backup", "upgrade"] {
+            let group = line.find_subcommand(group).unwrap();
+            for command in group.get_subcommands().filter(|one| one.get_name() != "simulate") {
+                let help = command.clone().render_long_help().to_string();
+                let name = command.get_name();
+                assert!(help.contains("Exit codes: 0 "), "{name}: {help}");
+                assert!(help.contains("Examples:") && help.contains("--json"), "{name}: {help}");
+                asking += 1;
+            }
+        }
+        assert_eq!(asking, 17);
+    }
 }

@@ -2,10 +2,60 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, Table};
+use serde_json::Value;
+
+/// The exit code of a command that did what it was to do and found something that somebody should look at.
+const FOUND: u8 = 3;
+/// The exit code of a command that was given wrongly, as clap has it.
+const USAGE: u8 = 2;
+
+/// A command that was given wrongly, in a way that clap does not see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) String);
+
+/// The exit code of a command that failed.
+pub(crate) fn exit_code_of(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref::<UsageError>() {
+        Some(_) => ExitCode::from(USAGE),
+        None => ExitCode::FAILURE,
+    }
+}
+
+/// What a command has to say.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Report {
+    /// To people.
+    pub(crate) text: String,
+    /// To programs.
+    pub(crate) json: Value,
+    /// True when somebody should look at it.
+    pub(crate) is_alarming: bool,
+}
+
+impl Report {
+    /// All is well.
+    pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
+        Self { text: text.into(), json, is_alarming: false }
+    }
+
+    /// Says it.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub(crate) fn show(&self, as_json: bool) -> anyhow::Result<ExitCode> {
+        match as_json {
+            true => say(serde_json::to_string_pretty(&self.json)?)?,
+            false => say(self.text.trim_end())?,
+        }
+        Ok(if self.is_alarming { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+    }
+}
 
 /// Writes a line to standard output. Unlike `println!` it does not panic when nobody reads any
 /// more, as behind `| head`.
@@ -35,7 +85,7 @@ pub(crate) struct TextTable {
 impl TextTable {
     /// An empty table.
     pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
-        let alignments = columns
+        let alignments: Vec<CellAlignment> = columns
             .iter()
             .map(|(_, align)| match align {
                 Align::Left => CellAlignment::Left,
@@ -44,7 +94,8 @@ impl TextTable {
             .collect();
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
-        table.set_header(columns.iter().map(|(name, _)| *name));
+        let heads = columns.iter().zip(&alignments);
+        table.set_header(heads.map(|((name, _), align)| Cell::new(name).set_alignment(*align)));
         Self { table, alignments }
     }
 
@@ -53,6 +104,13 @@ impl TextTable {
         let cells = values.into_iter().zip(&self.alignments);
         let cells = cells.map(|(value, align)| Cell::new(value.to_string()).set_alignment(*align));
         self.table.add_row(cells);
+    }
+}
+
+impl TextTable {
+    /// The table, or these words when it has no rows.
+    pub(crate) fn or(&self, words: &str) -> String {
+        if self.table.is_empty() { words.to_owned() } else { self.to_string() }
     }
 }
 
@@ -96,6 +154,31 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// A share from 0 to 1 as a bar of so many letters.
+pub(crate) fn bar(share: f64, width: usize) -> String {
+    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+    let full = (share * width as f64).round() as usize;
+    format!("{}{}", "█".repeat(full), "░".repeat(width - full))
+}
+
+/// A share from 0 to 1 in percent.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    match whole {
+        0 => String::new(),
+        whole => format!("{:.0} %", part as f64 / whole as f64 * 100.0),
+    }
+}
+
+/// How long ago something was: `now`, `12 s`, `5 min`, `3 h`.
+pub(crate) fn ago(ms: u64) -> String {
+    match ms / 1_000 {
+        0..3 => "now".to_owned(),
+        seconds @ 3..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3_600),
+    }
+}
+
 /// `12.3 ms`, or seconds from one on.
 pub(crate) fn duration(time: Duration) -> String {
     match time.as_secs_f64() {
@@ -126,6 +209,16 @@ mod tests {
     fn durations_are_in_fitting_units() {
         assert_eq!(duration(Duration::from_micros(12_345)), "12.3 ms");
         assert_eq!(duration(Duration::from_millis(10_695)), "10.7 s");
+    }
+
+    #[test]
+    fn shares_and_ages_for_people() {
+        assert_eq!(
+            [0.0, 0.5, 1.5, f64::NAN].map(|share| bar(share, 4)),
+            ["░░░░", "██░░", "████", "░░░░"]
+        );
+        assert_eq!((percent(1, 3), percent(1, 0)), ("33 %".into(), String::new()));
+        assert_eq!([0, 3_000, 130_000, 7_300_000].map(ago), ["now", "3 s", "2 min", "2 h"]);
     }
 
     #[test]

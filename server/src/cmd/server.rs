@@ -9,6 +9,7 @@ use henge_platform::config::ServerConfig;
 use henge_platform::membership::Role;
 use henge_platform::telemetry::init_logging;
 
+use super::output::UsageError;
 use super::stop::StopSignals;
 
 /// Options of `henge server`.
@@ -86,7 +87,40 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
 
 impl ServerArgs {
     /// The same for a process with one role.
-    pub(crate) fn of_role(self, role: Role) -> Self {
-        Self { roles: Some(vec![role.name().to_owned()]), ..self }
+    ///
+    /// # Errors
+    /// When it is told to have others.
+    pub(crate) fn of_role(self, role: Role) -> Result<Self, UsageError> {
+        if let Some(roles) = &self.roles {
+            let (all, role) = (roles.join(","), role.name());
+            return Err(UsageError(format!(
+                "`henge {role}` is a process with that one role: leave --roles out, or run \
+                 `henge server --roles {all}`"
+            )));
+        }
+        Ok(Self { roles: Some(vec![role.name().to_owned()]), ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ServerArgs,
+    }
+
+    #[test]
+    fn a_command_of_one_role_takes_no_others() {
+        let args = |line: &[&str]| Line::parse_from(line).args;
+        let one = args(&["historical"]).of_role(Role::Historical).unwrap();
+        assert_eq!(one.roles.unwrap(), ["historical"]);
+        let line = ["historical", "--roles", "broker,realtime"];
+        let error = args(&line).of_role(Role::Historical).unwrap_err().to_string();
+        assert!(error.contains("`henge server --roles broker,realtime`"), "{error}");
     }
 }

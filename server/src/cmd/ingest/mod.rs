@@ -79,6 +79,9 @@ pub(crate) struct IngestArgs {
     /// The server, which has to run on this machine: it reads the files itself.
     #[arg(long, value_name = "URL", env = "HENGE_URL", default_value = "http://127.0.0.1:8888")]
     url: String,
+    /// The token of the cluster, where the server asks for it.
+    #[arg(long, value_name = "TOKEN", env = "HENGE_CLUSTER__TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// Add to the rows that are there.
     #[arg(long, conflicts_with = "replace")]
     append: bool,
@@ -119,7 +122,7 @@ enum Uint64 {
 
 /// Runs the command.
 pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
-    let client = Client::new(&args.url)?;
+    let client = Client::new(&args.url)?.with_token(args.token.as_deref());
     let spec = match &args.spec {
         Some(path) => read_spec(path)?,
         None => guessed_spec(args)?,

@@ -1,0 +1,232 @@
+//! `henge cluster status`: on one page what an operator asks first.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use henge_server::{NodeRow, NodeState};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::cmd::output::{Align, Report, TextTable, counted, grouped, percent, size};
+use crate::cmd::server_at::{Cluster, ServerAt};
+use crate::cmd::shapes::Tier;
+
+/// Options of `henge cluster status`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  henge cluster status
+  henge cluster status --url http://b1.example:8888 --token \"$TOKEN\"
+  henge cluster status --json | jq .troubles
+
+Exit codes: 0 all is well, 1 failed, 2 wrong usage, 3 something is wrong, and the text says what.")]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    at: ServerAt,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &StatusArgs) -> Result<ExitCode> {
+    report(&args.at.cluster()?)?.show(args.at.json)
+}
+
+/// What `/status` and `/status/ready` say, as far as it is shown.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Process {
+    node: String,
+    version: String,
+    cluster: String,
+    waits_for: Vec<String>,
+}
+
+/// What could be asked.
+struct Seen {
+    process: Process,
+    nodes: Vec<NodeRow>,
+    leader: Result<String>,
+    tiers: Result<Vec<Tier>>,
+    /// Segments that are still to be loaded, by datasource.
+    left: Result<BTreeMap<String, u64>>,
+    unavailable: u64,
+}
+
+fn report(cluster: &Cluster) -> Result<Report> {
+    let ready = cluster.client().get("/status/ready").unwrap_or_default();
+    let seen = Seen {
+        process: cluster.get("/status")?,
+        nodes: cluster.get("/henge/v1/nodes")?,
+        leader: cluster.get_text("/druid/coordinator/v1/leader"),
+        tiers: cluster.get("/henge/v1/coordinator/tiers"),
+        left: cluster.get("/druid/coordinator/v1/loadstatus?simple"),
+        unavailable: ready["unavailableSegments"].as_u64().unwrap_or(0),
+    };
+    let troubles = troubles(&seen);
+    let json = json!({
+        "cluster": seen.process.cluster,
+        "leader": seen.leader.as_ref().ok(),
+        "asked": { "node": seen.process.node, "version": seen.process.version },
+        "nodes": seen.nodes,
+        "tiers": seen.tiers.as_ref().ok(),
+        "segmentsToLoad": seen.left.as_ref().ok(),
+        "unavailableSegments": seen.unavailable,
+        "troubles": troubles,
+    });
+    let is_alarming = !troubles.is_empty();
+    Ok(Report { is_alarming, ..Report::new(text(&seen, &troubles), json) })
+}
+
+/// What is wrong, a sentence each.
+fn troubles(seen: &Seen) -> Vec<String> {
+    let mut troubles = Vec::new();
+    if let Err(error) = &seen.leader {
+        troubles.push(format!("nobody leads: {error:#}"));
+    }
+    for node in seen.nodes.iter().filter(|node| node.state != NodeState::Alive) {
+        troubles.push(match node.state {
+            NodeState::Gone => format!("'{}' is gone", node.node),
+            _ => format!("'{}' was heard of and has not said yet what it is", node.node),
+        });
+    }
+    let waits = seen.process.waits_for.iter();
+    troubles.extend(waits.map(|what| format!("'{}' waits: {what}", seen.process.node)));
+    if seen.unavailable > 0 {
+        let count = counted(seen.unavailable, "segment");
+        troubles.push(format!("{count} served by nobody: queries over them fail"));
+    }
+    match &seen.left {
+        Ok(left) => {
+            let left = left.iter().filter(|(_, count)| **count > 0);
+            troubles.extend(left.map(|(name, count)| {
+                format!("'{name}': {} still to be loaded", counted(*count, "segment"))
+            }));
+        }
+        Err(error) if seen.leader.is_ok() => {
+            troubles.push(format!("what is still to be loaded is not known: {error:#}"));
+        }
+        Err(_) => {}
+    }
+    troubles
+}
+
+fn text(seen: &Seen, troubles: &[String]) -> String {
+    let mut lines = Vec::new();
+    if !seen.process.cluster.is_empty() {
+        lines.push(format!("cluster {}", seen.process.cluster));
+    }
+    if let Ok(leader) = &seen.leader {
+        lines.push(format!("leader  {leader}"));
+    }
+    lines.push(format!("nodes   {}", nodes_line(&seen.nodes)));
+    if let Ok(tiers) = &seen.tiers {
+        lines.push(tier_table(tiers).or("no node holds segments"));
+    }
+    match troubles {
+        [] => lines.push("all is well".to_owned()),
+        troubles => lines.extend(troubles.iter().map(|trouble| format!("! {trouble}"))),
+    }
+    lines.join("\n")
+}
+
+/// `3 alive, 1 gone: 1 broker, 1 coordinator, 2 historical`.
+fn nodes_line(nodes: &[NodeRow]) -> String {
+    let mut states: BTreeMap<String, u64> = BTreeMap::new();
+    let mut roles: BTreeMap<&str, u64> = BTreeMap::new();
+    for node in nodes {
+        *states.entry(node.state.to_string()).or_default() += 1;
+        if node.state == NodeState::Alive {
+            node.roles.iter().for_each(|role| *roles.entry(role).or_default() += 1);
+        }
+    }
+    let states: Vec<String> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
+    let roles: Vec<String> = roles.iter().map(|(role, n)| format!("{n} {role}")).collect();
+    format!("{}: {}", states.join(", "), roles.join(", "))
+}
+
+fn tier_table(tiers: &[Tier]) -> TextTable {
+    let mut table = TextTable::new(&[
+        ("tier", Align::Left),
+        ("nodes", Align::Right),
+        ("copies", Align::Right),
+        ("used", Align::Right),
+        ("capacity", Align::Right),
+        ("full", Align::Right),
+    ]);
+    for tier in tiers {
+        table.row([
+            tier.tier.clone(),
+            grouped(tier.nodes),
+            grouped(tier.segments),
+            size(tier.used_bytes),
+            size(tier.capacity_bytes),
+            percent(tier.used_bytes, tier.capacity_bytes),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cmd::fake_server::FakeServer;
+
+    fn healthy() -> FakeServer {
+        let server = FakeServer::start();
+        server.on("GET /status", json!({"version": "1.0.0", "node": "b1", "cluster": "c-1"}));
+        server.on("GET /status/ready", json!({"ready": true, "unavailableSegments": 0}));
+        let node =
+            |name: &str, role: &str| json!({"node": name, "roles": [role], "state": "alive"});
+        let nodes =
+            json!([node("b1", "broker"), node("c1", "coordinator"), node("h1", "historical")]);
+        server.on("GET /henge/v1/nodes", nodes);
+        server.on("GET /druid/coordinator/v1/leader", json!("http://c1:8888"));
+        let tier = json!([{"tier": "hot", "nodes": 1, "capacityBytes": 2_097_152, "usedBytes": 1_048_576,
+                           "segments": 12, "aliases": []}]);
+        server.on("GET /henge/v1/coordinator/tiers", tier);
+        server.on("GET /druid/coordinator/v1/loadstatus?simple", json!({"visits": 0}));
+        server
+    }
+
+    #[test]
+    fn golden_text_of_a_cluster_that_is_well() {
+        let report = report(&Cluster::of(healthy().client())).unwrap();
+        let expected = "\
+cluster c-1
+leader  http://c1:8888
+nodes   3 alive: 1 broker, 1 coordinator, 1 historical
+┌──────┬───────┬────────┬─────────┬──────────┬──────┐
+│ tier ┆ nodes ┆ copies ┆    used ┆ capacity ┆ full │
+╞══════╪═══════╪════════╪═════════╪══════════╪══════╡
+│ hot  ┆     1 ┆     12 ┆ 1.0 MiB ┆  2.0 MiB ┆ 50 % │
+└──────┴───────┴────────┴─────────┴──────────┴──────┘
+all is well";
+        assert_eq!(report.text, expected);
+        assert!(!report.is_alarming && report.json["troubles"] == json!([]));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said() {
+        let server = healthy();
+        server.on("GET /status", json!({"node": "b1", "waitsFor": ["what 'h1' serves"]}));
+        server.on_status("GET /status/ready", 200, json!({"unavailableSegments": 2}));
+        let nodes = json!([{"node": "h1", "state": "gone"}, {"node": "h2", "state": "starting"}]);
+        server.on("GET /henge/v1/nodes", nodes);
+        let nobody = json!({"errorMessage": "one has to run"});
+        server.on_status("GET /druid/coordinator/v1/leader", 503, nobody);
+        server.on("GET /druid/coordinator/v1/loadstatus?simple", json!({"visits": 1, "clicks": 0}));
+        let report = report(&Cluster::of(server.client())).unwrap();
+        assert!(report.is_alarming);
+        assert_eq!(
+            report.json["troubles"],
+            json!([
+                "nobody leads: one has to run",
+                "'h1' is gone",
+                "'h2' was heard of and has not said yet what it is",
+                "'b1' waits: what 'h1' serves",
+                "2 segments served by nobody: queries over them fail",
+                "'visits': 1 segment still to be loaded",
+            ])
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! `henge datasource restore`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{changed_segments, checked, path_of};
+use crate::cmd::output::{Report, counted};
+use crate::cmd::server_at::{Cluster, ServerAt};
+
+/// Options of `henge datasource restore`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  henge datasource restore visits
+  henge datasource restore visits --interval 2020/2021
+
+Segments that rules drop are dropped again at once: set other rules before (`henge rules set`).
+
+Exit codes: 0 restored, 1 failed, 2 wrong usage, 3 there was nothing to restore.")]
+pub(crate) struct RestoreArgs {
+    /// The datasource.
+    #[arg(value_name = "DATASOURCE")]
+    datasource: String,
+    /// Only segments of this time.
+    #[arg(long, value_name = "INTERVAL")]
+    interval: Option<String>,
+    #[command(flatten)]
+    at: ServerAt,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
+    let cluster = args.at.cluster()?;
+    report(&cluster, &args.datasource, args.interval.as_deref())?.show(args.at.json)
+}
+
+fn report(cluster: &Cluster, name: &str, interval: Option<&str>) -> Result<Report> {
+    let path = path_of(name);
+    let answer: Value = match interval.map(checked).transpose()? {
+        Some(interval) => {
+            cluster.post(&format!("{path}/markUsed"), &json!({ "interval": interval }))?
+        }
+        None => cluster.post(&path, &json!({}))?,
+    };
+    let count = changed_segments(&answer);
+    let text = match count {
+        0 => format!("'{name}' has no segments there that were dropped and could be used again"),
+        count => format!("used again: {} of '{name}'", counted(count, "segment")),
+    };
+    let json = json!({ "segments": count });
+    Ok(Report { is_alarming: count == 0, ..Report::new(text, json) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cmd::fake_server::FakeServer;
+
+    #[test]
+    fn what_was_dropped_is_used_again() {
+        let server = FakeServer::start();
+        let path = "POST /druid/coordinator/v1/datasources/visits";
+        server.on(path, json!({"numChangedSegments": 1_000}));
+        server.on(&format!("{path}/markUsed"), json!({"numChangedSegments": 0}));
+        let cluster = Cluster::of(server.client());
+        let all = report(&cluster, "visits", None).unwrap();
+        assert_eq!((all.text.as_str(), all.is_alarming), {
+            ("used again: 1,000 segments of 'visits'", false)
+        });
+        assert!(report(&cluster, "visits", Some("2020/2021")).unwrap().is_alarming);
+    }
+}
