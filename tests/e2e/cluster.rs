@@ -20,14 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TOKEN: &str = "0123456789abcdef";
 
 /// What the servers of a cluster share.
-struct Shared {
+pub(crate) struct Shared {
     database: String,
     objects: TempDir,
     seed: String,
 }
 
 impl Shared {
-    fn new(postgres: &Postgres) -> Self {
+    pub(crate) fn new(postgres: &Postgres) -> Self {
         Self {
             database: postgres.new_database(),
             objects: tempfile::tempdir().unwrap(),
@@ -36,7 +36,7 @@ impl Shared {
     }
 
     /// A server with some roles; the first one is the seed of the others.
-    fn start(&self, node: &str, roles: &[&str]) -> TestServer {
+    pub(crate) fn start(&self, node: &str, roles: &[&str]) -> TestServer {
         TestServer::start_with(|config| self.configure(config, node, roles))
     }
 
@@ -64,7 +64,7 @@ fn free_address() -> String {
 }
 
 /// Asks until the answer is as it should be: nothing tells from outside when that is.
-fn until<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         match ask() {
@@ -75,7 +75,7 @@ fn until<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
     }
 }
 
-fn until_ready(server: &TestServer) -> Value {
+pub(crate) fn until_ready(server: &TestServer) -> Value {
     until("is ready", || {
         let (status, ready) = server.call("GET", "/status/ready", &[], b"");
         if status == 200 && ready["complete"] != json!(false) {

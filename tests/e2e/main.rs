@@ -22,6 +22,7 @@ mod lost_metadata;
 mod lost_node;
 mod memory;
 mod merging;
+mod nodes;
 mod postgres;
 mod projections;
 mod replaces;
