@@ -47,6 +47,12 @@ pub fn resident_bytes() -> Option<u64> {
     kibibytes_of(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
 }
 
+/// Bytes that the process may lock in memory (RLIMIT_MEMLOCK); `None` when nothing limits it.
+#[must_use]
+pub fn lockable_bytes() -> Option<u64> {
+    getrlimit(Resource::Memlock).current
+}
+
 /// What Linux allows when it does not say.
 const USUAL_MAPPINGS: usize = 65_530;
 

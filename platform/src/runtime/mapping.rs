@@ -1,9 +1,11 @@
 //! Mapping segment files into memory.
 
 mod guard;
+mod pages;
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use memmap2::Mmap;
 use super::files::{self, FileWork};
 
 pub use guard::damages as mapped_damages;
+pub use pages::PageReads;
 
 /// A mapped file. The mapping lives until the last reader is done, also when the file was deleted
 /// meanwhile. When somebody else cuts the file short, which is noticed when what is gone is read, it
@@ -46,11 +49,38 @@ impl MappedFile {
 
     /// Reads the file into memory, where it stays until the system needs the room.
     pub fn read_ahead(&self) {
-        /// A page is not smaller.
-        const PAGE_BYTES: usize = 4_096;
         let bytes = self.as_ref();
-        let touched = bytes.iter().step_by(PAGE_BYTES).fold(0_u8, |all, byte| all ^ byte);
+        let touched = bytes.iter().step_by(pages::PAGE_BYTES).fold(0_u8, |all, byte| all ^ byte);
         std::hint::black_box(touched);
+    }
+
+    /// Bytes of a range that are in memory, of the pages that it touches. What lies beyond the file counts
+    /// for nothing.
+    #[must_use]
+    pub fn resident_bytes(&self, range: &Range<u64>) -> u64 {
+        pages::resident_bytes(&self.bytes, &self.whole_pages(range)) as u64
+    }
+
+    /// Asks for a range to be read into memory, and gives how much of it was not there; does not wait for it.
+    pub fn ask_for(&self, range: &Range<u64>) -> u64 {
+        let range = self.whole_pages(range);
+        let missing = range.len() - pages::resident_bytes(&self.bytes, &range).min(range.len());
+        if missing > 0 {
+            pages::ask_for(&self.bytes, &range);
+        }
+        missing as u64
+    }
+
+    /// The pages of a range, as far as they are in the file.
+    fn whole_pages(&self, range: &Range<u64>) -> Range<usize> {
+        let length = self.bytes.len();
+        let within = |at: u64| usize::try_from(at).map_or(length, |at| at.min(length));
+        let (start, end) = (within(range.start), within(range.end));
+        if start >= end {
+            return 0..0;
+        }
+        let start = start / pages::PAGE_BYTES * pages::PAGE_BYTES;
+        start..end.next_multiple_of(pages::PAGE_BYTES).min(length)
     }
 }
 
@@ -112,6 +142,21 @@ mod tests {
         };
         // Where it is not allowed there is an error.
         assert!(mapped.lock().is_err() || locked());
+    }
+
+    #[test]
+    fn what_is_in_memory_is_known_and_what_is_not_can_be_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, vec![7; 1_000_000]).unwrap();
+        let mapped = map_file(&path).unwrap();
+        let before = PageReads::of_thread();
+        mapped.read_ahead();
+        assert_eq!(mapped.resident_bytes(&(0..1 << 40)), 1_000_000);
+        assert_eq!(mapped.resident_bytes(&(5_000..5_001)), 4_096);
+        assert_eq!(mapped.resident_bytes(&(1_000_000..2_000_000)), 0);
+        assert_eq!(mapped.ask_for(&(0..1 << 40)), 0, "all of it is there");
+        assert!(PageReads::of_process().faults >= PageReads::of_thread().since(before).faults);
     }
 
     /// F-47: a reader of a file that is cut short under it sees zeros and a count, not SIGBUS.

@@ -23,7 +23,7 @@ pub use crash_point::{CRASH_POINTS, crash_point};
 pub use files::{TemporaryFile, remove_temporary_files, sync_dir, write_atomically};
 pub use folder_lock::{FolderLock, FolderLockError, FolderOwner};
 pub use machine::{HandleLimit, raise_handle_limit};
-pub use mapping::{MappedFile, map_file, mapped_damages};
+pub use mapping::{MappedFile, PageReads, map_file, mapped_damages};
 pub use memory::{AccountFull, Charge, MemoryAccount};
 pub use random::random;
 pub use tasks::spawn;

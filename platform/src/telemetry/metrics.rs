@@ -66,8 +66,11 @@ enum Metric {
         kind: &'static str,
         read: Read,
     },
-    /// Gauges read when shown, with their labels.
-    ReadEach(ReadEach),
+    /// The same by labels that are known only then.
+    ReadEach {
+        kind: &'static str,
+        read: ReadEach,
+    },
 }
 
 struct Family {
@@ -137,6 +140,28 @@ impl Metrics {
         labels: [&'static str; N],
         read: impl Fn() -> Vec<([String; N], u64)> + Send + Sync + 'static,
     ) {
+        self.each("gauge", name, help, labels, read);
+    }
+
+    /// As [`Metrics::gauge_by`], for numbers that only grow.
+    pub fn counter_by<const N: usize>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: [&'static str; N],
+        read: impl Fn() -> Vec<([String; N], u64)> + Send + Sync + 'static,
+    ) {
+        self.each("counter", name, help, labels, read);
+    }
+
+    fn each<const N: usize>(
+        &self,
+        kind: &'static str,
+        name: &'static str,
+        help: &'static str,
+        labels: [&'static str; N],
+        read: impl Fn() -> Vec<([String; N], u64)> + Send + Sync + 'static,
+    ) {
         let read = move || {
             let mut shown = BTreeMap::new();
             for (values, number) in read() {
@@ -147,7 +172,7 @@ impl Metrics {
             }
             shown
         };
-        self.metric(name, help, &[], || Metric::ReadEach(Arc::new(read)));
+        self.metric(name, help, &[], || Metric::ReadEach { kind, read: Arc::new(read) });
     }
 
     /// Shows what `read` gives as a number that only grows.
@@ -183,8 +208,7 @@ impl Metrics {
             let kind = match family.series.values().next() {
                 Some(Metric::Counter(_)) => "counter",
                 Some(Metric::Histogram(_)) => "histogram",
-                Some(Metric::Read { kind, .. }) => kind,
-                Some(Metric::ReadEach(_)) => "gauge",
+                Some(Metric::Read { kind, .. } | Metric::ReadEach { kind, .. }) => kind,
                 None => continue,
             };
             // Writing to a string cannot fail.
@@ -193,7 +217,7 @@ impl Metrics {
                 match metric {
                     Metric::Counter(counter) => line(&mut out, name, labels, counter.get()),
                     Metric::Read { read, .. } => line(&mut out, name, labels, read()),
-                    Metric::ReadEach(read) => {
+                    Metric::ReadEach { read, .. } => {
                         for (labels, number) in read() {
                             line(&mut out, name, &labels, number);
                         }
@@ -251,9 +275,11 @@ mod tests {
         metrics.gauge_by("c", "C.", ["of"], || {
             [("x", 1), ("y", 2), ("y", 1)].map(|(of, number)| ([of.to_owned()], number)).to_vec()
         });
+        metrics.counter_by("d_total", "D.", ["of"], || vec![(["x".to_owned()], 3)]);
         let expected = "# HELP a_total A.\n# TYPE a_total counter\na_total{x=\"1\"} 5\n\
                         a_total{x=\"2\"} 1\n# HELP b B.\n# TYPE b gauge\nb 7\n\
-                        # HELP c C.\n# TYPE c gauge\nc{of=\"x\"} 1\nc{of=\"y\"} 2\n";
+                        # HELP c C.\n# TYPE c gauge\nc{of=\"x\"} 1\nc{of=\"y\"} 2\n\
+                        # HELP d_total D.\n# TYPE d_total counter\nd_total{of=\"x\"} 3\n";
         assert_eq!(metrics.render(), expected);
     }
 
