@@ -43,6 +43,7 @@ pub use block::{
 };
 pub use dictionary::table::StringTable;
 pub use error::{Damage, Result, SegmentError};
+pub use format::ahead::ReadAhead;
 pub use format::codec::{ALL_CODECS, BlockCodec};
 pub use format::holes::FetchBytes;
 pub use format::piece::SegmentBytes;

@@ -292,7 +292,7 @@ impl Dictionary for DictionaryReader {
             return Err(corrupt(format!("an id of a dictionary of {}", self.length)));
         }
         let pages = self.pages()?;
-        if self.source.holes.is_some() {
+        if self.source.supply.holes.is_some() {
             self.bring(pages, rest.iter().map(|id| pages.number_of(*id)))?;
         }
         let mut number = 0;

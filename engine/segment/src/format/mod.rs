@@ -7,6 +7,7 @@
 //! A *piece* is the unit of storage, of the codec and of the checksum: the values of one block of
 //! one column, a dictionary page, a bucket of bitmaps. See `docs/segment-format.md`.
 
+pub(crate) mod ahead;
 pub(crate) mod bytes;
 pub(crate) mod codec;
 pub(crate) mod footer;

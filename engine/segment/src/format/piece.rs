@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{PieceAt, Result};
+use crate::format::ahead::Ahead;
 use crate::format::bytes::{ByteReader, ByteWriter};
 use crate::format::codec::{self, BlockCodec};
 use crate::format::holes::Holes;
@@ -114,12 +115,29 @@ impl StoredPiece {
 /// What all columns of an open segment share.
 pub(crate) struct Source {
     bytes: SegmentBytes,
-    /// Where the file is not whole.
-    pub(crate) holes: Option<Holes>,
+    /// How what is not here of it, or not in memory, gets there.
+    pub(crate) supply: Supply,
     pub(crate) footer: Vec<u8>,
     /// Distinguishes open segments in the per-thread page cache.
     pub(crate) instance: u64,
     pub(crate) row_count: usize,
+}
+
+/// How bytes of a file get where they can be read.
+#[derive(Debug, Default)]
+pub(crate) struct Supply {
+    /// Where the file is not whole.
+    pub(crate) holes: Option<Holes>,
+    /// Where it may not be in memory.
+    pub(crate) ahead: Option<Ahead>,
+}
+
+impl Supply {
+    /// That of a segment inside of this one.
+    pub(crate) fn within(&self, offset: u64) -> Self {
+        let holes = self.holes.as_ref().map(|holes| holes.within(offset));
+        Self { holes, ahead: self.ahead.as_ref().map(|ahead| ahead.within(offset)) }
+    }
 }
 
 impl fmt::Debug for Source {
@@ -137,13 +155,13 @@ impl Source {
 
     pub(crate) fn new(
         bytes: SegmentBytes,
-        holes: Option<Holes>,
+        supply: Supply,
         footer: Vec<u8>,
         row_count: usize,
     ) -> Self {
         static INSTANCES: AtomicU64 = AtomicU64::new(1);
         let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
-        Self { bytes, holes, footer, instance, row_count }
+        Self { bytes, supply, footer, instance, row_count }
     }
 
     pub(crate) fn file(&self) -> &[u8] {
@@ -166,10 +184,13 @@ impl Source {
             }
             Piece::Stored(stored) => stored,
         };
+        if let Some(ahead) = &self.supply.ahead {
+            ahead.before(stored);
+        }
         let bytes = self.bytes_of(stored)?;
         match verified || checksum(bytes) == stored.checksum {
             true => {
-                if let Some(holes) = self.holes.as_ref().filter(|_| !verified) {
+                if let Some(holes) = self.supply.holes.as_ref().filter(|_| !verified) {
                     holes.note_read(stored);
                 }
                 Ok(bytes)
@@ -181,7 +202,7 @@ impl Source {
     /// A piece that is not here, once it is.
     #[cold]
     fn fetched(&self, stored: &StoredPiece) -> Result<&[u8]> {
-        if let Some(holes) = &self.holes {
+        if let Some(holes) = &self.supply.holes {
             holes.bring_ahead(stored)?;
             // The compiler is not to know that it has read these bytes before.
             let bytes = std::hint::black_box(self).bytes_of(stored)?;
@@ -206,7 +227,7 @@ impl Source {
     /// Fetches those of these pieces that are not here, all at once: for who is about to read them. Nothing is
     /// done where the file is whole.
     pub(crate) fn bring<'p>(&self, pieces: impl Iterator<Item = &'p Piece>) -> Result<()> {
-        let Some(holes) = &self.holes else { return Ok(()) };
+        let Some(holes) = &self.supply.holes else { return Ok(()) };
         let mut missing = Vec::new();
         for piece in pieces {
             if let Piece::Stored(stored) = piece

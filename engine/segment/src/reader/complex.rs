@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::format::bytes::ByteReader;
 use crate::format::codec::BlockCodec;
 use crate::format::corrupt;
+use crate::format::holes::BlockPiece;
 use crate::format::pages::{self, PageKey};
 use crate::format::piece::{Piece, Source, VerifiedBits};
 use crate::view::ComplexColumn;
@@ -85,6 +86,15 @@ impl ComplexReader {
         reader.finish("a chunk index")?;
         if next_row != self.source.row_count {
             return Err(corrupt("the chunks hold another number of rows than the segment"));
+        }
+        if let Some(ahead) = &self.source.supply.ahead {
+            let pieces = entries.iter().filter_map(|chunk| match &chunk.piece {
+                Piece::Stored(piece) => {
+                    Some(BlockPiece { column: self.column as usize, piece: *piece })
+                }
+                Piece::Inline(_) => None,
+            });
+            ahead.add_columns(&pieces.collect::<Vec<_>>());
         }
         let verified = VerifiedBits::new(entries.len());
         Ok(Chunks { container, entries, verified })

@@ -15,10 +15,11 @@ use rustc_hash::FxHashMap;
 
 use crate::block::BLOCK_ROWS;
 use crate::error::{Result, SegmentError};
+use crate::format::ahead::{Ahead, ReadAhead};
 use crate::format::bytes::ByteReader;
 use crate::format::footer::{Footer, RowSummary};
 use crate::format::holes::{BlockPiece, FetchBytes, Holes};
-use crate::format::piece::{Piece, SegmentBytes, Source};
+use crate::format::piece::{Piece, SegmentBytes, Source, Supply};
 use crate::format::projection::StoredProjection;
 use crate::format::trailer::Trailer;
 use crate::format::{HEADER_BYTES, LARGE_ALIGNMENT, corrupt};
@@ -66,7 +67,17 @@ impl MappedSegment {
     /// a sound header, trailer and footer.
     pub fn open(bytes: SegmentBytes) -> Result<Self> {
         let footer = read_footer(&bytes, None)?;
-        Self::from_footer(bytes, None, footer)
+        Self::from_footer(bytes, Supply::default(), footer)
+    }
+
+    /// As [`MappedSegment::open`], for a file that is mapped: `asks` is told what is about to be read of it.
+    ///
+    /// # Errors
+    /// As [`MappedSegment::open`].
+    pub fn open_ahead(bytes: SegmentBytes, asks: Arc<dyn ReadAhead>) -> Result<Self> {
+        let footer = read_footer(&bytes, None)?;
+        let ahead = Some(Ahead::new(asks, (*bytes).as_ref().len()));
+        Self::from_footer(bytes, Supply { ahead, holes: None }, footer)
     }
 
     /// Opens a segment of which only a part may be here: `bytes` are as many as it has, zeros where nothing
@@ -77,25 +88,25 @@ impl MappedSegment {
     pub fn open_with_holes(bytes: SegmentBytes, fetch: Arc<dyn FetchBytes>) -> Result<Self> {
         let holes = Holes::new(fetch);
         let footer = read_footer(&bytes, Some(&holes))?;
-        Self::from_footer(bytes, Some(holes), footer)
+        Self::from_footer(bytes, Supply { holes: Some(holes), ahead: None }, footer)
     }
 
     fn from_footer(
         bytes: SegmentBytes,
-        holes: Option<Holes>,
+        supply: Supply,
         (raw, footer): (Vec<u8>, Footer),
     ) -> Result<Self> {
         let Footer { id, schema, rows, directories, projections } = footer;
         let embedded = projections
             .iter()
-            .map(|projection| open_projection(projection, &bytes, holes.as_ref()).map(Arc::new))
+            .map(|projection| open_projection(projection, &bytes, &supply).map(Arc::new))
             .collect::<Result<Vec<_>>>()?;
         let projections = projections
             .into_iter()
             .zip(&embedded)
             .map(|(projection, rows)| Projection::new(projection.definition, Arc::clone(rows) as _))
             .collect();
-        let source = Arc::new(Source::new(bytes, holes, raw, rows.row_count));
+        let source = Arc::new(Source::new(bytes, supply, raw, rows.row_count));
         let mut columns = Vec::with_capacity(schema.columns.len());
         let mut positions = FxHashMap::default();
         for (position, (column, directory)) in schema.columns.iter().zip(&directories).enumerate() {
@@ -109,7 +120,10 @@ impl MappedSegment {
             columns.push(read);
             positions.insert(column.name.clone(), position);
         }
-        if let Some(holes) = &source.holes {
+        if let Some(ahead) = &source.supply.ahead {
+            ahead.know_columns(&block_pieces(&columns)?);
+        }
+        if let Some(holes) = &source.supply.holes {
             holes.know_blocks(block_pieces(&columns)?);
         }
         Ok(Self {
@@ -201,13 +215,13 @@ fn block_pieces(columns: &[Box<dyn StoredColumn>]) -> Result<Vec<BlockPiece>> {
 fn open_projection(
     stored: &StoredProjection,
     file: &SegmentBytes,
-    holes: Option<&Holes>,
+    supply: &Supply,
 ) -> Result<MappedSegment> {
     let open = |bytes: SegmentBytes| {
-        let holes = holes.map(|holes| holes.within(stored.offset));
-        let footer = read_footer(&bytes, holes.as_ref())?;
+        let supply = supply.within(stored.offset);
+        let footer = read_footer(&bytes, supply.holes.as_ref())?;
         match footer.1.projections.is_empty() {
-            true => MappedSegment::from_footer(bytes, holes, footer),
+            true => MappedSegment::from_footer(bytes, supply, footer),
             false => Err(corrupt("a projection holds projections")),
         }
     };
