@@ -11,6 +11,7 @@ pub mod grpc;
 mod host;
 mod loads;
 mod node;
+mod reads;
 mod reply;
 mod request;
 mod run;
@@ -28,6 +29,7 @@ pub use error::{DamagedPlace, NodeError};
 pub use host::{HostError, Instruction, SegmentHost};
 pub use loads::{HALF_LIFE, SegmentLoads, report_loads};
 pub use node::DataNode;
+pub use reads::{ReadFigures, SegmentReads};
 pub use reply::{PARTITIONS, Partition, Partitions, ReplyStats, SegmentReply};
 pub use request::{
     LOW_LANE, QueryBudget, SegmentDescriptor, SegmentQuery, deadline_after, task_priority,

@@ -25,6 +25,7 @@ use self::sort::Sorted;
 use crate::cache::PartialCache;
 use crate::error::NodeError;
 use crate::loads::SegmentLoads;
+use crate::reads::SegmentReads;
 use crate::reply::SegmentReply;
 use crate::request::{SegmentDescriptor, SegmentQuery};
 use crate::running::RunningQueries;
@@ -58,6 +59,7 @@ pub struct QueryRunner {
     dictionaries: Option<Arc<NodeDictionaries>>,
     partials: Option<Arc<dyn PartialCache>>,
     loads: Arc<SegmentLoads>,
+    reads: Arc<SegmentReads>,
     on_the_pool: bool,
 }
 
@@ -70,6 +72,7 @@ impl QueryRunner {
             dictionaries: None,
             partials: None,
             loads: Arc::default(),
+            reads: Arc::default(),
             on_the_pool: false,
         }
     }
@@ -95,6 +98,12 @@ impl QueryRunner {
     #[must_use]
     pub fn loads(&self) -> &Arc<SegmentLoads> {
         &self.loads
+    }
+
+    /// How long reading segments takes, and what of it is waiting for disks.
+    #[must_use]
+    pub fn reads(&self) -> &Arc<SegmentReads> {
+        &self.reads
     }
 
     /// Stops what works on queries with this id. True when there was one.
@@ -140,6 +149,7 @@ impl QueryRunner {
         let all_rows = found.iter().map(|(_, views)| rows_of(views)).sum();
         let read =
             self.loads.sample(&found, |(segment, views)| (segment.id.clone(), rows_of(views)));
+        let reads = found.first().map(|(segment, _)| self.reads.of(&segment.id.datasource));
         let sorted = sort::sort(self.partials.as_ref(), request, found);
         let derived = sorted.derived_keys(&request.query)?;
         let Sorted { known, items, mut stats } = match &derived {
@@ -154,7 +164,8 @@ impl QueryRunner {
         let shared = Extent::whole_if(known.is_empty());
         let run = Arc::new(SharedRun::new(Arc::clone(query), items, shared));
         let workers = (0..readers.count().min(run.worker_limit())).map(|_| {
-            work::work(pool, call.priority(), Worker::new(Arc::clone(&run)), readers, &context)
+            let worker = work::Watched::new(Worker::new(Arc::clone(&run)), reads.clone());
+            work::work(pool, call.priority(), worker, readers, &context)
         });
         let mut mergers = Vec::new();
         for (merger, spent) in try_join_all(workers).await? {

@@ -1,20 +1,48 @@
 //! A worker, on the CPU pool or on the thread that took the request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use henge_exec::{ExecContext, Merger, Worker};
-use henge_platform::runtime::{CpuPool, Priority, Step, Turn};
+use henge_platform::runtime::{CpuPool, PageReads, Priority, Step, Turn};
 use tokio::time::Instant;
 
 use super::slight::Readers;
 use crate::error::NodeError;
+use crate::reads::DatasourceReads;
 use crate::reply::ReplyStats;
+
+/// A worker whose reads are counted.
+pub(super) struct Watched {
+    worker: Worker,
+    reads: Option<Arc<DatasourceReads>>,
+}
+
+impl Watched {
+    pub(super) fn new(worker: Worker, reads: Option<Arc<DatasourceReads>>) -> Self {
+        Self { worker, reads }
+    }
+
+    /// Reads a segment, or some blocks of one; false when nothing was left.
+    fn step(&mut self, turn: &Turn<'_>, context: &ExecContext) -> Result<bool, NodeError> {
+        let should_yield = || turn.should_yield();
+        let Some(reads) = &self.reads else {
+            return Ok(self.worker.step(context, &should_yield)?);
+        };
+        let (started, before) = (Instant::now(), PageReads::of_thread());
+        let is_read = self.worker.step(context, &should_yield)?;
+        if is_read {
+            reads.note(started.elapsed(), PageReads::of_thread().since(before));
+        }
+        Ok(is_read)
+    }
+}
 
 /// Lets a worker do all it can, in as many turns as it takes.
 pub(super) async fn work(
     pool: &CpuPool,
     priority: Priority,
-    worker: Worker,
+    worker: Watched,
     readers: Readers,
     context: &ExecContext,
 ) -> Result<(Merger, ReplyStats), NodeError> {
@@ -47,19 +75,19 @@ type Finished = (Merger, (u64, u64));
 
 /// Works until others should have the thread; gives what was found once all is done.
 fn work_a_turn(
-    place: &mut Option<Worker>,
+    place: &mut Option<Watched>,
     turn: &Turn<'_>,
     context: &ExecContext,
 ) -> Result<Option<Finished>, NodeError> {
     let Some(mut worker) = place.take() else { return Ok(None) };
-    while worker.step(context, &|| turn.should_yield())? {
+    while worker.step(turn, context)? {
         if turn.should_yield() {
             *place = Some(worker);
             return Ok(None);
         }
     }
-    let scanned = worker.scanned();
-    Ok(Some((worker.into_merger(), scanned)))
+    let scanned = worker.worker.scanned();
+    Ok(Some((worker.worker.into_merger(), scanned)))
 }
 
 fn micros(duration: Duration) -> u64 {
