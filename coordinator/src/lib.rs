@@ -34,6 +34,7 @@ mod sight;
 mod snapshot;
 #[cfg(test)]
 mod testing;
+mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -131,6 +132,8 @@ pub struct Coordinator {
     /// What was seen when there was nothing to do.
     pub(crate) settled: Mutex<Option<settled::Seen>>,
     pub(crate) tiers_without_nodes: Mutex<Vec<Arc<str>>>,
+    /// How much segments are read.
+    pub(crate) told: told::ToldWork,
 }
 
 impl Coordinator {
@@ -148,6 +151,7 @@ impl Coordinator {
             explained: Mutex::default(),
             settled: Mutex::default(),
             tiers_without_nodes: Mutex::default(),
+            told: told::ToldWork::default(),
             metadata,
             discovery,
             hosts: Hosts::new(Arc::clone(&shared), dial),

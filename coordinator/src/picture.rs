@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_placement::Wishes;
-use henge_placement::balance::{Balancer, Weights, assumed_load};
+use henge_placement::balance::{Balancer, Told, Weights, assumed_load, told_loads};
 use henge_placement::cluster::{
     Cluster, Segment, SegmentIndex, Server, ServerIndex, ServerState as Part,
 };
@@ -39,6 +39,7 @@ impl<'a> Picture<'a> {
     pub(crate) fn of(snapshot: &'a ClusterSnapshot) -> Result<Self> {
         let mut wishes = Wishes::default();
         let (mut segments, mut described, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut assumed, mut told) = (Vec::new(), Vec::new());
         let mut datasources = Datasources::default();
         for segment in snapshot.used.values() {
             let id = &segment.id;
@@ -54,16 +55,25 @@ impl<'a> Picture<'a> {
             // By the day, so that nothing moves for the clock alone.
             let age_ms = (snapshot.now_ms - id.interval.end_ms).div_euclid(DAY_MS) * DAY_MS;
             segments.push(segment);
+            assumed.push(assumed_load(segment.size_bytes, age_ms, 1.0));
+            told.push(match snapshot.work.get(id) {
+                Some(work) => Told::Work(*work),
+                // Had it been read much, some node would have told by now.
+                None if age_ms >= DAY_MS => Told::Little,
+                None => Told::Nothing,
+            });
             described.push(Segment {
                 datasource: datasources.number(&id.datasource),
                 interval: id.interval,
                 size_bytes: segment.size_bytes,
-                load: assumed_load(segment.size_bytes, age_ms, 1.0),
+                load: 0,
                 wish,
                 is_busy: false,
                 holders: Vec::new(),
             });
         }
+        let loads = told_loads(&assumed, &told);
+        described.iter_mut().zip(loads).for_each(|(segment, load)| segment.load = load);
         let cluster = Cluster::new(servers(snapshot, &segments))?;
         let marks = mark(snapshot, &cluster, &segments, &mut described);
         let room = |server: &Server| {

@@ -152,6 +152,7 @@ impl Coordinator {
             limits: set.limits(&self.shared.options),
             draining: set.draining,
             seed: self.progress.borrow().runs,
+            work: self.told.look(&view, &used, now_ms),
             used,
             servers,
             away: self.hosts.away(),

@@ -9,6 +9,7 @@ use henge_platform::metadata::PublishedSegment;
 use henge_types::SegmentId;
 
 use crate::attempts::Pair;
+use crate::told::Work;
 
 /// The segments that a server announces.
 pub(crate) type Announced = Arc<BTreeMap<SegmentId, AnnouncedSegment>>;
@@ -80,6 +81,8 @@ pub(crate) struct ClusterSnapshot {
     pub seed: u64,
     /// Published segments that are used.
     pub used: Arc<BTreeMap<SegmentId, Arc<PublishedSegment>>>,
+    /// How much some of them are read, as nodes told.
+    pub work: Work,
     /// Servers that can hold segments, with what they announce.
     pub servers: BTreeMap<ServerId, ServerState>,
     /// Servers that left a short while ago.

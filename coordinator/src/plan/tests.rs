@@ -392,3 +392,29 @@ fn no_more_is_asked_of_a_server_than_its_queue_takes() {
     snapshot.servers.get_mut("a").unwrap().room_for_drops = 2;
     assert_eq!(plan(&snapshot).len(), 2);
 }
+
+/// Forty old segments a node, of which those of `a` are asked for: what is read much is spread.
+#[test]
+fn the_work_that_nodes_tell_of_is_spread_whatever_bytes_and_age_say() {
+    const DAY_MS: i64 = 86_400_000;
+    let many: Vec<_> = (0..80)
+        .map(|at| {
+            let small = segment(at * 10 * DAY_MS, 1, 0, 0);
+            Arc::new(PublishedSegment { size_bytes: 100 << 20, ..(*small).clone() })
+        })
+        .collect();
+    let all: Vec<_> = many.iter().collect();
+    // Every other one, so that they are spread by time.
+    let (a, b): (Vec<_>, Vec<_>) = all.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
+    let mut snapshot = cluster(&all, &[("a", &a), ("b", &b)]);
+    snapshot.now_ms = 1_000 * DAY_MS;
+    snapshot.limits.moves = 100;
+    assert_eq!(plan(&snapshot), [], "nothing is known, and all are alike");
+    let told = a.iter().step_by(4).map(|segment| (segment.id.clone(), 1e7));
+    snapshot.work = Arc::new(told.collect());
+    let actions = plan(&snapshot);
+    let moved = moves(&actions);
+    assert!(!moved.is_empty() && moved.len() < 20, "{moved:?}");
+    let to_b = moved.iter().filter(|(to, id, _)| to == "b" && snapshot.work.contains_key(id));
+    assert!((3..=7).contains(&to_b.count()), "half of the work: {moved:?}");
+}

@@ -19,6 +19,7 @@ mod share;
 mod surplus;
 mod time_box;
 mod together;
+mod told;
 
 pub use affinity::{HALF_LIFE_MS, integral, nearness};
 pub use assign::{Assigned, LoadLimits, PlannedLoad};
@@ -29,6 +30,7 @@ pub use moves::{MoveLimits, Moves, PlannedMove};
 pub use share::{ShareWeight, assumed_load};
 pub use surplus::PlannedDrop;
 pub use time_box::TimeBox;
+pub use told::{Told, told_loads};
 
 #[cfg(test)]
 mod tests;
