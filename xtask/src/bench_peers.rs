@@ -3,7 +3,7 @@
 //! The peers have Python packages and the comparison is Python; this finds an interpreter and passes
 //! the arguments on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
@@ -12,13 +12,21 @@ use crate::sources;
 
 /// Runs the comparison with the arguments after the command's name.
 pub(crate) fn run(arguments: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    run_script(&script(), arguments)
+}
+
+/// Runs a script with these arguments.
+pub(crate) fn run_script(
+    script: &Path,
+    arguments: impl Iterator<Item = String>,
+) -> anyhow::Result<()> {
     let interpreter = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let status =
-        Command::new(&interpreter).arg(script()).args(arguments).status().with_context(|| {
+        Command::new(&interpreter).arg(script).args(arguments).status().with_context(|| {
             format!("starting '{interpreter}'; name a Python 3.10 or later in PYTHON")
         })?;
     if !status.success() {
-        bail!("the comparison ended with {status}");
+        bail!("{} ended with {status}", script.display());
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! What cargo does not do for the workspace: checks (`cargo xtask layers | tidy | coverage-ids | proto`), the
-//! comparison with peers (`cargo xtask bench-peers`) and a cluster to try things on (`cargo xtask cluster`).
+//! measurements (`cargo xtask bench-peers | bench-dial`) and a cluster to try things on (`cargo xtask cluster`).
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to run")]
 
+mod bench_dial;
 mod bench_peers;
 mod cluster;
 mod coverage_ids;
@@ -24,6 +25,7 @@ usage: cargo xtask <command>
   proto         write what the definitions in proto/ give, after checking their style and that clients can go on;
                 `--check` compares instead
   bench-peers   time Henge beside DuckDB, ClickHouse and DataFusion; `bench-peers --help` lists options
+  bench-dial    time Henge under limits of memory, in each form of its segments; `bench-dial --help` lists options
   cluster       a whole cluster on this machine: `up`, `status`, `down`; `cluster --help` lists options";
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "coverage-ids" => coverage_ids::run(std::env::args().skip(2)),
         "proto" => proto::run(std::env::args().skip(2)),
         "cluster" => cluster::run(std::env::args().skip(2)),
+        "bench-dial" => bench_dial::run(std::env::args().skip(2)),
         "bench-peers" => bench_peers::run(std::env::args().skip(2)),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
