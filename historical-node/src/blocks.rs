@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use henge_platform::metadata::PublishedSegment;
-use henge_platform::runtime::{BlockingThreads, blocking, files, map_file};
+use henge_platform::runtime::{BlockingThreads, MappedFile, blocking, files, map_file};
 use henge_platform::storage::DeepStorage;
 use henge_platform::telemetry::Counter;
 use henge_segment::{FetchBytes, MappedSegment, SegmentError};
@@ -72,7 +72,11 @@ impl BlockCache {
     }
 
     /// Opens a segment: fetches its footer, if that is not here. Waits, so not for threads of the runtime.
-    pub(crate) fn open(&self, loaded: &Loaded, blocks: &Arc<Blocks>) -> Result<MappedSegment> {
+    pub(crate) fn open(
+        &self,
+        loaded: &Loaded,
+        blocks: &Arc<Blocks>,
+    ) -> Result<(MappedSegment, Arc<MappedFile>)> {
         let (path, segment) = (&loaded.file.path, &loaded.segment);
         let io = |source| HistoricalError::Io { path: path.clone(), source };
         files::create_with_holes(path, segment.size_bytes).map_err(io)?;
@@ -84,8 +88,9 @@ impl BlockCache {
             path: path.clone(),
             blocks: Arc::clone(blocks),
         };
-        let mapped = map_file(path).map_err(io)?;
-        if_is(MappedSegment::open_with_holes(mapped, Arc::new(fetch))?, path, segment)
+        let file = map_file(path).map_err(io)?;
+        let mapped = MappedSegment::open_with_holes(Arc::clone(&file) as _, Arc::new(fetch))?;
+        Ok((if_is(mapped, path, segment)?, file))
     }
 }
 

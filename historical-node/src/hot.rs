@@ -1,5 +1,6 @@
-//! The hot form of a segment: uncompressed, in encodings that are scanned as they are. It is made in
-//! the background, one segment at a time, while the stored form is served, and then takes its place.
+//! The hot form of a segment: in encodings that are scanned as they are, uncompressed or with the codec
+//! that the tier wants. It is made in the background, one segment at a time, while the stored form is
+//! served, and then takes its place.
 //!
 //! A hot file is named after the checksum of the stored file it was made from and its own, and takes
 //! that name only when it is whole, read back and on disk. After a restart it is served at once; a
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::cache::{CachedFile, FileForm, Metered, remove_file};
 use crate::error::{HistoricalError, Result};
-use crate::{HistoricalNode, Loaded, ServedForm, Serving};
+use crate::{HistoricalNode, Loaded, Serving};
 
 /// Below that of any query.
 const PRIORITY: i32 = -1_000_000;
@@ -27,8 +28,10 @@ const ATTEMPTS: usize = 3;
 impl HistoricalNode {
     /// Whether the tier wants the hot form of what is served in another.
     pub(crate) fn wants_to_heat(&self, loaded: &Loaded) -> bool {
-        let is_hot = matches!(loaded.file.form, FileForm::Hot { .. });
-        self.options.form == ServedForm::Hot && !is_hot
+        let form = self.options.form;
+        let is_wanted =
+            |file| matches!(file, FileForm::Hot { codec, .. } if form.is_written_as(codec));
+        form.written().is_some() && !is_wanted(loaded.file.form)
     }
 
     /// Makes the hot forms of these in the background, one after the other.
@@ -70,21 +73,22 @@ impl HistoricalNode {
         let stopped = |error: String| HistoricalError::Stopped(error);
         let turn = Arc::clone(&self.transcoding).acquire_owned().await;
         let _turn = turn.map_err(|error| stopped(error.to_string()))?;
+        let Some(options) = self.options.form.written() else { return Ok(()) };
         let (serving, read) = (Arc::clone(&self.serving), Arc::clone(stored));
-        let changed = self.pool.spawn(PRIORITY, move || serving.change_form(&read)).await;
+        let changed = self.pool.spawn(PRIORITY, move || serving.change_form(&read, options)).await;
         changed.map_err(|error| stopped(error.to_string()))?
     }
 }
 
 impl Serving {
     /// Writes the hot form and serves it in place of `stored`.
-    fn change_form(&self, stored: &Arc<Loaded>) -> Result<()> {
+    fn change_form(&self, stored: &Arc<Loaded>, options: WriteOptions) -> Result<()> {
         let id = &stored.segment.id;
         if !self.serves(stored) {
             return Ok(());
         }
         let started = Instant::now();
-        let hot = Arc::new(self.write_hot(stored)?);
+        let hot = Arc::new(self.write_hot(stored, options)?);
         let (stored_bytes, hot_bytes) = (stored.room.size_bytes(), hot.room.size_bytes());
         let mut loaded = self.loaded.write();
         match loaded.get_mut(id) {
@@ -110,16 +114,17 @@ impl Serving {
         loaded.get(&stored.segment.id).is_some_and(|current| Arc::ptr_eq(current, stored))
     }
 
-    fn write_hot(&self, stored: &Loaded) -> Result<Loaded> {
+    fn write_hot(&self, stored: &Loaded, options: WriteOptions) -> Result<Loaded> {
         let segment = &stored.segment;
-        let form = |checksum| FileForm::Hot { stored: segment.checksum, checksum };
+        let (codec, of) = (options.codec, segment.checksum);
+        let form = |checksum| FileForm::Hot { codec, stored: of, checksum };
         let path = self.cache.path(&segment.id, form(None));
         let io = |source| HistoricalError::Io { path: path.clone(), source };
         let damages = mapped_damages();
         let temporary = TemporaryFile::create(&path).map_err(io)?;
         let file = temporary.file().map_err(io)?;
         let mut out = Metered::new(BufWriter::new(file), self.cache.reserve(0)?);
-        let summary = transcode(&*self.open(stored)?, WriteOptions::hot(), &mut out)?;
+        let summary = transcode(&*self.open(stored)?, options, &mut out)?;
         out.flush().map_err(io)?;
         let written = map_file(temporary.path()).map_err(io)?;
         let SegmentSummary { size_bytes, checksum, .. } = summary;

@@ -42,7 +42,7 @@ impl Serving {
         for file in self.cache.take_left(&segment.id) {
             let is_wanted = match file.form {
                 FileForm::Stored { .. } => form != ServedForm::OnDemand,
-                FileForm::Hot { .. } => form == ServedForm::Hot,
+                FileForm::Hot { codec, .. } => form.is_written_as(codec),
                 FileForm::Blocks { .. } => form == ServedForm::OnDemand,
             };
             if !is_wanted && matches!(file.form, FileForm::Blocks { .. }) {
@@ -136,9 +136,9 @@ fn proved(file: &CachedFile, size_bytes: u64, segment: &PublishedSegment) -> Res
             let checksum = checksum.map_or_else(|| checksum_of(path), Ok)?;
             (FileForm::Stored { checksum: Some(checksum) }, checksum)
         }
-        FileForm::Hot { stored, checksum: None } if stored == segment.checksum => {
+        FileForm::Hot { codec, stored, checksum: None } if stored == segment.checksum => {
             open_as(path, segment)?.verify()?;
-            (FileForm::Hot { stored, checksum: Some(checksum_of(path)?) }, stored)
+            (FileForm::Hot { codec, stored, checksum: Some(checksum_of(path)?) }, stored)
         }
         form @ FileForm::Hot { stored, .. } => (form, stored),
         form @ FileForm::Blocks { checksum } => (form, checksum),

@@ -2,17 +2,21 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod api;
 mod blocks;
 mod cache;
+mod dial;
 mod error;
 mod hot;
 mod left;
 mod load;
+mod losses;
 mod mend;
 mod object;
 mod open;
 mod pin;
 mod query;
+mod read_ahead;
 mod recode;
 mod restore;
 mod scrub;
@@ -31,17 +35,22 @@ use henge_platform::discovery::{Discovery, ServerDescription, ServerId, ServerKi
 use henge_platform::metadata::{MetadataStore, PublishedSegment};
 use henge_platform::runtime::CpuPool;
 use henge_platform::storage::{DeepStorage, PushedObject};
+use henge_segment::{BlockCodec, WriteOptions};
 use henge_types::SegmentId;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
+pub use api::router;
 pub use cache::cached_copy;
+pub use dial::{DatasourceDial, Dial, DialFigures};
 pub use error::{HistoricalError, Result};
 
 use crate::blocks::{BlockCache, Blocks};
 use crate::cache::{CachedFile, FileForm, Reservation, SegmentCache};
+use crate::dial::Figures;
 use crate::open::{OpenSegment, OpenSegments};
-use crate::pin::Pins;
+use crate::pin::{Pinned, Pins};
+use crate::read_ahead::Reading;
 use crate::scrub::CareMetrics;
 use crate::told::Told;
 use crate::watchdog::DiskState;
@@ -68,6 +77,8 @@ pub struct HistoricalOptions {
     pub form: ServedForm,
     /// Whether segments are kept in memory.
     pub pinned: bool,
+    /// Whether what queries are about to read is asked for before.
+    pub read_ahead: bool,
     /// Segments that may be open at once, read or not: each is a mapping, and the kernel allows a process
     /// so many.
     pub open_segments: usize,
@@ -98,10 +109,32 @@ pub enum ServedForm {
     /// served. Takes more disk and page cache.
     #[default]
     Hot,
+    /// The same, compressed with LZ4 where that saves much: between the two in bytes and in speed.
+    Lz4,
+    /// The same with ZSTD: smaller, and slower to scan.
+    Zstd,
     /// As deep storage has it.
     AsStored,
     /// From deep storage: the node's disk has what was read of them lately.
     OnDemand,
+}
+
+impl ServedForm {
+    /// How segments are written for it on the node's disk; `None` where they are served as they come.
+    pub(crate) fn written(self) -> Option<WriteOptions> {
+        let codec = match self {
+            Self::Hot => BlockCodec::None,
+            Self::Lz4 => BlockCodec::Lz4,
+            Self::Zstd => BlockCodec::Zstd,
+            Self::AsStored | Self::OnDemand => return None,
+        };
+        Some(WriteOptions { codec, ..WriteOptions::hot() })
+    }
+
+    /// Whether it is the form of a file that was written for it.
+    pub(crate) fn is_written_as(self, codec: BlockCodec) -> bool {
+        self.written().is_some_and(|options| options.codec == codec)
+    }
 }
 
 /// The historical role. Clones are the same node.
@@ -118,6 +151,7 @@ pub struct HistoricalNode {
     pub(crate) transcoding: Arc<Semaphore>,
     pub(crate) care: CareMetrics,
     pub(crate) disk: Arc<DiskState>,
+    pub(crate) figures: Arc<Figures>,
 }
 
 /// What the node serves; shared with transcoding in the background.
@@ -128,6 +162,8 @@ pub(crate) struct Serving {
     pub(crate) loaded: RwLock<HashMap<SegmentId, Arc<Loaded>>>,
     /// Those of them that are open.
     pub(crate) open: OpenSegments,
+    /// What queries are about to read is asked for before, where that is wanted.
+    pub(crate) reading: Option<Arc<Reading>>,
     /// The blocks of those that are served on demand.
     pub(crate) blocks: BlockCache,
     /// What is kept in memory of them, where that is wanted.
@@ -148,7 +184,7 @@ pub(crate) struct Loaded {
     /// While it is open.
     pub(crate) open: Mutex<Weak<OpenSegment>>,
     /// Where segments are kept in memory: it stays open.
-    pub(crate) pinned: Mutex<Option<Arc<OpenSegment>>>,
+    pub(crate) pinned: Mutex<Option<Pinned>>,
     /// Once it is served no longer.
     pub(crate) is_gone: AtomicBool,
 }
@@ -211,10 +247,12 @@ impl HistoricalNode {
             dictionaries,
             loaded: RwLock::default(),
             open: OpenSegments::new(options.open_segments),
+            reading: options.read_ahead.then(|| Arc::new(Reading::new())),
             blocks: BlockCache::new(Arc::clone(&storage), serving.clone()),
             pins: options.pinned.then(|| Pins::new(options.open_segments)),
             told: Told::default(),
         });
+        let figures = Arc::new(Figures::new(&options, &serving, queries.reads()));
         let transcoding = Arc::new(Semaphore::new(1));
         let care = CareMetrics::default();
         Ok(Self {
@@ -228,6 +266,7 @@ impl HistoricalNode {
             transcoding,
             care,
             disk: Arc::default(),
+            figures,
         })
     }
 

@@ -19,6 +19,7 @@ use henge_types::{SegmentId, SegmentSchema};
 use crate::cache::{CachedFile, FileForm, remove_file};
 use crate::error::{HistoricalError, Result};
 use crate::left::Opening;
+use crate::read_ahead::{AheadInFile, Reading};
 use crate::{HistoricalNode, Loaded, ServedForm, Serving};
 
 impl HistoricalNode {
@@ -177,17 +178,24 @@ pub(crate) fn stored_object(segment: &PublishedSegment) -> PushedObject {
 
 /// Maps a file and checks that its footer names the segment that the metadata mean.
 pub(crate) fn open_as(path: &Path, segment: &PublishedSegment) -> Result<MappedSegment> {
-    open_mapped(path, segment).map(|(mapped, _)| mapped)
+    open_mapped(path, segment, None).map(|(mapped, _)| mapped)
 }
 
-/// As [`open_as`], with the file that is mapped.
+/// As [`open_as`], with the file that is mapped; reads ahead in it if that is wanted.
 pub(crate) fn open_mapped(
     path: &Path,
     segment: &PublishedSegment,
+    reading: Option<&Arc<Reading>>,
 ) -> Result<(MappedSegment, Arc<MappedFile>)> {
     let io = |source| HistoricalError::Io { path: path.to_owned(), source };
     let file = map_file(path).map_err(io)?;
-    let mapped = MappedSegment::open(Arc::clone(&file) as _)?;
+    let bytes = Arc::clone(&file);
+    let mapped = match reading {
+        Some(reading) => {
+            MappedSegment::open_ahead(bytes, Arc::new(AheadInFile::new(reading, &file)))?
+        }
+        None => MappedSegment::open(bytes)?,
+    };
     Ok((if_is(mapped, path, segment)?, file))
 }
 

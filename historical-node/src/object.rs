@@ -135,8 +135,8 @@ impl HistoricalNode {
 impl Serving {
     /// Names a hot file after the object that its segment has now.
     fn adopt(&self, loaded: &Arc<Loaded>, segment: PublishedSegment) -> Result<()> {
-        let FileForm::Hot { checksum, .. } = loaded.file.form else { return Ok(()) };
-        let form = FileForm::Hot { stored: segment.checksum, checksum };
+        let FileForm::Hot { codec, checksum, .. } = loaded.file.form else { return Ok(()) };
+        let form = FileForm::Hot { codec, stored: segment.checksum, checksum };
         let path = self.cache.path(&segment.id, form);
         rename_durably(&loaded.file.path, &path)
             .map_err(|source| HistoricalError::Io { path: path.clone(), source })?;

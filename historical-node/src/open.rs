@@ -30,8 +30,9 @@ const MOST_AT_ONCE: u32 = 4_096;
 #[derive(Debug)]
 pub(crate) struct OpenSegment {
     mapped: MappedSegment,
-    /// The file, unless it has holes.
-    file: Option<Arc<MappedFile>>,
+    file: Arc<MappedFile>,
+    /// Only what was read of it so far is there.
+    has_holes: bool,
     dictionaries: Arc<NodeDictionaries>,
     /// That of the file, which may have lost its name by now.
     _room: Arc<Reservation>,
@@ -40,17 +41,24 @@ pub(crate) struct OpenSegment {
 }
 
 impl OpenSegment {
-    /// The file that is mapped, unless it has holes.
-    pub(crate) fn file(&self) -> Option<&MappedFile> {
-        self.file.as_deref()
+    /// The file that is mapped.
+    pub(crate) fn file(&self) -> &MappedFile {
+        &self.file
+    }
+
+    /// True when only a part of the file is there.
+    pub(crate) fn has_holes(&self) -> bool {
+        self.has_holes
     }
 
     /// What was verified once is believed, and the page that a file was cut in reads as zeros: so each
     /// query looks at how long the file is. One that is gone is whole as it is mapped.
     fn check_whole(&self, loaded: &Loaded) -> Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
+        if self.has_holes {
+            return Ok(());
+        }
         match size_bytes(&loaded.file.path) {
-            Ok(size_bytes) if size_bytes < file.size_bytes() => {
+            Ok(size_bytes) if size_bytes < self.file.size_bytes() => {
                 let reason = format!("its file was cut to {size_bytes} bytes");
                 Err(SegmentError::corrupt(reason).into())
             }
@@ -168,6 +176,9 @@ impl Serving {
         if let Some(blocks) = &loaded.blocks {
             blocks.note_read();
         }
+        if let Some(reading) = &self.reading {
+            reading.look();
+        }
         // Others that want it wait for it.
         let mut open = loaded.open.lock();
         if let Some(opened) = open.upgrade() {
@@ -176,15 +187,13 @@ impl Serving {
             return Ok(opened);
         }
         let (mapped, file) = match &loaded.blocks {
-            None => {
-                let (mapped, file) = open_mapped(&loaded.file.path, &loaded.segment)?;
-                (mapped, Some(file))
-            }
-            Some(blocks) => (self.blocks.open(loaded, blocks)?, None),
+            None => open_mapped(&loaded.file.path, &loaded.segment, self.reading.as_ref())?,
+            Some(blocks) => self.blocks.open(loaded, blocks)?,
         };
         let opened = Arc::new(OpenSegment {
             mapped,
             file,
+            has_holes: loaded.blocks.is_some(),
             dictionaries: Arc::clone(&self.dictionaries),
             _room: Arc::clone(&loaded.room),
             was_read: AtomicBool::new(false),

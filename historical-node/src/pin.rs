@@ -2,34 +2,94 @@
 //! system allows that. Where it does not, they are read into memory and may be pushed out again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use henge_platform::runtime::machine::{lockable_bytes, memory_bytes};
 use henge_platform::runtime::{blocking, spawn};
 
+use crate::open::OpenSegment;
 use crate::{HistoricalNode, Loaded, Serving};
 
 /// Of the segments that may be open, the part that may be kept in memory.
 const PINNED_SHARE: usize = 2;
+
+/// Percent of the memory that may be locked: the rest is for queries. Who locks all of it is ended by the system.
+const LOCKED_PERCENT: u64 = 80;
 
 /// What is kept in memory.
 #[derive(Debug)]
 pub(crate) struct Pins {
     most: usize,
     count: AtomicUsize,
+    most_bytes: u64,
+    locked_bytes: AtomicU64,
     /// What cannot be done is said once.
     is_told: AtomicBool,
+}
+
+/// A segment that stays open.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    _open: Arc<OpenSegment>,
+    locked_bytes: u64,
 }
 
 impl Pins {
     /// Of so many segments that may be open.
     pub(crate) fn new(open_segments: usize) -> Self {
-        let most = open_segments / PINNED_SHARE;
-        Self { most, count: AtomicUsize::new(0), is_told: AtomicBool::new(false) }
+        Self {
+            most: open_segments / PINNED_SHARE,
+            count: AtomicUsize::new(0),
+            most_bytes: memory_bytes().map_or(u64::MAX, |all| all / 100 * LOCKED_PERCENT),
+            locked_bytes: AtomicU64::new(0),
+            is_told: AtomicBool::new(false),
+        }
+    }
+
+    /// Bytes that are locked in memory.
+    pub(crate) fn locked_bytes(&self) -> u64 {
+        self.locked_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Locks a segment's file in memory, or reads it there; gives the bytes that are locked.
+    fn lock(&self, opened: &OpenSegment) -> u64 {
+        let (file, size_bytes) = (opened.file(), opened.file().size_bytes());
+        let locked_bytes = self.locked_bytes.fetch_add(size_bytes, Ordering::Relaxed) + size_bytes;
+        let most_bytes = self.most_bytes;
+        let trouble = match locked_bytes <= most_bytes {
+            true => file.lock().err().map(|error| {
+                let limit = lockable_bytes().map_or("no".to_owned(), |bytes| bytes.to_string());
+                format!(
+                    "{error}, {locked_bytes} bytes together, and the limit is {limit} bytes: allow the process \
+                     to lock more (`ulimit -l`, RLIMIT_MEMLOCK, LimitMEMLOCK in systemd)"
+                )
+            }),
+            false => Some(format!(
+                "they are {locked_bytes} bytes and more, and of the memory {most_bytes} bytes may be locked: \
+                 give the tier more memory or nodes"
+            )),
+        };
+        let Some(trouble) = trouble else { return size_bytes };
+        self.locked_bytes.fetch_sub(size_bytes, Ordering::Relaxed);
+        self.tell(&format!(
+            "{trouble}, or set historical.residency to cached; the others are read into memory only"
+        ));
+        if locked_bytes <= most_bytes {
+            file.read_ahead();
+        }
+        0
+    }
+
+    fn forget(&self, pinned: Option<Pinned>) {
+        if let Some(pinned) = pinned {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            self.locked_bytes.fetch_sub(pinned.locked_bytes, Ordering::Relaxed);
+        }
     }
 
     fn tell(&self, why: &str) {
         if !self.is_told.swap(true, Ordering::Relaxed) {
-            tracing::error!("not all segments are locked in memory: {why}");
+            tracing::warn!("not all segments are locked in memory: {why}");
         }
     }
 }
@@ -64,16 +124,7 @@ impl Serving {
                 return;
             }
         };
-        let Some(file) = opened.file() else { return };
-        if let Err(error) = file.lock() {
-            pins.tell(&format!(
-                "{error}; allow the process to lock more (`ulimit -l`, RLIMIT_MEMLOCK, LimitMEMLOCK in \
-                 systemd) or set historical.residency to cached; they are read into memory only"
-            ));
-            file.read_ahead();
-        }
-        let mut pinned = loaded.pinned.lock();
-        if pinned.is_some() {
+        if opened.has_holes() {
             return;
         }
         if pins.count.fetch_add(1, Ordering::Relaxed) >= pins.most {
@@ -84,8 +135,9 @@ impl Serving {
             ));
             return;
         }
-        *pinned = Some(opened);
-        drop(pinned);
+        let locked_bytes = pins.lock(&opened);
+        let before = loaded.pinned.lock().replace(Pinned { _open: opened, locked_bytes });
+        pins.forget(before);
         if !self.serves(loaded) {
             self.unpin(loaded);
         }
@@ -93,9 +145,8 @@ impl Serving {
 
     /// Keeps a segment in memory no longer.
     pub(crate) fn unpin(&self, loaded: &Loaded) {
-        let pinned = loaded.pinned.lock().take();
-        if let (Some(pins), Some(_)) = (&self.pins, pinned) {
-            pins.count.fetch_sub(1, Ordering::Relaxed);
+        if let Some(pins) = &self.pins {
+            pins.forget(loaded.pinned.lock().take());
         }
     }
 }
@@ -104,9 +155,23 @@ impl Serving {
 mod tests {
     use henge_data_node::{DataNode, Instruction, SegmentHost};
 
+    use super::*;
     use crate::hot::tests::{setup, wait_until_hot};
     use crate::mend::tests::{answered, sum_of};
     use crate::{HistoricalOptions, ServedForm};
+
+    #[tokio::test]
+    async fn no_more_is_locked_than_there_is_memory_for() {
+        let setup = setup().await;
+        let options = setup.options(ServedForm::AsStored, 1 << 30);
+        let node = setup.node_with(HistoricalOptions { pinned: true, ..options });
+        node.load(&setup.segment, Instruction::default()).await.unwrap();
+        let loaded = node.serving.loaded.read().values().next().cloned().unwrap();
+        let opened = node.serving.open(&loaded).unwrap();
+        let pins = Pins { most_bytes: setup.segment.size_bytes - 1, ..Pins::new(10) };
+        assert_eq!((pins.lock(&opened), pins.locked_bytes()), (0, 0));
+        assert!(pins.is_told.load(Ordering::Relaxed));
+    }
 
     #[tokio::test]
     async fn pinned_segments_stay_open_until_they_are_dropped() {
@@ -124,10 +189,15 @@ mod tests {
             assert!(current().pinned.lock().is_some());
             assert!(answered(&node.run(sum_of(&setup)).await.unwrap()));
             let loaded = current();
+            let pins = node.serving.pins.as_ref().unwrap();
+            let size_bytes = loaded.room.size_bytes();
+            // Where it is not allowed it is read only.
+            assert!([0, size_bytes].contains(&pins.locked_bytes()));
             node.unload(&setup.segment.id, Instruction::default()).await.unwrap();
             assert!(loaded.pinned.lock().is_none());
             node.serving.pin(&loaded);
             assert!(loaded.pinned.lock().is_none(), "it is served no longer");
+            assert_eq!(pins.locked_bytes(), 0);
         }
     }
 }

@@ -14,10 +14,14 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::error::{HistoricalError, Result};
+use crate::losses::Losses;
+use crate::pin::Pins;
 use crate::{HistoricalNode, Loaded};
 
-/// The shortest time from one pass over all segments to the next.
-const PASS_PAUSE: Duration = Duration::from_secs(60);
+/// The shortest time from one pass over all segments to the next, in parts: between them it is looked what
+/// others lost.
+const PASS_PAUSES: u32 = 6;
+const PASS_PAUSE: Duration = Duration::from_secs(10);
 
 /// What was found and done.
 #[derive(Debug, Clone, Default)]
@@ -27,11 +31,14 @@ pub(crate) struct CareMetrics {
     pub(crate) repaired: Counter,
     /// Segments whose object is damaged and could not be mended so far, and why.
     pub(crate) endangered: Arc<Mutex<BTreeMap<SegmentId, String>>>,
+    /// What other nodes lost.
+    pub(crate) losses: Arc<Mutex<Losses>>,
 }
 
 impl HistoricalNode {
-    /// Shows what scrubbing and mending find and do.
+    /// Shows the dial, and what scrubbing and mending find and do.
     pub fn show(&self, metrics: &Metrics) {
+        self.figures.show(metrics);
         let shown = [
             (
                 "henge_scrubbed_bytes_total",
@@ -64,6 +71,11 @@ impl HistoricalNode {
         let serving = Arc::clone(&self.serving);
         let help = "Segments that are open although perhaps nobody reads them.";
         metrics.gauge("henge_segments_open", help, &[], move || serving.open.kept_count() as u64);
+        let serving = Arc::clone(&self.serving);
+        let help = "Bytes of segments that are locked in memory.";
+        metrics.gauge("henge_segments_locked_bytes", help, &[], move || {
+            serving.pins.as_ref().map_or(0, Pins::locked_bytes)
+        });
         let disk = Arc::clone(&self.disk);
         let help = "1 while the disk of the segment cache does not answer.";
         metrics.gauge("henge_disk_hangs", help, &[], move || disk.trouble().is_some().into());
@@ -88,12 +100,17 @@ impl HistoricalNode {
         if bytes_per_second == 0 {
             return;
         }
-        let node = Arc::downgrade(self);
+        let weak = Arc::downgrade(self);
         spawn(async move {
-            while let Some(node) = node.upgrade() {
+            while let Some(node) = weak.upgrade() {
                 node.scrub_once(bytes_per_second).await;
                 drop(node);
-                tokio::time::sleep(PASS_PAUSE).await;
+                for _ in 0..PASS_PAUSES {
+                    tokio::time::sleep(PASS_PAUSE).await;
+                    if let Some(node) = weak.upgrade() {
+                        node.heed_losses(bytes_per_second).await;
+                    }
+                }
             }
         });
     }
@@ -104,6 +121,7 @@ impl HistoricalNode {
         // What is served on demand is verified as it is fetched, and again when it is opened and read.
         let all = all.into_iter().filter(|loaded| loaded.blocks.is_none());
         for loaded in all {
+            self.heed_losses(bytes_per_second).await;
             let id = &loaded.segment.id;
             if let Err(error) = self.scrub_file(&loaded, bytes_per_second).await {
                 tracing::warn!(segment = %id, %error, "failed to scrub a cached file");
@@ -170,6 +188,7 @@ impl HistoricalNode {
     }
 }
 
-fn time_for(bytes: u64, bytes_per_second: u64) -> Duration {
+/// The time that so many bytes may take.
+pub(crate) fn time_for(bytes: u64, bytes_per_second: u64) -> Duration {
     Duration::from_secs_f64(bytes as f64 / bytes_per_second.max(1) as f64)
 }

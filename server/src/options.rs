@@ -251,6 +251,7 @@ fn historical_options(
     let HistoricalConfig {
         codec,
         residency,
+        read_ahead,
         capacity_bytes,
         block_cache_bytes,
         scrub_bytes_per_second,
@@ -275,9 +276,12 @@ fn historical_options(
         form: match (residency, codec) {
             (Residency::OnDemand, _) => ServedForm::OnDemand,
             (_, TierCodec::None) => ServedForm::Hot,
+            (_, TierCodec::Lz4) => ServedForm::Lz4,
+            (_, TierCodec::Zstd) => ServedForm::Zstd,
             (_, TierCodec::AsStored) => ServedForm::AsStored,
         },
         pinned: *residency == Residency::Pinned,
+        read_ahead: *read_ahead,
         open_segments: mapping_limit() / 4 * 3,
         dictionary_budget_bytes,
         scrub_bytes_per_second: *scrub_bytes_per_second,
@@ -325,6 +329,8 @@ mod tests {
         for (codec, residency, form) in [
             (TierCodec::None, Residency::Cached, ServedForm::Hot),
             (TierCodec::AsStored, Residency::Cached, ServedForm::AsStored),
+            (TierCodec::Lz4, Residency::Cached, ServedForm::Lz4),
+            (TierCodec::Zstd, Residency::Pinned, ServedForm::Zstd),
             (TierCodec::None, Residency::Pinned, ServedForm::Hot),
             (TierCodec::None, Residency::OnDemand, ServedForm::OnDemand),
             (TierCodec::AsStored, Residency::OnDemand, ServedForm::OnDemand),

@@ -44,6 +44,9 @@ pub(crate) fn of(
             None => routes,
         });
     }
+    if let Some(historical) = &roles.historical {
+        router = router.merge(henge_historical_node::router(Arc::clone(historical)));
+    }
     if let Some(realtime) = &roles.realtime {
         router = router.merge(henge_realtime_node::router(Arc::clone(realtime)));
     } else if let (Some(front), Some(_)) = (front, &roles.broker) {

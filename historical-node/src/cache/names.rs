@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use henge_platform::runtime::files;
+use henge_segment::BlockCodec;
 use henge_types::{Interval, SegmentId, Version, decode_path_component, encode_path_component};
 
 /// A file in the cache, as its name says.
@@ -36,6 +37,8 @@ pub(crate) enum FileForm {
     },
     /// The hot form.
     Hot {
+        /// What it is compressed with.
+        codec: BlockCodec,
         /// Of the stored file that it was made from.
         stored: u64,
         /// Of the file itself.
@@ -85,12 +88,27 @@ pub(super) fn path(stem: &Path, form: FileForm) -> PathBuf {
     stem.with_extension(match form {
         FileForm::Stored { checksum: None } => "segment".to_owned(),
         FileForm::Stored { checksum: Some(checksum) } => format!("{checksum:016x}.segment"),
-        FileForm::Hot { stored, checksum: None } => format!("{stored:016x}.hot"),
-        FileForm::Hot { stored, checksum: Some(checksum) } => {
-            format!("{stored:016x}.{checksum:016x}.hot")
+        FileForm::Hot { codec, stored, checksum: None } => {
+            format!("{stored:016x}.{}", ending(codec))
+        }
+        FileForm::Hot { codec, stored, checksum: Some(checksum) } => {
+            format!("{stored:016x}.{checksum:016x}.{}", ending(codec))
         }
         FileForm::Blocks { checksum } => format!("{checksum:016x}.blocks"),
     })
+}
+
+/// The codecs of hot forms, by the ends of the names of their files.
+const ENDINGS: [(BlockCodec, &str); 3] =
+    [(BlockCodec::None, "hot"), (BlockCodec::Lz4, "lz4"), (BlockCodec::Zstd, "zstd")];
+
+fn ending(codec: BlockCodec) -> &'static str {
+    let known = ENDINGS.into_iter().find(|(of, _)| *of == codec);
+    known.map_or("hot", |(_, ending)| ending)
+}
+
+fn codec_of(ending: &str) -> Option<BlockCodec> {
+    ENDINGS.into_iter().find(|(_, of)| *of == ending).map(|(codec, _)| codec)
 }
 
 /// The stem and the form of a file; `None` when it is not one of the cache's.
@@ -104,9 +122,12 @@ pub(super) fn parse(path: &Path) -> Option<(PathBuf, FileForm)> {
         [_, "segment"] => FileForm::Stored { checksum: None },
         [_, checksum, "segment"] => FileForm::Stored { checksum: Some(number(checksum)?) },
         [_, checksum, "blocks"] => FileForm::Blocks { checksum: number(checksum)? },
-        [_, stored, "hot"] => FileForm::Hot { stored: number(stored)?, checksum: None },
-        [_, stored, checksum, "hot"] => {
-            FileForm::Hot { stored: number(stored)?, checksum: Some(number(checksum)?) }
+        [_, stored, ending] => {
+            FileForm::Hot { codec: codec_of(ending)?, stored: number(stored)?, checksum: None }
+        }
+        [_, stored, checksum, ending] => {
+            let (stored, checksum) = (number(stored)?, Some(number(checksum)?));
+            FileForm::Hot { codec: codec_of(ending)?, stored, checksum }
         }
         _ => return None,
     };
@@ -136,13 +157,24 @@ mod tests {
         for form in [
             FileForm::Stored { checksum: None },
             FileForm::Stored { checksum: Some(7) },
-            FileForm::Hot { stored: u64::MAX, checksum: None },
-            FileForm::Hot { stored: 1, checksum: Some(2) },
+            FileForm::Hot { codec: BlockCodec::None, stored: u64::MAX, checksum: None },
+            FileForm::Hot { codec: BlockCodec::None, stored: 1, checksum: Some(2) },
+            FileForm::Hot { codec: BlockCodec::Lz4, stored: 1, checksum: Some(2) },
+            FileForm::Hot { codec: BlockCodec::Zstd, stored: 1, checksum: Some(2) },
             FileForm::Blocks { checksum: 3 },
         ] {
             assert_eq!(parse(&path(stem, form)), Some((stem.to_owned(), form)));
         }
-        for other in ["x", ".0_1.segment.0011.tmp", "0_1.7.segment", "0_1.zzzzzzzzzzzzzzzz.hot"] {
+        let old = Path::new("root/wiki/0_1.0000000000000007.hot");
+        let hot = FileForm::Hot { codec: BlockCodec::None, stored: 7, checksum: None };
+        assert_eq!(parse(old).unwrap().1, hot, "of an earlier version");
+        for other in [
+            "x",
+            "0_1.0000000000000007.0000000000000007.snappy",
+            ".0_1.segment.0011.tmp",
+            "0_1.7.segment",
+            "0_1.zzzzzzzzzzzzzzzz.hot",
+        ] {
             assert_eq!(parse(Path::new(other)), None, "{other}");
         }
     }

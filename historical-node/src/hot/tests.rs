@@ -17,7 +17,7 @@ use henge_platform::metadata::{
 };
 
 use super::*;
-use crate::HistoricalOptions;
+use crate::{HistoricalOptions, ServedForm};
 
 pub(crate) const ROWS: usize = 20_000;
 pub(crate) const CLUSTER: &str = "cluster-0";
@@ -118,6 +118,7 @@ impl Setup {
             block_cache_bytes: 1 << 30,
             form,
             pinned: false,
+            read_ahead: true,
             open_segments: 1_000,
             dictionary_budget_bytes: 1 << 20,
             scrub_bytes_per_second: 0,
@@ -126,7 +127,15 @@ impl Setup {
     }
 
     pub(crate) fn node_with(&self, options: HistoricalOptions) -> HistoricalNode {
-        let discovery = Arc::new(InProcessDiscovery::new());
+        self.node_in(options, Arc::new(InProcessDiscovery::new()))
+    }
+
+    /// One beside others.
+    pub(crate) fn node_in(
+        &self,
+        options: HistoricalOptions,
+        discovery: Arc<InProcessDiscovery>,
+    ) -> HistoricalNode {
         let queries = QueryServices {
             cluster: CLUSTER.into(),
             pool: CpuPool::new(1).unwrap(),
@@ -150,18 +159,27 @@ impl Setup {
 
 /// True when the one segment is served with its values packed.
 fn is_hot(node: &HistoricalNode) -> bool {
+    is_written(node, "hot")
+}
+
+/// Its rows are right, and its file is of this form.
+fn is_written(node: &HistoricalNode, ending: &str) -> bool {
     let loaded = node.serving.loaded.read();
     let mapped = node.serving.open(loaded.values().next().unwrap()).unwrap();
     let Some(ColumnView::Long(added)) = mapped.column("added").unwrap() else { return false };
     let mut scratch = Vec::new();
     let block = added.block(0, &mut scratch).unwrap();
     assert!((0..ROWS as i64).all(|r| block.values.get(r as usize) == r % 7 * 100 + r % 13));
-    loaded.values().next().unwrap().file.path.extension().is_some_and(|name| name == "hot")
+    loaded.values().next().unwrap().file.path.extension().is_some_and(|name| name == ending)
 }
 
 pub(crate) async fn wait_until_hot(node: &HistoricalNode) {
+    wait_until_written(node, "hot").await;
+}
+
+async fn wait_until_written(node: &HistoricalNode, ending: &str) {
     for _ in 0..6_000 {
-        if is_hot(node) && Arc::strong_count(&node.transcoding) == 1 {
+        if is_written(node, ending) && Arc::strong_count(&node.transcoding) == 1 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -191,6 +209,28 @@ async fn the_hot_form_takes_the_place_of_the_stored() {
     restarted.unload(&setup.segment.id, Instruction::default()).await.unwrap();
     assert!(setup.files().is_empty());
     restarted.serving.cache.reserve(1 << 30).unwrap();
+}
+
+/// The compact form stays in deep storage; the tier has what its codec says, also after that was changed.
+#[tokio::test]
+async fn each_tier_has_its_codec() {
+    let setup = setup().await;
+    let forms = [(ServedForm::Lz4, "lz4"), (ServedForm::Zstd, "zstd"), (ServedForm::Hot, "hot")];
+    for (form, ending) in forms {
+        let node = setup.node(form, 1 << 30);
+        node.load(&setup.segment, Instruction::default()).await.unwrap();
+        wait_until_written(&node, ending).await;
+        assert_eq!(setup.files().len(), 1, "{:?}", setup.files());
+        let loaded = Arc::clone(node.serving.loaded.read().values().next().unwrap());
+        node.serving.open(&loaded).unwrap().verify().unwrap();
+        drop((node, loaded));
+        // It is served at once after a restart.
+        let restarted = setup.node(form, 1 << 30);
+        assert_eq!(restarted.restore().await.unwrap(), 1);
+        assert!(is_written(&restarted, ending));
+    }
+    let object = setup.storage.head(KEY).await.unwrap().unwrap();
+    assert_eq!(object.size_bytes, setup.segment.size_bytes);
 }
 
 #[tokio::test]

@@ -237,12 +237,17 @@ section! {
     /// Serving published segments.
     HistoricalConfig {
         /// The codec of the segments that are served: `none` is the fastest to scan (segments are
-        /// rewritten on the node's disk after loading), `as_stored` the smallest.
+        /// rewritten on the node's disk after loading), `as_stored` the smallest; `lz4` and `zstd` lie
+        /// between: rewritten for scans, and compressed where that saves much. Deep storage keeps the smallest.
         codec: TierCodec = TierCodec::None,
         /// How segments are held: `cached` has them on the node's disk, and in memory what the operating
         /// system keeps of it; `pinned` keeps all of it in memory too; `on_demand` leaves them in deep storage as they are, serves them at once and
         /// keeps on the disk the blocks of columns that were read lately.
         residency: Residency = Residency::Cached,
+        /// Ask the operating system for the blocks of columns that a query is about to read, and for those
+        /// that come next, before they are read. It matters where segments do not fit into memory, and costs
+        /// nothing where they do.
+        read_ahead: bool = true,
         /// Bytes of segments that the node serves; 0 means 95 % of the disk's size, and ten times the disk's
         /// size on demand.
         capacity_bytes: u64 = 0,
@@ -265,6 +270,10 @@ pub enum TierCodec {
     /// None: the fastest to scan. Segments are rewritten on the node's disk after loading.
     #[default]
     None,
+    /// Rewritten as well, and compressed where that saves much.
+    Lz4,
+    /// The same, smaller and slower to scan.
+    Zstd,
     /// That of deep storage: the smallest.
     AsStored,
 }

@@ -83,6 +83,7 @@ impl Cluster {
             open_segments: 10_000,
             block_cache_bytes: 0,
             pinned: false,
+            read_ahead: true,
             disk_timeout_ms: 0,
             dictionary_budget_bytes: 1 << 24,
             scrub_bytes_per_second: 0,
