@@ -6,14 +6,12 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use henge_compaction::Forms;
-use henge_platform::metadata::{MetadataError, MetadataStore, PublishedSegment};
+use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::blocking;
-use henge_types::SegmentId;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -25,15 +23,11 @@ pub(crate) use tasks::{AtWork, Failed, UnderWay};
 use crate::Coordinator;
 use crate::duty::compact::{JudgedDatasource, Seen, judge_datasource, plan};
 use crate::error::Result;
-use crate::leadership::Term;
 
 /// Time between two looks while there is nothing to do.
 const CALM: Duration = Duration::from_secs(30);
 /// The same while tasks are under way, or parts wait.
 const BUSY: Duration = Duration::from_secs(5);
-
-/// Used segments by id.
-type Used = BTreeMap<SegmentId, Arc<PublishedSegment>>;
 
 /// Automatic compaction of one coordinator.
 #[derive(Debug)]
