@@ -15,6 +15,9 @@ use crate::cmd::output::{Report, counted, size};
 use crate::cmd::server_at::{Cluster, ServerAt};
 use crate::cmd::shapes::DataNode;
 
+/// The data nodes as the leader sees them.
+const NODES: &str = "/henge/v1/coordinator/nodes";
+
 /// How often a drain is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -61,19 +64,27 @@ pub(super) fn run(args: &DecommissionArgs) -> Result<ExitCode> {
     report.show(args.at.json)
 }
 
-/// `h3` and `historical-h3` are the same node here.
-fn drain_path(node: &str) -> String {
-    let node = node.strip_prefix("historical-").unwrap_or(node);
-    let server = path_segment(&format!("historical-{node}"));
-    format!("/henge/v1/coordinator/nodes/{server}/drain")
+/// The path of a node, by its name or by its server's: a node may be called `historical-1`, too.
+fn drain_path(cluster: &Cluster, node: &str) -> Result<String> {
+    let rows: Vec<DataNode> = cluster.get(NODES)?;
+    let of_node = format!("historical-{node}");
+    let is_there = |name: &str| rows.iter().any(|row| row.server == name);
+    let server = match [of_node.as_str(), node].into_iter().find(|name| is_there(name)) {
+        Some(server) => path_segment(server),
+        None => {
+            let known: Vec<&str> = rows.iter().map(|row| row.server.as_str()).collect();
+            bail!("no node '{node}' holds segments; there are {}", known.join(", "));
+        }
+    };
+    Ok(format!("{NODES}/{server}/drain"))
 }
 
 fn drain(cluster: &Cluster, node: &str) -> Result<DataNode> {
-    cluster.post(&drain_path(node), &json!({}))
+    cluster.post(&drain_path(cluster, node)?, &json!({}))
 }
 
 fn undo(cluster: &Cluster, node: &str) -> Result<Report> {
-    let row: DataNode = cluster.delete(&drain_path(node))?;
+    let row: DataNode = cluster.delete(&drain_path(cluster, node)?)?;
     Ok(Report::new(format!("{} takes segments again", row.server), json!(row)))
 }
 
@@ -90,7 +101,7 @@ fn drain_wholly(
             return Ok(drained_report(&row, true));
         }
         // The leader may be another one by now, or away for a moment.
-        let nodes: Vec<DataNode> = match cluster.get("/henge/v1/coordinator/nodes") {
+        let nodes: Vec<DataNode> = match cluster.get(NODES) {
             Ok(nodes) => nodes,
             Err(error) => {
                 warn(&format!("the leader is away, waiting for it: {error:#}"));
@@ -145,6 +156,14 @@ mod tests {
     #[test]
     fn a_node_is_drained_by_its_name_or_its_servers() {
         let server = FakeServer::start();
+        let called_so =
+            json!({"server": "historical-historical-1", "segments": 0, "draining": false});
+        server.on(&format!("GET {NODES}"), json!([row(7, false), called_so]));
+        let path = format!("POST {NODES}/historical-historical-1/drain");
+        server.on(
+            &path,
+            json!({"server": "historical-historical-1", "segments": 0, "draining": true}),
+        );
         server.on(&format!("POST {DRAIN}"), row(7, true));
         server.on(&format!("DELETE {DRAIN}"), row(7, false));
         let cluster = Cluster::of(server.client());
@@ -154,23 +173,28 @@ mod tests {
             assert_eq!(report.text, expected);
         }
         assert_eq!(undo(&cluster, "h3").unwrap().text, "historical-h3 takes segments again");
-        let error = drain(&cluster, "h 4").unwrap_err();
-        assert!(error.to_string().contains("historical-h%204"), "{error}");
+        assert_eq!(drain(&cluster, "historical-1").unwrap().server, "historical-historical-1");
+        let error = drain(&cluster, "h 4").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "no node 'h 4' holds segments; there are historical-h3, historical-historical-1"
+        );
     }
 
     #[test]
     fn waiting_ends_when_the_node_is_empty() {
         let server = FakeServer::start();
         server.on(&format!("POST {DRAIN}"), row(2, true));
+        server.on(&format!("GET {NODES}"), json!([row(2, false)]));
         let nobody = json!({"errorMessage": "no coordinator leads"});
-        server.on_status("GET /henge/v1/coordinator/nodes", 503, nobody);
         let mut looks = 0;
         let report = drain_wholly(&Cluster::of(server.client()), "h3", &mut || {
             looks += 1;
             // First the leader is away, then one segment is left, then none.
-            if looks > 1 {
-                server.on("GET /henge/v1/coordinator/nodes", json!([row(3 - looks, true)]));
-            }
+            match looks {
+                1 => server.on_status(&format!("GET {NODES}"), 503, nobody.clone()),
+                _ => server.on(&format!("GET {NODES}"), json!([row(3 - looks, true)])),
+            };
             true
         });
         let report = report.unwrap();
@@ -182,9 +206,10 @@ mod tests {
     fn waiting_ends_with_its_time_and_when_somebody_undoes_it() {
         let server = FakeServer::start();
         server.on(&format!("POST {DRAIN}"), row(2, true));
+        server.on(&format!("GET {NODES}"), json!([row(2, true)]));
         let cluster = Cluster::of(server.client());
         assert!(drain_wholly(&cluster, "h3", &mut || false).unwrap().is_alarming);
-        server.on("GET /henge/v1/coordinator/nodes", json!([row(2, false)]));
+        server.on(&format!("GET {NODES}"), json!([row(2, false)]));
         let error = drain_wholly(&cluster, "h3", &mut || true).unwrap_err().to_string();
         assert!(error.contains("somebody undid it"), "{error}");
     }
