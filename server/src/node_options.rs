@@ -59,7 +59,7 @@ impl NodeOptions {
             name: config.node_name().into(),
             roles: cluster.roles().unwrap_or_default(),
             zone: zone.as_str().into(),
-            tier: "_default_tier".into(),
+            tier: config.historical.tier.as_str().into(),
             token: Some(token.clone()).filter(|token| !token.is_empty()),
             advertised_host: config.advertised_host().to_owned(),
             gossip_bind: config.gossip_bind().unwrap_or_default(),

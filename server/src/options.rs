@@ -249,6 +249,8 @@ fn historical_options(
     node: &NodeOptions,
 ) -> HistoricalOptions {
     let HistoricalConfig {
+        tier: _, // with the node's other names
+        priority,
         codec,
         residency,
         read_ahead,
@@ -262,7 +264,7 @@ fn historical_options(
         server_id: format!("historical-{}", node.name).into(),
         zone: Arc::clone(&node.zone),
         tier: Arc::clone(&node.tier),
-        priority: 0,
+        priority: *priority,
         cache_dir: folder.segment_cache(),
         capacity_bytes: match (capacity_bytes, residency) {
             (0, Residency::Cached | Residency::Pinned) => disk_bytes / 100 * 95,

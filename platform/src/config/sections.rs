@@ -236,6 +236,11 @@ section! {
 section! {
     /// Serving published segments.
     HistoricalConfig {
+        /// The tier of the node: rules say how many copies of a segment each tier has (`henge rules`).
+        tier: String = "_default_tier".into(),
+        /// Of the nodes that have a segment, those with the largest number are asked first: give it to the
+        /// tier that is to answer while it can.
+        priority: i32 = 0,
         /// The codec of the segments that are served: `none` is the fastest to scan (segments are
         /// rewritten on the node's disk after loading), `as_stored` the smallest; `lz4` and `zstd` lie
         /// between: rewritten for scans, and compressed where that saves much. Deep storage keeps the smallest.

@@ -37,6 +37,10 @@ impl ServerConfig {
         }
         self.validate_cluster()?;
         check(!self.data_dir.as_os_str().is_empty(), "data_dir", || "is empty".into())?;
+        let tier = &self.historical.tier;
+        check(is_tier(tier), "historical.tier", || {
+            format!("is {tier:?}: write 1 to 64 letters, digits, '_' and '-', for example \"hot\"")
+        })?;
         let limits = &self.limits;
         not_zero("limits.request_body_bytes", limits.request_body_bytes)?;
         not_zero("limits.inflate_ratio", limits.inflate_ratio)?;
@@ -211,4 +215,9 @@ fn check_reach(field: &'static str, host: &str, has_token: bool) -> Result<(), C
 
 pub(super) fn not_zero(field: &'static str, value: u64) -> Result<(), ConfigError> {
     check(value > 0, field, || "must be above 0".into())
+}
+
+fn is_tier(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
 }
