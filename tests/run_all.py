@@ -38,7 +38,7 @@ def main():
         ['grpc_docs.py'],
         ['readme_recipes.py'],
         ['cluster_walk.py'],
-        *([] if quick else [['chaos.py', '--minutes', '5'], ['rolling_upgrade.py']]),
+        *([] if quick else [['chaos.py', '--minutes', '5'], ['rolling_upgrade.py'], ['tier_drill.py']]),
         ['object_store.py'],
     ]
     over_a_wire = [['answers.py'], ['conformance.py'], ['handoff_probe.py', '--seconds', '10']]

@@ -25,9 +25,9 @@ def can_cut():
 
 
 class Cluster:
-    def __init__(self, folder, base_port, s3, network=False):
+    def __init__(self, folder, base_port, s3, network=False, tiers=False):
         self.folder, self.base_port, self.network = folder, base_port, network
-        self.options = ['--dir', folder, '--binary', binary(), '--base-port', str(base_port), '--s3', s3] + ['--network'] * network
+        self.options = ['--dir', folder, '--binary', binary(), '--base-port', str(base_port), '--s3', s3] + ['--network'] * network + ['--tiers'] * tiers
         self.addresses, self.headers, self.env = {}, {}, os.environ
 
     def run_with(self, program):

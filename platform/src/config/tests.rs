@@ -67,6 +67,16 @@ fn errors_name_the_field() {
 }
 
 #[test]
+fn a_tier_has_a_plain_name() {
+    for tier in ["", "a b", "hot/1", "h\u{e9}"] {
+        let error = load(&format!("[historical]\ntier = '{tier}'"), &[]).unwrap_err();
+        assert!(error.to_string().contains("historical.tier"), "{tier}: {error}");
+    }
+    let config = load("[historical]\ntier = 'hot-1'\npriority = -2", &[]).unwrap().historical;
+    assert_eq!((config.tier.as_str(), config.priority), ("hot-1", -2));
+}
+
+#[test]
 fn seeds_are_hosts_with_ports() {
     for seed in ["", "10.0.0.1", "h:", ":8890", "h:0", "h:x", "h:99999", "http://h"] {
         let error = load(&format!("[cluster]\nseeds = ['h:1', '{seed}']"), &[]).unwrap_err();

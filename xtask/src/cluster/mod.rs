@@ -28,6 +28,7 @@ options:
                      (no S3 at all, a folder that all share); default: moto
   --replicas N       copies of each segment (default: 2)
   --network          each process in a network of its own, to be cut off from others; wants root and `ip`
+  --tiers            historical-1 and -2 are the tier hot, asked first, and historical-3 is cold
   --fresh            forget what an earlier cluster in DIR had
 
 examples:
@@ -44,6 +45,7 @@ pub(crate) struct Options {
     pub(crate) replicas: u32,
     pub(crate) is_fresh: bool,
     pub(crate) has_network: bool,
+    pub(crate) has_tiers: bool,
 }
 
 /// Runs the command.
@@ -88,6 +90,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
         replicas: 2,
         is_fresh: false,
         has_network: false,
+        has_tiers: false,
     };
     while let Some(name) = args.next() {
         if name == "--fresh" {
@@ -96,6 +99,10 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
         }
         if name == "--network" {
             options.has_network = true;
+            continue;
+        }
+        if name == "--tiers" {
+            options.has_tiers = true;
             continue;
         }
         let value = args.next().with_context(|| format!("option '{name}' has no value"))?;

@@ -27,6 +27,14 @@ impl Node {
         format!("http://{}:{}", self.host, self.port)
     }
 
+    /// The tier and the priority of a node that holds segments, when there are tiers.
+    pub(super) fn tier(&self) -> (&'static str, &'static str) {
+        match self.name {
+            "historical-3" => ("cold", "0"),
+            _ => ("hot", "10"),
+        }
+    }
+
     /// Where it keeps its own.
     pub(super) fn folder(&self, options: &Options) -> PathBuf {
         options.folder.join(self.name)

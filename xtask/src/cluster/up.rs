@@ -93,6 +93,10 @@ fn start(options: &Options, node: &Node) -> Result<()> {
         .arg(node.folder(options))
         .env("HENGE_HOST", &node.host)
         .env("HENGE_CLUSTER__ZONE", node.zone);
+    if options.has_tiers {
+        let (tier, priority) = node.tier();
+        command.env("HENGE_HISTORICAL__TIER", tier).env("HENGE_HISTORICAL__PRIORITY", priority);
+    }
     let pid = launch(&mut command, &log_of(options, node))?;
     let started = Started::of(node.name, pid);
     let log = log_of(options, node);
