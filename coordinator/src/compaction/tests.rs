@@ -1,3 +1,5 @@
+//! Automatic compaction against a memory store and a runner that only notes what it is given.
+
 use henge_compaction::{CompactTask, CompactionConfig, Skip, TASK_TYPE, Verdict};
 use henge_platform::metadata::{TaskProgress, TaskRecord, TaskStatus, TaskUpdate};
 use henge_platform::runtime::Clock as _;

@@ -1,3 +1,5 @@
+//! Which columns and metrics can be combined, and which are refused by name.
+
 use henge_types::{ColumnSchema, ColumnType, HllType};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What waits, what is compact and what is left alone, and that work comes to an end.
+
 use std::sync::Arc;
 
 use henge_types::{ShardSpec, Version};
