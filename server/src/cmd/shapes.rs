@@ -55,6 +55,9 @@ pub(super) struct Tier {
 pub(super) struct RuleEffect {
     pub(super) datasources: Vec<DatasourceEffect>,
     pub(super) tiers_without_nodes: Vec<String>,
+    /// What of it cannot come about, or was probably not meant; found by the command.
+    #[serde(skip_deserializing)]
+    pub(super) warnings: Vec<String>,
 }
 
 /// The same of one datasource.

@@ -26,6 +26,14 @@ pub(crate) struct StatusArgs {
     at: ServerAt,
 }
 
+/// What does not happen without a role.
+const ROLES: [(&str, &str); 4] = [
+    ("broker", "nobody answers queries"),
+    ("realtime", "events and tasks are not taken"),
+    ("historical", "nothing that was published is served"),
+    ("coordinator", "nothing is loaded, moved or dropped"),
+];
+
 /// Runs the command.
 pub(super) fn run(args: &StatusArgs) -> Result<ExitCode> {
     report(&args.at.cluster()?)?.show(args.at.json)
@@ -47,8 +55,8 @@ struct Seen {
     nodes: Vec<NodeRow>,
     leader: Result<String>,
     tiers: Result<Vec<Tier>>,
-    /// Segments that are still to be loaded, by datasource.
-    left: Result<BTreeMap<String, u64>>,
+    /// Copies that rules ask for and nobody has, by tier and datasource.
+    missing: Result<BTreeMap<String, BTreeMap<String, u64>>>,
     unavailable: u64,
 }
 
@@ -59,7 +67,7 @@ fn report(cluster: &Cluster) -> Result<Report> {
         nodes: cluster.get("/henge/v1/nodes")?,
         leader: cluster.get_text("/druid/coordinator/v1/leader"),
         tiers: cluster.get("/henge/v1/coordinator/tiers"),
-        left: cluster.get("/druid/coordinator/v1/loadstatus?simple"),
+        missing: cluster.get("/druid/coordinator/v1/loadstatus?full"),
         unavailable: ready["unavailableSegments"].as_u64().unwrap_or(0),
     };
     let troubles = troubles(&seen);
@@ -69,7 +77,7 @@ fn report(cluster: &Cluster) -> Result<Report> {
         "asked": { "node": seen.process.node, "version": seen.process.version },
         "nodes": seen.nodes,
         "tiers": seen.tiers.as_ref().ok(),
-        "segmentsToLoad": seen.left.as_ref().ok(),
+        "copiesMissing": seen.missing.as_ref().ok(),
         "unavailableSegments": seen.unavailable,
         "troubles": troubles,
     });
@@ -89,25 +97,51 @@ fn troubles(seen: &Seen) -> Vec<String> {
             _ => format!("'{}' was heard of and has not said yet what it is", node.node),
         });
     }
+    let lives = |role: &str| {
+        let alive = seen.nodes.iter().filter(|node| node.state == NodeState::Alive);
+        alive.flat_map(|node| &node.roles).any(|has| *has == role)
+    };
+    for (role, follows) in ROLES {
+        if !lives(role) {
+            troubles.push(format!("no {role} lives: {follows}"));
+        }
+    }
     let waits = seen.process.waits_for.iter();
     troubles.extend(waits.map(|what| format!("'{}' waits: {what}", seen.process.node)));
     if seen.unavailable > 0 {
         let count = counted(seen.unavailable, "segment");
         troubles.push(format!("{count} served by nobody: queries over them fail"));
     }
-    match &seen.left {
-        Ok(left) => {
-            let left = left.iter().filter(|(_, count)| **count > 0);
-            troubles.extend(left.map(|(name, count)| {
-                format!("'{name}': {} still to be loaded", counted(*count, "segment"))
-            }));
-        }
+    match &seen.missing {
+        Ok(missing) => troubles.extend(missing.iter().filter_map(|(tier, by_datasource)| {
+            missing_copies(tier, by_datasource, seen.tiers.as_ref().ok()?)
+        })),
         Err(error) if seen.leader.is_ok() => {
-            troubles.push(format!("what is still to be loaded is not known: {error:#}"));
+            troubles.push(format!("which copies are missing is not known: {error:#}"));
         }
         Err(_) => {}
     }
     troubles
+}
+
+/// `tier 'hot': 8 copies missing ('visits' 8); it has 1 node`.
+fn missing_copies(
+    tier: &str,
+    by_datasource: &BTreeMap<String, u64>,
+    tiers: &[Tier],
+) -> Option<String> {
+    let missing: Vec<_> = by_datasource.iter().filter(|(_, count)| **count > 0).collect();
+    let names: Vec<String> =
+        missing.iter().map(|(name, count)| format!("'{name}' {count}")).collect();
+    let nodes = tiers.iter().find(|known| known.tier == tier).map_or(0, |known| known.nodes);
+    let has = match nodes {
+        0 => "no node is of it (historical.tier)".to_owned(),
+        count => format!("it has {}", counted(count, "node")),
+    };
+    let count: u64 = missing.iter().map(|(_, count)| **count).sum();
+    let copies =
+        if count == 1 { "1 copy".to_owned() } else { format!("{} copies", grouped(count)) };
+    (count > 0).then(|| format!("tier '{tier}': {copies} missing ({}); {has}", names.join(", ")))
 }
 
 fn text(seen: &Seen, troubles: &[String]) -> String {
@@ -177,14 +211,18 @@ mod tests {
         server.on("GET /status/ready", json!({"ready": true, "unavailableSegments": 0}));
         let node =
             |name: &str, role: &str| json!({"node": name, "roles": [role], "state": "alive"});
-        let nodes =
-            json!([node("b1", "broker"), node("c1", "coordinator"), node("h1", "historical")]);
+        let nodes = json!([
+            node("b1", "broker"),
+            node("c1", "coordinator"),
+            node("h1", "historical"),
+            node("r1", "realtime")
+        ]);
         server.on("GET /henge/v1/nodes", nodes);
         server.on("GET /druid/coordinator/v1/leader", json!("http://c1:8888"));
         let tier = json!([{"tier": "hot", "nodes": 1, "capacityBytes": 2_097_152, "usedBytes": 1_048_576,
                            "segments": 12, "aliases": []}]);
         server.on("GET /henge/v1/coordinator/tiers", tier);
-        server.on("GET /druid/coordinator/v1/loadstatus?simple", json!({"visits": 0}));
+        server.on("GET /druid/coordinator/v1/loadstatus?full", json!({"hot": {"visits": 0}}));
         server
     }
 
@@ -194,7 +232,7 @@ mod tests {
         let expected = "\
 cluster c-1
 leader  http://c1:8888
-nodes   3 alive: 1 broker, 1 coordinator, 1 historical
+nodes   4 alive: 1 broker, 1 coordinator, 1 historical, 1 realtime
 ┌──────┬───────┬────────┬─────────┬──────────┬──────┐
 │ tier ┆ nodes ┆ copies ┆    used ┆ capacity ┆ full │
 ╞══════╪═══════╪════════╪═════════╪══════════╪══════╡
@@ -214,7 +252,9 @@ all is well";
         server.on("GET /henge/v1/nodes", nodes);
         let nobody = json!({"errorMessage": "one has to run"});
         server.on_status("GET /druid/coordinator/v1/leader", 503, nobody);
-        server.on("GET /druid/coordinator/v1/loadstatus?simple", json!({"visits": 1, "clicks": 0}));
+        let missing =
+            json!({"hot": {"visits": 1, "clicks": 0}, "cold": {"visits": 3, "clicks": 2}});
+        server.on("GET /druid/coordinator/v1/loadstatus?full", missing);
         let report = report(&Cluster::of(server.client())).unwrap();
         assert!(report.is_alarming);
         assert_eq!(
@@ -223,9 +263,14 @@ all is well";
                 "nobody leads: one has to run",
                 "'h1' is gone",
                 "'h2' was heard of and has not said yet what it is",
+                "no broker lives: nobody answers queries",
+                "no realtime lives: events and tasks are not taken",
+                "no historical lives: nothing that was published is served",
+                "no coordinator lives: nothing is loaded, moved or dropped",
                 "'b1' waits: what 'h1' serves",
                 "2 segments served by nobody: queries over them fail",
-                "'visits': 1 segment still to be loaded",
+                "tier 'cold': 5 copies missing ('clicks' 2, 'visits' 3); no node is of it (historical.tier)",
+                "tier 'hot': 1 copy missing ('visits' 1); it has 1 node",
             ])
         );
     }

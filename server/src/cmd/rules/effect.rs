@@ -6,13 +6,37 @@ use serde_json::{Value, json};
 use super::DEFAULT;
 use crate::cmd::output::{Align, TextTable, counted, grouped, size};
 use crate::cmd::server_at::Cluster;
-use crate::cmd::shapes::{DatasourceEffect, RuleEffect};
+use crate::cmd::shapes::{DatasourceEffect, RuleEffect, Tier};
 
 /// Asks the leader what rules would do to today's segments.
 pub(super) fn ask(cluster: &Cluster, datasource: &str, rules: &Value) -> Result<RuleEffect> {
     let datasource = Some(datasource).filter(|name| *name != DEFAULT);
     let body = json!({ "datasource": datasource, "rules": rules });
-    cluster.post("/henge/v1/coordinator/rules/test", &body)
+    let mut effect: RuleEffect = cluster.post("/henge/v1/coordinator/rules/test", &body)?;
+    // Without them the effect is shown all the same.
+    let tiers: Vec<Tier> = cluster.get("/henge/v1/coordinator/tiers").unwrap_or_default();
+    effect.warnings = warnings(&effect, datasource, &tiers);
+    Ok(effect)
+}
+
+fn warnings(effect: &RuleEffect, datasource: Option<&str>, tiers: &[Tier]) -> Vec<String> {
+    let without = effect.tiers_without_nodes.iter();
+    let mut warnings: Vec<String> = without
+        .map(|tier| format!("no node is of the tier '{tier}': its copies would not be loaded"))
+        .collect();
+    let has_segments = effect.datasources.iter().any(|one| one.segments > 0);
+    if let Some(name) = datasource.filter(|_| !has_segments) {
+        warnings.push(format!("there is no datasource '{name}' with segments"));
+    }
+    for tier in tiers.iter().filter(|tier| tier.nodes > 0) {
+        let loads = effect.datasources.iter().flat_map(|one| &one.load);
+        let most = loads.filter(|load| load.tier == tier.tier).map(|load| load.replicas).max();
+        if let Some(copies) = most.filter(|copies| *copies > tier.nodes) {
+            let (nodes, copies) = (counted(tier.nodes, "node"), grouped(copies));
+            warnings.push(format!("the tier '{}' has {nodes} for {copies} copies", tier.tier));
+        }
+    }
+    warnings
 }
 
 /// Segments that are used now and would not be any more.
@@ -41,14 +65,12 @@ pub(super) fn text(effect: &RuleEffect) -> String {
         ]);
     }
     let mut lines = vec![table.or("no segments are concerned")];
-    for tier in &effect.tiers_without_nodes {
-        lines.push(format!("! no node is of the tier '{tier}': its copies would not be loaded"));
-    }
+    lines.extend(effect.warnings.iter().map(|warning| format!("! {warning}")));
     let drops = effect.datasources.iter().filter(|one| one.changed.drop > 0);
     lines.extend(drops.map(|one| {
         let (count, bytes) = (counted(one.changed.drop, "segment"), size(one.dropped.bytes));
         format!(
-            "! '{}': {count} would be dropped, {bytes} with those dropped before: queries see them no more, and \
+            "! '{}': {count} would be dropped, {bytes} with those dropped before: queries see them no more; under other rules \
              `henge datasource restore` brings them back until they are deleted for good",
             one.datasource
         )

@@ -19,7 +19,8 @@ use crate::cmd::server_at::{Cluster, ServerAt};
          {\"type\": \"dropForever\"}]' | henge rules test visits -
   henge rules test _default default.rules
 
-Exit codes: 0 nothing would be dropped, 1 failed, 2 wrong usage, 3 segments would be dropped that are used now.")]
+Exit codes: 0 nothing would be dropped, 1 failed, 2 wrong usage, 3 segments would be dropped that are used now,
+or copies cannot be had.")]
 pub(crate) struct TestArgs {
     /// The datasource, or `_default` for all that have no rule that matches.
     #[arg(value_name = "DATASOURCE")]
@@ -39,7 +40,7 @@ pub(super) fn run(args: &TestArgs) -> Result<ExitCode> {
 
 fn report(cluster: &Cluster, datasource: &str, rules: &Value) -> Result<Report> {
     let effect = effect::ask(cluster, datasource, rules)?;
-    let is_alarming = effect::dropped(&effect) > 0;
+    let is_alarming = effect::dropped(&effect) > 0 || !effect.warnings.is_empty();
     Ok(Report { is_alarming, ..Report::new(effect::text(&effect), json!(effect)) })
 }
 
@@ -75,15 +76,22 @@ mod tests {
 │            ┆          ┆         ┆ hot: 2 of 10 segments, 2.0 MiB  ┆         ┆ 10 are dropped    │
 └────────────┴──────────┴─────────┴─────────────────────────────────┴─────────┴───────────────────┘
 ! no node is of the tier 'cold': its copies would not be loaded
-! 'visits': 10 segments would be dropped, 1.0 MiB with those dropped before: queries see them no more, and \
+! 'visits': 10 segments would be dropped, 1.0 MiB with those dropped before: queries see them no more; under other rules \
 `henge datasource restore` brings them back until they are deleted for good";
         assert_eq!(shown.text, expected);
         assert!(shown.is_alarming);
         assert_eq!(server.bodies_of(path), [json!({"datasource": "visits", "rules": rules})]);
+        let tiers = json!([{"tier": "cold", "nodes": 0}, {"tier": "hot", "nodes": 1}]);
+        server.on("GET /henge/v1/coordinator/tiers", tiers);
+        let shown = report(&Cluster::of(server.client()), "visits", &rules).unwrap();
+        assert!(shown.text.contains("! the tier 'hot' has 1 node for 2 copies"), "{}", shown.text);
+        server.on(path, json!({"datasources": [], "tiersWithoutNodes": []}));
+        let shown = report(&Cluster::of(server.client()), "nosuch", &rules).unwrap();
+        assert!(shown.text.ends_with("! there is no datasource 'nosuch' with segments"));
         // The default rules are those of no datasource.
         server.on(path, json!({"datasources": [], "tiersWithoutNodes": []}));
         let shown = report(&Cluster::of(server.client()), "_default", &rules).unwrap();
         assert_eq!((shown.text.as_str(), shown.is_alarming), ("no segments are concerned", false));
-        assert_eq!(server.bodies_of(path)[1]["datasource"], Value::Null);
+        assert_eq!(server.bodies_of(path)[3]["datasource"], Value::Null);
     }
 }
