@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_types::{Interval, SegmentId};
@@ -40,8 +40,17 @@ impl Asker {
 pub(super) async fn unuse_datasource(
     State(coordinator): State<Arc<Coordinator>>,
     Path(name): Path<String>,
+    RawQuery(query): RawQuery,
     asker: Asker,
 ) -> Result<Json<Value>, DruidError> {
+    // Older clients of Druid delete a part for good so: taken for the whole, it would be a disaster.
+    if let Some(query) = query.filter(|query| !query.is_empty()) {
+        let shown: String = query.chars().take(100).collect();
+        return Err(DruidError::invalid(format!(
+            "'?{shown}' is not taken here: DELETE …/datasources/{{name}}/intervals/{{interval}} deletes what is \
+             unused of an interval, POST …/markUnused marks a part unused"
+        )));
+    }
     let request = asker.request(json!({ "interval": "eternity" }));
     changed(coordinator.unuse(&name, &Selection::all(), request).await?)
 }

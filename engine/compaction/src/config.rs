@@ -106,6 +106,9 @@ impl CompactionConfig {
                 kind.escape_debug()
             )));
         }
+        if config.max_rows_per_segment == Some(0) || config.input_segment_size_bytes == 0 {
+            return Err(refused("maxRowsPerSegment and inputSegmentSizeBytes must be above 0"));
+        }
         config.check_ages()?;
         config.goal()?;
         Ok(config)
@@ -138,7 +141,7 @@ impl CompactionConfig {
     pub fn goal(&self) -> Result<Goal> {
         let mut base = self.fields.wanted().map_err(refused)?;
         if let (Some(rows), None) = (self.max_rows_per_segment, &self.fields.tuning_config) {
-            base.target_rows = rows.max(1);
+            base.target_rows = rows;
         }
         let mut ages = Vec::with_capacity(self.rollup_by_age.len() + 1);
         let mut older_than = None;

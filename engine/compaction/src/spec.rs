@@ -221,6 +221,10 @@ const A_WHILE_MS: i64 = 1_461 * 86_400_000;
 /// # Errors
 /// When times would be truncated to more than a chunk.
 pub(crate) fn check_granularities(wanted: &Wanted) -> Result<(), Refusal> {
+    if let Some(chunk @ (Granularity::All | Granularity::None)) = &wanted.segment_granularity {
+        let name = if *chunk == Granularity::All { "all" } else { "none" };
+        return Err(format!("segmentGranularity cannot be {name}: use a period, for example day"));
+    }
     let (Some(query), Some(segment)) = (&wanted.query_granularity, &wanted.segment_granularity)
     else {
         return Ok(());

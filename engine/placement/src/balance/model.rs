@@ -263,6 +263,20 @@ impl Balancer {
         self.wanted[usize::from(self.cluster.segment(segment).wish)][tier]
     }
 
+    /// How many copies rules ask for in a tier, also when it has too few nodes for them that stay.
+    pub(super) fn asked(&self, segment: SegmentIndex, tier: usize) -> u32 {
+        let wish = self.cluster.segment(segment).wish;
+        match &self.cluster.wishes()[usize::from(wish)] {
+            Wish::Copies(copies) => {
+                let name = &self.cluster.tiers()[tier].name;
+                copies.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count)
+            }
+            // Of what is on every node, every node that stays has one.
+            Wish::Everywhere => self.wanted(segment, tier).unwrap_or(0).max(1),
+            Wish::Untouched => u32::MAX,
+        }
+    }
+
     /// Copies in a tier, by whether they stay.
     pub(super) fn here(&self, segment: SegmentIndex, tier: usize) -> Here {
         let mut here = Here { staying: 0, draining: 0 };

@@ -51,7 +51,9 @@ impl Balancer {
                 return None;
             }
             stays += wanted;
-            *is_surplus = here.staying > wanted || here.draining > 0;
+            // A node is not emptied of copies that nobody else can have: the tier has too few other nodes.
+            let needed = self.asked(segment, tier).saturating_sub(here.staying);
+            *is_surplus = here.staying > wanted || here.draining > needed;
         }
         // What rules want nowhere has its last copy dropped by those who know that nobody asks for it.
         if stays == 0 {

@@ -27,8 +27,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
   henge cluster decommission h3 --wait           empty it, and come back when it holds nothing
   henge cluster decommission h3 --undo           it takes segments again
 
-A node that is drained goes on answering queries until others have what it has. Where no other node has
-room, or the tier has no other node, it keeps its segments, and `henge cluster status` says what waits.
+A node that is drained goes on answering queries until others have what it has. Where its tier has fewer
+other nodes than copies that rules ask for, it keeps what nobody else can have, and `henge cluster status`
+says so: start another node, or ask for fewer copies.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the time of --wait was over before the node was empty.")]
 pub(crate) struct DecommissionArgs {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::cmd::output::{Align, Report, TextTable, counted, grouped, percent, size};
 use crate::cmd::server_at::{Cluster, ServerAt};
-use crate::cmd::shapes::Tier;
+use crate::cmd::shapes::{DataNode, Tier};
 
 /// Options of `henge cluster status`.
 #[derive(Debug, Args)]
@@ -57,6 +57,8 @@ struct Seen {
     tiers: Result<Vec<Tier>>,
     /// Copies that rules ask for and nobody has, by tier and datasource.
     missing: Result<BTreeMap<String, BTreeMap<String, u64>>>,
+    /// Nodes that hold segments.
+    holders: Vec<DataNode>,
     unavailable: u64,
 }
 
@@ -68,6 +70,8 @@ fn report(cluster: &Cluster) -> Result<Report> {
         leader: cluster.get_text("/druid/coordinator/v1/leader"),
         tiers: cluster.get("/henge/v1/coordinator/tiers"),
         missing: cluster.get("/druid/coordinator/v1/loadstatus?full"),
+        // Without a leader that is said already.
+        holders: cluster.get("/henge/v1/coordinator/nodes").unwrap_or_default(),
         unavailable: ready["unavailableSegments"].as_u64().unwrap_or(0),
     };
     let troubles = troubles(&seen);
@@ -112,6 +116,11 @@ fn troubles(seen: &Seen) -> Vec<String> {
         let count = counted(seen.unavailable, "segment");
         troubles.push(format!("{count} served by nobody: queries over them fail"));
     }
+    let drained = seen.holders.iter().filter(|node| node.draining && node.segments > 0);
+    troubles.extend(drained.map(|node| {
+        let left = counted(node.segments, "segment");
+        format!("'{}' is being emptied: it still holds {left}", node.node())
+    }));
     match &seen.missing {
         Ok(missing) => troubles.extend(missing.iter().filter_map(|(tier, by_datasource)| {
             missing_copies(tier, by_datasource, seen.tiers.as_ref().ok()?)
@@ -269,6 +278,7 @@ all is well";
                 "no coordinator lives: nothing is loaded, moved or dropped",
                 "'b1' waits: what 'h1' serves",
                 "2 segments served by nobody: queries over them fail",
+                "'h3' is being emptied: it still holds 7 segments",
                 "tier 'cold': 5 copies missing ('clicks' 2, 'visits' 3); no node is of it (historical.tier)",
                 "tier 'hot': 1 copy missing ('visits' 1); it has 1 node",
             ])

@@ -1,5 +1,7 @@
 //! Placing what is missing, dropping what is too many, and nodes that drain, go and come back.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::cluster::SegmentIndex;
 
@@ -126,6 +128,29 @@ fn a_draining_node_is_emptied_and_nothing_is_dropped_before_it_is_elsewhere() {
     settle(&mut balancer, 0);
     assert_eq!(used(&balancer)[2], 0, "nothing comes back");
     assert!(balancer.cluster().segments().iter().all(|segment| segment.holders.len() == 2));
+}
+
+#[test]
+fn draining_takes_no_copy_away_that_nobody_else_can_have() {
+    let mut nodes = [server("a", "", 1 << 40), server("b", "", 1 << 40), server("c", "", 1 << 40)];
+    let two = vec![Wish::Copies(vec![(Arc::clone(&nodes[0].tier), 2)])];
+    let segments = || vec![segment(0, hours(0, 1), &[0, 1]), segment(0, hours(1, 2), &[1, 2])];
+    nodes[0].state = ServerState::Draining;
+    let mut balancer = balancer(cluster(&nodes, two.clone(), segments()));
+    assert_eq!(assign(&mut balancer).loads.len(), 1);
+    assert_eq!(
+        balancer.drop_surplus(usize::MAX, |_| true),
+        [PlannedDrop { segment: 0, server: 0 }]
+    );
+    // With one node that stays there is no second copy but on those that drain.
+    for draining in [&[0, 1][..], &[0, 1, 2]] {
+        draining.iter().for_each(|at: &usize| nodes[*at].state = ServerState::Draining);
+        let mut balancer = self::balancer(cluster(&nodes, two.clone(), segments()));
+        assign(&mut balancer);
+        while !balancer.drop_surplus(usize::MAX, |_| true).is_empty() {}
+        let mut copies = balancer.cluster().segments().iter().map(|segment| segment.holders.len());
+        assert!(copies.all(|copies| copies == 2), "{draining:?}");
+    }
 }
 
 #[test]
