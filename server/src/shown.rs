@@ -82,6 +82,9 @@ pub(crate) fn cluster(metrics: &Metrics, company: &Company) {
     });
 }
 
+/// What is shown of the progress.
+type Shown = fn(&Progress) -> usize;
+
 /// Whether the coordinator leads, and what it has still to do; while it leads, that is the whole cluster.
 pub(crate) fn coordinator(metrics: &Metrics, coordinator: &Arc<Coordinator>) {
     let help = "1 while this process leads the coordinators.";
@@ -91,7 +94,7 @@ pub(crate) fn coordinator(metrics: &Metrics, coordinator: &Arc<Coordinator>) {
     let help = "The epoch of the leader, as this coordinator knows it.";
     let of = Arc::clone(coordinator);
     metrics.gauge("henge_coordinator_leader_epoch", help, &[], move || of.leader().epoch);
-    let shown: [(&str, &str, fn(&Progress) -> usize); 3] = [
+    let shown: [(&str, &str, Shown); 3] = [
         ("henge_coordinator_used_segments", "Used segments, as of the last plan.", |progress| {
             progress.used_segments
         }),

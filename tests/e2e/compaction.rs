@@ -15,11 +15,15 @@ const DAY: &str = "2020-02-01/2020-02-02";
 
 /// A load of JSON lines into hours; the columns are discovered.
 fn load(data: &str, metrics: &Value, granularity: &Value) -> Value {
-    let excluded = if *metrics == json!([]) { json!([]) } else { json!(["x"]) };
+    let (excluded, dimensions) = match *metrics == json!([]) {
+        true => (json!([]), json!([])),
+        false => (json!(["x"]), json!(["page", "tenant"])),
+    };
     json!({ "type": "index_parallel", "spec": {
         "dataSchema": {
             "dataSource": "t", "timestampSpec": { "column": "t" },
-            "dimensionsSpec": { "useSchemaDiscovery": true, "dimensionExclusions": excluded },
+            "dimensionsSpec": { "useSchemaDiscovery": true, "dimensions": dimensions,
+                "dimensionExclusions": excluded },
             "metricsSpec": metrics, "granularitySpec": granularity,
         },
         "ioConfig": { "type": "index_parallel", "appendToExisting": true,
@@ -226,7 +230,7 @@ fn segments_with_different_columns_and_orders_become_one() {
     succeeds(&server, &raw("{\"t\":\"2020-02-01T03:00\",\"page\":\"p5\",\"x\":1,\"d\":2}\n"));
     let more = |server: &TestServer| {
         let query = json!({ "queryType": "groupBy", "dataSource": "t", "intervals": ["2020/2021"],
-            "granularity": "all", "dimensions": ["page", "more", "d"],
+            "granularity": "all", "dimensions": ["page", "more", { "type": "default", "dimension": "d", "outputType": "DOUBLE" }],
             "aggregations": [{ "type": "count", "name": "rows" }] });
         server.post("/druid/v2", &query)
     };

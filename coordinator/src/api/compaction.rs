@@ -234,8 +234,11 @@ async fn progress(
     Ok(Json(json!({ "remainingSegmentSize": bytes })))
 }
 
-/// Has the coordinator look now.
-async fn look(State(coordinator): State<Arc<Coordinator>>) -> Result<(), DruidError> {
+/// Has the coordinator look now. A body that is not read would end the connection.
+async fn look(
+    State(coordinator): State<Arc<Coordinator>>,
+    _body: LimitedBody,
+) -> Result<(), DruidError> {
     coordinator.compaction.wake.notify_one();
     Ok(())
 }

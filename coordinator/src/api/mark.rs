@@ -60,6 +60,7 @@ pub(super) async fn use_datasource(
     State(coordinator): State<Arc<Coordinator>>,
     Path(name): Path<String>,
     asker: Asker,
+    _body: LimitedBody,
 ) -> Result<Json<Value>, DruidError> {
     let request = asker.request(json!({ "interval": "eternity" }));
     changed(coordinator.use_again(&name, &Selection::all(), request).await?)
@@ -82,6 +83,7 @@ pub(super) async fn use_segment(
     State(coordinator): State<Arc<Coordinator>>,
     Path((name, id)): Path<(String, String)>,
     asker: Asker,
+    _body: LimitedBody,
 ) -> Result<Json<Value>, DruidError> {
     let request = asker.request(json!({ "segmentIds": [id.as_str()] }));
     let ids = vec![parse_id(&name, &id)?];

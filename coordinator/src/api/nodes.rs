@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use henge_platform::discovery::{AnnouncedServer, ServerId};
-use henge_platform::http::DruidError;
+use henge_platform::http::{DruidError, LimitedBody};
 use serde::Serialize;
 
 use crate::Coordinator;
@@ -54,6 +54,7 @@ pub(super) async fn list(
 pub(super) async fn drain(
     State(coordinator): State<Arc<Coordinator>>,
     Path(server): Path<String>,
+    _body: LimitedBody,
 ) -> Result<Json<NodeRow>, DruidError> {
     set_draining(&coordinator, &server, true).await
 }
@@ -62,6 +63,7 @@ pub(super) async fn drain(
 pub(super) async fn undrain(
     State(coordinator): State<Arc<Coordinator>>,
     Path(server): Path<String>,
+    _body: LimitedBody,
 ) -> Result<Json<NodeRow>, DruidError> {
     set_draining(&coordinator, &server, false).await
 }

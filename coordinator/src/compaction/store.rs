@@ -138,15 +138,15 @@ fn configured(document: &Document) -> Result<Option<Configured>> {
     let change: CompactionChange = read(document)?;
     let Some(config) = change.config else { return Ok(None) };
     let config = CompactionConfig::parse(config.to_string().as_bytes());
-    let config = config.map_err(|error| unreadable(document, error))?;
+    let config = config.map_err(|error| unreadable(document, &error))?;
     Ok(Some(Configured { config, since_ms: change.time_ms }))
 }
 
 fn read<T: for<'de> Deserialize<'de>>(document: &Document) -> Result<T> {
-    serde_json::from_str(&document.body_json).map_err(|error| unreadable(document, error))
+    serde_json::from_str(&document.body_json).map_err(|error| unreadable(document, &error))
 }
 
-fn unreadable(document: &Document, reason: impl ToString) -> CoordinatorError {
+fn unreadable(document: &Document, reason: &dyn std::fmt::Display) -> CoordinatorError {
     let (kind, name) = (document.kind.clone(), document.name.clone());
     CoordinatorError::Stored { kind, name, reason: reason.to_string() }
 }

@@ -135,7 +135,8 @@ async fn what_failed_rests_longer_each_time_unless_somebody_changes_what_is_want
     let other = node.setup.coordinator(1, Leadership::alone());
     other.compact_once(&node).await.unwrap();
     assert_eq!(submitted(), 2);
-    configure(&coordinator, Some(&MONTH.replace("P2D", "PT1S"))).await;
+    let otherwise = MONTH.replace("P2D\"", "PT0S\", \"taskPriority\": 30");
+    configure(&coordinator, Some(&otherwise)).await;
     coordinator.compact_once(&node).await.unwrap();
     assert_eq!(submitted(), 3);
     configure(&coordinator, None).await;

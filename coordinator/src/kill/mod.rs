@@ -80,7 +80,7 @@ impl Coordinator {
                     "deleted segments that nobody used for long"
                 ),
                 Err(error) => {
-                    tracing::warn!(%error, "deleting unused segments failed, and goes on later")
+                    tracing::warn!(%error, "deleting unused segments failed, and goes on later");
                 }
             }
         }

@@ -99,7 +99,7 @@ fn a_task_is_taken_up_by_its_owner_alone_and_uptime_is_counted_once() {
         let left = status(&world).await;
         if left.duration_ms.is_none() {
             let stopped = world.at("1", |node| async move { node.tasks.stop("t1").await }).await;
-            assert!(stopped.unwrap_err().to_string().contains("realtime-0"));
+            assert!(stopped.unwrap_err().to_string().contains("realtime node '0'"));
         }
         assert_eq!(left.owner, "0");
         world.start("0", "a").await;

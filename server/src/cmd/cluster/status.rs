@@ -261,6 +261,8 @@ all is well";
         server.on("GET /henge/v1/nodes", nodes);
         let nobody = json!({"errorMessage": "one has to run"});
         server.on_status("GET /druid/coordinator/v1/leader", 503, nobody);
+        let drained = json!([{"server": "historical-h3", "segments": 7, "draining": true}]);
+        server.on("GET /henge/v1/coordinator/nodes", drained);
         let missing =
             json!({"hot": {"visits": 1, "clicks": 0}, "cold": {"visits": 3, "clicks": 2}});
         server.on("GET /druid/coordinator/v1/loadstatus?full", missing);

@@ -77,7 +77,7 @@ mod tests {
 ┌───┬────────────────────┬────────────────────────┬───────────────────────┐
 │   ┆ rule               ┆ segments of            ┆ copies                │
 ╞═══╪════════════════════╪════════════════════════╪═══════════════════════╡
-│ 1 ┆ loadByPeriod       ┆ the last P7D and later ┆ cold: 1, hot: 2       │
+│ 1 ┆ loadByPeriod       ┆ the last P7D and later ┆ hot: 2, cold: 1       │
 │ 2 ┆ loadByInterval     ┆ 2020/2021              ┆ in deep storage alone │
 │ 3 ┆ broadcastByPeriod  ┆ the last P1D           ┆ one on every node     │
 │ 4 ┆ dropBeforeByPeriod ┆ before the last P1Y    ┆ none, and unused      │
