@@ -435,12 +435,12 @@ fn what_is_configured_is_compacted_by_itself_until_there_is_nothing_to_do() {
     let get = |path: &str| server.call("GET", path, &[], b"");
     assert_eq!(get(&format!("{base}/t")).0, 404);
     assert_eq!(get("/druid/coordinator/v1/compaction/progress?dataSource=t").0, 404);
-    let config = json!({ "dataSource": "t", "skipOffsetFromLatest": "P1D",
+    let config = json!({ "dataSource": "t", "skipOffsetFromLatest": "PT5H",
         "granularitySpec": { "segmentGranularity": "day" } });
     let author = [("x-druid-author", "me"), ("x-druid-comment", "small ones")];
     let (status, answer) = server.call("POST", base, &author, config.to_string().as_bytes());
     assert_eq!(status, 200, "{answer}");
-    assert_eq!(get(&format!("{base}/t")).1["skipOffsetFromLatest"], "P1D");
+    assert_eq!(get(&format!("{base}/t")).1["skipOffsetFromLatest"], "PT5H");
     assert_eq!(get(base).1["compactionConfigs"][0]["dataSource"], "t");
     // The last day is young: its end is the latest.
     while explained(&server).iter().filter(|(state, _)| state == "compacted").count() < 2 {
