@@ -32,7 +32,9 @@ def main():
     expected = [line[2:].strip() for line in example.splitlines() if line.startswith('#>')]
     if sys.argv[1:2] == ['--broker']:
         port = int(sys.argv[2])
-        done = ask(example, schema, f'http://127.0.0.1:{port}', f'127.0.0.1:{port + 1}')
+        # Whoever looks on may have a datasource of that name.
+        elsewhere = re.sub(r"(data_?[sS]ource['\"]?\s*[=:]\s*['\"])visits", r'\1visits_over_grpc', example)
+        done = ask(elsewhere, schema, f'http://127.0.0.1:{port}', f'127.0.0.1:{port + 1}', 'visits_over_grpc')
         stopped = 0
     else:
         with tempfile.TemporaryDirectory() as folder:
@@ -47,8 +49,8 @@ def main():
     return 0
 
 
-def ask(example, schema, url, address):
-    Client(url).must('PUT', '/v1/datasources/visits', schema.encode())
+def ask(example, schema, url, address, name='visits'):
+    Client(url).must('PUT', f'/v1/datasources/{name}', schema.encode())
     return subprocess.run([sys.executable, '-c', example.replace('localhost:8889', address)], check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
 
