@@ -56,6 +56,7 @@ def main():
 def drill(cluster, options):
     cluster.must(BROKERS[0], 'POST', '/druid/coordinator/v1/rules/_default', RULES)
     load(cluster, options.rows)
+    wait_until_seen(cluster, options.rows)
     whole = wait_until_whole(cluster)
     print(f'{options.rows:,} rows in {len(segments(cluster))} segments, a copy in each tier after {whole:.1f} s', flush=True)
     boards = Boards(cluster)
@@ -89,6 +90,17 @@ def load(cluster, rows):
         if status['statusCode'] == 'FAILED' or time.monotonic() > end:
             sys.exit(f'the rows were not loaded: {status}')
         time.sleep(0.2)
+
+
+def wait_until_seen(cluster, rows):
+    """Until both brokers count every row: the end of a task is not yet known to them."""
+    count = {'queryType': 'timeseries', **BASE}
+    end = time.monotonic() + WHOLE_SECONDS
+    for broker in BROKERS:
+        while not (answer := cluster.must(broker, 'POST', '/druid/v2', count)) or answer[0]['result']['views'] != rows:
+            if time.monotonic() > end:
+                sys.exit(f'{broker} counts {answer}, and {rows} were loaded')
+            time.sleep(0.1)
 
 
 def segments(cluster):
