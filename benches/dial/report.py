@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """The operator's dial: how long dashboards wait when a server may hold only so much memory, as a Markdown table.
 
-    report.py --data-dir DIR [--binary FILE] [--before FILE] [--limits 0,400,200] [--n 120] [--runs 3] [--seed 1]
-              [--subjects hot,unaided,as_stored,on_demand,before,duck] [--scratch DIR] [--out FILE.md]
+    report.py --data-dir DIR [--binary FILE] [--before FILE --before-data-dir DIR] [--limits 0,400,200] [--n 120]
+              [--runs 3] [--seed 1] [--subjects hot,unaided,as_stored,on_demand,before,duck] [--scratch DIR] [--out FILE.md]
 
 DIR is the data folder of a server that has the table `pageviews` (`cargo xtask bench-peers --start --keep`) and is not
 running; it is copied, once for each form, below --scratch (default: DIR-dial), where copies of earlier runs are used again.
 
 Subjects, of which those are left out that cannot be: `hot` (uncompressed files), `unaided` (the same without
 historical.read_ahead), `as_stored` (compressed files), `on_demand` (blocks fetched from deep storage, none there at the
-start), `before` (hot, by another binary, --before) and `duck` (DuckDB, with its table in $DATA/peers.duckdb).
+start), `before` (hot, by another binary, --before, which
+may need a data folder of its own, for an older program opens no newer one) and `duck` (DuckDB, with its table in $DATA/peers.duckdb).
 For each run and limit all subjects take turns, each in a process of its own, in a memory control group of that size,
 after the page cache was dropped: N questions drawn with the run's seed, 80 % over the last three days, 15 % over ten and
 5 % over the month, no caches of results. Shown are the medians over the runs. Limits are megabytes, 0 is none. Wants root.
@@ -55,6 +56,7 @@ def arguments():
     parser.add_argument('--data-dir', required=True)
     parser.add_argument('--binary', default=os.path.join(target, 'release', 'henge'))
     parser.add_argument('--before')
+    parser.add_argument('--before-data-dir')
     parser.add_argument('--limits', type=lambda text: [int(limit) for limit in text.split(',')], default=[0, 400, 200])
     parser.add_argument('--n', type=int, default=120)
     parser.add_argument('--runs', type=int, default=3)

@@ -34,18 +34,24 @@ def prepared(options):
             chosen.append(Duck())
             continue
         binary = options.before if name == 'before' else options.binary
-        chosen.append(Server(name, binary, copy_of(options, form), form, settings))
+        chosen.append(Server(name, binary, folder_of(options, name, form), form, settings))
     return chosen
 
 
-def copy_of(options, form):
+def folder_of(options, name, form):
+    """The data folder that a subject is started on."""
+    if name == 'before' and options.before_data_dir:
+        return copy_of(options.before_data_dir, os.path.join(options.scratch, name), options.before, form)
+    return copy_of(options.data_dir, os.path.join(options.scratch, form), options.binary, form)
+
+
+def copy_of(source, folder, binary, form):
     """A data folder whose segments are in this form, made by a server without limits."""
-    folder = os.path.join(options.scratch, form)
     if not os.path.isdir(folder):
-        print(f'# copies {options.data_dir} to {folder}', flush=True)
-        shutil.copytree(options.data_dir, folder + '.tmp', symlinks=True)
+        print(f'# copies {source} to {folder}', flush=True)
+        shutil.copytree(source, folder + '.tmp', symlinks=True)
         os.rename(folder + '.tmp', folder)
-    server = Server(form, options.binary, folder, form, {})
+    server = Server(form, binary, folder, form, {})
     server.start(None)
     try:
         while not server.is_settled():
@@ -111,8 +117,11 @@ class Server:
     def is_settled(self):
         """Whether all that it serves is in its form."""
         dial = self.get('/henge/v1/dial')
-        files = glob.glob(os.path.join(self.folder, 'segment-cache', '*', f'*.{SUFFIX[self.form]}'))
-        return bool(dial) and 0 < dial['total']['segments'] <= len(files)
+        count = lambda suffix: len(glob.glob(os.path.join(self.folder, 'segment-cache', '*', f'*.{suffix}')))
+        files = count(SUFFIX[self.form])
+        if dial is None:  # an older program
+            return 0 < files == sum(map(count, SUFFIX.values()))
+        return 0 < dial['total']['segments'] <= files
 
     def get(self, path):
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=60)
