@@ -42,6 +42,13 @@ impl DataNode for HistoricalNode {
             outcome => return outcome,
         };
         let suspect = error.place().map(|place| &place.segment);
+        let missing =
+            || SegmentReply { missing: request.segments.clone(), ..SegmentReply::default() };
+        let was_dropped = || suspect.is_some_and(|id| !self.serving.loaded.read().contains_key(id));
+        if was_dropped() {
+            // Before it was opened: its file is gone, and not damaged.
+            return Ok(missing());
+        }
         tracing::warn!(%error, "a query met damaged bytes");
         let asked_for = request.segments.iter().map(|descriptor| descriptor.id.clone());
         let suspects = self.suspects(asked_for, suspect);
@@ -50,11 +57,8 @@ impl DataNode for HistoricalNode {
         let mending = spawn(async move { node.mend_damaged(suspects).await });
         match mending.await {
             Ok(0) if suspect.is_none() => self.run_once(&call, &request).await,
-            // It was dropped before it was opened.
-            Ok(0) if suspect.is_some_and(|id| !self.serving.loaded.read().contains_key(id)) => {
-                Ok(SegmentReply { missing: request.segments, ..SegmentReply::default() })
-            }
-            Ok(1..) => Ok(SegmentReply { missing: request.segments, ..SegmentReply::default() }),
+            Ok(0) if was_dropped() => Ok(missing()),
+            Ok(1..) => Ok(missing()),
             _ => Err(error),
         }
     }
