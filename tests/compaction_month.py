@@ -8,6 +8,7 @@ compacts it by days, and after. Events of the hours that are compacted are pushe
 which the questions leave out and which is counted at the end. Prints segments, bytes, seconds and latencies by phase.
 """
 import argparse
+import calendar
 import json
 import os
 import random
@@ -57,8 +58,8 @@ def month(server, folder, options):
     client.must('POST', '/druid/coordinator/v1/config/compaction',
                 {'dataSource': NAME, 'skipOffsetFromLatest': 'PT0S', 'granularitySpec': {'segmentGranularity': 'DAY'}})
     boards.begin()
-    few = lambda: sum(1 for s in segments(client) if (s['end_ms'] - s['start_ms']) > 3_600_000)
-    while few() < DAYS:
+    whole_days = lambda: {s['start_ms'] for s in segments(client) if s['end_ms'] - s['start_ms'] > 3_600_000}
+    while len(whole_days()) < DAYS:
         if time.monotonic() - started > 900:
             sys.exit(f"not compact after 15 minutes: {client.must('GET', '/druid/coordinator/v1/compaction/status')}")
         time.sleep(0.5)
@@ -92,7 +93,7 @@ def load(client, folder, rows_an_hour):
 
 
 def segments(client):
-    stamp = lambda text: int(time.mktime(time.strptime(text[:19], '%Y-%m-%dT%H:%M:%S'))) * 1000
+    stamp = lambda text: calendar.timegm(time.strptime(text[:19], '%Y-%m-%dT%H:%M:%S')) * 1000
     found = client.must('GET', f'/druid/coordinator/v1/metadata/datasources/{NAME}/segments?full')
     cut = lambda interval: [stamp(part) for part in interval.split('/')]
     return [{'start_ms': cut(s['interval'])[0], 'end_ms': cut(s['interval'])[1], 'size': s['size']} for s in found]
@@ -135,19 +136,22 @@ class Boards:
         while not self.ends.is_set():
             turn = (turn + 1) % len(QUESTIONS)
             started = time.perf_counter()
-            answer = client.query(QUESTIONS[turn])
+            try:
+                answer = client.query(QUESTIONS[turn])
+            except (OSError, RuntimeError) as error:
+                answer = error
             self.times.append((time.perf_counter() - started) * 1000)
             self.asked += 1
             if answer != self.expected[turn]:
                 self.wrong += 1
-                print(f'WRONG: question {turn}', flush=True)
+                print(f'WRONG: question {turn}: {str(answer)[:300]}', flush=True)
 
 
 class Pusher:
     """Pushes late events of the whole month, a batch each tenth of a second."""
 
     def __init__(self, url):
-        self.client, self.pushed, self.ends = Client(url), 0, threading.Event()
+        self.client, self.pushed, self.error, self.ends = Client(url), 0, None, threading.Event()
         schema = {'timestampSpec': {'column': 't'}, 'dimensionsSpec': {'useSchemaDiscovery': True}, 'metricsSpec': [],
                   'granularitySpec': {'segmentGranularity': 'hour', 'rollup': False}}
         self.client.must('PUT', f'/v1/datasources/{NAME}', schema)
@@ -158,13 +162,19 @@ class Pusher:
         rng = random.Random(6)
         while not self.ends.is_set():
             rows = [{'t': f'2020-03-{rng.randrange(1, DAYS + 1):02}T{rng.randrange(24):02}:00:00Z', 'page': '/late', 'country': 'c1', 'tenant': 'late', 'x': 1} for _ in range(50)]
-            self.client.must('POST', f'/v1/datasources/{NAME}/events', '\n'.join(map(json.dumps, rows)).encode())
+            try:
+                self.client.must('POST', f'/v1/datasources/{NAME}/events', '\n'.join(map(json.dumps, rows)).encode())
+            except (OSError, RuntimeError) as error:
+                self.error = error
+                return
             self.pushed += len(rows)
             self.ends.wait(0.1)
 
     def stop(self):
         self.ends.set()
         self.thread.join()
+        if self.error:
+            sys.exit(f'a push of late events failed: {self.error}')
         return self.pushed
 
 

@@ -9,8 +9,8 @@ running; it is copied, once for each form, below --scratch (default: DIR-dial), 
 
 Subjects, of which those are left out that cannot be: `hot` (uncompressed files), `unaided` (the same without
 historical.read_ahead), `as_stored` (compressed files), `on_demand` (blocks fetched from deep storage, none there at the
-start), `before` (hot, by another binary, --before, which
-may need a data folder of its own, for an older program opens no newer one) and `duck` (DuckDB, with its table in $DATA/peers.duckdb).
+start), `before` (hot, by another binary, --before, which may need a data folder of its own, for an older program opens
+no newer one) and `duck` (DuckDB, with its table in $DATA/peers.duckdb).
 For each run and limit all subjects take turns, each in a process of its own, in a memory control group of that size,
 after the page cache was dropped: N questions drawn with the run's seed, 80 % over the last three days, 15 % over ten and
 5 % over the month, no caches of results. Shown are the medians over the runs. Limits are megabytes, 0 is none. Wants root.
