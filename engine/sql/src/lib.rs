@@ -1,0 +1,20 @@
+//! Druid's SQL: a statement becomes native queries where they answer exactly the same, and the rest of it
+//! runs on DataFusion over native scans.
+//!
+//! ```text
+//! text ─statement─► SET, EXPLAIN, body ─dialect─► sqlparser's tree ─plan─► DataFusion's logical plan
+//!      ─lower─► the same plan with native queries as leaves ─run─► record batches ─result─► Druid's JSON, CSV
+//! ```
+//!
+//! The world is behind two traits: [`Catalog`] says which tables and columns there are (fed by announcements,
+//! never by a query), [`Source`] answers native queries. No other package sees DataFusion.
+
+pub mod catalog;
+pub mod error;
+pub mod session;
+pub mod source;
+
+pub use catalog::{Catalog, Column, Table};
+pub use error::{Result, SqlError};
+pub use session::{Parameter, SqlAnswer, SqlColumn, SqlEngine, SqlOptions, SqlRequest};
+pub use source::{NativeAnswer, NativeQuery, Source};
