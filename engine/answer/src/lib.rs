@@ -5,6 +5,7 @@
 mod arrow;
 mod json;
 
+use arrow_array::RecordBatch;
 use henge_exec::{Answer, Result};
 use henge_query::Query;
 
@@ -41,6 +42,17 @@ pub fn write(
         Form::IndentedJson => json::write(query, answer, true, out, grow),
         Form::Arrow => arrow::write(query, answer, out, grow),
     }
+}
+
+/// The rows of an answer as Arrow record batches, for those who go on computing with them: none when it has
+/// no rows. Types are those of [`Form::Arrow`], and known also where all values are null, as far as the query
+/// says; the time of buckets is named `timestamp`, as in JSON. `grow` is given roughly the bytes of all
+/// batches so far, before each is made.
+///
+/// # Errors
+/// Whatever `grow` fails with, when two columns have one name, and for segmentMetadata, which has no plain rows.
+pub fn to_batches(query: &Query, answer: &Answer, grow: &mut Grow<'_>) -> Result<Vec<RecordBatch>> {
+    arrow::batches(query, answer, grow)
 }
 
 /// The answer as compact JSON, however long.

@@ -10,6 +10,7 @@ pub mod error;
 pub mod granularity;
 pub mod ignored;
 pub mod interval;
+pub mod json;
 pub mod metric;
 pub mod narrow;
 pub mod number;

@@ -34,6 +34,30 @@ pub(crate) fn write(
     }
 }
 
+/// The answer to a query as record batches.
+pub(crate) fn batches(
+    query: &Query,
+    answer: &Answer,
+    grow: &mut Grow<'_>,
+) -> Result<Vec<RecordBatch>> {
+    let rows = match answer {
+        Answer::Rows(table) => Rows::of_table(query, table),
+        Answer::Buckets(rows) => Rows::of_table(query, &rows.table),
+        Answer::Scan(rows) => Rows::of_scan(query, rows),
+        Answer::SegmentMetadata(_) => {
+            return Err(ExecError::Internal("segmentMetadata has no plain rows".to_owned()));
+        }
+    };
+    rows::batches(&rows.named_as_json(query), grow)
+}
+
+/// So many rows under a schema.
+fn batch_of(schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)
+        .map_err(|error| internal(&error))
+}
+
 /// A stream that is being written.
 struct Stream<'o> {
     writer: StreamWriter<&'o mut Vec<u8>>,
@@ -53,10 +77,8 @@ impl<'o> Stream<'o> {
 
     /// Appends so many rows.
     fn batch(&mut self, arrays: Vec<ArrayRef>, rows: usize) -> Result<()> {
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
-            .and_then(|batch| self.writer.write(&batch))
-            .map_err(|error| internal(&error))
+        let batch = batch_of(&self.schema, arrays, rows)?;
+        self.writer.write(&batch).map_err(|error| internal(&error))
     }
 
     fn finish(mut self) -> Result<()> {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_schema::{Field, Schema};
+use arrow_array::RecordBatch;
+use arrow_schema::{Field, Schema, SchemaRef};
 use henge_exec::finalise::{ScanRows, Table};
 use henge_exec::{ExecError, FieldType, Result};
 use henge_query::Query;
@@ -10,14 +11,17 @@ use henge_types::{ColumnType, TIME_COLUMN};
 use henge_vector::Column;
 
 use crate::Grow;
-use crate::arrow::Stream;
 use crate::arrow::array::{Part, array, data_type};
 use crate::arrow::text::{has_numbers, value_bytes};
+use crate::arrow::{Stream, batch_of};
 
 /// Rows of a record batch, at most.
 const MAX_ROWS: usize = 65_536;
 /// Bytes after which a record batch is ended. Far below 2 GiB, which its offsets can count.
 const MAX_BYTES: usize = 8 << 20;
+
+/// What JSON calls the time of a bucket.
+const BUCKET_TIME: &str = "timestamp";
 
 /// A row: its source and its place there.
 type Place = (u32, u32);
@@ -59,20 +63,43 @@ impl<'a> Rows<'a> {
         let fields = layout.columns.iter().enumerate().map(|(at, (name, column_type))| {
             let columns = sources.iter().filter_map(|source| source[at]);
             let found = columns.map(FieldType::of).fold(FieldType::Null, FieldType::with);
-            (Arc::clone(name), scanned_type(name, found, column_type.as_ref()))
+            let declared = computed(query, name).or_else(|| column_type.clone());
+            (Arc::clone(name), scanned_type(name, found, declared.as_ref()))
         });
         let mut fields: Vec<_> = fields.collect();
         // Without rows no segment told of its columns, but a query may name those it wants.
-        if let (Query::Scan(query), true) = (query, rows.batches.is_empty()) {
-            let names = query.columns.iter();
+        if let (Query::Scan(scan), true) = (query, rows.batches.is_empty()) {
+            let names = scan.columns.iter();
             fields = names
-                .map(|name| (name.as_str().into(), scanned_type(name, FieldType::Null, None)))
+                .map(|name| {
+                    let declared = computed(query, name);
+                    (name.as_str().into(), scanned_type(name, FieldType::Null, declared.as_ref()))
+                })
                 .collect();
         }
         let order = move || -> Box<dyn Iterator<Item = Place> + 'a> {
             Box::new(rows.entries.iter().flat_map(|entry| entry.rows.iter().copied()))
         };
         Self { fields, sources, order: Box::new(order) }
+    }
+
+    /// The same rows with the time of their buckets under the name that it has in JSON.
+    pub(super) fn named_as_json(mut self, query: &Query) -> Self {
+        let is_bucketed = query.grouped().is_some() || matches!(query, Query::Search(_));
+        let first = self.fields.first_mut().filter(|_| is_bucketed);
+        if let Some((name, FieldType::Time)) = first
+            && **name == *TIME_COLUMN
+        {
+            *name = BUCKET_TIME.into();
+        }
+        self
+    }
+
+    fn schema(&self) -> SchemaRef {
+        let fields = self.fields.iter();
+        let fields: Vec<Field> =
+            fields.map(|(name, of)| Field::new(&**name, data_type(of), true)).collect();
+        Arc::new(Schema::new(fields))
     }
 
     /// The next rows of a batch, and roughly the bytes of it.
@@ -109,10 +136,7 @@ impl<'a> Rows<'a> {
 /// Writes them all, batch by batch.
 pub(super) fn write(rows: &Rows<'_>, out: &mut Vec<u8>, grow: &mut Grow<'_>) -> Result<()> {
     check_names(rows)?;
-    let fields = rows.fields.iter();
-    let fields: Vec<Field> =
-        fields.map(|(name, of)| Field::new(&**name, data_type(of), true)).collect();
-    let mut stream = Stream::new(out, Arc::new(Schema::new(fields)))?;
+    let mut stream = Stream::new(out, rows.schema())?;
     let mut order = (rows.order)();
     loop {
         let (places, bytes) = rows.next_batch(&mut order);
@@ -125,6 +149,23 @@ pub(super) fn write(rows: &Rows<'_>, out: &mut Vec<u8>, grow: &mut Grow<'_>) -> 
         grow(stream.len())?;
     }
     stream.finish()
+}
+
+/// All of them as they are, without bytes in between; `grow` is told roughly what they take together.
+pub(super) fn batches(rows: &Rows<'_>, grow: &mut Grow<'_>) -> Result<Vec<RecordBatch>> {
+    check_names(rows)?;
+    let schema = rows.schema();
+    let (mut batches, mut total) = (Vec::new(), 0);
+    let mut order = (rows.order)();
+    loop {
+        let (places, bytes) = rows.next_batch(&mut order);
+        if places.is_empty() {
+            return Ok(batches);
+        }
+        total += bytes;
+        grow(total)?;
+        batches.push(batch_of(&schema, rows.arrays(&places)?, places.len())?);
+    }
 }
 
 /// Readers of Arrow find columns by name, and lose one of two: JSON keeps the time apart.
@@ -147,11 +188,22 @@ fn varying<'a>(columns: &[Option<&'a Column>]) -> Vec<&'a Column> {
 
 /// The type that a query gives a field of which nothing but nulls was found.
 fn declared(query: &Query, name: &str, found: &FieldType) -> FieldType {
-    let dimensions = query.grouped().map_or(&[][..], |grouped| grouped.dimensions);
-    match dimensions.iter().find(|dimension| dimension.output_name == name) {
-        Some(dimension) if *found == FieldType::Null => dimension.output_type.into(),
-        _ => FieldType::Null,
+    let Some(grouped) = query.grouped().filter(|_| *found == FieldType::Null) else {
+        return FieldType::Null;
+    };
+    if let Some(dimension) = grouped.dimensions.iter().find(|of| of.output_name == name) {
+        return dimension.output_type.into();
     }
+    // States that are not finished have types of their own.
+    let is_finished = grouped.base.context.finalize;
+    let aggregator = grouped.aggregations.iter().find(|of| of.name == name && is_finished);
+    aggregator.map_or(FieldType::Null, |aggregator| aggregator.kind.output_type().into())
+}
+
+/// The type that a scan gives a column of which nothing but nulls was found.
+fn computed(query: &Query, name: &str) -> Option<ColumnType> {
+    let columns = &query.base().virtual_columns;
+    columns.iter().find(|column| column.name == name)?.output_type.map(ColumnType::from)
 }
 
 fn scanned_type(name: &str, found: FieldType, column_type: Option<&ColumnType>) -> FieldType {

@@ -3,7 +3,6 @@
 mod data_source_metadata;
 mod group_by;
 mod row;
-mod scalar;
 mod scan;
 mod search;
 pub(crate) mod segment_metadata;

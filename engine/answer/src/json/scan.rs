@@ -3,10 +3,10 @@
 use henge_exec::Result;
 use henge_exec::finalise::{Entry, Layout, ScanRows};
 use henge_query::{ResultFormat, ScanQuery};
+use henge_types::json::{write_null, write_string};
 
 use crate::Grow;
 use crate::json::row::{RowForm, object_form};
-use crate::json::scalar::{write_null, write_string};
 use crate::json::value::write_value;
 use crate::json::writer::Writer;
 

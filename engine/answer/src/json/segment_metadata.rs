@@ -2,10 +2,10 @@
 
 use henge_exec::partial_rows::{ColumnAnalysis, SegmentAnalysis};
 use henge_query::ingest::combining_metric_to_value;
+use henge_types::json::{write_bool, write_long, write_null, write_string};
 use henge_types::{Granularity, ProjectionDefinition, TIME_COLUMN};
 use serde_json::{Value, json};
 
-use crate::json::scalar::{write_bool, write_long, write_null, write_string};
 use crate::json::writer::Writer;
 
 pub(super) fn write(json: &mut Writer<'_>, analyses: &[SegmentAnalysis]) {

@@ -2,8 +2,7 @@
 
 use henge_query::QueryBase;
 use henge_types::Granularity;
-
-use crate::json::scalar::{write_long, write_timestamp};
+use henge_types::json::{write_long, write_timestamp};
 
 /// How the times of an answer are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use henge_exec::Result;
 use henge_exec::finalise::Table;
 use henge_query::TimeseriesQuery;
+use henge_types::json::write_null;
 
 use crate::Grow;
 use crate::json::row::{RowForm, columns_of, object_form, times_and_values};
-use crate::json::scalar::write_null;
 use crate::json::stamps::{StampWriter, TimeForm};
 use crate::json::value::write_value;
 use crate::json::writer::Writer;

@@ -2,11 +2,11 @@
 
 use henge_expr::ExprValue;
 use henge_sketch::to_base64;
-use henge_vector::{Column, optional};
-
-use crate::json::scalar::{
+use henge_types::json::{
     write_double, write_float, write_long, write_null, write_optional_string, write_string,
 };
+use henge_vector::{Column, optional};
+
 use crate::json::writer::Writer;
 
 /// A value of a column.

@@ -1,6 +1,6 @@
 //! [`Writer`]: arrays and objects, with line breaks and indents when they are wanted.
 
-use crate::json::scalar;
+use henge_types::json as scalar;
 
 /// Spaces a level.
 const INDENT: usize = 2;

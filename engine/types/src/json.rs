@@ -1,14 +1,15 @@
-//! Numbers, texts and times as JSON, straight into a byte buffer.
+//! Numbers, texts and times as JSON, straight into a byte buffer: what answers of native queries and of SQL are
+//! made of.
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// `null`
-pub(super) fn write_null(out: &mut Vec<u8>) {
+pub fn write_null(out: &mut Vec<u8>) {
     out.extend_from_slice(b"null");
 }
 
 /// A whole number.
-pub(super) fn write_long(out: &mut Vec<u8>, value: i64) {
+pub fn write_long(out: &mut Vec<u8>, value: i64) {
     // Digits are made from the right into a buffer that fits the longest, -9223372036854775808.
     let mut digits = [0_u8; 20];
     let mut at = digits.len();
@@ -29,7 +30,7 @@ pub(super) fn write_long(out: &mut Vec<u8>, value: i64) {
 }
 
 /// A DOUBLE: always with a point or an exponent; NaN and the infinities, which JSON lacks, as text.
-pub(super) fn write_double(out: &mut Vec<u8>, value: f64) {
+pub fn write_double(out: &mut Vec<u8>, value: f64) {
     // Whole numbers that doubles hold exactly are written as such, but for -0.
     let whole = value as i64;
     if whole as f64 == value
@@ -47,7 +48,7 @@ pub(super) fn write_double(out: &mut Vec<u8>, value: f64) {
 }
 
 /// A FLOAT: the shortest text that reads back as the same 32-bit number.
-pub(super) fn write_float(out: &mut Vec<u8>, value: f32) {
+pub fn write_float(out: &mut Vec<u8>, value: f32) {
     if value.is_finite() {
         let _ = serde_json::to_writer(out, &value);
     } else {
@@ -66,12 +67,12 @@ fn write_not_finite(out: &mut Vec<u8>, value: f64) {
 }
 
 /// `true` or `false`
-pub(super) fn write_bool(out: &mut Vec<u8>, value: bool) {
+pub fn write_bool(out: &mut Vec<u8>, value: bool) {
     out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
 /// Text, quoted and escaped.
-pub(super) fn write_string(out: &mut Vec<u8>, text: &str) {
+pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut written = 0;
@@ -99,7 +100,7 @@ pub(super) fn write_string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Text or null.
-pub(super) fn write_optional_string(out: &mut Vec<u8>, text: Option<&str>) {
+pub fn write_optional_string(out: &mut Vec<u8>, text: Option<&str>) {
     match text {
         Some(text) => write_string(out, text),
         None => write_null(out),
@@ -107,9 +108,9 @@ pub(super) fn write_optional_string(out: &mut Vec<u8>, text: Option<&str>) {
 }
 
 /// An ISO timestamp in UTC, quoted.
-pub(super) fn write_timestamp(out: &mut Vec<u8>, ms: i64) {
+pub fn write_timestamp(out: &mut Vec<u8>, ms: i64) {
     out.push(b'"');
-    henge_types::write_timestamp(out, ms);
+    crate::write_timestamp(out, ms);
     out.push(b'"');
 }
 
