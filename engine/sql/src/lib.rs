@@ -11,6 +11,7 @@
 
 pub mod catalog;
 pub mod error;
+pub mod result;
 pub mod session;
 pub mod source;
 
