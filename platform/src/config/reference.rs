@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::sections::Setting;
 use super::{
     CacheConfig, ClusterConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig,
-    LogConfig, MemoryConfig, MetadataConfig, QueryConfig, ServerConfig, StorageConfig,
+    LogConfig, MemoryConfig, MetadataConfig, QueryConfig, ServerConfig, SqlConfig, StorageConfig,
 };
 
 const HEAD: &str = "# Configuration
@@ -30,6 +30,7 @@ impl ServerConfig {
             ("ingestion", IngestionConfig::reference()),
             ("historical", HistoricalConfig::reference()),
             ("query", QueryConfig::reference()),
+            ("sql", SqlConfig::reference()),
             ("cache", CacheConfig::reference()),
             ("storage", StorageConfig::reference()),
             ("log", LogConfig::reference()),

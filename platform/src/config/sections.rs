@@ -78,6 +78,8 @@ section! {
         historical: HistoricalConfig = HistoricalConfig::default(),
         /// Queries.
         query: QueryConfig = QueryConfig::default(),
+        /// SQL.
+        sql: SqlConfig = SqlConfig::default(),
         /// Caches of query results.
         cache: CacheConfig = CacheConfig::default(),
         /// Deep storage.
@@ -344,6 +346,19 @@ section! {
         /// Encode and decode all that the broker and the data nodes of this process say to each other,
         /// as between processes: slower, to test with.
         encode_calls: bool = false,
+    }
+}
+
+section! {
+    /// SQL. Native queries that statements are made into have the limits of `[query]`.
+    SqlConfig {
+        /// Bytes that operators outside of native queries (joins, windows, sorts) may take before they spill;
+        /// 0 means as much as one query.
+        memory_bytes: u64 = 0,
+        /// Plans of statements that are remembered.
+        cached_plans: u32 = 1_024,
+        /// Parts in which such operators work at once; 0 means one a thread of queries.
+        partitions: u32 = 0,
     }
 }
 

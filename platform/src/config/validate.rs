@@ -175,6 +175,7 @@ impl ServerConfig {
         not_zero("query.max_buckets", query.max_buckets)?;
         check(query.hedge_percent <= 100, "query.hedge_percent", || "is above 100".into())?;
         check(query.threads <= 1_024, "query.threads", || "is above 1024".into())?;
+        check(self.sql.partitions <= 1_024, "sql.partitions", || "is above 1024".into())?;
         check(query.max_timeout_ms >= query.timeout_ms, "query.max_timeout_ms", || {
             "is below query.timeout_ms".into()
         })

@@ -21,7 +21,7 @@ async fn not_found(method: Method, uri: Uri) -> Closing {
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Closing {
-    // `/druid/v2/sql` would otherwise be a query's id with the wrong method.
+    // `/druid/v2/candidates` would otherwise be a query's id with the wrong method.
     let error = unbuilt_error(&uri).unwrap_or_else(|| {
         let message = format!("method {method} is not allowed on {}", shown_path(&uri));
         DruidError::new(ErrorClass::Unsupported, message)

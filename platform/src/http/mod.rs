@@ -10,6 +10,7 @@ mod guard;
 mod paced;
 mod request_id;
 mod serve;
+mod streamed;
 mod token;
 mod unbuilt;
 
@@ -22,5 +23,6 @@ pub(crate) use paced::Paced;
 pub use paced::ReadPace;
 pub use request_id::assign_request_id;
 pub use serve::{ServeOptions, serve};
+pub use streamed::{Piece, streamed};
 pub(crate) use token::is_bearer_of;
 pub use token::require_token;

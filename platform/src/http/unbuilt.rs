@@ -4,7 +4,12 @@
 /// Known paths and what they are for. `*` stands for one segment; what lies below a path belongs to
 /// it, and a slash at the end means nothing.
 const UNBUILT: &[(&str, &str)] = &[
-    ("/druid/v2/sql", "SQL"),
+    ("/druid/v2/sql/statements", "statements whose answers are fetched later"),
+    ("/druid/v2/sql/task", "statements that ingest"),
+    ("/druid/v2/sql/queries", "the list of statements over HTTP: SELECT * FROM sys.queries"),
+    ("/druid/v2/sql/engines", "the list of engines"),
+    ("/druid/v2/sql/avatica", "Avatica"),
+    ("/druid/v2/sql/avatica-protobuf", "Avatica"),
     ("/druid/v2/candidates", "listing the segments that a query would read"),
     ("/druid/v2/datasources/*/candidates", "listing the segments that a query would read"),
     ("/druid/v1/lookups", "lookups"),
@@ -71,18 +76,23 @@ mod tests {
 
     #[test]
     fn known_paths_are_found_whatever_follows() {
-        for path in
-            ["/druid/v2/sql", "/druid/v2/sql/", "/druid/v2/sql/avatica/", "/druid/v2/sql/q1"]
-        {
-            assert_eq!(purpose(path), Some("SQL"), "{path}");
+        for path in ["/druid/v2/sql/avatica", "/druid/v2/sql/avatica/", "/druid/v2/sql/avatica/x"] {
+            assert_eq!(purpose(path), Some("Avatica"), "{path}");
         }
         assert_eq!(
             purpose("/druid/indexer/v1/task/x/log"),
             purpose("/druid/indexer/v1/task/y/log/")
         );
         assert!(purpose("/druid/indexer/v1/task/x/log").is_some());
-        for path in ["/druid/v2/sqlx", "/druid/v2", "/druid/indexer/v1/task//log", "/", "/nothing"]
-        {
+        for path in [
+            "/druid/v2/sqlx",
+            "/druid/v2/sql",
+            "/druid/v2/sql/q1",
+            "/druid/v2",
+            "/druid/indexer/v1/task//log",
+            "/",
+            "/nothing",
+        ] {
             assert_eq!(purpose(path), None, "{path}");
         }
     }

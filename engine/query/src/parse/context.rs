@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::context::QueryContext;
 use crate::error::Result;
@@ -47,6 +47,15 @@ const OTHER_NUMBERS: &[&str] = &[
 ];
 
 impl QueryContext {
+    /// Reads a context alone: that of a statement, whose queries are made later.
+    ///
+    /// # Errors
+    /// When a key has a value of the wrong type or asks for what is not supported; its path is in the error.
+    pub fn parse(context: &Map<String, Value>) -> Result<Self> {
+        let query = Map::from_iter([("context".to_owned(), Value::Object(context.clone()))]);
+        self::context(&Node::root(&Value::Object(query), &Budget::default())?)
+    }
+
     /// What a context means that came like this; `None` when it cannot be read.
     pub(crate) fn of(raw: &BTreeMap<String, Value>) -> Option<Self> {
         let raw = raw.clone().into_iter().collect();
