@@ -1,9 +1,12 @@
 //! The life of a query: admission, deadline, timeline, caches, scatter, merge, finalise.
 
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
 use bytes::Bytes;
 use henge_answer::Form;
 use henge_data_node::{NodeError, SegmentDescriptor};
-use henge_exec::{Answer, ExecError};
+use henge_exec::{Answer, ExecError, MemoryLease};
 use henge_platform::runtime::random;
 use henge_query::Query;
 use henge_types::ErrorClass;
@@ -15,6 +18,7 @@ use crate::admission::Admission;
 use crate::error::{BrokerError, Result};
 use crate::finish::{finished, micros};
 use crate::gather::{Gathered, Unreached};
+use crate::made::{Held, Made, Shape};
 use crate::plan::Plan;
 use crate::profile::{Outcome, Profile, ResultCacheUse, type_name};
 use crate::results::AnswerId;
@@ -39,9 +43,20 @@ pub struct QueryResponse {
     pub(crate) profile: Profile,
 }
 
+/// An answer as record batches.
+#[derive(Debug)]
+pub(crate) struct BatchesResponse {
+    pub(crate) batches: Arc<[RecordBatch]>,
+    pub(crate) response_context: Map<String, Value>,
+    pub(crate) profile: Profile,
+    /// What the batches hold of the memory of queries; `None` when they are those of the cache.
+    pub(crate) lease: Option<MemoryLease>,
+}
+
 #[derive(Default)]
 struct Reply {
-    body: Option<Bytes>,
+    made: Option<Made>,
+    lease: Option<MemoryLease>,
     etag: Option<String>,
     response_context: Map<String, Value>,
 }
@@ -60,11 +75,41 @@ impl Broker {
         query_id: &str,
         if_none_match: Option<&str>,
     ) -> Result<QueryResponse> {
+        let shape = Shape::Written(form);
+        let (reply, profile) = self.reply_to(query, shape, query_id, if_none_match).await?;
+        let Reply { made, etag, response_context, lease: _ } = reply;
+        let body = match made {
+            Some(Made::Written(body)) => Some(body),
+            Some(Made::Batches(_)) => return Err(other_shape()),
+            None => None,
+        };
+        Ok(QueryResponse { query_id: query_id.to_owned(), body, etag, response_context, profile })
+    }
+
+    /// Answers a query with record batches, in all else as [`Broker::execute`].
+    ///
+    /// # Errors
+    /// As [`Broker::execute`].
+    pub(crate) async fn batches_of(&self, query: Query, query_id: &str) -> Result<BatchesResponse> {
+        let (reply, profile) = self.reply_to(query, Shape::Batches, query_id, None).await?;
+        let Reply { made: Some(Made::Batches(batches)), lease, response_context, .. } = reply
+        else {
+            return Err(other_shape());
+        };
+        Ok(BatchesResponse { batches, response_context, profile, lease })
+    }
+
+    async fn reply_to(
+        &self,
+        query: Query,
+        shape: Shape,
+        query_id: &str,
+        if_none_match: Option<&str>,
+    ) -> Result<(Reply, Profile)> {
         let started = Instant::now();
         self.readiness.check()?;
         let timeout_ms = self.timeout_ms(&query);
-        let mut running = self.running(query, query_id)?;
-        running.form = form;
+        let running = self.running(query, shape, query_id)?;
         let mut profile = Profile::default();
         let work = async {
             let lane = Admission::lane_of(&running.query.base().context);
@@ -92,8 +137,7 @@ impl Broker {
         profile.add_nodes(parts);
         profile.conclude(micros(started.elapsed()), outcome.is_err());
         self.report(&running.query, query_id, &profile, outcome.as_ref().err());
-        let Reply { body, etag, response_context } = outcome?;
-        Ok(QueryResponse { query_id: query_id.to_owned(), body, etag, response_context, profile })
+        Ok((outcome?, profile))
     }
 
     /// The answer to a query as columns, for those who want more than its bytes.
@@ -102,7 +146,8 @@ impl Broker {
     /// As [`Broker::execute`].
     pub(crate) async fn columns_of(&self, query: Query) -> Result<Answer> {
         self.readiness.check()?;
-        let running = self.running(query, &made_id())?;
+        let shape = Shape::Written(Form::Json);
+        let running = self.running(query, shape, &made_id())?;
         let gathered = loop_until_seen(self, &running).await?;
         let work = move || finished(&running.query, gathered, &running.context);
         let (answer, _lease) = self.services.pool.spawn(0, work).await??;
@@ -129,7 +174,8 @@ impl Broker {
                     continue;
                 }
                 let (etag, response_context) = (plan.id, plan.response_context(&[]));
-                return Ok(Reply { body: known, etag: etag.map(AnswerId::etag), response_context });
+                let etag = etag.map(AnswerId::etag);
+                return Ok(Reply { made: known, lease: None, etag, response_context });
             }
             let gathered = self.gather_for(running, &mut plan, profile).await?;
             if gathered.is_void() {
@@ -138,23 +184,24 @@ impl Broker {
             }
             let unreached = gathered.unreached.segments.clone();
             let began = Instant::now();
-            let body = match self.finish(running, gathered, profile).await {
+            let Held { made, lease } = match self.finish(running, gathered, profile).await {
                 // A node went away before all that it has on disk was read.
                 Err(BrokerError::Node(error @ NodeError::Unavailable { .. })) => {
                     failed = Some(error.into());
                     continue;
                 }
-                finished => Bytes::from(finished?),
+                finished => finished?,
             };
             profile.finish_micros += micros(began.elapsed());
-            profile.result_bytes = body.len() as u64;
+            profile.result_bytes = made.size_bytes() as u64;
             let id = plan.id.filter(|_| unreached.is_empty());
             let keeps = running.query.base().context.populate_result_level_cache;
             if let (Some(id), true) = (id, keeps) {
-                self.results.put(id, &body);
+                self.results.put(id, &made);
             }
             let response_context = plan.response_context(&unreached);
-            return Ok(Reply { body: Some(body), etag: id.map(AnswerId::etag), response_context });
+            let etag = id.map(AnswerId::etag);
+            return Ok(Reply { made: Some(made), lease, etag, response_context });
         }
         Err(failed.unwrap_or_else(|| unavailable(&[])))
     }
@@ -182,14 +229,14 @@ impl Broker {
         Ok(gathered)
     }
 
-    /// The answer, when the client or the cache has it: then `Some`, without a body for the client's.
+    /// The answer, when the client or the cache has it: then `Some`, of nothing for the client's.
     fn known(
         &self,
         running: &Running,
         plan: &Plan,
         if_none_match: Option<&str>,
         profile: &mut Profile,
-    ) -> Option<Option<Bytes>> {
+    ) -> Option<Option<Made>> {
         let id = plan.id?;
         if if_none_match.is_some_and(|sent| id.is_named_by(sent)) {
             profile.result_cache = ResultCacheUse::NotModified;
@@ -198,15 +245,15 @@ impl Broker {
         if !running.query.base().context.use_result_level_cache {
             return None;
         }
-        let body = self.results.get(id);
-        profile.result_cache = match &body {
-            Some(body) => {
-                profile.result_bytes = body.len() as u64;
+        let made = self.results.get(id);
+        profile.result_cache = match &made {
+            Some(made) => {
+                profile.result_bytes = made.size_bytes() as u64;
                 ResultCacheUse::Hit
             }
             None => ResultCacheUse::Miss,
         };
-        body.map(Some)
+        made.map(Some)
     }
 
     fn report(
@@ -253,6 +300,11 @@ async fn loop_until_seen(broker: &Broker, running: &Running) -> Result<Gathered>
         vanished = gathered.vanished;
     }
     Err(unavailable(&vanished))
+}
+
+/// An answer was made into what nobody asked for.
+fn other_shape() -> BrokerError {
+    ExecError::Internal("an answer was made into something else".to_owned()).into()
 }
 
 fn unavailable(segments: &[SegmentDescriptor]) -> BrokerError {

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use futures::future::try_join_all;
-use henge_answer::Form;
 use henge_data_node::spill::PartitionMerger;
 use henge_data_node::{NodeError, Partition, Partitions};
 use henge_exec::{Answer, ExecContext, ExecError, MemoryLease, Partial};
@@ -15,6 +14,7 @@ use tokio::time::Instant;
 use crate::Broker;
 use crate::error::Result;
 use crate::gather::Gathered;
+use crate::made::{Held, Made, Shape};
 use crate::profile::Profile;
 use crate::running::Running;
 
@@ -23,24 +23,24 @@ use crate::running::Running;
 const INLINE_BYTES: usize = 64 << 10;
 
 impl Broker {
-    /// The answer as it is sent.
+    /// The answer, made into what is asked for.
     pub(crate) async fn finish(
         &self,
         running: &Running,
         gathered: Gathered,
         profile: &mut Profile,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<Held> {
         let gathered = self.take_partitions(running, gathered, profile).await?;
         let bytes: usize = gathered.partials.iter().map(Partial::memory_bytes).sum();
         if bytes <= INLINE_BYTES {
             let started = Instant::now();
-            let body = write_answer(&running.query, running.form, gathered, &running.context)?;
+            let held = make(&running.query, running.shape, gathered, &running.context)?;
             profile.cpu_micros += micros(started.elapsed());
-            return Ok(body);
+            return Ok(held);
         }
-        let (query, form) = (running.query.clone(), running.form);
+        let (query, shape) = (running.query.clone(), running.shape);
         let context = running.context.clone();
-        let work = move || write_answer(&query, form, gathered, &context);
+        let work = move || make(&query, shape, gathered, &context);
         self.on_pool(running, profile, work).await
     }
 
@@ -106,27 +106,31 @@ pub(crate) fn finished(
     Ok((henge_exec::finalise(query, merged, context)?, lease))
 }
 
-fn write_answer(
+fn make(
     query: &Query,
-    form: Form,
+    shape: Shape,
     gathered: Gathered,
     context: &ExecContext,
-) -> Result<Vec<u8>, ExecError> {
+) -> Result<Held, ExecError> {
     let (answer, _lease) = finished(query, gathered, context)?;
+    let mut lease = context.memory.lease();
+    let Shape::Written(form) = shape else {
+        let batches = henge_answer::to_batches(query, &answer, &mut |bytes| lease.set(bytes))?;
+        return Ok(Held { made: Made::Batches(batches.into()), lease: Some(lease) });
+    };
     let (mut body, mut room) = (Vec::new(), 0);
-    let mut text = context.memory.lease();
     // The text's buffer doubles, and so does what is charged for it.
     henge_answer::write(query, &answer, form, &mut body, &mut |length| {
         if length > room {
             room = length.next_power_of_two().max(INLINE_BYTES);
-            text.set(room)?;
+            lease.set(room)?;
         }
         Ok(())
     })?;
     if body.capacity() - body.len() > INLINE_BYTES {
         body.shrink_to_fit();
     }
-    Ok(body)
+    Ok(Held { made: Made::Written(body.into()), lease: None })
 }
 
 /// What it takes to put the rows of a scan in order: their places, twice.

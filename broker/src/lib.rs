@@ -15,6 +15,7 @@ mod known_columns;
 mod late;
 mod links;
 mod load;
+mod made;
 mod nodes;
 mod options;
 mod plan;
@@ -23,6 +24,7 @@ mod readiness;
 mod results;
 mod route;
 mod running;
+mod sql;
 mod uncovered;
 mod view;
 
@@ -37,12 +39,13 @@ use henge_platform::runtime::spawn;
 use henge_platform::telemetry::Metrics;
 use tokio::time::Instant;
 
-pub use api::{QueryRoute, QueryService, query_service, router};
+pub use api::{QueryRoute, QueryService, query_service, router, sql_router};
 pub use error::{BrokerError, Result};
 pub use execute::QueryResponse;
 pub use links::ClusterLinks;
 pub use options::BrokerOptions;
 pub use profile::show_cache;
+pub use sql::{Answered, ClusterFacts, Process, Sql, SqlDependencies, SqlFailure};
 pub use view::{Availability, Unavailable};
 
 use crate::admission::Admission;
@@ -52,6 +55,7 @@ use crate::nodes::Nodes;
 use crate::profile::{QUERY_TYPES, QueryMetrics};
 use crate::readiness::Readiness;
 use crate::results::ResultCache;
+use crate::sql::Statements;
 use crate::view::ClusterViews;
 
 /// The broker role.
@@ -68,6 +72,8 @@ pub struct Broker {
     pub(crate) zone: Arc<str>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) results: Arc<ResultCache>,
+    /// The statements of SQL that are at work.
+    pub(crate) statements: Arc<Statements>,
     pub(crate) metrics: QueryMetrics,
 }
 
@@ -112,6 +118,7 @@ impl Broker {
             readiness: Readiness::of(awaited),
             nodes: Nodes::dialed_by(dial),
             at_work: Arc::default(),
+            statements: Arc::default(),
             zone,
             metrics: QueryMetrics::new(metrics),
         };
@@ -197,9 +204,10 @@ impl Broker {
         self.nodes.connect(node);
     }
 
-    /// Cancels the running queries with this id, here and on the nodes that work on them; unknown ids
-    /// are ignored.
+    /// Cancels the running queries with this id, here and on the nodes that work on them, and the
+    /// statements of SQL that have it, which clients ask for as well; unknown ids are ignored.
     pub async fn cancel(&self, query_id: &str) {
+        let _ = self.statements.cancel(query_id);
         if !self.services.running.cancel(query_id) {
             return;
         }

@@ -118,7 +118,7 @@ impl Broker {
             wants_id || context.use_result_level_cache || context.populate_result_level_cache;
         let wants_id = wants_id && view.metadata.away.is_none();
         let id = wants_id
-            .then(|| AnswerId::of(&running.query, running.form, &view, &segments))
+            .then(|| AnswerId::of(&running.query, running.shape, &view, &segments))
             .flatten();
         let uncovered = Uncovered::of(&running.query, &view);
         Plan { view, followed, segments, missing: Vec::new(), uncovered, id }

@@ -1,7 +1,6 @@
 //! Whole answers, kept under the query and the exact set of immutable segments that they were
 //! computed from: an answer over data that still grows is never kept and has no ETag.
 
-use bytes::Bytes;
 use henge_answer::Form;
 use henge_data_node::SegmentDescriptor;
 use henge_platform::cache::{BoundedCache, CacheStats};
@@ -9,6 +8,7 @@ use henge_query::Query;
 use henge_types::SegmentId;
 use xxhash_rust::xxh3::Xxh3Default;
 
+use crate::made::{Made, Shape};
 use crate::view::ClusterView;
 
 /// What an answer depends on: equal identities, equal bytes.
@@ -21,7 +21,7 @@ impl AnswerId {
     #[must_use]
     pub(crate) fn of(
         query: &Query,
-        form: Form,
+        shape: Shape,
         view: &ClusterView,
         segments: &[SegmentDescriptor],
     ) -> Option<Self> {
@@ -30,7 +30,7 @@ impl AnswerId {
         sorted.sort_unstable_by_key(|segment| (&segment.id, segment.visible));
         let mut hasher = Xxh3Default::new();
         hasher.update(&query.cache_key().to_le_bytes());
-        hasher.update(&[form_number(form)]);
+        hasher.update(&[shape_number(shape)]);
         for SegmentDescriptor { id, visible } in sorted {
             let checksum = checksum_of(view, id)?;
             hasher.update(&(id.datasource.len() as u64).to_le_bytes());
@@ -69,12 +69,13 @@ impl AnswerId {
     }
 }
 
-/// The same answer in another form is another body.
-fn form_number(form: Form) -> u8 {
-    match form {
-        Form::Json => 0,
-        Form::IndentedJson => 1,
-        Form::Arrow => 2,
+/// The same answer made into something else is another one.
+fn shape_number(shape: Shape) -> u8 {
+    match shape {
+        Shape::Written(Form::Json) => 0,
+        Shape::Written(Form::IndentedJson) => 1,
+        Shape::Written(Form::Arrow) => 2,
+        Shape::Batches => 3,
     }
 }
 
@@ -87,34 +88,34 @@ fn checksum_of(view: &ClusterView, id: &SegmentId) -> Option<u64> {
     (!first.segment.realtime).then_some(used.checksum)
 }
 
-/// Bodies by identity.
+/// Answers by identity.
 #[derive(Debug)]
 pub(crate) struct ResultCache {
-    bodies: BoundedCache<AnswerId, Bytes>,
+    answers: BoundedCache<AnswerId, Made>,
 }
 
 impl ResultCache {
     /// A cache of `capacity_bytes`, of answers of at most `max_entry_bytes`.
     #[must_use]
     pub(crate) fn new(capacity_bytes: usize, max_entry_bytes: usize) -> Self {
-        Self { bodies: BoundedCache::new(capacity_bytes, max_entry_bytes) }
+        Self { answers: BoundedCache::new(capacity_bytes, max_entry_bytes) }
     }
 
     /// The answer, if it is known.
     #[must_use]
-    pub(crate) fn get(&self, id: AnswerId) -> Option<Bytes> {
-        self.bodies.get(&id)
+    pub(crate) fn get(&self, id: AnswerId) -> Option<Made> {
+        self.answers.get(&id)
     }
 
     /// Keeps an answer, unless it is too large.
-    pub(crate) fn put(&self, id: AnswerId, body: &Bytes) {
-        self.bodies.put(id, body.clone(), body.len());
+    pub(crate) fn put(&self, id: AnswerId, made: &Made) {
+        self.answers.put(id, made.clone(), made.size_bytes());
     }
 
     /// How the cache does.
     #[must_use]
     pub(crate) fn stats(&self) -> CacheStats {
-        self.bodies.stats()
+        self.answers.stats()
     }
 }
 
@@ -172,7 +173,8 @@ mod tests {
             id: id.clone(),
             visible: Interval { start_ms: 0, end_ms },
         };
-        AnswerId::of(&query, Form::Json, view, &segments.iter().map(visible).collect::<Vec<_>>())
+        let shape = Shape::Written(Form::Json);
+        AnswerId::of(&query, shape, view, &segments.iter().map(visible).collect::<Vec<_>>())
     }
 
     #[test]

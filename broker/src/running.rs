@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use henge_answer::Form;
 use henge_data_node::{
     DataNode, QueryBudget, QueryKey, RunningQuery, SegmentDescriptor, SegmentQuery, deadline_after,
     task_priority,
 };
 use henge_exec::{ExecContext, Extent};
 use henge_platform::runtime::{Priority, random};
-use henge_query::Query;
+use henge_query::{Query, QueryContext};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::Broker;
 use crate::at_work::Registered;
 use crate::error::Result;
+use crate::made::Shape;
 use crate::profile::NodePart;
 
 /// A query on its way.
@@ -25,8 +25,8 @@ use crate::profile::NodePart;
 pub(crate) struct Running {
     /// The query.
     pub(crate) query: Arc<Query>,
-    /// What the answer is written as.
-    pub(crate) form: Form,
+    /// What the answer is made into.
+    pub(crate) shape: Shape,
     /// Limits and the flag that stops it.
     pub(crate) context: ExecContext,
     /// When it came: its answer has every row that was acknowledged before.
@@ -87,12 +87,12 @@ impl Running {
 }
 
 impl Broker {
-    /// Registers a query whose answer is JSON or is not written; what it does is stopped when the
-    /// value is dropped. Every query comes through here, parsed or made by a program.
+    /// Registers a query; what it does is stopped when the value is dropped. Every query comes through
+    /// here, parsed or made by a program.
     ///
     /// # Errors
     /// When the query is not valid.
-    pub(crate) fn running(&self, query: Query, query_id: &str) -> Result<Running> {
+    pub(crate) fn running(&self, query: Query, shape: Shape, query_id: &str) -> Result<Running> {
         query.validate()?;
         let options = &self.options;
         let disk_bytes = query.base().context.max_on_disk_storage_bytes;
@@ -114,10 +114,10 @@ impl Broker {
         let arrived = Instant::now();
         let deadline = deadline_after(Duration::from_millis(self.timeout_ms(&query)));
         let cluster = Arc::clone(&self.services.cluster);
-        let (query, form, parts) = (Arc::new(query), Form::default(), Mutex::default());
+        let (query, parts) = (Arc::new(query), Mutex::default());
         Ok(Running {
             query,
-            form,
+            shape,
             context,
             arrived,
             is_caught_up: AtomicBool::new(false),
@@ -130,9 +130,13 @@ impl Broker {
         })
     }
 
-    /// 0 in the context asks for no limit, which here is the server's maximum.
     pub(crate) fn timeout_ms(&self, query: &Query) -> u64 {
-        match query.base().context.timeout_ms {
+        self.timeout_of(&query.base().context)
+    }
+
+    /// 0 in the context asks for no limit, which here is the server's maximum.
+    pub(crate) fn timeout_of(&self, context: &QueryContext) -> u64 {
+        match context.timeout_ms {
             None => self.options.default_timeout_ms,
             Some(0) => self.options.max_timeout_ms,
             Some(timeout_ms) => timeout_ms.min(self.options.max_timeout_ms),

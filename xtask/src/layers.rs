@@ -34,6 +34,7 @@ const SCAN: &str = "henge-scan";
 const AGGREGATE: &str = "henge-aggregate";
 const EXEC: &str = "henge-exec";
 const ANSWER: &str = "henge-answer";
+const SQL: &str = "henge-sql";
 const ORACLE: &str = "henge-oracle";
 const PLACEMENT: &str = "henge-placement";
 const COMPACTION: &str = "henge-compaction";
@@ -43,7 +44,7 @@ const DATA_NODE: &str = "henge-data-node";
 const TEST_SERVERS: &str = "henge-test-servers";
 
 /// Pure packages: bytes and values in, values out.
-const ENGINE: [Layer; 16] = [
+const ENGINE: [Layer; 17] = [
     layer(TYPES, &[]),
     layer(EXPR, &[TYPES]),
     layer(SKETCH, &[TYPES]),
@@ -65,6 +66,7 @@ const ENGINE: [Layer; 16] = [
         in_tests: &[INDEX, ANSWER, ORACLE],
     },
     layer(ANSWER, &[TYPES, EXPR, QUERY, SKETCH, VECTOR, EXEC]),
+    layer(SQL, &[TYPES, EXPR, QUERY]),
     layer(ORACLE, &[TYPES, EXPR, QUERY]),
     layer(PLACEMENT, &[TYPES]),
     layer(COMPACTION, &[TYPES]),
@@ -74,6 +76,12 @@ const ENGINE: [Layer; 16] = [
 const ROLE: &[&str] = &[
     TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, ANSWER, PROTO,
     PLATFORM, DATA_NODE,
+];
+
+/// The role that answers clients answers statements, too.
+const BROKER: &[&str] = &[
+    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, ANSWER, PROTO,
+    PLATFORM, DATA_NODE, SQL,
 ];
 
 /// The role that writes segments merges small ones, too.
@@ -99,7 +107,7 @@ const OUTER: [Layer; 9] = [
     layer("henge-realtime-node", REALTIME),
     layer("henge-historical-node", ROLE),
     // Asked of nodes over gRPC, the law of execution holds as well.
-    Layer { package: "henge-broker", allowed: ROLE, in_tests: &[ORACLE] },
+    Layer { package: "henge-broker", allowed: BROKER, in_tests: &[ORACLE] },
     layer("henge-coordinator", COORDINATOR),
     layer("xtask", &[]),
 ];

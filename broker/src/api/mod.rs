@@ -5,6 +5,7 @@ mod cancel;
 mod datasources;
 mod grpc;
 mod native;
+mod sql;
 
 use std::sync::Arc;
 
@@ -13,11 +14,12 @@ use axum::routing::{delete, get, post};
 use henge_platform::http::DruidError;
 
 pub use grpc::{QueryRoute, QueryService, query_service};
+pub use sql::sql_router;
 
 use crate::Broker;
 use crate::error::BrokerError;
 
-/// The routes of the role.
+/// The routes of the role, but for those of SQL.
 pub fn router(broker: Arc<Broker>) -> Router {
     Router::new()
         .route("/druid/v2", post(native::query))

@@ -22,8 +22,8 @@ use crate::execute::{QueryResponse, made_id};
 const DRUID_ETAG: &str = "x-druid-etag";
 const PROFILE: &str = "x-henge-profile";
 const QUERY_ID: &str = "x-druid-query-id";
-const RESPONSE_CONTEXT: &str = "x-druid-response-context";
-const WARNINGS: &str = "x-henge-warnings";
+pub(super) const RESPONSE_CONTEXT: &str = "x-druid-response-context";
+pub(super) const WARNINGS: &str = "x-henge-warnings";
 
 /// What a parsed query takes, as a multiple of its text.
 const PARSED_FACTOR: usize = 4;
@@ -151,7 +151,7 @@ fn respond(response: QueryResponse, form: Form, wants_profile: bool) -> Response
 }
 
 /// A value for a header: JSON in ASCII.
-fn ascii_json(value: &Value) -> HeaderValue {
+pub(super) fn ascii_json(value: &Value) -> HeaderValue {
     let mut text = String::new();
     for character in value.to_string().chars() {
         let mut units = [0; 2];

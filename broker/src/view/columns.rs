@@ -1,6 +1,7 @@
 //! The columns of a datasource's used segments, from the schemas that the metadata keep. Many
 //! segments have the same few schemas: each is read once.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,14 +14,18 @@ struct Schema {
     columns: Vec<SchemaColumn>,
 }
 
+/// A column as a segment's schema has it.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-struct SchemaColumn {
-    name: String,
-    column_type: ColumnType,
+pub(crate) struct SchemaColumn {
+    pub(crate) name: String,
+    pub(crate) column_type: ColumnType,
+    /// True when rows of the segment may have several values.
+    #[serde(default)]
+    pub(crate) multi_value: bool,
 }
 
 /// Names a schema by its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SchemaKey(u64);
 
 #[derive(Debug, Clone)]
@@ -94,6 +99,18 @@ impl UsedColumns {
     /// The types that segments have a column in; none when no segment has it.
     pub(crate) fn types_of(&self, name: &str) -> impl Iterator<Item = &ColumnType> {
         self.types.get(name).into_iter().flatten().map(|(column_type, _)| column_type)
+    }
+
+    /// The lists of columns that segments have, each once: the longest first, so that what comes early has
+    /// nearly all.
+    pub(crate) fn lists(&self) -> Vec<&[SchemaColumn]> {
+        let known = self
+            .schemas
+            .iter()
+            .filter_map(|(key, counted)| Some((key, counted.columns.as_deref()?)));
+        let mut lists: Vec<(&SchemaKey, &[SchemaColumn])> = known.collect();
+        lists.sort_unstable_by_key(|(key, columns)| (Reverse(columns.len()), **key));
+        lists.into_iter().map(|(_, columns)| columns).collect()
     }
 
     /// The columns' names.

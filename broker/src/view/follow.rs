@@ -4,14 +4,15 @@
 //! announced meanwhile. All that is new is applied to a copy, which then takes the view's place: a
 //! publication is seen whole or not at all.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use henge_platform::discovery::inventory::InventoryVersion;
 use henge_platform::discovery::{Discovery, Followed};
 use henge_platform::metadata::{
-    BufferedSegment, MetadataError, MetadataStore, READ_WITHIN, SegmentChange, SegmentSnapshot,
-    buffering_servers,
+    BufferedSegment, MetadataError, MetadataStore, PublishedSegment, READ_WITHIN, SegmentChange,
+    SegmentSnapshot, TaskFilter, TaskRecord, buffering_servers,
 };
 use henge_platform::runtime::{spawn, watch};
 use henge_types::SegmentId;
@@ -31,6 +32,8 @@ const GRACE_AT_START: Duration = Duration::from_secs(3);
 const PERIOD: Duration = Duration::from_secs(2);
 /// How long a query waits for the metadata before it goes on with what was known last.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long somebody waits who asks for all that the metadata have.
+const LONG_PATIENCE: Duration = Duration::from_secs(30);
 /// While the metadata are away they are tried again after so long.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked whether a process was followed far enough.
@@ -147,6 +150,36 @@ impl ClusterViews {
     /// As [`ClusterViews::current`].
     pub(crate) async fn as_of(&self, moment: Instant) -> Result<Arc<ClusterView>> {
         self.catch_up(Some(moment)).await
+    }
+
+    /// All used segments with what the metadata keep of each, which the view does not.
+    ///
+    /// # Errors
+    /// `MetadataAway` when the metadata cannot be read.
+    pub(crate) async fn used_segments(&self) -> Result<Vec<PublishedSegment>> {
+        let snapshot = self.ask_metadata(self.metadata.used_segments()).await?;
+        match snapshot.complete {
+            true => Ok(snapshot.segments),
+            false => Err(away(&MetadataError::Unavailable("its list of segments is cut".into()))),
+        }
+    }
+
+    /// Tasks as the metadata keep them, the newest first.
+    ///
+    /// # Errors
+    /// `MetadataAway` when the metadata cannot be read.
+    pub(crate) async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<TaskRecord>> {
+        self.ask_metadata(self.metadata.list_tasks(filter)).await
+    }
+
+    async fn ask_metadata<T>(
+        &self,
+        asked: impl Future<Output = Result<T, MetadataError>>,
+    ) -> Result<T> {
+        match tokio::time::timeout(LONG_PATIENCE, asked).await {
+            Ok(answered) => answered.map_err(|error| away(&error)),
+            Err(_) => Err(away(&MetadataError::Unavailable("it does not answer".into()))),
+        }
     }
 
     /// How far other processes were followed; all of that is in views that are taken from now on.
@@ -363,4 +396,8 @@ impl ClusterViews {
             }
         }
     }
+}
+
+fn away(error: &MetadataError) -> BrokerError {
+    BrokerError::MetadataAway { reason: error.to_string() }
 }

@@ -1,0 +1,77 @@
+//! SQL over this broker: the catalogue that its view feeds, native queries of statements, system tables, and the
+//! life of a statement.
+//!
+//! | module | story |
+//! | --- | --- |
+//! | `catalog` | datasources and columns, by announcements |
+//! | `source`, `over` | native queries of statements over datasources, and over rows at hand |
+//! | `system`, `cluster` | `sys` tables, and what somebody else has to tell for them |
+//! | `statements` | what is at work: names, deadlines, what native queries told and hold |
+//! | `run`, `context` | from a statement to its rows: bounds, deadline, cancellation, figures |
+//! | `figures` | the numbers of all statements |
+
+mod catalog;
+mod cluster;
+mod context;
+mod figures;
+mod over;
+mod run;
+mod source;
+mod statements;
+mod system;
+
+use std::sync::Arc;
+
+use henge_platform::runtime::Clock;
+use henge_platform::telemetry::Metrics;
+use henge_sql::{SqlEngine, SqlOptions};
+
+pub use cluster::{ClusterFacts, Process};
+pub use run::{Answered, SqlFailure};
+pub(crate) use statements::Statements;
+
+use self::catalog::BrokerCatalog;
+use self::figures::StatementFigures;
+use self::source::BrokerSource;
+use crate::Broker;
+
+/// What SQL needs beside the broker.
+#[derive(Debug)]
+pub struct SqlDependencies {
+    /// What CURRENT_TIMESTAMP is.
+    pub clock: Arc<dyn Clock>,
+    /// What processes there are.
+    pub cluster: Arc<dyn ClusterFacts>,
+    /// Where figures are shown.
+    pub metrics: Metrics,
+    /// Bounds of the engine.
+    pub options: SqlOptions,
+}
+
+/// Answers statements: whoever takes them from clients, over whatever protocol, comes here.
+#[derive(Debug)]
+pub struct Sql {
+    pub(crate) broker: Arc<Broker>,
+    engine: SqlEngine,
+    clock: Arc<dyn Clock>,
+    figures: StatementFigures,
+}
+
+impl Sql {
+    /// SQL over a broker.
+    #[must_use]
+    pub fn new(broker: Arc<Broker>, dependencies: SqlDependencies) -> Self {
+        let SqlDependencies { clock, cluster, metrics, options } = dependencies;
+        let catalog = BrokerCatalog::new(Arc::clone(&broker.views));
+        let source =
+            BrokerSource { broker: Arc::clone(&broker), cluster, clock: Arc::clone(&clock) };
+        let engine = SqlEngine::new(Arc::new(catalog), Arc::new(source), options);
+        Self { broker, engine, clock, figures: StatementFigures::new(&metrics) }
+    }
+
+    /// Stops the statements with this id; false when there is none.
+    #[must_use]
+    pub fn cancel(&self, sql_query_id: &str) -> bool {
+        self.broker.statements.cancel(sql_query_id)
+    }
+}

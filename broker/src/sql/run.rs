@@ -1,0 +1,229 @@
+//! The life of a statement: it is checked, noted under its id, planned and run within its time, and what it was is
+//! counted when its last row was taken, or when nobody wants more of them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use henge_sql::{Result, SqlColumn, SqlError, SqlRequest};
+use henge_types::ErrorClass;
+use serde_json::{Map, Value};
+use tokio::time::timeout_at;
+
+use super::Sql;
+use super::context::{Checked, check};
+use super::figures::Outcome;
+use super::source::failed;
+use super::statements::{Registered, Statement};
+use crate::execute::made_id;
+
+/// Bytes of a statement that the log shows.
+const SHOWN_BYTES: usize = 2_000;
+
+/// An answer on its way.
+pub struct Answered {
+    /// The statement's id: the client's, or one made up.
+    pub sql_query_id: String,
+    /// In order.
+    pub columns: Vec<SqlColumn>,
+    /// The rows; after an error nothing follows. Dropping it cancels the work.
+    pub batches: BoxStream<'static, Result<RecordBatch>>,
+    /// The context of the statement with what `SET` said.
+    pub context: Map<String, Value>,
+    statement: Arc<Statement>,
+}
+
+impl Answered {
+    /// What is to be known of the answer beside its rows, as far as it was worked out: all of it once the last row
+    /// was taken, and nearly always when the first one is there.
+    #[must_use]
+    pub fn response_context(&self) -> Map<String, Value> {
+        self.statement.response_context()
+    }
+}
+
+impl std::fmt::Debug for Answered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answered")
+            .field("sql_query_id", &self.sql_query_id)
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A statement without an answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{error}")]
+pub struct SqlFailure {
+    /// Its id, as far as it got one.
+    pub sql_query_id: Option<String>,
+    /// Why.
+    pub error: SqlError,
+}
+
+impl Sql {
+    /// The columns of a statement's answer, and those that stand for its parameters, without running it.
+    ///
+    /// # Errors
+    /// When the statement is wrong, or the broker is not ready.
+    pub async fn prepare(
+        &self,
+        mut request: SqlRequest,
+    ) -> Result<(Vec<SqlColumn>, Vec<SqlColumn>)> {
+        check(&request.context)?;
+        self.see_everything().await?;
+        request.now_ms = self.clock.now_ms();
+        self.engine.prepare(&request).await
+    }
+
+    /// Runs a statement; `now_ms` of the request is set here. Dropping the future cancels the work.
+    ///
+    /// # Errors
+    /// When the statement is wrong, refused, cancelled, fails or times out before its first row.
+    pub async fn run(self: &Arc<Self>, mut request: SqlRequest) -> Result<Answered, SqlFailure> {
+        let unnamed = |error| SqlFailure { sql_query_id: None, error };
+        let checked = check(&request.context).map_err(|error| {
+            self.figures.count(Outcome::Invalid, Duration::ZERO, 0);
+            unnamed(error)
+        })?;
+        request.now_ms = self.clock.now_ms();
+        let mut life = self.begin(&request, &checked).map_err(|error| {
+            self.figures.count(Outcome::Refused, Duration::ZERO, 0);
+            unnamed(error)
+        })?;
+        let statement = Arc::clone(&life.registered.statement);
+        let sql_query_id = statement.id.to_string();
+        let context = &mut request.context;
+        context.insert("sqlQueryId".to_owned(), sql_query_id.clone().into());
+        // What clients call their queries means nothing to the queries that are made here.
+        context.insert("queryId".to_owned(), statement.key.clone().into());
+        let started = async {
+            self.see_everything().await?;
+            self.engine.run(request).await
+        };
+        match life.within(started).await {
+            Ok(answer) => Ok(Answered {
+                sql_query_id,
+                columns: answer.columns,
+                batches: lived(answer.batches, life).boxed(),
+                context: answer.context,
+                statement,
+            }),
+            Err(error) => {
+                life.end(Outcome::of_error(error.class));
+                Err(SqlFailure { sql_query_id: Some(sql_query_id), error })
+            }
+        }
+    }
+
+    /// Brings the catalogue up to all that was announced and committed so far.
+    async fn see_everything(&self) -> Result<()> {
+        self.broker.readiness.check().map_err(|error| failed(&error, None))?;
+        self.broker.views.current().await.map_err(|error| failed(&error, None))?;
+        Ok(())
+    }
+
+    fn begin(self: &Arc<Self>, request: &SqlRequest, checked: &Checked) -> Result<Life> {
+        let options = &self.broker.options;
+        // A statement takes no place among the queries, as its native queries do: it would wait for them.
+        let most = options.max_running_queries.saturating_add(options.max_waiting_queries);
+        let id = checked.id.clone().unwrap_or_else(made_id);
+        let timeout_ms = self.broker.timeout_of(&checked.native);
+        match self.broker.statements.begin(id.into(), request, timeout_ms, most) {
+            Some(registered) => {
+                Ok(Life { registered, sql: Arc::clone(self), rows: 0, ended: false })
+            }
+            None => Err(SqlError::new(
+                ErrorClass::Capacity,
+                format!(
+                    "{most} statements are at work, query capacity exceeded: try again later, or raise \
+                     query.max_concurrent or query.max_waiting"
+                ),
+            )),
+        }
+    }
+}
+
+/// What a statement is from its beginning to its end, however it ends.
+struct Life {
+    registered: Registered,
+    sql: Arc<Sql>,
+    rows: u64,
+    ended: bool,
+}
+
+impl Life {
+    /// Waits for work of the statement, as long as it may take and nobody cancels it.
+    async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let statement = &self.registered.statement;
+        tokio::select! {
+            biased;
+            () = statement.cancelled() => {
+                Err(SqlError::new(ErrorClass::Cancelled, "the statement was cancelled"))
+            }
+            outcome = timeout_at(statement.deadline, work) => {
+                outcome.unwrap_or_else(|_| Err(statement.timed_out()))
+            }
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let statement = &self.registered.statement;
+        let (took, figures) = (statement.started.elapsed(), statement.figures());
+        self.sql.figures.count(outcome, took, figures.native_queries);
+        if took.as_millis() < u128::from(self.sql.broker.options.slow_query_ms) {
+            return;
+        }
+        let cut = statement.text.floor_char_boundary(SHOWN_BYTES.min(statement.text.len()));
+        tracing::warn!(
+            sql_query_id = &*statement.id,
+            query_id = statement.key,
+            sql = &statement.text[..cut],
+            ?outcome,
+            total_ms = took.as_millis(),
+            rows = self.rows,
+            native_queries = figures.native_queries,
+            segments_scanned = figures.segments_scanned,
+            rows_scanned = figures.rows_scanned,
+            cpu_micros = figures.cpu_micros,
+            "slow statement"
+        );
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        // Nobody took all rows.
+        self.end(Outcome::Cancelled);
+    }
+}
+
+type Batches = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
+
+/// The rows of a statement that lives until the last of them.
+fn lived(batches: Batches, life: Life) -> impl Stream<Item = Result<RecordBatch>> + Send {
+    stream::unfold(Some((batches, life)), |state| async move {
+        let (mut batches, mut life) = state?;
+        let next = async { batches.next().await.transpose() };
+        match life.within(next).await {
+            Ok(Some(batch)) => {
+                life.rows += batch.num_rows() as u64;
+                Some((Ok(batch), Some((batches, life))))
+            }
+            Ok(None) => {
+                life.end(Outcome::Success);
+                None
+            }
+            Err(error) => {
+                life.end(Outcome::of_error(error.class));
+                Some((Err(error), None))
+            }
+        }
+    })
+}
