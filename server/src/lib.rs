@@ -23,6 +23,7 @@ mod reach;
 mod roles;
 mod router;
 mod shown;
+mod sql;
 mod start;
 mod status;
 

@@ -71,6 +71,8 @@ fn fitted_to(config: &ServerConfig, machine_bytes: u64) -> ServerConfig {
     fill(&mut config.memory.answers_bytes, (total / 4).min(query.total_memory_bytes / 2));
     let one = query.total_memory_bytes / 2;
     fit(&mut query.memory_budget_bytes, one, "query.memory_budget_bytes");
+    // Operators of SQL take part of what queries may take together.
+    fit(&mut config.sql.memory_bytes, one, "sql.memory_bytes");
     fit(&mut query.dictionary_budget_bytes, total / 8, "query.dictionary_budget_bytes");
     lower(&mut config.cache.segment_bytes, total / 8, "cache.segment_bytes");
     lower(&mut config.cache.result_bytes, total / 16, "cache.result_bytes");

@@ -10,7 +10,7 @@ use henge_ingest::ParseLimits;
 use henge_platform::compression::InflateLimits;
 use henge_platform::config::{
     GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig, LogConfig, Residency, Secret,
-    ServerConfig, StorageConfig, TierCodec, is_loopback,
+    ServerConfig, SqlConfig, StorageConfig, TierCodec, is_loopback,
 };
 use henge_platform::http::{AllowedHosts, BodyLimits, ReadPace, ServeOptions};
 use henge_platform::rpc::{RpcLimits, RpcOptions};
@@ -18,6 +18,7 @@ use henge_platform::runtime::machine::mapping_limit;
 use henge_platform::runtime::{HandleLimit, PoolOptions};
 use henge_platform::wal::WalOptions;
 use henge_realtime_node::RealtimeOptions;
+use henge_sql::SqlOptions;
 use tokio::sync::watch;
 
 use crate::data_folder::DataFolder;
@@ -48,6 +49,7 @@ pub(crate) struct Options {
     pub(crate) historical: HistoricalOptions,
     pub(crate) realtime: RealtimeOptions,
     pub(crate) broker: BrokerOptions,
+    pub(crate) sql: SqlOptions,
     pub(crate) storage: StorageConfig,
     pub(crate) node: NodeOptions,
     /// What clients have to show, where somebody else than this machine reaches the process.
@@ -71,6 +73,7 @@ impl Options {
             ingestion,
             historical,
             query,
+            sql,
             cache,
             storage,
             log: LogConfig { filter: _ },
@@ -111,9 +114,27 @@ impl Options {
                 ..realtime.of_node(&node.name)
             },
             broker: BrokerOptions::new(query, cache),
+            sql: sql_options(sql, query_threads, folder),
             storage: storage.clone(),
             node,
         }
+    }
+}
+
+/// What the engine of SQL may take; spilled rows are beside those of native queries.
+fn sql_options(config: &SqlConfig, query_threads: usize, folder: &DataFolder) -> SqlOptions {
+    let SqlConfig { memory_bytes, cached_plans, partitions } = config;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let partitions = match (*partitions as usize, query_threads) {
+        (0, 0) => cores(),
+        (0, threads) => threads,
+        (partitions, _) => partitions,
+    };
+    SqlOptions {
+        memory_bytes: size(*memory_bytes),
+        spill_folder: Some(folder.query_spill()),
+        cached_plans: *cached_plans as usize,
+        partitions,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Extension, Router};
+use henge_broker::Sql;
 use henge_platform::http::{
     assign_request_id, charge_answers, refuse_strangers, require_token, with_fallbacks,
 };
@@ -24,6 +25,7 @@ pub(crate) fn of(
     options: &Options,
     ground: &Ground,
     roles: &Roles,
+    sql: Option<Arc<Sql>>,
     company: Option<&Company>,
     front: Option<&Arc<Front>>,
     own_url: &str,
@@ -36,6 +38,9 @@ pub(crate) fn of(
     }
     if let Some(broker) = &roles.broker {
         router = router.merge(henge_broker::router(Arc::clone(broker)));
+    }
+    if let Some(sql) = sql {
+        router = router.merge(henge_broker::sql_router(sql));
     }
     if let Some(coordinator) = &roles.coordinator {
         let routes = henge_coordinator::router(Arc::clone(coordinator));

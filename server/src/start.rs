@@ -21,10 +21,12 @@ use crate::gate::Gate;
 use crate::ground::Ground;
 use crate::grpc;
 use crate::memory;
+use crate::nodes;
 use crate::options::Options;
 use crate::roles::Roles;
 use crate::router;
 use crate::shown;
+use crate::sql::{self, Processes};
 
 /// How long an end waits until what is buffered is published.
 const LONGEST_DRAIN: Duration = Duration::from_secs(30);
@@ -131,6 +133,10 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
     let over_http = spawn(over_http);
     let ground = Ground::lay(&options, &folder, &gate).await?;
     let roles = Roles::start(&options, &folder, &ground, &gate).await?;
+    let url = format!("http://{address}");
+    let own = nodes::alone(&options.node, ground.incarnation, &url, grpc);
+    let processes = Arc::new(Processes::new(own, config, &roles));
+    let sql = sql::start(&options, &ground, &roles, &processes);
     let front = Arc::new(OnceLock::new());
     let over_grpc = spawn(serve_grpc(rpc_listener, &options, &ground, &roles, &front, stopped));
     let company = match grpc.filter(|_| options.node.is_in_cluster) {
@@ -140,8 +146,8 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
         }
         None => None,
     };
-    let url = format!("http://{address}");
     if let Some(company) = &company {
+        processes.join(company);
         let (limits, token) = (options.body.clone(), options.node.token.clone());
         let metadata = ground.metadata.clone();
         front.get_or_init(|| Arc::new(Front::new(company.clone(), metadata, limits, token)));
@@ -151,7 +157,7 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
         shown::coordinator(&ground.metrics, coordinator);
     }
     let (others, door) = (company.as_ref(), front.get());
-    gate.open(router::of(&options, &ground, &roles, others, door, &url, grpc));
+    gate.open(router::of(&options, &ground, &roles, sql, others, door, &url, grpc));
     compaction::start(&roles, others, door);
     let served = spawn(async move {
         let _ = tokio::join!(over_http, over_grpc);

@@ -28,6 +28,7 @@ mod projections;
 mod replaces;
 mod replay;
 mod row_order;
+mod sql;
 mod tasks;
 mod type_changes;
 mod warnings;

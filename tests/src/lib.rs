@@ -156,13 +156,36 @@ impl TestServer {
         query: &Value,
         headers: &[(&str, &str)],
     ) -> (u16, ureq::http::HeaderMap, Vec<u8>) {
+        self.post_bytes("/druid/v2", query.to_string().as_bytes(), headers)
+    }
+
+    /// Posts a statement of SQL; gives the status, the headers and the answer's text.
+    #[must_use]
+    pub fn sql(
+        &self,
+        request: &Value,
+        headers: &[(&str, &str)],
+    ) -> (u16, ureq::http::HeaderMap, String) {
+        let body = request.to_string();
+        let (status, headers, bytes) = self.post_bytes("/druid/v2/sql", body.as_bytes(), headers);
+        (status, headers, String::from_utf8(bytes).expect("an answer in UTF-8"))
+    }
+
+    /// Posts a body; gives the status, the headers and the answer's bytes.
+    #[must_use]
+    pub fn post_bytes(
+        &self,
+        path: &str,
+        body: &[u8],
+        headers: &[(&str, &str)],
+    ) -> (u16, ureq::http::HeaderMap, Vec<u8>) {
         let mut request = ureq::http::Request::builder()
             .method("POST")
-            .uri(format!("{}/druid/v2", self.running().url));
+            .uri(format!("{}{path}", self.running().url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(query.to_string()).expect("build the request");
+        let request = request.body(body).expect("build the request");
         let mut response = self.agent.run(request).expect("send the request");
         let bytes = response.body_mut().read_to_vec().expect("read the answer");
         (response.status().as_u16(), response.headers().clone(), bytes)
