@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
+use anyhow::{Context, Result};
 use henge_broker::{ClusterFacts, Process, Sql, SqlDependencies};
 use henge_coordinator::Coordinator;
 use henge_platform::config::ServerConfig;
+use henge_platform::runtime::SideThreads;
 use serde_json::Value;
 
 use crate::cluster::Company;
@@ -102,20 +104,25 @@ fn flatten(path: &str, value: &Value, out: &mut Vec<(String, String)>) {
 }
 
 /// SQL over the broker of this process, if it has one.
+///
+/// # Errors
+/// When there are no threads for it.
 pub(crate) fn start(
     options: &Options,
     ground: &Ground,
     roles: &Roles,
     processes: &Arc<Processes>,
-) -> Option<Arc<Sql>> {
-    let broker = Arc::clone(roles.broker.as_ref()?);
+) -> Result<Option<Arc<Sql>>> {
+    let Some(broker) = roles.broker.clone() else { return Ok(None) };
+    let threads = SideThreads::start("sql", options.sql.partitions);
     let dependencies = SqlDependencies {
         clock: Arc::clone(&ground.clock),
         cluster: processes.clone(),
         metrics: ground.metrics.clone(),
+        threads: threads.context("start the threads of SQL")?,
         options: options.sql.clone(),
     };
-    Some(Arc::new(Sql::new(broker, dependencies)))
+    Ok(Some(Arc::new(Sql::new(broker, dependencies))))
 }
 
 #[cfg(test)]

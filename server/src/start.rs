@@ -136,7 +136,7 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
     let url = format!("http://{address}");
     let own = nodes::alone(&options.node, ground.incarnation, &url, grpc);
     let processes = Arc::new(Processes::new(own, config, &roles));
-    let sql = sql::start(&options, &ground, &roles, &processes);
+    let sql = sql::start(&options, &ground, &roles, &processes)?;
     let front = Arc::new(OnceLock::new());
     let over_grpc = spawn(serve_grpc(rpc_listener, &options, &ground, &roles, &front, stopped));
     let company = match grpc.filter(|_| options.node.is_in_cluster) {

@@ -22,7 +22,7 @@ mod system;
 
 use std::sync::Arc;
 
-use henge_platform::runtime::Clock;
+use henge_platform::runtime::{Clock, SideThreads};
 use henge_platform::telemetry::Metrics;
 use henge_sql::{SqlEngine, SqlOptions};
 
@@ -44,6 +44,8 @@ pub struct SqlDependencies {
     pub cluster: Arc<dyn ClusterFacts>,
     /// Where figures are shown.
     pub metrics: Metrics,
+    /// Where what is no native query is computed.
+    pub threads: SideThreads,
     /// Bounds of the engine.
     pub options: SqlOptions,
 }
@@ -54,6 +56,7 @@ pub struct Sql {
     pub(crate) broker: Arc<Broker>,
     engine: SqlEngine,
     clock: Arc<dyn Clock>,
+    threads: SideThreads,
     figures: StatementFigures,
 }
 
@@ -61,12 +64,12 @@ impl Sql {
     /// SQL over a broker.
     #[must_use]
     pub fn new(broker: Arc<Broker>, dependencies: SqlDependencies) -> Self {
-        let SqlDependencies { clock, cluster, metrics, options } = dependencies;
+        let SqlDependencies { clock, cluster, metrics, threads, options } = dependencies;
         let catalog = BrokerCatalog::new(Arc::clone(&broker.views));
         let source =
             BrokerSource { broker: Arc::clone(&broker), cluster, clock: Arc::clone(&clock) };
         let engine = SqlEngine::new(Arc::new(catalog), Arc::new(source), options);
-        Self { broker, engine, clock, figures: StatementFigures::new(&metrics) }
+        Self { broker, engine, clock, threads, figures: StatementFigures::new(&metrics) }
     }
 
     /// Stops the statements with this id; false when there is none.

@@ -2,15 +2,16 @@
 //! counted when its last row was taken, or when nobody wants more of them.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
-use henge_sql::{Result, SqlColumn, SqlError, SqlRequest};
+use henge_platform::runtime::SideTask;
+use henge_sql::{Result, SqlAnswer, SqlColumn, SqlError, SqlRequest};
 use henge_types::ErrorClass;
 use serde_json::{Map, Value};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
 
 use super::Sql;
@@ -20,6 +21,8 @@ use super::source::failed;
 use super::statements::{Registered, Statement};
 use crate::execute::made_id;
 
+/// Batches that are made before somebody takes them.
+const READY_BATCHES: usize = 2;
 /// Bytes of a statement that the log shows.
 const SHOWN_BYTES: usize = 2_000;
 
@@ -102,14 +105,14 @@ impl Sql {
         context.insert("queryId".to_owned(), statement.key.clone().into());
         let started = async {
             self.see_everything().await?;
-            self.engine.run(request).await
+            self.work_on(request).await
         };
         match life.within(started).await {
-            Ok(answer) => Ok(Answered {
+            Ok(work) => Ok(Answered {
                 sql_query_id,
-                columns: answer.columns,
-                batches: lived(answer.batches, life).boxed(),
-                context: answer.context,
+                columns: work.columns,
+                context: work.context,
+                batches: lived(work.rows, work.task, life).boxed(),
                 statement,
             }),
             Err(error) => {
@@ -117,6 +120,32 @@ impl Sql {
                 Err(SqlFailure { sql_query_id: Some(sql_query_id), error })
             }
         }
+    }
+
+    /// Plans a statement and begins to run it on threads of its own: what is no native query may compute for long.
+    async fn work_on(self: &Arc<Self>, request: SqlRequest) -> Result<Work> {
+        let (head_sender, head) = oneshot::channel();
+        let (rows_sender, rows) = mpsc::channel(READY_BATCHES);
+        let sql = Arc::clone(self);
+        let task = self.threads.spawn(async move {
+            let SqlAnswer { columns, mut batches, context } = match sql.engine.run(request).await {
+                Ok(answer) => answer,
+                Err(error) => return drop(head_sender.send(Err(error))),
+            };
+            if head_sender.send(Ok((columns, context))).is_err() {
+                return;
+            }
+            // Nobody takes rows any more when sending fails.
+            while let Some(batch) = batches.next().await {
+                let is_last = batch.is_err();
+                if rows_sender.send(batch.map(Some)).await.is_err() || is_last {
+                    return;
+                }
+            }
+            let _ = rows_sender.send(Ok(None)).await;
+        });
+        let (columns, context) = head.await.unwrap_or_else(|_| Err(lost()))?;
+        Ok(Work { columns, context, rows, task })
     }
 
     /// Brings the catalogue up to all that was announced and committed so far.
@@ -204,17 +233,31 @@ impl Drop for Life {
     }
 }
 
-type Batches = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
+/// A statement at work.
+struct Work {
+    columns: Vec<SqlColumn>,
+    context: Map<String, Value>,
+    rows: Rows,
+    task: SideTask,
+}
 
-/// The rows of a statement that lives until the last of them.
-fn lived(batches: Batches, life: Life) -> impl Stream<Item = Result<RecordBatch>> + Send {
-    stream::unfold(Some((batches, life)), |state| async move {
-        let (mut batches, mut life) = state?;
-        let next = async { batches.next().await.transpose() };
+/// Batches, and nothing once after the last of a whole answer.
+type Rows = mpsc::Receiver<Result<Option<RecordBatch>>>;
+
+/// The work ended without a word.
+fn lost() -> SqlError {
+    SqlError::new(ErrorClass::Internal, "the work on the statement was given up; the log says why")
+}
+
+/// The rows of a statement that lives, with its task, until the last of them.
+fn lived(rows: Rows, task: SideTask, life: Life) -> impl Stream<Item = Result<RecordBatch>> + Send {
+    stream::unfold(Some((rows, task, life)), |state| async move {
+        let (mut rows, task, mut life) = state?;
+        let next = async { rows.recv().await.unwrap_or_else(|| Err(lost())) };
         match life.within(next).await {
             Ok(Some(batch)) => {
                 life.rows += batch.num_rows() as u64;
-                Some((Ok(batch), Some((batches, life))))
+                Some((Ok(batch), Some((rows, task, life))))
             }
             Ok(None) => {
                 life.end(Outcome::Success);

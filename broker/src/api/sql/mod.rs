@@ -96,8 +96,12 @@ async fn say_post() -> Response {
 
 /// An error of a statement as clients read it, with its place in the text.
 fn shown(error: SqlError) -> DruidError {
-    let message = error.to_string();
-    let shown = DruidError::new(error.class, message).with_context("sourceType", "sql");
+    // The endpoint is there: what the statement names is not, and clients take 404 for the former.
+    let class = match error.class {
+        ErrorClass::NotFound => ErrorClass::InvalidInput,
+        class => class,
+    };
+    let shown = DruidError::new(class, error.to_string()).with_context("sourceType", "sql");
     match error.at {
         Some((line, column)) => {
             shown.with_context("line", line.to_string()).with_context("column", column.to_string())
