@@ -39,7 +39,10 @@ use henge_platform::runtime::spawn;
 use henge_platform::telemetry::Metrics;
 use tokio::time::Instant;
 
-pub use api::{QueryRoute, QueryService, query_service, router, sql_router};
+pub use api::{
+    FLIGHT_SQL_SERVICE_NAME, FlightSql, FlightSqlRoute, QueryRoute, QueryService, avatica_router,
+    flight_sql_service, query_service, router, sql_router,
+};
 pub use error::{BrokerError, Result};
 pub use execute::QueryResponse;
 pub use links::ClusterLinks;

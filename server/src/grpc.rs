@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::http::Uri;
-use henge_broker::{Availability, Broker};
+use henge_broker::{Availability, Broker, Sql};
 use henge_data_node::grpc::{host_service, service};
 use henge_data_node::{Announcing, DataNode};
 use henge_platform::discovery::inventory::{LocalInventory, inventory_service};
@@ -32,6 +32,7 @@ pub(crate) fn services(
     options: &Options,
     ground: &Ground,
     roles: &Roles,
+    sql: Option<&Arc<Sql>>,
     front: &Arc<OnceLock<Arc<Front>>>,
     limits: &RpcLimits,
 ) -> RpcServices {
@@ -44,10 +45,14 @@ pub(crate) fn services(
     let mut names = vec![admin_server::SERVICE_NAME];
     let mut routes = Routes::builder();
     routes.add_service(InterceptedService::new(AdminServer::new(admin), door.clone()));
-    if let Some(broker) = &roles.broker {
+    if let (Some(broker), Some(sql)) = (&roles.broker, sql) {
         names.push(query_server::SERVICE_NAME);
-        let query = henge_broker::query_service(Arc::clone(broker), limits.clone());
+        let query =
+            henge_broker::query_service(Arc::clone(broker), Arc::clone(sql), limits.clone());
         routes.add_service(InterceptedService::new(query, door.clone()));
+        names.push(henge_broker::FLIGHT_SQL_SERVICE_NAME);
+        let flight_sql = henge_broker::flight_sql_service(Arc::clone(sql), limits.clone());
+        routes.add_service(InterceptedService::new(flight_sql, door.clone()));
     }
     let sends_on = || Arc::new(PushOn::through(Arc::clone(front))) as Arc<dyn TakeBatches>;
     let realtime = roles.realtime.as_ref().map(|node| Arc::clone(node) as Arc<dyn TakeBatches>);

@@ -40,6 +40,7 @@ pub(crate) fn of(
         router = router.merge(henge_broker::router(Arc::clone(broker)));
     }
     if let Some(sql) = sql {
+        router = router.merge(henge_broker::avatica_router(Arc::clone(&sql)));
         router = router.merge(henge_broker::sql_router(sql));
     }
     if let Some(coordinator) = &roles.coordinator {

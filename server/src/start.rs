@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use henge_broker::Sql;
 use henge_platform::config::ServerConfig;
 use henge_platform::runtime::{raise_handle_limit, spawn};
 use tokio::net::TcpListener;
@@ -138,7 +139,8 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
     let processes = Arc::new(Processes::new(own, config, &roles));
     let sql = sql::start(&options, &ground, &roles, &processes)?;
     let front = Arc::new(OnceLock::new());
-    let over_grpc = spawn(serve_grpc(rpc_listener, &options, &ground, &roles, &front, stopped));
+    let over_grpc =
+        spawn(serve_grpc(rpc_listener, &options, &ground, &roles, sql.as_ref(), &front, stopped));
     let company = match grpc.filter(|_| options.node.is_in_cluster) {
         Some(grpc) => {
             let ports = Ports { http: address, grpc };
@@ -195,11 +197,12 @@ fn serve_grpc(
     options: &Options,
     ground: &Ground,
     roles: &Roles,
+    sql: Option<&Arc<Sql>>,
     front: &Arc<OnceLock<Arc<Front>>>,
     stopped: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send + use<> {
     let limits = options.rpc_limits(stopped.clone());
-    let services = grpc::services(options, ground, roles, front, &limits);
+    let services = grpc::services(options, ground, roles, sql, front, &limits);
     let rpc = options.rpc();
     async move {
         let Some(listener) = listener else { return };

@@ -12,6 +12,7 @@ mod damage;
 mod dies;
 mod discovery;
 mod door;
+mod drivers;
 mod failing_chunks;
 mod formats;
 mod grpc;

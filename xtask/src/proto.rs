@@ -17,16 +17,18 @@ use prost_types::FileDescriptorSet;
 use crate::sources;
 
 const DEFINITIONS: &str = "proto";
-const RUST: &str = "proto/src/generated/henge.v1.rs";
+const GENERATED: &str = "proto/src/generated";
+const PACKAGES: [&str; 3] = ["henge.v1", "avatica", "flight"];
 const DESCRIPTORS: &str = "proto/src/generated/henge.v1.bin";
 
 /// What the definitions give.
 struct Built {
     /// With comments.
     set: FileDescriptorSet,
-    /// Without comments, as bytes.
+    /// Our own, without comments, as bytes.
     descriptors: Vec<u8>,
-    rust: Vec<u8>,
+    /// Of each of the packages.
+    rust: Vec<Vec<u8>>,
 }
 
 /// Writes what is generated, or compares it.
@@ -49,7 +51,9 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> anyhow::Result<()>
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
     }
-    for (path, bytes) in [(RUST, &built.rust), (DESCRIPTORS, &built.descriptors)] {
+    let rust = PACKAGES.map(|package| format!("{GENERATED}/{package}.rs"));
+    let rust = rust.iter().map(String::as_str).zip(&built.rust);
+    for (path, bytes) in rust.chain([(DESCRIPTORS, &built.descriptors)]) {
         let path = sources::root().join(path);
         if !is_check {
             std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
@@ -71,11 +75,13 @@ fn build() -> anyhow::Result<Built> {
     }
     let set = compiler.file_descriptor_set();
     let mut bare = set.clone();
+    // What is not ours is no service of ours, and its definitions are elsewhere.
+    bare.file.retain(|file| file.package().starts_with("henge."));
     bare.file.iter_mut().for_each(|file| file.source_code_info = None);
     Ok(Built { rust: rust_of(&set)?, descriptors: bare.encode_to_vec(), set })
 }
 
-fn rust_of(set: &FileDescriptorSet) -> anyhow::Result<Vec<u8>> {
+fn rust_of(set: &FileDescriptorSet) -> anyhow::Result<Vec<Vec<u8>>> {
     let folder = std::env::temp_dir().join(format!("henge-proto-{}", std::process::id()));
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let generated = tonic_prost_build::configure()
@@ -84,7 +90,8 @@ fn rust_of(set: &FileDescriptorSet) -> anyhow::Result<Vec<u8>> {
         .bytes(".")
         .out_dir(&folder)
         .compile_fds(set.clone());
-    let rust = generated.and_then(|()| std::fs::read(folder.join("henge.v1.rs")));
+    let read = |package| std::fs::read(folder.join(format!("{package}.rs")));
+    let rust = generated.and_then(|()| PACKAGES.into_iter().map(read).collect());
     std::fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
     rust.context("generating Rust")
 }

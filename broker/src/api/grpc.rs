@@ -1,5 +1,7 @@
-//! `henge.v1.Query`: native queries over gRPC. What is asked and answered is what `POST /druid/v2` asks
-//! and answers.
+//! `henge.v1.Query`: native queries and SQL over gRPC. What is asked and answered is what `POST /druid/v2` and
+//! `POST /druid/v2/sql` ask and answer.
+
+mod sql;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +14,17 @@ use henge_platform::rpc::{Outbox, RpcLimits, status, time_left};
 use henge_proto::v1::execute_response::Part;
 use henge_proto::v1::query_server::{Query as Rpc, QueryServer};
 use henge_proto::v1::{
-    CancelQueryRequest, CancelQueryResponse, ExecuteRequest, ExecuteResponse, Format, QueryHead,
-    QueryTail,
+    CancelQueryRequest, CancelQueryResponse, ExecuteRequest, ExecuteResponse, ExecuteSqlRequest,
+    ExecuteSqlResponse, Format, QueryHead, QueryTail,
 };
 use henge_types::ErrorClass;
 use tonic::{Request, Response, Status};
 
+use super::drivers::AnswerSql;
 use super::native::{Asked, ask};
-use crate::Broker;
 use crate::error::BrokerError;
 use crate::execute::{QueryResponse, made_id};
+use crate::{Broker, Sql};
 
 /// Bytes of a piece of an answer.
 const PIECE_BYTES: usize = 128 << 10;
@@ -33,19 +36,22 @@ pub type QueryRoute = QueryServer<QueryService>;
 #[derive(Debug)]
 pub struct QueryService {
     broker: Arc<Broker>,
+    sql: Arc<dyn AnswerSql>,
     limits: RpcLimits,
 }
 
-/// Serves the broker's queries.
+/// Serves the broker's queries and statements.
 #[must_use]
-pub fn query_service(broker: Arc<Broker>, limits: RpcLimits) -> QueryRoute {
+pub fn query_service(broker: Arc<Broker>, sql: Arc<Sql>, limits: RpcLimits) -> QueryRoute {
     let most = limits.max_request_bytes;
-    QueryServer::new(QueryService { broker, limits }).max_decoding_message_size(most)
+    let sql = Arc::new(sql);
+    QueryServer::new(QueryService { broker, sql, limits }).max_decoding_message_size(most)
 }
 
 #[tonic::async_trait]
 impl Rpc for QueryService {
     type ExecuteStream = Outbox<ExecuteResponse>;
+    type ExecuteSqlStream = Outbox<ExecuteSqlResponse>;
 
     async fn execute(
         &self,
@@ -69,6 +75,19 @@ impl Rpc for QueryService {
         let answered = self.broker.execute(query, form, &query_id, None).await;
         let response = answered.map_err(|error: BrokerError| refused(&error.into()))?;
         let parts = self.parts(response, warnings, wants_profile)?;
+        Ok(Response::new(Outbox::of(parts, self.limits.patience)))
+    }
+
+    async fn execute_sql(
+        &self,
+        request: Request<ExecuteSqlRequest>,
+    ) -> Result<Response<Self::ExecuteSqlStream>, Status> {
+        let time_left = time_left(request.metadata());
+        if time_left.is_some_and(|left| left.as_millis() == 0) {
+            return Err(status(ErrorClass::Timeout, "the time of the call was up when it came"));
+        }
+        let request = request.into_inner();
+        let parts = sql::execute_sql(&self.sql, &self.limits, request, time_left).await?;
         Ok(Response::new(Outbox::of(parts, self.limits.patience)))
     }
 

@@ -1,8 +1,11 @@
 //! The endpoints of the broker over HTTP, one group a file, and over gRPC.
 
 mod accept;
+mod avatica;
 mod cancel;
 mod datasources;
+mod drivers;
+mod flight_sql;
 mod grpc;
 mod native;
 mod sql;
@@ -12,12 +15,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{delete, get, post};
 use henge_platform::http::DruidError;
+use henge_platform::rpc::RpcLimits;
 
+pub use flight_sql::{FLIGHT_SQL_SERVICE_NAME, FlightSql, FlightSqlRoute};
 pub use grpc::{QueryRoute, QueryService, query_service};
 pub use sql::sql_router;
 
-use crate::Broker;
 use crate::error::BrokerError;
+use crate::{Broker, Sql};
 
 /// The routes of the role, but for those of SQL.
 pub fn router(broker: Arc<Broker>) -> Router {
@@ -31,6 +36,17 @@ pub fn router(broker: Arc<Broker>) -> Router {
         .route("/druid/v2/datasources/{name}/dimensions", get(datasources::dimensions))
         .route("/druid/v2/datasources/{name}/metrics", get(datasources::metrics))
         .with_state(broker)
+}
+
+/// The routes of Avatica.
+pub fn avatica_router(sql: Arc<Sql>) -> Router {
+    avatica::router(Arc::new(sql))
+}
+
+/// Serves statements over Arrow Flight SQL.
+#[must_use]
+pub fn flight_sql_service(sql: Arc<Sql>, limits: RpcLimits) -> FlightSqlRoute {
+    flight_sql::service(Arc::new(sql), limits)
 }
 
 impl From<BrokerError> for DruidError {

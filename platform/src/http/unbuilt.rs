@@ -8,8 +8,6 @@ const UNBUILT: &[(&str, &str)] = &[
     ("/druid/v2/sql/task", "statements that ingest"),
     ("/druid/v2/sql/queries", "the list of statements over HTTP: SELECT * FROM sys.queries"),
     ("/druid/v2/sql/engines", "the list of engines"),
-    ("/druid/v2/sql/avatica", "Avatica"),
-    ("/druid/v2/sql/avatica-protobuf", "Avatica"),
     ("/druid/v2/candidates", "listing the segments that a query would read"),
     ("/druid/v2/datasources/*/candidates", "listing the segments that a query would read"),
     ("/druid/v1/lookups", "lookups"),
@@ -76,8 +74,8 @@ mod tests {
 
     #[test]
     fn known_paths_are_found_whatever_follows() {
-        for path in ["/druid/v2/sql/avatica", "/druid/v2/sql/avatica/", "/druid/v2/sql/avatica/x"] {
-            assert_eq!(purpose(path), Some("Avatica"), "{path}");
+        for path in ["/druid/v2/sql/task", "/druid/v2/sql/task/", "/druid/v2/sql/task/x"] {
+            assert_eq!(purpose(path), Some("statements that ingest"), "{path}");
         }
         assert_eq!(
             purpose("/druid/indexer/v1/task/x/log"),
@@ -88,6 +86,7 @@ mod tests {
             "/druid/v2/sqlx",
             "/druid/v2/sql",
             "/druid/v2/sql/q1",
+            "/druid/v2/sql/avatica/",
             "/druid/v2",
             "/druid/indexer/v1/task//log",
             "/",

@@ -1625,6 +1625,88 @@ pub struct CancelQueryRequest {
 /// They were told to stop.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelQueryResponse {}
+/// The value of a `?`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SqlParameter {
+    /// Its type: VARCHAR, BIGINT, DOUBLE, TIMESTAMP, ARRAY and so on.
+    #[prost(string, tag = "1")]
+    pub r#type: ::prost::alloc::string::String,
+    /// The value as JSON.
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+/// A statement.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExecuteSqlRequest {
+    /// One statement, after `SET name = value;` as often as one likes.
+    #[prost(string, tag = "1")]
+    pub sql: ::prost::alloc::string::String,
+    /// The context as a JSON object; empty for none.
+    #[prost(string, tag = "2")]
+    pub context: ::prost::alloc::string::String,
+    /// For each `?`, in order.
+    #[prost(message, repeated, tag = "3")]
+    pub parameters: ::prost::alloc::vec::Vec<SqlParameter>,
+    /// What the answer is written as.
+    #[prost(enumeration = "SqlFormat", tag = "4")]
+    pub format: i32,
+    /// Names the statement, unless its context does with `sqlQueryId`; one is made when neither does.
+    #[prost(string, tag = "5")]
+    pub query_id: ::prost::alloc::string::String,
+}
+/// A part of the answer to a statement.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExecuteSqlResponse {
+    /// Which part.
+    #[prost(oneof = "execute_sql_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<execute_sql_response::Part>,
+}
+/// Nested message and enum types in `ExecuteSqlResponse`.
+pub mod execute_sql_response {
+    /// Which part.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Part {
+        /// The first one.
+        #[prost(message, tag = "1")]
+        Head(super::SqlHead),
+        /// The next bytes of the answer; all of them together are the answer.
+        #[prost(bytes, tag = "2")]
+        Piece(::prost::bytes::Bytes),
+        /// The last one: nothing is missing when it came.
+        #[prost(message, tag = "3")]
+        Tail(super::SqlTail),
+    }
+}
+/// What is known before the rows.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SqlHead {
+    /// Names the statement.
+    #[prost(string, tag = "1")]
+    pub query_id: ::prost::alloc::string::String,
+    /// The columns, in order.
+    #[prost(message, repeated, tag = "2")]
+    pub columns: ::prost::alloc::vec::Vec<SqlColumn>,
+}
+/// A column of an answer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SqlColumn {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Its type in SQL: VARCHAR, BIGINT, DOUBLE, TIMESTAMP, ARRAY, OTHER and so on.
+    #[prost(string, tag = "2")]
+    pub sql_type: ::prost::alloc::string::String,
+    /// Its type natively: STRING, LONG, DOUBLE, ARRAY<STRING>, COMPLEX<…> and so on.
+    #[prost(string, tag = "3")]
+    pub native_type: ::prost::alloc::string::String,
+}
+/// What is known after the rows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SqlTail {
+    /// How many there were.
+    #[prost(uint64, tag = "1")]
+    pub rows: u64,
+}
 /// What an answer is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1658,6 +1740,55 @@ impl Format {
         }
     }
 }
+/// What the answer of a statement is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SqlFormat {
+    /// Objects.
+    Unspecified = 0,
+    /// A JSON array of objects, as POST /druid/v2/sql answers.
+    Object = 1,
+    /// A JSON array of arrays.
+    Array = 2,
+    /// An object a line, and an empty line at the end.
+    ObjectLines = 3,
+    /// An array a line, and an empty line at the end.
+    ArrayLines = 4,
+    /// Comma-separated values, and an empty line at the end.
+    Csv = 5,
+    /// A stream of Arrow IPC: the schema, then record batches.
+    Arrow = 6,
+}
+impl SqlFormat {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SQL_FORMAT_UNSPECIFIED",
+            Self::Object => "SQL_FORMAT_OBJECT",
+            Self::Array => "SQL_FORMAT_ARRAY",
+            Self::ObjectLines => "SQL_FORMAT_OBJECT_LINES",
+            Self::ArrayLines => "SQL_FORMAT_ARRAY_LINES",
+            Self::Csv => "SQL_FORMAT_CSV",
+            Self::Arrow => "SQL_FORMAT_ARROW",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SQL_FORMAT_UNSPECIFIED" => Some(Self::Unspecified),
+            "SQL_FORMAT_OBJECT" => Some(Self::Object),
+            "SQL_FORMAT_ARRAY" => Some(Self::Array),
+            "SQL_FORMAT_OBJECT_LINES" => Some(Self::ObjectLines),
+            "SQL_FORMAT_ARRAY_LINES" => Some(Self::ArrayLines),
+            "SQL_FORMAT_CSV" => Some(Self::Csv),
+            "SQL_FORMAT_ARROW" => Some(Self::Arrow),
+            _ => None,
+        }
+    }
+}
 /// Generated client implementations.
 pub mod query_client {
     #![allow(
@@ -1669,7 +1800,7 @@ pub mod query_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Answers native queries. The deadline of a call (`grpc-timeout`) is one of the query too, and a call
+    /// Answers native queries and SQL. The deadline of a call (`grpc-timeout`) is one of the query too, and a call
     /// that is dropped is a query that stops.
     #[derive(Debug, Clone)]
     pub struct QueryClient<T> {
@@ -1762,7 +1893,31 @@ pub mod query_client {
             req.extensions_mut().insert(GrpcMethod::new("henge.v1.Query", "Execute"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Stops the queries with an id; one that nobody knows is ignored.
+        /// Answers a statement of SQL: a head, the answer in pieces, a tail.
+        pub async fn execute_sql(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExecuteSqlRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExecuteSqlResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/henge.v1.Query/ExecuteSql",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("henge.v1.Query", "ExecuteSql"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Stops the queries and statements with an id; one that nobody knows is ignored.
         pub async fn cancel_query(
             &mut self,
             request: impl tonic::IntoRequest<super::CancelQueryRequest>,
@@ -1813,7 +1968,18 @@ pub mod query_server {
             &self,
             request: tonic::Request<super::ExecuteRequest>,
         ) -> std::result::Result<tonic::Response<Self::ExecuteStream>, tonic::Status>;
-        /// Stops the queries with an id; one that nobody knows is ignored.
+        /// Server streaming response type for the ExecuteSql method.
+        type ExecuteSqlStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ExecuteSqlResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Answers a statement of SQL: a head, the answer in pieces, a tail.
+        async fn execute_sql(
+            &self,
+            request: tonic::Request<super::ExecuteSqlRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ExecuteSqlStream>, tonic::Status>;
+        /// Stops the queries and statements with an id; one that nobody knows is ignored.
         async fn cancel_query(
             &self,
             request: tonic::Request<super::CancelQueryRequest>,
@@ -1822,7 +1988,7 @@ pub mod query_server {
             tonic::Status,
         >;
     }
-    /// Answers native queries. The deadline of a call (`grpc-timeout`) is one of the query too, and a call
+    /// Answers native queries and SQL. The deadline of a call (`grpc-timeout`) is one of the query too, and a call
     /// that is dropped is a query that stops.
     #[derive(Debug)]
     pub struct QueryServer<T> {
@@ -1931,6 +2097,52 @@ pub mod query_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExecuteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/henge.v1.Query/ExecuteSql" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExecuteSqlSvc<T: Query>(pub Arc<T>);
+                    impl<
+                        T: Query,
+                    > tonic::server::ServerStreamingService<super::ExecuteSqlRequest>
+                    for ExecuteSqlSvc<T> {
+                        type Response = super::ExecuteSqlResponse;
+                        type ResponseStream = T::ExecuteSqlStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExecuteSqlRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Query>::execute_sql(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExecuteSqlSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

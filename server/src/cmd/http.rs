@@ -1,7 +1,7 @@
 //! A client of the server's HTTP API, blocking: commands do one thing after the other.
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{BufReader, ErrorKind};
 use std::time::Duration;
 
 use henge_platform::config::Secret;
@@ -19,6 +19,9 @@ pub(crate) struct Client {
     base_url: String,
     token: Option<Secret>,
 }
+
+/// An answer that is read while it comes.
+pub(crate) type StreamedBody = BufReader<ureq::BodyReader<'static>>;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +159,24 @@ impl Client {
             request = request.header(*name, value.as_bytes());
         }
         self.read_json(&url, self.introduced(request).send(body.to_string()))
+    }
+
+    /// `POST` of a JSON document whose answer is read while it comes, however long that takes.
+    pub(crate) fn post_streamed(&self, path: &str, body: &Value) -> Result<StreamedBody> {
+        let url = self.url(path);
+        let request = self.agent.post(&url).content_type("application/json");
+        let request = request.config().timeout_global(None).build();
+        let answer = self.introduced(request).send(body.to_string());
+        match answer {
+            Ok(answer) if answer.status().is_success() => {
+                Ok(BufReader::new(answer.into_body().into_reader()))
+            }
+            // What is refused is short.
+            answer => match self.read(&url, answer) {
+                Ok(_) => Err(HttpError::Broken { url, reason: "no answer".to_owned() }),
+                Err(error) => Err(error),
+            },
+        }
     }
 
     /// `DELETE`

@@ -17,6 +17,7 @@ mod segments;
 mod server;
 mod server_at;
 mod shapes;
+mod sql;
 mod stop;
 mod tier;
 mod upgrade;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Coordinator(server::ServerArgs),
     /// Load files into a datasource, with a progress bar.
     Ingest(ingest::IngestArgs),
+    /// Ask statements of SQL: one, those of a file, or a shell.
+    Sql(sql::SqlArgs),
     /// See how a cluster is, tell its nodes what to do, or plan for it.
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
@@ -92,6 +95,7 @@ impl Command {
             Self::Broker(args) => of_role(args, Role::Broker),
             Self::Coordinator(args) => of_role(args, Role::Coordinator),
             Self::Ingest(args) => ingest::run(&args),
+            Self::Sql(args) => sql::run(args),
             Self::Cluster(command) => cluster::run(&command),
             Self::Tier(command) => tier::run(&command),
             Self::Rules(command) => rules::run(&command),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{Cell, CellAlignment, Table};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use serde_json::Value;
 
 /// The exit code of a command that did what it was to do and found something that somebody should look at.
@@ -104,6 +104,11 @@ impl TextTable {
         let cells = values.into_iter().zip(&self.alignments);
         let cells = cells.map(|(value, align)| Cell::new(value.to_string()).set_alignment(*align));
         self.table.add_row(cells);
+    }
+
+    /// Breaks values into lines where the table would be wider than so many letters.
+    pub(crate) fn fit(&mut self, width: u16) {
+        self.table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
 }
 

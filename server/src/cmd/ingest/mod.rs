@@ -171,6 +171,29 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
     Ok(exit_code(&outcome.progress, args.max_errors)?)
 }
 
+/// Loads a file into a datasource that is not there yet, by what it looks like; nothing is said of it.
+pub(super) fn load(client: &Client, file: &Path, datasource: &str) -> Result<()> {
+    let hints = Hints { time_column: None, header: HeaderChoice::Look, uint64: None };
+    let Guess { spec, .. } = guess::spec(file, &hints)?;
+    let (format, _) = guess::input_format(file, &hints)?;
+    let files = [absolute_file(file)?];
+    let options = TaskOptions {
+        datasource: Some(datasource),
+        files: &files,
+        format: Some(format),
+        existing: Some(Existing::Append),
+    };
+    let (task, datasource) = spec::task(spec, &options)?;
+    let before = follow::segment_ids(client, &datasource)?;
+    let reply = client.post("/druid/indexer/v1/task", &task)?;
+    let id = reply.get("task").and_then(Value::as_str).context("the server gave no task id")?;
+    let Outcome { progress, error } = follow::follow(client, id, &datasource)?;
+    if let Some(error) = error {
+        bail!("{error}");
+    }
+    follow::wait_until_served(client, &datasource, &before, progress.segments)
+}
+
 /// Decides what happens to rows that are there, and notices files that were loaded before.
 fn settle_existing(
     client: &Client,
