@@ -1,12 +1,14 @@
 //! From syntax tree to executable nodes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::ast::Ast;
 use crate::budget::{Budget, Limits};
 use crate::error::{ExprError, Result};
 use crate::functions::apply::Apply;
 use crate::functions::{self, Arrays, Build};
+use crate::lookup::{self, Lookup, Lookups};
 use crate::multi_value::Uses;
 use crate::node::{Callable, Lambda, Node, Scope};
 use crate::types::ExprType;
@@ -45,12 +47,22 @@ pub(crate) fn free_identifiers<'a>(
     }
 }
 
+/// A tree that was compiled.
+pub(crate) struct Compiled {
+    pub(crate) root: Node,
+    /// How the columns are used.
+    pub(crate) uses: Uses,
+    /// What it looks values up in.
+    pub(crate) lookups: Vec<Arc<Lookup>>,
+}
+
 /// Compiles a tree whose columns are `identifiers` (sorted), and tells how these are used.
 pub(crate) fn compile(
     ast: &Ast,
     identifiers: &[String],
     text_bytes: usize,
-) -> Result<(Node, Uses)> {
+    lookups: &dyn Lookups,
+) -> Result<Compiled> {
     let limits = Limits::folding(text_bytes);
     let mut compiler = Compiler {
         identifiers,
@@ -58,6 +70,8 @@ pub(crate) fn compile(
         uses: Uses::default(),
         budget: Budget::new(limits, None),
         kept_bytes: limits.bytes,
+        known_lookups: lookups,
+        lookups: Vec::new(),
     };
     compiler.uses.enter();
     let node = compiler.node(ast)?;
@@ -66,7 +80,8 @@ pub(crate) fn compile(
         Node::Slot(slot) => Node::Slot(slot),
         node => compiler.uses.leave(node),
     };
-    Ok((node, compiler.uses))
+    let Compiler { uses, lookups, .. } = compiler;
+    Ok(Compiled { root: node, uses, lookups })
 }
 
 struct Compiler<'a> {
@@ -78,6 +93,8 @@ struct Compiler<'a> {
     budget: Budget,
     /// The largest constant that is kept.
     kept_bytes: u64,
+    known_lookups: &'a dyn Lookups,
+    lookups: Vec<Arc<Lookup>>,
 }
 
 impl<'a> Compiler<'a> {
@@ -172,6 +189,11 @@ impl<'a> Compiler<'a> {
             }
             Build::Metered(metered) => Box::new(metered),
             Build::Prepared(prepare) => prepare(&literals(&nodes))?,
+            Build::LookedUp => {
+                let (callable, read) = lookup::prepare(&literals(&nodes), self.known_lookups)?;
+                self.lookups.push(read);
+                callable
+            }
             Build::OfFirst(prepare) => {
                 let callable = prepare(&literals(&nodes))?;
                 // Constants that threads share are not worth counting their users a row.

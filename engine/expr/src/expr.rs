@@ -8,9 +8,10 @@ use henge_types::Granularity;
 use crate::affine::Affine;
 use crate::ast::Ast;
 use crate::budget::Budget;
-use crate::compile::{compile, free_identifiers};
+use crate::compile::{Compiled, compile, free_identifiers};
 use crate::error::{ExprError, Result};
 use crate::functions;
+use crate::lookup::{Lookup, Lookups, NoLookups};
 use crate::multi_value::Uses;
 use crate::node::{Node, Scope};
 use crate::parser;
@@ -42,6 +43,7 @@ struct Inner {
     uses: Uses,
     ast: Ast,
     root: Node,
+    lookups: Vec<Arc<Lookup>>,
     /// Nodes that one evaluation visits, lambdas apart.
     steps: u64,
 }
@@ -53,14 +55,40 @@ impl Expr {
     /// Syntax errors, unknown functions, wrong numbers of arguments, bad constant patterns, periods
     /// or zones, and texts over the limits of length and depth.
     pub fn parse(text: &str) -> Result<Self> {
-        let ast = parser::parse(text)?;
+        Self::parse_with(text, &NoLookups)
+    }
+
+    /// As [`Expr::parse`], with the lookups that `lookup` finds: as they are now, whatever becomes of
+    /// them.
+    ///
+    /// # Errors
+    /// As [`Expr::parse`], and for the name of a lookup that there is not.
+    pub fn parse_with(text: &str, lookups: &dyn Lookups) -> Result<Self> {
+        Self::compiled(text, parser::parse(text)?, lookups)
+    }
+
+    /// A part of this expression's tree as an expression of its own; messages show the whole text.
+    ///
+    /// # Errors
+    /// As [`Expr::parse`].
+    pub fn part(&self, ast: &Ast) -> Result<Self> {
+        Self::compiled(&self.inner.text, ast.clone(), self)
+    }
+
+    fn compiled(text: &str, ast: Ast, lookups: &dyn Lookups) -> Result<Self> {
         let mut names = BTreeSet::new();
         free_identifiers(&ast, &mut Vec::new(), &mut names);
         let identifiers: Vec<String> = names.into_iter().collect();
-        let (root, uses) = compile(&ast, &identifiers, text.len())?;
+        let Compiled { root, uses, lookups } = compile(&ast, &identifiers, text.len(), lookups)?;
         let steps = root.steps();
         let text = text.to_owned();
-        Ok(Self { inner: Arc::new(Inner { text, identifiers, uses, ast, root, steps }) })
+        Ok(Self { inner: Arc::new(Inner { text, identifiers, uses, ast, root, lookups, steps }) })
+    }
+
+    /// The lookups that it reads.
+    #[must_use]
+    pub fn lookups(&self) -> &[Arc<Lookup>] {
+        &self.inner.lookups
     }
 
     /// The text it was parsed from.
@@ -208,6 +236,17 @@ impl Expr {
         let scope = Scope { slots, locals: &[], parent: None, budget };
         let result = budget.step(self.inner.steps).and_then(|()| self.inner.root.eval(&scope));
         result.map_err(|error| error.of(&self.inner.text))
+    }
+}
+
+/// The lookups that it reads itself.
+impl Lookups for Expr {
+    fn find(&self, name: &str) -> Option<Arc<Lookup>> {
+        self.inner.lookups.iter().find(|lookup| lookup.name == name).cloned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.inner.lookups.iter().map(|lookup| lookup.name.clone()).collect()
     }
 }
 

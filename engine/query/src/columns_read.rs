@@ -21,7 +21,7 @@ pub struct ColumnUse {
 
 impl Query {
     /// The stored columns that it reads, each at the first place that names it: neither `__time` nor
-    /// virtual columns.
+    /// virtual columns. Where these are a join's or a sub-query's, they are named as the query names them.
     #[must_use]
     pub fn columns_read(&self) -> Vec<ColumnUse> {
         let mut found = Found::default();

@@ -50,6 +50,11 @@ pub struct QueryContext {
     pub profile: bool,
     /// `maxOnDiskStorage`: bytes that a groupBy may spill; `None` is the server's setting.
     pub max_on_disk_storage_bytes: Option<u64>,
+    /// `maxSubqueryRows`: rows that the sub-queries of a query may answer together; `None` is the
+    /// server's setting.
+    pub max_subquery_rows: Option<u64>,
+    /// `maxSubqueryBytes`: bytes that these rows may take in memory.
+    pub max_subquery_bytes: Option<u64>,
     /// `allowPartial`, in Druid `returnPartialResults`: mark an incomplete answer instead of failing.
     pub return_partial_results: bool,
     /// `strict`: what is ignored with a warning otherwise is an error.
@@ -85,6 +90,8 @@ impl Default for QueryContext {
             force_projections: false,
             profile: false,
             max_on_disk_storage_bytes: None,
+            max_subquery_rows: None,
+            max_subquery_bytes: None,
             return_partial_results: false,
             strict: false,
             uncovered_intervals_limit: 0,

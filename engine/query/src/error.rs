@@ -31,6 +31,19 @@ impl QueryError {
         Self::Invalid { path: path.into(), message: message.into() }
     }
 
+    /// The same error of a document that stands within another one.
+    pub(crate) fn within(self, place: &str) -> Self {
+        match self {
+            Self::Json(message) => Self::Json(message),
+            Self::Invalid { path, message } => {
+                Self::Invalid { path: format!("{place}.{path}"), message }
+            }
+            Self::Unsupported { path, message } => {
+                Self::Unsupported { path: format!("{place}.{path}"), message }
+            }
+        }
+    }
+
     /// The class of the error.
     #[must_use]
     pub fn class(&self) -> ErrorClass {

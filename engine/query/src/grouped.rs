@@ -5,6 +5,7 @@ use henge_types::Granularity;
 
 use crate::aggregate::AggregatorSpec;
 use crate::dimension::DimensionSpec;
+use crate::post_aggregator::PostAggregator;
 use crate::query::{Query, QueryBase};
 
 /// A query that groups rows.
@@ -63,6 +64,21 @@ impl Query {
             | Self::SegmentMetadata(_)
             | Self::DataSourceMetadata(_) => return None,
         })
+    }
+
+    /// The post-aggregators.
+    #[must_use]
+    pub fn post_aggregations(&self) -> &[PostAggregator] {
+        match self {
+            Self::Timeseries(query) => &query.post_aggregations,
+            Self::TopN(query) => &query.post_aggregations,
+            Self::GroupBy(query) => &query.post_aggregations,
+            Self::Scan(_)
+            | Self::Search(_)
+            | Self::TimeBoundary(_)
+            | Self::SegmentMetadata(_)
+            | Self::DataSourceMetadata(_) => &[],
+        }
     }
 
     /// The aggregators, for changing them; none for a query that does not group rows.

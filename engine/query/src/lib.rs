@@ -21,6 +21,7 @@ pub mod having;
 pub mod ingest;
 pub mod limit;
 pub mod limits;
+mod lookups;
 mod node;
 mod parse;
 pub mod post_aggregator;
@@ -34,7 +35,9 @@ pub mod virtual_column;
 pub use aggregate::{AggregatorInput, AggregatorKind, AggregatorSpec};
 pub use columns_read::ColumnUse;
 pub use context::QueryContext;
-pub use datasource::DataSource;
+pub use datasource::{
+    DataSource, Filtered, InlineColumn, InlineRows, InlineType, Join, JoinType, Rows, Unnest,
+};
 pub use dimension::DimensionSpec;
 pub use error::{QueryError, Result};
 pub use exact_json::parse_json;
@@ -42,6 +45,7 @@ pub use filter::{Filter, Literal, Ordering, RangeBound};
 pub use grouped::GroupedQuery;
 pub use having::Having;
 pub use limit::{Direction, LimitSpec, OrderByColumn};
+pub use lookups::{LookupSet, lookup_of};
 pub use parse::Remarks;
 pub use post_aggregator::{ArithmeticFn, PostAggregator};
 pub use query::{

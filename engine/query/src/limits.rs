@@ -23,3 +23,5 @@ pub const MAX_SUBTOTALS: usize = 1_024;
 pub const MAX_TIMEOUT_MS: u64 = 30 * 24 * 3_600_000;
 /// Bytes of a `queryId`: it is echoed in a response header.
 pub const MAX_QUERY_ID_BYTES: usize = 1_024;
+/// Queries within a query, all levels together.
+pub const MAX_SUBQUERIES: usize = 100;

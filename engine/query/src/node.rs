@@ -3,26 +3,48 @@
 //! A [`Node`] lives on the stack and points at its parent; the path is spelled out only when
 //! something goes wrong.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::num::IntErrorKind;
+use std::sync::Arc;
 
+use henge_expr::{Lookup, Lookups, NoLookups};
 use serde_json::{Map, Value};
 
 use crate::error::{QueryError, Result};
 use crate::limits::{MAX_FILTER_NODES, MAX_JSON_DEPTH, MAX_REGEXES};
 use crate::suggest::closest;
 use crate::unread::Reads;
+use crate::virtual_column::VirtualColumn;
 
-/// What one document may still use up. Shared by all nodes of the document.
-#[derive(Debug)]
+/// What one document may still use up, and what is known while it is read. Shared by all nodes of the
+/// document.
 pub(crate) struct Budget {
     filter_nodes: Cell<usize>,
     regexes: Cell<usize>,
     /// Kept for documents whose other fields are ignored.
     reads: Option<Reads>,
+    lookups: Option<Arc<dyn Lookups>>,
+    /// Virtual columns that stand for what the query being read says in another way.
+    derived: RefCell<Vec<VirtualColumn>>,
+}
+
+impl std::fmt::Debug for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Budget").field("filter_nodes", &self.filter_nodes).finish_non_exhaustive()
+    }
 }
 
 impl Budget {
+    /// The same for a document that may name these lookups.
+    pub(crate) fn with_lookups(self, lookups: Option<Arc<dyn Lookups>>) -> Self {
+        Self { lookups, ..self }
+    }
+
+    /// The virtual columns that were made; `others` take their place.
+    pub(crate) fn swap_derived(&self, others: Vec<VirtualColumn>) -> Vec<VirtualColumn> {
+        self.derived.replace(others)
+    }
+
     /// One that keeps the names of fields that are read.
     pub(crate) fn watching() -> Self {
         Self { reads: Some(Reads::default()), ..Self::default() }
@@ -37,7 +59,8 @@ impl Budget {
 impl Default for Budget {
     fn default() -> Self {
         let (filter_nodes, regexes) = (Cell::new(MAX_FILTER_NODES), Cell::new(MAX_REGEXES));
-        Self { filter_nodes, regexes, reads: None }
+        let derived = RefCell::default();
+        Self { filter_nodes, regexes, reads: None, lookups: None, derived }
     }
 }
 
@@ -346,6 +369,35 @@ impl<'a> Node<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The lookups that the document may name.
+    pub(crate) fn lookups(&self) -> &'a dyn Lookups {
+        self.budget.lookups.as_deref().unwrap_or(&NoLookups)
+    }
+
+    /// A lookup by its name, which this is.
+    pub(crate) fn lookup(&self, name: &str) -> Result<Arc<Lookup>> {
+        let lookups = self.lookups();
+        lookups
+            .find(name)
+            .ok_or_else(|| self.invalid(henge_expr::lookup::missing(excerpt(name), lookups)))
+    }
+
+    /// Adds a virtual column to the query that is being read; gives its name. The same one is not
+    /// added twice.
+    pub(crate) fn derive(&self, column: VirtualColumn) -> String {
+        let name = column.name.clone();
+        let mut derived = self.budget.derived.borrow_mut();
+        if !derived.iter().any(|known| known.name == name) {
+            derived.push(column);
+        }
+        name
+    }
+
+    /// The budget that all nodes of the document share.
+    pub(crate) fn budget(&self) -> &'a Budget {
+        self.budget
     }
 
     /// Counts one filter of the document.

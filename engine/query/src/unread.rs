@@ -102,7 +102,7 @@ impl Reads {
                         continue;
                     }
                     // Clients keep what they like in the context, beside all that Druid knows.
-                    let is_context = path == "context";
+                    let is_context = path == "context" || path.ends_with(".query.context");
                     if is_context && CONTEXT_OF_DRUID.contains(&name.as_str()) {
                         continue;
                     }

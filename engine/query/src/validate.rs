@@ -1,5 +1,7 @@
 //! Checks of a whole query: [`bounds`], and names that must exist, must be unique or must not cycle.
 
+mod source;
+
 use std::collections::{HashMap, HashSet};
 
 use henge_expr::Expr;
@@ -23,6 +25,7 @@ impl Query {
     /// itself.
     pub fn validate(&self) -> Result<()> {
         bounds::check(self)?;
+        source::check(self)?;
         virtual_columns(self.base())?;
         uses_of_lists(self)?;
         match self {

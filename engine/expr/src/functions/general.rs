@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Arrays, Function, LONG, Returns, argument, of_first, plain};
+use super::{Arrays, Build, Function, LONG, Returns, STRING, argument, of_first, plain, scalar};
 use crate::budget::Budget;
 use crate::error::{ExprError, Result};
 use crate::like::LikePattern;
@@ -25,6 +25,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     plain("isdistinctfrom", 2, 2, LONG, |a| Ok((!not_distinct(&a[0], &a[1])).into())),
     plain("notdistinctfrom", 2, 2, LONG, |a| Ok(not_distinct(&a[0], &a[1]).into())),
     of_first("like", 2, 3, LONG, prepare_like),
+    scalar("lookup", 2, 3, STRING, Build::LookedUp),
     of_first("scalar_in_array", 2, 2, LONG, prepare_scalar_in_array).over(Arrays::Second),
 ];
 

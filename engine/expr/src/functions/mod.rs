@@ -110,6 +110,8 @@ pub(crate) enum Build {
     Metered(Metered),
     /// Sees the constant arguments once.
     Prepared(Prepare),
+    /// As `Prepared`, with the lookups that there are.
+    LookedUp,
     /// As `Prepared`; is given the first argument alone when all others are constant.
     OfFirst(Prepare),
 }

@@ -45,6 +45,13 @@ impl Query {
             ],
         });
         fields.insert("context".to_owned(), deciding);
+        let lookups = self.lookups();
+        if !lookups.is_empty() {
+            let hash = |lookup: &henge_expr::Lookup| format!("{:032x}", lookup.fingerprint());
+            let hashes =
+                lookups.into_iter().map(|(name, lookup)| (name.to_owned(), hash(lookup).into()));
+            fields.insert("lookups".to_owned(), serde_json::Value::Object(hashes.collect()));
+        }
         xxh3_128(serde_json::Value::Object(fields).to_string().as_bytes())
     }
 }

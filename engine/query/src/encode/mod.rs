@@ -4,6 +4,7 @@
 
 mod cache_key;
 mod context;
+mod datasource;
 mod filter;
 mod parts;
 mod post_aggregator;
@@ -11,6 +12,9 @@ mod post_aggregator;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use henge_expr::Lookup;
 use serde_json::{Map, Value, json};
 
 pub(crate) use parts::dimension as dimension_value;
@@ -29,6 +33,16 @@ impl Query {
     pub fn to_value(&self) -> Value {
         let mut fields = self.body();
         fields.insert("context".to_owned(), Value::Object(context::context(&self.base().context)));
+        let lookups = self.lookups();
+        if !lookups.is_empty() {
+            let content = |lookup: &Arc<Lookup>| {
+                lookup.entries().map(|(key, value)| (key.to_owned(), value.into())).collect()
+            };
+            let lookups = lookups.into_iter();
+            let lookups =
+                lookups.map(|(name, lookup)| (name.to_owned(), Value::Object(content(lookup))));
+            fields.insert("lookups".to_owned(), Value::Object(lookups.collect()));
+        }
         Value::Object(fields)
     }
 
@@ -60,7 +74,7 @@ impl Query {
 
 fn common(base: &QueryBase) -> Map<String, Value> {
     let mut fields = Map::new();
-    fields.insert("dataSource".to_owned(), parts::data_source(&base.data_source));
+    fields.insert("dataSource".to_owned(), datasource::data_source(&base.data_source));
     fields.insert("intervals".to_owned(), parts::intervals(&base.intervals));
     if let Some(filter) = &base.filter {
         fields.insert("filter".to_owned(), filter.to_value());

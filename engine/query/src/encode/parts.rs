@@ -4,19 +4,11 @@ use henge_types::{Granularity, Interval};
 use serde_json::{Value, json};
 
 use super::filter::literal;
-use crate::datasource::DataSource;
 use crate::dimension::DimensionSpec;
 use crate::filter::{Literal, Ordering};
 use crate::having::Having;
 use crate::limit::{Direction, LimitSpec, OrderByColumn};
 use crate::virtual_column::VirtualColumn;
-
-pub(super) fn data_source(data_source: &DataSource) -> Value {
-    match data_source {
-        DataSource::Table(name) => json!({"type": "table", "name": name}),
-        DataSource::Union(names) => json!({"type": "union", "dataSources": names}),
-    }
-}
 
 pub(super) fn intervals(intervals: &[Interval]) -> Value {
     intervals.iter().map(ToString::to_string).collect()

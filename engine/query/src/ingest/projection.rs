@@ -14,7 +14,7 @@ use crate::aggregate::{AggregatorKind, AggregatorSpec, aggregator};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::node::Node;
-use crate::parse::{granularity, optional_filter, value_type, virtual_column};
+use crate::parse::{granularity, optional_plain_filter, value_type, virtual_column};
 use crate::virtual_column::VirtualColumn;
 
 /// Most projections of one datasource: each is written with every segment.
@@ -70,7 +70,7 @@ fn projection(node: &Node<'_>, schema: &DataSchema) -> Result<ProjectionSpec> {
     node.only_fields(KNOWN)?;
     let mut spec = ProjectionSpec {
         name: node.require("name", "name the projection")?.name()?,
-        filter: optional_filter(node, "filter")?,
+        filter: optional_plain_filter(node, "filter")?,
         virtual_columns: node.list("virtualColumns", virtual_column)?,
         granularity: granularity(node, "granularity")?.unwrap_or(Granularity::All),
         grouping_columns: node.list("groupingColumns", grouping_column)?,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::error::{QueryError, Result};
 use crate::filter::Filter;
 use crate::node::Node;
-use crate::parse::{expression, optional_filter};
+use crate::parse::{expression, optional_plain_filter};
 
 /// Computed fields and the row filter.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +42,7 @@ impl TransformSpec {
                 return Err(QueryError::invalid(path, message));
             }
         }
-        Ok(Self { filter: optional_filter(&node, "filter")?, transforms })
+        Ok(Self { filter: optional_plain_filter(&node, "filter")?, transforms })
     }
 
     pub(super) fn to_value(&self) -> Value {

@@ -31,7 +31,6 @@ const OTHER_NUMBERS: &[&str] = &[
     "perSegmentTimeout",
     "maxScatterGatherBytes",
     "maxQueuedBytes",
-    "maxSubqueryRows",
     "parallelMergeParallelism",
     "parallelMergeInitialYieldRows",
     "parallelMergeSmallBatchRows",
@@ -139,6 +138,8 @@ fn scheduling(node: &Node<'_>, context: &mut QueryContext) -> Result<()> {
     context.strict = node.boolean_or("strict", false)?;
     context.profile = node.boolean_or("profile", false)?;
     context.max_on_disk_storage_bytes = node.optional_unsigned("maxOnDiskStorage")?;
+    context.max_subquery_rows = node.optional_unsigned("maxSubqueryRows")?;
+    context.max_subquery_bytes = subquery_bytes(node)?;
     context.return_partial_results = node.boolean_or("allowPartial", false)?
         || node.boolean_or("returnPartialResults", false)?;
     if let Some(limit) = node.get("uncoveredIntervalsLimit") {
@@ -161,4 +162,13 @@ fn shape(node: &Node<'_>, context: &mut QueryContext) -> Result<()> {
         context.min_top_n_threshold = threshold;
     }
     Ok(())
+}
+
+/// `auto` and `disabled` are Druid's words for the server's own limit.
+fn subquery_bytes(node: &Node<'_>) -> Result<Option<u64>> {
+    match node.get("maxSubqueryBytes") {
+        Some(word) if word.value() == "auto" || word.value() == "disabled" => Ok(None),
+        Some(number) => number.unsigned().map(Some),
+        None => Ok(None),
+    }
 }

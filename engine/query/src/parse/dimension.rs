@@ -2,15 +2,16 @@
 
 use henge_types::ValueType;
 
+use super::extraction;
 use crate::dimension::DimensionSpec;
 use crate::error::Result;
 use crate::node::{Node, excerpt};
 
-const SUPPORTED: &[&str] = &["default"];
-const PLANNED: &[&str] =
-    &["extraction", "lookup", "listFiltered", "regexFiltered", "prefixFiltered"];
+const SUPPORTED: &[&str] = &["default", "extraction", "lookup"];
+const PLANNED: &[&str] = &["listFiltered", "regexFiltered", "prefixFiltered"];
 
-/// A bare column name or `{"type":"default"}` (the type may be left out).
+/// A bare column name, `{"type":"default"}` (the type may be left out), or what reads a virtual column of
+/// its own: an extraction or a lookup.
 pub(crate) fn dimension(node: &Node<'_>) -> Result<DimensionSpec> {
     if node.value().is_string() {
         let dimension = node.name()?;
@@ -18,14 +19,25 @@ pub(crate) fn dimension(node: &Node<'_>) -> Result<DimensionSpec> {
         return Ok(DimensionSpec { dimension, output_name, output_type: ValueType::String });
     }
     node.object()?;
-    if node.get("type").is_some() {
-        match node.type_name(SUPPORTED)? {
-            "default" => {}
-            other => return Err(node.bad_type("dimension", other, SUPPORTED, PLANNED)),
+    let type_name = match node.get("type") {
+        Some(_) => node.type_name(SUPPORTED)?,
+        None => "default",
+    };
+    let extraction = match type_name {
+        "default" => None,
+        "extraction" => {
+            let function = node.require("extractionFn", "give the function to apply")?;
+            Some(extraction::of_function(&function)?)
         }
-    }
-    let dimension = node.require("dimension", "name the column to group by")?.name()?;
-    let output_name = node.optional_name("outputName")?.unwrap_or_else(|| dimension.clone());
+        "lookup" => Some(extraction::of_lookup(node)?),
+        other => return Err(node.bad_type("dimension", other, SUPPORTED, PLANNED)),
+    };
+    let column = node.require("dimension", "name the column to group by")?.name()?;
+    let output_name = node.optional_name("outputName")?.unwrap_or_else(|| column.clone());
+    let dimension = match extraction {
+        None => column,
+        Some(extraction) => node.derive(extraction.over(node, &column)?),
+    };
     let output_type = match node.get("outputType") {
         Some(output_type) => value_type(&output_type)?,
         None => ValueType::String,

@@ -3,6 +3,7 @@
 use henge_types::ValueType;
 
 use super::dimension::value_type;
+use super::extraction;
 use super::intervals::interval_list;
 use super::literal::literal;
 use super::ordering::{ordering, regex};
@@ -28,6 +29,8 @@ const SUPPORTED: &[&str] = &[
     "false",
     "expression",
 ];
+/// Those whose column is a dimension, which an extraction function may stand before.
+const OF_A_DIMENSION: &[&str] = &["selector", "in", "bound", "like", "regex", "interval"];
 const PLANNED: &[&str] = &[
     "search",
     "columnComparison",
@@ -43,17 +46,34 @@ const PLANNED: &[&str] = &[
 ];
 
 /// An optional filter.
-pub(crate) fn optional_filter(parent: &Node<'_>, name: &str) -> Result<Option<Filter>> {
+pub(super) fn optional_filter(parent: &Node<'_>, name: &str) -> Result<Option<Filter>> {
     parent.get(name).map(|node| filter(&node)).transpose()
+}
+
+/// An optional filter without extraction functions.
+pub(crate) fn optional_plain_filter(parent: &Node<'_>, name: &str) -> Result<Option<Filter>> {
+    parent.get(name).map(|node| plain_filter(&node)).transpose()
+}
+
+/// A filter of what no virtual columns of the query are seen by: where an extraction function cannot be.
+pub(super) fn plain_filter(node: &Node<'_>) -> Result<Filter> {
+    let outer = node.budget().swap_derived(Vec::new());
+    let read = filter(node);
+    let derived = node.budget().swap_derived(outer);
+    match derived.is_empty() {
+        true => read,
+        false => Err(node.unsupported(
+            "extraction functions are not supported here; use a filter of type expression",
+        )),
+    }
 }
 
 /// One filter, with everything below it.
 pub(crate) fn filter(node: &Node<'_>) -> Result<Filter> {
     node.spend_filter()?;
     let type_name = node.type_name(SUPPORTED)?;
-    if SUPPORTED.contains(&type_name) {
-        let hint =
-            "extraction functions are not supported; use a virtual column of type expression";
+    if SUPPORTED.contains(&type_name) && !OF_A_DIMENSION.contains(&type_name) {
+        let hint = "this filter takes no extraction function; use one over a virtual column";
         node.refuse("extractionFn", hint)?;
     }
     match type_name {
@@ -88,7 +108,13 @@ pub(crate) fn filter(node: &Node<'_>) -> Result<Filter> {
 }
 
 fn dimension_name(node: &Node<'_>) -> Result<String> {
-    node.require("dimension", "name the column to filter on")?.name()
+    let column = node.require("dimension", "name the column to filter on")?.name()?;
+    match node.get("extractionFn") {
+        None => Ok(column),
+        Some(function) => {
+            Ok(node.derive(extraction::of_function(&function)?.over(&function, &column)?))
+        }
+    }
 }
 
 fn column_name(node: &Node<'_>) -> Result<String> {

@@ -1,6 +1,6 @@
 //! Having clauses and limit specs of groupBy.
 
-use super::filter::filter;
+use super::filter::plain_filter as filter;
 use super::literal::number;
 use super::ordering::result_ordering;
 use crate::error::Result;

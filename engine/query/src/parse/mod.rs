@@ -7,6 +7,7 @@ mod context;
 mod context_names;
 mod datasource;
 mod dimension;
+mod extraction;
 mod filter;
 mod grouped;
 mod having;
@@ -21,12 +22,15 @@ mod virtual_column;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use henge_expr::Lookups;
 use henge_types::Interval;
 use serde_json::Value;
 
 pub(crate) use context_names::CONTEXT_OF_DRUID;
 pub(crate) use dimension::{dimension, value_type};
-pub(crate) use filter::{filter, optional_filter};
+pub(crate) use filter::{filter, optional_plain_filter};
 pub(crate) use intervals::{granularity, interval_list};
 pub(crate) use virtual_column::{expression, virtual_column};
 
@@ -35,6 +39,7 @@ use crate::columns_read::ColumnUse;
 use crate::error::{QueryError, Result};
 use crate::exact_json::parse_json;
 use crate::limits::MAX_JSON_DEPTH;
+use crate::lookups::{LookupSet, lookup_of};
 use crate::node::{Budget, Node};
 use crate::query::{Query, QueryBase};
 use crate::suggest::closest;
@@ -69,14 +74,18 @@ impl Query {
         Self::from_value(&parse_json(json)?)
     }
 
-    /// As [`Query::parse`], with what is to be told of it. With `strict` in the context, or wanted by
-    /// the caller, fields that nothing reads are errors.
+    /// As [`Query::parse`], with what is to be told of it, for a query that may name `lookups`. With
+    /// `strict` in the context, or wanted by the caller, fields that nothing reads are errors.
     ///
     /// # Errors
     /// As [`Query::parse`].
-    pub fn parse_with_warnings(json: &[u8], strict: bool) -> Result<(Self, Remarks)> {
+    pub fn parse_with_warnings(
+        json: &[u8],
+        strict: bool,
+        lookups: Option<Arc<dyn Lookups>>,
+    ) -> Result<(Self, Remarks)> {
         let document = parse_json(json)?;
-        let (query, warnings) = read_document(&document, MAX_JSON_DEPTH)?;
+        let (query, warnings) = read_document(&document, MAX_JSON_DEPTH, lookups)?;
         match warnings.first().and_then(|warning| warning.split_once(':')) {
             Some((path, _)) if strict || query.base().context.strict => {
                 Err(QueryError::invalid(path, "unknown field; leave it out, or leave strict out"))
@@ -97,7 +106,8 @@ impl Query {
         /// What spelling out adds.
         const DEEPER: usize = 16;
         let document = parse_json(json)?;
-        read_document(&document, MAX_JSON_DEPTH + DEEPER).map(|(query, _)| query)
+        let lookups = lookups_of(&document);
+        read_document(&document, MAX_JSON_DEPTH + DEEPER, lookups).map(|(query, _)| query)
     }
 
     /// Reads and validates a native query that was parsed as JSON before.
@@ -105,12 +115,33 @@ impl Query {
     /// # Errors
     /// As [`Query::parse`].
     pub fn from_value(value: &Value) -> Result<Self> {
-        read_document(value, MAX_JSON_DEPTH).map(|(query, _)| query)
+        Self::from_value_with(value, None)
+    }
+
+    /// As [`Query::from_value`], for a query that may name `lookups`.
+    ///
+    /// # Errors
+    /// As [`Query::parse`].
+    pub fn from_value_with(value: &Value, lookups: Option<Arc<dyn Lookups>>) -> Result<Self> {
+        read_document(value, MAX_JSON_DEPTH, lookups).map(|(query, _)| query)
     }
 }
 
-fn read_document(value: &Value, max_depth: usize) -> Result<(Query, Vec<String>)> {
-    let budget = Budget::watching();
+/// The lookups that a query which was written for another process takes along.
+fn lookups_of(document: &Value) -> Option<Arc<dyn Lookups>> {
+    let mut set = LookupSet::default();
+    for (name, content) in document.get("lookups")?.as_object()? {
+        set.insert(Arc::new(lookup_of(name, content.as_object()?)));
+    }
+    Some(Arc::new(set))
+}
+
+fn read_document(
+    value: &Value,
+    max_depth: usize,
+    lookups: Option<Arc<dyn Lookups>>,
+) -> Result<(Query, Vec<String>)> {
+    let budget = Budget::watching().with_lookups(lookups);
     let root = Node::root_within(value, &budget, max_depth)?;
     let query = read(&root)?;
     // A misspelt field is more to the point than a name that is missing for it.
@@ -119,7 +150,25 @@ fn read_document(value: &Value, max_depth: usize) -> Result<(Query, Vec<String>)
     Ok((query, warnings))
 }
 
+/// Reads a query, the document's or one within it. What it says in another way than by virtual columns
+/// becomes virtual columns of its own.
 fn read(root: &Node<'_>) -> Result<Query> {
+    let outer = root.budget().swap_derived(Vec::new());
+    let query = read_by_type(root);
+    let derived = root.budget().swap_derived(outer);
+    let mut query = query?;
+    if let (Query::Scan(scan), false) = (&query, derived.is_empty())
+        && scan.columns.is_empty()
+    {
+        return Err(
+            root.missing("columns", "a filter has an extraction function: name the columns")
+        );
+    }
+    query.base_mut().virtual_columns.extend(derived);
+    Ok(query)
+}
+
+fn read_by_type(root: &Node<'_>) -> Result<Query> {
     let hint = format!("give one of {}", SUPPORTED.join(", "));
     let type_node = root.require("queryType", &hint)?;
     match type_node.text()? {

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod context;
+mod datasources;
 mod documented;
 mod filters;
 mod hostile;

@@ -33,5 +33,5 @@ pub(crate) fn virtual_column(node: &Node<'_>) -> Result<VirtualColumn> {
 
 /// Parses an expression.
 pub(crate) fn expression(node: &Node<'_>) -> Result<Expr> {
-    Expr::parse(node.text()?).map_err(|error| node.invalid(error.to_string()))
+    Expr::parse_with(node.text()?, node.lookups()).map_err(|error| node.invalid(error.to_string()))
 }

@@ -10,7 +10,8 @@ fn columns(query: &Value) -> Vec<(String, String)> {
 }
 
 fn orders(query: &Value) -> Vec<(String, String)> {
-    let (_, remarks) = Query::parse_with_warnings(query.to_string().as_bytes(), true).unwrap();
+    let (_, remarks) =
+        Query::parse_with_warnings(query.to_string().as_bytes(), true, None).unwrap();
     remarks.orders_by_text.into_iter().map(|u| (u.path, u.column)).collect()
 }
 

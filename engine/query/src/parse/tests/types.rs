@@ -315,8 +315,8 @@ fn union_reads_several_tables() {
     value["dataSource"] =
         json!({"type": "union", "dataSources": ["a", {"type": "table", "name": "b"}]});
     assert_eq!(parse(&value).base().data_source.table_names(), ["a", "b"]);
-    value["dataSource"] = json!({"type": "join", "left": "a"});
-    assert_refused(&value, "dataSource.type: dataSource type \"join\" is not supported");
+    value["dataSource"] = json!({"type": "external"});
+    assert_refused(&value, "dataSource.type: dataSource type \"external\" is not supported");
     value["dataSource"] = json!({"type": "union", "dataSources": []});
     assert_refused(&value, "dataSource.dataSources: must hold 1 to");
 }

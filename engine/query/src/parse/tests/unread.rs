@@ -6,7 +6,7 @@ use super::{assert_refused, parse, with};
 use crate::Query;
 
 fn warnings(query: &Value) -> Vec<String> {
-    Query::parse_with_warnings(query.to_string().as_bytes(), false).unwrap().1.warnings
+    Query::parse_with_warnings(query.to_string().as_bytes(), false, None).unwrap().1.warnings
 }
 
 #[test]
@@ -77,12 +77,13 @@ fn other_fields_are_told_of_and_errors_when_that_is_wanted() {
         ["myComment: unknown field, ignored", "aggregations[0].colour: unknown field, ignored"]
     );
     parse(&query);
-    let strictly =
-        |query: &Value| Query::parse_with_warnings(query.to_string().as_bytes(), true).map(|_| ());
+    let strictly = |query: &Value| {
+        Query::parse_with_warnings(query.to_string().as_bytes(), true, None).map(|_| ())
+    };
     let error = strictly(&query).unwrap_err().to_string();
     assert!(error.starts_with("myComment: unknown field"), "{error}");
     query["context"]["strict"] = json!(true);
-    assert!(Query::parse_with_warnings(query.to_string().as_bytes(), false).is_err());
+    assert!(Query::parse_with_warnings(query.to_string().as_bytes(), false, None).is_err());
     strictly(&with("timeseries", json!({}))).unwrap();
 }
 
