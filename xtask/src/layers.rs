@@ -33,6 +33,7 @@ const TABULAR: &str = "henge-tabular";
 const SCAN: &str = "henge-scan";
 const AGGREGATE: &str = "henge-aggregate";
 const EXEC: &str = "henge-exec";
+const INLINE: &str = "henge-inline";
 const ANSWER: &str = "henge-answer";
 const SQL: &str = "henge-sql";
 const ORACLE: &str = "henge-oracle";
@@ -65,6 +66,11 @@ const ENGINE: [Layer; 17] = [
         allowed: &[TYPES, EXPR, QUERY, SKETCH, VECTOR, SEGMENT, SCAN, AGGREGATE],
         in_tests: &[INDEX, ANSWER, ORACLE],
     },
+    Layer {
+        package: INLINE,
+        allowed: &[TYPES, EXPR, QUERY, SKETCH, VECTOR, SEGMENT, EXEC],
+        in_tests: &[INDEX, ANSWER, ORACLE],
+    },
     layer(ANSWER, &[TYPES, EXPR, QUERY, SKETCH, VECTOR, EXEC]),
     layer(SQL, &[TYPES, EXPR, QUERY]),
     layer(ORACLE, &[TYPES, EXPR, QUERY]),
@@ -74,8 +80,8 @@ const ENGINE: [Layer; 17] = [
 
 /// What a role composes: no role depends on another role.
 const ROLE: &[&str] = &[
-    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, ANSWER, PROTO,
-    PLATFORM, DATA_NODE,
+    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, INLINE, ANSWER,
+    PROTO, PLATFORM, DATA_NODE,
 ];
 
 /// The role that answers clients answers statements, too.
@@ -101,7 +107,7 @@ const OUTER: [Layer; 9] = [
     layer(PROTO, &[]),
     Layer {
         package: DATA_NODE,
-        allowed: &[TYPES, QUERY, VECTOR, SEGMENT, EXEC, PROTO, PLATFORM],
+        allowed: &[TYPES, QUERY, VECTOR, SEGMENT, EXEC, INLINE, PROTO, PLATFORM],
         in_tests: &[ANSWER],
     },
     layer("henge-realtime-node", REALTIME),
@@ -179,7 +185,7 @@ fn is_ours(package: &str) -> bool {
 }
 
 fn find(package: &str) -> Option<&'static Layer> {
-    static LAYERS: ([Layer; 16], [Layer; 9]) = (ENGINE, OUTER);
+    static LAYERS: ([Layer; 17], [Layer; 9]) = (ENGINE, OUTER);
     LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
 }
 

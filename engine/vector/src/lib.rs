@@ -5,6 +5,7 @@
 //! that others do not have are kinds of their own, which [`encode`] refuses.
 
 mod append;
+mod arrays;
 mod bytes;
 mod column;
 mod compare;
@@ -32,6 +33,7 @@ pub use arrow_array::{
 pub use arrow_buffer::{BooleanBuffer, NullBuffer};
 
 pub use append::widened;
+pub use arrays::{ARRAY_TYPE, json_of, read_array, value_of, write_array};
 pub use bytes::Bytes;
 pub use column::Column;
 pub use distinct::Distinct;

@@ -10,7 +10,8 @@ use henge_segment::{
 use henge_types::narrow::to_float;
 use henge_types::{ColumnType, ValueType};
 use henge_vector::{
-    Bytes, Column, Int64Array, ListsBuilder, NullBuffer, TextValues, Timed, value_bytes,
+    ARRAY_TYPE, Bytes, Column, Int64Array, ListsBuilder, NullBuffer, TextValues, Timed, read_array,
+    value_bytes,
 };
 use rustc_hash::FxHashMap;
 
@@ -33,6 +34,8 @@ enum Reader<'a> {
     Text(LocalText<'a>, Vec<u32>, Vec<u32>),
     Lists(LocalText<'a>, MultiScratch, ListsBuilder),
     Complex(&'a dyn ComplexColumn, Vec<Option<Vec<u8>>>, usize),
+    /// Lists that count as one value.
+    Arrays(&'a dyn ComplexColumn, Computed),
     Pairs(Pairs<'a>, Vec<Option<i64>>, Computed),
     Expression(ExpressionReader<'a>, Computed),
 }
@@ -63,6 +66,9 @@ impl<'a> ColumnBuilder<'a> {
                 let column_type = ColumnType::Complex(pairs.column().type_name().to_owned());
                 let values = Computed::new(Some(pairs.value_type()));
                 (Reader::Pairs(pairs, vec![], values), Some(column_type))
+            }
+            Source::Complex(column) if column.type_name().starts_with(ARRAY_TYPE) => {
+                (Reader::Arrays(column, Computed::new(None)), None)
             }
             Source::Complex(column) => {
                 let column_type = ColumnType::Complex(column.type_name().to_owned());
@@ -116,6 +122,13 @@ impl<'a> ColumnBuilder<'a> {
                     Ok::<_, ExecError>(())
                 })?;
             }
+            Reader::Arrays(column, values) => {
+                rows.try_for_each(|row| {
+                    let image = column.get(window.absolute(row))?;
+                    values.push(&image.map_or(ExprValue::Null, |image| read_array(&image)));
+                    Ok::<_, ExecError>(())
+                })?;
+            }
             Reader::Pairs(pairs, times, values) => {
                 rows.try_for_each(|row| {
                     let pair = pairs.get(window.absolute(row))?;
@@ -148,7 +161,7 @@ impl<'a> ColumnBuilder<'a> {
             Reader::Pairs(_, times, values) => {
                 size_of_val(times.as_slice()) + values.memory_bytes()
             }
-            Reader::Expression(_, values) => values.memory_bytes(),
+            Reader::Arrays(_, values) | Reader::Expression(_, values) => values.memory_bytes(),
         }
     }
 
@@ -165,7 +178,7 @@ impl<'a> ColumnBuilder<'a> {
             Reader::Pairs(_, times, values) => {
                 Column::Timed(Timed::new(Int64Array::from(times), values.finish()))
             }
-            Reader::Expression(_, values) => values.finish(),
+            Reader::Arrays(_, values) | Reader::Expression(_, values) => values.finish(),
         };
         let values = match order {
             Some(order) => values.into_taken(order),

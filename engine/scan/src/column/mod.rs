@@ -22,6 +22,7 @@ use henge_expr::Expr;
 use henge_query::{QueryContext, VirtualColumn};
 use henge_segment::{ColumnView, ComplexColumn, NumericColumn, SegmentView, StringColumn};
 use henge_types::{ValueType, aggregators_of};
+use henge_vector::ARRAY_TYPE;
 
 use crate::cancel::CancelFlag;
 use crate::error::{ExecError, Result};
@@ -212,7 +213,9 @@ impl<'a> Columns<'a> {
             .identifiers()
             .iter()
             .map(|name| match self.resolve_outside(name, open)? {
-                Source::Complex(column) => Err(self.unreadable(name, column)),
+                Source::Complex(column) if !column.type_name().starts_with(ARRAY_TYPE) => {
+                    Err(self.unreadable(name, column))
+                }
                 source => Ok(source),
             })
             .collect::<Result<Vec<_>>>()?;

@@ -2,7 +2,10 @@
 //! row by row with what can be remembered remembered.
 
 use henge_expr::ExprValue;
-use henge_segment::{Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, NumericBlock};
+use henge_segment::{
+    ComplexColumn, Dictionary, IdBlock, MultiBlock, MultiScratch, NULL_ID, NumericBlock,
+};
+use henge_vector::read_array;
 use rustc_hash::FxHashMap;
 
 use super::combined::{Combined, Inputs};
@@ -58,6 +61,7 @@ enum Input<'b> {
     Ids(IdBlock<'b>, Decoder<'b>),
     Multi(MultiBlock<'b>, Decoder<'b>),
     Pairs(&'b Pairs<'b>, Window),
+    Arrays(&'b dyn ComplexColumn, Window),
     Values(&'b [ExprValue]),
 }
 
@@ -100,6 +104,9 @@ impl Input<'_> {
                 let pair = pairs.get(window.absolute(row))?;
                 pair.map_or(ExprValue::Null, |(_, value)| value)
             }
+            Self::Arrays(column, window) => column
+                .get(window.absolute(row))?
+                .map_or(ExprValue::Null, |image| read_array(&image)),
             Self::Values(values) => values[row].clone(),
         })
     }
@@ -294,8 +301,7 @@ fn load<'b>(source: &'b Source<'_>, window: Window, scratch: &'b mut Scratch) ->
             }
         }
         Source::Pairs(pairs) => Input::Pairs(pairs, window),
-        Source::Complex(_) => {
-            return Err(ExecError::Internal("an expression was bound to a sketch".to_owned()));
-        }
+        // Nothing else of its kind is bound: lists that count as one value.
+        Source::Complex(column) => Input::Arrays(*column, window),
     })
 }

@@ -1,0 +1,96 @@
+//! Rows of JSON: those that a query brings, those of a lookup, and rows as an inline datasource.
+
+use henge_exec::{ExecError, QueryMemory, Result};
+use henge_expr::{ExprValue, Lookup};
+use henge_query::{InlineRows, InlineType};
+use henge_segment::SegmentView;
+use henge_sketch::{from_base64, to_base64};
+use henge_types::ColumnType;
+use henge_vector::{json_of, value_of};
+use serde_json::{Value, json};
+
+use crate::build::{Kind, of_values};
+use crate::segment::InlineSegment;
+use crate::values::{Objects, Values};
+
+/// The rows that a query brings.
+///
+/// # Errors
+/// When a sketch is no base64, or the query's account has no room.
+pub fn rows_of_inline(rows: &InlineRows, memory: Option<&QueryMemory>) -> Result<InlineSegment> {
+    let mut columns = Vec::with_capacity(rows.columns.len());
+    for (at, column) in rows.columns.iter().enumerate() {
+        let given = || rows.rows.iter().filter_map(move |row| row.get(at));
+        let values = match &column.column_type {
+            Some(InlineType::Stored(ColumnType::Complex(name))) => {
+                let values = given().map(|value| object(&column.name, value));
+                let values = values.collect::<Result<_>>()?;
+                Values::Objects(Objects { type_name: name.clone(), values })
+            }
+            declared => {
+                let values = || given().map(value_of);
+                let found = values().filter_map(|value| Kind::of_value(&value)).reduce(Kind::or);
+                let kind = match (declared.as_ref().map(Kind::of_type), found) {
+                    // Texts of which a row may have several.
+                    (Some(Kind::Text), Some(Kind::Lists | Kind::Array(_))) => Kind::Lists,
+                    (Some(declared), _) => declared,
+                    (None, found) => found.unwrap_or(Kind::Text),
+                };
+                of_values(kind, values())
+            }
+        };
+        columns.push((column.name.clone(), values));
+    }
+    InlineSegment::new(columns, rows.rows.len(), memory)
+}
+
+fn object(name: &str, value: &Value) -> Result<Option<std::sync::Arc<[u8]>>> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => from_base64(text).map(|bytes| Some(bytes.into())).map_err(|error| {
+            ExecError::Invalid(format!("column '{name}' of the inline rows: {error}"))
+        }),
+        _ => Err(ExecError::Invalid(format!(
+            "column '{name}' of the inline rows: give its values as base64"
+        ))),
+    }
+}
+
+/// The keys and values of a lookup, by key.
+///
+/// # Errors
+/// When the query's account has no room.
+pub fn rows_of_lookup(lookup: &Lookup, memory: &QueryMemory) -> Result<InlineSegment> {
+    let mut entries: Vec<(&str, &str)> = lookup.entries().collect();
+    entries.sort_unstable();
+    let keys = of_values(Kind::Text, entries.iter().map(|(key, _)| ExprValue::from(*key)));
+    let values = of_values(Kind::Text, entries.iter().map(|(_, value)| ExprValue::from(*value)));
+    let columns = vec![("k".to_owned(), keys), ("v".to_owned(), values)];
+    InlineSegment::new(columns, entries.len(), Some(memory))
+}
+
+/// Rows as an inline datasource.
+pub(crate) fn to_value(rows: &InlineSegment) -> Value {
+    let columns: Vec<(&str, &Values)> = rows.shown().collect();
+    let row = |row: usize| columns.iter().map(|(_, values)| cell(values, row)).collect::<Value>();
+    json!({
+        "type": "inline",
+        "columnNames": columns.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        "columnTypes": columns.iter().map(|(_, v)| v.column_type().to_string()).collect::<Vec<_>>(),
+        "rows": (0..rows.row_count()).map(row).collect::<Vec<_>>(),
+    })
+}
+
+fn cell(values: &Values, row: usize) -> Value {
+    match (values, values.column_type()) {
+        (Values::Objects(objects), InlineType::Stored(_)) => {
+            objects.values[row].as_ref().map_or(Value::Null, |image| to_base64(image).into())
+        }
+        // A list of one stays a list, so that the column stays what it is.
+        (Values::Lists(lists), _) => {
+            let text = |id: &u32| lists.words.get(*id).map_or(Value::Null, Value::from);
+            lists.row(row).iter().map(text).collect()
+        }
+        _ => json_of(&values.expr_value(row)),
+    }
+}

@@ -1,0 +1,299 @@
+//! The law over rows at hand: a query over the answer of another one, over joins and over unnested values
+//! answers what the oracle does over the rows that these are, made in the plainest way, whatever segments
+//! the rows on the left are in.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+
+use henge_exec::{ExecContext, Extent, finalise, merge};
+use henge_inline::{Derivation, InlineSegment, rows_of_answer, rows_of_inline, run_over};
+use henge_oracle::OracleRow;
+use henge_query::{DataSource, Query};
+use henge_types::Value as Stored;
+use serde_json::{Value, json};
+
+const COLUMNS: [&str; 4] = ["__time", "page", "tags", "n"];
+
+/// Small numbers without a pattern.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % most
+    }
+}
+
+fn rows(seed: u64, count: usize) -> Vec<Vec<Value>> {
+    let mut draw = Draw(seed);
+    let row = |_| {
+        let page = match draw.below(5) {
+            0 => Value::Null,
+            page => format!("p{page}").into(),
+        };
+        let tags: Vec<String> =
+            (0..1 + draw.below(3)).map(|_| format!("t{}", draw.below(4))).collect();
+        let n = if draw.below(6) == 0 { Value::Null } else { draw.below(9).into() };
+        vec![(draw.below(1_000) * 60_000).into(), page, json!(tags), n]
+    };
+    (0..count).map(row).collect()
+}
+
+fn inline(names: &[&str], types: &[&str], rows: &[Vec<Value>]) -> Value {
+    json!({"type": "inline", "columnNames": names, "columnTypes": types, "rows": rows})
+}
+
+fn facts(rows: &[Vec<Value>]) -> Value {
+    inline(&COLUMNS, &["LONG", "STRING", "STRING", "LONG"], rows)
+}
+
+fn at_hand(source: &Value) -> InlineSegment {
+    let query = json!({"queryType": "scan", "dataSource": source, "intervals": ["2000/2001"]});
+    let query = Query::from_value(&query).unwrap();
+    let DataSource::Inline(rows) = &query.base().data_source else { panic!("{source}") };
+    rows_of_inline(rows, None).unwrap()
+}
+
+/// The same rows for the oracle.
+fn oracle_rows(names: &[&str], rows: &[Vec<Value>]) -> Vec<OracleRow> {
+    let stored = |value: &Value| match value {
+        Value::Null => Stored::Null,
+        Value::String(text) => Stored::String(text.clone()),
+        Value::Number(number) => match number.as_i64() {
+            Some(long) => Stored::Long(long),
+            None => Stored::Double(number.as_f64().unwrap()),
+        },
+        Value::Array(items) => {
+            Stored::Multi(items.iter().map(|item| item.as_str().map(str::to_owned)).collect())
+        }
+        other => panic!("{other}"),
+    };
+    let row = |row: &Vec<Value>| {
+        let values: BTreeMap<String, Stored> = names
+            .iter()
+            .zip(row)
+            .map(|(name, value)| ((*name).to_owned(), stored(value)))
+            .collect();
+        let time_ms = match values.get("__time") {
+            Some(Stored::Long(ms)) => *ms,
+            _ => 0,
+        };
+        OracleRow { time_ms, values }
+    };
+    rows.iter().map(row).collect()
+}
+
+/// The answer over rows at hand.
+fn answer(query: &Query) -> Value {
+    let context = ExecContext::default();
+    let partial = run_over(query, &context).unwrap();
+    json_of(query, partial, &context)
+}
+
+fn json_of(query: &Query, partial: henge_exec::Partial, context: &ExecContext) -> Value {
+    let answer = finalise(query, partial, context).unwrap();
+    serde_json::from_slice(&henge_answer::to_json(query, &answer).unwrap()).unwrap()
+}
+
+/// A query with its inner ones resolved, as a broker does it.
+fn resolved(query: &Value) -> Query {
+    let mut query = Query::from_value(query).unwrap();
+    let source = source_of(query.base().data_source.clone());
+    query.base_mut().data_source = source;
+    query
+}
+
+fn source_of(source: DataSource) -> DataSource {
+    match source {
+        DataSource::Inline(rows) => rows_of_inline(&rows, None).unwrap().into_data_source(),
+        DataSource::Query(mut inner) => {
+            let source = source_of(inner.base().data_source.clone());
+            inner.base_mut().data_source = source;
+            let context = ExecContext::default();
+            let partial = run_over(&inner, &context).unwrap();
+            let answer = finalise(&inner, partial, &context).unwrap();
+            rows_of_answer(&inner, &answer, &context).unwrap().into_data_source()
+        }
+        DataSource::Join(mut join) => {
+            join.left = source_of(join.left);
+            join.right = source_of(join.right);
+            DataSource::Join(join)
+        }
+        DataSource::Unnest(mut unnest) => {
+            unnest.base = source_of(unnest.base);
+            DataSource::Unnest(unnest)
+        }
+        DataSource::Filtered(mut filtered) => {
+            filtered.base = source_of(filtered.base);
+            DataSource::Filtered(filtered)
+        }
+        other => other,
+    }
+}
+
+fn group_by(source: &Value, dimensions: &Value, filter: &Value) -> Value {
+    json!({
+        "queryType": "groupBy", "dataSource": source, "intervals": ["1970/1971"], "granularity": "all",
+        "dimensions": dimensions, "filter": filter,
+        "aggregations": [
+            {"type": "count", "name": "rows"},
+            {"type": "longSum", "name": "sum", "fieldName": "n"},
+            {"type": "longMax", "name": "max", "fieldName": "n"},
+        ],
+    })
+}
+
+fn filters() -> Vec<Value> {
+    vec![
+        Value::Null,
+        json!({"type": "selector", "dimension": "page", "value": "p1"}),
+        json!({"type": "not", "field": {"type": "in", "dimension": "page", "values": ["p1", "p2"]}}),
+        json!({"type": "bound", "dimension": "n", "lower": "3", "ordering": "numeric"}),
+        json!({"type": "and", "fields": [
+            {"type": "null", "column": "page"},
+            {"type": "expression", "expression": "n > 2"},
+        ]}),
+    ]
+}
+
+#[test]
+fn rows_at_hand_answer_as_the_oracle_does() {
+    for seed in 0..8 {
+        let rows = rows(seed, 200);
+        for filter in filters() {
+            let query = group_by(&facts(&rows), &json!(["page", "tags"]), &filter);
+            let query = resolved(&query);
+            let wanted = henge_oracle::answer(&query, &oracle_rows(&COLUMNS, &rows));
+            assert_eq!(answer(&query), wanted, "seed {seed}, {filter}");
+        }
+    }
+}
+
+#[test]
+fn a_query_over_a_query_answers_as_the_oracle_does() {
+    for seed in 0..8 {
+        let rows = rows(seed, 300);
+        let inner =
+            group_by(&facts(&rows), &json!(["page", "tags"]), &filters()[(seed % 5) as usize]);
+        let mut outer = group_by(
+            &json!({"type": "query", "query": inner}),
+            &json!(["page"]),
+            &json!({"type": "expression", "expression": "rows > 1"}),
+        );
+        outer["aggregations"] = json!([
+            {"type": "count", "name": "groups"},
+            {"type": "longSum", "name": "all", "fieldName": "rows"},
+            {"type": "longMax", "name": "most", "fieldName": "sum"},
+        ]);
+        let of_inner = henge_oracle::answer(
+            &Query::from_value(&inner_of(&outer)).unwrap(),
+            &oracle_rows(&COLUMNS, &rows),
+        );
+        let names = ["page", "tags", "rows", "sum", "max"];
+        let groups = of_inner.as_array().unwrap().iter();
+        let groups: Vec<Vec<Value>> = groups
+            .map(|row| names.iter().map(|name| row["event"][name].clone()).collect())
+            .collect();
+        let query = resolved(&outer);
+        let wanted = henge_oracle::answer(&query, &oracle_rows(&names, &groups));
+        assert_eq!(answer(&query), wanted, "seed {seed}");
+    }
+}
+
+fn inner_of(outer: &Value) -> Value {
+    outer["dataSource"]["query"].clone()
+}
+
+/// The rows of a join, in the plainest way.
+fn joined(left: &[Vec<Value>], right: &[Vec<Value>], join_type: &str) -> Vec<Vec<Value>> {
+    let mut rows = Vec::new();
+    let mut seen = vec![false; right.len()];
+    for one in left {
+        let mut is_alone = true;
+        for (at, other) in right.iter().enumerate() {
+            if !one[1].is_null() && one[1] == other[0] {
+                is_alone = false;
+                seen[at] = true;
+                rows.push([one.as_slice(), other].concat());
+            }
+        }
+        if is_alone && matches!(join_type, "LEFT" | "FULL") {
+            rows.push([one.as_slice(), &[Value::Null, Value::Null]].concat());
+        }
+    }
+    for (other, _) in right.iter().zip(&seen).filter(|(_, seen)| !**seen) {
+        if matches!(join_type, "RIGHT" | "FULL") {
+            rows.push(
+                [&[0.into(), Value::Null, Value::Null, Value::Null], other.as_slice()].concat(),
+            );
+        }
+    }
+    rows
+}
+
+const JOINED: [&str; 6] = ["__time", "page", "tags", "n", "r.k", "r.v"];
+
+#[test]
+fn joins_answer_as_the_oracle_does_whatever_segments_the_left_is_in() {
+    let right: Vec<Vec<Value>> = [("p1", "x"), ("p1", "y"), ("p2", "x"), ("p9", "z")]
+        .iter()
+        .map(|(key, value)| vec![json!(key), json!(value)])
+        .chain([vec![Value::Null, json!("null")]])
+        .collect();
+    for (seed, join_type) in ["INNER", "LEFT", "RIGHT", "FULL"].into_iter().enumerate() {
+        let left = rows(seed as u64, 120);
+        let source = json!({
+            "type": "join", "left": facts(&left), "right": inline(&["k", "v"], &["STRING", "STRING"], &right),
+            "rightPrefix": "r.", "condition": "page == \"r.k\"", "joinType": join_type,
+        });
+        let mut filters = filters();
+        filters.push(json!({"type": "selector", "dimension": "r.v", "value": "x"}));
+        for filter in filters {
+            let query = resolved(&group_by(&source, &json!(["r.v", "page"]), &filter));
+            let rows = oracle_rows(&JOINED, &joined(&left, &right, join_type));
+            let wanted = henge_oracle::answer(&query, &rows);
+            assert_eq!(answer(&query), wanted, "{join_type}, {filter}");
+            if matches!(join_type, "INNER" | "LEFT") {
+                assert_eq!(in_segments(&query, &left), wanted, "{join_type} in segments, {filter}");
+            }
+        }
+    }
+}
+
+/// The answer where the left's rows are in three segments.
+fn in_segments(query: &Query, left: &[Vec<Value>]) -> Value {
+    let context = ExecContext::default();
+    let derivation = Derivation::of(query, &context).unwrap().unwrap();
+    let parts = left
+        .chunks(left.len().div_ceil(3))
+        .map(|rows| derivation.run(query, &at_hand(&facts(rows)), Extent::Part, &context).unwrap());
+    let merged = merge(query, parts.collect(), &context).unwrap();
+    json_of(query, merged, &context)
+}
+
+#[test]
+fn unnested_values_answer_as_the_oracle_does() {
+    for seed in 0..6 {
+        let rows = rows(seed, 150);
+        let source = json!({
+            "type": "unnest", "base": facts(&rows),
+            "virtualColumn": {"type": "expression", "name": "u", "expression": "tags", "outputType": "STRING"},
+            "unnestFilter": {"type": "not", "field": {"type": "selector", "dimension": "u", "value": "t3"}},
+        });
+        let names = ["__time", "page", "tags", "n", "u"];
+        let unnested: Vec<Vec<Value>> = rows
+            .iter()
+            .flat_map(|row| {
+                let tags = row[2].as_array().unwrap().iter().filter(|tag| **tag != "t3");
+                tags.map(|tag| [row.as_slice(), std::slice::from_ref(tag)].concat())
+            })
+            .collect();
+        for filter in filters() {
+            let query = resolved(&group_by(&source, &json!(["u", "page"]), &filter));
+            let wanted = henge_oracle::answer(&query, &oracle_rows(&names, &unnested));
+            assert_eq!(answer(&query), wanted, "seed {seed}, {filter}");
+            assert_eq!(in_segments(&query, &rows), wanted, "seed {seed} in segments, {filter}");
+        }
+    }
+}
