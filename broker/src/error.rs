@@ -47,6 +47,15 @@ pub enum BrokerError {
         /// Where it is.
         address: String,
     },
+    /// What several parts of a query read did not stay the same while they were read.
+    #[error(
+        "what the query reads in several places was replaced while it ran, {times} times over: try \
+         again"
+    )]
+    Changing {
+        /// How often it was tried.
+        times: usize,
+    },
     /// The metadata store was never read since the start.
     #[error("the metadata store cannot be read, so it is not known what there is: {reason}")]
     MetadataAway {
@@ -87,6 +96,7 @@ impl BrokerError {
             Self::SegmentsUnavailable(_)
             | Self::NotReady { .. }
             | Self::Behind { .. }
+            | Self::Changing { .. }
             | Self::MetadataAway { .. } => ErrorClass::Unavailable,
             Self::TooManyQueries { .. } => ErrorClass::Capacity,
             Self::TimedOut { .. } => ErrorClass::Timeout,

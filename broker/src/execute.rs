@@ -7,6 +7,7 @@ use bytes::Bytes;
 use henge_answer::Form;
 use henge_data_node::{NodeError, SegmentDescriptor};
 use henge_exec::{Answer, ExecError, MemoryLease};
+use henge_inline::InlineSegment;
 use henge_platform::runtime::random;
 use henge_query::Query;
 use henge_types::ErrorClass;
@@ -26,7 +27,7 @@ use crate::running::Running;
 use crate::view::Unavailable;
 
 /// How often a query starts over because the timeline moved on under it.
-const RESTARTS: usize = 5;
+pub(crate) const RESTARTS: usize = 5;
 
 /// An answer.
 #[derive(Debug)]
@@ -54,11 +55,11 @@ pub(crate) struct BatchesResponse {
 }
 
 #[derive(Default)]
-struct Reply {
-    made: Option<Made>,
-    lease: Option<MemoryLease>,
-    etag: Option<String>,
-    response_context: Map<String, Value>,
+pub(crate) struct Reply {
+    pub(crate) made: Option<Made>,
+    pub(crate) lease: Option<MemoryLease>,
+    pub(crate) etag: Option<String>,
+    pub(crate) response_context: Map<String, Value>,
 }
 
 impl Broker {
@@ -115,7 +116,10 @@ impl Broker {
             let lane = Admission::lane_of(&running.query.base().context);
             let _place = self.admission.enter(lane).await?;
             profile.admission_micros = micros(started.elapsed());
-            self.answer(&running, if_none_match, &mut profile).await
+            match running.query.base().data_source.is_stored() {
+                true => self.answer_stored(&running, if_none_match, &mut profile).await,
+                false => self.answer_composed(&running, &mut profile).await,
+            }
         };
         let outcome = tokio::select! {
             biased;
@@ -140,6 +144,21 @@ impl Broker {
         Ok((outcome?, profile))
     }
 
+    /// Answers a query over rows at hand in the place of its data source, as [`Broker::execute`] does.
+    ///
+    /// # Errors
+    /// As [`Broker::execute`].
+    pub async fn execute_over(
+        &self,
+        mut query: Query,
+        rows: InlineSegment,
+        form: Form,
+        query_id: &str,
+    ) -> Result<QueryResponse> {
+        query.base_mut().data_source = rows.into_data_source();
+        self.execute(query, form, query_id, None).await
+    }
+
     /// The answer to a query as columns, for those who want more than its bytes.
     ///
     /// # Errors
@@ -156,7 +175,7 @@ impl Broker {
 
     /// Answers from one view; when segments vanished under the query (a replace or a drop came in
     /// between) it starts over on a fresh view, so that each answer shows one timeline.
-    async fn answer(
+    pub(crate) async fn answer_stored(
         &self,
         running: &Running,
         if_none_match: Option<&str>,
@@ -210,7 +229,7 @@ impl Broker {
     ///
     /// # Errors
     /// `SegmentsUnavailable` when servers could not be asked, unless the answer may be partial.
-    async fn gather_for(
+    pub(crate) async fn gather_for(
         &self,
         running: &Running,
         plan: &mut Plan,
@@ -270,7 +289,7 @@ impl Broker {
         };
         self.metrics.count(query, profile, outcome);
         if profile.total_micros >= self.options.slow_query_ms.saturating_mul(1_000) {
-            let datasource = query.base().data_source.table_names().join(",");
+            let datasource = query.base().data_source.all_table_names().join(",");
             tracing::warn!(
                 query_id,
                 query_type = type_name(query),
@@ -307,6 +326,6 @@ fn other_shape() -> BrokerError {
     ExecError::Internal("an answer was made into something else".to_owned()).into()
 }
 
-fn unavailable(segments: &[SegmentDescriptor]) -> BrokerError {
+pub(crate) fn unavailable(segments: &[SegmentDescriptor]) -> BrokerError {
     BrokerError::SegmentsUnavailable(Unavailable::of(segments))
 }

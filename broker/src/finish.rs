@@ -45,7 +45,7 @@ impl Broker {
     }
 
     /// Merges what nodes have on disk with all the rest, a partition of every node at a time.
-    async fn take_partitions(
+    pub(crate) async fn take_partitions(
         &self,
         running: &Running,
         gathered: Gathered,
@@ -67,7 +67,7 @@ impl Broker {
         Ok(Gathered { partials: vec![merged], leases: vec![lease], ..Gathered::default() })
     }
 
-    async fn on_pool<T: Send + 'static>(
+    pub(crate) async fn on_pool<T: Send + 'static>(
         &self,
         running: &Running,
         profile: &mut Profile,

@@ -20,6 +20,10 @@ impl Broker {
     /// What is to be told of the columns that a query names, each after the path of a field and a
     /// colon. Nothing when it cannot be found out: the query itself says why.
     pub(crate) async fn column_warnings(&self, query: &Query, remarks: &Remarks) -> Vec<String> {
+        // Columns of other rows have names of their own.
+        if !query.base().data_source.is_stored() {
+            return Vec::new();
+        }
         let uses = query.columns_read();
         let Ok(view) = self.views.current().await else { return Vec::new() };
         let names = query.base().data_source.table_names();

@@ -7,6 +7,7 @@ mod admission;
 mod api;
 mod at_work;
 mod choose;
+mod compose;
 mod error;
 mod execute;
 mod finish;
@@ -16,6 +17,7 @@ mod late;
 mod links;
 mod load;
 mod made;
+mod lookups;
 mod nodes;
 mod options;
 mod plan;
@@ -54,6 +56,7 @@ pub use view::{Availability, Unavailable};
 use crate::admission::Admission;
 use crate::at_work::AtWork;
 use crate::load::NodeLoads;
+use crate::lookups::KnownLookups;
 use crate::nodes::Nodes;
 use crate::profile::{QUERY_TYPES, QueryMetrics};
 use crate::readiness::Readiness;
@@ -77,6 +80,7 @@ pub struct Broker {
     pub(crate) results: Arc<ResultCache>,
     /// The statements of SQL that are at work.
     pub(crate) statements: Arc<Statements>,
+    pub(crate) lookups: KnownLookups,
     pub(crate) metrics: QueryMetrics,
 }
 
@@ -115,6 +119,7 @@ impl Broker {
                 options.max_cached_result_bytes,
             )),
             loads: Arc::new(NodeLoads::new(QUERY_TYPES.len(), options.hedge_percent)),
+            lookups: KnownLookups::new(Arc::clone(&metadata)),
             options,
             services,
             views: Arc::new(ClusterViews::new(discovery, metadata)),

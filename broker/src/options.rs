@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use henge_platform::config::{CacheConfig, QueryConfig};
 
+/// Druid's default of `maxSubqueryRows`.
+const MAX_SUBQUERY_ROWS: u64 = 100_000;
+
 /// Limits and defaults of queries.
 #[derive(Debug, Clone)]
 pub struct BrokerOptions {
@@ -18,6 +21,8 @@ pub struct BrokerOptions {
     pub total_memory_bytes: usize,
     /// Bytes that one groupBy may put into temporary files.
     pub max_on_disk_storage_bytes: u64,
+    /// Rows that the sub-queries of one query may answer together, unless its context says otherwise.
+    pub max_subquery_rows: u64,
     /// Most time buckets of one query.
     pub max_buckets: usize,
     /// Queries at work at once.
@@ -78,6 +83,7 @@ impl BrokerOptions {
             memory_budget_bytes: size(memory_budget_bytes),
             total_memory_bytes: size(total_memory_bytes),
             max_on_disk_storage_bytes: *max_on_disk_storage_bytes,
+            max_subquery_rows: MAX_SUBQUERY_ROWS,
             max_buckets: size(max_buckets),
             max_running_queries: *max_concurrent as usize,
             max_waiting_queries: *max_waiting as usize,

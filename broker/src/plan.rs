@@ -116,7 +116,9 @@ impl Broker {
         let context = &running.query.base().context;
         let wants_id =
             wants_id || context.use_result_level_cache || context.populate_result_level_cache;
-        let wants_id = wants_id && view.metadata.away.is_none();
+        // What is joined is no part of an id.
+        let is_stored = running.query.base().data_source.is_stored();
+        let wants_id = wants_id && is_stored && view.metadata.away.is_none();
         let id = wants_id
             .then(|| AnswerId::of(&running.query, running.shape, &view, &segments))
             .flatten();

@@ -27,6 +27,7 @@ pub(crate) fn segments_of(query: &Query, table: &TableView) -> Vec<SegmentDescri
     }
     if let Query::TimeBoundary(boundary) = query
         && boundary.base.filter.is_none()
+        && boundary.base.data_source.is_stored()
         && boundary.base.intervals == [Interval::ETERNITY]
     {
         leave_out_inner(&mut holders, table);

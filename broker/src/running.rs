@@ -1,7 +1,7 @@
 //! A query on its way through the broker: its name, its limits and what is left of its time.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use henge_data_node::{
@@ -36,8 +36,8 @@ pub(crate) struct Running {
     /// When its time is up.
     pub(crate) deadline: Instant,
     registered: RunningQuery,
-    at_work: Registered,
-    parts: Mutex<Vec<NodePart>>,
+    at_work: Arc<Registered>,
+    parts: Arc<Mutex<Vec<NodePart>>>,
     budget: QueryBudget,
     cluster: Arc<str>,
 }
@@ -67,6 +67,29 @@ impl Running {
     /// Waits until somebody cancels it.
     pub(crate) async fn cancelled(&self) {
         self.at_work.cancelled().await;
+    }
+
+    /// A query within this one, or what became of this one: it is the same to whoever cancels it, is
+    /// stopped with it and is charged to its account.
+    ///
+    /// # Errors
+    /// When the query is not valid.
+    pub(crate) fn within(&self, broker: &Broker, query: Query) -> Result<Self> {
+        query.validate()?;
+        let key = self.registered.key();
+        Ok(Self {
+            query: Arc::new(query),
+            form: self.form,
+            context: self.context.clone(),
+            arrived: self.arrived,
+            is_caught_up: AtomicBool::new(self.is_caught_up.load(Ordering::Relaxed)),
+            deadline: self.deadline,
+            registered: broker.services.running.join(key, self.budget.memory_bytes),
+            at_work: Arc::clone(&self.at_work),
+            parts: Arc::clone(&self.parts),
+            budget: self.budget,
+            cluster: Arc::clone(&self.cluster),
+        })
     }
 
     /// What a node is asked.
@@ -103,7 +126,7 @@ impl Broker {
         };
         let key = QueryKey { id: query_id.into(), number: random() };
         let registered = self.services.running.join(&key, budget.memory_bytes);
-        let at_work = self.at_work.register(&key);
+        let at_work = Arc::new(self.at_work.register(&key));
         let context = ExecContext {
             cancel: registered.cancel.clone(),
             memory_budget_bytes: budget.memory_bytes,
@@ -114,7 +137,7 @@ impl Broker {
         let arrived = Instant::now();
         let deadline = deadline_after(Duration::from_millis(self.timeout_ms(&query)));
         let cluster = Arc::clone(&self.services.cluster);
-        let (query, parts) = (Arc::new(query), Mutex::default());
+        let (query, parts) = (Arc::new(query), Arc::default());
         Ok(Running {
             query,
             shape,

@@ -7,6 +7,7 @@ mod datasources;
 mod drivers;
 mod flight_sql;
 mod grpc;
+mod lookups;
 mod native;
 mod sql;
 
@@ -35,6 +36,11 @@ pub fn router(broker: Arc<Broker>) -> Router {
         .route("/druid/v2/datasources/{name}", get(datasources::columns))
         .route("/druid/v2/datasources/{name}/dimensions", get(datasources::dimensions))
         .route("/druid/v2/datasources/{name}/metrics", get(datasources::metrics))
+        .route("/druid/v1/lookups/introspect", get(lookups::names))
+        .route("/druid/v1/lookups/introspect/{name}", get(lookups::map))
+        .route("/druid/v1/lookups/introspect/{name}/{part}", get(lookups::part))
+        .route("/druid/listen/v1/lookups", get(lookups::all))
+        .route("/druid/listen/v1/lookups/{name}", get(lookups::one))
         .with_state(broker)
 }
 

@@ -86,7 +86,8 @@ async fn parse(broker: &Broker, body: Bytes) -> Result<(Query, Remarks, MemoryLe
     held.set(body.len().saturating_mul(PARSED_FACTOR))?;
     let is_short = body.len() <= INLINE_BYTES;
     let strict = broker.options.strict;
-    let read = move || Query::parse_with_warnings(&body, strict);
+    let lookups = broker.lookups.for_query(&body).await?;
+    let read = move || Query::parse_with_warnings(&body, strict, lookups);
     let (query, remarks) = match is_short {
         true => read()?,
         false => broker.services.pool.spawn(0, read).await??,
@@ -117,7 +118,7 @@ async fn datasource_warnings(broker: &Broker, query: &Query) -> Vec<String> {
     // Without a view the query itself says why.
     let Ok(view) = broker.views.current().await else { return Vec::new() };
     let known = |name: &str| view.tables.iter().any(|(known, _)| **known == *name);
-    let names = query.base().data_source.table_names();
+    let names = query.base().data_source.all_table_names();
     let unknown = names.into_iter().filter(|name| !known(name)).map(|name| {
         let meant = henge_query::closest_name(name, view.tables.keys().map(|known| &**known));
         let meant = meant.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));

@@ -28,6 +28,8 @@ impl PartialCaching {
         let context = &query.base().context;
         let kept = query.grouped().is_some()
             || matches!(**query, Query::Search(_) | Query::SegmentMetadata(_));
+        // Rows that others are joined with are no part of the key.
+        let kept = kept && query.base().data_source.is_stored();
         if !kept || !(context.use_cache || context.populate_cache) {
             return None;
         }

@@ -2,6 +2,7 @@
 //! shared by a few workers on the CPU pool.
 
 mod call;
+mod derived;
 mod gather;
 mod slight;
 mod sort;
@@ -151,7 +152,8 @@ impl QueryRunner {
             self.loads.sample(&found, |(segment, views)| (segment.id.clone(), rows_of(views)));
         let reads = found.first().map(|(segment, _)| self.reads.of(&segment.id.datasource));
         let sorted = sort::sort(self.partials.as_ref(), request, found);
-        let derived = sorted.derived_keys(&request.query)?;
+        let is_stored = request.query.base().data_source.is_stored();
+        let derived = if is_stored { sorted.derived_keys(&request.query)? } else { None };
         let Sorted { known, items, mut stats } = match &derived {
             Some(derived) => sorted.without(derived),
             None => sorted,
@@ -161,14 +163,20 @@ impl QueryRunner {
         let context = self.context_of(call, request, spill.as_ref());
         let readers = Readers::of(pool, query, &items);
         let readers = if self.on_the_pool { readers.of_the_pool() } else { readers };
-        let shared = Extent::whole_if(known.is_empty());
-        let run = Arc::new(SharedRun::new(Arc::clone(query), items, shared));
-        let workers = (0..readers.count().min(run.worker_limit())).map(|_| {
-            let worker = work::Watched::new(Worker::new(Arc::clone(&run)), reads.clone());
-            work::work(pool, call.priority(), worker, readers, &context)
-        });
+        let found = match is_stored {
+            true => {
+                let shared = Extent::whole_if(known.is_empty());
+                let run = Arc::new(SharedRun::new(Arc::clone(query), items, shared));
+                let workers = (0..readers.count().min(run.worker_limit())).map(|_| {
+                    let worker = work::Watched::new(Worker::new(Arc::clone(&run)), reads.clone());
+                    work::work(pool, call.priority(), worker, readers, &context)
+                });
+                try_join_all(workers).await?
+            }
+            false => derived::work(pool, call.priority(), query, items, &context).await?,
+        };
         let mut mergers = Vec::new();
-        for (merger, spent) in try_join_all(workers).await? {
+        for (merger, spent) in found {
             mergers.push(merger);
             stats += spent;
         }
