@@ -40,6 +40,12 @@ pub enum CoordinatorError {
     /// A plan that came to no end.
     #[error(transparent)]
     Lost(#[from] WorkLost),
+    /// What was sent cannot be as it is.
+    #[error("{0}")]
+    Invalid(String),
+    /// What was sent is known to Druid and not built.
+    #[error("{0}")]
+    Unsupported(String),
     /// A bug.
     #[error("internal error: {0}")]
     Internal(String),
@@ -55,7 +61,8 @@ impl CoordinatorError {
             Self::Compaction(error) => error.class(),
             Self::Lost(error) => error.class(),
             Self::LeadsNoMore | Self::NotAllSeen => ErrorClass::Unavailable,
-            Self::NoStorage => ErrorClass::Unsupported,
+            Self::Invalid(_) => ErrorClass::InvalidInput,
+            Self::NoStorage | Self::Unsupported(_) => ErrorClass::Unsupported,
             Self::Stored { .. } => ErrorClass::Corrupt,
             Self::Internal(_) => ErrorClass::Internal,
         }

@@ -20,6 +20,7 @@ mod hosts;
 mod inventory;
 mod kill;
 mod leadership;
+mod lookups;
 mod marking;
 mod options;
 mod picture;
@@ -63,6 +64,7 @@ use crate::compaction::Compaction;
 use crate::hosts::Hosts;
 use crate::inventory::Inventory;
 use crate::leadership::Term;
+use crate::lookups::LookupStore;
 use crate::shared::Shared;
 
 /// How far the coordinator is.
@@ -121,6 +123,7 @@ pub struct Coordinator {
     /// Since when not everything is seen, in running time.
     pub(crate) blind_since_ms: Mutex<Option<u64>>,
     pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) lookups: LookupStore,
     pub(crate) rules: RuleStore,
     pub(crate) compaction: Compaction,
     pub(crate) config: ConfigStore,
@@ -143,6 +146,7 @@ impl Coordinator {
         let Dependencies { metadata, discovery, clock, leadership, sight, dial } = dependencies;
         let shared = Arc::new(Shared::new(options, clock, leadership, sight));
         Self {
+            lookups: LookupStore::new(Arc::clone(&metadata)),
             rules: RuleStore::new(Arc::clone(&metadata)),
             compaction: Compaction::new(Arc::clone(&metadata)),
             config: ConfigStore::new(Arc::clone(&metadata)),

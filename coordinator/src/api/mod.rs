@@ -14,6 +14,7 @@ mod intervals;
 mod kill;
 mod load_queue;
 mod load_status;
+mod lookups;
 mod mark;
 mod metadata;
 mod nodes;
@@ -72,6 +73,7 @@ fn druid() -> Router<Arc<Coordinator>> {
         .merge(of_datasources())
         .merge(of_metadata())
         .merge(compaction::druid())
+        .merge(lookups::druid())
 }
 
 fn of_datasources() -> Router<Arc<Coordinator>> {

@@ -7,6 +7,7 @@ mod buffering;
 mod commits;
 mod error;
 mod leases;
+mod lookups;
 pub mod manifest;
 mod memory;
 mod places;
@@ -23,6 +24,10 @@ mod unused;
 pub use buffering::{BUFFERING_SERVER, Buffering, BufferingBody, READ_WITHIN, buffering_servers};
 pub use error::{MetadataError, Result};
 pub use leases::{Fence, Lease};
+pub use lookups::{
+    DEFAULT_LOOKUP_TIER, LOOKUP, LookupDocument, LookupSpec, MAX_LOOKUP_BYTES, MAX_LOOKUPS_BYTES,
+    read_lookups,
+};
 pub use memory::MemoryMetadataStore;
 pub use positions::{PartitionAdvance, Position, SourceAdvance, SourceMark, SourceMarks};
 pub use postgres::PostgresOptions;
