@@ -49,7 +49,8 @@ def main():
         server = ClusterServer(options.cluster) if options.cluster else harness.Server(data_dir, log='error')
         server.start()
         try:
-            subprocess.run([sys.executable, os.path.join(corpus, 'ingest.py'), '--url', server.url], stdout=subprocess.DEVNULL, check=False)
+            subprocess.run([sys.executable, os.path.join(corpus, 'ingest.py'), '--url', server.url, '--lookups'],
+                           stdout=subprocess.DEVNULL, check=False)
             out = os.path.join(data_dir, 'out.json')
             subprocess.run([sys.executable, os.path.join(corpus, 'run.py'), '--url', server.url, '--only', 'native', '--json', out],
                            stdout=subprocess.DEVNULL, check=False)

@@ -9,6 +9,7 @@ mod chunk_sizes;
 mod cluster;
 mod compaction;
 mod damage;
+mod datasources;
 mod dies;
 mod discovery;
 mod door;
