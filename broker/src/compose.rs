@@ -36,7 +36,8 @@ impl Broker {
         for _ in 0..RESTARTS {
             running.context.cancel.check()?;
             let mut notes = Notes::new(SubqueryLimits::of(&running.query, &self.options));
-            let mut composing = Composing { broker: self, running, profile, notes: &mut notes };
+            let mut composing =
+                Composing { broker: self, running, profile: &mut *profile, notes: &mut notes };
             let query = composing.resolved(Query::clone(&running.query)).await?;
             let running = running.within(self, query)?;
             let is_stored = running.query.base().data_source.base().is_stored();

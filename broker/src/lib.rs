@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use henge_data_node::{DataNode, QueryServices};
+use henge_expr::Lookups;
 use henge_platform::discovery::Discovery;
 use henge_platform::membership::MissingInventory;
 use henge_platform::metadata::MetadataStore;
@@ -159,6 +160,15 @@ impl Broker {
     #[must_use]
     pub fn awaited(&self) -> Vec<MissingInventory> {
         self.readiness.awaited()
+    }
+
+    /// The lookups that queries may name, as they are now: what [`henge_query::Query::from_value_with`]
+    /// takes.
+    ///
+    /// # Errors
+    /// When the metadata were never read.
+    pub async fn lookups(&self) -> Result<Arc<dyn Lookups>> {
+        self.lookups.all().await
     }
 
     /// What can be queried and what not, as of now.

@@ -56,16 +56,16 @@ impl KnownLookups {
         /// In what expressions, dimensions, extraction functions and data sources say of lookups.
         const WORD: &str = "ookup";
         match std::str::from_utf8(text).is_ok_and(|text| text.contains(WORD)) {
-            true => Ok(Some(self.current().await?.set)),
+            true => Ok(Some(self.all().await?)),
             false => Ok(None),
         }
     }
 
-    /// All lookups, for whoever reads queries that are no text.
+    /// All lookups.
     ///
     /// # Errors
     /// When it is not known which there are.
-    pub(crate) async fn all(&self) -> Result<Arc<LookupSet>> {
+    pub(crate) async fn all(&self) -> Result<Arc<dyn Lookups>> {
         Ok(self.current().await?.set)
     }
 

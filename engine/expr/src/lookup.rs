@@ -50,7 +50,7 @@ impl Lookup {
 }
 
 /// Finds lookups by their names.
-pub trait Lookups {
+pub trait Lookups: Send + Sync {
     /// The lookup of a name.
     fn find(&self, name: &str) -> Option<Arc<Lookup>>;
 

@@ -35,7 +35,7 @@ struct Content {
     row_count: usize,
     is_time_sorted: bool,
     memory_bytes: usize,
-    held: Option<MemoryLease>,
+    _held: Option<MemoryLease>,
 }
 
 impl InlineSegment {
@@ -61,7 +61,7 @@ impl InlineSegment {
             row_count,
             is_time_sorted,
             memory_bytes: 0,
-            held: None,
+            _held: None,
         };
         for (name, values) in others {
             content.positions.insert(name, content.columns.len());
@@ -71,7 +71,7 @@ impl InlineSegment {
         if let Some(memory) = memory {
             let mut lease = memory.lease();
             lease.set(content.memory_bytes)?;
-            content.held = Some(lease);
+            content._held = Some(lease);
         }
         Ok(Self { content: Arc::new(content), time_range: extent })
     }
