@@ -138,7 +138,7 @@ fn values_are_unnested_and_rows_filtered_on_the_way() {
 }
 
 #[test]
-fn sub_queries_are_bounded_in_words() {
+fn h_86_sub_queries_are_bounded_in_words() {
     let server = server();
     let scan = json!({"queryType": "scan", "dataSource": "visits", "intervals": ["1970/2100"]});
     let mut query = group_by(&json!({"type": "query", "query": scan}), &json!(["b"]));
@@ -155,7 +155,7 @@ fn sub_queries_are_bounded_in_words() {
 }
 
 #[test]
-fn lookups_are_set_read_and_removed() {
+fn h_95_lookups_are_set_read_and_removed_and_a_missing_one_is_named() {
     let server = server();
     let config = "/druid/coordinator/v1/lookups/config";
     let post =

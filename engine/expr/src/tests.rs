@@ -337,3 +337,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn lookups_are_found_when_an_expression_is_parsed() {
+    struct Names;
+    impl crate::Lookups for Names {
+        fn find(&self, name: &str) -> Option<std::sync::Arc<crate::Lookup>> {
+            let values = [("a".into(), "x".into()), ("".into(), "nothing".into())].into();
+            (name == "names").then(|| std::sync::Arc::new(crate::Lookup::new(name, values, 1)))
+        }
+
+        fn names(&self) -> Vec<String> {
+            vec!["names".to_owned()]
+        }
+    }
+    let of = |text: &str, v: crate::ExprValue| {
+        let expression = crate::Expr::parse_with(text, &Names).unwrap();
+        assert_eq!(expression.lookups().len(), 1);
+        expression.eval(&|_: &str| v.clone()).unwrap()
+    };
+    assert_eq!(of("lookup(v, 'names')", "a".into()), "x".into());
+    assert_eq!(of("lookup(v, 'names')", "b".into()), crate::ExprValue::Null);
+    assert_eq!(of("lookup(v, 'names', 'other')", "b".into()), "other".into());
+    assert_eq!(of("lookup(v, 'names')", crate::ExprValue::Null), "nothing".into());
+    let missing = crate::Expr::parse_with("lookup(v, 'nmaes')", &Names).unwrap_err().to_string();
+    assert!(missing.contains("there is no lookup 'nmaes'; there are: names"), "{missing}");
+    assert!(crate::Expr::parse("lookup(v, 'names')").is_err());
+    assert!(crate::Expr::parse_with("lookup(v, n)", &Names).is_err());
+}

@@ -4,8 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use henge_exec::{ExecContext, Extent, finalise, merge};
+use henge_exec::{ExecContext, Extent, MemoryPool, QueryMemory, finalise, merge};
 use henge_inline::{Derivation, InlineSegment, rows_of_answer, rows_of_inline, run_over};
 use henge_oracle::OracleRow;
 use henge_query::{DataSource, Query};
@@ -296,4 +297,67 @@ fn unnested_values_answer_as_the_oracle_does() {
             assert_eq!(in_segments(&query, &rows), wanted, "seed {seed} in segments, {filter}");
         }
     }
+}
+
+#[test]
+fn h_84_a_join_of_everything_with_everything_is_stopped_by_memory() {
+    let many: Vec<Vec<Value>> = (0..2_000).map(|n| vec![json!(n)]).collect();
+    let source = json!({
+        "type": "join", "left": inline(&["l"], &["LONG"], &many), "right": inline(&["k"], &["LONG"], &many),
+        "rightPrefix": "r.", "condition": "1", "joinType": "INNER",
+    });
+    let query = resolved(&group_by(&source, &json!([]), &Value::Null));
+    let memory = QueryMemory::new(Arc::new(MemoryPool::new(1 << 22)), 1 << 22);
+    let context = ExecContext { memory, ..ExecContext::default() };
+    let refused = run_over(&query, &context).unwrap_err();
+    assert!(refused.to_string().contains("query.memory_budget_bytes"), "{refused}");
+}
+
+#[test]
+fn conditions_that_are_no_equality_are_asked_of_each_pair() {
+    let numbers = |most: i64| (0..most).map(|n| vec![json!(n)]).collect::<Vec<_>>();
+    let source = json!({
+        "type": "join", "left": inline(&["l"], &["LONG"], &numbers(6)),
+        "right": inline(&["k"], &["LONG"], &numbers(6)), "rightPrefix": "r.",
+        "condition": "l > \"r.k\" && l % 2 == \"r.k\"", "joinType": "INNER",
+    });
+    let query = resolved(&group_by(&source, &json!(["l", "r.k"]), &Value::Null));
+    let pairs = answer(&query);
+    let pairs: Vec<(Value, Value)> = pairs
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["event"]["l"].clone(), row["event"]["r.k"].clone()))
+        .collect();
+    let wanted = [("2", "0"), ("3", "1"), ("4", "0"), ("5", "1")];
+    assert_eq!(pairs, wanted.map(|(l, k)| (json!(l), json!(k))));
+}
+
+#[test]
+fn null_meets_null_only_where_that_is_said() {
+    let rows = vec![vec![json!("a")], vec![Value::Null]];
+    for (condition, wanted) in [("l == \"r.k\"", 1), ("notdistinctfrom(l, \"r.k\")", 2)] {
+        let source = json!({
+            "type": "join", "left": inline(&["l"], &["STRING"], &rows),
+            "right": inline(&["k"], &["STRING"], &rows), "rightPrefix": "r.",
+            "condition": condition, "joinType": "INNER",
+        });
+        let query = resolved(&group_by(&source, &json!([]), &Value::Null));
+        assert_eq!(answer(&query)[0]["event"]["rows"], wanted, "{condition}");
+    }
+}
+
+#[test]
+fn what_travels_to_other_processes_is_the_same() {
+    let rows = rows(3, 50);
+    let source = json!({
+        "type": "join", "left": facts(&rows), "right": inline(&["k", "v"], &["STRING", "DOUBLE"], &[
+            vec![json!("p1"), json!(0.5)], vec![json!("p2"), Value::Null],
+        ]),
+        "rightPrefix": "r.", "condition": "page == \"r.k\"", "joinType": "LEFT",
+    });
+    let query = resolved(&group_by(&source, &json!(["r.v", "tags"]), &Value::Null));
+    let sent = query.to_value().to_string();
+    let received = Query::decode(sent.as_bytes()).unwrap();
+    assert_eq!(answer(&received), answer(&query));
 }

@@ -25,10 +25,30 @@ pub(crate) fn virtual_column(node: &Node<'_>) -> Result<VirtualColumn> {
         other => return Err(node.bad_type("virtual column", other, SUPPORTED, PLANNED)),
     }
     let name = node.require("name", "give the virtual column a name")?.name()?;
-    let expression =
-        expression(&node.require("expression", "give an expression, for example \"a + b\"")?)?;
-    let output_type = node.get("outputType").map(|t| value_type(&t)).transpose()?;
-    Ok(VirtualColumn { name, expression, output_type })
+    let text = node.require("expression", "give an expression, for example \"a + b\"")?;
+    let declared = node.get("outputType");
+    if let Some(element) = declared.as_ref().and_then(element_type) {
+        // Lists of a type are what the expression says they are.
+        let cast = format!("cast({}, 'ARRAY<{element}>')", text.text()?);
+        expression(&text)?;
+        let expression = Expr::parse_with(&cast, node.lookups());
+        let expression = expression.map_err(|error| text.invalid(error.to_string()))?;
+        return Ok(VirtualColumn { name, expression, output_type: None });
+    }
+    let output_type = declared.map(|t| value_type(&t)).transpose()?;
+    Ok(VirtualColumn { name, expression: expression(&text)?, output_type })
+}
+
+/// The type of the elements where the declared type is one of lists.
+fn element_type(node: &Node<'_>) -> Option<&'static str> {
+    let name = node.value().as_str()?.to_ascii_uppercase();
+    match name.strip_prefix("ARRAY<")?.strip_suffix('>')? {
+        "STRING" => Some("STRING"),
+        "LONG" => Some("LONG"),
+        // Expressions know one type of decimals.
+        "DOUBLE" | "FLOAT" => Some("DOUBLE"),
+        _ => None,
+    }
 }
 
 /// Parses an expression.
