@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use henge_platform::http::LimitedBody;
@@ -27,8 +27,8 @@ use henge_platform::http::LimitedBody;
 use self::service::Service;
 use super::drivers::AnswerSql;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
-const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-google-protobuf");
+const JSON: &str = "application/json;charset=utf-8";
+const PROTOBUF: &str = "application/x-google-protobuf";
 
 /// In which old clients send the request instead of a body.
 const REQUEST: &str = "request";

@@ -64,7 +64,7 @@ pub(super) fn listed_field(name: &str, sql_type: &str, is_nullable: bool) -> Fie
 /// Never for schemas of answers.
 pub(super) fn encoded(schema: &Schema) -> Result<Bytes, Status> {
     let options = IpcWriteOptions::default();
-    let IpcMessage(bytes) =
-        SchemaAsIpc::new(schema, &options).try_into().map_err(internal::<ArrowError>)?;
+    let message: Result<IpcMessage, ArrowError> = SchemaAsIpc::new(schema, &options).try_into();
+    let IpcMessage(bytes) = message.map_err(internal)?;
     Ok(bytes)
 }

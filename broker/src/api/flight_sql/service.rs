@@ -101,7 +101,7 @@ impl FlightService for FlightSql {
     ) -> Result<Response<SchemaResult>, Status> {
         let (metadata, _, descriptor) = request.into_parts();
         let asked = Asked::read(&descriptor.cmd, session::context(&metadata)?)?;
-        let schema = encoded(&*self.schema(&asked).await?)?;
+        let schema = encoded(&self.schema(&asked).await?)?;
         Ok(Response::new(SchemaResult { schema }))
     }
 
@@ -225,9 +225,9 @@ impl FlightSql {
         let SqlAnswer { columns, batches, .. } = answered.map_err(|error| refused(&error))?;
         let schema = schema_of(&columns);
         let told = Arc::clone(&schema);
-        let batches = batches.map(move |batch: Result<RecordBatch, SqlError>| {
-            let batch = batch.map_err(|error| FlightError::from(refused(&error)))?;
-            Ok(under(&told, &batch)?)
+        let batches = batches.map(move |batch: Result<RecordBatch, SqlError>| match batch {
+            Ok(batch) => under(&told, &batch).map_err(FlightError::from),
+            Err(error) => Err(FlightError::from(refused(&error))),
         });
         Ok(self.sent(schema, batches))
     }

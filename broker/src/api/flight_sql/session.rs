@@ -44,7 +44,8 @@ const KEYS: [&str; 17] = [
 pub(super) fn context(metadata: &MetadataMap) -> Result<Map<String, Value>, Status> {
     let mut context = options(metadata)?;
     for key in KEYS {
-        let text = metadata.get(key.to_ascii_lowercase()).and_then(|value| value.to_str().ok());
+        let text =
+            metadata.get(key.to_ascii_lowercase().as_str()).and_then(|value| value.to_str().ok());
         if let Some(text) = text {
             context.insert(key.to_owned(), context_value(key, text));
         }
@@ -59,8 +60,7 @@ pub(super) fn context(metadata: &MetadataMap) -> Result<Map<String, Value>, Stat
 pub(super) fn options(metadata: &MetadataMap) -> Result<Map<String, Value>, Status> {
     let cookies = metadata.get_all("cookie").iter().filter_map(|value| value.to_str().ok());
     let cookies = cookies.flat_map(|line| line.split(';'));
-    let ours =
-        cookies.filter_map(|one| one.trim().strip_prefix(COOKIE)?.strip_prefix('=')).next_back();
+    let ours = cookies.filter_map(|one| one.trim().strip_prefix(COOKIE)?.strip_prefix('=')).last();
     let Some(text) = ours.filter(|text| !text.is_empty()) else { return Ok(Map::new()) };
     let none = || invalid("the session's cookie is none of this server's");
     let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| none())?;

@@ -46,9 +46,8 @@ pub(super) async fn execute_sql(
     let head = SqlHead { query_id, columns: columns.iter().map(told).collect() };
     let account = limits.answers.clone();
     let rest = Written { writer, batches, rows: 0, step: Step::Begin };
-    let rest = stream::try_unfold(rest, next).map_ok(move |(written, tail)| {
-        charged(written, &account).map(|written| parts(written, tail))
-    });
+    let rest =
+        stream::try_unfold(rest, next).map_ok(move |made| charged(made, &account).map(parts));
     let rest = rest.map_err(|error| refused(&error)).map(|made| made.and_then(|made| made));
     Ok(stream::iter([Ok(of(Part::Head(head)))]).chain(rest.try_flatten()))
 }
