@@ -14,13 +14,13 @@ use henge_query::{
     ScanQuery, Unnest,
 };
 use henge_types::{ColumnType, Interval};
-use serde_json::Map;
 
 use crate::Broker;
 use crate::error::{BrokerError, Result};
 use crate::execute::{RESTARTS, Reply};
 use crate::finish::finished;
 use crate::gather::Gathered;
+use crate::made::Held;
 use crate::profile::Profile;
 use crate::running::Running;
 use limits::SubqueryLimits;
@@ -45,9 +45,9 @@ impl Broker {
                 true => self.answer_stored(&running, None, profile).await?,
                 false => {
                     let gathered = self.run_here(&running, profile).await?;
-                    let body = self.finish(&running, gathered, profile).await?;
-                    profile.result_bytes = body.len() as u64;
-                    Reply { body: Some(body.into()), etag: None, response_context: Map::new() }
+                    let Held { made, lease } = self.finish(&running, gathered, profile).await?;
+                    profile.result_bytes = made.size_bytes() as u64;
+                    Reply { made: Some(made), lease, ..Reply::default() }
                 }
             };
             if notes.is_of_one_time(is_stored, &*self.views.current().await?) {

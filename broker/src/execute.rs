@@ -100,6 +100,20 @@ impl Broker {
         Ok(BatchesResponse { batches, response_context, profile, lease })
     }
 
+    /// As [`Broker::batches_of`], over rows at hand in the place of the query's data source.
+    ///
+    /// # Errors
+    /// As [`Broker::execute`].
+    pub(crate) async fn batches_over(
+        &self,
+        mut query: Query,
+        rows: InlineSegment,
+        query_id: &str,
+    ) -> Result<BatchesResponse> {
+        query.base_mut().data_source = rows.into_data_source();
+        self.batches_of(query, query_id).await
+    }
+
     async fn reply_to(
         &self,
         query: Query,
@@ -142,21 +156,6 @@ impl Broker {
         profile.conclude(micros(started.elapsed()), outcome.is_err());
         self.report(&running.query, query_id, &profile, outcome.as_ref().err());
         Ok((outcome?, profile))
-    }
-
-    /// Answers a query over rows at hand in the place of its data source, as [`Broker::execute`] does.
-    ///
-    /// # Errors
-    /// As [`Broker::execute`].
-    pub async fn execute_over(
-        &self,
-        mut query: Query,
-        rows: InlineSegment,
-        form: Form,
-        query_id: &str,
-    ) -> Result<QueryResponse> {
-        query.base_mut().data_source = rows.into_data_source();
-        self.execute(query, form, query_id, None).await
     }
 
     /// The answer to a query as columns, for those who want more than its bytes.

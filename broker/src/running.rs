@@ -79,7 +79,7 @@ impl Running {
         let key = self.registered.key();
         Ok(Self {
             query: Arc::new(query),
-            form: self.form,
+            shape: self.shape,
             context: self.context.clone(),
             arrived: self.arrived,
             is_caught_up: AtomicBool::new(self.is_caught_up.load(Ordering::Relaxed)),

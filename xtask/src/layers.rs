@@ -86,8 +86,8 @@ const ROLE: &[&str] = &[
 
 /// The role that answers clients answers statements, too.
 const BROKER: &[&str] = &[
-    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, ANSWER, PROTO,
-    PLATFORM, DATA_NODE, SQL,
+    TYPES, EXPR, SKETCH, QUERY, VECTOR, SEGMENT, INDEX, INGEST, TABULAR, EXEC, INLINE, ANSWER,
+    PROTO, PLATFORM, DATA_NODE, SQL,
 ];
 
 /// The role that writes segments merges small ones, too.

@@ -1,22 +1,19 @@
 //! Native queries over rows at hand in the place of a datasource: the rows become a segment in memory, and the query
 //! runs over it like over any other, so that aggregators have one implementation wherever rows come from.
 
-mod rows;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use henge_exec::{ExecError, MemoryLease};
+use henge_data_node::task_priority;
+use henge_exec::QueryMemory;
 use henge_query::Query;
 
 use crate::Broker;
-use crate::admission::Admission;
 use crate::error::Result;
-use crate::execute::made_id;
-use crate::gather::Gathered;
-use crate::made::{Held, Made, Shape};
-use crate::profile::Profile;
+use crate::execute::{BatchesResponse, made_id};
 
-/// The answer to a query over these rows, with what it holds of the memory of queries.
+/// The answer to a query over these rows.
 ///
 /// # Errors
 /// As the query over a datasource would fail, and when the rows do not fit into a query's memory.
@@ -25,23 +22,13 @@ pub(super) async fn answer(
     query: Query,
     schema: SchemaRef,
     rows: Vec<RecordBatch>,
-) -> Result<(Vec<RecordBatch>, Option<MemoryLease>)> {
-    let running = broker.running(query, Shape::Batches, &made_id())?;
-    let lane = Admission::lane_of(&running.query.base().context);
-    let _place = broker.admission.enter(lane).await?;
-    let (query, context) = (running.query.clone(), running.context.clone());
-    let run = move || {
-        let mut lease = context.memory.lease();
-        let view = rows::view_of(&schema, &rows, context.memory_budget_bytes)?;
-        lease.set(view.memory_bytes)?;
-        let partial = henge_exec::run(&query, &*view.segment, &context)?;
-        Ok::<_, ExecError>((partial, lease))
-    };
-    let (partial, lease) = broker.services.pool.spawn(running.priority(), run).await??;
-    let gathered = Gathered { partials: vec![partial], leases: vec![lease], ..Gathered::default() };
-    let finished = broker.finish(&running, gathered, &mut Profile::default()).await?;
-    let Held { made: Made::Batches(batches), lease } = finished else {
-        return Err(ExecError::Internal("an answer was made into bytes".to_owned()).into());
-    };
-    Ok((batches.to_vec(), lease))
+) -> Result<BatchesResponse> {
+    let context = &query.base().context;
+    let priority = task_priority(context.priority, context.lane.as_deref());
+    let query_id = context.query_id.clone().unwrap_or_else(made_id);
+    let pool = Arc::clone(broker.services.running.pool());
+    let memory = QueryMemory::new(pool, broker.options.memory_budget_bytes);
+    let make = move || henge_inline::rows_of_batches(&schema, &rows, Some(&memory));
+    let rows = broker.services.pool.spawn(priority, make).await??;
+    broker.batches_over(query, rows, &query_id).await
 }

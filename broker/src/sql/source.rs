@@ -18,7 +18,7 @@ use super::statements::Statement;
 use super::system;
 use crate::Broker;
 use crate::error::BrokerError;
-use crate::execute::made_id;
+use crate::execute::{BatchesResponse, made_id};
 
 /// A query of more values than this is read on the pool: an IN list may have a million.
 const READ_INLINE_VALUES: usize = 4_096;
@@ -38,12 +38,7 @@ impl Source for BrokerSource {
         let query_id = query.base().context.query_id.clone().unwrap_or_else(made_id);
         let answered = self.broker.batches_of(query, &query_id).await;
         let response = answered.map_err(|error| failed(&error, statement.as_deref()))?;
-        if let Some(statement) = statement {
-            let (context, profile) = (&response.response_context, &response.profile);
-            statement.note(context, profile, response.lease);
-        }
-        let batches = response.batches.to_vec();
-        Ok(NativeAnswer { batches, response_context: response.response_context })
+        Ok(noted(response, statement.as_deref()))
     }
 
     async fn ask_over(
@@ -54,11 +49,8 @@ impl Source for BrokerSource {
     ) -> Result<NativeAnswer> {
         let (query, statement) = self.read(query).await?;
         let answered = over::answer(&self.broker, query, schema, rows).await;
-        let (batches, lease) = answered.map_err(|error| failed(&error, statement.as_deref()))?;
-        if let Some(statement) = statement {
-            statement.hold(lease);
-        }
-        Ok(NativeAnswer { batches, ..NativeAnswer::default() })
+        let response = answered.map_err(|error| failed(&error, statement.as_deref()))?;
+        Ok(noted(response, statement.as_deref()))
     }
 
     async fn system_rows(&self, table: &str) -> Result<Vec<RecordBatch>> {
@@ -89,6 +81,15 @@ impl BrokerSource {
         }
         Ok((query, statement))
     }
+}
+
+/// An answer, whose statement holds and tells from now on what it takes.
+fn noted(response: BatchesResponse, statement: Option<&Statement>) -> NativeAnswer {
+    let BatchesResponse { batches, response_context, profile, lease } = response;
+    if let Some(statement) = statement {
+        statement.note(&response_context, &profile, lease);
+    }
+    NativeAnswer { batches: batches.to_vec(), response_context }
 }
 
 /// True when a document has more values than are `left`.

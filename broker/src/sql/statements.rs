@@ -152,11 +152,6 @@ impl Statement {
         told.figures.cpu_micros += profile.cpu_micros;
     }
 
-    /// Holds what an answer takes of the memory of queries until the statement ends.
-    pub(super) fn hold(&self, lease: Option<MemoryLease>) {
-        self.told.lock().leases.extend(lease);
-    }
-
     /// Its time was up.
     pub(super) fn timed_out(&self) -> SqlError {
         let timeout_ms = self.timeout_ms;
