@@ -3,7 +3,7 @@
 //! They are read when a query names one and something was committed since, or some time has passed in
 //! which another process may have changed them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +67,15 @@ impl KnownLookups {
     /// When it is not known which there are.
     pub(crate) async fn all(&self) -> Result<Arc<dyn Lookups>> {
         Ok(self.current().await?.set)
+    }
+
+    /// What was read last, by name, with the version of each; nothing is read.
+    pub(crate) fn known(&self) -> BTreeMap<String, (u64, Arc<Lookup>)> {
+        let known = self.known.lock();
+        let entries = known.iter().flat_map(|known| known.specs.iter());
+        let shown =
+            entries.map(|(name, entry)| (name.clone(), (entry.version, Arc::clone(&entry.lookup))));
+        shown.collect()
     }
 
     /// What was set of each, by name.

@@ -7,16 +7,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
+use henge_expr::Lookup;
 use henge_sql::{Catalog, Column, Table};
 use henge_types::{ColumnType, TIME_COLUMN};
 use parking_lot::Mutex;
 
-use crate::view::{ClusterView, ClusterViews, TableView};
+use crate::Broker;
+use crate::view::{ClusterView, TableView};
 
-/// The tables of a broker's view.
+/// The tables of a broker's view, and its lookups.
 #[derive(Debug)]
 pub(crate) struct BrokerCatalog {
-    views: Arc<ClusterViews>,
+    broker: Arc<Broker>,
     known: Mutex<Known>,
 }
 
@@ -25,6 +27,7 @@ pub(crate) struct BrokerCatalog {
 struct Known {
     view: Weak<ClusterView>,
     tables: BTreeMap<Arc<str>, Made>,
+    lookups: BTreeMap<String, (u64, Arc<Lookup>)>,
     version: u64,
 }
 
@@ -35,17 +38,19 @@ struct Made {
 }
 
 impl BrokerCatalog {
-    pub(crate) fn new(views: Arc<ClusterViews>) -> Self {
-        Self { views, known: Mutex::default() }
+    pub(crate) fn new(broker: Arc<Broker>) -> Self {
+        Self { broker, known: Mutex::default() }
     }
 
     /// Reads what is known, brought in line with the newest view.
     fn with<T>(&self, read: impl FnOnce(&Known) -> T) -> T {
-        let view = self.views.latest();
+        let view = self.broker.views.latest();
+        let lookups = self.broker.lookups.known();
         let mut known = self.known.lock();
         if !std::ptr::eq(known.view.as_ptr(), Arc::as_ptr(&view)) {
             known.follow(&view);
         }
+        known.take_lookups(lookups);
         read(&known)
     }
 }
@@ -64,12 +69,13 @@ impl Catalog for BrokerCatalog {
     }
 
     fn lookup_names(&self) -> Vec<String> {
-        // A broker has none so far.
-        Vec::new()
+        self.with(|known| known.lookups.keys().cloned().collect())
     }
 
-    fn lookup(&self, _name: &str) -> Option<Arc<[(String, Option<String>)]>> {
-        None
+    fn lookup(&self, name: &str) -> Option<Arc<[(String, Option<String>)]>> {
+        let lookup = self.with(|known| known.lookups.get(name).map(|(_, of)| Arc::clone(of)))?;
+        let entries = lookup.entries();
+        Some(entries.map(|(key, value)| (key.to_owned(), Some(value.to_owned()))).collect())
     }
 }
 
@@ -95,6 +101,16 @@ impl Known {
             self.version += 1;
         }
         self.view = Arc::downgrade(view);
+    }
+
+    fn take_lookups(&mut self, lookups: BTreeMap<String, (u64, Arc<Lookup>)>) {
+        let versions = |of: &BTreeMap<String, (u64, Arc<Lookup>)>| -> Vec<(String, u64)> {
+            of.iter().map(|(name, (version, _))| (name.clone(), *version)).collect()
+        };
+        if versions(&lookups) != versions(&self.lookups) {
+            self.lookups = lookups;
+            self.version += 1;
+        }
     }
 
     fn keep(&mut self, name: &Arc<str>, of: &Arc<TableView>, table: Arc<Table>) {

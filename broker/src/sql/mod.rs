@@ -65,7 +65,7 @@ impl Sql {
     #[must_use]
     pub fn new(broker: Arc<Broker>, dependencies: SqlDependencies) -> Self {
         let SqlDependencies { clock, cluster, metrics, threads, options } = dependencies;
-        let catalog = BrokerCatalog::new(Arc::clone(&broker.views));
+        let catalog = BrokerCatalog::new(Arc::clone(&broker));
         let source =
             BrokerSource { broker: Arc::clone(&broker), cluster, clock: Arc::clone(&clock) };
         let engine = SqlEngine::new(Arc::new(catalog), Arc::new(source), options);

@@ -77,7 +77,7 @@ impl Sql {
         mut request: SqlRequest,
     ) -> Result<(Vec<SqlColumn>, Vec<SqlColumn>)> {
         check(&request.context)?;
-        self.see_everything().await?;
+        self.see_everything(&request.text).await?;
         request.now_ms = self.clock.now_ms();
         self.engine.prepare(&request).await
     }
@@ -104,7 +104,7 @@ impl Sql {
         // What clients call their queries means nothing to the queries that are made here.
         context.insert("queryId".to_owned(), statement.key.clone().into());
         let started = async {
-            self.see_everything().await?;
+            self.see_everything(&request.text).await?;
             self.work_on(request).await
         };
         match life.within(started).await {
@@ -149,9 +149,13 @@ impl Sql {
     }
 
     /// Brings the catalogue up to all that was announced and committed so far.
-    async fn see_everything(&self) -> Result<()> {
+    async fn see_everything(&self, text: &str) -> Result<()> {
         self.broker.readiness.check().map_err(|error| failed(&error, None))?;
         self.broker.views.current().await.map_err(|error| failed(&error, None))?;
+        // Lookups are read when somebody may ask for them.
+        if names_lookups(text) {
+            self.broker.lookups().await.map_err(|error| failed(&error, None))?;
+        }
         Ok(())
     }
 
@@ -174,6 +178,14 @@ impl Sql {
             )),
         }
     }
+}
+
+/// True when a statement may name a lookup, or list them.
+fn names_lookups(text: &str) -> bool {
+    let contains = |word: &[u8]| {
+        text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+    };
+    contains(b"lookup") || contains(b"information_schema")
 }
 
 /// What a statement is from its beginning to its end, however it ends.

@@ -64,10 +64,16 @@ impl BrokerSource {
         let NativeQuery { json } = query;
         let key = json["context"]["queryId"].as_str();
         let statement = key.and_then(|key| self.broker.statements.of_key(key));
-        let read = match has_more_values(&json, &mut READ_INLINE_VALUES.clone()) {
-            false => Query::from_value(&json),
+        let lookups = match names_lookups(&json) {
+            true => Some(self.broker.lookups().await.map_err(|error| failed(&error, None))?),
+            false => None,
+        };
+        let is_large = has_more_values(&json, &mut READ_INLINE_VALUES.clone());
+        let read = move || Query::from_value_with(&json, lookups);
+        let read = match is_large {
+            false => read(),
             true => {
-                let spawned = self.broker.services.pool.spawn(0, move || Query::from_value(&json));
+                let spawned = self.broker.services.pool.spawn(0, read);
                 spawned.await.map_err(|error| failed(&error.into(), None))?
             }
         };
@@ -90,6 +96,20 @@ fn noted(response: BatchesResponse, statement: Option<&Statement>) -> NativeAnsw
         statement.note(&response_context, &profile, lease);
     }
     NativeAnswer { batches: batches.to_vec(), response_context }
+}
+
+/// True when something in a query may name a lookup.
+fn names_lookups(json: &Value) -> bool {
+    /// In what expressions, dimensions, extraction functions and data sources say of lookups.
+    const WORD: &str = "ookup";
+    match json {
+        Value::String(text) => text.contains(WORD),
+        Value::Array(items) => items.iter().any(names_lookups),
+        Value::Object(members) => {
+            members.iter().any(|(name, value)| name.contains(WORD) || names_lookups(value))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// True when a document has more values than are `left`.
