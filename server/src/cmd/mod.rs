@@ -95,7 +95,7 @@ impl Command {
             Self::Broker(args) => of_role(args, Role::Broker),
             Self::Coordinator(args) => of_role(args, Role::Coordinator),
             Self::Ingest(args) => ingest::run(&args),
-            Self::Sql(args) => sql::run(args),
+            Self::Sql(args) => sql::run(&args),
             Self::Cluster(command) => cluster::run(&command),
             Self::Tier(command) => tier::run(&command),
             Self::Rules(command) => rules::run(&command),

@@ -27,7 +27,6 @@ impl Column {
 }
 
 /// The rows of a statement.
-#[derive(Debug)]
 pub(super) struct Rows {
     pub(super) columns: Vec<Column>,
     lines: Lines<StreamedBody>,

@@ -17,7 +17,6 @@ use crate::cmd::http::Client;
 const NAMES_LAST: Duration = Duration::from_secs(30);
 
 /// Completes, hints and validates.
-#[derive(Debug)]
 pub(super) struct LineHelper {
     client: Client,
     names: RefCell<Option<(Instant, Names)>>,

@@ -83,9 +83,9 @@ pub(crate) struct SqlArgs {
 ///
 /// # Errors
 /// When a statement fails.
-pub(crate) fn run(args: SqlArgs) -> Result<ExitCode> {
+pub(crate) fn run(args: &SqlArgs) -> Result<ExitCode> {
     // Ends after the last statement.
-    let embedded = embedded(&args)?;
+    let embedded = embedded(args)?;
     let client = match &embedded {
         Some(embedded) => embedded.client()?,
         None => args.at.cluster()?.client().clone(),
