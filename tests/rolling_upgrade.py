@@ -8,18 +8,16 @@ historical nodes first, then realtime nodes, coordinators and brokers, each stop
 broker that is not restarted at the time, as behind a load balancer, and pushers repeat what was not acknowledged.
 """
 import argparse
-import glob
 import os
 import random
 import sys
-import tempfile
 import threading
 import time
 
 from chaos import report
 from harness import binary
 from storms import faults, load
-from storms.cluster import BROKERS, COORDINATORS, HISTORICALS, REALTIMES, Cluster
+from storms.cluster import BROKERS, COORDINATORS, HISTORICALS, REALTIMES, in_new_cluster
 from storms.history import History
 
 DATASOURCES = {'events_local': None, 'events_replicated': 'replicated'}
@@ -32,12 +30,7 @@ def main():
     parser.add_argument('--base-port', type=int, default=18400)
     options = parser.parse_args()
     print(f'rolling upgrade: seed {options.seed}', flush=True)
-    if not glob.glob('/usr/lib/postgresql/*/bin/postgres'):
-        print('SKIPPED, there is no PostgreSQL here: an upgrade of a cluster under load')
-        return 0
-    with tempfile.TemporaryDirectory(prefix='henge-upgrade-') as folder:
-        os.chmod(folder, 0o755)
-        return upgrade(options, Cluster(os.path.join(folder, 'cluster'), options.base_port, 'folder'))
+    return in_new_cluster('an upgrade of a cluster under load', options.base_port, lambda cluster: upgrade(options, cluster))
 
 
 def upgrade(options, cluster):

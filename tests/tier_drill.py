@@ -5,20 +5,18 @@
 
 Two hot nodes in two zones and a cold one, a copy of each segment in either tier. The hot node dies by kill -9: queries
 go to the cold copy at once, and the hot one is rebuilt on the other hot node. Then everything of the zone without
-the cold node dies. Errors are counted, and so are answers that differ from the one before; both have to be 0.
+the cold node dies. Errors are counted, and so are answers that differ from the one before; both have to be 0. Full
+replication is when the inventories of the nodes that live have each used segment in both tiers.
 """
 import argparse
-import glob
 import json
-import os
 import sys
-import tempfile
 import threading
 import time
 
 from harness import binary
 from measure import percentile
-from storms.cluster import BROKERS, Cluster
+from storms.cluster import BROKERS, in_new_cluster
 
 RULES = [{'type': 'loadForever', 'tieredReplicants': {'hot': 1, 'cold': 1}}]
 SCHEMA = {'timestampSpec': {'column': 'time', 'format': 'auto'}, 'dimensionsSpec': {'dimensions': ['site', 'country']},
@@ -40,25 +38,23 @@ def main():
     parser.add_argument('--rows', type=int, default=200_000)
     options = parser.parse_args()
     print(f'drill with {binary()}', flush=True)
-    if not glob.glob('/usr/lib/postgresql/*/bin/postgres'):
-        print('SKIPPED, there is no PostgreSQL here: the loss of nodes of a tier')
-        return 0
-    with tempfile.TemporaryDirectory(prefix='henge-drill-') as folder:
-        os.chmod(folder, 0o755)
-        cluster = Cluster(os.path.join(folder, 'cluster'), options.base_port, 'folder', tiers=True)
-        cluster.up()
-        try:
-            return drill(cluster, options)
-        finally:
-            cluster.down()
+    return in_new_cluster('the loss of nodes of a tier', options.base_port, lambda cluster: drill(cluster, options), tiers=True)
 
 
 def drill(cluster, options):
+    cluster.up()
+    try:
+        return lose_nodes(cluster, options)
+    finally:
+        cluster.down()
+
+
+def lose_nodes(cluster, options):
     cluster.must(BROKERS[0], 'POST', '/druid/coordinator/v1/rules/_default', RULES)
     load(cluster, options.rows)
     wait_until_seen(cluster, options.rows)
-    whole = wait_until_whole(cluster)
-    print(f'{options.rows:,} rows in {len(segments(cluster))} segments, a copy in each tier after {whole:.1f} s', flush=True)
+    whole = Replication(cluster, []).seconds()
+    print(f'{options.rows:,} rows in {len(segments(cluster))} segments, a copy in each tier {whole:.1f} s later', flush=True)
     boards = Boards(cluster)
     boards.phase('before', options.seconds)
     for what, lost in (('hot node lost', ['historical-1']), ('zone lost', ['historical-2', 'realtime-2', 'coordinator-2', 'broker-2'])):
@@ -66,8 +62,9 @@ def drill(cluster, options):
         boards.brokers = [name for name in boards.brokers if name not in lost]
         for name in lost:
             cluster.kill(name)
+        replication = Replication(cluster, lost)
         boards.phase(what, options.seconds)
-        wait_until_whole(cluster)
+        print(f'{"":14s} full replication {replication.seconds():.1f} s after the loss', flush=True)
         boards.phase('after it', options.seconds)
         for name in lost:
             cluster.start(name)
@@ -107,14 +104,52 @@ def segments(cluster):
     return cluster.must(BROKERS[0], 'GET', '/druid/coordinator/v1/metadata/datasources/visits/segments')
 
 
+class Replication:
+    """When the nodes that live hold all again, by their inventories: a load status counts nodes that are away, too."""
+
+    def __init__(self, cluster, lost):
+        self.cluster, self.lost = cluster, {f'historical-{name}' for name in lost}
+        self.began, self.took = time.monotonic(), None
+        self.thread = threading.Thread(target=self.look)
+        self.thread.start()
+
+    def look(self):
+        while self.took is None and time.monotonic() - self.began < WHOLE_SECONDS:
+            try:
+                if self.is_full():
+                    self.took = time.monotonic() - self.began
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+
+    def is_full(self):
+        used_status, used, _ = self.cluster.call(BROKERS[0], 'GET', '/druid/coordinator/v1/metadata/datasources/visits/segments')
+        status, servers, _ = self.cluster.call(BROKERS[0], 'GET', '/druid/coordinator/v1/servers?full')
+        if (used_status, status) != (200, 200) or not used:
+            return False
+        tiers = RULES[0]['tieredReplicants']
+        held = {tier: set() for tier in tiers}
+        for server in servers:
+            if server['type'] == 'historical' and server['host'] not in self.lost and server['tier'] in held:
+                held[server['tier']].update(server['segments'])
+        return all(set(used) <= held[tier] for tier in tiers)
+
+    def seconds(self):
+        self.thread.join()
+        if self.took is None:
+            sys.exit(f'not fully replicated after {WHOLE_SECONDS} s')
+        return self.took
+
+
 def wait_until_whole(cluster):
-    """Seconds until nothing waits to be loaded; what nodes have that are away for a moment counts as loaded."""
+    """Until nothing waits to be loaded; what nodes have that are away for a moment counts as loaded."""
     began = time.monotonic()
     while True:
         try:
             status, left, _ = cluster.call(BROKERS[0], 'GET', '/druid/coordinator/v1/loadstatus?full')
             if status == 200 and left and all(count == 0 for tier in left.values() for count in tier.values()):
-                return time.monotonic() - began
+                return
         except OSError:
             pass
         if time.monotonic() - began > WHOLE_SECONDS:

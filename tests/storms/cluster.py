@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from harness import ROOT, binary
@@ -22,6 +23,16 @@ NOBODY = '02:00:00:00:00:01'
 def can_cut():
     """Whether this user may make networks."""
     return subprocess.run(['unshare', '-n', 'ip', 'link', 'add', 'probe', 'type', 'veth'], check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def in_new_cluster(what, base_port, work, **kind):
+    """What `work` gives of a cluster in a folder of its own; 0 where there is no PostgreSQL for `what`."""
+    if not glob.glob('/usr/lib/postgresql/*/bin/postgres'):
+        print(f'SKIPPED, there is no PostgreSQL here: {what}')
+        return 0
+    with tempfile.TemporaryDirectory(prefix='henge-cluster-') as folder:
+        os.chmod(folder, 0o755)
+        return work(Cluster(os.path.join(folder, 'cluster'), base_port, 'folder', **kind))
 
 
 class Cluster:
