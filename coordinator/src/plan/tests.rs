@@ -336,7 +336,7 @@ fn rules_say_how_many_copies_are_in_which_tier_and_what_goes() {
     snapshot.now_ms += 7 * 86_400_000;
     assert_eq!(plan(&snapshot), [drop_copy("a", &new, &["b"])]);
     // Dropped by rule it is marked; who has it lets it go once it is unused.
-    set(&mut snapshot, vec![Rule::DropForever]);
+    set(&mut snapshot, vec![Rule::DropForever {}]);
     let ids = vec![old.id.clone(), new.id.clone()];
     assert_eq!(plan(&snapshot), [Action::MarkUnused { ids, why: Unused::DroppedByRule }]);
     snapshot.is_complete = false;

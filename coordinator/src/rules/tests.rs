@@ -52,7 +52,7 @@ async fn h_103_what_is_refused_leaves_the_rules_as_they_were() {
     let (metadata, store) = store();
     store.set("a", &change(KEEP, 1)).await.unwrap();
     let mut bad = change(KEEP, 2);
-    bad.rules.push(Rule::DropForever);
+    bad.rules.push(Rule::DropForever {});
     let refused = store.set("a", &bad).await.unwrap_err();
     assert!(refused.to_string().contains("never match"), "{refused}");
     assert_eq!(store.get("a").await.unwrap(), change(KEEP, 1).rules);

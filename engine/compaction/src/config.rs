@@ -1,5 +1,6 @@
 //! What an operator sets for a datasource: Druid's `config/compaction`, and the roll-up by age.
 
+use henge_types::json_read::{read_named, refuse_repeated};
 use henge_types::{Granularity, Period, validate_datasource_name};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -87,8 +88,10 @@ impl CompactionConfig {
     /// # Errors
     /// The first thing that is wrong, and how to put it right.
     pub fn parse(json: &[u8]) -> Result<Self> {
-        let config: Self =
+        let value: Value =
             serde_json::from_slice(json).map_err(|error| refused(error.to_string()))?;
+        refuse_repeated(json).map_err(refused)?;
+        let config: Self = read_named(&value).map_err(refused)?;
         if let Some(field) = config.unknown.keys().next() {
             return Err(refused(format!("nobody knows the field '{}'", field.escape_debug())));
         }

@@ -112,6 +112,12 @@ pub enum TypeError {
         /// What is wrong and how to write it instead.
         reason: Cow<'static, str>,
     },
+    /// Not a name a tier, or an alias of tiers, may have.
+    #[error("tier name '{text}' is not allowed: write 1 to 64 letters, digits, '_' and '-'")]
+    TierName {
+        /// What was sent, clipped.
+        text: String,
+    },
     /// Not a segment id.
     #[error("segment id '{text}' is not valid: {reason}")]
     SegmentId {

@@ -11,6 +11,7 @@ pub mod granularity;
 pub mod ignored;
 pub mod interval;
 pub mod json;
+pub mod json_read;
 pub mod metric;
 pub mod narrow;
 pub mod number;
@@ -18,6 +19,7 @@ pub mod period;
 pub mod projection;
 pub mod segment_id;
 pub mod shard_spec;
+pub mod tier;
 pub mod time;
 pub mod timeline;
 pub mod value;
@@ -41,6 +43,7 @@ pub use segment_id::{
     SegmentId, Version, decode_path_component, encode_path_component, validate_datasource_name,
 };
 pub use shard_spec::ShardSpec;
+pub use tier::validate_tier_name;
 pub use time::{
     MAX_TIME_MS, MIN_TIME_MS, days_from_civil, days_in_month, format_timestamp,
     format_timestamp_in_zone, parse_timestamp_ms, write_timestamp,

@@ -75,7 +75,11 @@ impl ServerConfig {
         let (node, token) = (&cluster.node, cluster.token.reveal());
         let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
         check(node.len() <= MAX_NODE_BYTES && node.chars().all(is_plain), "cluster.node", || {
-            format!("'{node}' has more than letters, digits and -._, or is longer than 100")
+            format!("{node:?} has more than letters, digits and -._, or is longer than 100")
+        })?;
+        let zone = &cluster.zone;
+        check(zone.len() <= MAX_NODE_BYTES && zone.chars().all(is_plain), "cluster.zone", || {
+            format!("{zone:?} has more than letters, digits and -._, or is longer than 100")
         })?;
         let fits = token.is_empty()
             || token.len() >= MIN_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic());

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use henge_types::validate_tier_name;
+
 use super::sections::MIB;
 use super::{ConfigError, MetadataConfig, ServerConfig};
 use crate::metadata::{MetadataError, PostgresOptions};
@@ -38,7 +40,7 @@ impl ServerConfig {
         self.validate_cluster()?;
         check(!self.data_dir.as_os_str().is_empty(), "data_dir", || "is empty".into())?;
         let tier = &self.historical.tier;
-        check(is_tier(tier), "historical.tier", || {
+        check(validate_tier_name(tier).is_ok(), "historical.tier", || {
             format!("is {tier:?}: write 1 to 64 letters, digits, '_' and '-', for example \"hot\"")
         })?;
         let limits = &self.limits;
@@ -216,9 +218,4 @@ fn check_reach(field: &'static str, host: &str, has_token: bool) -> Result<(), C
 
 pub(super) fn not_zero(field: &'static str, value: u64) -> Result<(), ConfigError> {
     check(value > 0, field, || "must be above 0".into())
-}
-
-fn is_tier(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use henge_types::validate_tier_name;
 use serde::{Deserialize, Serialize};
 
 use super::model::Replicants;
@@ -17,12 +18,21 @@ impl TierAliases {
     /// Aliases of which each names tiers, and no tier is named by two.
     ///
     /// # Errors
-    /// When one names none, a tier has two aliases, or an alias is named by another.
+    /// When one names none or itself alone, a tier has two aliases, an alias is named by another, or a name is
+    /// none that a tier may have.
     pub fn new(aliases: BTreeMap<String, BTreeSet<String>>) -> Result<Self> {
         let mut named: BTreeMap<&str, &str> = BTreeMap::new();
         for (alias, tiers) in &aliases {
-            if alias.is_empty() || tiers.is_empty() || tiers.contains("") {
-                let reason = format!("tier alias '{alias}' needs a name and tiers with names");
+            for name in tiers.iter().chain([alias]) {
+                validate_tier_name(name)
+                    .map_err(|error| PlacementError::Rules(error.to_string()))?;
+            }
+            if tiers.is_empty() {
+                let reason = format!("tier alias '{alias}' names no tier");
+                return Err(PlacementError::Rules(reason));
+            }
+            if tiers.iter().eq([alias]) {
+                let reason = format!("tier alias '{alias}' stands for itself: leave it out");
                 return Err(PlacementError::Rules(reason));
             }
             for tier in tiers {

@@ -12,7 +12,7 @@ impl Rule {
     #[must_use]
     pub fn matches(&self, segment: Interval, now_ms: i64) -> bool {
         match self {
-            Self::LoadForever { .. } | Self::DropForever | Self::BroadcastForever { .. } => true,
+            Self::LoadForever { .. } | Self::DropForever {} | Self::BroadcastForever { .. } => true,
             Self::LoadByInterval { interval, .. } | Self::BroadcastByInterval { interval, .. } => {
                 interval.overlaps(&segment)
             }

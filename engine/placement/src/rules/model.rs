@@ -58,8 +58,8 @@ pub enum Rule {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         use_default_tier_for_null: Option<bool>,
     },
-    /// Every segment is marked unused.
-    DropForever,
+    /// Every segment is marked unused. With braces, since serde takes unknown fields of units.
+    DropForever {},
     /// Segments that lie in the interval are marked unused.
     DropByInterval {
         /// The time.
@@ -139,7 +139,7 @@ impl Rule {
                     None => Replicants::new(),
                 })
             }
-            Self::DropForever
+            Self::DropForever {}
             | Self::DropByInterval { .. }
             | Self::DropByPeriod { .. }
             | Self::DropBeforeByPeriod { .. } => Effect::Drop,

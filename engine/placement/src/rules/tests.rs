@@ -153,7 +153,12 @@ fn an_alias_stands_for_each_of_its_tiers() {
     };
     assert!(refused(&[("a", &["t"]), ("b", &["t"])]).contains("two aliases"));
     assert!(refused(&[("a", &["b"]), ("b", &["t"])]).contains("an alias itself"));
-    assert!(refused(&[("a", &[])]).contains("needs a name"));
+    assert!(refused(&[("a", &[])]).contains("'a' names no tier"));
+    assert!(refused(&[("a", &["a"])]).contains("stands for itself"));
+    assert!(refused(&[("a", &["t\0"])]).contains("tier name"));
+    assert!(refused(&[("a\nb", &["t"])]).contains("tier name"));
+    // Beside another one it is a tier that is being split.
+    TierAliases::new([("a".to_owned(), tiers(&["a", "b"]))].into()).unwrap();
 }
 
 #[test]
@@ -187,7 +192,13 @@ fn h_103_rules_that_make_no_sense_are_refused_with_their_place() {
         (json!({"type": "loadFourever"}), "loadFourever"),
         (json!({"type": "loadForever", "tieredReplicants": {"a": -1}}), "-1"),
         (json!({"type": "loadForever", "tieredReplicants": {"a": 1_000_000_000}}), "at most 1000"),
-        (json!({"type": "loadForever", "tieredReplicants": {"": 1}}), "no name"),
+        (
+            json!({"type": "loadForever", "tieredReplicants": {"": 1}}),
+            "'tieredReplicants': tier name",
+        ),
+        (json!({"type": "loadForever", "tieredReplicants": {"a\nb": 1}}), "tier name 'a\\nb'"),
+        (json!({"type": "loadForever", "tieredReplicants": []}), "field 'tieredReplicants': "),
+        (json!({"type": "dropForever", "period": "P1D"}), "period"),
         (json!({"type": "loadByPeriod", "period": "P999999999999Y"}), "P999999999999Y"),
         (json!({"type": "loadByPeriod", "period": "-P1D"}), "-P1D"),
         (json!({"type": "loadByPeriod"}), "period"),
@@ -200,6 +211,9 @@ fn h_103_rules_that_make_no_sense_are_refused_with_their_place() {
         assert!(said.starts_with("rule 2: ") && said.contains(part), "{bad}: {said}");
     }
     assert!(refusal(&json!({"type": "loadForever"})).contains("array of rules"));
+    let twice = r#"[{"type": "loadForever", "tieredReplicants": {"hot": 1, "hot": 2}}]"#;
+    let twice = parse_rules(twice).unwrap_err().to_string();
+    assert!(twice.contains("'hot' is given twice"), "{twice}");
     let shadowed = json!([{"type": "loadForever"}, {"type": "dropForever"}]);
     assert!(refusal(&shadowed).contains("rule 1: the rules after it never match"));
     let many: Vec<Value> =

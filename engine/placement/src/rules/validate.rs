@@ -1,5 +1,8 @@
 //! What a list of rules must be before it is kept. What is refused leaves the rules as they were (H-103).
 
+use henge_types::json_read::{read_named, refuse_repeated};
+use henge_types::validate_tier_name;
+
 use super::model::Rule;
 use crate::error::{PlacementError, Result};
 
@@ -17,13 +20,14 @@ pub const MOST_REPLICAS: u32 = 1_000;
 pub fn parse_rules(json: &str) -> Result<Vec<Rule>> {
     let values: Vec<serde_json::Value> = serde_json::from_str(json)
         .map_err(|error| PlacementError::Rules(format!("write an array of rules: {error}")))?;
+    refuse_repeated(json.as_bytes()).map_err(PlacementError::Rules)?;
     let rule = |(at, value): (usize, serde_json::Value)| {
         let invalid = |reason| PlacementError::Rule { position: at + 1, reason };
         let name = value.get("type").and_then(serde_json::Value::as_str).unwrap_or_default();
         if name.starts_with("loadPartial") {
             return Err(invalid(format!("'{name}' is not supported: segments are loaded whole")));
         }
-        serde_json::from_value(value).map_err(|error| invalid(error.to_string()))
+        read_named(&value).map_err(invalid)
     };
     let rules: Vec<Rule> = values.into_iter().enumerate().map(rule).collect::<Result<_>>()?;
     validate_rules(&rules)?;
@@ -33,7 +37,7 @@ pub fn parse_rules(json: &str) -> Result<Vec<Rule>> {
 /// Checks rules that were read, one by one and as a list.
 ///
 /// # Errors
-/// When there are too many, a number of copies is beyond what is allowed, a tier has no name, or a rule can
+/// When there are too many, a number of copies or the name of a tier is none that is allowed, or a rule can
 /// never match because one before it always does.
 pub fn validate_rules(rules: &[Rule]) -> Result<()> {
     if rules.len() > MOST_RULES {
@@ -43,19 +47,19 @@ pub fn validate_rules(rules: &[Rule]) -> Result<()> {
     for (at, rule) in rules.iter().enumerate() {
         let invalid = |reason| Err(PlacementError::Rule { position: at + 1, reason });
         for (tier, copies) in rule.tiers().into_iter().flatten() {
-            if tier.is_empty() {
-                return invalid("a tier of tieredReplicants has no name".to_owned());
+            if let Err(error) = validate_tier_name(tier) {
+                return invalid(format!("field 'tieredReplicants': {error}"));
             }
             if *copies > MOST_REPLICAS {
                 return invalid(format!(
-                    "{copies} copies in tier '{tier}', at most {MOST_REPLICAS}"
+                    "field 'tieredReplicants': {copies} copies in tier '{tier}', at most {MOST_REPLICAS}"
                 ));
             }
         }
         let always = |rule: &Rule| {
             matches!(
                 rule,
-                Rule::LoadForever { .. } | Rule::DropForever | Rule::BroadcastForever { .. }
+                Rule::LoadForever { .. } | Rule::DropForever {} | Rule::BroadcastForever { .. }
             )
         };
         if always(rule) && at + 1 < rules.len() {
