@@ -171,6 +171,9 @@ pub trait MetadataStore: UnusedSegments + Send + Sync + Debug {
     /// A lease as it is now; `None` when it was never taken.
     async fn lease(&self, name: &str) -> Result<Option<Lease>>;
 
+    /// All leases that were ever taken, by name, as they are now.
+    async fn leases(&self) -> Result<Vec<Lease>>;
+
     /// The answer that a push with this key got.
     async fn find_idempotency(
         &self,

@@ -29,14 +29,14 @@ pub struct UnusedSegment {
 /// Which unused segments to list, in the order of the texts of their ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnusedFilter {
-    /// Of this datasource only.
-    pub datasource: Option<String>,
+    /// Of these datasources only; of all when none is named.
+    pub datasources: BTreeSet<String>,
     /// Those that lie in this time.
     pub within: Interval,
     /// Those that are not used since before this moment.
     pub before_ms: i64,
-    /// Only those that are condemned.
-    pub condemned: bool,
+    /// Only those that are condemned, or only those that are not.
+    pub condemned: Option<bool>,
     /// Those after this id, which is where the next page begins.
     pub after: Option<SegmentId>,
     /// At most so many.
@@ -46,13 +46,21 @@ pub struct UnusedFilter {
 impl Default for UnusedFilter {
     fn default() -> Self {
         Self {
-            datasource: None,
+            datasources: BTreeSet::new(),
             within: Interval::ETERNITY,
             before_ms: i64::MAX,
-            condemned: false,
+            condemned: None,
             after: None,
             limit: usize::MAX,
         }
+    }
+}
+
+impl UnusedFilter {
+    /// All of one datasource.
+    #[must_use]
+    pub fn of(datasource: &str) -> Self {
+        Self { datasources: [datasource.to_owned()].into(), ..Self::default() }
     }
 }
 
@@ -79,6 +87,9 @@ pub trait UnusedSegments: Send + Sync + Debug {
     /// The objects of these condemned segments are gone: they are not listed any more. Gives how many there
     /// were; `Fenced` as above.
     async fn forget_condemned(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize>;
+
+    /// Those of these objects that no segment names, used or not, that is not forgotten; by their keys.
+    async fn unnamed_objects(&self, keys: &[String]) -> Result<Vec<String>>;
 }
 
 /// How far a segment's deletion is, as it is stored.

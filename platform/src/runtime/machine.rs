@@ -47,6 +47,32 @@ pub fn resident_bytes() -> Option<u64> {
     kibibytes_of(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
 }
 
+/// Bytes of addresses that this process has; `None` when it cannot be read.
+#[must_use]
+pub fn virtual_bytes() -> Option<u64> {
+    kibibytes_of(&fs::read_to_string("/proc/self/status").ok()?, "VmSize:")
+}
+
+/// File handles that the process has; `None` when they cannot be counted.
+#[must_use]
+pub fn open_handles() -> Option<u64> {
+    // One of them is of this look.
+    Some((fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1))
+}
+
+/// File handles that the process may have.
+#[must_use]
+pub fn handle_limit() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Whole seconds that the process had on CPUs.
+#[must_use]
+pub fn cpu_seconds() -> u64 {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    u64::try_from(spent.tv_sec).unwrap_or_default()
+}
+
 /// Bytes that the process may lock in memory (RLIMIT_MEMLOCK); `None` when nothing limits it.
 #[must_use]
 pub fn lockable_bytes() -> Option<u64> {
@@ -105,6 +131,13 @@ fn kibibytes_of(text: &str, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_process_has_is_read() {
+        assert!(open_handles().unwrap() >= 3 && open_handles().unwrap() <= handle_limit());
+        assert!(virtual_bytes().unwrap() >= resident_bytes().unwrap());
+        assert!(cpu_seconds() < 1 << 40);
+    }
 
     #[test]
     fn limits_of_both_versions_of_control_groups_are_found() {

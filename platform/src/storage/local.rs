@@ -113,7 +113,7 @@ impl DeepStorage for LocalDeepStorage {
         let path = self.path(key)?;
         let key = key.to_owned();
         blocking(move || match fs::symlink_metadata(&path) {
-            Ok(file) if file.is_file() => Ok(Some(ObjectInfo { key, size_bytes: file.len() })),
+            Ok(file) if file.is_file() => Ok(Some(info(key, &file))),
             Ok(_) => Ok(None),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(StorageError::io(&path, error)),
@@ -249,11 +249,16 @@ fn list(directory: &Path, folder: &str, objects: &mut Vec<ObjectInfo>) -> Result
         if kind.is_dir() {
             list(&entry.path(), &key, objects)?;
         } else if kind.is_file() && !name.ends_with(TEMPORARY_SUFFIX) {
-            let size_bytes = entry.metadata().map_err(io_error)?.len();
-            objects.push(ObjectInfo { key, size_bytes });
+            objects.push(info(key, &entry.metadata().map_err(io_error)?));
         }
     }
     Ok(())
+}
+
+fn info(key: String, file: &fs::Metadata) -> ObjectInfo {
+    use std::os::unix::fs::MetadataExt as _;
+    let modified_ms = file.mtime().saturating_mul(1_000);
+    ObjectInfo { key, size_bytes: file.len(), modified_ms }
 }
 
 fn is_missing(error: &io::Error) -> bool {

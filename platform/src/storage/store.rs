@@ -37,6 +37,8 @@ pub struct ObjectInfo {
     pub key: String,
     /// Size.
     pub size_bytes: u64,
+    /// When it was written, by the clock of the store, in milliseconds since 1970.
+    pub modified_ms: i64,
 }
 
 /// A store of immutable objects. Implementations pass the suite in `contract.rs`.

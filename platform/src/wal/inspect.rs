@@ -14,6 +14,8 @@ pub struct LogState {
     pub files: usize,
     /// Intact records, also published ones.
     pub records: u64,
+    /// No record was ever written into the files that are there, intact or not.
+    pub is_empty: bool,
     /// Places where records that are not published are missing.
     pub damages: Vec<String>,
     /// Damage that stops nobody.
@@ -25,7 +27,8 @@ pub struct LogState {
 /// # Errors
 /// When it cannot be read.
 pub fn inspect_log(directory: &Path, expected: ExpectedLog) -> Result<LogState> {
-    let Examined { report, damages, torn, .. } = examine(directory, expected)?;
+    let Examined { report, damages, torn, files, .. } = examine(directory, expected)?;
+    let is_empty = files.iter().all(|file| file.is_empty);
     let mut notes = report.notes;
     if let Some(torn) = torn {
         let what = match report.torn_records {
@@ -46,7 +49,8 @@ pub fn inspect_log(directory: &Path, expected: ExpectedLog) -> Result<LogState> 
         true => format!("'{}': {}", d.path.display(), d.reason),
         false => format!("log file '{}' at byte {}: {}", d.path.display(), d.offset, d.reason),
     });
-    Ok(LogState { files: report.files, records: report.records, damages: damages.collect(), notes })
+    let (files, records) = (report.files, report.records);
+    Ok(LogState { files, records, is_empty, damages: damages.collect(), notes })
 }
 
 /// Whether a folder has files of a log; one that is not there has none. Blocks.

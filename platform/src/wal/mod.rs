@@ -9,6 +9,7 @@
 //! is gone or an older copy. Published records are never needed.
 
 mod accept;
+mod aside;
 mod error;
 mod examine;
 mod frame;
@@ -27,6 +28,7 @@ mod tail;
 mod writer;
 
 pub use accept::{AcceptedLoss, accept_loss};
+pub use aside::put_log_aside;
 pub use error::{Result, WalError};
 pub use handles::LogHandles;
 pub use header::FILE_VERSION;

@@ -250,6 +250,11 @@ impl UnusedSegments for Remote {
         self.end()?;
         outcome
     }
+
+    async fn unnamed_objects(&self, keys: &[String]) -> Result<Vec<String>> {
+        self.begin().await?;
+        self.shared.store.unnamed_objects(keys).await
+    }
 }
 
 pub(crate) type Marks = BTreeMap<String, LogMark>;
@@ -269,6 +274,7 @@ pass_on! {
     fn find_used(ids: &[SegmentId]) -> Vec<PublishedSegment>;
     fn segment_changes(sequence: u64, limit: usize) -> SegmentChanges;
     fn lease(name: &str) -> Option<Lease>;
+    fn leases() -> Vec<Lease>;
     fn find_idempotency(datasource: &str, key: &str) -> Option<IdempotencyRecord>;
     fn get_task(id: &str) -> Option<TaskRecord>;
     fn list_tasks(filter: &TaskFilter) -> Vec<TaskRecord>;

@@ -83,6 +83,10 @@ async fn a_lease_is_kept_by_renewing_it_and_taken_once_it_ran_out() {
         assert!(third.epoch > second.epoch);
         let other = store.acquire_lease("another", "a", TTL_MS).await.unwrap();
         assert!(other.is_held_by("a") && other.epoch > third.epoch);
+        store.release_lease(&third.fence()).await.unwrap();
+        let all = store.leases().await.unwrap();
+        let all: Vec<_> = all.iter().map(|l| (l.name.as_str(), l.is_held_by("a"))).collect();
+        assert_eq!(all, [("another", true), (LEADER, false)]);
     }
 }
 

@@ -61,14 +61,18 @@ async fn unused_segments_are_listed_by_datasource_time_and_page() {
         let after = Some(ids[0].clone());
         let page = UnusedFilter { after, limit: 1, ..all.clone() };
         assert_eq!(unused(&*store, page).await, ids[1..2]);
-        let other = UnusedFilter { datasource: Some("other".into()), ..all.clone() };
-        assert_eq!(unused(&*store, other).await, []);
-        let of = UnusedFilter { datasource: Some(DS.into()), ..all.clone() };
+        assert_eq!(unused(&*store, UnusedFilter::of("other")).await, []);
+        // A name within another one is not that one.
+        assert_eq!(unused(&*store, UnusedFilter::of(&DS[..DS.len() - 1])).await, []);
+        let datasources = ["other".into(), DS.into(), format!("{DS}2")].into();
+        let of = UnusedFilter { datasources, ..all.clone() };
         assert_eq!(unused(&*store, of).await.len(), 3);
         let long_ago = UnusedFilter { before_ms: 0, ..all.clone() };
         assert_eq!(unused(&*store, long_ago).await, []);
-        let condemned = UnusedFilter { condemned: true, ..all };
-        assert_eq!(unused(&*store, condemned).await, []);
+        store.condemn_segments(&ids[..1], LATER_MS, None).await.unwrap();
+        for (condemned, listed) in [(Some(true), &ids[..1]), (Some(false), &ids[1..3])] {
+            assert_eq!(unused(&*store, UnusedFilter { condemned, ..all.clone() }).await, listed);
+        }
     }
 }
 
@@ -94,10 +98,13 @@ async fn f_43_deleting_is_condemned_then_gone_then_forgotten_and_stays_so() {
         );
         assert_eq!(store.mark_used(&ids, None).await.unwrap(), 1);
         assert_eq!(used_ids(&*store).await, [ids[0].clone(), ids[3].clone()]);
-        let all = UnusedFilter { condemned: true, ..UnusedFilter::default() };
+        let keys = ["segments/day-0", "segments/day-1", "segments/of-nobody"].map(str::to_owned);
+        assert_eq!(store.unnamed_objects(&keys).await.unwrap(), keys[2..]);
+        let all = UnusedFilter { condemned: Some(true), ..UnusedFilter::default() };
         assert_eq!(unused(&*store, all.clone()).await, ids[1..3]);
         assert_eq!(store.forget_condemned(&ids, None).await.unwrap(), 2);
         assert_eq!(store.forget_condemned(&ids, None).await.unwrap(), 0);
+        assert_eq!(store.unnamed_objects(&keys).await.unwrap(), keys[1..]);
         assert_eq!(unused(&*store, UnusedFilter::default()).await, []);
         assert_eq!(store.condemn_segments(&ids, LATER_MS, None).await.unwrap(), []);
         // The id is not given out again, and who asks late still hears that it is not used.

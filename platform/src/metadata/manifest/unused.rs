@@ -38,4 +38,8 @@ impl UnusedSegments for ManifestedStore {
         self.write_manifests().await?;
         Ok(forgotten)
     }
+
+    async fn unnamed_objects(&self, keys: &[String]) -> Result<Vec<String>> {
+        self.inner.unnamed_objects(keys).await
+    }
 }

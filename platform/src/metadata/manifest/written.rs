@@ -266,6 +266,10 @@ impl MetadataStore for ManifestedStore {
         self.inner.lease(name).await
     }
 
+    async fn leases(&self) -> Result<Vec<Lease>> {
+        self.inner.leases().await
+    }
+
     async fn find_idempotency(
         &self,
         datasource: &str,

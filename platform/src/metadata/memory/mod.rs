@@ -277,6 +277,11 @@ impl MetadataStore for MemoryMetadataStore {
         Ok(stored.map(|stored| stored.at(name, self.clock.now_ms())))
     }
 
+    async fn leases(&self) -> Result<Vec<Lease>> {
+        let (state, now_ms) = (self.state.lock(), self.clock.now_ms());
+        Ok(state.leases.iter().map(|(name, stored)| stored.clone().at(name, now_ms)).collect())
+    }
+
     async fn find_idempotency(
         &self,
         datasource: &str,

@@ -1,5 +1,7 @@
 //! Segments that are not used, in memory.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use henge_types::SegmentId;
 
@@ -68,6 +70,13 @@ impl UnusedSegments for MemoryMetadataStore {
         }
         Ok(count)
     }
+
+    async fn unnamed_objects(&self, keys: &[String]) -> Result<Vec<String>> {
+        let state = self.state.lock();
+        let kept = state.segments.values().filter(|s| s.deletion != Deletion::Forgotten);
+        let named: BTreeSet<&str> = kept.map(|s| s.segment.object_key.as_str()).collect();
+        Ok(keys.iter().filter(|key| !named.contains(key.as_str())).cloned().collect())
+    }
 }
 
 impl State {
@@ -76,8 +85,8 @@ impl State {
         let is_asked = |id: &SegmentId, stored: &Stored| {
             !stored.used
                 && stored.deletion != Deletion::Forgotten
-                && (!filter.condemned || stored.deletion == Deletion::Condemned)
-                && filter.datasource.as_ref().is_none_or(|name| *id.datasource == **name)
+                && filter.condemned.is_none_or(|is| is == (stored.deletion == Deletion::Condemned))
+                && (filter.datasources.is_empty() || filter.datasources.contains(&*id.datasource))
                 && filter.within.contains_interval(&id.interval)
                 && stored.unused_ms < filter.before_ms
         };

@@ -3,6 +3,7 @@
 use super::convert::to_i64;
 use super::database::Connection;
 use super::segments::next_counter;
+use super::statement::Row;
 use crate::metadata::error::Result;
 use crate::metadata::leases::{Asked, Fence, Lease, StoredLease, asked, check_fence};
 use crate::runtime::Clock;
@@ -23,12 +24,15 @@ pub(super) async fn now_ms(connection: &mut Connection, clock: &dyn Clock) -> Re
 
 async fn stored(connection: &mut Connection, name: &str) -> Result<Option<StoredLease>> {
     let row = connection.statement("SELECT * FROM leases WHERE name = $1").bind(name);
-    let Some(row) = row.fetch_optional().await? else { return Ok(None) };
-    Ok(Some(StoredLease {
+    row.fetch_optional().await?.as_ref().map(of_row).transpose()
+}
+
+fn of_row(row: &Row) -> Result<StoredLease> {
+    Ok(StoredLease {
         holder: row.optional_text("holder")?,
         epoch: row.u64("epoch")?,
         expires_ms: row.i64("expires_ms")?,
-    }))
+    })
 }
 
 async fn put(connection: &mut Connection, name: &str, lease: &StoredLease) -> Result<()> {
@@ -101,6 +105,13 @@ pub(super) async fn read(
     let Some(lease) = stored(connection, name).await? else { return Ok(None) };
     let now_ms = now_ms(connection, clock).await?;
     Ok(Some(lease.at(name, now_ms)))
+}
+
+pub(super) async fn list(connection: &mut Connection, clock: &dyn Clock) -> Result<Vec<Lease>> {
+    let rows = connection.statement("SELECT * FROM leases ORDER BY name").fetch_all().await?;
+    let now_ms = now_ms(connection, clock).await?;
+    let lease = |row: &Row| Ok(of_row(row)?.at(&row.text("name")?, now_ms));
+    rows.iter().map(lease).collect()
 }
 
 /// Refuses a write whose fence is of an earlier epoch.

@@ -302,6 +302,14 @@ impl MetadataStore for SqlMetadataStore {
         .await
     }
 
+    async fn leases(&self) -> Result<Vec<Lease>> {
+        let clock = Arc::clone(&self.clock);
+        self.run(Access::Read, move |connection| {
+            Box::pin(async move { leases::list(connection, &*clock).await })
+        })
+        .await
+    }
+
     async fn find_idempotency(
         &self,
         datasource: &str,

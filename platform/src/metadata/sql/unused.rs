@@ -64,24 +64,39 @@ impl UnusedSegments for SqlMetadataStore {
         })
         .await
     }
+
+    async fn unnamed_objects(&self, keys: &[String]) -> Result<Vec<String>> {
+        let keys = keys.to_vec();
+        self.run(Access::Read, move |connection| {
+            Box::pin(async move { unnamed(connection, keys).await })
+        })
+        .await
+    }
 }
 
 async fn list(connection: &mut Connection, filter: &UnusedFilter) -> Result<Vec<UnusedSegment>> {
-    let least = if filter.condemned { Deletion::Condemned } else { Deletion::None };
+    let least = if filter.condemned == Some(true) { Deletion::Condemned } else { Deletion::None };
+    let below = match filter.condemned {
+        Some(false) => Deletion::Condemned,
+        _ => Deletion::Forgotten,
+    };
+    // Both dialects lack arrays that the other one has. No name holds a slash.
+    let names: String = filter.datasources.iter().map(|name| format!("/{name}/")).collect();
     let after = filter.after.as_ref().map(ToString::to_string).unwrap_or_default();
     let rows = connection
         .statement(
             "SELECT id, payload, payload_checksum, unused_ms, deletion FROM segments \
              WHERE used = 0 AND deletion >= $1 AND deletion < $2 AND start_ms >= $3 AND end_ms <= $4 \
-             AND unused_ms < $5 AND id > $6 AND ($7 = '' OR datasource = $7) ORDER BY id LIMIT $8",
+             AND unused_ms < $5 AND id > $6 \
+             AND ($7 = '' OR replace($7, '/' || datasource || '/', '') <> $7) ORDER BY id LIMIT $8",
         )
         .bind(least as i64)
-        .bind(Deletion::Forgotten as i64)
+        .bind(below as i64)
         .bind(filter.within.start_ms)
         .bind(filter.within.end_ms)
         .bind(filter.before_ms)
         .bind(after)
-        .bind(filter.datasource.as_deref().unwrap_or_default())
+        .bind(names)
         .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX))
         .fetch_all()
         .await?;
@@ -182,6 +197,22 @@ async fn naming(
         Ok((segment(row)?.id, object_key.to_owned(), deletion))
     };
     rows.iter().map(sharing).collect()
+}
+
+async fn unnamed(connection: &mut Connection, keys: Vec<String>) -> Result<Vec<String>> {
+    let mut unnamed = Vec::new();
+    for key in keys {
+        let named = connection
+            .statement("SELECT id FROM segments WHERE object_key = $1 AND deletion < $2 LIMIT 1")
+            .bind(key.as_str())
+            .bind(Deletion::Forgotten as i64)
+            .fetch_optional()
+            .await?;
+        if named.is_none() {
+            unnamed.push(key);
+        }
+    }
+    Ok(unnamed)
 }
 
 pub(super) async fn set_deletion(

@@ -118,7 +118,8 @@ impl ObjectDeepStorage {
 
     fn info(&self, object: &ObjectMeta) -> Option<ObjectInfo> {
         let key = object.location.as_ref().strip_prefix(&self.prefix)?.to_owned();
-        Some(ObjectInfo { key, size_bytes: object.size })
+        let modified_ms = object.last_modified.timestamp_millis();
+        Some(ObjectInfo { key, size_bytes: object.size, modified_ms })
     }
 
     /// Adds what is listed, as far as the store gets.
