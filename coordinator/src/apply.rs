@@ -34,7 +34,9 @@ impl Coordinator {
                     (server, Work::DropCopy(segment, keepers))
                 }
                 Action::Move { server, from, segment, before, after } => {
-                    let told = Explained { from, to: Arc::clone(&server), before, after };
+                    let main_reason = after.main_gain(&before);
+                    let to = Arc::clone(&server);
+                    let told = Explained { from, to, main_reason, before, after };
                     self.explain(&segment.id, told);
                     (server, Work::Load(segment))
                 }

@@ -56,6 +56,34 @@ pub struct ConfigChange {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Draining {
     servers: BTreeSet<ServerId>,
+    #[serde(flatten)]
+    said: Said,
+}
+
+/// Who changed something, why, and when.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Said {
+    /// Who.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub author: String,
+    /// Why.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub comment: String,
+    /// When, in milliseconds since 1970; `None` for what no history shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_ms: Option<i64>,
+}
+
+impl Draining {
+    /// As a version of the settings.
+    fn as_change(&self) -> Option<ConfigChange> {
+        let Said { author, comment, time_ms } = self.said.clone();
+        let servers = self.servers.iter().map(ToString::to_string).collect();
+        let config =
+            DynamicConfig { decommissioning_nodes: Some(servers), ..DynamicConfig::default() };
+        Some(ConfigChange { config, author, comment, time_ms: time_ms? })
+    }
 }
 
 /// What a run goes by.
@@ -86,6 +114,16 @@ impl OperatorSettings {
     /// True unless an operator said that nothing is to be deleted.
     pub(crate) fn kills(&self) -> bool {
         self.config.kill_unused_segments.unwrap_or(true)
+    }
+
+    /// True once an operator said that objects that were never published are to be deleted.
+    pub(crate) fn deletes_uploads(&self) -> bool {
+        self.config.kill_unpublished_uploads.unwrap_or(false)
+    }
+
+    /// Unused segments go of these datasources; of all when none is named.
+    pub(crate) fn kill_whitelist(&self) -> BTreeSet<String> {
+        self.config.kill_data_source_whitelist.clone().unwrap_or_default()
     }
 
     /// What goes is not used since before this moment.
@@ -158,13 +196,21 @@ impl ConfigStore {
         Ok(self.swap(CONFIG, set, fence).await?.config)
     }
 
-    /// Versions of the settings, the newest first, at most `limit`.
+    /// Versions of the settings, and of which nodes are to be empty, the newest first, at most `limit`.
     ///
     /// # Errors
     /// When the metadata cannot be read.
     pub async fn history(&self, limit: usize) -> Result<Vec<ConfigChange>> {
         let versions = self.metadata.document_versions(COORDINATOR, CONFIG, u64::MAX, limit);
-        versions.await?.iter().map(parse).collect()
+        let mut changes: Vec<ConfigChange> =
+            versions.await?.iter().map(parse).collect::<Result<_>>()?;
+        let drains = self.metadata.document_versions(COORDINATOR, DRAINING, u64::MAX, limit);
+        for document in drains.await? {
+            changes.extend(parse::<Draining>(&document)?.as_change());
+        }
+        changes.sort_by_key(|change| std::cmp::Reverse(change.time_ms));
+        changes.truncate(limit);
+        Ok(changes)
     }
 
     /// The nodes that are to be empty.
@@ -180,14 +226,20 @@ impl ConfigStore {
     ///
     /// # Errors
     /// As [`merge`](Self::merge).
-    pub async fn drain(&self, server: &ServerId, drain: bool, fence: Option<&Fence>) -> Result<()> {
+    pub async fn drain(
+        &self,
+        server: &ServerId,
+        drain: bool,
+        said: &Said,
+        fence: Option<&Fence>,
+    ) -> Result<()> {
         let set = |before: Option<Draining>| {
-            let mut draining = before.unwrap_or_default();
+            let mut servers = before.unwrap_or_default().servers;
             let changes = match drain {
-                true => draining.servers.insert(Arc::clone(server)),
-                false => draining.servers.remove(server),
+                true => servers.insert(Arc::clone(server)),
+                false => servers.remove(server),
             };
-            changes.then_some(draining)
+            changes.then(|| Draining { servers, said: said.clone() })
         };
         self.swap(DRAINING, set, fence).await.map(|_| ())
     }
@@ -199,11 +251,12 @@ impl ConfigStore {
     pub async fn drain_only(
         &self,
         servers: BTreeSet<ServerId>,
+        said: &Said,
         fence: Option<&Fence>,
     ) -> Result<()> {
         let set = |before: Option<Draining>| {
-            let draining = Draining { servers: servers.clone() };
-            (before.unwrap_or_default() != draining).then_some(draining)
+            let draining = Draining { servers: servers.clone(), said: said.clone() };
+            (before.unwrap_or_default().servers != draining.servers).then_some(draining)
         };
         self.swap(DRAINING, set, fence).await.map(|_| ())
     }

@@ -4,6 +4,7 @@ use henge_compaction::CompactionError;
 use henge_placement::PlacementError;
 use henge_platform::metadata::MetadataError;
 use henge_platform::runtime::WorkLost;
+use henge_platform::storage::StorageError;
 use henge_types::ErrorClass;
 
 /// Why a run failed.
@@ -37,6 +38,9 @@ pub enum CoordinatorError {
     /// There is nothing to delete from.
     #[error("this coordinator was started without deep storage: it deletes nothing")]
     NoStorage,
+    /// Deep storage could not be listed.
+    #[error(transparent)]
+    Storage(StorageError),
     /// A plan that came to no end.
     #[error(transparent)]
     Lost(#[from] WorkLost),
@@ -60,6 +64,7 @@ impl CoordinatorError {
             Self::Placement(error) => error.class(),
             Self::Compaction(error) => error.class(),
             Self::Lost(error) => error.class(),
+            Self::Storage(error) => error.class(),
             Self::LeadsNoMore | Self::NotAllSeen => ErrorClass::Unavailable,
             Self::Invalid(_) => ErrorClass::InvalidInput,
             Self::NoStorage | Self::Unsupported(_) => ErrorClass::Unsupported,

@@ -37,7 +37,7 @@ mod snapshot;
 mod testing;
 mod told;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_data_node::{DialHosts, SegmentHost};
@@ -50,10 +50,10 @@ use parking_lot::Mutex;
 
 pub use api::router;
 pub use audit::AuditEntry;
-pub use compaction::{CompactionChange, CompactionLimits, TaskRunner};
-pub use config::{ConfigChange, ConfigStore, DynamicConfig};
+pub use compaction::{CompactionChange, CompactionCounts, CompactionLimits, TaskRunner};
+pub use config::{ConfigChange, ConfigStore, DynamicConfig, Said};
 pub use error::{CoordinatorError, Result};
-pub use explain::ExplainedMove;
+pub use explain::{ExplainedMove, Outcome};
 pub use leadership::{LEADER_LEASE, LeaderStatus, Leadership, LeaseOptions};
 pub use options::CoordinatorOptions;
 pub use rules::{RULES, RuleChange, RuleHistory, RuleStore};
@@ -78,6 +78,8 @@ pub struct Progress {
     pub waiting_to_load: usize,
     /// How many copies wait because no host has room for them.
     pub without_room: usize,
+    /// How many copies rules asked for, of what was served, and no host had.
+    pub missing_copies: usize,
 }
 
 /// What a coordinator works with.
@@ -130,8 +132,6 @@ pub struct Coordinator {
     /// What is deleted goes from here; without it nothing is.
     pub(crate) storage: Option<Arc<dyn DeepStorage>>,
     pub(crate) audit: AuditLog,
-    /// The last moves, and why.
-    pub(crate) explained: Mutex<VecDeque<ExplainedMove>>,
     /// What was seen when there was nothing to do.
     pub(crate) settled: Mutex<Option<settled::Seen>>,
     pub(crate) tiers_without_nodes: Mutex<Vec<Arc<str>>>,
@@ -152,7 +152,6 @@ impl Coordinator {
             config: ConfigStore::new(Arc::clone(&metadata)),
             storage: None,
             audit: AuditLog::new(Arc::clone(&metadata)),
-            explained: Mutex::default(),
             settled: Mutex::default(),
             tiers_without_nodes: Mutex::default(),
             told: told::ToldWork::default(),

@@ -1,5 +1,6 @@
 //! Marking segments used and unused because somebody asked for it: only as the leader, noted with who and why.
 
+use henge_placement::rules::Wanted;
 use henge_platform::metadata::{MetadataError, UnusedFilter, UnusedSegment};
 use henge_types::{Interval, SegmentId, Timeline};
 
@@ -45,6 +46,14 @@ impl Selection {
     }
 }
 
+/// What was marked used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UsedAgain {
+    pub segments: usize,
+    /// Of these, what rules drop again.
+    pub dropped_by_rules: usize,
+}
+
 impl Coordinator {
     /// Marks used segments of a datasource unused; gives how many.
     ///
@@ -62,7 +71,7 @@ impl Coordinator {
         self.mark(datasource, &ids, Mark::Unused, request).await
     }
 
-    /// Marks unused segments of a datasource used again, unless newer ones hide them; gives how many.
+    /// Marks unused segments of a datasource used again, unless newer ones hide them.
     ///
     /// # Errors
     /// As [`unuse`](Self::unuse).
@@ -71,7 +80,7 @@ impl Coordinator {
         datasource: &str,
         selection: &Selection,
         request: Request,
-    ) -> Result<usize> {
+    ) -> Result<UsedAgain> {
         let within = match selection {
             Selection::Within(interval, _) => *interval,
             Selection::These(_) => Interval::ETERNITY,
@@ -91,7 +100,13 @@ impl Coordinator {
         let visible = asked.iter().map(|unused| &unused.segment.id);
         let ids: Vec<SegmentId> =
             visible.filter(|id| !timeline.is_overshadowed(id)).cloned().collect();
-        self.mark(datasource, &ids, Mark::Used, request).await
+        let segments = self.mark(datasource, &ids, Mark::Used, request).await?;
+        let book = self.rules.book(self.replicas()).await?.book;
+        let now_ms = self.shared.clock.now_ms();
+        let is_dropped = |id: &&SegmentId| {
+            matches!(book.wanted(&id.datasource, id.interval, now_ms), Wanted::Drop)
+        };
+        Ok(UsedAgain { segments, dropped_by_rules: ids.iter().filter(is_dropped).count() })
     }
 
     /// Unused segments of a datasource that lie within an interval.
@@ -100,8 +115,7 @@ impl Coordinator {
         datasource: &str,
         within: Interval,
     ) -> Result<Vec<UnusedSegment>> {
-        let datasource = Some(datasource.to_owned());
-        let filter = UnusedFilter { datasource, within, ..UnusedFilter::default() };
+        let filter = UnusedFilter { within, ..UnusedFilter::of(datasource) };
         Ok(self.metadata.unused_segments(&filter).await?)
     }
 

@@ -14,6 +14,7 @@ use henge_platform::metadata::PublishedSegment;
 use henge_types::SegmentId;
 
 use crate::error::Result;
+use crate::plan::Copied;
 use crate::snapshot::{Announced, ClusterSnapshot, ServerState};
 
 const DAY_MS: i64 = 86_400_000;
@@ -28,6 +29,10 @@ pub(crate) struct Picture<'a> {
     pub dropped: Vec<SegmentId>,
     /// Segments that no server has and keeps.
     pub waiting_to_load: usize,
+    /// Copies of others that rules ask for and no node has, as far as that was found out.
+    pub missing_copies: usize,
+    /// The first loads of what another node has.
+    pub copied: Vec<Copied>,
     segments: Vec<&'a Arc<PublishedSegment>>,
 }
 
@@ -87,7 +92,17 @@ impl<'a> Picture<'a> {
         let on_disk = marks.on_disk.into_iter();
         on_disk.for_each(|(segment, server)| balancer.found_on_disk(segment, server));
         let waiting_to_load = marks.is_served.iter().filter(|is_served| !**is_served).count();
-        Ok(Self { snapshot, balancer, rooms, dropped, waiting_to_load, segments })
+        let (missing_copies, copied) = (0, Vec::new());
+        Ok(Self {
+            snapshot,
+            balancer,
+            rooms,
+            dropped,
+            waiting_to_load,
+            missing_copies,
+            copied,
+            segments,
+        })
     }
 
     pub(crate) fn segment(&self, index: SegmentIndex) -> &'a Arc<PublishedSegment> {

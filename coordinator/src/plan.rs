@@ -1,6 +1,8 @@
 //! Planning: a pure function of a snapshot. One duty a file, each adds its actions.
 
 use henge_placement::balance::TimeBox;
+use henge_platform::discovery::ServerId;
+use henge_types::SegmentId;
 
 use crate::action::Action;
 use crate::duty;
@@ -14,6 +16,20 @@ pub(crate) struct Planned {
     pub actions: Vec<Action>,
     /// Segments that are to be loaded and that no server has and keeps.
     pub waiting_to_load: usize,
+    /// Copies that rules ask for, of what is served, and that no node has.
+    pub missing_copies: usize,
+    /// The first of the loads that copy what a node has.
+    pub copied: Vec<Copied>,
+}
+
+/// A load of what another node has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Copied {
+    pub id: SegmentId,
+    pub from: ServerId,
+    pub to: ServerId,
+    /// The node that has it is to be empty.
+    pub is_drained: bool,
 }
 
 /// What is to be done now, as far as there is time to find out.
@@ -35,7 +51,8 @@ pub(crate) fn plan(snapshot: &ClusterSnapshot, time: &TimeBox<'_>) -> Result<Pla
         actions.extend(duty::mark_overshadowed::plan(snapshot));
         actions.extend(duty::mark_dropped::plan(&picture));
     }
-    Ok(Planned { actions, waiting_to_load })
+    let Picture { missing_copies, copied, .. } = picture;
+    Ok(Planned { actions, waiting_to_load, missing_copies, copied })
 }
 
 #[cfg(test)]

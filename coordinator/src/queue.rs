@@ -252,6 +252,23 @@ impl HostQueue {
         Some(self.host.unload(order.work.id(), instruction).await)
     }
 
+    /// Tells what became of a move.
+    fn explain(&self, work: &Work, outcome: Option<&Result<(), HostError>>) {
+        let (server, explained) = (self.host.server_id(), &self.shared.explained);
+        match (work, outcome) {
+            (Work::Load(segment), outcome) => {
+                let error = match outcome {
+                    Some(Ok(())) => None,
+                    Some(Err(error)) => Some(error.to_string()),
+                    None => Some("this coordinator leads no more".to_owned()),
+                };
+                explained.note_load(server, &segment.id, error);
+            }
+            (Work::DropCopy(segment, _), Some(Ok(()))) => explained.note_drop(server, &segment.id),
+            _ => {}
+        }
+    }
+
     fn note(&self, work: &Work, outcome: Option<Result<(), HostError>>) {
         let (kind, id) = (work.kind(), work.id());
         let now_ms = self.shared.clock.running_ms();
@@ -275,6 +292,7 @@ impl HostQueue {
             Kind::Load => (&self.shared.loads, "load"),
             Kind::Drop => (&self.shared.drops, "drop"),
         };
+        self.explain(work, outcome.as_ref());
         let pair = (self.host.server_id().clone(), id.clone());
         match outcome {
             Some(Ok(())) => attempts.succeeded(&pair),

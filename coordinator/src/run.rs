@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_placement::balance::TimeBox;
+use henge_placement::balance::{Cost, TimeBox};
 use henge_platform::runtime::blocking;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::config::OperatorSettings;
 use crate::error::Result;
+use crate::explain::Explained;
 use crate::inventory::Inventory;
-use crate::plan::{Planned, plan};
+use crate::plan::{Copied, Planned, plan};
 use crate::rules::Rules;
 use crate::snapshot::ClusterSnapshot;
 use crate::{Coordinator, Progress};
@@ -29,6 +30,7 @@ impl Coordinator {
             self.shared.leadership.keep(),
             self.decide_when_woken_by(published),
             self.kill_now_and_then(),
+            self.delete_uploads_now_and_then(),
         );
     }
 
@@ -102,14 +104,25 @@ impl Coordinator {
             return Ok(0);
         }
         let used_segments = snapshot.used.len();
-        let Planned { actions, waiting_to_load } = self.plan(snapshot).await?;
+        let planned = self.plan(snapshot).await?;
+        let Planned { actions, waiting_to_load, missing_copies, copied } = planned;
         *self.settled.lock() = seen.filter(|_| actions.is_empty());
+        self.explain_copies(copied);
         let orders = self.apply(actions, &term).await?;
         self.progress.send_modify(|progress| {
+            let runs = progress.runs + 1;
             *progress =
-                Progress { runs: progress.runs + 1, used_segments, waiting_to_load, ..*progress };
+                Progress { runs, used_segments, waiting_to_load, missing_copies, ..*progress };
         });
         Ok(orders)
+    }
+
+    fn explain_copies(&self, copied: Vec<Copied>) {
+        for Copied { id, from, to, is_drained } in copied {
+            let main_reason = if is_drained { "drain" } else { "rules" };
+            let (before, after) = (Cost::default(), Cost::default());
+            self.explain(&id, Explained { from, to, main_reason, before, after });
+        }
     }
 
     /// Copies that used segments have where no rule says otherwise.

@@ -8,6 +8,7 @@ use henge_platform::runtime::{Clock, watch};
 use tokio::sync::Notify;
 
 use crate::attempts::Attempts;
+use crate::explain::Explanations;
 use crate::leadership::Leadership;
 use crate::options::CoordinatorOptions;
 use crate::sight::Sight;
@@ -20,6 +21,8 @@ pub(crate) struct Shared {
     pub sight: Arc<dyn Sight>,
     pub loads: Attempts,
     pub drops: Attempts,
+    /// The last moves, why, and what became of them.
+    pub explained: Explanations,
     /// A queue ran dry, or leading began: there may be something to plan.
     pub wake: Notify,
     /// Moves with each order that ended.
@@ -42,6 +45,7 @@ impl Shared {
             sight,
             loads: Attempts::default(),
             drops: Attempts::default(),
+            explained: Explanations::default(),
             wake: Notify::new(),
             finished: watch::Sender::default(),
             last_number: AtomicU64::new(0),

@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use henge_compaction::{CompactionConfig, Totals, totals};
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_types::format_timestamp;
+use henge_types::json::read_named;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -33,6 +34,17 @@ pub(super) fn druid() -> Router<Arc<Coordinator>> {
         .route("/compaction/compact", post(look))
 }
 
+/// The same as Druid's overlord has it since 33, below `/druid/indexer/v1/compaction`.
+pub(super) fn overlord() -> Router<Arc<Coordinator>> {
+    Router::new()
+        .route("/config/cluster", get(limits).post(set_limits))
+        .route("/config/datasources", get(configs))
+        .route("/config/datasources/{name}", get(one).post(set_named).delete(remove))
+        .route("/config/datasources/{name}/history", get(entries))
+        .route("/status/datasources", get(statuses))
+        .route("/status/datasources/{name}", get(status_of))
+}
+
 /// Ours, below `/henge/v1/coordinator`.
 pub(super) fn ours() -> Router<Arc<Coordinator>> {
     Router::new().route("/compaction/explain", get(explain))
@@ -53,6 +65,12 @@ type Parameters = Result<Query<Asked>, axum::extract::rejection::QueryRejection>
 fn asked(parameters: Parameters) -> Result<Asked, DruidError> {
     let Query(asked) = parameters.map_err(|error| DruidError::invalid(error.body_text()))?;
     Ok(asked)
+}
+
+async fn configs(State(coordinator): State<Arc<Coordinator>>) -> Result<Json<Value>, DruidError> {
+    let configs = coordinator.compaction.store.all().await?;
+    let configs: Vec<Value> = configs.iter().map(|set| set.config.to_value()).collect();
+    Ok(Json(json!({ "compactionConfigs": configs })))
 }
 
 async fn all(State(coordinator): State<Arc<Coordinator>>) -> Result<Json<Value>, DruidError> {
@@ -79,6 +97,21 @@ async fn set(
 ) -> Result<(), DruidError> {
     let config = CompactionConfig::parse(&body).map_err(CoordinatorError::from)?;
     let name = config.data_source.clone();
+    change(&coordinator, &name, Some(config.to_value()), &headers).await
+}
+
+/// The path and the body name the same datasource.
+async fn set_named(
+    State(coordinator): State<Arc<Coordinator>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    LimitedBody(body): LimitedBody,
+) -> Result<(), DruidError> {
+    let config = CompactionConfig::parse(&body).map_err(CoordinatorError::from)?;
+    if config.data_source != name {
+        let message = "field 'dataSource' is another one than that of the path";
+        return Err(DruidError::invalid(message));
+    }
     change(&coordinator, &name, Some(config.to_value()), &headers).await
 }
 
@@ -132,6 +165,14 @@ async fn history(
     Ok(Json(changes.into_iter().map(entry).collect()))
 }
 
+async fn entries(
+    coordinator: State<Arc<Coordinator>>,
+    name: Path<String>,
+) -> Result<Json<Value>, DruidError> {
+    let Json(entries) = history(coordinator, name).await?;
+    Ok(Json(json!({ "entries": entries })))
+}
+
 async fn limits(State(coordinator): State<Arc<Coordinator>>) -> Result<Json<Value>, DruidError> {
     Ok(Json(limits_json(coordinator.compaction.store.limits().await?)))
 }
@@ -156,8 +197,9 @@ async fn set_limits(
     State(coordinator): State<Arc<Coordinator>>,
     LimitedBody(body): LimitedBody,
 ) -> Result<(), DruidError> {
-    let asked: LimitsAsked =
+    let value: Value =
         serde_json::from_slice(&body).map_err(|error| DruidError::invalid(error.to_string()))?;
+    let asked: LimitsAsked = read_named(&value).map_err(DruidError::invalid)?;
     change_limits(&coordinator, asked.compaction_task_slot_ratio, asked.max_compaction_task_slots)
         .await
 }
@@ -174,7 +216,8 @@ async fn change_limits(
         max_compaction_task_slots: max.unwrap_or(before.max_compaction_task_slots),
     };
     if !(0.0..=1.0).contains(&limits.compaction_task_slot_ratio) {
-        return Err(DruidError::invalid("ratio must be between 0 and 1".to_owned()));
+        let message = "field 'compactionTaskSlotRatio' ('ratio') must be between 0 and 1";
+        return Err(DruidError::invalid(message));
     }
     let term = coordinator.leading()?;
     store.set_limits(&limits, term.fence.as_ref()).await?;
@@ -210,13 +253,27 @@ async fn status(
     parameters: Parameters,
 ) -> Result<Json<Value>, DruidError> {
     let judged = judged(&coordinator, asked(parameters)?.data_source.as_deref()).await?;
-    let row = |JudgedDatasource { config, parts }: &JudgedDatasource| {
-        let mut row = serde_json::to_value(totals(parts)).unwrap_or_default();
-        row["dataSource"] = config.data_source.as_str().into();
-        row["scheduleStatus"] = "RUNNING".into();
-        row
-    };
-    Ok(Json(json!({ "latestStatus": judged.iter().map(row).collect::<Vec<Value>>() })))
+    Ok(Json(json!({ "latestStatus": judged.iter().map(status_row).collect::<Vec<Value>>() })))
+}
+
+async fn statuses(State(coordinator): State<Arc<Coordinator>>) -> Result<Json<Value>, DruidError> {
+    let judged = judged(&coordinator, None).await?;
+    Ok(Json(json!({ "compactionStatus": judged.iter().map(status_row).collect::<Vec<Value>>() })))
+}
+
+async fn status_of(
+    State(coordinator): State<Arc<Coordinator>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, DruidError> {
+    let judged = judged(&coordinator, Some(&name)).await?;
+    Ok(Json(judged.first().map(status_row).unwrap_or_default()))
+}
+
+fn status_row(JudgedDatasource { config, parts }: &JudgedDatasource) -> Value {
+    let mut row = serde_json::to_value(totals(parts)).unwrap_or_default();
+    row["dataSource"] = config.data_source.as_str().into();
+    row["scheduleStatus"] = "RUNNING".into();
+    row
 }
 
 async fn progress(

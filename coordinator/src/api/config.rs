@@ -5,14 +5,18 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use henge_placement::rules::TierAliases;
 use henge_platform::discovery::{ServerAddress, ServerId};
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_types::format_timestamp;
+use henge_types::json::refuse_repeated;
 use serde_json::{Map, Value, json};
 
 use super::asked::{Asker, Parameters};
-use crate::config::{ConfigChange, DynamicConfig};
+use super::tiers::without_nodes;
+use super::warnings;
+use crate::config::{ConfigChange, DynamicConfig, Said};
 use crate::queue::MOST_LOADS;
 use crate::{Coordinator, CoordinatorError};
 
@@ -32,8 +36,9 @@ pub(super) async fn get(
         "maxSegmentsInNodeLoadingQueue":
             set.config.max_segments_in_node_loading_queue.unwrap_or(MOST_LOADS),
         "killDataSourceWhitelist":
-            set.config.kill_data_source_whitelist.clone().unwrap_or_default(),
+            set.kill_whitelist(),
         "killUnusedSegments": set.kills(),
+        "killUnpublishedUploads": set.deletes_uploads(),
         "killDurationToRetain": set.kill_duration_to_retain(),
         "killBufferPeriod": set.kill_buffer_period(),
         "decommissioningNodes": set.draining,
@@ -44,12 +49,14 @@ pub(super) async fn get(
     Ok(Json(Value::Object(shown)))
 }
 
-/// Sets the fields that are named; names those that are kept and do nothing.
+/// Sets the fields that are named; names those that are kept and do nothing, and warns, in a header too, of what
+/// may not be meant.
 pub(super) async fn set(
     State(coordinator): State<Arc<Coordinator>>,
     Asker { author, comment }: Asker,
     LimitedBody(body): LimitedBody,
-) -> Result<Json<Value>, DruidError> {
+) -> Result<Response, DruidError> {
+    refuse_repeated(&body).map_err(DruidError::invalid)?;
     let mut config = DynamicConfig::parse(&body).map_err(DruidError::invalid)?;
     let term = coordinator.leading()?;
     let fence = term.fence.as_ref();
@@ -58,16 +65,41 @@ pub(super) async fn set(
     if let Some(nodes) = &config.decommissioning_nodes {
         let nodes = servers_of(&coordinator, nodes);
         config.decommissioning_nodes = Some(nodes.iter().map(ToString::to_string).collect());
-        coordinator.config.drain_only(nodes, fence).await?;
+        // The change is in the history already.
+        coordinator.config.drain_only(nodes, &Said::default(), fence).await?;
     }
     if let Some(aliases) = aliases {
         coordinator.rules.set_aliases(&aliases).await?;
     }
     let ignored: Vec<String> = config.without_effect.keys().cloned().collect();
     let time_ms = coordinator.shared.clock.now_ms();
+    let warnings = warnings_of(&coordinator, &config);
     coordinator.config.merge(ConfigChange { config, author, comment, time_ms }, fence).await?;
     coordinator.shared.wake.notify_one();
-    Ok(Json(json!({ "keptWithoutEffect": ignored })))
+    let body = Json(json!({ "keptWithoutEffect": ignored, "warnings": warnings }));
+    Ok((warnings::header(warnings), body).into_response())
+}
+
+/// Values that are allowed and do more, or less, than they seem to.
+fn warnings_of(coordinator: &Coordinator, config: &DynamicConfig) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if config.max_segments_in_node_loading_queue == Some(0) {
+        let most = format!("0 of maxSegmentsInNodeLoadingQueue is no limit but {MOST_LOADS}");
+        warnings.push(most);
+    }
+    if config.replication_throttle_limit == Some(0) {
+        let none = "with 0 of replicationThrottleLimit lost copies are not replaced";
+        warnings.push(none.to_owned());
+    }
+    let known = coordinator.discovery.snapshot().servers;
+    let nodes = config.decommissioning_nodes.iter().flatten();
+    let unknown = nodes.filter(|node| !known.contains_key(node.as_str()));
+    warnings.extend(unknown.map(|node| format!("no node '{}' is known", node.escape_default())));
+    let tiers =
+        config.historical_tier_aliases.iter().flat_map(|aliases| aliases.values().flatten());
+    let lacking = without_nodes(coordinator, tiers).into_iter();
+    warnings.extend(lacking.map(|tier| format!("tier '{}' has no nodes", tier.escape_default())));
+    warnings
 }
 
 /// Nodes by their names; Druid's clients name them by host and port.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use henge_platform::http::DruidError;
 use henge_types::{SegmentId, format_timestamp};
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use super::asked::Parameters;
 use super::compute;
 use super::data_segment::{DataSegment, Writer};
-use super::served::{Served, View};
+use super::served::{self, Segments, Served, View};
 use crate::Coordinator;
 
 /// Druid's `ImmutableDruidDataSource`.
@@ -58,16 +57,12 @@ pub(super) async fn one(
     Path(name): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, DruidError> {
-    let view = View::of(&coordinator).await?;
-    compute(move || {
-        let served = view.served(Some(&name));
-        let Some(name) = served.keys().next().map(|id| Arc::clone(&id.datasource)) else {
-            return nothing();
-        };
-        match parameters.has("full") {
-            true => Json(full(&name, &served)).into_response(),
-            false => Json(simple(of(&served, &name))).into_response(),
-        }
+    let shown: Arc<str> = name.as_str().into();
+    served::of_datasource(&coordinator, name, move |served| {
+        Ok(match parameters.has("full") {
+            true => Json(full(&shown, served)).into_response(),
+            false => Json(simple(of(served, &shown))).into_response(),
+        })
     })
     .await
 }
@@ -77,22 +72,12 @@ pub(super) async fn tiers(
     State(coordinator): State<Arc<Coordinator>>,
     Path(name): Path<String>,
 ) -> Result<Response, DruidError> {
-    let view = View::of(&coordinator).await?;
-    compute(move || {
-        let served = view.served(Some(&name));
+    served::of_datasource(&coordinator, name, |served| {
         let holders = served.values().flat_map(|segment| &segment.holders);
         let tiers: BTreeSet<&str> = holders.map(|holder| &*holder.tier).collect();
-        match tiers.is_empty() {
-            true => nothing(),
-            false => Json(json!(tiers)).into_response(),
-        }
+        Ok(Json(json!(tiers)).into_response())
     })
     .await
-}
-
-/// Druid's answer about a datasource that nobody serves.
-pub(super) fn nothing() -> Response {
-    StatusCode::NO_CONTENT.into_response()
 }
 
 fn names(view: &View) -> Vec<Arc<str>> {
@@ -110,14 +95,14 @@ fn names(view: &View) -> Vec<Arc<str>> {
 }
 
 fn of<'s>(
-    served: &'s BTreeMap<&'s SegmentId, Served<'s>>,
+    served: &'s Segments<'s>,
     name: &Arc<str>,
 ) -> impl Iterator<Item = (&'s SegmentId, &'s Served<'s>)> {
     let asked = served.iter().filter(move |(id, _)| id.datasource == *name);
     asked.map(|(id, segment)| (*id, segment))
 }
 
-fn full(name: &Arc<str>, served: &BTreeMap<&SegmentId, Served<'_>>) -> Full {
+fn full(name: &Arc<str>, served: &Segments<'_>) -> Full {
     let mut writer = Writer::default();
     let segments = of(served, name).map(|(_, segment)| segment.written_by(&mut writer)).collect();
     Full { name: Arc::clone(name), properties: BTreeMap::new(), segments }

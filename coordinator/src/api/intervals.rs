@@ -16,11 +16,9 @@ use serde_json::{Map, Value, json};
 use super::asked::{self, Parameters};
 use super::compute;
 use super::data_segment::Writer;
-use super::datasources::nothing;
-use super::served::{Extent, Served, View};
+use super::served::{self, Extent, Segments, Served, View};
 use crate::Coordinator;
 
-type Segments<'v> = BTreeMap<&'v SegmentId, Served<'v>>;
 /// Something by interval, the latest first.
 type ByInterval<T> = BTreeMap<Reverse<Interval>, T>;
 
@@ -62,22 +60,17 @@ pub(super) async fn of_datasource(
     Path(name): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, DruidError> {
-    let view = View::of(&coordinator).await?;
-    compute(move || {
-        let served = view.served(Some(&name));
-        if served.is_empty() {
-            return nothing();
-        }
+    served::of_datasource(&coordinator, name, move |served| {
         if parameters.has("full") {
-            return Json(object(located(&served, None))).into_response();
+            return Ok(Json(object(located(served, None))).into_response());
         }
-        let extents = extents(&served, None);
+        let extents = extents(served, None);
         if parameters.has("simple") {
-            return Json(object(extents)).into_response();
+            return Ok(Json(object(extents)).into_response());
         }
         let names: Vec<String> =
             extents.keys().map(|Reverse(interval)| interval.to_string()).collect();
-        Json(names).into_response()
+        Ok(Json(names).into_response())
     })
     .await
 }
@@ -90,20 +83,15 @@ pub(super) async fn one_of_datasource(
     parameters: Parameters,
 ) -> Result<Response, DruidError> {
     let within = asked::interval(&text)?;
-    let view = View::of(&coordinator).await?;
-    compute(move || {
-        let served = view.served(Some(&name));
-        if served.is_empty() {
-            return nothing();
-        }
+    served::of_datasource(&coordinator, name, move |served| {
         if parameters.has("full") {
-            return Json(object(located(&served, Some(within)))).into_response();
+            return Ok(Json(object(located(served, Some(within)))).into_response());
         }
         if parameters.has("simple") {
-            return Json(object(extents(&served, Some(within)))).into_response();
+            return Ok(Json(object(extents(served, Some(within)))).into_response());
         }
         let inside = served.keys().filter(|id| within.contains_interval(&id.interval));
-        Json(inside.map(ToString::to_string).collect::<Vec<_>>()).into_response()
+        Ok(Json(inside.map(ToString::to_string).collect::<Vec<_>>()).into_response())
     })
     .await
 }

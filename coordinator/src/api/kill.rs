@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use henge_platform::http::DruidError;
 use henge_platform::metadata::UnusedSegment;
+use henge_platform::storage::ObjectInfo;
 use henge_types::{Interval, SegmentId, format_timestamp};
 use serde_json::{Value, json};
 
@@ -67,6 +68,7 @@ pub(super) async fn dry_run(
     let goes = judged.goes.iter().chain(&judged.condemned);
     Ok(Json(json!({
         "enabled": set.kills(),
+        "datasources": set.kill_whitelist(),
         "unusedBefore": format_timestamp(set.unused_before_ms(now_ms)),
         "endsBefore": format_timestamp(set.ends_before_ms(now_ms)),
         "segments": goes.clone().map(shown).collect::<Vec<_>>(),
@@ -77,6 +79,32 @@ pub(super) async fn dry_run(
             .map(|(one, why)| kept((&one.segment.id, why)))
             .collect::<Vec<_>>(),
         "more": judged.more,
+    })))
+}
+
+/// Objects that were uploaded and never published, as the next run would delete them: `?limit=`. Lists all of deep
+/// storage.
+pub(super) async fn unpublished_uploads(
+    State(coordinator): State<Arc<Coordinator>>,
+    parameters: Parameters,
+) -> Result<Json<Value>, DruidError> {
+    let most = parameters.number("limit")?.unwrap_or(MOST).min(MOST);
+    let set = coordinator.config.read().await?;
+    let before_ms = coordinator.uploads_before_ms(&set).await?;
+    let found = coordinator.unpublished_uploads(&set, most).await?;
+    let object = |object: &ObjectInfo| {
+        json!({
+            "object": object.key,
+            "size": object.size_bytes,
+            "modified": format_timestamp(object.modified_ms),
+        })
+    };
+    Ok(Json(json!({
+        "enabled": set.deletes_uploads(),
+        "uploadedBefore": format_timestamp(before_ms),
+        "objects": found.objects.iter().map(object).collect::<Vec<_>>(),
+        "bytes": found.bytes(),
+        "more": found.more,
     })))
 }
 

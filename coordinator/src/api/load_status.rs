@@ -15,8 +15,7 @@ use serde_json::{Value, json};
 
 use super::asked::Parameters;
 use super::compute;
-use super::datasources::nothing;
-use super::served::{Served, View};
+use super::served::{Segments, View, nothing};
 use crate::Coordinator;
 use crate::preview::{NodesByTier, copies, tier_name};
 
@@ -77,8 +76,6 @@ impl Form {
         }
     }
 }
-
-type Segments<'v> = BTreeMap<&'v SegmentId, Served<'v>>;
 
 /// Of one datasource.
 #[derive(Debug, Clone, Copy, Default)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
-use axum::response::{IntoResponse, Response};
 use henge_platform::http::{DruidError, LimitedBody};
+use henge_types::json::{read_named, refuse_repeated};
 use henge_types::{Interval, SegmentId};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::asked::Asker;
 use crate::Coordinator;
 use crate::inventory::of_datasource;
-use crate::marking::{Request, Selection};
+use crate::marking::{Request, Selection, UsedAgain};
 
 /// Unmatched ids that an error names.
 const NAMED: usize = 5;
@@ -52,7 +52,7 @@ pub(super) async fn unuse_datasource(
         )));
     }
     let request = asker.request(json!({ "interval": "eternity" }));
-    changed(coordinator.unuse(&name, &Selection::all(), request).await?)
+    Ok(changed(coordinator.unuse(&name, &Selection::all(), request).await?))
 }
 
 /// All segments of a datasource that newer ones do not hide are used again.
@@ -63,7 +63,7 @@ pub(super) async fn use_datasource(
     _body: LimitedBody,
 ) -> Result<Json<Value>, DruidError> {
     let request = asker.request(json!({ "interval": "eternity" }));
-    changed(coordinator.use_again(&name, &Selection::all(), request).await?)
+    Ok(used_again(coordinator.use_again(&name, &Selection::all(), request).await?))
 }
 
 /// One segment is unused from now on.
@@ -88,8 +88,8 @@ pub(super) async fn use_segment(
     let request = asker.request(json!({ "segmentIds": [id.as_str()] }));
     let ids = vec![parse_id(&name, &id)?];
     check_known(&coordinator, &name, &ids).await?;
-    let changed = coordinator.use_again(&name, &Selection::These(ids), request).await? > 0;
-    Ok(Json(json!({ "segmentStateChanged": changed })))
+    let used = coordinator.use_again(&name, &Selection::These(ids), request).await?;
+    Ok(Json(json!({ "segmentStateChanged": used.segments > 0 })))
 }
 
 /// Some segments are unused from now on.
@@ -98,10 +98,10 @@ pub(super) async fn mark_unused(
     Path(name): Path<String>,
     asker: Asker,
     LimitedBody(body): LimitedBody,
-) -> Result<Response, DruidError> {
+) -> Result<Json<Value>, DruidError> {
     let (selection, payload) = parse(&name, &body)?;
     let count = coordinator.unuse(&name, &selection, asker.request(payload)).await?;
-    Ok(changed(count)?.into_response())
+    Ok(changed(count))
 }
 
 /// Some segments are used again, unless newer ones hide them.
@@ -110,17 +110,25 @@ pub(super) async fn mark_used(
     Path(name): Path<String>,
     asker: Asker,
     LimitedBody(body): LimitedBody,
-) -> Result<Response, DruidError> {
+) -> Result<Json<Value>, DruidError> {
     let (selection, payload) = parse(&name, &body)?;
     if let Selection::These(ids) = &selection {
         check_known(&coordinator, &name, ids).await?;
     }
-    let count = coordinator.use_again(&name, &selection, asker.request(payload)).await?;
-    Ok(changed(count)?.into_response())
+    Ok(used_again(coordinator.use_again(&name, &selection, asker.request(payload)).await?))
 }
 
-fn changed(count: usize) -> Result<Json<Value>, DruidError> {
-    Ok(Json(json!({ "numChangedSegments": count })))
+fn changed(count: usize) -> Json<Value> {
+    Json(json!({ "numChangedSegments": count }))
+}
+
+/// Beside Druid's answer, what the rules drop again in the next run.
+fn used_again(UsedAgain { segments, dropped_by_rules }: UsedAgain) -> Json<Value> {
+    let mut answer = json!({ "numChangedSegments": segments });
+    if dropped_by_rules > 0 {
+        answer["numDroppedByRules"] = dropped_by_rules.into();
+    }
+    Json(answer)
 }
 
 fn parse(name: &str, body: &[u8]) -> Result<(Selection, Value), DruidError> {
@@ -130,8 +138,8 @@ fn parse(name: &str, body: &[u8]) -> Result<(Selection, Value), DruidError> {
     };
     let payload: Value =
         serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
-    let Payload { interval, segment_ids, versions } =
-        Payload::deserialize(&payload).map_err(|error| invalid(error.to_string()))?;
+    refuse_repeated(body).map_err(invalid)?;
+    let Payload { interval, segment_ids, versions } = read_named(&payload).map_err(invalid)?;
     let selection = match (interval, segment_ids) {
         (Some(interval), None) => Selection::Within(interval, versions),
         (None, Some(_)) if versions.is_some() => {

@@ -4,7 +4,6 @@
 mod asked;
 mod audit;
 mod balancer;
-mod cluster;
 mod compaction;
 mod config;
 mod data_segment;
@@ -27,6 +26,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tiers;
+mod warnings;
 
 use std::sync::Arc;
 
@@ -45,6 +45,7 @@ pub fn router(coordinator: Arc<Coordinator>) -> Router {
     let guard = Arc::new(guard::Guard::new(Arc::clone(&coordinator)));
     Router::new()
         .nest("/druid/coordinator/v1", druid())
+        .nest("/druid/indexer/v1/compaction", compaction::overlord())
         .nest("/henge/v1/coordinator", ours())
         .route_layer(from_fn_with_state(guard, guard::guard))
         .with_state(coordinator)
@@ -66,8 +67,6 @@ fn druid() -> Router<Arc<Coordinator>> {
         .route("/loadqueue", get(load_queue::list))
         .route("/intervals", get(intervals::list))
         .route("/intervals/{interval}", get(intervals::one))
-        .route("/cluster", get(cluster::all))
-        .route("/cluster/{role}", get(cluster::of_role))
         .route("/config", get(config::get).post(config::set))
         .route("/config/history", get(config::history))
         .merge(of_datasources())
@@ -121,6 +120,7 @@ fn ours() -> Router<Arc<Coordinator>> {
         .route("/tiers", get(tiers::list))
         .route("/tiers/{alias}", put(tiers::set_alias).delete(tiers::remove_alias))
         .route("/kill", get(kill::dry_run))
+        .route("/kill/uploads", get(kill::unpublished_uploads))
         .route("/audit/{name}", get(audit::list))
         .merge(compaction::ours())
 }

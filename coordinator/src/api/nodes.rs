@@ -9,7 +9,9 @@ use henge_platform::discovery::{AnnouncedServer, ServerId};
 use henge_platform::http::{DruidError, LimitedBody};
 use serde::Serialize;
 
+use super::asked::Asker;
 use crate::Coordinator;
+use crate::config::Said;
 use crate::preview::tier_name;
 use crate::snapshot::ServerState;
 
@@ -22,8 +24,6 @@ pub(super) struct NodeRow {
     kind: &'static str,
     tier: Arc<str>,
     zone: Arc<str>,
-    /// How it keeps segments; null where that was not told.
-    residency: Option<Arc<str>>,
     /// 0 where that was not told.
     capacity_bytes: u64,
     used_bytes: u64,
@@ -54,24 +54,27 @@ pub(super) async fn list(
 pub(super) async fn drain(
     State(coordinator): State<Arc<Coordinator>>,
     Path(server): Path<String>,
+    asker: Asker,
     _body: LimitedBody,
 ) -> Result<Json<NodeRow>, DruidError> {
-    set_draining(&coordinator, &server, true).await
+    set_draining(&coordinator, &server, true, asker).await
 }
 
 /// The node may hold segments again.
 pub(super) async fn undrain(
     State(coordinator): State<Arc<Coordinator>>,
     Path(server): Path<String>,
+    asker: Asker,
     _body: LimitedBody,
 ) -> Result<Json<NodeRow>, DruidError> {
-    set_draining(&coordinator, &server, false).await
+    set_draining(&coordinator, &server, false, asker).await
 }
 
 async fn set_draining(
     coordinator: &Coordinator,
     server: &str,
     drains: bool,
+    Asker { author, comment }: Asker,
 ) -> Result<Json<NodeRow>, DruidError> {
     let term = coordinator.leading()?;
     let mut rows = rows(coordinator).await?;
@@ -79,7 +82,8 @@ async fn set_draining(
         let server = server.escape_debug();
         return Err(DruidError::not_found(format!("no node '{server}' is known")));
     };
-    coordinator.config.drain(&row.server, drains, term.fence.as_ref()).await?;
+    let said = Said { author, comment, time_ms: Some(coordinator.now_ms()) };
+    coordinator.config.drain(&row.server, drains, &said, term.fence.as_ref()).await?;
     coordinator.shared.wake.notify_one();
     row.draining = drains;
     Ok(Json(row))
@@ -101,7 +105,6 @@ async fn rows(coordinator: &Coordinator) -> Result<BTreeMap<ServerId, NodeRow>, 
             kind: "historical",
             tier: tier_name(&server.tier),
             zone: server.zone,
-            residency: None,
             capacity_bytes: 0,
             used_bytes: server.loaded.values().map(|segment| segment.size_bytes).sum(),
             segments: server.loaded.len(),
@@ -120,17 +123,17 @@ fn seen(
     draining: &BTreeSet<ServerId>,
 ) -> NodeRow {
     let description = &server.description;
-    let cpu_us = server.loads.segments.iter().map(|(_, load)| load.cpu_us);
+    // An empty sum of these is -0.0.
+    let cpu_us = server.loads.segments.iter().fold(0.0, |sum, (_, load)| sum + load.cpu_us);
     NodeRow {
         server: Arc::clone(name),
         kind: super::servers::kind_of(description.kind),
         tier: tier_name(&description.tier),
         zone: Arc::clone(&description.zone),
-        residency: None,
         capacity_bytes: description.capacity_bytes,
         used_bytes: server.segments.values().map(|segment| segment.size_bytes).sum(),
         segments: server.segments.len(),
-        load: cpu_us.sum::<f64>() / 1e6,
+        load: cpu_us / 1e6,
         draining: draining.contains(name),
         alive: true,
         queued: host.map_or(Queued::default(), |host| Queued {

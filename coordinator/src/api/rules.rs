@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use henge_placement::rules::{DEFAULT_RULES, Rule, parse_rules};
 use henge_platform::http::{DruidError, LimitedBody};
@@ -13,14 +12,10 @@ use henge_types::{format_timestamp, validate_datasource_name};
 use serde_json::{Value, json};
 
 use super::asked::{Asker, Parameters};
-use super::rules_test;
+use super::{rules_test, warnings};
 use crate::preview::Preview;
 use crate::rules::{RuleChange, RuleHistory};
 use crate::{Coordinator, CoordinatorError};
-
-const WARNINGS: HeaderName = HeaderName::from_static("x-henge-warnings");
-/// Warnings in one header, at most.
-const MOST_WARNINGS: usize = 10;
 
 /// All rules by datasource, and those that hold for every one under `_default`.
 pub(super) async fn all(
@@ -81,12 +76,7 @@ fn with_warnings(preview: &Preview) -> Response {
         .collect();
     let lacking = preview.tiers_without_nodes.iter();
     warnings.extend(lacking.map(|tier| format!("tier '{}' has no nodes", tier.escape_default())));
-    warnings.truncate(MOST_WARNINGS);
-    let header = json!(warnings).to_string();
-    match HeaderValue::from_str(&header) {
-        Ok(value) if !warnings.is_empty() => ([(WARNINGS, value)], ()).into_response(),
-        _ => ().into_response(),
-    }
+    (warnings::header(warnings), ()).into_response()
 }
 
 /// Changes of the rules of one datasource.

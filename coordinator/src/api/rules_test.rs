@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use henge_placement::rules::{DEFAULT_RULES, Rule, parse_rules};
 use henge_platform::http::{DruidError, LimitedBody};
+use henge_types::json::refuse_repeated;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -28,7 +29,9 @@ pub(super) async fn test(
     State(coordinator): State<Arc<Coordinator>>,
     LimitedBody(body): LimitedBody,
 ) -> Result<Json<Preview>, DruidError> {
-    let Asked { datasource, rules } = serde_json::from_slice(&body).map_err(|error| {
+    let asked: Result<Asked, _> = refuse_repeated(&body)
+        .and_then(|()| serde_json::from_slice(&body).map_err(|e| e.to_string()));
+    let Asked { datasource, rules } = asked.map_err(|error| {
         DruidError::invalid(format!("write {{\"datasource\": …, \"rules\": […]}}: {error}"))
     })?;
     let datasource = datasource.filter(|name| name != DEFAULT_RULES);

@@ -10,10 +10,8 @@ use henge_platform::http::DruidError;
 use henge_types::SegmentId;
 
 use super::asked::Parameters;
-use super::compute;
 use super::data_segment::{DataSegment, Writer};
-use super::datasources::nothing;
-use super::served::View;
+use super::served::{self, View, nothing};
 use crate::Coordinator;
 use crate::inventory::of_datasource;
 
@@ -23,12 +21,7 @@ pub(super) async fn list(
     Path(name): Path<String>,
     parameters: Parameters,
 ) -> Result<Response, DruidError> {
-    let view = View::of(&coordinator).await?;
-    compute(move || {
-        let served = view.served(Some(&name));
-        if served.is_empty() {
-            return Ok(nothing());
-        }
+    served::of_datasource(&coordinator, name, move |served| {
         let place = parameters.page(served.len())?;
         let page = served.iter().skip(place.start).take(place.len());
         if !parameters.has("full") {
@@ -40,7 +33,7 @@ pub(super) async fn list(
             page.map(|(_, segment)| segment.written_by(&mut writer)).collect();
         Ok(Json(segments).into_response())
     })
-    .await?
+    .await
 }
 
 /// One segment, and who serves it.
@@ -48,15 +41,13 @@ pub(super) async fn one(
     State(coordinator): State<Arc<Coordinator>>,
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Response, DruidError> {
-    let view = View::of(&coordinator).await?;
-    compute(move || {
-        let served = view.served(Some(&name));
+    served::of_datasource(&coordinator, name, move |served| {
         let id = id.parse::<SegmentId>().ok();
-        match id.and_then(|id| served.get(&id).map(|one| one.with_servers(&mut Writer::default())))
-        {
+        let one = id.and_then(|id| served.get(&id));
+        Ok(match one.map(|one| one.with_servers(&mut Writer::default())) {
             Some(located) => Json(located).into_response(),
             None => nothing(),
-        }
+        })
     })
     .await
 }

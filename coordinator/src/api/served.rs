@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use henge_platform::discovery::{AnnouncedSegment, DiscoverySnapshot, ServerId, ServerKind};
 use henge_platform::http::DruidError;
 use henge_platform::metadata::PublishedSegment;
 use henge_types::SegmentId;
 use serde::Serialize;
 
+use super::compute;
 use super::data_segment::{DataSegment, Writer};
 use crate::Coordinator;
 use crate::inventory::Used;
@@ -28,8 +31,8 @@ impl View {
     }
 
     /// The segments that some node serves, of one datasource or of all.
-    pub(super) fn served(&self, datasource: Option<&str>) -> BTreeMap<&SegmentId, Served<'_>> {
-        let mut served: BTreeMap<&SegmentId, Served<'_>> = BTreeMap::new();
+    pub(super) fn served(&self, datasource: Option<&str>) -> Segments<'_> {
+        let mut served = Segments::new();
         for (name, server) in &self.servers.servers {
             let segments = server.segments.iter();
             let asked = segments.filter(|(id, _)| datasource.is_none_or(|d| *id.datasource == *d));
@@ -49,6 +52,28 @@ impl View {
         }
         served
     }
+}
+
+/// What is served, by segment.
+pub(super) type Segments<'v> = BTreeMap<&'v SegmentId, Served<'v>>;
+
+/// Shows what is served of a datasource, computed off the network's threads; nothing where nobody serves any.
+pub(super) async fn of_datasource(
+    coordinator: &Coordinator,
+    name: String,
+    show: impl FnOnce(&Segments<'_>) -> Result<Response, DruidError> + Send + 'static,
+) -> Result<Response, DruidError> {
+    let view = View::of(coordinator).await?;
+    compute(move || {
+        let served = view.served(Some(&name));
+        if served.is_empty() { Ok(nothing()) } else { show(&served) }
+    })
+    .await?
+}
+
+/// Druid's answer about a datasource that nobody serves.
+pub(super) fn nothing() -> Response {
+    StatusCode::NO_CONTENT.into_response()
 }
 
 /// A node that serves a segment.

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use henge_platform::http::{DruidError, LimitedBody};
 use serde::{Deserialize, Serialize};
 
+use super::asked::Parameters;
 use super::compute;
 use crate::Coordinator;
 use crate::preview::{copies, nodes_by_tier, tier_name};
@@ -76,10 +77,11 @@ struct Named {
     tiers: Option<BTreeSet<String>>,
 }
 
-/// Lets a name stand for tiers.
+/// Lets a name stand for tiers. Those that have no nodes take `?force`: what rules ask of them is not loaded.
 pub(super) async fn set_alias(
     State(coordinator): State<Arc<Coordinator>>,
     Path(alias): Path<String>,
+    parameters: Parameters,
     LimitedBody(body): LimitedBody,
 ) -> Result<Json<BTreeMap<String, BTreeSet<String>>>, DruidError> {
     let invalid = |reason: String| {
@@ -92,9 +94,28 @@ pub(super) async fn set_alias(
         Named { .. } => return Err(invalid("one of them, and no empty list".to_owned())),
     };
     let term = coordinator.leading()?;
+    let lacking = without_nodes(&coordinator, &tiers);
+    if !lacking.is_empty() && !parameters.has("force") {
+        let names: Vec<String> =
+            lacking.iter().map(|tier| tier.escape_debug().to_string()).collect();
+        return Err(DruidError::invalid(format!(
+            "no node has the tier '{}': segments that rules send there are not loaded; add ?force=true if nodes \
+             of it will come",
+            names.join("', '")
+        )));
+    }
     coordinator.rules.set_alias(&alias, tiers.clone(), term.fence.as_ref()).await?;
     coordinator.shared.wake.notify_one();
     Ok(Json([(alias, tiers)].into()))
+}
+
+/// Those of some tiers that no node has.
+pub(super) fn without_nodes<'t>(
+    coordinator: &Coordinator,
+    tiers: impl IntoIterator<Item = &'t String>,
+) -> BTreeSet<&'t String> {
+    let nodes = nodes_by_tier(coordinator.hosts.servers().values());
+    tiers.into_iter().filter(|tier| !nodes.contains_key(tier.as_str())).collect()
 }
 
 /// The name stands for nothing any more.

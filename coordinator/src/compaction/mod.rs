@@ -7,6 +7,7 @@ mod tasks;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use henge_compaction::Forms;
@@ -37,6 +38,35 @@ pub(crate) struct Compaction {
     forms: Arc<Mutex<Forms>>,
     /// Somebody changed what is wanted, or asks for a look.
     pub(crate) wake: Notify,
+    pub(crate) counts: CompactionCounts,
+}
+
+/// What a coordinator had compacted since its start.
+#[derive(Debug, Default)]
+pub struct CompactionCounts {
+    submitted: AtomicU64,
+    refused: AtomicU64,
+    running: AtomicU64,
+}
+
+impl CompactionCounts {
+    /// Tasks that nodes took.
+    #[must_use]
+    pub fn submitted(&self) -> u64 {
+        self.submitted.load(Ordering::Relaxed)
+    }
+
+    /// Tasks that no node took.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Tasks under way as of the last look.
+    #[must_use]
+    pub fn running(&self) -> u64 {
+        self.running.load(Ordering::Relaxed)
+    }
 }
 
 impl Compaction {
@@ -46,11 +76,18 @@ impl Compaction {
             intervals: tasks::Intervals::default(),
             forms: Arc::default(),
             wake: Notify::new(),
+            counts: CompactionCounts::default(),
         }
     }
 }
 
 impl Coordinator {
+    /// What it had compacted.
+    #[must_use]
+    pub fn compaction_counts(&self) -> &CompactionCounts {
+        &self.compaction.counts
+    }
+
     /// Compacts what is configured, while it leads, until the future is dropped.
     pub async fn compact_with(&self, runner: &dyn TaskRunner) {
         let mut wait = BUSY;
@@ -82,6 +119,8 @@ impl Coordinator {
         let limits = self.compaction.store.limits().await?;
         let judged = self.judge(configured).await?;
         let under_way = self.compaction.intervals.under_way(self.metadata.as_ref()).await?;
+        let counts = &self.compaction.counts;
+        counts.running.store(under_way.compactions.len() as u64, Ordering::Relaxed);
         // What people wait for comes first.
         let room = match under_way.others {
             0 => limits.slots(runner.nodes()).saturating_sub(under_way.compactions.len()),
@@ -90,8 +129,12 @@ impl Coordinator {
         for task in plan(&judged, room) {
             let (datasource, interval) = (task.data_source.clone(), task.interval);
             match runner.submit(task.to_value().to_string()).await {
-                Ok(task) => tracing::info!(%task, %datasource, %interval, "compaction submitted"),
+                Ok(task) => {
+                    counts.submitted.fetch_add(1, Ordering::Relaxed);
+                    tracing::info!(%task, %datasource, %interval, "compaction submitted");
+                }
                 Err(error) => {
+                    counts.refused.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(%datasource, %interval, %error, "no node takes a compaction, will try again");
                     break;
                 }

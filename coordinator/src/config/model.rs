@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use henge_types::Period;
+use henge_types::{Period, validate_datasource_name};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -52,6 +52,9 @@ pub struct DynamicConfig {
     /// Whether unused segments are deleted once their grace is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill_unused_segments: Option<bool>,
+    /// Whether objects are deleted that were uploaded and never published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kill_unpublished_uploads: Option<bool>,
     /// Segments whose time ended within this period are not deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill_duration_to_retain: Option<Period>,
@@ -103,7 +106,11 @@ impl DynamicConfig {
                 self.max_segments_in_node_loading_queue = Some(read(name, value)?);
             }
             "killDataSourceWhitelist" => {
-                self.kill_data_source_whitelist = Some(names(name, value)?);
+                let names = names(name, value)?;
+                for of in &names {
+                    validate_datasource_name(of).map_err(|e| format!("field '{name}': {e}"))?;
+                }
+                self.kill_data_source_whitelist = Some(names);
             }
             // Druid's newer releases have no such field: no list is all of them.
             "killAllDataSources" => {
@@ -112,10 +119,22 @@ impl DynamicConfig {
                 }
             }
             "killUnusedSegments" => self.kill_unused_segments = Some(read(name, value)?),
+            "killUnpublishedUploads" => {
+                self.kill_unpublished_uploads = Some(read(name, value)?);
+            }
             "killDurationToRetain" => self.kill_duration_to_retain = Some(read(name, value)?),
             "killBufferPeriod" => self.kill_buffer_period = Some(read(name, value)?),
             "pauseCoordination" => self.pause_coordination = Some(read(name, value)?),
-            "decommissioningNodes" => self.decommissioning_nodes = Some(names(name, value)?),
+            "decommissioningNodes" => {
+                let nodes = names(name, value)?;
+                if let Some(node) = nodes.iter().find(|node| !is_node(node)) {
+                    let node = node.escape_debug();
+                    return Err(format!(
+                        "field '{name}': '{node}' is no node, and no host and port"
+                    ));
+                }
+                self.decommissioning_nodes = Some(nodes);
+            }
             "historicalTierAliases" => self.historical_tier_aliases = Some(read(name, value)?),
             name if WITHOUT_EFFECT.contains(&name) => {
                 self.without_effect.insert(name.to_owned(), value);
@@ -135,6 +154,7 @@ impl DynamicConfig {
             max_segments_in_node_loading_queue,
             kill_data_source_whitelist,
             kill_unused_segments,
+            kill_unpublished_uploads,
             kill_duration_to_retain,
             kill_buffer_period,
             pause_coordination,
@@ -152,6 +172,7 @@ impl DynamicConfig {
         self.kill_data_source_whitelist =
             kill_data_source_whitelist.or(self.kill_data_source_whitelist);
         self.kill_unused_segments = kill_unused_segments.or(self.kill_unused_segments);
+        self.kill_unpublished_uploads = kill_unpublished_uploads.or(self.kill_unpublished_uploads);
         self.kill_duration_to_retain = kill_duration_to_retain.or(self.kill_duration_to_retain);
         self.kill_buffer_period = kill_buffer_period.or(self.kill_buffer_period);
         self.pause_coordination = pause_coordination.or(self.pause_coordination);
@@ -164,6 +185,12 @@ impl DynamicConfig {
 
 fn read<T: for<'de> Deserialize<'de>>(name: &str, value: Value) -> Result<T, String> {
     serde_json::from_value(value).map_err(|error| format!("field '{name}': {error}"))
+}
+
+/// Whether a node may be called so, or be there.
+fn is_node(text: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._:[]".contains(letter);
+    (1..=256).contains(&text.len()) && text.chars().all(is_plain)
 }
 
 /// A list of names, or names between commas.

@@ -46,19 +46,33 @@ fn h_103_a_field_that_is_none_is_named() {
     }
 }
 
+fn said(time_ms: i64) -> Said {
+    Said { author: "ann".into(), comment: "disk".into(), time_ms: Some(time_ms) }
+}
+
 #[tokio::test]
 async fn nodes_that_drain_are_kept() {
     let store = ConfigStore::new(Arc::new(MemoryMetadataStore::new()));
     let (a, b): (ServerId, ServerId) = ("a".into(), "b".into());
-    store.drain(&a, true, None).await.unwrap();
-    store.drain(&b, true, None).await.unwrap();
-    store.drain(&a, false, None).await.unwrap();
+    store.drain(&a, true, &said(5), None).await.unwrap();
+    store.drain(&b, true, &said(5), None).await.unwrap();
+    store.drain(&a, false, &said(6), None).await.unwrap();
     assert_eq!(store.draining().await.unwrap(), [Arc::clone(&b)].into());
     let before = store.read().await.unwrap().stamp;
-    store.drain(&b, true, None).await.unwrap();
+    store.drain(&b, true, &said(5), None).await.unwrap();
     assert_eq!(store.read().await.unwrap().stamp, before, "nothing changed");
-    store.drain_only([a.clone()].into(), None).await.unwrap();
+    store.drain_only([a.clone()].into(), &Said::default(), None).await.unwrap();
     assert_eq!(store.read().await.unwrap().draining, [a].into());
+    let history = store.history(10).await.unwrap();
+    let told: Vec<_> = history
+        .iter()
+        .map(|c| (c.time_ms, c.config.decommissioning_nodes.clone().unwrap()))
+        .collect();
+    let nodes = |names: &[&str]| -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    };
+    assert_eq!(told, [(6, nodes(&["b"])), (5, nodes(&["a", "b"])), (5, nodes(&["a"]))]);
+    assert_eq!(history[0].author, "ann");
 }
 
 /// What is stored is read for ever.
@@ -67,7 +81,11 @@ fn the_stored_form_is_this() {
     let stored = r#"{"config":{"maxSegmentsToMove":7,"decommissioningNodes":["a"],"replicantLifetime":15},"author":"ann","comment":"why","timeMs":1}"#;
     let change: ConfigChange = serde_json::from_str(stored).unwrap();
     assert_eq!(serde_json::to_string(&change).unwrap(), stored);
-    let draining = r#"{"servers":["historical-1"]}"#;
-    let read: Draining = serde_json::from_str(draining).unwrap();
-    assert_eq!(serde_json::to_string(&read).unwrap(), draining);
+    for draining in [
+        r#"{"servers":["historical-1"]}"#,
+        r#"{"servers":["historical-1"],"author":"ann","comment":"disk","timeMs":5}"#,
+    ] {
+        let read: Draining = serde_json::from_str(draining).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), draining);
+    }
 }

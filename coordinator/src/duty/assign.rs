@@ -5,12 +5,17 @@
 use std::sync::Arc;
 
 use henge_placement::balance::{LoadLimits, TimeBox};
+use henge_placement::cluster::{SegmentIndex, ServerIndex};
+use henge_platform::discovery::ServerId;
 
 use crate::action::Action;
 use crate::picture::Picture;
+use crate::plan::Copied;
 
 /// Segments without room that are named; more are counted.
 const NAMED_WITHOUT_ROOM: usize = 100;
+/// Loads of what another node has that are told of, in one run.
+const NOTED_COPIES: usize = 100;
 
 /// Loads for the copies that are missing, and what stands in their way.
 #[must_use]
@@ -24,9 +29,11 @@ pub(crate) fn plan(picture: &mut Picture<'_>, time: &TimeBox<'_>) -> Vec<Action>
     for load in &assigned.loads {
         let room = &mut picture.rooms[usize::from(load.server)];
         *room -= u32::from(*room != u32::MAX);
+        note_copy(picture, load.segment, load.server);
         let segment = Arc::clone(picture.segment(load.segment));
         actions.push(Action::Load { server: picture.server(load.server), segment });
     }
+    picture.missing_copies += assigned.without_room.len();
     let mut without_room = assigned.without_room;
     without_room.dedup();
     if !without_room.is_empty() {
@@ -38,4 +45,18 @@ pub(crate) fn plan(picture: &mut Picture<'_>, time: &TimeBox<'_>) -> Vec<Action>
         actions.push(Action::ReportTiers { tiers: assigned.without_nodes });
     }
     actions
+}
+
+/// Counts a load of what another node has, and notes the first of them.
+fn note_copy(picture: &mut Picture<'_>, segment: SegmentIndex, to: ServerIndex) {
+    let keepers = picture.keepers(segment);
+    picture.missing_copies += usize::from(!keepers.is_empty());
+    if picture.copied.len() == NOTED_COPIES {
+        return;
+    }
+    let drains = |keeper: &&ServerId| picture.snapshot.draining.contains(*keeper);
+    let drained = keepers.iter().find(drains);
+    let Some(from) = drained.or(keepers.first()).cloned() else { return };
+    let (is_drained, id) = (drained.is_some(), picture.segment(segment).id.clone());
+    picture.copied.push(Copied { id, from, to: picture.server(to), is_drained });
 }

@@ -1,26 +1,18 @@
 //! Whether an unused segment may go: a function of what is known, and in doubt it stays. What only a
 //! transaction can prove, that nobody uses it again and no other segment names its object, is proved there.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use henge_platform::discovery::DiscoverySnapshot;
 use henge_platform::metadata::UnusedSegment;
-use henge_types::{SegmentId, format_timestamp};
+use henge_types::SegmentId;
 
 /// By so much the clocks of a task's node and of the metadata may differ.
-const CLOCKS_DIFFER_MS: i64 = 600_000;
+pub(super) const CLOCKS_DIFFER_MS: i64 = 600_000;
 
 /// What is known.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
-    /// Only segments whose time ended before this go.
-    pub ends_before_ms: i64,
-    /// Only those of these datasources, when any are named.
-    pub only: Option<BTreeSet<String>>,
     /// The task that has run for longest, with when it was accepted: it may read what was used then.
     pub oldest_task: Option<(String, i64)>,
-    /// Segments of which newer ones that hide them are nowhere, by these.
-    pub without_replacement: BTreeMap<SegmentId, SegmentId>,
     /// Who serves what.
     pub servers: DiscoverySnapshot,
 }
@@ -36,25 +28,17 @@ pub(crate) enum Verdict {
     Stays(String),
 }
 
-/// Decides about one.
-pub(super) fn judge(unused: &UnusedSegment, facts: &Facts) -> Verdict {
+/// Decides about one; `lacking` hides it, and is nowhere.
+pub(super) fn judge(unused: &UnusedSegment, facts: &Facts, lacking: Option<&SegmentId>) -> Verdict {
     let id = &unused.segment.id;
     if unused.is_condemned {
         return Verdict::Condemned;
-    }
-    if facts.only.as_ref().is_some_and(|names| !names.contains(&*id.datasource)) {
-        let why = "killDataSourceWhitelist names other datasources only";
-        return Verdict::Stays(why.to_owned());
-    }
-    if id.interval.end_ms > facts.ends_before_ms {
-        let until = format_timestamp(facts.ends_before_ms);
-        return Verdict::Stays(format!("its time ends after {until}"));
     }
     let mut servers = facts.servers.servers.iter();
     if let Some((name, _)) = servers.find(|(_, server)| server.segments.contains_key(id)) {
         return Verdict::Stays(format!("server '{name}' still serves it"));
     }
-    if let Some(new) = facts.without_replacement.get(id) {
+    if let Some(new) = lacking {
         let why = format!("'{new}', which hides it, is neither served nor whole in deep storage");
         return Verdict::Stays(why);
     }

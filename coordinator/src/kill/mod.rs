@@ -7,7 +7,8 @@
 mod judge;
 mod replaced;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +29,16 @@ use crate::marking::Request;
 pub(crate) use judge::Verdict;
 use judge::{Facts, judge};
 
-/// The time between two looks for what may go.
+/// The time between two runs.
 const PERIOD: Duration = Duration::from_secs(1_800);
+/// The time until it is asked again whether a run is due.
+const LOOK: Duration = Duration::from_secs(60);
 /// Segments condemned in one transaction.
 const AT_ONCE: usize = 100;
-/// Segments looked at in one run, at most: a mistake is noticed before it is through.
+/// Segments that go in one run, at most: a mistake is noticed before it is through.
 pub(crate) const MOST: usize = 10_000;
+/// Segments judged at a time.
+const PAGE: usize = 10_000;
 
 /// Which unused segments are to go.
 #[derive(Debug, Clone)]
@@ -48,11 +53,27 @@ pub(crate) enum Scope {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Judged {
     pub goes: Vec<UnusedSegment>,
+    /// The first of them.
     pub stays: Vec<(UnusedSegment, String)>,
     /// Condemned before, and perhaps not deleted yet.
     pub condemned: Vec<UnusedSegment>,
     /// There are more segments than were looked at.
     pub more: bool,
+}
+
+impl Judged {
+    fn going(&self) -> usize {
+        self.goes.len() + self.condemned.len()
+    }
+
+    fn add(&mut self, one: UnusedSegment, verdict: Verdict) {
+        match verdict {
+            Verdict::Condemned => self.condemned.push(one),
+            Verdict::Goes => self.goes.push(one),
+            Verdict::Stays(why) if self.stays.len() < MOST => self.stays.push((one, why)),
+            Verdict::Stays(_) => {}
+        }
+    }
 }
 
 /// What went.
@@ -64,25 +85,37 @@ pub(crate) struct Killed {
     pub failed: Vec<(SegmentId, String)>,
 }
 
+impl Killed {
+    fn tell(&self) {
+        if *self != Self::default() {
+            tracing::info!(
+                segments = self.segments.len(),
+                bytes = self.bytes,
+                failed = self.failed.len(),
+                "deleted segments that nobody used for long"
+            );
+        }
+    }
+}
+
 impl Coordinator {
     /// Deletes what may go, now and then, while it leads. Never returns.
     pub(crate) async fn kill_now_and_then(&self) {
         let Some(storage) = &self.storage else { return std::future::pending().await };
         let mut leads_since = None;
         loop {
-            tokio::time::sleep(PERIOD).await;
-            match self.kill_if_due(storage, &mut leads_since).await {
-                Ok(None) => {}
-                Ok(Some(killed)) => tracing::info!(
-                    segments = killed.segments.len(),
-                    bytes = killed.bytes,
-                    failed = killed.failed.len(),
-                    "deleted segments that nobody used for long"
-                ),
+            let wait = match self.kill_if_due(storage, &mut leads_since).await {
+                Ok(None) => LOOK,
+                Ok(Some(killed)) => {
+                    killed.tell();
+                    PERIOD
+                }
                 Err(error) => {
                     tracing::warn!(%error, "deleting unused segments failed, and goes on later");
+                    PERIOD
                 }
-            }
+            };
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -92,23 +125,29 @@ impl Coordinator {
         storage: &Arc<dyn DeepStorage>,
         leads_since: &mut Option<(u64, u64)>,
     ) -> Result<Option<Killed>> {
-        let Some(term) = self.shared.leadership.term() else { return Ok(None) };
-        let now_ms = self.shared.clock.running_ms();
-        let (epoch, since_ms) = *leads_since.get_or_insert((term.epoch, now_ms));
-        if epoch != term.epoch {
-            *leads_since = Some((term.epoch, now_ms));
-            return Ok(None);
-        }
+        let Some((term, leads_for_ms)) = self.leads_for(leads_since) else { return Ok(None) };
         let set = self.config.read().await?;
-        let waits_ms = set.wait_before_deleting_ms();
-        let may_kill = set.kills() && !set.config.pause_coordination.unwrap_or(false);
-        if !may_kill || now_ms < since_ms + waits_ms || !self.shared.sight.is_complete() {
+        let is_due = set.kills()
+            && !set.config.pause_coordination.unwrap_or(false)
+            && leads_for_ms >= set.wait_before_deleting_ms()
+            && self.shared.sight.is_complete();
+        if !is_due {
             return Ok(None);
         }
         let judged = self.judge_unused(&Scope::GraceIsOver, MOST).await?;
         let killed = self.kill_judged(storage, judged, &term, set.unused_before_ms(self.now_ms()));
-        let killed = killed.await?;
-        Ok((killed != Killed::default()).then_some(killed))
+        killed.await.map(Some)
+    }
+
+    /// The term, and for how long it lasts as far as was seen; `since` is the epoch that was seen last, and when.
+    fn leads_for(&self, since: &mut Option<(u64, u64)>) -> Option<(Term, u64)> {
+        let term = self.shared.leadership.term()?;
+        let now_ms = self.shared.clock.running_ms();
+        let (_, since_ms) = match *since {
+            Some(seen) if seen.0 == term.epoch => seen,
+            _ => *since.insert((term.epoch, now_ms)),
+        };
+        Some((term, now_ms.saturating_sub(since_ms)))
     }
 
     /// Deletes what somebody named, as far as nothing uses it.
@@ -145,51 +184,70 @@ impl Coordinator {
         Ok((killed, judged))
     }
 
-    /// What would go, and what would stay. Changes nothing.
+    /// What would go, at most `most` segments, and what would stay. Changes nothing.
     ///
     /// # Errors
     /// When the metadata cannot be read.
     pub(crate) async fn judge_unused(&self, scope: &Scope, most: usize) -> Result<Judged> {
         let set = self.config.read().await?;
-        let filter = match scope {
-            Scope::GraceIsOver => UnusedFilter::default(),
-            Scope::Named { datasource, within } => UnusedFilter {
-                datasource: Some(datasource.clone()),
-                within: *within,
-                ..UnusedFilter::default()
-            },
-        };
-        let filter = UnusedFilter { limit: most.saturating_add(1), ..filter };
-        let mut unused = self.metadata.unused_segments(&self.aged(filter, scope, &set)).await?;
-        let more = unused.len() > most;
-        unused.truncate(most);
-        let facts = self.facts(scope, set, &unused).await?;
-        let mut judged = Judged { more, ..Judged::default() };
-        for one in unused {
-            match judge(&one, &facts) {
-                Verdict::Condemned => judged.condemned.push(one),
-                Verdict::Goes => judged.goes.push(one),
-                Verdict::Stays(why) => judged.stays.push((one, why)),
+        let (facts, used) = (self.facts().await?, self.used_now().await?);
+        let mut judged = Judged::default();
+        for is_condemned in [true, false] {
+            let mut filter = self.filter(scope, &set, is_condemned);
+            loop {
+                let page = self.metadata.unused_segments(&filter).await?;
+                let is_last = page.len() < filter.limit;
+                filter.after = page.last().map(|one| one.segment.id.clone());
+                let storage = self.storage.as_deref();
+                let used = Arc::clone(&used);
+                let lacking =
+                    replaced::without_replacement(&page, used, &facts.servers, storage).await?;
+                for one in page {
+                    if judged.going() >= most {
+                        judged.more = true;
+                        return Ok(judged);
+                    }
+                    let verdict = judge(&one, &facts, lacking.get(&one.segment.id));
+                    judged.add(one, verdict);
+                }
+                if is_last {
+                    break;
+                }
             }
         }
         Ok(judged)
     }
 
-    /// Without those that are sure to stay for long.
-    fn aged(&self, filter: UnusedFilter, scope: &Scope, set: &OperatorSettings) -> UnusedFilter {
-        let before_ms = match scope {
-            Scope::GraceIsOver => set.unused_before_ms(self.now_ms()),
-            Scope::Named { .. } => i64::MAX,
-        };
-        UnusedFilter { before_ms, ..filter }
+    /// What to look at: without those that are sure to stay for long. A deletion that was begun is finished
+    /// whatever was set since.
+    fn filter(&self, scope: &Scope, set: &OperatorSettings, is_condemned: bool) -> UnusedFilter {
+        let all =
+            UnusedFilter { condemned: Some(is_condemned), limit: PAGE, ..UnusedFilter::default() };
+        match scope {
+            Scope::Named { datasource, within } => {
+                UnusedFilter { within: *within, datasources: [datasource.clone()].into(), ..all }
+            }
+            Scope::GraceIsOver if is_condemned => all,
+            Scope::GraceIsOver => {
+                let now_ms = self.now_ms();
+                let end_ms = set.ends_before_ms(now_ms);
+                UnusedFilter {
+                    datasources: set.kill_whitelist(),
+                    within: Interval { end_ms, ..Interval::ETERNITY },
+                    before_ms: set.unused_before_ms(now_ms),
+                    ..all
+                }
+            }
+        }
     }
 
-    async fn facts(
-        &self,
-        scope: &Scope,
-        set: OperatorSettings,
-        unused: &[UnusedSegment],
-    ) -> Result<Facts> {
+    async fn facts(&self) -> Result<Facts> {
+        let oldest_task = self.oldest_task().await?;
+        Ok(Facts { oldest_task, servers: self.discovery.snapshot() })
+    }
+
+    /// The task that has run for longest, with when it was accepted.
+    async fn oldest_task(&self) -> Result<Option<(String, i64)>> {
         let running = TaskFilter {
             status: Some(TaskStatus::Running),
             limit: i64::MAX as usize,
@@ -197,23 +255,7 @@ impl Coordinator {
         };
         let tasks = self.metadata.list_tasks(&running).await?;
         let oldest = tasks.into_iter().min_by_key(|task| task.created_ms);
-        let servers = self.discovery.snapshot();
-        let used = self.used_now().await?;
-        let storage = self.storage.as_deref();
-        let without_replacement =
-            replaced::without_replacement(unused, used, &servers, storage).await?;
-        let now_ms = self.now_ms();
-        let is_named = matches!(scope, Scope::Named { .. });
-        Ok(Facts {
-            ends_before_ms: if is_named { i64::MAX } else { set.ends_before_ms(now_ms) },
-            only: set
-                .config
-                .kill_data_source_whitelist
-                .filter(|names| !is_named && !names.is_empty()),
-            oldest_task: oldest.map(|task| (task.id, task.created_ms)),
-            without_replacement,
-            servers,
-        })
+        Ok(oldest.map(|task| (task.id, task.created_ms)))
     }
 
     /// First what was condemned before, then what goes now.

@@ -10,18 +10,18 @@ use crate::{ConfigChange, CoordinatorOptions, DynamicConfig, Leadership};
 
 const DAY_MS: u64 = 86_400_000;
 
-struct World {
-    setup: Setup,
-    objects: Arc<dyn DeepStorage>,
-    storage: Arc<UnreliableStorage>,
-    coordinator: Arc<Coordinator>,
-    ids: Vec<SegmentId>,
+pub(super) struct World {
+    pub(super) setup: Setup,
+    pub(super) objects: Arc<dyn DeepStorage>,
+    pub(super) storage: Arc<UnreliableStorage>,
+    pub(super) coordinator: Arc<Coordinator>,
+    pub(super) ids: Vec<SegmentId>,
     leads_since: Option<(u64, u64)>,
 }
 
 impl World {
     /// Days with a segment each, none of which is used, and no time has passed.
-    async fn of_days(days: i64) -> Self {
+    pub(super) async fn of_days(days: i64) -> Self {
         let setup = Setup::new();
         let objects: Arc<dyn DeepStorage> = Arc::new(ObjectDeepStorage::in_memory());
         let storage =
@@ -48,11 +48,12 @@ impl World {
 
     async fn run(&mut self) -> Option<Killed> {
         let storage: Arc<dyn DeepStorage> = Arc::clone(&self.storage) as _;
-        self.coordinator.kill_if_due(&storage, &mut self.leads_since).await.unwrap()
+        let killed = self.coordinator.kill_if_due(&storage, &mut self.leads_since).await;
+        killed.unwrap().filter(|killed| *killed != Killed::default())
     }
 
     /// The days whose objects are there.
-    async fn there(&self) -> Vec<i64> {
+    pub(super) async fn there(&self) -> Vec<i64> {
         let mut days = Vec::new();
         for day in 0..self.ids.len() as i64 {
             if self.objects.exists(&format!("segments/d/{day}")).await.unwrap() {
@@ -62,7 +63,7 @@ impl World {
         days
     }
 
-    async fn set(&self, json: &str) {
+    pub(super) async fn set(&self, json: &str) {
         let config = DynamicConfig::parse(json.as_bytes()).unwrap();
         let change = ConfigChange { config, ..ConfigChange::default() };
         self.coordinator.config.merge(change, None).await.unwrap();
@@ -97,7 +98,7 @@ async fn i_07_nothing_goes_before_both_graces_are_over_and_the_leader_knows_enou
     assert_eq!(world.run().await, None);
     world.set(r#"{"killUnusedSegments": true, "killDataSourceWhitelist": ["other"]}"#).await;
     assert_eq!(world.run().await, None);
-    assert_eq!(world.why(Scope::GraceIsOver).await.len(), 2);
+    assert_eq!(world.why(Scope::GraceIsOver).await, [""; 0], "it is not looked at");
     world.set(r#"{"killDataSourceWhitelist": []}"#).await;
     assert_eq!(world.run().await.unwrap().segments, world.ids[1..]);
     assert!(world.there().await.is_empty());
@@ -258,4 +259,34 @@ async fn f_69_a_leader_that_was_paused_condemns_nothing_when_it_wakes() {
     assert!(condemned.is_err());
     assert_eq!(world.there().await, [0]);
     asking.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn f_43_what_stays_does_not_keep_what_is_behind_it_from_going() {
+    let world = World::of_days(3).await;
+    // The first in the order of ids is still served.
+    let _host = world.setup.host("a", "");
+    let first = crate::plan::tests::segment(0, 1, 0, 0);
+    let first = PublishedSegment { id: world.ids[0].clone(), ..(*first).clone() };
+    let announced = crate::plan::tests::announced(&[&Arc::new(first)]);
+    let announced = announced.values().cloned().collect();
+    world.setup.discovery.announce(&"a".into(), announced).unwrap();
+    let judged = world.coordinator.judge_unused(&named(), 1).await.unwrap();
+    assert_eq!(judged.goes[0].segment.id, world.ids[1]);
+    assert_eq!((judged.goes.len(), judged.stays.len(), judged.more), (1, 1, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn i_07_the_first_run_comes_when_the_wait_is_over_and_not_a_period_later() {
+    let world = World::of_days(1).await;
+    world.setup.clock.pass(200 * DAY_MS);
+    let duty = henge_platform::runtime::spawn({
+        let coordinator = Arc::clone(&world.coordinator);
+        async move { coordinator.kill_now_and_then().await }
+    });
+    world.setup.pass(890_000).await;
+    assert_eq!(world.there().await, [0]);
+    world.setup.pass(80_000).await;
+    assert!(world.there().await.is_empty());
+    duty.abort();
 }

@@ -236,7 +236,7 @@ async fn f_70_f_73_an_empty_host_gets_its_share_by_loading_first_and_dropping_la
     assert!(ids.iter().all(|id| setup.holders(id).len() == 1));
     let explained = coordinator.explained_moves();
     assert!((of_second..=30).contains(&explained.len()), "{}", explained.len());
-    assert!(explained.iter().all(|one| one.gain > 0.0));
+    assert!(explained.iter().all(|one| one.gain > 0.0 && one.outcome == crate::Outcome::Moved));
     let to_second = explained.iter().filter(|one| &*one.to == "b").count();
     assert!(to_second + 2 >= explained.len(), "hardly any goes back: {explained:?}");
     // And then nothing moves any more.
@@ -278,4 +278,27 @@ async fn rules_that_are_set_take_effect_and_what_they_drop_stays_in_deep_storage
     setup.metadata.put_document(crate::RULES, "d", "{}").await.unwrap();
     assert!(coordinator.run_once().await.is_err());
     assert_eq!(count(&ids), [0, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_is_explained_with_what_became_of_it() {
+    let setup = Setup::new();
+    setup.host("a", "");
+    let ids = setup.publish(0..2).await;
+    let coordinator = setup.coordinator(1, Leadership::alone());
+    let _running = run(&coordinator);
+    setup.pass(4_000).await;
+    assert_eq!(coordinator.explained_moves(), [], "a first copy is no move");
+    let second = setup.host("b", "");
+    *second.mood.lock() = Mood::Fails;
+    coordinator.config().drain(&"a".into(), true, &crate::Said::default(), None).await.unwrap();
+    setup.pass(60_000).await;
+    let failed = coordinator.explained_moves().pop().unwrap();
+    assert_eq!((failed.main_reason, failed.outcome), ("drain", crate::Outcome::Failed));
+    assert!(failed.error.unwrap().contains("as told"));
+    *second.mood.lock() = Mood::Obeys;
+    setup.pass(600_000).await;
+    assert!(ids.iter().all(|id| setup.holders(id) == ["b".to_owned()].into()));
+    let moved = coordinator.explained_moves().remove(0);
+    assert_eq!((&*moved.from, &*moved.to, moved.outcome), ("a", "b", crate::Outcome::Moved));
 }

@@ -14,6 +14,7 @@ async fn settings_are_set_shown_and_told_in_their_history() {
             "millisToWaitBeforeDeleting": 900000, "maxSegmentsToMove": 0,
             "replicationThrottleLimit": 5000, "maxSegmentsInNodeLoadingQueue": 1000,
             "killDataSourceWhitelist": [], "killUnusedSegments": true,
+            "killUnpublishedUploads": false,
             "killDurationToRetain": "P90D", "killBufferPeriod": "P30D",
             "decommissioningNodes": [], "pauseCoordination": false, "historicalTierAliases": {},
         })
@@ -23,7 +24,12 @@ async fn settings_are_set_shown_and_told_in_their_history() {
     let (status, body) = api.post(&path, set).await;
     assert_eq!(
         (status, body),
-        (StatusCode::OK, json!({ "keptWithoutEffect": ["replicantLifetime"] }))
+        (
+            StatusCode::OK,
+            json!({
+                "keptWithoutEffect": ["replicantLifetime"], "warnings": ["tier 'hot_1' has no nodes"],
+            })
+        )
     );
     api.post(&path, r#"{"pauseCoordination": true}"#).await;
     let shown = api.druid("/config").await;
@@ -53,7 +59,12 @@ async fn h_103_what_is_refused_changes_nothing() {
     for (body, part) in [
         (r#"{"maxSegmentToMove": 1}"#, "maxSegmentToMove"),
         (r#"{"decommissioningNodes": ["a"], "maxSegmentsToMove": "many"}"#, "maxSegmentsToMove"),
-        (r#"{"decommissioningNodes": ["a"], "historicalTierAliases": {"a": []}}"#, "needs a name"),
+        (r#"{"decommissioningNodes": ["a"], "historicalTierAliases": {"a": []}}"#, "names no tier"),
+        (r#"{"historicalTierAliases": {"a": ["a"]}}"#, "stands for itself"),
+        (r#"{"historicalTierAliases": {"a": ["hot\nWARN"]}}"#, "tier name"),
+        (r#"{"killDataSourceWhitelist": ["a\u0000b"]}"#, "killDataSourceWhitelist"),
+        (r#"{"decommissioningNodes": ["a\nb"]}"#, "decommissioningNodes"),
+        (r#"{"maxSegmentsToMove": 1, "maxSegmentsToMove": 2}"#, "given twice"),
         (r#"{"killBufferPeriod": "a month"}"#, "killBufferPeriod"),
     ] {
         let (status, answer) = api.post(&format!("{V1}/config"), body).await;
@@ -73,4 +84,19 @@ async fn a_paused_coordinator_plans_nothing() {
     api.post(&format!("{V1}/config"), r#"{"pauseCoordination": false}"#).await;
     api.coordinator.run_once().await.unwrap();
     assert!(!api.setup.holders(&ids[0]).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn h_103_what_may_not_be_meant_is_said() {
+    let (api, _) = Api::over(&[("a", "")], 0..1).await;
+    let set = r#"{"maxSegmentsInNodeLoadingQueue": 0, "replicationThrottleLimit": 0,
+        "decommissioningNodes": ["a", "x"]}"#;
+    let (_, body) = api.post(&format!("{V1}/config"), set).await;
+    let warnings = body["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 3, "{body}");
+    assert_eq!(warnings[2], json!("no node 'x' is known"));
+    let (status, body) =
+        api.ask(Method::PUT, &format!("{HENGE}/tiers/fast"), r#"{"tier": "hott"}"#).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    assert!(message(&body).contains("?force=true"), "{body}");
 }

@@ -101,15 +101,3 @@ async fn segments_are_listed_and_handed_off() {
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(message(&body).contains("interval"), "{body}");
 }
-
-#[tokio::test(start_paused = true)]
-async fn the_cluster_is_described_by_role() {
-    let (api, _) = Api::over(&[("a", "")], 0..1).await;
-    let cluster = api.druid("/cluster").await;
-    let node = json!({
-        "host": "a", "service": "historical", "plaintextPort": 1, "tlsPort": null, "tier": "_default_tier",
-    });
-    assert_eq!(cluster["historical"], json!([node]));
-    assert_eq!(api.druid("/cluster/historical").await, json!([node]));
-    assert_eq!(api.ask(Method::GET, &format!("{V1}/cluster/x"), "").await.0, StatusCode::NOT_FOUND);
-}

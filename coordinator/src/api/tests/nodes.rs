@@ -9,7 +9,7 @@ use super::*;
 async fn nodes_are_drained_and_filled_again() {
     let (api, ids) = Api::over(&[("a", "x")], 0..2).await;
     let row = json!({
-        "server": "a", "kind": "historical", "tier": "_default_tier", "zone": "x", "residency": null,
+        "server": "a", "kind": "historical", "tier": "_default_tier", "zone": "x",
         "capacityBytes": 1000, "usedBytes": 14, "segments": 2, "load": 0.0, "draining": false,
         "alive": true, "queued": { "load": 0, "drop": 0 },
     });
