@@ -23,6 +23,12 @@ const LOOKED_BYTES: u64 = 512 << 20;
 /// A part is looked at in pieces of this.
 const PIECE_BYTES: u64 = 256 << 10;
 
+/// What the figures are shown by.
+const LABELS: [&str; 2] = ["tier", "datasource"];
+
+/// One of the figures, as it is shown.
+type Figure = fn(&DialFigures) -> u64;
+
 /// What a node's segments take and how they do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Dial {
@@ -171,49 +177,43 @@ impl Figures {
 
     /// Shows the dial among the process's numbers.
     pub(crate) fn show(self: &Arc<Self>, metrics: &Metrics) {
-        self.show_gauge(metrics, "henge_segments_served", "Segments that are served.", |f| {
-            f.segments
+        let gauge = |name, help, figure: Figure| {
+            metrics.gauge_by(name, help, LABELS, self.series(figure));
+        };
+        gauge("henge_segments_served", "Segments that are served.", |f| f.segments);
+        gauge("henge_segments_mapped_bytes", "Bytes of segment files that are mapped.", |f| {
+            f.bytes_mapped
         });
-        let help = "Bytes of segment files that are mapped.";
-        self.show_gauge(metrics, "henge_segments_mapped_bytes", help, |f| f.bytes_mapped);
         let help = "About how many of the mapped bytes are in memory.";
-        self.show_gauge(metrics, "henge_segments_resident_bytes", help, |f| f.bytes_resident);
+        gauge("henge_segments_resident_bytes", help, |f| f.bytes_resident);
         let help = "Half of the reads of segments of the last minutes took no more microseconds.";
-        self.show_gauge(metrics, "henge_segment_read_p50_us", help, |f| micros(f.p50_ms));
+        gauge("henge_segment_read_p50_us", help, |f| micros(f.p50_ms));
         let help = "All but a hundredth of them took no more microseconds.";
-        self.show_gauge(metrics, "henge_segment_read_p99_us", help, |f| micros(f.p99_ms));
+        gauge("henge_segment_read_p99_us", help, |f| micros(f.p99_ms));
+        let counter = |name, help, figure: Figure| {
+            metrics.counter_by(name, help, LABELS, self.series(figure));
+        };
         let help = "Pages that were not in memory when a query needed them.";
-        self.show_counter(metrics, "henge_segment_page_faults_total", help, |f| f.page_faults);
+        counter("henge_segment_page_faults_total", help, |f| f.page_faults);
         let help = "Bytes that were read from disks for queries.";
-        self.show_counter(metrics, "henge_segment_read_bytes_total", help, |f| f.read_bytes);
+        counter("henge_segment_read_bytes_total", help, |f| f.read_bytes);
         let help = "Reads of segments that found everything in memory.";
-        self.show_counter(metrics, "henge_segment_cache_hits_total", help, |f| f.cache_hits);
+        counter("henge_segment_cache_hits_total", help, |f| f.cache_hits);
         let help = "Reads of segments that did not.";
-        self.show_counter(metrics, "henge_segment_cache_misses_total", help, |f| f.cache_misses);
+        counter("henge_segment_cache_misses_total", help, |f| f.cache_misses);
     }
 
-    fn show_gauge(
+    /// One figure of each datasource, read when it is asked for.
+    fn series(
         self: &Arc<Self>,
-        metrics: &Metrics,
-        name: &'static str,
-        help: &'static str,
-        figure: fn(&DialFigures) -> u64,
-    ) {
+        figure: Figure,
+    ) -> impl Fn() -> Vec<([String; 2], u64)> + Send + Sync + use<> {
         let figures = Arc::clone(self);
-        let read = move || series(&figures.look(), figure);
-        metrics.gauge_by(name, help, ["tier", "datasource"], read);
-    }
-
-    fn show_counter(
-        self: &Arc<Self>,
-        metrics: &Metrics,
-        name: &'static str,
-        help: &'static str,
-        figure: fn(&DialFigures) -> u64,
-    ) {
-        let figures = Arc::clone(self);
-        let read = move || series(&figures.look(), figure);
-        metrics.counter_by(name, help, ["tier", "datasource"], read);
+        move || {
+            let dial = figures.look();
+            let labels = |of: &DatasourceDial| [dial.tier.clone(), of.datasource.clone()];
+            dial.datasources.iter().map(|of| (labels(of), figure(&of.figures))).collect()
+        }
     }
 }
 
@@ -225,12 +225,6 @@ impl DialFigures {
         (self.cache_hits, self.cache_misses) = (cache_hits, cache_misses);
         (self.p50_ms, self.p99_ms) = (p50_ms, p99_ms);
     }
-}
-
-fn series(dial: &Dial, figure: fn(&DialFigures) -> u64) -> Vec<([String; 2], u64)> {
-    let row =
-        |row: &DatasourceDial| ([dial.tier.clone(), row.datasource.clone()], figure(&row.figures));
-    dial.datasources.iter().map(row).collect()
 }
 
 fn micros(ms: f64) -> u64 {

@@ -18,8 +18,14 @@ pub(crate) async fn keep(
     }
     let keep_at_most = shared.options.dead_letters_kept;
     let kept = shared.metadata.append_dead_letters(datasource, letters, record, keep_at_most);
-    if let Err(error) = kept.await {
-        let letters = letters.len();
-        tracing::error!(datasource, letters, %error, "failed to keep dead letters");
+    match kept.await {
+        Ok(_) => {
+            let mut kept = shared.letters_kept.lock();
+            *kept.entry(datasource.to_owned()).or_default() += letters.len() as u64;
+        }
+        Err(error) => {
+            let letters = letters.len();
+            tracing::error!(datasource, letters, %error, "failed to keep dead letters");
+        }
     }
 }

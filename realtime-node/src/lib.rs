@@ -57,7 +57,9 @@ pub use ingest::reader::SourceReader;
 pub use ingest::source::{
     Delivery, Events, Message, Order, Partition, Positions, ReadRows, RefusedRows, Source,
 };
-pub use node::{Dependencies, GivenUp, LostRecords, PutSchema, RealtimeNode, node_of_folder};
+pub use node::{
+    Dependencies, GivenUp, Ingested, LostRecords, PutSchema, RealtimeNode, node_of_folder,
+};
 pub use options::{BacklogLimits, FIRST_NODE, RealtimeOptions, server_of};
 pub use peers::{
     Alone, Appended, CopyId, Forwarded, ForwardedPush, LogAppend, LogEnd, MemoryPeers, Peer, Peers,

@@ -1,6 +1,7 @@
 //! What the parts of the role share: settings, the world behind traits, and what is bounded for all
 //! of them together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_data_node::QueryRunner;
@@ -9,6 +10,7 @@ use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::{Clock, CpuPool, MemoryAccount};
 use henge_platform::storage::DeepStorage;
 use henge_platform::wal::{LogHandles, LogMarks};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::copies::Copies;
@@ -65,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) log_handles: LogHandles,
     /// How far the logs are durable, beside them.
     pub(crate) log_marks: LogMarks,
+    /// Refused events that were kept since the start, by datasource.
+    pub(crate) letters_kept: Mutex<BTreeMap<String, u64>>,
     /// Told after each publish, so that the coordinator looks at once.
     pub(crate) published: Arc<Notify>,
 }

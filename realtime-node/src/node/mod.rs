@@ -5,6 +5,7 @@ mod datasources;
 mod drain;
 mod give_up;
 mod identity;
+mod ingested;
 mod left_buffered;
 mod log_marks;
 mod lost_logs;
@@ -24,6 +25,7 @@ use parking_lot::RwLock;
 
 pub use give_up::{GivenUp, LostRecords};
 pub use identity::node_of_folder;
+pub use ingested::Ingested;
 pub use schema_change::PutSchema;
 pub use start::Dependencies;
 

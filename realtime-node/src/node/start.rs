@@ -9,7 +9,7 @@ use henge_platform::metadata::{DATASOURCE, MetadataStore};
 use henge_platform::runtime::{Clock, CpuPool, MemoryAccount, spawn};
 use henge_platform::storage::DeepStorage;
 use henge_platform::wal::{LogHandles, LogMarks};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use super::identity::Identity;
@@ -163,6 +163,7 @@ fn share(options: RealtimeOptions, deps: Dependencies, holder: String) -> Shared
         requests: deps.requests,
         index_memory: IndexMemory::new(deps.indexes),
         log_handles,
+        letters_kept: Mutex::default(),
         log_marks: deps.log_marks,
     }
 }

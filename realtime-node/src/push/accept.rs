@@ -68,6 +68,7 @@ impl PushDatasource {
                 self.name
             ))
         })?;
+        let bytes = body.len();
         let this = Arc::clone(self);
         let work = spawn(async move {
             let _held = (place, stays);
@@ -86,7 +87,7 @@ impl PushDatasource {
         })?;
         let reply = answered
             .map_err(|error| RealtimeError::Unavailable(format!("push was given up: {error}")))??;
-        self.totals.count(&reply);
+        self.totals.count(&reply, bytes);
         Ok(reply)
     }
 

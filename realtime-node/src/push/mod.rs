@@ -98,6 +98,7 @@ pub(crate) struct Totals {
     rejected: AtomicU64,
     filtered: AtomicU64,
     duplicates: AtomicU64,
+    bytes: AtomicU64,
     changed: Mutex<ChangeReport>,
     ignored: Mutex<IgnoredFields>,
 }
@@ -116,6 +117,9 @@ pub(crate) struct TotalsSnapshot {
     pub(crate) filtered: u64,
     /// Requests that repeated an earlier one.
     pub(crate) duplicate_requests: u64,
+    /// Bytes of requests that did not repeat one, inflated: for metrics.
+    #[serde(skip)]
+    pub(crate) bytes: u64,
 }
 
 /// One datasource that takes pushes.
@@ -167,6 +171,7 @@ impl PushDatasource {
             rejected: get(&self.totals.rejected),
             filtered: get(&self.totals.filtered),
             duplicate_requests: get(&self.totals.duplicates),
+            bytes: get(&self.totals.bytes),
         }
     }
 
@@ -198,11 +203,12 @@ impl PushDatasource {
 }
 
 impl Totals {
-    pub(crate) fn count(&self, reply: &PushReply) {
+    pub(crate) fn count(&self, reply: &PushReply, bytes: usize) {
         if reply.duplicate {
             self.duplicates.fetch_add(1, Ordering::Relaxed);
             return;
         }
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.received.fetch_add(reply.received, Ordering::Relaxed);
         self.accepted.fetch_add(reply.accepted, Ordering::Relaxed);
         self.rejected.fetch_add(reply.rejected, Ordering::Relaxed);
