@@ -67,6 +67,7 @@ impl Ground {
         // Threads of its own, which the operating system prefers less than those of queries.
         let ingest_pool = CpuPool::with_options(options.ingest_pool);
         let ingest_pool = ingest_pool.context("start the threads of ingestion")?;
+        shown::process(&metrics);
         shown::pools(&metrics, &pool, &ingest_pool);
         let marks = open_marks(folder)?;
         let waiting = Waiting { gate, is_patient: options.node.is_in_cluster };

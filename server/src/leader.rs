@@ -90,11 +90,15 @@ async fn leader(State(asked): State<Arc<Asked>>) -> Result<String, DruidError> {
     Ok(format!("http://{}", member.http_address))
 }
 
-/// Whether this process leads: 404 when it does not, as load balancers want it.
+/// Whether this process leads: 404 when it does not, as load balancers want it. One that is no coordinator sends
+/// on to who leads, and answers for them.
 async fn is_leader(State(asked): State<Arc<Asked>>) -> Result<impl IntoResponse, DruidError> {
     let leads = match &asked.company {
         None => asked.is_coordinator,
-        Some(_) => asked.lease.leader().await?.is_some_and(|node| *node == *asked.own_name),
+        Some(_) => {
+            let leader = asked.lease.leader().await?;
+            leader.is_some_and(|node| !asked.is_coordinator || *node == *asked.own_name)
+        }
     };
     let code = if leads { StatusCode::OK } else { StatusCode::NOT_FOUND };
     Ok((code, Json(json!({ "leader": leads }))))

@@ -1,17 +1,20 @@
 //! `GET /henge/v1/nodes`: the processes of the cluster as gossip tells this one, also those that are gone and not
-//! forgotten. A process that is alone is a cluster of one.
+//! forgotten; and as Druid lists them. A process that is alone is a cluster of one.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
+use henge_platform::http::DruidError;
 use henge_platform::membership::{HeardNode, NodeCondition, Role};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::cluster::Company;
+use crate::druid_cluster;
 use crate::node_options::NodeOptions;
 
 /// A process.
@@ -120,23 +123,42 @@ struct Known {
     alone: NodeRow,
 }
 
-/// The route.
+impl Known {
+    fn rows(&self) -> Vec<NodeRow> {
+        match &self.company {
+            Some(company) => company.heard_nodes().into_iter().map(NodeRow::from).collect(),
+            None => vec![self.alone.clone()],
+        }
+    }
+}
+
+/// The routes.
 pub(crate) fn router(company: Option<&Company>, alone: NodeRow) -> Router {
     let known = Arc::new(Known { company: company.cloned(), alone });
-    Router::new().route("/henge/v1/nodes", get(list)).with_state(known)
+    Router::new()
+        .route("/henge/v1/nodes", get(list))
+        .route("/druid/coordinator/v1/cluster", get(by_role))
+        .route("/druid/coordinator/v1/cluster/{role}", get(of_role))
+        .with_state(known)
 }
 
 async fn list(State(known): State<Arc<Known>>) -> Json<Vec<NodeRow>> {
-    Json(match &known.company {
-        Some(company) => company.heard_nodes().into_iter().map(NodeRow::from).collect(),
-        None => vec![known.alone.clone()],
-    })
+    Json(known.rows())
+}
+
+async fn by_role(State(known): State<Arc<Known>>) -> Json<Value> {
+    Json(json!(druid_cluster::by_role(&known.rows())))
+}
+
+async fn of_role(
+    State(known): State<Arc<Known>>,
+    Path(role): Path<String>,
+) -> Result<Json<Vec<Value>>, DruidError> {
+    druid_cluster::of_role(&known.rows(), &role).map(Json)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

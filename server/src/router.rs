@@ -15,6 +15,7 @@ use crate::cluster::Company;
 use crate::front::{self, Front};
 use crate::ground::Ground;
 use crate::leader;
+use crate::loaded;
 use crate::nodes;
 use crate::options::Options;
 use crate::roles::Roles;
@@ -32,7 +33,9 @@ pub(crate) fn of(
     grpc: Option<SocketAddr>,
 ) -> Router {
     let alone = nodes::alone(&options.node, ground.incarnation, own_url, grpc);
-    let mut router = status::router(options, ground, roles).merge(nodes::router(company, alone));
+    let mut router = status::router(options, ground, roles)
+        .merge(nodes::router(company, alone))
+        .merge(loaded::router(roles, company, &options.node.name));
     if roles.broker.is_some() || options.node.roles.contains(&Role::Coordinator) {
         router = router.merge(leader::router(options, ground, company, own_url));
     }

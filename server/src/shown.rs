@@ -1,5 +1,8 @@
 //! What the process shows of itself among the numbers for operators.
 
+mod ingestion;
+mod process;
+
 use std::sync::Arc;
 
 use henge_coordinator::{Coordinator, Progress};
@@ -9,6 +12,9 @@ use henge_platform::telemetry::Metrics;
 use henge_realtime_node::{HandoffFailure, RealtimeNode};
 
 use crate::cluster::Company;
+
+pub(crate) use ingestion::ingestion;
+pub(crate) use process::process;
 
 /// What a start cut off the logs may have been acknowledged: it is shown as long as it is kept.
 pub(crate) fn log_damage(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
@@ -94,7 +100,7 @@ pub(crate) fn coordinator(metrics: &Metrics, coordinator: &Arc<Coordinator>) {
     let help = "The epoch of the leader, as this coordinator knows it.";
     let of = Arc::clone(coordinator);
     metrics.gauge("henge_coordinator_leader_epoch", help, &[], move || of.leader().epoch);
-    let shown: [(&str, &str, Shown); 3] = [
+    let shown: [(&str, &str, Shown); 4] = [
         ("henge_coordinator_used_segments", "Used segments, as of the last plan.", |progress| {
             progress.used_segments
         }),
@@ -102,6 +108,11 @@ pub(crate) fn coordinator(metrics: &Metrics, coordinator: &Arc<Coordinator>) {
             "henge_coordinator_unavailable_segments",
             "Used segments that no node served as of the last plan.",
             |progress| progress.waiting_to_load,
+        ),
+        (
+            "henge_coordinator_missing_copies",
+            "Copies that rules asked for, of segments that were served, and that no node had as of the last plan.",
+            |progress| progress.missing_copies,
         ),
         (
             "henge_coordinator_copies_without_room",
@@ -113,6 +124,18 @@ pub(crate) fn coordinator(metrics: &Metrics, coordinator: &Arc<Coordinator>) {
         let progress = coordinator.progress();
         metrics.gauge(name, help, &[], move || read(&progress.borrow()) as u64);
     }
+    let help = "Compactions that nodes took, and that none took, by outcome (submitted, refused).";
+    let of = Arc::clone(coordinator);
+    metrics.counter_by("henge_compaction_tasks_total", help, ["outcome"], move || {
+        let counts = of.compaction_counts();
+        let counted = [("submitted", counts.submitted()), ("refused", counts.refused())];
+        counted.map(|(outcome, count)| ([outcome.to_owned()], count)).to_vec()
+    });
+    let help = "Compactions under way, as of the last look.";
+    let of = Arc::clone(coordinator);
+    metrics.gauge("henge_compaction_tasks_running", help, &[], move || {
+        of.compaction_counts().running()
+    });
     let help = "Orders that nodes have not carried out, by node and kind (load, drop).";
     let of = Arc::clone(coordinator);
     metrics.gauge_by("henge_coordinator_queue_orders", help, ["server", "kind"], move || {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use henge_broker::Sql;
 use henge_platform::config::ServerConfig;
+use henge_platform::metadata::SqlOptions;
 use henge_platform::runtime::{raise_handle_limit, spawn};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -24,6 +25,7 @@ use crate::grpc;
 use crate::memory;
 use crate::nodes;
 use crate::options::Options;
+use crate::registration::Registration;
 use crate::roles::Roles;
 use crate::router;
 use crate::shown;
@@ -47,6 +49,7 @@ pub struct Running {
     served: tokio::task::JoinHandle<()>,
     roles: Roles,
     company: Option<Company>,
+    registration: Option<Arc<Registration>>,
     lock: DataFolderLock,
 }
 
@@ -73,6 +76,9 @@ impl Running {
         }
         if let Some(realtime) = &self.roles.realtime {
             realtime.note_log_marks().await;
+        }
+        if let Some(registration) = &self.registration {
+            registration.end().await;
         }
         self.lock
     }
@@ -133,6 +139,7 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
     );
     let over_http = spawn(over_http);
     let ground = Ground::lay(&options, &folder, &gate).await?;
+    let registration = register(&options, &folder, &ground).await;
     let roles = Roles::start(&options, &folder, &ground, &gate).await?;
     let url = format!("http://{address}");
     let own = nodes::alone(&options.node, ground.incarnation, &url, grpc);
@@ -174,8 +181,23 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
         served,
         roles,
         company,
+        registration,
         lock,
     })
+}
+
+/// Metadata in the data folder are this process's alone, which the folder's lock says.
+async fn register(
+    options: &Options,
+    folder: &DataFolder,
+    ground: &Ground,
+) -> Option<Arc<Registration>> {
+    let metadata = Arc::clone(&ground.metadata);
+    let begun = Registration::begin(metadata, &options.node.name, ground.incarnation);
+    match folder.metadata_store() {
+        SqlOptions::Postgres(_) => Some(begun.await),
+        SqlOptions::Sqlite(_) => None,
+    }
 }
 
 async fn listen((host, port): &(String, u16), setting: &str) -> Result<TcpListener> {

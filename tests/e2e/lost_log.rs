@@ -141,12 +141,42 @@ fn f_34_the_log_of_an_unknown_datasource_does_not_fit() {
         refused.contains("a datasource that the metadata do not know, with 3 record"),
         "{refused}"
     );
-    std::fs::remove_dir_all(wal.join("v")).unwrap();
+    assert!(refused.contains("--datasource 'v'` puts it aside"), "{refused}");
+    assert_eq!(give_up(left.path(), "v"), 0);
+    assert!(wal.join(".given-up/v-1").is_dir() && !wal.join("v").exists());
+    assert!(checked(left.path()).fits());
     // Nor does the log of another datasource under a known name.
     std::fs::remove_dir_all(wal.join("u")).unwrap();
     copy_folder(&wal.join("t"), &wal.join("u"));
     let refused = refusal(&config);
     assert!(refused.contains("another datasource or cluster"), "{refused}");
+}
+
+/// As after metadata were restored that do not know the datasource.
+#[test]
+fn f_34_an_empty_log_of_an_unknown_datasource_stops_no_start() {
+    let mut server = TestServer::start();
+    server.create("t");
+    for hour in 0..2 {
+        assert_eq!(server.push("t", &rows(10, hour)).0, 200);
+        server.flush();
+        server.restart();
+    }
+    let other = TestServer::start();
+    let (left, config) = left_by(&other);
+    drop(other);
+    // Only the last file, of which nothing was written but its header.
+    let last = logs(server.data_dir(), "t").pop().unwrap();
+    std::fs::create_dir_all(left.path().join("wal/t")).unwrap();
+    std::fs::copy(&last, left.path().join("wal/t").join(last.file_name().unwrap())).unwrap();
+    assert!(checked(left.path()).fits());
+    let mut again = TestServer::start_on(config, left);
+    assert!(again.data_dir().join("wal/.given-up/t-1").is_dir());
+    // A new datasource of that name begins a log of its own.
+    again.create("t");
+    assert_eq!(again.push("t", &rows(5, 0)).0, 200);
+    again.restart();
+    assert_eq!(again.count("t"), 5);
 }
 
 #[test]

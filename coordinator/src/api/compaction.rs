@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use henge_compaction::{CompactionConfig, Totals, totals};
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_types::format_timestamp;
-use henge_types::json::read_named;
+use henge_types::json_read::read_named;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

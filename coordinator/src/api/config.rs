@@ -10,7 +10,7 @@ use henge_placement::rules::TierAliases;
 use henge_platform::discovery::{ServerAddress, ServerId};
 use henge_platform::http::{DruidError, LimitedBody};
 use henge_types::format_timestamp;
-use henge_types::json::refuse_repeated;
+use henge_types::json_read::refuse_repeated;
 use serde_json::{Map, Value, json};
 
 use super::asked::{Asker, Parameters};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use henge_platform::http::{DruidError, LimitedBody};
-use henge_types::json::{read_named, refuse_repeated};
+use henge_types::json_read::{read_named, refuse_repeated};
 use henge_types::{Interval, SegmentId};
 use serde::Deserialize;
 use serde_json::{Value, json};

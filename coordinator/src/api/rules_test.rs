@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use henge_placement::rules::{DEFAULT_RULES, Rule, parse_rules};
 use henge_platform::http::{DruidError, LimitedBody};
-use henge_types::json::refuse_repeated;
+use henge_types::json_read::refuse_repeated;
 use serde::Deserialize;
 use serde_json::Value;
 

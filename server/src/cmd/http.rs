@@ -75,6 +75,10 @@ impl HttpError {
     }
 }
 
+fn with<B>(request: RequestBuilder<B>, headers: &[(&str, String)]) -> RequestBuilder<B> {
+    headers.iter().fold(request, |request, (name, value)| request.header(*name, value.as_bytes()))
+}
+
 /// How a server begins the words that it has no such path.
 const NO_ROUTE: &str = "no such resource";
 
@@ -151,13 +155,10 @@ impl Client {
         &self,
         path: &str,
         body: &Value,
-        headers: &[(&str, &str)],
+        headers: &[(&str, String)],
     ) -> Result<Value> {
         let url = self.url(path);
-        let mut request = self.agent.post(&url).content_type("application/json");
-        for (name, value) in headers {
-            request = request.header(*name, value.as_bytes());
-        }
+        let request = with(self.agent.post(&url).content_type("application/json"), headers);
         self.read_json(&url, self.introduced(request).send(body.to_string()))
     }
 
@@ -179,10 +180,10 @@ impl Client {
         }
     }
 
-    /// `DELETE`
-    pub(crate) fn delete(&self, path: &str) -> Result<Value> {
+    /// `DELETE`, with headers in UTF-8.
+    pub(crate) fn delete_with(&self, path: &str, headers: &[(&str, String)]) -> Result<Value> {
         let url = self.url(path);
-        let answer = self.introduced(self.agent.delete(&url)).call();
+        let answer = self.introduced(with(self.agent.delete(&url), headers)).call();
         self.read_json(&url, answer)
     }
 

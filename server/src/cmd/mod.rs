@@ -12,6 +12,7 @@ mod ingest;
 mod metadata;
 mod output;
 mod rules;
+mod said;
 mod segment;
 mod segments;
 mod server;

@@ -1,9 +1,11 @@
 //! `henge segments`: the segments of a datasource that are used.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use henge_types::Interval;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,14 +24,14 @@ use super::server_at::{Cluster, ServerAt};
 Exit codes: 0 done, 1 failed, 2 wrong usage.")]
 pub(crate) struct SegmentsArgs {
     /// The datasource.
-    #[arg(value_name = "DATASOURCE")]
+    #[arg(value_name = "DATASOURCE", value_parser = NonEmptyStringValueParser::new())]
     datasource: String,
     /// Only segments that share time with this.
     #[arg(long, value_name = "INTERVAL")]
     interval: Option<String>,
     /// Segments to list, the oldest first.
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
-    limit: usize,
+    #[arg(long, value_name = "COUNT", default_value = "100")]
+    limit: NonZeroUsize,
     #[command(flatten)]
     at: ServerAt,
 }
@@ -37,7 +39,7 @@ pub(crate) struct SegmentsArgs {
 /// Runs the command.
 pub(crate) fn run(args: &SegmentsArgs) -> Result<ExitCode> {
     let (cluster, interval) = (args.at.cluster()?, args.interval.as_deref());
-    report(&cluster, &args.datasource, interval, args.limit)?.show(args.at.json)
+    report(&cluster, &args.datasource, interval, args.limit.get())?.show(args.at.json)
 }
 
 /// A segment as Druid says it.

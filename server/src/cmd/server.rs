@@ -14,9 +14,16 @@ use super::stop::StopSignals;
 
 /// Options of `henge server`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  henge server --data-dir ./data\n  henge server --config henge.toml\n  henge server --config henge.toml --roles broker,coordinator\n  HENGE_QUERY__TIMEOUT_MS=60000 henge server"
-)]
+#[command(after_help = "Examples:
+  henge server --data-dir ./data
+  henge server --config henge.toml
+  henge server --config henge.toml --roles broker,coordinator
+  HENGE_QUERY__TIMEOUT_MS=60000 henge server
+
+One role of a cluster, where henge.toml has metadata.url, storage.url, grpc.listen and cluster.seeds:
+  henge historical --config henge.toml --data-dir /data/h1 --node h1 --port 8081
+  henge realtime --config henge.toml --data-dir /data/r1 --node r1 --port 8082
+  henge broker --config henge.toml --data-dir /data/b1 --node b1 --port 8083")]
 pub(crate) struct ServerArgs {
     /// A TOML file with settings; see `henge config check`.
     #[arg(long, value_name = "FILE")]

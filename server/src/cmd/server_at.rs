@@ -1,6 +1,6 @@
 //! The server that a command asks, and what its refusals mean to whoever gave the command.
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, Result, anyhow, ensure};
 use clap::Args;
 use henge_platform::membership::Role;
 use serde::Deserialize;
@@ -78,18 +78,27 @@ impl Cluster {
     }
 
     /// `POST` with headers.
-    pub(crate) fn post_with(
+    pub(crate) fn post_with<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &Value,
-        headers: &[(&str, &str)],
-    ) -> Result<Value> {
+        headers: &[(&str, String)],
+    ) -> Result<T> {
         self.understood(path, self.client.post_with(path, body, headers))
     }
 
     /// `DELETE`
     pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        self.understood(path, self.client.delete(path))
+        self.delete_with(path, &[])
+    }
+
+    /// `DELETE` with headers.
+    pub(crate) fn delete_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        headers: &[(&str, String)],
+    ) -> Result<T> {
+        self.understood(path, self.client.delete_with(path, headers))
     }
 
     fn understood<T: DeserializeOwned>(
@@ -104,6 +113,25 @@ impl Cluster {
         })
     }
 
+    /// Fails for a process that neither leads nor sends on to who does.
+    ///
+    /// # Errors
+    /// With the roles that it has; or when it cannot be asked.
+    pub(crate) fn must_reach_leader(&self) -> Result<()> {
+        self.reaches_leader(&self.get("/status")?)
+    }
+
+    fn reaches_leader(&self, Who { roles, .. }: &Who) -> Result<()> {
+        let serves_all = [Role::Broker, Role::Coordinator].map(Role::name);
+        ensure!(
+            roles.is_empty() || roles.iter().any(|role| serves_all.contains(&role.as_str())),
+            "{} is no coordinator: it has the role {}; name a broker or a coordinator with --url",
+            self.client.base_url(),
+            roles.join(", ")
+        );
+        Ok(())
+    }
+
     /// A process that has no such path is of another release, or has no role that serves it.
     fn explained(&self, path: &str, error: HttpError) -> Error {
         if !error.is_no_route() {
@@ -112,13 +140,8 @@ impl Cluster {
         let url = self.client.base_url();
         let Ok(status) = self.client.get("/status") else { return error.into() };
         let who: Who = serde_json::from_value(status).unwrap_or_default();
-        let serves_all = [Role::Broker, Role::Coordinator].map(Role::name);
-        let roles = &who.roles;
-        if !roles.is_empty() && !roles.iter().any(|role| serves_all.contains(&role.as_str())) {
-            return anyhow!(
-                "{url} is no coordinator: it has the role {}; name a broker or a coordinator with --url",
-                roles.join(", ")
-            );
+        if let Err(error) = self.reaches_leader(&who) {
+            return error;
         }
         let (theirs, ours) = (&who.version, env!("CARGO_PKG_VERSION"));
         let path = path.split('?').next().unwrap_or(path);

@@ -9,7 +9,6 @@ pub(super) struct DataNode {
     pub(super) server: String,
     pub(super) tier: String,
     pub(super) zone: String,
-    pub(super) residency: Option<String>,
     pub(super) capacity_bytes: u64,
     pub(super) used_bytes: u64,
     pub(super) segments: u64,
@@ -111,6 +110,9 @@ pub(super) struct Moved {
     pub(super) before: serde_json::Value,
     pub(super) after: serde_json::Value,
     pub(super) time_ms: i64,
+    pub(super) outcome: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
 }
 
 /// The last moves, and whether there is nothing left to move.

@@ -22,6 +22,7 @@ pub(crate) fn to_leader(front: Arc<Front>) -> Router {
     Router::new()
         .route("/druid/coordinator/v1/{*rest}", any(send_on))
         .route("/henge/v1/coordinator/{*rest}", any(send_on))
+        .route("/druid/indexer/v1/compaction/{*rest}", any(send_on))
         .with_state(front)
 }
 

@@ -6,13 +6,13 @@ use henge_platform::runtime::blocking;
 use henge_platform::wal::{AcceptedLoss, accept_loss};
 use henge_realtime_node::PublishedLog;
 
-use super::logs::{KnownLog, known_logs};
+use super::logs::{KnownLog, known_logs, put_unknown_aside};
 use super::marks::open_marks;
 use crate::data_folder::DataFolder;
 
 /// Keeps what the log of a datasource, or of each of them, still has, in a data folder that is ours; what the
-/// metadata know of the rest is forgotten. Killed in between, it is done again. Gives what was given up, by
-/// datasource.
+/// metadata know of the rest is forgotten. The logs of a datasource that they do not know are put aside. Killed
+/// in between, it is done again. Gives what was given up, by datasource.
 ///
 /// # Errors
 /// When there are no metadata or no such datasource, or something cannot be read or written.
@@ -28,13 +28,18 @@ pub async fn give_up_log_losses(
     );
     let store = SqlMetadataStore::open(options).await?;
     let mut logs = known_logs(folder, &store).await?;
-    if let Some(datasource) = datasource {
-        let log = logs.remove_entry(datasource);
-        logs = log
-            .with_context(|| format!("there is no datasource '{datasource}'"))
-            .map(|log| [log].into())?;
-    }
     let mut given_up = Vec::new();
+    if let Some(datasource) = datasource {
+        match logs.remove_entry(datasource) {
+            Some(log) => logs = [log].into(),
+            None => {
+                let marks = open_marks(folder)?;
+                let logs = std::mem::take(&mut logs);
+                let aside = put_unknown_aside(folder, &store, &logs, datasource, &marks).await?;
+                given_up.extend(aside.into_iter().map(|lost| (datasource.to_owned(), lost)));
+            }
+        }
+    }
     for (datasource, log) in logs {
         let lost = give_up_one(folder, &store, log);
         let lost = lost.await.with_context(|| format!("the log of '{datasource}'"))?;

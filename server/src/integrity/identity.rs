@@ -5,12 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use henge_platform::metadata::MetadataStore;
-use henge_platform::metadata::manifest::{list_manifests, read_manifest};
+use henge_platform::metadata::manifest::read_manifest;
 use henge_platform::runtime::write_atomically;
 use henge_platform::storage::{DeepStorage, Payload, StorageError};
 use serde::{Deserialize, Serialize};
 
 use super::Report;
+use super::manifests::Listing;
 use crate::data_folder::DataFolder;
 
 /// The file and the object that say whose a folder is.
@@ -80,6 +81,7 @@ pub(super) async fn compare(
     folder: &DataFolder,
     storage: &dyn DeepStorage,
     metadata: &dyn MetadataStore,
+    listed: &Listing,
     report: &mut Report,
 ) -> Result<()> {
     let uuid = metadata.cluster_uuid().await?;
@@ -96,7 +98,7 @@ pub(super) async fn compare(
     match of_storage(storage).await {
         Ok(Some(found)) if found != uuid => report
             .finding(format!("deep storage belongs to cluster {found}, the metadata to {uuid}")),
-        Ok(None) => compare_unmarked_storage(storage, metadata, report).await?,
+        Ok(None) => compare_unmarked_storage(storage, metadata, listed, report).await?,
         Ok(_) => {}
         Err(error) => report.finding(format!("{error:#}")),
     }
@@ -107,13 +109,13 @@ pub(super) async fn compare(
 async fn compare_unmarked_storage(
     storage: &dyn DeepStorage,
     metadata: &dyn MetadataStore,
+    listed: &Listing,
     report: &mut Report,
 ) -> Result<()> {
     let state = metadata.manifest_state().await?;
     if !state.marked {
         return Ok(());
     }
-    let listed = list_manifests(storage).await?;
     let last = match listed.highest() {
         0 => None,
         number => read_manifest(storage, number).await.ok(),

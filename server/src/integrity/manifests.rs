@@ -3,22 +3,60 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use henge_platform::metadata::manifest::{copy_of, list_manifests, manifest_key, read_manifest};
+use henge_platform::metadata::manifest::{
+    ManifestState, copy_of, list_manifests, manifest_key, read_manifest,
+};
 use henge_platform::metadata::{MetadataError, MetadataStore};
 use henge_platform::storage::DeepStorage;
 
 use super::Report;
 
+/// The manifests that deep storage has, listed once: in a large bucket that takes long. Other processes write
+/// more meanwhile, so what the metadata said before the listing is what the listing must have.
+#[derive(Debug)]
+pub(super) struct Listing {
+    before: ManifestState,
+    /// Those that need not be in deep storage yet.
+    waiting: BTreeSet<u64>,
+    numbers: BTreeSet<u64>,
+}
+
+impl Listing {
+    pub(super) async fn of(
+        storage: &dyn DeepStorage,
+        metadata: &dyn MetadataStore,
+    ) -> Result<Self> {
+        let before = metadata.manifest_state().await?;
+        let waiting = metadata.waiting_manifests(usize::MAX).await?;
+        let waiting = waiting.iter().map(|manifest| manifest.number).collect();
+        let numbers = list_manifests(storage).await?.numbers.into_iter().collect();
+        Ok(Self { before, waiting, numbers })
+    }
+
+    /// The last one's number; 0 when there is none.
+    pub(super) fn highest(&self) -> u64 {
+        self.numbers.last().copied().unwrap_or(0)
+    }
+
+    /// The first manifest that should be in deep storage and is not there.
+    pub(super) fn first_missing(&self) -> Option<u64> {
+        let ManifestState { complete, made, .. } = self.before;
+        let is_there =
+            |number: &u64| self.numbers.contains(number) || self.waiting.contains(number);
+        if complete == 0 { None } else { (complete..=made).find(|number| !is_there(number)) }
+    }
+}
+
 /// The metadata must know every manifest that deep storage has.
 pub(super) async fn compare(
     storage: &dyn DeepStorage,
     metadata: &dyn MetadataStore,
+    listed: &Listing,
     report: &mut Report,
 ) -> Result<()> {
-    let listed = list_manifests(storage).await?;
     let state = metadata.manifest_state().await?;
     let highest = listed.highest();
-    if find_copies(storage, &listed.numbers, state.made, report).await? {
+    if find_copies(storage, listed, state.made, report).await? {
         return Ok(());
     }
     if highest > state.made {
@@ -33,7 +71,7 @@ pub(super) async fn compare(
     if highest > 0 {
         compare_last(storage, metadata, highest, report).await?;
     }
-    if let Some(missing) = first_missing(storage, metadata).await? {
+    if let Some(missing) = listed.first_missing() {
         report.note(format!(
             "manifest {missing} is missing from deep storage; the metadata have what it said, and the \
              next start writes all of it again"
@@ -46,12 +84,12 @@ pub(super) async fn compare(
 /// ones go. True when all above it are.
 async fn find_copies(
     storage: &dyn DeepStorage,
-    numbers: &[u64],
+    listed: &Listing,
     made: u64,
     report: &mut Report,
 ) -> Result<bool> {
     let mut copies = Vec::new();
-    for number in numbers.iter().copied().filter(|number| *number > made) {
+    for number in listed.numbers.iter().copied().filter(|number| *number > made) {
         match copy_of(storage, number).await {
             Ok(Some(of)) => copies.push((number, of)),
             Ok(None) | Err(MetadataError::Corrupt(_)) => return Ok(false),
@@ -114,19 +152,22 @@ async fn compare_last(
     Ok(())
 }
 
-/// The first manifest that should be in deep storage and is not there, or cannot be read as the
-/// last complete one.
-pub(super) async fn first_missing(
-    storage: &dyn DeepStorage,
-    metadata: &dyn MetadataStore,
-) -> Result<Option<u64>> {
-    let state = metadata.manifest_state().await?;
-    if state.complete == 0 {
-        return Ok(None);
+#[cfg(test)]
+mod tests {
+    use henge_platform::metadata::MemoryMetadataStore;
+    use henge_platform::storage::ObjectDeepStorage;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn f_34_a_manifest_that_waits_is_not_missing_and_one_that_is_written_must_be_there() {
+        let (metadata, storage) = (MemoryMetadataStore::new(), ObjectDeepStorage::in_memory());
+        let nothing = Listing::of(&storage, &metadata).await.unwrap();
+        assert_eq!((nothing.highest(), nothing.first_missing()), (0, None));
+        let number = metadata.make_complete_manifest().await.unwrap();
+        assert_eq!(Listing::of(&storage, &metadata).await.unwrap().first_missing(), None);
+        metadata.manifests_written(number).await.unwrap();
+        let lost = Listing::of(&storage, &metadata).await.unwrap();
+        assert_eq!(lost.first_missing(), Some(number));
     }
-    let waiting = metadata.waiting_manifests(usize::MAX).await?;
-    let waiting: BTreeSet<u64> = waiting.iter().map(|manifest| manifest.number).collect();
-    let listed: BTreeSet<u64> = list_manifests(storage).await?.numbers.into_iter().collect();
-    let is_there = |number: &u64| listed.contains(number) || waiting.contains(number);
-    Ok((state.complete..=state.made).find(|number| !is_there(number)))
 }

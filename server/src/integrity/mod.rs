@@ -19,6 +19,7 @@ use henge_platform::metadata::SqlMetadataStore;
 use henge_platform::storage::DeepStorage;
 
 pub use give_up::give_up_log_losses;
+use manifests::Listing;
 pub use marks::open_marks;
 pub use open::open_metadata_copy;
 pub(crate) use open::{open_metadata, refuse_damaged_logs};
@@ -121,8 +122,9 @@ pub async fn examine(
     let mut report = Report::default();
     match metadata {
         Some(metadata) => {
-            identity::compare(folder, storage, metadata, &mut report).await?;
-            manifests::compare(storage, metadata, &mut report).await?;
+            let listed = Listing::of(storage, metadata).await?;
+            identity::compare(folder, storage, metadata, &listed, &mut report).await?;
+            manifests::compare(storage, metadata, &listed, &mut report).await?;
             if report.findings.is_empty() {
                 content::compare(storage, metadata, &mut report).await?;
             }

@@ -12,6 +12,7 @@ use henge_platform::metadata::{
 use henge_platform::storage::DeepStorage;
 use henge_platform::wal::LogMarks;
 
+use super::manifests::Listing;
 use super::{DoesNotFit, Report, content, examine, identity, logs, manifests, marks};
 use crate::data_folder::DataFolder;
 
@@ -42,8 +43,9 @@ pub(crate) async fn open_metadata(
         opened => opened.context("open the metadata store")?,
     };
     let mut report = Report::default();
-    identity::compare(folder, &*storage, &store, &mut report).await?;
-    manifests::compare(&*storage, &store, &mut report).await?;
+    let listed = Listing::of(&*storage, &store).await?;
+    identity::compare(folder, &*storage, &store, &listed, &mut report).await?;
+    manifests::compare(&*storage, &store, &listed, &mut report).await?;
     let readable = match report.findings.is_empty() {
         // PostgreSQL watches over its own pages, and each process that starts would read all of it again.
         true if store.is_shared() => true,
@@ -59,10 +61,11 @@ pub(crate) async fn open_metadata(
     for note in &report.notes {
         tracing::warn!("{note}");
     }
+    logs::put_aside_empty(folder, &store, log_marks).await?;
     identity::mark(folder, &*storage, &store.cluster_uuid().await?).await?;
     let incomplete = !readable || store.manifest_state().await?.complete == 0;
     // The first manifest of a store says everything, and so does one after some were lost.
-    if incomplete || manifests::first_missing(&*storage, &store).await?.is_some() {
+    if incomplete || listed.first_missing().is_some() {
         store.make_complete_manifest().await?;
     }
     let marked = store.manifest_state().await?.marked;

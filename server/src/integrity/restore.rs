@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use henge_coordinator::LEADER_LEASE;
 use henge_platform::metadata::manifest::{
     Manifest, ManifestedStore, list_manifests, read_manifest,
 };
@@ -17,6 +16,7 @@ use super::rebuild::{check_identities, given_out, noted_before, put_in_place, re
 use super::{ObjectUse, Report, examine, identity, object_use};
 use crate::backup::Backup;
 use crate::data_folder::DataFolder;
+use crate::registration::Living;
 
 /// Objects that are named one by one.
 const NAMED: usize = 3;
@@ -59,7 +59,7 @@ pub async fn restore(
         folder.metadata_place()
     );
     if is_there {
-        nobody_leads(options).await?;
+        nobody_lives_on(options).await?;
     }
     check_identities(folder, &*storage, &backup.metadata.cluster_uuid).await?;
     let objects = object_use(folder, &*storage, &backup.metadata).await?;
@@ -144,17 +144,18 @@ async fn after_manifests(storage: &dyn DeepStorage, all: &Manifest) -> Result<(M
     Ok((all, later))
 }
 
-/// Metadata that cannot be read any more have no leader.
-async fn nobody_leads(options: SqlOptions) -> Result<()> {
+/// Nobody runs on metadata that cannot be read any more; those in a folder have the folder's owner only.
+async fn nobody_lives_on(options: SqlOptions) -> Result<()> {
     let Ok(store) = SqlMetadataStore::open(options).await else { return Ok(()) };
-    let lease = store.lease(LEADER_LEASE).await;
+    let leases = if store.is_shared() { store.leases().await } else { Ok(Vec::new()) };
     store.close().await;
-    let leads = lease.ok().flatten().filter(|lease| lease.remaining_ms > 0);
-    let holder = leads.and_then(|lease| lease.holder);
+    let living = Living::of(&leases.unwrap_or_default());
     ensure!(
-        holder.is_none(),
-        "'{}' leads the cluster on these metadata: stop all of its processes first",
-        holder.unwrap_or_default()
+        living.nodes.is_empty(),
+        "{} run(s) on these metadata: stop all processes of the cluster first; what was killed counts as stopped \
+         in {} s",
+        living.nodes.iter().map(|node| format!("'{node}'")).collect::<Vec<_>>().join(", "),
+        living.at_most_ms.div_ceil(1_000)
     );
     Ok(())
 }

@@ -42,5 +42,6 @@ pub(super) async fn start(
     };
     shown::log_damage(&ground.metrics, &node);
     shown::backlog(&ground.metrics, &node);
+    shown::ingestion(&ground.metrics, &node);
     Ok(node)
 }

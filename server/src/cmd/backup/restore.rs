@@ -21,7 +21,8 @@ use crate::cmd::output::{Report, counted};
   henge backup restore --config henge.toml henge.backup          into an empty database
   henge backup restore --config henge.toml henge.backup --force
 
-All servers on these metadata must be stopped. The old metadata are kept: as metadata.sqlite.damaged-N, or in
+All servers on these metadata must be stopped, whatever their roles are; while one is registered as running nothing
+is changed, also with --force, and one that was killed counts as running for half a minute. The old metadata are kept: as metadata.sqlite.damaged-N, or in
 PostgreSQL in a schema henge_aside_TIME. Each process then starts as after an older copy: `henge metadata check`
 says what its folder has that the backup does not know.
 

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::cmd::http::path_segment;
 use crate::cmd::output::{Report, counted, size};
+use crate::cmd::said::Said;
 use crate::cmd::server_at::{Cluster, ServerAt};
 use crate::cmd::shapes::DataNode;
 
@@ -26,6 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 #[command(after_help = "Examples:
   henge cluster decommission h3 --wait           empty it, and come back when it holds nothing
   henge cluster decommission h3 --undo           it takes segments again
+  henge cluster decommission h3 --comment 'new disk'   who and why is in the history of the settings
 
 A node that is drained goes on answering queries until others have what it has. Where its tier has fewer
 other nodes than copies that rules ask for, it keeps what nobody else can have, and `henge cluster status`
@@ -46,6 +48,8 @@ pub(crate) struct DecommissionArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 24 * 3_600, requires = "wait")]
     timeout_s: u64,
     #[command(flatten)]
+    said: Said,
+    #[command(flatten)]
     at: ServerAt,
 }
 
@@ -58,9 +62,9 @@ pub(super) fn run(args: &DecommissionArgs) -> Result<ExitCode> {
         began.elapsed() < Duration::from_secs(args.timeout_s)
     };
     let report = match args.undo {
-        true => undo(&cluster, &args.node)?,
-        false if args.wait => drain_wholly(&cluster, &args.node, &mut pause)?,
-        false => drained_report(&drain(&cluster, &args.node)?, false),
+        true => undo(&cluster, &args.node, &args.said)?,
+        false if args.wait => drain_wholly(&cluster, &args.node, &args.said, &mut pause)?,
+        false => drained_report(&drain(&cluster, &args.node, &args.said)?, false),
     };
     report.show(args.at.json)
 }
@@ -80,12 +84,13 @@ fn drain_path(cluster: &Cluster, node: &str) -> Result<String> {
     Ok(format!("{NODES}/{server}/drain"))
 }
 
-fn drain(cluster: &Cluster, node: &str) -> Result<DataNode> {
-    cluster.post(&drain_path(cluster, node)?, &json!({}))
+fn drain(cluster: &Cluster, node: &str, said: &Said) -> Result<DataNode> {
+    cluster.post_with(&drain_path(cluster, node)?, &json!({}), &said.headers())
 }
 
-fn undo(cluster: &Cluster, node: &str) -> Result<Report> {
-    let row: DataNode = cluster.delete(&drain_path(cluster, node)?)?;
+fn undo(cluster: &Cluster, node: &str, said: &Said) -> Result<Report> {
+    let path = drain_path(cluster, node)?;
+    let row: DataNode = cluster.delete_with(&path, &said.headers())?;
     Ok(Report::new(format!("{} takes segments again", row.server), json!(row)))
 }
 
@@ -93,9 +98,10 @@ fn undo(cluster: &Cluster, node: &str) -> Result<Report> {
 fn drain_wholly(
     cluster: &Cluster,
     node: &str,
+    said: &Said,
     goes_on: &mut impl FnMut() -> bool,
 ) -> Result<Report> {
-    let mut row = drain(cluster, node)?;
+    let mut row = drain(cluster, node, said)?;
     while row.segments > 0 {
         tell(&row);
         if !goes_on() {
@@ -169,13 +175,19 @@ mod tests {
         server.on(&format!("DELETE {DRAIN}"), row(7, false));
         let cluster = Cluster::of(server.client());
         for name in ["h3", "historical-h3"] {
-            let report = drained_report(&drain(&cluster, name).unwrap(), false);
+            let report = drained_report(&drain(&cluster, name, &Said::default()).unwrap(), false);
             let expected = "historical-h3 is being emptied: it holds 7 segments of 2.0 KiB";
             assert_eq!(report.text, expected);
         }
-        assert_eq!(undo(&cluster, "h3").unwrap().text, "historical-h3 takes segments again");
-        assert_eq!(drain(&cluster, "historical-1").unwrap().server, "historical-historical-1");
-        let error = drain(&cluster, "h 4").unwrap_err().to_string();
+        assert_eq!(
+            undo(&cluster, "h3", &Said::default()).unwrap().text,
+            "historical-h3 takes segments again"
+        );
+        assert_eq!(
+            drain(&cluster, "historical-1", &Said::default()).unwrap().server,
+            "historical-historical-1"
+        );
+        let error = drain(&cluster, "h 4", &Said::default()).unwrap_err().to_string();
         assert_eq!(
             error,
             "no node 'h 4' holds segments; there are historical-h3, historical-historical-1"
@@ -189,15 +201,16 @@ mod tests {
         server.on(&format!("GET {NODES}"), json!([row(2, false)]));
         let nobody = json!({"errorMessage": "no coordinator leads"});
         let mut looks = 0;
-        let report = drain_wholly(&Cluster::of(server.client()), "h3", &mut || {
-            looks += 1;
-            // First the leader is away, then one segment is left, then none.
-            match looks {
-                1 => server.on_status(&format!("GET {NODES}"), 503, nobody.clone()),
-                _ => server.on(&format!("GET {NODES}"), json!([row(3 - looks, true)])),
-            };
-            true
-        });
+        let report =
+            drain_wholly(&Cluster::of(server.client()), "h3", &Said::default(), &mut || {
+                looks += 1;
+                // First the leader is away, then one segment is left, then none.
+                match looks {
+                    1 => server.on_status(&format!("GET {NODES}"), 503, nobody.clone()),
+                    _ => server.on(&format!("GET {NODES}"), json!([row(3 - looks, true)])),
+                };
+                true
+            });
         let report = report.unwrap();
         assert_eq!(report.text, "historical-h3 holds nothing any more: it can be stopped");
         assert!(!report.is_alarming);
@@ -209,9 +222,10 @@ mod tests {
         server.on(&format!("POST {DRAIN}"), row(2, true));
         server.on(&format!("GET {NODES}"), json!([row(2, true)]));
         let cluster = Cluster::of(server.client());
-        assert!(drain_wholly(&cluster, "h3", &mut || false).unwrap().is_alarming);
+        assert!(drain_wholly(&cluster, "h3", &Said::default(), &mut || false).unwrap().is_alarming);
         server.on(&format!("GET {NODES}"), json!([row(2, false)]));
-        let error = drain_wholly(&cluster, "h3", &mut || true).unwrap_err().to_string();
+        let error =
+            drain_wholly(&cluster, "h3", &Said::default(), &mut || true).unwrap_err().to_string();
         assert!(error.contains("somebody undid it"), "{error}");
     }
 }

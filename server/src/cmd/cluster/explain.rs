@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use henge_types::format_timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cmd::output::{Align, Report, TextTable};
 use crate::cmd::server_at::{Cluster, ServerAt};
-use crate::cmd::shapes::Moves;
+use crate::cmd::shapes::{Moved, Moves};
 
 /// Options of `henge cluster explain`.
 #[derive(Debug, Args)]
@@ -17,8 +17,10 @@ use crate::cmd::shapes::Moves;
   henge cluster explain
   henge cluster explain --limit 1000 --json      with every term of the cost, before and after
 
-A reason is the term of the cost that a move gained most by: near (segments near in time on one node),
-sameDatasource, together (read by the same queries), bytes, load, zone.
+A reason is drain (the node is to be empty), rules (they ask for more copies), or the term of the cost that a move
+gained most by: near (segments near in time on one node), sameDatasource, together (read by the same queries), bytes,
+load, zone. The gain is what the move takes off the cost of the copy, in percent. The outcome is ordered, loaded (and
+still where it was), moved, or failed.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.")]
 pub(crate) struct ExplainArgs {
@@ -44,6 +46,7 @@ fn report(cluster: &Cluster, limit: u64) -> Result<Report> {
         ("to", Align::Left),
         ("reason", Align::Left),
         ("gain", Align::Right),
+        ("outcome", Align::Left),
     ]);
     for moved in &moves.moves {
         table.row([
@@ -52,7 +55,8 @@ fn report(cluster: &Cluster, limit: u64) -> Result<Report> {
             moved.from.clone(),
             moved.to.clone(),
             moved.main_reason.clone(),
-            format!("{:.3}", moved.gain),
+            gain(moved),
+            outcome(moved),
         ]);
     }
     let now = match moves.settled {
@@ -61,6 +65,20 @@ fn report(cluster: &Cluster, limit: u64) -> Result<Report> {
     };
     let text = format!("{}\n{now}", table.or("this leader has moved nothing"));
     Ok(Report::new(text, json!(moves)))
+}
+
+/// Of what the copy cost where it was; nothing for what the cost had no say in.
+fn gain(moved: &Moved) -> String {
+    let terms = moved.before.as_object().into_iter().flat_map(|terms| terms.values());
+    let before: f64 = terms.filter_map(Value::as_f64).sum();
+    if before > 0.0 { format!("{:.0} %", 100.0 * moved.gain / before) } else { String::new() }
+}
+
+fn outcome(moved: &Moved) -> String {
+    match &moved.error {
+        Some(error) => format!("{}: {error}", moved.outcome),
+        None => moved.outcome.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -73,17 +91,17 @@ mod tests {
         let server = FakeServer::start();
         let moved = json!({"segment": "visits_2026", "from": "historical-h1", "to": "historical-h2",
             "mainReason": "bytes", "gain": 0.25, "before": {"bytes": 1.0}, "after": {"bytes": 0.75},
-            "timeMs": 0});
+            "timeMs": 0, "outcome": "moved"});
         let path = "GET /henge/v1/coordinator/balancer/explain?limit=20";
         server.on(path, json!({"moves": [moved], "settled": true}));
         let cluster = Cluster::of(server.client());
         let shown = report(&cluster, 20).unwrap();
         let expected = "\
-┌──────────────────────────┬─────────────┬───────────────┬───────────────┬────────┬───────┐
-│ when                     ┆ segment     ┆ from          ┆ to            ┆ reason ┆  gain │
-╞══════════════════════════╪═════════════╪═══════════════╪═══════════════╪════════╪═══════╡
-│ 1970-01-01T00:00:00.000Z ┆ visits_2026 ┆ historical-h1 ┆ historical-h2 ┆ bytes  ┆ 0.250 │
-└──────────────────────────┴─────────────┴───────────────┴───────────────┴────────┴───────┘
+┌──────────────────────────┬─────────────┬───────────────┬───────────────┬────────┬──────┬─────────┐
+│ when                     ┆ segment     ┆ from          ┆ to            ┆ reason ┆ gain ┆ outcome │
+╞══════════════════════════╪═════════════╪═══════════════╪═══════════════╪════════╪══════╪═════════╡
+│ 1970-01-01T00:00:00.000Z ┆ visits_2026 ┆ historical-h1 ┆ historical-h2 ┆ bytes  ┆ 25 % ┆ moved   │
+└──────────────────────────┴─────────────┴───────────────┴───────────────┴────────┴──────┴─────────┘
 balanced: nothing is left to move";
         assert_eq!(shown.text, expected);
         assert_eq!(shown.json["moves"][0]["after"]["bytes"], 0.75);

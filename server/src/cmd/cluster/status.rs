@@ -63,6 +63,7 @@ struct Seen {
 }
 
 fn report(cluster: &Cluster) -> Result<Report> {
+    cluster.must_reach_leader()?;
     let ready = cluster.client().get("/status/ready").unwrap_or_default();
     let seen = Seen {
         process: cluster.get("/status")?,

@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::{changed_segments, checked, path_of};
 use crate::cmd::output::{Report, counted, size};
+use crate::cmd::said::Said;
 use crate::cmd::segments::{Listed, list};
 use crate::cmd::server_at::{Cluster, ServerAt};
 
@@ -18,7 +20,7 @@ const COUNTED: usize = 100_000;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   henge datasource drop visits                                   says what it would drop
-  henge datasource drop visits --interval 2020/2021 --yes
+  henge datasource drop visits --interval 2020/2021 --yes --comment 'older than the contract'
   henge datasource restore visits --interval 2020/2021
 
 Segments that lie wholly in the interval are dropped; rules that load by time do not load them again. Their
@@ -27,7 +29,7 @@ objects stay in deep storage until they are deleted for good, and until then the
 Exit codes: 0 dropped, or nothing to drop, 1 failed, 2 wrong usage, 3 not dropped: --yes was not given.")]
 pub(crate) struct DropArgs {
     /// The datasource.
-    #[arg(value_name = "DATASOURCE")]
+    #[arg(value_name = "DATASOURCE", value_parser = NonEmptyStringValueParser::new())]
     datasource: String,
     /// Only segments of this time.
     #[arg(long, value_name = "INTERVAL")]
@@ -36,24 +38,33 @@ pub(crate) struct DropArgs {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    said: Said,
+    #[command(flatten)]
     at: ServerAt,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &DropArgs) -> Result<ExitCode> {
     let cluster = args.at.cluster()?;
-    report(&cluster, &args.datasource, args.interval.as_deref(), args.yes)?.show(args.at.json)
+    let meant = args.yes.then_some(&args.said);
+    report(&cluster, &args.datasource, args.interval.as_deref(), meant)?.show(args.at.json)
 }
 
-fn report(cluster: &Cluster, name: &str, interval: Option<&str>, yes: bool) -> Result<Report> {
+fn report(
+    cluster: &Cluster,
+    name: &str,
+    interval: Option<&str>,
+    meant: Option<&Said>,
+) -> Result<Report> {
     let interval = interval.map(checked).transpose()?;
-    if yes {
-        let path = path_of(name);
+    if let Some(said) = meant {
+        let (path, said) = (path_of(name), said.headers());
         let answer: Value = match &interval {
             Some(interval) => {
-                cluster.post(&format!("{path}/markUnused"), &json!({ "interval": interval }))?
+                let body = json!({ "interval": interval });
+                cluster.post_with(&format!("{path}/markUnused"), &body, &said)?
             }
-            None => cluster.delete(&path)?,
+            None => cluster.delete_with(&path, &said)?,
         };
         let count = changed_segments(&answer);
         let text = format!("dropped: {} of '{name}'", counted(count, "segment"));
@@ -94,24 +105,26 @@ mod tests {
         server.on(&within, json!({"numChangedSegments": 1}));
         let cluster = Cluster::of(server.client());
 
-        let asked = report(&cluster, "visits", None, false).unwrap();
+        let asked = report(&cluster, "visits", None, None).unwrap();
         assert!(asked.is_alarming);
         let expected = "not dropped: it would be 2 segments of 2.0 KiB of 'visits'; give --yes if that is meant";
         assert_eq!(asked.text, expected);
-        let asked = report(&cluster, "visits", Some("2020/2021"), false).unwrap();
+        let asked = report(&cluster, "visits", Some("2020/2021"), None).unwrap();
         assert!(asked.text.contains("it would be 1 segment of 1.0 KiB"), "{}", asked.text);
         assert!(server.bodies_of(&within).is_empty());
 
-        let done = report(&cluster, "visits", Some("2020/2021"), true).unwrap();
+        let said = Said::default();
+        let yes = Some(&said);
+        let done = report(&cluster, "visits", Some("2020/2021"), yes).unwrap();
         assert_eq!(
             (done.text.as_str(), done.is_alarming),
             ("dropped: 1 segment of 'visits'", false)
         );
         let interval = "2020-01-01T00:00:00.000Z/2021-01-01T00:00:00.000Z";
         assert_eq!(server.bodies_of(&within), [json!({"interval": interval})]);
-        let done = report(&cluster, "visits", None, true).unwrap();
+        let done = report(&cluster, "visits", None, yes).unwrap();
         assert_eq!(done.text, "dropped: 2 segments of 'visits'");
-        let error = report(&cluster, "visits", Some("last week"), true).unwrap_err().to_string();
+        let error = report(&cluster, "visits", Some("last week"), yes).unwrap_err().to_string();
         assert!(error.contains("must look like 2026-01-01/"), "{error}");
     }
 }

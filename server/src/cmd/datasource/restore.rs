@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::{changed_segments, checked, path_of};
 use crate::cmd::output::{Report, counted};
+use crate::cmd::said::Said;
 use crate::cmd::server_at::{Cluster, ServerAt};
 
 /// Options of `henge datasource restore`.
@@ -16,16 +18,18 @@ use crate::cmd::server_at::{Cluster, ServerAt};
   henge datasource restore visits
   henge datasource restore visits --interval 2020/2021
 
-Segments that rules drop are dropped again at once: set other rules before (`henge rules set`).
+Segments that rules drop are dropped again at once, which is said: set other rules before (`henge rules set`).
 
-Exit codes: 0 restored, 1 failed, 2 wrong usage, 3 there was nothing to restore.")]
+Exit codes: 0 restored, 1 failed, 2 wrong usage, 3 there was nothing to restore, or rules drop it again.")]
 pub(crate) struct RestoreArgs {
     /// The datasource.
-    #[arg(value_name = "DATASOURCE")]
+    #[arg(value_name = "DATASOURCE", value_parser = NonEmptyStringValueParser::new())]
     datasource: String,
     /// Only segments of this time.
     #[arg(long, value_name = "INTERVAL")]
     interval: Option<String>,
+    #[command(flatten)]
+    said: Said,
     #[command(flatten)]
     at: ServerAt,
 }
@@ -33,24 +37,32 @@ pub(crate) struct RestoreArgs {
 /// Runs the command.
 pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
     let cluster = args.at.cluster()?;
-    report(&cluster, &args.datasource, args.interval.as_deref())?.show(args.at.json)
+    report(&cluster, &args.datasource, args.interval.as_deref(), &args.said)?.show(args.at.json)
 }
 
-fn report(cluster: &Cluster, name: &str, interval: Option<&str>) -> Result<Report> {
-    let path = path_of(name);
+fn report(cluster: &Cluster, name: &str, interval: Option<&str>, said: &Said) -> Result<Report> {
+    let (path, said) = (path_of(name), said.headers());
     let answer: Value = match interval.map(checked).transpose()? {
         Some(interval) => {
-            cluster.post(&format!("{path}/markUsed"), &json!({ "interval": interval }))?
+            let body = json!({ "interval": interval });
+            cluster.post_with(&format!("{path}/markUsed"), &body, &said)?
         }
-        None => cluster.post(&path, &json!({}))?,
+        None => cluster.post_with(&path, &json!({}), &said)?,
     };
     let count = changed_segments(&answer);
-    let text = match count {
+    let dropped = answer["numDroppedByRules"].as_u64().unwrap_or(0);
+    let mut text = match count {
         0 => format!("'{name}' has no segments there that were dropped and could be used again"),
         count => format!("used again: {} of '{name}'", counted(count, "segment")),
     };
-    let json = json!({ "segments": count });
-    Ok(Report { is_alarming: count == 0, ..Report::new(text, json) })
+    if dropped > 0 {
+        text += &format!(
+            "\nbut rules drop {} of them again at once: see `henge rules get {name}`, set others, and restore again",
+            counted(dropped, "segment")
+        );
+    }
+    let json = json!({ "segments": count, "droppedByRules": dropped });
+    Ok(Report { is_alarming: count == 0 || dropped > 0, ..Report::new(text, json) })
 }
 
 #[cfg(test)]
@@ -65,10 +77,14 @@ mod tests {
         server.on(path, json!({"numChangedSegments": 1_000}));
         server.on(&format!("{path}/markUsed"), json!({"numChangedSegments": 0}));
         let cluster = Cluster::of(server.client());
-        let all = report(&cluster, "visits", None).unwrap();
+        let said = Said::default();
+        let all = report(&cluster, "visits", None, &said).unwrap();
         assert_eq!((all.text.as_str(), all.is_alarming), {
             ("used again: 1,000 segments of 'visits'", false)
         });
-        assert!(report(&cluster, "visits", Some("2020/2021")).unwrap().is_alarming);
+        assert!(report(&cluster, "visits", Some("2020/2021"), &said).unwrap().is_alarming);
+        server.on(path, json!({"numChangedSegments": 9, "numDroppedByRules": 8}));
+        let undone = report(&cluster, "visits", None, &said).unwrap();
+        assert!(undone.is_alarming && undone.text.contains("drop 8 segments of them again"));
     }
 }

@@ -18,7 +18,7 @@ use crate::cmd::output::{counted, say};
 pub(crate) struct AcceptArgs {
     #[command(flatten)]
     folder: PlaceArgs,
-    /// The datasource whose log is damaged.
+    /// The datasource whose log is damaged, or whose log is there although the metadata do not know it.
     #[arg(long, value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
     datasource: Option<String>,
     /// All damaged logs of the folder.

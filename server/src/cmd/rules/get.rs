@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::{DEFAULT, table_of};
@@ -24,7 +25,7 @@ The rules of a datasource are read first, then those of `_default`; the first th
 Exit codes: 0 done, 1 failed, 2 wrong usage.")]
 pub(crate) struct GetArgs {
     /// The datasource, or `_default`.
-    #[arg(value_name = "DATASOURCE")]
+    #[arg(value_name = "DATASOURCE", value_parser = NonEmptyStringValueParser::new())]
     datasource: Option<String>,
     #[command(flatten)]
     at: ServerAt,

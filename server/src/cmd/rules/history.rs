@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ use crate::cmd::server_at::{Cluster, ServerAt};
 Exit codes: 0 done, 1 failed, 2 wrong usage.")]
 pub(crate) struct HistoryArgs {
     /// The datasource, or `_default`; all of them when none is given.
-    #[arg(value_name = "DATASOURCE")]
+    #[arg(value_name = "DATASOURCE", value_parser = NonEmptyStringValueParser::new())]
     datasource: Option<String>,
     /// Changes to show, the newest first.
     #[arg(long, value_name = "COUNT", default_value_t = 20)]

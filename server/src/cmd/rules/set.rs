@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::{effect, read_rules};
 use crate::cmd::http::path_segment;
 use crate::cmd::output::Report;
+use crate::cmd::said::Said;
 use crate::cmd::server_at::{Cluster, ServerAt};
 
 /// Options of `henge rules set`.
@@ -22,7 +24,7 @@ use crate::cmd::server_at::{Cluster, ServerAt};
 Exit codes: 0 set, 1 failed, 2 wrong usage, 3 not set: data would be dropped, and --yes was not given.")]
 pub(crate) struct SetArgs {
     /// The datasource, or `_default` for all that have no rule that matches.
-    #[arg(value_name = "DATASOURCE")]
+    #[arg(value_name = "DATASOURCE", value_parser = NonEmptyStringValueParser::new())]
     datasource: String,
     /// A JSON list of rules, as Druid has them; `-` for standard input.
     #[arg(value_name = "RULES.json")]
@@ -30,12 +32,8 @@ pub(crate) struct SetArgs {
     /// Set them also when segments that are used now are dropped.
     #[arg(long)]
     yes: bool,
-    /// Why, for the history.
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    comment: String,
-    /// Who, for the history.
-    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "")]
-    author: String,
+    #[command(flatten)]
+    said: Said,
     #[command(flatten)]
     at: ServerAt,
 }
@@ -53,20 +51,12 @@ fn report(cluster: &Cluster, args: &SetArgs, rules: &Value) -> Result<Report> {
         "not set: it would drop data; give --yes if that is meant".to_owned()
     } else {
         let path = format!("/druid/coordinator/v1/rules/{}", path_segment(&args.datasource));
-        let said = [("X-Druid-Author", &args.author), ("X-Druid-Comment", &args.comment)];
-        let said = said.map(|(name, text)| (name, in_a_header(text)));
-        let said = said.each_ref().map(|(name, text)| (*name, text.as_str()));
-        cluster.post_with(&path, rules, &said)?;
+        cluster.post_with::<Value>(&path, rules, &args.said.headers())?;
         format!("the rules of '{}' are set", args.datasource)
     };
     let text = format!("{}\n{outcome}", effect::text(&effect));
     let json = json!({ "set": !is_refused, "effect": effect });
     Ok(Report { is_alarming: is_refused, ..Report::new(text, json) })
-}
-
-/// Headers are one line.
-fn in_a_header(text: &str) -> String {
-    text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::{effect, read_rules};
@@ -23,7 +24,7 @@ Exit codes: 0 nothing would be dropped, 1 failed, 2 wrong usage, 3 segments woul
 or copies cannot be had.")]
 pub(crate) struct TestArgs {
     /// The datasource, or `_default` for all that have no rule that matches.
-    #[arg(value_name = "DATASOURCE")]
+    #[arg(value_name = "DATASOURCE", value_parser = NonEmptyStringValueParser::new())]
     datasource: String,
     /// A JSON list of rules, as Druid has them; `-` for standard input.
     #[arg(value_name = "RULES.json")]

@@ -30,20 +30,26 @@ pub(crate) struct SetArgs {
     /// Take the name away: it then means a tier of that name.
     #[arg(long)]
     remove: bool,
+    /// Also when no node has the tier so far: what rules ask of it waits until one comes.
+    #[arg(long, conflicts_with = "remove")]
+    force: bool,
     #[command(flatten)]
     at: ServerAt,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &SetArgs) -> Result<ExitCode> {
-    report(&args.at.cluster()?, &args.alias, args.tier.as_deref())?.show(args.at.json)
+    let tier = args.tier.as_deref().map(|tier| (tier, args.force));
+    report(&args.at.cluster()?, &args.alias, tier)?.show(args.at.json)
 }
 
-fn report(cluster: &Cluster, alias: &str, tier: Option<&str>) -> Result<Report> {
+/// `tier` with whether it may be one without nodes.
+fn report(cluster: &Cluster, alias: &str, tier: Option<(&str, bool)>) -> Result<Report> {
     let path = format!("/henge/v1/coordinator/tiers/{}", path_segment(alias));
     let (text, answer): (String, Value) = match tier {
-        Some(tier) => {
-            let answer = cluster.put(&path, &json!({ "tier": tier }))?;
+        Some((tier, is_forced)) => {
+            let forced = if is_forced { "?force=true" } else { "" };
+            let answer = cluster.put(&format!("{path}{forced}"), &json!({ "tier": tier }))?;
             (format!("'{alias}' stands for the tier '{tier}'"), answer)
         }
         None => (format!("'{alias}' stands for no other tier"), cluster.delete(&path)?),
@@ -59,14 +65,16 @@ mod tests {
     #[test]
     fn a_name_is_set_and_taken_away() {
         let server = FakeServer::start();
-        let path = "/henge/v1/coordinator/tiers/the%20fast";
-        server.on(&format!("PUT {path}"), json!({"the fast": "hot"}));
+        let path = "/henge/v1/coordinator/tiers/fast";
+        server.on(&format!("PUT {path}"), json!({"fast": "hot"}));
         server.on(&format!("DELETE {path}"), json!({}));
         let cluster = Cluster::of(server.client());
-        let set = report(&cluster, "the fast", Some("hot")).unwrap();
-        assert_eq!(set.text, "'the fast' stands for the tier 'hot'");
+        let set = report(&cluster, "fast", Some(("hot", false))).unwrap();
+        assert_eq!(set.text, "'fast' stands for the tier 'hot'");
         assert_eq!(server.bodies_of(&format!("PUT {path}")), [json!({"tier": "hot"})]);
-        let removed = report(&cluster, "the fast", None).unwrap();
-        assert_eq!(removed.text, "'the fast' stands for no other tier");
+        server.on(&format!("PUT {path}?force=true"), json!({"fast": "cold"}));
+        assert!(report(&cluster, "fast", Some(("cold", true))).is_ok());
+        let removed = report(&cluster, "fast", None).unwrap();
+        assert_eq!(removed.text, "'fast' stands for no other tier");
     }
 }
