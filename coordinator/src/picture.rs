@@ -14,7 +14,6 @@ use henge_platform::metadata::PublishedSegment;
 use henge_types::SegmentId;
 
 use crate::error::Result;
-use crate::plan::Copied;
 use crate::snapshot::{Announced, ClusterSnapshot, ServerState};
 
 const DAY_MS: i64 = 86_400_000;
@@ -34,6 +33,16 @@ pub(crate) struct Picture<'a> {
     /// The first loads of what another node has.
     pub copied: Vec<Copied>,
     segments: Vec<&'a Arc<PublishedSegment>>,
+}
+
+/// A load of what another node has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Copied {
+    pub id: SegmentId,
+    pub from: ServerId,
+    pub to: ServerId,
+    /// The node that has it is to be empty.
+    pub is_drained: bool,
 }
 
 impl<'a> Picture<'a> {

@@ -1,13 +1,11 @@
 //! Planning: a pure function of a snapshot. One duty a file, each adds its actions.
 
 use henge_placement::balance::TimeBox;
-use henge_platform::discovery::ServerId;
-use henge_types::SegmentId;
 
 use crate::action::Action;
 use crate::duty;
 use crate::error::Result;
-use crate::picture::Picture;
+use crate::picture::{Copied, Picture};
 use crate::snapshot::ClusterSnapshot;
 
 /// What is to be done now, and what is so far.
@@ -20,16 +18,6 @@ pub(crate) struct Planned {
     pub missing_copies: usize,
     /// The first of the loads that copy what a node has.
     pub copied: Vec<Copied>,
-}
-
-/// A load of what another node has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Copied {
-    pub id: SegmentId,
-    pub from: ServerId,
-    pub to: ServerId,
-    /// The node that has it is to be empty.
-    pub is_drained: bool,
 }
 
 /// What is to be done now, as far as there is time to find out.

@@ -9,8 +9,7 @@ use henge_placement::cluster::{SegmentIndex, ServerIndex};
 use henge_platform::discovery::ServerId;
 
 use crate::action::Action;
-use crate::picture::Picture;
-use crate::plan::Copied;
+use crate::picture::{Copied, Picture};
 
 /// Segments without room that are named; more are counted.
 const NAMED_WITHOUT_ROOM: usize = 100;
