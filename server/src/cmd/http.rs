@@ -180,6 +180,11 @@ impl Client {
         }
     }
 
+    /// `DELETE`
+    pub(crate) fn delete(&self, path: &str) -> Result<Value> {
+        self.delete_with(path, &[])
+    }
+
     /// `DELETE`, with headers in UTF-8.
     pub(crate) fn delete_with(&self, path: &str, headers: &[(&str, String)]) -> Result<Value> {
         let url = self.url(path);
