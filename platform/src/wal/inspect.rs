@@ -27,8 +27,9 @@ pub struct LogState {
 /// # Errors
 /// When it cannot be read.
 pub fn inspect_log(directory: &Path, expected: ExpectedLog) -> Result<LogState> {
-    let Examined { report, damages, torn, files, .. } = examine(directory, expected)?;
-    let is_empty = files.iter().all(|file| file.is_empty);
+    let Examined { report, damages, torn, files, mark, .. } = examine(directory, expected)?;
+    // Without files it is a mark that says that there was something.
+    let is_empty = files.iter().all(|file| file.is_empty) && (!files.is_empty() || mark.is_none());
     let mut notes = report.notes;
     if let Some(torn) = torn {
         let what = match report.torn_records {
