@@ -3,6 +3,7 @@
 mod config;
 mod datasources;
 mod leading;
+mod lookups;
 mod mark;
 mod metadata;
 mod nodes;
