@@ -2,7 +2,7 @@
 
 use henge_exec::ExecError;
 use henge_inline::InlineSegment;
-use henge_query::{Query, Rows};
+use henge_query::Query;
 use henge_segment::SegmentView;
 
 use crate::error::Result;

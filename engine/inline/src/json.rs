@@ -2,7 +2,7 @@
 
 use henge_exec::{ExecError, QueryMemory, Result};
 use henge_expr::{ExprValue, Lookup};
-use henge_query::{InlineRows, InlineType};
+use henge_query::{InlineRows, InlineType, Rows};
 use henge_segment::SegmentView;
 use henge_sketch::{from_base64, to_base64};
 use henge_types::ColumnType;
@@ -69,8 +69,18 @@ pub fn rows_of_lookup(lookup: &Lookup, memory: &QueryMemory) -> Result<InlineSeg
     InlineSegment::new(columns, entries.len(), Some(memory))
 }
 
+impl Rows for InlineSegment {
+    fn to_value(&self) -> Value {
+        inline_of(self)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        Self::memory_bytes(self)
+    }
+}
+
 /// Rows as an inline datasource.
-pub(crate) fn to_value(rows: &InlineSegment) -> Value {
+fn inline_of(rows: &InlineSegment) -> Value {
     let columns: Vec<(&str, &Values)> = rows.shown().collect();
     let row = |row: usize| columns.iter().map(|(_, values)| cell(values, row)).collect::<Value>();
     json!({

@@ -17,9 +17,10 @@ mod column;
 
 mod segment;
 
+mod build;
+
 mod answer;
 mod arrow;
-mod build;
 mod json;
 
 mod derive;

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use henge_exec::{MemoryLease, QueryMemory};
-use henge_query::{DataSource, InlineType, Query, Rows};
+use henge_query::{DataSource, InlineType, Query};
 use henge_segment::{ColumnView, Result, SegmentView};
 use henge_types::{
     ColumnRole, ColumnSchema, Granularity, Interval, SegmentId, SegmentSchema, TIME_COLUMN, Version,
 };
 use rustc_hash::FxHashMap;
-use serde_json::Value;
 
-use crate::json;
 use crate::values::{Numbers, Values};
 
 /// What the rows are called where a segment's datasource is asked for.
@@ -108,6 +106,12 @@ impl InlineSegment {
         DataSource::Rows(Arc::new(self))
     }
 
+    /// Bytes that the rows take in memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.content.memory_bytes
+    }
+
     /// The values of a column.
     pub(crate) fn values(&self, name: &str) -> Option<&Values> {
         let at = *self.content.positions.get(name)?;
@@ -189,15 +193,5 @@ impl SegmentView for InlineSegment {
 
     fn column(&self, name: &str) -> Result<Option<ColumnView<'_>>> {
         Ok(self.values(name).map(Values::view))
-    }
-}
-
-impl Rows for InlineSegment {
-    fn to_value(&self) -> Value {
-        json::to_value(self)
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.content.memory_bytes
     }
 }
