@@ -13,10 +13,11 @@ use crate::rust::{self, Used};
 use crate::sources::{self, Source};
 
 /// The packages that are houses of rooms, by the folders of their sources.
-const HOUSES: [&str; 5] = [
+const HOUSES: [&str; 6] = [
     "engine/scan/src",
     "engine/aggregate/src",
     "engine/exec/src",
+    "engine/inline/src",
     "engine/segment/src",
     "realtime-node/src",
 ];

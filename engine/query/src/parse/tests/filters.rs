@@ -160,7 +160,7 @@ fn filters_of_druid_that_are_missing_say_so() {
     // Ignoring this one would give other rows.
     let filter = json!({"type": "selector", "dimension": "a", "value": "x",
                         "extractionFn": {"type": "upper"}});
-    assert_eq!(refused(&scan(&filter)).path(), Some("filter.extractionFn"));
+    assert_eq!(refused(&scan(&filter)).path(), Some("filter.extractionFn.type"));
 }
 
 #[test]
