@@ -132,7 +132,8 @@ impl Broker {
             profile.admission_micros = micros(started.elapsed());
             match running.query.base().data_source.is_stored() {
                 true => self.answer_stored(&running, if_none_match, &mut profile).await,
-                false => self.answer_composed(&running, &mut profile).await,
+                // Plain queries have no room for what this one needs.
+                false => Box::pin(self.answer_composed(&running, &mut profile)).await,
             }
         };
         let outcome = tokio::select! {

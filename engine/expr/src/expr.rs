@@ -31,7 +31,8 @@ impl<F: Fn(&str) -> ExprValue> Bindings for F {
     }
 }
 
-/// A parsed expression. Cloning is cheap. Two are equal when their texts are.
+/// A parsed expression. Cloning is cheap. Two are equal when their texts are, and the lookups that they
+/// read.
 #[derive(Clone)]
 pub struct Expr {
     inner: Arc<Inner>,
@@ -252,7 +253,7 @@ impl Lookups for Expr {
 
 impl PartialEq for Expr {
     fn eq(&self, other: &Self) -> bool {
-        self.inner.text == other.inner.text
+        self.inner.text == other.inner.text && self.inner.lookups == other.inner.lookups
     }
 }
 

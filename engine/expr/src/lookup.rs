@@ -9,13 +9,22 @@ use crate::node::Callable;
 use crate::value::ExprValue;
 
 /// A named map of texts, as it was at some time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Lookup {
     /// What it is called.
     pub name: String,
     values: HashMap<Box<str>, Box<str>>,
     fingerprint: u128,
 }
+
+/// By name and hash.
+impl PartialEq for Lookup {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.fingerprint == other.fingerprint
+    }
+}
+
+impl Eq for Lookup {}
 
 impl Lookup {
     /// What a key of no characters maps to is also what null maps to. `fingerprint` is a hash of the
