@@ -33,6 +33,8 @@ impl Broker {
         running: &Running,
         profile: &mut Profile,
     ) -> Result<Reply> {
+        let mut given = running.context.memory.lease();
+        given.set(given_bytes(&running.query.base().data_source))?;
         for _ in 0..RESTARTS {
             running.context.cancel.check()?;
             let mut notes = Notes::new(SubqueryLimits::of(&running.query, &self.options));
@@ -205,6 +207,17 @@ impl Composing<'_> {
         }
         Err(crate::execute::unavailable(&vanished))
     }
+}
+
+/// Bytes of rows that came with a query from within the process.
+fn given_bytes(source: &DataSource) -> usize {
+    let mut bytes = 0;
+    source.for_each_leaf(&mut |leaf| {
+        if let DataSource::Rows(rows) = leaf {
+            bytes += rows.memory_bytes();
+        }
+    });
+    bytes
 }
 
 /// How a query within another one runs: as that one, whatever its own context says of it.
