@@ -48,9 +48,9 @@ fn merge(into: &mut Map<String, Value>, more: Map<String, Value>) {
     for (name, value) in more {
         let sum = match (into.get_mut(&name), &value) {
             (Some(Value::Array(list)), Value::Array(others)) => {
-                list.extend(
-                    others.iter().filter(|o| !list.contains(o)).cloned().collect::<Vec<_>>(),
-                );
+                let is_new = |other: &&Value| !list.contains(*other);
+                let more: Vec<Value> = others.iter().filter(is_new).cloned().collect();
+                list.extend(more);
                 continue;
             }
             (Some(Value::Number(one)), Value::Number(other)) => {

@@ -71,7 +71,7 @@ fn push_all(array: &ArrayRef, values: &mut Vec<ExprValue>) -> Result<()> {
         DataType::Null => values.extend((0..array.len()).map(|_| ExprValue::Null)),
         DataType::Boolean => {
             let array = cast::<BooleanArray>(array)?;
-            values.extend(array.iter().map(|value| value.map(i64::from).into()));
+            values.extend(array.iter().map(|value| ExprValue::from(value.map(i64::from))));
         }
         DataType::Int8 => numbers::<Int8Type>(array, values, |value| i64::from(value).into())?,
         DataType::Int16 => numbers::<Int16Type>(array, values, |value| i64::from(value).into())?,

@@ -176,7 +176,7 @@ impl Found {
                     });
                 }
                 let reads = self.walk(&unnest.base, below, context)?;
-                self.steps.push(Step::Unnest(Box::new(unnest.as_ref().clone()), needs));
+                self.steps.push(Step::Unnest(Box::new(Unnest::clone(unnest)), needs));
                 Ok(reads)
             }
             DataSource::Filtered(filtered) => {

@@ -35,7 +35,7 @@ pub(super) fn unnest(
     }
     let all = || vec![Interval::ETERNITY];
     let computed = scan(rows, &below, None, vec![whole], all(), context)?;
-    let (mut from, mut elements) = (Vec::new(), Vec::new());
+    let (mut from, mut elements): (Vec<u32>, Vec<ExprValue>) = (Vec::new(), Vec::new());
     if let Some(values) = computed.values(WHOLE) {
         for row in 0..computed.row_count() {
             let place: u32 = narrow(row);
