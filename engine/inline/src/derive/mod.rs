@@ -116,7 +116,12 @@ impl Derivation {
         extent: Extent,
         context: &ExecContext,
     ) -> Result<Partial> {
-        let rows = self.rows(query, view, context)?.spanning(view.time_range());
+        let rows = self.rows(query, view, context)?;
+        let rows = match query {
+            // It asks for the rows' own times.
+            Query::TimeBoundary(_) => rows,
+            _ => rows.spanning(view.time_range()),
+        };
         run_blocks(query, &rows, 0..rows.block_count(), extent, context)
     }
 }
