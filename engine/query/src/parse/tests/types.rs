@@ -37,7 +37,8 @@ fn timeseries_with_everything() {
         }),
     ));
     let Query::Timeseries(query) = query else { panic!("wrong type") };
-    assert_eq!(query.base.data_source, DataSource::Table("wikipedia".into()));
+    let source = &query.base.data_source;
+    assert!(matches!(source, DataSource::Table(name) if name == "wikipedia"));
     assert!(matches!(query.granularity, Granularity::Period { .. }));
     assert!(query.descending);
     assert_eq!(query.limit, Some(5));
