@@ -1,0 +1,100 @@
+//! [`DeclaredAggregate`]: an aggregate that DataFusion plans and never computes.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{Result, not_impl_err, plan_err};
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
+
+use super::table::{Aggregate, Returns};
+use crate::functions::types;
+
+/// An aggregate of the tables.
+pub(super) struct DeclaredAggregate {
+    pub(super) aggregate: &'static Aggregate,
+    aliases: Vec<String>,
+    signature: Signature,
+}
+
+impl std::fmt::Debug for DeclaredAggregate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("DeclaredAggregate").field(&self.aggregate.name).finish()
+    }
+}
+
+impl DeclaredAggregate {
+    pub(super) fn new(aggregate: &'static Aggregate) -> Self {
+        let aliases = aggregate.aliases.iter().map(|alias| (*alias).to_owned()).collect();
+        Self { aggregate, aliases, signature: Signature::user_defined(Volatility::Immutable) }
+    }
+}
+
+impl PartialEq for DeclaredAggregate {
+    fn eq(&self, other: &Self) -> bool {
+        self.aggregate.name == other.aggregate.name
+    }
+}
+
+impl Eq for DeclaredAggregate {}
+
+impl Hash for DeclaredAggregate {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.aggregate.name.hash(state);
+    }
+}
+
+impl AggregateUDFImpl for DeclaredAggregate {
+    fn name(&self) -> &str {
+        self.aggregate.name
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        let Aggregate { name, min, max, takes, .. } = self.aggregate;
+        if !(*min..=*max).contains(&given.len()) {
+            let wanted = if min == max { min.to_string() } else { format!("{min} to {max}") };
+            return plan_err!(
+                "{} takes {wanted} arguments but was given {}",
+                name.to_uppercase(),
+                given.len()
+            );
+        }
+        let mut read: Vec<DataType> = given.iter().map(types::normal).collect();
+        if let Some(first) = read.first_mut() {
+            *first = takes.read(first);
+        }
+        Ok(read)
+    }
+
+    fn return_type(&self, given: &[DataType]) -> Result<DataType> {
+        Ok(self.aggregate.returns.of(given))
+    }
+
+    fn return_field(&self, given: &[FieldRef]) -> Result<FieldRef> {
+        let data_types: Vec<DataType> =
+            given.iter().map(|field| field.data_type().clone()).collect();
+        let field = Field::new(self.aggregate.name, self.return_type(&data_types)?, true);
+        let metadata = match (self.aggregate.returns, given) {
+            (Returns::Complex(name), _) => [(types::DRUID_TYPE.to_owned(), name.to_owned())].into(),
+            (Returns::First, [first, ..]) => first.metadata().clone(),
+            _ => return Ok(Arc::new(field)),
+        };
+        Ok(Arc::new(field.with_metadata(metadata)))
+    }
+
+    fn accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        not_impl_err!(
+            "{} in a window or over this kind of rows",
+            self.aggregate.name.to_uppercase()
+        )
+    }
+}

@@ -1,0 +1,201 @@
+//! [`NativeFunction`]: a function of the tables as DataFusion calls it.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{Result, exec_datafusion_err, plan_err};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::scalar::ScalarValue;
+use henge_expr::{Expr, ExprValue, MAX_TEXT_BYTES};
+
+use super::table::{Arguments, Function, Kind, Returns};
+use super::{literal, types, values};
+
+/// A function of the tables.
+#[derive(Debug)]
+pub(super) struct NativeFunction {
+    function: &'static Function,
+    aliases: Vec<String>,
+    signature: Signature,
+}
+
+impl PartialEq for NativeFunction {
+    fn eq(&self, other: &Self) -> bool {
+        self.function.name == other.function.name
+    }
+}
+
+impl Eq for NativeFunction {}
+
+impl Hash for NativeFunction {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.function.name.hash(state);
+    }
+}
+
+impl NativeFunction {
+    pub(super) fn new(function: &'static Function) -> Self {
+        let aliases = function.aliases.iter().map(|alias| (*alias).to_owned()).collect();
+        Self { function, aliases, signature: Signature::user_defined(Volatility::Immutable) }
+    }
+
+    /// Its native text.
+    pub(super) fn write(&self, arguments: &Arguments<'_>) -> Result<String, String> {
+        self.function.write(arguments)
+    }
+
+    fn check_count(&self, count: usize) -> Result<()> {
+        let most = self.function.takes.len();
+        let fewest = most - self.function.optional;
+        if count >= fewest && (count <= most || self.function.rest.is_some()) {
+            return Ok(());
+        }
+        let wanted = match self.function.rest {
+            Some(_) => format!("at least {fewest}"),
+            None if fewest == most => fewest.to_string(),
+            None => format!("{fewest} to {most}"),
+        };
+        plan_err!(
+            "{} takes {wanted} arguments but was given {count}",
+            self.function.name.to_uppercase()
+        )
+    }
+}
+
+impl ScalarUDFImpl for NativeFunction {
+    fn name(&self) -> &str {
+        self.function.name
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        self.check_count(given.len())?;
+        let kinds = self
+            .function
+            .takes
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(self.function.rest.unwrap_or(Kind::Any)));
+        let read: Vec<DataType> =
+            given.iter().zip(kinds).map(|(given, kind)| read_as(kind, given)).collect();
+        // What gives the widest of its arguments reads them all as that.
+        Ok(match self.function.returns {
+            Returns::Widest | Returns::ArrayOfWidest => vec![types::widest(&read); read.len()],
+            _ => read,
+        })
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        Ok(self.function.returns.of(arguments, &[]))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let given: Vec<DataType> =
+            args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let data_type = self.function.returns.of(&given, args.scalar_arguments);
+        let is_text = data_type == DataType::Utf8;
+        let field = Field::new(self.function.name, data_type, true);
+        let metadata = match self.function.returns {
+            Returns::Complex(name) => [(types::DRUID_TYPE.to_owned(), name.to_owned())].into(),
+            Returns::MultiValue => [(types::MULTI_VALUE.to_owned(), "true".to_owned())].into(),
+            _ if is_text && args.arg_fields.iter().any(|field| values::is_multi_value(field)) => {
+                [(types::MULTI_VALUE.to_owned(), "true".to_owned())].into()
+            }
+            _ => return Ok(Arc::new(field)),
+        };
+        Ok(Arc::new(field.with_metadata(metadata)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        evaluate(&args, |arguments| self.write(arguments))
+    }
+}
+
+/// The type that a value is cast to before a function reads it.
+fn read_as(kind: Kind, given: &DataType) -> DataType {
+    let given = types::normal(given);
+    match kind {
+        Kind::Any => given,
+        _ if types::is_array(&given) && kind == Kind::Text => given,
+        Kind::Text => DataType::Utf8,
+        Kind::Number => match given {
+            DataType::Int64 | DataType::Float32 | DataType::Float64 | DataType::Null => given,
+            DataType::Boolean | DataType::Timestamp(..) | DataType::Date32 => DataType::Int64,
+            _ => DataType::Float64,
+        },
+        Kind::Long => DataType::Int64,
+        Kind::Double => DataType::Float64,
+        Kind::Boolean => DataType::Boolean,
+        Kind::Time => types::TIMESTAMP,
+    }
+}
+
+/// Evaluates over batches the native text that `write` gives; constants are part of that text, so that they are
+/// folded and prepared once.
+pub(super) fn evaluate(
+    args: &ScalarFunctionArgs,
+    write: impl Fn(&Arguments<'_>) -> Result<String, String>,
+) -> Result<ColumnarValue> {
+    let mut texts = Vec::with_capacity(args.args.len());
+    let mut constants = Vec::with_capacity(args.args.len());
+    for (index, argument) in args.args.iter().enumerate() {
+        let constant = match argument {
+            ColumnarValue::Scalar(value) => Some(value),
+            ColumnarValue::Array(_) => None,
+        };
+        // Several values of a row are no constant of the native language.
+        let is_plain =
+            !args.arg_fields.get(index).is_some_and(|field| values::is_multi_value(field));
+        let text = constant.filter(|_| is_plain).and_then(literal::native);
+        texts.push(
+            text.filter(|text| text.len() < MAX_TEXT_BYTES / 2)
+                .unwrap_or_else(|| format!("a{index}")),
+        );
+        constants.push(constant.cloned());
+    }
+    let given: Vec<DataType> =
+        args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+    let zone = args.config_options.execution.time_zone.as_deref().unwrap_or("UTC");
+    let arguments = Arguments { texts: &texts, constants: &constants, types: &given, zone };
+    let text = write(&arguments).map_err(|reason| exec_datafusion_err!("{reason}"))?;
+    let expression = Expr::parse(&text).map_err(|error| exec_datafusion_err!("{error}"))?;
+    run(&expression, args)
+}
+
+fn run(expression: &Expr, args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let is_constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+    let rows = if is_constant { 1 } else { args.number_rows };
+    let mut readers = Vec::new();
+    for name in expression.identifiers() {
+        let index = name[1..].parse::<usize>().ok().filter(|index| *index < args.args.len());
+        let Some(index) = index else { return Err(exec_datafusion_err!("unknown column {name}")) };
+        let array: ArrayRef = args.args[index].to_array(rows)?;
+        readers.push(values::Reader::new(&array, &args.arg_fields[index])?);
+    }
+    let mut results = Vec::with_capacity(rows);
+    let mut slots = vec![ExprValue::Null; readers.len()];
+    for row in 0..rows {
+        for (slot, reader) in slots.iter_mut().zip(&readers) {
+            *slot = reader.get(row);
+        }
+        let result =
+            expression.eval_slots(&slots).map_err(|error| exec_datafusion_err!("{error}"))?;
+        results.push(result);
+    }
+    let array = values::array(&results, &args.return_field)?;
+    if is_constant {
+        return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
+    }
+    Ok(ColumnarValue::Array(array))
+}
