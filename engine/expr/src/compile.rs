@@ -188,6 +188,10 @@ impl<'a> Compiler<'a> {
                 Box::new(move |arguments: &[ExprValue], _: &Budget| plain(arguments))
             }
             Build::Metered(metered) => Box::new(metered),
+            Build::OfJson(of_json) => {
+                let is_json: Box<[bool]> = arguments.iter().map(functions::gives_json).collect();
+                Box::new(move |arguments, budget| of_json(arguments, &is_json, budget))
+            }
             Build::Prepared(prepare) => prepare(&literals(&nodes))?,
             Build::LookedUp => {
                 let (callable, read) = lookup::prepare(&literals(&nodes), self.known_lookups)?;

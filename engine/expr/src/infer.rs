@@ -86,7 +86,7 @@ fn call(name: &str, arguments: &[Ast], column: Columns<'_>) -> Option<ExprType> 
         Returns::First => first(),
         Returns::FirstAsArray => first().map(ExprType::array_of),
         Returns::FirstElement => first().map(ExprType::element),
-        Returns::Named => match arguments.get(1) {
+        Returns::Named(at) => match arguments.get(at) {
             Some(Ast::Literal(ExprValue::String(name))) => ExprType::parse(name),
             _ => None,
         },
@@ -115,7 +115,7 @@ pub(crate) fn may_be_array<'a>(ast: &'a Ast, arrays: &mut Vec<&'a str>) -> bool 
                     .first()
                     .is_some_and(|array| !matches!(array, Ast::Identifier(_)) && !is_flat(array)),
                 Some(Returns::First) if name == "round" => false,
-                Some(Returns::Named) => match arguments.get(1) {
+                Some(Returns::Named(at)) => match arguments.get(at) {
                     Some(Ast::Literal(ExprValue::String(name))) => {
                         ExprType::parse(name).is_none_or(ExprType::is_array)
                     }

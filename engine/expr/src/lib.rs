@@ -15,6 +15,7 @@ mod functions;
 mod infer;
 pub mod java_regex;
 pub mod joda;
+pub mod json;
 mod lexer;
 pub mod like;
 pub mod lookup;

@@ -55,6 +55,55 @@ fn operators_bind_as_in_druid() {
 }
 
 #[test]
+fn json_documents_are_texts_and_the_values_in_them() {
+    let nested = r#"'{"x":["a","b"],"y":{"z":1.5,"t":true},"n":null,"o":[{"p":1}]}'"#;
+    let of = |call: &str| eval(&call.replace("doc", nested));
+    let strings = |items: &[&str]| -> ExprValue {
+        items.iter().map(|item| ExprValue::from(*item)).collect::<Vec<_>>().into()
+    };
+    for (call, expected) in [
+        ("json_value(doc, '$.y.z')", 1.5.into()),
+        ("json_value(doc, '$.y.z', 'LONG')", 1.into()),
+        ("json_value(doc, '$.y.t')", 1.into()),
+        ("json_value(doc, '$.y.t', 'STRING')", "true".into()),
+        ("json_value(doc, '$.x')", strings(&["a", "b"])),
+        ("json_value(doc, '$.x', 'STRING')", NULL),
+        ("json_value(doc, '$.y')", NULL),
+        ("json_value('plain', '$')", "plain".into()),
+        ("json_query(doc, '$.y')", r#"{"z":1.5,"t":true}"#.into()),
+        ("json_query_array(doc, '$.o')", strings(&[r#"{"p":1}"#])),
+        ("json_query_array(doc, '$.y.z')", vec![1.5.into()].into()),
+        ("json_keys(doc, '$.y')", strings(&["z", "t"])),
+        ("json_keys(doc, '$.x')", NULL),
+        ("json_paths(doc)", strings(&["$.x", "$.y.z", "$.y.t", "$.n", "$.o[0].p"])),
+        ("json_object('a', 1, 'b', doc)", r#"{"a":1,"b":"#.to_owned().into()),
+        ("json_merge('{\"a\":{\"b\":1}}', '{\"a\":{\"c\":2}}')", r#"{"a":{"b":1,"c":2}}"#.into()),
+        ("json_merge('null', '{}')", NULL),
+        ("try_parse_json('{')", NULL),
+        ("to_json_string('a')", r#""a""#.into()),
+        ("to_json_string(parse_json('{\"a\": 1}'))", r#"{"a":1}"#.into()),
+        ("to_json_string(json_object('k', parse_json('[{}]')))", r#"{"k":[{}]}"#.into()),
+        ("json_value(doc, nothing)", NULL),
+    ] {
+        match (of(call), expected) {
+            // A text is no document unless the expression says so.
+            (ExprValue::String(text), ExprValue::String(start))
+                if call.starts_with("json_object('a'") =>
+            {
+                assert!(text.starts_with(&*start) && text.contains("\\\""), "{text}");
+            }
+            (result, expected) => assert_eq!(result, expected, "{call}"),
+        }
+    }
+    assert!(Expr::parse("json_value(x, 'y')").is_err());
+    assert!(Expr::parse("parse_json('{')").map_or(true, |parsed| parsed.eval(&bindings).is_err()));
+    check(&[
+        ("ipv6_match('201:ef:168::1', '201:ef:168::/48')", 1.into()),
+        ("ipv6_match('10.0.0.1', '201:ef:168::/48')", 0.into()),
+    ]);
+}
+
+#[test]
 fn null_makes_comparisons_unknown() {
     check(&[
         ("nothing == null", NULL),

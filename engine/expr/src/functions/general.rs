@@ -13,7 +13,7 @@ use crate::types::{ExprType, cast, parse_number, type_of};
 use crate::value::ExprValue;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    of_first("cast", 2, 2, Returns::Named, prepare_cast),
+    of_first("cast", 2, 2, Returns::Named(1), prepare_cast),
     plain("isnull", 1, 1, LONG, |a| Ok(a[0].is_null().into())),
     plain("notnull", 1, 1, LONG, |a| Ok((!a[0].is_null()).into())),
     plain("istrue", 1, 1, LONG, |a| Ok((a[0].truth() == Some(true)).into())),

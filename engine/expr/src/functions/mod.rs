@@ -3,6 +3,8 @@
 mod array;
 mod bitwise;
 mod general;
+mod json;
+mod lookup;
 mod math;
 mod multi_value;
 mod network;
@@ -85,8 +87,8 @@ pub(crate) enum Returns {
     FirstAsArray,
     /// The element type of the first argument.
     FirstElement,
-    /// The type named by the second argument.
-    Named,
+    /// The type named by the argument at a position.
+    Named(usize),
 }
 
 /// Steps that compiling a pattern counts as.
@@ -101,6 +103,9 @@ pub(crate) type Metered = fn(&[ExprValue], &Budget) -> Result<ExprValue>;
 /// A function that sees the constant arguments once (`None` where an argument varies).
 pub(crate) type Prepare = fn(&[Option<&ExprValue>]) -> Result<Callable>;
 
+/// A function of values of which some are JSON documents: what begins as one is one, and no text.
+pub(crate) type OfJson = fn(&[ExprValue], &[bool], &Budget) -> Result<ExprValue>;
+
 /// How a call is made executable.
 #[derive(Clone, Copy)]
 pub(crate) enum Build {
@@ -114,6 +119,8 @@ pub(crate) enum Build {
     LookedUp,
     /// As `Prepared`; is given the first argument alone when all others are constant.
     OfFirst(Prepare),
+    /// Sees which arguments are JSON documents and not texts.
+    OfJson(OfJson),
 }
 
 const LONG: Returns = Returns::Type(ExprType::Long);
@@ -176,6 +183,8 @@ const fn of_first(
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
     [
         general::FUNCTIONS,
+        json::FUNCTIONS,
+        lookup::FUNCTIONS,
         string::FUNCTIONS,
         string_format::FUNCTIONS,
         pattern::FUNCTIONS,
@@ -202,6 +211,18 @@ pub(crate) fn gives_array(ast: &Ast) -> bool {
             _ => false,
         },
         None => matches!(name.as_str(), "map" | "filter" | "cartesian_map"),
+    }
+}
+
+/// True for a call whose result is a JSON document. A document that is an object is held as its text.
+pub(crate) fn gives_json(ast: &Ast) -> bool {
+    let Ast::Call { name, arguments } = ast else { return false };
+    match name.as_str() {
+        "json_object" | "json_query" | "json_merge" | "parse_json" | "try_parse_json" => true,
+        "if" | "nvl" | "coalesce" | "case_searched" | "case_simple" => {
+            arguments.iter().any(gives_json)
+        }
+        _ => false,
     }
 }
 

@@ -42,7 +42,10 @@ fn one_value(
     };
     let mut fields = json!({"fieldName": call.field(0)?});
     if let Some(time) = time {
-        fields["timeColumn"] = call.field(time)?.into();
+        let time = call.field(time)?;
+        if time != henge_types::TIME_COLUMN {
+            fields["timeColumn"] = time.into();
+        }
     }
     if data_type == DataType::Utf8 {
         if let Some(bytes) = call.long(bytes)? {

@@ -9,6 +9,7 @@ use super::call::NativeFunction;
 use super::casts::{self, CastFunction};
 use super::literal;
 use super::table::Arguments;
+use super::types;
 
 /// Why something has no native form. EXPLAIN shows it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -260,6 +261,7 @@ fn call_text(call: &ScalarFunction, scope: &dyn Scope) -> Result<String, Refusal
     let mut constants = Vec::with_capacity(call.args.len());
     let mut types = Vec::with_capacity(call.args.len());
     for argument in &call.args {
+        refuse_sketch(argument, scope)?;
         texts.push(text(argument, scope)?);
         constants.push(constant_of(argument));
         types.push(data_type(argument, scope)?);
@@ -267,6 +269,18 @@ fn call_text(call: &ScalarFunction, scope: &dyn Scope) -> Result<String, Refusal
     let arguments =
         Arguments { texts: &texts, constants: &constants, types: &types, zone: scope.time_zone() };
     Ok(function.write(&arguments)?)
+}
+
+/// Expressions read no sketches.
+fn refuse_sketch(argument: &Expr, scope: &dyn Scope) -> Result<(), Refusal> {
+    let Expr::Column(_) = argument else { return Ok(()) };
+    let field = argument.to_field(scope.schema()).ok().map(|(_, field)| field);
+    match field.as_ref().and_then(|field| field.metadata().get(types::DRUID_TYPE)) {
+        Some(type_name) if type_name != "COMPLEX<json>" => {
+            Err(Refusal::new(format!("a function of {type_name} has no native form")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn constant_of(expr: &Expr) -> Option<ScalarValue> {

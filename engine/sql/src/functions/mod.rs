@@ -12,6 +12,7 @@
 
 pub mod casts;
 pub mod expression;
+pub mod lookups;
 pub mod types;
 
 mod arrays;
@@ -41,10 +42,11 @@ use call::NativeFunction;
 use table::Function;
 
 /// All tables.
-const FAMILIES: [&[Function]; 10] = [
+const FAMILIES: [&[Function]; 11] = [
     arrays::FUNCTIONS,
     comparison::FUNCTIONS,
     json::FUNCTIONS,
+    lookups::FUNCTIONS,
     multi_value::FUNCTIONS,
     network::FUNCTIONS,
     numeric::FUNCTIONS,

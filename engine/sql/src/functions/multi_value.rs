@@ -20,15 +20,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
     call("mv_to_array", &[Text], Returns::Texts, "mv_to_array"),
     call("string_to_mv", &[Text, Text], Returns::MultiValue, "string_to_array"),
     written("mv_filter_only", &[Text, Any], Returns::MultiValue, |a| {
-        Ok(format!("filter((__value) -> array_contains({},__value), {})", a.texts[1], a.texts[0]))
+        Ok(kept(&format!("array_contains({},__value)", a.texts[1]), &a.texts[0]))
     }),
     written("mv_filter_none", &[Text, Any], Returns::MultiValue, |a| {
-        Ok(format!("filter((__value) -> !array_contains({},__value), {})", a.texts[1], a.texts[0]))
+        Ok(kept(&format!("!array_contains({},__value)", a.texts[1]), &a.texts[0]))
     }),
     written("mv_filter_regex", &[Text, Text], Returns::MultiValue, |a| {
-        Ok(format!("filter((__value) -> regexp_like(__value,{}), {})", a.texts[1], a.texts[0]))
+        Ok(kept(&format!("regexp_like(__value,{})", a.texts[1]), &a.texts[0]))
     }),
     written("mv_filter_prefix", &[Text, Text], Returns::MultiValue, |a| {
-        Ok(format!("filter((__value) -> (strpos(__value,{}) == 0), {})", a.texts[1], a.texts[0]))
+        Ok(kept(&format!("(strpos(__value,{}) == 0)", a.texts[1]), &a.texts[0]))
     }),
 ];
+
+/// The values that pass a test; null when none does.
+fn kept(test: &str, values: &str) -> String {
+    let kept = format!("filter((__value) -> {test}, {values})");
+    format!("if(array_length({kept}) == 0,null,{kept})")
+}

@@ -16,7 +16,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "char_length",
         "character_length",
     ]),
-    written("lookup", &[Text, Text, Text], Returns::Text, lookup).optional(1),
     call("lower", &[Text], Returns::Text, "lower"),
     call("upper", &[Text], Returns::Text, "upper"),
     call("lpad", &[Text, Long, Text], Returns::Text, "lpad").optional(1),
@@ -41,11 +40,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     call("ltrim", &[Text, Text], Returns::Text, "ltrim").optional(1),
     call("rtrim", &[Text, Text], Returns::Text, "rtrim").optional(1),
 ];
-
-fn lookup(arguments: &Arguments<'_>) -> Result<String, String> {
-    arguments.text(1, "the name of a lookup")?;
-    Ok(arguments.call("lookup"))
-}
 
 /// `POSITION(needle, text[, from])`: from 1; 0 when it is not there.
 fn position(arguments: &Arguments<'_>) -> Result<String, String> {

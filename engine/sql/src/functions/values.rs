@@ -133,7 +133,6 @@ fn texts(values: &[ExprValue], text: impl Fn(&ExprValue) -> Option<String>) -> A
 fn printed(value: &ExprValue) -> Option<String> {
     match value {
         ExprValue::Array(items) => match items.as_ref() {
-            [] => None,
             [one] => one.as_text().map(|text| text.into_owned()),
             several => {
                 let texts: Vec<_> = several.iter().map(ExprValue::as_text).collect();
