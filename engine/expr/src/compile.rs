@@ -190,7 +190,9 @@ impl<'a> Compiler<'a> {
             Build::Metered(metered) => Box::new(metered),
             Build::OfJson(of_json) => {
                 let is_json: Box<[bool]> = arguments.iter().map(functions::gives_json).collect();
-                Box::new(move |arguments, budget| of_json(arguments, &is_json, budget))
+                Box::new(move |arguments: &[ExprValue], budget: &Budget| {
+                    of_json(arguments, &is_json, budget)
+                })
             }
             Build::Prepared(prepare) => prepare(&literals(&nodes))?,
             Build::LookedUp => {

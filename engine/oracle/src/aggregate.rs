@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use henge_query::aggregate::{
-    Cardinality, ExactDistinctCount, Hll, HyperUnique, Numeric, OneValue, Quantiles, TextBound,
-    TextEnd, Theta,
+    Cardinality, ExactDistinctCount, Folded, Hll, HyperUnique, Moment, Moments, Numeric, OneValue,
+    Quantiles, TextBound, TextEnd, Theta,
 };
 use henge_query::{AggregatorInput, AggregatorKind, AggregatorSpec, QueryBase};
 use henge_types::{NumericOp, OneOf, ValueType, parse_timestamp_ms};
@@ -66,11 +66,58 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
             };
             text.map_or(Cell::Null, |text| Cell::Text(cut(text, *max_string_bytes)))
         }
+        AggregatorKind::Moments(Moments { moment, input }) => {
+            let cells = rows.iter().filter_map(|row| number(input, base, row)?.double());
+            moment_of(*moment, &cells.collect::<Vec<_>>())
+        }
+        AggregatorKind::Folded(folded) => fold(folded, base, &rows),
         AggregatorKind::Quantiles(Quantiles { field, .. }) => {
             let seen = rows.iter().flat_map(|row| column(base, row, field));
             let numbers = seen.filter_map(|cell| cell.double()).filter(|value| !value.is_nan());
             Cell::Long(numbers.count() as i64)
         }
+    }
+}
+
+fn moment_of(moment: Moment, values: &[f64]) -> Cell {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    match moment {
+        _ if values.is_empty() => Cell::Null,
+        Moment::Mean => Cell::Double(mean),
+        Moment::PopulationVariance => Cell::Double(squares / count),
+        Moment::SampleVariance if values.len() == 1 => Cell::Null,
+        Moment::SampleVariance => Cell::Double(squares / (count - 1.0)),
+    }
+}
+
+/// All rows are folded in their order.
+fn fold(folded: &Folded, base: &QueryBase, rows: &[&OracleRow]) -> Cell {
+    let mut state = folded.initial.clone();
+    for row in rows {
+        let next = folded.fold.eval(&|name: &str| {
+            if name == folded.accumulator {
+                return state.clone();
+            }
+            match column(base, row, name).as_slice() {
+                [one] => one.expr(),
+                several => several.iter().map(Cell::expr).collect::<Vec<_>>().into(),
+            }
+        });
+        state = next.unwrap_or_default();
+    }
+    if rows.is_empty() && folded.null_unless_aggregated {
+        return Cell::Null;
+    }
+    let finished = match &folded.finalize {
+        Some(finalize) => finalize.eval(&|_: &str| state.clone()).unwrap_or_default(),
+        None => state,
+    };
+    match finished {
+        henge_expr::ExprValue::Long(value) => Cell::Long(value),
+        henge_expr::ExprValue::Double(value) => Cell::Double(value),
+        other => other.as_text().map_or(Cell::Null, |text| Cell::Text(text.into_owned())),
     }
 }
 

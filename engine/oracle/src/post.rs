@@ -29,6 +29,12 @@ pub(crate) fn evaluate(post: &PostAggregator, fields: &BTreeMap<String, Cell>) -
                 (Some(value), false) => Cell::Double(value),
             }
         }
+        PostAggregator::Root { field, .. } => {
+            let variance = fields.get(field).and_then(Cell::double);
+            variance.map_or(Cell::Null, |variance| Cell::Double(variance.sqrt()))
+        }
+        // Cells of sketches are their estimates: nothing says how values are distributed.
+        PostAggregator::OfQuantiles { .. } => Cell::Null,
         PostAggregator::Arithmetic { function, fields: operands, .. } => {
             let numbers: Option<Vec<f64>> =
                 operands.iter().map(|operand| evaluate(operand, fields).double()).collect();

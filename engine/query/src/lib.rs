@@ -47,7 +47,7 @@ pub use having::Having;
 pub use limit::{Direction, LimitSpec, OrderByColumn};
 pub use lookups::{LookupSet, lookup_of};
 pub use parse::Remarks;
-pub use post_aggregator::{ArithmeticFn, PostAggregator};
+pub use post_aggregator::{ArithmeticFn, PostAggregator, QuantilesQuestion};
 pub use query::{
     Analysis, Bound, ColumnInclusion, DataSourceMetadataQuery, GroupByQuery, Query, QueryBase,
     ResultFormat, ScanKey, ScanQuery, SearchMatch, SearchQuery, SearchSort, SegmentMetadataQuery,

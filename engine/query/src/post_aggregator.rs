@@ -20,6 +20,23 @@ pub enum ArithmeticFn {
     Pow,
 }
 
+/// What is asked of a quantiles sketch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum QuantilesQuestion {
+    /// The value below which this fraction of the values lies.
+    Quantile(f64),
+    /// The values of several fractions, a list.
+    Quantiles(Vec<f64>),
+    /// The fraction of the values that lies below a value.
+    Rank(f64),
+    /// The fractions of the values that lie below each of these ascending values, and 1.
+    Cdf(Vec<f64>),
+    /// How many values lie between ascending values.
+    Counts(Vec<f64>),
+    /// How many values lie in each of so many parts, equally wide, of the span of all.
+    Histogram(u32),
+}
+
 /// A post-aggregator.
 #[derive(Debug, Clone)]
 pub enum PostAggregator {
@@ -62,6 +79,22 @@ pub enum PostAggregator {
         /// Round to a whole number.
         round: bool,
     },
+    /// What a quantiles sketch tells, null or a list of NaN where it holds no value.
+    OfQuantiles {
+        /// Output name.
+        name: String,
+        /// The sketch: `fieldAccess` of an aggregator.
+        field: Box<PostAggregator>,
+        /// What is asked.
+        question: QuantilesQuestion,
+    },
+    /// `stddev`: the root of a variance.
+    Root {
+        /// Output name.
+        name: String,
+        /// The variance.
+        field: String,
+    },
     /// `expression` over aggregators and dimensions.
     Expression {
         /// Output name.
@@ -92,6 +125,8 @@ impl PostAggregator {
             | Self::FinalizingFieldAccess { name, .. }
             | Self::Constant { name, .. }
             | Self::SketchEstimate { name, .. }
+            | Self::OfQuantiles { name, .. }
+            | Self::Root { name, .. }
             | Self::Expression { name, .. }
             | Self::Extreme { name, .. } => name,
         }

@@ -84,7 +84,8 @@ impl<'q> OutputNames<'q> {
     fn inputs(&self, path: &str, spec: &PostAggregator) -> Result<()> {
         match spec {
             PostAggregator::FieldAccess { field, .. }
-            | PostAggregator::FinalizingFieldAccess { field, .. } => {
+            | PostAggregator::FinalizingFieldAccess { field, .. }
+            | PostAggregator::Root { field, .. } => {
                 self.require(&format!("{path}.fieldName"), field)
             }
             PostAggregator::Expression { expression, .. } => expression
@@ -92,7 +93,8 @@ impl<'q> OutputNames<'q> {
                 .iter()
                 .filter(|name| *name != TIME_COLUMN)
                 .try_for_each(|name| self.require(&format!("{path}.expression"), name)),
-            PostAggregator::SketchEstimate { field, .. } => {
+            PostAggregator::SketchEstimate { field, .. }
+            | PostAggregator::OfQuantiles { field, .. } => {
                 self.inputs(&format!("{path}.field"), field)
             }
             PostAggregator::Arithmetic { fields, .. } | PostAggregator::Extreme { fields, .. } => {

@@ -4,8 +4,10 @@
 mod cardinality;
 mod count;
 mod exact_distinct;
+mod folded;
 mod hll;
 mod hyper_unique;
+mod moments;
 mod numeric;
 mod one_value;
 mod quantiles;

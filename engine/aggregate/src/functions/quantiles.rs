@@ -42,7 +42,11 @@ impl KeepsSketches for Quantiles {
         true
     }
 
+    fn is_finished(&self) -> bool {
+        self.should_finalize
+    }
+
     fn over_stored(&self, column: &str) -> AggregatorKind {
-        Self { field: column.to_owned(), k: self.k }.into()
+        Self { field: column.to_owned(), ..self.clone() }.into()
     }
 }

@@ -251,6 +251,14 @@ impl<'a> Frame<'a> {
         sketch.estimates(name, self.state(at)?, self.rows).map(Some)
     }
 
+    /// The images of the sketches that a field passes on, if it does.
+    pub(crate) fn sketch_images(&self, name: &str) -> Result<Option<Column>> {
+        let behind = self.fields.position(name).ok().and_then(|at| self.fields.sketch_behind(at));
+        let Some((at, sketch)) = behind else { return Ok(None) };
+        let name = &self.fields.aggregations[at].name;
+        sketch.encoded(name, self.state(at)?, self.rows).map(Some)
+    }
+
     fn state(&self, at: usize) -> Result<&'a Column> {
         self.partial.states.get(at).ok_or_else(|| missing("aggregator", at))
     }

@@ -11,6 +11,7 @@ mod group_by;
 mod having;
 mod order;
 mod post_aggregate;
+mod quantiles;
 mod scan;
 mod search;
 mod segment_metadata;

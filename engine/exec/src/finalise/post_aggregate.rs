@@ -10,6 +10,7 @@ use henge_types::narrow::rounded;
 use henge_vector::{Column, Text};
 
 use crate::finalise::fields::Frame;
+use crate::finalise::quantiles;
 
 /// Bytes of texts that one post-aggregation may give.
 const MAX_KEPT_BYTES: u64 = 256 << 20;
@@ -18,9 +19,11 @@ const MAX_KEPT_BYTES: u64 = 256 << 20;
 pub(crate) fn collect_inputs<'a>(post: &'a PostAggregator, names: &mut Vec<&'a str>) {
     match post {
         PostAggregator::FieldAccess { field, .. }
-        | PostAggregator::FinalizingFieldAccess { field, .. } => names.push(field),
+        | PostAggregator::FinalizingFieldAccess { field, .. }
+        | PostAggregator::Root { field, .. } => names.push(field),
         PostAggregator::Constant { .. } => {}
-        PostAggregator::SketchEstimate { field, .. } => collect_inputs(field, names),
+        PostAggregator::SketchEstimate { field, .. }
+        | PostAggregator::OfQuantiles { field, .. } => collect_inputs(field, names),
         PostAggregator::Expression { expression, .. } => {
             names.extend(expression.identifiers().iter().map(String::as_str));
         }
@@ -54,6 +57,14 @@ fn operand<'f>(post: &PostAggregator, frame: &'f Frame<'_>) -> Result<Cow<'f, Co
             } else {
                 Column::Double(values.collect())
             }
+        }
+        PostAggregator::OfQuantiles { name, field, question } => {
+            quantiles::evaluate(name, field, question, frame)?
+        }
+        PostAggregator::Root { field, .. } => {
+            let variances = computed(field, frame)?;
+            let root = |row| variances.double(row).map(f64::sqrt);
+            Column::Double((0..row_count).map(root).collect())
         }
         PostAggregator::Arithmetic { function, fields, .. } => {
             let operands = operands(fields, frame)?;

@@ -390,7 +390,15 @@ fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {
     let shifted =
         select(vec!["l + 1", "5 - 2 * l", "lm + 3", "lm * -4 - 1", "__time - 7", "l - l"])
             .prop_map(|text| json!({"type": "longSum", "name": "x", "expression": text}));
+    let moments = (
+        select(vec![("doubleMean", "sample"), ("variance", "sample"), ("variance", "population")]),
+        select(vec!["dm", "fm", "lm", "s", "absent"]),
+    );
+    let moments = moments.prop_map(|((kind, estimator), field)| {
+        json!({"type": kind, "name": "x", "fieldName": field, "estimator": estimator})
+    });
     let plain = prop_oneof![
+        1 => moments,
         6 => simple,
         1 => expression,
         1 => shifted,

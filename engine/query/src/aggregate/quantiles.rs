@@ -20,6 +20,8 @@ pub struct Quantiles {
     pub field: String,
     /// Accuracy parameter.
     pub k: u16,
+    /// False keeps the sketch (base64) in the result.
+    pub should_finalize: bool,
 }
 
 impl Aggregate for Quantiles {
@@ -28,20 +30,22 @@ impl Aggregate for Quantiles {
     }
 
     fn parse(node: &Node<'_>, type_name: &str) -> Result<Self> {
-        if !node.boolean_or("shouldFinalize", true)? {
-            let message = format!("{type_name} always finalises to its count; leave the field out");
-            node.refuse("shouldFinalize", &message)?;
-        }
         let default = if type_name == KLL { DEFAULT_KLL_K } else { DEFAULT_QUANTILES_K };
-        Ok(Self { field: field_name(node)?, k: quantiles_k(node, default)? })
+        Ok(Self {
+            field: field_name(node)?,
+            k: quantiles_k(node, default)?,
+            should_finalize: node.boolean_or("shouldFinalize", true)?,
+        })
     }
 
     fn to_value(&self) -> Value {
-        json!({"type": QUANTILES, "fieldName": self.field, "k": self.k})
+        let mut value = self.state_value();
+        value["shouldFinalize"] = self.should_finalize.into();
+        value
     }
 
     fn state_value(&self) -> Value {
-        self.to_value()
+        json!({"type": QUANTILES, "fieldName": self.field, "k": self.k})
     }
 
     fn for_each_input(&self, visit: &mut dyn FnMut(&str)) {

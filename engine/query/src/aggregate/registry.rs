@@ -7,8 +7,8 @@ use henge_types::{MetricKind, ValueType};
 use serde_json::Value;
 
 use super::{
-    Aggregate, Cardinality, Count, ExactDistinctCount, Hll, HyperUnique, Numeric, OneValue,
-    Quantiles, TextBound, Theta, spec::FILTERED,
+    Aggregate, Cardinality, Count, ExactDistinctCount, Folded, Hll, HyperUnique, Moments, Numeric,
+    OneValue, Quantiles, TextBound, Theta, spec::FILTERED,
 };
 use crate::error::Result;
 use crate::node::Node;
@@ -30,6 +30,8 @@ macro_rules! aggregates {
             Quantiles,
             OneValue,
             TextBound,
+            Moments,
+            Folded,
         }
     };
 }

@@ -12,9 +12,7 @@ use crate::parse::filter;
 pub(super) const FILTERED: &str = "filtered";
 
 const PLANNED: &[&str] = &[
-    "doubleMean",
     "grouping",
-    "expression",
     "histogram",
     "javascript",
     "singleValue",
@@ -26,7 +24,6 @@ const PLANNED: &[&str] = &[
     "approxHistogram",
     "approxHistogramFold",
     "fixedBucketsHistogram",
-    "variance",
     "varianceFold",
     "bloom",
 ];

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::post_aggregator::{ArithmeticFn, PostAggregator};
+use crate::post_aggregator::{ArithmeticFn, PostAggregator, QuantilesQuestion};
 
 pub(super) fn all(specs: &[PostAggregator]) -> Vec<Value> {
     specs.iter().map(post_aggregator).collect()
@@ -38,6 +38,16 @@ fn post_aggregator(spec: &PostAggregator) -> Value {
             "field": post_aggregator(field),
             "round": round,
         }),
+        PostAggregator::OfQuantiles { name, field, question } => {
+            let mut value = of_quantiles(question);
+            value["name"] = json!(name);
+            value["field"] = post_aggregator(field);
+            value
+        }
+        // What the root is taken of says how it was estimated.
+        PostAggregator::Root { name, field } => {
+            json!({"type": "stddev", "name": name, "fieldName": field})
+        }
         PostAggregator::Expression { name, expression } => {
             json!({"type": "expression", "name": name, "expression": expression.text()})
         }
@@ -51,6 +61,26 @@ fn post_aggregator(spec: &PostAggregator) -> Value {
             "name": name,
             "fields": all(fields),
         }),
+    }
+}
+
+fn of_quantiles(question: &QuantilesQuestion) -> Value {
+    let type_name = |what| format!("quantilesDoublesSketchTo{what}");
+    match question {
+        QuantilesQuestion::Quantile(fraction) => {
+            json!({"type": type_name("Quantile"), "fraction": fraction})
+        }
+        QuantilesQuestion::Quantiles(fractions) => {
+            json!({"type": type_name("Quantiles"), "fractions": fractions})
+        }
+        QuantilesQuestion::Rank(value) => json!({"type": type_name("Rank"), "value": value}),
+        QuantilesQuestion::Cdf(points) => json!({"type": type_name("CDF"), "splitPoints": points}),
+        QuantilesQuestion::Counts(points) => {
+            json!({"type": type_name("Histogram"), "splitPoints": points})
+        }
+        QuantilesQuestion::Histogram(parts) => {
+            json!({"type": type_name("Histogram"), "numBins": parts})
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 use henge_types::Value;
 
 use super::virtual_column::expression;
-use crate::aggregate::AggregatorSpec;
+use crate::aggregate::{AggregatorSpec, is_population};
 use crate::error::Result;
 use crate::node::{Node, excerpt};
-use crate::post_aggregator::{ArithmeticFn, PostAggregator};
+use crate::post_aggregator::{ArithmeticFn, PostAggregator, QuantilesQuestion};
 
 const SUPPORTED: &[&str] = &[
     "arithmetic",
@@ -16,6 +16,18 @@ const SUPPORTED: &[&str] = &[
     "expression",
     "hyperUniqueCardinality",
     "HLLSketchEstimate",
+    "thetaSketchEstimate",
+    "quantilesDoublesSketchToQuantile",
+    "quantilesDoublesSketchToQuantiles",
+    "quantilesDoublesSketchToHistogram",
+    "quantilesDoublesSketchToRank",
+    "quantilesDoublesSketchToCDF",
+    "KllDoublesSketchToQuantile",
+    "KllDoublesSketchToQuantiles",
+    "KllDoublesSketchToHistogram",
+    "KllDoublesSketchToRank",
+    "KllDoublesSketchToCDF",
+    "stddev",
     "longGreatest",
     "longLeast",
     "doubleGreatest",
@@ -26,24 +38,12 @@ const PLANNED: &[&str] = &[
     "HLLSketchEstimateWithBounds",
     "HLLSketchUnion",
     "HLLSketchToString",
-    "thetaSketchEstimate",
     "thetaSketchSetOp",
     "thetaSketchConstant",
     "thetaSketchToString",
     "thetaSketchToBase64String",
-    "quantilesDoublesSketchToQuantile",
-    "quantilesDoublesSketchToQuantiles",
-    "quantilesDoublesSketchToHistogram",
-    "quantilesDoublesSketchToRank",
-    "quantilesDoublesSketchToCDF",
     "quantilesDoublesSketchToString",
-    "KllDoublesSketchToQuantile",
-    "KllDoublesSketchToQuantiles",
-    "KllDoublesSketchToHistogram",
-    "KllDoublesSketchToRank",
-    "KllDoublesSketchToCDF",
     "KllDoublesSketchToString",
-    "stddev",
     "quantile",
     "quantiles",
     "buckets",
@@ -88,16 +88,79 @@ fn operand(node: &Node<'_>, aggregations: &[AggregatorSpec]) -> Result<PostAggre
             let access = PostAggregator::FieldAccess { name: field.clone(), field };
             Ok(PostAggregator::SketchEstimate { name, field: Box::new(access), round })
         }
-        "HLLSketchEstimate" => Ok(PostAggregator::SketchEstimate {
+        "HLLSketchEstimate" | "thetaSketchEstimate" => Ok(PostAggregator::SketchEstimate {
             name,
             field: Box::new(operand(&node.require("field", FIELD_HINT)?, aggregations)?),
             round: node.boolean_or("round", false)?,
         }),
+        "stddev" => {
+            is_population(node)?;
+            let field = field_name(node)?;
+            Ok(PostAggregator::Root { name: or_field(name, &field), field })
+        }
         "longGreatest" => extreme(node, name, true, true, aggregations),
         "longLeast" => extreme(node, name, false, true, aggregations),
         "doubleGreatest" => extreme(node, name, true, false, aggregations),
         "doubleLeast" => extreme(node, name, false, false, aggregations),
-        other => Err(node.bad_type("post-aggregator", other, SUPPORTED, PLANNED)),
+        other => match quantiles_question(node, other)? {
+            Some(question) => Ok(PostAggregator::OfQuantiles {
+                name,
+                field: Box::new(operand(&node.require("field", FIELD_HINT)?, aggregations)?),
+                question,
+            }),
+            None => Err(node.bad_type("post-aggregator", other, SUPPORTED, PLANNED)),
+        },
+    }
+}
+
+/// What a type asks of a quantiles sketch, if it does.
+fn quantiles_question(node: &Node<'_>, type_name: &str) -> Result<Option<QuantilesQuestion>> {
+    let kinds = ["quantilesDoublesSketchTo", "KllDoublesSketchTo"];
+    let Some(what) = kinds.iter().find_map(|kind| type_name.strip_prefix(kind)) else {
+        return Ok(None);
+    };
+    let number = |name: &str| node.require(name, "give a number")?.number();
+    Ok(Some(match what {
+        "Quantile" => QuantilesQuestion::Quantile(fraction(number("fraction")?, node)?),
+        "Quantiles" => {
+            let fractions =
+                numbers(&node.require("fractions", "give a list of numbers from 0 to 1")?)?;
+            for given in &fractions {
+                fraction(*given, node)?;
+            }
+            QuantilesQuestion::Quantiles(fractions)
+        }
+        "Rank" => QuantilesQuestion::Rank(number("value")?),
+        "CDF" => QuantilesQuestion::Cdf(split_points(&node.require("splitPoints", SPLITS_HINT)?)?),
+        "Histogram" => match node.get("splitPoints") {
+            Some(points) => QuantilesQuestion::Counts(split_points(&points)?),
+            None => {
+                let parts = node.get("numBins");
+                QuantilesQuestion::Histogram(parts.map_or(Ok(10), |parts| parts.within(2, 10_000))?)
+            }
+        },
+        _ => return Ok(None),
+    }))
+}
+
+const SPLITS_HINT: &str = "give a list of ascending numbers";
+
+fn fraction(given: f64, node: &Node<'_>) -> Result<f64> {
+    match (0.0..=1.0).contains(&given) {
+        true => Ok(given),
+        false => Err(node.invalid(format!("a fraction must be from 0 to 1, but is {given}"))),
+    }
+}
+
+fn numbers(list: &Node<'_>) -> Result<Vec<f64>> {
+    list.items()?.map(|item| item.number()).collect()
+}
+
+fn split_points(list: &Node<'_>) -> Result<Vec<f64>> {
+    let points = numbers(list)?;
+    match points.is_sorted_by(|a, b| a < b) {
+        true => Ok(points),
+        false => Err(list.invalid("must ascend without repetitions")),
     }
 }
 

@@ -160,6 +160,17 @@ impl<'a> Columns<'a> {
         ))
     }
 
+    /// A column as an expression that gives its values as they are, several of a row as a list.
+    ///
+    /// # Errors
+    /// When it holds sketches.
+    pub fn bind_column(&self, name: &str) -> Result<ExpressionSource<'a>> {
+        let escaped = name.replace('\\', "\\\\").replace('"', "\\\"");
+        let column = Expr::parse(&format!("\"{escaped}\""));
+        let column = column.map_err(|error| ExecError::Internal(error.to_string()))?;
+        self.bind(&column, None)
+    }
+
     /// Binds an expression (an aggregator's or a filter's own) to the columns it reads.
     pub(crate) fn bind(
         &self,

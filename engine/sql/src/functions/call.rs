@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 use henge_expr::{Expr, ExprValue, MAX_TEXT_BYTES};
 
-use super::table::{Arguments, Function, Kind, Returns};
+use super::table::{Arguments, Function, Kind, Native, Returns};
 use super::{literal, types, values};
 
 /// A function of the tables.
@@ -118,7 +118,10 @@ impl ScalarUDFImpl for NativeFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        evaluate(&args, |arguments| self.write(arguments))
+        match self.function.native {
+            Native::Answered(run) => answered(&args, run),
+            _ => evaluate(&args, |arguments| self.write(arguments)),
+        }
     }
 }
 
@@ -154,14 +157,7 @@ pub(super) fn evaluate(
             ColumnarValue::Scalar(value) => Some(value),
             ColumnarValue::Array(_) => None,
         };
-        // Several values of a row are no constant of the native language.
-        let is_plain =
-            !args.arg_fields.get(index).is_some_and(|field| values::is_multi_value(field));
-        let text = constant.filter(|_| is_plain).and_then(literal::native);
-        texts.push(
-            text.filter(|text| text.len() < MAX_TEXT_BYTES / 2)
-                .unwrap_or_else(|| format!("a{index}")),
-        );
+        texts.push(argument_text(index, constant, args.arg_fields.get(index)));
         constants.push(constant.cloned());
     }
     let given: Vec<DataType> =
@@ -173,13 +169,51 @@ pub(super) fn evaluate(
     run(&expression, args)
 }
 
+/// An argument in the text that is evaluated: a constant by itself, anything else by its position.
+fn argument_text(index: usize, constant: Option<&ScalarValue>, field: Option<&FieldRef>) -> String {
+    // Several values of a row are no constant of the native language.
+    let is_plain = !field.is_some_and(|field| values::is_multi_value(field));
+    let text = constant.filter(|_| is_plain).and_then(literal::native);
+    let text =
+        text.filter(|text| text.len() < MAX_TEXT_BYTES / 2).unwrap_or_else(|| format!("a{index}"));
+    match field.and_then(|field| field.metadata().get(types::DRUID_TYPE)) {
+        Some(name) if name == "COMPLEX<json>" => format!("try_parse_json({text})"),
+        _ => text,
+    }
+}
+
 fn run(expression: &Expr, args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let mut columns = Vec::new();
+    for name in expression.identifiers() {
+        match name[1..].parse::<usize>().ok().filter(|index| *index < args.args.len()) {
+            Some(index) => columns.push(index),
+            None => return Err(exec_datafusion_err!("unknown column {name}")),
+        }
+    }
+    each_row(args, &columns, |slots| {
+        expression.eval_slots(slots).map_err(|error| error.to_string())
+    })
+}
+
+/// Computes a function of the values of all arguments.
+fn answered(
+    args: &ScalarFunctionArgs,
+    run: fn(&[ExprValue]) -> Result<ExprValue, String>,
+) -> Result<ColumnarValue> {
+    let columns: Vec<usize> = (0..args.args.len()).collect();
+    each_row(args, &columns, run)
+}
+
+/// Computes a function of some arguments for each row, once when all are constant.
+fn each_row(
+    args: &ScalarFunctionArgs,
+    columns: &[usize],
+    run: impl Fn(&[ExprValue]) -> Result<ExprValue, String>,
+) -> Result<ColumnarValue> {
     let is_constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
     let rows = if is_constant { 1 } else { args.number_rows };
-    let mut readers = Vec::new();
-    for name in expression.identifiers() {
-        let index = name[1..].parse::<usize>().ok().filter(|index| *index < args.args.len());
-        let Some(index) = index else { return Err(exec_datafusion_err!("unknown column {name}")) };
+    let mut readers = Vec::with_capacity(columns.len());
+    for &index in columns {
         let array: ArrayRef = args.args[index].to_array(rows)?;
         readers.push(values::Reader::new(&array, &args.arg_fields[index])?);
     }
@@ -189,9 +223,7 @@ fn run(expression: &Expr, args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         for (slot, reader) in slots.iter_mut().zip(&readers) {
             *slot = reader.get(row);
         }
-        let result =
-            expression.eval_slots(&slots).map_err(|error| exec_datafusion_err!("{error}"))?;
-        results.push(result);
+        results.push(run(&slots).map_err(|error| exec_datafusion_err!("{error}"))?);
     }
     let array = values::array(&results, &args.return_field)?;
     if is_constant {

@@ -2,6 +2,7 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::scalar::ScalarValue;
+use henge_expr::ExprValue;
 
 use super::types;
 
@@ -118,6 +119,8 @@ pub(super) enum Native {
     Zoned(&'static str, usize),
     /// Whatever this writes; an error is the reason why it has no native text.
     Write(fn(&Arguments<'_>) -> Result<String, String>),
+    /// It has none: it is computed from values of an answer, one row after another.
+    Answered(fn(&[ExprValue]) -> Result<ExprValue, String>),
 }
 
 /// The arguments of a call that is written natively.
@@ -175,6 +178,7 @@ impl Function {
             Native::Call(name) => Ok(arguments.call(name)),
             Native::Zoned(name, at) => Ok(zoned(name, at, arguments)),
             Native::Write(write) => write(arguments),
+            Native::Answered(_) => Err(format!("{} reads an answer", self.name.to_uppercase())),
         }
     }
 }

@@ -93,7 +93,7 @@ fn types_that_druid_knows_are_unsupported_and_others_are_mistakes() {
     let query = |kind: &str| {
         with("timeseries", json!({"aggregations": [{"type": kind, "name": "a", "fieldName": "f"}]}))
     };
-    let error = refused(&query("doubleMean"));
+    let error = refused(&query("fixedBucketsHistogram"));
     assert_eq!(error.class(), ErrorClass::Unsupported);
     assert_eq!(error.path(), Some("aggregations[0].type"));
     let error = refused(&query("longsum"));
