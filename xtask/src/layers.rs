@@ -45,7 +45,7 @@ const DATA_NODE: &str = "henge-data-node";
 const TEST_SERVERS: &str = "henge-test-servers";
 
 /// Pure packages: bytes and values in, values out.
-const ENGINE: [Layer; 17] = [
+const ENGINE: [Layer; 18] = [
     layer(TYPES, &[]),
     layer(EXPR, &[TYPES]),
     layer(SKETCH, &[TYPES]),

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::asked::Parameters;
 use super::data_segment::{DataSegment, Writer};
-use super::datasources::{Full, nothing};
+use super::datasources::Full;
 use super::{compute, stream};
 use crate::Coordinator;
 use crate::inventory::{Used, of_datasource};

@@ -9,11 +9,22 @@
 //! The world is behind two traits: [`Catalog`] says which tables and columns there are (fed by announcements,
 //! never by a query), [`Source`] answers native queries. No other package sees DataFusion.
 
+mod aggregates;
+mod cache;
 pub mod catalog;
+mod dialect;
 pub mod error;
 pub mod result;
+mod explain;
+mod functions;
+mod information_schema;
+mod lower;
+mod native;
+mod plan;
+mod run;
 pub mod session;
 pub mod source;
+mod statement;
 
 pub use catalog::{Catalog, Column, Table};
 pub use error::{Result, SqlError};

@@ -151,14 +151,25 @@ fn shift_setup(function: &'static str, arguments: &[ExprValue]) -> Result<(Perio
     Ok((period, time_zone(function, argument(arguments, 3))?))
 }
 
+/// `subtract_months(later, earlier[, zone])`: the whole months from the second time to the first.
 fn subtract_months(arguments: &[ExprValue]) -> Result<ExprValue> {
     let zone = time_zone("subtract_months", argument(arguments, 2))?;
-    let month = Period { months: 1, ..Period::default() };
-    Ok(match (arguments[0].as_long(), as_index(&arguments[1])) {
-        (Some(ms), Some(months)) => {
-            months.checked_neg().and_then(|times| month.checked_add(ms, times, &zone)).into()
-        }
+    Ok(match (arguments[0].as_long(), arguments[1].as_long()) {
+        (Some(later), Some(earlier)) => months_between(earlier, later, &zone).into(),
         _ => ExprValue::Null,
+    })
+}
+
+fn months_between(from_ms: i64, to_ms: i64, zone: &TimeZone) -> Option<i64> {
+    let month = Period { months: 1, ..Period::default() };
+    let (from, to) = (Civil::new(from_ms, zone), Civil::new(to_ms, zone));
+    let months = (to.year - from.year) * 12 + i64::from(to.month) - i64::from(from.month);
+    // A month that is not whole does not count, whichever way time goes.
+    let reached = month.checked_add(from_ms, months, zone)?;
+    Some(match to_ms >= from_ms {
+        true if reached > to_ms => months - 1,
+        false if reached < to_ms => months + 1,
+        _ => months,
     })
 }
 

@@ -26,6 +26,10 @@ impl JsonPath {
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("'{text}' is no path: write it like $.name[0]['other']");
         let mut rest = text.strip_prefix('$').ok_or_else(wrong)?;
+        // As Druid writes the whole document now and then.
+        if rest == "." {
+            rest = "";
+        }
         let mut steps = Vec::new();
         while !rest.is_empty() && steps.len() <= MAX_STEPS {
             let (step, after) = step(rest).ok_or_else(wrong)?;
@@ -96,6 +100,7 @@ mod tests {
         let document = serde_json::json!({"a": {"b.c": [1, {"d": "x"}]}, "e": null});
         for (path, expected) in [
             ("$", Some(document.clone())),
+            ("$.", Some(document.clone())),
             ("$.a['b.c'][0]", Some(1.into())),
             ("$.a[\"b.c\"][1].d", Some("x".into())),
             ("$.a['b.c'][-2]", Some(1.into())),
@@ -105,7 +110,7 @@ mod tests {
         ] {
             assert_eq!(JsonPath::parse(path).unwrap().find(&document).cloned(), expected, "{path}");
         }
-        for path in ["", "a", "$a", "$.", "$[", "$[x]", "$['a", "$..a"] {
+        for path in ["", "a", "$a", "$.a.", "$[", "$[x]", "$['a", "$..a"] {
             assert!(JsonPath::parse(path).is_err(), "{path}");
         }
     }

@@ -31,6 +31,16 @@ impl DeclaredAggregate {
     }
 }
 
+/// The type of the values that stored pairs of a time and a value hold.
+pub(super) fn kept_of(pair: &str) -> DataType {
+    match pair.trim_start_matches("COMPLEX<").trim_end_matches('>') {
+        "serializablePairLongLong" => DataType::Int64,
+        "serializablePairLongFloat" => DataType::Float32,
+        "serializablePairLongDouble" => DataType::Float64,
+        _ => DataType::Utf8,
+    }
+}
+
 impl PartialEq for DeclaredAggregate {
     fn eq(&self, other: &Self) -> bool {
         self.aggregate.name == other.aggregate.name
@@ -85,7 +95,12 @@ impl AggregateUDFImpl for DeclaredAggregate {
         let field = Field::new(self.aggregate.name, self.return_type(&data_types)?, true);
         let metadata = match (self.aggregate.returns, given) {
             (Returns::Complex(name), _) => [(types::DRUID_TYPE.to_owned(), name.to_owned())].into(),
-            (Returns::First, [first, ..]) => first.metadata().clone(),
+            (Returns::First, [first, ..]) => match first.metadata().get(types::DRUID_TYPE) {
+                Some(pair) => {
+                    return Ok(Arc::new(Field::new(self.aggregate.name, kept_of(pair), true)));
+                }
+                None => first.metadata().clone(),
+            },
             _ => return Ok(Arc::new(field)),
         };
         Ok(Arc::new(field.with_metadata(metadata)))

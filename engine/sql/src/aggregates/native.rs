@@ -47,7 +47,11 @@ impl Names {
         }
         let name = format!("v{}", self.virtual_columns.len());
         self.virtual_columns.push((text.to_owned(), output_type));
-        let json = json!({"type": "expression", "name": name, "expression": text, "outputType": output_type});
+        let mut json = json!({"type": "expression", "name": name, "expression": text});
+        // Arrays are what the expression gives: virtual columns have no type for them.
+        if !output_type.starts_with("ARRAY") {
+            json["outputType"] = output_type.into();
+        }
         (name, Some(json))
     }
 
@@ -70,6 +74,9 @@ pub fn native(
     if !call.params.order_by.is_empty() {
         return Err(Refusal::new("an aggregate with ORDER BY has no native form"));
     }
+    if let Some(filtered) = of_sketch_when(call, scope) {
+        return native(&filtered, scope, names);
+    }
     let mut call = Call {
         arguments: &call.params.args,
         distinct: call.params.distinct,
@@ -89,6 +96,31 @@ pub fn native(
         (None, "avg") => numbers::average(&mut call),
         (None, other) => Err(Refusal::new(format!("{} has no native form", other.to_uppercase()))),
     }
+}
+
+/// An aggregate of `CASE WHEN condition THEN sketch END` as that of the sketch where the condition holds: no
+/// expression gives a sketch.
+fn of_sketch_when(call: &AggregateFunction, scope: &dyn Scope) -> Option<AggregateFunction> {
+    let Some(Expr::Case(case)) = call.params.args.first() else { return None };
+    let [(condition, sketch)] = case.when_then_expr.as_slice() else { return None };
+    let is_else_null = match case.else_expr.as_deref() {
+        None => true,
+        Some(Expr::Literal(value, _)) => value.is_null(),
+        Some(_) => false,
+    };
+    let (_, field) = sketch.to_field(scope.schema()).ok()?;
+    let is_sketch = field.metadata().contains_key(types::DRUID_TYPE);
+    if !is_sketch || !is_else_null || case.expr.is_some() {
+        return None;
+    }
+    let mut filtered = call.clone();
+    filtered.params.args[0] = sketch.as_ref().clone();
+    let condition = condition.as_ref().clone();
+    filtered.params.filter = Some(Box::new(match filtered.params.filter.take() {
+        Some(other) => condition.and(*other),
+        None => condition,
+    }));
+    Some(filtered)
 }
 
 /// A call that is being written.

@@ -3,6 +3,7 @@
 use datafusion::arrow::datatypes::DataType;
 use serde_json::{Value, json};
 
+use super::declared::kept_of;
 use super::native::{Call, NativeAggregate};
 use super::table::{Aggregate, Returns, Takes};
 use crate::functions::Refusal;
@@ -32,7 +33,10 @@ fn one_value(
     time: Option<usize>,
     bytes: usize,
 ) -> Result<NativeAggregate, Refusal> {
-    let data_type = call.data_type(0)?;
+    let data_type = match call.complex_type(0) {
+        Some(pair) => kept_of(&pair),
+        None => call.data_type(0)?,
+    };
     let value_type = match types::native_name(&data_type) {
         "LONG" => "long",
         "FLOAT" => "float",

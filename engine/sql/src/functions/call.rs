@@ -43,9 +43,13 @@ impl NativeFunction {
         Self { function, aliases, signature: Signature::user_defined(Volatility::Immutable) }
     }
 
-    /// Its native text.
+    /// Its native text. In SQL a JSON document is its JSON text, whatever it is.
     pub(super) fn write(&self, arguments: &Arguments<'_>) -> Result<String, String> {
-        self.function.write(arguments)
+        let text = self.function.write(arguments)?;
+        Ok(match self.function.returns {
+            Returns::Complex(JSON) => format!("to_json_string({text})"),
+            _ => text,
+        })
     }
 
     fn check_count(&self, count: usize) -> Result<()> {
@@ -169,6 +173,17 @@ pub(super) fn evaluate(
     run(&expression, args)
 }
 
+/// The type of JSON documents.
+const JSON: &str = "COMPLEX<json>";
+
+/// A native text as the document that it is the JSON text of, when the field says so.
+pub(super) fn read_document(text: String, field: &Field) -> String {
+    match field.metadata().get(types::DRUID_TYPE) {
+        Some(name) if name == JSON => format!("nvl(try_parse_json({text}),{text})"),
+        _ => text,
+    }
+}
+
 /// An argument in the text that is evaluated: a constant by itself, anything else by its position.
 fn argument_text(index: usize, constant: Option<&ScalarValue>, field: Option<&FieldRef>) -> String {
     // Several values of a row are no constant of the native language.
@@ -176,9 +191,9 @@ fn argument_text(index: usize, constant: Option<&ScalarValue>, field: Option<&Fi
     let text = constant.filter(|_| is_plain).and_then(literal::native);
     let text =
         text.filter(|text| text.len() < MAX_TEXT_BYTES / 2).unwrap_or_else(|| format!("a{index}"));
-    match field.and_then(|field| field.metadata().get(types::DRUID_TYPE)) {
-        Some(name) if name == "COMPLEX<json>" => format!("try_parse_json({text})"),
-        _ => text,
+    match field {
+        Some(field) => read_document(text, field),
+        None => text,
     }
 }
 

@@ -48,7 +48,8 @@ fn replace_in(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         let name = names.save(&expr);
         let replaced = expr.transform_up(|expr| replace(expr, &schema))?;
         Ok(replaced.update_data(|expr| name.restore(expr)))
-    })
+    })?
+    .map_data(LogicalPlan::recompute_schema)
 }
 
 fn replace(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -59,11 +60,14 @@ fn replace(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     };
     let source = inner.get_type(schema)?;
     let target = types::normal(&target);
-    if types::normal(&source) == target {
+    if source == target {
         return Ok(Transformed::yes(*inner));
     }
+    if types::normal(&source) == target {
+        return Ok(Transformed::yes(datafusion::logical_expr::cast(*inner, target)));
+    }
     if is_arrows(&source, &target) {
-        return Ok(Transformed::no(datafusion::logical_expr::cast(*inner, target)));
+        return Ok(Transformed::yes(datafusion::logical_expr::cast(*inner, target)));
     }
     Ok(Transformed::yes(cast(*inner, target)))
 }

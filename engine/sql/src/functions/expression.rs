@@ -5,7 +5,7 @@ use datafusion::logical_expr::expr::{Between, InList, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, Like, Operator};
 use datafusion::scalar::ScalarValue;
 
-use super::call::NativeFunction;
+use super::call::{NativeFunction, read_document};
 use super::casts::{self, CastFunction};
 use super::literal;
 use super::table::Arguments;
@@ -262,7 +262,11 @@ fn call_text(call: &ScalarFunction, scope: &dyn Scope) -> Result<String, Refusal
     let mut types = Vec::with_capacity(call.args.len());
     for argument in &call.args {
         refuse_sketch(argument, scope)?;
-        texts.push(text(argument, scope)?);
+        let written = text(argument, scope)?;
+        texts.push(match argument.to_field(scope.schema()) {
+            Ok((_, field)) => read_document(written, &field),
+            Err(_) => written,
+        });
         constants.push(constant_of(argument));
         types.push(data_type(argument, scope)?);
     }

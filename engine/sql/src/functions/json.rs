@@ -23,7 +23,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     call("try_parse_json", &[Any], JSON, "try_parse_json"),
     call("to_json_string", &[Any], Returns::Text, "to_json_string"),
     // A sketch is held as the base64 text that it is decoded from.
-    written("complex_decode_base64", &[Text, Any], Returns::Text, |a| Ok(a.texts[1].clone())),
+    written("complex_decode_base64", &[Text, Any], Returns::Text, |a| Ok(a.texts[1].clone()))
+        .aliases(&["decode_base64_complex"]),
 ];
 
 /// `JSON_VALUE(x, path [RETURNING type])`.

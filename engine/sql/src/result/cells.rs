@@ -184,7 +184,8 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 
 /// A list as JSON; lists in it are JSON as well.
 fn list_json(items: &dyn Array, encoding: &Encoding) -> Result<Vec<u8>> {
-    let inner = Encoding { stringify_arrays: false, ..encoding.clone() };
+    let mut inner = encoding.clone();
+    inner.stringify_arrays = false;
     let cells = Cells::of(items)?;
     let mut out = vec![b'['];
     for item in 0..items.len() {

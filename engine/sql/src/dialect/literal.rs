@@ -1,0 +1,68 @@
+//! `TIMESTAMP '…'` and `DATE '…'`: read in the session's zone.
+
+use datafusion::sql::sqlparser::ast::{DataType, Expr, TypedString, Value};
+use datafusion::sql::sqlparser::tokenizer::Span;
+use henge_types::parse_timestamp_ms;
+use henge_types::zone::local_to_instant;
+
+use super::{Surroundings, tree};
+use crate::error::{Result, SqlError};
+
+/// A literal with its type before it.
+///
+/// # Errors
+/// When the text is no such time, or the type none that has literals.
+pub(super) fn typed(literal: &TypedString, around: &Surroundings) -> Result<Expr> {
+    let span = literal.value.span;
+    let (Value::SingleQuotedString(text) | Value::UnicodeStringLiteral(text)) =
+        &literal.value.value
+    else {
+        return Err(at(SqlError::invalid("a literal of a time is written in quotes"), span));
+    };
+    match literal.data_type {
+        DataType::Timestamp(..) | DataType::Datetime(_) => match instant(text, around) {
+            Some(ms) => Ok(tree::timestamp(ms)),
+            None => Err(at(wrong("TIMESTAMP", text, "2000-01-31 23:59:59.999"), span)),
+        },
+        DataType::Date => match local_ms(text) {
+            Some(_) => Ok(tree::cast(tree::text(text.trim()), DataType::Date)),
+            None => Err(at(wrong("DATE", text, "2000-01-31"), span)),
+        },
+        _ => {
+            let message = format!("literals of type {} are not known", literal.data_type);
+            Err(at(SqlError::unsupported(message), span))
+        }
+    }
+}
+
+/// The instant that a text says in the session's zone, ms.
+pub(super) fn instant(text: &str, around: &Surroundings) -> Option<i64> {
+    let local = local_ms(text)?;
+    let has_zone = text.trim_end().ends_with(['Z', 'z'])
+        || text.split_once([' ', 'T']).is_some_and(|(_, time)| time.contains(['+', '-']));
+    match &around.zone {
+        Some(zone) if !has_zone => Some(local_to_instant(&zone.rules, local)),
+        _ => Some(local),
+    }
+}
+
+/// The time that a text says as if it was in UTC, ms.
+fn local_ms(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let dashes = text.bytes().skip(1).filter(|byte| *byte == b'-').count();
+    let text = match text.split_once(' ') {
+        Some((date, time)) => format!("{date}T{}", time.trim()),
+        None => text.to_owned(),
+    };
+    (dashes >= 2).then(|| parse_timestamp_ms(&text).ok()).flatten()
+}
+
+fn wrong(name: &str, text: &str, example: &str) -> SqlError {
+    let text: String = text.chars().take(40).collect();
+    SqlError::invalid(format!("'{text}' is no {name}; write {name} '{example}'"))
+}
+
+/// An error where a value stands.
+pub(super) fn at(error: SqlError, span: Span) -> SqlError {
+    if span == Span::empty() { error } else { error.at(span.start.line, span.start.column) }
+}

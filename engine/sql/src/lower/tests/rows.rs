@@ -1,0 +1,85 @@
+//! Statements that are scans, and what conditions become.
+
+use serde_json::{Value, json};
+
+use super::{assert_native, native, refusals};
+
+#[test]
+fn rows_are_scans() {
+    assert_native("SELECT country FROM t", json!({"queryType": "scan", "columns": ["country"]}));
+    assert_native(
+        "SELECT country, added + 1 AS more FROM t ORDER BY __time DESC LIMIT 5 OFFSET 2",
+        json!({
+            "queryType": "scan",
+            "virtualColumns": [
+                {"type": "expression", "name": "v0", "expression": "(\"added\" + 1)", "outputType": "LONG"},
+            ],
+            "columns": ["country", "v0", "__time"],
+            "orderBy": [{"columnName": "__time", "order": "descending"}],
+            "offset": 2,
+            "limit": 5,
+        }),
+    );
+}
+
+#[test]
+fn subqueries_and_aliases_leave_one_scan() {
+    assert_native(
+        "WITH a AS (SELECT country AS c, added AS n FROM t) SELECT b.c FROM (SELECT * FROM a) AS b WHERE b.n > 3",
+        json!({
+            "queryType": "scan",
+            "columns": ["country"],
+            "filter": {
+                "type": "range", "column": "added", "matchValueType": "LONG", "lower": 3, "lowerOpen": true,
+            },
+        }),
+    );
+}
+
+fn filter_of(condition: &str) -> Value {
+    native(&format!("SELECT country FROM t WHERE {condition}"))["filter"].clone()
+}
+
+#[test]
+fn conditions_are_filters_of_their_kind() {
+    let france = || json!({"type": "equals", "column": "country", "matchValueType": "STRING", "matchValue": "fr"});
+    assert_eq!(filter_of("country = 'fr'"), france());
+    assert_eq!(filter_of("'fr' <> country"), json!({"type": "not", "field": france()}));
+    assert_eq!(filter_of("country IS NULL"), json!({"type": "null", "column": "country"}));
+    assert_eq!(
+        filter_of("country LIKE 'f!_%' ESCAPE '!'"),
+        json!({"type": "like", "dimension": "country", "pattern": "f!_%", "escape": "!"}),
+    );
+    assert_eq!(
+        filter_of("added BETWEEN 1 AND 5 AND (tags = 'a' OR country = 'fr')"),
+        json!({"type": "and", "fields": [
+            {"type": "range", "column": "added", "matchValueType": "LONG", "lower": 1, "upper": 5},
+            {"type": "or", "fields": [
+                {"type": "equals", "column": "tags", "matchValueType": "STRING", "matchValue": "a"},
+                france(),
+            ]},
+        ]}),
+    );
+    assert_eq!(
+        filter_of("country IN ('a', 'b', 'c', 'd')"),
+        json!({"type": "in", "dimension": "country", "values": ["a", "b", "c", "d"]}),
+    );
+    assert_eq!(
+        filter_of("LOWER(country) = 'fr'"),
+        json!({"type": "expression", "expression": "(lower(\"country\") == 'fr')"}),
+    );
+}
+
+#[test]
+fn unions_of_tables_are_one_scan() {
+    assert_native(
+        "SELECT COUNT(*) FROM (SELECT country FROM t UNION ALL SELECT country FROM u)",
+        json!({
+            "queryType": "timeseries",
+            "dataSource": {"type": "union", "dataSources": ["t", "u"]},
+            "aggregations": [{"type": "count", "name": "a0"}],
+        }),
+    );
+    let reasons = refusals("SELECT country FROM t UNION ALL SELECT country FROM t");
+    assert_eq!(reasons, ["Union: what it puts together is more than columns of tables"]);
+}

@@ -1,0 +1,94 @@
+//! The columns of an answer as they were declared: picked by name, cast, null where the answer has none.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::TimestampMillisecondType;
+use henge_types::TIME_COLUMN;
+
+use super::print::print_lists;
+
+const MILLISECONDS: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
+
+/// `names` are the columns of the answer, one for each field of `schema`.
+pub(super) fn align(
+    batch: &RecordBatch,
+    names: &[String],
+    schema: &SchemaRef,
+) -> Result<RecordBatch, ArrowError> {
+    let columns = names
+        .iter()
+        .zip(schema.fields())
+        .map(|(name, field)| match found(batch, name) {
+            Some(column) => declared(column, field.data_type()),
+            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+}
+
+/// A column by name. The start of a bucket is `timestamp` in Druid's JSON and `__time` in our Arrow.
+fn found<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
+    let bucket_start = || (name == "timestamp").then(|| batch.column_by_name(TIME_COLUMN)).flatten();
+    batch.column_by_name(name).or_else(bucket_start)
+}
+
+/// A column in the type that was declared for it. What has it already is not copied.
+fn declared(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
+    match (column.data_type(), wanted) {
+        (found, wanted) if found == wanted => Ok(Arc::clone(column)),
+        (DataType::Null, _) => Ok(new_null_array(wanted, column.len())),
+        (DataType::List(_), DataType::Utf8) => print_lists(column.as_list()),
+        // Milliseconds of UTC either way.
+        (
+            DataType::Timestamp(TimeUnit::Millisecond, Some(_)),
+            DataType::Timestamp(TimeUnit::Millisecond, None),
+        ) => {
+            let times = column.as_primitive::<TimestampMillisecondType>();
+            Ok(Arc::new(times.clone().with_timezone_opt::<Arc<str>>(None)))
+        }
+        // A number that a native query prints as text.
+        (DataType::Utf8, DataType::Timestamp(..)) => cast(&cast(column, &DataType::Int64)?, wanted),
+        _ => cast(column, wanted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Int64Array, StringArray, TimestampMillisecondArray};
+    use arrow_schema::{Field, Schema};
+
+    use super::*;
+
+    #[test]
+    fn columns_are_picked_cast_and_filled() {
+        let answer = RecordBatch::try_from_iter([
+            ("b", Arc::new(Int64Array::from(vec![1, 0])) as ArrayRef),
+            (
+                "t",
+                Arc::new(TimestampMillisecondArray::from(vec![5, 6]).with_timezone("UTC"))
+                    as ArrayRef,
+            ),
+            ("s", Arc::new(StringArray::from(vec![Some("x"), None])) as ArrayRef),
+        ])
+        .unwrap();
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("time", MILLISECONDS, true),
+            Field::new("yes", DataType::Boolean, true),
+            Field::new("text", DataType::Utf8, true),
+            Field::new("none", DataType::Float64, true),
+        ]));
+        let names = ["t", "b", "s", "missing"].map(str::to_owned);
+        let aligned = align(&answer, &names, &schema).unwrap();
+        assert_eq!(aligned.schema(), schema);
+        let bools: Vec<Option<bool>> = aligned.column(1).as_boolean().iter().collect();
+        assert_eq!(bools, [Some(true), Some(false)]);
+        assert_eq!(aligned.column(3).null_count(), 2);
+        let times = aligned.column(0).as_primitive::<TimestampMillisecondType>();
+        assert_eq!(times.values().as_ref(), [5, 6]);
+    }
+}

@@ -1,0 +1,32 @@
+//! Native queries inside DataFusion's plans: as a table, as a logical node and as physical operators.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `asker` | [`Asker`]: whom the leaves of a running plan ask, an extension of the session's configuration |
+//! | `table` | [`NativeTable`]: a datasource or a system table as DataFusion's `TableProvider` |
+//! | `node`, `planner` | [`NativeNode`] in logical plans, [`NativePlanner`] into physical ones |
+//! | `exec` | [`NativeExec`]: the leaf that asks |
+//! | `over` | [`NativeOverExec`]: a native query over the rows of its child |
+//! | `align` | the columns of an answer as they were declared |
+//! | `print` | several values of one row as Druid's SQL prints them |
+
+mod align;
+mod asker;
+mod exec;
+mod node;
+mod over;
+mod planner;
+mod print;
+mod table;
+
+pub use asker::{Ask, Asker};
+pub use exec::NativeExec;
+pub use node::{NativeColumn, NativeNode};
+pub use over::NativeOverExec;
+pub use planner::NativePlanner;
+pub use table::{NativeTable, lookup_table};
+
+/// Metadata of a Utf8 field whose native column may hold several values a row: `"true"`.
+pub const MULTI_VALUE: &str = "henge.multi_value";
+/// Metadata of a field: Druid's name of its type where the Arrow type does not tell, as `COMPLEX<hyperUnique>`.
+pub const DRUID_TYPE: &str = "druid.type";

@@ -1,0 +1,104 @@
+//! DataFusion's errors as SQL's: whose fault, where, and what to write instead.
+
+use datafusion::common::{DataFusionError, SchemaError};
+use henge_query::closest_name;
+use henge_types::ErrorClass;
+
+use crate::error::SqlError;
+
+/// An error of planning or running.
+#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
+pub(crate) fn sql_error(error: DataFusionError) -> SqlError {
+    if let Some(own) = own(&error) {
+        return own.clone();
+    }
+    let place = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+    let told = match error.find_root() {
+        DataFusionError::SchemaError(schema, _) => SqlError::invalid(schema_message(schema)),
+        DataFusionError::NotImplemented(message) => SqlError::unsupported(message.clone()),
+        DataFusionError::ResourcesExhausted(message) => SqlError::new(
+            ErrorClass::ResourceLimit,
+            format!("the statement needs more memory than it may have: {}", first_line(message)),
+        ),
+        DataFusionError::Plan(message) => SqlError::invalid(plan_message(message)),
+        DataFusionError::SQL(error, _) => SqlError::invalid(error.to_string()),
+        DataFusionError::Configuration(message) | DataFusionError::Execution(message) => {
+            SqlError::invalid(first_line(message))
+        }
+        DataFusionError::ArrowError(error, _) => SqlError::invalid(first_line(&error.to_string())),
+        // Whatever was being done when it happened is part of its text.
+        _ => SqlError::new(
+            ErrorClass::Internal,
+            error.to_string().chars().take(2_000).collect::<String>(),
+        ),
+    };
+    match place {
+        Some(span) if span.start.line > 0 => told.at(span.start.line, span.start.column),
+        _ => told,
+    }
+}
+
+/// An error of ours that came through DataFusion.
+fn own(error: &DataFusionError) -> Option<&SqlError> {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast_ref::<SqlError>() {
+            Some(own) => Some(own),
+            None => inner.downcast_ref::<DataFusionError>().and_then(own),
+        },
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => own(inner),
+        DataFusionError::Shared(inner) => own(inner),
+        DataFusionError::Collection(errors) => errors.first().and_then(own),
+        DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
+            datafusion::arrow::error::ArrowError::ExternalError(inner) => {
+                inner.downcast_ref::<DataFusionError>().and_then(own)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn schema_message(error: &SchemaError) -> String {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let known = valid_fields.iter().map(|column| column.name.as_str());
+            known_or_not("column", &field.name, known)
+        }
+        SchemaError::AmbiguousReference { field } => {
+            format!("column '{}' is in several tables; write the table before it", field.name)
+        }
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => {
+            format!("two columns are called '{name}'; give one another name by AS")
+        }
+    }
+}
+
+/// A name that is not known, with the one that was meant.
+pub(super) fn known_or_not<'k>(
+    kind: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> String {
+    let near = closest_name(name, known);
+    let hint = near.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+    format!("{kind} '{name}' is not known{hint}")
+}
+
+fn plan_message(message: &str) -> String {
+    let text = message.strip_prefix("Invalid function '").and_then(|rest| rest.split_once('\''));
+    match text {
+        Some((name, rest)) => {
+            let near = rest.split('\'').nth(1).filter(|near| closest_name(name, [*near]).is_some());
+            let hint = near.map(|near| format!("; did you mean {}?", near.to_ascii_uppercase()));
+            let name = name.to_ascii_uppercase();
+            format!("function {name} is not known{}", hint.unwrap_or_default())
+        }
+        None => first_line(message),
+    }
+}
+
+/// Backtraces and lists of candidates follow in further lines.
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().chars().take(500).collect()
+}
