@@ -72,7 +72,11 @@ const ENGINE: [Layer; 18] = [
         in_tests: &[INDEX, ANSWER, ORACLE],
     },
     layer(ANSWER, &[TYPES, EXPR, QUERY, SKETCH, VECTOR, EXEC]),
-    layer(SQL, &[TYPES, EXPR, QUERY]),
+    Layer {
+        package: SQL,
+        allowed: &[TYPES, EXPR, QUERY, SKETCH],
+        in_tests: &[SEGMENT, INDEX, INGEST, EXEC, ANSWER],
+    },
     layer(ORACLE, &[TYPES, EXPR, QUERY]),
     layer(PLACEMENT, &[TYPES]),
     layer(COMPACTION, &[TYPES]),

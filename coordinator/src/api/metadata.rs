@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::asked::Parameters;
 use super::data_segment::{DataSegment, Writer};
 use super::datasources::Full;
+use super::served::nothing;
 use super::{compute, stream};
 use crate::Coordinator;
 use crate::inventory::{Used, of_datasource};

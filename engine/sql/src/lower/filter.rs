@@ -89,7 +89,9 @@ fn joined_ranges(fields: Vec<Value>) -> Vec<Value> {
         };
         let key = format!("{} {column}", field["matchValueType"]);
         match open.get(&key).map(|place| &mut joined[*place]) {
-            Some(Value::Object(other)) if !other.contains_key(if ends.0 { "lower" } else { "upper" }) => {
+            Some(Value::Object(other))
+                if !other.contains_key(if ends.0 { "lower" } else { "upper" }) =>
+            {
                 if let Value::Object(field) = field {
                     other.extend(field);
                 }

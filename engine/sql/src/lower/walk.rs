@@ -52,7 +52,9 @@ struct Walk<'l> {
 impl Walk<'_> {
     fn part(&mut self, plan: LogicalPlan) -> Result<Part> {
         match &plan {
-            LogicalPlan::TableScan(scan) => Ok(self.scan(scan).unwrap_or_else(|| Part::Plan(plan.clone()))),
+            LogicalPlan::TableScan(scan) => {
+                Ok(self.scan(scan).unwrap_or_else(|| Part::Plan(plan.clone())))
+            }
             LogicalPlan::SubqueryAlias(alias) => match self.part(alias.input.as_ref().clone())? {
                 Part::Draft(mut draft) => {
                     draft.schema = Arc::clone(&alias.schema);
@@ -204,9 +206,8 @@ impl Walk<'_> {
         if !plan.inputs().is_empty() {
             self.refuse(name(plan), &Refusal::new("native queries have nothing like it"));
         }
-        let lowered = plan
-            .clone()
-            .map_children(|input| Ok(Transformed::yes(self.part(input)?.finish()?)))?;
+        let lowered =
+            plan.clone().map_children(|input| Ok(Transformed::yes(self.part(input)?.finish()?)))?;
         self.with_subqueries(lowered.data)
     }
 

@@ -33,7 +33,8 @@ pub(super) fn align(
 
 /// A column by name. The start of a bucket is `timestamp` in Druid's JSON and `__time` in our Arrow.
 fn found<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
-    let bucket_start = || (name == "timestamp").then(|| batch.column_by_name(TIME_COLUMN)).flatten();
+    let bucket_start =
+        || (name == "timestamp").then(|| batch.column_by_name(TIME_COLUMN)).flatten();
     batch.column_by_name(name).or_else(bucket_start)
 }
 
