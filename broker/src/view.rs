@@ -25,7 +25,6 @@ use henge_platform::metadata::{BufferedSegment, PublishedSegment, SegmentChange}
 use henge_types::SegmentId;
 use tokio::time::Instant;
 
-pub(crate) use columns::SchemaColumn;
 pub(crate) use follow::ClusterViews;
 pub(crate) use table::{Replica, TableView};
 pub use unavailable::{Availability, Unavailable};
