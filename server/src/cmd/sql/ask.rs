@@ -156,7 +156,7 @@ mod tests {
         let server = FakeServer::start();
         let refused = json!({"error": "druidException", "errorMessage": "no column 'nope'"});
         server.on_status("POST /druid/v2/sql", 400, refused);
-        let error = ask(&server.client(), Question::default(), "id").unwrap_err();
+        let error = ask(&server.client(), Question::default(), "id").err().unwrap();
         assert_eq!(error.to_string(), "no column 'nope'");
         // One that is not known any more was answered.
         cancel(&server.client(), "id").unwrap();

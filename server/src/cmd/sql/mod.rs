@@ -177,13 +177,11 @@ mod tests {
         assert_eq!(shell::statements(&mut session, text).unwrap(), Ended::Done);
         let bodies = server.bodies_of("POST /druid/v2/sql");
         assert_eq!(bodies.len(), 2);
-        assert_eq!((&bodies[0]["query"], &bodies[1]["query"]), {
-            (&json!("SELECT 1"), &json!("SELECT ';' -- last"))
-        });
+        assert_eq!(bodies[0]["query"], "SELECT 1");
+        assert_eq!(bodies[1]["query"], "SELECT ';' -- last");
         let context = &bodies[1]["context"];
-        assert_eq!((&context["sqlTimeZone"], &context["timeout"], &context["useCache"]), {
-            (&json!("Asia/Tokyo"), &json!(3_000), &json!(false))
-        });
+        assert_eq!(context["sqlTimeZone"], "Asia/Tokyo");
+        assert_eq!((&context["timeout"], &context["useCache"]), (&json!(3_000), &json!(false)));
         let given = json!([
             {"type": "VARCHAR", "value": "#en"},
             {"type": "BIGINT", "value": -1},
