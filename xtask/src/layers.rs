@@ -189,7 +189,7 @@ fn is_ours(package: &str) -> bool {
 }
 
 fn find(package: &str) -> Option<&'static Layer> {
-    static LAYERS: ([Layer; 17], [Layer; 9]) = (ENGINE, OUTER);
+    static LAYERS: ([Layer; 18], [Layer; 9]) = (ENGINE, OUTER);
     LAYERS.0.iter().chain(&LAYERS.1).find(|layer| layer.package == package)
 }
 

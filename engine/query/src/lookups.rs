@@ -88,8 +88,10 @@ fn of_post_aggregator<'p>(post: &'p PostAggregator, visit: &mut dyn FnMut(&'p Ex
         PostAggregator::Arithmetic { fields, .. } | PostAggregator::Extreme { fields, .. } => {
             fields.iter().for_each(|field| of_post_aggregator(field, visit));
         }
-        PostAggregator::SketchEstimate { field, .. } => of_post_aggregator(field, visit),
-        PostAggregator::FieldAccess { .. }
+        PostAggregator::SketchEstimate { field, .. }
+        | PostAggregator::OfQuantiles { field, .. } => of_post_aggregator(field, visit),
+        PostAggregator::Root { .. }
+        | PostAggregator::FieldAccess { .. }
         | PostAggregator::FinalizingFieldAccess { .. }
         | PostAggregator::Constant { .. } => {}
     }

@@ -101,8 +101,8 @@ impl FlightService for FlightSql {
     ) -> Result<Response<SchemaResult>, Status> {
         let (metadata, _, descriptor) = request.into_parts();
         let asked = Asked::read(&descriptor.cmd, session::context(&metadata)?)?;
-        let schema = encoded(&self.schema(&asked).await?)?;
-        Ok(Response::new(SchemaResult { schema }))
+        let schema = self.schema(&asked).await?;
+        Ok(Response::new(SchemaResult { schema: encoded(&schema)? }))
     }
 
     async fn do_get(
