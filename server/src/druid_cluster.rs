@@ -74,6 +74,6 @@ mod tests {
             (all["broker"].len(), all["coordinator"].len(), all["realtime"].len()),
             (1, 0, 0)
         );
-        assert!(of_role(&rows, "x").unwrap_err().to_string().contains("realtime"));
+        assert!(of_role(&rows, "x").unwrap_err().error_message.contains("realtime"));
     }
 }
