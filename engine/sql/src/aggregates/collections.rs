@@ -98,7 +98,7 @@ fn array_concat_agg(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
     let (field, name) = (call.field(0)?, call.name());
     let join = if call.distinct { "array_set_add_all" } else { "array_concat" };
     let fields = array_fields(call, &field, &name, element, join, join)?;
-    let aggregator = call.aggregator_of_known(&name, "expression", fields, &field)?;
+    let aggregator = call.aggregator_of_arrays(&name, "expression", fields, &field)?;
     Ok(call.finish(vec![aggregator], None, name))
 }
 

@@ -21,7 +21,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion::functions_aggregate::{average, count, grouping, min_max, sum};
 use datafusion::logical_expr::AggregateUDF;
 
-pub use native::{Names, native};
+pub(crate) use native::{Names, native};
 
 use declared::DeclaredAggregate;
 use table::Aggregate;
@@ -61,20 +61,20 @@ static BY_NAME: LazyLock<HashMap<String, Arc<AggregateUDF>>> = LazyLock::new(|| 
 
 /// Every aggregate function, once; aliases are within.
 #[must_use]
-pub fn all() -> Vec<Arc<AggregateUDF>> {
+pub(crate) fn all() -> Vec<Arc<AggregateUDF>> {
     REGISTRY.clone()
 }
 
 /// The aggregate function of a name or alias in lower case.
 #[must_use]
-pub fn aggregate(name: &str) -> Option<Arc<AggregateUDF>> {
+pub(crate) fn aggregate(name: &str) -> Option<Arc<AggregateUDF>> {
     BY_NAME.get(name).cloned()
 }
 
 /// True for aggregates that DataFusion computes as Druid does, over plain rows and in windows: COUNT (with DISTINCT
 /// exactly), SUM (of BIGINT a BIGINT), MIN, MAX, AVG (a DOUBLE). Over no rows all but COUNT are null.
 #[must_use]
-pub fn runs_on_datafusion(aggregate: &AggregateUDF) -> bool {
+pub(crate) fn runs_on_datafusion(aggregate: &AggregateUDF) -> bool {
     aggregate.inner().downcast_ref::<DeclaredAggregate>().is_none()
 }
 

@@ -13,7 +13,7 @@ use crate::functions::types;
 
 /// A call as native JSON.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NativeAggregate {
+pub(crate) struct NativeAggregate {
     /// Virtual columns that the query needs besides those it has.
     pub virtual_columns: Vec<Value>,
     /// Aggregators.
@@ -27,14 +27,14 @@ pub struct NativeAggregate {
 /// The names of one native query: `v0`, `v1`, … of virtual columns, `a0`, … of aggregators. What was made once is
 /// found again, so that no expression is evaluated twice.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub(crate) struct Names {
     virtual_columns: Vec<(String, &'static str)>,
     aggregations: usize,
 }
 
 impl Names {
     /// The virtual column of an expression, and its JSON when it is new.
-    pub fn virtual_column(
+    pub(crate) fn virtual_column(
         &mut self,
         text: &str,
         output_type: &'static str,
@@ -56,7 +56,7 @@ impl Names {
     }
 
     /// The name of the next aggregator.
-    pub fn aggregation(&mut self) -> String {
+    pub(crate) fn aggregation(&mut self) -> String {
         self.aggregations += 1;
         format!("a{}", self.aggregations - 1)
     }
@@ -66,7 +66,7 @@ impl Names {
 ///
 /// # Errors
 /// When no native aggregator gives exactly the same.
-pub fn native(
+pub(crate) fn native(
     call: &AggregateFunction,
     scope: &dyn Scope,
     names: &mut Names,
@@ -255,9 +255,38 @@ impl Call<'_> {
         column: &str,
     ) -> Result<Value, Refusal> {
         let known = json!({"type": "not", "field": {"type": "null", "column": column}});
+        self.aggregator_where(name, type_name, fields, known)
+    }
+
+    /// As [`Call::aggregator_of_known`] of a column of arrays, whatever is in them.
+    pub(super) fn aggregator_of_arrays(
+        &self,
+        name: &str,
+        type_name: &str,
+        fields: Value,
+        column: &str,
+    ) -> Result<Value, Refusal> {
+        let text = format!("(array_length({}) >= 0)", expression::identifier(column));
+        self.aggregator_where(
+            name,
+            type_name,
+            fields,
+            json!({"type": "expression", "expression": text}),
+        )
+    }
+
+    fn aggregator_where(
+        &self,
+        name: &str,
+        type_name: &str,
+        fields: Value,
+        condition: Value,
+    ) -> Result<Value, Refusal> {
         let filter = match self.filter {
-            None => known,
-            Some(filter) => json!({"type": "and", "fields": [known, self.scope.filter(filter)?]}),
+            None => condition,
+            Some(filter) => {
+                json!({"type": "and", "fields": [condition, self.scope.filter(filter)?]})
+            }
         };
         Ok(filtered(aggregator(name, type_name, fields), name, Some(filter)))
     }

@@ -79,7 +79,7 @@ impl AggregateUDFImpl for Widened {
 
     fn create_groups_accumulator(
         &self,
-        args: AccumulatorArgs,
+        args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
         self.inner.create_groups_accumulator(args)
     }

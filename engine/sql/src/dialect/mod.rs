@@ -104,9 +104,19 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<SqlError> {
-        if let TableFactor::Derived { alias: alias @ None, .. } = factor {
-            *alias = Some(tree::table_alias(&format!("EXPR$T{}", self.derived)));
-            self.derived += 1;
+        match factor {
+            TableFactor::Derived { alias: alias @ None, .. } => {
+                *alias = Some(tree::table_alias(&format!("EXPR$T{}", self.derived)));
+                self.derived += 1;
+            }
+            // `foo.*` means the table of whatever schema.
+            TableFactor::Table { name, alias: alias @ None, args: None, .. }
+                if name.0.len() > 1 =>
+            {
+                let last = name.0.last().and_then(|part| part.as_ident());
+                *alias = last.map(|ident| tree::table_alias(&ident.value));
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }

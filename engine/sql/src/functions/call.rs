@@ -143,7 +143,6 @@ fn read_as(kind: Kind, given: &DataType) -> DataType {
         },
         Kind::Long => DataType::Int64,
         Kind::Double => DataType::Float64,
-        Kind::Boolean => DataType::Boolean,
         Kind::Time => types::TIMESTAMP,
     }
 }

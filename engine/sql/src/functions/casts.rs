@@ -22,7 +22,7 @@ use super::{call, literal, types};
 
 /// Replaces casts that Druid does otherwise than DataFusion, after DataFusion has inserted its own.
 #[derive(Debug, Default)]
-pub struct DruidCasts;
+pub(crate) struct DruidCasts;
 
 impl AnalyzerRule for DruidCasts {
     fn name(&self) -> &str {
@@ -88,14 +88,14 @@ fn is_arrows(source: &DataType, target: &DataType) -> bool {
 
 /// A cast by Druid's rules.
 #[must_use]
-pub fn cast(inner: Expr, target: DataType) -> Expr {
+pub(crate) fn cast(inner: Expr, target: DataType) -> Expr {
     let function = Arc::new(ScalarUDF::new_from_impl(CastFunction::to(types::normal(&target))));
     Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![inner]))
 }
 
 /// The expression under a cast and the type it is cast to, whoever made the cast.
 #[must_use]
-pub fn parts(expr: &Expr) -> Option<(&Expr, &DataType)> {
+pub(crate) fn parts(expr: &Expr) -> Option<(&Expr, &DataType)> {
     match expr {
         Expr::Cast(cast) => Some((&cast.expr, cast.field.data_type())),
         Expr::TryCast(cast) => Some((&cast.expr, cast.field.data_type())),
@@ -109,7 +109,7 @@ pub fn parts(expr: &Expr) -> Option<(&Expr, &DataType)> {
 
 /// A cast as a function, so that DataFusion evaluates it by our rules.
 #[derive(Debug)]
-pub struct CastFunction {
+pub(crate) struct CastFunction {
     target: DataType,
     signature: Signature,
 }
@@ -121,7 +121,7 @@ impl CastFunction {
 
     /// What it casts to.
     #[must_use]
-    pub fn target(&self) -> &DataType {
+    pub(crate) fn target(&self) -> &DataType {
         &self.target
     }
 }

@@ -14,7 +14,7 @@ use super::types;
 /// Why something has no native form. EXPLAIN shows it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The reason in a few words.
     pub reason: String,
 }
@@ -22,7 +22,7 @@ pub struct Refusal {
 impl Refusal {
     /// With a reason.
     #[must_use]
-    pub fn new(reason: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }
 }
@@ -34,7 +34,7 @@ impl From<String> for Refusal {
 }
 
 /// What an expression is about: its columns and the session.
-pub trait Scope {
+pub(crate) trait Scope {
     /// A column's native text: a quoted identifier, or the expression that the column stands for.
     ///
     /// # Errors
@@ -59,13 +59,13 @@ pub trait Scope {
 
 /// A quoted identifier of the native language.
 #[must_use]
-pub fn identifier(name: &str) -> String {
+pub(crate) fn identifier(name: &str) -> String {
     literal::identifier(name)
 }
 
 /// A text constant of the native language.
 #[must_use]
-pub fn constant(text: &str) -> String {
+pub(crate) fn constant(text: &str) -> String {
     literal::text(text)
 }
 
@@ -73,7 +73,7 @@ pub fn constant(text: &str) -> String {
 ///
 /// # Errors
 /// When the native language cannot say it.
-pub fn text(expr: &Expr, scope: &dyn Scope) -> Result<String, Refusal> {
+pub(crate) fn text(expr: &Expr, scope: &dyn Scope) -> Result<String, Refusal> {
     let of = |expr: &Expr| text(expr, scope);
     match expr {
         Expr::Alias(alias) => of(&alias.expr),
@@ -106,7 +106,7 @@ pub fn text(expr: &Expr, scope: &dyn Scope) -> Result<String, Refusal> {
 ///
 /// # Errors
 /// As [`text`].
-pub fn filter(condition: &Expr, scope: &dyn Scope) -> Result<serde_json::Value, Refusal> {
+pub(crate) fn filter(condition: &Expr, scope: &dyn Scope) -> Result<serde_json::Value, Refusal> {
     Ok(serde_json::json!({"type": "expression", "expression": text(condition, scope)?}))
 }
 
@@ -237,7 +237,7 @@ fn cast_text(
 ///
 /// # Errors
 /// When DataFusion cannot tell it.
-pub fn data_type(
+pub(crate) fn data_type(
     expr: &Expr,
     scope: &dyn Scope,
 ) -> Result<datafusion::arrow::datatypes::DataType, Refusal> {

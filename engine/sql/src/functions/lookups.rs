@@ -33,7 +33,7 @@ fn write(arguments: &Arguments<'_>) -> Result<String, String> {
 ///
 /// # Errors
 /// When there is no lookup of the name, or the name is no literal.
-pub fn inline(plan: LogicalPlan, catalog: &dyn Catalog) -> Result<LogicalPlan> {
+pub(crate) fn inline(plan: LogicalPlan, catalog: &dyn Catalog) -> Result<LogicalPlan> {
     let inlined = plan.transform_up_with_subqueries(|plan| {
         let names = NamePreserver::new(&plan);
         plan.map_expressions(|expr| {

@@ -10,10 +10,10 @@
 //! Who plans statements registers [`scalars`], [`expr_planners`] and [`types::DruidTypes`], and runs
 //! [`casts::DruidCasts`] after DataFusion's type coercion: Druid's casts are null where DataFusion's fail.
 
-pub mod casts;
-pub mod expression;
-pub mod lookups;
-pub mod types;
+pub(crate) mod casts;
+pub(crate) mod expression;
+pub(crate) mod lookups;
+pub(crate) mod types;
 
 mod arrays;
 mod call;
@@ -36,7 +36,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 
-pub use expression::Refusal;
+pub(crate) use expression::Refusal;
 
 use call::NativeFunction;
 use table::Function;
@@ -76,20 +76,20 @@ static BY_NAME: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
 
 /// Every scalar function, once; aliases are within.
 #[must_use]
-pub fn scalars() -> Vec<Arc<ScalarUDF>> {
+pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
     REGISTRY.clone()
 }
 
 /// The function of a name or alias in lower case.
 #[must_use]
-pub fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
+pub(crate) fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
     BY_NAME.get(name).cloned()
 }
 
 /// What SQL writes with signs and words instead of calls: operators by Druid's rules of types, EXTRACT,
 /// SUBSTRING, POSITION, `ARRAY[..]`.
 #[must_use]
-pub fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
+pub(crate) fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
     vec![Arc::new(operators::DruidOperators)]
 }
 

@@ -37,8 +37,6 @@ pub(super) enum Kind {
     Long,
     /// DOUBLE.
     Double,
-    /// BOOLEAN.
-    Boolean,
     /// TIMESTAMP; DATE and text are cast.
     Time,
 }

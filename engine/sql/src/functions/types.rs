@@ -8,17 +8,17 @@ use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType as SqlType};
 
 /// TIMESTAMP: milliseconds since 1970 in UTC.
-pub const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
+pub(crate) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
 /// Field metadata of VARCHAR columns of which a row may have several values.
-pub const MULTI_VALUE: &str = "henge.multi_value";
+pub(crate) const MULTI_VALUE: &str = "henge.multi_value";
 
 /// Field metadata that names the native type of a COMPLEX column.
-pub const DRUID_TYPE: &str = "druid.type";
+pub(crate) const DRUID_TYPE: &str = "druid.type";
 
 /// Reads SQL's names of types: all integers are BIGINT, all decimals DOUBLE, times are milliseconds.
 #[derive(Debug)]
-pub struct DruidTypes;
+pub(crate) struct DruidTypes;
 
 impl TypePlanner for DruidTypes {
     fn plan_type(&self, sql_type: &SqlType) -> Result<Option<DataType>> {
@@ -59,19 +59,19 @@ fn data_type(sql_type: &SqlType) -> Option<DataType> {
 
 /// An ARRAY of these.
 #[must_use]
-pub fn array_of(element: DataType) -> DataType {
+pub(crate) fn array_of(element: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(element, true)))
 }
 
 /// The type itself when it is an ARRAY, else an ARRAY of it.
 #[must_use]
-pub fn as_array(data_type: DataType) -> DataType {
+pub(crate) fn as_array(data_type: DataType) -> DataType {
     if is_array(&data_type) { data_type } else { array_of(data_type) }
 }
 
 /// The type of an ARRAY's elements; what is no ARRAY is its own.
 #[must_use]
-pub fn element(data_type: DataType) -> DataType {
+pub(crate) fn element(data_type: DataType) -> DataType {
     match data_type {
         DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
             field.data_type().clone()
@@ -82,25 +82,25 @@ pub fn element(data_type: DataType) -> DataType {
 
 /// True for ARRAY.
 #[must_use]
-pub fn is_array(data_type: &DataType) -> bool {
+pub(crate) fn is_array(data_type: &DataType) -> bool {
     matches!(data_type, DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..))
 }
 
 /// True for VARCHAR, however Arrow holds it.
 #[must_use]
-pub fn is_text(data_type: &DataType) -> bool {
+pub(crate) fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 /// True for TIMESTAMP and DATE.
 #[must_use]
-pub fn is_time(data_type: &DataType) -> bool {
+pub(crate) fn is_time(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
 }
 
 /// The type that SQL has for any of Arrow's.
 #[must_use]
-pub fn normal(data_type: &DataType) -> DataType {
+pub(crate) fn normal(data_type: &DataType) -> DataType {
     match data_type {
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
         DataType::Float16 => DataType::Float32,
@@ -118,7 +118,7 @@ pub fn normal(data_type: &DataType) -> DataType {
 
 /// The type in which all of these can be read: text over double over float over long; times with times.
 #[must_use]
-pub fn widest(types: &[DataType]) -> DataType {
+pub(crate) fn widest(types: &[DataType]) -> DataType {
     let known = types.iter().filter(|data_type| **data_type != DataType::Null);
     known.map(normal).reduce(|a, b| wider(&a, &b)).unwrap_or(DataType::Null)
 }
@@ -151,7 +151,7 @@ fn wider(a: &DataType, b: &DataType) -> DataType {
 
 /// Druid's name of the native type of a column.
 #[must_use]
-pub fn native_name(data_type: &DataType) -> &'static str {
+pub(crate) fn native_name(data_type: &DataType) -> &'static str {
     match data_type {
         DataType::Float32 => "FLOAT",
         DataType::Float64 => "DOUBLE",

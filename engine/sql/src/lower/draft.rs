@@ -33,6 +33,8 @@ pub(super) struct Draft {
     pub(super) limit: Option<usize>,
     /// Whether the statement takes topN for the best groups.
     pub(super) approximate_top_n: bool,
+    /// Whether the statement says itself what becomes of empty buckets of time.
+    pub(super) decides_empty_buckets: bool,
     /// The plan as it is without the last steps, for outputs that only an operator above can do without.
     pub(super) fallback: Option<LogicalPlan>,
 }
@@ -113,6 +115,7 @@ impl Draft {
             offset: 0,
             limit: None,
             approximate_top_n: true,
+            decides_empty_buckets: false,
             fallback: None,
         }
     }

@@ -92,8 +92,8 @@ impl<'c> Lowering<'c> {
     }
 }
 
-/// Puts native queries for the parts of a plan that they answer exactly. With `henge.lower` false only scans are
-/// native, so that a statement can be run both ways.
+/// Puts native queries for the parts of a plan that they answer exactly. With `henge.lower` false they are only
+/// asked for rows and for aggregates that nobody else computes, so that a statement can be run both ways.
 ///
 /// # Errors
 /// When a part of the plan cannot be put together again.
@@ -101,8 +101,5 @@ pub(crate) fn lower(
     plan: LogicalPlan,
     lowering: &Lowering<'_>,
 ) -> Result<(LogicalPlan, Vec<Reason>)> {
-    if !lowering.flag("henge.lower", true) {
-        return Ok((plan, Vec::new()));
-    }
     walk::lower(plan, lowering).map_err(sql_error)
 }

@@ -63,7 +63,9 @@ fn by_time(
     for name in names.iter_mut().filter(|name| **name == bucket.name) {
         BUCKET.clone_into(name);
     }
-    query.insert("context".to_owned(), json!({"skipEmptyBuckets": true}));
+    if !draft.decides_empty_buckets {
+        query.insert("context".to_owned(), json!({"skipEmptyBuckets": true}));
+    }
     query.insert("granularity".to_owned(), serde_json::to_value(granularity).ok()?);
     Some(())
 }

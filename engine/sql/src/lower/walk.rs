@@ -75,6 +75,9 @@ impl Walk<'_> {
 
     /// A scan of a datasource begins a draft.
     fn scan(&mut self, scan: &TableScan) -> Option<Part> {
+        if !self.lowering.flag("henge.lower", true) {
+            return None;
+        }
         let provider = source_as_provider(&scan.source).ok()?;
         let table = provider.downcast_ref::<NativeTable>()?;
         let data_source = table.data_source()?.clone();
@@ -84,6 +87,7 @@ impl Walk<'_> {
         let mut draft = Draft::new(data_source, None, outputs, Arc::clone(&scan.projected_schema));
         draft.base.names_taken = whole.fields().iter().any(|field| is_virtual_name(field.name()));
         draft.approximate_top_n = self.lowering.flag("useApproximateTopN", true);
+        draft.decides_empty_buckets = self.lowering.setting("skipEmptyBuckets").is_some();
         let columns = table_outputs(&whole);
         let scope = RowScope { outputs: &columns, schema: &whole, lowering: self.lowering };
         if let Err(refusal) = draft.filter_within(&scan.filters, &scope) {

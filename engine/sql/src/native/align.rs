@@ -52,8 +52,12 @@ fn declared(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError
             let times = column.as_primitive::<TimestampMillisecondType>();
             Ok(Arc::new(times.clone().with_timezone_opt::<Arc<str>>(None)))
         }
+        // Days are milliseconds natively as well.
+        (DataType::Int64, DataType::Date32) => cast(&declared(column, &MILLISECONDS)?, wanted),
         // A number that a native query prints as text.
-        (DataType::Utf8, DataType::Timestamp(..)) => cast(&cast(column, &DataType::Int64)?, wanted),
+        (DataType::Utf8, DataType::Timestamp(..) | DataType::Date32) => {
+            declared(&cast(column, &DataType::Int64)?, wanted)
+        }
         _ => cast(column, wanted),
     }
 }
@@ -90,6 +94,6 @@ mod tests {
         assert_eq!(bools, [Some(true), Some(false)]);
         assert_eq!(aligned.column(3).null_count(), 2);
         let times = aligned.column(0).as_primitive::<TimestampMillisecondType>();
-        assert_eq!(times.values().as_ref(), [5, 6]);
+        assert_eq!(times.values()[..], [5, 6]);
     }
 }

@@ -9,7 +9,10 @@ use arrow_schema::FieldRef;
 use datafusion::common::{DFSchema, DFSchemaRef, TableReference};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::physical_plan::ExecutionPlan;
 use serde_json::Value;
+
+use super::{Ask, NativeExec};
 
 /// A column that a native query gives.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,6 +79,15 @@ impl NativeNode {
     #[must_use]
     pub fn into_plan(self) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(self) })
+    }
+
+    /// The operator of a plan that is a native query over datasources and nothing else: no other planning is needed.
+    #[must_use]
+    pub fn leaf(plan: &LogicalPlan) -> Option<Arc<dyn ExecutionPlan>> {
+        let node = Self::of(plan).filter(|node| node.input.is_none())?;
+        let schema = Arc::clone(node.schema.inner());
+        let ask = Ask::Query(Arc::clone(&node.query));
+        Some(Arc::new(NativeExec::new(ask, Arc::clone(&node.names), schema)))
     }
 
     /// The native query that a plan is, if it is one.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::{
-    Column, DataFusionError, NullHandling, Result, TableReference, UnnestOptions,
+    Column, DFSchema, DataFusionError, NullHandling, Result, TableReference, UnnestOptions,
 };
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::planner::{
@@ -17,11 +17,15 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::context::no_table;
 use crate::catalog::{Catalog, Table};
-use crate::functions::types::is_array;
+use crate::functions;
+use crate::functions::types::{is_array, is_text};
 use crate::native::NativeTable;
 
 /// Name of an UNNEST that has none.
 const UNNAMED: &str = "EXPR$U";
+
+/// The values of a column of several as an array.
+const MV_TO_ARRAY: &str = "mv_to_array";
 
 /// Plans Druid's relations.
 #[derive(Debug)]
@@ -107,7 +111,7 @@ fn unnest(
     join: Join,
     context: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
-    let (keeps_empty, constraint) = match join.join_operator {
+    let (is_left, constraint) = match join.join_operator {
         JoinOperator::CrossJoin(constraint)
         | JoinOperator::Inner(constraint)
         | JoinOperator::Join(constraint) => (false, constraint),
@@ -128,12 +132,9 @@ fn unnest(
         return Err(unsupported("UNNEST takes one array"));
     };
     let array = context.sql_to_expr(array, input.schema())?;
-    let data_type = array.get_type(input.schema())?;
-    if !is_array(&data_type) {
-        let message = "UNNEST takes an array; write UNNEST(MV_TO_ARRAY(column)) for a column of \
-                       several values";
-        return Err(DataFusionError::Plan(message.to_owned()));
-    }
+    let array = as_array(array, input.schema())?;
+    // A column of several values that has none counts as one that is null.
+    let keeps_empty = is_left || is_multi_value(&array);
     let name = alias.as_ref().map_or(UNNAMED, |alias| alias.name.value.as_str()).to_owned();
     let column = alias.as_ref().and_then(|alias| alias.columns.first());
     let column = column.map_or("EXPR$0", |column| column.name.value.as_str()).to_owned();
@@ -145,11 +146,12 @@ fn unnest(
     let options = UnnestOptions { null_handling, ..UnnestOptions::default() };
     let plan = LogicalPlanBuilder::from(input)
         .project(outputs)?
-        .unnest_columns_with_options(vec![unnested], options)?
+        .unnest_columns_with_options(vec![unnested.clone()], options)?
         .build()?;
+    let plan = qualified(plan, unnested)?;
     match constraint {
         JoinConstraint::None => Ok(plan),
-        JoinConstraint::On(condition) if keeps_empty && !is_true(&condition) => {
+        JoinConstraint::On(condition) if is_left && !is_true(&condition) => {
             Err(unsupported("LEFT JOIN UNNEST(..) is ON TRUE; put conditions into WHERE"))
         }
         JoinConstraint::On(condition) => {
@@ -157,6 +159,33 @@ fn unnest(
             LogicalPlanBuilder::from(plan).filter(condition)?.build()
         }
         _ => Err(unsupported("UNNEST is joined ON TRUE")),
+    }
+}
+
+/// The array itself, or the values of a column of several.
+fn as_array(array: Expr, schema: &DFSchema) -> Result<Expr> {
+    let data_type = array.get_type(schema)?;
+    match functions::scalar(MV_TO_ARRAY) {
+        _ if is_array(&data_type) => Ok(array),
+        Some(function) if is_text(&data_type) => Ok(function.call(vec![array])),
+        _ => Err(DataFusionError::Plan(format!("UNNEST takes an array, not {data_type}"))),
+    }
+}
+
+fn is_multi_value(array: &Expr) -> bool {
+    matches!(array, Expr::ScalarFunction(call) if call.func.name() == MV_TO_ARRAY)
+}
+
+/// The plan with the unnested column, its last, called as it was asked for.
+fn qualified(plan: LogicalPlan, unnested: Column) -> Result<LogicalPlan> {
+    let mut columns = plan.schema().columns();
+    match columns.pop() {
+        Some(last) if last != unnested => {
+            let mut outputs: Vec<Expr> = columns.into_iter().map(Expr::Column).collect();
+            outputs.push(Expr::Column(last).alias_qualified(unnested.relation, unnested.name));
+            LogicalPlanBuilder::from(plan).project(outputs)?.build()
+        }
+        _ => Ok(plan),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod conform;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -17,7 +18,7 @@ use datafusion::prelude::SessionConfig;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::error::Result;
-use crate::native::{Asker, NativePlanner};
+use crate::native::{Asker, NativeNode, NativePlanner};
 use crate::plan::sql_error;
 use crate::session::{SqlColumn, SqlOptions};
 
@@ -73,8 +74,18 @@ async fn physical(
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(false)
         .with_extension(Arc::new(asker));
+    if let Some(leaf) = NativeNode::leaf(plan) {
+        return Ok((leaf, Arc::new(plain_task(config, runtime))));
+    }
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).build();
     let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(NativePlanner)]);
     let physical = planner.create_physical_plan(plan, &state).await.map_err(sql_error)?;
     Ok((physical, state.task_ctx()))
+}
+
+/// What the one operator of a plan needs that is a native query and nothing else.
+fn plain_task(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> TaskContext {
+    let (scalar, higher_order) = (HashMap::new(), HashMap::new());
+    let (aggregate, window) = (HashMap::new(), HashMap::new());
+    TaskContext::new(None, String::new(), config, scalar, higher_order, aggregate, window, runtime)
 }

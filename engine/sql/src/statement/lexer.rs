@@ -47,10 +47,6 @@ impl Dialect for DruidSyntax {
         true
     }
 
-    fn supports_named_fn_args_with_colon_operator(&self) -> bool {
-        true
-    }
-
     fn supports_named_fn_args_with_expr_name(&self) -> bool {
         true
     }
@@ -101,8 +97,11 @@ pub(super) fn number_parameters(tokens: &mut [TokenWithSpan]) -> usize {
     count
 }
 
-/// `JSON_OBJECT(KEY 'a' VALUE x)` without the word that says nothing.
+/// `JSON_OBJECT('a': x)` and `JSON_OBJECT(KEY 'a' VALUE x)` as `JSON_OBJECT('a' VALUE x)`; a colon has no other use.
 fn without_key(tokens: &mut Vec<TokenWithSpan>) {
+    for token in tokens.iter_mut().filter(|token| token.token == Token::Colon) {
+        token.token = Token::make_keyword("VALUE");
+    }
     let is_dropped = |three: &[TokenWithSpan]| {
         is_word(three.first(), "KEY")
             && matches!(three[1].token, Token::SingleQuotedString(_))
