@@ -1,5 +1,5 @@
 //! Evaluates a file of expressions with their bindings and compares with the answers that are expected:
-//! `cargo run -p henge-expr --example conformance -- expressions.json`.
+//! `cargo run -p henge-expr --example expression_cases -- expressions.json`.
 
 use std::error::Error;
 
