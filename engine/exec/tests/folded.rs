@@ -9,7 +9,7 @@ use henge_query::Query;
 use henge_segment::{ColumnData, MappedSegment, StringTable};
 use serde_json::{Value, json};
 
-/// Columns `key` (text `a`, `b`, null in turn from `b` on) and `x` (LONG, null where it says so).
+/// Columns `key` (text `a`, `b`, null in turn), `x` (LONG, null where it says so) and `d` (a tenth of it).
 fn segment(values: &[i64], nulls: &[usize]) -> MappedSegment {
     let mut words = vec![0_u64; values.len().div_ceil(64).max(1)];
     nulls.iter().for_each(|row| words[row / 64] |= 1 << (row % 64));
@@ -18,7 +18,8 @@ fn segment(values: &[i64], nulls: &[usize]) -> MappedSegment {
     let ids: Vec<u32> = (0..values.len() as u32).map(|row| (row + 1) % 3).collect();
     let key = ColumnData::String { dictionary: &dictionary, ids: &ids, bitmaps: true };
     let x = ColumnData::Long { values, nulls: words };
-    support::segment(values.len(), [("key", key), ("x", x)])
+    let tenths: Vec<f64> = values.iter().map(|value| *value as f64 / 10.0).collect();
+    support::segment(values.len(), [("key", key), ("x", x), ("d", support::doubles(&tenths))])
 }
 
 fn folded(name: &str, fields: Value) -> Value {
@@ -43,6 +44,10 @@ fn aggregations() -> Value {
         folded("bits", json!({
             "fields": ["x"], "initialValue": "0",
             "fold": "bitwiseOr(__acc, nvl(x, 0))", "combine": "bitwiseOr(__acc, bits)",
+        })),
+        folded("largest", json!({
+            "fields": ["d"], "initialValue": "0.0",
+            "fold": "greatest(__acc, d)", "combine": "greatest(__acc, largest)",
         })),
         {"type": "doubleMean", "name": "mean", "fieldName": "x"},
         {"type": "variance", "name": "sample", "fieldName": "x"},
@@ -96,6 +101,7 @@ fn states_of_segments_are_those_of_all_rows() {
             let value = result[name].as_f64().unwrap();
             assert!((value - expected).abs() < 1e-9, "{name} is {value}");
         };
+        near("largest", 0.6);
         near("mean", 3.8);
         near("sample", 3.7);
         near("population", 2.96);

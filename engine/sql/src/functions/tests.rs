@@ -68,10 +68,13 @@ fn call_in(
     let by_constants = invoke(given.iter().cloned().map(ColumnarValue::Scalar).collect(), 1);
     let ColumnarValue::Scalar(result) = by_constants else { panic!("constants give a constant") };
     assert_eq!(result.data_type(), *return_field.data_type());
-    // The first argument varies; the others may have to be constant.
-    if let Some((first, rest)) = given.split_first() {
-        let mut args = vec![ColumnarValue::Array(first.to_array_of_size(3).unwrap())];
-        args.extend(rest.iter().cloned().map(ColumnarValue::Scalar));
+    // One argument varies: the first, where that is no unit of time.
+    if !given.is_empty() {
+        let has_unit = matches!(function.name(), "date_trunc" | "timestampadd" | "timestampdiff");
+        let varying = if has_unit { given.len() - 1 } else { 0 };
+        let mut args: Vec<ColumnarValue> =
+            given.iter().cloned().map(ColumnarValue::Scalar).collect();
+        args[varying] = ColumnarValue::Array(given[varying].to_array_of_size(3).unwrap());
         let array = invoke(args, 3).into_array(3).unwrap();
         for row in 0..array.len() {
             assert_eq!(ScalarValue::try_from_array(&array, row).unwrap(), result);

@@ -13,7 +13,7 @@ use crate::source::{NativeAnswer, NativeQuery, Source};
 
 /// What a leaf asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ask {
+pub(crate) enum Ask {
     /// A native query as Druid's JSON. Its `context` holds only what its shape needs; the statement's is added.
     Query(Arc<Value>),
     /// The rows of `sys.NAME`.
@@ -23,7 +23,7 @@ pub enum Ask {
 /// The source and the context of one statement. Put it into the configuration of the session that runs the
 /// plan (`SessionConfig::with_extension(Arc::new(asker))`): plans hold neither, so that they can be kept.
 #[derive(Debug)]
-pub struct Asker {
+pub(crate) struct Asker {
     source: Arc<dyn Source>,
     context: Map<String, Value>,
 }
@@ -31,7 +31,7 @@ pub struct Asker {
 impl Asker {
     /// With the native context that each query of the statement gets.
     #[must_use]
-    pub fn new(source: Arc<dyn Source>, context: Map<String, Value>) -> Self {
+    pub(crate) fn new(source: Arc<dyn Source>, context: Map<String, Value>) -> Self {
         Self { source, context }
     }
 

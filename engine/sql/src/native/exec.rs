@@ -22,7 +22,7 @@ use super::{Ask, Asker};
 
 /// Asks for a native query or a system table and gives its rows, in one partition.
 #[derive(Debug)]
-pub struct NativeExec {
+pub(crate) struct NativeExec {
     ask: Ask,
     names: Arc<[String]>,
     properties: Arc<PlanProperties>,
@@ -31,14 +31,8 @@ pub struct NativeExec {
 impl NativeExec {
     /// `names` are columns of the answer, one for each field of `schema`.
     #[must_use]
-    pub fn new(ask: Ask, names: Arc<[String]>, schema: SchemaRef) -> Self {
+    pub(crate) fn new(ask: Ask, names: Arc<[String]>, schema: SchemaRef) -> Self {
         Self { ask, names, properties: one_partition(schema) }
-    }
-
-    /// What it asks for.
-    #[must_use]
-    pub fn ask(&self) -> &Ask {
-        &self.ask
     }
 }
 

@@ -19,14 +19,14 @@ mod planner;
 mod print;
 mod table;
 
-pub use asker::{Ask, Asker};
-pub use exec::NativeExec;
-pub use node::{NativeColumn, NativeNode};
-pub use over::NativeOverExec;
-pub use planner::NativePlanner;
-pub use table::{NativeTable, lookup_table};
+pub(crate) use asker::{Ask, Asker};
+pub(crate) use exec::NativeExec;
+pub(crate) use node::{NativeColumn, NativeNode};
+pub(crate) use over::NativeOverExec;
+pub(crate) use planner::NativePlanner;
+pub(crate) use table::{NativeTable, lookup_table};
 
 /// Metadata of a Utf8 field whose native column may hold several values a row: `"true"`.
-pub const MULTI_VALUE: &str = "henge.multi_value";
+pub(crate) const MULTI_VALUE: &str = "henge.multi_value";
 /// Metadata of a field: Druid's name of its type where the Arrow type does not tell, as `COMPLEX<hyperUnique>`.
-pub const DRUID_TYPE: &str = "druid.type";
+pub(crate) const DRUID_TYPE: &str = "druid.type";

@@ -16,19 +16,19 @@ use super::{Ask, NativeExec};
 
 /// A column that a native query gives.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct NativeColumn {
+pub(crate) struct NativeColumn {
     /// Its name in the native answer.
-    pub native: String,
+    pub(crate) native: String,
     /// What it is called in front of its name in the plan.
-    pub qualifier: Option<TableReference>,
+    pub(crate) qualifier: Option<TableReference>,
     /// Its name and type in the plan.
-    pub field: FieldRef,
+    pub(crate) field: FieldRef,
 }
 
 /// A native query that stands for a part of the plan: a leaf, or over the rows of an input, whose columns then
 /// carry the names that the query reads.
 #[derive(Debug, Clone)]
-pub struct NativeNode {
+pub(crate) struct NativeNode {
     query: Arc<Value>,
     names: Arc<[String]>,
     input: Option<Arc<LogicalPlan>>,
@@ -40,7 +40,7 @@ impl NativeNode {
     ///
     /// # Errors
     /// When two columns have the same name and qualifier.
-    pub fn new(query: Value, columns: Vec<NativeColumn>) -> Result<Self> {
+    pub(crate) fn new(query: Value, columns: Vec<NativeColumn>) -> Result<Self> {
         Self::build(query, columns, None)
     }
 
@@ -48,7 +48,11 @@ impl NativeNode {
     ///
     /// # Errors
     /// As [`NativeNode::new`].
-    pub fn over(query: Value, columns: Vec<NativeColumn>, input: LogicalPlan) -> Result<Self> {
+    pub(crate) fn over(
+        query: Value,
+        columns: Vec<NativeColumn>,
+        input: LogicalPlan,
+    ) -> Result<Self> {
         Self::build(query, columns, Some(Arc::new(input)))
     }
 
@@ -65,25 +69,25 @@ impl NativeNode {
 
     /// The query as Druid's JSON; its context holds only what its shape needs.
     #[must_use]
-    pub fn query(&self) -> &Arc<Value> {
+    pub(crate) fn query(&self) -> &Arc<Value> {
         &self.query
     }
 
     /// The columns of the native answer, one for each field of the schema.
     #[must_use]
-    pub fn names(&self) -> &Arc<[String]> {
+    pub(crate) fn names(&self) -> &Arc<[String]> {
         &self.names
     }
 
     /// The node as a plan.
     #[must_use]
-    pub fn into_plan(self) -> LogicalPlan {
+    pub(crate) fn into_plan(self) -> LogicalPlan {
         LogicalPlan::Extension(Extension { node: Arc::new(self) })
     }
 
     /// The operator of a plan that is a native query over datasources and nothing else: no other planning is needed.
     #[must_use]
-    pub fn leaf(plan: &LogicalPlan) -> Option<Arc<dyn ExecutionPlan>> {
+    pub(crate) fn leaf(plan: &LogicalPlan) -> Option<Arc<dyn ExecutionPlan>> {
         let node = Self::of(plan).filter(|node| node.input.is_none())?;
         let schema = Arc::clone(node.schema.inner());
         let ask = Ask::Query(Arc::clone(&node.query));
@@ -92,7 +96,7 @@ impl NativeNode {
 
     /// The native query that a plan is, if it is one.
     #[must_use]
-    pub fn of(plan: &LogicalPlan) -> Option<&Self> {
+    pub(crate) fn of(plan: &LogicalPlan) -> Option<&Self> {
         match plan {
             LogicalPlan::Extension(extension) => extension.node.as_any().downcast_ref(),
             _ => None,

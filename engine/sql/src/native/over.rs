@@ -25,7 +25,7 @@ use super::exec::one_partition;
 /// Runs Druid's aggregators where the rows come from an operator: it takes all rows of its child, within the
 /// memory of the statement, and asks the native query over them.
 #[derive(Debug)]
-pub struct NativeOverExec {
+pub(crate) struct NativeOverExec {
     query: Arc<Value>,
     names: Arc<[String]>,
     input: Arc<dyn ExecutionPlan>,
@@ -36,7 +36,7 @@ impl NativeOverExec {
     /// `names` are columns of the answer, one for each field of `schema`; the query reads the columns of `input` by
     /// their names.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         query: Arc<Value>,
         names: Arc<[String]>,
         schema: SchemaRef,

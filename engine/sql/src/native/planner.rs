@@ -14,7 +14,7 @@ use super::{Ask, NativeExec, NativeNode, NativeOverExec};
 
 /// Plans native queries. It is given to DataFusion's planner as an extension.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NativePlanner;
+pub(crate) struct NativePlanner;
 
 #[async_trait]
 impl ExtensionPlanner for NativePlanner {

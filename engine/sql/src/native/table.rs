@@ -20,7 +20,7 @@ use crate::lower;
 
 /// A table whose rows native queries give, or the source itself.
 #[derive(Debug)]
-pub struct NativeTable {
+pub(crate) struct NativeTable {
     rows: Rows,
     schema: SchemaRef,
 }
@@ -36,7 +36,7 @@ enum Rows {
 impl NativeTable {
     /// A datasource.
     #[must_use]
-    pub fn datasource(table: &Table) -> Self {
+    pub(crate) fn datasource(table: &Table) -> Self {
         let fields: Vec<Field> = table.columns.iter().map(field).collect();
         let rows = Rows::Datasource(table.name.as_str().into());
         Self { rows, schema: Arc::new(Schema::new(fields)) }
@@ -45,7 +45,7 @@ impl NativeTable {
     /// The rows of several datasources, one after the other. It has the columns of all of them; where one has none
     /// of a name it gives null, where types differ the wider one counts and text before numbers.
     #[must_use]
-    pub fn union(tables: &[Arc<Table>]) -> Self {
+    pub(crate) fn union(tables: &[Arc<Table>]) -> Self {
         let mut columns: Vec<Column> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
         for column in tables.iter().flat_map(|table| &table.columns) {
@@ -65,13 +65,13 @@ impl NativeTable {
 
     /// `sys.NAME` with the columns that are to be taken of it.
     #[must_use]
-    pub fn system(name: impl Into<String>, schema: SchemaRef) -> Self {
+    pub(crate) fn system(name: impl Into<String>, schema: SchemaRef) -> Self {
         Self { rows: Rows::System(name.into()), schema }
     }
 
     /// `dataSource` of native queries; `None` for a system table.
     #[must_use]
-    pub fn data_source(&self) -> Option<&Value> {
+    pub(crate) fn data_source(&self) -> Option<&Value> {
         match &self.rows {
             Rows::Datasource(data_source) => Some(data_source),
             Rows::System(_) => None,
@@ -83,7 +83,7 @@ impl NativeTable {
 ///
 /// # Errors
 /// When the texts are too long for one column.
-pub fn lookup_table(entries: &[(String, Option<String>)]) -> Result<Arc<dyn TableProvider>> {
+pub(crate) fn lookup_table(entries: &[(String, Option<String>)]) -> Result<Arc<dyn TableProvider>> {
     let keys: StringArray = entries.iter().map(|(key, _)| Some(key.as_str())).collect();
     let values: StringArray = entries.iter().map(|(_, value)| value.as_deref()).collect();
     let schema = Arc::new(Schema::new(vec![

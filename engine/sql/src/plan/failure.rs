@@ -5,6 +5,7 @@ use henge_query::closest_name;
 use henge_types::ErrorClass;
 
 use crate::error::SqlError;
+use crate::{aggregates, functions};
 
 /// An error of planning or running.
 #[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
@@ -86,16 +87,15 @@ pub(super) fn known_or_not<'k>(
 }
 
 fn plan_message(message: &str) -> String {
-    let text = message.strip_prefix("Invalid function '").and_then(|rest| rest.split_once('\''));
-    match text {
-        Some((name, rest)) => {
-            let near = rest.split('\'').nth(1).filter(|near| closest_name(name, [*near]).is_some());
-            let hint = near.map(|near| format!("; did you mean {}?", near.to_ascii_uppercase()));
-            let name = name.to_ascii_uppercase();
-            format!("function {name} is not known{}", hint.unwrap_or_default())
-        }
-        None => first_line(message),
-    }
+    let name = message.strip_prefix("Invalid function '").and_then(|rest| rest.split_once('\''));
+    let Some((name, _)) = name else { return first_line(message) };
+    let (scalars, aggregates) = (functions::scalars(), aggregates::all());
+    let scalars = scalars.iter().map(|function| (function.name(), function.aliases()));
+    let aggregates = aggregates.iter().map(|function| (function.name(), function.aliases()));
+    let known = scalars
+        .chain(aggregates)
+        .flat_map(|(name, aliases)| aliases.iter().map(String::as_str).chain([name]));
+    known_or_not("function", name, known)
 }
 
 /// Backtraces and lists of candidates follow in further lines.

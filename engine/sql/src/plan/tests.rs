@@ -88,7 +88,7 @@ fn names_that_are_not_known_are_told_with_place_and_suggestion() {
     assert_eq!(at, Some((1, 15)));
     assert_eq!(
         failure("SELECT LENGHT(page) FROM visits").0,
-        "function LENGHT is not known; did you mean LENGTH?"
+        "function 'lenght' is not known; did you mean 'length'?"
     );
     assert_eq!(
         failure("SELECT 1 FROM lookup.nams").0,

@@ -4,6 +4,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -65,6 +66,14 @@ pub struct SqlAnswer {
     pub batches: BoxStream<'static, Result<RecordBatch>>,
     /// The context of the statement with what `SET` said.
     pub context: Map<String, Value>,
+}
+
+impl fmt::Debug for SqlAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut answer = f.debug_struct("SqlAnswer");
+        answer.field("columns", &self.columns).field("context", &self.context);
+        answer.finish_non_exhaustive()
+    }
 }
 
 /// Bounds and defaults.

@@ -23,7 +23,7 @@ fn explain_is_taken_off() {
 
 #[test]
 fn errors_name_line_and_column() {
-    let error = parse("SELECT 1\nFROM t WHERE WHERE").unwrap_err();
+    let error = parse("SELECT 1\nFROM t WHERE ,").unwrap_err();
     assert_eq!(error.class, ErrorClass::InvalidInput);
     assert_eq!(error.at.map(|place| place.0), Some(2));
     assert_eq!(parse("SELECT 'x").unwrap_err().at, Some((1, 8)));

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use datafusion::arrow::array::AsArray;
 use futures::TryStreamExt;
 use futures::executor::block_on;
-use henge_types::ColumnType;
+use henge_types::{ColumnType, Interval};
 use serde_json::{Map, Value};
 
 use crate::error::Result;
@@ -104,11 +104,9 @@ fn native_in(sql: &str, context: Value) -> Value {
     assert_eq!(parts.len(), 1, "{sql}: {explained:#}");
     let mut query = parts[0]["query"].clone();
     let fields = query.as_object_mut().unwrap();
-    let is_all = |intervals: &Value| intervals[0].as_str().unwrap().starts_with("-146136543-09");
-    if fields.get("intervals").is_some_and(is_all) {
-        fields.remove("intervals");
-    }
+    let all = serde_json::json!([Interval::ETERNITY.to_string()]);
     fields.retain(|name, value| match name.as_str() {
+        "intervals" => *value != all,
         "dataSource" => value != "t",
         "granularity" => value != "all",
         "resultFormat" => false,

@@ -1,9 +1,9 @@
 //! Runs the SQL cases of a conformance folder in one process, without a server:
 //!
 //! ```text
-//! cargo run -p henge-sql --example conformance -- FOLDER [--features fn:SUM,clause] [--ids part] [--verbose]
+//! cargo run -p henge-sql --example sql_conformance -- FOLDER [--features fn:SUM,clause] [--ids part] [--verbose]
 //!     [--set name=value] [--core] [--limit N]
-//! cargo run -p henge-sql --example conformance -- FOLDER --sql "SELECT COUNT(*) FROM foo"
+//! cargo run -p henge-sql --example sql_conformance -- FOLDER --sql "SELECT COUNT(*) FROM foo"
 //! ```
 //!
 //! The first form prints passes per feature and what failed; `--core` leaves out the cases of stored JSON, stored
