@@ -112,7 +112,8 @@ impl Sql {
                 sql_query_id,
                 columns: work.columns,
                 context: work.context,
-                batches: lived(work.rows, work.task, life).boxed(),
+                // Who looks for a first row asks again after the end of an answer without rows.
+                batches: lived(work.rows, work.task, life).fuse().boxed(),
                 statement,
             }),
             Err(error) => {

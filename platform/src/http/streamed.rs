@@ -22,7 +22,7 @@ pub enum Piece {
 
 /// A body of these pieces. An error ends the connection, so that the client cannot take what it has for the whole.
 pub fn streamed(pieces: impl Stream<Item = Result<Piece, BoxError>> + Send + 'static) -> Body {
-    Body::new(Streamed { pieces: pieces.boxed() })
+    Body::new(Streamed { pieces: pieces.fuse().boxed() })
 }
 
 struct Streamed {
