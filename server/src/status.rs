@@ -70,12 +70,16 @@ async fn numbers(State(metrics): State<Metrics>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())
 }
 
+/// The Druid whose API is spoken: clients ask for it and refuse what they take for an old one.
+const DRUID_VERSION: &str = "36.0.0";
+
 /// What the program is, as Druid says it, and the versions of what it writes.
 pub(crate) fn program() -> Value {
     let most = memory_bytes().unwrap_or(0);
     let used = resident_bytes().unwrap_or(0);
     json!({
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": DRUID_VERSION,
+        "hengeVersion": env!("CARGO_PKG_VERSION"),
         "modules": [],
         "memory": {
             "maxMemory": most,

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::http::{Client, HttpError};
+use super::shapes::ProgramVersion;
 
 /// Which server.
 #[derive(Debug, Args)]
@@ -42,7 +43,8 @@ pub(crate) struct Cluster {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Who {
-    version: String,
+    #[serde(flatten)]
+    program: ProgramVersion,
     roles: Vec<String>,
 }
 
@@ -143,7 +145,7 @@ impl Cluster {
         if let Err(error) = self.reaches_leader(&who) {
             return error;
         }
-        let (theirs, ours) = (&who.version, env!("CARGO_PKG_VERSION"));
+        let (theirs, ours) = (who.program.text(), env!("CARGO_PKG_VERSION"));
         let path = path.split('?').next().unwrap_or(path);
         Error::from(error).context(format!(
             "{url} (version {theirs}) does not serve {path}, which this program ({ours}) asks for"

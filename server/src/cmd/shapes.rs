@@ -2,6 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The version of a program as `/status` says it: `version` is that of Druid whose API it speaks, and was the
+/// program's own before there was `hengeVersion`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ProgramVersion {
+    version: String,
+    henge_version: Option<String>,
+}
+
+impl ProgramVersion {
+    /// The program's own.
+    pub(super) fn text(&self) -> &str {
+        self.henge_version.as_deref().unwrap_or(&self.version)
+    }
+}
+
 /// A node that holds segments, as the leader sees it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::output::{Align, Report, TextTable};
 use super::server_at::{Cluster, ServerAt};
+use super::shapes::ProgramVersion;
 
 /// What to do about upgrades.
 #[derive(Debug, Subcommand)]
@@ -45,7 +46,8 @@ pub(crate) fn run(command: &UpgradeCommand) -> Result<ExitCode> {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Process {
-    version: String,
+    #[serde(flatten)]
+    program: ProgramVersion,
     formats: Formats,
     ready: Option<bool>,
     waits_for: Vec<String>,
@@ -85,7 +87,7 @@ fn report(cluster: &Cluster, ours: &Formats, version: &str) -> Result<Report> {
     }
     let nodes = asked.iter().map(|one| {
         let process = one.process.as_ref().ok();
-        json!({ "node": one.row.node, "roles": one.row.roles, "version": process.map(|p| &p.version),
+        json!({ "node": one.row.node, "roles": one.row.roles, "version": process.map(|p| p.program.text()),
                 "formats": process.map(|p| &p.formats), "trouble": one.process.as_ref().err() })
     });
     let json = json!({
@@ -129,7 +131,7 @@ fn in_the_way(asked: &[Asked], ours: &Formats, version: &str) -> Vec<String> {
         if !later.is_empty() {
             found.push(format!(
                 "'{name}' ({}) writes what this program ({version}) cannot read: {}",
-                process.version,
+                process.program.text(),
                 later.join(", ")
             ));
         }
@@ -220,7 +222,7 @@ fn table(asked: &[Asked]) -> TextTable {
         table.row([
             row.node.clone(),
             row.roles.join(", "),
-            process.as_ref().map(|process| process.version.clone()).unwrap_or_default(),
+            process.as_ref().map(|process| process.program.text().to_owned()).unwrap_or_default(),
             number(|formats| formats.protocol.into()),
             number(|formats| formats.segment.into()),
             number(|formats| formats.log.into()),

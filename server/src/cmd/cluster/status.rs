@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::cmd::output::{Align, Report, TextTable, counted, grouped, percent, size};
 use crate::cmd::server_at::{Cluster, ServerAt};
-use crate::cmd::shapes::{DataNode, Tier};
+use crate::cmd::shapes::{DataNode, ProgramVersion, Tier};
 
 /// Options of `henge cluster status`.
 #[derive(Debug, Args)]
@@ -44,7 +44,8 @@ pub(super) fn run(args: &StatusArgs) -> Result<ExitCode> {
 #[serde(default, rename_all = "camelCase")]
 struct Process {
     node: String,
-    version: String,
+    #[serde(flatten)]
+    program: ProgramVersion,
     cluster: String,
     waits_for: Vec<String>,
 }
@@ -79,7 +80,7 @@ fn report(cluster: &Cluster) -> Result<Report> {
     let json = json!({
         "cluster": seen.process.cluster,
         "leader": seen.leader.as_ref().ok(),
-        "asked": { "node": seen.process.node, "version": seen.process.version },
+        "asked": { "node": seen.process.node, "version": seen.process.program.text() },
         "nodes": seen.nodes,
         "tiers": seen.tiers.as_ref().ok(),
         "copiesMissing": seen.missing.as_ref().ok(),
