@@ -1,3 +1,5 @@
+//! What the catalogue makes of announcements: types, order of columns, versions.
+
 use henge_platform::discovery::{AnnouncedSchema, AnnouncedSegment, ChangeSet};
 use henge_platform::metadata::PublishedSegment;
 use henge_types::{Interval, SegmentId, ShardSpec, Version};

@@ -1,3 +1,5 @@
+//! What native queries of statements carry, and what their answers become.
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, StringArray};

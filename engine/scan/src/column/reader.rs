@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::combined::{Combined, Inputs};
 use super::expression::ExpressionSource;
 use super::{Pairs, Source, Window};
-use crate::error::{ExecError, Result};
+use crate::error::Result;
 use crate::key_space::PartIds;
 use crate::selection::Selection;
 

@@ -1,3 +1,5 @@
+//! What Druid's SQL is rewritten to before it is planned.
+
 use henge_types::{ErrorClass, parse_time_zone};
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! What is planned, and what is said of names that are not there.
+
 use std::sync::Arc;
 
 use henge_types::{ColumnType, ErrorClass};

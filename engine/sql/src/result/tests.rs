@@ -1,3 +1,5 @@
+//! Each result format, byte by byte.
+
 use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};

@@ -1,3 +1,5 @@
+//! Settings of a session: what the context and `SET` say, and what is refused.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

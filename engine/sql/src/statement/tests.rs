@@ -1,3 +1,5 @@
+//! Statements in parts, their bounds, and where errors point to.
+
 use std::fmt::Write;
 
 use henge_types::ErrorClass;

@@ -1,3 +1,5 @@
+//! How answers of SQL are cut into pieces, and how one that breaks off ends.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::Int64Array;
