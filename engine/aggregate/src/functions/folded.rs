@@ -109,11 +109,11 @@ impl Step {
                 && self.inputs[*slot].is_some()
                 && matches!(slots[*slot], ExprValue::Array(_))
         });
-        let Some(list) = list else { return self.once(state, &mut slots, budget) };
+        let Some(list) = list else { return self.once(&state, &mut slots, budget) };
         let ExprValue::Array(items) = std::mem::take(&mut slots[list]) else { return Ok(state) };
         items.iter().try_fold(state, |state, item| {
             slots[list] = item.clone();
-            self.once(state, &mut slots, budget)
+            self.once(&state, &mut slots, budget)
         })
     }
 
@@ -124,7 +124,7 @@ impl Step {
         self.inputs.iter().map(value).collect()
     }
 
-    fn once(&self, state: ExprValue, slots: &mut [ExprValue], budget: &Budget) -> Evaluated {
+    fn once(&self, state: &ExprValue, slots: &mut [ExprValue], budget: &Budget) -> Evaluated {
         for (slot, input) in slots.iter_mut().zip(&self.inputs) {
             if input.is_none() {
                 *slot = state.clone();
@@ -309,6 +309,6 @@ impl Step {
     /// Adds another accumulator as it is.
     fn whole(&self, state: ExprValue, other: &ExprValue, budget: &Budget) -> Evaluated {
         let mut slots = self.slots(std::slice::from_ref(other));
-        self.once(state, &mut slots, budget)
+        self.once(&state, &mut slots, budget)
     }
 }

@@ -3,6 +3,7 @@
 
 mod calls;
 mod chains;
+mod expansion;
 mod from;
 mod literal;
 mod outputs;
@@ -62,8 +63,9 @@ const MAX_OUTPUTS: usize = 2_000;
 /// Rewrites a query in place.
 ///
 /// # Errors
-/// When a literal, a unit or a parameter is wrong.
+/// When a literal, a unit or a parameter is wrong, or the statement grows too large.
 pub(crate) fn rewrite(query: &mut Query, around: &Surroundings) -> Result<Findings> {
+    expansion::check(query)?;
     let mut rewriter = Rewriter { around, findings: Findings::default(), derived: 0 };
     match query.visit(&mut rewriter) {
         ControlFlow::Continue(()) => Ok(rewriter.findings),

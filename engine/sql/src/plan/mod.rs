@@ -52,7 +52,7 @@ pub(crate) fn plan(
         None => Ok(plan),
     };
     let plan = plan.and_then(|plan| optimise::analyse(plan, &options)).map_err(sql_error)?;
-    let columns = columns(plan.schema());
+    let columns = columns(plan.schema())?;
     let plan = optimise::optimise(plan, options).map_err(sql_error)?;
     Ok(Planned { plan, columns })
 }
@@ -73,7 +73,7 @@ pub(crate) fn describe(
         let name = format!("${number}");
         outputs::parameter(format!("?{}", number - 1), types.get(&name).cloned().flatten())
     });
-    Ok((columns(plan.schema()), parameters.collect()))
+    Ok((columns(plan.schema())?, parameters.collect()))
 }
 
 fn unoptimised(

@@ -7,12 +7,23 @@ use arrow_schema::{DataType, Field, FieldRef};
 use datafusion::common::DFSchema;
 
 use crate::dialect;
+use crate::error::{Result, SqlError};
 use crate::functions::types::{is_array, is_text, native_name, normal};
 use crate::native::DRUID_TYPE;
 use crate::session::SqlColumn;
 
 /// The columns of a schema, each with a name of its own.
-pub(crate) fn columns(schema: &DFSchema) -> Vec<SqlColumn> {
+///
+/// # Errors
+/// When one has a type that no answer can hold.
+pub(crate) fn columns(schema: &DFSchema) -> Result<Vec<SqlColumn>> {
+    let interval = |field: &&FieldRef| matches!(field.data_type(), DataType::Interval(_));
+    if let Some(field) = schema.fields().iter().find(interval) {
+        return Err(SqlError::unsupported(format!(
+            "column '{}' is an INTERVAL, which no answer holds; add it to a time, or take what it is added to",
+            field.name()
+        )));
+    }
     let mut taken = HashSet::new();
     let fields = schema.fields().iter().enumerate();
     fields
@@ -23,7 +34,7 @@ pub(crate) fn columns(schema: &DFSchema) -> Vec<SqlColumn> {
                 false => wanted,
             };
             taken.insert(name.clone());
-            column(name, field)
+            Ok(column(name, field))
         })
         .collect()
 }
