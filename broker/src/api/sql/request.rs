@@ -139,7 +139,7 @@ fn parameter(at: usize, item: Value) -> Result<Parameter> {
 fn unread(fields: &Map<String, Value>) -> Vec<String> {
     let unknown = fields.keys().filter(|name| !FIELDS.contains(&name.as_str()));
     let told = unknown.map(|name| {
-        let meant = closest_name(name, FIELDS.into_iter());
+        let meant = closest_name(name, FIELDS);
         let meant = meant.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
         format!("{name}: nothing reads this field{meant}")
     });

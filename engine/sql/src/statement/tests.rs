@@ -65,7 +65,7 @@ fn h_79_deep_statements_cost_an_error() {
         nested("(SELECT ", "1", ")", 10_000),
     ];
     for text in &bombs {
-        assert_eq!(parse(text).unwrap_err().class, ErrorClass::ResourceLimit, "{:.40}", text);
+        assert_eq!(parse(text).unwrap_err().class, ErrorClass::ResourceLimit, "{text:.40}");
     }
 }
 

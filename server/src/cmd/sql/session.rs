@@ -86,7 +86,7 @@ impl Session {
         })?;
         match (self.shows_time, format.is_for_people()) {
             (true, _) => {
-                told(&format!("{}, {}", counted(rows, "row"), duration(started.elapsed())))?
+                told(&format!("{}, {}", counted(rows, "row"), duration(started.elapsed())))?;
             }
             (false, true) => told(&counted(rows, "row"))?,
             (false, false) => {}
