@@ -21,17 +21,28 @@ use crate::options::Options;
 use crate::roles::Roles;
 use crate::status;
 
+/// Where a process stands among others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around<'a> {
+    /// The processes of its cluster, where it is of one.
+    pub(crate) company: Option<&'a Company>,
+    /// What passes on the calls that another process answers.
+    pub(crate) front: Option<&'a Arc<Front>>,
+    /// The URL under which it is reached.
+    pub(crate) own_url: &'a str,
+    /// The address of its gRPC, where it has one.
+    pub(crate) grpc: Option<SocketAddr>,
+}
+
 /// The routes of the roles, and with a broker those of the roles that other processes have.
 pub(crate) fn of(
     options: &Options,
     ground: &Ground,
     roles: &Roles,
     sql: Option<Arc<Sql>>,
-    company: Option<&Company>,
-    front: Option<&Arc<Front>>,
-    own_url: &str,
-    grpc: Option<SocketAddr>,
+    around: Around<'_>,
 ) -> Router {
+    let Around { company, front, own_url, grpc } = around;
     let alone = nodes::alone(&options.node, ground.incarnation, own_url, grpc);
     let mut router = status::router(options, ground, roles)
         .merge(nodes::router(company, alone))

@@ -27,7 +27,7 @@ use crate::nodes;
 use crate::options::Options;
 use crate::registration::Registration;
 use crate::roles::Roles;
-use crate::router;
+use crate::router::{self, Around};
 use crate::shown;
 use crate::sql::{self, Processes};
 
@@ -166,7 +166,8 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
         shown::coordinator(&ground.metrics, coordinator);
     }
     let (others, door) = (company.as_ref(), front.get());
-    gate.open(router::of(&options, &ground, &roles, sql, others, door, &url, grpc));
+    let around = Around { company: others, front: door, own_url: &url, grpc };
+    gate.open(router::of(&options, &ground, &roles, sql, around));
     compaction::start(&roles, others, door);
     let served = spawn(async move {
         let _ = tokio::join!(over_http, over_grpc);

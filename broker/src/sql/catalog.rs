@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
 use henge_expr::Lookup;
-use henge_sql::{Catalog, Column, Table};
+use henge_sql::{Catalog, Column, LookupEntries, Table};
 use henge_types::{ColumnType, TIME_COLUMN};
 use parking_lot::Mutex;
 
@@ -72,7 +72,7 @@ impl Catalog for BrokerCatalog {
         self.with(|known| known.lookups.keys().cloned().collect())
     }
 
-    fn lookup(&self, name: &str) -> Option<Arc<[(String, Option<String>)]>> {
+    fn lookup(&self, name: &str) -> Option<LookupEntries> {
         let lookup = self.with(|known| known.lookups.get(name).map(|(_, of)| Arc::clone(of)))?;
         let entries = lookup.entries();
         Some(entries.map(|(key, value)| (key.to_owned(), Some(value.to_owned()))).collect())

@@ -59,6 +59,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
     fn checked(context: Value) -> Result<Checked, String> {
         check(context.as_object().unwrap()).map_err(|error| error.message)
     }

@@ -226,7 +226,7 @@ mod tests {
         let interval = world.ids[1].interval;
         let metadata = &world.setup.metadata;
         let buffered = metadata.buffer_segment("r", "d", interval).await.unwrap();
-        assert_eq!(world.uploads().await, [first.clone()]);
+        assert_eq!(world.uploads().await, std::slice::from_ref(&first));
         world.setup.sight.send_replace(false);
         assert_eq!(world.delete_uploads().await, None, "not all is seen");
         world.setup.sight.send_replace(true);

@@ -60,6 +60,7 @@ fn answer(segments: &[&MappedSegment]) -> Result<Value, ExecError> {
     answer_to(aggregations(), segments)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
 fn answer_to(aggregations: Value, segments: &[&MappedSegment]) -> Result<Value, ExecError> {
     let access = json!({"type": "fieldAccess", "fieldName": "sketch"});
     let has_sketch = aggregations.as_array().is_some_and(|all| all.len() > 1);

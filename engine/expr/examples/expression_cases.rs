@@ -1,6 +1,8 @@
 //! Evaluates a file of expressions with their bindings and compares with the answers that are expected:
 //! `cargo run -p henge-expr --example expression_cases -- expressions.json`.
 
+#![allow(clippy::print_stdout, reason = "a program that reports")]
+
 use std::error::Error;
 
 use henge_expr::{Expr, ExprValue};

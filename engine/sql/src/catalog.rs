@@ -25,6 +25,9 @@ pub struct Column {
     pub multi_value: bool,
 }
 
+/// The entries of a lookup: keys, and what they stand for.
+pub type LookupEntries = Arc<[(String, Option<String>)]>;
+
 /// The tables there are. Asked for each statement: answers come from memory.
 pub trait Catalog: Debug + Send + Sync {
     /// Grows whenever what the other methods answer changes; plans are remembered by it.
@@ -40,5 +43,5 @@ pub trait Catalog: Debug + Send + Sync {
     fn lookup_names(&self) -> Vec<String>;
 
     /// The entries of a lookup; `None` when there is none of that name.
-    fn lookup(&self, name: &str) -> Option<Arc<[(String, Option<String>)]>>;
+    fn lookup(&self, name: &str) -> Option<LookupEntries>;
 }

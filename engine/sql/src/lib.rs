@@ -26,7 +26,7 @@ pub mod session;
 pub mod source;
 mod statement;
 
-pub use catalog::{Catalog, Column, Table};
+pub use catalog::{Catalog, Column, LookupEntries, Table};
 pub use error::{Result, SqlError};
 pub use session::{Parameter, SqlAnswer, SqlColumn, SqlEngine, SqlOptions, SqlRequest};
 pub use source::{NativeAnswer, NativeQuery, Source};

@@ -60,7 +60,8 @@ pub(super) fn context(metadata: &MetadataMap) -> Result<Map<String, Value>, Stat
 pub(super) fn options(metadata: &MetadataMap) -> Result<Map<String, Value>, Status> {
     let cookies = metadata.get_all("cookie").iter().filter_map(|value| value.to_str().ok());
     let cookies = cookies.flat_map(|line| line.split(';'));
-    let ours = cookies.filter_map(|one| one.trim().strip_prefix(COOKIE)?.strip_prefix('=')).next_back();
+    let ours =
+        cookies.filter_map(|one| one.trim().strip_prefix(COOKIE)?.strip_prefix('=')).next_back();
     let Some(text) = ours.filter(|text| !text.is_empty()) else { return Ok(Map::new()) };
     let none = || invalid("the session's cookie is none of this server's");
     let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| none())?;

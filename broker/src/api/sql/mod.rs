@@ -41,13 +41,13 @@ async fn statement(
 ) -> Response {
     let asked = match read(&sql, &headers, &body).await {
         Ok(asked) => asked,
-        Err(error) => return shown(error).into_response(),
+        Err(error) => return shown(&error).into_response(),
     };
     // The body stays charged until there is a plan, which is about as large.
     match answer::respond(&sql, asked, &headers).await {
         Ok(response) => response,
         Err(SqlFailure { sql_query_id, error }) => {
-            let response = shown(error).into_response();
+            let response = shown(&error).into_response();
             match sql_query_id {
                 Some(id) => with_id(response, &id),
                 None => response,
@@ -95,7 +95,7 @@ async fn say_post() -> Response {
 }
 
 /// An error of a statement as clients read it, with its place in the text.
-fn shown(error: SqlError) -> DruidError {
+fn shown(error: &SqlError) -> DruidError {
     // The endpoint is there: what the statement names is not, and clients take 404 for the former.
     let class = match error.class {
         ErrorClass::NotFound => ErrorClass::InvalidInput,

@@ -180,6 +180,7 @@ mod tests {
         read(&headers, body, strict).map_err(|error| error.message)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
     fn json(body: Value) -> Result<Asked, String> {
         with("application/json", body.to_string().as_bytes(), false)
     }

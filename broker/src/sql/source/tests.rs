@@ -55,6 +55,7 @@ fn source() -> BrokerSource {
     BrokerSource { broker: Arc::new(broker), cluster: Arc::new(Alone), clock }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
 fn group_by(context: Value) -> NativeQuery {
     let json = json!({"queryType": "groupBy", "dataSource": "rows", "granularity": "all",
         "intervals": ["1960/2000"], "dimensions": ["s"], "context": context,

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
 fn spec(version: &str, map: Value) -> Value {
     json!({"version": version, "lookupExtractorFactory": {"type": "map", "map": map}})
 }

@@ -274,9 +274,9 @@ impl MergedStates for MergedFolds {
             let next = match state {
                 ExprValue::Null => {
                     let initial = self.aggregator.initial_combine.clone();
-                    self.combine.whole(initial, value, &budget)
+                    self.combine.whole(&initial, value, &budget)
                 }
-                state => self.combine.whole(state, value, &budget),
+                state => self.combine.whole(&state, value, &budget),
             };
             let next = next.map_err(|error| failed(name, &error))?;
             checked(&self.aggregator, name, &next)?;
@@ -307,8 +307,8 @@ impl MergedStates for MergedFolds {
 
 impl Step {
     /// Adds another accumulator as it is.
-    fn whole(&self, state: ExprValue, other: &ExprValue, budget: &Budget) -> Evaluated {
+    fn whole(&self, state: &ExprValue, other: &ExprValue, budget: &Budget) -> Evaluated {
         let mut slots = self.slots(std::slice::from_ref(other));
-        self.once(&state, &mut slots, budget)
+        self.once(state, &mut slots, budget)
     }
 }

@@ -55,9 +55,9 @@ enum Key {
 /// How two sides are compared: by the type of the right's column.
 #[derive(Debug, Clone, Copy)]
 enum Compared {
-    AsLong,
-    AsDouble,
-    AsText,
+    Long,
+    Double,
+    Text,
 }
 
 impl HashedRows {
@@ -278,9 +278,9 @@ fn slots_of<'r>(expression: &Expr, rows: &'r InlineSegment) -> Vec<Option<&'r Va
 
 fn compared(column: Option<&Values>) -> Compared {
     match column {
-        Some(Values::Long(_)) => Compared::AsLong,
-        Some(Values::Float(_) | Values::Double(_)) => Compared::AsDouble,
-        _ => Compared::AsText,
+        Some(Values::Long(_)) => Compared::Long,
+        Some(Values::Float(_) | Values::Double(_)) => Compared::Double,
+        _ => Compared::Text,
     }
 }
 
@@ -290,13 +290,13 @@ fn key_of(value: &ExprValue, compared: Compared, equality: &Equality) -> Option<
         return equality.with_nulls.then_some(Key::Null);
     }
     Some(match compared {
-        Compared::AsLong => match value.as_double() {
+        Compared::Long => match value.as_double() {
             Some(double) if double.fract() != 0.0 => return None,
             _ => Key::Long(value.as_long()?),
         },
         // 0 and -0 are alike.
-        Compared::AsDouble => Key::Double((value.as_double()? + 0.0).to_bits()),
-        Compared::AsText => Key::Text(value.as_text()?.as_ref().into()),
+        Compared::Double => Key::Double((value.as_double()? + 0.0).to_bits()),
+        Compared::Text => Key::Text(value.as_text()?.as_ref().into()),
     })
 }
 

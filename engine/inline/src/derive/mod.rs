@@ -167,7 +167,7 @@ impl Found {
     /// segment.
     fn walk(&mut self, source: &DataSource, needs: Needs, context: &ExecContext) -> Result<Needs> {
         match source {
-            DataSource::Join(join) => self.join(join, needs, context),
+            DataSource::Join(join) => self.join(join, &needs, context),
             DataSource::Unnest(unnest) => {
                 let mut below = needs.clone();
                 below.remove(&unnest.column.name);
@@ -195,7 +195,7 @@ impl Found {
         }
     }
 
-    fn join(&mut self, join: &Join, needs: Needs, context: &ExecContext) -> Result<Needs> {
+    fn join(&mut self, join: &Join, needs: &Needs, context: &ExecContext) -> Result<Needs> {
         let (left, right) = needs.split(&join.prefix);
         let (of_left, _) = Needs::of(join.condition.identifiers()).split(&join.prefix);
         let mut below = left.clone();

@@ -11,11 +11,10 @@ pub(super) fn name(projection: &mut [SelectItem]) {
     let mut taken: HashSet<String> = HashSet::new();
     for (at, item) in projection.iter_mut().enumerate() {
         match item {
-            SelectItem::ExprWithAlias { alias, .. }
-                if !taken.insert(alias.value.clone()) => {
-                    alias.value = another(&alias.value, &taken);
-                    taken.insert(alias.value.clone());
-                }
+            SelectItem::ExprWithAlias { alias, .. } if !taken.insert(alias.value.clone()) => {
+                alias.value = another(&alias.value, &taken);
+                taken.insert(alias.value.clone());
+            }
             SelectItem::UnnamedExpr(expr) => {
                 let column = column_name(expr);
                 let named = match &column {

@@ -88,6 +88,7 @@ fn is_arrows(source: &DataType, target: &DataType) -> bool {
 
 /// A cast by Druid's rules.
 #[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "types are written where they are used")]
 pub(crate) fn cast(inner: Expr, target: DataType) -> Expr {
     let function = Arc::new(ScalarUDF::new_from_impl(CastFunction::to(types::normal(&target))));
     Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![inner]))

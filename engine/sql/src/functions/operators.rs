@@ -104,11 +104,11 @@ pub(super) fn invoke(name: &str, args: Vec<Expr>) -> Result<Expr> {
 
 fn arithmetic(op: &BinaryOperator, a: Expr, b: Expr, types: &(DataType, DataType)) -> Result<Expr> {
     if let DataType::Interval(_) = types.1 {
-        return shifted(op, a, b, &types.0);
+        return shifted(op, a, &b, &types.0);
     }
     if let DataType::Interval(_) = types.0 {
         return match op {
-            BinaryOperator::Plus => shifted(op, b, a, &types.1),
+            BinaryOperator::Plus => shifted(op, b, &a, &types.1),
             BinaryOperator::Multiply => times(&a, &b),
             _ => plan_err!("an interval can be added to a time or multiplied by a number"),
         };
@@ -173,9 +173,9 @@ fn comparable(a: Expr, b: Expr, types: &(DataType, DataType)) -> (Expr, Expr) {
 }
 
 /// A time moved by an interval: months in the session's zone, days and less by their milliseconds.
-fn shifted(op: &BinaryOperator, time: Expr, interval: Expr, data_type: &DataType) -> Result<Expr> {
+fn shifted(op: &BinaryOperator, time: Expr, interval: &Expr, data_type: &DataType) -> Result<Expr> {
     let is_date = *data_type == DataType::Date32;
-    let Some(IntervalMonthDayNano { months, days, nanoseconds }) = constant(&interval) else {
+    let Some(IntervalMonthDayNano { months, days, nanoseconds }) = constant(interval) else {
         return plan_err!("write the interval as a literal, or use TIME_SHIFT or TIMESTAMPADD");
     };
     let sign = if *op == BinaryOperator::Minus { -1 } else { 1 };

@@ -199,7 +199,7 @@ fn the_zone_of_the_session_is_used_where_none_is_given() {
 fn arrays_and_several_values() {
     let tags = texts(&["a", "b"]);
     check(&[
-        ("array_length", &[tags.clone()], "2"),
+        ("array_length", std::slice::from_ref(&tags), "2"),
         ("array_offset", &[tags.clone(), long(1)], "'b'"),
         ("array_contains", &[tags.clone(), text("b")], "1"),
         ("array_append", &[tags.clone(), text("c")], "['a','b','c']"),
@@ -228,7 +228,7 @@ fn json_documents() {
         ("json_value", &[document.clone(), text("$.a.b[1]"), text("BIGINT")], "2"),
         ("json_query", &[document.clone(), text("$.a")], r#"'{"b":[1,2]}'"#),
         ("json_keys", &[document.clone(), text("$")], "['a','c','d']"),
-        ("json_paths", &[document.clone()], "['$.a.b','$.c','$.d']"),
+        ("json_paths", std::slice::from_ref(&document), "['$.a.b','$.c','$.d']"),
         ("json_object", &[text("k"), long(1)], r#"'{"k":1}'"#),
         ("try_parse_json", &[text("{")], "null"),
         ("to_json_string", &[text("x")], r#"'"x"'"#),

@@ -105,6 +105,7 @@ fn joined_ranges(fields: Vec<Value>) -> Vec<Value> {
     joined
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
 fn not(field: Value) -> Value {
     json!({"type": "not", "field": field})
 }

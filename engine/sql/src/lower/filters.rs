@@ -27,7 +27,7 @@ impl Draft {
         let scope = self.scope(lowering);
         if self.groups.is_none() {
             let (intervals, filters) = split(condition, &scope, self.base.has_time)?;
-            self.keep(intervals, filters);
+            self.keep(&intervals, filters);
             return Ok(());
         }
         let conditions = filter::operands(condition, Operator::And);
@@ -53,15 +53,15 @@ impl Draft {
     ) -> Result<(), Refusal> {
         for condition in conditions {
             let (intervals, filters) = split(condition, scope, self.base.has_time)?;
-            self.keep(intervals, filters);
+            self.keep(&intervals, filters);
         }
         Ok(())
     }
 
-    fn keep(&mut self, times: TimeSet, filters: Vec<Value>) {
+    fn keep(&mut self, times: &TimeSet, filters: Vec<Value>) {
         let known = std::mem::take(&mut self.base.intervals);
         let known = TimeSet { intervals: known, exact: true };
-        self.base.intervals = known.and(&times).intervals;
+        self.base.intervals = known.and(times).intervals;
         self.base.filters.extend(filters);
     }
 }

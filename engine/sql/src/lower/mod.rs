@@ -98,7 +98,7 @@ impl<'c> Lowering<'c> {
 /// # Errors
 /// When a part of the plan cannot be put together again.
 pub(crate) fn lower(
-    plan: LogicalPlan,
+    plan: &LogicalPlan,
     lowering: &Lowering<'_>,
 ) -> Result<(LogicalPlan, Vec<Reason>)> {
     walk::lower(plan, lowering).map_err(sql_error)

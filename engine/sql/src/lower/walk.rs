@@ -36,7 +36,7 @@ impl Part {
 }
 
 pub(super) fn lower(
-    plan: LogicalPlan,
+    plan: &LogicalPlan,
     lowering: &Lowering<'_>,
 ) -> Result<(LogicalPlan, Vec<Reason>)> {
     let mut walk = Walk { lowering, reasons: Vec::new() };
@@ -50,26 +50,26 @@ struct Walk<'l> {
 }
 
 impl Walk<'_> {
-    fn part(&mut self, plan: LogicalPlan) -> Result<Part> {
-        match &plan {
+    fn part(&mut self, plan: &LogicalPlan) -> Result<Part> {
+        match plan {
             LogicalPlan::TableScan(scan) => {
                 Ok(self.scan(scan).unwrap_or_else(|| Part::Plan(plan.clone())))
             }
-            LogicalPlan::SubqueryAlias(alias) => match self.part(alias.input.as_ref().clone())? {
+            LogicalPlan::SubqueryAlias(alias) => match self.part(&alias.input)? {
                 Part::Draft(mut draft) => {
                     draft.schema = Arc::clone(&alias.schema);
-                    draft.fallback = draft.fallback.map(|below| over(&plan, below)).transpose()?;
+                    draft.fallback = draft.fallback.map(|below| over(plan, below)).transpose()?;
                     Ok(Part::Draft(draft))
                 }
-                Part::Plan(input) => over(&plan, input).map(Part::Plan),
+                Part::Plan(input) => over(plan, input).map(Part::Plan),
             },
             LogicalPlan::Projection(_)
             | LogicalPlan::Filter(_)
             | LogicalPlan::Sort(_)
             | LogicalPlan::Limit(_)
-            | LogicalPlan::Aggregate(_) => self.unary(&plan),
-            LogicalPlan::Union(_) => self.union(&plan),
-            _ => self.opaque(&plan),
+            | LogicalPlan::Aggregate(_) => self.unary(plan),
+            LogicalPlan::Union(_) => self.union(plan),
+            _ => self.opaque(plan),
         }
     }
 
@@ -102,7 +102,7 @@ impl Walk<'_> {
     fn unary(&mut self, plan: &LogicalPlan) -> Result<Part> {
         let inputs = plan.inputs();
         let input = match inputs.as_slice() {
-            [input] => self.part((*input).clone())?,
+            [input] => self.part(input)?,
             _ => return self.opaque(plan),
         };
         let mut draft = match input {
@@ -187,7 +187,7 @@ impl Walk<'_> {
     }
 
     fn union(&mut self, plan: &LogicalPlan) -> Result<Part> {
-        let inputs = plan.inputs().into_iter().cloned();
+        let inputs = plan.inputs().into_iter();
         let parts = inputs.map(|input| self.part(input)).collect::<Result<Vec<_>>>()?;
         let drafts: Option<Vec<Draft>> = parts
             .iter()
@@ -210,8 +210,9 @@ impl Walk<'_> {
         if !plan.inputs().is_empty() {
             self.refuse(name(plan), &Refusal::new("native queries have nothing like it"));
         }
-        let lowered =
-            plan.clone().map_children(|input| Ok(Transformed::yes(self.part(input)?.finish()?)))?;
+        let lowered = plan
+            .clone()
+            .map_children(|input| Ok(Transformed::yes(self.part(&input)?.finish()?)))?;
         self.with_subqueries(lowered.data)
     }
 
@@ -224,7 +225,7 @@ impl Walk<'_> {
     fn with_subqueries(&mut self, plan: LogicalPlan) -> Result<Part> {
         let lowered = plan.map_subqueries(|subquery| match subquery {
             LogicalPlan::Subquery(mut subquery) => {
-                let inner = self.part(subquery.subquery.as_ref().clone())?.finish()?;
+                let inner = self.part(&subquery.subquery)?.finish()?;
                 subquery.subquery = Arc::new(inner);
                 Ok(Transformed::yes(LogicalPlan::Subquery(subquery)))
             }

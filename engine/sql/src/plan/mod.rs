@@ -71,7 +71,7 @@ pub(crate) fn describe(
     let types = plan.get_parameter_fields().map_err(sql_error)?;
     let parameters = (1..=parameters).map(|number| {
         let name = format!("${number}");
-        outputs::parameter(format!("?{}", number - 1), types.get(&name).cloned().flatten())
+        outputs::parameter(&format!("?{}", number - 1), types.get(&name).cloned().flatten())
     });
     Ok((columns(plan.schema())?, parameters.collect()))
 }

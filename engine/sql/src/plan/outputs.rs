@@ -70,10 +70,10 @@ pub(crate) fn column(name: String, field: &FieldRef) -> SqlColumn {
 }
 
 /// A parameter of this type; VARCHAR when nothing tells.
-pub(super) fn parameter(name: String, field: Option<FieldRef>) -> SqlColumn {
-    let unknown = || Arc::new(Field::new(&name, DataType::Utf8, true));
+pub(super) fn parameter(name: &str, field: Option<FieldRef>) -> SqlColumn {
+    let unknown = || Arc::new(Field::new(name, DataType::Utf8, true));
     let field = field.unwrap_or_else(unknown);
-    column(name.clone(), &field)
+    column(name.to_owned(), &field)
 }
 
 fn sql_name(data_type: &DataType) -> &'static str {

@@ -59,6 +59,7 @@ impl ArrowWriter {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
 fn internal(error: ArrowError) -> SqlError {
     SqlError::new(ErrorClass::Internal, format!("writing Arrow: {error}"))
 }

@@ -28,8 +28,8 @@ pub struct Writer(Form);
 
 #[derive(Debug)]
 enum Form {
-    Text(text::TextWriter),
-    Arrow(arrow::ArrowWriter),
+    Text(Box<text::TextWriter>),
+    Arrow(Box<arrow::ArrowWriter>),
 }
 
 impl Writer {
@@ -39,8 +39,8 @@ impl Writer {
     /// When Arrow cannot describe them.
     pub fn new(columns: &[SqlColumn], layout: Layout, encoding: Encoding) -> Result<Self> {
         Ok(Self(match layout.format {
-            ResultFormat::Arrow => Form::Arrow(arrow::ArrowWriter::new(columns)?),
-            _ => Form::Text(text::TextWriter::new(columns, layout, encoding)),
+            ResultFormat::Arrow => Form::Arrow(Box::new(arrow::ArrowWriter::new(columns)?)),
+            _ => Form::Text(Box::new(text::TextWriter::new(columns, layout, encoding))),
         }))
     }
 

@@ -176,7 +176,7 @@ impl SqlEngine {
         let findings = dialect::rewrite(&mut statement.query, &around)?;
         let planned = plan::plan(statement.query, &self.catalog, outer_limit)?;
         let resources = explain::resources(&planned.plan);
-        let (plan, reasons) = lower::lower(planned.plan, &Lowering::new(&context))?;
+        let (plan, reasons) = lower::lower(&planned.plan, &Lowering::new(&context))?;
         let ready = Ready {
             settings: statement.settings,
             explain: statement.explain,

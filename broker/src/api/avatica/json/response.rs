@@ -27,7 +27,7 @@ pub(in super::super) fn write(answer: Answer, server: &str) -> Value {
         Answer::CloseStatement => json!({"response": "closeStatement", "rpcMetadata": rpc}),
         Answer::Prepare(Handle { connection, statement }, of) => json!({
             "response": "prepare",
-            "statement": {"connectionId": connection, "id": statement, "signature": signature(of)},
+            "statement": {"connectionId": connection, "id": statement, "signature": signature(&of)},
             "rpcMetadata": rpc,
         }),
         Answer::Execute(set) => json!({
@@ -108,14 +108,14 @@ fn result_set(set: ResultSet, rpc: &Value) -> Value {
         "connectionId": set.handle.connection,
         "statementId": set.handle.statement,
         "ownStatement": set.own_statement,
-        "signature": signature(set.signature),
+        "signature": signature(&set.signature),
         "firstFrame": frame(set.first_frame),
         "updateCount": -1,
         "rpcMetadata": rpc,
     })
 }
 
-fn signature(of: Signature) -> Value {
+fn signature(of: &Signature) -> Value {
     let columns: Vec<Value> = of.columns.iter().enumerate().map(column).collect();
     let parameters: Vec<Value> = of.parameters.iter().enumerate().map(parameter).collect();
     json!({

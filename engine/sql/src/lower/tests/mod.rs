@@ -120,6 +120,7 @@ fn native(sql: &str) -> Value {
     native_in(sql, Value::Object(Map::new()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
 #[track_caller]
 fn assert_native(sql: &str, expected: Value) {
     let query = native(sql);
