@@ -26,7 +26,9 @@ pub fn read_named<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
         others.remove(name.as_str());
         T::deserialize(&Value::Object(others)).err().is_none_or(|other| other.to_string() != error)
     };
-    Err(match fields.keys().find(is_wrong) {
+    // Without its type nothing can be read, so that one is wrong only where no other field is.
+    let (kind, others): (Vec<_>, Vec<_>) = fields.keys().partition(|name| *name == "type");
+    Err(match others.into_iter().chain(kind).find(is_wrong) {
         Some(name) => format!("field '{}': {error}", name.escape_debug()),
         None => error,
     })

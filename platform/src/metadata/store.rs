@@ -138,7 +138,7 @@ pub trait MetadataStore: UnusedSegments + Send + Sync + Debug {
     async fn segment_changes(&self, sequence: u64, limit: usize) -> Result<SegmentChanges>;
 
     /// A number that moves after each commit made through this store that may have changed the used
-    /// or the buffered segments. Whoever sees it unmoved need not ask for changes, but for those that other
+    /// or the buffered segments, or a document. Whoever sees it unmoved need not ask for changes, but for those that other
     /// processes make: these are found by polling.
     fn commits(&self) -> crate::runtime::watch::Receiver<u64>;
 

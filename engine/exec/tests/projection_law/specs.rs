@@ -109,7 +109,17 @@ fn is_storable(aggregator: &Value) -> bool {
     let inner =
         if aggregator["type"] == "filtered" { &aggregator["aggregator"] } else { aggregator };
     let kind = inner["type"].as_str().unwrap_or_default();
-    let refused = ["First", "Last", "Any", "exactDistinctCount", "stringMin", "stringMax"];
+    let refused = [
+        "First",
+        "Last",
+        "Any",
+        "exactDistinctCount",
+        "stringMin",
+        "stringMax",
+        "doubleMean",
+        "variance",
+        "expression",
+    ];
     !refused.iter().any(|end| kind.ends_with(end))
 }
 

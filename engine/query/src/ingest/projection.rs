@@ -17,6 +17,18 @@ use crate::node::Node;
 use crate::parse::{granularity, optional_plain_filter, value_type, virtual_column};
 use crate::virtual_column::VirtualColumn;
 
+/// Why a projection has no column for such an aggregator, and what can be done instead.
+fn not_stored(kind: &AggregatorKind) -> &'static str {
+    match kind {
+        AggregatorKind::ExactDistinctCount(_) => EXACT_IS_NOT_STORED,
+        _ => {
+            "means, variances, least and greatest texts and aggregators by expression are computed \
+             while a query runs and cannot be stored in a projection: store sums and counts of \
+             what they are made of, or group by the column"
+        }
+    }
+}
+
 /// Most projections of one datasource: each is written with every segment.
 const MAX_PROJECTIONS: usize = 64;
 const KNOWN: &[&str] =
@@ -183,7 +195,7 @@ impl ProjectionSpec {
                 return Err(node.unsupported(message));
             }
             if aggregator.kind.stored_states().is_none() {
-                return Err(node.unsupported(EXACT_IS_NOT_STORED));
+                return Err(node.unsupported(not_stored(&aggregator.kind)));
             }
             aggregator.for_each_input(&mut |name| check("aggregators", name));
             if let Some(filter) = &aggregator.filter {

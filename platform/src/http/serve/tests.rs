@@ -66,9 +66,11 @@ async fn unknown_routes_and_methods_answer_json() {
 #[tokio::test]
 async fn what_druid_has_and_is_not_built_says_so_whatever_the_method() {
     let server = start(ServeOptions::default()).await;
-    for (method, path) in
-        [("POST", "/druid/v2/sql"), ("POST", "/druid/v2/sql/"), ("GET", "/druid/v2/sql")]
-    {
+    for (method, path) in [
+        ("POST", "/druid/v2/sql/task"),
+        ("POST", "/druid/v2/sql/task/"),
+        ("GET", "/druid/v2/sql/task"),
+    ] {
         let answer = exchange(server.address, &request(method, path)).await;
         assert!(answer.starts_with("HTTP/1.1 501"), "{method} {path}: {answer}");
         assert!(answer.contains("is not built yet"), "{method} {path}: {answer}");

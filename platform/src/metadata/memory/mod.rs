@@ -83,6 +83,7 @@ impl MetadataStore for MemoryMetadataStore {
 
     async fn put_document(&self, kind: &str, name: &str, body_json: &str) -> Result<u64> {
         validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
+        let _noted = self.commits.note();
         let mut state = self.state.lock();
         let versions = state.documents.get(&(kind.to_owned(), name.to_owned()));
         let newest = versions.and_then(|versions| versions.last());
@@ -101,6 +102,7 @@ impl MetadataStore for MemoryMetadataStore {
         fence: Option<&Fence>,
     ) -> Result<u64> {
         validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
+        let _noted = self.commits.note();
         let mut state = self.state.lock();
         state.check_fence(fence)?;
         let versions = state.documents.get(&(kind.to_owned(), name.to_owned()));

@@ -95,7 +95,7 @@ impl Links {
     async fn turn(&self, access: Access) -> Result<OwnedSemaphorePermit> {
         let turns = match access {
             Access::Read | Access::Snapshot => &self.readers,
-            Access::Write | Access::WriteSegments => &self.writer,
+            Access::Write | Access::WriteObserved => &self.writer,
         };
         let waited = timeout(self.limit, Arc::clone(turns).acquire_owned()).await;
         waited.ok().and_then(std::result::Result::ok).ok_or_else(|| {
@@ -134,6 +134,6 @@ async fn start(link: &mut Link, access: Access) -> Result<()> {
     match access {
         Access::Read => link.prove().await,
         Access::Snapshot => link.begin(BEGIN_SNAPSHOT).await,
-        Access::Write | Access::WriteSegments => link.begin(BEGIN_WRITE).await,
+        Access::Write | Access::WriteObserved => link.begin(BEGIN_WRITE).await,
     }
 }

@@ -50,7 +50,7 @@ pub(in crate::metadata) enum Access {
     /// Reads and writes, after all that wrote before and before all that write after.
     Write,
     /// As `Write`, and whoever follows the segments is told.
-    WriteSegments,
+    WriteObserved,
 }
 
 /// Why a piece of work has no result.
@@ -95,7 +95,7 @@ impl Database {
                 let transaction = pools.readers.begin().await.map_err(sqlite::store_error)?;
                 Ok(Connection::SqliteTransaction(transaction))
             }
-            (Self::Sqlite(pools), Access::Write | Access::WriteSegments) => {
+            (Self::Sqlite(pools), Access::Write | Access::WriteObserved) => {
                 let transaction = pools.writer.begin_with("BEGIN IMMEDIATE").await;
                 Ok(Connection::SqliteTransaction(transaction.map_err(sqlite::store_error)?))
             }
@@ -122,7 +122,7 @@ impl Database {
                     Err(Failure::Undone(error))
                 }
                 Ok(result) => {
-                    let _noted = (access == Access::WriteSegments).then(|| commits.note());
+                    let _noted = (access == Access::WriteObserved).then(|| commits.note());
                     connection.commit().await.map_err(Failure::Unknown)?;
                     Ok(result)
                 }

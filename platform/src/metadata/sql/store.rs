@@ -37,7 +37,7 @@ impl MetadataStore for SqlMetadataStore {
     async fn put_document(&self, kind: &str, name: &str, body_json: &str) -> Result<u64> {
         validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
         let (kind, name, body_json) = (kind.to_owned(), name.to_owned(), body_json.to_owned());
-        self.run(Access::Write, move |connection| {
+        self.run(Access::WriteObserved, move |connection| {
             Box::pin(documents::put(connection, kind, name, body_json))
         })
         .await
@@ -54,7 +54,7 @@ impl MetadataStore for SqlMetadataStore {
         validate_datasource_name(name).map_err(|error| invalid(error.to_string()))?;
         let document = (kind.to_owned(), name.to_owned(), expected);
         let (body_json, fence) = (body_json.to_owned(), fence.cloned());
-        self.run(Access::Write, move |connection| {
+        self.run(Access::WriteObserved, move |connection| {
             Box::pin(async move {
                 leases::check(connection, fence.as_ref()).await?;
                 documents::swap(connection, document, body_json).await
@@ -141,7 +141,7 @@ impl MetadataStore for SqlMetadataStore {
     ) -> Result<PendingSegment> {
         check_allocation(datasource, chunk, chunk)?;
         let (owner, datasource) = (owner.to_owned(), datasource.to_owned());
-        self.run(Access::WriteSegments, move |connection| {
+        self.run(Access::WriteObserved, move |connection| {
             Box::pin(async move { buffered::buffer(connection, &owner, &datasource, chunk).await })
         })
         .await
@@ -154,7 +154,7 @@ impl MetadataStore for SqlMetadataStore {
         remove: &[SegmentId],
     ) -> Result<()> {
         let (owner, add, remove) = (owner.to_owned(), add.to_vec(), remove.to_vec());
-        self.run(Access::WriteSegments, move |connection| {
+        self.run(Access::WriteObserved, move |connection| {
             Box::pin(async move { buffered::change(connection, &owner, &add, &remove).await })
         })
         .await
@@ -175,7 +175,7 @@ impl MetadataStore for SqlMetadataStore {
         check_request(request)?;
         let (request, transaction_id) = (request.clone(), request.transaction_id.clone());
         let clock = Arc::clone(&self.clock);
-        let published = self.attempt(Access::WriteSegments, move |connection| {
+        let published = self.attempt(Access::WriteObserved, move |connection| {
             Box::pin(async move {
                 let outcome = segments::publish(connection, &*clock, &request).await?;
                 crash_point("metadata/before-commit");
@@ -241,7 +241,7 @@ impl MetadataStore for SqlMetadataStore {
 
     async fn mark_unused(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize> {
         let (ids, fence, clock) = (ids.to_vec(), fence.cloned(), Arc::clone(&self.clock));
-        self.run(Access::WriteSegments, move |connection| {
+        self.run(Access::WriteObserved, move |connection| {
             Box::pin(async move {
                 leases::check(connection, fence.as_ref()).await?;
                 segments::drop_used(connection, &*clock, &ids).await
@@ -259,7 +259,7 @@ impl MetadataStore for SqlMetadataStore {
     ) -> Result<()> {
         let (id, expected, new) = (id.clone(), expected.clone(), new.clone());
         let fence = fence.cloned();
-        self.run(Access::WriteSegments, move |connection| {
+        self.run(Access::WriteObserved, move |connection| {
             Box::pin(async move {
                 leases::check(connection, fence.as_ref()).await?;
                 segments::replace_object(connection, &id, &expected, &new).await

@@ -29,7 +29,7 @@ impl UnusedSegments for SqlMetadataStore {
 
     async fn mark_used(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize> {
         let (ids, fence) = (ids.to_vec(), fence.cloned());
-        self.run(Access::WriteSegments, move |connection| {
+        self.run(Access::WriteObserved, move |connection| {
             Box::pin(async move {
                 leases::check(connection, fence.as_ref()).await?;
                 mark_used(connection, &ids).await
@@ -45,7 +45,7 @@ impl UnusedSegments for SqlMetadataStore {
         fence: Option<&Fence>,
     ) -> Result<Vec<PublishedSegment>> {
         let (ids, fence) = (ids.to_vec(), fence.cloned());
-        self.run(Access::WriteSegments, move |connection| {
+        self.run(Access::WriteObserved, move |connection| {
             Box::pin(async move {
                 leases::check(connection, fence.as_ref()).await?;
                 condemn(connection, &ids, unused_before_ms).await
@@ -56,7 +56,7 @@ impl UnusedSegments for SqlMetadataStore {
 
     async fn forget_condemned(&self, ids: &[SegmentId], fence: Option<&Fence>) -> Result<usize> {
         let (ids, fence) = (ids.to_vec(), fence.cloned());
-        self.run(Access::WriteSegments, move |connection| {
+        self.run(Access::WriteObserved, move |connection| {
             Box::pin(async move {
                 leases::check(connection, fence.as_ref()).await?;
                 forget(connection, &ids).await
