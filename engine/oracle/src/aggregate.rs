@@ -86,6 +86,8 @@ fn moment_of(moment: Moment, values: &[f64]) -> Cell {
     match moment {
         _ if values.is_empty() => Cell::Null,
         Moment::Mean => Cell::Double(mean),
+        // One value varies not at all, whatever it is (Druid): neither NaN nor an infinity does.
+        Moment::PopulationVariance if values.len() == 1 => Cell::Double(0.0),
         Moment::PopulationVariance => Cell::Double(squares / count),
         Moment::SampleVariance if values.len() == 1 => Cell::Null,
         Moment::SampleVariance => Cell::Double(squares / (count - 1.0)),

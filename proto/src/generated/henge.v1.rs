@@ -1696,7 +1696,7 @@ pub struct SqlColumn {
     /// Its type in SQL: VARCHAR, BIGINT, DOUBLE, TIMESTAMP, ARRAY, OTHER and so on.
     #[prost(string, tag = "2")]
     pub sql_type: ::prost::alloc::string::String,
-    /// Its type natively: STRING, LONG, DOUBLE, ARRAY<STRING>, COMPLEX<…> and so on.
+    /// Its type natively: STRING, LONG, DOUBLE, `ARRAY<STRING>`, `COMPLEX<…>` and so on.
     #[prost(string, tag = "3")]
     pub native_type: ::prost::alloc::string::String,
 }

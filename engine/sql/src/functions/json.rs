@@ -1,4 +1,4 @@
-//! Functions of JSON documents, which are VARCHAR with the type COMPLEX<json>.
+//! Functions of JSON documents, which are VARCHAR with the type `COMPLEX<json>`.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::scalar::ScalarValue;
