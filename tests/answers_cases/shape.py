@@ -52,8 +52,8 @@ CASES = [
               {'query': having({'type': 'greaterThan', 'aggregation': '__time', 'value': 5}), 'expect': [{'k': 'b', 'n': 1}]},
               {'query': having({'type': 'filter', 'filter': {'type': 'interval', 'dimension': '__time', 'intervals': ['2024/2025']}}), 'expect': [{'k': 'b', 'n': 1}]},
               {'query': having({'type': 'dimSelector', 'dimension': 'k', 'value': 'b'}), 'expect': [{'k': 'b', 'n': 1}]}]},
-    {'id': 'A-21', 'title': 'SQL is named as not built', 'steps': [
-        ('refused', {'method': 'POST', 'path': path, 'body': {'query': 'SELECT 1'}, 'status': 501, 'says': 'SQL'}) for path in ('/druid/v2/sql', '/druid/v2/sql/')]},
+    {'id': 'A-21', 'title': 'statements that run as tasks are named as not built', 'steps': [
+        ('refused', {'method': 'POST', 'path': path, 'body': {'query': 'SELECT 1'}, 'status': 501, 'says': 'statements'}) for path in ('/druid/v2/sql/task', '/druid/v2/sql/statements')]},
     {'id': 'A-22', 'title': 'serializeDateTimeAsLong gives numbers', 'schema': V, 'rows': HOURS[:2],
      'asks': [{'query': {'queryType': 'timeseries', 'granularity': 'day', 'aggregations': COUNT, 'context': {'serializeDateTimeAsLong': True}}, 'expect': [[1704067200000, {'n': 2}]]}]},
 ]
