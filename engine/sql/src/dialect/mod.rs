@@ -28,6 +28,11 @@ use crate::session::Parameter;
 
 pub(crate) use outputs::another as another_name;
 
+/// `POSITION(part IN text FROM first)`
+pub(crate) fn position(part: Expr, text: Expr, first: Expr) -> Expr {
+    tree::call("position", vec![part, text, first])
+}
+
 /// What of a session statements can see.
 #[derive(Debug, Clone)]
 pub(crate) struct Surroundings {

@@ -13,6 +13,7 @@ use datafusion::scalar::ScalarValue;
 use serde_json::{Map, Value, json};
 
 use super::constant::typed;
+use super::each;
 use super::scope::RowScope;
 use crate::functions::casts;
 use crate::functions::expression::{self, Refusal};
@@ -36,7 +37,10 @@ pub(super) fn native(condition: &Expr, scope: &RowScope<'_>) -> Result<Value, Re
         }
         _ => match leaf(condition, scope) {
             Some(filter) => Ok(filter),
-            None => expression::filter(condition, scope),
+            None => match each::native(condition, scope)? {
+                Some(filter) => Ok(filter),
+                None => expression::filter(condition, scope),
+            },
         },
     }
 }

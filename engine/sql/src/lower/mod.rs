@@ -15,12 +15,13 @@
 //! | --- | --- |
 //! | `draft`, `scope` | a query that is being built; its outputs as native text |
 //! | `filters`, `projection`, `groups`, `ordering`, `union` | how operators are taken into a draft |
-//! | `filter`, `constant` | conditions as native filters, constants as their JSON |
+//! | `filter`, `each`, `constant` | conditions as native filters, constants as their JSON |
 //! | `time`, `time_set` | the intervals in which a condition can hold |
 //! | `scan`, `timeseries`, `top_n`, `group_by` | drafts as queries |
 
 mod constant;
 mod draft;
+mod each;
 mod filter;
 mod filters;
 mod group_by;

@@ -8,7 +8,7 @@
 //! | `exec` | [`NativeExec`]: the leaf that asks |
 //! | `over` | [`NativeOverExec`]: a native query over the rows of its child |
 //! | `align` | the columns of an answer as they were declared |
-//! | `print` | several values of one row as Druid's SQL prints them |
+//! | `print`, `spread` | several values of one row as Druid's SQL prints them, and back |
 
 mod align;
 mod asker;
@@ -17,6 +17,7 @@ mod node;
 mod over;
 mod planner;
 mod print;
+mod spread;
 mod table;
 
 pub(crate) use asker::{Ask, Asker};

@@ -21,6 +21,7 @@ use serde_json::Value;
 use super::Asker;
 use super::align::align;
 use super::exec::one_partition;
+use super::spread::spread;
 
 /// Runs Druid's aggregators where the rows come from an operator: it takes all rows of its child, within the
 /// memory of the statement, and asks the native query over them.
@@ -114,6 +115,7 @@ impl ExecutionPlan for NativeOverExec {
                     std::future::ready(taken.map(|()| rows))
                 })
                 .await?;
+            let (input_schema, rows) = spread(input_schema, rows)?;
             let batches = asker.ask_over(&query, input_schema, rows).await?;
             let aligned = batches
                 .into_iter()

@@ -6,6 +6,7 @@ mod failure;
 mod optimise;
 mod outputs;
 mod relation;
+mod subqueries;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -35,7 +36,7 @@ pub(crate) struct Planned {
     pub columns: Vec<SqlColumn>,
 }
 
-/// Plans a query over the catalogue's tables; `outer_limit` cuts its rows.
+/// Plans a query over the catalogue's tables; `outer_limit` cuts its rows, constants are computed in `zone`.
 ///
 /// # Errors
 /// When a name is not known or types do not fit, with the place where that shows.
@@ -43,8 +44,12 @@ pub(crate) fn plan(
     query: Box<Query>,
     catalog: &Arc<dyn Catalog>,
     outer_limit: Option<usize>,
+    zone: Option<&str>,
 ) -> Result<Planned> {
     let (plan, options) = unoptimised(query, catalog)?;
+    let mut options = options.as_ref().clone();
+    options.execution.time_zone = zone.map(str::to_owned);
+    let options = Arc::new(options);
     let plan = match outer_limit {
         Some(limit) => {
             LogicalPlanBuilder::from(plan).limit(0, Some(limit)).and_then(LogicalPlanBuilder::build)
@@ -53,7 +58,9 @@ pub(crate) fn plan(
     };
     let plan = plan.and_then(|plan| optimise::analyse(plan, &options)).map_err(sql_error)?;
     let columns = columns(plan.schema())?;
-    let plan = optimise::optimise(plan, options).map_err(sql_error)?;
+    let plan = subqueries::below_aggregates(plan)
+        .and_then(|plan| optimise::optimise(plan, options))
+        .map_err(sql_error)?;
     Ok(Planned { plan, columns })
 }
 

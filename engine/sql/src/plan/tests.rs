@@ -66,7 +66,7 @@ fn planned(text: &str) -> Result<Planned, SqlError> {
     let mut statement = statement::parse(text)?;
     dialect::rewrite(&mut statement.query, &around(Some(Vec::new())))?;
     let catalog: Arc<dyn Catalog> = Arc::new(Shop);
-    plan(statement.query, &catalog, None)
+    plan(statement.query, &catalog, None, None)
 }
 
 fn shown(text: &str) -> String {

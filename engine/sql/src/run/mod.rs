@@ -40,6 +40,17 @@ pub(crate) fn runtime(options: &SqlOptions) -> Result<Arc<RuntimeEnv>> {
     builder.build_arc().map_err(sql_error)
 }
 
+/// How a plan is run: on so many threads, its functions in this zone (UTC when there is none).
+pub(crate) fn session(partitions: usize, zone: Option<&str>) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(partitions.max(1))
+        .with_batch_size(BATCH_ROWS)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false);
+    config.options_mut().execution.time_zone = zone.map(str::to_owned);
+    config
+}
+
 /// Runs a plan until its first rows are there.
 ///
 /// # Errors
@@ -49,9 +60,9 @@ pub(crate) async fn start(
     columns: &[SqlColumn],
     asker: Asker,
     runtime: Arc<RuntimeEnv>,
-    partitions: usize,
+    session: SessionConfig,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let (physical, task) = physical(plan, asker, runtime, partitions).await?;
+    let (physical, task) = physical(plan, asker, runtime, session).await?;
     let rows = execute_stream(physical, task).map_err(sql_error)?;
     let columns = conform::schema(columns);
     let mut rows = rows
@@ -66,14 +77,9 @@ async fn physical(
     plan: &LogicalPlan,
     asker: Asker,
     runtime: Arc<RuntimeEnv>,
-    partitions: usize,
+    session: SessionConfig,
 ) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>)> {
-    let config = SessionConfig::new()
-        .with_target_partitions(partitions.max(1))
-        .with_batch_size(BATCH_ROWS)
-        .with_create_default_catalog_and_schema(false)
-        .with_information_schema(false)
-        .with_extension(Arc::new(asker));
+    let config = session.with_extension(Arc::new(asker));
     if let Some(leaf) = NativeNode::leaf(plan) {
         return Ok((leaf, Arc::new(plain_task(config, runtime))));
     }

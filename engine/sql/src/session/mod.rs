@@ -140,8 +140,8 @@ impl SqlEngine {
         }
         let asker = Asker::new(Arc::clone(&self.source), settings::native_context(&context));
         let runtime = self.runtime.clone()?;
-        let partitions = self.options.partitions;
-        let batches = run::start(&ready.plan, &ready.columns, asker, runtime, partitions).await?;
+        let session = run::session(self.options.partitions, settings::zone_name(&context));
+        let batches = run::start(&ready.plan, &ready.columns, asker, runtime, session).await?;
         Ok(SqlAnswer { columns: ready.columns.clone(), batches, context })
     }
 
@@ -174,7 +174,8 @@ impl SqlEngine {
         let outer_limit = settings.outer_limit;
         let around = settings.surroundings(Some(request.parameters.clone()));
         let findings = dialect::rewrite(&mut statement.query, &around)?;
-        let planned = plan::plan(statement.query, &self.catalog, outer_limit)?;
+        let planned =
+            plan::plan(statement.query, &self.catalog, outer_limit, settings::zone_name(&context))?;
         let resources = explain::resources(&planned.plan);
         let (plan, reasons) = lower::lower(&planned.plan, &Lowering::new(&context))?;
         let ready = Ready {

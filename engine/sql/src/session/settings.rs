@@ -7,6 +7,9 @@ use crate::dialect::{Surroundings, Zone};
 use crate::error::{Result, SqlError};
 use crate::session::Parameter;
 
+/// Names of UTC.
+const UTC: [&str; 5] = ["UTC", "Etc/UTC", "Z", "GMT", ""];
+
 /// Names that native queries need not know.
 const OF_SQL_ALONE: [&str; 8] = [
     "sqlTimeZone",
@@ -66,13 +69,19 @@ impl Settings {
     }
 }
 
+/// What a context calls the zone of its times; `None` for UTC.
+pub(crate) fn zone_name(context: &Map<String, Value>) -> Option<&str> {
+    let name = context.get("sqlTimeZone").and_then(Value::as_str);
+    name.filter(|name| !UTC.contains(name))
+}
+
 fn zone(context: &Map<String, Value>) -> Result<Option<Zone>> {
     let name = match context.get("sqlTimeZone") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(name)) => name,
         Some(_) => return Err(wrong("sqlTimeZone", "the name of a zone: 'America/New_York'")),
     };
-    if ["UTC", "Etc/UTC", "Z", "GMT", ""].contains(&name.as_str()) {
+    if UTC.contains(&name.as_str()) {
         return Ok(None);
     }
     let rules = parse_time_zone(name)

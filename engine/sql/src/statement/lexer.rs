@@ -1,9 +1,11 @@
 //! Text to tokens, by Druid's rules of writing.
 
+use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::dialect::Dialect;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 
-use super::bounds;
+use super::{bounds, infix};
 use crate::error::{Result, SqlError};
 
 /// How Druid's SQL is written: names in double quotes, texts in single ones, `U&'\00e9'`.
@@ -11,6 +13,22 @@ use crate::error::{Result, SqlError};
 pub(crate) struct DruidSyntax;
 
 impl Dialect for DruidSyntax {
+    fn parse_prefix(
+        &self,
+        parser: &mut Parser<'_>,
+    ) -> Option<std::result::Result<Expr, ParserError>> {
+        infix::position_from(parser)
+    }
+
+    fn parse_infix(
+        &self,
+        parser: &mut Parser<'_>,
+        left: &Expr,
+        precedence: u8,
+    ) -> Option<std::result::Result<Expr, ParserError>> {
+        infix::distinct_from(parser, left, precedence)
+    }
+
     fn is_delimited_identifier_start(&self, ch: char) -> bool {
         ch == '"'
     }

@@ -1,6 +1,7 @@
 //! The text of a statement to what it sets and the query that it asks.
 
 mod bounds;
+mod infix;
 mod lexer;
 mod settings;
 #[cfg(test)]

@@ -90,3 +90,15 @@ fn h_93_marks_that_look_like_quotes_are_none() {
     parse("SELECT 1 -- at the end").unwrap();
     parse("SELECT /* a */ 1").unwrap();
 }
+
+#[test]
+fn f_29_what_is_distinct_ends_before_and() {
+    let shown = |text: &str| parse(text).unwrap().query.to_string();
+    let query =
+        shown("SELECT 1 FROM t WHERE a IS NOT DISTINCT FROM 1 OR b IS DISTINCT FROM 2 AND c");
+    let grouped =
+        shown("SELECT 1 FROM t WHERE (a IS NOT DISTINCT FROM 1) OR ((b IS DISTINCT FROM 2) AND c)");
+    assert_eq!(query, grouped.replace(['(', ')'], ""));
+    let query = parse("SELECT POSITION('a' IN b FROM 2) FROM t").unwrap().query.to_string();
+    assert_eq!(query, "SELECT position('a', b, 2) FROM t");
+}
