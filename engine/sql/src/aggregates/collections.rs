@@ -9,7 +9,7 @@ use crate::functions::Refusal;
 use crate::functions::{expression, types};
 
 /// Bytes that an array or a text may have, unless a call says otherwise.
-const DEFAULT_SIZE_BYTES: i64 = 1024;
+pub(super) const DEFAULT_SIZE_BYTES: i64 = 1024;
 
 pub(super) const AGGREGATES: &[Aggregate] = &[
     bits("bit_and", |call| bitwise(call, "bitwiseAnd")),

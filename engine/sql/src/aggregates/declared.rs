@@ -1,14 +1,15 @@
-//! [`DeclaredAggregate`]: an aggregate that DataFusion plans and never computes.
+//! [`DeclaredAggregate`]: an aggregate that DataFusion plans, and computes in windows only.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::{Result, not_impl_err, plan_err};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
 
 use super::table::{Aggregate, Returns};
+use super::windowed;
 use crate::functions::types;
 
 /// An aggregate of the tables.
@@ -106,10 +107,7 @@ impl AggregateUDFImpl for DeclaredAggregate {
         Ok(Arc::new(field.with_metadata(metadata)))
     }
 
-    fn accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        not_impl_err!(
-            "{} in a window or over this kind of rows",
-            self.aggregate.name.to_uppercase()
-        )
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        windowed::accumulator(self.aggregate.name, &args)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`native`] writes a call as native aggregators with a post-aggregator where one is needed. COUNT, SUM, MIN, MAX
 //! and AVG may run on DataFusion too ([`runs_on_datafusion`]); the others run natively only, over segments or over
-//! the rows of any plan, so that each has one implementation.
+//! the rows of any plan, so that each has one implementation; `windowed` has what windows need of them.
 
 mod collections;
 mod counts;
@@ -14,6 +14,7 @@ mod sketches;
 mod statistics;
 mod table;
 mod widened;
+mod windowed;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};

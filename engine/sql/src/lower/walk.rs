@@ -6,8 +6,10 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::source_as_provider;
-use datafusion::error::Result;
-use datafusion::logical_expr::{Aggregate, Expr, Filter, LogicalPlan, Projection, TableScan};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Projection, TableScan,
+};
 use henge_types::TIME_COLUMN;
 
 use super::draft::{Draft, is_virtual_name, table_outputs};
@@ -16,7 +18,7 @@ use super::union::union;
 use super::{Lowering, Reason};
 use crate::aggregates;
 use crate::functions::expression::Refusal;
-use crate::native::NativeTable;
+use crate::native::{MULTI_VALUE, NativeTable};
 
 /// A part of a plan.
 enum Part {
@@ -142,15 +144,19 @@ impl Walk<'_> {
         }
     }
 
-    /// An operator over rows that no draft gives. Aggregates that only native queries compute are asked over them.
+    /// An operator over rows that no draft gives. Aggregates that only native queries compute are asked over them, and
+    /// groups of columns that may hold several values, each of which is a group.
     fn over_plan(&mut self, plan: &LogicalPlan, input: LogicalPlan) -> Result<Part> {
-        if let LogicalPlan::Aggregate(aggregate) = plan
-            && aggregate.aggr_expr.iter().any(is_native_only)
-        {
-            let mut draft = self.draft_over(aggregate, input.clone())?;
-            match draft.group(aggregate, self.lowering) {
-                Ok(()) => return Ok(Part::Draft(Box::new(draft))),
-                Err(refusal) => self.refuse(name(plan), &refusal),
+        if let LogicalPlan::Aggregate(aggregate) = plan {
+            let is_needed = aggregate.aggr_expr.iter().any(is_native_only);
+            if is_needed || groups_several(aggregate) {
+                let mut draft = self.draft_over(aggregate, input.clone())?;
+                match draft.group(aggregate, self.lowering) {
+                    Ok(()) => return Ok(Part::Draft(Box::new(draft))),
+                    // Nobody else computes it.
+                    Err(refusal) if is_needed => return Err(DataFusionError::Plan(refusal.reason)),
+                    Err(refusal) => self.refuse(name(plan), &refusal),
+                }
             }
         }
         self.keep(plan, vec![input])
@@ -248,6 +254,15 @@ fn over(plan: &LogicalPlan, input: LogicalPlan) -> Result<LogicalPlan> {
 
 fn has_sets(aggregate: &Aggregate) -> bool {
     matches!(aggregate.group_expr.as_slice(), [Expr::GroupingSet(_)])
+}
+
+/// Whether a group is of values of which a row may have several.
+fn groups_several(aggregate: &Aggregate) -> bool {
+    let schema = aggregate.input.schema();
+    aggregate.group_expr.iter().any(|key| {
+        let field = key.to_field(schema);
+        field.is_ok_and(|(_, field)| field.metadata().contains_key(MULTI_VALUE))
+    })
 }
 
 fn is_native_only(call: &Expr) -> bool {

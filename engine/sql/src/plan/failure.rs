@@ -16,7 +16,7 @@ pub(crate) fn sql_error(error: DataFusionError) -> SqlError {
     let place = error.diagnostic().and_then(|diagnostic| diagnostic.span);
     let told = match error.find_root() {
         DataFusionError::SchemaError(schema, _) => SqlError::invalid(schema_message(schema)),
-        DataFusionError::NotImplemented(message) => SqlError::unsupported(message.clone()),
+        DataFusionError::NotImplemented(message) => SqlError::unsupported(unsupported(message)),
         DataFusionError::ResourcesExhausted(message) => SqlError::new(
             ErrorClass::ResourceLimit,
             format!("the statement needs more memory than it may have: {}", first_line(message)),
@@ -88,7 +88,7 @@ pub(super) fn known_or_not<'k>(
 
 fn plan_message(message: &str) -> String {
     let name = message.strip_prefix("Invalid function '").and_then(|rest| rest.split_once('\''));
-    let Some((name, _)) = name else { return first_line(message) };
+    let Some((name, _)) = name else { return first_line(own_words(message)) };
     let (scalars, aggregates) = (functions::scalars(), aggregates::all());
     let scalars = scalars.iter().map(|function| (function.name(), function.aliases()));
     let aggregates = aggregates.iter().map(|function| (function.name(), function.aliases()));
@@ -96,6 +96,28 @@ fn plan_message(message: &str) -> String {
         .chain(aggregates)
         .flat_map(|(name, aliases)| aliases.iter().map(String::as_str).chain([name]));
     known_or_not("function", name, known)
+}
+
+/// What a function of ours says of its arguments, without what DataFusion puts around it.
+fn own_words(message: &str) -> &str {
+    let said = message.split_once("coercion failed with: Error during planning: ");
+    let said = said.map_or(message, |(_, said)| said);
+    said.split(". No function matches")
+        .next()
+        .unwrap_or(said)
+        .trim_end_matches(" No function matches")
+}
+
+/// What to write instead of what DataFusion does not do.
+fn unsupported(message: &str) -> String {
+    let subquery = ["InSubquery", "Exists", "ScalarSubquery"]
+        .iter()
+        .any(|kind| message.contains(&format!("logical expression {kind}")));
+    if subquery {
+        return "a subquery cannot stand here; put IN and EXISTS into WHERE, or join the subquery"
+            .to_owned();
+    }
+    first_line(message)
 }
 
 /// Backtraces and lists of candidates follow in further lines.
