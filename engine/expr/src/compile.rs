@@ -56,16 +56,25 @@ pub(crate) struct Compiled {
     pub(crate) lookups: Vec<Arc<Lookup>>,
 }
 
-/// Compiles a tree whose columns are `identifiers` (sorted), and tells how these are used.
+/// What a tree reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns<'a> {
+    /// The names of its columns, sorted.
+    pub(crate) names: &'a [String],
+    /// Those of type ARRAY.
+    pub(crate) arrays: &'a [&'a str],
+}
+
+/// Compiles a tree, and tells how its columns are used.
 pub(crate) fn compile(
     ast: &Ast,
-    identifiers: &[String],
+    columns: Columns<'_>,
     text_bytes: usize,
     lookups: &dyn Lookups,
 ) -> Result<Compiled> {
     let limits = Limits::folding(text_bytes);
     let mut compiler = Compiler {
-        identifiers,
+        columns,
         lambdas: Vec::new(),
         uses: Uses::default(),
         budget: Budget::new(limits, None),
@@ -85,7 +94,7 @@ pub(crate) fn compile(
 }
 
 struct Compiler<'a> {
-    identifiers: &'a [String],
+    columns: Columns<'a>,
     /// Parameters of the enclosing lambdas, outermost first.
     lambdas: Vec<&'a [String]>,
     uses: Uses,
@@ -132,9 +141,11 @@ impl<'a> Compiler<'a> {
                 return Node::Local { up, index };
             }
         }
-        let slot = self.identifiers.binary_search_by(|known| known.as_str().cmp(name));
+        let slot = self.columns.names.binary_search_by(|known| known.as_str().cmp(name));
         let Ok(slot) = slot else { return Node::Literal(ExprValue::Null) };
-        self.uses.scalar(slot);
+        if !self.columns.arrays.contains(&name) {
+            self.uses.scalar(slot);
+        }
         Node::Slot(slot)
     }
 

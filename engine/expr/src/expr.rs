@@ -8,7 +8,7 @@ use henge_types::Granularity;
 use crate::affine::Affine;
 use crate::ast::Ast;
 use crate::budget::Budget;
-use crate::compile::{Compiled, compile, free_identifiers};
+use crate::compile::{Columns, Compiled, compile, free_identifiers};
 use crate::error::{ExprError, Result};
 use crate::functions;
 use crate::lookup::{Lookup, Lookups, NoLookups};
@@ -65,7 +65,7 @@ impl Expr {
     /// # Errors
     /// As [`Expr::parse`], and for the name of a lookup that there is not.
     pub fn parse_with(text: &str, lookups: &dyn Lookups) -> Result<Self> {
-        Self::compiled(text, parser::parse(text)?, lookups)
+        Self::compiled(text, parser::parse(text)?, &[], lookups)
     }
 
     /// A part of this expression's tree as an expression of its own; messages show the whole text.
@@ -73,14 +73,24 @@ impl Expr {
     /// # Errors
     /// As [`Expr::parse`].
     pub fn part(&self, ast: &Ast) -> Result<Self> {
-        Self::compiled(&self.inner.text, ast.clone(), self)
+        Self::compiled(&self.inner.text, ast.clone(), &[], self)
     }
 
-    fn compiled(text: &str, ast: Ast, lookups: &dyn Lookups) -> Result<Self> {
+    /// The expression over columns of which these are of type ARRAY: each is one value wherever it
+    /// stands, where several values of a row would be taken one by one.
+    ///
+    /// # Errors
+    /// As [`Expr::parse`].
+    pub fn over_arrays(&self, arrays: &[&str]) -> Result<Self> {
+        Self::compiled(&self.inner.text, self.inner.ast.clone(), arrays, self)
+    }
+
+    fn compiled(text: &str, ast: Ast, arrays: &[&str], lookups: &dyn Lookups) -> Result<Self> {
         let mut names = BTreeSet::new();
         free_identifiers(&ast, &mut Vec::new(), &mut names);
         let identifiers: Vec<String> = names.into_iter().collect();
-        let Compiled { root, uses, lookups } = compile(&ast, &identifiers, text.len(), lookups)?;
+        let columns = Columns { names: &identifiers, arrays };
+        let Compiled { root, uses, lookups } = compile(&ast, columns, text.len(), lookups)?;
         let steps = root.steps();
         let text = text.to_owned();
         Ok(Self { inner: Arc::new(Inner { text, identifiers, uses, ast, root, lookups, steps }) })

@@ -3,8 +3,9 @@
 //!
 //! A pattern is translated: without flags `\w`, `\d`, `\s`, `\b` and `(?i)` are ASCII, `.` stops at
 //! every line terminator, `$` and `\Z` also match before a final one. What the engine cannot do
-//! (look-around, back-references, possessive quantifiers, atomic groups, `\G`, a `$` with more behind
-//! it, a `^` by line with more before it or nothing behind it) is refused by name and position instead of meaning something else.
+//! (look-around but `(?=…)` at the end of the pattern, back-references, possessive quantifiers, atomic groups, `\G`,
+//! a `$` with more behind it, a `^` by line with more before it or nothing behind it) is refused by name and position
+//! instead of meaning something else.
 //!
 //! Differences that stay: after U+0085, U+2028 or U+2029 a `^` by line is found once for each match
 //! that does not take the terminator itself; text is matched by Unicode scalar values, so patterns cannot name half a
@@ -61,7 +62,8 @@ pub struct JavaRegex {
 struct Groups {
     /// The translation's group of each of the pattern's, from 0, the whole match.
     of_pattern: Vec<usize>,
-    /// The translation's groups that hold a line terminator behind the match.
+    /// The translation's groups that hold what lies behind the match: a line terminator, or what was looked ahead
+    /// at. What holds others comes before them.
     terminators: Vec<usize>,
     /// The translation's groups that hold a line terminator before the match.
     starts: Vec<usize>,

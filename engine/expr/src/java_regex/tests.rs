@@ -254,7 +254,10 @@ fn escapes_are_java_s() {
 #[test]
 fn h_81_what_cannot_be_had_is_refused_by_name_and_place() {
     for (pattern, position, named) in [
-        ("a(?=b)", 2, "look-ahead"),
+        ("a(?=b)c", 2, "look-ahead"),
+        ("(?:a(?=b)|b)+", 5, "look-ahead"),
+        ("(a(?=b))c", 3, "look-ahead"),
+        ("a(?=(b))", 2, "look-ahead"),
         ("a(?!b)", 2, "look-ahead"),
         ("(?<=a)b", 1, "look-behind"),
         ("(?<!a)b", 1, "look-behind"),
@@ -330,4 +333,25 @@ fn matches_follow_each_other_as_in_java() {
     assert_eq!(all("$", "a\n"), [(1, 1), (2, 2)]);
     assert_eq!(all("x*", "é"), [(0, 0), (2, 2)]);
     assert_eq!(compile(",").split("a,b,"), ["a", "b", ""]);
+}
+
+#[test]
+fn what_is_looked_ahead_at_is_no_part_of_the_match() {
+    for (pattern, text, expected) in [
+        (r"/(\w+)(?=/|$)", "/path/to", Some("/path")),
+        ("a(?=b)", "acab", Some("a")),
+        ("a(?=b)", "ac", None),
+        ("x(?=y)|xyz", "xyz", Some("x")),
+        ("a+(?=a)", "aaa", Some("aa")),
+        ("a+?(?=a)", "aaa", Some("a")),
+        ("(?=b)", "ab", Some("")),
+        ("(?i:q(?=U))", "Qu", Some("Q")),
+        ("a(?=$)", "ba\n", Some("a")),
+    ] {
+        assert_eq!(first(pattern, text), expected, "{pattern:?} in {text:?}");
+    }
+    let regex = compile("(a)(?=a)");
+    let found: Vec<(usize, usize)> = regex.matches("aaa").map(|found| found.span()).collect();
+    assert_eq!(found, [(0, 1), (1, 2)]);
+    assert_eq!(regex.find_at("aaa", 1).unwrap().group(1, "aaa"), Some("a"));
 }

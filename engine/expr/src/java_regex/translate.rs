@@ -71,6 +71,8 @@ const RARE_TERMINATORS: &str = r"[\x{85}\x{2028}\x{2029}]";
 struct Edge {
     /// Where a `$` is that may be the last thing it matches.
     dollar: Option<usize>,
+    /// Where a look-ahead is, whose text is no part of the match: it must be the last thing.
+    look_ahead: Option<usize>,
     /// Where a `^` by line is behind which it may match nothing.
     caret: Option<usize>,
     /// It may match no character.
@@ -80,12 +82,19 @@ struct Edge {
 }
 
 impl Edge {
-    const ANCHOR: Self = Self { dollar: None, caret: None, may_be_empty: true, is_anchor: true };
+    const ANCHOR: Self = Self {
+        dollar: None,
+        look_ahead: None,
+        caret: None,
+        may_be_empty: true,
+        is_anchor: true,
+    };
 
     /// The edge of either.
     fn or(self, other: Self) -> Self {
         Self {
             dollar: self.dollar.or(other.dollar),
+            look_ahead: self.look_ahead.or(other.look_ahead),
             caret: self.caret.or(other.caret),
             may_be_empty: self.may_be_empty || other.may_be_empty,
             is_anchor: self.is_anchor && other.is_anchor,
@@ -159,7 +168,14 @@ impl Translator {
                      use \\z for the very end, or move it to the end",
                 ));
             }
+            let end = self.out.len();
             element.may_be_empty |= self.quantifier(*flags)?;
+            let repeated = element.look_ahead.filter(|_| self.out.len() > end);
+            if let Some(at) = edge.look_ahead.or(repeated) {
+                let message = "look-ahead with more of the pattern behind it is not supported";
+                return Err(self.cursor.error(at, message));
+            }
+            edge.look_ahead = element.look_ahead;
             preceded |= !element.is_anchor;
             edge.dollar = element.dollar;
             edge.caret = element.caret.or(edge.caret.filter(|_| element.may_be_empty));
@@ -313,8 +329,10 @@ impl Translator {
             self.capture(None);
         } else if self.cursor.takes("<=") || self.cursor.takes("<!") {
             return Err(self.cursor.error(at, "look-behind is not supported"));
-        } else if self.cursor.takes("=") || self.cursor.takes("!") {
-            return Err(self.cursor.error(at, "look-ahead is not supported"));
+        } else if self.cursor.takes("=") {
+            return self.look_ahead(at, inner, depth);
+        } else if self.cursor.takes("!") {
+            return Err(self.cursor.error(at, "negative look-ahead is not supported"));
         } else if self.cursor.takes(">") {
             return Err(self.cursor.error(at, "atomic groups (?>…) are not supported"));
         } else if self.cursor.takes("<") {
@@ -334,6 +352,24 @@ impl Translator {
         }
         self.out.push(')');
         Ok(Edge { is_anchor: false, ..edge })
+    }
+
+    /// `(?=…)` at the end of a pattern, behind its `(?=`: a group whose text is cut off the match.
+    fn look_ahead(&mut self, at: usize, mut flags: Flags, depth: usize) -> Result<Edge> {
+        self.groups.terminators.push(self.group_count);
+        self.group_count += 1;
+        self.out.push('(');
+        let captured = self.groups.of_pattern.len();
+        self.alternatives(&mut flags, depth + 1, true)?;
+        if !self.cursor.takes(")") {
+            return Err(self.cursor.error(at, "a ( without its )"));
+        }
+        if self.groups.of_pattern.len() > captured {
+            let message = "look-ahead with a group in it is not supported; write (?:…) for it";
+            return Err(self.cursor.error(at, message));
+        }
+        self.out.push(')');
+        Ok(Edge { look_ahead: Some(at), ..Edge::ANCHOR })
     }
 
     fn capture(&mut self, name: Option<String>) {

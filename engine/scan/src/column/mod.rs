@@ -230,6 +230,18 @@ impl<'a> Columns<'a> {
                 source => Ok(source),
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(ExpressionSource::new(expression.clone(), inputs, output_type, &self.cancel))
+        let expression = over_arrays(expression, &inputs)?;
+        Ok(ExpressionSource::new(expression, inputs, output_type, &self.cancel))
     }
+}
+
+/// The expression for these inputs: arrays are values by themselves there.
+fn over_arrays(expression: &Expr, inputs: &[Source<'_>]) -> Result<Expr> {
+    let named = expression.identifiers().iter().zip(inputs);
+    let arrays = named.filter(|(_, input)| matches!(input, Source::Complex(_)));
+    let arrays: Vec<&str> = arrays.map(|(name, _)| name.as_str()).collect();
+    if arrays.is_empty() {
+        return Ok(expression.clone());
+    }
+    expression.over_arrays(&arrays).map_err(|error| ExecError::of_expression(&error, ""))
 }
