@@ -109,8 +109,19 @@ fn check(tier: &str, id: &str, spec: &LookupSpec) -> Result<()> {
         }
         None => return invalid(format!("lookup '{id}': give its type, map")),
     }
-    if spec.map().is_none() {
+    let Some(map) = spec.map() else {
         return invalid(format!("lookup '{id}': give an object of keys and values as map"));
+    };
+    // Numbers and truth values count as their texts.
+    let is_none = |(_, value): &(&String, &Value)| {
+        matches!(value, Value::Null | Value::Array(_) | Value::Object(_))
+    };
+    if let Some((key, value)) = map.iter().find(is_none) {
+        let (key, value): (String, String) =
+            (key.chars().take(60).collect(), value.to_string().chars().take(60).collect());
+        return invalid(format!(
+            "lookup '{id}': the value of key '{key}' is {value}, give a string; leave out keys without a value"
+        ));
     }
     match size_bytes(spec) {
         bytes if bytes <= MAX_LOOKUP_BYTES => Ok(()),

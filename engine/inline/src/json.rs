@@ -5,7 +5,7 @@ use henge_expr::{ExprValue, Lookup};
 use henge_query::{InlineRows, InlineType, Rows};
 use henge_segment::SegmentView;
 use henge_sketch::{from_base64, to_base64};
-use henge_types::ColumnType;
+use henge_types::{ColumnType, ValueType};
 use henge_vector::{json_of, value_of};
 use serde_json::{Value, json};
 
@@ -36,12 +36,49 @@ pub fn rows_of_inline(rows: &InlineRows, memory: Option<&QueryMemory>) -> Result
                     (Some(declared), _) => declared,
                     (None, found) => found.unwrap_or(Kind::Text),
                 };
+                for (row, value) in values().enumerate() {
+                    check(&column.name, row, &value, &kind)?;
+                }
                 of_values(kind, values())
             }
         };
         columns.push((column.name.clone(), values));
     }
     InlineSegment::new(columns, rows.rows.len(), memory)
+}
+
+/// Refuses a value that a column of numbers cannot hold; what can be read as a number is.
+fn check(name: &str, row: usize, value: &ExprValue, kind: &Kind) -> Result<()> {
+    let is_number = |value: &ExprValue, element: ValueType| match element {
+        _ if value.is_null() => true,
+        ValueType::Long => value.as_long().is_some(),
+        ValueType::Float | ValueType::Double => value.as_double().is_some(),
+        ValueType::String => true,
+    };
+    let fits = match (kind, value) {
+        (Kind::Array(element), ExprValue::Array(items)) => {
+            items.iter().all(|item| is_number(item, *element))
+        }
+        (Kind::Array(element), single) => is_number(single, *element),
+        (Kind::Long | Kind::Float | Kind::Double, ExprValue::Array(_)) => false,
+        (Kind::Long, value) => is_number(value, ValueType::Long),
+        (Kind::Float | Kind::Double, value) => is_number(value, ValueType::Double),
+        (Kind::Text | Kind::Lists | Kind::Objects(_), _) => true,
+    };
+    if fits {
+        return Ok(());
+    }
+    let declared = match kind {
+        Kind::Array(element) => InlineType::Array(*element).to_string(),
+        Kind::Long => ValueType::Long.to_string(),
+        Kind::Float => ValueType::Float.to_string(),
+        _ => ValueType::Double.to_string(),
+    };
+    let value: String = json_of(value).to_string().chars().take(60).collect();
+    Err(ExecError::Invalid(format!(
+        "dataSource.rows[{row}]: {value} in column '{name}' is no {declared}; write null, or give the column another \
+         type"
+    )))
 }
 
 fn object(name: &str, value: &Value) -> Result<Option<std::sync::Arc<[u8]>>> {

@@ -6,8 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use henge_exec::{ExecContext, Extent, MemoryPool, QueryMemory, finalise, merge};
-use henge_inline::{Derivation, InlineSegment, rows_of_answer, rows_of_inline, run_over};
+use arrow_array::{RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
+use henge_exec::{ExecContext, Extent, MemoryPool, QueryMemory, finalise, merge, run};
+use henge_inline::{
+    Derivation, InlineSegment, rows_of_answer, rows_of_batches, rows_of_inline, run_over,
+};
 use henge_oracle::OracleRow;
 use henge_query::{DataSource, Query};
 use henge_types::Value as Stored;
@@ -360,4 +364,97 @@ fn what_travels_to_other_processes_is_the_same() {
     let sent = query.to_value().to_string();
     let received = Query::decode(sent.as_bytes()).unwrap();
     assert_eq!(answer(&received), answer(&query));
+}
+
+#[test]
+fn a_join_that_hides_columns_of_its_left_is_refused() {
+    let left = facts(&[vec![json!(0), json!("p1"), json!("t1"), json!(1)]]);
+    let rows = at_hand(&left);
+    let source = json!({
+        "type": "join", "left": "w", "right": inline(&["age"], &["STRING"], &[vec![json!("p1")]]),
+        "rightPrefix": "p", "condition": "\"page\" == 'x'", "joinType": "INNER",
+    });
+    let query = resolved(&group_by(&source, &json!([]), &Value::Null));
+    let context = ExecContext::default();
+    let derivation = Derivation::of(&query, &context).unwrap().unwrap();
+    let refused = derivation.run(&query, &rows, Extent::Whole, &context).unwrap_err().to_string();
+    assert!(refused.contains("rightPrefix: 'p' hides column 'page'"), "{refused}");
+}
+
+#[test]
+fn values_that_a_column_of_numbers_cannot_hold_are_refused_with_their_place() {
+    let read = |column_type: &str, value: Value| {
+        let rows = [vec![json!(1)], vec![value]];
+        let source = inline(&["n"], &[column_type], &rows);
+        let query = json!({"queryType": "scan", "dataSource": source, "intervals": ["2000/2001"]});
+        let query = Query::from_value(&query).unwrap();
+        let DataSource::Inline(rows) = &query.base().data_source else { panic!("{source}") };
+        rows_of_inline(rows, None).map(|_| ()).map_err(|error| error.to_string())
+    };
+    for (column_type, value) in [
+        ("LONG", json!("5")),
+        ("LONG", json!(1.5)),
+        ("LONG", json!(true)),
+        ("LONG", Value::Null),
+        ("DOUBLE", json!("1e3")),
+        ("ARRAY<LONG>", json!([1, null, "2"])),
+        ("STRING", json!(["a", 5])),
+    ] {
+        assert_eq!(read(column_type, value.clone()), Ok(()), "{column_type} {value}");
+    }
+    for (column_type, value) in [
+        ("LONG", json!("abc")),
+        ("LONG", json!(1e30)),
+        ("LONG", json!([5])),
+        ("LONG", json!({"a": 1})),
+        ("FLOAT", json!("x")),
+        ("DOUBLE", json!([1.5, 2])),
+        ("ARRAY<DOUBLE>", json!([1, "x"])),
+    ] {
+        let refused = read(column_type, value.clone()).unwrap_err();
+        let wanted = format!("dataSource.rows[1]: {value} in column 'n' is no {column_type}");
+        assert!(refused.contains(&wanted), "{refused}");
+    }
+}
+
+#[test]
+fn arrays_are_values_by_themselves_and_several_values_are_taken_one_by_one() {
+    for (column_type, wanted) in [("ARRAY<STRING>", json!("[a")), ("STRING", json!(["aa", "ab"]))] {
+        let rows = [vec![json!(["a", "b"])]];
+        let expression = if column_type == "STRING" { "concat('a', x)" } else { "lpad(x, 2, '*')" };
+        let query = json!({
+            "queryType": "scan", "dataSource": inline(&["x"], &[column_type], &rows),
+            "intervals": ["1970/1971"], "columns": ["v"], "resultFormat": "compactedList",
+            "virtualColumns": [{"type": "expression", "name": "v", "expression": expression}],
+        });
+        let query = Query::from_value(&query).unwrap();
+        assert_eq!(answer(&query)[0]["events"][0][0], wanted, "{column_type}");
+    }
+}
+
+#[test]
+fn texts_that_say_so_are_stored_objects() {
+    let typed = |name: &str, druid_type: &str| {
+        let metadata = [("druid.type".to_owned(), format!("COMPLEX<{druid_type}>"))].into();
+        Field::new(name, DataType::Utf8, true).with_metadata(metadata)
+    };
+    let pairs =
+        StringArray::from(vec![Some(r#"{"lhs":5,"rhs":70}"#), None, Some(r#"{"lhs":9,"rhs":80}"#)]);
+    let schema = Schema::new(vec![typed("pair", "serializablePairLongLong")]);
+    let batch =
+        RecordBatch::try_new(Arc::new(schema.clone()), vec![Arc::new(pairs.clone())]).unwrap();
+    let rows = rows_of_batches(&schema, &[batch], None).unwrap();
+    let last = json!({"type": "longLast", "name": "last", "fieldName": "pair"});
+    let query = json!({
+        "queryType": "timeseries", "dataSource": "rows", "intervals": ["1970/1971"], "granularity": "all",
+        "aggregations": [last],
+    });
+    let query = resolved(&query);
+    let context = ExecContext::default();
+    let partial = run(&query, &rows, &context).unwrap();
+    assert_eq!(json_of(&query, partial, &context)[0]["result"]["last"], 80);
+    let schema = Schema::new(vec![typed("sketch", "HLLSketch")]);
+    let batch = RecordBatch::try_new(Arc::new(schema.clone()), vec![Arc::new(pairs)]).unwrap();
+    let refused = rows_of_batches(&schema, &[batch], None).unwrap_err().to_string();
+    assert!(refused.contains("column 'sketch' holds no HLLSketch"), "{refused}");
 }

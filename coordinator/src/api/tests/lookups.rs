@@ -54,6 +54,10 @@ async fn what_is_no_lookup_or_too_large_is_refused_in_words() {
     assert!(status == 501 && text.contains("supported: map"), "{status} {text}");
     let (status, text) = set(spec("v1", json!([]))).await;
     assert!(status == 400 && text.contains("give an object of keys and values"), "{status} {text}");
+    for value in [json!(null), json!(["x"]), json!({"a": 1})] {
+        let (status, text) = set(spec("v1", json!({"a": "x", "k": value}))).await;
+        assert!(status == 400 && text.contains("the value of key 'k' is"), "{status} {text}");
+    }
     let (status, text) = set(spec("v1", json!({"k": "v".repeat(MAX_LOOKUP_BYTES)}))).await;
     assert!(status == 400 && text.contains("load the values as a datasource"), "{status} {text}");
 }

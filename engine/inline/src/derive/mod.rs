@@ -89,6 +89,7 @@ impl Derivation {
             true => query.base().intervals.clone(),
             false => vec![Interval::ETERNITY],
         };
+        self.refuse_hidden(view)?;
         let mut rows =
             scan::scan(view, &self.reads, self.filter.clone(), Vec::new(), intervals, context)?;
         for step in &self.steps {
@@ -103,6 +104,23 @@ impl Derivation {
             };
         }
         Ok(rows)
+    }
+
+    /// Refuses a join whose right side would take the place of columns of the segment.
+    fn refuse_hidden(&self, view: &dyn SegmentView) -> Result<()> {
+        for step in &self.steps {
+            let Step::Join(join) = step else { continue };
+            let prefix = join.prefix();
+            let columns = &view.schema().columns;
+            if let Some(hidden) = columns.iter().find(|column| column.name.starts_with(prefix)) {
+                return Err(ExecError::Invalid(format!(
+                    "dataSource.rightPrefix: '{prefix}' hides column '{}' of the left side: take one that no name \
+                     there begins with, for example \"r.\"",
+                    hidden.name
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// What a segment contributes to the answer of a query.

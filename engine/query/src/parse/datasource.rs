@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use henge_types::ColumnType;
+use henge_types::{ColumnType, TIME_COLUMN};
 
 use super::dimension::value_type;
 use super::filter::{optional_plain_filter, plain_filter};
@@ -148,7 +148,14 @@ fn join(node: &Node<'_>) -> Result<Join> {
         ));
     }
     let hint = "give what the names of the right side's columns begin with, for example \"r.\"";
-    let prefix = node.require("rightPrefix", hint)?;
+    let prefix_node = node.require("rightPrefix", hint)?;
+    let prefix = prefix_node.name()?;
+    if let Some(hidden) = hidden_by(&prefix, &left) {
+        return Err(prefix_node.invalid(format!(
+            "hides '{}' of the left side: take one that no name there begins with, for example \"r.\"",
+            excerpt(hidden)
+        )));
+    }
     let condition =
         node.require("condition", "give an expression, for example \"a == \\\"r.b\\\"\"")?;
     let type_node = node.require("joinType", "give INNER, LEFT, RIGHT or FULL")?;
@@ -157,7 +164,7 @@ fn join(node: &Node<'_>) -> Result<Join> {
     Ok(Join {
         left,
         right,
-        prefix: prefix.name()?,
+        prefix,
         condition: expression(&condition)?,
         join_type: join_type.ok_or_else(|| {
             let wanted = excerpt(wanted);
@@ -166,6 +173,32 @@ fn join(node: &Node<'_>) -> Result<Join> {
         })?,
         left_filter: optional_plain_filter(node, "leftFilter")?,
     })
+}
+
+/// What of the left side of a join could not be read any more, as far as it is known without its rows.
+fn hidden_by<'s>(prefix: &str, left: &'s DataSource) -> Option<&'s str> {
+    let mut source = left;
+    loop {
+        let (name, base) = match source {
+            // Either would hide columns of the other.
+            DataSource::Join(join) if prefix.starts_with(&join.prefix) => {
+                return Some(&join.prefix);
+            }
+            DataSource::Join(join) => (Some(&join.prefix), &join.left),
+            DataSource::Unnest(unnest) => (Some(&unnest.column.name), &unnest.base),
+            DataSource::Filtered(filtered) => (None, &filtered.base),
+            DataSource::Inline(rows) => {
+                let mut names = rows.columns.iter().map(|column| column.name.as_str());
+                let found = names.find(|name| name.starts_with(prefix));
+                return found.or_else(|| TIME_COLUMN.starts_with(prefix).then_some(TIME_COLUMN));
+            }
+            _ => return TIME_COLUMN.starts_with(prefix).then_some(TIME_COLUMN),
+        };
+        match name.filter(|name| name.starts_with(prefix)) {
+            Some(name) => return Some(name),
+            None => source = base,
+        }
+    }
 }
 
 fn unnest(node: &Node<'_>) -> Result<Unnest> {

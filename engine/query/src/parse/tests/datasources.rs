@@ -88,9 +88,22 @@ fn what_is_wrong_is_named_with_its_place() {
     source["columnTypes"] = json!(["STRING", "SHORT"]);
     assert_refused(&over(source), "dataSource.columnTypes[1]: unknown type \"SHORT\"");
     assert_refused(&join(&json!({"joinType": "OUTER"})), "dataSource.joinType: unknown join type");
+    assert_refused(&join(&json!({"rightPrefix": ""})), "dataSource.rightPrefix: must not be empty");
     assert_refused(
         &join(&json!({"rightPrefix": "__"})),
-        "dataSource.rightPrefix: must not be empty",
+        "dataSource.rightPrefix: hides '__time' of the left side",
+    );
+    let mut nested = join(&json!({}))["dataSource"].clone();
+    nested = json!({
+        "type": "join", "left": nested, "right": inline(), "rightPrefix": "r.x.", "condition": "1",
+        "joinType": "INNER",
+    });
+    assert_refused(&over(nested), "dataSource.rightPrefix: hides 'r.' of the left side");
+    let left = json!({"type": "filter", "base": inline(), "filter": {"type": "true"}});
+    let first = inline()["columnNames"][0].as_str().unwrap().to_owned();
+    assert_refused(
+        &join(&json!({"left": left, "rightPrefix": first[..1]})),
+        &format!("dataSource.rightPrefix: hides '{first}' of the left side"),
     );
     assert_refused(&join(&json!({"condition": "a =="})), "dataSource.condition: expression");
     assert_refused(&join(&json!({"left": {"type": "tabel"}})), "dataSource.left.type: unknown");
