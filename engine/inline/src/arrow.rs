@@ -9,20 +9,25 @@ use arrow_array::{
     Array, ArrayRef, ArrowPrimitiveType, BooleanArray, GenericListArray, GenericStringArray,
     OffsetSizeTrait, PrimitiveArray, RecordBatch, StringViewArray,
 };
-use arrow_schema::{DataType, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use henge_exec::{ExecError, QueryMemory, Result};
 use henge_expr::ExprValue;
 use henge_types::ValueType;
 
 use crate::build::{Kind, of_values};
+use crate::objects::objects_of;
 use crate::segment::InlineSegment;
+
+/// Field metadata that names the type of stored objects.
+const DRUID_TYPE: &str = "druid.type";
 
 /// The milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
 /// Rows of record batches of a schema: integers, truth values, dates and times are LONG (times in
 /// milliseconds), floats FLOAT and DOUBLE, texts STRING, lists of texts STRING with several values a
-/// row, lists of numbers arrays. A column `__time` is the rows' time.
+/// row, lists of numbers arrays; texts whose field says `druid.type` are the stored objects of that type. A column
+/// `__time` is the rows' time.
 ///
 /// # Errors
 /// For other types, and when the query's account has no room.
@@ -44,9 +49,20 @@ pub fn rows_of_batches(
         for batch in batches {
             push_all(batch.column(at), &mut values)?;
         }
-        columns.push((field.name().clone(), of_values(kind, values.into_iter())));
+        let values = match object_type(field) {
+            Some(type_name) => objects_of(field.name(), type_name, values)?,
+            None => of_values(kind, values.into_iter()),
+        };
+        columns.push((field.name().clone(), values));
     }
     InlineSegment::new(columns, rows, memory)
+}
+
+/// The type of the objects that a column of text holds. JSON documents are texts.
+fn object_type(field: &Field) -> Option<&str> {
+    let name = field.metadata().get(DRUID_TYPE)?;
+    let name = name.strip_prefix("COMPLEX<")?.strip_suffix('>')?;
+    (name != "json" && kind_of(field.data_type()) == Some(Kind::Text)).then_some(name)
 }
 
 fn kind_of(data_type: &DataType) -> Option<Kind> {

@@ -14,6 +14,7 @@
 mod values;
 
 mod column;
+mod objects;
 
 mod segment;
 

@@ -4,21 +4,18 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, Int64Type, TimestampMillisecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use henge_answer::Form;
 use henge_exec::{ExecContext, finalise, merge, run};
-use henge_index::{DimensionSchema, IndexLimits, IndexSchema, IndexSnapshot, WriteIndex};
+use henge_index::IndexSnapshot;
+use henge_inline::{InlineSegment, rows_of_batches};
 use henge_query::Query;
 use henge_segment::SegmentView;
 use henge_sql::{Catalog, Column, NativeAnswer, NativeQuery, Result, Source, SqlError, Table};
-use henge_types::{
-    ColumnType, ErrorClass, Granularity, Interval, SegmentId, TIME_COLUMN, ValueRef, Version,
-};
+use henge_types::ErrorClass;
 use serde_json::Value;
 
 use crate::datasets;
@@ -65,22 +62,18 @@ impl World {
         Some(Arc::clone(segments.entry(name.to_owned()).or_insert_with(load)))
     }
 
-    fn answer(
-        &self,
-        query: &NativeQuery,
-        rows: Option<Arc<IndexSnapshot>>,
-    ) -> Result<NativeAnswer> {
+    fn answer(&self, query: &NativeQuery, rows: Option<InlineSegment>) -> Result<NativeAnswer> {
         self.asked.lock().unwrap().push(query.json.clone());
         let parsed = Query::from_value(&query.json)
             .map_err(|error| SqlError::new(error.class(), format!("{error} in {}", query.json)))?;
-        let segments = match rows {
-            Some(rows) => vec![rows],
+        let segments: Vec<Arc<dyn SegmentView>> = match rows {
+            Some(rows) => vec![Arc::new(rows.for_query(&parsed))],
             None => parsed
                 .base()
                 .data_source
                 .table_names()
                 .into_iter()
-                .filter_map(|name| self.segment(name))
+                .filter_map(|name| Some(self.segment(name)? as Arc<dyn SegmentView>))
                 .collect(),
         };
         let context = ExecContext::default();
@@ -151,89 +144,12 @@ impl Source for World {
         schema: SchemaRef,
         rows: Vec<RecordBatch>,
     ) -> Result<NativeAnswer> {
-        self.answer(&query, Some(index(&schema, &rows)))
+        let rows = rows_of_batches(&schema, &rows, None)
+            .map_err(|error| SqlError::new(error.class(), error.to_string()))?;
+        self.answer(&query, Some(rows))
     }
 
     async fn system_rows(&self, _: &str) -> Result<Vec<RecordBatch>> {
         Ok(Vec::new())
-    }
-}
-
-/// Rows as a segment.
-fn index(schema: &SchemaRef, batches: &[RecordBatch]) -> Arc<IndexSnapshot> {
-    let kept: Vec<usize> =
-        (0..schema.fields().len()).filter(|at| schema.field(*at).name() != TIME_COLUMN).collect();
-    let dimension = |at: &usize| {
-        let field = schema.field(*at);
-        let column_type = match field.data_type() {
-            DataType::Float32 => ColumnType::Float,
-            DataType::Float64 => ColumnType::Double,
-            DataType::Int64 | DataType::Boolean | DataType::Timestamp(..) => ColumnType::Long,
-            _ => ColumnType::String,
-        };
-        DimensionSchema::new(field.name(), column_type)
-    };
-    let columns = IndexSchema {
-        dimensions: kept.iter().map(dimension).collect(),
-        before_time: Vec::new(),
-        metrics: Vec::new(),
-        query_granularity: Granularity::None,
-        rollup: false,
-    };
-    let limits = IndexLimits { max_rows: usize::MAX, max_bytes: usize::MAX };
-    let mut index = WriteIndex::new(columns, limits).unwrap();
-    for batch in batches {
-        let time = schema.index_of(TIME_COLUMN).ok();
-        for row in 0..batch.num_rows() {
-            let time_ms = time.map_or(0, |at| match value(batch.column(at), row) {
-                ValueRef::Long(ms) => ms,
-                _ => 0,
-            });
-            let lists: Vec<Option<ArrayRef>> =
-                kept.iter().map(|at| list(batch.column(*at), row)).collect();
-            let parts: Vec<Vec<Option<&str>>> =
-                lists.iter().map(|list| list.as_ref().map(texts).unwrap_or_default()).collect();
-            let values: Vec<ValueRef<'_>> = kept
-                .iter()
-                .zip(lists.iter().zip(&parts))
-                .map(|(at, (list, parts))| match list {
-                    Some(_) => ValueRef::Multi(parts),
-                    None => value(batch.column(*at), row),
-                })
-                .collect();
-            index.add(time_ms, &values).unwrap();
-        }
-    }
-    index.snapshot(SegmentId::new("rows", Interval::ETERNITY, Version(1), 0))
-}
-
-fn list(array: &ArrayRef, row: usize) -> Option<ArrayRef> {
-    let is_list = matches!(array.data_type(), DataType::List(_)) && array.is_valid(row);
-    is_list.then(|| array.as_list::<i32>().value(row))
-}
-
-fn texts(list: &ArrayRef) -> Vec<Option<&str>> {
-    match list.as_string_opt::<i32>() {
-        Some(texts) => texts.iter().collect(),
-        None => Vec::new(),
-    }
-}
-
-fn value(array: &ArrayRef, row: usize) -> ValueRef<'_> {
-    if array.is_null(row) {
-        return ValueRef::Null;
-    }
-    match array.data_type() {
-        DataType::Utf8 => ValueRef::String(array.as_string::<i32>().value(row)),
-        DataType::Int64 => ValueRef::Long(array.as_primitive::<Int64Type>().value(row)),
-        DataType::Float64 => ValueRef::Double(array.as_primitive::<Float64Type>().value(row)),
-        DataType::Float32 => {
-            ValueRef::Double(array.as_primitive::<Float32Type>().value(row).into())
-        }
-        DataType::Boolean => ValueRef::Long(array.as_boolean().value(row).into()),
-        DataType::Timestamp(..) => {
-            ValueRef::Long(array.as_primitive::<TimestampMillisecondType>().value(row))
-        }
-        _ => ValueRef::Null,
     }
 }
