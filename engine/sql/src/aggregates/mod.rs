@@ -7,6 +7,7 @@
 mod collections;
 mod counts;
 mod declared;
+mod long_sum;
 mod native;
 mod numbers;
 mod one_value;
@@ -22,6 +23,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion::functions_aggregate::{average, count, grouping, min_max, sum};
 use datafusion::logical_expr::AggregateUDF;
 
+pub(crate) use long_sum::too_wide;
 pub(crate) use native::{Names, native};
 
 use declared::DeclaredAggregate;

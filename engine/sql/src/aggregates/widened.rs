@@ -1,4 +1,5 @@
-//! [`Widened`]: an aggregate of DataFusion's that reads what Druid's reads: text as DOUBLE, booleans as BIGINT.
+//! [`Widened`]: an aggregate of DataFusion's that reads what Druid's reads: text as DOUBLE, booleans as BIGINT. SUM of
+//! BIGINT is [`long_sum`]'s.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 
+use super::long_sum;
 use crate::functions::types;
 
 /// SUM, AVG, MIN or MAX.
@@ -23,6 +25,10 @@ pub(super) struct Widened {
 impl Widened {
     pub(super) fn over(inner: Arc<AggregateUDF>) -> Self {
         Self { inner, signature: Signature::user_defined(Volatility::Immutable) }
+    }
+
+    fn sums_longs(&self, returned: &DataType) -> bool {
+        self.name() == "sum" && *returned == DataType::Int64
     }
 }
 
@@ -66,10 +72,16 @@ impl AggregateUDFImpl for Widened {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        if self.sums_longs(args.return_type()) {
+            return long_sum::accumulator(&self.inner, args, false);
+        }
         self.inner.accumulator(args)
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        if self.sums_longs(args.return_type()) {
+            return long_sum::state_fields(&self.inner, args);
+        }
         self.inner.state_fields(args)
     }
 
@@ -81,6 +93,9 @@ impl AggregateUDFImpl for Widened {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
+        if self.sums_longs(args.return_type()) {
+            return long_sum::groups_accumulator(&self.inner, args);
+        }
         self.inner.create_groups_accumulator(args)
     }
 
@@ -88,6 +103,9 @@ impl AggregateUDFImpl for Widened {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
+        if self.sums_longs(args.return_type()) {
+            return long_sum::accumulator(&self.inner, args, true);
+        }
         self.inner.create_sliding_accumulator(args)
     }
 

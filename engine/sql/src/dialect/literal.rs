@@ -1,6 +1,6 @@
-//! `TIMESTAMP '…'` and `DATE '…'`: read in the session's zone.
+//! `TIMESTAMP '…'` and `DATE '…'`: read in the session's zone. Whole numbers: those that BIGINT holds.
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, TypedString, Value};
+use datafusion::sql::sqlparser::ast::{DataType, Expr, TypedString, UnaryOperator, Value};
 use datafusion::sql::sqlparser::tokenizer::Span;
 use henge_types::parse_timestamp_ms;
 use henge_types::zone::local_to_instant;
@@ -55,6 +55,35 @@ fn local_ms(text: &str) -> Option<i64> {
         None => text.to_owned(),
     };
     (dashes >= 2).then(|| parse_timestamp_ms(&text).ok()).flatten()
+}
+
+/// Refuses a whole number that BIGINT does not hold: it would be another one, or none.
+///
+/// # Errors
+/// When it is beyond 64 bits.
+pub(super) fn whole(digits: &str, span: Span) -> Result<()> {
+    let unsigned = digits.strip_prefix('-').unwrap_or(digits);
+    let is_whole = !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_whole || digits.parse::<i64>().is_ok() {
+        return Ok(());
+    }
+    let digits: String = digits.chars().take(40).collect();
+    let message = format!(
+        "the whole number {digits} is beyond the 64 bits of BIGINT; write {digits}.0 for a DOUBLE"
+    );
+    Err(at(SqlError::invalid(message), span))
+}
+
+/// `-9223372036854775808` as one number: without its sign it is none that BIGINT holds.
+pub(super) fn negative(expr: &mut Expr) {
+    let Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } = expr else { return };
+    let Expr::Value(value) = inner.as_mut() else { return };
+    let Value::Number(digits, _) = &mut value.value else { return };
+    if digits == "9223372036854775808" {
+        digits.insert(0, '-');
+        let number = super::tree::take(inner);
+        *expr = number;
+    }
 }
 
 fn wrong(name: &str, text: &str, example: &str) -> SqlError {

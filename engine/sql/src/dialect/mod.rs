@@ -1,6 +1,7 @@
 //! sqlparser's tree of Druid's SQL to one that DataFusion plans. What depends on the session, its zone, its clock
 //! and its parameters, becomes part of the tree: nothing behind it knows a session. The README lists the forms.
 
+mod apart;
 mod calls;
 mod chains;
 mod expansion;
@@ -26,6 +27,7 @@ use jiff::tz::TimeZone;
 use crate::error::{Result, SqlError};
 use crate::session::Parameter;
 
+pub(crate) use apart::tell_apart;
 pub(crate) use outputs::another as another_name;
 
 /// `POSITION(part IN text FROM first)`
@@ -130,6 +132,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
         chains::balance(expr);
+        literal::negative(expr);
         ControlFlow::Continue(())
     }
 
@@ -157,7 +160,6 @@ impl Rewriter<'_> {
                 Ok(Some(time::extract(&field.to_string(), expr, self.around)))
             }
             Expr::BinaryOp { left, op, right } => time::shifted(left, op, right, self.around),
-            Expr::Cast { expr, data_type, .. } => Ok(time::cast(expr, data_type, self.around)),
             Expr::Position { expr, r#in } => {
                 Ok(Some(tree::call("position", vec![tree::take(expr), tree::take(r#in)])))
             }

@@ -16,6 +16,7 @@ use crate::session::Parameter;
 pub(super) fn value(value: &ValueWithSpan, around: &Surroundings) -> Result<Option<Expr>> {
     match &value.value {
         Value::UnicodeStringLiteral(text) => Ok(Some(tree::text(text))),
+        Value::Number(digits, _) => literal::whole(digits, value.span).map(|()| None),
         Value::Placeholder(mark) => {
             let Some(parameters) = &around.parameters else { return Ok(None) };
             let number = mark.trim_start_matches('$').parse::<usize>().unwrap_or(0);

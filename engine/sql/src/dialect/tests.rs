@@ -55,7 +55,7 @@ fn units_become_periods() {
 fn intervals_become_shifts() {
     assert_eq!(
         rewritten("SELECT t + INTERVAL '2' MONTH AS a, t - INTERVAL '1' DAY AS b"),
-        "SELECT time_shift(t, 'P2M', 1) AS a, time_shift(t, 'PT86400S', -1) AS b"
+        "SELECT time_moved(t, 'P2M', 1) AS a, time_moved(t, 'PT86400S', -1) AS b"
     );
     let error = rewritten_in(None, "SELECT t + INTERVAL 'x' DAY", Vec::new()).unwrap_err();
     assert_eq!(error.class, ErrorClass::InvalidInput);

@@ -71,8 +71,16 @@ pub(super) fn shifted(
         return Ok(None);
     }
     let period = length(interval)?;
+    // A DATE moved by days or months is a DATE.
+    let name = if is_of_days(&period) { "time_moved" } else { "time_shift" };
     let args = vec![tree::take(time), tree::text(period), tree::number(step)];
-    Ok(Some(tree::call("time_shift", with_zone(args, 4, around))))
+    Ok(Some(tree::call(name, with_zone(args, 4, around))))
+}
+
+/// Whether a period that [`length`] wrote is of months or whole days.
+fn is_of_days(period: &str) -> bool {
+    let seconds = period.strip_prefix("PT").and_then(|rest| rest.strip_suffix('S'));
+    seconds.is_none_or(|seconds| seconds.parse::<i64>().is_ok_and(|s| s % (DAY_MS / 1000) == 0))
 }
 
 /// The length of an interval as a period: months, or exact seconds.
@@ -219,15 +227,4 @@ fn with_zone(mut args: Vec<Expr>, places: usize, around: &Surroundings) -> Vec<E
         args.push(tree::text(&zone.name));
     }
     args
-}
-
-/// `CAST(x AS TIMESTAMP)` where the session's zone matters: of anything but an instant that is made here.
-pub(super) fn cast(expr: &mut Expr, to: &DataType, around: &Surroundings) -> Option<Expr> {
-    let zone = around.zone.as_ref()?;
-    let is_time = matches!(to, DataType::Timestamp(..) | DataType::Datetime(_));
-    let is_number = matches!(expr, Expr::Value(_)) && tree::as_text(expr).is_none();
-    if !is_time || is_number {
-        return None;
-    }
-    Some(tree::call("cast_timestamp", vec![tree::take(expr), tree::text(&zone.name)]))
 }

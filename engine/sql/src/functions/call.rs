@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, exec_datafusion_err, plan_err};
 use datafusion::logical_expr::{
@@ -124,9 +125,35 @@ impl ScalarUDFImpl for NativeFunction {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         match self.function.native {
             Native::Answered(run) => answered(&args, run),
+            Native::Arithmetic(sign) => match whole(&args, sign) {
+                Some(computed) => computed,
+                None => evaluate(&args, |arguments| self.write(arguments)),
+            },
             _ => evaluate(&args, |arguments| self.write(arguments)),
         }
     }
+}
+
+/// Arithmetic of BIGINTs a batch at a time; `None` when a result is beyond 64 bits, or for other types.
+fn whole(args: &ScalarFunctionArgs, sign: char) -> Option<Result<ColumnarValue>> {
+    let [left, right] = args.args.as_slice() else { return None };
+    if left.data_type() != DataType::Int64 || right.data_type() != DataType::Int64 {
+        return None;
+    }
+    let constant = |value: &ColumnarValue| matches!(value, ColumnarValue::Scalar(_));
+    let is_constant = constant(left) && constant(right);
+    let rows = if is_constant { 1 } else { args.number_rows };
+    let (left, right) = (left.to_array(rows).ok()?, right.to_array(rows).ok()?);
+    let computed = match sign {
+        '+' => numeric::add(&left, &right),
+        '-' => numeric::sub(&left, &right),
+        _ => numeric::mul(&left, &right),
+    };
+    let array = computed.ok()?;
+    Some(match is_constant {
+        true => ScalarValue::try_from_array(&array, 0).map(ColumnarValue::Scalar),
+        false => Ok(ColumnarValue::Array(array)),
+    })
 }
 
 /// The type that a value is cast to before a function reads it.
@@ -143,7 +170,8 @@ fn read_as(kind: Kind, given: &DataType) -> DataType {
         },
         Kind::Long => DataType::Int64,
         Kind::Double => DataType::Float64,
-        Kind::Time => types::TIMESTAMP,
+        Kind::TimeOrDay if given == DataType::Date32 => given,
+        Kind::Time | Kind::TimeOrDay => types::TIMESTAMP,
     }
 }
 
@@ -160,7 +188,8 @@ pub(super) fn evaluate(
             ColumnarValue::Scalar(value) => Some(value),
             ColumnarValue::Array(_) => None,
         };
-        texts.push(argument_text(index, constant, args.arg_fields.get(index)));
+        let first = first_place(&args.args, index);
+        texts.push(argument_text(first, constant, args.arg_fields.get(index)));
         constants.push(constant.cloned());
     }
     let given: Vec<DataType> =
@@ -170,6 +199,16 @@ pub(super) fn evaluate(
     let text = write(&arguments).map_err(|reason| exec_datafusion_err!("{reason}"))?;
     let expression = Expr::parse(&text).map_err(|error| exec_datafusion_err!("{error}"))?;
     run(&expression, args)
+}
+
+/// The first argument that is the same column: several values of a row are taken in turn once for all of them.
+fn first_place(args: &[ColumnarValue], index: usize) -> usize {
+    let ColumnarValue::Array(array) = &args[index] else { return index };
+    let is_same = |other: &ColumnarValue| match other {
+        ColumnarValue::Array(other) => Arc::ptr_eq(array, other),
+        ColumnarValue::Scalar(_) => false,
+    };
+    args.iter().position(is_same).unwrap_or(index)
 }
 
 /// The type of JSON documents.

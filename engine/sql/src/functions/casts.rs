@@ -20,6 +20,9 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::{call, literal, types};
 
+/// The call in which the dialect puts each cast, with the name of its type.
+pub(crate) const AS_TYPE: &str = "as_type";
+
 /// Replaces casts that Druid does otherwise than DataFusion, after DataFusion has inserted its own.
 #[derive(Debug, Default)]
 pub(crate) struct DruidCasts;
@@ -56,6 +59,9 @@ fn replace(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let (inner, target) = match expr {
         Expr::Cast(cast) => (cast.expr, cast.field.data_type().clone()),
         Expr::TryCast(cast) => (cast.expr, cast.field.data_type().clone()),
+        Expr::ScalarFunction(mut call) if call.func.name() == AS_TYPE && call.args.len() == 2 => {
+            return Ok(Transformed::yes(call.args.swap_remove(0)));
+        }
         other => return Ok(Transformed::no(other)),
     };
     let source = inner.get_type(schema)?;

@@ -8,13 +8,17 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, lit};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::table::{Function, Kind, Returns, call, written};
+use super::table::{Function, Kind, Native, Returns, call, function, written};
 use super::{casts, types};
 
 use Kind::{Any, Long, Number, Text, Time};
 
 /// What operators become.
 pub(super) const FUNCTIONS: &[Function] = &[
+    arithmetic_of("plus", '+'),
+    arithmetic_of("minus", '-'),
+    arithmetic_of("times", '*'),
+    written(casts::AS_TYPE, &[Any, Text], Returns::First, |a| Ok(a.texts[0].clone())),
     written("divide", &[Number, Number], Returns::Number, |a| {
         Ok(format!("({} / {})", a.texts[0], a.texts[1]))
     }),
@@ -33,6 +37,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(format!("case_searched(({0} == {1}),null,{0})", a.texts[0], a.texts[1]))
     }),
 ];
+
+/// Of BIGINTs: null beyond 64 bits, as in native queries.
+const fn arithmetic_of(name: &'static str, sign: char) -> Function {
+    function(name, &[Number, Number], Returns::Number, Native::Arithmetic(sign))
+}
 
 /// Plans what SQL writes with signs and words.
 #[derive(Debug)]
@@ -116,13 +125,22 @@ fn arithmetic(op: &BinaryOperator, a: Expr, b: Expr, types: &(DataType, DataType
     if types::is_time(&types.0) && types::is_time(&types.1) && *op == BinaryOperator::Minus {
         return invoke("millis_between", vec![a, b]);
     }
-    let operator = match op {
-        BinaryOperator::Plus => Operator::Plus,
-        BinaryOperator::Minus => Operator::Minus,
-        _ => Operator::Multiply,
+    let (operator, name) = match op {
+        BinaryOperator::Plus => (Operator::Plus, "plus"),
+        BinaryOperator::Minus => (Operator::Minus, "minus"),
+        _ => (Operator::Multiply, "times"),
     };
     let (a, b) = (number(a, &types.0), number(b, &types.1));
+    if is_whole(&types.0) && is_whole(&types.1) {
+        return invoke(name, vec![a, b]);
+    }
     Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(a), operator, Box::new(b))))
+}
+
+/// What [`number`] reads as BIGINT.
+fn is_whole(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Int64 | DataType::Boolean | DataType::Null)
+        || types::is_time(data_type)
 }
 
 /// What is no number is read as one: text as DOUBLE, booleans and times as BIGINT.

@@ -39,6 +39,8 @@ pub(super) enum Kind {
     Double,
     /// TIMESTAMP; DATE and text are cast.
     Time,
+    /// TIMESTAMP or DATE as it comes; anything else is cast to TIMESTAMP.
+    TimeOrDay,
 }
 
 /// How the type of a result follows from the arguments' types (after casts).
@@ -117,6 +119,8 @@ pub(super) enum Native {
     Zoned(&'static str, usize),
     /// Whatever this writes; an error is the reason why it has no native text.
     Write(fn(&Arguments<'_>) -> Result<String, String>),
+    /// `(a + b)` with this sign; of BIGINTs it is computed a batch at a time.
+    Arithmetic(char),
     /// It has none: it is computed from values of an answer, one row after another.
     Answered(fn(&[ExprValue]) -> Result<ExprValue, String>),
 }
@@ -176,6 +180,9 @@ impl Function {
             Native::Call(name) => Ok(arguments.call(name)),
             Native::Zoned(name, at) => Ok(zoned(name, at, arguments)),
             Native::Write(write) => write(arguments),
+            Native::Arithmetic(sign) => {
+                Ok(format!("({})", arguments.texts.join(&format!(" {sign} "))))
+            }
             Native::Answered(_) => Err(format!("{} reads an answer", self.name.to_uppercase())),
         }
     }

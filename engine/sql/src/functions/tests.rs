@@ -30,6 +30,10 @@ fn time(ms: i64) -> ScalarValue {
     ScalarValue::TimestampMillisecond(Some(ms), None)
 }
 
+fn day(days: i32) -> ScalarValue {
+    ScalarValue::Date32(Some(days))
+}
+
 fn texts(values: &[&str]) -> ScalarValue {
     let values: Vec<ScalarValue> = values.iter().map(|value| text(value)).collect();
     ScalarValue::List(ScalarValue::new_list_nullable(&values, &DataType::Utf8))
@@ -126,6 +130,10 @@ fn numbers() {
         ("divide", &[long(7), long(0)], "null"),
         ("divide", &[double(1.0), double(4.0)], "0.25"),
         ("safe_divide", &[long(1), long(0)], "null"),
+        ("plus", &[long(2), long(3)], "5"),
+        ("plus", &[long(i64::MAX), long(1)], "null"),
+        ("minus", &[long(i64::MIN), long(1)], "null"),
+        ("times", &[long(-4), long(3)], "-12"),
         ("bitwise_and", &[long(12), long(10)], "8"),
         ("human_readable_binary_byte_format", &[long(1_048_576)], "'1.00 MiB'"),
         ("greatest", &[long(1), double(2.5)], "2.5"),
@@ -169,6 +177,8 @@ fn times() {
         ("time_floor", &[noon.clone(), text("P1D")], "timestamp_floor(975672000000,'P1D')"),
         ("time_ceil", &[noon.clone(), text("P1M")], "timestamp_ceil(975672000000,'P1M')"),
         ("time_shift", &[noon.clone(), text("P1D"), long(-1)], "975585600000"),
+        ("time_moved", &[noon.clone(), text("P1D"), long(-1)], "975585600000"),
+        ("time_moved", &[day(30), text("P1M"), long(1)], "5011200000"),
         ("time_extract", &[noon.clone(), text("hour")], "12"),
         ("time_format", &[noon.clone(), text("yyyy")], "'2000'"),
         ("time_parse", &[text("2000-12-01 12:00:00")], "975672000000"),

@@ -7,7 +7,7 @@ use henge_types::{Interval, parse_time_zone};
 use super::table::{Arguments, Function, Kind, Native, Returns, function, written};
 use super::{literal, types};
 
-use Kind::{Any, Long, Text, Time};
+use Kind::{Any, Long, Text, Time, TimeOrDay};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function(
@@ -31,6 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Native::Zoned("timestamp_shift", 3),
     )
     .optional(1),
+    written("time_moved", &[TimeOrDay, Text, Long, Text], Returns::First, moved).optional(1),
     written("time_extract", &[Time, Text, Text], Returns::Long, extract).optional(1),
     written("date_part", &[Text, Time], Returns::Long, |a| unit_of(a, 1, 0)),
     function("time_parse", &[Text, Text, Text], Returns::Time, Native::Zoned("timestamp_parse", 2))
@@ -87,6 +88,19 @@ fn zone_after(arguments: &Arguments<'_>, between: &str) -> String {
 
 fn floor(native: &str, time: &str, period: &str, arguments: &Arguments<'_>) -> String {
     format!("{native}({time},'{period}'{})", zone_after(arguments, ",null"))
+}
+
+/// A time moved in the zone, a day as it is.
+fn moved(arguments: &Arguments<'_>) -> Result<String, String> {
+    let [value, period, step, ..] = arguments.texts else {
+        return Err("a time is moved by a period and a number of them".to_owned());
+    };
+    let zone = match (arguments.texts.get(3), &arguments.types[0]) {
+        (_, DataType::Date32) => String::new(),
+        (Some(zone), _) => format!(",{zone}"),
+        (None, _) => zone_after(arguments, ""),
+    };
+    Ok(format!("timestamp_shift({value},{period},{step}{zone})"))
 }
 
 fn date_trunc(arguments: &Arguments<'_>) -> Result<String, String> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::cast;
@@ -10,6 +10,7 @@ use datafusion::arrow::datatypes::TimestampMillisecondType;
 use henge_types::TIME_COLUMN;
 
 use super::print::print_lists;
+use crate::aggregates;
 
 const MILLISECONDS: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
@@ -54,6 +55,8 @@ fn declared(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError
         }
         // Days are milliseconds natively as well.
         (DataType::Int64, DataType::Date32) => cast(&declared(column, &MILLISECONDS)?, wanted),
+        // A sum of LONGs that 64 bits do not hold is a DOUBLE natively.
+        (DataType::Float64, DataType::Int64) => whole(column.as_primitive()),
         // A number that a native query prints as text.
         (DataType::Utf8, DataType::Timestamp(..) | DataType::Date32) => {
             declared(&cast(column, &DataType::Int64)?, wanted)
@@ -62,12 +65,34 @@ fn declared(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError
     }
 }
 
+/// Doubles as integers.
+fn whole(doubles: &Float64Array) -> Result<ArrayRef, ArrowError> {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    let fits = |double: f64| (-BEYOND..BEYOND).contains(&double) || double.is_nan();
+    if !doubles.iter().flatten().all(fits) {
+        return Err(ArrowError::ExternalError(Box::new(aggregates::too_wide())));
+    }
+    cast(doubles, &DataType::Int64)
+}
+
 #[cfg(test)]
 mod tests {
     use arrow_array::{Int64Array, StringArray, TimestampMillisecondArray};
     use arrow_schema::{Field, Schema};
+    use datafusion::arrow::datatypes::Int64Type;
 
     use super::*;
+
+    #[test]
+    fn a_sum_beyond_64_bits_is_no_bigint() {
+        let sum = |value: f64| {
+            let sums = Arc::new(Float64Array::from(vec![value])) as ArrayRef;
+            declared(&sums, &DataType::Int64)
+        };
+        assert_eq!(sum(5.0).unwrap().as_primitive::<Int64Type>().value(0), 5);
+        let error = sum(1e19).unwrap_err().to_string();
+        assert!(error.contains("beyond 64 bits"), "{error}");
+    }
 
     #[test]
     fn columns_are_picked_cast_and_filled() {

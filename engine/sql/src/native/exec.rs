@@ -18,7 +18,7 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::align::align;
-use super::{Ask, Asker};
+use super::{Ask, Asker, NativeOverExec};
 
 /// Asks for a native query or a system table and gives its rows, in one partition.
 #[derive(Debug)]
@@ -33,6 +33,18 @@ impl NativeExec {
     #[must_use]
     pub(crate) fn new(ask: Ask, names: Arc<[String]>, schema: SchemaRef) -> Self {
         Self { ask, names, properties: one_partition(schema) }
+    }
+}
+
+/// Whether an operator is a native query that gives groups.
+#[must_use]
+pub(crate) fn is_grouped(plan: &dyn ExecutionPlan) -> bool {
+    match plan.downcast_ref::<NativeExec>().map(|exec| &exec.ask) {
+        Some(Ask::Query(query)) => {
+            matches!(query["queryType"].as_str(), Some("groupBy" | "topN" | "timeseries"))
+        }
+        Some(Ask::System(_)) => false,
+        None => plan.downcast_ref::<NativeOverExec>().is_some(),
     }
 }
 

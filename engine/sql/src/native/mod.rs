@@ -21,7 +21,7 @@ mod spread;
 mod table;
 
 pub(crate) use asker::{Ask, Asker};
-pub(crate) use exec::NativeExec;
+pub(crate) use exec::{NativeExec, is_grouped};
 pub(crate) use node::{NativeColumn, NativeNode};
 pub(crate) use over::NativeOverExec;
 pub(crate) use planner::NativePlanner;

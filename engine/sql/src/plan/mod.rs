@@ -19,6 +19,7 @@ use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 
 use crate::catalog::Catalog;
+use crate::dialect;
 use crate::error::Result;
 use crate::functions;
 use crate::session::SqlColumn;
@@ -58,7 +59,7 @@ pub(crate) fn plan(
     };
     let plan = plan.and_then(|plan| optimise::analyse(plan, &options)).map_err(sql_error)?;
     let columns = columns(plan.schema())?;
-    let plan = subqueries::below_aggregates(plan)
+    let plan = subqueries::placed(plan)
         .and_then(|plan| optimise::optimise(plan, options))
         .map_err(sql_error)?;
     Ok(Planned { plan, columns })
@@ -84,9 +85,10 @@ pub(crate) fn describe(
 }
 
 fn unoptimised(
-    query: Box<Query>,
+    mut query: Box<Query>,
     catalog: &Arc<dyn Catalog>,
 ) -> Result<(LogicalPlan, Arc<ConfigOptions>)> {
+    dialect::tell_apart(&mut query);
     let context = CatalogTables::new(Arc::clone(catalog));
     let options = ParserOptions::new()
         .with_enable_ident_normalization(false)

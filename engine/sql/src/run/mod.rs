@@ -2,6 +2,7 @@
 //! statements, spilling to one folder.
 
 mod conform;
+mod ties;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -85,7 +86,8 @@ async fn physical(
     }
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).build();
     let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(NativePlanner)]);
-    let physical = planner.create_physical_plan(plan, &state).await.map_err(sql_error)?;
+    let physical = planner.create_physical_plan(plan, &state).await;
+    let physical = physical.and_then(ties::settled).map_err(sql_error)?;
     Ok((physical, state.task_ctx()))
 }
 

@@ -3,6 +3,8 @@
 mod settings;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod value_tests;
 
 use std::fmt;
 use std::sync::Arc;

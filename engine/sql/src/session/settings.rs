@@ -33,6 +33,22 @@ const OF_ONE_RUN: [&str; 7] = [
     "sqlStringifyArrays",
 ];
 
+/// Those of Druid's and of ours that are true or false, and read elsewhere or change no answer here.
+const OTHER_FLAGS: [&str; 12] = [
+    LOWER,
+    "useApproximateTopN",
+    "useNativeQueryExplain",
+    "sqlStringifyArrays",
+    "useGroupingSetForExactDistinct",
+    "useLexicographicTopN",
+    "enableTimeBoundaryPlanning",
+    "enableWindowing",
+    "windowingStrictValidation",
+    "sqlUseBoundAndSelectors",
+    "sqlFinalizeOuterSketches",
+    "sqlPullUpLookup",
+];
+
 /// Whether native queries may stand for more than plain scans.
 pub(crate) const LOWER: &str = "henge.lower";
 
@@ -51,6 +67,9 @@ impl Settings {
     /// # Errors
     /// When a value is not what its name takes.
     pub(super) fn read(context: &Map<String, Value>, now_ms: i64) -> Result<Self> {
+        for name in OTHER_FLAGS {
+            flag(context, name, true)?;
+        }
         Ok(Self {
             zone: zone(context)?,
             now_ms: now(context)?.unwrap_or(now_ms),

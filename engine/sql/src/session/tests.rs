@@ -19,7 +19,7 @@ use crate::source::{NativeAnswer, NativeQuery, Source};
 
 /// One datasource, `visits`, and whoever is asked for it.
 #[derive(Debug, Default)]
-struct World {
+pub(super) struct World {
     lookups: AtomicUsize,
 }
 
@@ -92,7 +92,7 @@ impl Source for World {
     }
 }
 
-fn engine(cached_plans: usize) -> (Arc<World>, SqlEngine) {
+pub(super) fn engine(cached_plans: usize) -> (Arc<World>, SqlEngine) {
     let world = Arc::new(World::default());
     let options =
         SqlOptions { memory_bytes: 64 << 20, spill_folder: None, cached_plans, partitions: 1 };
@@ -100,7 +100,7 @@ fn engine(cached_plans: usize) -> (Arc<World>, SqlEngine) {
     (world, engine)
 }
 
-fn request(text: &str) -> SqlRequest {
+pub(super) fn request(text: &str) -> SqlRequest {
     SqlRequest { text: text.to_owned(), ..SqlRequest::default() }
 }
 

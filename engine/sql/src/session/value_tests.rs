@@ -1,0 +1,114 @@
+//! What statements give that no datasource is asked for: numbers at the ends of their range, days, subqueries.
+
+use arrow_array::RecordBatch;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use futures::TryStreamExt;
+use serde_json::json;
+
+use super::tests::{engine, request};
+use crate::error::SqlError;
+
+/// The rows as text, or the error's words.
+async fn given(text: &str, zone: Option<&str>) -> Result<Vec<String>, String> {
+    let (_, engine) = engine(0);
+    let mut request = request(text);
+    if let Some(zone) = zone {
+        request.context.insert("sqlTimeZone".to_owned(), json!(zone));
+    }
+    let words = |error: SqlError| error.message;
+    let answer = engine.run(request).await.map_err(words)?;
+    let batches: Vec<RecordBatch> = answer.batches.try_collect().await.map_err(words)?;
+    let options = FormatOptions::new().with_null("null");
+    let line = |batch: &RecordBatch, row: usize| {
+        let columns = batch.columns().iter();
+        let cells = columns.map(|column| {
+            ArrayFormatter::try_new(column, &options).unwrap().value(row).to_string()
+        });
+        cells.collect::<Vec<_>>().join(" ")
+    };
+    let lines = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| line(batch, row)));
+    Ok(lines.collect())
+}
+
+async fn rows(text: &str) -> Vec<String> {
+    given(text, None).await.unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+#[tokio::test]
+async fn whole_numbers_that_bigint_does_not_hold_are_refused() {
+    for text in ["9223372036854775808", "99999999999999999999", "-9223372036854775809"] {
+        let error = given(&format!("SELECT {text}"), None).await.unwrap_err();
+        assert!(error.contains("beyond the 64 bits of BIGINT"), "{error}");
+    }
+    assert_eq!(rows("SELECT -9223372036854775808").await, ["-9223372036854775808"]);
+    assert_eq!(rows("SELECT 9223372036854775807").await, ["9223372036854775807"]);
+    let double = rows("SELECT 99999999999999999999.0").await;
+    assert_eq!(double[0].parse(), Ok(1e20));
+}
+
+#[tokio::test]
+async fn arithmetic_beyond_64_bits_is_null_and_a_sum_an_error() {
+    let of = |values: &str| format!("(VALUES {values}) AS t(x)");
+    let most = "(9223372036854775807)";
+    let plus = format!("SELECT x + 1, x - 1, x * 2 FROM {}", of(&format!("{most}, (1)")));
+    assert_eq!(rows(&plus).await, ["null 9223372036854775806 null", "2 0 2"]);
+    assert_eq!(rows("SELECT 9223372036854775807 + 1, 2 + 3 * 4").await, ["null 14"]);
+    for sum in ["SUM(x)", "SUM(x) OVER ()", "SUM(x) OVER (ORDER BY x ROWS 1 PRECEDING)"] {
+        let text = format!("SELECT {sum} FROM {}", of(&format!("{most}, (1)")));
+        let error = given(&text, None).await.unwrap_err();
+        assert!(error.contains("a sum of BIGINT is beyond 64 bits"), "{sum}: {error}");
+    }
+    let back = format!("SELECT SUM(x), SUM(DISTINCT x) FROM {}", of(&format!("{most}, (1), (-1)")));
+    assert_eq!(rows(&back).await, ["9223372036854775807 9223372036854775807"]);
+    let grouped =
+        format!("SELECT x, SUM(x) FROM {} GROUP BY x ORDER BY x", of("(1), (2), (1), (NULL)"));
+    assert_eq!(rows(&grouped).await, ["null null", "1 2", "2 2"]);
+}
+
+#[tokio::test]
+async fn casts_are_columns_beside_what_is_cast() {
+    let text = "SELECT x, CAST(x AS VARCHAR), SUM(x), SUM(CAST(x AS DOUBLE)) FROM (VALUES (1), (1)) AS t(x) \
+                GROUP BY x, CAST(x AS VARCHAR)";
+    assert_eq!(rows(text).await, ["1 1 2 2.0"]);
+}
+
+#[tokio::test]
+async fn days_stay_days_and_texts_are_times_of_the_session() {
+    let zone = Some("America/Los_Angeles");
+    let text = "SELECT DATE '2000-01-01' + INTERVAL '1' DAY, DATE '2000-01-31' + INTERVAL '1' MONTH, \
+                CAST('2000-01-01' AS TIMESTAMP), CAST(DATE '2000-01-01' AS TIMESTAMP)";
+    assert_eq!(
+        given(text, zone).await.unwrap(),
+        ["2000-01-02 2000-02-29 2000-01-01T08:00:00 2000-01-01T08:00:00"]
+    );
+    assert_eq!(rows(text).await, ["2000-01-02 2000-02-29 2000-01-01T00:00:00 2000-01-01T00:00:00"]);
+}
+
+#[tokio::test]
+async fn subqueries_are_asked_in_outputs_and_aggregates() {
+    let t = "(VALUES (1), (2), (NULL)) AS t(x)";
+    let in_ = |values: &str| format!("x IN (SELECT y FROM (VALUES {values}) AS s(y))");
+    let text = format!("SELECT x, {}, {} FROM {t} ORDER BY x", in_("(1), (3)"), in_("(1), (NULL)"));
+    assert_eq!(rows(&text).await, ["null null null", "1 true true", "2 false null"]);
+    let counted = format!(
+        "SELECT COUNT(*) FILTER (WHERE {}), COUNT(*) FILTER (WHERE NOT {}), \
+         SUM((SELECT MAX(y) FROM (VALUES (4)) AS s(y))) FROM {t}",
+        in_("(1), (3)"),
+        in_("(1), (3)")
+    );
+    assert_eq!(rows(&counted).await, ["1 1 12"]);
+    let exists =
+        "SELECT EXISTS (SELECT 1 FROM (VALUES (1)) AS s(y) WHERE y > 1), NOT EXISTS (SELECT 1)";
+    assert_eq!(rows(exists).await, ["false false"]);
+}
+
+#[tokio::test]
+async fn settings_that_are_true_or_false_are_nothing_else() {
+    let (_, engine) = engine(0);
+    for name in ["useApproximateTopN", "henge.lower", "sqlStringifyArrays"] {
+        let mut wrong = request("SELECT 1");
+        wrong.context.insert(name.to_owned(), json!("perhaps"));
+        let error = engine.run(wrong).await.err().unwrap().message;
+        assert!(error.contains(name) && error.contains("true or false"), "{error}");
+    }
+}
