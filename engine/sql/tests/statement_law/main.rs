@@ -1,0 +1,141 @@
+//! The law of statements: drawn from a seed, each answers the same whether parts of it are native queries or all of
+//! it is DataFusion's over native scans, and a predicate parts the rows of a table into those for which it holds, does
+//! not hold, or is unknown.
+//!
+//! `STATEMENTS=20000 SEED=7 cargo test -p henge-sql --test statement_law` draws more, from another seed.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod draw;
+mod grammar;
+mod world;
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use futures::TryStreamExt;
+use henge_sql::{SqlEngine, SqlOptions, SqlRequest};
+use serde_json::{Map, Value};
+
+use draw::Draw;
+use world::World;
+
+/// Statements of a run.
+const STATEMENTS: u64 = 120;
+/// Statements over the same rows.
+const PER_WORLD: u64 = 40;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    let given = std::env::var(name).ok().and_then(|text| text.parse().ok());
+    given.unwrap_or(otherwise)
+}
+
+/// An engine over rows of its own.
+struct Asked {
+    engine: SqlEngine,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Asked {
+    fn over(seed: u64) -> Self {
+        let world = Arc::new(World::drawn(seed));
+        let options = SqlOptions {
+            memory_bytes: 1 << 28,
+            spill_folder: None,
+            cached_plans: 0,
+            partitions: 2,
+        };
+        let engine = SqlEngine::new(Arc::clone(&world) as _, world, options);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { engine, runtime }
+    }
+
+    /// The rows of an answer as lines, sorted unless they are `ordered`; an error as its only line.
+    fn lines(&self, text: &str, lowers: bool, ordered: bool) -> Vec<String> {
+        let context = Map::from_iter([
+            ("henge.lower".to_owned(), Value::from(lowers)),
+            ("useApproximateCountDistinct".to_owned(), false.into()),
+            ("useApproximateTopN".to_owned(), false.into()),
+        ]);
+        let request =
+            SqlRequest { text: text.to_owned(), context, parameters: Vec::new(), now_ms: 0 };
+        let answered = self.runtime.block_on(async {
+            let answer = self.engine.run(request).await?;
+            answer.batches.try_collect::<Vec<RecordBatch>>().await
+        });
+        let mut lines = match answered {
+            Ok(batches) => batches.iter().flat_map(lines_of).collect(),
+            Err(error) => vec![format!("error: {error}")],
+        };
+        if !ordered {
+            lines.sort();
+        }
+        lines
+    }
+}
+
+fn lines_of(batch: &RecordBatch) -> Vec<String> {
+    let options = FormatOptions::new().with_null("null");
+    let columns = batch.columns().iter();
+    let columns: Vec<ArrayFormatter<'_>> =
+        columns.map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+    let cell = |column: &ArrayFormatter<'_>, row| match column.value(row).to_string().as_str() {
+        "-0.0" => "0.0".to_owned(),
+        text => text.to_owned(),
+    };
+    let line = |row| columns.iter().map(|column| cell(column, row)).collect::<Vec<_>>().join(" | ");
+    (0..batch.num_rows()).map(line).collect()
+}
+
+/// Draws statements and tells those that break the law, each with what it takes to see it again.
+fn broken(law: impl Fn(&Asked, &mut Draw) -> Option<String>) -> Vec<String> {
+    let (count, seed) = (number("STATEMENTS", STATEMENTS), number("SEED", 1));
+    let mut found = Vec::new();
+    for first in (0..count).step_by(PER_WORLD as usize) {
+        let asked = Asked::over(seed.wrapping_mul(1_000_003).wrapping_add(first));
+        for place in first..count.min(first + PER_WORLD) {
+            let mut draw = Draw::new(seed.wrapping_mul(7_919).wrapping_add(place));
+            let broken = law(&asked, &mut draw);
+            found.extend(broken.map(|what| format!("SEED={seed}, statement {place}: {what}")));
+        }
+    }
+    found
+}
+
+#[test]
+fn statements_answer_the_same_lowered_and_not() {
+    let found = broken(|asked, draw| {
+        let statement = grammar::statement(draw);
+        let lines = |lowers| asked.lines(&statement.text, lowers, statement.is_ordered);
+        let (lowered, plain) = (lines(true), lines(false));
+        let refused = |lines: &[String]| matches!(lines, [only] if only.starts_with("error: "));
+        let is_same = lowered == plain || refused(&lowered) && refused(&plain);
+        (!is_same)
+            .then(|| format!("{}\n  lowered: {lowered:?}\n  plain:   {plain:?}", statement.text))
+    });
+    assert!(found.is_empty(), "{} differ:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn a_predicate_parts_the_rows_in_three() {
+    let found = broken(|asked, draw| {
+        let predicate = grammar::predicate(draw, 3);
+        let outputs = grammar::outputs(draw);
+        let lowers = draw.below(2) == 0;
+        let where_ = |condition: &str| {
+            asked.lines(&format!("SELECT {outputs} FROM t{condition}"), lowers, false)
+        };
+        let mut parts = where_(&format!(" WHERE {predicate}"));
+        parts.extend(where_(&format!(" WHERE NOT ({predicate})")));
+        parts.extend(where_(&format!(" WHERE ({predicate}) IS NULL")));
+        parts.sort();
+        let all = where_("");
+        (parts != all).then(|| {
+            let (parts, all) = (parts.len(), all.len());
+            format!(
+                "{predicate} (lowered: {lowers}): {parts} rows of {all}, or others, of {outputs}"
+            )
+        })
+    });
+    assert!(found.is_empty(), "{} differ:\n{}", found.len(), found.join("\n"));
+}
