@@ -82,13 +82,8 @@ struct Edge {
 }
 
 impl Edge {
-    const ANCHOR: Self = Self {
-        dollar: None,
-        look_ahead: None,
-        caret: None,
-        may_be_empty: true,
-        is_anchor: true,
-    };
+    const ANCHOR: Self =
+        Self { dollar: None, look_ahead: None, caret: None, may_be_empty: true, is_anchor: true };
 
     /// The edge of either.
     fn or(self, other: Self) -> Self {

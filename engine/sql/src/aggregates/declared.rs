@@ -32,6 +32,12 @@ impl DeclaredAggregate {
     }
 }
 
+/// The type of the values of a complex type, when it is one of pairs of a time and a value.
+#[must_use]
+pub(crate) fn pair_value(druid_type: &str) -> Option<DataType> {
+    druid_type.starts_with("COMPLEX<serializablePair").then(|| kept_of(druid_type))
+}
+
 /// The type of the values that stored pairs of a time and a value hold.
 pub(super) fn kept_of(pair: &str) -> DataType {
     match pair.trim_start_matches("COMPLEX<").trim_end_matches('>') {

@@ -23,6 +23,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion::functions_aggregate::{average, count, grouping, min_max, sum};
 use datafusion::logical_expr::AggregateUDF;
 
+pub(crate) use declared::pair_value;
 pub(crate) use long_sum::too_wide;
 pub(crate) use native::{Names, native};
 

@@ -114,11 +114,15 @@ fn dimension(
     if types::is_array(field.data_type()) {
         return Err(Refusal::new("groups of arrays"));
     }
-    if field.metadata().contains_key(types::DRUID_TYPE) {
-        return Err(Refusal::new("groups of objects"));
-    }
     let output = scope.computed(key)?;
-    let output_type = types::native_name(field.data_type());
+    let output_type = match field.metadata().get(types::DRUID_TYPE) {
+        // Pairs of a time and a value are grouped by the value.
+        Some(object) => match aggregates::pair_value(object) {
+            Some(value) => types::native_name(&value),
+            None => return Err(Refusal::new("groups of objects")),
+        },
+        None => types::native_name(field.data_type()),
+    };
     let column = draft.column_of(&output, output_type)?;
     Ok(Dimension { column, text: output.text, name: format!("d{place}"), output_type })
 }

@@ -18,7 +18,7 @@ use super::union::union;
 use super::{Lowering, Reason};
 use crate::aggregates;
 use crate::functions::expression::Refusal;
-use crate::native::{MULTI_VALUE, NativeTable};
+use crate::native::{DRUID_TYPE, MULTI_VALUE, NativeTable};
 
 /// A part of a plan.
 enum Part {
@@ -145,11 +145,11 @@ impl Walk<'_> {
     }
 
     /// An operator over rows that no draft gives. Aggregates that only native queries compute are asked over them, and
-    /// groups of columns that may hold several values, each of which is a group.
+    /// groups of columns that may hold several values, each of which is a group, or pairs.
     fn over_plan(&mut self, plan: &LogicalPlan, input: LogicalPlan) -> Result<Part> {
         if let LogicalPlan::Aggregate(aggregate) = plan {
             let is_needed = aggregate.aggr_expr.iter().any(is_native_only);
-            if is_needed || groups_several(aggregate) {
+            if is_needed || groups_natively(aggregate) {
                 let mut draft = self.draft_over(aggregate, input.clone())?;
                 match draft.group(aggregate, self.lowering) {
                     Ok(()) => return Ok(Part::Draft(Box::new(draft))),
@@ -256,12 +256,14 @@ fn has_sets(aggregate: &Aggregate) -> bool {
     matches!(aggregate.group_expr.as_slice(), [Expr::GroupingSet(_)])
 }
 
-/// Whether a group is of values of which a row may have several.
-fn groups_several(aggregate: &Aggregate) -> bool {
+/// Whether a group is of values of which a row may have several, or of the values of pairs.
+fn groups_natively(aggregate: &Aggregate) -> bool {
     let schema = aggregate.input.schema();
     aggregate.group_expr.iter().any(|key| {
-        let field = key.to_field(schema);
-        field.is_ok_and(|(_, field)| field.metadata().contains_key(MULTI_VALUE))
+        let Ok((_, field)) = key.to_field(schema) else { return false };
+        let object = field.metadata().get(DRUID_TYPE);
+        field.metadata().contains_key(MULTI_VALUE)
+            || object.is_some_and(|object| aggregates::pair_value(object).is_some())
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_array::{
+    Array, ArrayRef, Float64Array, ListArray, RecordBatch, RecordBatchOptions, new_null_array,
+};
 use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::cast;
@@ -45,6 +47,7 @@ fn declared(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError
         (found, wanted) if found == wanted => Ok(Arc::clone(column)),
         (DataType::Null, _) => Ok(new_null_array(wanted, column.len())),
         (DataType::List(_), DataType::Utf8) => print_lists(column.as_list()),
+        (found, DataType::List(_)) if !found.is_nested() => lists_of_one(column, wanted),
         // Milliseconds of UTC either way.
         (
             DataType::Timestamp(TimeUnit::Millisecond, Some(_)),
@@ -65,6 +68,13 @@ fn declared(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError
     }
 }
 
+/// Each value as a list; null is none.
+fn lists_of_one(values: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
+    let lists = cast(values, wanted)?;
+    let (field, offsets, items, _) = lists.as_list::<i32>().clone().into_parts();
+    Ok(Arc::new(ListArray::try_new(field, offsets, items, values.nulls().cloned())?))
+}
+
 /// Doubles as integers.
 fn whole(doubles: &Float64Array) -> Result<ArrayRef, ArrowError> {
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
@@ -82,6 +92,16 @@ mod tests {
     use datafusion::arrow::datatypes::Int64Type;
 
     use super::*;
+
+    #[test]
+    fn no_text_is_no_list() {
+        let texts = Arc::new(StringArray::from(vec![Some("x"), None])) as ArrayRef;
+        let item = Arc::new(Field::new("item", DataType::Utf8, true));
+        let lists = declared(&texts, &DataType::List(item)).unwrap();
+        let lists: &ListArray = lists.as_list();
+        assert_eq!(lists.value(0).as_string::<i32>().value(0), "x");
+        assert!(lists.is_null(1));
+    }
 
     #[test]
     fn a_sum_beyond_64_bits_is_no_bigint() {
