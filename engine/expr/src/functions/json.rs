@@ -90,7 +90,11 @@ fn value_as(document: &Value, target: Option<ExprType>) -> ExprValue {
     match target {
         _ if !is_flat => ExprValue::Null,
         None => json::value(document),
-        Some(target) if document.is_array() && !target.is_array() => ExprValue::Null,
+        Some(target) if !target.is_array() && document.is_array() => match document.as_array() {
+            // An array of one is that one, as where arrays are cast.
+            Some(items) if items.len() == 1 => value_as(&items[0], Some(target)),
+            _ => ExprValue::Null,
+        },
         Some(target) if target.element() == ExprType::String => {
             cast(&json::texts(document), target)
         }

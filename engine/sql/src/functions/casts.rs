@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
     Signature, TableSource, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
+use datafusion::scalar::ScalarValue;
 
 use super::{call, literal, types};
 
@@ -33,11 +34,53 @@ impl AnalyzerRule for DruidCasts {
     }
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(replace_in).map(|plan| plan.data)
+        let replaced = plan.transform_up_with_subqueries(|plan| rewrite_in(plan, replace));
+        replaced.map(|plan| plan.data)
     }
 }
 
-fn replace_in(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+/// Compares text with the items of a list as text, before DataFusion compares both as numbers.
+#[derive(Debug, Default)]
+pub(crate) struct ListsOfText;
+
+impl AnalyzerRule for ListsOfText {
+    fn name(&self) -> &str {
+        "lists_of_text"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        let replaced = plan.transform_up_with_subqueries(|plan| rewrite_in(plan, as_texts));
+        replaced.map(|plan| plan.data)
+    }
+}
+
+fn as_texts(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let mut list = match expr {
+        Expr::InList(list) => list,
+        other => return Ok(Transformed::no(other)),
+    };
+    if !matches!(list.expr.get_type(schema), Ok(DataType::Utf8)) {
+        return Ok(Transformed::no(Expr::InList(list)));
+    }
+    let mut is_changed = false;
+    for item in &mut list.list {
+        let found = item.get_type(schema).map(|found| types::normal(&found));
+        if !matches!(found, Ok(DataType::Int64 | DataType::Float32 | DataType::Float64)) {
+            continue;
+        }
+        is_changed = true;
+        let number = std::mem::replace(item, Expr::Literal(ScalarValue::Null, None));
+        *item = cast(number, DataType::Utf8);
+    }
+    let list = Expr::InList(list);
+    Ok(if is_changed { Transformed::yes(list) } else { Transformed::no(list) })
+}
+
+/// Rewrites the expressions of an operator, whose outputs keep their names.
+fn rewrite_in(
+    plan: LogicalPlan,
+    rewrite: fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<LogicalPlan>> {
     let mut schema = merge_schema(&plan.inputs());
     if let LogicalPlan::TableScan(scan) = &plan {
         let source: &dyn TableSource = scan.source.as_ref();
@@ -49,7 +92,7 @@ fn replace_in(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&plan);
     plan.map_expressions(|expr| {
         let name = names.save(&expr);
-        let replaced = expr.transform_up(|expr| replace(expr, &schema))?;
+        let replaced = expr.transform_up(|expr| rewrite(expr, &schema))?;
         Ok(replaced.update_data(|expr| name.restore(expr)))
     })?
     .map_data(LogicalPlan::recompute_schema)

@@ -213,13 +213,23 @@ fn case_text(case: &Case, scope: &dyn Scope) -> Result<String, Refusal> {
 
 fn in_list(list: &InList, scope: &dyn Scope) -> Result<String, Refusal> {
     let value = text(&list.expr, scope)?;
-    let items = list.list.iter().map(|item| text(item, scope)).collect::<Result<Vec<_>, _>>()?;
-    let is_constant = list.list.iter().all(|item| matches!(item, Expr::Literal(..)));
-    let test = if is_constant && items.len() > 1 {
-        format!("scalar_in_array({value},[{}])", items.join(","))
-    } else {
-        let tests: Vec<String> = items.iter().map(|item| format!("({value} == {item})")).collect();
-        format!("({})", tests.join(" || "))
+    // A null in the list is never it, and leaves unknown what is nothing else of it.
+    let is_null = |item: &&Expr| matches!(item, Expr::Literal(value, _) if value.is_null());
+    let known: Vec<&Expr> = list.list.iter().filter(|item| !is_null(item)).collect();
+    let items = known.iter().map(|item| text(item, scope)).collect::<Result<Vec<_>, _>>()?;
+    let is_constant = known.iter().all(|item| matches!(item, Expr::Literal(..)));
+    let mut tests = match items.as_slice() {
+        several if is_constant && several.len() > 1 => {
+            vec![format!("scalar_in_array({value},[{}])", items.join(","))]
+        }
+        _ => items.iter().map(|item| format!("({value} == {item})")).collect(),
+    };
+    if known.len() < list.list.len() {
+        tests.push("null".to_owned());
+    }
+    let test = match tests.as_slice() {
+        [only] => only.clone(),
+        _ => format!("({})", tests.join(" || ")),
     };
     Ok(negated(test, list.negated))
 }

@@ -29,11 +29,12 @@ use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerContext, OptimizerRule};
 
-use crate::functions::casts::DruidCasts;
+use crate::functions::casts::{DruidCasts, ListsOfText};
 
 static ANALYZER: LazyLock<Analyzer> = LazyLock::new(|| {
     let rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
         Arc::new(ResolveGroupingFunction::new()),
+        Arc::new(ListsOfText),
         Arc::new(TypeCoercion::new()),
         Arc::new(DruidCasts),
     ];

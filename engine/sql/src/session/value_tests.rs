@@ -103,6 +103,16 @@ async fn subqueries_are_asked_in_outputs_and_aggregates() {
 }
 
 #[tokio::test]
+async fn text_is_compared_with_lists_as_text() {
+    let text = "SELECT x, x IN ('a', 1), x IN (1, 2), x NOT IN ('a', NULL) FROM (VALUES ('a'), ('1'), ('1.0')) AS t(x) \
+                ORDER BY x";
+    assert_eq!(
+        rows(text).await,
+        ["1 true true null", "1.0 false false null", "a true false false"]
+    );
+}
+
+#[tokio::test]
 async fn settings_that_are_true_or_false_are_nothing_else() {
     let (_, engine) = engine(0);
     for name in ["useApproximateTopN", "henge.lower", "sqlStringifyArrays"] {

@@ -122,7 +122,12 @@ pub(crate) fn predicate(draw: &mut Draw, depth: u32) -> String {
             draw.one(&WORDS),
             draw.one(&["", ", NULL"])
         ),
-        9 => format!("{} {}IN (1, 2, 3)", whole(draw, depth), draw.one(&["", "NOT "])),
+        9 => format!(
+            "{} {}IN (1, 2, 3{})",
+            whole(draw, depth),
+            draw.one(&["", "NOT "]),
+            draw.one(&["", ", NULL"])
+        ),
         10 => format!("{} BETWEEN {} AND 6", whole(draw, depth), draw.below(5) as i64 - 2),
         _ => format!(
             "{} IS {}DISTINCT FROM {}",
