@@ -105,3 +105,26 @@ fn a_filter_holds_for_a_list_when_it_does_for_one_of_its_values() {
     let unknown: ExprValue = vec![ExprValue::Null, 0.into()].into();
     assert_eq!(unknown.filter_truth(), None);
 }
+
+#[test]
+fn columns_of_type_array_are_values_by_themselves() {
+    let of_arrays = |text: &str| {
+        let expr = Expr::parse(text).unwrap().over_arrays(&["tags"]).unwrap();
+        let value = |name: &str| match name {
+            "tags" => texts(&["x", "y"]),
+            "two" => texts(&["a", "b"]),
+            _ => ExprValue::Null,
+        };
+        expr.eval(&value).unwrap_or_else(|error| panic!("{text}: {error}"))
+    };
+    for (text, expected) in [
+        ("lpad(tags, 2, '*')", "[x".into()),
+        ("tags == array('x', 'y')", 1.into()),
+        ("array('x', 'z') <= tags", 0.into()),
+        ("array_length(tags)", 2.into()),
+        ("scalar_in_array(tags, array('x'))", 0.into()),
+        ("concat(two, array_length(tags))", texts(&["a2", "b2"])),
+    ] {
+        assert_eq!(of_arrays(text), expected, "{text}");
+    }
+}

@@ -68,6 +68,7 @@ fn json_documents_are_texts_and_the_values_in_them() {
         ("json_value(doc, '$.y.t', 'STRING')", "true".into()),
         ("json_value(doc, '$.x')", strings(&["a", "b"])),
         ("json_value(doc, '$.x', 'STRING')", NULL),
+        (r#"json_value('{"a":[7]}', '$.a', 'LONG')"#, 7.into()),
         ("json_value(doc, '$.y')", NULL),
         ("json_value('plain', '$')", "plain".into()),
         ("json_query(doc, '$.y')", r#"{"z":1.5,"t":true}"#.into()),
