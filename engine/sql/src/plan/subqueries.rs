@@ -24,7 +24,7 @@ const MARK: &str = "mark";
 pub(super) fn placed(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut marks = 0;
     let placed = plan.transform_up_with_subqueries(|plan| match plan {
-        LogicalPlan::SubqueryAlias(alias) if !alias.input.all_out_ref_exprs().is_empty() => {
+        LogicalPlan::SubqueryAlias(alias) if is_correlated(&alias.input) => {
             renamed(&alias).map(Transformed::yes)
         }
         LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(has_subquery) => {
@@ -40,6 +40,11 @@ pub(super) fn placed(plan: LogicalPlan) -> Result<LogicalPlan> {
         other => Ok(Transformed::no(other)),
     })?;
     Ok(placed.data)
+}
+
+/// Whether a plan reads the rows around it; a side of a lateral join is taken apart by a rule of its own.
+fn is_correlated(plan: &LogicalPlan) -> bool {
+    !matches!(plan, LogicalPlan::Subquery(_)) && !plan.all_out_ref_exprs().is_empty()
 }
 
 /// A name for the rows of a correlated part as a projection: what it is correlated by can be added to that.
