@@ -103,7 +103,8 @@ impl AggregateUDFImpl for Widened {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
-        if self.sums_longs(args.return_type()) {
+        // Of distinct values DataFusion slides over BIGINT only.
+        if self.sums_longs(args.return_type()) && !args.is_distinct {
             return long_sum::accumulator(&self.inner, args, true);
         }
         self.inner.create_sliding_accumulator(args)

@@ -26,7 +26,8 @@ async fn given(text: &str, zone: Option<&str>) -> Result<Vec<String>, String> {
         });
         cells.collect::<Vec<_>>().join(" ")
     };
-    let lines = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| line(batch, row)));
+    let lines =
+        batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| line(batch, row)));
     Ok(lines.collect())
 }
 
