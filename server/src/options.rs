@@ -18,7 +18,7 @@ use henge_platform::runtime::machine::mapping_limit;
 use henge_platform::runtime::{HandleLimit, PoolOptions};
 use henge_platform::wal::WalOptions;
 use henge_realtime_node::RealtimeOptions;
-use henge_sql::SqlOptions;
+use henge_sql::{SqlOptions, StatementLimits};
 use tokio::sync::watch;
 
 use crate::data_folder::DataFolder;
@@ -123,7 +123,19 @@ impl Options {
 
 /// What the engine of SQL may take; spilled rows are beside those of native queries.
 fn sql_options(config: &SqlConfig, query_threads: usize, folder: &DataFolder) -> SqlOptions {
-    let SqlConfig { memory_bytes, cached_plans, partitions } = config;
+    let SqlConfig {
+        memory_bytes,
+        spill_bytes,
+        plan_cache_bytes,
+        partitions,
+        max_text_bytes,
+        max_words,
+        max_tables,
+        max_joins,
+        max_grouping_sets,
+        max_levels,
+        max_carried_columns,
+    } = config;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let partitions = match (*partitions as usize, query_threads) {
         (0, 0) => cores(),
@@ -133,8 +145,20 @@ fn sql_options(config: &SqlConfig, query_threads: usize, folder: &DataFolder) ->
     SqlOptions {
         memory_bytes: size(*memory_bytes),
         spill_folder: Some(folder.query_spill()),
-        cached_plans: *cached_plans as usize,
+        spill_bytes: *spill_bytes,
+        plan_cache_bytes: size(*plan_cache_bytes),
         partitions,
+        // A slow one does not keep all others.
+        planners: partitions.max(2),
+        limits: StatementLimits {
+            max_text_bytes: size(*max_text_bytes),
+            max_words: *max_words as usize,
+            max_tables: *max_tables as usize,
+            max_joins: *max_joins as usize,
+            max_grouping_sets: *max_grouping_sets as usize,
+            max_levels: *max_levels as usize,
+            max_carried_columns: *max_carried_columns as usize,
+        },
     }
 }
 

@@ -115,11 +115,13 @@ pub(crate) fn start(
 ) -> Result<Option<Arc<Sql>>> {
     let Some(broker) = roles.broker.clone() else { return Ok(None) };
     let threads = SideThreads::start("sql", options.sql.partitions);
+    let planners = SideThreads::start("sql-plan", options.sql.planners);
     let dependencies = SqlDependencies {
         clock: Arc::clone(&ground.clock),
         cluster: processes.clone(),
         metrics: ground.metrics.clone(),
         threads: threads.context("start the threads of SQL")?,
+        planners: planners.context("start the threads that plan SQL")?,
         options: options.sql.clone(),
     };
     Ok(Some(Arc::new(Sql::new(broker, dependencies))))

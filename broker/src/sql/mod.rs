@@ -7,6 +7,7 @@
 //! | `source`, `over` | native queries of statements over datasources, and over rows at hand |
 //! | `system`, `cluster` | `sys` tables, and what somebody else has to tell for them |
 //! | `statements` | what is at work: names, deadlines, what native queries told and hold |
+//! | `planning` | where statements are planned: threads of their own, with so many places |
 //! | `run`, `context` | from a statement to its rows: bounds, deadline, cancellation, figures |
 //! | `figures` | the numbers of all statements |
 
@@ -15,6 +16,7 @@ mod cluster;
 mod context;
 mod figures;
 mod over;
+mod planning;
 mod run;
 mod source;
 mod statements;
@@ -32,6 +34,7 @@ pub(crate) use statements::Statements;
 
 use self::catalog::BrokerCatalog;
 use self::figures::StatementFigures;
+use self::planning::Planning;
 use self::source::BrokerSource;
 use crate::Broker;
 
@@ -46,6 +49,8 @@ pub struct SqlDependencies {
     pub metrics: Metrics,
     /// Where what is no native query is computed.
     pub threads: SideThreads,
+    /// Where statements are planned: as many as may be planned at once.
+    pub planners: SideThreads,
     /// Bounds of the engine.
     pub options: SqlOptions,
 }
@@ -54,7 +59,8 @@ pub struct SqlDependencies {
 #[derive(Debug)]
 pub struct Sql {
     pub(crate) broker: Arc<Broker>,
-    engine: SqlEngine,
+    engine: Arc<SqlEngine>,
+    planning: Planning,
     clock: Arc<dyn Clock>,
     threads: SideThreads,
     figures: StatementFigures,
@@ -64,12 +70,14 @@ impl Sql {
     /// SQL over a broker.
     #[must_use]
     pub fn new(broker: Arc<Broker>, dependencies: SqlDependencies) -> Self {
-        let SqlDependencies { clock, cluster, metrics, threads, options } = dependencies;
+        let SqlDependencies { clock, cluster, metrics, threads, planners, options } = dependencies;
         let catalog = BrokerCatalog::new(Arc::clone(&broker));
         let source =
             BrokerSource { broker: Arc::clone(&broker), cluster, clock: Arc::clone(&clock) };
-        let engine = SqlEngine::new(Arc::new(catalog), Arc::new(source), options);
-        Self { broker, engine, clock, threads, figures: StatementFigures::new(&metrics) }
+        let planning = Planning::new(planners, options.planners);
+        let engine = Arc::new(SqlEngine::new(Arc::new(catalog), Arc::new(source), options));
+        let figures = StatementFigures::new(&metrics);
+        Self { broker, engine, planning, clock, threads, figures }
     }
 
     /// Stops the statements with this id; false when there is none.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
+use henge_exec::QueryMemory;
 use henge_platform::runtime::SideTask;
-use henge_sql::{Result, SqlAnswer, SqlColumn, SqlError, SqlRequest};
+use henge_sql::{Result, SqlAnswer, SqlColumn, SqlError, SqlRequest, StatementPlan, Watch};
 use henge_types::ErrorClass;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
@@ -71,15 +72,24 @@ impl Sql {
     /// The columns of a statement's answer, and those that stand for its parameters, without running it.
     ///
     /// # Errors
-    /// When the statement is wrong, or the broker is not ready.
+    /// When the statement is wrong, times out, or the broker is not ready.
     pub async fn prepare(
-        &self,
+        self: &Arc<Self>,
         mut request: SqlRequest,
     ) -> Result<(Vec<SqlColumn>, Vec<SqlColumn>)> {
-        check(&request.context)?;
-        self.see_everything(&request.text).await?;
+        let checked = check(&request.context)?;
         request.now_ms = self.clock.now_ms();
-        self.engine.prepare(&request).await
+        let mut life = self.begin(&request, &checked)?;
+        let watch: Arc<dyn Watch> = life.registered.statement.clone();
+        let engine = Arc::clone(&self.engine);
+        let prepared = async {
+            self.see_everything(&request.text).await?;
+            self.planning.run(move || engine.prepare(&request, &watch)).await
+        };
+        let outcome = life.within(prepared).await;
+        // What is only described is no statement that was answered.
+        life.ended = true;
+        outcome
     }
 
     /// Runs a statement; `now_ms` of the request is set here. Dropping the future cancels the work.
@@ -103,9 +113,10 @@ impl Sql {
         context.insert("sqlQueryId".to_owned(), sql_query_id.clone().into());
         // What clients call their queries means nothing to the queries that are made here.
         context.insert("queryId".to_owned(), statement.key.clone().into());
+        let watch: Arc<dyn Watch> = statement.clone();
         let started = async {
             self.see_everything(&request.text).await?;
-            self.work_on(request).await
+            self.work_on(request, watch).await
         };
         match life.within(started).await {
             Ok(work) => Ok(Answered {
@@ -124,12 +135,14 @@ impl Sql {
     }
 
     /// Plans a statement and begins to run it on threads of its own: what is no native query may compute for long.
-    async fn work_on(self: &Arc<Self>, request: SqlRequest) -> Result<Work> {
+    async fn work_on(self: &Arc<Self>, request: SqlRequest, watch: Arc<dyn Watch>) -> Result<Work> {
+        let (plan, request) = self.plan_of(request, &watch).await?;
         let (head_sender, head) = oneshot::channel();
         let (rows_sender, rows) = mpsc::channel(READY_BATCHES);
         let sql = Arc::clone(self);
         let task = self.threads.spawn(async move {
-            let SqlAnswer { columns, mut batches, context } = match sql.engine.run(request).await {
+            let answer = sql.engine.start(&plan, &request, watch).await;
+            let SqlAnswer { columns, mut batches, context } = match answer {
                 Ok(answer) => answer,
                 Err(error) => return drop(head_sender.send(Err(error))),
             };
@@ -149,6 +162,20 @@ impl Sql {
         Ok(Work { columns, context, rows, task })
     }
 
+    /// The plan of a statement, remembered or made.
+    async fn plan_of(
+        &self,
+        request: SqlRequest,
+        watch: &Arc<dyn Watch>,
+    ) -> Result<(StatementPlan, SqlRequest)> {
+        if let Some(plan) = self.engine.remembered(&request) {
+            return Ok((plan, request));
+        }
+        let (engine, watch) = (Arc::clone(&self.engine), Arc::clone(watch));
+        let plan = move || engine.plan(&request, &watch).map(|plan| (plan, request));
+        self.planning.run(plan).await
+    }
+
     /// Brings the catalogue up to all that was announced and committed so far.
     async fn see_everything(&self, text: &str) -> Result<()> {
         self.broker.readiness.check().map_err(|error| failed(&error, None))?;
@@ -166,7 +193,9 @@ impl Sql {
         let most = options.max_running_queries.saturating_add(options.max_waiting_queries);
         let id = checked.id.clone().unwrap_or_else(made_id);
         let timeout_ms = self.broker.timeout_of(&checked.native);
-        match self.broker.statements.begin(id.into(), request, timeout_ms, most) {
+        let pool = Arc::clone(self.broker.services.running.pool());
+        let memory = QueryMemory::new(pool, options.memory_budget_bytes);
+        match self.broker.statements.begin(id.into(), request, &memory, timeout_ms, most) {
             Some(registered) => {
                 Ok(Life { registered, sql: Arc::clone(self), rows: 0, ended: false })
             }
@@ -201,7 +230,7 @@ impl Life {
     /// Waits for work of the statement, as long as it may take and nobody cancels it.
     async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let statement = &self.registered.statement;
-        tokio::select! {
+        let outcome = tokio::select! {
             biased;
             () = statement.cancelled() => {
                 Err(SqlError::new(ErrorClass::Cancelled, "the statement was cancelled"))
@@ -209,7 +238,11 @@ impl Life {
             outcome = timeout_at(statement.deadline, work) => {
                 outcome.unwrap_or_else(|_| Err(statement.timed_out()))
             }
+        };
+        if outcome.is_err() {
+            statement.end();
         }
+        outcome
     }
 
     fn end(&mut self, outcome: Outcome) {

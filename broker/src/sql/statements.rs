@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use henge_data_node::deadline_after;
-use henge_exec::MemoryLease;
+use henge_exec::{MemoryLease, QueryMemory};
 use henge_platform::runtime::{random, watch};
-use henge_sql::{SqlError, SqlRequest};
+use henge_sql::{SqlError, SqlRequest, Stage, Watch};
 use henge_types::ErrorClass;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -40,7 +41,17 @@ pub(crate) struct Statement {
     pub(super) deadline: Instant,
     pub(super) timeout_ms: u64,
     stop: watch::Sender<bool>,
+    /// Nobody wants its answer any more.
+    is_over: AtomicBool,
+    own_memory: Mutex<OwnMemory>,
     told: Mutex<Told>,
+}
+
+/// What a statement holds itself: its plan while it is made, and what is no native query.
+#[derive(Debug)]
+struct OwnMemory {
+    lease: MemoryLease,
+    bytes: usize,
 }
 
 /// What the native queries of a statement told and hold.
@@ -72,6 +83,7 @@ impl Statements {
         self: &Arc<Self>,
         id: Arc<str>,
         request: &SqlRequest,
+        memory: &QueryMemory,
         timeout_ms: u64,
         most: usize,
     ) -> Option<Registered> {
@@ -86,6 +98,8 @@ impl Statements {
             deadline: deadline_after(Duration::from_millis(timeout_ms)),
             timeout_ms,
             stop: watch::Sender::new(false),
+            is_over: AtomicBool::new(false),
+            own_memory: Mutex::new(OwnMemory { lease: memory.lease(), bytes: 0 }),
             told: Mutex::default(),
         });
         let mut running = self.running.lock();
@@ -126,6 +140,11 @@ impl Statement {
         let mut stop = self.stop.subscribe();
         // Its sender lives as long as the statement.
         let _ = stop.wait_for(|is_set| *is_set).await;
+    }
+
+    /// Whatever still works on it is to end.
+    pub(super) fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 
     /// Milliseconds that its native queries have left; at least one, as 0 is no limit.
@@ -172,6 +191,36 @@ impl Statement {
     }
 }
 
+impl Watch for Statement {
+    fn check(&self, _: Stage) -> Result<(), SqlError> {
+        if self.is_over.load(Ordering::Relaxed) {
+            return Err(SqlError::new(ErrorClass::Cancelled, "the statement was stopped"));
+        }
+        match Instant::now() < self.deadline {
+            true => Ok(()),
+            false => Err(self.timed_out()),
+        }
+    }
+
+    fn grow(&self, bytes: usize) -> Result<(), SqlError> {
+        let mut memory = self.own_memory.lock();
+        let wanted = memory.bytes.saturating_add(bytes);
+        let grown = memory.lease.set(wanted);
+        grown.map_err(|error| SqlError::new(error.class(), error.to_string()))?;
+        memory.bytes = wanted;
+        Ok(())
+    }
+
+    fn shrink(&self, bytes: usize) {
+        let mut memory = self.own_memory.lock();
+        let wanted = memory.bytes.saturating_sub(bytes);
+        // What becomes less is never refused.
+        if memory.lease.set(wanted).is_ok() {
+            memory.bytes = wanted;
+        }
+    }
+}
+
 /// A statement that is noted.
 #[derive(Debug)]
 pub(super) struct Registered {
@@ -182,16 +231,38 @@ pub(super) struct Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
+        self.statement.end();
         self.all.running.lock().remove(&self.statement.key);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use henge_exec::MemoryPool;
+
     use super::*;
 
     fn begin(all: &Arc<Statements>, id: &str, most: usize) -> Option<Registered> {
-        all.begin(id.into(), &SqlRequest::default(), 1_000, most)
+        let memory = QueryMemory::new(Arc::new(MemoryPool::new(100)), 80);
+        all.begin(id.into(), &SqlRequest::default(), &memory, 1_000, most)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f_61_f_63_work_on_a_statement_ends_with_it_and_has_its_memory() {
+        let all = Arc::new(Statements::default());
+        let (one, two) = (begin(&all, "q", 9).unwrap(), begin(&all, "r", 9).unwrap());
+        let statement = Arc::clone(&one.statement);
+        statement.check(Stage::Run).unwrap();
+        statement.grow(80).unwrap();
+        let refused = statement.grow(1).unwrap_err();
+        assert_eq!(refused.class, ErrorClass::ResourceLimit);
+        statement.shrink(50);
+        statement.grow(40).unwrap();
+        drop(one);
+        assert_eq!(statement.check(Stage::Run).unwrap_err().class, ErrorClass::Cancelled);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let late = two.statement.check(Stage::Optimise).unwrap_err();
+        assert_eq!(late.class, ErrorClass::Timeout);
     }
 
     #[tokio::test]

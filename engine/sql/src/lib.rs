@@ -17,6 +17,7 @@ pub mod error;
 mod explain;
 mod functions;
 mod information_schema;
+mod limits;
 mod lower;
 mod native;
 mod plan;
@@ -25,8 +26,13 @@ mod run;
 pub mod session;
 pub mod source;
 mod statement;
+mod watch;
 
 pub use catalog::{Catalog, Column, LookupEntries, Table};
 pub use error::{Result, SqlError};
-pub use session::{Parameter, SqlAnswer, SqlColumn, SqlEngine, SqlOptions, SqlRequest};
+pub use limits::StatementLimits;
+pub use session::{
+    Parameter, SqlAnswer, SqlColumn, SqlEngine, SqlOptions, SqlRequest, StatementPlan,
+};
 pub use source::{NativeAnswer, NativeQuery, Source};
+pub use watch::{Stage, Unwatched, Watch};

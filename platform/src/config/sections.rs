@@ -352,13 +352,31 @@ section! {
 section! {
     /// SQL. Native queries that statements are made into have the limits of `[query]`.
     SqlConfig {
-        /// Bytes that operators outside of native queries (joins, windows, sorts) may take before they spill;
-        /// 0 means as much as one query.
+        /// Bytes that operators outside of native queries (joins, windows, sorts) may take together before they
+        /// spill; 0 means as much as one query. They count among those of `query.total_memory_bytes`.
         memory_bytes: u64 = 0,
-        /// Plans of statements that are remembered.
-        cached_plans: u32 = 1_024,
+        /// Bytes that such operators may put into temporary files together; 0 switches it off.
+        spill_bytes: u64 = 4_096 * MIB,
+        /// Bytes of plans of statements that are remembered; 0 switches it off.
+        plan_cache_bytes: u64 = 64 * MIB,
         /// Parts in which such operators work at once; 0 means one a thread of queries.
         partitions: u32 = 0,
+        /// Bytes of a statement's text.
+        max_text_bytes: u64 = 16 * MIB,
+        /// Words and marks of a statement.
+        max_words: u32 = 1_000_000,
+        /// Tables that a statement reads, each counted as often as it is read once the names of its WITH are
+        /// written out.
+        max_tables: u32 = 1_000,
+        /// Joins of a statement, and subqueries in its expressions, which become joins.
+        max_joins: u32 = 200,
+        /// Grouping sets of one GROUP BY.
+        max_grouping_sets: u32 = 1_024,
+        /// Levels of operators above each other: a subquery and a name of WITH are three, a window two, a join
+        /// one.
+        max_levels: u32 = 400,
+        /// Columns of each level, together.
+        max_carried_columns: u32 = 1_000_000,
     }
 }
 

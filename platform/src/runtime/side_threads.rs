@@ -10,6 +10,9 @@ use tokio::task::JoinHandle;
 
 use super::tasks::spawn_on;
 
+/// Plans of many operators are deep, and each is a call within another; what is not used takes no memory.
+const STACK_BYTES: usize = 16 << 20;
+
 /// Threads beside those of the network.
 pub struct SideThreads {
     /// `None` where tasks run among all others.
@@ -25,6 +28,7 @@ impl SideThreads {
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name(name)
+            .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()?;
         Ok(Self { runtime: Some(runtime) })

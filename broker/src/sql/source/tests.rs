@@ -5,6 +5,7 @@ use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, StringArray};
 use arrow_schema::{Field, Schema};
 use henge_data_node::{QueryServices, RunningQueries};
+use henge_exec::QueryMemory;
 use henge_platform::discovery::InProcessDiscovery;
 use henge_platform::metadata::MemoryMetadataStore;
 use henge_platform::runtime::{CpuPool, ManualClock};
@@ -83,7 +84,8 @@ async fn queries_over_rows_at_hand_are_answered_and_held_by_their_statement() {
     let (schema, batches) = rows();
     let request = SqlRequest { text: "SELECT".to_owned(), ..SqlRequest::default() };
     let statements = &source.broker.statements;
-    let statement = statements.begin("q".into(), &request, 60_000, 9).unwrap();
+    let statement =
+        statements.begin("q".into(), &request, &QueryMemory::default(), 60_000, 9).unwrap();
     let context = json!({"queryId": statement.statement.key, "sqlQueryId": "q"});
     let answer = source.ask_over(group_by(context), schema, batches).await.unwrap();
     let [batch] = &answer.batches[..] else { panic!("{answer:?}") };
@@ -101,7 +103,11 @@ async fn queries_over_rows_at_hand_are_answered_and_held_by_their_statement() {
 async fn a_query_is_bounded_by_its_statement_and_errors_keep_their_class() {
     let source = source();
     let request = SqlRequest::default();
-    let statement = source.broker.statements.begin("q".into(), &request, 700, 9).unwrap();
+    let statement = source
+        .broker
+        .statements
+        .begin("q".into(), &request, &QueryMemory::default(), 700, 9)
+        .unwrap();
     let key = &statement.statement.key;
     for (timeout, most) in
         [(json!(null), 700), (json!(0), 700), (json!(90_000), 700), (json!(5), 5)]
@@ -124,7 +130,11 @@ async fn system_tables_have_rows_and_columns_without_any_segment() {
     let source = source();
     let request =
         SqlRequest { text: "SELECT 1".to_owned(), now_ms: 2_000, ..SqlRequest::default() };
-    let _statement = source.broker.statements.begin("q".into(), &request, 60_000, 9).unwrap();
+    let _statement = source
+        .broker
+        .statements
+        .begin("q".into(), &request, &QueryMemory::default(), 60_000, 9)
+        .unwrap();
     for (table, rows, columns) in [
         ("segments", 0, 19),
         ("servers", 2, 15),

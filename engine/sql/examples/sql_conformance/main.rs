@@ -43,8 +43,7 @@ struct Wanted {
 fn main() {
     let wanted = arguments();
     let world = Arc::new(World::new(&wanted.folder));
-    let options =
-        SqlOptions { memory_bytes: 1 << 30, spill_folder: None, cached_plans: 0, partitions: 1 };
+    let options = SqlOptions { memory_bytes: 1 << 30, ..SqlOptions::default() };
     let engine = SqlEngine::new(Arc::clone(&world) as _, Arc::clone(&world) as _, options);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     match &wanted.sql {

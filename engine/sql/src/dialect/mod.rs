@@ -4,7 +4,6 @@
 mod apart;
 mod calls;
 mod chains;
-mod expansion;
 mod from;
 mod literal;
 mod outputs;
@@ -72,7 +71,6 @@ const MAX_OUTPUTS: usize = 2_000;
 /// # Errors
 /// When a literal, a unit or a parameter is wrong, or the statement grows too large.
 pub(crate) fn rewrite(query: &mut Query, around: &Surroundings) -> Result<Findings> {
-    expansion::check(query)?;
     let mut rewriter = Rewriter { around, findings: Findings::default(), derived: 0 };
     match query.visit(&mut rewriter) {
         ControlFlow::Continue(()) => Ok(rewriter.findings),

@@ -11,10 +11,12 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
-use henge_expr::{Expr, ExprValue, MAX_TEXT_BYTES};
+use henge_expr::{Budget, Expr, ExprValue, Limits, MAX_TEXT_BYTES};
 
 use super::table::{Arguments, Function, Kind, Native, Returns};
 use super::{literal, types, values};
+use crate::plan::{check_by, stop_of};
+use crate::watch::Stage;
 
 /// A function of the tables.
 #[derive(Debug)]
@@ -243,9 +245,16 @@ fn run(expression: &Expr, args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
             None => return Err(exec_datafusion_err!("unknown column {name}")),
         }
     }
-    each_row(args, &columns, |slots| {
-        expression.eval_slots(slots).map_err(|error| error.to_string())
-    })
+    let budget = Budget::new(Limits::ROW, stop_of(&args.config_options));
+    let computed = each_row(args, &columns, |slots| {
+        budget.renew();
+        expression.eval_within(slots, &budget).map_err(|error| error.to_string())
+    });
+    match computed {
+        Ok(computed) => Ok(computed),
+        // Of a statement that may not go on it is told why.
+        Err(error) => check_by(&args.config_options, Stage::Run).and(Err(error)),
+    }
 }
 
 /// Computes a function of the values of all arguments.

@@ -47,6 +47,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::plan::sql_error;
+use crate::watch::{Unwatched, Watch};
 
 /// Why a part of a plan is no native query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,12 +68,18 @@ impl fmt::Display for Reason {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lowering<'c> {
     context: &'c Map<String, Value>,
+    watch: &'c dyn Watch,
 }
 
 impl<'c> Lowering<'c> {
     /// Those of a context.
     pub(crate) fn new(context: &'c Map<String, Value>) -> Self {
-        Self { context }
+        Self { context, watch: &Unwatched }
+    }
+
+    /// The same, as long as a statement may go on.
+    pub(crate) fn watched_by(self, watch: &'c dyn Watch) -> Self {
+        Self { watch, ..self }
     }
 
     fn time_zone(&self) -> &'c str {

@@ -19,6 +19,13 @@ use super::{Lowering, Reason};
 use crate::aggregates;
 use crate::functions::expression::Refusal;
 use crate::native::{DRUID_TYPE, MULTI_VALUE, NativeTable};
+use crate::plan::check;
+use crate::watch::Stage;
+
+/// What an operator and what it calls need of the stack.
+const LEAST_STACK_BYTES: usize = 256 << 10;
+/// What the stack grows by.
+const MORE_STACK_BYTES: usize = 4 << 20;
 
 /// A part of a plan.
 enum Part {
@@ -52,7 +59,13 @@ struct Walk<'l> {
 }
 
 impl Walk<'_> {
+    /// On a stack that grows with the plan.
     fn part(&mut self, plan: &LogicalPlan) -> Result<Part> {
+        check(self.lowering.watch, Stage::Lower)?;
+        stacker::maybe_grow(LEAST_STACK_BYTES, MORE_STACK_BYTES, || self.operator(plan))
+    }
+
+    fn operator(&mut self, plan: &LogicalPlan) -> Result<Part> {
         match plan {
             LogicalPlan::TableScan(scan) => {
                 Ok(self.scan(scan).unwrap_or_else(|| Part::Plan(plan.clone())))

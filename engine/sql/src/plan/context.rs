@@ -18,10 +18,12 @@ use henge_query::closest_name;
 
 use super::failure::known_or_not;
 use super::relation::DruidRelations;
+use super::watched::watch_over;
 use super::windows::CountsAreLong;
 use crate::catalog::Catalog;
 use crate::functions::types::DruidTypes;
 use crate::native::{NativeTable, lookup_table};
+use crate::watch::Watch;
 use crate::{aggregates, functions, information_schema};
 
 static WINDOWS: LazyLock<Vec<Arc<WindowUDF>>> = LazyLock::new(all_default_window_functions);
@@ -44,12 +46,13 @@ pub(crate) struct CatalogTables {
 }
 
 impl CatalogTables {
-    pub(crate) fn new(catalog: Arc<dyn Catalog>) -> Self {
+    pub(crate) fn new(catalog: Arc<dyn Catalog>, watch: &Arc<dyn Watch>) -> Self {
         let mut options = ConfigOptions::new();
+        watch_over(&mut options, watch);
         options.optimizer.skip_failed_rules = false;
         options.sql_parser.default_null_ordering = "nulls_min".to_owned();
         let relations: Vec<Arc<dyn RelationPlanner>> =
-            vec![Arc::new(DruidRelations::new(Arc::clone(&catalog)))];
+            vec![Arc::new(DruidRelations::new(Arc::clone(&catalog), Arc::clone(watch)))];
         Self { catalog, options: Arc::new(options), relations }
     }
 

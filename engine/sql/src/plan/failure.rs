@@ -17,10 +17,9 @@ pub(crate) fn sql_error(error: DataFusionError) -> SqlError {
     let told = match error.find_root() {
         DataFusionError::SchemaError(schema, _) => SqlError::invalid(schema_message(schema)),
         DataFusionError::NotImplemented(message) => SqlError::unsupported(unsupported(message)),
-        DataFusionError::ResourcesExhausted(message) => SqlError::new(
-            ErrorClass::ResourceLimit,
-            format!("the statement needs more memory than it may have: {}", first_line(message)),
-        ),
+        DataFusionError::ResourcesExhausted(message) => {
+            SqlError::new(ErrorClass::ResourceLimit, exhausted(message))
+        }
         DataFusionError::Plan(message) => SqlError::invalid(plan_message(message)),
         DataFusionError::SQL(error, _) => SqlError::invalid(error.to_string()),
         DataFusionError::Configuration(message) | DataFusionError::Execution(message) => {
@@ -118,6 +117,21 @@ fn unsupported(message: &str) -> String {
             .to_owned();
     }
     first_line(message)
+}
+
+/// What to say of memory that is short, with our settings where the text names those of others.
+fn exhausted(message: &str) -> String {
+    if message.contains("DiskManager is disabled") {
+        return "the statement needs more memory than it may have, and may not spill: sort and group fewer \
+                rows, or raise sql.memory_bytes or sql.spill_bytes"
+            .to_owned();
+    }
+    if message.contains("disk space") {
+        return "the statement needs more temporary files than there may be: sort and group fewer rows, or \
+                raise sql.spill_bytes"
+            .to_owned();
+    }
+    format!("the statement needs more memory than it may have: {}", first_line(message))
 }
 
 /// Backtraces and lists of candidates follow in further lines.

@@ -9,6 +9,7 @@ mod relation;
 mod subqueries;
 #[cfg(test)]
 mod tests;
+mod watched;
 mod windows;
 
 use std::sync::Arc;
@@ -23,10 +24,12 @@ use crate::dialect;
 use crate::error::Result;
 use crate::functions;
 use crate::session::SqlColumn;
+use crate::watch::{Stage, Watch};
 
 pub(crate) use context::{CatalogTables, is_private};
 pub(crate) use failure::sql_error;
 pub(crate) use outputs::{column, columns};
+pub(crate) use watched::{WatchedPhysical, check, check_by, stop_of, watch_over};
 
 /// A plan whose names and types are settled.
 #[derive(Debug, Clone)]
@@ -46,8 +49,9 @@ pub(crate) fn plan(
     catalog: &Arc<dyn Catalog>,
     outer_limit: Option<usize>,
     zone: Option<&str>,
+    watch: &Arc<dyn Watch>,
 ) -> Result<Planned> {
-    let (plan, options) = unoptimised(query, catalog)?;
+    let (plan, options) = unoptimised(query, catalog, watch)?;
     let mut options = options.as_ref().clone();
     options.execution.time_zone = zone.map(str::to_owned);
     let options = Arc::new(options);
@@ -73,8 +77,9 @@ pub(crate) fn describe(
     query: Box<Query>,
     catalog: &Arc<dyn Catalog>,
     parameters: usize,
+    watch: &Arc<dyn Watch>,
 ) -> Result<(Vec<SqlColumn>, Vec<SqlColumn>)> {
-    let (plan, options) = unoptimised(query, catalog)?;
+    let (plan, options) = unoptimised(query, catalog, watch)?;
     let plan = optimise::analyse(plan, &options).map_err(sql_error)?;
     let types = plan.get_parameter_fields().map_err(sql_error)?;
     let parameters = (1..=parameters).map(|number| {
@@ -87,9 +92,11 @@ pub(crate) fn describe(
 fn unoptimised(
     mut query: Box<Query>,
     catalog: &Arc<dyn Catalog>,
+    watch: &Arc<dyn Watch>,
 ) -> Result<(LogicalPlan, Arc<ConfigOptions>)> {
+    watch.check(Stage::Resolve)?;
     dialect::tell_apart(&mut query);
-    let context = CatalogTables::new(Arc::clone(catalog));
+    let context = CatalogTables::new(Arc::clone(catalog), watch);
     let options = ParserOptions::new()
         .with_enable_ident_normalization(false)
         .with_map_string_types_to_utf8view(false)

@@ -29,6 +29,7 @@ use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerContext, OptimizerRule};
 
+use super::watched::{WatchedAnalyzer, WatchedOptimizer};
 use crate::functions::casts::{DruidCasts, ListsOfText};
 
 static ANALYZER: LazyLock<Analyzer> = LazyLock::new(|| {
@@ -38,7 +39,8 @@ static ANALYZER: LazyLock<Analyzer> = LazyLock::new(|| {
         Arc::new(TypeCoercion::new()),
         Arc::new(DruidCasts),
     ];
-    Analyzer::with_rules(rules)
+    let watched = |rule| -> Arc<dyn AnalyzerRule + Send + Sync> { Arc::new(WatchedAnalyzer(rule)) };
+    Analyzer::with_rules(rules.into_iter().map(watched).collect())
 });
 
 static OPTIMIZER: LazyLock<Optimizer> = LazyLock::new(|| {
@@ -63,7 +65,9 @@ static OPTIMIZER: LazyLock<Optimizer> = LazyLock::new(|| {
         Arc::new(PushDownFilter::new()),
         Arc::new(OptimizeProjections::new()),
     ];
-    Optimizer::with_rules(rules)
+    let watched =
+        |rule| -> Arc<dyn OptimizerRule + Send + Sync> { Arc::new(WatchedOptimizer(rule)) };
+    Optimizer::with_rules(rules.into_iter().map(watched).collect())
 });
 
 /// Settles types.

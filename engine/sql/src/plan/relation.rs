@@ -16,10 +16,12 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::context::no_table;
+use super::watched::check;
 use crate::catalog::{Catalog, Table};
 use crate::functions;
 use crate::functions::types::{is_array, is_text};
 use crate::native::NativeTable;
+use crate::watch::{Stage, Watch};
 
 /// Name of an UNNEST that has none.
 const UNNAMED: &str = "EXPR$U";
@@ -31,11 +33,12 @@ const MV_TO_ARRAY: &str = "mv_to_array";
 #[derive(Debug)]
 pub(super) struct DruidRelations {
     catalog: Arc<dyn Catalog>,
+    watch: Arc<dyn Watch>,
 }
 
 impl DruidRelations {
-    pub(super) fn new(catalog: Arc<dyn Catalog>) -> Self {
-        Self { catalog }
+    pub(super) fn new(catalog: Arc<dyn Catalog>, watch: Arc<dyn Watch>) -> Self {
+        Self { catalog, watch }
     }
 
     /// `APPEND('a', 'b')`
@@ -56,6 +59,7 @@ impl RelationPlanner for DruidRelations {
         relation: TableFactor,
         context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
+        check(self.watch.as_ref(), Stage::Resolve)?;
         match relation {
             TableFactor::TableFunction { expr, alias } => {
                 let plan = self.append(&appended(&expr)?)?;

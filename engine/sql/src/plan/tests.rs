@@ -11,6 +11,7 @@ use crate::dialect::{self, Surroundings};
 use crate::error::SqlError;
 use crate::session::Parameter;
 use crate::statement;
+use crate::watch::{Unwatched, Watch};
 
 /// Two datasources and a lookup.
 #[derive(Debug)]
@@ -62,11 +63,15 @@ fn around(parameters: Option<Vec<Parameter>>) -> Surroundings {
     Surroundings { zone: None, now_ms: 0, parameters, approximate_distinct: true }
 }
 
+fn unwatched() -> Arc<dyn Watch> {
+    Arc::new(Unwatched)
+}
+
 fn planned(text: &str) -> Result<Planned, SqlError> {
     let mut statement = statement::parse(text)?;
     dialect::rewrite(&mut statement.query, &around(Some(Vec::new())))?;
     let catalog: Arc<dyn Catalog> = Arc::new(Shop);
-    plan(statement.query, &catalog, None, None)
+    plan(statement.query, &catalog, None, None, &unwatched())
 }
 
 fn shown(text: &str) -> String {
@@ -133,7 +138,8 @@ fn parameters_get_types_from_where_they_stand() {
         statement::parse("SELECT page FROM visits WHERE \"count\" > ? AND page = ?").unwrap();
     dialect::rewrite(&mut statement.query, &around(None)).unwrap();
     let catalog: Arc<dyn Catalog> = Arc::new(Shop);
-    let (_, parameters) = describe(statement.query, &catalog, statement.parameters).unwrap();
+    let (_, parameters) =
+        describe(statement.query, &catalog, statement.parameters, &unwatched()).unwrap();
     let types: Vec<&str> = parameters.iter().map(|parameter| parameter.sql_type.as_str()).collect();
     assert_eq!(types, ["BIGINT", "VARCHAR"]);
 }

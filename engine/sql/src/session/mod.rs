@@ -15,12 +15,15 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::stream::{self, BoxStream, StreamExt};
 use serde_json::{Map, Value};
 
-use crate::cache::{PlanCache, PlanKey, Ready};
+use crate::cache::{PlanCache, PlanKey, Ready, size_bytes};
 use crate::catalog::Catalog;
 use crate::error::{Result, SqlError};
+use crate::limits::{Size, StatementLimits};
 use crate::lower::Lowering;
 use crate::native::Asker;
 use crate::source::Source;
+use crate::statement::Statement;
+use crate::watch::{Held, Stage, Unwatched, Watch};
 use crate::{dialect, explain, lower, plan, run, statement};
 use settings::Settings;
 
@@ -81,15 +84,40 @@ impl fmt::Debug for SqlAnswer {
 /// Bounds and defaults.
 #[derive(Debug, Clone)]
 pub struct SqlOptions {
-    /// Bytes that operators outside of native queries may hold before they spill.
+    /// Bytes that operators outside of native queries may hold, all statements together, before they spill.
     pub memory_bytes: usize,
     /// Where they spill.
     pub spill_folder: Option<std::path::PathBuf>,
-    /// Plans that are remembered.
-    pub cached_plans: usize,
+    /// Bytes that they may spill together.
+    pub spill_bytes: u64,
+    /// Bytes of plans that are remembered.
+    pub plan_cache_bytes: usize,
     /// Parts in which DataFusion works.
     pub partitions: usize,
+    /// Statements that whoever runs the engine plans at once.
+    pub planners: usize,
+    /// Bounds of each statement.
+    pub limits: StatementLimits,
 }
+
+impl Default for SqlOptions {
+    /// A quarter of a gibibyte for operators, which do not spill, and no plans that are remembered.
+    fn default() -> Self {
+        Self {
+            memory_bytes: 256 << 20,
+            spill_folder: None,
+            spill_bytes: 0,
+            plan_cache_bytes: 0,
+            partitions: 1,
+            planners: 1,
+            limits: StatementLimits::default(),
+        }
+    }
+}
+
+/// A statement that was planned and can be run, again and again.
+#[derive(Debug, Clone)]
+pub struct StatementPlan(Arc<Ready>);
 
 /// Plans and runs statements.
 #[derive(Debug)]
@@ -106,65 +134,121 @@ impl SqlEngine {
     /// Over a catalogue and a source.
     #[must_use]
     pub fn new(catalog: Arc<dyn Catalog>, source: Arc<dyn Source>, options: SqlOptions) -> Self {
-        let plans = PlanCache::new(options.cached_plans);
+        let plans = PlanCache::new(options.plan_cache_bytes);
         let runtime = run::runtime(&options);
         Self { catalog, source, options, plans, runtime }
     }
 
     /// The columns of a statement's answer and its parameters, without running it. The parameters are named by their
-    /// places; what has no values yet gets its type from where it stands.
+    /// places; what has no values yet gets its type from where it stands. It computes for as long as `watch` lets it.
     ///
     /// # Errors
-    /// When the statement is wrong.
-    pub async fn prepare(&self, request: &SqlRequest) -> Result<(Vec<SqlColumn>, Vec<SqlColumn>)> {
-        let mut statement = statement::parse(&request.text)?;
+    /// When the statement is wrong or too large, or may not go on.
+    pub fn prepare(
+        &self,
+        request: &SqlRequest,
+        watch: &Arc<dyn Watch>,
+    ) -> Result<(Vec<SqlColumn>, Vec<SqlColumn>)> {
+        let mut held = Held::nothing(watch);
+        let mut statement = self.read(request, watch, &mut held)?;
         let context = with_settings(&request.context, &statement.settings);
         let settings = Settings::read(&context, request.now_ms)?;
         let given = (!request.parameters.is_empty()).then(|| request.parameters.clone());
         dialect::rewrite(&mut statement.query, &settings.surroundings(given))?;
         let (columns, parameters) =
-            plan::describe(statement.query, &self.catalog, statement.parameters)?;
+            plan::describe(statement.query, &self.catalog, statement.parameters, watch)?;
         let columns = if statement.explain { explain::columns() } else { columns };
         Ok((columns, parameters))
     }
 
-    /// Runs a statement (SELECT, VALUES, EXPLAIN PLAN FOR).
-    ///
-    /// # Errors
-    /// When the statement is wrong or fails before its first row.
-    pub async fn run(&self, request: SqlRequest) -> Result<SqlAnswer> {
-        let ready = self.ready(&request)?;
-        let context = with_settings(&request.context, &ready.settings);
-        if ready.explain {
-            let batch = explain::explain(&ready)?;
-            let batches = stream::iter([Ok(batch)]).boxed();
-            return Ok(SqlAnswer { columns: explain::columns(), batches, context });
-        }
-        let asker = Asker::new(Arc::clone(&self.source), settings::native_context(&context));
-        let runtime = self.runtime.clone()?;
-        let session = run::session(self.options.partitions, settings::zone_name(&context));
-        let batches = run::start(&ready.plan, &ready.columns, asker, runtime, session).await?;
-        Ok(SqlAnswer { columns: ready.columns.clone(), batches, context })
+    /// The plan of a statement when it is remembered.
+    #[must_use]
+    pub fn remembered(&self, request: &SqlRequest) -> Option<StatementPlan> {
+        self.plans.get(&self.key(request)).map(StatementPlan)
     }
 
-    /// The plan of a statement, remembered or made.
-    fn ready(&self, request: &SqlRequest) -> Result<Arc<Ready>> {
-        let context = settings::plan_context(&request.context);
-        let key = PlanKey::new(request, context, self.catalog.version());
-        if let Some(known) = self.plans.get(&key) {
-            return Ok(known);
-        }
-        let (ready, reads_clock) = self.plan(request)?;
+    /// Plans a statement (SELECT, VALUES, EXPLAIN PLAN FOR). It computes for as long as `watch` lets it, so that it
+    /// wants a thread of its own.
+    ///
+    /// # Errors
+    /// When the statement is wrong or too large, or may not go on.
+    pub fn plan(&self, request: &SqlRequest, watch: &Arc<dyn Watch>) -> Result<StatementPlan> {
+        // What is looked up later is at least as new.
+        let key = self.key(request);
+        let (ready, reads_clock) = self.planned(request, watch)?;
         let ready = Arc::new(ready);
         if !reads_clock {
             self.plans.put(key, Arc::clone(&ready));
         }
-        Ok(ready)
+        Ok(StatementPlan(ready))
+    }
+
+    /// Runs what was planned for a request, as long as `watch` lets it.
+    ///
+    /// # Errors
+    /// When it fails before its first row.
+    pub async fn start(
+        &self,
+        plan: &StatementPlan,
+        request: &SqlRequest,
+        watch: Arc<dyn Watch>,
+    ) -> Result<SqlAnswer> {
+        let StatementPlan(ready) = plan;
+        let mut held = Held::nothing(&watch);
+        held.set(ready.size_bytes)?;
+        let context = with_settings(&request.context, &ready.settings);
+        if ready.explain {
+            let batch = explain::explain(ready)?;
+            let batches = stream::iter([Ok(batch)]).boxed();
+            return Ok(SqlAnswer { columns: explain::columns(), batches, context });
+        }
+        let asker = Asker::new(Arc::clone(&self.source), settings::native_context(&context));
+        let shared = run::Shared { runtime: self.runtime.clone()?, options: &self.options };
+        let zone = settings::zone_name(&context);
+        let batches = run::start(&ready.plan, &ready.columns, asker, &shared, zone, watch).await?;
+        // Its operators are held as long as its rows are made.
+        let batches = batches.inspect(move |_| _ = &held).boxed();
+        Ok(SqlAnswer { columns: ready.columns.clone(), batches, context })
+    }
+
+    /// Plans and runs a statement that nobody watches.
+    ///
+    /// # Errors
+    /// When the statement is wrong or fails before its first row.
+    pub async fn run(&self, request: SqlRequest) -> Result<SqlAnswer> {
+        let watch: Arc<dyn Watch> = Arc::new(Unwatched);
+        let plan = match self.remembered(&request) {
+            Some(plan) => plan,
+            None => self.plan(&request, &watch)?,
+        };
+        self.start(&plan, &request, watch).await
+    }
+
+    fn key(&self, request: &SqlRequest) -> PlanKey {
+        PlanKey::new(request, settings::plan_context(&request.context), self.catalog.version())
+    }
+
+    /// Reads a statement that is not too large; `held` is what planning it takes.
+    fn read(
+        &self,
+        request: &SqlRequest,
+        watch: &Arc<dyn Watch>,
+        held: &mut Held,
+    ) -> Result<Statement> {
+        watch.check(Stage::Read)?;
+        let limits = &self.options.limits;
+        let statement = statement::read(&request.text, limits, held)?;
+        watch.check(Stage::Rewrite)?;
+        let size = Size::of(&statement.query, self.catalog.as_ref(), limits)?;
+        let values = request.parameters.iter().map(|parameter| values_of(&parameter.value));
+        held.set(size.planning_bytes(statement.words.saturating_add(values.sum())))?;
+        Ok(statement)
     }
 
     /// Plans a statement; also whether the plan is good for this moment only.
-    fn plan(&self, request: &SqlRequest) -> Result<(Ready, bool)> {
-        let mut statement = statement::parse(&request.text)?;
+    fn planned(&self, request: &SqlRequest, watch: &Arc<dyn Watch>) -> Result<(Ready, bool)> {
+        let mut held = Held::nothing(watch);
+        let mut statement = self.read(request, watch, &mut held)?;
         let (wanted, given) = (statement.parameters, request.parameters.len());
         if wanted != given {
             return Err(SqlError::invalid(format!(
@@ -176,19 +260,29 @@ impl SqlEngine {
         let outer_limit = settings.outer_limit;
         let around = settings.surroundings(Some(request.parameters.clone()));
         let findings = dialect::rewrite(&mut statement.query, &around)?;
-        let planned =
-            plan::plan(statement.query, &self.catalog, outer_limit, settings::zone_name(&context))?;
+        let zone = settings::zone_name(&context);
+        let planned = plan::plan(statement.query, &self.catalog, outer_limit, zone, watch)?;
         let resources = explain::resources(&planned.plan);
-        let (plan, reasons) = lower::lower(&planned.plan, &Lowering::new(&context))?;
+        let lowering = Lowering::new(&context).watched_by(watch.as_ref());
+        let (plan, reasons) = lower::lower(&planned.plan, &lowering)?;
         let ready = Ready {
             settings: statement.settings,
             explain: statement.explain,
+            size_bytes: size_bytes(&plan),
             plan,
             columns: planned.columns,
             reasons,
             resources,
         };
         Ok((ready, findings.reads_clock))
+    }
+}
+
+/// The values of a parameter: each is a part of the tree like a word of the text.
+fn values_of(value: &Value) -> usize {
+    match value {
+        Value::Array(values) => values.iter().map(values_of).sum(),
+        _ => 1,
     }
 }
 

@@ -16,6 +16,7 @@ use super::{Parameter, SqlAnswer, SqlEngine, SqlOptions, SqlRequest};
 use crate::catalog::{Catalog, Column, Table};
 use crate::error::{Result, SqlError};
 use crate::source::{NativeAnswer, NativeQuery, Source};
+use crate::watch::{Unwatched, Watch};
 
 /// One datasource, `visits`, and whoever is asked for it.
 #[derive(Debug, Default)]
@@ -92,12 +93,15 @@ impl Source for World {
     }
 }
 
-pub(super) fn engine(cached_plans: usize) -> (Arc<World>, SqlEngine) {
+pub(super) fn engine(plan_cache_bytes: usize) -> (Arc<World>, SqlEngine) {
     let world = Arc::new(World::default());
-    let options =
-        SqlOptions { memory_bytes: 64 << 20, spill_folder: None, cached_plans, partitions: 1 };
+    let options = SqlOptions { plan_cache_bytes, ..SqlOptions::default() };
     let engine = SqlEngine::new(Arc::clone(&world) as _, Arc::clone(&world) as _, options);
     (world, engine)
+}
+
+pub(super) fn unwatched() -> Arc<dyn Watch> {
+    Arc::new(Unwatched)
 }
 
 pub(super) fn request(text: &str) -> SqlRequest {
@@ -152,7 +156,7 @@ async fn h_92_as_many_values_as_parameters() {
     let mut one = request("SELECT ? + ?");
     one.parameters = vec![Parameter { sql_type: "BIGINT".to_owned(), value: json!(1) }];
     assert_eq!(engine.run(one.clone()).await.err().unwrap().class, ErrorClass::InvalidInput);
-    let (columns, parameters) = engine.prepare(&request("SELECT ? + 1")).await.unwrap();
+    let (columns, parameters) = engine.prepare(&request("SELECT ? + 1"), &unwatched()).unwrap();
     assert_eq!((columns.len(), parameters.len()), (1, 1));
 }
 
@@ -203,7 +207,7 @@ async fn time_columns_are_found_by_their_jdbc_type() {
 
 #[tokio::test]
 async fn h_100_plans_are_remembered_by_all_that_they_depend_on() {
-    let (world, engine) = engine(16);
+    let (world, engine) = engine(16 << 20);
     let text = "SELECT page FROM visits WHERE __time > TIMESTAMP '2000-01-01 00:00:00'";
     let looked_up = || world.lookups.load(Ordering::Relaxed);
     engine.run(request(text)).await.unwrap();
@@ -231,6 +235,32 @@ async fn h_79_h_80_long_chains_and_lists_are_planned() {
     let values: Vec<String> = (0..10_000).map(|value| value.to_string()).collect();
     let list = format!("SELECT page FROM visits WHERE n NOT IN ({}, NULL)", values.join(", "));
     engine.run(request(&list)).await.unwrap();
+}
+
+#[tokio::test]
+async fn h_79_conditions_that_the_planner_puts_together_are_not_too_deep() {
+    let (_, engine) = engine(0);
+    let terms: Vec<String> = (0..1_900).map(|term| format!("MOD(n, 2000) <> {term}")).collect();
+    let chain = terms.join(" AND ");
+    let ors = chain.replace("<>", "=").replace(" AND ", " OR ");
+    for text in [
+        format!("SELECT page FROM visits WHERE {chain}"),
+        format!("SELECT page FROM visits WHERE NOT ({ors})"),
+        format!("SELECT n FROM (VALUES (1), (2)) AS v(n) WHERE {chain}"),
+        format!("SELECT page FROM visits GROUP BY page HAVING {}", chain.replace("n,", "SUM(n),")),
+        format!(
+            "SELECT segment_id FROM sys.server_segments WHERE {}",
+            chain.replace("n,", "LENGTH(server),")
+        ),
+        format!(
+            "SELECT COUNT(*) FROM visits a JOIN visits b ON {}",
+            chain.replace("n,", "a.n + b.n,")
+        ),
+    ] {
+        let answer = engine.run(request(&text)).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{text:.80}: {error}"));
+        answer.batches.try_collect::<Vec<_>>().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 
-use super::{bounds, infix};
+use super::infix;
 use crate::error::{Result, SqlError};
 
 /// How Druid's SQL is written: names in double quotes, texts in single ones, `U&'\00e9'`.
@@ -85,9 +85,8 @@ impl Dialect for DruidSyntax {
 /// The tokens of a text, without spaces and comments.
 ///
 /// # Errors
-/// When the text is too long, or a text, name or comment in it has no end.
-pub(crate) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
-    bounds::check_length(text)?;
+/// When a text, name or comment in it has no end.
+pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
     let tokens = Tokenizer::new(&DruidSyntax, text).tokenize_with_location().map_err(|error| {
         SqlError::invalid(error.message).at(error.location.line, error.location.column)
     })?;

@@ -1,6 +1,7 @@
 //! The text of a statement to what it sets and the query that it asks.
 
 mod bounds;
+mod depth;
 mod infix;
 mod lexer;
 mod settings;
@@ -13,8 +14,15 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use serde_json::{Map, Value};
 
 use crate::error::{Result, SqlError};
+use crate::limits::{Size, StatementLimits};
+use crate::watch::Held;
 
 pub(crate) use lexer::DruidSyntax;
+
+/// What the parser needs of the stack before it grows it.
+const LEAST_STACK_BYTES: usize = 256 << 10;
+/// What freeing a level of a tree takes of the stack; a token makes at most one.
+const STACK_BYTES_OF_A_TOKEN: usize = 512;
 
 /// A statement, read but not yet understood.
 #[derive(Debug)]
@@ -25,25 +33,37 @@ pub(crate) struct Statement {
     pub explain: bool,
     /// How many `?` there are; they are named `$1`, `$2`, … in the query.
     pub parameters: usize,
+    /// Words and marks of the text.
+    pub words: usize,
     /// What is asked.
     pub query: Box<Query>,
 }
 
-/// Reads one statement behind any number of `SET`s.
+/// Reads one statement behind any number of `SET`s; `held` is what reading takes.
 ///
 /// # Errors
 /// When the text is too large, too deeply nested or not a query, with the place where that shows.
-pub(crate) fn parse(text: &str) -> Result<Statement> {
+pub(crate) fn read(text: &str, limits: &StatementLimits, held: &mut Held) -> Result<Statement> {
+    held.set(bounds::check_length(text, limits)?)?;
     let mut tokens = lexer::tokens(text)?;
     let parameters = lexer::number_parameters(&mut tokens);
-    bounds::check(&tokens)?;
+    bounds::check(&tokens, limits)?;
+    let words = tokens.len();
+    held.set(Size::default().planning_bytes(words))?;
     let mut parts: Vec<Vec<TokenWithSpan>> = split(tokens);
     let Some(body) = parts.pop() else {
         return Err(SqlError::invalid("the statement is empty; write SELECT …"));
     };
     let settings = settings::read(&parts)?;
     let (explain, body) = without_explain(body)?;
-    Ok(Statement { settings, explain, parameters, query: query(body)? })
+    Ok(Statement { settings, explain, parameters, words, query: query(body)? })
+}
+
+/// Reads a statement within the usual limits.
+#[cfg(test)]
+pub(crate) fn parse(text: &str) -> Result<Statement> {
+    let watch: std::sync::Arc<dyn crate::watch::Watch> = std::sync::Arc::new(crate::Unwatched);
+    read(text, &StatementLimits::default(), &mut Held::nothing(&watch))
 }
 
 /// The parts between semicolons that say something.
@@ -78,10 +98,17 @@ fn query(body: Vec<TokenWithSpan>) -> Result<Box<Query>> {
     if !known && !in_parentheses {
         return Err(lexer::at(not_a_query(first.as_ref()), first.as_ref()));
     }
+    // A chain of operators is as deep as it is long until it is refused, and freeing it takes a call a level.
+    let stack_bytes = LEAST_STACK_BYTES + body.len() * STACK_BYTES_OF_A_TOKEN;
+    stacker::maybe_grow(stack_bytes, stack_bytes, || parsed(body))
+}
+
+fn parsed(body: Vec<TokenWithSpan>) -> Result<Box<Query>> {
     let mut parser = Parser::new(&DruidSyntax)
         .with_recursion_limit(bounds::PARSER_DEPTH)
         .with_tokens_with_locations(body);
     let query = parser.parse_query().map_err(syntax_error)?;
+    depth::check(&query)?;
     match parser.peek_token().token {
         Token::EOF => Ok(query),
         _ => {

@@ -79,6 +79,48 @@ fn h_79_chains_of_terms_are_read() {
 }
 
 #[test]
+fn h_79_chains_that_become_deep_cost_an_error() {
+    let chain = |word: &str| vec!["a = b"; 5_000].join(word);
+    parse(&format!("SELECT 1 FROM t WHERE {}", chain(" OR "))).unwrap();
+    let long = |term: &str| format!("a{}", term.repeat(20_000));
+    let refused = |text: &str| parse(&format!("SELECT 1 FROM t WHERE {text}")).unwrap_err();
+    for text in [
+        chain(" AND "),
+        format!("NOT ({})", chain(" OR ")),
+        long(" OR a"),
+        long(" <= a"),
+        long(" LIKE a"),
+        long(" IN (a)"),
+        long(" AT TIME ZONE 'UTC'"),
+        long("::BIGINT"),
+        long("[1]"),
+        format!("CAST(a AS BIGINT{})", "[]".repeat(20_000)),
+    ] {
+        assert_eq!(refused(&text).class, ErrorClass::ResourceLimit, "{text:.20}");
+    }
+    // Words that may be names here, so that the tokens do not tell.
+    for word in ["where", "end", "then", "by", "from"] {
+        refused(&long(&format!(" <= {word}")));
+        refused(&format!("{}) FROM", long(&format!(" <= {word}"))));
+    }
+}
+
+#[test]
+fn h_79_a_case_of_many_conditions_is_not_deep() {
+    let whens: Vec<String> = (0..1_500).map(|n| format!("WHEN a = {n} THEN -{n}")).collect();
+    parse(&format!("SELECT CASE {} ELSE 0 END FROM t", whens.join(" "))).unwrap();
+}
+
+#[test]
+fn h_78_spaces_and_marks_are_counted_before_they_are_read() {
+    for text in [" ".repeat(5_000_000), "1L".repeat(5_000_000), "(".repeat(5_000_000)] {
+        assert_eq!(parse(&text).unwrap_err().class, ErrorClass::ResourceLimit, "{text:.10}");
+    }
+    // A text is one word, whatever is in it.
+    parse(&format!("SELECT '{}'", "a b, ".repeat(100_000))).unwrap();
+}
+
+#[test]
 fn h_86_many_set_operations_cost_an_error() {
     let text = format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(1_000));
     assert_eq!(parse(&text).unwrap_err().class, ErrorClass::ResourceLimit);

@@ -82,9 +82,7 @@ impl Source for OneTable {
 
 /// What EXPLAIN says of a statement.
 fn explained(sql: &str, context: Value) -> Value {
-    let options =
-        SqlOptions { memory_bytes: 1 << 20, spill_folder: None, cached_plans: 0, partitions: 1 };
-    let engine = SqlEngine::new(Arc::new(OneTable), Arc::new(OneTable), options);
+    let engine = SqlEngine::new(Arc::new(OneTable), Arc::new(OneTable), SqlOptions::default());
     let context: Map<String, Value> = serde_json::from_value(context).unwrap();
     let text = format!("EXPLAIN PLAN FOR {sql}");
     let request = SqlRequest { text, context, ..SqlRequest::default() };
