@@ -31,6 +31,7 @@ mod replaces;
 mod replay;
 mod row_order;
 mod sql;
+mod sql_limits;
 mod tasks;
 mod type_changes;
 mod warnings;
