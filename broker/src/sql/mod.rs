@@ -9,6 +9,7 @@
 //! | `statements` | what is at work: names, deadlines, what native queries told and hold |
 //! | `planning` | where statements are planned: threads of their own, with so many places |
 //! | `run`, `context` | from a statement to its rows: bounds, deadline, cancellation, figures |
+//! | `whole` | answers for drivers, which cannot tell that one is partial |
 //! | `figures` | the numbers of all statements |
 
 mod catalog;
@@ -21,6 +22,7 @@ mod run;
 mod source;
 mod statements;
 mod system;
+mod whole;
 
 use std::sync::Arc;
 

@@ -37,7 +37,7 @@ pub struct Answered {
     pub batches: BoxStream<'static, Result<RecordBatch>>,
     /// The context of the statement with what `SET` said.
     pub context: Map<String, Value>,
-    statement: Arc<Statement>,
+    pub(super) statement: Arc<Statement>,
 }
 
 impl Answered {

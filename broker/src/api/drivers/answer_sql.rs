@@ -45,7 +45,7 @@ impl AnswerSql for Arc<Sql> {
 
     async fn run(&self, request: SqlRequest) -> Result<SqlAnswer> {
         let answered = Sql::run(self, request).await.map_err(|failure| failure.error)?;
-        let Answered { columns, batches, context, .. } = answered;
+        let Answered { columns, batches, context, .. } = answered.whole();
         Ok(SqlAnswer { columns, batches, context })
     }
 
