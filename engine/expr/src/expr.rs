@@ -11,6 +11,7 @@ use crate::budget::Budget;
 use crate::compile::{Columns, Compiled, compile, free_identifiers};
 use crate::error::{ExprError, Result};
 use crate::functions;
+use crate::lexer;
 use crate::lookup::{Lookup, Lookups, NoLookups};
 use crate::multi_value::Uses;
 use crate::node::{Node, Scope};
@@ -74,6 +75,14 @@ impl Expr {
     /// As [`Expr::parse`].
     pub fn part(&self, ast: &Ast) -> Result<Self> {
         Self::compiled(&self.inner.text, ast.clone(), &[], self)
+    }
+
+    /// The same with another column in the place of one.
+    ///
+    /// # Errors
+    /// When the text grows beyond the limit of texts.
+    pub fn with_column(&self, column: &str, other: &str) -> Result<Self> {
+        Self::parse_with(&lexer::renamed(self.text(), column, other)?, self)
     }
 
     /// The expression over columns of which these are of type ARRAY: each is one value wherever it

@@ -55,6 +55,30 @@ pub(crate) fn tokenize(text: &str) -> Result<Vec<Spanned>> {
     Ok(tokens)
 }
 
+/// The text with another name in the place of an identifier: what is called by that name stays.
+pub(crate) fn renamed(text: &str, from: &str, to: &str) -> Result<String> {
+    let tokens = tokenize(text)?;
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (index, Spanned { token, position }) in tokens.iter().enumerate() {
+        let next = tokens.get(index + 1);
+        let called = next.is_some_and(|next| next.token == Token::Symbol("("));
+        match token {
+            Token::Word(name) if name == from && !called => {}
+            Token::Quoted(name) if name == from => {}
+            _ => continue,
+        }
+        let end = next.map_or(text.len(), |next| next.position);
+        out.push_str(&text[copied..*position]);
+        out.push('"');
+        out.push_str(&to.replace('\\', "\\\\").replace('"', "\\\""));
+        out.push('"');
+        copied = position + text[*position..end].trim_end().len();
+    }
+    out.push_str(&text[copied..]);
+    Ok(out)
+}
+
 fn syntax(position: usize, message: impl Into<String>) -> ExprError {
     ExprError::Syntax { position, message: message.into() }
 }

@@ -62,20 +62,22 @@ impl Aggregate for Folded {
         let initial = constant(&initial_node)?;
         let initial_combine =
             node.get("initialCombineValue").map(|value| constant(&value)).transpose()?;
-        let combine = match node.get("combine") {
-            Some(combine) => expression(&combine)?,
-            // An aggregator named as its field folds accumulators as it folds values.
-            None if fold.identifiers().contains(&name) => fold.clone(),
-            None => {
-                return Err(
-                    node.missing("combine", "give the expression that adds another accumulator")
-                );
-            }
-        };
-        let fields = match node.get("fields") {
+        let fields: Vec<String> = match node.get("fields") {
             Some(fields) => fields.items()?.map(|field| field.name()).collect::<Result<_>>()?,
             None => {
                 fold.identifiers().iter().filter(|name| **name != accumulator).cloned().collect()
+            }
+        };
+        let combine = match (node.get("combine"), fields.as_slice()) {
+            (Some(combine), _) => expression(&combine)?,
+            // Accumulators are folded as the values of the one field are.
+            (None, [field]) => fold
+                .with_column(field, &name)
+                .map_err(|error| node.missing("combine", &error.to_string()))?,
+            (None, _) => {
+                return Err(
+                    node.missing("combine", "give the expression that adds another accumulator")
+                );
             }
         };
         let max = node.get("maxSizeBytes");
