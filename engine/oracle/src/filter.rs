@@ -32,6 +32,7 @@ pub(crate) fn test_with(filter: &Filter, get: &dyn Fn(&str) -> Vec<Cell>) -> Opt
         }
         Filter::Or(parts) => or(&parts.iter().map(|part| test_with(part, get)).collect::<Vec<_>>()),
         Filter::Not(inner) => test_with(inner, get).map(|truth| !truth),
+        Filter::IsTrue(inner) => Some(test_with(inner, get) == Some(true)),
         Filter::Expression { expression } => {
             let value = expression.eval(&|name: &str| match get(name).as_slice() {
                 [one] => one.expr(),
@@ -121,6 +122,7 @@ fn leaf(filter: &Filter, cell: &Cell) -> Option<bool> {
         | Filter::And(_)
         | Filter::Or(_)
         | Filter::Not(_)
+        | Filter::IsTrue(_)
         | Filter::Expression { .. } => None,
     }
 }

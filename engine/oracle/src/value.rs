@@ -120,6 +120,8 @@ impl Cell {
             ExprValue::Long(value) => vec![Self::Long(*value)],
             ExprValue::Double(value) => vec![Self::Double(*value)],
             ExprValue::String(text) => vec![Self::Text(text.to_string())],
+            // As of stored lists: one without values is null.
+            ExprValue::Array(items) if items.is_empty() => vec![Self::Null],
             ExprValue::Array(items) => items.iter().flat_map(Self::of_expr).collect(),
         }
     }

@@ -53,6 +53,9 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// Negation; unknown stays unknown.
     Not(Box<Filter>),
+    /// `istrue`: true when the inner filter is, and false when it is unknown. `isfalse` is this over a
+    /// negation.
+    IsTrue(Box<Filter>),
     /// `selector`: equality by string value; `None` matches null. Numeric columns compare with the
     /// value coerced to the column's type.
     Selector {
@@ -155,7 +158,7 @@ impl Filter {
         match self {
             Self::True | Self::False => Parts::Nothing,
             Self::And(fields) | Self::Or(fields) => Parts::Fields(fields),
-            Self::Not(field) => Parts::Fields(std::slice::from_ref(field)),
+            Self::Not(field) | Self::IsTrue(field) => Parts::Fields(std::slice::from_ref(field)),
             Self::Selector { column, .. }
             | Self::Equals { column, .. }
             | Self::IsNull { column }

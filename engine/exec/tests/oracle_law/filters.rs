@@ -16,7 +16,8 @@ pub(crate) fn filter() -> impl Strategy<Value = Value> + Clone {
                 .prop_map(|fields| json!({"type": "and", "fields": fields})),
             prop::collection::vec(inner.clone(), 1..4)
                 .prop_map(|fields| json!({"type": "or", "fields": fields})),
-            inner.prop_map(|field| json!({"type": "not", "field": field})),
+            (select(vec!["not", "not", "istrue", "isfalse"]), inner)
+                .prop_map(|(kind, field)| json!({"type": kind, "field": field})),
         ]
     })
 }
@@ -150,6 +151,20 @@ fn by_pattern() -> BoxedStrategy<Value> {
     let regex = (text_column(), regex).prop_map(
         |(column, pattern)| json!({"type": "regex", "dimension": column, "pattern": pattern}),
     );
+    let search = (text_column(), select(vec!["a", "B", "1"]), any::<bool>()).prop_map(
+        |(column, part, case_sensitive)| {
+            let query = json!({"type": "contains", "value": part, "caseSensitive": case_sensitive});
+            json!({"type": "search", "dimension": column, "query": query})
+        },
+    );
+    let holds = (any_column(), literal()).prop_map(|(column, (value_type, value))| {
+        json!({
+            "type": "arrayContainsElement", "column": column,
+            "elementMatchValueType": value_type, "elementMatchValue": value,
+        })
+    });
+    let alike = (any_column(), any_column())
+        .prop_map(|(left, right)| json!({"type": "columnComparison", "dimensions": [left, right]}));
     let expression = select(vec![
         "scalar_in_array(m, array('a', '10'))",
         "m == 'a' && scalar_in_array('5', array('5'))",
@@ -163,5 +178,6 @@ fn by_pattern() -> BoxedStrategy<Value> {
     ])
     .prop_map(|text| json!({"type": "expression", "expression": text}));
     let constant = select(vec!["true", "false"]).prop_map(|name| json!({"type": name}));
-    prop_oneof![1 => like, 1 => regex, 1 => expression, 1 => constant].boxed()
+    let computed = prop_oneof![1 => expression, 1 => search, 1 => holds, 1 => alike];
+    prop_oneof![1 => like, 1 => regex, 2 => computed, 1 => constant].boxed()
 }

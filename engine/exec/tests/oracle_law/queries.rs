@@ -243,7 +243,27 @@ fn granularity() -> impl Strategy<Value = Value> {
 
 fn all_dimensions() -> Vec<Value> {
     let spec = |column: &str, name: &str, output: &str| json!({"type": "default", "dimension": column, "outputName": name, "outputType": output});
+    let extracted = |column: &str, name: &str, function: Value| {
+        let mut spec = spec(column, name, "STRING");
+        spec["type"] = json!("extraction");
+        spec["extractionFn"] = function;
+        spec
+    };
+    let listed = |delegate: Value, values: Value, allowed: bool| json!({"type": "listFiltered", "delegate": delegate, "values": values, "isWhitelist": allowed});
+    let upper = json!({"type": "cascade", "extractionFns": [
+        {"type": "regex", "expr": "^(.)[0-9b]"}, {"type": "upper"}]});
+    let looked_up = json!({"type": "lookup", "lookup": {"type": "map", "map": {"a": "x", "": "none"}},
+                           "replaceMissingValueWith": "other"});
+    let weekday = json!({"type": "timeFormat", "format": "EEE HH", "timeZone": "America/Los_Angeles",
+                         "granularity": "six_hour"});
     vec![
+        extracted("m", "dxm", upper),
+        extracted("s", "dxs", looked_up),
+        extracted("d", "dxd", json!({"type": "bucket", "size": 0.75, "offset": 0.5})),
+        extracted("__time", "dxt", weekday),
+        listed(spec("m", "dkm", "STRING"), json!(["a", null, "10"]), true),
+        listed(spec("l", "dkl", "LONG"), json!(["0", "9"]), false),
+        json!({"type": "prefixFiltered", "delegate": spec("s", "dks", "STRING"), "prefix": "a"}),
         spec("s", "ds", "STRING"),
         spec("m", "dm", "STRING"),
         spec("l", "dl", "LONG"),

@@ -101,6 +101,7 @@ impl<'q> Comparison<'q> {
             | Filter::And(_)
             | Filter::Or(_)
             | Filter::Not(_)
+            | Filter::IsTrue(_)
             | Filter::Expression { .. } => return None,
         })
     }

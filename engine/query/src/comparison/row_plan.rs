@@ -34,6 +34,8 @@ pub enum RowPlan<'q, C> {
     Or(Vec<RowPlan<'q, C>>),
     /// Negation.
     Not(Box<RowPlan<'q, C>>),
+    /// True or not: unknown is not.
+    IsTrue(Box<RowPlan<'q, C>>),
     /// A comparison of a column.
     Compare(C, Leaf<'q>),
     /// An expression with its inputs.
@@ -52,6 +54,7 @@ impl<'q, C> RowPlan<'q, C> {
             Filter::And(filters) => Self::And(all(filters)),
             Filter::Or(filters) => Self::Or(all(filters)),
             Filter::Not(inner) => Self::Not(Box::new(Self::new(inner, resolve))),
+            Filter::IsTrue(inner) => Self::IsTrue(Box::new(Self::new(inner, resolve))),
             Filter::Expression { expression } => {
                 let inputs = expression.identifiers().iter().map(|name| resolve(name));
                 Self::Expression(expression.clone(), inputs.collect())
@@ -72,6 +75,7 @@ impl<'q, C> RowPlan<'q, C> {
             Self::And(plans) => RowPlan::And(all(plans)),
             Self::Or(plans) => RowPlan::Or(all(plans)),
             Self::Not(plan) => RowPlan::Not(Box::new(plan.into_owned())),
+            Self::IsTrue(plan) => RowPlan::IsTrue(Box::new(plan.into_owned())),
             Self::Compare(column, leaf) => RowPlan::Compare(column, leaf.into_owned()),
             Self::Expression(expression, inputs) => RowPlan::Expression(expression, inputs),
         }
@@ -87,6 +91,7 @@ impl<'q, C> RowPlan<'q, C> {
             Self::And(plans) => combine(plans, row, Truth::False),
             Self::Or(plans) => combine(plans, row, Truth::True),
             Self::Not(plan) => plan.truth(row).map(|truth| !truth),
+            Self::IsTrue(plan) => plan.truth(row).map(|truth| (truth == Truth::True).into()),
             Self::Compare(column, leaf) => {
                 Ok(leaf.of_values(&mut |visit| row.visit(column, visit)))
             }

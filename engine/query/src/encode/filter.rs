@@ -18,6 +18,7 @@ impl Filter {
             Self::And(fields) => combination("and", fields),
             Self::Or(fields) => combination("or", fields),
             Self::Not(field) => json!({"type": "not", "field": field.to_value()}),
+            Self::IsTrue(field) => json!({"type": "istrue", "field": field.to_value()}),
             Self::Selector { column, value } => {
                 json!({"type": "selector", "dimension": column, "value": value})
             }

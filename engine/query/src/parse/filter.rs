@@ -2,8 +2,9 @@
 
 use henge_types::ValueType;
 
+use super::computed_filter;
 use super::dimension::value_type;
-use super::extraction;
+use super::extraction::{self, Reading};
 use super::intervals::interval_list;
 use super::literal::literal;
 use super::ordering::{ordering, regex};
@@ -27,23 +28,19 @@ const SUPPORTED: &[&str] = &[
     "not",
     "true",
     "false",
-    "expression",
-];
-/// Those whose column is a dimension, which an extraction function may stand before.
-const OF_A_DIMENSION: &[&str] = &["selector", "in", "bound", "like", "regex", "interval"];
-const PLANNED: &[&str] = &[
-    "search",
-    "columnComparison",
-    "inType",
-    "typedIn",
-    "arrayContainsElement",
-    "spatial",
-    "javascript",
-    "extraction",
-    "bloom",
     "istrue",
     "isfalse",
+    "expression",
+    "search",
+    "extraction",
+    "inType",
+    "arrayContainsElement",
+    "columnComparison",
 ];
+/// Those whose column is a dimension, which an extraction function may stand before.
+const OF_A_DIMENSION: &[&str] =
+    &["selector", "in", "bound", "like", "regex", "interval", "search", "extraction"];
+const PLANNED: &[&str] = &["spatial", "javascript", "bloom"];
 
 /// An optional filter.
 pub(super) fn optional_filter(parent: &Node<'_>, name: &str) -> Result<Option<Filter>> {
@@ -77,12 +74,17 @@ pub(crate) fn filter(node: &Node<'_>) -> Result<Filter> {
         node.refuse("extractionFn", hint)?;
     }
     match type_name {
-        "selector" => Ok(Filter::Selector {
-            column: dimension_name(node)?,
-            value: node.optional_scalar_text("value")?,
-        }),
+        "selector" => selector(node),
+        "extraction" => {
+            node.require("extractionFn", "give the function, or use a filter of type selector")?;
+            selector(node)
+        }
         "equals" => equals(node),
         "in" => Ok(Filter::In { column: dimension_name(node)?, values: in_values(node)? }),
+        "inType" | "typedIn" => in_type(node),
+        "search" => computed_filter::search(node, dimension_read(node)?),
+        "arrayContainsElement" => computed_filter::array_contains_element(node),
+        "columnComparison" => computed_filter::column_comparison(node),
         "bound" => bound(node),
         "range" => range(node),
         "null" => Ok(Filter::IsNull { column: column_name(node)? }),
@@ -97,7 +99,11 @@ pub(crate) fn filter(node: &Node<'_>) -> Result<Filter> {
         }),
         "and" => fields(node).map(Filter::And),
         "or" => fields(node).map(Filter::Or),
-        "not" => Ok(Filter::Not(Box::new(filter(&node.require("field", "give a filter")?)?))),
+        "not" => field(node).map(|inner| Filter::Not(Box::new(inner))),
+        "istrue" => field(node).map(|inner| Filter::IsTrue(Box::new(inner))),
+        "isfalse" => {
+            field(node).map(|inner| Filter::IsTrue(Box::new(Filter::Not(Box::new(inner)))))
+        }
         "true" => Ok(Filter::True),
         "false" => Ok(Filter::False),
         "expression" => Ok(Filter::Expression {
@@ -108,17 +114,51 @@ pub(crate) fn filter(node: &Node<'_>) -> Result<Filter> {
 }
 
 fn dimension_name(node: &Node<'_>) -> Result<String> {
+    dimension_read(node)?.into_column(node)
+}
+
+/// What a filter's `extractionFn` makes of its dimension.
+fn dimension_read(node: &Node<'_>) -> Result<Reading> {
     let column = node.require("dimension", "name the column to filter on")?.name()?;
+    let read = Reading::of_column(&column);
     match node.get("extractionFn") {
-        None => Ok(column),
-        Some(function) => {
-            Ok(node.derive(extraction::of_function(&function)?.over(&function, &column)?))
-        }
+        None => Ok(read),
+        Some(function) => extraction::apply(&function, read),
     }
 }
 
 fn column_name(node: &Node<'_>) -> Result<String> {
     node.require("column", "name the column to filter on")?.name()
+}
+
+fn selector(node: &Node<'_>) -> Result<Filter> {
+    let value = node.optional_scalar_text("value")?;
+    Ok(Filter::Selector { column: dimension_name(node)?, value })
+}
+
+/// Membership whose values have a declared type: they are what they are as text, whatever the column is.
+fn in_type(node: &Node<'_>) -> Result<Filter> {
+    let match_type = match_type(node)?;
+    let list = match node.get("sortedValues") {
+        Some(list) => list,
+        None => node.require("values", "give a list of values")?,
+    };
+    let value = |item: Node<'_>| -> Result<Option<String>> {
+        if item.value().is_null() {
+            return Ok(None);
+        }
+        Ok(Some(match literal(&item, match_type)? {
+            Literal::String(text) => text,
+            Literal::Long(long) => long.to_string(),
+            Literal::Double(double) => format!("{double:?}"),
+        }))
+    };
+    let values = list.items()?.map(value).collect::<Result<Vec<_>>>()?;
+    Ok(Filter::In { column: column_name(node)?, values: sorted_set(values) })
+}
+
+fn field(node: &Node<'_>) -> Result<Filter> {
+    filter(&node.require("field", "give a filter")?)
 }
 
 fn fields(node: &Node<'_>) -> Result<Vec<Filter>> {
@@ -147,15 +187,19 @@ fn equals(node: &Node<'_>) -> Result<Filter> {
 }
 
 /// Sorted and free of duplicates, null first. A million values take one sort.
+fn sorted_set(mut values: Vec<Option<String>>) -> Vec<Option<String>> {
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
 fn in_values(node: &Node<'_>) -> Result<Vec<Option<String>>> {
     let list = node.require("values", "give a list of values")?;
-    let mut values = list
+    let values = list
         .items()?
         .map(|item| if item.value().is_null() { Ok(None) } else { item.scalar_text().map(Some) })
         .collect::<Result<Vec<_>>>()?;
-    values.sort_unstable();
-    values.dedup();
-    Ok(values)
+    Ok(sorted_set(values))
 }
 
 fn bound(node: &Node<'_>) -> Result<Filter> {

@@ -2,7 +2,7 @@
 
 use henge_types::Granularity;
 
-use super::dimension::dimension;
+use super::dimension::{dimension, ranked_dimension};
 use super::having::{having, limit_spec};
 use super::intervals::granularity;
 use super::ordering::ordering;
@@ -11,7 +11,7 @@ use super::{WithoutIntervals, base, bounded_list};
 use crate::aggregate::{AggregatorSpec, aggregator};
 use crate::dimension::DimensionSpec;
 use crate::error::Result;
-use crate::filter::Ordering;
+use crate::filter::{Filter, Ordering};
 use crate::limits::{MAX_SUBTOTALS, MAX_TOP_N_THRESHOLD};
 use crate::node::Node;
 use crate::post_aggregator::PostAggregator;
@@ -47,10 +47,16 @@ pub(super) fn top_n(root: &Node<'_>) -> Result<TopNQuery> {
     let metric_node =
         root.require("metric", "name the aggregator or post-aggregator to rank by")?;
     let threshold_node = root.require("threshold", "give the number of entries per time bucket")?;
+    let (dimension, rows) = ranked_dimension(&dimension_node)?;
+    let mut base = base(root, WithoutIntervals::Refuse)?;
+    base.filter = match (base.filter, rows) {
+        (Some(filter), Some(rows)) => Some(Filter::And(vec![filter, rows])),
+        (filter, rows) => filter.or(rows),
+    };
     Ok(TopNQuery {
-        base: base(root, WithoutIntervals::Refuse)?,
+        base,
         granularity: granularity_or_all(root)?,
-        dimension: dimension(&dimension_node)?,
+        dimension,
         metric: metric(&metric_node)?,
         threshold: threshold_node.within(1, MAX_TOP_N_THRESHOLD)?,
         aggregations,

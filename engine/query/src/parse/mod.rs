@@ -3,20 +3,24 @@
 //! Unknown fields are ignored, as Druid does, and told of; one that is a letter or two away from a
 //! known one is an error, as are unknown `type`s and wrong value types.
 
+mod computed_filter;
 mod context;
 mod context_names;
 mod datasource;
 mod dimension;
 mod extraction;
 mod filter;
+mod filtered;
 mod grouped;
 mod having;
 mod intervals;
 mod literal;
 mod metadata;
+mod nested_field;
 mod ordering;
 mod post_aggregator;
 mod rows;
+mod search_match;
 mod virtual_column;
 
 #[cfg(test)]

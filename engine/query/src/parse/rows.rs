@@ -4,7 +4,8 @@ use henge_types::{Granularity, TIME_COLUMN};
 
 use super::dimension::dimension;
 use super::intervals::granularity;
-use super::ordering::{ordering, regex};
+use super::ordering::ordering;
+use super::search_match::search_match;
 use super::{WithoutIntervals, base, bounded_list};
 use crate::error::Result;
 use crate::filter::Ordering;
@@ -113,35 +114,4 @@ pub(super) fn search(root: &Node<'_>) -> Result<SearchQuery> {
         },
         ..plain
     })
-}
-
-fn search_match(node: &Node<'_>) -> Result<SearchMatch> {
-    const SUPPORTED: &[&str] = &["contains", "insensitive_contains", "fragment", "regex", "all"];
-    // Druid's documents spell case_sensitive, its code reads caseSensitive.
-    let case_sensitive = || -> Result<bool> {
-        let documented = node.boolean_or("case_sensitive", false)?;
-        node.boolean_or("caseSensitive", documented)
-    };
-    let value = || node.require("value", "give the text to look for")?.scalar_text();
-    match node.type_name(SUPPORTED)? {
-        "all" => Ok(SearchMatch::All),
-        "contains" => {
-            Ok(SearchMatch::Contains { value: value()?, case_sensitive: case_sensitive()? })
-        }
-        "insensitive_contains" => {
-            Ok(SearchMatch::Contains { value: value()?, case_sensitive: false })
-        }
-        "fragment" => {
-            node.require("values", "give a list of texts to look for")?;
-            Ok(SearchMatch::Fragment {
-                values: bounded_list(node, "values", |node| node.scalar_text())?,
-                case_sensitive: case_sensitive()?,
-            })
-        }
-        "regex" => {
-            let pattern = node.require("pattern", "give a regular expression")?;
-            regex(&pattern).map(SearchMatch::Regex)
-        }
-        other => Err(node.bad_type("search query", other, SUPPORTED, &[])),
-    }
 }

@@ -4,6 +4,7 @@ mod blocks;
 mod context;
 mod datasources;
 mod documented;
+mod extraction;
 mod filters;
 mod hostile;
 mod misspelt;

@@ -36,6 +36,10 @@ fn rows_where<'a>(filter: &'a Filter, wanted: Truth, columns: &Columns<'a>) -> R
             Ok(if holds { Node::Everything } else { Node::Nothing })
         }
         Filter::Not(inner) => rows_where(inner, !wanted, columns),
+        Filter::IsTrue(inner) => {
+            let holds = rows_where(inner, Truth::True, columns)?;
+            Ok(if wanted == Truth::True { holds } else { Node::except(holds) })
+        }
         Filter::And(filters) if wanted == Truth::True => Ok(Node::and(all(filters)?)),
         Filter::Or(filters) if wanted == Truth::True => Ok(Node::or(all(filters)?)),
         Filter::And(filters) => Ok(Node::or(all(filters)?)),

@@ -7,14 +7,17 @@ use super::numeric_leaf::NumericLeaf;
 use crate::error::Result;
 use crate::selection::BlockBits;
 
-/// A compiled filter. There is no negation: `not` was pushed down to the leaves, which know the
-/// rows that are false as well as those that are true, so unknown needs no set of its own.
+/// A compiled filter. `not` was pushed down to the leaves, which know the rows that are false as well as
+/// those that are true, so unknown needs no set of its own; only where unknown counts as false, rows
+/// are those that others leave.
 #[derive(Debug)]
 pub(crate) enum Node<'a> {
     Everything,
     Nothing,
     And(Vec<Node<'a>>),
     Or(Vec<Node<'a>>),
+    /// Those that it does not have.
+    Except(Box<Node<'a>>),
     Ids(IdLeaf<'a>),
     Multi(MultiLeaf<'a>),
     /// Text whose values are looked at as they are met.
@@ -66,6 +69,15 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// All others.
+    pub(crate) fn except(node: Self) -> Self {
+        match node {
+            Self::Everything => Self::Nothing,
+            Self::Nothing => Self::Everything,
+            node => Self::Except(Box::new(node)),
+        }
+    }
+
     /// Rough cost of a row.
     fn cost(&self) -> u32 {
         match self {
@@ -74,6 +86,7 @@ impl<'a> Node<'a> {
             Self::Ids(_) => 2,
             Self::Long(_) | Self::Float(_) | Self::Double(_) => 3,
             Self::And(nodes) | Self::Or(nodes) => nodes.iter().map(Self::cost).sum(),
+            Self::Except(node) => node.cost(),
             Self::Multi(_) => 10,
             Self::Met(_) => 100,
             Self::Text(_) => 200,
@@ -88,6 +101,7 @@ impl<'a> Node<'a> {
             Self::Nothing => 0.0,
             Self::And(nodes) => nodes.iter().map(Self::selectivity).product(),
             Self::Or(nodes) => nodes.iter().map(Self::selectivity).sum::<f64>().min(1.0),
+            Self::Except(node) => 1.0 - node.selectivity(),
             Self::Ids(leaf) => leaf.selectivity(),
             // Nothing is known; a guess that is too high costs less than one that is too low.
             _ => 0.5,
@@ -102,6 +116,7 @@ impl<'a> Node<'a> {
             Self::Nothing => Ok(Some(false)),
             Self::And(nodes) => common_verdict(nodes, block, true),
             Self::Or(nodes) => common_verdict(nodes, block, false),
+            Self::Except(node) => Ok(node.verdict(block)?.map(|passes| !passes)),
             Self::Ids(leaf) => leaf.verdict(block),
             Self::Long(leaf) => leaf.verdict(block),
             Self::Float(leaf) => leaf.verdict(block),
@@ -118,7 +133,7 @@ impl<'a> Node<'a> {
         spare: &mut Vec<BlockBits>,
     ) -> Result<()> {
         // Branches ask their leaves.
-        if !matches!(self, Self::And(_) | Self::Or(_))
+        if !matches!(self, Self::And(_) | Self::Or(_) | Self::Except(_))
             && let Some(passes) = self.verdict(block)?
         {
             if !passes {
@@ -142,6 +157,14 @@ impl<'a> Node<'a> {
                 Ok(())
             }
             Self::Or(nodes) => narrow_any(nodes, block, candidates, spare),
+            Self::Except(node) => {
+                let mut others = spare.pop().unwrap_or_default();
+                others.copy_from(candidates);
+                node.narrow(block, &mut others, spare)?;
+                candidates.subtract(&others);
+                spare.push(others);
+                Ok(())
+            }
             Self::Ids(leaf) => leaf.narrow(block, candidates, spare),
             Self::Multi(leaf) => leaf.narrow(block, candidates, spare),
             Self::Met(leaf) => leaf.narrow(block, candidates, spare),

@@ -99,7 +99,7 @@ fn types_that_druid_knows_are_unsupported_and_others_are_mistakes() {
     let error = refused(&query("longsum"));
     assert_eq!(error.class(), ErrorClass::InvalidInput);
     assert!(error.to_string().contains("known: count, longSum"), "{error}");
-    let query = with("groupBy", json!({"dimensions": [{"type": "listFiltered"}]}));
+    let query = with("groupBy", json!({"virtualColumns": [{"type": "fallback"}]}));
     assert_eq!(refused(&query).class(), ErrorClass::Unsupported);
     let query =
         with("groupBy", json!({"dimensions": [{"dimension": "a", "outputType": "ARRAY<LONG>"}]}));

@@ -190,15 +190,8 @@ fn keys_of_caches_know_the_content_of_lookups() {
 }
 
 #[test]
-fn other_extraction_functions_are_named() {
+fn extraction_functions_are_refused_where_no_virtual_column_is_seen() {
     let mut query = group_by();
-    query["dimensions"] = json!([
-        {"type": "extraction", "dimension": "page", "extractionFn": {"type": "substring", "index": 1}},
-    ]);
-    assert_refused(
-        &query,
-        "dimensions[0].extractionFn.type: extraction function type \"substring\"",
-    );
     let having = json!({"type": "filter", "filter": {
         "type": "selector", "dimension": "page", "value": "x",
         "extractionFn": {"type": "lookup", "lookup": {"type": "map", "map": {}}},

@@ -20,6 +20,7 @@ fn of_query(query: &Value) -> Vec<String> {
 #[test]
 fn the_table_of_types_in_the_documentation_is_what_is_read() {
     let unknown = json!({"type": "?", "name": "x"});
+    let extracted = json!({"type": "extraction", "dimension": "a", "extractionFn": unknown});
     let timeseries = |field: &str, value: Value| with("timeseries", json!({ field: value }));
     let group_by = |field: &str, value: Value| {
         with("groupBy", json!({"granularity": "all", "dimensions": ["a"], field: value}))
@@ -36,6 +37,7 @@ fn the_table_of_types_in_the_documentation_is_what_is_read() {
         ("`having`", of_query(&group_by("having", unknown.clone()))),
         ("virtual columns", of_query(&timeseries("virtualColumns", json!([unknown])))),
         ("dimensions", of_query(&group_by("dimensions", json!([unknown])))),
+        ("extraction functions", of_query(&group_by("dimensions", json!([extracted])))),
         ("`metricsSpec`", known(&metric.unwrap_err().to_string())),
     ];
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/http-api.md");

@@ -1,5 +1,6 @@
 //! Every filter, and what is refused.
 
+use henge_expr::ExprValue;
 use henge_types::{ErrorClass, ValueType};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -40,6 +41,7 @@ fn every_supported_filter_survives_the_round_trip() {
         json!({"type": "like", "dimension": "a", "pattern": "x%", "escape": null}),
         json!({"type": "regex", "dimension": "a", "pattern": "^x.*"}),
         json!({"type": "interval", "dimension": "__time", "intervals": [day]}),
+        json!({"type": "istrue", "field": {"type": "not", "field": {"type": "true"}}}),
         json!({"type": "expression", "expression": "a + b > 3"}),
         json!({"type": "and", "fields": [{"type": "true"}, {"type": "or", "fields": [
             {"type": "not", "field": {"type": "null", "column": "a"}}]}]}),
@@ -152,15 +154,85 @@ fn wrong_filters_name_path_and_fix() {
 
 #[test]
 fn filters_of_druid_that_are_missing_say_so() {
-    for name in ["search", "columnComparison", "inType", "javascript", "spatial", "bloom"] {
+    for name in ["javascript", "spatial", "bloom"] {
         let error = refused(&scan(&json!({"type": name, "dimension": "a"})));
         assert_eq!(error.class(), ErrorClass::Unsupported, "{name}");
         assert!(error.to_string().contains("is not supported; supported: selector"), "{error}");
     }
     // Ignoring this one would give other rows.
     let filter = json!({"type": "selector", "dimension": "a", "value": "x",
-                        "extractionFn": {"type": "upper"}});
-    assert_eq!(refused(&scan(&filter)).path(), Some("filter.extractionFn.type"));
+                        "extractionFn": {"type": "javascript", "function": "f"}});
+    assert_refused(&scan(&filter), "filter.extractionFn: JavaScript is not run here");
+}
+
+/// The value of a filter that is an expression.
+fn holds(value: &Value, row: &[(&str, ExprValue)]) -> ExprValue {
+    let Filter::Expression { expression } = filter(value) else { panic!("wrong filter {value}") };
+    let column =
+        |name: &str| row.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    expression.eval(&|name: &str| column(name).unwrap_or_default()).expect("a value")
+}
+
+#[test]
+fn searches_find_texts_and_nothing_in_null() {
+    let search = |query: Value| json!({"type": "search", "dimension": "a", "query": query});
+    let found = |query: Value, text: &str| holds(&search(query), &[("a", text.into())]).is_true();
+    assert!(found(json!({"type": "contains", "value": "Da", "caseSensitive": true}), "Data"));
+    assert!(!found(json!({"type": "contains", "value": "da", "caseSensitive": true}), "Data"));
+    assert!(found(json!({"type": "contains", "value": "da"}), "Data"));
+    assert!(found(json!({"type": "insensitive_contains", "value": "ÄT"}), "Daten, später"));
+    let both = json!({"type": "fragment", "values": ["DA", "it's \\"]});
+    assert!(found(both.clone(), "it's \\data"));
+    assert!(!found(both, "data"));
+    assert!(found(json!({"type": "regex", "pattern": "t.$"}), "Data"));
+    let null = holds(&search(json!({"type": "contains", "value": ""})), &[]);
+    assert_eq!(null, ExprValue::Null);
+    let of_length = json!({"type": "search", "dimension": "a", "query": {"type": "contains", "value": "1"},
+                           "extractionFn": {"type": "strlen"}});
+    assert!(holds(&of_length, &[("a", "0123456789".into())]).is_true());
+    assert_refused(
+        &scan(&search(json!({"type": "is"}))),
+        "filter.query.type: unknown search query",
+    );
+}
+
+#[test]
+fn columns_are_compared_as_text_value_by_value() {
+    let comparison = json!({"type": "columnComparison", "dimensions": [
+        "a", {"type": "extraction", "dimension": "b", "extractionFn": {"type": "lower"}}]});
+    let list = ExprValue::from(vec!["X".into(), "Y".into()]);
+    let equal = |a: ExprValue, b: ExprValue| holds(&comparison, &[("a", a), ("b", b)]).is_true();
+    assert!(equal("y".into(), list.clone()));
+    assert!(!equal("z".into(), list));
+    assert!(equal(ExprValue::Long(3), "3".into()));
+    assert!(equal(ExprValue::Null, ExprValue::Null));
+    assert!(!equal(ExprValue::Null, "x".into()));
+    let of_one = json!({"type": "columnComparison", "dimensions": ["a"]});
+    assert_refused(&scan(&of_one), "filter.dimensions: must hold 2 to 32 dimensions, not 1");
+}
+
+#[test]
+fn arrays_contain_elements_of_a_type() {
+    let contains = |value_type: &str, value: Value| {
+        json!({"type": "arrayContainsElement", "column": "a",
+               "elementMatchValueType": value_type, "elementMatchValue": value})
+    };
+    let numbers = ExprValue::from(vec![1_i64.into(), ExprValue::Null, i64::MIN.into()]);
+    let held = |filter: &Value| holds(filter, &[("a", numbers.clone())]).is_true();
+    assert!(held(&contains("LONG", json!(1))));
+    assert!(held(&contains("LONG", json!(i64::MIN))));
+    assert!(held(&contains("DOUBLE", json!(1.0))));
+    assert!(held(&contains("STRING", Value::Null)));
+    assert!(!held(&contains("LONG", json!(2))));
+    let single = contains("STRING", json!("it's"));
+    assert!(holds(&single, &[("a", "it's".into())]).is_true());
+}
+
+#[test]
+fn typed_sets_are_sets_of_texts() {
+    let typed = json!({"type": "inType", "column": "a", "matchValueType": "DOUBLE", "values": [2, 1.5, null]});
+    let Filter::In { values, .. } = filter(&typed) else { panic!("wrong filter") };
+    assert_eq!(values, [None, Some("1.5".to_owned()), Some("2.0".to_owned())]);
 }
 
 #[test]

@@ -1,0 +1,110 @@
+//! Functions of time: instants, or texts of them, in another form.
+
+use henge_expr::joda::JodaPattern;
+use henge_types::{Granularity, format_time_zone, format_timestamp, parse_time_zone};
+
+use super::{Reading, constant, quoted};
+use crate::error::Result;
+use crate::node::{Node, excerpt};
+use crate::parse::intervals::granularity;
+
+/// `{"type":"timeFormat"}`: an instant, cut to a granularity, in a format.
+pub(super) fn time_format(node: &Node<'_>, read: Reading) -> Result<Reading> {
+    let format = node.get("format").map(|format| pattern(&format)).transpose()?;
+    english_only(node)?;
+    let as_millis = node.boolean_or("asMillis", false)?;
+    let zone = match node.get("timeZone") {
+        Some(zone) if as_millis && format.is_none() => {
+            return Err(zone.invalid("milliseconds are of no zone; give a format, or leave it out"));
+        }
+        zone => zone.map(|zone| time_zone(&zone)).transpose()?,
+    };
+    let value = read.text();
+    let instant = if read.is_time() {
+        value.to_owned()
+    } else if as_millis {
+        format!("nvl(parse_long({value}), timestamp({value}))")
+    } else {
+        format!("timestamp({value})")
+    };
+    let start = cut(node, instant)?;
+    let text = match (as_millis, &format) {
+        (true, None) => format!("cast({start}, 'STRING')"),
+        _ => {
+            let (format, zone) = (constant(format.as_deref()), constant(zone.as_deref()));
+            format!("timestamp_format({start}, {format}, {zone})")
+        }
+    };
+    Ok(read.with(text))
+}
+
+/// `{"type":"time"}`: a text of a time in one format, in another; what is no such text stays.
+pub(super) fn time(node: &Node<'_>, read: Reading) -> Result<Reading> {
+    /// Letters that are something else in the patterns of `SimpleDateFormat`.
+    const OTHERWISE: &[char] = &['Y', 'x', 'u', 'e', 'k', 'K', 'w'];
+    let from = node.require("timeFormat", "give the format that texts have")?;
+    let to = node.require("resultFormat", "give the format that they get")?;
+    let joda = node.boolean_or("joda", false)?;
+    let mut patterns = Vec::new();
+    for format in [from, to] {
+        let text = pattern(&format)?;
+        if !joda && text.contains(OTHERWISE) {
+            return Err(format.unsupported(
+                "has one of the letters Y x u e k K w, which are read as Joda's only; \
+                 set joda to true",
+            ));
+        }
+        patterns.push(quoted(&text, '\''));
+    }
+    let value = read.text();
+    let instant = format!("timestamp_parse({value}, {})", patterns[0]);
+    let text = format!("nvl(timestamp_format({instant}, {}), {value})", patterns[1]);
+    Ok(read.with(text))
+}
+
+/// A pattern of Joda's that is known to be one.
+fn pattern(node: &Node<'_>) -> Result<String> {
+    let text = node.name()?;
+    JodaPattern::parse(&text).map_err(|error| node.invalid(error))?;
+    Ok(text)
+}
+
+/// The name of a zone that is known to be one.
+fn time_zone(node: &Node<'_>) -> Result<String> {
+    let name = node.name()?;
+    parse_time_zone(&name).map_err(|error| node.invalid(error.to_string()))?;
+    Ok(name)
+}
+
+fn english_only(node: &Node<'_>) -> Result<()> {
+    let Some(locale) = node.get("locale") else { return Ok(()) };
+    let name = locale.text()?;
+    match name.split(['-', '_']).next() {
+        Some(language) if language.eq_ignore_ascii_case("en") => Ok(()),
+        _ => Err(locale.unsupported(format!(
+            "months and days have English names only, not those of \"{}\"; leave locale out",
+            excerpt(name)
+        ))),
+    }
+}
+
+/// The start of the bucket of an instant.
+fn cut(node: &Node<'_>, instant: String) -> Result<String> {
+    Ok(match granularity(node, "granularity")? {
+        None | Some(Granularity::None) => instant,
+        Some(Granularity::All) => {
+            let hint = "give another one, or leave it out: all of time is one bucket";
+            return Err(node.missing("granularity", hint));
+        }
+        Some(Granularity::Duration { duration_ms, origin_ms }) => {
+            let (seconds, millis) = (duration_ms / 1000, duration_ms % 1000);
+            let period = format!("'PT{seconds}.{millis:03}S'");
+            format!("timestamp_floor({instant}, {period}, {origin_ms})")
+        }
+        Some(Granularity::Period { period, time_zone, origin_ms }) => {
+            let origin = constant(origin_ms.map(format_timestamp).as_deref());
+            let zone = quoted(&format_time_zone(&time_zone), '\'');
+            format!("timestamp_floor({instant}, '{period}', {origin}, {zone})")
+        }
+    })
+}
