@@ -356,6 +356,15 @@ fn h_89_results_are_capped() {
     }
 }
 
+#[test]
+fn a_column_is_called_otherwise_wherever_it_stands() {
+    let parsed = Expr::parse("max(max, \"max\") + 'max' + maximum").unwrap();
+    let renamed = parsed.with_column("max", "it's \"x\\").unwrap();
+    assert_eq!(renamed.text(), "max(\"it's \\\"x\\\\\", \"it's \\\"x\\\\\") + 'max' + maximum");
+    assert_eq!(renamed.identifiers(), ["it's \"x\\", "maximum"]);
+    assert_eq!(parsed.with_column("none", "x").unwrap(), parsed);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

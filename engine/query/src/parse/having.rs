@@ -1,10 +1,11 @@
 //! Having clauses and limit specs of groupBy.
 
+use super::extraction::{self, Reading, quoted};
 use super::filter::plain_filter as filter;
 use super::literal::number;
 use super::ordering::result_ordering;
 use crate::error::Result;
-use crate::filter::{Literal, Ordering};
+use crate::filter::{Filter, Literal, Ordering};
 use crate::having::Having;
 use crate::limit::{Direction, LimitSpec, OrderByColumn};
 use crate::node::{Node, excerpt};
@@ -40,13 +41,7 @@ pub(super) fn having(node: &Node<'_>) -> Result<Having> {
             let (aggregation, value) = comparison(node)?;
             Ok(Having::EqualTo { aggregation, value })
         }
-        "dimSelector" => {
-            node.refuse("extractionFn", "extraction functions are not supported")?;
-            Ok(Having::DimSelector {
-                dimension: node.require("dimension", "name a dimension of the query")?.name()?,
-                value: node.optional_scalar_text("value")?,
-            })
-        }
+        "dimSelector" => dim_selector(node),
         "and" => specs(node).map(Having::And),
         "or" => specs(node).map(Having::Or),
         "not" => {
@@ -55,6 +50,22 @@ pub(super) fn having(node: &Node<'_>) -> Result<Having> {
         }
         other => Err(node.bad_type("having", other, SUPPORTED, &[])),
     }
+}
+
+/// Equality of a dimension, or of what an extraction function makes of it.
+fn dim_selector(node: &Node<'_>) -> Result<Having> {
+    let dimension = node.require("dimension", "name a dimension of the query")?.name()?;
+    let value = node.optional_scalar_text("value")?;
+    let Some(function) = node.get("extractionFn") else {
+        return Ok(Having::DimSelector { dimension, value });
+    };
+    let read = extraction::apply(&function, Reading::of_column(&dimension))?;
+    let test = match &value {
+        None => format!("isnull({})", read.text()),
+        Some(value) => format!("cast({}, 'STRING') == {}", read.text(), quoted(value, '\'')),
+    };
+    let expression = read.with(test).expression(node)?;
+    Ok(Having::Filter(Filter::Expression { expression }))
 }
 
 fn comparison(node: &Node<'_>) -> Result<(String, Literal)> {

@@ -90,18 +90,22 @@ fn english_only(node: &Node<'_>) -> Result<()> {
 
 /// The start of the bucket of an instant.
 fn cut(node: &Node<'_>, instant: String) -> Result<String> {
-    Ok(match granularity(node, "granularity")? {
-        None | Some(Granularity::None) => instant,
-        Some(Granularity::All) => {
-            let hint = "give another one, or leave it out: all of time is one bucket";
-            return Err(node.missing("granularity", hint));
+    let (Some(given), Some(granularity)) =
+        (node.get("granularity"), granularity(node, "granularity")?)
+    else {
+        return Ok(instant);
+    };
+    Ok(match granularity {
+        Granularity::None => instant,
+        Granularity::All => {
+            return Err(given.invalid("all of time is one bucket; give another, or leave it out"));
         }
-        Some(Granularity::Duration { duration_ms, origin_ms }) => {
+        Granularity::Duration { duration_ms, origin_ms } => {
             let (seconds, millis) = (duration_ms / 1000, duration_ms % 1000);
             let period = format!("'PT{seconds}.{millis:03}S'");
             format!("timestamp_floor({instant}, {period}, {origin_ms})")
         }
-        Some(Granularity::Period { period, time_zone, origin_ms }) => {
+        Granularity::Period { period, time_zone, origin_ms } => {
             let origin = constant(origin_ms.map(format_timestamp).as_deref());
             let zone = quoted(&format_time_zone(&time_zone), '\'');
             format!("timestamp_floor({instant}, '{period}', {origin}, {zone})")

@@ -89,6 +89,19 @@ fn a_missing_field_is_named_with_an_example() {
 }
 
 #[test]
+fn accumulators_of_one_field_are_combined_as_they_are_folded() {
+    let folded = |fields: Value, fold: &str| json!({"type": "expression", "name": "total", "fields": fields, "initialValue": "0", "fold": fold});
+    let query = |aggregator: Value| with("timeseries", json!({"aggregations": [aggregator]}));
+    let sum = parse(&query(folded(json!(["index"]), "__acc + index")));
+    let written = sum.to_value()["aggregations"][0]["combine"].clone();
+    assert_eq!(written, json!("__acc + \"total\""));
+    assert_refused(
+        &query(folded(json!(["a", "b"]), "__acc + a + b")),
+        "aggregations[0].combine: missing; give the expression",
+    );
+}
+
+#[test]
 fn types_that_druid_knows_are_unsupported_and_others_are_mistakes() {
     let query = |kind: &str| {
         with("timeseries", json!({"aggregations": [{"type": kind, "name": "a", "fieldName": "f"}]}))

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{assert_refused, parse, with};
-use crate::{Filter, Query};
+use crate::{Filter, Having, Query};
 
 fn grouped(dimension: &Value) -> Value {
     with("groupBy", json!({"granularity": "all", "dimensions": [dimension]}))
@@ -201,10 +201,7 @@ fn errors_of_extraction_functions_name_the_field() {
         (json!({"type": "timeFormat", "format": "Q"}), ".format: "),
         (json!({"type": "timeFormat", "timeZone": "Mars"}), ".timeZone: "),
         (json!({"type": "timeFormat", "locale": "fr"}), ".locale: months and days have English"),
-        (
-            json!({"type": "timeFormat", "granularity": "all"}),
-            ".granularity: missing; give another",
-        ),
+        (json!({"type": "timeFormat", "granularity": "all"}), ".granularity: all of time is one"),
         (
             json!({"type": "time", "timeFormat": "YYYY", "resultFormat": "y"}),
             ".timeFormat: has one of the letters",
@@ -278,8 +275,10 @@ fn rankings_read_only_rows_that_keep_a_value() {
         let Some(Filter::And(parts)) = &query.base().filter else { panic!("two filters") };
         let truth = |filter: &Filter| match filter {
             Filter::Expression { expression } => {
-                let found = expression.eval(&|_: &str| value.clone()).expect("a value");
-                found.elements().unwrap_or_default().iter().any(ExprValue::is_true)
+                match expression.eval(&|_: &str| value.clone()).expect("a value") {
+                    ExprValue::Array(found) => found.iter().any(ExprValue::is_true),
+                    found => found.is_true(),
+                }
             }
             other => panic!("{other:?}"),
         };
@@ -343,6 +342,28 @@ fn nested_fields_are_values_at_a_path() {
     assert_refused(&with_column(json!({})), "virtualColumns[0].path: missing");
 }
 
+#[test]
+fn havings_select_what_functions_make_of_dimensions() {
+    let having = |value: Value| {
+        with(
+            "groupBy",
+            json!({"granularity": "all", "dimensions": ["page"], "having": {
+                "type": "dimSelector", "dimension": "page", "value": value,
+                "extractionFn": {"type": "substring", "index": 1}}}),
+        )
+    };
+    let holds = |query: &Value, page: ExprValue| {
+        let Query::GroupBy(query) = parse(query) else { panic!("wrong type") };
+        let Some(Having::Filter(Filter::Expression { expression })) = query.having else {
+            panic!("a filter")
+        };
+        expression.eval(&|_: &str| page.clone()).expect("a value").is_true()
+    };
+    assert!(holds(&having(json!("b'")), "ab'".into()));
+    assert!(!holds(&having(json!("b'")), "b'".into()));
+    assert!(holds(&having(Value::Null), "a".into()));
+}
+
 proptest! {
     /// Whatever a pattern, a template or a value of a list is, it is itself in the expression.
     #[test]
@@ -351,7 +372,7 @@ proptest! {
             {"type": "contains", "value": text, "caseSensitive": true}});
         prop_assert_eq!(of(&found, format!("<{text}>")), Some(format!("<{text}>")));
         let kept = grouped(&json!({"type": "listFiltered", "delegate": "t", "values": [text]}));
-        let kept = computed(&kept, "t", &list(&[Some(&text), Some("")]));
-        prop_assert_eq!(kept, list(&[Some(&text)]));
+        let kept = computed(&kept, "t", &list(&[Some(text.as_str()), Some("")]));
+        prop_assert_eq!(kept, list(&[Some(text.as_str())]));
     }
 }
