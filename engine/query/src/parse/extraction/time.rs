@@ -11,6 +11,7 @@ use crate::parse::intervals::granularity;
 /// `{"type":"timeFormat"}`: an instant, cut to a granularity, in a format.
 pub(super) fn time_format(node: &Node<'_>, read: Reading) -> Result<Reading> {
     let format = node.get("format").map(|format| pattern(&format)).transpose()?;
+    let format = format.map(|(text, _)| text);
     english_only(node)?;
     let as_millis = node.boolean_or("asMillis", false)?;
     let zone = match node.get("timeZone") {
@@ -45,28 +46,36 @@ pub(super) fn time(node: &Node<'_>, read: Reading) -> Result<Reading> {
     let from = node.require("timeFormat", "give the format that texts have")?;
     let to = node.require("resultFormat", "give the format that they get")?;
     let joda = node.boolean_or("joda", false)?;
-    let mut patterns = Vec::new();
-    for format in [from, to] {
-        let text = pattern(&format)?;
+    let (read_as, parsed) = pattern(&from)?;
+    let (written_as, _) = pattern(&to)?;
+    if !parsed.is_readable() {
+        return Err(
+            from.unsupported("times cannot be read by their week; give year, month and day")
+        );
+    }
+    for (format, text) in [(from, &read_as), (to, &written_as)] {
         if !joda && text.contains(OTHERWISE) {
             return Err(format.unsupported(
                 "has one of the letters Y x u e k K w, which are read as Joda's only; \
                  set joda to true",
             ));
         }
-        patterns.push(quoted(&text, '\''));
     }
     let value = read.text();
-    let instant = format!("timestamp_parse({value}, {})", patterns[0]);
-    let text = format!("nvl(timestamp_format({instant}, {}), {value})", patterns[1]);
+    let instant = format!("timestamp_parse({value}, {})", quoted(&read_as, '\''));
+    let written = format!("timestamp_format({instant}, {})", quoted(&written_as, '\''));
+    let text = format!("nvl({written}, {value})");
     Ok(read.with(text))
 }
 
-/// A pattern of Joda's that is known to be one.
-fn pattern(node: &Node<'_>) -> Result<String> {
-    let text = node.name()?;
-    JodaPattern::parse(&text).map_err(|error| node.invalid(error))?;
-    Ok(text)
+/// A pattern of Joda's, as text and read. A quote that is left open ends with the pattern.
+fn pattern(node: &Node<'_>) -> Result<(String, JodaPattern)> {
+    let mut text = node.name()?;
+    if text.matches('\'').count() % 2 == 1 {
+        text.push('\'');
+    }
+    let parsed = JodaPattern::parse(&text).map_err(|error| node.invalid(error))?;
+    Ok((text, parsed))
 }
 
 /// The name of a zone that is known to be one.

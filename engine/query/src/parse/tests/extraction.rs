@@ -124,7 +124,7 @@ fn times_are_written_in_a_format_and_a_zone() {
             json!({"type": "timeFormat", "format": "yyyy-MM-dd HH", "timeZone": "Europe/Berlin"}),
             "2017-01-01 00",
         ),
-        (json!({"type": "timeFormat", "format": "HH:mm", "granularity": "hour"}), "23:00"),
+        (json!({"type": "timeFormat", "format": "HH:mm'Z", "granularity": "hour"}), "23:00Z"),
         (json!({"type": "timeFormat", "asMillis": true, "granularity": "day"}), "1483142400000"),
         (
             json!({"type": "timeFormat", "granularity": {"type": "duration", "duration": 2500, "origin": 1000}}),
@@ -205,6 +205,10 @@ fn errors_of_extraction_functions_name_the_field() {
         (
             json!({"type": "time", "timeFormat": "YYYY", "resultFormat": "y"}),
             ".timeFormat: has one of the letters",
+        ),
+        (
+            json!({"type": "time", "timeFormat": "xxxx-ww", "resultFormat": "y", "joda": true}),
+            ".timeFormat: times cannot be read by their week",
         ),
         (json!({"type": "cascade"}), ".extractionFns: missing"),
         (
