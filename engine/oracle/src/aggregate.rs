@@ -71,6 +71,8 @@ pub(crate) fn aggregate(spec: &AggregatorSpec, base: &QueryBase, rows: &[&Oracle
             moment_of(*moment, &cells.collect::<Vec<_>>())
         }
         AggregatorKind::Folded(folded) => fold(folded, base, &rows),
+        // Those of grouping sets say what is left out of them.
+        AggregatorKind::Grouping(_) => Cell::Long(0),
         AggregatorKind::Quantiles(Quantiles { field, .. }) => {
             let seen = rows.iter().flat_map(|row| column(base, row, field));
             let numbers = seen.filter_map(|cell| cell.double()).filter(|value| !value.is_nan());

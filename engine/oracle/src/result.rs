@@ -4,8 +4,8 @@ use std::cmp::Ordering as Cmp;
 use std::collections::BTreeMap;
 
 use henge_query::{
-    Direction, GroupByQuery, Having, LimitSpec, Literal, Ordering, QueryBase, TimeseriesQuery,
-    TopNMetric, TopNQuery,
+    AggregatorKind, Direction, GroupByQuery, Having, LimitSpec, Literal, Ordering, QueryBase,
+    TimeseriesQuery, TopNMetric, TopNQuery,
 };
 use henge_types::{Granularity, TIME_COLUMN};
 use serde_json::{Value, json};
@@ -236,6 +236,10 @@ pub(crate) fn group_by(query: &GroupByQuery, rows: &[&OracleRow]) -> Value {
             let start_ms = query.base.intervals.first().map_or(0, |interval| interval.start_ms);
             of_set.push(grouping.group(start_ms, Vec::new(), &[]));
         }
+        for group in &mut of_set {
+            tell_groupings(query, set, group);
+            grouping.add_post_aggregations(group);
+        }
         if dimensions_first {
             of_set
                 .sort_by(|a, b| compare_keys(&a.keys, &b.keys).then(a.bucket_ms.cmp(&b.bucket_ms)));
@@ -256,6 +260,22 @@ pub(crate) fn group_by(query: &GroupByQuery, rows: &[&OracleRow]) -> Value {
     let count = limit.limit.map_or(usize::MAX, |limit| limit as usize);
     let shown = groups.iter().skip(limit.offset as usize).take(count);
     shown.map(|group| group_json(query, group)).collect()
+}
+
+/// A bit for each dimension that is asked about: 1 when the set leaves it out.
+fn tell_groupings(query: &GroupByQuery, set: &[usize], group: &mut Group) {
+    for spec in &query.aggregations {
+        let AggregatorKind::Grouping(asked) = &spec.kind else { continue };
+        let mut value = 0;
+        for name in &asked.groupings {
+            let is_in = set.iter().any(|at| {
+                let dimension = &query.dimensions[*at];
+                dimension.dimension == *name || dimension.output_name == *name
+            });
+            value = 2 * value + i64::from(!is_in);
+        }
+        group.fields.insert(spec.name.clone(), Cell::Long(value));
+    }
 }
 
 fn group_json(query: &GroupByQuery, group: &Group) -> Value {

@@ -25,3 +25,5 @@ pub const MAX_TIMEOUT_MS: u64 = 30 * 24 * 3_600_000;
 pub const MAX_QUERY_ID_BYTES: usize = 1_024;
 /// Queries within a query, all levels together.
 pub const MAX_SUBQUERIES: usize = 100;
+/// Dimensions that a `grouping` aggregator tells of: each is a bit of a LONG that is not negative.
+pub const MAX_GROUPINGS: usize = 62;

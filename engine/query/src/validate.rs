@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use henge_expr::Expr;
 use henge_types::TIME_COLUMN;
 
-use crate::aggregate::AggregatorSpec;
+use crate::aggregate::{AggregatorKind, AggregatorSpec};
 use crate::bounds;
 use crate::error::{QueryError, Result};
 use crate::filter::Filter;
@@ -28,6 +28,7 @@ impl Query {
         source::check(self)?;
         virtual_columns(self.base())?;
         uses_of_lists(self)?;
+        groupings(self)?;
         match self {
             Self::Timeseries(query) => {
                 let mut names = OutputNames::default();
@@ -152,6 +153,25 @@ fn uses_of_lists(query: &Query) -> Result<()> {
         }
         if let Some(filter) = &spec.filter {
             check_all(&format!("aggregations[{index}].filter"), filter)?;
+        }
+    }
+    Ok(())
+}
+
+/// Groupings are of dimensions of a groupBy.
+fn groupings(query: &Query) -> Result<()> {
+    let aggregations = query.grouped().map_or(&[][..], |grouped| grouped.aggregations);
+    for (index, spec) in aggregations.iter().enumerate() {
+        let AggregatorKind::Grouping(grouping) = &spec.kind else { continue };
+        let path = format!("aggregations[{index}]");
+        let Query::GroupBy(query) = query else {
+            let message = "grouping tells of the dimensions of a groupBy; leave it out here";
+            return Err(QueryError::invalid(path, message));
+        };
+        if let Some((at, name)) = grouping.unknown(&query.dimensions) {
+            let path = format!("{path}.groupings[{at}]");
+            let message = format!("'{}' is no dimension of the query", excerpt(name));
+            return Err(QueryError::invalid(path, message));
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ mod cardinality;
 mod count;
 mod exact_distinct;
 mod folded;
+mod grouping;
 mod hll;
 mod hyper_unique;
 mod moments;

@@ -1,6 +1,6 @@
 //! Grouping sets: the groups again, once a set, with the dimensions outside the set made null.
 
-use henge_query::GroupByQuery;
+use henge_query::{AggregatorKind, GroupByQuery};
 use henge_scan::{ExecError, Result};
 use henge_types::narrow::narrow;
 use henge_vector::Column;
@@ -42,11 +42,30 @@ pub(crate) fn expand(
         data_range_ms: partial.data_range_ms.clone(),
     };
     let mut partial = regroup(&query.aggregations, expanded, context)?;
-    let Some(Column::Long(sets)) = partial.keys.pop() else {
+    let Some(Column::Long(kept)) = partial.keys.pop() else {
         return Err(ExecError::Internal("groups of grouping sets lost their set".to_owned()));
     };
-    let set_of_group = sets.values().iter().map(|set| set.unsigned_abs()).collect();
+    let set_of_group: Vec<u64> = kept.values().iter().map(|set| set.unsigned_abs()).collect();
+    tell_groupings(query, sets, &mut partial, &set_of_group);
     Ok(Expanded { partial, set_of_group })
+}
+
+/// Gives aggregators of the grouping set their values.
+fn tell_groupings(
+    query: &GroupByQuery,
+    sets: &[Vec<usize>],
+    partial: &mut GroupedPartial,
+    set_of_group: &[u64],
+) {
+    for (states, spec) in partial.states.iter_mut().zip(&query.aggregations) {
+        let AggregatorKind::Grouping(grouping) = &spec.kind else { continue };
+        let of_set = sets.iter().map(|set| grouping.of_set(&query.dimensions, set));
+        let of_set: Vec<i64> = of_set.collect();
+        let of_group = set_of_group
+            .iter()
+            .filter_map(|set| of_set.get(usize::try_from(*set).unwrap_or(usize::MAX)).copied());
+        *states = Column::longs(of_group.collect(), None);
+    }
 }
 
 /// Refuses sets whose copies of the groups would not fit.

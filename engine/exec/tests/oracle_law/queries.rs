@@ -90,6 +90,8 @@ pub(crate) fn group_by() -> impl Strategy<Value = Value> {
             query["context"]["sortByDimsFirst"] = json!(flags.1);
             if flags.2 && !names.is_empty() {
                 query["subtotalsSpec"] = json!([names, [names[0]], []]);
+                let grouping = json!({"type": "grouping", "name": "g", "groupings": names});
+                query["aggregations"].as_array_mut().unwrap().push(grouping);
             }
             let (count, offset, choices) = limit;
             if choices[0] {

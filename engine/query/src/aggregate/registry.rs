@@ -7,8 +7,8 @@ use henge_types::{MetricKind, ValueType};
 use serde_json::Value;
 
 use super::{
-    Aggregate, Cardinality, Count, ExactDistinctCount, Folded, Hll, HyperUnique, Moments, Numeric,
-    OneValue, Quantiles, TextBound, Theta, spec::FILTERED,
+    Aggregate, Cardinality, Count, ExactDistinctCount, Folded, Grouping, Hll, HyperUnique, Moments,
+    Numeric, OneValue, Quantiles, TextBound, Theta, spec::FILTERED,
 };
 use crate::error::Result;
 use crate::node::Node;
@@ -32,6 +32,7 @@ macro_rules! aggregates {
             TextBound,
             Moments,
             Folded,
+            Grouping,
         }
     };
 }

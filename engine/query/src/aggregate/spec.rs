@@ -12,7 +12,6 @@ use crate::parse::filter;
 pub(super) const FILTERED: &str = "filtered";
 
 const PLANNED: &[&str] = &[
-    "grouping",
     "histogram",
     "javascript",
     "singleValue",

@@ -89,6 +89,39 @@ fn a_missing_field_is_named_with_an_example() {
 }
 
 #[test]
+fn groupings_tell_which_dimensions_a_set_leaves_out() {
+    let fields = |groupings: Value| {
+        json!({
+            "dimensions": [{"dimension": "a", "outputName": "x"}, "b", "c"],
+            "subtotalsSpec": [["x", "b"], ["c"], []],
+            "aggregations": [{"type": "grouping", "name": "g", "groupings": groupings}],
+        })
+    };
+    let Query::GroupBy(query) = parse(&with("groupBy", fields(json!(["a", "b", "c"])))) else {
+        panic!("wrong type")
+    };
+    let AggregatorKind::Grouping(grouping) = &query.aggregations[0].kind else {
+        panic!("wrong aggregator")
+    };
+    let of_set = |set: &Vec<usize>| grouping.of_set(&query.dimensions, set);
+    let values: Vec<i64> = query.subtotals.iter().flatten().map(of_set).collect();
+    assert_eq!(values, [0b001, 0b110, 0b111]);
+    assert_eq!(
+        parse(&Query::GroupBy(query.clone()).to_value()).to_value()["aggregations"][0]["groupings"],
+        json!(["a", "b", "c"])
+    );
+    assert_refused(
+        &with("groupBy", fields(json!(["x", "d"]))),
+        "aggregations[0].groupings[1]: 'd' is no dimension of the query",
+    );
+    let grouping = json!({"type": "grouping", "name": "g", "groupings": []});
+    assert_refused(
+        &with("timeseries", json!({"aggregations": [grouping]})),
+        "aggregations[0]: grouping tells of the dimensions of a groupBy",
+    );
+}
+
+#[test]
 fn accumulators_of_one_field_are_combined_as_they_are_folded() {
     let folded = |fields: Value, fold: &str| json!({"type": "expression", "name": "total", "fields": fields, "initialValue": "0", "fold": fold});
     let query = |aggregator: Value| with("timeseries", json!({"aggregations": [aggregator]}));
