@@ -158,18 +158,14 @@ fn uses_of_lists(query: &Query) -> Result<()> {
     Ok(())
 }
 
-/// Groupings are of dimensions of a groupBy.
+/// What a groupBy is asked about its grouping sets are its dimensions. Other queries have none, and leave none
+/// out.
 fn groupings(query: &Query) -> Result<()> {
-    let aggregations = query.grouped().map_or(&[][..], |grouped| grouped.aggregations);
-    for (index, spec) in aggregations.iter().enumerate() {
+    let Query::GroupBy(query) = query else { return Ok(()) };
+    for (index, spec) in query.aggregations.iter().enumerate() {
         let AggregatorKind::Grouping(grouping) = &spec.kind else { continue };
-        let path = format!("aggregations[{index}]");
-        let Query::GroupBy(query) = query else {
-            let message = "grouping tells of the dimensions of a groupBy; leave it out here";
-            return Err(QueryError::invalid(path, message));
-        };
         if let Some((at, name)) = grouping.unknown(&query.dimensions) {
-            let path = format!("{path}.groupings[{at}]");
+            let path = format!("aggregations[{index}].groupings[{at}]");
             let message = format!("'{}' is no dimension of the query", excerpt(name));
             return Err(QueryError::invalid(path, message));
         }
