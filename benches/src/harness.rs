@@ -91,7 +91,7 @@ impl Table {
         while worker.step(&ctx, &|| false).unwrap() {}
         let gathering = Gathering::new(worker.into_merger(), Extent::Whole).unwrap();
         while gathering.step(&ctx).unwrap() {}
-        let merged = gathering.finish().unwrap();
+        let merged = gathering.finish().unwrap().0;
         derived.map_or(Ok(merged.clone()), |derived| derived.complete(merged, &ctx)).unwrap()
     }
 

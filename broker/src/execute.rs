@@ -237,7 +237,7 @@ impl Broker {
     ) -> Result<Gathered> {
         let began = Instant::now();
         let segments = std::mem::take(&mut plan.segments);
-        let gathered = self.gather(running, plan, segments).await?;
+        let gathered = self.gather_ranking(running, plan, segments, profile).await?;
         profile.gather_micros += micros(began.elapsed());
         profile.add(gathered.stats);
         let Unreached { segments, reasons } = &gathered.unreached;

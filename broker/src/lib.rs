@@ -22,6 +22,7 @@ mod nodes;
 mod options;
 mod plan;
 mod profile;
+mod ranking;
 mod readiness;
 mod results;
 mod route;

@@ -8,6 +8,10 @@ use henge_platform::config::{CacheConfig, QueryConfig};
 /// Druid's default of `maxSubqueryRows`.
 const MAX_SUBQUERY_ROWS: u64 = 100_000;
 
+/// Some tens of milliseconds of a node's and the broker's time, and enough to prove the first hundred of
+/// millions of groups that are spread evenly over a few nodes.
+const RANKED_GROUPS: usize = 32 << 10;
+
 /// Limits and defaults of queries.
 #[derive(Debug, Clone)]
 pub struct BrokerOptions {
@@ -44,6 +48,8 @@ pub struct BrokerOptions {
     pub hedge_percent: u32,
     /// No call is late before this.
     pub hedge_floor: Duration,
+    /// Groups that each node of another process sends at first of a ranking of many groups.
+    pub ranked_groups: usize,
     /// How long a node is waited for that has to say how far its announcements are.
     pub inventory_patience: Duration,
     /// How long segments are asked for whose servers are there and cannot be reached.
@@ -94,6 +100,7 @@ impl BrokerOptions {
             max_cached_result_bytes: size(max_entry_bytes),
             hedge_percent: *hedge_percent,
             hedge_floor: Duration::from_millis(*hedge_after_ms),
+            ranked_groups: RANKED_GROUPS,
             inventory_patience: Duration::from_millis(*inventory_wait_ms),
             unreached_patience: Duration::from_millis(*unreached_wait_ms),
         }

@@ -105,6 +105,7 @@ impl Running {
             lane: context.lane.as_deref().map(Arc::from),
             budget: self.budget,
             extent,
+            rank: None,
         }
     }
 }

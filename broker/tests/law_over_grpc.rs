@@ -18,6 +18,7 @@ mod queries;
 use std::sync::Arc;
 
 use henge_answer::Form;
+use henge_broker::BrokerOptions;
 use henge_oracle::{BEYOND_64_BITS, OracleRow, answer_segments};
 use henge_platform::runtime::CpuPool;
 use henge_query::Query;
@@ -26,7 +27,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use data::Part;
-use over_grpc::{Way, broker};
+use over_grpc::{Way, broker_of};
 
 /// The answer, or what was wrong.
 fn ask(parts: &[Part], query: Query) -> Result<Value, String> {
@@ -35,7 +36,9 @@ fn ask(parts: &[Part], query: Query) -> Result<Value, String> {
     let views = parts.iter().enumerate().map(|(number, part)| data::view(part, number).into());
     let views: Vec<Arc<dyn SegmentView>> = views.collect();
     runtime.block_on(async {
-        let broker = broker(&views, &pool, Way::Grpc).await;
+        // As few groups as can be: what they do not prove is asked for.
+        let options = BrokerOptions { ranked_groups: 1, ..BrokerOptions::default() };
+        let (broker, _) = broker_of(options, &views, &pool, Way::Grpc).await;
         let answer = broker.execute(query, Form::Json, "q", None).await;
         let body = answer.map_err(|error| error.to_string())?.body.unwrap();
         serde_json::from_slice(&body).map_err(|error| format!("{error}: {body:?}"))

@@ -22,6 +22,11 @@ pub trait DataNode: Send + Sync + Debug {
     /// the work.
     async fn run(&self, request: SegmentQuery) -> Result<SegmentReply, NodeError>;
 
+    /// True when replies are carried as bytes: groups that are not wanted are better left out of them.
+    fn is_far(&self) -> bool {
+        false
+    }
+
     /// Stops what works on queries with this id; unknown ids are ignored.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use henge_exec::{GroupedPartial, MemoryLease, Partial};
+use henge_exec::{GroupedPartial, LeftOut, MemoryLease, Partial};
 use henge_platform::discovery::inventory::InventoryVersion;
 
 use crate::error::NodeError;
@@ -15,6 +15,9 @@ use crate::request::SegmentDescriptor;
 pub struct SegmentReply {
     /// Partial results, merged or one a segment; together they hold each answered segment once.
     pub partials: Vec<Partial>,
+    /// What bounds the groups that the one partial result lacks, of the segments that were answered for;
+    /// `None` when it lacks none. Only where the request says which are wanted.
+    pub left_out: Option<LeftOut>,
     /// Groups that did not fit into the node's memory, instead of `partials`.
     pub partitions: Option<Partitions>,
     /// What the partial results hold in this process; to be kept as long as they are.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_exec::Extent;
+use henge_exec::{Extent, RankCut};
 use henge_platform::runtime::Priority;
 use henge_query::Query;
 use henge_types::{Interval, SegmentId};
@@ -76,6 +76,8 @@ pub struct SegmentQuery {
     /// `Whole` when these are all segments of the query: the node then need not send what cannot be in
     /// the answer, as long as it has every one of them.
     pub extent: Extent,
+    /// Which groups are wanted of a ranking: the node may leave others out, and says then what bounds them.
+    pub rank: Option<RankCut>,
 }
 
 impl SegmentQuery {

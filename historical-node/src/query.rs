@@ -100,8 +100,9 @@ impl HistoricalNode {
         }
         // What would be put aside on disk is of one part, so nothing is.
         let budget = QueryBudget { disk_bytes: 0, ..request.budget };
-        let part =
-            SegmentQuery { segments: Vec::new(), extent: Extent::Part, budget, ..request.clone() };
+        // What bounds the groups of a reply is of all of its segments.
+        let (extent, rank) = (Extent::Part, None);
+        let part = SegmentQuery { segments: Vec::new(), extent, rank, budget, ..request.clone() };
         let mut reply = SegmentReply { missing, ..SegmentReply::default() };
         let mut answered = 0;
         while !found.is_empty() {

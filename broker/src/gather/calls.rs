@@ -37,6 +37,8 @@ pub(super) struct Outstanding {
     pub(super) reason: Reason,
     /// Replicas may be asked for the same, once.
     pub(super) may_hedge: bool,
+    /// Its reply may lack groups that are not wanted.
+    pub(super) is_ranked: bool,
     /// What is noted of the node.
     pub(super) ticket: Ticket,
     abort: AbortHandle,
@@ -56,6 +58,7 @@ pub(super) struct Calling {
     pub(super) places: Vec<Place>,
     pub(super) reason: Reason,
     pub(super) may_hedge: bool,
+    pub(super) is_ranked: bool,
     pub(super) ticket: Ticket,
 }
 
@@ -71,8 +74,9 @@ impl Calls {
         let work = async move { node?.run(request).await };
         let (work, abort) = abortable(work);
         self.running.push(work.map(move |outcome| (id, outcome)).boxed());
-        let Calling { server, places, reason, may_hedge, ticket } = calling;
-        let outstanding = Outstanding { server, places, reason, may_hedge, ticket, abort };
+        let Calling { server, places, reason, may_hedge, is_ranked, ticket } = calling;
+        let outstanding =
+            Outstanding { server, places, reason, may_hedge, is_ranked, ticket, abort };
         self.outstanding.insert(id, outstanding);
     }
 

@@ -4,10 +4,30 @@
 use std::collections::HashMap;
 
 use henge_data_node::{NodeError, SegmentDescriptor, SegmentReply};
+use henge_exec::Partial;
 use henge_platform::discovery::ServerId;
 use henge_types::ErrorClass;
 
 use crate::route::Place;
+
+/// Fails for a reply that lacks groups without having been asked which are wanted: merged as if it had all
+/// of them it would be a wrong answer. One that lacks some is one partial result of groups.
+///
+/// # Errors
+/// When it is no reply to what was asked.
+pub(super) fn may_lack_groups(
+    server: &ServerId,
+    is_ranked: bool,
+    reply: &SegmentReply,
+) -> Result<(), NodeError> {
+    let is_of_groups =
+        matches!(reply.partials[..], [Partial::Grouped(_)]) && reply.partitions.is_none();
+    if reply.left_out.is_none() || is_ranked && is_of_groups {
+        return Ok(());
+    }
+    let message = format!("data node '{server}' left groups out unasked: its reply is not counted");
+    Err(NodeError::failed(ErrorClass::Internal, message))
+}
 
 /// The places of what a reply lacks.
 ///

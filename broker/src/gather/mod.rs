@@ -17,8 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use henge_data_node::{NodeError, Partitions, ReplyStats, SegmentDescriptor, SegmentReply};
-use henge_exec::{Extent, MemoryLease, Partial};
+use henge_data_node::{
+    NodeError, Partitions, ReplyStats, SegmentDescriptor, SegmentQuery, SegmentReply,
+};
+use henge_exec::{Aim, Entry, Extent, MemoryLease, Partial, RankCut, Ranking};
 use henge_platform::discovery::ServerId;
 use henge_types::{ErrorClass, SegmentId};
 use tokio::time::{Instant, sleep_until};
@@ -41,6 +43,8 @@ use crate::view::ClusterView;
 pub(crate) struct Gathered {
     /// Partial results that together hold each segment once.
     pub(crate) partials: Vec<Partial>,
+    /// Partial results that lack groups, beside those that hold all of theirs.
+    pub(crate) ranked: Vec<Ranked>,
     /// What nodes have on disk, instead of partial results.
     pub(crate) partitions: Vec<Partitions>,
     /// What the partial results hold; to be kept as long as they are.
@@ -53,6 +57,14 @@ pub(crate) struct Gathered {
     pub(crate) is_outdated: bool,
     /// Segments whose servers could not be asked, and why: they are in no partial result.
     pub(crate) unreached: Unreached,
+}
+
+/// What a node sent of the groups of some segments.
+#[derive(Debug)]
+pub(crate) struct Ranked {
+    pub(crate) entry: Entry,
+    /// What they are of: segments that do not change.
+    pub(crate) segments: Vec<SegmentDescriptor>,
 }
 
 impl Gathered {
@@ -81,7 +93,22 @@ impl Broker {
         plan: &Plan,
         segments: Vec<SegmentDescriptor>,
     ) -> Result<Gathered> {
+        self.gather_wanted(running, plan, segments, None).await
+    }
+
+    /// As [`Broker::gather`]. Nodes of other processes may leave groups out that are not wanted.
+    ///
+    /// # Errors
+    /// As [`Broker::gather`].
+    pub(crate) async fn gather_wanted(
+        &self,
+        running: &Running,
+        plan: &Plan,
+        segments: Vec<SegmentDescriptor>,
+        wanted: Option<(&Ranking, Aim)>,
+    ) -> Result<Gathered> {
         let mut gathering = Gathering::of(self, running, plan, segments);
+        gathering.wanted = wanted;
         let all: Vec<Place> = (0..gathering.segments.len()).collect();
         gathering.stranded.places = gathering.ask(&all, Reason::First);
         if !gathering.stranded.places.is_empty() {
@@ -105,8 +132,11 @@ struct Gathering<'b> {
     segments: Vec<SegmentDescriptor>,
     ledger: Ledger,
     calls: Calls,
-    /// Replies that came and may count later, with others.
-    replies: HashMap<CallId, SegmentReply>,
+    /// Replies that came and may count later, with others, and what they are of.
+    replies: HashMap<CallId, (SegmentReply, Vec<Place>)>,
+    /// Which groups are wanted, and what each node is asked for.
+    wanted: Option<(&'b Ranking, Aim)>,
+    rank: Option<RankCut>,
     /// Whom not to ask for which segment: it was asked in vain.
     avoided: HashSet<(ServerId, Place)>,
     /// What was said when a segment was last asked for in vain.
@@ -139,6 +169,8 @@ impl<'b> Gathering<'b> {
             segments,
             calls: Calls::default(),
             replies: HashMap::new(),
+            wanted: None,
+            rank: None,
             avoided: HashSet::new(),
             troubles: HashMap::new(),
             stranded: Stranded::default(),
@@ -191,6 +223,10 @@ impl<'b> Gathering<'b> {
         let standing = self.broker.standing(&self.view);
         let is_avoided = |server: &ServerId, place| self.avoided.contains(&(server.clone(), place));
         let assigned = route::assign(&self.view, &self.segments, places, standing, is_avoided);
+        if reason == Reason::First {
+            let nodes = assigned.by_server.len();
+            self.rank = self.wanted.and_then(|(ranking, aim)| ranking.cut(aim, nodes));
+        }
         for (server, route::Share { places, has_others }) in assigned.by_server {
             let id = self.ledger.ask(places.clone());
             self.broker.loads.budget.earn();
@@ -213,17 +249,22 @@ impl<'b> Gathering<'b> {
         }
         let segments = places.iter().filter_map(|place| self.segments.get(*place).cloned());
         let extent = Extent::whole_if(places.len() == self.segments.len());
+        let is_far = node.as_ref().is_ok_and(|node| node.is_far());
+        let rank = self.rank.clone().filter(|_| is_far && !extent.is_whole());
+        let is_ranked = rank.is_some();
         let request = self.running.request(segments.collect(), extent);
+        let request = SegmentQuery { rank, ..request };
         let ticket = self.broker.loads.begin(&server, places.len());
-        let calling = Calling { server, places, reason, may_hedge, ticket };
+        let calling = Calling { server, places, reason, may_hedge, is_ranked, ticket };
         self.calls.begin(id, calling, node, request);
     }
 
     /// A call is answered or failed.
     fn take(&mut self, id: CallId, call: Outstanding, outcome: Outcome) -> Result<()> {
         let mut part = self.part(&call);
-        let Outstanding { server, places, ticket, .. } = call;
+        let Outstanding { server, places, is_ranked, ticket, .. } = call;
         let checked = outcome.and_then(|reply| {
+            check::may_lack_groups(&server, is_ranked, &reply)?;
             let missing = check::missing_of(&server, &self.segments, &places, &reply)?;
             Ok((reply, missing))
         });
@@ -234,7 +275,8 @@ impl<'b> Gathering<'b> {
                 part.answered(&reply);
                 self.took.push(took);
                 ticket.answered(type_index(&self.running.query));
-                self.replies.insert(id, reply);
+                let of = answered_of(&reply, places, &missing);
+                self.replies.insert(id, (reply, of));
                 let verdict = self.ledger.answered(id, &missing);
                 (verdict, missing, lacking(&server))
             }
@@ -261,10 +303,26 @@ impl<'b> Gathering<'b> {
 
     fn follow(&mut self, Verdict { counted, dropped, again }: Verdict) -> Result<()> {
         for id in counted {
-            let reply = self.replies.remove(&id).ok_or_else(|| bug("a reply is gone"))?;
-            self.merging.add(id, reply.partials, reply.leases);
-            self.gathered.partitions.extend(reply.partitions);
+            let (reply, of) = self.replies.remove(&id).ok_or_else(|| bug("a reply is gone"))?;
             self.gathered.stats += reply.stats;
+            self.gathered.partitions.extend(reply.partitions);
+            match reply.left_out {
+                None => self.merging.add(id, reply.partials, reply.leases),
+                left_out => {
+                    let segments = of.iter().filter_map(|at| self.segments.get(*at)).cloned();
+                    let segments: Vec<_> = segments.collect();
+                    let groups = reply.partials.into_iter().filter_map(|partial| match partial {
+                        Partial::Grouped(groups) => Some(groups),
+                        _other_kinds => None,
+                    });
+                    let ranked = groups.map(|groups| Ranked {
+                        entry: Entry { groups, left_out },
+                        segments: segments.clone(),
+                    });
+                    self.gathered.ranked.extend(ranked);
+                    self.gathered.leases.extend(reply.leases);
+                }
+            }
             self.stranded.has_progressed();
         }
         for id in dropped {
@@ -296,7 +354,9 @@ impl<'b> Gathering<'b> {
     async fn end(mut self) -> Result<Gathered> {
         let mut gathered = std::mem::take(&mut self.gathered);
         if !gathered.is_void() {
-            (gathered.partials, gathered.leases) = self.merging.end().await?;
+            let (partials, leases) = self.merging.end().await?;
+            gathered.partials = partials;
+            gathered.leases.extend(leases);
         }
         gathered.stats.cpu_time_us += self.merging.cpu_micros;
         gathered.stats.queue_time_us += self.merging.queue_micros;
@@ -323,6 +383,16 @@ fn a_replica_may_do_better(error: &NodeError) -> bool {
 /// short.
 fn says_something_of_the_node(error: &NodeError) -> bool {
     error.class() == ErrorClass::Unavailable
+}
+
+/// What a reply is of that lacks groups; of others nobody asks.
+fn answered_of(reply: &SegmentReply, mut places: Vec<Place>, missing: &[Place]) -> Vec<Place> {
+    if reply.left_out.is_none() {
+        return Vec::new();
+    }
+    let missing: HashSet<&Place> = missing.iter().collect();
+    places.retain(|place| !missing.contains(place));
+    places
 }
 
 fn lacking(server: &ServerId) -> NodeError {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses what it needs of it")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use henge_broker::{Broker, BrokerOptions, ClusterLinks};
@@ -11,6 +12,7 @@ use henge_data_node::{
     Announcing, DataNode, DialNodes, NodeError, QueryRunner, QueryServices, RunningQueries,
     SegmentQuery, SegmentReply,
 };
+use henge_exec::NodeDictionaries;
 use henge_platform::discovery::inventory::LocalInventory;
 use henge_platform::discovery::{
     AnnouncedSchema, AnnouncedSegment, Discovery, InProcessDiscovery, ServerAddress,
@@ -28,6 +30,7 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 
 const CLUSTER: &str = "b3a2";
+const DICTIONARY_BYTES: usize = 64 << 20;
 
 /// A node with the segments that it was given.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ struct Holding {
     server: ServerId,
     queries: QueryRunner,
     views: Vec<Arc<dyn SegmentView>>,
+    /// Replies that lacked groups which were not wanted.
+    left_out: Arc<AtomicUsize>,
 }
 
 #[async_trait]
@@ -47,7 +52,9 @@ impl DataNode for Holding {
         let call = self.queries.accept(&request)?;
         let view = |id: &SegmentId| self.views.iter().find(|view| view.id() == id).cloned();
         let views = request.segments.iter().map(|s| (s.clone(), view(&s.id).into_iter().collect()));
-        self.queries.run(&call, &request, views.collect(), Vec::new()).await
+        let reply = self.queries.run(&call, &request, views.collect(), Vec::new()).await?;
+        self.left_out.fetch_add(usize::from(reply.left_out.is_some()), Ordering::Relaxed);
+        Ok(reply)
     }
 
     async fn cancel(&self, _query_id: &str) -> Result<(), NodeError> {
@@ -95,6 +102,17 @@ async fn join(discovery: &InProcessDiscovery, node: Arc<dyn DataNode>, kind: Ser
 
 /// A broker of two nodes that have every other segment each.
 pub(crate) async fn broker(views: &[Arc<dyn SegmentView>], pool: &CpuPool, way: Way) -> Broker {
+    broker_of(BrokerOptions::default(), views, pool, way).await.0
+}
+
+/// As [`broker`], with options; and how many replies lacked groups so far.
+pub(crate) async fn broker_of(
+    options: BrokerOptions,
+    views: &[Arc<dyn SegmentView>],
+    pool: &CpuPool,
+    way: Way,
+) -> (Broker, Arc<AtomicUsize>) {
+    let left_out = Arc::new(AtomicUsize::new(0));
     let discovery = Arc::new(InProcessDiscovery::new());
     let metadata = Arc::new(MemoryMetadataStore::new());
     let published = |view: &Arc<dyn SegmentView>| {
@@ -120,7 +138,7 @@ pub(crate) async fn broker(views: &[Arc<dyn SegmentView>], pool: &CpuPool, way: 
     metadata.publish(&request).await.unwrap();
     let of_broker = services(pool);
     let (running, metrics) = (Arc::clone(&of_broker.running), Metrics::default());
-    let (found, options) = (Arc::clone(&discovery) as _, BrokerOptions::default());
+    let found = Arc::clone(&discovery) as _;
     let dialer = Dialer::new(CLUSTER.into(), RpcOptions::default(), Arc::clone(&running));
     let dial: Arc<dyn DialNodes> = Arc::new(dialer);
     let links = ClusterLinks { dial: Some(dial), ..ClusterLinks::default() };
@@ -139,8 +157,10 @@ pub(crate) async fn broker(views: &[Arc<dyn SegmentView>], pool: &CpuPool, way: 
             schema: AnnouncedSchema::of([]).into(),
         };
         let all = views.iter().map(announced).collect();
-        let queries = QueryRunner::new(of_node);
-        let node = Arc::new(Holding { server: Arc::clone(&server), queries, views });
+        let dictionaries = Arc::new(NodeDictionaries::new(DICTIONARY_BYTES));
+        let queries = QueryRunner::over_segments(of_node, dictionaries, None);
+        let (server_id, left_out) = (Arc::clone(&server), Arc::clone(&left_out));
+        let node = Arc::new(Holding { server: server_id, queries, views, left_out });
         match way {
             Way::Near => broker.connect(node),
             Way::Encoded => broker.connect(Arc::new(Loopback::to(node, Arc::clone(&running)))),
@@ -152,8 +172,9 @@ pub(crate) async fn broker(views: &[Arc<dyn SegmentView>], pool: &CpuPool, way: 
     }
     if way == Way::GrpcAndBuffering {
         let (server, queries) = ("realtime-0".into(), QueryRunner::new(services(pool)));
-        let node = Arc::new(Holding { server, queries, views: Vec::new() });
+        let left_out = Arc::clone(&left_out);
+        let node = Arc::new(Holding { server, queries, views: Vec::new(), left_out });
         join(&discovery, node, ServerKind::Realtime).await;
     }
-    broker
+    (broker, left_out)
 }

@@ -111,6 +111,7 @@ pub(crate) fn request() -> SegmentQuery {
         lane: None,
         budget: QueryBudget { memory_bytes: 16 << 20, disk_bytes: 0, buckets: 1_000 },
         extent: Extent::Whole,
+        rank: None,
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 use henge_exec::{
-    DerivedKeys, ExecContext, ExecError, Extent, Gathering, MemoryLease, Merger, Partial,
+    DerivedKeys, ExecContext, ExecError, Extent, Gathering, LeftOut, MemoryLease, Merger, Partial,
+    RankCut,
 };
 use henge_platform::runtime::{CpuPool, Priority, Step, Turn};
 use henge_query::Query;
@@ -16,8 +17,8 @@ use crate::spill::{GroupSpill, SpilledGroups};
 pub(super) enum Found {
     /// No segment had rows for it.
     Nothing,
-    /// One partial result and what it holds.
-    InMemory(Partial, MemoryLease),
+    /// One partial result, what bounds the groups that it lacks, and what it holds.
+    InMemory(Partial, Option<LeftOut>, MemoryLease),
     /// Groups of which a part is on disk.
     OnDisk(SpilledGroups),
 }
@@ -30,6 +31,8 @@ pub(super) struct Gather {
     /// These keys.
     pub(super) derived: Option<DerivedKeys>,
     pub(super) extent: Extent,
+    /// Which groups are wanted.
+    pub(super) rank: Option<RankCut>,
     pub(super) spill: Option<Arc<GroupSpill>>,
     pub(super) context: ExecContext,
 }
@@ -93,18 +96,21 @@ impl Gather {
         known.into_iter().try_for_each(|partial| all.add(partial, context))?;
         let mut lease = context.memory.lease();
         lease.set(all.memory_bytes())?;
-        Ok(Some((Gathering::new(all, self.extent)?, lease)))
+        // What is merged with groups on disk has all of its groups.
+        let has_written = self.spill.as_ref().is_some_and(|spill| spill.written_bytes() > 0);
+        let rank = self.rank.clone().filter(|_| !has_written);
+        Ok(Some((Gathering::new(all, self.extent)?.ranked(rank), lease)))
     }
 
     /// One partial result, once all is merged.
     fn finish(self, gathering: &Gathering, mut lease: MemoryLease) -> Result<Found, ExecError> {
-        let mut merged = gathering.finish()?;
+        let (mut merged, left_out) = gathering.finish()?;
         if let Some(derived) = &self.derived {
             merged = derived.complete(merged, &self.context)?;
         }
         lease.set(merged.memory_bytes())?;
         match self.spill.as_deref().and_then(GroupSpill::take) {
-            None => Ok(Found::InMemory(merged, lease)),
+            None => Ok(Found::InMemory(merged, left_out, lease)),
             Some(written) => {
                 SpilledGroups::new(self.whole, written, merged, lease, self.extent, self.context)
                     .map(Found::OnDisk)

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 use henge_exec::{
-    DerivedKeys, ExecContext, ExecError, Extent, Merger, NodeDictionaries, Partial, SharedRun,
-    Spill, Worker,
+    DerivedKeys, ExecContext, ExecError, Extent, Merger, NodeDictionaries, Partial, RankCut,
+    SharedRun, Spill, Worker, are_keys_findable,
 };
 use henge_platform::runtime::{CpuPool, mapped_damages};
 use henge_platform::spill::SpillStorage;
@@ -62,6 +62,8 @@ pub struct QueryRunner {
     loads: Arc<SegmentLoads>,
     reads: Arc<SegmentReads>,
     on_the_pool: bool,
+    /// The same rows whenever they are read.
+    are_immutable: bool,
 }
 
 impl QueryRunner {
@@ -75,6 +77,7 @@ impl QueryRunner {
             loads: Arc::default(),
             reads: Arc::default(),
             on_the_pool: false,
+            are_immutable: false,
         }
     }
 
@@ -86,7 +89,8 @@ impl QueryRunner {
         dictionaries: Arc<NodeDictionaries>,
         partials: Option<Arc<dyn PartialCache>>,
     ) -> Self {
-        Self { dictionaries: Some(dictionaries), partials, ..Self::new(services) }
+        let dictionaries = Some(dictionaries);
+        Self { dictionaries, partials, are_immutable: true, ..Self::new(services) }
     }
 
     /// Reads on the CPU pool alone, however little it is: for views that wait for what is far away.
@@ -151,6 +155,7 @@ impl QueryRunner {
         let read =
             self.loads.sample(&found, |(segment, views)| (segment.id.clone(), rows_of(views)));
         let reads = found.first().map(|(segment, _)| self.reads.of(&segment.id.datasource));
+        let rank = self.rank_of(request, &found);
         let sorted = sort::sort(self.partials.as_ref(), request, found);
         let is_stored = request.query.base().data_source.is_stored();
         let derived = if is_stored { sorted.derived_keys(&request.query)? } else { None };
@@ -187,7 +192,7 @@ impl QueryRunner {
         stats.spilled_bytes = spill.as_ref().map_or(0, |spill| spill.written_bytes());
         let query = Arc::clone(query);
         let whole = Arc::clone(&request.query);
-        let gather = Gather { query, whole, derived, extent, spill, context };
+        let gather = Gather { query, whole, derived, extent, rank, spill, context };
         let found = match is_small {
             true => gather.merge(mergers, known)?,
             false => gather.merge_on(pool, call.priority(), mergers, known).await?,
@@ -201,13 +206,21 @@ impl QueryRunner {
         let reply = SegmentReply { missing, answered_segments, stats, ..SegmentReply::default() };
         Ok(match found {
             Found::Nothing => reply,
-            Found::InMemory(partial, lease) => {
-                SegmentReply { partials: vec![partial], leases: vec![lease], ..reply }
+            Found::InMemory(partial, left_out, lease) => {
+                SegmentReply { partials: vec![partial], left_out, leases: vec![lease], ..reply }
             }
             Found::OnDisk(groups) => {
                 SegmentReply { partitions: Some(call.partitions(groups)), ..reply }
             }
         })
+    }
+
+    /// Which groups are wanted, if others may be left out: they can be asked for once more and are then the
+    /// same, and a filter finds them.
+    fn rank_of(&self, request: &SegmentQuery, found: &[DescriptorViews]) -> Option<RankCut> {
+        let rank = request.rank.clone().filter(|_| self.are_immutable)?;
+        let views = found.iter().flat_map(|(_, views)| views).map(Arc::as_ref);
+        are_keys_findable(&request.query, views).then_some(rank)
     }
 
     /// Room on disk for the groups of one call.

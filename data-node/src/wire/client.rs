@@ -91,6 +91,7 @@ impl DataNode for WireNode {
         let partitions = read.has_partitions.then(|| partitions_of(messages, query));
         Ok(SegmentReply {
             partials: read.partials,
+            left_out: read.left_out,
             partitions,
             leases: vec![lease],
             missing: read.missing,
@@ -98,6 +99,10 @@ impl DataNode for WireNode {
             inventory: read.inventory,
             stats: read.stats,
         })
+    }
+
+    fn is_far(&self) -> bool {
+        true
     }
 
     async fn cancel(&self, query_id: &str) -> Result<(), NodeError> {

@@ -8,6 +8,7 @@ mod frame;
 mod inventory;
 mod loopback;
 mod pieces;
+mod rank;
 mod reply;
 mod request;
 mod service;

@@ -1,12 +1,13 @@
 //! Replies as bytes: the header as JSON, then partial results.
 
-use henge_exec::{GroupedPartial, Partial};
+use henge_exec::{GroupedPartial, LeftOut, Partial};
 use henge_platform::discovery::inventory::InventoryVersion;
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
 use super::frame::{Kind, decode_as, encode};
 use super::inventory::At;
+use super::rank::Bounds;
 use super::request::Segment;
 use crate::error::NodeError;
 use crate::reply::{ReplyStats, SegmentReply};
@@ -22,6 +23,9 @@ struct Header {
     /// Nodes of earlier builds do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     inventory: Option<At>,
+    /// Only where it was asked which groups are wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left_out: Option<Bounds>,
     stats: Stats,
     /// Partitions of groups follow in messages of their own.
     has_partitions: bool,
@@ -46,6 +50,7 @@ pub(super) struct Read {
     pub(super) missing: Vec<SegmentDescriptor>,
     pub(super) answered_segments: Option<u64>,
     pub(super) inventory: Option<InventoryVersion>,
+    pub(super) left_out: Option<LeftOut>,
     pub(super) stats: ReplyStats,
     pub(super) has_partitions: bool,
 }
@@ -68,6 +73,7 @@ pub(super) fn encode_reply(reply: &SegmentReply) -> Result<Vec<u8>, NodeError> {
         missing: reply.missing.iter().map(Segment::from).collect(),
         answered: reply.answered_segments,
         inventory: reply.inventory.map(At::from),
+        left_out: reply.left_out.map(Bounds::from),
         stats: Stats {
             segments_scanned,
             segments_cached,
@@ -90,7 +96,7 @@ pub(super) fn encode_reply(reply: &SegmentReply) -> Result<Vec<u8>, NodeError> {
 /// Reads a reply.
 pub(super) fn decode_reply(bytes: &[u8]) -> Result<Read, WireError> {
     let (header, partials) = decode_as(bytes, Kind::Reply)?;
-    let Header { missing, answered, inventory, stats, has_partitions } =
+    let Header { missing, answered, inventory, left_out, stats, has_partitions } =
         serde_json::from_slice(header).map_err(|error| WireError::part("header", &error))?;
     let Stats {
         segments_scanned,
@@ -109,6 +115,7 @@ pub(super) fn decode_reply(bytes: &[u8]) -> Result<Read, WireError> {
         missing: missing.into_iter().map(SegmentDescriptor::from).collect(),
         answered_segments: answered,
         inventory: inventory.map(InventoryVersion::from),
+        left_out: left_out.map(LeftOut::from),
         stats: ReplyStats {
             segments_scanned,
             segments_cached,

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_exec::Extent;
+use henge_exec::{Extent, RankCut};
 use henge_query::Query;
 use henge_types::{Interval, SegmentId};
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
 use super::frame::{Kind, decode_as, encode};
+use super::rank::Rank;
 use crate::request::{QueryBudget, SegmentDescriptor, SegmentQuery};
 use crate::running::QueryKey;
 
@@ -26,6 +27,9 @@ struct Header {
     disk_bytes: u64,
     buckets: u64,
     is_whole: bool,
+    /// Brokers of earlier builds do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rank: Option<Rank>,
     segments: Vec<Segment>,
 }
 
@@ -70,6 +74,7 @@ pub(super) fn encode_run(request: &SegmentQuery) -> Vec<u8> {
         lane,
         budget: QueryBudget { memory_bytes, disk_bytes, buckets },
         extent,
+        rank,
     } = request;
     let header = Header {
         cluster: cluster.to_string(),
@@ -82,6 +87,7 @@ pub(super) fn encode_run(request: &SegmentQuery) -> Vec<u8> {
         disk_bytes: *disk_bytes,
         buckets: *buckets as u64,
         is_whole: extent.is_whole(),
+        rank: rank.as_ref().map(Rank::from),
         segments: segments.iter().map(Segment::from).collect(),
     };
     let header = serde_json::to_vec(&header).unwrap_or_default();
@@ -102,6 +108,7 @@ pub(super) fn decode_run(bytes: &[u8]) -> Result<SegmentQuery, WireError> {
         disk_bytes,
         buckets,
         is_whole,
+        rank,
         segments,
     } = serde_json::from_slice(header).map_err(|error| WireError::part("header", &error))?;
     let [query] = rest[..] else { return Err(WireError::Unexpected(Kind::Run)) };
@@ -121,6 +128,7 @@ pub(super) fn decode_run(bytes: &[u8]) -> Result<SegmentQuery, WireError> {
             buckets: size(buckets),
         },
         extent: Extent::whole_if(is_whole),
+        rank: rank.map(RankCut::from),
     })
 }
 

@@ -44,6 +44,7 @@ fn request() -> SegmentQuery {
         lane: Some("low".into()),
         budget: QueryBudget { memory_bytes: 1 << 30, disk_bytes: 1 << 40, buckets: 1_000_000 },
         extent: Extent::Whole,
+        rank: None,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::context::ExecContext;
 use crate::extent::Extent;
 use crate::merge::{Merger, Unmerged};
 use crate::partial::{GroupedPartial, Partial};
+use crate::ranking::{LeftOut, RankCut};
 use crate::spill::{may_cut, merge_partition};
 
 /// Partitions of a query's groups, being merged.
@@ -19,6 +20,9 @@ pub struct Gathering {
     partitions: Vec<Mutex<Vec<Partial>>>,
     next: AtomicUsize,
     merged: Mutex<Vec<(usize, Partial)>>,
+    /// Which groups are wanted where anything else will be merged.
+    rank: Option<RankCut>,
+    left_out: Mutex<Option<LeftOut>>,
 }
 
 impl std::fmt::Debug for Gathering {
@@ -41,7 +45,16 @@ impl Gathering {
             partitions: partitions.into_iter().map(Mutex::new).collect(),
             next: AtomicUsize::new(0),
             merged: Mutex::default(),
+            rank: None,
+            left_out: Mutex::default(),
         })
+    }
+
+    /// Only the groups that are wanted are left, although something else will be merged with them.
+    #[must_use]
+    pub fn ranked(self, rank: Option<RankCut>) -> Self {
+        let rank = rank.filter(|_| !self.unmerged.extent().is_whole());
+        Self { rank, ..self }
     }
 
     /// How many workers find something to do.
@@ -71,7 +84,13 @@ impl Gathering {
             && matches!(query, Query::GroupBy(_))
             && may_cut(query);
         if !cuts {
-            return self.unmerged.merge_one(parts, ctx);
+            let merged = self.unmerged.merge_unnamed(parts, ctx)?;
+            let part = |rank: &RankCut| match self.partitions.len() {
+                1 => rank.clone(),
+                several => rank.of_one(several),
+            };
+            let merged = self.wanted(self.rank.as_ref().map(part).as_ref(), merged);
+            return self.unmerged.named(merged);
         }
         let parts = self.unmerged.distinct(parts, ctx)?;
         let groups = parts.into_iter().filter_map(|part| match part {
@@ -81,14 +100,39 @@ impl Gathering {
         merge_partition(query, groups.collect::<Vec<GroupedPartial>>(), ctx)
     }
 
-    /// All of it, once every step was done.
+    /// Of what was merged the groups that are wanted; what is left out is noted.
+    fn wanted(&self, rank: Option<&RankCut>, merged: Partial) -> Partial {
+        let (Some(rank), Partial::Grouped(groups)) = (rank, &merged) else { return merged };
+        match rank.apply(groups, None) {
+            None => merged,
+            Some((kept, now)) => {
+                let mut left_out = locked(&self.left_out);
+                *left_out = Some(now.and(*left_out));
+                Partial::Grouped(kept)
+            }
+        }
+    }
+
+    /// All of it, once every step was done, and what bounds the groups that are not wanted.
     ///
     /// # Errors
     /// Internal ones: keys of different types.
-    pub fn finish(&self) -> Result<Partial> {
+    pub fn finish(&self) -> Result<(Partial, Option<LeftOut>)> {
         let mut merged = std::mem::take(&mut *locked(&self.merged));
         merged.sort_unstable_by_key(|(index, _)| *index);
-        self.unmerged.together(merged.into_iter().map(|(_, partial)| partial).collect())
+        let together =
+            self.unmerged.together(merged.into_iter().map(|(_, partial)| partial).collect())?;
+        let left_out = locked(&self.left_out).take();
+        let Some(rank) = self.rank.as_ref().filter(|_| self.partitions.len() > 1) else {
+            return Ok((together, left_out));
+        };
+        Ok(match &together {
+            Partial::Grouped(groups) => match rank.apply(groups, left_out) {
+                Some((kept, left_out)) => (Partial::Grouped(kept), Some(left_out)),
+                None => (together, left_out),
+            },
+            _other_kinds => (together, left_out),
+        })
     }
 }
 

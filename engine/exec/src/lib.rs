@@ -26,6 +26,8 @@ mod first_cut;
 mod group_sink;
 mod top_cut;
 
+pub mod ranking;
+
 pub mod context;
 
 mod derived_keys;
@@ -44,10 +46,12 @@ pub mod finalise;
 
 mod spill;
 
+mod contest;
 mod gather;
 
 pub use bucket_starts::BucketStarts;
 pub use build_projection::build_projection;
+pub use contest::{Entry, OpenGroups, Outcome, settle};
 pub use context::{ExecContext, Grouping, Tuning};
 pub use derived_keys::DerivedKeys;
 pub use extent::Extent;
@@ -58,5 +62,6 @@ pub use henge_scan::{CancelFlag, ExecError, NodeDictionaries, Result};
 pub use memory::{MemoryLease, MemoryPool, QueryMemory};
 pub use merge::{Merger, merge, regroup};
 pub use partial::{GroupedPartial, Partial};
+pub use ranking::{Aim, Kept, LeftOut, Number, RankCut, Ranking, are_keys_findable};
 pub use run::{SharedItem, SharedRun, TellWhole, Worker, run, run_blocks};
 pub use spill::{may_cut, merge_partition, partition_groups};

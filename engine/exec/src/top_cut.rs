@@ -58,6 +58,16 @@ impl TopCut {
         self.aggregator
     }
 
+    /// True when small values are the better ones.
+    pub(crate) fn is_smallest_first(&self) -> bool {
+        self.smallest
+    }
+
+    /// How many groups are wanted.
+    pub(crate) fn count(&self) -> usize {
+        self.threshold
+    }
+
     /// The same cut where that aggregator is at another position.
     pub(crate) fn by(&self, aggregator: usize) -> Self {
         Self { aggregator, ..self.clone() }
@@ -107,7 +117,11 @@ impl TopCut {
 
 /// The value at place `count` (from 1) when the better ones come first. One pass that drops whatever
 /// is no better than the worst value kept, which soon is nearly everything.
-fn nth_of<T: Copy>(values: &[T], count: usize, is_better: impl Fn(T, T) -> bool) -> Option<T> {
+pub(crate) fn nth_of<T: Copy>(
+    values: &[T],
+    count: usize,
+    is_better: impl Fn(T, T) -> bool,
+) -> Option<T> {
     let order = |a: &T, b: &T| match (is_better(*a, *b), is_better(*b, *a)) {
         (true, _) => std::cmp::Ordering::Less,
         (_, true) => std::cmp::Ordering::Greater,

@@ -106,7 +106,7 @@ fn rows_that_hardly_ever_met_a_group_are_merged_with_those_that_do() {
         assert!(groups_of(&query, finished) == expected);
         let gathering = Gathering::new(merger_of(&query, &views, &ctx), Extent::Whole).unwrap();
         while gathering.step(&ctx).unwrap() {}
-        assert!(groups_of(&query, gathering.finish().unwrap()) == expected);
+        assert!(groups_of(&query, gathering.finish().unwrap().0) == expected);
         // What another worker, another segment, or one that was put aside has.
         let twice: Groups =
             expected.iter().map(|(keys, (n, sum))| (*keys, (n * 2, sum * 2))).collect();
@@ -130,6 +130,6 @@ fn the_best_of_as_many_groups_as_rows_are_found() {
     let (query, ctx) = (query(Some(20)), ExecContext::default());
     let gathering = Gathering::new(merger_of(&query, &[view], &ctx), Extent::Whole).unwrap();
     while gathering.step(&ctx).unwrap() {}
-    let found = groups_of(&query, gathering.finish().unwrap());
+    let found = groups_of(&query, gathering.finish().unwrap().0);
     assert_eq!(found, best.into_iter().take(20).collect());
 }

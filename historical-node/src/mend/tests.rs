@@ -34,6 +34,7 @@ pub(crate) fn sum_of(setup: &Setup) -> SegmentQuery {
         lane: None,
         budget: QueryBudget { memory_bytes: 1 << 20, disk_bytes: 0, buckets: 1 },
         extent: henge_exec::Extent::Whole,
+        rank: None,
     }
 }
 

@@ -10,6 +10,11 @@ use henge_types::number::{equality_bits, of_equality_bits};
 use henge_vector::{
     Array, Column, Distinct, Float64Array, NodeIds, Numbering, Text, TextValues, optional,
 };
+use rustc_hash::FxHashMap;
+
+/// Dictionaries in no order that together have so many values are merged by hash: each of them would be
+/// sorted else.
+const HASHED_VALUES: usize = 4 << 10;
 
 /// Merges the keys of one dimension. Gives the distinct ones and each partial's ids among them.
 pub(super) fn merge_keys(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>>)> {
@@ -73,10 +78,31 @@ fn merge_texts(columns: Vec<Column>) -> Result<(Distinct, Vec<Vec<u32>>)> {
     if let Some(node) = node {
         return number_by_node(columns, &node);
     }
-    Ok(merge_strings(&each(columns, |column| {
+    let texts = each(columns, |column| {
         let Column::Text(text) = column else { return None };
         Some(text)
-    })?))
+    })?;
+    let values: usize = texts.iter().map(Text::id_count).sum();
+    let in_order = texts.iter().all(Text::is_sorted) || values < HASHED_VALUES;
+    Ok(if in_order { merge_strings(&texts) } else { merge_by_hash(&texts) })
+}
+
+/// Merges dictionaries in the order in which values come first.
+fn merge_by_hash(columns: &[Text]) -> (Distinct, Vec<Vec<u32>>) {
+    let most = columns.iter().map(Text::id_count).max().unwrap_or_default();
+    let mut known: FxHashMap<&str, u32> = FxHashMap::default();
+    known.reserve(most);
+    let mut values = TextValues::with_capacity(most);
+    let ids = columns.iter().map(|keys| {
+        let new_id = |id: u32| match keys.value(id) {
+            None => 0,
+            Some(value) => *known.entry(value).or_insert_with(|| values.push(value)),
+        };
+        let remap: Vec<u32> = (0..narrow(keys.id_count())).map(new_id).collect();
+        keys.ids().iter().map(|id| remap[*id as usize]).collect()
+    });
+    let ids: Vec<Vec<u32>> = ids.collect();
+    (Distinct::Text(values.into_text(Vec::new(), false)), ids)
 }
 
 /// Gives keys that are text, or ids of another dictionary, the ids of a node-wide one.
@@ -262,6 +288,25 @@ mod tests {
         let values: Vec<Option<&str>> = (0..merged.len()).map(|i| merged.get(i)).collect();
         let expected: Vec<Option<&str>> = parts.iter().flatten().copied().collect();
         assert_eq!(values, expected);
+    }
+
+    #[test]
+    fn many_values_in_no_order_are_merged_as_few_are() {
+        let texts: Vec<String> = (0..5_000_u32).map(|n| format!("{}", n * 7_919 % 4_001)).collect();
+        let part = |of: &dyn Fn(usize) -> bool| {
+            let rows = texts.iter().enumerate().map(|(row, text)| of(row).then_some(text.as_str()));
+            Text::of(rows)
+        };
+        let parts = [part(&|row| row % 3 != 0), part(&|row| row % 2 == 0), Text::nulls(2)];
+        let (few, expected) = merge_strings(&parts);
+        let columns = parts.iter().cloned().map(Column::Text).collect();
+        let (many, found) = merge_keys(columns).expect("same types");
+        assert_eq!(many.id_count(), few.id_count(), "each value once");
+        let rows = |keys: &Distinct, ids: &[Vec<u32>]| -> Vec<Option<String>> {
+            let Column::Text(text) = keys.rows(ids.concat()) else { panic!("strings") };
+            (0..text.len()).map(|row| text.get(row).map(str::to_owned)).collect()
+        };
+        assert_eq!(rows(&many, &found), rows(&few, &expected));
     }
 
     #[test]

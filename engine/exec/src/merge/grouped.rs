@@ -75,6 +75,36 @@ pub(super) fn combine(
     Ok(GroupedPartial { bucket_starts, keys, states, data_range_ms })
 }
 
+/// A number for each group of each partial, the same for the same groups, and what all numbers are below.
+pub(crate) fn numbers_of(
+    parts: &[GroupedPartial],
+    ctx: &ExecContext,
+) -> Result<(Vec<Vec<u32>>, usize)> {
+    let keys_of = |part: &GroupedPartial| GroupedPartial {
+        bucket_starts: part.bucket_starts.clone(),
+        keys: part.keys.clone(),
+        ..GroupedPartial::default()
+    };
+    // What has no groups may have no types either.
+    let some = parts.iter().filter(|part| part.group_count() > 0);
+    let mut some: Vec<GroupedPartial> = some.map(keys_of).collect();
+    let buckets = MergedBuckets::of(&some);
+    let mut keys = MergedKeys::of(&mut some, buckets.count(), &ctx.tuning)?;
+    let mut numbers = Vec::with_capacity(parts.len());
+    let mut at = 0;
+    for part in parts {
+        ctx.cancel.check()?;
+        numbers.push(match part.group_count() {
+            0 => Vec::new(),
+            count => {
+                at += 1;
+                keys.number(at - 1, count, buckets.ids(at - 1))
+            }
+        });
+    }
+    Ok((numbers, keys.group_limit()))
+}
+
 /// The time buckets of several partials.
 enum MergedBuckets {
     /// The one of granularity `all`.

@@ -10,6 +10,7 @@ mod parted;
 mod segment_ids;
 mod unmerged;
 
+pub(crate) use grouped::numbers_of;
 pub use merger::Merger;
 pub(crate) use segment_ids::text_of_ids;
 pub(crate) use unmerged::Unmerged;

@@ -72,6 +72,11 @@ impl Unmerged {
     /// A partition merged; of its groups only those that can be in the answer, where a plain order
     /// says so.
     pub(crate) fn merge_one(&self, parts: Vec<Partial>, ctx: &ExecContext) -> Result<Partial> {
+        self.named(self.merge_unnamed(parts, ctx)?)
+    }
+
+    /// As [`Unmerged::merge_one`], with keys that still are ids of the one segment.
+    pub(crate) fn merge_unnamed(&self, parts: Vec<Partial>, ctx: &ExecContext) -> Result<Partial> {
         let merged = merge(&self.query, self.distinct(parts, ctx)?, ctx)?;
         let Partial::Grouped(groups) = &merged else { return Ok(merged) };
         // What is in one piece is cut by whoever finishes it, but ids become text here.
@@ -81,10 +86,14 @@ impl Unmerged {
         let cut = TopCut::of(&self.query)
             .filter(|_| self.extent.is_whole() && has_one_bucket && pays)
             .and_then(|cut| cut.best(groups.states.get(cut.aggregator())?));
-        let merged = match cut {
+        Ok(match cut {
             Some(best) => Partial::Grouped(groups.pick(&best)),
             None => merged,
-        };
+        })
+    }
+
+    /// Makes text of keys that are ids of the one segment.
+    pub(crate) fn named(&self, merged: Partial) -> Result<Partial> {
         match &self.segment {
             Some(segment) => text_of_ids(&self.query, segment.as_ref(), merged),
             None => Ok(merged),

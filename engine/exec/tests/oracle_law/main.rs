@@ -191,7 +191,7 @@ fn run_shared(
 fn gathered(all: Merger, ctx: &ExecContext) -> henge_exec::Result<Partial> {
     let gathering = Gathering::new(all, Extent::Whole)?;
     while gathering.step(ctx)? {}
-    gathering.finish()
+    gathering.finish().map(|(merged, _)| merged)
 }
 
 /// Groups that were put aside.
