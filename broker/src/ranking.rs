@@ -2,6 +2,9 @@
 //! answer and was not sent by all is asked for by its keys; what the bounds do not prove is asked for anew,
 //! by the value that is known by then, and if that does not do either, whole (ADR 54).
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use henge_data_node::{ReplyStats, SegmentDescriptor};
 use henge_exec::{
     Aim, Entry, ExecError, GroupedPartial, MemoryLease, OpenGroups, Outcome, Partial, QueryMemory,
@@ -43,12 +46,13 @@ impl Broker {
         let Some(ranking) = Ranking::of(&running.query) else {
             return self.gather(running, plan, segments).await;
         };
+        let segments: Arc<[SegmentDescriptor]> = segments.into();
         let mut spent = ReplyStats::default();
         let mut aim = Some(ranking.first_aim(self.options.ranked_groups));
         for _ in 0..AIMS {
             let Some(aimed) = aim else { break };
             let wanted = Some((&ranking, aimed));
-            let gathered = self.gather_wanted(running, plan, segments.clone(), wanted).await?;
+            let gathered = self.gather_wanted(running, plan, Arc::clone(&segments), wanted).await?;
             let round = self.judge(running, &ranking, gathered, profile).await?;
             match round {
                 Round::Done(mut gathered) => {
@@ -57,7 +61,9 @@ impl Broker {
                 }
                 Round::Open(mut gathered, open, segments) => {
                     gathered.stats += spent;
-                    return self.complete(running, plan, gathered, &open, segments, profile).await;
+                    let rest = self.complete(running, plan, gathered, &open, segments, profile);
+                    // Plain queries have no room for what this one needs.
+                    return Box::pin(rest).await;
                 }
                 Round::Unproven(next, stats) => {
                     spent += stats;
@@ -65,7 +71,7 @@ impl Broker {
                 }
             }
         }
-        let mut gathered = self.gather(running, plan, segments).await?;
+        let mut gathered = self.gather_wanted(running, plan, segments, None).await?;
         gathered.stats += spent;
         Ok(gathered)
     }
@@ -83,6 +89,8 @@ impl Broker {
         if gathered.ranked.is_empty() || gathered.is_void() || has_failed {
             return Ok(Round::Done(gathered));
         }
+        // The plan has every row that it has to have: later questions need not find that out again.
+        running.is_caught_up.store(true, Ordering::Relaxed);
         if !gathered.partitions.is_empty() {
             // What is on a disk can be in the answer as well.
             return Ok(Round::Unproven(None, gathered.stats));

@@ -23,6 +23,7 @@ use over_grpc::{Way, broker};
 const SEGMENTS: u32 = 20;
 const ROWS: i64 = 200_000;
 const TIMES: usize = 300;
+const VISITORS: i64 = 300_000;
 
 fn segment(partition: u32) -> SegmentId {
     SegmentId::new("t", Interval { start_ms: 0, end_ms: 86_400_000 }, Version(1), partition)
@@ -32,6 +33,7 @@ fn view(partition: u32) -> Arc<dyn SegmentView> {
     let schema = IndexSchema {
         dimensions: vec![
             DimensionSchema::string("page"),
+            DimensionSchema::string("visitor"),
             DimensionSchema::new("bytes", ColumnType::Long),
         ],
         before_time: Vec::new(),
@@ -43,10 +45,17 @@ fn view(partition: u32) -> Arc<dyn SegmentView> {
     let mut index = WriteIndex::new(schema, limits).unwrap();
     for row in 0..ROWS {
         let page = format!("/page/{}", row * 7_919 % 1_000);
-        index.add(row * 400, &[ValueRef::String(&page), ValueRef::Long(row % 5_000)]).unwrap();
+        // Spread evenly: some come twice as often as others, and none is far ahead.
+        let mixed = (row + i64::from(partition) * ROWS).wrapping_mul(0x5851_F42D_4C95_7F2D);
+        let visitor = format!("visitor-{:06}", (mixed >> 33).rem_euclid(VISITORS));
+        let values =
+            [ValueRef::String(&page), ValueRef::String(&visitor), ValueRef::Long(row % 5_000)];
+        index.add(row * 400, &values).unwrap();
     }
     index.snapshot(segment(partition))
 }
+
+const MANY_GROUPS: &str = "topN of 300,000 groups";
 
 async fn ask(broker: &Broker, text: &str) -> (Duration, usize) {
     let query = Query::parse(text.as_bytes()).unwrap();
@@ -84,6 +93,14 @@ async fn what_grpc_over_loopback_costs() {
             ),
         ),
         (
+            MANY_GROUPS,
+            format!(
+                r#"{{"queryType":"topN","dataSource":"t","granularity":"all","intervals":"1970/P1D",
+                "dimension":"visitor","metric":"n","threshold":100,
+                "aggregations":[{{"type":"count","name":"n"}}],{context}}}"#
+            ),
+        ),
+        (
             "scan of 10,000 rows",
             format!(
                 r#"{{"queryType":"scan","dataSource":"t","intervals":"1970/P1D","limit":10000,
@@ -93,7 +110,8 @@ async fn what_grpc_over_loopback_costs() {
     ];
     for (name, text) in queries {
         let mut took = vec![Vec::new(); brokers.len()];
-        for _ in 0..TIMES {
+        let times = if name == MANY_GROUPS { TIMES / 10 } else { TIMES };
+        for _ in 0..times {
             let mut bytes = None;
             for ((_, broker), took) in brokers.iter().zip(&mut took) {
                 let (time, answer_bytes) = ask(broker, &text).await;

@@ -70,6 +70,7 @@ pub(super) fn missing_of(
 
 #[cfg(test)]
 mod tests {
+    use henge_exec::{GroupedPartial, LeftOut, Number};
     use henge_types::{Interval, SegmentId, Version};
 
     use super::*;
@@ -103,6 +104,23 @@ mod tests {
         assert!(of(&reply(Some(u64::MAX), &segments[10_000..])).is_err());
         // A node of an earlier build does not say.
         assert_eq!(of(&reply(None, &segments[10_001..])).unwrap().len(), 9_999);
+    }
+
+    #[test]
+    fn what_lacks_groups_unasked_or_is_not_of_groups_is_no_reply() {
+        let number = Number::Long(1);
+        let left_out = Some(LeftOut { at_most: number, at_least: number });
+        let of = |is_ranked, left_out, partials: Vec<Partial>| {
+            let reply = SegmentReply { left_out, partials, ..SegmentReply::default() };
+            may_lack_groups(&"h".into(), is_ranked, &reply).is_ok()
+        };
+        let groups = || Partial::Grouped(GroupedPartial::default());
+        assert!(of(true, left_out, vec![groups()]));
+        assert!(of(true, None, vec![groups(), groups()]) && of(false, None, vec![]));
+        assert!(!of(false, left_out, vec![groups()]));
+        assert!(!of(true, left_out, vec![groups(), groups()]) && !of(true, left_out, vec![]));
+        let other = Partial::TimeBoundary { min_ms: None, max_ms: None };
+        assert!(!of(true, left_out, vec![other]));
     }
 
     #[test]

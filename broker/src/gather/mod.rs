@@ -93,7 +93,7 @@ impl Broker {
         plan: &Plan,
         segments: Vec<SegmentDescriptor>,
     ) -> Result<Gathered> {
-        self.gather_wanted(running, plan, segments, None).await
+        self.gather_wanted(running, plan, segments.into(), None).await
     }
 
     /// As [`Broker::gather`]. Nodes of other processes may leave groups out that are not wanted.
@@ -104,7 +104,7 @@ impl Broker {
         &self,
         running: &Running,
         plan: &Plan,
-        segments: Vec<SegmentDescriptor>,
+        segments: Arc<[SegmentDescriptor]>,
         wanted: Option<(&Ranking, Aim)>,
     ) -> Result<Gathered> {
         let mut gathering = Gathering::of(self, running, plan, segments);
@@ -129,7 +129,7 @@ struct Gathering<'b> {
     plan: &'b Plan,
     /// The newest one that was looked at.
     view: Arc<ClusterView>,
-    segments: Vec<SegmentDescriptor>,
+    segments: Arc<[SegmentDescriptor]>,
     ledger: Ledger,
     calls: Calls,
     /// Replies that came and may count later, with others, and what they are of.
@@ -156,7 +156,7 @@ impl<'b> Gathering<'b> {
         broker: &'b Broker,
         running: &'b Running,
         plan: &'b Plan,
-        segments: Vec<SegmentDescriptor>,
+        segments: Arc<[SegmentDescriptor]>,
     ) -> Self {
         let (query, context) = (Arc::clone(&running.query), running.context.clone());
         let pool = broker.services.pool.clone();

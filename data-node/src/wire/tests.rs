@@ -7,7 +7,7 @@ mod node;
 use std::sync::Arc;
 use std::time::Duration;
 
-use henge_exec::{Extent, Partial};
+use henge_exec::{Extent, Kept, LeftOut, Number, Partial, RankCut};
 use henge_platform::discovery::inventory::InventoryVersion;
 use henge_query::Query;
 use henge_types::{ErrorClass, Interval, SegmentId, Version};
@@ -66,6 +66,14 @@ fn reply() -> SegmentReply {
     }
 }
 
+fn rank() -> RankCut {
+    let kept = Kept::Best { most: 32_768, least: 100 };
+    RankCut { aggregator: 1, is_smallest_first: false, kept }
+}
+
+const LEFT_OUT: LeftOut =
+    LeftOut { at_most: Number::Long(11), at_least: Number::Double(f64::NEG_INFINITY) };
+
 const INVENTORY: InventoryVersion =
     InventoryVersion { incarnation: u64::MAX, version: u64::MAX - 1 };
 
@@ -95,6 +103,17 @@ fn requests_replies_and_errors_are_read_as_they_were_written() {
     let read = decode_reply(&encode_reply(&sent).unwrap()).unwrap();
     assert_eq!(format!("{:?}", read.partials), format!("{:?}", sent.partials));
     assert_eq!((read.missing, read.stats, read.has_partitions), (sent.missing, sent.stats, false));
+
+    for kept in [
+        Kept::Best { most: usize::MAX, least: 0 },
+        Kept::Above(Number::Long(i64::MIN)),
+        Kept::Above(Number::Double(0.1 + 0.2)),
+    ] {
+        let sent = SegmentQuery { rank: Some(RankCut { kept, ..rank() }), ..request() };
+        assert_eq!(decode_run(&encode_run(&sent)).unwrap().rank, sent.rank);
+    }
+    let sent = SegmentReply { left_out: Some(LEFT_OUT), ..reply() };
+    assert_eq!(decode_reply(&encode_reply(&sent).unwrap()).unwrap().left_out, Some(LEFT_OUT));
 
     for error in errors() {
         assert_eq!(decode_error(&encode_error(&error)), Ok(error));

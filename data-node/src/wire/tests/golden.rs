@@ -3,12 +3,14 @@
 
 use super::*;
 
-const GOLDEN: [(&str, &[u8]); 10] = [
+const GOLDEN: [(&str, &[u8]); 12] = [
     ("run", include_bytes!("../golden/run.bin")),
     ("cancel", include_bytes!("../golden/cancel.bin")),
     ("reply", include_bytes!("../golden/reply.bin")),
     ("counted", include_bytes!("../golden/counted.bin")),
     ("dated", include_bytes!("../golden/dated.bin")),
+    ("ranking", include_bytes!("../golden/ranking.bin")),
+    ("ranked", include_bytes!("../golden/ranked.bin")),
     ("inventory", include_bytes!("../golden/inventory.bin")),
     ("inventory_at", include_bytes!("../golden/inventory_at.bin")),
     ("error", include_bytes!("../golden/error.bin")),
@@ -23,6 +25,8 @@ fn written(name: &str) -> Vec<u8> {
         "reply" => encode_reply(&reply()).unwrap(),
         "counted" => encode_reply(&counted()).unwrap(),
         "dated" => encode_reply(&dated()).unwrap(),
+        "ranking" => encode_run(&ranking()),
+        "ranked" => encode_reply(&ranked()).unwrap(),
         "inventory" => encode_inventory(),
         "inventory_at" => encode_inventory_at(Some(INVENTORY)),
         "error" => encode_error(&errors()[0]),
@@ -39,6 +43,16 @@ fn counted() -> SegmentReply {
 /// A reply that says how far announcements were.
 fn dated() -> SegmentReply {
     SegmentReply { inventory: Some(INVENTORY), ..counted() }
+}
+
+/// A request that says which groups are wanted.
+fn ranking() -> SegmentQuery {
+    SegmentQuery { rank: Some(rank()), ..request() }
+}
+
+/// A reply that says what bounds the groups that it lacks.
+fn ranked() -> SegmentReply {
+    SegmentReply { left_out: Some(LEFT_OUT), ..dated() }
 }
 
 #[test]
@@ -69,6 +83,9 @@ fn version_1_is_read_as_it_was_meant() {
     assert_eq!(decode_reply(of("counted")).unwrap().answered_segments, Some(6));
     assert_eq!(decode_reply(of("counted")).unwrap().inventory, None);
     assert_eq!(decode_reply(of("dated")).unwrap().inventory, Some(INVENTORY));
+    assert_eq!(format!("{:?}", decode_run(of("ranking")).unwrap()), format!("{:?}", ranking()));
+    assert_eq!(decode_reply(of("dated")).unwrap().left_out, None);
+    assert_eq!(decode_reply(of("ranked")).unwrap().left_out, Some(LEFT_OUT));
     assert_eq!(decode_inventory_at(of("inventory_at")).unwrap(), Some(INVENTORY));
     assert_eq!(decode_error(of("error")).unwrap(), errors()[0]);
     assert_eq!(decode_error(of("unavailable")).unwrap(), errors()[3]);
