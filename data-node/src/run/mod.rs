@@ -218,8 +218,9 @@ impl QueryRunner {
     /// Which groups are wanted, if others may be left out: they can be asked for once more and are then the
     /// same, and a filter finds them.
     fn rank_of(&self, request: &SegmentQuery, found: &[DescriptorViews]) -> Option<RankCut> {
-        let rank = request.rank.clone().filter(|_| self.are_immutable)?;
-        let views = found.iter().flat_map(|(_, views)| views).map(Arc::as_ref);
+        let is_stored = request.query.base().data_source.is_stored();
+        let rank = request.rank.clone().filter(|_| self.are_immutable && is_stored)?;
+        let views = found.iter().flat_map(|(_, views)| views).map(|view| view.as_ref());
         are_keys_findable(&request.query, views).then_some(rank)
     }
 

@@ -57,13 +57,16 @@ pub enum Outcome {
 /// # Errors
 /// Cancellation, and keys of different types.
 pub fn settle(ranking: &Ranking, entries: Vec<Entry>, ctx: &ExecContext) -> Result<Outcome> {
-    let states = |entry: &Entry| entry.groups.states.get(ranking.aggregator);
-    let mut kinds = entries.iter().filter(|entry| entry.groups.group_count() > 0).map(states);
-    let is = |wanted: fn(&Column) -> bool| move |kind: Option<&Column>| kind.is_some_and(wanted);
-    if kinds.clone().all(is(|column| matches!(column, Column::Long(_)))) {
+    let all_are = |is_wanted: fn(&Column) -> bool| {
+        entries
+            .iter()
+            .filter(|entry| entry.groups.group_count() > 0)
+            .all(|entry| entry.groups.states.get(ranking.aggregator).is_some_and(is_wanted))
+    };
+    if all_are(|column| matches!(column, Column::Long(_))) {
         return settle_by::<i128>(ranking, entries, ctx);
     }
-    if kinds.all(is(|column| matches!(column, Column::Double(_)))) {
+    if all_are(|column| matches!(column, Column::Double(_))) {
         return settle_by::<f64>(ranking, entries, ctx);
     }
     Ok(Outcome::Unproven { from: None })

@@ -41,6 +41,11 @@ fn bounds<T: Measure>(left_out: &LeftOut) -> Option<(T, T)> {
     Some((above, below))
 }
 
+/// False for what cannot be compared, too.
+fn is_below<T: Measure>(value: T, bar: T) -> bool {
+    value < bar
+}
+
 impl<T: Measure> Tally<T> {
     /// Nothing yet of groups whose numbers are below `limit`. `None` when bounds say nothing.
     pub(super) fn of(
@@ -130,8 +135,7 @@ impl<T: Measure> Tally<T> {
         if self.leaving_out == 0 {
             return false;
         }
-        // Written so that what cannot be compared may be.
-        !(self.all_above.plus(self.margin(bar)) < bar)
+        !is_below(self.all_above.plus(self.margin(bar)), bar)
     }
 
     /// How each group stands.
@@ -141,7 +145,7 @@ impl<T: Measure> Tally<T> {
             let may_win = match self.state[at] {
                 Seen::Not => false,
                 Seen::WithNull if self.keeps_nulls => true,
-                Seen::WithNull | Seen::Valued => !(self.at_most(at).plus(margin) < bar),
+                Seen::WithNull | Seen::Valued => !is_below(self.at_most(at).plus(margin), bar),
             };
             if !may_win {
                 Standing::Out

@@ -196,7 +196,7 @@ fn whole(value: f64, strict: bool) -> i64 {
 fn lower_bound(having: &Having) -> Option<(&str, RangeBound<Literal>)> {
     match having {
         Having::GreaterThan { aggregation, value } => {
-            Some((aggregation, RangeBound { value: value.clone(), strict: true }))
+            Some((aggregation.as_str(), RangeBound { value: value.clone(), strict: true }))
         }
         Having::And(parts) => parts.iter().find_map(lower_bound),
         Having::Filter(filter) => lower_bound_of(filter),
@@ -215,7 +215,7 @@ fn lower_bound_of(filter: &Filter) -> Option<(&str, RangeBound<Literal>)> {
         Filter::Range { column, lower: Some(lower), match_type, .. }
             if *match_type != ValueType::String =>
         {
-            Some((column, lower.clone()))
+            Some((column.as_str(), lower.clone()))
         }
         Filter::And(parts) => parts.iter().find_map(lower_bound_of),
         _other_filters => None,
