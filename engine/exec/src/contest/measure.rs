@@ -18,6 +18,8 @@ pub(super) trait Measure: Copy + PartialOrd {
     /// What sums of values as large as this may be off by.
     fn margin(self) -> Self;
     fn size(self) -> Self;
+    /// False for NaN and infinities.
+    fn is_plain(self) -> bool;
     /// `None` for a value of the other type, and for one that nothing can be told of.
     fn of(number: Number) -> Option<Self>;
     /// The value where it has this form.
@@ -45,6 +47,10 @@ impl Measure for i128 {
 
     fn size(self) -> Self {
         self.abs()
+    }
+
+    fn is_plain(self) -> bool {
+        true
     }
 
     fn of(number: Number) -> Option<Self> {
@@ -83,6 +89,10 @@ impl Measure for f64 {
 
     fn size(self) -> Self {
         self.abs()
+    }
+
+    fn is_plain(self) -> bool {
+        self.is_finite()
     }
 
     fn of(number: Number) -> Option<Self> {

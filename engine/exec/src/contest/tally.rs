@@ -21,6 +21,8 @@ pub(super) struct Tally<T> {
     all_above: T,
     all_below: T,
     leaving_out: u32,
+    /// A value came that nothing can be compared with.
+    is_void: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,7 @@ impl<T: Measure> Tally<T> {
             all_above: if ranking.combined == Combined::Sum { T::ZERO } else { T::LEAST },
             all_below: T::ZERO,
             leaving_out: 0,
+            is_void: false,
         };
         for left_out in left_out.iter().flatten() {
             tally.leaving_out += 1;
@@ -96,6 +99,7 @@ impl<T: Measure> Tally<T> {
             match value {
                 None => self.state[at] = Seen::WithNull,
                 Some(value) => {
+                    self.is_void |= !value.is_plain();
                     if self.state[at] == Seen::Not {
                         self.state[at] = Seen::Valued;
                     }
@@ -118,8 +122,11 @@ impl<T: Measure> Tally<T> {
     }
 
     /// The value that a group needs to be in the answer: so many have it at least. `None` when fewer groups
-    /// than are wanted are known.
+    /// than are wanted are known, or their values have no plain order.
     pub(super) fn bar(&self) -> Option<T> {
+        if self.is_void {
+            return None;
+        }
         match self.wanted {
             Wanted::From(value) => T::of(value),
             Wanted::First(count) => {

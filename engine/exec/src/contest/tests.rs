@@ -143,6 +143,19 @@ fn values_that_cannot_be_compared_prove_nothing() {
     other.left_out =
         Some(LeftOut { at_most: Number::Double(1.0), at_least: Number::Double(f64::NAN) });
     assert_eq!(found(&first(1), vec![other]), Err(None));
+    let doubles = |value: f64| Entry {
+        groups: GroupedPartial {
+            states: vec![Column::doubles(vec![value], None)],
+            ..entry(&[("a", 1)], None).groups
+        },
+        left_out: None,
+    };
+    let bound = Number::Double(0.0);
+    let left_out = Some(LeftOut { at_most: bound, at_least: bound });
+    let beside = |value| vec![doubles(value), Entry { left_out, ..doubles(9.0) }];
+    assert_eq!(found(&first(1), beside(f64::NAN)), Err(None));
+    assert_eq!(found(&first(1), beside(f64::INFINITY)), Err(None));
+    assert!(found(&first(1), beside(1.0)).is_ok());
 }
 
 #[test]

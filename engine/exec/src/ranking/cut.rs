@@ -184,8 +184,8 @@ mod tests {
         let values = || Column::longs(vec![5, -1, 3, 3, 9, 2, 7, 0], None);
         let best = |most, least| cut(Kept::Best { most, least });
         assert_eq!(kept(&best(3, 1), values()), Some((vec![0, 4, 6], longs(3, -1))));
-        // Of the two that tie at the end neither, or both.
         assert_eq!(kept(&best(1, 1), values()), Some((vec![4], longs(7, -1))));
+        // Of those that tie at the end none, or all.
         let ties = || Column::longs(vec![4, 4, 4, 1, 1, 1, 1, 1, 1], None);
         assert_eq!(kept(&best(2, 2), ties()), Some((vec![0, 1, 2], longs(1, 1))));
         assert_eq!(kept(&best(4, 4), ties()), None, "all the others tie");
