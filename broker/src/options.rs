@@ -8,9 +8,9 @@ use henge_platform::config::{CacheConfig, QueryConfig};
 /// Druid's default of `maxSubqueryRows`.
 const MAX_SUBQUERY_ROWS: u64 = 100_000;
 
-/// Some tens of milliseconds of a node's and the broker's time, and enough to prove the first hundred of
-/// millions of groups that are spread evenly over a few nodes.
-const RANKED_GROUPS: usize = 32 << 10;
+/// Enough to prove the first hundred of millions of groups that are spread evenly over a few nodes; where a
+/// few are far ahead of the others it takes as few.
+const RANKED_GROUPS: usize = 256 << 10;
 
 /// Limits and defaults of queries.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct BrokerOptions {
     pub hedge_percent: u32,
     /// No call is late before this.
     pub hedge_floor: Duration,
-    /// Groups that each node of another process sends at first of a ranking of many groups.
+    /// Groups that each node of another process sends at most when it is first asked for a ranking.
     pub ranked_groups: usize,
     /// How long a node is waited for that has to say how far its announcements are.
     pub inventory_patience: Duration,

@@ -81,6 +81,10 @@ pub(crate) struct Unreached {
     pub(crate) reasons: BTreeMap<SegmentId, String>,
 }
 
+/// A node sends all of its groups while they are fewer than this part of those that it may send of a ranking:
+/// they take less than another question.
+const FEW_OF: usize = 16;
+
 impl Broker {
     /// Asks for `segments`, which all have servers in the view of the plan. Replicas are asked for what a server does
     /// not have, or cannot answer for although another might.
@@ -225,7 +229,8 @@ impl<'b> Gathering<'b> {
         let assigned = route::assign(&self.view, &self.segments, places, standing, is_avoided);
         if reason == Reason::First {
             let nodes = assigned.by_server.len();
-            self.rank = self.wanted.and_then(|(ranking, aim)| ranking.cut(aim, nodes));
+            let few = self.broker.options.ranked_groups / FEW_OF;
+            self.rank = self.wanted.and_then(|(ranking, aim)| ranking.cut(aim, nodes, few));
         }
         for (server, route::Share { places, has_others }) in assigned.by_server {
             let id = self.ledger.ask(places.clone());

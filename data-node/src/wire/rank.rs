@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Rank {
     aggregator: u64,
     is_smallest_first: bool,
+    few: u64,
     kept: Wanted,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 enum Wanted {
-    Best { most: u64, least: u64 },
+    Best { most: u64, least: u64, nodes: u64 },
     Above(Value),
 }
 
@@ -54,23 +55,28 @@ impl From<Value> for Number {
 }
 
 impl From<&RankCut> for Rank {
-    fn from(RankCut { aggregator, is_smallest_first, kept }: &RankCut) -> Self {
+    fn from(RankCut { aggregator, is_smallest_first, few, kept }: &RankCut) -> Self {
         let kept = match *kept {
-            Kept::Best { most, least } => Wanted::Best { most: most as u64, least: least as u64 },
+            Kept::Best { most, least, nodes } => {
+                Wanted::Best { most: most as u64, least: least as u64, nodes: nodes as u64 }
+            }
             Kept::Above(value) => Wanted::Above(value.into()),
         };
-        Self { aggregator: *aggregator as u64, is_smallest_first: *is_smallest_first, kept }
+        let (aggregator, few) = (*aggregator as u64, *few as u64);
+        Self { aggregator, is_smallest_first: *is_smallest_first, few, kept }
     }
 }
 
 impl From<Rank> for RankCut {
-    fn from(Rank { aggregator, is_smallest_first, kept }: Rank) -> Self {
+    fn from(Rank { aggregator, is_smallest_first, few, kept }: Rank) -> Self {
         let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         let kept = match kept {
-            Wanted::Best { most, least } => Kept::Best { most: size(most), least: size(least) },
+            Wanted::Best { most, least, nodes } => {
+                Kept::Best { most: size(most), least: size(least), nodes: size(nodes) }
+            }
             Wanted::Above(value) => Kept::Above(value.into()),
         };
-        Self { aggregator: size(aggregator), is_smallest_first, kept }
+        Self { aggregator: size(aggregator), is_smallest_first, few: size(few), kept }
     }
 }
 

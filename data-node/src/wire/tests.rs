@@ -67,8 +67,8 @@ fn reply() -> SegmentReply {
 }
 
 fn rank() -> RankCut {
-    let kept = Kept::Best { most: 32_768, least: 100 };
-    RankCut { aggregator: 1, is_smallest_first: false, kept }
+    let kept = Kept::Best { most: 262_144, least: 100, nodes: 3 };
+    RankCut { aggregator: 1, is_smallest_first: false, few: 16_384, kept }
 }
 
 const LEFT_OUT: LeftOut =
@@ -105,7 +105,7 @@ fn requests_replies_and_errors_are_read_as_they_were_written() {
     assert_eq!((read.missing, read.stats, read.has_partitions), (sent.missing, sent.stats, false));
 
     for kept in [
-        Kept::Best { most: usize::MAX, least: 0 },
+        Kept::Best { most: usize::MAX, least: 0, nodes: 1 },
         Kept::Above(Number::Long(i64::MIN)),
         Kept::Above(Number::Double(0.1 + 0.2)),
     ] {

@@ -26,7 +26,7 @@ mod first_cut;
 mod group_sink;
 mod top_cut;
 
-pub mod ranking;
+mod ranking;
 
 pub mod context;
 

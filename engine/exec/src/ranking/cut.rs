@@ -17,6 +17,8 @@ pub struct RankCut {
     pub aggregator: usize,
     /// True when small values are the better ones.
     pub is_smallest_first: bool,
+    /// All groups are wanted while they are no more than this.
+    pub few: usize,
     /// Which groups.
     pub kept: Kept,
 }
@@ -24,12 +26,15 @@ pub struct RankCut {
 /// Groups by their values, the larger the better.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kept {
-    /// The best.
+    /// The best: those that may be among the first `least` of all nodes together, as far as their values on
+    /// one node say so. Where these are more than `most` the best of them, and those that tie with the last.
     Best {
-        /// How many at most, but where fewer than `least` are better than others.
+        /// How many at most.
         most: usize,
-        /// How many at least.
+        /// How many are wanted of all nodes.
         least: usize,
+        /// Over how many nodes the value of a group may be spread.
+        nodes: usize,
     },
     /// Those with a value above this.
     Above(Number),
@@ -42,12 +47,14 @@ impl RankCut {
     /// What is kept of one of so many partitions, over which groups are spread evenly.
     #[must_use]
     pub(crate) fn of_one(&self, partitions: usize) -> Self {
-        let share = |count: usize| (count / partitions.max(1) + 1).saturating_mul(2);
+        let share = |count: usize, more| (count / partitions.max(1) + 1).saturating_mul(more);
         let kept = match self.kept {
-            Kept::Best { most, least } => Kept::Best { most: share(most), least: share(least) },
+            Kept::Best { most, least, nodes } => {
+                Kept::Best { most: share(most, 2), least: share(least, 4), nodes }
+            }
             above @ Kept::Above(_) => above,
         };
-        Self { kept, ..self.clone() }
+        Self { few: self.few / partitions.max(1), kept, ..self.clone() }
     }
 
     /// The groups that are wanted, and what bounds all others, of which some were left out `before`.
@@ -70,7 +77,12 @@ impl RankCut {
                     Kept::Above(Number::Long(floor)) => Some(floor),
                     Kept::Above(Number::Double(_)) | Kept::Best { .. } => None,
                 };
-                let (kept, at_most, at_least) = self.choose(&values, floor, before.is_some())?;
+                let share = |value, nodes| match Number::Long(value).share_below(nodes)? {
+                    Number::Long(share) => Some(share),
+                    Number::Double(_) => None,
+                };
+                let is_cut = before.is_some();
+                let (kept, at_most, at_least) = self.choose(&values, floor, share, is_cut)?;
                 let (at_most, at_least) = (Number::Long(at_most), Number::Long(at_least));
                 (kept, LeftOut { at_most, at_least })
             }
@@ -82,7 +94,12 @@ impl RankCut {
                     Kept::Above(Number::Double(floor)) => Some(floor),
                     Kept::Above(Number::Long(_)) | Kept::Best { .. } => None,
                 };
-                let (kept, at_most, at_least) = self.choose(&values, floor, before.is_some())?;
+                let share = |value, nodes| match Number::Double(value).share_below(nodes)? {
+                    Number::Double(share) => Some(share),
+                    Number::Long(_) => None,
+                };
+                let is_cut = before.is_some();
+                let (kept, at_most, at_least) = self.choose(&values, floor, share, is_cut)?;
                 let (at_most, at_least) = (Number::Double(at_most), Number::Double(at_least));
                 (kept, LeftOut { at_most, at_least })
             }
@@ -103,29 +120,36 @@ impl RankCut {
         &self,
         values: &[T],
         floor: Option<T>,
+        share: impl Fn(T, usize) -> Option<T>,
         is_cut: bool,
     ) -> Option<Chosen<T>> {
-        let half = values.len() / 2;
-        match self.kept {
+        if !is_cut && values.len() <= self.few {
+            return None;
+        }
+        let (kept, at_most, at_least) = match self.kept {
             Kept::Above(_) => {
                 let floor = floor?;
-                divided(values, |value| value > floor).filter(|(kept, ..)| kept.len() <= half)
+                divided(values, |value| value > floor)?
             }
-            Kept::Best { most, least } => {
-                // A few more are not worth a question of their own.
-                let is_worth_it = if is_cut { most } else { most.saturating_mul(2) };
-                if values.len() <= is_worth_it {
+            Kept::Best { most, least, nodes } => {
+                if is_cut && values.len() <= most {
                     return None;
                 }
-                let next = nth_of(values, most.saturating_add(1), |a, b| a > b)?;
-                let better = values.iter().filter(|value| **value > next).count();
-                if better >= least.max(1) {
-                    divided(values, |value| value > next)
-                } else {
-                    divided(values, |value| value >= next).filter(|(kept, ..)| kept.len() <= half)
+                let least = least.max(1);
+                let last = nth_of(values, least, |a, b| a > b)?;
+                let above = |floor: T| values.iter().filter(|value| **value > floor).count();
+                match share(last, nodes).filter(|floor| above(*floor) <= most) {
+                    Some(floor) => divided(values, |value| value > floor)?,
+                    None => {
+                        let next = nth_of(values, most.saturating_add(1), |a, b| a > b)?;
+                        let has_enough = above(next) >= least;
+                        divided(values, |value| value > next || !has_enough && value == next)?
+                    }
                 }
             }
-        }
+        };
+        // To leave few out is not worth a question for those that are missing.
+        (is_cut || kept.len() <= values.len() / 2).then_some((kept, at_most, at_least))
     }
 }
 
@@ -166,7 +190,7 @@ mod tests {
     }
 
     fn cut(kept: Kept) -> RankCut {
-        RankCut { aggregator: 0, is_smallest_first: false, kept }
+        RankCut { aggregator: 0, is_smallest_first: false, few: 0, kept }
     }
 
     fn kept(cut: &RankCut, states: Column) -> Option<(Vec<i64>, LeftOut)> {
@@ -182,16 +206,28 @@ mod tests {
     #[test]
     fn the_best_are_kept_and_the_others_bounded() {
         let values = || Column::longs(vec![5, -1, 3, 3, 9, 2, 7, 0], None);
-        let best = |most, least| cut(Kept::Best { most, least });
+        let best = |most, least| cut(Kept::Best { most, least, nodes: usize::MAX });
         assert_eq!(kept(&best(3, 1), values()), Some((vec![0, 4, 6], longs(3, -1))));
         assert_eq!(kept(&best(1, 1), values()), Some((vec![4], longs(7, -1))));
         // Of those that tie at the end none, or all.
         let ties = || Column::longs(vec![4, 4, 4, 1, 1, 1, 1, 1, 1], None);
         assert_eq!(kept(&best(2, 2), ties()), Some((vec![0, 1, 2], longs(1, 1))));
         assert_eq!(kept(&best(4, 4), ties()), None, "all the others tie");
-        assert_eq!(kept(&best(4, 1), values()), None, "too few to be worth it");
+        assert_eq!(kept(&best(5, 1), values()), None, "more than half");
         let smallest = RankCut { is_smallest_first: true, ..best(2, 1) };
         assert_eq!(kept(&smallest, values()), Some((vec![1, 7], longs(!2, !9))));
+    }
+
+    #[test]
+    fn what_cannot_be_among_the_first_of_so_many_nodes_is_left_out() {
+        let values = || Column::longs(vec![100, 1, 40, 30, 20, 10, 5, 90], None);
+        let best = |most, nodes| cut(Kept::Best { most, least: 2, nodes });
+        // Who has 90 altogether has 30 on one of three nodes.
+        assert_eq!(kept(&best(4, 3), values()), Some((vec![0, 2, 3, 7], longs(20, 1))));
+        assert_eq!(kept(&best(4, 1), values()), Some((vec![0, 7], longs(40, 1))));
+        assert_eq!(kept(&best(3, 3), values()), Some((vec![0, 2, 7], longs(30, 1))), "at most");
+        let few = RankCut { few: 8, ..best(4, 1) };
+        assert_eq!(kept(&few, values()), None, "all while they are few");
     }
 
     #[test]
@@ -209,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_has_no_place_in_the_order_keeps_all() {
-        let best = cut(Kept::Best { most: 1, least: 1 });
+        let best = cut(Kept::Best { most: 1, least: 1, nodes: 3 });
         let nulls = Column::longs(vec![5, 1, 2, 3], nulls_of(4, |row| row != 2));
         assert_eq!(kept(&best, nulls), None);
         assert_eq!(kept(&best, Column::doubles(vec![1.0, f64::NAN, 0.0, 2.0], None)), None);
@@ -221,12 +257,12 @@ mod tests {
 
     #[test]
     fn what_was_left_out_before_counts() {
-        let best = cut(Kept::Best { most: 2, least: 1 });
+        let best = cut(Kept::Best { most: 2, least: 1, nodes: 9 });
         let values = groups(Column::longs(vec![5, 4, 3], None));
         assert!(best.apply(&values, None).is_none());
         let (left, bounds) = best.apply(&values, Some(longs(3, -8))).unwrap();
         assert_eq!((left.group_count(), bounds), (2, longs(3, -8)));
         let part = best.of_one(64);
-        assert_eq!(part.kept, Kept::Best { most: 2, least: 2 });
+        assert_eq!(part.kept, Kept::Best { most: 2, least: 4, nodes: 9 });
     }
 }

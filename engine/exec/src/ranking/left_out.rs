@@ -10,6 +10,30 @@ pub enum Number {
     Double(f64),
 }
 
+/// Part of a share that sums of doubles may be off by, for the order in which they were added, and more.
+const DOUBLE_MARGIN: f64 = 1e-6;
+
+impl Number {
+    /// The largest value that a group may have on each of so many nodes without having this one altogether.
+    /// `None` when nearly every group has more.
+    #[must_use]
+    pub(crate) fn share_below(self, nodes: usize) -> Option<Self> {
+        match (self, nodes) {
+            (Self::Long(value), 0 | 1) => value.checked_sub(1).map(Self::Long),
+            (Self::Double(value), 0 | 1) => Some(Self::Double(value.next_down())),
+            (Self::Long(value), _) => {
+                let nodes = i64::try_from(nodes).unwrap_or(i64::MAX);
+                let share = value.checked_sub(1)? / nodes;
+                (share > 0).then_some(Self::Long(share))
+            }
+            (Self::Double(value), _) => {
+                let share = value / nodes as f64 * (1.0 - DOUBLE_MARGIN);
+                (share > 0.0 && share.is_finite()).then_some(Self::Double(share))
+            }
+        }
+    }
+}
+
 /// What bounds the values of the groups that a contribution lacks. There is one such group at least.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LeftOut {

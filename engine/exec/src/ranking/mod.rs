@@ -22,9 +22,6 @@ const MOST_FIRST: usize = 100_000;
 /// Groups of a node beside each one that is wanted, at least.
 const SENT_PER_WANTED: usize = 2;
 
-/// Part of a bound that sums of doubles may be off by, for the order in which they were added.
-const DOUBLE_MARGIN: f64 = 1e-6;
-
 /// Whole numbers below this are doubles.
 const EXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
 
@@ -107,39 +104,24 @@ impl Ranking {
         }
     }
 
-    /// What each of so many nodes is asked for. `None` where that would be everything.
+    /// What each of so many nodes is asked for, that has more than a `few` groups. `None` where that would be
+    /// everything.
     #[must_use]
-    pub fn cut(&self, aim: Aim, nodes: usize) -> Option<RankCut> {
+    pub fn cut(&self, aim: Aim, nodes: usize, few: usize) -> Option<RankCut> {
+        // The best value of one node is the best of all of them.
+        let nodes = if self.combined == Combined::Best { 1 } else { nodes.max(1) };
         let kept = match aim {
-            Aim::Best { most } => Kept::Best { most, least: self.least() },
-            Aim::From(value) => Kept::Above(self.share_below(value, nodes)?),
+            Aim::Best { most } => Kept::Best { most, least: self.least(), nodes },
+            Aim::From(value) => Kept::Above(value.share_below(nodes)?),
         };
         let Self { aggregator, is_smallest_first, .. } = *self;
-        Some(RankCut { aggregator, is_smallest_first, kept })
+        Some(RankCut { aggregator, is_smallest_first, few, kept })
     }
 
     fn least(&self) -> usize {
         match self.wanted {
             Wanted::First(count) => count,
             Wanted::From(_) => 1,
-        }
-    }
-
-    /// The largest value that a group may have on each of so many nodes without having `value` altogether.
-    fn share_below(&self, value: Number, nodes: usize) -> Option<Number> {
-        match (self.combined, value) {
-            (Combined::Best, Number::Long(value)) => value.checked_sub(1).map(Number::Long),
-            (Combined::Best, Number::Double(value)) => Some(Number::Double(value.next_down())),
-            (Combined::Sum, Number::Long(value)) => {
-                let nodes = i64::try_from(nodes.max(1)).ok()?;
-                // A group with `value` has as much as this and one more on some node.
-                let share = value.checked_sub(1)?.checked_div(nodes)?;
-                (share > 0).then_some(Number::Long(share))
-            }
-            (Combined::Sum, Number::Double(value)) => {
-                let share = value / nodes.max(1) as f64 * (1.0 - DOUBLE_MARGIN);
-                (share > 0.0 && share.is_finite()).then_some(Number::Double(share))
-            }
         }
     }
 }

@@ -86,8 +86,9 @@ fn a_value_to_be_above_is_a_ranking() {
 #[test]
 fn nodes_send_what_their_share_of_a_value_is() {
     let sum = top(r#""s""#, "").unwrap();
-    let above =
-        |ranking: &Ranking, value, nodes| ranking.cut(Aim::From(value), nodes).map(|cut| cut.kept);
+    let above = |ranking: &Ranking, value, nodes| {
+        ranking.cut(Aim::From(value), nodes, 0).map(|cut| cut.kept)
+    };
     for (value, nodes, share) in
         [(5001, 3, 1666), (7, 3, 2), (6, 3, 1), (i64::MAX, 1, i64::MAX - 1)]
     {
@@ -107,6 +108,8 @@ fn nodes_send_what_their_share_of_a_value_is() {
     assert_eq!(above(&most, Number::Long(-5), 3), kept, "the best of one node is the best of all");
     assert_eq!(sum.first_aim(1), Aim::Best { most: 14 });
     assert_eq!(sum.first_aim(100), Aim::Best { most: 100 });
-    let cut = sum.cut(Aim::Best { most: 100 }, 3).unwrap();
-    assert_eq!(cut.kept, Kept::Best { most: 100, least: 7 });
+    let cut = sum.cut(Aim::Best { most: 100 }, 3, 9).unwrap();
+    assert_eq!((cut.few, cut.kept), (9, Kept::Best { most: 100, least: 7, nodes: 3 }));
+    let cut = most.cut(Aim::Best { most: 100 }, 3, 9).unwrap();
+    assert_eq!(cut.kept, Kept::Best { most: 100, least: 7, nodes: 1 });
 }
