@@ -58,7 +58,7 @@ fn view(partition: u32) -> Arc<dyn SegmentView> {
         let name = if number % 97 == 5 { ValueRef::Null } else { ValueRef::String(&visitor) };
         let tags = [format!("tag {}", random(300)), format!("tag {}", random(300))];
         let tags: Vec<Option<&str>> = tags.iter().map(|tag| Some(tag.as_str())).collect();
-        let value = random(40) as i64 - if number % 5 == 0 { 30 } else { 4 };
+        let value = random(40) as i64 - if number.is_multiple_of(5) { 30 } else { 4 };
         let values =
             [name, ValueRef::Long(number as i64), ValueRef::Multi(&tags), ValueRef::Long(value)];
         index.add(row as i64 * 1_000, &values).unwrap();

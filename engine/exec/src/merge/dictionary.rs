@@ -297,7 +297,11 @@ mod tests {
             let rows = texts.iter().enumerate().map(|(row, text)| of(row).then_some(text.as_str()));
             Text::of(rows)
         };
-        let parts = [part(&|row| row % 3 != 0), part(&|row| row % 2 == 0), Text::nulls(2)];
+        let parts = [
+            part(&|row| !row.is_multiple_of(3)),
+            part(&|row| row.is_multiple_of(2)),
+            Text::nulls(2),
+        ];
         let (few, expected) = merge_strings(&parts);
         let columns = parts.iter().cloned().map(Column::Text).collect();
         let (many, found) = merge_keys(columns).expect("same types");
