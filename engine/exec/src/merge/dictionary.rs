@@ -99,7 +99,7 @@ fn merge_by_hash(columns: &[Text]) -> (Distinct, Vec<Vec<u32>>) {
             Some(value) => *known.entry(value).or_insert_with(|| values.push(value)),
         };
         let remap: Vec<u32> = (0..narrow(keys.id_count())).map(new_id).collect();
-        keys.ids().iter().map(|id| remap[*id as usize]).collect()
+        keys.ids().iter().map(|id| remap[*id as usize]).collect::<Vec<u32>>()
     });
     let ids: Vec<Vec<u32>> = ids.collect();
     (Distinct::Text(values.into_text(Vec::new(), false)), ids)
