@@ -120,6 +120,8 @@ async fn act(
     for what in world.audit.broken().into_iter().chain(world.metadata.broken()) {
         stage.tally.violation(what);
     }
+    // The network holds what is reached over it, and that the network: all of it would stay in memory.
+    Cluster::names().for_each(|name| stage.cluster.kill(name));
     Ok(())
 }
 
