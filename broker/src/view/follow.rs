@@ -304,7 +304,7 @@ impl ClusterViews {
                 false => None,
             };
             // A segment that the metadata know of was announced as buffered before.
-            let has_lost = self.follow_discovery(&mut view);
+            let must_ask = self.follow_discovery(&mut view);
             match read {
                 // That no answer came while the process stood still says nothing of the metadata.
                 Some(Read { outcome: Err(_), began, .. })
@@ -317,8 +317,8 @@ impl ClusterViews {
             }
             // Announcements are never shown without the commits before them.
             ask_metadata = self.wants_metadata(&view, None);
-            // What a server that left had buffered may be noted by now, or published, or replayed.
-            ask_metadata |= has_lost && view.metadata.away.is_none();
+            // What a server had buffered may be noted by now, or published, or replayed.
+            ask_metadata |= must_ask && view.metadata.away.is_none();
             if !ask_metadata {
                 break;
             }
@@ -368,14 +368,15 @@ impl ClusterViews {
         }
     }
 
-    /// True when the metadata have to say what became of rows: a server left, or withdrew what it buffered.
+    /// True when the metadata have to say what became of rows: a server left, or withdrew what it buffered, or
+    /// tells all that it has now, and nobody saw what came and went before.
     fn follow_discovery(&self, view: &mut ClusterView) -> bool {
         let awaited_until = Instant::now() + GRACE;
         // Without metadata so far, only what is announced now says what is buffered now.
         let is_first = view.metadata.sequence.is_none();
         match self.discovery.changes_since(view.version).filter(|_| !is_first) {
             Some(changes) => {
-                let mut has_lost = changes.iter().any(|change| change.left);
+                let mut must_ask = changes.iter().any(|change| change.left || change.is_whole);
                 for change in changes {
                     if change.left {
                         view.servers.remove(&change.server);
@@ -383,16 +384,16 @@ impl ClusterViews {
                     } else {
                         let description = Arc::clone(&change.description);
                         view.servers.insert(change.server.clone(), description);
-                        has_lost |=
+                        must_ask |=
                             view.apply_ahead(&change.server, &change.changes, awaited_until);
                     }
                     view.version = change.version;
                 }
-                has_lost
+                must_ask
             }
             None => {
                 view.apply_snapshot(&self.discovery.snapshot(), awaited_until);
-                !is_first
+                true
             }
         }
     }

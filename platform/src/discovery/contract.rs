@@ -72,6 +72,23 @@ fn servers_join_and_leave(discovery: &dyn Discovery) {
     assert_eq!(changes[0].changes.remove, [segment(1).id]);
 }
 
+/// Observers see the difference, also when there is none, and that nobody saw what came before it.
+fn all_of_a_server_is_replaced(discovery: &dyn Discovery) {
+    let server: ServerId = Arc::from("h9");
+    let start = discovery.announce(&server, vec![segment(1), segment(2)]).unwrap();
+    let grown = AnnouncedSegment { size_bytes: 11, ..segment(2) };
+    discovery.replace(&server, vec![grown.clone(), segment(3)]).unwrap();
+    let version = discovery.replace(&server, vec![grown.clone(), segment(3)]).unwrap();
+    assert_eq!(version, start + 2);
+    assert_eq!(days(&discovery.snapshot(), "h9"), [2, 3]);
+    let seen = discovery.changes_since(start - 1).unwrap();
+    let whole: Vec<bool> = seen.iter().map(|change| change.is_whole).collect();
+    assert_eq!(whole, [false, true, true]);
+    let add = vec![grown, segment(3)];
+    let difference = ChangeSet { add, remove: vec![segment(1).id], grow: Vec::new() };
+    assert_eq!((&seen[1].changes, &seen[2].changes), (&difference, &ChangeSet::default()));
+}
+
 fn growth(day: i64, names: &[&str]) -> SchemaGrowth {
     SchemaGrowth { id: segment(day).id, columns: columns(names).columns().to_vec() }
 }
@@ -186,6 +203,7 @@ async fn in_process() {
     versions_of_processes_are_kept_apart(&discovery);
     announces_and_withdraws(&discovery);
     servers_join_and_leave(&discovery);
+    all_of_a_server_is_replaced(&discovery);
     changes_lead_to_the_snapshot(&discovery);
     columns_are_shared(&discovery);
     loads_are_told(&discovery);

@@ -1,6 +1,6 @@
 //! Discovery within one process.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use super::inventory::InventoryVersion;
 use super::schema::SharedSchemas;
 use super::{
-    AnnouncedServer, ChangeSet, Discovery, DiscoveryChange, DiscoveryError, DiscoverySnapshot,
-    Followed, LoadReport, ServerAddress, ServerDescription, ServerId,
+    AnnouncedSegment, AnnouncedServer, ChangeSet, Discovery, DiscoveryChange, DiscoveryError,
+    DiscoverySnapshot, Followed, LoadReport, ServerAddress, ServerDescription, ServerId,
 };
 
 /// How many changes an observer may lag behind before it has to take a snapshot.
@@ -42,12 +42,41 @@ struct State {
 struct Changed {
     changes: ChangeSet,
     left: bool,
+    is_whole: bool,
     loads: Option<Arc<LoadReport>>,
 }
 
 impl From<ChangeSet> for Changed {
     fn from(changes: ChangeSet) -> Self {
         Self { changes, ..Self::default() }
+    }
+}
+
+impl AnnouncedServer {
+    /// Takes a change set, whose columns are shared from then on.
+    fn take(&mut self, changes: &mut ChangeSet, schemas: &mut SharedSchemas) {
+        // Copies the server's map only while a snapshot still shares it.
+        let segments = Arc::make_mut(&mut self.segments);
+        for id in &changes.remove {
+            segments.remove(id);
+        }
+        for segment in &mut changes.add {
+            segment.schema = schemas.share(&segment.schema);
+            segments.insert(segment.id.clone(), segment.clone());
+        }
+        for growth in &changes.grow {
+            if let Some(segment) = segments.get_mut(&growth.id) {
+                segment.schema = schemas.share(&Arc::new(segment.schema.grown(&growth.columns)));
+            }
+        }
+    }
+
+    /// What leads from its segments to these.
+    fn difference(&self, mut all: Vec<AnnouncedSegment>) -> ChangeSet {
+        let stays: BTreeSet<&SegmentId> = all.iter().map(|segment| &segment.id).collect();
+        let remove = self.segments.keys().filter(|id| !stays.contains(id)).cloned().collect();
+        all.retain(|segment| self.segments.get(&segment.id) != Some(segment));
+        ChangeSet { add: all, remove, grow: Vec::new() }
     }
 }
 
@@ -69,7 +98,7 @@ impl InProcessDiscovery {
         state: &mut State,
         server: &ServerId,
         description: Arc<ServerDescription>,
-        Changed { changes, left, loads }: Changed,
+        Changed { changes, left, is_whole, loads }: Changed,
     ) -> u64 {
         state.version += 1;
         let version = state.version;
@@ -80,7 +109,8 @@ impl InProcessDiscovery {
             state.log.pop_front();
         }
         let server = Arc::clone(server);
-        let change = DiscoveryChange { version, server, description, changes, left, loads };
+        let change =
+            DiscoveryChange { version, server, description, changes, left, is_whole, loads };
         state.log.push_back(Arc::new(change));
         version
     }
@@ -125,21 +155,26 @@ impl Discovery for InProcessDiscovery {
         let State { servers, schemas, .. } = &mut *state;
         let announced = servers.entry(Arc::clone(server)).or_default();
         let description = Arc::clone(&announced.description);
-        // Copies the server's map only while a snapshot still shares it.
-        let segments = Arc::make_mut(&mut announced.segments);
-        for id in &changes.remove {
-            segments.remove(id);
-        }
-        for segment in &mut changes.add {
-            segment.schema = schemas.share(&segment.schema);
-            segments.insert(segment.id.clone(), segment.clone());
-        }
-        for growth in &changes.grow {
-            if let Some(segment) = segments.get_mut(&growth.id) {
-                segment.schema = schemas.share(&Arc::new(segment.schema.grown(&growth.columns)));
-            }
-        }
+        announced.take(&mut changes, schemas);
         let version = self.record(&mut state, server, description, changes.into());
+        drop(state);
+        self.publish(version);
+        Ok(version)
+    }
+
+    fn replace(
+        &self,
+        server: &ServerId,
+        segments: Vec<AnnouncedSegment>,
+    ) -> Result<u64, DiscoveryError> {
+        let mut state = self.state.lock();
+        let State { servers, schemas, .. } = &mut *state;
+        let announced = servers.entry(Arc::clone(server)).or_default();
+        let description = Arc::clone(&announced.description);
+        let mut changes = announced.difference(segments);
+        announced.take(&mut changes, schemas);
+        let changed = Changed { is_whole: true, ..changes.into() };
+        let version = self.record(&mut state, server, description, changed);
         drop(state);
         self.publish(version);
         Ok(version)

@@ -132,6 +132,9 @@ pub struct DiscoveryChange {
     pub changes: ChangeSet,
     /// True when the server left; `changes.remove` then names all it had.
     pub left: bool,
+    /// True when it leads to all that the server announces now: what came and went since the change before is
+    /// in no change.
+    pub is_whole: bool,
     /// How much its segments are read from now on, when it told that.
     pub loads: Option<Arc<LoadReport>>,
 }
@@ -191,6 +194,17 @@ pub trait Discovery: Send + Sync + Debug {
     /// # Errors
     /// When the registry is away; then nothing changed.
     fn apply(&self, server: &ServerId, changes: ChangeSet) -> Result<u64, DiscoveryError>;
+
+    /// Makes these all that a server announces, at one instant. Observers are told that nobody saw what came
+    /// and went until then. An unknown server joins as in [`Discovery::apply`].
+    ///
+    /// # Errors
+    /// When the registry is away; then nothing changed.
+    fn replace(
+        &self,
+        server: &ServerId,
+        segments: Vec<AnnouncedSegment>,
+    ) -> Result<u64, DiscoveryError>;
 
     /// Withdraws a server and all it announced.
     ///

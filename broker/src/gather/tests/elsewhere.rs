@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use self::world::{BUFFERING, Cluster, HISTORICAL};
+use self::world::{BUFFERING, Cluster, HISTORICAL, Sight};
 
 #[tokio::test(start_paused = true)]
 async fn i_09_what_another_broker_acknowledged_is_in_the_answer_at_once() {
@@ -116,6 +116,38 @@ async fn i_09_a_node_that_nobody_told_of_is_known_by_the_metadata() {
     assert!(error.contains("buffered by 'stranger'"), "{error}");
 }
 
+/// A sink that is opened and published while its node is out of sight was never seen as buffered, and the
+/// metadata as they were read before do not call it used.
+#[tokio::test(start_paused = true)]
+async fn i_09_what_came_and_was_published_while_a_node_was_out_of_sight_is_in_the_answer() {
+    for (sight, is_released) in
+        [(Sight::Broken, false), (Sight::Gone, false), (Sight::Broken, true), (Sight::Gone, true)]
+    {
+        let mut cluster = Cluster::new(false).await;
+        cluster.say_that_buffers("n0").await;
+        cluster.push(0, "t", 1).await;
+        cluster.hand_off(0).await;
+        sleep(Duration::from_millis(20)).await;
+        cluster.see(0, sight).await;
+        assert_eq!(cluster.ask(json!({})).await.unwrap(), cluster.acknowledged);
+        // That another node has it by now is not seen either.
+        cluster.see(HISTORICAL, Sight::Broken).await;
+        cluster.push(0, "t", 2).await;
+        cluster.hand_off(0).await;
+        if is_released {
+            cluster.release(0);
+        }
+        cluster.see(0, Sight::Followed).await;
+        if is_released {
+            let error = cluster.ask(json!({})).await.unwrap_err().to_string();
+            assert!(error.contains("1 segment(s) are unavailable"), "{sight:?}: {error}");
+            cluster.see(HISTORICAL, Sight::Followed).await;
+        }
+        let found = cluster.ask(json!({})).await.unwrap();
+        assert_eq!(found, cluster.acknowledged, "{sight:?}, released: {is_released}");
+    }
+}
+
 /// One step of a cluster's life.
 #[derive(Debug, Clone)]
 enum Step {
@@ -125,6 +157,7 @@ enum Step {
     Stall { node: usize, ms: u64 },
     Away { node: usize },
     Back { node: usize },
+    See { node: usize, sight: Sight },
     Pass { ms: u64 },
     Ask { known: bool },
 }
@@ -132,6 +165,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let node = 0..BUFFERING;
     let datasource = prop_oneof![3 => Just("t"), 1 => Just("u")];
+    let sight =
+        prop_oneof![2 => Just(Sight::Followed), 1 => Just(Sight::Broken), 1 => Just(Sight::Gone)];
     prop_oneof![
         6 => (node.clone(), datasource, 0..4_i64)
             .prop_map(|(node, datasource, hour)| Step::Push { node, datasource, hour }),
@@ -141,6 +176,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..=HISTORICAL, 0..2_500_u64).prop_map(|(node, ms)| Step::Stall { node, ms }),
         1 => node.clone().prop_map(|node| Step::Away { node }),
         2 => node.prop_map(|node| Step::Back { node }),
+        2 => (0..=HISTORICAL, sight).prop_map(|(node, sight)| Step::See { node, sight }),
         1 => (0..50_u64).prop_map(|ms| Step::Pass { ms }),
         8 => any::<bool>().prop_map(|known| Step::Ask { known }),
     ]
@@ -150,7 +186,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// Whatever is late: an answer has each row that was acknowledged before the query came, once, or
-    /// there is an error, which there is only while a node is away.
+    /// there is an error, which there is only while a node is away or out of sight.
     #[test]
     fn i_09_an_answer_has_every_row_that_was_acknowledged_before(
         steps in prop::collection::vec(step(), 1..40),
@@ -163,6 +199,9 @@ proptest! {
             .unwrap();
         runtime.block_on(async {
             let mut cluster = Cluster::new(older).await;
+            for node in 0..BUFFERING {
+                cluster.say_that_buffers(&format!("n{node}")).await;
+            }
             for step in steps {
                 cluster.take(step).await;
             }
@@ -180,12 +219,13 @@ impl Cluster {
             Step::Stall { node, ms } => self.stall(node, ms),
             Step::Away { node } => is_away(node).store(true, Ordering::SeqCst),
             Step::Back { node } => is_away(node).store(false, Ordering::SeqCst),
+            Step::See { node, sight } => self.see(node, sight).await,
             Step::Pass { ms } => sleep(Duration::from_millis(ms)).await,
             Step::Ask { known } => {
                 let context =
                     json!({ "useResultLevelCache": known, "populateResultLevelCache": known });
-                let somebody_is_away =
-                    (0..BUFFERING).any(|node| is_away(node).load(Ordering::SeqCst));
+                let somebody_is_away = !self.sees_all()
+                    || (0..BUFFERING).any(|node| is_away(node).load(Ordering::SeqCst));
                 match self.ask(context).await {
                     Ok(found) => assert_eq!(found, self.acknowledged),
                     Err(error) => assert!(somebody_is_away, "{error}"),

@@ -123,7 +123,10 @@ async fn a_mirror_is_what_it_mirrors_after_every_change() {
             step();
             let update = next(&mut updates).await;
             assert_eq!(update.is_whole, number == 0);
+            let before = target.snapshot().version;
             mirror.apply(update).unwrap();
+            let changes = target.changes_since(before).unwrap();
+            assert_eq!(changes.iter().any(|change| change.is_whole), number == 0);
             let expected = seen(&*source, &ServerAddress::InProcess);
             assert_eq!(seen(&*target, &there()), expected, "step {number}");
             assert_eq!(mirror.known().unwrap().version, source.snapshot().version);

@@ -98,7 +98,7 @@ impl Following {
 
     /// `None` for a node of another process, which that process tells of.
     fn update_of(&self, change: &DiscoveryChange) -> Option<InventoryUpdate> {
-        let DiscoveryChange { version, server, description, changes, left, loads } = change;
+        let DiscoveryChange { version, server, description, changes, left, loads, .. } = change;
         (description.address == ServerAddress::InProcess).then(|| InventoryUpdate {
             at: self.at(*version),
             is_whole: false,

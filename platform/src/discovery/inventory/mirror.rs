@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
-use super::super::{
-    AnnouncedSegment, ChangeSet, Discovery, DiscoveryError, LoadReport, ServerAddress, ServerId,
-};
+use super::super::{ChangeSet, Discovery, DiscoveryError, LoadReport, ServerAddress, ServerId};
 use super::{Inventory, InventoryUpdate, InventoryVersion, NodeChange};
 
 /// The announcements of another process in the registry of this one.
@@ -75,11 +73,9 @@ impl Mirror {
                 continue;
             }
             self.into.join(&server, &description.reached_at(&self.address))?;
-            let changes = match is_whole {
-                true => self.difference(&server, changes),
-                false => changes,
-            };
-            if changes != ChangeSet::default() {
+            if is_whole {
+                self.into.replace(&server, changes.add)?;
+            } else if changes != ChangeSet::default() {
                 self.into.apply(&server, changes)?;
             }
             if let Some(loads) = loads {
@@ -97,17 +93,6 @@ impl Mirror {
         if let ServerAddress::Network(address) = &self.address {
             self.into.note_followed(address, known);
         }
-    }
-
-    /// From what the registry has of a node to all that it announces.
-    fn difference(&self, server: &ServerId, all: ChangeSet) -> ChangeSet {
-        let view = self.into.snapshot();
-        let Some(had) = view.servers.get(server) else { return all };
-        let stays: BTreeSet<_> = all.add.iter().map(|segment| &segment.id).collect();
-        let remove = had.segments.keys().filter(|id| !stays.contains(id)).cloned().collect();
-        let is_known = |segment: &AnnouncedSegment| had.segments.get(&segment.id) == Some(segment);
-        let add = all.add.iter().filter(|segment| !is_known(segment)).cloned().collect();
-        ChangeSet { add, remove, grow: Vec::new() }
     }
 
     /// Withdraws all that the process announced: it is gone.

@@ -29,6 +29,7 @@ use henge_platform::telemetry::Metrics;
 use henge_types::{Interval, SegmentId};
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::world::{options, search};
@@ -127,10 +128,22 @@ impl DataNode for Served {
     }
 }
 
+/// What the broker sees of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Its announcements, as they come.
+    Followed,
+    /// Those of before: the connection broke.
+    Broken,
+    /// Nothing: it is taken for dead.
+    Gone,
+}
+
 /// A process with one node.
 pub(super) struct Process {
     pub(super) rows: Arc<Rows>,
     registry: Arc<InProcessDiscovery>,
+    sight: watch::Sender<Sight>,
     /// The broker hears nothing of its announcements until then.
     stalled_until: Arc<Mutex<Instant>>,
 }
@@ -268,6 +281,18 @@ impl Cluster {
         registry.unannounce(&rows.server, gone).unwrap();
     }
 
+    /// The broker sees so much of a process from now on, at once.
+    pub(super) async fn see(&self, node: usize, sight: Sight) {
+        self.stall(node, 0);
+        self.processes[node].sight.send_replace(sight);
+        sleep(Duration::from_millis(5)).await;
+    }
+
+    /// Whether the broker follows what all nodes announce.
+    pub(super) fn sees_all(&self) -> bool {
+        self.processes.iter().all(|process| *process.sight.borrow() == Sight::Followed)
+    }
+
     pub(super) fn stall(&self, node: usize, ms: u64) {
         *self.processes[node].stalled_until.lock() = Instant::now() + Duration::from_millis(ms);
     }
@@ -316,15 +341,35 @@ fn start(
     let stalled_until = Arc::new(Mutex::new(Instant::now()));
     let there = ServerAddress::Network(address.into());
     let mirror = Mirror::new(Arc::clone(discovery) as _, there);
-    tokio::spawn(follow(inventory, mirror, Arc::clone(&stalled_until)));
-    Process { rows, registry, stalled_until }
+    let sight = watch::Sender::new(Sight::Followed);
+    tokio::spawn(see(inventory, mirror, sight.subscribe(), Arc::clone(&stalled_until)));
+    Process { rows, registry, sight, stalled_until }
 }
 
-async fn follow(
+/// Follows a process as far as it is to be seen.
+async fn see(
     inventory: Arc<LocalInventory>,
     mut mirror: Mirror,
+    mut sight: watch::Receiver<Sight>,
     stalled_until: Arc<Mutex<Instant>>,
 ) {
+    loop {
+        let seen = *sight.borrow_and_update();
+        if seen == Sight::Gone {
+            mirror.forget().unwrap();
+        }
+        tokio::select! {
+            biased;
+            changed = sight.changed() => if changed.is_err() {
+                return;
+            },
+            () = follow(&inventory, &mut mirror, &stalled_until), if seen == Sight::Followed => {}
+        }
+    }
+}
+
+/// More came meanwhile than is kept: everything is told.
+async fn follow(inventory: &LocalInventory, mirror: &mut Mirror, stalled_until: &Mutex<Instant>) {
     let mut updates = inventory.follow(None);
     while let Some(update) = updates.next().await {
         loop {
