@@ -153,8 +153,8 @@ class Duck:
 
 
 def figures(times, before, after):
-    """Milliseconds of the first question and of all, and what was read."""
+    """Milliseconds of the first question and of all; what was read before it was ready, and by the questions."""
     ordered = sorted(times)
     at = lambda part: round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 1)
     return {'first': round(times[0], 1), 'p50': at(0.5), 'p99': at(0.99), 'largest': round(ordered[-1], 1),
-            'read_mb': round(after[0] - before[0]), 'faults': after[1] - before[1]}
+            'start_mb': round(before[0]), 'read_mb': round(after[0] - before[0]), 'faults': after[1] - before[1]}

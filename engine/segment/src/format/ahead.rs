@@ -125,6 +125,14 @@ impl Ahead {
         }
     }
 
+    /// A range that is of no column is about to be read, as the ends of a file when it is opened: a page that
+    /// was not asked for has the system read megabytes around it on some machines.
+    pub(crate) fn before_range(&self, range: &Range<u64>) {
+        if !range.is_empty() {
+            self.ask_for(self.units_of(range), self.asks.epoch());
+        }
+    }
+
     /// Asks for what was not asked for of a piece, and behind it for twice as much as was read before it.
     #[cold]
     fn ask(&self, of_piece: &Range<usize>, column_end: usize, epoch: u32) {

@@ -66,8 +66,9 @@ impl MappedSegment {
     /// `UnknownVersion` for a file of another format version, `Corrupt` for anything else that is not
     /// a sound header, trailer and footer.
     pub fn open(bytes: SegmentBytes) -> Result<Self> {
-        let footer = read_footer(&bytes, None)?;
-        Self::from_footer(bytes, Supply::default(), footer)
+        let supply = Supply::default();
+        let footer = read_footer(&bytes, &supply)?;
+        Self::from_footer(bytes, supply, footer)
     }
 
     /// As [`MappedSegment::open`], for a file that is mapped: `asks` is told what is about to be read of it.
@@ -75,9 +76,10 @@ impl MappedSegment {
     /// # Errors
     /// As [`MappedSegment::open`].
     pub fn open_ahead(bytes: SegmentBytes, asks: Arc<dyn ReadAhead>) -> Result<Self> {
-        let footer = read_footer(&bytes, None)?;
         let ahead = Some(Ahead::new(asks, (*bytes).as_ref().len()));
-        Self::from_footer(bytes, Supply { ahead, holes: None }, footer)
+        let supply = Supply { ahead, holes: None };
+        let footer = read_footer(&bytes, &supply)?;
+        Self::from_footer(bytes, supply, footer)
     }
 
     /// Opens a segment of which only a part may be here: `bytes` are as many as it has, zeros where nothing
@@ -86,9 +88,9 @@ impl MappedSegment {
     /// # Errors
     /// As [`MappedSegment::open`], and `Fetch`.
     pub fn open_with_holes(bytes: SegmentBytes, fetch: Arc<dyn FetchBytes>) -> Result<Self> {
-        let holes = Holes::new(fetch);
-        let footer = read_footer(&bytes, Some(&holes))?;
-        Self::from_footer(bytes, Supply { holes: Some(holes), ahead: None }, footer)
+        let supply = Supply { holes: Some(Holes::new(fetch)), ahead: None };
+        let footer = read_footer(&bytes, &supply)?;
+        Self::from_footer(bytes, supply, footer)
     }
 
     fn from_footer(
@@ -168,26 +170,26 @@ impl MappedSegment {
 }
 
 /// The verified footer, raw and parsed.
-fn read_footer(bytes: &SegmentBytes, holes: Option<&Holes>) -> Result<(Vec<u8>, Footer)> {
+fn read_footer(bytes: &SegmentBytes, supply: &Supply) -> Result<(Vec<u8>, Footer)> {
     // The compiler is not to know that it has read these bytes before.
     let file = || std::hint::black_box(&**bytes).as_ref();
     let length = file().len() as u64;
     let tail = length.saturating_sub(TAIL_BYTES);
     let ends = [0..(HEADER_BYTES as u64).min(tail), tail..length];
-    let trailer = filling(holes, &ends, || Trailer::read(file()))?;
+    let trailer = reading(supply, &ends, || Trailer::read(file()))?;
     let lies = trailer.footer_offset..tail.max(trailer.footer_offset);
-    let raw = filling(holes, &[lies], || trailer.footer(file()))?;
+    let raw = reading(supply, &[lies], || trailer.footer(file()))?;
     let footer = Footer::parse(&raw)?;
     Ok((raw, footer))
 }
 
-/// Reads something, and once more when these ranges were not here.
-fn filling<T>(
-    holes: Option<&Holes>,
-    ranges: &[Range<u64>],
-    read: impl Fn() -> Result<T>,
-) -> Result<T> {
-    match (read(), holes) {
+/// Reads something that lies in these ranges: they are asked for before, and when they were not here it is
+/// read once more.
+fn reading<T>(supply: &Supply, ranges: &[Range<u64>], read: impl Fn() -> Result<T>) -> Result<T> {
+    if let Some(ahead) = &supply.ahead {
+        ranges.iter().for_each(|range| ahead.before_range(range));
+    }
+    match (read(), &supply.holes) {
         (Err(SegmentError::Corrupt(_)), Some(holes)) => {
             let ranges: Vec<_> = ranges.iter().filter(|range| !range.is_empty()).cloned().collect();
             holes.fill(&ranges)?;
@@ -219,7 +221,7 @@ fn open_projection(
 ) -> Result<MappedSegment> {
     let open = |bytes: SegmentBytes| {
         let supply = supply.within(stored.offset);
-        let footer = read_footer(&bytes, supply.holes.as_ref())?;
+        let footer = read_footer(&bytes, &supply)?;
         match footer.1.projections.is_empty() {
             true => MappedSegment::from_footer(bytes, supply, footer),
             false => Err(corrupt("a projection holds projections")),
