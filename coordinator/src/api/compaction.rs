@@ -1,16 +1,17 @@
 //! `/druid/coordinator/v1/config/compaction` and `/druid/coordinator/v1/compaction`: what is to be compacted,
 //! how far that is, and why each part of the time waits, is compact or is left alone.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use henge_compaction::{CompactionConfig, Totals, totals};
+use henge_compaction::{CompactionConfig, Totals, choose, totals};
 use henge_platform::http::{DruidError, LimitedBody};
-use henge_types::format_timestamp;
 use henge_types::json_read::read_named;
+use henge_types::{Interval, format_timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -300,7 +301,7 @@ async fn look(
     Ok(())
 }
 
-/// Each part of the time, the newest first, with what is thought of it and why.
+/// Each part of the time, the newest first, with what is thought of it and why, and when its turn comes.
 async fn explain(
     State(coordinator): State<Arc<Coordinator>>,
     parameters: Parameters,
@@ -308,10 +309,14 @@ async fn explain(
     let asked = asked(parameters)?;
     let judged = judged(&coordinator, asked.data_source.as_deref()).await?;
     let parts = judged.iter().flat_map(|JudgedDatasource { config, parts }| {
-        parts.iter().map(|part| {
+        let order = choose(parts, usize::MAX).into_iter().map(|unit| unit.interval);
+        let places: HashMap<Interval, usize> = order.zip(1..).collect();
+        parts.iter().map(move |part| {
             json!({
                 "dataSource": config.data_source,
                 "interval": part.unit.interval,
+                // Of those of the datasource that wait: 1 is the next.
+                "place": places.get(&part.unit.interval),
                 "segments": part.unit.segments().count(),
                 "rows": part.unit.rows(),
                 "bytes": part.unit.size_bytes(),

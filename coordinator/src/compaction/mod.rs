@@ -15,26 +15,32 @@ use henge_platform::metadata::MetadataStore;
 use henge_platform::runtime::blocking;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
 pub use store::{CompactionChange, CompactionLimits};
 pub(crate) use store::{CompactionStore, Configured};
 pub use tasks::TaskRunner;
-pub(crate) use tasks::{AtWork, Failed, UnderWay};
+pub(crate) use tasks::{AtWork, Ended, UnderWay};
 
 use crate::Coordinator;
-use crate::duty::compact::{JudgedDatasource, Seen, judge_datasource, plan};
+use crate::duty::compact::{JudgedDatasource, Seen, Turns, judge_datasource, plan};
 use crate::error::Result;
 
 /// Time between two looks while there is nothing to do.
 const CALM: Duration = Duration::from_secs(30);
 /// The same while tasks are under way, or parts wait.
 const BUSY: Duration = Duration::from_secs(5);
+/// How often it is looked whether one of these tasks has ended.
+const STEP: Duration = Duration::from_millis(500);
+/// Looking at everything, of millions of segments, takes at most such a part of the time.
+const LOOKING_SHARE: u32 = 10;
 
 /// Automatic compaction of one coordinator.
 #[derive(Debug)]
 pub(crate) struct Compaction {
     pub(crate) store: CompactionStore,
     intervals: tasks::Intervals,
+    turns: Mutex<Turns>,
     forms: Arc<Mutex<Forms>>,
     /// Somebody changed what is wanted, or asks for a look.
     pub(crate) wake: Notify,
@@ -74,6 +80,7 @@ impl Compaction {
         Self {
             store: CompactionStore::new(metadata),
             intervals: tasks::Intervals::default(),
+            turns: Mutex::default(),
             forms: Arc::default(),
             wake: Notify::new(),
             counts: CompactionCounts::default(),
@@ -90,17 +97,35 @@ impl Coordinator {
 
     /// Compacts what is configured, while it leads, until the future is dropped.
     pub async fn compact_with(&self, runner: &dyn TaskRunner) {
-        let mut wait = BUSY;
+        let (mut wait, mut took, mut at_work) = (BUSY, Duration::ZERO, 0);
         loop {
-            let _ = tokio::time::timeout(wait, self.compaction.wake.notified()).await;
-            wait = match self.compact_once(runner).await {
-                Ok(true) => BUSY,
-                Ok(false) => CALM,
+            let step = STEP.max(took * LOOKING_SHARE);
+            let _ = timeout(wait.max(step), self.task_ends(at_work, step)).await;
+            let began = Instant::now();
+            (wait, at_work) = match self.compact_once(runner).await {
+                Ok(true) => (BUSY, self.compaction.counts.running()),
+                Ok(false) => (CALM, 0),
                 Err(error) => {
                     tracing::warn!(%error, "looking for what is to be compacted failed, will look again");
-                    CALM
+                    (CALM, 0)
                 }
             };
+            took = began.elapsed();
+        }
+    }
+
+    /// Waits until one of the compactions under way ends, so that the next begins at once, or somebody asks for
+    /// a look.
+    async fn task_ends(&self, at_work: u64, step: Duration) {
+        let Compaction { wake, intervals, .. } = &self.compaction;
+        if at_work == 0 {
+            return wake.notified().await;
+        }
+        while timeout(step, wake.notified()).await.is_err() {
+            match intervals.under_way(self.metadata.as_ref()).await {
+                Ok(now) if (now.compactions.len() as u64) < at_work => return,
+                Ok(_) | Err(_) => {}
+            }
         }
     }
 
@@ -126,11 +151,14 @@ impl Coordinator {
             0 => limits.slots(runner.nodes()).saturating_sub(under_way.compactions.len()),
             _ => 0,
         };
-        for task in plan(&judged, room) {
+        let tasks = plan(&judged, room, &self.compaction.turns.lock());
+        for task in tasks {
             let (datasource, interval) = (task.data_source.clone(), task.interval);
             match runner.submit(task.to_value().to_string()).await {
                 Ok(task) => {
                     counts.submitted.fetch_add(1, Ordering::Relaxed);
+                    counts.running.fetch_add(1, Ordering::Relaxed);
+                    self.compaction.turns.lock().took(&datasource);
                     tracing::info!(%task, %datasource, %interval, "compaction submitted");
                 }
                 Err(error) => {
@@ -140,7 +168,7 @@ impl Coordinator {
                 }
             }
         }
-        Ok(!under_way.compactions.is_empty() || !plan(&judged, 1).is_empty())
+        Ok(!under_way.compactions.is_empty() || judged.iter().any(JudgedDatasource::waits))
     }
 
     /// All configured datasources, with what is thought of each part of their time.
@@ -155,15 +183,16 @@ impl Coordinator {
         let compactions = Arc::new(compactions);
         let mut judged = Vec::with_capacity(configured.len());
         for Configured { config, since_ms } in configured {
-            let mut failed =
-                self.compaction.intervals.failed(metadata, &config.data_source).await?;
+            let (intervals, name) = (&self.compaction.intervals, &config.data_source);
+            let now_ms = self.shared.clock.now_ms();
             // What failed before it was configured otherwise says nothing of it now.
-            failed.retain(|failed| failed.ended_ms >= since_ms);
+            let failed = intervals.failed(metadata, name, since_ms).await?;
+            let done = intervals.done(metadata, name, config.rested_before_ms(now_ms)).await?;
             let (used, compactions) = (Arc::clone(&used), Arc::clone(&compactions));
             let forms = Arc::clone(&self.compaction.forms);
-            let now_ms = self.shared.clock.now_ms();
             let work = move || {
-                let seen = Seen { used: &used, at_work: &compactions, failed: &failed, now_ms };
+                let (failed, done) = (failed.as_slice(), done.as_slice());
+                let seen = Seen { used: &used, at_work: &compactions, failed, done, now_ms };
                 judge_datasource(config, &seen, &mut forms.lock())
             };
             judged.push(blocking(work).await??);

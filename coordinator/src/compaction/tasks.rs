@@ -14,6 +14,8 @@ use crate::error::Result;
 
 /// Failed tasks that are looked at, a datasource.
 const FAILED_LOOKED_AT: usize = 100;
+/// Tasks that came to their end are many more; what is older than these is taken for rested.
+const DONE_LOOKED_AT: usize = 500;
 /// Tasks under way that are counted.
 const MOST_COUNTED: usize = 10_000;
 
@@ -38,11 +40,12 @@ pub(crate) struct AtWork {
     pub interval: Interval,
 }
 
-/// An attempt that failed.
+/// A task that ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failed {
+pub(crate) struct Ended {
     pub interval: Interval,
     pub ended_ms: i64,
+    /// Why it failed, if it did.
     pub error: String,
 }
 
@@ -94,28 +97,49 @@ impl Intervals {
         Ok(found)
     }
 
-    /// Compactions of a datasource that failed, the newest first.
+    /// Compactions of a datasource that failed after some moment, the newest first.
     pub(crate) async fn failed(
         &self,
         metadata: &dyn MetadataStore,
         datasource: &str,
-    ) -> Result<Vec<Failed>> {
-        let filter = TaskFilter {
-            status: Some(TaskStatus::Failed),
-            datasource: Some(datasource.to_owned()),
-            limit: FAILED_LOOKED_AT,
-            ..TaskFilter::default()
-        };
-        let mut failed = Vec::new();
-        for record in metadata.list_tasks(&filter).await? {
-            if record.task_type != TASK_TYPE {
+        after_ms: i64,
+    ) -> Result<Vec<Ended>> {
+        let (status, limit) = (Some(TaskStatus::Failed), FAILED_LOOKED_AT);
+        let datasource = Some(datasource.to_owned());
+        let filter = TaskFilter { status, datasource, limit, ..TaskFilter::default() };
+        self.ended(metadata, &filter, after_ms).await
+    }
+
+    /// Compactions of a datasource that were done after some moment, the newest first.
+    pub(crate) async fn done(
+        &self,
+        metadata: &dyn MetadataStore,
+        datasource: &str,
+        after_ms: i64,
+    ) -> Result<Vec<Ended>> {
+        let (status, limit) = (Some(TaskStatus::Success), DONE_LOOKED_AT);
+        let datasource = Some(datasource.to_owned());
+        let filter = TaskFilter { status, datasource, limit, ..TaskFilter::default() };
+        self.ended(metadata, &filter, after_ms).await
+    }
+
+    async fn ended(
+        &self,
+        metadata: &dyn MetadataStore,
+        filter: &TaskFilter,
+        after_ms: i64,
+    ) -> Result<Vec<Ended>> {
+        let mut ended = Vec::new();
+        for record in metadata.list_tasks(filter).await? {
+            let ended_ms = record.created_ms + record.duration_ms.unwrap_or(0);
+            if record.task_type != TASK_TYPE || ended_ms < after_ms {
                 continue;
             }
             if let Some(interval) = self.of(metadata, &record.id).await? {
-                let ended_ms = record.created_ms + record.duration_ms.unwrap_or(0);
-                failed.push(Failed { interval, ended_ms, error: record.error.unwrap_or_default() });
+                let error = record.error.unwrap_or_default();
+                ended.push(Ended { interval, ended_ms, error });
             }
         }
-        Ok(failed)
+        Ok(ended)
     }
 }

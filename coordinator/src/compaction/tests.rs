@@ -108,6 +108,32 @@ async fn the_newest_part_that_is_old_enough_is_compacted_one_at_a_time() {
     assert_eq!(verdicts(&coordinator).await.iter().filter(|v| running(v)).count(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_next_task_begins_when_one_ends() {
+    let node = Node::new();
+    let coordinator = node.setup.coordinator(1, Leadership::alone());
+    node.setup.publish(0..31).await;
+    node.setup.clock.set(60 * 24 * HOUR_MS);
+    configure(&coordinator, Some(&MONTH.replace("P2D", "PT0S"))).await;
+    let submitted = async |count: usize| {
+        while node.submitted.lock().len() < count {
+            tokio::time::sleep(STEP / 5).await;
+        }
+    };
+    let ends = async {
+        submitted(1).await;
+        tokio::time::sleep(STEP).await;
+        node.end("c0", None).await;
+        let ended = Instant::now();
+        submitted(2).await;
+        assert!(ended.elapsed() < BUSY / 2, "{:?}", ended.elapsed());
+    };
+    tokio::select! {
+        () = coordinator.compact_with(&node) => {}
+        () = ends => {}
+    }
+}
+
 #[tokio::test]
 async fn what_failed_rests_longer_each_time_unless_somebody_changes_what_is_wanted() {
     let node = Node::new();

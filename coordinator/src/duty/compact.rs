@@ -1,5 +1,5 @@
 //! Small segments: which parts of which datasources are to be compacted next. A task for each; not where one is
-//! at it already, and not too soon where one failed.
+//! at it already, and not too soon where one failed, or was done and little came since.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use henge_platform::metadata::PublishedSegment;
 use henge_types::{Interval, SegmentId, Version};
 use serde_json::Map;
 
-use crate::compaction::{AtWork, Failed};
+use crate::compaction::{AtWork, Ended};
 use crate::error::Result;
 
 /// After a failed attempt the next one waits this long, then twice as long each time.
@@ -26,7 +26,9 @@ pub(crate) struct Seen<'a> {
     /// Compactions under way.
     pub at_work: &'a [AtWork],
     /// Those of the datasource that failed.
-    pub failed: &'a [Failed],
+    pub failed: &'a [Ended],
+    /// Those of the datasource that were done lately.
+    pub done: &'a [Ended],
     pub now_ms: i64,
 }
 
@@ -35,6 +37,34 @@ pub(crate) struct Seen<'a> {
 pub(crate) struct JudgedDatasource {
     pub config: CompactionConfig,
     pub parts: Vec<Judged>,
+}
+
+impl JudgedDatasource {
+    /// Whether something is to be compacted.
+    pub(crate) fn waits(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part.verdict, Verdict::Awaiting(_)))
+    }
+}
+
+/// Which datasource was given a task when, so that the one that waits longest is next: there may be room for
+/// one task only, and one that always has something to do is not to keep it. Who leads next begins anew.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    given: u64,
+    last: BTreeMap<String, u64>,
+}
+
+impl Turns {
+    /// A datasource was given a task.
+    pub(crate) fn took(&mut self, datasource: &str) {
+        self.given += 1;
+        self.last.insert(datasource.to_owned(), self.given);
+    }
+
+    /// 0 for one that never was given any.
+    fn last(&self, datasource: &str) -> u64 {
+        self.last.get(datasource).copied().unwrap_or_default()
+    }
 }
 
 /// Judges all of a datasource.
@@ -69,15 +99,25 @@ pub(crate) fn judge_datasource(
         let running = at_work.iter().find(|work| work.interval.overlaps(&unit.interval));
         if let Some(work) = running {
             *verdict = Verdict::Skipped(Skip::Running { task: work.task.clone() });
-        } else if let Some(skip) = rests(unit.interval, seen) {
+        } else if let Some(skip) = failed_lately(unit.interval, seen) {
+            *verdict = Verdict::Skipped(skip);
+        } else if let Some(compacted_ms) = done_ms(unit.interval, seen)
+            && let Some(skip) = config.rests(verdict, compacted_ms, seen.now_ms)
+        {
             *verdict = Verdict::Skipped(skip);
         }
     }
     Ok(JudgedDatasource { config, parts })
 }
 
+/// When a part was compacted last, as far as that is known.
+fn done_ms(interval: Interval, seen: &Seen<'_>) -> Option<i64> {
+    let done = seen.done.iter().filter(|done| done.interval.overlaps(&interval));
+    done.map(|done| done.ended_ms).max()
+}
+
 /// Whether a part is not to be tried yet.
-fn rests(interval: Interval, seen: &Seen<'_>) -> Option<Skip> {
+fn failed_lately(interval: Interval, seen: &Seen<'_>) -> Option<Skip> {
     let failed = seen.failed.iter().filter(|failed| failed.interval.overlaps(&interval));
     let attempts = failed.clone().count() as u32;
     let last = failed.max_by_key(|failed| failed.ended_ms)?;
@@ -86,12 +126,14 @@ fn rests(interval: Interval, seen: &Seen<'_>) -> Option<Skip> {
     (seen.now_ms < until_ms).then(|| Skip::Failed { error: last.error.clone(), until_ms })
 }
 
-/// The next tasks, at most so many: the datasources in turn, the newest part of each first.
-pub(crate) fn plan(judged: &[JudgedDatasource], most: usize) -> Vec<CompactTask> {
+/// The next tasks, at most so many: the datasources in turn, beginning with the one whose last turn is longest
+/// ago, and the parts of each in their order.
+pub(crate) fn plan(judged: &[JudgedDatasource], most: usize, turns: &Turns) -> Vec<CompactTask> {
     let mut queues: Vec<_> = judged
         .iter()
         .map(|datasource| (&datasource.config, choose(&datasource.parts, most).into_iter()))
         .collect();
+    queues.sort_by_key(|(config, _)| turns.last(&config.data_source));
     let mut tasks = Vec::new();
     let mut before = usize::MAX;
     while tasks.len() < most && tasks.len() != before {
@@ -107,3 +149,6 @@ pub(crate) fn plan(judged: &[JudgedDatasource], most: usize) -> Vec<CompactTask>
     }
     tasks
 }
+
+#[cfg(test)]
+mod tests;

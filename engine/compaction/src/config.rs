@@ -8,12 +8,15 @@ use serde_json::{Map, Value};
 use crate::age::{Age, Goal, before};
 use crate::error::{CompactionError, Result};
 use crate::facts::SegmentFacts;
-use crate::judge::Limits;
+use crate::judge::{Limits, Skip, Verdict};
 use crate::spec::{WantedFields, can_follow, check_granularities};
 use crate::wanted::Wanted;
 
 /// Priority of tasks unless something else is said, as Druid has it; queries and loads come first.
 const TASK_PRIORITY: i32 = 25;
+/// Segments that end the rest of what was compacted, unless something else is said: as many more than needed
+/// are noticed by queries, and fewer are not worth writing all of it again.
+const MIN_LATE_SEGMENTS: u64 = 20;
 /// Bytes that one task reads at most, unless something else is said: they lie on the node's disk meanwhile.
 const MAX_INPUT_BYTES: u64 = 100 << 30;
 
@@ -32,6 +35,12 @@ pub struct CompactionConfig {
     /// What is younger than the newest rows by less than this is left alone.
     #[serde(default = "a_day")]
     pub skip_offset_from_latest: Period,
+    /// What was compacted is compacted again once so many segments came to it, or once it rested. Ours.
+    #[serde(default = "min_late_segments")]
+    pub min_late_segments: u64,
+    /// How long what was compacted rests when fewer segments come to it. Ours.
+    #[serde(default = "a_day")]
+    pub min_time_between_compactions: Period,
     /// Rows of one segment, at most, where `tuningConfig` does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_rows_per_segment: Option<u64>,
@@ -78,6 +87,10 @@ fn max_input_bytes() -> u64 {
     MAX_INPUT_BYTES
 }
 
+fn min_late_segments() -> u64 {
+    MIN_LATE_SEGMENTS
+}
+
 fn a_day() -> Period {
     Period { days: 1, ..Period::default() }
 }
@@ -111,6 +124,9 @@ impl CompactionConfig {
         }
         if config.max_rows_per_segment == Some(0) || config.input_segment_size_bytes == 0 {
             return Err(refused("maxRowsPerSegment and inputSegmentSizeBytes must be above 0"));
+        }
+        if config.min_late_segments == 0 {
+            return Err(refused("minLateSegments must be above 0: 1 is for any"));
         }
         config.check_ages()?;
         config.goal()?;
@@ -181,6 +197,24 @@ impl CompactionConfig {
         }
     }
 
+    /// What was compacted before this moment has rested.
+    #[must_use]
+    pub fn rested_before_ms(&self, now_ms: i64) -> i64 {
+        before(now_ms, self.min_time_between_compactions)
+    }
+
+    /// Whether a part that was compacted at some time and has late rows is to rest: few segments came, and it
+    /// was compacted not long ago.
+    #[must_use]
+    pub fn rests(&self, verdict: &Verdict, compacted_ms: i64, now_ms: i64) -> Option<Skip> {
+        let (segments, _) = verdict.late()?;
+        let enough = self.min_late_segments;
+        let rest = self.min_time_between_compactions;
+        let until_ms = rest.checked_add_utc(compacted_ms, 1).unwrap_or(i64::MAX);
+        let is_resting = (segments as u64) < enough && now_ms < until_ms;
+        is_resting.then_some(Skip::Rests { segments, enough, until_ms })
+    }
+
     /// As it is kept and shown.
     #[must_use]
     pub fn to_value(&self) -> Value {
@@ -195,6 +229,7 @@ fn refused(reason: impl Into<String>) -> CompactionError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::Reason;
 
     const BY_AGE: &str = r#"{"dataSource": "d", "skipOffsetFromLatest": "PT0S",
         "granularitySpec": {"segmentGranularity": "DAY"},
@@ -237,6 +272,27 @@ mod tests {
         let plain = CompactionConfig::parse(br#"{"dataSource": "d"}"#).unwrap();
         assert_eq!(plain.goal().unwrap(), Goal::always(Wanted::default()));
         assert_eq!((plain.task_priority, plain.skip_offset_from_latest), (25, a_day()));
+        assert_eq!((plain.min_late_segments, plain.min_time_between_compactions), (20, a_day()));
+    }
+
+    #[test]
+    fn what_was_compacted_rests_until_much_came_or_it_is_long_ago() {
+        let json =
+            br#"{"dataSource": "d", "minLateSegments": 3, "minTimeBetweenCompactions": "PT1H"}"#;
+        let config = CompactionConfig::parse(json).unwrap();
+        let late = |segments| {
+            Verdict::Awaiting(vec![Reason::Late { segments, since: henge_types::Version(7) }])
+        };
+        let hour_ms = 3_600_000;
+        let rests = |verdict: &Verdict, now_ms| config.rests(verdict, 5, now_ms);
+        let expected = Skip::Rests { segments: 2, enough: 3, until_ms: 5 + hour_ms };
+        assert!(expected.to_string().contains("minLateSegments"), "{expected}");
+        assert_eq!(rests(&late(2), hour_ms), Some(expected));
+        assert_eq!(rests(&late(3), hour_ms), None);
+        assert_eq!(rests(&late(2), 5 + hour_ms), None);
+        // What never was compacted does not rest.
+        assert_eq!(rests(&Verdict::Awaiting(vec![Reason::FinerTimes]), 6), None);
+        assert_eq!(rests(&Verdict::Compact, 6), None);
     }
 
     #[test]
@@ -246,6 +302,7 @@ mod tests {
             (r#"{"dataSource": "d", "skipOfset": "P1D"}"#, "skipOfset"),
             (r#"{"dataSource": ""}"#, "compaction config"),
             (r#"{"dataSource": "d", "engine": "msq"}"#, "msq"),
+            (r#"{"dataSource": "d", "minLateSegments": 0}"#, "minLateSegments"),
             (
                 r#"{"dataSource": "d", "metricsSpec": [{"type": "count", "name": "n"}]}"#,
                 "metricsSpec",

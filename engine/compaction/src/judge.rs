@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use henge_types::{Granularity, Interval, SegmentId, format_timestamp};
+use henge_types::{Granularity, Interval, SegmentId, Version, format_timestamp};
 
 use crate::age::Goal;
 use crate::facts::{SegmentFacts, SegmentForm};
@@ -61,6 +61,8 @@ pub enum Reason {
     Late {
         /// Segments of them.
         segments: usize,
+        /// The version that the compaction wrote; the smaller, the longer ago.
+        since: Version,
     },
     /// Chunks are not of the wanted length.
     Chunks {
@@ -92,6 +94,15 @@ pub enum Skip {
     },
     /// A chunk lacks segments: replacing it would decide that they are lost.
     Incomplete(Vec<SegmentId>),
+    /// It was compacted lately, and too little came since for writing all of it again.
+    Rests {
+        /// Segments that came.
+        segments: usize,
+        /// As many end the rest.
+        enough: u64,
+        /// When the rest ends in any case.
+        until_ms: i64,
+    },
     /// An attempt failed, and the next is due later.
     Failed {
         /// What it ended with.
@@ -142,6 +153,7 @@ fn reasons(unit: &Unit) -> Vec<Reason> {
         form.is_some_and(|form| form.fingerprint.as_ref() == Some(&fingerprint))
     };
     let marked = segments.iter().filter(is_marked).count();
+    let since = segments.iter().filter(is_marked).map(|segment| segment.id.version).min();
     let chunks: BTreeSet<_> =
         segments.iter().map(|segment| (segment.id.interval, segment.id.version)).collect();
     let rows = unit.rows();
@@ -178,8 +190,8 @@ fn reasons(unit: &Unit) -> Vec<Reason> {
     {
         reasons.push(Reason::OtherOrder);
     }
-    if marked > 0 && !reasons.is_empty() {
-        reasons.insert(0, Reason::Late { segments: segments.len() - marked });
+    if let Some(since) = since.filter(|_| !reasons.is_empty()) {
+        reasons.insert(0, Reason::Late { segments: segments.len() - marked, since });
     }
     reasons
 }
@@ -208,6 +220,19 @@ fn is_finer(form: &SegmentForm, wanted: Option<&Granularity>, interval: Interval
 }
 
 impl Verdict {
+    /// Of what waits because rows came after it was compacted: how many segments came, and the version that
+    /// the compaction wrote.
+    #[must_use]
+    pub fn late(&self) -> Option<(usize, Version)> {
+        match self {
+            Self::Awaiting(reasons) => reasons.iter().find_map(|reason| match reason {
+                Reason::Late { segments, since } => Some((*segments, *since)),
+                _ => None,
+            }),
+            Self::Compact | Self::Skipped(_) => None,
+        }
+    }
+
     /// `awaiting`, `compacted` or `skipped`.
     #[must_use]
     pub fn state(&self) -> &'static str {
@@ -235,7 +260,7 @@ impl fmt::Display for Reason {
             Self::Segments { segments, rows, target_rows } => {
                 write!(f, "{segments} segments hold {rows} rows, and one may hold {target_rows}")
             }
-            Self::Late { segments } => {
+            Self::Late { segments, .. } => {
                 write!(f, "{segments} segments came after it was compacted")
             }
             Self::Chunks { chunks } => {
@@ -268,6 +293,14 @@ impl fmt::Display for Skip {
                     "{} segments are not seen because their chunk lacks others, '{first}' among them: mark \
                      them unused, or the others used",
                     ids.len()
+                )
+            }
+            Self::Rests { segments, enough, until_ms } => {
+                let until = format_timestamp(*until_ms);
+                write!(
+                    f,
+                    "it was compacted, and {segments} segments came since: it is compacted again once there \
+                     are {enough} (minLateSegments), or after {until} (minTimeBetweenCompactions)"
                 )
             }
             Self::Failed { error, until_ms } => {

@@ -5,11 +5,16 @@ use serde::Serialize;
 use crate::judge::{Judged, Verdict};
 use crate::units::Unit;
 
-/// The next parts to compact, the newest first, at most so many.
+/// The next parts to compact, at most so many: those that never were as they are wanted, the newest first, and
+/// then those to which rows came afterwards, the one first that was compacted longest ago. Rows that keep coming
+/// to a few parts so hold up no other: what is compacted goes to the end.
 #[must_use]
 pub fn choose(judged: &[Judged], most: usize) -> Vec<&Unit> {
     let awaiting = judged.iter().filter(|judged| matches!(judged.verdict, Verdict::Awaiting(_)));
-    awaiting.map(|judged| &judged.unit).take(most).collect()
+    let mut awaiting: Vec<&Judged> = awaiting.collect();
+    // Stable: those of one rank stay in their order. Nothing comes before something.
+    awaiting.sort_by_key(|judged| judged.verdict.late().map(|(_, since)| since));
+    awaiting.into_iter().map(|judged| &judged.unit).take(most).collect()
 }
 
 /// How much is compact, waits, and is left alone.

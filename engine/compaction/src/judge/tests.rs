@@ -96,11 +96,35 @@ fn what_a_compaction_wrote_is_left_alone_until_rows_come() {
     );
     used.push(segment((0, 24), 5, (2, 2), 1));
     let Verdict::Awaiting(why) = &verdicts(&wanted, &used)[0].1 else { panic!("late rows") };
-    assert_eq!(why[0], Reason::Late { segments: 1 });
+    assert_eq!(why[0], Reason::Late { segments: 1, since: Version(5) });
     // Segments of old versions, which the new one hides, do not count.
     used.pop();
     used.extend((0..24).map(|hour| segment((hour, hour + 1), 1, (0, 0), 2)));
     assert_eq!(verdicts(&wanted, &used), [(0, Verdict::Compact)]);
+}
+
+/// Late rows come to all days again and again, to the newest ones most: each day gets its turn all the same.
+#[test]
+fn what_never_was_compacted_comes_first_and_then_what_was_longest_ago() {
+    let wanted = in_days();
+    let late = |day: i64, version: u64| {
+        [
+            marked(segment((day * 24, day * 24 + 24), version, (0, 1), 50), &wanted),
+            segment((day * 24, day * 24 + 24), version, (1, 1), 1),
+        ]
+    };
+    let mut used: Vec<SegmentFacts> = [late(5, 30), late(4, 10), late(3, 20)].concat();
+    for hour in 0..48 {
+        used.push(segment((hour, hour + 1), 1, (0, 0), 2));
+    }
+    let judged = judge(&Goal::always(wanted), &used, &Limits::default(), 0);
+    let days = |most| -> Vec<i64> {
+        let chosen = choose(&judged, most);
+        chosen.iter().map(|unit| unit.interval.start_ms / DAY_MS).collect()
+    };
+    assert_eq!(days(9), [1, 0, 4, 3, 5]);
+    assert_eq!(days(3), [1, 0, 4]);
+    assert_eq!(judged[0].verdict.late(), Some((1, Version(30))));
 }
 
 #[test]
