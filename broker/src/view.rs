@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use henge_platform::discovery::{
-    AnnouncedServer, ChangeSet, DiscoverySnapshot, ServerAddress, ServerDescription, ServerId,
-    ServerKind,
+    AnnouncedSegment, AnnouncedServer, ChangeSet, DiscoverySnapshot, ServerAddress,
+    ServerDescription, ServerId, ServerKind,
 };
 use henge_platform::metadata::{BufferedSegment, PublishedSegment, SegmentChange};
 use henge_types::SegmentId;
@@ -207,6 +207,14 @@ impl ClusterView {
     pub(crate) fn replicas(&self, id: &SegmentId) -> &[Replica] {
         let table = self.tables.get(&id.datasource);
         table.and_then(|table| table.replicas.get(id)).map_or(&[], Vec::as_slice)
+    }
+
+    /// True for a published segment that the metadata did not call used when they were read: most likely it was
+    /// published since, by another process.
+    #[must_use]
+    pub(crate) fn is_news(&self, announced: &AnnouncedSegment) -> bool {
+        let table = self.tables.get(&announced.id.datasource);
+        !announced.realtime && table.is_none_or(|table| !table.used.contains_key(&announced.id))
     }
 
     /// Where a server is reached; `None` when it is not there.

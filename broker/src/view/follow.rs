@@ -317,7 +317,8 @@ impl ClusterViews {
             }
             // Announcements are never shown without the commits before them.
             ask_metadata = self.wants_metadata(&view, None);
-            // What a server had buffered may be noted by now, or published, or replayed.
+            // What a server had buffered may be noted by now, or published, or replayed; and who loaded a
+            // segment knew that another process had published it.
             ask_metadata |= must_ask && view.metadata.away.is_none();
             if !ask_metadata {
                 break;
@@ -369,7 +370,8 @@ impl ClusterViews {
     }
 
     /// True when the metadata have to say what became of rows: a server left, or withdrew what it buffered, or
-    /// tells all that it has now, and nobody saw what came and went before.
+    /// tells all that it has now, and nobody saw what came and went before; or one announces a published segment
+    /// that is not known.
     fn follow_discovery(&self, view: &mut ClusterView) -> bool {
         let awaited_until = Instant::now() + GRACE;
         // Without metadata so far, only what is announced now says what is buffered now.
@@ -384,6 +386,7 @@ impl ClusterViews {
                     } else {
                         let description = Arc::clone(&change.description);
                         view.servers.insert(change.server.clone(), description);
+                        must_ask |= change.changes.add.iter().any(|added| view.is_news(added));
                         must_ask |=
                             view.apply_ahead(&change.server, &change.changes, awaited_until);
                     }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use henge_platform::discovery::{
-    AnnouncedSchema, AnnouncedSegment, Discovery, InProcessDiscovery, SchemaGrowth,
-};
+use henge_platform::discovery::{AnnouncedSchema, Discovery, InProcessDiscovery, SchemaGrowth};
 use henge_platform::metadata::{
     MemoryMetadataStore, MetadataStore, PendingSegment, PublishRequest, ReplaceScope,
     SqlMetadataStore, SqliteOptions,
@@ -468,6 +466,31 @@ async fn f_28_i_09_a_server_that_comes_while_the_metadata_are_away_makes_answers
     discovery.replace(&rt, vec![sink(0), sink(1)]).unwrap();
     let view = views.current().await.unwrap();
     assert!(view.metadata.away.is_some() && view.tables["t"].buffered.len() == 2);
+}
+
+/// Once a coordinator sees that a segment is served it says that all is loaded: whoever asks then gets its rows,
+/// although another process published it, of which this one is told nothing.
+#[tokio::test]
+async fn a_segment_that_somebody_loaded_is_answered_for_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("m.sqlite");
+    let open = async || {
+        let opened = SqlMetadataStore::open(SqliteOptions::new(path.clone())).await;
+        Arc::new(opened.unwrap())
+    };
+    let (metadata, elsewhere) = (open().await, open().await);
+    let discovery = Arc::new(InProcessDiscovery::new());
+    let views = ClusterViews::new(discovery.clone(), metadata);
+    assert!(views.current().await.unwrap().tables.is_empty());
+    let spec = ShardSpec::appended(0);
+    let segments = vec![published(&id(0), spec)];
+    let request = PublishRequest { transaction_id: "1".into(), segments, ..Default::default() };
+    elsewhere.publish(&request).await.unwrap();
+    assert!(views.current().await.unwrap().tables.is_empty(), "nobody said so");
+    discovery.announce(&"h".into(), vec![announced(&id(0), spec, false)]).unwrap();
+    let view = views.current().await.unwrap();
+    assert_eq!(view.tables["t"].timeline.len(), 1);
+    assert!(view.is_served(&id(0)));
 }
 
 #[tokio::test]
