@@ -50,7 +50,7 @@ impl Selection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UsedAgain {
     pub segments: usize,
-    /// Of these, what rules drop again.
+    /// What was left as it is, because rules would drop it again in the next run.
     pub dropped_by_rules: usize,
 }
 
@@ -71,7 +71,8 @@ impl Coordinator {
         self.mark(datasource, &ids, Mark::Unused, request).await
     }
 
-    /// Marks unused segments of a datasource used again, unless newer ones hide them.
+    /// Marks unused segments of a datasource used again, unless newer ones hide them, or rules drop them: they
+    /// would be loaded and dropped again in a moment, each time that somebody asks.
     ///
     /// # Errors
     /// As [`unuse`](Self::unuse).
@@ -98,15 +99,14 @@ impl Coordinator {
             timeline.add(unused.segment.id.clone(), unused.segment.shard_spec, ());
         }
         let visible = asked.iter().map(|unused| &unused.segment.id);
-        let ids: Vec<SegmentId> =
-            visible.filter(|id| !timeline.is_overshadowed(id)).cloned().collect();
-        let segments = self.mark(datasource, &ids, Mark::Used, request).await?;
+        let visible = visible.filter(|id| !timeline.is_overshadowed(id)).cloned();
         let book = self.rules.book(self.replicas()).await?.book;
         let now_ms = self.shared.clock.now_ms();
-        let is_dropped = |id: &&SegmentId| {
+        let (dropped, stay): (Vec<SegmentId>, Vec<SegmentId>) = visible.partition(|id| {
             matches!(book.wanted(&id.datasource, id.interval, now_ms), Wanted::Drop)
-        };
-        Ok(UsedAgain { segments, dropped_by_rules: ids.iter().filter(is_dropped).count() })
+        });
+        let segments = self.mark(datasource, &stay, Mark::Used, request).await?;
+        Ok(UsedAgain { segments, dropped_by_rules: dropped.len() })
     }
 
     /// Unused segments of a datasource that lie within an interval.

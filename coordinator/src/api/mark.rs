@@ -55,7 +55,7 @@ pub(super) async fn unuse_datasource(
     Ok(changed(coordinator.unuse(&name, &Selection::all(), request).await?))
 }
 
-/// All segments of a datasource that newer ones do not hide are used again.
+/// All segments of a datasource that newer ones do not hide and rules do not drop are used again.
 pub(super) async fn use_datasource(
     State(coordinator): State<Arc<Coordinator>>,
     Path(name): Path<String>,
@@ -104,7 +104,7 @@ pub(super) async fn mark_unused(
     Ok(changed(count))
 }
 
-/// Some segments are used again, unless newer ones hide them.
+/// Some segments are used again, unless newer ones hide them or rules drop them.
 pub(super) async fn mark_used(
     State(coordinator): State<Arc<Coordinator>>,
     Path(name): Path<String>,
@@ -122,7 +122,7 @@ fn changed(count: usize) -> Json<Value> {
     Json(json!({ "numChangedSegments": count }))
 }
 
-/// Beside Druid's answer, what the rules drop again in the next run.
+/// Beside Druid's answer, what is left because the rules would drop it again in the next run.
 fn used_again(UsedAgain { segments, dropped_by_rules }: UsedAgain) -> Json<Value> {
     let mut answer = json!({ "numChangedSegments": segments });
     if dropped_by_rules > 0 {

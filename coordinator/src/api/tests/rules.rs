@@ -68,6 +68,10 @@ async fn f_74_rules_that_drop_segments_say_how_many_and_are_undone() {
     assert!(warnings.contains("drops 3 of 3 segments of 'd'"), "{warnings}");
     api.coordinator.run_once().await.unwrap();
     assert_eq!(api.druid("/metadata/datasources").await, json!([]));
+    // What they would drop again at once is not loaded for that moment.
+    let (_, body) = api.post(&format!("{V1}/datasources/d"), "").await;
+    assert_eq!(body, json!({ "numChangedSegments": 0, "numDroppedByRules": ids.len() }));
+    assert_eq!(api.druid("/metadata/datasources").await, json!([]));
     api.post(&format!("{V1}/rules/d"), "[]").await;
     let (_, body) = api.post(&format!("{V1}/datasources/d"), "").await;
     assert_eq!(body, json!({ "numChangedSegments": ids.len() }));

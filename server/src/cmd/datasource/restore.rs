@@ -18,9 +18,9 @@ use crate::cmd::server_at::{Cluster, ServerAt};
   henge datasource restore visits
   henge datasource restore visits --interval 2020/2021
 
-Segments that rules drop are dropped again at once, which is said: set other rules before (`henge rules set`).
+Segments that rules drop stay dropped, which is said: set other rules before (`henge rules set`).
 
-Exit codes: 0 restored, 1 failed, 2 wrong usage, 3 there was nothing to restore, or rules drop it again.")]
+Exit codes: 0 restored, 1 failed, 2 wrong usage, 3 there was nothing to restore, or rules drop some of it.")]
 pub(crate) struct RestoreArgs {
     /// The datasource.
     #[arg(value_name = "DATASOURCE", value_parser = NonEmptyStringValueParser::new())]
@@ -52,12 +52,13 @@ fn report(cluster: &Cluster, name: &str, interval: Option<&str>, said: &Said) ->
     let count = changed_segments(&answer);
     let dropped = answer["numDroppedByRules"].as_u64().unwrap_or(0);
     let mut text = match count {
+        0 if dropped > 0 => format!("nothing of '{name}' is used again"),
         0 => format!("'{name}' has no segments there that were dropped and could be used again"),
         count => format!("used again: {} of '{name}'", counted(count, "segment")),
     };
     if dropped > 0 {
         text += &format!(
-            "\nbut rules drop {} of them again at once: see `henge rules get {name}`, set others, and restore again",
+            "\nrules drop {}, which stay as they are: see `henge rules get {name}`, set others, and restore again",
             counted(dropped, "segment")
         );
     }
@@ -85,6 +86,9 @@ mod tests {
         assert!(report(&cluster, "visits", Some("2020/2021"), &said).unwrap().is_alarming);
         server.on(path, json!({"numChangedSegments": 9, "numDroppedByRules": 8}));
         let undone = report(&cluster, "visits", None, &said).unwrap();
-        assert!(undone.is_alarming && undone.text.contains("drop 8 segments of them again"));
+        assert!(undone.is_alarming && undone.text.contains("rules drop 8 segments, which stay"));
+        server.on(path, json!({"numChangedSegments": 0, "numDroppedByRules": 8}));
+        let nothing = report(&cluster, "visits", None, &said).unwrap();
+        assert!(nothing.is_alarming && nothing.text.starts_with("nothing of 'visits'"));
     }
 }
