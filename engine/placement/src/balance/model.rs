@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 use super::cost::{Cost, Weights};
 use super::field::{self, Field};
 use super::lanes::Lanes;
+use super::moves::Sweep;
 use super::places::{self, Laid, Places};
 use super::scan::Scratch;
 use super::share::{Share, Total};
@@ -40,6 +41,8 @@ pub struct Balancer {
     /// Zones, when there are several.
     pub(super) zones: usize,
     pub(super) scratch: Scratch,
+    /// Where looking for moves goes on, when there was no time for all segments.
+    pub(super) cut_sweep: Option<Sweep>,
 }
 
 /// What a node has.
@@ -116,6 +119,7 @@ impl Balancer {
             on_disk: FxHashSet::default(),
             zones,
             scratch,
+            cut_sweep: None,
         };
         for (segment, holders) in (0..).zip(held) {
             for server in holders {

@@ -101,11 +101,13 @@ impl Balancer {
         time: &TimeBox<'_>,
         plan: &mut Moves,
     ) -> bool {
+        let count = self.cluster.segments().len();
         loop {
             let mut found = Vec::new();
-            let is_all = self.sweep(seed, time, plan, |balancer, segment, _| {
+            let looked = self.show(self.begin(seed), count, time, plan, |balancer, segment, _| {
                 balancer.consider(segment, left, 1.0, |better| found.push((segment, better)));
             });
+            let is_all = looked == count;
             rank(&mut found, left.moves, seed);
             let before = plan.moves.len();
             for (segment, _) in found {
@@ -122,7 +124,8 @@ impl Balancer {
     }
 
     /// Where everything may move, what gains much moves first, then what gains less, as it comes: so nothing
-    /// needs to be ranked. False when there was no time to look at all.
+    /// needs to be ranked. False when there was no time to look at all; the next plan then goes on where this one
+    /// ended, or a cluster that takes longer to look at than a plan may last would never be settled.
     fn move_all(
         &mut self,
         left: &mut Left,
@@ -130,38 +133,56 @@ impl Balancer {
         time: &TimeBox<'_>,
         plan: &mut Moves,
     ) -> bool {
-        let mut factor = COARSEST;
+        let (count, begin) = (self.cluster.segments().len(), self.begin(seed));
+        let first = Sweep { at: begin, left: count, factor: COARSEST, has_moved: false };
+        let mut sweep = self.cut_sweep.take().unwrap_or(first);
         loop {
-            let before = plan.moves.len();
-            let is_all = self.sweep(seed, time, plan, |balancer, segment, plan| {
+            let (before, factor) = (plan.moves.len(), sweep.factor);
+            let looked = self.show(sweep.at, sweep.left, time, plan, |balancer, segment, plan| {
                 balancer.move_if_worth(segment, factor, left, plan);
             });
-            if !is_all || (factor <= 1.0 && plan.moves.len() == before) {
-                return is_all;
+            sweep.has_moved |= plan.moves.len() > before;
+            if looked < sweep.left {
+                sweep.at = (sweep.at + looked) % count;
+                sweep.left -= looked;
+                self.cut_sweep = Some(sweep);
+                return false;
             }
-            factor = (factor / 4.0).max(1.0);
+            if factor <= 1.0 && !sweep.has_moved {
+                return true;
+            }
+            let factor = (factor / 4.0).max(1.0);
+            sweep = Sweep { at: begin, left: count, factor, has_moved: false };
         }
     }
 
-    /// Shows all segments, unless the time is up before.
-    fn sweep(
+    /// Where a plan begins to look.
+    fn begin(&self, seed: u64) -> usize {
+        match self.cluster.segments().len() as u64 {
+            0 => 0,
+            count => (mix(seed) % count) as usize,
+        }
+    }
+
+    /// Shows so many segments from one on, and then those from the first on, until the time is up; gives how many
+    /// it were.
+    fn show(
         &mut self,
-        seed: u64,
+        from: usize,
+        segments: usize,
         time: &TimeBox<'_>,
         plan: &mut Moves,
         mut show: impl FnMut(&mut Self, SegmentIndex, &mut Moves),
-    ) -> bool {
+    ) -> usize {
         let count = self.cluster.segments().len();
-        let begin = if count == 0 { 0 } else { (mix(seed) % count as u64) as usize };
-        for step in 0..count {
+        for step in 0..segments {
             if step % BETWEEN_LOOKS == 0 && time.is_late() {
-                return false;
+                return step;
             }
-            let segment = ((begin + step) % count) as SegmentIndex;
             plan.considered += 1;
-            show(self, segment, plan);
+            show(self, ((from + step) % count) as SegmentIndex, plan);
         }
-        true
+        segments
     }
 
     /// True when a node that would take more has been asked for all it may be.
@@ -247,6 +268,19 @@ impl Balancer {
         left.moved.insert(segment);
         plan.moves.push(planned);
     }
+}
+
+/// A look at all segments that goes on in the next plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Sweep {
+    /// The next segment.
+    at: usize,
+    /// Segments that were not looked at yet.
+    left: usize,
+    /// What moves gains so many times what it needs to.
+    factor: f64,
+    /// Something moved since it began.
+    has_moved: bool,
 }
 
 /// What may still be moved.

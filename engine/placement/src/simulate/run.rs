@@ -24,7 +24,8 @@ pub struct SimulationOptions {
     pub seed: u64,
     /// What terms count.
     pub weights: Weights,
-    /// Each plan is to be done within this.
+    /// Each plan is to be done within this, the picture that it is made of left out; what does not fit is for the
+    /// next.
     pub plan_ms: u64,
     /// Copies moved by one plan; as many as it takes when it is not said.
     pub moves_per_plan: Option<usize>,
@@ -129,18 +130,16 @@ pub fn simulate(
             stages.push(simulation.settle("balanced")?);
         }
         Placement::Random | Placement::Planned => {
-            let mut placed = None;
+            // The one by chance is the last: it is what is balanced then.
             for (name, baseline) in
                 [("round robin", Baseline::RoundRobin), ("random", Baseline::Random)]
             {
                 let mut cluster = simulation.world.cluster()?;
                 baseline::place(&mut cluster, baseline, options.seed);
                 stages.push(untouched(name, &cluster));
-                placed = Some(cluster);
-            }
-            // The one by chance is the last.
-            if let Some(cluster) = placed.filter(|_| first == Placement::Random) {
-                simulation.world.take_over(&cluster);
+                if baseline == Baseline::Random && first == Placement::Random {
+                    simulation.world.take_over(&cluster);
+                }
             }
             let name = if first == Placement::Random { "random, balanced" } else { "planned" };
             stages.push(simulation.settle(name)?);
@@ -159,41 +158,54 @@ struct Simulation<'a> {
 }
 
 impl Simulation<'_> {
-    /// Plans, and does it, until there is nothing to do; then plans once more from the beginning.
+    /// Plans, and does it, until there is nothing to do; then plans once more over a fresh picture.
     fn settle(&mut self, name: &str) -> Result<Stage> {
         let mut stage = untouched(name, &Cluster::default());
+        let mut began_ms = (self.running_ms)();
+        // What follows from a plan is in its sums. With ten million segments, making them anew for each takes
+        // longer than a plan may last, and plans came to nothing.
+        let mut balancer = Balancer::new(self.world.cluster()?, self.options.weights);
         for plan in 0..self.options.plans {
-            let is_settled = self.plan(&mut stage, plan as u64)?;
+            let time = TimeBox::new(self.running_ms, self.options.plan_ms);
+            let is_settled = self.plan(&mut balancer, &mut stage, plan as u64, &time);
+            // The picture is a part of the first.
+            let took_ms = (self.running_ms)() - began_ms;
+            began_ms += took_ms;
+            stage.planned_ms += took_ms;
+            stage.longest_plan_ms = stage.longest_plan_ms.max(took_ms);
             if is_settled {
                 break;
             }
         }
+        self.world.take_over(balancer.cluster());
+        drop(balancer);
+        let mut balancer = Balancer::new(self.world.cluster()?, self.options.weights);
         let mut again = untouched("", &Cluster::default());
-        self.plan(&mut again, u64::MAX)?;
+        self.plan(&mut balancer, &mut again, u64::MAX, &TimeBox::endless());
         stage.moves_when_settled = again.moves + again.loads + again.drops;
-        stage.measures = measure_cluster(&self.world.cluster()?);
+        self.world.take_over(balancer.cluster());
+        stage.measures = measure_cluster(balancer.cluster());
         Ok(stage)
     }
 
-    /// One plan of a coordinator, from a picture of the cluster to what is to be done; and its being done.
-    fn plan(&mut self, stage: &mut Stage, number: u64) -> Result<bool> {
-        let time = TimeBox::new(self.running_ms, self.options.plan_ms);
-        let began_ms = (self.running_ms)();
-        let cluster = self.world.cluster()?;
-        let servers = cluster.servers().len();
-        let mut balancer = Balancer::new(cluster, self.options.weights);
+    /// One plan, and its being done; true when there is nothing to do.
+    fn plan(
+        &self,
+        balancer: &mut Balancer,
+        stage: &mut Stage,
+        number: u64,
+        time: &TimeBox<'_>,
+    ) -> bool {
+        let servers = balancer.cluster().servers().len();
         let rooms = vec![self.options.loads_per_node.unwrap_or(u32::MAX); servers];
         let limits = LoadLimits { rooms: rooms.clone(), ..LoadLimits::none(servers) };
-        let assigned = balancer.assign(&limits, &time);
+        let assigned = balancer.assign(&limits, time);
         let drops = balancer.drop_surplus(usize::MAX, |_| true);
         let moves = self.options.moves_per_plan.unwrap_or(usize::MAX);
         let limits = MoveLimits { moves, rooms, ..MoveLimits::none(servers) };
-        let moves = balancer.plan_moves(&limits, self.options.seed ^ number, &time);
-        let took_ms = (self.running_ms)() - began_ms;
+        let moves = balancer.plan_moves(&limits, self.options.seed ^ number, time);
         let size_bytes = |segment| balancer.cluster().segment(segment).size_bytes;
         stage.plans += 1;
-        stage.planned_ms += took_ms;
-        stage.longest_plan_ms = stage.longest_plan_ms.max(took_ms);
         stage.loads += assigned.loads.len() as u64;
         stage.loaded_bytes +=
             assigned.loads.iter().map(|load| size_bytes(load.segment)).sum::<u64>();
@@ -215,8 +227,7 @@ impl Simulation<'_> {
             });
         }
         let did_nothing = assigned.loads.is_empty() && drops.is_empty() && moves.moves.is_empty();
-        self.world.take_over(balancer.cluster());
-        Ok(did_nothing && (moves.is_settled || self.options.moves_per_plan == Some(0)))
+        did_nothing && (moves.is_settled || self.options.moves_per_plan == Some(0))
     }
 
     fn happen(&mut self, event: &Event) -> Result<Vec<Stage>> {

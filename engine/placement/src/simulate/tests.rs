@@ -82,6 +82,23 @@ fn i_13_planned_is_more_even_than_chance_and_settles_after_everything() {
     assert!(!grown.examples.is_empty());
 }
 
+/// Neither placing all copies nor looking at all segments fits into a plan: each goes on where the one before
+/// ended.
+#[test]
+fn a_cluster_that_is_too_large_for_one_plan_settles_too() {
+    let mut world = World::of(&scenario()).unwrap();
+    let now_ms = Cell::new(0);
+    let clock = || {
+        now_ms.set(now_ms.get() + 1);
+        now_ms.get()
+    };
+    let options = SimulationOptions { plan_ms: 12, ..SimulationOptions::default() };
+    let stages = simulate(&mut world, Placement::Planned, &[], &options, &clock).unwrap();
+    let planned = stages.last().unwrap();
+    check_settled(planned, 1.1);
+    assert!((5..200).contains(&planned.plans), "{planned:#?}");
+}
+
 #[test]
 fn a_zone_is_lost_and_what_is_left_takes_over() {
     let mut small = scenario();

@@ -53,7 +53,7 @@ pub(crate) struct SimulateArgs {
     /// Copies that one plan moves, at most; as many as it takes unless given.
     #[arg(long, value_name = "COUNT")]
     moves_per_plan: Option<usize>,
-    /// Milliseconds that one plan may take.
+    /// Milliseconds that one plan may take; what does not fit is for the next.
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     plan_ms: u64,
     /// Whatever is chosen by chance follows from this.
