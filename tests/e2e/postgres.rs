@@ -1,10 +1,13 @@
 //! A server whose metadata are in PostgreSQL: push, hand-off, query, restart; and what must hold of
 //! metadata elsewhere holds of these.
 
+use std::sync::Arc;
+
 use henge_platform::config::ServerConfig;
 use henge_platform::storage::LocalDeepStorage;
+use henge_server::backup::Backup;
 use henge_server::data_folder::DataFolder;
-use henge_server::integrity::rebuild;
+use henge_server::integrity::{Restored, rebuild, restore};
 use henge_test_servers::{Postgres, Signal};
 use henge_tests::TestServer;
 use serde_json::json;
@@ -108,4 +111,55 @@ fn rebuild_in(config: &ServerConfig) -> anyhow::Result<()> {
     let rebuilt = tokio::runtime::Runtime::new()?.block_on(rebuild(&folder, &storage))?;
     assert_eq!(rebuilt.report.findings, Vec::<String>::new());
     Ok(())
+}
+
+/// Into an empty database, and by force into one with metadata, which are put aside in a schema; never under
+/// somebody who lives.
+#[test]
+fn a_backup_is_restored_into_postgresql_while_nobody_runs_on_it() {
+    let Some(server) = Postgres::shared() else { return };
+    let mut henge = start_on(&server.new_database(), 30_000);
+    henge.create("t");
+    assert_eq!(henge.push("t", &rows(30, 1)).0, 200);
+    henge.flush();
+    let own = henge.config().clone();
+    let backup = backup_of(&own).unwrap();
+    // Another folder, and the database of one that runs.
+    let copy = tempfile::tempdir().unwrap();
+    super::lost_metadata::copy_folder(henge.data_dir(), copy.path());
+    let mut elsewhere = own.clone();
+    elsewhere.data_dir = copy.path().to_owned();
+    let refused = restore_in(&elsewhere, &backup, true).unwrap_err().to_string();
+    assert!(refused.contains("run(s) on these metadata"), "{refused}");
+    let left = tempfile::tempdir().unwrap();
+    henge.restart_after(|folder| {
+        super::lost_metadata::copy_folder(folder, left.path());
+        let refused = restore_in(&own, &backup, false).unwrap_err().to_string();
+        assert!(refused.contains("--force puts them aside"), "{refused}");
+        let restored = restore_in(&own, &backup, true).unwrap();
+        assert!(restored.report.fits() && restored.kept.is_none(), "{restored:?}");
+        assert!(restored.set_aside.unwrap().starts_with("henge_aside_"));
+    });
+    assert_eq!(henge.count("t"), 30);
+    assert_eq!(henge.push("t", &rows(5, 2)).0, 200);
+    henge.flush();
+    assert_eq!(henge.count("t"), 35);
+    drop(henge);
+    let mut config = own;
+    config.metadata.url = server.new_database().into();
+    config.data_dir = left.path().to_owned();
+    let restored = restore_in(&config, &backup, false).unwrap();
+    assert_eq!((restored.given_up, restored.set_aside), (0, None));
+    assert_eq!(TestServer::start_on(config, left).count("t"), 30);
+}
+
+fn backup_of(config: &ServerConfig) -> anyhow::Result<Backup> {
+    tokio::runtime::Runtime::new()?.block_on(Backup::of(&DataFolder::of(config)?))
+}
+
+fn restore_in(config: &ServerConfig, backup: &Backup, force: bool) -> anyhow::Result<Restored> {
+    let folder = DataFolder::of(config)?;
+    let _lock = folder.own()?;
+    let storage = Arc::new(LocalDeepStorage::open(folder.deep_storage())?);
+    tokio::runtime::Runtime::new()?.block_on(restore(&folder, storage, backup, force))
 }
