@@ -122,9 +122,9 @@ impl Coordinator {
             return wake.notified().await;
         }
         while timeout(step, wake.notified()).await.is_err() {
-            match intervals.under_way(self.metadata.as_ref()).await {
-                Ok(now) if (now.compactions.len() as u64) < at_work => return,
-                Ok(_) | Err(_) => {}
+            let now = intervals.under_way(self.metadata.as_ref()).await;
+            if now.is_ok_and(|now| (now.compactions.len() as u64) < at_work) {
+                return;
             }
         }
     }
