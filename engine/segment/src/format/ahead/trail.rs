@@ -18,17 +18,19 @@ thread_local! {
 }
 
 /// This thread begins to read a column of a segment. When it comes from another segment, gives the columns that
-/// it read there.
+/// it read there; but not those of another query, which began with another column, or began anew.
 pub(super) fn follow(segment: u64, column: usize) -> Vec<usize> {
     TRAIL.with_borrow_mut(|trail| {
-        let before = match trail.segment == segment {
-            true => Vec::new(),
-            false => std::mem::take(&mut trail.columns),
+        let begins_alike = trail.columns.first() == Some(&column);
+        let is_elsewhere = trail.segment != segment;
+        let before = match is_elsewhere || begins_alike {
+            true => std::mem::take(&mut trail.columns),
+            false => Vec::new(),
         };
         trail.segment = segment;
         if trail.columns.len() < MOST_COLUMNS && !trail.columns.contains(&column) {
             trail.columns.push(column);
         }
-        before
+        if is_elsewhere && begins_alike { before } else { Vec::new() }
     })
 }
