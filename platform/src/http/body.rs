@@ -99,6 +99,21 @@ impl<S: Send + Sync> FromRequest<S> for LimitedBody {
     }
 }
 
+/// The body as it came on the wire, whatever is in it, under the same [`BodyLimits`].
+#[derive(Debug, Clone)]
+pub struct RawBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = Closing;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Closing> {
+        let (parts, body) = request.into_parts();
+        let limits = parts.extensions.get::<Arc<BodyLimits>>().cloned().unwrap_or_default();
+        let (wire, charge) = read_wire(body, &limits).await.map_err(closing)?;
+        Ok(Self(charge.hold(wire)))
+    }
+}
+
 fn content_encoding(headers: &HeaderMap) -> Result<ContentEncoding, DruidError> {
     let mut values = headers.get_all(CONTENT_ENCODING).iter();
     let Some(value) = values.next() else {

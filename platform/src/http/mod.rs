@@ -15,7 +15,7 @@ mod token;
 mod unbuilt;
 
 pub use answers::charge_answers;
-pub use body::{BodyLimits, LimitedBody};
+pub use body::{BodyLimits, LimitedBody, RawBody};
 pub use error::{DruidError, NOT_TAKEN};
 pub use fallback::with_fallbacks;
 pub use guard::{AllowedHosts, refuse_strangers};

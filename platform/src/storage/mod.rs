@@ -13,7 +13,9 @@ mod unreliable;
 pub use error::{Result, StorageError};
 pub use key::segment_object_key;
 pub use local::LocalDeepStorage;
-pub use object::{ObjectBackend, ObjectDeepStorage, RetryPolicy, TransferOptions};
+pub use object::{
+    ObjectBackend, ObjectDeepStorage, RetryPolicy, TransferOptions, fetch_url, is_fetched_url,
+};
 pub(crate) use object::{Provider, ProviderOption};
 pub use store::{
     ChecksumReader, DeepStorage, ObjectInfo, Payload, PushedObject, checksum_bytes, checksum_file,

@@ -3,17 +3,21 @@
 //! files by nothing else, so that each of their steps can be made to fail (see [`FileFaults`]).
 
 mod faults;
+mod packed;
 mod plain;
+mod zip;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use faults::{FileFaults, FileWork};
+pub use packed::{Packing, Unpacked};
 pub use plain::{
     AppendedFile, EntryKind, FolderEntry, NewFile, RegularFile, allocated_bytes, create_dir_all,
     create_with_holes, list, real_path, remove_dir_all, remove_file, size_bytes, write_at,
 };
+pub use zip::{ZipEntry, zip_entries};
 
 use super::random;
 pub(super) use faults::before;

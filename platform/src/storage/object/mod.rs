@@ -9,6 +9,7 @@
 mod attempts;
 mod download;
 mod failure;
+mod fetch;
 mod open;
 mod upload;
 
@@ -31,6 +32,7 @@ use attempts::Attempts;
 use failure::{Failure, Place};
 
 pub use attempts::RetryPolicy;
+pub use fetch::{fetch_url, is_fetched_url};
 pub(crate) use open::{Provider, ProviderOption};
 
 /// Objects that are listed between two looks at the clock.

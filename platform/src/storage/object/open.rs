@@ -14,7 +14,7 @@ use super::failure::{Place, summary};
 use super::{ObjectBackend, ObjectDeepStorage, TransferOptions};
 use crate::config::StorageConfig;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Who keeps the objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
