@@ -118,7 +118,7 @@ impl SegmentCache {
     /// Removes what earlier runs left of a segment.
     pub(crate) fn remove_left(&self, id: &SegmentId) {
         for file in self.take_left(id) {
-            tracing::info!(path = %file.path.display(), "removed the file of a segment that is not used any more");
+            tracing::debug!(path = %file.path.display(), "removed the file of a segment that is not used any more");
             remove_file(&file.path);
         }
     }

@@ -105,7 +105,7 @@ impl Serving {
         self.close(stored);
         let elapsed_ms = started.elapsed().as_millis() as u64;
         let rows = stored.segment.row_count;
-        tracing::info!(segment = %id, rows, stored_bytes, hot_bytes, elapsed_ms, "serves the hot form");
+        tracing::debug!(segment = %id, rows, stored_bytes, hot_bytes, elapsed_ms, "serves the hot form");
         Ok(())
     }
 

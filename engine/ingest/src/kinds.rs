@@ -6,6 +6,7 @@ use crate::discovery::DiscoveredType;
 use crate::layout::Layout;
 use crate::parser::RowParser;
 use crate::raw::Raw;
+use crate::times::TimesSeen;
 
 /// The values of one column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,6 +30,12 @@ impl RowParser {
     #[must_use]
     pub fn column_kinds(&self) -> &[ColumnKinds] {
         &self.kinds
+    }
+
+    /// The times that a survey has seen.
+    #[must_use]
+    pub fn times_seen(&self) -> &TimesSeen {
+        &self.times
     }
 
     /// Counts the values of the event at hand. The last columns are those that it brought, with their

@@ -21,6 +21,7 @@ mod parser;
 mod raw;
 mod rejection;
 mod table;
+mod times;
 mod timestamp;
 mod transform;
 
@@ -37,4 +38,5 @@ pub use limits::ParseLimits;
 pub use parser::{RowParser, event_start};
 pub use rejection::{BatchCounts, RejectReason, Rejection, RowError, RowSink};
 pub use table::{FieldValue, RowOrigin, TableFields};
+pub use times::{ChosenChunks, TimesSeen};
 pub use timestamp::{auto_long_ms, units_of_a_ms};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use henge_index::DimensionSchema;
-use henge_query::ingest::DataSchema;
+use henge_query::ingest::{DataSchema, FlattenSpec};
 use henge_types::{ChangeReport, ValueRef};
 
 use crate::coerce::{Cell, Cells, Column, Target, coerce};
@@ -14,6 +14,7 @@ use crate::filter::RowFilter;
 use crate::growth::BecameText;
 use crate::ignored::IgnoredCounts;
 use crate::json::faults::{fault_reason, problem_reason};
+use crate::json::flatten::{Flattening, ReadEvent};
 use crate::json::frames::{Frame, Frames};
 use crate::json::read::read_event;
 use crate::json::scan::Scanner;
@@ -22,6 +23,7 @@ use crate::layout::Layout;
 use crate::limits::ParseLimits;
 use crate::raw::{EventBuffer, Raw};
 use crate::rejection::{BatchCounts, RejectReason, Rejection, RowError, RowSink};
+use crate::times::TimesSeen;
 use crate::timestamp::TimestampReader;
 use crate::transform::Transforms;
 
@@ -37,6 +39,8 @@ pub struct RowParser {
     timestamps: TimestampReader,
     transforms: Transforms,
     filter: Option<RowFilter>,
+    /// Values from within JSON events that are fields.
+    flattening: Option<Flattening>,
     pub(crate) buffer: EventBuffer,
     pub(crate) cells: Cells,
     values: Vec<ValueRef<'static>>,
@@ -52,6 +56,8 @@ pub struct RowParser {
     pub(crate) became_text: Vec<BecameText>,
     /// What a survey has seen, by dimension.
     pub(crate) kinds: Vec<ColumnKinds>,
+    /// The times that a survey has seen.
+    pub(crate) times: TimesSeen,
     /// Batches that were begun.
     pub(crate) pieces: u64,
     /// Only the types of discovered columns are wanted.
@@ -96,6 +102,7 @@ impl RowParser {
             timestamps,
             transforms,
             filter,
+            flattening: None,
             buffer: EventBuffer::default(),
             cells: Cells::default(),
             values: Vec::new(),
@@ -106,6 +113,7 @@ impl RowParser {
             cut_time_ms: None,
             became_text: Vec::new(),
             kinds: Vec::new(),
+            times: TimesSeen::default(),
             pieces: 0,
             surveys: false,
             retyped: false,
@@ -130,6 +138,11 @@ impl RowParser {
     /// Sets the moment of receipt of the next batch.
     pub fn set_now_ms(&mut self, now_ms: i64) {
         self.limits.now_ms = now_ms;
+    }
+
+    /// Makes values from within JSON events fields of their own.
+    pub fn set_flattening(&mut self, spec: &FlattenSpec) {
+        self.flattening = Flattening::new(spec);
     }
 
     /// Parses a body: JSON objects one after the other, lists of objects, or both. A broken event
@@ -214,7 +227,15 @@ impl RowParser {
         let mut scanner = Scanner::new(text, start, end);
         let discover = self.layout.discovers;
         let (table, buffer) = (&mut self.layout.table, &mut self.buffer);
-        if let Err(fault) = read_event(&mut scanner, text, table, buffer, &self.limits, discover) {
+        let read = read_event(&mut scanner, text, table, buffer, &self.limits, discover);
+        let read = read.and_then(|()| match &mut self.flattening {
+            Some(flattening) => {
+                let event = ReadEvent { text, start, end: scanner.at, discover };
+                flattening.apply(&event, table, buffer, &self.limits)
+            }
+            None => Ok(()),
+        });
+        if let Err(fault) = read {
             frames.recover(start);
             let reason = fault_reason(&fault, end, text, body, &self.limits);
             self.reject(reason, start..frames.position(), body, sink);
@@ -305,6 +326,7 @@ impl RowParser {
             self.grow_columns(timestamp_ms, body);
         }
         if self.surveys {
+            self.times.see(timestamp_ms);
             self.see_kinds(timestamp_ms, body, &brought);
         } else if !self.retyped {
             self.emit(timestamp_ms, body, sink)?;

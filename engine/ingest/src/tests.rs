@@ -3,6 +3,7 @@
 
 mod changes;
 mod discovery;
+mod flatten;
 mod growth;
 mod hostile_json;
 mod ignored;

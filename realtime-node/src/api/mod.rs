@@ -7,6 +7,7 @@ mod network_peers;
 mod nodes;
 mod peers;
 mod tasks;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub fn router(node: Arc<RealtimeNode>) -> Router {
         .route("/v1/datasources/{name}/events", post(events::push))
         .route("/v1/datasources/{name}/dead-letters", get(events::dead_letters))
         .route("/v1/realtime/{node}/give-up", post(nodes::give_up))
+        .route("/v1/uploads/{upload}/{part}", post(uploads::put))
         .route("/druid/indexer/v1/task", post(tasks::submit))
         .route("/druid/indexer/v1/task/{id}", get(tasks::payload))
         .route("/druid/indexer/v1/task/{id}/status", get(tasks::status))

@@ -19,7 +19,8 @@ pub(super) fn describe(inputs: &[InputRef]) -> std::io::Result<Vec<TaskInput>> {
     let describe = |input: &InputRef| {
         let (size_bytes, content_hash) = match input {
             InputRef::Inline(data) => (data.len() as u64, hex(xxh3_128(data.as_bytes()))),
-            InputRef::File(path) => content_hash(path)?,
+            InputRef::File { path, .. } => content_hash(path)?,
+            InputRef::Entry { .. } => hash_of(&mut input.unpack()?)?,
         };
         Ok(TaskInput { name: input.name(), size_bytes, content_hash })
     };
@@ -32,7 +33,10 @@ pub(super) fn describe(inputs: &[InputRef]) -> std::io::Result<Vec<TaskInput>> {
 /// # Errors
 /// When it cannot be read.
 pub fn content_hash(path: &Path) -> std::io::Result<(u64, String)> {
-    let mut file = RegularFile::open(path)?;
+    hash_of(&mut RegularFile::open(path)?)
+}
+
+fn hash_of(file: &mut dyn Read) -> std::io::Result<(u64, String)> {
     let mut hash = Xxh3Default::new();
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut size_bytes = 0;

@@ -1,13 +1,14 @@
 //! Reading a task's input piece by piece, so that memory does not grow with the file. Pieces end
 //! between events.
 
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::read::MultiGzDecoder;
-use henge_platform::runtime::files::{self, EntryKind, FolderEntry, RegularFile};
+use henge_platform::runtime::files::{
+    self, EntryKind, FolderEntry, Packing, Unpacked, ZipEntry, zip_entries,
+};
 use henge_query::ingest::InputSource;
 
 use super::roots::LocalRoots;
@@ -51,40 +52,64 @@ pub(super) fn open_all(source: &InputSource, roots: &LocalRoots) -> Result<(Vec<
                      do not count)"
                 )));
             }
-            let mut size_bytes = 0;
-            for path in &paths {
-                size_bytes += files::size_bytes(path).map_err(RealtimeError::io(path))?;
+            let named = paths.into_iter().map(|path| (path.display().to_string(), path));
+            open_files(named)
+        }
+        InputSource::Uploaded { .. } => Err(RealtimeError::Invalid(
+            "ioConfig.inputSource: what was uploaded is fetched before it is opened".into(),
+        )),
+    }
+}
+
+/// Files with their names for people; those of archives one by one. And the sum of their sizes.
+pub(super) fn open_files(
+    named: impl IntoIterator<Item = (String, PathBuf)>,
+) -> Result<(Vec<InputRef>, u64)> {
+    let mut inputs = Vec::new();
+    for (name, path) in named {
+        match Packing::of_file(&path).map_err(RealtimeError::io(Path::new(&name)))? {
+            Packing::Zip => {
+                let entries = zip_entries(&path).map_err(RealtimeError::io(Path::new(&name)))?;
+                inputs.extend(entries.into_iter().map(|entry| InputRef::Entry {
+                    name: format!("{name}/{}", entry.name),
+                    archive: path.clone(),
+                    entry,
+                }));
             }
-            Ok((paths.into_iter().map(InputRef::File).collect(), size_bytes))
+            Packing::Plain | Packing::Gzip | Packing::Zstd => {
+                inputs.push(InputRef::File { name, path });
+            }
         }
     }
+    let size_bytes = inputs.iter().map(InputRef::size_bytes).sum();
+    Ok((inputs, size_bytes))
 }
 
 /// An input that is not open yet.
 #[derive(Debug, Clone)]
 pub(super) enum InputRef {
+    /// In the spec.
     Inline(String),
-    File(PathBuf),
+    /// A file, with its name for messages.
+    File { name: String, path: PathBuf },
+    /// A file of a ZIP archive.
+    Entry { name: String, archive: PathBuf, entry: ZipEntry },
 }
 
 impl InputRef {
-    /// Opens it. Files that end in `.gz` are inflated.
+    /// Opens it. Packed files are inflated, whatever their names say.
     pub(super) fn open(self) -> Result<Input> {
-        let count = Arc::<AtomicU64>::default();
-        let stored_bytes_read = Arc::clone(&count);
         let name = self.name();
-        let reader: Box<dyn Read + Send> = match self {
+        let (reader, stored_bytes_read): (Box<dyn Read + Send>, _) = match self {
             Self::Inline(data) => {
+                let count = Arc::<AtomicU64>::default();
                 let inner = std::io::Cursor::new(data);
-                Box::new(Counted { inner, count })
+                (Box::new(Counted { inner, count: Arc::clone(&count) }), count)
             }
-            Self::File(path) => {
-                let inner = RegularFile::open(&path).map_err(RealtimeError::io(&path))?;
-                let file = BufReader::with_capacity(1 << 20, Counted { inner, count });
-                match path.extension().and_then(|e| e.to_str()) {
-                    Some("gz") => Box::new(MultiGzDecoder::new(file)),
-                    _ => Box::new(file),
-                }
+            file => {
+                let unpacked = file.unpack().map_err(RealtimeError::io(Path::new(&name)))?;
+                let count = unpacked.stored_bytes_read();
+                (Box::new(unpacked), count)
             }
         };
         Ok(Input {
@@ -97,19 +122,31 @@ impl InputRef {
         })
     }
 
+    /// What is in a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or there is none.
+    pub(super) fn unpack(&self) -> std::io::Result<Unpacked> {
+        match self {
+            Self::Inline(_) => Err(std::io::ErrorKind::InvalidInput.into()),
+            Self::File { path, .. } => Unpacked::open(path),
+            Self::Entry { archive, entry, .. } => Unpacked::open_entry(archive, entry),
+        }
+    }
+
     /// Its name, for messages.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Inline(_) => "inline".to_owned(),
-            Self::File(path) => path.display().to_string(),
+            Self::File { name, .. } | Self::Entry { name, .. } => name.clone(),
         }
     }
 
-    /// The file's path; `None` for events in the spec.
+    /// The path of a file of its own; `None` for events in the spec and for files of archives.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
-            Self::Inline(_) => None,
-            Self::File(path) => Some(path),
+            Self::Inline(_) | Self::Entry { .. } => None,
+            Self::File { path, .. } => Some(path),
         }
     }
 
@@ -117,7 +154,8 @@ impl InputRef {
     pub(super) fn size_bytes(&self) -> u64 {
         match self {
             Self::Inline(data) => data.len() as u64,
-            Self::File(path) => files::size_bytes(path).unwrap_or(0),
+            Self::File { path, .. } => files::size_bytes(path).unwrap_or(0),
+            Self::Entry { entry, .. } => entry.stored_bytes,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use henge_index::DimensionSchema;
-use henge_ingest::{ColumnKinds, ParseLimits, Rejection, RowError, RowParser, RowSink};
+use henge_ingest::{ColumnKinds, ParseLimits, Rejection, RowError, RowParser, RowSink, TimesSeen};
 use henge_platform::metadata::{InputPlace, TaskFilter, TaskInput, TaskStatus};
 use henge_query::ingest::{DataSchema, InputFormat};
 use henge_types::{ValueRef, format_timestamp};
@@ -31,6 +31,15 @@ fn why_text(kinds: &ColumnKinds, place: &InputPlace) -> String {
     )
 }
 
+/// What a look at the whole input has found.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// Why columns that hold numbers are text.
+    pub(super) notes: Vec<String>,
+    /// When events are.
+    pub(super) times: TimesSeen,
+}
+
 /// Takes rows and keeps none.
 struct NoRows;
 
@@ -46,21 +55,26 @@ impl RowSink for NoRows {
 
 impl Run {
     /// Teaches the parser the types of the columns that the spec leaves open, by all of the input, and
-    /// says of those that are text though they hold numbers which value made them so. Formats with types of their own need no such look.
+    /// says of those that are text though they hold numbers which value made them so; and notes the times,
+    /// where time chunks depend on them. Formats with types of their own need no such look.
     pub(super) async fn learn_types(
         &mut self,
         parser: &mut RowParser,
         inputs: &[InputRef],
         schema: &Arc<DataSchema>,
         limits: &ParseLimits,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Learned> {
         let format = &self.task.spec.io_config.input_format;
-        if matches!(format, InputFormat::Parquet { .. }) || !parser.learns_types() {
-            return Ok(Vec::new());
+        let is_open = parser.learns_types() || schema.granularity_spec.is_automatic;
+        if matches!(format, InputFormat::Parquet { .. }) || !is_open {
+            return Ok(Learned::default());
         }
         // By column: the first value that is no number, and where it stands.
         let mut firsts: BTreeMap<usize, InputPlace> = BTreeMap::new();
         let mut surveyor = RowParser::new(Arc::clone(schema), limits.clone())?;
+        if let InputFormat::Json(flatten) = format {
+            surveyor.set_flattening(flatten);
+        }
         surveyor.begin_survey();
         for input in inputs {
             let most = self.shared.options.max_load_bytes;
@@ -92,7 +106,7 @@ impl Run {
         let kinds = surveyor.column_kinds().iter().enumerate();
         let mixed = kinds.filter(|(_, kinds)| kinds.numbers > 0 && kinds.others > 0);
         let notes = mixed.filter_map(|(column, kinds)| Some(why_text(kinds, firsts.get(&column)?)));
-        Ok(notes.collect())
+        Ok(Learned { notes: notes.collect(), times: surveyor.times_seen().clone() })
     }
 
     /// Starts to hash the inputs beside everything else.

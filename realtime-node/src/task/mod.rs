@@ -1,6 +1,7 @@
 //! Batch tasks: a queue of one at a time, with progress, that survives restarts.
 
 mod any_task;
+mod choose;
 mod chunks;
 mod compact;
 mod content;
@@ -21,6 +22,7 @@ mod stop;
 mod store;
 mod table;
 mod text;
+mod uploads;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,6 +34,7 @@ pub use content::content_hash;
 pub use file::LocalFile;
 pub(crate) use queue::PARSED_FACTOR;
 pub(crate) use queue::TaskQueue;
+pub(crate) use uploads::keep_part;
 
 /// Live progress of the tasks at work, by task id.
 pub(crate) type ProgressBoard = Arc<Mutex<HashMap<String, TaskProgress>>>;

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use super::ProgressBoard;
 use super::any_task::AnyTask;
 use super::stop::Stop;
+use super::uploads;
 use crate::error::{RealtimeError, Result};
 use crate::priority::PUSH_PRIORITY;
 use crate::repeat::{Waits, is_unknown, until_known};
@@ -154,6 +155,8 @@ impl TaskQueue {
             tracing::info!(tasks = unfinished.len(), "taking up interrupted tasks");
         }
         self.state.lock().waiting.extend(unfinished);
+        let (storage, now_ms) = (Arc::clone(&self.shared.storage), self.shared.clock.now_ms());
+        spawn(async move { uploads::forget_old(&*storage, now_ms).await });
         let queue = self.clone();
         spawn(async move { queue.work().await });
         Ok(())
@@ -180,9 +183,10 @@ impl TaskQueue {
             None => {
                 let update = self.ending(&record, Err(Stop::error(id)));
                 let ended = self.record_end(id, &update).await;
-                if ended.is_err() {
+                match ended {
+                    Ok(()) => self.forget_uploads(id).await,
                     // It was not stopped, and whoever asked is told so.
-                    self.enqueue(id.to_owned());
+                    Err(_) => self.enqueue(id.to_owned()),
                 }
                 Ok(ended?)
             }
@@ -308,6 +312,19 @@ impl TaskQueue {
         let update = self.ending(&record, outcome);
         if let Err(error) = until_known(|| self.record_end(id, &update)).await {
             tracing::error!(task = id, %error, "failed to record the end of a task");
+            return;
+        }
+        self.forget_uploads(id).await;
+    }
+
+    /// Deletes what was uploaded for a task that ended.
+    async fn forget_uploads(&self, id: &str) {
+        let Ok(payload) = self.payload(id).await else { return };
+        if !payload.contains(uploads::TYPE) {
+            return;
+        }
+        if let Ok((AnyTask::Index(task), _)) = self.parse(payload.into()).await {
+            uploads::forget(&*self.shared.storage, &task.spec.io_config.input_source).await;
         }
     }
 
@@ -317,10 +334,20 @@ impl TaskQueue {
             Ok(progress) => (TaskStatus::Success, None, progress),
             Err(error) => (TaskStatus::Failed, Some(error.to_string()), live),
         };
-        if let Some(error) = &error {
-            tracing::error!(task = %record.id, %error, "task failed");
+        let elapsed_ms = self.shared.clock.now_ms() - record.created_ms;
+        match &error {
+            Some(error) => tracing::error!(task = %record.id, %error, "task failed"),
+            None => tracing::info!(
+                task = %record.id,
+                datasource = %record.datasource,
+                events = progress.accepted,
+                refused = progress.rejected,
+                segments = progress.segments,
+                elapsed_ms,
+                "task done"
+            ),
         }
-        let duration_ms = Some(self.shared.clock.now_ms() - record.created_ms);
+        let duration_ms = Some(elapsed_ms);
         TaskUpdate { status, error, duration_ms, progress }
     }
 

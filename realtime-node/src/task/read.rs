@@ -6,7 +6,7 @@ use std::sync::Arc;
 use henge_ingest::{BatchCounts, ParseLimits, RowParser};
 use henge_platform::metadata::DeadLetter;
 use henge_query::closest_name;
-use henge_query::ingest::{DataSchema, InputFormat};
+use henge_query::ingest::{DataSchema, InputFormat, InputSource};
 use henge_tabular::ChunkRows;
 
 use super::input::{self, InputRef};
@@ -49,11 +49,18 @@ struct Piece {
 impl Run {
     /// Opens the inputs as far as the schema depends on them.
     pub(super) async fn start_reading(&mut self) -> Result<Reading> {
-        let spec = self.task.spec.clone();
+        let mut spec = self.task.spec.clone();
         let source = spec.io_config.input_source.clone();
+        let fetched = match &source {
+            InputSource::Uploaded { files } => Some(self.fetch_uploads(files).await?),
+            InputSource::Inline { .. } | InputSource::Local { .. } => None,
+        };
         let options = &self.shared.options;
         let (allowed, own) = (options.local_roots.clone(), options.own_files.clone());
-        let work = move || input::open_all(&source, &LocalRoots::new(&allowed, &own));
+        let work = move || match fetched {
+            Some(files) => input::open_files(files),
+            None => input::open_all(&source, &LocalRoots::new(&allowed, &own)),
+        };
         let (inputs, total_bytes) = self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await??;
         self.progress.total_bytes = total_bytes;
         let mut schema = spec.data_schema.clone();
@@ -61,7 +68,8 @@ impl Run {
         if let InputFormat::Parquet { uint64, .. } = spec.io_config.input_format {
             let paths = inputs.iter().map(|input| input.path().map(PathBuf::from));
             let paths = paths.collect::<Option<Vec<_>>>().ok_or_else(|| {
-                let message = "ioConfig.inputSource: Parquet is read from files; use type local";
+                let message = "ioConfig.inputSource: Parquet is read from files of its own: use type local, and \
+                               unpack archives";
                 RealtimeError::Invalid(message.into())
             })?;
             let asked = schema.clone();
@@ -75,9 +83,22 @@ impl Run {
         let now_ms = self.shared.clock.now_ms();
         let limits = ParseLimits { now_ms, ..self.shared.options.parse_limits.clone() };
         let mut parser = RowParser::new(Arc::clone(&schema), limits.clone())?;
+        if let InputFormat::Json(flatten) = &spec.io_config.input_format {
+            parser.set_flattening(flatten);
+        }
         found.discover(&mut parser);
-        let texts = self.learn_types(&mut parser, &inputs, &schema, &limits).await?;
-        found.notes.extend(texts);
+        let learned = self.learn_types(&mut parser, &inputs, &schema, &limits).await?;
+        found.notes.extend(learned.notes);
+        let schema = match schema.granularity_spec.is_automatic {
+            true => {
+                let choice = self.choose_chunks(&inputs, &schema, &found, learned.times).await?;
+                let (chosen, reason) = choice;
+                found.notes.extend(reason);
+                spec.data_schema.granularity_spec = chosen.granularity_spec.clone();
+                chosen
+            }
+            false => schema,
+        };
         let options = &self.shared.options;
         let spill_dir = options.spill_dir.clone();
         let make = move || make_folder(&spill_dir);
@@ -165,6 +186,10 @@ impl Run {
             InputFormat::Parquet { .. } => reading.survey.missing(&reading.parser),
             _ => reading.parser.fields_missing(),
         };
+        let time = &self.task.spec.data_schema.timestamp_spec;
+        // Events without it have a time nevertheless.
+        let has_constant = time.missing_value_ms.is_some();
+        let missing = missing.into_iter().filter(|field| !(has_constant && *field == time.column));
         for field in missing {
             let meant = closest_name(&field, reading.store.report.ignored());
             let meant = meant.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();

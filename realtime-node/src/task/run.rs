@@ -1,5 +1,6 @@
 //! Running a task: read, then write, push and publish (`publish`).
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use henge_platform::metadata::{DeadLetter, TaskInput, TaskProgress};
@@ -25,6 +26,8 @@ pub(super) struct Run {
     pub(super) progress: TaskProgress,
     /// Names and hashes of the inputs, in the making.
     pub(super) hashing: Option<CpuTask<std::io::Result<Vec<TaskInput>>>>,
+    /// Where uploaded files are, once they were fetched.
+    pub(super) fetched: Option<PathBuf>,
 }
 
 /// Runs a task to its end.
@@ -40,13 +43,20 @@ pub(super) async fn run(
         return Ok(TaskProgress::default());
     }
     let progress = TaskProgress::default();
-    let mut run = Run { shared, id: id.to_owned(), task, board, stop, progress, hashing: None };
-    let reading = run.start_reading().await?;
-    let folder = reading.store.folder.clone();
-    let outcome = run.read_and_publish(reading).await;
+    let id = id.to_owned();
+    let mut run = Run { shared, id, task, board, stop, progress, hashing: None, fetched: None };
+    let reading = run.start_reading().await;
+    let own = reading.as_ref().ok().map(|reading| reading.store.folder.clone());
+    let outcome = match reading {
+        Ok(reading) => run.read_and_publish(reading).await,
+        Err(error) => Err(error),
+    };
+    let folders: Vec<PathBuf> = own.into_iter().chain(run.fetched.take()).collect();
     let remove = move || {
-        if let Err(error) = files::remove_dir_all(&folder) {
-            tracing::warn!(folder = %folder.display(), %error, "failed to remove a task's files");
+        for folder in folders {
+            if let Err(error) = files::remove_dir_all(&folder) {
+                tracing::warn!(folder = %folder.display(), %error, "failed to remove a task's files");
+            }
         }
     };
     let _ = run.shared.ingest_pool.spawn(LOAD_PRIORITY, remove).await;

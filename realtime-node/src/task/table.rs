@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use henge_index::DimensionSchema;
 use henge_ingest::{
-    BatchCounts, DiscoveredType, FieldValue, RowOrigin, RowParser, TableFields, units_of_a_ms,
+    BatchCounts, DiscoveredType, FieldValue, RowOrigin, RowParser, TableFields, TimesSeen,
+    units_of_a_ms,
 };
 use henge_platform::metadata::InputPlace;
 use henge_query::ingest::{DataSchema, IngestDimension, TimestampFormat, WideNumbers};
@@ -139,6 +140,18 @@ impl Survey {
         for (name, needs) in &self.fields {
             parser.discover_field(name, *needs);
         }
+    }
+
+    /// The times of all files by their statistics; `None` when those of some do not tell.
+    pub(super) fn times(&self) -> Option<TimesSeen> {
+        let mut seen = TimesSeen::default();
+        let last = self.times.len().saturating_sub(1);
+        for (at, times) in self.times.iter().enumerate() {
+            let (first_ms, last_ms) = (*times)?;
+            // How the rows lie within is not known: their number counts once.
+            seen.see_range(first_ms, last_ms, if at == last { self.row_count } else { 1 });
+        }
+        Some(seen)
     }
 
     /// First and last timestamp of the files behind one.
@@ -306,13 +319,13 @@ fn plan(
     Some(BatchPlan { time, unit, dimensions: dimensions.collect::<Option<Vec<_>>>()? })
 }
 
-fn open(path: &Path) -> Result<ParquetTable> {
+pub(super) fn open(path: &Path) -> Result<ParquetTable> {
     let file = LocalFile::open(path).map_err(RealtimeError::io(path))?;
     ParquetTable::open(Arc::new(file)).map_err(at(path))
 }
 
 /// Names the file in an error.
-fn at<E: Into<RealtimeError>>(path: &Path) -> impl FnOnce(E) -> RealtimeError {
+pub(super) fn at<E: Into<RealtimeError>>(path: &Path) -> impl FnOnce(E) -> RealtimeError {
     let name = path.display().to_string();
     move |error| RealtimeError::Input { name, error: Box::new(error.into()) }
 }

@@ -34,7 +34,7 @@ impl TextInput {
     ) -> Result<Self> {
         let delimited = match format {
             InputFormat::Delimited(format) => Some(Box::new(DelimitedReader::new(format.clone()))),
-            InputFormat::Json | InputFormat::Parquet { .. } => None,
+            InputFormat::Json(_) | InputFormat::Parquet { .. } => None,
         };
         let input = input.open()?.bounded(max_piece_bytes);
         Ok(Self { input, delimited, lines_read: 0 })

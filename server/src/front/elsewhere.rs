@@ -17,7 +17,13 @@ pub(crate) fn elsewhere(company: Company, has: &BTreeSet<Role>) -> Router {
     let mut routes =
         Router::new().route("/druid/v2", any(say)).route("/druid/v2/{*rest}", any(say));
     if !has.contains(&Role::Realtime) {
-        for path in ["/v1/datasources", "/v1/datasources/{*rest}", "/druid/indexer/{*rest}"] {
+        for path in [
+            "/v1/datasources",
+            "/v1/datasources/{name}",
+            "/v1/datasources/{name}/{*rest}",
+            "/v1/uploads/{*rest}",
+            "/druid/indexer/{*rest}",
+        ] {
             routes = routes.route(path, any(say));
         }
     }

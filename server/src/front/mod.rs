@@ -58,8 +58,10 @@ impl Front {
 pub(crate) fn to_realtime(front: Arc<Front>) -> Router {
     Router::new()
         .route("/v1/datasources", any(send_on))
-        .route("/v1/datasources/{*rest}", any(send_on))
+        .route("/v1/datasources/{name}", any(send_on))
+        .route("/v1/datasources/{name}/{*rest}", any(send_on))
         .route("/v1/realtime/{*rest}", any(send_on))
+        .route("/v1/uploads/{*rest}", any(send_on))
         .route("/druid/indexer/{*rest}", any(send_on))
         .with_state(front)
 }

@@ -2,6 +2,7 @@
 
 mod digits;
 pub(crate) mod faults;
+pub(crate) mod flatten;
 pub(crate) mod frames;
 pub(crate) mod read;
 pub(crate) mod scan;

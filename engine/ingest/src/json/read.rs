@@ -42,7 +42,7 @@ pub(crate) fn read_event(
                 }
             }
             Name::Field(Field::Ignored(number)) => {
-                let value = skip(scanner, buffer, limits)?;
+                let value = pass(scanner, buffer, limits)?;
                 if !value.is_null() {
                     buffer.ignored.push((number, value));
                 }
@@ -95,7 +95,7 @@ fn name(
 }
 
 /// Keeps an unknown field; a second one of the same name replaces the first.
-fn remember(buffer: &mut EventBuffer, body: &str, field: UnknownField) {
+pub(super) fn remember(buffer: &mut EventBuffer, body: &str, field: UnknownField) {
     let arena = &buffer.arena;
     let name = field.name.text(body, arena);
     match buffer.unknown.iter_mut().find(|known| known.name.text(body, arena) == name) {
@@ -104,8 +104,12 @@ fn remember(buffer: &mut EventBuffer, body: &str, field: UnknownField) {
     }
 }
 
-/// A value that is not stored: of lists the text.
-fn skip(scanner: &mut Scanner<'_>, buffer: &mut EventBuffer, limits: &ParseLimits) -> Scan<Raw> {
+/// Passes over a value; gives it, of lists the text.
+pub(super) fn pass(
+    scanner: &mut Scanner<'_>,
+    buffer: &mut EventBuffer,
+    limits: &ParseLimits,
+) -> Scan<Raw> {
     match scanner.peek() {
         Some(b'{' | b'[') => {
             scanner.skip_nested(1, limits.max_depth, &mut buffer.arena).map(Raw::Json)
@@ -115,7 +119,11 @@ fn skip(scanner: &mut Scanner<'_>, buffer: &mut EventBuffer, limits: &ParseLimit
 }
 
 #[inline]
-fn value(scanner: &mut Scanner<'_>, buffer: &mut EventBuffer, limits: &ParseLimits) -> Scan<Raw> {
+pub(super) fn value(
+    scanner: &mut Scanner<'_>,
+    buffer: &mut EventBuffer,
+    limits: &ParseLimits,
+) -> Scan<Raw> {
     let short = match scanner.peek() {
         Some(b'"') => scanner.short_string().map(Raw::Text),
         Some(b'-' | b'0'..=b'9') => scanner.short_number(),

@@ -12,6 +12,9 @@ use crate::parse::{granularity, interval_list};
 pub struct GranularitySpec {
     /// The size of time chunks; a day by default.
     pub segment_granularity: Granularity,
+    /// `auto`, which is ours: a batch task chooses the size by the times of its whole input, and
+    /// `segment_granularity` stands in until then.
+    pub is_automatic: bool,
     /// What timestamps are truncated to; nothing by default.
     pub query_granularity: Granularity,
     /// Combine rows with the same truncated time and dimensions; true by default.
@@ -25,11 +28,20 @@ impl Default for GranularitySpec {
     fn default() -> Self {
         Self {
             segment_granularity: day(),
+            is_automatic: false,
             query_granularity: Granularity::None,
             rollup: true,
             intervals: Vec::new(),
         }
     }
+}
+
+/// The segment granularity that the input decides.
+const AUTO: &str = "auto";
+
+fn is_automatic(node: &Node<'_>) -> bool {
+    let given = node.get("segmentGranularity");
+    given.is_some_and(|given| given.value().as_str().is_some_and(|s| s.eq_ignore_ascii_case(AUTO)))
 }
 
 fn day() -> Granularity {
@@ -59,7 +71,11 @@ impl GranularitySpec {
                 }
             }
         }
-        let segment_granularity = granularity(&node, "segmentGranularity")?.unwrap_or_else(day);
+        let is_automatic = is_automatic(&node);
+        let segment_granularity = match is_automatic {
+            true => day(),
+            false => granularity(&node, "segmentGranularity")?.unwrap_or_else(day),
+        };
         if segment_granularity == Granularity::None
             && let Some(given) = node.get("segmentGranularity")
         {
@@ -67,6 +83,7 @@ impl GranularitySpec {
         }
         Ok(Self {
             segment_granularity,
+            is_automatic,
             query_granularity: granularity(&node, "queryGranularity")?.unwrap_or(Granularity::None),
             rollup: node.boolean_or("rollup", true)?,
             intervals: match node.get("intervals") {
@@ -78,9 +95,13 @@ impl GranularitySpec {
 
     pub(super) fn to_value(&self) -> Value {
         let intervals: Vec<String> = self.intervals.iter().map(ToString::to_string).collect();
+        let segment_granularity = match self.is_automatic {
+            true => Some(AUTO.into()),
+            false => serde_json::to_value(&self.segment_granularity).ok(),
+        };
         json!({
             "type": "uniform",
-            "segmentGranularity": serde_json::to_value(&self.segment_granularity).ok(),
+            "segmentGranularity": segment_granularity,
             "queryGranularity": serde_json::to_value(&self.query_granularity).ok(),
             "rollup": self.rollup,
             "intervals": intervals,

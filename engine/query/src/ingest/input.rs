@@ -1,5 +1,6 @@
 //! `ioConfig`: input sources and input formats.
 
+use super::flatten::FlattenSpec;
 use crate::error::Result;
 use crate::node::Node;
 
@@ -33,13 +34,29 @@ pub enum InputSource {
         /// Files by path.
         files: Vec<String>,
     },
+    /// Files that a client sent to the cluster before, in parts. Ours.
+    Uploaded {
+        /// The files, in the order in which they are read.
+        files: Vec<UploadedFile>,
+    },
+}
+
+/// A file that a client sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadedFile {
+    /// What it is called, for people.
+    pub name: String,
+    /// What its parts were sent under: 32 hexadecimal digits.
+    pub upload: String,
+    /// How many parts it has.
+    pub parts: u64,
 }
 
 /// How events are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputFormat {
     /// JSON: one object after the other, or lists of objects.
-    Json,
+    Json(FlattenSpec),
     /// Lines of values: with quotes (CSV) or without (TSV).
     Delimited(DelimitedFormat),
     /// Apache Parquet.
@@ -133,7 +150,7 @@ impl IoConfig {
 }
 
 fn input_source(node: &Node<'_>) -> Result<InputSource> {
-    const SUPPORTED: &[&str] = &["inline", "local"];
+    const SUPPORTED: &[&str] = &["inline", "local", "uploaded"];
     const PLANNED: &[&str] = &[
         "http",
         "s3",
@@ -155,8 +172,37 @@ fn input_source(node: &Node<'_>) -> Result<InputSource> {
             Ok(InputSource::Inline { data })
         }
         "local" => local(node),
+        "uploaded" => {
+            node.only_fields(&["type", "files"])?;
+            let files = node.list("files", uploaded_file)?;
+            if files.is_empty() {
+                return Err(node.missing("files", "name what was uploaded"));
+            }
+            Ok(InputSource::Uploaded { files })
+        }
         other => Err(node.bad_type("inputSource", other, SUPPORTED, PLANNED)),
     }
+}
+
+fn uploaded_file(node: &Node<'_>) -> Result<UploadedFile> {
+    node.only_fields(&["name", "upload", "parts"])?;
+    let upload_node = node.require("upload", "give what its parts were sent under")?;
+    let upload = upload_node.text()?.to_owned();
+    if !is_upload_id(&upload) {
+        return Err(upload_node.invalid("must be 32 hexadecimal digits, as they were sent under"));
+    }
+    Ok(UploadedFile {
+        name: node.require("name", "name the file")?.name()?,
+        upload,
+        parts: node.optional_unsigned("parts")?.unwrap_or(1),
+    })
+}
+
+/// Whether parts of a file may be sent under a name: 32 lower-case hexadecimal digits, so that none is
+/// guessed.
+#[must_use]
+pub fn is_upload_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn local(node: &Node<'_>) -> Result<InputSource> {
@@ -198,7 +244,7 @@ fn input_format(node: &Node<'_>) -> Result<InputFormat> {
         "tsv" => delimited(node, false),
         "parquet" => {
             node.only_fields(&["type", "flattenSpec", "binaryAsString", "uint64"])?;
-            flatten_spec(node)?;
+            root_fields_only(node)?;
             let binary_as_string = node.boolean_or("binaryAsString", false)?;
             Ok(InputFormat::Parquet { binary_as_string, uint64: wide_numbers(node)? })
         }
@@ -237,8 +283,7 @@ fn json(node: &Node<'_>) -> Result<InputFormat> {
     {
         return Err(features.unsupported("parser features are not supported; leave them out"));
     }
-    flatten_spec(node)?;
-    Ok(InputFormat::Json)
+    Ok(InputFormat::Json(FlattenSpec::read(node)?))
 }
 
 /// What separates the values of a field unless the spec says otherwise: Ctrl-A.
@@ -319,8 +364,8 @@ fn duplicate(names: &[String]) -> Option<(usize, &str)> {
     repeated.next().map(|(at, name)| (at, name.as_str()))
 }
 
-/// Fields at the root are read anyway; anything that reaches deeper is refused.
-fn flatten_spec(format: &Node<'_>) -> Result<()> {
+/// Of tables the fields at the root are read anyway; anything that reaches deeper is refused.
+fn root_fields_only(format: &Node<'_>) -> Result<()> {
     let Some(node) = format.get("flattenSpec") else { return Ok(()) };
     node.only_fields(&["useFieldDiscovery", "fields"])?;
     if !node.boolean_or("useFieldDiscovery", true)? {

@@ -4,6 +4,7 @@
 //! silently ignored setting stores wrong data for good.
 
 mod dimensions;
+mod flatten;
 mod granularity;
 mod input;
 mod metrics;
@@ -18,8 +19,12 @@ mod tuning;
 mod tests;
 
 pub use dimensions::{DimensionsSpec, IngestDimension, MultiValueHandling};
+pub use flatten::{FlattenField, FlattenSpec, FlattenStep};
 pub use granularity::GranularitySpec;
-pub use input::{DelimitedFormat, InputFormat, InputSource, IoConfig, NumberParsing, WideNumbers};
+pub use input::{
+    DelimitedFormat, InputFormat, InputSource, IoConfig, NumberParsing, UploadedFile, WideNumbers,
+    is_upload_id,
+};
 pub use metrics::{combining_metric_to_value, metric_to_value};
 pub(crate) use metrics::{hll_type_name, numeric_type_name};
 pub use projection::ProjectionSpec;

@@ -105,6 +105,12 @@ impl DataSchema {
     /// As [`DataSchema::parse`].
     pub fn for_pushes(value: &Value, data_source: &str) -> Result<Self> {
         let mut schema = Self::from_value_named(value, data_source)?;
+        if schema.granularity_spec.is_automatic {
+            return Err(QueryError::invalid(
+                "granularitySpec.segmentGranularity",
+                "auto is chosen by all times of an input, which pushes do not have: use hour or day",
+            ));
+        }
         let asked = value.pointer("/granularitySpec/rollup").is_some_and(|asked| !asked.is_null());
         if !asked && schema.metrics_spec.is_empty() {
             schema.granularity_spec.rollup = false;

@@ -346,7 +346,7 @@ fn wrong_tasks_name_path_and_fix() {
         (
             "/spec/ioConfig/inputFormat/flattenSpec/fields/1",
             json!({"type": "path", "name": "x"}),
-            "spec.ioConfig.inputFormat.flattenSpec.fields[1].type: flattenSpec field type \"path\"",
+            "spec.ioConfig.inputFormat.flattenSpec.fields[1].expr: missing",
         ),
         (
             "/spec/ioConfig/appendToExisting",

@@ -1,0 +1,104 @@
+//! Values from within nested events as fields of their own.
+
+use henge_query::ingest::{FlattenSpec, IndexTask, InputFormat};
+use henge_types::Value;
+use serde_json::json;
+
+use super::Collector;
+use crate::{ParseLimits, RowParser};
+
+fn flatten_spec(spec: serde_json::Value) -> FlattenSpec {
+    let task = json!({
+        "type": "index_parallel",
+        "spec": {
+            "dataSchema": { "dataSource": "d" },
+            "ioConfig": {
+                "type": "index_parallel",
+                "inputSource": { "type": "inline", "data": "" },
+                "inputFormat": { "type": "json", "flattenSpec": spec },
+            },
+        },
+    });
+    match IndexTask::from_value(&task).unwrap().spec.io_config.input_format {
+        InputFormat::Json(spec) => spec,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The rows of some events under these dimensions, with what was ignored.
+fn rows(
+    dimensions: serde_json::Value,
+    spec: serde_json::Value,
+    body: &str,
+) -> (Vec<Vec<Value>>, Vec<String>) {
+    let schema = super::typed(dimensions, json!([]));
+    let mut parser = RowParser::new(schema, ParseLimits::default()).unwrap();
+    parser.set_flattening(&flatten_spec(spec));
+    let mut collector = Collector::default();
+    parser.parse_batch(body.as_bytes(), &mut collector).unwrap();
+    assert_eq!(collector.rejections, []);
+    let ignored = parser.take_ignored();
+    let ignored = ignored.fields().iter().map(|field| field.field.clone()).collect();
+    (collector.rows.into_iter().map(|(_, values)| values).collect(), ignored)
+}
+
+fn text(text: &str) -> Value {
+    Value::String(text.to_owned())
+}
+
+fn list(items: &[&str]) -> Value {
+    Value::Multi(items.iter().map(|item| Some((*item).to_owned())).collect())
+}
+
+const EVENTS: &str = r#"{"t":1,"u":{"id":7,"name":"\u00e4nn","tags":["x","y"]},"l":[{"n":1},{"n":2}]}
+    {"t":2,"u":{"id":8},"l":[]}
+    {"t":3,"u":"flat","id":"own"}"#;
+
+#[test]
+fn values_from_within_become_fields() {
+    let spec = json!({ "fields": [
+        { "type": "path", "name": "id", "expr": "$.u.id" },
+        { "type": "jq", "name": "who", "expr": ".u.name" },
+        { "type": "path", "name": "ns", "expr": "$.l[*].n" },
+        { "type": "path", "name": "last", "expr": "$.l[-1].n" },
+        { "type": "tree", "name": "tags", "nodes": ["u", "tags"] },
+    ] });
+    let dimensions = json!(["id", "who", "ns", "last", "tags"]);
+    let (found, ignored) = rows(dimensions, spec, EVENTS);
+    assert_eq!(
+        found,
+        [
+            vec![text("7"), text("\u{e4}nn"), list(&["1", "2"]), text("2"), list(&["x", "y"])],
+            vec![text("8"), Value::Null, Value::Null, Value::Null, Value::Null],
+            vec![text("own"), Value::Null, Value::Null, Value::Null, Value::Null],
+        ]
+    );
+    assert_eq!(ignored, ["u", "l"]);
+}
+
+#[test]
+fn without_discovery_only_what_is_named_is_there() {
+    let spec = json!({ "useFieldDiscovery": false, "fields": [
+        "t",
+        { "type": "root", "name": "renamed", "expr": "id" },
+        { "type": "path", "name": "u", "expr": "$.u.id" },
+    ] });
+    let (found, ignored) = rows(json!(["renamed", "id", "u"]), spec, EVENTS);
+    assert_eq!(
+        found,
+        [
+            vec![Value::Null, Value::Null, text("7")],
+            vec![Value::Null, Value::Null, text("8")],
+            vec![text("own"), Value::Null, Value::Null],
+        ]
+    );
+    assert!(ignored.is_empty());
+}
+
+#[test]
+fn fields_from_within_are_discovered_and_the_last_of_equal_keys_wins() {
+    let spec = json!({ "fields": [{ "type": "path", "name": "deep", "expr": "$.a.b" }] });
+    let body = r#"{"t":1,"a":{"b":1,"b":[2,3],"c":{"b":9}}}"#;
+    let (found, _) = rows(json!([]), spec, body);
+    assert!(found[0].contains(&list(&["2", "3"])), "{found:?}");
+}
