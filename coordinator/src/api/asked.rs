@@ -34,6 +34,21 @@ impl Parameters {
         self.all(name).next()
     }
 
+    /// Refuses all other names: what is misspelt would be missed.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), DruidError> {
+        match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            Some((name, _)) => {
+                let name: String = name.chars().take(40).collect();
+                let known = known.join(", ");
+                Err(DruidError::invalid(format!(
+                    "the parameter '{}' is unknown here: use {known}",
+                    name.escape_debug()
+                )))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// All values of a name that may come several times.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())

@@ -12,7 +12,7 @@ use henge_types::{Interval, SegmentId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::asked::Asker;
+use super::asked::{Asker, Parameters};
 use crate::Coordinator;
 use crate::inventory::of_datasource;
 use crate::marking::{Request, Selection, UsedAgain};
@@ -53,6 +53,26 @@ pub(super) async fn unuse_datasource(
     }
     let request = asker.request(json!({ "interval": "eternity" }));
     Ok(changed(coordinator.unuse(&name, &Selection::all(), request).await?))
+}
+
+/// `DELETE /v1/datasources/{name}?interval=`: the published rows of a datasource, or those of segments that
+/// lie wholly in an interval, are in no answer from now on. They can be used again until they are deleted
+/// for good; its schema, and rows that are buffered, stay.
+pub(super) async fn drop_rows(
+    State(coordinator): State<Arc<Coordinator>>,
+    Path(name): Path<String>,
+    parameters: Parameters,
+    asker: Asker,
+) -> Result<Json<Value>, DruidError> {
+    parameters.only(&["interval"])?;
+    let (selection, payload) = match parameters.interval("interval")? {
+        Some(interval) => {
+            (Selection::Within(interval, None), json!({ "interval": interval.to_string() }))
+        }
+        None => (Selection::all(), json!({ "interval": "eternity" })),
+    };
+    let dropped = coordinator.unuse(&name, &selection, asker.request(payload)).await?;
+    Ok(Json(json!({ "datasource": name, "droppedSegments": dropped })))
 }
 
 /// All segments of a datasource that newer ones do not hide and rules do not drop are used again.

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use henge_platform::http::DruidError;
 use henge_platform::runtime::blocking;
 use henge_types::ErrorClass;
@@ -47,6 +47,7 @@ pub fn router(coordinator: Arc<Coordinator>) -> Router {
         .nest("/druid/coordinator/v1", druid())
         .nest("/druid/indexer/v1/compaction", compaction::overlord())
         .nest("/henge/v1/coordinator", ours())
+        .route("/v1/datasources/{name}", delete(mark::drop_rows))
         .route_layer(from_fn_with_state(guard, guard::guard))
         .with_state(coordinator)
 }

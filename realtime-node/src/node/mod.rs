@@ -1,5 +1,6 @@
 //! The node: its datasources and its tasks.
 
+mod adopt;
 mod compare;
 mod datasources;
 mod drain;

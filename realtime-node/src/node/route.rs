@@ -32,7 +32,10 @@ impl RealtimeNode {
         key: Option<Arc<str>>,
     ) -> Result<PushReply> {
         self.check_open()?;
-        let datasource = self.datasource(name).await?;
+        let datasource = match self.datasource(name).await {
+            Err(unknown @ RealtimeError::NotFound(_)) => self.adopt(name, unknown).await?,
+            known => known?,
+        };
         let Some(key) = key else { return datasource.push(body, None, None).await };
         let mut seen: Option<(Arc<KeyOwners>, RealtimeError)> = None;
         loop {

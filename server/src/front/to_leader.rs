@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::any;
+use axum::routing::{any, delete};
 use henge_coordinator::Coordinator;
 use henge_platform::http::DruidError;
 use henge_types::ErrorClass;
@@ -23,6 +23,7 @@ pub(crate) fn to_leader(front: Arc<Front>) -> Router {
         .route("/druid/coordinator/v1/{*rest}", any(send_on))
         .route("/henge/v1/coordinator/{*rest}", any(send_on))
         .route("/druid/indexer/v1/compaction/{*rest}", any(send_on))
+        .route("/v1/datasources/{name}", delete(send_on))
         .with_state(front)
 }
 
